@@ -1,0 +1,1 @@
+"""Use cases: validate, decide, write; one transaction each.  No HTTP, no SQL."""

@@ -1,0 +1,77 @@
+"""A flow as a value: match, priority, actions, cookie.  `str()` gives `ovs-ofctl` syntax.
+
+Field names are those of ovs-fields(7).  Values are ints in host order (MAC and IP addresses too).
+Nothing here talks to a switch; the codec beside this file turns a Flow into bytes.
+"""
+
+from typing import TypeAlias
+
+from msgspec import Struct
+
+# A match is a sorted tuple of (field, value, mask); mask None means exact.
+Match: TypeAlias = tuple[tuple[str, int, int | None], ...]
+
+
+class Output(Struct, frozen=True):
+    """To one OpenFlow port; `in_port` to send back where it came from needs port=OFPP_IN_PORT."""
+
+    port: int
+
+
+class SetField(Struct, frozen=True):
+    field: str
+    value: int
+    mask: int | None = None
+
+
+class Move(Struct, frozen=True):
+    """Copy bits: dst[dst_start .. dst_start+bits] = src[src_start .. src_start+bits]."""
+
+    src: str
+    dst: str
+    bits: int
+    src_start: int = 0
+    dst_start: int = 0
+
+
+class PushVlan(Struct, frozen=True):
+    ethertype: int = 0x8100
+
+
+class PopVlan(Struct, frozen=True):
+    pass
+
+
+class Resubmit(Struct, frozen=True):
+    """To a table, as an action: processing comes back and goes on with the next action."""
+
+    table: int
+
+
+class Goto(Struct, frozen=True):
+    """To a table, as the last instruction."""
+
+    table: int
+
+
+Action: TypeAlias = Output | SetField | Move | PushVlan | PopVlan | Resubmit | Goto
+
+OFPP_IN_PORT = 0xFFFFFFF8
+OFPP_LOCAL = 0xFFFFFFFE
+
+
+class Flow(Struct, frozen=True, kw_only=True):
+    """table, priority and match identify a flow in its bridge; the rest is what it does and whose it is."""
+
+    table: int
+    priority: int
+    match: Match = ()
+    actions: tuple[Action, ...] = ()
+    cookie: int = 0
+
+    @property
+    def key(self) -> "FlowKey":
+        return (self.table, self.priority, self.match)
+
+
+FlowKey: TypeAlias = tuple[int, int, Match]

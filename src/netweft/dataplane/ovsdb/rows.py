@@ -1,0 +1,53 @@
+"""Desired rows of the Open_vSwitch database, as values.
+
+A row of ours carries `external_ids:netweft-*`.  A VIF's Port row was made by someone else (libvirt, Nova,
+ovs-vsctl): of it we own `tag` and our external_ids only.
+"""
+
+from msgspec import Struct
+
+MARK = "netweft-owner"  # external_ids key on every row that we made; its value says what it is for
+
+
+class BridgeRow(Struct, frozen=True, kw_only=True):
+    name: str
+    datapath_type: str = ""
+    fail_mode: str = "secure"
+    protocols: tuple[str, ...] = ("OpenFlow10", "OpenFlow13", "OpenFlow14", "OpenFlow15")
+    other_config: tuple[tuple[str, str], ...] = ()
+    external_ids: tuple[tuple[str, str], ...] = ()
+
+
+class PortRow(Struct, frozen=True, kw_only=True):
+    """A port of ours with one interface: patch, tunnel, internal, or system (veth, NIC)."""
+
+    name: str
+    bridge: str
+    type: str = ""
+    options: tuple[tuple[str, str], ...] = ()
+    tag: int | None = None
+    external_ids: tuple[tuple[str, str], ...] = ()
+
+
+class VifTag(Struct, frozen=True, kw_only=True):
+    """What we set on the Port row of somebody's VIF: the local VLAN, and which network it stands for."""
+
+    port_name: str
+    tag: int
+    external_ids: tuple[tuple[str, str], ...] = ()
+
+
+class Vif(Struct, frozen=True, kw_only=True):
+    """An observed Interface on the integration bridge with `external_ids:iface-id`.
+
+    ofport: None while vswitchd has not assigned one; -1 when it could not (see `error`).
+    """
+
+    iface_id: str
+    port_name: str
+    name: str
+    ofport: int | None
+    mac: str = ""
+    error: str = ""
+    tag: int | None = None
+    external_ids: tuple[tuple[str, str], ...] = ()

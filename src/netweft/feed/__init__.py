@@ -1,0 +1,1 @@
+"""From the change log to each follower: who needs what (relevance), snapshots, deltas, node sessions."""

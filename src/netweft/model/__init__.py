@@ -1,0 +1,31 @@
+"""What the server and the agents talk about: frozen structs with Neutron's field names.  Imports nothing of ours.
+
+These structs are the wire format too.  They hold what a *node* needs, not the whole API resource.
+"""
+
+from netweft.model.network import FixedIp, Network, Segment, Subnet
+from netweft.model.node import Node, NodeFacts
+from netweft.model.port import AddressPair, Peer, Port
+from netweft.model.status import PortState, PortStatus
+from netweft.model.view import EMPTY_VIEW, Key, Kind, NodeView, Object, key_of, kind_of
+
+__all__ = [
+    "EMPTY_VIEW",
+    "AddressPair",
+    "FixedIp",
+    "Key",
+    "Kind",
+    "Network",
+    "Node",
+    "NodeFacts",
+    "NodeView",
+    "Object",
+    "Peer",
+    "Port",
+    "PortState",
+    "PortStatus",
+    "Segment",
+    "Subnet",
+    "key_of",
+    "kind_of",
+]

@@ -1,0 +1,39 @@
+"""Networks, their segments and subnets, as a node sees them."""
+
+from msgspec import Struct
+
+
+class Segment(Struct, frozen=True, omit_defaults=True):
+    """One layer 2 segment: where a network's frames travel outside the hypervisor.
+
+    network_type: `local`, `flat`, `vlan`, `vxlan`, `gre`, `geneve` or `stt`.
+    segmentation_id: VLAN id (1..4094) or tunnel key (VNI); None for `local` and `flat`.
+    """
+
+    network_type: str
+    physical_network: str | None = None
+    segmentation_id: int | None = None
+
+
+class Network(Struct, frozen=True, kw_only=True, tag="network", omit_defaults=True):
+    """A network that has a port on this node."""
+
+    id: str
+    name: str = ""
+    admin_state_up: bool = True
+    mtu: int = 1500
+    segments: tuple[Segment, ...] = ()
+
+
+class Subnet(Struct, frozen=True, kw_only=True, tag="subnet", omit_defaults=True):
+    id: str
+    network_id: str
+    ip_version: int
+    cidr: str
+    gateway_ip: str | None = None
+    enable_dhcp: bool = True
+
+
+class FixedIp(Struct, frozen=True):
+    subnet_id: str
+    ip_address: str

@@ -1,0 +1,27 @@
+"""Nodes: the hypervisors, as their peers see them, and what they say of themselves."""
+
+from msgspec import Struct
+
+
+class Node(Struct, frozen=True, kw_only=True, tag="node", omit_defaults=True):
+    """Another hypervisor that shares a network with this one: a tunnel end point."""
+
+    name: str
+    tunnel_ip: str | None = None
+    tunnel_types: tuple[str, ...] = ()
+
+
+class NodeFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a node says of itself when it subscribes, and again when it changes.
+
+    bridge_mappings: physical network -> bridge, e.g. {"physnet1": "br-eth1"}.
+    datapath_type: `system` or `netdev`.
+    """
+
+    tunnel_ip: str | None = None
+    tunnel_types: tuple[str, ...] = ("vxlan",)
+    bridge_mappings: dict[str, str] = {}
+    datapath_type: str = ""
+    integration_bridge: str = "br-int"
+    ovs_version: str = ""
+    agent_version: str = ""

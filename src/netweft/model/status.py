@@ -1,0 +1,19 @@
+"""What a node reports of its ports."""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+
+class PortState(StrEnum):
+    UP = "up"  # plugged and wired: the API shows ACTIVE
+    DOWN = "down"  # not plugged, or administratively down
+    ERROR = "error"  # plugged and cannot be wired; `detail` says why
+
+
+class PortStatus(Struct, frozen=True, omit_defaults=True):
+    """detail: one sentence for a person, empty when all is well."""
+
+    port_id: str
+    state: PortState
+    detail: str = ""

@@ -1,0 +1,1 @@
+"""Desired against actual, for anything: delta, plan, retry.  Knows no networking; imports nothing of ours."""

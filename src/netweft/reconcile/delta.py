@@ -1,0 +1,72 @@
+"""The one delta: what is wanted, what is there, what is left to do.  Every driver uses it.
+
+  wanted            there
+┌──────────┬─────────────────┬──────────┐
+│ missing  │ same │ different │ obsolete │
+└──────────┴──────┴──────────┴──────────┘
+  create     ok     update      delete
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+@dataclass(slots=True)
+class Delta(Generic[K, V]):
+    """Keeps the set of keys that differ up to date as either side changes; cost per change is O(1).
+
+    Values are compared with `==`.  Both sides may be set in any order and any number of times.
+    """
+
+    desired: dict[K, V] = field(default_factory=dict)
+    actual: dict[K, V] = field(default_factory=dict)
+    dirty: set[K] = field(default_factory=set)
+
+    def want(self, key: K, value: V) -> None:
+        self.desired[key] = value
+        self._compare(key)
+
+    def unwant(self, key: K) -> None:
+        self.desired.pop(key, None)
+        self._compare(key)
+
+    def saw(self, key: K, value: V) -> None:
+        self.actual[key] = value
+        self._compare(key)
+
+    def saw_gone(self, key: K) -> None:
+        self.actual.pop(key, None)
+        self._compare(key)
+
+    def replace_desired(self, desired: Mapping[K, V]) -> None:
+        keys = self.desired.keys() | desired.keys()
+        self.desired = dict(desired)
+        self._compare_all(keys)
+
+    def replace_actual(self, actual: Mapping[K, V]) -> None:
+        keys = self.actual.keys() | actual.keys()
+        self.actual = dict(actual)
+        self._compare_all(keys)
+
+    def upserts(self) -> dict[K, V]:
+        return {key: self.desired[key] for key in self.dirty if key in self.desired}
+
+    def deletes(self) -> dict[K, V]:
+        return {key: self.actual[key] for key in self.dirty if key not in self.desired}
+
+    def _compare_all(self, keys: Iterable[K]) -> None:
+        for key in keys:
+            self._compare(key)
+
+    def _compare(self, key: K) -> None:
+        missing = object()
+        if self.desired.get(key, missing) == self.actual.get(key, missing):
+            self.dirty.discard(key)
+        elif key in self.desired or key in self.actual:
+            self.dirty.add(key)
+        else:
+            self.dirty.discard(key)

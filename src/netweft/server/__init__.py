@@ -1,0 +1,1 @@
+"""Wiring of the server: settings in, one ASGI application and its background tasks out."""

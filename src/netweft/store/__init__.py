@@ -1,0 +1,1 @@
+"""The one truth: objects, their links, allocations, and the change log.  The only package with SQL."""

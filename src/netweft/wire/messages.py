@@ -1,0 +1,99 @@
+"""The messages of a node session, MessagePack over one WebSocket at `/netweft/v1/feed`.
+
+    agent                              server
+      | -- Authorization: Bearer <node token> --> |   (HTTP upgrade; 401 if unknown)
+      | -- Subscribe ---------------------------> |
+      | <- Snapshot, or Delta if `have` is usable |
+      | <- Delta ...                              |
+      | -- Report, Facts ...                    -> |
+      | <- Refused, then close, if it may not     |
+
+A frame holds one message.  An unknown protocol version is refused in words.
+"""
+
+from typing import TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+from netweft.model import Key, NodeFacts, Object, PortStatus
+
+PROTOCOL = 1
+FEED_PATH = "/netweft/v1/feed"
+MAX_MESSAGE_BYTES = 64 * 2**20
+
+
+class Subscribe(Struct, frozen=True, kw_only=True, tag="subscribe"):
+    """node: must be the name that the token was issued for.  have_*: the view the agent still holds, if any."""
+
+    protocol: int = PROTOCOL
+    node: str
+    facts: NodeFacts
+    have_history: str = ""
+    have_revision: int = 0
+
+
+class Facts(Struct, frozen=True, tag="facts"):
+    facts: NodeFacts
+
+
+class Report(Struct, frozen=True, kw_only=True, tag="report"):
+    """revision: the view these statuses were reached at.  complete: `ports` are all ports plugged in here,
+    so that a bound port which is not among them is DOWN (sent once after each subscribe).
+
+    A status for a port the node does not have in its view claims it: the server binds it to this node if it
+    is not bound yet, else the status comes to nothing and is answered by `Denied`.
+    """
+
+    revision: int
+    ports: tuple[PortStatus, ...]
+    complete: bool = False
+
+
+class Snapshot(Struct, frozen=True, kw_only=True, tag="snapshot"):
+    """Everything the node needs; what it has besides is obsolete."""
+
+    history: str
+    revision: int
+    objects: tuple[Object, ...]
+
+
+class Delta(Struct, frozen=True, kw_only=True, tag="delta"):
+    revision: int
+    upserts: tuple[Object, ...] = ()
+    deletes: tuple[Key, ...] = ()
+
+
+class Denied(Struct, frozen=True, tag="denied"):
+    """Why a plugged-in port cannot be had on this node, per port id: unknown, bound elsewhere, ..."""
+
+    ports: dict[str, str]
+
+
+class Refused(Struct, frozen=True, tag="refused"):
+    """The session ends.  retry: whether trying again later, unchanged, can help."""
+
+    reason: str
+    retry: bool = False
+
+
+Upward: TypeAlias = Subscribe | Facts | Report
+Downward: TypeAlias = Snapshot | Delta | Denied | Refused
+
+_encoder = msgspec.msgpack.Encoder()
+_upward: msgspec.msgpack.Decoder[Upward] = msgspec.msgpack.Decoder(Upward)
+_downward: msgspec.msgpack.Decoder[Downward] = msgspec.msgpack.Decoder(Downward)
+
+
+def encode(message: Upward | Downward) -> bytes:
+    return _encoder.encode(message)
+
+
+def decode_upward(frame: bytes) -> Upward:
+    """Raises msgspec.ValidationError / DecodeError on anything that is not an agent's message."""
+    return _upward.decode(frame)
+
+
+def decode_downward(frame: bytes) -> Downward:
+    """Raises msgspec.ValidationError / DecodeError on anything that is not a server's message."""
+    return _downward.decode(frame)
