@@ -1,0 +1,56 @@
+"""Who is asking: the one Protocol between the API and whatever knows users, projects and tokens.
+
+A third party adds an identity service as an entry point of the group `netweft.identity`: a callable that takes
+(ServerSettings, Store) and returns an `Identity`.  Ours (`embedded`) is the part of Keystone v3 that OpenStack
+clients use.  Nothing here knows HTTP.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeAlias
+
+from msgspec import Struct
+
+ENTRY_POINTS = "netweft.identity"
+
+
+class Unauthorized(Exception):
+    """The token is unknown, expired or revoked: 401.  Says no more than that to whoever sent it."""
+
+
+class IdentityUnavailable(Exception):
+    """The identity service cannot answer now: 503.  The token may be good."""
+
+
+class Context(Struct, frozen=True, kw_only=True):
+    """Who makes a request, in which project, and what they may do.
+
+    project_id: None for a token that is not scoped to a project; it may touch nothing that belongs to one.
+    roles: names, with the roles they imply (admin implies member, member implies reader).
+    expires_at: seconds since the epoch.
+    """
+
+    user_id: str
+    user_name: str
+    user_domain_id: str = "default"
+    project_id: str | None = None
+    project_name: str | None = None
+    project_domain_id: str | None = None
+    domain_id: str | None = None
+    roles: frozenset[str] = frozenset()
+    expires_at: float = 0.0
+
+    @property
+    def is_admin(self) -> bool:
+        return "admin" in self.roles
+
+
+class Identity(Protocol):
+    async def authenticate(self, token: str) -> Context:
+        """On the path of every request: an implementation keeps what it has validated in memory.
+
+        Raises Unauthorized, IdentityUnavailable.
+        """
+        ...
+
+
+Authenticate: TypeAlias = Callable[[str], Awaitable[Context]]
