@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+"""API latency and throughput, authentication on, SQLite: `bench/api.py` starts a server of its own and prints a table.
+
+The instrument is `api_bench.py` of the shared folder beside the checkout (`--instrument` names another place): the one
+that Neutron's figures were taken with.
+"""
+
+import argparse
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from table import Row, print_table
+
+HERE = Path(__file__).resolve().parent
+INSTRUMENT = HERE.parents[1] / "shared" / "bench" / "api_bench.py"
+NETWEFT = Path(sys.executable).parent / "netweft"
+
+# measure of the instrument, at so many clients -> (figure, unit, bar, higher, Neutron 29's)
+BARS = {
+    ("port_create", 1): ("p50_ms", "ms", 6, False, "Neutron 118 ms"),
+    ("port_create", 8): ("per_s", "/s", 250, True, "Neutron 15 /s"),
+    ("port_bulk_create_100", 1): ("items_per_s", "ports/s", 1500, True, "Neutron 7.6 /s"),
+    ("port_get", 1): ("p50_ms", "ms", 2, False, "Neutron 15 ms"),
+    ("network_get", 1): ("p50_ms", "ms", 2, False, ""),
+    ("network_create", 1): ("p50_ms", "ms", None, False, ""),
+    ("port_delete", 1): ("p50_ms", "ms", None, False, ""),
+    ("port_list_all_of_1000", 1): ("p50_ms", "ms", 25, False, "Neutron 728 ms"),
+}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def resident_mb(pid: int) -> float:
+    status = Path(f"/proc/{pid}/status").read_text()
+    match = re.search(r"VmRSS:\s+(\d+)", status)
+    assert match, status
+    return int(match[1]) / 1024
+
+
+@contextmanager
+def server() -> Iterator[tuple[str, str, int]]:
+    """-> endpoint, admin's password, pid."""
+    with tempfile.TemporaryDirectory(prefix="netweft-bench-") as folder:
+        endpoint = f"http://127.0.0.1:{free_port()}"
+        settings = Path(folder, "netweft.toml")
+        settings.write_text(
+            f'[server]\nlisten = ["{endpoint.removeprefix("http://")}"]\n'
+            f'database = "sqlite:///{folder}/netweft.db"\nstate_dir = "{folder}"\n'
+        )
+        process = subprocess.Popen([NETWEFT, "server", "--config", settings])
+        try:
+            wait_for(f"{endpoint}/healthz")
+            password = re.search(r"OS_PASSWORD=['\"]?([^'\"\n]+)", Path(folder, "admin-openrc").read_text())
+            assert password
+            yield endpoint, password[1], process.pid
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def wait_for(url: str, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            urllib.request.urlopen(url, timeout=2).close()
+            return
+        except (urllib.error.URLError, ConnectionError):
+            if time.monotonic() > deadline:
+                sys.exit(f"bench: no answer from {url} after {seconds:.0f} s")
+            time.sleep(0.05)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--instrument", type=Path, default=INSTRUMENT)
+    parser.add_argument("--n", default="200", help="requests per measure")
+    parser.add_argument("--json", type=Path, help="append the rows to this file")
+    options = parser.parse_args()
+    if not options.instrument.exists():
+        sys.exit(f"bench: {options.instrument.name} is not there; name it with --instrument")
+    with server() as (endpoint, password, pid), tempfile.NamedTemporaryFile() as out:
+        idle = resident_mb(pid)
+        command = [sys.executable, options.instrument, "--auth-url", f"{endpoint}/identity/v3", "--endpoint", endpoint]
+        command += ["--user", "admin", "--password", password, "--project", "admin", "--n", options.n]
+        command += ["--concurrency", "1,8", "--list-sizes", "1000", "--label", "netweft", "--out", out.name]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": ""})
+        measured = [json.loads(line) for line in Path(out.name).read_text().splitlines()]
+        rows = []
+        for entry in measured:
+            wanted = BARS.get((entry["measure"], entry["concurrency"]))
+            if wanted:
+                figure, unit, bar, higher, peers = wanted
+                name = f"{entry['measure']}, {entry['concurrency']} client(s), {figure}"
+                rows.append(Row(name, entry[figure], unit, bar, higher, peers))
+            if entry["err"]:
+                print(f"bench: {entry['measure']}: {entry['err']} requests failed", file=sys.stderr)
+        rows.append(Row("server resident, just started", idle, "MB"))
+        rows.append(Row("server resident, after this load", resident_mb(pid), "MB", 150, False, "Neutron 1,500 MB"))
+    print_table("API, authentication on, SQLite", rows, options.json)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,181 @@
+#!/usr/bin/env python3
+"""How fast a VM is wired: `bench/wiring.py` brings up a lab of one hypervisor and prints a table.  Needs root.
+
+The same work as the shared instrument for OVN does: ports are made at the API first (not timed); the clock starts just
+before `ovs-vsctl add-port` and stops when
+  flows:  the port's MAC is in br-int's flows (asked over one open OpenFlow connection);
+  active: the API shows ACTIVE.
+"""
+
+import argparse
+import asyncio
+import http.client
+import json
+import os
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from table import Row, percentile, print_table
+
+NETWEFT = str(Path(sys.executable).parent / "netweft")
+LAB = "bench"
+
+
+def lab(*words: str) -> str:
+    return subprocess.run([NETWEFT, "lab", *words, "--name", LAB], check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+class Api:
+    """One kept connection, one token."""
+
+    def __init__(self, env: dict[str, str]) -> None:
+        auth = urlsplit(env["OS_AUTH_URL"])
+        self.connection = http.client.HTTPConnection(auth.hostname or "", auth.port)
+        user = {"name": env["OS_USERNAME"], "domain": {"name": "Default"}, "password": env["OS_PASSWORD"]}
+        scope = {"project": {"name": env["OS_PROJECT_NAME"], "domain": {"name": "Default"}}}
+        identity = {"methods": ["password"], "password": {"user": user}}
+        path = f"{auth.path.rstrip('/')}/auth/tokens"
+        self.token = ""
+        self.request("POST", path, {"auth": {"identity": identity, "scope": scope}})
+
+    def request(self, method: str, path: str, body: object = None) -> Any:
+        headers = {"X-Auth-Token": self.token, "Content-Type": "application/json"}
+        self.connection.request(method, path, json.dumps(body) if body is not None else None, headers)
+        answer = self.connection.getresponse()
+        content = answer.read()
+        if answer.status >= 300:
+            sys.exit(f"bench: {method} {path}: {answer.status} {content[:300]!r}")
+        self.token = answer.getheader("X-Subject-Token") or self.token
+        return json.loads(content) if content else None
+
+
+def read_env() -> dict[str, str]:
+    words = (shlex.split(line) for line in lab("env").splitlines() if line.startswith("export "))
+    return dict(word[1].split("=", 1) for word in words if len(word) > 1)
+
+
+class Bench:
+    def __init__(self) -> None:
+        self.api = Api(read_env())
+        status = json.loads(lab("status", "--json"))
+        self.node = next(node for node in status["nodes"] if node["name"] == "hv1")
+        self.database = f"--db=unix:{self.node['ovs_run_dir']}/db.sock"
+        self.serial = 0
+        network = self.api.request("POST", "/v2.0/networks", {"network": {"name": "bench"}})["network"]
+        self.network = network["id"]
+        subnet = {"network_id": self.network, "ip_version": 4, "cidr": "10.0.0.0/16"}
+        self.api.request("POST", "/v2.0/subnets", {"subnet": subnet})
+        if project := network.get("project_id"):
+            quota = {"quota": {"port": 100000}}
+            self.api.request("PUT", f"/v2.0/quotas/{project}", quota)
+
+    def make(self, count: int) -> list[dict[str, Any]]:
+        ports = [{"network_id": self.network, "binding:host_id": "hv1"} for _ in range(count)]
+        made: list[dict[str, Any]] = self.api.request("POST", "/v2.0/ports", {"ports": ports})["ports"]
+        return made
+
+    def plug(self, ports: list[dict[str, Any]]) -> None:
+        words: list[str] = []
+        for port in ports:
+            self.serial += 1
+            name = f"b{self.serial}"
+            words += ["--", "add-port", "br-int", name, "--", "set", "Interface", name, "type=internal"]
+            words += [f"external_ids:iface-id={port['id']}", f'external_ids:attached-mac="{port["mac_address"]}"']
+        subprocess.run(["ovs-vsctl", self.database, *words[1:]], check=True)
+
+    def until_active(self, ports: list[dict[str, Any]], deadline: float) -> None:
+        if len(ports) == 1:
+            path = f"/v2.0/ports/{ports[0]['id']}?fields=status"
+            while self.api.request("GET", path)["port"]["status"] != "ACTIVE":
+                check(deadline, "ACTIVE")
+        path = f"/v2.0/ports?network_id={self.network}&status=DOWN&fields=id&limit=1"
+        while self.api.request("GET", path)["ports"]:
+            check(deadline, "ACTIVE")
+
+    async def until_flows(self, ports: list[dict[str, Any]], deadline: float) -> None:
+        from netweft.dataplane.openflow.client import OpenFlowConnection
+
+        connection = await OpenFlowConnection.open(Path(self.node["ovs_run_dir"], "br-int.mgmt"))
+        try:
+            wanted = {int(port["mac_address"].replace(":", ""), 16) for port in ports}
+            while wanted:
+                check(deadline, "in the flows")
+                flows = await connection.dump_flows()
+                wanted -= {value for flow in flows for _, value, _ in flow.match}
+        finally:
+            await connection.close()
+
+
+def check(deadline: float, what: str) -> None:
+    if time.monotonic() > deadline:
+        sys.exit(f"bench: a port is not {what} after its deadline")
+
+
+def singles(bench: Bench, count: int) -> list[Row]:
+    vsctl, active, flows = [], [], []
+    for _ in range(count):
+        ports = bench.make(1)
+        start = time.perf_counter()
+        bench.plug(ports)
+        vsctl.append(1e3 * (time.perf_counter() - start))
+        bench.until_active(ports, time.monotonic() + 30)
+        active.append(1e3 * (time.perf_counter() - start))
+    for _ in range(count):
+        ports = bench.make(1)
+        start = time.perf_counter()
+        bench.plug(ports)
+        asyncio.run(bench.until_flows(ports, time.monotonic() + 30))
+        flows.append(1e3 * (time.perf_counter() - start))
+    return [
+        Row("plug one, ovs-vsctl alone, p50", percentile(vsctl, 50), "ms"),
+        Row("plug one, until flows, p50", percentile(flows, 50), "ms"),
+        Row("plug one, until flows, p95", percentile(flows, 95), "ms"),
+        Row("plug one, until ACTIVE, p50", percentile(active, 50), "ms", 20, peers="OVN 23, Neutron 1,540"),
+        Row("plug one, until ACTIVE, p95", percentile(active, 95), "ms", 30, peers="OVN 29, Neutron 2,930"),
+    ]
+
+
+def burst(bench: Bench, count: int) -> Row:
+    ports = bench.make(count)
+    start = time.perf_counter()
+    bench.plug(ports)
+    bench.until_active(ports, time.monotonic() + 60)
+    seconds = time.perf_counter() - start
+    return Row(f"burst of {count} by one ovs-vsctl, all ACTIVE", seconds, "s", 0.7, peers="OVN 0.73, Neutron 50")
+
+
+def resident(kind: str) -> float:
+    processes = json.loads(lab("status", "--json"))["processes"]
+    pid = next(process["pid"] for process in processes if process["kind"] == kind)
+    status = Path(f"/proc/{pid}/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")) / 1024
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--singles", type=int, default=50)
+    parser.add_argument("--burst", type=int, default=200)
+    parser.add_argument("--json", type=Path, help="append the rows to this file")
+    options = parser.parse_args()
+    if os.geteuid():
+        sys.exit("bench: needs root")
+    subprocess.run([NETWEFT, "lab", "down", "--name", LAB], check=False, stderr=subprocess.DEVNULL)
+    lab("up", "--nodes", "1")
+    try:
+        bench = Bench()
+        rows = singles(bench, options.singles)
+        rows.append(burst(bench, options.burst))
+        rows.append(Row("agent resident", resident("agent"), "MB", 80, peers="Neutron 334"))
+        rows.append(Row("server resident", resident("server"), "MB", 150, peers="Neutron 1,500"))
+    finally:
+        lab("down")
+    print_table("Wiring, one hypervisor, userspace datapath", rows, options.json)
+
+
+if __name__ == "__main__":
+    main()
