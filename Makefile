@@ -1,0 +1,52 @@
+# Everything a newcomer needs.  `make` alone lists the targets.
+SHELL := /bin/bash
+BIN := .venv/bin
+AS_ROOT = @[ "$$(id -u)" -eq 0 ] || { echo "make $@ needs root: it makes network namespaces.  Try: sudo make $@" >&2; exit 1; }
+
+.PHONY: help demo test check bench install lock clean
+.DEFAULT_GOAL := help
+
+help: ## show this list
+	@echo "Netweft: Network-as-a-Service on Open vSwitch"
+	@echo
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 18
+
+demo: ## two hypervisors, two VMs, a ping over VXLAN, and a picture of it (root; installs what is missing)
+	$(AS_ROOT)
+	@scripts/install.sh
+	@$(BIN)/netweft demo
+
+test: ## install, then every test there is (root)
+	$(AS_ROOT)
+	@scripts/install.sh test
+	@$(MAKE) --no-print-directory lint
+	$(BIN)/pytest
+
+check: ## lint, types, import contracts and the tests that need no root; under a minute
+	@[ -x $(BIN)/pytest ] || { echo "first: sudo make install" >&2; exit 1; }
+	@$(MAKE) --no-print-directory lint
+	$(BIN)/pytest -m "not root and not ovs and not postgres and not client"
+
+.PHONY: lint
+lint:
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: ## measure, and print a table (root)
+	$(AS_ROOT)
+	@scripts/install.sh
+	$(BIN)/python -m bench
+
+install: ## set up what demo, lab and tests need (root)
+	@scripts/install.sh test
+
+lock: ## requirements.lock anew from pyproject.toml: newest versions, with hashes
+	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
+	uv pip compile --quiet --universal --upgrade --python-version 3.11 --extra dev --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -o requirements.lock pyproject.toml
+
+clean: ## remove the virtual environment and caches; labs are taken down with: netweft lab down
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build src/*.egg-info
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

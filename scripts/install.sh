@@ -1,0 +1,99 @@
+#!/bin/bash
+# Sets up what Netweft needs on Debian 12 or Ubuntu 24.04.  Safe to run again: a second run takes well under a second.
+#
+#   scripts/install.sh          Open vSwitch, iproute2, ... and the virtual environment: enough for the demo and the lab
+#   scripts/install.sh test     also PostgreSQL's programs, QEMU and a guest kernel: what the tests need on top
+#
+# It starts no service and changes none: labs and tests run their own ovsdb-server, ovs-vswitchd and PostgreSQL.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+DEMO_PACKAGES=(openvswitch-switch iproute2 iputils-ping ethtool python3 python3-venv ca-certificates)
+TEST_PACKAGES=(postgresql qemu-system-x86 busybox-static cpio)
+MACHINE_DIR=/var/lib/netweft/machine   # the guest kernel of `netweft lab vm add --kind qemu`
+
+say() { printf '  %-10s %s\n' "$1" "$2"; }
+fail() { printf 'install: %s\n' "$1" >&2; exit 1; }
+
+quietly() { # runs a command; its output is shown only when it fails
+    local log
+    log=$(mktemp)
+    if ! "$@" >"$log" 2>&1; then
+        cat "$log" >&2
+        rm -f "$log"
+        fail "this failed: $*"
+    fi
+    rm -f "$log"
+}
+
+update_lists() { # once a run, and only when something is missing
+    [ -n "${lists_updated:-}" ] && return
+    say apt "updating the package lists"
+    quietly apt-get update -q
+    lists_updated=yes
+}
+
+install_packages() {
+    local missing=() package
+    for package in "$@"; do
+        dpkg-query -W -f='${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
+    done
+    [ ${#missing[@]} -eq 0 ] && return
+    [ "$(id -u)" -eq 0 ] || fail "as root (sudo), because these packages are missing: ${missing[*]}"
+    command -v apt-get >/dev/null || fail "this needs apt; please install by hand: ${missing[*]}"
+    update_lists
+    say apt "installing ${missing[*]}"
+    quietly env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"
+}
+
+install_python() {
+    local stamp=.venv/.installed-from wanted
+    # the path too: a work tree that was moved needs its scripts written anew
+    wanted=$({ cat requirements.lock pyproject.toml; pwd; } | sha256sum)
+    [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && .venv/bin/python -c '' 2>/dev/null && return
+    python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || fail "Python 3.11 or newer is needed"
+    .venv/bin/python -c '' 2>/dev/null || quietly python3 -m venv --clear .venv
+    say python "installing requirements.lock into .venv"
+    quietly .venv/bin/python -m pip install --disable-pip-version-check --require-hashes -r requirements.lock
+    quietly .venv/bin/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation --editable .
+    echo "$wanted" >"$stamp"
+}
+
+kernel_packages() { # the packages that hold the newest small kernel for virtual machines, and its modules
+    local meta=$1
+    apt-cache depends "$meta" 2>/dev/null | sed -nE 's/^ *Depends: (linux-(image|modules)-[0-9].*)/\1/p'
+}
+
+install_machine() { # unpacked into a folder of our own: a guest's kernel has no business in the host's /boot
+    [ -e "$MACHINE_DIR/vmlinuz" ] && return
+    [ "$(dpkg --print-architecture)" = amd64 ] || { say machine "skipped: there is a guest kernel for amd64 only"; return; }
+    [ "$(id -u)" -eq 0 ] || fail "as root (sudo), because the guest kernel is missing"
+    local meta=linux-image-cloud-amd64 packages work
+    grep -qx 'ID=ubuntu' /etc/os-release && meta=linux-image-virtual
+    packages=$(kernel_packages "$meta")
+    [ -n "$packages" ] || { update_lists; packages=$(kernel_packages "$meta"); }
+    if [ "$meta" = linux-image-virtual ]; then
+        packages+=" $(sed 's/linux-image-/linux-modules-/' <<<"$packages")"
+    fi
+    say machine "fetching ${packages//$'\n'/ }"
+    work=$(mktemp -d)
+    chmod 755 "$work"
+    # shellcheck disable=SC2086  # one argument a package
+    (cd "$work" && { apt-get download -q $packages || { apt-get update -q && apt-get download -q $packages; }; }) \
+        >/dev/null 2>&1 || fail "could not fetch: $packages"
+    for package in "$work"/*.deb; do dpkg-deb -x "$package" "$work/tree"; done
+    mkdir -p "$MACHINE_DIR/lib"
+    rm -rf "$MACHINE_DIR/lib/modules"
+    if [ -d "$work/tree/usr/lib/modules" ]; then mv "$work/tree/usr/lib/modules" "$MACHINE_DIR/lib/"; else mv "$work/tree/lib/modules" "$MACHINE_DIR/lib/"; fi
+    depmod -b "$MACHINE_DIR" "$(ls "$MACHINE_DIR/lib/modules")" 2>/dev/null || true
+    cp "$work"/tree/boot/vmlinuz-* "$MACHINE_DIR/vmlinuz.new"
+    mv "$MACHINE_DIR/vmlinuz.new" "$MACHINE_DIR/vmlinuz" # last: its presence says that all is there
+    rm -rf "$work"
+}
+
+install_packages "${DEMO_PACKAGES[@]}"
+if [ "${1:-}" = test ]; then
+    install_packages "${TEST_PACKAGES[@]}"
+    install_machine
+fi
+install_python
