@@ -2,21 +2,24 @@
 
 Later sources win: defaults < TOML file < `NETWEFT_*` environment < command line.  In the environment a server
 setting `listen` is `NETWEFT_SERVER_LISTEN`, an agent setting `node` is `NETWEFT_AGENT_NODE`; in the file they stand
-in the tables `[server]` and `[agent]`.  Lists are comma separated in the environment and on the command line.
-Imports nothing of ours.
+in the tables `[server]` and `[agent]`; on the command line it is `--listen`.  Lists are comma separated in the
+environment and on the command line.  The description of a field is its text in `--help`.  Imports nothing of ours.
 """
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 DEFAULT_FILE = Path("/etc/netweft/netweft.toml")
 STATE_DIR = "/var/lib/netweft"
+SECTIONS = ("server", "agent")
+
+LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
 
 
 class SettingsError(Exception):
@@ -24,56 +27,112 @@ class SettingsError(Exception):
 
 
 class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """listen: `host:port` or `unix:/path`, any number of them.  The first `host:port` is what the catalogue names,
-    unless public_url is set."""
-
-    listen: tuple[str, ...] = ("127.0.0.1:9696",)
-    database: str = f"sqlite:///{STATE_DIR}/netweft.db"
-    public_url: str = ""
-    state_dir: str = STATE_DIR
-    region: str = "RegionOne"
-    identity: Literal["embedded"] = "embedded"
-    token_hours: float = 12.0
-    tenant_network_types: tuple[str, ...] = ("vxlan",)
-    vni_ranges: tuple[str, ...] = ("1:16777215",)
-    physical_mtu: int = 1500
-    mac_prefix: str = "fa:16:3e"
-    agent_down_seconds: float = 75.0
-    max_body_bytes: int = 4 * 2**20
-    log_level: str = "info"
+    listen: Annotated[
+        tuple[Annotated[str, Meta(pattern=r"^(unix:/.+|\[[0-9a-fA-F:.]+\]:\d{1,5}|[^\[\]:/]+:\d{1,5})$")], ...],
+        Meta(min_length=1, description="where to listen: HOST:PORT, [IPv6]:PORT or unix:/PATH; any number of them"),
+    ] = ("127.0.0.1:9696",)
+    database: Annotated[str, Meta(description="sqlite:///PATH or postgresql+psycopg://USER@HOST/NAME")] = (
+        f"sqlite:///{STATE_DIR}/netweft.db"
+    )
+    public_url: Annotated[
+        str,
+        Meta(
+            pattern=r"^(https?://[^/]+.*)?$",
+            description="what the catalogue calls this service; else the address a client reached it by",
+        ),
+    ] = ""
+    state_dir: Annotated[str, Meta(description="folder of admin-openrc")] = STATE_DIR
+    region: Annotated[str, Meta(min_length=1, description="the region's name in the catalogue")] = "RegionOne"
+    identity: Annotated[str, Meta(description="identity plug-in")] = "embedded"
+    token_hours: Annotated[float, Meta(gt=0, description="how long a token lives")] = 12.0
+    tenant_network_types: Annotated[
+        tuple[str, ...], Meta(description="segment types for networks of plain users, in order of preference")
+    ] = ("vxlan",)
+    vni_ranges: Annotated[
+        tuple[Annotated[str, Meta(pattern=r"^\d+:\d+$")], ...], Meta(description="tunnel keys to give out: FIRST:LAST")
+    ] = ("1:16777215",)
+    physical_mtu: Annotated[int, Meta(ge=68, le=65535, description="MTU of the physical network")] = 1500
+    mac_prefix: Annotated[
+        str, Meta(pattern=r"^([0-9a-fA-F]{2}:){2}[0-9a-fA-F]{2}$", description="first three bytes of generated MACs")
+    ] = "fa:16:3e"
+    agent_down_seconds: Annotated[float, Meta(gt=0, description="an agent silent for so long is not alive")] = 75.0
+    max_body_bytes: Annotated[int, Meta(gt=0, description="larger request bodies are refused")] = 4 * 2**20
+    log_level: Annotated[LogLevel, Meta(description="debug, info, warning or error")] = "info"
 
 
 class AgentSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """server: `http://host:port` of any server, several allowed, or `unix:/path`.
-    token_file: holds what `netweft node add NAME` printed.
-    ovs_run_dir: where `db.sock` and `<bridge>.mgmt` are.
-    tunnel_ip: this node's tunnel end point.  With `underlay` set the agent also keeps it configured: in the userspace
-    datapath on the internal port of `underlay_bridge`, with that NIC in the bridge; else on the NIC itself.
-    """
+    node: Annotated[str, Meta(description="this node's name; else the host name")] = ""
+    server: Annotated[
+        tuple[str, ...], Meta(min_length=1, description="any servers: http://HOST:PORT or unix:/PATH")
+    ] = ("http://127.0.0.1:9696",)
+    token: Annotated[str, Meta(description="node token; better kept in token_file")] = ""
+    token_file: Annotated[str, Meta(description="holds what `netweft node add NAME` printed")] = (
+        "/etc/netweft/node.token"
+    )
+    ovs_run_dir: Annotated[str, Meta(description="folder of db.sock and BRIDGE.mgmt")] = "/var/run/openvswitch"
+    state_dir: Annotated[str, Meta(description="folder of the view kept over restarts")] = f"{STATE_DIR}/agent"
+    socket: Annotated[str, Meta(description="the agent's own socket, for plan and explain")] = "/run/netweft/agent.sock"
+    datapath_type: Annotated[
+        Literal["auto", "system", "netdev"], Meta(description="auto, system (kernel) or netdev (userspace)")
+    ] = "auto"
+    integration_bridge: Annotated[str, Meta(description="the bridge that VIFs plug into")] = "br-int"
+    tunnel_bridge: Annotated[str, Meta(description="the bridge of the overlay")] = "br-tun"
+    interconnect: Annotated[Literal["patch", "veth"], Meta(description="what joins two bridges")] = "patch"
+    tunnel_ip: Annotated[str, Meta(description="this node's tunnel end point")] = ""
+    tunnel_prefix_length: Annotated[int, Meta(ge=0, le=128, description="of the tunnel end point's network")] = 24
+    underlay: Annotated[
+        str,
+        Meta(
+            description="NIC of the underlay; set, the agent keeps tunnel_ip configured: in the userspace datapath on"
+            " underlay_bridge with that NIC in it, else on the NIC"
+        ),
+    ] = ""
+    underlay_bridge: Annotated[str, Meta(description="the bridge of the underlay NIC")] = "br-phy"
+    tunnel_types: Annotated[tuple[str, ...], Meta(description="tunnel types this node offers")] = ("vxlan",)
+    bridge_mappings: Annotated[tuple[str, ...], Meta(description="PHYSICAL_NETWORK:BRIDGE")] = ()
+    local_vlans: Annotated[str, Meta(pattern=r"^\d+:\d+$", description="local VLAN tags to use: FIRST:LAST")] = "1:4094"
+    flow_restore_wait: Annotated[
+        bool, Meta(description="vswitchd forwards nothing after a restart until flows are back")
+    ] = True
+    log_level: Annotated[LogLevel, Meta(description="debug, info, warning or error")] = "info"
 
-    node: str = ""
-    server: tuple[str, ...] = ("http://127.0.0.1:9696",)
-    token: str = ""
-    token_file: str = "/etc/netweft/node.token"
-    ovs_run_dir: str = "/var/run/openvswitch"
-    state_dir: str = f"{STATE_DIR}/agent"
-    socket: str = "/run/netweft/agent.sock"
-    datapath_type: Literal["auto", "system", "netdev"] = "auto"
-    integration_bridge: str = "br-int"
-    tunnel_bridge: str = "br-tun"
-    interconnect: Literal["patch", "veth"] = "patch"
-    tunnel_ip: str = ""
-    tunnel_prefix_length: int = 24
-    underlay: str = ""
-    underlay_bridge: str = "br-phy"
-    tunnel_types: tuple[str, ...] = ("vxlan",)
-    bridge_mappings: tuple[str, ...] = ()
-    local_vlans: str = "1:4094"
-    flow_restore_wait: bool = True
-    log_level: str = "info"
+
+S = TypeVar("S", bound=ServerSettings | AgentSettings)
 
 
-S = TypeVar("S", ServerSettings, AgentSettings)
+class Field(NamedTuple):
+    """One setting, as the command line and the documentation need it."""
+
+    name: str
+    type: Any
+    default: Any
+    description: str
+
+    @property
+    def is_list(self) -> bool:
+        return get_origin(self.type) is tuple
+
+    @property
+    def is_flag(self) -> bool:
+        return self.type is bool
+
+
+class _Given(NamedTuple):
+    value: Any
+    source: str  # how a person finds it: "/etc/netweft/netweft.toml: [server] listen", "--listen"
+
+
+def fields(kind: type[Struct]) -> tuple[Field, ...]:
+    annotations = get_type_hints(kind, include_extras=True)
+    return tuple(
+        Field(
+            name=field.name,
+            type=get_args(annotations[field.name])[0],
+            default=field.default,
+            description=next(m.description or "" for m in annotations[field.name].__metadata__ if isinstance(m, Meta)),
+        )
+        for field in msgspec.structs.fields(kind)
+    )
 
 
 def load(
@@ -88,33 +147,58 @@ def load(
     Raises SettingsError.
     """
     section = "server" if kind is ServerSettings else "agent"
-    hints = get_type_hints(kind)
-    values: dict[str, Any] = dict(_from_file(file, section))
-    prefix = f"NETWEFT_{section.upper()}_"
-    values.update({k[len(prefix) :].lower(): v for k, v in environ.items() if k.startswith(prefix)})
-    values.update({k: v for k, v in (overrides or {}).items() if v is not None})
-    for name, value in values.items():
-        if isinstance(value, str) and get_origin(hints.get(name)) is tuple:
-            values[name] = [part.strip() for part in value.split(",") if part.strip()]
-    try:
-        return msgspec.convert(values, kind, strict=False)
-    except msgspec.ValidationError as error:
-        raise SettingsError(f"{section} settings: {error}") from None
+    known = {field.name: field for field in fields(kind)}
+    annotations = get_type_hints(kind, include_extras=True)
+    given: dict[str, _Given] = {}
+    for name, item in _sources(section, file, environ, overrides or {}):
+        if name not in known:
+            raise SettingsError(f"{item.source}: unknown setting")
+        given[name] = item
+    return kind(**{name: _convert(item, known[name], annotations[name]) for name, item in given.items()})
 
 
-def _from_file(file: Path | None, section: str) -> Mapping[str, Any]:
+def _sources(
+    section: str, file: Path | None, environ: Mapping[str, str], overrides: Mapping[str, Any]
+) -> Iterator[tuple[str, _Given]]:
+    """What each source says, the weakest first."""
     path = file or DEFAULT_FILE
+    for name, value in _table(path, section, must_exist=file is not None).items():
+        yield name, _Given(value, f"{path}: [{section}] {name}")
+    prefix = f"NETWEFT_{section.upper()}_"
+    for variable, value in environ.items():
+        if variable.startswith(prefix):
+            yield variable[len(prefix) :].lower(), _Given(value, f"environment: {variable}")
+    for name, value in overrides.items():
+        if value is not None:
+            yield name, _Given(value, f"--{name.replace('_', '-')}")
+
+
+def _convert(item: _Given, field: Field, annotation: Any) -> Any:
+    value = item.value
+    if field.is_list and isinstance(value, str):
+        value = [part.strip() for part in value.split(",") if part.strip()]
+    try:
+        return msgspec.convert(value, annotation, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"{item.source}: {error}; given: {item.value!r}") from None
+
+
+def _table(path: Path, section: str, *, must_exist: bool) -> Mapping[str, Any]:
     try:
         content = tomllib.loads(path.read_text())
     except FileNotFoundError:
-        if file is None:
+        if not must_exist:
             return {}
         raise SettingsError(f"{path}: no such file") from None
     except OSError as error:
         raise SettingsError(f"{path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: {error}") from None
+    for name, table in content.items():
+        if name not in SECTIONS:
+            raise SettingsError(f"{path}: unknown table or setting {name!r}; there are [server] and [agent]")
+        if not isinstance(table, dict):
+            raise SettingsError(f"{path}: [{name}] is not a table")
     table = content.get(section, {})
-    if not isinstance(table, dict):
-        raise SettingsError(f"{path}: [{section}] is not a table")
+    assert isinstance(table, dict)
     return table

@@ -1,0 +1,5 @@
+"""`python -m netweft` is `netweft`."""
+
+from netweft.cli.main import main
+
+main()

@@ -1,0 +1,82 @@
+"""The `netweft` command: subcommands imported when they are called, and the one place where errors become text.
+
+A subcommand is an entry of COMMANDS; it raises CommandError and never prints a traceback.  With
+NETWEFT_DEBUG=1 the traceback of an unforeseen error is shown.
+"""
+
+import importlib
+import os
+import sys
+from typing import NamedTuple
+
+import click
+
+from netweft import __version__
+from netweft.cli.errors import CommandError
+
+
+class Lazy(NamedTuple):
+    target: str  # "module:attribute"
+    help: str  # as shown in `netweft --help`, so that listing imports nothing
+
+
+COMMANDS = {
+    "server": Lazy("netweft.cli.server:server", "Run the API, identity and the feed."),
+    "agent": Lazy("netweft.cli.agent:agent", "Run the agent of this hypervisor; ask what it would change."),
+    "node": Lazy("netweft.cli.node:node", "Let hypervisors in: their tokens."),
+    "lab": Lazy("netweft.cli.lab:lab", "Hypervisors, their fabric and VMs, on this machine."),
+}
+
+
+class LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name].target.partition(":")
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, lazy.help) for name, lazy in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(__version__, prog_name="netweft")
+def cli() -> None:
+    """Network-as-a-Service on Open vSwitch."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Never returns: ends the process with 0, 1 (it did not work) or 2 (wrong usage)."""
+    try:
+        status = cli.main(args=arguments, prog_name="netweft", standalone_mode=False)
+    except click.exceptions.Abort:
+        _fail("interrupted", 130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except CommandError as error:
+        _fail(str(error))
+    except BrokenPipeError:
+        # the reader of our output is gone (`| head`); nothing is left to be flushed into the closed pipe
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:
+        if os.environ.get("NETWEFT_DEBUG"):
+            raise
+        _fail(f"{type(error).__name__}: {error} (NETWEFT_DEBUG=1 shows where)")
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _fail(message: str, status: int = 1) -> None:
+    print(f"netweft: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()
