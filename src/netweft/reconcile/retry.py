@@ -1,0 +1,36 @@
+"""When to try again: two kinds of failure, and a back-off that grows.
+
+Retry: it may work later, unchanged.  Permanent: only another desired state can help, so nothing is tried until then.
+Both carry one sentence for a person.  No clock in here: callers pass the time.
+"""
+
+from dataclasses import dataclass
+
+
+class Retry(Exception):
+    """It may work later, unchanged."""
+
+
+class Permanent(Exception):
+    """It cannot work until something else is wanted."""
+
+
+@dataclass(slots=True)
+class Backoff:
+    """Doubles from `first` to `limit` seconds with each failure in a row; a success starts over."""
+
+    first: float = 0.1
+    limit: float = 15.0
+    failures: int = 0
+    due: float | None = None
+
+    def failed(self, now: float) -> float:
+        """Returns how many seconds to wait; `due` is when they are over."""
+        delay = min(self.limit, self.first * 2.0 ** min(self.failures, 30))
+        self.failures += 1
+        self.due = now + delay
+        return delay
+
+    def succeeded(self) -> None:
+        self.failures = 0
+        self.due = None
