@@ -7,7 +7,7 @@ from netweft.model.network import FixedIp, Network, Segment, Subnet
 from netweft.model.node import Node, NodeFacts
 from netweft.model.port import AddressPair, Peer, Port
 from netweft.model.status import PortState, PortStatus
-from netweft.model.view import EMPTY_VIEW, Key, Kind, NodeView, Object, key_of, kind_of
+from netweft.model.view import EMPTY_VIEW, Key, Kind, NodeView, Object, key_of, kind_of, view_of
 
 __all__ = [
     "EMPTY_VIEW",
@@ -28,4 +28,5 @@ __all__ = [
     "Subnet",
     "key_of",
     "kind_of",
+    "view_of",
 ]

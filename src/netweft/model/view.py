@@ -1,7 +1,9 @@
 """All that one node should know, at one revision."""
 
-from typing import Literal, TypeAlias
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal, TypeAlias
 
+import msgspec
 from msgspec import Struct
 
 from netweft.model.network import Network, Subnet
@@ -23,7 +25,7 @@ def key_of(obj: Object) -> Key:
 
 
 class NodeView(Struct, frozen=True, kw_only=True):
-    """What the feed has told a node so far.  A value: `merge` gives a new one.
+    """What the feed has told a node so far.  A value: `merged` gives a new one.
 
     history: names the database's life; after a restore from a backup revisions start over under a new one.
     """
@@ -36,5 +38,42 @@ class NodeView(Struct, frozen=True, kw_only=True):
     peers: dict[str, Peer] = {}
     nodes: dict[str, Node] = {}
 
+    def get(self, key: Key) -> Object | None:
+        kind, id = key
+        found: Object | None = getattr(self, _FIELDS[kind]).get(id)
+        return found
 
+    def objects(self) -> Iterator[Object]:
+        for field in _FIELDS.values():
+            yield from getattr(self, field).values()
+
+    def merged(self, revision: int, upserts: Iterable[Object], deletes: Iterable[Key]) -> "NodeView":
+        """Deletes first; a key that is not there is no error.  Kinds that stay as they are, are shared."""
+        fields: dict[str, dict[str, Any]] = {}
+
+        def writable(kind: Kind) -> dict[str, Any]:
+            field = _FIELDS[kind]
+            if field not in fields:
+                fields[field] = dict(getattr(self, field))
+            return fields[field]
+
+        for kind, id in deletes:
+            writable(kind).pop(id, None)
+        for obj in upserts:
+            kind, id = key_of(obj)
+            writable(kind)[id] = obj
+        return msgspec.structs.replace(self, revision=revision, **fields)
+
+
+_FIELDS: dict[Kind, str] = {
+    "network": "networks",
+    "subnet": "subnets",
+    "port": "ports",
+    "peer": "peers",
+    "node": "nodes",
+}
 EMPTY_VIEW = NodeView()
+
+
+def view_of(history: str, revision: int, objects: Iterable[Object]) -> NodeView:
+    return NodeView(history=history).merged(revision, objects, ())

@@ -1,0 +1,254 @@
+"""The agent's end of the feed: one session with any of the servers, kept up for as long as `run` runs.
+
+Owns connecting, subscribing, the newest view and the delivery of what the agent reports.  It must not look at the
+switch, decide what a change means, or keep anything on disk.
+"""
+
+import asyncio
+import random
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import cycle
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+import structlog
+from websockets.asyncio.client import ClientConnection, connect, unix_connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+
+from netweft.model import EMPTY_VIEW, Key, NodeFacts, NodeView, PortStatus, key_of, view_of
+from netweft.settings import AgentSettings
+from netweft.wire import messages as wire
+
+OPEN_SECONDS = 5.0
+PING_SECONDS = 10.0  # a server that is silently gone is noticed within twice this time
+RETRY_CAP_SECONDS = 5.0
+STABLE_SECONDS = 1.0  # a session that lived this long is followed by a retry without delay
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """A newer view, and the keys that differ from the one before.
+
+    subscribed: these are the first words of a session.  As soon as this view is wired the agent owes the server
+    `report(every plugged-in port, complete=True)`, even if nothing changed.
+    """
+
+    view: NodeView
+    upserts: frozenset[Key]
+    deletes: frozenset[Key]
+    subscribed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """up: subscribed, so that `view` follows the server.  problem: why not, for a person."""
+
+    server: str = ""
+    up: bool = False
+    problem: str = ""
+
+
+class Listener(Protocol):
+    """Whom the client tells.  Called in the event loop; must return at once."""
+
+    def view_changed(self, changes: Changes) -> None: ...
+
+    def ports_denied(self, reasons: Mapping[str, str]) -> None:
+        """Plugged-in ports this node cannot have, for now.  The server tries again by itself when they change."""
+
+    def link_changed(self, link: Link) -> None: ...
+
+
+class FeedClient:
+    """Constructing it does no I/O; `run` as a task does it all.
+
+    view: where to start from, e.g. what was kept on disk.
+    """
+
+    def __init__(
+        self, settings: AgentSettings, listener: Listener, *, facts: NodeFacts, view: NodeView = EMPTY_VIEW
+    ) -> None:
+        self.view = view
+        self.link = Link()
+        self._settings = settings
+        self._listener = listener
+        self._facts = facts
+        self._unsent = _Unsent()
+        self._awake = asyncio.Event()
+
+    def report(self, statuses: Iterable[PortStatus], *, complete: bool = False) -> None:
+        """Delivered at once, or after the next subscribe; the latest of a port wins."""
+        self._unsent.add(statuses, complete=complete)
+        self._awake.set()
+
+    def tell(self, facts: NodeFacts) -> None:
+        if facts != self._facts:
+            self._facts = facts
+            self._unsent.facts = True
+            self._awake.set()
+
+    async def run(self) -> None:
+        """Returns only by being cancelled: whatever is wrong with a server may be put right."""
+        clock = asyncio.get_running_loop().time
+        failures = 0
+        for server in cycle(self._settings.server):
+            started = clock()
+            try:
+                await self._session(server)
+                problem, delay = "the server closed the session", 0.0
+            except _Refusal as refusal:
+                problem, delay = str(refusal), 1.0 if refusal.retry else RETRY_CAP_SECONDS
+            except (OSError, WebSocketException, msgspec.MsgspecError) as error:
+                problem, delay = _in_words(error), 0.0
+            failures = 0 if self.link.up and clock() - started > STABLE_SECONDS else failures + 1
+            self._set_link(Link(server, problem=problem))
+            await asyncio.sleep(max(delay, self._pause(failures)))
+
+    def _pause(self, failures: int) -> float:
+        """Each server is tried once without waiting, then ever more slowly; jitter keeps a region from marching."""
+        rounds = failures - len(self._settings.server)
+        ceiling = 0.05 if rounds < 0 else min(RETRY_CAP_SECONDS, 0.1 * 2 ** min(rounds, 10))
+        return random.uniform(0.5, 1.0) * ceiling
+
+    async def _session(self, server: str) -> None:
+        async with _connection(server, _token(self._settings)) as socket:
+            view, facts = self.view, self._facts
+            self._unsent.facts = False
+            await socket.send(
+                wire.encode(
+                    wire.Subscribe(
+                        node=self._settings.node,
+                        facts=facts,
+                        have_history=view.history,
+                        have_revision=view.revision,
+                    )
+                )
+            )
+            sender: asyncio.Task[None] | None = None
+            try:
+                async for frame in socket:
+                    self._receive(server, frame)
+                    if self.link.up and not sender:
+                        sender = asyncio.create_task(self._send(socket))
+            finally:
+                if sender:
+                    sender.cancel()
+
+    def _receive(self, server: str, frame: str | bytes) -> None:
+        message = wire.decode_downward(frame if isinstance(frame, bytes) else frame.encode())
+        if isinstance(message, wire.Refused):
+            raise _Refusal(message.reason, retry=message.retry)
+        if isinstance(message, wire.Denied):
+            self._listener.ports_denied(message.ports)
+            return
+        changes = changes_by(self.view, message, subscribed=not self.link.up)
+        self.view = changes.view
+        if not self.link.up:
+            self._set_link(Link(server, up=True))
+        self._listener.view_changed(changes)
+
+    async def _send(self, socket: ClientConnection) -> None:
+        """From the first answer on: the server takes reports only from who is subscribed."""
+        self._awake.set()
+        while True:
+            await self._awake.wait()
+            self._awake.clear()
+            taken = self._unsent
+            self._unsent = _Unsent()
+            try:
+                if taken.facts:
+                    await socket.send(wire.encode(wire.Facts(self._facts)))
+                if taken.ports or taken.complete:
+                    await socket.send(wire.encode(taken.as_report(self.view.revision)))
+            except ConnectionClosed:
+                self._unsent = taken.followed_by(self._unsent)
+                return
+
+    def _set_link(self, link: Link) -> None:
+        if link != self.link:
+            self.link = link
+            if link.up:
+                log.info("feed subscribed", server=link.server, revision=self.view.revision)
+            else:
+                log.warning("feed lost", server=link.server, problem=link.problem)
+            self._listener.link_changed(link)
+
+
+def changes_by(view: NodeView, message: wire.Snapshot | wire.Delta, *, subscribed: bool = False) -> Changes:
+    """What the message makes of the view; an object that is sent again as it was is no change."""
+    if isinstance(message, wire.Snapshot):
+        after = view_of(message.history, message.revision, message.objects)
+        touched = {key_of(obj) for obj in view.objects()} | {key_of(obj) for obj in message.objects}
+    else:
+        after = view.merged(message.revision, message.upserts, message.deletes)
+        touched = {key_of(obj) for obj in message.upserts} | set(message.deletes)
+    changed = {key for key in touched if view.get(key) != after.get(key)}
+    gone = frozenset(key for key in changed if after.get(key) is None)
+    return Changes(after, frozenset(changed - gone), gone, subscribed)
+
+
+class _Unsent:
+    """What the server was not told yet."""
+
+    def __init__(self) -> None:
+        self.ports: dict[str, PortStatus] = {}
+        self.complete = False
+        self.facts = False
+
+    def add(self, statuses: Iterable[PortStatus], *, complete: bool) -> None:
+        if complete:
+            self.ports.clear()
+            self.complete = True
+        self.ports.update((status.port_id, status) for status in statuses)
+
+    def followed_by(self, newer: "_Unsent") -> "_Unsent":
+        self.add(newer.ports.values(), complete=newer.complete)
+        self.facts |= newer.facts
+        return self
+
+    def as_report(self, revision: int) -> wire.Report:
+        return wire.Report(revision=revision, ports=tuple(self.ports.values()), complete=self.complete)
+
+
+class _Refusal(Exception):
+    def __init__(self, reason: str, *, retry: bool) -> None:
+        super().__init__(f"refused: {reason}")
+        self.retry = retry
+
+
+def _token(settings: AgentSettings) -> str:
+    """Read anew for each session, so that a replaced token is picked up."""
+    if settings.token:
+        return settings.token
+    try:
+        return Path(settings.token_file).read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise _Refusal(f"no token in {settings.token_file}: {error}", retry=True) from None
+
+
+def _connection(server: str, token: str) -> connect:
+    options: dict[str, Any] = {
+        "additional_headers": {"Authorization": f"Bearer {token}"},
+        "compression": None,
+        "max_size": wire.MAX_MESSAGE_BYTES,
+        "open_timeout": OPEN_SECONDS,
+        "ping_interval": PING_SECONDS,
+        "ping_timeout": PING_SECONDS,
+        "close_timeout": 1.0,
+    }
+    if server.startswith("unix:"):
+        return unix_connect(server.removeprefix("unix:"), f"ws://localhost{wire.FEED_PATH}", **options)
+    base = server.rstrip("/").replace("http", "ws", 1) if server.startswith("http") else f"ws://{server}"
+    return connect(f"{base}{wire.FEED_PATH}", proxy=None, **options)
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, InvalidStatus) and error.response.status_code == 401:
+        return "the server does not know this node's token"
+    if isinstance(error, msgspec.MsgspecError):
+        return f"the server speaks another protocol: {error}"
+    return str(error) or type(error).__name__
