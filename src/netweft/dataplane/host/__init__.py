@@ -1,0 +1,1 @@
+"""The kernel's network interfaces, over netlink."""

@@ -4,6 +4,8 @@ A row of ours carries `external_ids:netweft-*`.  A VIF's Port row was made by so
 ovs-vsctl): of it we own `tag` and our external_ids only.
 """
 
+from typing import Literal, TypeAlias
+
 from msgspec import Struct
 
 MARK = "netweft-owner"  # external_ids key on every row that we made; its value says what it is for
@@ -51,3 +53,17 @@ class Vif(Struct, frozen=True, kw_only=True):
     error: str = ""
     tag: int | None = None
     external_ids: tuple[tuple[str, str], ...] = ()
+
+
+Row: TypeAlias = BridgeRow | PortRow | VifTag
+RowKey: TypeAlias = tuple[Literal["bridge", "port", "vif"], str]
+
+
+def row_key(row: Row) -> RowKey:
+    match row:
+        case BridgeRow():
+            return ("bridge", row.name)
+        case PortRow():
+            return ("port", row.name)
+        case VifTag():
+            return ("vif", row.port_name)

@@ -1,0 +1,117 @@
+"""The flows of one bridge that carry our mark: what is wanted against what is there, applied in atomic bundles.
+
+Own one per bridge and connection.  It knows the mark as a cookie and mask only.  It never retries: an error leaves
+the delta as it was, and the caller's loop comes back.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from msgspec import Struct
+
+from netweft.dataplane.openflow.client import OpenFlowConnection
+from netweft.dataplane.openflow.flow import Flow, FlowKey
+from netweft.dataplane.openflow.messages import FlowChange
+from netweft.reconcile.delta import Delta
+
+
+class FlowPlan(Struct, frozen=True):
+    """What `apply` would do now, in order.  deletes: the flows as they are there."""
+
+    adds: tuple[Flow, ...] = ()
+    updates: tuple[Flow, ...] = ()
+    deletes: tuple[Flow, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.adds or self.updates or self.deletes)
+
+
+class FlowDriver:
+    """cookie, cookie_mask: whose flows these are; all others are never read, changed or deleted.
+
+    on_drift: called (from the event loop) when somebody else changed our flows, so that the owner's loop runs again.
+    """
+
+    def __init__(
+        self,
+        connection: OpenFlowConnection,
+        cookie: int,
+        cookie_mask: int,
+        on_drift: Callable[[], None] | None = None,
+    ) -> None:
+        self._connection = connection
+        self._cookie = cookie
+        self._mask = cookie_mask
+        self._on_drift = on_drift
+        self._delta: Delta[FlowKey, Flow] = Delta()
+        self._applying = False
+        self._stale = False
+
+    @property
+    def desired(self) -> Mapping[FlowKey, Flow]:
+        return self._delta.desired
+
+    @property
+    def actual(self) -> Mapping[FlowKey, Flow]:
+        return self._delta.actual
+
+    async def read(self) -> Mapping[FlowKey, Flow]:
+        """Ask the switch for our flows, and from now on hear of every change that others make to them."""
+        await self._connection.watch_flows(self._changed)
+        flows = await self._connection.dump_flows(self._cookie, self._mask)
+        self._delta.replace_actual({flow.key: flow for flow in flows})
+        self._stale = False
+        return self._delta.actual
+
+    def want(self, flows: Mapping[FlowKey, Flow]) -> None:
+        """All that should be there."""
+        self._delta.replace_desired(flows)
+
+    def change(self, upserts: Sequence[Flow] = (), deletes: Sequence[FlowKey] = ()) -> None:
+        """A part of what should be there: cost grows with the change, not with the bridge."""
+        for key in deletes:
+            self._delta.unwant(key)
+        for flow in upserts:
+            self._delta.want(flow.key, flow)
+
+    def plan(self, *, delete: bool) -> FlowPlan:
+        """delete=False leaves obsolete flows in place: nothing is taken away before the first full sync."""
+        actual = self._delta.actual
+        upserts = self._delta.upserts()
+        return FlowPlan(
+            adds=tuple(flow for key, flow in upserts.items() if key not in actual),
+            updates=tuple(flow for key, flow in upserts.items() if key in actual),
+            deletes=tuple(self._delta.deletes().values()) if delete else (),
+        )
+
+    async def apply(self, *, delete: bool) -> FlowPlan:
+        """Do the plan in one bundle, all or nothing.  Returns what was done; raises OpenFlowError."""
+        if self._stale:
+            await self.read()
+        plan = self.plan(delete=delete)
+        if not plan:
+            return plan
+        self._applying = True
+        try:
+            await self._connection.apply((*plan.adds, *plan.updates), [flow.key for flow in plan.deletes])
+        finally:
+            self._applying = False
+        for flow in (*plan.adds, *plan.updates):
+            self._delta.saw(flow.key, flow)
+        for flow in plan.deletes:
+            self._delta.saw_gone(flow.key)
+        return plan
+
+    def _changed(self, change: FlowChange) -> None:
+        """Somebody else's doing.  While a bundle of ours is under way the order is not known: read again later."""
+        if change.flow is None or self._applying:
+            self._stale = True
+        elif change.flow.cookie & self._mask != self._cookie & self._mask:
+            if change.flow.key not in self._delta.actual:
+                return
+            self._delta.saw_gone(change.flow.key)
+        elif change.removed:
+            self._delta.saw_gone(change.flow.key)
+        else:
+            self._delta.saw(change.flow.key, change.flow)
+        if self._on_drift is not None:
+            self._on_drift()
