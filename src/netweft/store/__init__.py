@@ -1,1 +1,50 @@
-"""The one truth: objects, their links, allocations, and the change log.  The only package with SQL."""
+"""The one truth: objects, their links, claims and pools, and the change log.  The only package with SQL.
+
+    store = Store.open("sqlite:////var/lib/netweft/netweft.db")     # or postgresql+psycopg://...; migrates
+    with store.read() as tx:                                         # a consistent snapshot
+        tx.get("ports", id); tx.get_many("ports", ids); tx.count("ports", {"project_id": [p]})
+        tx.query("ports", Query({"network_id": [n]}, sort=[("name", False)], limit=100))
+        tx.referrers("networks", id, source_kind="ports")            # who links to it
+        tx.holders("mac:NETWORK", ["fa:16:3e:00:00:01"])             # who claimed it
+        tx.changes(after=revision); tx.revision()
+    with store.write() as tx:                                        # one transaction, one revision
+        tx.insert("ports", port, [Link("network_id", "networks", n)], [Claim("mac:" + n, mac)])
+        tx.update("ports", id, {"name": "a"}); tx.touch("agents", id, {...}); tx.delete("ports", id)
+        tx.lock("networks", id)                                      # get, and hold against concurrent writers
+        tx.pools.define("ip:SUBNET", [(first, last)]); tx.pools.take("ip:SUBNET", 10)
+
+Objects are plain dicts with at least `id`, and Neutron's attribute names.  `kind` is a collection name with
+underscores.  *Links* keep what is referred to from being deleted.  *Claims* are values that one object at a time may
+hold within a scope; a *pool* hands out numbers (addresses, VNIs), which are then claimed in the scope of that name, as
+decimal text, and go back when the claim is released or its object deleted.
+
+Everything here blocks: call it from a thread, or be sure that it is quick.  `store.doorbell` wakes asyncio waiters
+after each commit: `with store.doorbell.subscribe() as bell: await bell.wait()`.
+"""
+
+from netweft.store.changelog import Change
+from netweft.store.errors import Busy, ChangesGone, Duplicate, Exhausted, InUse, Missing, StoreError, Taken
+from netweft.store.query import Query
+from netweft.store.store import Store
+from netweft.store.transaction import Claim, Link, New, Object, ReadTransaction, Referrer, WriteTransaction
+
+__all__ = [
+    "Busy",
+    "Change",
+    "ChangesGone",
+    "Claim",
+    "Duplicate",
+    "Exhausted",
+    "InUse",
+    "Link",
+    "Missing",
+    "New",
+    "Object",
+    "Query",
+    "ReadTransaction",
+    "Referrer",
+    "Store",
+    "StoreError",
+    "Taken",
+    "WriteTransaction",
+]

@@ -1,0 +1,68 @@
+"""Connections to SQLite or PostgreSQL, set up the way the store needs them, and the migrations."""
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from alembic import command
+from alembic.config import Config
+from psycopg.types.json import set_json_loads
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.pool import QueuePool
+
+_decode = msgspec.json.Decoder().decode
+
+
+def connect(url: str) -> Engine:
+    """Raises sqlalchemy.exc.ArgumentError for a URL that is neither sqlite:// nor postgresql+psycopg://."""
+    return _sqlite(url) if make_url(url).get_backend_name() == "sqlite" else _postgresql(url)
+
+
+def migrate(engine: Engine) -> None:
+    """To the newest schema.  Several servers may do this at the same time."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    with engine.connect().execution_options(writing=True) as connection, connection.begin():
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _sqlite(url: str) -> Engine:
+    # One connection per thread in use; a reader never waits for the writer (WAL).
+    engine = create_engine(url, poolclass=QueuePool, pool_size=8, max_overflow=32, pool_reset_on_return="rollback")
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: sqlite3.Connection, record: object) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves, see below
+        connection.execute("PRAGMA journal_mode = WAL")
+        # An answered write survives a power cut, not only a kill -9 (NORMAL would do for that).  See decision 0002.
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA busy_timeout = 10000")
+        connection.execute("PRAGMA cache_size = -8000")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A deferred transaction that turns from reading to writing fails at once when another one wrote meanwhile.
+        writing = connection.get_execution_options().get("writing", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+    return engine
+
+
+def _postgresql(url: str) -> Engine:
+    engine = create_engine(url, pool_size=8, max_overflow=32, pool_pre_ping=True)
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, record: object) -> None:
+        set_json_loads(
+            _decode, connection.driver_connection if hasattr(connection, "driver_connection") else connection
+        )
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        if not connection.get_execution_options().get("writing", False):
+            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+
+    return engine

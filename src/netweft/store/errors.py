@@ -1,0 +1,53 @@
+"""What the store can refuse, as types.  Callers above translate them; no SQL exception leaves this package."""
+
+
+class StoreError(Exception):
+    """Any of the refusals below."""
+
+
+class Duplicate(StoreError):
+    """An object with this kind and id is already there."""
+
+    def __init__(self, kind: str, id: str) -> None:
+        super().__init__(f"{kind} {id} exists")
+        self.kind, self.id = kind, id
+
+
+class Missing(StoreError):
+    """The object to change, to delete, to link to or to start a page after is not there."""
+
+    def __init__(self, kind: str, id: str = "") -> None:
+        super().__init__(f"{kind} {id} is not there")
+        self.kind, self.id = kind, id
+
+
+class InUse(StoreError):
+    """The object cannot go: others link to it."""
+
+    def __init__(self, kind: str, id: str) -> None:
+        super().__init__(f"{kind} {id} is in use")
+        self.kind, self.id = kind, id
+
+
+class Taken(StoreError):
+    """Somebody else holds this value in this scope."""
+
+    def __init__(self, scope: str, value: str) -> None:
+        super().__init__(f"{value} is taken in {scope}")
+        self.scope, self.value = scope, value
+
+
+class Exhausted(StoreError):
+    """No free number is left in the pool."""
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"no number left in {scope}")
+        self.scope = scope
+
+
+class ChangesGone(StoreError):
+    """The change log does not reach back that far any more: take a snapshot."""
+
+
+class Busy(StoreError):
+    """Lost against a concurrent transaction (deadlock, lock timeout).  Nothing was changed; trying again can help."""

@@ -1,0 +1,103 @@
+"""The store itself: opening it, its transactions, its doorbell."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+
+import psycopg
+import structlog
+from sqlalchemy import Engine, select
+
+from netweft.store import changelog
+from netweft.store.doorbell import Doorbell
+from netweft.store.engine import connect, migrate
+from netweft.store.schema import meta
+from netweft.store.transaction import ReadTransaction, WriteTransaction, translating
+
+KEEP_CHANGES = 200_000
+KEEP_SECONDS = 7 * 86400.0
+_PRUNE_EVERY = 4096  # write transactions
+_log = structlog.get_logger(__name__)
+
+
+class Store:
+    """Thread-safe.  history: names this database's life; revisions of another one mean nothing here."""
+
+    def __init__(self, engine: Engine) -> None:
+        """For a migrated database; use `open`."""
+        self._engine = engine
+        self._writing = engine.execution_options(writing=True)
+        self._turn = threading.Lock() if engine.dialect.name == "sqlite" else nullcontext()
+        self._writes = 0
+        self.doorbell = Doorbell()
+        with self._engine.connect() as connection, connection.begin():
+            self.history: str = connection.execute(select(meta.c.value).where(meta.c.key == "history")).scalar_one()
+        self._listener = _Listener(engine, self.doorbell) if engine.dialect.name == "postgresql" else None
+
+    @classmethod
+    def open(cls, url: str) -> "Store":
+        """`sqlite:///file` or `postgresql+psycopg://...`; brings the schema up to date."""
+        engine = connect(url)
+        migrate(engine)
+        return cls(engine)
+
+    def close(self) -> None:
+        if self._listener is not None:
+            self._listener.stop()
+        self._engine.dispose()
+
+    @contextmanager
+    def read(self) -> Iterator[ReadTransaction]:
+        with translating(), self._engine.connect() as connection, connection.begin():
+            yield ReadTransaction(connection)
+
+    @contextmanager
+    def write(self) -> Iterator[WriteTransaction]:
+        """Commits at the end, unless an exception leaves the block.  Raises Busy: then try again."""
+        with translating(), self._turn:
+            with self._writing.connect() as connection, connection.begin():
+                transaction = WriteTransaction(connection)
+                yield transaction
+                changed = transaction.finish()
+            self._writes += 1
+        if changed:
+            self.doorbell.ring()
+        if self._writes % _PRUNE_EVERY == 0:
+            self.prune()
+
+    def prune(self, *, keep: int = KEEP_CHANGES, seconds: float = KEEP_SECONDS) -> None:
+        """Shorten the change log.  A follower that is further behind than that gets a snapshot."""
+        with translating(), self._turn, self._writing.connect() as connection, connection.begin():
+            changelog.prune(connection, older_than=time.time() - seconds, keep=keep)
+
+
+class _Listener:
+    """Rings the doorbell when another process commits.  After a lost connection it rings too: something may be missed."""
+
+    def __init__(self, engine: Engine, doorbell: Doorbell) -> None:
+        self._url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._doorbell = doorbell
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="netweft-listen", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                self._listen()
+            except psycopg.OperationalError as error:
+                _log.warning("lost the connection that listens for changes", error=str(error))
+                self._stopped.wait(1.0)
+
+    def _listen(self) -> None:
+        with psycopg.connect(self._url, autocommit=True) as connection:
+            connection.execute(f"LISTEN {changelog.CHANNEL}")
+            self._doorbell.ring()
+            while not self._stopped.is_set():
+                for _ in connection.notifies(timeout=1.0, stop_after=1):
+                    self._doorbell.ring()
