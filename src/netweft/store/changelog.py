@@ -45,7 +45,7 @@ def append(connection: Connection, changed: Mapping[tuple[str, str], Operation])
     if connection.dialect.name == "postgresql":
         revision = connection.execute(_NOTIFY).one()[0]
     else:
-        revision = connection.scalar(_LAST) + 1
+        revision = settled(connection) + 1
     now = time.time()
     rows = [{"revision": revision, "kind": kind, "id": id, "op": op, "at": now} for (kind, id), op in changed.items()]
     connection.execute(_insert, rows)

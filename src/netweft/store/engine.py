@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import psycopg
 from alembic import command
 from alembic.config import Config
 from psycopg.types.json import set_json_loads
@@ -55,10 +56,8 @@ def _postgresql(url: str) -> Engine:
     engine = create_engine(url, pool_size=8, max_overflow=32, pool_pre_ping=True)
 
     @event.listens_for(engine, "connect")
-    def prepare(connection: Any, record: object) -> None:
-        set_json_loads(
-            _decode, connection.driver_connection if hasattr(connection, "driver_connection") else connection
-        )
+    def prepare(connection: psycopg.Connection[Any], record: object) -> None:
+        set_json_loads(_decode, connection)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

@@ -73,7 +73,7 @@ class Store:
 
 
 class _Listener:
-    """Rings the doorbell when another process commits.  After a lost connection it rings too: something may be missed."""
+    """Rings the doorbell when another process commits, and after a lost connection: something may have been missed."""
 
     def __init__(self, engine: Engine, doorbell: Doorbell) -> None:
         self._url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)

@@ -1,4 +1,4 @@
-"""What can be done inside a transaction.  Reading never blocks; writing collects the change log entry of its revision."""
+"""What can be done inside a transaction.  Reading never blocks; writing collects what goes into the change log."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Every store test runs on SQLite and on a real PostgreSQL: a private cluster on a unix socket, nothing listens on IP."""
+"""Every store test runs on SQLite and on a real PostgreSQL: a private cluster that listens on a unix socket only."""
 
 import os
 import shutil
