@@ -111,4 +111,14 @@ changes = Table(
     sqlite_with_rowid=False,
 )
 
+# identity's tokens: no objects, since they are many and short-lived, and issuing one is no news to followers
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("hash", Text, primary_key=True),
+    Column("expires_at", Float, nullable=False, index=True),
+    Column("attrs", Json, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 meta = Table("meta", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))

@@ -14,6 +14,7 @@ from netweft.store.errors import Busy, Duplicate, InUse, Missing, Taken
 from netweft.store.pools import Pools
 from netweft.store.query import Filters, JsonDialect, PostgreSQLJson, Query, matches, order_of, page
 from netweft.store.schema import LOOKED_UP, claims, links, objects
+from netweft.store.tokens import Tokens
 
 Object: TypeAlias = dict[str, Any]
 
@@ -92,6 +93,7 @@ class ReadTransaction:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._json = _JSON[connection.dialect.name]
+        self.tokens = Tokens(connection)
 
     def get(self, kind: str, id: str) -> Object | None:
         found: Object | None = self._connection.execute(_get, {"k": kind, "i": id}).scalar()
@@ -236,6 +238,11 @@ class WriteTransaction(ReadTransaction):
         for scope, value in claims:
             if value.isdecimal():
                 self.pools.give_back(scope, int(value))
+
+    def revoke_token(self, hash: str) -> None:
+        """In the change log, so that every server forgets it.  Nothing happens when it is gone already."""
+        if self.tokens.remove(hash):
+            self._changed["tokens", hash] = "delete"
 
     def finish(self) -> bool:
         """Write the change log entry.  Says whether there was anything to tell."""
