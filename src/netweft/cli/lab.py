@@ -1,0 +1,142 @@
+"""`netweft lab`: hypervisors, their fabric and VMs on this machine.  Words to calls; the work is in `netweft.lab`."""
+
+import functools
+import json
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from netweft.cli.errors import CommandError
+from netweft.lab.layout import LabError, Layout
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def in_lab(command: F) -> F:
+    """Adds --name, hands the command a Layout, and turns LabError into the command line's own."""
+
+    @functools.wraps(command)
+    def call(lab_name: str, **words: Any) -> Any:
+        try:
+            return command(Layout(lab_name), **words)
+        except LabError as error:
+            first, *details = str(error).splitlines()
+            for line in details:
+                click.echo(line, err=True)
+            raise CommandError(first) from None
+
+    option = click.option("--name", "lab_name", default="lab", show_default=True, help="Which lab.")
+    return option(call)  # type: ignore[return-value]
+
+
+@click.group()
+def lab() -> None:
+    """Hypervisors, their fabric and VMs, on this machine."""
+
+
+@lab.command()
+@click.option("--nodes", type=click.IntRange(1), default=2, show_default=True, help="How many hypervisors.")
+@in_lab
+def up(layout: Layout, nodes: int) -> None:
+    """Make a lab; done when the server answers and all agents are alive."""
+    from netweft.lab import build
+
+    start = time.monotonic()
+    build.up(layout, nodes)
+    click.echo(f"lab {layout.lab} is up after {time.monotonic() - start:.1f} s; netweft lab status shows it", err=True)
+
+
+@lab.command()
+@in_lab
+def down(layout: Layout) -> None:
+    """Take a lab down, and whatever is left of one."""
+    from netweft.lab import build
+
+    removed = build.down(layout)
+    click.echo(f"lab {layout.lab}: {', '.join(removed) + ' removed' if removed else 'there was nothing'}", err=True)
+
+
+@lab.command()
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@in_lab
+def status(layout: Layout, as_json: bool) -> None:
+    """Show nodes, processes and VMs."""
+    from netweft.lab import status
+
+    found = status.collect(layout)
+    click.echo(json.dumps(found, indent=2) if as_json else status.as_text(found))
+
+
+@lab.command()
+@in_lab
+def env(layout: Layout) -> None:
+    """Print shell variables for the openstack client: eval "$(netweft lab env)"."""
+    from netweft.lab import status
+
+    click.echo(status.shell_variables(layout))
+
+
+@lab.command(hidden=True)
+@in_lab
+def supervise(layout: Layout) -> None:
+    """Keep a lab's processes running; `lab up` starts this."""
+    from netweft.lab import supervisor
+
+    supervisor.main(layout)
+
+
+@lab.group()
+def vm() -> None:
+    """Virtual machines."""
+
+
+@vm.command()
+@click.argument("vm_name", metavar="NAME")
+@click.option("--node", required=True, help="The hypervisor it runs on: hv1, hv2, ...")
+@click.option("--port", default="", help="A port's id or name.")
+@click.option("--network", default="", help="A network's id or name: a port is made on it, and goes with the VM.")
+@click.option("--kind", type=click.Choice(["netns", "qemu"]), default="netns", show_default=True)
+@in_lab
+def add(layout: Layout, vm_name: str, node: str, port: str, network: str, kind: Any) -> None:
+    """Start a VM; done when its port is ACTIVE."""
+    from netweft.lab import vm
+    from netweft.lab.cloud import Cloud
+
+    if bool(port) == bool(network):
+        raise click.UsageError("give either --port or --network")
+    start = time.monotonic()
+    with Cloud(layout) as cloud:
+        wanted = vm.describe(cloud, layout, name=vm_name, node=node, kind=kind, port=port, network=network)
+        vm.create(cloud, layout, wanted)
+    addresses = " ".join(wanted.nic.addresses) or "no address"
+    click.echo(
+        f"{vm_name} is up on {node} after {time.monotonic() - start:.1f} s: {addresses}, port {wanted.port_id}",
+        err=True,
+    )
+
+
+@vm.command()
+@click.argument("vm_name", metavar="NAME")
+@in_lab
+def rm(layout: Layout, vm_name: str) -> None:
+    """Switch a VM off and unplug it."""
+    from netweft.lab import vm
+    from netweft.lab.cloud import Cloud
+
+    machine = vm.get(layout, vm_name)
+    with Cloud(layout) as cloud:
+        vm.destroy(cloud, layout, machine)
+
+
+@vm.command("exec")
+@click.argument("vm_name", metavar="NAME")
+@click.argument("argv", metavar="-- COMMAND...", nargs=-1, required=True)
+@in_lab
+def execute(layout: Layout, vm_name: str, argv: tuple[str, ...]) -> None:
+    """Run a command inside a VM; its exit status is ours."""
+    from netweft.lab import vm
+
+    sys.exit(vm.execute(layout, vm.get(layout, vm_name), argv))

@@ -1,0 +1,102 @@
+"""The initial RAM disk of a real machine: busybox, the kernel modules of its NIC, and an init that takes commands.
+
+The kernel is where scripts/install.sh unpacked it.
+"""
+
+import shlex
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from netweft.lab.commands import run
+from netweft.lab.guest import Nic
+from netweft.lab.layout import LabError
+
+MACHINE = Path("/var/lib/netweft/machine")
+KERNEL = MACHINE / "vmlinuz"
+READY = "netweft: this machine is ready"
+WANTED_MODULES = ("virtio_pci", "virtio_net", "8021q")
+_UNPACK = {".xz": ("xz", "-dc"), ".zst": ("zstd", "-dcq")}
+
+INIT = f"""\
+#!/bin/busybox sh
+/bin/busybox --install -s /bin
+export PATH=/bin HOME=/ TERM=linux
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs devtmpfs /dev
+for module in $(cat /modules/order); do insmod /modules/$module; done
+sh -e /network
+stty -F /dev/ttyS1 raw -echo
+echo "{READY}"
+exec </dev/ttyS1 >/dev/ttyS1 2>&1
+while read -r token command; do
+  [ -n "$running" ] && kill -9 -$running 2>/dev/null
+  setsid sh -c 'sh -c "$(echo "$2" | base64 -d)" </dev/null; echo "$1 $?"' sh "$token" "$command" &
+  running=$!
+done
+"""
+
+
+def build(path: Path, hostname: str, nic: Nic) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        for folder in ("bin", "dev", "modules", "proc", "sys"):
+            (root / folder).mkdir()
+        shutil.copy(run("sh", "-c", "command -v busybox").strip(), root / "bin/busybox")
+        (root / "modules/order").write_text("\n".join(_copy_modules(root / "modules")))
+        (root / "network").write_text(_network(hostname, nic))
+        (root / "init").write_text(INIT)
+        (root / "init").chmod(0o755)
+        files = "\n".join(str(found.relative_to(root)) for found in sorted(root.rglob("*")))
+        with path.open("wb") as image:
+            packer = ("cpio", "--create", "--format=newc", "--quiet", f"--directory={root}")
+            subprocess.run(packer, input=files.encode(), stdout=image, check=True)
+
+
+def _network(hostname: str, nic: Nic) -> str:
+    lines = [
+        f"hostname {shlex.quote(hostname)}",
+        "ip link set lo up",
+        f"ip link set eth0 mtu {nic.mtu} up",
+        # busybox's ip knows no nodad
+        "echo 0 >/proc/sys/net/ipv6/conf/eth0/accept_dad",
+        *(f"ip address add {address} dev eth0" for address in nic.addresses),
+        *(f"ip route add default via {gateway} dev eth0" for gateway in nic.gateways),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _copy_modules(target: Path) -> list[str]:
+    """In the order to load them.  What is not in modules.dep is built into the kernel."""
+    folder = next((MACHINE / "lib/modules").iterdir(), None)
+    if folder is None:
+        raise LabError(f"no kernel modules in {MACHINE}")
+    needs: dict[str, list[str]] = {}
+    for line in (folder / "modules.dep").read_text().splitlines():
+        module, _, below = line.partition(":")
+        needs[module] = below.split()
+    paths = {Path(module).name.partition(".")[0]: module for module in needs}
+    order: list[str] = []
+    for name in WANTED_MODULES:
+        if name in paths:
+            order += [m for m in _load_order(paths[name], needs) if m not in order]
+    return [_unpacked(folder / module, target) for module in order]
+
+
+def _load_order(module: str, needs: dict[str, list[str]]) -> Iterator[str]:
+    for below in needs[module]:
+        yield from _load_order(below, needs)
+    yield module
+
+
+def _unpacked(module: Path, target: Path) -> str:
+    name = f"{module.name.partition('.')[0]}.ko"
+    if unpack := _UNPACK.get(module.suffix):
+        with (target / name).open("wb") as file:
+            subprocess.run((*unpack, str(module)), stdout=file, check=True)
+    else:
+        shutil.copy(module, target / name)
+    return name

@@ -1,0 +1,54 @@
+"""A VM played by a network namespace: there in milliseconds.  Its NIC `eth0` is a veth, whose other end is the tap."""
+
+import os
+import subprocess
+
+from netweft.lab import fabric
+from netweft.lab.commands import in_namespace, ip_batch, run
+from netweft.lab.guest import Nic
+from netweft.lab.layout import NodeLayout
+from netweft.lab.processes import mark
+
+
+def check() -> None:
+    """Needs nothing that a lab does not need."""
+
+
+def prepare(node: NodeLayout, vm: str, nic: Nic) -> None:
+    namespace = node.layout.vm_namespace(vm)
+    fabric.machine(namespace)
+    ip_batch(
+        (
+            f"link add {nic.tap} mtu {nic.mtu} type veth peer name eth0 netns {namespace}",
+            f"link set {nic.tap} up",
+        ),
+        namespace=node.namespace,
+    )
+    # the userspace datapath hands on what it gets: nobody would fill in a checksum that is left to the hardware
+    run(*in_namespace(namespace, "ethtool", "--offload", "eth0", "tx", "off"))
+
+
+def start(node: NodeLayout, vm: str, nic: Nic) -> None:
+    ip_batch(
+        (
+            f"link set eth0 address {nic.mac} mtu {nic.mtu} up",
+            *(f"address add {address} dev eth0 {'nodad' if ':' in address else ''}" for address in nic.addresses),
+            *(f"route add default via {gateway} dev eth0" for gateway in nic.gateways),
+        ),
+        namespace=node.layout.vm_namespace(vm),
+    )
+
+
+def execute(node: NodeLayout, vm: str, argv: tuple[str, ...]) -> int:
+    command = in_namespace(node.layout.vm_namespace(vm), *argv)
+    return subprocess.call(command, env=os.environ | mark(node.layout.lab))
+
+
+def stop(node: NodeLayout, vm: str) -> None:
+    """Nothing runs of its own."""
+
+
+def discard(node: NodeLayout, vm: str, nic: Nic) -> None:
+    """The veth goes with the namespace at one of its ends."""
+    namespace = node.layout.vm_namespace(vm)
+    fabric.remove(name for name in fabric.namespaces(node.layout) if name == namespace)

@@ -1,0 +1,86 @@
+"""What there is of a lab, for a person (`lab status`), for a program (`--json`) and for the shell (`lab env`)."""
+
+import os
+import shlex
+from typing import Any
+
+import msgspec
+
+from netweft.lab import build, processes, vm
+from netweft.lab.cloud import credentials
+from netweft.lab.hypervisor import NETWEFT
+from netweft.lab.layout import LabError, Layout
+from netweft.lab.processes import SUPERVISOR
+
+
+def collect(layout: Layout) -> dict[str, Any]:
+    """nodes, vms and processes; the shape is documented in docs/lab.md.  Raises LabError where there is no lab."""
+    if not build.exists(layout):
+        raise LabError(f"no lab {layout.lab!r} here; make one: netweft lab up --name {layout.lab}")
+    running = processes.supervised(layout.lab)
+    nodes = [build.node_of(layout, name) for name in build.node_names(layout)]
+    return {
+        "name": layout.lab,
+        "folder": str(layout.folder),
+        "auth_url": credentials(layout)["OS_AUTH_URL"] if layout.openrc.exists() else None,
+        "supervisor": next((process.pid for process in running if process.kind == SUPERVISOR), None),
+        "nodes": [
+            {
+                "name": node.name,
+                "namespace": node.namespace,
+                "tunnel_ip": node.tunnel_ip,
+                "ovs_run_dir": str(node.ovs),
+                "config": f"{node.folder}/netweft.toml",
+                "agent_socket": f"{node.folder}/agent.sock",
+            }
+            for node in nodes
+        ],
+        "vms": [_vm(layout, machine) for machine in vm.all_of(layout)],
+        "processes": [
+            {"kind": process.kind, "node": process.node or None, "pid": process.pid}
+            for process in running
+            if process.kind in ("server", "agent", "ovsdb-server", "ovs-vswitchd")
+        ],
+    }
+
+
+def _vm(layout: Layout, machine: vm.Vm) -> dict[str, Any]:
+    shown: dict[str, Any] = msgspec.to_builtins(machine)
+    nic: dict[str, Any] = shown.pop("nic")
+    namespace = layout.vm_namespace(machine.name) if machine.kind == "netns" else None
+    return shown | nic | {"namespace": namespace}
+
+
+def as_text(status: dict[str, Any]) -> str:
+    lines = [f"lab {status['name']}: {status['folder']}, API {status['auth_url'] or 'not there yet'}"]
+    if not status["supervisor"]:
+        lines.append("its supervisor is gone: a process that dies stays dead; take the lab down and up again")
+    lines += _table(
+        ("NODE", "TUNNEL IP", "NAMESPACE", "OVS RUN FOLDER"),
+        [(n["name"], n["tunnel_ip"], n["namespace"], n["ovs_run_dir"]) for n in status["nodes"]],
+    )
+    lines += _table(
+        ("PROCESS", "NODE", "PID"),
+        [(p["kind"], p["node"] or "-", str(p["pid"])) for p in status["processes"]],
+    )
+    lines += _table(
+        ("VM", "NODE", "KIND", "PORT", "MAC", "ADDRESSES"),
+        [(v["name"], v["node"], v["kind"], v["port_id"], v["mac"], " ".join(v["addresses"])) for v in status["vms"]],
+    )
+    return "\n".join(lines)
+
+
+def shell_variables(layout: Layout) -> str:
+    """For eval: the admin's credentials, and this installation's commands on the PATH."""
+    commands = str(NETWEFT.parent)
+    path = os.environ.get("PATH", "").split(":")
+    variables = credentials(layout) | {"PATH": ":".join([commands, *(p for p in path if p != commands)])}
+    return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items())
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
+    if not rows:
+        return []
+    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+    cells = (("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))) for row in (head, *rows))
+    return ["", *(line.rstrip() for line in cells)]

@@ -1,0 +1,156 @@
+"""Virtual machines: plugged in as Nova would do it.
+
+First the API hears where the port will be (`binding:host_id`), then the VIF appears on `br-int` with the port's id in
+its `external_ids`, then the port becomes ACTIVE.  What runs behind the VIF is a guest's business: `guest_netns`,
+`guest_qemu`.
+"""
+
+import uuid
+from collections.abc import Mapping
+from ipaddress import ip_network
+from types import ModuleType
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from netweft.lab import guest_netns, guest_qemu
+from netweft.lab.build import exists, node_of
+from netweft.lab.cloud import Cloud
+from netweft.lab.commands import vsctl
+from netweft.lab.guest import Nic
+from netweft.lab.layout import LabError, Layout
+
+Kind = Literal["netns", "qemu"]
+ACTIVE_WITHIN = 30.0
+_GUESTS: Mapping[str, ModuleType] = {"netns": guest_netns, "qemu": guest_qemu}
+
+
+class Vm(Struct, frozen=True, kw_only=True):
+    """port_is_ours: made together with the VM, so it goes with it."""
+
+    name: str
+    node: str
+    kind: Kind
+    uuid: str
+    port_id: str
+    network_id: str
+    nic: Nic
+    port_is_ours: bool = False
+
+
+def all_of(layout: Layout) -> list[Vm]:
+    return [_read(layout, path.stem) for path in sorted(layout.vms.glob("*.json"))]
+
+
+def get(layout: Layout, name: str) -> Vm:
+    if not layout.vm_file(name).exists():
+        known = ", ".join(vm.name for vm in all_of(layout)) or "none"
+        raise LabError(f"lab {layout.lab!r} has no VM {name!r}; it has {known}")
+    return _read(layout, name)
+
+
+def add(layout: Layout, vm: Vm) -> None:
+    """Plugs it in and starts it; it does not need the server.  What goes wrong leaves nothing behind."""
+    node = node_of(layout, vm.node)
+    guest = _GUESTS[vm.kind]
+    layout.vm_file(vm.name).write_bytes(msgspec.json.format(msgspec.json.encode(vm)))
+    try:
+        guest.prepare(node, vm.name, vm.nic)
+        marks = {
+            "iface-id": vm.port_id,
+            "iface-status": "active",
+            "attached-mac": f'"{vm.nic.mac}"',
+            "vm-uuid": vm.uuid,
+        }
+        columns = (f"external_ids:{key}={value}" for key, value in marks.items())
+        vsctl(node, "--no-wait", "add-port", "br-int", vm.nic.tap, "--", "set", "Interface", vm.nic.tap, *columns)
+        guest.start(node, vm.name, vm.nic)
+    except BaseException:
+        remove(layout, vm)
+        raise
+
+
+def remove(layout: Layout, vm: Vm) -> None:
+    """Switches it off and unplugs it; it does not need the server."""
+    node = node_of(layout, vm.node)
+    _GUESTS[vm.kind].stop(node, vm.name)
+    vsctl(node, "--no-wait", "--if-exists", "del-port", "br-int", vm.nic.tap)
+    _GUESTS[vm.kind].discard(node, vm.name, vm.nic)
+    layout.vm_file(vm.name).unlink(missing_ok=True)
+
+
+def execute(layout: Layout, vm: Vm, argv: tuple[str, ...]) -> int:
+    """Runs it inside, with this terminal; the exit status."""
+    status: int = _GUESTS[vm.kind].execute(node_of(layout, vm.node), vm.name, argv)
+    return status
+
+
+def create(cloud: Cloud, layout: Layout, vm: Vm) -> Vm:
+    """`lab vm add`, seen from the API: bind, plug in, wait until the port is ACTIVE."""
+    try:
+        bound = {"binding:host_id": vm.node, "device_id": vm.uuid, "device_owner": "compute:lab"}
+        cloud.update_port(vm.port_id, bound)
+        add(layout, vm)
+        cloud.wait_active(vm.port_id, ACTIVE_WITHIN)
+    except BaseException:
+        destroy(cloud, layout, vm)
+        raise
+    return vm
+
+
+def destroy(cloud: Cloud, layout: Layout, vm: Vm) -> None:
+    remove(layout, vm)
+    if vm.port_is_ours:
+        cloud.delete_port(vm.port_id)
+    else:
+        cloud.update_port(vm.port_id, {"binding:host_id": "", "device_id": "", "device_owner": ""})
+
+
+def describe(cloud: Cloud, layout: Layout, *, name: str, node: str, kind: Kind, port: str, network: str) -> Vm:
+    """From what was asked for to a VM that can be added.  Exactly one of `port` and `network` is given."""
+    if not exists(layout):
+        raise LabError(f"there is no lab {layout.lab!r}")
+    if layout.vm_file(name).exists():
+        raise LabError(f"there is a VM {name!r} already")
+    node_of(layout, node)
+    _GUESTS[kind].check()
+    found = cloud.find("ports", port) if port else None
+    if found:
+        if other := next((vm for vm in all_of(layout) if vm.port_id == found["id"]), None):
+            raise LabError(f"port {port} is VM {other.name!r}'s")
+    else:
+        found = cloud.create_port({"network_id": cloud.find("networks", network)["id"], "name": name})
+    return Vm(
+        name=name,
+        node=node,
+        kind=kind,
+        uuid=str(uuid.uuid4()),
+        port_id=found["id"],
+        network_id=found["network_id"],
+        nic=_nic(cloud, found),
+        port_is_ours=not port,
+    )
+
+
+def _nic(cloud: Cloud, port: Mapping[str, Any]) -> Nic:
+    """What a VM would learn by DHCP or from its metadata."""
+    network = cloud.find("networks", port["network_id"])
+    subnets = {subnet["id"]: subnet for subnet in cloud.list("subnets", network_id=port["network_id"])}
+    addresses, gateways = [], {}
+    for fixed in port["fixed_ips"]:
+        subnet = subnets[fixed["subnet_id"]]
+        addresses.append(f"{fixed['ip_address']}/{ip_network(subnet['cidr']).prefixlen}")
+        if subnet["gateway_ip"]:
+            gateways[subnet["ip_version"]] = subnet["gateway_ip"]
+    return Nic(
+        tap=f"tap{port['id'][:11]}",
+        mac=port["mac_address"],
+        mtu=network["mtu"],
+        addresses=tuple(addresses),
+        gateways=tuple(gateways.values()),
+    )
+
+
+def _read(layout: Layout, name: str) -> Vm:
+    return msgspec.json.decode(layout.vm_file(name).read_bytes(), type=Vm)
