@@ -1,46 +1,118 @@
 """One OpenFlow 1.5 session with one bridge, over its unix socket `<run_dir>/<bridge>.mgmt`.
 
-Requests and their answers; reconnecting is the caller's loop.
+Requests and their answers.  It keeps no flows, knows no cookie and never reconnects: that is the caller's loop.
 """
 
+import asyncio
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from netweft.dataplane.openflow import messages
+from netweft.dataplane.openflow.errors import ConnectionLost, FlowRejected, OpenFlowError, ProtocolError, Rejected
 from netweft.dataplane.openflow.flow import Flow, FlowKey
-from netweft.dataplane.openflow.messages import FlowChange
+from netweft.dataplane.openflow.messages import Bundle, FlowChange, Type
+from netweft.dataplane.openflow.reasons import reason
+from netweft.dataplane.openflow.session import Session
+
+_MONITOR_ID = 1
 
 
 class OpenFlowConnection:
     """Made by `connect`.  Every method raises ConnectionLost once the switch is gone, and Rejected if it says no."""
 
-    datapath_id: int
+    def __init__(self, session: Session, datapath_id: int) -> None:
+        self.datapath_id = datapath_id
+        self._session = session
+        self._bundles = itertools.count(1)
+        self._one_bundle = asyncio.Lock()
 
     @classmethod
     async def connect(cls, socket: Path | str, *, timeout: float = 5.0) -> "OpenFlowConnection":
         """Connect, agree on the version, ask for the features.  Raises ConnectionLost."""
-        raise NotImplementedError
+        session = Session()
+        try:
+            async with asyncio.timeout(timeout):
+                await asyncio.get_running_loop().create_unix_connection(lambda: session, str(socket))
+                xid = session.next_xid()
+                (features,) = await session.request(messages.message(Type.FEATURES_REQUEST, xid), xid)
+                return cls(session, messages.decode_features(features))
+        except (OSError, TimeoutError, OpenFlowError) as error:
+            lost = ConnectionLost(f"{socket}: {str(error) or 'no answer'}")
+            session.abort(lost)
+            raise lost from None
 
     async def dump_flows(self, cookie: int = 0, cookie_mask: int = 0) -> list[Flow]:
         """All flows of all tables whose cookie equals `cookie` in the bits of `cookie_mask`."""
-        raise NotImplementedError
+        xid = self._session.next_xid()
+        parts = await self._session.request(messages.dump_request(cookie, cookie_mask, xid), xid)
+        try:
+            return [flow for part in parts for flow in messages.decode_flows(part, 0)]
+        except ProtocolError as error:
+            self._session.abort(error)
+            raise
 
     async def apply(self, adds: Sequence[Flow], deletes: Iterable[FlowKey] = ()) -> None:
         """One atomic, ordered bundle: all of it is done when this returns, or nothing (FlowRejected names the flow).
 
         An add whose key is there already replaces actions and cookie without a gap."""
-        raise NotImplementedError
+        items: list[Flow | FlowKey] = [*adds, *deletes]
+        async with self._one_bundle:
+            bundle = next(self._bundles)
+            self._session.refusals.clear()
+            xids, frames = self._frames(bundle, items)
+            try:
+                await self._step(Bundle.CLOSE, bundle, b"".join(frames))
+                if not self._session.refusals:
+                    await self._step(Bundle.COMMIT, bundle)
+                    return
+                await self._step(Bundle.DISCARD, bundle)
+            except Rejected as error:
+                raise self._blame(xids, items) or error from None
+            raise self._blame(xids, items) or Rejected(0, 0, "the bundle was refused")
 
     async def barrier(self) -> None:
         """Returns when everything sent before has been done."""
-        raise NotImplementedError
+        xid = self._session.next_xid()
+        await self._session.request(messages.message(Type.BARRIER_REQUEST, xid), xid)
 
     async def watch_flows(self, callback: Callable[[FlowChange], None]) -> None:
         """From now on call back for each flow that anybody but this connection adds, changes or deletes."""
-        raise NotImplementedError
+        watching = self._session.on_update is not None
+        self._session.on_update = lambda body: self._updated(callback, body)
+        if not watching:
+            xid = self._session.next_xid()
+            await self._session.request(messages.monitor_request(_MONITOR_ID, xid), xid)
 
-    async def wait_closed(self) -> None:
-        """Returns when the connection is gone."""
-        raise NotImplementedError
+    async def wait_closed(self) -> ConnectionLost:
+        """Returns the reason when the connection is gone."""
+        return await asyncio.shield(self._session.lost)
 
     async def close(self) -> None:
-        raise NotImplementedError
+        self._session.abort(ConnectionLost("closed by us"))
+
+    def _frames(self, bundle: int, items: Sequence[Flow | FlowKey]) -> tuple[dict[int, int], list[bytes]]:
+        """The messages that fill a bundle, and which item each xid stands for."""
+        frames = [messages.bundle_control(Bundle.OPEN, bundle, self._session.next_xid())]
+        xids: dict[int, int] = {}
+        for index, item in enumerate(items):
+            xid = self._session.next_xid()
+            xids[xid] = index
+            inner = messages.add_flow(item, xid) if isinstance(item, Flow) else messages.delete_flow(item, xid)
+            frames.append(messages.bundle_add(inner, bundle, xid))
+        return xids, frames
+
+    async def _step(self, step: Bundle, bundle: int, before: bytes = b"") -> None:
+        xid = self._session.next_xid()
+        await self._session.request(before + messages.bundle_control(step, bundle, xid), xid)
+
+    def _blame(self, xids: dict[int, int], items: Sequence[Flow | FlowKey]) -> FlowRejected | None:
+        for refusal in self._session.refusals:
+            if refusal.xid in xids:
+                why = reason(refusal.kind, refusal.code)
+                return FlowRejected(refusal.kind, refusal.code, why, items[xids[refusal.xid]])
+        return None
+
+    def _updated(self, callback: Callable[[FlowChange], None], body: bytes) -> None:
+        for change in messages.decode_changes(body, 0):
+            callback(change)

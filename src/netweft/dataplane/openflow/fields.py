@@ -40,7 +40,7 @@ class Field(Struct, frozen=True):
     @property
     def size(self) -> int:
         """Bytes on the wire."""
-        return 1 << ((self.bits + 7) // 8 - 1).bit_length()
+        return (self.bits + 7) // 8
 
     @property
     def full_mask(self) -> int:
@@ -68,6 +68,8 @@ _NS: tuple[Requirement, ...] = (*_ICMPV6, ("icmpv6_type", (ND_SOLICIT,)))
 _NA: tuple[Requirement, ...] = (*_ICMPV6, ("icmpv6_type", (ND_ADVERT,)))
 
 
+_TUN_IPV6_SRC_TEXTS = "tun_ipv6_src tun_ipv6_src NXM_NX_TUN_IPV6_SRC"
+_TUN_IPV6_DST_TEXTS = "tun_ipv6_dst tun_ipv6_dst NXM_NX_TUN_IPV6_DST"
 _ND_RESERVED_TEXTS = "nd_reserved nd_reserved ERICOXM_OF_ICMPV6_ND_RESERVED"
 _ND_OPTIONS_TEXTS = "nd_options_type nd_options_type ERICOXM_OF_ICMPV6_ND_OPTIONS_TYPE"
 
@@ -83,50 +85,50 @@ def _wide_register(number: int) -> Field:
 
 # fmt: off
 _FIELDS: tuple[Field, ...] = (
-    Field("pkt_mark",        NXM,      33,  32, "hex",      (),      "mw", "pkt_mark pkt_mark NXM_NX_PKT_MARK"),
-    Field("conj_id",         NXM,      37,  32, "dec",      (),      "",   "conj_id conj_id NXM_NX_CONJ_ID"),
-    Field("ct_state",        NXM,     105,  32, "ct_state", (),      "m",  "ct_state ct_state NXM_NX_CT_STATE"),
-    Field("ct_zone",         NXM,     106,  16, "dec",      (),      "",   "ct_zone ct_zone NXM_NX_CT_ZONE"),
-    Field("ct_mark",         NXM,     107,  32, "hex",      (),      "m",  "ct_mark ct_mark NXM_NX_CT_MARK"),
-    Field("ct_label",        NXM,     108, 128, "hex",      (),      "m",  "ct_label ct_label NXM_NX_CT_LABEL"),
-    Field("eth_type",        OXM,       5,  16, "hex",      (),      "",   "eth_type dl_type NXM_OF_ETH_TYPE"),
-    Field("ip_proto",        OXM,      10,   8, "dec",      _IP,     "",   "nw_proto nw_proto NXM_OF_IP_PROTO"),
+    Field("pkt_mark",       NXM,      33,  32, "hex",      (),      "mw", "pkt_mark pkt_mark NXM_NX_PKT_MARK"),
+    Field("conj_id",        NXM,      37,  32, "dec",      (),      "",   "conj_id conj_id NXM_NX_CONJ_ID"),
+    Field("ct_state",       NXM,     105,  32, "ct_state", (),      "m",  "ct_state ct_state NXM_NX_CT_STATE"),
+    Field("ct_zone",        NXM,     106,  16, "dec",      (),      "",   "ct_zone ct_zone NXM_NX_CT_ZONE"),
+    Field("ct_mark",        NXM,     107,  32, "hex",      (),      "m",  "ct_mark ct_mark NXM_NX_CT_MARK"),
+    Field("ct_label",       NXM,     108, 128, "hex",      (),      "m",  "ct_label ct_label NXM_NX_CT_LABEL"),
+    Field("eth_type",       OXM,       5,  16, "hex",      (),      "",   "eth_type dl_type NXM_OF_ETH_TYPE"),
+    Field("ip_proto",       OXM,      10,   8, "dec",      _IP,     "",   "nw_proto nw_proto NXM_OF_IP_PROTO"),
     *map(_register, range(16)),
     *map(_wide_register, range(8)),
-    Field("tun_id",          OXM,      38,  64, "hex",      (),      "mw", "tun_id tun_id NXM_NX_TUN_ID"),
-    Field("tun_ipv4_src",    NXM,      31,  32, "ipv4",     (),      "mw", "tun_src tun_src NXM_NX_TUN_IPV4_SRC"),
-    Field("tun_ipv4_dst",    NXM,      32,  32, "ipv4",     (),      "mw", "tun_dst tun_dst NXM_NX_TUN_IPV4_DST"),
-    Field("tun_ipv6_src",    NXM,     109, 128, "ipv6",     (),      "mw", "tun_ipv6_src tun_ipv6_src NXM_NX_TUN_IPV6_SRC"),
-    Field("tun_ipv6_dst",    NXM,     110, 128, "ipv6",     (),      "mw", "tun_ipv6_dst tun_ipv6_dst NXM_NX_TUN_IPV6_DST"),
-    Field("metadata",        OXM,       2,  64, "hex",      (),      "mw", "metadata metadata OXM_OF_METADATA"),
-    Field("in_port",         OXM,       0,  32, "port",     (),      "w",  "in_port_oxm in_port OXM_OF_IN_PORT"),
-    Field("vlan_vid",        OXM,       6,  13, "dec",      (),      "mw", "vlan_vid dl_vlan OXM_OF_VLAN_VID"),
-    Field("vlan_pcp",        OXM,       7,   3, "dec",      (),      "w",  "vlan_pcp dl_vlan_pcp OXM_OF_VLAN_PCP"),
-    Field("eth_src",         OXM,       4,  48, "mac",      (),      "mw", "eth_src dl_src NXM_OF_ETH_SRC"),
-    Field("eth_dst",         OXM,       3,  48, "mac",      (),      "mw", "eth_dst dl_dst NXM_OF_ETH_DST"),
-    Field("ipv6_src",        OXM,      26, 128, "ipv6",     _IPV6,   "mw", "ipv6_src ipv6_src NXM_NX_IPV6_SRC"),
-    Field("ipv6_dst",        OXM,      27, 128, "ipv6",     _IPV6,   "mw", "ipv6_dst ipv6_dst NXM_NX_IPV6_DST"),
-    Field("ipv4_src",        OXM,      11,  32, "ipv4",     _IPV4,   "mw", "ip_src nw_src NXM_OF_IP_SRC"),
-    Field("ipv4_dst",        OXM,      12,  32, "ipv4",     _IPV4,   "mw", "ip_dst nw_dst NXM_OF_IP_DST"),
-    Field("arp_spa",         OXM,      22,  32, "ipv4",     _ARP,    "mw", "arp_spa arp_spa NXM_OF_ARP_SPA"),
-    Field("arp_tpa",         OXM,      23,  32, "ipv4",     _ARP,    "mw", "arp_tpa arp_tpa NXM_OF_ARP_TPA"),
-    Field("arp_op",          OXM,      21,  16, "dec",      _ARP,    "w",  "arp_op arp_op NXM_OF_ARP_OP"),
-    Field("arp_sha",         OXM,      24,  48, "mac",      _ARP,    "mw", "arp_sha arp_sha NXM_NX_ARP_SHA"),
-    Field("arp_tha",         OXM,      25,  48, "mac",      _ARP,    "mw", "arp_tha arp_tha NXM_NX_ARP_THA"),
-    Field("ip_ttl",          NXM,      29,   8, "dec",      _IP,     "w",  "nw_ttl nw_ttl NXM_NX_IP_TTL"),
-    Field("icmpv4_type",     OXM,      19,   8, "dec",      _ICMP,   "w",  "icmp_type icmp_type NXM_OF_ICMP_TYPE"),
-    Field("icmpv4_code",     OXM,      20,   8, "dec",      _ICMP,   "w",  "icmp_code icmp_code NXM_OF_ICMP_CODE"),
-    Field("icmpv6_type",     OXM,      29,   8, "dec",      _ICMPV6, "w",  "icmpv6_type icmp_type NXM_NX_ICMPV6_TYPE"),
-    Field("icmpv6_code",     OXM,      30,   8, "dec",      _ICMPV6, "w",  "icmpv6_code icmp_code NXM_NX_ICMPV6_CODE"),
-    Field("nd_target",       OXM,      31, 128, "ipv6",     _ND,     "mw", "nd_target nd_target NXM_NX_ND_TARGET"),
-    Field("nd_sll",          OXM,      32,  48, "mac",      _NS,     "mw", "nd_sll nd_sll NXM_NX_ND_SLL"),
-    Field("nd_tll",          OXM,      33,  48, "mac",      _NA,     "mw", "nd_tll nd_tll NXM_NX_ND_TLL"),
-    Field("nd_reserved",     ERICOXM,   1,  32, "dec",      _ND,     "w",  _ND_RESERVED_TEXTS),
-    Field("nd_options_type", ERICOXM,   2,   8, "dec",      _ND,     "w",  _ND_OPTIONS_TEXTS),
-    Field("tcp_src",         OXM,      13,  16, "dec",      _TCP,    "mw", "tcp_src tp_src NXM_OF_TCP_SRC"),
-    Field("tcp_dst",         OXM,      14,  16, "dec",      _TCP,    "mw", "tcp_dst tp_dst NXM_OF_TCP_DST"),
-    Field("udp_src",         OXM,      15,  16, "dec",      _UDP,    "mw", "udp_src tp_src NXM_OF_UDP_SRC"),
-    Field("udp_dst",         OXM,      16,  16, "dec",      _UDP,    "mw", "udp_dst tp_dst NXM_OF_UDP_DST"),
+    Field("tun_id",         OXM,      38,  64, "hex",      (),      "mw", "tun_id tun_id NXM_NX_TUN_ID"),
+    Field("tun_ipv4_src",   NXM,      31,  32, "ipv4",     (),      "mw", "tun_src tun_src NXM_NX_TUN_IPV4_SRC"),
+    Field("tun_ipv4_dst",   NXM,      32,  32, "ipv4",     (),      "mw", "tun_dst tun_dst NXM_NX_TUN_IPV4_DST"),
+    Field("tun_ipv6_src",   NXM,     109, 128, "ipv6",     (),      "mw", _TUN_IPV6_SRC_TEXTS),
+    Field("tun_ipv6_dst",   NXM,     110, 128, "ipv6",     (),      "mw", _TUN_IPV6_DST_TEXTS),
+    Field("metadata",       OXM,       2,  64, "hex",      (),      "mw", "metadata metadata OXM_OF_METADATA"),
+    Field("in_port",        OXM,       0,  32, "port",     (),      "w",  "in_port_oxm in_port OXM_OF_IN_PORT"),
+    Field("vlan_vid",       OXM,       6,  13, "dec",      (),      "mw", "vlan_vid dl_vlan OXM_OF_VLAN_VID"),
+    Field("vlan_pcp",       OXM,       7,   3, "dec",      (),      "w",  "vlan_pcp dl_vlan_pcp OXM_OF_VLAN_PCP"),
+    Field("eth_src",        OXM,       4,  48, "mac",      (),      "mw", "eth_src dl_src NXM_OF_ETH_SRC"),
+    Field("eth_dst",        OXM,       3,  48, "mac",      (),      "mw", "eth_dst dl_dst NXM_OF_ETH_DST"),
+    Field("ipv6_src",       OXM,      26, 128, "ipv6",     _IPV6,   "mw", "ipv6_src ipv6_src NXM_NX_IPV6_SRC"),
+    Field("ipv6_dst",       OXM,      27, 128, "ipv6",     _IPV6,   "mw", "ipv6_dst ipv6_dst NXM_NX_IPV6_DST"),
+    Field("ipv4_src",       OXM,      11,  32, "ipv4",     _IPV4,   "mw", "ip_src nw_src NXM_OF_IP_SRC"),
+    Field("ipv4_dst",       OXM,      12,  32, "ipv4",     _IPV4,   "mw", "ip_dst nw_dst NXM_OF_IP_DST"),
+    Field("arp_spa",        OXM,      22,  32, "ipv4",     _ARP,    "mw", "arp_spa arp_spa NXM_OF_ARP_SPA"),
+    Field("arp_tpa",        OXM,      23,  32, "ipv4",     _ARP,    "mw", "arp_tpa arp_tpa NXM_OF_ARP_TPA"),
+    Field("arp_op",         OXM,      21,  16, "dec",      _ARP,    "w",  "arp_op arp_op NXM_OF_ARP_OP"),
+    Field("arp_sha",        OXM,      24,  48, "mac",      _ARP,    "mw", "arp_sha arp_sha NXM_NX_ARP_SHA"),
+    Field("arp_tha",        OXM,      25,  48, "mac",      _ARP,    "mw", "arp_tha arp_tha NXM_NX_ARP_THA"),
+    Field("ip_ttl",         NXM,      29,   8, "dec",      _IP,     "w",  "nw_ttl nw_ttl NXM_NX_IP_TTL"),
+    Field("icmpv4_type",    OXM,      19,   8, "dec",      _ICMP,   "w",  "icmp_type icmp_type NXM_OF_ICMP_TYPE"),
+    Field("icmpv4_code",    OXM,      20,   8, "dec",      _ICMP,   "w",  "icmp_code icmp_code NXM_OF_ICMP_CODE"),
+    Field("icmpv6_type",    OXM,      29,   8, "dec",      _ICMPV6, "w",  "icmpv6_type icmp_type NXM_NX_ICMPV6_TYPE"),
+    Field("icmpv6_code",    OXM,      30,   8, "dec",      _ICMPV6, "w",  "icmpv6_code icmp_code NXM_NX_ICMPV6_CODE"),
+    Field("nd_target",      OXM,      31, 128, "ipv6",     _ND,     "mw", "nd_target nd_target NXM_NX_ND_TARGET"),
+    Field("nd_sll",         OXM,      32,  48, "mac",      _NS,     "mw", "nd_sll nd_sll NXM_NX_ND_SLL"),
+    Field("nd_tll",         OXM,      33,  48, "mac",      _NA,     "mw", "nd_tll nd_tll NXM_NX_ND_TLL"),
+    Field("nd_reserved",    ERICOXM,   1,  32, "dec",      _ND,     "w",  _ND_RESERVED_TEXTS),
+    Field("nd_options_type",ERICOXM,   2,   8, "dec",      _ND,     "w",  _ND_OPTIONS_TEXTS),
+    Field("tcp_src",        OXM,      13,  16, "dec",      _TCP,    "mw", "tcp_src tp_src NXM_OF_TCP_SRC"),
+    Field("tcp_dst",        OXM,      14,  16, "dec",      _TCP,    "mw", "tcp_dst tp_dst NXM_OF_TCP_DST"),
+    Field("udp_src",        OXM,      15,  16, "dec",      _UDP,    "mw", "udp_src tp_src NXM_OF_UDP_SRC"),
+    Field("udp_dst",        OXM,      16,  16, "dec",      _UDP,    "mw", "udp_dst tp_dst NXM_OF_UDP_DST"),
 )
 # fmt: on
 

@@ -54,7 +54,13 @@ class Goto(Struct, frozen=True):
     table: int
 
 
-Action: TypeAlias = Output | SetField | Move | PushVlan | PopVlan | Resubmit | Goto
+class Unreadable(Struct, frozen=True):
+    """An action or instruction that the switch reported and we do not speak.  Never sent."""
+
+    data: bytes
+
+
+Action: TypeAlias = Output | SetField | Move | PushVlan | PopVlan | Resubmit | Goto | Unreadable
 
 OFPP_IN_PORT = 0xFFFFFFF8
 OFPP_LOCAL = 0xFFFFFFFE

@@ -1,4 +1,4 @@
-"""What can go wrong between us and ovsdb-server, as types.  Two kinds: the connection is gone, or the server said no."""
+"""What can go wrong between us and ovsdb-server, as types: the connection is gone, or the server said no."""
 
 
 class OvsdbError(Exception):
