@@ -1,0 +1,65 @@
+"""The first start: roles, a project `admin`, a user `admin`, and its random password in a file that only we read."""
+
+import os
+import secrets
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+from netweft.plugins.identity.embedded import directory, grants
+from netweft.plugins.identity.embedded.errors import Conflict
+from netweft.settings import ServerSettings
+from netweft.store import Store
+
+ROLES = ("admin", "member", "reader")
+FILE_NAME = "admin-openrc"
+
+
+def bootstrap(store: Store, settings: ServerSettings, hash_password: Callable[[str], str]) -> None:
+    """Does nothing once there is a user.  The file is in place before the admin is, so that no password gets lost."""
+    with store.read() as tx:
+        if tx.count("users", {}):
+            return
+    password = secrets.token_urlsafe(24)
+    user = {"name": "admin", "password_hash": hash_password(password)}
+    try:
+        with store.write() as tx:
+            roles = {name: directory.create(tx, "roles", {"name": name})["id"] for name in ROLES}
+            project = directory.create(tx, "projects", {"name": "admin"})
+            admin = directory.create(tx, "users", user | {"default_project_id": project["id"]})
+            for target in (grants.on_project(project["id"]), grants.ON_DOMAIN):
+                grants.add(tx, admin["id"], target, roles["admin"])
+            _write_private(Path(settings.state_dir) / FILE_NAME, openrc(settings, password))
+    except Conflict:
+        return  # another server was first
+
+
+def openrc(settings: ServerSettings, password: str) -> str:
+    variables = {
+        "OS_AUTH_URL": f"{settings.public_url.rstrip('/') or _reachable(settings)}/identity/v3",
+        "OS_USERNAME": "admin",
+        "OS_PASSWORD": password,
+        "OS_PROJECT_NAME": "admin",
+        "OS_USER_DOMAIN_NAME": "Default",
+        "OS_PROJECT_DOMAIN_NAME": "Default",
+        "OS_REGION_NAME": settings.region,
+        "OS_IDENTITY_API_VERSION": "3",
+    }
+    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
+
+
+def _reachable(settings: ServerSettings) -> str:
+    """From this machine."""
+    tcp = next((address for address in settings.listen if not address.startswith("unix:")), "127.0.0.1:9696")
+    host, _, port = tcp.rpartition(":")
+    return f"http://{ {'0.0.0.0': '127.0.0.1', '[::]': '[::1]'}.get(host, host) }:{port}"
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        os.fchmod(descriptor, 0o600)
+        file.write(text)
+        file.flush()
+        os.fsync(descriptor)

@@ -1,0 +1,36 @@
+"""Validated tokens in memory, so that a request costs a dictionary look-up.
+
+Anything that may change what a token is worth clears the cache; nothing is removed one by one.  A validation that was
+under way meanwhile is not kept: it names the epoch that it began in.
+"""
+
+from netweft.plugins.identity import Context
+
+SIZE = 8192
+SECONDS = 10.0
+
+
+class TokenCache:
+    """seconds: after so long a token is validated again, whatever happened to the news of its revocation."""
+
+    def __init__(self, size: int = SIZE, seconds: float = SECONDS) -> None:
+        self._size = size
+        self._seconds = seconds
+        self._entries: dict[str, tuple[Context, float]] = {}
+        self.epoch = 0
+
+    def get(self, hash: str, now: float) -> Context | None:
+        entry = self._entries.get(hash)
+        return entry[0] if entry is not None and now < entry[1] else None
+
+    def put(self, hash: str, context: Context, now: float, *, epoch: int) -> None:
+        if epoch != self.epoch:
+            return
+        self._entries.pop(hash, None)
+        if len(self._entries) >= self._size:
+            del self._entries[next(iter(self._entries))]  # the oldest validation
+        self._entries[hash] = context, min(now + self._seconds, context.expires_at)
+
+    def clear(self) -> None:
+        self.epoch += 1
+        self._entries.clear()

@@ -1,0 +1,75 @@
+"""What a client asks for when it authenticates: values with Keystone's field names, decoded straight from its JSON."""
+
+from msgspec import Struct
+
+from netweft.plugins.identity.embedded.directory import DOMAIN
+
+
+class DomainRef(Struct, frozen=True):
+    id: str | None = None
+    name: str | None = None
+
+    @property
+    def exists(self) -> bool:
+        """There is only one."""
+        return bool(self.id == DOMAIN["id"] if self.id is not None else self.name == DOMAIN["name"])
+
+
+class NamedRef(Struct, frozen=True):
+    """By id, or by name within a domain."""
+
+    id: str | None = None
+    name: str | None = None
+    domain: DomainRef | None = None
+
+    @property
+    def well_formed(self) -> bool:
+        return self.id is not None or (self.name is not None and self.domain is not None)
+
+    @property
+    def key(self) -> dict[str, str | None]:
+        """For directory.find; nothing is found in a domain that is not there."""
+        if self.id is not None:
+            return {"id": self.id}
+        return {"name": self.name} if self.domain is not None and self.domain.exists else {}
+
+
+class UserWithPassword(NamedRef, frozen=True, kw_only=True):
+    password: str
+
+
+class PasswordMethod(Struct, frozen=True):
+    user: UserWithPassword
+
+
+class TokenMethod(Struct, frozen=True):
+    id: str
+
+
+class ApplicationCredentialMethod(Struct, frozen=True, kw_only=True):
+    id: str | None = None
+    name: str | None = None
+    user: NamedRef | None = None
+    secret: str
+
+
+class Proof(Struct, frozen=True):
+    """Keystone's `identity`: exactly one method, with its part."""
+
+    methods: tuple[str, ...]
+    password: PasswordMethod | None = None
+    token: TokenMethod | None = None
+    application_credential: ApplicationCredentialMethod | None = None
+
+
+class Scope(Struct, frozen=True, forbid_unknown_fields=True):
+    project: NamedRef | None = None
+    domain: DomainRef | None = None
+    unscoped: dict[str, object] | None = None
+
+
+class AuthRequest(Struct, frozen=True):
+    """scope: None is the user's default project, if there is one; the text is "unscoped"."""
+
+    identity: Proof
+    scope: Scope | str | None = None

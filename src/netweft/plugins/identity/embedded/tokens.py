@@ -1,0 +1,108 @@
+"""What a token stands for.  It is opaque and random; the store has its hash and, as a `Token`, what it was issued for.
+
+What its user may do is looked up whenever it is resolved: a role that was taken away is gone at once.
+"""
+
+import base64
+import hashlib
+import secrets
+
+import msgspec
+from msgspec import Struct
+
+from netweft.plugins.identity import Context, Unauthorized
+from netweft.plugins.identity.embedded import grants
+from netweft.plugins.identity.embedded.directory import DOMAIN_ID
+from netweft.store import Object, ReadTransaction
+
+
+class Token(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """generation: of the user, see directory.  audit_ids: its own, and that of the first one it was rescoped from."""
+
+    user_id: str
+    generation: int
+    methods: tuple[str, ...]
+    audit_ids: tuple[str, ...]
+    issued_at: float
+    expires_at: float
+    project_id: str | None = None
+    domain_id: str | None = None
+    application_credential_id: str | None = None
+
+
+class Resolved(Struct, frozen=True, kw_only=True):
+    """A valid token, with everything that it refers to."""
+
+    token: Token
+    user: Object
+    project: Object | None
+    roles: tuple[Object, ...]
+    application_credential: Object | None = None
+
+    @property
+    def context(self) -> Context:
+        return Context(
+            user_id=self.user["id"],
+            user_name=self.user["name"],
+            user_domain_id=self.user["domain_id"],
+            project_id=self.project["id"] if self.project else None,
+            project_name=self.project["name"] if self.project else None,
+            project_domain_id=self.project["domain_id"] if self.project else None,
+            domain_id=self.token.domain_id,
+            roles=frozenset(role["name"] for role in self.roles),
+            expires_at=self.token.expires_at,
+        )
+
+
+def new_secret() -> str:
+    return secrets.token_urlsafe(32)
+
+
+def new_audit_id() -> str:
+    return base64.urlsafe_b64encode(secrets.token_bytes(16)).rstrip(b"=").decode()
+
+
+def hash_of(token: str) -> str:
+    """Random 256 bits need no slow hash."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def load(tx: ReadTransaction, hash: str, now: float) -> Resolved:
+    """Raises Unauthorized."""
+    attributes = tx.tokens.get(hash)
+    if attributes is None:
+        raise Unauthorized
+    return resolve(tx, msgspec.convert(attributes, Token), now)
+
+
+def resolve(tx: ReadTransaction, token: Token, now: float) -> Resolved:
+    """Raises Unauthorized when it has expired, its user may not, or has no role (any more) where it is for."""
+    user = tx.get("users", token.user_id)
+    if now >= token.expires_at or user is None or not user["enabled"] or user["token_generation"] != token.generation:
+        raise Unauthorized
+    project = tx.get("projects", token.project_id) if token.project_id else None
+    if token.project_id and (project is None or not project["enabled"]):
+        raise Unauthorized
+    credential = None
+    if token.application_credential_id:
+        credential = tx.get("application_credentials", token.application_credential_id)
+        if credential is None:
+            raise Unauthorized
+    roles = _roles(tx, token, credential)
+    if (token.project_id or token.domain_id) and not roles:
+        raise Unauthorized
+    return Resolved(token=token, user=user, project=project, roles=tuple(roles), application_credential=credential)
+
+
+def _roles(tx: ReadTransaction, token: Token, credential: Object | None) -> list[Object]:
+    if token.project_id:
+        granted = grants.role_ids(tx, token.user_id, grants.on_project(token.project_id))
+    elif token.domain_id == DOMAIN_ID:
+        granted = grants.role_ids(tx, token.user_id, grants.ON_DOMAIN)
+    else:
+        return []
+    roles = grants.with_implied(tx, granted)
+    if credential is None:
+        return roles
+    delegated = {role["id"] for role in credential["roles"]}
+    return grants.with_implied(tx, [role["id"] for role in roles if role["id"] in delegated])

@@ -1,0 +1,77 @@
+"""What stands around every request: its id, the limit of its body, and the answer when all else fails.
+
+Plain ASGI, since it is on the path of each request.  Nothing here knows a resource.
+"""
+
+import uuid
+
+import msgspec
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from netweft.server.faults import fault_body
+
+log = structlog.get_logger()
+
+
+class RequestFrame:
+    """The id is in `request.state.request_id`, in the answer's header and in the log, when something goes wrong."""
+
+    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
+        self.app = app
+        self.max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request_id = f"req-{uuid.uuid4()}"
+        scope.setdefault("state", {})["request_id"] = request_id
+        header = (b"x-openstack-request-id", request_id.encode())
+        started = False
+
+        async def send_marked(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                message["headers"] = [*message["headers"], header]
+            await send(message)
+
+        length = next((value for name, value in scope["headers"] if name == b"content-length"), None)
+        if length is None:
+            receive = self._counted(receive)
+        elif int(length) > self.max_body_bytes:
+            await self._answer(scope, send_marked, 413, self._too_large())
+            return
+        try:
+            await self.app(scope, receive, send_marked)
+        except Exception as error:
+            log.exception("request failed", request_id=request_id, method=scope["method"], path=scope["path"])
+            if started:
+                raise
+            text = f"An unexpected error prevented the server from fulfilling your request ({type(error).__name__})."
+            await self._answer(scope, send_marked, 500, text)
+
+    def _too_large(self) -> str:
+        return f"The request body is larger than {self.max_body_bytes} bytes."
+
+    def _counted(self, receive: Receive) -> Receive:
+        """For a body of unknown length.  Where it is announced, the HTTP parser holds the client to it."""
+        left = self.max_body_bytes
+
+        async def counted() -> Message:
+            nonlocal left
+            message = await receive()
+            left -= len(message.get("body", b""))
+            if left < 0:
+                raise HTTPException(413, self._too_large())
+            return message
+
+        return counted
+
+    async def _answer(self, scope: Scope, send: Send, status: int, text: str) -> None:
+        content = msgspec.json.encode(fault_body(scope["path"], status, text))
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content))]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": content})

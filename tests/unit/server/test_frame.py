@@ -1,0 +1,71 @@
+"""What stands around every request."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from netweft.server.faults import fault
+from netweft.server.frame import RequestFrame
+
+LIMIT = 100
+
+
+async def echo(request: Request) -> PlainTextResponse:
+    return PlainTextResponse(f"{request.state.request_id} {len(await request.body())}")
+
+
+async def broken(request: Request) -> PlainTextResponse:
+    raise ValueError("secret")
+
+
+@pytest.fixture
+async def client() -> httpx.AsyncClient:
+    app = Starlette(
+        routes=[Route("/echo", echo, methods=["POST"]), Route("/v2.0/x", broken), Route("/identity/v3/x", broken)],
+        middleware=[Middleware(RequestFrame, max_body_bytes=LIMIT)],
+        exception_handlers={HTTPException: fault},
+    )
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
+
+
+async def test_each_request_has_an_id_of_its_own(client: httpx.AsyncClient) -> None:
+    first, second = [await client.post("/echo", content=b"x" * LIMIT) for _ in range(2)]
+    assert first.text == f"{first.headers['x-openstack-request-id']} {LIMIT}"
+    assert first.headers["x-openstack-request-id"] != second.headers["x-openstack-request-id"]
+
+
+async def test_a_large_body_is_refused_whether_announced_or_not(client: httpx.AsyncClient) -> None:
+    async def parts() -> AsyncIterator[bytes]:
+        for _ in range(LIMIT + 1):
+            yield b"x"
+
+    announced = await client.post("/echo", content=b"x" * (LIMIT + 1))
+    unannounced = await client.post("/echo", content=parts())
+    assert [announced.status_code, unannounced.status_code] == [413, 413]
+    assert announced.json() == unannounced.json()
+
+
+@pytest.mark.parametrize("path", ["/v2.0/x", "/identity/v3/x"])
+async def test_a_bug_is_logged_with_the_id_and_tells_nothing(
+    client: httpx.AsyncClient, path: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer = await client.get(path)
+    assert answer.status_code == 500
+    assert "secret" not in answer.text
+    assert list(answer.json()) == (["error"] if path.startswith("/identity") else ["NeutronError"])
+    shown = capsys.readouterr()
+    assert answer.headers["x-openstack-request-id"] in shown.out + shown.err
+    assert "ValueError" in shown.out + shown.err
+
+
+async def test_unknown_path_and_wrong_method_are_answered_in_json(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/none")).json()["NeutronError"]["type"] == "HTTPNotFound"
+    assert (await client.get("/identity/none")).json()["error"]["code"] == 404
+    assert (await client.get("/echo")).status_code == 405
