@@ -1,0 +1,191 @@
+"""Which node follows which topics, and what a change means to each: incremental, in memory, no clock, no threads.
+
+Each row of a followed topic is held once, rendered, however many nodes follow it.  A change costs as much as the nodes
+that follow its topics; only when a way between two topics appears or vanishes are the topics (not the rows) of the
+nodes concerned walked through again.
+
+    rows ─▶ entries ─▶ topics ─▶ followers          ways: topic ─▶ topic, counted by the rows that lead there
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from netweft.feed.objects import Row
+from netweft.feed.relevance import RULES, Entry, Reader, RowKey, Rule, Rules, Topic
+from netweft.model import Key, Object, key_of
+
+ROOT = "host"  # the topic a node starts from
+Update: TypeAlias = dict[Key, Object | None]  # None: gone
+Updates: TypeAlias = dict[str, Update]  # by node
+
+
+@dataclass(slots=True)
+class _Loaded:
+    """A topic that is kept up to date because somebody follows it."""
+
+    entries: dict[tuple[RowKey, Key], Entry] = field(default_factory=dict)
+    ways: Counter[Topic] = field(default_factory=Counter)
+    followers: set[str] = field(default_factory=set)
+
+
+class Interest:
+    """`reader` arguments: each call sees one snapshot, and no call sees an older one than the call before."""
+
+    def __init__(self, rules: Iterable[Rule] = RULES) -> None:
+        self._rules = Rules(tuple(rules))
+        self._topics: dict[Topic, _Loaded] = {}
+        self._rows: dict[RowKey, dict[tuple[Topic, Key], Entry]] = {}
+        self._follows: dict[str, set[Topic]] = {}
+
+    def advance(self, reader: Reader, changed: Iterable[RowKey]) -> Updates:
+        """What these changes mean to the nodes that follow."""
+        ids: dict[str, set[str]] = {}
+        for kind, id in changed:
+            if self._rules.concerns(kind):
+                ids.setdefault(kind, set()).add(id)
+        updates: Updates = {}
+        restless: set[str] = set()
+        for kind, wanted in ids.items():
+            rows = {row["id"]: row for row in reader.find(kind, "id", wanted)}
+            for id in wanted:
+                restless |= self._put((kind, id), rows.get(id), updates)
+        self._settle(reader, restless, updates)
+        return updates
+
+    def follow(self, reader: Reader, nodes: Iterable[str]) -> Updates:
+        """The whole view of each node; and, where the snapshot is ahead of the changes, what it means to others."""
+        wanted = set(nodes)
+        updates: Updates = {}
+        fresh = {node for node in wanted if node not in self._follows}
+        self._follows.update((node, set()) for node in fresh)
+        self._settle(reader, fresh, updates)
+        return updates | {node: dict(self.view(node)) for node in wanted}
+
+    def unfollow(self, node: str) -> None:
+        topics = self._follows.pop(node, set())
+        for topic in topics:
+            self._topics[topic].followers.discard(node)
+        self._unload(topics)
+
+    def view(self, node: str) -> Mapping[Key, Object]:
+        return {
+            key: entry.object
+            for topic in self._follows[node]
+            for (_, key), entry in self._topics[topic].entries.items()
+            if entry.not_for != node
+        }
+
+    # -- rows
+
+    def _put(self, row_key: RowKey, row: Row | None, updates: Updates) -> set[str]:
+        """Returns the nodes that may have to follow other topics now."""
+        before = self._rows.pop(row_key, {})
+        after = {
+            (entry.topic, key_of(entry.object)): entry
+            for entry in (self._rules.entries(row_key[0], row) if row else ())
+            if entry.topic in self._topics
+        }
+        if after:
+            self._rows[row_key] = after
+        turned: Counter[tuple[Topic, Topic]] = Counter()
+        for place, entry in before.items():
+            if after.get(place) != entry:
+                self._take_out(row_key, entry, updates)
+                turned.subtract((entry.topic, target) for target in entry.leads)
+        for place, entry in after.items():
+            if before.get(place) != entry:
+                self._put_in(row_key, entry, updates)
+                turned.update((entry.topic, target) for target in entry.leads)
+        return self._turn(turned)
+
+    def _take_out(self, row_key: RowKey, entry: Entry, updates: Updates) -> None:
+        topic = self._topics[entry.topic]
+        key = key_of(entry.object)
+        del topic.entries[row_key, key]
+        for node in topic.followers:
+            if node != entry.not_for:
+                updates.setdefault(node, {})[key] = None
+
+    def _put_in(self, row_key: RowKey, entry: Entry, updates: Updates) -> None:
+        topic = self._topics[entry.topic]
+        key = key_of(entry.object)
+        topic.entries[row_key, key] = entry
+        for node in topic.followers:
+            if node != entry.not_for:
+                updates.setdefault(node, {})[key] = entry.object
+
+    def _turn(self, turned: Counter[tuple[Topic, Topic]]) -> set[str]:
+        """Count the ways; the followers of a topic from which one appeared or vanished."""
+        restless: set[str] = set()
+        for (source, target), difference in turned.items():
+            if not difference:
+                continue
+            topic = self._topics[source]
+            was_there = target in topic.ways
+            topic.ways[target] += difference
+            if not topic.ways[target]:
+                del topic.ways[target]
+            if was_there != (target in topic.ways):
+                restless |= topic.followers
+        return restless
+
+    # -- topics
+
+    def _settle(self, reader: Reader, restless: set[str], updates: Updates) -> None:
+        """Load what is reached and not there yet, level by level; then let each node follow just what it reaches."""
+        loaded: set[Topic] = set()
+        while True:
+            reached = {node: self._reach(node) for node in restless}
+            missing = set().union(*reached.values()) - self._topics.keys()
+            if not missing:
+                break
+            loaded |= missing
+            restless |= self._load(reader, missing, updates)
+        left: set[Topic] = set()
+        for node, topics in reached.items():
+            left |= self._follow_just(node, topics, updates)
+        self._unload(left | loaded)
+
+    def _reach(self, node: str) -> set[Topic]:
+        start = Topic(ROOT, node)
+        reached, ahead = {start}, [start]
+        while ahead:
+            topic = self._topics.get(ahead.pop())
+            new = topic.ways.keys() - reached if topic else ()
+            reached.update(new)
+            ahead.extend(new)
+        return reached
+
+    def _load(self, reader: Reader, topics: set[Topic], updates: Updates) -> set[str]:
+        self._topics.update((topic, _Loaded()) for topic in topics)
+        restless: set[str] = set()
+        for row_key, row in self._rules.load(reader, topics).items():
+            restless |= self._put(row_key, row, updates)
+        return restless
+
+    def _follow_just(self, node: str, topics: set[Topic], updates: Updates) -> set[Topic]:
+        """Returns the topics that the node does not follow any more."""
+        left = self._follows[node] - topics
+        update = updates.setdefault(node, {}) if left or topics - self._follows[node] else {}
+        for topic in left:
+            self._topics[topic].followers.discard(node)
+            update.update((key, None) for (_, key), e in self._topics[topic].entries.items() if e.not_for != node)
+        for topic in topics - self._follows[node]:
+            self._topics[topic].followers.add(node)
+            update.update((key, e.object) for (_, key), e in self._topics[topic].entries.items() if e.not_for != node)
+        self._follows[node] = topics
+        return left
+
+    def _unload(self, topics: Iterable[Topic]) -> None:
+        for name in topics:
+            topic = self._topics.get(name)
+            if topic is None or topic.followers:
+                continue
+            del self._topics[name]
+            for row_key, key in topic.entries:
+                places = self._rows[row_key]
+                del places[name, key]
+                if not places:
+                    del self._rows[row_key]

@@ -1,0 +1,68 @@
+"""What one node was not sent yet.  Grows with the number of objects, never with the number of changes.
+
+While a node is away its outbox stays for a while and fills up like that of a slow one, so that the node can go on where
+it was.  Used in the event loop only.
+"""
+
+import asyncio
+
+from netweft.feed.interest import Update
+from netweft.wire.messages import Delta, Snapshot
+
+
+class Closed(Exception):
+    """Another session of this node has taken over."""
+
+
+class Outbox:
+    """One session's.  Begins with nothing to say until `replace`d, unless it succeeds another one."""
+
+    def __init__(self, history: str) -> None:
+        self._history = history
+        self._pending: Update | None = None  # None: waits for a whole view
+        self._whole = False  # pending is a whole view, not what differs from the last
+        self._revision = 0
+        self._sent: int | None = None  # what the node must have to go on from here; None: it cannot
+        self._ready = asyncio.Event()
+        self._closed = False
+
+    def replace(self, revision: int, view: Update) -> None:
+        """Start over: the next message is a snapshot."""
+        self._pending, self._whole, self._revision = dict(view), True, revision
+        self._ready.set()
+
+    def merge(self, revision: int, update: Update) -> None:
+        if self._pending is None:
+            return  # the view to come has it
+        self._pending.update(update)
+        self._revision = revision
+        self._ready.set()
+
+    async def take(self) -> Snapshot | Delta:
+        """The next message, as soon as there is one.  Raises Closed.  One taker at a time."""
+        await self._ready.wait()
+        if self._closed or self._pending is None:
+            raise Closed
+        self._ready.clear()
+        pending, whole, revision = self._pending, self._whole, self._revision
+        self._pending, self._whole = {}, False
+        # After two messages of one revision, a node that says it has this revision may have the first only.
+        self._sent = revision if revision != self._sent else None
+        objects = tuple(obj for obj in pending.values() if obj is not None)
+        if whole:
+            return Snapshot(history=self._history, revision=revision, objects=objects)
+        return Delta(revision=revision, upserts=objects, deletes=tuple(k for k, obj in pending.items() if obj is None))
+
+    def succeeded(self, have_history: str, have_revision: int) -> "Outbox | None":
+        """For the node's next session, if what the node has is what this one has sent.  It speaks at once."""
+        if self._pending is None or self._whole or (have_history, have_revision) != (self._history, self._sent):
+            return None
+        successor = Outbox(self._history)
+        successor._pending, successor._revision = self._pending, self._revision
+        successor._sent = self._sent if self._pending else None
+        successor._ready.set()
+        return successor
+
+    def close(self) -> None:
+        self._closed = True
+        self._ready.set()

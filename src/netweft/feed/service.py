@@ -1,0 +1,83 @@
+"""The feed as the server mounts it: a route, and what runs for as long as the server does.
+
+    feed = Feed(store, node_for_token=..., down_seconds=settings.agent_down_seconds)
+    app = Starlette(routes=[*feed.routes(), ...], lifespan=...)     # async with feed.running(): yield
+
+Owns who may open a session, and which nodes are there.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from anyio import CapacityLimiter, to_thread
+from starlette.responses import JSONResponse
+from starlette.routing import BaseRoute, WebSocketRoute
+from starlette.websockets import WebSocket
+
+from netweft.feed.hub import Hub
+from netweft.feed.session import Session
+from netweft.feed.writer import Writer
+from netweft.store import Store
+from netweft.wire.messages import FEED_PATH
+
+HEARTBEAT_SECONDS = 25.0
+
+
+class Feed:
+    """node_for_token: the name of the node that a token was issued for, or None; called in a thread."""
+
+    def __init__(self, store: Store, *, node_for_token: Callable[[str], str | None], down_seconds: float) -> None:
+        self._hub = Hub(store)
+        self._writer = Writer(store)
+        self._node_for_token = node_for_token
+        self._down_seconds = down_seconds
+        self._door = CapacityLimiter(2)  # threads that look tokens up
+        self._departures: dict[str, asyncio.Task[None]] = {}
+
+    def routes(self) -> list[BaseRoute]:
+        return [WebSocketRoute(FEED_PATH, self._endpoint)]
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(self._hub.run()), asyncio.create_task(self._heartbeat())]
+        try:
+            yield
+        finally:
+            await _cancel([*tasks, *self._departures.values()])
+
+    async def _endpoint(self, websocket: WebSocket) -> None:
+        scheme, _, token = websocket.headers.get("authorization", "").partition(" ")
+        node = None
+        if scheme.lower() == "bearer" and token:
+            node = await to_thread.run_sync(self._node_for_token, token.strip(), limiter=self._door)
+        if node is None:
+            await websocket.send_denial_response(JSONResponse({"error": "no node has this token"}, status_code=401))
+            return
+        await websocket.accept()
+        await Session(websocket, node, self._hub, self._writer).run()
+        self._await_return(node)
+
+    def _await_return(self, node: str) -> None:
+        """A node that is back in time was never gone."""
+        if before := self._departures.pop(node, None):
+            before.cancel()
+        self._departures[node] = asyncio.create_task(self._depart(node))
+
+    async def _depart(self, node: str) -> None:
+        await asyncio.sleep(self._down_seconds)
+        if not self._hub.is_here(node):
+            await self._writer.gone(node)
+
+    async def _heartbeat(self) -> None:
+        """One transaction for all nodes, and none of it in the change log."""
+        while True:
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+            if nodes := self._hub.here():
+                await self._writer.seen(nodes)
+
+
+async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,220 @@
+"""One node's session: its WebSocket, from Subscribe to the end.
+
+Owns the protocol's rules and what a node is allowed to cost others.  What a report or a node's facts mean is decided in
+`control.binding`; what the node needs to know in `hub`.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Iterable
+from ipaddress import ip_address
+from typing import Any
+
+import msgspec
+import structlog
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from netweft.feed.hub import Hub
+from netweft.feed.outbox import Closed, Outbox
+from netweft.feed.writer import Writer
+from netweft.model import NodeFacts, PortStatus
+from netweft.wire import messages as wire
+
+HELLO_SECONDS = 10.0
+FRAMES_PER_SECOND = 200  # what a node may send for long; short bursts may be twice that
+MAX_HELLO_BYTES = 64 * 1024  # Subscribe and Facts
+MAX_PORTS = 16_384
+MAX_DETAIL = 500
+
+log = structlog.get_logger(__name__)
+
+
+class _Refusal(Exception):
+    def __init__(self, reason: str, *, retry: bool = False) -> None:
+        super().__init__(reason)
+        self.message = wire.Refused(reason=reason, retry=retry)
+
+
+class Session:
+    """node: whose token it was."""
+
+    def __init__(self, websocket: WebSocket, node: str, hub: Hub, writer: Writer) -> None:
+        self._websocket = websocket
+        self._node = node
+        self._hub = hub
+        self._writer = writer
+        self._sending = asyncio.Lock()
+        self._reports = _Reports()
+
+    async def run(self) -> None:
+        """Returns when the session is over, however it ends."""
+        outbox: Outbox | None = None
+        try:
+            hello = await self._hello()
+            await self._store_facts(hello.facts)
+            outbox = self._hub.subscribe(self._node, hello.have_history, hello.have_revision)
+            log.info("node subscribed", node=self._node, have_revision=hello.have_revision)
+            await _until_one_ends(self._deliver(outbox), self._listen(), self._write_reports())
+        except WebSocketDisconnect:
+            log.info("node left", node=self._node)
+        except Closed:
+            await self._refuse(wire.Refused(reason="another session of this node took over", retry=True))
+        except _Refusal as refusal:
+            await self._refuse(refusal.message)
+        finally:
+            if outbox:
+                self._hub.leave(self._node, outbox)
+
+    async def _hello(self) -> wire.Subscribe:
+        try:
+            async with asyncio.timeout(HELLO_SECONDS):
+                message = await self._receive()
+        except TimeoutError:
+            raise _Refusal("no Subscribe came", retry=True) from None
+        if not isinstance(message, wire.Subscribe):
+            raise _Refusal("the first message has to be Subscribe")
+        if message.protocol != wire.PROTOCOL:
+            raise _Refusal(f"this server speaks protocol {wire.PROTOCOL}, not {message.protocol}")
+        if message.node != self._node:
+            raise _Refusal(f"the token is that of another node than {message.node}")
+        return message
+
+    # -- downwards
+
+    async def _deliver(self, outbox: Outbox) -> None:
+        while True:
+            await self._send(await outbox.take())
+
+    async def _send(self, message: wire.Downward) -> None:
+        async with self._sending:
+            await self._websocket.send_bytes(wire.encode(message))
+
+    async def _refuse(self, refused: wire.Refused) -> None:
+        log.warning("node refused", node=self._node, reason=refused.reason)
+        try:
+            await self._send(refused)
+            await self._websocket.close(code=1008)
+        except (WebSocketDisconnect, RuntimeError):  # it is gone already
+            log.info("node left", node=self._node)
+
+    # -- upwards
+
+    async def _receive(self) -> wire.Upward:
+        event = await self._websocket.receive()
+        if event["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(event.get("code", 1006))
+        frame = event.get("bytes")
+        if frame is None:
+            raise _Refusal("a text frame: messages are MessagePack in binary frames")
+        try:
+            message = wire.decode_upward(frame)
+        except msgspec.MsgspecError as error:
+            raise _Refusal(f"not a message of this protocol: {error}") from None
+        if not isinstance(message, wire.Report) and len(frame) > MAX_HELLO_BYTES:
+            raise _Refusal(f"more than {MAX_HELLO_BYTES} bytes of facts")
+        return message
+
+    async def _listen(self) -> None:
+        """A node that sends too fast is read more slowly; TCP tells it."""
+        clock = asyncio.get_running_loop().time
+        owed = clock()
+        while True:
+            message = await self._receive()
+            if isinstance(message, wire.Report):
+                self._reports.add(message.ports, complete=message.complete)
+            elif isinstance(message, wire.Facts):
+                await self._store_facts(message.facts)
+            else:
+                raise _Refusal("subscribed already")
+            owed = max(owed, clock() - 1.0) + 1 / FRAMES_PER_SECOND
+            if owed > clock() + 1.0:
+                await asyncio.sleep(owed - clock() - 1.0)
+
+    async def _store_facts(self, facts: NodeFacts) -> None:
+        """Other nodes are told of the tunnel's address: it has to be one."""
+        if facts.tunnel_ip:
+            try:
+                ip_address(facts.tunnel_ip)
+            except ValueError:
+                raise _Refusal(f"tunnel_ip {facts.tunnel_ip[:80]!r} is no IP address") from None
+        if not await self._writer.connected(self._node, facts):
+            raise _Refusal("the facts could not be stored", retry=True)
+
+    async def _write_reports(self) -> None:
+        """What comes in while a report is being written goes into the next one, all of it."""
+        reports = self._reports
+        while True:
+            await reports.wait()
+            statuses, complete = reports.take()
+            self._hub.claim(self._node, reports.claims(), reports.retry)
+            denied = await self._writer.report(self._node, statuses, complete=complete)
+            if denied is None:
+                raise _Refusal("the report could not be stored", retry=True)
+            reports.written(denied.keys())
+            self._hub.claim(self._node, reports.claims(), reports.retry)
+            if denied:
+                await self._send(wire.Denied(ports=dict(denied)))
+
+
+class _Reports:
+    """What the node reported and is not written yet; and the ports it was denied, to try them again."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, PortStatus] = {}
+        self._complete = False
+        self._writing: dict[str, PortStatus] = {}
+        self._denied: dict[str, PortStatus] = {}
+        self._freed: set[str] = set()
+        self._some = asyncio.Event()
+
+    def add(self, statuses: Iterable[PortStatus], *, complete: bool) -> None:
+        if complete:
+            self._waiting.clear()
+            self._denied.clear()
+            self._complete = True
+        for status in statuses:
+            self._waiting[status.port_id] = msgspec.structs.replace(status, detail=status.detail[:MAX_DETAIL])
+        if len(self._waiting) > MAX_PORTS:
+            raise _Refusal(f"more than {MAX_PORTS} ports reported")
+        self._some.set()
+
+    async def wait(self) -> None:
+        await self._some.wait()
+        self._some.clear()
+
+    def take(self) -> tuple[list[PortStatus], bool]:
+        self._writing, complete = self._waiting, self._complete
+        self._waiting, self._complete = {}, False
+        self._freed.clear()
+        return list(self._writing.values()), complete
+
+    def claims(self) -> set[str]:
+        """Ports whose binding matters: denied, or about to be."""
+        return self._denied.keys() | self._writing.keys()
+
+    def written(self, denied: Iterable[str]) -> None:
+        for port in self._writing:
+            self._denied.pop(port, None)
+        self._denied.update((port, self._writing[port]) for port in denied if port in self._writing)
+        self._writing = {}
+        self.retry(self._freed)
+
+    def retry(self, ports: Iterable[str]) -> None:
+        """They can be had now, perhaps: report them once more, unless there is newer to report."""
+        again = {port: self._denied[port] for port in ports if port in self._denied}
+        self._freed.update(port for port in ports if port in self._writing)
+        if again:
+            self._waiting = again | self._waiting
+            self._some.set()
+
+
+async def _until_one_ends(*parts: Coroutine[Any, Any, None]) -> None:
+    """Raises what that one raised; the others are cancelled."""
+    tasks = [asyncio.create_task(part) for part in parts]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,62 @@
+"""What nodes tell, written to the store: one transaction per call, in a few worker threads of its own.
+
+So that neither many nodes at once nor the API's requests take each other's threads.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
+
+import structlog
+from anyio import CapacityLimiter, to_thread
+
+from netweft.control import binding
+from netweft.model import NodeFacts, PortStatus
+from netweft.store import Busy, Store, WriteTransaction
+
+THREADS = 4
+ATTEMPTS = 5
+
+T = TypeVar("T")
+log = structlog.get_logger(__name__)
+
+
+class Writer:
+    """The methods' None or False: it could not be written; it is in the log why."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._threads = CapacityLimiter(THREADS)
+
+    async def connected(self, node: str, facts: NodeFacts) -> bool:
+        return await self._write(lambda tx: binding.node_connected(tx, node, facts) or True) is not None
+
+    async def seen(self, nodes: Iterable[str]) -> None:
+        def write(tx: WriteTransaction) -> None:
+            for node in nodes:
+                binding.node_seen(tx, node)
+
+        await self._write(write)
+
+    async def gone(self, node: str) -> None:
+        await self._write(lambda tx: binding.node_gone(tx, node))
+
+    async def report(self, node: str, statuses: list[PortStatus], *, complete: bool) -> Mapping[str, str] | None:
+        """Why ports were denied, by their ids."""
+        return await self._write(lambda tx: binding.report_ports(tx, node, statuses, complete))
+
+    async def _write(self, use_case: Callable[[WriteTransaction], T]) -> T | None:
+        try:
+            return await to_thread.run_sync(self._in_transaction, use_case, limiter=self._threads)
+        except Exception:  # whatever it is, other nodes' sessions go on
+            log.exception("what a node told could not be written")
+            return None
+
+    def _in_transaction(self, use_case: Callable[[WriteTransaction], T]) -> T:
+        for _ in range(ATTEMPTS - 1):
+            try:
+                with self._store.write() as tx:
+                    return use_case(tx)
+            except Busy:
+                continue
+        with self._store.write() as tx:
+            return use_case(tx)
