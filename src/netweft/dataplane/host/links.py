@@ -5,27 +5,11 @@ Only interfaces that the caller names are touched; only what carries our alias i
 
 from collections.abc import Callable
 
-from msgspec import Struct
+from netweft.dataplane.host.values import Address, VethPair
 
 
 class HostError(Exception):
     """The kernel refused; the message names the interface and the errno."""
-
-
-class Address(Struct, frozen=True):
-    """An IPv4 or IPv6 address on an interface, in text."""
-
-    interface: str
-    ip: str
-    prefix_length: int
-
-
-class VethPair(Struct, frozen=True):
-    """Both ends in this namespace, up, without transmit checksum offload (the userspace datapath drops the packets)."""
-
-    name: str
-    peer: str
-    mtu: int = 1500
 
 
 class HostLinks:
