@@ -1,0 +1,33 @@
+"""Addresses as the integers that flows carry."""
+
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import NamedTuple
+
+MAC_ANY_MULTICAST = 0x010000000000  # the bit that marks a group address, value and mask alike
+
+
+class Prefix(NamedTuple):
+    """An address (mask None) or a range of them."""
+
+    version: int
+    value: int
+    mask: int | None
+
+
+def mac(text: str) -> int:
+    return int(text.replace(":", ""), 16)
+
+
+@lru_cache(maxsize=4096)
+def prefix(text: str) -> Prefix:
+    """`10.0.0.1`, `10.0.0.0/24`, `2001:db8::1`, ...  Host bits are ignored."""
+    network: IPv4Network | IPv6Network = ip_network(text, strict=False)
+    whole = network.prefixlen == network.max_prefixlen
+    return Prefix(network.version, int(network.network_address), None if whole else int(network.netmask))
+
+
+def link_local(mac_address: int) -> int:
+    """The IPv6 link-local address that belongs to a MAC (modified EUI-64)."""
+    high, low = mac_address >> 24 ^ 0x020000, mac_address & 0xFFFFFF
+    return 0xFE80 << 112 | high << 40 | 0xFFFE << 24 | low

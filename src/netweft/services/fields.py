@@ -1,0 +1,92 @@
+"""Every register, mark, conntrack zone and cookie segment by name.  Nothing else in the agent spells out bits.
+
+Registers on the integration bridge (cleared by Open vSwitch at each patch port):
+
+    reg0  LOCAL_VLAN  the network the frame travels in, 1..4094
+    reg1  OUT_PORT    the OpenFlow port the frame is about to leave through
+
+Conntrack zones: a network's zone is its local VLAN (1..4094); zones from 4096 up are kept for routers.
+
+Cookie, 64 bits, on every flow of ours:
+
+    63      48 47    40 39                 0
+    ┌─────────┬────────┬────────────────────┐
+    │  MARK   │ reason │ first 40 bits of   │
+    │  0x4e57 │        │ the object's UUID  │
+    └─────────┴────────┴────────────────────┘
+"""
+
+import hashlib
+from enum import IntEnum
+from typing import Final, NamedTuple
+
+from netweft.dataplane.openflow.fields import VLAN_PRESENT
+
+LOCAL_VLAN: Final = "reg0"
+OUT_PORT: Final = "reg1"
+
+UNTAGGED: Final = 0  # vlan_vid of a frame without an 802.1Q tag
+
+MARK: Final = 0x4E57
+OURS: Final = MARK << 48  # a cookie is ours when cookie & OURS_MASK == OURS
+OURS_MASK: Final = 0xFFFF << 48
+REASON_MASK: Final = 0xFF << 40
+OBJECT_BITS: Final = 40
+OBJECT_MASK: Final = (1 << OBJECT_BITS) - 1
+
+
+def tagged(vlan: int) -> int:
+    """What vlan_vid says of a frame with this 802.1Q tag."""
+    return VLAN_PRESENT | vlan
+
+
+class Reason(IntEnum):
+    """Why a flow is there, and of what kind the object in its cookie is.  Numbers stay for ever: switches hold them."""
+
+    PIPELINE = 1  # no object: what every node has
+    PORT_CLASSIFY = 16
+    PORT_SECURITY = 17
+    PORT_NEIGHBOUR = 18
+    PORT_SWITCHING = 19
+    PORT_DELIVERY = 20
+    PEER_NEIGHBOUR = 32
+    PEER_SWITCHING = 33
+    PEER_TUNNEL = 34
+    NETWORK_FLOOD = 48
+    NETWORK_TUNNEL = 49
+
+    @property
+    def kind(self) -> str:
+        """The object's kind: `port`, `peer` or `network`; `` when there is none."""
+        return "" if self is Reason.PIPELINE else self.name.partition("_")[0].lower()
+
+
+class Owner(NamedTuple):
+    """What a cookie says.  reason: None when a newer agent made it.  object: 10 hex digits, how the UUID begins."""
+
+    reason: Reason | None
+    object: str
+
+
+def cookie(reason: Reason, object_id: str = "") -> int:
+    return OURS | reason << OBJECT_BITS | object_bits(object_id)
+
+
+def object_bits(object_id: str) -> int:
+    """Of a UUID its first 40 bits, of any other id 40 bits of its hash, of none 0."""
+    if not object_id:
+        return 0
+    digits = object_id.replace("-", "")[: OBJECT_BITS // 4]
+    try:
+        return int(digits.ljust(OBJECT_BITS // 4, "0"), 16)
+    except ValueError:
+        return int.from_bytes(hashlib.blake2s(object_id.encode(), digest_size=OBJECT_BITS // 8).digest(), "big")
+
+
+def owner(cookie: int) -> Owner | None:
+    """None: not ours."""
+    if cookie & OURS_MASK != OURS:
+        return None
+    number = (cookie & REASON_MASK) >> OBJECT_BITS
+    reason = Reason(number) if number in Reason._value2member_map_ else None
+    return Owner(reason, f"{cookie & OBJECT_MASK:010x}")

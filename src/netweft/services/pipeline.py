@@ -1,0 +1,244 @@
+"""The tables of each bridge: one ordered list that explains the switch.
+
+A frame goes down the list, never up.  Ids are the places in the list; nobody types them.  A flow is checked against its
+table's record when it is built, so a match or a jump that the list does not promise is an error in a unit test.
+`docs/pipeline.md` is generated from this file (`python -m netweft.services.pipeline_doc`).
+
+Where what is still to come goes, without moving what is here:
+
+    source_*  │ egress security groups (conntrack, conjunctions) come after what a VM may claim to be
+    neighbour_answers │ DHCP and metadata are answered here too, next to ARP and ND
+    switching │ routing and NAT come before it: a routed frame gets a new destination MAC and network, then is switched
+    deliver   │ ingress security groups and QoS come before it, per destination: OUT_PORT is known, also while flooding
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeAlias
+
+from netweft.dataplane.openflow.flow import (
+    Action,
+    Flow,
+    Goto,
+    Match,
+    Move,
+    Output,
+    PopVlan,
+    PushVlan,
+    Resubmit,
+    SetField,
+)
+from netweft.services.fields import LOCAL_VLAN, OUT_PORT, Reason, cookie
+
+DROP = "drop"
+
+Value: TypeAlias = int | tuple[int, int | None]  # what a field must be, or (value, mask)
+
+
+class PipelineError(Exception):
+    """A flow does what its table's record does not promise."""
+
+
+class BridgeFlow(NamedTuple):
+    """bridge: the role, `int` or `tun`; its name is a setting."""
+
+    bridge: str
+    flow: Flow
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """match, set: field names.  next: tables a flow may go on to.  output: whether a flow may send a frame out.
+    miss: `drop` or the table where a frame goes that no flow matches."""
+
+    name: str
+    about: str
+    match: frozenset[str]
+    set: frozenset[str] = frozenset()
+    next: tuple[str, ...] = ()
+    output: bool = False
+    miss: str = DROP
+    # given by the pipeline
+    bridge: str = ""
+    id: int = -1
+    next_ids: frozenset[int] = frozenset()
+
+    @property
+    def goto(self) -> Goto:
+        return Goto(self.id)
+
+    @property
+    def resubmit(self) -> Resubmit:
+        return Resubmit(self.id)
+
+    def flow(self, priority: int, cookie: int, match: Mapping[str, Value], *actions: Action) -> BridgeFlow:
+        """match: field -> value, or (value, mask).  Raises PipelineError."""
+        if not match.keys() <= self.match:
+            raise PipelineError(f"{self}: may not match {', '.join(sorted(match.keys() - self.match))}")
+        for action in actions:
+            self._check(action)
+        flow = Flow(table=self.id, priority=priority, match=_sorted(match), actions=actions, cookie=cookie)
+        return BridgeFlow(self.bridge, flow)
+
+    def _check(self, action: Action) -> None:
+        match action:
+            case SetField(field=name) | Move(dst=name):
+                if name not in self.set:
+                    raise PipelineError(f"{self}: may not set {name}")
+            case PushVlan() | PopVlan():
+                if "vlan_vid" not in self.set:
+                    raise PipelineError(f"{self}: may not push or pop a VLAN tag")
+            case Goto(table=table) | Resubmit(table=table):
+                if table not in self.next_ids:
+                    raise PipelineError(f"{self}: may not go to table {table}")
+            case Output():
+                if not self.output:
+                    raise PipelineError(f"{self}: may not send a frame out")
+
+    def __str__(self) -> str:
+        return f"{self.bridge}.{self.name}"
+
+
+def _sorted(match: Mapping[str, Value]) -> Match:
+    """The form in which a flow compares equal to what the switch says: by name, without empty masks."""
+    parts = ((name, *(value if isinstance(value, tuple) else (value, None))) for name, value in sorted(match.items()))
+    return tuple(part for part in parts if part[2] != 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """One bridge's tables in order.  role: how the rest of the code calls the bridge."""
+
+    role: str
+    about: str
+    tables: dict[str, Table] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, role: str, about: str, *tables: Table) -> "Pipeline":
+        """Gives each table its id, and resolves names.  Raises PipelineError on a jump upwards or into nowhere."""
+        ids = {table.name: number for number, table in enumerate(tables)}
+        placed = {}
+        for number, table in enumerate(tables):
+            onward = {*table.next, *({table.miss} - {DROP})}
+            wrong = [name for name in onward if ids.get(name, -1) <= number]
+            if wrong:
+                raise PipelineError(f"{role}.{table.name}: {', '.join(wrong)} is not further down")
+            placed[table.name] = Table(
+                table.name, table.about, table.match, table.set, table.next, table.output, table.miss,
+                bridge=role, id=number, next_ids=frozenset(ids[name] for name in onward),
+            )  # fmt: skip
+        return cls(role, about, placed)
+
+    def __getitem__(self, name: str) -> Table:
+        return self.tables[name]
+
+    def misses(self) -> Iterator[BridgeFlow]:
+        """What each table does with a frame that no flow matches, as flows, so that it can be counted and traced."""
+        owner = cookie(Reason.PIPELINE)
+        for table in self.tables.values():
+            yield table.flow(0, owner, {}, *(() if table.miss == DROP else (self[table.miss].goto,)))
+
+
+def fields(*names: str) -> frozenset[str]:
+    return frozenset(names)
+
+
+ARP = ("eth_type", "arp_op", "arp_spa", "arp_tpa", "arp_sha", "arp_tha")
+ND = ("eth_type", "ip_proto", "icmpv6_type", "icmpv6_code", "nd_target", "nd_sll", "nd_tll")
+
+INT = Pipeline.of(
+    "int",
+    "the integration bridge: every VIF plugs in here",
+    Table(
+        "classify",
+        "whose frame is it?  A VIF's untagged frames get their network; frames from the tunnel bridge bring it as tag",
+        match=fields("in_port", "vlan_vid"),
+        set=fields(LOCAL_VLAN, "vlan_vid"),
+        next=("source_mac", "switching"),
+    ),
+    Table(
+        "source_mac",
+        "port security: only a MAC that is the port's.  Ports without port security pass all of it",
+        match=fields("in_port", "eth_src"),
+        next=("source_address", "neighbour_answers"),
+    ),
+    Table(
+        "source_address",
+        "port security: only addresses that are the port's, in IPv4, IPv6 and ARP; no DHCP or RA servers",
+        match=fields("in_port", "eth_src", *ARP, *ND, "ipv4_src", "ipv6_src", "udp_src", "udp_dst"),
+        next=("neighbour_claims", "neighbour_answers"),
+    ),
+    Table(
+        "neighbour_claims",
+        "port security: what a neighbour solicitation or advertisement says inside must be the port's as well",
+        match=fields("in_port", *ND),
+        next=("neighbour_answers",),
+        miss="neighbour_answers",
+    ),
+    Table(
+        "neighbour_answers",
+        "broadcast ARP requests and multicast ND solicitations for addresses we know are turned into the answer",
+        match=fields(LOCAL_VLAN, "in_port", "eth_dst", *ARP, *ND),
+        set=fields("eth_src", "eth_dst", *ARP, *ND, "ipv6_src", "ipv6_dst", "nd_options_type", "nd_reserved"),
+        next=("answer_nd", "switching"),
+        output=True,
+        miss="switching",
+    ),
+    Table(
+        "answer_nd",
+        "finishes an advertisement (its option can be set only once it is one) and sends it back",
+        match=fields(*ND),
+        set=fields("nd_tll"),
+        output=True,
+    ),
+    Table(
+        "switching",
+        "by network and destination MAC: a port here, a peer elsewhere; anything else is flooded in its network",
+        match=fields(LOCAL_VLAN, "eth_dst"),
+        set=fields(OUT_PORT),
+        next=("deliver",),
+    ),
+    Table(
+        "deliver",
+        "out through OUT_PORT; towards the tunnel bridge with the local VLAN as tag",
+        match=fields(OUT_PORT),
+        set=fields("vlan_vid"),
+        output=True,
+    ),
+)
+
+TUN = Pipeline.of(
+    "tun",
+    "the tunnel bridge: between local VLAN and tunnel key",
+    Table(
+        "classify",
+        "from the integration bridge or from the overlay?  Nothing goes from the overlay back to it",
+        match=fields("in_port"),
+        next=("from_overlay", "to_peer"),
+    ),
+    Table(
+        "from_overlay",
+        "by tunnel key: the network's local VLAN, and on to the integration bridge",
+        match=fields("tun_id"),
+        set=fields("vlan_vid"),
+        output=True,
+    ),
+    Table(
+        "to_peer",
+        "by local VLAN and destination MAC: to the one host that has the peer",
+        match=fields("vlan_vid", "eth_dst"),
+        set=fields("vlan_vid", "tun_id", "tun_ipv4_dst"),
+        next=("flood",),
+        output=True,
+        miss="flood",
+    ),
+    Table(
+        "flood",
+        "broadcast, multicast and unknown unicast: to exactly the hosts that have the network",
+        match=fields("vlan_vid"),
+        set=fields("vlan_vid", "tun_id", "tun_ipv4_dst"),
+        output=True,
+    ),
+)
+
+PIPELINES = {pipeline.role: pipeline for pipeline in (INT, TUN)}

@@ -1,0 +1,108 @@
+"""Anti-spoofing: a VM sends only as itself.
+
+Its own MAC, its fixed IPs, what its allowed address pairs add, and the link-local address of each of its MACs; in IPv4,
+IPv6, in the sender of ARP, in the target and options of neighbour discovery.  It may ask as a DHCP client and for
+duplicate addresses, but not answer as a DHCP server or router.  Everything is let through when port security is off.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from netweft.dataplane.openflow.fields import (
+    ETH_ARP,
+    ETH_IPV4,
+    ETH_IPV6,
+    ND_ADVERT,
+    ND_SOLICIT,
+    PROTO_ICMPV6,
+    PROTO_UDP,
+)
+from netweft.model import Port
+from netweft.services.addresses import Prefix, link_local, mac, prefix
+from netweft.services.fields import Reason, cookie
+from netweft.services.pipeline import INT, BridgeFlow, Value
+from netweft.services.values import HostFacts, LocalPort, Service, Uplinks, Wanted
+
+NEVER, OWN, ANYBODY = 300, 200, 100
+
+ROUTER_ADVERT = 134
+UNSPECIFIED_MAY_SEND = (131, ND_SOLICIT, 143)  # MLD reports and duplicate address detection, before there is an address
+
+MAC, ADDRESS, CLAIMS = INT["source_mac"], INT["source_address"], INT["neighbour_claims"]
+PASSED = INT["neighbour_answers"].goto
+
+
+class Source(NamedTuple):
+    """A MAC together with an address it may be used with."""
+
+    mac: int
+    address: Prefix
+
+
+def sources(port: Port) -> list[Source]:
+    """Without duplicates, in a fixed order."""
+    own = mac(port.mac_address)
+    found = {Source(own, prefix(fixed.ip_address)) for fixed in port.fixed_ips}
+    found |= {Source(mac(pair.mac_address), prefix(pair.ip_address)) for pair in port.allowed_address_pairs}
+    macs = {own} | {source.mac for source in found}
+    found |= {Source(address, Prefix(6, link_local(address), None)) for address in macs}
+    return sorted(found, key=lambda source: (source.mac, source.address[:2], source.address.mask or 0))
+
+
+def port(here: LocalPort) -> Iterator[Wanted]:
+    in_port, owner = here.ofport, cookie(Reason.PORT_SECURITY, here.port.id)
+    if not here.port.port_security_enabled:
+        yield MAC.flow(OWN, owner, {"in_port": in_port}, PASSED)
+        return
+    allowed = sources(here.port)
+    for eth_src in sorted({source.mac for source in allowed}):
+        yield from _as_mac(in_port, owner, eth_src)
+    for source in allowed:
+        yield from (_as_ipv4 if source.address.version == 4 else _as_ipv6)(in_port, owner, source)
+
+
+def _as_mac(in_port: int, owner: int, eth_src: int) -> Iterator[BridgeFlow]:
+    """What a MAC may do without any address."""
+    yield MAC.flow(OWN, owner, {"in_port": in_port, "eth_src": eth_src}, ADDRESS.goto)
+    probe = {"in_port": in_port, "eth_src": eth_src, "eth_type": ETH_ARP, "arp_op": 1}
+    yield ADDRESS.flow(OWN, owner, {**probe, "arp_sha": eth_src, "arp_spa": 0}, PASSED)
+    for sll in (0, eth_src):  # 0: the option is absent
+        solicit = _icmpv6(ND_SOLICIT, in_port=in_port, nd_sll=sll)
+        yield CLAIMS.flow(OWN, owner, solicit, PASSED)
+
+
+def _as_ipv4(in_port: int, owner: int, source: Source) -> Iterator[BridgeFlow]:
+    frm: dict[str, Value] = {"in_port": in_port, "eth_src": source.mac}
+    address = (source.address.value, source.address.mask)
+    yield ADDRESS.flow(OWN, owner, {**frm, "eth_type": ETH_IPV4, "ipv4_src": address}, PASSED)
+    yield ADDRESS.flow(OWN, owner, {**frm, "eth_type": ETH_ARP, "arp_sha": source.mac, "arp_spa": address}, PASSED)
+
+
+def _as_ipv6(in_port: int, owner: int, source: Source) -> Iterator[BridgeFlow]:
+    address = (source.address.value, source.address.mask)
+    frm: dict[str, Value] = {"in_port": in_port, "eth_src": source.mac, "eth_type": ETH_IPV6, "ipv6_src": address}
+    yield ADDRESS.flow(OWN, owner, frm, CLAIMS.goto)
+    for tll in (0, source.mac):
+        yield CLAIMS.flow(OWN, owner, _icmpv6(ND_ADVERT, in_port=in_port, nd_target=address, nd_tll=tll), PASSED)
+
+
+def host(_: HostFacts, __: Uplinks) -> Iterator[Wanted]:
+    """What holds for every port with port security."""
+    owner = cookie(Reason.PIPELINE)
+    for eth_type, server, client in ((ETH_IPV4, 67, 68), (ETH_IPV6, 547, 546)):
+        udp = {"eth_type": eth_type, "ip_proto": PROTO_UDP}
+        yield ADDRESS.flow(NEVER, owner, {**udp, "udp_src": server, "udp_dst": client})
+    yield ADDRESS.flow(NEVER, owner, _icmpv6(ROUTER_ADVERT))
+    ask = {"eth_type": ETH_IPV4, "ip_proto": PROTO_UDP, "ipv4_src": 0, "udp_src": 68, "udp_dst": 67}
+    yield ADDRESS.flow(ANYBODY, owner, ask, PASSED)
+    for kind in UNSPECIFIED_MAY_SEND:
+        yield ADDRESS.flow(ANYBODY, owner, _icmpv6(kind, ipv6_src=0), CLAIMS.goto)
+    for kind in (ND_SOLICIT, ND_ADVERT):
+        yield CLAIMS.flow(ANYBODY, owner, _icmpv6(kind))
+
+
+def _icmpv6(kind: int, **fields: Value) -> dict[str, Value]:
+    return {"eth_type": ETH_IPV6, "ip_proto": PROTO_ICMPV6, "icmpv6_type": kind, **fields}
+
+
+PORT_SECURITY = Service("port security", host=host, port=port)

@@ -1,0 +1,204 @@
+"""All services together: the view and what was observed in, what this node should have out, change by change.
+
+Owns the facts, the local VLANs and the two look-ups that services need (a network's ports here, its hosts elsewhere).
+It must not know how anything is applied.
+
+    units: ("host",)  ("network", id)  ("port", id)  ("peer", id)
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TypeAlias
+
+from netweft.dataplane.host.values import Address, VethPair
+from netweft.dataplane.openflow.flow import FlowKey
+from netweft.dataplane.ovsdb.rows import BridgeRow, PortRow, RowKey, Vif, VifTag, row_key
+from netweft.model import Key, NodeView, Object, Peer, Port, PortStatus, key_of
+from netweft.reconcile.memo import Memo, Reader, Unit
+from netweft.services import wiring
+from netweft.services.bridges import BRIDGES
+from netweft.services.local_vlans import LocalVlans
+from netweft.services.neighbours import NEIGHBOURS
+from netweft.services.pipeline import BridgeFlow
+from netweft.services.port_security import PORT_SECURITY
+from netweft.services.switching import SWITCHING
+from netweft.services.values import HostFacts, LocalPort, Service, Uplinks, Wanted
+
+SERVICES: tuple[Service, ...] = (BRIDGES, SWITCHING, PORT_SECURITY, NEIGHBOURS)
+
+Item: TypeAlias = Wanted | PortStatus
+# ("flow", bridge role, flow's key), ("row", its key), ("veth", name), ("address", interface, ip), ("status", port id)
+ItemKey: TypeAlias = (
+    tuple[str, str, FlowKey] | tuple[str, RowKey] | tuple[str, str] | tuple[str, str, str]
+)  # the first part says which
+
+
+def item_key(item: Item) -> ItemKey:
+    match item:
+        case BridgeFlow():
+            return ("flow", item.bridge, item.flow.key)
+        case BridgeRow() | PortRow() | VifTag():
+            return ("row", row_key(item))
+        case VethPair():
+            return ("veth", item.name)
+        case Address():
+            return ("address", item.interface, item.ip)
+        case PortStatus():
+            return ("status", item.port_id)
+
+
+def render(unit: Unit, read: Reader, services: Iterable[Service] = SERVICES) -> Mapping[ItemKey, Item] | None:
+    items = _RENDERERS[unit[0]](read, services, *unit[1:])
+    return None if items is None else {item_key(item): item for item in items}
+
+
+def _host(read: Reader, services: Iterable[Service]) -> Iterator[Item]:
+    facts, links = wiring.host_facts(read), wiring.uplinks(read)
+    for service in services:
+        yield from service.host(facts, links)
+
+
+def _network(read: Reader, services: Iterable[Service], network_id: str) -> list[Item] | None:
+    if read.get(("network", network_id)) is None:
+        return None
+    network = wiring.local_network(read, network_id)
+    if isinstance(network, wiring.Problem):
+        return []
+    links, flood = wiring.uplinks(read), wiring.flood(read, network_id)
+    return [item for service in services for item in service.network(links, network, flood)]
+
+
+def _port(read: Reader, services: Iterable[Service], port_id: str) -> list[Item] | None:
+    wired = wiring.local_port(read, port_id)
+    if wired is None:
+        return None
+    status = wiring.status(read, port_id, wired)
+    items: list[Item] = [] if status is None else [status]
+    if isinstance(wired, LocalPort) and wired.port.admin_state_up:
+        items.extend(item for service in services for item in service.port(wired))
+    return items
+
+
+def _peer(read: Reader, services: Iterable[Service], peer_id: str) -> list[Item] | None:
+    if read.get(("peer", peer_id)) is None:
+        return None
+    there = wiring.remote_port(read, peer_id)
+    if there is None:
+        return []
+    links = wiring.uplinks(read)
+    return [item for service in services for item in service.peer(links, there)]
+
+
+_RENDERERS: dict[str, Callable[..., Iterable[Item] | None]] = {
+    "host": _host,
+    "network": _network,
+    "port": _port,
+    "peer": _peer,
+}
+
+
+class Rendering:
+    def __init__(self, host: HostFacts, vlans: LocalVlans) -> None:
+        self.vlans = vlans
+        self._memo: Memo[ItemKey, Item] = Memo(render)
+        # plugged ports of each network: their OpenFlow port, 0 when nothing is to be sent there
+        self._members: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        self._network_of: dict[str, str] = {}
+        self._hosts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self._regrouped: set[str] = set()
+        self.set_host(host)
+        self._memo.mark(("host",))
+
+    @property
+    def desired(self) -> Mapping[ItemKey, Item]:
+        return self._memo.desired
+
+    def refresh(self) -> dict[ItemKey, Item | None]:
+        """What is wanted otherwise than at the last call; None: no longer."""
+        regrouped = sorted(self._regrouped)
+        self._regrouped.clear()
+        for network_id in regrouped:
+            members, hosts = self._members[network_id], self._hosts[network_id]
+            self._memo.put(("members", network_id), tuple(sorted(filter(None, members.values()))) or None)
+            self._memo.put(("hosts", network_id), tuple(sorted(hosts)) or None)
+            if members:
+                self._vlans_changed(self.vlans.want(network_id))
+        for network_id in regrouped:
+            if not self._members[network_id]:
+                self._vlans_changed(self.vlans.release(network_id))
+                del self._members[network_id]
+            if not self._hosts[network_id]:
+                del self._hosts[network_id]
+        return self._memo.refresh()
+
+    def release_unused(self) -> None:
+        """Give up restored local VLANs that nothing needs; once the first full view has been rendered."""
+        self._regrouped.update(self.vlans.assigned)
+
+    def set_host(self, host: HostFacts) -> None:
+        self._memo.put(wiring.HOST, host)
+
+    def set_uplinks(self, uplinks: Uplinks) -> None:
+        self._memo.put(wiring.UPLINKS, uplinks)
+
+    def plug(self, port_id: str, vif: Vif | None) -> None:
+        """What is plugged in under this id now; None: nothing."""
+        self._memo.put(("vif", port_id), vif)
+        self._memo.mark(("port", port_id))
+        self._place(port_id)
+
+    def put(self, obj: Object) -> None:
+        key = key_of(obj)
+        before = self._memo.get(key)
+        self._memo.put(key, obj)
+        self._moved(key, before, obj)
+
+    def drop(self, key: Key) -> None:
+        before = self._memo.get(key)
+        if before is not None:
+            self._memo.put(key, None)
+            self._moved(key, before, None)
+
+    def update(self, view: NodeView, upserts: Iterable[Key], deletes: Iterable[Key]) -> None:
+        for key in deletes:
+            self.drop(key)
+        for key in upserts:
+            obj = view.get(key)
+            if obj is not None:
+                self.put(obj)
+
+    def _moved(self, key: Key, before: Object | None, after: Object | None) -> None:
+        """Keep the look-ups; everything else follows from reading the facts."""
+        kind, name = key
+        if kind in ("network", "port", "peer") and after is not None:
+            self._memo.mark(key)
+        if kind == "port":
+            self._place(name)
+        for peer, step in ((before, -1), (after, 1)):
+            if isinstance(peer, Peer):
+                self._count_host(peer, step)
+
+    def _count_host(self, peer: Peer, step: int) -> None:
+        hosts = self._hosts[peer.network_id]
+        hosts[peer.host_id] += step
+        if hosts[peer.host_id] == 0:
+            del hosts[peer.host_id]
+        self._regrouped.add(peer.network_id)
+
+    def _place(self, port_id: str) -> None:
+        """Keep which network the plugged port is in, and whether frames are flooded to it."""
+        port: Port | None = self._memo.get(("port", port_id))
+        vif: Vif | None = self._memo.get(("vif", port_id))
+        before = self._network_of.pop(port_id, None)
+        if before is not None:
+            del self._members[before][port_id]
+            self._regrouped.add(before)
+        if port is not None and vif is not None:
+            floodable = port.admin_state_up and vif.ofport is not None and vif.ofport > 0
+            self._network_of[port_id] = port.network_id
+            self._members[port.network_id][port_id] = vif.ofport or 0 if floodable else 0
+            self._regrouped.add(port.network_id)
+
+    def _vlans_changed(self, changed: Mapping[str, int | None]) -> None:
+        for network_id, vlan in changed.items():
+            self._memo.put(("vlan", network_id), vlan)

@@ -1,0 +1,192 @@
+"""A region without a server, a switch or a kernel: nodes that render what they should have, fake bridges that do it.
+
+The region plays the server (who is where, and so what is in each node's view) and Open vSwitch (OpenFlow ports).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from netweft.dataplane.ovsdb.rows import Vif, VifTag
+from netweft.model import EMPTY_VIEW, FixedIp, Network, Node, NodeView, Object, Peer, Port, PortStatus, Segment, key_of
+from netweft.services.addresses import prefix
+from netweft.services.local_vlans import LocalVlans
+from netweft.services.pipeline import BridgeFlow
+from netweft.services.rendering import Item, ItemKey, Rendering
+from netweft.services.switching import NETWORK_KEY
+from netweft.services.values import HostFacts, Uplinks
+from netweft.testing.switch import Bridge, Delivery, Overlay, Packet
+
+UPLINKS = Uplinks(to_tun=1, to_int=1, overlay=2)
+FIRST_VIF = 10
+
+
+def network(number: int, network_type: str = "vxlan") -> Network:
+    key = None if network_type == "local" else 1000 + number
+    return Network(id=f"{number:08x}-0000-4000-8000-000000000000", segments=(Segment(network_type, None, key),))
+
+
+def port(number: int, net: Network, *ips: str, **more: object) -> Port:
+    """Port 7 is fa:16:3e:00:00:07 with 10.0.0.7, or the addresses given."""
+    addresses = ips or (f"10.0.0.{number}",)
+    return Port(
+        id=f"{number:08x}-1111-4000-8000-000000000000",
+        network_id=net.id,
+        mac_address=f"fa:16:3e:00:{number >> 8:02x}:{number & 255:02x}",
+        fixed_ips=tuple(FixedIp("subnet", ip) for ip in addresses),
+        **more,  # type: ignore[arg-type]
+    )
+
+
+@dataclass
+class FakeNode:
+    """One hypervisor.  `settle` does what the agent does: render, and make the bridges so."""
+
+    name: str
+    host: HostFacts
+    vlans: tuple[int, int] = (1, 4094)
+    view: NodeView = EMPTY_VIEW
+    vifs: dict[str, Vif] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.bridges = {"int": Bridge(f"{self.name}.int"), "tun": Bridge(f"{self.name}.tun")}
+        self.bridges["int"].join(1, self.bridges["tun"], 1)
+        self.applied: dict[ItemKey, Item] = {}
+        self.next_ofport = FIRST_VIF
+        self.restart()
+
+    def restart(self) -> None:
+        """The agent forgets everything; the rows and flows stay."""
+        vlans = LocalVlans(*self.vlans)
+        vlans.restore(self.vifs.values())
+        self.rendering = Rendering(self.host, vlans)
+        self.rendering.set_uplinks(UPLINKS)
+        for port_id, vif in self.vifs.items():
+            self.rendering.plug(port_id, vif)
+        self.rendering.update(self.view, [key_of(obj) for obj in self.view.objects()], ())
+        self.rendering.release_unused()
+        self.rendering.refresh()
+        for key in self.applied.keys() - self.rendering.desired.keys():
+            self._apply(key, None)
+        self._apply_all(self.rendering.desired.items())
+
+    def plug(self, port_id: str) -> int:
+        ofport, self.next_ofport = self.next_ofport, self.next_ofport + 1
+        name = f"tap{ofport}"
+        self.vifs[port_id] = Vif(iface_id=port_id, port_name=name, name=name, ofport=ofport)
+        self.rendering.plug(port_id, self.vifs[port_id])
+        return ofport
+
+    def unplug(self, port_id: str) -> None:
+        if self.vifs.pop(port_id, None):
+            self.rendering.plug(port_id, None)
+
+    def see(self, objects: Iterable[Object]) -> None:
+        """The server's view of this node is now this."""
+        wanted = {key_of(obj): obj for obj in objects}
+        gone = {key_of(obj) for obj in self.view.objects()} - wanted.keys()
+        changed = [key for key, obj in wanted.items() if self.view.get(key) != obj]
+        self.view = self.view.merged(self.view.revision + 1, wanted.values(), gone)
+        self.rendering.update(self.view, changed, gone)
+
+    def settle(self) -> None:
+        self._apply_all(self.rendering.refresh().items())
+
+    def status(self, port_id: str) -> PortStatus | None:
+        status = self.applied.get(("status", port_id))
+        return status if isinstance(status, PortStatus) else None
+
+    def _apply_all(self, changes: Iterable[tuple[ItemKey, Item | None]]) -> None:
+        for key, item in changes:
+            self._apply(key, item)
+
+    def _apply(self, key: ItemKey, item: Item | None) -> None:
+        before = self.applied.pop(key, None)
+        if isinstance(before, BridgeFlow):
+            del self.bridges[before.bridge].flows[before.flow.key]
+        if item is None:
+            return
+        self.applied[key] = item
+        if isinstance(item, BridgeFlow):
+            self.bridges[item.bridge].flows[item.flow.key] = item.flow
+        elif isinstance(item, VifTag):
+            self._tag(item)
+
+    def _tag(self, tag: VifTag) -> None:
+        for port_id, vif in self.vifs.items():
+            if vif.port_name == tag.port_name:
+                ids = ((NETWORK_KEY, dict(tag.external_ids)[NETWORK_KEY]),)
+                self.vifs[port_id] = Vif(
+                    iface_id=port_id, port_name=vif.port_name, name=vif.name, ofport=vif.ofport, tag=tag.tag,
+                    external_ids=ids,
+                )  # fmt: skip
+
+
+class Region:
+    """Nodes hv1, hv2, ... with tunnel addresses 192.0.2.1, 192.0.2.2, ..."""
+
+    def __init__(self, nodes: int = 2) -> None:
+        self.overlay = Overlay()
+        self.nodes: dict[str, FakeNode] = {}
+        self.networks: dict[str, Network] = {}
+        self.ports: dict[str, Port] = {}
+        self.bound: dict[str, str] = {}
+        for number in range(1, nodes + 1):
+            tunnel_ip = f"192.0.2.{number}"
+            node = FakeNode(f"hv{number}", HostFacts(tunnel_ip=tunnel_ip))
+            self.nodes[node.name] = node
+            self.overlay.attach(node.bridges["tun"], 2, prefix(tunnel_ip).value)
+
+    def create(self, *objects: Network | Port) -> None:
+        for obj in objects:
+            if isinstance(obj, Network):
+                self.networks[obj.id] = obj
+            else:
+                self.ports[obj.id] = obj
+
+    def plug(self, node: str, *ports: Port) -> None:
+        for wanted in ports:
+            self.bound[wanted.id] = node
+            self.nodes[node].plug(wanted.id)
+
+    def settle(self) -> None:
+        for node in self.nodes.values():
+            node.see(self.view_of(node.name))
+            node.settle()
+
+    def view_of(self, name: str) -> list[Object]:
+        here = [self.ports[id] for id, node in self.bound.items() if node == name and id in self.ports]
+        networks = {wanted.network_id for wanted in here}
+        peers = [
+            Peer(
+                id=id,
+                network_id=self.ports[id].network_id,
+                mac_address=self.ports[id].mac_address,
+                ip_addresses=tuple(fixed.ip_address for fixed in self.ports[id].fixed_ips),
+                host_id=node,
+            )
+            for id, node in self.bound.items()
+            if node != name and id in self.ports and self.ports[id].network_id in networks
+        ]
+        hosts = {peer.host_id for peer in peers}
+        return [
+            *(self.networks[id] for id in networks if id in self.networks),
+            *here,
+            *peers,
+            *(Node(name=host, tunnel_ip=self.nodes[host].host.tunnel_ip) for host in hosts),
+        ]
+
+    def send(self, frm: Port, packet: Packet) -> list[Delivery]:
+        """What comes out of the region's VIFs when a port's VM sends this."""
+        node = self.nodes[self.bound[frm.id]]
+        ofport = node.vifs[frm.id].ofport
+        assert ofport is not None
+        return list(node.bridges["int"].receive(packet, ofport))
+
+    def receivers(self, frm: Port, packet: Packet) -> list[str]:
+        """Ids of the ports that get it, sorted; twice when they get it twice."""
+        at = {
+            (node.bridges["int"].name, vif.ofport): port_id
+            for node in self.nodes.values()
+            for port_id, vif in node.vifs.items()
+        }
+        return sorted(at[delivery.bridge, delivery.ofport] for delivery in self.send(frm, packet))

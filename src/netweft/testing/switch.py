@@ -1,0 +1,160 @@
+"""A switch that evaluates flows on packets, and a region of them: hypervisors joined by an overlay.
+
+It answers what a test wants to know ("who receives a broadcast from p1, and how often?") without a switch.  Packets are
+mappings of the fields of `dataplane.openflow.fields`; a field that a packet does not have matches nothing.  What Open
+vSwitch does is kept to: nothing leaves where it came in unless sent to IN_PORT, registers and tunnel fields end at a
+patch port, a frame that no flow matches is dropped.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from netweft.dataplane.openflow.flow import (
+    OFPP_IN_PORT,
+    Action,
+    Flow,
+    FlowKey,
+    Goto,
+    Move,
+    Output,
+    PopVlan,
+    PushVlan,
+    Resubmit,
+    SetField,
+)
+
+Packet = Mapping[str, int]
+
+MAX_TABLES = 4096  # visits per frame, as in Open vSwitch: more is a loop
+PER_BRIDGE = ("reg", "tun_", "in_port", "metadata")
+
+
+class LoopError(AssertionError):
+    """A frame goes round and round."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A frame came out at a port that leads nowhere further: a VIF."""
+
+    bridge: str
+    ofport: int
+    packet: Packet
+
+
+@dataclass(slots=True)
+class Bridge:
+    name: str
+    flows: dict[FlowKey, Flow] = field(default_factory=dict)
+    patches: dict[int, tuple["Bridge", int]] = field(default_factory=dict)
+    overlay: "tuple[Overlay, int] | None" = None  # and the port that leads into it
+
+    def join(self, ofport: int, other: "Bridge", other_ofport: int) -> None:
+        """A patch cable."""
+        self.patches[ofport] = (other, other_ofport)
+        other.patches[other_ofport] = (self, ofport)
+
+    def receive(self, packet: Packet, in_port: int) -> Iterator[Delivery]:
+        """Where a frame that enters here comes out, through any number of bridges and tunnels."""
+        clean = {name: value for name, value in packet.items() if not name.startswith(("reg", "in_port", "metadata"))}
+        frame = _Frame({"vlan_vid": 0, **clean, "in_port": in_port}, in_port)
+        self._table(0, frame)
+        for ofport, out in frame.out:
+            yield from self._leave(ofport, out)
+
+    def _leave(self, ofport: int, packet: Packet) -> Iterator[Delivery]:
+        bare = {name: value for name, value in packet.items() if not name.startswith(PER_BRIDGE)}
+        if ofport in self.patches:
+            other, in_port = self.patches[ofport]
+            yield from other.receive(bare, in_port)
+        elif self.overlay is not None and self.overlay[1] == ofport:
+            yield from self.overlay[0].carry(self, bare, packet["tun_id"], packet["tun_ipv4_dst"])
+        else:
+            yield Delivery(self.name, ofport, bare)
+
+    def _table(self, table: int, frame: "_Frame") -> None:
+        frame.visited += 1
+        if frame.visited > MAX_TABLES:
+            raise LoopError(f"{self.name}: {frame.packet}")
+        flow = self._lookup(table, frame.packet)
+        for action in flow.actions if flow else ():
+            if isinstance(action, Goto | Resubmit):
+                self._table(action.table, frame)
+            else:
+                frame.act(action)
+
+    def _lookup(self, table: int, packet: Packet) -> Flow | None:
+        """Two flows of one priority that both match are a fault of the pipeline: which one wins is not defined."""
+        found: Flow | None = None
+        for flow in self.flows.values():
+            if flow.table == table and matches(flow, packet):
+                if found and found.priority == flow.priority and found.actions != flow.actions:
+                    raise AssertionError(f"{self.name}: ambiguous:\n{found}\n{flow}")
+                if found is None or flow.priority > found.priority:
+                    found = flow
+        return found
+
+
+def matches(flow: Flow, packet: Packet) -> bool:
+    for name, value, mask in flow.match:
+        actual = value_of(packet, name)
+        if actual is None or (actual if mask is None else actual & mask) != value:
+            return False
+    return True
+
+
+def value_of(packet: Packet, name: str) -> int | None:
+    """Registers are 0 until they are set."""
+    return packet.get(name, 0 if name.startswith("reg") else None)
+
+
+class _Frame:
+    """One frame on its way through one bridge."""
+
+    def __init__(self, packet: dict[str, int], in_port: int) -> None:
+        self.packet = packet
+        self.in_port = in_port
+        self.visited = 0
+        self.out: list[tuple[int, Packet]] = []
+
+    def act(self, action: Action) -> None:
+        packet = self.packet
+        match action:
+            case Output(port=port):
+                if port != self.in_port:
+                    self.out.append((self.in_port if port == OFPP_IN_PORT else port, dict(packet)))
+            case SetField(field=name, value=value, mask=mask):
+                packet[name] = value if mask is None else packet.get(name, 0) & ~mask | value
+                if name == "nd_options_type" and value == 2:
+                    packet["nd_tll"] = packet.pop("nd_sll", 0)
+            case Move(src=src, dst=dst, bits=bits, src_start=src_start, dst_start=dst_start):
+                ones = (1 << bits) - 1
+                moved = (value_of(packet, src) or 0) >> src_start & ones
+                packet[dst] = packet.get(dst, 0) & ~(ones << dst_start) | moved << dst_start
+            case PushVlan():
+                assert not packet["vlan_vid"], "one tag at a time"
+                packet["vlan_vid"] = 0x1000
+            case PopVlan():
+                packet["vlan_vid"] = 0
+
+
+@dataclass(slots=True)
+class Overlay:
+    """The tunnels between nodes: whoever has the address gets the frame, with the key."""
+
+    ends: dict[int, tuple[Bridge, int]] = field(default_factory=dict)
+    carried: defaultdict[tuple[int, int], int] = field(default_factory=lambda: defaultdict(int))
+
+    def attach(self, bridge: Bridge, ofport: int, tunnel_ip: int) -> None:
+        bridge.overlay = (self, ofport)
+        self.ends[tunnel_ip] = (bridge, ofport)
+
+    def carry(self, frm: Bridge, packet: Packet, key: int, to: int) -> Iterable[Delivery]:
+        """Frames to nobody get lost, as in a real network."""
+        source = next(ip for ip, (bridge, _) in self.ends.items() if bridge is frm)
+        self.carried[source, to] += 1
+        if to not in self.ends:
+            return ()
+        bridge, ofport = self.ends[to]
+        return bridge.receive({**packet, "tun_id": key, "tun_ipv4_src": source, "tun_ipv4_dst": to}, ofport)

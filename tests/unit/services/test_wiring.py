@@ -1,0 +1,124 @@
+"""What cannot be wired says why; what can is reported up."""
+
+import msgspec
+import pytest
+
+from netweft.model import Network, PortState, PortStatus, Segment
+from netweft.services.values import HostFacts
+from netweft.testing.region import FakeNode, Region, network, port
+
+NET = network(1)
+P = port(1, NET)
+
+
+def node_with(*objects: object, host: HostFacts | None = None, vlans: tuple[int, int] = (1, 4094)) -> FakeNode:
+    node = FakeNode("hv1", host or HostFacts(tunnel_ip="192.0.2.1"), vlans=vlans)
+    node.see(objects)  # type: ignore[arg-type]
+    return node
+
+
+def test_up_once_everything_is_there() -> None:
+    node = node_with(NET, P)
+    node.settle()
+    assert node.status(P.id) is None, "nothing is said of a port that is not plugged in"
+    node.plug(P.id)
+    node.settle()
+    assert node.status(P.id) == PortStatus(P.id, PortState.UP)
+    node.unplug(P.id)
+    node.settle()
+    assert node.status(P.id) is None
+
+
+def test_plugged_in_before_it_is_known() -> None:
+    node = node_with()
+    node.plug(P.id)
+    node.settle()
+    assert node.status(P.id) == PortStatus(P.id, PortState.DOWN)
+    node.see([P])
+    node.settle()
+    assert node.status(P.id) is None, "the network is on its way"
+    node.see([P, NET])
+    node.settle()
+    assert node.status(P.id) == PortStatus(P.id, PortState.UP)
+
+
+@pytest.mark.parametrize(
+    ("host", "net", "why"),
+    [
+        (HostFacts(), NET, "tunnel address"),
+        (HostFacts(tunnel_ip="192.0.2.1", tunnel_types=()), NET, "type vxlan are not supported"),
+        (HostFacts(tunnel_ip="192.0.2.1"), Network(id=NET.id, segments=(Segment("vlan", "x", 5),)), "type vlan"),
+        (HostFacts(tunnel_ip="192.0.2.1"), Network(id=NET.id), "no segment"),
+    ],
+)
+def test_reasons(host: HostFacts, net: Network, why: str) -> None:
+    node = node_with(net, P, host=host)
+    node.plug(P.id)
+    node.settle()
+    status = node.status(P.id)
+    assert status is not None
+    assert status.state == PortState.ERROR
+    assert why in status.detail
+    assert not [key for key in node.applied if key[0] == "row" and key[1][0] == "vif"]
+
+
+def test_down_is_no_error() -> None:
+    for net, wanted in ((Network(id=NET.id, segments=NET.segments, admin_state_up=False), P), (NET, down(P))):
+        node = node_with(net, wanted)
+        node.plug(P.id)
+        node.settle()
+        status = node.status(P.id)
+        assert status is not None
+        assert status.state == PortState.DOWN
+
+
+def down(wanted: object) -> object:
+    return msgspec.structs.replace(wanted, admin_state_up=False)  # type: ignore[type-var]
+
+
+def test_an_interface_that_cannot_be_opened() -> None:
+    node = node_with(NET, P)
+    node.plug(P.id)
+    broken = msgspec.structs.replace(node.vifs[P.id], ofport=-1, error="no such device")
+    node.rendering.plug(P.id, broken)
+    node.settle()
+    status = node.status(P.id)
+    assert status is not None
+    assert status.state == PortState.ERROR
+    assert status.detail.endswith("no such device")
+
+
+def test_the_last_local_vlan_goes_to_whoever_waits() -> None:
+    other = network(2)
+    q = port(2, other)
+    node = node_with(NET, other, P, q, vlans=(7, 7))
+    node.plug(P.id)
+    node.settle()
+    node.plug(q.id)
+    node.settle()
+    status = node.status(q.id)
+    assert status is not None
+    assert "local VLAN" in status.detail
+    node.unplug(P.id)
+    node.settle()
+    assert node.status(q.id) == PortStatus(q.id, PortState.UP)
+    assert node.vifs[q.id].tag == 7
+
+
+def test_local_vlans_survive_a_restart_and_are_given_up_when_unused() -> None:
+    nets = [network(number) for number in (1, 2, 3)]
+    ports = [port(number, net) for number, net in enumerate(nets, 1)]
+    region = Region(nodes=1)
+    region.create(*nets, *ports)
+    region.plug("hv1", *ports)
+    region.settle()
+    node = region.nodes["hv1"]
+    node.unplug(ports[0].id)
+    region.settle()
+    before = {id: vif.tag for id, vif in node.vifs.items()}
+    assert len(set(before.values())) == 2
+    node.restart()
+    assert {id: vif.tag for id, vif in node.vifs.items()} == before
+    node.see([])
+    node.restart()
+    assert not node.rendering.vlans.assigned
