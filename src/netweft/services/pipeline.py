@@ -143,8 +143,8 @@ def fields(*names: str) -> frozenset[str]:
     return frozenset(names)
 
 
-ARP = ("eth_type", "arp_op", "arp_spa", "arp_tpa", "arp_sha", "arp_tha")
-ND = ("eth_type", "ip_proto", "icmpv6_type", "icmpv6_code", "nd_target", "nd_sll", "nd_tll")
+ICMPV6 = ("eth_type", "ip_proto", "icmpv6_type")
+ARP_SENDER = ("arp_op", "arp_spa", "arp_sha")
 
 INT = Pipeline.of(
     "int",
@@ -165,21 +165,22 @@ INT = Pipeline.of(
     Table(
         "source_address",
         "port security: only addresses that are the port's, in IPv4, IPv6 and ARP; no DHCP or RA servers",
-        match=fields("in_port", "eth_src", *ARP, *ND, "ipv4_src", "ipv6_src", "udp_src", "udp_dst"),
+        match=fields("in_port", "eth_src", *ARP_SENDER, *ICMPV6, "ipv4_src", "ipv6_src", "udp_src", "udp_dst"),
         next=("neighbour_claims", "neighbour_answers"),
     ),
     Table(
         "neighbour_claims",
         "port security: what a neighbour solicitation or advertisement says inside must be the port's as well",
-        match=fields("in_port", *ND),
+        match=fields("in_port", *ICMPV6, "nd_target", "nd_sll", "nd_tll"),
         next=("neighbour_answers",),
         miss="neighbour_answers",
     ),
     Table(
         "neighbour_answers",
         "broadcast ARP requests and multicast ND solicitations for addresses we know are turned into the answer",
-        match=fields(LOCAL_VLAN, "in_port", "eth_dst", *ARP, *ND),
-        set=fields("eth_src", "eth_dst", *ARP, *ND, "ipv6_src", "ipv6_dst", "nd_options_type", "nd_reserved"),
+        match=fields(LOCAL_VLAN, "in_port", "eth_dst", "arp_op", "arp_tpa", *ICMPV6, "nd_target", "nd_sll"),
+        set=fields("eth_src", "eth_dst", *ARP_SENDER, "arp_tpa", "arp_tha")
+        | fields("ipv6_src", "ipv6_dst", "icmpv6_type", "nd_options_type", "nd_reserved"),
         next=("answer_nd", "switching"),
         output=True,
         miss="switching",
@@ -187,7 +188,7 @@ INT = Pipeline.of(
     Table(
         "answer_nd",
         "finishes an advertisement (its option can be set only once it is one) and sends it back",
-        match=fields(*ND),
+        match=fields(*ICMPV6),
         set=fields("nd_tll"),
         output=True,
     ),
