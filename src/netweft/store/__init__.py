@@ -23,7 +23,7 @@ after each commit: `with store.doorbell.subscribe() as bell: await bell.wait()`.
 """
 
 from netweft.store.changelog import Change
-from netweft.store.errors import Busy, ChangesGone, Duplicate, Exhausted, InUse, Missing, StoreError, Taken
+from netweft.store.errors import Busy, ChangesGone, Duplicate, InUse, Missing, StoreError, Taken
 from netweft.store.query import Query
 from netweft.store.store import Store
 from netweft.store.transaction import Claim, Link, New, Object, ReadTransaction, Referrer, WriteTransaction
@@ -34,7 +34,6 @@ __all__ = [
     "ChangesGone",
     "Claim",
     "Duplicate",
-    "Exhausted",
     "InUse",
     "Link",
     "Missing",

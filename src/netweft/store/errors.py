@@ -37,14 +37,6 @@ class Taken(StoreError):
         self.scope, self.value = scope, value
 
 
-class Exhausted(StoreError):
-    """No free number is left in the pool."""
-
-    def __init__(self, scope: str) -> None:
-        super().__init__(f"no number left in {scope}")
-        self.scope = scope
-
-
 class ChangesGone(StoreError):
     """The change log does not reach back that far any more: take a snapshot."""
 

@@ -8,7 +8,6 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from netweft.store.errors import Exhausted
 from netweft.store.schema import claims, free_ranges, pools
 
 _first_free = (
@@ -72,13 +71,13 @@ class Pools:
         self.define(scope, ())
 
     def take(self, scope: str, count: int) -> list[int]:
-        """The lowest free numbers.  Raises Exhausted when there are not that many."""
+        """The lowest free numbers; fewer than `count` when there are no more."""
         self._bounds(scope)
         result: list[int] = []
         while len(result) < count:
             row = self._connection.execute(_first_free, {"scope": scope}).first()
             if row is None:
-                raise Exhausted(scope)
+                break
             first, last = _int(row.first), _int(row.last)
             until = min(last, first + count - len(result) - 1)
             self._cut(scope, (first, last), (first, until))

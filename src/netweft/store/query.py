@@ -79,7 +79,7 @@ def _match(dialect: JsonDialect, name: str, values: Sequence[Value]) -> ColumnEl
     if name == "id":
         return objects.c.id.in_(values)
     if name in LOOKED_UP:
-        return _one_of(objects.c[LOOKED_UP[name]], list(values))
+        return _one_of(objects.c[LOOKED_UP[name]], [value or None for value in values])
     if name.endswith("[]"):
         return _has(dialect.elements(name[:-2], ""), dialect, values)
     attribute, dot, member = name.partition(".")

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeAlias
 
-from sqlalchemy import Connection, Insert, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Insert, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
@@ -119,6 +119,11 @@ class ReadTransaction:
             after = tuple(row)
         found: list[Object] = list(self._connection.scalars(page(self._json, kind, query, order, after)))
         return found[::-1] if query.reverse else found
+
+    def ids(self, kind: str, *any_of: Filters) -> list[str]:
+        """Of the objects that match one of these."""
+        conditions = or_(*(matches(self._json, kind, filters) for filters in any_of))
+        return list(self._connection.scalars(select(objects.c.id).where(conditions)))
 
     def count(self, kind: str, filters: Filters) -> int:
         statement = select(func.count()).select_from(objects).where(matches(self._json, kind, filters))

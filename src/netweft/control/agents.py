@@ -1,0 +1,26 @@
+"""Agents, as an admin sees and manages them.  They come into being by connecting: see binding.py."""
+
+from datetime import UTC, datetime
+
+from netweft.control.standard import now
+from netweft.settings import ServerSettings
+from netweft.store import Object, WriteTransaction
+
+
+class Agents:
+    def __init__(self, settings: ServerSettings) -> None:
+        self._down_after = settings.agent_down_seconds
+
+    def create(self, tx: WriteTransaction, wanted: list[Object]) -> list[Object]:
+        raise NotImplementedError("agents make themselves known")
+
+    def update(self, tx: WriteTransaction, current: Object, changes: Object) -> Object:
+        return tx.update("agents", current["id"], changes | {"updated_at": now()})
+
+    def delete(self, tx: WriteTransaction, current: Object) -> None:
+        tx.delete("agents", current["id"])
+
+    def is_alive(self, agent: Object) -> bool:
+        """Heard of not too long ago."""
+        heard = datetime.strptime(agent["heartbeat_timestamp"], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+        return (datetime.now(UTC) - heard).total_seconds() < self._down_after

@@ -1,0 +1,42 @@
+"""Which hosts there are, and what binding a port to one of them says about its virtual interface."""
+
+from netweft.store import Object, ReadTransaction
+
+HOST_SCOPE = "agent_host"
+# Kept on a port, not shown: a node took it because it was plugged in there and bound nowhere.
+CLAIMED = "netweft:claimed"
+
+UNBOUND: Object = {"binding:host_id": "", "binding:vif_type": "unbound", "binding:vif_details": {}}
+
+
+def agent_of(tx: ReadTransaction, host: str) -> Object | None:
+    """The agent that reports as this host."""
+    holder = tx.holders(HOST_SCOPE, [host]).get(host)
+    return tx.get("agents", holder[1]) if holder else None
+
+
+class Binder:
+    """Binds ports within one transaction; each host is looked up once."""
+
+    def __init__(self, tx: ReadTransaction) -> None:
+        self._tx = tx
+        self._known: dict[str, Object] = {"": UNBOUND}
+
+    def bind(self, host: str) -> Object:
+        """The binding attributes of a port on this host."""
+        if host not in self._known:
+            self._known[host] = binding(host, agent_of(self._tx, host))
+        return self._known[host]
+
+
+def binding(host: str, agent: Object | None) -> Object:
+    if agent is None:
+        return {"binding:host_id": host, "binding:vif_type": "binding_failed", "binding:vif_details": {}}
+    details = {
+        "connectivity": "l2",
+        "port_filter": True,
+        "ovs_hybrid_plug": False,
+        "bridge_name": agent["configurations"].get("integration_bridge", "br-int"),
+        "datapath_type": agent["configurations"].get("datapath_type", ""),
+    }
+    return {"binding:host_id": host, "binding:vif_type": "ovs", "binding:vif_details": details}

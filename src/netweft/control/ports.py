@@ -1,0 +1,229 @@
+"""Ports: MAC and IP addresses, security groups, and which host they are bound to."""
+
+import secrets
+from collections.abc import Iterable, Sequence
+
+from netweft.control import addresses, hosts, ipam
+from netweft.control.errors import (
+    AddressPairAndPortSecurityRequired,
+    IpAddressAlreadyAllocated,
+    MacAddressInUse,
+    NetworkNotFound,
+    PortBound,
+    PortSecurityAndIPRequiredForSecurityGroups,
+    Refused,
+    SecurityGroupNotFound,
+)
+from netweft.control.security_groups import SecurityGroups
+from netweft.control.standard import born, bumped
+from netweft.settings import ServerSettings
+from netweft.store import Claim, Link, New, Object, Taken, WriteTransaction
+
+HOST = "binding:host_id"
+# Services' own ports get no default security group.
+_SERVICE = "network:"
+
+
+class Ports:
+    def __init__(self, settings: ServerSettings, groups: SecurityGroups) -> None:
+        self._mac_prefix = settings.mac_prefix.lower().rstrip(":")
+        self._groups = groups
+
+    def create(self, tx: WriteTransaction, wanted: list[Object]) -> list[Object]:
+        """Addresses asked for are settled before any is drawn from a pool."""
+        networks = tx.get_many("networks", {one["network_id"] for one in wanted})
+        for one in wanted:
+            if one["network_id"] not in networks:
+                raise NetworkNotFound(id=one["network_id"])
+        macs = self._macs(tx, wanted)
+        fixed_ips = _allocate(tx, wanted, macs)
+        binder = hosts.Binder(tx)
+        defaults: dict[str, str] = {}
+        new = []
+        for one, mac, fixed in zip(wanted, macs, fixed_ips, strict=True):
+            port = born(one, mac_address=mac, fixed_ips=fixed, status="DOWN", status_detail="")
+            self._secure(tx, port, networks[one["network_id"]], defaults)
+            port.update(binder.bind(port.get(HOST) or ""))
+            port["binding:profile"] = port.get("binding:profile") or {}
+            new.append(New(port, _links(port), [_mac_claim(port), *ipam.claims(fixed)]))
+        _check_groups(tx, [one.object for one in new])
+        try:
+            tx.insert_many("ports", new)
+        except Taken as taken:
+            raise _refusal(taken) from taken
+        return [one.object for one in new]
+
+    def update(self, tx: WriteTransaction, current: Object, changes: Object) -> Object:
+        after = current | changes
+        if "mac_address" in changes:
+            _refuse_if_bound(current, changes["mac_address"])
+        if "fixed_ips" in changes or "mac_address" in changes:
+            changes["fixed_ips"] = self._readdress(tx, current, changes)
+        if HOST in changes and (changes[HOST] or "") != current[HOST]:
+            changes |= hosts.Binder(tx).bind(changes[HOST] or "") | {"status": "DOWN", "status_detail": ""}
+            changes[hosts.CLAIMED] = False
+        if "binding:profile" in changes:
+            changes["binding:profile"] = changes["binding:profile"] or {}
+        if changes.keys() & {"security_groups", "port_security_enabled", "allowed_address_pairs", "mac_address"}:
+            after = current | changes
+            if current["security_groups"] and "security_groups" not in changes and not after["port_security_enabled"]:
+                raise PortSecurityPortHasSecurityGroup()
+            _check_security(after)
+            changes["allowed_address_pairs"] = _pairs(after)
+        if "security_groups" in changes:
+            _check_groups(tx, [after])
+        links = {name: [link for link in _links(current | changes) if link.attribute == name] for name in _LINKED}
+        changed_links = {name: links[name] for name in _LINKED if name in changes}
+        return tx.update("ports", current["id"], bumped(current, changes), changed_links)
+
+    def delete(self, tx: WriteTransaction, current: Object) -> None:
+        tx.delete("ports", current["id"])
+
+    def _macs(self, tx: WriteTransaction, wanted: Sequence[Object]) -> list[str]:
+        """Those asked for, and new ones that nobody on the network has."""
+        result: list[str] = []
+        made: dict[str, set[str]] = {}
+        for one in wanted:
+            mac = one.get("mac_address") or self._random_mac()
+            if not one.get("mac_address"):
+                made.setdefault(one["network_id"], set()).add(mac)
+            result.append(mac)
+        for network_id, macs in made.items():
+            for taken in tx.holders(_mac_scope(network_id), macs):
+                result[result.index(taken)] = self._unused_mac(tx, network_id)
+        return result
+
+    def _unused_mac(self, tx: WriteTransaction, network_id: str) -> str:
+        while tx.holders(_mac_scope(network_id), [mac := self._random_mac()]):
+            pass
+        return mac
+
+    def _random_mac(self) -> str:
+        missing = 6 - len(self._mac_prefix.split(":"))
+        return ":".join((self._mac_prefix, *(f"{byte:02x}" for byte in secrets.token_bytes(missing))))
+
+    def _secure(self, tx: WriteTransaction, port: Object, network: Object, defaults: dict[str, str]) -> None:
+        """Port security as the network says, and the project's default group, unless told otherwise."""
+        port.setdefault("port_security_enabled", network["port_security_enabled"])
+        if port["device_owner"].startswith(_SERVICE):
+            port["port_security_enabled"] = False
+        if port.get("security_groups") is None:
+            port["security_groups"] = []
+            if port["port_security_enabled"]:
+                project = port["project_id"]
+                if project not in defaults:
+                    defaults[project] = self._groups.default_of(tx, project)
+                port["security_groups"] = [defaults[project]]
+        port["security_groups"] = list(dict.fromkeys(port["security_groups"]))
+        port["allowed_address_pairs"] = _pairs(port)
+        _check_security(port)
+
+    def _readdress(self, tx: WriteTransaction, current: Object, changes: Object) -> list[Object]:
+        """The new fixed_ips, with the claims moved over; addresses that stay are not touched."""
+        mac: str = changes.get("mac_address", current["mac_address"])
+        held = current["fixed_ips"]
+        if mac != current["mac_address"]:
+            self._move_mac(tx, current, mac)
+            held = [fixed for fixed in held if not _is_own(tx, fixed, current["mac_address"])]
+        allocator = ipam.Allocator(tx, [current["network_id"]])
+        wanted = changes.get("fixed_ips", held)
+        fixed_ips = allocator.allocate(current["network_id"], mac, wanted, held)
+        old, new = set(ipam.claims(current["fixed_ips"])), set(ipam.claims(fixed_ips))
+        tx.release("ports", current["id"], sorted(old - new))
+        try:
+            tx.claim("ports", current["id"], sorted(new - old))
+        except Taken as taken:
+            raise _refusal(taken) from taken
+        return fixed_ips
+
+    def _move_mac(self, tx: WriteTransaction, port: Object, mac: str) -> None:
+        tx.release("ports", port["id"], [_mac_claim(port)])
+        try:
+            tx.claim("ports", port["id"], [_mac_claim(port | {"mac_address": mac})])
+        except Taken as taken:
+            raise _refusal(taken) from taken
+
+
+_LINKED = ("network_id", "fixed_ips", "security_groups")
+
+
+def _links(port: Object) -> list[Link]:
+    subnets = dict.fromkeys(fixed["subnet_id"] for fixed in port["fixed_ips"])
+    return [
+        Link("network_id", "networks", port["network_id"]),
+        *(Link("fixed_ips", "subnets", id) for id in subnets),
+        *(Link("security_groups", "security_groups", id) for id in port["security_groups"]),
+    ]
+
+
+def _allocate(tx: WriteTransaction, wanted: Sequence[Object], macs: Sequence[str]) -> list[list[Object]]:
+    usual = [one.get("fixed_ips") is None for one in wanted]
+    allocator = ipam.Allocator(tx, (one["network_id"] for one in wanted), chunk=max(sum(usual), 1))
+    result: list[list[Object]] = [[] for _ in wanted]
+    for index in sorted(range(len(wanted)), key=lambda index: usual[index]):
+        one = wanted[index]
+        result[index] = allocator.allocate(one["network_id"], macs[index], one.get("fixed_ips"))
+    allocator.finish()
+    return result
+
+
+def _is_own(tx: WriteTransaction, fixed: Object, mac: str) -> bool:
+    """Whether the port gave itself this address, out of its MAC."""
+    subnet = tx.get("subnets", fixed["subnet_id"])
+    return (
+        subnet is not None
+        and addresses.is_automatic(subnet)
+        and fixed["ip_address"] == addresses.eui64(subnet["cidr"], mac)
+    )
+
+
+def _mac_scope(network_id: str) -> str:
+    return f"mac:{network_id}"
+
+
+def _mac_claim(port: Object) -> Claim:
+    return Claim(_mac_scope(port["network_id"]), port["mac_address"])
+
+
+def _refuse_if_bound(current: Object, mac: str) -> None:
+    if mac != current["mac_address"] and current[HOST]:
+        raise PortBound(
+            port_id=current["id"],
+            vif_type=current["binding:vif_type"],
+            old_mac=current["mac_address"],
+            new_mac=mac,
+        )
+
+
+def _refusal(taken: Taken) -> Refused:
+    kind, _, id = taken.scope.partition(":")
+    if kind == "mac":
+        return MacAddressInUse(net_id=id, mac=taken.value)
+    number = int(taken.value)
+    return IpAddressAlreadyAllocated(ip=addresses.text(number, 4 if number < 2**32 else 6), subnet_id=id)
+
+
+def _pairs(port: Object) -> list[Object]:
+    """Allowed address pairs, each with a MAC: the port's own unless another is named."""
+    return [
+        {"ip_address": pair["ip_address"], "mac_address": pair.get("mac_address") or port["mac_address"]}
+        for pair in port.get("allowed_address_pairs") or ()
+    ]
+
+
+def _check_security(port: Object) -> None:
+    if port["port_security_enabled"]:
+        return
+    if port["allowed_address_pairs"]:
+        raise AddressPairAndPortSecurityRequired()
+    if port["security_groups"]:
+        raise PortSecurityAndIPRequiredForSecurityGroups()
+
+
+def _check_groups(tx: WriteTransaction, ports: Iterable[Object]) -> None:
+    """All there, and of the port's own project."""
+    wanted = [(port["project_id"], id) for port in ports for id in port["security_groups"]]
+    groups = tx.get_many("security_groups", {id for _, id in wanted})
+    for project, id in wanted:
+        if id not in groups or groups[id]["project_id"] != project:
+            raise SecurityGroupNotFound(id=id)

@@ -1,0 +1,91 @@
+"""The IP protocols that security group rules can name, and what ports mean for them."""
+
+from netweft.control.errors import (
+    SecurityGroupEthertypeConflictWithProtocol,
+    SecurityGroupInvalidIcmpValue,
+    SecurityGroupInvalidPortRange,
+    SecurityGroupInvalidPortValue,
+    SecurityGroupMissingIcmpType,
+    SecurityGroupProtocolRequiredWithPorts,
+    SecurityGroupRuleInvalidEtherType,
+    SecurityGroupRuleInvalidProtocol,
+)
+from netweft.store import Object
+
+ETHERTYPES = {"IPv4": 4, "IPv6": 6}
+NUMBERS = {
+    "ah": 51,
+    "dccp": 33,
+    "egp": 8,
+    "esp": 50,
+    "gre": 47,
+    "hopopt": 0,
+    "icmp": 1,
+    "icmpv6": 58,
+    "igmp": 2,
+    "ip": 0,
+    "ipip": 4,
+    "ipv6-encap": 41,
+    "ipv6-frag": 44,
+    "ipv6-icmp": 58,
+    "ipv6-nonxt": 59,
+    "ipv6-opts": 60,
+    "ipv6-route": 43,
+    "ospf": 89,
+    "pgm": 113,
+    "rsvp": 46,
+    "sctp": 132,
+    "tcp": 6,
+    "udp": 17,
+    "udplite": 136,
+    "vrrp": 112,
+}
+_ICMP = (1, 58)
+_WITH_PORTS = (6, 17, 33, 132, 136)
+_IPV6_ONLY = frozenset({"icmpv6", "ipv6-encap", "ipv6-frag", "ipv6-icmp", "ipv6-nonxt", "ipv6-opts", "ipv6-route"})
+
+
+def number(protocol: str | None, ethertype: str) -> int | None:
+    """None for any.  `icmp` in an IPv6 rule is ICMPv6, as Neutron has it."""
+    if protocol is None:
+        return None
+    found = NUMBERS.get(protocol)
+    found = int(protocol) if found is None else found
+    return 58 if found == 1 and ethertype == "IPv6" else found
+
+
+def check(rule: Object) -> None:
+    """Raises what Neutron does for protocol, ethertype and ports that do not go together."""
+    protocol, ethertype = rule["protocol"], rule["ethertype"]
+    low, high = rule["port_range_min"], rule["port_range_max"]
+    if ethertype not in ETHERTYPES:
+        raise SecurityGroupRuleInvalidEtherType(ethertype=ethertype, values=", ".join(ETHERTYPES))
+    if protocol is None:
+        if low is not None or high is not None:
+            raise SecurityGroupProtocolRequiredWithPorts()
+        return
+    if protocol not in NUMBERS and not (protocol.isdecimal() and int(protocol) <= 255):
+        raise SecurityGroupRuleInvalidProtocol(protocol=protocol, values=sorted(NUMBERS))
+    if protocol in _IPV6_ONLY and ethertype == "IPv4":
+        raise SecurityGroupEthertypeConflictWithProtocol(ethertype=ethertype, protocol=protocol)
+    found = number(protocol, ethertype)
+    if found in _ICMP:
+        _check_icmp(low, high)
+    elif low is not None or high is not None:
+        _check_ports(found in _WITH_PORTS, low, high)
+
+
+def _check_icmp(type: int | None, code: int | None) -> None:
+    for field, attribute, value in (("port_range_min", "type", type), ("port_range_max", "code", code)):
+        if value is not None and not 0 <= value <= 255:
+            raise SecurityGroupInvalidIcmpValue(field=field, attr=attribute, value=value)
+    if type is None and code is not None:
+        raise SecurityGroupMissingIcmpType(value=code)
+
+
+def _check_ports(has_ports: bool, low: int | None, high: int | None) -> None:
+    for port in (low, high):
+        if port is not None and not 1 <= port <= 65535:
+            raise SecurityGroupInvalidPortValue(port=port)
+    if not has_ports or low is None or high is None or low > high:
+        raise SecurityGroupInvalidPortRange()
