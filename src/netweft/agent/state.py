@@ -7,6 +7,7 @@ that is full costs a log line and nothing else.
 import asyncio
 import os
 from pathlib import Path
+from threading import Lock
 from zlib import crc32
 
 import msgspec
@@ -32,6 +33,7 @@ class StateFile:
         self._node = node
         self._kept: NodeView | None = None
         self._awake = asyncio.Event()
+        self._writing = Lock()
 
     def load(self) -> NodeView:
         try:
@@ -63,13 +65,14 @@ class StateFile:
             self.flush()
 
     def flush(self) -> None:
-        view, self._kept = self._kept, None
-        if view is None:
-            return
-        try:
-            _replace(self._path, _encode(_Content(self._node, view)))
-        except OSError as error:
-            log.error("state file not written", path=str(self._path), problem=str(error))
+        with self._writing:  # a cancelled `run` may find its thread still at it
+            view, self._kept = self._kept, None
+            if view is None:
+                return
+            try:
+                _replace(self._path, _encode(_Content(self._node, view)))
+            except OSError as error:
+                log.error("state file not written", path=str(self._path), problem=str(error))
 
 
 def _encode(content: _Content) -> bytes:

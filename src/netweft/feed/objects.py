@@ -1,7 +1,7 @@
 """From rows, as the store keeps and the API shows them, to what a node is told.  The only place that does.
 
-A row's attributes have the structs' field names, so most of it is `msgspec.convert`, which also drops what does not
-leave the server.
+A row's attributes have the structs' field names, so all of it is `msgspec.convert`: it drops what does not leave the
+server, and raises ValidationError on what an agent could not read.
 """
 
 from collections.abc import Mapping
@@ -9,28 +9,21 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from netweft.model import Network, Node, Peer, Port, Segment, Subnet
+from netweft.model import Network, Node, Peer, Port, Subnet
 
 Row: TypeAlias = Mapping[str, Any]
+OVS_AGENT = "Open vSwitch agent"
+SEGMENT = ("provider:network_type", "provider:physical_network", "provider:segmentation_id")
 
 
 def network(row: Row) -> Network:
     segments = row.get("segments") or [row]  # a network of one segment has its attributes itself
-    return Network(
-        id=row["id"],
-        name=row.get("name") or "",
-        admin_state_up=row.get("admin_state_up", True),
-        mtu=row.get("mtu") or 1500,
-        segments=tuple(_segment(segment) for segment in segments if segment.get("provider:network_type")),
-    )
+    known = [_segment(segment) for segment in segments if segment.get("provider:network_type")]
+    return msgspec.convert({**row, "segments": known}, Network)
 
 
-def _segment(row: Row) -> Segment:
-    return Segment(
-        network_type=row["provider:network_type"],
-        physical_network=row.get("provider:physical_network"),
-        segmentation_id=row.get("provider:segmentation_id"),
-    )
+def _segment(row: Row) -> Row:
+    return {name.removeprefix("provider:"): row.get(name) for name in SEGMENT}
 
 
 def subnet(row: Row) -> Subnet:
@@ -43,19 +36,10 @@ def port(row: Row) -> Port:
 
 def peer(row: Row) -> Peer | None:
     """None for a port that is bound nowhere: it has no place to send frames to."""
-    host = row.get("binding:host_id")
-    if not host:
+    if not row.get("binding:host_id"):
         return None
-    return Peer(
-        id=row["id"],
-        network_id=row["network_id"],
-        mac_address=row["mac_address"],
-        ip_addresses=tuple(fixed["ip_address"] for fixed in row.get("fixed_ips") or ()),
-        host_id=host,
-    )
-
-
-OVS_AGENT = "Open vSwitch agent"
+    addresses = [fixed["ip_address"] for fixed in row.get("fixed_ips") or ()]
+    return msgspec.convert({**row, "ip_addresses": addresses}, Peer)
 
 
 def node(row: Row) -> Node | None:
@@ -63,8 +47,4 @@ def node(row: Row) -> Node | None:
     if row.get("agent_type") != OVS_AGENT:
         return None
     configurations = row.get("configurations") or {}
-    return Node(
-        name=row["host"],
-        tunnel_ip=configurations.get("tunnel_ip") or None,
-        tunnel_types=tuple(configurations.get("tunnel_types") or ()),
-    )
+    return msgspec.convert({**configurations, "name": row["host"]}, Node)

@@ -1,0 +1,175 @@
+"""A small region for the feed's convergence tests: what may be written, and what a node should see."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import strategies as st
+
+from netweft.feed import objects
+from netweft.feed.objects import OVS_AGENT, Row
+from netweft.feed.relevance import RowKey
+from netweft.model import Key, Object, key_of
+
+NODES = ("hv1", "hv2", "hv3")
+NETWORKS = ("n1", "n2", "n3")
+
+
+@dataclass(frozen=True)
+class Put:
+    kind: str
+    row: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Delete:
+    kind: str
+    id: str
+
+
+@dataclass(frozen=True)
+class Join:
+    """A node's agent connects, or connects again.  forgetful: with nothing on its disk."""
+
+    node: str
+    forgetful: bool
+
+
+@dataclass(frozen=True)
+class Leave:
+    node: str
+
+
+@dataclass(frozen=True)
+class Receive:
+    """A node takes what there is for it."""
+
+    node: str
+
+
+@dataclass(frozen=True)
+class Lose:
+    """A message was sent to the node, and did not arrive: the connection broke."""
+
+    node: str
+
+
+@dataclass(frozen=True)
+class Advance:
+    """The hub reads the change log."""
+
+
+@dataclass(frozen=True)
+class Restart:
+    """The server dies and another one takes its place."""
+
+
+Event = Put | Delete | Join | Leave | Receive | Lose | Advance | Restart
+
+_node = st.sampled_from(NODES)
+_network_rows = st.builds(
+    lambda id, mtu: {"id": id, "name": id, "mtu": mtu, "provider:network_type": "vxlan", "status": "ACTIVE"},
+    st.sampled_from(NETWORKS),
+    st.sampled_from([1450, 9000]),
+)
+_subnet_rows = st.builds(
+    lambda number, network, gateway: {
+        "id": f"s{number}",
+        "network_id": network,
+        "ip_version": 4,
+        "cidr": f"10.0.{number}.0/24",
+        "gateway_ip": gateway,
+        "enable_dhcp": True,
+    },
+    st.integers(1, 3),
+    st.sampled_from(NETWORKS),
+    st.sampled_from([None, "10.0.0.1"]),
+)
+_port_rows = st.builds(
+    lambda number, network, host, mac, status: {
+        "id": f"p{number}",
+        "network_id": network,
+        "mac_address": mac,
+        "fixed_ips": [{"subnet_id": "s1", "ip_address": f"10.0.1.{number}"}],
+        "binding:host_id": host,
+        "status": status,
+        "device_id": None,
+    },
+    st.integers(1, 6),
+    st.sampled_from(NETWORKS),
+    st.sampled_from(["", *NODES, "hv9"]),
+    st.sampled_from(["fa:16:3e:00:00:01", "fa:16:3e:00:00:02"]),
+    st.sampled_from(["ACTIVE", "DOWN"]),
+)
+_agent_rows = st.builds(
+    lambda host, ip, type: {
+        "id": f"{type} of {host}",
+        "host": host,
+        "agent_type": type,
+        "configurations": {"tunnel_ip": ip, "tunnel_types": ["vxlan"]},
+    },
+    _node,
+    st.sampled_from([None, "192.0.2.1", "192.0.2.2"]),
+    st.sampled_from([OVS_AGENT, OVS_AGENT, "DHCP agent"]),
+)
+_puts = st.one_of(
+    st.builds(Put, st.just("networks"), _network_rows),
+    st.builds(Put, st.just("subnets"), _subnet_rows),
+    st.builds(Put, st.just("ports"), _port_rows),
+    st.builds(Put, st.just("ports"), _port_rows),
+    st.builds(Put, st.just("agents"), _agent_rows),
+    st.builds(Put, st.just("users"), st.just({"id": "u1"})),
+)
+_deletes = _puts.map(lambda put: Delete(put.kind, put.row["id"]))
+_sessions = st.one_of(
+    st.builds(Join, _node, st.booleans()),
+    st.builds(Leave, _node),
+    st.builds(Lose, _node),
+)
+_flow = st.one_of(st.just(Advance()), st.just(Advance()), st.builds(Receive, _node))
+_restart = st.just(Restart())
+_any = st.sampled_from([_puts] * 8 + [_deletes] * 4 + [_flow] * 6 + [_sessions] * 3 + [_restart]).flatmap(lambda s: s)
+events = st.lists(_any, min_size=20, max_size=80)
+
+
+@dataclass
+class Region:
+    """What was written, in memory; as the feed reads it."""
+
+    rows: dict[RowKey, Row] = field(default_factory=dict)
+    log: list[RowKey] = field(default_factory=list)
+    questions: list[tuple[str, str]] = field(default_factory=list)
+
+    def write(self, event: Put | Delete) -> None:
+        if isinstance(event, Put):
+            key = (event.kind, event.row["id"])
+            self.rows[key] = event.row
+        else:
+            key = (event.kind, event.id)
+            if self.rows.pop(key, None) is None:
+                return
+        self.log.append(key)
+
+    def find(self, kind: str, by: str, values: Iterable[str]) -> list[Row]:
+        wanted = set(values)
+        self.questions.append((kind, by))
+        return [row for (k, _), row in self.rows.items() if k == kind and row.get(by) in wanted]
+
+    def of(self, kind: str) -> list[Row]:
+        return [row for (k, _), row in self.rows.items() if k == kind]
+
+
+def should_see(region: Region, node: str) -> dict[Key, Object]:
+    """In the words of the issue, with nothing incremental about it."""
+    own = [row for row in region.of("ports") if row["binding:host_id"] == node]
+    networks = {row["network_id"] for row in own}
+    peers = [
+        row for row in region.of("ports") if row["network_id"] in networks and row["binding:host_id"] not in ("", node)
+    ]
+    hosts = {row["binding:host_id"] for row in peers}
+    seen: list[Object | None] = [objects.port(row) for row in own]
+    seen += [objects.network(row) for row in region.of("networks") if row["id"] in networks]
+    seen += [objects.subnet(row) for row in region.of("subnets") if row["network_id"] in networks]
+    seen += [objects.peer(row) for row in peers]
+    seen += [objects.node(row) for row in region.of("agents") if row["host"] in hosts]
+    return {key_of(obj): obj for obj in seen if obj is not None}
