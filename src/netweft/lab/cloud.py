@@ -82,17 +82,20 @@ class Cloud:
                 raise LabError(f"there are {len(found)} {collection} named {name_or_id!r}: give the id")
         raise LabError(f"there is no {collection[:-1]} {name_or_id!r}")
 
-    def create_port(self, attributes: Mapping[str, object]) -> dict[str, Any]:
-        port: dict[str, Any] = self._send("POST", f"{self._network_url}/ports", {"port": attributes}).json()["port"]
-        return port
+    def create(self, collection: str, **attributes: object) -> dict[str, Any]:
+        singular = collection[:-1]
+        response = self._send("POST", f"{self._network_url}/{collection}", {singular: attributes})
+        created: dict[str, Any] = response.json()[singular]
+        return created
 
-    def update_port(self, port_id: str, changes: Mapping[str, object]) -> dict[str, Any]:
-        url = f"{self._network_url}/ports/{port_id}"
-        port: dict[str, Any] = self._send("PUT", url, {"port": changes}).json()["port"]
-        return port
+    def update(self, collection: str, object_id: str, changes: Mapping[str, object]) -> dict[str, Any]:
+        singular = collection[:-1]
+        response = self._send("PUT", f"{self._network_url}/{collection}/{object_id}", {singular: changes})
+        updated: dict[str, Any] = response.json()[singular]
+        return updated
 
-    def delete_port(self, port_id: str) -> None:
-        self._send("DELETE", f"{self._network_url}/ports/{port_id}")
+    def delete(self, collection: str, object_id: str) -> None:
+        self._send("DELETE", f"{self._network_url}/{collection}/{object_id}")
 
     def wait_active(self, port_id: str, seconds: float) -> None:
         end = time.monotonic() + seconds

@@ -90,7 +90,7 @@ def create(cloud: Cloud, layout: Layout, vm: Vm) -> Vm:
     """`lab vm add`, seen from the API: bind, plug in, wait until the port is ACTIVE."""
     try:
         bound = {"binding:host_id": vm.node, "device_id": vm.uuid, "device_owner": "compute:lab"}
-        cloud.update_port(vm.port_id, bound)
+        cloud.update("ports", vm.port_id, bound)
         add(layout, vm)
         cloud.wait_active(vm.port_id, ACTIVE_WITHIN)
     except BaseException:
@@ -102,9 +102,9 @@ def create(cloud: Cloud, layout: Layout, vm: Vm) -> Vm:
 def destroy(cloud: Cloud, layout: Layout, vm: Vm) -> None:
     remove(layout, vm)
     if vm.port_is_ours:
-        cloud.delete_port(vm.port_id)
+        cloud.delete("ports", vm.port_id)
     else:
-        cloud.update_port(vm.port_id, {"binding:host_id": "", "device_id": "", "device_owner": ""})
+        cloud.update("ports", vm.port_id, {"binding:host_id": "", "device_id": "", "device_owner": ""})
 
 
 def describe(cloud: Cloud, layout: Layout, *, name: str, node: str, kind: Kind, port: str, network: str) -> Vm:
@@ -120,7 +120,7 @@ def describe(cloud: Cloud, layout: Layout, *, name: str, node: str, kind: Kind, 
         if other := next((vm for vm in all_of(layout) if vm.port_id == found["id"]), None):
             raise LabError(f"port {port} is VM {other.name!r}'s")
     else:
-        found = cloud.create_port({"network_id": cloud.find("networks", network)["id"], "name": name})
+        found = cloud.create("ports", network_id=cloud.find("networks", network)["id"], name=name)
     return Vm(
         name=name,
         node=node,

@@ -1,0 +1,198 @@
+"""A lab as a test sees it: networks, VMs, something to measure with, and a hand that breaks things."""
+
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from netweft.lab import build, hypervisor, processes, vm
+from netweft.lab.cloud import Cloud
+from netweft.lab.commands import in_namespace, run, vsctl
+from netweft.lab.layout import Layout, NodeLayout
+from netweft.lab.vm import Vm
+
+INSIDE = Path(__file__).with_name("inside.py")
+
+
+def until(condition: Callable[[], object], what: str, seconds: float = 15.0) -> float:
+    """Polls; the seconds it took."""
+    start = time.monotonic()
+    while not condition():
+        assert time.monotonic() - start < seconds, f"after {seconds:.0f} s still not: {what}"
+        time.sleep(0.02)
+    return time.monotonic() - start
+
+
+class Lab:
+    def __init__(self, name: str) -> None:
+        self.layout = Layout(name)
+        self._serial = 0
+
+    def node(self, name: str) -> NodeLayout:
+        return build.node_of(self.layout, name)
+
+    # -- what users have
+
+    def network(self, *cidrs: str) -> str:
+        """A network with these subnets; its id."""
+        self._serial += 1
+        with Cloud(self.layout) as cloud:
+            network = cloud.create("networks", name=f"net{self._serial}")
+            for cidr in cidrs:
+                version = 6 if ":" in cidr else 4
+                cloud.create("subnets", network_id=network["id"], cidr=cidr, ip_version=version)
+        return str(network["id"])
+
+    def add_vm(self, node: str, network: str, *, kind: vm.Kind = "netns", **port: object) -> Vm:
+        """On a port of its own; done when that is ACTIVE.  port: further attributes."""
+        described = self.describe_vm(node, network, kind=kind, **port)
+        with Cloud(self.layout) as cloud:
+            return vm.create(cloud, self.layout, described)
+
+    def describe_vm(self, node: str, network: str, *, kind: vm.Kind = "netns", **port: object) -> Vm:
+        """With its port made, but neither bound nor plugged in."""
+        self._serial += 1
+        with Cloud(self.layout) as cloud:
+            made = cloud.create("ports", network_id=network, **port)
+            return vm.describe(
+                cloud, self.layout, name=f"vm{self._serial}", node=node, kind=kind, port=made["id"], network=""
+            )
+
+    def remove_vm(self, machine: Vm) -> None:
+        with Cloud(self.layout) as cloud:
+            vm.destroy(cloud, self.layout, machine)
+            cloud.delete("ports", machine.port_id)
+
+    def port(self, machine: Vm) -> dict[str, Any]:
+        with Cloud(self.layout) as cloud:
+            return cloud.find("ports", machine.port_id)
+
+    # -- inside VMs
+
+    def ping(self, source: Vm, address: str, *, seconds: float = 10.0) -> bool:
+        """Whether there is an answer before the deadline."""
+        command = ("ping", "-n", "-c", "1", "-i", "0.1", "-w", f"{seconds:.0f}", address)
+        namespace = self.layout.vm_namespace(source.name)
+        return subprocess.run(in_namespace(namespace, *command), capture_output=True, check=False).returncode == 0
+
+    def inside(self, machine: Vm, *words: str) -> "Inside":
+        """inside.py in a VM."""
+        return Inside(in_namespace(self.layout.vm_namespace(machine.name), sys.executable, str(INSIDE), *words))
+
+    def send_frames(self, machine: Vm, *frames: bytes) -> None:
+        command = in_namespace(self.layout.vm_namespace(machine.name), sys.executable, str(INSIDE), "send")
+        run(*command, stdin="".join(f"{frame.hex()}\n" for frame in frames))
+
+    # -- the hand that breaks things
+
+    def pid(self, kind: str, node: str = "") -> int | None:
+        found = processes.supervised(self.layout.lab)
+        return next((p.pid for p in found if p.kind == kind and p.node == node), None)
+
+    def kill(self, kind: str, node: str = "") -> float:
+        """kill -9; the seconds until another one runs in its place."""
+        pid = self.pid(kind, node)
+        assert pid is not None, f"no {kind} runs"
+        os.kill(pid, signal.SIGKILL)
+        return until(lambda: self.pid(kind, node) not in (None, pid), f"{kind} started again", 5)
+
+    @contextmanager
+    def away(self, kind: str, node: str = "") -> Iterator[None]:
+        """It is not there, and nobody starts it again, until the end of the block."""
+        name = f"{kind}-{node}" if node else kind
+        declared = self.layout.processes / f"{name}.json"
+        kept = declared.rename(declared.with_suffix(".away"))
+        supervisor = self.pid("supervisor")
+        assert supervisor
+        os.kill(supervisor, signal.SIGHUP)
+        until(lambda: self.pid(kind, node) is None, f"{kind} stopped")
+        try:
+            yield
+        finally:
+            kept.rename(declared)
+            os.kill(supervisor, signal.SIGHUP)
+            until(lambda: self.pid(kind, node), f"{kind} started")
+
+    def vsctl(self, node: str, *words: str) -> str:
+        return vsctl(self.node(node), *words).strip()
+
+    def ofctl(self, node: str, verb: str, bridge: str, *words: str) -> str:
+        return run("ovs-ofctl", "-OOpenFlow14", verb, f"unix:{self.node(node).ovs}/{bridge}.mgmt", *words)
+
+    def flows(self, node: str, bridge: str) -> set[str]:
+        """As text, without what counts and ages."""
+        listing = self.ofctl(node, "dump-flows", bridge, "--no-stats")
+        return {line.strip() for line in listing.splitlines() if "table=" in line or "cookie=" in line}
+
+    def plan(self, node: str) -> str:
+        """What the agent would change now; empty when in sync."""
+        return run(str(hypervisor.NETWEFT), "agent", "plan", "--config", f"{self.node(node).folder}/netweft.toml")
+
+    def in_sync(self, node: str) -> bool:
+        return not self.plan(node).strip()
+
+    def agent_alive(self, node: str) -> bool:
+        with Cloud(self.layout) as cloud:
+            return any(agent["host"] == node and agent["alive"] for agent in cloud.list("agents"))
+
+    def keep_logs(self, where: Path) -> None:
+        """For whoever looks into a failed test."""
+        shutil.copytree(self.layout.logs, where / self.layout.lab, dirs_exist_ok=True)
+
+
+class Inside:
+    """A running inside.py; a context manager.  `finish` closes its stdin and gives what it had not told yet."""
+
+    def __init__(self, command: tuple[str, ...]) -> None:
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+        self._pending = b""
+        assert self.line() == "ready"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def line(self, seconds: float = 10.0) -> str:
+        out = self._process.stdout
+        assert out is not None
+        end = time.monotonic() + seconds
+        while b"\n" not in self._pending:
+            readable, _, _ = select.select([out], [], [], max(0.0, end - time.monotonic()))
+            assert readable, f"it said nothing for {seconds:.0f} s"
+            chunk = os.read(out.fileno(), 65536)
+            assert chunk, "it ended"
+            self._pending += chunk
+        line, _, self._pending = self._pending.partition(b"\n")
+        return line.decode()
+
+    def frames_until(self, last: bytes) -> list[bytes]:
+        """What a `capture` saw before this frame."""
+        seen: list[bytes] = []
+        while (frame := bytes.fromhex(self.line())) != last:
+            seen.append(frame)
+        return seen
+
+    def finish(self, seconds: float = 30.0) -> list[str]:
+        out, _ = self._process.communicate(timeout=seconds)
+        return (self._pending + out).decode().splitlines()
+
+    def result(self) -> dict[str, Any]:
+        """The one line of JSON of a `ping`."""
+        answer: dict[str, Any] = json.loads(self.finish()[-1])
+        return answer
+
+
+def new_name() -> str:
+    return f"t{uuid.uuid4().hex[:6]}"

@@ -1,0 +1,147 @@
+"""What tests run inside a VM: a ping that counts, and raw frames in and out.  A script; standard library only.
+
+inside.py ping ADDRESS            every 10 ms until its stdin closes; then one line of JSON
+inside.py send                    frames from stdin, one a line in hexadecimal, out of eth0
+inside.py capture                 says "ready", then prints each frame that comes in at eth0, until its stdin closes
+inside.py serve PORT              takes one TCP connection, reads to its end, prints what it got as a digest
+inside.py feed ADDRESS PORT SIZE  sends that many bytes over TCP, prints their digest
+"""
+
+import hashlib
+import json
+import os
+import select
+import socket
+import struct
+import sys
+import time
+from contextlib import suppress
+
+INTERVAL = 0.01
+PATIENCE = 2.0  # for the last replies
+ETH_P_ALL = 3
+
+
+def checksum(data: bytes) -> int:
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+class Ping:
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.getprotobyname("icmp"))
+        self.identifier = os.getpid() & 0xFFFF
+        self.sent: list[float] = []
+        self.answered: dict[int, float] = {}
+        self.duplicates = 0
+
+    def run(self) -> None:
+        start = time.monotonic()
+        print("ready", flush=True)
+        while True:
+            due = start + len(self.sent) * INTERVAL
+            readable = self._wait(due)
+            if sys.stdin in readable:
+                break
+            if time.monotonic() >= due:
+                self._send()
+        end = time.monotonic() + PATIENCE
+        while len(self.answered) < len(self.sent) and time.monotonic() < end:
+            self._wait(end, stdin=False)
+        print(json.dumps(self._result()))
+
+    def _wait(self, until: float, *, stdin: bool = True) -> list[object]:
+        sources = [self.socket, sys.stdin] if stdin else [self.socket]
+        readable, _, _ = select.select(sources, [], [], max(0.0, until - time.monotonic()))
+        if self.socket in readable:
+            self._receive()
+        return readable
+
+    def _send(self) -> None:
+        """Sequence numbers are 16 bits wide: enough for ten minutes."""
+        number = len(self.sent)
+        header = struct.pack("!BBHHH", 8, 0, 0, self.identifier, number)
+        packet = struct.pack("!BBHHH", 8, 0, checksum(header), self.identifier, number)
+        self.sent.append(time.monotonic())
+        with suppress(OSError):  # not sent is not answered: it counts as lost
+            self.socket.sendto(packet, (self.address, 0))
+
+    def _receive(self) -> None:
+        data = self.socket.recv(2048)
+        kind, _, _, identifier, number = struct.unpack_from("!BBHHH", data, (data[0] & 15) * 4)
+        if kind == 0 and identifier == self.identifier:
+            self.duplicates += number in self.answered
+            self.answered.setdefault(number, time.monotonic())
+
+    def _result(self) -> dict[str, float]:
+        lost = [number for number in range(len(self.sent)) if number not in self.answered]
+        waits = [self.answered[number] - self.sent[number] for number in self.answered]
+        return {
+            "sent": len(self.sent),
+            "lost": len(lost),
+            "duplicates": self.duplicates,
+            "lost_span_ms": round((self.sent[lost[-1]] - self.sent[lost[0]] + INTERVAL) * 1000) if lost else 0,
+            "slowest_ms": round(max(waits, default=0) * 1000, 1),
+        }
+
+
+def packet_socket() -> socket.socket:
+    found = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+    found.bind(("eth0", ETH_P_ALL))
+    return found
+
+
+def send() -> None:
+    with packet_socket() as out:
+        for line in sys.stdin:
+            out.send(bytes.fromhex(line))
+
+
+def capture() -> None:
+    with packet_socket() as source:
+        print("ready", flush=True)
+        while True:
+            readable, _, _ = select.select([source, sys.stdin], [], [])
+            if sys.stdin in readable:
+                return
+            frame, address = source.recvfrom(65536)
+            if address[2] != socket.PACKET_OUTGOING:
+                print(frame.hex(), flush=True)
+
+
+def serve(port: int) -> None:
+    digest = hashlib.sha256()
+    with socket.create_server(("", port)) as server:
+        print("ready", flush=True)
+        connection, _ = server.accept()
+        with connection:
+            while chunk := connection.recv(65536):
+                digest.update(chunk)
+    print(digest.hexdigest())
+
+
+def feed(address: str, port: int, size: int) -> None:
+    data = os.urandom(size)
+    print("ready", flush=True)
+    with socket.create_connection((address, port), timeout=20) as connection:
+        connection.sendall(data)
+    print(hashlib.sha256(data).hexdigest())
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case ["ping", address]:
+            Ping(address).run()
+        case ["send"]:
+            send()
+        case ["capture"]:
+            capture()
+        case ["serve", port]:
+            serve(int(port))
+        case ["feed", address, port, size]:
+            feed(address, int(port), int(size))
+        case _:
+            sys.exit(__doc__)

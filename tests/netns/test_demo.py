@@ -1,0 +1,43 @@
+"""What a newcomer sees."""
+
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from netweft.lab import build, demo, hypervisor
+from netweft.lab.layout import Layout
+from netweft.lab.picture import WIDTH
+
+
+@pytest.fixture
+def demo_lab(monkeypatch: pytest.MonkeyPatch) -> Iterator[Layout]:
+    layout = Layout("demotest")
+    yield layout
+    build.down(layout)
+
+
+@pytest.mark.client
+def test_the_demo_ends_with_a_picture_and_can_be_run_again(
+    demo_lab: Layout, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(demo, "LAB", demo_lab.lab)
+    demo.tell()
+    first = capfd.readouterr().out
+    assert "3 packets transmitted, 3 received, 0% packet loss" in first
+    assert max(map(len, first.splitlines())) <= max(WIDTH, 100)
+    for word in ("br-int", "br-tun", "VNI", "198.18.0.1", "198.18.0.2", "local VLAN tag"):
+        assert word in first
+    _commands_work(first)
+    demo.tell()
+    assert "away with it" in capfd.readouterr().out
+
+
+def _commands_work(story: str) -> None:
+    """What it says to try can be tried."""
+    commands = story.partition("look around:")[2].partition("and take it down")[0]
+    script = "set -e\n" + commands
+    assert "netweft lab status" in script
+    path = f"{hypervisor.NETWEFT.parent}"
+    done = subprocess.run(("bash", "-c", f'PATH="{path}:$PATH"\n{script}'), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,111 @@
+"""What a VM sends under another's name reaches nobody, on the same hypervisor or over the tunnel."""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import pytest
+from tests.netns.frames import BROADCAST, arp, neighbour_advertisement, udp4, udp6
+from tests.netns.harness import Lab
+
+from netweft.lab.guest import Nic
+from netweft.lab.vm import Vm
+
+
+class Cast(NamedTuple):
+    liar: Vm
+    impersonated: Vm
+    beside: Vm
+    there: Vm
+
+
+@pytest.fixture(scope="module")
+def network(lab: Lab) -> str:
+    return lab.network("10.5.5.0/24", "fd00:5::/64")
+
+
+@pytest.fixture(scope="module")
+def cast(lab: Lab, network: str) -> Iterator[Cast]:
+    yield Cast(
+        liar=lab.add_vm("hv1", network),
+        impersonated=lab.add_vm("hv2", network),
+        beside=lab.add_vm("hv1", network),
+        there=lab.add_vm("hv2", network),
+    )
+
+
+def v6(nic: Nic) -> str:
+    return next(a.partition("/")[0] for a in nic.addresses if ":" in a)
+
+
+# each: (the liar, who it says it is, the victim) -> a frame
+LIES: dict[str, Callable[[Nic, Nic, Nic], bytes]] = {
+    "source MAC": lambda me, him, to: udp4((him.mac, to.mac), (me.address, to.address), b"lie"),
+    "source MAC and IP": lambda me, him, to: udp4((him.mac, to.mac), (him.address, to.address), b"lie"),
+    "source IPv4": lambda me, him, to: udp4((me.mac, to.mac), (him.address, to.address), b"lie"),
+    "source IPv4 nobody has": lambda me, him, to: udp4((me.mac, to.mac), ("192.0.2.1", to.address), b"lie"),
+    "source IPv6": lambda me, him, to: udp6((me.mac, to.mac), (v6(him), v6(to)), b"lie!"),
+    "ARP request, another's IP": lambda me, him, to: arp(
+        (me.mac, BROADCAST), 1, (me.mac, him.address), ("00:00:00:00:00:00", to.address)
+    ),
+    "ARP request, another's MAC": lambda me, him, to: arp(
+        (me.mac, BROADCAST), 1, (him.mac, me.address), ("00:00:00:00:00:00", to.address)
+    ),
+    "gratuitous ARP": lambda me, him, to: arp((me.mac, BROADCAST), 2, (me.mac, him.address), (BROADCAST, him.address)),
+    "ARP reply": lambda me, him, to: arp((me.mac, to.mac), 2, (me.mac, him.address), (to.mac, to.address)),
+    "neighbour advertisement": lambda me, him, to: neighbour_advertisement(
+        (me.mac, to.mac), (v6(me), v6(to)), v6(him), me.mac
+    ),
+    "neighbour advertisement, another's source": lambda me, him, to: neighbour_advertisement(
+        (me.mac, to.mac), (v6(him), v6(to)), v6(me), me.mac
+    ),
+}
+
+
+def seen_by(lab: Lab, listener: Vm, sender: Vm, frame: bytes) -> bool:
+    """Whether the frame arrives before one that was sent after it and is allowed."""
+    me, to = sender.nic, listener.nic
+    fence = udp4((me.mac, to.mac), (me.address, to.address), b"the truth")
+    with lab.inside(listener, "capture") as capture:
+        lab.send_frames(sender, frame, fence)
+        return frame in capture.frames_until(fence)
+
+
+@pytest.mark.parametrize("whom", ["beside", "there"])
+@pytest.mark.parametrize("lie", list(LIES))
+def test_a_lie_gets_nowhere(lab: Lab, cast: Cast, lie: str, whom: str) -> None:
+    victim: Vm = getattr(cast, whom)
+    frame = LIES[lie](cast.liar.nic, cast.impersonated.nic, victim.nic)
+    assert not seen_by(lab, victim, cast.liar, frame)
+
+
+def test_the_truth_arrives(lab: Lab, cast: Cast) -> None:
+    """So that the tests above can fail: what they send is stopped for its lie, not for its form."""
+    me, to = cast.liar.nic, cast.there.nic
+    honest = (
+        udp4((me.mac, to.mac), (me.address, to.address), b"so"),
+        udp6((me.mac, to.mac), (v6(me), v6(to)), b"so"),
+        neighbour_advertisement((me.mac, to.mac), (v6(me), v6(to)), v6(me), me.mac),
+        arp((me.mac, to.mac), 2, (me.mac, me.address), (to.mac, to.address)),
+    )
+    for frame in honest:
+        assert seen_by(lab, cast.there, cast.liar, frame)
+
+
+def test_without_port_security_anything_goes(lab: Lab, network: str, cast: Cast) -> None:
+    free = lab.add_vm("hv1", network, port_security_enabled=False, security_groups=[])
+    try:
+        frame = LIES["source IPv4"](free.nic, cast.impersonated.nic, cast.there.nic)
+        assert seen_by(lab, cast.there, free, frame)
+    finally:
+        lab.remove_vm(free)
+
+
+def test_an_allowed_address_pair_is_no_lie(lab: Lab, network: str, cast: Cast) -> None:
+    virtual = "10.5.5.250"
+    router = lab.add_vm("hv1", network, allowed_address_pairs=[{"ip_address": virtual}])
+    try:
+        to = cast.there.nic
+        frame = udp4((router.nic.mac, to.mac), (virtual, to.address), b"virtual")
+        assert seen_by(lab, cast.there, router, frame)
+    finally:
+        lab.remove_vm(router)
