@@ -1,16 +1,14 @@
 """Who is asking: the one Protocol between the API and whatever knows users, projects and tokens.
 
 A third party adds an identity service as an entry point of the group `netweft.identity`: a callable that takes
-(ServerSettings, Store) and returns an `Identity`.  Ours (`embedded`) is the part of Keystone v3 that OpenStack
-clients use.  Nothing here knows HTTP.
+(ServerSettings, Store) and returns an `Identity`; see `registry`.  Ours (`embedded`) is the part of Keystone v3 that
+OpenStack clients use.  Nothing here knows HTTP.
 """
 
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeAlias
 
 from msgspec import Struct
-
-ENTRY_POINTS = "netweft.identity"
 
 
 class Unauthorized(Exception):
@@ -50,6 +48,14 @@ class Identity(Protocol):
 
         Raises Unauthorized, IdentityUnavailable.
         """
+        ...
+
+    async def run(self) -> None:
+        """What has to go on beside the requests.  Cancelled when the server ends; may return at once."""
+        ...
+
+    def close(self) -> None:
+        """Let go of threads and connections."""
         ...
 
 

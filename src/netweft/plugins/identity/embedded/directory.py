@@ -88,7 +88,7 @@ def update(tx: WriteTransaction, kind: str, id: str, changes: Object) -> Object:
     if before is None:
         raise NotFound(kind, id)
     _check_default_project(tx, changes)
-    name: str = changes.get("name", before["name"])
+    name = changes["name"] if "name" in changes else before["name"]
     if name != before["name"]:
         tx.release(kind, id, [Claim(_names(kind), before["name"])])
         try:

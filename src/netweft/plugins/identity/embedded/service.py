@@ -107,8 +107,8 @@ class EmbeddedIdentity:
 
         return await asyncio.to_thread(run)
 
-    async def watch(self) -> None:
-        """Forget what other servers' changes may have invalidated.  Runs until it is cancelled."""
+    async def run(self) -> None:
+        """Forget what other servers' changes may have invalidated."""
         revision = await self.read(lambda tx: tx.revision())
         with self._store.doorbell.subscribe() as bell:
             while True:

@@ -1,0 +1,133 @@
+"""One request to the identity API: who asks, what the body says; and how a refusal looks in Keystone's words."""
+
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Any, NamedTuple, TypeAlias, TypeVar
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from netweft.plugins.identity import Context, IdentityUnavailable, Unauthorized
+from netweft.plugins.identity.embedded.errors import Conflict, Forbidden, Invalid, NotFound
+from netweft.plugins.identity.embedded.service import EmbeddedIdentity
+from netweft.settings import ServerSettings
+
+T = TypeVar("T")
+
+PREFIX = "/identity/v3"
+_STATUS: dict[type[Exception], HTTPStatus] = {
+    Invalid: HTTPStatus.BAD_REQUEST,
+    Unauthorized: HTTPStatus.UNAUTHORIZED,
+    Forbidden: HTTPStatus.FORBIDDEN,
+    NotFound: HTTPStatus.NOT_FOUND,
+    Conflict: HTTPStatus.CONFLICT,
+    IdentityUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+
+class Call(NamedTuple):
+    request: Request
+    identity: EmbeddedIdentity
+    settings: ServerSettings
+
+    @property
+    def base(self) -> str:
+        """The address that this client reaches us by, without a slash at its end."""
+        return self.settings.public_url.rstrip("/") or str(self.request.base_url).rstrip("/")
+
+    @property
+    def token(self) -> str:
+        return self.request.headers.get("x-auth-token", "")
+
+    def path(self, name: str) -> str:
+        """A part of the path."""
+        return str(self.request.path_params[name])
+
+    def url(self, *parts: str) -> str:
+        return "/".join((self.base + PREFIX, *parts))
+
+    async def caller(self) -> Context:
+        """Raises Unauthorized."""
+        return await self.identity.authenticate(self.token)
+
+    async def admin(self) -> Context:
+        """Raises Unauthorized, Forbidden."""
+        return await self.admin_or(None)
+
+    async def admin_or(self, user_id: str | None) -> Context:
+        """An admin, or this user.  Raises Unauthorized, Forbidden."""
+        context = await self.caller()
+        if not context.is_admin and context.user_id != user_id:
+            raise Forbidden
+        return context
+
+    async def body(self, type: type[T]) -> T:
+        """Raises Invalid."""
+        try:
+            return msgspec.json.decode(await self.request.body(), type=type)
+        except msgspec.MsgspecError as error:
+            raise Invalid(str(error)) from None
+
+
+Handler: TypeAlias = Callable[[Call], Awaitable[Response]]
+
+
+class Operation(NamedTuple):
+    """What the API can do, as data: `routes` binds it to an identity service."""
+
+    method: str
+    path: str
+    handler: Handler
+
+
+def routes(operations: list[Operation], identity: EmbeddedIdentity, settings: ServerSettings) -> list[Route]:
+    def endpoint(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(request: Request) -> Response:
+            call = Call(request, identity, settings)
+            try:
+                return await handler(call)
+            except tuple(_STATUS) as error:
+                return _refusal(call, error)
+
+        return answer
+
+    paths = dict.fromkeys(operation.path for operation in operations)
+    return [_by_method(path, {o.method: endpoint(o.handler) for o in operations if o.path == path}) for path in paths]
+
+
+def json(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(msgspec.json.encode(content), status, headers, media_type="application/json")
+
+
+def listing(call: Call, member: str, items: list[Any], *path: str) -> Response:
+    """Keystone's frame of a list.  All in one page."""
+    return json({member: items, "links": {"self": call.url(*path), "next": None, "previous": None}})
+
+
+def no_content() -> Response:
+    return Response(status_code=204)
+
+
+def _by_method(path: str, endpoints: dict[str, Callable[[Request], Awaitable[Response]]]) -> Route:
+    """One route per path, so that a wrong method is told which ones there are."""
+    if "GET" in endpoints:
+        endpoints.setdefault("HEAD", endpoints["GET"])
+
+    async def dispatch(request: Request) -> Response:
+        return await endpoints[request.method](request)
+
+    return Route(path, dispatch, methods=list(endpoints))
+
+
+def _refusal(call: Call, error: Exception) -> Response:
+    status = _STATUS[type(error)]
+    message = str(error)
+    headers = {}
+    if status == HTTPStatus.UNAUTHORIZED:
+        message = "The request you have made requires authentication."
+        headers["WWW-Authenticate"] = f'Keystone uri="{call.base}/identity"'
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = "1"
+    return json({"error": {"code": int(status), "message": message, "title": status.phrase}}, status, headers)

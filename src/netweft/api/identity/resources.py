@@ -1,0 +1,190 @@
+"""Projects, users, roles and domains: the same five operations, the resource described as data."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeAlias
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+from starlette.responses import Response
+
+from netweft.api.identity.call import PREFIX, Call, Operation, json, listing, no_content
+from netweft.plugins.identity import Context
+from netweft.plugins.identity.embedded import directory, grants
+from netweft.plugins.identity.embedded.errors import Forbidden, Invalid
+from netweft.store import Object, Query, WriteTransaction
+
+Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=255)]
+Text: TypeAlias = str | UnsetType | None
+
+HIDDEN = frozenset({"password_hash", "token_generation"})
+
+
+class ProjectPatch(Struct, kw_only=True):
+    name: Name | UnsetType = UNSET
+    description: Text = UNSET
+    enabled: bool | UnsetType = UNSET
+    domain_id: Text = UNSET
+    parent_id: Text = UNSET
+    tags: list[str] | UnsetType = UNSET
+
+
+class ProjectNew(ProjectPatch, kw_only=True):
+    name: Name
+
+
+class UserPatch(Struct, kw_only=True):
+    name: Name | UnsetType = UNSET
+    password: Text = UNSET
+    enabled: bool | UnsetType = UNSET
+    description: Text = UNSET
+    email: Text = UNSET
+    default_project_id: Text = UNSET
+    domain_id: Text = UNSET
+
+
+class UserNew(UserPatch, kw_only=True):
+    name: Name
+
+
+class RolePatch(Struct, kw_only=True):
+    name: Name | UnsetType = UNSET
+    description: Text = UNSET
+
+
+class RoleNew(RolePatch, kw_only=True):
+    name: Name
+
+
+async def _attributes(call: Call, body: Struct) -> Object:
+    """What was given, ready for the directory."""
+    given: Object = msgspec.to_builtins(body)
+    for attribute in ("domain_id", "parent_id"):
+        value = given.pop(attribute, None)
+        if value not in (None, directory.DOMAIN_ID):
+            raise Invalid(
+                f"{attribute} can only be {directory.DOMAIN_ID}: there is one domain, and no nested projects."
+            )
+    if "password" in given:
+        password = given.pop("password")
+        given["password_hash"] = None if password is None else await call.identity.passwords.hash(password)
+    return given
+
+
+def _own_project(context: Context, id: str) -> bool:
+    return context.project_id == id
+
+
+def _own_user(context: Context, id: str) -> bool:
+    return context.user_id == id
+
+
+def _anybodys(context: Context, id: str) -> bool:
+    return True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """visible: whether somebody who is no admin may see the one with this id."""
+
+    kind: str
+    new: Any
+    patch: Any
+    filters: tuple[str, ...]
+    visible: Callable[[Context, str], bool]
+    remove: Callable[[WriteTransaction, str], None]
+
+    @property
+    def member(self) -> str:
+        return self.kind[:-1]
+
+    def shown(self, call: Call, found: Object) -> Object:
+        attributes = {name: value for name, value in found.items() if name not in HIDDEN}
+        return attributes | {"links": {"self": call.url(self.kind, found["id"])}}
+
+    async def body(self, call: Call, type: Any) -> Object:
+        envelope = await call.body(dict[str, msgspec.Raw])
+        if self.member not in envelope:
+            raise Invalid(f"'{self.member}' is a required property")
+        try:
+            return await _attributes(call, msgspec.json.decode(envelope[self.member], type=type))
+        except msgspec.MsgspecError as error:
+            raise Invalid(str(error)) from None
+
+    async def list_all(self, call: Call) -> Response:
+        await call.admin()
+        wanted = Query(self._filters(call), sort=[("name", False)])
+        found = await call.identity.read(lambda tx: directory.query(tx, self.kind, wanted))
+        return listing(call, self.kind, [self.shown(call, each) for each in found], self.kind)
+
+    async def create(self, call: Call) -> Response:
+        await call.admin()
+        attributes = await self.body(call, self.new)
+        created = await call.identity.change(lambda tx: directory.create(tx, self.kind, attributes))
+        return json({self.member: self.shown(call, created)}, 201)
+
+    async def show(self, call: Call) -> Response:
+        id = call.path("id")
+        context = await call.caller()
+        if not context.is_admin and not self.visible(context, id):
+            raise Forbidden
+        found = await call.identity.read(lambda tx: directory.get(tx, self.kind, id))
+        return json({self.member: self.shown(call, found)})
+
+    async def update(self, call: Call) -> Response:
+        await call.admin()
+        changes = await self.body(call, self.patch)
+        updated = await call.identity.change(lambda tx: directory.update(tx, self.kind, call.path("id"), changes))
+        return json({self.member: self.shown(call, updated)})
+
+    async def delete(self, call: Call) -> Response:
+        await call.admin()
+        await call.identity.change(lambda tx: self.remove(tx, call.path("id")))
+        return no_content()
+
+    def operations(self) -> list[Operation]:
+        collection, one = f"{PREFIX}/{self.kind}", f"{PREFIX}/{self.kind}/{{id}}"
+        return [
+            Operation("GET", collection, self.list_all),
+            Operation("POST", collection, self.create),
+            Operation("GET", one, self.show),
+            Operation("PATCH", one, self.update),
+            Operation("DELETE", one, self.delete),
+        ]
+
+    def _filters(self, call: Call) -> dict[str, list[Any]]:
+        given = {name: call.request.query_params[name] for name in self.filters if name in call.request.query_params}
+        return {name: [_flag(value) if name in ("enabled", "is_domain") else value] for name, value in given.items()}
+
+
+def _flag(value: str) -> bool:
+    """Keystone's: a flag that is there is on, unless it says no."""
+    return value.lower() not in ("0", "false")
+
+
+RESOURCES = (
+    Resource(
+        kind="projects",
+        new=ProjectNew,
+        patch=ProjectPatch,
+        filters=("name", "domain_id", "enabled", "parent_id", "is_domain"),
+        visible=_own_project,
+        remove=lambda tx, id: directory.delete(tx, "projects", id),
+    ),
+    Resource(
+        kind="users",
+        new=UserNew,
+        patch=UserPatch,
+        filters=("name", "domain_id", "enabled"),
+        visible=_own_user,
+        remove=lambda tx, id: directory.delete(tx, "users", id),
+    ),
+    Resource(
+        kind="roles",
+        new=RoleNew,
+        patch=RolePatch,
+        filters=("name",),
+        visible=_anybodys,
+        remove=grants.delete_role,
+    ),
+)

@@ -1,0 +1,112 @@
+"""Tokens: issued, shown, revoked; and where one's token may be scoped to."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from msgspec import Struct
+from starlette.responses import Response
+
+from netweft.api.identity.call import PREFIX, Call, Operation, json, listing, no_content
+from netweft.api.identity.catalog import catalog
+from netweft.plugins.identity import Unauthorized
+from netweft.plugins.identity.embedded import directory, grants
+from netweft.plugins.identity.embedded.errors import Forbidden, NotFound
+from netweft.plugins.identity.embedded.request import AuthRequest
+from netweft.plugins.identity.embedded.tokens import Resolved
+from netweft.store import Object
+
+_DOMAIN = {"id": directory.DOMAIN["id"], "name": directory.DOMAIN["name"]}
+_NOT_CACHED = {"Vary": "X-Auth-Token"}
+
+
+class AuthBody(Struct, frozen=True):
+    auth: AuthRequest
+
+
+async def issue(call: Call) -> Response:
+    body = await call.body(AuthBody)
+    token, resolved = await call.identity.issue(body.auth)
+    return json(_body(call, resolved), 201, _NOT_CACHED | {"X-Subject-Token": token})
+
+
+async def show(call: Call) -> Response:
+    subject, resolved = await _subject(call)
+    return json(_body(call, resolved), 200, _NOT_CACHED | {"X-Subject-Token": subject})
+
+
+async def revoke(call: Call) -> Response:
+    subject, _ = await _subject(call)
+    await call.identity.revoke(subject)
+    return no_content()
+
+
+async def list_projects(call: Call) -> Response:
+    context = await call.caller()
+    projects = await call.identity.read(lambda tx: grants.projects_of(tx, context.user_id))
+    shown = [p | {"links": {"self": call.url("projects", p["id"])}} for p in projects if p["enabled"]]
+    return listing(call, "projects", shown, "auth", "projects")
+
+
+async def list_domains(call: Call) -> Response:
+    context = await call.caller()
+    granted = await call.identity.read(lambda tx: grants.role_ids(tx, context.user_id, grants.ON_DOMAIN))
+    return listing(call, "domains", [directory.DOMAIN] if granted else [], "auth", "domains")
+
+
+def timestamp(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+async def _subject(call: Call) -> tuple[str, Resolved]:
+    """The token that is asked about: one's own, or an admin asks."""
+    context = await call.caller()
+    subject = call.request.headers.get("x-subject-token", "")
+    try:
+        resolved = await call.identity.inspect(subject)
+    except Unauthorized:
+        raise NotFound("token", "it is unknown, expired or revoked") from None
+    if not context.is_admin and context.user_id != resolved.user["id"]:
+        raise Forbidden
+    return subject, resolved
+
+
+def _body(call: Call, resolved: Resolved) -> dict[str, Any]:
+    token = resolved.token
+    body: dict[str, Any] = {
+        "methods": token.methods,
+        "user": {
+            "id": resolved.user["id"],
+            "name": resolved.user["name"],
+            "domain": _DOMAIN,
+            "password_expires_at": None,
+        },
+        "audit_ids": token.audit_ids,
+        "issued_at": timestamp(token.issued_at),
+        "expires_at": timestamp(token.expires_at),
+    }
+    if resolved.project is not None:
+        project = resolved.project
+        body["project"] = {"id": project["id"], "name": project["name"], "domain": _DOMAIN}
+        body["is_domain"] = False
+    if token.domain_id is not None:
+        body["domain"] = _DOMAIN
+    if resolved.application_credential is not None:
+        body["application_credential"] = _credential(resolved.application_credential)
+    if resolved.roles:
+        body["roles"] = [{"id": role["id"], "name": role["name"]} for role in resolved.roles]
+        if "nocatalog" not in call.request.query_params:
+            body["catalog"] = catalog(call.base, call.settings.region)
+    return {"token": body}
+
+
+def _credential(credential: Object) -> dict[str, Any]:
+    return {"id": credential["id"], "name": credential["name"], "restricted": not credential["unrestricted"]}
+
+
+OPERATIONS = [
+    Operation("POST", f"{PREFIX}/auth/tokens", issue),
+    Operation("GET", f"{PREFIX}/auth/tokens", show),
+    Operation("DELETE", f"{PREFIX}/auth/tokens", revoke),
+    Operation("GET", f"{PREFIX}/auth/projects", list_projects),
+    Operation("GET", f"{PREFIX}/auth/domains", list_domains),
+]

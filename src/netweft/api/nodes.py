@@ -1,0 +1,103 @@
+"""`/netweft/v1/nodes`: which hypervisors may subscribe to the feed.  For admins; not a part of Neutron's API."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from netweft.plugins.identity import Authenticate, IdentityUnavailable, Unauthorized, nodes
+from netweft.store import Duplicate, Missing, Object, Store
+
+PATH = "/netweft/v1/nodes"
+
+
+class NewNode(Struct, frozen=True):
+    """name: as the agent says it; host names, mostly."""
+
+    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9]([A-Za-z0-9_.-]{0,253}[A-Za-z0-9])?$")]
+    rotate: bool = False
+
+
+class NodeBody(Struct, frozen=True):
+    node: NewNode
+
+
+def routes(store: Store, authenticate: Authenticate) -> list[Route]:
+    async def collection(request: Request) -> Response:
+        await _admin(request, authenticate)
+        return await (_add if request.method == "POST" else _list)(request, store)
+
+    async def one(request: Request) -> Response:
+        await _admin(request, authenticate)
+        return await _remove(request, store)
+
+    return [
+        Route(PATH, collection, methods=["GET", "POST"]),
+        Route(f"{PATH}/{{name}}", one, methods=["DELETE"]),
+    ]
+
+
+async def _admin(request: Request, authenticate: Authenticate) -> None:
+    try:
+        context = await authenticate(request.headers.get("x-auth-token", ""))
+    except Unauthorized:
+        raise HTTPException(401, "The request you have made requires authentication.") from None
+    except IdentityUnavailable as error:
+        raise HTTPException(503, str(error)) from None
+    if not context.is_admin:
+        raise HTTPException(403, "Only an admin may do this.")
+
+
+async def _list(request: Request, store: Store) -> Response:
+    def work() -> list[Object]:
+        with store.read() as tx:
+            return nodes.all_nodes(tx)
+
+    return _json({"nodes": [_shown(node) for node in await asyncio.to_thread(work)]})
+
+
+async def _add(request: Request, store: Store) -> Response:
+    """The answer is the only place where the token is ever to be seen."""
+    try:
+        wanted = msgspec.json.decode(await request.body(), type=NodeBody).node
+    except msgspec.MsgspecError as error:
+        raise HTTPException(400, str(error)) from None
+
+    def work() -> str:
+        with store.write() as tx:
+            return nodes.add(tx, wanted.name, rotate=wanted.rotate)
+
+    try:
+        token = await asyncio.to_thread(work)
+    except Duplicate:
+        raise HTTPException(409, f"There is a node {wanted.name}; rotate gives it a new token.") from None
+    return _json({"node": {"name": wanted.name, "token": token}}, 201)
+
+
+async def _remove(request: Request, store: Store) -> Response:
+    name = request.path_params["name"]
+
+    def work() -> None:
+        with store.write() as tx:
+            nodes.remove(tx, name)
+
+    try:
+        await asyncio.to_thread(work)
+    except Missing:
+        raise HTTPException(404, f"There is no node {name}.") from None
+    return Response(status_code=204)
+
+
+def _shown(node: Object) -> Object:
+    created = datetime.fromtimestamp(node["created_at"], UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {"name": node["name"], "created_at": created}
+
+
+def _json(content: object, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(content), status, media_type="application/json")

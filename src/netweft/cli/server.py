@@ -1,0 +1,26 @@
+"""`netweft server`: settings from everywhere, then the server until a signal."""
+
+from typing import Any
+
+import click
+
+from netweft.cli.errors import CommandError
+from netweft.cli.options import from_options, settings_options
+from netweft.settings import ServerSettings, SettingsError
+
+
+@settings_options(ServerSettings)
+@click.command
+def server(**options: Any) -> None:
+    """Run the API, identity and the feed.
+
+    Each setting can also stand in the TOML file's table [server], or in the environment as NETWEFT_SERVER_NAME.
+    """
+    settings = from_options(ServerSettings, options)
+    from netweft.server.listeners import ListenError
+    from netweft.server.run import DatabaseError, serve
+
+    try:
+        serve(settings)
+    except (ListenError, DatabaseError, SettingsError) as error:
+        raise CommandError(str(error)) from error

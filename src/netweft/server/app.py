@@ -1,0 +1,71 @@
+"""The server as one ASGI application: routes and middleware as values, and what runs beside the requests."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from netweft.api import identity as identity_api
+from netweft.api import nodes
+from netweft.plugins.identity import Identity
+from netweft.plugins.identity.embedded.service import EmbeddedIdentity
+from netweft.plugins.identity.registry import load_identity
+from netweft.server.faults import fault
+from netweft.server.frame import RequestFrame
+from netweft.settings import ServerSettings
+from netweft.store import Store
+
+
+def create_app(settings: ServerSettings, store: Store) -> Starlette:
+    """Raises SettingsError for an unknown plug-in."""
+    identity = load_identity(settings, store)
+    routes: list[BaseRoute] = [
+        Route("/healthz", _health(store)),
+        *nodes.routes(store, identity.authenticate),
+    ]
+    if isinstance(identity, EmbeddedIdentity):
+        routes += identity_api.routes(identity, settings)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with _beside(identity):
+            yield
+
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(RequestFrame, max_body_bytes=settings.max_body_bytes)],
+        exception_handlers={HTTPException: fault},
+        lifespan=lifespan,
+    )
+
+
+def _health(store: Store) -> Callable[[Request], Awaitable[Response]]:
+    """Answers when the database does."""
+
+    def revision() -> int:
+        with store.read() as tx:
+            return tx.revision()
+
+    async def health(request: Request) -> Response:
+        return PlainTextResponse(f"ok revision={await asyncio.to_thread(revision)}\n")
+
+    return health
+
+
+@asynccontextmanager
+async def _beside(identity: Identity) -> AsyncIterator[None]:
+    """The identity service's own work goes on for as long as the block."""
+    task = asyncio.create_task(identity.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        identity.close()

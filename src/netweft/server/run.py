@@ -1,0 +1,72 @@
+"""The server process: sockets, database, application, uvicorn; and how it ends.
+
+SIGTERM and SIGINT: no new connections, answers under way get GRACE_SECONDS, the feed's sessions are told to come back.
+There is nothing to be saved at the end, so a kill -9 costs no more than the answers under way.
+"""
+
+import gc
+import signal
+import sys
+from types import FrameType
+
+import structlog
+import uvicorn
+
+from netweft import logs
+from netweft.server.app import create_app
+from netweft.server.listeners import bind
+from netweft.settings import ServerSettings
+from netweft.store import Store
+from netweft.wire.messages import MAX_MESSAGE_BYTES
+
+GRACE_SECONDS = 1
+KEEP_ALIVE_SECONDS = 75
+
+log = structlog.get_logger()
+
+
+class DatabaseError(Exception):
+    """The database cannot be used."""
+
+
+def serve(settings: ServerSettings) -> None:
+    """Until a signal ends it.  Raises ListenError, DatabaseError, SettingsError."""
+    logs.configure(settings.log_level)
+    # uvicorn hands the signal on to this one when it is done, and before it listens to signals this one is alone
+    signal.signal(signal.SIGTERM, _end)
+    sockets = bind(settings.listen)
+    try:
+        store = Store.open(settings.database)
+    except Exception as error:  # the driver's, of any kind: only the store knows the SQL library
+        raise DatabaseError(f"cannot use the database: {str(error).splitlines()[0]}") from error
+    try:
+        server = uvicorn.Server(_config(settings, store))
+        # what is there now stays: the collector need not look through it again and again
+        gc.collect()
+        gc.freeze()
+        log.info("listening", on=",".join(settings.listen), history=store.history)
+        server.run(sockets)
+    finally:
+        store.close()
+
+
+def _config(settings: ServerSettings, store: Store) -> uvicorn.Config:
+    return uvicorn.Config(
+        create_app(settings, store),
+        loop="uvloop",
+        http="httptools",
+        ws="websockets-sansio",
+        ws_max_size=MAX_MESSAGE_BYTES,
+        ws_per_message_deflate=False,
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+    )
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    sys.exit(0)
