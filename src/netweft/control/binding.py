@@ -77,9 +77,12 @@ def report_ports(tx: WriteTransaction, node: str, statuses: Sequence[PortStatus]
 
 
 def _may_have(port: Object, node: str, status: PortStatus) -> bool:
-    if port[HOST] in ("", node):
-        return True
-    return bool(port.get(hosts.CLAIMED)) and port["status"] == "DOWN" and status.state is not PortState.DOWN
+    return port[HOST] in ("", node) or (is_free(port) and status.state is not PortState.DOWN)
+
+
+def is_free(port: Object) -> bool:
+    """Whoever has it plugged in may claim it."""
+    return not port[HOST] or (bool(port.get(hosts.CLAIMED)) and port["status"] == "DOWN")
 
 
 def _claimed(port: Object, binding: Object) -> Object:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import structlog
 from anyio import CapacityLimiter, to_thread
 
+from netweft.control import binding
 from netweft.feed.interest import Interest, Updates
 from netweft.feed.outbox import Outbox
 from netweft.feed.reader import StoreReader
@@ -30,11 +31,15 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class _Step:
-    """What the thread found out.  free: claimed ports that may be had now."""
+    """What the thread found out.
+
+    free: claimed ports that may be had now.  credentials: nodes that were removed or got another token.
+    """
 
     revision: int
     updates: Updates = field(default_factory=dict)
     free: set[str] = field(default_factory=set)
+    credentials: set[str] = field(default_factory=set)
 
     def add(self, updates: Updates) -> None:
         for node, update in updates.items():
@@ -71,7 +76,7 @@ class Hub:
             self._joining.add(node)
             self._wake()
         if before:
-            before.close()
+            before.close("another session of this node took over")
         self._outboxes[node] = outbox
         self._away.pop(node, None)
         return outbox
@@ -89,7 +94,7 @@ class Hub:
         return [node for node in self._outboxes if node not in self._away]
 
     def claim(self, node: str, ports: Iterable[str], retry: Callable[[Iterable[str]], None]) -> None:
-        """Ports that are plugged in there and not the node's: `retry` is called when they come to be bound nowhere."""
+        """Ports that are plugged in there and not the node's: `retry` is called when they become free."""
         self._claims[node] = _Claim(frozenset(ports), retry)
 
     # -- the loop
@@ -122,8 +127,13 @@ class Hub:
     def _drop_outboxes(self) -> None:
         now = asyncio.get_running_loop().time()
         for node in [node for node, until in self._away.items() if until < now]:
-            del self._away[node], self._outboxes[node]
-            self._leaving.add(node)
+            self._drop(node, "away for too long")
+
+    def _drop(self, node: str, reason: str) -> None:
+        self._outboxes.pop(node).close(reason)
+        self._away.pop(node, None)
+        self._claims.pop(node, None)
+        self._leaving.add(node)
 
     def _start_over(self) -> None:
         self._interest = Interest()
@@ -140,6 +150,8 @@ class Hub:
                 outbox.replace(step.revision, update)
             elif outbox and update:
                 outbox.merge(step.revision, update)
+        for node in step.credentials & self._outboxes.keys():
+            self._drop(node, "the node's token was replaced or removed")
         for claim in self._claims.values():
             if ports := claim.ports & step.free:
                 claim.retry(ports)
@@ -160,14 +172,15 @@ class Hub:
                 touched |= batch
             step.add(self._interest.follow(reader, joining))
             step.free = self._free(tx, touched)
+            step.credentials = {id for kind, id in touched if kind == "nodes"}
         self._revision = step.revision
         return step
 
     def _free(self, tx: ReadTransaction, touched: set[RowKey]) -> set[str]:
-        """Of the touched ports that somebody claims: those that are bound nowhere.
+        """Of the touched ports that somebody claims: those that may be had.
 
         The claims are looked at last: one that was made after this snapshot finds the snapshot's changes itself.
         """
         claimed = {id for claim in list(self._claims.values()) for id in claim.ports if ("ports", id) in touched}
         rows = tx.get_many("ports", claimed) if claimed else {}
-        return {id for id, row in rows.items() if not row.get("binding:host_id")}
+        return {id for id, row in rows.items() if binding.is_free(row)}

@@ -11,7 +11,7 @@ from netweft.wire.messages import Delta, Snapshot
 
 
 class Closed(Exception):
-    """Another session of this node has taken over."""
+    """The session has to end; the text says why."""
 
 
 class Outbox:
@@ -24,7 +24,7 @@ class Outbox:
         self._revision = 0
         self._sent: int | None = None  # what the node must have to go on from here; None: it cannot
         self._ready = asyncio.Event()
-        self._closed = False
+        self._closed = ""
 
     def replace(self, revision: int, view: Update) -> None:
         """Start over: the next message is a snapshot."""
@@ -42,7 +42,7 @@ class Outbox:
         """The next message, as soon as there is one.  Raises Closed.  One taker at a time."""
         await self._ready.wait()
         if self._closed or self._pending is None:
-            raise Closed
+            raise Closed(self._closed)
         self._ready.clear()
         pending, whole, revision = self._pending, self._whole, self._revision
         self._pending, self._whole = {}, False
@@ -63,6 +63,6 @@ class Outbox:
         successor._ready.set()
         return successor
 
-    def close(self) -> None:
-        self._closed = True
+    def close(self, reason: str) -> None:
+        self._closed = reason
         self._ready.set()

@@ -56,8 +56,8 @@ class Session:
             await _until_one_ends(self._deliver(outbox), self._listen(), self._write_reports())
         except WebSocketDisconnect:
             log.info("node left", node=self._node)
-        except Closed:
-            await self._refuse(wire.Refused(reason="another session of this node took over", retry=True))
+        except Closed as closed:
+            await self._refuse(wire.Refused(reason=str(closed), retry=True))
         except _Refusal as refusal:
             await self._refuse(refusal.message)
         finally:

@@ -28,7 +28,11 @@ class Writer:
         self._threads = CapacityLimiter(THREADS)
 
     async def connected(self, node: str, facts: NodeFacts) -> bool:
-        return await self._write(lambda tx: binding.node_connected(tx, node, facts) or True) is not None
+        def write(tx: WriteTransaction) -> bool:
+            binding.node_connected(tx, node, facts)
+            return True
+
+        return bool(await self._write(write))
 
     async def seen(self, nodes: Iterable[str]) -> None:
         def write(tx: WriteTransaction) -> None:
