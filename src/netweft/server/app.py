@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -13,8 +14,10 @@ from starlette.routing import BaseRoute, Route
 
 from netweft.api import identity as identity_api
 from netweft.api import nodes
+from netweft.feed.service import Feed
 from netweft.plugins.identity import Identity
 from netweft.plugins.identity.embedded.service import EmbeddedIdentity
+from netweft.plugins.identity.nodes import node_for_token
 from netweft.plugins.identity.registry import load_identity
 from netweft.server.faults import fault
 from netweft.server.frame import RequestFrame
@@ -25,8 +28,10 @@ from netweft.store import Store
 def create_app(settings: ServerSettings, store: Store) -> Starlette:
     """Raises SettingsError for an unknown plug-in."""
     identity = load_identity(settings, store)
+    feed = Feed(store, node_for_token=partial(node_for_token, store), down_seconds=settings.agent_down_seconds)
     routes: list[BaseRoute] = [
         Route("/healthz", _health(store)),
+        *feed.routes(),
         *nodes.routes(store, identity.authenticate),
     ]
     if isinstance(identity, EmbeddedIdentity):
@@ -34,7 +39,7 @@ def create_app(settings: ServerSettings, store: Store) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with _beside(identity):
+        async with feed.running(), _beside(identity):
             yield
 
     return Starlette(

@@ -35,6 +35,8 @@ def bind(addresses: Iterable[str]) -> list[socket.socket]:
 
 def _tcp(address: str) -> list[socket.socket]:
     host, _, port = address.rpartition(":")
+    if int(port) > 65535:  # getaddrinfo would take the remainder
+        raise OSError(errno.EINVAL, "there is no such port")
     found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     sockets = []
     for family, kind, protocol, _, target in found:
