@@ -1,0 +1,36 @@
+"""What goes into a real machine's initial RAM disk."""
+
+from netweft.lab import guest_image
+from netweft.lab.guest import Nic
+
+
+def test_modules_are_loaded_after_what_they_need() -> None:
+    needs = {"a.ko": ["b.ko", "c.ko"], "b.ko": ["c.ko"], "c.ko": []}
+    order = list(dict.fromkeys(guest_image._load_order("a.ko", needs)))
+    assert order == ["c.ko", "b.ko", "a.ko"]
+
+
+def test_the_network_is_what_the_port_says() -> None:
+    nic = Nic(
+        tap="tap0",
+        mac="fa:16:3e:00:00:01",
+        mtu=1450,
+        addresses=("10.5.5.7/24", "fd00::7/64"),
+        gateways=("10.5.5.1", "fd00::1"),
+    )
+    script = guest_image._network("web; reboot", nic)
+    for line in (
+        "hostname 'web; reboot'",
+        "ip link set eth0 mtu 1450 up",
+        "ip address add 10.5.5.7/24 dev eth0",
+        "ip address add fd00::7/64 dev eth0",
+        "ip route add default via 10.5.5.1 dev eth0",
+        "ip route add default via fd00::1 dev eth0",
+    ):
+        assert line in script.splitlines()
+
+
+def test_a_port_without_an_address_is_a_nic_without_one() -> None:
+    nic = Nic(tap="tap0", mac="fa:16:3e:00:00:01", mtu=1450)
+    assert nic.address == ""
+    assert "address add" not in guest_image._network("web", nic)
