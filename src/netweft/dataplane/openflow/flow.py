@@ -19,6 +19,8 @@ class Output(Struct, frozen=True):
 
 
 class SetField(Struct, frozen=True):
+    """mask None: the whole field, and so it should be written, since that is how the switch reports it."""
+
     field: str
     value: int
     mask: int | None = None
@@ -78,6 +80,11 @@ class Flow(Struct, frozen=True, kw_only=True):
     @property
     def key(self) -> "FlowKey":
         return (self.table, self.priority, self.match)
+
+    def __str__(self) -> str:
+        from netweft.dataplane.openflow.text import format_flow  # how it is written builds on what it is
+
+        return format_flow(self)
 
 
 FlowKey: TypeAlias = tuple[int, int, Match]

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
+PREFIX = "netweft-"  # of every external_ids key that is ours
 MARK = "netweft-owner"  # external_ids key on every row that we made; its value says what it is for
 
 

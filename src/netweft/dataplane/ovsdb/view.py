@@ -1,7 +1,10 @@
-"""Reading the replica: bridges, ports and VIFs as values.  Pure functions of the replica; cheap enough to ask anew."""
+"""Reading the replica: bridges, ports and VIFs as values.  Cheap enough to ask anew; nothing is kept."""
 
-from netweft.dataplane.ovsdb.replica import Replica
-from netweft.dataplane.ovsdb.rows import BridgeRow, PortRow, Vif, VifTag
+from collections.abc import Iterator
+
+from netweft.dataplane.host.datapath import kernel_has_openvswitch
+from netweft.dataplane.ovsdb.replica import BridgeRecord, InterfaceRecord, PortRecord, Replica
+from netweft.dataplane.ovsdb.rows import MARK, PREFIX, BridgeRow, PortRow, Vif, VifTag
 
 
 class OvsView:
@@ -11,32 +14,100 @@ class OvsView:
         self._replica = replica
 
     def version(self) -> str:
-        raise NotImplementedError
+        return self._replica.root.ovs_version or ""
 
     def datapath_type(self) -> str:
-        """`system` if this host has the kernel datapath, else `netdev`."""
-        raise NotImplementedError
+        """`system` if this host has the kernel datapath, else `netdev`.
+
+        What vswitchd lists in datapath_types is what it was built with, so the kernel is asked too."""
+        built_in = "system" in self._replica.root.datapath_types
+        return "system" if built_in and kernel_has_openvswitch() else "netdev"
 
     def bridges(self) -> dict[str, BridgeRow]:
         """All bridges, also those of others.  external_ids: all."""
-        raise NotImplementedError
+        return {record.name: bridge_row(record) for record in self._replica.bridges.values()}
 
     def ports(self, bridge: str) -> dict[str, PortRow]:
-        """All ports of a bridge, also those of others (of a bond, the first interface)."""
-        raise NotImplementedError
+        """All ports of a bridge, also those of others (of a bond, one of its interfaces)."""
+        return {port.name: port_row(bridge, port, interface) for port, interface in self._interfaces(bridge)}
 
     def vifs(self, bridge: str) -> dict[str, Vif]:
         """iface-id -> what is plugged in.  Of two interfaces with one iface-id, the one with a valid ofport wins."""
-        raise NotImplementedError
+        found: dict[str, Vif] = {}
+        for port, interface in self._interfaces(bridge):
+            iface_id = interface.external_ids.get("iface-id")
+            if iface_id and (iface_id not in found or (interface.ofport or 0) > 0):
+                found[iface_id] = _vif(iface_id, port, interface)
+        return found
 
     def tags(self) -> dict[str, VifTag]:
         """Port name -> what we have set on the ports of others: those that carry our external_ids but not our MARK."""
-        raise NotImplementedError
+        return {port.name: vif_tag(port) for port in self._replica.ports.values() if is_tagged_by_us(port)}
 
     def ofport(self, interface: str) -> int | None:
         """None while vswitchd has not assigned one; -1 when it could not."""
-        raise NotImplementedError
+        record = self._replica.interface(interface)
+        return record.ofport if record else None
 
     def error(self, interface: str) -> str:
         """Why vswitchd could not open this interface; empty when it could."""
-        raise NotImplementedError
+        record = self._replica.interface(interface)
+        return (record.error or "") if record else ""
+
+    def _interfaces(self, bridge: str) -> Iterator[tuple[PortRecord, InterfaceRecord]]:
+        record = self._replica.bridge(bridge)
+        for uuid in record.ports if record else ():
+            port = self._replica.ports.get(uuid)
+            for interface_uuid in port.interfaces if port else ():
+                interface = self._replica.interfaces.get(interface_uuid)
+                if port and interface:
+                    yield port, interface
+
+
+def is_tagged_by_us(port: PortRecord) -> bool:
+    return MARK not in port.external_ids and any(key.startswith(PREFIX) for key in port.external_ids)
+
+
+def bridge_row(record: BridgeRecord) -> BridgeRow:
+    return BridgeRow(
+        name=record.name,
+        datapath_type=record.datapath_type,
+        fail_mode=record.fail_mode or "",
+        protocols=tuple(sorted(record.protocols)),
+        other_config=_pairs(record.other_config),
+        external_ids=_pairs(record.external_ids),
+    )
+
+
+def port_row(bridge: str, port: PortRecord, interface: InterfaceRecord) -> PortRow:
+    return PortRow(
+        name=port.name,
+        bridge=bridge,
+        type=interface.type,
+        options=_pairs(interface.options),
+        tag=port.tag,
+        external_ids=_pairs(port.external_ids),
+    )
+
+
+def vif_tag(port: PortRecord) -> VifTag:
+    """Only what is ours."""
+    ours = {key: value for key, value in port.external_ids.items() if key.startswith(PREFIX)}
+    return VifTag(port_name=port.name, tag=port.tag or 0, external_ids=_pairs(ours))
+
+
+def _vif(iface_id: str, port: PortRecord, interface: InterfaceRecord) -> Vif:
+    return Vif(
+        iface_id=iface_id,
+        port_name=port.name,
+        name=interface.name,
+        ofport=interface.ofport,
+        mac=interface.external_ids.get("attached-mac") or interface.mac_in_use or "",
+        error=interface.error or "",
+        tag=port.tag,
+        external_ids=_pairs(port.external_ids),
+    )
+
+
+def _pairs(mapping: dict[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(mapping.items()))
