@@ -103,7 +103,7 @@ class ReadTransaction:
         """Those that are there."""
         result: dict[str, Object] = {}
         for part in _chunks(ids):
-            result.update(row._tuple() for row in self._connection.execute(_get_many, {"k": kind, "ids": part}))
+            result.update((id, attrs) for id, attrs in self._connection.execute(_get_many, {"k": kind, "ids": part}))
         return result
 
     def query(self, kind: str, query: Query | None = None) -> list[Object]:
@@ -220,7 +220,7 @@ class WriteTransaction(ReadTransaction):
         result: dict[str, Object] = {}
         statement = _get_many.order_by(objects.c.id).with_for_update()
         for part in _chunks(sorted(ids)):
-            result.update(row._tuple() for row in self._connection.execute(statement, {"k": kind, "ids": part}))
+            result.update((id, attrs) for id, attrs in self._connection.execute(statement, {"k": kind, "ids": part}))
         return result
 
     def delete(self, kind: str, id: str) -> None:
