@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -16,10 +17,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def in_lab(command: F) -> F:
-    """Adds --name, hands the command a Layout, and turns LabError into the command line's own."""
+    """Adds --name, hands the command a Layout, and turns LabError into the command line's own.  For root only."""
 
     @functools.wraps(command)
     def call(lab_name: str, **words: Any) -> Any:
+        if os.geteuid():
+            raise CommandError("a lab is made of network namespaces, so all its commands need root: try sudo")
         try:
             return command(Layout(lab_name), **words)
         except LabError as error:

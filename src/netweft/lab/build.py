@@ -1,7 +1,6 @@
 """`lab up` and `lab down`: from nothing to a lab whose agents are alive, and back to nothing."""
 
 import hashlib
-import os
 import shutil
 import socket
 import time
@@ -21,10 +20,8 @@ PATIENCE = 60.0  # seconds for a server or the agents to come up, on a slow mach
 
 def up(layout: Layout, nodes: int) -> None:
     """Leaves either a working lab or nothing.  Raises LabError."""
-    if os.geteuid():
-        raise LabError("a lab makes network namespaces: run this as root")
     if exists(layout):
-        raise LabError(f"there is a lab {layout.lab!r} already; take it down first: {_down_command(layout)}")
+        raise LabError(f"there is a lab {layout.lab!r} already; first: netweft lab down --name {layout.lab}")
     hypervisors = [layout.node(number) for number in range(1, nodes + 1)]
     try:
         _up(layout, hypervisors)
@@ -143,7 +140,3 @@ def _log_tails(layout: Layout) -> str:
         lines = log.read_text(errors="replace").splitlines()[-8:]
         tails += [f"--- {log.name}", *lines] if lines else []
     return "\n".join(tails)
-
-
-def _down_command(layout: Layout) -> str:
-    return f"netweft lab down --name {layout.lab}"
