@@ -164,7 +164,10 @@ class PortSecurityAndIPRequiredForSecurityGroups(BadRequest):
 
 
 class PortSecurityPortHasSecurityGroup(Conflict):
-    message = "Port has security group associated. Cannot disable port security or IP address until security group is removed."
+    message = (
+        "Port has security group associated. "
+        "Cannot disable port security or IP address until security group is removed."
+    )
 
 
 class AddressPairAndPortSecurityRequired(Conflict):

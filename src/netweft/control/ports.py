@@ -11,6 +11,7 @@ from netweft.control.errors import (
     NetworkNotFound,
     PortBound,
     PortSecurityAndIPRequiredForSecurityGroups,
+    PortSecurityPortHasSecurityGroup,
     Refused,
     SecurityGroupNotFound,
 )
@@ -120,7 +121,7 @@ class Ports:
 
     def _readdress(self, tx: WriteTransaction, current: Object, changes: Object) -> list[Object]:
         """The new fixed_ips, with the claims moved over; addresses that stay are not touched."""
-        mac: str = changes.get("mac_address", current["mac_address"])
+        mac: str = (current | changes)["mac_address"]
         held = current["fixed_ips"]
         if mac != current["mac_address"]:
             self._move_mac(tx, current, mac)

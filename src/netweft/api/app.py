@@ -1,0 +1,52 @@
+"""The routes of the Networking API, for the server to serve."""
+
+from collections.abc import Sequence
+
+from starlette.routing import BaseRoute
+
+from netweft.api import discovery
+from netweft.api.attributes import Resource
+from netweft.api.handlers import Endpoint, Gate
+from netweft.api.resources.agent import agent
+from netweft.api.resources.network import network
+from netweft.api.resources.port import port
+from netweft.api.resources.security_group import security_group, security_group_rule
+from netweft.api.resources.subnet import subnet
+from netweft.control.agents import Agents
+from netweft.control.networks import Networks
+from netweft.control.ports import Ports
+from netweft.control.security_groups import SecurityGroupRules, SecurityGroups
+from netweft.control.subnets import Subnets
+from netweft.plugins.identity import Authenticate
+from netweft.plugins.segments import segment_types
+from netweft.settings import ServerSettings
+from netweft.store import Store
+
+
+def routes(store: Store, authenticate: Authenticate, settings: ServerSettings) -> list[BaseRoute]:
+    """Everything under `/` and `/v2.0`.  Writes to the store once: the pools that the settings ask for."""
+    return build(resources(store, settings), store, authenticate, settings)
+
+
+def build(
+    resources: Sequence[Resource], store: Store, authenticate: Authenticate, settings: ServerSettings
+) -> list[BaseRoute]:
+    gate = Gate(authenticate, f"{settings.public_url}/identity/v3")
+    described = [route for resource in resources for route in Endpoint(resource, store).routes(gate)]
+    return [*described, *discovery.routes(resources, gate)]
+
+
+def resources(store: Store, settings: ServerSettings) -> list[Resource]:
+    """All that there are.  A new plain one is one more line here."""
+    subnets, groups = Subnets(), SecurityGroups()
+    networks = Networks(settings, segment_types(), subnets)
+    with store.write() as tx:
+        networks.prepare(tx)
+    return [
+        network(networks),
+        subnet(subnets),
+        port(Ports(settings, groups)),
+        security_group(groups, store),
+        security_group_rule(SecurityGroupRules()),
+        agent(Agents(settings)),
+    ]

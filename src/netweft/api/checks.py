@@ -1,0 +1,226 @@
+"""Checks of attribute values: each takes a value from a JSON body and gives it back as it is kept, or raises Invalid.
+
+The words are Neutron's, as far as clients show them to people.
+"""
+
+import ipaddress
+import re
+import uuid
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
+
+from netweft.control.errors import BadRequest
+
+Check: TypeAlias = Callable[[Any], Any]
+_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
+_TRUE = frozenset({"true", "t", "1", "yes", "on", "y"})
+_FALSE = frozenset({"false", "f", "0", "no", "off", "n"})
+
+
+class Invalid(BadRequest):
+    """A value that cannot be kept: the reason, without the attribute's name."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason=reason)
+
+
+def string(most: int = 255) -> Check:
+    def check(value: Any) -> str:
+        if not isinstance(value, str):
+            raise Invalid(f"'{value}' is not a valid string")
+        if len(value) > most:
+            raise Invalid(f"'{value}' exceeds maximum length of {most}")
+        if "\x00" in value:
+            raise Invalid(f"'{value!r}' contains a null character")
+        return value
+
+    return check
+
+
+def boolean(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    text = str(value).lower()
+    if text in _TRUE or text in _FALSE:
+        return text in _TRUE
+    raise Invalid(f"'{value}' cannot be converted to boolean")
+
+
+def integer(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise Invalid(f"'{value}' is not an integer")
+    try:
+        return int(value)
+    except ValueError:
+        raise Invalid(f"'{value}' is not an integer") from None
+
+
+def non_negative(value: Any) -> int:
+    number = integer(value)
+    if not 0 <= number < 2**63:
+        raise Invalid(f"'{value}' should be non-negative")
+    return number
+
+
+def uuid_text(value: Any) -> str:
+    try:
+        return str(uuid.UUID(value))
+    except (ValueError, AttributeError, TypeError):
+        raise Invalid(f"'{value}' is not a valid UUID") from None
+
+
+def or_none(check: Check) -> Check:
+    return lambda value: None if value is None else check(value)
+
+
+def one_of(*allowed: Any) -> Check:
+    def check(value: Any) -> Any:
+        if not any(value == one and type(value) is type(one) for one in allowed):
+            raise Invalid(f"'{value}' is not in {list(allowed)}")
+        return value
+
+    return check
+
+
+def ip_version(value: Any) -> int:
+    version: int = one_of(4, 6)(integer(value))
+    return version
+
+
+def dictionary(value: Any) -> Any:
+    if not isinstance(value, dict):
+        raise Invalid(f"'{value}' is not a dictionary")
+    return value
+
+
+def mac_address(value: Any) -> str:
+    text = str(value).lower().replace("-", ":")
+    if not isinstance(value, str) or not _MAC.fullmatch(text) or text == "00:00:00:00:00:00":
+        raise Invalid(f"'{value}' is not a valid MAC address")
+    if int(text[1], 16) & 1:
+        raise Invalid(f"'{value}' is a multicast MAC address")
+    return text
+
+
+def ip_address(value: Any) -> str:
+    try:
+        if not isinstance(value, str) or "%" in value:
+            raise ValueError
+        return str(ipaddress.ip_address(value))
+    except ValueError:
+        raise Invalid(f"'{value}' is not a valid IP address") from None
+
+
+def cidr(value: Any) -> str:
+    """A prefix without host bits."""
+    try:
+        if not isinstance(value, str) or "%" in value:
+            raise ValueError
+        network = ipaddress.ip_network(value, strict=False)
+    except ValueError:
+        raise Invalid(f"'{value}' is not a valid IP subnet") from None
+    address = value.partition("/")[0]
+    if ipaddress.ip_address(address) != network.network_address or "/" not in value:
+        raise Invalid(f"'{value}' isn't a recognized IP subnet cidr, '{network}' is recommended")
+    return str(network)
+
+
+def ip_prefix(value: Any) -> str:
+    """An address or a prefix, host bits allowed: as security group rules and address pairs have them."""
+    try:
+        if not isinstance(value, str) or "%" in value:
+            raise ValueError
+        ipaddress.ip_network(value, strict=False)
+    except ValueError:
+        raise Invalid(f"'{value}' is not a valid CIDR") from None
+    return value if "/" in value else ip_address(value)
+
+
+def cidr_or_address(value: Any) -> str:
+    text = ip_prefix(value)
+    return text if "/" in text else str(ipaddress.ip_network(text))
+
+
+def list_of(check: Check, *, unique: bool = False) -> Check:
+    """None counts as empty."""
+
+    def checked(value: Any) -> list[Any]:
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            raise Invalid(f"'{value}' is not a list")
+        items = [check(item) for item in value]
+        if unique:
+            _refuse_twice(items)
+        return items
+
+    return checked
+
+
+def record(required: dict[str, Check], optional: dict[str, Check] | None = None) -> Check:
+    """A dictionary with these keys and no others; optional ones may be None, and then count as absent."""
+    every = required | (optional or {})
+
+    def check(value: Any) -> Any:
+        dictionary(value)
+        unknown = sorted(value.keys() - every.keys())
+        if unknown:
+            raise Invalid(f"Unexpected keys supplied: {', '.join(unknown)}")
+        missing = sorted(required.keys() - value.keys())
+        if missing:
+            raise Invalid(f"Expected keys not found: {', '.join(missing)}")
+        return {k: every[k](v) for k, v in value.items() if k in required or v is not None}
+
+    return check
+
+
+def _refuse_twice(items: Iterable[Any]) -> None:
+    seen: list[Any] = []
+    for item in items:
+        if item in seen:
+            raise Invalid(f"Duplicate items in the list: '{item}'")
+        seen.append(item)
+
+
+fixed_ip = record({}, {"subnet_id": uuid_text, "ip_address": ip_address})
+
+
+def fixed_ips(value: Any) -> Any:
+    """None: to be chosen."""
+    if value is None:
+        return None
+    items = list_of(fixed_ip)(value)
+    if not all(items):
+        raise Invalid("IP allocation requires subnet_id or ip_address")
+    _refuse_twice(item["ip_address"] for item in items if "ip_address" in item)
+    return items
+
+
+allocation_pools = list_of(record({"start": ip_address, "end": ip_address}))
+host_routes = list_of(record({"destination": cidr, "nexthop": ip_address}), unique=True)
+nameservers = list_of(ip_address, unique=True)
+security_groups = list_of(uuid_text)
+address_pairs = list_of(record({"ip_address": ip_prefix}, {"mac_address": mac_address}), unique=True)
+
+
+def ethertype(value: Any) -> str:
+    for known in ("IPv4", "IPv6"):
+        if isinstance(value, str) and value.lower() == known.lower():
+            return known
+    return str(value)
+
+
+def protocol(value: Any) -> str | None:
+    """A name or a number, as text.  Any number that has a name stays a number, as Neutron keeps it."""
+    if value is None or value == "" or str(value).lower() in ("any", "-1"):
+        return None
+    return str(value).lower()
+
+
+def port_number(value: Any) -> int | None:
+    if value is None:
+        return None
+    try:
+        return integer(value)
+    except Invalid:
+        raise Invalid(f"'{value}' is not a valid port") from None

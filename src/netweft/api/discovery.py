@@ -1,0 +1,142 @@
+"""What the API says about itself: versions, resources, extensions."""
+
+from collections.abc import Sequence
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from netweft.api.attributes import Resource
+from netweft.api.encoding import json_response
+from netweft.api.handlers import Gate
+from netweft.control.errors import NotFound
+from netweft.plugins.identity import Context
+from netweft.store import Object
+
+# alias -> (name, what it means, since when): only what is really there
+EXTENSIONS = {
+    "agent": ("agent", "The agent management extension.", "2013-02-03T10:00:00-00:00"),
+    "agent_sort_key": ("Agents Sort Key", "Sorting of agents.", "2013-02-03T10:00:00-00:00"),
+    "allowed-address-pairs": (
+        "Allowed Address Pairs",
+        "Provides allowed address pairs",
+        "2013-07-23T10:00:00-00:00",
+    ),
+    "binding": (
+        "Port Binding",
+        "Expose port bindings of a virtual port to external application",
+        "2014-02-03T10:00:00-00:00",
+    ),
+    "empty-string-filtering": (
+        "Empty String Filtering Extension",
+        "Allow filtering by attributes with empty string value",
+        "2018-05-01T10:00:00-00:00",
+    ),
+    "filter-validation": (
+        "Filter parameters validation",
+        "Provides validation on filter parameters.",
+        "2018-07-04T10:00:00-00:00",
+    ),
+    "net-mtu": ("Network MTU", "Provides MTU attribute for a network resource.", "2015-03-25T10:00:00-00:00"),
+    "net-mtu-writable": (
+        "Network MTU (writable)",
+        "Provides a writable MTU attribute for a network resource.",
+        "2017-07-12T00:00:00-00:00",
+    ),
+    "netweft-status": (
+        "Status detail",
+        "Says in one sentence why a port or an agent is not as one might expect.",
+        "2026-11-21T00:00:00-00:00",
+    ),
+    "pagination": (
+        "Pagination support",
+        "Extension that indicates that pagination is enabled.",
+        "2016-06-12T00:00:00-00:00",
+    ),
+    "port-security": ("Port Security", "Provides port security", "2012-07-23T10:00:00-00:00"),
+    "port-security-groups-filtering": (
+        "Port filtering on security groups",
+        "Provides security groups filtering when listing ports",
+        "2018-01-09T09:00:00-00:00",
+    ),
+    "project-id": (
+        "project_id field enabled",
+        "Extension that indicates that project_id field is enabled.",
+        "2016-09-09T09:09:09-09:09",
+    ),
+    "provider": (
+        "Provider Network",
+        "Expose mapping of virtual networks to physical networks",
+        "2012-09-07T10:00:00-00:00",
+    ),
+    "revision-if-match": (
+        "If-Match constraints based on revision_number",
+        "Extension indicating that If-Match based on revision_number is supported.",
+        "2016-12-11T00:00:00-00:00",
+    ),
+    "security-group": ("security-group", "The security groups extension.", "2012-10-05T10:00:00-00:00"),
+    "sort-key-validation": (
+        "Sort keys validation",
+        "Provides validation on sort keys.",
+        "2018-07-04T10:00:00-00:00",
+    ),
+    "sorting": ("Sorting support", "Extension that indicates that sorting is enabled.", "2016-06-12T00:00:00-00:00"),
+    "standard-attr-description": (
+        "standard-attr-description",
+        "Extension to add descriptions to standard attributes",
+        "2016-02-10T10:00:00-00:00",
+    ),
+    "standard-attr-revisions": (
+        "Resource revision numbers",
+        "This extension will display the revision number of neutron resources.",
+        "2016-04-11T10:00:00-00:00",
+    ),
+    "standard-attr-timestamp": (
+        "Resource timestamps",
+        "Adds created_at and updated_at fields to all Neutron resources that have Neutron standard attributes.",
+        "2016-09-12T10:00:00-00:00",
+    ),
+}
+
+
+class ExtensionNotFound(NotFound):
+    message = "Extension with alias %(alias)s does not exist"
+
+
+def routes(resources: Sequence[Resource], gate: Gate) -> list[BaseRoute]:
+    async def versions(request: Request) -> Response:
+        link = {"rel": "self", "href": f"{request.base_url}v2.0/"}
+        return json_response({"versions": [{"id": "v2.0", "status": "CURRENT", "links": [link]}]})
+
+    async def index(request: Request, context: Context) -> Response:
+        """The resources of v2.0."""
+        listed = [
+            {
+                "name": resource.member,
+                "collection": resource.collection,
+                "links": [{"rel": "self", "href": f"{request.base_url}v2.0/{resource.path}"}],
+            }
+            for resource in resources
+        ]
+        return json_response({"resources": listed})
+
+    async def extensions(request: Request, context: Context) -> Response:
+        return json_response({"extensions": [_extension(alias) for alias in EXTENSIONS]})
+
+    async def extension(request: Request, context: Context) -> Response:
+        return json_response({"extension": _extension(request.path_params["alias"])})
+
+    return [
+        Route("/", versions),
+        Route("/v2.0", gate(index)),
+        Route("/v2.0/", gate(index)),
+        Route("/v2.0/extensions", gate(extensions)),
+        Route("/v2.0/extensions/{alias}", gate(extension)),
+    ]
+
+
+def _extension(alias: str) -> Object:
+    if alias not in EXTENSIONS:
+        raise ExtensionNotFound(alias=alias)
+    name, description, updated = EXTENSIONS[alias]
+    return {"alias": alias, "name": name, "description": description, "updated": updated, "links": []}

@@ -1,0 +1,120 @@
+"""HTTP for any resource: one `Endpoint` each.  Parses, authenticates, answers; decides nothing."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from netweft.api import body, faults, querystring
+from netweft.api.attributes import Resource
+from netweft.api.encoding import json_response
+from netweft.api.service import Service
+from netweft.control.errors import Refused
+from netweft.plugins.identity import Authenticate, Context, IdentityUnavailable, Unauthorized
+from netweft.store import Missing, Store
+
+Handler = Callable[[Request, Context], Awaitable[Response]]
+
+
+class Gate:
+    """Lets in who has a token, and turns refusals into answers."""
+
+    def __init__(self, authenticate: Authenticate, identity_url: str) -> None:
+        self._authenticate = authenticate
+        self._identity_url = identity_url
+
+    def __call__(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+        async def endpoint(request: Request) -> Response:
+            token = request.headers.get("x-auth-token")
+            try:
+                if not token:
+                    return faults.unauthorized(self._identity_url)
+                return await handler(request, await self._authenticate(token))
+            except Unauthorized:
+                return faults.unauthorized(self._identity_url)
+            except IdentityUnavailable:
+                return faults.answer(faults.IdentityAway())
+            except Refused as refusal:
+                return faults.answer(refusal)
+
+        return endpoint
+
+
+class Endpoint:
+    """The collection and the members of one resource."""
+
+    def __init__(self, resource: Resource, store: Store) -> None:
+        self._resource = resource
+        self._service = Service(resource, store)
+
+    def routes(self, gate: Gate) -> list[BaseRoute]:
+        resource = self._resource
+        collection: dict[str, Handler] = {"GET": self.list}
+        member: dict[str, Handler] = {"GET": self.show}
+        if "create" in resource.actions:
+            collection["POST"] = self.create
+        if "update" in resource.actions:
+            member["PUT"] = self.update
+        if "delete" in resource.actions:
+            member["DELETE"] = self.delete
+        path = f"/v2.0/{resource.path}"
+        return [
+            Route(path, gate(_by_method(collection)), methods=list(collection)),
+            Route(path + "/{id}", gate(_by_method(member)), methods=list(member)),
+        ]
+
+    async def list(self, request: Request, context: Context) -> Response:
+        pairs = querystring.parse(request.url.query)
+        listing = querystring.listing(self._resource, pairs)
+        try:
+            found = await run_in_threadpool(self._service.find, context, listing)
+        except Missing as missing:
+            raise self._resource.not_found(id=missing.id) from None
+        answer: dict[str, Any] = {self._resource.collection: found}
+        if links := querystring.links(listing, found, str(request.url.replace(query="")), pairs):
+            answer[f"{self._resource.collection}_links"] = links
+        return json_response(answer)
+
+    async def show(self, request: Request, context: Context) -> Response:
+        fields = querystring.fields_of(querystring.parse(request.url.query))
+        found = await run_in_threadpool(self._service.show, context, request.path_params["id"], fields)
+        return json_response({self._resource.member: found})
+
+    async def create(self, request: Request, context: Context) -> Response:
+        parsed = body.parse(await request.body())
+        wanted, bulk = body.for_create(self._resource, parsed, context)
+        given = body.given(self._resource, parsed)
+        created = await run_in_threadpool(self._service.create, context, wanted, given)
+        answer = {self._resource.collection: created} if bulk else {self._resource.member: created[0]}
+        return json_response(answer, 201)
+
+    async def update(self, request: Request, context: Context) -> Response:
+        changes = body.for_update(self._resource, body.parse(await request.body()))
+        id, revision = request.path_params["id"], _revision(request)
+        updated = await run_in_threadpool(self._service.update, context, id, changes, revision)
+        return json_response({self._resource.member: updated})
+
+    async def delete(self, request: Request, context: Context) -> Response:
+        await run_in_threadpool(self._service.delete, context, request.path_params["id"], _revision(request))
+        return Response(status_code=204)
+
+
+def _by_method(handlers: dict[str, Handler]) -> Handler:
+    async def handle(request: Request, context: Context) -> Response:
+        return await handlers["GET" if request.method == "HEAD" else request.method](request, context)
+
+    return handle
+
+
+def _revision(request: Request) -> int | None:
+    """Of `If-Match: revision_number=N`."""
+    header = request.headers.get("if-match")
+    if header is None:
+        return None
+    name, _, number = header.strip('"').partition("=")
+    if name != "revision_number" or not number.isdecimal():
+        raise faults.HTTPBadRequest("Revision number must be an integer, given as 'If-Match: revision_number=N'")
+    return int(number)

@@ -1,0 +1,125 @@
+"""Query strings: filters, fields, sorting and pages; and the links to the pages before and after."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from netweft.api.attributes import Resource
+from netweft.api.checks import Invalid, boolean
+from netweft.api.faults import HTTPBadRequest
+from netweft.store import Object, Query
+
+_RESERVED = frozenset({"fields", "sort_key", "sort_dir", "limit", "marker", "page_reverse"})
+_LISTS_OF_VALUES = frozenset({"security_groups"})
+_LISTS_OF_OBJECTS = {"fixed_ips": frozenset({"ip_address", "subnet_id"})}
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a GET of a collection asks for.  computed: filters on what the store does not know."""
+
+    query: Query
+    fields: frozenset[str]
+    computed: dict[str, list[Any]]
+
+
+def fields_of(pairs: Iterable[tuple[str, str]]) -> frozenset[str]:
+    return frozenset(value for name, value in pairs if name == "fields" and value)
+
+
+def parse(text: str) -> list[tuple[str, str]]:
+    return parse_qsl(text, keep_blank_values=True)
+
+
+def listing(resource: Resource, pairs: Sequence[tuple[str, str]]) -> Listing:
+    """Raises HTTPBadRequest."""
+    filters: dict[str, list[Any]] = {}
+    unknown = []
+    for name, value in pairs:
+        if name in _RESERVED:
+            continue
+        attribute = resource.attributes.get(name)
+        if attribute is None or not attribute.filter:
+            unknown.append(name)
+            continue
+        key, parsed = _filter(resource, name, value)
+        filters.setdefault(key, []).append(parsed)
+    if unknown:
+        raise HTTPBadRequest(f"{unknown} is invalid attribute for filtering")
+    single = {name: value for name, value in pairs if name in _RESERVED}
+    computed = {name: filters.pop(name) for name in list(filters) if name in resource.computed}
+    query = Query(
+        filters,
+        sort=_sort(resource, pairs),
+        limit=_limit(single.get("limit")),
+        marker=single.get("marker") or None,
+        reverse=_boolean("page_reverse", single.get("page_reverse", "false")),
+    )
+    return Listing(query, fields_of(pairs), computed)
+
+
+def links(listing: Listing, items: Sequence[Object], url: str, pairs: Sequence[tuple[str, str]]) -> list[Object]:
+    """As Neutron gives them: on the side to which we came, only when the page is full."""
+    query = listing.query
+    if query.limit is None or not items:
+        return []
+    rest = [(name, value) for name, value in pairs if name not in ("marker", "page_reverse")]
+    full = len(items) >= query.limit
+    result = []
+    if full or query.reverse:
+        result.append({"rel": "next", "href": f"{url}?{urlencode([*rest, ('marker', items[-1]['id'])])}"})
+    if full or not query.reverse:
+        back = [*rest, ("marker", items[0]["id"]), ("page_reverse", "True")]
+        result.append({"rel": "previous", "href": f"{url}?{urlencode(back)}"})
+    return result
+
+
+def _filter(resource: Resource, name: str, value: str) -> tuple[str, Any]:
+    """The store's name for what is filtered by, and the value it is compared with."""
+    if name in _LISTS_OF_OBJECTS:
+        member, equals, wanted = value.partition("=")
+        if not equals or member not in _LISTS_OF_OBJECTS[name]:
+            raise HTTPBadRequest(f"Invalid filter {name}={value}: give {name}=<key>=<value>")
+        return f"{name}.{member}", wanted
+    if name in _LISTS_OF_VALUES:
+        return f"{name}[]", value
+    try:
+        parsed = resource.attributes[name].parse(value)
+    except Invalid as invalid:
+        raise HTTPBadRequest(f"Invalid input for {name}. Reason: {invalid}.") from None
+    return ("project_id" if name == "tenant_id" else name), parsed
+
+
+def _sort(resource: Resource, pairs: Iterable[tuple[str, str]]) -> list[tuple[str, bool]]:
+    keys = [value for name, value in pairs if name == "sort_key"]
+    directions = [value for name, value in pairs if name == "sort_dir"]
+    if len(directions) > 1 and len(directions) != len(keys):
+        raise HTTPBadRequest("The number of sort_keys and sort_dirs must be same")
+    if wrong := [direction for direction in directions if direction not in ("asc", "desc")]:
+        raise HTTPBadRequest(f"{wrong} is invalid value for sort_dirs, valid value is 'asc' and 'desc'")
+    sortable = {name for name, attribute in resource.attributes.items() if attribute.sort}
+    if wrong := [key for key in keys if key not in sortable]:
+        raise HTTPBadRequest(f"{wrong} is invalid attribute for sort_keys")
+    if len(directions) == 1:
+        directions *= len(keys)
+    directions = directions or ["asc"] * len(keys)
+    names = ("project_id" if key == "tenant_id" else key for key in keys)
+    return [(name, direction == "desc") for name, direction in zip(names, directions, strict=True)]
+
+
+def _limit(text: str | None) -> int | None:
+    try:
+        limit = int(text or 0)
+    except ValueError:
+        limit = -1
+    if limit < 0:
+        raise HTTPBadRequest(f"Limit must be an integer 0 or greater and not '{text}'")
+    return limit or None
+
+
+def _boolean(name: str, text: str) -> bool:
+    try:
+        return boolean(text)
+    except Invalid as invalid:
+        raise HTTPBadRequest(f"Invalid input for {name}. Reason: {invalid}.") from None

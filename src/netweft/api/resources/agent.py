@@ -1,0 +1,47 @@
+"""agents"""
+
+from collections.abc import Sequence
+
+from netweft.api import checks
+from netweft.api.attributes import Attribute, Resource, Who, nothing
+from netweft.api.resources.standard import ID, READ_ONLY, STATUS_DETAIL, flag
+from netweft.control.agents import Agents
+from netweft.control.errors import AgentNotFound
+from netweft.store import Object, ReadTransaction
+
+_SHOWN = Attribute(check=READ_ONLY, filter=True, sort=True)
+_TIME = Attribute(check=READ_ONLY, sort=True)
+
+ATTRIBUTES = {
+    "id": ID,
+    "host": _SHOWN,
+    "agent_type": _SHOWN,
+    "binary": _SHOWN,
+    "topic": _SHOWN,
+    "alive": flag(filter=True),
+    "admin_state_up": flag(put=True, filter=True, sort=True),
+    "description": Attribute(check=checks.or_none(checks.string(255)), put=True, filter=True, sort=True),
+    "configurations": Attribute(check=READ_ONLY),
+    "created_at": _TIME,
+    "started_at": _TIME,
+    "heartbeat_timestamp": _TIME,
+    "status_detail": STATUS_DETAIL,
+}
+
+
+def agent(use_cases: Agents) -> Resource:
+    def with_alive(tx: ReadTransaction, agents: Sequence[Object]) -> Sequence[Object]:
+        return [agent | {"alive": use_cases.is_alive(agent)} for agent in agents]
+
+    return Resource(
+        member="agent",
+        collection="agents",
+        attributes=ATTRIBUTES,
+        use_cases=use_cases,
+        not_found=AgentNotFound,
+        visible=nothing,
+        change_by=Who.ADMIN,
+        present=with_alive,
+        computed=frozenset({"alive"}),
+        actions=frozenset({"update", "delete"}),
+    )

@@ -1,0 +1,81 @@
+"""ports"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from netweft.api import checks
+from netweft.api.attributes import Attribute, Resource, Who
+from netweft.api.resources.standard import ADMIN_STATE, NETWORK_ID, READ_ONLY, STANDARD, STATUS, STATUS_DETAIL, flag
+from netweft.control.errors import PortNotFound
+from netweft.control.standard import UseCases
+from netweft.plugins.identity import Context
+from netweft.store import ReadTransaction
+
+_VNIC_TYPES = (
+    "normal",
+    "direct",
+    "macvtap",
+    "baremetal",
+    "direct-physical",
+    "virtio-forwarder",
+    "smart-nic",
+    "vdpa",
+    "accelerator-direct",
+    "accelerator-direct-physical",
+    "remote-managed",
+)
+_SHOWN_TO_ADMIN = Attribute(check=READ_ONLY, seen_by=Who.ADMIN)
+
+ATTRIBUTES = STANDARD | {
+    "network_id": NETWORK_ID,
+    "admin_state_up": ADMIN_STATE,
+    "status": STATUS,
+    "status_detail": STATUS_DETAIL,
+    "mac_address": Attribute(
+        check=checks.mac_address,
+        parse=checks.mac_address,
+        post=True,
+        put=True,
+        filter=True,
+        sort=True,
+        set_by=Who.NETWORK_OWNER,
+    ),
+    "fixed_ips": Attribute(check=checks.fixed_ips, post=True, put=True, filter=True, set_by=Who.NETWORK_OWNER),
+    "device_id": Attribute(check=checks.string(255), post=True, put=True, default="", filter=True, sort=True),
+    "device_owner": Attribute(check=checks.string(255), post=True, put=True, default="", filter=True, sort=True),
+    "security_groups": Attribute(check=checks.security_groups, post=True, put=True, filter=True),
+    "port_security_enabled": flag(post=True, put=True, set_by=Who.NETWORK_OWNER),
+    "allowed_address_pairs": Attribute(check=checks.address_pairs, post=True, put=True, set_by=Who.NETWORK_OWNER),
+    "binding:host_id": Attribute(
+        check=checks.or_none(checks.string(255)),
+        post=True,
+        put=True,
+        filter=True,
+        set_by=Who.ADMIN,
+        seen_by=Who.ADMIN,
+    ),
+    "binding:profile": Attribute(
+        check=checks.or_none(checks.dictionary), post=True, put=True, set_by=Who.ADMIN, seen_by=Who.ADMIN
+    ),
+    "binding:vif_type": _SHOWN_TO_ADMIN,
+    "binding:vif_details": _SHOWN_TO_ADMIN,
+    "binding:vnic_type": Attribute(check=checks.one_of(*_VNIC_TYPES), post=True, put=True, default="normal"),
+}
+
+
+def visible(tx: ReadTransaction, context: Context) -> Sequence[Mapping[str, Sequence[Any]]]:
+    """One's own, and all on one's networks."""
+    mine = {"project_id": [context.project_id]}
+    return [mine, {"network_id": tx.ids("networks", mine)}]
+
+
+def port(use_cases: UseCases) -> Resource:
+    return Resource(
+        member="port",
+        collection="ports",
+        attributes=ATTRIBUTES,
+        use_cases=use_cases,
+        not_found=PortNotFound,
+        visible=visible,
+        owned_through_network=True,
+    )

@@ -1,0 +1,51 @@
+"""subnets"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from netweft.api import checks
+from netweft.api.attributes import REQUIRED, Attribute, Resource, Who
+from netweft.api.resources import network
+from netweft.api.resources.standard import NETWORK_ID, READ_ONLY, STANDARD, flag
+from netweft.control.errors import SubnetNotFound
+from netweft.control.standard import UseCases
+from netweft.plugins.identity import Context
+from netweft.store import ReadTransaction
+
+_MODE = Attribute(
+    check=checks.one_of("dhcpv6-stateful", "dhcpv6-stateless", "slaac", None), post=True, filter=True, sort=True
+)
+
+ATTRIBUTES = STANDARD | {
+    "network_id": NETWORK_ID,
+    "ip_version": Attribute(
+        check=checks.ip_version, parse=checks.integer, post=True, default=REQUIRED, filter=True, sort=True
+    ),
+    "cidr": Attribute(check=checks.or_none(checks.cidr), post=True, filter=True, sort=True),
+    "gateway_ip": Attribute(check=checks.or_none(checks.ip_address), post=True, put=True, filter=True, sort=True),
+    "allocation_pools": Attribute(check=checks.allocation_pools, post=True, put=True),
+    "dns_nameservers": Attribute(check=checks.nameservers, post=True, put=True),
+    "host_routes": Attribute(check=checks.host_routes, post=True, put=True),
+    "enable_dhcp": flag(post=True, put=True, default=True, filter=True, sort=True),
+    "ipv6_ra_mode": _MODE,
+    "ipv6_address_mode": _MODE,
+    "subnetpool_id": Attribute(check=READ_ONLY, filter=True, sort=True),
+}
+
+
+def visible(tx: ReadTransaction, context: Context) -> Sequence[Mapping[str, Sequence[Any]]]:
+    """One's own, and those of networks that one sees."""
+    return [{"project_id": [context.project_id]}, {"network_id": tx.ids("networks", *network.visible(tx, context))}]
+
+
+def subnet(use_cases: UseCases) -> Resource:
+    return Resource(
+        member="subnet",
+        collection="subnets",
+        attributes=ATTRIBUTES,
+        use_cases=use_cases,
+        not_found=SubnetNotFound,
+        visible=visible,
+        create_by=Who.NETWORK_OWNER,
+        owned_through_network=True,
+    )

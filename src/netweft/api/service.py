@@ -1,0 +1,122 @@
+"""What the API does with a resource, as plain blocking functions: one transaction each.  Knows no HTTP.
+
+The order of things for one object: is it there, may the caller see it, may they do that, is it still what they think
+it is, and then the use case.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+from netweft.api.attributes import Resource
+from netweft.api.faults import TryAgain
+from netweft.api.policy import Policy, check_network
+from netweft.api.querystring import Listing
+from netweft.control.errors import RevisionNumberConstraintFailed
+from netweft.plugins.identity import Context
+from netweft.store import Busy, Object, Query, ReadTransaction, Store, WriteTransaction
+
+T = TypeVar("T")
+_ATTEMPTS = 8
+
+
+class Service:
+    def __init__(self, resource: Resource, store: Store) -> None:
+        self._resource = resource
+        self._store = store
+        self._policy = Policy(resource)
+
+    def find(self, context: Context, listing: Listing) -> list[Object]:
+        if self._resource.before_list is not None:
+            self._resource.before_list(context)
+        with self._store.read() as tx:
+            query = listing.query
+            found = tx.query(
+                self._resource.collection,
+                Query(
+                    query.filters,
+                    any_of=() if context.is_admin else self._policy.visible(tx, context),
+                    sort=query.sort,
+                    limit=query.limit,
+                    marker=query.marker,
+                    reverse=query.reverse,
+                ),
+            )
+            shown = self._show(tx, context, found, listing.fields | listing.computed.keys())
+        for name, values in listing.computed.items():
+            shown = [one for one in shown if one[name] in values]
+        return shown
+
+    def show(self, context: Context, id: str, fields: frozenset[str]) -> Object:
+        with self._store.read() as tx:
+            found = self._seen(tx, context, id, tx.get(self._resource.collection, id))
+            return self._show(tx, context, [found], fields)[0]
+
+    def create(self, context: Context, wanted: Sequence[Object], given: Sequence[Object]) -> list[Object]:
+        """given: the same as it was sent, without defaults."""
+
+        def work(tx: WriteTransaction) -> list[Object]:
+            check_network(tx, context, wanted)
+            self._policy.check_create(tx, context, given)
+            created = self._resource.use_cases.create(tx, [dict(one) for one in wanted])
+            return self._show(tx, context, created, frozenset())
+
+        return self._write(work)
+
+    def update(self, context: Context, id: str, changes: Object, revision: int | None) -> Object:
+        def work(tx: WriteTransaction) -> Object:
+            current = self._current(tx, context, id)
+            self._policy.check_update(tx, context, current, changes)
+            _check_revision(current, revision)
+            updated = self._resource.use_cases.update(tx, current, dict(changes))
+            return self._show(tx, context, [updated], frozenset())[0]
+
+        return self._write(work)
+
+    def delete(self, context: Context, id: str, revision: int | None) -> None:
+        def work(tx: WriteTransaction) -> None:
+            current = self._current(tx, context, id)
+            self._policy.check_delete(tx, context, current)
+            _check_revision(current, revision)
+            self._resource.use_cases.delete(tx, current)
+
+        self._write(work)
+
+    def _write(self, work: Callable[[WriteTransaction], T]) -> T:
+        """Again, when another transaction was in the way."""
+        for _ in range(_ATTEMPTS):
+            try:
+                with self._store.write() as tx:
+                    return work(tx)
+            except Busy:
+                continue
+        raise TryAgain()
+
+    def _current(self, tx: WriteTransaction, context: Context, id: str) -> Object:
+        return self._seen(tx, context, id, tx.lock(self._resource.collection, id))
+
+    def _seen(self, tx: ReadTransaction, context: Context, id: str, found: Object | None) -> Object:
+        if found is None or not (context.is_admin or self._policy.may_see(tx, context, found)):
+            raise self._resource.not_found(id=id)
+        return found
+
+    def _show(
+        self, tx: ReadTransaction, context: Context, objects: Sequence[Object], fields: Iterable[str]
+    ) -> list[Object]:
+        """Only what the caller may see and asks for."""
+        names = self._policy.seen(context)
+        wanted = frozenset(fields)
+        if wanted:
+            names = tuple(name for name in names if name in wanted)
+        if not wanted or wanted & self._resource.computed:
+            objects = self._resource.present(tx, objects)
+        return [_view(one, names) for one in objects]
+
+
+def _view(object: Object, names: Sequence[str]) -> Object:
+    object["tenant_id"] = object.get("project_id")
+    return {name: object[name] for name in names if name in object}
+
+
+def _check_revision(current: Object, expected: int | None) -> None:
+    if expected is not None and current["revision_number"] != expected:
+        raise RevisionNumberConstraintFailed(expected=expected, current=current["revision_number"])
