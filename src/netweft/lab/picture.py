@@ -5,7 +5,6 @@
 
 import json
 from dataclasses import dataclass
-from itertools import zip_longest
 from typing import Any
 
 from netweft.lab.build import node_of
@@ -66,7 +65,7 @@ def _rows(node: NodeLayout, table: str, columns: str) -> list[dict[str, Any]]:
 
 
 def draw(left: Leg, right: Leg, vni: int) -> str:
-    legs = zip_longest(_leg(left, vni, "│"), _leg(right, vni, "▲"), fillvalue="")
+    legs = zip(_leg(left, vni, "▼"), _leg(right, vni, "▲"), strict=True)
     lines = [f"  {a:<{_LEG}}    {b}".rstrip() for a, b in legs]
     label = f" the wire: VXLAN, UDP port 4789, VNI {vni} "
     first, last = 2 + _STEM, 2 + _LEG + 4 + _STEM
@@ -74,25 +73,25 @@ def draw(left: Leg, right: Leg, vni: int) -> str:
     return "\n".join([*lines, " " * first + wire])
 
 
-def _leg(leg: Leg, vni: int, stem: str) -> list[str]:
+def _leg(leg: Leg, vni: int, arrow: str) -> list[str]:
+    def line(text: str) -> str:
+        return f"{'':{_STEM}}{arrow}  {text}"
+
     return [
-        *_box(f"VM {leg.vm}", (leg.address, leg.mac)),
-        _line(stem, f"{leg.tap}  on {leg.node} ({leg.namespace})"),
-        *_box("br-int", (f"local VLAN tag {leg.tag}",)),
-        _line(stem, f"{leg.patch[0]} ══ {leg.patch[1]}"),
-        *_box("br-tun", (f"VLAN tag {leg.tag} ⇄ VNI {vni}", f"{leg.tunnel_port}: end point {leg.tunnel_ip}")),
-        _line(stem, leg.uplink),
+        *_box(f"VM {leg.vm}", leg.address, leg.mac, corner="─"),
+        line(f"{leg.tap}  on {leg.node} ({leg.namespace})"),
+        *_box("br-int", f"local VLAN tag {leg.tag}"),
+        line(f"{leg.patch[0]} ══ {leg.patch[1]}"),
+        *_box("br-tun", f"VLAN tag {leg.tag} ⇄ VNI {vni}", f"{leg.tunnel_port}: end point {leg.tunnel_ip}"),
+        line(leg.uplink),
     ]
 
 
-def _line(stem: str, text: str) -> str:
-    return f"{'':{_STEM}}{stem}  {text}"
-
-
-def _box(title: str, lines: tuple[str, ...]) -> list[str]:
-    inner = _LEG - 4
+def _box(title: str, *lines: str, corner: str = "┴") -> list[str]:
+    """corner: where the line from above comes in."""
+    inner, before = _LEG - 4, "─" * (_STEM - 1)
     return [
-        f"┌─ {title} {'─' * (inner - len(title) - 1)}┐",
+        f"┌{before}{corner} {title} {'─' * (inner - _STEM - len(title))}┐",
         *(f"│ {line:<{inner}} │" for line in lines),
-        f"└{'─' * (_STEM - 1)}┬{'─' * (inner + 2 - _STEM)}┘",
+        f"└{before}┬{'─' * (inner + 2 - _STEM)}┘",
     ]

@@ -32,5 +32,5 @@ def test_it_fits_a_terminal_and_its_lines_meet() -> None:
     lines = draw(LEFT, RIGHT, 16777215).splitlines()
     assert max(map(len, lines)) <= WIDTH
     above, wire = lines[-2:]
-    assert above.index("│") == wire.index("└")
+    assert above.index("▼") == wire.index("└")
     assert above.index("▲") == wire.index("┘")
