@@ -1,0 +1,206 @@
+"""The law of `test_feed_interest` with the real store, threads and a running hub: in the end everybody sees what a
+fresh look shows, also when several write at once."""
+
+import asyncio
+import random
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from tests.convergence.feed_world import (
+    NETWORKS,
+    NODES,
+    Delete,
+    Event,
+    Join,
+    Leave,
+    Lose,
+    Put,
+    Receive,
+    Region,
+    Restart,
+    events,
+    should_see,
+)
+
+from netweft.agent.sync import changes_by
+from netweft.feed.hub import Hub
+from netweft.feed.outbox import Closed, Outbox
+from netweft.model import EMPTY_VIEW, NodeView, key_of
+from netweft.store import Missing, Store
+
+KINDS = ("networks", "subnets", "ports", "agents", "users")
+PATIENCE = 10.0
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[Store]:
+    opened = Store.open(url)
+    yield opened
+    opened.close()
+
+
+def write(store: Store, event: Put | Delete) -> None:
+    with store.write() as tx:
+        if isinstance(event, Delete):
+            with suppress(Missing):
+                tx.delete(event.kind, event.id)
+        elif tx.lock(event.kind, event.row["id"]) is None:
+            tx.insert(event.kind, event.row)
+        else:
+            tx.update(event.kind, event.row["id"], event.row)
+
+
+def empty(store: Store) -> None:
+    with store.write() as tx:
+        for kind in KINDS:
+            for row in tx.query(kind):
+                tx.delete(kind, row["id"])
+
+
+def region_of(store: Store) -> Region:
+    with store.read() as tx:
+        return Region({(kind, row["id"]): row for kind in KINDS for row in tx.query(kind)})
+
+
+class Stage:
+    """A running hub, and what each node has; nodes take only when told to."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.views: dict[str, NodeView] = dict.fromkeys(NODES, EMPTY_VIEW)
+        self.outboxes: dict[str, Outbox] = {}
+
+    async def __aenter__(self) -> "Stage":
+        self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.running.cancel()
+
+    def start(self) -> None:
+        self.hub = Hub(self.store)
+        self.running = asyncio.create_task(self.hub.run())
+        self.outboxes.clear()
+
+    async def happen(self, event: Event) -> None:
+        match event:
+            case Put() | Delete():
+                await asyncio.to_thread(write, self.store, event)
+            case Join(node, forgetful):
+                self.join(node, forgetful=forgetful)
+            case Leave(node) if node in self.outboxes:
+                self.hub.leave(node, self.outboxes.pop(node))
+            case Receive(node) if node in self.outboxes:
+                await self.receive(node, 0.01)
+            case Lose(node) if node in self.outboxes:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self.outboxes[node].take(), 0.01)
+                self.hub.leave(node, self.outboxes.pop(node))
+            case Restart():
+                self.running.cancel()
+                self.start()
+
+    def join(self, node: str, *, forgetful: bool) -> None:
+        view = self.views[node] = EMPTY_VIEW if forgetful else self.views[node]
+        self.outboxes[node] = self.hub.subscribe(node, view.history, view.revision)
+
+    async def receive(self, node: str, patience: float) -> None:
+        with suppress(TimeoutError):
+            message = await asyncio.wait_for(self.outboxes[node].take(), patience)
+            self.views[node] = changes_by(self.views[node], message).view
+
+    async def settle(self) -> None:
+        """Nobody writes any more.  Raises AssertionError if the views do not come to be right."""
+        region = region_of(self.store)
+        for node in NODES:
+            if node not in self.outboxes:
+                self.join(node, forgetful=False)
+            should = should_see(region, node)
+            until = asyncio.get_running_loop().time() + PATIENCE
+            while (has := {key_of(obj): obj for obj in self.views[node].objects()}) != should:
+                assert asyncio.get_running_loop().time() < until, (node, has, should)
+                await self.receive(node, 0.1)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(happenings=events)
+def test_whatever_happens_views_come_to_be_right(store: Store, happenings: list[Event]) -> None:
+    async def play() -> None:
+        async with Stage(store) as stage:
+            for event in happenings:
+                await stage.happen(event)
+            await stage.settle()
+
+    empty(store)
+    asyncio.run(play())
+
+
+def scribble(store: Store, seed: int, count: int) -> None:
+    """Writes of one client; it owns its ports, so that clients do not get in each other's way."""
+    dice = random.Random(seed)
+    for _ in range(count):
+        id = f"p{seed}-{dice.randrange(5)}"
+        host = dice.choice(["", *NODES])
+        row = {"id": id, "network_id": dice.choice(NETWORKS), "mac_address": "m", "binding:host_id": host}
+        write(store, Delete("ports", id) if dice.random() < 0.3 else Put("ports", row))
+
+
+async def test_while_several_write_at_once(store: Store) -> None:
+    for network in NETWORKS:
+        write(store, Put("networks", {"id": network}))
+    async with Stage(store) as stage:
+        for node in NODES:
+            stage.join(node, forgetful=True)
+        with ThreadPoolExecutor(4) as clients:
+            done = [asyncio.wrap_future(clients.submit(scribble, store, seed, 60)) for seed in range(4)]
+            while not all(future.done() for future in done):
+                for node in NODES:
+                    await stage.receive(node, 0.005)
+            await asyncio.gather(*done)
+        await stage.settle()
+
+
+async def test_a_log_that_was_shortened_meanwhile_makes_snapshots(store: Store) -> None:
+    write(store, Put("networks", {"id": "n1"}))
+    async with Stage(store) as stage:
+        stage.join("hv1", forgetful=True)
+        await stage.receive("hv1", PATIENCE)
+        stage.hub._revision = 0  # as if it had been asleep for long
+        for number in range(5):
+            row = {"id": f"p{number}", "network_id": "n1", "mac_address": "m", "binding:host_id": "hv1"}
+            write(store, Put("ports", row))
+            store.prune(keep=1)
+        await stage.settle()
+
+
+async def test_a_store_that_fails_for_a_while_is_followed_on(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(store, Put("networks", {"id": "n1"}))
+    async with Stage(store) as stage:
+        stage.join("hv1", forgetful=True)
+        await stage.receive("hv1", PATIENCE)
+        with monkeypatch.context() as broken:
+            broken.setattr(store, "read", lambda: 1 / 0)
+            row = {"id": "p1", "network_id": "n1", "mac_address": "m", "binding:host_id": "hv1"}
+            write(store, Put("ports", row))
+            await asyncio.sleep(0.1)
+        await stage.settle()
+
+
+async def test_a_session_that_is_taken_over_or_loses_its_token_ends(store: Store) -> None:
+    with store.write() as tx:
+        tx.insert("nodes", {"id": "hv1", "name": "hv1"})
+    async with Stage(store) as stage:
+        stage.join("hv1", forgetful=True)
+        first = stage.outboxes["hv1"]
+        stage.join("hv1", forgetful=True)
+        with pytest.raises(Closed, match="took over"):
+            await first.take()
+        await stage.receive("hv1", PATIENCE)
+        with store.write() as tx:
+            tx.delete("nodes", "hv1")
+        with pytest.raises(Closed, match="token"):
+            await asyncio.wait_for(stage.outboxes["hv1"].take(), PATIENCE)
+        assert stage.hub.here() == []
