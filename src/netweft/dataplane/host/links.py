@@ -1,47 +1,80 @@
 """Network interfaces of the kernel: link state, MTU, addresses, veth pairs; and word of every change.
 
-Only interfaces that the caller names are touched; only what carries our alias is deleted.
+Only interfaces that the caller names are touched; only what carries our alias is deleted.  pyroute2 runs in a worker
+thread: its own asyncio does not run on uvloop (docs/decisions/0033).
 """
 
+import asyncio
+import errno
 from collections.abc import Callable
+from typing import Concatenate, ParamSpec, TypeVar
 
+from pyroute2 import IPRoute
+from pyroute2.netlink.exceptions import NetlinkError
+
+from netweft.dataplane.host import netlink
+from netweft.dataplane.host.monitor import HostMonitor
+from netweft.dataplane.host.netlink import HostError
 from netweft.dataplane.host.values import Address, VethPair
 
+__all__ = ["HostError", "HostLinks"]
 
-class HostError(Exception):
-    """The kernel refused; the message names the interface and the errno."""
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class HostLinks:
     """Made by `open`.  Every `ensure_*` is idempotent and does nothing when all is well already."""
 
+    def __init__(self, monitor: HostMonitor | None) -> None:
+        self._monitor = monitor
+        self._one_at_a_time = asyncio.Lock()
+
     @classmethod
     async def open(cls, on_change: Callable[[], None] | None = None) -> "HostLinks":
         """on_change: called from the event loop after a link or an address has changed, whoever changed it."""
-        raise NotImplementedError
+        return cls(HostMonitor(on_change) if on_change else None)
 
     async def ensure_up(self, interface: str, *, mtu: int | None = None) -> bool:
         """True if something had to be changed.  Raises HostError, also when there is no such interface."""
-        raise NotImplementedError
+        return await self._run(netlink.ensure_up, interface, mtu)
 
     async def ensure_address(self, address: Address) -> bool:
         """True if it had to be added."""
-        raise NotImplementedError
+        return await self._run(netlink.ensure_address, address)
 
     async def ensure_veth(self, pair: VethPair) -> bool:
-        """True if something had to be changed."""
-        raise NotImplementedError
+        """True if something had to be changed.  Raises HostError when something else has one of the names."""
+        return await self._run(netlink.ensure_veth, pair)
 
     async def delete_veth(self, name: str) -> bool:
         """Only a veth that we made is deleted; False if there is none of that name."""
-        raise NotImplementedError
+        return await self._run(netlink.delete_veth, name)
 
     async def has_address(self, ip: str) -> bool:
         """Whether this host has the address on any interface that is up."""
-        raise NotImplementedError
+        return await self._run(netlink.has_address, ip)
 
     async def exists(self, interface: str) -> bool:
-        raise NotImplementedError
+        return await self._run(netlink.exists, interface)
 
     async def close(self) -> None:
-        raise NotImplementedError
+        if self._monitor is not None:
+            self._monitor.close()
+
+    async def _run(self, function: Callable[Concatenate[IPRoute, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        def call() -> T:
+            with IPRoute() as socket:
+                return function(socket, *args, **kwargs)
+
+        try:
+            async with self._one_at_a_time:
+                return await asyncio.to_thread(call)
+        except NetlinkError as error:
+            raise HostError(f"{_named(args)}: {errno.errorcode.get(error.code, error.code)}") from error
+        except OSError as error:
+            raise HostError(f"{_named(args)}: {error.strerror}") from error
+
+
+def _named(args: tuple[object, ...]) -> str:
+    return str(args[0]) if args else "netlink"

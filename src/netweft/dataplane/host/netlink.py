@@ -1,0 +1,106 @@
+"""What we ask of the kernel about its interfaces: blocking functions on an open pyroute2 socket.  No state, no loop."""
+
+import errno
+from ipaddress import ip_address
+from typing import Any
+
+from pyroute2 import IPRoute
+from pyroute2.netlink.exceptions import NetlinkError
+
+from netweft.dataplane.host import ethtool
+from netweft.dataplane.host.values import Address, VethPair
+
+ALIAS = "netweft"  # on every interface that we made
+_IFF_UP = 1
+
+
+class HostError(Exception):
+    """The kernel refused; the message names the interface and the errno."""
+
+
+def ensure_up(netlink: IPRoute, interface: str, mtu: int | None) -> bool:
+    link = _link(netlink, interface)
+    changes: dict[str, Any] = {}
+    if not link["flags"] & _IFF_UP:
+        changes["state"] = "up"
+    if mtu is not None and link.get("IFLA_MTU") != mtu:
+        changes["mtu"] = mtu
+    if changes:
+        netlink.link("set", index=link["index"], **changes)
+    return bool(changes)
+
+
+def ensure_address(netlink: IPRoute, address: Address) -> bool:
+    link = _link(netlink, address.interface)
+    wanted = ip_address(address.ip)
+    for message in netlink.addr("dump", index=link["index"]):
+        if ip_address(_address_of(message)) == wanted and message["prefixlen"] == address.prefix_length:
+            return False
+    netlink.addr("add", index=link["index"], address=address.ip, prefixlen=address.prefix_length)
+    return True
+
+
+def ensure_veth(netlink: IPRoute, pair: VethPair) -> bool:
+    created = not exists(netlink, pair.name)
+    if created:
+        netlink.link("add", ifname=pair.name, kind="veth", peer=pair.peer, mtu=pair.mtu)
+    ends = {name: _link(netlink, name) for name in (pair.name, pair.peer)}
+    if ends[pair.name].get("IFLA_LINK") != ends[pair.peer]["index"]:
+        raise HostError(f"{pair.name}: is there and is not a veth with {pair.peer} at its other end")
+    changed = created
+    for name, link in ends.items():
+        if link.get("IFLA_IFALIAS") != ALIAS:
+            netlink.link("set", index=link["index"], ifalias=ALIAS)
+            changed = True
+        changed |= ensure_up(netlink, name, pair.mtu)
+        changed |= _ensure_no_tx_checksum(name)
+    return changed
+
+
+def delete_veth(netlink: IPRoute, name: str) -> bool:
+    if not exists(netlink, name):
+        return False
+    link = _link(netlink, name)
+    if link.get("IFLA_IFALIAS") != ALIAS:
+        raise HostError(f"{name}: is not ours")
+    netlink.link("del", index=link["index"])
+    return True
+
+
+def has_address(netlink: IPRoute, ip: str) -> bool:
+    wanted = ip_address(ip)
+    up = {link["index"] for link in netlink.link("dump") if link["flags"] & _IFF_UP}
+    found = (message for message in netlink.addr("dump") if ip_address(_address_of(message)) == wanted)
+    return any(message["index"] in up for message in found)
+
+
+def exists(netlink: IPRoute, interface: str) -> bool:
+    try:
+        netlink.link("get", ifname=interface)
+    except NetlinkError as error:
+        if error.code == errno.ENODEV:
+            return False
+        raise
+    return True
+
+
+def _link(netlink: IPRoute, interface: str) -> Any:
+    try:
+        (link,) = netlink.link("get", ifname=interface)
+    except NetlinkError as error:
+        if error.code == errno.ENODEV:
+            raise HostError(f"{interface}: there is no such interface") from None
+        raise
+    return link
+
+
+def _ensure_no_tx_checksum(interface: str) -> bool:
+    if not ethtool.tx_checksum(interface):
+        return False
+    ethtool.set_tx_checksum(interface, False)
+    return True
+
+
+def _address_of(message: Any) -> str:
+    """Of a point-to-point address IFA_ADDRESS is the far end."""
+    return str(message.get("IFA_LOCAL") or message.get("IFA_ADDRESS"))
