@@ -1,0 +1,102 @@
+"""One bridge's flows: a connection that is kept up, and a driver while there is one.
+
+A bridge that is not there yet, or whose vswitchd is away, is waited for; when it is back its flows are read anew.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import structlog
+
+from netweft.agent.desired import FlowChanges
+from netweft.dataplane.openflow.client import OpenFlowConnection
+from netweft.dataplane.openflow.driver import FlowDriver
+from netweft.dataplane.openflow.errors import OpenFlowError
+from netweft.dataplane.openflow.flow import Flow, FlowKey
+from netweft.dataplane.openflow.text import format_flow
+from netweft.reconcile.plan import Step
+from netweft.reconcile.retry import Backoff
+from netweft.services.fields import OURS, OURS_MASK
+from netweft.services.pipeline import PIPELINES
+
+log = structlog.get_logger(__name__)
+
+
+class BridgeSide:
+    """role: the pipeline.  wanted: all flows that should be there, asked once per connection.
+    wake: called when there is something to do.  sessions: how often it has been (re)connected."""
+
+    def __init__(
+        self,
+        role: str,
+        socket: Path,
+        wanted: Callable[[], Mapping[FlowKey, Flow]],
+        wake: Callable[[], None],
+    ) -> None:
+        self.role = role
+        self.sessions = 0
+        self._socket = socket
+        self._wanted = wanted
+        self._wake = wake
+        self._driver: FlowDriver | None = None
+        self._tables = {table.id: table.name for table in PIPELINES[role].tables.values()}
+
+    @property
+    def connected(self) -> bool:
+        return self._driver is not None
+
+    async def run(self) -> None:
+        clock = asyncio.get_running_loop().time
+        backoff = Backoff(first=0.02, limit=1.0)
+        while True:
+            try:
+                connection = await OpenFlowConnection.connect(self._socket)
+            except OpenFlowError:  # not there (yet): whoever waits for it is told why by the rows' side
+                await asyncio.sleep(backoff.failed(clock()))
+                continue
+            try:
+                await self._read(connection)
+                backoff.succeeded()
+                lost = await connection.wait_closed()
+                log.warning("bridge lost", bridge=self._socket.stem, problem=str(lost))
+            except OpenFlowError as error:
+                log.warning("bridge not read", bridge=self._socket.stem, problem=str(error))
+                await asyncio.sleep(backoff.failed(clock()))
+            finally:
+                self._driver = None
+                await connection.close()
+
+    async def _read(self, connection: OpenFlowConnection) -> None:
+        driver = FlowDriver(connection, OURS, OURS_MASK, self._wake)
+        found = await driver.read()
+        driver.want(self._wanted())
+        self._driver = driver
+        self.sessions += 1
+        log.info("bridge connected", bridge=self._socket.stem, flows=len(found))
+        self._wake()
+
+    def change(self, changes: FlowChanges) -> None:
+        if self._driver:
+            self._driver.change(changes.upserts, changes.deletes)
+
+    def plan(self, *, delete: bool) -> list[Step]:
+        if self._driver is None:
+            return []
+        plan, actual = self._driver.plan(delete=delete), self._driver.actual
+        return [
+            *(self._step(flow.key, None, flow) for flow in plan.adds),
+            *(self._step(flow.key, actual[flow.key], flow) for flow in plan.updates),
+            *(self._step(flow.key, flow, None) for flow in plan.deletes),
+        ]
+
+    async def apply(self, *, delete: bool) -> int:
+        """Returns how many flows were written.  Raises OpenFlowError."""
+        if self._driver is None:
+            return 0
+        plan = await self._driver.apply(delete=delete)
+        return len(plan.adds) + len(plan.updates) + len(plan.deletes)
+
+    def _step(self, key: FlowKey, was: Flow | None, now: Flow | None) -> Step:
+        texts = (flow and f"{self._socket.stem} {format_flow(flow, self._tables)}" for flow in (was, now))
+        return Step("flow", (self.role, key), *texts)

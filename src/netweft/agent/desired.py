@@ -1,0 +1,124 @@
+"""What this node should have, sorted by who makes it: rows, flows per bridge, links, statuses.
+
+Holds the rendering, from the first look at Open vSwitch on: before, neither datapath nor local VLANs are known.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from netweft.dataplane.host.values import Address, VethPair
+from netweft.dataplane.openflow.flow import Flow, FlowKey
+from netweft.dataplane.ovsdb.rows import BridgeRow, PortRow, Row, Vif, VifTag
+from netweft.model import EMPTY_VIEW, Key, NodeView, PortStatus, key_of
+from netweft.services.local_vlans import LocalVlans
+from netweft.services.pipeline import PIPELINES, BridgeFlow
+from netweft.services.rendering import Item, ItemKey, Rendering
+from netweft.services.values import HostFacts, Uplinks
+
+
+@dataclass(slots=True)
+class FlowChanges:
+    upserts: list[Flow] = field(default_factory=list)
+    deletes: list[FlowKey] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Changes:
+    """What is wanted otherwise than before."""
+
+    flows: dict[str, FlowChanges] = field(default_factory=lambda: {role: FlowChanges() for role in PIPELINES})
+    rows: bool = False
+    links: bool = False
+
+
+class Desired:
+    def __init__(self) -> None:
+        self.view = EMPTY_VIEW
+        self.complete = False
+        self.statuses: dict[str, PortStatus] = {}
+        self.vifs: Mapping[str, Vif] = {}
+        self._rendering: Rendering | None = None
+        self._swept = False
+        self._rows: dict[ItemKey, Row] = {}
+        self._links: dict[ItemKey, VethPair | Address] = {}
+
+    @property
+    def started(self) -> bool:
+        return self._rendering is not None
+
+    @property
+    def vlans(self) -> Mapping[str, int]:
+        return self._rendering.vlans.assigned if self._rendering else {}
+
+    def start(self, host: HostFacts, vlans: LocalVlans, vifs: Mapping[str, Vif]) -> None:
+        """The first look at Open vSwitch: local VLANs are taken over from its rows."""
+        vlans.restore(vifs.values())
+        self._rendering = Rendering(host, vlans)
+        self._rendering.update(self.view, [key_of(obj) for obj in self.view.objects()], ())
+
+    def see(self, view: NodeView, upserts: Iterable[Key], deletes: Iterable[Key]) -> None:
+        """From now on `view` is complete: what is not in it may be removed."""
+        self.view = view
+        self.complete = True
+        if self._rendering:
+            self._rendering.update(view, upserts, deletes)
+
+    def observe(self, vifs: Mapping[str, Vif], uplinks: Uplinks) -> None:
+        assert self._rendering is not None
+        for port_id in self.vifs.keys() - vifs.keys():
+            self._rendering.plug(port_id, None)
+        for port_id, vif in vifs.items():
+            if self.vifs.get(port_id) != vif:
+                self._rendering.plug(port_id, vif)
+        self.vifs = vifs
+        self._rendering.set_uplinks(uplinks)
+
+    def refresh(self) -> Changes:
+        assert self._rendering is not None
+        if self.complete and not self._swept:
+            self._swept = True
+            self._rendering.release_unused()
+        changes = Changes()
+        for key, item in self._rendering.refresh().items():
+            self._sort(changes, key, item)
+        return changes
+
+    def flows(self, role: str) -> dict[FlowKey, Flow]:
+        items = self._rendering.desired.values() if self._rendering else ()
+        return {item.flow.key: item.flow for item in items if isinstance(item, BridgeFlow) and item.bridge == role}
+
+    @property
+    def rows(self) -> Iterable[Row]:
+        return self._rows.values()
+
+    @property
+    def links(self) -> Iterable[VethPair | Address]:
+        return self._links.values()
+
+    def _sort(self, changes: Changes, key: ItemKey, item: Item | None) -> None:
+        match item:
+            case BridgeFlow(bridge=bridge, flow=flow):
+                changes.flows[bridge].upserts.append(flow)
+            case BridgeRow() | PortRow() | VifTag():
+                self._rows[key] = item
+                changes.rows = True
+            case VethPair() | Address():
+                self._links[key] = item
+                changes.links = True
+            case PortStatus():
+                self.statuses[item.port_id] = item
+            case None:
+                self._unwant(changes, key)
+
+    def _unwant(self, changes: Changes, key: ItemKey) -> None:
+        match key:
+            case ("flow", str(bridge), (int(), int(), tuple()) as flow_key):
+                changes.flows[bridge].deletes.append(flow_key)
+            case ("status", str(port_id)):
+                del self.statuses[port_id]
+            case _ if key in self._rows:
+                del self._rows[key]
+                changes.rows = True
+            case _:
+                del self._links[key]
+                changes.links = True

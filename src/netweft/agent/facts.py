@@ -1,0 +1,45 @@
+"""What the settings and Open vSwitch say of this node, for the services and for the server."""
+
+import socket
+
+from netweft import __version__
+from netweft.model import NodeFacts
+from netweft.services.local_vlans import LocalVlans
+from netweft.services.values import HostFacts
+from netweft.settings import AgentSettings
+
+
+def node_name(settings: AgentSettings) -> str:
+    return settings.node or socket.gethostname()
+
+
+def host_facts(settings: AgentSettings, datapath_type: str) -> HostFacts:
+    """datapath_type: what this host can do, for `auto`."""
+    return HostFacts(
+        integration_bridge=settings.integration_bridge,
+        tunnel_bridge=settings.tunnel_bridge,
+        datapath_type=datapath_type if settings.datapath_type == "auto" else settings.datapath_type,
+        interconnect=settings.interconnect,
+        tunnel_ip=settings.tunnel_ip,
+        tunnel_prefix_length=settings.tunnel_prefix_length,
+        tunnel_types=settings.tunnel_types,
+        underlay=settings.underlay,
+        underlay_bridge=settings.underlay_bridge,
+    )
+
+
+def node_facts(settings: AgentSettings, datapath_type: str = "", ovs_version: str = "") -> NodeFacts:
+    return NodeFacts(
+        tunnel_ip=settings.tunnel_ip or None,
+        tunnel_types=settings.tunnel_types,
+        bridge_mappings=dict(mapping.rsplit(":", 1) for mapping in settings.bridge_mappings),
+        datapath_type=datapath_type,
+        integration_bridge=settings.integration_bridge,
+        ovs_version=ovs_version,
+        agent_version=__version__,
+    )
+
+
+def local_vlans(settings: AgentSettings) -> LocalVlans:
+    first, _, last = settings.local_vlans.partition(":")
+    return LocalVlans(int(first), int(last))

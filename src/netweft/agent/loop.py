@@ -1,0 +1,226 @@
+"""The agent's one loop: whatever happens only wakes it, and each turn makes actual equal to desired.
+
+    view changed ─┐
+    row changed  ─┤            ┌─ observe ─ render ─ apply ─ report ─┐
+    flow changed ─┼─▶ wake ──▶ │                                     │ ◀── retry, with back-off
+    link changed ─┘            └─────────────────────────────────────┘
+
+Nothing is deleted before the view is complete (from the server, or as it was kept on disk).  A failure leaves what
+failed different from what is desired, so the next turn finds it again.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+import structlog
+
+from netweft.agent import facts
+from netweft.agent.bridge import BridgeSide
+from netweft.agent.desired import Desired
+from netweft.agent.links import LinksSide
+from netweft.agent.ovs import OvsSide
+from netweft.agent.report import Reporter
+from netweft.agent.restore import RestoreWait
+from netweft.agent.state import StateFile
+from netweft.agent.sync import Changes, FeedClient, Link
+from netweft.dataplane.host.links import HostError
+from netweft.dataplane.openflow.errors import ConnectionLost, OpenFlowError
+from netweft.dataplane.ovsdb.errors import OvsdbError, OvsdbLost
+from netweft.model import key_of
+from netweft.reconcile.plan import Plan
+from netweft.reconcile.retry import Backoff
+from netweft.services.values import HostFacts, Uplinks
+from netweft.settings import AgentSettings
+
+log = structlog.get_logger(__name__)
+
+STOP_SECONDS = 2.0
+ORDER = ("veth", "bridge", "port", "address", "tag", "flow")  # each after what it needs
+
+
+class Agent:
+    """Constructing it does no I/O; `run` does it all."""
+
+    def __init__(self, settings: AgentSettings) -> None:
+        self.settings = settings
+        self.desired = Desired()
+        self.denied: dict[str, str] = {}
+        run_dir = Path(settings.ovs_run_dir)
+        self.ovs = OvsSide(run_dir, self.wake)
+        self.links = LinksSide(self.wake)
+        names = {"int": settings.integration_bridge, "tun": settings.tunnel_bridge}
+        self.bridges = {
+            role: BridgeSide(role, run_dir / f"{name}.mgmt", partial(self.desired.flows, role), self.wake)
+            for role, name in names.items()
+        }
+        self.state = StateFile(Path(settings.state_dir) / "view", settings.node)
+        self.feed = FeedClient(settings, self, facts=facts.node_facts(settings))
+        self.problem = ""
+        self._host: HostFacts | None = None
+        self._uplinks = Uplinks()
+        self._reporter = Reporter(lambda statuses, complete: self.feed.report(statuses, complete=complete))
+        self._restore = RestoreWait(self.ovs, self.in_place)
+        self._sessions = 0
+        self._awake = asyncio.Event()
+        self._retry: asyncio.TimerHandle | None = None
+        self._backoff = Backoff()
+
+    def wake(self) -> None:
+        self._awake.set()
+
+    def load_state(self) -> None:
+        view = self.state.load()
+        if view.revision:
+            self.feed.view = view
+            self.desired.see(view, [key_of(obj) for obj in view.objects()], ())
+            log.info("view taken from disk", revision=view.revision, ports=len(view.ports))
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        self.load_state()
+        await self.links.open()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for side in (self.ovs.run(), *(bridge.run() for bridge in self.bridges.values())):
+                    tasks.create_task(side)
+                tasks.create_task(self.feed.run())
+                tasks.create_task(self.state.run())
+                if self.settings.flow_restore_wait:
+                    tasks.create_task(self._restore.run())
+                tasks.create_task(self._turns())
+        finally:
+            await self.links.close()
+
+    async def stop(self) -> None:
+        """On purpose: everything stays in place but what would hold up a vswitchd that starts without us."""
+        if self.settings.flow_restore_wait:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(STOP_SECONDS):
+                    await self._restore.give_up()
+
+    # what the feed tells: sync.Listener
+
+    def view_changed(self, changes: Changes) -> None:
+        self.desired.see(changes.view, changes.upserts, changes.deletes)
+        self.state.keep(changes.view)
+        if changes.subscribed:
+            self._reporter.owe_all()
+        self.wake()
+
+    def ports_denied(self, reasons: Mapping[str, str]) -> None:
+        for port_id, reason in reasons.items():
+            if self.denied.get(port_id) != reason:
+                log.warning("port denied", port=port_id, reason=reason)
+        self.denied.update(reasons)
+
+    def link_changed(self, link: Link) -> None:
+        """Nothing to do: what is wired stays wired."""
+
+    # the loop
+
+    async def _turns(self) -> None:
+        while True:
+            await self._awake.wait()
+            await asyncio.sleep(0)  # let what else has arrived be read first: one plan for all of it
+            self._awake.clear()
+            if self._observe():
+                self._render()
+                self._report(await self._apply())
+
+    def _observe(self) -> bool:
+        """False: Open vSwitch has not been seen yet, so there is nothing to compare with."""
+        view = self.ovs.view
+        if view is None:
+            return self.desired.started
+        if self._host is None:
+            self._host = facts.host_facts(self.settings, view.datapath_type())
+            vifs = self.ovs.vifs(self._host)
+            self.desired.start(self._host, facts.local_vlans(self.settings), vifs)
+        self.feed.tell(facts.node_facts(self.settings, self._host.datapath_type, view.version()))
+        self._uplinks = self.ovs.uplinks(self._host, self._uplinks)
+        self.desired.observe(self.ovs.vifs(self._host), self._uplinks)
+        return True
+
+    def _render(self) -> None:
+        changes = self.desired.refresh()
+        for role, bridge in self.bridges.items():
+            bridge.change(changes.flows[role])
+        if changes.links:
+            self.links.want(self.desired.links)
+
+    async def _apply(self) -> str:
+        """Create in the order of dependencies.  Returns what stands in the way, if anything does."""
+        delete = self.desired.complete
+        written: list[int] = []
+        problems: list[str] = []
+        try:
+            await self.links.apply_veths()
+            results = await asyncio.gather(
+                self.ovs.apply(self.desired.rows, delete=delete),
+                *(bridge.apply(delete=delete) for bridge in self.bridges.values()),
+                return_exceptions=True,
+            )
+            for result in results:
+                if isinstance(result, (ConnectionLost, OvsdbLost)):
+                    continue  # its side reconnects, and wakes us then
+                if isinstance(result, (OpenFlowError, OvsdbError)):
+                    problems.append(str(result))
+                elif isinstance(result, BaseException):
+                    raise result
+                else:
+                    written.append(result)
+            await self.links.apply_addresses()
+        except HostError as error:
+            problems.append(str(error))
+        if any(written):
+            rows, *flows = (*written, 0, 0)[:3]
+            log.info("applied", rows=rows, flows=sum(flows))
+        return "; ".join(problems)
+
+    def _report(self, problem: str) -> None:
+        self._schedule_retry(problem)
+        sessions = sum(bridge.sessions for bridge in self.bridges.values())
+        if sessions != self._sessions:
+            self._sessions = sessions
+            self._restore.bridge_connected()
+        if self.ovs.connection and all(bridge.connected for bridge in self.bridges.values()):
+            self._reporter.tell(self.desired.statuses, self.desired.view, problem)
+            if not problem and self.desired.complete:
+                self._restore.settled()
+
+    def _schedule_retry(self, problem: str) -> None:
+        if self._retry:
+            self._retry.cancel()
+            self._retry = None
+        if not problem:
+            self._backoff.succeeded()
+        else:
+            loop = asyncio.get_running_loop()
+            delay = self._backoff.failed(loop.time())
+            if problem != self.problem:
+                log.error("not applied", problem=problem, retry_in=delay)
+            self._retry = loop.call_later(delay, self.wake)
+        self.problem = problem
+
+    # what can be asked
+
+    def in_place(self) -> bool:
+        return (
+            not self.problem
+            and self.desired.complete
+            and not self._awake.is_set()
+            and all(bridge.connected and not bridge.plan(delete=True) for bridge in self.bridges.values())
+        )
+
+    async def plan(self) -> Plan:
+        """What would change now; changes nothing."""
+        delete = self.desired.complete
+        steps = [
+            *await self.links.plan(),
+            *self.ovs.plan(self.desired.rows, delete=delete),
+            *(step for bridge in self.bridges.values() for step in bridge.plan(delete=delete)),
+        ]
+        return Plan.of(steps, ORDER)

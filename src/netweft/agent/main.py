@@ -1,0 +1,57 @@
+"""The agent process: settings in, one event loop until a signal ends it.  SIGTERM leaves everything in place."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from netweft import logs
+from netweft.agent.facts import node_name
+from netweft.agent.loop import Agent
+from netweft.agent.questions import SocketInUse, listen, serve
+from netweft.settings import AgentSettings
+
+log = structlog.get_logger(__name__)
+
+
+class AgentError(Exception):
+    """The agent cannot start; one sentence."""
+
+
+def run(settings: AgentSettings) -> None:
+    """Until SIGTERM or SIGINT.  Raises AgentError."""
+    logs.configure(settings.log_level)
+    path = Path(settings.socket)
+    try:
+        listener = listen(path)
+    except (SocketInUse, OSError) as error:
+        raise AgentError(f"cannot listen on {path}: {error}") from None
+    try:
+        asyncio.run(_run(msgspec.structs.replace(settings, node=node_name(settings)), listener))
+    finally:
+        path.unlink(missing_ok=True)
+
+
+async def _run(settings: AgentSettings, listener: socket.socket) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    agent = Agent(settings)
+    questions = await serve(agent, listener)
+    log.info("agent started", node=settings.node, ovs=settings.ovs_run_dir)
+    work, stopping = asyncio.create_task(agent.run()), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait((work, stopping), return_when=asyncio.FIRST_COMPLETED)
+        if stop.is_set():
+            await agent.stop()
+            work.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await work
+    finally:
+        stopping.cancel()
+        questions.close()
+        log.info("agent stopped", node=settings.node)

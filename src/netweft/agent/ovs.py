@@ -1,0 +1,135 @@
+"""The Open_vSwitch database: a connection that is kept up, what is observed in it, and our rows while there is one."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from netweft.dataplane.ovsdb.client import OvsdbConnection
+from netweft.dataplane.ovsdb.driver import RowDriver
+from netweft.dataplane.ovsdb.errors import OvsdbError
+from netweft.dataplane.ovsdb.replica import Changes
+from netweft.dataplane.ovsdb.rows import BridgeRow, Row, Vif, row_key
+from netweft.dataplane.ovsdb.view import OvsView
+from netweft.reconcile.plan import Step
+from netweft.reconcile.retry import Backoff
+from netweft.services.bridges import OVERLAY_PORT, interconnect
+from netweft.services.values import HostFacts, Uplinks
+
+log = structlog.get_logger(__name__)
+
+VSWITCHD_SECONDS = 10.0
+
+
+class OvsSide:
+    def __init__(self, run_dir: Path, wake: Callable[[], None]) -> None:
+        self.connection: OvsdbConnection | None = None
+        self._socket = run_dir / "db.sock"
+        self._wake = wake
+        self._driver: RowDriver | None = None
+        self._conflicts: tuple[str, ...] = ()
+
+    async def run(self) -> None:
+        clock = asyncio.get_running_loop().time
+        backoff = Backoff(first=0.05, limit=1.0)
+        problem = ""
+        while True:
+            try:
+                connection = await OvsdbConnection.connect(self._socket, on_change=self._changed)
+            except OvsdbError as error:
+                if str(error) != problem:
+                    problem = str(error)
+                    log.warning("waiting for ovsdb-server", problem=problem)
+                await asyncio.sleep(backoff.failed(clock()))
+                continue
+            backoff.succeeded()
+            self.connection, self._driver = connection, RowDriver(connection)
+            log.info("ovsdb-server connected", socket=str(self._socket))
+            self._wake()
+            try:
+                lost = await connection.wait_closed()
+                problem = str(lost)
+                log.warning("ovsdb-server lost", problem=problem)
+            finally:
+                self.connection = self._driver = None
+                await connection.close()
+
+    @property
+    def view(self) -> OvsView | None:
+        return OvsView(self.connection.replica) if self.connection else None
+
+    def vifs(self, host: HostFacts) -> Mapping[str, Vif]:
+        view = self.view
+        return view.vifs(host.integration_bridge) if view else {}
+
+    def uplinks(self, host: HostFacts, before: Uplinks) -> Uplinks:
+        """A port that is being made anew keeps its number until it has another: flows stay as they are meanwhile."""
+        view = self.view
+        if view is None:
+            return before
+        to_tun, to_int = interconnect(host)
+        return Uplinks(
+            to_tun=view.ofport(to_tun) or before.to_tun,
+            to_int=view.ofport(to_int) or before.to_int,
+            overlay=view.ofport(OVERLAY_PORT) or before.overlay,
+        )
+
+    def plan(self, rows: Iterable[Row], *, delete: bool) -> list[Step]:
+        if self._driver is None:
+            return []
+        self._driver.want(rows)
+        plan = self._driver.plan(delete=delete)
+        return [
+            *(Step(_kind(row), row_key(row), now=_text(row)) for row in plan.upserts),
+            *(Step(_kind(row), row_key(row), was=_text(row)) for row in plan.deletes),
+        ]
+
+    async def apply(self, rows: Iterable[Row], *, delete: bool) -> int:
+        """Returns how many rows were written.  Raises OvsdbError."""
+        if self._driver is None:
+            return 0
+        self._driver.want(rows)
+        plan = await self._driver.apply(delete=delete)
+        for conflict in plan.conflicts:
+            if conflict not in self._conflicts:
+                log.error("not ours to change", problem=conflict)
+        self._conflicts = plan.conflicts
+        return len(plan.upserts) + len(plan.deletes)
+
+    async def set_other_config(self, key: str, value: str) -> None:
+        """Of the root row; returns when vswitchd has read it.  Raises OvsdbError, TimeoutError."""
+        if self.connection is None:
+            return
+        mutations: list[list[Any]] = [
+            ["other_config", "delete", ["set", [key]]],
+            ["other_config", "insert", ["map", [[key, value]]]],
+        ]
+        await self._transact_root(mutations)
+
+    async def vswitchd_done(self) -> None:
+        """Returns when vswitchd has done all that stands in the database.  Raises OvsdbError, TimeoutError."""
+        await self._transact_root([])
+
+    async def _transact_root(self, mutations: list[list[Any]]) -> None:
+        """next_cfg is the question, cur_cfg vswitchd's answer."""
+        if self.connection is None:
+            return
+        operation = {"op": "mutate", "table": "Open_vSwitch", "where": []}
+        await self.connection.transact([{**operation, "mutations": [*mutations, ["next_cfg", "+=", 1]]}])
+        asked = self.connection.replica.root.next_cfg
+        async with asyncio.timeout(VSWITCHD_SECONDS):
+            await self.connection.wait_for(lambda replica: replica.root.cur_cfg >= asked)
+
+    def _changed(self, _: Changes) -> None:
+        self._wake()
+
+
+def _kind(row: Row) -> str:
+    return "bridge" if isinstance(row, BridgeRow) else "port" if row_key(row)[0] == "port" else "tag"
+
+
+def _text(row: Row) -> str:
+    fields = ((name, getattr(row, name)) for name in row.__struct_fields__)
+    return " ".join(f"{name}={value}" for name, value in fields if value not in ("", (), None))

@@ -1,0 +1,72 @@
+"""`netweft agent`: run the agent of this hypervisor, and ask the running one over its local socket."""
+
+import socket
+from typing import Any
+
+import click
+import msgspec
+
+from netweft.cli.errors import CommandError
+from netweft.cli.options import from_options, settings_options
+from netweft.settings import AgentSettings
+
+PATIENCE = 10.0
+
+
+@click.group(invoke_without_command=True)
+@settings_options(AgentSettings)
+@click.pass_context
+def agent(context: click.Context, /, **options: Any) -> None:
+    """Run the agent of this hypervisor."""
+    settings = from_options(AgentSettings, options)
+    if context.invoked_subcommand:
+        context.obj = settings
+        return
+    from netweft.agent.main import AgentError, run
+
+    try:
+        run(settings)
+    except AgentError as error:
+        raise CommandError(str(error)) from None
+
+
+def _asking(command: Any) -> Any:
+    """A question may bring its own settings: `netweft agent plan --config FILE`."""
+    return settings_options(AgentSettings)(click.pass_context(command))
+
+
+@agent.command()
+@_asking
+def plan(context: click.Context, /, **options: Any) -> None:
+    """Print what the running agent would change now; nothing when all is in sync.  Changes nothing."""
+    _print_answer("plan", context, options)
+
+
+@agent.command()
+@_asking
+def show(context: click.Context, /, **options: Any) -> None:
+    """Print what this node has: networks with their local VLANs, ports, connections."""
+    _print_answer("show", context, options)
+
+
+def _print_answer(question: str, context: click.Context, options: dict[str, Any]) -> None:
+    given = any(value not in (None, ()) for value in options.values())
+    settings = from_options(AgentSettings, options) if given else context.obj
+    answer = _ask(settings.socket, question)
+    if answer:
+        click.echo(answer)
+
+
+def _ask(path: str, question: str) -> str:
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(PATIENCE)
+            connection.connect(path)
+            connection.sendall(f"{question}\n".encode())
+            reply = connection.makefile("rb").read()
+    except OSError as error:
+        raise CommandError(f"no agent answers on {path}: {error.strerror or error}") from None
+    answer: dict[str, str] = msgspec.json.decode(reply) if reply else {"error": "no answer"}
+    if "error" in answer:
+        raise CommandError(answer["error"])
+    return answer["text"]
