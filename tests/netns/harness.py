@@ -10,14 +10,14 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
 from netweft.lab import build, hypervisor, processes, vm
 from netweft.lab.cloud import Cloud
 from netweft.lab.commands import in_namespace, run, vsctl
-from netweft.lab.layout import Layout, NodeLayout
+from netweft.lab.layout import LabError, Layout, NodeLayout
 from netweft.lab.vm import Vm
 
 INSIDE = Path(__file__).with_name("inside.py")
@@ -138,11 +138,15 @@ class Lab:
         return run(str(hypervisor.NETWEFT), "agent", "plan", "--config", f"{self.node(node).folder}/netweft.toml")
 
     def in_sync(self, node: str) -> bool:
-        return not self.plan(node).strip()
+        """False, too, while the agent does not answer."""
+        with suppress(LabError):
+            return not self.plan(node).strip()
+        return False
 
     def agent_alive(self, node: str) -> bool:
-        with Cloud(self.layout) as cloud:
+        with suppress(LabError), Cloud(self.layout) as cloud:
             return any(agent["host"] == node and agent["alive"] for agent in cloud.list("agents"))
+        return False
 
     def keep_logs(self, where: Path) -> None:
         """For whoever looks into a failed test."""
