@@ -1,0 +1,83 @@
+"""A real `netweft server` process."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import httpx
+import pytest
+
+READY_SECONDS = 20.0
+
+
+class Server:
+    """`start` again after it ended: same port, same folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.url = f"http://127.0.0.1:{_free_port()}"
+        self.socket = folder / "api.sock"
+        self.process: subprocess.Popen[str] | None = None
+
+    def start(self, *options: str) -> subprocess.Popen[str]:
+        listen = f"{self.url.removeprefix('http://')},unix:{self.socket}"
+        database = f"sqlite:///{self.folder}/netweft.db"
+        command = [sys.executable, "-m", "netweft", "server", "--listen", listen, "--database", database]
+        with (self.folder / "log").open("a") as log:
+            self.process = subprocess.Popen(
+                [*command, "--state-dir", str(self.folder), *options], stderr=log, text=True, env=environment()
+            )
+        deadline = time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline and self.process.poll() is None:
+            try:
+                if httpx.get(f"{self.url}/healthz").status_code == 200:
+                    return self.process
+            except httpx.TransportError:
+                time.sleep(0.02)
+        raise AssertionError(f"the server did not come up: {(self.folder / 'log').read_text()}")
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+    def log(self) -> str:
+        return (self.folder / "log").read_text()
+
+    def openrc(self) -> dict[str, str]:
+        lines = (self.folder / "admin-openrc").read_text().splitlines()
+        return {name: value for name, _, value in (line.removeprefix("export ").partition("=") for line in lines)}
+
+    def token(self) -> str:
+        """An admin's."""
+        variables = self.openrc()
+        domain = {"id": "default"}
+        user = {"name": "admin", "domain": domain, "password": variables["OS_PASSWORD"]}
+        identity = {"methods": ["password"], "password": {"user": user}}
+        auth = {"identity": identity, "scope": {"project": {"name": "admin", "domain": domain}}}
+        answer = httpx.post(f"{self.url}/identity/v3/auth/tokens", json={"auth": auth})
+        return answer.headers["X-Subject-Token"]
+
+
+def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Without anybody's OS_* and NETWEFT_* variables."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OS_", "NETWEFT_"))}
+    return kept | dict(more or {})
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    server = Server(tmp_path)
+    yield server
+    server.stop()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,123 @@
+"""The server as a process: how it starts, what stops it from starting, how it ends."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import httpx
+import pytest
+from tests.api.process.conftest import Server, environment
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from netweft.model import NodeFacts
+from netweft.wire import messages as wire
+
+END_SECONDS = 2.0
+
+
+def netweft(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "netweft", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=environment(variables), timeout=30, check=False)
+
+
+def test_it_answers_on_all_its_listeners(server: Server) -> None:
+    server.start()
+    with httpx.Client(transport=httpx.HTTPTransport(uds=str(server.socket))) as client:
+        assert client.get("http://server/healthz").text.startswith("ok")
+    assert httpx.get(f"{server.url}/identity/v3").json()["version"]["links"][0]["href"].startswith(server.url)
+
+
+def test_sigterm_ends_it_soon_with_sessions_and_requests_open(server: Server) -> None:
+    process = server.start()
+    token = add_node(server, "hv1")
+    idle = httpx.Client()
+    assert idle.get(f"{server.url}/healthz").status_code == 200
+    with connect(
+        f"{server.url.replace('http', 'ws')}{wire.FEED_PATH}", additional_headers={"Authorization": f"Bearer {token}"}
+    ) as session:
+        session.send(wire.encode(wire.Subscribe(node="hv1", facts=NodeFacts())))
+        assert isinstance(wire.decode_downward(received(session.recv())), wire.Snapshot)
+        started = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=10) == 0
+        assert time.monotonic() - started < END_SECONDS
+        with pytest.raises(ConnectionClosed):
+            session.recv(timeout=5)
+    idle.close()
+    assert "Traceback" not in server.log()
+
+
+def test_kill_9_loses_nothing_that_was_answered(server: Server) -> None:
+    process = server.start()
+    headers = {"X-Auth-Token": server.token()}
+    made = []
+    with httpx.Client(base_url=f"{server.url}/identity/v3", headers=headers) as client:
+        for number in range(20):
+            answer = client.post("/projects", json={"project": {"name": f"p{number}"}})
+            made.append(answer.json()["project"]["id"])
+        process.kill()
+        process.wait()
+    before = server.openrc()
+    server.start()
+    projects = httpx.get(f"{server.url}/identity/v3/projects", headers=headers).json()["projects"]
+    assert set(made) <= {project["id"] for project in projects}
+    assert server.openrc() == before
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--database", "sqlite:////no/such/folder/x.db"], "database"),
+        (["--database", "sqlite:///{folder}/rubbish.db"], "database"),
+        (["--database", "mysql://x"], "database"),
+        (["--token-hours", "soon"], "--token-hours"),
+        (["--config", "{folder}/bad.toml"], "bad.toml"),
+        (["--config", "{folder}/unknown.toml"], "portt"),
+        (["--identity", "ldap"], "ldap"),
+        (["--listen", "{taken}"], "Address already in use"),
+    ],
+)
+def test_what_stops_it_is_said_in_one_line(server: Server, options: list[str], words: str) -> None:
+    server.start()
+    folder = server.folder
+    (folder / "rubbish.db").write_text("this is no database " * 100)
+    (folder / "bad.toml").write_text("[server")
+    (folder / "unknown.toml").write_text("[server]\nportt = 1\n")
+    fill = {"folder": str(folder), "taken": server.url.removeprefix("http://")}
+    given = [option.format(**fill) for option in options]
+    defaults = {"--database": f"sqlite:///{folder}/other.db", "--listen": "127.0.0.1:0", "--state-dir": str(folder)}
+    rest = [part for name, value in defaults.items() if name not in given for part in (name, value)]
+    ended = netweft("server", *given, *rest)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("netweft: ")
+    assert ended.stderr.count("\n") == 1
+    assert words in ended.stderr
+
+
+def test_the_node_command(server: Server) -> None:
+    server.start()
+    variables = server.openrc()
+    added = netweft("node", "add", "hv1", **variables)
+    assert (added.returncode, added.stderr) == (0, "")
+    assert added.stdout.startswith("hv1.")
+    assert added.stdout.count("\n") == 1
+    again = netweft("node", "add", "hv1", **variables)
+    assert (again.returncode, again.stdout) == (1, "")
+    assert again.stderr.startswith("netweft: There is a node hv1")
+    assert netweft("node", "add", "--rotate", "hv1", **variables).stdout != added.stdout
+    assert netweft("node", "list", **variables).stdout.split("\t")[0] == "hv1"
+    assert netweft("node", "rm", "hv1", **variables).returncode == 0
+    assert netweft("node", "list", **variables).stdout == ""
+
+
+def add_node(server: Server, name: str) -> str:
+    headers = {"X-Auth-Token": server.token()}
+    answer = httpx.post(f"{server.url}/netweft/v1/nodes", json={"node": {"name": name}}, headers=headers)
+    return str(answer.json()["node"]["token"])
+
+
+def received(frame: str | bytes) -> bytes:
+    assert isinstance(frame, bytes)
+    return frame
