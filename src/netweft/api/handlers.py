@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -11,6 +10,7 @@ from starlette.routing import BaseRoute, Route
 from netweft.api import body, faults, querystring
 from netweft.api.attributes import Resource
 from netweft.api.encoding import json_response
+from netweft.api.running import runner
 from netweft.api.service import Service
 from netweft.control.errors import Refused
 from netweft.plugins.identity import Authenticate, Context, IdentityUnavailable, Unauthorized
@@ -49,6 +49,7 @@ class Endpoint:
     def __init__(self, resource: Resource, store: Store) -> None:
         self._resource = resource
         self._service = Service(resource, store)
+        self._run = runner(store)
 
     def routes(self, gate: Gate) -> list[BaseRoute]:
         resource = self._resource
@@ -70,7 +71,7 @@ class Endpoint:
         pairs = querystring.parse(request.url.query)
         listing = querystring.listing(self._resource, pairs)
         try:
-            found = await run_in_threadpool(self._service.find, context, listing)
+            found = await self._run(self._service.find, context, listing)
         except Missing as missing:
             raise self._resource.not_found(id=missing.id) from None
         answer: dict[str, Any] = {self._resource.collection: found}
@@ -80,25 +81,25 @@ class Endpoint:
 
     async def show(self, request: Request, context: Context) -> Response:
         fields = querystring.fields_of(querystring.parse(request.url.query))
-        found = await run_in_threadpool(self._service.show, context, request.path_params["id"], fields)
+        found = await self._run(self._service.show, context, request.path_params["id"], fields)
         return json_response({self._resource.member: found})
 
     async def create(self, request: Request, context: Context) -> Response:
         parsed = body.parse(await request.body())
         wanted, bulk = body.for_create(self._resource, parsed, context)
         given = body.given(self._resource, parsed)
-        created = await run_in_threadpool(self._service.create, context, wanted, given)
+        created = await self._run(self._service.create, context, wanted, given)
         answer = {self._resource.collection: created} if bulk else {self._resource.member: created[0]}
         return json_response(answer, 201)
 
     async def update(self, request: Request, context: Context) -> Response:
         changes = body.for_update(self._resource, body.parse(await request.body()))
         id, revision = request.path_params["id"], _revision(request)
-        updated = await run_in_threadpool(self._service.update, context, id, changes, revision)
+        updated = await self._run(self._service.update, context, id, changes, revision)
         return json_response({self._resource.member: updated})
 
     async def delete(self, request: Request, context: Context) -> Response:
-        await run_in_threadpool(self._service.delete, context, request.path_params["id"], _revision(request))
+        await self._run(self._service.delete, context, request.path_params["id"], _revision(request))
         return Response(status_code=204)
 
 

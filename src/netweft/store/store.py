@@ -28,12 +28,14 @@ class Store:
         """For a migrated database; use `open`."""
         self._engine = engine
         self._writing = engine.execution_options(writing=True)
-        self._turn = threading.Lock() if engine.dialect.name == "sqlite" else nullcontext()
+        # in this process: a transaction takes no longer than the call that makes it
+        self.embedded = engine.dialect.name == "sqlite"
+        self._turn = threading.Lock() if self.embedded else nullcontext()
         self._writes = 0
         self.doorbell = Doorbell()
         with self._engine.connect() as connection, connection.begin():
             self.history: str = connection.execute(select(meta.c.value).where(meta.c.key == "history")).scalar_one()
-        self._listener = _Listener(engine, self.doorbell) if engine.dialect.name == "postgresql" else None
+        self._listener = _Listener(engine, self.doorbell) if not self.embedded else None
 
     @classmethod
     def open(cls, url: str) -> "Store":
