@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from netweft.api import app as networking_api
 from netweft.api import identity as identity_api
 from netweft.api import nodes
 from netweft.feed.service import Feed
@@ -33,6 +34,7 @@ def create_app(settings: ServerSettings, store: Store) -> Starlette:
         Route("/healthz", _health(store)),
         *feed.routes(),
         *nodes.routes(store, identity.authenticate),
+        *networking_api.routes(store, identity.authenticate, settings),
     ]
     if isinstance(identity, EmbeddedIdentity):
         routes += identity_api.routes(identity, settings)
