@@ -12,7 +12,6 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any, Protocol
 
-import msgspec
 import structlog
 from websockets.asyncio.client import ClientConnection, connect, unix_connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
@@ -102,7 +101,7 @@ class FeedClient:
                 problem, delay = "the server closed the session", 0.0
             except _Refusal as refusal:
                 problem, delay = str(refusal), 1.0 if refusal.retry else RETRY_CAP_SECONDS
-            except (OSError, WebSocketException, msgspec.MsgspecError) as error:
+            except (OSError, WebSocketException, wire.BadMessage) as error:
                 problem, delay = _in_words(error), 0.0
             failures = 0 if self.link.up and clock() - started > STABLE_SECONDS else failures + 1
             self._set_link(Link(server, problem=problem))
@@ -249,6 +248,6 @@ def _connection(server: str, token: str) -> connect:
 def _in_words(error: Exception) -> str:
     if isinstance(error, InvalidStatus) and error.response.status_code == 401:
         return "the server does not know this node's token"
-    if isinstance(error, msgspec.MsgspecError):
+    if isinstance(error, wire.BadMessage):
         return f"the server speaks another protocol: {error}"
     return str(error) or type(error).__name__

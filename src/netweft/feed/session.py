@@ -107,7 +107,7 @@ class Session:
             raise _Refusal("a text frame: messages are MessagePack in binary frames")
         try:
             message = wire.decode_upward(frame)
-        except msgspec.MsgspecError as error:
+        except wire.BadMessage as error:
             raise _Refusal(f"not a message of this protocol: {error}") from None
         if not isinstance(message, wire.Report) and len(frame) > MAX_HELLO_BYTES:
             raise _Refusal(f"more than {MAX_HELLO_BYTES} bytes of facts")

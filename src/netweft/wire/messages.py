@@ -11,6 +11,8 @@
 A frame holds one message.  An unknown protocol version is refused in words.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TypeAlias
 
 import msgspec
@@ -21,6 +23,10 @@ from netweft.model import Key, NodeFacts, Object, PortStatus
 PROTOCOL = 1
 FEED_PATH = "/netweft/v1/feed"
 MAX_MESSAGE_BYTES = 64 * 2**20
+
+
+class BadMessage(Exception):
+    """Not a message of this protocol; the text says what is wrong with it."""
 
 
 class Subscribe(Struct, frozen=True, kw_only=True, tag="subscribe"):
@@ -90,10 +96,21 @@ def encode(message: Upward | Downward) -> bytes:
 
 
 def decode_upward(frame: bytes) -> Upward:
-    """Raises msgspec.ValidationError / DecodeError on anything that is not an agent's message."""
-    return _upward.decode(frame)
+    """Raises BadMessage on anything that is not an agent's message."""
+    with _one_error():
+        return _upward.decode(frame)
 
 
 def decode_downward(frame: bytes) -> Downward:
-    """Raises msgspec.ValidationError / DecodeError on anything that is not a server's message."""
-    return _downward.decode(frame)
+    """Raises BadMessage on anything that is not a server's message."""
+    with _one_error():
+        return _downward.decode(frame)
+
+
+@contextmanager
+def _one_error() -> Iterator[None]:
+    """msgspec's own errors are ValueErrors, as is that for text which is no UTF-8; deep nesting ends in the other."""
+    try:
+        yield
+    except (ValueError, RecursionError) as error:
+        raise BadMessage(str(error)) from None

@@ -1,0 +1,94 @@
+"""What one end encodes the other decodes; anything else is refused with one error."""
+
+from contextlib import suppress
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netweft.model import (
+    AddressPair,
+    FixedIp,
+    Network,
+    Node,
+    NodeFacts,
+    Peer,
+    Port,
+    PortState,
+    PortStatus,
+    Segment,
+    Subnet,
+)
+from netweft.wire import messages as wire
+
+OBJECTS = (
+    Network(id="n", name="net", segments=(Segment("vxlan", None, 7),)),
+    Subnet(id="s", network_id="n", ip_version=6, cidr="fd00::/64", gateway_ip="fd00::1"),
+    Port(
+        id="p",
+        network_id="n",
+        mac_address="m",
+        fixed_ips=(FixedIp("s", "fd00::2"),),
+        allowed_address_pairs=(AddressPair("10.0.0.0/8", "m"),),
+        host_id="hv1",
+    ),
+    Peer(id="q", network_id="n", mac_address="m", ip_addresses=("fd00::3",), host_id="hv2"),
+    Node(name="hv2", tunnel_ip="192.0.2.2", tunnel_types=("vxlan",)),
+)
+DOWNWARD: list[wire.Downward] = [
+    wire.Snapshot(history="h", revision=3, objects=OBJECTS),
+    wire.Delta(revision=4, upserts=OBJECTS, deletes=(("port", "p"), ("node", "hv2"))),
+    wire.Denied({"p": "no"}),
+    wire.Refused(reason="no", retry=True),
+]
+UPWARD: list[wire.Upward] = [
+    wire.Subscribe(node="hv1", facts=NodeFacts(tunnel_ip="192.0.2.1", bridge_mappings={"physnet1": "br-eth1"})),
+    wire.Facts(NodeFacts(datapath_type="netdev")),
+    wire.Report(revision=4, ports=(PortStatus("p", PortState.ERROR, "no free VLAN"),), complete=True),
+]
+
+
+@pytest.mark.parametrize("message", DOWNWARD, ids=lambda message: type(message).__name__)
+def test_downward(message: wire.Downward) -> None:
+    assert wire.decode_downward(wire.encode(message)) == message
+
+
+@pytest.mark.parametrize("message", UPWARD, ids=lambda message: type(message).__name__)
+def test_upward(message: wire.Upward) -> None:
+    assert wire.decode_upward(wire.encode(message)) == message
+
+
+def test_each_direction_has_its_own_messages() -> None:
+    for down in DOWNWARD:
+        with pytest.raises(wire.BadMessage):
+            wire.decode_upward(wire.encode(down))
+    for up in UPWARD:
+        with pytest.raises(wire.BadMessage):
+            wire.decode_downward(wire.encode(up))
+
+
+def test_fields_of_a_later_version_are_passed_over() -> None:
+    frame = msgspec.msgpack.encode({"type": "denied", "ports": {}, "severity": "high"})
+    assert wire.decode_downward(frame) == wire.Denied({})
+
+
+@given(st.binary(max_size=200))
+def test_garbage_is_refused_with_the_one_error(frame: bytes) -> None:
+    for decode in (wire.decode_upward, wire.decode_downward):
+        with pytest.raises(wire.BadMessage):
+            decode(frame)
+
+
+@given(st.sampled_from([wire.encode(message) for message in UPWARD]), st.integers(0, 200), st.integers(1, 255))
+def test_a_damaged_message_is_refused_or_another_message(frame: bytes, place: int, flip: int) -> None:
+    place %= len(frame)
+    damaged = frame[:place] + bytes([frame[place] ^ flip]) + frame[place + 1 :]
+    with suppress(wire.BadMessage):
+        wire.decode_upward(damaged)
+
+
+def test_deep_nesting_is_refused() -> None:
+    deep = b"\x83\xa4type\xa6denied\xa5ports\x80\xa1x" + b"\x91" * 100_000
+    with pytest.raises(wire.BadMessage):
+        wire.decode_downward(deep)
