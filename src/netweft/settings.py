@@ -180,7 +180,8 @@ def _convert(item: _Given, field: Field, annotation: Any) -> Any:
     try:
         return msgspec.convert(value, annotation, strict=False)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"{item.source}: {error}; given: {item.value!r}") from None
+        reason = f"expected {field.description}" if "regex" in str(error) else str(error)
+        raise SettingsError(f"{item.source}: {reason}; given: {item.value!r}") from None
 
 
 def _table(path: Path, section: str, *, must_exist: bool) -> Mapping[str, Any]:

@@ -31,10 +31,10 @@ def create_app(settings: ServerSettings, store: Store) -> Starlette:
     identity = load_identity(settings, store)
     feed = Feed(store, node_for_token=partial(node_for_token, store), down_seconds=settings.agent_down_seconds)
     routes: list[BaseRoute] = [
-        Route("/healthz", _health(store)),
+        *networking_api.routes(store, identity.authenticate, settings),  # first: where most requests go
         *feed.routes(),
+        Route("/healthz", _health(store)),
         *nodes.routes(store, identity.authenticate),
-        *networking_api.routes(store, identity.authenticate, settings),
     ]
     if isinstance(identity, EmbeddedIdentity):
         routes += identity_api.routes(identity, settings)

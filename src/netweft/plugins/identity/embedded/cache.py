@@ -1,8 +1,10 @@
 """Validated tokens in memory, so that a request costs a dictionary look-up.
 
 Anything that may change what a token is worth clears the cache; nothing is removed one by one.  A validation that was
-under way meanwhile is not kept: it names the epoch that it began in.
+under way meanwhile is not kept: it names the epoch that it began in.  Safe for threads.
 """
+
+import threading
 
 from netweft.plugins.identity import Context
 
@@ -17,6 +19,7 @@ class TokenCache:
         self._size = size
         self._seconds = seconds
         self._entries: dict[str, tuple[Context, float]] = {}
+        self._lock = threading.Lock()
         self.epoch = 0
 
     def get(self, hash: str, now: float) -> Context | None:
@@ -24,13 +27,15 @@ class TokenCache:
         return entry[0] if entry is not None and now < entry[1] else None
 
     def put(self, hash: str, context: Context, now: float, *, epoch: int) -> None:
-        if epoch != self.epoch:
-            return
-        self._entries.pop(hash, None)
-        if len(self._entries) >= self._size:
-            del self._entries[next(iter(self._entries))]  # the oldest validation
-        self._entries[hash] = context, min(now + self._seconds, context.expires_at)
+        with self._lock:
+            if epoch != self.epoch:
+                return
+            self._entries.pop(hash, None)
+            if len(self._entries) >= self._size:
+                del self._entries[next(iter(self._entries))]  # the oldest validation
+            self._entries[hash] = context, min(now + self._seconds, context.expires_at)
 
     def clear(self) -> None:
-        self.epoch += 1
-        self._entries.clear()
+        with self._lock:
+            self.epoch += 1
+            self._entries.clear()
