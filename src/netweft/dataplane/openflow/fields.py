@@ -14,7 +14,7 @@ from msgspec import Struct
 from netweft.dataplane.openflow.flow import Match
 
 Notation: TypeAlias = Literal["dec", "hex", "mac", "ipv4", "ipv6", "port", "ct_state"]
-Requirement: TypeAlias = tuple[str, tuple[int, ...]]
+Requirement: TypeAlias = tuple[str, tuple[int, ...]]  # a field, and the values it may have (none: any)
 
 OXM, NXM, ERICOXM, PKT_REG = 0x8000, 0x0001, 0x1000, 0x8001
 
@@ -40,7 +40,7 @@ class Field(Struct, frozen=True):
     @property
     def size(self) -> int:
         """Bytes on the wire."""
-        return (self.bits + 7) // 8
+        return 4 if self.notation == "ct_state" else (self.bits + 7) // 8  # ct_state is 8 flags in a word
 
     @property
     def full_mask(self) -> int:
@@ -55,6 +55,7 @@ class Field(Struct, frozen=True):
         return "w" in self.access
 
 
+_VLAN: tuple[Requirement, ...] = (("vlan_vid", ()),)
 _IP: tuple[Requirement, ...] = (("eth_type", (ETH_IPV4, ETH_IPV6)),)
 _IPV4: tuple[Requirement, ...] = (("eth_type", (ETH_IPV4,)),)
 _IPV6: tuple[Requirement, ...] = (("eth_type", (ETH_IPV6,)),)
@@ -87,7 +88,7 @@ def _wide_register(number: int) -> Field:
 _FIELDS: tuple[Field, ...] = (
     Field("pkt_mark",       NXM,      33,  32, "hex",      (),      "mw", "pkt_mark pkt_mark NXM_NX_PKT_MARK"),
     Field("conj_id",        NXM,      37,  32, "dec",      (),      "",   "conj_id conj_id NXM_NX_CONJ_ID"),
-    Field("ct_state",       NXM,     105,  32, "ct_state", (),      "m",  "ct_state ct_state NXM_NX_CT_STATE"),
+    Field("ct_state",       NXM,     105,   8, "ct_state", (),      "m",  "ct_state ct_state NXM_NX_CT_STATE"),
     Field("ct_zone",        NXM,     106,  16, "dec",      (),      "",   "ct_zone ct_zone NXM_NX_CT_ZONE"),
     Field("ct_mark",        NXM,     107,  32, "hex",      (),      "m",  "ct_mark ct_mark NXM_NX_CT_MARK"),
     Field("ct_label",       NXM,     108, 128, "hex",      (),      "m",  "ct_label ct_label NXM_NX_CT_LABEL"),
@@ -103,7 +104,7 @@ _FIELDS: tuple[Field, ...] = (
     Field("metadata",       OXM,       2,  64, "hex",      (),      "mw", "metadata metadata OXM_OF_METADATA"),
     Field("in_port",        OXM,       0,  32, "port",     (),      "",   "in_port_oxm in_port OXM_OF_IN_PORT"),
     Field("vlan_vid",       OXM,       6,  13, "dec",      (),      "mw", "vlan_vid dl_vlan OXM_OF_VLAN_VID"),
-    Field("vlan_pcp",       OXM,       7,   3, "dec",      (),      "w",  "vlan_pcp dl_vlan_pcp OXM_OF_VLAN_PCP"),
+    Field("vlan_pcp",       OXM,       7,   3, "dec",      _VLAN,   "w",  "vlan_pcp dl_vlan_pcp OXM_OF_VLAN_PCP"),
     Field("eth_src",        OXM,       4,  48, "mac",      (),      "mw", "eth_src dl_src NXM_OF_ETH_SRC"),
     Field("eth_dst",        OXM,       3,  48, "mac",      (),      "mw", "eth_dst dl_dst NXM_OF_ETH_DST"),
     Field("ipv6_src",       OXM,      26, 128, "ipv6",     _IPV6,   "mw", "ipv6_src ipv6_src NXM_NX_IPV6_SRC"),
@@ -188,6 +189,6 @@ def _checked(name: str, value: int, mask: int | None) -> Field:
 def _check_requirements(found: dict[str, tuple[str, int, int | None]]) -> None:
     for name in found:
         for needed, values in FIELDS[name].requires:
-            if needed not in found or found[needed][1] not in values:
-                wanted = " or ".join(map(hex, values))
+            if needed not in found or (values and found[needed][1] not in values):
+                wanted = " or ".join(map(hex, values)) or "matched"
                 raise BadMatch(f"{name}: needs {needed} to be {wanted}")

@@ -97,7 +97,7 @@ def _protocol(parts: Mapping[str, Part]) -> tuple[str, tuple[str, ...]]:
 def _part_text(field: Field, value: int, mask: int | None) -> str:
     name = field.texts.split()[1]
     if field.notation == "ct_state":
-        return f"{name}={_flags(value, (1 << len(_CT_STATES)) - 1 if mask is None else mask)}"
+        return f"{name}={_flags(value, mask)}"
     return f"{name}={_masked(field, value, mask)}"
 
 
@@ -117,7 +117,7 @@ def _masked(field: Field, value: int, mask: int | None) -> str:
     if field.notation in ("ipv4", "ipv6"):
         return f"{text}/{_address_mask(field, mask)}"
     if field.notation == "dec":
-        return f"{_hex(value)}/{mask:#x}"
+        return f"{value:#x}/{mask:#x}"
     return f"{text}/{_NOTATIONS[field.notation](mask)}"
 
 
@@ -129,10 +129,12 @@ def _address_mask(field: Field, mask: int) -> str:
     return _NOTATIONS[field.notation](mask)
 
 
-def _flags(value: int, mask: int) -> str:
-    """Those that must be set come before those that must not."""
-    named = [(name, 1 << bit) for bit, name in enumerate(_CT_STATES) if mask >> bit & 1]
-    return "".join(f"{'+' if value & bit else '-'}{name}" for name, bit in named)
+def _flags(value: int, mask: int | None) -> str:
+    if mask is None:
+        return "|".join(name for bit, name in enumerate(_CT_STATES) if value >> bit & 1) or "0"
+    return "".join(
+        f"{'+' if value >> bit & 1 else '-'}{name}" for bit, name in enumerate(_CT_STATES) if mask >> bit & 1
+    )
 
 
 def _hex(value: int) -> str:

@@ -1,0 +1,71 @@
+"""Flows to test with: a value for every field, what each field needs to be matched, a list of action lists."""
+
+from hypothesis import strategies as st
+
+from netweft.dataplane.openflow.fields import FIELDS, VLAN_PRESENT, Field
+from netweft.dataplane.openflow.flow import (
+    OFPP_IN_PORT,
+    OFPP_LOCAL,
+    Action,
+    Goto,
+    Move,
+    Output,
+    PopVlan,
+    PushVlan,
+    Resubmit,
+    SetField,
+)
+
+ACTIONS: list[tuple[Action, ...]] = [
+    (),
+    (Output(5),),
+    (Output(OFPP_IN_PORT),),
+    (Output(OFPP_LOCAL), Output(1), Output(0xFF00 - 1)),
+    (Goto(9),),
+    (Output(1), Goto(200)),
+    (Resubmit(4), Resubmit(253), Output(2)),
+    (PushVlan(), SetField("vlan_vid", VLAN_PRESENT | 100), Output(2), PopVlan(), Output(3)),
+    (PushVlan(ethertype=0x88A8), Output(2)),
+    (Move(src="eth_src", dst="eth_dst", bits=48),),
+    (Move(src="reg0", dst="reg1", bits=1, src_start=3, dst_start=31),),
+    (Move(src="reg4", dst="tun_id", bits=24, src_start=0, dst_start=40),),
+    (SetField("reg0", 0), SetField("xreg2", 1 << 63), SetField("metadata", 5, 0xFF), Goto(4)),
+]
+
+
+def needed(field: Field) -> dict[str, int]:
+    return {name: values[-1] if values else VLAN_PRESENT | 5 for name, values in field.requires}
+
+
+def sample(field: Field) -> int:
+    """A value that is legal in a match and in an action, and shows a swapped byte."""
+    special = {"vlan_vid": VLAN_PRESENT | 0x123, "vlan_pcp": 5, "eth_type": 0x88B5, "ip_proto": 89, "ct_state": 0x21}
+    special |= {"in_port": 0x123, "ip_ttl": 64, "icmpv6_type": 136, "nd_options_type": 2, "arp_op": 2, "ct_zone": 7}
+    pattern = int.from_bytes(bytes(range(1, 17)), "big")
+    return special.get(field.name, pattern & field.full_mask)
+
+
+@st.composite
+def matches(draw: st.DrawFn) -> list[tuple[str, int, int | None]]:
+    """Any match a switch takes: fields with what they need, no two that contradict each other."""
+    chosen: dict[str, tuple[str, int, int | None]] = {}
+    candidates = [field for field in FIELDS.values() if not field.name.startswith("xreg")]
+    for field in draw(st.lists(st.sampled_from(candidates), max_size=6, unique=True)):
+        wants = needed(field)
+        if any(name in chosen and chosen[name][1] != value for name, value in wants.items()):
+            continue
+        if field.name in chosen or field.name in ("eth_type", "ip_proto", "icmpv6_type", "icmpv6_code"):
+            continue
+        chosen |= {name: (name, value, None) for name, value in wants.items()}
+        chosen[field.name] = (field.name, *draw(_value(field)))
+    return list(chosen.values())
+
+
+def _value(field: Field) -> st.SearchStrategy[tuple[int, int | None]]:
+    if field.name in ("vlan_vid", "in_port"):
+        return st.just((sample(field), None))
+    exact = st.tuples(st.integers(0, field.full_mask), st.none())
+    if not field.maskable:
+        return exact
+    masked = st.tuples(st.integers(0, field.full_mask), st.integers(0, field.full_mask))
+    return st.one_of(exact, masked)
