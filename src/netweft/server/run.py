@@ -17,7 +17,7 @@ from netweft.server.app import create_app
 from netweft.server.listeners import bind
 from netweft.settings import ServerSettings
 from netweft.store import Store
-from netweft.wire.messages import MAX_MESSAGE_BYTES
+from netweft.wire.messages import MAX_UPWARD_BYTES
 
 GRACE_SECONDS = 1
 KEEP_ALIVE_SECONDS = 75
@@ -56,7 +56,7 @@ def _config(settings: ServerSettings, store: Store) -> uvicorn.Config:
         loop="uvloop",
         http="httptools",
         ws="websockets-sansio",
-        ws_max_size=MAX_MESSAGE_BYTES,
+        ws_max_size=MAX_UPWARD_BYTES,
         ws_per_message_deflate=False,
         lifespan="on",
         log_config=None,

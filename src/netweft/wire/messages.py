@@ -22,7 +22,8 @@ from netweft.model import Key, NodeFacts, Object, PortStatus
 
 PROTOCOL = 1
 FEED_PATH = "/netweft/v1/feed"
-MAX_MESSAGE_BYTES = 64 * 2**20
+MAX_MESSAGE_BYTES = 64 * 2**20  # downwards: a snapshot
+MAX_UPWARD_BYTES = 4 * 2**20
 
 
 class BadMessage(Exception):
