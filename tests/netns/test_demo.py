@@ -12,7 +12,7 @@ from netweft.lab.picture import WIDTH
 
 @pytest.fixture
 def demo_lab(monkeypatch: pytest.MonkeyPatch) -> Iterator[Layout]:
-    layout = Layout("demotest")
+    layout = Layout("tdemo")
     yield layout
     build.down(layout)
 

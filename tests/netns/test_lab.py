@@ -31,68 +31,73 @@ def run(*words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     return subprocess.run((NETWEFT, "lab", *words), capture_output=True, text=True, check=check, timeout=60)
 
 
-class TestCommands:
-    @pytest.fixture(scope="class")
-    def name(self) -> Iterator[str]:
-        name = new_name()
-        run("up", "--nodes", "1", "--name", name)
-        yield name
-        run("down", "--name", name)
-        assert nothing_is_left(Layout(name))
+@pytest.fixture(scope="module")
+def name() -> Iterator[str]:
+    name = new_name()
+    run("up", "--nodes", "1", "--name", name)
+    yield name
+    run("down", "--name", name)
+    assert nothing_is_left(Layout(name))
 
-    def status(self, name: str) -> dict[str, Any]:
-        status: dict[str, Any] = json.loads(run("status", "--json", "--name", name).stdout)
-        return status
 
-    def test_status_for_programs(self, name: str) -> None:
-        status = self.status(name)
-        assert [node["name"] for node in status["nodes"]] == ["hv1"]
-        kinds = sorted((process["kind"], process["node"]) for process in status["processes"])
-        assert kinds == [("agent", "hv1"), ("ovs-vswitchd", "hv1"), ("ovsdb-server", "hv1"), ("server", None)]
-        for process in status["processes"]:
-            os.kill(process["pid"], 0)
+def status(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(run("status", "--json", "--name", name).stdout)
+    return found
 
-    def test_env_is_all_that_the_stock_client_needs(self, name: str) -> None:
-        script = f'eval "$({NETWEFT} lab env --name {name})"; openstack network agent list -f json'
-        done = subprocess.run(("bash", "-c", script), capture_output=True, text=True, check=True)
-        assert [(agent["Host"], agent["Alive"]) for agent in json.loads(done.stdout)] == [("hv1", True)]
 
-    def test_a_vm_from_first_to_last(self, name: str) -> None:
-        lab = Lab(name)
-        network = lab.network("10.9.9.0/24")
-        run("vm", "add", "web-1", "--node", "hv1", "--network", network, "--name", name)
-        (machine,) = self.status(name)["vms"]
-        done = run("vm", "exec", "web-1", "--name", name, "--", "ip", "-o", "address", "show", "eth0")
-        assert machine["addresses"][0] in done.stdout
-        assert run("vm", "exec", "web-1", "--name", name, "--", "sh", "-c", "exit 7", check=False).returncode == 7
-        run("vm", "rm", "web-1", "--name", name)
-        assert self.status(name)["vms"] == []
-        assert not lab.vsctl("hv1", "--bare", "find", "Interface", "external_ids:iface-id!=''").count(machine["tap"])
+def test_status_for_programs(name: str) -> None:
+    found = status(name)
+    assert [node["name"] for node in found["nodes"]] == ["hv1"]
+    kinds = sorted((process["kind"], process["node"]) for process in found["processes"])
+    assert kinds == [("agent", "hv1"), ("ovs-vswitchd", "hv1"), ("ovsdb-server", "hv1"), ("server", None)]
+    for process in found["processes"]:
+        os.kill(process["pid"], 0)
 
-    def test_a_real_machine_takes_commands_too(self, name: str) -> None:
-        network = Lab(name).network("10.9.8.0/24")
-        run("vm", "add", "real", "--kind", "qemu", "--node", "hv1", "--network", network, "--name", name)
-        assert run("vm", "exec", "real", "--name", name, "--", "hostname").stdout == "real\n"
-        assert run("vm", "exec", "real", "--name", name, "--", "sh", "-c", "exit 7", check=False).returncode == 7
-        run("vm", "rm", "real", "--name", name)
 
-    @pytest.mark.parametrize(
-        ("words", "message"),
-        [
-            (("up",), "already"),
-            (("vm", "add", "x", "--node", "hv9", "--network", "n"), "no node 'hv9'"),
-            (("vm", "add", "x", "--node", "hv1", "--network", "none"), "no network 'none'"),
-            (("vm", "add", "x", "--node", "hv1"), "either --port or --network"),
-            (("vm", "rm", "x"), "no VM 'x'"),
-            (("vm", "exec", "x", "--", "true"), "no VM 'x'"),
-        ],
-    )
-    def test_mistakes_are_told_in_a_line(self, name: str, words: tuple[str, ...], message: str) -> None:
-        split = words.index("--") if "--" in words else len(words)
-        done = run(*words[:split], "--name", name, *words[split:], check=False)
-        assert done.returncode in (1, 2)
-        assert message in done.stderr
-        assert "Traceback" not in done.stderr
+def test_env_is_all_that_the_stock_client_needs(name: str) -> None:
+    script = f'eval "$({NETWEFT} lab env --name {name})"; openstack network agent list -f json'
+    done = subprocess.run(("bash", "-c", script), capture_output=True, text=True, check=True)
+    assert [(agent["Host"], agent["Alive"]) for agent in json.loads(done.stdout)] == [("hv1", True)]
+
+
+def test_a_vm_from_first_to_last(name: str) -> None:
+    lab = Lab(name)
+    network = lab.network("10.9.9.0/24")
+    run("vm", "add", "web-1", "--node", "hv1", "--network", network, "--name", name)
+    (machine,) = status(name)["vms"]
+    done = run("vm", "exec", "web-1", "--name", name, "--", "ip", "-o", "address", "show", "eth0")
+    assert machine["addresses"][0] in done.stdout
+    assert run("vm", "exec", "web-1", "--name", name, "--", "sh", "-c", "exit 7", check=False).returncode == 7
+    run("vm", "rm", "web-1", "--name", name)
+    assert status(name)["vms"] == []
+    assert not lab.vsctl("hv1", "--bare", "find", "Interface", "external_ids:iface-id!=''").count(machine["tap"])
+
+
+def test_a_real_machine_takes_commands_too(name: str) -> None:
+    network = Lab(name).network("10.9.8.0/24")
+    run("vm", "add", "real", "--kind", "qemu", "--node", "hv1", "--network", network, "--name", name)
+    assert run("vm", "exec", "real", "--name", name, "--", "hostname").stdout == "real\n"
+    assert run("vm", "exec", "real", "--name", name, "--", "sh", "-c", "exit 7", check=False).returncode == 7
+    run("vm", "rm", "real", "--name", name)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("up",), "already"),
+        (("vm", "add", "x", "--node", "hv9", "--network", "n"), "no node 'hv9'"),
+        (("vm", "add", "x", "--node", "hv1", "--network", "none"), "no network 'none'"),
+        (("vm", "add", "x", "--node", "hv1"), "either --port or --network"),
+        (("vm", "rm", "x"), "no VM 'x'"),
+        (("vm", "exec", "x", "--", "true"), "no VM 'x'"),
+    ],
+)
+def test_mistakes_are_told_in_a_line(name: str, words: tuple[str, ...], message: str) -> None:
+    split = words.index("--") if "--" in words else len(words)
+    done = run(*words[:split], "--name", name, *words[split:], check=False)
+    assert done.returncode in (1, 2)
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("words", [("status",), ("env",), ("vm", "rm", "x")])

@@ -36,7 +36,7 @@ class Story:
         )
         if not quiet or done.returncode:
             for line in done.stdout.strip().splitlines():
-                print(f"           {line}", flush=True)
+                print(f"           {line}".rstrip(), flush=True)
         if done.returncode:
             raise LabError(f"this failed: {command}")
         return done.stdout
