@@ -1,0 +1,97 @@
+"""Links and addresses in a network namespace of our own (root): nothing outside it is touched."""
+
+import asyncio
+import ctypes
+import os
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import uvloop
+
+from netweft.dataplane.host import ethtool
+from netweft.dataplane.host.links import HostError, HostLinks
+from netweft.dataplane.host.values import Address, VethPair
+
+pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="needs root")]
+
+CLONE_NEWNET = 0x40000000
+PAIR = VethPair(name="D-a", peer="D-b", mtu=1450)
+
+
+@pytest.fixture(autouse=True)
+def namespace() -> Iterator[None]:
+    """This thread, and the threads it starts, get a network namespace that goes away with them."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    assert libc.unshare(CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
+    yield
+    assert libc.setns(home, CLONE_NEWNET) == 0
+    os.close(home)
+
+
+@pytest.fixture
+async def links() -> AsyncIterator[HostLinks]:
+    host = await HostLinks.open()
+    yield host
+    await host.close()
+
+
+async def test_a_veth_pair_is_made_once(links: HostLinks) -> None:
+    assert await links.ensure_veth(PAIR)
+    assert not await links.ensure_veth(PAIR)
+    assert not ethtool.tx_checksum("D-a")
+    assert not ethtool.tx_checksum("D-b")
+    assert not await links.ensure_up("D-b", mtu=1450)
+
+
+async def test_what_was_changed_by_hand_is_put_right(links: HostLinks) -> None:
+    await links.ensure_veth(PAIR)
+    ethtool.set_tx_checksum("D-a", True)
+    assert await links.ensure_veth(PAIR)
+    assert not ethtool.tx_checksum("D-a")
+    assert await links.ensure_up("D-a", mtu=1400)
+
+
+@pytest.mark.parametrize(("ip", "length"), [("10.9.8.7", 24), ("fd00::7", 64)])
+async def test_an_address_is_kept(links: HostLinks, ip: str, length: int) -> None:
+    await links.ensure_veth(PAIR)
+    assert not await links.has_address(ip)
+    assert await links.ensure_address(Address("D-a", ip, length))
+    assert not await links.ensure_address(Address("D-a", ip, length))
+    assert await links.has_address(ip)
+
+
+async def test_only_what_is_ours_is_deleted(links: HostLinks) -> None:
+    await links.ensure_veth(PAIR)
+    with pytest.raises(HostError, match="lo: is not ours"):
+        await links.delete_veth("lo")
+    assert await links.delete_veth("D-b")
+    assert not await links.delete_veth("D-a")
+
+
+async def test_a_name_that_something_else_has(links: HostLinks) -> None:
+    await links.ensure_veth(PAIR)
+    with pytest.raises(HostError, match="not a veth with lo"):
+        await links.ensure_veth(VethPair(name="D-a", peer="lo"))
+
+
+async def test_no_such_interface(links: HostLinks) -> None:
+    with pytest.raises(HostError, match="no such interface"):
+        await links.ensure_up("D-none")
+
+
+def test_changes_are_told_also_on_uvloop() -> None:
+    async def watch() -> None:
+        changed = asyncio.Event()
+        links = await HostLinks.open(changed.set)
+        await links.ensure_veth(PAIR)
+        async with asyncio.timeout(5):
+            await changed.wait()
+        changed.clear()
+        await links.delete_veth("D-a")
+        async with asyncio.timeout(5):
+            await changed.wait()
+        await links.close()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(watch())

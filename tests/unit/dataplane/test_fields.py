@@ -1,0 +1,49 @@
+"""The one form of a match, and what is refused."""
+
+import pytest
+
+from netweft.dataplane.openflow.fields import FIELDS, BadMatch, canonical, match
+
+
+def test_a_match_is_sorted_and_has_no_bits_outside_its_masks() -> None:
+    found = match(tun_id=(0xFF, 0x0F), eth_type=0x0800, ipv4_src=(0x0A0B0C0D, 0xFF000000))
+    assert found == (("eth_type", 0x0800, None), ("ipv4_src", 0x0A000000, 0xFF000000), ("tun_id", 0x0F, 0x0F))
+
+
+def test_full_masks_are_exact_and_empty_masks_are_nothing() -> None:
+    assert match(reg1=(5, 0xFFFFFFFF), reg2=(5, 0)) == (("reg1", 5, None),)
+
+
+def test_a_wide_register_is_two() -> None:
+    assert match(xreg1=1 << 32) == (("reg2", 1, None), ("reg3", 0, None))
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ({"no_such": 1}, "no such field"),
+        ({"eth_type": 0x10000}, "does not fit into 16 bits"),
+        ({"eth_type": -1}, "does not fit"),
+        ({"reg0": (1, 1 << 32)}, "mask .* does not fit"),
+        ({"in_port": (1, 3)}, "with a mask"),
+        ({"ipv4_src": 1}, "ipv4_src: needs eth_type to be 0x800"),
+        ({"eth_type": 0x86DD, "arp_op": 1}, "needs eth_type to be 0x806"),
+        ({"vlan_pcp": 1}, "needs vlan_vid to be matched"),
+        ({"xreg0": 1, "reg0": 1}, "matched twice"),
+    ],
+)
+def test_what_no_switch_would_take(parts: dict[str, int], message: str) -> None:
+    with pytest.raises(BadMatch, match=message):
+        match(**parts)
+
+
+def test_requirements_come_first_on_the_wire() -> None:
+    order = list(FIELDS)
+    for field in FIELDS.values():
+        for needed, _ in field.requires:
+            assert order.index(needed) < order.index(field.name)
+
+
+def test_canonical_is_idempotent() -> None:
+    once = match(eth_type=0x0800, ip_proto=6, tcp_dst=(0x1234, 0xFF00), xreg4=(7, 0xF))
+    assert canonical(once) == once
