@@ -52,12 +52,13 @@ def show(context: click.Context, /, **options: Any) -> None:
 def _print_answer(question: str, context: click.Context, options: dict[str, Any]) -> None:
     given = any(value not in (None, ()) for value in options.values())
     settings = from_options(AgentSettings, options) if given else context.obj
-    answer = _ask(settings.socket, question)
+    answer = ask(settings.socket, question)
     if answer:
         click.echo(answer)
 
 
-def _ask(path: str, question: str) -> str:
+def ask(path: str, question: str) -> str:
+    """Raises CommandError."""
     try:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(PATIENCE)

@@ -1,0 +1,161 @@
+"""Hypervisors of our own making: a namespace each with a real Open vSwitch, a cable between them, VMs as namespaces.
+
+Needs root.  Everything is named by a tag and taken down by `close`, also what a test left half-way.
+"""
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from netweft.cli.agent import ask
+from netweft.model import Port
+
+SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
+
+
+def run(*words: str, check: bool = True) -> str:
+    done = subprocess.run(words, check=False, capture_output=True, text=True)
+    assert not check or done.returncode == 0, f"{' '.join(words)}: {done.stderr}"
+    return done.stdout
+
+
+class Hypervisor:
+    def __init__(self, name: str, tag: str, folder: Path, feed: Path, tunnel_ip: str) -> None:
+        self.name, self.namespace, self.folder, self.feed = name, f"{tag}-{name}", folder / name, feed
+        self.tunnel_ip = tunnel_ip
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.vms: list[str] = []
+        self.folder.mkdir()
+        run("ip", "netns", "add", self.namespace)
+        self.inside("ip", "link", "set", "lo", "up")
+        run("ovsdb-tool", "create", f"{self.folder}/conf.db", SCHEMA)
+        self.start_ovsdb()
+        self.vsctl("--no-wait", "init")
+        self.start_vswitchd()
+
+    def inside(self, *words: str, check: bool = True) -> str:
+        return run("ip", "netns", "exec", self.namespace, *words, check=check)
+
+    def vsctl(self, *words: str) -> str:
+        return run("ovs-vsctl", "--timeout=10", f"--db=unix:{self.folder}/db.sock", *words)
+
+    def flows(self, bridge: str) -> list[str]:
+        """Without what changes by itself."""
+        dump = run("ovs-ofctl", "-OOpenFlow15", "--no-stats", "dump-flows", f"{self.folder}/{bridge}.mgmt")
+        return sorted(line.strip() for line in dump.splitlines() if "table=" in line)
+
+    def ofctl(self, command: str, bridge: str, *words: str) -> str:
+        return run("ovs-ofctl", "-OOpenFlow15", command, f"{self.folder}/{bridge}.mgmt", *words)
+
+    def start_ovsdb(self) -> None:
+        (self.folder / "db.sock").unlink(missing_ok=True)
+        self._start(
+            "ovsdb-server", f"{self.folder}/conf.db", f"--remote=punix:{self.folder}/db.sock",
+            f"--unixctl={self.folder}/ovsdb.ctl", f"--log-file={self.folder}/ovsdb-server.log", "-vconsole:off",
+        )  # fmt: skip
+        _until(lambda: (self.folder / "db.sock").exists())
+
+    def start_vswitchd(self) -> None:
+        self._start(
+            "ovs-vswitchd", f"unix:{self.folder}/db.sock", f"--unixctl={self.folder}/vswitchd.ctl",
+            f"--log-file={self.folder}/vswitchd.log", "-vconsole:off", f"--pidfile={self.folder}/vswitchd.pid",
+        )  # fmt: skip
+
+    def start_agent(self) -> None:
+        self._start(
+            sys.executable, "-m", "netweft", "agent", "--config", str(self.settings_file()), name="agent",
+        )  # fmt: skip
+
+    def settings_file(self) -> Path:
+        path = self.folder / "netweft.toml"
+        path.write_text(
+            f'[agent]\nnode = "{self.name}"\nserver = ["unix:{self.feed}"]\ntoken = "t"\n'
+            f'ovs_run_dir = "{self.folder}"\nstate_dir = "{self.folder}/state"\nsocket = "{self.folder}/agent.sock"\n'
+            f'tunnel_ip = "{self.tunnel_ip}"\nunderlay = "eth0"\n'
+        )
+        return path
+
+    def plan(self) -> str:
+        return ask(f"{self.folder}/agent.sock", "plan")
+
+    def kill(self, name: str, number: int = signal.SIGKILL) -> None:
+        process = self.processes.pop(name)
+        process.send_signal(number)
+        process.wait(10)
+
+    def log(self, name: str = "agent") -> str:
+        return (self.folder / f"{name}.out").read_text()
+
+    def plug(self, port: Port, *addresses: str) -> str:
+        """A VM: a namespace with a veth into br-int.  Returns the namespace's name."""
+        tap, vm = f"tap{port.id[:8]}", f"{self.namespace}-{port.id[:8]}"
+        run("ip", "netns", "add", vm)
+        self.vms.append(vm)
+        self.inside("ip", "link", "add", tap, "type", "veth", "peer", "name", "eth0", "netns", vm)
+        self.inside("ip", "link", "set", tap, "up")
+        run("ip", "netns", "exec", vm, "ethtool", "-K", "eth0", "tx", "off", check=False)
+        for words in (
+            ("link", "set", "lo", "up"),
+            ("link", "set", "eth0", "address", port.mac_address, "mtu", "1450", "up"),
+            *(("address", "add", address, "dev", "eth0", *nodad(address)) for address in addresses),
+        ):
+            run("ip", "-n", vm, *words)
+        self.add_port(tap, port.id)
+        return vm
+
+    def add_port(self, tap: str, port_id: str) -> None:
+        self.vsctl("add-port", "br-int", tap, "--", "set", "Interface", tap, f"external_ids:iface-id={port_id}")
+
+    def close(self) -> None:
+        for name in ("agent", "ovs-vswitchd", "ovsdb-server"):
+            if name in self.processes:
+                self.kill(name, signal.SIGKILL)
+        for namespace in (*self.vms, self.namespace):
+            run("ip", "netns", "delete", namespace, check=False)
+
+    def _start(self, *words: str, name: str = "") -> None:
+        name = name or words[0]
+        environ = {**os.environ, "OVS_RUNDIR": str(self.folder), "OVS_LOGDIR": str(self.folder)}
+        with (self.folder / f"{name}.out").open("ab") as output:
+            self.processes[name] = subprocess.Popen(
+                ("ip", "netns", "exec", self.namespace, *words), stdout=output, stderr=output, env=environ
+            )
+
+
+def nodad(address: str) -> tuple[str, ...]:
+    return ("nodad",) if ":" in address else ()
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def cable(one: Hypervisor, other: Hypervisor) -> None:
+    run("ip", "link", "add", "eth0", "netns", one.namespace, "type", "veth", "peer", "name", "eth0", "netns",
+        other.namespace)  # fmt: skip
+    for end in (one, other):
+        end.inside("ip", "link", "set", "eth0", "up")
+
+
+async def ping(vm: str, address: str, count: int = 1, interval: float = 0.2, wait: int = 1) -> int:
+    """How many answers came."""
+    process = await asyncio.create_subprocess_exec(
+        "ip", "netns", "exec", vm, "ping", "-n", "-q", "-c", str(count), "-i", str(interval), "-W", str(wait), address,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    output, _ = await process.communicate()
+    words = output.decode().partition(" packets transmitted, ")[2].split()
+    return int(words[0]) if words else 0
+
+
+def available() -> bool:
+    return os.geteuid() == 0 and all(shutil.which(tool) for tool in ("ip", "ovs-vswitchd", "ovsdb-server", "ovs-vsctl"))
