@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+import uvloop
 from tests.ovs.sandbox import Sandbox
 
 from netweft.dataplane.openflow.client import OpenFlowConnection
@@ -11,6 +12,7 @@ from netweft.dataplane.openflow.errors import ConnectionLost, FlowRejected
 from netweft.dataplane.openflow.fields import match
 from netweft.dataplane.openflow.flow import Flow, Output
 from netweft.dataplane.openflow.messages import FlowChange
+from netweft.dataplane.ovsdb.client import OvsdbConnection
 
 OURS, MASK = 0xAB << 56, 0xFF << 56
 
@@ -122,6 +124,20 @@ async def test_a_match_we_do_not_speak_can_be_deleted(ovs: Sandbox, bridge: str,
     assert len(await driver.read()) == 1
     await driver.apply(delete=True)
     assert await switch.dump_flows() == []
+
+
+def test_it_runs_on_uvloop(ovs: Sandbox, bridge: str) -> None:
+    async def work() -> list[Flow]:
+        database = await OvsdbConnection.connect(ovs.db)
+        connection = await OpenFlowConnection.connect(ovs.mgmt(bridge))
+        await connection.apply([flow(1)])
+        flows = await connection.dump_flows()
+        await connection.close()
+        await database.close()
+        return flows
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(work()) == [flow(1)]
 
 
 async def test_a_bridge_that_is_not_there(ovs: Sandbox) -> None:

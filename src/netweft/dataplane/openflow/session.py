@@ -6,7 +6,7 @@ Owns the socket and the transaction ids.  What requests mean is client.py's busi
 import asyncio
 import itertools
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from netweft.dataplane.openflow import messages
 from netweft.dataplane.openflow.errors import ConnectionLost, ProtocolError, Rejected
@@ -95,9 +95,8 @@ class Session(asyncio.Protocol):
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
-        self._transport = transport
-        transport.write(messages.message(Type.HELLO, 0, messages.HELLO_VERSIONS))
+        self._transport = cast(asyncio.WriteTransport, transport)  # uvloop's is one without saying so
+        self._transport.write(messages.message(Type.HELLO, 0, messages.HELLO_VERSIONS))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.abort(ConnectionLost(f"the switch closed the connection{f': {exc}' if exc else ''}"))
