@@ -4,8 +4,8 @@ One `Allocator` serves all ports of a request, so that a bulk of a hundred ports
 """
 
 import ipaddress
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import chain
 
 from netweft.control import addresses
 from netweft.control.errors import (
@@ -16,7 +16,7 @@ from netweft.control.errors import (
     SubnetNotFound,
 )
 from netweft.control.subnets import scope
-from netweft.store import Claim, Object, Query, WriteTransaction
+from netweft.store import Claim, Object, WriteTransaction
 
 FixedIps = list[Object]
 
@@ -27,15 +27,13 @@ class Allocator:
     chunk: how many addresses to take at a time, for ports that do not care which.  Call `finish` to return the rest.
     """
 
-    def __init__(self, tx: WriteTransaction, network_ids: Iterable[str], chunk: int = 1) -> None:
+    def __init__(self, tx: WriteTransaction, networks: Iterable[Object], chunk: int = 1) -> None:
         self._tx = tx
         self._chunk = chunk
-        self._subnets: dict[str, list[Object]] = defaultdict(list)
         self._drawn: dict[str, list[int]] = {}
-        for subnet in tx.query(
-            "subnets", Query({"network_id": sorted(set(network_ids))}, sort=[("created_at", False)])
-        ):
-            self._subnets[subnet["network_id"]].append(subnet)
+        ids = {network["id"]: network["subnets"] for network in networks}
+        subnets = tx.get_many("subnets", list(chain.from_iterable(ids.values())))
+        self._subnets = {network: [subnets[id] for id in of if id in subnets] for network, of in ids.items()}
 
     def allocate(self, network_id: str, mac: str, wanted: FixedIps | None, held: FixedIps | None = None) -> FixedIps:
         """The port's fixed_ips.  wanted: None for `whatever is usual`.  held: what an existing port has now."""

@@ -37,7 +37,7 @@ class Ports:
             if one["network_id"] not in networks:
                 raise NetworkNotFound(id=one["network_id"])
         macs = self._macs(tx, wanted)
-        fixed_ips = _allocate(tx, wanted, macs)
+        fixed_ips = _allocate(tx, networks.values(), wanted, macs)
         binder = hosts.Binder(tx)
         defaults: dict[str, str] = {}
         new = []
@@ -126,7 +126,8 @@ class Ports:
         if mac != current["mac_address"]:
             self._move_mac(tx, current, mac)
             held = [fixed for fixed in held if not _is_own(tx, fixed, current["mac_address"])]
-        allocator = ipam.Allocator(tx, [current["network_id"]])
+        networks = tx.get_many("networks", [current["network_id"]])
+        allocator = ipam.Allocator(tx, networks.values())
         wanted = changes.get("fixed_ips", held)
         fixed_ips = allocator.allocate(current["network_id"], mac, wanted, held)
         old, new = set(ipam.claims(current["fixed_ips"])), set(ipam.claims(fixed_ips))
@@ -157,9 +158,11 @@ def _links(port: Object) -> list[Link]:
     ]
 
 
-def _allocate(tx: WriteTransaction, wanted: Sequence[Object], macs: Sequence[str]) -> list[list[Object]]:
+def _allocate(
+    tx: WriteTransaction, networks: Iterable[Object], wanted: Sequence[Object], macs: Sequence[str]
+) -> list[list[Object]]:
     usual = [one.get("fixed_ips") is None for one in wanted]
-    allocator = ipam.Allocator(tx, (one["network_id"] for one in wanted), chunk=max(sum(usual), 1))
+    allocator = ipam.Allocator(tx, networks, chunk=max(sum(usual), 1))
     result: list[list[Object]] = [[] for _ in wanted]
     for index in sorted(range(len(wanted)), key=lambda index: usual[index]):
         one = wanted[index]

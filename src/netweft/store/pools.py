@@ -40,7 +40,8 @@ Range = tuple[int, int]
 
 
 def _bytes(number: int) -> bytes:
-    return number.to_bytes(16, "big")
+    """Sorts as the number does; one byte more than an IPv6 address, so that its successor fits too."""
+    return number.to_bytes(17, "big")
 
 
 def _int(value: bytes) -> int:
@@ -103,7 +104,7 @@ class Pools:
             first = _int(row.first)
             self._connection.execute(_remove, {"of": scope, "old": row.first})
         above = {"scope": scope, "number": _bytes(number + 1)}
-        following = self._connection.execute(_free_from, above).first() if number + 1 < 2**128 else None
+        following = self._connection.execute(_free_from, above).first()
         if following is not None:
             last = _int(following.last)
             self._connection.execute(_remove, {"of": scope, "old": _bytes(number + 1)})

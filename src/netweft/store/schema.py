@@ -81,7 +81,7 @@ claims = Table(
 )
 Index("claims_holder", claims.c.kind, claims.c.id)
 
-# numbers to hand out: the ranges of a pool, and what is free of them.  16 bytes, so that IPv6 addresses fit and sort.
+# numbers to hand out: the ranges of a pool, and what is free of them, as big-endian bytes
 pools = Table(
     "pools",
     metadata,

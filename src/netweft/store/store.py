@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 
 import psycopg
 import structlog
@@ -86,6 +86,8 @@ class _Listener:
 
     def stop(self) -> None:
         self._stopped.set()
+        with suppress(psycopg.OperationalError), psycopg.connect(self._url, autocommit=True) as connection:
+            connection.execute(f"NOTIFY {changelog.CHANNEL}")  # wakes it
         self._thread.join()
 
     def _run(self) -> None:
@@ -101,5 +103,5 @@ class _Listener:
             connection.execute(f"LISTEN {changelog.CHANNEL}")
             self._doorbell.ring()
             while not self._stopped.is_set():
-                for _ in connection.notifies(timeout=1.0, stop_after=1):
+                for _ in connection.notifies(timeout=10.0, stop_after=1):
                     self._doorbell.ring()

@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import tempfile
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,14 +41,21 @@ def cluster() -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
+@pytest.fixture(scope="session")
+def database(cluster: Path) -> str:
+    """One for all tests: making one takes longer than most tests."""
+    url = f"postgresql+psycopg://postgres@/postgres?host={cluster}"
+    Store.open(url).close()
+    return url
+
+
 @pytest.fixture
-def postgres_url(cluster: Path) -> Iterator[str]:
-    """An empty database."""
-    name = f"t{uuid.uuid4().hex}"
-    with psycopg.connect(f"postgresql://postgres@/postgres?host={cluster}", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-        yield f"postgresql+psycopg://postgres@/{name}?host={cluster}"
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+def postgres_url(cluster: Path, database: str) -> str:
+    """A database without a row."""
+    with psycopg.connect(f"postgresql://postgres@/postgres?host={cluster}") as connection:
+        connection.execute("TRUNCATE objects, links, claims, pools, free_ranges, changes, tokens")
+        connection.execute("UPDATE meta SET value = '0' WHERE key = 'pruned'")
+    return database
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])

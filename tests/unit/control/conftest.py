@@ -1,0 +1,93 @@
+"""The use cases over a real store, wired as the server does it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from netweft.control.networks import Networks
+from netweft.control.ports import Ports
+from netweft.control.security_groups import SecurityGroupRules, SecurityGroups
+from netweft.control.standard import UseCases
+from netweft.control.subnets import Subnets
+from netweft.plugins.segments import segment_types
+from netweft.settings import ServerSettings
+from netweft.store import Object, Store
+
+NETWORK: Object = {"name": "n", "project_id": "p", "shared": False, "port_security_enabled": True}
+SUBNET: Object = {"project_id": "p", "ip_version": 4, "enable_dhcp": True}
+PORT: Object = {"project_id": "p", "device_owner": ""}
+
+
+@dataclass
+class Cloud:
+    """Each call is one transaction."""
+
+    store: Store
+    networks: Networks
+    subnets: Subnets
+    ports: Ports
+    groups: SecurityGroups
+    rules: SecurityGroupRules
+
+    def network(self, **values: object) -> Object:
+        return self._create(self.networks, NETWORK | values)
+
+    def subnet(self, network: Object, prefix: str, **values: object) -> Object:
+        wanted = {"network_id": network["id"], "cidr": prefix, "ip_version": 6 if ":" in prefix else 4}
+        return self._create(self.subnets, SUBNET | wanted | values)
+
+    def port(self, network: Object, **values: object) -> Object:
+        return self._create(self.ports, PORT | {"network_id": network["id"]} | values)
+
+    def update(self, kind: str, current: Object, **changes: object) -> Object:
+        with self.store.write() as tx:
+            locked = tx.lock(kind, current["id"])
+            assert locked is not None
+            return self._of(kind).update(tx, locked, changes)
+
+    def delete(self, kind: str, current: Object) -> None:
+        with self.store.write() as tx:
+            self._of(kind).delete(tx, current)
+
+    def get(self, kind: str, object: Object) -> Object:
+        with self.store.read() as tx:
+            found = tx.get(kind, object["id"])
+            assert found is not None
+            return found
+
+    def _create(self, use_cases: UseCases, wanted: Object) -> Object:
+        with self.store.write() as tx:
+            return use_cases.create(tx, [wanted])[0]
+
+    def _of(self, kind: str) -> UseCases:
+        found: dict[str, UseCases] = {"networks": self.networks, "subnets": self.subnets, "ports": self.ports}
+        return (found | {"security_groups": self.groups, "security_group_rules": self.rules})[kind]
+
+
+MakeCloud = Callable[..., Cloud]
+
+
+@pytest.fixture
+def make_cloud(tmp_path: Path) -> Iterator[MakeCloud]:
+    stores: list[Store] = []
+
+    def make(**settings: object) -> Cloud:
+        store = Store.open(f"sqlite:///{tmp_path}/netweft.db")
+        stores.append(store)
+        values = ServerSettings(**settings)  # type: ignore[arg-type]
+        subnets, groups = Subnets(), SecurityGroups()
+        networks = Networks(values, segment_types(), subnets)
+        with store.write() as tx:
+            networks.prepare(tx)
+        return Cloud(store, networks, subnets, Ports(values, groups), groups, SecurityGroupRules())
+
+    yield make
+    for store in stores:
+        store.close()
+
+
+@pytest.fixture
+def cloud(make_cloud: MakeCloud) -> Cloud:
+    return make_cloud()

@@ -1,0 +1,153 @@
+"""What nodes report, and what becomes of it on ports and agents."""
+
+import time
+from typing import Any
+
+import pytest
+
+from netweft.control import binding
+from netweft.control.agents import Agents
+from netweft.model import NodeFacts, PortState, PortStatus
+from netweft.settings import ServerSettings
+from netweft.store import Object, Query
+
+from .conftest import PORT, Cloud
+
+FACTS = NodeFacts(tunnel_ip="192.0.2.1", datapath_type="netdev")
+HOST = "binding:host_id"
+
+
+def connect(cloud: Cloud, node: str, facts: NodeFacts = FACTS) -> None:
+    with cloud.store.write() as tx:
+        binding.node_connected(tx, node, facts)
+
+
+def report(
+    cloud: Cloud, node: str, *ports: Object, state: PortState = PortState.UP, detail: str = "", complete: bool = False
+) -> dict[str, str]:
+    statuses = [PortStatus(port["id"], state, detail) for port in ports]
+    with cloud.store.write() as tx:
+        return binding.report_ports(tx, node, statuses, complete)
+
+
+def shown(cloud: Cloud, port: Object) -> tuple[Any, ...]:
+    now = cloud.get("ports", port)
+    return (now["status"], now[HOST], now["binding:vif_type"])
+
+
+def revision(cloud: Cloud) -> int:
+    with cloud.store.read() as tx:
+        return tx.revision()
+
+
+def agents(cloud: Cloud) -> list[Object]:
+    with cloud.store.read() as tx:
+        return tx.query("agents")
+
+
+@pytest.fixture
+def port(cloud: Cloud) -> Object:
+    connect(cloud, "hv1")
+    connect(cloud, "hv2")
+    return cloud.port(cloud.network())
+
+
+def test_a_node_is_one_agent_however_often_it_connects(cloud: Cloud) -> None:
+    connect(cloud, "hv1")
+    before = revision(cloud)
+    connect(cloud, "hv1")
+    assert revision(cloud) == before
+    connect(cloud, "hv1", NodeFacts(tunnel_ip="192.0.2.9"))
+    assert revision(cloud) > before
+    (agent,) = agents(cloud)
+    assert (agent["host"], agent["configurations"]["tunnel_ip"]) == ("hv1", "192.0.2.9")
+
+
+def test_a_plugged_in_port_is_claimed_and_active(cloud: Cloud, port: Object) -> None:
+    assert report(cloud, "hv1", port) == {}
+    assert shown(cloud, port) == ("ACTIVE", "hv1", "ovs")
+    assert cloud.get("ports", port)["binding:vif_details"]["datapath_type"] == "netdev"
+
+
+def test_saying_the_same_again_writes_nothing(cloud: Cloud, port: Object) -> None:
+    report(cloud, "hv1", port)
+    before = revision(cloud)
+    report(cloud, "hv1", port, complete=True)
+    assert revision(cloud) == before
+
+
+def test_a_port_bound_elsewhere_is_denied_and_says_why(cloud: Cloud, port: Object) -> None:
+    cloud.update("ports", port, **{HOST: "hv2"})
+    denied = report(cloud, "hv1", port)
+    assert denied == {port["id"]: "plugged in on hv1, but bound to hv2"}
+    assert cloud.get("ports", port)["status_detail"] == denied[port["id"]]
+    assert shown(cloud, port) == ("DOWN", "hv2", "ovs")
+    before = revision(cloud)
+    assert report(cloud, "hv1", port) == denied
+    assert revision(cloud) == before
+    report(cloud, "hv2", port)
+    assert shown(cloud, port) == ("ACTIVE", "hv2", "ovs")
+    assert cloud.get("ports", port)["status_detail"] == ""
+
+
+def test_an_unknown_port_is_denied(cloud: Cloud, port: Object) -> None:
+    assert report(cloud, "hv1", {"id": "nothing"}) == {"nothing": "there is no such port"}
+
+
+def test_a_claim_is_loose_once_unplugged(cloud: Cloud, port: Object) -> None:
+    report(cloud, "hv1", port)
+    assert report(cloud, "hv2", port)
+    report(cloud, "hv1", port, state=PortState.DOWN)
+    assert shown(cloud, port) == ("DOWN", "hv1", "ovs")
+    assert report(cloud, "hv2", port) == {}
+    assert shown(cloud, port) == ("ACTIVE", "hv2", "ovs")
+
+
+def test_a_complete_report_takes_down_what_is_not_in_it(cloud: Cloud, port: Object) -> None:
+    other = cloud.port({"id": port["network_id"]})
+    report(cloud, "hv1", port, other)
+    report(cloud, "hv1", other)
+    assert shown(cloud, port)[0] == "ACTIVE"
+    report(cloud, "hv1", other, complete=True)
+    assert (shown(cloud, port)[0], shown(cloud, other)[0]) == ("DOWN", "ACTIVE")
+
+
+def test_an_error_is_shown(cloud: Cloud, port: Object) -> None:
+    report(cloud, "hv1", port, state=PortState.ERROR, detail="no free VLAN")
+    now = cloud.get("ports", port)
+    assert (now["status"], now["status_detail"]) == ("DOWN", "no free VLAN")
+
+
+def test_a_port_that_waits_for_its_node(cloud: Cloud) -> None:
+    port = cloud.port(cloud.network(), **{HOST: "hv9"})
+    assert shown(cloud, port) == ("DOWN", "hv9", "binding_failed")
+    connect(cloud, "hv9")
+    assert shown(cloud, port) == ("DOWN", "hv9", "ovs")
+
+
+def test_signs_of_life_are_no_news(cloud: Cloud) -> None:
+    connect(cloud, "hv1")
+    before = revision(cloud)
+    with cloud.store.write() as tx:
+        binding.node_seen(tx, "hv1")
+        binding.node_gone(tx, "hv1")
+        binding.node_seen(tx, "nobody")
+    assert revision(cloud) == before
+    (agent,) = agents(cloud)
+    assert agent["status_detail"].startswith("disconnected since")
+    assert Agents(ServerSettings()).is_alive(agent)
+    assert not Agents(ServerSettings(agent_down_seconds=-1)).is_alive(agent)
+
+
+def test_a_burst_of_200_ports(cloud: Cloud) -> None:
+    connect(cloud, "hv1")
+    network = cloud.network()
+    with cloud.store.write() as tx:
+        ports = cloud.ports.create(tx, [PORT | {"network_id": network["id"]} for _ in range(200)])
+    start = time.perf_counter()
+    assert report(cloud, "hv1", *ports, complete=True) == {}
+    assert time.perf_counter() - start < 0.3  # some 10 ms alone on a quiet machine
+    with cloud.store.read() as tx:
+        assert tx.count("ports", {HOST: ["hv1"], "status": ["ACTIVE"]}) == 200
+        assert len({change.revision for change in tx.changes(0, 10**6)}) == 4
+        assert len(tx.query("ports", Query({HOST: ["hv1"]}))) == 200

@@ -1,0 +1,95 @@
+"""The change log: one revision a transaction, in order, without gaps, and not for ever."""
+
+import asyncio
+import threading
+
+import pytest
+
+from netweft.store import ChangesGone, New, Store
+
+
+def write(store: Store, id: str) -> None:
+    with store.write() as tx:
+        tx.insert("things", {"id": id})
+
+
+def test_one_transaction_is_one_revision(store: Store) -> None:
+    with store.write() as tx:
+        tx.insert_many("things", [New({"id": id}) for id in "abc"])
+        tx.update("things", "a", {"x": 1})
+        tx.delete("things", "b")
+    with store.read() as tx:
+        changes = tx.changes(0)
+        assert {(change.id, change.op) for change in changes} == {("a", "insert"), ("b", "delete"), ("c", "insert")}
+        assert {change.revision for change in changes} == {tx.revision()}
+
+
+def test_following_step_by_step_sees_everything_once(store: Store) -> None:
+    for id in "abcdefg":
+        write(store, id)
+    seen, after = [], 0
+    with store.read() as tx:
+        while changes := tx.changes(after, limit=2):
+            seen += [change.id for change in changes]
+            after = changes[-1].revision
+    assert seen == list("abcdefg")
+
+
+def test_a_transaction_is_never_split(store: Store) -> None:
+    write(store, "first")
+    with store.write() as tx:
+        tx.insert_many("things", [New({"id": str(n)}) for n in range(10)])
+    with store.read() as tx:
+        assert len(tx.changes(0, limit=4)) == 11
+        first = tx.changes(0, limit=1)
+        assert [change.id for change in first] == ["first"]
+        assert len(tx.changes(first[0].revision, limit=4)) == 10
+
+
+def test_reading_changes_nothing(store: Store) -> None:
+    write(store, "a")
+    with store.read() as tx:
+        before = tx.revision()
+    with store.write() as tx:
+        tx.get("things", "a")
+    with store.read() as tx:
+        assert tx.changes(before) == []
+
+
+def test_pruned_changes_are_gone_and_said_to_be(store: Store) -> None:
+    revisions = [0]
+    for id in "abcdef":
+        write(store, id)
+        with store.read() as tx:
+            revisions.append(tx.revision())
+    store.prune(keep=2)
+    with store.read() as tx:
+        assert [change.id for change in tx.changes(revisions[4])] == ["e", "f"]
+        with pytest.raises(ChangesGone):
+            tx.changes(revisions[3])
+    store.prune(seconds=-1)  # all are too old: the last one stays, so that revisions go on
+    with store.read() as tx:
+        assert [change.id for change in tx.changes(revisions[5])] == ["f"]
+        assert tx.revision() >= revisions[6]
+
+
+def test_a_database_keeps_its_history(url: str) -> None:
+    first = Store.open(url)
+    second = Store.open(url)
+    assert first.history == second.history != ""
+    first.close()
+    second.close()
+
+
+async def test_the_doorbell_rings_after_commits_of_any_thread(store: Store) -> None:
+    with store.doorbell.subscribe() as bell:
+        await bell.wait()  # rung at first, so that nothing is missed
+        thread = threading.Thread(target=write, args=(store, "a"))
+        thread.start()
+        async with asyncio.timeout(5):
+            while True:
+                await bell.wait()
+                with store.read() as tx:
+                    if tx.get("things", "a") is not None:
+                        break
+        thread.join()

@@ -1,0 +1,63 @@
+"""What only PostgreSQL does: transactions that overlap, and servers that wake each other."""
+
+import asyncio
+import threading
+
+import pytest
+
+from netweft.store import Change, Store
+
+pytestmark = pytest.mark.postgres
+
+
+def test_a_follower_misses_no_transaction_that_commits_late(postgres_url: str) -> None:
+    """The first to begin is the last to commit; by sequence numbers its change would come too late to be seen."""
+    store = Store.open(postgres_url)
+    began, go_on = threading.Event(), threading.Event()
+
+    def slow() -> None:
+        with store.write() as tx:
+            tx.insert("things", {"id": "slow"})
+            began.set()
+            go_on.wait(10)
+
+    thread = threading.Thread(target=slow)
+    thread.start()
+    began.wait(10)
+    with store.write() as tx:
+        tx.insert("things", {"id": "fast"})
+    seen, after = follow(store, 0)
+    assert seen == []  # `fast` is committed; it has to wait for what began before it
+    go_on.set()
+    thread.join()
+    seen, after = follow(store, after)
+    assert {change.id for change in seen} == {"slow", "fast"}
+    assert follow(store, after) == ([], after)
+    store.close()
+
+
+def follow(store: Store, after: int) -> tuple[list[Change], int]:
+    with store.read() as tx:
+        changes = tx.changes(after)
+    return changes, changes[-1].revision if changes else after
+
+
+async def test_a_commit_of_another_server_rings_the_doorbell(postgres_url: str) -> None:
+    here, there = Store.open(postgres_url), Store.open(postgres_url)
+    with here.doorbell.subscribe() as bell:
+        await asyncio.to_thread(write, there)
+        async with asyncio.timeout(5):
+            while not await asyncio.to_thread(has_arrived, here):
+                await bell.wait()
+    await asyncio.to_thread(here.close)
+    await asyncio.to_thread(there.close)
+
+
+def write(store: Store) -> None:
+    with store.write() as tx:
+        tx.insert("things", {"id": "a"})
+
+
+def has_arrived(store: Store) -> bool:
+    with store.read() as tx:
+        return bool(tx.changes(0))

@@ -1,0 +1,127 @@
+"""Queries against a plain Python reading of the same question."""
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
+import pytest
+
+from netweft.store import Missing, New, Object, Query, Store
+
+PORTS: list[Object] = [
+    {
+        "id": f"id{i:02}",
+        "name": f"n{i % 3}" if i % 4 else "",
+        "network_id": f"net{i % 2}",
+        "number": i % 5,
+        "up": i % 2 == 0,
+        "nothing": None if i % 3 else "some",
+        "binding:host_id": "hv1" if i % 2 else "",
+        "fixed_ips": [
+            {"subnet_id": "s1", "ip_address": f"10.0.0.{i}"},
+            {"subnet_id": "s2", "ip_address": f"fd00::{i}"},
+        ],
+        "security_groups": ["a", "b"] if i % 2 else ["b"],
+    }
+    for i in range(30)
+]
+
+
+@pytest.fixture
+def filled(store: Store) -> Store:
+    with store.write() as tx:
+        tx.insert_many("ports", [New(port) for port in PORTS])
+        tx.insert("networks", {"id": "id00", "name": "n0"})
+    return store
+
+
+def ids(objects: list[Object]) -> list[str]:
+    return [one["id"] for one in objects]
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        ({"name": ["n1"]}, lambda p: p["name"] == "n1"),
+        ({"name": [""]}, lambda p: p["name"] == ""),
+        (
+            {"name": ["n1", "n2"], "network_id": ["net0"]},
+            lambda p: p["name"] in ("n1", "n2") and p["network_id"] == "net0",
+        ),
+        ({"binding:host_id": ["hv1"]}, lambda p: p["binding:host_id"] == "hv1"),
+        ({"binding:host_id": [""]}, lambda p: p["binding:host_id"] == ""),
+        ({"up": [True]}, lambda p: p["up"]),
+        ({"up": [True, False]}, lambda p: True),
+        ({"number": [3, 4]}, lambda p: p["number"] in (3, 4)),
+        ({"nothing": [None]}, lambda p: p["nothing"] is None),
+        ({"nothing": [None, "some"]}, lambda p: True),
+        ({"absent": [None]}, lambda p: True),
+        ({"fixed_ips.ip_address": ["10.0.0.3", "fd00::4"]}, lambda p: p["id"] in ("id03", "id04")),
+        ({"fixed_ips.subnet_id": ["s2"], "number": [1]}, lambda p: p["number"] == 1),
+        ({"security_groups[]": ["a"]}, lambda p: "a" in p["security_groups"]),
+        ({"id": ["id05", "id99"]}, lambda p: p["id"] == "id05"),
+        ({"name": []}, lambda p: False),
+    ],
+)
+def test_filters(filled: Store, filters: dict[str, list[Any]], expected: Any) -> None:
+    with filled.read() as tx:
+        found = tx.query("ports", Query(filters))
+        assert found == [port for port in PORTS if expected(port)]
+        assert tx.count("ports", filters) == len(found)
+        assert sorted(tx.ids("ports", filters)) == ids(found)
+
+
+def test_any_of_narrows_what_the_filters_leave(filled: Store) -> None:
+    query = Query({"number": [1, 2]}, any_of=[{"name": ["n1"]}, {"network_id": ["net0"]}])
+    with filled.read() as tx:
+        found = ids(tx.query("ports", query))
+    wanted = [p["id"] for p in PORTS if p["number"] in (1, 2) and (p["name"] == "n1" or p["network_id"] == "net0")]
+    assert found == wanted
+
+
+SORTS = [
+    [],
+    [("id", True)],
+    [("name", False)],
+    [("number", True), ("name", False)],
+    [("up", False), ("network_id", True), ("id", True)],
+    [("nothing", False)],
+]
+
+
+@pytest.mark.parametrize("sort", SORTS)
+def test_pages_put_together_are_the_whole_list(filled: Store, sort: list[tuple[str, bool]]) -> None:
+    with filled.read() as tx:
+        whole = ids(tx.query("ports", Query(sort=sort)))
+        assert sorted(whole) == ids(PORTS)
+        forward = list(_pages(tx, sort, reverse=False))
+        backward = list(_pages(tx, sort, reverse=True))
+    assert list(chain(*forward)) == whole
+    assert list(chain(*reversed(backward))) == whole
+    assert {len(page) for page in forward[:-1]} == {7}
+
+
+def _pages(tx: Any, sort: list[tuple[str, bool]], *, reverse: bool) -> Iterator[list[str]]:
+    marker = None
+    while page := ids(tx.query("ports", Query(sort=sort, limit=7, marker=marker, reverse=reverse))):
+        yield page
+        marker = page[0] if reverse else page[-1]
+
+
+@pytest.mark.parametrize("descending", [False, True])
+def test_numbers_sort_as_numbers(store: Store, descending: bool) -> None:
+    with store.write() as tx:
+        tx.insert_many("things", [New({"id": str(n), "n": n}) for n in (9, 10, 2, 100)])
+        found = tx.query("things", Query(sort=[("n", descending)]))
+    assert [one["n"] for one in found] == sorted((9, 10, 2, 100), reverse=descending)
+
+
+def test_a_marker_that_is_not_there(filled: Store) -> None:
+    with filled.read() as tx, pytest.raises(Missing):
+        tx.query("ports", Query(marker="nowhere"))
+
+
+def test_a_name_that_looks_like_sql_or_a_path_is_just_a_name(filled: Store) -> None:
+    with filled.read() as tx:
+        for name in ("a' OR 1=1 --", "a%s", "a$"):
+            assert tx.query("ports", Query({name: ["x"]})) == []
