@@ -48,7 +48,7 @@ class Hypervisor:
     def flows(self, bridge: str) -> list[str]:
         """Without what changes by itself."""
         dump = run("ovs-ofctl", "-OOpenFlow15", "--no-stats", "dump-flows", f"{self.folder}/{bridge}.mgmt")
-        return sorted(line.strip() for line in dump.splitlines() if "table=" in line)
+        return sorted(line.strip() for line in dump.splitlines() if "actions=" in line)
 
     def ofctl(self, command: str, bridge: str, *words: str) -> str:
         return run("ovs-ofctl", "-OOpenFlow15", command, f"{self.folder}/{bridge}.mgmt", *words)
