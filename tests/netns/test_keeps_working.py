@@ -45,6 +45,8 @@ def settle(lab: Lab, node: str) -> float:
 
 @pytest.mark.parametrize(("kind", "node"), [("server", ""), ("agent", "hv1"), ("ovsdb-server", "hv1")])
 def test_no_packet_is_lost_while_it_is_killed_and_comes_back(lab: Lab, ping: Inside, kind: str, node: str) -> None:
+    """Lost, not late: in the userspace datapath vswitchd forwards nothing while it waits, a second or longer, to
+    connect to ovsdb-server again.  What comes in meanwhile stays in the sockets' buffers."""
     back = lab.kill(kind, node)
     settled = settle(lab, "hv1")
     result = ping.result()

@@ -13,6 +13,7 @@ from netweft.lab import fabric, hypervisor, processes, supervisor
 from netweft.lab.cloud import Cloud, credentials
 from netweft.lab.commands import clean_environment, run
 from netweft.lab.layout import LabError, Layout, NodeLayout
+from netweft.lab.supervisor import Command
 
 T = TypeVar("T")
 PATIENCE = 60.0  # seconds for a server or the agents to come up, on a slow machine
@@ -43,14 +44,15 @@ def _up(layout: Layout, hypervisors: list[NodeLayout]) -> None:
     (layout.server_folder / "netweft.toml").write_text(hypervisor.server_settings(layout, _free_port(layout.lab)))
     fabric.build(layout, hypervisors)
     _for_each(hypervisors, hypervisor.create_database)
-    for command in (hypervisor.server(layout), *(c for node in hypervisors for c in hypervisor.open_vswitch(node))):
-        supervisor.declare(layout, command)
+    _declare(layout, hypervisor.server(layout), *map(hypervisor.ovsdb_server, hypervisors))
     supervisor.start(layout, hypervisor.NETWEFT)
     _for_each(hypervisors, _initialise_database)
+    # not sooner: a vswitchd that finds no database waits for a second, and for two when it loses it later
+    _declare(layout, *map(hypervisor.ovs_vswitchd, hypervisors))
+    supervisor.reload(layout)
     _wait(lambda: layout.openrc.exists() and _listens(layout.server_socket), "the server to answer")
     _for_each(hypervisors, _enrol)
-    for node in hypervisors:
-        supervisor.declare(layout, hypervisor.agent(node))
+    _declare(layout, *map(hypervisor.agent, hypervisors))
     supervisor.reload(layout)
     names = {node.name for node in hypervisors}
     with Cloud(layout) as cloud:
@@ -94,6 +96,11 @@ def _enrol(node: NodeLayout) -> None:
     path = node.folder / "node.token"
     path.touch(mode=0o600)
     path.write_text(token)
+
+
+def _declare(layout: Layout, *commands: Command) -> None:
+    for command in commands:
+        supervisor.declare(layout, command)
 
 
 def _initialise_database(node: NodeLayout) -> None:

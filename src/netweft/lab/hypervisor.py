@@ -47,15 +47,22 @@ underlay = "eth0"
 """
 
 
-def open_vswitch(node: NodeLayout) -> tuple[Command, Command]:
-    """As the distribution's own start script runs them, but in a folder and a namespace of their own."""
-    places = {name: str(node.ovs) for name in ("OVS_RUNDIR", "OVS_LOGDIR", "OVS_DBDIR")}
-    logging = ("--pidfile", "-vconsole:off", "-vsyslog:off", "--log-file")
-    database = ("ovsdb-server", f"{node.ovs}/conf.db", f"--remote=p{node.database}", *logging)
-    switch = ("ovs-vswitchd", node.database, *logging)
-    return (
-        Command(kind="ovsdb-server", node=node.name, argv=database, namespace=node.namespace, environment=places),
-        Command(kind="ovs-vswitchd", node=node.name, argv=switch, namespace=node.namespace, environment=places),
+def ovsdb_server(node: NodeLayout) -> Command:
+    """As the distribution's own start script runs it, but in a folder and a namespace of its own; so the next one."""
+    return _open_vswitch(node, "ovsdb-server", f"{node.ovs}/conf.db", f"--remote=p{node.database}")
+
+
+def ovs_vswitchd(node: NodeLayout) -> Command:
+    return _open_vswitch(node, "ovs-vswitchd", node.database)
+
+
+def _open_vswitch(node: NodeLayout, program: str, *words: str) -> Command:
+    return Command(
+        kind=program,
+        node=node.name,
+        argv=(program, *words, "--pidfile", "-vconsole:off", "-vsyslog:off", "--log-file"),
+        namespace=node.namespace,
+        environment={name: str(node.ovs) for name in ("OVS_RUNDIR", "OVS_LOGDIR", "OVS_DBDIR")},
     )
 
 
