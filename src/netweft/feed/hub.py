@@ -1,8 +1,8 @@
 """The one follower of the change log in a server process: reads it in commit order and fills the nodes' outboxes.
 
-Level-triggered: the doorbell only wakes it.  All reading is done one step at a time in a worker thread, which alone
-touches the interest index meanwhile; outboxes are filled in the event loop.  After any failure it forgets everything
-and starts over with snapshots, which change nothing at an agent that has the same already.
+Level-triggered: the doorbell only wakes it.  It reads in steps, one at a time, in a worker thread where that may take
+long; only a step touches the interest index.  Outboxes are filled in the event loop.  After any failure it forgets
+everything and starts over with snapshots, which change nothing at an agent that has the same already.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class _Step:
-    """What the thread found out.
+    """What a step found out.
 
     free: claimed ports that may be had now.  credentials: nodes that were removed or got another token.
     """
@@ -109,7 +109,7 @@ class Hub:
                 joining, leaving = self._joining, self._leaving
                 self._joining, self._leaving = set(), set()
                 try:
-                    step = await to_thread.run_sync(self._read, joining, leaving, limiter=self._thread)
+                    step = await self._step(joining, leaving)
                 except ChangesGone:
                     log.info("change log shortened: all nodes get snapshots")
                     self._start_over()
@@ -119,6 +119,12 @@ class Hub:
                     await asyncio.sleep(RETRY_SECONDS)
                 else:
                     self._distribute(step, joining)
+
+    async def _step(self, joining: set[str], leaving: set[str]) -> _Step:
+        """In a thread, unless it is likely to be over before a thread has begun (decision 0021)."""
+        if self._store.embedded and not joining:
+            return self._read(joining, leaving)
+        return await to_thread.run_sync(self._read, joining, leaving, limiter=self._thread)
 
     def _wake(self) -> None:
         if self._bell:
@@ -156,7 +162,7 @@ class Hub:
             if ports := claim.ports & step.free:
                 claim.retry(ports)
 
-    # -- in the thread
+    # -- a step
 
     def _read(self, joining: set[str], leaving: set[str]) -> _Step:
         for node in leaving:

@@ -1,6 +1,7 @@
-"""What nodes tell, written to the store: one transaction per call, in a few worker threads of its own.
+"""What nodes tell, written to the store: one transaction per call.
 
-So that neither many nodes at once nor the API's requests take each other's threads.
+Where the database is a process of its own, in a few worker threads of its own, so that neither many nodes at once nor
+the API's requests take each other's.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -50,6 +51,8 @@ class Writer:
 
     async def _write(self, use_case: Callable[[WriteTransaction], T]) -> T | None:
         try:
+            if self._store.embedded:  # shorter than handing it to a thread and back (decision 0021)
+                return self._in_transaction(use_case)
             return await to_thread.run_sync(self._in_transaction, use_case, limiter=self._threads)
         except Exception:  # whatever it is, other nodes' sessions go on
             log.exception("what a node told could not be written")
