@@ -1,6 +1,5 @@
 """`/netweft/v1/nodes`: which hypervisors may subscribe to the feed.  For admins; not a part of Neutron's API."""
 
-import asyncio
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -11,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from netweft.api.running import runner
 from netweft.plugins.identity import Authenticate, IdentityUnavailable, Unauthorized, nodes
 from netweft.store import Duplicate, Missing, Object, Store
 
@@ -59,7 +59,7 @@ async def _list(request: Request, store: Store) -> Response:
         with store.read() as tx:
             return nodes.all_nodes(tx)
 
-    return _json({"nodes": [_shown(node) for node in await asyncio.to_thread(work)]})
+    return _json({"nodes": [_shown(node) for node in await runner(store)(work)]})
 
 
 async def _add(request: Request, store: Store) -> Response:
@@ -74,7 +74,7 @@ async def _add(request: Request, store: Store) -> Response:
             return nodes.add(tx, wanted.name, rotate=wanted.rotate)
 
     try:
-        token = await asyncio.to_thread(work)
+        token = await runner(store)(work)
     except Duplicate:
         raise HTTPException(409, f"There is a node {wanted.name}; rotate gives it a new token.") from None
     return _json({"node": {"name": wanted.name, "token": token}}, 201)
@@ -88,7 +88,7 @@ async def _remove(request: Request, store: Store) -> Response:
             nodes.remove(tx, name)
 
     try:
-        await asyncio.to_thread(work)
+        await runner(store)(work)
     except Missing:
         raise HTTPException(404, f"There is no node {name}.") from None
     return Response(status_code=204)

@@ -18,9 +18,9 @@ def server(**options: Any) -> None:
     """
     settings = from_options(ServerSettings, options)
     from netweft.server.listeners import ListenError
-    from netweft.server.run import DatabaseError, serve
+    from netweft.server.run import StateError, serve
 
     try:
         serve(settings)
-    except (ListenError, DatabaseError, SettingsError) as error:
+    except (ListenError, StateError, SettingsError) as error:
         raise CommandError(str(error)) from error

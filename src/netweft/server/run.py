@@ -5,8 +5,10 @@ There is nothing to be saved at the end, so a kill -9 costs no more than the ans
 """
 
 import gc
+import os
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
 
 import structlog
@@ -25,20 +27,18 @@ KEEP_ALIVE_SECONDS = 75
 log = structlog.get_logger()
 
 
-class DatabaseError(Exception):
-    """The database cannot be used."""
+class StateError(Exception):
+    """The database or the state folder cannot be used."""
 
 
 def serve(settings: ServerSettings) -> None:
-    """Until a signal ends it.  Raises ListenError, DatabaseError, SettingsError."""
+    """Until a signal ends it.  Raises ListenError, StateError, SettingsError."""
     logs.configure(settings.log_level)
     # uvicorn hands the signal on to this one when it is done, and before it listens to signals this one is alone
     signal.signal(signal.SIGTERM, _end)
+    os.umask(0o077)  # password hashes are in the database
     sockets = bind(settings.listen)
-    try:
-        store = Store.open(settings.database)
-    except Exception as error:  # the driver's, of any kind: only the store knows the SQL library
-        raise DatabaseError(f"cannot use the database: {str(error).splitlines()[0]}") from error
+    store = _open(settings)
     try:
         server = uvicorn.Server(_config(settings, store))
         # what is there now stays: the collector need not look through it again and again
@@ -48,6 +48,16 @@ def serve(settings: ServerSettings) -> None:
         server.run(sockets)
     finally:
         store.close()
+
+
+def _open(settings: ServerSettings) -> Store:
+    try:
+        Path(settings.state_dir).mkdir(parents=True, exist_ok=True)
+        return Store.open(settings.database)
+    except OSError as error:
+        raise StateError(f"cannot use state_dir {settings.state_dir}: {error.strerror}") from error
+    except Exception as error:  # the driver's, of any kind: only the store knows the SQL library
+        raise StateError(f"cannot use the database: {str(error).splitlines()[0]}") from error
 
 
 def _config(settings: ServerSettings, store: Store) -> uvicorn.Config:

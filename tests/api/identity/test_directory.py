@@ -145,3 +145,15 @@ async def test_the_domain(admin: Caller) -> None:
     assert (await admin("GET", f"{V3}/domains?name=other")).json()["domains"] == []
     assert (await admin("GET", f"{V3}/domains/default")).json()["domain"]["name"] == "Default"
     assert (await admin("GET", f"{V3}/domains/other")).status_code == 404
+
+
+async def test_services_and_endpoints_are_those_of_the_catalogue(admin: Caller, alice: Alice) -> None:
+    catalog = (await admin("GET", f"{V3}/auth/catalog")).json()["catalog"]
+    services = (await admin("GET", f"{V3}/services")).json()["services"]
+    endpoints = (await admin("GET", f"{V3}/endpoints")).json()["endpoints"]
+    assert [service["id"] for service in services] == [service["id"] for service in catalog]
+    assert [e["url"] for e in endpoints] == [e["url"] for service in catalog for e in service["endpoints"]]
+    assert {endpoint["service_id"] for endpoint in endpoints} == {service["id"] for service in services}
+    regions = (await alice.call("GET", f"{V3}/regions")).json()["regions"]
+    assert {region["id"] for region in regions} == {endpoint["region_id"] for endpoint in endpoints}
+    assert (await alice.call("GET", f"{V3}/endpoints")).status_code == 403

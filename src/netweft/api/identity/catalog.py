@@ -51,6 +51,31 @@ async def show_catalog(call: Call) -> Response:
     return listing(call, "catalog", catalog(call.base, call.settings.region), "auth", "catalog")
 
 
+async def list_services(call: Call) -> Response:
+    await call.admin()
+    services = [
+        {"id": service["id"], "type": service["type"], "name": service["name"], "enabled": True}
+        for service in catalog(call.base, call.settings.region)
+    ]
+    return listing(call, "services", services, "services")
+
+
+async def list_endpoints(call: Call) -> Response:
+    await call.admin()
+    endpoints = [
+        endpoint | {"service_id": service["id"], "enabled": True}
+        for service in catalog(call.base, call.settings.region)
+        for endpoint in service["endpoints"]
+    ]
+    return listing(call, "endpoints", endpoints, "endpoints")
+
+
+async def list_regions(call: Call) -> Response:
+    await call.caller()
+    region = {"id": call.settings.region, "description": "", "parent_region_id": None}
+    return listing(call, "regions", [region], "regions")
+
+
 def _version(call: Call) -> dict[str, Any]:
     return {
         "id": "v3.14",
@@ -67,4 +92,7 @@ OPERATIONS = [
     Operation("GET", PREFIX, version),
     Operation("GET", f"{PREFIX}/", version),
     Operation("GET", f"{PREFIX}/auth/catalog", show_catalog),
+    Operation("GET", f"{PREFIX}/services", list_services),
+    Operation("GET", f"{PREFIX}/endpoints", list_endpoints),
+    Operation("GET", f"{PREFIX}/regions", list_regions),
 ]

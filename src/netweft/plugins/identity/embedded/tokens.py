@@ -15,6 +15,8 @@ from netweft.plugins.identity.embedded import grants
 from netweft.plugins.identity.embedded.directory import DOMAIN_ID
 from netweft.store import Object, ReadTransaction
 
+LENGTH = 43  # of 32 bytes in base64, without padding
+
 
 class Token(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """generation: of the user, see directory.  audit_ids: its own, and that of the first one it was rescoped from."""

@@ -1,0 +1,151 @@
+"""Logging in: from what somebody can show, to a token that says who it is and where it may go."""
+
+import time
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from msgspec import Struct
+
+from netweft.plugins.identity import Unauthorized
+from netweft.plugins.identity.embedded import credentials, directory, grants, tokens
+from netweft.plugins.identity.embedded.errors import Invalid
+from netweft.plugins.identity.embedded.passwords import Passwords
+from netweft.plugins.identity.embedded.request import (
+    ApplicationCredentialMethod,
+    PasswordMethod,
+    Proof,
+    Scope,
+    TokenMethod,
+)
+from netweft.plugins.identity.embedded.tokens import Resolved, Token
+from netweft.store import Object, ReadTransaction
+
+T = TypeVar("T")
+
+
+class Read(Protocol):
+    """Runs this in a transaction."""
+
+    async def __call__(self, work: Callable[[ReadTransaction], T]) -> T: ...
+
+
+class Proven(Struct, frozen=True, kw_only=True):
+    """Who it is, and what that proof is good for."""
+
+    user: Object
+    methods: tuple[str, ...]
+    expires_at: float
+    parent_audit_id: str | None = None
+    application_credential: Object | None = None
+
+
+class Prover:
+    """lifetime: of a token, in seconds."""
+
+    def __init__(self, read: Read, passwords: Passwords, lifetime: float) -> None:
+        self._read = read
+        self._passwords = passwords
+        self._lifetime = lifetime
+
+    async def prove(self, proof: Proof) -> Proven:
+        match proof:
+            case Proof(methods=("password",), password=PasswordMethod() as part):
+                return await self._prove_password(part)
+            case Proof(
+                methods=("application_credential",), application_credential=ApplicationCredentialMethod() as part
+            ):
+                return await self._prove_application_credential(part)
+            case Proof(methods=("token",), token=TokenMethod() as part):
+                return await self._prove_token(part.id)
+            case Proof(methods=("password" | "token" | "application_credential",)):
+                raise Invalid(f"Expecting to find {proof.methods[0]} in identity.")
+        raise Unauthorized
+
+    async def _prove_password(self, part: PasswordMethod) -> Proven:
+        if not part.user.well_formed:
+            raise Invalid("Expecting to find id, or name and domain, in user.")
+        user = await self._read(lambda tx: directory.find(tx, "users", **part.user.key))
+        good = await self._passwords.verify(user["password_hash"] if user else None, part.user.password)
+        if user is None or not good:
+            raise Unauthorized
+        return Proven(user=user, methods=("password",), expires_at=time.time() + self._lifetime)
+
+    async def _prove_token(self, token: str) -> Proven:
+        """A rescoped token lives no longer than the first one."""
+        resolved = await self._read(lambda tx: tokens.load(tx, tokens.hash_of(token), time.time()))
+        if resolved.application_credential is not None:
+            raise Unauthorized  # it is for its one project
+        first = resolved.token
+        methods = tuple(dict.fromkeys((*first.methods, "token")))
+        return Proven(
+            user=resolved.user, methods=methods, expires_at=first.expires_at, parent_audit_id=first.audit_ids[-1]
+        )
+
+    async def _prove_application_credential(self, part: ApplicationCredentialMethod) -> Proven:
+        def look_up(tx: ReadTransaction) -> tuple[Object | None, Object | None]:
+            owner = directory.find(tx, "users", **part.user.key) if part.user else None
+            found = credentials.find(tx, id=part.id, user_id=owner["id"] if owner else None, name=part.name)
+            return found, tx.get("users", found["user_id"]) if found else None
+
+        credential, user = await self._read(look_up)
+        good = await self._passwords.verify(credential["secret_hash"] if credential else None, part.secret)
+        if credential is None or user is None or not good:
+            raise Unauthorized
+        expires_at = min(credential["expires_at"] or float("inf"), time.time() + self._lifetime)
+        return Proven(
+            user=user,
+            methods=("application_credential",),
+            expires_at=expires_at,
+            application_credential=credential,
+        )
+
+
+def draft(tx: ReadTransaction, proven: Proven, scope: Scope | str | None) -> Resolved:
+    """The token to issue, resolved.  Raises Unauthorized when the user may not go there."""
+    now = time.time()
+    project_id, domain_id = _target(tx, proven, scope)
+    audit_ids = (tokens.new_audit_id(),) + ((proven.parent_audit_id,) if proven.parent_audit_id else ())
+    credential = proven.application_credential
+    token = Token(
+        user_id=proven.user["id"],
+        generation=proven.user["token_generation"],
+        methods=proven.methods,
+        audit_ids=audit_ids,
+        issued_at=now,
+        expires_at=proven.expires_at,
+        project_id=project_id,
+        domain_id=domain_id,
+        application_credential_id=credential["id"] if credential else None,
+    )
+    return tokens.resolve(tx, token, now)
+
+
+def _target(tx: ReadTransaction, proven: Proven, scope: Scope | str | None) -> tuple[str | None, str | None]:
+    """The project's id, or the domain's."""
+    if proven.application_credential is not None:
+        if scope is not None:
+            raise Unauthorized  # it has its own
+        return proven.application_credential["project_id"], None
+    if scope is None:
+        return _default_project(tx, proven.user), None
+    if scope == "unscoped" or (isinstance(scope, Scope) and scope.unscoped is not None):
+        return None, None
+    if isinstance(scope, str) or (scope.project is None) == (scope.domain is None):
+        raise Invalid("Expecting to find one of project, domain or unscoped in scope.")
+    if scope.domain is not None:
+        if not scope.domain.exists:
+            raise Unauthorized
+        return None, directory.DOMAIN_ID
+    assert scope.project is not None
+    project = directory.find(tx, "projects", **scope.project.key)
+    if project is None:
+        raise Unauthorized
+    return project["id"], None
+
+
+def _default_project(tx: ReadTransaction, user: Object) -> str | None:
+    """Where the user has a role; else the token is unscoped."""
+    id: str | None = user.get("default_project_id")
+    project = tx.get("projects", id) if id else None
+    usable = project is not None and project["enabled"] and grants.role_ids(tx, user["id"], grants.on_project(id or ""))
+    return id if usable else None
