@@ -43,8 +43,8 @@ class FlowDriver:
         self._mask = cookie_mask
         self._on_drift = on_drift
         self._delta: Delta[FlowKey, Flow] = Delta()
-        self._applying = False
-        self._stale = False
+        self._stale = True  # what is there is not known for sure: read before anything is done
+        self._disturbed = False  # somebody changed something while a request of ours was under way
 
     @property
     def desired(self) -> Mapping[FlowKey, Flow]:
@@ -57,9 +57,10 @@ class FlowDriver:
     async def read(self) -> Mapping[FlowKey, Flow]:
         """Ask the switch for our flows, and from now on hear of every change that others make to them."""
         await self._connection.watch_flows(self._changed)
+        self._stale, self._disturbed = True, False
         flows = await self._connection.dump_flows(self._cookie, self._mask)
         self._delta.replace_actual({flow.key: flow for flow in flows})
-        self._stale = False
+        self._stale = self._disturbed
         return self._delta.actual
 
     def want(self, flows: Mapping[FlowKey, Flow]) -> None:
@@ -90,28 +91,30 @@ class FlowDriver:
         plan = self.plan(delete=delete)
         if not plan:
             return plan
-        self._applying = True
-        try:
-            await self._connection.apply((*plan.adds, *plan.updates), [flow.key for flow in plan.deletes])
-        finally:
-            self._applying = False
+        self._stale, self._disturbed = True, False  # if this is cut off, nobody knows how far it came
+        await self._connection.apply((*plan.adds, *plan.updates), [flow.key for flow in plan.deletes])
         for flow in (*plan.adds, *plan.updates):
             self._delta.saw(flow.key, flow)
         for flow in plan.deletes:
             self._delta.saw_gone(flow.key)
+        self._stale = self._disturbed
         return plan
 
     def _changed(self, change: FlowChange) -> None:
-        """Somebody else's doing.  While a bundle of ours is under way the order is not known: read again later."""
-        if change.flow is None or self._applying:
-            self._stale = True
-        elif change.flow.cookie & self._mask != self._cookie & self._mask:
-            if change.flow.key not in self._delta.actual:
-                return
-            self._delta.saw_gone(change.flow.key)
-        elif change.removed:
-            self._delta.saw_gone(change.flow.key)
+        """Somebody else's doing.  While a request of ours is under way its place in the order is not known."""
+        flow = change.flow
+        if flow is None:
+            self._stale = self._disturbed = True
+        elif self._is_ours(flow) or flow.key in self._delta.actual:
+            self._disturbed = True
+            if change.removed or not self._is_ours(flow):
+                self._delta.saw_gone(flow.key)
+            else:
+                self._delta.saw(flow.key, flow)
         else:
-            self._delta.saw(change.flow.key, change.flow)
+            return
         if self._on_drift is not None:
             self._on_drift()
+
+    def _is_ours(self, flow: Flow) -> bool:
+        return flow.cookie & self._mask == self._cookie & self._mask
