@@ -6,8 +6,6 @@ Codec alone, then a real ovsdb-server and ovs-vswitchd (netdev) in a folder and 
 
 import argparse
 import asyncio
-import ctypes
-import os
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -17,7 +15,7 @@ import uvloop
 from table import Row, percentile, print_table
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from tests.ovs.sandbox import Sandbox, running
+from tests.ovs.sandbox import Sandbox, own_network, running
 
 from netweft.dataplane.openflow import messages
 from netweft.dataplane.openflow.client import OpenFlowConnection
@@ -26,7 +24,6 @@ from netweft.dataplane.openflow.flow import Flow, Goto, Output, PushVlan, Resubm
 from netweft.dataplane.ovsdb.client import OvsdbConnection
 from netweft.dataplane.ovsdb.view import OvsView
 
-CLONE_NEWNET = 0x40000000
 OS_KEN_MICROSECONDS = 130
 BRIDGE = "br-int"
 
@@ -105,10 +102,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, help="append the rows as JSON lines")
     options = parser.parse_args()
-    if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET) != 0:
-        sys.exit(f"a network namespace: {os.strerror(ctypes.get_errno())} (needs root)")
     rows = codec()
-    with running(options=(), datapath_type="netdev") as ovs:
+    with own_network(), running(options=(), datapath_type="netdev") as ovs:
         ovs.add_bridge(BRIDGE)
         rows += uvloop.run(bundles(ovs))
         rows += uvloop.run(plugging(ovs))

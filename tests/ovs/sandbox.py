@@ -1,6 +1,8 @@
 """A real ovsdb-server and ovs-vswitchd in a folder of their own: no root with the dummy datapath."""
 
 import contextlib
+import ctypes
+import os
 import shutil
 import signal
 import subprocess
@@ -10,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 SCHEMA = Path("/usr/share/openvswitch/vswitch.ovsschema")
+CLONE_NEWNET = 0x40000000
 DUMMY = ("--enable-dummy", "--disable-system")
 
 
@@ -91,3 +94,18 @@ def running(options: tuple[str, ...] = DUMMY, datapath_type: str = "dummy") -> I
     finally:
         sandbox.stop()
         shutil.rmtree(folder)
+
+
+@contextlib.contextmanager
+def own_network() -> Iterator[None]:
+    """This thread, and what it starts, gets a network namespace that goes away with them.  Needs root."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    try:
+        if libc.unshare(CLONE_NEWNET) != 0:
+            raise OSError(ctypes.get_errno(), "no network namespace")
+        yield
+        if libc.setns(home, CLONE_NEWNET) != 0:
+            raise OSError(ctypes.get_errno(), "no way back from a network namespace")
+    finally:
+        os.close(home)

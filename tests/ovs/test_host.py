@@ -1,12 +1,12 @@
 """Links and addresses in a network namespace of our own (root): nothing outside it is touched."""
 
 import asyncio
-import ctypes
 import os
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import uvloop
+from tests.ovs.sandbox import own_network
 
 from netweft.dataplane.host import ethtool
 from netweft.dataplane.host.links import HostError, HostLinks
@@ -14,19 +14,13 @@ from netweft.dataplane.host.values import Address, VethPair
 
 pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="needs root")]
 
-CLONE_NEWNET = 0x40000000
 PAIR = VethPair(name="D-a", peer="D-b", mtu=1450)
 
 
 @pytest.fixture(autouse=True)
 def namespace() -> Iterator[None]:
-    """This thread, and the threads it starts, get a network namespace that goes away with them."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-    assert libc.unshare(CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
-    yield
-    assert libc.setns(home, CLONE_NEWNET) == 0
-    os.close(home)
+    with own_network():
+        yield
 
 
 @pytest.fixture
