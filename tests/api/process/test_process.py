@@ -1,9 +1,12 @@
 """The server as a process: how it starts, what stops it from starting, how it ends."""
 
 import signal
+import socket
+import stat
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import httpx
 import pytest
@@ -27,6 +30,13 @@ def test_it_answers_on_all_its_listeners(server: Server) -> None:
     with httpx.Client(transport=httpx.HTTPTransport(uds=str(server.socket))) as client:
         assert client.get("http://server/healthz").text.startswith("ok")
     assert httpx.get(f"{server.url}/identity/v3").json()["version"]["links"][0]["href"].startswith(server.url)
+
+
+def test_the_first_start_makes_its_folder_and_keeps_it_to_itself(server: Server) -> None:
+    new = server.folder / "var" / "lib"
+    server.start("--state-dir", str(new), "--database", f"sqlite:///{new}/netweft.db")
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (new, new / "admin-openrc", new / "netweft.db")}
+    assert modes == {"lib": 0o700, "admin-openrc": 0o600, "netweft.db": 0o600}
 
 
 def test_sigterm_ends_it_soon_with_sessions_and_requests_open(server: Server) -> None:
@@ -79,17 +89,15 @@ def test_kill_9_loses_nothing_that_was_answered(server: Server) -> None:
         (["--listen", "{taken}"], "Address already in use"),
     ],
 )
-def test_what_stops_it_is_said_in_one_line(server: Server, options: list[str], words: str) -> None:
-    server.start()
-    folder = server.folder
-    (folder / "rubbish.db").write_text("this is no database " * 100)
-    (folder / "bad.toml").write_text("[server")
-    (folder / "unknown.toml").write_text("[server]\nportt = 1\n")
-    fill = {"folder": str(folder), "taken": server.url.removeprefix("http://")}
-    given = [option.format(**fill) for option in options]
-    defaults = {"--database": f"sqlite:///{folder}/other.db", "--listen": "127.0.0.1:0", "--state-dir": str(folder)}
-    rest = [part for name, value in defaults.items() if name not in given for part in (name, value)]
-    ended = netweft("server", *given, *rest)
+def test_what_stops_it_is_said_in_one_line(tmp_path: Path, options: list[str], words: str) -> None:
+    (tmp_path / "rubbish.db").write_text("this is no database " * 100)
+    (tmp_path / "bad.toml").write_text("[server")
+    (tmp_path / "unknown.toml").write_text("[server]\nportt = 1\n")
+    defaults = {"--database": f"sqlite:///{tmp_path}/other.db", "--listen": "127.0.0.1:0", "--state-dir": str(tmp_path)}
+    rest = [part for name, value in defaults.items() if name not in options for part in (name, value)]
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        fill = {"folder": str(tmp_path), "taken": f"127.0.0.1:{taken.getsockname()[1]}"}
+        ended = netweft("server", *(option.format(**fill) for option in options), *rest)
     assert ended.returncode == 1
     assert ended.stderr.startswith("netweft: ")
     assert ended.stderr.count("\n") == 1
