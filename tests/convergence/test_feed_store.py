@@ -3,6 +3,7 @@ fresh look shows, also when several write at once."""
 
 import asyncio
 import random
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -161,6 +162,32 @@ async def test_while_several_write_at_once(store: Store) -> None:
                     await stage.receive(node, 0.005)
             await asyncio.gather(*done)
         await stage.settle()
+
+
+async def test_a_change_that_had_to_wait_for_an_older_transaction_comes_soon_after_it(store: Store) -> None:
+    """A heartbeat is no change, so no bell rings when it ends; in PostgreSQL it can hold a change up."""
+    write(store, Put("networks", {"id": "n1"}))
+    write(store, Put("agents", {"id": "a1"}))
+
+    def touch(touched: threading.Event, done: threading.Event) -> None:
+        with store.write() as tx:
+            tx.touch("agents", "a1", {"heartbeat_timestamp": "now"})
+            touched.set()
+            done.wait(PATIENCE)
+
+    async with Stage(store) as stage:
+        stage.join("hv1", forgetful=True)
+        await stage.receive("hv1", PATIENCE)
+        touched, done = threading.Event(), threading.Event()
+        heartbeat = asyncio.create_task(asyncio.to_thread(touch, touched, done))
+        await asyncio.to_thread(touched.wait)
+        row = {"id": "p1", "network_id": "n1", "mac_address": "m", "binding:host_id": "hv1"}
+        writing = asyncio.create_task(asyncio.to_thread(write, store, Put("ports", row)))
+        await asyncio.sleep(0.1)
+        done.set()
+        await asyncio.gather(heartbeat, writing)
+        await stage.receive("hv1", 0.3)
+        assert set(stage.views["hv1"].ports) == {"p1"}
 
 
 async def test_a_log_that_was_shortened_meanwhile_makes_snapshots(store: Store) -> None:

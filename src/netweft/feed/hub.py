@@ -23,6 +23,7 @@ from netweft.store.doorbell import Bell
 
 BATCH = 1000  # changes read at a time
 TICK_SECONDS = 1.0  # for what no bell tells: a write by another process to the same SQLite file, an outbox to drop
+SETTLE_SECONDS = 0.005
 RETRY_SECONDS = 1.0
 RESUME_SECONDS = 120.0  # how long a node may be away and still go on where it was
 
@@ -34,12 +35,14 @@ class _Step:
     """What a step found out.
 
     free: claimed ports that may be had now.  credentials: nodes that were removed or got another token.
+    settling: there is more, that could not be read yet.
     """
 
     revision: int
     updates: Updates = field(default_factory=dict)
     free: set[str] = field(default_factory=set)
     credentials: set[str] = field(default_factory=set)
+    settling: bool = False
 
     def add(self, updates: Updates) -> None:
         for node, update in updates.items():
@@ -100,10 +103,11 @@ class Hub:
     # -- the loop
 
     async def run(self) -> None:
+        patience, waits = TICK_SECONDS, 0
         with self._store.doorbell.subscribe() as self._bell:
             while True:
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(TICK_SECONDS):
+                    async with asyncio.timeout(patience):
                         await self._bell.wait()
                 self._drop_outboxes()
                 joining, leaving = self._joining, self._leaving
@@ -119,6 +123,8 @@ class Hub:
                     await asyncio.sleep(RETRY_SECONDS)
                 else:
                     self._distribute(step, joining)
+                    waits = waits + 1 if step.settling else 0
+                    patience = min(TICK_SECONDS, SETTLE_SECONDS * 2 ** min(waits, 10)) if waits else TICK_SECONDS
 
     async def _step(self, joining: set[str], leaving: set[str]) -> _Step:
         """In a thread, unless it is likely to be over before a thread has begun (decision 0021)."""
@@ -178,6 +184,7 @@ class Hub:
                 touched |= batch
             step.add(self._interest.follow(reader, joining))
             step.free = self._free(tx, touched)
+            step.settling = tx.is_settling()
             step.credentials = {id for kind, id in touched if kind == "nodes"}
         self._revision = step.revision
         return step

@@ -57,6 +57,11 @@ def settled(connection: Connection) -> int:
     return revision
 
 
+def is_settling(connection: Connection) -> bool:
+    """Whether there are changes that are committed, and must wait for an older transaction to end."""
+    return connection.dialect.name == "postgresql" and (connection.scalar(_LAST) or 0) > settled(connection)
+
+
 def read(connection: Connection, after: int, limit: int) -> list[Change]:
     """In order.  A transaction is never split: somewhat more than `limit` may come."""
     if after < int(connection.scalar(_pruned) or 0):

@@ -160,6 +160,10 @@ class ReadTransaction:
         """Everything up to this one is in this snapshot."""
         return changelog.settled(self._connection)
 
+    def is_settling(self) -> bool:
+        """More is committed than `changes` may tell yet.  No bell rings when it may."""
+        return changelog.is_settling(self._connection)
+
 
 class WriteTransaction(ReadTransaction):
     """All or nothing; committed when its `with` block ends without an exception."""
