@@ -97,12 +97,13 @@ def test_any_match_comes_back_as_it_was_sent(ovs: Sandbox, bridge: str, data: st
 
     async def ask() -> list[Flow]:
         connection = await OpenFlowConnection.connect(ovs.mgmt(bridge))
-        await connection.apply([Flow(table=0, priority=1, match=wanted)])
-        flows = await connection.dump_flows()
-        await connection.apply([], [flow.key for flow in flows])
-        left = await connection.dump_flows()
-        await connection.close()
-        assert left == []
-        return flows
+        try:
+            await connection.apply([Flow(table=0, priority=1, match=wanted)])
+            flows = await connection.dump_flows()
+            await connection.apply([], [flow.key for flow in flows])
+            assert await connection.dump_flows() == []
+            return flows
+        finally:
+            await connection.close()
 
     assert [flow.match for flow in asyncio.run(ask())] == [wanted]
