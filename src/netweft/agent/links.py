@@ -1,74 +1,72 @@
-"""The kernel's part: veth pairs that join bridges, and the tunnel's address where it has to be."""
+"""The kernel's part: veth pairs that join bridges, and the tunnel's address where it has to be.
+
+It goes its own way: Open vSwitch takes a link into its bridge whenever the link appears, and netlink is slow enough
+that no port should wait for it.
+"""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import structlog
 
 from netweft.dataplane.host.links import HostError, HostLinks
 from netweft.dataplane.host.values import Address, VethPair
 from netweft.reconcile.plan import Step
+from netweft.reconcile.retry import Backoff
 
 log = structlog.get_logger(__name__)
 
 
 class LinksSide:
-    """dirty: something changed, here or in the kernel, since the last time all was well."""
-
-    def __init__(self, wake: Callable[[], None]) -> None:
-        self.dirty = True
-        self._wake = wake
+    def __init__(self) -> None:
         self._host: HostLinks | None = None
-        self._veths: list[VethPair] = []
-        self._addresses: list[Address] = []
-
-    async def open(self) -> None:
-        self._host = await HostLinks.open(self._changed)
-
-    async def close(self) -> None:
-        if self._host:
-            await self._host.close()
+        self._links: list[VethPair | Address] = []
+        self._dirty = asyncio.Event()
 
     def want(self, links: Iterable[VethPair | Address]) -> None:
-        wanted = list(links)
-        self._veths = [link for link in wanted if isinstance(link, VethPair)]
-        self._addresses = [link for link in wanted if isinstance(link, Address)]
-        self.dirty = True
+        self._links = list(links)
+        self._dirty.set()
 
-    async def apply_veths(self) -> None:
-        """Before the rows that put their ends into bridges.  Raises HostError."""
-        for pair in self._veths if self.dirty and self._host else ():
-            assert self._host
-            if await self._host.ensure_veth(pair):
-                log.info("veth pair made", name=pair.name, peer=pair.peer)
-
-    async def apply_addresses(self) -> None:
-        """After the rows: in the userspace datapath a bridge's port comes with its row.  Raises HostError."""
-        if not (self.dirty and self._host):
-            return
-        self.dirty = False
+    async def run(self) -> None:
+        """Until cancelled.  A bridge's own link appears a moment after its row, so a first failure is no news."""
+        clock = asyncio.get_running_loop().time
+        backoff = Backoff(first=0.05)
+        self._host = await HostLinks.open(self._dirty.set)
         try:
-            for address in self._addresses:
-                await self._host.ensure_up(address.interface)
-                if await self._host.ensure_address(address):
-                    log.info("address set", interface=address.interface, ip=address.ip)
-        except HostError:
-            self.dirty = True
-            raise
+            while True:
+                await self._dirty.wait()
+                self._dirty.clear()
+                try:
+                    await self._apply(self._host)
+                    backoff.succeeded()
+                except HostError as error:
+                    if backoff.failures == 3:
+                        log.error("link not as wanted", problem=str(error))
+                    await asyncio.sleep(backoff.failed(clock()))
+                    self._dirty.set()
+        finally:
+            await self._host.close()
+
+    async def _apply(self, host: HostLinks) -> None:
+        for link in self._links:
+            match link:
+                case VethPair():
+                    if await host.ensure_veth(link):
+                        log.info("veth pair made", name=link.name, peer=link.peer)
+                case Address():
+                    await host.ensure_up(link.interface)
+                    if await host.ensure_address(link):
+                        log.info("address set", interface=link.interface, ip=link.ip)
 
     async def plan(self) -> list[Step]:
-        if self._host is None:
-            return []
-        steps = []
-        for pair in self._veths:
-            if not await self._host.exists(pair.name):
-                steps.append(Step("veth", pair.name, now=f"{pair.name} {pair.peer}"))
-        for address in self._addresses:
-            if not await self._host.has_address(address.ip):
-                text = f"{address.ip}/{address.prefix_length} on {address.interface}"
-                steps.append(Step("address", (address.interface, address.ip), now=text))
-        return steps
+        return [step for link in self._links if self._host and (step := await _missing(self._host, link))]
 
-    def _changed(self) -> None:
-        self.dirty = True
-        asyncio.get_running_loop().call_soon(self._wake)
+
+async def _missing(host: HostLinks, link: VethPair | Address) -> Step | None:
+    match link:
+        case VethPair():
+            there, kind, text = await host.exists(link.name), "veth", f"{link.name} {link.peer}"
+        case Address():
+            text = f"{link.ip}/{link.prefix_length} on {link.interface}"
+            there, kind = await host.has_address(link.ip), "address"
+    return None if there else Step(kind, text, now=text)

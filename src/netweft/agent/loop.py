@@ -2,8 +2,8 @@
 
     view changed ─┐
     row changed  ─┤            ┌─ observe ─ render ─ apply ─ report ─┐
-    flow changed ─┼─▶ wake ──▶ │                                     │ ◀── retry, with back-off
-    link changed ─┘            └─────────────────────────────────────┘
+    flow changed ─┴─▶ wake ──▶ │                                     │ ◀── retry, with back-off
+                               └─────────────────────────────────────┘
 
 Nothing is deleted before the view is complete (from the server, or as it was kept on disk).  A failure leaves what
 failed different from what is desired, so the next turn finds it again.
@@ -26,7 +26,6 @@ from netweft.agent.report import Reporter
 from netweft.agent.restore import RestoreWait
 from netweft.agent.state import StateFile
 from netweft.agent.sync import Changes, FeedClient, Link
-from netweft.dataplane.host.links import HostError
 from netweft.dataplane.openflow.errors import ConnectionLost, OpenFlowError
 from netweft.dataplane.ovsdb.errors import OvsdbError, OvsdbLost
 from netweft.model import key_of
@@ -50,7 +49,7 @@ class Agent:
         self.denied: dict[str, str] = {}
         run_dir = Path(settings.ovs_run_dir)
         self.ovs = OvsSide(run_dir, self.wake)
-        self.links = LinksSide(self.wake)
+        self.links = LinksSide()
         names = {"int": settings.integration_bridge, "tun": settings.tunnel_bridge}
         self.bridges = {
             role: BridgeSide(role, run_dir / f"{name}.mgmt", partial(self.desired.flows, role), self.wake)
@@ -81,18 +80,14 @@ class Agent:
     async def run(self) -> None:
         """Until cancelled."""
         self.load_state()
-        await self.links.open()
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                for side in (self.ovs.run(), *(bridge.run() for bridge in self.bridges.values())):
-                    tasks.create_task(side)
-                tasks.create_task(self.feed.run())
-                tasks.create_task(self.state.run())
-                if self.settings.flow_restore_wait:
-                    tasks.create_task(self._restore.run())
-                tasks.create_task(self._turns())
-        finally:
-            await self.links.close()
+        async with asyncio.TaskGroup() as tasks:
+            for side in (self.ovs.run(), *(bridge.run() for bridge in self.bridges.values()), self.links.run()):
+                tasks.create_task(side)
+            tasks.create_task(self.feed.run())
+            tasks.create_task(self.state.run())
+            if self.settings.flow_restore_wait:
+                tasks.create_task(self._restore.run())
+            tasks.create_task(self._turns())
 
     async def stop(self) -> None:
         """On purpose: everything stays in place but what would hold up a vswitchd that starts without us."""
@@ -152,31 +147,23 @@ class Agent:
             self.links.want(self.desired.links)
 
     async def _apply(self) -> str:
-        """Create in the order of dependencies.  Returns what stands in the way, if anything does."""
+        """Rows and flows side by side: a flow names only what has been observed.  Returns what stands in the way."""
         delete = self.desired.complete
-        written: list[int] = []
+        results = await asyncio.gather(
+            self.ovs.apply(self.desired.rows, delete=delete),
+            *(bridge.apply(delete=delete) for bridge in self.bridges.values()),
+            return_exceptions=True,
+        )
         problems: list[str] = []
-        try:
-            await self.links.apply_veths()
-            results = await asyncio.gather(
-                self.ovs.apply(self.desired.rows, delete=delete),
-                *(bridge.apply(delete=delete) for bridge in self.bridges.values()),
-                return_exceptions=True,
-            )
-            for result in results:
-                if isinstance(result, (ConnectionLost, OvsdbLost)):
-                    continue  # its side reconnects, and wakes us then
-                if isinstance(result, (OpenFlowError, OvsdbError)):
-                    problems.append(str(result))
-                elif isinstance(result, BaseException):
-                    raise result
-                else:
-                    written.append(result)
-            await self.links.apply_addresses()
-        except HostError as error:
-            problems.append(str(error))
-        if any(written):
-            rows, *flows = (*written, 0, 0)[:3]
+        for result in results:
+            if isinstance(result, (ConnectionLost, OvsdbLost)):
+                continue  # its side reconnects, and wakes us then
+            if isinstance(result, (OpenFlowError, OvsdbError)):
+                problems.append(str(result))
+            elif isinstance(result, BaseException):
+                raise result
+        rows, *flows = (result if isinstance(result, int) else 0 for result in results)
+        if rows or any(flows):
             log.info("applied", rows=rows, flows=sum(flows))
         return "; ".join(problems)
 

@@ -10,6 +10,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeAlias
 
+from msgspec.structs import replace
+
 from netweft.dataplane.host.values import Address, VethPair
 from netweft.dataplane.openflow.flow import FlowKey
 from netweft.dataplane.ovsdb.rows import BridgeRow, PortRow, RowKey, Vif, VifTag, row_key
@@ -142,8 +144,8 @@ class Rendering:
         self._memo.put(wiring.UPLINKS, uplinks)
 
     def plug(self, port_id: str, vif: Vif | None) -> None:
-        """What is plugged in under this id now; None: nothing."""
-        self._memo.put(("vif", port_id), vif)
+        """What is plugged in under this id now; None: nothing.  What we write on its row ourselves is no news."""
+        self._memo.put(("vif", port_id), vif and replace(vif, tag=None, external_ids=()))
         self._memo.mark(("port", port_id))
         self._place(port_id)
 
