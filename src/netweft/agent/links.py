@@ -6,13 +6,17 @@ that no port should wait for it.
 
 import asyncio
 from collections.abc import Iterable
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 import structlog
 
-from netweft.dataplane.host.links import HostError, HostLinks
 from netweft.dataplane.host.values import Address, VethPair
 from netweft.reconcile.plan import Step
 from netweft.reconcile.retry import Backoff
+
+if TYPE_CHECKING:
+    from netweft.dataplane.host.links import HostLinks
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +35,11 @@ class LinksSide:
         """Until cancelled.  A bridge's own link appears a moment after its row, so a first failure is no news."""
         clock = asyncio.get_running_loop().time
         backoff = Backoff(first=0.05)
+        await self._dirty.wait()
+        # the netlink library takes as long to import as all ports take to be wired: only now, and beside the loop
+        await asyncio.to_thread(import_module, "netweft.dataplane.host.links")
+        from netweft.dataplane.host.links import HostError, HostLinks
+
         self._host = await HostLinks.open(self._dirty.set)
         try:
             while True:
@@ -47,7 +56,7 @@ class LinksSide:
         finally:
             await self._host.close()
 
-    async def _apply(self, host: HostLinks) -> None:
+    async def _apply(self, host: "HostLinks") -> None:
         for link in self._links:
             match link:
                 case VethPair():
@@ -62,7 +71,7 @@ class LinksSide:
         return [step for link in self._links if self._host and (step := await _missing(self._host, link))]
 
 
-async def _missing(host: HostLinks, link: VethPair | Address) -> Step | None:
+async def _missing(host: "HostLinks", link: VethPair | Address) -> Step | None:
     match link:
         case VethPair():
             there, kind, text = await host.exists(link.name), "veth", f"{link.name} {link.peer}"

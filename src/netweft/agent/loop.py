@@ -63,6 +63,7 @@ class Agent:
         self._reporter = Reporter(lambda statuses, complete: self.feed.report(statuses, complete=complete))
         self._restore = RestoreWait(self.ovs, self.in_place)
         self._sessions = 0
+        self._links_changed = False
         self._awake = asyncio.Event()
         self._retry: asyncio.TimerHandle | None = None
         self._backoff = Backoff()
@@ -143,8 +144,7 @@ class Agent:
         changes = self.desired.refresh()
         for role, bridge in self.bridges.items():
             bridge.change(changes.flows[role])
-        if changes.links:
-            self.links.want(self.desired.links)
+        self._links_changed |= changes.links
 
     async def _apply(self) -> str:
         """Rows and flows side by side: a flow names only what has been observed.  Returns what stands in the way."""
@@ -175,6 +175,9 @@ class Agent:
             self._restore.bridge_connected()
         if self.ovs.connection and all(bridge.connected for bridge in self.bridges.values()):
             self._reporter.tell(self.desired.statuses, self.desired.view, problem)
+            if self._links_changed:
+                self._links_changed = False
+                self.links.want(self.desired.links)
             if not problem and self.desired.complete:
                 self._restore.settled()
 
