@@ -19,7 +19,7 @@ from netweft.lab.commands import clean_environment, in_namespace
 from netweft.lab.layout import Layout
 from netweft.lab.processes import SUPERVISOR, find, mark
 
-FIRST_DELAY, LAST_DELAY = 0.1, 0.8  # seconds before a start; it doubles while a process dies young
+FIRST_DELAY, LAST_DELAY = 0.05, 0.8  # seconds before a start; it doubles while a process dies young
 YOUNG = 5.0
 PATIENCE = 3.0  # seconds between SIGTERM and SIGKILL
 
