@@ -122,9 +122,13 @@ class Agent:
             await self._awake.wait()
             await asyncio.sleep(0)  # let what else has arrived be read first: one plan for all of it
             self._awake.clear()
-            if self._observe():
-                self._render()
-                self._report(await self._apply())
+            try:
+                if self._observe():
+                    self._render()
+                    self._report(await self._apply())
+            except Exception as error:  # the loop's boundary: whatever it is, the other ports have to be served
+                log.exception("a turn failed")
+                self._schedule_retry(f"{type(error).__name__}: {error}")
 
     def _observe(self) -> bool:
         """False: Open vSwitch has not been seen yet, so there is nothing to compare with."""

@@ -13,6 +13,7 @@ from netweft import logs
 from netweft.agent.facts import node_name
 from netweft.agent.loop import Agent
 from netweft.agent.questions import SocketInUse, listen, serve
+from netweft.services.addresses import endpoint
 from netweft.settings import AgentSettings
 
 log = structlog.get_logger(__name__)
@@ -25,6 +26,7 @@ class AgentError(Exception):
 def run(settings: AgentSettings) -> None:
     """Until SIGTERM or SIGINT.  Raises AgentError."""
     logs.configure(settings.log_level)
+    _check(settings)
     path = Path(settings.socket)
     try:
         listener = listen(path)
@@ -34,6 +36,17 @@ def run(settings: AgentSettings) -> None:
         asyncio.run(_run(msgspec.structs.replace(settings, node=node_name(settings)), listener))
     finally:
         path.unlink(missing_ok=True)
+
+
+def _check(settings: AgentSettings) -> None:
+    if settings.tunnel_ip and endpoint(settings.tunnel_ip) is None:
+        raise AgentError(f"tunnel_ip: {settings.tunnel_ip} is not an IP address")
+    for mapping in settings.bridge_mappings:
+        if ":" not in mapping:
+            raise AgentError(f"bridge_mappings: {mapping} is not PHYSICAL_NETWORK:BRIDGE")
+    first, _, last = settings.local_vlans.partition(":")
+    if not 1 <= int(first) <= int(last) <= 4094:
+        raise AgentError(f"local_vlans: {settings.local_vlans} is not within 1:4094")
 
 
 async def _run(settings: AgentSettings, listener: socket.socket) -> None:

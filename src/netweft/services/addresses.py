@@ -27,6 +27,15 @@ def prefix(text: str) -> Prefix:
     return Prefix(network.version, int(network.network_address), None if whole else int(network.netmask))
 
 
+def endpoint(text: str | None) -> Prefix | None:
+    """A tunnel end point as another node says it; None when it is no address."""
+    try:
+        found = prefix(text or "")
+    except ValueError:
+        return None
+    return found if found.mask is None else None
+
+
 def link_local(mac_address: int) -> int:
     """The IPv6 link-local address that belongs to a MAC (modified EUI-64)."""
     high, low = mac_address >> 24 ^ 0x020000, mac_address & 0xFFFFFF

@@ -228,7 +228,7 @@ TUN = Pipeline.of(
         "to_peer",
         "by local VLAN and destination MAC: to the one host that has the peer",
         match=fields("vlan_vid", "eth_dst"),
-        set=fields("vlan_vid", "tun_id", "tun_ipv4_dst"),
+        set=fields("vlan_vid", "tun_id", "tun_ipv4_dst", "tun_ipv6_dst"),
         next=("flood",),
         output=True,
         miss="flood",
@@ -237,7 +237,7 @@ TUN = Pipeline.of(
         "flood",
         "broadcast, multicast and unknown unicast: to exactly the hosts that have the network",
         match=fields("vlan_vid"),
-        set=fields("vlan_vid", "tun_id", "tun_ipv4_dst"),
+        set=fields("vlan_vid", "tun_id", "tun_ipv4_dst", "tun_ipv6_dst"),
         output=True,
     ),
 )

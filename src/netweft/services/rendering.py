@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from netweft.dataplane.host.values import Address, VethPair
 from netweft.dataplane.openflow.flow import FlowKey
 from netweft.dataplane.ovsdb.rows import BridgeRow, PortRow, RowKey, Vif, VifTag, row_key
-from netweft.model import Key, NodeView, Object, Peer, Port, PortStatus, key_of
+from netweft.model import Key, NodeView, Object, Peer, Port, PortState, PortStatus, key_of
 from netweft.reconcile.memo import Memo, Reader, Unit
 from netweft.services import wiring
 from netweft.services.bridges import BRIDGES
@@ -50,8 +50,12 @@ def item_key(item: Item) -> ItemKey:
 
 
 def render(unit: Unit, read: Reader, services: Iterable[Service] = SERVICES) -> Mapping[ItemKey, Item] | None:
-    items = _RENDERERS[unit[0]](read, services, *unit[1:])
-    return None if items is None else {item_key(item): item for item in items}
+    try:
+        items = _RENDERERS[unit[0]](read, services, *unit[1:])
+        return None if items is None else {item_key(item): item for item in items}
+    except ValueError as error:  # an address that is none: nobody else's wiring suffers from it
+        broken = PortStatus(unit[-1], PortState.ERROR, f"cannot be wired: {error}")
+        return {item_key(broken): broken} if unit[0] == "port" else {}
 
 
 def _host(read: Reader, services: Iterable[Service]) -> Iterator[Item]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 
 from netweft.dataplane.openflow.flow import Action, Move, Output, PopVlan, PushVlan, SetField
 from netweft.dataplane.ovsdb.rows import VifTag
-from netweft.services.addresses import mac, prefix
+from netweft.services.addresses import Prefix, mac
 from netweft.services.fields import LOCAL_VLAN, OUT_PORT, UNTAGGED, Reason, cookie, tagged
 from netweft.services.pipeline import INT, TUN
 from netweft.services.values import Flood, HostFacts, LocalNetwork, LocalPort, RemotePort, Service, Uplinks, Wanted
@@ -73,19 +73,19 @@ def network(uplinks: Uplinks, here: LocalNetwork, flood: Flood) -> Iterator[Want
             SetField("vlan_vid", tagged(here.vlan)),
             Output(uplinks.to_int),
         )
-    if uplinks.overlay is not None and flood.tunnel_ips:
+    if uplinks.overlay is not None and flood.tunnels:
         yield TUN["flood"].flow(
             10,
             cookie(Reason.NETWORK_FLOOD, here.network.id),
             {"vlan_vid": tagged(here.vlan)},
-            *_encapsulate(here.tunnel_key, flood.tunnel_ips, uplinks.overlay),
+            *_encapsulate(here.tunnel_key, flood.tunnels, uplinks.overlay),
         )
 
 
 def peer(uplinks: Uplinks, there: RemotePort) -> Iterator[Wanted]:
     """To a peer on another node: past the ports here, then into the tunnel to its host."""
     here = there.network
-    if here.tunnel_key is None or there.tunnel_ip is None or uplinks.to_tun is None or uplinks.overlay is None:
+    if here.tunnel_key is None or there.tunnel is None or uplinks.to_tun is None or uplinks.overlay is None:
         return
     eth_dst = mac(there.peer.mac_address)
     yield INT["switching"].flow(
@@ -99,7 +99,7 @@ def peer(uplinks: Uplinks, there: RemotePort) -> Iterator[Wanted]:
         10,
         cookie(Reason.PEER_TUNNEL, there.peer.id),
         {"vlan_vid": tagged(here.vlan), "eth_dst": eth_dst},
-        *_encapsulate(here.tunnel_key, (there.tunnel_ip,), uplinks.overlay),
+        *_encapsulate(here.tunnel_key, (there.tunnel,), uplinks.overlay),
     )
 
 
@@ -122,11 +122,11 @@ def _copy_to(ofport: int) -> Iterator[Action]:
     yield INT["deliver"].resubmit
 
 
-def _encapsulate(tunnel_key: int, tunnel_ips: Iterable[str], overlay: int) -> Iterator[Action]:
+def _encapsulate(tunnel_key: int, tunnels: Iterable[Prefix], overlay: int) -> Iterator[Action]:
     yield PopVlan()
     yield SetField("tun_id", tunnel_key)
-    for tunnel_ip in tunnel_ips:
-        yield SetField("tun_ipv4_dst", prefix(tunnel_ip).value)
+    for tunnel in tunnels:
+        yield SetField(f"tun_ipv{tunnel.version}_dst", tunnel.value)
         yield Output(overlay)
 
 

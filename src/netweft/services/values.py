@@ -14,6 +14,7 @@ from msgspec import Struct
 from netweft.dataplane.host.values import Address, VethPair
 from netweft.dataplane.ovsdb.rows import BridgeRow, PortRow, VifTag
 from netweft.model import Network, Peer, Port
+from netweft.services.addresses import Prefix
 from netweft.services.pipeline import BridgeFlow
 
 Wanted: TypeAlias = BridgeFlow | BridgeRow | PortRow | VifTag | VethPair | Address
@@ -61,18 +62,18 @@ class LocalPort(Struct, frozen=True, kw_only=True):
 
 
 class RemotePort(Struct, frozen=True, kw_only=True):
-    """A port on another node.  tunnel_ip: of that node; None when it cannot be reached."""
+    """A port on another node.  tunnel: that node's end point; None when it cannot be reached."""
 
     peer: Peer
     network: LocalNetwork
-    tunnel_ip: str | None
+    tunnel: Prefix | None
 
 
 class Flood(Struct, frozen=True):
     """Where a frame for everybody goes: OpenFlow ports here, tunnel end points elsewhere; both sorted."""
 
     ofports: tuple[int, ...] = ()
-    tunnel_ips: tuple[str, ...] = ()
+    tunnels: tuple[Prefix, ...] = ()
 
 
 def _nothing(*_: object) -> Iterable[Wanted]:

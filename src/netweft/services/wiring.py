@@ -9,6 +9,7 @@ from msgspec import Struct
 from netweft.dataplane.ovsdb.rows import Vif
 from netweft.model import Network, Node, Peer, Port, PortState, PortStatus
 from netweft.reconcile.memo import Fact, Reader
+from netweft.services.addresses import Prefix, endpoint
 from netweft.services.values import Flood, HostFacts, LocalNetwork, LocalPort, RemotePort, Uplinks
 
 HOST: Fact = "host"
@@ -82,14 +83,13 @@ def remote_port(read: Reader, peer_id: str) -> RemotePort | None:
     network = local_network(read, peer.network_id)
     if isinstance(network, Problem):
         return None
-    return RemotePort(peer=peer, network=network, tunnel_ip=_tunnel_ip(read, peer.host_id))
+    return RemotePort(peer=peer, network=network, tunnel=_tunnel(read, peer.host_id))
 
 
 def flood(read: Reader, network_id: str) -> Flood:
-    tunnel_ips = {_tunnel_ip(read, name) for name in read.get(("hosts", network_id)) or ()}
-    own = host_facts(read).tunnel_ip
-    reachable = sorted(ip for ip in tunnel_ips if ip and ip != own)
-    return Flood(read.get(("members", network_id)) or (), tuple(reachable))
+    tunnels = {_tunnel(read, name) for name in read.get(("hosts", network_id)) or ()}
+    reachable = sorted(tunnel[:2] for tunnel in tunnels if tunnel)
+    return Flood(read.get(("members", network_id)) or (), tuple(Prefix(*tunnel, None) for tunnel in reachable))
 
 
 def status(read: Reader, port_id: str, wired: LocalPort | Problem) -> PortStatus | None:
@@ -118,6 +118,8 @@ def _missing_uplink(links: Uplinks) -> Problem | None:
     return None
 
 
-def _tunnel_ip(read: Reader, name: str) -> str | None:
+def _tunnel(read: Reader, name: str) -> Prefix | None:
+    """The node's end point, if it is another one than ours and of the same IP version."""
     node: Node | None = read.get(("node", name))
-    return node.tunnel_ip if node else None
+    own, other = endpoint(host_facts(read).tunnel_ip), endpoint(node.tunnel_ip) if node else None
+    return other if own and other and other != own and other.version == own.version else None

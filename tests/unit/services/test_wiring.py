@@ -3,7 +3,8 @@
 import msgspec
 import pytest
 
-from netweft.model import Network, PortState, PortStatus, Segment
+from netweft.dataplane.openflow.flow import Output
+from netweft.model import Network, Node, Peer, PortState, PortStatus, Segment
 from netweft.services.values import HostFacts
 from netweft.testing.region import FakeNode, Region, network, port
 
@@ -86,6 +87,29 @@ def test_an_interface_that_cannot_be_opened() -> None:
     assert status is not None
     assert status.state == PortState.ERROR
     assert status.detail.endswith("no such device")
+
+
+def test_an_address_that_is_none_hurts_nobody_else() -> None:
+    broken, fine = port(2, NET, "not an address"), port(3, NET)
+    node = node_with(NET, broken, fine)
+    for wanted in (broken, fine):
+        node.plug(wanted.id)
+    node.settle()
+    status = node.status(broken.id)
+    assert status is not None
+    assert status.state == PortState.ERROR
+    assert "not an address" in status.detail
+    assert node.status(fine.id) == PortStatus(fine.id, PortState.UP)
+
+
+@pytest.mark.parametrize("tunnel_ip", [None, "", "nonsense", "192.0.2.0/24", "192.0.2.1", "2001:db8::9"])
+def test_a_node_without_a_usable_end_point_is_not_sent_to(tunnel_ip: str | None) -> None:
+    peer = Peer(id="x", network_id=NET.id, mac_address="fa:16:3e:00:00:09", host_id="hv9", ip_addresses=("10.0.0.9",))
+    node = node_with(NET, P, peer, Node(name="hv9", tunnel_ip=tunnel_ip))
+    node.plug(P.id)
+    node.settle()
+    sent = [action for flow in node.bridges["tun"].flows.values() for action in flow.actions if action == Output(2)]
+    assert sent == []
 
 
 def test_the_last_local_vlan_goes_to_whoever_waits() -> None:
