@@ -1,7 +1,6 @@
 """Agents, as an admin sees and manages them.  They come into being by connecting: see binding.py."""
 
-from datetime import UTC, datetime
-
+from netweft.control import hosts
 from netweft.control.standard import now
 from netweft.settings import ServerSettings
 from netweft.store import Object, WriteTransaction
@@ -22,5 +21,4 @@ class Agents:
 
     def is_alive(self, agent: Object) -> bool:
         """Heard of not too long ago."""
-        heard = datetime.strptime(agent["heartbeat_timestamp"], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
-        return (datetime.now(UTC) - heard).total_seconds() < self._down_after
+        return hosts.seconds_silent(agent) < self._down_after

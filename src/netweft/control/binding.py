@@ -42,10 +42,13 @@ def node_seen(tx: WriteTransaction, node: str) -> None:
         tx.touch("agents", agent["id"], {"heartbeat_timestamp": _timestamp()})
 
 
-def node_gone(tx: WriteTransaction, node: str) -> None:
-    """Its session ended.  Its ports stay as they are: what is wired stays wired without us."""
+def node_gone(tx: WriteTransaction, node: str, seconds: float = 0.0) -> None:
+    """Its session ended so long ago, and no other server has heard of it since.
+
+    Its ports stay as they are: what is wired stays wired without us.
+    """
     agent = hosts.agent_of(tx, node)
-    if agent is not None:
+    if agent is not None and hosts.seconds_silent(agent) >= seconds:
         tx.touch("agents", agent["id"], {"status_detail": f"disconnected since {now()}"})
 
 

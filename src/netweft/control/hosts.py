@@ -1,5 +1,7 @@
 """Which hosts there are, and what binding a port to one of them says about its virtual interface."""
 
+from datetime import UTC, datetime
+
 from netweft.store import Object, ReadTransaction
 
 HOST_SCOPE = "agent_host"
@@ -13,6 +15,12 @@ def agent_of(tx: ReadTransaction, host: str) -> Object | None:
     """The agent that reports as this host."""
     holder = tx.holders(HOST_SCOPE, [host]).get(host)
     return tx.get("agents", holder[1]) if holder else None
+
+
+def seconds_silent(agent: Object) -> float:
+    """Since its last sign of life, to whichever server."""
+    heard = datetime.strptime(agent["heartbeat_timestamp"], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+    return (datetime.now(UTC) - heard).total_seconds()
 
 
 class Binder:

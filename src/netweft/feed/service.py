@@ -67,7 +67,7 @@ class Feed:
     async def _depart(self, node: str) -> None:
         await asyncio.sleep(self._down_seconds)
         if not self._hub.is_here(node):
-            await self._writer.gone(node)
+            await self._writer.gone(node, self._down_seconds)
 
     async def _heartbeat(self) -> None:
         """One transaction for all nodes, and none of it in the change log."""

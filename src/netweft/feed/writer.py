@@ -42,8 +42,8 @@ class Writer:
 
         await self._write(write)
 
-    async def gone(self, node: str) -> None:
-        await self._write(lambda tx: binding.node_gone(tx, node))
+    async def gone(self, node: str, seconds: float) -> None:
+        await self._write(lambda tx: binding.node_gone(tx, node, seconds))
 
     async def report(self, node: str, statuses: list[PortStatus], *, complete: bool) -> Mapping[str, str] | None:
         """Why ports were denied, by their ids."""
