@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 _encode = msgspec.json.Encoder().encode
 decode = msgspec.json.Decoder().decode
+NUL = b"\\u0000"  # as it stands in JSON; raw control characters are no JSON at all
 DecodeError = msgspec.DecodeError
 
 

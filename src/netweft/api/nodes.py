@@ -66,7 +66,7 @@ async def _add(request: Request, store: Store) -> Response:
     """The answer is the only place where the token is ever to be seen."""
     try:
         wanted = msgspec.json.decode(await request.body(), type=NodeBody).node
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise HTTPException(400, str(error)) from None
 
     def work() -> str:

@@ -38,6 +38,9 @@ class RequestFrame:
                 message["headers"] = [*message["headers"], header]
             await send(message)
 
+        if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+            await self._answer(scope, send_marked, 400, "NUL characters are not allowed.")
+            return
         length = next((value for name, value in scope["headers"] if name == b"content-length"), None)
         if length is None:
             receive = self._counted(receive)

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from netweft.api.encoding import NUL
 from netweft.plugins.identity import Context, IdentityUnavailable, Unauthorized
 from netweft.plugins.identity.embedded.errors import Conflict, Forbidden, Invalid, NotFound
 from netweft.plugins.identity.embedded.service import EmbeddedIdentity
@@ -65,10 +66,19 @@ class Call(NamedTuple):
 
     async def body(self, type: type[T]) -> T:
         """Raises Invalid."""
-        try:
-            return msgspec.json.decode(await self.request.body(), type=type)
-        except msgspec.MsgspecError as error:
-            raise Invalid(str(error)) from None
+        return parse(await self.request.body(), type)
+
+
+def parse(data: bytes | msgspec.Raw, type: type[T]) -> T:
+    """Raises Invalid."""
+    if NUL in bytes(data):
+        raise Invalid("NUL characters are not allowed.")
+    try:
+        return msgspec.json.decode(data, type=type)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise Invalid(str(error)) from None
+    except RecursionError:
+        raise Invalid("The body is nested too deeply.") from None
 
 
 Handler: TypeAlias = Callable[[Call], Awaitable[Response]]

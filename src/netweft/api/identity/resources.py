@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 from starlette.responses import Response
 
-from netweft.api.identity.call import PREFIX, Call, Operation, json, listing, no_content
+from netweft.api.identity.call import PREFIX, Call, Operation, json, listing, no_content, parse
 from netweft.plugins.identity import Context
 from netweft.plugins.identity.embedded import directory, grants
 from netweft.plugins.identity.embedded.errors import Forbidden, Invalid
@@ -106,10 +106,7 @@ class Resource:
         envelope = await call.body(dict[str, msgspec.Raw])
         if self.member not in envelope:
             raise Invalid(f"'{self.member}' is a required property")
-        try:
-            return await _attributes(call, msgspec.json.decode(envelope[self.member], type=type))
-        except msgspec.MsgspecError as error:
-            raise Invalid(str(error)) from None
+        return await _attributes(call, parse(envelope[self.member], type))
 
     async def list_all(self, call: Call) -> Response:
         await call.admin()
