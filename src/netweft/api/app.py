@@ -31,7 +31,7 @@ def routes(store: Store, authenticate: Authenticate, settings: ServerSettings) -
 def build(
     resources: Sequence[Resource], store: Store, authenticate: Authenticate, settings: ServerSettings
 ) -> list[BaseRoute]:
-    gate = Gate(authenticate, f"{settings.public_url}/identity/v3")
+    gate = Gate(authenticate, settings.public_url)
     described = [route for resource in resources for route in Endpoint(resource, store).routes(gate)]
     return [*described, *discovery.routes(resources, gate)]
 

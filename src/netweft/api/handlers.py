@@ -22,25 +22,30 @@ Handler = Callable[[Request, Context], Awaitable[Response]]
 class Gate:
     """Lets in who has a token, and turns refusals into answers."""
 
-    def __init__(self, authenticate: Authenticate, identity_url: str) -> None:
+    def __init__(self, authenticate: Authenticate, public_url: str) -> None:
+        """public_url: where clients reach this server; empty for `where they reached it`."""
         self._authenticate = authenticate
-        self._identity_url = identity_url
+        self._public_url = public_url
 
     def __call__(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
             token = request.headers.get("x-auth-token")
             try:
                 if not token:
-                    return faults.unauthorized(self._identity_url)
+                    return self._unauthorized(request)
                 return await handler(request, await self._authenticate(token))
             except Unauthorized:
-                return faults.unauthorized(self._identity_url)
+                return self._unauthorized(request)
             except IdentityUnavailable:
                 return faults.answer(faults.IdentityAway())
             except Refused as refusal:
                 return faults.answer(refusal)
 
         return endpoint
+
+    def _unauthorized(self, request: Request) -> Response:
+        base = self._public_url or str(request.base_url)
+        return faults.unauthorized(f"{base.rstrip('/')}/identity/v3")
 
 
 class Endpoint:

@@ -1,0 +1,123 @@
+"""The Networking API over a real store, in this process; tokens are names of people."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+
+from netweft.api.app import routes
+from netweft.plugins.identity import Context, Unauthorized
+from netweft.server.faults import fault
+from netweft.server.frame import RequestFrame
+from netweft.settings import ServerSettings
+from netweft.store import Object, Store
+
+
+def _somebody(name: str, project: str, *roles: str) -> Context:
+    return Context(user_id=name, user_name=name, project_id=project, roles=frozenset(roles))
+
+
+PEOPLE = {
+    "admin": _somebody("admin", "admins", "admin", "member", "reader"),
+    "alice": _somebody("alice", "red", "member", "reader"),
+    "adam": _somebody("adam", "red", "reader"),
+    "bob": _somebody("bob", "blue", "member", "reader"),
+}
+
+
+async def authenticate(token: str) -> Context:
+    if token not in PEOPLE:
+        raise Unauthorized
+    return PEOPLE[token]
+
+
+class Client:
+    """Calls an application in this process, one request after the other."""
+
+    def __init__(self, app: Starlette) -> None:
+        self._app = app
+
+    def request(self, method: str, url: str, **values: Any) -> httpx.Response:
+        return asyncio.run(self._request(method, url, **values))
+
+    async def _request(self, method: str, url: str, **values: Any) -> httpx.Response:
+        transport = httpx.ASGITransport(self._app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://netweft.test") as client:
+            return await client.request(method, url, **values)
+
+
+class Api:
+    """`api("alice", "GET", "/networks")`; paths start behind /v2.0."""
+
+    def __init__(self, app: Starlette) -> None:
+        self.client = Client(app)
+
+    def __call__(self, who: str, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
+        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.client.request(method, f"/v2.0{path}", json=body, headers={"X-Auth-Token": who} | names)
+
+    def make(self, who: str, member: str, **values: Any) -> Object:
+        """One object, which must work."""
+        return self.make_many(who, member, [values])[0]
+
+    def make_many(self, who: str, member: str, values: list[Object]) -> list[Object]:
+        answer = self(who, "POST", f"/{member.replace('_', '-')}s", {f"{member}s": values})
+        assert answer.status_code == 201, answer.text
+        made: list[Object] = answer.json()[f"{member}s"]
+        return made
+
+    def network(self, who: str = "alice", cidr: str = "", **values: Any) -> Object:
+        network = self.make(who, "network", **values)
+        if cidr:
+            self.make(who, "subnet", network_id=network["id"], ip_version=4, cidr=cidr)
+        return network
+
+    def get(self, who: str, path: str) -> Any:
+        answer = self(who, "GET", path)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def names(self, who: str, path: str) -> list[str]:
+        (found,) = (value for name, value in self.get(who, path).items() if not name.endswith("_links"))
+        return [one["name"] for one in found]
+
+
+def refused(answer: httpx.Response) -> tuple[int, str]:
+    error = answer.json()["NeutronError"]
+    assert error.keys() == {"type", "message", "detail"}
+    return answer.status_code, error["type"]
+
+
+MakeApi = Callable[..., Api]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = Store.open(f"sqlite:///{tmp_path}/netweft.db")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def make_api(store: Store) -> MakeApi:
+    def make(**values: Any) -> Api:
+        settings = ServerSettings(**values)
+        app = Starlette(
+            routes=routes(store, authenticate, settings),
+            middleware=[Middleware(RequestFrame, max_body_bytes=settings.max_body_bytes)],
+            exception_handlers={HTTPException: fault},
+        )
+        return Api(app)
+
+    return make
+
+
+@pytest.fixture
+def api(make_api: MakeApi) -> Api:
+    return make_api()

@@ -1,0 +1,134 @@
+"""Who sees what, who may do what: admin, member, reader; owners and networks' owners; shared networks."""
+
+from typing import Any
+
+import pytest
+
+from netweft.control import binding
+from netweft.model import NodeFacts
+from netweft.store import Store
+
+from .conftest import Api, refused
+
+FORBIDDEN = (403, "PolicyNotAuthorized")
+
+
+@pytest.mark.parametrize("token", ["", "nobody"])
+def test_no_token_no_answer(api: Api, token: str) -> None:
+    answer = api(token, "GET", "/networks")
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"] == "Keystone uri='http://netweft.test/identity/v3'"
+    assert answer.json()["error"].keys() == {"code", "title", "message"}
+    assert api("", "POST", "/networks", {"network": {}}).status_code == 401
+
+
+def test_what_belongs_to_others_is_not_there(api: Api) -> None:
+    network = api.network("alice", cidr="10.0.0.0/24")
+    port = api.make("alice", "port", network_id=network["id"])
+    for path in (f"/networks/{network['id']}", f"/ports/{port['id']}"):
+        for method in ("GET", "PUT", "DELETE"):
+            assert api("bob", method, path, {path.split("/")[1][:-1]: {"name": "x"}}).status_code == 404
+        assert api("admin", "GET", path).status_code == 200
+    for collection in ("networks", "subnets", "ports"):
+        assert api.get("bob", f"/{collection}")[collection] == []
+        assert len(api.get("admin", f"/{collection}")[collection]) == 1
+    answer = api("bob", "POST", "/ports", {"port": {"network_id": network["id"]}})
+    assert refused(answer) == (404, "NetworkNotFound")
+
+
+def test_a_reader_reads(api: Api) -> None:
+    network = api.network("alice")
+    assert api("adam", "GET", f"/networks/{network['id']}").status_code == 200
+    assert refused(api("adam", "POST", "/networks", {"network": {}})) == FORBIDDEN
+    assert refused(api("adam", "PUT", f"/networks/{network['id']}", {"network": {"name": "x"}})) == FORBIDDEN
+    assert refused(api("adam", "DELETE", f"/networks/{network['id']}")) == FORBIDDEN
+
+
+def test_a_shared_network_is_seen_and_used_but_not_touched(api: Api) -> None:
+    network = api.network("admin", cidr="10.0.0.0/24", shared=True)
+    assert [one["id"] for one in api.get("bob", "/networks")["networks"]] == [network["id"]]
+    assert len(api.get("bob", "/subnets")["subnets"]) == 1
+    assert api.make("bob", "port", network_id=network["id"])["fixed_ips"]
+    assert refused(api("bob", "DELETE", f"/networks/{network['id']}")) == FORBIDDEN
+    subnet = {"network_id": network["id"], "ip_version": 4, "cidr": "10.1.0.0/24"}
+    assert refused(api("bob", "POST", "/subnets", {"subnet": subnet})) == FORBIDDEN
+    mine = api("alice", "GET", "/ports").json()["ports"]
+    assert mine == []
+
+
+def test_the_networks_owner_sees_and_removes_what_others_plug_in(api: Api) -> None:
+    network = api.network("alice", cidr="10.0.0.0/24")
+    port = api.make("admin", "port", network_id=network["id"], project_id="blue")
+    assert [one["id"] for one in api.get("alice", "/ports")["ports"]] == [port["id"]]
+    assert api("alice", "DELETE", f"/ports/{port['id']}").status_code == 204
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"shared": True},
+        {"provider:network_type": "vxlan"},
+        {"provider:segmentation_id": 7},
+    ],
+)
+def test_attributes_for_admins(api: Api, values: Any) -> None:
+    answer = api("alice", "POST", "/networks", {"network": values})
+    assert refused(answer) == FORBIDDEN
+    (name,) = values
+    assert answer.json()["NeutronError"]["message"] == f"rule:create_network:{name} is disallowed by policy"
+    network = api.network("alice")
+    assert refused(api("alice", "PUT", f"/networks/{network['id']}", {"network": values})) == FORBIDDEN
+
+
+def test_a_default_given_in_so_many_words_is_no_privilege(api: Api) -> None:
+    assert api.network("alice", shared=False)["shared"] is False
+
+
+def test_attributes_for_the_networks_owner(api: Api) -> None:
+    shared = api.network("admin", cidr="10.0.0.0/24", shared=True)
+    own = api.network("bob", cidr="10.0.0.0/24")
+    for values in (
+        {"fixed_ips": [{"ip_address": "10.0.0.9"}]},
+        {"mac_address": "fa:16:3e:00:00:01"},
+        {"port_security_enabled": False},
+        {"allowed_address_pairs": [{"ip_address": "10.0.0.9"}]},
+    ):
+        body = {"port": {"network_id": shared["id"]} | values}
+        assert refused(api("bob", "POST", "/ports", body)) == FORBIDDEN
+        api.make("bob", "port", network_id=own["id"], **values)
+
+
+def test_the_segment_and_the_host_are_shown_to_admins(api: Api) -> None:
+    network = api.network("alice", cidr="10.0.0.0/24")
+    port = api.make("alice", "port", network_id=network["id"])
+    hidden = {"provider:network_type", "provider:segmentation_id", "provider:physical_network"}
+    assert not hidden & network.keys()
+    assert hidden <= api.get("admin", f"/networks/{network['id']}")["network"].keys()
+    hidden = {"binding:host_id", "binding:vif_type", "binding:vif_details", "binding:profile"}
+    assert not hidden & port.keys()
+    assert hidden <= api.get("admin", f"/ports/{port['id']}")["port"].keys()
+    assert "status_detail" in port
+    assert refused(api("alice", "PUT", f"/ports/{port['id']}", {"port": {"binding:host_id": "hv1"}})) == FORBIDDEN
+
+
+def test_an_admin_makes_things_for_others(api: Api) -> None:
+    assert api.make("admin", "network", project_id="red", name="a")["tenant_id"] == "red"
+    assert api.make("admin", "network", tenant_id="red", name="b")["project_id"] == "red"
+    assert sorted(api.names("alice", "/networks")) == ["a", "b"]
+
+
+def test_agents_are_for_admins(api: Api, store: Store) -> None:
+    with store.write() as tx:
+        binding.node_connected(tx, "hv1", NodeFacts(tunnel_ip="192.0.2.1"))
+    (agent,) = api.get("admin", "/agents")["agents"]
+    assert (agent["host"], agent["alive"], agent["admin_state_up"]) == ("hv1", True, True)
+    assert agent["configurations"]["tunnel_ip"] == "192.0.2.1"
+    path = f"/agents/{agent['id']}"
+    assert api.get("admin", "/agents?alive=false")["agents"] == []
+    assert len(api.get("admin", "/agents?alive=true&host=hv1")["agents"]) == 1
+    assert api.get("alice", "/agents")["agents"] == []
+    assert api("alice", "GET", path).status_code == 404
+    changed = api("admin", "PUT", path, {"agent": {"admin_state_up": False, "description": "off"}}).json()["agent"]
+    assert (changed["admin_state_up"], changed["description"]) == (False, "off")
+    assert api("admin", "POST", "/agents", {"agent": {}}).status_code == 405
+    assert api("admin", "DELETE", path).status_code == 204

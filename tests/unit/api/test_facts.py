@@ -1,0 +1,139 @@
+"""Our descriptions against the facts about Neutron's, which lie beside the checkout: every attribute, every flag.
+
+Where we differ on purpose it is said here, and nowhere else.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from netweft.api.attributes import REQUIRED, UNSET, Attribute
+from netweft.api.checks import Invalid
+from netweft.api.discovery import EXTENSIONS
+from netweft.api.resources import agent, network, port, security_group, subnet
+
+FACTS = Path(__file__).parents[4] / "shared" / "neutron-api" / "definitions.json"
+pytestmark = pytest.mark.skipif(not FACTS.exists(), reason="the facts about Neutron are not beside the checkout")
+
+OURS = {
+    "networks": network.ATTRIBUTES,
+    "subnets": subnet.ATTRIBUTES,
+    "ports": port.ATTRIBUTES,
+    "agents": agent.ATTRIBUTES,
+    "security_group_rules": security_group.RULE,
+}
+# what Neutron says of the resource itself; extensions add to that
+BASE = ["network", "subnet", "port", "agent"]
+# aliases of which the file has no definition of its own
+WITHOUT_FACTS = {
+    "netweft-status",
+    "security-group",
+    "standard-attr-description",
+    "standard-attr-revisions",
+    "standard-attr-timestamp",
+}
+# attributes of a listed extension that are not there: Neutron hides them, or they are for what we do not have
+ABSENT = {("subnets", "prefixlen"), ("subnets", "shared")}
+# (collection, attribute, flag) -> why
+DIFFERENT = {
+    ("subnets", "subnetpool_id", "allow_post"): "there are no subnet pools",
+    ("agents", "alive", "is_sort_key"): "computed when asked for: sort by heartbeat_timestamp",
+}
+
+
+def facts() -> dict[str, dict[str, Any]]:
+    loaded: dict[str, dict[str, Any]] = json.loads(FACTS.read_text())["extensions"]
+    return loaded
+
+
+def attribute_facts() -> list[tuple[str, str, dict[str, Any]]]:
+    """collection, attribute, fact: of the resources and of the extensions that we say we have, one over the other."""
+    merged: dict[tuple[str, str], dict[str, Any]] = {}
+    known = facts()
+    for alias in [*BASE, *sorted(EXTENSIONS)]:
+        for collection, attributes in known.get(alias, {}).get("resource_attribute_map", {}).items():
+            if collection in OURS:
+                for name, fact in attributes.items():
+                    merged[collection, name] = merged.get((collection, name), {}) | fact
+    return [(*key, fact) for key, fact in merged.items() if key not in ABSENT]
+
+
+ATTRIBUTES = attribute_facts() if FACTS.exists() else []
+
+
+@pytest.mark.parametrize(
+    ("collection", "name", "fact"), ATTRIBUTES, ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_an_attribute_is_as_neutron_has_it(collection: str, name: str, fact: dict[str, Any]) -> None:
+    assert name in OURS[collection]
+    ours = OURS[collection][name]
+    for flag, value in {
+        "allow_post": ours.post,
+        "allow_put": ours.put,
+        "is_filter": ours.filter,
+        "is_sort_key": ours.sort,
+    }.items():
+        if (collection, name, flag) not in DIFFERENT:
+            assert value == fact.get(flag, False), flag
+    if fact.get("allow_post") and (collection, name, "allow_post") not in DIFFERENT:
+        assert ours.default == default(name, fact)
+
+
+def default(name: str, fact: dict[str, Any]) -> Any:
+    if "default" not in fact:
+        return UNSET if name == "tenant_id" else REQUIRED  # filled in from the token
+    return UNSET if fact["default"] == {"unset": True} else fact["default"]
+
+
+ACCEPTED: dict[str, list[Any]] = {
+    "type:uuid": ["5283fb86-4c69-46d0-8ea0-43533bbee357"],
+    "type:name_string": ["", "text", "true", "10.0.0.1"],
+    "type:mac_address": ["fa:16:3e:00:00:01"],
+    "type:ip_address_or_none": [None, "10.0.0.1"],
+    "type:subnet_or_none": [None, "10.0.0.0/24"],
+    "type:nameservers": [[], ["10.0.0.1"]],
+    "type:dict_or_none": [None, {}],
+}
+REFUSED: dict[str, list[Any]] = {
+    "type:uuid": [None, "", "text", 5, [], {}],
+    "type:name_string": [None, 5, True, [], {}, "x" * 300],
+    "type:mac_address": ["", "text", "10.0.0.1", 5],
+    "type:ip_address_or_none": ["", "text", 5, "10.0.0.0/24"],
+    "type:subnet_or_none": ["", "text", 5, "10.0.0.1/24"],
+    "type:nameservers": ["10.0.0.1", 5, {}, ["text"]],
+    "type:dict_or_none": ["text", 5, []],
+}
+CHECKED = [
+    (c, n, f) for c, n, f in ATTRIBUTES if (f.get("validate") or {}).keys() & ACCEPTED.keys() and f["allow_post"]
+]
+
+
+@pytest.mark.parametrize(
+    ("collection", "name", "fact"), CHECKED, ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_values_are_taken_and_refused_as_neutron_does(collection: str, name: str, fact: dict[str, Any]) -> None:
+    ours: Attribute = OURS[collection][name]
+    (kind,) = fact["validate"]
+    for value in ACCEPTED[kind]:
+        ours.check(value)
+    for value in REFUSED[kind]:
+        with pytest.raises(Invalid):
+            ours.check(value)
+
+
+@pytest.mark.parametrize("alias", sorted(EXTENSIONS.keys() - WITHOUT_FACTS))
+def test_an_extension_has_the_name_and_the_date_that_clients_know(alias: str) -> None:
+    fact = facts()[alias]
+    name, _, updated = EXTENSIONS[alias]
+    assert (name, updated) == (fact["name"], fact["updated_timestamp"])
+
+
+def test_the_words_of_enumerations() -> None:
+    vnic = facts()["binding"]["resource_attribute_map"]["ports"]["binding:vnic_type"]["validate"]["type:values"]
+    modes = facts()["subnet"]["resource_attribute_map"]["subnets"]["ipv6_ra_mode"]["validate"]["type:values"]
+    for ours, words in ((port.ATTRIBUTES["binding:vnic_type"], vnic), (subnet.ATTRIBUTES["ipv6_ra_mode"], modes)):
+        assert [ours.check(word) for word in words] == words
+        with pytest.raises(Invalid):
+            ours.check("magic")
