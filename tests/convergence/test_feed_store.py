@@ -190,6 +190,19 @@ async def test_a_change_that_had_to_wait_for_an_older_transaction_comes_soon_aft
         assert set(stage.views["hv1"].ports) == {"p1"}
 
 
+async def test_what_another_server_writes_is_told_here(store: Store, url: str) -> None:
+    write(store, Put("networks", {"id": "n1"}))
+    another = Store.open(url)
+    async with Stage(store) as stage:
+        stage.join("hv1", forgetful=True)
+        await stage.receive("hv1", PATIENCE)
+        row = {"id": "p1", "network_id": "n1", "mac_address": "m", "binding:host_id": "hv1"}
+        write(another, Put("ports", row))
+        await stage.receive("hv1", PATIENCE)
+        assert set(stage.views["hv1"].ports) == {"p1"}
+    another.close()
+
+
 async def test_a_log_that_was_shortened_meanwhile_makes_snapshots(store: Store) -> None:
     write(store, Put("networks", {"id": "n1"}))
     async with Stage(store) as stage:
