@@ -21,7 +21,7 @@ ATTRIBUTES = STANDARD | {
     "admin_state_up": ADMIN_STATE,
     "status": STATUS,
     "subnets": Attribute(check=READ_ONLY, default=[]),
-    "shared": flag(post=True, put=True, default=False, filter=True, sort=True, set_by=Who.ADMIN),
+    "shared": flag(post=True, put=True, default=False, filter=True, set_by=Who.ADMIN),
     "mtu": Attribute(
         check=checks.non_negative, parse=checks.integer, post=True, put=True, default=0, filter=True, sort=True
     ),
