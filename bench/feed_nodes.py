@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """What the feed costs: `bench/feed_nodes.py` starts a server of its own, plays many nodes, and prints a table.
 
-The nodes are real agents' clients with nothing behind them.  The clock starts just before the request is sent to the
+The nodes are real agents' clients with nothing behind them, all in this one process: with many of them and a large
+network it is they who are busy, not the server.  The clock starts just before the request is sent to the
 API and stops when the nodes have the object; the server's processor time is taken from /proc.
 """
 
@@ -173,7 +174,7 @@ async def big_network(region: Region, nodes: int, ports: int) -> list[Row]:
         Row(f"{what}: all have their snapshot", elapsed, "s"),
         Row(f"{what}: server's processor time for that", busy, "s"),
         Row(f"{what}: one more port at the last node: p50", percentile(times, 50), "ms"),
-        Row(f"{what}: server's resident memory", resident_mb(region.pid), "MB", bar=150),
+        Row(f"{what}: server's resident memory", resident_mb(region.pid), "MB"),
     ]
 
 
