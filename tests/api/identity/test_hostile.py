@@ -1,7 +1,6 @@
 """Bodies that nobody means well with: refused, never a fault of ours."""
 
 import pytest
-
 from tests.api.identity.conftest import Caller
 
 BODIES = [
