@@ -56,7 +56,7 @@ class BridgeSide:
                 await asyncio.sleep(backoff.failed(clock()))
                 continue
             try:
-                await self._read(connection)
+                await self.attach(connection)
                 backoff.succeeded()
                 lost = await connection.wait_closed()
                 log.warning("bridge lost", bridge=self._socket.stem, problem=str(lost))
@@ -67,7 +67,8 @@ class BridgeSide:
                 self._driver = None
                 await connection.close()
 
-    async def _read(self, connection: OpenFlowConnection) -> None:
+    async def attach(self, connection: OpenFlowConnection) -> None:
+        """Read what is there, and compare from now on.  Raises OpenFlowError."""
         driver = FlowDriver(connection, OURS, OURS_MASK, self._wake)
         found = await driver.read()
         driver.want(self._wanted())

@@ -110,7 +110,8 @@ class Agent:
         for port_id, reason in reasons.items():
             if self.denied.get(port_id) != reason:
                 log.warning("port denied", port=port_id, reason=reason)
-        self.denied.update(reasons)
+        known = {**self.denied, **reasons}
+        self.denied = {port_id: reason for port_id, reason in known.items() if port_id in self.desired.vifs}
 
     def link_changed(self, link: Link) -> None:
         """Nothing to do: what is wired stays wired."""
@@ -123,12 +124,17 @@ class Agent:
             await asyncio.sleep(0)  # let what else has arrived be read first: one plan for all of it
             self._awake.clear()
             try:
-                if self._observe():
-                    self._render()
-                    self._report(await self._apply())
+                await self.turn()
             except Exception as error:  # the loop's boundary: whatever it is, the other ports have to be served
                 log.exception("a turn failed")
                 self._schedule_retry(f"{type(error).__name__}: {error}")
+
+    async def turn(self) -> None:
+        if self._observe():
+            self._render()
+            problem = await self._apply()
+            if problem is not None:
+                self._report(problem)
 
     def _observe(self) -> bool:
         """False: Open vSwitch has not been seen yet, so there is nothing to compare with."""
@@ -150,8 +156,9 @@ class Agent:
             bridge.change(changes.flows[role])
         self._links_changed |= changes.links
 
-    async def _apply(self) -> str:
-        """Rows and flows side by side: a flow names only what has been observed.  Returns what stands in the way."""
+    async def _apply(self) -> str | None:
+        """Rows and flows side by side: a flow names only what has been observed.  Returns what stands in the way;
+        None when a connection was lost over it, so that nobody knows: its side reconnects, and wakes us then."""
         delete = self.desired.complete
         results = await asyncio.gather(
             self.ovs.apply(self.desired.rows, delete=delete),
@@ -161,7 +168,7 @@ class Agent:
         problems: list[str] = []
         for result in results:
             if isinstance(result, (ConnectionLost, OvsdbLost)):
-                continue  # its side reconnects, and wakes us then
+                return None
             if isinstance(result, (OpenFlowError, OvsdbError)):
                 problems.append(str(result))
             elif isinstance(result, BaseException):
@@ -177,12 +184,14 @@ class Agent:
         if sessions != self._sessions:
             self._sessions = sessions
             self._restore.bridge_connected()
-        if self.ovs.connection and all(bridge.connected for bridge in self.bridges.values()):
+        if not (self.ovs.connection and all(bridge.connected for bridge in self.bridges.values())):
+            return
+        if self._links_changed:
+            self._links_changed = False
+            self.links.want(self.desired.links)
+        if self.desired.complete:
             self._reporter.tell(self.desired.statuses, self.desired.view, problem)
-            if self._links_changed:
-                self._links_changed = False
-                self.links.want(self.desired.links)
-            if not problem and self.desired.complete:
+            if not problem:
                 self._restore.settled()
 
     def _schedule_retry(self, problem: str) -> None:

@@ -64,7 +64,7 @@ def local_port(read: Reader, port_id: str) -> LocalPort | Problem | None:
         return None
     port: Port | None = read.get(("port", port_id))
     if port is None:
-        return Problem("plugged in, but not bound to this node yet")
+        return Problem("plugged in, not bound to this node yet")  # reporting it claims it
     if vif.ofport is None:
         return Problem(f"Open vSwitch has not opened interface {vif.name} yet", passing=True)
     if vif.ofport < 1:
@@ -95,7 +95,7 @@ def flood(read: Reader, network_id: str) -> Flood:
 def status(read: Reader, port_id: str, wired: LocalPort | Problem) -> PortStatus | None:
     """What to report once everything that was rendered is in place.  None: nothing yet."""
     port: Port | None = read.get(("port", port_id))
-    if port is None or not port.admin_state_up:
+    if port is not None and not port.admin_state_up:
         return PortStatus(port_id, PortState.DOWN)
     if isinstance(wired, Problem):
         return _report(port_id, wired)

@@ -34,7 +34,7 @@ def test_plugged_in_before_it_is_known() -> None:
     node = node_with()
     node.plug(P.id)
     node.settle()
-    assert node.status(P.id) == PortStatus(P.id, PortState.DOWN)
+    assert node.status(P.id) == PortStatus(P.id, PortState.ERROR, "plugged in, not bound to this node yet")
     node.see([P])
     node.settle()
     assert node.status(P.id) is None, "the network is on its way"

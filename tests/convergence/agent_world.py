@@ -1,0 +1,148 @@
+"""An agent on fakes: its own turns, bridges' sides and flow drivers are real; sockets, switch and database are not."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import cast
+
+from msgspec.structs import replace
+
+from netweft.agent.desired import Desired
+from netweft.agent.loop import Agent
+from netweft.agent.ovs import OvsSide
+from netweft.agent.sync import changes_by
+from netweft.dataplane.openflow.client import OpenFlowConnection
+from netweft.dataplane.openflow.errors import FlowRejected
+from netweft.dataplane.openflow.flow import Flow, FlowKey
+from netweft.dataplane.openflow.messages import FlowChange
+from netweft.dataplane.ovsdb.errors import TransactionFailed
+from netweft.dataplane.ovsdb.rows import Row, Vif, VifTag
+from netweft.model import NodeView, Object, PortStatus
+from netweft.services.values import HostFacts, Uplinks
+from netweft.settings import AgentSettings
+from netweft.testing.region import UPLINKS
+from netweft.wire.messages import Delta, Snapshot
+
+
+class FakeSwitch:
+    """One bridge's flows, which outlive connections.  fail: the next bundle is refused."""
+
+    def __init__(self) -> None:
+        self.flows: dict[FlowKey, Flow] = {}
+        self.fail = False
+        self.deleted = 0
+        self._watcher: Callable[[FlowChange], None] = lambda _: None
+
+    async def dump_flows(self, cookie: int = 0, cookie_mask: int = 0) -> list[Flow]:
+        return [flow for flow in self.flows.values() if flow.cookie & cookie_mask == cookie & cookie_mask]
+
+    async def apply(self, adds: Sequence[Flow], deletes: Iterable[FlowKey] = ()) -> None:
+        if self.fail:
+            self.fail = False
+            raise FlowRejected(5, 1, "table full", adds[0] if adds else next(iter(deletes)))
+        self.flows.update((flow.key, flow) for flow in adds)
+        for key in deletes:
+            self.deleted += 1
+            del self.flows[key]
+
+    async def watch_flows(self, callback: Callable[[FlowChange], None]) -> None:
+        self._watcher = callback
+
+    def somebody_deletes(self, nth: int) -> None:
+        if self.flows:
+            key = sorted(self.flows)[nth % len(self.flows)]
+            self._watcher(FlowChange(self.flows.pop(key), removed=True))
+
+    def somebody_changes(self, nth: int) -> None:
+        if self.flows:
+            key = sorted(self.flows)[nth % len(self.flows)]
+            self.flows[key] = replace(self.flows[key], actions=())
+            self._watcher(FlowChange(self.flows[key]))
+
+
+class FakeOvs:
+    """Stands for OvsSide: what is plugged in, and the rows.  fail: the next transaction is refused."""
+
+    def __init__(self) -> None:
+        self.plugged: dict[str, Vif] = {}
+        self.rows: list[Row] = []
+        self.fail = False
+        self.connection = object()
+        self.view = self
+
+    def datapath_type(self) -> str:
+        return "netdev"
+
+    def version(self) -> str:
+        return "3.1.0"
+
+    def vifs(self, _: HostFacts) -> Mapping[str, Vif]:
+        return dict(self.plugged)
+
+    def uplinks(self, _: HostFacts, __: Uplinks) -> Uplinks:
+        return UPLINKS
+
+    async def apply(self, rows: Iterable[Row], *, delete: bool) -> int:
+        if self.fail:
+            self.fail = False
+            raise TransactionFailed("resources exhausted", "no space left on device")
+        kept = [] if delete else [row for row in self.rows if row not in rows]
+        self.rows = sorted([*rows, *kept], key=str)
+        tags = {row.port_name: row for row in self.rows if isinstance(row, VifTag)}
+        for port_id, vif in self.plugged.items():
+            tag = tags.get(vif.port_name)
+            ids = tag.external_ids if tag else ()
+            self.plugged[port_id] = replace(vif, tag=tag.tag if tag else None, external_ids=ids)
+        return 0
+
+
+class AgentWorld:
+    """One node: the switch and the database live on, agents come and go."""
+
+    def __init__(self, folder: Path) -> None:
+        self.settings = AgentSettings(node="hv1", tunnel_ip="192.0.2.1", state_dir=str(folder))
+        self.switches = {"int": FakeSwitch(), "tun": FakeSwitch()}
+        self.ovs = FakeOvs()
+        self.told: dict[str, PortStatus] = {}
+        self.next_ofport = 10
+
+    async def start(self, *, subscribed: bool = True) -> None:
+        """A new agent, which remembers nothing."""
+        self.agent = Agent(self.settings)
+        self.agent.ovs = cast(OvsSide, self.ovs)
+        self.agent.feed.report = self._told  # type: ignore[method-assign]
+        await self.agent.turn()
+        for role, side in self.agent.bridges.items():
+            await side.attach(cast(OpenFlowConnection, self.switches[role]))
+        if subscribed:
+            self.tell(Snapshot(history="h", revision=0, objects=()), first=True)
+        await self.agent.turn()
+
+    def tell(self, message: Snapshot | Delta, *, first: bool = False) -> None:
+        changes = changes_by(self.agent.desired.view, message, subscribed=first)
+        self.agent.view_changed(changes)
+
+    def see(self, view: NodeView, objects: Iterable[Object]) -> None:
+        """The same as a snapshot of all objects."""
+        self.tell(Snapshot(history="h", revision=view.revision + 1, objects=tuple(objects)), first=True)
+
+    def plug(self, port_id: str) -> None:
+        if port_id not in self.ovs.plugged:
+            ofport, self.next_ofport = self.next_ofport, self.next_ofport + 1
+            tap = f"tap{ofport}"
+            self.ovs.plugged[port_id] = Vif(iface_id=port_id, port_name=tap, name=tap, ofport=ofport)
+
+    def _told(self, statuses: Iterable[PortStatus], *, complete: bool = False) -> None:
+        if complete:
+            self.told.clear()
+        self.told.update((status.port_id, status) for status in statuses)
+
+    @property
+    def desired(self) -> Desired:
+        return self.agent.desired
+
+    def state(self) -> object:
+        """Everything that can be seen from outside."""
+        flows = {role: dict(switch.flows) for role, switch in self.switches.items()}
+        tags = {port_id: (vif.ofport, vif.tag, vif.external_ids) for port_id, vif in self.ovs.plugged.items()}
+        up = {port_id: status for port_id, status in self.told.items() if port_id in self.ovs.plugged}
+        return flows, self.ovs.rows, tags, up

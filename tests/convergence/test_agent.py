@@ -1,0 +1,161 @@
+"""Whatever happened on the way, split or merged, doubled, refused or broken by hand, with agents killed in between:
+a last undisturbed turn ends where an agent ends that starts afresh on an empty switch."""
+
+import asyncio
+import copy
+import tempfile
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.convergence.agent_world import AgentWorld, FakeSwitch
+
+from netweft.model import Key, Node, Object, Peer, PortState, key_of
+from netweft.testing.region import network, port
+from netweft.wire.messages import Delta, Snapshot
+
+NETWORKS = [network(1), network(2), network(3, "local")]
+PORTS = [port(number, NETWORKS[number % 3]) for number in range(1, 5)]
+PEERS = [
+    Peer(id=f"{number:08x}-2222", network_id=NETWORKS[number % 3].id, mac_address=f"fa:16:3e:00:00:{number:02x}",
+         ip_addresses=(f"10.0.0.{number}",), host_id=f"hv{number}")
+    for number in (11, 12)
+]  # fmt: skip
+NODES = [Node(name=f"hv{number}", tunnel_ip=f"192.0.2.{number}") for number in (11, 12)]
+OBJECTS: list[Object] = [*NETWORKS, *PORTS, *PEERS, *NODES]
+
+some = st.lists(st.sampled_from(OBJECTS), max_size=4)
+events = st.one_of(
+    st.tuples(st.just("delta"), some, some),
+    st.tuples(st.just("snapshot"), st.lists(st.sampled_from(OBJECTS), max_size=len(OBJECTS), unique=True)),
+    st.tuples(st.just("plug"), st.sampled_from(PORTS)),
+    st.tuples(st.just("unplug"), st.sampled_from(PORTS)),
+    st.tuples(st.just("turn")),
+    st.tuples(st.just("restart")),
+    st.tuples(st.just("refuse"), st.sampled_from(["int", "tun", "rows"])),
+    st.tuples(st.just("delete flow"), st.sampled_from(["int", "tun"]), st.integers(0, 99)),
+    st.tuples(st.just("change flow"), st.sampled_from(["int", "tun"]), st.integers(0, 99)),
+)
+
+
+async def do(world: AgentWorld, event: tuple[object, ...]) -> None:
+    view = world.desired.view
+    match event:
+        case ("delta", list(upserts), list(deletes)):
+            gone: tuple[Key, ...] = tuple(key_of(obj) for obj in deletes)
+            world.tell(Delta(revision=view.revision + 1, upserts=tuple(upserts), deletes=gone))
+        case ("snapshot", list(objects)):
+            world.tell(Snapshot(history="h", revision=view.revision + 1, objects=tuple(objects)), first=True)
+        case ("plug", plugged):
+            world.plug(plugged.id)  # type: ignore[attr-defined]
+        case ("unplug", unplugged):
+            world.ovs.plugged.pop(unplugged.id, None)  # type: ignore[attr-defined]
+        case ("turn",):
+            await world.agent.turn()
+        case ("restart",):
+            await world.start(subscribed=False)
+            world.see(view, view.objects())
+        case ("refuse", "rows"):
+            world.ovs.fail = True
+        case ("refuse", str(role)):
+            world.switches[role].fail = True
+        case ("delete flow", str(role), int(nth)):
+            world.switches[role].somebody_deletes(nth)
+        case ("change flow", str(role), int(nth)):
+            world.switches[role].somebody_changes(nth)
+
+
+async def calm(world: AgentWorld) -> None:
+    for switch in world.switches.values():
+        switch.fail = False
+    world.ovs.fail = False
+    await world.agent.turn()
+    await world.agent.turn()
+
+
+async def fresh(world: AgentWorld, folder: Path) -> AgentWorld:
+    other = AgentWorld(folder)
+    other.ovs.plugged = copy.copy(world.ovs.plugged)
+    await other.start(subscribed=False)
+    other.see(world.desired.view, world.desired.view.objects())
+    await calm(other)
+    return other
+
+
+@settings(max_examples=120, deadline=None)
+@given(st.lists(events, max_size=20))
+def test_any_way_leads_to_the_state_of_a_fresh_start(sequence: list[tuple[object, ...]]) -> None:
+    async def play(folder: Path) -> None:
+        world = AgentWorld(folder)
+        await world.start()
+        for event in sequence:
+            await do(world, event)
+        await calm(world)
+        assert world.state() == (await fresh(world, folder)).state()
+
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(play(Path(folder)))
+
+
+async def test_a_restart_takes_nothing_away_before_the_view_is_complete(tmp_path: Path) -> None:
+    world = AgentWorld(tmp_path)
+    await world.start()
+    world.see(world.desired.view, OBJECTS)
+    world.plug(PORTS[0].id)
+    await calm(world)
+    before = world.state()
+    await world.start(subscribed=False)
+    await world.agent.turn()
+    assert world.state() == before
+    world.see(world.desired.view, OBJECTS)
+    await world.agent.turn()
+    assert world.state() == before
+    assert all(switch.deleted == 0 for switch in world.switches.values())
+
+
+async def test_up_is_told_only_when_the_flows_are_in_place(tmp_path: Path) -> None:
+    world = AgentWorld(tmp_path)
+    await world.start()
+    world.see(world.desired.view, OBJECTS)
+    await calm(world)
+    world.plug(PORTS[0].id)
+    world.switches["int"].fail = True
+    await world.agent.turn()
+    status = world.told[PORTS[0].id]
+    assert status.state == PortState.ERROR
+    assert "table full" in status.detail
+    await world.agent.turn()
+    assert world.told[PORTS[0].id].state == PortState.UP
+
+
+async def test_a_failure_does_not_take_an_up_port_down(tmp_path: Path) -> None:
+    world = AgentWorld(tmp_path)
+    await world.start()
+    world.see(world.desired.view, OBJECTS)
+    world.plug(PORTS[0].id)
+    await calm(world)
+    world.plug(PORTS[1].id)
+    world.switches["int"].fail = True
+    await world.agent.turn()
+    assert world.told[PORTS[0].id].state == PortState.UP
+    assert world.told[PORTS[1].id].state == PortState.ERROR
+
+
+async def test_in_sync_nothing_is_written(tmp_path: Path) -> None:
+    world = AgentWorld(tmp_path)
+    await world.start()
+    world.see(world.desired.view, OBJECTS)
+    for wanted in PORTS:
+        world.plug(wanted.id)
+    await calm(world)
+    written: list[object] = []
+
+    class Counting(FakeSwitch):
+        async def apply(self, adds: object, deletes: object = ()) -> None:
+            written.append((adds, deletes))
+
+    for switch in world.switches.values():
+        switch.__class__ = Counting
+    world.see(world.desired.view, OBJECTS)
+    await world.agent.turn()
+    assert written == []
