@@ -18,6 +18,7 @@ log = structlog.get_logger(__name__)
 
 KEY = "flow-restore-wait"
 PATIENCE = 10.0
+RETRY_SECONDS = 1.0
 
 
 class RestoreWait:
@@ -47,7 +48,7 @@ class RestoreWait:
                 await self._ovs.set_other_config(KEY, "true")
             except (OvsdbError, TimeoutError) as error:
                 log.warning("flow-restore-wait not set", problem=str(error) or "vswitchd does not answer")
-                await asyncio.sleep(1.0)
+                await asyncio.sleep(RETRY_SECONDS)
                 self._restarted.set()
 
     async def _wait_for_flows(self) -> None:

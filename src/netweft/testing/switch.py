@@ -26,7 +26,7 @@ from netweft.dataplane.openflow.flow import (
 
 Packet = Mapping[str, int]
 
-MAX_TABLES = 4096  # visits per frame, as in Open vSwitch: more is a loop
+MAX_DEPTH = 64  # tables below each other, as in Open vSwitch: more is a loop
 PER_BRIDGE = ("reg", "tun_", "in_port", "metadata")
 
 
@@ -73,14 +73,13 @@ class Bridge:
         else:
             yield Delivery(self.name, ofport, bare)
 
-    def _table(self, table: int, frame: "_Frame") -> None:
-        frame.visited += 1
-        if frame.visited > MAX_TABLES:
+    def _table(self, table: int, frame: "_Frame", depth: int = 1) -> None:
+        if depth > MAX_DEPTH:
             raise LoopError(f"{self.name}: {frame.packet}")
         flow = self._lookup(table, frame.packet)
         for action in flow.actions if flow else ():
             if isinstance(action, Goto | Resubmit):
-                self._table(action.table, frame)
+                self._table(action.table, frame, depth + 1)
             else:
                 frame.act(action)
 
@@ -115,7 +114,6 @@ class _Frame:
     def __init__(self, packet: dict[str, int], in_port: int) -> None:
         self.packet = packet
         self.in_port = in_port
-        self.visited = 0
         self.out: list[tuple[int, Packet]] = []
 
     def act(self, action: Action) -> None:

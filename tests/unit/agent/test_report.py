@@ -1,0 +1,70 @@
+"""Each status once, when it is true and not before."""
+
+from collections.abc import Iterable
+
+import pytest
+
+from netweft.agent.report import Reporter
+from netweft.model import NodeView, PortState, PortStatus
+from netweft.testing.region import network, port
+
+P, Q = port(1, network(1)), port(2, network(1))
+VIEW = NodeView(ports={P.id: P})
+UP = {P.id: PortStatus(P.id, PortState.UP)}
+
+
+class Server:
+    def __init__(self) -> None:
+        self.heard: list[tuple[list[PortStatus], bool]] = []
+        self.reporter = Reporter(self.hear)
+
+    def hear(self, statuses: Iterable[PortStatus], complete: bool) -> None:
+        self.heard.append((list(statuses), complete))
+
+    def news(self) -> list[tuple[list[PortStatus], bool]]:
+        heard, self.heard = self.heard, []
+        return heard
+
+
+@pytest.fixture
+def server() -> Server:
+    return Server()
+
+
+def test_what_is_known_is_not_told_again(server: Server) -> None:
+    server.reporter.tell(UP, VIEW)
+    assert server.news() == [([UP[P.id]], False)]
+    server.reporter.tell(UP, VIEW)
+    assert server.news() == []
+
+
+def test_a_session_begins_with_everything_even_if_it_is_nothing(server: Server) -> None:
+    server.reporter.tell(UP, VIEW)
+    server.news()
+    server.reporter.owe_all()
+    server.reporter.tell(UP, VIEW)
+    assert server.news() == [([UP[P.id]], True)]
+    server.reporter.tell({}, VIEW)
+    server.news()
+    server.reporter.owe_all()
+    server.reporter.tell({}, VIEW)
+    assert server.news() == [([], True)]
+
+
+def test_an_unplugged_port_is_down_if_it_was_ours(server: Server) -> None:
+    server.reporter.tell({**UP, Q.id: PortStatus(Q.id, PortState.ERROR, "not ours")}, VIEW)
+    server.news()
+    server.reporter.tell({}, VIEW)
+    assert server.news() == [([PortStatus(P.id, PortState.DOWN)], False)]
+
+
+def test_while_something_is_missing_nothing_comes_up_and_nothing_goes_down(server: Server) -> None:
+    server.reporter.tell(UP, VIEW)
+    server.news()
+    both = {**UP, Q.id: PortStatus(Q.id, PortState.UP)}
+    server.reporter.tell(both, VIEW, problem="table full")
+    assert server.news() == [([PortStatus(Q.id, PortState.ERROR, "table full")], False)]
+    server.reporter.tell(both, VIEW, problem="table full")
+    assert server.news() == []
+    server.reporter.tell(both, VIEW)
+    assert server.news() == [([PortStatus(Q.id, PortState.UP)], False)]

@@ -1,0 +1,93 @@
+"""The wait is taken away when, and only when, the flows are in place, or nobody will ever bring them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import cast
+
+import pytest
+
+from netweft.agent import restore
+from netweft.agent.ovs import OvsSide
+from netweft.agent.restore import RestoreWait
+from netweft.dataplane.ovsdb.errors import OvsdbLost
+
+
+class FakeOvs:
+    def __init__(self) -> None:
+        self.written: list[str] = []
+        self.lost = 0
+
+    async def set_other_config(self, key: str, value: str) -> None:
+        assert key == "flow-restore-wait"
+        if self.lost:
+            self.lost -= 1
+            raise OvsdbLost("gone")
+        self.written.append(value)
+
+    async def vswitchd_done(self) -> None:
+        await asyncio.sleep(0)
+
+
+class World:
+    def __init__(self) -> None:
+        self.ovs = FakeOvs()
+        self.in_place = True
+        self.wait = RestoreWait(cast(OvsSide, self.ovs), lambda: self.in_place)
+
+    async def pause(self) -> None:
+        await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def running() -> AsyncIterator[World]:
+    world = World()
+    task = asyncio.create_task(world.wait.run())
+    try:
+        yield world
+    finally:
+        task.cancel()
+
+
+async def test_released_once_settled_and_armed_again() -> None:
+    async with running() as world:
+        world.wait.bridge_connected()
+        await world.pause()
+        assert world.ovs.written == []
+        world.wait.settled()
+        await world.pause()
+        assert world.ovs.written == ["false", "true"]
+        world.wait.settled()
+        await world.pause()
+        assert world.ovs.written == ["false", "true"], "nothing has restarted"
+
+
+async def test_new_port_numbers_are_waited_for() -> None:
+    async with running() as world:
+        world.in_place = False
+        world.wait.bridge_connected()
+        world.wait.settled()
+        await world.pause()
+        assert world.ovs.written == []
+        world.in_place = True
+        world.wait.settled()
+        await world.pause()
+        assert world.ovs.written == ["false", "true"]
+
+
+async def test_nobody_waits_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(restore, "PATIENCE", 0.05)
+    async with running() as world:
+        world.wait.bridge_connected()
+        await asyncio.sleep(0.1)
+        assert world.ovs.written == ["false", "true"]
+
+
+async def test_tried_again_when_the_database_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(restore, "RETRY_SECONDS", 0.01)
+    async with running() as world:
+        world.ovs.lost = 1
+        world.wait.bridge_connected()
+        world.wait.settled()
+        await world.pause()
+        assert world.ovs.written == ["false", "true"]
