@@ -7,6 +7,7 @@ from starlette.routing import BaseRoute
 from netweft.api import discovery
 from netweft.api.attributes import Resource
 from netweft.api.handlers import Endpoint, Gate
+from netweft.api.quotas import Quotas
 from netweft.api.resources.agent import agent
 from netweft.api.resources.network import network
 from netweft.api.resources.port import port
@@ -33,7 +34,7 @@ def build(
 ) -> list[BaseRoute]:
     gate = Gate(authenticate, settings.public_url)
     described = [route for resource in resources for route in Endpoint(resource, store).routes(gate)]
-    return [*described, *discovery.routes(resources, gate)]
+    return [*described, *Quotas(resources, store).routes(gate), *discovery.routes(resources, gate)]
 
 
 def resources(store: Store, settings: ServerSettings) -> list[Resource]:

@@ -78,6 +78,7 @@ class Resource:
     owned_through_network: the network's owner may do what the owner may.
     present: adds what is not kept with the object but belongs to it in an answer.
     before_list: makes what must be there when somebody looks; a use case.
+    quota: how many a project may have, unless an admin says otherwise; None for as many as it likes.
     computed: attributes that only `present` knows, so that filters on them work on the result.
     """
 
@@ -92,6 +93,7 @@ class Resource:
     owned_through_network: bool = False
     present: Callable[[ReadTransaction, Sequence[Object]], Sequence[Object]] = as_it_is
     before_list: Callable[[Context], None] | None = None
+    quota: int | None = None
     computed: frozenset[str] = frozenset()
     actions: frozenset[str] = field(default=frozenset({"create", "update", "delete"}))
 

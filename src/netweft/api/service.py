@@ -11,6 +11,7 @@ from netweft.api.attributes import Resource
 from netweft.api.faults import TryAgain
 from netweft.api.policy import Policy, check_network
 from netweft.api.querystring import Listing
+from netweft.control import quotas
 from netweft.control.errors import RevisionNumberConstraintFailed
 from netweft.plugins.identity import Context
 from netweft.store import Busy, Object, Query, ReadTransaction, Store, WriteTransaction
@@ -57,6 +58,8 @@ class Service:
         def work(tx: WriteTransaction) -> list[Object]:
             check_network(tx, context, wanted)
             self._policy.check_create(tx, context, given)
+            if self._resource.quota is not None:
+                quotas.check(tx, self._resource.member, self._resource.quota, wanted)
             created = self._resource.use_cases.create(tx, [dict(one) for one in wanted])
             return self._show(tx, context, created, frozenset())
 

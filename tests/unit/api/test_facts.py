@@ -29,6 +29,8 @@ BASE = ["network", "subnet", "port", "agent"]
 # aliases of which the file has no definition of its own
 WITHOUT_FACTS = {
     "netweft-status",
+    "quota_details",
+    "quotas",
     "security-group",
     "standard-attr-description",
     "standard-attr-revisions",

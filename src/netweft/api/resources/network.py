@@ -41,6 +41,7 @@ def network(use_cases: UseCases) -> Resource:
     return Resource(
         member="network",
         collection="networks",
+        quota=100,
         attributes=ATTRIBUTES,
         use_cases=use_cases,
         not_found=NetworkNotFound,

@@ -73,6 +73,7 @@ def port(use_cases: UseCases) -> Resource:
     return Resource(
         member="port",
         collection="ports",
+        quota=500,
         attributes=ATTRIBUTES,
         use_cases=use_cases,
         not_found=PortNotFound,

@@ -61,6 +61,7 @@ def security_group(use_cases: SecurityGroups, store: Store) -> Resource:
     return Resource(
         member="security_group",
         collection="security_groups",
+        quota=10,
         attributes=GROUP,
         use_cases=use_cases,
         not_found=SecurityGroupNotFound,
@@ -74,6 +75,7 @@ def security_group_rule(use_cases: SecurityGroupRules) -> Resource:
     return Resource(
         member="security_group_rule",
         collection="security_group_rules",
+        quota=100,
         attributes=RULE,
         use_cases=use_cases,
         not_found=SecurityGroupRuleNotFound,

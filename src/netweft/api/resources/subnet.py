@@ -42,6 +42,7 @@ def subnet(use_cases: UseCases) -> Resource:
     return Resource(
         member="subnet",
         collection="subnets",
+        quota=100,
         attributes=ATTRIBUTES,
         use_cases=use_cases,
         not_found=SubnetNotFound,

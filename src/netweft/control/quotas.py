@@ -1,0 +1,46 @@
+"""Quotas: how many of each a project may have.  Kept only where an admin has said something; -1 is no limit.
+
+With PostgreSQL two requests at the same moment may both pass just below the limit; that is as exact as it has to be.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from netweft.control.errors import OverQuota
+from netweft.store import Object, ReadTransaction, WriteTransaction
+
+KIND = "quotas"
+UNLIMITED = -1
+Limits = Mapping[str, int]
+
+
+def limits(tx: ReadTransaction, project_id: str, defaults: Limits) -> dict[str, int]:
+    """member -> how many."""
+    kept = tx.get(KIND, project_id)
+    return dict(defaults) | (kept["limits"] if kept else {})
+
+
+def change(tx: WriteTransaction, project_id: str, changes: Limits) -> None:
+    kept = tx.lock(KIND, project_id)
+    if kept is None:
+        tx.insert(KIND, {"id": project_id, "project_id": project_id, "limits": dict(changes)})
+    else:
+        tx.update(KIND, project_id, {"limits": kept["limits"] | changes})
+
+
+def reset(tx: WriteTransaction, project_id: str) -> None:
+    """Back to the defaults."""
+    if tx.lock(KIND, project_id) is not None:
+        tx.delete(KIND, project_id)
+
+
+def used(tx: ReadTransaction, member: str, project_id: str) -> int:
+    return tx.count(f"{member}s", {"project_id": [project_id]})
+
+
+def check(tx: ReadTransaction, member: str, default: int, wanted: Sequence[Object]) -> None:
+    """Before these are made.  Raises OverQuota."""
+    for project_id, count in Counter(one["project_id"] for one in wanted).items():
+        limit = limits(tx, project_id, {member: default})[member]
+        if limit != UNLIMITED and used(tx, member, project_id) + count > limit:
+            raise OverQuota(overs=[member])

@@ -1,0 +1,64 @@
+"""How many a project may have."""
+
+from typing import Any
+
+import pytest
+
+from .conftest import Api, refused
+
+
+def make(api: Api, count: int = 1) -> Any:
+    return api("alice", "POST", "/networks", {"networks": [{}] * count})
+
+
+def test_the_defaults(api: Api) -> None:
+    quota = api.get("adam", "/quotas/red")["quota"]
+    assert quota == {
+        "network": 100,
+        "subnet": 100,
+        "port": 500,
+        "security_group": 10,
+        "security_group_rule": 100,
+        "project_id": "red",
+        "tenant_id": "red",
+    }
+    assert api.get("adam", "/quotas/project")["quota"] == quota
+    assert api.get("adam", "/quotas/red/default")["quota"].items() <= quota.items()
+    assert api.get("admin", "/quotas") == {"quotas": []}
+
+
+def test_a_limit_holds_for_one_project(api: Api) -> None:
+    changed = api("admin", "PUT", "/quotas/red", {"quota": {"network": 2}}).json()["quota"]
+    assert (changed["network"], changed["port"]) == (2, 500)
+    assert refused(make(api, 3)) == (409, "OverQuota")
+    assert make(api, 2).status_code == 201
+    answer = make(api)
+    assert answer.json()["NeutronError"]["message"] == "Quota exceeded for resources: ['network']."
+    assert api("bob", "POST", "/networks", {"networks": [{}] * 3}).status_code == 201
+    details = api.get("alice", "/quotas/red/details.json")["quota"]["network"]
+    assert details == {"limit": 2, "used": 2, "reserved": 0}
+    assert [one["project_id"] for one in api.get("admin", "/quotas")["quotas"]] == ["red"]
+    assert api("admin", "DELETE", "/quotas/red").status_code == 204
+    assert make(api).status_code == 201
+
+
+def test_no_limit_at_all(api: Api) -> None:
+    api("admin", "PUT", "/quotas/red", {"quota": {"network": -1}})
+    assert make(api, 101).status_code == 201
+
+
+@pytest.mark.parametrize(
+    "body", [{"quota": {"colour": 1}}, {"quota": {"network": "many"}}, {"quota": {"network": -2}}, {"x": 1}]
+)
+def test_limits_that_cannot_be(api: Api, body: Any) -> None:
+    assert refused(api("admin", "PUT", "/quotas/red", body)) == (400, "HTTPBadRequest")
+
+
+def test_quotas_are_for_admins_to_change(api: Api) -> None:
+    for method, path in (
+        ("PUT", "/quotas/red"),
+        ("DELETE", "/quotas/red"),
+        ("GET", "/quotas/blue"),
+        ("GET", "/quotas"),
+    ):
+        assert refused(api("alice", method, path, {"quota": {"network": 9}})) == (403, "PolicyNotAuthorized")
