@@ -1,6 +1,5 @@
 """What there is of a lab, for a person (`lab status`), for a program (`--json`) and for the shell (`lab env`)."""
 
-import os
 import shlex
 from typing import Any
 
@@ -71,11 +70,13 @@ def as_text(status: dict[str, Any]) -> str:
 
 
 def shell_variables(layout: Layout) -> str:
-    """For eval: the admin's credentials, and this installation's commands on the PATH."""
-    commands = str(NETWEFT.parent)
-    path = os.environ.get("PATH", "").split(":")
-    variables = credentials(layout) | {"PATH": ":".join([commands, *(p for p in path if p != commands)])}
-    return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items())
+    """For eval: the admin's credentials, and this installation's commands on the PATH.
+
+    The shell puts its own PATH together: ours may be another one, as below sudo.
+    """
+    commands = shlex.quote(str(NETWEFT.parent))
+    path = f'case ":$PATH:" in *:{commands}:*) ;; *) export PATH={commands}:"$PATH" ;; esac'
+    return "\n".join([*(f"export {n}={shlex.quote(v)}" for n, v in credentials(layout).items()), path])
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
