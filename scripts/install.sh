@@ -4,7 +4,7 @@
 #   scripts/install.sh          Open vSwitch, iproute2, ... and the virtual environment: enough for the demo and the lab
 #   scripts/install.sh test     also PostgreSQL's programs, QEMU and a guest kernel: what the tests need on top
 #
-# It starts no service and changes none: labs and tests run their own ovsdb-server, ovs-vswitchd and PostgreSQL.
+# It starts no service itself and needs none: labs and tests run their own ovsdb-server, ovs-vswitchd and PostgreSQL.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
