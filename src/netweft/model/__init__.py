@@ -5,7 +5,7 @@ These structs are the wire format too.  They hold what a *node* needs, not the w
 
 from netweft.model.network import FixedIp, Network, Segment, Subnet
 from netweft.model.node import Node, NodeFacts
-from netweft.model.port import AddressPair, Peer, Port
+from netweft.model.port import AddressPair, Peer, Port, SubPort, Trunk
 from netweft.model.status import PortState, PortStatus
 from netweft.model.view import EMPTY_VIEW, Key, Kind, NodeView, Object, key_of, kind_of, view_of
 
@@ -25,7 +25,9 @@ __all__ = [
     "PortState",
     "PortStatus",
     "Segment",
+    "SubPort",
     "Subnet",
+    "Trunk",
     "key_of",
     "kind_of",
     "view_of",

@@ -16,12 +16,17 @@ class Segment(Struct, frozen=True, omit_defaults=True):
 
 
 class Network(Struct, frozen=True, kw_only=True, tag="network", omit_defaults=True):
-    """A network that has a port on this node."""
+    """A network that has a port on this node.
+
+    segments: a node wires the network through the first of them that it can do.
+    vlan_transparent: frames with VLAN tags of the VMs' own pass.
+    """
 
     id: str
     name: str = ""
     admin_state_up: bool = True
     mtu: int = 1500
+    vlan_transparent: bool = False
     segments: tuple[Segment, ...] = ()
 
 

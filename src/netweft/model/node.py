@@ -16,6 +16,8 @@ class NodeFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     bridge_mappings: physical network -> bridge, e.g. {"physnet1": "br-eth1"}.
     datapath_type: `system` or `netdev`.
+    agent_type, binary: what the API shows in `agents`.
+    problems: a sentence each, such as "bridge br-eth1 of physical network physnet1 is not there".
     """
 
     tunnel_ip: str | None = None
@@ -25,3 +27,6 @@ class NodeFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     integration_bridge: str = "br-int"
     ovs_version: str = ""
     agent_version: str = ""
+    agent_type: str = "Open vSwitch agent"
+    binary: str = "netweft-agent"
+    problems: tuple[str, ...] = ()

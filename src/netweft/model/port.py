@@ -13,7 +13,11 @@ class AddressPair(Struct, frozen=True):
 
 
 class Port(Struct, frozen=True, kw_only=True, tag="port", omit_defaults=True):
-    """A port bound to this node; it is wired once an Interface with its id appears on `br-int`."""
+    """A port bound to this node; it is wired once an Interface with its id appears on `br-int`.
+
+    A trunk's sub-port has no Interface of its own: it is wired with the trunk's port (see Trunk).
+    active: False for a binding that is not active yet: another node runs the port, which may move here soon.
+    """
 
     id: str
     network_id: str
@@ -23,6 +27,8 @@ class Port(Struct, frozen=True, kw_only=True, tag="port", omit_defaults=True):
     port_security_enabled: bool = True
     allowed_address_pairs: tuple[AddressPair, ...] = ()
     security_groups: tuple[str, ...] = ()
+    device_owner: str = ""
+    active: bool = True
     host_id: str = field(default="", name="binding:host_id")
 
 
@@ -37,3 +43,19 @@ class Peer(Struct, frozen=True, kw_only=True, tag="peer", omit_defaults=True):
     mac_address: str
     ip_addresses: tuple[str, ...] = ()
     host_id: str = field(default="", name="binding:host_id")
+
+
+class SubPort(Struct, frozen=True):
+    """segmentation_id: the VLAN tag with which the VM sends and receives this port's frames."""
+
+    port_id: str
+    segmentation_id: int
+
+
+class Trunk(Struct, frozen=True, kw_only=True, tag="trunk", omit_defaults=True):
+    """port_id: the port that is plugged in; the sub-ports' frames use its interface.  All of them are Ports here."""
+
+    id: str
+    port_id: str
+    admin_state_up: bool = True
+    sub_ports: tuple[SubPort, ...] = ()

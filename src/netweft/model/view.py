@@ -8,10 +8,10 @@ from msgspec import Struct
 
 from netweft.model.network import Network, Subnet
 from netweft.model.node import Node
-from netweft.model.port import Peer, Port
+from netweft.model.port import Peer, Port, SubPort, Trunk
 
-Object: TypeAlias = Network | Subnet | Port | Peer | Node
-Kind: TypeAlias = Literal["network", "subnet", "port", "peer", "node"]
+Object: TypeAlias = Network | Subnet | Port | Peer | Node | Trunk
+Kind: TypeAlias = Literal["network", "subnet", "port", "peer", "node", "trunk"]
 Key: TypeAlias = tuple[Kind, str]
 
 
@@ -37,6 +37,7 @@ class NodeView(Struct, frozen=True, kw_only=True):
     ports: dict[str, Port] = {}
     peers: dict[str, Peer] = {}
     nodes: dict[str, Node] = {}
+    trunks: dict[str, Trunk] = {}
 
     def get(self, key: Key) -> Object | None:
         kind, id = key
@@ -46,6 +47,10 @@ class NodeView(Struct, frozen=True, kw_only=True):
     def objects(self) -> Iterator[Object]:
         for field in _FIELDS.values():
             yield from getattr(self, field).values()
+
+    def sub_ports(self) -> dict[str, tuple[Trunk, SubPort]]:
+        """sub-port's id -> the trunk it belongs to, and its place there."""
+        return {sub.port_id: (trunk, sub) for trunk in self.trunks.values() for sub in trunk.sub_ports}
 
     def merged(self, revision: int, upserts: Iterable[Object], deletes: Iterable[Key]) -> "NodeView":
         """Deletes first; a key that is not there is no error.  Kinds that stay as they are, are shared."""
@@ -71,6 +76,7 @@ _FIELDS: dict[Kind, str] = {
     "port": "ports",
     "peer": "peers",
     "node": "nodes",
+    "trunk": "trunks",
 }
 EMPTY_VIEW = NodeView()
 

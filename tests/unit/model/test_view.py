@@ -3,7 +3,21 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netweft.model import EMPTY_VIEW, Key, Network, Node, NodeView, Object, Peer, Port, Subnet, key_of, view_of
+from netweft.model import (
+    EMPTY_VIEW,
+    Key,
+    Network,
+    Node,
+    NodeView,
+    Object,
+    Peer,
+    Port,
+    Subnet,
+    SubPort,
+    Trunk,
+    key_of,
+    view_of,
+)
 
 _ids = st.sampled_from("abc")
 _objects: st.SearchStrategy[Object] = st.one_of(
@@ -12,6 +26,7 @@ _objects: st.SearchStrategy[Object] = st.one_of(
     st.builds(Port, id=_ids, network_id=_ids, mac_address=st.just("m")),
     st.builds(Peer, id=_ids, network_id=_ids, mac_address=st.just("m")),
     st.builds(Node, name=_ids),
+    st.builds(Trunk, id=_ids, port_id=_ids),
 )
 _steps = st.lists(st.tuples(st.lists(_objects), st.lists(_objects.map(key_of))), max_size=5)
 
@@ -36,3 +51,14 @@ def test_untouched_kinds_are_shared() -> None:
     after = view.merged(2, [Network(id="n2")], [])
     assert after.nodes is view.nodes
     assert after.history == "life"
+
+
+def test_a_sub_port_is_found_with_its_trunk() -> None:
+    one = Trunk(id="t1", port_id="p1", sub_ports=(SubPort("s1", 10), SubPort("s2", 20)))
+    other = Trunk(id="t2", port_id="p2", sub_ports=(SubPort("s3", 10),))
+    view = view_of("life", 1, [one, other])
+    assert view.sub_ports() == {
+        "s1": (one, SubPort("s1", 10)),
+        "s2": (one, SubPort("s2", 20)),
+        "s3": (other, SubPort("s3", 10)),
+    }
