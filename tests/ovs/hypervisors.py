@@ -26,6 +26,8 @@ def run(*words: str, check: bool = True) -> str:
 
 
 class Hypervisor:
+    settings = ""  # more lines of the agent's settings file
+
     def __init__(self, name: str, tag: str, folder: Path, feed: Path, tunnel_ip: str) -> None:
         self.name, self.namespace, self.folder, self.feed = name, f"{tag}-{name}", folder / name, feed
         self.tunnel_ip = tunnel_ip
@@ -77,7 +79,7 @@ class Hypervisor:
         path.write_text(
             f'[agent]\nnode = "{self.name}"\nserver = ["unix:{self.feed}"]\ntoken = "t"\n'
             f'ovs_run_dir = "{self.folder}"\nstate_dir = "{self.folder}/state"\nsocket = "{self.folder}/agent.sock"\n'
-            f'tunnel_ip = "{self.tunnel_ip}"\nunderlay = "eth0"\n'
+            f'tunnel_ip = "{self.tunnel_ip}"\nunderlay = "eth0"\n{self.settings}\n'
         )
         return path
 

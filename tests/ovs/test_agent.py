@@ -63,8 +63,8 @@ def view(*here: Port, **elsewhere: Port) -> list[Object]:
 
 
 @pytest.fixture
-async def world(tmp_path: Path, tag: str) -> AsyncIterator[World]:
-    """hv1 with HERE, hv2 with THERE; both wired."""
+async def world(tmp_path: Path, tag: str, request: pytest.FixtureRequest) -> AsyncIterator[World]:
+    """hv1 with HERE, hv2 with THERE; both wired.  A parameter is put into the agents' settings."""
     hypervisors: list[Hypervisor] = []
     async with FakeFeed(tmp_path / "feed") as feed:
         try:
@@ -75,6 +75,7 @@ async def world(tmp_path: Path, tag: str) -> AsyncIterator[World]:
             await feed.set("hv2", view(THERE, hv1=HERE))
             cable(made.hv1, made.hv2)
             for hypervisor in hypervisors:
+                hypervisor.settings = getattr(request, "param", "")
                 hypervisor.start_agent()
             await until(lambda: asyncio.to_thread(lambda: all("br-int" in hv.vsctl("list-br") for hv in hypervisors)))
             made.vm1 = await asyncio.to_thread(made.hv1.plug, HERE, "10.5.5.1/24", "2001:db8::1/64")
@@ -103,6 +104,25 @@ async def test_vms_talk_over_vxlan(world: World) -> None:
     assert tag[1].strip('"') == NET.id
 
 
+@pytest.mark.parametrize("world", ['interconnect = "veth"'], indirect=True)
+async def test_bridges_joined_by_a_veth_pair(world: World) -> None:
+    assert await ping(world.vm1, "10.5.5.2", 3) == 3
+    assert "veth-tun" in world.hv1.vsctl("list-ports", "br-int")
+    world.hv1.inside("ip", "link", "delete", "veth-tun")
+    await until(lambda: answers(world.vm1, "10.5.5.2"), 10)
+
+
+async def test_neighbours_are_answered_here_even_if_they_are_silent(world: World) -> None:
+    """The peer's node does not exist, so only the database can have answered."""
+    silent = port(9, NET, "10.5.5.9", "2001:db8::9")
+    await world.feed.set("hv1", view(HERE, hv2=THERE, hv9=silent))
+    await world.settled()
+    for address in ("10.5.5.9", "2001:db8::9"):
+        assert await ping(world.vm1, address) == 0
+        known = await asyncio.to_thread(run, "ip", "-n", world.vm1, "neighbour", "show", "to", address)
+        assert silent.mac_address in known, known
+
+
 async def test_a_spoofed_address_gets_nothing_through(world: World) -> None:
     for words in (["add", "10.5.5.66/24", "dev", "eth0"], ["del", "10.5.5.1/24", "dev", "eth0"]):
         process = await asyncio.create_subprocess_exec("ip", "-n", world.vm1, "address", *words)
@@ -126,15 +146,15 @@ BREAKAGES: dict[str, Callable[[Hypervisor], object]] = {
 }
 
 
-@pytest.mark.parametrize("what", BREAKAGES)
-async def test_what_is_broken_by_hand_is_repaired(world: World, what: str) -> None:
+async def test_what_is_broken_by_hand_is_repaired(world: World) -> None:
     await world.settled()
     before = {bridge: len(world.hv1.flows(bridge)) for bridge in ("br-int", "br-tun")}
-    await asyncio.to_thread(BREAKAGES[what], world.hv1)
-    await asyncio.sleep(0.05)
-    await world.settled(10)
-    assert {bridge: len(world.hv1.flows(bridge)) for bridge in before} == before
-    await until(lambda: answers(world.vm1, "10.5.5.2"))
+    for what, breakage in BREAKAGES.items():
+        await asyncio.to_thread(breakage, world.hv1)
+        await asyncio.sleep(0.05)
+        await world.settled(10)
+        assert {bridge: len(world.hv1.flows(bridge)) for bridge in before} == before, what
+        await until(lambda: answers(world.vm1, "10.5.5.2"), 10)
 
 
 async def test_what_is_not_ours_is_left_alone(world: World) -> None:

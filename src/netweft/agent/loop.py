@@ -155,6 +155,8 @@ class Agent:
         for role, bridge in self.bridges.items():
             bridge.change(changes.flows[role])
         self._links_changed |= changes.links
+        if self.settings.interconnect == "veth":
+            self._hand_over_links()
 
     async def _apply(self) -> str | None:
         """Rows and flows side by side: a flow names only what has been observed.  Returns what stands in the way;
@@ -186,13 +188,17 @@ class Agent:
             self._restore.bridge_connected()
         if not (self.ovs.connection and all(bridge.connected for bridge in self.bridges.values())):
             return
-        if self._links_changed:
-            self._links_changed = False
-            self.links.want(self.desired.links)
+        self._hand_over_links()
         if self.desired.complete:
             self._reporter.tell(self.desired.statuses, self.desired.view, problem)
             if not problem:
                 self._restore.settled()
+
+    def _hand_over_links(self) -> None:
+        """Only once the bridges are connected, for their sake, unless the links are to join them."""
+        if self._links_changed:
+            self._links_changed = False
+            self.links.want(self.desired.links)
 
     def _schedule_retry(self, problem: str) -> None:
         if self._retry:

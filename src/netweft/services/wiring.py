@@ -5,6 +5,7 @@ who depends on what.
 """
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from netweft.dataplane.ovsdb.rows import Vif
 from netweft.model import Network, Node, Peer, Port, PortState, PortStatus
@@ -15,6 +16,11 @@ from netweft.services.values import Flood, HostFacts, LocalNetwork, LocalPort, R
 HOST: Fact = "host"
 UPLINKS: Fact = "uplinks"
 TUNNELLED = frozenset({"vxlan"})
+_UPLINKS = {
+    "to_tun": "the port to the tunnel bridge",
+    "to_int": "the port to the integration bridge",
+    "overlay": "the tunnel port",
+}
 
 
 class Problem(Struct, frozen=True):
@@ -31,6 +37,12 @@ def host_facts(read: Reader) -> HostFacts:
 
 
 def uplinks(read: Reader) -> Uplinks:
+    """Only those that frames can be sent through."""
+    links = _observed_uplinks(read)
+    return Uplinks(**{name: ofport for name, ofport in asdict(links).items() if ofport is not None and ofport > 0})
+
+
+def _observed_uplinks(read: Reader) -> Uplinks:
     links: Uplinks | None = read.get(UPLINKS)
     return links or Uplinks()
 
@@ -99,7 +111,7 @@ def status(read: Reader, port_id: str, wired: LocalPort | Problem) -> PortStatus
         return PortStatus(port_id, PortState.DOWN)
     if isinstance(wired, Problem):
         return _report(port_id, wired)
-    missing = _missing_uplink(uplinks(read)) if wired.network.tunnel_key is not None else None
+    missing = _missing_uplink(_observed_uplinks(read)) if wired.network.tunnel_key is not None else None
     return PortStatus(port_id, PortState.UP) if missing is None else _report(port_id, missing)
 
 
@@ -108,8 +120,7 @@ def _report(port_id: str, problem: Problem) -> PortStatus | None:
 
 
 def _missing_uplink(links: Uplinks) -> Problem | None:
-    ends = {"to_tun": "the port to the tunnel bridge", "to_int": "the port to the integration bridge"}
-    for name, what in {**ends, "overlay": "the tunnel port"}.items():
+    for name, what in _UPLINKS.items():
         ofport: int | None = getattr(links, name)
         if ofport is None:
             return Problem(f"{what} is not there yet", passing=True)

@@ -5,7 +5,7 @@ import pytest
 
 from netweft.dataplane.openflow.flow import Output
 from netweft.model import Network, Node, Peer, PortState, PortStatus, Segment
-from netweft.services.values import HostFacts
+from netweft.services.values import HostFacts, Uplinks
 from netweft.testing.region import FakeNode, Region, network, port
 
 NET = network(1)
@@ -61,6 +61,18 @@ def test_reasons(host: HostFacts, net: Network, why: str) -> None:
     assert status.state == PortState.ERROR
     assert why in status.detail
     assert not [key for key in node.applied if key[0] == "row" and key[1][0] == "vif"]
+
+
+def test_a_tunnel_port_that_cannot_be_opened_is_not_sent_to_and_said() -> None:
+    node = node_with(NET, P)
+    node.plug(P.id)
+    for overlay, state in ((-1, PortState.ERROR), (None, None), (2, PortState.UP)):
+        node.rendering.set_uplinks(Uplinks(to_tun=1, to_int=1, overlay=overlay))
+        node.settle()
+        status = node.status(P.id)
+        assert (status and status.state) == state
+        flows = node.bridges["tun"].flows.values()
+        assert all(flow.match != (("in_port", -1, None),) for flow in flows)
 
 
 def test_down_is_no_error() -> None:
