@@ -6,7 +6,8 @@ from starlette.routing import BaseRoute
 
 from netweft.api import discovery
 from netweft.api.attributes import Resource
-from netweft.api.handlers import Endpoint, Gate
+from netweft.api.gate import Gate
+from netweft.api.handlers import Endpoint
 from netweft.api.quotas import Quotas
 from netweft.api.resources.agent import agent
 from netweft.api.resources.network import network

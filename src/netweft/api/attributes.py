@@ -40,7 +40,8 @@ class Who(Enum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attribute:
     """check: of values in bodies.  parse: of values in query strings, which are texts.
-    set_by: who may give a value that is not the default.  seen_by: READER or ADMIN.
+    set_by: who may give a guarded value: any that is not the default, unless `guarded` says which.
+    seen_by: READER or ADMIN.
     """
 
     check: Check
@@ -50,6 +51,7 @@ class Attribute:
     filter: bool = False
     sort: bool = False
     set_by: Who = Who.MEMBER
+    guarded: Callable[[Any], bool] | None = None
     seen_by: Who = Who.READER
     parse: Callable[[str], Any] = str
 

@@ -203,6 +203,16 @@ security_groups = list_of(uuid_text)
 address_pairs = list_of(record({"ip_address": ip_prefix}, {"mac_address": mac_address}), unique=True)
 
 
+def tag(value: Any) -> str:
+    text: str = string(255)(value)
+    if not text or "," in text or "/" in text:
+        raise Invalid(f"'{value}' is not a valid tag")
+    return text
+
+
+tags = list_of(tag, unique=True)
+
+
 def ethertype(value: Any) -> str:
     for known in ("IPv4", "IPv6"):
         if isinstance(value, str) and value.lower() == known.lower():

@@ -8,7 +8,7 @@ from starlette.routing import BaseRoute, Route
 
 from netweft.api.attributes import Resource
 from netweft.api.encoding import json_response
-from netweft.api.handlers import Gate
+from netweft.api.gate import Gate
 from netweft.control.errors import NotFound
 from netweft.plugins.identity import Context
 from netweft.store import Object
@@ -100,6 +100,11 @@ EXTENSIONS = {
         "Resource revision numbers",
         "This extension will display the revision number of neutron resources.",
         "2016-04-11T10:00:00-00:00",
+    ),
+    "standard-attr-tag": (
+        "Tag support for resources with standard attribute: port, subnet, network, security_group",
+        "Enables to set tag on resources with standard attribute.",
+        "2017-01-01T00:00:00-00:00",
     ),
     "standard-attr-timestamp": (
         "Resource timestamps",

@@ -1,6 +1,5 @@
 """HTTP for any resource: one `Endpoint` each.  Parses, authenticates, answers; decides nothing."""
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from starlette.requests import Request
@@ -10,42 +9,12 @@ from starlette.routing import BaseRoute, Route
 from netweft.api import body, faults, querystring
 from netweft.api.attributes import Resource
 from netweft.api.encoding import json_response
+from netweft.api.gate import Gate, Handler
 from netweft.api.running import runner
 from netweft.api.service import Service
-from netweft.control.errors import Refused
-from netweft.plugins.identity import Authenticate, Context, IdentityUnavailable, Unauthorized
+from netweft.api.tags import Tags
+from netweft.plugins.identity import Context
 from netweft.store import Missing, Store
-
-Handler = Callable[[Request, Context], Awaitable[Response]]
-
-
-class Gate:
-    """Lets in who has a token, and turns refusals into answers."""
-
-    def __init__(self, authenticate: Authenticate, public_url: str) -> None:
-        """public_url: where clients reach this server; empty for `where they reached it`."""
-        self._authenticate = authenticate
-        self._public_url = public_url
-
-    def __call__(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
-        async def endpoint(request: Request) -> Response:
-            token = request.headers.get("x-auth-token")
-            try:
-                if not token:
-                    return self._unauthorized(request)
-                return await handler(request, await self._authenticate(token))
-            except Unauthorized:
-                return self._unauthorized(request)
-            except IdentityUnavailable:
-                return faults.answer(faults.IdentityAway())
-            except Refused as refusal:
-                return faults.answer(refusal)
-
-        return endpoint
-
-    def _unauthorized(self, request: Request) -> Response:
-        base = self._public_url or str(request.base_url)
-        return faults.unauthorized(f"{base.rstrip('/')}/identity/v3")
 
 
 class Endpoint:
@@ -55,6 +24,7 @@ class Endpoint:
         self._resource = resource
         self._service = Service(resource, store)
         self._run = runner(store)
+        self._tags = Tags(resource, self._service, self._run)
 
     def routes(self, gate: Gate) -> list[BaseRoute]:
         resource = self._resource
@@ -70,6 +40,7 @@ class Endpoint:
         return [
             Route(path, gate(_by_method(collection)), methods=list(collection)),
             Route(path + "/{id}", gate(_by_method(member)), methods=list(member)),
+            *self._tags.routes(path + "/{id}/tags", gate),
         ]
 
     async def list(self, request: Request, context: Context) -> Response:

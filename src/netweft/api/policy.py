@@ -64,7 +64,7 @@ class Policy:
     def _check_attributes(self, context: Context, values: Object, network: Object | None, action: str) -> None:
         for name, value in values.items():
             attribute = self._resource.attributes.get(name)
-            if attribute is not None and attribute.set_by is not Who.MEMBER and not _is_default(attribute, value):
+            if attribute is not None and attribute.set_by is not Who.MEMBER and _is_guarded(attribute, value):
                 _require(attribute.set_by, context, network, f"{action}:{name}")
 
     def _networks(self, tx: ReadTransaction, given: Sequence[Object]) -> dict[str, Object]:
@@ -86,8 +86,10 @@ def check_network(tx: ReadTransaction, context: Context, wanted: Sequence[Object
             raise NetworkNotFound(id=id)
 
 
-def _is_default(attribute: Attribute, value: Any) -> bool:
-    return attribute.default is not UNSET and bool(value == attribute.default)
+def _is_guarded(attribute: Attribute, value: Any) -> bool:
+    if attribute.guarded is not None:
+        return attribute.guarded(value)
+    return attribute.default is UNSET or bool(value != attribute.default)
 
 
 def _matches(object: Object, filters: Filters) -> bool:

@@ -12,6 +12,8 @@ from netweft.store import Object, Query
 
 _RESERVED = frozenset({"fields", "sort_key", "sort_dir", "limit", "marker", "page_reverse"})
 _LISTS_OF_VALUES = frozenset({"security_groups"})
+# all of these tags, any of them, and the opposites; the store's name for each
+_TAGS = {"tags": "tags[&]", "tags-any": "tags[]", "not-tags": "!tags[&]", "not-tags-any": "!tags[]"}
 _LISTS_OF_OBJECTS = {"fixed_ips": frozenset({"ip_address", "subnet_id"})}
 
 
@@ -38,6 +40,9 @@ def listing(resource: Resource, pairs: Sequence[tuple[str, str]]) -> Listing:
     unknown = []
     for name, value in pairs:
         if name in _RESERVED:
+            continue
+        if name in _TAGS and "tags" in resource.attributes:
+            filters.setdefault(_TAGS[name], []).extend(value.split(","))
             continue
         attribute = resource.attributes.get(name)
         if attribute is None or not attribute.filter:

@@ -12,7 +12,7 @@ from netweft.api.attributes import Resource
 from netweft.api.checks import Invalid
 from netweft.api.encoding import json_response
 from netweft.api.faults import HTTPBadRequest, PolicyNotAuthorized
-from netweft.api.handlers import Gate
+from netweft.api.gate import Gate
 from netweft.api.running import runner
 from netweft.control import quotas
 from netweft.plugins.identity import Context

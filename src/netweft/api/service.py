@@ -66,8 +66,16 @@ class Service:
         return self._write(work)
 
     def update(self, context: Context, id: str, changes: Object, revision: int | None) -> Object:
+        return self.edit(context, id, lambda current: changes, revision)
+
+    def edit(
+        self, context: Context, id: str, decide: Callable[[Object], Object], revision: int | None = None
+    ) -> Object:
+        """An update that depends on what is there."""
+
         def work(tx: WriteTransaction) -> Object:
             current = self._current(tx, context, id)
+            changes = decide(current)
             self._policy.check_update(tx, context, current, changes)
             _check_revision(current, revision)
             updated = self._resource.use_cases.update(tx, current, dict(changes))

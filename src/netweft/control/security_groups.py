@@ -32,7 +32,7 @@ class SecurityGroups:
         if holder is not None:
             return holder[1]
         wanted = {"name": DEFAULT, "description": "Default security group", "project_id": project_id}
-        group = born(wanted, stateful=True, tags=[], shared=False)
+        group = born(wanted, stateful=True, shared=False)
         try:
             tx.insert("security_groups", group, claims=[Claim(_DEFAULTS, project_id)])
         except Taken as taken:  # another server made it just now

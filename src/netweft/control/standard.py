@@ -29,7 +29,12 @@ def now() -> str:
 def born(wanted: Object, **values: object) -> Object:
     """A new object."""
     time = now()
-    return {"id": str(uuid.uuid4())} | wanted | values | {"created_at": time, "updated_at": time, "revision_number": 1}
+    return (
+        {"id": str(uuid.uuid4()), "tags": []}
+        | wanted
+        | values
+        | {"created_at": time, "updated_at": time, "revision_number": 1}
+    )
 
 
 def bumped(current: Object, changes: Object) -> Object:

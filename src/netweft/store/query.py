@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Select, Text, and_, cast, false, func, literal, literal_column, or_, select
+from sqlalchemy import ColumnElement, Select, Text, and_, cast, false, func, literal, literal_column, not_, or_, select
 from sqlalchemy.dialects.postgresql import JSONB
 
 from netweft.store.schema import LOOKED_UP, objects
@@ -16,7 +16,8 @@ Filters: TypeAlias = Mapping[str, Sequence[Value]]
 @dataclass(frozen=True, slots=True)
 class Query:
     """filters: attribute -> any of these values; all attributes must match.  `fixed_ips.subnet_id` looks into a list
-    of objects, `security_groups[]` into a list of values; anything else is compared as a whole.
+    of objects, `security_groups[]` into a list of values (`tags[&]`: all of these are in the list); anything else is
+    compared as a whole.  `!` in front turns a filter round.
     any_of: further filters of which one must match (what the caller may see).
     sort: (attribute, descending); the id decides between equals.
     marker: the id of the last object of the page before (of the first one after it, when `reverse`).
@@ -76,6 +77,10 @@ def matches(dialect: JsonDialect, kind: str, filters: Filters) -> ColumnElement[
 def _match(dialect: JsonDialect, name: str, values: Sequence[Value]) -> ColumnElement[bool]:
     if not values:
         return false()
+    if name.startswith("!"):
+        return not_(_match(dialect, name[1:], values))
+    if name.endswith("[&]"):
+        return and_(*(_match(dialect, f"{name[:-3]}[]", [value]) for value in values))
     if name == "id":
         return objects.c.id.in_(values)
     if name in LOOKED_UP:

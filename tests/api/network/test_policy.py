@@ -132,3 +132,14 @@ def test_agents_are_for_admins(api: Api, store: Store) -> None:
     assert (changed["admin_state_up"], changed["description"]) == (False, "off")
     assert api("admin", "POST", "/agents", {"agent": {}}).status_code == 405
     assert api("admin", "DELETE", path).status_code == 204
+
+
+def test_services_ports_are_not_for_everybody(api: Api) -> None:
+    shared = api.network("admin", cidr="10.0.0.0/24", shared=True)
+    (subnet,) = shared["subnets"] or api.get("bob", f"/networks/{shared['id']}")["network"]["subnets"]
+    body = {"port": {"network_id": shared["id"], "device_owner": "network:dhcp"}}
+    assert refused(api("bob", "POST", "/ports", body)) == FORBIDDEN
+    port = api.make("bob", "port", network_id=shared["id"], device_owner="compute:nova")
+    change = {"port": {"device_owner": "network:dhcp"}}
+    assert refused(api("bob", "PUT", f"/ports/{port['id']}", change)) == FORBIDDEN
+    assert api.make("bob", "port", network_id=shared["id"], fixed_ips=[{"subnet_id": subnet}])["fixed_ips"]

@@ -34,6 +34,7 @@ WITHOUT_FACTS = {
     "security-group",
     "standard-attr-description",
     "standard-attr-revisions",
+    "standard-attr-tag",
     "standard-attr-timestamp",
 }
 # attributes of a listed extension that are not there: Neutron hides them, or they are for what we do not have

@@ -24,6 +24,18 @@ _VNIC_TYPES = (
     "accelerator-direct-physical",
     "remote-managed",
 )
+
+
+def _names_an_address(fixed_ips: Any) -> bool:
+    """To choose a subnet is anybody's right, to choose an address is not."""
+    return isinstance(fixed_ips, list) and any("ip_address" in one for one in fixed_ips if isinstance(one, dict))
+
+
+def _is_a_service(device_owner: Any) -> bool:
+    """Services' ports are exempt from security groups and anti-spoofing."""
+    return isinstance(device_owner, str) and device_owner.startswith("network:")
+
+
 _SHOWN_TO_ADMIN = Attribute(check=READ_ONLY, seen_by=Who.ADMIN)
 
 ATTRIBUTES = STANDARD | {
@@ -40,9 +52,20 @@ ATTRIBUTES = STANDARD | {
         sort=True,
         set_by=Who.NETWORK_OWNER,
     ),
-    "fixed_ips": Attribute(check=checks.fixed_ips, post=True, put=True, filter=True, set_by=Who.NETWORK_OWNER),
+    "fixed_ips": Attribute(
+        check=checks.fixed_ips, post=True, put=True, filter=True, set_by=Who.NETWORK_OWNER, guarded=_names_an_address
+    ),
     "device_id": Attribute(check=checks.string(255), post=True, put=True, default="", filter=True, sort=True),
-    "device_owner": Attribute(check=checks.string(255), post=True, put=True, default="", filter=True, sort=True),
+    "device_owner": Attribute(
+        check=checks.string(255),
+        post=True,
+        put=True,
+        default="",
+        filter=True,
+        sort=True,
+        set_by=Who.NETWORK_OWNER,
+        guarded=_is_a_service,
+    ),
     "security_groups": Attribute(check=checks.security_groups, post=True, put=True, filter=True),
     "port_security_enabled": flag(post=True, put=True, set_by=Who.NETWORK_OWNER),
     "allowed_address_pairs": Attribute(check=checks.address_pairs, post=True, put=True, set_by=Who.NETWORK_OWNER),

@@ -21,6 +21,7 @@ STANDARD = {
     "project_id": PROJECT,
     "tenant_id": PROJECT,
     "description": Attribute(check=checks.string(255), post=True, put=True, default="", filter=True, sort=True),
+    "tags": Attribute(check=checks.tags),
     "created_at": Attribute(check=READ_ONLY, filter=True, sort=True),
     "updated_at": Attribute(check=READ_ONLY, filter=True, sort=True),
     "revision_number": Attribute(check=checks.integer, parse=checks.integer, filter=True, sort=True),

@@ -1,0 +1,39 @@
+"""Lets in who has a token, and turns refusals into answers."""
+
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from netweft.api import faults
+from netweft.control.errors import Refused
+from netweft.plugins.identity import Authenticate, Context, IdentityUnavailable, Unauthorized
+
+Handler = Callable[[Request, Context], Awaitable[Response]]
+
+
+class Gate:
+    def __init__(self, authenticate: Authenticate, public_url: str) -> None:
+        """public_url: where clients reach this server; empty for `where they reached it`."""
+        self._authenticate = authenticate
+        self._public_url = public_url
+
+    def __call__(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+        async def endpoint(request: Request) -> Response:
+            token = request.headers.get("x-auth-token")
+            try:
+                if not token:
+                    return self._unauthorized(request)
+                return await handler(request, await self._authenticate(token))
+            except Unauthorized:
+                return self._unauthorized(request)
+            except IdentityUnavailable:
+                return faults.answer(faults.IdentityAway())
+            except Refused as refusal:
+                return faults.answer(refusal)
+
+        return endpoint
+
+    def _unauthorized(self, request: Request) -> Response:
+        base = self._public_url or str(request.base_url)
+        return faults.unauthorized(f"{base.rstrip('/')}/identity/v3")

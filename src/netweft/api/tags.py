@@ -1,0 +1,99 @@
+"""The tags of any resource: /v2.0/RESOURCE/ID/tags."""
+
+from collections.abc import Callable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from netweft.api import body, checks
+from netweft.api.attributes import Resource
+from netweft.api.checks import Invalid
+from netweft.api.encoding import json_response
+from netweft.api.faults import HTTPBadRequest
+from netweft.api.gate import Gate
+from netweft.api.running import Run
+from netweft.api.service import Service
+from netweft.control.errors import NotFound
+from netweft.plugins.identity import Context
+from netweft.store import Object
+
+
+class TagNotFound(NotFound):
+    message = "Tag %(tag)s could not be found."
+
+
+class Tags:
+    def __init__(self, resource: Resource, service: Service, run: Run) -> None:
+        self._resource = resource
+        self._service = service
+        self._run = run
+
+    def routes(self, path: str, gate: Gate) -> list[BaseRoute]:
+        if "tags" not in self._resource.attributes:
+            return []
+        one = path + "/{tag}"
+        return [
+            Route(path, gate(self.every), methods=["GET"]),
+            Route(path, gate(self.replace), methods=["PUT"]),
+            Route(path, gate(self.clear), methods=["DELETE"]),
+            Route(one, gate(self.show), methods=["GET"]),
+            Route(one, gate(self.add), methods=["PUT"]),
+            Route(one, gate(self.remove), methods=["DELETE"]),
+        ]
+
+    async def every(self, request: Request, context: Context) -> Response:
+        return json_response({"tags": await self._tags(request, context)})
+
+    async def show(self, request: Request, context: Context) -> Response:
+        _require(request.path_params["tag"], await self._tags(request, context))
+        return Response(status_code=204)
+
+    async def replace(self, request: Request, context: Context) -> Response:
+        tags = _checked(checks.tags, body.parse(await request.body()).get("tags"))
+        return json_response({"tags": await self._edit(request, context, lambda now: tags)})
+
+    async def clear(self, request: Request, context: Context) -> Response:
+        await self._edit(request, context, lambda now: [])
+        return Response(status_code=204)
+
+    async def add(self, request: Request, context: Context) -> Response:
+        tag = _checked(checks.tag, request.path_params["tag"])
+        await self._edit(request, context, lambda now: now if tag in now else [*now, tag])
+        return Response(status_code=201)
+
+    async def remove(self, request: Request, context: Context) -> Response:
+        tag = request.path_params["tag"]
+
+        def without(now: list[str]) -> list[str]:
+            _require(tag, now)
+            return [one for one in now if one != tag]
+
+        await self._edit(request, context, without)
+        return Response(status_code=204)
+
+    async def _tags(self, request: Request, context: Context) -> list[str]:
+        found = await self._run(self._service.show, context, request.path_params["id"], frozenset({"tags"}))
+        tags: list[str] = found.get("tags", [])
+        return tags
+
+    async def _edit(self, request: Request, context: Context, edit: Callable[[list[str]], list[str]]) -> list[str]:
+        def decide(current: Object) -> Object:
+            return {"tags": edit(current.get("tags", []))}
+
+        changed = await self._run(self._service.edit, context, request.path_params["id"], decide)
+        tags: list[str] = changed["tags"]
+        return tags
+
+
+def _require(tag: str, tags: list[str]) -> None:
+    if tag not in tags:
+        raise TagNotFound(tag=tag)
+
+
+def _checked(check: checks.Check, value: object) -> Any:
+    try:
+        return check(value)
+    except Invalid as invalid:
+        raise HTTPBadRequest(f"Invalid input for tags. Reason: {invalid}.") from None
