@@ -1,0 +1,133 @@
+"""openstacksdk and the openstack command against the Networking API of the real server."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import openstack
+import pytest
+from openstack import exceptions
+from tests.api.process.conftest import Server, environment
+
+# the SDK warns of what it will itself remove
+pytestmark = [pytest.mark.client, pytest.mark.filterwarnings("ignore")]
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("sdk"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def sdk(running: Server) -> Any:
+    """The network proxy of a connection."""
+    variables: dict[str, Any] = {name.removeprefix("OS_").lower(): value for name, value in running.openrc().items()}
+    variables.pop("identity_api_version", None)
+    return openstack.connect(load_yaml_config=False, load_envvars=False, **variables).network
+
+
+def test_networks_subnets_and_ports(sdk: Any) -> None:
+    network = sdk.create_network(name="blue")
+    assert (network.mtu, network.provider_network_type, network.is_shared) == (1450, "vxlan", False)
+    subnet = sdk.create_subnet(network_id=network.id, ip_version=4, cidr="10.5.5.0/24", name="s4")
+    six = sdk.create_subnet(
+        network_id=network.id, ip_version=6, cidr="fd00::/64", ipv6_ra_mode="slaac", ipv6_address_mode="slaac"
+    )
+    assert sorted(sdk.get_network(network.id).subnet_ids) == sorted([subnet.id, six.id])
+    port = sdk.create_port(network_id=network.id, name="p", allowed_address_pairs=[{"ip_address": "10.5.5.77"}])
+    assert port.fixed_ips[0]["ip_address"] == "10.5.5.2"
+    assert (port.status, port.binding_vif_type) == ("DOWN", "unbound")
+    many = list(sdk.create_ports([{"network_id": network.id, "name": f"b{n}"} for n in range(5)]))
+    assert sdk.find_port("b3").id == many[3].id
+    assert sorted(each.name for each in sdk.ports(network_id=network.id, limit=2)) == [
+        "b0",
+        "b1",
+        "b2",
+        "b3",
+        "b4",
+        "p",
+    ]
+    assert [each.name for each in sdk.ports(fixed_ips="ip_address=10.5.5.2")] == ["p"]
+    assert sdk.find_network("nowhere") is None
+    with pytest.raises(exceptions.ConflictException, match="in use"):
+        sdk.delete_network(network)
+    for each in (port, *many):
+        sdk.delete_port(each)
+    sdk.delete_network(network)
+    assert list(sdk.subnets()) == []
+
+
+def test_changes_under_a_condition(sdk: Any) -> None:
+    network = sdk.create_network(name="red")
+    changed = sdk.update_network(network, description="one", if_revision=network.revision_number)
+    with pytest.raises(exceptions.PreconditionFailedException):
+        sdk.update_network(network, description="two", if_revision=99)
+    assert sdk.set_tags(changed, ["a", "b"]).tags == ["a", "b"]
+    assert [each.id for each in sdk.networks(tags="a,b")] == [network.id]
+    sdk.delete_network(network)
+
+
+def test_security_groups(sdk: Any) -> None:
+    group = sdk.create_security_group(name="web", description="d")
+    rule = sdk.create_security_group_rule(
+        security_group_id=group.id,
+        direction="ingress",
+        ether_type="IPv4",
+        protocol="tcp",
+        port_range_min=80,
+        port_range_max=80,
+    )
+    assert len(sdk.get_security_group(group.id).security_group_rules) == 3
+    assert [each.id for each in sdk.security_group_rules(security_group_id=group.id, protocol="tcp")] == [rule.id]
+    sdk.delete_security_group(group)
+    assert [each.name for each in sdk.security_groups()] == ["default"]
+
+
+def test_quotas_and_extensions(sdk: Any) -> None:
+    assert sdk.update_quota("somebody", networks=5).networks == 5
+    assert sdk.get_quota("somebody", details=True).networks == {"limit": 5, "used": 0, "reserved": 0}
+    sdk.delete_quota("somebody")
+    assert sdk.get_quota("somebody").networks == 100
+    assert sdk.find_extension("quotas").name == "Quota management support"
+    assert list(sdk.agents()) == []
+
+
+def test_the_openstack_command(running: Server) -> None:
+    def run(*command: str) -> Any:
+        client = Path(sys.executable).with_name("openstack")
+        done = subprocess.run(
+            [client, *command], capture_output=True, text=True, env=environment(running.openrc()), check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout) if done.stdout else None
+
+    show = ("-f", "json")
+    network = run("network", "create", "--mtu", "1400", "--tag", "t", "green", *show)
+    assert (network["mtu"], network["tags"]) == (1400, ["t"])
+    pool = "start=10.7.0.10,end=10.7.0.20"
+    run(
+        "subnet",
+        "create",
+        "--network",
+        "green",
+        "--subnet-range",
+        "10.7.0.0/24",
+        "--allocation-pool",
+        pool,
+        "g4",
+        *show,
+    )
+    port = run(
+        "port", "create", "--network", "green", "--fixed-ip", "ip-address=10.7.0.15", "--host", "hv1", "p", *show
+    )
+    assert (port["fixed_ips"][0]["ip_address"], port["binding_vif_type"]) == ("10.7.0.15", "binding_failed")
+    run("port", "set", "--name", "q", "--no-security-group", "--disable-port-security", "p")
+    assert [each["Name"] for each in run("port", "list", "--network", "green", *show)] == ["q"]
+    run("port", "delete", "q")
+    run("network", "delete", "green")
