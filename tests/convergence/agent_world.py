@@ -16,7 +16,7 @@ from netweft.dataplane.openflow.flow import Flow, FlowKey
 from netweft.dataplane.openflow.messages import FlowChange
 from netweft.dataplane.ovsdb.errors import TransactionFailed
 from netweft.dataplane.ovsdb.rows import Row, Vif, VifTag
-from netweft.model import NodeView, Object, PortStatus
+from netweft.model import NodeView, Object, PortState, PortStatus
 from netweft.services.values import HostFacts, Uplinks
 from netweft.settings import AgentSettings
 from netweft.testing.region import UPLINKS
@@ -144,5 +144,7 @@ class AgentWorld:
         """Everything that can be seen from outside."""
         flows = {role: dict(switch.flows) for role, switch in self.switches.items()}
         tags = {port_id: (vif.ofport, vif.tag, vif.external_ids) for port_id, vif in self.ovs.plugged.items()}
-        up = {port_id: status for port_id, status in self.told.items() if port_id in self.ovs.plugged}
-        return flows, self.ovs.rows, tags, up
+        plugged = {port_id: status for port_id, status in self.told.items() if port_id in self.ovs.plugged}
+        # to be told that a port is down, and not to hear of it in a complete report, is one and the same
+        statuses = {id: status for id, status in plugged.items() if status != PortStatus(id, PortState.DOWN)}
+        return flows, self.ovs.rows, tags, statuses
