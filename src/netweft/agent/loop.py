@@ -17,7 +17,7 @@ from pathlib import Path
 
 import structlog
 
-from netweft.agent import facts
+from netweft.agent import facts, show
 from netweft.agent.bridge import BridgeSide
 from netweft.agent.desired import Desired
 from netweft.agent.links import LinksSide
@@ -223,6 +223,9 @@ class Agent:
             and not self._awake.is_set()
             and all(bridge.connected and not bridge.plan(delete=True) for bridge in self.bridges.values())
         )
+
+    def show(self) -> str:
+        return show.describe(self)
 
     async def plan(self) -> Plan:
         """What would change now; changes nothing."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 import socket
 from pathlib import Path
@@ -11,10 +12,10 @@ import structlog
 
 from netweft import logs
 from netweft.agent.facts import node_name
-from netweft.agent.loop import Agent
+from netweft.agent.plugin import Factory, l2_agent
 from netweft.agent.questions import SocketInUse, listen, serve
 from netweft.services.addresses import endpoint
-from netweft.settings import AgentSettings
+from netweft.settings import AgentSettings, SettingsError
 
 log = structlog.get_logger(__name__)
 
@@ -27,13 +28,18 @@ def run(settings: AgentSettings) -> None:
     """Until SIGTERM or SIGINT.  Raises AgentError."""
     logs.configure(settings.log_level)
     _check(settings)
+    gc.set_threshold(50_000, 20, 100)  # flows are many, live long and hold no cycles
+    try:
+        factory = l2_agent(settings.driver)
+    except SettingsError as error:
+        raise AgentError(str(error)) from None
     path = Path(settings.socket)
     try:
         listener = listen(path)
     except (SocketInUse, OSError) as error:
         raise AgentError(f"cannot listen on {path}: {error}") from None
     try:
-        asyncio.run(_run(msgspec.structs.replace(settings, node=node_name(settings)), listener))
+        asyncio.run(_run(factory, msgspec.structs.replace(settings, node=node_name(settings)), listener))
     finally:
         path.unlink(missing_ok=True)
 
@@ -49,13 +55,13 @@ def _check(settings: AgentSettings) -> None:
         raise AgentError(f"local_vlans: {settings.local_vlans} is not within 1:4094")
 
 
-async def _run(settings: AgentSettings, listener: socket.socket) -> None:
+async def _run(factory: Factory, settings: AgentSettings, listener: socket.socket) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    agent = Agent(settings)
+    agent = factory(settings)
     questions = await serve(agent, listener)
-    log.info("agent started", node=settings.node, ovs=settings.ovs_run_dir)
+    log.info("agent started", node=settings.node, driver=settings.driver)
     work, stopping = asyncio.create_task(agent.run()), asyncio.create_task(stop.wait())
     try:
         await asyncio.wait((work, stopping), return_when=asyncio.FIRST_COMPLETED)

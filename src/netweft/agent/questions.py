@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from netweft.agent.loop import Agent
+from netweft.agent.plugin import L2Agent
 
 
 class SocketInUse(Exception):
@@ -33,7 +33,7 @@ def listen(path: Path) -> socket.socket:
     return listener
 
 
-async def serve(agent: Agent, listener: socket.socket) -> asyncio.Server:
+async def serve(agent: L2Agent, listener: socket.socket) -> asyncio.Server:
     answers: Mapping[str, Callable[[], Awaitable[str]]] = {"plan": lambda: _plan(agent), "show": lambda: _show(agent)}
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -51,26 +51,9 @@ async def serve(agent: Agent, listener: socket.socket) -> asyncio.Server:
     return await asyncio.start_unix_server(answer, sock=listener)
 
 
-async def _plan(agent: Agent) -> str:
+async def _plan(agent: L2Agent) -> str:
     return str(await agent.plan())
 
 
-async def _show(agent: Agent) -> str:
-    desired, link = agent.desired, agent.feed.link
-    lines = [
-        f"node {agent.settings.node}",
-        f"server {link.server or '-'} {'up' if link.up else f'down: {link.problem}'}",
-        f"view revision {desired.view.revision}{'' if desired.complete else ' (incomplete)'}",
-        *(f"problem {agent.problem}" for _ in [0] if agent.problem),
-        *(f"bridge {role} {'connected' if side.connected else 'away'}" for role, side in agent.bridges.items()),
-        *(f"network {network_id} vlan {vlan}" for network_id, vlan in sorted(desired.vlans.items())),
-        *(_port_line(agent, port_id) for port_id in sorted(desired.vifs)),
-    ]
-    return "\n".join(lines)
-
-
-def _port_line(agent: Agent, port_id: str) -> str:
-    vif, status = agent.desired.vifs[port_id], agent.desired.statuses.get(port_id)
-    detail = agent.denied.get(port_id) if port_id not in agent.desired.view.ports else status and status.detail
-    state = status.state.value if status else "waiting"
-    return f"port {port_id} {vif.name} ofport {vif.ofport} {state}{f': {detail}' if detail else ''}"
+async def _show(agent: L2Agent) -> str:
+    return agent.show()

@@ -1,0 +1,53 @@
+"""L2 agents as plug-ins: what the agent process runs, chosen by name (`agent.driver`).
+
+A third party adds one as an entry point of the group `netweft.l2_agents`: a callable that takes AgentSettings and
+returns an `L2Agent`.  Ours is one of them.  For a host whose wiring is looked at and made as a whole, `follower` does
+all but the wiring.  See docs/plugins.md.
+"""
+
+from collections.abc import Callable
+from importlib.metadata import EntryPoint, entry_points
+from typing import Protocol, TypeAlias
+
+from netweft.reconcile.plan import Plan
+from netweft.settings import AgentSettings, SettingsError
+
+GROUP = "netweft.l2_agents"
+OURS = EntryPoint("openvswitch", "netweft.agent.loop:Agent", GROUP)
+
+
+class L2Agent(Protocol):
+    """Keeps one hypervisor's wiring equal to its part of the feed.  Constructing it does no I/O; `run` does it all."""
+
+    async def run(self) -> None:
+        """Until cancelled; returns or raises only when it cannot go on at all."""
+        ...
+
+    async def stop(self) -> None:
+        """The process ends on purpose: everything stays wired.  `run` is cancelled afterwards."""
+        ...
+
+    async def plan(self) -> Plan:
+        """What would change now; changes nothing."""
+        ...
+
+    def show(self) -> str:
+        """What this node has, for a person."""
+        ...
+
+
+Factory: TypeAlias = Callable[[AgentSettings], L2Agent]
+
+
+def l2_agent(name: str) -> Factory:
+    """Raises SettingsError."""
+    known = {OURS.name: OURS}
+    if name not in known:  # else nothing is looked up: a start should not wait for it
+        known = {**{point.name: point for point in entry_points(group=GROUP)}, **known}
+    if name not in known:
+        raise SettingsError(f"driver: no L2 agent {name!r}; there are: {', '.join(sorted(known))}")
+    try:
+        factory: Factory = known[name].load()
+    except (ImportError, AttributeError) as error:
+        raise SettingsError(f"driver: L2 agent {name!r} cannot be loaded: {error}") from None
+    return factory
