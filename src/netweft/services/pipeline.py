@@ -101,8 +101,14 @@ class Table:
 
 def _sorted(match: Mapping[str, Value]) -> Match:
     """The form in which a flow compares equal to what the switch says: by name, without empty masks."""
-    parts = ((name, *(value if isinstance(value, tuple) else (value, None))) for name, value in sorted(match.items()))
-    return tuple(part for part in parts if part[2] != 0)
+    parts: list[tuple[str, int, int | None]] = []
+    for name in sorted(match):
+        value = match[name]
+        if not isinstance(value, tuple):
+            parts.append((name, value, None))
+        elif value[1] != 0:
+            parts.append((name, *value))
+    return tuple(parts)
 
 
 @dataclass(frozen=True, slots=True)
