@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import gc
-import gc
 import signal
 import socket
 from pathlib import Path
@@ -30,7 +29,6 @@ def run(settings: AgentSettings) -> None:
     logs.configure(settings.log_level)
     _check(settings)
     gc.set_threshold(50_000, 20, 100)  # flows are many, live long and hold no cycles: a fifth of a burst's time
-    gc.set_threshold(50_000, 20, 100)  # flows are many, live long and hold no cycles
     try:
         factory = l2_agent(settings.driver)
     except SettingsError as error:
