@@ -25,7 +25,7 @@ test: ## install, then every test there is (root)
 check: ## lint, types, import contracts and the tests that need no root; under a minute
 	@[ -x $(BIN)/pytest ] || { echo "first: sudo make install" >&2; exit 1; }
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/pytest -m "not root and not ovs and not postgres and not client"
+	$(BIN)/pytest -n auto -m "not root and not ovs and not postgres and not client"
 
 .PHONY: lint
 lint:
