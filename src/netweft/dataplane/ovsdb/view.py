@@ -32,11 +32,12 @@ class OvsView:
         return {port.name: port_row(bridge, port, interface) for port, interface in self._interfaces(bridge)}
 
     def vifs(self, bridge: str) -> dict[str, Vif]:
-        """iface-id -> what is plugged in.  Of two interfaces with one iface-id, the one with a valid ofport wins."""
+        """iface-id -> what is plugged in.  Of two interfaces with one iface-id, one with a valid ofport wins, else the
+        first by name."""
         found: dict[str, Vif] = {}
         for port, interface in self._interfaces(bridge):
             iface_id = interface.external_ids.get("iface-id")
-            if iface_id and (iface_id not in found or (interface.ofport or 0) > 0):
+            if iface_id and (iface_id not in found or _rank(interface) < _rank(found[iface_id])):
                 found[iface_id] = _vif(iface_id, port, interface)
         return found
 
@@ -94,6 +95,10 @@ def vif_tag(port: PortRecord) -> VifTag:
     """Only what is ours."""
     ours = {key: value for key, value in port.external_ids.items() if key.startswith(PREFIX)}
     return VifTag(port_name=port.name, tag=port.tag or 0, external_ids=_pairs(ours))
+
+
+def _rank(interface: InterfaceRecord | Vif) -> tuple[bool, str]:
+    return ((interface.ofport or 0) <= 0, interface.name)
 
 
 def _vif(iface_id: str, port: PortRecord, interface: InterfaceRecord) -> Vif:
