@@ -14,7 +14,7 @@ from netweft.api.querystring import Listing
 from netweft.control import quotas
 from netweft.control.errors import RevisionNumberConstraintFailed
 from netweft.plugins.identity import Context
-from netweft.store import Busy, Object, Query, ReadTransaction, Store, WriteTransaction
+from netweft.store import Object, Query, ReadTransaction, Store, StoreError, WriteTransaction
 
 T = TypeVar("T")
 _ATTEMPTS = 8
@@ -93,14 +93,14 @@ class Service:
         self._write(work)
 
     def _write(self, work: Callable[[WriteTransaction], T]) -> T:
-        """Again, when another transaction was in the way."""
+        """Again, when another transaction was in the way: what a use case has just checked, the store then refused."""
         for _ in range(_ATTEMPTS):
             try:
                 with self._store.write() as tx:
                     return work(tx)
-            except Busy:
-                continue
-        raise TryAgain()
+            except StoreError as error:
+                refusal = error
+        raise TryAgain() from refusal
 
     def _current(self, tx: WriteTransaction, context: Context, id: str) -> Object:
         return self._seen(tx, context, id, tx.lock(self._resource.collection, id))

@@ -1,6 +1,7 @@
 """Agents, as an admin sees and manages them.  They come into being by connecting: see binding.py."""
 
 from netweft.control import hosts
+from netweft.control.errors import InvalidInput
 from netweft.control.standard import now
 from netweft.settings import ServerSettings
 from netweft.store import Object, WriteTransaction
@@ -11,7 +12,7 @@ class Agents:
         self._down_after = settings.agent_down_seconds
 
     def create(self, tx: WriteTransaction, wanted: list[Object]) -> list[Object]:
-        raise NotImplementedError("agents make themselves known")
+        raise InvalidInput("Agents make themselves known by connecting")
 
     def update(self, tx: WriteTransaction, current: Object, changes: Object) -> Object:
         return tx.update("agents", current["id"], changes | {"updated_at": now()})

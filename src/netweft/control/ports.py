@@ -55,7 +55,6 @@ class Ports:
         return [one.object for one in new]
 
     def update(self, tx: WriteTransaction, current: Object, changes: Object) -> Object:
-        after = current | changes
         if "mac_address" in changes:
             _refuse_if_bound(current, changes["mac_address"])
         if "fixed_ips" in changes or "mac_address" in changes:

@@ -1,0 +1,94 @@
+"""The API over PostgreSQL: the life of each resource once more, and many requests at the same time."""
+
+import asyncio
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from tests.unit.store.conftest import cluster, database, postgres_url
+
+from netweft.api.app import routes
+from netweft.settings import ServerSettings
+from netweft.store import Store
+
+from .conftest import Api, authenticate
+from .test_crud import test_if_match, test_the_life_of_an_object
+from .test_lists import ports, test_filters, test_walking_forward_and_back_by_the_links
+from .test_policy import test_what_belongs_to_others_is_not_there
+from .test_tags import networks, test_lists
+
+__all__ = [
+    "cluster",
+    "database",
+    "networks",
+    "ports",
+    "postgres_url",
+    "test_filters",
+    "test_if_match",
+    "test_lists",
+    "test_the_life_of_an_object",
+    "test_walking_forward_and_back_by_the_links",
+    "test_what_belongs_to_others_is_not_there",
+]
+pytestmark = pytest.mark.postgres
+
+
+@pytest.fixture
+def store(postgres_url: str) -> Iterator[Store]:
+    store = Store.open(postgres_url)
+    yield store
+    store.close()
+
+
+async def test_many_at_once_on_two_servers(postgres_url: str) -> None:
+    """No address, no MAC and no VNI twice; a full subnet is full; the default group is one."""
+    stores = [Store.open(postgres_url) for _ in range(2)]
+    apps = [Starlette(routes=routes(store, authenticate, ServerSettings())) for store in stores]
+    clients = [
+        httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url="http://netweft.test/v2.0", headers={"X-Auth-Token": "alice"}
+        )
+        for app in apps
+    ]
+    made = await asyncio.gather(*(clients[n % 2].post("/networks", json={"network": {}}) for n in range(10)))
+    network = made[0].json()["network"]["id"]
+    subnet = {"network_id": network, "ip_version": 4, "cidr": "10.0.0.0/27"}
+    assert (await clients[0].post("/subnets", json={"subnet": subnet})).status_code == 201
+    body = {"port": {"network_id": network}}
+    answers = await asyncio.gather(*(clients[n % 2].post("/ports", json=body) for n in range(40)))
+    found = [answer.json()["port"] for answer in answers if answer.status_code == 201]
+    assert sorted(answer.status_code for answer in answers) == [201] * 29 + [409] * 11
+    assert len({port["fixed_ips"][0]["ip_address"] for port in found}) == 29
+    assert len({port["mac_address"] for port in found}) == 29
+    assert len({group for port in found for group in port["security_groups"]}) == 1
+    with stores[0].read() as tx:
+        assert len({one["provider:segmentation_id"] for one in tx.query("networks")}) == 10
+    for client, store in zip(clients, stores, strict=True):
+        await client.aclose()
+        await asyncio.to_thread(store.close)
+
+
+def test_reading_waits_for_nobody(store: Store, api: Api) -> None:
+    network = api.network()
+    with store.write() as tx:
+        tx.lock("networks", network["id"])
+        assert api("alice", "GET", f"/networks/{network['id']}").status_code == 200
+
+
+async def test_a_network_that_goes_while_ports_come(postgres_url: str) -> None:
+    """Whoever is second hears why; nobody hears of a fault of ours, and nothing is left half done."""
+    store = Store.open(postgres_url)
+    app = Starlette(routes=routes(store, authenticate, ServerSettings()))
+    transport = httpx.ASGITransport(app)
+    headers = {"X-Auth-Token": "alice"}
+    async with httpx.AsyncClient(transport=transport, base_url="http://netweft.test/v2.0", headers=headers) as client:
+        for _ in range(8):
+            id = (await client.post("/networks", json={"network": {}})).json()["network"]["id"]
+            body = {"port": {"network_id": id}}
+            *made, gone = await asyncio.gather(
+                *(client.post("/ports", json=body) for _ in range(3)), client.delete(f"/networks/{id}")
+            )
+            assert {answer.status_code for answer in made} <= {201, 404}
+            assert gone.status_code == (204 if all(answer.status_code == 404 for answer in made) else 409)
+    await asyncio.to_thread(store.close)
