@@ -35,7 +35,7 @@ DROP = "drop"
 Value: TypeAlias = int | tuple[int, int | None]  # what a field must be, or (value, mask)
 
 
-class PipelineError(Exception):
+class PipelineError(ValueError):
     """A flow does what its table's record does not promise."""
 
 

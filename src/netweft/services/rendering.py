@@ -53,7 +53,7 @@ def render(unit: Unit, read: Reader, services: Iterable[Service] = SERVICES) -> 
     try:
         items = _RENDERERS[unit[0]](read, services, *unit[1:])
         return None if items is None else {item_key(item): item for item in items}
-    except ValueError as error:  # an address that is none: nobody else's wiring suffers from it
+    except ValueError as error:  # an address that is none, a flow that must not be: nobody else suffers from it
         broken = PortStatus(unit[-1], PortState.ERROR, f"cannot be wired: {error}")
         return {item_key(broken): broken} if unit[0] == "port" else {}
 
