@@ -16,7 +16,7 @@ from netweft.dataplane.openflow.flow import Flow, FlowKey
 from netweft.dataplane.openflow.messages import FlowChange
 from netweft.dataplane.ovsdb.errors import TransactionFailed
 from netweft.dataplane.ovsdb.rows import Row, Vif, VifTag
-from netweft.model import NodeView, Object, PortState, PortStatus
+from netweft.model import NodeView, Object, PortState, PortStatus, key_of
 from netweft.services.values import HostFacts, Uplinks
 from netweft.settings import AgentSettings
 from netweft.testing.region import UPLINKS
@@ -105,11 +105,13 @@ class AgentWorld:
         self.told: dict[str, PortStatus] = {}
         self.next_ofport = 10
 
-    async def start(self, *, subscribed: bool = True) -> None:
-        """A new agent, which remembers nothing."""
+    async def start(self, *, subscribed: bool = True, on_disk: NodeView | None = None) -> None:
+        """A new agent, which remembers nothing but what is on disk."""
         self.agent = Agent(self.settings)
         self.agent.ovs = cast(OvsSide, self.ovs)
         self.agent.feed.report = self._told  # type: ignore[method-assign]
+        if on_disk:
+            self.desired.see(on_disk, [key_of(obj) for obj in on_disk.objects()], ())
         await self.agent.turn()
         for role, side in self.agent.bridges.items():
             await side.attach(cast(OpenFlowConnection, self.switches[role]))
@@ -140,7 +142,7 @@ class AgentWorld:
     def desired(self) -> Desired:
         return self.agent.desired
 
-    def state(self) -> object:
+    def state(self) -> tuple[object, ...]:
         """Everything that can be seen from outside."""
         flows = {role: dict(switch.flows) for role, switch in self.switches.items()}
         tags = {port_id: (vif.ofport, vif.tag, vif.external_ids) for port_id, vif in self.ovs.plugged.items()}

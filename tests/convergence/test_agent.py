@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.convergence.agent_world import AgentWorld, FakeSwitch
 
-from netweft.model import Key, Node, Object, Peer, PortState, key_of
+from netweft.model import Key, Node, Object, Peer, PortState, key_of, view_of
 from netweft.testing.region import network, port
 from netweft.wire.messages import Delta, Snapshot
 
@@ -111,6 +111,35 @@ async def test_a_restart_takes_nothing_away_before_the_view_is_complete(tmp_path
     await world.agent.turn()
     assert world.state() == before
     assert all(switch.deleted == 0 for switch in world.switches.values())
+
+
+async def test_a_view_on_disk_that_is_older_than_what_is_wired_deletes_nothing(tmp_path: Path) -> None:
+    """As after a kill -9 in the second before a new port was written to disk, while no server answers."""
+    world = AgentWorld(tmp_path)
+    await world.start()
+    world.see(world.desired.view, OBJECTS)
+    for wanted in PORTS[:2]:
+        world.plug(wanted.id)
+    await calm(world)
+    flows, rows, tags, _ = world.state()
+    on_disk = view_of("h", 1, [obj for obj in OBJECTS if obj is not PORTS[0]])
+    await world.start(subscribed=False, on_disk=on_disk)
+    assert world.state()[:3] == (flows, rows, tags)
+    world.see(world.desired.view, OBJECTS)
+    await calm(world)
+    assert world.state()[:3] == (flows, rows, tags)
+
+
+async def test_a_view_on_disk_is_enough_to_clean_up_by(tmp_path: Path) -> None:
+    world = AgentWorld(tmp_path)
+    await world.start()
+    world.see(world.desired.view, OBJECTS)
+    for wanted in PORTS[:2]:
+        world.plug(wanted.id)
+    await calm(world)
+    del world.ovs.plugged[PORTS[0].id]
+    await world.start(subscribed=False, on_disk=view_of("h", 1, OBJECTS))
+    assert world.state()[0] == (await fresh(world, tmp_path)).state()[0]
 
 
 async def test_up_is_told_only_when_the_flows_are_in_place(tmp_path: Path) -> None:

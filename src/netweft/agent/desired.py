@@ -13,6 +13,7 @@ from netweft.model import EMPTY_VIEW, Key, NodeView, PortStatus, key_of
 from netweft.services.local_vlans import LocalVlans
 from netweft.services.pipeline import PIPELINES, BridgeFlow
 from netweft.services.rendering import Item, ItemKey, Rendering
+from netweft.services.switching import NETWORK_KEY
 from netweft.services.values import HostFacts, Uplinks
 
 
@@ -53,6 +54,8 @@ class Desired:
     def start(self, host: HostFacts, vlans: LocalVlans, vifs: Mapping[str, Vif]) -> None:
         """The first look at Open vSwitch: local VLANs are taken over from its rows."""
         vlans.restore(vifs.values())
+        if any(id not in self.view.ports and NETWORK_KEY in dict(vif.external_ids) for id, vif in vifs.items()):
+            self.complete = False  # we wired a port that the view on disk does not have yet: it is too old to delete by
         self._rendering = Rendering(host, vlans)
         self._rendering.update(self.view, [key_of(obj) for obj in self.view.objects()], ())
 
