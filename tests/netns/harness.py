@@ -121,7 +121,7 @@ class Lab:
             kept.rename(declared)
             os.kill(supervisor, signal.SIGHUP)
             until(lambda: self.pid(kind, node), f"{kind} started")
-            until(self.server_answers, "the server answers")
+            until(lambda: build.server_answers(self.layout), "the server answers")
 
     def vsctl(self, node: str, *words: str) -> str:
         return vsctl(self.node(node), *words).strip()
@@ -142,11 +142,6 @@ class Lab:
         """False, too, while the agent does not answer."""
         with suppress(LabError):
             return not self.plan(node).strip()
-        return False
-
-    def server_answers(self) -> bool:
-        with suppress(LabError), Cloud(self.layout):
-            return True
         return False
 
     def agent_alive(self, node: str) -> bool:

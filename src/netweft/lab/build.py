@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -50,7 +51,7 @@ def _up(layout: Layout, hypervisors: list[NodeLayout]) -> None:
     # not sooner: a vswitchd that finds no database waits for a second, and for two when it loses it later
     _declare(layout, *map(hypervisor.ovs_vswitchd, hypervisors))
     supervisor.reload(layout)
-    _wait(lambda: layout.openrc.exists() and _listens(layout.server_socket), "the server to answer")
+    _wait(lambda: server_answers(layout), "the server to answer")
     _for_each(hypervisors, _enrol)
     _declare(layout, *map(hypervisor.agent, hypervisors))
     supervisor.reload(layout)
@@ -106,6 +107,13 @@ def _declare(layout: Layout, *commands: Command) -> None:
 def _initialise_database(node: NodeLayout) -> None:
     _wait(lambda: _listens(node.ovs / "db.sock"), f"{node.name}'s ovsdb-server to answer")
     hypervisor.initialise_database(node)
+
+
+def server_answers(layout: Layout) -> bool:
+    """That somebody listens says little: a server that cannot go on did so, too."""
+    with suppress(LabError), Cloud(layout):
+        return True
+    return False
 
 
 def _listens(path: Path) -> bool:
