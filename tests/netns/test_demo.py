@@ -1,27 +1,19 @@
 """What a newcomer sees."""
 
 import subprocess
-from collections.abc import Iterator
 
 import pytest
 
-from netweft.lab import build, demo, hypervisor
+from netweft.lab import demo, hypervisor
 from netweft.lab.layout import Layout
 from netweft.lab.picture import WIDTH
 
 
-@pytest.fixture
-def demo_lab(monkeypatch: pytest.MonkeyPatch) -> Iterator[Layout]:
-    layout = Layout("tdemo")
-    yield layout
-    build.down(layout)
-
-
 @pytest.mark.client
 def test_the_demo_ends_with_a_picture_and_can_be_run_again(
-    demo_lab: Layout, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    layout: Layout, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(demo, "LAB", demo_lab.lab)
+    monkeypatch.setattr(demo, "LAB", layout.lab)
     demo.tell()
     first = capfd.readouterr().out
     assert "3 packets transmitted, 3 received, 0% packet loss" in first
