@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from netweft.feed import objects
-from netweft.feed.objects import OVS_AGENT, Row
+from netweft.feed.objects import Row
 from netweft.feed.relevance import RowKey
 from netweft.model import Key, Object, key_of
 
@@ -110,7 +110,7 @@ _agent_rows = st.builds(
     },
     _node,
     st.sampled_from([None, "192.0.2.1", "192.0.2.2"]),
-    st.sampled_from([OVS_AGENT, OVS_AGENT, "DHCP agent"]),
+    st.sampled_from(["Open vSwitch agent", "Open vSwitch agent", "DHCP agent"]),
 )
 _puts = st.one_of(
     st.builds(Put, st.just("networks"), _network_rows),

@@ -19,14 +19,14 @@ HOST = "binding:host_id"
 
 def node_connected(tx: WriteTransaction, node: str, facts: NodeFacts) -> None:
     """A session of this node began, or its facts changed.  Ports that waited for it are bound."""
-    configurations = msgspec.to_builtins(facts)
     agent = hosts.agent_of(tx, node)
+    said = {"agent_type": facts.agent_type, "binary": facts.binary, "configurations": _configurations(facts)}
     seen = {"heartbeat_timestamp": _timestamp(), "status_detail": ""}
     if agent is None:
-        agent = _new_agent(node) | seen | {"configurations": configurations, "started_at": seen["heartbeat_timestamp"]}
+        agent = _new_agent(node) | said | seen | {"started_at": seen["heartbeat_timestamp"]}
         tx.insert("agents", agent, claims=[Claim(hosts.HOST_SCOPE, node)])
-    elif agent["configurations"] != configurations:
-        agent = tx.update("agents", agent["id"], seen | {"configurations": configurations, "updated_at": now()})
+    elif not said.items() <= agent.items():
+        agent = tx.update("agents", agent["id"], said | seen | {"updated_at": now()})
     else:
         agent = tx.touch("agents", agent["id"], seen)
     binding = hosts.binding(node, agent)
@@ -108,13 +108,17 @@ def _new_agent(node: str) -> Object:
     return born(
         {
             "host": node,
-            "agent_type": "Open vSwitch agent",
-            "binary": "netweft-agent",
             "topic": "N/A",
             "admin_state_up": True,
             "description": None,
         }
     )
+
+
+def _configurations(facts: NodeFacts) -> Object:
+    """What Neutron has no attribute for."""
+    said: Object = msgspec.to_builtins(facts)
+    return {name: value for name, value in said.items() if name not in ("agent_type", "binary")}
 
 
 def _timestamp() -> str:

@@ -2,6 +2,9 @@
 
 from datetime import UTC, datetime
 
+import msgspec
+
+from netweft.model import NodeFacts
 from netweft.store import Object, ReadTransaction
 
 HOST_SCOPE = "agent_host"
@@ -40,11 +43,12 @@ class Binder:
 def binding(host: str, agent: Object | None) -> Object:
     if agent is None:
         return {"binding:host_id": host, "binding:vif_type": "binding_failed", "binding:vif_details": {}}
-    details = {
-        "connectivity": "l2",
-        "port_filter": True,
-        "ovs_hybrid_plug": False,
-        "bridge_name": agent["configurations"].get("integration_bridge", "br-int"),
-        "datapath_type": agent["configurations"].get("datapath_type", ""),
-    }
-    return {"binding:host_id": host, "binding:vif_type": "ovs", "binding:vif_details": details}
+    node = msgspec.convert(agent["configurations"], NodeFacts)
+    details: Object = {"connectivity": "l2", "port_filter": node.port_filter}
+    if node.vif_type == "ovs":
+        details |= {
+            "ovs_hybrid_plug": False,
+            "bridge_name": node.integration_bridge,
+            "datapath_type": node.datapath_type,
+        }
+    return {"binding:host_id": host, "binding:vif_type": node.vif_type, "binding:vif_details": details}

@@ -12,7 +12,7 @@ import msgspec
 from netweft.model import Network, Node, Peer, Port, Subnet
 
 Row: TypeAlias = Mapping[str, Any]
-OVS_AGENT = "Open vSwitch agent"
+SERVICE_AGENTS = frozenset({"DHCP agent", "L3 agent", "Metadata agent"})  # any other is a host's L2 agent
 SEGMENT = ("provider:network_type", "provider:physical_network", "provider:segmentation_id")
 
 
@@ -43,8 +43,8 @@ def peer(row: Row) -> Peer | None:
 
 
 def node(row: Row) -> Node | None:
-    """From an agent's row; None for other agents of that host (DHCP, ...), which are no tunnel end points."""
-    if row.get("agent_type") != OVS_AGENT:
+    """From an L2 agent's row, whatever it wires with; None for other agents of that host: they are no tunnel ends."""
+    if row.get("agent_type") in SERVICE_AGENTS:
         return None
     configurations = row.get("configurations") or {}
     return msgspec.convert({**configurations, "name": row["host"]}, Node)

@@ -17,6 +17,7 @@ class NodeFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     bridge_mappings: physical network -> bridge, e.g. {"physnet1": "br-eth1"}.
     datapath_type: `system` or `netdev`.
     agent_type, binary: what the API shows in `agents`.
+    vif_type: how a VM is plugged in here, in Nova's words; port_filter: whether the node keeps ports to their rules.
     problems: a sentence each, such as "bridge br-eth1 of physical network physnet1 is not there".
     """
 
@@ -29,4 +30,6 @@ class NodeFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     agent_version: str = ""
     agent_type: str = "Open vSwitch agent"
     binary: str = "netweft-agent"
+    vif_type: str = "ovs"
+    port_filter: bool = True
     problems: tuple[str, ...] = ()

@@ -52,6 +52,18 @@ def port(cloud: Cloud) -> Object:
     return cloud.port(cloud.network())
 
 
+def test_an_agent_of_another_kind_says_so_and_how_vms_are_plugged_in(cloud: Cloud) -> None:
+    connect(cloud, "hv1")
+    port = cloud.port(cloud.network(), **{HOST: "hv1"})
+    assert port["binding:vif_type"] == "ovs"
+    connect(cloud, "hv1", NodeFacts(agent_type="Linux bridge agent", vif_type="bridge", port_filter=False))
+    (agent,) = agents(cloud)
+    assert agent["agent_type"] == "Linux bridge agent"
+    bound = cloud.get("ports", port)
+    assert bound["binding:vif_type"] == "bridge"
+    assert bound["binding:vif_details"] == {"connectivity": "l2", "port_filter": False}
+
+
 def test_a_node_is_one_agent_however_often_it_connects(cloud: Cloud) -> None:
     connect(cloud, "hv1")
     before = revision(cloud)

@@ -108,6 +108,7 @@ def test_a_node_is_made_of_its_agent() -> None:
     row = {"id": "a1", "host": "hv1", "agent_type": "Open vSwitch agent", "configurations": facts}
     assert objects.node(row) == Node(name="hv1", tunnel_ip="192.0.2.1", tunnel_types=("vxlan", "gre"))
     assert objects.node({**row, "configurations": {}}) == Node(name="hv1")
+    assert objects.node({**row, "agent_type": "Linux bridge agent"}) == objects.node(row)
     assert objects.node({**row, "agent_type": "DHCP agent"}) is None
 
 
