@@ -49,9 +49,27 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         tuple[str, ...], Meta(description="segment types for networks of plain users, in order of preference")
     ] = ("vxlan",)
     vni_ranges: Annotated[
-        tuple[Annotated[str, Meta(pattern=r"^\d+:\d+$")], ...], Meta(description="tunnel keys to give out: FIRST:LAST")
+        tuple[Annotated[str, Meta(pattern=r"^([a-z]+:)?\d+:\d+$")], ...],
+        Meta(description="tunnel keys to give out: FIRST:LAST, or TYPE:FIRST:LAST for one type of tunnel"),
     ] = ("1:16777215",)
-    physical_mtu: Annotated[int, Meta(ge=68, le=65535, description="MTU of the physical network")] = 1500
+    vlan_ranges: Annotated[
+        tuple[Annotated[str, Meta(pattern=r"^[^:]+(:\d+:\d+)?$")], ...],
+        Meta(
+            description="VLANs to give out: PHYSICAL_NETWORK:FIRST:LAST; PHYSICAL_NETWORK alone: only admins use it,"
+            " and say which VLAN"
+        ),
+    ] = ()
+    flat_networks: Annotated[
+        tuple[str, ...], Meta(description="physical networks that admins may use untagged; * for any")
+    ] = ("*",)
+    physical_mtu: Annotated[
+        int, Meta(ge=68, le=65535, description="MTU of the physical network, and of the underlay")
+    ] = 1500
+    physical_network_mtus: Annotated[
+        tuple[Annotated[str, Meta(pattern=r"^.+:\d{2,5}$")], ...],
+        Meta(description="where it is not physical_mtu: PHYSICAL_NETWORK:MTU"),
+    ] = ()
+    overlay_ip_version: Annotated[Literal[4, 6], Meta(description="IP version of the tunnels' end points: 4 or 6")] = 4
     mac_prefix: Annotated[
         str, Meta(pattern=r"^([0-9a-fA-F]{2}:){2}[0-9a-fA-F]{2}$", description="first three bytes of generated MACs")
     ] = "fa:16:3e"

@@ -11,6 +11,7 @@ from netweft.api.handlers import Endpoint
 from netweft.api.quotas import Quotas
 from netweft.api.resources.agent import agent
 from netweft.api.resources.network import network
+from netweft.api.resources.network_segment_range import network_segment_range
 from netweft.api.resources.port import port
 from netweft.api.resources.security_group import security_group, security_group_rule
 from netweft.api.resources.subnet import subnet
@@ -18,6 +19,8 @@ from netweft.control.agents import Agents
 from netweft.control.networks import Networks
 from netweft.control.ports import Ports
 from netweft.control.security_groups import SecurityGroupRules, SecurityGroups
+from netweft.control.segment_ranges import SegmentRanges
+from netweft.control.segments import Segments
 from netweft.control.subnets import Subnets
 from netweft.plugins.identity import Authenticate
 from netweft.plugins.segments import segment_types
@@ -41,11 +44,13 @@ def build(
 def resources(store: Store, settings: ServerSettings) -> list[Resource]:
     """All that there are.  A new plain one is one more line here."""
     subnets, groups = Subnets(), SecurityGroups()
-    networks = Networks(settings, segment_types(), subnets)
+    types = segment_types()
+    ranges = SegmentRanges(settings, types)
     with store.write() as tx:
-        networks.prepare(tx)
+        ranges.prepare(tx)
     return [
-        network(networks),
+        network(Networks(Segments(settings, types, ranges), subnets)),
+        network_segment_range(ranges),
         subnet(subnets),
         port(Ports(settings, groups)),
         security_group(groups, store),

@@ -62,6 +62,16 @@ def non_negative(value: Any) -> int:
     return number
 
 
+def between(least: int, most: int) -> Check:
+    def check(value: Any) -> int:
+        number = integer(value)
+        if not least <= number <= most:
+            raise Invalid(f"'{value}' is not in range {least} through {most}")
+        return number
+
+    return check
+
+
 def uuid_text(value: Any) -> str:
     try:
         return str(uuid.UUID(value))

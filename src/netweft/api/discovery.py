@@ -32,16 +32,31 @@ EXTENSIONS = {
         "Allow filtering by attributes with empty string value",
         "2018-05-01T10:00:00-00:00",
     ),
+    "external-net": (
+        "Neutron external network",
+        "Adds external network attribute to network resource.",
+        "2013-01-14T10:00:00-00:00",
+    ),
     "filter-validation": (
         "Filter parameters validation",
         "Provides validation on filter parameters.",
         "2018-07-04T10:00:00-00:00",
+    ),
+    "multi-provider": (
+        "Multi Provider Network",
+        "Expose mapping of virtual networks to multiple physical networks",
+        "2013-06-27T10:00:00-00:00",
     ),
     "net-mtu": ("Network MTU", "Provides MTU attribute for a network resource.", "2015-03-25T10:00:00-00:00"),
     "net-mtu-writable": (
         "Network MTU (writable)",
         "Provides a writable MTU attribute for a network resource.",
         "2017-07-12T00:00:00-00:00",
+    ),
+    "network-segment-range": (
+        "Neutron Network Segment Range",
+        "Provides support for the network segment range management",
+        "2018-11-29T00:00:00-00:00",
     ),
     "netweft-status": (
         "Status detail",
@@ -111,6 +126,7 @@ EXTENSIONS = {
         "Adds created_at and updated_at fields to all Neutron resources that have Neutron standard attributes.",
         "2016-09-12T10:00:00-00:00",
     ),
+    "vlan-transparent": ("Vlantransparent", "Provides Vlan Transparent Networks", "2015-03-23T09:00:00-00:00"),
 }
 
 

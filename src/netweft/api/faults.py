@@ -10,6 +10,7 @@ _STATUS: dict[type[errors.Refused], int] = {
     errors.NotFound: 404,
     errors.Conflict: 409,
     errors.PreconditionFailed: 412,
+    errors.Exhausted: 503,
 }
 
 

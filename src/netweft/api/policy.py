@@ -74,15 +74,21 @@ class Policy:
         return tx.get_many("networks", ids)
 
 
+def visible_networks(context: Context) -> Sequence[Filters]:
+    """One's own, shared ones, and the external ones that routers lead to."""
+    return [{"project_id": [context.project_id]}, {"shared": [True]}, {"router:external": [True]}]
+
+
 def check_network(tx: ReadTransaction, context: Context, wanted: Sequence[Object]) -> None:
     """Nothing can be made on a network that the caller does not see."""
     if context.is_admin:
         return
     ids = {one["network_id"] for one in wanted if "network_id" in one}
     networks = tx.get_many("networks", ids)
+    seen = visible_networks(context)
     for id in ids:
         network = networks.get(id)
-        if network is None or not (network["shared"] or network["project_id"] == context.project_id):
+        if network is None or not any(_matches(network, filters) for filters in seen):
             raise NetworkNotFound(id=id)
 
 

@@ -36,6 +36,10 @@ class PreconditionFailed(Refused):
     """It is no longer what the caller thinks it is."""
 
 
+class Exhausted(Refused):
+    """There is none left, for now."""
+
+
 class InvalidInput(BadRequest):
     message = "Invalid input for operation: %(error_message)s."
 
@@ -86,12 +90,10 @@ class InvalidSharedSetting(Conflict):
     message = "Unable to reconfigure sharing settings for network %(network)s. Multiple tenants are using it."
 
 
-class NoNetworkAvailable(Conflict):
-    message = "Unable to create the network. No tenant network is available for allocation."
-
-
-class TunnelIdInUse(Conflict):
-    message = "Unable to create the network. The tunnel ID %(tunnel_id)s is in use."
+class ExternalNetworkInUse(Conflict):
+    message = (
+        "External network %(net_id)s cannot be updated to be made non-external, since it has existing gateway ports."
+    )
 
 
 # subnets and addresses

@@ -3,55 +3,113 @@
 A third party adds one as an entry point of the group `netweft.segments` that names a `SegmentType`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
+from typing import TypeAlias
 
-from netweft.settings import ServerSettings
+from netweft.settings import ServerSettings, SettingsError
 
 ENTRY_POINTS = "netweft.segments"
-Range = tuple[int, int]
+ANY = "*"  # as a physical network: whichever an admin names
+Range: TypeAlias = tuple[int, int]
+Ranges: TypeAlias = Mapping[str, list[Range]]
+"""Physical network ("" for a type that needs none) -> ids that plain users' networks get there."""
+
+_IPV6_MORE = 20  # bytes of header, compared with IPv4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentType:
     """ids: the segmentation ids there can be; None for a type that has none.
-    on_physical_network: it needs one, and ids are unique per physical network.
-    overhead: bytes it takes from the physical MTU.
-    tenant_ids: ranges that tenants' networks get their id from.
+    on_physical_network: it needs one; each id there carries one network, or the whole of it does when there are no ids.
+    overhead: bytes of the underlay's MTU that its headers take, over IPv4; 0 for a type that needs no underlay.
+    ranges: what the settings say of its physical networks and ids.
     """
 
     name: str
     ids: Range | None = None
     on_physical_network: bool = False
     overhead: int = 0
-    tenant_ids: Callable[[ServerSettings], list[Range]] = lambda settings: []
+    ranges: Callable[[ServerSettings], Ranges] = lambda settings: {}
 
     def scope(self, physical_network: str | None = None) -> str:
         """Where its ids are claimed, and the pool's name."""
         return f"segment:{self.name}:{physical_network or ''}"
 
+    def mtu(self, settings: ServerSettings, physical_network: str | None) -> int:
+        """Of a network on such a segment."""
+        if self.overhead:
+            more = _IPV6_MORE if settings.overlay_ip_version == 6 else 0
+            return settings.physical_mtu - self.overhead - more
+        own = dict(text.rsplit(":", 1) for text in settings.physical_network_mtus)
+        return int(own.get(physical_network or "", settings.physical_mtu))
 
-def parse_ranges(texts: tuple[str, ...]) -> list[Range]:
-    """`("1:100", "200")`.  Raises ValueError."""
-    ranges = []
-    for text in texts:
-        first, _, last = text.partition(":")
-        ranges.append((int(first), int(last or first)))
+
+def _vlan_ranges(settings: ServerSettings) -> Ranges:
+    """A physical network without a range is there for admins, who give the id themselves."""
+    result: dict[str, list[Range]] = {}
+    for text in settings.vlan_ranges:
+        physical, _, ids = text.partition(":")
+        result.setdefault(physical, [])
+        if ids:
+            result[physical].append(_range("vlan_ranges", ids, VLAN))
+    for ranges in result.values():
+        _refuse_overlaps("vlan_ranges", ranges)
+    return result
+
+
+def _vni_ranges(name: str) -> Callable[[ServerSettings], Ranges]:
+    """Those that name the type, else those that name none."""
+
+    def ranges(settings: ServerSettings) -> Ranges:
+        named = [text.removeprefix(f"{name}:") for text in settings.vni_ranges if text.startswith(f"{name}:")]
+        common = [text for text in settings.vni_ranges if text.count(":") == 1]
+        result = [_range("vni_ranges", text, TUNNELS[name]) for text in named or common]
+        _refuse_overlaps("vni_ranges", result)
+        return {"": result}
+
     return ranges
 
 
-# outer Ethernet is not part of the MTU; the inner Ethernet header is: 20 IPv4 + 8 UDP + 8 VXLAN + 14
-VXLAN = SegmentType(
-    name="vxlan", ids=(1, 2**24 - 1), overhead=50, tenant_ids=lambda settings: parse_ranges(settings.vni_ranges)
-)
+def _tunnel(name: str, bits: int, overhead: int) -> SegmentType:
+    return SegmentType(name=name, ids=(1, 2**bits - 1), overhead=overhead, ranges=_vni_ranges(name))
+
+
 LOCAL = SegmentType(name="local")
+FLAT = SegmentType(
+    name="flat", on_physical_network=True, ranges=lambda settings: {name: [] for name in settings.flat_networks}
+)
+VLAN = SegmentType(name="vlan", ids=(1, 4094), on_physical_network=True, ranges=_vlan_ranges)
+# The outer Ethernet header is not part of the MTU, the inner one is: 20 IPv4 + 8 UDP + 8 VXLAN or Geneve + 14;
+# GRE is 20 IPv4 + 4 GRE + 4 key + 14.
+TUNNELS = {
+    type.name: type
+    for type in (_tunnel("vxlan", 24, overhead=50), _tunnel("gre", 32, overhead=42), _tunnel("geneve", 24, overhead=50))
+}
 
 
 def segment_types() -> Mapping[str, SegmentType]:
     """Ours and those installed beside us."""
-    found = {ours.name: ours for ours in (LOCAL, VXLAN)}
+    found = {ours.name: ours for ours in (LOCAL, FLAT, VLAN, *TUNNELS.values())}
     for point in entry_points(group=ENTRY_POINTS):
         theirs: SegmentType = point.load()
         found[theirs.name] = theirs
     return found
+
+
+def _range(setting: str, text: str, type: SegmentType) -> Range:
+    first, _, last = text.partition(":")
+    found = (int(first), int(last))
+    assert type.ids is not None
+    if not type.ids[0] <= found[0] <= found[1] <= type.ids[1]:
+        raise SettingsError(f"{setting}: {text} is no range within {type.ids[0]} to {type.ids[1]} ({type.name})")
+    return found
+
+
+def _refuse_overlaps(setting: str, ranges: Iterable[Range]) -> None:
+    before = (0, 0)
+    for range in sorted(ranges):
+        if range[0] <= before[1]:
+            raise SettingsError(f"{setting}: {range[0]}:{range[1]} overlaps {before[0]}:{before[1]}")
+        before = range

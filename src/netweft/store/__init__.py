@@ -6,12 +6,14 @@
         tx.query("ports", Query({"network_id": [n]}, sort=[("name", False)], limit=100))
         tx.referrers("networks", id, source_kind="ports")            # who links to it
         tx.holders("mac:NETWORK", ["fa:16:3e:00:00:01"])             # who claimed it
+        tx.held("mac:NETWORK")                                       # everything claimed there
         tx.changes(after=revision); tx.revision()
     with store.write() as tx:                                        # one transaction, one revision
         tx.insert("ports", port, [Link("network_id", "networks", n)], [Claim("mac:" + n, mac)])
         tx.update("ports", id, {"name": "a"}); tx.touch("agents", id, {...}); tx.delete("ports", id)
         tx.lock("networks", id)                                      # get, and hold against concurrent writers
         tx.pools.define("ip:SUBNET", [(first, last)]); tx.pools.take("ip:SUBNET", 10)
+        tx.take_turns("segment ranges")                              # one at a time, where no row can be locked
 
 Objects are plain dicts with at least `id`, and Neutron's attribute names.  `kind` is a collection name with
 underscores.  *Links* keep what is referred to from being deleted.  *Claims* are values that one object at a time may

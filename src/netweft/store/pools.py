@@ -16,6 +16,16 @@ _first_free = (
     .order_by(free_ranges.c.first)
     .limit(1)
 )
+_first_free_within = (
+    select(free_ranges.c.first, free_ranges.c.last)
+    .where(
+        free_ranges.c.scope == bindparam("scope"),
+        free_ranges.c.first <= bindparam("until"),
+        free_ranges.c.last >= bindparam("since"),
+    )
+    .order_by(free_ranges.c.first)
+    .limit(1)
+)
 _free_at_or_before = (
     select(free_ranges.c.first, free_ranges.c.last)
     .where(free_ranges.c.scope == bindparam("scope"), free_ranges.c.first <= bindparam("number"))
@@ -84,6 +94,18 @@ class Pools:
             self._cut(scope, (first, last), (first, until))
             result.extend(range(first, until + 1))
         return result
+
+    def take_within(self, scope: str, part: Range) -> int | None:
+        """The lowest free number of a part of the pool; None when there is none."""
+        self._bounds(scope)
+        bounds = {"scope": scope, "since": _bytes(part[0]), "until": _bytes(part[1])}
+        row = self._connection.execute(_first_free_within, bounds).first()
+        if row is None:
+            return None
+        first, last = _int(row.first), _int(row.last)
+        number = max(first, part[0])
+        self._cut(scope, (first, last), (number, number))
+        return number
 
     def take_exactly(self, scope: str, number: int) -> None:
         """Make sure that `take` won't give this one.  Whether somebody holds it already is the claim's matter."""

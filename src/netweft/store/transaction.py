@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeAlias
 
-from sqlalchemy import Connection, Insert, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Insert, bindparam, delete, func, insert, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
@@ -61,9 +61,11 @@ _referrers = select(links.c.source_kind, links.c.source_id, links.c.attribute).w
 _holders = select(claims.c.value, claims.c.kind, claims.c.id).where(
     claims.c.scope == bindparam("s"), claims.c.value.in_(bindparam("values", expanding=True))
 )
+_held = select(claims.c.value, claims.c.kind, claims.c.id).where(claims.c.scope == bindparam("s"))
 _claims_of = select(claims.c.scope, claims.c.value).where(
     claims.c.kind == bindparam("k"), claims.c.id == bindparam("i")
 )
+_turn = text("SELECT pg_advisory_xact_lock(hashtextextended(:topic, 0))")
 _insert = insert(objects)
 _update = (
     update(objects)
@@ -152,6 +154,10 @@ class ReadTransaction:
             result.update((value, (kind, id)) for value, kind, id in rows)
         return result
 
+    def held(self, scope: str) -> dict[str, tuple[str, str]]:
+        """All that is claimed there: value -> (kind, id)."""
+        return {value: (kind, id) for value, kind, id in self._connection.execute(_held, {"s": scope})}
+
     def changes(self, after: int, limit: int = 1000) -> list[Change]:
         """What was changed after a revision, in order, whole transactions.  Raises ChangesGone."""
         return changelog.read(self._connection, after, limit)
@@ -172,6 +178,11 @@ class WriteTransaction(ReadTransaction):
         super().__init__(connection)
         self.pools = Pools(connection)
         self._changed: dict[tuple[str, str], Operation] = {}
+
+    def take_turns(self, topic: str) -> None:
+        """Until this transaction ends, no other one is past this call: for what no single row can guard."""
+        if self._connection.dialect.name == "postgresql":
+            self._connection.execute(_turn, {"topic": topic})
 
     def lock(self, kind: str, id: str) -> Object | None:
         """Like `get`, and nobody else changes it before this transaction ends."""

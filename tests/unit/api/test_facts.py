@@ -12,7 +12,7 @@ import pytest
 from netweft.api.attributes import REQUIRED, UNSET, Attribute
 from netweft.api.checks import Invalid
 from netweft.api.discovery import EXTENSIONS
-from netweft.api.resources import agent, network, port, security_group, subnet
+from netweft.api.resources import agent, network, network_segment_range, port, security_group, subnet
 
 FACTS = Path(__file__).parents[4] / "shared" / "neutron-api" / "definitions.json"
 pytestmark = pytest.mark.skipif(not FACTS.exists(), reason="the facts about Neutron are not beside the checkout")
@@ -22,6 +22,7 @@ OURS = {
     "subnets": subnet.ATTRIBUTES,
     "ports": port.ATTRIBUTES,
     "agents": agent.ATTRIBUTES,
+    "network_segment_ranges": network_segment_range.ATTRIBUTES,
     "security_group_rules": security_group.RULE,
 }
 # what Neutron says of the resource itself; extensions add to that
@@ -86,11 +87,12 @@ def test_an_attribute_is_as_neutron_has_it(collection: str, name: str, fact: dic
 
 def default(name: str, fact: dict[str, Any]) -> Any:
     if "default" not in fact:
-        return UNSET if name == "tenant_id" else REQUIRED  # filled in from the token
+        return UNSET if name in ("tenant_id", "project_id") else REQUIRED  # filled in from the token
     return UNSET if fact["default"] == {"unset": True} else fact["default"]
 
 
 ACCEPTED: dict[str, list[Any]] = {
+    "type:range": [1, 2**32 - 1, "5"],
     "type:uuid": ["5283fb86-4c69-46d0-8ea0-43533bbee357"],
     "type:name_string": ["", "text", "true", "10.0.0.1"],
     "type:mac_address": ["fa:16:3e:00:00:01"],
@@ -100,6 +102,7 @@ ACCEPTED: dict[str, list[Any]] = {
     "type:dict_or_none": [None, {}],
 }
 REFUSED: dict[str, list[Any]] = {
+    "type:range": [None, "", "text", 0, 2**32, [], {}],
     "type:uuid": [None, "", "text", 5, [], {}],
     "type:name_string": [None, 5, True, [], {}, "x" * 300],
     "type:mac_address": ["", "text", "10.0.0.1", 5],

@@ -9,6 +9,8 @@ import pytest
 from netweft.control.networks import Networks
 from netweft.control.ports import Ports
 from netweft.control.security_groups import SecurityGroupRules, SecurityGroups
+from netweft.control.segment_ranges import SegmentRanges
+from netweft.control.segments import Segments
 from netweft.control.standard import UseCases
 from netweft.control.subnets import Subnets
 from netweft.plugins.segments import segment_types
@@ -17,6 +19,7 @@ from netweft.store import Object, Store
 
 NETWORK: Object = {"name": "n", "project_id": "p", "shared": False, "port_security_enabled": True}
 SUBNET: Object = {"project_id": "p", "ip_version": 4, "enable_dhcp": True}
+RANGE: Object = {"name": "", "project_id": "p", "shared": True}
 PORT: Object = {"project_id": "p", "device_owner": ""}
 
 
@@ -30,6 +33,7 @@ class Cloud:
     ports: Ports
     groups: SecurityGroups
     rules: SecurityGroupRules
+    ranges: SegmentRanges
 
     def network(self, **values: object) -> Object:
         return self._create(self.networks, NETWORK | values)
@@ -40,6 +44,10 @@ class Cloud:
 
     def port(self, network: Object, **values: object) -> Object:
         return self._create(self.ports, PORT | {"network_id": network["id"]} | values)
+
+    def range(self, network_type: str, first: int, last: int, **values: object) -> Object:
+        bounds = {"network_type": network_type, "minimum": first, "maximum": last}
+        return self._create(self.ranges, RANGE | bounds | values)
 
     def update(self, kind: str, current: Object, **changes: object) -> Object:
         with self.store.write() as tx:
@@ -62,8 +70,15 @@ class Cloud:
             return use_cases.create(tx, [wanted])[0]
 
     def _of(self, kind: str) -> UseCases:
-        found: dict[str, UseCases] = {"networks": self.networks, "subnets": self.subnets, "ports": self.ports}
-        return (found | {"security_groups": self.groups, "security_group_rules": self.rules})[kind]
+        found: dict[str, UseCases] = {
+            "networks": self.networks,
+            "subnets": self.subnets,
+            "ports": self.ports,
+            "security_groups": self.groups,
+            "security_group_rules": self.rules,
+            "network_segment_ranges": self.ranges,
+        }
+        return found[kind]
 
 
 MakeCloud = Callable[..., Cloud]
@@ -78,10 +93,12 @@ def make_cloud(tmp_path: Path) -> Iterator[MakeCloud]:
         stores.append(store)
         values = ServerSettings(**settings)  # type: ignore[arg-type]
         subnets, groups = Subnets(), SecurityGroups()
-        networks = Networks(values, segment_types(), subnets)
+        types = segment_types()
+        ranges = SegmentRanges(values, types)
         with store.write() as tx:
-            networks.prepare(tx)
-        return Cloud(store, networks, subnets, Ports(values, groups), groups, SecurityGroupRules())
+            ranges.prepare(tx)
+        networks = Networks(Segments(values, types, ranges), subnets)
+        return Cloud(store, networks, subnets, Ports(values, groups), groups, SecurityGroupRules(), ranges)
 
     yield make
     for store in stores:

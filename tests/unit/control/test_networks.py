@@ -4,14 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from netweft.control.errors import (
-    InvalidInput,
-    InvalidSharedSetting,
-    NetworkInUse,
-    NoNetworkAvailable,
-    Refused,
-    TunnelIdInUse,
-)
+from netweft.control.errors import ExternalNetworkInUse, InvalidInput, InvalidSharedSetting, NetworkInUse, Refused
+from netweft.control.segments import NoNetworkAvailable, TunnelIdInUse
 
 from .conftest import Cloud, MakeCloud
 
@@ -76,11 +70,31 @@ def test_a_smaller_mtu_may_be_asked_for_and_taken_back(cloud: Cloud) -> None:
     assert cloud.update("networks", network, mtu=0)["mtu"] == 1450
 
 
-def test_the_segment_stays(cloud: Cloud) -> None:
+def test_the_type_stays(cloud: Cloud) -> None:
     network = cloud.network()
-    assert cloud.update("networks", network, **{ID: network[ID]})["revision_number"] == 2
+    assert cloud.update("networks", network, **{TYPE: network[TYPE], ID: network[ID]})["revision_number"] == 2
     with pytest.raises(InvalidInput):
-        cloud.update("networks", network, **{ID: 99})
+        cloud.update("networks", network, **{TYPE: "gre"})
+
+
+def test_a_network_can_move_to_another_id(make_cloud: MakeCloud) -> None:
+    cloud = make_cloud(vni_ranges=("7:9",))
+    network, other = cloud.network(), cloud.network()
+    with pytest.raises(TunnelIdInUse):
+        cloud.update("networks", network, **{ID: other[ID]})
+    assert cloud.update("networks", network, **{ID: 9})[ID] == 9
+    assert cloud.network()[ID] == 7
+    with pytest.raises(NoNetworkAvailable):
+        cloud.network()
+
+
+def test_an_external_network_with_gateways_stays_external(cloud: Cloud) -> None:
+    network = cloud.network(**{"router:external": True})
+    gateway = cloud.port(network, device_owner="network:router_gateway")
+    with pytest.raises(ExternalNetworkInUse):
+        cloud.update("networks", network, **{"router:external": False})
+    cloud.delete("ports", gateway)
+    assert cloud.update("networks", network, **{"router:external": False})["router:external"] is False
 
 
 def test_a_network_with_ports_stays_and_its_subnets_go_with_it(cloud: Cloud) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from netweft.api import checks
 from netweft.api.attributes import Attribute, Resource, Who
+from netweft.api.policy import visible_networks
 from netweft.api.resources.standard import ADMIN_STATE, READ_ONLY, STANDARD, STATUS, flag
 from netweft.control.errors import NetworkNotFound
 from netweft.control.standard import UseCases
@@ -17,6 +18,19 @@ def _provider(check: checks.Check, parse: checks.Check = str) -> Attribute:
     return Attribute(check=check, parse=parse, post=True, put=True, filter=True, set_by=Who.ADMIN, seen_by=Who.ADMIN)
 
 
+_TYPE = checks.string(32)
+_PHYSICAL = checks.or_none(checks.string(64))
+_SEGMENTS = checks.list_of(
+    checks.record(
+        {},
+        {
+            "provider:network_type": _TYPE,
+            "provider:physical_network": _PHYSICAL,
+            "provider:segmentation_id": checks.integer,
+        },
+    )
+)
+
 ATTRIBUTES = STANDARD | {
     "admin_state_up": ADMIN_STATE,
     "status": STATUS,
@@ -26,15 +40,17 @@ ATTRIBUTES = STANDARD | {
         check=checks.non_negative, parse=checks.integer, post=True, put=True, default=0, filter=True, sort=True
     ),
     "port_security_enabled": flag(post=True, put=True, default=True),
-    "provider:network_type": _provider(checks.string(32)),
-    "provider:physical_network": _provider(checks.or_none(checks.string(64))),
+    "provider:network_type": _provider(_TYPE),
+    "provider:physical_network": _provider(_PHYSICAL),
     "provider:segmentation_id": _provider(checks.integer, checks.integer),
+    "segments": Attribute(check=_SEGMENTS, post=True, put=True, set_by=Who.ADMIN, seen_by=Who.ADMIN),
+    "router:external": flag(post=True, put=True, default=False, filter=True, set_by=Who.ADMIN),
+    "vlan_transparent": flag(post=True, filter=True),
 }
 
 
 def visible(tx: ReadTransaction, context: Context) -> Sequence[Mapping[str, Sequence[Any]]]:
-    """One's own, and shared ones."""
-    return [{"project_id": [context.project_id]}, {"shared": [True]}]
+    return visible_networks(context)
 
 
 def network(use_cases: UseCases) -> Resource:
