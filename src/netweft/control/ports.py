@@ -1,6 +1,7 @@
 """Ports: MAC and IP addresses, security groups, and which host they are bound to."""
 
 import secrets
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from netweft.control import addresses, hosts, ipam
@@ -80,23 +81,23 @@ class Ports:
         tx.delete("ports", current["id"])
 
     def _macs(self, tx: WriteTransaction, wanted: Sequence[Object]) -> list[str]:
-        """Those asked for, and new ones that nobody on the network has."""
-        result: list[str] = []
-        made: dict[str, set[str]] = {}
+        """Those asked for, and new ones that nobody on the network has, nor is about to get."""
+        asked: dict[str, set[str]] = {}
+        missing: Counter[str] = Counter()
         for one in wanted:
-            mac = one.get("mac_address") or self._random_mac()
-            if not one.get("mac_address"):
-                made.setdefault(one["network_id"], set()).add(mac)
-            result.append(mac)
-        for network_id, macs in made.items():
-            for taken in tx.holders(_mac_scope(network_id), macs):
-                result[result.index(taken)] = self._unused_mac(tx, network_id)
-        return result
+            if mac := one.get("mac_address"):
+                asked.setdefault(one["network_id"], set()).add(mac)
+            else:
+                missing[one["network_id"]] += 1
+        unused = {id: self._unused_macs(tx, id, count, asked.get(id, set())) for id, count in missing.items()}
+        return [one.get("mac_address") or unused[one["network_id"]].pop() for one in wanted]
 
-    def _unused_mac(self, tx: WriteTransaction, network_id: str) -> str:
-        while tx.holders(_mac_scope(network_id), [mac := self._random_mac()]):
-            pass
-        return mac
+    def _unused_macs(self, tx: WriteTransaction, network_id: str, count: int, asked: set[str]) -> set[str]:
+        found: set[str] = set()
+        while len(found) < count:
+            drawn = {self._random_mac() for _ in range(count - len(found))} - asked
+            found |= drawn.difference(tx.holders(_mac_scope(network_id), drawn))
+        return found
 
     def _random_mac(self) -> str:
         missing = 6 - len(self._mac_prefix.split(":"))

@@ -134,6 +134,15 @@ def test_a_mac_that_is_taken_is_not_made(make_cloud: MakeCloud, monkeypatch: pyt
     assert [cloud.port(network)["mac_address"][-2:] for _ in range(2)] == ["01", "02"]
 
 
+def test_a_bulk_draws_no_mac_twice(make_cloud: MakeCloud) -> None:
+    cloud = make_cloud(mac_prefix="fa:16:3e:00:00")
+    network = cloud.network()
+    asked = PORT | {"network_id": network["id"], "mac_address": "fa:16:3e:00:00:07"}
+    with cloud.store.write() as tx:
+        made = cloud.ports.create(tx, [PORT | {"network_id": network["id"]} for _ in range(200)] + [asked])
+    assert len({port["mac_address"] for port in made}) == 201
+
+
 def test_the_default_group_unless_told_otherwise(cloud: Cloud) -> None:
     network, open_network = cloud.network(), cloud.network(port_security_enabled=False)
     (default,) = cloud.port(network)["security_groups"]
