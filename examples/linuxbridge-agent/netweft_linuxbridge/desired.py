@@ -5,16 +5,17 @@ tap<port> ──┤ brq<network> ── nwvx<VNI> ══ VXLAN ══ other hype
             ┘
 """
 
-from collections.abc import Container, Mapping
+from collections.abc import Container
 from dataclasses import dataclass, field
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TypeAlias
 
 from msgspec import Struct
 
-from netweft.model import Network, NodeView, Port, PortState, PortStatus
+from netweft.model import Network, NodeView, Port, PortState, PortStatus, Segment
 
 ANYBODY = "00:00:00:00:00:00"  # where frames go whose receiver is not known, and those for all
+LOCAL = Segment("local")
 TAP, BRIDGE, OVERLAY = "tap", "brq", "nwvx"  # the first two are Neutron's, so Nova knows them; the third is our mark
 
 
@@ -52,6 +53,7 @@ class Forward(Struct, frozen=True):
 
 Item: TypeAlias = Bridge | Overlay | Member | Forward
 Key: TypeAlias = tuple[str, ...]
+Address: TypeAlias = IPv4Address | IPv6Address
 ORDER = ("bridge", "overlay", "port", "forward")  # the first word of a key; each after what it needs
 
 
@@ -89,64 +91,58 @@ def key_of(item: Item) -> Key:
             return "forward", item.overlay, mac, item.remote_ip if mac == ANYBODY else ""
 
 
-def desired(view: NodeView, plugged: Container[str], local_ip: str) -> Desired:
+def desired(view: NodeView, plugged: Container[str], tunnel_ip: str) -> Desired:
     """plugged: names of the interfaces that are there.  A port without a tap is not mentioned."""
     result = Desired()
-    wired: dict[str, Network] = {}
+    wired: dict[str, Segment] = {}
+    local = _address(tunnel_ip)
     for port in view.ports.values():
         if (tap := TAP + port.id[:11]) not in plugged:
             continue
-        network = view.networks.get(port.network_id)
-        obstacle = _obstacle(port, network, local_ip)
-        result.statuses[port.id] = obstacle or PortStatus(port.id, PortState.UP)
-        if network is not None and obstacle is None:
-            wired[network.id] = network
-            result.add(Member(tap, bridge_name(network.id)))
-    forwards = _forwards(view, local_ip)
-    for network in wired.values():
-        result.add(Bridge(bridge_name(network.id)))
-        if (vni := _vni(network)) is not None:
-            overlay = Overlay(f"{OVERLAY}{vni}", bridge_name(network.id), vni, local_ip, network.mtu)
-            result.add(overlay)
-            for mac, remote_ip in forwards.get(network.id, ()):
-                result.add(Forward(overlay.name, ANYBODY, remote_ip))
-                result.add(Forward(overlay.name, mac, remote_ip))
+        segment = _segment(port, view.networks.get(port.network_id), local)
+        if isinstance(segment, PortStatus):
+            result.statuses[port.id] = segment
+        else:
+            result.statuses[port.id] = PortStatus(port.id, PortState.UP)
+            result.add(Member(tap, bridge_name(port.network_id)))
+            wired[port.network_id] = segment
+    for network_id, segment in wired.items():
+        result.add(Bridge(bridge_name(network_id)))
+        if segment.network_type == "vxlan" and segment.segmentation_id and local:
+            name, mtu = f"{OVERLAY}{segment.segmentation_id}", view.networks[network_id].mtu
+            result.add(Overlay(name, bridge_name(network_id), segment.segmentation_id, str(local), mtu))
+    for peer in view.peers.values():
+        segment, node = wired.get(peer.network_id, LOCAL), view.nodes.get(peer.host_id)
+        remote = _address(node.tunnel_ip) if node else None
+        if segment.segmentation_id and remote and local and remote != local and remote.version == local.version:
+            for mac in (ANYBODY, peer.mac_address.lower()):
+                result.add(Forward(f"{OVERLAY}{segment.segmentation_id}", mac, str(remote)))
     return result
 
 
-def _obstacle(port: Port, network: Network | None, local_ip: str) -> PortStatus | None:
-    """Why the port is not to be wired; the sentence is for whoever looks at the port in the API."""
+def _segment(port: Port, network: Network | None, local: Address | None) -> Segment | PortStatus:
+    """The first that this node can do, or why there is none, in a sentence for whoever looks at the port in the API."""
     if not port.admin_state_up:
         return PortStatus(port.id, PortState.DOWN)
     if network is None:
         return PortStatus(port.id, PortState.ERROR, f"network {port.network_id} is not known here")
     if not network.admin_state_up:
         return PortStatus(port.id, PortState.DOWN, f"network {network.id} is administratively down")
-    types = [segment.network_type for segment in network.segments]
-    if "vxlan" not in types and "local" not in types:
-        can_be = ", ".join(types) or "of no type"
-        return PortStatus(port.id, PortState.ERROR, f"the network is {can_be}; this node can do vxlan and local")
-    if "vxlan" in types and not local_ip:
-        return PortStatus(port.id, PortState.ERROR, "this node has no tunnel address (tunnel_ip), which vxlan needs")
-    return None
+    possible = ["local", *(["vxlan"] if local else [])]
+    for segment in network.segments:
+        if segment.network_type in possible:
+            return segment
+    types = ", ".join(segment.network_type for segment in network.segments) or "of no type"
+    reason = "" if local else "; it has no tunnel address (tunnel_ip)"
+    detail = f"the network is {types}, this node can do {', '.join(possible)} only{reason}"
+    return PortStatus(port.id, PortState.ERROR, detail)
 
 
-def _forwards(view: NodeView, local_ip: str) -> Mapping[str, list[tuple[str, str]]]:
-    """Per network: (MAC, hypervisor) of the ports on other nodes that can be reached."""
-    found: dict[str, list[tuple[str, str]]] = {}
-    for peer in view.peers.values():
-        node = view.nodes.get(peer.host_id)
-        if node and node.tunnel_ip and _can_reach(local_ip, node.tunnel_ip):
-            found.setdefault(peer.network_id, []).append((peer.mac_address, node.tunnel_ip))
-    return found
-
-
-def _can_reach(local_ip: str, remote_ip: str) -> bool:
-    return bool(local_ip) and local_ip != remote_ip and ip_address(local_ip).version == ip_address(remote_ip).version
-
-
-def _vni(network: Network) -> int | None:
-    return next((s.segmentation_id for s in network.segments if s.network_type == "vxlan"), None)
+def _address(text: str | None) -> Address | None:
+    try:
+        return ip_address(text or "")
+    except ValueError:
+        return None
 
 
 def bridge_name(network_id: str) -> str:
