@@ -17,7 +17,15 @@ def test_versions_need_no_token(api: Api) -> None:
 def test_the_resources(api: Api) -> None:
     for path in ("", "/"):
         listed = {one["collection"] for one in api.get("alice", path)["resources"]}
-        assert listed == {"networks", "subnets", "ports", "security_groups", "security_group_rules", "agents"}
+        assert listed == {
+            "networks",
+            "network_segment_ranges",
+            "subnets",
+            "ports",
+            "security_groups",
+            "security_group_rules",
+            "agents",
+        }
 
 
 def test_extensions(api: Api) -> None:
