@@ -19,7 +19,8 @@ SEGMENT = ("provider:network_type", "provider:physical_network", "provider:segme
 def network(row: Row) -> Network:
     segments = row.get("segments") or [row]  # a network of one segment has its attributes itself
     known = [_segment(segment) for segment in segments if segment.get("provider:network_type")]
-    return msgspec.convert({**row, "segments": known}, Network)
+    transparent = bool(row.get("vlan_transparent"))  # null in the API: nobody asked for it
+    return msgspec.convert({**row, "segments": known, "vlan_transparent": transparent}, Network)
 
 
 def _segment(row: Row) -> Row:

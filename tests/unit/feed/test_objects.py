@@ -88,6 +88,11 @@ def test_a_network_and_its_segments(row: dict[str, Any], segments: tuple[Segment
     assert objects.network({**NETWORK, **row}) == Network(id="n1", name="net", mtu=1450, segments=segments)
 
 
+@pytest.mark.parametrize("asked", [None, False, True])
+def test_a_network_is_vlan_transparent_only_if_somebody_asked(asked: bool | None) -> None:
+    assert objects.network({**NETWORK, "vlan_transparent": asked}).vlan_transparent is bool(asked)
+
+
 def test_a_subnet() -> None:
     row = {
         "id": "s1",
