@@ -62,9 +62,9 @@ def bridged(lab: Lab, installed: Path) -> NodeLayout:
     ip_batch(
         (
             f"link add {node.name} type veth peer name eth0 netns {node.namespace}",
-            f"link set {node.name} master {fabric.SWITCH} up",
+            f"link set {node.name} master switch0 up",
         ),
-        namespace=lab.layout.fabric,
+        namespace=f"{lab.layout.namespace_prefix}fabric",
     )
     ip_batch(("link set eth0 up", f"address add {node.tunnel_ip}/24 dev eth0"), namespace=node.namespace)
     token = run(str(hypervisor.NETWEFT), "node", "add", node.name, env=clean_environment() | credentials(lab.layout))
