@@ -114,7 +114,7 @@ def test_two_labs_side_by_side_and_a_name_that_begins_alike(layout: Layout) -> N
         build.up(other, 1)
         build.down(layout)
         assert nothing_is_left(layout)
-        assert len(processes.supervised(other.lab)) == 5
+        assert len(processes.supervised(other.lab)) == 7
         assert len(fabric.namespaces(other)) == 2
     finally:
         build.down(other)

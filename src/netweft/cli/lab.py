@@ -42,13 +42,14 @@ def lab() -> None:
 
 @lab.command()
 @click.option("--nodes", type=click.IntRange(1), default=2, show_default=True, help="How many hypervisors.")
+@click.option("--root-node", default="", help="Which of them (hv1, ...) is this machine itself, with its Open vSwitch.")
 @in_lab
-def up(layout: Layout, nodes: int) -> None:
+def up(layout: Layout, nodes: int, root_node: str) -> None:
     """Make a lab; done when the server answers and all agents are alive."""
     from netweft.lab import build
 
     start = time.monotonic()
-    build.up(layout, nodes)
+    build.up(layout, nodes, root_node=root_node)
     click.echo(f"lab {layout.lab} is up after {time.monotonic() - start:.1f} s; netweft lab status shows it", err=True)
 
 
@@ -143,3 +144,43 @@ def execute(layout: Layout, vm_name: str, argv: tuple[str, ...]) -> None:
     from netweft.lab import vm
 
     sys.exit(vm.execute(layout, vm.get(layout, vm_name), argv))
+
+
+@lab.group("host")
+def host_group() -> None:
+    """Plain hosts on a physical network: no VMs of ours."""
+
+
+@host_group.command("add")
+@click.argument("host_name", metavar="NAME")
+@click.option("--vlan", type=click.IntRange(1, 4094), default=None, help="Which VLAN it is on; else untagged.")
+@click.option("--address", "addresses", multiple=True, required=True, help="10.0.0.9/24; any number of them.")
+@click.option("--physnet", default="physnet1", show_default=True, help="Physical network: physnet1 or public.")
+@in_lab
+def add_host(layout: Layout, host_name: str, vlan: int | None, addresses: tuple[str, ...], physnet: str) -> None:
+    """Connect a host to a switch of the fabric."""
+    from netweft.lab import host
+
+    wanted = host.Host(name=host_name, physical_network=physnet, vlan=vlan or 0, addresses=addresses)
+    host.add(layout, wanted)
+
+
+@host_group.command("rm")
+@click.argument("host_name", metavar="NAME")
+@in_lab
+def remove_host(layout: Layout, host_name: str) -> None:
+    """Take a host away."""
+    from netweft.lab import host
+
+    host.remove(layout, host.get(layout, host_name))
+
+
+@host_group.command("exec")
+@click.argument("host_name", metavar="NAME")
+@click.argument("argv", metavar="-- COMMAND...", nargs=-1, required=True)
+@in_lab
+def execute_on_host(layout: Layout, host_name: str, argv: tuple[str, ...]) -> None:
+    """Run a command on a host; its exit status is ours."""
+    from netweft.lab import host
+
+    sys.exit(host.execute(layout, host.get(layout, host_name), argv))

@@ -7,24 +7,29 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from pathlib import Path
 from typing import TypeVar
 
-from netweft.lab import fabric, hypervisor, processes, supervisor
+from netweft.lab import fabric, hypervisor, processes, supervisor, this_machine
 from netweft.lab.cloud import Cloud, credentials
-from netweft.lab.commands import clean_environment, run
-from netweft.lab.layout import LabError, Layout, NodeLayout
+from netweft.lab.commands import clean_environment, listens, run
+from netweft.lab.layout import FabricLayout, LabError, Layout, NodeLayout
 from netweft.lab.supervisor import Command
 
 T = TypeVar("T")
+V = TypeVar("V")
 PATIENCE = 60.0  # seconds for a server or the agents to come up, on a slow machine
 
 
-def up(layout: Layout, nodes: int) -> None:
-    """Leaves either a working lab or nothing.  Raises LabError."""
+def up(layout: Layout, nodes: int, *, root_node: str = "") -> None:
+    """Leaves either a working lab or nothing.  root_node: which of them is the machine itself.  Raises LabError."""
     if exists(layout):
         raise LabError(f"there is a lab {layout.lab!r} already; first: netweft lab down --name {layout.lab}")
-    hypervisors = [layout.node(number) for number in range(1, nodes + 1)]
+    hypervisors = [layout.node(number, is_root=f"hv{number}" == root_node) for number in range(1, nodes + 1)]
+    root = [node for node in hypervisors if node.is_root]
+    if root_node and not root:
+        raise LabError(f"{root_node!r} is none of this lab's nodes, which are hv1 to hv{nodes}")
+    for node in root:
+        this_machine.check(node)
     try:
         _up(layout, hypervisors)
     except BaseException as error:
@@ -36,21 +41,20 @@ def up(layout: Layout, nodes: int) -> None:
 
 
 def _up(layout: Layout, hypervisors: list[NodeLayout]) -> None:
-    for folder in (layout.logs, layout.processes, layout.vms, layout.server_folder):
-        folder.mkdir(parents=True, mode=0o700)
-    layout.folder.chmod(0o700)
-    for node in hypervisors:
-        node.ovs.mkdir(parents=True)
-        (node.folder / "netweft.toml").write_text(hypervisor.agent_settings(node))
-    (layout.server_folder / "netweft.toml").write_text(hypervisor.server_settings(layout, _free_port(layout.lab)))
+    ours = [node for node in hypervisors if not node.is_root]
+    switches: list[FabricLayout | NodeLayout] = [layout.fabric, *ours]
+    _write_files(layout, hypervisors)
     fabric.build(layout, hypervisors)
-    _for_each(hypervisors, hypervisor.create_database)
-    _declare(layout, hypervisor.server(layout), *map(hypervisor.ovsdb_server, hypervisors))
+    _for_each(switches, hypervisor.create_database)
+    _declare(layout, hypervisor.server(layout), *map(hypervisor.ovsdb_server, switches))
     supervisor.start(layout, hypervisor.NETWEFT)
-    _for_each(hypervisors, _initialise_database)
+    _for_each(switches, lambda switch: _initialise_database(switch, hypervisors))
     # not sooner: a vswitchd that finds no database waits for a second, and for two when it loses it later
-    _declare(layout, *map(hypervisor.ovs_vswitchd, hypervisors))
+    _declare(layout, *map(hypervisor.ovs_vswitchd, switches))
     supervisor.reload(layout)
+    for node in hypervisors:
+        if node.is_root:
+            this_machine.borrow(node, hypervisor.datapath_type())
     _wait(lambda: server_answers(layout), "the server to answer")
     _for_each(hypervisors, _enrol)
     _declare(layout, *map(hypervisor.agent, hypervisors))
@@ -60,23 +64,45 @@ def _up(layout: Layout, hypervisors: list[NodeLayout]) -> None:
         _wait(lambda: names <= {a["host"] for a in cloud.list("agents") if a["alive"]}, "the agents to be alive")
 
 
+def _write_files(layout: Layout, hypervisors: list[NodeLayout]) -> None:
+    for folder in (layout.logs, layout.processes, layout.vms, layout.hosts, layout.server_folder):
+        folder.mkdir(parents=True, mode=0o700)
+    layout.folder.chmod(0o700)
+    for node in hypervisors:
+        node.folder.mkdir()
+        (node.folder / "netweft.toml").write_text(hypervisor.agent_settings(node))
+        if node.is_root:
+            layout.root_node_file.write_text(node.name)
+    (layout.server_folder / "netweft.toml").write_text(hypervisor.server_settings(layout, _free_port(layout.lab)))
+
+
 def down(layout: Layout) -> list[str]:
     """What was taken down, in words.  Works as well after a crash half-way, without a supervisor, without files."""
     running = processes.find(layout.lab)
     processes.kill_all(layout.lab)
-    found = fabric.namespaces(layout)
+    found, links = fabric.namespaces(layout), fabric.links(layout)
     fabric.remove(found)
+    this_machine.give_back(layout)
     had_files = layout.folder.exists()
     shutil.rmtree(layout.folder, ignore_errors=True)
     if layout.folder.exists():
         raise LabError(f"{layout.folder} could not be removed")
-    counted = ((len(running), "processes"), (len(found), "namespaces"), (int(had_files), "folder"))
+    counted = (
+        (len(running), "processes"),
+        (len(found), "namespaces"),
+        (len(links), "links of this machine"),
+        (int(had_files), "folder"),
+    )
     return [f"{number} {what}" for number, what in counted if number]
 
 
 def exists(layout: Layout) -> bool:
     """Whether anything of it is left."""
-    return layout.folder.exists() or bool(fabric.namespaces(layout) or processes.find(layout.lab))
+    return (
+        layout.folder.exists()
+        or bool(fabric.namespaces(layout) or fabric.links(layout) or processes.find(layout.lab))
+        or this_machine.is_borrowed(layout)
+    )
 
 
 def node_names(layout: Layout) -> list[str]:
@@ -87,7 +113,8 @@ def node_names(layout: Layout) -> list[str]:
 def node_of(layout: Layout, name: str) -> NodeLayout:
     if name not in node_names(layout):
         raise LabError(f"lab {layout.lab!r} has no node {name!r}; it has {', '.join(node_names(layout)) or 'none'}")
-    return layout.node(int(name.removeprefix("hv")))
+    root = layout.root_node_file
+    return layout.node(int(name.removeprefix("hv")), is_root=root.exists() and root.read_text() == name)
 
 
 def _enrol(node: NodeLayout) -> None:
@@ -104,9 +131,12 @@ def _declare(layout: Layout, *commands: Command) -> None:
         supervisor.declare(layout, command)
 
 
-def _initialise_database(node: NodeLayout) -> None:
-    _wait(lambda: _listens(node.ovs / "db.sock"), f"{node.name}'s ovsdb-server to answer")
-    hypervisor.initialise_database(node)
+def _initialise_database(switch: FabricLayout | NodeLayout, hypervisors: list[NodeLayout]) -> None:
+    _wait(lambda: listens(switch.ovs / "db.sock"), f"{switch.name}'s ovsdb-server to answer")
+    if isinstance(switch, NodeLayout):
+        hypervisor.initialise_database(switch, hypervisor.datapath_type())
+    else:
+        hypervisor.initialise_fabric(switch, hypervisors, hypervisor.datapath_type())
 
 
 def server_answers(layout: Layout) -> bool:
@@ -114,11 +144,6 @@ def server_answers(layout: Layout) -> bool:
     with suppress(LabError), Cloud(layout):
         return True
     return False
-
-
-def _listens(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX) as probe:
-        return probe.connect_ex(str(path)) == 0
 
 
 def _free_port(lab: str) -> int:
@@ -143,9 +168,9 @@ def _wait(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.02)
 
 
-def _for_each(nodes: Iterable[NodeLayout], work: Callable[[NodeLayout], T]) -> list[T]:
+def _for_each(values: Iterable[V], work: Callable[[V], T]) -> list[T]:
     with ThreadPoolExecutor(max_workers=4) as pool:
-        return list(pool.map(work, nodes))
+        return list(pool.map(work, values))
 
 
 def _log_tails(layout: Layout) -> str:

@@ -4,10 +4,12 @@ Why commands and not a netlink library: docs/decisions/0050-lab-uses-commands.md
 """
 
 import os
+import socket
 import subprocess
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
-from netweft.lab.layout import LabError, NodeLayout
+from netweft.lab.layout import LabError, OpenVSwitch, database
 
 
 def run(*argv: str, stdin: str | None = None, env: Mapping[str, str] | None = None) -> str:
@@ -31,8 +33,14 @@ def in_namespace(namespace: str, *argv: str) -> tuple[str, ...]:
     return ("ip", "netns", "exec", namespace, *argv) if namespace else argv
 
 
-def vsctl(node: NodeLayout, *argv: str) -> str:
-    return run("ovs-vsctl", f"--db={node.database}", "--timeout=20", *argv)
+def vsctl(switch: OpenVSwitch, *argv: str) -> str:
+    return run("ovs-vsctl", f"--db={database(switch)}", "--timeout=20", *argv)
+
+
+def listens(path: Path) -> bool:
+    """Whether there is somebody at this unix socket."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
 
 
 def clean_environment() -> dict[str, str]:

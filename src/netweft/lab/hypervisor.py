@@ -3,15 +3,28 @@
 Values only; `build` writes and starts them.
 """
 
+import json
+import subprocess
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from netweft.lab import fabric
 from netweft.lab.commands import run, vsctl
-from netweft.lab.layout import Layout, NodeLayout
+from netweft.lab.layout import (
+    PHYSICAL_NETWORKS,
+    UNDERLAY_NIC,
+    FabricLayout,
+    Layout,
+    NodeLayout,
+    OpenVSwitch,
+    database,
+)
 from netweft.lab.supervisor import Command
 
 NETWEFT = Path(sys.executable).with_name("netweft")
 SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
+VLANS = "100:199"  # what the server gives out on each physical network
 
 
 def server(layout: Layout) -> Command:
@@ -25,6 +38,8 @@ def server_settings(layout: Layout, port: int) -> str:
 listen = ["127.0.0.1:{port}", "unix:{layout.server_socket}"]
 database = "sqlite:///{layout.server_folder}/netweft.db"
 state_dir = "{layout.server_folder}"
+vlan_ranges = {_toml(f"{network.name}:{VLANS}" for network in PHYSICAL_NETWORKS)}
+flat_networks = {_toml(network.name for network in PHYSICAL_NETWORKS)}
 """
 
 
@@ -43,32 +58,58 @@ ovs_run_dir = "{node.ovs}"
 state_dir = "{node.folder}/agent"
 socket = "{node.folder}/agent.sock"
 tunnel_ip = "{node.tunnel_ip}"
-underlay = "eth0"
+underlay = "{node.nic(UNDERLAY_NIC)}"
+bridge_mappings = {_toml(f"{network.name}:{network.bridge}" for network in PHYSICAL_NETWORKS)}
 """
 
 
-def ovsdb_server(node: NodeLayout) -> Command:
+def ovsdb_server(switch: OpenVSwitch) -> Command:
     """As the distribution's own start script runs it, but in a folder and a namespace of its own; so the next one."""
-    return _open_vswitch(node, "ovsdb-server", f"{node.ovs}/conf.db", f"--remote=p{node.database}")
+    return _open_vswitch(switch, "ovsdb-server", f"{switch.ovs}/conf.db", f"--remote=p{database(switch)}")
 
 
-def ovs_vswitchd(node: NodeLayout) -> Command:
-    return _open_vswitch(node, "ovs-vswitchd", node.database)
+def ovs_vswitchd(switch: OpenVSwitch) -> Command:
+    return _open_vswitch(switch, "ovs-vswitchd", database(switch))
 
 
-def _open_vswitch(node: NodeLayout, program: str, *words: str) -> Command:
+def _open_vswitch(switch: OpenVSwitch, program: str, *words: str) -> Command:
     return Command(
         kind=program,
-        node=node.name,
+        node=switch.name,
         argv=(program, *words, "--pidfile", "-vconsole:off", "-vsyslog:off", "--log-file"),
-        namespace=node.namespace,
-        environment={name: str(node.ovs) for name in ("OVS_RUNDIR", "OVS_LOGDIR", "OVS_DBDIR")},
+        namespace=switch.namespace,
+        environment={name: str(switch.ovs) for name in ("OVS_RUNDIR", "OVS_LOGDIR", "OVS_DBDIR")},
     )
 
 
-def create_database(node: NodeLayout) -> None:
-    run("ovsdb-tool", "create", f"{node.ovs}/conf.db", SCHEMA)
+def create_database(switch: OpenVSwitch) -> None:
+    switch.ovs.mkdir(parents=True)
+    run("ovsdb-tool", "create", f"{switch.ovs}/conf.db", SCHEMA)
 
 
-def initialise_database(node: NodeLayout) -> None:
-    vsctl(node, "--no-wait", "init", "--", "set", "Open_vSwitch", ".", f"external_ids:system-id={node.name}")
+def initialise_database(node: NodeLayout, datapath: str) -> None:
+    """And the bridges of the physical networks, which are the operator's."""
+    words = ["--no-wait", "init", "--", "set", "Open_vSwitch", ".", f"external_ids:system-id={node.name}"]
+    vsctl(node, *words, *bridges(node, datapath))
+
+
+def bridges(node: NodeLayout, datapath: str) -> list[str]:
+    words: list[str] = []
+    for network in PHYSICAL_NETWORKS:
+        words += ("--", "add-br", network.bridge, "--", "set", "Bridge", network.bridge, f"datapath_type={datapath}")
+        words += ("--", "add-port", network.bridge, node.nic(network.nic))
+    return words
+
+
+def initialise_fabric(fabric_layout: FabricLayout, nodes: Sequence[NodeLayout], datapath: str) -> None:
+    vsctl(fabric_layout, "--no-wait", "init", *fabric.switch_rows(nodes, datapath))
+
+
+def datapath_type() -> str:
+    """Whether the kernel has Open vSwitch's datapath: only then can its datapaths be listed."""
+    listing = subprocess.run(("ovs-dpctl", "dump-dps"), capture_output=True, check=False)
+    return "netdev" if listing.returncode else "system"
+
+
+def _toml(words: Iterable[str]) -> str:
+    return json.dumps(list(words))

@@ -1,24 +1,63 @@
 """Names, places and addresses of a lab: everything that follows from its name alone.  Touches nothing.
 
-A lab owns what carries its name: the folder `/run/netweft/lab/NAME`, the namespaces `nw-NAME-...`, and every process
-with `NETWEFT_LAB=NAME` in its environment.  So a lab can be found, and taken down, without any file of its own.
+A lab owns what carries its name: the folder `/run/netweft/lab/NAME`, the namespaces `nw-NAME-...`, every process with
+`NETWEFT_LAB=NAME` in its environment, and where it has a node in the machine's own namespace, the links with its alias
+there.  So a lab can be found, and taken down, without any file of its own.
 """
 
 import re
 from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
+from typing import NamedTuple, Protocol
 
 ROOT = Path("/run/netweft/lab")
 UNDERLAY = ip_network("198.18.0.0/24")  # set aside for benchmarks: never routed
 MAX_NODES = 200
+SYSTEM_OVS = Path("/var/run/openvswitch")
 
 _LAB_NAME = re.compile(r"[a-z][a-z0-9]{0,9}")  # no dash: `nw-a-` must not be the beginning of another lab's names
 _VM_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
+_HOST_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,12}")  # it is in the name of a link
 
 
 class LabError(Exception):
     """What went wrong, as one message for a person."""
+
+
+class PhysicalNetwork(NamedTuple):
+    """nic, bridge: how a hypervisor is wired to it.  switch: the bridge that plays it in the fabric."""
+
+    name: str
+    nic: int
+    bridge: str
+
+    @property
+    def switch(self) -> str:
+        return f"switch{self.nic}"
+
+
+UNDERLAY_NIC = 0
+PHYSICAL_NETWORKS = (PhysicalNetwork("physnet1", 1, "br-eth1"), PhysicalNetwork("public", 2, "br-ex"))
+
+
+class OpenVSwitch(Protocol):
+    """One `ovsdb-server` and `ovs-vswitchd`, whoever they belong to."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def namespace(self) -> str:
+        """Empty for the machine's own."""
+
+    @property
+    def ovs(self) -> Path:
+        """Its run, log and database folder."""
+
+
+def database(switch: OpenVSwitch) -> str:
+    return f"unix:{switch.ovs}/db.sock"
 
 
 @dataclass(frozen=True)
@@ -47,6 +86,10 @@ class Layout:
         return self.folder / "vms"
 
     @property
+    def hosts(self) -> Path:
+        return self.folder / "hosts"
+
+    @property
     def server_folder(self) -> Path:
         return self.folder / "server"
 
@@ -64,14 +107,31 @@ class Layout:
         return f"nw-{self.lab}-"
 
     @property
-    def fabric(self) -> str:
-        """The namespace of the physical network."""
-        return f"{self.namespace_prefix}fabric"
+    def alias(self) -> str:
+        """Of each link that is the lab's in the machine's own namespace."""
+        return f"netweft-lab-{self.lab}"
 
-    def node(self, number: int) -> "NodeLayout":
+    @property
+    def fabric(self) -> "FabricLayout":
+        return FabricLayout(self)
+
+    @property
+    def root_node_file(self) -> Path:
+        """Holds the name of the node that is the machine itself, where there is one."""
+        return self.folder / "root-node"
+
+    def node(self, number: int, *, is_root: bool = False) -> "NodeLayout":
         if not 1 <= number <= MAX_NODES:
             raise LabError(f"a lab has 1 to {MAX_NODES} nodes")
-        return NodeLayout(self, number)
+        return NodeLayout(self, number, is_root)
+
+    def host_namespace(self, host: str) -> str:
+        return f"{self.namespace_prefix}host-{host}"
+
+    def host_file(self, host: str) -> Path:
+        if not _HOST_NAME.fullmatch(host):
+            raise LabError(f"{host!r} is no host name: letters, digits, dash, dot and underscore, at most 13")
+        return self.hosts / f"{host}.json"
 
     def vm_namespace(self, vm: str) -> str:
         return f"{self.namespace_prefix}vm-{vm}"
@@ -83,11 +143,31 @@ class Layout:
 
 
 @dataclass(frozen=True)
+class FabricLayout:
+    """The physical network: a namespace with the switches in it."""
+
+    layout: Layout
+    name: str = "fabric"
+
+    @property
+    def namespace(self) -> str:
+        return f"{self.layout.namespace_prefix}{self.name}"
+
+    @property
+    def ovs(self) -> Path:
+        return self.layout.folder / self.name / "ovs"
+
+
+@dataclass(frozen=True)
 class NodeLayout:
-    """A hypervisor: hv1, hv2, ..."""
+    """A hypervisor: hv1, hv2, ...
+
+    is_root: it is no namespace but the machine itself, with the Open vSwitch that runs there.
+    """
 
     layout: Layout
     number: int
+    is_root: bool = False
 
     @property
     def name(self) -> str:
@@ -95,7 +175,7 @@ class NodeLayout:
 
     @property
     def namespace(self) -> str:
-        return f"{self.layout.namespace_prefix}{self.name}"
+        return "" if self.is_root else f"{self.layout.namespace_prefix}{self.name}"
 
     @property
     def tunnel_ip(self) -> str:
@@ -107,9 +187,8 @@ class NodeLayout:
 
     @property
     def ovs(self) -> Path:
-        """Run, log and database folder of this hypervisor's Open vSwitch."""
-        return self.folder / "ovs"
+        return SYSTEM_OVS if self.is_root else self.folder / "ovs"
 
-    @property
-    def database(self) -> str:
-        return f"unix:{self.ovs}/db.sock"
+    def nic(self, number: int) -> str:
+        """The machine itself may have an eth0 already."""
+        return f"{self.layout.namespace_prefix}{number}" if self.is_root else f"eth{number}"

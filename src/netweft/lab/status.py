@@ -5,10 +5,10 @@ from typing import Any
 
 import msgspec
 
-from netweft.lab import build, processes, vm
+from netweft.lab import build, host, processes, vm
 from netweft.lab.cloud import credentials
 from netweft.lab.hypervisor import NETWEFT
-from netweft.lab.layout import LabError, Layout
+from netweft.lab.layout import PHYSICAL_NETWORKS, LabError, Layout
 from netweft.lab.processes import SUPERVISOR
 
 
@@ -35,10 +35,20 @@ def collect(layout: Layout) -> dict[str, Any]:
             for node in nodes
         ],
         "vms": [_vm(layout, machine) for machine in vm.all_of(layout)],
+        "hosts": [
+            msgspec.to_builtins(found) | {"namespace": layout.host_namespace(found.name)}
+            for found in host.all_of(layout)
+        ],
+        "fabric": {
+            "namespace": layout.fabric.namespace,
+            "ovs_run_dir": str(layout.fabric.ovs),
+            "switches": {network.name: network.switch for network in PHYSICAL_NETWORKS},
+        },
         "processes": [
             {"kind": process.kind, "node": process.node or None, "pid": process.pid}
             for process in running
             if process.kind in ("server", "agent", "ovsdb-server", "ovs-vswitchd")
+            and process.node != layout.fabric.name  # the physical network is nobody's to restart
         ],
     }
 
@@ -50,13 +60,18 @@ def _vm(layout: Layout, machine: vm.Vm) -> dict[str, Any]:
     return shown | nic | {"namespace": namespace}
 
 
+def _host(layout: Layout, found: host.Host) -> dict[str, Any]:
+    shown: dict[str, Any] = msgspec.to_builtins(found)
+    return shown | {"namespace": layout.host_namespace(found.name)}
+
+
 def as_text(status: dict[str, Any]) -> str:
     lines = [f"lab {status['name']}: {status['folder']}, API {status['auth_url'] or 'not there yet'}"]
     if not status["supervisor"]:
         lines.append("its supervisor is gone: a process that dies stays dead; take the lab down and up again")
     lines += _table(
         ("NODE", "TUNNEL IP", "NAMESPACE", "OVS RUN FOLDER"),
-        [(n["name"], n["tunnel_ip"], n["namespace"], n["ovs_run_dir"]) for n in status["nodes"]],
+        [(n["name"], n["tunnel_ip"], n["namespace"] or "this machine", n["ovs_run_dir"]) for n in status["nodes"]],
     )
     lines += _table(
         ("PROCESS", "NODE", "PID"),
@@ -65,6 +80,10 @@ def as_text(status: dict[str, Any]) -> str:
     lines += _table(
         ("VM", "NODE", "KIND", "PORT", "MAC", "ADDRESSES"),
         [(v["name"], v["node"], v["kind"], v["port_id"], v["mac"], " ".join(v["addresses"])) for v in status["vms"]],
+    )
+    lines += _table(
+        ("HOST", "PHYSICAL NETWORK", "VLAN", "ADDRESSES"),
+        [(h["name"], h["physical_network"], str(h["vlan"] or "-"), " ".join(h["addresses"])) for h in status["hosts"]],
     )
     return "\n".join(lines)
 

@@ -24,7 +24,7 @@ def test_a_bad_vm_name_is_refused(name: str) -> None:
 @given(lab_names, lab_names)
 def test_no_namespace_of_one_lab_begins_like_another_labs(one: str, other: str) -> None:
     ours, theirs = Layout(one), Layout(other)
-    for name in (theirs.fabric, theirs.node(1).namespace, theirs.vm_namespace("web-1")):
+    for name in (theirs.fabric.namespace, theirs.node(1).namespace, theirs.vm_namespace("web-1")):
         assert name.startswith(ours.namespace_prefix) == (one == other)
 
 

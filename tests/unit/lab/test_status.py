@@ -29,6 +29,7 @@ def test_status_says_that_the_supervisor_is_gone() -> None:
         "supervisor": None,
         "nodes": [],
         "vms": [],
+        "hosts": [],
     }
     assert "supervisor is gone" in status.as_text(found | {"processes": []})
 
