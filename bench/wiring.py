@@ -14,6 +14,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -27,6 +28,7 @@ from table import Row, percentile, print_table
 
 NETWEFT = str(Path(sys.executable).parent / "netweft")
 LAB = "bench"
+OVN_INSTRUMENT = Path(__file__).resolve().parents[2] / "shared" / "bench" / "wiring_ovn.py"
 
 
 def lab(*words: str) -> str:
@@ -217,6 +219,24 @@ def age(pid: int) -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
 
 
+def ovn(singles: int, burst: int) -> list[Row]:
+    """OVN doing the same work here, in this run; nothing where its packages or the instrument are missing."""
+    if not (OVN_INSTRUMENT.exists() and shutil.which("ovn-controller")):
+        print("bench: OVN is not measured: it takes the packages ovn-central and ovn-host", file=sys.stderr)
+        return []
+    command = [sys.executable, OVN_INSTRUMENT, "--singles", str(singles), "--bursts", str(burst), "--restart"]
+    lines = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
+    said = {entry["measure"]: entry for entry in map(json.loads, lines)}
+    single, restarted = said["single active"], said["restart until hv in sync"]
+    return [
+        Row("OVN: plug one, ovs-vsctl alone, p50", 1e3 * said["single ovs_vsctl"]["p50_s"], "ms"),
+        Row("OVN: plug one, until up, p50", 1e3 * single["p50_s"], "ms"),
+        Row("OVN: plug one, until up, p95", 1e3 * single["p95_s"], "ms"),
+        Row(f"OVN: burst of {burst}, all up", said[f"burst {burst}"]["active"], "s"),
+        Row(f"OVN: controller restarted with {restarted['ports']} ports, until in sync", restarted["s"], "s"),
+    ]
+
+
 def resident(kind: str) -> float:
     status = Path(f"/proc/{pid_of(kind)}/status").read_text()
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")) / 1024
@@ -241,6 +261,7 @@ def main() -> None:
         rows.append(Row("server resident", resident("server"), "MB", 150, peers="Neutron 1,500"))
     finally:
         lab("down")
+    rows += ovn(options.singles, options.burst)
     print_table("Wiring, one hypervisor, userspace datapath", rows, options.json)
 
 
