@@ -3,27 +3,37 @@
 These structs are the wire format too.  They hold what a *node* needs, not the whole API resource.
 """
 
+from netweft.model.firewall import AddressGroup, GroupMember, SecurityGroup, SecurityGroupRule
 from netweft.model.network import FixedIp, Network, Segment, Subnet
 from netweft.model.node import Node, NodeFacts
 from netweft.model.port import AddressPair, Peer, Port, SubPort, Trunk
+from netweft.model.qos import BandwidthLimit, MinimumBandwidth, PacketRateLimit, QosPolicy
 from netweft.model.status import PortState, PortStatus
 from netweft.model.view import EMPTY_VIEW, Key, Kind, NodeView, Object, key_of, kind_of, view_of
 
 __all__ = [
     "EMPTY_VIEW",
+    "AddressGroup",
     "AddressPair",
+    "BandwidthLimit",
     "FixedIp",
+    "GroupMember",
     "Key",
     "Kind",
+    "MinimumBandwidth",
     "Network",
     "Node",
     "NodeFacts",
     "NodeView",
     "Object",
+    "PacketRateLimit",
     "Peer",
     "Port",
     "PortState",
     "PortStatus",
+    "QosPolicy",
+    "SecurityGroup",
+    "SecurityGroupRule",
     "Segment",
     "SubPort",
     "Subnet",

@@ -27,6 +27,7 @@ class Network(Struct, frozen=True, kw_only=True, tag="network", omit_defaults=Tr
     admin_state_up: bool = True
     mtu: int = 1500
     vlan_transparent: bool = False
+    qos_policy_id: str | None = None
     segments: tuple[Segment, ...] = ()
 
 

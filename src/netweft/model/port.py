@@ -27,6 +27,7 @@ class Port(Struct, frozen=True, kw_only=True, tag="port", omit_defaults=True):
     port_security_enabled: bool = True
     allowed_address_pairs: tuple[AddressPair, ...] = ()
     security_groups: tuple[str, ...] = ()
+    qos_policy_id: str | None = None
     device_owner: str = ""
     active: bool = True
     host_id: str = field(default="", name="binding:host_id")

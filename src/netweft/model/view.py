@@ -6,12 +6,27 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 from msgspec import Struct
 
+from netweft.model.firewall import AddressGroup, GroupMember, SecurityGroup
 from netweft.model.network import Network, Subnet
 from netweft.model.node import Node
 from netweft.model.port import Peer, Port, SubPort, Trunk
+from netweft.model.qos import QosPolicy
 
-Object: TypeAlias = Network | Subnet | Port | Peer | Node | Trunk
-Kind: TypeAlias = Literal["network", "subnet", "port", "peer", "node", "trunk"]
+Object: TypeAlias = (
+    Network | Subnet | Port | Peer | Node | Trunk | SecurityGroup | GroupMember | AddressGroup | QosPolicy
+)
+Kind: TypeAlias = Literal[
+    "network",
+    "subnet",
+    "port",
+    "peer",
+    "node",
+    "trunk",
+    "security_group",
+    "group_member",
+    "address_group",
+    "qos_policy",
+]
 Key: TypeAlias = tuple[Kind, str]
 
 
@@ -38,6 +53,10 @@ class NodeView(Struct, frozen=True, kw_only=True):
     peers: dict[str, Peer] = {}
     nodes: dict[str, Node] = {}
     trunks: dict[str, Trunk] = {}
+    security_groups: dict[str, SecurityGroup] = {}
+    group_members: dict[str, GroupMember] = {}
+    address_groups: dict[str, AddressGroup] = {}
+    qos_policies: dict[str, QosPolicy] = {}
 
     def get(self, key: Key) -> Object | None:
         kind, id = key
@@ -77,6 +96,10 @@ _FIELDS: dict[Kind, str] = {
     "peer": "peers",
     "node": "nodes",
     "trunk": "trunks",
+    "security_group": "security_groups",
+    "group_member": "group_members",
+    "address_group": "address_groups",
+    "qos_policy": "qos_policies",
 }
 EMPTY_VIEW = NodeView()
 

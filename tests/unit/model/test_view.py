@@ -5,6 +5,8 @@ from hypothesis import strategies as st
 
 from netweft.model import (
     EMPTY_VIEW,
+    AddressGroup,
+    GroupMember,
     Key,
     Network,
     Node,
@@ -12,6 +14,8 @@ from netweft.model import (
     Object,
     Peer,
     Port,
+    QosPolicy,
+    SecurityGroup,
     Subnet,
     SubPort,
     Trunk,
@@ -27,6 +31,10 @@ _objects: st.SearchStrategy[Object] = st.one_of(
     st.builds(Peer, id=_ids, network_id=_ids, mac_address=st.just("m")),
     st.builds(Node, name=_ids),
     st.builds(Trunk, id=_ids, port_id=_ids),
+    st.builds(SecurityGroup, id=_ids, stateful=st.booleans()),
+    st.builds(GroupMember, group_id=_ids, port_id=_ids),
+    st.builds(AddressGroup, id=_ids),
+    st.builds(QosPolicy, id=_ids),
 )
 _steps = st.lists(st.tuples(st.lists(_objects), st.lists(_objects.map(key_of))), max_size=5)
 
