@@ -18,7 +18,7 @@ from netweft.model import Network, Node, NodeView, Object, Peer, Port, PortState
 from netweft.settings import AgentSettings
 from netweft_linuxbridge import kernel
 from netweft_linuxbridge.agent import LinuxBridges
-from netweft_linuxbridge.desired import desired
+from netweft_linuxbridge.desired import Forward, Overlay, desired
 
 HERE = "192.0.2.1"
 NETWORKS = [Network(id=f"net{n}net-net0", segments=(Segment("vxlan", None, 100 + n),)) for n in range(2)]
@@ -96,11 +96,11 @@ def break_something(which: int) -> None:
 
 
 def wire(step: Step, *, delete: bool = True) -> None:
-    asyncio.run(_wire(step.view(), delete))
+    asyncio.run(_wire(step.view(), HERE, delete=delete))
 
 
-async def _wire(view: NodeView, delete: bool) -> None:
-    wiring = LinuxBridges(AgentSettings(tunnel_ip=HERE))
+async def _wire(view: NodeView, tunnel_ip: str, *, delete: bool) -> None:
+    wiring = LinuxBridges(AgentSettings(tunnel_ip=tunnel_ip))
     statuses = await wiring.wire(view, delete=delete)
     assert {status.state for status in statuses.values()} <= {PortState.UP}
     assert not await wiring.plan(view, delete=delete)
@@ -144,6 +144,23 @@ def test_nothing_is_removed_while_the_view_may_be_old(inside: Inside) -> None:
             wire(older, delete=False)
             _, after = kernel.read(netlink)
         assert after.keys() > before.keys()
+        plug(EMPTY.taps)
+        wire(EMPTY)
+
+    inside(walk)
+
+
+def test_the_tunnels_address_may_change_and_be_ipv6(inside: Inside) -> None:
+    def walk() -> None:
+        here = Step(frozenset({0}), frozenset({0}), {0: 2}, 1450, 0, True)
+        plug(here.taps)
+        wire(here)
+        view = here.view().merged(2, [Node(name="hv2", tunnel_ip="FD00::0:2")], ())
+        asyncio.run(_wire(view, "fd00:0::1", delete=True))
+        with IPRoute() as netlink:
+            _, items = kernel.read(netlink)
+        assert {item.remote_ip for item in items.values() if isinstance(item, Forward)} == {"fd00::2"}
+        assert {item.local_ip for item in items.values() if isinstance(item, Overlay)} == {"fd00::1"}
         plug(EMPTY.taps)
         wire(EMPTY)
 
