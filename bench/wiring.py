@@ -95,6 +95,7 @@ class Bench:
             path = f"/v2.0/ports/{ports[0]['id']}?fields=status"
             while self.api.request("GET", path)["port"]["status"] != "ACTIVE":
                 check(deadline, "ACTIVE")
+            return
         path = f"/v2.0/ports?network_id={self.network}&status=DOWN&fields=id&limit=1"
         while self.api.request("GET", path)["ports"]:
             check(deadline, "ACTIVE")
