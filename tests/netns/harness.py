@@ -17,7 +17,7 @@ from typing import Any, Self
 from netweft.lab import build, hypervisor, processes, vm
 from netweft.lab.cloud import Cloud
 from netweft.lab.commands import in_namespace, run, vsctl
-from netweft.lab.layout import LabError, Layout, NodeLayout
+from netweft.lab.layout import Kind, LabError, Layout, NodeLayout
 from netweft.lab.vm import Vm
 
 INSIDE = Path(__file__).with_name("inside.py")
@@ -52,13 +52,13 @@ class Lab:
                 cloud.create("subnets", network_id=network["id"], cidr=cidr, ip_version=version)
         return str(network["id"])
 
-    def add_vm(self, node: str, network: str, *, kind: vm.Kind = "netns", **port: object) -> Vm:
+    def add_vm(self, node: str, network: str, *, kind: Kind = "netns", **port: object) -> Vm:
         """On a port of its own; done when that is ACTIVE.  port: further attributes."""
         described = self.describe_vm(node, network, kind=kind, **port)
         with Cloud(self.layout) as cloud:
             return vm.create(cloud, self.layout, described)
 
-    def describe_vm(self, node: str, network: str, *, kind: vm.Kind = "netns", **port: object) -> Vm:
+    def describe_vm(self, node: str, network: str, *, kind: Kind = "netns", **port: object) -> Vm:
         """With its port made, but neither bound nor plugged in."""
         self._serial += 1
         with Cloud(self.layout) as cloud:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from netweft.cli.errors import CommandError
-from netweft.lab.layout import LabError, Layout
+from netweft.lab.layout import KINDS, LabError, Layout
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -102,7 +102,7 @@ def vm() -> None:
 @click.option("--node", required=True, help="The hypervisor it runs on: hv1, hv2, ...")
 @click.option("--port", default="", help="A port's id or name.")
 @click.option("--network", default="", help="A network's id or name: a port is made on it, and goes with the VM.")
-@click.option("--kind", type=click.Choice(["netns", "qemu"]), default="netns", show_default=True)
+@click.option("--kind", type=click.Choice(KINDS), default="netns", show_default=True, help="What plays it.")
 @in_lab
 def add(layout: Layout, vm_name: str, node: str, port: str, network: str, kind: Any) -> None:
     """Start a VM; done when its port is ACTIVE."""

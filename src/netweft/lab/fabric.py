@@ -100,8 +100,15 @@ def remove(names: Iterable[str]) -> None:
         ip_batch(f"netns delete {name}" for name in names)
 
 
-def remove_links(names: Iterable[str]) -> None:
-    """One by one: the end of a veth goes with the other end."""
-    for name in names:
-        if (INTERFACES / name).exists():
-            run("ip", "link", "delete", name)
+def has_link(node: NodeLayout, name: str) -> bool:
+    return f" {name}:" in run("ip", *_where(node), "-oneline", "link", "show").replace("@", ":")
+
+
+def remove_link(node: NodeLayout, name: str) -> None:
+    """If it is there."""
+    if has_link(node, name):
+        run("ip", *_where(node), "link", "delete", name)
+
+
+def _where(node: NodeLayout) -> tuple[str, ...]:
+    return ("-n", node.namespace) if node.namespace else ()

@@ -1,14 +1,17 @@
-"""What a guest needs to know of its network, whatever kind of machine it is.
+"""What a guest needs to know of its network, and what every kind of guest can do.
 
-A kind of guest is a module with `check`, `prepare` (after it the tap is there), `start`, `execute`, `stop` and
-`discard` (after it the tap is gone).
+A kind of guest is a module that is a `Guest`.
 """
+
+from typing import Protocol
 
 from msgspec import Struct
 
+from netweft.lab.layout import NodeLayout
+
 
 class Nic(Struct, frozen=True, kw_only=True):
-    """tap: the VIF's name on the hypervisor, as Nova would call it.  addresses: with prefix length."""
+    """tap: the VM's end on the hypervisor, as Nova would call it.  addresses: with prefix length."""
 
     tap: str
     mac: str
@@ -20,3 +23,28 @@ class Nic(Struct, frozen=True, kw_only=True):
     def address(self) -> str:
         """The first one, bare; empty where there is none."""
         return self.addresses[0].partition("/")[0] if self.addresses else ""
+
+
+class Guest(Protocol):
+    def check(self) -> None:
+        """Raises LabError with what to install."""
+
+    def vif(self, nic: Nic) -> str:
+        """The name of the interface that plugs into `br-int`."""
+
+    def columns(self) -> tuple[str, ...]:
+        """What its Interface row needs, besides the marks of every VIF."""
+
+    def prepare(self, node: NodeLayout, vm: str, nic: Nic) -> None:
+        """What there has to be before the VIF is plugged in."""
+
+    def start(self, node: NodeLayout, vm: str, nic: Nic) -> None:
+        """Done when it is up and has its addresses."""
+
+    def execute(self, node: NodeLayout, vm: str, argv: tuple[str, ...]) -> int:
+        """Runs it inside, with this terminal; the exit status."""
+
+    def stop(self, node: NodeLayout, vm: str) -> None: ...
+
+    def discard(self, node: NodeLayout, vm: str, nic: Nic) -> None:
+        """Nothing is left after it, wherever the others stopped."""

@@ -14,13 +14,21 @@ def check() -> None:
     """Needs nothing that a lab does not need."""
 
 
+def vif(nic: Nic) -> str:
+    return nic.tap
+
+
+def columns() -> tuple[str, ...]:
+    return ()
+
+
 def prepare(node: NodeLayout, vm: str, nic: Nic) -> None:
     namespace = node.layout.vm_namespace(vm)
     fabric.machine(namespace)
     ip_batch(
         (
             f"link add {nic.tap} mtu {nic.mtu} type veth peer name eth0 netns {namespace}",
-            f"link set {nic.tap} up",
+            f"link set {nic.tap} alias {node.layout.alias} up",
         ),
         namespace=node.namespace,
     )

@@ -13,8 +13,8 @@ import sys
 import time
 from pathlib import Path
 
-from netweft.lab import guest_image, processes, supervisor
-from netweft.lab.commands import ip_batch, run
+from netweft.lab import fabric, guest_image, processes, supervisor
+from netweft.lab.commands import ip_batch
 from netweft.lab.guest import Nic
 from netweft.lab.layout import LabError, NodeLayout
 from netweft.lab.supervisor import Command
@@ -31,9 +31,17 @@ def check() -> None:
         raise LabError("--kind qemu needs QEMU, busybox and a guest kernel: run scripts/install.sh test")
 
 
+def vif(nic: Nic) -> str:
+    return nic.tap
+
+
+def columns() -> tuple[str, ...]:
+    return ()
+
+
 def prepare(node: NodeLayout, vm: str, nic: Nic) -> None:
     ip_batch(
-        (f"tuntap add dev {nic.tap} mode tap", f"link set {nic.tap} mtu {nic.mtu} up"),
+        (f"tuntap add dev {nic.tap} mode tap", f"link set {nic.tap} mtu {nic.mtu} alias {node.layout.alias} up"),
         namespace=node.namespace,
     )
 
@@ -104,8 +112,7 @@ def stop(node: NodeLayout, vm: str) -> None:
 
 
 def discard(node: NodeLayout, vm: str, nic: Nic) -> None:
-    if f" {nic.tap}:" in run("ip", "-n", node.namespace, "-oneline", "link", "show"):
-        run("ip", "-n", node.namespace, "link", "delete", nic.tap)
+    fabric.remove_link(node, nic.tap)
     shutil.rmtree(_folder(node, vm), ignore_errors=True)
 
 

@@ -9,11 +9,13 @@ import re
 from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, TypeAlias, get_args
 
 ROOT = Path("/run/netweft/lab")
 UNDERLAY = ip_network("198.18.0.0/24")  # set aside for benchmarks: never routed
 MAX_NODES = 200
+Kind: TypeAlias = Literal["netns", "internal", "hybrid", "qemu"]  # of VMs
+KINDS: tuple[Kind, ...] = get_args(Kind)
 SYSTEM_OVS = Path("/var/run/openvswitch")
 
 _LAB_NAME = re.compile(r"[a-z][a-z0-9]{0,9}")  # no dash: `nw-a-` must not be the beginning of another lab's names

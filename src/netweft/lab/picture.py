@@ -38,9 +38,9 @@ def read(layout: Layout, vm: Vm) -> Leg:
     """Raises LabError when the VM is not wired."""
     node = node_of(layout, vm.node)
     interfaces = {row["name"]: row for row in _rows(node, "Interface", "name,type,options")}
-    tag = next((row["tag"] for row in _rows(node, "Port", "name,tag") if row["name"] == vm.nic.tap), None)
+    tag = next((row["tag"] for row in _rows(node, "Port", "name,tag") if row["name"] == vm.vif), None)
     if not isinstance(tag, int):
-        raise LabError(f"{vm.nic.tap} of VM {vm.name} has no local VLAN on {node.name}")
+        raise LabError(f"{vm.vif} of VM {vm.name} has no local VLAN on {node.name}")
     on_integration = set(vsctl(node, "list-ports", "br-int").split())
     patches = {name: dict(row["options"][1]) for name, row in interfaces.items() if row["type"] == "patch"}
     inner = next((name for name in sorted(patches) if name in on_integration), "-")
@@ -50,7 +50,7 @@ def read(layout: Layout, vm: Vm) -> Leg:
         mac=vm.nic.mac,
         node=node.name,
         namespace=node.namespace,
-        tap=vm.nic.tap,
+        tap=vm.vif,
         tag=tag,
         patch=(inner, patches.get(inner, {}).get("peer", "-")),
         tunnel_port=next((name for name, row in interfaces.items() if row["type"] == "vxlan"), "-"),

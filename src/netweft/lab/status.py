@@ -56,8 +56,8 @@ def collect(layout: Layout) -> dict[str, Any]:
 def _vm(layout: Layout, machine: vm.Vm) -> dict[str, Any]:
     shown: dict[str, Any] = msgspec.to_builtins(machine)
     nic: dict[str, Any] = shown.pop("nic")
-    namespace = layout.vm_namespace(machine.name) if machine.kind == "netns" else None
-    return shown | nic | {"namespace": namespace}
+    namespace = layout.vm_namespace(machine.name) if machine.kind != "qemu" else None
+    return shown | nic | {"vif": machine.vif, "namespace": namespace}
 
 
 def _host(layout: Layout, found: host.Host) -> dict[str, Any]:

@@ -35,9 +35,11 @@ def is_borrowed(layout: Layout) -> bool:
 
 
 def give_back(layout: Layout) -> None:
+    node = layout.node(1, is_root=True)
     if is_borrowed(layout):
         words = [word for bridge in BRIDGES for word in ("--", "--if-exists", "del-br", bridge)]
         words += ["--", "remove", "Open_vSwitch", ".", "external_ids", _MARK]
         words += ["--", "remove", "Open_vSwitch", ".", "other_config", _KEPT_ARMED]
-        vsctl(layout.node(1, is_root=True), *words[1:])
-    fabric.remove_links(fabric.links(layout))
+        vsctl(node, *words[1:])
+    for link in fabric.links(layout):
+        fabric.remove_link(node, link)

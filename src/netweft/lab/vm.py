@@ -1,29 +1,32 @@
 """Virtual machines: plugged in as Nova would do it.
 
 First the API hears where the port will be (`binding:host_id`), then the VIF appears on `br-int` with the port's id in
-its `external_ids`, then the port becomes ACTIVE.  What runs behind the VIF is a guest's business: `guest_netns`,
-`guest_qemu`.
+its `external_ids`, then the port becomes ACTIVE.  What runs behind the VIF, and what the VIF is, is the business of a
+kind of guest: `guest_netns`, `guest_internal`, `guest_hybrid`, `guest_qemu`.
 """
 
 import uuid
 from collections.abc import Mapping
 from ipaddress import ip_network
-from types import ModuleType
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from netweft.lab import guest_netns, guest_qemu
+from netweft.lab import guest_hybrid, guest_internal, guest_netns, guest_qemu
 from netweft.lab.build import exists, node_of
 from netweft.lab.cloud import Cloud
 from netweft.lab.commands import vsctl
-from netweft.lab.guest import Nic
-from netweft.lab.layout import LabError, Layout
+from netweft.lab.guest import Guest, Nic
+from netweft.lab.layout import Kind, LabError, Layout
 
-Kind = Literal["netns", "qemu"]
 ACTIVE_WITHIN = 30.0
-_GUESTS: Mapping[str, ModuleType] = {"netns": guest_netns, "qemu": guest_qemu}
+_GUESTS: Mapping[Kind, Guest] = {
+    "netns": guest_netns,
+    "internal": guest_internal,
+    "hybrid": guest_hybrid,
+    "qemu": guest_qemu,
+}
 
 
 class Vm(Struct, frozen=True, kw_only=True):
@@ -37,6 +40,11 @@ class Vm(Struct, frozen=True, kw_only=True):
     network_id: str
     nic: Nic
     port_is_ours: bool = False
+
+    @property
+    def vif(self) -> str:
+        """Its port on `br-int`."""
+        return _GUESTS[self.kind].vif(self.nic)
 
 
 def all_of(layout: Layout) -> list[Vm]:
@@ -63,8 +71,8 @@ def add(layout: Layout, vm: Vm) -> None:
             "attached-mac": f'"{vm.nic.mac}"',
             "vm-uuid": vm.uuid,
         }
-        columns = (f"external_ids:{key}={value}" for key, value in marks.items())
-        vsctl(node, "--no-wait", "add-port", "br-int", vm.nic.tap, "--", "set", "Interface", vm.nic.tap, *columns)
+        columns = (*guest.columns(), *(f"external_ids:{key}={value}" for key, value in marks.items()))
+        vsctl(node, "--no-wait", "add-port", "br-int", vm.vif, "--", "set", "Interface", vm.vif, *columns)
         guest.start(node, vm.name, vm.nic)
     except BaseException:
         remove(layout, vm)
@@ -75,15 +83,14 @@ def remove(layout: Layout, vm: Vm) -> None:
     """Switches it off and unplugs it; it does not need the server."""
     node = node_of(layout, vm.node)
     _GUESTS[vm.kind].stop(node, vm.name)
-    vsctl(node, "--no-wait", "--if-exists", "del-port", "br-int", vm.nic.tap)
+    vsctl(node, "--no-wait", "--if-exists", "del-port", "br-int", vm.vif)
     _GUESTS[vm.kind].discard(node, vm.name, vm.nic)
     layout.vm_file(vm.name).unlink(missing_ok=True)
 
 
 def execute(layout: Layout, vm: Vm, argv: tuple[str, ...]) -> int:
     """Runs it inside, with this terminal; the exit status."""
-    status: int = _GUESTS[vm.kind].execute(node_of(layout, vm.node), vm.name, argv)
-    return status
+    return _GUESTS[vm.kind].execute(node_of(layout, vm.node), vm.name, argv)
 
 
 def create(cloud: Cloud, layout: Layout, vm: Vm) -> Vm:
