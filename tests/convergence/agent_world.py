@@ -15,12 +15,20 @@ from netweft.dataplane.openflow.errors import FlowRejected
 from netweft.dataplane.openflow.flow import Flow, FlowKey
 from netweft.dataplane.openflow.messages import FlowChange
 from netweft.dataplane.ovsdb.errors import TransactionFailed
-from netweft.dataplane.ovsdb.rows import Row, Vif, VifTag
+from netweft.dataplane.ovsdb.rows import PortRow, Row, Vif, VifTag, row_key
 from netweft.model import NodeView, Object, PortState, PortStatus, key_of
-from netweft.services.values import HostFacts, Uplinks
+from netweft.services.bridges import KINDS, overlay_port, physical_link, tunnel_link
+from netweft.services.pipeline import INT, TUN, physical_role
+from netweft.services.values import TUNNELLED, HostFacts
 from netweft.settings import AgentSettings
-from netweft.testing.region import UPLINKS
+from netweft.testing.region import MAPPINGS
 from netweft.wire.messages import Delta, Snapshot
+
+PORTS_OF_OURS = [
+    *(name for kind in KINDS for name in tunnel_link(kind)),
+    *(name for kind in KINDS for bridge in MAPPINGS.values() for name in physical_link(kind, bridge)),
+    *map(overlay_port, TUNNELLED),
+]
 
 
 class FakeSwitch:
@@ -65,6 +73,7 @@ class FakeOvs:
     def __init__(self) -> None:
         self.plugged: dict[str, Vif] = {}
         self.rows: list[Row] = []
+        self.bridges = set(MAPPINGS.values())  # the operator's
         self.fail = False
         self.connection = object()
         self.view = self
@@ -78,15 +87,21 @@ class FakeOvs:
     def vifs(self, _: HostFacts) -> Mapping[str, Vif]:
         return dict(self.plugged)
 
-    def uplinks(self, _: HostFacts, __: Uplinks) -> Uplinks:
-        return UPLINKS
+    def ofport(self, interface: str) -> int | None:
+        """Every port whose row is there is open at once, with a number of its own."""
+        there = any(isinstance(row, PortRow) and row.name == interface for row in self.rows)
+        return PORTS_OF_OURS.index(interface) + 1 if there else None
+
+    def datapath_of(self, bridge: str) -> str | None:
+        return "netdev" if bridge in self.bridges else None
 
     async def apply(self, rows: Iterable[Row], *, delete: bool) -> int:
         if self.fail:
             self.fail = False
             raise TransactionFailed("resources exhausted", "no space left on device")
-        kept = [] if delete else [row for row in self.rows if row not in rows]
-        self.rows = sorted([*rows, *kept], key=str)
+        wanted = {row_key(row): row for row in rows}
+        kept = {} if delete else {row_key(row): row for row in self.rows}
+        self.rows = sorted((kept | wanted).values(), key=str)
         tags = {row.port_name: row for row in self.rows if isinstance(row, VifTag)}
         for port_id, vif in self.plugged.items():
             tag = tags.get(vif.port_name)
@@ -99,8 +114,11 @@ class AgentWorld:
     """One node: the switch and the database live on, agents come and go."""
 
     def __init__(self, folder: Path) -> None:
-        self.settings = AgentSettings(node="hv1", tunnel_ip="192.0.2.1", state_dir=str(folder))
-        self.switches = {"int": FakeSwitch(), "tun": FakeSwitch()}
+        self.settings = AgentSettings(
+            node="hv1", tunnel_ip="192.0.2.1", tunnel_types=TUNNELLED, state_dir=str(folder),
+            bridge_mappings=tuple(map(":".join, MAPPINGS.items())),
+        )  # fmt: skip
+        self.switches = {role: FakeSwitch() for role in (INT.role, TUN.role, *map(physical_role, MAPPINGS))}
         self.ovs = FakeOvs()
         self.told: dict[str, PortStatus] = {}
         self.next_ofport = 10

@@ -21,7 +21,7 @@ PEERS = [
          ip_addresses=(f"10.0.0.{number}",), host_id=f"hv{number}")
     for number in (11, 12)
 ]  # fmt: skip
-NODES = [Node(name=f"hv{number}", tunnel_ip=f"192.0.2.{number}") for number in (11, 12)]
+NODES = [Node(name=f"hv{number}", tunnel_ip=f"192.0.2.{number}", tunnel_types=("vxlan",)) for number in (11, 12)]
 OBJECTS: list[Object] = [*NETWORKS, *PORTS, *PEERS, *NODES]
 
 some = st.lists(st.sampled_from(OBJECTS), max_size=4)

@@ -58,7 +58,7 @@ def view(*here: Port, **elsewhere: Port) -> list[Object]:
         )
         for node, there in elsewhere.items()
     ]  # fmt: skip
-    nodes = [Node(name=node, tunnel_ip=f"192.0.2.{node[-1]}") for node in elsewhere]
+    nodes = [Node(name=node, tunnel_ip=f"192.0.2.{node[-1]}", tunnel_types=("vxlan",)) for node in elsewhere]
     return [NET, *here, *peers, *nodes]
 
 

@@ -15,7 +15,7 @@ from netweft.dataplane.openflow.text import format_flow
 from netweft.dataplane.ovsdb.rows import Vif
 from netweft.model import Object, PortStatus, key_of, view_of
 from netweft.services.local_vlans import LocalVlans
-from netweft.services.pipeline import PIPELINES, BridgeFlow
+from netweft.services.pipeline import INT, TUN, BridgeFlow, physical_role, pipeline_of
 from netweft.services.rendering import Item, Rendering
 from netweft.services.values import HostFacts, Uplinks
 
@@ -32,8 +32,10 @@ class Case(msgspec.Struct, forbid_unknown_fields=True):
 
 @pytest.mark.parametrize("folder", CASES, ids=lambda folder: folder.name)
 def test_scenario(folder: Path) -> None:
-    items = render(msgspec.json.decode((folder / "view.json").read_bytes(), type=Case))
-    files = {f"{role}.flows": "".join(flow_lines(items, role)) for role in PIPELINES}
+    case = msgspec.json.decode((folder / "view.json").read_bytes(), type=Case)
+    items = render(case)
+    roles = [INT.role, TUN.role, *map(physical_role, case.host.bridge_mappings)]
+    files = {f"{role.replace(':', '.')}.flows": "".join(flow_lines(items, role)) for role in roles}
     files["rows"] = "".join(sorted(f"{item}\n" for item in items if not isinstance(item, BridgeFlow | PortStatus)))
     files["statuses"] = "".join(sorted(f"{item}\n" for item in items if isinstance(item, PortStatus)))
     for name, content in files.items():
@@ -55,7 +57,7 @@ def render(case: Case) -> list[Item]:
 
 
 def flow_lines(items: list[Item], role: str) -> Iterator[str]:
-    names = {table.id: table.name for table in PIPELINES[role].tables.values()}
+    names = {table.id: table.name for table in pipeline_of(role).tables.values()}
     flows = [item.flow for item in items if isinstance(item, BridgeFlow) and item.bridge == role]
     for flow in sorted(flows, key=lambda flow: (flow.table, -flow.priority, str(flow.match))):
         yield format_flow(flow, names) + "\n"

@@ -4,6 +4,7 @@ A bridge that is not there yet, or whose vswitchd is away, is waited for; when i
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -18,13 +19,13 @@ from netweft.dataplane.openflow.text import format_flow
 from netweft.reconcile.plan import Step
 from netweft.reconcile.retry import Backoff
 from netweft.services.fields import OURS, OURS_MASK
-from netweft.services.pipeline import PIPELINES
+from netweft.services.pipeline import pipeline_of
 
 log = structlog.get_logger(__name__)
 
 
 class BridgeSide:
-    """role: the pipeline.  wanted: all flows that should be there, asked once per connection.
+    """role: as in BridgeFlow.  wanted: all flows that should be there, asked once per connection.
     wake: called when there is something to do.  sessions: how often it has been (re)connected."""
 
     def __init__(
@@ -40,11 +41,16 @@ class BridgeSide:
         self._wanted = wanted
         self._wake = wake
         self._driver: FlowDriver | None = None
-        self._tables = {table.id: table.name for table in PIPELINES[role].tables.values()}
+        self._expected = asyncio.Event()
+        self._tables = {table.id: table.name for table in pipeline_of(role).tables.values()}
 
     @property
     def connected(self) -> bool:
         return self._driver is not None
+
+    def expect(self) -> None:
+        """The bridge has just appeared: try now, not later."""
+        self._expected.set()
 
     async def run(self) -> None:
         clock = asyncio.get_running_loop().time
@@ -53,7 +59,7 @@ class BridgeSide:
             try:
                 connection = await OpenFlowConnection.connect(self._socket)
             except OpenFlowError:  # not there (yet): whoever waits for it is told why by the rows' side
-                await asyncio.sleep(backoff.failed(clock()))
+                await self._pause(backoff.failed(clock()))
                 continue
             try:
                 await self.attach(connection)
@@ -66,6 +72,12 @@ class BridgeSide:
             finally:
                 self._driver = None
                 await connection.close()
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._expected.wait()
+        self._expected.clear()
 
     async def attach(self, connection: OpenFlowConnection) -> None:
         """Read what is there, and compare from now on.  Raises OpenFlowError."""

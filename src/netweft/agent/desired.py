@@ -3,6 +3,7 @@
 Holds the rendering, from the first look at Open vSwitch on: before, neither datapath nor local VLANs are known.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -11,7 +12,7 @@ from netweft.dataplane.openflow.flow import Flow, FlowKey
 from netweft.dataplane.ovsdb.rows import BridgeRow, PortRow, Row, Vif, VifTag
 from netweft.model import EMPTY_VIEW, Key, NodeView, PortStatus, key_of
 from netweft.services.local_vlans import LocalVlans
-from netweft.services.pipeline import PIPELINES, BridgeFlow
+from netweft.services.pipeline import BridgeFlow
 from netweft.services.rendering import Item, ItemKey, Rendering
 from netweft.services.switching import NETWORK_KEY
 from netweft.services.values import HostFacts, Uplinks
@@ -27,7 +28,7 @@ class FlowChanges:
 class Changes:
     """What is wanted otherwise than before."""
 
-    flows: dict[str, FlowChanges] = field(default_factory=lambda: {role: FlowChanges() for role in PIPELINES})
+    flows: defaultdict[str, FlowChanges] = field(default_factory=lambda: defaultdict(FlowChanges))
     rows: bool = False
     links: bool = False
 

@@ -1,6 +1,7 @@
 """What the settings and Open vSwitch say of this node, for the services and for the server."""
 
 import socket
+from collections.abc import Iterable
 
 from netweft import __version__
 from netweft.model import NodeFacts
@@ -25,18 +26,27 @@ def host_facts(settings: AgentSettings, datapath_type: str) -> HostFacts:
         tunnel_types=settings.tunnel_types,
         underlay=settings.underlay,
         underlay_bridge=settings.underlay_bridge,
+        bridge_mappings=bridge_mappings(settings),
     )
 
 
-def node_facts(settings: AgentSettings, datapath_type: str = "", ovs_version: str = "") -> NodeFacts:
+def bridge_mappings(settings: AgentSettings) -> dict[str, str]:
+    """Physical network -> bridge."""
+    return dict(mapping.rsplit(":", 1) for mapping in settings.bridge_mappings)
+
+
+def node_facts(
+    settings: AgentSettings, datapath_type: str = "", ovs_version: str = "", problems: Iterable[str] = ()
+) -> NodeFacts:
     return NodeFacts(
         tunnel_ip=settings.tunnel_ip or None,
         tunnel_types=settings.tunnel_types,
-        bridge_mappings=dict(mapping.rsplit(":", 1) for mapping in settings.bridge_mappings),
+        bridge_mappings=bridge_mappings(settings),
         datapath_type=datapath_type,
         integration_bridge=settings.integration_bridge,
         ovs_version=ovs_version,
         agent_version=__version__,
+        problems=tuple(problems),
     )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from netweft.dataplane.host.ours import our_interfaces
 from netweft.dataplane.host.values import Address, VethPair
 from netweft.reconcile.plan import Step
 from netweft.reconcile.retry import Backoff
@@ -25,11 +26,20 @@ class LinksSide:
     def __init__(self) -> None:
         self._host: HostLinks | None = None
         self._links: list[VethPair | Address] = []
+        self._sweep = False
         self._dirty = asyncio.Event()
 
-    def want(self, links: Iterable[VethPair | Address]) -> None:
+    def want(self, links: Iterable[VethPair | Address], *, sweep: bool) -> None:
+        """sweep: veth pairs of ours that are not among them go."""
         self._links = list(links)
-        self._dirty.set()
+        self._sweep = sweep
+        if self._links or self._obsolete():
+            self._dirty.set()
+
+    def _obsolete(self) -> set[str]:
+        if not self._sweep:
+            return set()
+        return our_interfaces() - {end for link in self._links if isinstance(link, VethPair) for end in _ends(link)}
 
     async def run(self) -> None:
         """Until cancelled.  A bridge's own link appears a moment after its row, so a first failure is no news."""
@@ -66,9 +76,17 @@ class LinksSide:
                     await host.ensure_up(link.interface)
                     if await host.ensure_address(link):
                         log.info("address set", interface=link.interface, ip=link.ip)
+        for name in sorted(self._obsolete()):
+            if await host.delete_veth(name):
+                log.info("veth pair removed", name=name)
 
     async def plan(self) -> list[Step]:
-        return [step for link in self._links if self._host and (step := await _missing(self._host, link))]
+        missing = [step for link in self._links if self._host and (step := await _missing(self._host, link))]
+        return [*missing, *(Step("veth", name, was=name) for name in sorted(self._obsolete()))]
+
+
+def _ends(pair: VethPair) -> tuple[str, str]:
+    return pair.name, pair.peer
 
 
 async def _missing(host: "HostLinks", link: VethPair | Address) -> Step | None:

@@ -26,12 +26,14 @@ from netweft.agent.report import Reporter
 from netweft.agent.restore import RestoreWait
 from netweft.agent.state import StateFile
 from netweft.agent.sync import Changes, FeedClient, Link
+from netweft.agent.uplinks import UplinksSide
 from netweft.dataplane.openflow.errors import ConnectionLost, OpenFlowError
 from netweft.dataplane.ovsdb.errors import OvsdbError, OvsdbLost
 from netweft.model import key_of
 from netweft.reconcile.plan import Plan
 from netweft.reconcile.retry import Backoff
-from netweft.services.values import HostFacts, Uplinks
+from netweft.services.pipeline import INT, TUN, physical_role
+from netweft.services.values import HostFacts
 from netweft.settings import AgentSettings
 
 log = structlog.get_logger(__name__)
@@ -50,7 +52,9 @@ class Agent:
         run_dir = Path(settings.ovs_run_dir)
         self.ovs = OvsSide(run_dir, self.wake)
         self.links = LinksSide()
-        names = {"int": settings.integration_bridge, "tun": settings.tunnel_bridge}
+        self.uplinks = UplinksSide()
+        names = {INT.role: settings.integration_bridge, TUN.role: settings.tunnel_bridge}
+        names |= {physical_role(name): bridge for name, bridge in facts.bridge_mappings(settings).items()}
         self.bridges = {
             role: BridgeSide(role, run_dir / f"{name}.mgmt", partial(self.desired.flows, role), self.wake)
             for role, name in names.items()
@@ -59,11 +63,11 @@ class Agent:
         self.feed = FeedClient(settings, self, facts=facts.node_facts(settings))
         self.problem = ""
         self._host: HostFacts | None = None
-        self._uplinks = Uplinks()
+        self._missing: frozenset[str] = frozenset()  # bridges that the operator has not made
         self._reporter = Reporter(lambda statuses, complete: self.feed.report(statuses, complete=complete))
         self._restore = RestoreWait(self.ovs, self.in_place)
         self._sessions = 0
-        self._links_changed = False
+        self._links_changed = self._links_swept = False
         self._awake = asyncio.Event()
         self._retry: asyncio.TimerHandle | None = None
         self._backoff = Backoff()
@@ -145,10 +149,21 @@ class Agent:
             self._host = facts.host_facts(self.settings, view.datapath_type())
             vifs = self.ovs.vifs(self._host)
             self.desired.start(self._host, facts.local_vlans(self.settings), vifs)
-        self.feed.tell(facts.node_facts(self.settings, self._host.datapath_type, view.version()))
-        self._uplinks = self.ovs.uplinks(self._host, self._uplinks)
-        self.desired.observe(self.ovs.vifs(self._host), self._uplinks)
+        uplinks = self.uplinks.observe(view, self._host)
+        problems = uplinks.problems.values()
+        self.feed.tell(facts.node_facts(self.settings, self._host.datapath_type, view.version(), problems))
+        self._expect_bridges(frozenset(physical_role(name) for name in uplinks.problems))
+        self.desired.observe(self.ovs.vifs(self._host), uplinks)
         return True
+
+    def _expect_bridges(self, missing: frozenset[str]) -> None:
+        for role in self._missing - missing:
+            self.bridges[role].expect()
+        self._missing = missing
+
+    @property
+    def _needed(self) -> list[BridgeSide]:
+        return [side for role, side in self.bridges.items() if role not in self._missing]
 
     def _render(self) -> None:
         changes = self.desired.refresh()
@@ -186,9 +201,11 @@ class Agent:
         if sessions != self._sessions:
             self._sessions = sessions
             self._restore.bridge_connected()
-        if not (self.ovs.connection and all(bridge.connected for bridge in self.bridges.values())):
+        if not (self.ovs.connection and all(bridge.connected for bridge in self._needed)):
             return
         self._hand_over_links()
+        if not problem and self.uplinks.applied(self.settings.interconnect):
+            self.wake()
         if self.desired.complete:
             self._reporter.tell(self.desired.statuses, self.desired.view, problem)
             if not problem:
@@ -196,9 +213,10 @@ class Agent:
 
     def _hand_over_links(self) -> None:
         """Only once the bridges are connected, for their sake, unless the links are to join them."""
-        if self._links_changed:
-            self._links_changed = False
-            self.links.want(self.desired.links)
+        sweep = self.desired.complete
+        if self._links_changed or sweep != self._links_swept:
+            self._links_changed, self._links_swept = False, sweep
+            self.links.want(self.desired.links, sweep=sweep)
 
     def _schedule_retry(self, problem: str) -> None:
         if self._retry:
@@ -221,7 +239,7 @@ class Agent:
             not self.problem
             and self.desired.complete
             and not self._awake.is_set()
-            and all(bridge.connected and not bridge.plan(delete=True) for bridge in self.bridges.values())
+            and all(bridge.connected and not bridge.plan(delete=True) for bridge in self._needed)
         )
 
     def show(self) -> str:

@@ -15,8 +15,7 @@ from netweft.dataplane.ovsdb.rows import BridgeRow, Row, Vif, row_key
 from netweft.dataplane.ovsdb.view import OvsView
 from netweft.reconcile.plan import Step
 from netweft.reconcile.retry import Backoff
-from netweft.services.bridges import OVERLAY_PORT, interconnect
-from netweft.services.values import HostFacts, Uplinks
+from netweft.services.values import HostFacts
 
 log = structlog.get_logger(__name__)
 
@@ -63,18 +62,6 @@ class OvsSide:
     def vifs(self, host: HostFacts) -> Mapping[str, Vif]:
         view = self.view
         return view.vifs(host.integration_bridge) if view else {}
-
-    def uplinks(self, host: HostFacts, before: Uplinks) -> Uplinks:
-        """A port that is being made anew keeps its number until it has another: flows stay as they are meanwhile."""
-        view = self.view
-        if view is None:
-            return before
-        to_tun, to_int = interconnect(host)
-        return Uplinks(
-            to_tun=view.ofport(to_tun) or before.to_tun,
-            to_int=view.ofport(to_int) or before.to_int,
-            overlay=view.ofport(OVERLAY_PORT) or before.overlay,
-        )
 
     def plan(self, rows: Iterable[Row], *, delete: bool) -> list[Step]:
         if self._driver is None:

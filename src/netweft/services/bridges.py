@@ -1,43 +1,62 @@
-"""The bridges, what joins them, and the way to the wire.
+"""The bridges, what joins them, and the way to the overlay.
 
-    VIFs ── br-int ══ patch or veth ══ br-tun ── vxlan ── (netdev: br-phy ── NIC)
+    VIFs ── br-int ══ patch or veth ══ br-tun ── vxlan, gre, geneve ── (netdev: br-phy ── NIC)
+                   ══ patch or veth ══ br-eth1 ── NIC          (the operator's; see `physical`)
 
-One flow-based VXLAN port serves any number of peers: the flows say where to and with which key.  In the userspace
-datapath the tunnel's address has to sit on a bridge's internal port, so the NIC goes into `underlay_bridge`; with the
-kernel datapath it stays on the NIC.  The underlay bridge is an ordinary learning switch (fail_mode standalone) without
-flows of ours.
+One flow-based port per tunnel type serves any number of peers: the flows say where to and with which key.  In the
+userspace datapath the tunnel's address has to sit on a bridge's internal port, so the NIC goes into `underlay_bridge`;
+with the kernel datapath it stays on the NIC.  The underlay bridge is an ordinary learning switch (fail_mode standalone)
+without flows of ours.
 """
 
+import hashlib
 from collections.abc import Iterator
 
 from netweft.dataplane.host.values import Address, VethPair
 from netweft.dataplane.ovsdb.rows import MARK, BridgeRow, PortRow
 from netweft.services.fields import Reason, cookie
-from netweft.services.pipeline import PIPELINES, TUN
+from netweft.services.pipeline import INT, TUN
 from netweft.services.values import HostFacts, Service, Uplinks, Wanted
 
-OVERLAY_PORT = "vxlan-overlay"
+KINDS = ("patch", "veth")
+LINK_MTU = 9216  # of a veth between bridges: no bottleneck, whatever the physical network can do
+NAME_LENGTH = 15  # what the kernel allows
 
 
-def interconnect(host: HostFacts) -> tuple[str, str]:
+def tunnel_link(kind: str) -> tuple[str, str]:
     """The names of the two ends: on the integration bridge, on the tunnel bridge."""
-    return ("patch-tun", "patch-int") if host.interconnect == "patch" else ("veth-tun", "veth-int")
+    return (f"{kind}-tun", f"{kind}-int")
 
 
-def host_rows(host: HostFacts, _: Uplinks) -> Iterator[Wanted]:
+def physical_link(kind: str, bridge: str) -> tuple[str, str]:
+    """Patch ports have Neutron's names; veths have others, so that both can be there while one replaces the other."""
+    v = "" if kind == "patch" else "v"
+    return _short(f"{v}int-{bridge}"), _short(f"{v}phy-{bridge}")
+
+
+def overlay_port(tunnel_type: str) -> str:
+    return f"{tunnel_type}-overlay"
+
+
+def host_rows(host: HostFacts, uplinks: Uplinks) -> Iterator[Wanted]:
     yield _bridge(host, host.integration_bridge)
     yield _bridge(host, host.tunnel_bridge)
-    to_tun, to_int = interconnect(host)
-    if host.interconnect == "patch":
-        yield _port(to_tun, host.integration_bridge, "patch", peer=to_int)
-        yield _port(to_int, host.tunnel_bridge, "patch", peer=to_tun)
-    else:
-        yield VethPair(to_tun, to_int)
-        yield _port(to_tun, host.integration_bridge)
-        yield _port(to_int, host.tunnel_bridge)
-    if host.tunnel_ip and "vxlan" in host.tunnel_types:
-        yield _port(OVERLAY_PORT, host.tunnel_bridge, "vxlan", local_ip=host.tunnel_ip, remote_ip="flow", key="flow")
+    for kind in KINDS:
+        if kind in (host.interconnect, uplinks.keep):
+            yield from joined(kind, tunnel_link(kind), (host.integration_bridge, host.tunnel_bridge))
+    if host.tunnel_ip:
+        for name in host.tunnel_types:
+            options = {"local_ip": host.tunnel_ip, "remote_ip": "flow", "key": "flow"}
+            yield _port(overlay_port(name), host.tunnel_bridge, name, **options)
     yield from _underlay(host)
+
+
+def joined(kind: str, names: tuple[str, str], bridges: tuple[str, str]) -> Iterator[Wanted]:
+    """Two bridges by a link of this kind, one of its ends in each."""
+    if kind == "veth":
+        yield VethPair(*names, mtu=LINK_MTU)
+    for name, peer, bridge in zip(names, reversed(names), bridges, strict=True):
+        yield _port(name, bridge, "patch", peer=peer) if kind == "patch" else _port(name, bridge)
 
 
 def _underlay(host: HostFacts) -> Iterator[Wanted]:
@@ -54,12 +73,13 @@ def _underlay(host: HostFacts) -> Iterator[Wanted]:
 def host_flows(_: HostFacts, uplinks: Uplinks) -> Iterator[Wanted]:
     """What every node has: what a miss does, and where frames from the other bridge go."""
     owner = cookie(Reason.PIPELINE)
-    for pipeline in PIPELINES.values():
+    for pipeline in (INT, TUN):
         yield from pipeline.misses()
-    if uplinks.to_int is not None:
-        yield TUN["classify"].flow(10, owner, {"in_port": uplinks.to_int}, TUN["to_peer"].goto)
-    if uplinks.overlay is not None:
-        yield TUN["classify"].flow(10, owner, {"in_port": uplinks.overlay}, TUN["from_overlay"].goto)
+    for far in uplinks.tun.fars:
+        yield TUN["classify"].flow(10, owner, {"in_port": far}, TUN["to_peer"].goto)
+    for overlay in uplinks.overlays.values():
+        if overlay is not None:
+            yield TUN["classify"].flow(10, owner, {"in_port": overlay}, TUN["from_overlay"].goto)
 
 
 def _bridge(host: HostFacts, name: str, fail_mode: str = "secure") -> BridgeRow:
@@ -70,6 +90,13 @@ def _port(name: str, bridge: str, type: str = "", **options: str) -> PortRow:
     return PortRow(
         name=name, bridge=bridge, type=type, options=tuple(sorted(options.items())), external_ids=((MARK, "port"),)
     )
+
+
+def _short(name: str) -> str:
+    """Unique also when what tells two names apart is cut off."""
+    if len(name) <= NAME_LENGTH:
+        return name
+    return name[: NAME_LENGTH - 6] + hashlib.blake2s(name.encode(), digest_size=3).hexdigest()
 
 
 BRIDGES = Service("bridges", host=lambda host, uplinks: (*host_rows(host, uplinks), *host_flows(host, uplinks)))

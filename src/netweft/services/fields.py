@@ -3,7 +3,11 @@
 Registers on the integration bridge (cleared by Open vSwitch at each patch port):
 
     reg0  LOCAL_VLAN  the network the frame travels in, 1..4094
-    reg1  OUT_PORT    the OpenFlow port the frame is about to leave through
+    reg1  OUT_PORT    the logical port the frame is about to leave through
+    reg2  IN_PORT     the logical port the frame came in through
+
+A logical port is an OpenFlow port together with the 802.1Q tag that its frames have there, 0 for none: the ports of a
+VLAN-aware VM share an interface.  Written `ofport | vlan << 16`.
 
 Conntrack zones: a network's zone is its local VLAN (1..4094); zones from 4096 up are kept for routers.
 
@@ -24,6 +28,9 @@ from netweft.dataplane.openflow.fields import VLAN_PRESENT
 
 LOCAL_VLAN: Final = "reg0"
 OUT_PORT: Final = "reg1"
+IN_PORT: Final = "reg2"
+TAG_SHIFT: Final = 16  # where the tag of a logical port begins
+TAG_BITS: Final = 12
 
 UNTAGGED: Final = 0  # vlan_vid of a frame without an 802.1Q tag
 
@@ -40,6 +47,10 @@ def tagged(vlan: int) -> int:
     return VLAN_PRESENT | vlan
 
 
+def logical_port(ofport: int, vlan: int = 0) -> int:
+    return ofport | vlan << TAG_SHIFT
+
+
 class Reason(IntEnum):
     """Why a flow is there, and of what kind the object in its cookie is.  Numbers stay for ever: switches hold them."""
 
@@ -54,6 +65,7 @@ class Reason(IntEnum):
     PEER_TUNNEL = 34
     NETWORK_FLOOD = 48
     NETWORK_TUNNEL = 49
+    NETWORK_PHYSICAL = 50
 
     @property
     def kind(self) -> str:

@@ -8,9 +8,9 @@ addresses are flooded as ever.  What asks for its own address looks for duplicat
 from collections.abc import Iterable, Iterator
 
 from netweft.dataplane.openflow.fields import ETH_ARP, ETH_IPV6, ND_ADVERT, ND_SOLICIT, PROTO_ICMPV6
-from netweft.dataplane.openflow.flow import OFPP_IN_PORT, Action, Move, Output, SetField
+from netweft.dataplane.openflow.flow import OFPP_IN_PORT, Action, Move, Output, PushVlan, SetField
 from netweft.services.addresses import MAC_ANY_MULTICAST, link_local, mac, prefix
-from netweft.services.fields import LOCAL_VLAN, Reason, cookie
+from netweft.services.fields import IN_PORT, LOCAL_VLAN, TAG_BITS, TAG_SHIFT, Reason, cookie
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.values import HostFacts, LocalPort, RemotePort, Service, Uplinks, Wanted
 
@@ -21,6 +21,7 @@ SOLICITED_OVERRIDE = 0x60000000
 
 ANSWERS = INT["neighbour_answers"]
 SWITCHED = INT["switching"].goto
+BACK = INT["answer"].goto
 
 
 def port(here: LocalPort) -> Iterator[Wanted]:
@@ -28,7 +29,7 @@ def port(here: LocalPort) -> Iterator[Wanted]:
     addresses = [fixed.ip_address for fixed in here.port.fixed_ips]
     for version, address in _addresses(here.port.mac_address, addresses):
         ask = _arp_for(address) if version == 4 else _solicit_for(address)
-        yield ANSWERS.flow(DUPLICATE_CHECK, owner, {"in_port": here.ofport, **ask}, SWITCHED)
+        yield ANSWERS.flow(DUPLICATE_CHECK, owner, {IN_PORT: here.number, **ask}, SWITCHED)
     yield from _answers(owner, here.network.vlan, here.port.mac_address, addresses)
 
 
@@ -47,8 +48,12 @@ def host(_: HostFacts, __: Uplinks) -> Iterator[Wanted]:
         owner,
         {**solicit, "icmpv6_type": ND_ADVERT},
         Move("eth_src", "nd_tll", bits=48),
-        Output(OFPP_IN_PORT),
+        BACK,
     )
+    untagged = {IN_PORT: (0, ((1 << TAG_BITS) - 1) << TAG_SHIFT)}
+    retag = Move(IN_PORT, "vlan_vid", bits=TAG_BITS, src_start=TAG_SHIFT)
+    yield INT["answer"].flow(20, owner, untagged, Output(OFPP_IN_PORT))
+    yield INT["answer"].flow(10, owner, {}, PushVlan(), retag, Output(OFPP_IN_PORT))
 
 
 def _answers(owner: int, vlan: int, mac_address: str, addresses: Iterable[str]) -> Iterator[BridgeFlow]:
@@ -83,7 +88,7 @@ def _arp_reply(eth: int, address: int) -> Iterator[Action]:
     yield SetField("arp_sha", eth)
     yield Move("arp_spa", "arp_tpa", bits=32)
     yield SetField("arp_spa", address)
-    yield Output(OFPP_IN_PORT)
+    yield BACK
 
 
 def _advertisement(eth: int, address: int) -> Iterator[Action]:

@@ -28,9 +28,10 @@ from netweft.dataplane.openflow.flow import (
     Resubmit,
     SetField,
 )
-from netweft.services.fields import LOCAL_VLAN, OUT_PORT, Reason, cookie
+from netweft.services.fields import IN_PORT, LOCAL_VLAN, OUT_PORT, Reason, cookie
 
 DROP = "drop"
+OTHERS = "others' flows"  # the bridge is not ours alone
 
 Value: TypeAlias = int | tuple[int, int | None]  # what a field must be, or (value, mask)
 
@@ -40,7 +41,7 @@ class PipelineError(ValueError):
 
 
 class BridgeFlow(NamedTuple):
-    """bridge: the role, `int` or `tun`; its name is a setting."""
+    """bridge: the role, `int`, `tun` or `phys:PHYSICAL_NETWORK`; its name is a setting."""
 
     bridge: str
     flow: Flow
@@ -49,7 +50,7 @@ class BridgeFlow(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Table:
     """match, set: field names.  next: tables a flow may go on to.  output: whether a flow may send a frame out.
-    miss: `drop` or the table where a frame goes that no flow matches."""
+    miss: `drop`, the table where a frame goes that no flow matches, or `others' flows`: we say nothing about it."""
 
     name: str
     about: str
@@ -125,7 +126,7 @@ class Pipeline:
         ids = {table.name: number for number, table in enumerate(tables)}
         placed = {}
         for number, table in enumerate(tables):
-            onward = {*table.next, *({table.miss} - {DROP})}
+            onward = {*table.next, *({table.miss} - {DROP, OTHERS})}
             wrong = [name for name in onward if ids.get(name, -1) <= number]
             if wrong:
                 raise PipelineError(f"{role}.{table.name}: {', '.join(wrong)} is not further down")
@@ -142,6 +143,8 @@ class Pipeline:
         """What each table does with a frame that no flow matches, as flows, so that it can be counted and traced."""
         owner = cookie(Reason.PIPELINE)
         for table in self.tables.values():
+            if table.miss == OTHERS:
+                continue
             yield table.flow(0, owner, {}, *(() if table.miss == DROP else (self[table.miss].goto,)))
 
 
@@ -157,58 +160,64 @@ INT = Pipeline.of(
     "the integration bridge: every VIF plugs in here",
     Table(
         "classify",
-        "whose frame is it?  A VIF's untagged frames get their network; frames from the tunnel bridge bring it as tag",
-        match=fields("in_port", "vlan_vid"),
-        set=fields(LOCAL_VLAN, "vlan_vid"),
+        "whose frame is it?  A VIF's untagged frames get their network; frames from other bridges bring it as tag",
+        match=fields("in_port", "vlan_vid", "eth_dst"),
+        set=fields(LOCAL_VLAN, IN_PORT, "vlan_vid"),
         next=("source_mac", "switching"),
     ),
     Table(
         "source_mac",
         "port security: only a MAC that is the port's.  Ports without port security pass all of it",
-        match=fields("in_port", "eth_src"),
+        match=fields(IN_PORT, "eth_src"),
         next=("source_address", "neighbour_answers"),
     ),
     Table(
         "source_address",
         "port security: only addresses that are the port's, in IPv4, IPv6 and ARP; no DHCP or RA servers",
-        match=fields("in_port", "eth_src", *ARP_SENDER, *ICMPV6, "ipv4_src", "ipv6_src", "udp_src", "udp_dst"),
+        match=fields(IN_PORT, "eth_src", *ARP_SENDER, *ICMPV6, "ipv4_src", "ipv6_src", "udp_src", "udp_dst"),
         next=("neighbour_claims", "neighbour_answers"),
     ),
     Table(
         "neighbour_claims",
         "port security: what a neighbour solicitation or advertisement says inside must be the port's as well",
-        match=fields("in_port", *ICMPV6, "nd_target", "nd_sll", "nd_tll"),
+        match=fields(IN_PORT, *ICMPV6, "nd_target", "nd_sll", "nd_tll"),
         next=("neighbour_answers",),
         miss="neighbour_answers",
     ),
     Table(
         "neighbour_answers",
         "broadcast ARP requests and multicast ND solicitations for addresses we know are turned into the answer",
-        match=fields(LOCAL_VLAN, "in_port", "eth_dst", "arp_op", "arp_tpa", *ICMPV6, "nd_target", "nd_sll"),
+        match=fields(LOCAL_VLAN, IN_PORT, "vlan_vid", "eth_dst", "arp_op", "arp_tpa", *ICMPV6, "nd_target", "nd_sll"),
         set=fields("eth_src", "eth_dst", *ARP_SENDER, "arp_tpa", "arp_tha")
         | fields("ipv6_src", "ipv6_dst", "icmpv6_type", "nd_options_type", "nd_reserved"),
-        next=("answer_nd", "switching"),
-        output=True,
+        next=("answer_nd", "answer", "switching"),
         miss="switching",
     ),
     Table(
         "answer_nd",
-        "finishes an advertisement (its option can be set only once it is one) and sends it back",
+        "finishes an advertisement: its option can be set only once it is one",
         match=fields(*ICMPV6),
         set=fields("nd_tll"),
+        next=("answer",),
+    ),
+    Table(
+        "answer",
+        "back to who asked, with the tag of its logical port",
+        match=fields(IN_PORT),
+        set=fields("vlan_vid"),
         output=True,
     ),
     Table(
         "switching",
         "by network and destination MAC: a port here, a peer elsewhere; anything else is flooded in its network",
-        match=fields(LOCAL_VLAN, "eth_dst"),
+        match=fields(LOCAL_VLAN, IN_PORT, "eth_dst"),
         set=fields(OUT_PORT),
         next=("deliver",),
     ),
     Table(
         "deliver",
-        "out through OUT_PORT; towards the tunnel bridge with the local VLAN as tag",
-        match=fields(OUT_PORT),
+        "out through OUT_PORT, with the tag of the logical port; towards other bridges with the local VLAN as tag",
+        match=fields(IN_PORT, OUT_PORT),
         set=fields("vlan_vid"),
         output=True,
     ),
@@ -225,8 +234,8 @@ TUN = Pipeline.of(
     ),
     Table(
         "from_overlay",
-        "by tunnel key: the network's local VLAN, and on to the integration bridge",
-        match=fields("tun_id"),
+        "by tunnel type (each has its port) and key: the network's local VLAN, and on to the integration bridge",
+        match=fields("in_port", "tun_id"),
         set=fields("vlan_vid"),
         output=True,
     ),
@@ -248,4 +257,26 @@ TUN = Pipeline.of(
     ),
 )
 
-PIPELINES = {pipeline.role: pipeline for pipeline in (INT, TUN)}
+PHYS = Pipeline.of(
+    "phys",
+    "a physical network's bridge, which is the operator's: only what comes from the integration bridge is ours",
+    Table(
+        "to_wire",
+        "from local VLAN to provider VLAN, or untagged; then as the learning switch that the bridge is",
+        match=fields("in_port", "vlan_vid"),
+        set=fields("vlan_vid"),
+        output=True,
+        miss=OTHERS,
+    ),
+)
+
+PIPELINES = {pipeline.role: pipeline for pipeline in (INT, TUN, PHYS)}
+
+
+def physical_role(physical_network: str) -> str:
+    return f"{PHYS.role}:{physical_network}"
+
+
+def pipeline_of(role: str) -> Pipeline:
+    """role: as in BridgeFlow."""
+    return PIPELINES[role.partition(":")[0]]

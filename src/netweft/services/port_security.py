@@ -2,7 +2,8 @@
 
 Its own MAC, its fixed IPs, what its allowed address pairs add, and the link-local address of each of its MACs; in IPv4,
 IPv6, in the sender of ARP, in the target and options of neighbour discovery.  It may ask as a DHCP client and for
-duplicate addresses, but not answer as a DHCP server or router.  Everything is let through when port security is off.
+duplicate addresses, but not answer as a DHCP server or router; and a hypervisor may announce it after a move (RARP).
+Everything is let through when port security is off.
 """
 
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from netweft.dataplane.openflow.fields import (
     ETH_ARP,
     ETH_IPV4,
     ETH_IPV6,
+    ETH_RARP,
     ND_ADVERT,
     ND_SOLICIT,
     PROTO_ICMPV6,
@@ -19,7 +21,7 @@ from netweft.dataplane.openflow.fields import (
 )
 from netweft.model import Port
 from netweft.services.addresses import Prefix, link_local, mac, prefix
-from netweft.services.fields import Reason, cookie
+from netweft.services.fields import IN_PORT, Reason, cookie
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.values import HostFacts, LocalPort, Service, Uplinks, Wanted
 
@@ -50,9 +52,9 @@ def sources(port: Port) -> list[Source]:
 
 
 def port(here: LocalPort) -> Iterator[Wanted]:
-    in_port, owner = here.ofport, cookie(Reason.PORT_SECURITY, here.port.id)
+    in_port, owner = here.number, cookie(Reason.PORT_SECURITY, here.port.id)
     if not here.port.port_security_enabled:
-        yield MAC.flow(OWN, owner, {"in_port": in_port}, PASSED)
+        yield MAC.flow(OWN, owner, {IN_PORT: in_port}, PASSED)
         return
     allowed = sources(here.port)
     for eth_src in sorted({source.mac for source in allowed}):
@@ -63,16 +65,18 @@ def port(here: LocalPort) -> Iterator[Wanted]:
 
 def _as_mac(in_port: int, owner: int, eth_src: int) -> Iterator[BridgeFlow]:
     """What a MAC may do without any address."""
-    yield MAC.flow(OWN, owner, {"in_port": in_port, "eth_src": eth_src}, ADDRESS.goto)
-    probe = {"in_port": in_port, "eth_src": eth_src, "eth_type": ETH_ARP, "arp_op": 1}
+    yield MAC.flow(OWN, owner, {IN_PORT: in_port, "eth_src": eth_src}, ADDRESS.goto)
+    probe = {IN_PORT: in_port, "eth_src": eth_src, "eth_type": ETH_ARP, "arp_op": 1}
     yield ADDRESS.flow(OWN, owner, {**probe, "arp_sha": eth_src, "arp_spa": 0}, PASSED)
+    arrived = {IN_PORT: in_port, "eth_src": eth_src, "eth_type": ETH_RARP}
+    yield ADDRESS.flow(OWN, owner, arrived, PASSED)
     for sll in (0, eth_src):  # 0: the option is absent
-        solicit = _icmpv6(ND_SOLICIT, in_port=in_port, nd_sll=sll)
+        solicit = _icmpv6(ND_SOLICIT, **{IN_PORT: in_port}, nd_sll=sll)
         yield CLAIMS.flow(OWN, owner, solicit, PASSED)
 
 
 def _as_ipv4(in_port: int, owner: int, source: Source) -> Iterator[BridgeFlow]:
-    frm: dict[str, Value] = {"in_port": in_port, "eth_src": source.mac}
+    frm: dict[str, Value] = {IN_PORT: in_port, "eth_src": source.mac}
     address = (source.address.value, source.address.mask)
     yield ADDRESS.flow(OWN, owner, {**frm, "eth_type": ETH_IPV4, "ipv4_src": address}, PASSED)
     yield ADDRESS.flow(OWN, owner, {**frm, "eth_type": ETH_ARP, "arp_sha": source.mac, "arp_spa": address}, PASSED)
@@ -80,10 +84,10 @@ def _as_ipv4(in_port: int, owner: int, source: Source) -> Iterator[BridgeFlow]:
 
 def _as_ipv6(in_port: int, owner: int, source: Source) -> Iterator[BridgeFlow]:
     address = (source.address.value, source.address.mask)
-    frm: dict[str, Value] = {"in_port": in_port, "eth_src": source.mac, "eth_type": ETH_IPV6, "ipv6_src": address}
+    frm: dict[str, Value] = {IN_PORT: in_port, "eth_src": source.mac, "eth_type": ETH_IPV6, "ipv6_src": address}
     yield ADDRESS.flow(OWN, owner, frm, CLAIMS.goto)
     for tll in (0, source.mac):
-        yield CLAIMS.flow(OWN, owner, _icmpv6(ND_ADVERT, in_port=in_port, nd_target=address, nd_tll=tll), PASSED)
+        yield CLAIMS.flow(OWN, owner, _icmpv6(ND_ADVERT, **{IN_PORT: in_port}, nd_target=address, nd_tll=tll), PASSED)
 
 
 def host(_: HostFacts, __: Uplinks) -> Iterator[Wanted]:

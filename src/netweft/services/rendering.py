@@ -21,12 +21,13 @@ from netweft.services import wiring
 from netweft.services.bridges import BRIDGES
 from netweft.services.local_vlans import LocalVlans
 from netweft.services.neighbours import NEIGHBOURS
+from netweft.services.physical import PHYSICAL_NETWORKS
 from netweft.services.pipeline import BridgeFlow
 from netweft.services.port_security import PORT_SECURITY
 from netweft.services.switching import SWITCHING
 from netweft.services.values import HostFacts, LocalPort, Service, Uplinks, Wanted
 
-SERVICES: tuple[Service, ...] = (BRIDGES, SWITCHING, PORT_SECURITY, NEIGHBOURS)
+SERVICES: tuple[Service, ...] = (BRIDGES, PHYSICAL_NETWORKS, SWITCHING, PORT_SECURITY, NEIGHBOURS)
 
 Item: TypeAlias = Wanted | PortStatus
 # ("flow", bridge role, flow's key), ("row", its key), ("veth", name), ("address", interface, ip), ("status", port id)
@@ -70,7 +71,7 @@ def _network(read: Reader, services: Iterable[Service], network_id: str) -> list
     network = wiring.local_network(read, network_id)
     if isinstance(network, wiring.Problem):
         return []
-    links, flood = wiring.uplinks(read), wiring.flood(read, network_id)
+    links, flood = wiring.uplinks(read), wiring.flood(read, network)
     return [item for service in services for item in service.network(links, network, flood)]
 
 

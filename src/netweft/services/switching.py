@@ -1,21 +1,33 @@
 """Layer 2: who gets a frame.
 
     known here        to its port
-    known elsewhere   through the tunnel bridge to the one host that has it, with the network's key
-    anything else     flooded: to the network's ports here and to exactly the hosts that have the network
+    known elsewhere   through the tunnel bridge to the one host that has it, with the network's key; on a physical
+                      network to the wire, whose switches know where it is
+    anything else     flooded: to the network's ports here and to exactly the hosts that have the network, or the wire
 
-A frame from the overlay never goes back to it: on the tunnel bridge its only way is to the integration bridge, and
-there Open vSwitch sends nothing out where it came in.  MAC addresses are never learned; the database knows them.
+What came in from another bridge never goes back to it, nor what came from the overlay into the overlay: on the tunnel
+bridge its only way is to the integration bridge.  MAC addresses are never learned; the database knows them.
 """
 
 from collections.abc import Iterable, Iterator
 
 from netweft.dataplane.openflow.flow import Action, Move, Output, PopVlan, PushVlan, SetField
 from netweft.dataplane.ovsdb.rows import VifTag
-from netweft.services.addresses import Prefix, mac
-from netweft.services.fields import LOCAL_VLAN, OUT_PORT, UNTAGGED, Reason, cookie, tagged
-from netweft.services.pipeline import INT, TUN
-from netweft.services.values import Flood, HostFacts, LocalNetwork, LocalPort, RemotePort, Service, Uplinks, Wanted
+from netweft.services.addresses import MAC_ANY_MULTICAST, Prefix, mac
+from netweft.services.fields import IN_PORT, LOCAL_VLAN, OUT_PORT, UNTAGGED, Reason, cookie, tagged
+from netweft.services.physical import outside_vlan
+from netweft.services.pipeline import INT, TUN, Value
+from netweft.services.values import (
+    Flood,
+    HostFacts,
+    Link,
+    LocalNetwork,
+    LocalPort,
+    RemotePort,
+    Service,
+    Uplinks,
+    Wanted,
+)
 
 NETWORK_KEY = "netweft-network"  # external_ids of a VIF's Port row: which network its tag stands for
 
@@ -31,94 +43,117 @@ def port(here: LocalPort) -> Iterator[Wanted]:
         cookie(Reason.PORT_CLASSIFY, port_id),
         {"in_port": here.ofport, "vlan_vid": UNTAGGED},
         SetField(LOCAL_VLAN, vlan),
+        SetField(IN_PORT, here.number),
         INT["source_mac"].goto,
     )
     yield INT["switching"].flow(
         KNOWN,
         cookie(Reason.PORT_SWITCHING, port_id),
         {LOCAL_VLAN: vlan, "eth_dst": mac(here.port.mac_address)},
-        SetField(OUT_PORT, here.ofport),
+        SetField(OUT_PORT, here.number),
         INT["deliver"].goto,
     )
-    yield INT["deliver"].flow(10, cookie(Reason.PORT_DELIVERY, port_id), {OUT_PORT: here.ofport}, Output(here.ofport))
+    yield INT["deliver"].flow(10, cookie(Reason.PORT_DELIVERY, port_id), {OUT_PORT: here.number}, Output(here.ofport))
 
 
 def network(uplinks: Uplinks, here: LocalNetwork, flood: Flood) -> Iterator[Wanted]:
-    """Flooding on both bridges, and the way between local VLAN and tunnel key."""
-    overlay = here.tunnel_key is not None and uplinks.to_tun is not None
-    copies = (*flood.ofports, *((uplinks.to_tun,) if overlay else ()))
+    """Flooding on the integration bridge, and how its frames come in from another one."""
+    link = here.link(uplinks)
+    out = link.near if link else None
+    copies = (*flood.ports, *((out,) if out is not None else ()))
     yield INT["switching"].flow(
         UNKNOWN,
         cookie(Reason.NETWORK_FLOOD, here.network.id),
         {LOCAL_VLAN: here.vlan},
-        *(action for ofport in copies for action in _copy_to(ofport)),
+        *(action for number in copies for action in _copy_to(number)),
     )
-    if here.tunnel_key is None:
-        return
-    if uplinks.to_tun is not None:
+    if link is not None and link.near is not None:
+        yield from _from_uplink(link, link.near, here)
+    if here.tunnelled:
+        yield from _tunnelled(uplinks, here, flood)
+
+
+def _from_uplink(link: Link, near: int, here: LocalNetwork) -> Iterator[Wanted]:
+    """Of two links to a physical network only one takes frames for everybody, which the switch there sends to both."""
+    outside = tagged(here.vlan) if here.tunnelled else outside_vlan(here)
+    reason = Reason.NETWORK_TUNNEL if here.tunnelled else Reason.NETWORK_PHYSICAL
+    for in_port in link.nears:
+        match: dict[str, Value] = {"in_port": in_port, "vlan_vid": outside}
+        if in_port != near and not here.tunnelled:
+            match["eth_dst"] = (0, MAC_ANY_MULTICAST)
         yield INT["classify"].flow(
             10,
-            cookie(Reason.NETWORK_TUNNEL, here.network.id),
-            {"in_port": uplinks.to_tun, "vlan_vid": tagged(here.vlan)},
-            PopVlan(),
+            cookie(reason, here.network.id),
+            match,
+            *((PopVlan(),) if outside != UNTAGGED else ()),
             SetField(LOCAL_VLAN, here.vlan),
+            SetField(IN_PORT, near),
             INT["switching"].goto,
         )
-    if uplinks.to_int is not None:
+
+
+def _tunnelled(uplinks: Uplinks, here: LocalNetwork, flood: Flood) -> Iterator[Wanted]:
+    """On the tunnel bridge: the way between local VLAN and tunnel key."""
+    key, far = here.segment.segmentation_id or 0, uplinks.tun.far
+    overlay = uplinks.overlays.get(here.segment.network_type)
+    if overlay is None:
+        return
+    if far is not None:
         yield TUN["from_overlay"].flow(
             10,
             cookie(Reason.NETWORK_TUNNEL, here.network.id),
-            {"tun_id": here.tunnel_key},
+            {"in_port": overlay, "tun_id": key},
             PushVlan(),
             SetField("vlan_vid", tagged(here.vlan)),
-            Output(uplinks.to_int),
+            Output(far),
         )
-    if uplinks.overlay is not None and flood.tunnels:
+    if flood.tunnels:
         yield TUN["flood"].flow(
             10,
             cookie(Reason.NETWORK_FLOOD, here.network.id),
             {"vlan_vid": tagged(here.vlan)},
-            *_encapsulate(here.tunnel_key, flood.tunnels, uplinks.overlay),
+            *_encapsulate(key, flood.tunnels, overlay),
         )
 
 
 def peer(uplinks: Uplinks, there: RemotePort) -> Iterator[Wanted]:
-    """To a peer on another node: past the ports here, then into the tunnel to its host."""
+    """To a peer on another node: past the ports here, then to the wire or into the tunnel to its host."""
     here = there.network
-    if here.tunnel_key is None or there.tunnel is None or uplinks.to_tun is None or uplinks.overlay is None:
+    link = here.link(uplinks)
+    if link is None or link.near is None or (here.tunnelled and there.tunnel is None):
         return
     eth_dst = mac(there.peer.mac_address)
     yield INT["switching"].flow(
         KNOWN,
         cookie(Reason.PEER_SWITCHING, there.peer.id),
         {LOCAL_VLAN: here.vlan, "eth_dst": eth_dst},
-        SetField(OUT_PORT, uplinks.to_tun),
+        SetField(OUT_PORT, link.near),
         INT["deliver"].goto,
     )
-    yield TUN["to_peer"].flow(
-        10,
-        cookie(Reason.PEER_TUNNEL, there.peer.id),
-        {"vlan_vid": tagged(here.vlan), "eth_dst": eth_dst},
-        *_encapsulate(here.tunnel_key, (there.tunnel,), uplinks.overlay),
-    )
-
-
-def host(_: HostFacts, uplinks: Uplinks) -> Iterator[Wanted]:
-    """Towards the tunnel bridge a frame carries its local VLAN as 802.1Q tag."""
-    if uplinks.to_tun is not None:
-        yield INT["deliver"].flow(
+    overlay = uplinks.overlays.get(here.segment.network_type)
+    if there.tunnel is not None and overlay is not None:
+        yield TUN["to_peer"].flow(
             10,
-            cookie(Reason.PIPELINE),
-            {OUT_PORT: uplinks.to_tun},
-            PushVlan(),
-            Move(LOCAL_VLAN, "vlan_vid", bits=12),
-            Output(uplinks.to_tun),
+            cookie(Reason.PEER_TUNNEL, there.peer.id),
+            {"vlan_vid": tagged(here.vlan), "eth_dst": eth_dst},
+            *_encapsulate(here.segment.segmentation_id or 0, (there.tunnel,), overlay),
         )
 
 
-def _copy_to(ofport: int) -> Iterator[Action]:
+def host(_: HostFacts, uplinks: Uplinks) -> Iterator[Wanted]:
+    """Towards another bridge a frame carries its local VLAN as 802.1Q tag, unless it came from there: by the link that
+    is being replaced it could go back."""
+    owner = cookie(Reason.PIPELINE)
+    for link in (uplinks.tun, *uplinks.physical.values()):
+        if link.near is not None:
+            yield INT["deliver"].flow(20, owner, {OUT_PORT: link.near, IN_PORT: link.near})
+            retag = (PushVlan(), Move(LOCAL_VLAN, "vlan_vid", bits=12))
+            yield INT["deliver"].flow(10, owner, {OUT_PORT: link.near}, *retag, Output(link.near))
+
+
+def _copy_to(number: int) -> Iterator[Action]:
     """Through `deliver`, so that whatever guards a port guards it from flooded frames too."""
-    yield SetField(OUT_PORT, ofport)
+    yield SetField(OUT_PORT, number)
     yield INT["deliver"].resubmit
 
 

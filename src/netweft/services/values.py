@@ -13,15 +13,22 @@ from msgspec import Struct
 
 from netweft.dataplane.host.values import Address, VethPair
 from netweft.dataplane.ovsdb.rows import BridgeRow, PortRow, VifTag
-from netweft.model import Network, Peer, Port
+from netweft.model import Network, Peer, Port, Segment
 from netweft.services.addresses import Prefix
+from netweft.services.fields import logical_port
 from netweft.services.pipeline import BridgeFlow
 
 Wanted: TypeAlias = BridgeFlow | BridgeRow | PortRow | VifTag | VethPair | Address
 
 
+TUNNELLED = ("vxlan", "gre", "geneve")  # what Open vSwitch can do; it gave up STT
+PHYSICAL = ("flat", "vlan")
+
+
 class HostFacts(Struct, frozen=True, kw_only=True):
-    """This node: what its settings say.  Names and choices, nothing that changes while the agent runs."""
+    """This node: what its settings say.  Names and choices, nothing that changes while the agent runs.
+
+    bridge_mappings: physical network -> the operator's bridge that leads there."""
 
     integration_bridge: str = "br-int"
     tunnel_bridge: str = "br-tun"
@@ -32,33 +39,81 @@ class HostFacts(Struct, frozen=True, kw_only=True):
     tunnel_types: tuple[str, ...] = ("vxlan",)
     underlay: str = ""
     underlay_bridge: str = "br-phy"
+    bridge_mappings: dict[str, str] = {}
+
+
+class Link(Struct, frozen=True, kw_only=True):
+    """What joins the integration bridge and another one, as OpenFlow ports: near on the former, far on the latter.
+
+    also: near and far of the link that it replaces, or that replaces it: frames may come that way, too."""
+
+    near: int | None = None
+    far: int | None = None
+    also: tuple[int, int] | None = None
+
+    @property
+    def nears(self) -> tuple[int, ...]:
+        return _known(self.near, self.also and self.also[0])
+
+    @property
+    def fars(self) -> tuple[int, ...]:
+        return _known(self.far, self.also and self.also[1])
+
+
+def _known(*ofports: int | None) -> tuple[int, ...]:
+    return tuple(ofport for ofport in ofports if ofport is not None)
 
 
 class Uplinks(Struct, frozen=True, kw_only=True):
-    """The OpenFlow ports that join the bridges and the overlay, as observed; None while there is none.
+    """The ways out of the integration bridge, as observed.
 
-    to_tun on the integration bridge, to_int and overlay on the tunnel bridge."""
+    tun: to the tunnel bridge.  physical: physical network -> to its bridge.
+    overlays: tunnel type -> the tunnel bridge's port.  A port is None while there is none, -1 when it cannot be opened.
+    problems: physical network -> why its bridge cannot be joined.
+    keep: the kind of link that is not wanted any more, and that frames still use."""
 
-    to_tun: int | None = None
-    to_int: int | None = None
-    overlay: int | None = None
+    tun: Link = Link()
+    physical: dict[str, Link] = {}
+    overlays: dict[str, int | None] = {}
+    problems: dict[str, str] = {}
+    keep: str = ""
 
 
 class LocalNetwork(Struct, frozen=True, kw_only=True):
-    """A network that is wired here.  tunnel_key: None when it does not leave the node."""
+    """A network that is wired here, through one of its segments."""
 
     network: Network
     vlan: int
-    tunnel_key: int | None = None
+    segment: Segment
+
+    @property
+    def tunnelled(self) -> bool:
+        return self.segment.network_type in TUNNELLED
+
+    def link(self, uplinks: Uplinks) -> Link | None:
+        """The way out of the integration bridge; None when the network does not leave the node."""
+        if self.tunnelled:
+            return uplinks.tun
+        if self.segment.network_type in PHYSICAL:
+            return uplinks.physical.get(self.segment.physical_network or "", Link())
+        return None
 
 
 class LocalPort(Struct, frozen=True, kw_only=True):
-    """A port that is plugged in here and can be wired."""
+    """A port that is plugged in here and can be wired.
+
+    tag: of a trunk's sub-port, with which its frames are told apart on the interface; 0 when that is its own."""
 
     port: Port
     network: LocalNetwork
     port_name: str
     ofport: int
+    tag: int = 0
+
+    @property
+    def number(self) -> int:
+        """As a logical port."""
+        return logical_port(self.ofport, self.tag)
 
 
 class RemotePort(Struct, frozen=True, kw_only=True):
@@ -70,9 +125,9 @@ class RemotePort(Struct, frozen=True, kw_only=True):
 
 
 class Flood(Struct, frozen=True):
-    """Where a frame for everybody goes: OpenFlow ports here, tunnel end points elsewhere; both sorted."""
+    """Where a frame for everybody goes: logical ports here, tunnel end points elsewhere; both sorted."""
 
-    ofports: tuple[int, ...] = ()
+    ports: tuple[int, ...] = ()
     tunnels: tuple[Prefix, ...] = ()
 
 

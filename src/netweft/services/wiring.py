@@ -5,22 +5,26 @@ who depends on what.
 """
 
 from msgspec import Struct
-from msgspec.structs import asdict
+from msgspec.structs import replace
 
 from netweft.dataplane.ovsdb.rows import Vif
-from netweft.model import Network, Node, Peer, Port, PortState, PortStatus
+from netweft.model import Network, Node, Peer, Port, PortState, PortStatus, Segment
 from netweft.reconcile.memo import Fact, Reader
 from netweft.services.addresses import Prefix, endpoint
-from netweft.services.values import Flood, HostFacts, LocalNetwork, LocalPort, RemotePort, Uplinks
+from netweft.services.values import (
+    PHYSICAL,
+    TUNNELLED,
+    Flood,
+    HostFacts,
+    Link,
+    LocalNetwork,
+    LocalPort,
+    RemotePort,
+    Uplinks,
+)
 
 HOST: Fact = "host"
 UPLINKS: Fact = "uplinks"
-TUNNELLED = frozenset({"vxlan"})
-_UPLINKS = {
-    "to_tun": "the port to the tunnel bridge",
-    "to_int": "the port to the integration bridge",
-    "overlay": "the tunnel port",
-}
 
 
 class Problem(Struct, frozen=True):
@@ -39,12 +43,25 @@ def host_facts(read: Reader) -> HostFacts:
 def uplinks(read: Reader) -> Uplinks:
     """Only those that frames can be sent through."""
     links = _observed_uplinks(read)
-    return Uplinks(**{name: ofport for name, ofport in asdict(links).items() if ofport is not None and ofport > 0})
+    return replace(
+        links,
+        tun=_usable(links.tun),
+        physical={name: _usable(link) for name, link in links.physical.items()},
+        overlays={name: _open(ofport) for name, ofport in links.overlays.items()},
+    )
 
 
 def _observed_uplinks(read: Reader) -> Uplinks:
     links: Uplinks | None = read.get(UPLINKS)
     return links or Uplinks()
+
+
+def _usable(link: Link) -> Link:
+    return replace(link, near=_open(link.near), far=_open(link.far))
+
+
+def _open(ofport: int | None) -> int | None:
+    return ofport if ofport is not None and ofport > 0 else None
 
 
 def local_network(read: Reader, network_id: str) -> LocalNetwork | Problem:
@@ -56,17 +73,34 @@ def local_network(read: Reader, network_id: str) -> LocalNetwork | Problem:
     vlan: int | None = read.get(("vlan", network_id))
     if vlan is None:
         return Problem("no local VLAN is free on this node")
-    if not network.segments:
-        return Problem(f"network {network_id} has no segment")
-    segment = network.segments[0]
-    if segment.network_type == "local":
-        return LocalNetwork(network=network, vlan=vlan)
-    host = host_facts(read)
-    if segment.network_type not in TUNNELLED or segment.network_type not in host.tunnel_types:
-        return Problem(f"networks of type {segment.network_type} are not supported by this node")
-    if not host.tunnel_ip:
-        return Problem(f"this node has no tunnel address (tunnel_ip), which {segment.network_type} needs")
-    return LocalNetwork(network=network, vlan=vlan, tunnel_key=segment.segmentation_id)
+    segment = _segment(host_facts(read), network)
+    if isinstance(segment, Problem):
+        return segment
+    return LocalNetwork(network=network, vlan=vlan, segment=segment)
+
+
+def _segment(host: HostFacts, network: Network) -> Segment | Problem:
+    """The first that this node can do."""
+    reasons = []
+    for segment in network.segments:
+        reason = _cannot(host, segment)
+        if not reason:
+            return segment
+        reasons.append(reason)
+    if not reasons:
+        return Problem(f"network {network.id} has no segment")
+    able = ", ".join([*(host.tunnel_types if host.tunnel_ip else ()), *host.bridge_mappings]) or "none"
+    return Problem(f"{'; '.join(reasons)} (segment types and physical networks of this node: {able})")
+
+
+def _cannot(host: HostFacts, segment: Segment) -> str:
+    """Why this node cannot do the segment; empty when it can."""
+    kind, name = segment.network_type, segment.physical_network
+    if kind in PHYSICAL:
+        return "" if name in host.bridge_mappings else f"this node has no bridge for physical network {name}"
+    if kind in TUNNELLED and kind in host.tunnel_types:
+        return "" if host.tunnel_ip else f"this node has no tunnel address (tunnel_ip), which {kind} needs"
+    return "" if kind == "local" else f"networks of type {kind} are not supported by this node"
 
 
 def local_port(read: Reader, port_id: str) -> LocalPort | Problem | None:
@@ -95,11 +129,12 @@ def remote_port(read: Reader, peer_id: str) -> RemotePort | None:
     network = local_network(read, peer.network_id)
     if isinstance(network, Problem):
         return None
-    return RemotePort(peer=peer, network=network, tunnel=_tunnel(read, peer.host_id))
+    return RemotePort(peer=peer, network=network, tunnel=_tunnel(read, network, peer.host_id))
 
 
-def flood(read: Reader, network_id: str) -> Flood:
-    tunnels = {_tunnel(read, name) for name in read.get(("hosts", network_id)) or ()}
+def flood(read: Reader, network: LocalNetwork) -> Flood:
+    network_id = network.network.id
+    tunnels = {_tunnel(read, network, name) for name in read.get(("hosts", network_id)) or ()}
     reachable = sorted(tunnel[:2] for tunnel in tunnels if tunnel)
     return Flood(read.get(("members", network_id)) or (), tuple(Prefix(*tunnel, None) for tunnel in reachable))
 
@@ -111,7 +146,7 @@ def status(read: Reader, port_id: str, wired: LocalPort | Problem) -> PortStatus
         return PortStatus(port_id, PortState.DOWN)
     if isinstance(wired, Problem):
         return _report(port_id, wired)
-    missing = _missing_uplink(_observed_uplinks(read)) if wired.network.tunnel_key is not None else None
+    missing = _missing_uplink(_observed_uplinks(read), wired.network)
     return PortStatus(port_id, PortState.UP) if missing is None else _report(port_id, missing)
 
 
@@ -119,9 +154,18 @@ def _report(port_id: str, problem: Problem) -> PortStatus | None:
     return None if problem.passing else PortStatus(port_id, problem.state, problem.detail)
 
 
-def _missing_uplink(links: Uplinks) -> Problem | None:
-    for name, what in _UPLINKS.items():
-        ofport: int | None = getattr(links, name)
+def _missing_uplink(links: Uplinks, network: LocalNetwork) -> Problem | None:
+    link, segment = network.link(links), network.segment
+    if link is None:
+        return None
+    why = links.problems.get(segment.physical_network or "")
+    if why:
+        return Problem(why)
+    where = "tunnel bridge" if network.tunnelled else f"bridge of physical network {segment.physical_network}"
+    needed = {f"the port to the {where}": link.near, "the port to the integration bridge": link.far}
+    if network.tunnelled:
+        needed[f"the {segment.network_type} port"] = links.overlays.get(segment.network_type)
+    for what, ofport in needed.items():
         if ofport is None:
             return Problem(f"{what} is not there yet", passing=True)
         if ofport < 1:
@@ -129,8 +173,12 @@ def _missing_uplink(links: Uplinks) -> Problem | None:
     return None
 
 
-def _tunnel(read: Reader, name: str) -> Prefix | None:
-    """The node's end point, if it is another one than ours and of the same IP version."""
+def _tunnel(read: Reader, network: LocalNetwork, name: str) -> Prefix | None:
+    """The node's end point, if it is another one than ours, of the same IP version, and takes the network's tunnels."""
+    if not network.tunnelled:
+        return None
     node: Node | None = read.get(("node", name))
-    own, other = endpoint(host_facts(read).tunnel_ip), endpoint(node.tunnel_ip) if node else None
+    if node is None or network.segment.network_type not in node.tunnel_types:
+        return None
+    own, other = endpoint(host_facts(read).tunnel_ip), endpoint(node.tunnel_ip)
     return other if own and other and other != own and other.version == own.version else None

@@ -6,23 +6,32 @@ The region plays the server (who is where, and so what is in each node's view) a
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from netweft.dataplane.ovsdb.rows import Vif, VifTag
 from netweft.model import EMPTY_VIEW, FixedIp, Network, Node, NodeView, Object, Peer, Port, PortStatus, Segment, key_of
 from netweft.services.addresses import prefix
 from netweft.services.local_vlans import LocalVlans
-from netweft.services.pipeline import BridgeFlow
+from netweft.services.pipeline import TUN, BridgeFlow, physical_role
 from netweft.services.rendering import Item, ItemKey, Rendering
 from netweft.services.switching import NETWORK_KEY
-from netweft.services.values import HostFacts, Uplinks
-from netweft.testing.switch import Bridge, Delivery, Overlay, Packet
+from netweft.services.values import PHYSICAL, TUNNELLED, HostFacts, Link, Uplinks
+from netweft.testing.switch import Bridge, Delivery, Overlay, Packet, Wire
 
-UPLINKS = Uplinks(to_tun=1, to_int=1, overlay=2)
+MAPPINGS = {"physnet1": "br-eth1", "public": "br-ex"}
+UPLINKS = Uplinks(
+    tun=Link(near=1, far=1),
+    physical={"physnet1": Link(near=2, far=2), "public": Link(near=3, far=2)},
+    overlays={"vxlan": 2, "gre": 3, "geneve": 4},
+)
+WIRE_PORT = 1  # the NIC's, on a physical network's bridge
 FIRST_VIF = 10
 
 
-def network(number: int, network_type: str = "vxlan") -> Network:
-    key = None if network_type == "local" else 1000 + number
-    return Network(id=f"{number:08x}-0000-4000-8000-000000000000", segments=(Segment(network_type, None, key),))
+def network(number: int, network_type: str = "vxlan", physical_network: str = "physnet1") -> Network:
+    key = None if network_type in ("local", "flat") else 1000 + number
+    segment = Segment(network_type, physical_network if network_type in PHYSICAL else None, key)
+    return Network(id=f"{number:08x}-0000-4000-8000-000000000000", segments=(segment,))
 
 
 def port(number: int, net: Network, *ips: str, **more: object) -> Port:
@@ -37,6 +46,12 @@ def port(number: int, net: Network, *ips: str, **more: object) -> Port:
     )
 
 
+def uplinks_of(host: HostFacts) -> Uplinks:
+    """All is there that the node's settings ask for."""
+    physical = {name: UPLINKS.physical[name] for name in host.bridge_mappings}
+    return replace(UPLINKS, physical=physical, overlays={kind: UPLINKS.overlays[kind] for kind in host.tunnel_types})
+
+
 @dataclass
 class FakeNode:
     """One hypervisor.  `settle` does what the agent does: render, and make the bridges so."""
@@ -48,8 +63,15 @@ class FakeNode:
     vifs: dict[str, Vif] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.bridges = {"int": Bridge(f"{self.name}.int"), "tun": Bridge(f"{self.name}.tun")}
-        self.bridges["int"].join(1, self.bridges["tun"], 1)
+        self.bridges = {"int": Bridge(f"{self.name}.int")}
+        links = {
+            TUN.role: UPLINKS.tun,
+            **{physical_role(name): UPLINKS.physical[name] for name in self.host.bridge_mappings},
+        }
+        for role, link in links.items():
+            assert link.near is not None and link.far is not None
+            self.bridges[role] = Bridge(f"{self.name}.{role}")
+            self.bridges["int"].join(link.near, self.bridges[role], link.far)
         self.applied: dict[ItemKey, Item] = {}
         self.next_ofport = FIRST_VIF
         self.restart()
@@ -59,7 +81,7 @@ class FakeNode:
         vlans = LocalVlans(*self.vlans)
         vlans.restore(self.vifs.values())
         self.rendering = Rendering(self.host, vlans)
-        self.rendering.set_uplinks(UPLINKS)
+        self.rendering.set_uplinks(uplinks_of(self.host))
         for port_id, vif in self.vifs.items():
             self.rendering.plug(port_id, vif)
         self.rendering.update(self.view, [key_of(obj) for obj in self.view.objects()], ())
@@ -126,15 +148,20 @@ class Region:
 
     def __init__(self, nodes: int = 2) -> None:
         self.overlay = Overlay()
+        self.wires = {name: Wire() for name in MAPPINGS}
         self.nodes: dict[str, FakeNode] = {}
         self.networks: dict[str, Network] = {}
         self.ports: dict[str, Port] = {}
         self.bound: dict[str, str] = {}
         for number in range(1, nodes + 1):
             tunnel_ip = f"192.0.2.{number}"
-            node = FakeNode(f"hv{number}", HostFacts(tunnel_ip=tunnel_ip))
+            host = HostFacts(tunnel_ip=tunnel_ip, tunnel_types=TUNNELLED, bridge_mappings=MAPPINGS)
+            node = FakeNode(f"hv{number}", host)
             self.nodes[node.name] = node
-            self.overlay.attach(node.bridges["tun"], 2, prefix(tunnel_ip).value)
+            ofports = [ofport for ofport in UPLINKS.overlays.values() if ofport]
+            self.overlay.attach(node.bridges[TUN.role], ofports, prefix(tunnel_ip).value)
+            for name, wire in self.wires.items():
+                wire.attach(node.bridges[physical_role(name)], WIRE_PORT)
 
     def create(self, *objects: Network | Port) -> None:
         for obj in objects:
@@ -172,7 +199,7 @@ class Region:
             *(self.networks[id] for id in networks if id in self.networks),
             *here,
             *peers,
-            *(Node(name=host, tunnel_ip=self.nodes[host].host.tunnel_ip) for host in hosts),
+            *(Node(name=host, tunnel_ip=self.nodes[host].host.tunnel_ip, tunnel_types=TUNNELLED) for host in hosts),
         ]
 
     def send(self, frm: Port, packet: Packet) -> list[Delivery]:

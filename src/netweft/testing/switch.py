@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from netweft.dataplane.openflow.flow import (
     OFPP_IN_PORT,
+    OFPP_NORMAL,
     Action,
     Flow,
     FlowKey,
@@ -48,7 +49,10 @@ class Bridge:
     name: str
     flows: dict[FlowKey, Flow] = field(default_factory=dict)
     patches: dict[int, tuple["Bridge", int]] = field(default_factory=dict)
-    overlay: "tuple[Overlay, int] | None" = None  # and the port that leads into it
+    overlays: "dict[int, Overlay]" = field(default_factory=dict)  # by the port that leads into it
+    wire: "tuple[Wire, int] | None" = (
+        None  # a physical network's bridge, and its NIC's port: what we do not say is NORMAL
+    )
 
     def join(self, ofport: int, other: "Bridge", other_ofport: int) -> None:
         """A patch cable."""
@@ -61,15 +65,23 @@ class Bridge:
         frame = _Frame({"vlan_vid": 0, **clean, "in_port": in_port}, in_port)
         self._table(0, frame)
         for ofport, out in frame.out:
-            yield from self._leave(ofport, out)
+            for to in self._normal(in_port) if ofport == OFPP_NORMAL else (ofport,):
+                yield from self._leave(to, out)
+
+    def _normal(self, in_port: int) -> list[int]:
+        """It has learned nothing: everywhere."""
+        ports = [*self.patches, *((self.wire[1],) if self.wire else ())]
+        return [port for port in ports if port != in_port]
 
     def _leave(self, ofport: int, packet: Packet) -> Iterator[Delivery]:
         bare = {name: value for name, value in packet.items() if not name.startswith(PER_BRIDGE)}
         if ofport in self.patches:
             other, in_port = self.patches[ofport]
             yield from other.receive(bare, in_port)
-        elif self.overlay is not None and self.overlay[1] == ofport:
-            yield from self.overlay[0].carry(self, bare, packet["tun_id"], packet["tun_ipv4_dst"])
+        elif ofport in self.overlays:
+            yield from self.overlays[ofport].carry(self, packet, ofport)
+        elif self.wire is not None and self.wire[1] == ofport:
+            yield from self.wire[0].carry(self, bare)
         else:
             yield Delivery(self.name, ofport, bare)
 
@@ -77,6 +89,8 @@ class Bridge:
         if depth > MAX_DEPTH:
             raise LoopError(f"{self.name}: {frame.packet}")
         flow = self._lookup(table, frame.packet)
+        if flow is None and self.wire is not None and table == 0:
+            frame.act(Output(OFPP_NORMAL))
         for action in flow.actions if flow else ():
             if isinstance(action, Goto | Resubmit):
                 self._table(action.table, frame, depth + 1)
@@ -131,28 +145,51 @@ class _Frame:
                 moved = (value_of(packet, src) or 0) >> src_start & ones
                 packet[dst] = packet.get(dst, 0) & ~(ones << dst_start) | moved << dst_start
             case PushVlan():
-                assert not packet["vlan_vid"], "one tag at a time"
+                if packet["vlan_vid"]:
+                    packet["inner_vid"] = packet["vlan_vid"]
                 packet["vlan_vid"] = 0x1000
             case PopVlan():
-                packet["vlan_vid"] = 0
+                packet["vlan_vid"] = packet.pop("inner_vid", 0)
 
 
 @dataclass(slots=True)
 class Overlay:
-    """The tunnels between nodes: whoever has the address gets the frame, with the key."""
+    """The tunnels between nodes: whoever has the address gets the frame, with the key, at the port of the same type,
+    which has the same number everywhere."""
 
-    ends: dict[int, tuple[Bridge, int]] = field(default_factory=dict)
+    ends: dict[int, Bridge] = field(default_factory=dict)
     carried: defaultdict[tuple[int, int], int] = field(default_factory=lambda: defaultdict(int))
 
-    def attach(self, bridge: Bridge, ofport: int, tunnel_ip: int) -> None:
-        bridge.overlay = (self, ofport)
-        self.ends[tunnel_ip] = (bridge, ofport)
+    def attach(self, bridge: Bridge, ofports: Iterable[int], tunnel_ip: int) -> None:
+        bridge.overlays.update((ofport, self) for ofport in ofports)
+        self.ends[tunnel_ip] = bridge
 
-    def carry(self, frm: Bridge, packet: Packet, key: int, to: int) -> Iterable[Delivery]:
+    def carry(self, frm: Bridge, packet: Packet, ofport: int) -> Iterable[Delivery]:
         """Frames to nobody get lost, as in a real network."""
-        source = next(ip for ip, (bridge, _) in self.ends.items() if bridge is frm)
+        source = next(ip for ip, bridge in self.ends.items() if bridge is frm)
+        to, key = packet["tun_ipv4_dst"], packet["tun_id"]
         self.carried[source, to] += 1
         if to not in self.ends:
             return ()
-        bridge, ofport = self.ends[to]
-        return bridge.receive({**packet, "tun_id": key, "tun_ipv4_src": source, "tun_ipv4_dst": to}, ofport)
+        bare = {name: value for name, value in packet.items() if not name.startswith(PER_BRIDGE)}
+        ends = {"tun_id": key, "tun_ipv4_src": source, "tun_ipv4_dst": to}
+        return self.ends[to].receive({**bare, **ends}, ofport)
+
+
+@dataclass(slots=True)
+class Wire:
+    """A physical network: what one bridge sends gets to all others, and to plain hosts as a delivery from `wire`."""
+
+    bridges: list[Bridge] = field(default_factory=list)
+    heard: list[Packet] = field(default_factory=list)
+
+    def attach(self, bridge: Bridge, ofport: int) -> None:
+        bridge.wire = (self, ofport)
+        self.bridges.append(bridge)
+
+    def carry(self, frm: Bridge | None, packet: Packet) -> Iterator[Delivery]:
+        """frm: None when a plain host sends."""
+        self.heard.append(packet)
+        for bridge in self.bridges:
+            if bridge is not frm and bridge.wire is not None:
+                yield from bridge.receive(packet, bridge.wire[1])

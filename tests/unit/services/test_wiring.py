@@ -5,7 +5,7 @@ import pytest
 
 from netweft.dataplane.openflow.flow import Output
 from netweft.model import Network, Node, Peer, PortState, PortStatus, Segment
-from netweft.services.values import HostFacts, Uplinks
+from netweft.services.values import HostFacts, Link, Uplinks
 from netweft.testing.region import FakeNode, Region, network, port
 
 NET = network(1)
@@ -48,7 +48,11 @@ def test_plugged_in_before_it_is_known() -> None:
     [
         (HostFacts(), NET, "tunnel address"),
         (HostFacts(tunnel_ip="192.0.2.1", tunnel_types=()), NET, "type vxlan are not supported"),
-        (HostFacts(tunnel_ip="192.0.2.1"), Network(id=NET.id, segments=(Segment("vlan", "x", 5),)), "type vlan"),
+        (
+            HostFacts(tunnel_ip="192.0.2.1"),
+            Network(id=NET.id, segments=(Segment("vlan", "x", 5),)),
+            "physical network x",
+        ),
         (HostFacts(tunnel_ip="192.0.2.1"), Network(id=NET.id), "no segment"),
     ],
 )
@@ -67,7 +71,7 @@ def test_a_tunnel_port_that_cannot_be_opened_is_not_sent_to_and_said() -> None:
     node = node_with(NET, P)
     node.plug(P.id)
     for overlay, state in ((-1, PortState.ERROR), (None, None), (2, PortState.UP)):
-        node.rendering.set_uplinks(Uplinks(to_tun=1, to_int=1, overlay=overlay))
+        node.rendering.set_uplinks(Uplinks(tun=Link(near=1, far=1), overlays={"vxlan": overlay}))
         node.settle()
         status = node.status(P.id)
         assert (status and status.state) == state
@@ -117,7 +121,7 @@ def test_an_address_that_is_none_hurts_nobody_else() -> None:
 @pytest.mark.parametrize("tunnel_ip", [None, "", "nonsense", "192.0.2.0/24", "192.0.2.1", "2001:db8::9"])
 def test_a_node_without_a_usable_end_point_is_not_sent_to(tunnel_ip: str | None) -> None:
     peer = Peer(id="x", network_id=NET.id, mac_address="fa:16:3e:00:00:09", host_id="hv9", ip_addresses=("10.0.0.9",))
-    node = node_with(NET, P, peer, Node(name="hv9", tunnel_ip=tunnel_ip))
+    node = node_with(NET, P, peer, Node(name="hv9", tunnel_ip=tunnel_ip, tunnel_types=("vxlan",)))
     node.plug(P.id)
     node.settle()
     sent = [action for flow in node.bridges["tun"].flows.values() for action in flow.actions if action == Output(2)]

@@ -86,8 +86,8 @@ def test_the_overlay_carries_key_and_source() -> None:
     overlay = Overlay()
     one = bridge(flow(0, PopVlan(), SetField("tun_id", 77), SetField("tun_ipv4_dst", 2), Output(9)))
     two = bridge(flow(0, Output(4), match=(("tun_id", 77, None), ("tun_ipv4_src", 1, None))), name="two")
-    overlay.attach(one, 9, 1)
-    overlay.attach(two, 9, 2)
+    overlay.attach(one, (9,), 1)
+    overlay.attach(two, (9,), 2)
     assert out(one) == [("two", 4)]
     assert overlay.carried == {(1, 2): 1}
     del overlay.ends[2]

@@ -8,9 +8,9 @@ from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
 from netweft.dataplane.host import ethtool
+from netweft.dataplane.host.ours import ALIAS
 from netweft.dataplane.host.values import Address, VethPair
 
-ALIAS = "netweft"  # on every interface that we made
 _IFF_UP = 1
 
 

@@ -19,7 +19,7 @@ Requirement: TypeAlias = tuple[str, tuple[int, ...]]  # a field, and the values 
 OXM, NXM, ERICOXM, PKT_REG = 0x8000, 0x0001, 0x1000, 0x8001
 
 VLAN_PRESENT = 0x1000  # vlan_vid is the VLAN id with this bit set; vlan_vid=0 means that there is no tag
-ETH_IPV4, ETH_ARP, ETH_IPV6 = 0x0800, 0x0806, 0x86DD
+ETH_IPV4, ETH_ARP, ETH_RARP, ETH_IPV6 = 0x0800, 0x0806, 0x8035, 0x86DD
 PROTO_ICMP, PROTO_TCP, PROTO_UDP, PROTO_ICMPV6 = 1, 6, 17, 58
 ND_SOLICIT, ND_ADVERT = 135, 136
 

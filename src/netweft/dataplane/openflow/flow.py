@@ -65,6 +65,7 @@ class Unreadable(Struct, frozen=True):
 Action: TypeAlias = Output | SetField | Move | PushVlan | PopVlan | Resubmit | Goto | Unreadable
 
 OFPP_IN_PORT = 0xFFFFFFF8
+OFPP_NORMAL = 0xFFFFFFFA  # as an ordinary learning switch does
 OFPP_LOCAL = 0xFFFFFFFE
 
 

@@ -79,7 +79,8 @@ def _update_bridge(record: BridgeRecord, row: BridgeRow) -> list[Operation]:
     if record.protocols != set(row.protocols):
         columns["protocols"] = ["set", list(row.protocols)]
     mutations = _map_mutations("other_config", record.other_config, row.other_config)
-    mutations += _owned_mutations(record.external_ids, row.external_ids)
+    if MARK in record.external_ids:  # a bridge that was there before us is used, but never ours to delete
+        mutations += _owned_mutations(record.external_ids, row.external_ids)
     return _change("Bridge", row.name, columns, mutations)
 
 

@@ -27,6 +27,11 @@ class OvsView:
         """All bridges, also those of others.  external_ids: all."""
         return {record.name: bridge_row(record) for record in self._replica.bridges.values()}
 
+    def datapath_of(self, bridge: str) -> str | None:
+        """As it stands in its row, where "" means `system`; None when there is no such bridge."""
+        record = self._replica.bridge(bridge)
+        return record.datapath_type if record else None
+
     def ports(self, bridge: str) -> dict[str, PortRow]:
         """All ports of a bridge, also those of others (of a bond, one of its interfaces)."""
         return {port.name: port_row(bridge, port, interface) for port, interface in self._interfaces(bridge)}

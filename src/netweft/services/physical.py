@@ -1,0 +1,55 @@
+"""Provider networks: flat and VLAN, on bridges that belong to the operator.
+
+    br-int ── local VLAN ──▶ provider VLAN or untagged ──▶ br-eth1 ── NIC
+           ◀── translated by br-int ── provider VLAN or untagged ──
+
+The bridge is the operator's, also what it does with frames of its own: of ours are the link's port on it, and flows
+for what comes through that port.  Towards the wire it works as the learning switch that it is (NORMAL).
+"""
+
+from collections.abc import Iterator
+
+from netweft.dataplane.openflow.flow import OFPP_NORMAL, Action, Output, PopVlan, SetField
+from netweft.services.bridges import KINDS, joined, physical_link
+from netweft.services.fields import UNTAGGED, Reason, cookie, tagged
+from netweft.services.pipeline import PHYS, physical_role
+from netweft.services.values import PHYSICAL, Flood, HostFacts, LocalNetwork, Service, Uplinks, Wanted
+
+TRANSLATED, ANYTHING = 20, 10
+
+
+def host(facts: HostFacts, uplinks: Uplinks) -> Iterator[Wanted]:
+    """The links, and that nothing passes them but what a network's flow names."""
+    for name, bridge in facts.bridge_mappings.items():
+        if name in uplinks.problems:
+            continue
+        for kind in KINDS:
+            if kind in (facts.interconnect, uplinks.keep):
+                yield from joined(kind, physical_link(kind, bridge), (facts.integration_bridge, bridge))
+    for name, link in uplinks.physical.items():
+        for far in link.fars:
+            drop = PHYS["to_wire"].flow(ANYTHING, cookie(Reason.PIPELINE), {"in_port": far})
+            yield drop._replace(bridge=physical_role(name))
+
+
+def network(uplinks: Uplinks, here: LocalNetwork, _: Flood) -> Iterator[Wanted]:
+    """To the wire.  How its frames come in from there is switching's business, as with any other uplink."""
+    link, name = here.link(uplinks), here.segment.physical_network or ""
+    if link is None or here.segment.network_type not in PHYSICAL:
+        return
+    outside = outside_vlan(here)
+    retag: Action = PopVlan() if outside == UNTAGGED else SetField("vlan_vid", outside)
+    for far in link.fars:
+        match = {"in_port": far, "vlan_vid": tagged(here.vlan)}
+        owner = cookie(Reason.NETWORK_PHYSICAL, here.network.id)
+        flow = PHYS["to_wire"].flow(TRANSLATED, owner, match, retag, Output(OFPP_NORMAL))
+        yield flow._replace(bridge=physical_role(name))
+
+
+def outside_vlan(here: LocalNetwork) -> int:
+    """What vlan_vid says of the network's frames outside."""
+    key = here.segment.segmentation_id
+    return tagged(key) if here.segment.network_type == "vlan" and key is not None else UNTAGGED
+
+
+PHYSICAL_NETWORKS = Service("physical networks", host=host, network=network)
