@@ -92,6 +92,6 @@ def _fdb(kernel: IPRoute, verb: str, forward: Forward) -> None:
 
 
 def _index(kernel: IPRoute, name: str) -> int:
-    """0 if there is none: the kernel then says so, in its own words, to whoever needs it."""
+    """0 if there is none."""
     found = kernel.link_lookup(ifname=name)
     return found[0] if found else 0

@@ -64,7 +64,8 @@ class Follower:
         self._reporter = Reporter(lambda statuses, complete: self._feed.report(statuses, complete=complete))
         self._statuses: Mapping[str, PortStatus] | None = None  # before the first look nothing is known to be down
         self._problem = ""
-        self._current = False
+        self._current = False  # whether the view is a server's, and not the one on disk
+        self._owes_all = False
         self._awake = asyncio.Event()
 
     # plugin.L2Agent
@@ -100,8 +101,7 @@ class Follower:
 
     def view_changed(self, changes: Changes) -> None:
         self._state.keep(changes.view)
-        if changes.subscribed:
-            self._reporter.owe_all()
+        self._owes_all |= changes.subscribed
         self._current = True
         self._awake.set()
 
@@ -140,6 +140,9 @@ class Follower:
         self._awake.clear()
         if not (self._current or self._feed.view.revision):
             return True  # there is no view yet
+        if self._owes_all:  # only from here on: a turn that is under way knows nothing of the new session's view
+            self._owes_all = False
+            self._reporter.owe_all()
         problem = ""
         try:
             self._statuses = await self._wiring.wire(self._feed.view, delete=self._current)

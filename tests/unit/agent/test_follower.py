@@ -27,6 +27,8 @@ class Host:
         self.refuses: set[str] = set()
         self.broken = False
         self.turns = 0
+        self.open = asyncio.Event()  # else a turn takes that long
+        self.open.set()
         self.changed: Callable[[], None] = lambda: None
 
     def facts(self) -> NodeFacts:
@@ -44,6 +46,7 @@ class Host:
 
     async def wire(self, view: NodeView, *, delete: bool) -> Mapping[str, PortStatus]:
         self.turns += 1
+        await self.open.wait()
         if self.broken:
             raise OSError("the host is on fire")
         if delete:
@@ -130,6 +133,26 @@ async def test_without_a_server_what_is_on_disk_is_wired_and_nothing_is_removed(
         await feed.open()
         await until(lambda: again.wired == {P.id})
         assert f"port {P.id} up" in agent.show()
+
+
+async def test_a_session_begins_with_what_its_own_view_led_to(settings: AgentSettings, feed: FakeFeed) -> None:
+    """What a turn finds that is under way is not all there is: it would take ports down that are up."""
+    await feed.set("hv1", [NET, P])
+    first = Host(P.id)
+    async with running(settings, first):
+        await until(lambda: first.wired == {P.id})
+    await feed.close()
+    feed.statuses["hv1"] = {Q.id: PortStatus(Q.id, PortState.UP)}
+    again = Host(P.id, Q.id)
+    again.open.clear()
+    async with running(settings, again) as agent:
+        await until(lambda: again.turns == 1)
+        await feed.set("hv1", [NET, P, Q])
+        await feed.open()
+        await until(lambda: "as kept on disk" not in agent.show())
+        again.open.set()
+        await feed.wait(lambda: P.id in states(feed))
+        assert states(feed) == {P.id: PortState.UP, Q.id: PortState.UP}
 
 
 async def test_nothing_is_touched_before_there_is_a_view(settings: AgentSettings) -> None:
