@@ -4,24 +4,23 @@ A port is bound to a host by whoever made it (Nova), or else by being plugged in
 A claim is loose: once the port is unplugged, another node may claim it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import msgspec
 
-from netweft.control import hosts
+from netweft.control import hosts, placing
+from netweft.control.hosts import FAILED, HOST, VIF_TYPE
 from netweft.control.standard import born, bumped, now
 from netweft.model import NodeFacts, PortState, PortStatus
 from netweft.store import Claim, Object, Query, WriteTransaction
 
-HOST = "binding:host_id"
-
 
 def node_connected(tx: WriteTransaction, node: str, facts: NodeFacts) -> None:
-    """A session of this node began, or its facts changed.  Ports that waited for it are bound."""
+    """A session of this node began, or its facts changed: what it can wire is bound, what it cannot says why."""
     agent = hosts.agent_of(tx, node)
     said = {"agent_type": facts.agent_type, "binary": facts.binary, "configurations": _configurations(facts)}
-    seen = {"heartbeat_timestamp": _timestamp(), "status_detail": ""}
+    seen = {"heartbeat_timestamp": _timestamp(), "status_detail": "; ".join(facts.problems)}
     if agent is None:
         agent = _new_agent(node) | said | seen | {"started_at": seen["heartbeat_timestamp"]}
         tx.insert("agents", agent, claims=[Claim(hosts.HOST_SCOPE, node)])
@@ -29,10 +28,7 @@ def node_connected(tx: WriteTransaction, node: str, facts: NodeFacts) -> None:
         agent = tx.update("agents", agent["id"], said | seen | {"updated_at": now()})
     else:
         agent = tx.touch("agents", agent["id"], seen)
-    binding = hosts.binding(node, agent)
-    waiting = [port["id"] for port in tx.query("ports", Query({HOST: [node]})) if not binding.items() <= port.items()]
-    bound = [port | bumped(port, binding) for port in tx.lock_many("ports", waiting).values() if port[HOST] == node]
-    tx.update_many("ports", bound)
+    _bind_again(tx, node)
 
 
 def node_seen(tx: WriteTransaction, node: str) -> None:
@@ -57,30 +53,26 @@ def report_ports(tx: WriteTransaction, node: str, statuses: Sequence[PortStatus]
 
     complete: `statuses` are all ports plugged in there; the others that are bound to the node are down.
     """
-    binding = hosts.binding(node, hosts.agent_of(tx, node))
     reported = {status.port_id: status for status in statuses}
+    if complete:
+        reported = {id: PortStatus(id, PortState.DOWN) for id in _expected(tx, node)} | reported
     ports = tx.lock_many("ports", reported)
     denied = dict.fromkeys(reported.keys() - ports.keys(), "there is no such port")
-    changed = []
+    binder = hosts.Binder(tx)
+    binder.prepare(port for port in ports.values() if _is_unsettled(port, node))
+    changed, claimed = [], []
     for id, port in ports.items():
-        status = reported[id]
-        changes = _claimed(port, binding) if _may_have(port, node, status) else None
+        changes = _reported(binder, port, node, reported[id])
         if changes is None:
-            reason = f"plugged in on {node}, but bound to {port[HOST]}"
-            denied[id] = reason
-            changes = {"status_detail": reason}
-        else:
-            changes |= _shown(status)
+            denied[id] = f"plugged in on {node}, but bound to {port[HOST]}"
+            changes = {"status_detail": denied[id]}
         if not changes.items() <= port.items():
             changed.append(port | bumped(port, changes))
-    if complete:
-        changed.extend(_unplugged(tx, node, reported))
+            if port[HOST] != changed[-1][HOST]:
+                claimed.append(changed[-1])
     tx.update_many("ports", changed)
+    placing.follow(tx, claimed)
     return denied
-
-
-def _may_have(port: Object, node: str, status: PortStatus) -> bool:
-    return port[HOST] in ("", node) or (is_free(port) and status.state is not PortState.DOWN)
 
 
 def is_free(port: Object) -> bool:
@@ -88,20 +80,64 @@ def is_free(port: Object) -> bool:
     return not port[HOST] or (bool(port.get(hosts.CLAIMED)) and port["status"] == "DOWN")
 
 
-def _claimed(port: Object, binding: Object) -> Object:
-    return {} if port[HOST] == binding[HOST] else binding | {hosts.CLAIMED: True}
+def _reported(binder: hosts.Binder, port: Object, node: str, status: PortStatus) -> Object | None:
+    """What a report changes; None when the node cannot have the port."""
+    if port[HOST] == node:
+        bound = binder.bind(node, port) if port[VIF_TYPE] == FAILED else {}
+        return bound | _shown(status, port | bound)
+    if any(binding[HOST] == node for binding in placing.ahead(port)):
+        return _with_ahead(port, node, _shown(status, {}))
+    if not port[HOST] or (is_free(port) and status.state is not PortState.DOWN):
+        bound = binder.bind(node, port)
+        return bound | {hosts.CLAIMED: True} | _shown(status, bound)
+    return None
 
 
-def _shown(status: PortStatus) -> Object:
-    """As Neutron says it, with the sentence for a person that Neutron lacks."""
-    return {"status": "ACTIVE" if status.state is PortState.UP else "DOWN", "status_detail": status.detail}
+def _is_unsettled(port: Object, node: str) -> bool:
+    return bool(port[HOST] != node or port[VIF_TYPE] == FAILED)
 
 
-def _unplugged(tx: WriteTransaction, node: str, plugged: Iterable[str]) -> list[Object]:
-    bound = tx.query("ports", Query({HOST: [node], "status": ["ACTIVE"]}))
-    gone = {port["id"] for port in bound}.difference(plugged)
-    down: Object = {"status": "DOWN", "status_detail": ""}
-    return [port | bumped(port, down) for port in tx.lock_many("ports", gone).values() if port[HOST] == node]
+def _shown(status: PortStatus, bound: Object) -> Object:
+    """As Neutron says it, with the sentence for a person that Neutron lacks: the node's, else why it is not bound."""
+    failed = bound.get(VIF_TYPE) == FAILED
+    detail = status.detail or (bound["status_detail"] if failed else "")
+    return {"status": "ACTIVE" if status.state is PortState.UP and not failed else "DOWN", "status_detail": detail}
+
+
+def _with_ahead(port: Object, node: str, changes: Object) -> Object:
+    """The port with another inactive binding on this node; nothing when it is the same."""
+    others = [binding | changes if binding[HOST] == node else binding for binding in placing.ahead(port)]
+    return {placing.AHEAD: others}
+
+
+def _expected(tx: WriteTransaction, node: str) -> set[str]:
+    """Ports that are down unless the node says something else."""
+    active = tx.query("ports", Query({HOST: [node], "status": ["ACTIVE"]}))
+    ahead = {id for kind, id in tx.held(placing.scope(node)).values() if kind == "ports"}
+    return {port["id"] for port in active} | ahead
+
+
+def _bind_again(tx: WriteTransaction, node: str) -> None:
+    """All ports here, and those that are wired ahead: as the node is now."""
+    binder = hosts.Binder(tx)
+    ids = {port["id"] for port in tx.query("ports", Query({HOST: [node]}))}
+    ids |= {id for kind, id in tx.held(placing.scope(node)).values() if kind == "ports"}
+    found = tx.get_many("ports", ids)
+    binder.prepare(found.values())
+    other = [id for id, port in found.items() if not _rebound(binder, port, node).items() <= port.items()]
+    ports = tx.lock_many("ports", other).values()
+    tx.update_many("ports", [port | bumped(port, _rebound(binder, port, node)) for port in ports])
+
+
+def _rebound(binder: hosts.Binder, port: Object, node: str) -> Object:
+    """What is other now; what the node itself says of a port that is bound stays."""
+    now = placing.active(port) if port[HOST] == node else placing.ahead_on(port, node)
+    if now is None:
+        return {}
+    bound = binder.bind(node, port)
+    if FAILED not in (now[VIF_TYPE], bound[VIF_TYPE]):
+        bound = {name: value for name, value in bound.items() if name != "status_detail"}
+    return bound if port[HOST] == node else _with_ahead(port, node, bound)
 
 
 def _new_agent(node: str) -> Object:
@@ -118,7 +154,7 @@ def _new_agent(node: str) -> Object:
 def _configurations(facts: NodeFacts) -> Object:
     """What Neutron has no attribute for."""
     said: Object = msgspec.to_builtins(facts)
-    return {name: value for name, value in said.items() if name not in ("agent_type", "binary")}
+    return {name: value for name, value in said.items() if name not in ("agent_type", "binary", "problems")}
 
 
 def _timestamp() -> str:

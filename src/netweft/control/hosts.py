@@ -1,17 +1,21 @@
-"""Which hosts there are, and what binding a port to one of them says about its virtual interface."""
+"""Which hosts there are, what each can wire, and what binding a port to one says about its virtual interface."""
 
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 import msgspec
 
+from netweft.control.segments import PHYSICAL, TYPE
 from netweft.model import NodeFacts
 from netweft.store import Object, ReadTransaction
 
+HOST, VIF_TYPE, VIF_DETAILS = "binding:host_id", "binding:vif_type", "binding:vif_details"
+FAILED = "binding_failed"
 HOST_SCOPE = "agent_host"
 # Kept on a port, not shown: a node took it because it was plugged in there and bound nowhere.
 CLAIMED = "netweft:claimed"
 
-UNBOUND: Object = {"binding:host_id": "", "binding:vif_type": "unbound", "binding:vif_details": {}}
+UNBOUND: Object = {HOST: "", VIF_TYPE: "unbound", VIF_DETAILS: {}, "status_detail": ""}
 
 
 def agent_of(tx: ReadTransaction, host: str) -> Object | None:
@@ -27,23 +31,41 @@ def seconds_silent(agent: Object) -> float:
 
 
 class Binder:
-    """Binds ports within one transaction; each host is looked up once."""
+    """Binds ports within one transaction; each host and each network is looked up once."""
 
-    def __init__(self, tx: ReadTransaction) -> None:
+    def __init__(self, tx: ReadTransaction, networks: Mapping[str, Object] | None = None) -> None:
         self._tx = tx
-        self._known: dict[str, Object] = {"": UNBOUND}
+        self._networks = dict(networks or {})
+        self._agents: dict[str, Object | None] = {}
+        self._known: dict[tuple[str, str], Object] = {}
 
-    def bind(self, host: str) -> Object:
-        """The binding attributes of a port on this host."""
-        if host not in self._known:
-            self._known[host] = binding(host, agent_of(self._tx, host))
-        return self._known[host]
+    def prepare(self, ports: Iterable[Object]) -> None:
+        """Look up these ports' networks at once."""
+        missing = {port["network_id"] for port in ports} - self._networks.keys()
+        if missing:
+            self._networks |= self._tx.get_many("networks", missing)
+
+    def bind(self, host: str, port: Object) -> Object:
+        """The binding attributes of this port on this host; and why they are not better."""
+        if not host:
+            return UNBOUND
+        place = host, port["network_id"]
+        if place not in self._known:
+            self.prepare([port])
+            if host not in self._agents:
+                self._agents[host] = agent_of(self._tx, host)
+            self._known[place] = _binding(host, self._agents[host], self._networks[port["network_id"]])
+        return self._known[place]
 
 
-def binding(host: str, agent: Object | None) -> Object:
+def _binding(host: str, agent: Object | None, network: Object) -> Object:
     if agent is None:
-        return {"binding:host_id": host, "binding:vif_type": "binding_failed", "binding:vif_details": {}}
+        return _failed(host, f"no agent has connected from host {host} yet")
     node = msgspec.convert(agent["configurations"], NodeFacts)
+    segments = network.get("segments") or [network]
+    if not any(_can_wire(node, segment) for segment in segments):
+        wanted = " or ".join(_named(segment) for segment in segments)
+        return _failed(host, f"host {host} cannot wire {wanted}: it has {_abilities(node)}")
     details: Object = {"connectivity": "l2", "port_filter": node.port_filter}
     if node.vif_type == "ovs":
         details |= {
@@ -51,4 +73,27 @@ def binding(host: str, agent: Object | None) -> Object:
             "bridge_name": node.integration_bridge,
             "datapath_type": node.datapath_type,
         }
-    return {"binding:host_id": host, "binding:vif_type": node.vif_type, "binding:vif_details": details}
+    return {HOST: host, VIF_TYPE: node.vif_type, VIF_DETAILS: details, "status_detail": ""}
+
+
+def _failed(host: str, reason: str) -> Object:
+    return {HOST: host, VIF_TYPE: FAILED, VIF_DETAILS: {}, "status_detail": reason}
+
+
+def _can_wire(node: NodeFacts, segment: Object) -> bool:
+    if segment[PHYSICAL]:
+        return segment[PHYSICAL] in node.bridge_mappings
+    return segment[TYPE] == "local" or (segment[TYPE] in node.tunnel_types and bool(node.tunnel_ip))
+
+
+def _named(segment: Object) -> str:
+    """Without its id, which is nothing for plain users."""
+    return f"{segment[TYPE]} on {segment[PHYSICAL]}" if segment[PHYSICAL] else str(segment[TYPE])
+
+
+def _abilities(node: NodeFacts) -> str:
+    physical = (
+        f"bridges for {', '.join(sorted(node.bridge_mappings))}" if node.bridge_mappings else "no bridge mappings"
+    )
+    tunnels = ", ".join(node.tunnel_types) if node.tunnel_ip else ""
+    return f"{physical}, and {f'tunnels of type {tunnels}' if tunnels else 'no tunnels'}"

@@ -4,7 +4,7 @@ import secrets
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from netweft.control import addresses, hosts, ipam
+from netweft.control import addresses, hosts, ipam, placing
 from netweft.control.errors import (
     AddressPairAndPortSecurityRequired,
     IpAddressAlreadyAllocated,
@@ -16,12 +16,12 @@ from netweft.control.errors import (
     Refused,
     SecurityGroupNotFound,
 )
+from netweft.control.hosts import HOST
 from netweft.control.security_groups import SecurityGroups
 from netweft.control.standard import born, bumped
 from netweft.settings import ServerSettings
 from netweft.store import Claim, Link, New, Object, Taken, WriteTransaction
 
-HOST = "binding:host_id"
 # Services' own ports get no default security group.
 _SERVICE = "network:"
 
@@ -39,13 +39,13 @@ class Ports:
                 raise NetworkNotFound(id=one["network_id"])
         macs = self._macs(tx, wanted)
         fixed_ips = _allocate(tx, networks.values(), wanted, macs)
-        binder = hosts.Binder(tx)
+        binder = hosts.Binder(tx, networks)
         defaults: dict[str, str] = {}
         new = []
         for one, mac, fixed in zip(wanted, macs, fixed_ips, strict=True):
-            port = born(one, mac_address=mac, fixed_ips=fixed, status="DOWN", status_detail="")
+            port = born(one, mac_address=mac, fixed_ips=fixed, status="DOWN")
             self._secure(tx, port, networks[one["network_id"]], defaults)
-            port.update(binder.bind(port.get(HOST) or ""))
+            port.update(binder.bind(port.get(HOST) or "", port))
             port["binding:profile"] = port.get("binding:profile") or {}
             new.append(New(port, _links(port), [_mac_claim(port), *ipam.claims(fixed)]))
         _check_groups(tx, [one.object for one in new])
@@ -61,8 +61,7 @@ class Ports:
         if "fixed_ips" in changes or "mac_address" in changes:
             changes["fixed_ips"] = self._readdress(tx, current, changes)
         if HOST in changes and (changes[HOST] or "") != current[HOST]:
-            changes |= hosts.Binder(tx).bind(changes[HOST] or "") | {"status": "DOWN", "status_detail": ""}
-            changes[hosts.CLAIMED] = False
+            changes = placing.moved(tx, current, changes[HOST] or "") | changes
         if "binding:profile" in changes:
             changes["binding:profile"] = changes["binding:profile"] or {}
         if changes.keys() & {"security_groups", "port_security_enabled", "allowed_address_pairs", "mac_address"}:
@@ -75,7 +74,10 @@ class Ports:
             _check_groups(tx, [after])
         links = {name: [link for link in _links(current | changes) if link.attribute == name] for name in _LINKED}
         changed_links = {name: links[name] for name in _LINKED if name in changes}
-        return tx.update("ports", current["id"], bumped(current, changes), changed_links)
+        updated = tx.update("ports", current["id"], bumped(current, changes), changed_links)
+        if HOST in changes:
+            placing.follow(tx, [updated])
+        return updated
 
     def delete(self, tx: WriteTransaction, current: Object) -> None:
         tx.delete("ports", current["id"])

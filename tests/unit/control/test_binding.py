@@ -56,7 +56,8 @@ def test_an_agent_of_another_kind_says_so_and_how_vms_are_plugged_in(cloud: Clou
     connect(cloud, "hv1")
     port = cloud.port(cloud.network(), **{HOST: "hv1"})
     assert port["binding:vif_type"] == "ovs"
-    connect(cloud, "hv1", NodeFacts(agent_type="Linux bridge agent", vif_type="bridge", port_filter=False))
+    other = NodeFacts(tunnel_ip="192.0.2.1", agent_type="Linux bridge agent", vif_type="bridge", port_filter=False)
+    connect(cloud, "hv1", other)
     (agent,) = agents(cloud)
     assert agent["agent_type"] == "Linux bridge agent"
     bound = cloud.get("ports", port)

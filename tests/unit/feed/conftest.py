@@ -96,7 +96,7 @@ class Rig:
     async def raw(self, node: str) -> ClientConnection:
         """A subscribed connection in the hands of the test."""
         socket: ClientConnection = await self._stack.enter_async_context(self.connect(node))
-        await socket.send(wire.encode(wire.Subscribe(node=node, facts=NodeFacts())))
+        await socket.send(wire.encode(wire.Subscribe(node=node, facts=NodeFacts(tunnel_ip="192.0.2.9"))))
         assert isinstance(await receive(socket), wire.Snapshot)
         return socket
 
@@ -123,10 +123,12 @@ class Rig:
                 tx.insert(kind, row)
 
     def network(self, id: str = "n1") -> None:
-        self.write("networks", id=id, **{"provider:network_type": "vxlan", "provider:segmentation_id": 7})
+        segment = {"network_type": "vxlan", "physical_network": None, "segmentation_id": 7}
+        self.write("networks", id=id, **{f"provider:{name}": value for name, value in segment.items()})
 
     def port(self, id: str, host: str = "", network: str = "n1", **more: Any) -> None:
         row = {"network_id": network, "mac_address": "fa:16:3e:00:00:01", "binding:host_id": host}
+        row["binding:vif_type"] = "ovs" if host else "unbound"
         shown = {"status": "DOWN", "status_detail": "", "revision_number": 1}
         self.write("ports", id=id, **(row | shown | more))
 
