@@ -211,3 +211,17 @@ def test_one_networks_trouble_is_said_on_its_port_and_heals(lab: Lab, machines: 
         cloud.wait_active(machine.port_id, 20)
     assert lab.port(machine)["status_detail"] == ""
     guest_netns.discard(lab.node("hv2"), machine.name, machine.nic)
+
+
+def test_a_network_that_it_cannot_do_is_said_on_the_port(lab: Lab, machines: Machines) -> None:
+    with Cloud(lab.layout) as cloud:
+        network = cloud.create("networks", name="gre", **{"provider:network_type": "gre"})
+        cloud.create("subnets", network_id=network["id"], cidr="10.8.8.0/24", ip_version=4)
+        machine = lab.describe_vm("hv2", network["id"])
+        cloud.update("ports", machine.port_id, {"binding:host_id": "hv2"})
+    guest_netns.prepare(lab.node("hv2"), machine.name, machine.nic)
+    until(lambda: "gre" in lab.port(machine)["status_detail"], "it says why not")
+    assert lab.port(machine)["status"] == "DOWN"
+    assert "vxlan" in lab.port(machine)["status_detail"], "what it can do"
+    assert bridge_of(network["id"]) not in links(lab)
+    guest_netns.discard(lab.node("hv2"), machine.name, machine.nic)
