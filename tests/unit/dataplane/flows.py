@@ -7,6 +7,9 @@ from netweft.dataplane.openflow.flow import (
     OFPP_IN_PORT,
     OFPP_LOCAL,
     Action,
+    Conjunction,
+    Ct,
+    CtClear,
     Goto,
     Move,
     Output,
@@ -29,6 +32,15 @@ ACTIONS: list[tuple[Action, ...]] = [
     (Move(src="eth_src", dst="eth_dst", bits=48),),
     (Move(src="reg0", dst="reg1", bits=1, src_start=3, dst_start=31),),
     (Move(src="reg4", dst="tun_id", bits=24, src_start=0, dst_start=40),),
+    (Ct(),),
+    (Ct(zone=7, table=9),),
+    (Ct(zone="reg0", table=9), Output(1)),
+    (Ct(zone="reg0", commit=True), Goto(8)),
+    (CtClear(), Output(1)),
+    (Ct(zone="reg3", commit=True, exec=(SetField("ct_mark", 1), SetField("ct_label", 1 << 100, 1 << 100))),),
+    (Ct(zone="reg3", commit=True, table=8, exec=(SetField("ct_mark", 0, 1),)),),
+    (Conjunction(0xFFFFFFFF, 1, 2),),
+    (Conjunction(5, 2, 3), Conjunction(6, 3, 3)),
     (SetField("reg0", 0), SetField("xreg2", 1 << 63), SetField("metadata", 5, 0xFF), Goto(4)),
 ]
 
@@ -41,6 +53,7 @@ def sample(field: Field) -> int:
     """A value that is legal in a match and in an action, and shows a swapped byte."""
     special = {"vlan_vid": VLAN_PRESENT | 0x123, "vlan_pcp": 5, "eth_type": 0x88B5, "ip_proto": 89, "ct_state": 0x21}
     special |= {"in_port": 0x123, "ip_ttl": 64, "icmpv6_type": 136, "nd_options_type": 2, "arp_op": 2, "ct_zone": 7}
+    special |= {"ip_frag": 3}
     pattern = int.from_bytes(bytes(range(1, 17)), "big")
     return special.get(field.name, pattern & field.full_mask)
 
@@ -62,7 +75,7 @@ def matches(draw: st.DrawFn) -> list[tuple[str, int, int | None]]:
 
 
 def _value(field: Field) -> st.SearchStrategy[tuple[int, int | None]]:
-    if field.name in ("vlan_vid", "in_port", "arp_op"):  # not every value is one that the switch takes
+    if field.name in ("vlan_vid", "in_port", "arp_op", "ip_frag"):  # not every value is one that the switch takes
         return st.just((sample(field), None))
     exact = st.tuples(st.integers(0, field.full_mask), st.none())
     if not field.maskable:

@@ -31,10 +31,10 @@ def test_actions_survive(actions: tuple[Output, ...]) -> None:
 
 
 def test_a_field_we_do_not_know_survives() -> None:
-    # OXM_OF_SCTP_DST, exact
-    encoded = bytes.fromhex("0001000a800024020050000000000000")
+    # OXM_OF_MPLS_LABEL, exact
+    encoded = bytes.fromhex("0001000c800044040000005000000000")
     found, _ = decode_match(encoded, 0)
-    assert found == (("oxm:80002402", 80, None),)
+    assert found == (("oxm:80004404", 80, None),)
     assert encode_match(found) == encoded
 
 

@@ -13,7 +13,11 @@ from netweft.dataplane.openflow.errors import ProtocolError
 from netweft.dataplane.openflow.fields import FIELDS
 from netweft.dataplane.openflow.flow import (
     Action,
+    Conjunction,
+    Ct,
+    CtClear,
     Goto,
+    Meter,
     Move,
     Output,
     PopVlan,
@@ -29,14 +33,23 @@ _COPY_FIELD = Packer("!HHHHH2xII4x")
 _PUSH_VLAN = Packer("!HHH2x")
 _POP_VLAN = Packer("!HH4x")
 _RESUBMIT = Packer("!HHIHHB3x")
+_CT = Packer("!HHIHHIHB3xH")
+_CT_CLEAR = Packer("!HHIH6x")
+_CONJUNCTION = Packer("!HHIHBBI")
+_METER = Packer("!HHI")
 _GOTO = Packer("!HHB3x")
 _APPLY = Packer("!HH4x")
 
 _ACTION_OUTPUT, _ACTION_PUSH_VLAN, _ACTION_POP_VLAN, _ACTION_SET_FIELD, _ACTION_COPY_FIELD = 0, 17, 18, 25, 28
-_ACTION_EXPERIMENTER, _NICIRA, _NX_RESUBMIT_TABLE = 0xFFFF, 0x2320, 14
+_ACTION_METER = 29
+_ACTION_EXPERIMENTER, NICIRA = 0xFFFF, 0x2320
+_NX_RESUBMIT_TABLE, _NX_CONJUNCTION, _NX_CT, _NX_CT_CLEAR = 14, 34, 35, 43
 _INSTRUCTION_GOTO, _INSTRUCTION_APPLY = 1, 4
 _SAME_IN_PORT = 0xFFF8
 _CONTROLLER = 0xFFFFFFFD
+_NO_TABLE = 0xFF
+_CT_COMMIT = 1
+_LOW_16_BITS = 15  # offset 0, 16 bits, as the connection tracker's zone has it
 
 
 def _encode_set_field(action: SetField) -> bytes:
@@ -53,6 +66,15 @@ def _encode_move(action: Move) -> bytes:
     )
 
 
+def _encode_ct(action: Ct) -> bytes:
+    inside = b"".join(map(_encode_set_field, action.exec))
+    source, zone = (0, action.zone) if isinstance(action.zone, int) else (oxm.header(FIELDS[action.zone]), _LOW_16_BITS)
+    table = _NO_TABLE if action.table is None else action.table
+    flags = _CT_COMMIT if action.commit else 0
+    head = (_ACTION_EXPERIMENTER, _CT.size + len(inside), NICIRA, _NX_CT, flags, source, zone, table, 0)
+    return _CT.pack(*head) + inside
+
+
 _POP_VLAN_BYTES = _POP_VLAN.pack(_ACTION_POP_VLAN, _POP_VLAN.size)
 
 _ENCODERS: dict[type, Callable[[Any], bytes]] = {
@@ -62,8 +84,14 @@ _ENCODERS: dict[type, Callable[[Any], bytes]] = {
     PushVlan: lambda a: _PUSH_VLAN.pack(_ACTION_PUSH_VLAN, _PUSH_VLAN.size, a.ethertype),
     PopVlan: lambda a: _POP_VLAN_BYTES,
     Resubmit: lambda a: _RESUBMIT.pack(
-        _ACTION_EXPERIMENTER, _RESUBMIT.size, _NICIRA, _NX_RESUBMIT_TABLE, _SAME_IN_PORT, a.table
+        _ACTION_EXPERIMENTER, _RESUBMIT.size, NICIRA, _NX_RESUBMIT_TABLE, _SAME_IN_PORT, a.table
     ),
+    Ct: _encode_ct,
+    CtClear: lambda a: _CT_CLEAR.pack(_ACTION_EXPERIMENTER, _CT_CLEAR.size, NICIRA, _NX_CT_CLEAR),
+    Conjunction: lambda a: _CONJUNCTION.pack(
+        _ACTION_EXPERIMENTER, _CONJUNCTION.size, NICIRA, _NX_CONJUNCTION, a.clause - 1, a.clauses, a.id
+    ),
+    Meter: lambda a: _METER.pack(_ACTION_METER, _METER.size, a.id),
 }
 
 
@@ -135,14 +163,53 @@ def _decode_pop_vlan(buffer: bytes, start: int, end: int) -> Action | None:
     return PopVlan()
 
 
-def _decode_experimenter(buffer: bytes, start: int, end: int) -> Action | None:
-    if end - start != _RESUBMIT.size:
-        return None
-    _, _, vendor, subtype, in_port, table = _RESUBMIT.unpack_from(buffer, start)
-    if (vendor, subtype, in_port) != (_NICIRA, _NX_RESUBMIT_TABLE, _SAME_IN_PORT):
-        return None
-    return Resubmit(table=table)
+def _decode_meter(buffer: bytes, start: int, end: int) -> Action | None:
+    return Meter(id=_METER.unpack_from(buffer, start)[2])
 
+
+def _decode_experimenter(buffer: bytes, start: int, end: int) -> Action | None:
+    if end - start < _CT_CLEAR.size:
+        return None
+    _, _, vendor, subtype = _CT_CLEAR.unpack_from(buffer, start)
+    decoder = _NICIRA_DECODERS.get(subtype) if vendor == NICIRA else None
+    return decoder(buffer, start, end) if decoder else None
+
+
+def _decode_resubmit(buffer: bytes, start: int, end: int) -> Action | None:
+    _, _, _, _, in_port, table = _RESUBMIT.unpack_from(buffer, start)
+    return Resubmit(table=table) if in_port == _SAME_IN_PORT else None
+
+
+def _decode_conjunction(buffer: bytes, start: int, end: int) -> Action | None:
+    _, _, _, _, clause, clauses, number = _CONJUNCTION.unpack_from(buffer, start)
+    return Conjunction(id=number, clause=clause + 1, clauses=clauses)
+
+
+def _decode_ct(buffer: bytes, start: int, end: int) -> Action | None:
+    """Not what we never send: an ALG, `force`, a zone from other bits than the low 16, NAT."""
+    if end - start < _CT.size:
+        return None
+    _, _, _, _, flags, source, zone, table, alg = _CT.unpack_from(buffer, start)
+    inside = [_decode_action(buffer, *tlv) for tlv in _tlvs(buffer, start + _CT.size, end, minimum=8)]
+    exec_ = tuple(action for action in inside if isinstance(action, SetField))
+    register = oxm.field_name(source) if source else None
+    if alg or flags & ~_CT_COMMIT or len(exec_) < len(inside):
+        return None
+    if source and (register is None or zone != _LOW_16_BITS):
+        return None
+    return Ct(register or zone, commit=bool(flags), table=None if table == _NO_TABLE else table, exec=exec_)
+
+
+def _decode_ct_clear(buffer: bytes, start: int, end: int) -> Action | None:
+    return CtClear()
+
+
+_NICIRA_DECODERS: dict[int, Callable[[bytes, int, int], Action | None]] = {
+    _NX_RESUBMIT_TABLE: _decode_resubmit,
+    _NX_CONJUNCTION: _decode_conjunction,
+    _NX_CT: _decode_ct,
+    _NX_CT_CLEAR: _decode_ct_clear,
+}
 
 _DECODERS: dict[int, Callable[[bytes, int, int], Action | None]] = {
     _ACTION_OUTPUT: _decode_output,
@@ -150,6 +217,7 @@ _DECODERS: dict[int, Callable[[bytes, int, int], Action | None]] = {
     _ACTION_COPY_FIELD: _decode_copy_field,
     _ACTION_PUSH_VLAN: _decode_push_vlan,
     _ACTION_POP_VLAN: _decode_pop_vlan,
+    _ACTION_METER: _decode_meter,
     _ACTION_EXPERIMENTER: _decode_experimenter,
 }
 

@@ -13,14 +13,14 @@ from msgspec import Struct
 
 from netweft.dataplane.openflow.flow import Match
 
-Notation: TypeAlias = Literal["dec", "hex", "mac", "ipv4", "ipv6", "port", "ct_state"]
+Notation: TypeAlias = Literal["dec", "hex", "mac", "ipv4", "ipv6", "port", "ct_state", "frag"]
 Requirement: TypeAlias = tuple[str, tuple[int, ...]]  # a field, and the values it may have (none: any)
 
 OXM, NXM, ERICOXM, PKT_REG = 0x8000, 0x0001, 0x1000, 0x8001
 
 VLAN_PRESENT = 0x1000  # vlan_vid is the VLAN id with this bit set; vlan_vid=0 means that there is no tag
 ETH_IPV4, ETH_ARP, ETH_RARP, ETH_IPV6 = 0x0800, 0x0806, 0x8035, 0x86DD
-PROTO_ICMP, PROTO_TCP, PROTO_UDP, PROTO_ICMPV6 = 1, 6, 17, 58
+PROTO_ICMP, PROTO_TCP, PROTO_UDP, PROTO_ICMPV6, PROTO_SCTP = 1, 6, 17, 58, 132
 ND_SOLICIT, ND_ADVERT = 135, 136
 
 
@@ -62,6 +62,7 @@ _IPV6: tuple[Requirement, ...] = (("eth_type", (ETH_IPV6,)),)
 _ARP: tuple[Requirement, ...] = (("eth_type", (ETH_ARP,)),)
 _TCP: tuple[Requirement, ...] = (*_IP, ("ip_proto", (PROTO_TCP,)))
 _UDP: tuple[Requirement, ...] = (*_IP, ("ip_proto", (PROTO_UDP,)))
+_SCTP: tuple[Requirement, ...] = (*_IP, ("ip_proto", (PROTO_SCTP,)))
 _ICMP: tuple[Requirement, ...] = (*_IPV4, ("ip_proto", (PROTO_ICMP,)))
 _ICMPV6: tuple[Requirement, ...] = (*_IPV6, ("ip_proto", (PROTO_ICMPV6,)))
 _ND: tuple[Requirement, ...] = (*_ICMPV6, ("icmpv6_type", (ND_SOLICIT, ND_ADVERT)))
@@ -111,6 +112,7 @@ _FIELDS: tuple[Field, ...] = (
     Field("ipv6_dst",       OXM,      27, 128, "ipv6",     _IPV6,   "mw", "ipv6_dst ipv6_dst NXM_NX_IPV6_DST"),
     Field("ipv4_src",       OXM,      11,  32, "ipv4",     _IPV4,   "mw", "ip_src nw_src NXM_OF_IP_SRC"),
     Field("ipv4_dst",       OXM,      12,  32, "ipv4",     _IPV4,   "mw", "ip_dst nw_dst NXM_OF_IP_DST"),
+    Field("ip_frag",        NXM,      26,   2, "frag",     _IP,     "m",  "ip_frag nw_frag NXM_NX_IP_FRAG"),
     Field("arp_spa",        OXM,      22,  32, "ipv4",     _ARP,    "mw", "arp_spa arp_spa NXM_OF_ARP_SPA"),
     Field("arp_tpa",        OXM,      23,  32, "ipv4",     _ARP,    "mw", "arp_tpa arp_tpa NXM_OF_ARP_TPA"),
     Field("arp_op",         OXM,      21,  16, "dec",      _ARP,    "w",  "arp_op arp_op NXM_OF_ARP_OP"),
@@ -130,6 +132,8 @@ _FIELDS: tuple[Field, ...] = (
     Field("tcp_dst",        OXM,      14,  16, "dec",      _TCP,    "mw", "tcp_dst tp_dst NXM_OF_TCP_DST"),
     Field("udp_src",        OXM,      15,  16, "dec",      _UDP,    "mw", "udp_src tp_src NXM_OF_UDP_SRC"),
     Field("udp_dst",        OXM,      16,  16, "dec",      _UDP,    "mw", "udp_dst tp_dst NXM_OF_UDP_DST"),
+    Field("sctp_src",       OXM,      17,  16, "dec",      _SCTP,   "mw", "sctp_src tp_src OXM_OF_SCTP_SRC"),
+    Field("sctp_dst",       OXM,      18,  16, "dec",      _SCTP,   "mw", "sctp_dst tp_dst OXM_OF_SCTP_DST"),
 )
 # fmt: on
 

@@ -56,13 +56,47 @@ class Goto(Struct, frozen=True):
     table: int
 
 
+class Ct(Struct, frozen=True):
+    """Through the connection tracker.
+
+    zone: a number, or the name of a register whose low 16 bits say it.
+    commit: remember the connection, and do `exec` (SetField of ct_mark or ct_label) to its entry.
+    table: where a copy of the packet goes on with what the tracker knows of it; what follows does not see that.
+    """
+
+    zone: int | str = 0
+    commit: bool = False
+    table: int | None = None
+    exec: tuple[SetField, ...] = ()
+
+
+class CtClear(Struct, frozen=True):
+    """Forget what the tracker said of this packet."""
+
+
+class Conjunction(Struct, frozen=True):
+    """One of the `clauses` that together match as conj_id=`id`; clause counts from 1."""
+
+    id: int
+    clause: int
+    clauses: int
+
+
+class Meter(Struct, frozen=True):
+    """What comes faster than the bridge's meter allows ends here."""
+
+    id: int
+
+
 class Unreadable(Struct, frozen=True):
     """An action or instruction that the switch reported and we do not speak.  Never sent."""
 
     data: bytes
 
 
-Action: TypeAlias = Output | SetField | Move | PushVlan | PopVlan | Resubmit | Goto | Unreadable
+Action: TypeAlias = (
+    Output | SetField | Move | PushVlan | PopVlan | Resubmit | Goto | Ct | CtClear | Conjunction | Meter | Unreadable
+)
 
 OFPP_IN_PORT = 0xFFFFFFF8
 OFPP_NORMAL = 0xFFFFFFFA  # as an ordinary learning switch does

@@ -10,7 +10,7 @@ from struct import error as StructError
 
 from msgspec import Struct
 
-from netweft.dataplane.openflow.actions import decode_instructions, encode_instructions
+from netweft.dataplane.openflow.actions import NICIRA, decode_instructions, encode_instructions
 from netweft.dataplane.openflow.errors import ProtocolError
 from netweft.dataplane.openflow.flow import Flow, FlowKey
 from netweft.dataplane.openflow.oxm import decode_match, encode_match
@@ -27,6 +27,7 @@ _BUNDLE = Packer("!IHH")
 _MONITOR = Packer("!IIIHBB")
 _UPDATE_HEAD = Packer("!HH")
 _UPDATE = Packer("!HHBBHHH4xQ")
+_FLUSH_ZONE = Packer("!II6xH")
 _ERROR = Packer("!HH")
 _FEATURES = Packer("!Q")
 
@@ -35,6 +36,7 @@ _ALL_TABLES = 0xFF
 _ADD, _DELETE_STRICT = 0, 4
 _ATOMIC_ORDERED = 3
 _MORE = 1
+_NXT_CT_FLUSH_ZONE = 29
 # added, removed and modified flows with their instructions; not the initial ones
 _MONITOR_FLAGS = 0x02 | 0x04 | 0x08 | 0x10
 
@@ -44,6 +46,7 @@ class Type(IntEnum):
     ERROR = 1
     ECHO_REQUEST = 2
     ECHO_REPLY = 3
+    EXPERIMENTER = 4
     FEATURES_REQUEST = 5
     FEATURES_REPLY = 6
     FLOW_MOD = 14
@@ -129,6 +132,11 @@ def monitor_request(monitor: int, xid: int) -> bytes:
     fixed = _MONITOR.pack(monitor, _ANY, _ANY, _MONITOR_FLAGS, _ALL_TABLES, 0)
     body = _MULTIPART.pack(Multipart.FLOW_MONITOR, 0) + fixed + encode_match(())
     return message(Type.MULTIPART_REQUEST, xid, body)
+
+
+def flush_zone(zone: int, xid: int) -> bytes:
+    """The connection tracker forgets all it knows of this zone."""
+    return message(Type.EXPERIMENTER, xid, _FLUSH_ZONE.pack(NICIRA, _NXT_CT_FLUSH_ZONE, zone))
 
 
 def multipart_head(body: bytes) -> tuple[int, bool, int]:

@@ -15,6 +15,7 @@ from netweft.dataplane.openflow.fields import (
     FIELDS,
     PROTO_ICMP,
     PROTO_ICMPV6,
+    PROTO_SCTP,
     PROTO_TCP,
     PROTO_UDP,
     VLAN_PRESENT,
@@ -34,6 +35,8 @@ _PORTS = {
     0xFFFFFFFE: "LOCAL",
 }
 _CT_STATES = ("new", "est", "rel", "rpl", "inv", "trk", "snat", "dnat")
+# of (value, mask): bit 0 a fragment, bit 1 not the first one
+_FRAGMENTS = {(0, None): "no", (1, None): "first", (3, None): "later", (1, 1): "yes", (0, 2): "not_later"}
 _PROTOCOLS = {
     (ETH_ARP, None): "arp",
     (ETH_IPV4, None): "ip",
@@ -41,9 +44,11 @@ _PROTOCOLS = {
     (ETH_IPV4, PROTO_ICMP): "icmp",
     (ETH_IPV4, PROTO_TCP): "tcp",
     (ETH_IPV4, PROTO_UDP): "udp",
+    (ETH_IPV4, PROTO_SCTP): "sctp",
     (ETH_IPV6, PROTO_ICMPV6): "icmp6",
     (ETH_IPV6, PROTO_TCP): "tcp6",
     (ETH_IPV6, PROTO_UDP): "udp6",
+    (ETH_IPV6, PROTO_SCTP): "sctp6",
 }
 # where ovs-ofctl prints what _PROTOCOLS did not say
 _LATE = {"eth_dst": "eth_type", "ipv4_dst": "ip_proto"}
@@ -98,6 +103,8 @@ def _part_text(field: Field, value: int, mask: int | None) -> str:
     name = field.texts.split()[1]
     if field.notation == "ct_state":
         return f"{name}={_flags(value, mask)}"
+    if field.notation == "frag":
+        return f"{name}={_FRAGMENTS.get((value, mask), 'error')}"
     return f"{name}={_masked(field, value, mask)}"
 
 
@@ -154,6 +161,7 @@ _NOTATIONS: dict[str, Callable[[int], str]] = {
     "ipv6": lambda value: _ipv6(value),
     "port": lambda value: _PORTS.get(value, str(value)),
     "ct_state": _hex,
+    "frag": _hex,
 }
 
 
@@ -191,6 +199,19 @@ def _subfield(name: str, start: int, bits: int) -> str:
     return f"{nxm}[{start}]" if bits == 1 else f"{nxm}[{start}..{start + bits - 1}]"
 
 
+def _ct(action: values.Ct, names: TableNames) -> str:
+    parts = ["commit"] if action.commit else []
+    if action.table is not None:
+        parts.append(f"table={names.get(action.table, action.table)}")
+    if isinstance(action.zone, str):
+        parts.append(f"zone={_subfield(action.zone, 0, 16)}")
+    elif action.zone:
+        parts.append(f"zone={action.zone}")
+    if action.exec:
+        parts.append(f"exec({format_actions(action.exec, names)})")
+    return f"ct({','.join(parts)})"
+
+
 _ACTIONS: dict[type, Callable[[Any, TableNames], str]] = {
     values.Output: _output,
     values.SetField: _set_field,
@@ -199,5 +220,9 @@ _ACTIONS: dict[type, Callable[[Any, TableNames], str]] = {
     values.PopVlan: lambda action, _: "pop_vlan",
     values.Resubmit: lambda action, names: f"resubmit(,{names.get(action.table, action.table)})",
     values.Goto: lambda action, names: f"goto_table:{names.get(action.table, action.table)}",
+    values.Ct: _ct,
+    values.CtClear: lambda action, _: "ct_clear",
+    values.Conjunction: lambda action, _: f"conjunction({action.id},{action.clause}/{action.clauses})",
+    values.Meter: lambda action, _: f"meter:{action.id}",
     values.Unreadable: lambda action, _: f"unreadable({action.data.hex()})",
 }
