@@ -28,9 +28,15 @@ def nodes() -> int:
 
 
 @pytest.fixture(scope="module")
-def lab(nodes: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def plan(nodes: int) -> build.Plan:
+    """What `lab` is; a module overrides it."""
+    return build.Plan(nodes=nodes)
+
+
+@pytest.fixture(scope="module")
+def lab(plan: build.Plan, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     found = Lab(new_name())
-    build.up(found.layout, nodes)
+    build.up(found.layout, plan)
     try:
         yield found
     finally:

@@ -15,6 +15,7 @@ from netweft.lab import build, fabric, hypervisor, processes
 from netweft.lab.layout import LabError, Layout
 
 NETWEFT = str(hypervisor.NETWEFT)
+ONE = build.Plan(nodes=1)
 
 
 def nothing_is_left(layout: Layout) -> bool:
@@ -110,8 +111,8 @@ def test_without_a_lab(words: tuple[str, ...]) -> None:
 def test_two_labs_side_by_side_and_a_name_that_begins_alike(layout: Layout) -> None:
     other = Layout(f"{layout.lab}a")
     try:
-        build.up(layout, 1)
-        build.up(other, 1)
+        build.up(layout, ONE)
+        build.up(other, ONE)
         build.down(layout)
         assert nothing_is_left(layout)
         assert len(processes.supervised(other.lab)) == 7
@@ -121,7 +122,7 @@ def test_two_labs_side_by_side_and_a_name_that_begins_alike(layout: Layout) -> N
 
 
 def test_down_after_the_supervisor_was_killed_and_the_files_are_gone(layout: Layout) -> None:
-    build.up(layout, 1)
+    build.up(layout, ONE)
     supervisor = next(p.pid for p in processes.find(layout.lab) if p.kind == "supervisor")
     os.kill(supervisor, signal.SIGKILL)
     shutil.rmtree(layout.folder)
@@ -153,8 +154,8 @@ def test_down_after_up_was_killed_half_way(layout: Layout, seconds: float) -> No
 
 
 def test_an_up_that_fails_leaves_nothing_but_the_reason(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hypervisor, "server_settings", lambda layout, port: "[server]\nno_such_setting = 1\n")
+    monkeypatch.setattr(hypervisor, "server_settings", lambda *_: "[server]\nno_such_setting = 1\n")
     monkeypatch.setattr(build, "PATIENCE", 2.0)
     with pytest.raises(LabError, match="no_such_setting"):
-        build.up(layout, 1)
+        build.up(layout, ONE)
     assert nothing_is_left(layout)

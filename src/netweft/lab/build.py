@@ -7,7 +7,10 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import TypeVar
+from typing import Literal, TypeVar
+
+import msgspec
+from msgspec import Struct
 
 from netweft.lab import fabric, hypervisor, processes, supervisor, this_machine
 from netweft.lab.cloud import Cloud, credentials
@@ -20,18 +23,29 @@ V = TypeVar("V")
 PATIENCE = 60.0  # seconds for a server or the agents to come up, on a slow machine
 
 
-def up(layout: Layout, nodes: int, *, root_node: str = "") -> None:
-    """Leaves either a working lab or nothing.  root_node: which of them is the machine itself.  Raises LabError."""
+class Plan(Struct, frozen=True, kw_only=True):
+    """What a lab is to be.  root_node: which node is the machine itself.  underlay: its IP version."""
+
+    nodes: int = 2
+    root_node: str = ""
+    underlay: Literal[4, 6] = 4
+
+    def node(self, layout: Layout, number: int) -> NodeLayout:
+        return layout.node(number, is_root=self.root_node == f"hv{number}", ip_version=self.underlay)
+
+
+def up(layout: Layout, plan: Plan) -> None:
+    """Leaves either a working lab or nothing.  Raises LabError."""
     if exists(layout):
         raise LabError(f"there is a lab {layout.lab!r} already; first: netweft lab down --name {layout.lab}")
-    hypervisors = [layout.node(number, is_root=f"hv{number}" == root_node) for number in range(1, nodes + 1)]
+    hypervisors = [plan.node(layout, number) for number in range(1, plan.nodes + 1)]
     root = [node for node in hypervisors if node.is_root]
-    if root_node and not root:
-        raise LabError(f"{root_node!r} is none of this lab's nodes, which are hv1 to hv{nodes}")
+    if plan.root_node and not root:
+        raise LabError(f"{plan.root_node!r} is none of this lab's nodes, which are hv1 to hv{plan.nodes}")
     for node in root:
         this_machine.check(node)
     try:
-        _up(layout, hypervisors)
+        _up(layout, plan, hypervisors)
     except BaseException as error:
         logs = _log_tails(layout) if isinstance(error, LabError) else ""
         down(layout)
@@ -40,10 +54,10 @@ def up(layout: Layout, nodes: int, *, root_node: str = "") -> None:
         raise
 
 
-def _up(layout: Layout, hypervisors: list[NodeLayout]) -> None:
+def _up(layout: Layout, plan: Plan, hypervisors: list[NodeLayout]) -> None:
     ours = [node for node in hypervisors if not node.is_root]
     switches: list[FabricLayout | NodeLayout] = [layout.fabric, *ours]
-    _write_files(layout, hypervisors)
+    _write_files(layout, plan, hypervisors)
     fabric.build(layout, hypervisors)
     _for_each(switches, hypervisor.create_database)
     _declare(layout, hypervisor.server(layout), *map(hypervisor.ovsdb_server, switches))
@@ -64,16 +78,16 @@ def _up(layout: Layout, hypervisors: list[NodeLayout]) -> None:
         _wait(lambda: names <= {a["host"] for a in cloud.list("agents") if a["alive"]}, "the agents to be alive")
 
 
-def _write_files(layout: Layout, hypervisors: list[NodeLayout]) -> None:
+def _write_files(layout: Layout, plan: Plan, hypervisors: list[NodeLayout]) -> None:
     for folder in (layout.logs, layout.processes, layout.vms, layout.hosts, layout.server_folder):
         folder.mkdir(parents=True, mode=0o700)
     layout.folder.chmod(0o700)
     for node in hypervisors:
         node.folder.mkdir()
         (node.folder / "netweft.toml").write_text(hypervisor.agent_settings(node))
-        if node.is_root:
-            layout.root_node_file.write_text(node.name)
-    (layout.server_folder / "netweft.toml").write_text(hypervisor.server_settings(layout, _free_port(layout.lab)))
+    layout.plan_file.write_bytes(msgspec.json.encode(plan))
+    settings = hypervisor.server_settings(layout, _free_port(layout.lab), plan.underlay)
+    (layout.server_folder / "netweft.toml").write_text(settings)
 
 
 def down(layout: Layout) -> list[str]:
@@ -113,8 +127,8 @@ def node_names(layout: Layout) -> list[str]:
 def node_of(layout: Layout, name: str) -> NodeLayout:
     if name not in node_names(layout):
         raise LabError(f"lab {layout.lab!r} has no node {name!r}; it has {', '.join(node_names(layout)) or 'none'}")
-    root = layout.root_node_file
-    return layout.node(int(name.removeprefix("hv")), is_root=root.exists() and root.read_text() == name)
+    plan = msgspec.json.decode(layout.plan_file.read_bytes(), type=Plan)
+    return plan.node(layout, int(name.removeprefix("hv")))
 
 
 def _enrol(node: NodeLayout) -> None:

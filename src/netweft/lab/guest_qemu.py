@@ -1,19 +1,11 @@
-"""A VM that is a real machine: a small kernel and busybox under QEMU.  Its NIC is virtio on a tap of the hypervisor.
+"""A VM that is a real machine: a small kernel and busybox under QEMU.  Its NIC is virtio on a tap of the hypervisor."""
 
-Commands reach it over its second serial port, where `guest_image`'s init waits for them: a line `TOKEN BASE64` runs a
-shell command, whose output is followed by `TOKEN STATUS`.
-"""
-
-import base64
-import secrets
-import shlex
 import shutil
-import socket
 import sys
 import time
 from pathlib import Path
 
-from netweft.lab import fabric, guest_image, processes, supervisor
+from netweft.lab import fabric, guest_image, guest_serial, processes, supervisor
 from netweft.lab.commands import ip_batch
 from netweft.lab.guest import Nic
 from netweft.lab.layout import LabError, NodeLayout
@@ -73,32 +65,7 @@ def _command(node: NodeLayout, vm: str, nic: Nic) -> Command:
 
 
 def execute(node: NodeLayout, vm: str, argv: tuple[str, ...]) -> int:
-    """stderr comes with stdout; there is no stdin.  One command at a time: a new one ends the one before."""
-    token = secrets.token_hex(8)
-    command = base64.b64encode(shlex.join(argv).encode()).decode()
-    with socket.socket(socket.AF_UNIX) as serial:
-        try:
-            serial.connect(f"{_folder(node, vm)}/commands.sock")
-        except OSError as error:
-            raise LabError(f"VM {vm} cannot be reached: {error.strerror}") from None
-        serial.sendall(f"{token} {command}\n".encode())
-        return _copy_output(serial, token.encode())
-
-
-def _copy_output(serial: socket.socket, token: bytes) -> int:
-    pending = b""
-    while chunk := serial.recv(65536):
-        pending += chunk
-        before, found, after = pending.partition(token)
-        if found and after.endswith(b"\n"):
-            sys.stdout.buffer.write(before)
-            sys.stdout.flush()
-            return int(after)
-        if not found:
-            whole, newline, pending = pending.rpartition(b"\n")
-            sys.stdout.buffer.write(whole + newline)
-            sys.stdout.flush()
-    raise LabError("the VM went away")
+    return guest_serial.execute(_folder(node, vm) / "commands.sock", argv, sys.stdout.buffer)
 
 
 def stop(node: NodeLayout, vm: str) -> None:

@@ -14,6 +14,7 @@ from netweft.lab.commands import run, vsctl
 from netweft.lab.layout import (
     PHYSICAL_NETWORKS,
     UNDERLAY_NIC,
+    UNDERLAYS,
     FabricLayout,
     Layout,
     NodeLayout,
@@ -25,6 +26,7 @@ from netweft.lab.supervisor import Command
 NETWEFT = Path(sys.executable).with_name("netweft")
 SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 VLANS = "100:199"  # what the server gives out on each physical network
+TUNNEL_TYPES = ("vxlan", "gre", "geneve")
 
 
 def server(layout: Layout) -> Command:
@@ -32,13 +34,14 @@ def server(layout: Layout) -> Command:
     return Command(kind="server", argv=argv)
 
 
-def server_settings(layout: Layout, port: int) -> str:
+def server_settings(layout: Layout, port: int, underlay: int) -> str:
     return f"""\
 [server]
 listen = ["127.0.0.1:{port}", "unix:{layout.server_socket}"]
 database = "sqlite:///{layout.server_folder}/netweft.db"
 state_dir = "{layout.server_folder}"
 vlan_ranges = {_toml(f"{network.name}:{VLANS}" for network in PHYSICAL_NETWORKS)}
+overlay_ip_version = {underlay}
 flat_networks = {_toml(network.name for network in PHYSICAL_NETWORKS)}
 """
 
@@ -58,6 +61,8 @@ ovs_run_dir = "{node.ovs}"
 state_dir = "{node.folder}/agent"
 socket = "{node.folder}/agent.sock"
 tunnel_ip = "{node.tunnel_ip}"
+tunnel_prefix_length = {UNDERLAYS[node.ip_version].prefixlen}
+tunnel_types = {_toml(TUNNEL_TYPES)}
 underlay = "{node.nic(UNDERLAY_NIC)}"
 bridge_mappings = {_toml(f"{network.name}:{network.bridge}" for network in PHYSICAL_NETWORKS)}
 """

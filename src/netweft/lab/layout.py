@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple, Protocol, TypeAlias, get_args
 
 ROOT = Path("/run/netweft/lab")
-UNDERLAY = ip_network("198.18.0.0/24")  # set aside for benchmarks: never routed
+UNDERLAYS = {4: ip_network("198.18.0.0/24"), 6: ip_network("2001:2::/64")}  # set aside for benchmarks: never routed
 MAX_NODES = 200
 Kind: TypeAlias = Literal["netns", "internal", "hybrid", "qemu"]  # of VMs
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -118,14 +118,13 @@ class Layout:
         return FabricLayout(self)
 
     @property
-    def root_node_file(self) -> Path:
-        """Holds the name of the node that is the machine itself, where there is one."""
-        return self.folder / "root-node"
+    def plan_file(self) -> Path:
+        return self.folder / "plan.json"
 
-    def node(self, number: int, *, is_root: bool = False) -> "NodeLayout":
+    def node(self, number: int, *, is_root: bool = False, ip_version: int = 4) -> "NodeLayout":
         if not 1 <= number <= MAX_NODES:
             raise LabError(f"a lab has 1 to {MAX_NODES} nodes")
-        return NodeLayout(self, number, is_root)
+        return NodeLayout(self, number, is_root, ip_version)
 
     def host_namespace(self, host: str) -> str:
         return f"{self.namespace_prefix}host-{host}"
@@ -165,11 +164,13 @@ class NodeLayout:
     """A hypervisor: hv1, hv2, ...
 
     is_root: it is no namespace but the machine itself, with the Open vSwitch that runs there.
+    ip_version: of the underlay.
     """
 
     layout: Layout
     number: int
     is_root: bool = False
+    ip_version: int = 4
 
     @property
     def name(self) -> str:
@@ -181,7 +182,7 @@ class NodeLayout:
 
     @property
     def tunnel_ip(self) -> str:
-        return str(UNDERLAY[self.number])
+        return str(UNDERLAYS[self.ip_version][self.number])
 
     @property
     def folder(self) -> Path:
