@@ -162,6 +162,7 @@ def test_killed_it_comes_back_and_no_packet_is_lost(lab: Lab, machines: Machines
 
 def test_what_is_broken_by_hand_is_repaired(lab: Lab, machines: Machines) -> None:
     namespace = lab.node("hv2").namespace
+    until(lambda: lab.in_sync("hv2"), "hv2 in sync")
     (overlay,) = (name for name in links(lab) if name.startswith("nwvx"))
     for breaks in (("delete", overlay), ("set", machines.bridged.nic.tap, "nomaster"), ("set", overlay, "down")):
         before = links(lab)
@@ -183,6 +184,7 @@ def test_a_deleted_port_is_unwired_and_the_others_are_not(lab: Lab, machines: Ma
 
 def test_the_last_port_takes_the_networks_devices_with_it(lab: Lab, machines: Machines) -> None:
     network = lab.network("10.6.6.0/24")
+    until(lambda: lab.in_sync("hv2"), "hv2 in sync")
     before = links(lab)
     machine = plug(lab, network)
     assert bridge_of(network) in links(lab)
