@@ -141,11 +141,11 @@ def _until(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def cable(one: Hypervisor, other: Hypervisor) -> None:
-    run("ip", "link", "add", "eth0", "netns", one.namespace, "type", "veth", "peer", "name", "eth0", "netns",
+def cable(one: Hypervisor, other: Hypervisor, nic: str = "eth0") -> None:
+    run("ip", "link", "add", nic, "netns", one.namespace, "type", "veth", "peer", "name", nic, "netns",
         other.namespace)  # fmt: skip
     for end in (one, other):
-        end.inside("ip", "link", "set", "eth0", "up")
+        end.inside("ip", "link", "set", nic, "up")
 
 
 async def ping(vm: str, address: str, count: int = 1, interval: float = 0.2, wait: int = 1) -> int:

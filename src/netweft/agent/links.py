@@ -5,7 +5,7 @@ that no port should wait for it.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,11 @@ log = structlog.get_logger(__name__)
 
 
 class LinksSide:
-    def __init__(self) -> None:
+    """settled: called each time that everything wanted is there."""
+
+    def __init__(self, settled: Callable[[], None]) -> None:
+        self._settled = settled
+        self.in_place = True
         self._host: HostLinks | None = None
         self._links: list[VethPair | Address] = []
         self._sweep = False
@@ -34,6 +38,7 @@ class LinksSide:
         self._links = list(links)
         self._sweep = sweep
         if self._links or self._obsolete():
+            self.in_place = False
             self._dirty.set()
 
     def _obsolete(self) -> set[str]:
@@ -58,6 +63,9 @@ class LinksSide:
                 try:
                     await self._apply(self._host)
                     backoff.succeeded()
+                    if not self.in_place and not self._dirty.is_set():
+                        self.in_place = True
+                        self._settled()
                 except HostError as error:
                     if backoff.failures == 3:
                         log.error("link not as wanted", problem=str(error))

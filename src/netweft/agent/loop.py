@@ -51,7 +51,7 @@ class Agent:
         self.denied: dict[str, str] = {}
         run_dir = Path(settings.ovs_run_dir)
         self.ovs = OvsSide(run_dir, self.wake)
-        self.links = LinksSide()
+        self.links = LinksSide(self.wake)
         self.uplinks = UplinksSide()
         names = {INT.role: settings.integration_bridge, TUN.role: settings.tunnel_bridge}
         names |= {physical_role(name): bridge for name, bridge in facts.bridge_mappings(settings).items()}
@@ -204,7 +204,7 @@ class Agent:
         if not (self.ovs.connection and all(bridge.connected for bridge in self._needed)):
             return
         self._hand_over_links()
-        if not problem and self.uplinks.applied(self.settings.interconnect):
+        if not problem and self.links.in_place and self.uplinks.applied(self.settings.interconnect):
             self.wake()
         if self.desired.complete:
             self._reporter.tell(self.desired.statuses, self.desired.view, problem)

@@ -1,0 +1,189 @@
+"""Every segment type between two real hypervisors with real packets, and the change from patch to veth and back."""
+
+import asyncio
+import zlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from tests.ovs.hypervisors import Hypervisor, available, cable, nodad, ping, run
+from tests.ovs.test_agent import until
+
+from netweft.model import Network, Node, Object, Peer, Port, PortState
+from netweft.testing.feed import FakeFeed
+from netweft.testing.region import network, port
+
+pytestmark = [pytest.mark.root, pytest.mark.skipif(not available(), reason="needs root and Open vSwitch")]
+
+TYPES = ("vxlan", "gre", "geneve")
+NETS = {kind: network(number, kind, "public" if kind == "flat" else "physnet1")
+        for number, kind in enumerate((*TYPES, "vlan", "flat"), 1)}  # fmt: skip
+MAPPINGS = {"physnet1": ("br-eth1", "eth1"), "public": ("br-ex", "eth2")}
+SETTINGS = 'tunnel_types = ["vxlan", "gre", "geneve"]\nbridge_mappings = ["physnet1:br-eth1", "public:br-ex"]\n'
+
+
+@dataclass
+class World:
+    feed: FakeFeed
+    nodes: list[Hypervisor]
+    ports: list[Port] = field(default_factory=list)
+    bound: dict[str, str] = field(default_factory=dict)
+
+    async def plug(self, number: int, wanted: Port, address: str) -> str:
+        """Bound to hv<number>, which is told, and plugged in."""
+        node = self.nodes[number - 1]
+        self.ports.append(wanted)
+        self.bound[wanted.id] = node.name
+        await self.tell()
+        return await asyncio.to_thread(node.plug, wanted, address)
+
+    async def tell(self) -> None:
+        for node in self.nodes:
+            await self.feed.set(node.name, self._view(node.name))
+
+    def _view(self, name: str) -> list[Object]:
+        here = [port for port in self.ports if self.bound[port.id] == name]
+        networks = {port.network_id for port in here}
+        there = [port for port in self.ports if port not in here and port.network_id in networks]
+        peers = [
+            Peer(id=port.id, network_id=port.network_id, mac_address=port.mac_address, host_id=self.bound[port.id],
+                 ip_addresses=tuple(fixed.ip_address for fixed in port.fixed_ips))
+            for port in there
+        ]  # fmt: skip
+        nodes = [Node(name=node.name, tunnel_ip=node.tunnel_ip, tunnel_types=TYPES) for node in self.nodes]
+        return [*(net for net in NETS.values() if net.id in networks), *here, *peers, *nodes]
+
+    def up(self, wanted: Port) -> bool:
+        status = self.feed.statuses[self.bound[wanted.id]].get(wanted.id)
+        return status is not None and status.state == PortState.UP
+
+    async def wired(self) -> None:
+        await self.feed.wait(lambda: all(self.up(port) for port in self.ports))
+
+    async def settled(self) -> None:
+        await until(lambda: asyncio.to_thread(lambda: not any(node.plan() for node in self.nodes)), 10)
+
+
+def wire(nodes: list[Hypervisor]) -> None:
+    """Cables, and the operator's bridges on their ends."""
+    one, other = nodes
+    for nic in ("eth0", "eth1", "eth2"):
+        cable(one, other, nic)
+    for node in nodes:
+        for bridge, nic in MAPPINGS.values():
+            operators_bridge(node, bridge, nic)
+
+
+def operators_bridge(node: Hypervisor, bridge: str, nic: str) -> None:
+    node.vsctl("add-br", bridge, "--", "set", "Bridge", bridge, "datapath_type=netdev", "--", "add-port", bridge, nic)
+
+
+@pytest.fixture
+async def world(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[World]:
+    tag = f"h{zlib.crc32(request.node.name.encode()) % 10**6}"
+    addresses, more = getattr(request, "param", (("192.0.2.1", "192.0.2.2"), ""))
+    nodes: list[Hypervisor] = []
+    async with FakeFeed(tmp_path / "feed") as feed:
+        try:
+            for number, address in enumerate(addresses, 1):
+                nodes.append(Hypervisor(f"hv{number}", tag, tmp_path, feed.path, address))
+            await asyncio.to_thread(wire, nodes)
+            for node in nodes:
+                node.settings = SETTINGS + more
+                node.start_agent()
+            await until(lambda: asyncio.to_thread(lambda: all("br-int" in node.vsctl("list-br") for node in nodes)))
+            yield World(feed, nodes)
+        finally:
+            for node in nodes:
+                node.close()
+
+
+async def pair(world: World, net: Network) -> tuple[str, str]:
+    vms = [await world.plug(number, port(number, net, f"10.5.5.{number}"), f"10.5.5.{number}/24") for number in (1, 2)]
+    await world.wired()
+    await until(lambda: reached(vms[0], "10.5.5.2"), 20)
+    return vms[0], vms[1]
+
+
+async def reached(vm: str, address: str) -> bool:
+    return await ping(vm, address) == 1
+
+
+@pytest.mark.parametrize("kind", NETS)
+async def test_vms_talk(world: World, kind: str) -> None:
+    one, other = await pair(world, NETS[kind])
+    assert await ping(one, "10.5.5.2", 5) == 5
+    assert await ping(other, "10.5.5.1", 5) == 5
+    await world.settled()
+
+
+@pytest.mark.parametrize(
+    "world", [(("2001:db8:1::1", "2001:db8:1::2"), "tunnel_prefix_length = 64")], indirect=True, ids=["underlay6"]
+)
+@pytest.mark.parametrize("kind", TYPES)
+async def test_tunnels_over_ipv6(world: World, kind: str) -> None:
+    one, _ = await pair(world, NETS[kind])
+    assert await ping(one, "10.5.5.2", 5) == 5
+
+
+async def test_a_plain_host_on_the_vlan(world: World) -> None:
+    one, _ = await pair(world, NETS["vlan"])
+    host = await asyncio.to_thread(plain_host, world.nodes[1], "br-eth1", "10.5.5.200/24", 1004)
+    assert await ping(one, "10.5.5.200", 3) == 3
+    assert await ping(host, "10.5.5.1", 3) == 3
+
+
+async def test_a_bridge_that_appears_later(world: World) -> None:
+    node = world.nodes[0]
+    await asyncio.to_thread(node.vsctl, "del-br", "br-eth1")
+    wanted = port(1, NETS["vlan"], "10.5.5.1")
+    vm = await world.plug(1, wanted, "10.5.5.1/24")
+    statuses = world.feed.statuses["hv1"]
+    await world.feed.wait(lambda: wanted.id in statuses and "br-eth1" in statuses[wanted.id].detail)
+    assert statuses[wanted.id].state == PortState.ERROR
+    assert "br-eth1" not in await asyncio.to_thread(node.vsctl, "list-ports", "br-int")
+    await asyncio.to_thread(operators_bridge, node, "br-eth1", "eth1")
+    await world.wired()
+    await world.plug(2, port(2, NETS["vlan"], "10.5.5.2"), "10.5.5.2/24")
+    await until(lambda: reached(vm, "10.5.5.2"))
+    await world.settled()
+
+
+@pytest.mark.parametrize("kind", ["vxlan", "vlan"])
+async def test_from_patch_to_veth_and_back(world: World, kind: str) -> None:
+    one, other = await pair(world, NETS[kind])
+    node = world.nodes[0]
+    for wanted, unwanted in (("veth", "patch"), ("patch", "veth")):
+        there = asyncio.create_task(ping(one, "10.5.5.2", 300, 0.01))
+        back = asyncio.create_task(ping(other, "10.5.5.1", 300, 0.01))
+        await asyncio.sleep(0.3)
+        node.kill("agent")
+        node.settings = f'{SETTINGS}interconnect = "{wanted}"'
+        node.start_agent()
+        lost = 300 - await there, 300 - await back
+        print(f"\n{kind}, to {wanted}: {lost[0]} and {lost[1]} of 300 packets at 100/s lost")
+        assert max(lost) <= 10, "what vswitchd itself may lose while ports come and go"
+        await world.settled()
+        ports = await asyncio.to_thread(node.vsctl, "list-ports", "br-int")
+        assert f"{wanted}-tun" in ports
+        assert f"{unwanted}-tun" not in ports
+        names = ("vint-br-eth1", "int-br-eth1") if wanted == "veth" else ("int-br-eth1", "vint-br-eth1")
+        assert [name in ports.split() for name in names] == [True, False]
+    await until(lambda: asyncio.to_thread(lambda: "veth-tun" not in node.inside("ip", "link")))
+    assert "vphy" not in node.inside("ip", "link")
+    assert await ping(one, "10.5.5.2", 3) == 3
+
+
+def plain_host(node: Hypervisor, bridge: str, address: str, vlan: int) -> str:
+    """On an access port of the operator's bridge, as a physical machine on a switch's."""
+    name = f"{node.namespace}-host"
+    run("ip", "netns", "add", name)
+    node.vms.append(name)
+    node.inside("ip", "link", "add", "host0", "type", "veth", "peer", "name", "eth0", "netns", name)
+    node.inside("ip", "link", "set", "host0", "up")
+    run("ip", "netns", "exec", name, "ethtool", "-K", "eth0", "tx", "off", check=False)
+    run("ip", "-n", name, "link", "set", "eth0", "up")
+    run("ip", "-n", name, "address", "add", address, "dev", "eth0", *nodad(address))
+    node.vsctl("add-port", bridge, "host0", f"tag={vlan}")
+    return name
