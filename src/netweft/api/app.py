@@ -1,6 +1,7 @@
 """The routes of the Networking API, for the server to serve."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 from starlette.routing import BaseRoute
 
@@ -8,6 +9,7 @@ from netweft.api import discovery
 from netweft.api.attributes import Resource
 from netweft.api.gate import Gate
 from netweft.api.handlers import Endpoint
+from netweft.api.port_bindings import PortBindings
 from netweft.api.quotas import Quotas
 from netweft.api.resources.agent import agent
 from netweft.api.resources.network import network
@@ -28,6 +30,14 @@ from netweft.settings import ServerSettings
 from netweft.store import Store
 
 
+class Part(Protocol):
+    def routes(self, gate: Gate) -> list[BaseRoute]: ...
+
+
+# what belongs to a resource, has paths of its own and is no attribute
+PARTS: Mapping[str, Callable[[Resource, Store], Part]] = {"port": PortBindings}
+
+
 def routes(store: Store, authenticate: Authenticate, settings: ServerSettings) -> list[BaseRoute]:
     """Everything under `/` and `/v2.0`.  Writes to the store once: the pools that the settings ask for."""
     return build(resources(store, settings), store, authenticate, settings)
@@ -38,7 +48,13 @@ def build(
 ) -> list[BaseRoute]:
     gate = Gate(authenticate, settings.public_url)
     described = [route for resource in resources for route in Endpoint(resource, store).routes(gate)]
-    return [*described, *Quotas(resources, store).routes(gate), *discovery.routes(resources, gate)]
+    parts = [
+        route
+        for resource in resources
+        if resource.member in PARTS
+        for route in PARTS[resource.member](resource, store).routes(gate)
+    ]
+    return [*described, *parts, *Quotas(resources, store).routes(gate), *discovery.routes(resources, gate)]
 
 
 def resources(store: Store, settings: ServerSettings) -> list[Resource]:

@@ -1,13 +1,28 @@
 """Request bodies: from bytes to checked attributes, by a resource's description.  No store, no policy."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
-from netweft.api.attributes import REQUIRED, UNSET, Resource
+from netweft.api.attributes import REQUIRED, UNSET, Attribute
 from netweft.api.checks import Invalid
 from netweft.api.encoding import NUL, DecodeError, decode
 from netweft.api.faults import HTTPBadRequest
 from netweft.plugins.identity import Context
 from netweft.store import Object
+
+
+class Described(Protocol):
+    """What this module has to know of a resource, or of what is part of one."""
+
+    @property
+    def member(self) -> str: ...
+
+    @property
+    def collection(self) -> str: ...
+
+    @property
+    def attributes(self) -> Mapping[str, Attribute]: ...
+
 
 _PROJECT = ("project_id", "tenant_id")
 
@@ -25,7 +40,7 @@ def parse(data: bytes) -> dict[str, Any]:
     return body
 
 
-def for_create(resource: Resource, body: dict[str, Any], context: Context) -> tuple[list[Object], bool]:
+def for_create(resource: Described, body: dict[str, Any], context: Context) -> tuple[list[Object], bool]:
     """What is wanted, with defaults; and whether it was asked for in bulk."""
     bulk = resource.collection in body
     items = body.get(resource.collection) if bulk else [body.get(resource.member)]
@@ -35,7 +50,7 @@ def for_create(resource: Resource, body: dict[str, Any], context: Context) -> tu
     return [_new(resource, _as_object(resource, item), context) for item in items or ()], bulk
 
 
-def for_update(resource: Resource, body: dict[str, Any]) -> Object:
+def for_update(resource: Described, body: dict[str, Any]) -> Object:
     _refuse_others(body, resource.member)
     item = _as_object(resource, body.get(resource.member))
     _refuse_unknown(resource, item)
@@ -45,13 +60,13 @@ def for_update(resource: Resource, body: dict[str, Any]) -> Object:
     return {name: _checked(resource, name, value) for name, value in item.items()}
 
 
-def given(resource: Resource, body: dict[str, Any]) -> list[Object]:
+def given(resource: Described, body: dict[str, Any]) -> list[Object]:
     """The bodies' items as they were sent, for policy: a default is not something that somebody asked for."""
     items = body.get(resource.collection) or [body[resource.member]]
     return list(items)
 
 
-def _new(resource: Resource, item: Object, context: Context) -> Object:
+def _new(resource: Described, item: Object, context: Context) -> Object:
     _refuse_unknown(resource, item)
     wanted: Object = {}
     for name, attribute in resource.attributes.items():
@@ -69,7 +84,7 @@ def _new(resource: Resource, item: Object, context: Context) -> Object:
     return wanted
 
 
-def _project(resource: Resource, item: Object, context: Context) -> str:
+def _project(resource: Described, item: Object, context: Context) -> str:
     named = {_checked(resource, name, item[name]) for name in _PROJECT if item.get(name)}
     if len(named) > 1:
         raise HTTPBadRequest("'project_id' and 'tenant_id' do not match")
@@ -84,20 +99,20 @@ def _project(resource: Resource, item: Object, context: Context) -> str:
     return project
 
 
-def _checked(resource: Resource, name: str, value: Any) -> Any:
+def _checked(resource: Described, name: str, value: Any) -> Any:
     try:
         return resource.attributes[name].check(value)
     except Invalid as invalid:
         raise HTTPBadRequest(f"Invalid input for {name}. Reason: {invalid}.") from None
 
 
-def _as_object(resource: Resource, item: Any) -> Object:
+def _as_object(resource: Described, item: Any) -> Object:
     if not isinstance(item, dict):
         raise HTTPBadRequest(f"Unable to find '{resource.member}' in request body")
     return item
 
 
-def _refuse_unknown(resource: Resource, item: Object) -> None:
+def _refuse_unknown(resource: Described, item: Object) -> None:
     unknown = [name for name in item if name not in resource.attributes]
     if unknown:
         raise HTTPBadRequest(f"Unrecognized attribute(s) '{', '.join(unknown)}'")

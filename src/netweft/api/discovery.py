@@ -27,6 +27,11 @@ EXTENSIONS = {
         "Expose port bindings of a virtual port to external application",
         "2014-02-03T10:00:00-00:00",
     ),
+    "binding-extended": (
+        "Port Bindings Extended",
+        "Expose port bindings of a virtual port to external application",
+        "2017-07-17T10:00:00-00:00",
+    ),
     "empty-string-filtering": (
         "Empty String Filtering Extension",
         "Allow filtering by attributes with empty string value",

@@ -83,6 +83,21 @@ class Service:
 
         return self._write(work)
 
+    def ask(self, context: Context, id: str, question: Callable[[ReadTransaction, Object], T]) -> T:
+        """Of an object that the caller sees."""
+        with self._store.read() as tx:
+            return question(tx, self._seen(tx, context, id, tx.get(self._resource.collection, id)))
+
+    def act(self, context: Context, id: str, action: Callable[[WriteTransaction, Object], T]) -> T:
+        """On an object that the caller may update; it is locked."""
+
+        def work(tx: WriteTransaction) -> T:
+            current = self._current(tx, context, id)
+            self._policy.check_update(tx, context, current, {})
+            return action(tx, current)
+
+        return self._write(work)
+
     def delete(self, context: Context, id: str, revision: int | None) -> None:
         def work(tx: WriteTransaction) -> None:
             current = self._current(tx, context, id)

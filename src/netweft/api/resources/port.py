@@ -4,8 +4,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from netweft.api import checks
-from netweft.api.attributes import Attribute, Resource, Who
-from netweft.api.resources.standard import ADMIN_STATE, NETWORK_ID, READ_ONLY, STANDARD, STATUS, STATUS_DETAIL, flag
+from netweft.api.attributes import REQUIRED, Attribute, Resource, Who
+from netweft.api.resources.standard import (
+    ADMIN_STATE,
+    NETWORK_ID,
+    PROJECT,
+    READ_ONLY,
+    STANDARD,
+    STATUS,
+    STATUS_DETAIL,
+    flag,
+)
 from netweft.control.errors import PortNotFound
 from netweft.control.standard import UseCases
 from netweft.plugins.identity import Context
@@ -83,6 +92,14 @@ ATTRIBUTES = STANDARD | {
     "binding:vif_type": _SHOWN_TO_ADMIN,
     "binding:vif_details": _SHOWN_TO_ADMIN,
     "binding:vnic_type": Attribute(check=checks.one_of(*_VNIC_TYPES), post=True, put=True, default="normal"),
+}
+
+
+BINDING = {
+    "host": Attribute(check=checks.string(255), post=True, default=REQUIRED),
+    "vnic_type": Attribute(check=checks.one_of(*_VNIC_TYPES), post=True, put=True, default="normal"),
+    "profile": Attribute(check=checks.or_none(checks.dictionary), post=True, put=True),
+    "project_id": PROJECT,
 }
 
 
