@@ -13,6 +13,9 @@ from netweft.model import Key, Object, key_of
 
 NODES = ("hv1", "hv2", "hv3")
 NETWORKS = ("n1", "n2", "n3")
+GROUPS = ("g1", "g2", "g3")
+ADDRESS_GROUPS = ("a1", "a2")
+POLICIES = ("q1", "q2")
 
 
 @dataclass(frozen=True)
@@ -67,10 +70,19 @@ class Restart:
 Event = Put | Delete | Join | Leave | Receive | Lose | Advance | Restart
 
 _node = st.sampled_from(NODES)
+_policy = st.sampled_from([None, None, *POLICIES])
 _network_rows = st.builds(
-    lambda id, mtu: {"id": id, "name": id, "mtu": mtu, "provider:network_type": "vxlan", "status": "ACTIVE"},
+    lambda id, mtu, policy: {
+        "id": id,
+        "name": id,
+        "mtu": mtu,
+        "provider:network_type": "vxlan",
+        "status": "ACTIVE",
+        "qos_policy_id": policy,
+    },
     st.sampled_from(NETWORKS),
     st.sampled_from([1450, 9000]),
+    _policy,
 )
 _subnet_rows = st.builds(
     lambda number, network, gateway: {
@@ -86,7 +98,7 @@ _subnet_rows = st.builds(
     st.sampled_from([None, "10.0.0.1"]),
 )
 _port_rows = st.builds(
-    lambda number, network, host, mac, status: {
+    lambda number, network, host, mac, status, groups, pairs, policy: {
         "id": f"p{number}",
         "network_id": network,
         "mac_address": mac,
@@ -94,12 +106,50 @@ _port_rows = st.builds(
         "binding:host_id": host,
         "status": status,
         "device_id": None,
+        "security_groups": groups,
+        "allowed_address_pairs": pairs,
+        "qos_policy_id": policy,
     },
     st.integers(1, 6),
     st.sampled_from(NETWORKS),
     st.sampled_from(["", *NODES, "hv9"]),
     st.sampled_from(["fa:16:3e:00:00:01", "fa:16:3e:00:00:02"]),
     st.sampled_from(["ACTIVE", "DOWN"]),
+    st.lists(st.sampled_from(GROUPS), max_size=2, unique=True),
+    st.sampled_from([[], [{"ip_address": "10.9.0.0/16", "mac_address": "fa:16:3e:00:00:01"}]]),
+    _policy,
+)
+_group_rows = st.builds(
+    lambda id, stateful: {"id": id, "stateful": stateful},
+    st.sampled_from(GROUPS),
+    st.booleans(),
+)
+_rule_rows = st.builds(
+    lambda number, group, remote: {
+        "id": f"r{number}",
+        "security_group_id": group,
+        "direction": "ingress",
+        "ethertype": "IPv6",
+        "protocol": "icmp",
+        **remote,
+    },
+    st.integers(1, 5),
+    st.sampled_from(GROUPS),
+    st.one_of(
+        st.sampled_from(GROUPS).map(lambda id: {"remote_group_id": id}),
+        st.sampled_from(ADDRESS_GROUPS).map(lambda id: {"remote_address_group_id": id}),
+        st.just({"remote_ip_prefix": "fd00::/8", "remote_group_id": None}),
+    ),
+)
+_address_group_rows = st.builds(
+    lambda id, addresses: {"id": id, "addresses": addresses},
+    st.sampled_from(ADDRESS_GROUPS),
+    st.sampled_from([[], ["10.1.0.0/16", "fd00::/8"]]),
+)
+_policy_rows = st.builds(
+    lambda id, kbps: {"id": id, "rules": [{"id": "x", "type": "bandwidth_limit", "max_kbps": kbps}] if kbps else []},
+    st.sampled_from(POLICIES),
+    st.sampled_from([0, 1000, 2000]),
 )
 _agent_rows = st.builds(
     lambda host, ip, type: {
@@ -118,6 +168,11 @@ _puts = st.one_of(
     st.builds(Put, st.just("ports"), _port_rows),
     st.builds(Put, st.just("ports"), _port_rows),
     st.builds(Put, st.just("agents"), _agent_rows),
+    st.builds(Put, st.just("security_groups"), _group_rows),
+    st.builds(Put, st.just("security_group_rules"), _rule_rows),
+    st.builds(Put, st.just("security_group_rules"), _rule_rows),
+    st.builds(Put, st.just("address_groups"), _address_group_rows),
+    st.builds(Put, st.just("qos_policies"), _policy_rows),
     st.builds(Put, st.just("users"), st.just({"id": "u1"})),
 )
 _deletes = _puts.map(lambda put: Delete(put.kind, put.row["id"]))
@@ -141,22 +196,36 @@ class Region:
     questions: list[tuple[str, str]] = field(default_factory=list)
 
     def write(self, event: Put | Delete) -> None:
+        key = (event.kind, event.row["id"] if isinstance(event, Put) else event.id)
+        before = self.rows.pop(key, None)
         if isinstance(event, Put):
-            key = (event.kind, event.row["id"])
             self.rows[key] = event.row
-        else:
-            key = (event.kind, event.id)
-            if self.rows.pop(key, None) is None:
-                return
+        elif before is None:
+            return
         self.log.append(key)
+        self.log.extend(groups_of(before, self.rows.get(key)))
 
     def find(self, kind: str, by: str, values: Iterable[str]) -> list[Row]:
         wanted = set(values)
         self.questions.append((kind, by))
-        return [row for (k, _), row in self.rows.items() if k == kind and row.get(by) in wanted]
+        if by.endswith("[]"):
+            return [row for row in self.of(kind) if wanted.intersection(row.get(by[:-2], ()))]
+        return [row for row in self.of(kind) if row.get(by) in wanted]
 
     def of(self, kind: str) -> list[Row]:
-        return [row for (k, _), row in self.rows.items() if k == kind]
+        rows = [row for (k, _), row in self.rows.items() if k == kind]
+        if kind != "security_groups":
+            return rows
+        rules = self.of("security_group_rules")
+        return [
+            {**row, "security_group_rules": [rule for rule in rules if rule["security_group_id"] == row["id"]]}
+            for row in rows
+        ]
+
+
+def groups_of(*rows: Row | None) -> list[RowKey]:
+    """The groups that are written when one of their rules is."""
+    return [("security_groups", row["security_group_id"]) for row in rows if row and "security_group_id" in row]
 
 
 def should_see(region: Region, node: str) -> dict[Key, Object]:
@@ -172,4 +241,32 @@ def should_see(region: Region, node: str) -> dict[Key, Object]:
     seen += [objects.subnet(row) for row in region.of("subnets") if row["network_id"] in networks]
     seen += [objects.peer(row) for row in peers]
     seen += [objects.node(row) for row in region.of("agents") if row["host"] in hosts]
+    seen += firewall(region, own)
+    policies = {
+        row.get("qos_policy_id")
+        for row in (*own, *region.of("networks"))
+        if row.get("network_id", row["id"]) in networks
+    }
+    seen += [objects.qos_policy(row) for row in region.of("qos_policies") if row["id"] in policies]
     return {key_of(obj): obj for obj in seen if obj is not None}
+
+
+def firewall(region: Region, own: list[Row]) -> list[Object | None]:
+    """The groups of these ports, and whom their rules name."""
+    here = {group for row in own for group in row.get("security_groups", ())}
+    rules = [rule for rule in region.of("security_group_rules") if rule["security_group_id"] in here]
+    groups = [row for row in region.of("security_groups") if row["id"] in here]
+    there = {row["id"] for row in groups}
+    named = [rule for rule in rules if rule["security_group_id"] in there]
+    remote = {rule.get("remote_group_id") for rule in named}
+    prefixes = {rule.get("remote_address_group_id") for rule in named}
+    return [
+        *map(objects.security_group, groups),
+        *(
+            objects.group_member({**row, "security_groups": [group]})
+            for row in region.of("ports")
+            for group in row.get("security_groups", ())
+            if group in remote
+        ),
+        *(objects.address_group(row) for row in region.of("address_groups") if row["id"] in prefixes),
+    ]

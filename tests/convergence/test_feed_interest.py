@@ -25,8 +25,7 @@ from tests.convergence.feed_world import (
 from netweft.agent.sync import changes_by
 from netweft.feed.interest import Interest
 from netweft.feed.outbox import Outbox
-from netweft.feed.relevance import RULES
-from netweft.model import EMPTY_VIEW, NodeView, key_of
+from netweft.model import EMPTY_VIEW, GroupMember, NodeView, key_of
 from netweft.wire.messages import decode_downward, encode
 
 T = TypeVar("T")
@@ -168,7 +167,7 @@ def test_a_port_on_a_large_network_is_one_small_delta_for_each_node_and_one_ques
 
 def test_nodes_that_share_a_network_load_it_once() -> None:
     region, interest = big_network(ports=40, nodes=20)
-    assert len(region.questions) == len(RULES)
+    assert len(region.questions) == len(set(region.questions))
     region.questions.clear()
 
     interest.follow(region, ["hv99"])
@@ -194,3 +193,30 @@ def test_a_row_that_makes_no_sense_costs_only_itself() -> None:
     assert ("port", "fine") in updates["hv1"]
     assert ("port", "odd") not in updates["hv1"]
     assert ("peer", "odd") not in updates["hv0"]
+
+
+def test_a_member_more_is_one_small_object_for_the_nodes_whose_rules_name_the_group() -> None:
+    """On another network, bound nowhere yet, and however many members there are."""
+    region = Region()
+    region.write(Put("security_groups", {"id": "web"}))
+    region.write(Put("security_groups", {"id": "db"}))
+    rule = {"id": "r", "security_group_id": "db", "direction": "ingress", "ethertype": "IPv4", "remote_group_id": "web"}
+    region.write(Put("security_group_rules", rule))
+    for number in range(300):
+        region.write(member(f"p{number}", "n1", f"hv{number % 3}", "web"))
+    region.write(member("d", "n2", "hv9", "db"))
+    interest = Interest()
+    assert sum(kind == "group_member" for kind, _ in interest.follow(region, ["hv0", "hv9"])["hv9"]) == 300
+    region.questions.clear()
+
+    region.write(member("new", "n1", "", "web"))
+
+    expected = GroupMember(group_id="web", port_id="new", ip_addresses=("10.0.0.1",))
+    assert interest.advance(region, [("ports", "new")]) == {"hv9": {("group_member", "web/new"): expected}}
+    assert region.questions == [("ports", "id")]
+
+
+def member(id: str, network: str, host: str, group: str) -> Put:
+    port = bound(id, host).row
+    addresses = [{"subnet_id": "s", "ip_address": "10.0.0.1"}]
+    return Put("ports", {**port, "network_id": network, "security_groups": [group], "fixed_ips": addresses})

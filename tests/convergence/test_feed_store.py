@@ -11,6 +11,7 @@ from contextlib import suppress
 import pytest
 from hypothesis import HealthCheck, given, settings
 from tests.convergence.feed_world import (
+    GROUPS,
     NETWORKS,
     NODES,
     Delete,
@@ -23,16 +24,28 @@ from tests.convergence.feed_world import (
     Region,
     Restart,
     events,
+    groups_of,
     should_see,
 )
 
 from netweft.agent.sync import changes_by
 from netweft.feed.hub import Hub
+from netweft.feed.objects import Row
 from netweft.feed.outbox import Closed, Outbox
 from netweft.model import EMPTY_VIEW, NodeView, key_of
-from netweft.store import Missing, Store
+from netweft.store import InUse, Link, Missing, Store
 
-KINDS = ("networks", "subnets", "ports", "agents", "users")
+KINDS = (
+    "networks",
+    "subnets",
+    "ports",
+    "agents",
+    "users",
+    "security_group_rules",
+    "security_groups",
+    "address_groups",
+    "qos_policies",
+)
 PATIENCE = 10.0
 
 
@@ -44,21 +57,34 @@ def store(url: str) -> Iterator[Store]:
 
 
 def write(store: Store, event: Put | Delete) -> None:
-    with store.write() as tx:
-        if isinstance(event, Delete):
-            with suppress(Missing):
-                tx.delete(event.kind, event.id)
-        elif tx.lock(event.kind, event.row["id"]) is None:
-            tx.insert(event.kind, event.row)
+    """What the store refuses (a port of a group that is gone, a group that has ports) is not written at all."""
+    with suppress(Missing, InUse), store.write() as tx:
+        id = event.id if isinstance(event, Delete) else event.row["id"]
+        before = tx.lock(event.kind, id)
+        after = None if isinstance(event, Delete) else event.row
+        if after is None:
+            tx.delete(event.kind, id)
+        elif before is None:
+            tx.insert(event.kind, after, links_of(after))
         else:
-            tx.update(event.kind, event.row["id"], event.row)
+            tx.update(event.kind, id, after, {"security_groups": links_of(after)})
+        for kind, group in groups_of(before, after):
+            if tx.lock(kind, group):
+                tx.update(kind, group, {})
+
+
+def links_of(row: Row) -> list[Link]:
+    return [Link("security_groups", "security_groups", group) for group in row.get("security_groups", ())]
 
 
 def empty(store: Store) -> None:
+    """But for the groups, without any rules: a port cannot be in a group that is not there."""
     with store.write() as tx:
         for kind in KINDS:
             for row in tx.query(kind):
                 tx.delete(kind, row["id"])
+        for group in GROUPS:
+            tx.insert("security_groups", {"id": group})
 
 
 def region_of(store: Store) -> Region:

@@ -9,7 +9,8 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from netweft.model import Network, Node, Peer, Port, Subnet
+from netweft.control import protocols
+from netweft.model import AddressGroup, GroupMember, Network, Node, Peer, Port, QosPolicy, SecurityGroup, Subnet, Trunk
 
 Row: TypeAlias = Mapping[str, Any]
 SERVICE_AGENTS = frozenset({"DHCP agent", "L3 agent", "Metadata agent"})  # any other is a host's L2 agent
@@ -35,6 +36,15 @@ def port(row: Row) -> Port:
     return msgspec.convert(row, Port)
 
 
+def port_ahead(row: Row) -> Port:
+    """For a node where the port is wired before it moves there."""
+    return msgspec.convert({**row, "active": False}, Port)
+
+
+def trunk(row: Row) -> Trunk:
+    return msgspec.convert(row, Trunk)
+
+
 def peer(row: Row) -> Peer | None:
     """None for a port that is bound nowhere: it has no place to send frames to."""
     if not row.get("binding:host_id"):
@@ -49,3 +59,42 @@ def node(row: Row) -> Node | None:
         return None
     configurations = row.get("configurations") or {}
     return msgspec.convert({**configurations, "name": row["host"]}, Node)
+
+
+def security_group(row: Row) -> SecurityGroup:
+    """With its rules, in an order that says nothing and does not change."""
+    rules = sorted(row.get("security_group_rules") or (), key=lambda rule: str(rule["id"]))
+    numbered = [{**rule, "protocol": protocols.number(rule.get("protocol"), rule["ethertype"])} for rule in rules]
+    return msgspec.convert({**row, "rules": numbered}, SecurityGroup)
+
+
+def group_member(row: Row) -> GroupMember | None:
+    """From a port's row with one group; None for one without addresses.  Where it is bound does not matter."""
+    fixed, pairs = row.get("fixed_ips") or (), row.get("allowed_address_pairs") or ()
+    addresses = list(dict.fromkeys(one["ip_address"] for one in (*fixed, *pairs)))
+    if not addresses:
+        return None
+    (group,) = row["security_groups"]
+    return msgspec.convert({"group_id": group, "port_id": row["id"], "ip_addresses": addresses}, GroupMember)
+
+
+def address_group(row: Row) -> AddressGroup:
+    return msgspec.convert(row, AddressGroup)
+
+
+def qos_policy(row: Row) -> QosPolicy:
+    """A policy's rules are one list in its row, each with its type."""
+    rules: dict[str, list[Row]] = {}
+    for rule in row.get("rules") or ():
+        rules.setdefault(rule["type"], []).append(rule)
+    marks = [rule["dscp_mark"] for rule in rules.get("dscp_marking", ())]
+    return msgspec.convert(
+        {
+            "id": row["id"],
+            "bandwidth_limits": rules.get("bandwidth_limit", ()),
+            "packet_rate_limits": rules.get("packet_rate_limit", ()),
+            "minimum_bandwidths": rules.get("minimum_bandwidth", ()),
+            "dscp_mark": marks[0] if marks else None,
+        },
+        QosPolicy,
+    )

@@ -2,15 +2,31 @@
 
 from collections.abc import Iterable
 
+from netweft.control import placing
 from netweft.feed.objects import Row
+from netweft.feed.relevance import AHEAD_ON
 from netweft.store import Query, ReadTransaction
 
 
 class StoreReader:
+    """A security group comes with its rules: whoever writes a rule writes its group too, so the feed hears of it."""
+
     def __init__(self, tx: ReadTransaction) -> None:
         self._tx = tx
 
     def find(self, kind: str, by: str, values: Iterable[str]) -> Iterable[Row]:
-        if by == "id":
-            return self._tx.get_many(kind, list(values)).values()
-        return self._tx.query(kind, Query({by: list(values)}))
+        ids = list(values)
+        if by.endswith("[]"):  # links are indexed, what stands in a list is not
+            linked = self._tx.referrers(by[:-2], ids, source_kind=kind, attribute=by[:-2])
+            ids, by = [referrer.id for referrer in linked], "id"
+        if by == AHEAD_ON:  # as are claims
+            ahead = [holder for host in ids for holder in self._tx.held(placing.scope(host)).values()]
+            ids, by = [id for of, id in ahead if of == kind], "id"
+        rows = self._tx.get_many(kind, set(ids)).values() if by == "id" else self._tx.query(kind, Query({by: ids}))
+        return self._with_rules(rows) if kind == "security_groups" else rows
+
+    def _with_rules(self, groups: Iterable[Row]) -> Iterable[Row]:
+        rules: dict[str, list[Row]] = {group["id"]: [] for group in groups}
+        for rule in self._tx.query("security_group_rules", Query({"security_group_id": list(rules)})):
+            rules[rule["security_group_id"]].append(rule)
+        return [{**group, "security_group_rules": rules[group["id"]]} for group in groups]

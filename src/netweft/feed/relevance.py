@@ -5,7 +5,11 @@ of one kind stand in a topic, which object they give there, and to which further
 
     host(hv1) ── port ──▶ network(N) ── bound port ──▶ endpoint(hv2)
         gives Port           gives Network,               gives Node
-                             Subnet, Peer
+              │              Subnet, Peer ── its policy ──▶ qos(Q)
+              │                                                gives QosPolicy
+              ├─ its policy ──▶ qos(Q)
+              └─ its groups ──▶ group(G) ── rules' far ends ──▶ members(R)           addresses(A)
+                                   gives SecurityGroup             gives GroupMember    gives AddressGroup
 
 A node starts at its own `host` topic and follows all topics that it can reach.  A new kind of object is one more rule
 (or a few); what follows from it for loading, snapshots, deltas and their routing is worked out in `interest`.
@@ -19,6 +23,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 
 import structlog
 
+from netweft.control.placing import AHEAD
 from netweft.feed import objects
 from netweft.feed.objects import Row
 from netweft.model import Object
@@ -37,6 +42,8 @@ class Topic(NamedTuple):
 class Rule:
     """Rows of `kind` stand in the topic that their attribute `by` names (none if it is empty).
 
+    Attributes are named as in the store's queries: `groups[]` is each value of a list, `rules.group` that of each
+    object in a list.  By `groups[]` a row stands in several topics, in each as if that one were all of the list.
     gives: the object, or None if this row has none to give; it then leads nowhere either.
     leads: (topic, the attribute that has its id).
     not_for: the attribute that names a node which does not need this object, because it has a better one.
@@ -50,9 +57,25 @@ class Rule:
     not_for: str = ""
 
 
+AHEAD_ON = f"{AHEAD}.binding:host_id"
 RULES = (
-    Rule("host", "ports", by="binding:host_id", gives=objects.port, leads=[("network", "network_id")]),
-    Rule("network", "networks", by="id", gives=objects.network),
+    Rule(
+        "host",
+        "ports",
+        by="binding:host_id",
+        gives=objects.port,
+        leads=[("network", "network_id"), ("group", "security_groups[]"), ("qos", "qos_policy_id")],
+    ),
+    Rule(
+        "host",
+        "ports",
+        by=AHEAD_ON,
+        gives=objects.port_ahead,
+        leads=[("network", "network_id"), ("group", "security_groups[]"), ("qos", "qos_policy_id")],
+    ),
+    Rule("host", "trunks", by="binding:host_id", gives=objects.trunk),
+    Rule("host", "trunks", by=AHEAD_ON, gives=objects.trunk),
+    Rule("network", "networks", by="id", gives=objects.network, leads=[("qos", "qos_policy_id")]),
     Rule("network", "subnets", by="network_id", gives=objects.subnet),
     Rule(
         "network",
@@ -63,6 +86,19 @@ RULES = (
         not_for="binding:host_id",
     ),
     Rule("endpoint", "agents", by="host", gives=objects.node, not_for="host"),
+    Rule(
+        "group",
+        "security_groups",
+        by="id",
+        gives=objects.security_group,
+        leads=[
+            ("members", "security_group_rules.remote_group_id"),
+            ("addresses", "security_group_rules.remote_address_group_id"),
+        ],
+    ),
+    Rule("members", "ports", by="security_groups[]", gives=objects.group_member),
+    Rule("addresses", "address_groups", by="id", gives=objects.address_group),
+    Rule("qos", "qos_policies", by="id", gives=objects.qos_policy),
 )
 
 
@@ -97,17 +133,16 @@ class Rules:
     def entries(self, kind: str, row: Row) -> Iterator[Entry]:
         """A row that makes no sense is left out and logged: it must not cost others their feed."""
         for rule in self._by_kind[kind]:
-            id = row.get(rule.by)
-            if not id:
-                continue
-            try:
-                given = rule.gives(row)
-            except (KeyError, TypeError, ValueError) as error:  # msgspec's errors are ValueErrors
-                log.error("row left out of the feed", kind=kind, id=row.get("id"), problem=repr(error))
-                continue
-            if given is not None:
-                leads = tuple(Topic(name, row[attribute]) for name, attribute in rule.leads)
-                yield Entry(Topic(rule.topic, id), given, leads, row[rule.not_for] if rule.not_for else "")
+            for id, place in _places(row, rule.by):
+                try:
+                    given = rule.gives(place)
+                except (KeyError, TypeError, ValueError) as error:  # msgspec's errors are ValueErrors
+                    log.error("row left out of the feed", kind=kind, id=row.get("id"), problem=repr(error))
+                    continue
+                if given is not None:
+                    leads = [Topic(name, to) for name, attribute in rule.leads for to in _values(row, attribute)]
+                    not_for = row[rule.not_for] if rule.not_for else ""
+                    yield Entry(Topic(rule.topic, id), given, tuple(dict.fromkeys(leads)), not_for)
 
     def load(self, reader: Reader, topics: Iterable[Topic]) -> Mapping[RowKey, Row]:
         """All rows of these topics, with as few questions as there are rules."""
@@ -120,3 +155,23 @@ class Rules:
             for rule in self._by_topic[name]
             for row in reader.find(rule.kind, rule.by, wanted)
         }
+
+
+def _places(row: Row, by: str) -> Iterator[tuple[str, Row]]:
+    """The topics' ids that the attribute names, and the row as it stands in each."""
+    name, several, _ = by.partition("[]")
+    for id in _values(row, by):
+        yield id, {**row, name: [id]} if several else row
+
+
+def _values(row: Row, attribute: str) -> Iterable[str]:
+    """The ids that stand there; nothing for what is missing or empty."""
+    name, several, _ = attribute.partition("[]")
+    outer, inside, inner = attribute.partition(".")
+    if several:
+        found = row.get(name) or ()
+    elif inside:
+        found = [one.get(inner) for one in row.get(outer) or ()]
+    else:
+        found = [row.get(name)]
+    return dict.fromkeys(filter(None, found))

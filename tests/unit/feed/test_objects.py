@@ -6,7 +6,24 @@ import msgspec
 import pytest
 
 from netweft.feed import objects
-from netweft.model import AddressPair, FixedIp, Network, Node, Peer, Port, Segment, Subnet
+from netweft.model import (
+    AddressGroup,
+    AddressPair,
+    BandwidthLimit,
+    FixedIp,
+    GroupMember,
+    MinimumBandwidth,
+    Network,
+    Node,
+    PacketRateLimit,
+    Peer,
+    Port,
+    QosPolicy,
+    SecurityGroup,
+    SecurityGroupRule,
+    Segment,
+    Subnet,
+)
 from netweft.wire import messages as wire
 
 PORT: dict[str, Any] = {
@@ -121,3 +138,90 @@ def test_a_node_is_made_of_its_agent() -> None:
 def test_what_an_agent_could_not_read_is_an_error_here(wrong: dict[str, Any]) -> None:
     with pytest.raises(msgspec.ValidationError):
         objects.port({**PORT, **wrong})
+
+
+RULE = {
+    "id": "r1",
+    "project_id": "secret",
+    "security_group_id": "g1",
+    "direction": "ingress",
+    "ethertype": "IPv4",
+    "protocol": None,
+    "port_range_min": None,
+    "port_range_max": None,
+    "remote_ip_prefix": None,
+    "remote_group_id": None,
+    "remote_address_group_id": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("said", "ethertype", "number"),
+    [
+        (None, "IPv4", None),
+        ("tcp", "IPv4", 6),
+        ("6", "IPv6", 6),
+        ("icmp", "IPv4", 1),
+        ("icmp", "IPv6", 58),
+        ("1", "IPv6", 58),
+        ("ipv6-icmp", "IPv6", 58),
+        ("vrrp", "IPv4", 112),
+        ("200", "IPv4", 200),
+    ],
+)
+def test_a_rules_protocol_is_the_number_in_the_packet(said: str | None, ethertype: str, number: int | None) -> None:
+    group = objects.security_group(
+        {"id": "g1", "security_group_rules": [{**RULE, "protocol": said, "ethertype": ethertype}]}
+    )
+    assert group.rules[0].protocol == number
+
+
+def test_a_group_is_its_rules_in_whatever_order_they_are_read() -> None:
+    rules = [{**RULE, "id": "r2", "port_range_min": 80, "port_range_max": 90, "protocol": "udp"}, RULE]
+    row = {"id": "g1", "name": "web of a customer", "stateful": False}
+    expected = SecurityGroup(
+        id="g1",
+        stateful=False,
+        rules=(
+            SecurityGroupRule(id="r1", direction="ingress", ethertype="IPv4"),
+            SecurityGroupRule(
+                id="r2", direction="ingress", ethertype="IPv4", protocol=17, port_range_min=80, port_range_max=90
+            ),
+        ),
+    )
+    assert objects.security_group({**row, "security_group_rules": rules}) == expected
+    assert objects.security_group({**row, "security_group_rules": rules[::-1]}) == expected
+
+
+def test_a_member_is_all_the_addresses_it_may_send_from() -> None:
+    again = {"ip_address": "10.0.0.3", "mac_address": "fa:16:3e:00:00:02"}
+    pairs = [*PORT["allowed_address_pairs"], again]
+    member = objects.group_member({**PORT, "allowed_address_pairs": pairs, "binding:host_id": ""})
+    assert member == GroupMember(group_id="g1", port_id="p1", ip_addresses=("10.0.0.3", "fd00::3", "10.9.0.0/16"))
+    assert objects.group_member({**PORT, "fixed_ips": [], "allowed_address_pairs": []}) is None
+
+
+def test_an_address_group() -> None:
+    row = {"id": "a1", "name": "offices", "addresses": ["10.1.0.0/16", "fd00::/8"]}
+    assert objects.address_group(row) == AddressGroup(id="a1", addresses=("10.1.0.0/16", "fd00::/8"))
+
+
+def test_a_policy_is_its_rules_by_type() -> None:
+    rules = [
+        {"id": "1", "type": "bandwidth_limit", "max_kbps": 1000, "max_burst_kbps": 100, "direction": "ingress"},
+        {"id": "2", "type": "bandwidth_limit", "max_kbps": 2000, "max_burst_kbps": 0, "direction": "egress"},
+        {"id": "3", "type": "dscp_marking", "dscp_mark": 46},
+        {"id": "4", "type": "minimum_bandwidth", "min_kbps": 500, "direction": "egress"},
+        {"id": "5", "type": "packet_rate_limit", "max_kpps": 10, "max_burst_kpps": 0, "direction": "egress"},
+    ]
+    assert objects.qos_policy({"id": "q1", "name": "gold", "rules": rules}) == QosPolicy(
+        id="q1",
+        bandwidth_limits=(
+            BandwidthLimit(direction="ingress", max_kbps=1000, max_burst_kbps=100),
+            BandwidthLimit(max_kbps=2000),
+        ),
+        packet_rate_limits=(PacketRateLimit(max_kpps=10),),
+        minimum_bandwidths=(MinimumBandwidth(min_kbps=500),),
+        dscp_mark=46,
+    )
+    assert objects.qos_policy({"id": "q1", "rules": []}) == QosPolicy(id="q1")
