@@ -17,6 +17,8 @@ from netweft.api.resources.network_segment_range import network_segment_range
 from netweft.api.resources.port import port
 from netweft.api.resources.security_group import security_group, security_group_rule
 from netweft.api.resources.subnet import subnet
+from netweft.api.resources.trunk import trunk
+from netweft.api.sub_ports import SubPorts
 from netweft.control.agents import Agents
 from netweft.control.networks import Networks
 from netweft.control.ports import Ports
@@ -24,6 +26,7 @@ from netweft.control.security_groups import SecurityGroupRules, SecurityGroups
 from netweft.control.segment_ranges import SegmentRanges
 from netweft.control.segments import Segments
 from netweft.control.subnets import Subnets
+from netweft.control.trunks import Trunks
 from netweft.plugins.identity import Authenticate
 from netweft.plugins.segments import segment_types
 from netweft.settings import ServerSettings
@@ -35,7 +38,7 @@ class Part(Protocol):
 
 
 # what belongs to a resource, has paths of its own and is no attribute
-PARTS: Mapping[str, Callable[[Resource, Store], Part]] = {"port": PortBindings}
+PARTS: Mapping[str, Callable[[Resource, Store], Part]] = {"port": PortBindings, "trunk": SubPorts}
 
 
 def routes(store: Store, authenticate: Authenticate, settings: ServerSettings) -> list[BaseRoute]:
@@ -69,6 +72,7 @@ def resources(store: Store, settings: ServerSettings) -> list[Resource]:
         network_segment_range(ranges),
         subnet(subnets),
         port(Ports(settings, groups)),
+        trunk(Trunks()),
         security_group(groups, store),
         security_group_rule(SecurityGroupRules()),
         agent(Agents(settings)),

@@ -131,6 +131,8 @@ EXTENSIONS = {
         "Adds created_at and updated_at fields to all Neutron resources that have Neutron standard attributes.",
         "2016-09-12T10:00:00-00:00",
     ),
+    "trunk": ("Trunk Extension", "Provides support for trunk ports", "2016-01-01T10:00:00-00:00"),
+    "trunk-details": ("Trunk port details", "Expose trunk port details", "2016-01-01T10:00:00-00:00"),
     "vlan-transparent": ("Vlantransparent", "Provides Vlan Transparent Networks", "2015-03-23T09:00:00-00:00"),
 }
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from netweft.api.attributes import UNSET, Attribute, Resource, Who
 from netweft.api.faults import PolicyNotAuthorized
-from netweft.control.errors import NetworkNotFound
+from netweft.control.errors import NetworkNotFound, PortNotFound
 from netweft.plugins.identity import Context
 from netweft.store import Object, ReadTransaction
 
@@ -90,6 +90,18 @@ def check_network(tx: ReadTransaction, context: Context, wanted: Sequence[Object
         network = networks.get(id)
         if network is None or not any(_matches(network, filters) for filters in seen):
             raise NetworkNotFound(id=id)
+
+
+def check_ports(tx: ReadTransaction, context: Context, wanted: Sequence[Object]) -> None:
+    """Ports that something is made of are the caller's own."""
+    if context.is_admin:
+        return
+    ids = {one["port_id"] for one in wanted if one.get("port_id")}
+    ids |= {sub["port_id"] for one in wanted for sub in one.get("sub_ports") or ()}
+    ports = tx.get_many("ports", ids)
+    for id in ids:
+        if id not in ports or ports[id]["project_id"] != context.project_id:
+            raise PortNotFound(id=id)
 
 
 def _is_guarded(attribute: Attribute, value: Any) -> bool:

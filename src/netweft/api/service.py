@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from netweft.api.attributes import Resource
 from netweft.api.faults import TryAgain
-from netweft.api.policy import Policy, check_network
+from netweft.api.policy import Policy, check_network, check_ports
 from netweft.api.querystring import Listing
 from netweft.control import quotas
 from netweft.control.errors import RevisionNumberConstraintFailed
@@ -42,7 +42,8 @@ class Service:
                     reverse=query.reverse,
                 ),
             )
-            shown = self._show(tx, context, found, listing.fields | listing.computed.keys())
+            fields = listing.fields | listing.computed.keys() if listing.fields else frozenset()
+            shown = self._show(tx, context, found, fields)
         for name, values in listing.computed.items():
             shown = [one for one in shown if one[name] in values]
         return shown
@@ -57,6 +58,7 @@ class Service:
 
         def work(tx: WriteTransaction) -> list[Object]:
             check_network(tx, context, wanted)
+            check_ports(tx, context, wanted)
             self._policy.check_create(tx, context, given)
             if self._resource.quota is not None:
                 quotas.check(tx, self._resource.member, self._resource.quota, wanted)

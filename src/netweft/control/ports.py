@@ -4,7 +4,7 @@ import secrets
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from netweft.control import addresses, hosts, ipam, placing
+from netweft.control import addresses, hosts, ipam, placing, trunks
 from netweft.control.errors import (
     AddressPairAndPortSecurityRequired,
     IpAddressAlreadyAllocated,
@@ -80,6 +80,7 @@ class Ports:
         return updated
 
     def delete(self, tx: WriteTransaction, current: Object) -> None:
+        trunks.refuse_parts(current)
         tx.delete("ports", current["id"])
 
     def _macs(self, tx: WriteTransaction, wanted: Sequence[Object]) -> list[str]:

@@ -12,7 +12,7 @@ import pytest
 from netweft.api.attributes import REQUIRED, UNSET, Attribute
 from netweft.api.checks import Invalid
 from netweft.api.discovery import EXTENSIONS
-from netweft.api.resources import agent, network, network_segment_range, port, security_group, subnet
+from netweft.api.resources import agent, network, network_segment_range, port, security_group, subnet, trunk
 
 FACTS = Path(__file__).parents[4] / "shared" / "neutron-api" / "definitions.json"
 pytestmark = pytest.mark.skipif(not FACTS.exists(), reason="the facts about Neutron are not beside the checkout")
@@ -24,6 +24,7 @@ OURS = {
     "agents": agent.ATTRIBUTES,
     "network_segment_ranges": network_segment_range.ATTRIBUTES,
     "security_group_rules": security_group.RULE,
+    "trunks": trunk.ATTRIBUTES,
 }
 # what Neutron says of the resource itself; extensions add to that
 BASE = ["network", "subnet", "port", "agent"]
@@ -43,6 +44,7 @@ ABSENT = {("subnets", "prefixlen"), ("subnets", "shared")}
 # (collection, attribute, flag) -> why
 DIFFERENT = {
     ("subnets", "subnetpool_id", "allow_post"): "there are no subnet pools",
+    ("trunks", "status", "is_sort_key"): "computed when asked for, from the ports",
     ("agents", "alive", "is_sort_key"): "computed when asked for: sort by heartbeat_timestamp",
 }
 

@@ -13,6 +13,7 @@ from netweft.control.segment_ranges import SegmentRanges
 from netweft.control.segments import Segments
 from netweft.control.standard import UseCases
 from netweft.control.subnets import Subnets
+from netweft.control.trunks import Trunks
 from netweft.plugins.segments import segment_types
 from netweft.settings import ServerSettings
 from netweft.store import Object, Store
@@ -20,7 +21,8 @@ from netweft.store import Object, Store
 NETWORK: Object = {"name": "n", "project_id": "p", "shared": False, "port_security_enabled": True}
 SUBNET: Object = {"project_id": "p", "ip_version": 4, "enable_dhcp": True}
 RANGE: Object = {"name": "", "project_id": "p", "shared": True}
-PORT: Object = {"project_id": "p", "device_owner": ""}
+PORT: Object = {"project_id": "p", "device_owner": "", "device_id": ""}
+TRUNK: Object = {"project_id": "p", "admin_state_up": True, "sub_ports": []}
 
 
 @dataclass
@@ -34,6 +36,7 @@ class Cloud:
     groups: SecurityGroups
     rules: SecurityGroupRules
     ranges: SegmentRanges
+    trunks: Trunks
 
     def network(self, **values: object) -> Object:
         return self._create(self.networks, NETWORK | values)
@@ -44,6 +47,9 @@ class Cloud:
 
     def port(self, network: Object, **values: object) -> Object:
         return self._create(self.ports, PORT | {"network_id": network["id"]} | values)
+
+    def trunk(self, port: Object, *sub_ports: Object) -> Object:
+        return self._create(self.trunks, TRUNK | {"port_id": port["id"], "sub_ports": list(sub_ports)})
 
     def range(self, network_type: str, first: int, last: int, **values: object) -> Object:
         bounds = {"network_type": network_type, "minimum": first, "maximum": last}
@@ -77,6 +83,7 @@ class Cloud:
             "security_groups": self.groups,
             "security_group_rules": self.rules,
             "network_segment_ranges": self.ranges,
+            "trunks": self.trunks,
         }
         return found[kind]
 
@@ -98,7 +105,7 @@ def make_cloud(tmp_path: Path) -> Iterator[MakeCloud]:
         with store.write() as tx:
             ranges.prepare(tx)
         networks = Networks(Segments(values, types, ranges), subnets)
-        return Cloud(store, networks, subnets, Ports(values, groups), groups, SecurityGroupRules(), ranges)
+        return Cloud(store, networks, subnets, Ports(values, groups), groups, SecurityGroupRules(), ranges, Trunks())
 
     yield make
     for store in stores:

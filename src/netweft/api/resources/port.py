@@ -17,6 +17,7 @@ from netweft.api.resources.standard import (
 )
 from netweft.control.errors import PortNotFound
 from netweft.control.standard import UseCases
+from netweft.control.trunks import with_details
 from netweft.plugins.identity import Context
 from netweft.store import ReadTransaction
 
@@ -78,6 +79,7 @@ ATTRIBUTES = STANDARD | {
     "security_groups": Attribute(check=checks.security_groups, post=True, put=True, filter=True),
     "port_security_enabled": flag(post=True, put=True, set_by=Who.NETWORK_OWNER),
     "allowed_address_pairs": Attribute(check=checks.address_pairs, post=True, put=True, set_by=Who.NETWORK_OWNER),
+    "trunk_details": Attribute(check=READ_ONLY),
     "binding:host_id": Attribute(
         check=checks.or_none(checks.string(255)),
         post=True,
@@ -119,4 +121,6 @@ def port(use_cases: UseCases) -> Resource:
         not_found=PortNotFound,
         visible=visible,
         owned_through_network=True,
+        present=with_details,
+        computed=frozenset({"trunk_details"}),
     )
