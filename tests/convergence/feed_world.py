@@ -6,9 +6,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from netweft.control.placing import AHEAD
 from netweft.feed import objects
 from netweft.feed.objects import Row
-from netweft.feed.relevance import RowKey
+from netweft.feed.relevance import AHEAD_ON, RowKey
 from netweft.model import Key, Object, key_of
 
 NODES = ("hv1", "hv2", "hv3")
@@ -97,13 +98,22 @@ _subnet_rows = st.builds(
     st.sampled_from(NETWORKS),
     st.sampled_from([None, "10.0.0.1"]),
 )
+_ahead = st.lists(st.sampled_from([*NODES, "hv9"]), max_size=2, unique=True)
+
+
+def _elsewhere(ahead: list[str], host: str) -> list[Row]:
+    """Inactive bindings: not where the active one is."""
+    return [{"binding:host_id": other} for other in ahead if other != host]
+
+
 _port_rows = st.builds(
-    lambda number, network, host, mac, status, groups, pairs, policy: {
+    lambda number, network, host, ahead, mac, status, groups, pairs, policy: {
         "id": f"p{number}",
         "network_id": network,
         "mac_address": mac,
         "fixed_ips": [{"subnet_id": "s1", "ip_address": f"10.0.1.{number}"}],
         "binding:host_id": host,
+        AHEAD: _elsewhere(ahead, host),
         "status": status,
         "device_id": None,
         "security_groups": groups,
@@ -113,6 +123,7 @@ _port_rows = st.builds(
     st.integers(1, 6),
     st.sampled_from(NETWORKS),
     st.sampled_from(["", *NODES, "hv9"]),
+    _ahead,
     st.sampled_from(["fa:16:3e:00:00:01", "fa:16:3e:00:00:02"]),
     st.sampled_from(["ACTIVE", "DOWN"]),
     st.lists(st.sampled_from(GROUPS), max_size=2, unique=True),
@@ -151,6 +162,20 @@ _policy_rows = st.builds(
     st.sampled_from(POLICIES),
     st.sampled_from([0, 1000, 2000]),
 )
+_trunk_rows = st.builds(
+    lambda number, host, ahead, vlans: {
+        "id": f"t{number}",
+        "port_id": f"p{number}",
+        "admin_state_up": True,
+        "sub_ports": [{"port_id": f"p{vlan}", "segmentation_type": "vlan", "segmentation_id": vlan} for vlan in vlans],
+        "binding:host_id": host,
+        AHEAD: _elsewhere(ahead, host),
+    },
+    st.integers(1, 2),
+    st.sampled_from(["", *NODES]),
+    _ahead,
+    st.lists(st.integers(3, 6), max_size=2, unique=True),
+)
 _agent_rows = st.builds(
     lambda host, ip, type: {
         "id": f"{type} of {host}",
@@ -167,6 +192,7 @@ _puts = st.one_of(
     st.builds(Put, st.just("subnets"), _subnet_rows),
     st.builds(Put, st.just("ports"), _port_rows),
     st.builds(Put, st.just("ports"), _port_rows),
+    st.builds(Put, st.just("trunks"), _trunk_rows),
     st.builds(Put, st.just("agents"), _agent_rows),
     st.builds(Put, st.just("security_groups"), _group_rows),
     st.builds(Put, st.just("security_group_rules"), _rule_rows),
@@ -210,6 +236,8 @@ class Region:
         self.questions.append((kind, by))
         if by.endswith("[]"):
             return [row for row in self.of(kind) if wanted.intersection(row.get(by[:-2], ()))]
+        if by == AHEAD_ON:
+            return [row for row in self.of(kind) if wanted & hosts_ahead(row)]
         return [row for row in self.of(kind) if row.get(by) in wanted]
 
     def of(self, kind: str) -> list[Row]:
@@ -228,15 +256,25 @@ def groups_of(*rows: Row | None) -> list[RowKey]:
     return [("security_groups", row["security_group_id"]) for row in rows if row and "security_group_id" in row]
 
 
+def hosts_ahead(row: Row) -> set[str]:
+    return {binding["binding:host_id"] for binding in row.get(AHEAD, ())}
+
+
 def should_see(region: Region, node: str) -> dict[Key, Object]:
     """In the words of the issue, with nothing incremental about it."""
-    own = [row for row in region.of("ports") if row["binding:host_id"] == node]
+    active = [row for row in region.of("ports") if row["binding:host_id"] == node]
+    ahead = [row for row in region.of("ports") if node in hosts_ahead(row)]
+    own = active + ahead
     networks = {row["network_id"] for row in own}
     peers = [
         row for row in region.of("ports") if row["network_id"] in networks and row["binding:host_id"] not in ("", node)
     ]
     hosts = {row["binding:host_id"] for row in peers}
-    seen: list[Object | None] = [objects.port(row) for row in own]
+    seen: list[Object | None] = [objects.port(row) for row in active]
+    seen += [objects.port_ahead(row) for row in ahead]
+    seen += [
+        objects.trunk(row) for row in region.of("trunks") if row["binding:host_id"] == node or node in hosts_ahead(row)
+    ]
     seen += [objects.network(row) for row in region.of("networks") if row["id"] in networks]
     seen += [objects.subnet(row) for row in region.of("subnets") if row["network_id"] in networks]
     seen += [objects.peer(row) for row in peers]

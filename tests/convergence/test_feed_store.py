@@ -29,6 +29,7 @@ from tests.convergence.feed_world import (
 )
 
 from netweft.agent.sync import changes_by
+from netweft.control import placing
 from netweft.feed.hub import Hub
 from netweft.feed.objects import Row
 from netweft.feed.outbox import Closed, Outbox
@@ -38,6 +39,7 @@ from netweft.store import InUse, Link, Missing, Store
 KINDS = (
     "networks",
     "subnets",
+    "trunks",
     "ports",
     "agents",
     "users",
@@ -68,6 +70,8 @@ def write(store: Store, event: Put | Delete) -> None:
             tx.insert(event.kind, after, links_of(after))
         else:
             tx.update(event.kind, id, after, {"security_groups": links_of(after)})
+        if after is not None and placing.AHEAD in after:
+            placing.claim_ahead(tx, event.kind, before or {"id": id}, placing.ahead(after))
         for kind, group in groups_of(before, after):
             if tx.lock(kind, group):
                 tx.update(kind, group, {})
