@@ -40,7 +40,7 @@ class Story:
         port, peer = view.get(("port", "moving")), view.get(("peer", "moving"))
         assert port is None or isinstance(port, Port)
         assert peer is None or isinstance(peer, Peer)
-        return (port and port.active, peer and peer.host_id)
+        return (port.active if port else None, peer.host_id if peer else None)
 
 
 def test_a_move() -> None:
