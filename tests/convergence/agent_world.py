@@ -7,6 +7,7 @@ from typing import cast
 from msgspec.structs import replace
 
 from netweft.agent.desired import Desired
+from netweft.agent.links import LinksSide
 from netweft.agent.loop import Agent
 from netweft.agent.ovs import OvsSide
 from netweft.agent.sync import changes_by
@@ -110,6 +111,15 @@ class FakeOvs:
         return 0
 
 
+class FakeLinks:
+    """Stands for LinksSide: whatever is wanted is there."""
+
+    in_place = True
+
+    def want(self, links: object, *, sweep: bool) -> None:
+        pass
+
+
 class AgentWorld:
     """One node: the switch and the database live on, agents come and go."""
 
@@ -127,6 +137,7 @@ class AgentWorld:
         """A new agent, which remembers nothing but what is on disk."""
         self.agent = Agent(self.settings)
         self.agent.ovs = cast(OvsSide, self.ovs)
+        self.agent.links = cast(LinksSide, FakeLinks())
         self.agent.feed.report = self._told  # type: ignore[method-assign]
         if on_disk:
             self.desired.see(on_disk, [key_of(obj) for obj in on_disk.objects()], ())

@@ -8,33 +8,40 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tests.convergence.agent_world import AgentWorld, FakeSwitch
 
-from netweft.model import Key, Node, Object, Peer, PortState, key_of, view_of
+from netweft.model import Key, Node, Object, Peer, PortState, SubPort, Trunk, key_of, view_of
 from netweft.testing.region import network, port
 from netweft.wire.messages import Delta, Snapshot
 
-NETWORKS = [network(1), network(2), network(3, "local")]
+NETWORKS = [network(1), network(2, "vlan"), network(3, "local")]
 PORTS = [port(number, NETWORKS[number % 3]) for number in range(1, 5)]
+TRUNK = Trunk(id="t", port_id=PORTS[0].id, sub_ports=(SubPort(PORTS[1].id, 7), SubPort(PORTS[3].id, 8)))
 PEERS = [
     Peer(id=f"{number:08x}-2222", network_id=NETWORKS[number % 3].id, mac_address=f"fa:16:3e:00:00:{number:02x}",
          ip_addresses=(f"10.0.0.{number}",), host_id=f"hv{number}")
     for number in (11, 12)
 ]  # fmt: skip
 NODES = [Node(name=f"hv{number}", tunnel_ip=f"192.0.2.{number}", tunnel_types=("vxlan",)) for number in (11, 12)]
+AHEAD = [replace(wanted, active=False) for wanted in PORTS]
 OBJECTS: list[Object] = [*NETWORKS, *PORTS, *PEERS, *NODES]
 
-some = st.lists(st.sampled_from(OBJECTS), max_size=4)
+ROLES = ["int", "tun", "phys:physnet1", "phys:public"]
+
+some = st.lists(st.sampled_from([*OBJECTS, *AHEAD, TRUNK]), max_size=4)
 events = st.one_of(
     st.tuples(st.just("delta"), some, some),
-    st.tuples(st.just("snapshot"), st.lists(st.sampled_from(OBJECTS), max_size=len(OBJECTS), unique=True)),
+    st.tuples(st.just("snapshot"), st.lists(st.sampled_from([*OBJECTS, TRUNK]), max_size=len(OBJECTS), unique=True)),
     st.tuples(st.just("plug"), st.sampled_from(PORTS)),
     st.tuples(st.just("unplug"), st.sampled_from(PORTS)),
     st.tuples(st.just("turn")),
     st.tuples(st.just("restart")),
-    st.tuples(st.just("refuse"), st.sampled_from(["int", "tun", "rows"])),
-    st.tuples(st.just("delete flow"), st.sampled_from(["int", "tun"]), st.integers(0, 99)),
-    st.tuples(st.just("change flow"), st.sampled_from(["int", "tun"]), st.integers(0, 99)),
+    st.tuples(st.just("refuse"), st.sampled_from([*ROLES, "rows"])),
+    st.tuples(st.just("delete flow"), st.sampled_from(ROLES), st.integers(0, 99)),
+    st.tuples(st.just("change flow"), st.sampled_from(ROLES), st.integers(0, 99)),
+    st.tuples(st.just("interconnect"), st.sampled_from(["patch", "veth"])),
+    st.tuples(st.just("bridge"), st.sampled_from(["br-eth1", "br-ex"])),
 )
 
 
@@ -55,6 +62,12 @@ async def do(world: AgentWorld, event: tuple[object, ...]) -> None:
         case ("restart",):
             await world.start(subscribed=False)
             world.see(view, view.objects())
+        case ("interconnect", str(kind)):
+            world.settings = replace(world.settings, interconnect=kind)
+            await world.start(subscribed=False)
+            world.see(view, view.objects())
+        case ("bridge", str(name)):
+            world.ovs.bridges ^= {name}
         case ("refuse", "rows"):
             world.ovs.fail = True
         case ("refuse", str(role)):
@@ -69,12 +82,14 @@ async def calm(world: AgentWorld) -> None:
     for switch in world.switches.values():
         switch.fail = False
     world.ovs.fail = False
-    await world.agent.turn()
-    await world.agent.turn()
+    for _ in range(5):  # links are made, tried, used, and the old ones unmade
+        await world.agent.turn()
 
 
 async def fresh(world: AgentWorld, folder: Path) -> AgentWorld:
     other = AgentWorld(folder)
+    other.settings = world.settings
+    other.ovs.bridges = world.ovs.bridges
     other.ovs.plugged = copy.copy(world.ovs.plugged)
     await other.start(subscribed=False)
     other.see(world.desired.view, world.desired.view.objects())

@@ -4,11 +4,13 @@ restarting, settling now or later, ends where a fresh start ends."""
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from netweft.model import SubPort, Trunk
 from netweft.services.rendering import ItemKey
 from netweft.testing.region import FakeNode, Region, network, port
 
-NETWORKS = [network(1), network(2), network(3, "local")]
-PORTS = [port(number, NETWORKS[number % 3], f"10.0.0.{number}", f"2001:db8::{number}") for number in range(1, 7)]
+KINDS = ("vxlan", "gre", "geneve", "vlan", "flat", "local")
+NETWORKS = [network(number, kind) for number, kind in enumerate(KINDS, 1)]
+PORTS = [port(number, NETWORKS[number % 6], f"10.0.0.{number}", f"2001:db8::{number}") for number in range(1, 12)]
 NODES = ("hv1", "hv2", "hv3")
 
 port_numbers = st.integers(0, len(PORTS) - 1)
@@ -17,8 +19,11 @@ events = st.one_of(
     st.tuples(st.just("delete"), port_numbers),
     st.tuples(st.just("plug"), port_numbers, st.sampled_from(NODES)),
     st.tuples(st.just("unplug"), port_numbers),
-    st.tuples(st.just("create network"), st.integers(0, 2)),
-    st.tuples(st.just("delete network"), st.integers(0, 2)),
+    st.tuples(st.just("wire ahead"), port_numbers, st.sampled_from(NODES)),
+    st.tuples(st.just("activate"), port_numbers),
+    st.tuples(st.just("trunk"), port_numbers, st.lists(port_numbers, max_size=3, unique=True)),
+    st.tuples(st.just("create network"), st.integers(0, 5)),
+    st.tuples(st.just("delete network"), st.integers(0, 5)),
     st.tuples(st.just("restart"), st.sampled_from(NODES)),
     st.tuples(st.just("settle")),
 )
@@ -30,11 +35,18 @@ def do(region: Region, event: tuple[object, ...]) -> None:
             region.create(PORTS[number])
         case ("delete", int(number)):
             region.ports.pop(PORTS[number].id, None)
+            region.ahead.pop(PORTS[number].id, None)
         case ("plug", int(number), str(node)):
             unplug(region, number)
             region.plug(node, PORTS[number])
         case ("unplug", int(number)):
             unplug(region, number)
+        case ("wire ahead", int(number), str(node)):
+            ahead(region, number, node)
+        case ("activate", int(number)):
+            activate(region, number)
+        case ("trunk", int(number), list(others)):
+            trunk(region, number, others)
         case ("create network", int(number)):
             region.create(NETWORKS[number])
         case ("delete network", int(number)):
@@ -45,10 +57,32 @@ def do(region: Region, event: tuple[object, ...]) -> None:
             region.settle()
 
 
-def unplug(region: Region, number: int) -> None:
-    node = region.bound.pop(PORTS[number].id, None)
+def trunk(region: Region, number: int, others: list[int]) -> None:
+    """As the server keeps it: nobody is sub-port twice, nor of itself."""
+    id, parent = f"t{number % 2}", PORTS[number]
+    taken = {sub.port_id for other in region.trunks.values() if other.id != id for sub in other.sub_ports}
+    wanted = [sub for sub in others if sub != number and PORTS[sub].id not in taken]
+    subs = tuple(SubPort(PORTS[sub].id, 100 + sub) for sub in wanted)
+    region.create(Trunk(id=id, port_id=parent.id, sub_ports=subs, admin_state_up=len(others) < 3))
+
+
+def ahead(region: Region, number: int, node: str) -> None:
+    if region.bound.get(PORTS[number].id, node) != node and PORTS[number].id in region.ports:
+        region.ahead[PORTS[number].id] = node
+        region.nodes[node].plug(PORTS[number].id)
+
+
+def activate(region: Region, number: int) -> None:
+    node = region.ahead.pop(PORTS[number].id, None)
     if node:
-        region.nodes[node].unplug(PORTS[number].id)
+        region.bound[PORTS[number].id] = node
+
+
+def unplug(region: Region, number: int) -> None:
+    region.bound.pop(PORTS[number].id, None)
+    region.ahead.pop(PORTS[number].id, None)
+    for node in region.nodes.values():
+        node.unplug(PORTS[number].id)
 
 
 @settings(max_examples=150, deadline=None)

@@ -33,6 +33,7 @@ TAG_SHIFT: Final = 16  # where the tag of a logical port begins
 TAG_BITS: Final = 12
 
 UNTAGGED: Final = 0  # vlan_vid of a frame without an 802.1Q tag
+ANY_TAG: Final = (VLAN_PRESENT, VLAN_PRESENT)  # of a frame with one, value and mask
 
 MARK: Final = 0x4E57
 OURS: Final = MARK << 48  # a cookie is ours when cookie & OURS_MASK == OURS

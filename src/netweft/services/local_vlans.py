@@ -4,11 +4,11 @@ A network has one while a port of it is plugged in here.  The numbers live as ta
 agent without any memory finds them again (`restore`).  A number that was given up is taken again as late as possible.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 
 from netweft.dataplane.ovsdb.rows import Vif
-from netweft.services.switching import NETWORK_KEY
+from netweft.services.switching import CARRIED_KEY, NETWORK_KEY
 
 
 class LocalVlans:
@@ -26,12 +26,9 @@ class LocalVlans:
     def restore(self, vifs: Iterable[Vif]) -> None:
         """Take over what the rows say.  Where they contradict each other the first one holds; the others are put right
         as if somebody had changed them by hand."""
-        for vif in sorted(vifs, key=lambda vif: vif.port_name):
-            network_id = dict(vif.external_ids).get(NETWORK_KEY)
-            if not network_id or vif.tag is None or vif.tag not in self._range:
-                continue
-            if network_id not in self._of and vif.tag not in self._taken:
-                self._take(network_id, vif.tag)
+        for network_id, vlan in (pair for vif in sorted(vifs, key=lambda vif: vif.port_name) for pair in _kept(vif)):
+            if vlan in self._range and network_id not in self._of and vlan not in self._taken:
+                self._take(network_id, vlan)
 
     def want(self, network_id: str) -> Mapping[str, int | None]:
         """Returns what holds now: network -> VLAN.  Nothing when none is left."""
@@ -64,3 +61,12 @@ class LocalVlans:
             return None
         ahead = range(self._latest + 1, self._range.stop)
         return next(vlan for vlan in chain(ahead, self._range) if vlan not in self._taken)
+
+
+def _kept(vif: Vif) -> Iterator[tuple[str, int]]:
+    """(network, local VLAN) of the port itself and of the sub-ports that use its interface."""
+    for key, value in vif.external_ids:
+        if key == NETWORK_KEY and vif.tag is not None:
+            yield value, vif.tag
+        elif key.startswith(CARRIED_KEY) and key.removeprefix(CARRIED_KEY).isdigit():
+            yield value, int(key.removeprefix(CARRIED_KEY))

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator
 from netweft.dataplane.openflow.fields import ETH_ARP, ETH_IPV6, ND_ADVERT, ND_SOLICIT, PROTO_ICMPV6
 from netweft.dataplane.openflow.flow import OFPP_IN_PORT, Action, Move, Output, PushVlan, SetField
 from netweft.services.addresses import MAC_ANY_MULTICAST, link_local, mac, prefix
-from netweft.services.fields import IN_PORT, LOCAL_VLAN, TAG_BITS, TAG_SHIFT, Reason, cookie
+from netweft.services.fields import ANY_TAG, IN_PORT, LOCAL_VLAN, TAG_BITS, TAG_SHIFT, Reason, cookie
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.values import HostFacts, LocalPort, RemotePort, Service, Uplinks, Wanted
 
-DUPLICATE_CHECK, ANSWER = 20, 10
+NOT_OURS, DUPLICATE_CHECK, ANSWER = 30, 20, 10
 REQUEST, REPLY = 1, 2
 TARGET_LINK_ADDRESS = 2  # the option of an advertisement that carries a MAC
 SOLICITED_OVERRIDE = 0x60000000
@@ -39,8 +39,10 @@ def peer(_: Uplinks, there: RemotePort) -> Iterator[Wanted]:
 
 
 def host(_: HostFacts, __: Uplinks) -> Iterator[Wanted]:
-    """Without the asker's MAC in an option (as in duplicate address detection) there is none to turn round."""
+    """Without the asker's MAC in an option (as in duplicate address detection) there is none to turn round.  In a
+    VLAN of the VMs' own making we know nobody."""
     owner = cookie(Reason.PIPELINE)
+    yield ANSWERS.flow(NOT_OURS, owner, {"vlan_vid": ANY_TAG}, SWITCHED)
     solicit: dict[str, Value] = {"eth_type": ETH_IPV6, "ip_proto": PROTO_ICMPV6, "icmpv6_type": ND_SOLICIT}
     yield ANSWERS.flow(DUPLICATE_CHECK, owner, {**solicit, "nd_sll": 0}, SWITCHED)
     yield INT["answer_nd"].flow(

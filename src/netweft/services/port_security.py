@@ -13,7 +13,9 @@ from netweft.dataplane.openflow.fields import (
     ETH_ARP,
     ETH_IPV4,
     ETH_IPV6,
+    ETH_QINQ,
     ETH_RARP,
+    ETH_VLAN,
     ND_ADVERT,
     ND_SOLICIT,
     PROTO_ICMPV6,
@@ -21,7 +23,7 @@ from netweft.dataplane.openflow.fields import (
 )
 from netweft.model import Port
 from netweft.services.addresses import Prefix, link_local, mac, prefix
-from netweft.services.fields import IN_PORT, Reason, cookie
+from netweft.services.fields import ANY_TAG, IN_PORT, Reason, cookie
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.values import HostFacts, LocalPort, Service, Uplinks, Wanted
 
@@ -53,6 +55,8 @@ def sources(port: Port) -> list[Source]:
 
 def port(here: LocalPort) -> Iterator[Wanted]:
     in_port, owner = here.number, cookie(Reason.PORT_SECURITY, here.port.id)
+    if here.tag and not here.network.network.vlan_transparent:
+        yield from _no_tag_below(in_port, owner)
     if not here.port.port_security_enabled:
         yield MAC.flow(OWN, owner, {IN_PORT: in_port}, PASSED)
         return
@@ -61,6 +65,14 @@ def port(here: LocalPort) -> Iterator[Wanted]:
         yield from _as_mac(in_port, owner, eth_src)
     for source in allowed:
         yield from (_as_ipv4 if source.address.version == 4 else _as_ipv6)(in_port, owner, source)
+
+
+def _no_tag_below(in_port: int, owner: int) -> Iterator[BridgeFlow]:
+    """Of a frame with two tags the sub-port's is off by now; the other one must not become another network's outside.
+    Open vSwitch shows it as a tag, or as what the frame carries, as `vlan-limit` has it."""
+    seconds: tuple[dict[str, Value], ...] = ({"vlan_vid": ANY_TAG}, {"eth_type": ETH_VLAN}, {"eth_type": ETH_QINQ})
+    for second in seconds:
+        yield MAC.flow(NEVER, owner, {IN_PORT: in_port, **second})
 
 
 def _as_mac(in_port: int, owner: int, eth_src: int) -> Iterator[BridgeFlow]:

@@ -19,12 +19,14 @@ from netweft.model import Key, NodeView, Object, Peer, Port, PortState, PortStat
 from netweft.reconcile.memo import Memo, Reader, Unit
 from netweft.services import wiring
 from netweft.services.bridges import BRIDGES
+from netweft.services.fields import logical_port
 from netweft.services.local_vlans import LocalVlans
 from netweft.services.neighbours import NEIGHBOURS
 from netweft.services.physical import PHYSICAL_NETWORKS
 from netweft.services.pipeline import BridgeFlow
 from netweft.services.port_security import PORT_SECURITY
 from netweft.services.switching import SWITCHING
+from netweft.services.trunks import Trunks
 from netweft.services.values import HostFacts, LocalPort, Service, Uplinks, Wanted
 
 SERVICES: tuple[Service, ...] = (BRIDGES, PHYSICAL_NETWORKS, SWITCHING, PORT_SECURITY, NEIGHBOURS)
@@ -108,9 +110,10 @@ class Rendering:
     def __init__(self, host: HostFacts, vlans: LocalVlans) -> None:
         self.vlans = vlans
         self._memo: Memo[ItemKey, Item] = Memo(render)
-        # plugged ports of each network: their OpenFlow port, 0 when nothing is to be sent there
+        # plugged ports of each network: their logical port, 0 when nothing is to be sent there
         self._members: defaultdict[str, dict[str, int]] = defaultdict(dict)
         self._network_of: dict[str, str] = {}
+        self._trunks = Trunks()
         self._hosts: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._regrouped: set[str] = set()
         self.set_host(host)
@@ -151,8 +154,9 @@ class Rendering:
     def plug(self, port_id: str, vif: Vif | None) -> None:
         """What is plugged in under this id now; None: nothing.  What we write on its row ourselves is no news."""
         self._memo.put(("vif", port_id), vif and replace(vif, tag=None, external_ids=()))
-        self._memo.mark(("port", port_id))
-        self._place(port_id)
+        for id in (port_id, *self._trunks.sub_ports_of(port_id)):
+            self._memo.mark(("port", id))
+            self._place(id)
 
     def put(self, obj: Object) -> None:
         key = key_of(obj)
@@ -181,9 +185,18 @@ class Rendering:
             self._memo.mark(key)
         if kind == "port":
             self._place(name)
+        if kind == "trunk":
+            self._trunk_changed(before, after)
         for peer, step in ((before, -1), (after, 1)):
             if isinstance(peer, Peer):
                 self._count_host(peer, step)
+
+    def _trunk_changed(self, before: Object | None, after: Object | None) -> None:
+        for fact, value in self._trunks.changed(before, after):
+            self._memo.put(fact, value)
+            if fact[0] == "sub_port":
+                self._memo.mark(("port", fact[1]))
+                self._place(fact[1])
 
     def _count_host(self, peer: Peer, step: int) -> None:
         hosts = self._hosts[peer.network_id]
@@ -195,15 +208,16 @@ class Rendering:
     def _place(self, port_id: str) -> None:
         """Keep which network the plugged port is in, and whether frames are flooded to it."""
         port: Port | None = self._memo.get(("port", port_id))
-        vif: Vif | None = self._memo.get(("vif", port_id))
+        place = wiring.plugged(self._memo, port_id)
         before = self._network_of.pop(port_id, None)
         if before is not None:
             del self._members[before][port_id]
             self._regrouped.add(before)
-        if port is not None and vif is not None:
-            floodable = port.admin_state_up and vif.ofport is not None and vif.ofport > 0
+        if port is not None and place is not None:
+            ofport = place.vif.ofport or 0
+            floodable = port.admin_state_up and port.active and place.trunk_up and ofport > 0
             self._network_of[port_id] = port.network_id
-            self._members[port.network_id][port_id] = vif.ofport or 0 if floodable else 0
+            self._members[port.network_id][port_id] = logical_port(ofport, place.tag) if floodable else 0
             self._regrouped.add(port.network_id)
 
     def _vlans_changed(self, changed: Mapping[str, int | None]) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from netweft.dataplane.openflow.flow import Action, Move, Output, PopVlan, PushVlan, SetField
 from netweft.dataplane.ovsdb.rows import VifTag
 from netweft.services.addresses import MAC_ANY_MULTICAST, Prefix, mac
-from netweft.services.fields import IN_PORT, LOCAL_VLAN, OUT_PORT, UNTAGGED, Reason, cookie, tagged
+from netweft.services.fields import ANY_TAG, IN_PORT, LOCAL_VLAN, OUT_PORT, UNTAGGED, Reason, cookie, tagged
 from netweft.services.physical import outside_vlan
 from netweft.services.pipeline import INT, TUN, Value
 from netweft.services.values import (
@@ -31,29 +31,51 @@ from netweft.services.values import (
 
 NETWORK_KEY = "netweft-network"  # external_ids of a VIF's Port row: which network its tag stands for
 
-KNOWN, UNKNOWN = 20, 10
+CARRIED_KEY = "netweft-vlan-"  # and a local VLAN: which network of a sub-port it stands for
+
+AHEAD, KNOWN, UNKNOWN = 30, 20, 10
 
 
 def port(here: LocalPort) -> Iterator[Wanted]:
-    """Its tag, who it is when it sends, and the way to it."""
-    vlan, port_id = here.network.vlan, here.port.id
-    yield VifTag(port_name=here.port_name, tag=vlan, external_ids=((NETWORK_KEY, here.port.network_id),))
-    yield INT["classify"].flow(
-        10,
-        cookie(Reason.PORT_CLASSIFY, port_id),
-        {"in_port": here.ofport, "vlan_vid": UNTAGGED},
-        SetField(LOCAL_VLAN, vlan),
-        SetField(IN_PORT, here.number),
-        INT["source_mac"].goto,
-    )
+    """Its tag, who it is when it sends, and the way to it.
+
+    A port whose binding is not active yet runs elsewhere: nobody here sends to it.  What comes from outside for it is
+    delivered, since others may have heard of its move before us; and what it sends goes out, since a VM sends here
+    only once it runs here, first of all its announcement."""
+    if not here.tag:
+        carried = ((f"{CARRIED_KEY}{vlan}", network_id) for vlan, network_id in here.carried)
+        ids = ((NETWORK_KEY, here.port.network_id), *carried)
+        yield VifTag(port_name=here.port_name, tag=here.network.vlan, external_ids=ids)
+    yield from _classify(here)
+    to_it: dict[str, Value] = {LOCAL_VLAN: here.network.vlan, "eth_dst": mac(here.port.mac_address)}
+    from_outside: dict[str, Value] = {} if here.port.active else {IN_PORT: here.uplink or 0}
     yield INT["switching"].flow(
-        KNOWN,
-        cookie(Reason.PORT_SWITCHING, port_id),
-        {LOCAL_VLAN: vlan, "eth_dst": mac(here.port.mac_address)},
+        KNOWN if here.port.active else AHEAD,
+        cookie(Reason.PORT_SWITCHING, here.port.id),
+        {**to_it, **from_outside},
         SetField(OUT_PORT, here.number),
         INT["deliver"].goto,
     )
-    yield INT["deliver"].flow(10, cookie(Reason.PORT_DELIVERY, port_id), {OUT_PORT: here.number}, Output(here.ofport))
+    yield INT["deliver"].flow(
+        10,
+        cookie(Reason.PORT_DELIVERY, here.port.id),
+        {OUT_PORT: here.number},
+        *((PushVlan(), SetField("vlan_vid", tagged(here.tag))) if here.tag else ()),
+        Output(here.ofport),
+    )
+
+
+def _classify(here: LocalPort) -> Iterator[Wanted]:
+    """A sub-port's frames by their tag, any other port's without one; in a VLAN-transparent network with any."""
+    owner = cookie(Reason.PORT_CLASSIFY, here.port.id)
+    come_in = (SetField(LOCAL_VLAN, here.network.vlan), SetField(IN_PORT, here.number), INT["source_mac"].goto)
+    if here.tag:
+        match: dict[str, Value] = {"in_port": here.ofport, "vlan_vid": tagged(here.tag)}
+        yield INT["classify"].flow(10, owner, match, PopVlan(), *come_in)
+        return
+    yield INT["classify"].flow(10, owner, {"in_port": here.ofport, "vlan_vid": UNTAGGED}, *come_in)
+    if here.network.network.vlan_transparent:
+        yield INT["classify"].flow(5, owner, {"in_port": here.ofport, "vlan_vid": ANY_TAG}, *come_in)
 
 
 def network(uplinks: Uplinks, here: LocalNetwork, flood: Flood) -> Iterator[Wanted]:

@@ -102,13 +102,17 @@ class LocalNetwork(Struct, frozen=True, kw_only=True):
 class LocalPort(Struct, frozen=True, kw_only=True):
     """A port that is plugged in here and can be wired.
 
-    tag: of a trunk's sub-port, with which its frames are told apart on the interface; 0 when that is its own."""
+    tag: of a trunk's sub-port, with which its frames are told apart on the interface; 0 when that is its own.
+    carried: (local VLAN, network) of the sub-ports that use this port's interface.
+    uplink: the logical port by which the network leaves the node."""
 
     port: Port
     network: LocalNetwork
     port_name: str
     ofport: int
     tag: int = 0
+    carried: tuple[tuple[int, str], ...] = ()
+    uplink: int | None = None
 
     @property
     def number(self) -> int:

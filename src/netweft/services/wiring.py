@@ -4,6 +4,8 @@ A reason is a value too: it becomes the port's status.  Everything is read throu
 who depends on what.
 """
 
+from typing import NamedTuple
+
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -83,7 +85,7 @@ def _segment(host: HostFacts, network: Network) -> Segment | Problem:
     """The first that this node can do."""
     reasons = []
     for segment in network.segments:
-        reason = _cannot(host, segment)
+        reason = _cannot(host, network, segment)
         if not reason:
             return segment
         reasons.append(reason)
@@ -93,9 +95,11 @@ def _segment(host: HostFacts, network: Network) -> Segment | Problem:
     return Problem(f"{'; '.join(reasons)} (segment types and physical networks of this node: {able})")
 
 
-def _cannot(host: HostFacts, segment: Segment) -> str:
+def _cannot(host: HostFacts, network: Network, segment: Segment) -> str:
     """Why this node cannot do the segment; empty when it can."""
     kind, name = segment.network_type, segment.physical_network
+    if kind == "flat" and network.vlan_transparent:
+        return "a VLAN-transparent network cannot be flat: its VMs' tags would be other networks' VLANs on the wire"
     if kind in PHYSICAL:
         return "" if name in host.bridge_mappings else f"this node has no bridge for physical network {name}"
     if kind in TUNNELLED and kind in host.tunnel_types:
@@ -105,12 +109,17 @@ def _cannot(host: HostFacts, segment: Segment) -> str:
 
 def local_port(read: Reader, port_id: str) -> LocalPort | Problem | None:
     """None: nothing is plugged in."""
-    vif: Vif | None = read.get(("vif", port_id))
-    if vif is None:
+    place = plugged(read, port_id)
+    if place is None:
         return None
+    vif = place.vif
     port: Port | None = read.get(("port", port_id))
     if port is None:
+        if place.tag:
+            return Problem(f"sub-port {port_id} is not known here yet", passing=True)
         return Problem("plugged in, not bound to this node yet")  # reporting it claims it
+    if not place.trunk_up:
+        return Problem("its trunk is administratively down", state=PortState.DOWN)
     if vif.ofport is None:
         return Problem(f"Open vSwitch has not opened interface {vif.name} yet", passing=True)
     if vif.ofport < 1:
@@ -118,7 +127,48 @@ def local_port(read: Reader, port_id: str) -> LocalPort | Problem | None:
     network = local_network(read, port.network_id)
     if isinstance(network, Problem):
         return network
-    return LocalPort(port=port, network=network, port_name=vif.port_name, ofport=vif.ofport)
+    link = network.link(uplinks(read))
+    return LocalPort(
+        port=port,
+        network=network,
+        port_name=vif.port_name,
+        ofport=vif.ofport,
+        tag=place.tag,
+        carried=_carried(read, port),
+        uplink=link.near if link else None,
+    )
+
+
+class SubPlace(NamedTuple):
+    """What a trunk says of one of its sub-ports."""
+
+    parent_id: str
+    tag: int
+    trunk_up: bool
+
+
+class Place(NamedTuple):
+    """Where a port is plugged in: an interface of its own, or its trunk's with a tag."""
+
+    vif: Vif
+    tag: int = 0
+    trunk_up: bool = True
+
+
+def plugged(read: Reader, port_id: str) -> Place | None:
+    sub: SubPlace | None = read.get(("sub_port", port_id))
+    vif: Vif | None = read.get(("vif", sub.parent_id if sub else port_id))
+    if vif is None:
+        return None
+    return Place(vif, sub.tag, sub.trunk_up) if sub else Place(vif)
+
+
+def _carried(read: Reader, parent: Port) -> tuple[tuple[int, str], ...]:
+    """Kept on the interface's row, so that the sub-ports' networks find their local VLANs again."""
+    subs = (read.get(("port", id)) for id in read.get(("sub_ports", parent.id)) or ())
+    networks = {sub.network_id for sub in subs if sub} - {parent.network_id}
+    vlans = ((read.get(("vlan", id)), id) for id in networks)
+    return tuple(sorted((vlan, id) for vlan, id in vlans if vlan is not None))
 
 
 def remote_port(read: Reader, peer_id: str) -> RemotePort | None:

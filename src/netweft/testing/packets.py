@@ -4,6 +4,7 @@ from netweft.dataplane.openflow.fields import (
     ETH_ARP,
     ETH_IPV4,
     ETH_IPV6,
+    ETH_RARP,
     ND_ADVERT,
     ND_SOLICIT,
     PROTO_ICMP,
@@ -29,6 +30,11 @@ def arp(src: str, spa: str, tpa: str, *, op: int = 1, dst: str = BROADCAST, sha:
     """sha: when the sender lies inside ARP about its MAC."""
     sender = mac(sha or src)
     return _frame(src, dst, ETH_ARP, arp_op=op, arp_sha=sender, arp_spa=_ip(spa), arp_tha=0, arp_tpa=_ip(tpa))
+
+
+def rarp(src: str) -> Packet:
+    """As a hypervisor announces a VM that has just arrived."""
+    return _frame(src, BROADCAST, ETH_RARP)
 
 
 def ping(src: str, dst: str, from_ip: str, to_ip: str) -> Packet:

@@ -9,12 +9,25 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from netweft.dataplane.ovsdb.rows import Vif, VifTag
-from netweft.model import EMPTY_VIEW, FixedIp, Network, Node, NodeView, Object, Peer, Port, PortStatus, Segment, key_of
+from netweft.model import (
+    EMPTY_VIEW,
+    FixedIp,
+    Network,
+    Node,
+    NodeView,
+    Object,
+    Peer,
+    Port,
+    PortStatus,
+    Segment,
+    Trunk,
+    key_of,
+)
 from netweft.services.addresses import prefix
+from netweft.services.fields import tagged
 from netweft.services.local_vlans import LocalVlans
-from netweft.services.pipeline import TUN, BridgeFlow, physical_role
+from netweft.services.pipeline import INT, TUN, BridgeFlow, physical_role
 from netweft.services.rendering import Item, ItemKey, Rendering
-from netweft.services.switching import NETWORK_KEY
 from netweft.services.values import PHYSICAL, TUNNELLED, HostFacts, Link, Uplinks
 from netweft.testing.switch import Bridge, Delivery, Overlay, Packet, Wire
 
@@ -136,10 +149,9 @@ class FakeNode:
     def _tag(self, tag: VifTag) -> None:
         for port_id, vif in self.vifs.items():
             if vif.port_name == tag.port_name:
-                ids = ((NETWORK_KEY, dict(tag.external_ids)[NETWORK_KEY]),)
                 self.vifs[port_id] = Vif(
                     iface_id=port_id, port_name=vif.port_name, name=vif.name, ofport=vif.ofport, tag=tag.tag,
-                    external_ids=ids,
+                    external_ids=tag.external_ids,
                 )  # fmt: skip
 
 
@@ -152,7 +164,9 @@ class Region:
         self.nodes: dict[str, FakeNode] = {}
         self.networks: dict[str, Network] = {}
         self.ports: dict[str, Port] = {}
+        self.trunks: dict[str, Trunk] = {}
         self.bound: dict[str, str] = {}
+        self.ahead: dict[str, str] = {}  # port -> node of a binding that is not active
         for number in range(1, nodes + 1):
             tunnel_ip = f"192.0.2.{number}"
             host = HostFacts(tunnel_ip=tunnel_ip, tunnel_types=TUNNELLED, bridge_mappings=MAPPINGS)
@@ -163,12 +177,20 @@ class Region:
             for name, wire in self.wires.items():
                 wire.attach(node.bridges[physical_role(name)], WIRE_PORT)
 
-    def create(self, *objects: Network | Port) -> None:
+    def create(self, *objects: Network | Port | Trunk) -> None:
         for obj in objects:
-            if isinstance(obj, Network):
-                self.networks[obj.id] = obj
-            else:
-                self.ports[obj.id] = obj
+            match obj:
+                case Network():
+                    self.networks[obj.id] = obj
+                case Port():
+                    self.ports[obj.id] = obj
+                case Trunk():
+                    self.trunks[obj.id] = obj
+
+    def sub_ports(self) -> dict[str, tuple[str, int]]:
+        """sub-port -> the port whose interface it uses, its tag there."""
+        trunks = self.trunks.values()
+        return {sub.port_id: (trunk.port_id, sub.segmentation_id) for trunk in trunks for sub in trunk.sub_ports}
 
     def plug(self, node: str, *ports: Port) -> None:
         for wanted in ports:
@@ -180,9 +202,17 @@ class Region:
             node.see(self.view_of(node.name))
             node.settle()
 
+    def hosts(self) -> dict[str, str]:
+        """Where each port is bound: a sub-port with its trunk's."""
+        return self.bound | {
+            id: self.bound[parent] for id, (parent, _) in self.sub_ports().items() if parent in self.bound
+        }
+
     def view_of(self, name: str) -> list[Object]:
-        here = [self.ports[id] for id, node in self.bound.items() if node == name and id in self.ports]
-        networks = {wanted.network_id for wanted in here}
+        bound = self.hosts()
+        here = {id: self.ports[id] for id, node in bound.items() if node == name and id in self.ports}
+        here |= {id: replace(self.ports[id], active=False) for id, node in self.ahead.items() if node == name}
+        networks = {wanted.network_id for wanted in here.values()}
         peers = [
             Peer(
                 id=id,
@@ -191,29 +221,40 @@ class Region:
                 ip_addresses=tuple(fixed.ip_address for fixed in self.ports[id].fixed_ips),
                 host_id=node,
             )
-            for id, node in self.bound.items()
+            for id, node in bound.items()
             if node != name and id in self.ports and self.ports[id].network_id in networks
         ]
         hosts = {peer.host_id for peer in peers}
         return [
             *(self.networks[id] for id in networks if id in self.networks),
-            *here,
+            *here.values(),
+            *(trunk for trunk in self.trunks.values() if trunk.port_id in here),
             *peers,
             *(Node(name=host, tunnel_ip=self.nodes[host].host.tunnel_ip, tunnel_types=TUNNELLED) for host in hosts),
         ]
 
     def send(self, frm: Port, packet: Packet) -> list[Delivery]:
         """What comes out of the region's VIFs when a port's VM sends this."""
-        node = self.nodes[self.bound[frm.id]]
-        ofport = node.vifs[frm.id].ofport
+        parent, tag = self.sub_ports().get(frm.id, (frm.id, 0))
+        return self.send_at(self.bound[parent], parent, {**packet, **({"vlan_vid": tagged(tag)} if tag else {})})
+
+    def send_at(self, name: str, plugged: str, packet: Packet) -> list[Delivery]:
+        node = self.nodes[name]
+        ofport = node.vifs[plugged].ofport
         assert ofport is not None
-        return list(node.bridges["int"].receive(packet, ofport))
+        return list(node.bridges[INT.role].receive(packet, ofport))
 
     def receivers(self, frm: Port, packet: Packet) -> list[str]:
         """Ids of the ports that get it, sorted; twice when they get it twice."""
+        return self.ids_of(self.send(frm, packet))
+
+    def ids_of(self, deliveries: Iterable[Delivery]) -> list[str]:
+        """Where a sub-port has the frame's tag, it is the sub-port's."""
         at = {
-            (node.bridges["int"].name, vif.ofport): port_id
+            (node.bridges[INT.role].name, vif.ofport): port_id
             for node in self.nodes.values()
             for port_id, vif in node.vifs.items()
         }
-        return sorted(at[delivery.bridge, delivery.ofport] for delivery in self.send(frm, packet))
+        subs = {(parent, tagged(tag)): id for id, (parent, tag) in self.sub_ports().items()}
+        found = ((at[delivery.bridge, delivery.ofport], delivery.packet["vlan_vid"]) for delivery in deliveries)
+        return sorted(subs.get((port_id, vid), port_id) for port_id, vid in found)
