@@ -92,12 +92,15 @@ def test_the_truth_arrives(lab: Lab, cast: Cast) -> None:
 
 
 def test_without_port_security_anything_goes(lab: Lab, network: str, cast: Cast) -> None:
-    free = lab.add_vm("hv1", network, port_security_enabled=False, security_groups=[])
+    free, listener = (
+        lab.add_vm(node, network, port_security_enabled=False, security_groups=[]) for node in ("hv1", "hv2")
+    )
     try:
-        frame = LIES["source IPv4"](free.nic, cast.impersonated.nic, cast.there.nic)
-        assert seen_by(lab, cast.there, free, frame)
+        frame = LIES["source IPv4"](free.nic, cast.impersonated.nic, listener.nic)
+        assert seen_by(lab, listener, free, frame)
     finally:
         lab.remove_vm(free)
+        lab.remove_vm(listener)
 
 
 def test_an_allowed_address_pair_is_no_lie(lab: Lab, network: str, cast: Cast) -> None:

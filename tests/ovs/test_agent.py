@@ -11,7 +11,7 @@ from tests.ovs.hypervisors import Hypervisor, available, cable, ping, run
 
 from netweft.model import Network, Node, Object, Peer, Port, PortState
 from netweft.testing.feed import FakeFeed
-from netweft.testing.region import network, port
+from netweft.testing.region import ANYTHING, network, port
 
 pytestmark = [pytest.mark.root, pytest.mark.skipif(not available(), reason="needs root and Open vSwitch")]
 
@@ -59,7 +59,7 @@ def view(*here: Port, **elsewhere: Port) -> list[Object]:
         for node, there in elsewhere.items()
     ]  # fmt: skip
     nodes = [Node(name=node, tunnel_ip=f"192.0.2.{node[-1]}", tunnel_types=("vxlan",)) for node in elsewhere]
-    return [NET, *here, *peers, *nodes]
+    return [NET, ANYTHING, *here, *peers, *nodes]
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from tests.ovs.test_agent import until
 
 from netweft.model import Network, Node, Object, Peer, Port, PortState
 from netweft.testing.feed import FakeFeed
-from netweft.testing.region import network, port
+from netweft.testing.region import ANYTHING, network, port
 
 pytestmark = [pytest.mark.root, pytest.mark.skipif(not available(), reason="needs root and Open vSwitch")]
 
@@ -52,7 +52,7 @@ class World:
             for port in there
         ]  # fmt: skip
         nodes = [Node(name=node.name, tunnel_ip=node.tunnel_ip, tunnel_types=TYPES) for node in self.nodes]
-        return [*(net for net in NETS.values() if net.id in networks), *here, *peers, *nodes]
+        return [*(net for net in NETS.values() if net.id in networks), ANYTHING, *here, *peers, *nodes]
 
     def up(self, wanted: Port) -> bool:
         status = self.feed.statuses[self.bound[wanted.id]].get(wanted.id)

@@ -5,11 +5,16 @@ Registers on the integration bridge (cleared by Open vSwitch at each patch port)
     reg0  LOCAL_VLAN  the network the frame travels in, 1..4094
     reg1  OUT_PORT    the logical port the frame is about to leave through
     reg2  IN_PORT     the logical port the frame came in through
+    reg3  GROUP       the security group whose rules are asked, by its number on this node
+    reg4  PERMITTED   1: a rule of one of the groups lets the frame pass
+    reg5  FLOODED     1: the frame goes to everybody in its network
+    reg6  CLAIMED_HIGH, reg7 CLAIMED_LOW   the MAC that ARP or neighbour discovery names inside the frame
 
 A logical port is an OpenFlow port together with the 802.1Q tag that its frames have there, 0 for none: the ports of a
-VLAN-aware VM share an interface.  Written `ofport | vlan << 16`.
+VLAN-aware VM share an interface.  Written `ofport | vlan << 16`, and `| 1 << 28` (GUARDED) when port security is on.
 
 Conntrack zones: a network's zone is its local VLAN (1..4094); zones from 4096 up are kept for routers.
+ct_mark is 1 (ENDED) when rules that allowed the connection are gone: its answers do not pass any more.
 
 Cookie, 64 bits, on every flow of ours:
 
@@ -29,8 +34,15 @@ from netweft.dataplane.openflow.fields import VLAN_PRESENT
 LOCAL_VLAN: Final = "reg0"
 OUT_PORT: Final = "reg1"
 IN_PORT: Final = "reg2"
+GROUP: Final = "reg3"
+PERMITTED: Final = "reg4"
+FLOODED: Final = "reg5"
+CLAIMED_HIGH: Final = "reg6"
+CLAIMED_LOW: Final = "reg7"
 TAG_SHIFT: Final = 16  # where the tag of a logical port begins
 TAG_BITS: Final = 12
+GUARDED: Final = 1 << 28
+ENDED: Final = 1
 
 UNTAGGED: Final = 0  # vlan_vid of a frame without an 802.1Q tag
 ANY_TAG: Final = (VLAN_PRESENT, VLAN_PRESENT)  # of a frame with one, value and mask
@@ -48,8 +60,8 @@ def tagged(vlan: int) -> int:
     return VLAN_PRESENT | vlan
 
 
-def logical_port(ofport: int, vlan: int = 0) -> int:
-    return ofport | vlan << TAG_SHIFT
+def logical_port(ofport: int, vlan: int = 0, *, guarded: bool = False) -> int:
+    return ofport | vlan << TAG_SHIFT | (GUARDED if guarded else 0)
 
 
 class Reason(IntEnum):
@@ -61,16 +73,21 @@ class Reason(IntEnum):
     PORT_NEIGHBOUR = 18
     PORT_SWITCHING = 19
     PORT_DELIVERY = 20
+    PORT_GROUPS = 21
     PEER_NEIGHBOUR = 32
     PEER_SWITCHING = 33
     PEER_TUNNEL = 34
     NETWORK_FLOOD = 48
     NETWORK_TUNNEL = 49
     NETWORK_PHYSICAL = 50
+    RULE_PERMIT = 64
+    GROUP_REMOTE = 65
+    ADDRESS_REMOTE = 66
 
     @property
     def kind(self) -> str:
-        """The object's kind: `port`, `peer` or `network`; `` when there is none."""
+        """The object's kind: `port`, `peer`, `network`, `rule` (of a security group), `group` (of either kind) or
+        `address`; `` when there is none."""
         return "" if self is Reason.PIPELINE else self.name.partition("_")[0].lower()
 
 

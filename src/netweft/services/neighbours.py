@@ -20,7 +20,7 @@ TARGET_LINK_ADDRESS = 2  # the option of an advertisement that carries a MAC
 SOLICITED_OVERRIDE = 0x60000000
 
 ANSWERS = INT["neighbour_answers"]
-SWITCHED = INT["switching"].goto
+ON = INT["egress"].goto
 BACK = INT["answer"].goto
 
 
@@ -29,7 +29,7 @@ def port(here: LocalPort) -> Iterator[Wanted]:
     addresses = [fixed.ip_address for fixed in here.port.fixed_ips]
     for version, address in _addresses(here.port.mac_address, addresses):
         ask = _arp_for(address) if version == 4 else _solicit_for(address)
-        yield ANSWERS.flow(DUPLICATE_CHECK, owner, {IN_PORT: here.number, **ask}, SWITCHED)
+        yield ANSWERS.flow(DUPLICATE_CHECK, owner, {IN_PORT: here.number, **ask}, ON)
     yield from _answers(owner, here.network.vlan, here.port.mac_address, addresses)
 
 
@@ -42,9 +42,9 @@ def host(_: HostFacts, __: Uplinks) -> Iterator[Wanted]:
     """Without the asker's MAC in an option (as in duplicate address detection) there is none to turn round.  In a
     VLAN of the VMs' own making we know nobody."""
     owner = cookie(Reason.PIPELINE)
-    yield ANSWERS.flow(NOT_OURS, owner, {"vlan_vid": ANY_TAG}, SWITCHED)
+    yield ANSWERS.flow(NOT_OURS, owner, {"vlan_vid": ANY_TAG}, ON)
     solicit: dict[str, Value] = {"eth_type": ETH_IPV6, "ip_proto": PROTO_ICMPV6, "icmpv6_type": ND_SOLICIT}
-    yield ANSWERS.flow(DUPLICATE_CHECK, owner, {**solicit, "nd_sll": 0}, SWITCHED)
+    yield ANSWERS.flow(DUPLICATE_CHECK, owner, {**solicit, "nd_sll": 0}, ON)
     yield INT["answer_nd"].flow(
         10,
         owner,

@@ -6,10 +6,9 @@ table's record when it is built, so a match or a jump that the list does not pro
 
 Where what is still to come goes, without moving what is here:
 
-    source_*  │ egress security groups (conntrack, conjunctions) come after what a VM may claim to be
     neighbour_answers │ DHCP and metadata are answered here too, next to ARP and ND
     switching │ routing and NAT come before it: a routed frame gets a new destination MAC and network, then is switched
-    deliver   │ ingress security groups and QoS come before it, per destination: OUT_PORT is known, also while flooding
+    deliver   │ QoS comes before it, per destination: OUT_PORT is known, also while flooding
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,6 +17,7 @@ from typing import NamedTuple, TypeAlias
 
 from netweft.dataplane.openflow.flow import (
     Action,
+    Ct,
     Flow,
     Goto,
     Match,
@@ -28,7 +28,18 @@ from netweft.dataplane.openflow.flow import (
     Resubmit,
     SetField,
 )
-from netweft.services.fields import IN_PORT, LOCAL_VLAN, OUT_PORT, Reason, cookie
+from netweft.services.fields import (
+    CLAIMED_HIGH,
+    CLAIMED_LOW,
+    FLOODED,
+    GROUP,
+    IN_PORT,
+    LOCAL_VLAN,
+    OUT_PORT,
+    PERMITTED,
+    Reason,
+    cookie,
+)
 
 DROP = "drop"
 OTHERS = "others' flows"  # the bridge is not ours alone
@@ -89,7 +100,7 @@ class Table:
             case PushVlan() | PopVlan():
                 if "vlan_vid" not in self.set:
                     raise PipelineError(f"{self}: may not push or pop a VLAN tag")
-            case Goto(table=table) | Resubmit(table=table):
+            case Goto(table=table) | Resubmit(table=table) | Ct(table=int(table)):
                 if table not in self.next_ids:
                     raise PipelineError(f"{self}: may not go to table {table}")
             case Output():
@@ -154,6 +165,19 @@ def fields(*names: str) -> frozenset[str]:
 
 ICMPV6 = ("eth_type", "ip_proto", "icmpv6_type")
 ARP_SENDER = ("arp_op", "arp_spa", "arp_sha")
+SERVICE = (*ICMPV6, "icmpv6_code", "icmpv4_type", "icmpv4_code", "tcp_dst", "udp_dst", "sctp_dst")
+
+
+def _rules(name: str, end: str) -> Table:
+    """end: which address of a packet is the remote one."""
+    return Table(
+        name,
+        "the rules of one group (GROUP), asked for one direction.  To a set of remote addresses: a conjunction of who "
+        "and what.  The only table whose size is that of the rules and of the remote groups' members",
+        match=fields(GROUP, "conj_id", "ip_frag", f"ipv4_{end}", f"ipv6_{end}", *SERVICE),
+        set=fields(PERMITTED),
+    )
+
 
 INT = Pipeline.of(
     "int",
@@ -175,14 +199,22 @@ INT = Pipeline.of(
         "source_address",
         "port security: only addresses that are the port's, in IPv4, IPv6 and ARP; no DHCP or RA servers",
         match=fields(IN_PORT, "eth_src", *ARP_SENDER, *ICMPV6, "ipv4_src", "ipv6_src", "udp_src", "udp_dst"),
-        next=("neighbour_claims", "neighbour_answers"),
+        set=fields(CLAIMED_HIGH, CLAIMED_LOW),
+        next=("neighbour_claims", "claimed_mac", "neighbour_answers"),
     ),
     Table(
         "neighbour_claims",
-        "port security: what a neighbour solicitation or advertisement says inside must be the port's as well",
-        match=fields(IN_PORT, *ICMPV6, "nd_target", "nd_sll", "nd_tll"),
-        next=("neighbour_answers",),
+        "port security: the address that a neighbour advertisement says inside must be the port's as well",
+        match=fields(IN_PORT, *ICMPV6, "nd_target"),
+        set=fields(CLAIMED_HIGH, CLAIMED_LOW),
+        next=("claimed_mac",),
         miss="neighbour_answers",
+    ),
+    Table(
+        "claimed_mac",
+        "port security: and so must the MAC that ARP or neighbour discovery says inside",
+        match=fields(IN_PORT, "eth_type", CLAIMED_HIGH, CLAIMED_LOW),
+        next=("neighbour_answers",),
     ),
     Table(
         "neighbour_answers",
@@ -190,8 +222,8 @@ INT = Pipeline.of(
         match=fields(LOCAL_VLAN, IN_PORT, "vlan_vid", "eth_dst", "arp_op", "arp_tpa", *ICMPV6, "nd_target", "nd_sll"),
         set=fields("eth_src", "eth_dst", *ARP_SENDER, "arp_tpa", "arp_tha")
         | fields("ipv6_src", "ipv6_dst", "icmpv6_type", "nd_options_type", "nd_reserved"),
-        next=("answer_nd", "answer", "switching"),
-        miss="switching",
+        next=("answer_nd", "answer", "egress"),
+        miss="egress",
     ),
     Table(
         "answer_nd",
@@ -208,11 +240,78 @@ INT = Pipeline.of(
         output=True,
     ),
     Table(
+        "egress",
+        "what a guarded port sends goes through the connection tracker, once; ARP, ND and the like need no rule",
+        match=fields(IN_PORT, *ICMPV6, "udp_src", "udp_dst"),
+        next=("egress_state", "egress_groups", "switching"),
+        miss="switching",
+    ),
+    Table(
+        "egress_state",
+        "answers to what is allowed pass; what makes no sense ends; all else is for the rules, each packet again",
+        match=fields("ct_state", "ct_mark"),
+        next=("egress_groups", "switching"),
+        miss="egress_groups",
+    ),
+    Table(
+        "egress_groups",
+        "asks each group of the sending port",
+        match=fields(IN_PORT),
+        set=fields(GROUP),
+        next=("egress_rules", "egress_verdict"),
+        miss="egress_verdict",
+    ),
+    _rules("egress_rules", "dst"),
+    Table(
+        "egress_verdict",
+        "what no rule permits ends; if it is a connection that was permitted, its answers end too",
+        match=fields(PERMITTED, FLOODED, "eth_type", "ct_state"),
+        set=fields(PERMITTED),
+        next=("switching",),
+    ),
+    Table(
         "switching",
         "by network and destination MAC: a port here, a peer elsewhere; anything else is flooded in its network",
         match=fields(LOCAL_VLAN, IN_PORT, "eth_dst"),
-        set=fields(OUT_PORT),
+        set=fields(OUT_PORT, FLOODED),
+        next=("ingress",),
+    ),
+    Table(
+        "ingress",
+        "for each destination: what is for a guarded port goes through the connection tracker, unless it has already",
+        match=fields(OUT_PORT, *ICMPV6, "udp_src", "udp_dst", "ct_state"),
+        next=("ingress_state", "ingress_groups", "commit", "deliver"),
+        miss="deliver",
+    ),
+    Table(
+        "ingress_state",
+        "as egress_state",
+        match=fields("ct_state", "ct_mark"),
+        next=("ingress_groups", "deliver"),
+        miss="ingress_groups",
+    ),
+    Table(
+        "ingress_groups",
+        "asks each group of the receiving port",
+        match=fields(OUT_PORT),
+        set=fields(GROUP),
+        next=("ingress_rules", "ingress_verdict"),
+        miss="ingress_verdict",
+    ),
+    _rules("ingress_rules", "src"),
+    Table(
+        "ingress_verdict",
+        "as egress_verdict",
+        match=fields(PERMITTED, FLOODED, "eth_type", "ct_state"),
+        set=fields(PERMITTED),
+        next=("commit",),
+    ),
+    Table(
+        "commit",
+        "what both ends permit: a new connection is remembered, one that had ended is taken up again",
+        match=fields("eth_type", "ct_state", "ct_mark"),
         next=("deliver",),
+        miss="deliver",
     ),
     Table(
         "deliver",

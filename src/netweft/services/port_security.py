@@ -21,9 +21,10 @@ from netweft.dataplane.openflow.fields import (
     PROTO_ICMPV6,
     PROTO_UDP,
 )
+from netweft.dataplane.openflow.flow import Action, Move
 from netweft.model import Port
 from netweft.services.addresses import Prefix, link_local, mac, prefix
-from netweft.services.fields import ANY_TAG, IN_PORT, Reason, cookie
+from netweft.services.fields import ANY_TAG, CLAIMED_HIGH, CLAIMED_LOW, IN_PORT, Reason, cookie
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.values import HostFacts, LocalPort, Service, Uplinks, Wanted
 
@@ -32,7 +33,9 @@ NEVER, OWN, ANYBODY = 300, 200, 100
 ROUTER_ADVERT = 134
 UNSPECIFIED_MAY_SEND = (131, ND_SOLICIT, 143)  # MLD reports and duplicate address detection, before there is an address
 
-MAC, ADDRESS, CLAIMS = INT["source_mac"], INT["source_address"], INT["neighbour_claims"]
+MAC, ADDRESS, CLAIMS, CLAIMED = (
+    INT[name] for name in ("source_mac", "source_address", "neighbour_claims", "claimed_mac")
+)
 PASSED = INT["neighbour_answers"].goto
 
 
@@ -75,31 +78,35 @@ def _no_tag_below(in_port: int, owner: int) -> Iterator[BridgeFlow]:
         yield MAC.flow(NEVER, owner, {IN_PORT: in_port, **second})
 
 
-def _as_mac(in_port: int, owner: int, eth_src: int) -> Iterator[BridgeFlow]:
-    """What a MAC may do without any address."""
-    yield MAC.flow(OWN, owner, {IN_PORT: in_port, "eth_src": eth_src}, ADDRESS.goto)
-    probe = {IN_PORT: in_port, "eth_src": eth_src, "eth_type": ETH_ARP, "arp_op": 1}
-    yield ADDRESS.flow(OWN, owner, {**probe, "arp_sha": eth_src, "arp_spa": 0}, PASSED)
-    arrived = {IN_PORT: in_port, "eth_src": eth_src, "eth_type": ETH_RARP}
-    yield ADDRESS.flow(OWN, owner, arrived, PASSED)
-    for sll in (0, eth_src):  # 0: the option is absent
-        solicit = _icmpv6(ND_SOLICIT, **{IN_PORT: in_port}, nd_sll=sll)
-        yield CLAIMS.flow(OWN, owner, solicit, PASSED)
+def _as_mac(in_port: int, owner: int, eth: int) -> Iterator[BridgeFlow]:
+    """What a MAC may do: send, and be named inside of ARP and neighbour discovery."""
+    yield MAC.flow(OWN, owner, {IN_PORT: in_port, "eth_src": eth}, ADDRESS.goto)
+    named: dict[str, Value] = {IN_PORT: in_port, CLAIMED_HIGH: eth >> 32, CLAIMED_LOW: eth & 0xFFFFFFFF}
+    yield CLAIMED.flow(OWN, owner, named, PASSED)
 
 
 def _as_ipv4(in_port: int, owner: int, source: Source) -> Iterator[BridgeFlow]:
     frm: dict[str, Value] = {IN_PORT: in_port, "eth_src": source.mac}
     address = (source.address.value, source.address.mask)
     yield ADDRESS.flow(OWN, owner, {**frm, "eth_type": ETH_IPV4, "ipv4_src": address}, PASSED)
-    yield ADDRESS.flow(OWN, owner, {**frm, "eth_type": ETH_ARP, "arp_sha": source.mac, "arp_spa": address}, PASSED)
+    yield ADDRESS.flow(OWN, owner, {**frm, "eth_type": ETH_ARP, "arp_spa": address}, *_claims("arp_sha"))
 
 
 def _as_ipv6(in_port: int, owner: int, source: Source) -> Iterator[BridgeFlow]:
     address = (source.address.value, source.address.mask)
     frm: dict[str, Value] = {IN_PORT: in_port, "eth_src": source.mac, "eth_type": ETH_IPV6, "ipv6_src": address}
     yield ADDRESS.flow(OWN, owner, frm, CLAIMS.goto)
-    for tll in (0, source.mac):
-        yield CLAIMS.flow(OWN, owner, _icmpv6(ND_ADVERT, **{IN_PORT: in_port}, nd_target=address, nd_tll=tll), PASSED)
+    target = _icmpv6(ND_ADVERT, **{IN_PORT: in_port}, nd_target=address)
+    yield CLAIMS.flow(OWN, owner, target, *_claims("nd_tll"))
+
+
+def _claims(field: str) -> tuple[Action, ...]:
+    """On to ask whether the MAC in this field is the port's."""
+    return (
+        Move(field, CLAIMED_HIGH, bits=16, src_start=32),
+        Move(field, CLAIMED_LOW, bits=32),
+        CLAIMED.goto,
+    )
 
 
 def host(_: HostFacts, __: Uplinks) -> Iterator[Wanted]:
@@ -113,8 +120,13 @@ def host(_: HostFacts, __: Uplinks) -> Iterator[Wanted]:
     yield ADDRESS.flow(ANYBODY, owner, ask, PASSED)
     for kind in UNSPECIFIED_MAY_SEND:
         yield ADDRESS.flow(ANYBODY, owner, _icmpv6(kind, ipv6_src=0), CLAIMS.goto)
-    for kind in (ND_SOLICIT, ND_ADVERT):
-        yield CLAIMS.flow(ANYBODY, owner, _icmpv6(kind))
+    probe: dict[str, Value] = {"eth_type": ETH_ARP, "arp_op": 1, "arp_spa": 0}
+    yield ADDRESS.flow(ANYBODY, owner, probe, *_claims("arp_sha"))
+    yield ADDRESS.flow(ANYBODY, owner, {"eth_type": ETH_RARP}, PASSED)
+    yield CLAIMS.flow(ANYBODY, owner, _icmpv6(ND_SOLICIT), *_claims("nd_sll"))
+    yield CLAIMS.flow(ANYBODY, owner, _icmpv6(ND_ADVERT))
+    no_option: dict[str, Value] = {"eth_type": ETH_IPV6, CLAIMED_HIGH: 0, CLAIMED_LOW: 0}
+    yield CLAIMED.flow(ANYBODY, owner, no_option, PASSED)
 
 
 def _icmpv6(kind: int, **fields: Value) -> dict[str, Value]:

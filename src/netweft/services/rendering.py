@@ -3,7 +3,7 @@
 Owns the facts, the local VLANs and the two look-ups that services need (a network's ports here, its hosts elsewhere).
 It must not know how anything is applied.
 
-    units: ("host",)  ("network", id)  ("port", id)  ("peer", id)
+    units: ("host",)  ("network", id)  ("port", id)  ("peer", id)  ("security_group", id)  ("remote", address)
 """
 
 from collections import Counter, defaultdict
@@ -20,16 +20,18 @@ from netweft.reconcile.memo import Memo, Reader, Unit
 from netweft.services import wiring
 from netweft.services.bridges import BRIDGES
 from netweft.services.fields import logical_port
+from netweft.services.firewall import FIREWALL
 from netweft.services.local_vlans import LocalVlans
 from netweft.services.neighbours import NEIGHBOURS
 from netweft.services.physical import PHYSICAL_NETWORKS
 from netweft.services.pipeline import BridgeFlow
 from netweft.services.port_security import PORT_SECURITY
+from netweft.services.remotes import Remotes
 from netweft.services.switching import SWITCHING
 from netweft.services.trunks import Trunks
 from netweft.services.values import HostFacts, LocalPort, Service, Uplinks, Wanted
 
-SERVICES: tuple[Service, ...] = (BRIDGES, PHYSICAL_NETWORKS, SWITCHING, PORT_SECURITY, NEIGHBOURS)
+SERVICES: tuple[Service, ...] = (BRIDGES, PHYSICAL_NETWORKS, SWITCHING, PORT_SECURITY, NEIGHBOURS, FIREWALL)
 
 Item: TypeAlias = Wanted | PortStatus
 # ("flow", bridge role, flow's key), ("row", its key), ("veth", name), ("address", interface, ip), ("status", port id)
@@ -98,11 +100,23 @@ def _peer(read: Reader, services: Iterable[Service], peer_id: str) -> list[Item]
     return [item for service in services for item in service.peer(links, there)]
 
 
+def _security_group(read: Reader, services: Iterable[Service], group_id: str) -> list[Item] | None:
+    group = wiring.local_group(read, group_id)
+    return None if group is None else [item for service in services for item in service.group(group)]
+
+
+def _remote(read: Reader, services: Iterable[Service], address: str) -> list[Item] | None:
+    there = wiring.remote_address(read, address)
+    return None if there is None else [item for service in services for item in service.remote(there)]
+
+
 _RENDERERS: dict[str, Callable[..., Iterable[Item] | None]] = {
     "host": _host,
     "network": _network,
     "port": _port,
     "peer": _peer,
+    "security_group": _security_group,
+    "remote": _remote,
 }
 
 
@@ -110,6 +124,7 @@ class Rendering:
     def __init__(self, host: HostFacts, vlans: LocalVlans) -> None:
         self.vlans = vlans
         self._memo: Memo[ItemKey, Item] = Memo(render)
+        self._remotes = Remotes(self._memo.put, self._memo.mark)
         # plugged ports of each network: their logical port, 0 when nothing is to be sent there
         self._members: defaultdict[str, dict[str, int]] = defaultdict(dict)
         self._network_of: dict[str, str] = {}
@@ -185,6 +200,7 @@ class Rendering:
             self._memo.mark(key)
         if kind == "port":
             self._place(name)
+        self._remotes.changed(before, after)
         if kind == "trunk":
             self._trunk_changed(before, after)
         for peer, step in ((before, -1), (after, 1)):
@@ -217,7 +233,8 @@ class Rendering:
             ofport = place.vif.ofport or 0
             floodable = port.admin_state_up and port.active and place.trunk_up and ofport > 0
             self._network_of[port_id] = port.network_id
-            self._members[port.network_id][port_id] = logical_port(ofport, place.tag) if floodable else 0
+            number = logical_port(ofport, place.tag, guarded=port.port_security_enabled)
+            self._members[port.network_id][port_id] = number if floodable else 0
             self._regrouped.add(port.network_id)
 
     def _vlans_changed(self, changed: Mapping[str, int | None]) -> None:

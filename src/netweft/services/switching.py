@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from netweft.dataplane.openflow.flow import Action, Move, Output, PopVlan, PushVlan, SetField
 from netweft.dataplane.ovsdb.rows import VifTag
 from netweft.services.addresses import MAC_ANY_MULTICAST, Prefix, mac
-from netweft.services.fields import ANY_TAG, IN_PORT, LOCAL_VLAN, OUT_PORT, UNTAGGED, Reason, cookie, tagged
+from netweft.services.fields import ANY_TAG, FLOODED, IN_PORT, LOCAL_VLAN, OUT_PORT, UNTAGGED, Reason, cookie, tagged
 from netweft.services.physical import outside_vlan
 from netweft.services.pipeline import INT, TUN, Value
 from netweft.services.values import (
@@ -54,7 +54,7 @@ def port(here: LocalPort) -> Iterator[Wanted]:
         cookie(Reason.PORT_SWITCHING, here.port.id),
         {**to_it, **from_outside},
         SetField(OUT_PORT, here.number),
-        INT["deliver"].goto,
+        INT["ingress"].goto,
     )
     yield INT["deliver"].flow(
         10,
@@ -87,6 +87,7 @@ def network(uplinks: Uplinks, here: LocalNetwork, flood: Flood) -> Iterator[Want
         UNKNOWN,
         cookie(Reason.NETWORK_FLOOD, here.network.id),
         {LOCAL_VLAN: here.vlan},
+        SetField(FLOODED, 1),
         *(action for number in copies for action in _copy_to(number)),
     )
     if link is not None and link.near is not None:
@@ -150,7 +151,7 @@ def peer(uplinks: Uplinks, there: RemotePort) -> Iterator[Wanted]:
         cookie(Reason.PEER_SWITCHING, there.peer.id),
         {LOCAL_VLAN: here.vlan, "eth_dst": eth_dst},
         SetField(OUT_PORT, link.near),
-        INT["deliver"].goto,
+        INT["ingress"].goto,
     )
     overlay = uplinks.overlays.get(here.segment.network_type)
     if there.tunnel is not None and overlay is not None:
@@ -174,9 +175,9 @@ def host(_: HostFacts, uplinks: Uplinks) -> Iterator[Wanted]:
 
 
 def _copy_to(number: int) -> Iterator[Action]:
-    """Through `deliver`, so that whatever guards a port guards it from flooded frames too."""
+    """Through `ingress`, so that whatever guards a port guards it from flooded frames too."""
     yield SetField(OUT_PORT, number)
-    yield INT["deliver"].resubmit
+    yield INT["ingress"].resubmit
 
 
 def _encapsulate(tunnel_key: int, tunnels: Iterable[Prefix], overlay: int) -> Iterator[Action]:

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from netweft.dataplane.host.values import Address, VethPair
 from netweft.dataplane.ovsdb.rows import BridgeRow, PortRow, VifTag
-from netweft.model import Network, Peer, Port, Segment
+from netweft.model import Network, Peer, Port, SecurityGroup, Segment
 from netweft.services.addresses import Prefix
 from netweft.services.fields import logical_port
 from netweft.services.pipeline import BridgeFlow
@@ -99,25 +99,51 @@ class LocalNetwork(Struct, frozen=True, kw_only=True):
         return None
 
 
+class PortGroup(Struct, frozen=True):
+    """A security group as its ports need it.  number: its own on this node."""
+
+    number: int
+    stateful: bool
+
+
+class LocalGroup(Struct, frozen=True, kw_only=True):
+    """A security group of a port here.  remotes: set of remote addresses that a rule names -> its number here."""
+
+    group: SecurityGroup
+    number: int
+    remotes: dict[str, int] = {}
+
+
+class RemoteAddress(Struct, frozen=True, kw_only=True):
+    """An address or prefix in sets of remote addresses.  ingress, egress: the sets' numbers, sorted, where they are
+    named by rules of that direction."""
+
+    address: str
+    ingress: tuple[int, ...] = ()
+    egress: tuple[int, ...] = ()
+
+
 class LocalPort(Struct, frozen=True, kw_only=True):
     """A port that is plugged in here and can be wired.
 
     tag: of a trunk's sub-port, with which its frames are told apart on the interface; 0 when that is its own.
     carried: (local VLAN, network) of the sub-ports that use this port's interface.
-    uplink: the logical port by which the network leaves the node."""
+    uplink: the logical port by which the network leaves the node.
+    groups: its security groups, as far as they are known here."""
 
     port: Port
     network: LocalNetwork
     port_name: str
     ofport: int
     tag: int = 0
+    groups: tuple[PortGroup, ...] = ()
     carried: tuple[tuple[int, str], ...] = ()
     uplink: int | None = None
 
     @property
     def number(self) -> int:
         """As a logical port."""
-        return logical_port(self.ofport, self.tag)
+        return logical_port(self.ofport, self.tag, guarded=self.port.port_security_enabled)
 
 
 class RemotePort(Struct, frozen=True, kw_only=True):
@@ -141,10 +167,13 @@ def _nothing(*_: object) -> Iterable[Wanted]:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One feature: what it wants for the node, for each network, for each port here and for each peer elsewhere."""
+    """One feature: what it wants for the node, for each network, for each port here, for each peer elsewhere, for each
+    security group of a port here and for each remote address that such groups' rules name."""
 
     name: str
     host: Callable[[HostFacts, Uplinks], Iterable[Wanted]] = _nothing
     network: Callable[[Uplinks, LocalNetwork, Flood], Iterable[Wanted]] = _nothing
     port: Callable[[LocalPort], Iterable[Wanted]] = _nothing
     peer: Callable[[Uplinks, RemotePort], Iterable[Wanted]] = _nothing
+    group: Callable[[LocalGroup], Iterable[Wanted]] = _nothing
+    remote: Callable[[RemoteAddress], Iterable[Wanted]] = _nothing

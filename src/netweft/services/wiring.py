@@ -10,17 +10,21 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from netweft.dataplane.ovsdb.rows import Vif
-from netweft.model import Network, Node, Peer, Port, PortState, PortStatus, Segment
+from netweft.model import Network, Node, Peer, Port, PortState, PortStatus, SecurityGroup, Segment
 from netweft.reconcile.memo import Fact, Reader
 from netweft.services.addresses import Prefix, endpoint
+from netweft.services.firewall_rules import remote_set
 from netweft.services.values import (
     PHYSICAL,
     TUNNELLED,
     Flood,
     HostFacts,
     Link,
+    LocalGroup,
     LocalNetwork,
     LocalPort,
+    PortGroup,
+    RemoteAddress,
     RemotePort,
     Uplinks,
 )
@@ -136,6 +140,7 @@ def local_port(read: Reader, port_id: str) -> LocalPort | Problem | None:
         tag=place.tag,
         carried=_carried(read, port),
         uplink=link.near if link else None,
+        groups=_port_groups(read, port),
     )
 
 
@@ -169,6 +174,34 @@ def _carried(read: Reader, parent: Port) -> tuple[tuple[int, str], ...]:
     networks = {sub.network_id for sub in subs if sub} - {parent.network_id}
     vlans = ((read.get(("vlan", id)), id) for id in networks)
     return tuple(sorted((vlan, id) for vlan, id in vlans if vlan is not None))
+
+
+def _port_groups(read: Reader, port: Port) -> tuple[PortGroup, ...]:
+    """Not the groups themselves: a rule is no news for the port."""
+    found = ((read.get(("number", id)), read.get(("stateful", id))) for id in sorted(set(port.security_groups)))
+    return tuple(PortGroup(number, stateful) for number, stateful in found if None not in (number, stateful))
+
+
+def local_group(read: Reader, group_id: str) -> LocalGroup | None:
+    """None: there is no such group."""
+    group: SecurityGroup | None = read.get(("security_group", group_id))
+    if group is None:
+        return None
+    named = {name for name in map(remote_set, group.rules) if name is not None}
+    remotes = {name: read.get(("number", name)) for name in named}
+    return LocalGroup(group=group, number=read.get(("number", group_id)), remotes=remotes)
+
+
+def remote_address(read: Reader, address: str) -> RemoteAddress | None:
+    """None: it is in no set."""
+    sets: tuple[str, ...] | None = read.get(("sets", address))
+    if sets is None:
+        return None
+    numbers: dict[str, list[int]] = {"ingress": [], "egress": []}
+    for name in sets:
+        for direction in read.get(("directions", name)) or ():
+            numbers[direction].append(read.get(("number", name)))
+    return RemoteAddress(address=address, **{name: tuple(sorted(found)) for name, found in numbers.items()})
 
 
 def remote_port(read: Reader, peer_id: str) -> RemotePort | None:

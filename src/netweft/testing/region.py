@@ -3,7 +3,7 @@
 The region plays the server (who is where, and so what is in each node's view) and Open vSwitch (OpenFlow ports).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
@@ -11,7 +11,9 @@ from msgspec.structs import replace
 from netweft.dataplane.ovsdb.rows import Vif, VifTag
 from netweft.model import (
     EMPTY_VIEW,
+    AddressGroup,
     FixedIp,
+    GroupMember,
     Network,
     Node,
     NodeView,
@@ -19,6 +21,8 @@ from netweft.model import (
     Peer,
     Port,
     PortStatus,
+    SecurityGroup,
+    SecurityGroupRule,
     Segment,
     Trunk,
     key_of,
@@ -37,6 +41,14 @@ UPLINKS = Uplinks(
     physical={"physnet1": Link(near=2, far=2), "public": Link(near=3, far=2)},
     overlays={"vxlan": 2, "gre": 3, "geneve": 4},
 )
+ANYTHING = SecurityGroup(
+    id="0000ffff-2222-4000-8000-000000000000",
+    rules=tuple(
+        SecurityGroupRule(id=f"{direction} {ethertype}", direction=direction, ethertype=ethertype)
+        for direction in ("ingress", "egress")
+        for ethertype in ("IPv4", "IPv6")
+    ),
+)
 WIRE_PORT = 1  # the NIC's, on a physical network's bridge
 FIRST_VIF = 10
 
@@ -48,14 +60,14 @@ def network(number: int, network_type: str = "vxlan", physical_network: str = "p
 
 
 def port(number: int, net: Network, *ips: str, **more: object) -> Port:
-    """Port 7 is fa:16:3e:00:00:07 with 10.0.0.7, or the addresses given."""
+    """Port 7 is fa:16:3e:00:00:07 with 10.0.0.7, or the addresses given; its group lets everything pass."""
     addresses = ips or (f"10.0.0.{number}",)
     return Port(
         id=f"{number:08x}-1111-4000-8000-000000000000",
         network_id=net.id,
         mac_address=f"fa:16:3e:00:{number >> 8:02x}:{number & 255:02x}",
         fixed_ips=tuple(FixedIp("subnet", ip) for ip in addresses),
-        **more,  # type: ignore[arg-type]
+        **{"security_groups": (ANYTHING.id,), **more},  # type: ignore[arg-type]
     )
 
 
@@ -164,6 +176,8 @@ class Region:
         self.nodes: dict[str, FakeNode] = {}
         self.networks: dict[str, Network] = {}
         self.ports: dict[str, Port] = {}
+        self.groups: dict[str, SecurityGroup] = {ANYTHING.id: ANYTHING}
+        self.address_groups: dict[str, AddressGroup] = {}
         self.trunks: dict[str, Trunk] = {}
         self.bound: dict[str, str] = {}
         self.ahead: dict[str, str] = {}  # port -> node of a binding that is not active
@@ -177,13 +191,17 @@ class Region:
             for name, wire in self.wires.items():
                 wire.attach(node.bridges[physical_role(name)], WIRE_PORT)
 
-    def create(self, *objects: Network | Port | Trunk) -> None:
+    def create(self, *objects: Network | Port | Trunk | SecurityGroup | AddressGroup) -> None:
         for obj in objects:
             match obj:
                 case Network():
                     self.networks[obj.id] = obj
                 case Port():
                     self.ports[obj.id] = obj
+                case SecurityGroup():
+                    self.groups[obj.id] = obj
+                case AddressGroup():
+                    self.address_groups[obj.id] = obj
                 case Trunk():
                     self.trunks[obj.id] = obj
 
@@ -231,7 +249,23 @@ class Region:
             *(trunk for trunk in self.trunks.values() if trunk.port_id in here),
             *peers,
             *(Node(name=host, tunnel_ip=self.nodes[host].host.tunnel_ip, tunnel_types=TUNNELLED) for host in hosts),
+            *self._firewall(here.values()),
         ]
+
+    def _firewall(self, here: Iterable[Port]) -> Iterator[Object]:
+        """The groups of these ports, and who is in what their rules name."""
+        groups = [self.groups[id] for id in {id for one in here for id in one.security_groups} if id in self.groups]
+        yield from groups
+        for rule in (rule for group in groups for rule in group.rules):
+            if rule.remote_address_group_id in self.address_groups:
+                yield self.address_groups[rule.remote_address_group_id]
+            for one in self.ports.values():
+                if rule.remote_group_id in one.security_groups:
+                    addresses = [fixed.ip_address for fixed in one.fixed_ips]
+                    addresses += [pair.ip_address for pair in one.allowed_address_pairs]
+                    yield GroupMember(
+                        group_id=rule.remote_group_id or "", port_id=one.id, ip_addresses=tuple(addresses)
+                    )
 
     def send(self, frm: Port, packet: Packet) -> list[Delivery]:
         """What comes out of the region's VIFs when a port's VM sends this."""

@@ -2,8 +2,8 @@
 
 It answers what a test wants to know ("who receives a broadcast from p1, and how often?") without a switch.  Packets are
 mappings of the fields of `dataplane.openflow.fields`; a field that a packet does not have matches nothing.  What Open
-vSwitch does is kept to: nothing leaves where it came in unless sent to IN_PORT, registers and tunnel fields end at a
-patch port, a frame that no flow matches is dropped.
+vSwitch does is kept to: nothing leaves where it came in unless sent to IN_PORT, registers, tunnel fields and what the
+connection tracker said end at a patch port, a frame that no flow matches is dropped.
 """
 
 from collections import defaultdict
@@ -14,6 +14,8 @@ from netweft.dataplane.openflow.flow import (
     OFPP_IN_PORT,
     OFPP_NORMAL,
     Action,
+    Conjunction,
+    Ct,
     Flow,
     FlowKey,
     Goto,
@@ -24,11 +26,12 @@ from netweft.dataplane.openflow.flow import (
     Resubmit,
     SetField,
 )
+from netweft.testing.conntrack import Tracker
 
 Packet = Mapping[str, int]
 
 MAX_DEPTH = 64  # tables below each other, as in Open vSwitch: more is a loop
-PER_BRIDGE = ("reg", "tun_", "in_port", "metadata")
+PER_BRIDGE = ("reg", "tun_", "ct_", "in_port", "metadata")
 
 
 class LoopError(AssertionError):
@@ -53,6 +56,8 @@ class Bridge:
     wire: "tuple[Wire, int] | None" = (
         None  # a physical network's bridge, and its NIC's port: what we do not say is NORMAL
     )
+
+    tracker: Tracker = field(default_factory=Tracker)
 
     def join(self, ofport: int, other: "Bridge", other_ofport: int) -> None:
         """A patch cable."""
@@ -94,19 +99,51 @@ class Bridge:
         for action in flow.actions if flow else ():
             if isinstance(action, Goto | Resubmit):
                 self._table(action.table, frame, depth + 1)
+            elif isinstance(action, Ct):
+                self._track(action, frame, depth)
             else:
                 frame.act(action)
 
+    def _track(self, action: Ct, frame: "_Frame", depth: int) -> None:
+        zone = action.zone if isinstance(action.zone, int) else frame.packet[action.zone] & 0xFFFF
+        if action.commit:
+            mark = next((change.value for change in action.exec if change.field == "ct_mark"), None)
+            self.tracker.commit(zone, frame.packet, mark)
+        if action.table is not None:
+            tracked = _Frame({**frame.packet, **self.tracker.look(zone, frame.packet)}, frame.in_port)
+            self._table(action.table, tracked, depth + 1)
+            frame.out += tracked.out
+
     def _lookup(self, table: int, packet: Packet) -> Flow | None:
+        """Priority by priority: a flow that matches, or one whose conjunction does."""
+        candidates = [flow for flow in self.flows.values() if flow.table == table]
+        matching = [flow for flow in candidates if matches(flow, packet)]
+        for priority in sorted({flow.priority for flow in matching}, reverse=True):
+            level = [flow for flow in matching if flow.priority == priority]
+            plain = [flow for flow in level if not isinstance(next(iter(flow.actions), None), Conjunction)]
+            for number in _complete(level):
+                met = {**packet, "conj_id": number}
+                plain += [flow for flow in candidates if matches(flow, met) and not matches(flow, packet)]
+            if plain:
+                return self._only(plain)
+        return None
+
+    def _only(self, found: list[Flow]) -> Flow:
         """Two flows of one priority that both match are a fault of the pipeline: which one wins is not defined."""
-        found: Flow | None = None
-        for flow in self.flows.values():
-            if flow.table == table and matches(flow, packet):
-                if found and found.priority == flow.priority and found.actions != flow.actions:
-                    raise AssertionError(f"{self.name}: ambiguous:\n{found}\n{flow}")
-                if found is None or flow.priority > found.priority:
-                    found = flow
-        return found
+        for flow in found:
+            if flow.actions != found[0].actions:
+                raise AssertionError(f"{self.name}: ambiguous:\n{found[0]}\n{flow}")
+        return found[0]
+
+
+def _complete(flows: Iterable[Flow]) -> list[int]:
+    """The conjunctions all of whose clauses are among these flows."""
+    met: defaultdict[tuple[int, int], set[int]] = defaultdict(set)
+    for flow in flows:
+        for action in flow.actions:
+            if isinstance(action, Conjunction):
+                met[action.id, action.clauses].add(action.clause)
+    return sorted(number for (number, clauses), seen in met.items() if len(seen) == clauses)
 
 
 def matches(flow: Flow, packet: Packet) -> bool:
@@ -118,8 +155,8 @@ def matches(flow: Flow, packet: Packet) -> bool:
 
 
 def value_of(packet: Packet, name: str) -> int | None:
-    """Registers are 0 until they are set."""
-    return packet.get(name, 0 if name.startswith("reg") else None)
+    """Registers, and what the connection tracker says, are 0 until they are set; a frame is no fragment."""
+    return packet.get(name, 0 if name.startswith(("reg", "ct_")) or name == "ip_frag" else None)
 
 
 class _Frame:

@@ -17,6 +17,7 @@ VM = port(
 )  # fmt: skip
 OPEN = port(2, NET, port_security_enabled=False)
 OTHER = port(3, NET, "10.0.0.3", "2001:db8::3")
+LISTENER = port(4, NET, port_security_enabled=False)
 ME, YOU = VM.mac_address, OTHER.mac_address
 MY_LINK_LOCAL, YOUR_LINK_LOCAL = "fe80::f816:3eff:fe00:1", "fe80::f816:3eff:fe00:3"
 UNKNOWN = "10.0.0.77"
@@ -70,9 +71,9 @@ SPOOFED: dict[str, Packet] = {
 @pytest.fixture(scope="module")
 def region() -> Region:
     made = Region()
-    made.create(NET, VM, OPEN, OTHER)
+    made.create(NET, VM, OPEN, OTHER, LISTENER)
     made.plug("hv1", VM, OPEN)
-    made.plug("hv2", OTHER)
+    made.plug("hv2", OTHER, LISTENER)
     made.settle()
     return made
 
@@ -90,4 +91,4 @@ def test_a_spoofed_frame_gets_nowhere(region: Region, what: str) -> None:
 @pytest.mark.parametrize("what", SPOOFED)
 def test_without_port_security_everything_passes(region: Region, what: str) -> None:
     unknown = {**SPOOFED[what], "eth_dst": mac("fa:16:3e:99:99:99")}
-    assert OTHER.id in region.receivers(OPEN, unknown)
+    assert LISTENER.id in region.receivers(OPEN, unknown)

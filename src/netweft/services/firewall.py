@@ -1,0 +1,178 @@
+"""The firewall in front of every guarded port: how a packet is judged.  What the rules are is firewall_rules' business.
+
+    egress ─ct─▶ egress_state ─▶ egress_groups ⇄ egress_rules ─▶ egress_verdict ─▶ switching ─┐
+    ┌─────────────────────────────────────────────────────────────────────────────────────────┘
+    └▶ ingress ─ct, if not yet─▶ ingress_state ─▶ ingress_groups ⇄ ingress_rules ─▶ ingress_verdict ─▶ commit ─▶ deliver
+
+The connection tracker has one zone per network, so a packet between two ports of one node is tracked once for both.
+Only answers (of connections that both ends permit) pass without asking the rules; what goes the connection's own way
+asks them each time.  So a rule taken away ends what it alone allowed: the packet is dropped and the connection marked
+ENDED, which stops its answers, until a rule permits it again.  A rule added can only permit more.
+
+What is flooded is not marked: its other receivers may permit it, and one of them is who answers.
+Ports of stateless groups are not tracked; their rules are asked in both directions.
+"""
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from netweft.dataplane.openflow.fields import (
+    ETH_ARP,
+    ETH_IPV4,
+    ETH_IPV6,
+    ETH_RARP,
+    ND_ADVERT,
+    ND_SOLICIT,
+    PROTO_ICMPV6,
+    PROTO_UDP,
+)
+from netweft.dataplane.openflow.flow import Action, Ct, Goto, SetField
+from netweft.services import firewall_rules
+from netweft.services.fields import (
+    ENDED,
+    FLOODED,
+    GROUP,
+    GUARDED,
+    IN_PORT,
+    LOCAL_VLAN,
+    OUT_PORT,
+    PERMITTED,
+    Reason,
+    cookie,
+)
+from netweft.services.pipeline import INT, BridgeFlow, Table, Value
+from netweft.services.values import HostFacts, LocalPort, Service, Uplinks, Wanted
+
+UNGUARDED, ESSENTIAL, STATELESS, TRACKED, UNTRACKED, NOTHING_ELSE = 60, 50, 40, 30, 20, 10
+IP = (ETH_IPV4, ETH_IPV6)
+
+NEW, ESTABLISHED, RELATED, REPLY, INVALID, TRACKED_BIT = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
+IS_INVALID = (TRACKED_BIT | INVALID, TRACKED_BIT | INVALID)
+IS_NEW = (TRACKED_BIT | NEW, TRACKED_BIT | NEW)
+IS_ANSWER = (TRACKED_BIT | ESTABLISHED | REPLY, TRACKED_BIT | ESTABLISHED | REPLY)
+IS_RELATED = (TRACKED_BIT | RELATED, TRACKED_BIT | RELATED)
+IS_KNOWN = (TRACKED_BIT | ESTABLISHED, TRACKED_BIT | ESTABLISHED | REPLY)  # and goes the connection's own way
+IS_TRACKED = (TRACKED_BIT, TRACKED_BIT)
+
+MLD = (130, 131, 132, 143)
+ROUTER_SOLICIT, ROUTER_ADVERT = 133, 134
+
+
+class Side(Struct, frozen=True, kw_only=True):
+    """One direction.  port: the register with the guarded port.  ND: which ICMPv6 types need no rule.
+    dhcp: IP version -> source and destination port of what needs none either.
+    exempt, answered, permitted: where a packet goes on that needs no rule, that is an answer, that a rule permits."""
+
+    name: str
+    port: str
+    neighbourly: tuple[int, ...]
+    dhcp: dict[int, tuple[int, int]]
+    exempt: Goto
+    answered: Goto
+    permitted: Goto
+
+    def table(self, name: str = "") -> Table:
+        return INT[f"{self.name}_{name}" if name else self.name]
+
+
+EGRESS = Side(
+    name="egress",
+    port=IN_PORT,
+    neighbourly=(*MLD, ROUTER_SOLICIT, ND_SOLICIT, ND_ADVERT),
+    dhcp={ETH_IPV4: (68, 67), ETH_IPV6: (546, 547)},
+    exempt=INT["switching"].goto,
+    answered=INT["switching"].goto,
+    permitted=INT["switching"].goto,
+)
+INGRESS = Side(
+    name="ingress",
+    port=OUT_PORT,
+    neighbourly=(*MLD, ROUTER_ADVERT, ND_SOLICIT, ND_ADVERT),
+    dhcp={ETH_IPV4: (67, 68), ETH_IPV6: (547, 546)},
+    exempt=INT["deliver"].goto,
+    answered=INT["deliver"].goto,
+    permitted=INT["commit"].goto,
+)
+SIDES = (EGRESS, INGRESS)
+
+
+def port(here: LocalPort) -> Iterator[Wanted]:
+    """Which groups it asks.  One that is not known here yet has no rules: closed."""
+    if not here.port.port_security_enabled or not here.groups:
+        return
+    owner = cookie(Reason.PORT_GROUPS, here.port.id)
+    for side in SIDES:
+        is_it = {side.port: here.number}
+        yield side.table("groups").flow(10, owner, is_it, *_ask(side, here))
+        if not any(group.stateful for group in here.groups):
+            for eth_type in IP:
+                goto = side.table("groups").goto
+                yield side.table().flow(STATELESS, owner, {**is_it, "eth_type": eth_type}, goto)
+
+
+def _ask(side: Side, here: LocalPort) -> Iterator[Action]:
+    for group in here.groups:
+        yield SetField(GROUP, group.number)
+        yield side.table("rules").resubmit
+    yield side.table("verdict").goto
+
+
+def host(_: HostFacts, __: Uplinks) -> Iterator[Wanted]:
+    owner = cookie(Reason.PIPELINE)
+    for side in SIDES:
+        yield from _entry(owner, side)
+        yield from _state(owner, side)
+        yield from _verdict(owner, side)
+        yield from firewall_rules.fragments(owner, side.table("rules"))
+    yield INGRESS.table().flow(UNGUARDED, owner, {OUT_PORT: (0, GUARDED)}, INT["commit"].goto)
+    guarded = {OUT_PORT: (GUARDED, GUARDED)}
+    for eth_type in (ETH_ARP, ETH_RARP):
+        yield INGRESS.table().flow(ESSENTIAL, owner, {"eth_type": eth_type}, INGRESS.exempt)
+    yield INGRESS.table().flow(TRACKED, owner, {**guarded, "ct_state": IS_TRACKED}, INGRESS.table("state").goto)
+    yield INGRESS.table().flow(NOTHING_ELSE, owner, guarded)
+    yield from _commit(owner)
+
+
+def _entry(owner: int, side: Side) -> Iterator[BridgeFlow]:
+    table = side.table()
+    for kind in side.neighbourly:
+        icmpv6 = {"eth_type": ETH_IPV6, "ip_proto": PROTO_ICMPV6, "icmpv6_type": kind}
+        yield table.flow(ESSENTIAL, owner, icmpv6, side.exempt)
+    for eth_type, (source, target) in side.dhcp.items():
+        udp = {"eth_type": eth_type, "ip_proto": PROTO_UDP, "udp_src": source, "udp_dst": target}
+        yield table.flow(ESSENTIAL, owner, udp, side.exempt)
+    track = Ct(zone=LOCAL_VLAN, table=side.table("state").id)
+    for eth_type in IP:
+        guarded: dict[str, Value] = {side.port: (GUARDED, GUARDED), "eth_type": eth_type}
+        yield table.flow(UNTRACKED, owner, guarded, track)
+
+
+def _state(owner: int, side: Side) -> Iterator[BridgeFlow]:
+    table = side.table("state")
+    yield table.flow(30, owner, {"ct_state": IS_INVALID})
+    for state in (IS_ANSWER, IS_RELATED):
+        yield table.flow(20, owner, {"ct_state": state, "ct_mark": 0}, side.answered)
+        yield table.flow(10, owner, {"ct_state": state})
+
+
+def _verdict(owner: int, side: Side) -> Iterator[BridgeFlow]:
+    """Cleared for the next one who asks: the other direction, or the next copy of a flooded frame."""
+    table = side.table("verdict")
+    yield table.flow(20, owner, {PERMITTED: 1}, SetField(PERMITTED, 0), side.permitted)
+    end = Ct(zone=LOCAL_VLAN, commit=True, exec=(SetField("ct_mark", ENDED),))
+    for eth_type in IP:
+        yield table.flow(10, owner, {FLOODED: 0, "eth_type": eth_type, "ct_state": IS_KNOWN}, end)
+
+
+def _commit(owner: int) -> Iterator[BridgeFlow]:
+    table, deliver = INT["commit"], INT["deliver"].goto
+    remember = Ct(zone=LOCAL_VLAN, commit=True)
+    again = Ct(zone=LOCAL_VLAN, commit=True, exec=(SetField("ct_mark", 0),))
+    for eth_type in IP:
+        yield table.flow(10, owner, {"eth_type": eth_type, "ct_state": IS_NEW}, remember, deliver)
+        ended: dict[str, Value] = {"eth_type": eth_type, "ct_state": IS_KNOWN, "ct_mark": ENDED}
+        yield table.flow(10, owner, ended, again, deliver)
+
+
+FIREWALL = Service("firewall", host=host, port=port, group=firewall_rules.group, remote=firewall_rules.remote)

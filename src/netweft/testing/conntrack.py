@@ -1,0 +1,60 @@
+"""A connection tracker for the fake switch: what is new, what is established, what is the answer.
+
+Nothing times out, and it looks at no flags: a connection is established once it is committed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from netweft.dataplane.openflow.fields import ETH_IPV4, ETH_IPV6, PROTO_ICMP, PROTO_ICMPV6
+
+NEW, ESTABLISHED, REPLY, TRACKED = 0x01, 0x02, 0x08, 0x20
+
+Ends = tuple[int, int, int]  # IP protocol, or ICMP's kind of question; address, port
+Key = tuple[int, int, Ends, Ends]  # zone, eth_type, from, to
+
+_PORTS = ("tcp", "udp", "sctp")
+_ANSWERS = {0: 8, 129: 128}  # ICMP type of an answer -> that of the question
+
+
+@dataclass(slots=True)
+class Connection:
+    mark: int = 0
+
+
+@dataclass(slots=True)
+class Tracker:
+    connections: dict[Key, Connection] = field(default_factory=dict)
+
+    def look(self, zone: int, packet: Mapping[str, int]) -> dict[str, int]:
+        """What the packet's fields are after the tracker has seen it."""
+        there, back = _keys(zone, packet)
+        if back in self.connections and back != there:
+            return {"ct_state": TRACKED | ESTABLISHED | REPLY, "ct_mark": self.connections[back].mark, "ct_zone": zone}
+        if there in self.connections:
+            return {"ct_state": TRACKED | ESTABLISHED, "ct_mark": self.connections[there].mark, "ct_zone": zone}
+        return {"ct_state": TRACKED | NEW, "ct_mark": 0, "ct_zone": zone}
+
+    def commit(self, zone: int, packet: Mapping[str, int], mark: int | None) -> None:
+        there, back = _keys(zone, packet)
+        connection = self.connections.get(back) or self.connections.setdefault(there, Connection())
+        if mark is not None:
+            connection.mark = mark
+
+
+def _keys(zone: int, packet: Mapping[str, int]) -> tuple[Key, Key]:
+    """The packet's way, and the way back.  An ICMP answer goes the way back of its question."""
+    version = {ETH_IPV4: 4, ETH_IPV6: 6}[packet["eth_type"]]
+    protocol = packet.get("ip_proto", 0)
+    ports = (0, 0)
+    for name in _PORTS:
+        if f"{name}_src" in packet:
+            ports = (packet[f"{name}_src"], packet[f"{name}_dst"])
+    kind = protocol
+    if protocol in (PROTO_ICMP, PROTO_ICMPV6):
+        icmp = packet.get(f"icmpv{version}_type", 0)
+        kind = protocol << 8 | _ANSWERS.get(icmp, icmp)
+    source = (kind, packet[f"ipv{version}_src"], ports[0])
+    target = (kind, packet[f"ipv{version}_dst"], ports[1])
+    there, back = (zone, packet["eth_type"], source, target), (zone, packet["eth_type"], target, source)
+    return there, back
