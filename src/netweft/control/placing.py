@@ -38,9 +38,9 @@ def active(port: Object) -> Object:
 
 
 def fresh(binder: hosts.Binder, port: Object, host: str) -> Object:
-    """A binding to a host of which the port has none."""
-    usual = {"binding:vnic_type": port.get("binding:vnic_type", "normal"), "binding:profile": {}, "status": "DOWN"}
-    return usual | binder.bind(host, port)
+    """A binding to a host of which the port has none, for the same kind of VIF and with the same profile."""
+    kept = {name: port.get(name) for name in ("binding:vnic_type", "binding:profile")}
+    return kept | {"status": "DOWN"} | binder.bind(host, port)
 
 
 def moved(tx: WriteTransaction, port: Object, host: str) -> Object:

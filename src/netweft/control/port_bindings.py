@@ -48,7 +48,7 @@ def create(tx: WriteTransaction, port: Object, wanted: Object) -> Object:
     host = wanted["host"]
     if any(binding[HOST] == host for binding in _bindings(port)):
         raise PortBindingAlreadyExists(port_id=port["id"], host=host)
-    new = placing.fresh(hosts.Binder(tx), port, host) | _given(wanted)
+    new = placing.fresh(hosts.Binder(tx), port, host) | {"binding:profile": {}} | _given(wanted)
     if new[hosts.VIF_TYPE] == hosts.FAILED:
         raise PortBindingError(port_id=port["id"], host=host, reason=new["status_detail"])
     others = placing.ahead(port)

@@ -60,8 +60,10 @@ class Ports:
             _refuse_if_bound(current, changes["mac_address"])
         if "fixed_ips" in changes or "mac_address" in changes:
             changes["fixed_ips"] = self._readdress(tx, current, changes)
-        if HOST in changes and (changes[HOST] or "") != current[HOST]:
-            changes = placing.moved(tx, current, changes[HOST] or "") | changes
+        if HOST in changes:
+            changes[HOST] = changes[HOST] or ""
+        if changes.get(HOST, current[HOST]) != current[HOST]:
+            changes = placing.moved(tx, current, changes[HOST]) | changes
         if "binding:profile" in changes:
             changes["binding:profile"] = changes["binding:profile"] or {}
         if changes.keys() & {"security_groups", "port_security_enabled", "allowed_address_pairs", "mac_address"}:

@@ -121,8 +121,18 @@ def test_the_host_of_a_port_that_is_down_is_changed_and_nothing_else_needs_to_be
     with cloud.store.write() as tx:
         binding.node_connected(tx, "hv2", FULL)
     assert cloud.get("ports", port)["binding:vif_type"] == "ovs"
-    freed = cloud.update("ports", port, **{HOST: ""})
-    assert (freed["binding:vif_type"], freed["status_detail"]) == ("unbound", "")
+    freed = cloud.update("ports", port, **{HOST: None})
+    assert (freed[HOST], freed["binding:vif_type"], freed["status_detail"]) == ("", "unbound", "")
+
+
+def test_a_port_keeps_its_profile_wherever_it_is_bound(cloud: Cloud) -> None:
+    connect(cloud, PLAIN)
+    port = cloud.port(cloud.network(), **{"binding:profile": {"a": 1}, "binding:vnic_type": "normal"})
+    for host in ("hv1", "", "hv2"):
+        moved = cloud.update("ports", port, **{HOST: host})
+        assert (moved["binding:profile"], moved["binding:vnic_type"]) == ({"a": 1}, "normal")
+    changed = cloud.update("ports", port, **{HOST: "hv1", "binding:profile": None})
+    assert changed["binding:profile"] == {}
 
 
 def test_an_agents_problems_are_its_status(cloud: Cloud) -> None:
