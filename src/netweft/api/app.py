@@ -6,23 +6,28 @@ from typing import Protocol
 from starlette.routing import BaseRoute
 
 from netweft.api import discovery
+from netweft.api.addresses import Addresses
 from netweft.api.attributes import Resource
 from netweft.api.gate import Gate
 from netweft.api.handlers import Endpoint
 from netweft.api.port_bindings import PortBindings
 from netweft.api.quotas import Quotas
+from netweft.api.resources.address_group import address_group
 from netweft.api.resources.agent import agent
 from netweft.api.resources.network import network
 from netweft.api.resources.network_segment_range import network_segment_range
 from netweft.api.resources.port import port
-from netweft.api.resources.security_group import security_group, security_group_rule
+from netweft.api.resources.security_group import default_security_group_rule, security_group, security_group_rule
 from netweft.api.resources.subnet import subnet
 from netweft.api.resources.trunk import trunk
 from netweft.api.sub_ports import SubPorts
+from netweft.control.address_groups import AddressGroups
 from netweft.control.agents import Agents
+from netweft.control.default_rules import DefaultRules
 from netweft.control.networks import Networks
 from netweft.control.ports import Ports
-from netweft.control.security_groups import SecurityGroupRules, SecurityGroups
+from netweft.control.security_group_rules import SecurityGroupRules
+from netweft.control.security_groups import SecurityGroups
 from netweft.control.segment_ranges import SegmentRanges
 from netweft.control.segments import Segments
 from netweft.control.subnets import Subnets
@@ -38,11 +43,15 @@ class Part(Protocol):
 
 
 # what belongs to a resource, has paths of its own and is no attribute
-PARTS: Mapping[str, Callable[[Resource, Store], Part]] = {"port": PortBindings, "trunk": SubPorts}
+PARTS: Mapping[str, Callable[[Resource, Store], Part]] = {
+    "address_group": Addresses,
+    "port": PortBindings,
+    "trunk": SubPorts,
+}
 
 
 def routes(store: Store, authenticate: Authenticate, settings: ServerSettings) -> list[BaseRoute]:
-    """Everything under `/` and `/v2.0`.  Writes to the store once: the pools that the settings ask for."""
+    """Everything under `/` and `/v2.0`.  Writes to the store once: pools, as the settings ask for, and templates."""
     return build(resources(store, settings), store, authenticate, settings)
 
 
@@ -65,8 +74,10 @@ def resources(store: Store, settings: ServerSettings) -> list[Resource]:
     subnets, groups = Subnets(), SecurityGroups()
     types = segment_types()
     ranges = SegmentRanges(settings, types)
+    templates = DefaultRules()
     with store.write() as tx:
         ranges.prepare(tx)
+        templates.prepare(tx)
     return [
         network(Networks(Segments(settings, types, ranges), subnets)),
         network_segment_range(ranges),
@@ -75,5 +86,7 @@ def resources(store: Store, settings: ServerSettings) -> list[Resource]:
         trunk(Trunks()),
         security_group(groups, store),
         security_group_rule(SecurityGroupRules()),
+        default_security_group_rule(templates),
+        address_group(AddressGroups()),
         agent(Agents(settings)),
     ]

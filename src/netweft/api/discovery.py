@@ -15,6 +15,7 @@ from netweft.store import Object
 
 # alias -> (name, what it means, since when): only what is really there
 EXTENSIONS = {
+    "address-group": ("Address group", "Support address group", "2020-07-15T10:00:00-00:00"),
     "agent": ("agent", "The agent management extension.", "2013-02-03T10:00:00-00:00"),
     "agent_sort_key": ("Agents Sort Key", "Sorting of agents.", "2013-02-03T10:00:00-00:00"),
     "allowed-address-pairs": (
@@ -105,6 +106,31 @@ EXTENSIONS = {
         "2016-12-11T00:00:00-00:00",
     ),
     "security-group": ("security-group", "The security groups extension.", "2012-10-05T10:00:00-00:00"),
+    "security-groups-default-rules": (
+        "Default rules for security groups",
+        "Configure set of security group rules used as default rules for every new security group",
+        "2022-12-19T10:00:00-00:00",
+    ),
+    "security-groups-name-restrictions": (
+        "Security group name restrictions",
+        "No other security group may be called default",
+        "2026-07-29T10:00:00-00:00",
+    ),
+    "security-groups-normalized-cidr": (
+        "Normalized CIDR field for security group rules",
+        "Add new field with normalized remote_ip_prefix cidr in SG rule",
+        "2020-07-28T10:00:00-00:00",
+    ),
+    "security-groups-remote-address-group": (
+        "Remote address group id field for security group rules",
+        "Add new field of remote address group id in SG rules",
+        "2020-08-25T10:00:00-00:00",
+    ),
+    "security-groups-rules-belongs-to-default-sg": (
+        "Security group rule belongs to the project's default security group",
+        "Flag to determine if the security group rule belongs to the project's default security group",
+        "2023-05-23T10:00:00-00:00",
+    ),
     "sort-key-validation": (
         "Sort keys validation",
         "Provides validation on sort keys.",
@@ -130,6 +156,11 @@ EXTENSIONS = {
         "Resource timestamps",
         "Adds created_at and updated_at fields to all Neutron resources that have Neutron standard attributes.",
         "2016-09-12T10:00:00-00:00",
+    ),
+    "stateful-security-group": (
+        "Stateful security group",
+        "Indicates if the security group is stateful or not",
+        "2019-11-26T09:00:00-00:00",
     ),
     "trunk": ("Trunk Extension", "Provides support for trunk ports", "2016-01-01T10:00:00-00:00"),
     "trunk-details": ("Trunk port details", "Expose trunk port details", "2016-01-01T10:00:00-00:00"),

@@ -5,11 +5,16 @@ from typing import Any
 
 from netweft.api.attributes import UNSET, Attribute, Resource, Who
 from netweft.api.faults import PolicyNotAuthorized
-from netweft.control.errors import NetworkNotFound, PortNotFound
+from netweft.control.errors import AddressGroupNotFound, NetworkNotFound, NotFound, PortNotFound, SecurityGroupNotFound
 from netweft.plugins.identity import Context
 from netweft.store import Object, ReadTransaction
 
 Filters = Mapping[str, Sequence[Any]]
+_NAMED: Mapping[str, tuple[str, type[NotFound]]] = {
+    "security_group_id": ("security_groups", SecurityGroupNotFound),
+    "remote_group_id": ("security_groups", SecurityGroupNotFound),
+    "remote_address_group_id": ("address_groups", AddressGroupNotFound),
+}
 
 
 class Policy:
@@ -102,6 +107,22 @@ def check_ports(tx: ReadTransaction, context: Context, wanted: Sequence[Object])
     for id in ids:
         if id not in ports or ports[id]["project_id"] != context.project_id:
             raise PortNotFound(id=id)
+
+
+def check_named(tx: ReadTransaction, context: Context, wanted: Sequence[Object]) -> None:
+    """What an object refers to is the caller's own, or shared with them."""
+    if context.is_admin:
+        return
+    for name, (kind, not_found) in _NAMED.items():
+        ids = {one[name] for one in wanted if one.get(name)}
+        found = tx.get_many(kind, ids)
+        for id in ids:
+            if id not in found or not _may_use(context, found[id]):
+                raise not_found(id=id)
+
+
+def _may_use(context: Context, object: Object) -> bool:
+    return object["project_id"] == context.project_id or bool(object.get("shared"))
 
 
 def _is_guarded(attribute: Attribute, value: Any) -> bool:

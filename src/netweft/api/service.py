@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from netweft.api.attributes import Resource
 from netweft.api.faults import TryAgain
-from netweft.api.policy import Policy, check_network, check_ports
+from netweft.api.policy import Policy, check_named, check_network, check_ports
 from netweft.api.querystring import Listing
 from netweft.control import quotas
 from netweft.control.errors import RevisionNumberConstraintFailed
@@ -59,6 +59,7 @@ class Service:
         def work(tx: WriteTransaction) -> list[Object]:
             check_network(tx, context, wanted)
             check_ports(tx, context, wanted)
+            check_named(tx, context, wanted)
             self._policy.check_create(tx, context, given)
             if self._resource.quota is not None:
                 quotas.check(tx, self._resource.member, self._resource.quota, wanted)

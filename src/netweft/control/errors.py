@@ -238,5 +238,49 @@ class SecurityGroupMissingIcmpType(BadRequest):
     message = "ICMP code (port-range-max) %(value)s is provided but ICMP type (port-range-min) is missing."
 
 
-class SecurityGroupMultipleRemoteParameters(BadRequest):
-    message = "Only remote_ip_prefix or remote_group_id may be provided."
+class SecurityGroupInvalidProtocolForPort(BadRequest):
+    message = "Invalid protocol %(protocol)s for port range, only supported for %(valid_port_protocols)s."
+
+
+class SecurityGroupMultipleRemoteEntites(BadRequest):
+    message = "Only remote_ip_prefix or remote_group_id or remote_address_group_id may be provided."
+
+
+class DuplicateSecurityGroupRuleInPost(Conflict):
+    message = "Duplicate Security Group Rule in POST."
+
+
+class SecurityGroupNotSingleGroupRules(BadRequest):
+    message = "Only allowed to update rules for one security profile at a time"
+
+
+class SecurityGroupRulesNotSingleTenant(BadRequest):
+    message = "Multiple tenant_ids in bulk security group rule create not allowed"
+
+
+class DefaultSecurityGroupRuleNotFound(NotFound):
+    message = "Default Security Group rule %(id)s does not exist"
+
+
+class DefaultSecurityGroupRuleExists(Conflict):
+    message = "Default Security group rule already exists. Rule id is %(rule_id)s."
+
+
+class DuplicateDefaultSgRuleInPost(Conflict):
+    message = "Duplicate Default Security Group Rule in POST."
+
+
+class AddressGroupNotFound(NotFound):
+    message = "Address group %(id)s could not be found."
+
+
+class AddressGroupInUse(Conflict):
+    message = "Address group %(address_group_id)s is in use on one or more security group rules."
+
+
+class AddressesNotFound(NotFound):
+    message = "Addresses %(addresses)s not found in the address group %(address_group_id)s."
+
+
+class AddressesAlreadyExist(BadRequest):
+    message = "Addresses %(addresses)s already exist in the address group %(address_group_id)s."

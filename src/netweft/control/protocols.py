@@ -5,6 +5,7 @@ from netweft.control.errors import (
     SecurityGroupInvalidIcmpValue,
     SecurityGroupInvalidPortRange,
     SecurityGroupInvalidPortValue,
+    SecurityGroupInvalidProtocolForPort,
     SecurityGroupMissingIcmpType,
     SecurityGroupProtocolRequiredWithPorts,
     SecurityGroupRuleInvalidEtherType,
@@ -41,8 +42,9 @@ NUMBERS = {
     "vrrp": 112,
 }
 _ICMP = (1, 58)
-_WITH_PORTS = (6, 17, 33, 132, 136)
-_IPV6_ONLY = frozenset({"icmpv6", "ipv6-encap", "ipv6-frag", "ipv6-icmp", "ipv6-nonxt", "ipv6-opts", "ipv6-route"})
+_WITH_PORTS = ("dccp", "sctp", "tcp", "udp", "udplite")
+_IPV6_ONLY = ("icmpv6", "ipv6-encap", "ipv6-frag", "ipv6-icmp", "ipv6-nonxt", "ipv6-opts", "ipv6-route")
+_IPV6_ONLY_NUMBERS = frozenset(str(NUMBERS[name]) for name in _IPV6_ONLY)
 
 
 def number(protocol: str | None, ethertype: str) -> int | None:
@@ -52,6 +54,13 @@ def number(protocol: str | None, ethertype: str) -> int | None:
     found = NUMBERS.get(protocol)
     found = int(protocol) if found is None else found
     return 58 if found == 1 and ethertype == "IPv6" else found
+
+
+def canonical(protocol: str | None, ethertype: str) -> str | None:
+    """ICMP in IPv6 rules has had several names; one is kept."""
+    if ethertype != "IPv6":
+        return protocol
+    return {"icmp": "ipv6-icmp", "icmpv6": "ipv6-icmp", "1": "58"}.get(protocol or "", protocol)
 
 
 def check(rule: Object) -> None:
@@ -66,26 +75,29 @@ def check(rule: Object) -> None:
         return
     if protocol not in NUMBERS and not (protocol.isdecimal() and int(protocol) <= 255):
         raise SecurityGroupRuleInvalidProtocol(protocol=protocol, values=sorted(NUMBERS))
-    if protocol in _IPV6_ONLY and ethertype == "IPv4":
+    if ethertype == "IPv4" and (protocol in _IPV6_ONLY or protocol in _IPV6_ONLY_NUMBERS):
         raise SecurityGroupEthertypeConflictWithProtocol(ethertype=ethertype, protocol=protocol)
     found = number(protocol, ethertype)
     if found in _ICMP:
         _check_icmp(low, high)
     elif low is not None or high is not None:
-        _check_ports(found in _WITH_PORTS, low, high)
+        if found not in {NUMBERS[name] for name in _WITH_PORTS}:
+            names = ", ".join(name.upper() for name in _WITH_PORTS)
+            raise SecurityGroupInvalidProtocolForPort(protocol=found, valid_port_protocols=names)
+        _check_ports(low, high)
 
 
 def _check_icmp(type: int | None, code: int | None) -> None:
-    for field, attribute, value in (("port_range_min", "type", type), ("port_range_max", "code", code)):
+    for field, attribute, value in (("type", "port_range_min", type), ("code", "port_range_max", code)):
         if value is not None and not 0 <= value <= 255:
             raise SecurityGroupInvalidIcmpValue(field=field, attr=attribute, value=value)
     if type is None and code is not None:
         raise SecurityGroupMissingIcmpType(value=code)
 
 
-def _check_ports(has_ports: bool, low: int | None, high: int | None) -> None:
+def _check_ports(low: int | None, high: int | None) -> None:
     for port in (low, high):
         if port is not None and not 1 <= port <= 65535:
             raise SecurityGroupInvalidPortValue(port=port)
-    if not has_ports or low is None or high is None or low > high:
+    if low is None or high is None or low > high:
         raise SecurityGroupInvalidPortRange()

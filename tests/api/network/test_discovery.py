@@ -25,6 +25,8 @@ def test_the_resources(api: Api) -> None:
             "trunks",
             "security_groups",
             "security_group_rules",
+            "default_security_group_rules",
+            "address_groups",
             "agents",
         }
 

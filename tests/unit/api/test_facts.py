@@ -12,7 +12,16 @@ import pytest
 from netweft.api.attributes import REQUIRED, UNSET, Attribute
 from netweft.api.checks import Invalid
 from netweft.api.discovery import EXTENSIONS
-from netweft.api.resources import agent, network, network_segment_range, port, security_group, subnet, trunk
+from netweft.api.resources import (
+    address_group,
+    agent,
+    network,
+    network_segment_range,
+    port,
+    security_group,
+    subnet,
+    trunk,
+)
 
 FACTS = Path(__file__).parents[4] / "shared" / "neutron-api" / "definitions.json"
 pytestmark = pytest.mark.skipif(not FACTS.exists(), reason="the facts about Neutron are not beside the checkout")
@@ -23,7 +32,9 @@ OURS = {
     "ports": port.ATTRIBUTES,
     "agents": agent.ATTRIBUTES,
     "network_segment_ranges": network_segment_range.ATTRIBUTES,
+    "security_groups": security_group.GROUP,
     "security_group_rules": security_group.RULE,
+    "address_groups": address_group.ATTRIBUTES,
     "trunks": trunk.ATTRIBUTES,
 }
 # what Neutron says of the resource itself; extensions add to that
@@ -34,13 +45,14 @@ WITHOUT_FACTS = {
     "quota_details",
     "quotas",
     "security-group",
+    "security-groups-default-rules",
     "standard-attr-description",
     "standard-attr-revisions",
     "standard-attr-tag",
     "standard-attr-timestamp",
 }
 # attributes of a listed extension that are not there: Neutron hides them, or they are for what we do not have
-ABSENT = {("subnets", "prefixlen"), ("subnets", "shared")}
+ABSENT = {("subnets", "prefixlen"), ("subnets", "shared"), ("address_groups", "shared")}
 # (collection, attribute, flag) -> why
 DIFFERENT = {
     ("subnets", "subnetpool_id", "allow_post"): "there are no subnet pools",

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from netweft.control.address_groups import AddressGroups
+from netweft.control.default_rules import DefaultRules
 from netweft.control.networks import Networks
 from netweft.control.ports import Ports
-from netweft.control.security_groups import SecurityGroupRules, SecurityGroups
+from netweft.control.security_group_rules import SecurityGroupRules
+from netweft.control.security_groups import SecurityGroups
 from netweft.control.segment_ranges import SegmentRanges
 from netweft.control.segments import Segments
 from netweft.control.standard import UseCases
@@ -55,6 +58,9 @@ class Cloud:
         bounds = {"network_type": network_type, "minimum": first, "maximum": last}
         return self._create(self.ranges, RANGE | bounds | values)
 
+    def create(self, kind: str, **values: object) -> Object:
+        return self._create(self._of(kind), {"project_id": "p"} | values)
+
     def update(self, kind: str, current: Object, **changes: object) -> Object:
         with self.store.write() as tx:
             locked = tx.lock(kind, current["id"])
@@ -82,6 +88,8 @@ class Cloud:
             "ports": self.ports,
             "security_groups": self.groups,
             "security_group_rules": self.rules,
+            "default_security_group_rules": DefaultRules(),
+            "address_groups": AddressGroups(),
             "network_segment_ranges": self.ranges,
             "trunks": self.trunks,
         }
@@ -104,6 +112,7 @@ def make_cloud(tmp_path: Path) -> Iterator[MakeCloud]:
         ranges = SegmentRanges(values, types)
         with store.write() as tx:
             ranges.prepare(tx)
+            DefaultRules().prepare(tx)
         networks = Networks(Segments(values, types, ranges), subnets)
         return Cloud(store, networks, subnets, Ports(values, groups), groups, SecurityGroupRules(), ranges, Trunks())
 

@@ -1,14 +1,20 @@
-"""security_groups and security_group_rules"""
+"""security_groups, security_group_rules and default_security_group_rules"""
 
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
 from netweft.api import checks
-from netweft.api.attributes import REQUIRED, Attribute, Resource
+from netweft.api.attributes import REQUIRED, Attribute, Resource, Who, everything
 from netweft.api.resources.standard import READ_ONLY, STANDARD, flag
-from netweft.control.errors import SecurityGroupNotFound, SecurityGroupRuleNotFound
-from netweft.control.security_groups import SecurityGroupRules, SecurityGroups, default_exists
+from netweft.control.default_rules import PARENT, DefaultRules
+from netweft.control.errors import (
+    DefaultSecurityGroupRuleNotFound,
+    SecurityGroupNotFound,
+    SecurityGroupRuleNotFound,
+)
+from netweft.control.security_group_rules import SecurityGroupRules
+from netweft.control.security_groups import SecurityGroups, default_exists
 from netweft.plugins.identity import Context
 from netweft.store import Object, Query, ReadTransaction, Store
 
@@ -25,18 +31,44 @@ def _given_once(check: checks.Check, default: Any = None, **values: Any) -> Attr
     return Attribute(check=check, post=True, default=default, filter=True, sort=True, **values)
 
 
-RULE = _RULE | {
-    "security_group_id": _given_once(checks.uuid_text, REQUIRED),
+_WHAT = {
     "direction": _given_once(checks.one_of("ingress", "egress"), REQUIRED),
     "ethertype": _given_once(checks.ethertype, "IPv4"),
     "protocol": _given_once(checks.protocol),
     "port_range_min": _given_once(checks.port_number, parse=checks.integer),
     "port_range_max": _given_once(checks.port_number, parse=checks.integer),
-    "remote_group_id": _given_once(checks.or_none(checks.uuid_text)),
     "remote_ip_prefix": _given_once(checks.or_none(checks.cidr_or_address)),
-    "normalized_cidr": Attribute(check=READ_ONLY, filter=True, sort=True),
-    "belongs_to_default_sg": flag(filter=True),
+    "remote_address_group_id": _given_once(checks.or_none(checks.uuid_text)),
 }
+
+RULE = (
+    _RULE
+    | _WHAT
+    | {
+        "security_group_id": _given_once(checks.uuid_text, REQUIRED),
+        "remote_group_id": _given_once(checks.or_none(checks.uuid_text)),
+        "normalized_cidr": Attribute(check=READ_ONLY, filter=True, sort=True),
+        "belongs_to_default_sg": flag(filter=True),
+    }
+)
+
+
+def _group_or_parent(value: Any) -> str:
+    return PARENT if value == PARENT else checks.uuid_text(value)
+
+
+_USED = flag(post=True, default=False, filter=True)
+
+TEMPLATE = (
+    {name: attribute for name, attribute in _RULE.items() if name not in ("project_id", "tags")}
+    | _WHAT
+    | {
+        "description": Attribute(check=checks.string(255), post=True, default="", filter=True),
+        "remote_group_id": _given_once(checks.or_none(_group_or_parent)),
+        "used_in_default_sg": _USED,
+        "used_in_non_default_sg": flag(post=True, default=True, filter=True),
+    }
+)
 
 
 def with_rules(tx: ReadTransaction, groups: Sequence[Object]) -> Sequence[Object]:
@@ -79,4 +111,18 @@ def security_group_rule(use_cases: SecurityGroupRules) -> Resource:
         attributes=RULE,
         use_cases=use_cases,
         not_found=SecurityGroupRuleNotFound,
+    )
+
+
+def default_security_group_rule(use_cases: DefaultRules) -> Resource:
+    return Resource(
+        member="default_security_group_rule",
+        collection="default_security_group_rules",
+        attributes=TEMPLATE,
+        use_cases=use_cases,
+        not_found=DefaultSecurityGroupRuleNotFound,
+        visible=everything,
+        create_by=Who.ADMIN,
+        change_by=Who.ADMIN,
+        actions=frozenset({"create", "delete"}),
     )
