@@ -40,13 +40,17 @@ class Lab:
     def node(self, name: str) -> NodeLayout:
         return build.node_of(self.layout, name)
 
+    def cloud(self) -> Cloud:
+        """The API, for the admin."""
+        return Cloud(self.layout)
+
     # -- what users have
 
-    def network(self, *cidrs: str) -> str:
+    def network(self, *cidrs: str, **attributes: object) -> str:
         """A network with these subnets; its id."""
         self._serial += 1
         with Cloud(self.layout) as cloud:
-            network = cloud.create("networks", name=f"net{self._serial}")
+            network = cloud.create("networks", name=f"net{self._serial}", **attributes)
             for cidr in cidrs:
                 version = 6 if ":" in cidr else 4
                 cloud.create("subnets", network_id=network["id"], cidr=cidr, ip_version=version)
@@ -86,7 +90,10 @@ class Lab:
 
     def inside(self, machine: Vm, *words: str) -> "Inside":
         """inside.py in a VM."""
-        return Inside(in_namespace(self.layout.vm_namespace(machine.name), sys.executable, str(INSIDE), *words))
+        return self.inside_namespace(self.layout.vm_namespace(machine.name), *words)
+
+    def inside_namespace(self, namespace: str, *words: str) -> "Inside":
+        return Inside(in_namespace(namespace, sys.executable, str(INSIDE), *words))
 
     def send_frames(self, machine: Vm, *frames: bytes) -> None:
         command = in_namespace(self.layout.vm_namespace(machine.name), sys.executable, str(INSIDE), "send")

@@ -4,22 +4,28 @@ inside.py ping ADDRESS            every 10 ms until its stdin closes; then one l
 inside.py send                    frames from stdin, one a line in hexadecimal, out of eth0
 inside.py capture                 says "ready", then prints each frame that comes in at eth0, until its stdin closes
 inside.py serve PORT              takes one TCP connection, reads to its end, prints what it got as a digest
-inside.py feed ADDRESS PORT SIZE  sends that many bytes over TCP, prints their digest
+inside.py feed ADDRESS PORT SIZE  sends that many bytes over TCP, prints their digest and the seconds it took
+inside.py vlan ID MAC ADDRESS/LENGTH MTU   a NIC vlanID on top of eth0, for 802.1Q tag ID, until its stdin closes: what
+                                  "ip link add type vlan" does where the kernel knows of 802.1Q
 """
 
+import fcntl
 import hashlib
 import json
 import os
 import select
 import socket
 import struct
+import subprocess
 import sys
 import time
 from contextlib import suppress
 
 INTERVAL = 0.01
 PATIENCE = 2.0  # for the last replies
-ETH_P_ALL = 3
+ETH_P_ALL, ETH_P_8021Q = 3, 0x8100
+TUNSETIFF, IFF_TAP, IFF_NO_PI = 0x400454CA, 2, 0x1000
+SOL_PACKET, PACKET_AUXDATA, TP_STATUS_VLAN_VALID = 263, 8, 0x10
 
 
 def checksum(data: bytes) -> int:
@@ -127,8 +133,45 @@ def feed(address: str, port: int, size: int) -> None:
     data = os.urandom(size)
     print("ready", flush=True)
     with socket.create_connection((address, port), timeout=20) as connection:
+        start = time.monotonic()
         connection.sendall(data)
-    print(hashlib.sha256(data).hexdigest())
+        connection.shutdown(socket.SHUT_WR)
+        connection.recv(1)  # the other end closes when it has everything
+        seconds = time.monotonic() - start
+    print(hashlib.sha256(data).hexdigest(), seconds)
+
+
+def vlan(tag: int, mac: str, address: str, mtu: int) -> None:
+    name = f"vlan{tag}"
+    tap = os.open("/dev/net/tun", os.O_RDWR)
+    fcntl.ioctl(tap, TUNSETIFF, struct.pack("16sH22x", name.encode(), IFF_TAP | IFF_NO_PI))
+    for words in (f"link set {name} address {mac} mtu {mtu} up", f"address add {address} dev {name}"):
+        subprocess.run(("ip", *words.split()), check=True)
+    with packet_socket() as nic:
+        nic.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
+        print("ready", flush=True)
+        while True:
+            readable, _, _ = select.select([nic, tap, sys.stdin], [], [])
+            if sys.stdin in readable:
+                return
+            if tap in readable:
+                frame = os.read(tap, 65536)
+                nic.send(frame[:12] + struct.pack("!HH", ETH_P_8021Q, tag) + frame[12:])
+            if nic in readable and (untagged := _untagged(nic, tag)):
+                os.write(tap, untagged)
+
+
+def _untagged(nic: socket.socket, tag: int) -> bytes:
+    """What came in with this tag, which the kernel has put beside the frame; else nothing."""
+    frame, extra, _, address = nic.recvmsg(65536, 256)
+    if address[2] == socket.PACKET_OUTGOING:
+        return b""
+    for level, kind, data in extra:
+        if (level, kind) == (SOL_PACKET, PACKET_AUXDATA):
+            status, *_, tci, _ = struct.unpack("=IIIHHHH", data[:20])
+            if status & TP_STATUS_VLAN_VALID and tci & 0xFFF == tag:
+                return frame
+    return b""
 
 
 if __name__ == "__main__":
@@ -143,5 +186,7 @@ if __name__ == "__main__":
             serve(int(port))
         case ["feed", address, port, size]:
             feed(address, int(port), int(size))
+        case ["vlan", tag, mac, address, mtu]:
+            vlan(int(tag), mac, address, int(mtu))
         case _:
             sys.exit(__doc__)

@@ -78,7 +78,7 @@ def test_tcp_over_the_tunnel_arrives_whole(lab: Lab, machines: Machines) -> None
         size = str(8 * 2**20)
         words = ("feed", machines.there.nic.address, "5001", size)
         with lab.inside(machines.here, *words) as client:
-            assert client.finish() == server.finish()
+            assert client.finish()[0].split()[0] == server.finish()[0]
 
 
 def test_a_real_machine_is_a_vm_like_any_other(lab: Lab, machines: Machines) -> None:

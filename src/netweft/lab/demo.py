@@ -5,9 +5,9 @@ import os
 import shlex
 import subprocess
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
-from netweft.lab import build, picture, status, vm
+from netweft.lab import build, host, picture, status, vm
 from netweft.lab.cloud import credentials
 from netweft.lab.hypervisor import NETWEFT
 from netweft.lab.layout import LabError, Layout
@@ -58,28 +58,28 @@ def tell() -> None:
     layout, story = Layout(LAB), Story()
     commands = str(NETWEFT.parent)
     story.use({"PATH": f"{commands}:{os.environ.get('PATH', '')}"})
-    print("Netweft: two hypervisors on this machine, two VMs, one network between them over VXLAN")
+    print("Netweft: two hypervisors on this machine, VMs, one network over VXLAN, two on physical networks")
     if build.exists(layout):
         story.say("The lab of an earlier run is still there: away with it.")
         story.run(f"netweft lab down --name {LAB}")
     story.say("Two hypervisors: each a network namespace with an Open vSwitch and an agent of its own.")
     story.run(f"netweft lab up --nodes 2 --name {LAB}")
-    vni = _create_network(story, layout)
-    for name, node in (("web1", "hv1"), ("web2", "hv2")):
-        story.run(f"netweft lab vm add {name} --node {node} --port {name} --name {LAB}")
+    story.use(credentials(layout))
+    print(f'         $ eval "$(netweft lab env --name {LAB})"')
+    vni = _overlay(story, layout)
+    tagged = _physical(story, layout, RED)
+    flat = _physical(story, layout, PUBLIC)
     first, second = vm.get(layout, "web1"), vm.get(layout, "web2")
-    story.say("They talk:")
-    story.run(f"netweft lab vm exec web1 --name {LAB} -- ping -c 3 -i 0.2 {second.nic.address}")
-    story.say("What was built, as Open vSwitch has it now:\n")
-    print(picture.draw(picture.read(layout, first), picture.read(layout, second), vni))
+    story.say("What was built, as Open vSwitch has it now.  The overlay:\n")
+    print(picture.draw_tunnel(picture.read_tunnel(layout, first), picture.read_tunnel(layout, second), vni))
+    print("\n         And the physical networks:\n")
+    print(picture.draw_physical(tagged, flat))
     _look_around(layout, second.nic.address)
 
 
-def _create_network(story: Story, layout: Layout) -> int:
-    """Network, subnet and ports; the network's VNI."""
+def _overlay(story: Story, layout: Layout) -> int:
+    """Two VMs on two hypervisors; the network's VNI."""
     story.say("A network and two ports, with the stock OpenStack client.")
-    story.use(credentials(layout))
-    print(f'         $ eval "$(netweft lab env --name {LAB})"')
     network = story.openstack("network create blue")
     print(f"           VXLAN network {network['provider:segmentation_id']}, MTU {network['mtu']}")
     story.openstack("subnet create --network blue --subnet-range 10.5.5.0/24 blue4")
@@ -88,7 +88,60 @@ def _create_network(story: Story, layout: Layout) -> int:
         addresses = ", ".join(fixed["ip_address"] for fixed in port["fixed_ips"])
         print(f"           {addresses}, {port['mac_address']}, status {port['status']}")
     story.say("A VM on each hypervisor: bound at the API, plugged into br-int, wired by the agent.")
+    for name, node in (("web1", "hv1"), ("web2", "hv2")):
+        story.run(f"netweft lab vm add {name} --node {node} --port {name} --name {LAB}")
+    story.say("They talk:")
+    story.run(f"netweft lab vm exec web1 --name {LAB} -- ping -c 3 -i 0.2 {vm.get(layout, 'web2').nic.address}")
     return int(network["provider:segmentation_id"])
+
+
+class Physical(NamedTuple):
+    """A network on a physical one, with a VM on it and a host beside it.  prefix: of its addresses, /24."""
+
+    told: str
+    name: str
+    words: str
+    prefix: str
+    vm: str
+    node: str
+    host: str
+
+
+RED = Physical(
+    told="A VLAN of the physical network physnet1, which br-eth1 leads to, and a host on that VLAN.",
+    name="red",
+    words="--provider-network-type vlan --provider-physical-network physnet1",
+    prefix="10.6.6",
+    vm="db1",
+    node="hv1",
+    host="printer",
+)
+PUBLIC = Physical(
+    told="The external network, untagged behind br-ex, and a host out there.",
+    name="public",
+    words="--external --provider-network-type flat --provider-physical-network public",
+    prefix="203.0.113",
+    vm="www",
+    node="hv2",
+    host="outside",
+)
+
+
+def _physical(story: Story, layout: Layout, what: Physical) -> picture.PhysicalLeg:
+    story.say(what.told)
+    network = story.openstack(f"network create {what.words} {what.name}")
+    vlan = network["provider:segmentation_id"]
+    print(f"           {f'VLAN {vlan}' if vlan else 'flat'}, MTU {network['mtu']}")
+    # addresses beyond the pool are the host's own affair
+    pool = f"--allocation-pool start={what.prefix}.10,end={what.prefix}.99"
+    story.openstack(f"subnet create --network {what.name} --subnet-range {what.prefix}.0/24 {pool} {what.name}4")
+    story.run(f"netweft lab vm add {what.vm} --node {what.node} --network {what.name} --name {LAB}")
+    tag = f"--vlan {vlan} " if vlan else ""
+    physical = network["provider:physical_network"]
+    address = f"{what.prefix}.200"
+    story.run(f"netweft lab host add {what.host} --physnet {physical} {tag}--address {address}/24 --name {LAB}")
+    story.run(f"netweft lab vm exec {what.vm} --name {LAB} -- ping -c 2 -i 0.2 {address}")
+    return picture.read_physical(layout, vm.get(layout, what.vm), host.get(layout, what.host))
 
 
 def _look_around(layout: Layout, address: str) -> None:

@@ -31,12 +31,15 @@ for module in $(cat /modules/order); do insmod /modules/$module; done
 sh -e /network
 stty -F /dev/ttyS1 raw -echo
 echo "{READY}"
-exec </dev/ttyS1 >/dev/ttyS1 2>&1
+exec 3>/dev/ttyS1
+# a shell that reads loses what it has read of a line when a child of its own ends: so commands are no children of the
+# shell that reads them, and that is not the first process, whose children all orphans become
 while read -r token command; do
   [ -n "$running" ] && kill -9 -$running 2>/dev/null
-  setsid sh -c 'sh -c "$(echo "$2" | base64 -d)" </dev/null; echo "$1 $?"' sh "$token" "$command" &
-  running=$!
-done
+  running=$(setsid sh -c 'sh -c "$(echo "$2" | base64 -d)" </dev/null; echo "$1 $?"' sh "$token" "$command" >&3 2>&3 &
+    echo $!)
+done </dev/ttyS1 &
+wait
 """
 
 

@@ -1,6 +1,6 @@
-"""The way between two VMs on two hypervisors, drawn with what Open vSwitch really has.
+"""The ways of VMs to the wire, drawn with what Open vSwitch really has: over the overlay, and to physical networks.
 
-`read` asks the switches; `draw` is pure.
+`read_*` ask the switches; `draw_*` are pure.
 """
 
 import json
@@ -9,7 +9,8 @@ from typing import Any
 
 from netweft.lab.build import node_of
 from netweft.lab.commands import vsctl
-from netweft.lab.layout import LabError, Layout, NodeLayout
+from netweft.lab.host import Host
+from netweft.lab.layout import PHYSICAL_NETWORKS, LabError, Layout, NodeLayout
 from netweft.lab.vm import Vm
 
 WIDTH = 98
@@ -18,45 +19,93 @@ _STEM = 6  # the column of the line that joins the boxes
 
 
 @dataclass(frozen=True)
-class Leg:
-    """One VM's way to the wire.  uplink: what carries the tunnel's packets, e.g. `br-phy + eth0`."""
+class Plug:
+    """How a VM is plugged in.  patch: what joins `br-int` to the next bridge, an end on each."""
 
     vm: str
     address: str
     mac: str
     node: str
     namespace: str
-    tap: str
+    vif: str
     tag: int
     patch: tuple[str, str]
+
+
+@dataclass(frozen=True)
+class TunnelLeg:
+    """One VM's way to the underlay.  uplink: what carries the tunnel's packets, e.g. `br-phy + eth0`."""
+
+    plug: Plug
     tunnel_port: str
     tunnel_ip: str
     uplink: str
 
 
-def read(layout: Layout, vm: Vm) -> Leg:
+@dataclass(frozen=True)
+class PhysicalLeg:
+    """One VM's way to a plain host on a physical network.  vlan: 0 for untagged."""
+
+    plug: Plug
+    network: str
+    bridge: str
+    nic: str
+    vlan: int
+    switch: str
+    host: str
+    host_address: str
+
+
+def read_tunnel(layout: Layout, vm: Vm) -> TunnelLeg:
     """Raises LabError when the VM is not wired."""
     node = node_of(layout, vm.node)
-    interfaces = {row["name"]: row for row in _rows(node, "Interface", "name,type,options")}
-    tag = next((row["tag"] for row in _rows(node, "Port", "name,tag") if row["name"] == vm.vif), None)
-    if not isinstance(tag, int):
-        raise LabError(f"{vm.vif} of VM {vm.name} has no local VLAN on {node.name}")
-    on_integration = set(vsctl(node, "list-ports", "br-int").split())
-    patches = {name: dict(row["options"][1]) for name, row in interfaces.items() if row["type"] == "patch"}
-    inner = next((name for name in sorted(patches) if name in on_integration), "-")
-    return Leg(
-        vm=vm.name,
-        address=vm.nic.address,
-        mac=vm.nic.mac,
-        node=node.name,
-        namespace=node.namespace,
-        tap=vm.vif,
-        tag=tag,
-        patch=(inner, patches.get(inner, {}).get("peer", "-")),
+    interfaces = {row["name"]: row for row in _rows(node, "Interface", "name,type")}
+    return TunnelLeg(
+        plug=_plug(node, vm, "br-tun"),
         tunnel_port=next((name for name, row in interfaces.items() if row["type"] == "vxlan"), "-"),
         tunnel_ip=node.tunnel_ip,
         uplink="br-phy + eth0" if "br-phy" in interfaces else "eth0",
     )
+
+
+def read_physical(layout: Layout, vm: Vm, host: Host) -> PhysicalLeg:
+    """Raises LabError when the VM is not wired."""
+    node = node_of(layout, vm.node)
+    network = next(network for network in PHYSICAL_NETWORKS if network.name == host.physical_network)
+    plug = _plug(node, vm, network.bridge)
+    return PhysicalLeg(
+        plug=plug,
+        network=network.name,
+        bridge=network.bridge,
+        nic=next((port for port in _ports(node, network.bridge) if port != plug.patch[1]), "-"),
+        vlan=host.vlan,
+        switch=network.switch,
+        host=host.name,
+        host_address=host.addresses[0].partition("/")[0],
+    )
+
+
+def _plug(node: NodeLayout, vm: Vm, bridge: str) -> Plug:
+    tag = next((row["tag"] for row in _rows(node, "Port", "name,tag") if row["name"] == vm.vif), None)
+    if not isinstance(tag, int):
+        raise LabError(f"{vm.vif} of VM {vm.name} has no local VLAN on {node.name}")
+    interfaces = _rows(node, "Interface", "name,type,options")
+    peers = {row["name"]: dict(row["options"][1]).get("peer", "-") for row in interfaces if row["type"] == "patch"}
+    outer = _ports(node, bridge)
+    return Plug(
+        vm=vm.name,
+        address=vm.nic.address,
+        mac=vm.nic.mac,
+        node=node.name,
+        namespace=node.namespace or "this machine",
+        vif=vm.vif,
+        tag=tag,
+        patch=next(((peers[name], name) for name in sorted(outer) if name in peers), ("-", "-")),
+    )
+
+
+def _ports(node: NodeLayout, bridge: str) -> list[str]:
+    return vsctl(node, "list-ports", bridge).split()
 
 
 def _rows(node: NodeLayout, table: str, columns: str) -> list[dict[str, Any]]:
@@ -64,34 +113,60 @@ def _rows(node: NodeLayout, table: str, columns: str) -> list[dict[str, Any]]:
     return [dict(zip(answer["headings"], row, strict=True)) for row in answer["data"]]
 
 
-def draw(left: Leg, right: Leg, vni: int) -> str:
-    legs = zip(_leg(left, vni, "▼"), _leg(right, vni, "▲"), strict=True)
-    lines = [f"  {a:<{_LEG}}    {b}".rstrip() for a, b in legs]
+def draw_tunnel(left: TunnelLeg, right: TunnelLeg, vni: int) -> str:
+    """Two VMs of one network, and the wire between them."""
+    lines = _side_by_side(_tunnel_leg(left, vni, "▼"), _tunnel_leg(right, vni, "▲"))
     label = f" the wire: VXLAN, UDP port 4789, VNI {vni} "
     first, last = 2 + _STEM, 2 + _LEG + 4 + _STEM
     wire = f"└{label:─^{last - first - 1}}┘"
     return "\n".join([*lines, " " * first + wire])
 
 
-def _leg(leg: Leg, vni: int, arrow: str) -> list[str]:
-    def line(text: str) -> str:
-        return f"{'':{_STEM}}{arrow}  {text}"
+def draw_physical(left: PhysicalLeg, right: PhysicalLeg) -> str:
+    """Two VMs of different networks, each with its host."""
+    return "\n".join(_side_by_side(_physical_leg(left), _physical_leg(right)))
 
+
+def _side_by_side(left: list[str], right: list[str]) -> list[str]:
+    return [f"  {a:<{_LEG}}    {b}".rstrip() for a, b in zip(left, right, strict=True)]
+
+
+def _tunnel_leg(leg: TunnelLeg, vni: int, arrow: str) -> list[str]:
     return [
-        *_box(f"VM {leg.vm}", leg.address, leg.mac, corner="─"),
-        line(f"{leg.tap}  on {leg.node} ({leg.namespace})"),
-        *_box("br-int", f"local VLAN tag {leg.tag}"),
-        line(f"{leg.patch[0]} ══ {leg.patch[1]}"),
-        *_box("br-tun", f"VLAN tag {leg.tag} ⇄ VNI {vni}", f"{leg.tunnel_port}: end point {leg.tunnel_ip}"),
-        line(leg.uplink),
+        *_plugged_in(leg.plug, arrow),
+        *_box("br-tun", f"VLAN tag {leg.plug.tag} ⇄ VNI {vni}", f"{leg.tunnel_port}: end point {leg.tunnel_ip}"),
+        _joint(arrow, leg.uplink),
     ]
 
 
-def _box(title: str, *lines: str, corner: str = "┴") -> list[str]:
-    """corner: where the line from above comes in."""
+def _physical_leg(leg: PhysicalLeg) -> list[str]:
+    wire = f"VLAN {leg.vlan}" if leg.vlan else "untagged (flat)"
+    return [
+        *_plugged_in(leg.plug, "▼"),
+        *_box(leg.bridge, f"VLAN tag {leg.plug.tag} ⇄ {wire}", f"physical network {leg.network}"),
+        _joint("▼", f"{leg.nic} ── {leg.switch} of the fabric"),
+        *_box(f"host {leg.host}, no VM of ours", leg.host_address, last=True),
+    ]
+
+
+def _plugged_in(plug: Plug, arrow: str) -> list[str]:
+    return [
+        *_box(f"VM {plug.vm}", plug.address, plug.mac, corner="─"),
+        _joint(arrow, f"{plug.vif}  on {plug.node} ({plug.namespace})"),
+        *_box("br-int", f"local VLAN tag {plug.tag}"),
+        _joint(arrow, f"{plug.patch[0]} ══ {plug.patch[1]}"),
+    ]
+
+
+def _joint(arrow: str, text: str) -> str:
+    return f"{'':{_STEM}}{arrow}  {text}"
+
+
+def _box(title: str, *lines: str, corner: str = "┴", last: bool = False) -> list[str]:
+    """corner: where the line from above comes in.  last: nothing goes on below."""
     inner, before = _LEG - 4, "─" * (_STEM - 1)
     return [
         f"┌{before}{corner} {title} {'─' * (inner - _STEM - len(title))}┐",
         *(f"│ {line:<{inner}} │" for line in lines),
-        f"└{before}┬{'─' * (inner + 2 - _STEM)}┘",
+        f"└{before}{'─' if last else '┬'}{'─' * (inner + 2 - _STEM)}┘",
     ]

@@ -1,0 +1,190 @@
+"""What the table of docs/layer2.md says of one way from a VM to another: measured here, written and read here.
+
+The figures depend on the machine; the rows and their verdicts do not.
+"""
+
+import hashlib
+import io
+import subprocess
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from tests.netns.harness import Inside, Lab
+
+from netweft.lab import guest_serial
+from netweft.lab.commands import in_namespace
+from netweft.lab.vm import Vm
+
+DOCUMENT = Path(__file__).parents[2] / "docs/layer2.md"
+HEAD = ("segment", "way in", "other end", "verdict", "ping, ms", "TCP out, Mbit/s", "TCP in, Mbit/s", "MTU")
+PORT = 5001
+IP_AND_ICMP = 28  # bytes of a ping that are not its payload
+
+
+INTRODUCTION = """\
+# Layer 2, measured
+
+Every type of segment by every way that a VM can be plugged in: to a VM on the same hypervisor, to one on another, and
+to a plain host on the physical network. Made by `NETWEFT_WRITE_TABLES=1 pytest tests/netns/test_l2_matrix.py`;
+`make test` measures all of it again and fails where a row or a verdict is not as written here.
+
+"Works" means: five pings in a row, also of the network's full MTU with "don't fragment" set, and some megabytes over
+TCP in each direction, compared by digest. The figures are of a small virtual machine with two cores, with two
+hypervisors and the physical network on it, all of Open vSwitch in the userspace datapath, QEMU without KVM: they show
+that nothing is stuck, not what Open vSwitch can do.
+
+"""
+
+
+class Row(NamedTuple):
+    segment: str
+    way_in: str
+    other_end: str
+    verdict: str
+    ping_ms: float = 0.0
+    out_mbit: float = 0.0
+    in_mbit: float = 0.0
+    mtu: int = 0
+
+    @property
+    def what(self) -> tuple[str, str, str, str]:
+        return self[:4]
+
+
+class End(Protocol):
+    """A machine that TCP can be spoken with."""
+
+    address: str
+
+    @contextmanager
+    def serve(self) -> Iterator["Served"]: ...
+
+    def feed(self, address: str) -> tuple[str, float]:
+        """Sends bytes to PORT there; their digest, and Mbit/s."""
+
+
+class Served(Protocol):
+    def digest(self) -> str:
+        """Of what was received, once the connection is closed."""
+
+
+class NamespaceEnd:
+    """VMs and hosts that are namespaces."""
+
+    size = 8 * 2**20
+
+    def __init__(self, lab: Lab, namespace: str, address: str) -> None:
+        self.lab, self.namespace, self.address = lab, namespace, address
+
+    @contextmanager
+    def serve(self) -> Iterator["_Listening"]:
+        with self.lab.inside_namespace(self.namespace, "serve", str(PORT)) as server:
+            yield _Listening(server)
+
+    def feed(self, address: str) -> tuple[str, float]:
+        with self.lab.inside_namespace(self.namespace, "feed", address, str(PORT), str(self.size)) as client:
+            digest, seconds = client.finish()[-1].split()
+        return digest, self.size * 8 / 1e6 / float(seconds)
+
+
+class _Listening:
+    def __init__(self, server: Inside) -> None:
+        self._server = server
+
+    def digest(self) -> str:
+        return self._server.finish()[-1]
+
+
+class SerialEnd:
+    """A real machine, which has busybox only, behind its serial port."""
+
+    size = 2 * 2**20
+
+    def __init__(self, commands: Path, address: str) -> None:
+        self.commands, self.address = commands, address
+
+    def shell(self, script: str) -> str:
+        output = io.BytesIO()
+        status = guest_serial.execute(self.commands, ("sh", "-c", script), output)
+        assert status == 0, output.getvalue().decode()
+        return output.getvalue().decode()
+
+    @contextmanager
+    def serve(self) -> Iterator["_ShellListening"]:
+        listening = _ShellListening(self)
+        listening.start()
+        time.sleep(0.5)  # until nc listens; it does not say so
+        yield listening
+        listening.join(20)
+
+    def feed(self, address: str) -> tuple[str, float]:
+        start = time.monotonic()
+        self.shell(f"head -c {self.size} /dev/zero | nc {address} {PORT}")
+        return hashlib.sha256(bytes(self.size)).hexdigest(), self.size * 8 / 1e6 / (time.monotonic() - start)
+
+
+class _ShellListening(threading.Thread):
+    def __init__(self, end: SerialEnd) -> None:
+        super().__init__(daemon=True)
+        self._end, self._output = end, ""
+
+    def run(self) -> None:
+        self._output = self._end.shell(f"nc -l -p {PORT} </dev/null | sha256sum")
+
+    def digest(self) -> str:
+        self.join(20)
+        return self._output.split()[0]
+
+
+def measure(what: tuple[str, str, str], subject: End, other: NamespaceEnd, mtu: int) -> Row:
+    """Pings go from the other end: they come back as large."""
+    _ping(other, subject.address, mtu)  # the first one finds neighbours, and flows that the switch has not cached
+    milliseconds = _ping(other, subject.address, 84)
+    if not _ping(other, subject.address, mtu):
+        return Row(*what, "no ping of full size")
+    out = _tcp(subject, other)
+    back = _tcp(other, subject)
+    if not (out and back):
+        return Row(*what, "TCP broken")
+    return Row(*what, "works", round(milliseconds, 2), round(out), round(back), mtu)
+
+
+def _ping(end: NamespaceEnd, address: str, size: int) -> float:
+    """The median in ms of a few that must not be fragmented; 0 where one is lost."""
+    words = ("ping", "-n", "-c", "5", "-i", "0.02", "-W", "2", "-M", "do", "-s", str(size - IP_AND_ICMP), address)
+    done = subprocess.run(in_namespace(end.namespace, *words), capture_output=True, text=True, check=False)
+    times = sorted(float(line.split("time=")[1].split()[0]) for line in done.stdout.splitlines() if "time=" in line)
+    return times[len(times) // 2] if len(times) == 5 else 0.0
+
+
+def _tcp(source: End, target: End) -> float:
+    """Mbit/s; 0 where something else arrived than was sent."""
+    with target.serve() as served:
+        sent, mbit = source.feed(target.address)
+        return mbit if served.digest() == sent else 0.0
+
+
+def vm_end(lab: Lab, machine: Vm) -> End:
+    if machine.kind == "qemu":
+        return SerialEnd(lab.layout.vms / f"{machine.name}.d/commands.sock", machine.nic.address)
+    return NamespaceEnd(lab, lab.layout.vm_namespace(machine.name), machine.nic.address)
+
+
+def table(rows: Iterable[Row]) -> str:
+    lines = [f"| {' | '.join(HEAD)} |", f"|{'---|' * len(HEAD)}"]
+    lines += [f"| {' | '.join(map(str, row))} |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def write(rows: Iterable[Row]) -> None:
+    DOCUMENT.write_text(INTRODUCTION + table(rows))
+
+
+def written() -> list[tuple[str, ...]]:
+    """What the committed table says, but for the figures."""
+    lines = [line for line in DOCUMENT.read_text().splitlines() if line.startswith("| ")]
+    return [tuple(cell.strip() for cell in line.split("|")[1:5]) for line in lines[1:]]
