@@ -6,7 +6,7 @@ O(log n).  That no number is held twice is not decided here but by the claims' p
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, text, update
 
 from netweft.store.schema import claims, free_ranges, pools
 
@@ -43,10 +43,18 @@ _shorten = (
 _remove = delete(free_ranges).where(free_ranges.c.scope == bindparam("of"), free_ranges.c.first == bindparam("old"))
 _add = insert(free_ranges)
 _bounds = select(pools.c.first, pools.c.last).where(pools.c.scope == bindparam("scope"))
-# Allocators of one pool take turns.  SQLite has one writer anyway and ignores FOR UPDATE.
-_bounds_locked = _bounds.with_for_update()
+_turn = text("SELECT pg_advisory_xact_lock(hashtextextended(:topic, 0))")
 
 Range = tuple[int, int]
+
+
+def take_turns(connection: Connection, topic: str) -> None:
+    """Until this transaction ends, no other one is past this call.  SQLite has one writer anyway.
+
+    Locked rows would not do: whoever waits for a row that is then replaced by others gets none, and goes on.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(_turn, {"topic": topic})
 
 
 def _bytes(number: int) -> bytes:
@@ -63,10 +71,12 @@ class Pools:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._mine: set[str] = set()
 
     def define(self, scope: str, ranges: Iterable[Range]) -> None:
         """(Re)define a pool: these ranges (inclusive), less what is claimed in `scope` as decimal numbers."""
         wanted = sorted(ranges)
+        self._take_turns(scope)
         if self._bounds(scope) == wanted:
             return
         for table in (pools, free_ranges):
@@ -83,7 +93,7 @@ class Pools:
 
     def take(self, scope: str, count: int) -> list[int]:
         """The lowest free numbers; fewer than `count` when there are no more."""
-        self._bounds(scope)
+        self._take_turns(scope)
         result: list[int] = []
         while len(result) < count:
             row = self._connection.execute(_first_free, {"scope": scope}).first()
@@ -97,7 +107,7 @@ class Pools:
 
     def take_within(self, scope: str, part: Range) -> int | None:
         """The lowest free number of a part of the pool; None when there is none."""
-        self._bounds(scope)
+        self._take_turns(scope)
         bounds = {"scope": scope, "since": _bytes(part[0]), "until": _bytes(part[1])}
         row = self._connection.execute(_first_free_within, bounds).first()
         if row is None:
@@ -109,13 +119,14 @@ class Pools:
 
     def take_exactly(self, scope: str, number: int) -> None:
         """Make sure that `take` won't give this one.  Whether somebody holds it already is the claim's matter."""
-        self._bounds(scope)
+        self._take_turns(scope)
         row = self._connection.execute(_free_at_or_before, {"scope": scope, "number": _bytes(number)}).first()
         if row is not None and number <= _int(row.last):
             self._cut(scope, (_int(row.first), _int(row.last)), (number, number))
 
     def give_back(self, scope: str, number: int) -> None:
         """Free again, if it belongs to the pool at all."""
+        self._take_turns(scope)
         if not any(first <= number <= last for first, last in self._bounds(scope)):
             return
         first = last = number
@@ -132,8 +143,14 @@ class Pools:
             self._connection.execute(_remove, {"of": scope, "old": _bytes(number + 1)})
         self._connection.execute(_add, {"scope": scope, "first": _bytes(first), "last": _bytes(last)})
 
+    def _take_turns(self, scope: str) -> None:
+        """All who change this pool."""
+        if scope not in self._mine:
+            take_turns(self._connection, scope)
+            self._mine.add(scope)
+
     def _bounds(self, scope: str) -> list[Range]:
-        rows = self._connection.execute(_bounds_locked, {"scope": scope})
+        rows = self._connection.execute(_bounds, {"scope": scope})
         return sorted((_int(row.first), _int(row.last)) for row in rows)
 
     def _cut(self, scope: str, free: Range, out: Range) -> None:

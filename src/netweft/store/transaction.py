@@ -4,14 +4,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeAlias
 
-from sqlalchemy import Connection, Insert, bindparam, delete, func, insert, or_, select, text, update
+from sqlalchemy import Connection, Insert, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from netweft.store import changelog
 from netweft.store.changelog import Change, Operation
 from netweft.store.errors import Busy, Duplicate, InUse, Missing, Taken
-from netweft.store.pools import Pools
+from netweft.store.pools import Pools, take_turns
 from netweft.store.query import Filters, JsonDialect, PostgreSQLJson, Query, matches, order_of, page
 from netweft.store.schema import LOOKED_UP, claims, links, objects
 from netweft.store.tokens import Tokens
@@ -65,7 +65,6 @@ _held = select(claims.c.value, claims.c.kind, claims.c.id).where(claims.c.scope 
 _claims_of = select(claims.c.scope, claims.c.value).where(
     claims.c.kind == bindparam("k"), claims.c.id == bindparam("i")
 )
-_turn = text("SELECT pg_advisory_xact_lock(hashtextextended(:topic, 0))")
 _insert = insert(objects)
 _update = (
     update(objects)
@@ -181,8 +180,7 @@ class WriteTransaction(ReadTransaction):
 
     def take_turns(self, topic: str) -> None:
         """Until this transaction ends, no other one is past this call: for what no single row can guard."""
-        if self._connection.dialect.name == "postgresql":
-            self._connection.execute(_turn, {"topic": topic})
+        take_turns(self._connection, topic)
 
     def lock(self, kind: str, id: str) -> Object | None:
         """Like `get`, and nobody else changes it before this transaction ends."""

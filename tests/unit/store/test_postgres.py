@@ -2,6 +2,8 @@
 
 import asyncio
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -61,3 +63,22 @@ def write(store: Store) -> None:
 def has_arrived(store: Store) -> bool:
     with store.read() as tx:
         return bool(tx.changes(0))
+
+
+def test_whoever_takes_from_a_pool_that_is_being_redefined_waits_for_it(postgres_url: str) -> None:
+    store = Store.open(postgres_url)
+
+    def take(_: int) -> list[int]:
+        with store.write() as tx:
+            return tx.pools.take("p", 1)
+
+    with store.write() as tx:
+        tx.pools.define("p", [(1, 4)])
+    with ThreadPoolExecutor(4) as threads:
+        with store.write() as tx:
+            tx.pools.define("p", [(5, 8)])
+            waiting = [threads.submit(take, number) for number in range(4)]
+            time.sleep(0.2)
+            assert not any(one.done() for one in waiting)
+        assert sorted(one.result()[0] for one in waiting) == [5, 6, 7, 8]
+    store.close()
