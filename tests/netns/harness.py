@@ -56,6 +56,12 @@ class Lab:
                 cloud.create("subnets", network_id=network["id"], cidr=cidr, ip_version=version)
         return str(network["id"])
 
+    def let_strangers_in(self) -> None:
+        """The default security group lets in its own members only."""
+        with self.cloud() as cloud:
+            for group in cloud.list("security-groups", name="default"):
+                cloud.create("security-group-rules", security_group_id=group["id"], direction="ingress")
+
     def add_vm(self, node: str, network: str, *, kind: Kind = "netns", **port: object) -> Vm:
         """On a port of its own; done when that is ACTIVE.  port: further attributes."""
         described = self.describe_vm(node, network, kind=kind, **port)

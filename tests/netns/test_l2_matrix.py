@@ -84,6 +84,7 @@ def rows() -> list[Row]:
 
 def _underlay_of_ipv4() -> Iterator[Row]:
     with a_lab(build.Plan()) as lab:
+        lab.let_strangers_in()
         for number, kind in enumerate(MTU):
             segment = Segment(lab, kind, number)
             real: tuple[Kind, ...] = ("qemu",) if kind in ("vlan", "vxlan") else ()

@@ -136,6 +136,20 @@ def rm(layout: Layout, vm_name: str) -> None:
         vm.destroy(cloud, layout, machine)
 
 
+@vm.command()
+@click.argument("vm_name", metavar="NAME")
+@click.option("--node", required=True, help="Where to: hv1, hv2, ...")
+@in_lab
+def move(layout: Layout, vm_name: str, node: str) -> None:
+    """Move a running VM to another hypervisor."""
+    from netweft.lab import move, vm
+    from netweft.lab.cloud import Cloud
+
+    with Cloud(layout) as cloud:
+        paused = move.move(cloud, layout, vm.get(layout, vm_name), node)
+    click.echo(f"{vm_name} is on {node}; it was paused for {paused * 1000:.0f} ms", err=True)
+
+
 @vm.command("exec")
 @click.argument("vm_name", metavar="NAME")
 @click.argument("argv", metavar="-- COMMAND...", nargs=-1, required=True)

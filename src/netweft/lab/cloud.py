@@ -65,10 +65,13 @@ class Cloud:
             raise LabError(f"{method} {httpx.URL(url).path}: {response.status_code} {_message(response)}")
         return response
 
+    def _url(self, collection: str) -> str:
+        return f"{self._network_url}/{collection.replace('_', '-')}"
+
     def list(self, collection: str, **filters: str) -> list[dict[str, Any]]:
-        """collection: as in the path (`ports`)."""
-        url = httpx.URL(f"{self._network_url}/{collection}", params=filters)
-        found: list[dict[str, Any]] = self._send("GET", str(url)).json()[collection]
+        """collection: as in the bodies (`ports`, `security_groups`)."""
+        url = httpx.URL(self._url(collection), params=filters)
+        found: list[dict[str, Any]] = self._send("GET", str(url)).json()[collection.replace("-", "_")]
         return found
 
     def find(self, collection: str, name_or_id: str) -> dict[str, Any]:
@@ -81,19 +84,30 @@ class Cloud:
         raise LabError(f"there is no {collection[:-1]} {name_or_id!r}")
 
     def create(self, collection: str, **attributes: object) -> dict[str, Any]:
-        singular = collection[:-1]
-        response = self._send("POST", f"{self._network_url}/{collection}", {singular: attributes})
+        singular = collection[:-1].replace("-", "_")
+        response = self._send("POST", self._url(collection), {singular: attributes})
         created: dict[str, Any] = response.json()[singular]
         return created
 
     def update(self, collection: str, object_id: str, changes: Mapping[str, object]) -> dict[str, Any]:
-        singular = collection[:-1]
-        response = self._send("PUT", f"{self._network_url}/{collection}/{object_id}", {singular: changes})
+        singular = collection[:-1].replace("-", "_")
+        response = self._send("PUT", f"{self._url(collection)}/{object_id}", {singular: changes})
         updated: dict[str, Any] = response.json()[singular]
         return updated
 
     def delete(self, collection: str, object_id: str) -> None:
-        self._send("DELETE", f"{self._network_url}/{collection}/{object_id}")
+        self._send("DELETE", f"{self._url(collection)}/{object_id}")
+
+    def bind_ahead(self, port_id: str, host: str) -> None:
+        """A second binding, which is not active."""
+        self._send("POST", f"{self._network_url}/ports/{port_id}/bindings", {"binding": {"host": host}})
+
+    def activate(self, port_id: str, host: str) -> None:
+        """The binding there; the one that was active no longer is."""
+        self._send("PUT", f"{self._network_url}/ports/{port_id}/bindings/{host}/activate")
+
+    def unbind(self, port_id: str, host: str) -> None:
+        self._send("DELETE", f"{self._network_url}/ports/{port_id}/bindings/{host}")
 
     def wait_active(self, port_id: str, seconds: float) -> None:
         end = time.monotonic() + seconds

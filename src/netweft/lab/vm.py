@@ -18,7 +18,7 @@ from netweft.lab.build import exists, node_of
 from netweft.lab.cloud import Cloud
 from netweft.lab.commands import vsctl
 from netweft.lab.guest import Guest, Nic
-from netweft.lab.layout import Kind, LabError, Layout
+from netweft.lab.layout import Kind, LabError, Layout, NodeLayout
 
 ACTIVE_WITHIN = 30.0
 _GUESTS: Mapping[Kind, Guest] = {
@@ -65,18 +65,23 @@ def add(layout: Layout, vm: Vm) -> None:
     layout.vm_file(vm.name).write_bytes(msgspec.json.format(msgspec.json.encode(vm)))
     try:
         guest.prepare(node, vm.name, vm.nic)
-        marks = {
-            "iface-id": vm.port_id,
-            "iface-status": "active",
-            "attached-mac": f'"{vm.nic.mac}"',
-            "vm-uuid": vm.uuid,
-        }
-        columns = (*guest.columns(), *(f"external_ids:{key}={value}" for key, value in marks.items()))
-        vsctl(node, "--no-wait", "add-port", "br-int", vm.vif, "--", "set", "Interface", vm.vif, *columns)
+        plug_in(node, vm)
         guest.start(node, vm.name, vm.nic)
     except BaseException:
         remove(layout, vm)
         raise
+
+
+def plug_in(node: NodeLayout, vm: Vm) -> None:
+    """What libvirt does, and all that an agent needs to know."""
+    marks = {
+        "iface-id": vm.port_id,
+        "iface-status": "active",
+        "attached-mac": f'"{vm.nic.mac}"',
+        "vm-uuid": vm.uuid,
+    }
+    columns = (*_GUESTS[vm.kind].columns(), *(f"external_ids:{key}={value}" for key, value in marks.items()))
+    vsctl(node, "--no-wait", "add-port", "br-int", vm.vif, "--", "set", "Interface", vm.vif, *columns)
 
 
 def remove(layout: Layout, vm: Vm) -> None:
