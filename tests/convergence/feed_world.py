@@ -198,7 +198,7 @@ _puts = st.one_of(
     st.builds(Put, st.just("security_group_rules"), _rule_rows),
     st.builds(Put, st.just("security_group_rules"), _rule_rows),
     st.builds(Put, st.just("address_groups"), _address_group_rows),
-    st.builds(Put, st.just("qos_policies"), _policy_rows),
+    st.builds(Put, st.just("policies"), _policy_rows),
     st.builds(Put, st.just("users"), st.just({"id": "u1"})),
 )
 _deletes = _puts.map(lambda put: Delete(put.kind, put.row["id"]))
@@ -285,7 +285,7 @@ def should_see(region: Region, node: str) -> dict[Key, Object]:
         for row in (*own, *region.of("networks"))
         if row.get("network_id", row["id"]) in networks
     }
-    seen += [objects.qos_policy(row) for row in region.of("qos_policies") if row["id"] in policies]
+    seen += [objects.qos_policy(row) for row in region.of("policies") if row["id"] in policies]
     return {key_of(obj): obj for obj in seen if obj is not None}
 
 

@@ -46,7 +46,7 @@ KINDS = (
     "security_group_rules",
     "security_groups",
     "address_groups",
-    "qos_policies",
+    "policies",
 )
 PATIENCE = 10.0
 

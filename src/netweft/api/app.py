@@ -11,12 +11,14 @@ from netweft.api.attributes import Resource
 from netweft.api.gate import Gate
 from netweft.api.handlers import Endpoint
 from netweft.api.port_bindings import PortBindings
+from netweft.api.qos_rules import QosRules
 from netweft.api.quotas import Quotas
 from netweft.api.resources.address_group import address_group
 from netweft.api.resources.agent import agent
 from netweft.api.resources.network import network
 from netweft.api.resources.network_segment_range import network_segment_range
 from netweft.api.resources.port import port
+from netweft.api.resources.qos import policy
 from netweft.api.resources.security_group import default_security_group_rule, security_group, security_group_rule
 from netweft.api.resources.subnet import subnet
 from netweft.api.resources.trunk import trunk
@@ -26,6 +28,7 @@ from netweft.control.agents import Agents
 from netweft.control.default_rules import DefaultRules
 from netweft.control.networks import Networks
 from netweft.control.ports import Ports
+from netweft.control.qos import QosPolicies
 from netweft.control.security_group_rules import SecurityGroupRules
 from netweft.control.security_groups import SecurityGroups
 from netweft.control.segment_ranges import SegmentRanges
@@ -45,6 +48,7 @@ class Part(Protocol):
 # what belongs to a resource, has paths of its own and is no attribute
 PARTS: Mapping[str, Callable[[Resource, Store], Part]] = {
     "address_group": Addresses,
+    "policy": QosRules,
     "port": PortBindings,
     "trunk": SubPorts,
 }
@@ -88,5 +92,6 @@ def resources(store: Store, settings: ServerSettings) -> list[Resource]:
         security_group_rule(SecurityGroupRules()),
         default_security_group_rule(templates),
         address_group(AddressGroups()),
+        policy(QosPolicies()),
         agent(Agents(settings)),
     ]

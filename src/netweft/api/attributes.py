@@ -80,6 +80,7 @@ def as_it_is(tx: ReadTransaction, objects: Sequence[Object]) -> Sequence[Object]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
     """member, collection: their names in bodies; in paths `_` becomes `-`, but for `keeps_underscores`.
+    prefix: what stands before that in paths.
     visible: to whom, besides admins.  create_by: NETWORK_OWNER for what lives on a network and takes from it.
     owned_through_network: the network's owner may do what the owner may.
     present: adds what is not kept with the object but belongs to it in an answer.
@@ -102,8 +103,9 @@ class Resource:
     quota: int | None = None
     computed: frozenset[str] = frozenset()
     keeps_underscores: bool = False
+    prefix: str = ""
     actions: frozenset[str] = field(default=frozenset({"create", "update", "delete"}))
 
     @property
     def path(self) -> str:
-        return self.collection if self.keeps_underscores else self.collection.replace("_", "-")
+        return self.prefix + (self.collection if self.keeps_underscores else self.collection.replace("_", "-"))

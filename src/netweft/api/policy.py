@@ -6,6 +6,7 @@ from typing import Any
 from netweft.api.attributes import UNSET, Attribute, Resource, Who
 from netweft.api.faults import PolicyNotAuthorized
 from netweft.control.errors import AddressGroupNotFound, NetworkNotFound, NotFound, PortNotFound, SecurityGroupNotFound
+from netweft.control.qos import QosPolicyNotFound
 from netweft.plugins.identity import Context
 from netweft.store import Object, ReadTransaction
 
@@ -14,6 +15,7 @@ _NAMED: Mapping[str, tuple[str, type[NotFound]]] = {
     "security_group_id": ("security_groups", SecurityGroupNotFound),
     "remote_group_id": ("security_groups", SecurityGroupNotFound),
     "remote_address_group_id": ("address_groups", AddressGroupNotFound),
+    "qos_policy_id": ("policies", QosPolicyNotFound),
 }
 
 

@@ -79,6 +79,7 @@ class Service:
         def work(tx: WriteTransaction) -> Object:
             current = self._current(tx, context, id)
             changes = decide(current)
+            check_named(tx, context, [changes])
             self._policy.check_update(tx, context, current, changes)
             _check_revision(current, revision)
             updated = self._resource.use_cases.update(tx, current, dict(changes))

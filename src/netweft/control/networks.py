@@ -1,6 +1,6 @@
 """Networks: which segments carry them, their MTU, and when they can go."""
 
-from netweft.control import segments
+from netweft.control import qos, segments
 from netweft.control.errors import ExternalNetworkInUse, InvalidInput, InvalidSharedSetting, NetworkInUse
 from netweft.control.segments import ID, PHYSICAL, TYPE, Segment, Segments
 from netweft.control.standard import born, bumped
@@ -17,6 +17,7 @@ class Networks:
         self._subnets = subnets
 
     def create(self, tx: WriteTransaction, wanted: list[Object]) -> list[Object]:
+        qos.refuse_missing(tx, wanted)
         new = [self._new(tx, one) for one in wanted]
         try:
             tx.insert_many("networks", new)
@@ -35,7 +36,9 @@ class Networks:
             self._refuse_foreign_ports(tx, current)
         if current.get(EXTERNAL) and changes.get(EXTERNAL) is False:
             self._refuse_gateways(tx, current)
-        return tx.update("networks", current["id"], bumped(current, changes))
+        qos.refuse_missing(tx, [changes])
+        links = {qos.POLICY: qos.links(changes)} if qos.POLICY in changes else {}
+        return tx.update("networks", current["id"], bumped(current, changes), links)
 
     def delete(self, tx: WriteTransaction, current: Object) -> None:
         ports = tx.referrers("networks", current["id"], source_kind="ports")
@@ -50,9 +53,10 @@ class Networks:
     def _new(self, tx: WriteTransaction, wanted: Object) -> New:
         chosen = self._segments.choose(tx, wanted)
         wanted.setdefault("vlan_transparent", None)
+        wanted[qos.POLICY] = wanted.get(qos.POLICY) or qos.default_of(tx, wanted["project_id"])
         mtu = self._mtu(chosen, wanted.get("mtu", 0))
         network = born(wanted, mtu=mtu, status="ACTIVE", subnets=[]) | segments.shown(chosen)
-        return New(network, claims=[claim for segment in chosen for claim in segment.claims()])
+        return New(network, qos.links(network), claims=[claim for segment in chosen for claim in segment.claims()])
 
     def _move(self, tx: WriteTransaction, current: Object, id: int | None) -> None:
         """To another id of the same type and physical network."""

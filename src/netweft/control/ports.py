@@ -4,7 +4,7 @@ import secrets
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from netweft.control import addresses, hosts, ipam, placing, trunks
+from netweft.control import addresses, hosts, ipam, placing, qos, trunks
 from netweft.control.errors import (
     AddressPairAndPortSecurityRequired,
     IpAddressAlreadyAllocated,
@@ -49,6 +49,7 @@ class Ports:
             port["binding:profile"] = port.get("binding:profile") or {}
             new.append(New(port, _links(port), [_mac_claim(port), *ipam.claims(fixed)]))
         _check_groups(tx, [one.object for one in new])
+        qos.refuse_missing(tx, wanted)
         try:
             tx.insert_many("ports", new)
         except Taken as taken:
@@ -63,6 +64,7 @@ class Ports:
         if HOST in changes:
             changes[HOST] = changes[HOST] or ""
         if changes.get(HOST, current[HOST]) != current[HOST]:
+            trunks.refuse_sub_port(current)
             changes = placing.moved(tx, current, changes[HOST]) | changes
         if "binding:profile" in changes:
             changes["binding:profile"] = changes["binding:profile"] or {}
@@ -74,6 +76,7 @@ class Ports:
             changes["allowed_address_pairs"] = _pairs(after)
         if "security_groups" in changes:
             _check_groups(tx, [after])
+        qos.refuse_missing(tx, [changes])
         links = {name: [link for link in _links(current | changes) if link.attribute == name] for name in _LINKED}
         changed_links = {name: links[name] for name in _LINKED if name in changes}
         updated = tx.update("ports", current["id"], bumped(current, changes), changed_links)
@@ -151,7 +154,7 @@ class Ports:
             raise _refusal(taken) from taken
 
 
-_LINKED = ("network_id", "fixed_ips", "security_groups")
+_LINKED = ("network_id", "fixed_ips", "security_groups", qos.POLICY)
 
 
 def _links(port: Object) -> list[Link]:
@@ -160,6 +163,7 @@ def _links(port: Object) -> list[Link]:
         Link("network_id", "networks", port["network_id"]),
         *(Link("fixed_ips", "subnets", id) for id in subnets),
         *(Link("security_groups", "security_groups", id) for id in port["security_groups"]),
+        *qos.links(port),
     ]
 
 

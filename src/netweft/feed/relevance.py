@@ -98,7 +98,7 @@ RULES = (
     ),
     Rule("members", "ports", by="security_groups[]", gives=objects.group_member),
     Rule("addresses", "address_groups", by="id", gives=objects.address_group),
-    Rule("qos", "qos_policies", by="id", gives=objects.qos_policy),
+    Rule("qos", "policies", by="id", gives=objects.qos_policy),
 )
 
 

@@ -27,6 +27,7 @@ def test_the_resources(api: Api) -> None:
             "security_group_rules",
             "default_security_group_rules",
             "address_groups",
+            "policies",
             "agents",
         }
 

@@ -18,6 +18,7 @@ from netweft.api.resources import (
     network,
     network_segment_range,
     port,
+    qos,
     security_group,
     subnet,
     trunk,
@@ -36,6 +37,8 @@ OURS = {
     "security_group_rules": security_group.RULE,
     "address_groups": address_group.ATTRIBUTES,
     "trunks": trunk.ATTRIBUTES,
+    "policies": qos.ATTRIBUTES,
+    **{known.collection: known.attributes for known in qos.RULE_TYPES.values()},
 }
 # what Neutron says of the resource itself; extensions add to that
 BASE = ["network", "subnet", "port", "agent"]
@@ -71,7 +74,12 @@ def attribute_facts() -> list[tuple[str, str, dict[str, Any]]]:
     merged: dict[tuple[str, str], dict[str, Any]] = {}
     known = facts()
     for alias in [*BASE, *sorted(EXTENSIONS)]:
-        for collection, attributes in known.get(alias, {}).get("resource_attribute_map", {}).items():
+        parts = known.get(alias, {}).get("sub_resource_attribute_map") or {}
+        resources = known.get(alias, {}).get("resource_attribute_map") or {}
+        for collection, attributes in [
+            *resources.items(),
+            *((name, part["parameters"]) for name, part in parts.items()),
+        ]:
             if collection in OURS:
                 for name, fact in attributes.items():
                     merged[collection, name] = merged.get((collection, name), {}) | fact
@@ -106,7 +114,7 @@ def default(name: str, fact: dict[str, Any]) -> Any:
 
 
 ACCEPTED: dict[str, list[Any]] = {
-    "type:range": [1, 2**32 - 1, "5"],
+    "type:range": [],  # its bounds
     "type:uuid": ["5283fb86-4c69-46d0-8ea0-43533bbee357"],
     "type:name_string": ["", "text", "true", "10.0.0.1"],
     "type:mac_address": ["fa:16:3e:00:00:01"],
@@ -116,7 +124,7 @@ ACCEPTED: dict[str, list[Any]] = {
     "type:dict_or_none": [None, {}],
 }
 REFUSED: dict[str, list[Any]] = {
-    "type:range": [None, "", "text", 0, 2**32, [], {}],
+    "type:range": [None, "", "text", [], {}],
     "type:uuid": [None, "", "text", 5, [], {}],
     "type:name_string": [None, 5, True, [], {}, "x" * 300],
     "type:mac_address": ["", "text", "10.0.0.1", 5],
@@ -135,10 +143,13 @@ CHECKED = [
 )
 def test_values_are_taken_and_refused_as_neutron_does(collection: str, name: str, fact: dict[str, Any]) -> None:
     ours: Attribute = OURS[collection][name]
-    (kind,) = fact["validate"]
-    for value in ACCEPTED[kind]:
+    ((kind, bounds),) = fact["validate"].items()
+    accepted, refused = ACCEPTED[kind], REFUSED[kind]
+    if kind == "type:range":
+        accepted, refused = [*bounds, str(bounds[1])], [*refused, bounds[0] - 1, bounds[1] + 1]
+    for value in accepted:
         ours.check(value)
-    for value in REFUSED[kind]:
+    for value in refused:
         with pytest.raises(Invalid):
             ours.check(value)
 
@@ -148,6 +159,20 @@ def test_an_extension_has_the_name_and_the_date_that_clients_know(alias: str) ->
     fact = facts()[alias]
     name, _, updated = EXTENSIONS[alias]
     assert (name, updated) == (fact["name"], fact["updated_timestamp"])
+
+
+# of what one direction is done: what comes to a VM has passed the uplink already
+ONE_WAY = {("minimum_bandwidth", "direction")}
+
+
+@pytest.mark.parametrize("known", qos.RULE_TYPES.values(), ids=qos.RULE_TYPES)
+def test_a_qos_rule_may_be_what_neutrons_may(known: qos.RuleType) -> None:
+    for collection, name, fact in ATTRIBUTES:
+        if collection == known.collection and name in known.values:
+            ((kind, expected),) = fact["validate"].items()
+            values = known.values[name]
+            said = [values[0], values[-1]] if kind == "type:range" else sorted(values)
+            assert said == (["egress"] if (known.type, name) in ONE_WAY else sorted(expected)), name
 
 
 def test_the_words_of_enumerations() -> None:

@@ -45,6 +45,7 @@ ATTRIBUTES = STANDARD | {
     "provider:segmentation_id": _provider(checks.integer, checks.integer),
     "segments": Attribute(check=_SEGMENTS, post=True, put=True, set_by=Who.ADMIN, seen_by=Who.ADMIN),
     "router:external": flag(post=True, put=True, default=False, filter=True, set_by=Who.ADMIN),
+    "qos_policy_id": Attribute(check=checks.or_none(checks.uuid_text), post=True, put=True, default=None),
     "vlan_transparent": flag(post=True, filter=True),
 }
 

@@ -15,11 +15,12 @@ from netweft.api.resources.standard import (
     STATUS_DETAIL,
     flag,
 )
+from netweft.control import qos
 from netweft.control.errors import PortNotFound
 from netweft.control.standard import UseCases
 from netweft.control.trunks import with_details
 from netweft.plugins.identity import Context
-from netweft.store import ReadTransaction
+from netweft.store import Object, ReadTransaction
 
 _VNIC_TYPES = (
     "normal",
@@ -80,6 +81,8 @@ ATTRIBUTES = STANDARD | {
     "port_security_enabled": flag(post=True, put=True, set_by=Who.NETWORK_OWNER),
     "allowed_address_pairs": Attribute(check=checks.address_pairs, post=True, put=True, set_by=Who.NETWORK_OWNER),
     "trunk_details": Attribute(check=READ_ONLY),
+    "qos_policy_id": Attribute(check=checks.or_none(checks.uuid_text), post=True, put=True, default=None),
+    "qos_network_policy_id": Attribute(check=READ_ONLY),
     "binding:host_id": Attribute(
         check=checks.or_none(checks.string(255)),
         post=True,
@@ -111,6 +114,11 @@ def visible(tx: ReadTransaction, context: Context) -> Sequence[Mapping[str, Sequ
     return [mine, {"network_id": tx.ids("networks", mine)}]
 
 
+def present(tx: ReadTransaction, ports: Sequence[Object]) -> Sequence[Object]:
+    """Their trunks, and what their networks say of quality."""
+    return qos.with_network_policy(tx, with_details(tx, ports))
+
+
 def port(use_cases: UseCases) -> Resource:
     return Resource(
         member="port",
@@ -121,6 +129,6 @@ def port(use_cases: UseCases) -> Resource:
         not_found=PortNotFound,
         visible=visible,
         owned_through_network=True,
-        present=with_details,
-        computed=frozenset({"trunk_details"}),
+        present=present,
+        computed=frozenset({"trunk_details", "qos_network_policy_id"}),
     )

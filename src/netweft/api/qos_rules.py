@@ -1,0 +1,142 @@
+"""/v2.0/qos/policies/ID/..._rules, /v2.0/qos/alias_..._rules/ID and /v2.0/qos/rule-types."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from netweft.api import body, querystring
+from netweft.api.attributes import Resource
+from netweft.api.encoding import json_response
+from netweft.api.faults import PolicyNotAuthorized
+from netweft.api.gate import Gate, Handler
+from netweft.api.resources.qos import RULE_TYPES, RuleType
+from netweft.api.running import runner
+from netweft.api.service import Service
+from netweft.control import qos
+from netweft.control.errors import NotFound
+from netweft.plugins.identity import Context
+from netweft.store import Object, ReadTransaction, Store, WriteTransaction
+
+_DRIVER = "openvswitch"
+
+
+class QosRuleTypeNotFound(NotFound):
+    type = "NotFound"
+    message = "Rule type %(type)s could not be found."
+
+
+class QosRules:
+    def __init__(self, policy: Resource, store: Store) -> None:
+        self._service = Service(policy, store)
+        self._store = store
+        self._run = runner(store)
+
+    def routes(self, gate: Gate) -> list[BaseRoute]:
+        own = [route for type in RULE_TYPES.values() for route in _Rules(type, self._service, self._store).routes(gate)]
+        return [
+            *own,
+            Route("/v2.0/qos/rule-types", gate(self.types), methods=["GET"]),
+            Route("/v2.0/qos/rule-types/{type}", gate(self.type), methods=["GET"]),
+        ]
+
+    async def types(self, request: Request, context: Context) -> Response:
+        return json_response({"rule_types": [{"type": type} for type in RULE_TYPES]})
+
+    async def type(self, request: Request, context: Context) -> Response:
+        if not context.is_admin:
+            raise PolicyNotAuthorized(action="get_rule_type")
+        found = RULE_TYPES.get(request.path_params["type"])
+        if found is None:
+            raise QosRuleTypeNotFound(type=request.path_params["type"])
+        drivers = [{"name": _DRIVER, "supported_parameters": found.details()}]
+        return json_response({"rule_type": {"type": found.type, "drivers": drivers}})
+
+
+class _Rules:
+    """The rules of one type; a rule's path names its policy, or an alias of the path leaves that to be found out."""
+
+    def __init__(self, type: RuleType, service: Service, store: Store) -> None:
+        self._type = type
+        self._service = service
+        self._store = store
+        self._run = runner(store)
+
+    def routes(self, gate: Gate) -> list[BaseRoute]:
+        path = f"/v2.0/qos/policies/{{policy_id}}/{self._type.collection}"
+        alias = f"/v2.0/qos/alias_{self._type.collection}"
+        handlers: list[tuple[str, str, Handler]] = [
+            (path, "GET", self.list),
+            (path, "POST", self.create),
+            *(
+                (one, method, handler)
+                for one in (path + "/{id}", alias + "/{id}")
+                for method, handler in (("GET", self.show), ("PUT", self.update), ("DELETE", self.delete))
+            ),
+        ]
+        return [Route(path, gate(handler), methods=[method]) for path, method, handler in handlers]
+
+    async def list(self, request: Request, context: Context) -> Response:
+        wanted = querystring.parse(request.url.query)
+        filters = {name: value for name, value in wanted if name in self._type.attributes}
+
+        def found(tx: ReadTransaction, policy: Object) -> list[Object]:
+            rules = [_shown(rule) for rule in policy["rules"] if rule["type"] == self._type.type]
+            return [rule for rule in rules if all(str(rule[name]) == value for name, value in filters.items())]
+
+        rules = await self._run(self._service.ask, context, request.path_params["policy_id"], found)
+        return json_response({self._type.collection: rules})
+
+    async def show(self, request: Request, context: Context) -> Response:
+        id = request.path_params["id"]
+        policy_id = await self._policy_id(request)
+        found = await self._run(
+            self._service.ask, context, policy_id, lambda tx, policy: qos.rule(policy, self._type.type, id)
+        )
+        return json_response({self._type.member: _shown(found)})
+
+    async def create(self, request: Request, context: Context) -> Response:
+        (wanted,), _ = body.for_create(self._type, body.parse(await request.body()), context)
+        values = {name: value for name, value in wanted.items() if name in self._type.attributes}
+
+        def create(tx: WriteTransaction, policy: Object) -> Object:
+            return qos.add_rule(tx, policy, self._type.type, values)
+
+        added = await self._run(self._service.act, context, request.path_params["policy_id"], create)
+        return json_response({self._type.member: _shown(added)}, 201)
+
+    async def update(self, request: Request, context: Context) -> Response:
+        changes = body.for_update(self._type, body.parse(await request.body()))
+        id = request.path_params["id"]
+
+        def update(tx: WriteTransaction, policy: Object) -> Object:
+            return qos.change_rule(tx, policy, qos.rule(policy, self._type.type, id), changes)
+
+        changed = await self._run(self._service.act, context, await self._policy_id(request), update)
+        return json_response({self._type.member: _shown(changed)})
+
+    async def delete(self, request: Request, context: Context) -> Response:
+        id = request.path_params["id"]
+
+        def delete(tx: WriteTransaction, policy: Object) -> None:
+            qos.remove_rule(tx, policy, qos.rule(policy, self._type.type, id))
+
+        await self._run(self._service.act, context, await self._policy_id(request), delete)
+        return Response(status_code=204)
+
+    async def _policy_id(self, request: Request) -> str:
+        if named := request.path_params.get("policy_id"):
+            return str(named)
+        id = request.path_params["id"]
+
+        def look() -> str | None:
+            with self._store.read() as tx:
+                return qos.policy_of_rule(tx, id)
+
+        found = await self._run(look)
+        if found is None:
+            raise qos.QosRuleNotFound(rule_id=id, policy_id=None)
+        return found
+
+
+def _shown(rule: Object) -> Object:
+    return {name: value for name, value in rule.items() if name != "type"}
