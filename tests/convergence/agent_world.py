@@ -13,7 +13,7 @@ from netweft.agent.ovs import OvsSide
 from netweft.agent.sync import changes_by
 from netweft.dataplane.openflow.client import OpenFlowConnection
 from netweft.dataplane.openflow.errors import FlowRejected
-from netweft.dataplane.openflow.flow import Flow, FlowKey
+from netweft.dataplane.openflow.flow import Action, Flow, FlowKey
 from netweft.dataplane.openflow.messages import FlowChange
 from netweft.dataplane.ovsdb.errors import TransactionFailed
 from netweft.dataplane.ovsdb.rows import PortRow, Row, Vif, VifTag, row_key
@@ -39,6 +39,7 @@ class FakeSwitch:
         self.flows: dict[FlowKey, Flow] = {}
         self.fail = False
         self.deleted = 0
+        self.packets: list[bytes] = []
         self._watcher: Callable[[FlowChange], None] = lambda _: None
 
     async def dump_flows(self, cookie: int = 0, cookie_mask: int = 0) -> list[Flow]:
@@ -52,6 +53,9 @@ class FakeSwitch:
         for key in deletes:
             self.deleted += 1
             del self.flows[key]
+
+    async def send_packet(self, frame: bytes, actions: tuple[Action, ...]) -> None:
+        self.packets.append(frame)
 
     async def watch_flows(self, callback: Callable[[FlowChange], None]) -> None:
         self._watcher = callback

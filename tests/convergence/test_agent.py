@@ -185,6 +185,40 @@ async def test_a_failure_does_not_take_an_up_port_down(tmp_path: Path) -> None:
     assert world.told[PORTS[1].id].state == PortState.ERROR
 
 
+async def test_a_move_is_announced_once_on_a_physical_network(tmp_path: Path) -> None:
+    world = AgentWorld(tmp_path)
+    await world.start()
+    moving = PORTS[3]
+    assert moving.network_id == NETWORKS[1].id, "the VLAN network"
+    world.see(world.desired.view, [*NETWORKS, replace(moving, active=False)])
+    world.plug(moving.id)
+    await calm(world)
+    packets = world.switches["int"].packets
+    assert packets == []
+    world.see(world.desired.view, [*NETWORKS, moving])
+    await calm(world)
+    assert len(packets) == 1
+    world.see(world.desired.view, [*NETWORKS, moving])
+    await calm(world)
+    assert len(packets) == 1
+
+
+async def test_a_denial_is_forgotten_when_it_is_over(tmp_path: Path) -> None:
+    world = AgentWorld(tmp_path)
+    await world.start()
+    for wanted in PORTS[:2]:
+        world.plug(wanted.id)
+    await calm(world)
+    world.agent.ports_denied({wanted.id: "bound to hv9" for wanted in PORTS[:3]})
+    assert world.agent.denied.keys() == {wanted.id for wanted in PORTS[:2]}, "of those that are plugged in"
+    world.see(world.desired.view, [*NETWORKS, PORTS[0]])
+    await calm(world)
+    assert world.agent.denied.keys() == {PORTS[1].id}
+    world.ovs.plugged.clear()
+    await calm(world)
+    assert not world.agent.denied
+
+
 async def test_in_sync_nothing_is_written(tmp_path: Path) -> None:
     world = AgentWorld(tmp_path)
     await world.start()

@@ -223,3 +223,18 @@ async def test_ovsdb_killed_is_seen_at_once_and_all_is_there_after_reconnecting(
 async def test_no_server_at_all(own_ovs: Sandbox) -> None:
     with pytest.raises(OvsdbLost, match="nothing-here"):
         await OvsdbConnection.connect(own_ovs.folder / "nothing-here")
+
+
+async def test_a_bridge_that_was_there_before_us_is_used_and_never_deleted(
+    driver: RowDriver, connection: OvsdbConnection, own_ovs: Sandbox
+) -> None:
+    own_ovs.add_bridge("br-a")
+    await wait_for(connection, lambda replica: replica.bridge("br-a") is not None)
+    driver.want(ALL)
+    await driver.apply(delete=True, wait=True)
+    assert not driver.plan(delete=True), "as it should be, without our mark"
+    driver.want([])
+    await driver.apply(delete=True, wait=True)
+    view = OvsView(connection.replica)
+    assert view.bridges().keys() == {"br-a"}
+    assert view.ports("br-a").keys() == {"br-a"}

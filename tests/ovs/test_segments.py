@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from tests.ovs.hypervisors import Hypervisor, available, cable, nodad, ping, run
 from tests.ovs.test_agent import until
 
-from netweft.model import Network, Node, Object, Peer, Port, PortState
+from netweft.model import Network, Node, Object, Peer, Port, PortState, SubPort, Trunk
 from netweft.testing.feed import FakeFeed
 from netweft.testing.region import ANYTHING, network, port
 
@@ -29,14 +30,20 @@ class World:
     nodes: list[Hypervisor]
     ports: list[Port] = field(default_factory=list)
     bound: dict[str, str] = field(default_factory=dict)
+    ahead: dict[str, str] = field(default_factory=dict)  # port -> node of a binding that is not active
+    trunks: list[Trunk] = field(default_factory=list)
+    transparent: bool = False
+
+    async def create(self, number: int, *ports: Port) -> None:
+        """Bound to hv<number>, which is told."""
+        self.ports += ports
+        self.bound |= {port.id: self.nodes[number - 1].name for port in ports}
+        await self.tell()
 
     async def plug(self, number: int, wanted: Port, address: str) -> str:
         """Bound to hv<number>, which is told, and plugged in."""
-        node = self.nodes[number - 1]
-        self.ports.append(wanted)
-        self.bound[wanted.id] = node.name
-        await self.tell()
-        return await asyncio.to_thread(node.plug, wanted, address)
+        await self.create(number, wanted)
+        return await asyncio.to_thread(self.nodes[number - 1].plug, wanted, address)
 
     async def tell(self) -> None:
         for node in self.nodes:
@@ -44,15 +51,17 @@ class World:
 
     def _view(self, name: str) -> list[Object]:
         here = [port for port in self.ports if self.bound[port.id] == name]
-        networks = {port.network_id for port in here}
+        ahead = [replace(port, active=False) for port in self.ports if self.ahead.get(port.id) == name]
+        networks = {port.network_id for port in (*here, *ahead)}
         there = [port for port in self.ports if port not in here and port.network_id in networks]
+        nets = [replace(net, vlan_transparent=self.transparent) for net in NETS.values() if net.id in networks]
         peers = [
             Peer(id=port.id, network_id=port.network_id, mac_address=port.mac_address, host_id=self.bound[port.id],
                  ip_addresses=tuple(fixed.ip_address for fixed in port.fixed_ips))
             for port in there
         ]  # fmt: skip
         nodes = [Node(name=node.name, tunnel_ip=node.tunnel_ip, tunnel_types=TYPES) for node in self.nodes]
-        return [*(net for net in NETS.values() if net.id in networks), ANYTHING, *here, *peers, *nodes]
+        return [*nets, ANYTHING, *here, *ahead, *self.trunks, *peers, *nodes]
 
     def up(self, wanted: Port) -> bool:
         status = self.feed.statuses[self.bound[wanted.id]].get(wanted.id)
@@ -175,15 +184,96 @@ async def test_from_patch_to_veth_and_back(world: World, kind: str) -> None:
     assert await ping(one, "10.5.5.2", 3) == 3
 
 
-def plain_host(node: Hypervisor, bridge: str, address: str, vlan: int) -> str:
-    """On an access port of the operator's bridge, as a physical machine on a switch's."""
-    name = f"{node.namespace}-host"
+@pytest.mark.parametrize("kind", ["vxlan", "vlan"])
+async def test_a_vlan_aware_vm(world: World, kind: str) -> None:
+    """Sub-ports come and go under the parent's traffic."""
+    one, other = world.nodes
+    parent, sub = port(1, NETS["geneve"], "10.5.5.1"), port(2, NETS[kind], "10.6.6.2")
+    await world.create(1, parent, sub)
+    await asyncio.to_thread(vlan_aware_vm, one, parent.id)
+    vm = await asyncio.to_thread(plain_host, one, "br-vm", "10.5.5.1/24", 0, parent.mac_address)
+    vm_sub = await asyncio.to_thread(plain_host, one, "br-vm", "10.6.6.2/24", 102, sub.mac_address)
+    await world.plug(2, port(11, NETS["geneve"], "10.5.5.11"), "10.5.5.11/24")
+    peer = await world.plug(2, port(12, NETS[kind], "10.6.6.12"), "10.6.6.12/24")
+    await until(lambda: reached(vm, "10.5.5.11"), 20)
+    pinging = asyncio.create_task(ping(vm, "10.5.5.11", 300, 0.01))
+    for _ in range(2):
+        world.trunks = [Trunk(id="t", port_id=parent.id, sub_ports=(SubPort(sub.id, 102),))]
+        await world.tell()
+        await world.wired()
+        await until(lambda: reached(vm_sub, "10.6.6.12"), 20)
+        assert await ping(peer, "10.6.6.2", 3) == 3
+        world.trunks = [Trunk(id="t", port_id=parent.id)]
+        await world.tell()
+        await world.feed.wait(lambda: not world.up(sub))
+        assert await ping(vm_sub, "10.6.6.12") == 0
+    assert await pinging == 300
+    assert not [flow for flow in other.flows("br-int") if "dl_vlan=102" in flow]
+
+
+@pytest.mark.parametrize("kind", TYPES)
+async def test_a_vlan_transparent_network(world: World, kind: str) -> None:
+    """Frames with tags of the VMs' own, and without."""
+    world.transparent = True
+    hosts = []
+    for number, node in enumerate(world.nodes, 1):
+        wanted = replace(port(number, NETS[kind]), port_security_enabled=False)
+        await world.create(number, wanted)
+        await asyncio.to_thread(vlan_aware_vm, node, wanted.id)
+        for vlan in (0, 77):
+            address = f"10.{vlan}.0.{number}/24"
+            hosts.append(await asyncio.to_thread(plain_host, node, "br-vm", address, vlan, wanted.mac_address))
+    await world.wired()
+    await until(lambda: reached(hosts[0], "10.0.0.2"), 20)
+    assert await ping(hosts[1], "10.77.0.2", 3) == 3
+    assert await ping(hosts[3], "10.77.0.1", 3) == 3
+
+
+async def test_a_move_is_wired_ahead_and_announced_to_the_wire(world: World) -> None:
+    one, two = world.nodes
+    moving, other = port(1, NETS["vlan"], "10.5.5.1"), port(2, NETS["vlan"], "10.5.5.2")
+    source = await world.plug(1, moving, "10.5.5.1/24")
+    vm = await world.plug(1, other, "10.5.5.2/24")
+    world.ahead[moving.id] = "hv2"
+    await world.tell()
+    target = await asyncio.to_thread(two.plug, moving, "10.5.5.1/24")
+    await world.wired()
+    await world.feed.wait(lambda: moving.id in world.feed.statuses["hv2"])
+    assert world.feed.statuses["hv2"][moving.id].state == PortState.UP
+    await asyncio.to_thread(run, "ip", "-n", target, "link", "set", "eth0", "down")
+    await until(lambda: reached(vm, "10.5.5.1"))
+    await asyncio.to_thread(run, "ip", "-n", source, "link", "set", "eth0", "down")
+    world.bound[moving.id] = world.ahead.pop(moving.id)
+    await world.tell()
+    await until(lambda: asyncio.to_thread(lambda: moving.mac_address in learned(one, "br-eth1")))
+    await asyncio.to_thread(run, "ip", "-n", target, "link", "set", "eth0", "up")
+    await until(lambda: reached(vm, "10.5.5.1"))
+
+
+def learned(node: Hypervisor, bridge: str) -> str:
+    return run("ovs-appctl", "-t", f"{node.folder}/vswitchd.ctl", "fdb/show", bridge)
+
+
+def vlan_aware_vm(node: Hypervisor, port_id: str) -> None:
+    """A switch that is plugged in as a VM, since the kernel may have no 802.1Q."""
+    node.vsctl(
+        "add-br", "br-vm", "--", "set", "Bridge", "br-vm", "datapath_type=netdev",
+        "--", "add-port", "br-vm", "vm-up", "--", "set", "Interface", "vm-up", "type=patch", "options:peer=vm-port",
+        "--", "add-port", "br-int", "vm-port", "--", "set", "Interface", "vm-port", "type=patch", "options:peer=vm-up",
+        f"external_ids:iface-id={port_id}",
+    )  # fmt: skip
+
+
+def plain_host(node: Hypervisor, bridge: str, address: str, vlan: int, mac: str = "") -> str:
+    """On an access port of the bridge, as a physical machine on a switch's."""
+    name = f"{node.namespace}-{bridge}-{vlan}"
+    nic = f"h{vlan}-{bridge}"
     run("ip", "netns", "add", name)
     node.vms.append(name)
-    node.inside("ip", "link", "add", "host0", "type", "veth", "peer", "name", "eth0", "netns", name)
-    node.inside("ip", "link", "set", "host0", "up")
+    node.inside("ip", "link", "add", nic, "type", "veth", "peer", "name", "eth0", "netns", name)
+    node.inside("ip", "link", "set", nic, "up")
     run("ip", "netns", "exec", name, "ethtool", "-K", "eth0", "tx", "off", check=False)
-    run("ip", "-n", name, "link", "set", "eth0", "up")
+    run("ip", "-n", name, "link", "set", "eth0", *(("address", mac) if mac else ()), "up")
     run("ip", "-n", name, "address", "add", address, "dev", "eth0", *nodad(address))
-    node.vsctl("add-port", bridge, "host0", f"tag={vlan}")
+    node.vsctl("add-port", bridge, nic, *((f"tag={vlan}",) if vlan else ()))
     return name

@@ -18,6 +18,7 @@ from netweft.dataplane.openflow.flow import Flow, FlowKey
 from netweft.dataplane.openflow.text import format_flow
 from netweft.reconcile.plan import Step
 from netweft.reconcile.retry import Backoff
+from netweft.services.announce import Packet
 from netweft.services.fields import OURS, OURS_MASK
 from netweft.services.pipeline import pipeline_of
 
@@ -109,6 +110,11 @@ class BridgeSide:
             return 0
         plan = await self._driver.apply(delete=delete)
         return len(plan.adds) + len(plan.updates) + len(plan.deletes)
+
+    async def send_packet(self, packet: Packet) -> None:
+        """Raises OpenFlowError.  A bridge that is away has nobody to hear it."""
+        if self._driver is not None:
+            await self._driver.send_packet(packet.frame, packet.actions)
 
     def _step(self, key: FlowKey, was: Flow | None, now: Flow | None) -> Step:
         texts = (flow and f"{self._socket.stem} {format_flow(flow, self._tables)}" for flow in (was, now))

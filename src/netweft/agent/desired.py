@@ -11,6 +11,7 @@ from netweft.dataplane.host.values import Address, VethPair
 from netweft.dataplane.openflow.flow import Flow, FlowKey
 from netweft.dataplane.ovsdb.rows import BridgeRow, PortRow, Row, Vif, VifTag
 from netweft.model import EMPTY_VIEW, Key, NodeView, PortStatus, key_of
+from netweft.services.announce import Packet, announcement
 from netweft.services.local_vlans import LocalVlans
 from netweft.services.pipeline import BridgeFlow
 from netweft.services.rendering import Item, ItemKey, Rendering
@@ -41,6 +42,7 @@ class Desired:
         self.vifs: Mapping[str, Vif] = {}
         self._rendering: Rendering | None = None
         self._swept = False
+        self._moved_here: set[str] = set()  # and not announced yet
         self._rows: dict[ItemKey, Row] = {}
         self._links: dict[ItemKey, VethPair | Address] = {}
 
@@ -62,6 +64,8 @@ class Desired:
 
     def see(self, view: NodeView, upserts: Iterable[Key], deletes: Iterable[Key]) -> None:
         """From now on `view` is complete: what is not in it may be removed."""
+        upserts = tuple(upserts)
+        self._moved_here |= {id for kind, id in upserts if kind == "port" and _activated(self.view, view, id)}
         self.view = view
         self.complete = True
         if self._rendering:
@@ -86,6 +90,18 @@ class Desired:
         for key, item in self._rendering.refresh().items():
             self._sort(changes, key, item)
         return changes
+
+    def announcements(self) -> list[Packet]:
+        """For each port that has become active here and is wired: once."""
+        assert self._rendering is not None
+        packets: list[Packet] = []
+        for port_id in sorted(self._moved_here):
+            here = self._rendering.local_port(port_id)
+            if here is not None or port_id not in self.view.ports:
+                self._moved_here.discard(port_id)
+            packet = announcement(here) if here else None
+            packets += [packet] if packet else []
+        return packets
 
     def flows(self, role: str) -> dict[FlowKey, Flow]:
         items = self._rendering.desired.values() if self._rendering else ()
@@ -126,3 +142,8 @@ class Desired:
             case _:
                 del self._links[key]
                 changes.links = True
+
+
+def _activated(before: NodeView, after: NodeView, port_id: str) -> bool:
+    was, now = before.ports.get(port_id), after.ports.get(port_id)
+    return was is not None and now is not None and now.active and not was.active

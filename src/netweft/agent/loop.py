@@ -114,8 +114,13 @@ class Agent:
         for port_id, reason in reasons.items():
             if self.denied.get(port_id) != reason:
                 log.warning("port denied", port=port_id, reason=reason)
-        known = {**self.denied, **reasons}
-        self.denied = {port_id: reason for port_id, reason in known.items() if port_id in self.desired.vifs}
+        self.denied.update(reasons)
+        self._forget_denied()
+
+    def _forget_denied(self) -> None:
+        """What is ours by now, or not plugged in any more."""
+        still = self.desired.vifs.keys() - self.desired.view.ports.keys()
+        self.denied = {port_id: reason for port_id, reason in self.denied.items() if port_id in still}
 
     def link_changed(self, link: Link) -> None:
         """Nothing to do: what is wired stays wired."""
@@ -139,6 +144,8 @@ class Agent:
             problem = await self._apply()
             if problem is not None:
                 self._report(problem)
+            if problem == "":
+                await self._announce()
 
     def _observe(self) -> bool:
         """False: Open vSwitch has not been seen yet, so there is nothing to compare with."""
@@ -154,6 +161,8 @@ class Agent:
         self.feed.tell(facts.node_facts(self.settings, self._host.datapath_type, view.version(), problems))
         self._expect_bridges(frozenset(physical_role(name) for name in uplinks.problems))
         self.desired.observe(self.ovs.vifs(self._host), uplinks)
+        if self.denied:
+            self._forget_denied()
         return True
 
     def _expect_bridges(self, missing: frozenset[str]) -> None:
@@ -194,6 +203,13 @@ class Agent:
         if rows or any(flows):
             log.info("applied", rows=rows, flows=sum(flows))
         return "; ".join(problems)
+
+    async def _announce(self) -> None:
+        for packet in self.desired.announcements():
+            try:
+                await self.bridges[INT.role].send_packet(packet)
+            except OpenFlowError as error:  # the VM's own first frame will have to do
+                log.warning("move not announced", problem=str(error))
 
     def _report(self, problem: str) -> None:
         self._schedule_retry(problem)

@@ -11,10 +11,12 @@ import msgspec
 import structlog
 
 from netweft import logs
+from netweft.agent import facts
 from netweft.agent.facts import node_name
 from netweft.agent.plugin import Factory, l2_agent
 from netweft.agent.questions import SocketInUse, listen, serve
 from netweft.services.addresses import endpoint
+from netweft.services.values import TUNNELLED
 from netweft.settings import AgentSettings, SettingsError
 
 log = structlog.get_logger(__name__)
@@ -50,6 +52,12 @@ def _check(settings: AgentSettings) -> None:
     for mapping in settings.bridge_mappings:
         if ":" not in mapping:
             raise AgentError(f"bridge_mappings: {mapping} is not PHYSICAL_NETWORK:BRIDGE")
+    bridges = [*facts.bridge_mappings(settings).values(), settings.integration_bridge, settings.tunnel_bridge]
+    if len(set(bridges)) < len(settings.bridge_mappings) + 2:
+        raise AgentError(f"bridge_mappings: {', '.join(settings.bridge_mappings)}: something is there twice")
+    for kind in settings.tunnel_types:
+        if kind not in TUNNELLED:
+            raise AgentError(f"tunnel_types: {kind}: not supported; there are {', '.join(TUNNELLED)}")
     first, _, last = settings.local_vlans.partition(":")
     if not 1 <= int(first) <= int(last) <= 4094:
         raise AgentError(f"local_vlans: {settings.local_vlans} is not within 1:4094")

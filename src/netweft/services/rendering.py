@@ -138,6 +138,11 @@ class Rendering:
     def desired(self) -> Mapping[ItemKey, Item]:
         return self._memo.desired
 
+    def local_port(self, port_id: str) -> LocalPort | None:
+        """As it is wired, or will be with the next refresh; None when it is not."""
+        wired = wiring.local_port(self._memo, port_id)
+        return wired if isinstance(wired, LocalPort) else None
+
     def refresh(self) -> dict[ItemKey, Item | None]:
         """What is wanted otherwise than at the last call; None: no longer."""
         regrouped = sorted(self._regrouped)

@@ -21,7 +21,7 @@ from netweft.services.pipeline import BridgeFlow
 Wanted: TypeAlias = BridgeFlow | BridgeRow | PortRow | VifTag | VethPair | Address
 
 
-TUNNELLED = ("vxlan", "gre", "geneve")  # what Open vSwitch can do; it gave up STT
+TUNNELLED = ("vxlan", "gre", "geneve")  # STT: docs/decisions/0085
 PHYSICAL = ("flat", "vlan")
 
 

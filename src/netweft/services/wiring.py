@@ -102,8 +102,10 @@ def _segment(host: HostFacts, network: Network) -> Segment | Problem:
 def _cannot(host: HostFacts, network: Network, segment: Segment) -> str:
     """Why this node cannot do the segment; empty when it can."""
     kind, name = segment.network_type, segment.physical_network
-    if kind == "flat" and network.vlan_transparent:
-        return "a VLAN-transparent network cannot be flat: its VMs' tags would be other networks' VLANs on the wire"
+    if network.vlan_transparent and kind in PHYSICAL:
+        return f"VLAN-transparent networks cannot be {kind} on this node"
+    if network.vlan_transparent and kind in TUNNELLED and host.interconnect != "patch":
+        return f"VLAN-transparent networks need interconnect = patch, this node has {host.interconnect}"
     if kind in PHYSICAL:
         return "" if name in host.bridge_mappings else f"this node has no bridge for physical network {name}"
     if kind in TUNNELLED and kind in host.tunnel_types:

@@ -14,6 +14,10 @@ from netweft.settings import AgentSettings
     [
         ({"tunnel_ip": "10.0.0.300"}, "tunnel_ip: 10.0.0.300 is not an IP address"),
         ({"bridge_mappings": ("physnet1",)}, "bridge_mappings: physnet1"),
+        ({"bridge_mappings": ("a:br-eth1", "b:br-eth1")}, "something is there twice"),
+        ({"bridge_mappings": ("a:br-eth1", "a:br-eth2")}, "something is there twice"),
+        ({"bridge_mappings": ("a:br-int",)}, "something is there twice"),
+        ({"tunnel_types": ("vxlan", "stt")}, "tunnel_types: stt: not supported"),
         ({"local_vlans": "0:4094"}, "local_vlans: 0:4094"),
         ({"local_vlans": "9:3"}, "local_vlans: 9:3"),
     ],

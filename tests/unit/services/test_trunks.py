@@ -6,6 +6,7 @@ from msgspec.structs import replace
 from netweft.dataplane.openflow.flow import Flow, FlowKey
 from netweft.model import Network, Port, PortState, PortStatus, SubPort, Trunk
 from netweft.services.fields import UNTAGGED, tagged
+from netweft.services.values import HostFacts
 from netweft.testing import packets
 from netweft.testing.packets import BROADCAST
 from netweft.testing.region import FakeNode, Region, network, port
@@ -114,7 +115,7 @@ def test_local_vlans_of_sub_ports_survive_a_restart(region: Region) -> None:
 
 
 def test_a_vlan_transparent_network() -> None:
-    for kind in ("vxlan", "geneve", "vlan", "local"):
+    for kind in ("vxlan", "geneve", "gre", "local"):
         net = replace(network(5, kind), vlan_transparent=True)
         one, other = port(21, net), port(22, net)
         region = Region(nodes=2)
@@ -131,16 +132,19 @@ def test_a_vlan_transparent_network() -> None:
         assert region.receivers(one, {**question, "vlan_vid": tagged(77)}) == [other.id], "there we know nobody"
 
 
-def test_a_vlan_transparent_network_cannot_be_flat() -> None:
-    net = replace(network(5, "flat"), vlan_transparent=True)
+@pytest.mark.parametrize(("kind", "interconnect"), [("flat", "patch"), ("vlan", "patch"), ("vxlan", "veth")])
+def test_where_a_vlan_transparent_network_cannot_be(kind: str, interconnect: str) -> None:
+    net = replace(network(5, kind), vlan_transparent=True)
     one = port(21, net)
-    region = Region(nodes=1)
-    region.create(net, one)
-    region.plug("hv1", one)
-    region.settle()
-    status = region.nodes["hv1"].status(one.id)
+    mappings = {"physnet1": "br-eth1"}
+    node = FakeNode("hv1", HostFacts(tunnel_ip="192.0.2.1", interconnect=interconnect, bridge_mappings=mappings))
+    node.see([net, one])
+    node.plug(one.id)
+    node.settle()
+    status = node.status(one.id)
     assert status is not None
-    assert "flat" in status.detail
+    assert status.state == PortState.ERROR
+    assert "VLAN-transparent" in status.detail
 
 
 def test_an_inactive_binding_is_wired_and_not_sent_to() -> None:

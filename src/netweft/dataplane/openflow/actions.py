@@ -95,6 +95,14 @@ _ENCODERS: dict[type, Callable[[Any], bytes]] = {
 }
 
 
+def encode_actions(actions: tuple[Action, ...]) -> bytes:
+    """Raises ValueError on what is no action, or cannot be sent."""
+    try:
+        return b"".join([_ENCODERS[type(action)](action) for action in actions])
+    except KeyError as error:
+        raise ValueError(f"cannot be sent in this place: {error.args[0]}") from None
+
+
 def encode_instructions(actions: tuple[Action, ...]) -> bytes:
     """One apply-actions, then goto-table if the last action is a Goto.  Raises ValueError on what cannot be sent."""
     if not actions:
@@ -106,10 +114,7 @@ def encode_instructions(actions: tuple[Action, ...]) -> bytes:
         actions = actions[:-1]
         if not actions:
             return goto
-    try:
-        body = b"".join([_ENCODERS[type(action)](action) for action in actions])
-    except KeyError as error:
-        raise ValueError(f"cannot be sent in this place: {error.args[0]}") from None
+    body = encode_actions(actions)
     return _APPLY.pack(_INSTRUCTION_APPLY, _APPLY.size + len(body)) + body + goto
 
 

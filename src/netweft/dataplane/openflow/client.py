@@ -10,7 +10,7 @@ from pathlib import Path
 
 from netweft.dataplane.openflow import messages
 from netweft.dataplane.openflow.errors import ConnectionLost, FlowRejected, OpenFlowError, ProtocolError, Rejected
-from netweft.dataplane.openflow.flow import Flow, FlowKey
+from netweft.dataplane.openflow.flow import Action, Flow, FlowKey
 from netweft.dataplane.openflow.messages import Bundle, FlowChange, Type
 from netweft.dataplane.openflow.reasons import reason
 from netweft.dataplane.openflow.session import Session
@@ -70,6 +70,11 @@ class OpenFlowConnection:
             except Rejected as error:
                 raise self._blame(xids, items) or error from None
             raise self._blame(xids, items) or Rejected(0, 0, "the bundle was refused")
+
+    async def send_packet(self, frame: bytes, actions: tuple[Action, ...]) -> None:
+        """A frame of our own through these actions; returns when the switch has done them."""
+        self._session.send(messages.packet_out(frame, actions, self._session.next_xid()))
+        await self.barrier()
 
     async def barrier(self) -> None:
         """Returns when everything sent before has been done."""

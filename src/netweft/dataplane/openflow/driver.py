@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from msgspec import Struct
 
 from netweft.dataplane.openflow.client import OpenFlowConnection
-from netweft.dataplane.openflow.flow import Flow, FlowKey
+from netweft.dataplane.openflow.flow import Action, Flow, FlowKey
 from netweft.dataplane.openflow.messages import FlowChange
 from netweft.reconcile.delta import Delta
 
@@ -53,6 +53,10 @@ class FlowDriver:
     @property
     def actual(self) -> Mapping[FlowKey, Flow]:
         return self._delta.actual
+
+    async def send_packet(self, frame: bytes, actions: tuple[Action, ...]) -> None:
+        """Raises OpenFlowError."""
+        await self._connection.send_packet(frame, actions)
 
     async def read(self) -> Mapping[FlowKey, Flow]:
         """Ask the switch for our flows, and from now on hear of every change that others make to them."""

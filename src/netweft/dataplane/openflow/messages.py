@@ -10,9 +10,9 @@ from struct import error as StructError
 
 from msgspec import Struct
 
-from netweft.dataplane.openflow.actions import NICIRA, decode_instructions, encode_instructions
+from netweft.dataplane.openflow.actions import NICIRA, decode_instructions, encode_actions, encode_instructions
 from netweft.dataplane.openflow.errors import ProtocolError
-from netweft.dataplane.openflow.flow import Flow, FlowKey
+from netweft.dataplane.openflow.flow import Action, Flow, FlowKey
 from netweft.dataplane.openflow.oxm import decode_match, encode_match
 
 VERSION = 6
@@ -20,6 +20,7 @@ HEADER = Packer("!BBHI")  # version, type, length, xid
 MAX_LENGTH = 0xFFFF
 
 _FLOW_MOD = Packer("!QQBBHHHIIIHH")
+_PACKET_OUT = Packer("!IH2x")
 _FLOW_REQUEST = Packer("!B3xII4xQQ")
 _FLOW_DESC = Packer("!H2xBxHHHHHQ")
 _MULTIPART = Packer("!HH4x")
@@ -32,6 +33,7 @@ _ERROR = Packer("!HH")
 _FEATURES = Packer("!Q")
 
 _ANY = 0xFFFFFFFF  # port, group, buffer: none
+_CONTROLLER = 0xFFFFFFFD
 _ALL_TABLES = 0xFF
 _ADD, _DELETE_STRICT = 0, 4
 _ATOMIC_ORDERED = 3
@@ -49,6 +51,7 @@ class Type(IntEnum):
     EXPERIMENTER = 4
     FEATURES_REQUEST = 5
     FEATURES_REPLY = 6
+    PACKET_OUT = 13
     FLOW_MOD = 14
     MULTIPART_REQUEST = 18
     MULTIPART_REPLY = 19
@@ -109,6 +112,13 @@ def delete_flow(key: FlowKey, xid: int) -> bytes:
     table, priority, match = key
     fixed = _FLOW_MOD.pack(0, 0, table, _DELETE_STRICT, 0, 0, priority, _ANY, _ANY, _ANY, 0, 0)
     return message(Type.FLOW_MOD, xid, fixed + encode_match(match))
+
+
+def packet_out(frame: bytes, actions: tuple[Action, ...], xid: int) -> bytes:
+    """Does these actions with a frame of our own."""
+    encoded = encode_actions(actions)
+    fixed = _PACKET_OUT.pack(_ANY, len(encoded)) + encode_match((("in_port", _CONTROLLER, None),))
+    return message(Type.PACKET_OUT, xid, fixed + encoded + frame)
 
 
 def bundle_control(step: Bundle, bundle: int, xid: int) -> bytes:

@@ -1,0 +1,38 @@
+"""What is said on the wire when a VM has moved here: RARP with its MAC, from which physical switches learn where it is.
+
+The overlay needs none: its nodes are told by the feed.  QEMU announces a VM as well, but not every hypervisor does, and
+a VM that is quiet would be looked for where it was.
+"""
+
+from msgspec import Struct
+
+from netweft.dataplane.openflow.fields import ETH_RARP
+from netweft.dataplane.openflow.flow import Action, Output, PushVlan, SetField
+from netweft.services.addresses import mac
+from netweft.services.fields import tagged
+from netweft.services.values import LocalPort
+
+_HEAD = bytes.fromhex("0001 0800 06 04 0003")  # Ethernet, IPv4, the lengths of their addresses, request
+_SHORTEST = 60
+
+
+class Packet(Struct, frozen=True):
+    """A frame of our own, and what the integration bridge is to do with it."""
+
+    frame: bytes
+    actions: tuple[Action, ...]
+
+
+def announcement(here: LocalPort) -> Packet | None:
+    """None: there is no physical network to tell."""
+    if here.network.tunnelled or here.uplink is None:
+        return None
+    actions = (PushVlan(), SetField("vlan_vid", tagged(here.network.vlan)), Output(here.uplink))
+    return Packet(rarp(mac(here.port.mac_address)), actions)
+
+
+def rarp(address: int) -> bytes:
+    """From an address to everybody: who am I?"""
+    own = address.to_bytes(6, "big")
+    frame = b"\xff" * 6 + own + ETH_RARP.to_bytes(2, "big") + _HEAD + own + bytes(4) + own + bytes(4)
+    return frame.ljust(_SHORTEST, b"\0")
