@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute, Route
 from netweft.api import body
 from netweft.api.attributes import Attribute, Resource
 from netweft.api.encoding import json_response
-from netweft.api.faults import PolicyNotAuthorized
+from netweft.api.faults import HTTPBadRequest, PolicyNotAuthorized
 from netweft.api.gate import Gate, Handler
 from netweft.api.resources.port import BINDING
 from netweft.api.running import runner
@@ -53,7 +53,9 @@ class PortBindings:
         return json_response({"binding": await self._ask(request, context, lambda port: port_bindings.one(port, host))})
 
     async def create(self, request: Request, context: Context) -> Response:
-        (wanted,), _ = body.for_create(_Binding(), body.parse(await request.body()), context)
+        (wanted, *more), _ = body.for_create(_Binding(), body.parse(await request.body()), context)
+        if more:
+            raise HTTPBadRequest("Bindings are made one at a time")
         made = await self._act(request, context, "create", lambda tx, port: port_bindings.create(tx, port, wanted))
         return json_response({"binding": made}, 201)
 

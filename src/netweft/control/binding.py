@@ -12,6 +12,7 @@ import msgspec
 from netweft.control import hosts, placing
 from netweft.control.hosts import FAILED, HOST, VIF_TYPE
 from netweft.control.standard import born, bumped, now
+from netweft.control.trunks import PART_OF
 from netweft.model import NodeFacts, PortState, PortStatus
 from netweft.store import Claim, Object, Query, WriteTransaction
 
@@ -64,7 +65,7 @@ def report_ports(tx: WriteTransaction, node: str, statuses: Sequence[PortStatus]
     for id, port in ports.items():
         changes = _reported(binder, port, node, reported[id])
         if changes is None:
-            denied[id] = f"plugged in on {node}, but bound to {port[HOST]}"
+            denied[id] = f"plugged in on {node}, but {_where(port)}"
             changes = {"status_detail": denied[id]}
         if not changes.items() <= port.items():
             changed.append(port | bumped(port, changes))
@@ -76,8 +77,16 @@ def report_ports(tx: WriteTransaction, node: str, statuses: Sequence[PortStatus]
 
 
 def is_free(port: Object) -> bool:
-    """Whoever has it plugged in may claim it."""
+    """Whoever has it plugged in may claim it; a sub-port is where its trunk is."""
+    if port.get(PART_OF):
+        return False
     return not port[HOST] or (bool(port.get(hosts.CLAIMED)) and port["status"] == "DOWN")
+
+
+def _where(port: Object) -> str:
+    if port[HOST]:
+        return f"bound to {port[HOST]}"
+    return "a sub-port of a trunk that is bound nowhere"
 
 
 def _reported(binder: hosts.Binder, port: Object, node: str, status: PortStatus) -> Object | None:
@@ -87,7 +96,7 @@ def _reported(binder: hosts.Binder, port: Object, node: str, status: PortStatus)
         return bound | _shown(status, port | bound)
     if any(binding[HOST] == node for binding in placing.ahead(port)):
         return _with_ahead(port, node, _shown(status, {}))
-    if not port[HOST] or (is_free(port) and status.state is not PortState.DOWN):
+    if is_free(port) and (not port[HOST] or status.state is not PortState.DOWN):
         bound = binder.bind(node, port)
         return bound | {hosts.CLAIMED: True} | _shown(status, bound)
     return None

@@ -3,7 +3,7 @@
 Each use case takes the locked port and is part of one transaction.
 """
 
-from netweft.control import hosts, placing
+from netweft.control import hosts, placing, trunks
 from netweft.control.errors import Conflict, NotFound
 from netweft.control.hosts import HOST
 from netweft.control.standard import bumped
@@ -92,6 +92,7 @@ def _on(port: Object, host: str) -> Object:
 
 
 def _place(tx: WriteTransaction, port: Object, here: Object, others: list[Object]) -> Object:
+    trunks.refuse_sub_port(port)
     changes = placing.placed(tx, port, here, others)
     placed = tx.update("ports", port["id"], bumped(port, changes))
     placing.follow(tx, [placed])

@@ -126,10 +126,15 @@ class Trunks:
         tx.update_many("ports", [port | bumped(port, placing.placed(tx, port, free, []) | marks) for port in ports])
 
 
-def refuse_parts(port: Object) -> None:
-    """Before a port is deleted."""
+def refuse_sub_port(port: Object) -> None:
+    """Before a port is put somewhere: a sub-port is where its trunk is."""
     if port.get(PART_OF):
         raise PortInUseAsSubPort(port_id=port["id"], trunk_id=port[PART_OF])
+
+
+def refuse_parts(port: Object) -> None:
+    """Before a port is deleted."""
+    refuse_sub_port(port)
     if port.get(TRUNK):
         raise PortInUseAsTrunkParent(port_id=port["id"], trunk_id=port[TRUNK])
 

@@ -48,6 +48,8 @@ def test_refusals_are_neutrons(api: Api, port: Object) -> None:
     assert refused(create(api, port, host="hv9")) == (409, "PortBindingError")
     assert refused(create(api, port)) == (400, "HTTPBadRequest")
     assert refused(create(api, port, host="hv2", colour="red")) == (400, "HTTPBadRequest")
+    many = api("admin", "POST", path, {"bindings": [{"host": "hv2"}, {"host": "hv3"}]})
+    assert refused(many) == (400, "HTTPBadRequest")
     assert refused(api("admin", "PUT", f"{path}/hv1/activate")) == (409, "PortBindingAlreadyActive")
     assert refused(api("admin", "PUT", f"{path}/hv2/activate")) == (404, "PortBindingNotFound")
     assert refused(api("admin", "DELETE", f"{path}/hv2")) == (404, "PortBindingNotFound")

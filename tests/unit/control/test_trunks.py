@@ -169,7 +169,8 @@ def test_sub_ports_are_where_the_trunks_port_is(cloud: Cloud, parent: Object, su
 
 def test_a_trunk_moves_as_its_port_does(cloud: Cloud, parent: Object, subs: list[Object]) -> None:
     trunk = cloud.trunk(parent, sub(subs[0], 10))
-    report(cloud, "hv1", parent, subs[0])
+    report(cloud, "hv1", parent)
+    report(cloud, "hv1", subs[0])
     with cloud.store.write() as tx:
         port_bindings.create(tx, tx.lock_many("ports", [parent["id"]])[parent["id"]], {"host": "hv2"})
     with cloud.store.read() as tx:
@@ -183,6 +184,20 @@ def test_a_trunk_moves_as_its_port_does(cloud: Cloud, parent: Object, subs: list
         port_bindings.delete(tx, tx.lock_many("ports", [parent["id"]])[parent["id"]], "hv1")
     with cloud.store.read() as tx:
         assert tx.held(placing.scope("hv1")) == {} == tx.held(placing.scope("hv2"))
+
+
+def test_a_sub_port_goes_nowhere_alone(cloud: Cloud, parent: Object, subs: list[Object]) -> None:
+    cloud.trunk(parent, sub(subs[0], 10))
+    alone = cloud.get("ports", subs[0])
+    with pytest.raises(PortInUseAsSubPort):
+        cloud.update("ports", alone, **{HOST: "hv1"})
+    with pytest.raises(PortInUseAsSubPort), cloud.store.write() as tx:
+        port_bindings.create(tx, tx.lock_many("ports", [alone["id"]])[alone["id"]], {"host": "hv1"})
+    denied = report(cloud, "hv1", alone)
+    assert denied == {alone["id"]: "plugged in on hv1, but a sub-port of a trunk that is bound nowhere"}
+    report(cloud, "hv2", parent)
+    assert report(cloud, "hv1", alone) == {alone["id"]: "plugged in on hv1, but bound to hv2"}
+    assert where(cloud, alone) == ["hv2"]
 
 
 def test_the_status_is_that_of_all_ports_together(cloud: Cloud, parent: Object, subs: list[Object]) -> None:
