@@ -5,7 +5,7 @@ A bridge that is not there yet, or whose vswitchd is away, is waited for; when i
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import structlog
@@ -42,6 +42,8 @@ class BridgeSide:
         self._wanted = wanted
         self._wake = wake
         self._driver: FlowDriver | None = None
+        self._connection: OpenFlowConnection | None = None
+        self._new_zones: set[int] = set()
         self._expected = asyncio.Event()
         self._tables = {table.id: table.name for table in pipeline_of(role).tables.values()}
 
@@ -71,7 +73,7 @@ class BridgeSide:
                 log.warning("bridge not read", bridge=self._socket.stem, problem=str(error))
                 await asyncio.sleep(backoff.failed(clock()))
             finally:
-                self._driver = None
+                self._driver = self._connection = None
                 await connection.close()
 
     async def _pause(self, seconds: float) -> None:
@@ -85,7 +87,7 @@ class BridgeSide:
         driver = FlowDriver(connection, OURS, OURS_MASK, self._wake)
         found = await driver.read()
         driver.want(self._wanted())
-        self._driver = driver
+        self._driver, self._connection = driver, connection
         self.sessions += 1
         log.info("bridge connected", bridge=self._socket.stem, flows=len(found))
         self._wake()
@@ -93,6 +95,10 @@ class BridgeSide:
     def change(self, changes: FlowChanges) -> None:
         if self._driver:
             self._driver.change(changes.upserts, changes.deletes)
+
+    def forget_connections(self, zones: Iterable[int]) -> None:
+        """Of networks that are new here; before the next flows are applied."""
+        self._new_zones.update(zones)
 
     def plan(self, *, delete: bool) -> list[Step]:
         if self._driver is None:
@@ -106,8 +112,11 @@ class BridgeSide:
 
     async def apply(self, *, delete: bool) -> int:
         """Returns how many flows were written.  Raises OpenFlowError."""
-        if self._driver is None:
+        if self._driver is None or self._connection is None:
             return 0
+        if self._new_zones:
+            self._connection.flush_zones(self._new_zones)
+            self._new_zones.clear()
         plan = await self._driver.apply(delete=delete)
         return len(plan.adds) + len(plan.updates) + len(plan.deletes)
 

@@ -32,6 +32,7 @@ class Changes:
     flows: defaultdict[str, FlowChanges] = field(default_factory=lambda: defaultdict(FlowChanges))
     rows: bool = False
     links: bool = False
+    new_zones: frozenset[int] = frozenset()  # conntrack zones of networks that are new here
 
 
 class Desired:
@@ -89,6 +90,7 @@ class Desired:
         changes = Changes()
         for key, item in self._rendering.refresh().items():
             self._sort(changes, key, item)
+        changes.new_zones = self._rendering.vlans.take_given()
         return changes
 
     def announcements(self) -> list[Packet]:

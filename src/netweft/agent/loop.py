@@ -178,6 +178,7 @@ class Agent:
         changes = self.desired.refresh()
         for role, bridge in self.bridges.items():
             bridge.change(changes.flows[role])
+        self.bridges[INT.role].forget_connections(changes.new_zones)
         self._links_changed |= changes.links
         if self.settings.interconnect == "veth":
             self._hand_over_links()

@@ -98,13 +98,17 @@ class Cloud:
     def delete(self, collection: str, object_id: str) -> None:
         self._send("DELETE", f"{self._url(collection)}/{object_id}")
 
+    def act(self, collection: str, object_id: str, verb: str, body: object) -> None:
+        """PUT /ports/ID/verb, for what is more than new values of attributes."""
+        self._send("PUT", f"{self._network_url}/{collection}/{object_id}/{verb}", body)
+
     def bind_ahead(self, port_id: str, host: str) -> None:
         """A second binding, which is not active."""
         self._send("POST", f"{self._network_url}/ports/{port_id}/bindings", {"binding": {"host": host}})
 
     def activate(self, port_id: str, host: str) -> None:
         """The binding there; the one that was active no longer is."""
-        self._send("PUT", f"{self._network_url}/ports/{port_id}/bindings/{host}/activate")
+        self.act("ports", port_id, f"bindings/{host}/activate", None)
 
     def unbind(self, port_id: str, host: str) -> None:
         self._send("DELETE", f"{self._network_url}/ports/{port_id}/bindings/{host}")

@@ -17,6 +17,7 @@ class LocalVlans:
         self._of: dict[str, int] = {}
         self._taken: set[int] = set()
         self._waiting: set[str] = set()
+        self._given: set[int] = set()
         self._latest = first - 1
 
     @property
@@ -39,7 +40,14 @@ class LocalVlans:
             self._waiting.add(network_id)
             return {}
         self._take(network_id, vlan)
+        self._given.add(vlan)
         return {network_id: vlan}
+
+    def take_given(self) -> frozenset[int]:
+        """Those that were given out (not taken over) since the last call: they may have stood for others before."""
+        given = frozenset(self._given)
+        self._given.clear()
+        return given
 
     def release(self, network_id: str) -> Mapping[str, int | None]:
         """Returns what holds now: a network that waited may get the number that became free."""

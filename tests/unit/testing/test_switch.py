@@ -5,6 +5,8 @@ import pytest
 from netweft.dataplane.openflow.flow import (
     OFPP_IN_PORT,
     Action,
+    Conjunction,
+    Ct,
     Flow,
     Goto,
     Match,
@@ -92,3 +94,30 @@ def test_the_overlay_carries_key_and_source() -> None:
     assert overlay.carried == {(1, 2): 1}
     del overlay.ends[2]
     assert out(one) == []
+
+
+def test_the_tracker_knows_new_from_established_and_answers() -> None:
+    ask: Packet = {"eth_type": 0x0800, "ip_proto": 17, "ipv4_src": 1, "ipv4_dst": 2, "udp_src": 9, "udp_dst": 53}
+    answer = {**ask, "ipv4_src": 2, "ipv4_dst": 1, "udp_src": 53, "udp_dst": 9}
+    made = bridge(
+        flow(0, SetField("reg0", 7), Ct(zone="reg0", table=1), Output(2)),
+        flow(1, Ct(zone="reg0", commit=True, exec=(SetField("ct_mark", 5),)), Output(3), match=(("ct_state", 1, 1),)),
+        flow(1, Output(4), match=(("ct_mark", 5, None), ("ct_state", 2, 10))),
+        flow(1, Output(5), match=(("ct_mark", 5, None), ("ct_state", 10, 10))),
+    )
+    assert out(made, packet=ask) == [("br", 3), ("br", 2)], "and what follows goes on untracked"
+    assert out(made, packet=ask) == [("br", 4), ("br", 2)]
+    assert out(made, packet=answer) == [("br", 5), ("br", 2)]
+    assert out(made, packet={**answer, "udp_dst": 8})[0] == ("br", 3)
+
+
+def test_a_conjunction_needs_all_its_clauses() -> None:
+    made = bridge(
+        flow(0, Conjunction(9, 1, 2), match=(("eth_src", 1, None),), priority=5),
+        flow(0, Conjunction(9, 2, 2), Conjunction(8, 2, 2), match=(("eth_type", 0x0800, None),), priority=5),
+        flow(0, Output(4), match=(("conj_id", 9, None),), priority=5),
+        flow(0, Output(7), priority=1),
+    )
+    assert out(made) == [("br", 4)]
+    assert out(made, packet={**PACKET, "eth_src": 2}) == [("br", 7)]
+    assert out(made, packet={**PACKET, "eth_type": 0x0806}) == [("br", 7)]

@@ -81,10 +81,9 @@ class OpenFlowConnection:
         xid = self._session.next_xid()
         await self._session.request(messages.message(Type.BARRIER_REQUEST, xid), xid)
 
-    async def flush_zones(self, zones: Iterable[int]) -> None:
-        """The connections of these conntrack zones are forgotten when this returns."""
+    def flush_zones(self, zones: Iterable[int]) -> None:
+        """The connections of these conntrack zones are forgotten before anything that is asked after this."""
         self._session.send(b"".join(messages.flush_zone(zone, self._session.next_xid()) for zone in zones))
-        await self.barrier()
 
     async def watch_flows(self, callback: Callable[[FlowChange], None]) -> None:
         """From now on call back for each flow that anybody but this connection adds, changes or deletes."""
