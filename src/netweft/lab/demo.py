@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import subprocess
+import textwrap
 import time
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from netweft.lab.hypervisor import NETWEFT
 from netweft.lab.layout import LabError, Layout
 
 LAB = "demo"
+_WIDTH = 85  # of a command's lines
 
 
 class Story:
@@ -30,7 +32,7 @@ class Story:
 
     def run(self, command: str, *, quiet: bool = False) -> str:
         """Shows the command, runs it, shows what it printed unless `quiet`.  Raises LabError when it fails."""
-        print(f"         $ {command}", flush=True)
+        _show(command)
         done = subprocess.run(
             shlex.split(command), env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
@@ -43,7 +45,7 @@ class Story:
 
     def openstack(self, command: str) -> dict[str, Any]:
         """The stock client.  For its answer it is asked for JSON, which is not shown."""
-        print(f"         $ openstack {command}", flush=True)
+        _show(f"openstack {command}")
         done = subprocess.run(
             ("openstack", *shlex.split(command), "-f", "json"), env=self._environment, capture_output=True, text=True
         )
@@ -51,6 +53,13 @@ class Story:
             raise LabError(f"openstack {command}: {done.stderr.strip()}")
         answer: dict[str, Any] = json.loads(done.stdout)
         return answer
+
+
+def _show(command: str) -> None:
+    """As it can be typed, in lines that fit."""
+    lines = textwrap.wrap(command, _WIDTH, break_long_words=False, break_on_hyphens=False)
+    continued = " \\\n             "
+    print(f"         $ {continued.join(lines)}", flush=True)
 
 
 def tell() -> None:

@@ -100,15 +100,15 @@ def remove(names: Iterable[str]) -> None:
         ip_batch(f"netns delete {name}" for name in names)
 
 
-def has_link(node: NodeLayout, name: str) -> bool:
-    return f" {name}:" in run("ip", *_where(node), "-oneline", "link", "show").replace("@", ":")
+def has_link(namespace: str, name: str) -> bool:
+    return f" {name}:" in run("ip", *_where(namespace), "-oneline", "link", "show").replace("@", ":")
 
 
-def remove_link(node: NodeLayout, name: str) -> None:
-    """If it is there."""
-    if has_link(node, name):
-        run("ip", *_where(node), "link", "delete", name)
+def remove_link(namespace: str, name: str) -> None:
+    """If it is there; gone when this returns, which a link whose other end's namespace is deleted is not."""
+    if has_link(namespace, name):
+        run("ip", *_where(namespace), "link", "delete", name)
 
 
-def _where(node: NodeLayout) -> tuple[str, ...]:
-    return ("-n", node.namespace) if node.namespace else ()
+def _where(namespace: str) -> tuple[str, ...]:
+    return ("-n", namespace) if namespace else ()

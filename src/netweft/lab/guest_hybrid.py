@@ -35,7 +35,7 @@ def prepare(node: NodeLayout, vm: str, nic: Nic) -> None:
 def discard(node: NodeLayout, vm: str, nic: Nic) -> None:
     guest_netns.discard(node, vm, nic)
     for link in (_named("qbr", nic), vif(nic)):
-        fabric.remove_link(node, link)
+        fabric.remove_link(node.namespace, link)
 
 
 def _named(prefix: str, nic: Nic) -> str:

@@ -27,7 +27,7 @@ def prepare(node: NodeLayout, vm: str, nic: Nic) -> None:
 
 def start(node: NodeLayout, vm: str, nic: Nic) -> None:
     end = time.monotonic() + MADE_WITHIN
-    while not fabric.has_link(node, nic.tap):
+    while not fabric.has_link(node.namespace, nic.tap):
         if time.monotonic() > end:
             raise LabError(f"{node.name} has made no device {nic.tap} within {MADE_WITHIN:.0f} s")
         time.sleep(0.01)

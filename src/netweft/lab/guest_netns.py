@@ -57,6 +57,6 @@ def stop(node: NodeLayout, vm: str) -> None:
 
 
 def discard(node: NodeLayout, vm: str, nic: Nic) -> None:
-    """The veth goes with the namespace at one of its ends."""
+    fabric.remove_link(node.namespace, nic.tap)
     namespace = node.layout.vm_namespace(vm)
     fabric.remove(name for name in fabric.namespaces(node.layout) if name == namespace)

@@ -79,7 +79,7 @@ def stop(node: NodeLayout, vm: str) -> None:
 
 
 def discard(node: NodeLayout, vm: str, nic: Nic) -> None:
-    fabric.remove_link(node, nic.tap)
+    fabric.remove_link(node.namespace, nic.tap)
     shutil.rmtree(_folder(node, vm), ignore_errors=True)
 
 

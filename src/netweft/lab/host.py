@@ -71,6 +71,7 @@ def _connect(layout: Layout, host: Host, network: PhysicalNetwork) -> None:
 
 def remove(layout: Layout, host: Host) -> None:
     vsctl(layout.fabric, "--if-exists", "del-port", _switch_port(host))
+    fabric.remove_link(layout.fabric.namespace, _switch_port(host))
     namespace = layout.host_namespace(host.name)
     fabric.remove(name for name in fabric.namespaces(layout) if name == namespace)
     layout.host_file(host.name).unlink(missing_ok=True)

@@ -9,6 +9,7 @@ import time
 import msgspec
 from msgspec import structs
 
+from netweft.lab import fabric
 from netweft.lab import vm as vms
 from netweft.lab.build import node_of
 from netweft.lab.cloud import Cloud
@@ -71,7 +72,7 @@ def _wait_wired(node: NodeLayout, vm: Vm) -> None:
 
 def _unplug(node: NodeLayout, vm: Vm) -> None:
     vsctl(node, "--no-wait", "--if-exists", "del-port", "br-int", vm.vif)
-    run("ip", *(("-n", node.namespace) if node.namespace else ()), "link", "delete", vm.nic.tap)
+    fabric.remove_link(node.namespace, vm.nic.tap)
 
 
 def _pause(layout: Layout, vm: Vm) -> None:

@@ -42,4 +42,4 @@ def give_back(layout: Layout) -> None:
         words += ["--", "remove", "Open_vSwitch", ".", "other_config", _KEPT_ARMED]
         vsctl(node, *words[1:])
     for link in fabric.links(layout):
-        fabric.remove_link(node, link)
+        fabric.remove_link(node.namespace, link)
