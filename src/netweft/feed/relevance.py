@@ -4,13 +4,14 @@ A *topic* is something a node may follow: the ports of a host, what belongs to a
 of one kind stand in a topic, which object they give there, and to which further topics they lead whoever follows it:
 
     host(hv1) ── port ──▶ network(N) ── bound port ──▶ endpoint(hv2)
-        gives Port           gives Network,               gives Node
+        gives Port, Trunk    gives Network,               gives Node
               │              Subnet, Peer ── its policy ──▶ qos(Q)
               │                                                gives QosPolicy
               ├─ its policy ──▶ qos(Q)
               └─ its groups ──▶ group(G) ── rules' far ends ──▶ members(R)           addresses(A)
                                    gives SecurityGroup             gives GroupMember    gives AddressGroup
 
+A port that is wired ahead on a host stands in that host's topic too, as do trunks wherever their port does.
 A node starts at its own `host` topic and follows all topics that it can reach.  A new kind of object is one more rule
 (or a few); what follows from it for loading, snapshots, deltas and their routing is worked out in `interest`.
 
@@ -57,22 +58,11 @@ class Rule:
     not_for: str = ""
 
 
+_OF_A_PORT = (("network", "network_id"), ("group", "security_groups[]"), ("qos", "qos_policy_id"))
 AHEAD_ON = f"{AHEAD}.binding:host_id"
 RULES = (
-    Rule(
-        "host",
-        "ports",
-        by="binding:host_id",
-        gives=objects.port,
-        leads=[("network", "network_id"), ("group", "security_groups[]"), ("qos", "qos_policy_id")],
-    ),
-    Rule(
-        "host",
-        "ports",
-        by=AHEAD_ON,
-        gives=objects.port_ahead,
-        leads=[("network", "network_id"), ("group", "security_groups[]"), ("qos", "qos_policy_id")],
-    ),
+    Rule("host", "ports", by="binding:host_id", gives=objects.port, leads=_OF_A_PORT),
+    Rule("host", "ports", by=AHEAD_ON, gives=objects.port_ahead, leads=_OF_A_PORT),
     Rule("host", "trunks", by="binding:host_id", gives=objects.trunk),
     Rule("host", "trunks", by=AHEAD_ON, gives=objects.trunk),
     Rule("network", "networks", by="id", gives=objects.network, leads=[("qos", "qos_policy_id")]),
