@@ -45,7 +45,7 @@ class Hypervisor:
         return run("ip", "netns", "exec", self.namespace, *words, check=check)
 
     def vsctl(self, *words: str) -> str:
-        return run("ovs-vsctl", "--timeout=10", f"--db=unix:{self.folder}/db.sock", *words)
+        return run("ovs-vsctl", "--timeout=10", "--retry", f"--db=unix:{self.folder}/db.sock", *words)
 
     def flows(self, bridge: str) -> list[str]:
         """Without what changes by itself."""
