@@ -25,7 +25,6 @@ class Plug:
     vm: str
     address: str
     mac: str
-    node: str
     namespace: str
     vif: str
     tag: int
@@ -96,7 +95,6 @@ def _plug(node: NodeLayout, vm: Vm, bridge: str) -> Plug:
         vm=vm.name,
         address=vm.nic.address,
         mac=vm.nic.mac,
-        node=node.name,
         namespace=node.namespace or "this machine",
         vif=vm.vif,
         tag=tag,
@@ -152,7 +150,7 @@ def _physical_leg(leg: PhysicalLeg) -> list[str]:
 def _plugged_in(plug: Plug, arrow: str) -> list[str]:
     return [
         *_box(f"VM {plug.vm}", plug.address, plug.mac, corner="─"),
-        _joint(arrow, f"{plug.vif}  on {plug.node} ({plug.namespace})"),
+        _joint(arrow, f"{plug.vif}  in {plug.namespace}"),
         *_box("br-int", f"local VLAN tag {plug.tag}"),
         _joint(arrow, f"{plug.patch[0]} ══ {plug.patch[1]}"),
     ]

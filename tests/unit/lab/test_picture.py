@@ -8,7 +8,6 @@ PLUG = Plug(
     vm="web1",
     address="10.5.5.12",
     mac="fa:16:3e:00:00:01",
-    node="hv1",
     namespace="nw-demo-hv1",
     vif="tap01234567-89",
     tag=7,
@@ -34,7 +33,7 @@ def test_it_shows_every_value_of_both_sides() -> None:
     picture = draw_tunnel(LEFT, RIGHT, 4711)
     for leg in (LEFT, RIGHT):
         plug = leg.plug
-        for value in (plug.vm, plug.address, plug.mac, plug.node, plug.vif, f"tag {plug.tag}", *plug.patch):
+        for value in (plug.vm, plug.address, plug.mac, plug.namespace, plug.vif, f"tag {plug.tag}", *plug.patch):
             assert value in picture
         assert leg.tunnel_ip in picture
     assert picture.count("VNI 4711") == 3

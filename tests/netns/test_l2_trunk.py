@@ -1,0 +1,164 @@
+"""VLAN-aware VMs: trunks, whose frames are tagged by the VM, and networks that carry the VMs' own tags."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any, NamedTuple
+
+import pytest
+from tests.netns import layer2
+from tests.netns.harness import Inside, Lab, until
+from tests.netns.layer2 import NamespaceEnd, SerialEnd
+
+from netweft.lab import vm
+from netweft.lab.layout import Kind
+from netweft.lab.vm import Vm
+
+VXLAN: dict[str, object] = {"provider:network_type": "vxlan"}
+VLAN: dict[str, object] = {"provider:network_type": "vlan", "provider:physical_network": "physnet1"}
+
+
+class Carried(NamedTuple):
+    """A sub-port, with VMs of its network to talk to on each hypervisor."""
+
+    tag: int
+    port: dict[str, Any]
+    others: tuple[Vm, Vm]
+
+    @property
+    def address(self) -> str:
+        return str(self.port["fixed_ips"][0]["ip_address"])
+
+    @property
+    def nic(self) -> tuple[str, str, str, str]:
+        """inside.py's words for it."""
+        return str(self.tag), self.port["mac_address"], f"{self.address}/24", str(self.others[0].nic.mtu)
+
+    @property
+    def sub_port(self) -> dict[str, object]:
+        return {"port_id": self.port["id"], "segmentation_type": "vlan", "segmentation_id": self.tag}
+
+
+@pytest.fixture(scope="module")
+def carried(lab: Lab) -> tuple[Carried, Carried]:
+    """Over VXLAN, and on a VLAN of the physical network that is not the tag the VM uses."""
+    found = []
+    for number, (tag, provider) in enumerate(((300, VXLAN), (301, VLAN))):
+        network = lab.network(f"10.{number}.0.0/24", **provider)
+        others = lab.add_vm("hv1", network), lab.add_vm("hv2", network)
+        with lab.cloud() as cloud:
+            found.append(Carried(tag, cloud.create("ports", network_id=network), others))
+    return found[0], found[1]
+
+
+@pytest.fixture
+def trunk(lab: Lab, carried: tuple[Carried, Carried]) -> Iterator[dict[str, Any]]:
+    """With both sub-ports, plugged in nowhere."""
+    network = lab.network("10.9.0.0/24", **VLAN)  # its MTU is as large as any sub-port's
+    with lab.cloud() as cloud:
+        parent = cloud.create("ports", network_id=network)
+        made = cloud.create("trunks", port_id=parent["id"], sub_ports=[one.sub_port for one in carried])
+    yield made
+    with lab.cloud() as cloud:
+        cloud.delete("trunks", made["id"])
+
+
+def plug_in(lab: Lab, trunk: dict[str, Any], kind: Kind) -> Vm:
+    with lab.cloud() as cloud:
+        words = {"name": f"trunk-{kind}", "node": "hv1", "network": "", "port": trunk["port_id"]}
+        return vm.create(cloud, lab.layout, vm.describe(cloud, lab.layout, kind=kind, **words))
+
+
+def end_of(lab: Lab, machine: Vm) -> NamespaceEnd:
+    return NamespaceEnd(lab, lab.layout.vm_namespace(machine.name), machine.nic.address)
+
+
+def carries(lab: Lab, one: Carried, end: layer2.End) -> None:
+    for other in one.others:
+        row = layer2.measure(("trunk", str(one.tag), other.node), end, end_of(lab, other), other.nic.mtu)
+        print(f"\n{row}")
+        assert row.verdict == "works"
+
+
+def test_each_sub_port_talks_to_its_network(lab: Lab, carried: tuple[Carried, Carried], trunk: dict[str, Any]) -> None:
+    machine = plug_in(lab, trunk, "netns")
+    with ExitStack() as stack:
+        for one in carried:
+            stack.enter_context(lab.inside(machine, "vlan", *one.nic))
+        for one in carried:
+            carries(lab, one, NamespaceEnd(lab, lab.layout.vm_namespace(machine.name), one.address))
+    with lab.cloud() as cloud:
+        until(lambda: cloud.find("trunks", trunk["id"])["status"] == "ACTIVE", "the trunk is ACTIVE")
+    vm.remove(lab.layout, machine)
+
+
+def test_a_real_vm_with_vlan_interfaces(lab: Lab, carried: tuple[Carried, Carried], trunk: dict[str, Any]) -> None:
+    machine = plug_in(lab, trunk, "qemu")
+    commands = lab.layout.vms / f"{machine.name}.d/commands.sock"
+    for one in carried:
+        end = SerialEnd(commands, one.address)
+        tag, mac, address, mtu = one.nic
+        end.shell(
+            f"ip link add link eth0 name vlan{tag} type vlan id {tag} && ip link set vlan{tag} address {mac} mtu {mtu}"
+            f" && ip link set vlan{tag} up && ip address add {address} dev vlan{tag}"
+        )
+        carries(lab, one, end)
+    vm.remove(lab.layout, machine)
+
+
+def test_sub_ports_come_and_go_while_others_talk(
+    lab: Lab, carried: tuple[Carried, Carried], trunk: dict[str, Any]
+) -> None:
+    steady, other = carried
+    machine = plug_in(lab, trunk, "netns")
+    with ExitStack() as stack:
+        for one in carried:
+            stack.enter_context(lab.inside(machine, "vlan", *one.nic))
+        watcher, leaver = steady.others[1], other.others[1]
+        assert lab.ping(watcher, steady.address)
+        ping = stack.enter_context(lab.inside(watcher, "ping", steady.address))
+        with lab.cloud() as cloud:
+            for _ in range(3):
+                cloud.act("trunks", trunk["id"], "remove_subports", {"sub_ports": [{"port_id": other.port["id"]}]})
+                until(lambda: not lab.ping(leaver, other.address, seconds=1), "no answer from a sub-port that is none")
+                cloud.act("trunks", trunk["id"], "add_subports", {"sub_ports": [other.sub_port]})
+                assert lab.ping(leaver, other.address)
+        result = ping.result()
+    print(f"\n{result}")
+    assert result["lost"] == 0
+    vm.remove(lab.layout, machine)
+
+
+def test_a_transparent_network_carries_the_vms_own_tags(lab: Lab) -> None:
+    network = lab.network("10.5.0.0/24", vlan_transparent=True, **VXLAN)
+    machines = [lab.add_vm(node, network, port_security_enabled=False) for node in ("hv1", "hv1", "hv2")]
+    mtu = machines[0].nic.mtu - 4
+    with ExitStack() as stack:
+        for number, machine in enumerate(machines):
+            words = (machine.nic.mac, f"10.77.0.{number + 1}/24", str(mtu))
+            stack.enter_context(lab.inside(machine, "vlan", "77", *words))
+        subject = NamespaceEnd(lab, lab.layout.vm_namespace(machines[0].name), "10.77.0.1")
+        for number, machine in enumerate(machines[1:], 2):
+            end = NamespaceEnd(lab, lab.layout.vm_namespace(machine.name), f"10.77.0.{number}")
+            row = layer2.measure(("transparent", "tag 77", machine.node), subject, end, mtu)
+            print(f"\n{row}")
+            assert row.verdict == "works"
+
+
+def test_where_the_bridge_cannot_carry_two_tags_the_port_says_so(lab: Lab) -> None:
+    """docs/decisions/0084-vlan-transparency.md"""
+    machine = lab.describe_vm("hv1", lab.network("10.5.0.0/24", vlan_transparent=True, **VLAN))
+    vm.add(lab.layout, machine)
+    until(lambda: "VLAN-transparent" in (lab.port(machine).get("status_detail") or ""), "the port says why")
+    vm.remove(lab.layout, machine)
+
+
+def test_without_transparency_a_vms_own_tag_goes_nowhere(lab: Lab) -> None:
+    network = lab.network("10.6.0.0/24")
+    here, there = (lab.add_vm(node, network, port_security_enabled=False) for node in ("hv1", "hv2"))
+    with _tagged(lab, here, "10.78.0.1"), _tagged(lab, there, "10.78.0.2"):
+        assert not lab.ping(here, "10.78.0.2", seconds=1)
+    assert lab.ping(here, there.nic.address)
+
+
+def _tagged(lab: Lab, machine: Vm, address: str) -> Inside:
+    return lab.inside(machine, "vlan", "78", machine.nic.mac, f"{address}/24", "1400")
