@@ -19,6 +19,7 @@ from netweft.api.resources.network import network
 from netweft.api.resources.network_segment_range import network_segment_range
 from netweft.api.resources.port import port
 from netweft.api.resources.qos import policy
+from netweft.api.resources.rbac_policy import rbac_policy
 from netweft.api.resources.security_group import default_security_group_rule, security_group, security_group_rule
 from netweft.api.resources.subnet import subnet
 from netweft.api.resources.trunk import trunk
@@ -29,6 +30,7 @@ from netweft.control.default_rules import DefaultRules
 from netweft.control.networks import Networks
 from netweft.control.ports import Ports
 from netweft.control.qos import QosPolicies
+from netweft.control.rbac import RbacPolicies
 from netweft.control.security_group_rules import SecurityGroupRules
 from netweft.control.security_groups import SecurityGroups
 from netweft.control.segment_ranges import SegmentRanges
@@ -93,5 +95,6 @@ def resources(store: Store, settings: ServerSettings) -> list[Resource]:
         default_security_group_rule(templates),
         address_group(AddressGroups()),
         policy(QosPolicies()),
+        rbac_policy(RbacPolicies()),
         agent(Agents(settings)),
     ]

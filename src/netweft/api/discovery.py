@@ -127,6 +127,21 @@ EXTENSIONS = {
         "Expose functions for quotas management per project",
         "2012-07-29T10:00:00-00:00",
     ),
+    "rbac-address-group": (
+        "Add address_group type to RBAC",
+        "Sharing of address groups with some projects",
+        "2021-01-20T00:00:00-00:00",
+    ),
+    "rbac-policies": (
+        "RBAC Policies",
+        "Allows creation and modification of policies that control tenant access to resources.",
+        "2015-06-17T12:15:12-00:00",
+    ),
+    "rbac-security-groups": (
+        "Add security_group type to network RBAC",
+        "Sharing of security groups with some projects",
+        "2019-02-14T00:00:00-00:00",
+    ),
     "revision-if-match": (
         "If-Match constraints based on revision_number",
         "Extension indicating that If-Match based on revision_number is supported.",
@@ -157,6 +172,11 @@ EXTENSIONS = {
         "Security group rule belongs to the project's default security group",
         "Flag to determine if the security group rule belongs to the project's default security group",
         "2023-05-23T10:00:00-00:00",
+    ),
+    "security-groups-shared-filtering": (
+        "Security group filtering on the shared field",
+        "Security group filtering on the shared field",
+        "2021-10-05T09:00:00-00:00",
     ),
     "sort-key-validation": (
         "Sort keys validation",

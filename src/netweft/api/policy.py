@@ -3,14 +3,16 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from netweft.api.attributes import UNSET, Attribute, Resource, Who
+from netweft.api.attributes import UNSET, Attribute, Resource, Visibility, Who
 from netweft.api.faults import PolicyNotAuthorized
+from netweft.control import rbac
 from netweft.control.errors import AddressGroupNotFound, NetworkNotFound, NotFound, PortNotFound, SecurityGroupNotFound
 from netweft.control.qos import QosPolicyNotFound
 from netweft.plugins.identity import Context
 from netweft.store import Object, ReadTransaction
 
 Filters = Mapping[str, Sequence[Any]]
+_PARENT = "security_group_id"  # to be used is not to be changed
 _NAMED: Mapping[str, tuple[str, type[NotFound]]] = {
     "security_group_id": ("security_groups", SecurityGroupNotFound),
     "remote_group_id": ("security_groups", SecurityGroupNotFound),
@@ -81,9 +83,17 @@ class Policy:
         return tx.get_many("networks", ids)
 
 
-def visible_networks(context: Context) -> Sequence[Filters]:
+def visible_networks(tx: ReadTransaction, context: Context) -> Sequence[Filters]:
     """One's own, shared ones, and the external ones that routers lead to."""
-    return [{"project_id": [context.project_id]}, {"shared": [True]}, {"router:external": [True]}]
+    return [*own_and_shared("networks")(tx, context), {"shared": [True]}, {"router:external": [True]}]
+
+
+def own_and_shared(kind: str) -> Visibility:
+    def visible(tx: ReadTransaction, context: Context) -> Sequence[Filters]:
+        shared = rbac.shared_with(tx, kind, context.project_id)
+        return [{"project_id": [context.project_id]}, *([{"id": sorted(shared)}] if shared else [])]
+
+    return visible
 
 
 def check_network(tx: ReadTransaction, context: Context, wanted: Sequence[Object]) -> None:
@@ -92,7 +102,7 @@ def check_network(tx: ReadTransaction, context: Context, wanted: Sequence[Object
         return
     ids = {one["network_id"] for one in wanted if "network_id" in one}
     networks = tx.get_many("networks", ids)
-    seen = visible_networks(context)
+    seen = visible_networks(tx, context)
     for id in ids:
         network = networks.get(id)
         if network is None or not any(_matches(network, filters) for filters in seen):
@@ -119,12 +129,26 @@ def check_named(tx: ReadTransaction, context: Context, wanted: Sequence[Object])
         ids = {one[name] for one in wanted if one.get(name)}
         found = tx.get_many(kind, ids)
         for id in ids:
-            if id not in found or not _may_use(context, found[id]):
+            if id not in found or not _may_use(tx, context, kind, found[id]):
                 raise not_found(id=id)
+            if name == _PARENT and found[id]["project_id"] != context.project_id:
+                raise PolicyNotAuthorized(action="create_security_group_rule")
+    for one in wanted:
+        if "object_type" in one:
+            _check_shareable(tx, context, one["object_type"], one["object_id"])
 
 
-def _may_use(context: Context, object: Object) -> bool:
-    return object["project_id"] == context.project_id or bool(object.get("shared"))
+def _check_shareable(tx: ReadTransaction, context: Context, type: str, id: str) -> None:
+    """Only the owner of an object may share it."""
+    found = tx.get(rbac.KINDS[type], id)
+    if found is None or found["project_id"] != context.project_id:
+        raise rbac.RbacObjectNotFound(object_type=type, object_id=id)
+
+
+def _may_use(tx: ReadTransaction, context: Context, kind: str, object: Object) -> bool:
+    if object["project_id"] == context.project_id or (kind == "policies" and object["shared"]):
+        return True
+    return object["id"] in rbac.shared_with(tx, kind, context.project_id)
 
 
 def _is_guarded(attribute: Attribute, value: Any) -> bool:

@@ -1,6 +1,6 @@
 """Networks: which segments carry them, their MTU, and when they can go."""
 
-from netweft.control import qos, segments
+from netweft.control import qos, rbac, segments
 from netweft.control.errors import ExternalNetworkInUse, InvalidInput, InvalidSharedSetting, NetworkInUse
 from netweft.control.segments import ID, PHYSICAL, TYPE, Segment, Segments
 from netweft.control.standard import born, bumped
@@ -48,6 +48,7 @@ class Networks:
             raise NetworkInUse(net_id=current["id"], reason=reason)
         for subnet in tx.get_many("subnets", current["subnets"]).values():
             self._subnets.remove(tx, subnet)
+        rbac.forget(tx, "networks", current["id"])
         tx.delete("networks", current["id"])
 
     def _new(self, tx: WriteTransaction, wanted: Object) -> New:

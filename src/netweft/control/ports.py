@@ -4,7 +4,7 @@ import secrets
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from netweft.control import addresses, hosts, ipam, placing, qos, trunks
+from netweft.control import addresses, hosts, ipam, placing, qos, rbac, trunks
 from netweft.control.errors import (
     AddressPairAndPortSecurityRequired,
     IpAddressAlreadyAllocated,
@@ -234,9 +234,10 @@ def _check_security(port: Object) -> None:
 
 
 def _check_groups(tx: WriteTransaction, ports: Iterable[Object]) -> None:
-    """All there, and of the port's own project."""
+    """All there, and of the port's own project or shared with it."""
     wanted = [(port["project_id"], id) for port in ports for id in port["security_groups"]]
     groups = tx.get_many("security_groups", {id for _, id in wanted})
     for project, id in wanted:
-        if id not in groups or groups[id]["project_id"] != project:
+        own = id in groups and groups[id]["project_id"] == project
+        if not own and id not in rbac.shared_with(tx, "security_groups", project) & groups.keys():
             raise SecurityGroupNotFound(id=id)

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+from netweft.control import rbac
 from netweft.control.errors import Conflict, NotFound
 from netweft.control.standard import Plain, born, bumped
 from netweft.store import Claim, Link, New, Object, ReadTransaction, Taken, WriteTransaction
@@ -65,6 +66,7 @@ class QosPolicies(Plain):
     def delete(self, tx: WriteTransaction, current: Object) -> None:
         for user in tx.referrers(KIND, current["id"]):
             raise QosPolicyInUse(policy_id=current["id"], object_type=user.kind.removesuffix("s"), object_id=user.id)
+        rbac.forget(tx, KIND, current["id"])
         super().delete(tx, current)
 
 

@@ -1,6 +1,6 @@
 """Security groups.  Each project has one called `default`, made when first needed."""
 
-from netweft.control import default_rules, security_group_rules
+from netweft.control import default_rules, rbac, security_group_rules
 from netweft.control.errors import (
     SecurityGroupCannotRemoveDefault,
     SecurityGroupCannotUpdateDefault,
@@ -26,7 +26,7 @@ class SecurityGroups:
         if holder is not None:
             return holder[1]
         wanted = {"name": DEFAULT, "description": "Default security group", "project_id": project_id}
-        group = born(wanted, stateful=True, shared=False)
+        group = born(wanted, stateful=True)
         try:
             tx.insert(KIND, group, claims=[Claim(_DEFAULTS, project_id)])
         except Taken as taken:  # another server made it just now
@@ -38,7 +38,7 @@ class SecurityGroups:
     def create(self, tx: WriteTransaction, wanted: list[Object]) -> list[Object]:
         if any(one["name"].lower() == DEFAULT for one in wanted):
             raise SecurityGroupDefaultAlreadyExists()
-        groups = [born(one, shared=False) for one in wanted]
+        groups = [born(one) for one in wanted]
         tx.insert_many(KIND, [New(group) for group in groups])
         security_group_rules.insert(tx, [rule for group in groups for rule in default_rules.rules_for(tx, group)])
         return groups
@@ -61,6 +61,7 @@ class SecurityGroups:
         rules = tx.get_many(security_group_rules.KIND, {id for _, id in users})
         for kind, id in sorted(users):
             tx.delete(kind, id)
+        rbac.forget(tx, KIND, current["id"])
         tx.delete(KIND, current["id"])
         security_group_rules.changed(tx, {rule["security_group_id"] for rule in rules.values()} - {current["id"]})
 

@@ -28,6 +28,7 @@ def test_the_resources(api: Api) -> None:
             "default_security_group_rules",
             "address_groups",
             "policies",
+            "rbac_policies",
             "agents",
         }
 

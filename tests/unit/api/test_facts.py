@@ -47,6 +47,7 @@ WITHOUT_FACTS = {
     "netweft-status",
     "quota_details",
     "quotas",
+    "rbac-policies",
     "security-group",
     "security-groups-default-rules",
     "standard-attr-description",

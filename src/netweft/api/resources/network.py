@@ -51,7 +51,7 @@ ATTRIBUTES = STANDARD | {
 
 
 def visible(tx: ReadTransaction, context: Context) -> Sequence[Mapping[str, Sequence[Any]]]:
-    return visible_networks(context)
+    return visible_networks(tx, context)
 
 
 def network(use_cases: UseCases) -> Resource:

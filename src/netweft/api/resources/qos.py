@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from netweft.api import checks
 from netweft.api.attributes import REQUIRED, Attribute, Resource, Who
+from netweft.api.policy import own_and_shared
 from netweft.api.resources.standard import READ_ONLY, STANDARD, flag
 from netweft.control.qos import QosPolicies, QosPolicyNotFound
 from netweft.plugins.identity import Context
@@ -85,7 +86,7 @@ RULE_TYPES = {
 
 
 def visible(tx: ReadTransaction, context: Context) -> Sequence[Mapping[str, Sequence[Any]]]:
-    return [{"project_id": [context.project_id]}, {"shared": [True]}]
+    return [*own_and_shared("policies")(tx, context), {"shared": [True]}]
 
 
 def policy(use_cases: QosPolicies) -> Resource:

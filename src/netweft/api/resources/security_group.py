@@ -6,7 +6,9 @@ from typing import Any
 
 from netweft.api import checks
 from netweft.api.attributes import REQUIRED, Attribute, Resource, Who, everything
+from netweft.api.policy import own_and_shared
 from netweft.api.resources.standard import READ_ONLY, STANDARD, flag
+from netweft.control import rbac
 from netweft.control.default_rules import PARENT, DefaultRules
 from netweft.control.errors import (
     DefaultSecurityGroupRuleNotFound,
@@ -80,6 +82,11 @@ def with_rules(tx: ReadTransaction, groups: Sequence[Object]) -> Sequence[Object
     return [group | {"security_group_rules": rules[group["id"]]} for group in groups]
 
 
+def present(tx: ReadTransaction, groups: Sequence[Object]) -> Sequence[Object]:
+    shared = rbac.shared_by(tx, "security_groups", [group["id"] for group in groups])
+    return [group | {"shared": group["id"] in shared} for group in with_rules(tx, groups)]
+
+
 def security_group(use_cases: SecurityGroups, store: Store) -> Resource:
     def make_default(context: Context) -> None:
         if context.project_id is None:
@@ -97,9 +104,10 @@ def security_group(use_cases: SecurityGroups, store: Store) -> Resource:
         attributes=GROUP,
         use_cases=use_cases,
         not_found=SecurityGroupNotFound,
-        present=with_rules,
+        visible=own_and_shared("security_groups"),
+        present=present,
         before_list=make_default,
-        computed=frozenset({"security_group_rules"}),
+        computed=frozenset({"security_group_rules", "shared"}),
     )
 
 

@@ -1,0 +1,35 @@
+"""rbac_policies"""
+
+from netweft.api import checks
+from netweft.api.attributes import REQUIRED, Attribute, Resource, Who
+from netweft.api.resources.standard import ID, PROJECT
+from netweft.control.rbac import EVERYBODY, KINDS, RbacPolicies, RbacPolicyNotFound
+
+ATTRIBUTES = {
+    "id": ID,
+    "project_id": PROJECT,
+    "tenant_id": PROJECT,
+    "object_type": Attribute(check=checks.one_of(*KINDS), post=True, default=REQUIRED, filter=True, sort=True),
+    "object_id": Attribute(check=checks.uuid_text, post=True, default=REQUIRED, filter=True, sort=True),
+    "action": Attribute(check=checks.string(255), post=True, default=REQUIRED, filter=True, sort=True),
+    "target_tenant": Attribute(
+        check=checks.string(255),
+        post=True,
+        put=True,
+        default=REQUIRED,
+        filter=True,
+        sort=True,
+        set_by=Who.ADMIN,
+        guarded=lambda target: target == EVERYBODY,
+    ),
+}
+
+
+def rbac_policy(use_cases: RbacPolicies) -> Resource:
+    return Resource(
+        member="rbac_policy",
+        collection="rbac_policies",
+        attributes=ATTRIBUTES,
+        use_cases=use_cases,
+        not_found=RbacPolicyNotFound,
+    )
