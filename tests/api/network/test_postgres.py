@@ -16,6 +16,9 @@ from .conftest import Api, authenticate
 from .test_crud import test_if_match, test_the_life_of_an_object
 from .test_lists import ports, test_filters, test_walking_forward_and_back_by_the_links
 from .test_policy import test_what_belongs_to_others_is_not_there
+from .test_qos import test_a_port_shows_its_own_policy_and_its_networks, test_a_rules_life
+from .test_rbac import test_a_network_is_used_by_those_it_is_shared_with, test_what_is_shared_is_seen_and_not_touched
+from .test_security_groups import test_an_address_group, test_templates_are_seen_by_all_and_changed_by_admins
 from .test_tags import networks, test_lists
 
 __all__ = [
@@ -24,12 +27,18 @@ __all__ = [
     "networks",
     "ports",
     "postgres_url",
+    "test_a_network_is_used_by_those_it_is_shared_with",
+    "test_a_port_shows_its_own_policy_and_its_networks",
+    "test_a_rules_life",
+    "test_an_address_group",
     "test_filters",
     "test_if_match",
     "test_lists",
+    "test_templates_are_seen_by_all_and_changed_by_admins",
     "test_the_life_of_an_object",
     "test_walking_forward_and_back_by_the_links",
     "test_what_belongs_to_others_is_not_there",
+    "test_what_is_shared_is_seen_and_not_touched",
 ]
 pytestmark = pytest.mark.postgres
 
