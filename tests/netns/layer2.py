@@ -37,8 +37,8 @@ TCP in each direction, compared by digest. The figures are of a small virtual ma
 hypervisors and the physical network on it, all of Open vSwitch in the userspace datapath, QEMU without KVM: they show
 that nothing is stuck, not what Open vSwitch can do.
 
-The ways in that need more than a lab are measured likewise, on VXLAN and on a VLAN, by tests of their own: libvirt and a
-node that is the machine itself (`test_l2_this_machine.py`), trunks and VMs' own tags (`test_l2_trunk.py`).
+The ways in that need more than a lab are measured likewise, on VXLAN and on a VLAN, by tests of their own: libvirt and
+a node that is the machine itself (`test_l2_this_machine.py`), trunks and VMs' own tags (`test_l2_trunk.py`).
 
 """
 
