@@ -11,7 +11,7 @@ help: ## show this list
 	@echo
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 18
 
-demo: ## two hypervisors, two VMs, a ping over VXLAN, and a picture of it (root; installs what is missing)
+demo: ## two hypervisors, VMs over VXLAN, on a VLAN and on the external network, and a picture (root; installs what is missing)
 	$(AS_ROOT)
 	@scripts/install.sh
 	@$(BIN)/netweft demo
