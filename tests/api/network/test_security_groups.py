@@ -75,7 +75,9 @@ def test_nobody_touches_or_names_what_is_anothers(api: Api) -> None:
     assert try_rule(api, "bob", hers) == (404, "SecurityGroupNotFound")
     assert try_rule(api, "bob", his, remote_group_id=hers["id"]) == (404, "SecurityGroupNotFound")
     assert try_rule(api, "bob", his, remote_address_group_id=offices["id"]) == (404, "AddressGroupNotFound")
-    assert make_rule(api, "admin", hers)["security_group_id"] == hers["id"]
+    rule = make_rule(api, "admin", hers)
+    assert api.get("alice", f"/security-group-rules/{rule['id']}")["security_group_rule"] == rule
+    assert refused(api("bob", "GET", f"/security-group-rules/{rule['id']}"))[0] == 404
     for action in ("add_addresses", "remove_addresses"):
         answer = api("bob", "PUT", f"/address-groups/{offices['id']}/{action}", {"addresses": ["10.2.0.0/16"]})
         assert refused(answer) == (404, "AddressGroupNotFound")

@@ -1,7 +1,7 @@
 """security_groups, security_group_rules and default_security_group_rules"""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from netweft.api import checks
@@ -111,6 +111,12 @@ def security_group(use_cases: SecurityGroups, store: Store) -> Resource:
     )
 
 
+def visible_rules(tx: ReadTransaction, context: Context) -> Sequence[Mapping[str, Sequence[Any]]]:
+    """One's own, and those that somebody else (an admin) put into one's groups."""
+    mine = {"project_id": [context.project_id]}
+    return [mine, {"security_group_id": tx.ids("security_groups", mine)}]
+
+
 def security_group_rule(use_cases: SecurityGroupRules) -> Resource:
     return Resource(
         member="security_group_rule",
@@ -119,6 +125,7 @@ def security_group_rule(use_cases: SecurityGroupRules) -> Resource:
         attributes=RULE,
         use_cases=use_cases,
         not_found=SecurityGroupRuleNotFound,
+        visible=visible_rules,
     )
 
 
