@@ -3,14 +3,26 @@ restarting, settling now or later, ends where a fresh start ends."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from netweft.model import SubPort, Trunk
+from netweft.model import AddressGroup, SecurityGroup, SecurityGroupRule, SubPort, Trunk
 from netweft.services.rendering import ItemKey
-from netweft.testing.region import FakeNode, Region, network, port
+from netweft.testing.region import ANYTHING, FakeNode, Region, network, port
 
 KINDS = ("vxlan", "gre", "geneve", "vlan", "flat", "local")
 NETWORKS = [network(number, kind) for number, kind in enumerate(KINDS, 1)]
-PORTS = [port(number, NETWORKS[number % 6], f"10.0.0.{number}", f"2001:db8::{number}") for number in range(1, 12)]
+GROUPS = [ANYTHING.id, *(f"{number:08x}-2222" for number in (1, 2))]
+PORTS = [
+    port(number, NETWORKS[number % 6], f"10.0.0.{number}", f"2001:db8::{number}", security_groups=(GROUPS[number % 3],))
+    for number in range(1, 12)
+]
+RULES = [
+    SecurityGroupRule(id="a", direction="ingress", ethertype="IPv4", protocol=6, port_range_min=1, port_range_max=9),
+    SecurityGroupRule(id="b", direction="ingress", ethertype="IPv4", remote_group_id=GROUPS[1]),
+    SecurityGroupRule(id="c", direction="egress", ethertype="IPv6", remote_group_id=GROUPS[2]),
+    SecurityGroupRule(id="d", direction="ingress", ethertype="IPv4", remote_group_id=GROUPS[2]),
+    SecurityGroupRule(id="e", direction="ingress", ethertype="IPv4", remote_address_group_id="all"),
+]
 NODES = ("hv1", "hv2", "hv3")
 
 port_numbers = st.integers(0, len(PORTS) - 1)
@@ -24,6 +36,9 @@ events = st.one_of(
     st.tuples(st.just("trunk"), port_numbers, st.lists(port_numbers, max_size=3, unique=True)),
     st.tuples(st.just("create network"), st.integers(0, 5)),
     st.tuples(st.just("delete network"), st.integers(0, 5)),
+    st.tuples(st.just("rules"), st.integers(1, 2), st.frozensets(st.integers(0, len(RULES) - 1)), st.booleans()),
+    st.tuples(st.just("join"), port_numbers, st.frozensets(st.integers(0, 2))),
+    st.tuples(st.just("addresses"), st.frozensets(st.sampled_from(["10.0.0.1", "10.0.0.1/32", "10.0.0.0/8", "x"]))),
     st.tuples(st.just("restart"), st.sampled_from(NODES)),
     st.tuples(st.just("settle")),
 )
@@ -51,6 +66,14 @@ def do(region: Region, event: tuple[object, ...]) -> None:
             region.create(NETWORKS[number])
         case ("delete network", int(number)):
             region.networks.pop(NETWORKS[number].id, None)
+        case ("rules", int(number), frozenset() as chosen, bool(stateful)):
+            rules = tuple(RULES[n] for n in sorted(chosen))
+            region.create(SecurityGroup(id=GROUPS[number], rules=rules, stateful=stateful))
+        case ("join", int(number), frozenset() as chosen):
+            if PORTS[number].id in region.ports:
+                region.create(replace(PORTS[number], security_groups=tuple(GROUPS[n] for n in sorted(chosen))))
+        case ("addresses", frozenset() as chosen):
+            region.create(AddressGroup(id="all", addresses=tuple(sorted(chosen))))
         case ("restart", str(node)):
             region.nodes[node].restart()
         case ("settle",):

@@ -16,11 +16,13 @@ from netweft.dataplane.openflow.driver import FlowDriver
 from netweft.dataplane.openflow.errors import OpenFlowError
 from netweft.dataplane.openflow.flow import Flow, FlowKey
 from netweft.dataplane.openflow.text import format_flow
+from netweft.dataplane.unixctl.client import CommandFailed, command
 from netweft.reconcile.plan import Step
 from netweft.reconcile.retry import Backoff
 from netweft.services.announce import Packet
 from netweft.services.fields import OURS, OURS_MASK
-from netweft.services.pipeline import pipeline_of
+from netweft.services.firewall import narrows
+from netweft.services.pipeline import INT, pipeline_of
 
 log = structlog.get_logger(__name__)
 
@@ -118,7 +120,17 @@ class BridgeSide:
             self._connection.flush_zones(self._new_zones)
             self._new_zones.clear()
         plan = await self._driver.apply(delete=delete)
+        if self.role == INT.role and narrows(plan.updates, plan.deletes):
+            await self._forget_cached()
         return len(plan.adds) + len(plan.updates) + len(plan.deletes)
+
+    async def _forget_cached(self) -> None:
+        """Open vSwitch's userspace datapath, when one cached flow overlaps another, may put right the wrong one of them
+        after a change: what was permitted would pass for as long as it is used (docs/decisions/0123)."""
+        try:
+            await command(self._socket.parent, "revalidator/purge")
+        except CommandFailed as error:  # one that is starting has nothing cached
+            log.warning("cached flows not dropped", problem=str(error))
 
     async def send_packet(self, packet: Packet) -> None:
         """Raises OpenFlowError.  A bridge that is away has nobody to hear it."""

@@ -13,7 +13,7 @@ What is flooded is not marked: its other receivers may permit it, and one of the
 Ports of stateless groups are not tracked; their rules are asked in both directions.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
@@ -27,7 +27,7 @@ from netweft.dataplane.openflow.fields import (
     PROTO_ICMPV6,
     PROTO_UDP,
 )
-from netweft.dataplane.openflow.flow import Action, Ct, Goto, SetField
+from netweft.dataplane.openflow.flow import Action, Ct, Flow, Goto, SetField
 from netweft.services import firewall_rules
 from netweft.services.fields import (
     ENDED,
@@ -97,15 +97,23 @@ INGRESS = Side(
 SIDES = (EGRESS, INGRESS)
 
 
+def narrows(updates: Iterable[Flow], deletes: Iterable[Flow]) -> bool:
+    """Whether less may be permitted afterwards, for ports that stay: a rule, a member, a port's group less, or port
+    security on again."""
+    asked = {INT["classify"].id, *(side.table("groups").id for side in SIDES)}
+    rules = {side.table("rules").id for side in SIDES}
+    return any(flow.table in asked | rules for flow in updates) or any(flow.table in rules for flow in deletes)
+
+
 def port(here: LocalPort) -> Iterator[Wanted]:
     """Which groups it asks.  One that is not known here yet has no rules: closed."""
-    if not here.port.port_security_enabled or not here.groups:
+    if not here.port.port_security_enabled:
         return
     owner = cookie(Reason.PORT_GROUPS, here.port.id)
     for side in SIDES:
         is_it = {side.port: here.number}
         yield side.table("groups").flow(10, owner, is_it, *_ask(side, here))
-        if not any(group.stateful for group in here.groups):
+        if here.groups and not any(group.stateful for group in here.groups):
             for eth_type in IP:
                 goto = side.table("groups").goto
                 yield side.table().flow(STATELESS, owner, {**is_it, "eth_type": eth_type}, goto)

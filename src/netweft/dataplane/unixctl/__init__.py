@@ -1,0 +1,1 @@
+"""ovs-vswitchd's own control socket: what `ovs-appctl` speaks."""
