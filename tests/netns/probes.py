@@ -1,4 +1,4 @@
-"""Packets to try a firewall with: TCP, UDP, SCTP, ICMP and any other protocol, on IPv4 and IPv6, with right checksums."""
+"""Packets to try a firewall with: TCP, UDP, SCTP, ICMP, any other protocol, on IPv4 and IPv6, checksums right."""
 
 import struct
 from dataclasses import dataclass
