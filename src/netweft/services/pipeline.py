@@ -369,6 +369,18 @@ PHYS = Pipeline.of(
     ),
 )
 
+# How often a packet is recirculated on each node for the connection tracker, by kind of path (a test counts).  In the
+# cache that is what it pays most for.
+RECIRCULATIONS = {
+    "between guarded ports of one node": 1,
+    "from a guarded port to another node": 1,
+    "from another node to a guarded port": 1,
+    "between a guarded and an unguarded port of one node": 1,
+    "between unguarded ports, wherever they are": 0,
+    "between ports of stateless groups": 0,
+    "ARP, neighbour discovery, DHCP": 0,
+}
+
 PIPELINES = {pipeline.role: pipeline for pipeline in (INT, TUN, PHYS)}
 
 

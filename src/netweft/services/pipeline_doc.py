@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from netweft.services import fields
-from netweft.services.pipeline import DROP, PIPELINES, Pipeline, Table
+from netweft.services.pipeline import DROP, PIPELINES, RECIRCULATIONS, Pipeline, Table
 
 HEAD = """\
 # The pipeline
@@ -14,7 +14,14 @@ Generated from `src/netweft/services/pipeline.py` and `fields.py`; a test checks
 
 
 def document() -> str:
-    return "\n".join((HEAD, *_fields(), *(line for pipeline in PIPELINES.values() for line in _pipeline(pipeline))))
+    return "\n".join(
+        (
+            HEAD,
+            *_fields(),
+            *_recirculations(),
+            *(line for pipeline in PIPELINES.values() for line in _pipeline(pipeline)),
+        )
+    )
 
 
 def _fields() -> Iterator[str]:
@@ -26,6 +33,15 @@ def _fields() -> Iterator[str]:
     yield "|---|---|---|"
     for reason in fields.Reason:
         yield f"| {reason.name.lower().replace('_', ' ')} | {reason.value} | {reason.kind or '–'} |"
+    yield ""
+
+
+def _recirculations() -> Iterator[str]:
+    yield "## Recirculations\n"
+    yield "| a packet | recirculations for the connection tracker, on a node |"
+    yield "|---|---|"
+    for path, times in RECIRCULATIONS.items():
+        yield f"| {path} | {times} |"
     yield ""
 
 
