@@ -54,6 +54,9 @@ class FakeSwitch:
             self.deleted += 1
             del self.flows[key]
 
+    def flush_zones(self, zones: Iterable[int]) -> None:
+        """There are no connections here to forget."""
+
     async def send_packet(self, frame: bytes, actions: tuple[Action, ...]) -> None:
         self.packets.append(frame)
 

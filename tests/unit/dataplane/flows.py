@@ -53,7 +53,7 @@ def sample(field: Field) -> int:
     """A value that is legal in a match and in an action, and shows a swapped byte."""
     special = {"vlan_vid": VLAN_PRESENT | 0x123, "vlan_pcp": 5, "eth_type": 0x88B5, "ip_proto": 89, "ct_state": 0x21}
     special |= {"in_port": 0x123, "ip_ttl": 64, "icmpv6_type": 136, "nd_options_type": 2, "arp_op": 2, "ct_zone": 7}
-    special |= {"ip_frag": 3}
+    special |= {"ip_frag": 1}  # a first fragment: later ones have no ports to match
     pattern = int.from_bytes(bytes(range(1, 17)), "big")
     return special.get(field.name, pattern & field.full_mask)
 
