@@ -30,7 +30,7 @@ def run(settings: AgentSettings) -> None:
     """Until SIGTERM or SIGINT.  Raises AgentError."""
     logs.configure(settings.log_level)
     _check(settings)
-    gc.set_threshold(50_000, 20, 100)  # flows are many, live long and hold no cycles: a fifth of a burst's time
+    gc.set_threshold(50_000, 20, 100)  # flows are many, live long and hold no cycles
     try:
         factory = l2_agent(settings.driver)
     except SettingsError as error:

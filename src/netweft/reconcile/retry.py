@@ -1,18 +1,6 @@
-"""When to try again: two kinds of failure, and a back-off that grows.
-
-Retry: it may work later, unchanged.  Permanent: only another desired state can help, so nothing is tried until then.
-Both carry one sentence for a person.  No clock in here: callers pass the time.
-"""
+"""When to try again: a back-off that grows.  No clock in here: callers pass the time."""
 
 from dataclasses import dataclass
-
-
-class Retry(Exception):
-    """It may work later, unchanged."""
-
-
-class Permanent(Exception):
-    """It cannot work until something else is wanted."""
 
 
 @dataclass(slots=True)

@@ -17,7 +17,6 @@ from netweft.dataplane.openflow.flow import (
     Ct,
     CtClear,
     Goto,
-    Meter,
     Move,
     Output,
     PopVlan,
@@ -36,12 +35,10 @@ _RESUBMIT = Packer("!HHIHHB3x")
 _CT = Packer("!HHIHHIHB3xH")
 _CT_CLEAR = Packer("!HHIH6x")
 _CONJUNCTION = Packer("!HHIHBBI")
-_METER = Packer("!HHI")
 _GOTO = Packer("!HHB3x")
 _APPLY = Packer("!HH4x")
 
 _ACTION_OUTPUT, _ACTION_PUSH_VLAN, _ACTION_POP_VLAN, _ACTION_SET_FIELD, _ACTION_COPY_FIELD = 0, 17, 18, 25, 28
-_ACTION_METER = 29
 _ACTION_EXPERIMENTER, NICIRA = 0xFFFF, 0x2320
 _NX_RESUBMIT_TABLE, _NX_CONJUNCTION, _NX_CT, _NX_CT_CLEAR = 14, 34, 35, 43
 _INSTRUCTION_GOTO, _INSTRUCTION_APPLY = 1, 4
@@ -91,7 +88,6 @@ _ENCODERS: dict[type, Callable[[Any], bytes]] = {
     Conjunction: lambda a: _CONJUNCTION.pack(
         _ACTION_EXPERIMENTER, _CONJUNCTION.size, NICIRA, _NX_CONJUNCTION, a.clause - 1, a.clauses, a.id
     ),
-    Meter: lambda a: _METER.pack(_ACTION_METER, _METER.size, a.id),
 }
 
 
@@ -168,10 +164,6 @@ def _decode_pop_vlan(buffer: bytes, start: int, end: int) -> Action | None:
     return PopVlan()
 
 
-def _decode_meter(buffer: bytes, start: int, end: int) -> Action | None:
-    return Meter(id=_METER.unpack_from(buffer, start)[2])
-
-
 def _decode_experimenter(buffer: bytes, start: int, end: int) -> Action | None:
     if end - start < _CT_CLEAR.size:
         return None
@@ -222,7 +214,6 @@ _DECODERS: dict[int, Callable[[bytes, int, int], Action | None]] = {
     _ACTION_COPY_FIELD: _decode_copy_field,
     _ACTION_PUSH_VLAN: _decode_push_vlan,
     _ACTION_POP_VLAN: _decode_pop_vlan,
-    _ACTION_METER: _decode_meter,
     _ACTION_EXPERIMENTER: _decode_experimenter,
 }
 

@@ -82,12 +82,6 @@ class Conjunction(Struct, frozen=True):
     clauses: int
 
 
-class Meter(Struct, frozen=True):
-    """What comes faster than the bridge's meter allows ends here."""
-
-    id: int
-
-
 class Unreadable(Struct, frozen=True):
     """An action or instruction that the switch reported and we do not speak.  Never sent."""
 
@@ -95,7 +89,7 @@ class Unreadable(Struct, frozen=True):
 
 
 Action: TypeAlias = (
-    Output | SetField | Move | PushVlan | PopVlan | Resubmit | Goto | Ct | CtClear | Conjunction | Meter | Unreadable
+    Output | SetField | Move | PushVlan | PopVlan | Resubmit | Goto | Ct | CtClear | Conjunction | Unreadable
 )
 
 OFPP_IN_PORT = 0xFFFFFFF8

@@ -223,6 +223,5 @@ _ACTIONS: dict[type, Callable[[Any, TableNames], str]] = {
     values.Ct: _ct,
     values.CtClear: lambda action, _: "ct_clear",
     values.Conjunction: lambda action, _: f"conjunction({action.id},{action.clause}/{action.clauses})",
-    values.Meter: lambda action, _: f"meter:{action.id}",
     values.Unreadable: lambda action, _: f"unreadable({action.data.hex()})",
 }
