@@ -133,4 +133,4 @@ def test_mistakes_with_hosts_are_told_in_a_line(lab: Lab, words: tuple[str, ...]
     assert done.returncode in (1, 2)
     assert message in done.stderr
     assert "Traceback" not in done.stderr
-    assert "h" not in [found.name for found in host.all_of(lab.layout)]
+    assert "h" not in [found.name for found in host.records(lab.layout).all()]

@@ -32,7 +32,7 @@ def test_a_running_vm_loses_what_its_pause_costs(lab: Lab, kind: str) -> None:
         pings = [lab.inside(watcher, "ping", moving.nic.address) for watcher in watchers]
         time.sleep(1)
         with Cloud(lab.layout) as cloud:
-            paused = 1000 * move.move(cloud, lab.layout, vm.get(lab.layout, moving.name), target)
+            paused = 1000 * move.move(cloud, lab.layout, vm.records(lab.layout).get(moving.name), target)
         time.sleep(1)
         for watcher, ping in zip(watchers, pings, strict=True):
             result = ping.result()
@@ -44,7 +44,7 @@ def test_a_running_vm_loses_what_its_pause_costs(lab: Lab, kind: str) -> None:
         assert (port["binding:host_id"], port["status"]) == (target, "ACTIVE")
         for node in ("hv1", "hv2", "hv3"):
             until(lambda node=node: lab.in_sync(node), f"{node} in sync")  # type: ignore[misc]
-    lab.remove_vm(vm.get(lab.layout, moving.name))
+    lab.remove_vm(vm.records(lab.layout).get(moving.name))
 
 
 @pytest.mark.parametrize("kind", SEGMENTS)

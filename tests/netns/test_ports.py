@@ -63,4 +63,4 @@ def test_a_vm_whose_port_does_not_get_active_leaves_nothing(
     with lab.away("agent", "hv1"), Cloud(lab.layout) as cloud, pytest.raises(LabError, match=why):
         vm.create(cloud, lab.layout, machine)
     assert machine.nic.tap not in lab.vsctl("hv1", "list-ports", "br-int").split()
-    assert machine.name not in [other.name for other in vm.all_of(lab.layout)]
+    assert machine.name not in [other.name for other in vm.records(lab.layout).all()]

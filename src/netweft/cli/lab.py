@@ -131,7 +131,7 @@ def rm(layout: Layout, vm_name: str) -> None:
     from netweft.lab import vm
     from netweft.lab.cloud import Cloud
 
-    machine = vm.get(layout, vm_name)
+    machine = vm.records(layout).get(vm_name)
     with Cloud(layout) as cloud:
         vm.destroy(cloud, layout, machine)
 
@@ -146,7 +146,7 @@ def move(layout: Layout, vm_name: str, node: str) -> None:
     from netweft.lab.cloud import Cloud
 
     with Cloud(layout) as cloud:
-        paused = move.move(cloud, layout, vm.get(layout, vm_name), node)
+        paused = move.move(cloud, layout, vm.records(layout).get(vm_name), node)
     click.echo(f"{vm_name} is on {node}; it was paused for {paused * 1000:.0f} ms", err=True)
 
 
@@ -158,7 +158,7 @@ def execute(layout: Layout, vm_name: str, argv: tuple[str, ...]) -> None:
     """Run a command inside a VM; its exit status is ours."""
     from netweft.lab import vm
 
-    sys.exit(vm.execute(layout, vm.get(layout, vm_name), argv))
+    sys.exit(vm.execute(layout, vm.records(layout).get(vm_name), argv))
 
 
 @lab.group("host")
@@ -187,7 +187,7 @@ def remove_host(layout: Layout, host_name: str) -> None:
     """Take a host away."""
     from netweft.lab import host
 
-    host.remove(layout, host.get(layout, host_name))
+    host.remove(layout, host.records(layout).get(host_name))
 
 
 @host_group.command("exec")
@@ -198,4 +198,4 @@ def execute_on_host(layout: Layout, host_name: str, argv: tuple[str, ...]) -> No
     """Run a command on a host; its exit status is ours."""
     from netweft.lab import host
 
-    sys.exit(host.execute(layout, host.get(layout, host_name), argv))
+    sys.exit(host.execute(layout, host.records(layout).get(host_name), argv))

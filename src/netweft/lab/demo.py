@@ -78,7 +78,7 @@ def tell() -> None:
     vni = _overlay(story, layout)
     tagged = _physical(story, layout, RED)
     flat = _physical(story, layout, PUBLIC)
-    first, second = vm.get(layout, "web1"), vm.get(layout, "web2")
+    first, second = vm.records(layout).get("web1"), vm.records(layout).get("web2")
     story.say("What was built, as Open vSwitch has it now.  The overlay:\n")
     print(picture.draw_tunnel(picture.read_tunnel(layout, first), picture.read_tunnel(layout, second), vni))
     print("\n         And the physical networks:\n")
@@ -100,7 +100,7 @@ def _overlay(story: Story, layout: Layout) -> int:
     for name, node in (("web1", "hv1"), ("web2", "hv2")):
         story.run(f"netweft lab vm add {name} --node {node} --port {name} --name {LAB}")
     story.say("They talk:")
-    story.run(f"netweft lab vm exec web1 --name {LAB} -- ping -c 3 -i 0.2 {vm.get(layout, 'web2').nic.address}")
+    story.run(f"netweft lab vm exec web1 --name {LAB} -- ping -c 3 -i 0.2 {vm.records(layout).get('web2').nic.address}")
     return int(network["provider:segmentation_id"])
 
 
@@ -150,7 +150,7 @@ def _physical(story: Story, layout: Layout, what: Physical) -> picture.PhysicalL
     address = f"{what.prefix}.200"
     story.run(f"netweft lab host add {what.host} --physnet {physical} {tag}--address {address}/24 --name {LAB}")
     story.run(f"netweft lab vm exec {what.vm} --name {LAB} -- ping -c 2 -i 0.2 {address}")
-    return picture.read_physical(layout, vm.get(layout, what.vm), host.get(layout, what.host))
+    return picture.read_physical(layout, vm.records(layout).get(what.vm), host.records(layout).get(what.host))
 
 
 def _look_around(layout: Layout, address: str) -> None:

@@ -7,7 +7,6 @@ import os
 import subprocess
 from ipaddress import ip_interface
 
-import msgspec
 from msgspec import Struct
 
 from netweft.lab import fabric
@@ -15,6 +14,7 @@ from netweft.lab.build import exists
 from netweft.lab.commands import in_namespace, ip_batch, run, vsctl
 from netweft.lab.layout import PHYSICAL_NETWORKS, LabError, Layout, PhysicalNetwork
 from netweft.lab.processes import mark
+from netweft.lab.records import Records
 
 
 class Host(Struct, frozen=True, kw_only=True):
@@ -26,15 +26,8 @@ class Host(Struct, frozen=True, kw_only=True):
     addresses: tuple[str, ...]
 
 
-def all_of(layout: Layout) -> list[Host]:
-    return [_read(layout, path.stem) for path in sorted(layout.hosts.glob("*.json"))]
-
-
-def get(layout: Layout, name: str) -> Host:
-    if not layout.host_file(name).exists():
-        known = ", ".join(host.name for host in all_of(layout)) or "none"
-        raise LabError(f"lab {layout.lab!r} has no host {name!r}; it has {known}")
-    return _read(layout, name)
+def records(layout: Layout) -> Records[Host]:
+    return Records(Host, "host", layout.hosts, layout.host_file)
 
 
 def add(layout: Layout, host: Host) -> None:
@@ -44,9 +37,8 @@ def add(layout: Layout, host: Host) -> None:
     network = _network(host.physical_network)
     for address in host.addresses:
         _check_address(address)
-    if layout.host_file(host.name).exists():
-        raise LabError(f"there is a host {host.name!r} already")
-    layout.host_file(host.name).write_bytes(msgspec.json.format(msgspec.json.encode(host)))
+    records(layout).refuse_another(host.name)
+    records(layout).write(host)
     try:
         _connect(layout, host, network)
     except BaseException:
@@ -74,7 +66,7 @@ def remove(layout: Layout, host: Host) -> None:
     fabric.remove_link(layout.fabric.namespace, _switch_port(host))
     namespace = layout.host_namespace(host.name)
     fabric.remove(name for name in fabric.namespaces(layout) if name == namespace)
-    layout.host_file(host.name).unlink(missing_ok=True)
+    records(layout).remove(host.name)
 
 
 def execute(layout: Layout, host: Host, argv: tuple[str, ...]) -> int:
@@ -100,7 +92,3 @@ def _check_address(address: str) -> None:
 
 def _switch_port(host: Host) -> str:
     return f"h-{host.name}"
-
-
-def _read(layout: Layout, name: str) -> Host:
-    return msgspec.json.decode(layout.host_file(name).read_bytes(), type=Host)

@@ -6,7 +6,6 @@ the binding is activated.  The machine that moves is a namespace: nothing of it 
 
 import time
 
-import msgspec
 from msgspec import structs
 
 from netweft.lab import fabric
@@ -42,7 +41,7 @@ def move(cloud: Cloud, layout: Layout, vm: Vm, target: str) -> float:
     cloud.activate(vm.port_id, target)
     _go_on(layout, moved)
     paused = time.monotonic() - start
-    layout.vm_file(vm.name).write_bytes(msgspec.json.format(msgspec.json.encode(moved)))
+    vms.records(layout).write(moved)
     vsctl(source, "--no-wait", "--if-exists", "del-port", "br-int", vm.vif)
     cloud.unbind(vm.port_id, vm.node)
     return paused

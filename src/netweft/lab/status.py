@@ -34,11 +34,8 @@ def collect(layout: Layout) -> dict[str, Any]:
             }
             for node in nodes
         ],
-        "vms": [_vm(layout, machine) for machine in vm.all_of(layout)],
-        "hosts": [
-            msgspec.to_builtins(found) | {"namespace": layout.host_namespace(found.name)}
-            for found in host.all_of(layout)
-        ],
+        "vms": [_vm(layout, machine) for machine in vm.records(layout).all()],
+        "hosts": [_host(layout, found) for found in host.records(layout).all()],
         "fabric": {
             "namespace": layout.fabric.namespace,
             "ovs_run_dir": str(layout.fabric.ovs),

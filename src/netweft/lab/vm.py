@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from ipaddress import ip_network
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
 from netweft.lab import guest_hybrid, guest_internal, guest_netns, guest_qemu
@@ -19,6 +18,7 @@ from netweft.lab.cloud import Cloud
 from netweft.lab.commands import vsctl
 from netweft.lab.guest import Guest, Nic
 from netweft.lab.layout import Kind, LabError, Layout, NodeLayout
+from netweft.lab.records import Records
 
 ACTIVE_WITHIN = 30.0
 _GUESTS: Mapping[Kind, Guest] = {
@@ -47,22 +47,15 @@ class Vm(Struct, frozen=True, kw_only=True):
         return _GUESTS[self.kind].vif(self.nic)
 
 
-def all_of(layout: Layout) -> list[Vm]:
-    return [_read(layout, path.stem) for path in sorted(layout.vms.glob("*.json"))]
-
-
-def get(layout: Layout, name: str) -> Vm:
-    if not layout.vm_file(name).exists():
-        known = ", ".join(vm.name for vm in all_of(layout)) or "none"
-        raise LabError(f"lab {layout.lab!r} has no VM {name!r}; it has {known}")
-    return _read(layout, name)
+def records(layout: Layout) -> Records[Vm]:
+    return Records(Vm, "VM", layout.vms, layout.vm_file)
 
 
 def add(layout: Layout, vm: Vm) -> None:
     """Plugs it in and starts it; it does not need the server.  What goes wrong leaves nothing behind."""
     node = node_of(layout, vm.node)
     guest = _GUESTS[vm.kind]
-    layout.vm_file(vm.name).write_bytes(msgspec.json.format(msgspec.json.encode(vm)))
+    records(layout).write(vm)
     try:
         guest.prepare(node, vm.name, vm.nic)
         plug_in(node, vm)
@@ -90,7 +83,7 @@ def remove(layout: Layout, vm: Vm) -> None:
     _GUESTS[vm.kind].stop(node, vm.name)
     vsctl(node, "--no-wait", "--if-exists", "del-port", "br-int", vm.vif)
     _GUESTS[vm.kind].discard(node, vm.name, vm.nic)
-    layout.vm_file(vm.name).unlink(missing_ok=True)
+    records(layout).remove(vm.name)
 
 
 def execute(layout: Layout, vm: Vm, argv: tuple[str, ...]) -> int:
@@ -123,13 +116,12 @@ def describe(cloud: Cloud, layout: Layout, *, name: str, node: str, kind: Kind, 
     """From what was asked for to a VM that can be added.  Exactly one of `port` and `network` is given."""
     if not exists(layout):
         raise LabError(f"there is no lab {layout.lab!r}")
-    if layout.vm_file(name).exists():
-        raise LabError(f"there is a VM {name!r} already")
+    records(layout).refuse_another(name)
     node_of(layout, node)
     _GUESTS[kind].check()
     found = cloud.find("ports", port) if port else None
     if found:
-        if other := next((vm for vm in all_of(layout) if vm.port_id == found["id"]), None):
+        if other := next((vm for vm in records(layout).all() if vm.port_id == found["id"]), None):
             raise LabError(f"port {port} is VM {other.name!r}'s")
     else:
         found = cloud.create("ports", network_id=cloud.find("networks", network)["id"], name=name)
@@ -162,7 +154,3 @@ def _nic(cloud: Cloud, port: Mapping[str, Any]) -> Nic:
         addresses=tuple(addresses),
         gateways=tuple(gateways.values()),
     )
-
-
-def _read(layout: Layout, name: str) -> Vm:
-    return msgspec.json.decode(layout.vm_file(name).read_bytes(), type=Vm)
