@@ -146,7 +146,7 @@ async def test_a_vif_is_seen_with_its_ofport_tagged_and_untagged(
     own_ovs: Sandbox, driver: RowDriver, connection: OvsdbConnection
 ) -> None:
     view = OvsView(connection.replica)
-    tag = VifTag(port_name="vif", tag=5, external_ids=NETWORK)
+    tag = VifTag(port_name="vif", tag=5, mtu=1400, external_ids=NETWORK)
     driver.want([ALL[0], tag])
     await driver.apply(delete=True, wait=True)
     ids = ("external_ids:iface-id=port-1", "external_ids:attached-mac=02:00:00:00:00:09")
@@ -157,13 +157,16 @@ async def test_a_vif_is_seen_with_its_ofport_tagged_and_untagged(
     await driver.apply(delete=True)
     assert view.vifs("br-a")["port-1"].tag == 5
     assert view.tags() == {"vif": tag}
-    own_ovs.vsctl("set", "port", "vif", "tag=99")
+    assert own_ovs.vsctl("get", "interface", "vif", "mtu_request").stdout == "1400\n"
+    own_ovs.vsctl("set", "port", "vif", "tag=99", "--", "clear", "interface", "vif", "mtu_request")
     await wait_for(connection, lambda _: view.vifs("br-a")["port-1"].tag == 99)
     assert (await driver.apply(delete=True)).upserts == (tag,)
+    assert own_ovs.vsctl("get", "interface", "vif", "mtu_request").stdout == "1400\n"
     assert own_ovs.vsctl("get", "port", "vif", "tag").stdout == "5\n"
     driver.want([ALL[0]])
     await driver.apply(delete=True)
     assert own_ovs.vsctl("get", "port", "vif", "tag", "external_ids").stdout == "[]\n{}\n"
+    assert own_ovs.vsctl("get", "interface", "vif", "mtu_request").stdout == "[]\n"
 
 
 async def test_an_interface_that_cannot_be_opened_says_why(

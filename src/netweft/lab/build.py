@@ -24,11 +24,13 @@ PATIENCE = 60.0  # seconds for a server or the agents to come up, on a slow mach
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """What a lab is to be.  root_node: which node is the machine itself.  underlay: its IP version."""
+    """What a lab is to be.  root_node: which node is the machine itself.  underlay: its IP version.
+    mtu: of the fabric."""
 
     nodes: int = 2
     root_node: str = ""
     underlay: Literal[4, 6] = 4
+    mtu: int = 1500
 
     def node(self, layout: Layout, number: int) -> NodeLayout:
         return layout.node(number, is_root=self.root_node == f"hv{number}", ip_version=self.underlay)
@@ -58,7 +60,7 @@ def _up(layout: Layout, plan: Plan, hypervisors: list[NodeLayout]) -> None:
     ours = [node for node in hypervisors if not node.is_root]
     switches: list[FabricLayout | NodeLayout] = [layout.fabric, *ours]
     _write_files(layout, plan, hypervisors)
-    fabric.build(layout, hypervisors)
+    fabric.build(layout, hypervisors, plan.mtu)
     _for_each(switches, hypervisor.create_database)
     _declare(layout, hypervisor.server(layout), *map(hypervisor.ovsdb_server, switches))
     supervisor.start(layout, hypervisor.NETWEFT)
@@ -86,7 +88,7 @@ def _write_files(layout: Layout, plan: Plan, hypervisors: list[NodeLayout]) -> N
         node.folder.mkdir()
         (node.folder / "netweft.toml").write_text(hypervisor.agent_settings(node))
     layout.plan_file.write_bytes(msgspec.json.encode(plan))
-    settings = hypervisor.server_settings(layout, _free_port(layout.lab), plan.underlay)
+    settings = hypervisor.server_settings(layout, _free_port(layout.lab), plan.underlay, plan.mtu)
     (layout.server_folder / "netweft.toml").write_text(settings)
 
 

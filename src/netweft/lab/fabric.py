@@ -20,7 +20,7 @@ UNDERLAY_SWITCH = "switch0"
 _NICS = (UNDERLAY_NIC, *(network.nic for network in PHYSICAL_NETWORKS))
 
 
-def build(layout: Layout, nodes: Sequence[NodeLayout]) -> None:
+def build(layout: Layout, nodes: Sequence[NodeLayout], mtu: int) -> None:
     """All but the switches of the physical networks, which `switch_rows` describes."""
     names = (layout.fabric.namespace, *(node.namespace for node in nodes if not node.is_root))
     ip_batch(f"netns add {name}" for name in names)
@@ -29,7 +29,7 @@ def build(layout: Layout, nodes: Sequence[NodeLayout]) -> None:
             "link set lo up",
             f"link add {UNDERLAY_SWITCH} type bridge stp_state 0 mcast_snooping 0",
             f"link set {UNDERLAY_SWITCH} up",
-            *(line for node in nodes for line in _cables(node)),
+            *(line for node in nodes for line in _cables(node, mtu)),
         ),
         namespace=layout.fabric.namespace,
     )
@@ -38,12 +38,12 @@ def build(layout: Layout, nodes: Sequence[NodeLayout]) -> None:
         ip_batch(["link set lo up", *up], namespace=node.namespace)
 
 
-def _cables(node: NodeLayout) -> Iterator[str]:
+def _cables(node: NodeLayout, mtu: int) -> Iterator[str]:
     """From the switches to the node's NICs."""
     for number in _NICS:
         yield (
-            f"link add {_switch_port(node, number)} type veth"
-            f" peer name {node.nic(number)} netns {node.namespace or os.getpid()}"
+            f"link add {_switch_port(node, number)} mtu {mtu} type veth"
+            f" peer name {node.nic(number)} mtu {mtu} netns {node.namespace or os.getpid()}"
         )
         yield f"link set {_switch_port(node, number)} up"
     yield f"link set {_switch_port(node, UNDERLAY_NIC)} master {UNDERLAY_SWITCH}"

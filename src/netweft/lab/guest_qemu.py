@@ -33,7 +33,7 @@ def columns() -> tuple[str, ...]:
 
 def prepare(node: NodeLayout, vm: str, nic: Nic) -> None:
     ip_batch(
-        (f"tuntap add dev {nic.tap} mode tap", f"link set {nic.tap} mtu {nic.mtu} alias {node.layout.alias} up"),
+        (f"tuntap add dev {nic.tap} mode tap", f"link set {nic.tap} alias {node.layout.alias} up"),
         namespace=node.namespace,
     )
 

@@ -34,7 +34,7 @@ def server(layout: Layout) -> Command:
     return Command(kind="server", argv=argv)
 
 
-def server_settings(layout: Layout, port: int, underlay: int) -> str:
+def server_settings(layout: Layout, port: int, underlay: int, mtu: int) -> str:
     return f"""\
 [server]
 listen = ["127.0.0.1:{port}", "unix:{layout.server_socket}"]
@@ -42,6 +42,7 @@ database = "sqlite:///{layout.server_folder}/netweft.db"
 state_dir = "{layout.server_folder}"
 vlan_ranges = {_toml(f"{network.name}:{VLANS}" for network in PHYSICAL_NETWORKS)}
 overlay_ip_version = {underlay}
+physical_mtu = {mtu}
 flat_networks = {_toml(network.name for network in PHYSICAL_NETWORKS)}
 """
 

@@ -37,7 +37,7 @@ AHEAD, KNOWN, UNKNOWN = 30, 20, 10
 
 
 def port(here: LocalPort) -> Iterator[Wanted]:
-    """Its tag, who it is when it sends, and the way to it.
+    """Its tag and MTU, who it is when it sends, and the way to it.
 
     A port whose binding is not active yet runs elsewhere: nobody here sends to it.  What comes from outside for it is
     delivered, since others may have heard of its move before us; and what it sends goes out, since a VM sends here
@@ -45,7 +45,8 @@ def port(here: LocalPort) -> Iterator[Wanted]:
     if not here.tag:
         carried = ((f"{CARRIED_KEY}{vlan}", network_id) for vlan, network_id in here.carried)
         ids = ((NETWORK_KEY, here.port.network_id), *carried)
-        yield VifTag(port_name=here.port_name, tag=here.network.vlan, external_ids=ids)
+        mtu = here.network.network.mtu
+        yield VifTag(port_name=here.port_name, tag=here.network.vlan, mtu=mtu, external_ids=ids)
     yield from _classify(here)
     to_it: dict[str, Value] = {LOCAL_VLAN: here.network.vlan, "eth_dst": mac(here.port.mac_address)}
     from_outside: dict[str, Value] = {} if here.port.active else {IN_PORT: here.uplink or 0}

@@ -99,7 +99,7 @@ def _obsolete(replica: Replica, desired: dict[RowKey, Row]) -> Iterator[Row]:
     """What is ours and not wanted: tags, then ports, then bridges.  The ports of a bridge that goes go with it."""
     for port in replica.ports.values():
         if is_tagged_by_us(port) and ("vif", port.name) not in desired:
-            yield vif_tag(port)
+            yield vif_tag(replica, port)
     going = {
         bridge.name
         for bridge in replica.bridges.values()
@@ -108,7 +108,7 @@ def _obsolete(replica: Replica, desired: dict[RowKey, Row]) -> Iterator[Row]:
     for port in replica.ports.values():
         bridge_name = operations.bridge_of(replica, port.name)
         if MARK in port.external_ids and ("port", port.name) not in desired and bridge_name not in going:
-            interface = next((replica.interfaces[i] for i in port.interfaces if i in replica.interfaces), None)
+            interface = next(replica.interfaces_of(port), None)
             yield port_row(bridge_name, port, interface or InterfaceRecord())
     for bridge in replica.bridges.values():
         if bridge.name in going:

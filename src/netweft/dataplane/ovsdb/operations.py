@@ -29,7 +29,7 @@ def upsert(replica: Replica, row: Row) -> list[Operation]:
             return _insert_port(row) if port is None else _update_port(replica, port, row)
         case VifTag():
             port = replica.port(row.port_name)
-            return [] if port is None else _update_tag(port, row.port_name, row.tag, row.external_ids)
+            return [] if port is None else _update_vif(replica, port, row.tag, row.mtu, row.external_ids)
 
 
 def delete(replica: Replica, row: Row) -> list[Operation]:
@@ -42,7 +42,7 @@ def delete(replica: Replica, row: Row) -> list[Operation]:
             return [_mutate("Bridge", row.bridge, _set_mutation("ports", "delete", uuid))] if uuid else []
         case VifTag():
             port = replica.port(row.port_name)
-            return [] if port is None else _update_tag(port, row.port_name, None, ())
+            return [] if port is None else _update_vif(replica, port, None, None, ())
 
 
 def bridge_of(replica: Replica, port_name: str) -> str:
@@ -100,7 +100,7 @@ def _insert_port(row: PortRow) -> list[Operation]:
 
 
 def _update_port(replica: Replica, port: PortRecord, row: PortRow) -> list[Operation]:
-    interface = next((replica.interfaces[i] for i in port.interfaces if i in replica.interfaces), InterfaceRecord())
+    interface = next(replica.interfaces_of(port), InterfaceRecord())
     bridge = bridge_of(replica, row.name)
     same = (bridge, interface.type, interface.options, port.tag) == (row.bridge, row.type, dict(row.options), row.tag)
     if MARK not in port.external_ids:
@@ -127,9 +127,15 @@ def _interface_columns(record: InterfaceRecord, row: PortRow) -> dict[str, Any]:
     return columns
 
 
-def _update_tag(port: PortRecord, name: str, tag: int | None, external_ids: Pairs) -> list[Operation]:
+def _update_vif(
+    replica: Replica, port: PortRecord, tag: int | None, mtu: int | None, external_ids: Pairs
+) -> list[Operation]:
     columns = {} if port.tag == tag else {"tag": _optional(tag)}
-    return _change("Port", name, columns, _owned_mutations(port.external_ids, external_ids))
+    operations = _change("Port", port.name, columns, _owned_mutations(port.external_ids, external_ids))
+    for interface in replica.interfaces_of(port):
+        if interface.mtu_request != mtu:
+            operations += _change("Interface", interface.name, {"mtu_request": _optional(mtu)}, [])
+    return operations
 
 
 def _delete_bridge(replica: Replica, row: BridgeRow) -> list[Operation]:

@@ -3,7 +3,7 @@
 Records are replaced, never changed, so a caller may hold one.  Nothing here talks to the server.
 """
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from typing import Any, TypeAlias, get_type_hints
 
 import msgspec
@@ -51,6 +51,7 @@ class InterfaceRecord(Struct, frozen=True):
     options: dict[str, str] = {}
     external_ids: dict[str, str] = {}
     error: str | None = None
+    mtu_request: int | None = None
     link_state: str | None = None
     mac_in_use: str | None = None
 
@@ -89,6 +90,10 @@ class Replica:
     def interface(self, name: str) -> InterfaceRecord | None:
         uuid = self.uuid("Interface", name)
         return self.interfaces.get(uuid) if uuid else None
+
+    def interfaces_of(self, port: PortRecord) -> Iterator[InterfaceRecord]:
+        """One, but for a bond."""
+        return (self.interfaces[uuid] for uuid in port.interfaces if uuid in self.interfaces)
 
     def update(self, tables: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Changes:
         """Take in <table-updates2> of ovsdb-server(7).  Raises OvsdbProtocolError."""

@@ -1,7 +1,7 @@
 """Desired rows of the Open_vSwitch database, as values.
 
-A row of ours carries `external_ids:netweft-*`.  A VIF's Port row was made by someone else (libvirt, Nova,
-ovs-vsctl): of it we own `tag` and our external_ids only.
+A row of ours carries `external_ids:netweft-*`.  A VIF's rows were made by someone else (libvirt, Nova, ovs-vsctl): of
+the Port we own `tag` and our external_ids only, of the Interface `mtu_request`.
 """
 
 from typing import Literal, TypeAlias
@@ -33,10 +33,11 @@ class PortRow(Struct, frozen=True, kw_only=True):
 
 
 class VifTag(Struct, frozen=True, kw_only=True):
-    """What we set on the Port row of somebody's VIF: the local VLAN, and which network it stands for."""
+    """What we set on somebody's VIF: the local VLAN and which network it stands for, and what its MTU is to be."""
 
     port_name: str
     tag: int
+    mtu: int | None = None
     external_ids: tuple[tuple[str, str], ...] = ()
 
 

@@ -48,7 +48,9 @@ class OvsView:
 
     def tags(self) -> dict[str, VifTag]:
         """Port name -> what we have set on the ports of others: those that carry our external_ids but not our MARK."""
-        return {port.name: vif_tag(port) for port in self._replica.ports.values() if is_tagged_by_us(port)}
+        return {
+            port.name: vif_tag(self._replica, port) for port in self._replica.ports.values() if is_tagged_by_us(port)
+        }
 
     def ofport(self, interface: str) -> int | None:
         """None while vswitchd has not assigned one; -1 when it could not."""
@@ -96,10 +98,11 @@ def port_row(bridge: str, port: PortRecord, interface: InterfaceRecord) -> PortR
     )
 
 
-def vif_tag(port: PortRecord) -> VifTag:
+def vif_tag(replica: Replica, port: PortRecord) -> VifTag:
     """Only what is ours."""
     ours = {key: value for key, value in port.external_ids.items() if key.startswith(PREFIX)}
-    return VifTag(port_name=port.name, tag=port.tag or 0, external_ids=_pairs(ours))
+    mtu = next((interface.mtu_request for interface in replica.interfaces_of(port)), None)
+    return VifTag(port_name=port.name, tag=port.tag or 0, mtu=mtu, external_ids=_pairs(ours))
 
 
 def _rank(interface: InterfaceRecord | Vif) -> tuple[bool, str]:
