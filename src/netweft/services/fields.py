@@ -16,6 +16,13 @@ VLAN-aware VM share an interface.  Written `ofport | vlan << 16`, and `| 1 << 28
 Conntrack zones: a network's zone is its local VLAN (1..4094); zones from 4096 up are kept for routers.
 ct_mark is 1 (ENDED) when rules that allowed the connection are gone: its answers do not pass any more.
 
+Meter, 32 bits, the number says whose it is and what it limits, so nothing has to be remembered:
+
+    31 30 29                     2 1      0
+    ┌────┬────────────────────────┬────────┐
+    │ 10 │ logical port           │ LIMITS │
+    └────┴────────────────────────┴────────┘
+
 Cookie, 64 bits, on every flow of ours:
 
     63      48 47    40 39                 0
@@ -44,6 +51,9 @@ TAG_BITS: Final = 12
 GUARDED: Final = 1 << 28
 ENDED: Final = 1
 
+OUR_METERS: Final = 0b10 << 30  # a meter is ours when number & METERS_MASK == OUR_METERS
+METERS_MASK: Final = 0b11 << 30
+
 UNTAGGED: Final = 0  # vlan_vid of a frame without an 802.1Q tag
 ANY_TAG: Final = (VLAN_PRESENT, VLAN_PRESENT)  # of a frame with one, value and mask
 
@@ -64,6 +74,19 @@ def logical_port(ofport: int, vlan: int = 0, *, guarded: bool = False) -> int:
     return ofport | vlan << TAG_SHIFT | (GUARDED if guarded else 0)
 
 
+class Limit(IntEnum):
+    """What a meter limits: what the VM sends (egress) or receives (ingress), bandwidth or packets."""
+
+    EGRESS_BANDWIDTH = 0
+    EGRESS_PACKETS = 1
+    INGRESS_BANDWIDTH = 2
+    INGRESS_PACKETS = 3
+
+
+def meter_number(logical_port: int, limit: Limit) -> int:
+    return OUR_METERS | (logical_port & ~GUARDED) << 2 | limit
+
+
 class Reason(IntEnum):
     """Why a flow is there, and of what kind the object in its cookie is.  Numbers stay for ever: switches hold them."""
 
@@ -74,6 +97,7 @@ class Reason(IntEnum):
     PORT_SWITCHING = 19
     PORT_DELIVERY = 20
     PORT_GROUPS = 21
+    PORT_QOS = 22
     PEER_NEIGHBOUR = 32
     PEER_SWITCHING = 33
     PEER_TUNNEL = 34

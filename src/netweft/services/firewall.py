@@ -2,7 +2,7 @@
 
     egress ─ct─▶ egress_state ─▶ egress_groups ⇄ egress_rules ─▶ egress_verdict ─▶ switching ─┐
     ┌─────────────────────────────────────────────────────────────────────────────────────────┘
-    └▶ ingress ─ct, if not yet─▶ ingress_state ─▶ ingress_groups ⇄ ingress_rules ─▶ ingress_verdict ─▶ commit ─▶ deliver
+    └▶ ingress ─ct, if not yet─▶ ingress_state ─▶ ingress_groups ⇄ ingress_rules ─▶ ingress_verdict ─▶ commit ─▶ …
 
 The connection tracker has one zone per network, so a packet between two ports of one node is tracked once for both.
 Only answers (of connections that both ends permit) pass without asking the rules; what goes the connection's own way
@@ -90,8 +90,8 @@ INGRESS = Side(
     port=OUT_PORT,
     neighbourly=(*MLD, ROUTER_ADVERT, ND_SOLICIT, ND_ADVERT),
     dhcp={ETH_IPV4: (67, 68), ETH_IPV6: (547, 546)},
-    exempt=INT["deliver"].goto,
-    answered=INT["deliver"].goto,
+    exempt=INT["ingress_qos"].goto,
+    answered=INT["ingress_qos"].goto,
     permitted=INT["commit"].goto,
 )
 SIDES = (EGRESS, INGRESS)
@@ -174,13 +174,13 @@ def _verdict(owner: int, side: Side) -> Iterator[BridgeFlow]:
 
 
 def _commit(owner: int) -> Iterator[BridgeFlow]:
-    table, deliver = INT["commit"], INT["deliver"].goto
+    table, onward = INT["commit"], INT["ingress_qos"].goto
     remember = Ct(zone=LOCAL_VLAN, commit=True)
     again = Ct(zone=LOCAL_VLAN, commit=True, exec=(SetField("ct_mark", 0),))
     for eth_type in IP:
-        yield table.flow(10, owner, {"eth_type": eth_type, "ct_state": IS_NEW}, remember, deliver)
+        yield table.flow(10, owner, {"eth_type": eth_type, "ct_state": IS_NEW}, remember, onward)
         ended: dict[str, Value] = {"eth_type": eth_type, "ct_state": IS_KNOWN, "ct_mark": ENDED}
-        yield table.flow(10, owner, ended, again, deliver)
+        yield table.flow(10, owner, ended, again, onward)
 
 
 FIREWALL = Service("firewall", host=host, port=port, group=firewall_rules.group, remote=firewall_rules.remote)

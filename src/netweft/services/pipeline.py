@@ -8,26 +8,8 @@ Where what is still to come goes, without moving what is here:
 
     neighbour_answers │ DHCP and metadata are answered here too, next to ARP and ND
     switching │ routing and NAT come before it: a routed frame gets a new destination MAC and network, then is switched
-    deliver   │ QoS comes before it, per destination: OUT_PORT is known, also while flooding
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import NamedTuple, TypeAlias
-
-from netweft.dataplane.openflow.flow import (
-    Action,
-    Ct,
-    Flow,
-    Goto,
-    Match,
-    Move,
-    Output,
-    PopVlan,
-    PushVlan,
-    Resubmit,
-    SetField,
-)
 from netweft.services.fields import (
     CLAIMED_HIGH,
     CLAIMED_LOW,
@@ -37,131 +19,13 @@ from netweft.services.fields import (
     LOCAL_VLAN,
     OUT_PORT,
     PERMITTED,
-    Reason,
-    cookie,
 )
+from netweft.services.tables import DROP, OTHERS, BridgeFlow, Pipeline, PipelineError, Table, Value, fields
 
-DROP = "drop"
-OTHERS = "others' flows"  # the bridge is not ours alone
-
-Value: TypeAlias = int | tuple[int, int | None]  # what a field must be, or (value, mask)
-
-
-class PipelineError(ValueError):
-    """A flow does what its table's record does not promise."""
-
-
-class BridgeFlow(NamedTuple):
-    """bridge: the role, `int`, `tun` or `phys:PHYSICAL_NETWORK`; its name is a setting."""
-
-    bridge: str
-    flow: Flow
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """match, set: field names.  next: tables a flow may go on to.  output: whether a flow may send a frame out.
-    miss: `drop`, the table where a frame goes that no flow matches, or `others' flows`: we say nothing about it."""
-
-    name: str
-    about: str
-    match: frozenset[str]
-    set: frozenset[str] = frozenset()
-    next: tuple[str, ...] = ()
-    output: bool = False
-    miss: str = DROP
-    # given by the pipeline
-    bridge: str = ""
-    id: int = -1
-    next_ids: frozenset[int] = frozenset()
-
-    @property
-    def goto(self) -> Goto:
-        return Goto(self.id)
-
-    @property
-    def resubmit(self) -> Resubmit:
-        return Resubmit(self.id)
-
-    def flow(self, priority: int, cookie: int, match: Mapping[str, Value], *actions: Action) -> BridgeFlow:
-        """match: field -> value, or (value, mask).  Raises PipelineError."""
-        if not match.keys() <= self.match:
-            raise PipelineError(f"{self}: may not match {', '.join(sorted(match.keys() - self.match))}")
-        for action in actions:
-            self._check(action)
-        flow = Flow(table=self.id, priority=priority, match=_sorted(match), actions=actions, cookie=cookie)
-        return BridgeFlow(self.bridge, flow)
-
-    def _check(self, action: Action) -> None:
-        match action:
-            case SetField(field=name) | Move(dst=name):
-                if name not in self.set:
-                    raise PipelineError(f"{self}: may not set {name}")
-            case PushVlan() | PopVlan():
-                if "vlan_vid" not in self.set:
-                    raise PipelineError(f"{self}: may not push or pop a VLAN tag")
-            case Goto(table=table) | Resubmit(table=table) | Ct(table=int(table)):
-                if table not in self.next_ids:
-                    raise PipelineError(f"{self}: may not go to table {table}")
-            case Output():
-                if not self.output:
-                    raise PipelineError(f"{self}: may not send a frame out")
-
-    def __str__(self) -> str:
-        return f"{self.bridge}.{self.name}"
-
-
-def _sorted(match: Mapping[str, Value]) -> Match:
-    """The form in which a flow compares equal to what the switch says: by name, without empty masks."""
-    parts: list[tuple[str, int, int | None]] = []
-    for name in sorted(match):
-        value = match[name]
-        if not isinstance(value, tuple):
-            parts.append((name, value, None))
-        elif value[1] != 0:
-            parts.append((name, *value))
-    return tuple(parts)
-
-
-@dataclass(frozen=True, slots=True)
-class Pipeline:
-    """One bridge's tables in order.  role: how the rest of the code calls the bridge."""
-
-    role: str
-    about: str
-    tables: dict[str, Table] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, role: str, about: str, *tables: Table) -> "Pipeline":
-        """Gives each table its id, and resolves names.  Raises PipelineError on a jump upwards or into nowhere."""
-        ids = {table.name: number for number, table in enumerate(tables)}
-        placed = {}
-        for number, table in enumerate(tables):
-            onward = {*table.next, *({table.miss} - {DROP, OTHERS})}
-            wrong = [name for name in onward if ids.get(name, -1) <= number]
-            if wrong:
-                raise PipelineError(f"{role}.{table.name}: {', '.join(wrong)} is not further down")
-            placed[table.name] = Table(
-                table.name, table.about, table.match, table.set, table.next, table.output, table.miss,
-                bridge=role, id=number, next_ids=frozenset(ids[name] for name in onward),
-            )  # fmt: skip
-        return cls(role, about, placed)
-
-    def __getitem__(self, name: str) -> Table:
-        return self.tables[name]
-
-    def misses(self) -> Iterator[BridgeFlow]:
-        """What each table does with a frame that no flow matches, as flows, so that it can be counted and traced."""
-        owner = cookie(Reason.PIPELINE)
-        for table in self.tables.values():
-            if table.miss == OTHERS:
-                continue
-            yield table.flow(0, owner, {}, *(() if table.miss == DROP else (self[table.miss].goto,)))
-
-
-def fields(*names: str) -> frozenset[str]:
-    return frozenset(names)
-
+__all__ = [
+    "DROP", "INT", "OTHERS", "PHYS", "PIPELINES", "RECIRCULATIONS", "TUN", "BridgeFlow", "Pipeline", "PipelineError",
+    "Table", "Value", "physical_role", "pipeline_of",
+]  # fmt: skip
 
 ICMPV6 = ("eth_type", "ip_proto", "icmpv6_type")
 ARP_SENDER = ("arp_op", "arp_spa", "arp_sha")
@@ -187,7 +51,15 @@ INT = Pipeline.of(
         "whose frame is it?  A VIF's untagged frames get their network; frames from other bridges bring it as tag",
         match=fields("in_port", "vlan_vid", "eth_dst"),
         set=fields(LOCAL_VLAN, IN_PORT, "vlan_vid"),
-        next=("source_mac", "switching"),
+        next=("egress_qos", "switching"),
+    ),
+    Table(
+        "egress_qos",
+        "what a VM sends is limited and marked as its QoS policy says",
+        match=fields(IN_PORT, "eth_type"),
+        set=fields("ip_dscp"),
+        next=("source_mac",),
+        miss="source_mac",
     ),
     Table(
         "source_mac",
@@ -280,14 +152,14 @@ INT = Pipeline.of(
         "ingress",
         "for each destination: what is for a guarded port goes through the connection tracker, unless it has already",
         match=fields(OUT_PORT, *ICMPV6, "udp_src", "udp_dst", "ct_state"),
-        next=("ingress_state", "ingress_groups", "commit", "deliver"),
-        miss="deliver",
+        next=("ingress_state", "ingress_groups", "commit", "ingress_qos"),
+        miss="ingress_qos",
     ),
     Table(
         "ingress_state",
         "as egress_state",
         match=fields("ct_state", "ct_mark"),
-        next=("ingress_groups", "deliver"),
+        next=("ingress_groups", "ingress_qos"),
         miss="ingress_groups",
     ),
     Table(
@@ -310,8 +182,21 @@ INT = Pipeline.of(
         "commit",
         "what both ends permit: a new connection is remembered, one that had ended is taken up again",
         match=fields("eth_type", "ct_state", "ct_mark"),
-        next=("deliver",),
+        next=("ingress_qos",),
+        miss="ingress_qos",
+    ),
+    Table(
+        "ingress_qos",
+        "what comes to a VM whose QoS policy limits it: each on its own, that nobody else loses what is dropped for it",
+        match=fields(OUT_PORT),
+        next=("ingress_limit", "deliver"),
         miss="deliver",
+    ),
+    Table(
+        "ingress_limit",
+        "the limits themselves",
+        match=fields(OUT_PORT),
+        next=("deliver",),
     ),
     Table(
         "deliver",

@@ -69,7 +69,7 @@ def port(here: LocalPort) -> Iterator[Wanted]:
 def _classify(here: LocalPort) -> Iterator[Wanted]:
     """A sub-port's frames by their tag, any other port's without one; in a VLAN-transparent network with any."""
     owner = cookie(Reason.PORT_CLASSIFY, here.port.id)
-    come_in = (SetField(LOCAL_VLAN, here.network.vlan), SetField(IN_PORT, here.number), INT["source_mac"].goto)
+    come_in = (SetField(LOCAL_VLAN, here.network.vlan), SetField(IN_PORT, here.number), INT["egress_qos"].goto)
     if here.tag:
         match: dict[str, Value] = {"in_port": here.ofport, "vlan_vid": tagged(here.tag)}
         yield INT["classify"].flow(10, owner, match, PopVlan(), *come_in)

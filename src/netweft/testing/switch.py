@@ -14,6 +14,7 @@ from netweft.dataplane.openflow.flow import (
     OFPP_IN_PORT,
     OFPP_NORMAL,
     Action,
+    Apart,
     Conjunction,
     Ct,
     Flow,
@@ -97,7 +98,7 @@ class Bridge:
         if flow is None and self.wire is not None and table == 0:
             frame.act(Output(OFPP_NORMAL))
         for action in flow.actions if flow else ():
-            if isinstance(action, Goto | Resubmit):
+            if isinstance(action, Goto | Resubmit | Apart):
                 self._table(action.table, frame, depth + 1)
             elif isinstance(action, Ct):
                 self._track(action, frame, depth)

@@ -5,7 +5,8 @@ import pytest
 from netweft.dataplane.openflow.fields import canonical
 from netweft.dataplane.openflow.flow import Goto, Output, PushVlan, SetField
 from netweft.services.fields import OURS, OURS_MASK, Owner, Reason, cookie, owner
-from netweft.services.pipeline import INT, PIPELINES, TUN, Pipeline, PipelineError, Table, fields
+from netweft.services.pipeline import INT, PIPELINES, TUN, Pipeline, PipelineError, Table
+from netweft.services.tables import fields
 from netweft.testing.region import Region, network, port
 
 

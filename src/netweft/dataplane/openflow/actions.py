@@ -13,10 +13,12 @@ from netweft.dataplane.openflow.errors import ProtocolError
 from netweft.dataplane.openflow.fields import FIELDS
 from netweft.dataplane.openflow.flow import (
     Action,
+    Apart,
     Conjunction,
     Ct,
     CtClear,
     Goto,
+    Meter,
     Move,
     Output,
     PopVlan,
@@ -35,12 +37,17 @@ _RESUBMIT = Packer("!HHIHHB3x")
 _CT = Packer("!HHIHHIHB3xH")
 _CT_CLEAR = Packer("!HHIH6x")
 _CONJUNCTION = Packer("!HHIHBBI")
+_METER = Packer("!HHI")
+_CLONE = Packer("!HHIH6x")
+_OUTPUT_CUT_OFF = Packer("!HHIHHI")
 _GOTO = Packer("!HHB3x")
 _APPLY = Packer("!HH4x")
 
 _ACTION_OUTPUT, _ACTION_PUSH_VLAN, _ACTION_POP_VLAN, _ACTION_SET_FIELD, _ACTION_COPY_FIELD = 0, 17, 18, 25, 28
+_ACTION_METER = 29
 _ACTION_EXPERIMENTER, NICIRA = 0xFFFF, 0x2320
 _NX_RESUBMIT_TABLE, _NX_CONJUNCTION, _NX_CT, _NX_CT_CLEAR = 14, 34, 35, 43
+_NX_OUTPUT_CUT_OFF, _NX_CLONE = 39, 42
 _INSTRUCTION_GOTO, _INSTRUCTION_APPLY = 1, 4
 _SAME_IN_PORT = 0xFFF8
 _CONTROLLER = 0xFFFFFFFD
@@ -72,6 +79,19 @@ def _encode_ct(action: Ct) -> bytes:
     return _CT.pack(*head) + inside
 
 
+def _encode_resubmit(action: Resubmit | Apart) -> bytes:
+    return _RESUBMIT.pack(_ACTION_EXPERIMENTER, _RESUBMIT.size, NICIRA, _NX_RESUBMIT_TABLE, _SAME_IN_PORT, action.table)
+
+
+def _encode_apart(action: Apart) -> bytes:
+    inside = _TO_NOBODY + _encode_resubmit(action)
+    return _CLONE.pack(_ACTION_EXPERIMENTER, _CLONE.size + len(inside), NICIRA, _NX_CLONE) + inside
+
+
+_NO_PORT, _ALL_OF_IT = 0xFEFF, 0xFFFF
+_TO_NOBODY = _OUTPUT_CUT_OFF.pack(
+    _ACTION_EXPERIMENTER, _OUTPUT_CUT_OFF.size, NICIRA, _NX_OUTPUT_CUT_OFF, _NO_PORT, _ALL_OF_IT
+)
 _POP_VLAN_BYTES = _POP_VLAN.pack(_ACTION_POP_VLAN, _POP_VLAN.size)
 
 _ENCODERS: dict[type, Callable[[Any], bytes]] = {
@@ -80,14 +100,14 @@ _ENCODERS: dict[type, Callable[[Any], bytes]] = {
     Move: _encode_move,
     PushVlan: lambda a: _PUSH_VLAN.pack(_ACTION_PUSH_VLAN, _PUSH_VLAN.size, a.ethertype),
     PopVlan: lambda a: _POP_VLAN_BYTES,
-    Resubmit: lambda a: _RESUBMIT.pack(
-        _ACTION_EXPERIMENTER, _RESUBMIT.size, NICIRA, _NX_RESUBMIT_TABLE, _SAME_IN_PORT, a.table
-    ),
+    Resubmit: _encode_resubmit,
     Ct: _encode_ct,
     CtClear: lambda a: _CT_CLEAR.pack(_ACTION_EXPERIMENTER, _CT_CLEAR.size, NICIRA, _NX_CT_CLEAR),
     Conjunction: lambda a: _CONJUNCTION.pack(
         _ACTION_EXPERIMENTER, _CONJUNCTION.size, NICIRA, _NX_CONJUNCTION, a.clause - 1, a.clauses, a.id
     ),
+    Meter: lambda a: _METER.pack(_ACTION_METER, _METER.size, a.id),
+    Apart: _encode_apart,
 }
 
 
@@ -164,6 +184,10 @@ def _decode_pop_vlan(buffer: bytes, start: int, end: int) -> Action | None:
     return PopVlan()
 
 
+def _decode_meter(buffer: bytes, start: int, end: int) -> Action | None:
+    return Meter(id=_METER.unpack_from(buffer, start)[2])
+
+
 def _decode_experimenter(buffer: bytes, start: int, end: int) -> Action | None:
     if end - start < _CT_CLEAR.size:
         return None
@@ -201,11 +225,20 @@ def _decode_ct_clear(buffer: bytes, start: int, end: int) -> Action | None:
     return CtClear()
 
 
+def _decode_apart(buffer: bytes, start: int, end: int) -> Action | None:
+    inside = start + _CLONE.size + len(_TO_NOBODY)
+    if buffer[start + _CLONE.size : inside] != _TO_NOBODY or end - inside != _RESUBMIT.size:
+        return None
+    resubmit = _decode_action(buffer, _ACTION_EXPERIMENTER, inside, end)
+    return Apart(table=resubmit.table) if isinstance(resubmit, Resubmit) else None
+
+
 _NICIRA_DECODERS: dict[int, Callable[[bytes, int, int], Action | None]] = {
     _NX_RESUBMIT_TABLE: _decode_resubmit,
     _NX_CONJUNCTION: _decode_conjunction,
     _NX_CT: _decode_ct,
     _NX_CT_CLEAR: _decode_ct_clear,
+    _NX_CLONE: _decode_apart,
 }
 
 _DECODERS: dict[int, Callable[[bytes, int, int], Action | None]] = {
@@ -214,6 +247,7 @@ _DECODERS: dict[int, Callable[[bytes, int, int], Action | None]] = {
     _ACTION_COPY_FIELD: _decode_copy_field,
     _ACTION_PUSH_VLAN: _decode_push_vlan,
     _ACTION_POP_VLAN: _decode_pop_vlan,
+    _ACTION_METER: _decode_meter,
     _ACTION_EXPERIMENTER: _decode_experimenter,
 }
 

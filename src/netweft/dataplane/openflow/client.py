@@ -8,10 +8,11 @@ import itertools
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from netweft.dataplane.openflow import messages
+from netweft.dataplane.openflow import messages, meters
 from netweft.dataplane.openflow.errors import ConnectionLost, FlowRejected, OpenFlowError, ProtocolError, Rejected
 from netweft.dataplane.openflow.flow import Action, Flow, FlowKey
 from netweft.dataplane.openflow.messages import Bundle, FlowChange, Type
+from netweft.dataplane.openflow.meters import DropMeter, MeterCommand
 from netweft.dataplane.openflow.reasons import reason
 from netweft.dataplane.openflow.session import Session
 
@@ -70,6 +71,31 @@ class OpenFlowConnection:
             except Rejected as error:
                 raise self._blame(xids, items) or error from None
             raise self._blame(xids, items) or Rejected(0, 0, "the bundle was refused")
+
+    async def max_meters(self) -> int:
+        """How many meters the bridge can have; 0: its datapath has none."""
+        xid = self._session.next_xid()
+        (features,) = await self._session.request(meters.features_request(xid), xid)
+        return meters.decode_features(features)
+
+    async def dump_meters(self) -> list[DropMeter]:
+        xid = self._session.next_xid()
+        parts = await self._session.request(meters.dump_request(xid), xid)
+        return [meter for part in parts for meter in meters.decode_meters(part)]
+
+    async def change_meters(self, commands: Sequence[tuple[MeterCommand, DropMeter]]) -> None:
+        """One after the other, in no bundle: Open vSwitch takes meters into none.  Raises Rejected for the first that
+        is refused; the others are done."""
+        async with self._one_bundle:
+            self._session.refusals.clear()
+            xids = {self._session.next_xid(): command for command in commands}
+            self._session.send(b"".join(meters.meter_mod(*command, xid) for xid, command in xids.items()))
+            await self.barrier()
+            for refusal in self._session.refusals:
+                if refusal.xid in xids:
+                    verb, meter = xids[refusal.xid]
+                    why = f"{reason(refusal.kind, refusal.code)}: {verb.name.lower()} {meter}"
+                    raise Rejected(refusal.kind, refusal.code, why)
 
     async def send_packet(self, frame: bytes, actions: tuple[Action, ...]) -> None:
         """A frame of our own through these actions; returns when the switch has done them."""

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from netweft.dataplane.openflow.flow import Match
 
-Notation: TypeAlias = Literal["dec", "hex", "mac", "ipv4", "ipv6", "port", "ct_state", "frag"]
+Notation: TypeAlias = Literal["dec", "hex", "mac", "ipv4", "ipv6", "port", "ct_state", "frag", "dscp"]
 Requirement: TypeAlias = tuple[str, tuple[int, ...]]  # a field, and the values it may have (none: any)
 
 OXM, NXM, ERICOXM, PKT_REG = 0x8000, 0x0001, 0x1000, 0x8001
@@ -119,6 +119,7 @@ _FIELDS: tuple[Field, ...] = (
     Field("arp_op",         OXM,      21,  16, "dec",      _ARP,    "w",  "arp_op arp_op NXM_OF_ARP_OP"),
     Field("arp_sha",        OXM,      24,  48, "mac",      _ARP,    "mw", "arp_sha arp_sha NXM_NX_ARP_SHA"),
     Field("arp_tha",        OXM,      25,  48, "mac",      _ARP,    "mw", "arp_tha arp_tha NXM_NX_ARP_THA"),
+    Field("ip_dscp",        OXM,       8,   6, "dscp",     _IP,     "w",  "ip_dscp nw_tos OXM_OF_IP_DSCP"),
     Field("ip_ttl",         NXM,      29,   8, "dec",      _IP,     "w",  "nw_ttl nw_ttl NXM_NX_IP_TTL"),
     Field("icmpv4_type",    OXM,      19,   8, "dec",      _ICMP,   "w",  "icmp_type icmp_type NXM_OF_ICMP_TYPE"),
     Field("icmpv4_code",    OXM,      20,   8, "dec",      _ICMP,   "w",  "icmp_code icmp_code NXM_OF_ICMP_CODE"),

@@ -82,6 +82,22 @@ class Conjunction(Struct, frozen=True):
     clauses: int
 
 
+class Meter(Struct, frozen=True):
+    """What comes faster than the bridge's meter allows ends here, and so do all actions of this packet that follow."""
+
+    id: int
+
+
+class Apart(Struct, frozen=True):
+    """To a table with a copy of its own: a meter that drops it there drops nothing of what follows here.
+
+    On the wire that is `clone`, which Open vSwitch does in the datapath only if it finds something in it that cannot be
+    undone; a table that it leads to does not count.  So the copy is first sent, cut off, to a port that is none.
+    """
+
+    table: int
+
+
 class Unreadable(Struct, frozen=True):
     """An action or instruction that the switch reported and we do not speak.  Never sent."""
 
@@ -89,7 +105,19 @@ class Unreadable(Struct, frozen=True):
 
 
 Action: TypeAlias = (
-    Output | SetField | Move | PushVlan | PopVlan | Resubmit | Goto | Ct | CtClear | Conjunction | Unreadable
+    Output
+    | SetField
+    | Move
+    | PushVlan
+    | PopVlan
+    | Resubmit
+    | Goto
+    | Ct
+    | CtClear
+    | Conjunction
+    | Meter
+    | Apart
+    | Unreadable
 )
 
 OFPP_IN_PORT = 0xFFFFFFF8

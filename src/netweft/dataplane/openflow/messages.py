@@ -57,12 +57,15 @@ class Type(IntEnum):
     MULTIPART_REPLY = 19
     BARRIER_REQUEST = 20
     BARRIER_REPLY = 21
+    METER_MOD = 29
     BUNDLE_CONTROL = 33
     BUNDLE_ADD = 34
 
 
 class Multipart(IntEnum):
     FLOW_DESC = 1
+    METER_CONFIG = 10
+    METER_FEATURES = 11
     FLOW_MONITOR = 16
 
 
@@ -131,17 +134,19 @@ def bundle_add(inner: bytes, bundle: int, xid: int) -> bytes:
     return HEADER.pack(VERSION, Type.BUNDLE_ADD, length, xid) + _BUNDLE.pack(bundle, 0, _ATOMIC_ORDERED) + inner
 
 
+def multipart_request(kind: Multipart, body: bytes, xid: int) -> bytes:
+    return message(Type.MULTIPART_REQUEST, xid, _MULTIPART.pack(kind, 0) + body)
+
+
 def dump_request(cookie: int, cookie_mask: int, xid: int) -> bytes:
     fixed = _FLOW_REQUEST.pack(_ALL_TABLES, _ANY, _ANY, cookie, cookie_mask)
-    body = _MULTIPART.pack(Multipart.FLOW_DESC, 0) + fixed + encode_match(())
-    return message(Type.MULTIPART_REQUEST, xid, body)
+    return multipart_request(Multipart.FLOW_DESC, fixed + encode_match(()), xid)
 
 
 def monitor_request(monitor: int, xid: int) -> bytes:
     """All tables.  Our own changes come abbreviated."""
     fixed = _MONITOR.pack(monitor, _ANY, _ANY, _MONITOR_FLAGS, _ALL_TABLES, 0)
-    body = _MULTIPART.pack(Multipart.FLOW_MONITOR, 0) + fixed + encode_match(())
-    return message(Type.MULTIPART_REQUEST, xid, body)
+    return multipart_request(Multipart.FLOW_MONITOR, fixed + encode_match(()), xid)
 
 
 def flush_zone(zone: int, xid: int) -> bytes:

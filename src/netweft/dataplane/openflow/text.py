@@ -105,6 +105,8 @@ def _part_text(field: Field, value: int, mask: int | None) -> str:
         return f"{name}={_flags(value, mask)}"
     if field.notation == "frag":
         return f"{name}={_FRAGMENTS.get((value, mask), 'error')}"
+    if field.notation == "dscp":
+        return f"{name}={value << 2}"  # the whole byte
     return f"{name}={_masked(field, value, mask)}"
 
 
@@ -162,6 +164,7 @@ _NOTATIONS: dict[str, Callable[[int], str]] = {
     "port": lambda value: _PORTS.get(value, str(value)),
     "ct_state": _hex,
     "frag": _hex,
+    "dscp": str,
 }
 
 
@@ -223,5 +226,9 @@ _ACTIONS: dict[type, Callable[[Any, TableNames], str]] = {
     values.Ct: _ct,
     values.CtClear: lambda action, _: "ct_clear",
     values.Conjunction: lambda action, _: f"conjunction({action.id},{action.clause}/{action.clauses})",
+    values.Meter: lambda action, _: f"meter:{action.id}",
+    values.Apart: lambda action, names: (
+        f"clone(output(port={0xFEFF},max_len={0xFFFF}),resubmit(,{names.get(action.table, action.table)}))"
+    ),
     values.Unreadable: lambda action, _: f"unreadable({action.data.hex()})",
 }

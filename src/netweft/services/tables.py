@@ -1,0 +1,150 @@
+"""What a table of the pipeline is: a record that promises what its flows match, set and where they go.
+
+A flow is checked against its table's record when it is built, so that one which does what the list does not promise is
+an error in a unit test.  The list itself is pipeline.py.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeAlias
+
+from netweft.dataplane.openflow.flow import (
+    Action,
+    Apart,
+    Ct,
+    Flow,
+    Goto,
+    Match,
+    Move,
+    Output,
+    PopVlan,
+    PushVlan,
+    Resubmit,
+    SetField,
+)
+from netweft.services.fields import Reason, cookie
+
+DROP = "drop"
+OTHERS = "others' flows"  # the bridge is not ours alone
+
+Value: TypeAlias = int | tuple[int, int | None]  # what a field must be, or (value, mask)
+
+
+class PipelineError(ValueError):
+    """A flow does what its table's record does not promise."""
+
+
+class BridgeFlow(NamedTuple):
+    """bridge: the role, `int`, `tun` or `phys:PHYSICAL_NETWORK`; its name is a setting."""
+
+    bridge: str
+    flow: Flow
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """match, set: field names.  next: tables a flow may go on to.  output: whether a flow may send a frame out.
+    miss: `drop`, the table where a frame goes that no flow matches, or `others' flows`: we say nothing about it."""
+
+    name: str
+    about: str
+    match: frozenset[str]
+    set: frozenset[str] = frozenset()
+    next: tuple[str, ...] = ()
+    output: bool = False
+    miss: str = DROP
+    # given by the pipeline
+    bridge: str = ""
+    id: int = -1
+    next_ids: frozenset[int] = frozenset()
+
+    @property
+    def goto(self) -> Goto:
+        return Goto(self.id)
+
+    @property
+    def apart(self) -> Apart:
+        return Apart(self.id)
+
+    @property
+    def resubmit(self) -> Resubmit:
+        return Resubmit(self.id)
+
+    def flow(self, priority: int, cookie: int, match: Mapping[str, Value], *actions: Action) -> BridgeFlow:
+        """match: field -> value, or (value, mask).  Raises PipelineError."""
+        if not match.keys() <= self.match:
+            raise PipelineError(f"{self}: may not match {', '.join(sorted(match.keys() - self.match))}")
+        for action in actions:
+            self._check(action)
+        flow = Flow(table=self.id, priority=priority, match=_sorted(match), actions=actions, cookie=cookie)
+        return BridgeFlow(self.bridge, flow)
+
+    def _check(self, action: Action) -> None:
+        match action:
+            case SetField(field=name) | Move(dst=name):
+                if name not in self.set:
+                    raise PipelineError(f"{self}: may not set {name}")
+            case PushVlan() | PopVlan():
+                if "vlan_vid" not in self.set:
+                    raise PipelineError(f"{self}: may not push or pop a VLAN tag")
+            case Goto(table=table) | Resubmit(table=table) | Apart(table=table) | Ct(table=int(table)):
+                if table not in self.next_ids:
+                    raise PipelineError(f"{self}: may not go to table {table}")
+            case Output():
+                if not self.output:
+                    raise PipelineError(f"{self}: may not send a frame out")
+
+    def __str__(self) -> str:
+        return f"{self.bridge}.{self.name}"
+
+
+def _sorted(match: Mapping[str, Value]) -> Match:
+    """The form in which a flow compares equal to what the switch says: by name, without empty masks."""
+    parts: list[tuple[str, int, int | None]] = []
+    for name in sorted(match):
+        value = match[name]
+        if not isinstance(value, tuple):
+            parts.append((name, value, None))
+        elif value[1] != 0:
+            parts.append((name, *value))
+    return tuple(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """One bridge's tables in order.  role: how the rest of the code calls the bridge."""
+
+    role: str
+    about: str
+    tables: dict[str, Table] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, role: str, about: str, *tables: Table) -> "Pipeline":
+        """Gives each table its id, and resolves names.  Raises PipelineError on a jump upwards or into nowhere."""
+        ids = {table.name: number for number, table in enumerate(tables)}
+        placed = {}
+        for number, table in enumerate(tables):
+            onward = {*table.next, *({table.miss} - {DROP, OTHERS})}
+            wrong = [name for name in onward if ids.get(name, -1) <= number]
+            if wrong:
+                raise PipelineError(f"{role}.{table.name}: {', '.join(wrong)} is not further down")
+            placed[table.name] = Table(
+                table.name, table.about, table.match, table.set, table.next, table.output, table.miss,
+                bridge=role, id=number, next_ids=frozenset(ids[name] for name in onward),
+            )  # fmt: skip
+        return cls(role, about, placed)
+
+    def __getitem__(self, name: str) -> Table:
+        return self.tables[name]
+
+    def misses(self) -> Iterator[BridgeFlow]:
+        """What each table does with a frame that no flow matches, as flows, so that it can be counted and traced."""
+        owner = cookie(Reason.PIPELINE)
+        for table in self.tables.values():
+            if table.miss == OTHERS:
+                continue
+            yield table.flow(0, owner, {}, *(() if table.miss == DROP else (self[table.miss].goto,)))
+
+
+def fields(*names: str) -> frozenset[str]:
+    return frozenset(names)
