@@ -1,6 +1,6 @@
 """An agent on fakes: its own turns, bridges' sides and flow drivers are real; sockets, switch and database are not."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -32,10 +32,21 @@ PORTS_OF_OURS = [
 ]
 
 
-class FakeSwitch:
-    """One bridge's flows, which outlive connections.  fail: the next bundle is refused."""
+Gate = Callable[[str], Awaitable[None]]
 
-    def __init__(self) -> None:
+
+async def pass_on(what: str) -> None:
+    """A gate that stands open."""
+
+
+class FakeSwitch:
+    """One bridge's flows, which outlive connections.  fail: the next bundle is refused.
+    gate: asked before anything is done."""
+
+    def __init__(self, role: str = "", gate: Gate = pass_on) -> None:
+        self.gate = gate
+        self.role = role
+        self.flushed: Callable[[int], object] = lambda zone: None
         self.flows: dict[FlowKey, Flow] = {}
         self.fail = False
         self.deleted = 0
@@ -46,6 +57,7 @@ class FakeSwitch:
         return [flow for flow in self.flows.values() if flow.cookie & cookie_mask == cookie & cookie_mask]
 
     async def apply(self, adds: Sequence[Flow], deletes: Iterable[FlowKey] = ()) -> None:
+        await self.gate(f"flows of {self.role}")
         if self.fail:
             self.fail = False
             raise FlowRejected(5, 1, "table full", adds[0] if adds else next(iter(deletes)))
@@ -54,8 +66,10 @@ class FakeSwitch:
             self.deleted += 1
             del self.flows[key]
 
-    def flush_zones(self, zones: Iterable[int]) -> None:
-        """There are no connections here to forget."""
+    async def flush_zones(self, zones: Iterable[int]) -> None:
+        await self.gate("zones")
+        for zone in zones:
+            self.flushed(zone)
 
     async def send_packet(self, frame: bytes, actions: tuple[Action, ...]) -> None:
         self.packets.append(frame)
@@ -78,7 +92,8 @@ class FakeSwitch:
 class FakeOvs:
     """Stands for OvsSide: what is plugged in, and the rows.  fail: the next transaction is refused."""
 
-    def __init__(self) -> None:
+    def __init__(self, gate: Gate = pass_on) -> None:
+        self.gate = gate
         self.plugged: dict[str, Vif] = {}
         self.rows: list[Row] = []
         self.bridges = set(MAPPINGS.values())  # the operator's
@@ -109,7 +124,11 @@ class FakeOvs:
             raise TransactionFailed("resources exhausted", "no space left on device")
         wanted = {row_key(row): row for row in rows}
         kept = {} if delete else {row_key(row): row for row in self.rows}
-        self.rows = sorted((kept | wanted).values(), key=str)
+        after = sorted((kept | wanted).values(), key=str)
+        if after == self.rows:
+            return 0
+        await self.gate("rows")
+        self.rows = after
         tags = {row.port_name: row for row in self.rows if isinstance(row, VifTag)}
         for port_id, vif in self.plugged.items():
             tag = tags.get(vif.port_name)
@@ -135,25 +154,38 @@ class AgentWorld:
             node="hv1", tunnel_ip="192.0.2.1", tunnel_types=TUNNELLED, state_dir=str(folder),
             bridge_mappings=tuple(map(":".join, MAPPINGS.items())),
         )  # fmt: skip
-        self.switches = {role: FakeSwitch() for role in (INT.role, TUN.role, *map(physical_role, MAPPINGS))}
-        self.ovs = FakeOvs()
+        roles = (INT.role, TUN.role, *map(physical_role, MAPPINGS))
+        self.switches = {role: FakeSwitch(role, self.gate) for role in roles}
+        self.ovs = FakeOvs(self.gate)
         self.told: dict[str, PortStatus] = {}
         self.next_ofport = 10
 
     async def start(self, *, subscribed: bool = True, on_disk: NodeView | None = None) -> None:
-        """A new agent, which remembers nothing but what is on disk."""
-        self.agent = Agent(self.settings)
-        self.agent.ovs = cast(OvsSide, self.ovs)
-        self.agent.links = cast(LinksSide, FakeLinks())
-        self.agent.feed.report = self._told  # type: ignore[method-assign]
-        if on_disk:
-            self.desired.see(on_disk, [key_of(obj) for obj in on_disk.objects()], ())
+        self.new_agent(on_disk)
         await self.agent.turn()
-        for role, side in self.agent.bridges.items():
-            await side.attach(cast(OpenFlowConnection, self.switches[role]))
+        await self.attach()
         if subscribed:
             self.tell(Snapshot(history="h", revision=0, objects=()), first=True)
         await self.agent.turn()
+
+    def new_agent(self, on_disk: NodeView | None = None) -> None:
+        self.agent = Agent(self.settings)
+        self.agent.ovs = cast(OvsSide, self.ovs)
+        self.agent.links = cast(LinksSide, FakeLinks())
+        self.agent.cached.purge = self.purge
+        self.agent.feed.report = self._told  # type: ignore[method-assign]
+        if on_disk:
+            self.desired.see(on_disk, [key_of(obj) for obj in on_disk.objects()], ())
+
+    async def attach(self) -> None:
+        for role, side in self.agent.bridges.items():
+            await side.attach(cast(OpenFlowConnection, self.switches[role]))
+
+    async def gate(self, what: str) -> None:
+        """Asked before anything outside of the agent is changed."""
+
+    async def purge(self) -> None:
+        """Nothing is cached here."""
 
     def tell(self, message: Snapshot | Delta, *, first: bool = False) -> None:
         changes = changes_by(self.agent.desired.view, message, subscribed=first)

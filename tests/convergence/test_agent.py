@@ -82,7 +82,7 @@ async def calm(world: AgentWorld) -> None:
     for switch in world.switches.values():
         switch.fail = False
     world.ovs.fail = False
-    for _ in range(5):  # links are made, tried, used, and the old ones unmade
+    for _ in range(7):  # local VLANs become free, links are made, tried, used, and the old ones unmade
         await world.agent.turn()
 
 

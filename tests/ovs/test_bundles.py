@@ -165,6 +165,6 @@ async def test_vswitchd_killed_is_seen_at_once(own_ovs: Sandbox) -> None:
 
 async def test_connections_of_a_zone_are_forgotten(switch: OpenFlowConnection) -> None:
     """What it comes to is shown by packets (tests/netns); here, that the switch takes it."""
-    switch.flush_zones([1, 4094])
+    await switch.flush_zones([1, 4094])
     await switch.barrier()
     assert switch._session.refusals == []

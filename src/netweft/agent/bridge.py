@@ -16,20 +16,19 @@ from netweft.dataplane.openflow.driver import FlowDriver
 from netweft.dataplane.openflow.errors import OpenFlowError
 from netweft.dataplane.openflow.flow import Flow, FlowKey
 from netweft.dataplane.openflow.text import format_flow
-from netweft.dataplane.unixctl.client import CommandFailed, command
 from netweft.reconcile.plan import Step
 from netweft.reconcile.retry import Backoff
 from netweft.services.announce import Packet
 from netweft.services.fields import OURS, OURS_MASK
-from netweft.services.firewall import narrows
-from netweft.services.pipeline import INT, pipeline_of
+from netweft.services.pipeline import pipeline_of
 
 log = structlog.get_logger(__name__)
 
 
 class BridgeSide:
     """role: as in BridgeFlow.  wanted: all flows that should be there, asked once per connection.
-    wake: called when there is something to do.  sessions: how often it has been (re)connected."""
+    wake: called when there is something to do.  taking_away: called before flows go, or do less.
+    sessions: how often it has been (re)connected."""
 
     def __init__(
         self,
@@ -37,21 +36,26 @@ class BridgeSide:
         socket: Path,
         wanted: Callable[[], Mapping[FlowKey, Flow]],
         wake: Callable[[], None],
+        taking_away: Callable[[], None],
     ) -> None:
         self.role = role
         self.sessions = 0
         self._socket = socket
         self._wanted = wanted
         self._wake = wake
+        self._taking_away = taking_away
         self._driver: FlowDriver | None = None
         self._connection: OpenFlowConnection | None = None
-        self._new_zones: set[int] = set()
         self._expected = asyncio.Event()
         self._tables = {table.id: table.name for table in pipeline_of(role).tables.values()}
 
     @property
     def connected(self) -> bool:
         return self._driver is not None
+
+    @property
+    def in_sync(self) -> bool:
+        return self._driver is not None and self._driver.in_sync
 
     def expect(self) -> None:
         """The bridge has just appeared: try now, not later."""
@@ -86,7 +90,7 @@ class BridgeSide:
 
     async def attach(self, connection: OpenFlowConnection) -> None:
         """Read what is there, and compare from now on.  Raises OpenFlowError."""
-        driver = FlowDriver(connection, OURS, OURS_MASK, self._wake)
+        driver = FlowDriver(connection, OURS, OURS_MASK, self._wake, self._taking_away)
         found = await driver.read()
         driver.want(self._wanted())
         self._driver, self._connection = driver, connection
@@ -98,9 +102,12 @@ class BridgeSide:
         if self._driver:
             self._driver.change(changes.upserts, changes.deletes)
 
-    def forget_connections(self, zones: Iterable[int]) -> None:
-        """Of networks that are new here; before the next flows are applied."""
-        self._new_zones.update(zones)
+    async def forget_connections(self, zones: Iterable[int]) -> bool:
+        """In these conntrack zones.  False: the bridge is away.  Raises OpenFlowError."""
+        if self._connection is None:
+            return False
+        await self._connection.flush_zones(zones)
+        return True
 
     def plan(self, *, delete: bool) -> list[Step]:
         if self._driver is None:
@@ -114,23 +121,10 @@ class BridgeSide:
 
     async def apply(self, *, delete: bool) -> int:
         """Returns how many flows were written.  Raises OpenFlowError."""
-        if self._driver is None or self._connection is None:
+        if self._driver is None:
             return 0
-        if self._new_zones:
-            self._connection.flush_zones(self._new_zones)
-            self._new_zones.clear()
         plan = await self._driver.apply(delete=delete)
-        if self.role == INT.role and narrows(plan.updates, plan.deletes):
-            await self._forget_cached()
         return len(plan.adds) + len(plan.updates) + len(plan.deletes)
-
-    async def _forget_cached(self) -> None:
-        """Open vSwitch's userspace datapath, when one cached flow overlaps another, may put right the wrong one of them
-        after a change: what was permitted would pass for as long as it is used (docs/decisions/0123)."""
-        try:
-            await command(self._socket.parent, "revalidator/purge")
-        except CommandFailed as error:  # one that is starting has nothing cached
-            log.warning("cached flows not dropped", problem=str(error))
 
     async def send_packet(self, packet: Packet) -> None:
         """Raises OpenFlowError.  A bridge that is away has nobody to hear it."""

@@ -93,6 +93,10 @@ class Desired:
         changes.new_zones = self._rendering.vlans.take_given()
         return changes
 
+    def settled(self) -> bool:
+        """What was wanted at the last refresh is in place.  Returns whether that allows more: another turn."""
+        return self._rendering is not None and self._rendering.settled()
+
     def announcements(self) -> list[Packet]:
         """For each port that has become active here and is wired: once."""
         assert self._rendering is not None

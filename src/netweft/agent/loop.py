@@ -11,14 +11,16 @@ failed different from what is desired, so the next turn finds it again.
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import structlog
 
 from netweft.agent import facts, show
 from netweft.agent.bridge import BridgeSide
+from netweft.agent.cached import CachedFlows
 from netweft.agent.desired import Desired
 from netweft.agent.links import LinksSide
 from netweft.agent.ovs import OvsSide
@@ -29,6 +31,7 @@ from netweft.agent.sync import Changes, FeedClient, Link
 from netweft.agent.uplinks import UplinksSide
 from netweft.dataplane.openflow.errors import ConnectionLost, OpenFlowError
 from netweft.dataplane.ovsdb.errors import OvsdbError, OvsdbLost
+from netweft.dataplane.ovsdb.rows import VifTag
 from netweft.model import key_of
 from netweft.reconcile.plan import Plan
 from netweft.reconcile.retry import Backoff
@@ -53,10 +56,13 @@ class Agent:
         self.ovs = OvsSide(run_dir, self.wake)
         self.links = LinksSide(self.wake)
         self.uplinks = UplinksSide()
+        self.cached = CachedFlows(run_dir, self.wake)
         names = {INT.role: settings.integration_bridge, TUN.role: settings.tunnel_bridge}
         names |= {physical_role(name): bridge for name, bridge in facts.bridge_mappings(settings).items()}
         self.bridges = {
-            role: BridgeSide(role, run_dir / f"{name}.mgmt", partial(self.desired.flows, role), self.wake)
+            role: BridgeSide(
+                role, run_dir / f"{name}.mgmt", partial(self.desired.flows, role), self.wake, self.cached.suspect
+            )
             for role, name in names.items()
         }
         self.state = StateFile(Path(settings.state_dir) / "view", settings.node)
@@ -68,6 +74,7 @@ class Agent:
         self._restore = RestoreWait(self.ovs, self.in_place)
         self._sessions = 0
         self._links_changed = self._links_swept = False
+        self._new_zones: frozenset[int] = frozenset()
         self._awake = asyncio.Event()
         self._retry: asyncio.TimerHandle | None = None
         self._backoff = Backoff()
@@ -178,20 +185,17 @@ class Agent:
         changes = self.desired.refresh()
         for role, bridge in self.bridges.items():
             bridge.change(changes.flows[role])
-        self.bridges[INT.role].forget_connections(changes.new_zones)
+        self._new_zones |= changes.new_zones
         self._links_changed |= changes.links
         if self.settings.interconnect == "veth":
             self._hand_over_links()
 
     async def _apply(self) -> str | None:
-        """Rows and flows side by side: a flow names only what has been observed.  Returns what stands in the way;
-        None when a connection was lost over it, so that nobody knows: its side reconnects, and wakes us then."""
-        delete = self.desired.complete
-        results = await asyncio.gather(
-            self.ovs.apply(self.desired.rows, delete=delete),
-            *(bridge.apply(delete=delete) for bridge in self.bridges.values()),
-            return_exceptions=True,
-        )
+        """Returns what stands in the way; None when a connection was lost over it, so that nobody knows: its side
+        reconnects, and wakes us then."""
+        results = await self._carry_out(delete=self.desired.complete)
+        if any(bridge.connected for bridge in self.bridges.values()):
+            await self.cached.drop()
         problems: list[str] = []
         for result in results:
             if isinstance(result, (ConnectionLost, OvsdbLost)):
@@ -203,7 +207,29 @@ class Agent:
         rows, *flows = (result if isinstance(result, int) else 0 for result in results)
         if rows or any(flows):
             log.info("applied", rows=rows, flows=sum(flows))
+        if not problems and self._settled() and self.desired.settled():
+            self.wake()
         return "; ".join(problems)
+
+    async def _carry_out(self, *, delete: bool) -> list[int | BaseException]:
+        """Rows and flows side by side: a flow names only what has been observed.  But before anything stands for a
+        local VLAN that is given out, it is written down: an agent that is killed here must find it again."""
+        flows = (bridge.apply(delete=delete) for bridge in self.bridges.values())
+        if not self._new_zones:
+            return await _all(self.ovs.apply(self.desired.rows, delete=delete), *flows)
+        written = await _all(self._write_numbers(delete=delete))
+        return written if isinstance(written[0], ConnectionLost) else [*written, *await _all(*flows)]
+
+    async def _write_numbers(self, *, delete: bool) -> int:
+        """And before that, what was connected while they stood for other networks is forgotten."""
+        if not await self.bridges[INT.role].forget_connections(self._new_zones):
+            without = [row for row in self.desired.rows if not isinstance(row, VifTag)]  # the bridge may be among them
+            return await self.ovs.apply(without, delete=False)
+        self._new_zones = frozenset()
+        return await self.ovs.apply(self.desired.rows, delete=delete)
+
+    def _settled(self) -> bool:
+        return self.desired.complete and all(bridge.in_sync for bridge in self._needed)
 
     async def _announce(self) -> None:
         for packet in self.desired.announcements():
@@ -271,3 +297,8 @@ class Agent:
             *(step for bridge in self.bridges.values() for step in bridge.plan(delete=delete)),
         ]
         return Plan.of(steps, ORDER)
+
+
+async def _all(*work: Coroutine[Any, Any, int]) -> list[int | BaseException]:
+    """Side by side, and each of them whatever becomes of the others."""
+    return list(await asyncio.gather(*work, return_exceptions=True))

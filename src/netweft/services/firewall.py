@@ -13,7 +13,7 @@ What is flooded is not marked: its other receivers may permit it, and one of the
 Ports of stateless groups are not tracked; their rules are asked in both directions.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from msgspec import Struct
 
@@ -27,7 +27,7 @@ from netweft.dataplane.openflow.fields import (
     PROTO_ICMPV6,
     PROTO_UDP,
 )
-from netweft.dataplane.openflow.flow import Action, Ct, Flow, Goto, SetField
+from netweft.dataplane.openflow.flow import Action, Ct, Goto, SetField
 from netweft.services import firewall_rules
 from netweft.services.fields import (
     ENDED,
@@ -95,14 +95,6 @@ INGRESS = Side(
     permitted=INT["commit"].goto,
 )
 SIDES = (EGRESS, INGRESS)
-
-
-def narrows(updates: Iterable[Flow], deletes: Iterable[Flow]) -> bool:
-    """Whether less may be permitted afterwards, for ports that stay: a rule, a member, a port's group less, or port
-    security on again."""
-    asked = {INT["classify"].id, *(side.table("groups").id for side in SIDES)}
-    rules = {side.table("rules").id for side in SIDES}
-    return any(flow.table in asked | rules for flow in updates) or any(flow.table in rules for flow in deletes)
 
 
 def port(here: LocalPort) -> Iterator[Wanted]:

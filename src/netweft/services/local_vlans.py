@@ -1,14 +1,19 @@
 """Which local VLAN stands for which network on this node.
 
 A network has one while a port of it is plugged in here.  The numbers live as tags on the VIFs' Port rows, so that an
-agent without any memory finds them again (`restore`).  A number that was given up is taken again as late as possible.
+agent without any memory finds them again (`restore`).  A number that was given up is free once nothing stands for it
+any more on any bridge (`settled`): two bridges are two bundles, and in between frames would go from one network into
+the other.  It is taken again as late as possible.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
+from typing import Final
 
 from netweft.dataplane.ovsdb.rows import Vif
 from netweft.services.switching import CARRIED_KEY, NETWORK_KEY
+
+SOON: Final = 0  # instead of a number: one is about to be free
 
 
 class LocalVlans:
@@ -16,6 +21,7 @@ class LocalVlans:
         self._range = range(first, last + 1)
         self._of: dict[str, int] = {}
         self._taken: set[int] = set()
+        self._given_up: set[int] = set()  # and flows may still stand for them
         self._waiting: set[str] = set()
         self._given: set[int] = set()
         self._latest = first - 1
@@ -26,19 +32,20 @@ class LocalVlans:
 
     def restore(self, vifs: Iterable[Vif]) -> None:
         """Take over what the rows say.  Where they contradict each other the first one holds; the others are put right
-        as if somebody had changed them by hand."""
+        as if somebody had changed them by hand.  What they do not say may still be on the bridges."""
         for network_id, vlan in (pair for vif in sorted(vifs, key=lambda vif: vif.port_name) for pair in _kept(vif)):
             if vlan in self._range and network_id not in self._of and vlan not in self._taken:
                 self._take(network_id, vlan)
+        self._given_up = set(self._range) - self._taken
 
     def want(self, network_id: str) -> Mapping[str, int | None]:
-        """Returns what holds now: network -> VLAN.  Nothing when none is left."""
+        """Returns what holds now: network -> VLAN, SOON, or None when none is left."""
         if network_id in self._of:
             return {network_id: self._of[network_id]}
         vlan = self._next_free()
         if vlan is None:
             self._waiting.add(network_id)
-            return {}
+            return {network_id: SOON if self._given_up else None}
         self._take(network_id, vlan)
         self._given.add(vlan)
         return {network_id: vlan}
@@ -50,13 +57,21 @@ class LocalVlans:
         return given
 
     def release(self, network_id: str) -> Mapping[str, int | None]:
-        """Returns what holds now: a network that waited may get the number that became free."""
+        """Returns what holds now."""
         self._waiting.discard(network_id)
-        if network_id not in self._of:
+        vlan = self._of.pop(network_id, None)
+        if vlan is None:
+            return {network_id: None}
+        self._taken.discard(vlan)
+        self._given_up.add(vlan)
+        return {network_id: None, **dict.fromkeys(self._waiting, SOON)}
+
+    def settled(self) -> Mapping[str, int | None]:
+        """On every bridge is what is wanted, and nothing else.  Returns what holds now for networks that waited."""
+        if not self._given_up:
             return {}
-        self._taken.discard(self._of.pop(network_id))
-        heir = min(self._waiting, default=None)
-        return {network_id: None, **(self.want(heir) if heir else {})}
+        self._given_up.clear()
+        return {id: vlan for waiting in sorted(self._waiting) for id, vlan in self.want(waiting).items()}
 
     def _take(self, network_id: str, vlan: int) -> None:
         self._waiting.discard(network_id)
@@ -65,10 +80,10 @@ class LocalVlans:
         self._latest = vlan
 
     def _next_free(self) -> int | None:
-        if len(self._taken) >= len(self._range):
+        if len(self._taken) + len(self._given_up) >= len(self._range):
             return None
-        ahead = range(self._latest + 1, self._range.stop)
-        return next(vlan for vlan in chain(ahead, self._range) if vlan not in self._taken)
+        candidates = chain(range(self._latest + 1, self._range.stop), self._range)
+        return next(vlan for vlan in candidates if vlan not in self._taken and vlan not in self._given_up)
 
 
 def _kept(vif: Vif) -> Iterator[tuple[str, int]]:

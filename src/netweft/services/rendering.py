@@ -161,6 +161,12 @@ class Rendering:
                 del self._hosts[network_id]
         return self._memo.refresh()
 
+    def settled(self) -> bool:
+        """What was wanted at the last refresh is in place.  Returns whether that allows more: refresh again."""
+        waiting = self.vlans.settled()
+        self._vlans_changed(waiting)
+        return bool(waiting)
+
     def release_unused(self) -> None:
         """Give up restored local VLANs that nothing needs; once the first full view has been rendered."""
         self._regrouped.update(self.vlans.assigned)

@@ -14,6 +14,7 @@ from netweft.model import Network, Node, Peer, Port, PortState, PortStatus, Secu
 from netweft.reconcile.memo import Fact, Reader
 from netweft.services.addresses import Prefix, endpoint
 from netweft.services.firewall_rules import remote_set
+from netweft.services.local_vlans import SOON
 from netweft.services.values import (
     PHYSICAL,
     TUNNELLED,
@@ -79,6 +80,8 @@ def local_network(read: Reader, network_id: str) -> LocalNetwork | Problem:
     vlan: int | None = read.get(("vlan", network_id))
     if vlan is None:
         return Problem("no local VLAN is free on this node")
+    if vlan == SOON:
+        return Problem("a local VLAN is about to be free", passing=True)
     segment = _segment(host_facts(read), network)
     if isinstance(segment, Problem):
         return segment
@@ -175,7 +178,7 @@ def _carried(read: Reader, parent: Port) -> tuple[tuple[int, str], ...]:
     subs = (read.get(("port", id)) for id in read.get(("sub_ports", parent.id)) or ())
     networks = {sub.network_id for sub in subs if sub} - {parent.network_id}
     vlans = ((read.get(("vlan", id)), id) for id in networks)
-    return tuple(sorted((vlan, id) for vlan, id in vlans if vlan is not None))
+    return tuple(sorted((vlan, id) for vlan, id in vlans if vlan))
 
 
 def _port_groups(read: Reader, port: Port) -> tuple[PortGroup, ...]:

@@ -115,6 +115,8 @@ class FakeNode:
         for key in self.applied.keys() - self.rendering.desired.keys():
             self._apply(key, None)
         self._apply_all(self.rendering.desired.items())
+        if self.rendering.settled():
+            self.settle()
 
     def plug(self, port_id: str) -> int:
         ofport, self.next_ofport = self.next_ofport, self.next_ofport + 1
@@ -137,6 +139,8 @@ class FakeNode:
 
     def settle(self) -> None:
         self._apply_all(self.rendering.refresh().items())
+        if self.rendering.settled():
+            self.settle()
 
     def status(self, port_id: str) -> PortStatus | None:
         status = self.applied.get(("status", port_id))

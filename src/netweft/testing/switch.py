@@ -117,7 +117,7 @@ class Bridge:
 
     def _lookup(self, table: int, packet: Packet) -> Flow | None:
         """Priority by priority: a flow that matches, or one whose conjunction does."""
-        candidates = [flow for flow in self.flows.values() if flow.table == table]
+        candidates = self.in_table(table)
         matching = [flow for flow in candidates if matches(flow, packet)]
         for priority in sorted({flow.priority for flow in matching}, reverse=True):
             level = [flow for flow in matching if flow.priority == priority]
@@ -128,6 +128,9 @@ class Bridge:
             if plain:
                 return self._only(plain)
         return None
+
+    def in_table(self, table: int) -> list[Flow]:
+        return [flow for flow in self.flows.values() if flow.table == table]
 
     def _only(self, found: list[Flow]) -> Flow:
         """Two flows of one priority that both match are a fault of the pipeline: which one wins is not defined."""

@@ -10,8 +10,7 @@ from netweft.dataplane.openflow.fields import PROTO_TCP, PROTO_UDP
 from netweft.model import AddressGroup, Port, SecurityGroup, SecurityGroupRule
 from netweft.services import firewall_rules
 from netweft.services.addresses import prefix
-from netweft.services.firewall import narrows
-from netweft.services.pipeline import INT, RECIRCULATIONS, BridgeFlow
+from netweft.services.pipeline import RECIRCULATIONS, BridgeFlow
 from netweft.services.remotes import Numbers
 from netweft.testing import packets
 from netweft.testing.packets import BROADCAST
@@ -333,23 +332,6 @@ def test_numbers_of_ids_with_equal_hashes_differ(monkeypatch: pytest.MonkeyPatch
     assert numbers.use("b", 1) == {}
     assert numbers.use("a", 1) == {"a": 5, "b": 6}
     assert numbers.use("a", -1) == {"a": None, "b": 5}
-
-
-def test_what_is_less_drops_cached_flows_and_what_is_more_does_not() -> None:
-    region = cluster(3)
-    before = {item.flow.key: item.flow for item in flows_of(region, "hv1")}
-    region.create(own_group(*services(3)))
-    region.settle()
-    after = {item.flow.key: item.flow for item in flows_of(region, "hv1")}
-    more = [flow for key, flow in after.items() if key not in before]
-    changed = [flow for key, flow in after.items() if before.get(key, flow) != flow]
-    assert more
-    assert not changed
-    assert not narrows(changed, ())
-    assert narrows((), more), "taken away again"
-    groups = [flow for flow in after.values() if flow.table == INT["ingress_groups"].id and flow.priority]
-    assert narrows(groups, ()), "a port asks other groups"
-    assert not narrows((), groups), "a port is gone"
 
 
 GUARDED = [port(n, NET, f"10.0.0.{n}") for n in (1, 2, 3)]

@@ -107,9 +107,10 @@ class OpenFlowConnection:
         xid = self._session.next_xid()
         await self._session.request(messages.message(Type.BARRIER_REQUEST, xid), xid)
 
-    def flush_zones(self, zones: Iterable[int]) -> None:
-        """The connections of these conntrack zones are forgotten before anything that is asked after this."""
+    async def flush_zones(self, zones: Iterable[int]) -> None:
+        """When this returns the connections of these conntrack zones are forgotten."""
         self._session.send(b"".join(messages.flush_zone(zone, self._session.next_xid()) for zone in zones))
+        await self.barrier()
 
     async def watch_flows(self, callback: Callable[[FlowChange], None]) -> None:
         """From now on call back for each flow that anybody but this connection adds, changes or deletes."""

@@ -15,20 +15,34 @@ from netweft.reconcile.delta import Delta
 
 
 class FlowPlan(Struct, frozen=True):
-    """What `apply` would do now, in order.  deletes: the flows as they are there."""
+    """What `apply` would do now, in order.  replaced: what the updates find there.  deletes: likewise."""
 
     adds: tuple[Flow, ...] = ()
     updates: tuple[Flow, ...] = ()
+    replaced: tuple[Flow, ...] = ()
     deletes: tuple[Flow, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.adds or self.updates or self.deletes)
+
+    @property
+    def takes_away(self) -> bool:
+        """Whether something that a flow does now is not done any more: not so where actions are only added."""
+        pairs = zip(self.replaced, self.updates, strict=True)
+        return bool(self.deletes) or not all(_is_part(was.actions, now.actions) for was, now in pairs)
+
+
+def _is_part(few: Sequence[Action], many: Sequence[Action]) -> bool:
+    """Whether all of the former are among the latter, in the same order."""
+    rest = iter(many)
+    return all(action in rest for action in few)
 
 
 class FlowDriver:
     """cookie, cookie_mask: whose flows these are; all others are never read, changed or deleted.
 
     on_drift: called (from the event loop) when somebody else changed our flows, so that the owner's loop runs again.
+    taking_away: called before flows go or do less.
     """
 
     def __init__(
@@ -37,11 +51,13 @@ class FlowDriver:
         cookie: int,
         cookie_mask: int,
         on_drift: Callable[[], None] | None = None,
+        taking_away: Callable[[], None] | None = None,
     ) -> None:
         self._connection = connection
         self._cookie = cookie
         self._mask = cookie_mask
         self._on_drift = on_drift
+        self._taking_away = taking_away
         self._delta: Delta[FlowKey, Flow] = Delta()
         self._stale = True  # what is there is not known for sure: read before anything is done
         self._disturbed = False  # somebody changed something while a request of ours was under way
@@ -67,6 +83,11 @@ class FlowDriver:
         self._stale = self._disturbed
         return self._delta.actual
 
+    @property
+    def in_sync(self) -> bool:
+        """What is wanted is there for sure, and nothing else."""
+        return not self._stale and not self._delta.dirty
+
     def want(self, flows: Mapping[FlowKey, Flow]) -> None:
         """All that should be there."""
         self._delta.replace_desired(flows)
@@ -82,9 +103,11 @@ class FlowDriver:
         """delete=False leaves obsolete flows in place: nothing is taken away before the first full sync."""
         actual = self._delta.actual
         upserts = self._delta.upserts()
+        updates = tuple(flow for key, flow in upserts.items() if key in actual)
         return FlowPlan(
             adds=tuple(flow for key, flow in upserts.items() if key not in actual),
-            updates=tuple(flow for key, flow in upserts.items() if key in actual),
+            updates=updates,
+            replaced=tuple(actual[flow.key] for flow in updates),
             deletes=tuple(self._delta.deletes().values()) if delete else (),
         )
 
@@ -95,6 +118,8 @@ class FlowDriver:
         plan = self.plan(delete=delete)
         if not plan:
             return plan
+        if self._taking_away is not None and plan.takes_away:
+            self._taking_away()
         self._stale, self._disturbed = True, False  # if this is cut off, nobody knows how far it came
         await self._connection.apply((*plan.adds, *plan.updates), [flow.key for flow in plan.deletes])
         for flow in (*plan.adds, *plan.updates):

@@ -1,0 +1,234 @@
+"""An agent that is stopped before everything it changes outside itself, and packets to see what each state lets pass.
+
+rows │ zones │ flows of one bridge │ cached flows       each of them is a step; those that the agent has under way at
+                                                        the same time are let through in any order the test wants
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+from msgspec.structs import replace
+from tests.convergence.agent_world import AgentWorld, FakeSwitch
+
+from netweft.dataplane.openflow.flow import Flow, FlowKey
+from netweft.model import NodeView, Object
+from netweft.services.bridges import overlay_port, physical_link, tunnel_link
+from netweft.services.pipeline import INT, TUN, physical_role
+from netweft.services.values import TUNNELLED
+from netweft.testing.conntrack import Connection, Key, Tracker
+from netweft.testing.region import MAPPINGS
+from netweft.testing.switch import Bridge, Delivery, Overlay, Packet, Wire
+
+NIC = 99  # on a physical network's bridge
+QUIET = 30  # passes of the event loop in which an agent that has something to do gets to the next gate
+
+Tables = Mapping[str, Mapping[FlowKey, Flow]]
+Outcome = frozenset[tuple[str, int, int]]  # where: bridge, port and tag; or overlay and wire with their keys
+
+
+class Probe(NamedTuple):
+    """A packet that comes in somewhere: from a port's VM, from the overlay, from a wire.
+    answers: the probe to which it is the answer."""
+
+    name: str
+    role: str
+    at: str  # a port's id, or the name of an interface of ours, or `nic`
+    packet: Packet
+    answers: str = ""
+
+
+@dataclass
+class Situation:
+    """What a node should have, and what is plugged in there."""
+
+    objects: Sequence[Object]
+    plugged: Sequence[str]
+
+
+class Killed(Exception):
+    """At this step."""
+
+
+class SteppedWorld(AgentWorld):
+    """choose: which of the steps under way is next.  checked: called after each step."""
+
+    def __init__(self, folder: Path, local_vlans: str) -> None:
+        self.choose: Callable[[list[str]], str] = min
+        self.checked: Callable[[], None] = lambda: None
+        self.steps = 0
+        self.last_step: int | None = None
+        self._waiting: dict[str, asyncio.Future[None]] = {}
+        super().__init__(folder)
+        self.settings = replace(self.settings, local_vlans=local_vlans)
+        self.trackers = {role: Tracker() for role in self.switches}
+        self.cached: list[Tables] = []  # tables of which something may be in the cache
+        for switch in self.switches.values():
+            switch.__class__ = _Cached
+            switch.world = self  # type: ignore[attr-defined]
+        self.switches[INT.role].flushed = self._flushed
+
+    async def gate(self, what: str) -> None:
+        self._waiting[what] = asyncio.get_running_loop().create_future()
+        await self._waiting[what]
+
+    async def purge(self) -> None:
+        await self.gate("cached flows")
+        self.cached.clear()
+
+    def _flushed(self, zone: int) -> None:
+        connections = self.trackers[INT.role].connections
+        for key in [key for key in connections if key[0] == zone]:
+            del connections[key]
+
+    async def run(self, situation: Situation, on_disk: NodeView | None = None, *, new: bool = False) -> None:
+        """Until nothing is left to do.  Raises Killed at the last step."""
+        if new:
+            self.new_agent(on_disk)
+        for port_id in self.ovs.plugged.keys() - set(situation.plugged):
+            del self.ovs.plugged[port_id]
+        for port_id in situation.plugged:
+            self.plug(port_id)
+        loop = asyncio.create_task(self.agent._turns())
+        try:
+            self.agent.wake()
+            await self._until_quiet()
+            if new:
+                await self.attach()
+                await self._until_quiet()
+            self.see(self.desired.view, situation.objects)
+            await self._until_quiet()
+        finally:
+            loop.cancel()
+            with suppress(asyncio.CancelledError):
+                await loop
+            self._waiting.clear()
+        assert not self.agent.problem, self.agent.problem
+
+    async def _until_quiet(self) -> None:
+        while True:
+            for _ in range(QUIET):
+                await asyncio.sleep(0)
+            if not self._waiting:
+                return
+            if self.steps == self.last_step:
+                raise Killed
+            self.steps += 1
+            self._waiting.pop(self.choose(sorted(self._waiting))).set_result(None)
+            for _ in range(QUIET // 2):
+                await asyncio.sleep(0)
+            self.checked()
+            self.agent.wake()  # as the database's and the switches' own word of it would
+
+    # what passes
+
+    def passes(self, probes: Iterable[Probe]) -> dict[str, Outcome]:
+        """By the tables, or by what is cached of earlier ones."""
+        now = {role: switch.flows for role, switch in self.switches.items()}
+        found: defaultdict[str, Outcome] = defaultdict(frozenset)
+        for tables in (now, *self.cached):
+            node = Node(tables, self.trackers, self.ovs.ofport)
+            for probe in filter(self.is_there, probes):
+                found[probe.name] |= self._named(node.outcome(probe, self._ofport(probe)))
+        return dict(found)
+
+    def is_there(self, probe: Probe) -> bool:
+        return probe.at in self.ovs.plugged or probe.at == "nic" or self.ovs.ofport(probe.at) is not None
+
+    def _named(self, outcome: Outcome) -> Outcome:
+        """Ports by what is plugged in there; where nothing is any more, nothing comes out."""
+        names = {vif.ofport: port_id for port_id, vif in self.ovs.plugged.items()}
+        inside = {(names[ofport], 0, tag) for where, ofport, tag in outcome if where == INT.role and ofport in names}
+        return frozenset({*inside, *(one for one in outcome if one[0] != INT.role)})
+
+    def _ofport(self, probe: Probe) -> int:
+        vif = self.ovs.plugged.get(probe.at)
+        return (vif.ofport if vif else self.ovs.ofport(probe.at)) or NIC
+
+    def send(self, probe: Probe) -> None:
+        """For real: connections are remembered."""
+        node = Node({role: switch.flows for role, switch in self.switches.items()}, self.trackers, self.ovs.ofport)
+        node.deliver(probe, self._ofport(probe))
+
+
+class _Cached(FakeSwitch):
+    """What it does away with may stay in the cache."""
+
+    world: SteppedWorld
+
+    async def apply(self, adds: Sequence[Flow], deletes: Iterable[FlowKey] = ()) -> None:
+        deletes = list(deletes)
+        before = {role: dict(switch.flows) for role, switch in self.world.switches.items()}
+        shorter = [flow for flow in adds if len(self.flows.get(flow.key, flow).actions) > len(flow.actions)]
+        other = [flow for flow in adds if len(self.flows.get(flow.key, flow).actions) == len(flow.actions)]
+        changed = [flow for flow in other if self.flows.get(flow.key, flow).actions != flow.actions]
+        await super().apply(adds, deletes)
+        if deletes or shorter or changed:
+            self.world.cached.append(before)
+
+
+class Node:
+    """Bridges with these flows, joined as the agent has them; what leaves the node is what comes out."""
+
+    def __init__(self, tables: Tables, trackers: dict[str, Tracker], ofport: Callable[[str], int | None]) -> None:
+        self.bridges = {role: _Indexed(role, dict(flows), tracker=trackers[role]) for role, flows in tables.items()}
+        names = {TUN.role: tunnel_link("patch")}
+        names |= {physical_role(name): physical_link("patch", bridge) for name, bridge in MAPPINGS.items()}
+        for role, (near, far) in names.items():
+            ends = ofport(near), ofport(far)
+            if ends[0] is not None and ends[1] is not None:
+                self.bridges[INT.role].join(ends[0], self.bridges[role], ends[1])
+        for kind in TUNNELLED:
+            number = ofport(overlay_port(kind))
+            if number is not None:
+                self.bridges[TUN.role].overlays[number] = _Outside()
+        for name in MAPPINGS:
+            self.bridges[physical_role(name)].wire = (_Wire(name), NIC)
+
+    def outcome(self, probe: Probe, ofport: int) -> Outcome:
+        """Connections stay as they are."""
+        bridge = self.bridges[INT.role]  # the only one that has any
+        before, bridge.tracker = bridge.tracker, Tracker(copy_of(bridge.tracker.connections))
+        try:
+            return frozenset(self.deliver(probe, ofport))
+        finally:
+            bridge.tracker = before
+
+    def deliver(self, probe: Probe, ofport: int) -> list[tuple[str, int, int]]:
+        got = self.bridges[probe.role].receive(probe.packet, ofport)
+        return [(one.bridge, one.ofport, one.packet["vlan_vid"]) for one in got]
+
+
+def copy_of(connections: Mapping[Key, Connection]) -> dict[Key, Connection]:
+    return {key: Connection(connection.mark) for key, connection in connections.items()}
+
+
+class _Indexed(Bridge):
+    @cached_property
+    def _tables(self) -> dict[int, list[Flow]]:
+        found: defaultdict[int, list[Flow]] = defaultdict(list)
+        for flow in self.flows.values():
+            found[flow.table].append(flow)
+        return found
+
+    def in_table(self, table: int) -> list[Flow]:
+        return self._tables.get(table, [])
+
+
+class _Outside(Overlay):
+    def carry(self, frm: Bridge, packet: Packet, ofport: int) -> Iterator[Delivery]:
+        yield Delivery(f"overlay to {packet['tun_ipv4_dst']:x}", packet["tun_id"], packet)
+
+
+class _Wire(Wire):
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+    def carry(self, frm: Bridge | None, packet: Packet) -> Iterator[Delivery]:
+        yield Delivery(f"wire of {self.name}", NIC, packet)
