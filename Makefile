@@ -36,9 +36,10 @@ lint:
 
 bench: ## measure, and print a table (root)
 	$(AS_ROOT)
-	@scripts/install.sh
+	@scripts/install.sh bench
 	$(BIN)/python bench/api.py
 	$(BIN)/python bench/wiring.py
+	$(BIN)/python bench/throughput.py
 
 install: ## set up what demo, lab and tests need (root)
 	@scripts/install.sh test

@@ -41,6 +41,22 @@ def print_table(title: str, rows: Sequence[Row], out: Path | None = None) -> Non
     for row in rows:
         bar = "" if row.bar is None else f"{'≥' if row.higher else '≤'} {row.bar:g}"
         print(f"| {row.measure} | {row.value:,.4g} {row.unit} | {bar} | {row.verdict} | {row.peers} |")
+    _keep(rows, out)
+
+
+def print_comparison(
+    title: str, columns: Sequence[str], rows: Sequence[tuple[Sequence[float], Row]], out: Path | None = None
+) -> None:
+    """Each row: what each of the columns reached, in the Row's unit, and the Row: how the one that matters compares."""
+    head, line = " | ".join(columns), "|--:" * len(columns)
+    print(f"\n### {title}\n\n| measure | {head} | | |\n|---{line}|--:|---|")
+    for values, row in rows:
+        each = " | ".join(f"{value:,.4g}" for value in values)
+        print(f"| {row.measure} | {each} | {row.value:.0%} | {row.verdict} |")
+    _keep([row for _, row in rows], out)
+
+
+def _keep(rows: Sequence[Row], out: Path | None) -> None:
     sys.stdout.flush()
     if out:
         with out.open("a") as file:

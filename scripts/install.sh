@@ -3,6 +3,7 @@
 #
 #   scripts/install.sh          Open vSwitch, iproute2, ... and the virtual environment: enough for the demo and the lab
 #   scripts/install.sh test     also PostgreSQL's programs, QEMU, libvirt and a guest kernel: what the tests need on top
+#   scripts/install.sh bench    also what makes the load of the benchmarks; OVN beside it takes ovn-central and ovn-host
 #
 # It starts no service itself and needs none: labs and tests run their own ovsdb-server, ovs-vswitchd and PostgreSQL.
 set -euo pipefail
@@ -10,6 +11,7 @@ cd "$(dirname "$0")/.."
 
 DEMO_PACKAGES=(openvswitch-switch iproute2 iputils-ping ethtool python3 python3-venv ca-certificates)
 TEST_PACKAGES=(postgresql qemu-system-x86 busybox-static cpio libvirt-daemon libvirt-clients)
+BENCH_PACKAGES=(iperf3)
 MACHINE_DIR=/var/lib/netweft/machine   # the guest kernel of `netweft lab vm add --kind qemu`
 
 say() { printf '  %-10s %s\n' "$1" "$2"; }
@@ -95,5 +97,7 @@ install_packages "${DEMO_PACKAGES[@]}"
 if [ "${1:-}" = test ]; then
     install_packages "${TEST_PACKAGES[@]}"
     install_machine
+elif [ "${1:-}" = bench ]; then
+    install_packages "${BENCH_PACKAGES[@]}"
 fi
 install_python

@@ -1,0 +1,184 @@
+#!/usr/bin/env python3
+"""How fast packets go from VM to VM: `bench/throughput.py` prints a table.  Needs root, and iperf3.
+
+The same hypervisors and VMs several times: flows written by hand (`normal`, no firewall), the least that a stateful
+firewall can be (`tracked`), Netweft and its default security group, OVN with the same as ACLs.  All are
+there at once and take turns, so that whatever else the machine does meets them all; the figures are medians of the
+rounds.  Times are those of the ovs-vswitchds on the way, for each packet that came or went at the receiver.
+"""
+
+import argparse
+import json
+import math
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+from contenders import CONTENDERS, PLACES, Stage
+from table import Row, print_comparison
+
+LOAD = str(Path(__file__).with_name("load.py"))
+TITLES = {"plain": "normal", "tracked": "tracked", "netweft": "Netweft", "ovn": "OVN"}
+PATHS = {"beside": "one host", "there": "VXLAN"}
+WITHIN = 0.9  # of what hand-written flows do in bulk
+
+
+class Task(NamedTuple):
+    """turn: load.py says what for."""
+
+    stage: Stage
+    to: str
+    seconds: float
+    turn: int
+
+    def load(self, what: str) -> str:
+        words = (what, self.stage.addresses[self.to], str(self.seconds), str(self.turn))
+        return inside(self.stage, "client", sys.executable, LOAD, *words)
+
+
+def bulk(task: Task) -> float:
+    seconds = str(math.ceil(task.seconds))
+    said = inside(task.stage, "client", "iperf3", "-c", task.stage.addresses[task.to], "-t", seconds, "-J")
+    return float(json.loads(said)["end"]["sum_received"]["bits_per_second"]) / 1e9
+
+
+def connections(task: Task) -> float:
+    return float(task.load("connections")) / task.seconds
+
+
+def frames(task: Task) -> float:
+    """Counted where they arrive."""
+    before, start = packets(task)[0], time.perf_counter()
+    task.load("frames")
+    return (packets(task)[0] - before) / (time.perf_counter() - start) / 1e3
+
+
+def pingpong(task: Task) -> float:
+    return float(task.load("pingpong"))
+
+
+# measure -> how, its unit, whether the switches' time is told as well
+MEASURES: dict[str, tuple[Callable[[Task], float], str, bool]] = {
+    "TCP in bulk": (bulk, "Gbit/s", True),
+    "new connections": (connections, "/s", True),
+    "64-byte frames": (frames, "k/s", True),
+    "to and fro, p50": (pingpong, "µs", False),
+}
+
+
+def inside(stage: Stage, machine: str, *words: str) -> str:
+    return subprocess.run(stage.command(machine, *words), check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def packets(task: Task) -> tuple[int, int]:
+    """That the receiver's NIC has received, and sent."""
+    line = re.findall(r"eth0:(.*)", inside(task.stage, task.to, "cat", "/proc/net/dev"))[0].split()
+    return int(line[1]), int(line[9])
+
+
+def busy(task: Task) -> float:
+    """µs that the switches on the way have worked."""
+    return sum(_busy(task.stage.vswitchd(number)) for number in {PLACES["client"], PLACES[task.to]})
+
+
+def _busy(pid: int) -> float:
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((one / "schedstat").read_text().split()[0]) for one in tasks) / 1e3
+
+
+@contextmanager
+def served(stage: Stage) -> Iterator[None]:
+    """The other ends, in both VMs that are sent to."""
+    started: list[subprocess.Popen[str]] = []
+    try:
+        for machine in PATHS:
+            started.append(
+                subprocess.Popen(stage.command(machine, "iperf3", "-s"), stdout=subprocess.DEVNULL, text=True)
+            )
+            words = stage.command(machine, sys.executable, LOAD, "serve")
+            started.append(serving := subprocess.Popen(words, stdout=subprocess.PIPE, text=True))
+            assert serving.stdout
+            assert serving.stdout.readline() == "ready\n"
+        yield
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+
+
+class Key(NamedTuple):
+    measure: str
+    path: str
+    unit: str
+
+
+Found = dict[Key, dict[str, list[float]]]  # by contender, a value each round
+
+
+def measure(stages: dict[str, Stage], rounds: int, seconds: float) -> Found:
+    found: Found = defaultdict(lambda: defaultdict(list))
+    for turn in range(rounds):
+        for what, (work, unit, timed) in MEASURES.items():
+            for to, path in PATHS.items():
+                for name, stage in stages.items():
+                    task = Task(stage, to, seconds, turn)
+                    count, worked = sum(packets(task)), busy(task)
+                    found[Key(what, path, unit)][name].append(work(task))
+                    if timed:
+                        spent = (busy(task) - worked) / max(1, sum(packets(task)) - count)
+                        found[Key(f"{what}: time a packet", path, "µs")][name].append(spent)
+    return found
+
+
+def rows(found: Found) -> Iterator[tuple[list[float], Row]]:
+    """The medians of all, and Netweft's to `normal`: the median of what it was in each round."""
+    for (what, path, unit), values in found.items():
+        ratio = median(own / base for own, base in zip(values["netweft"], values["plain"], strict=True))
+        bar = WITHIN if unit == "Gbit/s" else None
+        row = Row(f"{what}, {path}, {unit}", ratio, "of normal", bar, higher=bar is not None)
+        yield [median(each) for each in values.values()], row
+
+
+def available(names: Sequence[str]) -> list[str]:
+    if not shutil.which("iperf3"):
+        sys.exit("bench: needs iperf3 (apt-get install iperf3)")
+    if "ovn" in names and not shutil.which("ovn-controller"):
+        print("bench: OVN is not measured: it takes the packages ovn-central and ovn-host", file=sys.stderr)
+        return [name for name in names if name != "ovn"]
+    return list(names)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=0.6, help="that each measure takes; TCP in bulk at least 1")
+    parser.add_argument("--with", dest="names", default=",".join(CONTENDERS), help="whom to measure")
+    parser.add_argument("--json", type=Path, help="append the rows to this file")
+    parser.add_argument("--wait", action="store_true", help="when all is up, wait for the Enter key")
+    options = parser.parse_args()
+    if os.geteuid():
+        sys.exit("bench: needs root")
+    names = available(options.names.split(","))
+    with ExitStack() as stack:
+        stages = {name: stack.enter_context(CONTENDERS[name]()) for name in names}
+        for stage in stages.values():
+            stack.enter_context(served(stage))
+        if options.wait:
+            input()
+        measure(stages, 1, 0.3)  # caches are warm, neighbours known
+        found = measure(stages, options.rounds, options.seconds)
+    columns = [TITLES[name] for name in stages]
+    print_comparison("From VM to VM, and Netweft to `normal`", columns, list(rows(found)), options.json)
+
+
+if __name__ == "__main__":
+    main()
