@@ -118,6 +118,9 @@ class FakeOvs:
     def datapath_of(self, bridge: str) -> str | None:
         return "netdev" if bridge in self.bridges else None
 
+    def vlan_limit(self) -> int:
+        return 1
+
     async def apply(self, rows: Iterable[Row], *, delete: bool) -> int:
         if self.fail:
             self.fail = False

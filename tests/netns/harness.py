@@ -136,6 +136,14 @@ class Lab:
             until(lambda: self.pid(kind, node), f"{kind} started")
             until(lambda: build.server_answers(self.layout), "the server answers")
 
+    def configure_agent(self, node: str, **settings: str) -> None:
+        """These settings from now on; done when it is in sync."""
+        file = self.node(node).folder / "netweft.toml"
+        kept = [line for line in file.read_text().splitlines() if line.partition(" = ")[0] not in settings]
+        file.write_text("\n".join([*kept, *(f'{name} = "{value}"' for name, value in settings.items())]) + "\n")
+        self.kill("agent", node)
+        until(lambda: self.in_sync(node), f"{node} in sync with {settings}")
+
     def vsctl(self, node: str, *words: str) -> str:
         return vsctl(self.node(node), *words).strip()
 

@@ -145,9 +145,9 @@ class _ShellListening(threading.Thread):
 
 def measure(what: tuple[str, str, str], subject: End, other: NamespaceEnd, mtu: int) -> Row:
     """Pings go from the other end: they come back as large."""
-    _ping(other, subject.address, mtu)  # the first one finds neighbours, and flows that the switch has not cached
-    milliseconds = _ping(other, subject.address, 84)
-    if not _ping(other, subject.address, mtu):
+    ping(other, subject.address, mtu)  # the first one finds neighbours, and flows that the switch has not cached
+    milliseconds = ping(other, subject.address, 84)
+    if not ping(other, subject.address, mtu):
         return Row(*what, "no ping of full size")
     out = _tcp(subject, other)
     back = _tcp(other, subject)
@@ -156,7 +156,7 @@ def measure(what: tuple[str, str, str], subject: End, other: NamespaceEnd, mtu: 
     return Row(*what, "works", round(milliseconds, 2), round(out), round(back), mtu)
 
 
-def _ping(end: NamespaceEnd, address: str, size: int) -> float:
+def ping(end: NamespaceEnd, address: str, size: int) -> float:
     """The median in ms of a few that must not be fragmented; 0 where one is lost."""
     words = ("ping", "-n", "-c", "5", "-i", "0.02", "-W", "2", "-M", "do", "-s", str(size - IP_AND_ICMP), address)
     done = subprocess.run(in_namespace(end.namespace, *words), capture_output=True, text=True, check=False)

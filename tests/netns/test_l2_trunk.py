@@ -1,17 +1,20 @@
 """VLAN-aware VMs: trunks, whose frames are tagged by the VM, and networks that carry the VMs' own tags."""
 
+import struct
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any, NamedTuple
 
 import pytest
 from tests.netns import layer2
+from tests.netns.frames import udp4
 from tests.netns.harness import Inside, Lab, until
 from tests.netns.layer2 import NamespaceEnd, SerialEnd
 
 from netweft.lab import vm
 from netweft.lab.layout import Kind
 from netweft.lab.vm import Vm
+from netweft.services.values import TUNNELLED
 
 VXLAN: dict[str, object] = {"provider:network_type": "vxlan"}
 VLAN: dict[str, object] = {"provider:network_type": "vlan", "provider:physical_network": "physnet1"}
@@ -128,27 +131,51 @@ def test_sub_ports_come_and_go_while_others_talk(
     vm.remove(lab.layout, machine)
 
 
-def test_a_transparent_network_carries_the_vms_own_tags(lab: Lab) -> None:
-    network = lab.network("10.5.0.0/24", vlan_transparent=True, **VXLAN)
-    machines = [lab.add_vm(node, network, port_security_enabled=False) for node in ("hv1", "hv1", "hv2")]
+@pytest.mark.parametrize(
+    ("interconnect", "types"), [("patch", ("vlan", "flat", *TUNNELLED)), ("veth", ("vlan", "flat", "vxlan"))]
+)
+def test_transparent_networks_carry_the_vms_own_tags(lab: Lab, interconnect: str, types: tuple[str, ...]) -> None:
+    """Of every type, on one host and across hosts, to ports whose firewall looks at what is below the tags."""
+    for node in ("hv1", "hv2"):
+        lab.vsctl(node, "set", "Open_vSwitch", ".", "other_config:vlan-limit=0")
+        lab.configure_agent(node, interconnect=interconnect)
+    for kind in types:
+        provider = (VLAN if kind in ("vlan", "flat") else VXLAN) | {"provider:network_type": kind}
+        network = lab.network("10.5.0.0/24", vlan_transparent=True, **provider)
+        pairs = [{"ip_address": "10.77.0.0/24"}]
+        machines = [lab.add_vm(node, network, allowed_address_pairs=pairs) for node in ("hv1", "hv1", "hv2")]
+        _talk_by_tag(lab, machines, kind)
+        for machine in machines:
+            lab.remove_vm(machine)
+        with lab.cloud() as cloud:
+            cloud.delete("networks", network)
+    for node in ("hv1", "hv2"):
+        lab.vsctl(node, "remove", "Open_vSwitch", ".", "other_config", "vlan-limit")
+
+
+def _talk_by_tag(lab: Lab, machines: list[Vm], kind: str) -> None:
+    """The first one to the others; the tag is a part of what the network carries."""
     mtu = machines[0].nic.mtu - 4
     with ExitStack() as stack:
         for number, machine in enumerate(machines):
             words = (machine.nic.mac, f"10.77.0.{number + 1}/24", str(mtu))
             stack.enter_context(lab.inside(machine, "vlan", "77", *words))
-        subject = NamespaceEnd(lab, lab.layout.vm_namespace(machines[0].name), "10.77.0.1")
+        subject = end_of(lab, machines[0])
         for number, machine in enumerate(machines[1:], 2):
-            end = NamespaceEnd(lab, lab.layout.vm_namespace(machine.name), f"10.77.0.{number}")
-            row = layer2.measure(("transparent", "tag 77", machine.node), subject, end, mtu)
-            print(f"\n{row}")
-            assert row.verdict == "works"
+            address = f"10.77.0.{number}"
+            until(lambda to=address: layer2.ping(subject, to, 84), f"{kind} to {machine.node}")  # type: ignore[misc]
+            assert layer2.ping(subject, address, mtu), (kind, machine.node)
 
 
-def test_where_the_bridge_cannot_carry_two_tags_the_port_says_so(lab: Lab) -> None:
+def test_where_open_vswitch_looks_at_one_tag_only_the_port_says_so(lab: Lab) -> None:
     """docs/decisions/0084-vlan-transparency.md"""
-    machine = lab.describe_vm("hv1", lab.network("10.5.0.0/24", vlan_transparent=True, **VLAN))
+    network = lab.network("10.5.0.0/24", vlan_transparent=True, **VLAN)
+    machine = lab.describe_vm("hv1", network)
     vm.add(lab.layout, machine)
-    until(lambda: "VLAN-transparent" in (lab.port(machine).get("status_detail") or ""), "the port says why")
+    until(lambda: "vlan-limit=0" in (lab.port(machine).get("status_detail") or ""), "the port says why")
+    lab.vsctl("hv1", "set", "Open_vSwitch", ".", "other_config:vlan-limit=0")
+    until(lambda: lab.port(machine)["status"] == "ACTIVE", "ACTIVE")
+    lab.vsctl("hv1", "remove", "Open_vSwitch", ".", "other_config", "vlan-limit")
     vm.remove(lab.layout, machine)
 
 
@@ -162,3 +189,27 @@ def test_without_transparency_a_vms_own_tag_goes_nowhere(lab: Lab) -> None:
 
 def _tagged(lab: Lab, machine: Vm, address: str) -> Inside:
     return lab.inside(machine, "vlan", "78", machine.nic.mac, f"{address}/24", "1400")
+
+
+def test_a_sub_ports_second_tag_goes_nowhere(lab: Lab) -> None:
+    """Not even while frames without one pass, for which Open vSwitch keeps a flow in its cache."""
+    network = lab.network("10.7.0.0/24", **VLAN)
+    other = lab.add_vm("hv1", network, port_security_enabled=False)
+    with lab.cloud() as cloud:
+        parent = cloud.create("ports", network_id=lab.network("10.8.0.0/24", **VLAN))
+        sub = cloud.create("ports", network_id=network, port_security_enabled=False)
+        place = {"port_id": sub["id"], "segmentation_type": "vlan", "segmentation_id": 300}
+        trunk = cloud.create("trunks", port_id=parent["id"], sub_ports=[place])
+    machine = plug_in(lab, trunk, "netns")
+    macs, addresses = (sub["mac_address"], other.nic.mac), ("10.7.0.77", other.nic.address)
+    ordinary, last = (udp4(macs, addresses, payload) for payload in (b"ordinary", b"the last"))
+    with lab.inside(other, "capture") as seen:
+        lab.send_frames(machine, tagged(ordinary, 300))
+        seen.frames_until(ordinary)
+        lab.send_frames(machine, *[tagged(tagged(ordinary, 77), 300)] * 3, tagged(last, 300))
+        assert ordinary not in seen.frames_until(last)
+    vm.remove(lab.layout, machine)
+
+
+def tagged(frame: bytes, vlan: int) -> bytes:
+    return frame[:12] + struct.pack("!HH", 0x8100, vlan) + frame[12:]

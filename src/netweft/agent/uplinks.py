@@ -24,6 +24,8 @@ class Look(Protocol):
         """None: there is no such bridge."""
         ...
 
+    def vlan_limit(self) -> int: ...
+
 
 class UplinksSide:
     """Remembers which kind of link frames are sent through, and what it saw last."""
@@ -55,6 +57,7 @@ class UplinksSide:
             overlays={kind: look.ofport(overlay_port(kind)) or before.overlays.get(kind) for kind in host.tunnel_types},
             problems=problems,
             keep=keep,
+            vlan_limit=look.vlan_limit(),
         )
         there = all(_complete(_ends(look, kinds[wanted])) for kinds in (to_tun, *names.values()))
         self._step = bool(keep) and there

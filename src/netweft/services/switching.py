@@ -101,19 +101,15 @@ def _from_uplink(link: Link, near: int, here: LocalNetwork) -> Iterator[Wanted]:
     """Of two links to a physical network only one takes frames for everybody, which the switch there sends to both."""
     outside = tagged(here.vlan) if here.tunnelled else outside_vlan(here)
     reason = Reason.NETWORK_TUNNEL if here.tunnelled else Reason.NETWORK_PHYSICAL
+    come_in = (SetField(LOCAL_VLAN, here.vlan), SetField(IN_PORT, near), INT["switching"].goto)
     for in_port in link.nears:
         match: dict[str, Value] = {"in_port": in_port, "vlan_vid": outside}
         if in_port != near and not here.tunnelled:
             match["eth_dst"] = (0, MAC_ANY_MULTICAST)
-        yield INT["classify"].flow(
-            10,
-            cookie(reason, here.network.id),
-            match,
-            *((PopVlan(),) if outside != UNTAGGED else ()),
-            SetField(LOCAL_VLAN, here.vlan),
-            SetField(IN_PORT, near),
-            INT["switching"].goto,
-        )
+        own = (PopVlan(),) if outside != UNTAGGED else ()
+        yield INT["classify"].flow(10, cookie(reason, here.network.id), match, *own, *come_in)
+        if here.network.vlan_transparent and outside == UNTAGGED:  # VMs' tags, unless a VLAN network here has them
+            yield INT["classify"].flow(5, cookie(reason, here.network.id), {**match, "vlan_vid": ANY_TAG}, *come_in)
 
 
 def _tunnelled(uplinks: Uplinks, here: LocalNetwork, flood: Flood) -> Iterator[Wanted]:

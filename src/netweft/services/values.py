@@ -70,13 +70,15 @@ class Uplinks(Struct, frozen=True, kw_only=True):
     tun: to the tunnel bridge.  physical: physical network -> to its bridge.
     overlays: tunnel type -> the tunnel bridge's port.  A port is None while there is none, -1 when it cannot be opened.
     problems: physical network -> why its bridge cannot be joined.
-    keep: the kind of link that is not wanted any more, and that frames still use."""
+    keep: the kind of link that is not wanted any more, and that frames still use.
+    vlan_limit: how many tags of a frame Open vSwitch looks at; 0: as many as it can, which are two."""
 
     tun: Link = Link()
     physical: dict[str, Link] = {}
     overlays: dict[str, int | None] = {}
     problems: dict[str, str] = {}
     keep: str = ""
+    vlan_limit: int = 1
 
 
 class LocalNetwork(Struct, frozen=True, kw_only=True):

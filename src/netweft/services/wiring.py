@@ -105,10 +105,6 @@ def _segment(host: HostFacts, network: Network) -> Segment | Problem:
 def _cannot(host: HostFacts, network: Network, segment: Segment) -> str:
     """Why this node cannot do the segment; empty when it can."""
     kind, name = segment.network_type, segment.physical_network
-    if network.vlan_transparent and kind in PHYSICAL:
-        return f"VLAN-transparent networks cannot be {kind} on this node"
-    if network.vlan_transparent and kind in TUNNELLED and host.interconnect != "patch":
-        return f"VLAN-transparent networks need interconnect = patch, this node has {host.interconnect}"
     if kind in PHYSICAL:
         return "" if name in host.bridge_mappings else f"this node has no bridge for physical network {name}"
     if kind in TUNNELLED and kind in host.tunnel_types:
@@ -136,6 +132,9 @@ def local_port(read: Reader, port_id: str) -> LocalPort | Problem | None:
     network = local_network(read, port.network_id)
     if isinstance(network, Problem):
         return network
+    misread = _misread(read, place, network)
+    if misread is not None:
+        return misread
     link = network.link(uplinks(read))
     return LocalPort(
         port=port,
@@ -147,6 +146,25 @@ def local_port(read: Reader, port_id: str) -> LocalPort | Problem | None:
         uplink=link.near if link else None,
         groups=_port_groups(read, port),
     )
+
+
+def _misread(read: Reader, place: "Place", network: LocalNetwork) -> Problem | None:
+    """Whether Open vSwitch would misread frames with two tags: docs/decisions/0084.
+
+    A wire, and so a veth, hands over bytes, in which it looks for as many tags as `vlan-limit` says.  Looking at one,
+    it sees nothing of what is below two.  Looking at two, what it keeps for frames with one tag passes those with two,
+    unasked; and in a flat network the second one is a VLAN outside."""
+    kind, transparent = network.segment.network_type, network.network.vlan_transparent
+    looks_at_two = _observed_uplinks(read).vlan_limit != 1
+    two_tags = kind == "vlan" or (kind != "local" and host_facts(read).interconnect == "veth")
+    if transparent and two_tags and not looks_at_two:
+        return Problem(f"a VLAN-transparent network{_VLAN_LIMIT}=0")
+    if place.tag and kind == "flat" and not transparent and looks_at_two:
+        return Problem(f"a sub-port in a flat network{_VLAN_LIMIT}=1")
+    return None
+
+
+_VLAN_LIMIT = " needs on this node: ovs-vsctl set Open_vSwitch . other_config:vlan-limit"
 
 
 class SubPlace(NamedTuple):

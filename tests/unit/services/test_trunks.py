@@ -9,7 +9,7 @@ from netweft.services.fields import UNTAGGED, tagged
 from netweft.services.values import HostFacts
 from netweft.testing import packets
 from netweft.testing.packets import BROADCAST
-from netweft.testing.region import FakeNode, Region, network, port
+from netweft.testing.region import FakeNode, Region, network, port, uplinks_of
 from netweft.testing.switch import Packet
 
 OWN, BLUE, RED = network(1), network(2), network(3, "vlan")
@@ -115,10 +115,12 @@ def test_local_vlans_of_sub_ports_survive_a_restart(region: Region) -> None:
 
 
 def test_a_vlan_transparent_network() -> None:
-    for kind in ("vxlan", "geneve", "gre", "local"):
+    for kind in ("vxlan", "geneve", "gre", "vlan", "flat", "local"):
         net = replace(network(5, kind), vlan_transparent=True)
         one, other = port(21, net), port(22, net)
         region = Region(nodes=2)
+        for node in region.nodes.values():
+            node.rendering.set_uplinks(replace(uplinks_of(node.host), vlan_limit=0))
         region.create(net, one, other)
         region.plug("hv1", one)
         region.plug("hv1" if kind == "local" else "hv2", other)
@@ -132,19 +134,34 @@ def test_a_vlan_transparent_network() -> None:
         assert region.receivers(one, {**question, "vlan_vid": tagged(77)}) == [other.id], "there we know nobody"
 
 
-@pytest.mark.parametrize(("kind", "interconnect"), [("flat", "patch"), ("vlan", "patch"), ("vxlan", "veth")])
-def test_where_a_vlan_transparent_network_cannot_be(kind: str, interconnect: str) -> None:
-    net = replace(network(5, kind), vlan_transparent=True)
+@pytest.mark.parametrize(
+    ("kind", "interconnect", "transparent", "sub_port", "limit"),
+    [
+        ("vlan", "patch", True, False, 1),
+        ("vxlan", "veth", True, False, 1),
+        ("flat", "veth", True, False, 1),
+        ("flat", "patch", False, True, 0),
+        ("flat", "patch", False, True, 2),
+    ],
+)
+def test_where_frames_with_two_tags_would_be_judged_wrongly(
+    kind: str, interconnect: str, transparent: bool, sub_port: bool, limit: int
+) -> None:
+    net = replace(network(5, kind), vlan_transparent=transparent)
     one = port(21, net)
-    mappings = {"physnet1": "br-eth1"}
-    node = FakeNode("hv1", HostFacts(tunnel_ip="192.0.2.1", interconnect=interconnect, bridge_mappings=mappings))
-    node.see([net, one])
-    node.plug(one.id)
-    node.settle()
-    status = node.status(one.id)
-    assert status is not None
-    assert status.state == PortState.ERROR
-    assert "VLAN-transparent" in status.detail
+    host = HostFacts(tunnel_ip="192.0.2.1", interconnect=interconnect, bridge_mappings={"physnet1": "br-eth1"})
+    node = FakeNode("hv1", host)
+    trunk = Trunk(id="t", port_id=PARENT.id, sub_ports=(SubPort(one.id, 100),))
+    node.see([net, one, *((OWN, PARENT, trunk) if sub_port else ())])
+    node.plug(PARENT.id if sub_port else one.id)
+    better = 0 if limit == 1 else 1
+    for vlan_limit, state in ((limit, PortState.ERROR), (better, PortState.UP)):
+        node.rendering.set_uplinks(replace(uplinks_of(host), vlan_limit=vlan_limit))
+        node.settle()
+        status = node.status(one.id)
+        assert status is not None
+        assert status.state == state
+        assert (f"vlan-limit={better}" in status.detail) == (state == PortState.ERROR)
 
 
 def test_an_inactive_binding_is_wired_and_not_sent_to() -> None:

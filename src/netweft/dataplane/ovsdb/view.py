@@ -23,6 +23,11 @@ class OvsView:
         built_in = "system" in self._replica.root.datapath_types
         return "system" if built_in and kernel_has_openvswitch() else "netdev"
 
+    def vlan_limit(self) -> int:
+        """How many VLAN tags of a frame vswitchd looks at; 0: as many as it can."""
+        given = self._replica.root.other_config.get("vlan-limit", "")
+        return int(given) if given.isdigit() else 1
+
     def bridges(self) -> dict[str, BridgeRow]:
         """All bridges, also those of others.  external_ids: all."""
         return {record.name: bridge_row(record) for record in self._replica.bridges.values()}
