@@ -11,7 +11,19 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from tests.convergence.agent_world import AgentWorld, FakeSwitch
 
-from netweft.model import Key, Node, Object, Peer, PortState, SubPort, Trunk, key_of, view_of
+from netweft.model import (
+    Key,
+    Node,
+    Object,
+    Peer,
+    PortState,
+    SecurityGroup,
+    SecurityGroupRule,
+    SubPort,
+    Trunk,
+    key_of,
+    view_of,
+)
 from netweft.testing.region import network, port
 from netweft.wire.messages import Delta, Snapshot
 
@@ -183,6 +195,26 @@ async def test_a_failure_does_not_take_an_up_port_down(tmp_path: Path) -> None:
     await world.agent.turn()
     assert world.told[PORTS[0].id].state == PortState.UP
     assert world.told[PORTS[1].id].state == PortState.ERROR
+
+
+async def test_what_makes_us_stumble_stops_nobody_else(tmp_path: Path) -> None:
+    world = AgentWorld(tmp_path)
+    await world.start()
+    for wanted in PORTS[:2]:
+        world.plug(wanted.id)
+    rule = SecurityGroupRule(id="r", direction="ingress", ethertype="IPv9")
+    nonsense = replace(PORTS[0], mac_address=None)
+    group = SecurityGroup(id="g", rules=(rule,))
+    world.see(world.desired.view, [*NETWORKS, nonsense, PORTS[1], group])
+    await calm(world)
+    assert world.told[PORTS[1].id].state == PortState.UP
+    status = world.told[PORTS[0].id]
+    assert (status.state, status.detail.partition(": ")[0]) == (PortState.ERROR, "cannot be wired")
+    assert world.desired.problems == ["security_group g: KeyError: 'IPv9'"]
+    world.see(world.desired.view, [*NETWORKS, *PORTS[:2]])
+    await calm(world)
+    assert world.told[PORTS[0].id].state == PortState.UP
+    assert world.desired.problems == []
 
 
 async def test_a_move_is_announced_once_on_a_physical_network(tmp_path: Path) -> None:

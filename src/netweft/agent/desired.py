@@ -14,7 +14,7 @@ from netweft.model import EMPTY_VIEW, Key, NodeView, PortStatus, key_of
 from netweft.services.announce import Packet, announcement
 from netweft.services.local_vlans import LocalVlans
 from netweft.services.pipeline import BridgeFlow
-from netweft.services.rendering import Item, ItemKey, Rendering
+from netweft.services.rendering import Broken, Item, ItemKey, Rendering
 from netweft.services.switching import NETWORK_KEY
 from netweft.services.values import HostFacts, Uplinks
 
@@ -46,6 +46,7 @@ class Desired:
         self._moved_here: set[str] = set()  # and not announced yet
         self._rows: dict[ItemKey, Row] = {}
         self._links: dict[ItemKey, VethPair | Address] = {}
+        self._broken: dict[ItemKey, Broken] = {}
 
     @property
     def started(self) -> bool:
@@ -118,6 +119,11 @@ class Desired:
         return self._rows.values()
 
     @property
+    def problems(self) -> list[str]:
+        """What could not be made sense of, but for ports: these have their status."""
+        return [f"{broken.kind} {broken.id}: {broken.why}" for broken in self._broken.values()]
+
+    @property
     def links(self) -> Iterable[VethPair | Address]:
         return self._links.values()
 
@@ -133,6 +139,8 @@ class Desired:
                 changes.links = True
             case PortStatus():
                 self.statuses[item.port_id] = item
+            case Broken():
+                self._broken[key] = item
             case None:
                 self._unwant(changes, key)
 
@@ -142,6 +150,8 @@ class Desired:
                 changes.flows[bridge].deletes.append(flow_key)
             case ("status", str(port_id)):
                 del self.statuses[port_id]
+            case _ if key in self._broken:
+                del self._broken[key]
             case _ if key in self._rows:
                 del self._rows[key]
                 changes.rows = True

@@ -148,6 +148,7 @@ class Agent:
     async def turn(self) -> None:
         if self._observe():
             self._render()
+            self._tell_facts()
             problem = await self._apply()
             if problem is not None:
                 self._report(problem)
@@ -164,13 +165,17 @@ class Agent:
             vifs = self.ovs.vifs(self._host)
             self.desired.start(self._host, facts.local_vlans(self.settings), vifs)
         uplinks = self.uplinks.observe(view, self._host)
-        problems = uplinks.problems.values()
-        self.feed.tell(facts.node_facts(self.settings, self._host.datapath_type, view.version(), problems))
         self._expect_bridges(frozenset(physical_role(name) for name in uplinks.problems))
         self.desired.observe(self.ovs.vifs(self._host), uplinks)
         if self.denied:
             self._forget_denied()
         return True
+
+    def _tell_facts(self) -> None:
+        if self.ovs.view is not None and self._host is not None:
+            problems = [*self.uplinks.now.problems.values(), *self.desired.problems]
+            version = self.ovs.view.version()
+            self.feed.tell(facts.node_facts(self.settings, self._host.datapath_type, version, problems))
 
     def _expect_bridges(self, missing: frozenset[str]) -> None:
         for role in self._missing - missing:

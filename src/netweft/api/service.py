@@ -7,6 +7,8 @@ it is, and then the use case.
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
+import structlog
+
 from netweft.api.attributes import Resource
 from netweft.api.faults import TryAgain
 from netweft.api.policy import Policy, check_named, check_network, check_ports
@@ -14,8 +16,9 @@ from netweft.api.querystring import Listing
 from netweft.control import quotas
 from netweft.control.errors import RevisionNumberConstraintFailed
 from netweft.plugins.identity import Context
-from netweft.store import Object, Query, ReadTransaction, Store, StoreError, WriteTransaction
+from netweft.store import Busy, Object, Query, ReadTransaction, Store, StoreError, WriteTransaction
 
+log = structlog.get_logger(__name__)
 T = TypeVar("T")
 _ATTEMPTS = 8
 
@@ -112,13 +115,17 @@ class Service:
         self._write(work)
 
     def _write(self, work: Callable[[WriteTransaction], T]) -> T:
-        """Again, when another transaction was in the way: what a use case has just checked, the store then refused."""
+        """Again, when another transaction was in the way: what a use case has just checked, the store then refused.
+        Where there is one writer, what it refuses once it refuses always, unless it is busy."""
         for _ in range(_ATTEMPTS):
             try:
                 with self._store.write() as tx:
                     return work(tx)
             except StoreError as error:
                 refusal = error
+                if self._store.embedded and not isinstance(error, Busy):
+                    break
+        log.error("not written", collection=self._resource.collection, problem=str(refusal), exc_info=refusal)
         raise TryAgain() from refusal
 
     def _current(self, tx: WriteTransaction, context: Context, id: str) -> Object:

@@ -150,6 +150,10 @@ class IpAddressAlreadyAllocated(Conflict):
 # ports
 
 
+class MacAddressGenerationFailure(Exhausted):
+    message = "Unable to generate unique mac on network %(net_id)s."
+
+
 class MacAddressInUse(Conflict):
     message = "Unable to complete operation for network %(net_id)s. The mac address %(mac)s is in use."
 

@@ -8,6 +8,7 @@ from netweft.control import addresses, hosts, ipam, placing, qos, rbac, trunks
 from netweft.control.errors import (
     AddressPairAndPortSecurityRequired,
     IpAddressAlreadyAllocated,
+    MacAddressGenerationFailure,
     MacAddressInUse,
     NetworkNotFound,
     PortBound,
@@ -24,6 +25,7 @@ from netweft.store import Claim, Link, New, Object, Taken, WriteTransaction
 
 # Services' own ports get no default security group.
 _SERVICE = "network:"
+MAC_ATTEMPTS = 16  # Neutron's
 
 
 class Ports:
@@ -101,11 +103,14 @@ class Ports:
         return [one.get("mac_address") or unused[one["network_id"]].pop() for one in wanted]
 
     def _unused_macs(self, tx: WriteTransaction, network_id: str, count: int, asked: set[str]) -> set[str]:
+        """Raises MacAddressGenerationFailure."""
         found: set[str] = set()
-        while len(found) < count:
+        for _ in range(MAC_ATTEMPTS):
             drawn = {self._random_mac() for _ in range(count - len(found))} - asked
             found |= drawn.difference(tx.holders(_mac_scope(network_id), drawn))
-        return found
+            if len(found) == count:
+                return found
+        raise MacAddressGenerationFailure(net_id=network_id)
 
     def _random_mac(self) -> str:
         missing = 6 - len(self._mac_prefix.split(":"))

@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeAlias
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from netweft.dataplane.host.values import Address, VethPair
@@ -33,11 +34,19 @@ from netweft.services.values import HostFacts, LocalPort, Service, Uplinks, Want
 
 SERVICES: tuple[Service, ...] = (BRIDGES, PHYSICAL_NETWORKS, SWITCHING, PORT_SECURITY, NEIGHBOURS, FIREWALL)
 
-Item: TypeAlias = Wanted | PortStatus
-# ("flow", bridge role, flow's key), ("row", its key), ("veth", name), ("address", interface, ip), ("status", port id)
-ItemKey: TypeAlias = (
-    tuple[str, str, FlowKey] | tuple[str, RowKey] | tuple[str, str] | tuple[str, str, str]
-)  # the first part says which
+
+class Broken(Struct, frozen=True):
+    """An object, not a port, of which nothing can be made.  why: for a person."""
+
+    kind: str
+    id: str
+    why: str
+
+
+Item: TypeAlias = Wanted | PortStatus | Broken
+# ("flow", bridge role, flow's key), ("row", its key), ("veth", name), ("address", interface, ip), ("status", port id),
+# ("broken", kind, id); the first part says which
+ItemKey: TypeAlias = tuple[str, str, FlowKey] | tuple[str, RowKey] | tuple[str, str] | tuple[str, str, str]
 
 
 def item_key(item: Item) -> ItemKey:
@@ -52,15 +61,22 @@ def item_key(item: Item) -> ItemKey:
             return ("address", item.interface, item.ip)
         case PortStatus():
             return ("status", item.port_id)
+        case Broken():
+            return ("broken", item.kind, item.id)
 
 
 def render(unit: Unit, read: Reader, services: Iterable[Service] = SERVICES) -> Mapping[ItemKey, Item] | None:
     try:
         items = _RENDERERS[unit[0]](read, services, *unit[1:])
         return None if items is None else {item_key(item): item for item in items}
-    except ValueError as error:  # an address that is none, a flow that must not be: nobody else suffers from it
-        broken = PortStatus(unit[-1], PortState.ERROR, f"cannot be wired: {error}")
-        return {item_key(broken): broken} if unit[0] == "port" else {}
+    except Exception as error:  # an address that is none, a flow that must not be, a fault of ours: nobody else suffers
+        broken = _broken(unit, str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}")
+        return {item_key(broken): broken}
+
+
+def _broken(unit: Unit, why: str) -> Item:
+    kind, id = unit[0], unit[-1]
+    return PortStatus(id, PortState.ERROR, f"cannot be wired: {why}") if kind == "port" else Broken(kind, id, why)
 
 
 def _host(read: Reader, services: Iterable[Service]) -> Iterator[Item]:

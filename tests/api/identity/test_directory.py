@@ -157,3 +157,24 @@ async def test_services_and_endpoints_are_those_of_the_catalogue(admin: Caller, 
     regions = (await alice.call("GET", f"{V3}/regions")).json()["regions"]
     assert {region["id"] for region in regions} == {endpoint["region_id"] for endpoint in endpoints}
     assert (await alice.call("GET", f"{V3}/endpoints")).status_code == 403
+
+
+async def test_a_list_comes_in_pages(admin: Caller) -> None:
+    for number in range(3):
+        await admin.create("role", name=f"page{number}")
+    everything = [role["id"] for role in (await admin("GET", "/identity/v3/roles")).json()["roles"]]
+    seen: list[str] = []
+    path = "/identity/v3/roles?limit=2"
+    while path:
+        answer = (await admin("GET", path)).json()
+        assert len(answer["roles"]) <= 2
+        seen += [role["id"] for role in answer["roles"]]
+        path = answer["links"]["next"]
+    assert seen == everything
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "x", "", "1e3"])
+async def test_a_limit_is_a_positive_number(admin: Caller, limit: str) -> None:
+    answer = await admin("GET", f"/identity/v3/roles?limit={limit}")
+    assert answer.status_code == 400
+    assert "limit" in answer.json()["error"]["message"]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from tests.api.identity.conftest import BASE, Alice, Caller
 
 TOKENS = "/identity/v3/auth/tokens"
@@ -185,3 +186,12 @@ async def test_neither_tokens_nor_passwords_are_in_the_database(admin: Caller, a
 
 def _database(folder: Path) -> bytes:
     return b"".join(file.read_bytes() for file in folder.glob("netweft.db*"))
+
+
+async def test_a_refused_login_is_logged_without_what_was_shown(nobody: Caller) -> None:
+    with capture_logs() as logs:
+        await nobody.login("admin", "guessed-it")
+    (refused,) = [entry for entry in logs if entry["event"] == "login refused"]
+    assert refused["who"] == "user admin"
+    assert refused["client"]
+    assert "guessed-it" not in str(logs)

@@ -16,6 +16,7 @@ from netweft.control.errors import (
     InvalidIpForSubnet,
     IpAddressAlreadyAllocated,
     IpAddressGenerationFailure,
+    MacAddressGenerationFailure,
     MacAddressInUse,
     NetworkNotFound,
     PortBound,
@@ -289,3 +290,13 @@ def test_a_full_subnet_is_no_slower_than_an_empty_one(cloud: Cloud) -> None:
         with cloud.store.write() as tx:
             cloud.ports.create(tx, many)
     assert seconds() < 3 * empty + 0.002
+
+
+def test_macs_run_out(make_cloud: MakeCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    cloud = make_cloud()
+    network, other = cloud.network(), cloud.network()
+    monkeypatch.setattr(cloud.ports, "_random_mac", lambda: "fa:16:3e:00:00:01")
+    cloud.port(network)
+    with pytest.raises(MacAddressGenerationFailure, match=network["id"]):
+        cloud.port(network)
+    cloud.port(other)

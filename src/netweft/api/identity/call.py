@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any, NamedTuple, TypeAlias, TypeVar
+from urllib.parse import urlencode
 
 import msgspec
 from starlette.requests import Request
@@ -111,9 +112,11 @@ def json(content: Any, status: int = 200, headers: dict[str, str] | None = None)
     return Response(msgspec.json.encode(content), status, headers, media_type="application/json")
 
 
-def listing(call: Call, member: str, items: list[Any], *path: str) -> Response:
-    """Keystone's frame of a list.  All in one page."""
-    return json({member: items, "links": {"self": call.url(*path), "next": None, "previous": None}})
+def listing(call: Call, member: str, items: list[Any], *path: str, after: str | None = None) -> Response:
+    """Keystone's frame of a list.  after: the last item's id, where there may be more."""
+    asked = {name: value for name, value in call.request.query_params.items() if name != "marker"}
+    more = f"{call.url(*path)}?{urlencode({**asked, 'marker': after})}" if after else None
+    return json({member: items, "links": {"self": call.url(*path), "next": more, "previous": None}})
 
 
 def no_content() -> Response:

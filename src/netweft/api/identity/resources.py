@@ -110,9 +110,11 @@ class Resource:
 
     async def list_all(self, call: Call) -> Response:
         await call.admin()
-        wanted = Query(self._filters(call), sort=[("name", False)])
+        limit, marker = _limit(call), call.request.query_params.get("marker")
+        wanted = Query(self._filters(call), sort=[("name", False)], limit=limit, marker=marker)
         found = await call.identity.read(lambda tx: directory.query(tx, self.kind, wanted))
-        return listing(call, self.kind, [self.shown(call, each) for each in found], self.kind)
+        after = found[-1]["id"] if limit and len(found) == limit else None
+        return listing(call, self.kind, [self.shown(call, each) for each in found], self.kind, after=after)
 
     async def create(self, call: Call) -> Response:
         await call.admin()
@@ -152,6 +154,16 @@ class Resource:
     def _filters(self, call: Call) -> dict[str, list[Any]]:
         given = {name: call.request.query_params[name] for name in self.filters if name in call.request.query_params}
         return {name: [_flag(value) if name in ("enabled", "is_domain") else value] for name, value in given.items()}
+
+
+def _limit(call: Call) -> int | None:
+    """Raises Invalid."""
+    given = call.request.query_params.get("limit")
+    if given is None:
+        return None
+    if not (given.isascii() and given.isdigit() and 0 < int(given[:10]) < 2**31):
+        raise Invalid(f"limit: {given[:80]} is not a positive number")
+    return int(given)
 
 
 def _flag(value: str) -> bool:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import structlog
 from msgspec import Struct
 from starlette.responses import Response
 
@@ -15,6 +16,7 @@ from netweft.plugins.identity.embedded.request import AuthRequest
 from netweft.plugins.identity.embedded.tokens import Resolved
 from netweft.store import Object
 
+log = structlog.get_logger(__name__)
 _DOMAIN = {"id": directory.DOMAIN["id"], "name": directory.DOMAIN["name"]}
 _NOT_CACHED = {"Vary": "X-Auth-Token"}
 
@@ -25,7 +27,12 @@ class AuthBody(Struct, frozen=True):
 
 async def issue(call: Call) -> Response:
     body = await call.body(AuthBody)
-    token, resolved = await call.identity.issue(body.auth)
+    try:
+        token, resolved = await call.identity.issue(body.auth)
+    except Unauthorized:
+        client = call.request.client
+        log.warning("login refused", who=body.auth.identity.who[:80], client=client.host if client else "local")
+        raise
     return json(_body(call, resolved), 201, _NOT_CACHED | {"X-Subject-Token": token})
 
 

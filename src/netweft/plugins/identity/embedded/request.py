@@ -61,6 +61,15 @@ class Proof(Struct, frozen=True):
     token: TokenMethod | None = None
     application_credential: ApplicationCredentialMethod | None = None
 
+    @property
+    def who(self) -> str:
+        """For the log: what is claimed, nothing of what proves it."""
+        if self.password is not None:
+            return f"user {self.password.user.id or self.password.user.name}"
+        if self.application_credential is not None:
+            return f"application credential {self.application_credential.id or self.application_credential.name}"
+        return ", ".join(self.methods)
+
 
 class Scope(Struct, frozen=True, forbid_unknown_fields=True):
     project: NamedRef | None = None
