@@ -15,6 +15,7 @@ from netweft.dataplane.openflow.flow import (
     Action,
     Apart,
     Conjunction,
+    Controller,
     Ct,
     CtClear,
     Goto,
@@ -30,6 +31,7 @@ from netweft.dataplane.openflow.flow import (
 
 _TLV = Packer("!HH")
 _OUTPUT = Packer("!HHIH6x")
+_NX_CONTROLLER = Packer("!HHIHHHBx")
 _COPY_FIELD = Packer("!HHHHH2xII4x")
 _PUSH_VLAN = Packer("!HHH2x")
 _POP_VLAN = Packer("!HH4x")
@@ -46,11 +48,12 @@ _APPLY = Packer("!HH4x")
 _ACTION_OUTPUT, _ACTION_PUSH_VLAN, _ACTION_POP_VLAN, _ACTION_SET_FIELD, _ACTION_COPY_FIELD = 0, 17, 18, 25, 28
 _ACTION_METER = 29
 _ACTION_EXPERIMENTER, NICIRA = 0xFFFF, 0x2320
-_NX_RESUBMIT_TABLE, _NX_CONJUNCTION, _NX_CT, _NX_CT_CLEAR = 14, 34, 35, 43
+_NX_RESUBMIT_TABLE, _NX_TO_CONTROLLER, _NX_CONJUNCTION, _NX_CT, _NX_CT_CLEAR = 14, 20, 34, 35, 43
 _NX_OUTPUT_CUT_OFF, _NX_CLONE = 39, 42
 _INSTRUCTION_GOTO, _INSTRUCTION_APPLY = 1, 4
 _SAME_IN_PORT = 0xFFF8
 _CONTROLLER = 0xFFFFFFFD
+_BY_ACTION = 1  # why a packet comes to the controller
 _NO_TABLE = 0xFF
 _CT_COMMIT = 1
 _LOW_16_BITS = 15  # offset 0, 16 bits, as the connection tracker's zone has it
@@ -96,6 +99,9 @@ _POP_VLAN_BYTES = _POP_VLAN.pack(_ACTION_POP_VLAN, _POP_VLAN.size)
 
 _ENCODERS: dict[type, Callable[[Any], bytes]] = {
     Output: lambda a: _OUTPUT.pack(_ACTION_OUTPUT, _OUTPUT.size, a.port, 0),
+    Controller: lambda a: _NX_CONTROLLER.pack(
+        _ACTION_EXPERIMENTER, _NX_CONTROLLER.size, NICIRA, _NX_TO_CONTROLLER, a.max_len, a.id, _BY_ACTION
+    ),
     SetField: _encode_set_field,
     Move: _encode_move,
     PushVlan: lambda a: _PUSH_VLAN.pack(_ACTION_PUSH_VLAN, _PUSH_VLAN.size, a.ethertype),
@@ -201,6 +207,11 @@ def _decode_resubmit(buffer: bytes, start: int, end: int) -> Action | None:
     return Resubmit(table=table) if in_port == _SAME_IN_PORT else None
 
 
+def _decode_controller(buffer: bytes, start: int, end: int) -> Action | None:
+    _, _, _, _, max_len, number, reason = _NX_CONTROLLER.unpack_from(buffer, start)
+    return Controller(id=number, max_len=max_len) if reason == _BY_ACTION else None
+
+
 def _decode_conjunction(buffer: bytes, start: int, end: int) -> Action | None:
     _, _, _, _, clause, clauses, number = _CONJUNCTION.unpack_from(buffer, start)
     return Conjunction(id=number, clause=clause + 1, clauses=clauses)
@@ -235,6 +246,7 @@ def _decode_apart(buffer: bytes, start: int, end: int) -> Action | None:
 
 _NICIRA_DECODERS: dict[int, Callable[[bytes, int, int], Action | None]] = {
     _NX_RESUBMIT_TABLE: _decode_resubmit,
+    _NX_TO_CONTROLLER: _decode_controller,
     _NX_CONJUNCTION: _decode_conjunction,
     _NX_CT: _decode_ct,
     _NX_CT_CLEAR: _decode_ct_clear,

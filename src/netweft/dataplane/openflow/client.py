@@ -11,10 +11,10 @@ from pathlib import Path
 from netweft.dataplane.openflow import messages, meters
 from netweft.dataplane.openflow.errors import ConnectionLost, FlowRejected, OpenFlowError, ProtocolError, Rejected
 from netweft.dataplane.openflow.flow import Action, Flow, FlowKey
-from netweft.dataplane.openflow.messages import Bundle, FlowChange, Type
+from netweft.dataplane.openflow.messages import Bundle, FlowChange, PacketIn, Type
 from netweft.dataplane.openflow.meters import DropMeter, MeterCommand
 from netweft.dataplane.openflow.reasons import reason
-from netweft.dataplane.openflow.session import Session
+from netweft.dataplane.openflow.session import NOBODY, Session
 
 _MONITOR_ID = 1
 
@@ -100,6 +100,16 @@ class OpenFlowConnection:
     async def send_packet(self, frame: bytes, actions: tuple[Action, ...]) -> None:
         """A frame of our own through these actions; returns when the switch has done them."""
         self._session.send(messages.packet_out(frame, actions, self._session.next_xid()))
+        await self.barrier()
+
+    def send_packet_soon(self, frame: bytes, actions: tuple[Action, ...]) -> None:
+        """The same without waiting, nor asking whether it could be done."""
+        self._session.send(messages.packet_out(frame, actions, NOBODY))
+
+    async def watch_packets(self, controller_id: int, callback: Callable[[PacketIn], None]) -> None:
+        """From now on call back for each frame that a flow sends to this controller id."""
+        self._session.on_packet = lambda body: callback(messages.decode_packet_in(body))
+        self._session.send(b"".join(messages.take_packets(controller_id, self._session.next_xid())))
         await self.barrier()
 
     async def barrier(self) -> None:

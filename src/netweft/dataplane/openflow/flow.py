@@ -18,6 +18,15 @@ class Output(Struct, frozen=True):
     port: int
 
 
+class Controller(Struct, frozen=True):
+    """To whoever has taken this id on its connection to the switch, and to nobody else.
+
+    max_len: bytes of the frame that are enough; Open vSwitch 3.1 sends all of it anyway."""
+
+    id: int
+    max_len: int = 0xFFFF
+
+
 class SetField(Struct, frozen=True):
     """mask None: the whole field, and so it should be written, since that is how the switch reports it."""
 
@@ -106,6 +115,7 @@ class Unreadable(Struct, frozen=True):
 
 Action: TypeAlias = (
     Output
+    | Controller
     | SetField
     | Move
     | PushVlan

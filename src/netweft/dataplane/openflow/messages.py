@@ -21,6 +21,10 @@ MAX_LENGTH = 0xFFFF
 
 _FLOW_MOD = Packer("!QQBBHHHIIIHH")
 _PACKET_OUT = Packer("!IH2x")
+_PACKET_IN = Packer("!IHBBQ")
+_SET_CONFIG = Packer("!HH")
+_ASYNC_REASONS = Packer("!HHI")
+_CONTROLLER_ID = Packer("!II6xH")
 _FLOW_REQUEST = Packer("!B3xII4xQQ")
 _FLOW_DESC = Packer("!H2xBxHHHHHQ")
 _MULTIPART = Packer("!HH4x")
@@ -38,7 +42,10 @@ _ALL_TABLES = 0xFF
 _ADD, _DELETE_STRICT = 0, 4
 _ATOMIC_ORDERED = 3
 _MORE = 1
-_NXT_CT_FLUSH_ZONE = 29
+_NXT_SET_CONTROLLER_ID, _NXT_CT_FLUSH_ZONE = 20, 29
+_WHOLE = 0xFFFF
+# properties of set-async: packet-ins, port statuses, removed flows, each of an equal or master connection
+_PACKET_INS, _BY_ACTION, _OTHERS = 1, 1 << 1, (3, 5)
 # added, removed and modified flows with their instructions; not the initial ones
 _MONITOR_FLAGS = 0x02 | 0x04 | 0x08 | 0x10
 
@@ -51,12 +58,15 @@ class Type(IntEnum):
     EXPERIMENTER = 4
     FEATURES_REQUEST = 5
     FEATURES_REPLY = 6
+    SET_CONFIG = 9
+    PACKET_IN = 10
     PACKET_OUT = 13
     FLOW_MOD = 14
     MULTIPART_REQUEST = 18
     MULTIPART_REPLY = 19
     BARRIER_REQUEST = 20
     BARRIER_REPLY = 21
+    SET_ASYNC = 28
     METER_MOD = 29
     BUNDLE_CONTROL = 33
     BUNDLE_ADD = 34
@@ -95,6 +105,14 @@ class FlowChange(Struct, frozen=True):
     removed: bool = False
 
 
+class PacketIn(Struct, frozen=True):
+    """A frame that a flow sent to us.  fields: what was known besides it: in_port, and registers that are not 0."""
+
+    cookie: int
+    fields: dict[str, int]
+    frame: bytes
+
+
 # hello element: a bitmap of versions with only ours in it
 HELLO_VERSIONS = Packer("!HHI").pack(1, 8, 1 << VERSION)
 
@@ -122,6 +140,23 @@ def packet_out(frame: bytes, actions: tuple[Action, ...], xid: int) -> bytes:
     encoded = encode_actions(actions)
     fixed = _PACKET_OUT.pack(_ANY, len(encoded)) + encode_match((("in_port", _CONTROLLER, None),))
     return message(Type.PACKET_OUT, xid, fixed + encoded + frame)
+
+
+def take_packets(controller_id: int, xid: int) -> Iterator[bytes]:
+    """From now on this connection gets what flows send to this id, and nothing else that was not asked for.
+
+    A connection to a bridge's own socket gets nothing at all until it has named a length for table misses."""
+    yield message(Type.SET_CONFIG, xid, _SET_CONFIG.pack(0, _WHOLE))
+    reasons = {_PACKET_INS: _BY_ACTION, **dict.fromkeys(_OTHERS, 0)}
+    properties = (_ASYNC_REASONS.pack(kind, _ASYNC_REASONS.size, mask) for kind, mask in reasons.items())
+    yield message(Type.SET_ASYNC, xid, b"".join(properties))
+    yield message(Type.EXPERIMENTER, xid, _CONTROLLER_ID.pack(NICIRA, _NXT_SET_CONTROLLER_ID, controller_id))
+
+
+def decode_packet_in(body: bytes) -> PacketIn:
+    *_, cookie = _unpack(_PACKET_IN, body, 0)
+    match, at = decode_match(body, _PACKET_IN.size)
+    return PacketIn(cookie, {name: value for name, value, _ in match}, body[at + 2 :])
 
 
 def bundle_control(step: Bundle, bundle: int, xid: int) -> bytes:

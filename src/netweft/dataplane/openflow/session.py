@@ -16,6 +16,7 @@ from netweft.dataplane.openflow.reasons import reason
 REPLY_SECONDS = 30.0
 MAX_DUMP_BYTES = 512 * 2**20
 _XID_LIMIT = 1 << 31
+NOBODY = 0  # as xid: nobody waits for an answer, nor asks whether it was refused
 
 
 class Refusal(NamedTuple):
@@ -48,21 +49,22 @@ class _Reply:
 
 
 class Session(asyncio.Protocol):
-    """on_update: gets the body of each flow monitor message.
+    """on_update: gets the body of each flow monitor message.  on_packet: that of each packet-in.
 
     refusals: errors for messages that nobody waits for (the parts of a bundle), in order of arrival."""
 
     def __init__(self) -> None:
         self.on_update: Callable[[bytes], None] | None = None
+        self.on_packet: Callable[[bytes], None] | None = None
         self.refusals: list[Refusal] = []
         self.lost: asyncio.Future[ConnectionLost] = asyncio.get_running_loop().create_future()
-        self._xids = itertools.count(1)
+        self._xids = itertools.count()
         self._transport: asyncio.WriteTransport | None = None
         self._buffer = bytearray()
         self._replies: dict[int, _Reply] = {}
 
     def next_xid(self) -> int:
-        return next(self._xids) % _XID_LIMIT
+        return 1 + next(self._xids) % _XID_LIMIT
 
     def send(self, data: bytes) -> None:
         if self.lost.done() or self._transport is None:
@@ -96,7 +98,7 @@ class Session(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.WriteTransport, transport)  # uvloop's is one without saying so
-        self._transport.write(messages.message(Type.HELLO, 0, messages.HELLO_VERSIONS))
+        self._transport.write(messages.message(Type.HELLO, NOBODY, messages.HELLO_VERSIONS))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.abort(ConnectionLost(f"the switch closed the connection{f': {exc}' if exc else ''}"))
@@ -135,13 +137,15 @@ class Session(asyncio.Protocol):
             self.send(messages.message(Type.ECHO_REPLY, xid, body))
         elif kind == Type.MULTIPART_REPLY:
             self._multipart(body, reply)
+        elif kind == Type.PACKET_IN and self.on_packet is not None:
+            self.on_packet(body)
         elif kind in (Type.FEATURES_REPLY, Type.BARRIER_REPLY, Type.BUNDLE_CONTROL) and reply is not None:
             reply.add(body, more=False)
 
     def _refused(self, xid: int, body: bytes, reply: _Reply | None) -> None:
         refusal = Refusal(xid, *messages.decode_error(body))
         if reply is None:
-            self.refusals.append(refusal)
+            self.refusals += [refusal] if xid else []
         else:
             reply.fail(Rejected(refusal.kind, refusal.code, reason(refusal.kind, refusal.code)))
 

@@ -180,6 +180,11 @@ def _output(action: values.Output, _: TableNames) -> str:
     return _PORTS.get(action.port, f"output:{action.port}")
 
 
+def _controller(action: values.Controller, _: TableNames) -> str:
+    most = [f"max_len={action.max_len}"] if action.max_len != 0xFFFF else []
+    return f"controller({','.join([*most, f'id={action.id}'])})"
+
+
 def _set_field(action: values.SetField, _: TableNames) -> str:
     field = FIELDS[action.field]
     if action.mask is not None and field.notation == "dec":
@@ -217,6 +222,7 @@ def _ct(action: values.Ct, names: TableNames) -> str:
 
 _ACTIONS: dict[type, Callable[[Any, TableNames], str]] = {
     values.Output: _output,
+    values.Controller: _controller,
     values.SetField: _set_field,
     values.Move: _move,
     values.PushVlan: lambda action, _: f"push_vlan:{action.ethertype:#x}",

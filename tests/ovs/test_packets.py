@@ -1,0 +1,75 @@
+"""Frames that a flow sends to the agent, and frames that the agent sends: with the real switch."""
+
+import asyncio
+import subprocess
+from pathlib import Path
+
+import pytest
+from tests.ovs.sandbox import Sandbox
+
+from netweft.dataplane.openflow.client import OpenFlowConnection
+from netweft.dataplane.openflow.fields import match
+from netweft.dataplane.openflow.flow import Controller, Flow, Output, Resubmit, SetField
+from netweft.dataplane.openflow.messages import PacketIn
+
+ID = 0x4E57
+FRAME = bytes(range(12)) + b"\x88\xb5" + b"a frame of sixty bytes".ljust(46, b".")
+TO_US = Flow(
+    table=0,
+    priority=5,
+    match=match(eth_type=0x88B5),
+    actions=(SetField("reg0", 7), SetField("reg2", 0x10000009), Controller(ID)),
+    cookie=0x77,
+)
+
+
+@pytest.fixture
+def sent(ovs: Sandbox, bridge: str, tmp_path: Path) -> Path:
+    """What the switch sends out of its port 1."""
+    found = tmp_path / "out.pcap"
+    settings = ("type=dummy", "ofport_request=1", f"options:tx_pcap={found}")
+    ovs.vsctl("add-port", bridge, f"{bridge}p", "--", "set", "Interface", f"{bridge}p", *settings)
+    return found
+
+
+def receive(ovs: Sandbox, bridge: str, frame: bytes) -> None:
+    command = ("ovs-appctl", "-t", f"{ovs.folder}/vs.ctl", "netdev-dummy/receive", f"{bridge}p", frame.hex())
+    subprocess.run(command, check=True, capture_output=True)
+
+
+async def test_a_frame_for_our_id_comes_with_its_registers_and_only_to_us(
+    ovs: Sandbox, bridge: str, switch: OpenFlowConnection, sent: Path
+) -> None:
+    await switch.apply([TO_US])
+    ours: asyncio.Queue[PacketIn] = asyncio.Queue()
+    theirs: list[PacketIn] = []
+    other = await OpenFlowConnection.connect(ovs.mgmt(bridge))
+    deaf = await OpenFlowConnection.connect(ovs.mgmt(bridge))
+    await switch.watch_packets(ID, ours.put_nowait)
+    await other.watch_packets(ID + 1, theirs.append)
+    receive(ovs, bridge, FRAME)
+    async with asyncio.timeout(5):
+        packet = await ours.get()
+    assert packet == PacketIn(0x77, {"in_port": 1, "reg0": 7, "reg2": 0x10000009}, FRAME)
+    await other.barrier()
+    await deaf.barrier()
+    assert ours.empty()
+    assert not theirs
+    for connection in (other, deaf):
+        await connection.close()
+
+
+async def test_a_frame_of_ours_goes_through_tables(
+    ovs: Sandbox, bridge: str, switch: OpenFlowConnection, sent: Path
+) -> None:
+    out = Flow(table=9, priority=5, match=match(reg1=4), actions=(Output(1),))
+    await switch.apply([out])
+    switch.send_packet_soon(FRAME, (SetField("reg1", 4), Resubmit(9)))
+    await switch.barrier()
+    assert FRAME in await asyncio.to_thread(sent.read_bytes)
+
+
+async def test_a_frame_that_cannot_be_sent_does_not_spoil_what_comes_after(switch: OpenFlowConnection) -> None:
+    switch.send_packet_soon(FRAME, (Output(0xFFFFFF01),))  # no such port can be
+    await switch.apply([TO_US])
+    assert await switch.dump_flows() == [TO_US]
