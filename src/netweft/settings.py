@@ -110,6 +110,10 @@ class AgentSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     tunnel_types: Annotated[tuple[str, ...], Meta(description="tunnel types this node offers")] = ("vxlan",)
     bridge_mappings: Annotated[tuple[str, ...], Meta(description="PHYSICAL_NETWORK:BRIDGE")] = ()
     local_vlans: Annotated[str, Meta(pattern=r"^\d+:\d+$", description="local VLAN tags to use: FIRST:LAST")] = "1:4094"
+    dhcp_lease_duration: Annotated[
+        int, Meta(ge=-1, le=2**32 - 1, description="seconds that DHCP gives an address for; -1: for ever")
+    ] = 86400
+    dhcp_domain: Annotated[str, Meta(description="domain name that DHCP tells; empty: none")] = "openstacklocal"
     flow_restore_wait: Annotated[
         bool, Meta(description="vswitchd forwards nothing after a restart until flows are back")
     ] = True

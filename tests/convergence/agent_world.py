@@ -14,7 +14,7 @@ from netweft.agent.sync import changes_by
 from netweft.dataplane.openflow.client import OpenFlowConnection
 from netweft.dataplane.openflow.errors import FlowRejected
 from netweft.dataplane.openflow.flow import Action, Flow, FlowKey
-from netweft.dataplane.openflow.messages import FlowChange
+from netweft.dataplane.openflow.messages import FlowChange, PacketIn
 from netweft.dataplane.ovsdb.errors import TransactionFailed
 from netweft.dataplane.ovsdb.rows import PortRow, Row, Vif, VifTag, row_key
 from netweft.model import NodeView, Object, PortState, PortStatus, key_of
@@ -73,6 +73,9 @@ class FakeSwitch:
 
     async def send_packet(self, frame: bytes, actions: tuple[Action, ...]) -> None:
         self.packets.append(frame)
+
+    async def watch_packets(self, controller_id: int, callback: Callable[[PacketIn], None]) -> None:
+        """No packet comes in here."""
 
     async def watch_flows(self, callback: Callable[[FlowChange], None]) -> None:
         self._watcher = callback

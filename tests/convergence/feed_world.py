@@ -86,17 +86,22 @@ _network_rows = st.builds(
     _policy,
 )
 _subnet_rows = st.builds(
-    lambda number, network, gateway: {
+    lambda number, network, gateway, servers: {
         "id": f"s{number}",
         "network_id": network,
         "ip_version": 4,
         "cidr": f"10.0.{number}.0/24",
         "gateway_ip": gateway,
         "enable_dhcp": True,
+        "dns_nameservers": servers,
+        "host_routes": [{"destination": "10.9.0.0/16", "nexthop": "10.0.0.9"} for _ in servers],
+        "ipv6_ra_mode": None,
+        "ipv6_address_mode": None,
     },
     st.integers(1, 3),
     st.sampled_from(NETWORKS),
     st.sampled_from([None, "10.0.0.1"]),
+    st.sampled_from([[], ["10.0.0.2"]]),
 )
 _ahead = st.lists(st.sampled_from([*NODES, "hv9"]), max_size=2, unique=True)
 

@@ -24,11 +24,12 @@ from netweft.model import (
     key_of,
     view_of,
 )
-from netweft.testing.region import network, port
+from netweft.testing.region import network, port, subnet
 from netweft.wire.messages import Delta, Snapshot
 
 NETWORKS = [network(1), network(2, "vlan"), network(3, "local")]
 PORTS = [port(number, NETWORKS[number % 3]) for number in range(1, 5)]
+SUBNETS = [subnet(net, "10.0.0.0/24") for net in NETWORKS]
 TRUNK = Trunk(id="t", port_id=PORTS[0].id, sub_ports=(SubPort(PORTS[1].id, 7), SubPort(PORTS[3].id, 8)))
 PEERS = [
     Peer(id=f"{number:08x}-2222", network_id=NETWORKS[number % 3].id, mac_address=f"fa:16:3e:00:00:{number:02x}",
@@ -37,7 +38,7 @@ PEERS = [
 ]  # fmt: skip
 NODES = [Node(name=f"hv{number}", tunnel_ip=f"192.0.2.{number}", tunnel_types=("vxlan",)) for number in (11, 12)]
 AHEAD = [replace(wanted, active=False) for wanted in PORTS]
-OBJECTS: list[Object] = [*NETWORKS, *PORTS, *PEERS, *NODES]
+OBJECTS: list[Object] = [*NETWORKS, *SUBNETS, *PORTS, *PEERS, *NODES]
 
 ROLES = ["int", "tun", "phys:physnet1", "phys:public"]
 
@@ -118,7 +119,9 @@ def test_any_way_leads_to_the_state_of_a_fresh_start(sequence: list[tuple[object
         for event in sequence:
             await do(world, event)
         await calm(world)
-        assert world.state() == (await fresh(world, folder)).state()
+        other = await fresh(world, folder)
+        assert world.state() == other.state()
+        assert world.desired.leases == other.desired.leases
 
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(play(Path(folder)))

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from netweft.model import AddressGroup, SecurityGroup, SecurityGroupRule, SubPort, Trunk
 from netweft.services.rendering import ItemKey
-from netweft.testing.region import ANYTHING, FakeNode, Region, network, port
+from netweft.testing.region import ANYTHING, FakeNode, Region, network, port, subnet
 
 KINDS = ("vxlan", "gre", "geneve", "vlan", "flat", "local")
 NETWORKS = [network(number, kind) for number, kind in enumerate(KINDS, 1)]
@@ -23,6 +23,7 @@ RULES = [
     SecurityGroupRule(id="d", direction="ingress", ethertype="IPv4", remote_group_id=GROUPS[2]),
     SecurityGroupRule(id="e", direction="ingress", ethertype="IPv4", remote_address_group_id="all"),
 ]
+CIDRS = ("10.0.0.0/24", "2001:db8::/64")
 NODES = ("hv1", "hv2", "hv3")
 
 port_numbers = st.integers(0, len(PORTS) - 1)
@@ -36,6 +37,8 @@ events = st.one_of(
     st.tuples(st.just("trunk"), port_numbers, st.lists(port_numbers, max_size=3, unique=True)),
     st.tuples(st.just("create network"), st.integers(0, 5)),
     st.tuples(st.just("delete network"), st.integers(0, 5)),
+    st.tuples(st.just("create subnet"), st.integers(0, 5), st.sampled_from(CIDRS), st.booleans()),
+    st.tuples(st.just("delete subnet"), st.integers(0, 5), st.sampled_from(CIDRS)),
     st.tuples(st.just("rules"), st.integers(1, 2), st.frozensets(st.integers(0, len(RULES) - 1)), st.booleans()),
     st.tuples(st.just("join"), port_numbers, st.frozensets(st.integers(0, 2))),
     st.tuples(st.just("addresses"), st.frozensets(st.sampled_from(["10.0.0.1", "10.0.0.1/32", "10.0.0.0/8", "x"]))),
@@ -66,6 +69,10 @@ def do(region: Region, event: tuple[object, ...]) -> None:
             region.create(NETWORKS[number])
         case ("delete network", int(number)):
             region.networks.pop(NETWORKS[number].id, None)
+        case ("create subnet", int(number), str(cidr), bool(enabled)):
+            region.create(subnet(NETWORKS[number], cidr, enable_dhcp=enabled))
+        case ("delete subnet", int(number), str(cidr)):
+            region.subnets.pop(subnet(NETWORKS[number], cidr).id, None)
         case ("rules", int(number), frozenset() as chosen, bool(stateful)):
             rules = tuple(RULES[n] for n in sorted(chosen))
             region.create(SecurityGroup(id=GROUPS[number], rules=rules, stateful=stateful))

@@ -17,7 +17,7 @@ from netweft.model import Object, PortStatus, key_of, view_of
 from netweft.services.local_vlans import LocalVlans
 from netweft.services.pipeline import INT, TUN, BridgeFlow, physical_role, pipeline_of
 from netweft.services.rendering import Item, Rendering
-from netweft.services.values import HostFacts, Uplinks
+from netweft.services.values import HostFacts, Lease, Uplinks
 
 CASES = sorted(path.parent for path in Path(__file__).parent.glob("*/view.json"))
 
@@ -36,8 +36,12 @@ def test_scenario(folder: Path) -> None:
     items = render(case)
     roles = [INT.role, TUN.role, *map(physical_role, case.host.bridge_mappings)]
     files = {f"{role.replace(':', '.')}.flows": "".join(flow_lines(items, role)) for role in roles}
-    files["rows"] = "".join(sorted(f"{item}\n" for item in items if not isinstance(item, BridgeFlow | PortStatus)))
+    files["rows"] = "".join(
+        sorted(f"{item}\n" for item in items if not isinstance(item, BridgeFlow | PortStatus | Lease))
+    )
     files["statuses"] = "".join(sorted(f"{item}\n" for item in items if isinstance(item, PortStatus)))
+    if leases := [item for item in items if isinstance(item, Lease)]:
+        files["leases"] = "".join(sorted(f"{item}\n" for item in leases))
     for name, content in files.items():
         golden = folder / name
         if os.environ.get("NETWEFT_WRITE_GOLDENS"):

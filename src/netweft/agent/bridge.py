@@ -13,13 +13,14 @@ import structlog
 from netweft.agent.desired import FlowChanges
 from netweft.dataplane.openflow.client import OpenFlowConnection
 from netweft.dataplane.openflow.driver import FlowDriver
-from netweft.dataplane.openflow.errors import OpenFlowError
+from netweft.dataplane.openflow.errors import ConnectionLost, OpenFlowError
 from netweft.dataplane.openflow.flow import Flow, FlowKey
+from netweft.dataplane.openflow.messages import PacketIn
 from netweft.dataplane.openflow.text import format_flow
 from netweft.reconcile.plan import Step
 from netweft.reconcile.retry import Backoff
 from netweft.services.announce import Packet
-from netweft.services.fields import OURS, OURS_MASK
+from netweft.services.fields import AGENT, OURS, OURS_MASK
 from netweft.services.pipeline import pipeline_of
 
 log = structlog.get_logger(__name__)
@@ -28,6 +29,7 @@ log = structlog.get_logger(__name__)
 class BridgeSide:
     """role: as in BridgeFlow.  wanted: all flows that should be there, asked once per connection.
     wake: called when there is something to do.  taking_away: called before flows go, or do less.
+    on_packet: called with what flows send to the agent.
     sessions: how often it has been (re)connected."""
 
     def __init__(
@@ -44,6 +46,7 @@ class BridgeSide:
         self._wanted = wanted
         self._wake = wake
         self._taking_away = taking_away
+        self.on_packet: Callable[[PacketIn], None] | None = None
         self._driver: FlowDriver | None = None
         self._connection: OpenFlowConnection | None = None
         self._expected = asyncio.Event()
@@ -92,6 +95,8 @@ class BridgeSide:
         """Read what is there, and compare from now on.  Raises OpenFlowError."""
         driver = FlowDriver(connection, OURS, OURS_MASK, self._wake, self._taking_away)
         found = await driver.read()
+        if self.on_packet is not None:
+            await connection.watch_packets(AGENT, self.on_packet)
         driver.want(self._wanted())
         self._driver, self._connection = driver, connection
         self.sessions += 1
@@ -130,6 +135,12 @@ class BridgeSide:
         """Raises OpenFlowError.  A bridge that is away has nobody to hear it."""
         if self._driver is not None:
             await self._driver.send_packet(packet.frame, packet.actions)
+
+    def answer(self, packet: Packet) -> None:
+        """At once, and never again: whoever gets no answer asks again."""
+        if self._connection is not None:
+            with contextlib.suppress(ConnectionLost):
+                self._connection.send_packet_soon(packet.frame, packet.actions)
 
     def _step(self, key: FlowKey, was: Flow | None, now: Flow | None) -> Step:
         texts = (flow and f"{self._socket.stem} {format_flow(flow, self._tables)}" for flow in (was, now))

@@ -16,7 +16,7 @@ from netweft.services.local_vlans import LocalVlans
 from netweft.services.pipeline import BridgeFlow
 from netweft.services.rendering import Broken, Item, ItemKey, Rendering
 from netweft.services.switching import NETWORK_KEY
-from netweft.services.values import HostFacts, Uplinks
+from netweft.services.values import HostFacts, Lease, Uplinks
 
 
 @dataclass(slots=True)
@@ -40,6 +40,7 @@ class Desired:
         self.view = EMPTY_VIEW
         self.complete = False
         self.statuses: dict[str, PortStatus] = {}
+        self.leases: dict[int, Lease] = {}  # by logical port
         self.vifs: Mapping[str, Vif] = {}
         self._rendering: Rendering | None = None
         self._swept = False
@@ -137,6 +138,8 @@ class Desired:
             case VethPair() | Address():
                 self._links[key] = item
                 changes.links = True
+            case Lease():
+                self.leases[item.number] = item
             case PortStatus():
                 self.statuses[item.port_id] = item
             case Broken():
@@ -150,6 +153,8 @@ class Desired:
                 changes.flows[bridge].deletes.append(flow_key)
             case ("status", str(port_id)):
                 del self.statuses[port_id]
+            case ("lease", int(number)):
+                del self.leases[number]
             case _ if key in self._broken:
                 del self._broken[key]
             case _ if key in self._rows:

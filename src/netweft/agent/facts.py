@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from netweft import __version__
 from netweft.model import NodeFacts
 from netweft.services.local_vlans import LocalVlans
-from netweft.services.values import HostFacts
+from netweft.services.values import FOR_EVER, DhcpSettings, HostFacts
 from netweft.settings import AgentSettings
 
 
@@ -48,6 +48,11 @@ def node_facts(
         agent_version=__version__,
         problems=tuple(problems),
     )
+
+
+def dhcp_settings(settings: AgentSettings) -> DhcpSettings:
+    seconds = settings.dhcp_lease_duration
+    return DhcpSettings(lease_seconds=FOR_EVER if seconds == -1 else seconds, domain=settings.dhcp_domain)
 
 
 def local_vlans(settings: AgentSettings) -> LocalVlans:

@@ -18,7 +18,7 @@ from typing import Any
 
 import structlog
 
-from netweft.agent import facts, show
+from netweft.agent import dhcp, facts, show
 from netweft.agent.bridge import BridgeSide
 from netweft.agent.cached import CachedFlows
 from netweft.agent.desired import Desired
@@ -30,6 +30,7 @@ from netweft.agent.state import StateFile
 from netweft.agent.sync import Changes, FeedClient, Link
 from netweft.agent.uplinks import UplinksSide
 from netweft.dataplane.openflow.errors import ConnectionLost, OpenFlowError
+from netweft.dataplane.openflow.messages import PacketIn
 from netweft.dataplane.ovsdb.errors import OvsdbError, OvsdbLost
 from netweft.dataplane.ovsdb.rows import VifTag
 from netweft.model import key_of
@@ -65,6 +66,8 @@ class Agent:
             )
             for role, name in names.items()
         }
+        self.bridges[INT.role].on_packet = self._answer
+        self._dhcp = facts.dhcp_settings(settings)
         self.state = StateFile(Path(settings.state_dir) / "view", settings.node)
         self.feed = FeedClient(settings, self, facts=facts.node_facts(settings))
         self.problem = ""
@@ -242,6 +245,15 @@ class Agent:
                 await self.bridges[INT.role].send_packet(packet)
             except OpenFlowError as error:  # the VM's own first frame will have to do
                 log.warning("move not announced", problem=str(error))
+
+    def _answer(self, asked: PacketIn) -> None:
+        try:
+            answer = dhcp.answer(asked, self.desired.leases, self._dhcp)
+        except Exception:  # another boundary: one port's request must not cost us the connection
+            log.exception("a request was not answered")
+            return
+        if answer is not None:
+            self.bridges[INT.role].answer(answer)
 
     def _report(self, problem: str) -> None:
         self._schedule_retry(problem)

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from netweft.model import EMPTY_VIEW, NodeView
 
-MAGIC = b"netweft-view-2\n"  # the version of the format: change it when NodeView does
+MAGIC = b"netweft-view-3\n"  # the version of the format: change it when NodeView does
 SETTLE_SECONDS = 1.0  # a burst of changes is written once
 
 log = structlog.get_logger(__name__)

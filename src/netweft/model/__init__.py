@@ -4,9 +4,9 @@ These structs are the wire format too.  They hold what a *node* needs, not the w
 """
 
 from netweft.model.firewall import AddressGroup, GroupMember, SecurityGroup, SecurityGroupRule
-from netweft.model.network import FixedIp, Network, Segment, Subnet
+from netweft.model.network import FixedIp, HostRoute, Network, Segment, Subnet
 from netweft.model.node import Node, NodeFacts
-from netweft.model.port import AddressPair, Peer, Port, SubPort, Trunk
+from netweft.model.port import AddressPair, ExtraDhcpOpt, Peer, Port, SubPort, Trunk
 from netweft.model.qos import BandwidthLimit, MinimumBandwidth, PacketRateLimit, QosPolicy
 from netweft.model.status import PortState, PortStatus
 from netweft.model.view import EMPTY_VIEW, Key, Kind, NodeView, Object, key_of, kind_of, view_of
@@ -16,8 +16,10 @@ __all__ = [
     "AddressGroup",
     "AddressPair",
     "BandwidthLimit",
+    "ExtraDhcpOpt",
     "FixedIp",
     "GroupMember",
+    "HostRoute",
     "Key",
     "Kind",
     "MinimumBandwidth",

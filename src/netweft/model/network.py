@@ -31,13 +31,24 @@ class Network(Struct, frozen=True, kw_only=True, tag="network", omit_defaults=Tr
     segments: tuple[Segment, ...] = ()
 
 
+class HostRoute(Struct, frozen=True):
+    destination: str
+    nexthop: str
+
+
 class Subnet(Struct, frozen=True, kw_only=True, tag="subnet", omit_defaults=True):
+    """ipv6_*_mode: `dhcpv6-stateful`, `dhcpv6-stateless`, `slaac` or None."""
+
     id: str
     network_id: str
     ip_version: int
     cidr: str
     gateway_ip: str | None = None
     enable_dhcp: bool = True
+    dns_nameservers: tuple[str, ...] = ()
+    host_routes: tuple[HostRoute, ...] = ()
+    ipv6_ra_mode: str | None = None
+    ipv6_address_mode: str | None = None
 
 
 class FixedIp(Struct, frozen=True):

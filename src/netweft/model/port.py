@@ -12,6 +12,14 @@ class AddressPair(Struct, frozen=True):
     mac_address: str
 
 
+class ExtraDhcpOpt(Struct, frozen=True, omit_defaults=True):
+    """opt_name: as dnsmasq calls it, or its number.  opt_value: an empty one leaves the option out."""
+
+    opt_name: str
+    opt_value: str
+    ip_version: int = 4
+
+
 class Port(Struct, frozen=True, kw_only=True, tag="port", omit_defaults=True):
     """A port bound to this node; it is wired once an Interface with its id appears on `br-int`.
 
@@ -28,6 +36,7 @@ class Port(Struct, frozen=True, kw_only=True, tag="port", omit_defaults=True):
     allowed_address_pairs: tuple[AddressPair, ...] = ()
     security_groups: tuple[str, ...] = ()
     qos_policy_id: str | None = None
+    extra_dhcp_opts: tuple[ExtraDhcpOpt, ...] = ()
     device_owner: str = ""
     active: bool = True
     host_id: str = field(default="", name="binding:host_id")

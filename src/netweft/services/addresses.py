@@ -19,6 +19,10 @@ def mac(text: str) -> int:
     return int(text.replace(":", ""), 16)
 
 
+def octets(mac_address: str) -> bytes:
+    return bytes.fromhex(mac_address.replace(":", ""))
+
+
 @lru_cache(maxsize=4096)
 def prefix(text: str) -> Prefix:
     """`10.0.0.1`, `10.0.0.0/24`, `2001:db8::1`, ...  Host bits are ignored."""

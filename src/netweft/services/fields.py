@@ -50,6 +50,7 @@ TAG_SHIFT: Final = 16  # where the tag of a logical port begins
 TAG_BITS: Final = 12
 GUARDED: Final = 1 << 28
 ENDED: Final = 1
+AGENT: Final = 0x4E57  # the controller id that our agent takes: frames for it reach no other controller
 
 OUR_METERS: Final = 0b10 << 30  # a meter is ours when number & METERS_MASK == OUR_METERS
 METERS_MASK: Final = 0b11 << 30
@@ -98,12 +99,14 @@ class Reason(IntEnum):
     PORT_DELIVERY = 20
     PORT_GROUPS = 21
     PORT_QOS = 22
+    PORT_DHCP = 23
     PEER_NEIGHBOUR = 32
     PEER_SWITCHING = 33
     PEER_TUNNEL = 34
     NETWORK_FLOOD = 48
     NETWORK_TUNNEL = 49
     NETWORK_PHYSICAL = 50
+    NETWORK_DHCP = 51
     RULE_PERMIT = 64
     GROUP_REMOTE = 65
     ADDRESS_REMOTE = 66

@@ -28,7 +28,7 @@ def port(here: LocalPort) -> Iterator[Wanted]:
     owner = cookie(Reason.PORT_NEIGHBOUR, here.port.id)
     addresses = [fixed.ip_address for fixed in here.port.fixed_ips]
     for version, address in _addresses(here.port.mac_address, addresses):
-        ask = _arp_for(address) if version == 4 else _solicit_for(address)
+        ask = arp_for(address) if version == 4 else _solicit_for(address)
         yield ANSWERS.flow(DUPLICATE_CHECK, owner, {IN_PORT: here.number, **ask}, ON)
     yield from _answers(owner, here.network.vlan, here.port.mac_address, addresses)
 
@@ -60,8 +60,8 @@ def host(_: HostFacts, __: Uplinks) -> Iterator[Wanted]:
 
 def _answers(owner: int, vlan: int, mac_address: str, addresses: Iterable[str]) -> Iterator[BridgeFlow]:
     for version, address in _addresses(mac_address, addresses):
-        ask = _arp_for(address) if version == 4 else _solicit_for(address)
-        answer = _arp_reply if version == 4 else _advertisement
+        ask = arp_for(address) if version == 4 else _solicit_for(address)
+        answer = arp_reply if version == 4 else _advertisement
         flooded: dict[str, Value] = {LOCAL_VLAN: vlan, "eth_dst": (MAC_ANY_MULTICAST, MAC_ANY_MULTICAST)}
         yield ANSWERS.flow(ANSWER, owner, {**flooded, **ask}, *answer(mac(mac_address), address))
 
@@ -74,7 +74,7 @@ def _addresses(mac_address: str, addresses: Iterable[str]) -> Iterator[tuple[int
         yield 6, link_local(mac(mac_address))
 
 
-def _arp_for(address: int) -> dict[str, Value]:
+def arp_for(address: int) -> dict[str, Value]:
     return {"eth_type": ETH_ARP, "arp_op": REQUEST, "arp_tpa": address}
 
 
@@ -82,7 +82,7 @@ def _solicit_for(address: int) -> dict[str, Value]:
     return {"eth_type": ETH_IPV6, "ip_proto": PROTO_ICMPV6, "icmpv6_type": ND_SOLICIT, "nd_target": address}
 
 
-def _arp_reply(eth: int, address: int) -> Iterator[Action]:
+def arp_reply(eth: int, address: int) -> Iterator[Action]:
     yield Move("eth_src", "eth_dst", bits=48)
     yield SetField("eth_src", eth)
     yield SetField("arp_op", REPLY)

@@ -6,7 +6,7 @@ table's record when it is built, so a match or a jump that the list does not pro
 
 Where what is still to come goes, without moving what is here:
 
-    neighbour_answers │ DHCP and metadata are answered here too, next to ARP and ND
+    neighbour_answers │ metadata is answered here too, next to ARP, ND and DHCP
     switching │ routing and NAT come before it: a routed frame gets a new destination MAC and network, then is switched
 """
 
@@ -90,11 +90,14 @@ INT = Pipeline.of(
     ),
     Table(
         "neighbour_answers",
-        "broadcast ARP requests and multicast ND solicitations for addresses we know are turned into the answer",
-        match=fields(LOCAL_VLAN, IN_PORT, "vlan_vid", "eth_dst", "arp_op", "arp_tpa", *ICMPV6, "nd_target", "nd_sll"),
+        "broadcast ARP requests and multicast ND solicitations for addresses we know are turned into the answer; DHCP "
+        "requests go to the agent, which answers them",
+        match=fields(LOCAL_VLAN, IN_PORT, "vlan_vid", "eth_src", "eth_dst", "arp_op", "arp_tpa")
+        | fields(*ICMPV6, "nd_target", "nd_sll", "udp_src", "udp_dst"),
         set=fields("eth_src", "eth_dst", *ARP_SENDER, "arp_tpa", "arp_tha")
         | fields("ipv6_src", "ipv6_dst", "icmpv6_type", "nd_options_type", "nd_reserved"),
         next=("answer_nd", "answer", "egress"),
+        agent=True,
         miss="egress",
     ),
     Table(

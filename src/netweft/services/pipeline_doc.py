@@ -64,7 +64,7 @@ def _names(names: frozenset[str]) -> str:
 
 def _next(table: Table) -> str:
     onward = [f"`{name}`" for name in table.next if name != DROP]
-    return ", ".join([*onward, *(["a port"] if table.output else [])]) or "–"
+    return ", ".join([*onward, *(["a port"] if table.output else []), *(["the agent"] if table.agent else [])]) or "–"
 
 
 if __name__ == "__main__":

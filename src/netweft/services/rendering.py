@@ -20,6 +20,7 @@ from netweft.model import Key, NodeView, Object, Peer, Port, PortState, PortStat
 from netweft.reconcile.memo import Memo, Reader, Unit
 from netweft.services import wiring
 from netweft.services.bridges import BRIDGES
+from netweft.services.dhcp import DHCP
 from netweft.services.fields import logical_port
 from netweft.services.firewall import FIREWALL
 from netweft.services.local_vlans import LocalVlans
@@ -28,11 +29,12 @@ from netweft.services.physical import PHYSICAL_NETWORKS
 from netweft.services.pipeline import BridgeFlow
 from netweft.services.port_security import PORT_SECURITY
 from netweft.services.remotes import Remotes
+from netweft.services.subnets import Subnets
 from netweft.services.switching import SWITCHING
 from netweft.services.trunks import Trunks
-from netweft.services.values import HostFacts, LocalPort, Service, Uplinks, Wanted
+from netweft.services.values import HostFacts, Lease, LocalPort, Service, Uplinks, Wanted
 
-SERVICES: tuple[Service, ...] = (BRIDGES, PHYSICAL_NETWORKS, SWITCHING, PORT_SECURITY, NEIGHBOURS, FIREWALL)
+SERVICES: tuple[Service, ...] = (BRIDGES, PHYSICAL_NETWORKS, SWITCHING, PORT_SECURITY, NEIGHBOURS, DHCP, FIREWALL)
 
 
 class Broken(Struct, frozen=True):
@@ -45,8 +47,10 @@ class Broken(Struct, frozen=True):
 
 Item: TypeAlias = Wanted | PortStatus | Broken
 # ("flow", bridge role, flow's key), ("row", its key), ("veth", name), ("address", interface, ip), ("status", port id),
-# ("broken", kind, id); the first part says which
-ItemKey: TypeAlias = tuple[str, str, FlowKey] | tuple[str, RowKey] | tuple[str, str] | tuple[str, str, str]
+# ("broken", kind, id), ("lease", logical port); the first part says which
+ItemKey: TypeAlias = (
+    tuple[str, str, FlowKey] | tuple[str, RowKey] | tuple[str, str] | tuple[str, str, str] | tuple[str, int]
+)
 
 
 def item_key(item: Item) -> ItemKey:
@@ -59,6 +63,8 @@ def item_key(item: Item) -> ItemKey:
             return ("veth", item.name)
         case Address():
             return ("address", item.interface, item.ip)
+        case Lease():
+            return ("lease", item.number)
         case PortStatus():
             return ("status", item.port_id)
         case Broken():
@@ -145,6 +151,7 @@ class Rendering:
         self._members: defaultdict[str, dict[str, int]] = defaultdict(dict)
         self._network_of: dict[str, str] = {}
         self._trunks = Trunks()
+        self._subnets = Subnets()
         self._hosts: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._regrouped: set[str] = set()
         self.set_host(host)
@@ -228,6 +235,9 @@ class Rendering:
         if kind == "port":
             self._place(name)
         self._remotes.changed(before, after)
+        if kind == "subnet":
+            for fact, value in self._subnets.changed(before, after):
+                self._memo.put(fact, value)
         if kind == "trunk":
             self._trunk_changed(before, after)
         for peer, step in ((before, -1), (after, 1)):

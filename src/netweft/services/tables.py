@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeAlias
 from netweft.dataplane.openflow.flow import (
     Action,
     Apart,
+    Controller,
     Ct,
     Flow,
     Goto,
@@ -43,7 +44,8 @@ class BridgeFlow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """match, set: field names.  next: tables a flow may go on to.  output: whether a flow may send a frame out.
+    """match, set: field names.  next: tables a flow may go on to.  output, agent: whether a flow may send a frame out,
+    or to our agent.
     miss: `drop`, the table where a frame goes that no flow matches, or `others' flows`: we say nothing about it."""
 
     name: str
@@ -52,6 +54,7 @@ class Table:
     set: frozenset[str] = frozenset()
     next: tuple[str, ...] = ()
     output: bool = False
+    agent: bool = False
     miss: str = DROP
     # given by the pipeline
     bridge: str = ""
@@ -93,6 +96,9 @@ class Table:
             case Output():
                 if not self.output:
                     raise PipelineError(f"{self}: may not send a frame out")
+            case Controller():
+                if not self.agent:
+                    raise PipelineError(f"{self}: may not send a frame to the agent")
 
     def __str__(self) -> str:
         return f"{self.bridge}.{self.name}"
@@ -129,7 +135,7 @@ class Pipeline:
             if wrong:
                 raise PipelineError(f"{role}.{table.name}: {', '.join(wrong)} is not further down")
             placed[table.name] = Table(
-                table.name, table.about, table.match, table.set, table.next, table.output, table.miss,
+                table.name, table.about, table.match, table.set, table.next, table.output, table.agent, table.miss,
                 bridge=role, id=number, next_ids=frozenset(ids[name] for name in onward),
             )  # fmt: skip
         return cls(role, about, placed)

@@ -13,13 +13,10 @@ from msgspec import Struct
 
 from netweft.dataplane.host.values import Address, VethPair
 from netweft.dataplane.ovsdb.rows import BridgeRow, PortRow, VifTag
-from netweft.model import Network, Peer, Port, SecurityGroup, Segment
+from netweft.model import Network, Peer, Port, SecurityGroup, Segment, Subnet
 from netweft.services.addresses import Prefix
 from netweft.services.fields import logical_port
 from netweft.services.pipeline import BridgeFlow
-
-Wanted: TypeAlias = BridgeFlow | BridgeRow | PortRow | VifTag | VethPair | Address
-
 
 TUNNELLED = ("vxlan", "gre", "geneve")  # STT: docs/decisions/0085
 PHYSICAL = ("flat", "vlan")
@@ -82,11 +79,12 @@ class Uplinks(Struct, frozen=True, kw_only=True):
 
 
 class LocalNetwork(Struct, frozen=True, kw_only=True):
-    """A network that is wired here, through one of its segments."""
+    """A network that is wired here, through one of its segments.  dhcp: IP versions in which DHCP is answered in it."""
 
     network: Network
     vlan: int
     segment: Segment
+    dhcp: tuple[int, ...] = ()
 
     @property
     def tunnelled(self) -> bool:
@@ -131,7 +129,8 @@ class LocalPort(Struct, frozen=True, kw_only=True):
     tag: of a trunk's sub-port, with which its frames are told apart on the interface; 0 when that is its own.
     carried: (local VLAN, network) of the sub-ports that use this port's interface.
     uplink: the logical port by which the network leaves the node.
-    groups: its security groups, as far as they are known here."""
+    groups: its security groups, as far as they are known here.
+    subnets: all of its network's."""
 
     port: Port
     network: LocalNetwork
@@ -139,6 +138,7 @@ class LocalPort(Struct, frozen=True, kw_only=True):
     ofport: int
     tag: int = 0
     groups: tuple[PortGroup, ...] = ()
+    subnets: tuple[Subnet, ...] = ()
     carried: tuple[tuple[int, str], ...] = ()
     uplink: int | None = None
 
@@ -146,6 +146,26 @@ class LocalPort(Struct, frozen=True, kw_only=True):
     def number(self) -> int:
         """As a logical port."""
         return logical_port(self.ofport, self.tag, guarded=self.port.port_security_enabled)
+
+
+class Lease(Struct, frozen=True, kw_only=True):
+    """What DHCP tells a port here.  number: the logical port that its requests come from, and answers go to.
+    subnets: all of its network's."""
+
+    number: int
+    port: Port
+    mtu: int
+    subnets: tuple[Subnet, ...]
+
+
+FOR_EVER = 2**32 - 1
+
+
+class DhcpSettings(Struct, frozen=True, kw_only=True):
+    """What DHCP tells every port.  lease_seconds: FOR_EVER at most.  domain: empty for none."""
+
+    lease_seconds: int = 86400
+    domain: str = ""
 
 
 class RemotePort(Struct, frozen=True, kw_only=True):
@@ -161,6 +181,9 @@ class Flood(Struct, frozen=True):
 
     ports: tuple[int, ...] = ()
     tunnels: tuple[Prefix, ...] = ()
+
+
+Wanted: TypeAlias = BridgeFlow | BridgeRow | PortRow | VifTag | VethPair | Address | Lease
 
 
 def _nothing(*_: object) -> Iterable[Wanted]:

@@ -85,7 +85,7 @@ def local_network(read: Reader, network_id: str) -> LocalNetwork | Problem:
     segment = _segment(host_facts(read), network)
     if isinstance(segment, Problem):
         return segment
-    return LocalNetwork(network=network, vlan=vlan, segment=segment)
+    return LocalNetwork(network=network, vlan=vlan, segment=segment, dhcp=read.get(("dhcp", network_id)) or ())
 
 
 def _segment(host: HostFacts, network: Network) -> Segment | Problem:
@@ -145,6 +145,7 @@ def local_port(read: Reader, port_id: str) -> LocalPort | Problem | None:
         carried=_carried(read, port),
         uplink=link.near if link else None,
         groups=_port_groups(read, port),
+        subnets=read.get(("subnets", port.network_id)) or (),
     )
 
 

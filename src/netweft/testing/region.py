@@ -24,6 +24,7 @@ from netweft.model import (
     SecurityGroup,
     SecurityGroupRule,
     Segment,
+    Subnet,
     Trunk,
     key_of,
 )
@@ -59,6 +60,17 @@ def network(number: int, network_type: str = "vxlan", physical_network: str = "p
     return Network(id=f"{number:08x}-0000-4000-8000-000000000000", segments=(segment,))
 
 
+def subnet(net: Network, cidr: str, **more: object) -> Subnet:
+    """A network has one of each IP version."""
+    version = prefix(cidr).version
+    made = Subnet(id=_subnet_id(net, cidr), network_id=net.id, ip_version=version, cidr=cidr)
+    return replace(made, **more)
+
+
+def _subnet_id(net: Network, address: str) -> str:
+    return f"{net.id[:8]}-{6 if ':' in address else 4}"
+
+
 def port(number: int, net: Network, *ips: str, **more: object) -> Port:
     """Port 7 is fa:16:3e:00:00:07 with 10.0.0.7, or the addresses given; its group lets everything pass."""
     addresses = ips or (f"10.0.0.{number}",)
@@ -66,7 +78,7 @@ def port(number: int, net: Network, *ips: str, **more: object) -> Port:
         id=f"{number:08x}-1111-4000-8000-000000000000",
         network_id=net.id,
         mac_address=f"fa:16:3e:00:{number >> 8:02x}:{number & 255:02x}",
-        fixed_ips=tuple(FixedIp("subnet", ip) for ip in addresses),
+        fixed_ips=tuple(FixedIp(_subnet_id(net, ip), ip) for ip in addresses),
         **{"security_groups": (ANYTHING.id,), **more},  # type: ignore[arg-type]
     )
 
@@ -179,6 +191,7 @@ class Region:
         self.wires = {name: Wire() for name in MAPPINGS}
         self.nodes: dict[str, FakeNode] = {}
         self.networks: dict[str, Network] = {}
+        self.subnets: dict[str, Subnet] = {}
         self.ports: dict[str, Port] = {}
         self.groups: dict[str, SecurityGroup] = {ANYTHING.id: ANYTHING}
         self.address_groups: dict[str, AddressGroup] = {}
@@ -195,11 +208,13 @@ class Region:
             for name, wire in self.wires.items():
                 wire.attach(node.bridges[physical_role(name)], WIRE_PORT)
 
-    def create(self, *objects: Network | Port | Trunk | SecurityGroup | AddressGroup) -> None:
+    def create(self, *objects: Network | Subnet | Port | Trunk | SecurityGroup | AddressGroup) -> None:
         for obj in objects:
             match obj:
                 case Network():
                     self.networks[obj.id] = obj
+                case Subnet():
+                    self.subnets[obj.id] = obj
                 case Port():
                     self.ports[obj.id] = obj
                 case SecurityGroup():
@@ -249,6 +264,7 @@ class Region:
         hosts = {peer.host_id for peer in peers}
         return [
             *(self.networks[id] for id in networks if id in self.networks),
+            *(subnet for subnet in self.subnets.values() if subnet.network_id in networks),
             *here.values(),
             *(trunk for trunk in self.trunks.values() if trunk.port_id in here),
             *peers,

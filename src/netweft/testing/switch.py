@@ -16,6 +16,7 @@ from netweft.dataplane.openflow.flow import (
     Action,
     Apart,
     Conjunction,
+    Controller,
     Ct,
     Flow,
     FlowKey,
@@ -59,6 +60,7 @@ class Bridge:
     )
 
     tracker: Tracker = field(default_factory=Tracker)
+    punted: list[Packet] = field(default_factory=list)  # to the agent
 
     def join(self, ofport: int, other: "Bridge", other_ofport: int) -> None:
         """A patch cable."""
@@ -70,6 +72,7 @@ class Bridge:
         clean = {name: value for name, value in packet.items() if not name.startswith(("reg", "in_port", "metadata"))}
         frame = _Frame({"vlan_vid": 0, **clean, "in_port": in_port}, in_port)
         self._table(0, frame)
+        self.punted += frame.punted
         for ofport, out in frame.out:
             for to in self._normal(in_port) if ofport == OFPP_NORMAL else (ofport,):
                 yield from self._leave(to, out)
@@ -114,6 +117,7 @@ class Bridge:
             tracked = _Frame({**frame.packet, **self.tracker.look(zone, frame.packet)}, frame.in_port)
             self._table(action.table, tracked, depth + 1)
             frame.out += tracked.out
+            frame.punted += tracked.punted
 
     def _lookup(self, table: int, packet: Packet) -> Flow | None:
         """Priority by priority: a flow that matches, or one whose conjunction does."""
@@ -170,6 +174,7 @@ class _Frame:
         self.packet = packet
         self.in_port = in_port
         self.out: list[tuple[int, Packet]] = []
+        self.punted: list[Packet] = []
 
     def act(self, action: Action) -> None:
         packet = self.packet
@@ -177,6 +182,8 @@ class _Frame:
             case Output(port=port):
                 if port != self.in_port:
                     self.out.append((self.in_port if port == OFPP_IN_PORT else port, dict(packet)))
+            case Controller():
+                self.punted.append(dict(packet))
             case SetField(field=name, value=value, mask=mask):
                 packet[name] = value if mask is None else packet.get(name, 0) & ~mask | value
                 if name == "nd_options_type" and value == 2:

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from netweft.dataplane.openflow.flow import Output
+from netweft.dataplane.ovsdb.rows import VifTag
 from netweft.model import Network, Node, Peer, PortState, PortStatus, Segment
 from netweft.services.values import HostFacts, Link, Uplinks
 from netweft.testing.region import FakeNode, Region, network, port
@@ -64,7 +65,7 @@ def test_reasons(host: HostFacts, net: Network, why: str) -> None:
     assert status is not None
     assert status.state == PortState.ERROR
     assert why in status.detail
-    assert not [key for key in node.applied if key[0] == "row" and key[1][0] == "vif"]
+    assert not [item for item in node.applied.values() if isinstance(item, VifTag)]
 
 
 def test_a_tunnel_port_that_cannot_be_opened_is_not_sent_to_and_said() -> None:

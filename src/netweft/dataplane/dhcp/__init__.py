@@ -1,0 +1,1 @@
+"""DHCP as bytes, and back: frames, messages, options by name.  Knows no port and no subnet."""

@@ -1,0 +1,88 @@
+"""A UDP datagram in its Ethernet frame, as bytes, and back; IPv4 and IPv6.
+
+Checksums are not looked at when a frame comes in: what a VM sends may have none yet, left to its NIC.
+"""
+
+from ipaddress import IPv4Address, IPv6Address
+from struct import Struct as Packer
+from struct import error as StructError
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from netweft.dataplane.openflow.fields import ETH_IPV4, ETH_IPV6, PROTO_UDP
+
+IpAddress: TypeAlias = IPv4Address | IPv6Address
+
+_ETHERNET = Packer("!6s6sH")
+_IPV4 = Packer("!BBHHHBBH4s4s")
+_IPV6 = Packer("!IHBB16s16s")
+_UDP = Packer("!HHHH")
+_FRAGMENT = 0x3FFF  # more to come, or not the first
+_HOPS = 64
+
+
+class Datagram(Struct, frozen=True, kw_only=True):
+    """eth_*: MAC addresses as 6 bytes."""
+
+    eth_src: bytes
+    eth_dst: bytes
+    src: IpAddress
+    dst: IpAddress
+    sport: int
+    dport: int
+    payload: bytes
+
+
+def decode(frame: bytes) -> Datagram | None:
+    """None: it is no whole UDP datagram."""
+    try:
+        eth_dst, eth_src, eth_type = _ETHERNET.unpack_from(frame)
+        header = _ipv4(frame) if eth_type == ETH_IPV4 else _ipv6(frame) if eth_type == ETH_IPV6 else None
+        if header is None:
+            return None
+        src, dst, start = header
+        sport, dport, length, _ = _UDP.unpack_from(frame, start)
+    except StructError:
+        return None
+    payload = frame[start + _UDP.size : start + length]
+    if length < _UDP.size or len(payload) != length - _UDP.size:
+        return None
+    return Datagram(eth_src=eth_src, eth_dst=eth_dst, src=src, dst=dst, sport=sport, dport=dport, payload=payload)
+
+
+def _ipv4(frame: bytes) -> tuple[IpAddress, IpAddress, int] | None:
+    """Source, destination, where what is inside begins."""
+    first, _, _, _, fragment, _, protocol, _, src, dst = _IPV4.unpack_from(frame, _ETHERNET.size)
+    if first >> 4 != 4 or first & 15 < 5 or fragment & _FRAGMENT or protocol != PROTO_UDP:
+        return None
+    return IPv4Address(src), IPv4Address(dst), _ETHERNET.size + (first & 15) * 4
+
+
+def _ipv6(frame: bytes) -> tuple[IpAddress, IpAddress, int] | None:
+    first, _, protocol, _, src, dst = _IPV6.unpack_from(frame, _ETHERNET.size)
+    if first >> 28 != 6 or protocol != PROTO_UDP:
+        return None
+    return IPv6Address(src), IPv6Address(dst), _ETHERNET.size + _IPV6.size
+
+
+def encode(datagram: Datagram) -> bytes:
+    """Of at most 65,507 bytes."""
+    src, dst, length = datagram.src.packed, datagram.dst.packed, _UDP.size + len(datagram.payload)
+    pseudo_header = src + dst + PROTO_UDP.to_bytes(4, "big") + length.to_bytes(4, "big")
+    bare = _UDP.pack(datagram.sport, datagram.dport, length, 0) + datagram.payload
+    total = _checksum(pseudo_header + bare) or 0xFFFF
+    udp = _UDP.pack(datagram.sport, datagram.dport, length, total) + datagram.payload
+    if datagram.src.version == 6:
+        eth_type, header = ETH_IPV6, _IPV6.pack(6 << 28, length, PROTO_UDP, _HOPS, src, dst)
+    else:
+        fields = (0x45, 0, 20 + length, 0, 0, _HOPS, PROTO_UDP)
+        eth_type = ETH_IPV4
+        header = _IPV4.pack(*fields, _checksum(_IPV4.pack(*fields, 0, src, dst)), src, dst)
+    return _ETHERNET.pack(datagram.eth_dst, datagram.eth_src, eth_type) + header + udp
+
+
+def _checksum(data: bytes) -> int:
+    """Of the Internet.  The sum of 16 bits each, carries added, is the whole as one number modulo 0xFFFF."""
+    total = int.from_bytes(data + b"\0" * (len(data) % 2), "big")
+    return 0xFFFF - (total % 0xFFFF or (0xFFFF if total else 0))
