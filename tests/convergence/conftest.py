@@ -1,5 +1,8 @@
-"""The feed is tested on the same databases as the store."""
+"""Every test here runs on SQLite and on a real PostgreSQL."""
 
-from tests.unit.store.conftest import cluster, database, postgres_url, url
+import pytest
 
-__all__ = ["cluster", "database", "postgres_url", "url"]
+
+@pytest.fixture
+def url(each_url: str) -> str:
+    return each_url

@@ -4,7 +4,6 @@ fresh look shows, also when several write at once."""
 import asyncio
 import random
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
@@ -49,13 +48,6 @@ KINDS = (
     "policies",
 )
 PATIENCE = 10.0
-
-
-@pytest.fixture
-def store(url: str) -> Iterator[Store]:
-    opened = Store.open(url)
-    yield opened
-    opened.close()
 
 
 def write(store: Store, event: Put | Delete) -> None:

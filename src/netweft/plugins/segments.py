@@ -5,6 +5,7 @@ A third party adds one as an entry point of the group `netweft.segments` that na
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import entry_points
 from typing import TypeAlias
 
@@ -91,11 +92,14 @@ TUNNELS = {
 
 def segment_types() -> Mapping[str, SegmentType]:
     """Ours and those installed beside us."""
-    found = {ours.name: ours for ours in (LOCAL, FLAT, VLAN, *TUNNELS.values())}
-    for point in entry_points(group=ENTRY_POINTS):
-        theirs: SegmentType = point.load()
-        found[theirs.name] = theirs
-    return found
+    ours = {type.name: type for type in (LOCAL, FLAT, VLAN, *TUNNELS.values())}
+    return {**ours, **_installed()}
+
+
+@cache
+def _installed() -> Mapping[str, SegmentType]:
+    types: list[SegmentType] = [point.load() for point in entry_points(group=ENTRY_POINTS)]
+    return {type.name: type for type in types}
 
 
 def _range(setting: str, text: str, type: SegmentType) -> Range:

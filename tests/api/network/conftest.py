@@ -1,8 +1,7 @@
 """The Networking API over a real store, in this process; tokens are names of people."""
 
 import asyncio
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -95,13 +94,6 @@ def refused(answer: httpx.Response) -> tuple[int, str]:
 
 
 MakeApi = Callable[..., Api]
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store.open(f"sqlite:///{tmp_path}/netweft.db")
-    yield store
-    store.close()
 
 
 @pytest.fixture

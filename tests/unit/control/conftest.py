@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
@@ -100,11 +99,11 @@ MakeCloud = Callable[..., Cloud]
 
 
 @pytest.fixture
-def make_cloud(tmp_path: Path) -> Iterator[MakeCloud]:
+def make_cloud(url: str) -> Iterator[MakeCloud]:
     stores: list[Store] = []
 
     def make(**settings: object) -> Cloud:
-        store = Store.open(f"sqlite:///{tmp_path}/netweft.db")
+        store = Store.open(url)
         stores.append(store)
         values = ServerSettings(**settings)  # type: ignore[arg-type]
         subnets, groups = Subnets(), SecurityGroups()

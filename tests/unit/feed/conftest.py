@@ -57,8 +57,8 @@ class Recorder:
 
 
 class Rig:
-    def __init__(self, folder: Path) -> None:
-        self.store = Store.open(f"sqlite:///{folder}/netweft.db")
+    def __init__(self, store: Store, folder: Path) -> None:
+        self.store = store
         self.socket = folder / "feed.sock"
         self.down_seconds = 0.1
         self._stack = AsyncExitStack()
@@ -86,7 +86,6 @@ class Rig:
     async def close(self) -> None:
         await self._stack.aclose()
         await self.stop()
-        self.store.close()
 
     def connect(self, token: str) -> connect:
         headers = {"Authorization": f"Bearer {token}"}
@@ -149,8 +148,8 @@ async def receive(socket: ClientConnection) -> wire.Downward:
 
 
 @pytest.fixture
-async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
-    rig = Rig(tmp_path)
+async def rig(store: Store, tmp_path: Path) -> AsyncIterator[Rig]:
+    rig = Rig(store, tmp_path)
     await rig.start()
     yield rig
     await rig.close()

@@ -3,7 +3,7 @@
 import asyncio
 import stat
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -31,17 +31,8 @@ DOMAIN = DomainRef(id="default")
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> ServerSettings:
-    return ServerSettings(
-        database=f"sqlite:///{tmp_path}/netweft.db", state_dir=str(tmp_path / "state"), listen=("0.0.0.0:1234",)
-    )
-
-
-@pytest.fixture
-def store(settings: ServerSettings) -> Iterator[Store]:
-    store = Store.open(settings.database)
-    yield store
-    store.close()
+def settings(url: str, tmp_path: Path) -> ServerSettings:
+    return ServerSettings(database=url, state_dir=str(tmp_path / "state"), listen=("0.0.0.0:1234",))
 
 
 @pytest.fixture

@@ -8,15 +8,12 @@ from pathlib import Path
 
 import pytest
 from tests.unit.plugins.test_embedded_identity import login, openrc
-from tests.unit.store.conftest import cluster, database, postgres_url
 
 from netweft.plugins.identity import Unauthorized
 from netweft.plugins.identity.embedded import cache
 from netweft.plugins.identity.embedded.service import EmbeddedIdentity, create
 from netweft.settings import ServerSettings
 from netweft.store import Store
-
-__all__ = ["cluster", "database", "postgres_url"]
 
 pytestmark = pytest.mark.postgres
 

@@ -1,32 +1,27 @@
 """The API over PostgreSQL: the life of each resource once more, and many requests at the same time."""
 
 import asyncio
-from collections.abc import Iterator
 
 import httpx
 import pytest
 from starlette.applications import Starlette
-from tests.unit.store.conftest import cluster, database, postgres_url
 
 from netweft.api.app import routes
 from netweft.settings import ServerSettings
 from netweft.store import Store
 
-from .conftest import Api, authenticate
-from .test_crud import test_if_match, test_the_life_of_an_object
-from .test_lists import ports, test_filters, test_walking_forward_and_back_by_the_links
-from .test_policy import test_what_belongs_to_others_is_not_there
-from .test_qos import test_a_port_shows_its_own_policy_and_its_networks, test_a_rules_life
-from .test_rbac import test_a_network_is_used_by_those_it_is_shared_with, test_what_is_shared_is_seen_and_not_touched
-from .test_security_groups import test_an_address_group, test_templates_are_seen_by_all_and_changed_by_admins
-from .test_tags import networks, test_lists
+from ..conftest import Api, authenticate
+from ..test_crud import test_if_match, test_the_life_of_an_object
+from ..test_lists import ports, test_filters, test_walking_forward_and_back_by_the_links
+from ..test_policy import test_what_belongs_to_others_is_not_there
+from ..test_qos import test_a_port_shows_its_own_policy_and_its_networks, test_a_rules_life
+from ..test_rbac import test_a_network_is_used_by_those_it_is_shared_with, test_what_is_shared_is_seen_and_not_touched
+from ..test_security_groups import test_an_address_group, test_templates_are_seen_by_all_and_changed_by_admins
+from ..test_tags import networks, test_lists
 
 __all__ = [
-    "cluster",
-    "database",
     "networks",
     "ports",
-    "postgres_url",
     "test_a_network_is_used_by_those_it_is_shared_with",
     "test_a_port_shows_its_own_policy_and_its_networks",
     "test_a_rules_life",
@@ -41,13 +36,6 @@ __all__ = [
     "test_what_is_shared_is_seen_and_not_touched",
 ]
 pytestmark = pytest.mark.postgres
-
-
-@pytest.fixture
-def store(postgres_url: str) -> Iterator[Store]:
-    store = Store.open(postgres_url)
-    yield store
-    store.close()
 
 
 async def test_many_at_once_on_two_servers(postgres_url: str) -> None:

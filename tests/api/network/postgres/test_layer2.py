@@ -1,36 +1,31 @@
 """Segments, bindings and trunks over PostgreSQL: the same tests, and races for one port."""
 
 import asyncio
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 from starlette.applications import Starlette
-from tests.unit.store.conftest import cluster, database, postgres_url
 
 from netweft.api.app import routes
 from netweft.settings import ServerSettings
 from netweft.store import Store
 
-from .conftest import authenticate
-from .test_port_bindings import port, test_a_move
-from .test_segments import (
+from ..conftest import authenticate
+from ..test_port_bindings import port, test_a_move
+from ..test_segments import (
     api,
     test_an_external_network_is_seen_by_all_and_made_by_admins,
     test_ranges_are_admins_business,
     test_ranges_are_refused_in_neutrons_words,
     test_refusals_are_neutrons_and_leave_nothing_behind,
 )
-from .test_trunks import ports, sub, test_a_trunks_life
+from ..test_trunks import ports, sub, test_a_trunks_life
 
 __all__ = [
     "api",
-    "cluster",
-    "database",
     "port",
     "ports",
-    "postgres_url",
     "test_a_move",
     "test_a_trunks_life",
     "test_an_external_network_is_seen_by_all_and_made_by_admins",
@@ -39,13 +34,6 @@ __all__ = [
     "test_refusals_are_neutrons_and_leave_nothing_behind",
 ]
 pytestmark = pytest.mark.postgres
-
-
-@pytest.fixture
-def store(postgres_url: str) -> Iterator[Store]:
-    store = Store.open(postgres_url)
-    yield store
-    store.close()
 
 
 class Alice:
