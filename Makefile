@@ -1,6 +1,7 @@
 # Everything a newcomer needs.  `make` alone lists the targets.
 SHELL := /bin/bash
 BIN := .venv/bin
+unexport PYTHONDONTWRITEBYTECODE  # else each process that a test starts would compile all our sources anew
 AS_ROOT = @[ "$$(id -u)" -eq 0 ] || { echo "make $@ needs root: it makes network namespaces.  Try: sudo make $@" >&2; exit 1; }
 
 .PHONY: help demo test check bench install lock clean
@@ -25,7 +26,7 @@ test: ## install, then every test there is (root)
 check: ## lint, types, import contracts and the tests that need no root; under a minute
 	@[ -x $(BIN)/pytest ] || { echo "first: sudo make install" >&2; exit 1; }
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/pytest -n auto -m "not root and not ovs and not postgres and not client"
+	$(BIN)/pytest -n auto --dist worksteal --hypothesis-profile=check -m "not root and not ovs and not postgres and not client"
 
 .PHONY: lint
 lint:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-pytest_plugins = ["tests.databases"]
+pytest_plugins = ["tests.examples", "tests.databases"]
 
 
 @pytest.fixture(autouse=True)

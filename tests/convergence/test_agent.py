@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from tests.convergence.agent_world import AgentWorld, FakeSwitch
+from tests.examples import examples
 
 from netweft.model import (
     Key,
@@ -110,7 +111,7 @@ async def fresh(world: AgentWorld, folder: Path) -> AgentWorld:
     return other
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=examples(120))
 @given(st.lists(events, max_size=20))
 def test_any_way_leads_to_the_state_of_a_fresh_start(sequence: list[tuple[object, ...]]) -> None:
     async def play(folder: Path) -> None:

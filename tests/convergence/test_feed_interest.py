@@ -21,6 +21,7 @@ from tests.convergence.feed_world import (
     events,
     should_see,
 )
+from tests.examples import examples
 
 from netweft.agent.sync import changes_by
 from netweft.feed.interest import Interest
@@ -113,7 +114,7 @@ class Rehearsal:
             self.receive(node)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 @given(events)
 def test_snapshot_and_deltas_give_what_a_fresh_look_gives(happenings: list[Event]) -> None:
     rehearsal = Rehearsal()
@@ -124,7 +125,7 @@ def test_snapshot_and_deltas_give_what_a_fresh_look_gives(happenings: list[Event
         assert {key_of(obj): obj for obj in rehearsal.views[node].objects()} == should_see(rehearsal.region, node)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 @given(events)
 def test_when_all_have_left_nothing_is_kept(happenings: list[Event]) -> None:
     rehearsal = Rehearsal()

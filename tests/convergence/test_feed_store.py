@@ -26,6 +26,7 @@ from tests.convergence.feed_world import (
     groups_of,
     should_see,
 )
+from tests.examples import examples
 
 from netweft.agent.sync import changes_by
 from netweft.control import placing
@@ -148,7 +149,7 @@ class Stage:
                 await self.receive(node, 0.1)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(25), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(happenings=events)
 def test_whatever_happens_views_come_to_be_right(store: Store, happenings: list[Event]) -> None:
     async def play() -> None:

@@ -4,6 +4,7 @@ restarting, settling now or later, ends where a fresh start ends."""
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from tests.examples import examples
 
 from netweft.model import AddressGroup, SecurityGroup, SecurityGroupRule, SubPort, Trunk
 from netweft.services.rendering import ItemKey
@@ -115,7 +116,7 @@ def unplug(region: Region, number: int) -> None:
         node.unplug(PORTS[number].id)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(st.lists(events, max_size=25))
 def test_any_way_leads_to_the_state_of_a_fresh_start(sequence: list[tuple[object, ...]]) -> None:
     region = Region(nodes=3)

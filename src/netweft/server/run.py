@@ -8,6 +8,7 @@ import gc
 import os
 import signal
 import sys
+from contextlib import ExitStack, closing
 from pathlib import Path
 from types import FrameType
 
@@ -37,17 +38,15 @@ def serve(settings: ServerSettings) -> None:
     # uvicorn hands the signal on to this one when it is done, and before it listens to signals this one is alone
     signal.signal(signal.SIGTERM, _end)
     os.umask(0o077)  # password hashes are in the database
-    sockets = bind(settings.listen)
-    store = _open(settings)
-    try:
+    with ExitStack() as opened:
+        sockets = [opened.enter_context(sock) for sock in bind(settings.listen)]
+        store = opened.enter_context(closing(_open(settings)))
         server = uvicorn.Server(_config(settings, store))
         # what is there now stays: the collector need not look through it again and again
         gc.collect()
         gc.freeze()
         log.info("listening", on=",".join(settings.listen), history=store.history)
         server.run(sockets)
-    finally:
-        store.close()
 
 
 def _open(settings: ServerSettings) -> Store:

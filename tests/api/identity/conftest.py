@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from netweft.plugins.identity.embedded import passwords
 from netweft.server.app import create_app
 from netweft.settings import ServerSettings
 from netweft.store import Store
@@ -54,6 +55,15 @@ class Caller:
 
 def settings_for(folder: Path) -> ServerSettings:
     return ServerSettings(database=f"sqlite:///{folder}/netweft.db", state_dir=str(folder))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cheap_passwords() -> Iterator[None]:
+    """Each test logs in several times; what it costs an attacker is not what they are about."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "PASSES", 1)
+        patch.setattr(passwords, "KIBIBYTES", 8)
+        yield
 
 
 @pytest.fixture(scope="session")

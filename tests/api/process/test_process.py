@@ -1,5 +1,6 @@
 """The server as a process: how it starts, what stops it from starting, how it ends."""
 
+import os
 import signal
 import socket
 import stat
@@ -14,6 +15,7 @@ from tests.api.process.conftest import Server, environment
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from netweft.cli.main import main
 from netweft.model import NodeFacts
 from netweft.wire import messages as wire
 
@@ -89,7 +91,18 @@ def test_kill_9_loses_nothing_that_was_answered(server: Server) -> None:
         (["--listen", "{taken}"], "Address already in use"),
     ],
 )
-def test_what_stops_it_is_said_in_one_line(tmp_path: Path, options: list[str], words: str) -> None:
+def test_what_stops_it_is_said_in_one_line(
+    tmp_path: Path,
+    options: list[str],
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """In this process, which starting one would take longer than."""
+    for kept in ("signal.signal", "os.umask"):
+        monkeypatch.setattr(kept, lambda *_: None)
+    for name in [name for name in os.environ if name.startswith("NETWEFT_")]:
+        monkeypatch.delenv(name)
     (tmp_path / "rubbish.db").write_text("this is no database " * 100)
     (tmp_path / "bad.toml").write_text("[server")
     (tmp_path / "unknown.toml").write_text("[server]\nportt = 1\n")
@@ -97,11 +110,18 @@ def test_what_stops_it_is_said_in_one_line(tmp_path: Path, options: list[str], w
     rest = [part for name, value in defaults.items() if name not in options for part in (name, value)]
     with socket.create_server(("127.0.0.1", 0)) as taken:
         fill = {"folder": str(tmp_path), "taken": f"127.0.0.1:{taken.getsockname()[1]}"}
-        ended = netweft("server", *(option.format(**fill) for option in options), *rest)
-    assert ended.returncode == 1
-    assert ended.stderr.startswith("netweft: ")
-    assert ended.stderr.count("\n") == 1
-    assert words in ended.stderr
+        with pytest.raises(SystemExit) as ended:
+            main(["server", *(option.format(**fill) for option in options), *rest])
+    said = capsys.readouterr().err
+    assert ended.value.code == 1
+    assert said.startswith("netweft: ")
+    assert said.count("\n") == 1
+    assert words in said
+
+
+def test_a_server_that_cannot_start_ends(tmp_path: Path) -> None:
+    ended = netweft("server", "--database", "sqlite:////no/such/folder/x.db", "--state-dir", str(tmp_path))
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
 
 
 def test_the_node_command(server: Server) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from netweft.api import checks
 from netweft.api.attributes import Attribute
@@ -27,7 +28,7 @@ EVERY: list[tuple[str, Attribute]] = [
 
 @pytest.mark.parametrize("attribute", [one for _, one in EVERY], ids=[name for name, _ in EVERY])
 @given(value=JSON)
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 def test_any_value_is_taken_or_refused(attribute: Attribute, value: Any) -> None:
     try:
         taken = attribute.check(value)

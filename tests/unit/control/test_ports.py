@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from netweft.control import addresses
 from netweft.control.errors import (
@@ -244,7 +245,7 @@ STEPS = st.lists(
 
 
 @given(STEPS)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(25))
 def test_any_order_of_create_and_delete(cloud: Cloud, steps: list[Any]) -> None:
     """Nobody holds what somebody else holds, what is free can be had, and what cannot be had is refused."""
     network = cloud.network()

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from netweft.dataplane.openflow.fields import PROTO_TCP, PROTO_UDP
 from netweft.model import AddressGroup, Port, SecurityGroup, SecurityGroupRule
@@ -280,7 +281,7 @@ def packet_of(kind: str, frm: Port, to: Port, version: int, number: int) -> Pack
     return (tcp if kind == "tcp" else udp)(frm, to, 40000, number, version)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=examples(120))
 @given(
     st.tuples(*(st.lists(rules(), max_size=4) for _ in range(3))),
     st.lists(st.booleans(), min_size=3, max_size=3),

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from netweft.store import Busy, Claim, Store, WriteTransaction
 
@@ -36,7 +37,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 
 @given(STEPS)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(60))
 def test_a_pool_is_a_set_of_numbers(shared: Store, steps: list[tuple[str, int | set[int]]]) -> None:
     pool: set[int] = set(range(1, 20))
     free = set(pool)

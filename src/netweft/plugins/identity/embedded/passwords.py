@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+PASSES = 5
+KIBIBYTES = 7 * 1024
 THREADS = 2
 MAX_WAITING = 128
 
@@ -31,7 +33,7 @@ class Passwords:
     def _hasher(self) -> "PasswordHasher":
         from argon2 import PasswordHasher  # some 20 ms, which only the first login needs to wait for
 
-        return PasswordHasher(time_cost=5, memory_cost=7 * 1024, parallelism=1)
+        return PasswordHasher(time_cost=PASSES, memory_cost=KIBIBYTES, parallelism=1)
 
     @cached_property
     def _nobodys(self) -> str:

@@ -1,0 +1,13 @@
+"""How many examples a property is tried with: as many as it says in `make test`, fewer in `make check`."""
+
+from hypothesis import settings
+
+_ALL = 100
+
+settings.register_profile("all", max_examples=_ALL, deadline=None)
+settings.register_profile("check", max_examples=_ALL // 3, deadline=None)
+settings.load_profile("all")
+
+
+def examples(count: int) -> int:
+    return max(1, count * settings().max_examples // _ALL)
