@@ -257,14 +257,20 @@ PHYS = Pipeline.of(
     ),
 )
 
-# How often a packet is recirculated on each node for the connection tracker, by kind of path (a test counts).  In the
-# cache that is what it pays most for.
+# How often a packet is recirculated on a node, by kind of path: tests/ovs/test_recirculations.py counts.  In the cache
+# that is what it pays most for.  All are for the connection tracker; no packet to one port is tracked twice.
 RECIRCULATIONS = {
     "between guarded ports of one node": 1,
-    "from a guarded port to another node": 1,
-    "from another node to a guarded port": 1,
+    "from a guarded port into a tunnel": 1,
+    "out of a tunnel to a guarded port": 1,
+    "from a guarded port to the wire, flat or VLAN": 1,
+    "from the wire, flat or VLAN, to a guarded port": 1,
+    "from or to a trunk's sub-port that is guarded": 1,
     "between a guarded and an unguarded port of one node": 1,
-    "between unguarded ports, wherever they are": 0,
+    "flooded by a guarded port in a known connection, whoever gets it": 1,
+    "flooded in a new connection, or by an unguarded port, or from outside: more for each guarded port": 1,
+    "the first of a connection, and each fragment": 1,
+    "between unguarded ports, into and out of tunnels and wires": 0,
     "between ports of stateless groups": 0,
     "ARP, neighbour discovery, DHCP": 0,
 }

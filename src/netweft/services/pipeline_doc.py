@@ -38,10 +38,13 @@ def _fields() -> Iterator[str]:
 
 def _recirculations() -> Iterator[str]:
     yield "## Recirculations\n"
-    yield "| a packet | recirculations for the connection tracker, on a node |"
+    yield "| a packet | recirculations on a node |"
     yield "|---|---|"
     for path, times in RECIRCULATIONS.items():
         yield f"| {path} | {times} |"
+    yield ""
+    yield "Besides, in the userspace datapath a packet out of a tunnel passes the cache twice, whoever writes flows:"
+    yield "as the tunnel's packet, then as what it carried (`tnl_pop`).  Patch ports cost nothing in the cache."
     yield ""
 
 

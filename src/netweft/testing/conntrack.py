@@ -25,11 +25,9 @@ class Connection:
 @dataclass(slots=True)
 class Tracker:
     connections: dict[Key, Connection] = field(default_factory=dict)
-    looks: int = 0  # how often it was asked: each is a recirculation
 
     def look(self, zone: int, packet: Mapping[str, int]) -> dict[str, int]:
         """What the packet's fields are after the tracker has seen it."""
-        self.looks += 1
         there, back = _keys(zone, packet)
         if back in self.connections and back != there:
             return {"ct_state": TRACKED | ESTABLISHED | REPLY, "ct_mark": self.connections[back].mark, "ct_zone": zone}

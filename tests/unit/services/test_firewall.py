@@ -11,7 +11,7 @@ from netweft.dataplane.openflow.fields import PROTO_TCP, PROTO_UDP
 from netweft.model import AddressGroup, Port, SecurityGroup, SecurityGroupRule
 from netweft.services import firewall_rules
 from netweft.services.addresses import prefix
-from netweft.services.pipeline import RECIRCULATIONS, BridgeFlow
+from netweft.services.pipeline import BridgeFlow
 from netweft.services.remotes import Numbers
 from netweft.testing import packets
 from netweft.testing.packets import BROADCAST
@@ -333,39 +333,3 @@ def test_numbers_of_ids_with_equal_hashes_differ(monkeypatch: pytest.MonkeyPatch
     assert numbers.use("b", 1) == {}
     assert numbers.use("a", 1) == {"a": 5, "b": 6}
     assert numbers.use("a", -1) == {"a": None, "b": 5}
-
-
-GUARDED = [port(n, NET, f"10.0.0.{n}") for n in (1, 2, 3)]
-FREE = [port(n, NET, f"10.0.0.{n}", port_security_enabled=False, security_groups=()) for n in (11, 12, 13)]
-LOOSE = group(9, *OUT, rule(3), stateful=False)
-PLAIN = [port(n, NET, f"10.0.0.{n}", security_groups=(LOOSE.id,)) for n in (21, 22)]
-HV1, HV2 = (GUARDED[0], GUARDED[1], FREE[0], FREE[1], *PLAIN), (GUARDED[2], FREE[2])
-
-
-@pytest.mark.parametrize(
-    ("path", "frm", "to", "nodes"),
-    [
-        ("between guarded ports of one node", GUARDED[0], GUARDED[1], "hv1"),
-        ("from a guarded port to another node", GUARDED[0], FREE[2], "hv1"),
-        ("from another node to a guarded port", FREE[0], GUARDED[2], "hv2"),
-        ("between a guarded and an unguarded port of one node", GUARDED[0], FREE[0], "hv1"),
-        ("between a guarded and an unguarded port of one node", FREE[0], GUARDED[0], "hv1"),
-        ("between unguarded ports, wherever they are", FREE[0], FREE[2], "hv1 hv2"),
-        ("between ports of stateless groups", PLAIN[0], PLAIN[1], "hv1"),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
-)
-def test_a_packet_is_recirculated_as_rarely_as_the_document_says(path: str, frm: Port, to: Port, nodes: str) -> None:
-    region = Region(nodes=2)
-    region.create(NET, LOOSE, *HV1, *HV2)
-    region.plug("hv1", *HV1)
-    region.plug("hv2", *HV2)
-    region.settle()
-    assert passes(region, frm, to, udp(frm, to, 1000, 53))
-    assert passes(region, frm, to, packets.arp(frm.mac_address, *ips(frm, to), dst=to.mac_address))
-    looks = {name: node.bridges["int"].tracker.looks for name, node in region.nodes.items()}
-    assert {looks[name] for name in nodes.split()} == {RECIRCULATIONS[path]}
-
-
-def ips(frm: Port, to: Port) -> tuple[str, str]:
-    return frm.fixed_ips[0].ip_address, to.fixed_ips[0].ip_address

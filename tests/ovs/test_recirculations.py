@@ -1,0 +1,207 @@
+"""How often Open vSwitch recirculates a packet on each kind of path: what docs/pipeline.md says, asked of its trace."""
+
+import asyncio
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from tests.ovs.sandbox import Sandbox
+
+from netweft.dataplane.openflow.client import OpenFlowConnection
+from netweft.dataplane.openflow.flow import OFPP_NORMAL, Flow, Output
+from netweft.model import Port, SecurityGroup, SubPort, Trunk
+from netweft.services.pipeline import RECIRCULATIONS
+from netweft.testing.region import ANYTHING, MAPPINGS, UPLINKS, WIRE_PORT, FakeNode, Region, network, port
+
+NODE = "hv1"
+OVERLAY, VLAN, FLAT, FREE_NET = network(1), network(2, "vlan"), network(3, "flat", "public"), network(4)
+OPEN: dict[str, object] = {"port_security_enabled": False, "security_groups": ()}
+LOOSE = SecurityGroup(id="00000009-2222-4000-8000-000000000000", rules=ANYTHING.rules, stateful=False)
+GUARDED, BESIDE, FREE, LOOSE_ONE, LOOSE_TWO, ON_VLAN, ON_FLAT, SUB, FREE_ONE, FREE_TWO = HERE = (
+    port(1, OVERLAY),
+    port(2, OVERLAY),
+    port(3, OVERLAY, **OPEN),
+    port(4, OVERLAY, security_groups=(LOOSE.id,)),
+    port(5, OVERLAY, security_groups=(LOOSE.id,)),
+    port(6, VLAN),
+    port(7, FLAT),
+    port(8, OVERLAY),
+    port(9, FREE_NET, **OPEN),
+    port(10, FREE_NET, **OPEN),
+)
+REMOTE, REMOTE_ON_VLAN, REMOTE_ON_FLAT, REMOTE_FREE = THERE = (
+    port(21, OVERLAY),
+    port(22, VLAN),
+    port(23, FLAT),
+    port(24, FREE_NET, **OPEN),
+)
+TRUNK = Trunk(id="t", port_id=ON_VLAN.id, sub_ports=(SubPort(SUB.id, 102),))
+BROADCAST = "ff:ff:ff:ff:ff:ff"
+
+
+@dataclass(frozen=True)
+class Switch:
+    """The flows of one node of a region, in a real Open vSwitch."""
+
+    ovs: Sandbox
+    node: FakeNode
+
+    def bridge(self, role: str) -> str:
+        return f"rec-{role.removeprefix('phys:')}"
+
+    def ofport(self, here: Port) -> int:
+        return self.node.vifs[here.id].ofport or 0
+
+    def recirculations(self, role: str, packet: str, state: str = "trk,est") -> int:
+        """Of a packet that gets out.  state: what the connection tracker says of it each time."""
+        command = ["ovs-appctl", "-t", f"{self.ovs.folder}/vs.ctl", "ofproto/trace", self.bridge(role), packet]
+        tracked = [word for _ in range(20) for word in ("--ct-next", state)]
+        done = subprocess.run([*command, *tracked], check=True, capture_output=True, text=True)
+        assert re.findall(r"^ +output:", done.stdout, re.MULTILINE), done.stdout
+        return len(re.findall(r"^recirc\(0x", done.stdout, re.MULTILINE))
+
+
+@pytest.fixture(scope="module")
+def region() -> Region:
+    region = Region(nodes=2)
+    region.create(OVERLAY, VLAN, FLAT, FREE_NET, LOOSE, TRUNK, *HERE, *THERE)
+    region.plug(NODE, *(one for one in HERE if one is not SUB))
+    region.plug("hv2", *THERE)
+    region.settle()
+    return region
+
+
+@pytest.fixture(scope="module")
+def switch(ovs: Sandbox, region: Region) -> Iterator[Switch]:
+    switch = Switch(ovs, region.nodes[NODE])
+    _build(switch)
+    asyncio.run(_fill(switch))
+    yield switch
+    for role in switch.node.bridges:
+        ovs.vsctl("del-br", switch.bridge(role))
+
+
+async def _fill(switch: Switch) -> None:
+    """The operator's bridges are learning switches where we say nothing."""
+    for role, bridge in switch.node.bridges.items():
+        normal = [Flow(table=0, priority=0, actions=(Output(OFPP_NORMAL),))] if role.startswith("phys") else []
+        connection = await OpenFlowConnection.connect(switch.ovs.mgmt(switch.bridge(role)))
+        await connection.apply([*bridge.flows.values(), *normal])
+        await connection.close()
+
+
+def _build(switch: Switch) -> None:
+    words: list[str] = []
+    links = {"tun": UPLINKS.tun, **{f"phys:{name}": UPLINKS.physical[name] for name in MAPPINGS}}
+    for role in switch.node.bridges:
+        switch.ovs.add_bridge(switch.bridge(role))
+    for role, link in links.items():
+        ends = (f"{switch.bridge(role)}-n", f"{switch.bridge(role)}-f")
+        places = (("int", link.near), (role, link.far))
+        for (at, ofport), name, peer in zip(places, ends, reversed(ends), strict=True):
+            words += _port(switch.bridge(at), name, ofport, "type=patch", f"options:peer={peer}")
+    for kind, ofport in UPLINKS.overlays.items():
+        options = ("options:remote_ip=flow", "options:key=flow")
+        words += _port(switch.bridge("tun"), f"rec-{kind}", ofport, f"type={kind}", *options)
+    for name in MAPPINGS:
+        words += _port(switch.bridge(f"phys:{name}"), f"rec-wire-{name}", WIRE_PORT, "type=dummy")
+    for vif in switch.node.vifs.values():
+        words += _port(switch.bridge("int"), f"rec-{vif.name}", vif.ofport, "type=dummy")
+    switch.ovs.vsctl(*words[1:])
+
+
+def _port(bridge: str, name: str, ofport: int | None, *columns: str) -> list[str]:
+    return ["--", "add-port", bridge, name, "--", "set", "Interface", name, f"ofport_request={ofport}", *columns]
+
+
+def frame(frm: Port, to: Port | None, what: str = "tcp,tcp_dst=80") -> str:
+    """to: None for everybody."""
+    target, address = (to.mac_address, ip(to)) if to else (BROADCAST, "255.255.255.255")
+    kind, *rest = what.split(",")
+    return ",".join((kind, f"dl_src={frm.mac_address},dl_dst={target},nw_src={ip(frm)},nw_dst={address}", *rest))
+
+
+def ip(one: Port) -> str:
+    return one.fixed_ips[0].ip_address
+
+
+def out_of_tunnel(net: int, packet: str) -> str:
+    """The tunnel's key, and the port's of its type."""
+    return f"in_port={UPLINKS.overlays['vxlan']},tun_id={1000 + net},tun_src=192.0.2.2,tun_dst=192.0.2.1,{packet}"
+
+
+@pytest.mark.parametrize(
+    ("path", "frm", "to"),
+    [
+        ("between guarded ports of one node", GUARDED, BESIDE),
+        ("from a guarded port into a tunnel", GUARDED, REMOTE),
+        ("from a guarded port to the wire, flat or VLAN", ON_VLAN, REMOTE_ON_VLAN),
+        ("from a guarded port to the wire, flat or VLAN", ON_FLAT, REMOTE_ON_FLAT),
+        ("from or to a trunk's sub-port that is guarded", GUARDED, SUB),
+        ("from or to a trunk's sub-port that is guarded", SUB, GUARDED),
+        ("from or to a trunk's sub-port that is guarded", SUB, REMOTE),
+        ("between a guarded and an unguarded port of one node", GUARDED, FREE),
+        ("between a guarded and an unguarded port of one node", FREE, GUARDED),
+        ("flooded by a guarded port in a known connection, whoever gets it", GUARDED, None),
+        ("between unguarded ports, into and out of tunnels and wires", FREE_ONE, FREE_TWO),
+        ("between unguarded ports, into and out of tunnels and wires", FREE_ONE, REMOTE_FREE),
+        ("between unguarded ports, into and out of tunnels and wires", FREE_ONE, None),
+        ("between ports of stateless groups", LOOSE_ONE, LOOSE_TWO),
+    ],
+)
+def test_from_a_port(switch: Switch, path: str, frm: Port, to: Port | None) -> None:
+    tagged = f",dl_vlan={TRUNK.sub_ports[0].segmentation_id}" if frm is SUB else ""
+    here = f"in_port={switch.ofport(ON_VLAN if frm is SUB else frm)},"
+    assert switch.recirculations("int", here + frame(frm, to) + tagged) == RECIRCULATIONS[path]
+
+
+@pytest.mark.parametrize("what", ["tcp,tcp_dst=80,tcp_flags=syn", "udp,udp_dst=53,nw_frag=first", "ip,nw_frag=later"])
+def test_firsts_and_fragments(switch: Switch, what: str) -> None:
+    packet = f"in_port={switch.ofport(GUARDED)},{frame(GUARDED, BESIDE, what)}"
+    for state in ("trk,new", "trk,est"):
+        counted = switch.recirculations("int", packet, state)
+        assert counted == RECIRCULATIONS["the first of a connection, and each fragment"]
+
+
+def test_out_of_a_tunnel(switch: Switch) -> None:
+    counted = {
+        "out of a tunnel to a guarded port": out_of_tunnel(1, frame(REMOTE, GUARDED)),
+        "between unguarded ports, into and out of tunnels and wires": out_of_tunnel(4, frame(REMOTE_FREE, FREE_ONE)),
+    }
+    assert {path: switch.recirculations("tun", packet) for path, packet in counted.items()} == {
+        path: RECIRCULATIONS[path] for path in counted
+    }
+
+
+@pytest.mark.parametrize(
+    ("physical", "tag", "frm", "to"),
+    [("physnet1", 1002, REMOTE_ON_VLAN, ON_VLAN), ("public", 0, REMOTE_ON_FLAT, ON_FLAT)],
+)
+def test_from_the_wire(switch: Switch, physical: str, tag: int, frm: Port, to: Port) -> None:
+    packet = f"in_port={WIRE_PORT},{frame(frm, to)}" + (f",dl_vlan={tag}" if tag else "")
+    path = "from the wire, flat or VLAN, to a guarded port"
+    assert switch.recirculations(f"phys:{physical}", packet) == RECIRCULATIONS[path]
+
+
+def test_flooded_to_guarded_ports(switch: Switch) -> None:
+    each = RECIRCULATIONS[
+        "flooded in a new connection, or by an unguarded port, or from outside: more for each guarded port"
+    ]
+    guarded = sum(one.network_id == OVERLAY.id and ANYTHING.id in one.security_groups for one in HERE)
+    assert switch.recirculations("int", f"in_port={switch.ofport(FREE)},{frame(FREE, None)}") == guarded * each
+    assert switch.recirculations("tun", out_of_tunnel(1, frame(REMOTE, None))) == guarded * each
+    new = switch.recirculations("int", f"in_port={switch.ofport(GUARDED)},{frame(GUARDED, None)}", "trk,new")
+    assert new <= 1 + guarded * each
+
+
+def test_what_needs_no_rule(switch: Switch) -> None:
+    asked = f"arp,dl_src={GUARDED.mac_address},dl_dst={BROADCAST},arp_op=1,arp_spa={ip(GUARDED)},arp_tpa=10.0.0.99"
+    asked += f",arp_sha={GUARDED.mac_address}"
+    solicit = f"icmp6,dl_src={GUARDED.mac_address},dl_dst=33:33:00:00:00:02,ipv6_src=fe80::f816:3eff:fe00:1"
+    solicit += ",ipv6_dst=ff02::2,icmpv6_type=133"
+    discover = f"udp,dl_src={GUARDED.mac_address},dl_dst={BROADCAST},nw_dst=255.255.255.255,udp_src=68,udp_dst=67"
+    for packet in (asked, solicit, discover):
+        found = switch.recirculations("int", f"in_port={switch.ofport(GUARDED)},{packet}")
+        assert found == RECIRCULATIONS["ARP, neighbour discovery, DHCP"]
