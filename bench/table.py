@@ -3,7 +3,7 @@
 import json
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -61,3 +61,13 @@ def _keep(rows: Sequence[Row], out: Path | None) -> None:
     if out:
         with out.open("a") as file:
             file.writelines(json.dumps(asdict(row)) + "\n" for row in rows)
+
+
+def print_sizes(title: str, found: Mapping[int, Mapping[str, float]]) -> None:
+    """Markdown on stdout: a column for each size."""
+    print(f"\n### {title}\n\n| | {' | '.join(f'{size:,}' for size in found)} |\n|---|{'--:|' * len(found)}")
+    measures = dict.fromkeys(measure for figures in found.values() for measure in figures)
+    for measure in measures:
+        cells = (f"{figures[measure]:,.4g}" if measure in figures else "" for figures in found.values())
+        print(f"| {measure} | {' | '.join(cells)} |")
+    sys.stdout.flush()

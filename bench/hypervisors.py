@@ -1,0 +1,101 @@
+"""A lab as the benchmarks use it: its commands, its API, its processes and what they cost."""
+
+import http.client
+import json
+import os
+import shlex
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+NETWEFT = str(Path(sys.executable).parent / "netweft")
+
+
+class Api:
+    """One kept connection, one token."""
+
+    def __init__(self, env: dict[str, str]) -> None:
+        auth = urlsplit(env["OS_AUTH_URL"])
+        self.connection = http.client.HTTPConnection(auth.hostname or "", auth.port)
+        user = {"name": env["OS_USERNAME"], "domain": {"name": "Default"}, "password": env["OS_PASSWORD"]}
+        scope = {"project": {"name": env["OS_PROJECT_NAME"], "domain": {"name": "Default"}}}
+        identity = {"methods": ["password"], "password": {"user": user}}
+        path = f"{auth.path.rstrip('/')}/auth/tokens"
+        self.token = ""
+        self.request("POST", path, {"auth": {"identity": identity, "scope": scope}})
+
+    def request(self, method: str, path: str, body: object = None) -> Any:
+        headers = {"X-Auth-Token": self.token, "Content-Type": "application/json"}
+        self.connection.request(method, path, json.dumps(body) if body is not None else None, headers)
+        answer = self.connection.getresponse()
+        content = answer.read()
+        if answer.status >= 300:
+            sys.exit(f"bench: {method} {path}: {answer.status} {content[:300]!r}")
+        self.token = answer.getheader("X-Subject-Token") or self.token
+        return json.loads(content) if content else None
+
+
+class Lab:
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __call__(self, *words: str) -> str:
+        command = [NETWEFT, "lab", *words, "--name", self.name]
+        return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+    def up(self, nodes: int = 1) -> None:
+        """Whatever an earlier run has left goes first."""
+        subprocess.run([NETWEFT, "lab", "down", "--name", self.name], check=False, stderr=subprocess.DEVNULL)
+        self("up", "--nodes", str(nodes))
+
+    def status(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self("status", "--json"))
+        return found
+
+    def node(self, name: str = "hv1") -> dict[str, Any]:
+        return next(node for node in self.status()["nodes"] if node["name"] == name)
+
+    def api(self) -> Api:
+        words = (shlex.split(line) for line in self("env").splitlines() if line.startswith("export "))
+        return Api(dict(word[1].split("=", 1) for word in words if len(word) > 1))
+
+    def pid_of(self, kind: str, node: str | None = None) -> int:
+        processes = self.status()["processes"]
+        return next(int(p["pid"]) for p in processes if p["kind"] == kind and node in (None, p["node"]))
+
+
+def in_sync(path: str) -> bool:
+    """The agent answers, and would change nothing."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        try:
+            connection.connect(path)
+            connection.sendall(b"plan\n")
+            answer = connection.makefile("rb").read()
+        except OSError:
+            return False
+    return bool(answer) and json.loads(answer) == {"text": ""}
+
+
+def age(pid: int) -> float:
+    """Seconds since the process was started (proc(5), field 22: ticks since boot)."""
+    ticks = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+
+
+def busy_ms(pid: int) -> float:
+    """Processor time of the process so far, by its own clock (clock_getcpuclockid(3))."""
+    return time.clock_gettime_ns((~pid << 3) | 2) / 1e6
+
+
+def resident_mb(pid: int) -> float:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")) / 1024
+
+
+def check(deadline: float, what: str) -> None:
+    if time.monotonic() > deadline:
+        sys.exit(f"bench: not {what} after its deadline")

@@ -1,0 +1,380 @@
+#!/usr/bin/env python3
+"""What one more costs where there are 100, 1,000, 5,000 already: `bench/scale.py` prints tables.  Needs root.
+
+    host      one hypervisor with so many wired ports, ten to a network
+    network   one network and one group of so many ports over 50 nodes: one is real, the others are feed clients
+
+One lab per table, which grows from size to size.  Of what one more costs it is the median of several; "busy" is
+processor time, which other work on this machine changes less than the time until something is there.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import uvloop
+from hypervisors import Lab, age, busy_ms, check, in_sync, resident_mb
+from table import percentile, print_sizes
+
+from netweft.dataplane.openflow.client import OpenFlowConnection
+from netweft.dataplane.openflow.messages import FlowChange
+
+HERE = Path(__file__).resolve().parent
+BULK = 200
+QUIET_SECONDS = 0.05
+SIZES = (100, 1000, 5000)
+Figures = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """simulated: so many nodes beside the real ones.  per_network: ports; 0: all in one network."""
+
+    title: str
+    real: int
+    simulated: int
+    per_network: int
+
+
+SHAPES = {
+    "host": Shape("One hypervisor, ten ports to a network", real=2, simulated=1, per_network=10),
+    "network": Shape("One network and one group over 50 nodes", real=1, simulated=49, per_network=0),
+}
+
+
+class Watch:
+    """Which flows of a node change, heard by a monitor of its own."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self._run_dir = run_dir
+        self._connections: list[OpenFlowConnection] = []
+        self.count = 0
+        self.last = 0.0
+
+    async def __aenter__(self) -> "Watch":
+        for bridge in ("br-int", "br-tun"):
+            connection = await OpenFlowConnection.connect(self._run_dir / f"{bridge}.mgmt")
+            await connection.watch_flows(self._changed)
+            self._connections.append(connection)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for connection in self._connections:
+            await connection.close()
+
+    def _changed(self, _: FlowChange) -> None:
+        self.count += 1
+        self.last = time.perf_counter()
+
+    async def settled(self) -> None:
+        """Something has changed, and then nothing for a while."""
+        deadline = time.monotonic() + 30
+        while not self.count or time.perf_counter() - self.last < QUIET_SECONDS:
+            check(deadline, "in the flows")
+            await asyncio.sleep(0.002)
+
+    async def flows(self) -> list[int]:
+        return [len(await connection.dump_flows()) for connection in self._connections]
+
+
+@dataclass
+class Scene:
+    """The lab as it has grown so far."""
+
+    lab: Lab
+    shape: Shape
+    ports: list[dict[str, Any]] = field(default_factory=list)
+    networks: list[str] = field(default_factory=list)
+    taps: int = 0
+
+    def __post_init__(self) -> None:
+        self.api = self.lab.api()
+        self.node = self.lab.node()
+        self.run_dir = Path(self.node["ovs_run_dir"])
+        group = self.api.request("GET", "/v2.0/security-groups?name=default")["security_groups"][0]
+        self.group = group["id"]
+        quota = dict.fromkeys(("network", "subnet", "port", "security_group_rule"), -1)
+        self.api.request("PUT", f"/v2.0/quotas/{group['project_id']}", {"quota": quota})
+        self.hosts = ["hv1"]
+        self.apart = self.make_network("10.1.0.0/16")
+
+    async def request(self, method: str, path: str, body: object = None) -> Any:
+        """In a thread: the watch goes on hearing."""
+        return await asyncio.to_thread(self.api.request, method, path, body)
+
+    def network_for(self, number: int) -> str:
+        at = number // self.shape.per_network if self.shape.per_network else 0
+        while len(self.networks) <= at:
+            self.networks.append(self.make_network("10.0.0.0/16"))
+        return self.networks[at]
+
+    def make_network(self, cidr: str) -> str:
+        network: str = self.api.request("POST", "/v2.0/networks", {"network": {"name": "scale"}})["network"]["id"]
+        self.api.request("POST", "/v2.0/subnets", {"subnet": {"network_id": network, "ip_version": 4, "cidr": cidr}})
+        return network
+
+    def host_for(self, number: int) -> str:
+        return self.hosts[number % len(self.hosts)] if not self.shape.per_network else "hv1"
+
+    def make(self, wanted: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        made: list[dict[str, Any]] = []
+        for start in range(0, len(wanted), BULK):
+            made += self.api.request("POST", "/v2.0/ports", {"ports": wanted[start : start + BULK]})["ports"]
+        return made
+
+    def plug(self, ports: list[dict[str, Any]]) -> None:
+        words: list[str] = []
+        for port in ports:
+            self.taps += 1
+            name = f"b{self.taps}"
+            words += ["--", "add-port", "br-int", name, "--", "set", "Interface", name, "type=internal"]
+            words += [f"external_ids:iface-id={port['id']}", f'external_ids:attached-mac="{port["mac_address"]}"']
+        subprocess.run(["ovs-vsctl", f"--db=unix:{self.run_dir}/db.sock", *words[1:]], check=True)
+
+    def until_active(self, port: dict[str, Any], seconds: float = 30) -> None:
+        deadline = time.monotonic() + seconds
+        while self.api.request("GET", f"/v2.0/ports/{port['id']}?fields=status")["port"]["status"] != "ACTIVE":
+            check(deadline, "ACTIVE")
+
+    def until_all_active(self, seconds: float = 300) -> None:
+        deadline = time.monotonic() + seconds
+        while self.api.request("GET", "/v2.0/ports?status=DOWN&fields=id&limit=1")["ports"]:
+            check(deadline, "all ACTIVE")
+            time.sleep(0.02)
+
+    def grow(self, size: int) -> None:
+        numbers = range(len(self.ports), size)
+        wanted = [{"network_id": self.network_for(n), "binding:host_id": self.host_for(n)} for n in numbers]
+        made = self.make(wanted)
+        here = [port for port in made if port["binding:host_id"] == "hv1"]
+        for start in range(0, len(here), BULK):
+            self.plug(here[start : start + BULK])
+        self.until_all_active()
+        self.ports += made
+
+    def pids(self) -> dict[str, int]:
+        names = {"agent": "hv1", "server": None, "ovs-vswitchd": "hv1"}
+        return {kind: self.lab.pid_of(kind, node) for kind, node in names.items()}
+
+
+async def one_more(
+    scene: Scene, what: str, rounds: int, act: Callable[[Watch], Awaitable[float]], *, active: bool = False
+) -> Figures:
+    """act: returns when it began.  Medians over the rounds; processor time is that of all rounds, by their number."""
+    times, counts = [], []
+    pids = scene.pids()
+    async with Watch(scene.run_dir) as watch:
+        before = {kind: busy_ms(pid) for kind, pid in pids.items()}
+        for _ in range(rounds):
+            watch.count = 0
+            began = await act(watch)
+            await watch.settled()
+            times.append(1e3 * (watch.last - began))
+            counts.append(watch.count)
+        busy = {kind: (busy_ms(pid) - before[kind]) / rounds for kind, pid in pids.items()}
+    figures = {f"{what}: until its last flow, ms": percentile(times, 50)}
+    figures |= {f"{what}: flows written": percentile(counts, 50)}
+    return figures | {f"{what}: {kind} busy, ms": value for kind, value in busy.items()}
+
+
+async def wire_one_more(scene: Scene, rounds: int) -> Figures:
+    vsctl: list[float] = []
+    active: list[float] = []
+
+    async def act(watch: Watch) -> float:
+        number = len(scene.ports) - 1 if scene.shape.per_network else 0
+        port = scene.make([{"network_id": scene.network_for(number), "binding:host_id": "hv1"}])[0]
+        await asyncio.sleep(0.05)  # until the node has heard of it
+        watch.count = 0
+        began = time.perf_counter()
+        await asyncio.to_thread(scene.plug, [port])
+        vsctl.append(1e3 * (time.perf_counter() - began))
+        await asyncio.to_thread(scene.until_active, port)
+        active.append(1e3 * (time.perf_counter() - began))
+        return began
+
+    figures = await one_more(scene, "one port wired more", rounds, act)
+    first = {
+        "one port wired more: ovs-vsctl alone, ms": percentile(vsctl, 50),
+        "one port wired more: until ACTIVE, ms": percentile(active, 50),
+    }
+    return first | figures
+
+
+async def one_port_elsewhere(scene: Scene, rounds: int, what: str, network: str) -> Figures:
+    async def act(_: Watch) -> float:
+        began = time.perf_counter()
+        port = {"network_id": network, "binding:host_id": "sim1"}
+        await scene.request("POST", "/v2.0/ports", {"ports": [port]})
+        return began
+
+    return await one_more(scene, what, rounds, act)
+
+
+async def one_peer_more(scene: Scene, rounds: int) -> Figures:
+    return await one_port_elsewhere(scene, rounds, "one peer and member more", scene.network_for(0))
+
+
+async def one_member_more(scene: Scene, rounds: int) -> Figures:
+    """On a network that the measured node does not have."""
+    return await one_port_elsewhere(scene, rounds, "one group member more", scene.apart)
+
+
+async def one_rule_more(scene: Scene, rounds: int) -> Figures:
+    ports = count(1000)
+
+    async def act(_: Watch) -> float:
+        port = len(scene.ports) + next(ports)
+        rule = {"security_group_id": scene.group, "direction": "ingress", "protocol": "tcp", "ethertype": "IPv4"}
+        rule |= {"port_range_min": port, "port_range_max": port}
+        began = time.perf_counter()
+        await scene.request("POST", "/v2.0/security-group-rules", {"security_group_rule": rule})
+        return began
+
+    return await one_more(scene, "one rule more", rounds, act)
+
+
+class Pings:
+    """100 packets/s on each of these ways."""
+
+    def __init__(self, vms: dict[str, Any], ways: list[tuple[str, str]]) -> None:
+        self._running = []
+        for source, target in ways:
+            address = vms[target]["addresses"][0].split("/")[0]
+            command = ["ip", "netns", "exec", vms[source]["namespace"], "ping", "-q", "-i", "0.01", address]
+            self._running.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+
+    def lost(self) -> tuple[int, int]:
+        """How many, of how many."""
+        lost = sent = 0
+        for ping in self._running:
+            ping.send_signal(signal.SIGINT)
+            found = re.search(r"(\d+) packets transmitted, (\d+) received", ping.communicate(timeout=10)[0])
+            assert found
+            sent += int(found[1])
+            lost += int(found[1]) - int(found[2])
+        return lost, sent
+
+
+def restart(scene: Scene, what: str, number: int) -> Figures:
+    """number: of the signal."""
+    status = scene.lab.status()
+    vms = {vm["name"]: vm for vm in status["vms"]}
+    pings = Pings(vms, [("one", name) for name in vms if name != "one"])
+    time.sleep(1)
+    old = scene.lab.pid_of("agent", "hv1")
+    os.kill(old, number)
+    killed = time.perf_counter()
+    deadline = time.monotonic() + 60
+    while Path(f"/proc/{old}").exists() or not in_sync(scene.node["agent_socket"]):
+        check(deadline, "in sync")
+        time.sleep(0.01)
+    done = time.perf_counter()
+    pid = scene.lab.pid_of("agent", "hv1")
+    took = age(pid) - (time.perf_counter() - done)
+    busy = busy_ms(pid) / 1e3
+    time.sleep(1)
+    lost, sent = pings.lost()
+    return {
+        f"agent {what}: from its start until in sync, s": took,
+        f"agent {what}: from the signal until in sync, s": done - killed,
+        f"agent {what}: it was busy, s": busy,
+        f"agent {what}: packets lost": lost,
+        f"agent {what}: of": sent,
+    }
+
+
+async def sizes_of(scene: Scene) -> Figures:
+    async with Watch(scene.run_dir) as watch:
+        integration, tunnel = await watch.flows()
+    here = sum(port["binding:host_id"] == "hv1" for port in scene.ports)
+    pids = scene.pids()
+    return {
+        "wired here": here,
+        "networks": len(scene.networks),
+        "flows on br-int": integration,
+        "flows on br-tun": tunnel,
+        **{f"{kind} resident, MB": resident_mb(pid) for kind, pid in pids.items()},
+    }
+
+
+@asynccontextmanager
+async def peers(scene: Scene, endpoint: str, number_of: int) -> AsyncIterator[None]:
+    tokens = {}
+    for number in range(1, number_of + 1):
+        name = f"sim{number}"
+        made = scene.api.request("POST", "/netweft/v1/nodes", {"node": {"name": name, "rotate": True}})
+        tokens[name] = made["node"]["token"]
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(sys.executable, HERE / "peers.py", stdin=pipe, stdout=pipe)
+    assert process.stdin and process.stdout
+    process.stdin.write(json.dumps({"endpoint": endpoint, "nodes": tokens}).encode() + b"\n")
+    await process.stdout.readline()
+    scene.hosts += tokens
+    try:
+        yield
+    finally:
+        process.stdin.close()
+        await process.wait()
+
+
+async def measure(lab: Lab, shape: Shape, sizes: list[int], rounds: int) -> dict[int, Figures]:
+    scene = Scene(lab, shape)
+    endpoint = lab.status()["auth_url"].partition("/identity")[0]
+    found: dict[int, Figures] = {}
+    async with peers(scene, endpoint, shape.simulated):
+        network = scene.network_for(0)
+        for name, node in (("one", "hv1"), ("two", "hv1"), ("three", f"hv{shape.real}")):
+            lab("vm", "add", name, "--node", node, "--network", network)
+        for size in sizes:
+            began = time.perf_counter()
+            await asyncio.to_thread(scene.grow, size)
+            grown = time.perf_counter() - began
+            print(f"bench: {size} ports after {grown:.1f} s", file=sys.stderr)
+            figures = await sizes_of(scene)
+            for step in (wire_one_more, one_peer_more, one_member_more, one_rule_more):
+                figures |= await step(scene, rounds)
+            figures |= restart(scene, "killed", signal.SIGKILL)
+            figures |= restart(scene, "stopped", signal.SIGTERM)
+            found[size] = figures
+            print(f"bench: {size} ports measured after {time.perf_counter() - began:.1f} s", file=sys.stderr)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("shapes", nargs="*", default=list(SHAPES), help=" or ".join(SHAPES))
+    parser.add_argument("--sizes", default=",".join(map(str, SIZES)))
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--lab", default="benchscale")
+    parser.add_argument("--keep", action="store_true", help="leave the lab up")
+    options = parser.parse_args()
+    if os.geteuid():
+        sys.exit("bench: needs root")
+    sizes = [int(size) for size in options.sizes.split(",")]
+    for name in options.shapes:
+        shape = SHAPES[name]
+        lab = Lab(options.lab)
+        lab.up(shape.real)
+        try:
+            found = uvloop.run(measure(lab, shape, sizes, options.rounds))
+        finally:
+            if not options.keep:
+                lab("down")
+        print_sizes(shape.title, found)
+
+
+if __name__ == "__main__":
+    main()
