@@ -6,7 +6,7 @@ from typing import cast
 
 from msgspec.structs import replace
 
-from netweft.agent.desired import Desired
+from netweft.agent.desired import Desired, RowChanges
 from netweft.agent.links import LinksSide
 from netweft.agent.loop import Agent
 from netweft.agent.ovs import OvsSide
@@ -16,11 +16,11 @@ from netweft.dataplane.openflow.errors import FlowRejected
 from netweft.dataplane.openflow.flow import Action, Flow, FlowKey
 from netweft.dataplane.openflow.messages import FlowChange, PacketIn
 from netweft.dataplane.ovsdb.errors import TransactionFailed
-from netweft.dataplane.ovsdb.rows import PortRow, Row, Vif, VifTag, row_key
+from netweft.dataplane.ovsdb.rows import ROW_KINDS, PortRow, Row, RowKey, RowKind, Vif, VifTag, row_key
 from netweft.model import NodeView, Object, PortState, PortStatus, key_of
 from netweft.services.bridges import KINDS, overlay_port, physical_link, tunnel_link
 from netweft.services.pipeline import INT, TUN, physical_role
-from netweft.services.values import TUNNELLED, HostFacts
+from netweft.services.values import TUNNELLED
 from netweft.settings import AgentSettings
 from netweft.testing.region import MAPPINGS
 from netweft.wire.messages import Delta, Snapshot
@@ -99,10 +99,16 @@ class FakeOvs:
         self.gate = gate
         self.plugged: dict[str, Vif] = {}
         self.rows: list[Row] = []
+        self.begin()
         self.bridges = set(MAPPINGS.values())  # the operator's
         self.fail = False
         self.connection = object()
         self.view = self
+
+    def begin(self) -> None:
+        """Of an agent that knows nothing yet and wants nothing."""
+        self._taken: dict[str, Vif] = {}
+        self._wanted: dict[RowKey, Row] = {}
 
     def datapath_type(self) -> str:
         return "netdev"
@@ -110,8 +116,10 @@ class FakeOvs:
     def version(self) -> str:
         return "3.1.0"
 
-    def vifs(self, _: HostFacts) -> Mapping[str, Vif]:
-        return dict(self.plugged)
+    def take_plugged(self) -> Mapping[str, Vif | None]:
+        before, self._taken = self._taken, dict(self.plugged)
+        ids = before.keys() | self._taken.keys()
+        return {id: self._taken.get(id) for id in ids if before.get(id) != self._taken.get(id)}
 
     def ofport(self, interface: str) -> int | None:
         """Every port whose row is there is open at once, with a number of its own."""
@@ -124,12 +132,18 @@ class FakeOvs:
     def vlan_limit(self) -> int:
         return 1
 
-    async def apply(self, rows: Iterable[Row], *, delete: bool) -> int:
+    def change(self, changes: RowChanges) -> None:
+        for key in changes.deletes:
+            del self._wanted[key]
+        self._wanted.update((row_key(row), row) for row in changes.upserts)
+
+    async def apply(self, *, delete: bool, kinds: Sequence[RowKind] = ROW_KINDS) -> int:
         if self.fail:
             self.fail = False
             raise TransactionFailed("resources exhausted", "no space left on device")
-        wanted = {row_key(row): row for row in rows}
-        kept = {} if delete else {row_key(row): row for row in self.rows}
+        there = {row_key(row): row for row in self.rows}
+        kept = {key: row for key, row in there.items() if not delete or key[0] not in kinds}
+        wanted = {key: row for key, row in self._wanted.items() if key[0] in kinds}
         after = sorted((kept | wanted).values(), key=str)
         if after == self.rows:
             return 0
@@ -177,6 +191,7 @@ class AgentWorld:
     def new_agent(self, on_disk: NodeView | None = None) -> None:
         self.agent = Agent(self.settings)
         self.agent.ovs = cast(OvsSide, self.ovs)
+        self.ovs.begin()
         self.agent.links = cast(LinksSide, FakeLinks())
         self.agent.cached.purge = self.purge
         self.agent.feed.report = self._told  # type: ignore[method-assign]

@@ -6,10 +6,11 @@ Holds the rendering, from the first look at Open vSwitch on: before, neither dat
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Generic, TypeAlias, TypeVar
 
 from netweft.dataplane.host.values import Address, VethPair
 from netweft.dataplane.openflow.flow import Flow, FlowKey
-from netweft.dataplane.ovsdb.rows import BridgeRow, PortRow, Row, Vif, VifTag
+from netweft.dataplane.ovsdb.rows import BridgeRow, PortRow, Row, RowKey, Vif, VifTag, row_key
 from netweft.model import EMPTY_VIEW, Key, NodeView, PortStatus, key_of
 from netweft.services.announce import Packet, announcement
 from netweft.services.local_vlans import LocalVlans
@@ -18,11 +19,18 @@ from netweft.services.rendering import Broken, Item, ItemKey, Rendering
 from netweft.services.switching import NETWORK_KEY
 from netweft.services.values import HostFacts, Lease, Uplinks
 
+K = TypeVar("K")
+V = TypeVar("V")
+
 
 @dataclass(slots=True)
-class FlowChanges:
-    upserts: list[Flow] = field(default_factory=list)
-    deletes: list[FlowKey] = field(default_factory=list)
+class Part(Generic[K, V]):
+    upserts: list[V] = field(default_factory=list)
+    deletes: list[K] = field(default_factory=list)
+
+
+FlowChanges: TypeAlias = Part[FlowKey, Flow]
+RowChanges: TypeAlias = Part[RowKey, Row]
 
 
 @dataclass(slots=True)
@@ -30,7 +38,8 @@ class Changes:
     """What is wanted otherwise than before."""
 
     flows: defaultdict[str, FlowChanges] = field(default_factory=lambda: defaultdict(FlowChanges))
-    rows: bool = False
+    rows: RowChanges = field(default_factory=RowChanges)
+    statuses: Part[str, PortStatus] = field(default_factory=Part)
     links: bool = False
     new_zones: frozenset[int] = frozenset()  # conntrack zones of networks that are new here
 
@@ -41,11 +50,11 @@ class Desired:
         self.complete = False
         self.statuses: dict[str, PortStatus] = {}
         self.leases: dict[int, Lease] = {}  # by logical port
-        self.vifs: Mapping[str, Vif] = {}
+        self.vifs: dict[str, Vif] = {}
         self._rendering: Rendering | None = None
         self._swept = False
         self._moved_here: set[str] = set()  # and not announced yet
-        self._rows: dict[ItemKey, Row] = {}
+        self._rows: dict[RowKey, Row] = {}
         self._links: dict[ItemKey, VethPair | Address] = {}
         self._broken: dict[ItemKey, Broken] = {}
 
@@ -57,10 +66,11 @@ class Desired:
     def vlans(self) -> Mapping[str, int]:
         return self._rendering.vlans.assigned if self._rendering else {}
 
-    def start(self, host: HostFacts, vlans: LocalVlans, vifs: Mapping[str, Vif]) -> None:
+    def start(self, host: HostFacts, vlans: LocalVlans, vifs: Iterable[Vif]) -> None:
         """The first look at Open vSwitch: local VLANs are taken over from its rows."""
-        vlans.restore(vifs.values())
-        if any(id not in self.view.ports and NETWORK_KEY in dict(vif.external_ids) for id, vif in vifs.items()):
+        vifs = list(vifs)
+        vlans.restore(vifs)
+        if any(vif.iface_id not in self.view.ports and NETWORK_KEY in dict(vif.external_ids) for vif in vifs):
             self.complete = False  # we wired a port that the view on disk does not have yet: it is too old to delete by
         self._rendering = Rendering(host, vlans)
         self._rendering.update(self.view, [key_of(obj) for obj in self.view.objects()], ())
@@ -74,14 +84,15 @@ class Desired:
         if self._rendering:
             self._rendering.update(view, upserts, deletes)
 
-    def observe(self, vifs: Mapping[str, Vif], uplinks: Uplinks) -> None:
+    def observe(self, plugged: Mapping[str, Vif | None], uplinks: Uplinks) -> None:
+        """plugged: what is plugged in otherwise than before; None: nothing any more."""
         assert self._rendering is not None
-        for port_id in self.vifs.keys() - vifs.keys():
-            self._rendering.plug(port_id, None)
-        for port_id, vif in vifs.items():
-            if self.vifs.get(port_id) != vif:
-                self._rendering.plug(port_id, vif)
-        self.vifs = vifs
+        for port_id, vif in plugged.items():
+            if vif is None:
+                self.vifs.pop(port_id, None)
+            else:
+                self.vifs[port_id] = vif
+            self._rendering.plug(port_id, vif)
         self._rendering.set_uplinks(uplinks)
 
     def refresh(self) -> Changes:
@@ -133,8 +144,8 @@ class Desired:
             case BridgeFlow(bridge=bridge, flow=flow):
                 changes.flows[bridge].upserts.append(flow)
             case BridgeRow() | PortRow() | VifTag():
-                self._rows[key] = item
-                changes.rows = True
+                self._rows[row_key(item)] = item
+                changes.rows.upserts.append(item)
             case VethPair() | Address():
                 self._links[key] = item
                 changes.links = True
@@ -142,6 +153,7 @@ class Desired:
                 self.leases[item.number] = item
             case PortStatus():
                 self.statuses[item.port_id] = item
+                changes.statuses.upserts.append(item)
             case Broken():
                 self._broken[key] = item
             case None:
@@ -153,13 +165,14 @@ class Desired:
                 changes.flows[bridge].deletes.append(flow_key)
             case ("status", str(port_id)):
                 del self.statuses[port_id]
+                changes.statuses.deletes.append(port_id)
             case ("lease", int(number)):
                 del self.leases[number]
             case _ if key in self._broken:
                 del self._broken[key]
-            case _ if key in self._rows:
-                del self._rows[key]
-                changes.rows = True
+            case ("row", (("bridge" | "port" | "vif") as kind, str(name))):
+                del self._rows[kind, name]
+                changes.rows.deletes.append((kind, name))
             case _:
                 del self._links[key]
                 changes.links = True

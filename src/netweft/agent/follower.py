@@ -154,7 +154,8 @@ class Follower:
         self._feed.tell(self._facts())
         if self._statuses is None:
             return False
-        self._reporter.tell(self._statuses, self._feed.view, problem)
+        self._reporter.replace(self._statuses)
+        self._reporter.tell(self._feed.view, problem)
         return not problem and all(status.state is not PortState.ERROR for status in self._statuses.values())
 
     def _facts(self) -> NodeFacts:

@@ -14,7 +14,7 @@ import contextlib
 from collections.abc import Coroutine, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import structlog
 
@@ -32,7 +32,7 @@ from netweft.agent.uplinks import UplinksSide
 from netweft.dataplane.openflow.errors import ConnectionLost, OpenFlowError
 from netweft.dataplane.openflow.messages import PacketIn
 from netweft.dataplane.ovsdb.errors import OvsdbError, OvsdbLost
-from netweft.dataplane.ovsdb.rows import VifTag
+from netweft.dataplane.ovsdb.rows import OTHERS, OURS
 from netweft.model import key_of
 from netweft.reconcile.plan import Plan
 from netweft.reconcile.retry import Backoff
@@ -41,6 +41,8 @@ from netweft.services.values import HostFacts
 from netweft.settings import AgentSettings
 
 log = structlog.get_logger(__name__)
+
+_Results: TypeAlias = list[int | BaseException]
 
 STOP_SECONDS = 2.0
 ORDER = ("veth", "bridge", "port", "address", "tag", "flow")  # each after what it needs
@@ -54,7 +56,7 @@ class Agent:
         self.desired = Desired()
         self.denied: dict[str, str] = {}
         run_dir = Path(settings.ovs_run_dir)
-        self.ovs = OvsSide(run_dir, self.wake)
+        self.ovs = OvsSide(run_dir, settings.integration_bridge, lambda: self.desired.rows, self.wake)
         self.links = LinksSide(self.wake)
         self.uplinks = UplinksSide()
         self.cached = CachedFlows(run_dir, self.wake)
@@ -129,8 +131,8 @@ class Agent:
 
     def _forget_denied(self) -> None:
         """What is ours by now, or not plugged in any more."""
-        still = self.desired.vifs.keys() - self.desired.view.ports.keys()
-        self.denied = {port_id: reason for port_id, reason in self.denied.items() if port_id in still}
+        vifs, ours = self.desired.vifs, self.desired.view.ports
+        self.denied = {port_id: why for port_id, why in self.denied.items() if port_id in vifs and port_id not in ours}
 
     def link_changed(self, link: Link) -> None:
         """Nothing to do: what is wired stays wired."""
@@ -163,13 +165,13 @@ class Agent:
         view = self.ovs.view
         if view is None:
             return self.desired.started
+        plugged = self.ovs.take_plugged()
         if self._host is None:
             self._host = facts.host_facts(self.settings, view.datapath_type())
-            vifs = self.ovs.vifs(self._host)
-            self.desired.start(self._host, facts.local_vlans(self.settings), vifs)
+            self.desired.start(self._host, facts.local_vlans(self.settings), filter(None, plugged.values()))
         uplinks = self.uplinks.observe(view, self._host)
         self._expect_bridges(frozenset(physical_role(name) for name in uplinks.problems))
-        self.desired.observe(self.ovs.vifs(self._host), uplinks)
+        self.desired.observe(plugged, uplinks)
         if self.denied:
             self._forget_denied()
         return True
@@ -193,6 +195,8 @@ class Agent:
         changes = self.desired.refresh()
         for role, bridge in self.bridges.items():
             bridge.change(changes.flows[role])
+        self.ovs.change(changes.rows)
+        self._reporter.change(changes.statuses.upserts, changes.statuses.deletes)
         self._new_zones |= changes.new_zones
         self._links_changed |= changes.links
         if self.settings.interconnect == "veth":
@@ -201,40 +205,41 @@ class Agent:
     async def _apply(self) -> str | None:
         """Returns what stands in the way; None when a connection was lost over it, so that nobody knows: its side
         reconnects, and wakes us then."""
-        results = await self._carry_out(delete=self.desired.complete)
+        rows, flows = await self._carry_out(delete=self.desired.complete)
         if any(bridge.connected for bridge in self.bridges.values()):
             await self.cached.drop()
         problems: list[str] = []
-        for result in results:
+        for result in (*rows, *flows):
             if isinstance(result, (ConnectionLost, OvsdbLost)):
                 return None
             if isinstance(result, (OpenFlowError, OvsdbError)):
                 problems.append(str(result))
             elif isinstance(result, BaseException):
                 raise result
-        rows, *flows = (result if isinstance(result, int) else 0 for result in results)
-        if rows or any(flows):
-            log.info("applied", rows=rows, flows=sum(flows))
+        if _count(rows) or _count(flows):
+            log.info("applied", rows=_count(rows), flows=_count(flows))
         if not problems and self._settled() and self.desired.settled():
             self.wake()
         return "; ".join(problems)
 
-    async def _carry_out(self, *, delete: bool) -> list[int | BaseException]:
-        """Rows and flows side by side: a flow names only what has been observed.  But before anything stands for a
-        local VLAN that is given out, it is written down: an agent that is killed here must find it again."""
+    async def _carry_out(self, *, delete: bool) -> tuple[_Results, _Results]:
+        """Of rows, of flows.  Rows of ours and flows side by side: a flow names only what has been observed.  What we
+        write on the rows of VIFs comes after: for it vswitchd looks at all of its ports again, and the flows would
+        wait.  But before anything stands for a local VLAN that is given out, it is written down: an agent that is
+        killed here must find it again."""
         flows = (bridge.apply(delete=delete) for bridge in self.bridges.values())
-        if not self._new_zones:
-            return await _all(self.ovs.apply(self.desired.rows, delete=delete), *flows)
-        written = await _all(self._write_numbers(delete=delete))
-        return written if isinstance(written[0], ConnectionLost) else [*written, *await _all(*flows)]
+        if self._new_zones:
+            written = await _all(self._write_numbers(delete=delete))
+            return written, [] if isinstance(written[0], ConnectionLost) else await _all(*flows)
+        rows, *done = await _all(self.ovs.apply(delete=delete, kinds=OURS), *flows)
+        return [rows, *await _all(self.ovs.apply(delete=delete, kinds=OTHERS))], done
 
     async def _write_numbers(self, *, delete: bool) -> int:
         """And before that, what was connected while they stood for other networks is forgotten."""
         if not await self.bridges[INT.role].forget_connections(self._new_zones):
-            without = [row for row in self.desired.rows if not isinstance(row, VifTag)]  # the bridge may be among them
-            return await self.ovs.apply(without, delete=False)
+            return await self.ovs.apply(delete=False, kinds=OURS)  # the bridge may be among them
         self._new_zones = frozenset()
-        return await self.ovs.apply(self.desired.rows, delete=delete)
+        return await self.ovs.apply(delete=delete)
 
     def _settled(self) -> bool:
         return self.desired.complete and all(bridge.in_sync for bridge in self._needed)
@@ -267,7 +272,7 @@ class Agent:
         if not problem and self.links.in_place and self.uplinks.applied(self.settings.interconnect):
             self.wake()
         if self.desired.complete:
-            self._reporter.tell(self.desired.statuses, self.desired.view, problem)
+            self._reporter.tell(self.desired.view, problem)
             if not problem:
                 self._restore.settled()
 
@@ -310,12 +315,16 @@ class Agent:
         delete = self.desired.complete
         steps = [
             *await self.links.plan(),
-            *self.ovs.plan(self.desired.rows, delete=delete),
+            *self.ovs.plan(delete=delete),
             *(step for bridge in self.bridges.values() for step in bridge.plan(delete=delete)),
         ]
         return Plan.of(steps, ORDER)
 
 
-async def _all(*work: Coroutine[Any, Any, int]) -> list[int | BaseException]:
+async def _all(*work: Coroutine[Any, Any, int]) -> _Results:
     """Side by side, and each of them whatever becomes of the others."""
     return list(await asyncio.gather(*work, return_exceptions=True))
+
+
+def _count(results: _Results) -> int:
+    return sum(result for result in results if isinstance(result, int))

@@ -1,21 +1,23 @@
 """The Open_vSwitch database: a connection that is kept up, what is observed in it, and our rows while there is one."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import structlog
 
+from netweft.agent.desired import RowChanges
 from netweft.dataplane.ovsdb.client import OvsdbConnection
 from netweft.dataplane.ovsdb.driver import RowDriver
 from netweft.dataplane.ovsdb.errors import OvsdbError
 from netweft.dataplane.ovsdb.replica import Changes
-from netweft.dataplane.ovsdb.rows import BridgeRow, Row, Vif, row_key
+from netweft.dataplane.ovsdb.rows import ROW_KINDS, BridgeRow, Row, RowKind, Vif, row_key
 from netweft.dataplane.ovsdb.view import OvsView
+from netweft.dataplane.ovsdb.vifs import Vifs
 from netweft.reconcile.plan import Step
 from netweft.reconcile.retry import Backoff
-from netweft.services.values import HostFacts
 
 log = structlog.get_logger(__name__)
 
@@ -23,11 +25,20 @@ VSWITCHD_SECONDS = 10.0
 
 
 class OvsSide:
-    def __init__(self, run_dir: Path, wake: Callable[[], None]) -> None:
+    """bridge: where VIFs are plugged in.  wanted: all rows that should be there, asked once per connection.
+    wake: called when there is something to do."""
+
+    def __init__(
+        self, run_dir: Path, bridge: str, wanted: Callable[[], Iterable[Row]], wake: Callable[[], None]
+    ) -> None:
         self.connection: OvsdbConnection | None = None
         self._socket = run_dir / "db.sock"
+        self._bridge = bridge
+        self._wanted = wanted
         self._wake = wake
         self._driver: RowDriver | None = None
+        self._vifs: Vifs | None = None
+        self._plugged: dict[str, Vif | None] = {}  # otherwise than was taken last
         self._conflicts: tuple[str, ...] = ()
 
     async def run(self) -> None:
@@ -36,7 +47,7 @@ class OvsSide:
         problem = ""
         while True:
             try:
-                connection = await OvsdbConnection.connect(self._socket, on_change=self._changed)
+                connection = await OvsdbConnection.connect(self._socket)
             except OvsdbError as error:
                 if str(error) != problem:
                     problem = str(error)
@@ -44,9 +55,8 @@ class OvsSide:
                 await asyncio.sleep(backoff.failed(clock()))
                 continue
             backoff.succeeded()
-            self.connection, self._driver = connection, RowDriver(connection)
+            self._attach(connection)
             log.info("ovsdb-server connected", socket=str(self._socket))
-            self._wake()
             try:
                 lost = await connection.wait_closed()
                 problem = str(lost)
@@ -55,30 +65,45 @@ class OvsSide:
                 self.connection = self._driver = None
                 await connection.close()
 
+    def _attach(self, connection: OvsdbConnection) -> None:
+        """What it says is compared with what was known, and kept up to date from now on."""
+        before = self._vifs.plugged if self._vifs else {}
+        self.connection, self._driver = connection, RowDriver(connection)
+        self._driver.want(self._wanted())
+        self._vifs = Vifs(connection.replica, self._bridge)
+        now = self._vifs.plugged
+        self._plugged |= dict.fromkeys(before.keys() - now.keys())
+        self._plugged |= {port_id: vif for port_id, vif in now.items() if before.get(port_id) != vif}
+        connection.watch(partial(self._changed, self._vifs))
+        self._wake()
+
     @property
     def view(self) -> OvsView | None:
         return OvsView(self.connection.replica) if self.connection else None
 
-    def vifs(self, host: HostFacts) -> Mapping[str, Vif]:
-        view = self.view
-        return view.vifs(host.integration_bridge) if view else {}
+    def take_plugged(self) -> Mapping[str, Vif | None]:
+        """What is plugged in otherwise than when this was asked last; None: nothing any more."""
+        plugged, self._plugged = self._plugged, {}
+        return plugged
 
-    def plan(self, rows: Iterable[Row], *, delete: bool) -> list[Step]:
+    def change(self, changes: RowChanges) -> None:
+        if self._driver:
+            self._driver.change(changes.upserts, changes.deletes)
+
+    def plan(self, *, delete: bool) -> list[Step]:
         if self._driver is None:
             return []
-        self._driver.want(rows)
         plan = self._driver.plan(delete=delete)
         return [
             *(Step(_kind(row), row_key(row), now=_text(row)) for row in plan.upserts),
             *(Step(_kind(row), row_key(row), was=_text(row)) for row in plan.deletes),
         ]
 
-    async def apply(self, rows: Iterable[Row], *, delete: bool) -> int:
-        """Returns how many rows were written.  Raises OvsdbError."""
+    async def apply(self, *, delete: bool, kinds: Sequence[RowKind] = ROW_KINDS) -> int:
+        """Returns how many rows of these kinds were written.  Raises OvsdbError."""
         if self._driver is None:
             return 0
-        self._driver.want(rows)
-        plan = await self._driver.apply(delete=delete)
+        plan = await self._driver.apply(delete=delete, kinds=kinds)
         for conflict in plan.conflicts:
             if conflict not in self._conflicts:
                 log.error("not ours to change", problem=conflict)
@@ -109,7 +134,8 @@ class OvsSide:
         async with asyncio.timeout(VSWITCHD_SECONDS):
             await self.connection.wait_for(lambda replica: replica.root.cur_cfg >= asked)
 
-    def _changed(self, _: Changes) -> None:
+    def _changed(self, vifs: Vifs, changes: Changes) -> None:
+        self._plugged |= vifs.update(changes)
         self._wake()
 
 

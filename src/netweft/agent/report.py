@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 
 from netweft.model import NodeView, PortState, PortStatus
+from netweft.reconcile.delta import Delta
 
 Send = Callable[[Iterable[PortStatus], bool], None]  # statuses, complete
 
@@ -10,30 +11,41 @@ Send = Callable[[Iterable[PortStatus], bool], None]  # statuses, complete
 class Reporter:
     def __init__(self, send: Send) -> None:
         self._send = send
-        self._told: dict[str, PortStatus] = {}
+        self._delta: Delta[str, PortStatus] = Delta()  # what is so, and what was told
         self._owes_all = False
 
     def owe_all(self) -> None:
         """A session began: the server gets everything at the next `tell`."""
         self._owes_all = True
 
-    def tell(self, statuses: Mapping[str, PortStatus], view: NodeView, problem: str = "") -> None:
+    def change(self, upserts: Iterable[PortStatus], deletes: Iterable[str]) -> None:
+        """What the statuses are, as soon as all that is wanted is in place; what differs from before."""
+        for port_id in deletes:
+            self._delta.unwant(port_id)
+        for status in upserts:
+            self._delta.want(status.port_id, status)
+
+    def replace(self, statuses: Mapping[str, PortStatus]) -> None:
+        """All of them."""
+        self._delta.replace_desired(statuses)
+
+    def tell(self, view: NodeView, problem: str = "") -> None:
         """problem: why not everything that is wanted is in place; then nothing that was not up before is up now."""
-        now = {id: self._as_it_is(status, problem) for id, status in statuses.items()} if problem else dict(statuses)
-        news = [status for port_id, status in now.items() if self._told.get(port_id) != status]
-        gone = [port_id for port_id in self._told if port_id not in now]
-        # of what was never ours to have nobody has to hear that it is gone
-        news += [PortStatus(port_id, PortState.DOWN) for port_id in gone if port_id in view.ports]
-        self._told = now
+        news = [status for port_id in sorted(self._delta.dirty) for status in self._news(port_id, view, problem)]
         if self._owes_all:
             self._owes_all = False
-            self._send(now.values(), True)
+            self._send(self._delta.actual.values(), True)
         elif news:
             self._send(news, False)
 
-    def _as_it_is(self, status: PortStatus, problem: str) -> PortStatus:
-        told = self._told.get(status.port_id)
+    def _news(self, port_id: str, view: NodeView, problem: str) -> Iterable[PortStatus]:
+        wanted, told = self._delta.desired.get(port_id), self._delta.actual.get(port_id)
+        if wanted is None:
+            self._delta.saw_gone(port_id)
+            # of what was never ours to have nobody has to hear that it is gone
+            return [PortStatus(port_id, PortState.DOWN)] if port_id in view.ports else []
         was_up = told is not None and told.state is PortState.UP
-        if status.state is not PortState.UP or was_up:
-            return status
-        return PortStatus(status.port_id, PortState.ERROR, problem)
+        blocked = problem and wanted.state is PortState.UP and not was_up
+        status = PortStatus(port_id, PortState.ERROR, problem) if blocked else wanted
+        self._delta.saw(port_id, status)
+        return [status] if status != told else []

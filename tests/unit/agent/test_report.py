@@ -21,6 +21,10 @@ class Server:
     def hear(self, statuses: Iterable[PortStatus], complete: bool) -> None:
         self.heard.append((list(statuses), complete))
 
+    def tell(self, statuses: dict[str, PortStatus], problem: str = "") -> None:
+        self.reporter.replace(statuses)
+        self.reporter.tell(VIEW, problem)
+
     def news(self) -> list[tuple[list[PortStatus], bool]]:
         heard, self.heard = self.heard, []
         return heard
@@ -32,39 +36,39 @@ def server() -> Server:
 
 
 def test_what_is_known_is_not_told_again(server: Server) -> None:
-    server.reporter.tell(UP, VIEW)
+    server.tell(UP)
     assert server.news() == [([UP[P.id]], False)]
-    server.reporter.tell(UP, VIEW)
+    server.tell(UP)
     assert server.news() == []
 
 
 def test_a_session_begins_with_everything_even_if_it_is_nothing(server: Server) -> None:
-    server.reporter.tell(UP, VIEW)
+    server.tell(UP)
     server.news()
     server.reporter.owe_all()
-    server.reporter.tell(UP, VIEW)
+    server.tell(UP)
     assert server.news() == [([UP[P.id]], True)]
-    server.reporter.tell({}, VIEW)
+    server.tell({})
     server.news()
     server.reporter.owe_all()
-    server.reporter.tell({}, VIEW)
+    server.tell({})
     assert server.news() == [([], True)]
 
 
 def test_an_unplugged_port_is_down_if_it_was_ours(server: Server) -> None:
-    server.reporter.tell({**UP, Q.id: PortStatus(Q.id, PortState.ERROR, "not ours")}, VIEW)
+    server.tell({**UP, Q.id: PortStatus(Q.id, PortState.ERROR, "not ours")})
     server.news()
-    server.reporter.tell({}, VIEW)
+    server.tell({})
     assert server.news() == [([PortStatus(P.id, PortState.DOWN)], False)]
 
 
 def test_while_something_is_missing_nothing_comes_up_and_nothing_goes_down(server: Server) -> None:
-    server.reporter.tell(UP, VIEW)
+    server.tell(UP)
     server.news()
     both = {**UP, Q.id: PortStatus(Q.id, PortState.UP)}
-    server.reporter.tell(both, VIEW, problem="table full")
+    server.tell(both, problem="table full")
     assert server.news() == [([PortStatus(Q.id, PortState.ERROR, "table full")], False)]
-    server.reporter.tell(both, VIEW, problem="table full")
+    server.tell(both, problem="table full")
     assert server.news() == []
-    server.reporter.tell(both, VIEW)
+    server.tell(both)
     assert server.news() == [([PortStatus(Q.id, PortState.UP)], False)]

@@ -38,9 +38,9 @@ _encoder = msgspec.json.Encoder()
 class OvsdbConnection(asyncio.Protocol):
     """Made by `connect`.  Every method raises OvsdbLost once the server is gone."""
 
-    def __init__(self, on_change: Callable[[Changes], None] | None = None) -> None:
+    def __init__(self) -> None:
         self.replica = Replica()
-        self._on_change = on_change
+        self._watchers: list[Callable[[Changes], None]] = []
         self._lost: asyncio.Future[OvsdbLost] = asyncio.get_running_loop().create_future()
         self._transport: asyncio.WriteTransport | None = None
         self._framer = Framer()
@@ -53,13 +53,10 @@ class OvsdbConnection(asyncio.Protocol):
         cls,
         socket: Path | str,
         *,
-        on_change: Callable[[Changes], None] | None = None,
         timeout: float = 5.0,
     ) -> "OvsdbConnection":
-        """Connect and read what we need of the Open_vSwitch database; it is complete when this returns, and kept.
-
-        on_change is called from the event loop after the replica has changed, whoever changed it."""
-        connection = cls(on_change)
+        """Connect and read what we need of the Open_vSwitch database; it is complete when this returns, and kept."""
+        connection = cls()
         try:
             async with asyncio.timeout(timeout):
                 await asyncio.get_running_loop().create_unix_connection(lambda: connection, str(socket))
@@ -82,6 +79,10 @@ class OvsdbConnection(asyncio.Protocol):
                 kind = Conflict if result["error"] == "timed out" else TransactionFailed
                 raise kind(str(result["error"]), str(result.get("details", "")), operation)
         return results[: len(operations)]
+
+    def watch(self, callback: Callable[[Changes], None]) -> None:
+        """Called from the event loop each time that the replica has changed, whoever changed it."""
+        self._watchers.append(callback)
 
     async def wait_for(self, condition: Callable[[Replica], bool]) -> None:
         """Returns when `condition` holds; it is asked again after each change.  Put a timeout round it."""
@@ -144,8 +145,8 @@ class OvsdbConnection(asyncio.Protocol):
         for condition, future in self._waiting:
             if not future.done() and condition(self.replica):
                 future.set_result(None)
-        if self._on_change is not None:
-            self._on_change(changes)
+        for watcher in self._watchers:
+            watcher(changes)
 
     async def _request(self, method: str, params: list[Any]) -> Any:
         number = next(self._ids)

@@ -4,22 +4,22 @@ A row of ours carries external_ids:MARK; only such rows are deleted.  Of rows th
 values name and nothing else.  It never retries: the caller's loop comes back.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from msgspec import Struct
 
 from netweft.dataplane.ovsdb import operations
 from netweft.dataplane.ovsdb.client import OvsdbConnection
 from netweft.dataplane.ovsdb.operations import Blocked, Operation
-from netweft.dataplane.ovsdb.replica import InterfaceRecord, Replica
-from netweft.dataplane.ovsdb.rows import MARK, PortRow, Row, RowKey, row_key
+from netweft.dataplane.ovsdb.replica import Changes, InterfaceRecord, Record, RootRecord
+from netweft.dataplane.ovsdb.rows import MARK, ROW_KINDS, PortRow, Row, RowKey, RowKind, row_key
 from netweft.dataplane.ovsdb.view import bridge_row, is_tagged_by_us, port_row, vif_tag
 
 _NEXT_CFG: tuple[Operation, ...] = (
     {"op": "mutate", "table": "Open_vSwitch", "where": [], "mutations": [["next_cfg", "+=", 1]]},
     {"op": "select", "table": "Open_vSwitch", "where": [], "columns": ["next_cfg"]},
 )
-_RANK = {"bridge": 0, "port": 1, "vif": 2}
 
 
 class RowPlan(Struct, frozen=True):
@@ -35,25 +35,41 @@ class RowPlan(Struct, frozen=True):
 
 
 class RowDriver:
-    """Compares with the connection's replica each time, so there is nothing to read first."""
+    """Keeps which rows are in doubt: those that are wanted otherwise than before, and those that somebody has touched.
+    Only these are compared, until they are as wanted."""
 
     def __init__(self, connection: OvsdbConnection) -> None:
         self._connection = connection
         self._desired: dict[RowKey, Row] = {}
+        self._doubtful: set[RowKey] = set()
+        connection.watch(self._touched)
+        self._touched(connection.replica.everything())
 
     def want(self, rows: Iterable[Row]) -> None:
         """All that should be there.  A VifTag for a port that does not exist (yet) comes to nothing."""
-        self._desired = {row_key(row): row for row in rows}
+        wanted = {row_key(row): row for row in rows}
+        self._doubtful |= self._desired.keys() | wanted.keys()
+        self._desired = wanted
+
+    def change(self, upserts: Iterable[Row] = (), deletes: Iterable[RowKey] = ()) -> None:
+        """A part of what should be there."""
+        for key in deletes:
+            self._desired.pop(key, None)
+            self._doubtful.add(key)
+        for row in upserts:
+            self._desired[row_key(row)] = row
+            self._doubtful.add(row_key(row))
 
     def plan(self, *, delete: bool) -> RowPlan:
         """delete=False leaves obsolete rows and tags in place."""
-        return self._prepare(delete=delete)[0]
+        return self._prepare(ROW_KINDS, delete=delete)[0]
 
-    async def apply(self, *, delete: bool, wait: bool = False) -> RowPlan:
-        """Do the plan in one transaction, all or nothing.  wait: until vswitchd has done its part as well.
+    async def apply(self, *, delete: bool, kinds: Sequence[RowKind] = ROW_KINDS, wait: bool = False) -> RowPlan:
+        """Do the plan for rows of these kinds in one transaction, all or nothing.  wait: until vswitchd has done its
+        part as well.
 
         Raises Conflict when another writer came in between, TransactionFailed, OvsdbLost."""
-        plan, todo = self._prepare(delete=delete)
+        plan, todo = self._prepare(kinds, delete=delete)
         if todo and wait:
             *_, selected = await self._connection.transact([*todo, *_NEXT_CFG])
             goal = max((row["next_cfg"] for row in selected["rows"]), default=0)
@@ -62,54 +78,81 @@ class RowDriver:
             await self._connection.transact(todo)
         return plan
 
-    def _prepare(self, *, delete: bool) -> tuple[RowPlan, list[Operation]]:
+    def _touched(self, changes: Changes) -> None:
         replica = self._connection.replica
-        upserts: list[Row] = []
-        deletes: list[Row] = []
-        conflicts: list[str] = []
-        todo: list[Operation] = []
-        for row in sorted(self._desired.values(), key=lambda row: _RANK[row_key(row)[0]]):
-            self._step(row, upserts, conflicts, todo)
-        for row in _obsolete(replica, self._desired) if delete else ():
-            try:
-                todo += operations.delete(replica, row)
-                deletes.append(row)
-            except Blocked as blocked:
-                conflicts.append(str(blocked))
-        return RowPlan(tuple(upserts), tuple(deletes), tuple(conflicts)), todo
+        for uuid, was in changes.get("Bridge", {}).items():
+            self._doubtful.update(("bridge", name) for name in _names(was, replica.bridges.get(uuid)))
+        for uuid, was in changes.get("Port", {}).items():
+            for name in _names(was, replica.ports.get(uuid)):
+                self._doubtful.update((("port", name), ("vif", name)))
+        for uuid in changes.get("Interface", ()):
+            for name in _names(replica.port_of(uuid)):
+                self._doubtful.update((("port", name), ("vif", name)))
 
-    def _step(self, row: Row, upserts: list[Row], conflicts: list[str], todo: list[Operation]) -> None:
+    def _prepare(self, kinds: Sequence[RowKind], *, delete: bool) -> tuple[RowPlan, list[Operation]]:
+        """What is obsolete goes in the reverse order.  The ports of a bridge that goes go with it."""
+        draft = _Draft()
+        keys = sorted((key for key in self._doubtful if key[0] in kinds), key=lambda key: (kinds.index(key[0]), key[1]))
+        for key in keys:
+            if key in self._desired:
+                draft.upserts += draft.take(key, self._desired[key], self._upsert)
+        obsolete = {key: row for key in reversed(keys) if (row := self._obsolete(key))}
+        going = {name for kind, name in obsolete if kind == "bridge"}
+        for key, row in obsolete.items():
+            if delete and not (isinstance(row, PortRow) and row.bridge in going):
+                draft.deletes += draft.take(key, row, partial(operations.delete, self._connection.replica))
+        self._doubtful.difference_update(keys)
+        self._doubtful |= draft.doubtful | obsolete.keys()
+        return RowPlan(tuple(draft.upserts), tuple(draft.deletes), tuple(draft.conflicts)), draft.todo
+
+    def _upsert(self, row: Row) -> list[Operation]:
         replica = self._connection.replica
+        if isinstance(row, PortRow) and ("bridge", row.bridge) not in self._desired and not replica.bridge(row.bridge):
+            raise Blocked(f"port {row.name}: there is no bridge {row.bridge}")
+        return operations.upsert(replica, row)
+
+    def _obsolete(self, key: RowKey) -> Row | None:
+        """The row as it is there, if it is ours and not wanted."""
+        replica, (kind, name) = self._connection.replica, key
+        if key in self._desired:
+            return None
+        if kind == "bridge":
+            bridge = replica.bridge(name)
+            return bridge_row(bridge) if bridge and MARK in bridge.external_ids else None
+        port = replica.port(name)
+        if port is None:
+            return None
+        if kind == "vif":
+            return vif_tag(replica, port) if is_tagged_by_us(port) else None
+        if MARK not in port.external_ids:
+            return None
+        return port_row(operations.bridge_of(replica, name), port, next(replica.interfaces_of(port), InterfaceRecord()))
+
+
+class _Draft:
+    """A plan in the making.  doubtful: what is not yet as it should be."""
+
+    def __init__(self) -> None:
+        self.upserts: list[Row] = []
+        self.deletes: list[Row] = []
+        self.conflicts: list[str] = []
+        self.todo: list[Operation] = []
+        self.doubtful: set[RowKey] = set()
+
+    def take(self, key: RowKey, row: Row, how: Callable[[Row], list[Operation]]) -> list[Row]:
+        """Returns the row if there is anything to do."""
         try:
-            if isinstance(row, PortRow) and not self._bridge_will_be_there(row.bridge):
-                raise Blocked(f"port {row.name}: there is no bridge {row.bridge}")
-            steps = operations.upsert(replica, row)
+            steps = how(row)
         except Blocked as blocked:
-            conflicts.append(str(blocked))
-            return
-        if steps:
-            upserts.append(row)
-            todo += steps
+            self.conflicts.append(str(blocked))
+            self.doubtful.add(key)
+            return []
+        self.todo += steps
+        if not steps:
+            return []
+        self.doubtful.add(key)
+        return [row]
 
-    def _bridge_will_be_there(self, name: str) -> bool:
-        return ("bridge", name) in self._desired or self._connection.replica.bridge(name) is not None
 
-
-def _obsolete(replica: Replica, desired: dict[RowKey, Row]) -> Iterator[Row]:
-    """What is ours and not wanted: tags, then ports, then bridges.  The ports of a bridge that goes go with it."""
-    for port in replica.ports.values():
-        if is_tagged_by_us(port) and ("vif", port.name) not in desired:
-            yield vif_tag(replica, port)
-    going = {
-        bridge.name
-        for bridge in replica.bridges.values()
-        if MARK in bridge.external_ids and ("bridge", bridge.name) not in desired
-    }
-    for port in replica.ports.values():
-        bridge_name = operations.bridge_of(replica, port.name)
-        if MARK in port.external_ids and ("port", port.name) not in desired and bridge_name not in going:
-            interface = next(replica.interfaces_of(port), None)
-            yield port_row(bridge_name, port, interface or InterfaceRecord())
-    for bridge in replica.bridges.values():
-        if bridge.name in going:
-            yield bridge_row(bridge)
+def _names(*records: Record | None) -> set[str]:
+    return {record.name for record in records if record is not None and not isinstance(record, RootRecord)}

@@ -46,8 +46,8 @@ def delete(replica: Replica, row: Row) -> list[Operation]:
 
 
 def bridge_of(replica: Replica, port_name: str) -> str:
-    uuid = replica.uuid("Port", port_name)
-    return next((bridge.name for bridge in replica.bridges.values() if uuid in bridge.ports), "")
+    record = replica.bridge_of(port_name)
+    return record.name if record else ""
 
 
 def _insert_bridge(row: BridgeRow) -> list[Operation]:

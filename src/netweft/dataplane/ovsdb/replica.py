@@ -3,16 +3,13 @@
 Records are replaced, never changed, so a caller may hold one.  Nothing here talks to the server.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Set
-from typing import Any, TypeAlias, get_type_hints
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeAlias, get_type_hints
 
 import msgspec
 from msgspec import Struct
 
 from netweft.dataplane.ovsdb.errors import OvsdbProtocolError
-
-# table -> uuids of the rows that were inserted, changed or deleted
-Changes: TypeAlias = Mapping[str, Set[str]]
 
 
 class RootRecord(Struct, frozen=True):
@@ -58,6 +55,10 @@ class InterfaceRecord(Struct, frozen=True):
 
 Record: TypeAlias = RootRecord | BridgeRecord | PortRecord | InterfaceRecord
 
+# table -> uuid -> what the row was before, None for a new one.  Also rows that hang on a changed one differently: ports
+# that joined or left a bridge, interfaces of a port.
+Changes: TypeAlias = Mapping[str, Mapping[str, Record | None]]
+
 TABLES: dict[str, type[Record]] = {
     "Open_vSwitch": RootRecord,
     "Bridge": BridgeRecord,
@@ -66,8 +67,11 @@ TABLES: dict[str, type[Record]] = {
 }
 
 
+_NOTHING: frozenset[str] = frozenset()
+
+
 class Replica:
-    """Rows by table and uuid."""
+    """Rows by table and uuid.  An update costs what it changes, however many rows there are."""
 
     def __init__(self) -> None:
         self.root = RootRecord()
@@ -75,6 +79,8 @@ class Replica:
         self.ports: dict[str, PortRecord] = {}
         self.interfaces: dict[str, InterfaceRecord] = {}
         self._names: dict[str, dict[str, str]] = {table: {} for table in TABLES}
+        self._bridge_of: dict[str, str] = {}  # port's uuid -> bridge's
+        self._port_of: dict[str, str] = {}  # interface's -> port's
 
     def uuid(self, table: str, name: str) -> str | None:
         return self._names[table].get(name)
@@ -95,15 +101,51 @@ class Replica:
         """One, but for a bond."""
         return (self.interfaces[uuid] for uuid in port.interfaces if uuid in self.interfaces)
 
+    def port_of(self, interface_uuid: str) -> PortRecord | None:
+        return self.ports.get(self._port_of.get(interface_uuid, ""))
+
+    def bridge_of(self, port_name: str) -> BridgeRecord | None:
+        uuid = self.uuid("Port", port_name)
+        return self.bridges.get(self._bridge_of.get(uuid or "", ""))
+
+    def everything(self) -> Changes:
+        """As if all of it were new."""
+        return {"Bridge": dict.fromkeys(self.bridges), "Port": dict.fromkeys(self.ports),
+                "Interface": dict.fromkeys(self.interfaces)}  # fmt: skip
+
     def update(self, tables: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Changes:
         """Take in <table-updates2> of ovsdb-server(7).  Raises OvsdbProtocolError."""
+        changes: dict[str, dict[str, Record | None]] = {table: {} for table in TABLES}
         try:
             for table, rows in tables.items():
                 for uuid, row in rows.items():
+                    changes[table][uuid] = self._record(table, uuid)
                     self._update_row(table, uuid, row)
-            return {table: frozenset(rows) for table, rows in tables.items()}
         except (msgspec.ValidationError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise OvsdbProtocolError(f"an update that makes no sense: {error!r}") from None
+        self._rehang(changes["Bridge"], self.bridges, "ports", self._bridge_of, changes["Port"], self.ports)
+        self._rehang(changes["Port"], self.ports, "interfaces", self._port_of, changes["Interface"], self.interfaces)
+        return changes
+
+    def _rehang(
+        self,
+        changed: Mapping[str, Any],
+        holders: Mapping[str, Any],
+        column: str,
+        holder_of: dict[str, str],
+        members_changed: dict[str, Any],
+        members: Mapping[str, Any],
+    ) -> None:
+        """Whatever hangs, or hung, on a changed row is changed too; but of a bridge only what came or went."""
+        for uuid, was in changed.items():
+            before: frozenset[str] = getattr(was, column, _NOTHING)
+            now: frozenset[str] = getattr(holders.get(uuid), column, _NOTHING)
+            for member in before - now:
+                if holder_of.get(member) == uuid:
+                    del holder_of[member]
+            holder_of.update(dict.fromkeys(now - before, uuid))
+            for member in before ^ now if column == "ports" else before | now:
+                members_changed.setdefault(member, members.get(member))
 
     def _update_row(self, table: str, uuid: str, row: Mapping[str, Any]) -> None:
         """A row is {what happened: columns}; `modify` has differences, the others all that is not a default."""
@@ -111,12 +153,14 @@ class Replica:
         old = self._record(table, uuid)
         if what == "delete":
             self._store(table, uuid, old, None)
-        elif what == "modify":
-            changed = {name: _COLUMNS[table][name](value, getattr(old, name)) for name, value in columns.items()}
-            self._store(table, uuid, old, _converted(table, msgspec.structs.asdict(old) | changed))
+            return
+        kinds = _COLUMNS[table]
+        values = {name: kinds[name].read(value) for name, value in columns.items()}
+        if what == "modify":
+            merged = {name: kinds[name].merge(getattr(old, name), value) for name, value in values.items()}
+            self._store(table, uuid, old, msgspec.structs.replace(old, **merged))
         else:
-            values = {name: _COLUMNS[table][name](value, None) for name, value in columns.items()}
-            self._store(table, uuid, old, _converted(table, values))
+            self._store(table, uuid, old, TABLES[table](**values))
 
     def _record(self, table: str, uuid: str) -> Any:
         return self.root if table == "Open_vSwitch" else self._rows(table).get(uuid)
@@ -144,15 +188,7 @@ class Replica:
             names[new.name] = uuid
 
 
-def _converted(table: str, values: dict[str, Any]) -> Record:
-    return msgspec.convert(values, TABLES[table])
-
-
-def _scalar(value: Any, _: Any) -> Any:
-    return value
-
-
-def _optional(value: Any, _: Any) -> Any:
+def _one(value: Any) -> Any:
     """The empty set stands for nothing."""
     match value:
         case ["set", []]:
@@ -163,44 +199,66 @@ def _optional(value: Any, _: Any) -> Any:
             return value
 
 
-def _set(value: Any, old: frozenset[str] | None) -> frozenset[str]:
-    """What a modify names has come or gone."""
+def _set(value: Any) -> frozenset[Any]:
     match value:
         case ["set", members]:
-            named = frozenset(_atom(member) for member in members)
+            return frozenset(_atom(member) for member in members)
         case _:
-            named = frozenset((_atom(value),))
-    return named if old is None else old ^ named
+            return frozenset((_atom(value),))
 
 
-def _map(value: Any, old: dict[str, str] | None) -> dict[str, str]:
-    """What a modify names with its old value has gone; else it has the new value."""
+def _map(value: Any) -> dict[Any, Any]:
     _, pairs = value
-    if old is None:
-        return dict(pairs)
-    new = dict(old)
-    for key, item in pairs:
-        if new.get(key) == item:
-            del new[key]
-        else:
-            new[key] = item
-    return new
+    return dict(pairs)
 
 
 def _atom(value: Any) -> Any:
     return value[1] if isinstance(value, list) else value
 
 
-_BY_TYPE: dict[Any, Callable[[Any, Any], Any]] = {
-    int: _scalar,
-    str: _scalar,
-    int | None: _optional,
-    str | None: _optional,
-    frozenset[str]: _set,
-    dict[str, str]: _map,
+def _replaced(_: Any, new: Any) -> Any:
+    return new
+
+
+def _toggled(old: frozenset[str], named: frozenset[str]) -> frozenset[str]:
+    """What a modify names has come or gone."""
+    return old ^ named
+
+
+def _patched(old: dict[str, str], named: dict[str, str]) -> dict[str, str]:
+    """What a modify names with its old value has gone; else it has the new value."""
+    new = old | named
+    for key, value in named.items():
+        if old.get(key) == value:
+            del new[key]
+    return new
+
+
+class _Column(NamedTuple):
+    """parse: from the wire's form.  merge: the old value and what a modify says of it -> the new value."""
+
+    kind: Any
+    parse: Callable[[Any], Any]
+    merge: Callable[[Any, Any], Any]
+
+    def read(self, value: Any) -> Any:
+        return msgspec.convert(self.parse(value), self.kind)
+
+
+_BY_TYPE: dict[Any, tuple[Callable[[Any], Any], Callable[[Any, Any], Any]]] = {
+    int: (_one, _replaced),
+    str: (_one, _replaced),
+    int | None: (_one, _replaced),
+    str | None: (_one, _replaced),
+    frozenset[str]: (_set, _toggled),
+    dict[str, str]: (_map, _patched),
 }
 
-_COLUMNS: dict[str, dict[str, Callable[[Any, Any], Any]]] = {
-    table: {name: _BY_TYPE[kind] for name, kind in get_type_hints(record).items() if not name.startswith("_")}
+_COLUMNS: dict[str, dict[str, _Column]] = {
+    table: {
+        name: _Column(kind, *_BY_TYPE[kind])
+        for name, kind in get_type_hints(record).items()
+        if not name.startswith("_")
+    }
     for table, record in TABLES.items()
 }

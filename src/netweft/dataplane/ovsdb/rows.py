@@ -58,7 +58,11 @@ class Vif(Struct, frozen=True, kw_only=True):
 
 
 Row: TypeAlias = BridgeRow | PortRow | VifTag
-RowKey: TypeAlias = tuple[Literal["bridge", "port", "vif"], str]
+RowKind: TypeAlias = Literal["bridge", "port", "vif"]
+RowKey: TypeAlias = tuple[RowKind, str]
+OURS: tuple[RowKind, ...] = ("bridge", "port")
+OTHERS: tuple[RowKind, ...] = ("vif",)
+ROW_KINDS = (*OURS, *OTHERS)  # in which order they are made
 
 
 def row_key(row: Row) -> RowKey:

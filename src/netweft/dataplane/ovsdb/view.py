@@ -1,10 +1,11 @@
-"""Reading the replica: bridges, ports and VIFs as values.  Cheap enough to ask anew; nothing is kept."""
+"""Reading the replica: bridges, ports and VIFs as values.  Nothing is kept."""
 
 from collections.abc import Iterator
 
 from netweft.dataplane.host.datapath import kernel_has_openvswitch
 from netweft.dataplane.ovsdb.replica import BridgeRecord, InterfaceRecord, PortRecord, Replica
 from netweft.dataplane.ovsdb.rows import MARK, PREFIX, BridgeRow, PortRow, Vif, VifTag
+from netweft.dataplane.ovsdb.vifs import Vifs
 
 
 class OvsView:
@@ -42,14 +43,8 @@ class OvsView:
         return {port.name: port_row(bridge, port, interface) for port, interface in self._interfaces(bridge)}
 
     def vifs(self, bridge: str) -> dict[str, Vif]:
-        """iface-id -> what is plugged in.  Of two interfaces with one iface-id, one with a valid ofport wins, else the
-        first by name."""
-        found: dict[str, Vif] = {}
-        for port, interface in self._interfaces(bridge):
-            iface_id = interface.external_ids.get("iface-id")
-            if iface_id and (iface_id not in found or _rank(interface) < _rank(found[iface_id])):
-                found[iface_id] = _vif(iface_id, port, interface)
-        return found
+        """iface-id -> what is plugged in.  Who asks often keeps a `Vifs`."""
+        return Vifs(self._replica, bridge).plugged
 
     def tags(self) -> dict[str, VifTag]:
         """Port name -> what we have set on the ports of others: those that carry our external_ids but not our MARK."""
@@ -108,23 +103,6 @@ def vif_tag(replica: Replica, port: PortRecord) -> VifTag:
     ours = {key: value for key, value in port.external_ids.items() if key.startswith(PREFIX)}
     mtu = next((interface.mtu_request for interface in replica.interfaces_of(port)), None)
     return VifTag(port_name=port.name, tag=port.tag or 0, mtu=mtu, external_ids=_pairs(ours))
-
-
-def _rank(interface: InterfaceRecord | Vif) -> tuple[bool, str]:
-    return ((interface.ofport or 0) <= 0, interface.name)
-
-
-def _vif(iface_id: str, port: PortRecord, interface: InterfaceRecord) -> Vif:
-    return Vif(
-        iface_id=iface_id,
-        port_name=port.name,
-        name=interface.name,
-        ofport=interface.ofport,
-        mac=interface.external_ids.get("attached-mac") or interface.mac_in_use or "",
-        error=interface.error or "",
-        tag=port.tag,
-        external_ids=_pairs(port.external_ids),
-    )
 
 
 def _pairs(mapping: dict[str, str]) -> tuple[tuple[str, str], ...]:
