@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 
 from tests.netns.harness import Inside, Lab
 
-from netweft.lab import guest_serial
+from netweft.lab import guest_qemu, guest_serial
 from netweft.lab.commands import in_namespace
 from netweft.lab.vm import Vm
 
@@ -173,7 +173,7 @@ def _tcp(source: End, target: End) -> float:
 
 def vm_end(lab: Lab, machine: Vm) -> End:
     if machine.kind == "qemu":
-        return SerialEnd(lab.layout.vms / f"{machine.name}.d/commands.sock", machine.nic.address)
+        return SerialEnd(guest_qemu.commands(lab.node(machine.node), machine.name), machine.nic.address)
     return NamespaceEnd(lab, lab.layout.vm_namespace(machine.name), machine.nic.address)
 
 

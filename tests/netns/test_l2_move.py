@@ -4,7 +4,7 @@ import time
 
 import pytest
 from msgspec import structs
-from tests.netns.harness import Lab, until
+from tests.netns.harness import Lab, results, until
 
 from netweft.lab import move, vm
 from netweft.lab.cloud import Cloud
@@ -28,14 +28,14 @@ def test_a_running_vm_loses_what_its_pause_costs(lab: Lab, kind: str) -> None:
     network = lab.network("10.1.0.0/24", **SEGMENTS[kind])
     moving = lab.add_vm("hv1", network)
     watchers = [lab.add_vm(node, network) for node in ("hv3", "hv1", "hv2")]
+    assert all(lab.ping(watcher, moving.nic.address) for watcher in watchers), "neighbours are known"
     for target in ("hv2", "hv1"):
         pings = [lab.inside(watcher, "ping", moving.nic.address) for watcher in watchers]
         time.sleep(1)
         with Cloud(lab.layout) as cloud:
             paused = 1000 * move.move(cloud, lab.layout, vm.records(lab.layout).get(moving.name), target)
         time.sleep(1)
-        for watcher, ping in zip(watchers, pings, strict=True):
-            result = ping.result()
+        for watcher, result in zip(watchers, results(pings), strict=True):
             print(f"\n{kind}, to {target}, seen from {watcher.node}: paused {paused:.0f} ms; {result}")
             assert result["sent"] > 150
             assert result["lost_span_ms"] <= paused + ON_THE_WAY

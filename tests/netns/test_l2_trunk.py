@@ -11,7 +11,7 @@ from tests.netns.frames import udp4
 from tests.netns.harness import Inside, Lab, until
 from tests.netns.layer2 import NamespaceEnd, SerialEnd
 
-from netweft.lab import vm
+from netweft.lab import guest_qemu, vm
 from netweft.lab.layout import Kind
 from netweft.lab.vm import Vm
 from netweft.services.values import TUNNELLED
@@ -96,7 +96,7 @@ def test_each_sub_port_talks_to_its_network(lab: Lab, carried: tuple[Carried, Ca
 
 def test_a_real_vm_with_vlan_interfaces(lab: Lab, carried: tuple[Carried, Carried], trunk: dict[str, Any]) -> None:
     machine = plug_in(lab, trunk, "qemu")
-    commands = lab.layout.vms / f"{machine.name}.d/commands.sock"
+    commands = guest_qemu.commands(lab.node("hv1"), machine.name)
     for one in carried:
         end = SerialEnd(commands, one.address)
         tag, mac, address, mtu = one.nic

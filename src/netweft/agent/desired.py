@@ -110,17 +110,17 @@ class Desired:
         """What was wanted at the last refresh is in place.  Returns whether that allows more: another turn."""
         return self._rendering is not None and self._rendering.settled()
 
-    def announcements(self) -> list[Packet]:
-        """For each port that has become active here and is wired: once."""
+    def arrived(self) -> list[str]:
+        """The ports that have become active here and are wired: each once."""
         assert self._rendering is not None
-        packets: list[Packet] = []
-        for port_id in sorted(self._moved_here):
-            here = self._rendering.local_port(port_id)
-            if here is not None or port_id not in self.view.ports:
-                self._moved_here.discard(port_id)
-            packet = announcement(here) if here else None
-            packets += [packet] if packet else []
-        return packets
+        wired = [port_id for port_id in sorted(self._moved_here) if self._rendering.local_port(port_id)]
+        self._moved_here = (self._moved_here & self.view.ports.keys()) - set(wired)
+        return wired
+
+    def announcement(self, port_id: str, time: int) -> Packet | None:
+        """For the nth time that it is said; None when there is nothing to say."""
+        here = self._rendering.local_port(port_id) if self._rendering else None
+        return announcement(here, time) if here else None
 
     def flows(self, role: str) -> dict[FlowKey, Flow]:
         items = self._rendering.desired.values() if self._rendering else ()

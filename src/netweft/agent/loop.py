@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 import structlog
 
 from netweft.agent import dhcp, facts, show
+from netweft.agent.announcer import Announcer
 from netweft.agent.bridge import BridgeSide
 from netweft.agent.cached import CachedFlows
 from netweft.agent.desired import Desired
@@ -76,6 +77,7 @@ class Agent:
         self._host: HostFacts | None = None
         self._missing: frozenset[str] = frozenset()  # bridges that the operator has not made
         self._reporter = Reporter(lambda statuses, complete: self.feed.report(statuses, complete=complete))
+        self.announcer = Announcer(self.desired.announcement, self.bridges[INT.role].send_packet)
         self._restore = RestoreWait(self.ovs, self.in_place)
         self._sessions = 0
         self._links_changed = self._links_swept = False
@@ -102,6 +104,7 @@ class Agent:
                 tasks.create_task(side)
             tasks.create_task(self.feed.run())
             tasks.create_task(self.state.run())
+            tasks.create_task(self.announcer.run())
             if self.settings.flow_restore_wait:
                 tasks.create_task(self._restore.run())
             tasks.create_task(self._turns())
@@ -158,7 +161,7 @@ class Agent:
             if problem is not None:
                 self._report(problem)
             if problem == "":
-                await self._announce()
+                self.announcer.arrived(self.desired.arrived())
 
     def _observe(self) -> bool:
         """False: Open vSwitch has not been seen yet, so there is nothing to compare with."""
@@ -243,13 +246,6 @@ class Agent:
 
     def _settled(self) -> bool:
         return self.desired.complete and all(bridge.in_sync for bridge in self._needed)
-
-    async def _announce(self) -> None:
-        for packet in self.desired.announcements():
-            try:
-                await self.bridges[INT.role].send_packet(packet)
-            except OpenFlowError as error:  # the VM's own first frame will have to do
-                log.warning("move not announced", problem=str(error))
 
     def _answer(self, asked: PacketIn) -> None:
         try:

@@ -3,12 +3,14 @@
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from netweft.lab import fabric, guest_image, guest_serial, processes, supervisor
-from netweft.lab.commands import ip_batch
+from netweft.lab.commands import ip_batch, listens
 from netweft.lab.guest import Nic
 from netweft.lab.layout import LabError, NodeLayout
+from netweft.lab.qmp import Qmp
 from netweft.lab.supervisor import Command
 
 QEMU = "qemu-system-x86_64"
@@ -39,40 +41,53 @@ def prepare(node: NodeLayout, vm: str, nic: Nic) -> None:
 
 
 def start(node: NodeLayout, vm: str, nic: Nic) -> None:
-    folder = _folder(node, vm)
-    folder.mkdir()
-    guest_image.build(folder / "initrd", vm, nic)
-    supervisor.declare(node.layout, _command(node, vm, nic))
+    own = folder(node, vm)
+    own.mkdir()
+    guest_image.build(own / "initrd", vm, nic)
+    run(node, vm, nic)
+    _wait(lambda: guest_image.READY in _console(own), lambda: f"VM {vm} has not booted:\n{_console(own)[-500:]}")
+
+
+def run(node: NodeLayout, vm: str, nic: Nic, incoming: str = "") -> None:
+    """incoming: where another QEMU will send the machine from."""
+    supervisor.declare(node.layout, command(node, vm, nic, incoming))
     if not supervisor.reload(node.layout):
         raise LabError("the lab's supervisor is gone: take the lab down and up again")
+    _wait(lambda: listens(_monitor(node, vm)), lambda: f"QEMU of VM {vm} has not started on {node.name}")
+
+
+def _wait(condition: Callable[[], bool], otherwise: Callable[[], str]) -> None:
     end = time.monotonic() + BOOTED_WITHIN
-    while guest_image.READY not in _console(folder):
+    while not condition():
         if time.monotonic() > end:
-            raise LabError(f"VM {vm} has not booted after {BOOTED_WITHIN:.0f} s:\n{_console(folder)[-500:]}")
+            raise LabError(otherwise())
         time.sleep(0.05)
 
 
-def _command(node: NodeLayout, vm: str, nic: Nic) -> Command:
-    folder = _folder(node, vm)
+def command(node: NodeLayout, vm: str, nic: Nic, incoming: str = "") -> Command:
+    own = folder(node, vm)
     argv = (
         *(QEMU, "-accel", "tcg", "-m", "192", "-nodefaults", "-no-user-config", "-display", "none"),
-        *("-kernel", str(guest_image.KERNEL), "-initrd", f"{folder}/initrd", "-append", "console=ttyS0 quiet panic=1"),
-        *("-serial", f"file:{folder}/console.log", "-serial", f"unix:{folder}/commands.sock,server=on,wait=off"),
+        *("-kernel", str(guest_image.KERNEL), "-initrd", f"{own}/initrd", "-append", "console=ttyS0 quiet panic=1"),
+        *("-serial", f"file:{own}/console.log", "-serial", f"unix:{commands(node, vm)},server=on,wait=off"),
+        *("-qmp", f"unix:{_monitor(node, vm)},server=on,wait=off"),
         *("-netdev", f"tap,id=nic,ifname={nic.tap},script=no,downscript=no"),
         *("-device", f"virtio-net-pci,netdev=nic,mac={nic.mac},romfile=,{_NO_OFFLOADS}"),
+        *(("-incoming", incoming) if incoming else ()),
     )
     return Command(kind=_kind(vm), node=node.name, argv=argv, namespace=node.namespace)
 
 
 def execute(node: NodeLayout, vm: str, argv: tuple[str, ...]) -> int:
-    return guest_serial.execute(_folder(node, vm) / "commands.sock", argv, sys.stdout.buffer)
+    return guest_serial.execute(commands(node, vm), argv, sys.stdout.buffer)
 
 
 def stop(node: NodeLayout, vm: str) -> None:
     supervisor.withdraw(node.layout, f"{_kind(vm)}-{node.name}")
     supervisor.reload(node.layout)
     end = time.monotonic() + 10
-    while any(process.kind == _kind(vm) for process in processes.supervised(node.layout.lab)):
+    ours = (_kind(vm), node.name)
+    while any((process.kind, process.node) == ours for process in processes.supervised(node.layout.lab)):
         if time.monotonic() > end:
             raise LabError(f"VM {vm} does not stop")
         time.sleep(0.02)
@@ -80,19 +95,33 @@ def stop(node: NodeLayout, vm: str) -> None:
 
 def discard(node: NodeLayout, vm: str, nic: Nic) -> None:
     fabric.remove_link(node.namespace, nic.tap)
-    shutil.rmtree(_folder(node, vm), ignore_errors=True)
+    shutil.rmtree(folder(node, vm), ignore_errors=True)
 
 
-def _folder(node: NodeLayout, vm: str) -> Path:
-    return node.layout.vms / f"{vm}.d"
+def folder(node: NodeLayout, vm: str) -> Path:
+    """While it moves there are two."""
+    return node.layout.vms / f"{vm}.{node.name}.d"
+
+
+def commands(node: NodeLayout, vm: str) -> Path:
+    """The socket of its second serial port, for `guest_serial`."""
+    return folder(node, vm) / "commands.sock"
+
+
+def monitor(node: NodeLayout, vm: str) -> Qmp:
+    return Qmp(_monitor(node, vm))
+
+
+def _monitor(node: NodeLayout, vm: str) -> Path:
+    return folder(node, vm) / "qmp.sock"
 
 
 def _kind(vm: str) -> str:
     return f"qemu-{vm}"
 
 
-def _console(folder: Path) -> str:
+def _console(own: Path) -> str:
     try:
-        return (folder / "console.log").read_text(errors="replace")
+        return (own / "console.log").read_text(errors="replace")
     except FileNotFoundError:
         return ""

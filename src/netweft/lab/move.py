@@ -1,63 +1,72 @@
 """A running VM moves to another hypervisor, as Nova and libvirt move one.
 
 It is wired ahead on the target by a binding that is not active yet, plugged in there, paused, and goes on there while
-the binding is activated.  The machine that moves is a namespace: nothing of it is copied, it only gets another NIC.
+the binding is activated.  What goes over, and how, is the business of a kind of guest: `move_netns`, `move_qemu`.
 """
 
 import time
+from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from msgspec import structs
 
-from netweft.lab import fabric
+from netweft.lab import move_netns, move_qemu
 from netweft.lab import vm as vms
 from netweft.lab.build import node_of
 from netweft.lab.cloud import Cloud
-from netweft.lab.commands import in_namespace, ip_batch, run, vsctl
-from netweft.lab.layout import LabError, Layout, NodeLayout
+from netweft.lab.commands import vsctl
+from netweft.lab.layout import Kind, LabError, Layout, NodeLayout
 from netweft.lab.vm import Vm
 
 WIRED_WITHIN = 20.0
-_NEXT = "eth1"  # the NIC on the target, until it is eth0
+
+
+class Mover(Protocol):
+    """A kind of guest that can move."""
+
+    def arrive(self, source: NodeLayout, target: NodeLayout, vm: Vm) -> None:
+        """What there has to be on the target before the VIF is plugged in there."""
+
+    def go_over(self, source: NodeLayout, target: NodeLayout, vm: Vm, switch_over: Callable[[], None]) -> float:
+        """Calls switch_over when the VM has paused; the seconds until it went on."""
+
+    def leave(self, source: NodeLayout, target: NodeLayout, vm: Vm) -> None:
+        """Nothing is left on the source."""
+
+    def give_up(self, target: NodeLayout, vm: Vm) -> None:
+        """Nothing is left on the target, wherever the others stopped."""
+
+
+_MOVERS: Mapping[Kind, Mover] = {"netns": move_netns, "qemu": move_qemu}
 
 
 def move(cloud: Cloud, layout: Layout, vm: Vm, target: str) -> float:
     """The seconds that the VM was paused.  Raises LabError; it runs on where it was when the target is not wired."""
-    if vm.kind != "netns":
-        raise LabError(f"VM {vm.name} is of kind {vm.kind}; only those of kind netns can move while they run")
+    mover = _MOVERS.get(vm.kind)
+    if mover is None:
+        raise LabError(f"VM {vm.name} is of kind {vm.kind}; only those of {' and '.join(_MOVERS)} move while they run")
     source, destination = node_of(layout, vm.node), node_of(layout, target)
     if source == destination:
         raise LabError(f"VM {vm.name} is on {target} already")
     moved = structs.replace(vm, node=target)
     cloud.bind_ahead(vm.port_id, target)
     try:
-        _plug_in(destination, moved)
+        mover.arrive(source, destination, moved)
+        vms.plug_in(destination, moved)
         _wait_wired(destination, moved)
+        paused = mover.go_over(source, destination, moved, lambda: cloud.activate(vm.port_id, target))
     except BaseException:
         _unplug(destination, moved)
+        mover.give_up(destination, moved)
+        if cloud.find("ports", vm.port_id)["binding:host_id"] == target:
+            cloud.activate(vm.port_id, vm.node)
         cloud.unbind(vm.port_id, target)
         raise
-    start = time.monotonic()
-    _pause(layout, vm)
-    cloud.activate(vm.port_id, target)
-    _go_on(layout, moved)
-    paused = time.monotonic() - start
     vms.records(layout).write(moved)
-    vsctl(source, "--no-wait", "--if-exists", "del-port", "br-int", vm.vif)
+    _unplug(source, vm)
+    mover.leave(source, destination, moved)
     cloud.unbind(vm.port_id, vm.node)
     return paused
-
-
-def _plug_in(node: NodeLayout, vm: Vm) -> None:
-    namespace, tap, mtu = node.layout.vm_namespace(vm.name), vm.nic.tap, vm.nic.mtu
-    ip_batch(
-        (
-            f"link add {tap} mtu {mtu} type veth peer name {_NEXT} mtu {mtu} address {vm.nic.mac} netns {namespace}",
-            f"link set {tap} alias {node.layout.alias} up",
-        ),
-        namespace=node.namespace,
-    )
-    run(*in_namespace(namespace, "ethtool", "--offload", _NEXT, "tx", "off"))
-    vms.plug_in(node, vm)
 
 
 def _wait_wired(node: NodeLayout, vm: Vm) -> None:
@@ -71,26 +80,3 @@ def _wait_wired(node: NodeLayout, vm: Vm) -> None:
 
 def _unplug(node: NodeLayout, vm: Vm) -> None:
     vsctl(node, "--no-wait", "--if-exists", "del-port", "br-int", vm.vif)
-    fabric.remove_link(node.namespace, vm.nic.tap)
-
-
-def _pause(layout: Layout, vm: Vm) -> None:
-    ip_batch(("link delete eth0",), namespace=layout.vm_namespace(vm.name))
-
-
-def _go_on(layout: Layout, vm: Vm) -> None:
-    """With what QEMU does on the target's side: the VM announces itself."""
-    namespace = layout.vm_namespace(vm.name)
-    nic = vm.nic
-    ip_batch(
-        (
-            f"link set {_NEXT} name eth0",
-            *(f"address add {address} dev eth0 {'nodad' if ':' in address else ''}" for address in nic.addresses),
-        ),
-        namespace=namespace,
-    )
-    run(*in_namespace(namespace, "sh", "-c", "echo 1 >/proc/sys/net/ipv4/conf/eth0/arp_notify"))
-    ip_batch(
-        ("link set eth0 up", *(f"route add default via {gateway} dev eth0" for gateway in nic.gateways)),
-        namespace=namespace,
-    )

@@ -45,6 +45,12 @@ def declare(layout: Layout, command: Command) -> None:
     path.with_suffix(".new").rename(path)
 
 
+def _read(declared: Path) -> Command | None:
+    with suppress(FileNotFoundError):
+        return msgspec.json.decode(declared.read_bytes(), type=Command)
+    return None
+
+
 def withdraw(layout: Layout, name: str) -> None:
     (layout.processes / f"{name}.json").unlink(missing_ok=True)
 
@@ -98,23 +104,24 @@ class Supervisor:
 
     async def _adjust(self) -> None:
         wanted = {path.stem: path for path in self._layout.processes.glob("*.json")}
-        await self._end([self._keepers.pop(name) for name in self._keepers.keys() - wanted.keys()])
+        ended = {name for name, keeper in self._keepers.items() if name not in wanted or keeper.done()}
+        await self._end([self._keepers.pop(name) for name in ended])
         for name in wanted.keys() - self._keepers.keys():
-            command = msgspec.json.decode(wanted[name].read_bytes(), type=Command)
-            self._keepers[name] = asyncio.create_task(self._keep(command), name=name)
+            self._keepers[name] = asyncio.create_task(self._keep(name, wanted[name]), name=name)
 
     async def _end(self, keepers: list[asyncio.Task[None]]) -> None:
         for keeper in keepers:
             keeper.cancel()
         await asyncio.gather(*keepers, return_exceptions=True)
 
-    async def _keep(self, command: Command) -> None:
+    async def _keep(self, name: str, declared: Path) -> None:
+        """Started again, it is what is declared by then; nothing when that was withdrawn."""
         delay = FIRST_DELAY
-        while True:
+        while command := _read(declared):
             born = time.monotonic()
             status = await self._run_once(command)
             delay = FIRST_DELAY if time.monotonic() - born > YOUNG else min(2 * delay, LAST_DELAY)
-            print(f"{time.strftime('%H:%M:%S')} {command.name} ended ({status}); starting it again", flush=True)
+            print(f"{time.strftime('%H:%M:%S')} {name} ended ({status}); starting it again", flush=True)
             await asyncio.sleep(delay)
 
     async def _run_once(self, command: Command) -> int:

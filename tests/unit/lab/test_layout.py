@@ -32,7 +32,7 @@ def test_no_namespace_of_one_lab_begins_like_another_labs(one: str, other: str) 
 def test_unix_sockets_fit_into_an_address(name: str) -> None:
     layout = Layout(name)
     node = layout.node(MAX_NODES)
-    for path in (layout.server_socket, node.ovs / "br-int.mgmt", layout.vms / f"{'x' * 40}.d/commands.sock"):
+    for path in (layout.server_socket, node.ovs / "br-int.mgmt", layout.vms / f"{'x' * 40}.hv200.d/incoming.sock"):
         assert len(str(path)) < 108
 
 

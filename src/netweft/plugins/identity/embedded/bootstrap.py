@@ -56,10 +56,13 @@ def _reachable(settings: ServerSettings) -> str:
 
 
 def _write_private(path: Path, text: str) -> None:
+    """Nobody finds half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    new = path.with_name(f"{path.name}.new")
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         os.fchmod(descriptor, 0o600)
         file.write(text)
         file.flush()
         os.fsync(descriptor)
+    new.rename(path)

@@ -1,0 +1,78 @@
+"""A real machine moves with its memory, by QEMU's live migration, under a ping of 100 packets/s."""
+
+import time
+
+import pytest
+from msgspec import structs
+from tests.netns import layer2
+from tests.netns.harness import Lab, results, until
+from tests.netns.layer2 import SerialEnd
+
+from netweft.lab import move, vm
+from netweft.lab.layout import LabError
+from netweft.lab.vm import Vm
+
+SEGMENTS: dict[str, dict[str, object]] = {
+    "vxlan": {"provider:network_type": "vxlan"},
+    "vlan": {"provider:network_type": "vlan", "provider:physical_network": "physnet1"},
+}
+ON_THE_WAY = 30  # ms: what is under way when the VM pauses, and the time between two pings
+
+
+@pytest.fixture(scope="module")
+def nodes() -> int:
+    return 3
+
+
+def inside(lab: Lab, machine: Vm) -> SerialEnd:
+    found = layer2.vm_end(lab, vm.records(lab.layout).get(machine.name))
+    assert isinstance(found, SerialEnd)
+    return found
+
+
+@pytest.mark.parametrize("kind", SEGMENTS)
+def test_it_runs_on_and_loses_what_its_pause_costs(lab: Lab, kind: str) -> None:
+    """Seen from a third hypervisor and from the ones it leaves and comes to."""
+    network = lab.network("10.1.0.0/24", **SEGMENTS[kind])
+    moving = lab.add_vm("hv1", network, kind="qemu")
+    inside(lab, moving).shell("echo kept >/memory")
+    booted = time.monotonic() - float(inside(lab, moving).shell("cut -d' ' -f1 /proc/uptime"))
+    watchers = [lab.add_vm(node, network) for node in ("hv3", "hv1", "hv2")]
+    assert all(lab.ping(watcher, moving.nic.address) for watcher in watchers), "neighbours are known"
+    pings = [lab.inside(watcher, "ping", moving.nic.address) for watcher in watchers]
+    time.sleep(1)
+    with lab.cloud() as cloud:
+        paused = 1000 * move.move(cloud, lab.layout, vm.records(lab.layout).get(moving.name), "hv2")
+    time.sleep(1)
+    for watcher, result in zip(watchers, results(pings), strict=True):
+        print(f"\n{kind}, to hv2, seen from {watcher.node}: paused {paused:.0f} ms; {result}")
+        assert result["sent"] > 150
+        assert result["lost_span_ms"] <= paused + ON_THE_WAY
+        assert result["duplicates"] == 0
+    port = lab.port(moving)
+    assert (port["binding:host_id"], port["status"]) == ("hv2", "ACTIVE")
+    for node in ("hv1", "hv2", "hv3"):
+        until(lambda node=node: lab.in_sync(node), f"{node} in sync")  # type: ignore[misc]
+    assert inside(lab, moving).shell("cat /memory").strip() == "kept"
+    uptime = float(inside(lab, moving).shell("cut -d' ' -f1 /proc/uptime"))
+    assert time.monotonic() - booted - uptime < 2, "it was not booted anew"
+    lab.remove_vm(vm.records(lab.layout).get(moving.name))
+
+
+def test_a_move_that_cannot_be_leaves_it_running_and_powered_off_it_starts_elsewhere(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = lab.network("10.3.0.0/24")
+    machine, watcher = lab.add_vm("hv1", network, kind="qemu"), lab.add_vm("hv3", network)
+    monkeypatch.setattr(move, "WIRED_WITHIN", 1.0)
+    with lab.away("agent", "hv2"), lab.cloud() as cloud, pytest.raises(LabError, match="hv2 has not wired"):
+        move.move(cloud, lab.layout, machine, "hv2")
+    assert lab.ping(watcher, machine.nic.address)
+    assert lab.port(machine)["binding:host_id"] == "hv1"
+    assert machine.vif not in lab.vsctl("hv2", "list-ports", "br-int").split()
+    vm.remove(lab.layout, machine)
+    elsewhere = structs.replace(machine, node="hv2")
+    with lab.cloud() as cloud:
+        vm.create(cloud, lab.layout, elsewhere)
+    assert lab.ping(watcher, machine.nic.address)
+    lab.remove_vm(elsewhere)
