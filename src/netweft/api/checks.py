@@ -213,6 +213,32 @@ security_groups = list_of(uuid_text)
 address_pairs = list_of(record({"ip_address": ip_prefix}, {"mac_address": mac_address}), unique=True)
 
 
+_MAY_BE_EMPTY = ("router", "classless-static-route")  # an empty value: not to be told by DHCP at all
+
+
+def line(most: int) -> Check:
+    """Text of one line, not empty."""
+
+    def check(value: Any) -> str:
+        text: str = string(most)(value)
+        if not text.strip():
+            raise Invalid(f"'{text}' Blank strings are not permitted")
+        if "\n" in text:
+            raise Invalid(f"Multiple lines are not permitted in '{text}'")
+        return text
+
+    return check
+
+
+def dhcp_option(value: Any) -> Any:
+    option = record({"opt_name": line(64), "opt_value": lambda found: found}, {"ip_version": ip_version})(value)
+    of_value = string(255) if option["opt_name"] in _MAY_BE_EMPTY else line(255)
+    return option | {"opt_value": or_none(of_value)(option["opt_value"])}
+
+
+dhcp_options = or_none(list_of(dhcp_option))
+
+
 def tag(value: Any) -> str:
     text: str = string(255)(value)
     if not text or "," in text or "/" in text:

@@ -43,6 +43,11 @@ EXTENSIONS = {
         "Adds external network attribute to network resource.",
         "2013-01-14T10:00:00-00:00",
     ),
+    "extra_dhcp_opt": (
+        "Neutron Extra DHCP options",
+        "Extra options configuration for DHCP. For example PXE boot options to DHCP clients can be specified",
+        "2013-03-17T12:00:00-00:00",
+    ),
     "filter-validation": (
         "Filter parameters validation",
         "Provides validation on filter parameters.",

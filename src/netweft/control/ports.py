@@ -4,7 +4,7 @@ import secrets
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from netweft.control import addresses, hosts, ipam, placing, qos, rbac, trunks
+from netweft.control import addresses, dhcp_options, hosts, ipam, placing, qos, rbac, trunks
 from netweft.control.errors import (
     AddressPairAndPortSecurityRequired,
     IpAddressAlreadyAllocated,
@@ -49,6 +49,7 @@ class Ports:
             self._secure(tx, port, networks[one["network_id"]], defaults)
             port.update(binder.bind(port.get(HOST) or "", port))
             port["binding:profile"] = port.get("binding:profile") or {}
+            port[dhcp_options.EXTRA] = dhcp_options.merged((), port.get(dhcp_options.EXTRA))
             new.append(New(port, _links(port), [_mac_claim(port), *ipam.claims(fixed)]))
         _check_groups(tx, [one.object for one in new])
         qos.refuse_missing(tx, wanted)
@@ -68,6 +69,9 @@ class Ports:
         if changes.get(HOST, current[HOST]) != current[HOST]:
             trunks.refuse_sub_port(current)
             changes = placing.moved(tx, current, changes[HOST]) | changes
+        if dhcp_options.EXTRA in changes:
+            kept = current.get(dhcp_options.EXTRA, ())
+            changes[dhcp_options.EXTRA] = dhcp_options.merged(kept, changes[dhcp_options.EXTRA])
         if "binding:profile" in changes:
             changes["binding:profile"] = changes["binding:profile"] or {}
         if changes.keys() & {"security_groups", "port_security_enabled", "allowed_address_pairs", "mac_address"}:

@@ -80,6 +80,7 @@ ATTRIBUTES = STANDARD | {
     "security_groups": Attribute(check=checks.security_groups, post=True, put=True, filter=True),
     "port_security_enabled": flag(post=True, put=True, set_by=Who.NETWORK_OWNER),
     "allowed_address_pairs": Attribute(check=checks.address_pairs, post=True, put=True, set_by=Who.NETWORK_OWNER),
+    "extra_dhcp_opts": Attribute(check=checks.dhcp_options, post=True, put=True, default=None),
     "trunk_details": Attribute(check=READ_ONLY),
     "qos_policy_id": Attribute(check=checks.or_none(checks.uuid_text), post=True, put=True, default=None),
     "qos_network_policy_id": Attribute(check=READ_ONLY),
