@@ -5,13 +5,16 @@ from collections.abc import Callable, Mapping
 from netweft.dataplane.dhcp import datagram
 from netweft.dataplane.dhcp.datagram import Datagram
 from netweft.dataplane.openflow.messages import PacketIn
-from netweft.services import dhcp4
+from netweft.services import dhcp4, dhcp6
 from netweft.services.announce import Packet
 from netweft.services.dhcp import to_port
 from netweft.services.fields import IN_PORT
 from netweft.services.values import DhcpSettings, Lease
 
-_SERVERS: Mapping[int, Callable[[Lease, Datagram, DhcpSettings], Datagram | None]] = {67: dhcp4.answer}
+_SERVERS: Mapping[int, Callable[[Lease, Datagram, DhcpSettings], Datagram | None]] = {
+    67: dhcp4.answer,
+    547: dhcp6.answer,
+}
 
 
 def answer(packet: PacketIn, leases: Mapping[int, Lease], settings: DhcpSettings) -> Packet | None:
