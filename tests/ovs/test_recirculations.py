@@ -5,6 +5,7 @@ import re
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from ipaddress import IPv6Address
 
 import pytest
 from tests.ovs.sandbox import Sandbox
@@ -12,6 +13,7 @@ from tests.ovs.sandbox import Sandbox
 from netweft.dataplane.openflow.client import OpenFlowConnection
 from netweft.dataplane.openflow.flow import OFPP_NORMAL, Flow, Output
 from netweft.model import Port, SecurityGroup, SubPort, Trunk
+from netweft.services import addresses
 from netweft.services.pipeline import RECIRCULATIONS
 from netweft.testing.region import ANYTHING, MAPPINGS, UPLINKS, WIRE_PORT, FakeNode, Region, network, port
 
@@ -197,11 +199,18 @@ def test_flooded_to_guarded_ports(switch: Switch) -> None:
 
 
 def test_what_needs_no_rule(switch: Switch) -> None:
-    asked = f"arp,dl_src={GUARDED.mac_address},dl_dst={BROADCAST},arp_op=1,arp_spa={ip(GUARDED)},arp_tpa=10.0.0.99"
-    asked += f",arp_sha={GUARDED.mac_address}"
-    solicit = f"icmp6,dl_src={GUARDED.mac_address},dl_dst=33:33:00:00:00:02,ipv6_src=fe80::f816:3eff:fe00:1"
-    solicit += ",ipv6_dst=ff02::2,icmpv6_type=133"
-    discover = f"udp,dl_src={GUARDED.mac_address},dl_dst={BROADCAST},nw_dst=255.255.255.255,udp_src=68,udp_dst=67"
-    for packet in (asked, solicit, discover):
-        found = switch.recirculations("int", f"in_port={switch.ofport(GUARDED)},{packet}")
-        assert found == RECIRCULATIONS["ARP, neighbour discovery, DHCP"]
+    none = RECIRCULATIONS["ARP, neighbour discovery, and what routers and DHCP servers elsewhere say"]
+    own = GUARDED.mac_address
+    asked = f"arp,dl_src={own},dl_dst={BROADCAST},arp_op=1,arp_spa={ip(GUARDED)},arp_tpa=10.0.0.99,arp_sha={own}"
+    solicited = f"icmp6,dl_src={own},dl_dst=33:33:ff:00:00:99,ipv6_src={link_local(GUARDED)},ipv6_dst=ff02::1:ff00:99"
+    solicited += f",icmpv6_type=135,nd_target=fe80::99,nd_sll={own}"
+    for packet in (asked, solicited):
+        assert switch.recirculations("int", f"in_port={switch.ofport(GUARDED)},{packet}") == none
+    offered = f"udp,dl_src={REMOTE.mac_address},dl_dst={own},nw_src=10.0.0.21,udp_src=67,udp_dst=68"
+    advertised = f"icmp6,dl_src={REMOTE.mac_address},dl_dst=33:33:00:00:00:01,ipv6_src=fe80::1,ipv6_dst=ff02::1"
+    for packet in (offered, f"{advertised},icmpv6_type=134"):
+        assert switch.recirculations("tun", out_of_tunnel(1, packet)) == none
+
+
+def link_local(one: Port) -> str:
+    return str(IPv6Address(addresses.link_local(addresses.mac(one.mac_address))))

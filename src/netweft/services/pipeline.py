@@ -272,7 +272,7 @@ RECIRCULATIONS = {
     "the first of a connection, and each fragment": 1,
     "between unguarded ports, into and out of tunnels and wires": 0,
     "between ports of stateless groups": 0,
-    "ARP, neighbour discovery, DHCP": 0,
+    "ARP, neighbour discovery, and what routers and DHCP servers elsewhere say": 0,
 }
 
 PIPELINES = {pipeline.role: pipeline for pipeline in (INT, TUN, PHYS)}
