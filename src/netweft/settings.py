@@ -109,6 +109,17 @@ class AgentSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     underlay_bridge: Annotated[str, Meta(description="the bridge of the underlay NIC")] = "br-phy"
     tunnel_types: Annotated[tuple[str, ...], Meta(description="tunnel types this node offers")] = ("vxlan",)
     bridge_mappings: Annotated[tuple[str, ...], Meta(description="PHYSICAL_NETWORK:BRIDGE")] = ()
+    dscp: Annotated[int, Meta(ge=0, le=63, description="DSCP of tunnels' outer headers")] = 0
+    dscp_inherit: Annotated[bool, Meta(description="tunnels' outer headers take over the DSCP of what is inside")] = (
+        False
+    )
+    uplink_bandwidths: Annotated[
+        tuple[Annotated[str, Meta(pattern=r"^.+:[^:]+:[1-9]\d*$")], ...],
+        Meta(
+            description="what minimum bandwidth can be promised of: PHYSICAL_NETWORK:NIC:KBPS, or tunnel:NIC:KBPS for"
+            " the underlay"
+        ),
+    ] = ()
     local_vlans: Annotated[str, Meta(pattern=r"^\d+:\d+$", description="local VLAN tags to use: FIRST:LAST")] = "1:4094"
     dhcp_lease_duration: Annotated[
         int, Meta(ge=-1, le=2**32 - 1, description="seconds that DHCP gives an address for; -1: for ever")

@@ -10,11 +10,14 @@ from netweft.agent.desired import Desired, RowChanges
 from netweft.agent.links import LinksSide
 from netweft.agent.loop import Agent
 from netweft.agent.ovs import OvsSide
+from netweft.agent.shaping import ShapingSide
 from netweft.agent.sync import changes_by
+from netweft.dataplane.host.values import Guarantee
 from netweft.dataplane.openflow.client import OpenFlowConnection
-from netweft.dataplane.openflow.errors import FlowRejected
-from netweft.dataplane.openflow.flow import Action, Flow, FlowKey
+from netweft.dataplane.openflow.errors import FlowRejected, Rejected
+from netweft.dataplane.openflow.flow import Action, Flow, FlowKey, Meter
 from netweft.dataplane.openflow.messages import FlowChange, PacketIn
+from netweft.dataplane.openflow.meters import DropMeter, MeterCommand
 from netweft.dataplane.ovsdb.errors import TransactionFailed
 from netweft.dataplane.ovsdb.rows import ROW_KINDS, PortRow, Row, RowKey, RowKind, Vif, VifTag, row_key
 from netweft.model import NodeView, Object, PortState, PortStatus, key_of
@@ -40,7 +43,7 @@ async def pass_on(what: str) -> None:
 
 
 class FakeSwitch:
-    """One bridge's flows, which outlive connections.  fail: the next bundle is refused.
+    """One bridge's flows and meters, which outlive connections.  fail: the next bundle is refused.
     gate: asked before anything is done."""
 
     def __init__(self, role: str = "", gate: Gate = pass_on) -> None:
@@ -48,6 +51,7 @@ class FakeSwitch:
         self.role = role
         self.flushed: Callable[[int], object] = lambda zone: None
         self.flows: dict[FlowKey, Flow] = {}
+        self.meters: dict[int, DropMeter] = {}
         self.fail = False
         self.deleted = 0
         self.packets: list[bytes] = []
@@ -61,10 +65,30 @@ class FakeSwitch:
         if self.fail:
             self.fail = False
             raise FlowRejected(5, 1, "table full", adds[0] if adds else next(iter(deletes)))
+        for flow in adds:
+            if not _named(flow) <= self.meters.keys():
+                raise FlowRejected(2, 5, "bad argument", flow)
         self.flows.update((flow.key, flow) for flow in adds)
         for key in deletes:
             self.deleted += 1
             del self.flows[key]
+
+    async def max_meters(self) -> int:
+        return 1000
+
+    async def dump_meters(self) -> list[DropMeter]:
+        return list(self.meters.values())
+
+    async def change_meters(self, commands: Sequence[tuple[MeterCommand, DropMeter]]) -> None:
+        await self.gate("meters")
+        for command, meter in commands:
+            if (command == MeterCommand.ADD) == (meter.id in self.meters):
+                raise Rejected(12, 1 if command == MeterCommand.ADD else 3, f"meter mod failed: {meter}")
+            if command == MeterCommand.DELETE:
+                assert not any(meter.id in _named(flow) for flow in self.flows.values()), "a flow still names it"
+                del self.meters[meter.id]
+            else:
+                self.meters[meter.id] = meter
 
     async def flush_zones(self, zones: Iterable[int]) -> None:
         await self.gate("zones")
@@ -85,11 +109,24 @@ class FakeSwitch:
             key = sorted(self.flows)[nth % len(self.flows)]
             self._watcher(FlowChange(self.flows.pop(key), removed=True))
 
+    def somebody_deletes_meter(self, nth: int) -> None:
+        """The flows that name it first go with it."""
+        if self.meters:
+            number = sorted(self.meters)[nth % len(self.meters)]
+            del self.meters[number]
+            for key, flow in list(self.flows.items()):
+                if number in _named(flow):
+                    self._watcher(FlowChange(self.flows.pop(key), removed=True))
+
     def somebody_changes(self, nth: int) -> None:
         if self.flows:
             key = sorted(self.flows)[nth % len(self.flows)]
             self.flows[key] = replace(self.flows[key], actions=())
             self._watcher(FlowChange(self.flows[key]))
+
+
+def _named(flow: Flow) -> set[int]:
+    return {action.id for action in flow.actions if isinstance(action, Meter)}
 
 
 class FakeOvs:
@@ -166,13 +203,24 @@ class FakeLinks:
         pass
 
 
+class FakeShaping:
+    """Stands for ShapingSide: what is wanted is promised."""
+
+    def __init__(self) -> None:
+        self.problems: dict[str, str] = {}
+        self.guarantees: list[Guarantee] = []
+
+    def want(self, guarantees: Iterable[Guarantee], *, sweep: bool, short_queues: bool) -> None:
+        self.guarantees = sorted(guarantees, key=lambda each: each.key)
+
+
 class AgentWorld:
     """One node: the switch and the database live on, agents come and go."""
 
     def __init__(self, folder: Path) -> None:
         self.settings = AgentSettings(
             node="hv1", tunnel_ip="192.0.2.1", tunnel_types=TUNNELLED, state_dir=str(folder),
-            bridge_mappings=tuple(map(":".join, MAPPINGS.items())),
+            bridge_mappings=tuple(map(":".join, MAPPINGS.items())), uplink_bandwidths=("tunnel:eth0:9000",),
         )  # fmt: skip
         roles = (INT.role, TUN.role, *map(physical_role, MAPPINGS))
         self.switches = {role: FakeSwitch(role, self.gate) for role in roles}
@@ -193,6 +241,7 @@ class AgentWorld:
         self.agent.ovs = cast(OvsSide, self.ovs)
         self.ovs.begin()
         self.agent.links = cast(LinksSide, FakeLinks())
+        self.agent.shaping = cast(ShapingSide, FakeShaping())
         self.agent.cached.purge = self.purge
         self.agent.feed.report = self._told  # type: ignore[method-assign]
         if on_disk:
@@ -235,7 +284,9 @@ class AgentWorld:
         """Everything that can be seen from outside."""
         flows = {role: dict(switch.flows) for role, switch in self.switches.items()}
         tags = {port_id: (vif.ofport, vif.tag, vif.external_ids) for port_id, vif in self.ovs.plugged.items()}
-        plugged = {port_id: status for port_id, status in self.told.items() if port_id in self.ovs.plugged}
+        known = self.ovs.plugged.keys() & self.desired.view.ports.keys()  # of others it is not told what is over
+        plugged = {port_id: status for port_id, status in self.told.items() if port_id in known}
         # to be told that a port is down, and not to hear of it in a complete report, is one and the same
         statuses = {id: status for id, status in plugged.items() if status != PortStatus(id, PortState.DOWN)}
-        return flows, self.ovs.rows, tags, statuses
+        meters = self.switches[INT.role].meters
+        return flows, meters, self.agent.shaping.guarantees, self.ovs.rows, tags, statuses  # type: ignore[attr-defined]

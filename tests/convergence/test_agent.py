@@ -15,11 +15,15 @@ from tests.examples import examples
 
 from netweft.agent import announcer
 from netweft.model import (
+    BandwidthLimit,
     Key,
+    MinimumBandwidth,
     Node,
     Object,
+    PacketRateLimit,
     Peer,
     PortState,
+    QosPolicy,
     SecurityGroup,
     SecurityGroupRule,
     SubPort,
@@ -30,8 +34,18 @@ from netweft.model import (
 from netweft.testing.region import network, port, subnet
 from netweft.wire.messages import Delta, Snapshot
 
-NETWORKS = [network(1), network(2, "vlan"), network(3, "local")]
-PORTS = [port(number, NETWORKS[number % 3]) for number in range(1, 5)]
+POLICIES = [QosPolicy(id="iron"), QosPolicy(id="iron", bandwidth_limits=(BandwidthLimit(max_kbps=1000),)),
+    QosPolicy(id="gold", dscp_mark=46, minimum_bandwidths=(MinimumBandwidth(min_kbps=5000),),
+              packet_rate_limits=(PacketRateLimit(max_kpps=1), PacketRateLimit(max_kpps=2, direction="ingress"))),
+    QosPolicy(id="gold", bandwidth_limits=(BandwidthLimit(max_kbps=1000, direction="ingress"),)),
+]  # fmt: skip
+NETWORKS = [network(1), replace(network(2, "vlan"), qos_policy_id="iron"), network(3, "local")]
+PORTS = [port(number, NETWORKS[number % 3], qos_policy_id="gold" if number == 3 else None) for number in range(1, 5)]
+RATED = [
+    replace(PORTS[0], qos_policy_id="iron"),
+    replace(PORTS[2], qos_policy_id=None),
+    replace(NETWORKS[0], qos_policy_id="gold"),
+]
 SUBNETS = [subnet(net, "10.0.0.0/24") for net in NETWORKS]
 TRUNK = Trunk(id="t", port_id=PORTS[0].id, sub_ports=(SubPort(PORTS[1].id, 7), SubPort(PORTS[3].id, 8)))
 PEERS = [
@@ -45,10 +59,13 @@ OBJECTS: list[Object] = [*NETWORKS, *SUBNETS, *PORTS, *PEERS, *NODES]
 
 ROLES = ["int", "tun", "phys:physnet1", "phys:public"]
 
-some = st.lists(st.sampled_from([*OBJECTS, *AHEAD, TRUNK]), max_size=4)
+some = st.lists(st.sampled_from([*OBJECTS, *AHEAD, *POLICIES, *RATED, TRUNK]), max_size=4)
 events = st.one_of(
     st.tuples(st.just("delta"), some, some),
-    st.tuples(st.just("snapshot"), st.lists(st.sampled_from([*OBJECTS, TRUNK]), max_size=len(OBJECTS), unique=True)),
+    st.tuples(
+        st.just("snapshot"),
+        st.lists(st.sampled_from([*OBJECTS, *POLICIES[1:3], TRUNK]), max_size=len(OBJECTS), unique=True),
+    ),
     st.tuples(st.just("plug"), st.sampled_from(PORTS)),
     st.tuples(st.just("unplug"), st.sampled_from(PORTS)),
     st.tuples(st.just("turn")),
@@ -56,6 +73,7 @@ events = st.one_of(
     st.tuples(st.just("refuse"), st.sampled_from([*ROLES, "rows"])),
     st.tuples(st.just("delete flow"), st.sampled_from(ROLES), st.integers(0, 99)),
     st.tuples(st.just("change flow"), st.sampled_from(ROLES), st.integers(0, 99)),
+    st.tuples(st.just("delete meter"), st.integers(0, 9)),
     st.tuples(st.just("interconnect"), st.sampled_from(["patch", "veth"])),
     st.tuples(st.just("bridge"), st.sampled_from(["br-eth1", "br-ex"])),
 )
@@ -90,6 +108,8 @@ async def do(world: AgentWorld, event: tuple[object, ...]) -> None:
             world.switches[role].fail = True
         case ("delete flow", str(role), int(nth)):
             world.switches[role].somebody_deletes(nth)
+        case ("delete meter", int(nth)):
+            world.switches["int"].somebody_deletes_meter(nth)
         case ("change flow", str(role), int(nth)):
             world.switches[role].somebody_changes(nth)
 
@@ -154,13 +174,13 @@ async def test_a_view_on_disk_that_is_older_than_what_is_wired_deletes_nothing(t
     for wanted in PORTS[:2]:
         world.plug(wanted.id)
     await calm(world)
-    flows, rows, tags, _ = world.state()
+    before = world.state()[:5]
     on_disk = view_of("h", 1, [obj for obj in OBJECTS if obj is not PORTS[0]])
     await world.start(subscribed=False, on_disk=on_disk)
-    assert world.state()[:3] == (flows, rows, tags)
+    assert world.state()[:5] == before
     world.see(world.desired.view, OBJECTS)
     await calm(world)
-    assert world.state()[:3] == (flows, rows, tags)
+    assert world.state()[:5] == before
 
 
 async def test_a_view_on_disk_is_enough_to_clean_up_by(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import structlog
 
 from netweft.agent.desired import FlowChanges
+from netweft.agent.meters import BridgeMeters
 from netweft.dataplane.openflow.client import OpenFlowConnection
 from netweft.dataplane.openflow.driver import FlowDriver
 from netweft.dataplane.openflow.errors import ConnectionLost, OpenFlowError
@@ -25,11 +26,13 @@ from netweft.services.pipeline import pipeline_of
 
 log = structlog.get_logger(__name__)
 
+METER_SECONDS = 10.0
+
 
 class BridgeSide:
     """role: as in BridgeFlow.  wanted: all flows that should be there, asked once per connection.
     wake: called when there is something to do.  taking_away: called before flows go, or do less.
-    on_packet: called with what flows send to the agent.
+    meters: where flows go through some.  on_packet: called with what flows send to the agent.
     sessions: how often it has been (re)connected."""
 
     def __init__(
@@ -39,6 +42,7 @@ class BridgeSide:
         wanted: Callable[[], Mapping[FlowKey, Flow]],
         wake: Callable[[], None],
         taking_away: Callable[[], None],
+        meters: BridgeMeters | None = None,
     ) -> None:
         self.role = role
         self.sessions = 0
@@ -46,6 +50,7 @@ class BridgeSide:
         self._wanted = wanted
         self._wake = wake
         self._taking_away = taking_away
+        self._meters = meters
         self.on_packet: Callable[[PacketIn], None] | None = None
         self._driver: FlowDriver | None = None
         self._connection: OpenFlowConnection | None = None
@@ -76,14 +81,31 @@ class BridgeSide:
             try:
                 await self.attach(connection)
                 backoff.succeeded()
-                lost = await connection.wait_closed()
+                lost = await self._until_lost(connection)
                 log.warning("bridge lost", bridge=self._socket.stem, problem=str(lost))
             except OpenFlowError as error:
                 log.warning("bridge not read", bridge=self._socket.stem, problem=str(error))
                 await asyncio.sleep(backoff.failed(clock()))
             finally:
                 self._driver = self._connection = None
+                if self._meters:
+                    self._meters.lost()
                 await connection.close()
+
+    async def _until_lost(self, connection: OpenFlowConnection) -> ConnectionLost:
+        """Of meters that somebody else changes the switch says nothing: they are looked at now and then."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(METER_SECONDS):
+                    return await connection.wait_closed()
+            if self._meters and self._meters.doubt():
+                self._wake()
+
+    def _drifted(self) -> None:
+        """A flow may have gone with its meter."""
+        if self._meters:
+            self._meters.doubt()
+        self._wake()
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -93,10 +115,12 @@ class BridgeSide:
 
     async def attach(self, connection: OpenFlowConnection) -> None:
         """Read what is there, and compare from now on.  Raises OpenFlowError."""
-        driver = FlowDriver(connection, OURS, OURS_MASK, self._wake, self._taking_away)
+        driver = FlowDriver(connection, OURS, OURS_MASK, self._drifted, self._taking_away)
         found = await driver.read()
         if self.on_packet is not None:
             await connection.watch_packets(AGENT, self.on_packet)
+        if self._meters:
+            await self._meters.read(connection)
         driver.want(self._wanted())
         self._driver, self._connection = driver, connection
         self.sessions += 1
@@ -122,14 +146,24 @@ class BridgeSide:
             *(self._step(flow.key, None, flow) for flow in plan.adds),
             *(self._step(flow.key, actual[flow.key], flow) for flow in plan.updates),
             *(self._step(flow.key, flow, None) for flow in plan.deletes),
+            *(self._meters.plan(delete=delete) if self._meters else ()),
         ]
 
     async def apply(self, *, delete: bool) -> int:
-        """Returns how many flows were written.  Raises OpenFlowError."""
+        """Meters come before the flows that name them, and go after.  Returns how much was written.
+
+        Raises OpenFlowError."""
         if self._driver is None:
             return 0
-        plan = await self._driver.apply(delete=delete)
-        return len(plan.adds) + len(plan.updates) + len(plan.deletes)
+        put = await self._meters.put() if self._meters else 0
+        try:
+            plan = await self._driver.apply(delete=delete)
+        except OpenFlowError:
+            if self._meters:
+                self._meters.doubt()
+            raise
+        removed = await self._meters.remove() if self._meters and delete else 0
+        return len(plan.adds) + len(plan.updates) + len(plan.deletes) + put + removed
 
     async def send_packet(self, packet: Packet) -> None:
         """Raises OpenFlowError.  A bridge that is away has nobody to hear it."""

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeAlias, TypeVar
 
-from netweft.dataplane.host.values import Address, VethPair
+from netweft.dataplane.host.values import Address, Guarantee, VethPair
 from netweft.dataplane.openflow.flow import Flow, FlowKey
+from netweft.dataplane.openflow.meters import DropMeter
 from netweft.dataplane.ovsdb.rows import BridgeRow, PortRow, Row, RowKey, Vif, VifTag, row_key
 from netweft.model import EMPTY_VIEW, Key, NodeView, PortStatus, key_of
 from netweft.services.announce import Packet, announcement
@@ -31,6 +32,7 @@ class Part(Generic[K, V]):
 
 FlowChanges: TypeAlias = Part[FlowKey, Flow]
 RowChanges: TypeAlias = Part[RowKey, Row]
+MeterChanges: TypeAlias = Part[int, DropMeter]
 
 
 @dataclass(slots=True)
@@ -38,8 +40,10 @@ class Changes:
     """What is wanted otherwise than before."""
 
     flows: defaultdict[str, FlowChanges] = field(default_factory=lambda: defaultdict(FlowChanges))
+    meters: MeterChanges = field(default_factory=MeterChanges)
     rows: RowChanges = field(default_factory=RowChanges)
     statuses: Part[str, PortStatus] = field(default_factory=Part)
+    guarantees: bool = False
     links: bool = False
     new_zones: frozenset[int] = frozenset()  # conntrack zones of networks that are new here
 
@@ -57,6 +61,7 @@ class Desired:
         self._rows: dict[RowKey, Row] = {}
         self._links: dict[ItemKey, VethPair | Address] = {}
         self._broken: dict[ItemKey, Broken] = {}
+        self._guarantees: dict[ItemKey, Guarantee] = {}
 
     @property
     def started(self) -> bool:
@@ -95,6 +100,11 @@ class Desired:
             self._rendering.plug(port_id, vif)
         self._rendering.set_uplinks(uplinks)
 
+    def find_out(self, *, meters: bool, nic_problems: Mapping[str, str]) -> None:
+        """What this node turned out to be able to do."""
+        assert self._rendering is not None
+        self._rendering.set_abilities(meters=meters, nic_problems=nic_problems)
+
     def refresh(self) -> Changes:
         assert self._rendering is not None
         if self.complete and not self._swept:
@@ -126,6 +136,14 @@ class Desired:
         items = self._rendering.desired.values() if self._rendering else ()
         return {item.flow.key: item.flow for item in items if isinstance(item, BridgeFlow) and item.bridge == role}
 
+    def meters(self) -> dict[int, DropMeter]:
+        items = self._rendering.desired.values() if self._rendering else ()
+        return {item.id: item for item in items if isinstance(item, DropMeter)}
+
+    @property
+    def guarantees(self) -> Iterable[Guarantee]:
+        return self._guarantees.values()
+
     @property
     def rows(self) -> Iterable[Row]:
         return self._rows.values()
@@ -151,6 +169,11 @@ class Desired:
                 changes.links = True
             case Lease():
                 self.leases[item.number] = item
+            case DropMeter():
+                changes.meters.upserts.append(item)
+            case Guarantee():
+                self._guarantees[key] = item
+                changes.guarantees = True
             case PortStatus():
                 self.statuses[item.port_id] = item
                 changes.statuses.upserts.append(item)
@@ -163,6 +186,8 @@ class Desired:
         match key:
             case ("flow", str(bridge), (int(), int(), tuple()) as flow_key):
                 changes.flows[bridge].deletes.append(flow_key)
+            case ("meter", int(number)):
+                changes.meters.deletes.append(number)
             case ("status", str(port_id)):
                 del self.statuses[port_id]
                 changes.statuses.deletes.append(port_id)
@@ -173,6 +198,9 @@ class Desired:
             case ("row", (("bridge" | "port" | "vif") as kind, str(name))):
                 del self._rows[kind, name]
                 changes.rows.deletes.append((kind, name))
+            case _ if key in self._guarantees:
+                del self._guarantees[key]
+                changes.guarantees = True
             case _:
                 del self._links[key]
                 changes.links = True

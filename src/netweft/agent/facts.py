@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from netweft import __version__
 from netweft.model import NodeFacts
 from netweft.services.local_vlans import LocalVlans
-from netweft.services.values import FOR_EVER, DhcpSettings, HostFacts
+from netweft.services.values import FOR_EVER, Bandwidth, DhcpSettings, HostFacts
 from netweft.settings import AgentSettings
 
 
@@ -27,7 +27,16 @@ def host_facts(settings: AgentSettings, datapath_type: str) -> HostFacts:
         underlay=settings.underlay,
         underlay_bridge=settings.underlay_bridge,
         bridge_mappings=bridge_mappings(settings),
+        dscp=settings.dscp,
+        dscp_inherit=settings.dscp_inherit,
+        uplink_bandwidths=uplink_bandwidths(settings),
     )
+
+
+def uplink_bandwidths(settings: AgentSettings) -> dict[str, Bandwidth]:
+    """Physical network, or `tunnel` -> NIC."""
+    parts = (entry.rsplit(":", 2) for entry in settings.uplink_bandwidths)
+    return {name: Bandwidth(interface, int(kbps)) for name, interface, kbps in parts}
 
 
 def bridge_mappings(settings: AgentSettings) -> dict[str, str]:

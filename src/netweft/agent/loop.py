@@ -24,9 +24,11 @@ from netweft.agent.bridge import BridgeSide
 from netweft.agent.cached import CachedFlows
 from netweft.agent.desired import Desired
 from netweft.agent.links import LinksSide
+from netweft.agent.meters import BridgeMeters
 from netweft.agent.ovs import OvsSide
 from netweft.agent.report import Reporter
 from netweft.agent.restore import RestoreWait
+from netweft.agent.shaping import ShapingSide
 from netweft.agent.state import StateFile
 from netweft.agent.sync import Changes, FeedClient, Link
 from netweft.agent.uplinks import UplinksSide
@@ -46,7 +48,7 @@ log = structlog.get_logger(__name__)
 _Results: TypeAlias = list[int | BaseException]
 
 STOP_SECONDS = 2.0
-ORDER = ("veth", "bridge", "port", "address", "tag", "flow")  # each after what it needs
+ORDER = ("veth", "bridge", "port", "address", "tag", "meter", "flow", "shaping")  # each after what it needs
 
 
 class Agent:
@@ -61,11 +63,19 @@ class Agent:
         self.links = LinksSide(self.wake)
         self.uplinks = UplinksSide()
         self.cached = CachedFlows(run_dir, self.wake)
+        self.meters = BridgeMeters(self.desired.meters)
+        nics = {nic.interface: nic.kbps for nic in facts.uplink_bandwidths(settings).values()}
+        self.shaping = ShapingSide(nics, self.wake)
         names = {INT.role: settings.integration_bridge, TUN.role: settings.tunnel_bridge}
         names |= {physical_role(name): bridge for name, bridge in facts.bridge_mappings(settings).items()}
         self.bridges = {
             role: BridgeSide(
-                role, run_dir / f"{name}.mgmt", partial(self.desired.flows, role), self.wake, self.cached.suspect
+                role,
+                run_dir / f"{name}.mgmt",
+                partial(self.desired.flows, role),
+                self.wake,
+                self.cached.suspect,
+                self.meters if role == INT.role else None,
             )
             for role, name in names.items()
         }
@@ -80,7 +90,7 @@ class Agent:
         self.announcer = Announcer(self.desired.announcement, self.bridges[INT.role].send_packet)
         self._restore = RestoreWait(self.ovs, self.in_place)
         self._sessions = 0
-        self._links_changed = self._links_swept = False
+        self._links_changed = self._links_swept = self._shaping_swept = False
         self._new_zones: frozenset[int] = frozenset()
         self._awake = asyncio.Event()
         self._retry: asyncio.TimerHandle | None = None
@@ -100,7 +110,12 @@ class Agent:
         """Until cancelled."""
         self.load_state()
         async with asyncio.TaskGroup() as tasks:
-            for side in (self.ovs.run(), *(bridge.run() for bridge in self.bridges.values()), self.links.run()):
+            for side in (
+                self.ovs.run(),
+                *(bridge.run() for bridge in self.bridges.values()),
+                self.links.run(),
+                self.shaping.run(),
+            ):
                 tasks.create_task(side)
             tasks.create_task(self.feed.run())
             tasks.create_task(self.state.run())
@@ -175,6 +190,7 @@ class Agent:
         uplinks = self.uplinks.observe(view, self._host)
         self._expect_bridges(frozenset(physical_role(name) for name in uplinks.problems))
         self.desired.observe(plugged, uplinks)
+        self.desired.find_out(meters=self.meters.possible, nic_problems=self.shaping.problems)
         if self.denied:
             self._forget_denied()
         return True
@@ -200,10 +216,18 @@ class Agent:
             bridge.change(changes.flows[role])
         self.ovs.change(changes.rows)
         self._reporter.change(changes.statuses.upserts, changes.statuses.deletes)
+        self.meters.change(changes.meters)
+        if changes.guarantees or self._shaping_swept != self.desired.complete:
+            self._shaping_swept = self.desired.complete
+            self._shape()
         self._new_zones |= changes.new_zones
         self._links_changed |= changes.links
         if self.settings.interconnect == "veth":
             self._hand_over_links()
+
+    def _shape(self) -> None:
+        short = self._host is not None and self._host.datapath_type == "netdev"
+        self.shaping.want(self.desired.guarantees, sweep=self.desired.complete, short_queues=short)
 
     async def _apply(self) -> str | None:
         """Returns what stands in the way; None when a connection was lost over it, so that nobody knows: its side
@@ -311,6 +335,7 @@ class Agent:
         delete = self.desired.complete
         steps = [
             *await self.links.plan(),
+            *self.shaping.plan(),
             *self.ovs.plan(delete=delete),
             *(step for bridge in self.bridges.values() for step in bridge.plan(delete=delete)),
         ]

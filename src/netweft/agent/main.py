@@ -16,7 +16,7 @@ from netweft.agent.facts import node_name
 from netweft.agent.plugin import Factory, l2_agent
 from netweft.agent.questions import SocketInUse, listen, serve
 from netweft.services.addresses import endpoint
-from netweft.services.values import TUNNELLED
+from netweft.services.values import TUNNEL, TUNNELLED
 from netweft.settings import AgentSettings, SettingsError
 
 log = structlog.get_logger(__name__)
@@ -55,12 +55,23 @@ def _check(settings: AgentSettings) -> None:
     bridges = [*facts.bridge_mappings(settings).values(), settings.integration_bridge, settings.tunnel_bridge]
     if len(set(bridges)) < len(settings.bridge_mappings) + 2:
         raise AgentError(f"bridge_mappings: {', '.join(settings.bridge_mappings)}: something is there twice")
+    _check_uplinks(settings)
     for kind in settings.tunnel_types:
         if kind not in TUNNELLED:
             raise AgentError(f"tunnel_types: {kind}: not supported; there are {', '.join(TUNNELLED)}")
     first, _, last = settings.local_vlans.partition(":")
     if not 1 <= int(first) <= int(last) <= 4094:
         raise AgentError(f"local_vlans: {settings.local_vlans} is not within 1:4094")
+
+
+def _check_uplinks(settings: AgentSettings) -> None:
+    known = {*facts.bridge_mappings(settings), TUNNEL}
+    rates: dict[str, int] = {}
+    for name, nic in facts.uplink_bandwidths(settings).items():
+        if name not in known:
+            raise AgentError(f"uplink_bandwidths: {name}: there are {', '.join(sorted(known))}")
+        if rates.setdefault(nic.interface, nic.kbps) != nic.kbps:
+            raise AgentError(f"uplink_bandwidths: {nic.interface} has two bandwidths")
 
 
 async def _run(factory: Factory, settings: AgentSettings, listener: socket.socket) -> None:

@@ -95,6 +95,33 @@ EXTENSIONS = {
         "Expose mapping of virtual networks to physical networks",
         "2012-09-07T10:00:00-00:00",
     ),
+    "qos": ("Quality of Service", "The Quality of Service extension.", "2015-06-08T10:00:00-00:00"),
+    "qos-bw-limit-direction": (
+        "Direction for QoS bandwidth limit rule",
+        "Allow to configure QoS bandwidth limit rule with specific direction: ingress or egress",
+        "2017-04-10T10:00:00-00:00",
+    ),
+    "qos-default": ("QoS default policy", "Expose the QoS default policy per project", "2017-041-06T10:00:00-00:00"),
+    "qos-port-network-policy": (
+        "QoS port network policy ID",
+        "Expose the QoS policy of the port's network",
+        "2019-11-01T10:00:00-00:00",
+    ),
+    "qos-pps": (
+        "QoS Rule Type Packet per Second Extension",
+        "Add support of packet rate limit rules",
+        "2021-05-12T10:00:00-00:00",
+    ),
+    "qos-rule-type-details": (
+        "Details of QoS rule types",
+        "Expose details about QoS rule types supported by loaded backend drivers",
+        "2017-06-22T10:00:00-00:00",
+    ),
+    "qos-rules-alias": (
+        "Quality of Service rules alias API",
+        "API to enable operating on QoS rules without the ID of their policy",
+        "2018-10-07T10:00:00-00:00",
+    ),
     "quota_details": (
         "Quota details management support",
         "Expose functions for quotas usage statistics per project",

@@ -98,6 +98,11 @@ class Cloud:
     def delete(self, collection: str, object_id: str) -> None:
         self._send("DELETE", f"{self._url(collection)}/{object_id}")
 
+    def request(self, method: str, path: str, body: object = None) -> Any:
+        """Anything else of the network API; path: what follows /v2.0/.  The answer's body, None when it has none."""
+        response = self._send(method, f"{self._network_url}/{path}", body)
+        return response.json() if response.content else None
+
     def act(self, collection: str, object_id: str, verb: str, body: object) -> None:
         """PUT /ports/ID/verb, for what is more than new values of attributes."""
         self._send("PUT", f"{self._network_url}/{collection}/{object_id}/{verb}", body)

@@ -47,8 +47,15 @@ def host_rows(host: HostFacts, uplinks: Uplinks) -> Iterator[Wanted]:
     if host.tunnel_ip:
         for name in host.tunnel_types:
             options = {"local_ip": host.tunnel_ip, "remote_ip": "flow", "key": "flow"}
-            yield _port(overlay_port(name), host.tunnel_bridge, name, **options)
+            yield _port(overlay_port(name), host.tunnel_bridge, name, **options, **_tos(host))
     yield from _underlay(host)
+
+
+def _tos(host: HostFacts) -> dict[str, str]:
+    """What the underlay sees of a packet's DSCP: what the operator says, the VM's own, or nothing."""
+    if host.dscp_inherit:
+        return {"tos": "inherit"}
+    return {"tos": str(host.dscp << 2)} if host.dscp else {}
 
 
 def joined(kind: str, names: tuple[str, str], bridges: tuple[str, str]) -> Iterator[Wanted]:

@@ -13,8 +13,9 @@ from typing import TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
-from netweft.dataplane.host.values import Address, VethPair
+from netweft.dataplane.host.values import Address, Guarantee, VethPair
 from netweft.dataplane.openflow.flow import FlowKey
+from netweft.dataplane.openflow.meters import DropMeter
 from netweft.dataplane.ovsdb.rows import BridgeRow, PortRow, RowKey, Vif, VifTag, row_key
 from netweft.model import Key, NodeView, Object, Peer, Port, PortState, PortStatus, key_of
 from netweft.reconcile.memo import Memo, Reader, Unit
@@ -28,13 +29,14 @@ from netweft.services.neighbours import NEIGHBOURS
 from netweft.services.physical import PHYSICAL_NETWORKS
 from netweft.services.pipeline import BridgeFlow
 from netweft.services.port_security import PORT_SECURITY
+from netweft.services.qos import QOS
 from netweft.services.remotes import Remotes
 from netweft.services.subnets import Subnets
 from netweft.services.switching import SWITCHING
 from netweft.services.trunks import Trunks
 from netweft.services.values import HostFacts, Lease, LocalPort, Service, Uplinks, Wanted
 
-SERVICES: tuple[Service, ...] = (BRIDGES, PHYSICAL_NETWORKS, SWITCHING, PORT_SECURITY, NEIGHBOURS, DHCP, FIREWALL)
+SERVICES: tuple[Service, ...] = (BRIDGES, PHYSICAL_NETWORKS, SWITCHING, PORT_SECURITY, NEIGHBOURS, DHCP, FIREWALL, QOS)
 
 
 class Broken(Struct, frozen=True):
@@ -47,9 +49,14 @@ class Broken(Struct, frozen=True):
 
 Item: TypeAlias = Wanted | PortStatus | Broken
 # ("flow", bridge role, flow's key), ("row", its key), ("veth", name), ("address", interface, ip), ("status", port id),
-# ("broken", kind, id), ("lease", logical port); the first part says which
+# ("broken", kind, id), ("lease", logical port), ("meter", number), ("guarantee", its key); the first part says which
 ItemKey: TypeAlias = (
-    tuple[str, str, FlowKey] | tuple[str, RowKey] | tuple[str, str] | tuple[str, str, str] | tuple[str, int]
+    tuple[str, str, FlowKey]
+    | tuple[str, RowKey]
+    | tuple[str, str]
+    | tuple[str, str, str]
+    | tuple[str, int]
+    | tuple[str, tuple[str, int, int]]
 )
 
 
@@ -65,6 +72,10 @@ def item_key(item: Item) -> ItemKey:
             return ("address", item.interface, item.ip)
         case Lease():
             return ("lease", item.number)
+        case DropMeter():
+            return ("meter", item.id)
+        case Guarantee():
+            return ("guarantee", item.key)
         case PortStatus():
             return ("status", item.port_id)
         case Broken():
@@ -154,6 +165,7 @@ class Rendering:
         self._subnets = Subnets()
         self._hosts: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._regrouped: set[str] = set()
+        self._nic_problems: frozenset[str] = frozenset()
         self.set_host(host)
         self._memo.mark(("host",))
 
@@ -199,6 +211,15 @@ class Rendering:
 
     def set_uplinks(self, uplinks: Uplinks) -> None:
         self._memo.put(wiring.UPLINKS, uplinks)
+
+    def set_abilities(self, *, meters: bool, nic_problems: Mapping[str, str]) -> None:
+        """What this node turned out to be able to do: of its datapath, of its NICs (interface -> why not)."""
+        self._memo.put(wiring.NO_METERS, None if meters else True)
+        for name in self._nic_problems - nic_problems.keys():
+            self._memo.put(("nic problem", name), None)
+        for name, problem in nic_problems.items():
+            self._memo.put(("nic problem", name), problem)
+        self._nic_problems = frozenset(nic_problems)
 
     def plug(self, port_id: str, vif: Vif | None) -> None:
         """What is plugged in under this id now; None: nothing.  What we write on its row ourselves is no news."""

@@ -11,21 +11,32 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from netweft.dataplane.host.values import Address, VethPair
+from netweft.dataplane.host.values import Address, Guarantee, VethPair
+from netweft.dataplane.openflow.meters import DropMeter
 from netweft.dataplane.ovsdb.rows import BridgeRow, PortRow, VifTag
-from netweft.model import Network, Peer, Port, SecurityGroup, Segment, Subnet
+from netweft.model import Network, Peer, Port, QosPolicy, SecurityGroup, Segment, Subnet
 from netweft.services.addresses import Prefix
 from netweft.services.fields import logical_port
 from netweft.services.pipeline import BridgeFlow
 
 TUNNELLED = ("vxlan", "gre", "geneve")  # STT: docs/decisions/0085
 PHYSICAL = ("flat", "vlan")
+TUNNEL = "tunnel"  # the underlay, where it stands beside physical networks
+
+
+class Bandwidth(Struct, frozen=True):
+    """A NIC, and how much it can send, in kbit/s."""
+
+    interface: str
+    kbps: int
 
 
 class HostFacts(Struct, frozen=True, kw_only=True):
     """This node: what its settings say.  Names and choices, nothing that changes while the agent runs.
 
-    bridge_mappings: physical network -> the operator's bridge that leads there."""
+    bridge_mappings: physical network -> the operator's bridge that leads there.
+    dscp, dscp_inherit: of tunnels' outer headers.
+    uplink_bandwidths: physical network, or `tunnel` -> the NIC by which its frames leave the node."""
 
     integration_bridge: str = "br-int"
     tunnel_bridge: str = "br-tun"
@@ -37,6 +48,9 @@ class HostFacts(Struct, frozen=True, kw_only=True):
     underlay: str = ""
     underlay_bridge: str = "br-phy"
     bridge_mappings: dict[str, str] = {}
+    dscp: int = 0
+    dscp_inherit: bool = False
+    uplink_bandwidths: dict[str, Bandwidth] = {}
 
 
 class Link(Struct, frozen=True, kw_only=True):
@@ -90,6 +104,11 @@ class LocalNetwork(Struct, frozen=True, kw_only=True):
     def tunnelled(self) -> bool:
         return self.segment.network_type in TUNNELLED
 
+    @property
+    def way_out(self) -> str:
+        """By what it leaves the node: the physical network, `tunnel`, or `` when it does not."""
+        return TUNNEL if self.tunnelled else self.segment.physical_network or ""
+
     def link(self, uplinks: Uplinks) -> Link | None:
         """The way out of the integration bridge; None when the network does not leave the node."""
         if self.tunnelled:
@@ -123,6 +142,15 @@ class RemoteAddress(Struct, frozen=True, kw_only=True):
     egress: tuple[int, ...] = ()
 
 
+class UplinkNic(Struct, frozen=True):
+    """The NIC by which a network's frames leave the node.  mac_offset: where a VM's MAC stands in them then.
+    problem: why nothing can be guaranteed there; empty when it can."""
+
+    interface: str
+    mac_offset: int
+    problem: str = ""
+
+
 class LocalPort(Struct, frozen=True, kw_only=True):
     """A port that is plugged in here and can be wired.
 
@@ -130,7 +158,9 @@ class LocalPort(Struct, frozen=True, kw_only=True):
     carried: (local VLAN, network) of the sub-ports that use this port's interface.
     uplink: the logical port by which the network leaves the node.
     groups: its security groups, as far as they are known here.
-    subnets: all of its network's."""
+    subnets: all of its network's.
+    qos: its QoS policy, or its network's.  can_limit: whether the datapath has meters.
+    uplink_nic: None when the settings name none."""
 
     port: Port
     network: LocalNetwork
@@ -141,6 +171,9 @@ class LocalPort(Struct, frozen=True, kw_only=True):
     subnets: tuple[Subnet, ...] = ()
     carried: tuple[tuple[int, str], ...] = ()
     uplink: int | None = None
+    qos: QosPolicy | None = None
+    can_limit: bool = True
+    uplink_nic: UplinkNic | None = None
 
     @property
     def number(self) -> int:
@@ -183,7 +216,7 @@ class Flood(Struct, frozen=True):
     tunnels: tuple[Prefix, ...] = ()
 
 
-Wanted: TypeAlias = BridgeFlow | BridgeRow | PortRow | VifTag | VethPair | Address | Lease
+Wanted: TypeAlias = BridgeFlow | BridgeRow | PortRow | VifTag | VethPair | Address | Lease | DropMeter | Guarantee
 
 
 def _nothing(*_: object) -> Iterable[Wanted]:

@@ -10,8 +10,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from netweft.dataplane.ovsdb.rows import Vif
-from netweft.model import Network, Node, Peer, Port, PortState, PortStatus, SecurityGroup, Segment
+from netweft.model import Network, Node, Peer, Port, PortState, PortStatus, QosPolicy, SecurityGroup, Segment
 from netweft.reconcile.memo import Fact, Reader
+from netweft.services import qos
 from netweft.services.addresses import Prefix, endpoint
 from netweft.services.firewall_rules import remote_set
 from netweft.services.local_vlans import SOON
@@ -27,11 +28,13 @@ from netweft.services.values import (
     PortGroup,
     RemoteAddress,
     RemotePort,
+    UplinkNic,
     Uplinks,
 )
 
 HOST: Fact = "host"
 UPLINKS: Fact = "uplinks"
+NO_METERS: Fact = "no meters"  # the datapath has none
 
 
 class Problem(Struct, frozen=True):
@@ -136,6 +139,7 @@ def local_port(read: Reader, port_id: str) -> LocalPort | Problem | None:
     if misread is not None:
         return misread
     link = network.link(uplinks(read))
+    policy = _qos_policy(read, port, network)
     return LocalPort(
         port=port,
         network=network,
@@ -146,7 +150,26 @@ def local_port(read: Reader, port_id: str) -> LocalPort | Problem | None:
         uplink=link.near if link else None,
         groups=_port_groups(read, port),
         subnets=read.get(("subnets", port.network_id)) or (),
+        qos=policy,
+        can_limit=policy is None or not read.get(NO_METERS),
+        uplink_nic=_uplink_nic(read, network) if policy and policy.minimum_bandwidths else None,
     )
+
+
+def _qos_policy(read: Reader, port: Port, network: LocalNetwork) -> QosPolicy | None:
+    policy_id = qos.policy_id(port, network.network)
+    found: QosPolicy | None = read.get(("qos_policy", policy_id)) if policy_id else None
+    return found
+
+
+def _uplink_nic(read: Reader, network: LocalNetwork) -> UplinkNic | None:
+    host = host_facts(read)
+    nic = host.uplink_bandwidths.get(network.way_out)
+    if nic is None:
+        return None
+    own = endpoint(host.tunnel_ip)
+    offset = qos.mac_offset(network.segment.network_type, own.version if own else 4)
+    return UplinkNic(nic.interface, offset, read.get(("nic problem", nic.interface)) or "")
 
 
 def _misread(read: Reader, place: "Place", network: LocalNetwork) -> Problem | None:
@@ -254,7 +277,7 @@ def status(read: Reader, port_id: str, wired: LocalPort | Problem) -> PortStatus
     if isinstance(wired, Problem):
         return _report(port_id, wired)
     missing = _missing_uplink(_observed_uplinks(read), wired.network)
-    return PortStatus(port_id, PortState.UP) if missing is None else _report(port_id, missing)
+    return PortStatus(port_id, PortState.UP, qos.unmet(wired)) if missing is None else _report(port_id, missing)
 
 
 def _report(port_id: str, problem: Problem) -> PortStatus | None:

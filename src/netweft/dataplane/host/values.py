@@ -11,6 +11,33 @@ class Address(Struct, frozen=True):
     prefix_length: int
 
 
+class Guarantee(Struct, frozen=True):
+    """What is left on an interface for frames with this source MAC, also when others want it too, in kbit/s.
+
+    offset: where the MAC stands in the frame: in its own header, or in that of the frame in a tunnel's packet."""
+
+    interface: str
+    mac: int
+    offset: int
+    kbps: int
+
+    @property
+    def key(self) -> tuple[str, int, int]:
+        return (self.interface, self.mac, self.offset)
+
+
+class ShapedNic(Struct, frozen=True, kw_only=True):
+    """An interface that can send `kbps`, and what is guaranteed there; without guarantees it is left alone.
+
+    short_queues: who sends shares one buffer for all interfaces, and what waits at one is in the way of all others
+    (Open vSwitch's userspace datapath; docs/decisions/0133)."""
+
+    interface: str
+    kbps: int
+    guarantees: tuple[Guarantee, ...] = ()
+    short_queues: bool = False
+
+
 class VethPair(Struct, frozen=True):
     """Both ends in this namespace, up, without transmit checksum offload (the userspace datapath drops the packets)."""
 
