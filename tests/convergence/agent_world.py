@@ -284,8 +284,11 @@ class AgentWorld:
         """Everything that can be seen from outside."""
         flows = {role: dict(switch.flows) for role, switch in self.switches.items()}
         tags = {port_id: (vif.ofport, vif.tag, vif.external_ids) for port_id, vif in self.ovs.plugged.items()}
-        known = self.ovs.plugged.keys() & self.desired.view.ports.keys()  # of others it is not told what is over
-        plugged = {port_id: status for port_id, status in self.told.items() if port_id in known}
+        plugged = {port_id: status for port_id, status in self.told.items() if port_id in self.ovs.plugged}
+        # and that a port which is not the node's is in the way of nothing any more, it is not told
+        for port_id in plugged.keys() - self.desired.view.ports.keys():
+            if plugged[port_id].state is PortState.ERROR:
+                del plugged[port_id]
         # to be told that a port is down, and not to hear of it in a complete report, is one and the same
         statuses = {id: status for id, status in plugged.items() if status != PortStatus(id, PortState.DOWN)}
         meters = self.switches[INT.role].meters
