@@ -83,6 +83,22 @@ def test_a_rule_taken_away_ends_its_connections_both_ways(stage: Stage, server: 
     stage.forbid(other)
 
 
+def test_answers_end_without_a_word_from_the_asker(stage: Stage, server: Vm) -> None:
+    """And not while another rule permits the connection."""
+    udp = {"direction": "ingress", "ethertype": "IPv4", "protocol": "udp"}
+    rule, other = stage.allow(**udp), stage.allow(**udp, port_range_min=5300, port_range_max=5399)
+    ask = Probe(UDP, 5353).frame(stage.client.nic, server.nic, 4, int(time.monotonic() * 1000) % 40000)
+    until(lambda: stage.arrives(stage.client, server, ask), "the rules hold")
+    answer = swapped(ask)
+    assert stage.arrives(server, stage.client, answer)
+    stage.forbid(rule)
+    end = time.monotonic() + 0.5
+    while time.monotonic() < end:
+        assert stage.arrives(server, stage.client, answer), "the other rule permits it"
+    stage.forbid(other)
+    until(lambda: not stage.arrives(server, stage.client, answer), "the answers have ended", 3)
+
+
 def test_other_rules_and_members_come_and_go_without_a_packet_lost(stage: Stage, lab: Lab, server: Vm) -> None:
     rule = stage.allow(**PING)
     until(lambda: lab.ping(stage.client, server.nic.address, seconds=1), "ping is allowed")

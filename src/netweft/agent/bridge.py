@@ -13,7 +13,7 @@ import structlog
 from netweft.agent.desired import FlowChanges
 from netweft.agent.meters import BridgeMeters
 from netweft.dataplane.openflow.client import OpenFlowConnection
-from netweft.dataplane.openflow.driver import FlowDriver
+from netweft.dataplane.openflow.driver import FlowDriver, FlowPlan
 from netweft.dataplane.openflow.errors import ConnectionLost, OpenFlowError
 from netweft.dataplane.openflow.flow import Flow, FlowKey
 from netweft.dataplane.openflow.messages import PacketIn
@@ -41,7 +41,7 @@ class BridgeSide:
         socket: Path,
         wanted: Callable[[], Mapping[FlowKey, Flow]],
         wake: Callable[[], None],
-        taking_away: Callable[[], None],
+        taking_away: Callable[[FlowPlan], None],
         meters: BridgeMeters | None = None,
     ) -> None:
         self.role = role

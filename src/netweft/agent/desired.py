@@ -18,7 +18,7 @@ from netweft.services.local_vlans import LocalVlans
 from netweft.services.pipeline import BridgeFlow
 from netweft.services.rendering import Broken, Item, ItemKey, Rendering
 from netweft.services.switching import NETWORK_KEY
-from netweft.services.values import HostFacts, Lease, Uplinks
+from netweft.services.values import HostFacts, Lease, LocalPort, Uplinks
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -131,6 +131,9 @@ class Desired:
         """For the nth time that it is said; None when there is nothing to say."""
         here = self._rendering.local_port(port_id) if self._rendering else None
         return announcement(here, time) if here else None
+
+    def ports_by_address(self, vlan: int) -> dict[str, LocalPort]:
+        return self._rendering.ports_by_address(vlan) if self._rendering else {}
 
     def flows(self, role: str) -> dict[FlowKey, Flow]:
         items = self._rendering.desired.values() if self._rendering else ()

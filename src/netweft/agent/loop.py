@@ -31,7 +31,9 @@ from netweft.agent.restore import RestoreWait
 from netweft.agent.shaping import ShapingSide
 from netweft.agent.state import StateFile
 from netweft.agent.sync import Changes, FeedClient, Link
+from netweft.agent.trials import Trials
 from netweft.agent.uplinks import UplinksSide
+from netweft.dataplane.openflow.driver import FlowPlan
 from netweft.dataplane.openflow.errors import ConnectionLost, OpenFlowError
 from netweft.dataplane.openflow.messages import PacketIn
 from netweft.dataplane.ovsdb.errors import OvsdbError, OvsdbLost
@@ -74,11 +76,12 @@ class Agent:
                 run_dir / f"{name}.mgmt",
                 partial(self.desired.flows, role),
                 self.wake,
-                self.cached.suspect,
+                partial(self._taking_away, role),
                 self.meters if role == INT.role else None,
             )
             for role, name in names.items()
         }
+        self.trials = Trials(run_dir, self.desired.ports_by_address, self.bridges[INT.role].send_packet)
         self.bridges[INT.role].on_packet = self._answer
         self._dhcp = facts.dhcp_settings(settings)
         self.state = StateFile(Path(settings.state_dir) / "view", settings.node)
@@ -120,6 +123,7 @@ class Agent:
             tasks.create_task(self.feed.run())
             tasks.create_task(self.state.run())
             tasks.create_task(self.announcer.run())
+            tasks.create_task(self.trials.run())
             if self.settings.flow_restore_wait:
                 tasks.create_task(self._restore.run())
             tasks.create_task(self._turns())
@@ -235,6 +239,7 @@ class Agent:
         rows, flows = await self._carry_out(delete=self.desired.complete)
         if any(bridge.connected for bridge in self.bridges.values()):
             await self.cached.drop()
+            self.trials.call()
         problems: list[str] = []
         for result in (*rows, *flows):
             if isinstance(result, (ConnectionLost, OvsdbLost)):
@@ -270,6 +275,11 @@ class Agent:
 
     def _settled(self) -> bool:
         return self.desired.complete and all(bridge.in_sync for bridge in self._needed)
+
+    def _taking_away(self, role: str, plan: FlowPlan) -> None:
+        self.cached.suspect()
+        if role == INT.role:
+            self.trials.taking_away(plan)
 
     def _answer(self, asked: PacketIn) -> None:
         try:

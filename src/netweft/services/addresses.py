@@ -1,7 +1,7 @@
 """Addresses as the integers that flows carry."""
 
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import NamedTuple
 
 MAC_ANY_MULTICAST = 0x010000000000  # the bit that marks a group address, value and mask alike
@@ -21,6 +21,10 @@ def mac(text: str) -> int:
 
 def octets(mac_address: str) -> bytes:
     return bytes.fromhex(mac_address.replace(":", ""))
+
+
+def parsed(address: str) -> IPv4Address | IPv6Address:
+    return ip_address(address)
 
 
 @lru_cache(maxsize=4096)

@@ -9,6 +9,7 @@ Registers on the integration bridge (cleared by Open vSwitch at each patch port)
     reg4  PERMITTED   1: a rule of one of the groups lets the frame pass
     reg5  FLOODED     1: the frame goes to everybody in its network
     reg6  CLAIMED_HIGH, reg7 CLAIMED_LOW   the MAC that ARP or neighbour discovery names inside the frame
+    reg8  TRIAL       1: a packet of the agent's, judged like any other and given to nobody
 
 A logical port is an OpenFlow port together with the 802.1Q tag that its frames have there, 0 for none: the ports of a
 VLAN-aware VM share an interface.  Written `ofport | vlan << 16`, and `| 1 << 28` (GUARDED) when port security is on.
@@ -46,10 +47,12 @@ PERMITTED: Final = "reg4"
 FLOODED: Final = "reg5"
 CLAIMED_HIGH: Final = "reg6"
 CLAIMED_LOW: Final = "reg7"
+TRIAL: Final = "reg8"
 TAG_SHIFT: Final = 16  # where the tag of a logical port begins
 TAG_BITS: Final = 12
 GUARDED: Final = 1 << 28
 ENDED: Final = 1
+NOBODY: Final = bytes(6)  # the MAC of whoever is elsewhere, where only what is here is asked
 AGENT: Final = 0x4E57  # the controller id that our agent takes: frames for it reach no other controller
 
 OUR_METERS: Final = 0b10 << 30  # a meter is ours when number & METERS_MASK == OUR_METERS

@@ -36,8 +36,10 @@ from netweft.services.fields import (
     GUARDED,
     IN_PORT,
     LOCAL_VLAN,
+    NOBODY,
     OUT_PORT,
     PERMITTED,
+    TRIAL,
     Reason,
     cookie,
 )
@@ -45,6 +47,7 @@ from netweft.services.pipeline import INT, BridgeFlow, Table, Value
 from netweft.services.values import HostFacts, LocalPort, Service, Uplinks, Wanted
 
 UNGUARDED, ESSENTIAL, STATELESS, TRACKED, UNTRACKED, NOTHING_ELSE = 60, 50, 40, 30, 20, 10
+TRIED = 50
 IP = (ETH_IPV4, ETH_IPV6)
 
 NEW, ESTABLISHED, RELATED, REPLY, INVALID, TRACKED_BIT = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
@@ -132,6 +135,8 @@ def host(_: HostFacts, __: Uplinks) -> Iterator[Wanted]:
     yield INGRESS.table().flow(TRACKED, owner, {**guarded, "ct_state": IS_TRACKED}, INGRESS.table("state").goto)
     yield INGRESS.table().flow(NOTHING_ELSE, owner, guarded)
     yield from _commit(owner)
+    yield INT["switching"].flow(TRIED, owner, {TRIAL: 1, "eth_dst": int.from_bytes(NOBODY, "big")})
+    yield INT["commit"].flow(TRIED, owner, {TRIAL: 1})
 
 
 def _entry(owner: int, side: Side) -> Iterator[BridgeFlow]:

@@ -19,6 +19,7 @@ from netweft.services.fields import (
     LOCAL_VLAN,
     OUT_PORT,
     PERMITTED,
+    TRIAL,
 )
 from netweft.services.tables import DROP, OTHERS, BridgeFlow, Pipeline, PipelineError, Table, Value, fields
 
@@ -147,7 +148,7 @@ INT = Pipeline.of(
     Table(
         "switching",
         "by network and destination MAC: a port here, a peer elsewhere; anything else is flooded in its network",
-        match=fields(LOCAL_VLAN, IN_PORT, "eth_dst"),
+        match=fields(LOCAL_VLAN, IN_PORT, "eth_dst", TRIAL),
         set=fields(OUT_PORT, FLOODED),
         next=("ingress",),
     ),
@@ -184,7 +185,7 @@ INT = Pipeline.of(
     Table(
         "commit",
         "what both ends permit: a new connection is remembered, one that had ended is taken up again",
-        match=fields("eth_type", "ct_state", "ct_mark"),
+        match=fields("eth_type", "ct_state", "ct_mark", TRIAL),
         next=("ingress_qos",),
         miss="ingress_qos",
     ),

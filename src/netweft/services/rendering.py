@@ -178,6 +178,12 @@ class Rendering:
         wired = wiring.local_port(self._memo, port_id)
         return wired if isinstance(wired, LocalPort) else None
 
+    def ports_by_address(self, vlan: int) -> dict[str, LocalPort]:
+        """Of the network with this local VLAN."""
+        network_id = next((id for id, given in self.vlans.assigned.items() if given == vlan), "")
+        found = [self.local_port(port_id) for port_id in self._members.get(network_id, ())]
+        return {address: here for here in found if here for address in _addresses(here.port)}
+
     def refresh(self) -> dict[ItemKey, Item | None]:
         """What is wanted otherwise than at the last call; None: no longer."""
         regrouped = sorted(self._regrouped)
@@ -298,3 +304,8 @@ class Rendering:
     def _vlans_changed(self, changed: Mapping[str, int | None]) -> None:
         for network_id, vlan in changed.items():
             self._memo.put(("vlan", network_id), vlan)
+
+
+def _addresses(port: Port) -> Iterator[str]:
+    yield from (fixed.ip_address for fixed in port.fixed_ips)
+    yield from (pair.ip_address for pair in port.allowed_address_pairs)

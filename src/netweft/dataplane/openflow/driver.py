@@ -51,7 +51,7 @@ class FlowDriver:
         cookie: int,
         cookie_mask: int,
         on_drift: Callable[[], None] | None = None,
-        taking_away: Callable[[], None] | None = None,
+        taking_away: Callable[[FlowPlan], None] | None = None,
     ) -> None:
         self._connection = connection
         self._cookie = cookie
@@ -119,7 +119,7 @@ class FlowDriver:
         if not plan:
             return plan
         if self._taking_away is not None and plan.takes_away:
-            self._taking_away()
+            self._taking_away(plan)
         self._stale, self._disturbed = True, False  # if this is cut off, nobody knows how far it came
         await self._connection.apply((*plan.adds, *plan.updates), [flow.key for flow in plan.deletes])
         for flow in (*plan.adds, *plan.updates):

@@ -1,0 +1,65 @@
+"""Holds trials of connections when less is permitted (services.trials), beside the loop: nobody waits for them.
+
+One packet after another, each done before the next is sent: the userspace datapath forwards in between.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
+
+import structlog
+
+from netweft.dataplane.openflow.driver import FlowPlan
+from netweft.dataplane.openflow.errors import OpenFlowError
+from netweft.dataplane.unixctl.client import CommandFailed, command
+from netweft.dataplane.unixctl.conntrack import LISTING, udp_connections
+from netweft.services.announce import Packet
+from netweft.services.trials import Concern, concern, trials
+from netweft.services.values import LocalPort
+
+log = structlog.get_logger(__name__)
+
+
+class Trials:
+    """ports: those here in the network with a local VLAN, by address."""
+
+    def __init__(
+        self, run_dir: Path, ports: Callable[[int], dict[str, LocalPort]], send: Callable[[Packet], Awaitable[None]]
+    ) -> None:
+        self._listing = partial(command, run_dir, LISTING)
+        self._ports, self._send = ports, send
+        self._concern = Concern()
+        self._called = asyncio.Event()
+
+    def taking_away(self, plan: FlowPlan) -> None:
+        """Flows of the integration bridge are about to go, or to do something else."""
+        self._concern |= concern((*plan.deletes, *plan.replaced))
+
+    def call(self) -> None:
+        """It is done, and nothing is cached of how it was."""
+        if self._concern:
+            self._called.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await self._called.wait()
+            self._called.clear()
+            concern, self._concern = self._concern, Concern()
+            try:
+                await self._hold(concern)
+            except (CommandFailed, OpenFlowError) as error:  # their askers' next packets end them
+                log.warning("connections not judged", problem=str(error))
+
+    async def _hold(self, concern: Concern) -> None:
+        connections = udp_connections(await self._listing())
+        ports: dict[int, dict[str, LocalPort]] = {}
+
+        def at(vlan: int, address: str) -> LocalPort | None:
+            if vlan not in ports:
+                ports[vlan] = self._ports(vlan)
+            return ports[vlan].get(address)
+
+        for packet in trials(concern, connections, at):
+            await self._send(packet)
