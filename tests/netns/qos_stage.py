@@ -18,11 +18,12 @@ LOAD = Path(__file__).with_name("load.py")
 DOCUMENT = Path(__file__).parents[2] / "docs" / "qos.md"
 PORT = 7000
 FULL, SMALL = 1358, 60  # payload of a datagram: a frame of 1400 bytes, and one of 102
-WARM, WINDOW = 1.0, 1.5  # seconds: until a full bucket is empty at three times its rate, and measured after that
+WARM, WINDOW = 0.8, 1.2  # seconds: until a full bucket is empty at three times its rate, and measured after that
 TOLERANCE = 0.1
 TRIES = 3
 UPLINK = 20000  # kbit/s
 
+# of hv1; hv2 knows nothing of its uplinks
 SETTINGS = f"""
 dscp_inherit = true
 uplink_bandwidths = ["tunnel:eth0:{UPLINK}", "physnet1:eth1:{UPLINK}"]
@@ -36,8 +37,13 @@ tests/netns/test_qos.py`; `make test` measures all of it again and fails where a
 "Kept" means: within 10 % of what was asked.
 
 Measured between two hypervisors over VXLAN (or, where it says so, on a VLAN), Open vSwitch in the userspace datapath,
-as what arrives at the VM's NIC: whole frames, their Ethernet headers counted, as Neutron's agent and `tc` count them.
-UDP is sent at three times the limit, TCP as it likes; the first second, in which the burst is used up, is not counted.
+as what arrives at the VM's NIC: whole frames, their Ethernet headers counted, as Neutron's agent and `tc` count them;
+of TCP's payload that is 4 to 5 % less. UDP is sent at three times the limit, TCP as it likes; the first moments, in
+which the burst is used up, are not counted. Without `max_burst` the burst is 80 % of the rate, as in Neutron; with a
+much smaller one TCP stays below the limit, since what comes too fast is dropped, not delayed.
+
+Minimum bandwidth: two VMs of one hypervisor both send more than its uplink of 20 Mbit/s can take; the figure is what
+the one that has the guarantee gets, and counts the frames without what the tunnel adds.
 
 """
 HEAD = ("rule", "traffic", "asked", "verdict", "measured")
@@ -71,9 +77,11 @@ class Stage:
     def __init__(self, lab: Lab, cloud: Cloud) -> None:
         self.lab, self.cloud = lab, cloud
         self.network = lab.network("10.5.5.0/24", "fd00:5::/64")
+        self.wire = lab.network("10.6.6.0/24", **{"provider:network_type": "vlan"})
         lab.let_strangers_in()
         self.sender, self.rival, self.talker = (lab.add_vm("hv1", self.network) for _ in range(3))
         self.ears, self.others, self.receiver = (lab.add_vm("hv2", self.network) for _ in range(3))
+        self.pairs = [(self.sender, self.ears), (self.rival, self.others), (self.receiver, self.talker)]
 
     def load(self, machine: Vm, *words: object) -> Load:
         namespace = self.lab.layout.vm_namespace(machine.name)
@@ -97,6 +105,9 @@ class Stage:
     def give(self, machine: Vm, policy: str | None) -> None:
         self.cloud.update("ports", machine.port_id, {"qos_policy_id": policy})
 
+    def give_network(self, policy: str | None) -> None:
+        self.cloud.update("networks", self.network, {"qos_policy_id": policy})
+
     def meters(self, node: str) -> set[str]:
         """As text."""
         text = self.lab.ofctl(node, "dump-meters", "br-int").replace("bands=\n", "bands=")
@@ -119,13 +130,17 @@ class Stage:
                 sink.tell(str(WINDOW))
             return [sink.counted() for sink in sinks]
 
-    def kept(self, unit: str, asked: float, *flows: Flow) -> list[float]:
-        """What each flow got, measured again when it was off, since others use this machine as well."""
+    def kept(self, unit: str, asked: list[float], *flows: Flow) -> list[float]:
+        """What each flow got, measured again when one was off, since others use this machine as well."""
         for _ in range(TRIES):
             got = [counted[unit] for counted in self.measure(*flows)]
-            if all(abs(one - asked) <= asked * TOLERANCE for one in got):
+            if all(within(one, wanted) for one, wanted in zip(got, asked, strict=True)):
                 break
         return got
+
+
+def within(got: float, asked: float) -> bool:
+    return abs(got - asked) <= asked * TOLERANCE
 
 
 class Row(NamedTuple):
@@ -137,8 +152,9 @@ class Row(NamedTuple):
 
     @classmethod
     def of(cls, rule: str, traffic: str, asked: float, got: float, unit: str) -> "Row":
-        kept = abs(got - asked) <= asked * TOLERANCE
-        return cls(rule, traffic, f"{asked:g} {unit}", "kept" if kept else "not kept", f"{got:.0f} {unit}")
+        return cls(
+            rule, traffic, f"{asked:g} {unit}", "kept" if within(got, asked) else "not kept", f"{got:.0f} {unit}"
+        )
 
     def __str__(self) -> str:
         return f"| {' | '.join(self)} |\n"

@@ -5,77 +5,250 @@ the figures differ from run to run.
 """
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from tests.netns.harness import Lab
-from tests.netns.qos_stage import (
-    DOCUMENT,
-    FULL,
-    SETTINGS,
-    SMALL,
-    Flow,
-    Row,
-    Stage,
-    document,
-    written,
-)
+from tests.netns import frames
+from tests.netns.harness import Lab, until
+from tests.netns.probes import address_of
+from tests.netns.qos_stage import DOCUMENT, FULL, SETTINGS, SMALL, UPLINK, Flow, Row, Stage, document, within, written
 
-from netweft.lab.cloud import Cloud
+from netweft.lab.cloud import Cloud, credentials
+from netweft.lab.commands import in_namespace, run
+from netweft.lab.vm import Vm
+
+CLIENT = Path(sys.executable).with_name("openstack")
+DIRECTIONS = ("egress", "ingress")
 
 
 @pytest.fixture(scope="module")
 def stage(lab: Lab) -> Iterator[Stage]:
-    for node in ("hv1", "hv2"):
-        with (lab.node(node).folder / "netweft.toml").open("a") as settings:
-            settings.write(SETTINGS)
-        lab.kill("agent", node)
+    with (lab.node("hv1").folder / "netweft.toml").open("a") as settings:
+        settings.write(SETTINGS)
+    lab.kill("agent", "hv1")
     with Cloud(lab.layout) as cloud:
         yield Stage(lab, cloud)
 
 
-def bandwidth(stage: Stage, kbps: int) -> Iterator[Row]:
-    """Both directions at once, on VMs of their own."""
-    rules = [("bandwidth_limit", {"max_kbps": kbps, "direction": direction}) for direction in ("egress", "ingress")]
-    policies = [stage.policy(rule) for rule in rules]
-    stage.give(stage.sender, policies[0])
-    stage.give(stage.receiver, policies[1])
-    for node in ("hv1", "hv2"):
-        stage.limited(node, 1)
-    for traffic, words in (("UDP", ("flood", kbps * 3, FULL)), ("TCP", ("stream",))):
-        flows = (Flow(stage.sender, stage.ears, words), Flow(stage.talker, stage.receiver, words))
-        for direction, got in zip(("egress", "ingress"), stage.kept("kbps", kbps, *flows), strict=True):
-            yield Row.of(f"bandwidth limit, {direction}", traffic, kbps, got, "kbit/s")
-    forget(stage, *policies)
-
-
-def packets(stage: Stage, kpps: int) -> Iterator[Row]:
-    rules = [("packet_rate_limit", {"max_kpps": kpps, "direction": direction}) for direction in ("egress", "ingress")]
-    policies = [stage.policy(rule) for rule in rules]
-    stage.give(stage.sender, policies[0])
-    stage.give(stage.receiver, policies[1])
-    for node in ("hv1", "hv2"):
-        stage.limited(node, 1)
-    words = ("flood", kpps * 3 * (SMALL + 42) * 8, SMALL)
-    flows = (Flow(stage.sender, stage.ears, words), Flow(stage.talker, stage.receiver, words))
-    for direction, got in zip(("egress", "ingress"), stage.kept("pps", kpps * 1000, *flows), strict=True):
-        yield Row.of(f"packet rate limit, {direction}", "UDP, small", kpps * 1000, got, "packets/s")
-    forget(stage, *policies)
-
-
-def forget(stage: Stage, *policies: str) -> None:
-    stage.give(stage.sender, None)
-    stage.give(stage.receiver, None)
+@pytest.fixture
+def rid(stage: Stage) -> Iterator[None]:
+    """In the end nobody has a policy, and nothing is left of any."""
+    yield
+    stage.give_network(None)
+    for machine in (stage.sender, stage.rival, stage.receiver):
+        stage.give(machine, None)
     for node in ("hv1", "hv2"):
         stage.limited(node, 0)
-    stage.drop(*policies)
+    stage.drop(*(policy["id"] for policy in stage.cloud.request("GET", "qos/policies")["policies"]))
 
 
+def both_ways(type: str, **values: object) -> list[tuple[str, dict[str, object]]]:
+    return [(type, values | {"direction": direction}) for direction in DIRECTIONS]
+
+
+def to_and_from(stage: Stage, words: list[tuple[object, ...]]) -> list[Flow]:
+    """For each pair: what its first VM sends, and what it receives."""
+    pairs = zip(stage.pairs, words, strict=False)
+    return [Flow(*ends, how) for (one, other), how in pairs for ends in ((one, other), (other, one))]
+
+
+def limits(stage: Stage) -> Iterator[Row]:
+    asked = [1000, 5000, 20000]
+    policies = [stage.policy(*both_ways("bandwidth_limit", max_kbps=kbps)) for kbps in asked]
+    for (machine, _), policy in zip(stage.pairs, policies, strict=True):
+        stage.give(machine, policy)
+    stage.limited("hv1", 4)
+    stage.limited("hv2", 2)
+    words: list[tuple[object, ...]] = [("flood", kbps * 3, FULL) for kbps in asked]
+    goal = [float(kbps) for kbps in asked for _ in DIRECTIONS]
+    for number, got in enumerate(stage.kept("kbps", goal, *to_and_from(stage, words))):
+        yield Row.of(f"bandwidth limit, {DIRECTIONS[number % 2]}", "UDP", goal[number], got, "kbit/s")
+    flows = to_and_from(stage, [("stream",) for _ in asked])
+    for number, direction in enumerate(DIRECTIONS):  # one after the other, since answers are limited as well
+        for kbps, got in zip(asked, stage.kept("kbps", goal[::2], *flows[number::2]), strict=True):
+            yield Row.of(f"bandwidth limit, {direction}", "TCP", kbps, got, "kbit/s")
+
+
+def packet_rates(stage: Stage) -> Iterator[Row]:
+    asked = [1, 2]
+    policies = [stage.policy(*both_ways("packet_rate_limit", max_kpps=kpps)) for kpps in asked]
+    for (machine, _), policy in zip(stage.pairs, policies, strict=False):
+        stage.give(machine, policy)
+    stage.give(stage.receiver, None)
+    stage.limited("hv1", 4)
+    stage.limited("hv2", 0)
+    goal = [kpps * 1000.0 for kpps in asked for _ in DIRECTIONS]
+    words: list[tuple[object, ...]] = [("flood", kpps * 3 * (SMALL + 42) * 8, SMALL) for kpps in asked]
+    for number, one in enumerate(stage.kept("pps", goal, *to_and_from(stage, words))):
+        yield Row.of(f"packet rate limit, {DIRECTIONS[number % 2]}", "UDP, small", goal[number], one, "packets/s")
+
+
+def burst(stage: Stage) -> Iterator[Row]:
+    """After a pause, and on top of what the rate lets through meanwhile, which is little."""
+    kbit, rate = 4000, 500
+    stage.give(stage.rival, None)
+    stage.give(stage.sender, stage.policy(("bandwidth_limit", {"max_kbps": rate, "max_burst_kbps": kbit})))
+    stage.limited("hv1", 1)
+    with (
+        stage.load(stage.ears, "sink", 7000) as sink,
+        stage.load(stage.sender, "burst", stage.ears.nic.address, 7000, kbit * 250 // (FULL + 42), FULL) as sender,
+    ):
+        sink.tell("0.7")
+        sender.tell()
+        yield Row.of("bandwidth limit, burst", "UDP", kbit, sink.counted()["bytes"] / 125, "kbit")
+
+
+def guarantee(stage: Stage, what: str, senders: tuple[Vm, Vm], receivers: tuple[Vm, Vm]) -> Iterator[Row]:
+    """While the other one wants all of the uplink, too."""
+    kbps = UPLINK * 3 // 4
+    stage.give(senders[0], stage.policy(("minimum_bandwidth", {"min_kbps": kbps})))
+    until(lambda: "htb 4e57:" in qdiscs(stage), "the uplink is shaped")
+    flows = [Flow(*ends, ("flood", UPLINK * 3 / 2, FULL)) for ends in zip(senders, receivers, strict=True)]
+    for _ in range(3):
+        promised, _ = (counted["kbps"] for counted in stage.measure(*flows))
+        if within(promised, kbps):
+            break
+    yield Row.of(f"minimum bandwidth, {what}", "UDP", kbps, promised, "kbit/s")
+    stage.give(senders[0], None)
+    until(lambda: "htb 4e57:" not in qdiscs(stage), "the uplink is left alone again")
+
+
+def qdiscs(stage: Stage) -> str:
+    return run(*in_namespace(stage.lab.node("hv1").namespace, "tc", "qdisc", "show"))
+
+
+@pytest.mark.usefixtures("rid")
 def test_what_was_asked_is_kept(stage: Stage) -> None:
-    rows = [row for kbps in (1000, 10000, 50000) for row in bandwidth(stage, kbps)]
-    rows += [row for kpps in (1, 3) for row in packets(stage, kpps)]
-    print("".join(map(str, rows)))
-    assert all(row.verdict == "kept" for row in rows), "".join(map(str, rows))
+    rows = [*limits(stage), *packet_rates(stage), *burst(stage)]
+    near, far = (stage.sender, stage.rival), (stage.ears, stage.others)
+    rows += guarantee(stage, "VXLAN", near, far)
+    on_wire = [stage.lab.add_vm(node, stage.wire) for node in ("hv1", "hv1", "hv2", "hv2")]
+    rows += guarantee(stage, "VLAN", (on_wire[0], on_wire[1]), (on_wire[2], on_wire[3]))
     if os.environ.get("NETWEFT_WRITE_DOCS"):
         DOCUMENT.write_text(document(rows))
+    assert all(row.verdict == "kept" for row in rows), document(rows)
     assert written() == [row[:4] for row in rows]
+
+
+@pytest.mark.usefixtures("rid")
+def test_a_mark_is_seen_inside_and_outside_of_the_tunnel(stage: Stage) -> None:
+    mark = 46
+    stage.give(stage.sender, stage.policy(("dscp_marking", {"dscp_mark": mark})))
+    until(lambda: "ip_dscp" in "".join(stage.lab.flows("hv1", "br-int")), "the flows are there")
+    macs = (stage.sender.nic.mac, stage.ears.nic.mac)
+    addresses = {
+        version: tuple(address_of(one.nic, version) for one in (stage.sender, stage.ears)) for version in (4, 6)
+    }
+    sent = [make(macs, addresses[version], b"marked") for make, version in ((frames.udp4, 4), (frames.udp6, 6))]  # type: ignore[arg-type]
+    with (
+        stage.lab.inside(stage.ears, "capture") as ears,
+        stage.lab.inside_namespace(stage.lab.node("hv2").namespace, "capture") as underlay,
+    ):
+        stage.lab.send_frames(stage.sender, *sent)
+        for version, offset in ((4, 15), (6, 14)):
+            frame = next_with(ears, b"marked")
+            seen = frame[offset] >> 2 if version == 4 else int.from_bytes(frame[14:16], "big") >> 6 & 0x3F
+            assert seen == mark, f"IPv{version}"
+            outer = next_with(underlay, b"marked")
+            assert outer[15] >> 2 == mark, f"the tunnel's own header round IPv{version}"
+
+
+def next_with(capture: object, text: bytes) -> bytes:
+    while text not in (frame := bytes.fromhex(capture.line())):  # type: ignore[attr-defined]
+        pass
+    return frame
+
+
+@pytest.mark.usefixtures("rid")
+def test_policies_come_and_go_while_traffic_flows(stage: Stage) -> None:
+    """Also a network's, which its ports have unless they have one of their own."""
+    slow = stage.policy(("bandwidth_limit", {"max_kbps": 2000}), ("dscp_marking", {"dscp_mark": 8}))
+    rule = stage.rule(slow, "packet_rate_limit", max_kpps=2, direction="ingress")
+    quick = stage.policy(*both_ways("bandwidth_limit", max_kbps=900000))
+    with (
+        stage.load(stage.ears, "sink", 7000) as sink,
+        stage.load(stage.sender, "flood", stage.ears.nic.address, 7000, 10000, FULL),
+        stage.lab.inside(stage.talker, "ping", stage.others.nic.address) as ping,
+    ):
+
+        def rate(kbps: float, what: str) -> None:
+            def now() -> bool:
+                sink.tell("0.3")
+                return within(sink.counted()["kbps"], kbps)
+
+            until(now, f"{kbps} kbit/s: {what}")
+
+        rate(10000, "no policy yet")
+        stage.give_network(slow)
+        stage.limited("hv1", 6)
+        rate(2000, "the network's")
+        stage.give(stage.sender, quick)
+        rate(10000, "its own instead")
+        stage.cloud.request("DELETE", f"qos/policies/{slow}/packet_rate_limit_rules/{rule}")
+        stage.give(stage.sender, None)
+        stage.limited("hv1", 3)
+        rate(2000, "the network's again")
+        stage.give_network(None)
+        rate(10000, "no policy any more")
+        lost = ping.result()
+    assert (lost["lost"], lost["duplicates"]) == (0, 0), lost
+
+
+@pytest.mark.usefixtures("rid")
+def test_limits_outlive_restarts_and_hands(stage: Stage) -> None:
+    stage.give(stage.sender, stage.policy(*both_ways("bandwidth_limit", max_kbps=3000)))
+    stage.give(stage.rival, stage.policy(*both_ways("packet_rate_limit", max_kpps=3)))
+    stage.limited("hv1", 4)
+    before, flows = stage.meters("hv1"), stage.lab.flows("hv1", "br-int")
+    stage.lab.kill("agent", "hv1")
+    until(lambda: stage.lab.in_sync("hv1"), "in sync")
+    assert stage.meters("hv1") == before
+    stage.lab.ofctl("hv1", "del-meters", "br-int")
+    until(lambda: stage.meters("hv1") == before and stage.lab.flows("hv1", "br-int") == flows, "put back")
+    stage.lab.kill("ovs-vswitchd", "hv1")
+    until(lambda: stage.lab.in_sync("hv1") and len(stage.meters("hv1")) == 4, "back after vswitchd")
+
+
+@pytest.mark.usefixtures("rid")
+def test_what_a_node_cannot_do_it_says(stage: Stage) -> None:
+    policy = stage.policy(("minimum_bandwidth", {"min_kbps": UPLINK + 1}))
+    stage.give(stage.receiver, policy)
+    stage.give(stage.sender, policy)
+    here = f"minimum bandwidth is not in effect: {UPLINK + 1} kbit/s are promised on eth0, which has {UPLINK}"
+    there = "minimum bandwidth is not in effect: uplink_bandwidths of this node has no tunnel"
+    for machine, why in ((stage.sender, here), (stage.receiver, there)):
+        until(lambda machine=machine, why=why: stage.lab.port(machine)["status_detail"] == why, why)  # type: ignore[misc]
+        assert stage.lab.port(machine)["status"] == "ACTIVE"
+
+
+@pytest.mark.client
+@pytest.mark.usefixtures("rid")
+def test_the_stock_client(stage: Stage) -> None:
+    commands = f"""
+network qos rule type list -f value -c Type
+network qos rule type show bandwidth_limit -f value -c drivers
+network qos policy create gold -f value -c is_default
+network qos rule create gold --type bandwidth-limit --max-kbps 7000 --max-burst-kbits 6000 -f value -c direction
+network qos rule create gold --type bandwidth-limit --max-kbps 9000 --ingress -f value -c max_kbps
+network qos rule create gold --type dscp-marking --dscp-mark 26 -f value -c dscp_mark
+port set --qos-policy gold {stage.sender.port_id}
+"""
+    done = subprocess.run(
+        [CLIENT],
+        input=commands,
+        capture_output=True,
+        text=True,
+        env=os.environ | credentials(stage.lab.layout),
+        check=False,
+    )
+    assert not done.stderr, done.stderr
+    answers = done.stdout.replace("(openstack) ", "")
+    for word in ("bandwidth_limit", "dscp_marking", "minimum_bandwidth", "packet_rate_limit", "openvswitch", "egress"):
+        assert word in answers
+    stage.limited("hv1", 2)
+    rates = sorted(meter.partition("bands=")[2] for meter in stage.meters("hv1"))
+    assert rates == ["type=drop rate=7000 burst_size=6000", "type=drop rate=9000 burst_size=7200"]
+    assert "set_field:26->ip_dscp" in "".join(stage.lab.flows("hv1", "br-int"))
