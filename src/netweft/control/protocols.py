@@ -42,7 +42,7 @@ NUMBERS = {
     "vrrp": 112,
 }
 _ICMP = (1, 58)
-_WITH_PORTS = ("dccp", "sctp", "tcp", "udp", "udplite")
+_WITH_PORTS = ("sctp", "tcp", "udp")  # what Open vSwitch can match: docs/decisions/0191
 _IPV6_ONLY = ("icmpv6", "ipv6-encap", "ipv6-frag", "ipv6-icmp", "ipv6-nonxt", "ipv6-opts", "ipv6-route")
 _IPV6_ONLY_NUMBERS = frozenset(str(NUMBERS[name]) for name in _IPV6_ONLY)
 

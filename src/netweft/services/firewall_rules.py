@@ -110,7 +110,7 @@ def _conjunctions(here: LocalGroup, table: Table, rules: list[SecurityGroupRule]
 
 def services(rule: SecurityGroupRule) -> Iterator[dict[str, Value]]:
     """What of a packet the rule looks at, but for the remote end: one match for each mask of a port range.
-    None at all when Open vSwitch cannot see the ports of such a protocol (DCCP, UDP-Lite): better closed than open."""
+    None for ports that Open vSwitch cannot see (DCCP, UDP-Lite; the API refuses them): better closed than open."""
     eth_type, protocol = ETH_TYPES[rule.ethertype], rule.protocol
     if protocol is None:
         yield {"eth_type": eth_type}

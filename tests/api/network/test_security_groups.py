@@ -53,6 +53,11 @@ def test_a_prefix_is_shown_as_it_was_given_and_as_it_is_meant(api: Api) -> None:
     [
         ({"direction": "sideways"}, (400, "HTTPBadRequest")),
         ({"protocol": "pigeon"}, (400, "SecurityGroupRuleInvalidProtocol")),
+        (
+            {"protocol": "dccp", "port_range_min": 80, "port_range_max": 80},
+            (400, "SecurityGroupInvalidProtocolForPort"),
+        ),
+        ({"protocol": "136", "port_range_min": 80, "port_range_max": 80}, (400, "SecurityGroupInvalidProtocolForPort")),
         ({"protocol": "tcp", "port_range_min": "x"}, (400, "HTTPBadRequest")),
         ({"remote_ip_prefix": "10.0.0.0/40"}, (400, "HTTPBadRequest")),
         ({"protocol": "icmp", "port_range_min": 300}, (400, "SecurityGroupInvalidIcmpValue")),
