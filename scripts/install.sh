@@ -2,7 +2,7 @@
 # Sets up what Netweft needs on Debian 12 or Ubuntu 24.04.  Safe to run again: a second run takes well under a second.
 #
 #   scripts/install.sh          Open vSwitch, iproute2, ... and the virtual environment: enough for the demo and the lab
-#   scripts/install.sh test     also PostgreSQL's programs, QEMU, libvirt and a guest kernel: what the tests need on top
+#   scripts/install.sh test     also PostgreSQL's programs, QEMU, libvirt, a DHCP client and a guest kernel: what the tests need
 #   scripts/install.sh bench    also what makes the load of the benchmarks; OVN beside it takes ovn-central and ovn-host
 #
 # It starts no service itself and needs none: labs and tests run their own ovsdb-server, ovs-vswitchd and PostgreSQL.
@@ -10,7 +10,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 DEMO_PACKAGES=(openvswitch-switch iproute2 iputils-ping ethtool python3 python3-venv ca-certificates)
-TEST_PACKAGES=(postgresql qemu-system-x86 busybox-static cpio libvirt-daemon libvirt-clients)
+TEST_PACKAGES=(postgresql qemu-system-x86 busybox-static cpio libvirt-daemon libvirt-clients isc-dhcp-client)
 BENCH_PACKAGES=(iperf3)
 MACHINE_DIR=/var/lib/netweft/machine   # the guest kernel of `netweft lab vm add --kind qemu`
 

@@ -63,19 +63,28 @@ class Lab:
             for group in cloud.list("security-groups", name="default"):
                 cloud.create("security-group-rules", security_group_id=group["id"], direction="ingress")
 
-    def add_vm(self, node: str, network: str, *, kind: Kind = "netns", **port: object) -> Vm:
+    def add_vm(self, node: str, network: str, *, kind: Kind = "netns", dhcp: bool | None = None, **port: object) -> Vm:
         """On a port of its own; done when that is ACTIVE.  port: further attributes."""
-        described = self.describe_vm(node, network, kind=kind, **port)
+        described = self.describe_vm(node, network, kind=kind, dhcp=dhcp, **port)
         with Cloud(self.layout) as cloud:
             return vm.create(cloud, self.layout, described)
 
-    def describe_vm(self, node: str, network: str, *, kind: Kind = "netns", **port: object) -> Vm:
+    def describe_vm(
+        self, node: str, network: str, *, kind: Kind = "netns", dhcp: bool | None = None, **port: object
+    ) -> Vm:
         """With its port made, but neither bound nor plugged in."""
         self._serial += 1
         with Cloud(self.layout) as cloud:
             made = cloud.create("ports", network_id=network, **port)
             return vm.describe(
-                cloud, self.layout, name=f"vm{self._serial}", node=node, kind=kind, port=made["id"], network=""
+                cloud,
+                self.layout,
+                name=f"vm{self._serial}",
+                node=node,
+                kind=kind,
+                port=made["id"],
+                network="",
+                dhcp=dhcp,
             )
 
     def remove_vm(self, machine: Vm) -> None:
@@ -190,6 +199,12 @@ class Inside:
     def __exit__(self, *error: object) -> None:
         self._process.kill()
         self._process.communicate()
+
+    def line_within(self, seconds: float) -> str:
+        """Empty when it says nothing."""
+        with suppress(AssertionError):
+            return self.line(seconds)
+        return ""
 
     def line(self, seconds: float = 10.0) -> str:
         out = self._process.stdout

@@ -106,8 +106,9 @@ def vm() -> None:
 @click.option("--port", default="", help="A port's id or name.")
 @click.option("--network", default="", help="A network's id or name: a port is made on it, and goes with the VM.")
 @click.option("--kind", type=click.Choice(KINDS), default="netns", show_default=True, help="What plays it.")
+@click.option("--dhcp/--no-dhcp", default=None, help="Learn address and MTU by DHCP; without it a real machine does.")
 @in_lab
-def add(layout: Layout, vm_name: str, node: str, port: str, network: str, kind: Any) -> None:
+def add(layout: Layout, vm_name: str, node: str, port: str, network: str, kind: Any, dhcp: bool | None) -> None:
     """Start a VM; done when its port is ACTIVE."""
     from netweft.lab import vm
     from netweft.lab.cloud import Cloud
@@ -116,7 +117,7 @@ def add(layout: Layout, vm_name: str, node: str, port: str, network: str, kind: 
         raise click.UsageError("give either --port or --network")
     start = time.monotonic()
     with Cloud(layout) as cloud:
-        wanted = vm.describe(cloud, layout, name=vm_name, node=node, kind=kind, port=port, network=network)
+        wanted = vm.describe(cloud, layout, name=vm_name, node=node, kind=kind, port=port, network=network, dhcp=dhcp)
         vm.create(cloud, layout, wanted)
     addresses = " ".join(wanted.nic.addresses) or "no address"
     click.echo(

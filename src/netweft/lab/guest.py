@@ -11,13 +11,24 @@ from netweft.lab.layout import NodeLayout
 
 
 class Nic(Struct, frozen=True, kw_only=True):
-    """tap: the VM's end on the hypervisor, as Nova would call it.  addresses: with prefix length."""
+    """tap: the VM's end on the hypervisor, as Nova would call it.  addresses: with prefix length.
+    dhcp: the guest learns the first one, which is IPv4, by DHCP, and with it the gateway and the MTU."""
 
     tap: str
     mac: str
     mtu: int
     addresses: tuple[str, ...] = ()
     gateways: tuple[str, ...] = ()
+    dhcp: bool = False
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """The addresses that the guest does not learn by itself."""
+        return self.addresses[1:] if self.dhcp else self.addresses
+
+    @property
+    def gateways_told(self) -> tuple[str, ...]:
+        return tuple(gateway for gateway in self.gateways if ":" in gateway or not self.dhcp)
 
     @property
     def address(self) -> str:

@@ -10,12 +10,14 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from netweft.lab import dhcp_client
 from netweft.lab.commands import run
 from netweft.lab.guest import Nic
 from netweft.lab.layout import LabError
 
 MACHINE = Path("/var/lib/netweft/machine")
 KERNEL = MACHINE / "vmlinuz"
+LEARN = "learn"  # the DHCP client's script
 READY = "netweft: this machine is ready"
 WANTED_MODULES = ("virtio_pci", "virtio_net", "8021q")
 _UNPACK = {".xz": ("xz", "-dc"), ".zst": ("zstd", "-dcq")}
@@ -46,13 +48,14 @@ wait
 def build(path: Path, hostname: str, nic: Nic) -> None:
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
-        for folder in ("bin", "dev", "modules", "proc", "sys"):
+        for folder in ("bin", "dev", "etc", "modules", "proc", "sys"):
             (root / folder).mkdir()
         shutil.copy(run("sh", "-c", "command -v busybox").strip(), root / "bin/busybox")
         (root / "modules/order").write_text("\n".join(_copy_modules(root / "modules")))
         (root / "network").write_text(_network(hostname, nic))
-        (root / "init").write_text(INIT)
-        (root / "init").chmod(0o755)
+        for name, script in (("init", INIT), (LEARN, dhcp_client.SCRIPT)):
+            (root / name).write_text(script)
+            (root / name).chmod(0o755)
         files = "\n".join(str(found.relative_to(root)) for found in sorted(root.rglob("*")))
         with path.open("wb") as image:
             packer = ("cpio", "--create", "--format=newc", "--quiet", f"--directory={root}")
@@ -63,11 +66,12 @@ def _network(hostname: str, nic: Nic) -> str:
     lines = [
         f"hostname {shlex.quote(hostname)}",
         "ip link set lo up",
-        f"ip link set eth0 mtu {nic.mtu} up",
+        "ip link set eth0 up" if nic.dhcp else f"ip link set eth0 mtu {nic.mtu} up",
         # busybox's ip knows no nodad
         "echo 0 >/proc/sys/net/ipv6/conf/eth0/accept_dad",
-        *(f"ip address add {address} dev eth0" for address in nic.addresses),
-        *(f"ip route add default via {gateway} dev eth0" for gateway in nic.gateways),
+        *((shlex.join((*dhcp_client.CLIENT, *dhcp_client.OPTIONS, "-s", f"/{LEARN}")),) if nic.dhcp else ()),
+        *(f"ip address add {address} dev eth0" for address in nic.told),
+        *(f"ip route add default via {gateway} dev eth0" for gateway in nic.gateways_told),
     ]
     return "\n".join(lines) + "\n"
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from netweft.lab import guest_hybrid, guest_internal, guest_netns, guest_qemu
+from netweft.lab import dhcp_client, guest_hybrid, guest_internal, guest_netns, guest_qemu
 from netweft.lab.build import exists, node_of
 from netweft.lab.cloud import Cloud
 from netweft.lab.commands import vsctl
@@ -112,13 +112,26 @@ def destroy(cloud: Cloud, layout: Layout, vm: Vm) -> None:
         cloud.update("ports", vm.port_id, {"binding:host_id": "", "device_id": "", "device_owner": ""})
 
 
-def describe(cloud: Cloud, layout: Layout, *, name: str, node: str, kind: Kind, port: str, network: str) -> Vm:
-    """From what was asked for to a VM that can be added.  Exactly one of `port` and `network` is given."""
+def describe(
+    cloud: Cloud,
+    layout: Layout,
+    *,
+    name: str,
+    node: str,
+    kind: Kind,
+    port: str,
+    network: str,
+    dhcp: bool | None = None,
+) -> Vm:
+    """From what was asked for to a VM that can be added.  Exactly one of `port` and `network` is given.
+    dhcp: whether it learns its address where it can; None: if it is a real machine."""
     if not exists(layout):
         raise LabError(f"there is no lab {layout.lab!r}")
     records(layout).refuse_another(name)
     node_of(layout, node)
     _GUESTS[kind].check()
+    if dhcp:
+        dhcp_client.check()
     found = cloud.find("ports", port) if port else None
     if found:
         if other := next((vm for vm in records(layout).all() if vm.port_id == found["id"]), None):
@@ -132,17 +145,18 @@ def describe(cloud: Cloud, layout: Layout, *, name: str, node: str, kind: Kind, 
         uuid=str(uuid.uuid4()),
         port_id=found["id"],
         network_id=found["network_id"],
-        nic=_nic(cloud, found),
+        nic=_nic(cloud, found, dhcp=kind == "qemu" if dhcp is None else dhcp),
         port_is_ours=not port,
     )
 
 
-def _nic(cloud: Cloud, port: Mapping[str, Any]) -> Nic:
-    """What a VM would learn by DHCP or from its metadata."""
+def _nic(cloud: Cloud, port: Mapping[str, Any], *, dhcp: bool) -> Nic:
+    """What a VM learns by DHCP, or would learn from its metadata."""
     network = cloud.find("networks", port["network_id"])
     subnets = {subnet["id"]: subnet for subnet in cloud.list("subnets", network_id=port["network_id"])}
     addresses, gateways = [], {}
-    for fixed in port["fixed_ips"]:
+    learnt = [fixed for fixed in port["fixed_ips"] if dhcp and _is_leased(subnets[fixed["subnet_id"]])][:1]
+    for fixed in (*learnt, *(fixed for fixed in port["fixed_ips"] if fixed not in learnt)):
         subnet = subnets[fixed["subnet_id"]]
         addresses.append(f"{fixed['ip_address']}/{ip_network(subnet['cidr']).prefixlen}")
         if subnet["gateway_ip"]:
@@ -153,4 +167,9 @@ def _nic(cloud: Cloud, port: Mapping[str, Any]) -> Nic:
         mtu=network["mtu"],
         addresses=tuple(addresses),
         gateways=tuple(gateways.values()),
+        dhcp=bool(learnt),
     )
+
+
+def _is_leased(subnet: Mapping[str, Any]) -> bool:
+    return bool(subnet["ip_version"] == 4 and subnet["enable_dhcp"])

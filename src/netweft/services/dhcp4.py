@@ -96,7 +96,9 @@ _ANSWERERS: Mapping[bytes, Callable[[_Exchange], Message | None]] = {
 
 
 def _given(exchange: _Exchange, offer: _Offer, kind: Type, more: Contents | None = None) -> Message:
-    said = _chosen(exchange, {**_times(exchange.settings.lease_seconds), **(more or {})}, _contents(exchange, offer))
+    seconds = extras(exchange.lease, 4).get(Option.LEASE_TIME)
+    times = _times(int.from_bytes(seconds, "big") if seconds else exchange.settings.lease_seconds)
+    said = _chosen(exchange, {**times, **(more or {})}, _contents(exchange, offer))
     return _message(exchange, kind, said, ciaddr=exchange.request.ciaddr, yiaddr=offer.address.packed)
 
 

@@ -21,8 +21,8 @@ export OS_PROJECT_NAME=admin
 TOKEN = {
     "token": {"catalog": [{"type": "network", "endpoints": [{"interface": "public", "url": "http://127.0.0.1:9"}]}]}
 }
-SUBNET = {"id": "s4", "cidr": "10.5.5.0/24", "ip_version": 4, "gateway_ip": "10.5.5.1"}
-SUBNET_6 = {"id": "s6", "cidr": "fd00::/64", "ip_version": 6, "gateway_ip": None}
+SUBNET = {"id": "s4", "cidr": "10.5.5.0/24", "ip_version": 4, "gateway_ip": "10.5.5.1", "enable_dhcp": True}
+SUBNET_6 = {"id": "s6", "cidr": "fd00::/64", "ip_version": 6, "gateway_ip": None, "enable_dhcp": True}
 
 Answer = Callable[[httpx.Request], httpx.Response]
 
@@ -92,8 +92,11 @@ def test_a_nic_is_made_of_what_the_api_says(cloud_with: Callable[[Answer], Cloud
     fixed = [{"subnet_id": "s4", "ip_address": "10.5.5.7"}, {"subnet_id": "s6", "ip_address": "fd00::7"}]
     port = {"id": "0123456789abcdef", "network_id": "n", "mac_address": "fa:16:3e:00:00:01", "fixed_ips": fixed}
     with cloud_with(answer) as cloud:
-        nic = _nic(cloud, port)
+        nic, learning = (_nic(cloud, port, dhcp=dhcp) for dhcp in (False, True))
     assert nic.tap == "tap0123456789a"
     assert len(nic.tap) < 16
     assert nic.addresses == ("10.5.5.7/24", "fd00::7/64")
     assert nic.gateways == ("10.5.5.1",)
+    assert (nic.told, nic.gateways_told) == (nic.addresses, nic.gateways)
+    assert learning.addresses == nic.addresses
+    assert (learning.told, learning.gateways_told) == (("fd00::7/64",), ())

@@ -34,3 +34,12 @@ def test_a_port_without_an_address_is_a_nic_without_one() -> None:
     nic = Nic(tap="tap0", mac="fa:16:3e:00:00:01", mtu=1450)
     assert nic.address == ""
     assert "address add" not in guest_image._network("web", nic)
+
+
+def test_what_is_learnt_is_not_told() -> None:
+    addresses, gateways = ("10.5.5.7/24", "fd00::7/64"), ("10.5.5.1", "fd00::1")
+    nic = Nic(tap="t", mac="fa:16:3e:00:00:01", mtu=1450, addresses=addresses, gateways=gateways, dhcp=True)
+    script = guest_image._network("web", nic)
+    assert not {"10.5.5.7", "10.5.5.1", "1450"} & set(script.replace("/", " ").split())
+    assert "ip address add fd00::7/64 dev eth0" in script.splitlines()
+    assert "busybox udhcpc" in script

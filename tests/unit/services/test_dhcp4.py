@@ -211,6 +211,14 @@ def test_what_the_ports_owner_adds_replaces_what_we_say() -> None:
     assert answer[Option.DNS_SERVER] == packed("9.9.9.9", "1.1.1.1")
 
 
+def test_a_lease_of_the_owners_length_is_renewed_in_time() -> None:
+    answer = said(
+        Type.DISCOVER, replace(LEASE, port=replace(PORT, extra_dhcp_opts=(ExtraDhcpOpt("lease-time", "60"),)))
+    )
+    times = [int.from_bytes(answer[code], "big") for code in (Option.LEASE_TIME, Option.RENEWAL_TIME)]
+    assert times == [60, 30]
+
+
 def test_what_has_no_room_is_left_out_and_what_is_wanted_comes_first() -> None:
     many = tuple(HostRoute(f"10.{number}.0.0/16", "10.0.0.9") for number in range(100))
     lease = replace(LEASE, subnets=(replace(SUBNET, host_routes=many),))
