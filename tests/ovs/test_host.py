@@ -76,15 +76,22 @@ async def test_no_such_interface(links: HostLinks) -> None:
 
 def test_changes_are_told_also_on_uvloop() -> None:
     async def watch() -> None:
-        changed = asyncio.Event()
-        links = await HostLinks.open(changed.set)
+        heard: asyncio.Queue[frozenset[str] | None] = asyncio.Queue()
+        links = await HostLinks.open(heard.put_nowait)
+
+        async def hear_of(*wanted: str) -> None:
+            names: set[str] = set()
+            async with asyncio.timeout(5):
+                while not names >= set(wanted):
+                    names |= await heard.get() or set()
+            assert names <= {PAIR.name, PAIR.peer}, "others have not changed"
+
         await links.ensure_veth(PAIR)
-        async with asyncio.timeout(5):
-            await changed.wait()
-        changed.clear()
-        await links.delete_veth("D-a")
-        async with asyncio.timeout(5):
-            await changed.wait()
+        await hear_of(PAIR.name, PAIR.peer)
+        await links.ensure_address(Address(PAIR.name, "192.0.2.7", 24))
+        await hear_of(PAIR.name)
+        await links.delete_veth(PAIR.name)
+        await hear_of(PAIR.name, PAIR.peer)
         await links.close()
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

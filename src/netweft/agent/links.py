@@ -44,7 +44,12 @@ class LinksSide:
     def _obsolete(self) -> set[str]:
         if not self._sweep:
             return set()
-        return our_interfaces() - {end for link in self._links if isinstance(link, VethPair) for end in _ends(link)}
+        return our_interfaces() - {name for link in self._links if isinstance(link, VethPair) for name in _names(link)}
+
+    def _changed(self, names: frozenset[str] | None) -> None:
+        """VMs' interfaces come and go; only what is ours to make matters here."""
+        if names is None or not names.isdisjoint(name for link in self._links for name in _names(link)):
+            self._dirty.set()
 
     async def run(self) -> None:
         """Until cancelled.  A bridge's own link appears a moment after its row, so a first failure is no news."""
@@ -55,7 +60,7 @@ class LinksSide:
         await asyncio.to_thread(import_module, "netweft.dataplane.host.links")
         from netweft.dataplane.host.links import HostError, HostLinks
 
-        self._host = await HostLinks.open(self._dirty.set)
+        self._host = await HostLinks.open(self._changed)
         try:
             while True:
                 await self._dirty.wait()
@@ -93,8 +98,8 @@ class LinksSide:
         return [*missing, *(Step("veth", name, was=name) for name in sorted(self._obsolete()))]
 
 
-def _ends(pair: VethPair) -> tuple[str, str]:
-    return pair.name, pair.peer
+def _names(link: VethPair | Address) -> tuple[str, ...]:
+    return (link.name, link.peer) if isinstance(link, VethPair) else (link.interface,)
 
 
 async def _missing(host: "HostLinks", link: VethPair | Address) -> Step | None:

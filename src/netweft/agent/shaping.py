@@ -46,13 +46,18 @@ class ShapingSide:
         if self._wanted or self._obsolete or self.problems:
             self._dirty.set()
 
+    def _heard(self, names: frozenset[str] | None) -> None:
+        """VMs' interfaces come and go; only NICs that we shape matter here."""
+        if names is None or not names.isdisjoint((*self._wanted, *self._obsolete)):
+            self._dirty.set()
+
     async def run(self) -> None:
         """Until cancelled."""
         clock = asyncio.get_running_loop().time
         backoff = Backoff(first=0.1)
         await self._dirty.wait()
         await asyncio.to_thread(import_module, "netweft.dataplane.host.shaping")  # see links.py: it takes long
-        monitor = HostMonitor(self._dirty.set, LINKS | TRAFFIC_CONTROL)
+        monitor = HostMonitor(self._heard, LINKS | TRAFFIC_CONTROL)
         try:
             while True:
                 await self._dirty.wait()

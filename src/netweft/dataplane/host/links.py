@@ -31,8 +31,9 @@ class HostLinks:
         self._one_at_a_time = asyncio.Lock()
 
     @classmethod
-    async def open(cls, on_change: Callable[[], None] | None = None) -> "HostLinks":
-        """on_change: called from the event loop after a link or an address has changed, whoever changed it."""
+    async def open(cls, on_change: Callable[[frozenset[str] | None], None] | None = None) -> "HostLinks":
+        """on_change: called from the event loop after links or addresses have changed, whoever changed them, with the
+        interfaces' names; None: it is not known which."""
         return cls(HostMonitor(on_change) if on_change else None)
 
     async def ensure_up(self, interface: str, *, mtu: int | None = None) -> bool:
