@@ -12,7 +12,6 @@ import argparse
 import asyncio
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -27,6 +26,9 @@ from typing import Any
 import uvloop
 from hypervisors import Lab, age, busy_ms, check, in_sync, resident_mb
 from table import percentile, print_sizes
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from tests.netns.harness import INSIDE, Inside
 
 from netweft.dataplane.openflow.client import OpenFlowConnection
 from netweft.dataplane.openflow.messages import FlowChange
@@ -147,6 +149,7 @@ class Scene:
         deadline = time.monotonic() + seconds
         while self.api.request("GET", f"/v2.0/ports/{port['id']}?fields=status")["port"]["status"] != "ACTIVE":
             check(deadline, "ACTIVE")
+            time.sleep(0.001)
 
     def until_all_active(self, seconds: float = 300) -> None:
         deadline = time.monotonic() + seconds
@@ -253,19 +256,13 @@ class Pings:
         self._running = []
         for source, target in ways:
             address = vms[target]["addresses"][0].split("/")[0]
-            command = ["ip", "netns", "exec", vms[source]["namespace"], "ping", "-q", "-i", "0.01", address]
-            self._running.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+            command = ("ip", "netns", "exec", vms[source]["namespace"], sys.executable, str(INSIDE), "ping", address)
+            self._running.append(Inside(command))
 
     def lost(self) -> tuple[int, int]:
         """How many, of how many."""
-        lost = sent = 0
-        for ping in self._running:
-            ping.send_signal(signal.SIGINT)
-            found = re.search(r"(\d+) packets transmitted, (\d+) received", ping.communicate(timeout=10)[0])
-            assert found
-            sent += int(found[1])
-            lost += int(found[1]) - int(found[2])
-        return lost, sent
+        results = [ping.result() for ping in self._running]
+        return sum(result["lost"] for result in results), sum(result["sent"] for result in results)
 
 
 def restart(scene: Scene, what: str, number: int) -> Figures:

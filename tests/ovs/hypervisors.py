@@ -11,9 +11,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from netweft.cli.agent import ask
+from netweft.cli.errors import CommandError
 from netweft.model import Port
 
 SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
@@ -83,8 +85,11 @@ class Hypervisor:
         )
         return path
 
-    def plan(self) -> str:
-        return ask(f"{self.folder}/agent.sock", "plan")
+    def in_sync(self) -> bool:
+        """False, too, while the agent does not know."""
+        with suppress(CommandError):
+            return not ask(f"{self.folder}/agent.sock", "plan")
+        return False
 
     def kill(self, name: str, number: int = signal.SIGKILL) -> None:
         process = self.processes.pop(name)

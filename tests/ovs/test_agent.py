@@ -36,7 +36,7 @@ class World:
 
     async def settled(self, seconds: float = 5.0) -> None:
         """Until nothing is left to do."""
-        await until(lambda: asyncio.to_thread(lambda: not self.hv1.plan() and not self.hv2.plan()), seconds)
+        await until(lambda: asyncio.to_thread(lambda: self.hv1.in_sync() and self.hv2.in_sync()), seconds)
 
 
 async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 5.0) -> None:

@@ -71,7 +71,7 @@ class World:
         await self.feed.wait(lambda: all(self.up(port) for port in self.ports))
 
     async def settled(self) -> None:
-        await until(lambda: asyncio.to_thread(lambda: not any(node.plan() for node in self.nodes)), 10)
+        await until(lambda: asyncio.to_thread(lambda: all(node.in_sync() for node in self.nodes)), 10)
 
 
 def wire(nodes: list[Hypervisor]) -> None:

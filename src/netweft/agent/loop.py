@@ -26,6 +26,7 @@ from netweft.agent.desired import Desired
 from netweft.agent.links import LinksSide
 from netweft.agent.meters import BridgeMeters
 from netweft.agent.ovs import OvsSide
+from netweft.agent.plugin import NotKnown
 from netweft.agent.report import Reporter
 from netweft.agent.restore import RestoreWait
 from netweft.agent.shaping import ShapingSide
@@ -341,13 +342,21 @@ class Agent:
         return show.describe(self)
 
     async def plan(self) -> Plan:
-        """What would change now; changes nothing."""
-        delete = self.desired.complete
+        """What would change now; changes nothing.  Raises NotKnown."""
+        away = (
+            "ovsdb-server"
+            if not self.ovs.connection
+            else ", ".join(f"bridge {side.role}" for side in self._needed if not side.connected)
+        )
+        if away:
+            raise NotKnown(f"not connected: {away}")
+        if not self.desired.complete:
+            raise NotKnown("not told yet what this node should have")
         steps = [
             *await self.links.plan(),
             *self.shaping.plan(),
-            *self.ovs.plan(delete=delete),
-            *(step for bridge in self.bridges.values() for step in bridge.plan(delete=delete)),
+            *self.ovs.plan(delete=True),
+            *(step for bridge in self.bridges.values() for step in bridge.plan(delete=True)),
         ]
         return Plan.of(steps, ORDER)
 

@@ -16,6 +16,10 @@ GROUP = "netweft.l2_agents"
 OURS = EntryPoint("openvswitch", "netweft.agent.loop:Agent", GROUP)
 
 
+class NotKnown(Exception):
+    """There is no answer for now; the message says why."""
+
+
 class L2Agent(Protocol):
     """Keeps one hypervisor's wiring equal to its part of the feed.  Constructing it does no I/O; `run` does it all."""
 
@@ -28,7 +32,7 @@ class L2Agent(Protocol):
         ...
 
     async def plan(self) -> Plan:
-        """What would change now; changes nothing."""
+        """What would change now; changes nothing.  Raises NotKnown."""
         ...
 
     def show(self) -> str:

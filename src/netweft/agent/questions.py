@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from netweft.agent.plugin import L2Agent
+from netweft.agent.plugin import L2Agent, NotKnown
 
 
 class SocketInUse(Exception):
@@ -40,7 +40,10 @@ async def serve(agent: L2Agent, listener: socket.socket) -> asyncio.Server:
         try:
             question = (await reader.readline()).decode(errors="replace").strip()
             known = answers.get(question)
-            reply = {"text": await known()} if known else {"error": f"unknown question: {question}"}
+            try:
+                reply = {"text": await known()} if known else {"error": f"unknown question: {question}"}
+            except NotKnown as problem:
+                reply = {"error": str(problem)}
             writer.write(msgspec.json.encode(reply) + b"\n")
             await writer.drain()
         except (ConnectionError, ValueError):

@@ -16,7 +16,8 @@ async def test_plan_and_show(tmp_path: Path) -> None:
     path = tmp_path / "run" / "agent.sock"
     agent = Agent(AgentSettings(node="hv1", state_dir=str(tmp_path), ovs_run_dir=str(tmp_path)))
     async with await serve(agent, listen(path)):
-        assert await asyncio.to_thread(ask, str(path), "plan") == ""
+        with pytest.raises(CommandError, match="not connected: ovsdb-server"):
+            await asyncio.to_thread(ask, str(path), "plan")
         shown = await asyncio.to_thread(ask, str(path), "show")
         assert "node hv1" in shown
         assert "bridge int away" in shown
