@@ -54,6 +54,7 @@ class FakeSwitch:
         self.meters: dict[int, DropMeter] = {}
         self.fail = False
         self.deleted = 0
+        self.written = 0
         self.packets: list[bytes] = []
         self._watcher: Callable[[FlowChange], None] = lambda _: None
 
@@ -68,6 +69,7 @@ class FakeSwitch:
         for flow in adds:
             if not _named(flow) <= self.meters.keys():
                 raise FlowRejected(2, 5, "bad argument", flow)
+        self.written += len(adds)
         self.flows.update((flow.key, flow) for flow in adds)
         for key in deletes:
             self.deleted += 1

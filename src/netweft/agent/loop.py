@@ -343,13 +343,9 @@ class Agent:
 
     async def plan(self) -> Plan:
         """What would change now; changes nothing.  Raises NotKnown."""
-        away = (
-            "ovsdb-server"
-            if not self.ovs.connection
-            else ", ".join(f"bridge {side.role}" for side in self._needed if not side.connected)
-        )
-        if away:
-            raise NotKnown(f"not connected: {away}")
+        away = [f"bridge {side.role}" for side in self._needed if not side.connected]
+        if not self.ovs.connection or away:
+            raise NotKnown(f"not connected: {', '.join(away) if self.ovs.connection else 'ovsdb-server'}")
         if not self.desired.complete:
             raise NotKnown("not told yet what this node should have")
         steps = [

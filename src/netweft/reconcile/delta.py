@@ -64,9 +64,9 @@ class Delta(Generic[K, V]):
 
     def _compare(self, key: K) -> None:
         missing = object()
-        if self.desired.get(key, missing) == self.actual.get(key, missing):
-            self.dirty.discard(key)
-        elif key in self.desired or key in self.actual:
+        if self.desired.get(key, missing) != self.actual.get(key, missing):
             self.dirty.add(key)
-        else:
-            self.dirty.discard(key)
+        elif key in self.dirty:
+            self.dirty.remove(key)
+            if not self.dirty:
+                self.dirty.clear()  # else it keeps the room for all it has ever held, which is walked through each time

@@ -101,8 +101,7 @@ class RowDriver:
         for key, row in obsolete.items():
             if delete and not (isinstance(row, PortRow) and row.bridge in going):
                 draft.deletes += draft.take(key, row, partial(operations.delete, self._connection.replica))
-        self._doubtful.difference_update(keys)
-        self._doubtful |= draft.doubtful | obsolete.keys()
+        self._doubtful = self._doubtful - set(keys) | draft.doubtful | obsolete.keys()
         return RowPlan(tuple(draft.upserts), tuple(draft.deletes), tuple(draft.conflicts)), draft.todo
 
     def _upsert(self, row: Row) -> list[Operation]:
