@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from tests.netns import layer2, this_machine
 from tests.netns.harness import Lab, new_name, until
-from tests.netns.layer2 import NamespaceEnd, SerialEnd
+from tests.netns.layer2 import ACROSS, SAME, WAYS, NamespaceEnd, SerialEnd
 
 from netweft.lab import build, fabric
 from netweft.lab.commands import run
@@ -49,11 +49,11 @@ def lab() -> Iterator[Lab]:
 def test_the_machine_is_a_hypervisor_like_any_other(lab: Lab, kind: str) -> None:
     network = lab.network("10.1.0.0/24", **SEGMENTS[kind])
     here, beside, there = (lab.add_vm(node, network) for node in ("hv1", "hv1", "hv2"))
-    for other in (beside, there):
+    rows = []
+    for where, other in ((SAME, beside), (ACROSS, there)):
         end = NamespaceEnd(lab, lab.layout.vm_namespace(other.name), other.nic.address)
-        row = layer2.measure((kind, "veth", other.node), layer2.vm_end(lab, here), end, here.nic.mtu)
-        print(f"\n{row}")
-        assert row.verdict == "works"
+        rows.append(layer2.measure((kind, WAYS["root"], where), layer2.vm_end(lab, here), end, here.nic.mtu))
+    layer2.document(rows)
 
 
 @pytest.mark.parametrize("kind", SEGMENTS)
@@ -69,11 +69,11 @@ def test_libvirt_plugs_it_in_and_that_is_all(lab: Lab, kind: str) -> None:
         with lab.cloud() as cloud:
             cloud.wait_active(port["id"], 20)
             assert cloud.find("ports", port["id"])["binding:host_id"] == "hv1"
-        for other in (same, across):
+        rows = []
+        for where, other in ((SAME, same), (ACROSS, across)):
             end = NamespaceEnd(lab, lab.layout.vm_namespace(other.name), other.nic.address)
-            row = layer2.measure((kind, "libvirt", other.node), SerialEnd(commands, address), end, mtu)
-            print(f"\n{row}")
-            assert row.verdict == "works"
+            rows.append(layer2.measure((kind, WAYS["libvirt"], where), SerialEnd(commands, address), end, mtu))
+        layer2.document(rows)
     with lab.cloud() as cloud:
         until(lambda: cloud.find("ports", port["id"])["status"] == "DOWN", "DOWN once the domain is gone")
 

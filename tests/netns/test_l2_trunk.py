@@ -9,7 +9,7 @@ import pytest
 from tests.netns import layer2
 from tests.netns.frames import udp4
 from tests.netns.harness import Inside, Lab, until
-from tests.netns.layer2 import NamespaceEnd, SerialEnd
+from tests.netns.layer2 import ACROSS, SAME, WAYS, NamespaceEnd, SerialEnd
 
 from netweft.lab import guest_qemu, vm
 from netweft.lab.layout import Kind
@@ -23,6 +23,7 @@ VLAN: dict[str, object] = {"provider:network_type": "vlan", "provider:physical_n
 class Carried(NamedTuple):
     """A sub-port, with VMs of its network to talk to on each hypervisor."""
 
+    segment: str
     tag: int
     port: dict[str, Any]
     others: tuple[Vm, Vm]
@@ -49,7 +50,8 @@ def carried(lab: Lab) -> tuple[Carried, Carried]:
         network = lab.network(f"10.{number}.0.0/24", **provider)
         others = lab.add_vm("hv1", network), lab.add_vm("hv2", network)
         with lab.cloud() as cloud:
-            found.append(Carried(tag, cloud.create("ports", network_id=network), others))
+            port = cloud.create("ports", network_id=network)
+        found.append(Carried(str(provider["provider:network_type"]), tag, port, others))
     return found[0], found[1]
 
 
@@ -75,11 +77,12 @@ def end_of(lab: Lab, machine: Vm) -> NamespaceEnd:
     return NamespaceEnd(lab, lab.layout.vm_namespace(machine.name), machine.nic.address)
 
 
-def carries(lab: Lab, one: Carried, end: layer2.End) -> None:
-    for other in one.others:
-        row = layer2.measure(("trunk", str(one.tag), other.node), end, end_of(lab, other), other.nic.mtu)
-        print(f"\n{row}")
-        assert row.verdict == "works"
+def carries(lab: Lab, one: Carried, way: str, end: layer2.End) -> None:
+    what = ((one.segment, way, SAME), (one.segment, way, ACROSS))
+    layer2.document(
+        layer2.measure(words, end, end_of(lab, other), other.nic.mtu)
+        for words, other in zip(what, one.others, strict=True)
+    )
 
 
 def test_each_sub_port_talks_to_its_network(lab: Lab, carried: tuple[Carried, Carried], trunk: dict[str, Any]) -> None:
@@ -88,7 +91,7 @@ def test_each_sub_port_talks_to_its_network(lab: Lab, carried: tuple[Carried, Ca
         for one in carried:
             stack.enter_context(lab.inside(machine, "vlan", *one.nic))
         for one in carried:
-            carries(lab, one, NamespaceEnd(lab, lab.layout.vm_namespace(machine.name), one.address))
+            carries(lab, one, WAYS["sub-port"], NamespaceEnd(lab, lab.layout.vm_namespace(machine.name), one.address))
     with lab.cloud() as cloud:
         until(lambda: cloud.find("trunks", trunk["id"])["status"] == "ACTIVE", "the trunk is ACTIVE")
     vm.remove(lab.layout, machine)
@@ -104,7 +107,7 @@ def test_a_real_vm_with_vlan_interfaces(lab: Lab, carried: tuple[Carried, Carrie
             f"ip link add link eth0 name vlan{tag} type vlan id {tag} && ip link set vlan{tag} address {mac} mtu {mtu}"
             f" && ip link set vlan{tag} up && ip address add {address} dev vlan{tag}"
         )
-        carries(lab, one, end)
+        carries(lab, one, WAYS["real sub-port"], end)
     vm.remove(lab.layout, machine)
 
 

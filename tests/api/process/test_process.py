@@ -88,6 +88,9 @@ def test_kill_9_loses_nothing_that_was_answered(server: Server) -> None:
         (["--config", "{folder}/bad.toml"], "bad.toml"),
         (["--config", "{folder}/unknown.toml"], "portt"),
         (["--identity", "ldap"], "ldap"),
+        (["--vlan-ranges", "physnet1:100:199,physnet1:150:250"], "vlan_ranges: 150:250 overlaps 100:199"),
+        (["--vlan-ranges", "physnet1:100:4095"], "vlan_ranges: 100:4095"),
+        (["--vni-ranges", "1:1000,1000:2000"], "vni_ranges: 1000:2000 overlaps 1:1000"),
         (["--listen", "{taken}"], "Address already in use"),
     ],
 )
