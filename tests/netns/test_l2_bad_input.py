@@ -1,4 +1,4 @@
-"""What people get wrong, with real agents: Neutron's answer to the stock SDK, a status that says why, nothing half done."""
+"""What people get wrong, with real agents: Neutron's answer to the stock SDK, a status that says why, no half work."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -44,6 +44,12 @@ def untouched(lab: Lab, machine: Vm) -> bool:
     return row == ["[]", "{}"] and not any(f"in_port={ofport}," in flow for flow in lab.flows("hv1", "br-int"))
 
 
+def neutron_error(refusal: exceptions.HttpException) -> tuple[str, str]:
+    assert refusal.response is not None
+    body = refusal.response.json()["NeutronError"]
+    return body["type"], body["message"]
+
+
 @pytest.mark.parametrize(
     ("mappings", "missing"),
     [(["public:br-ex"], "physical network physnet1"), (["physnet1:br-nowhere", "public:br-ex"], "br-nowhere")],
@@ -80,11 +86,7 @@ def test_a_sub_port_used_twice(lab: Lab, sdk: Any) -> None:
     before = lab.flows("hv1", "br-int")
     with pytest.raises(exceptions.ConflictException) as refused:
         sdk.add_trunk_subports(second, [tagged | {"port_id": sub.id}])
-    assert refused.value.response.json()["NeutronError"] == {
-        "type": "TrunkPortInUse",
-        "message": f"Port {sub.id} is in use by another trunk.",
-        "detail": "",
-    }
+    assert neutron_error(refused.value) == ("TrunkPortInUse", f"Port {sub.id} is in use by another trunk.")
     with pytest.raises(exceptions.ConflictException, match="segmentation_type vlan and segmentation_id 10"):
         sdk.add_trunk_subports(first, [tagged | {"port_id": another.id}])
     assert sdk.get_trunk_subports(second)["sub_ports"] == []
@@ -116,6 +118,6 @@ def test_overlapping_ranges_at_the_api(sdk: Any) -> None:
     kept = sdk.create_network_segment_range(minimum=300, maximum=309, **wanted)
     with pytest.raises(exceptions.ConflictException) as refused:
         sdk.create_network_segment_range(minimum=309, maximum=320, **wanted)
-    assert refused.value.response.json()["NeutronError"]["type"] == "NetworkSegmentRangeOverlaps"
+    assert neutron_error(refused.value)[0] == "NetworkSegmentRangeOverlaps"
     assert [found.id for found in sdk.network_segment_ranges() if not found.default] == [kept.id]
     sdk.delete_network_segment_range(kept)
