@@ -1,7 +1,8 @@
 # Everything a newcomer needs.  `make` alone lists the targets.
 SHELL := /bin/bash
 BIN := .venv/bin
-unexport PYTHONDONTWRITEBYTECODE  # else each process that a test starts would compile all our sources anew
+# else each process that a test starts would compile all our sources anew
+unexport PYTHONDONTWRITEBYTECODE
 AS_ROOT = @[ "$$(id -u)" -eq 0 ] || { echo "make $@ needs root: it makes network namespaces.  Try: sudo make $@" >&2; exit 1; }
 
 .PHONY: help demo test check bench install lock clean
@@ -21,7 +22,8 @@ test: ## install, then every test there is (root)
 	$(AS_ROOT)
 	@scripts/install.sh test
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist worksteal -m "not root"
+	$(BIN)/pytest -m root
 
 check: ## lint, types, import contracts and the tests that need no root; under a minute
 	@[ -x $(BIN)/pytest ] || { echo "first: sudo make install" >&2; exit 1; }

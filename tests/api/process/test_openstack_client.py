@@ -2,19 +2,16 @@
 
 import json
 import subprocess
-import sys
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import openstack
 import pytest
+from tests.api.process.client import COMMAND, stock_client
 from tests.api.process.conftest import Server, environment
 
 # the SDK warns of what it will itself remove
 pytestmark = [pytest.mark.client, pytest.mark.filterwarnings("ignore")]
-
-CLIENT = Path(sys.executable).with_name("openstack")
 
 
 @pytest.fixture(scope="module")
@@ -25,35 +22,30 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server.stop()
 
 
-def client(variables: Mapping[str, str], *command: str) -> Any:
-    done = subprocess.run(
-        [str(CLIENT), *command, "-f", "json"], capture_output=True, text=True, env=environment(variables), check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
-def quiet(variables: Mapping[str, str], *command: str) -> None:
-    """A command that prints nothing when it worked."""
-    done = subprocess.run(
-        [str(CLIENT), *command], capture_output=True, text=True, env=environment(variables), check=False
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-
-
 def test_the_openstack_command(running: Server) -> None:
+    """In the form that people use: a process a command."""
+    command = [COMMAND, "token", "issue", "-f", "json"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment(running.openrc()))
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["project_id"]
+
+
+def test_projects_and_users(running: Server) -> None:
     admin = running.openrc()
-    token = client(admin, "token", "issue")
-    services = {service["Type"]: service["Endpoints"] for service in client(admin, "catalog", "list")}
-    assert {endpoint["url"] for endpoint in services["network"]} == {running.url}
-    project = client(admin, "project", "create", "demo")
-    user = client(admin, "user", "create", "--project", "demo", "--password", "secret", "joe")
-    quiet(admin, "role", "add", "--user", "joe", "--project", "demo", "member")
+    catalog, project, user = stock_client(
+        admin,
+        "catalog list -f json",
+        "project create demo -f json",
+        "user create --project demo --password secret joe -f json",
+        "role add --user joe --project demo member",
+    )
+    (network_service,) = (service for service in catalog if service["Type"] == "network")
+    assert {endpoint["url"] for endpoint in network_service["Endpoints"]} == {running.url}
     joe = admin | {"OS_USERNAME": "joe", "OS_PASSWORD": "secret", "OS_PROJECT_NAME": "demo"}
-    network = client(joe, "network", "create", "blue")
-    assert network["project_id"] == project["id"] != token["project_id"]
-    assert [each["ID"] for each in client(joe, "network", "list")] == [network["id"]]
-    assert client(admin, "user", "show", "joe")["id"] == user["id"]
+    network, listed = stock_client(joe, "network create blue -f json", "network list -f json")
+    assert network["project_id"] == project["id"]
+    assert [each["ID"] for each in listed] == [network["id"]]
+    assert stock_client(admin, "user show joe -f json") == [user]
 
 
 def connect(running: Server, **other: str) -> Any:

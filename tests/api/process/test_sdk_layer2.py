@@ -1,17 +1,14 @@
 """openstacksdk and the openstack command: segments and their ranges, bindings, trunks, with a real node session."""
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import openstack
 import pytest
 from openstack import exceptions
-from tests.api.process.conftest import Server, environment
+from tests.api.process.client import stock_client
+from tests.api.process.conftest import Server
 from websockets.sync.client import connect
 
 from netweft.model import NodeFacts, PortState, PortStatus
@@ -95,18 +92,6 @@ def test_a_trunk_moves_with_its_port(running: Server, sdk: Any) -> None:
 
 
 def test_the_openstack_command(running: Server) -> None:
-    """One call of many: they take seconds each."""
     wanted = "--provider-network-type vlan --provider-physical-network physnet1 --provider-segment 7 --external"
-    command = [
-        str(Path(sys.executable).with_name("openstack")),
-        "network",
-        "create",
-        *wanted.split(),
-        "n",
-        "-f",
-        "json",
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment(running.openrc()), check=False)
-    assert done.returncode == 0, done.stderr
-    made = json.loads(done.stdout)
+    (made,) = stock_client(running.openrc(), f"network create {wanted} n -f json")
     assert (made["provider:segmentation_id"], made["router:external"]) == (7, True)

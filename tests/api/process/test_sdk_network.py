@@ -1,16 +1,13 @@
 """openstacksdk and the openstack command against the Networking API of the real server."""
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import openstack
 import pytest
 from openstack import exceptions
-from tests.api.process.conftest import Server, environment
+from tests.api.process.client import stock_client
+from tests.api.process.conftest import Server
 
 # the SDK warns of what it will itself remove
 pytestmark = [pytest.mark.client, pytest.mark.filterwarnings("ignore")]
@@ -100,35 +97,17 @@ def test_quotas_and_extensions(sdk: Any) -> None:
 
 
 def test_the_openstack_command(running: Server) -> None:
-    def run(*command: str) -> Any:
-        client = Path(sys.executable).with_name("openstack")
-        done = subprocess.run(
-            [client, *command], capture_output=True, text=True, env=environment(running.openrc()), check=False
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout) if done.stdout else None
-
-    show = ("-f", "json")
-    network = run("network", "create", "--mtu", "1400", "--tag", "t", "green", *show)
+    network, _, port, listed = stock_client(
+        running.openrc(),
+        "network create --mtu 1400 --tag t green -f json",
+        "subnet create --network green --subnet-range 10.7.0.0/24"
+        " --allocation-pool start=10.7.0.10,end=10.7.0.20 g4 -f json",
+        "port create --network green --fixed-ip ip-address=10.7.0.15 --host hv1 p -f json",
+        "port set --name q --no-security-group --disable-port-security p",
+        "port list --network green -f json",
+        "port delete q",
+        "network delete green",
+    )
     assert (network["mtu"], network["tags"]) == (1400, ["t"])
-    pool = "start=10.7.0.10,end=10.7.0.20"
-    run(
-        "subnet",
-        "create",
-        "--network",
-        "green",
-        "--subnet-range",
-        "10.7.0.0/24",
-        "--allocation-pool",
-        pool,
-        "g4",
-        *show,
-    )
-    port = run(
-        "port", "create", "--network", "green", "--fixed-ip", "ip-address=10.7.0.15", "--host", "hv1", "p", *show
-    )
     assert (port["fixed_ips"][0]["ip_address"], port["binding_vif_type"]) == ("10.7.0.15", "binding_failed")
-    run("port", "set", "--name", "q", "--no-security-group", "--disable-port-security", "p")
-    assert [each["Name"] for each in run("port", "list", "--network", "green", *show)] == ["q"]
-    run("port", "delete", "q")
-    run("network", "delete", "green")
+    assert [each["Name"] for each in listed] == ["q"]
