@@ -50,9 +50,12 @@ def integer(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise Invalid(f"'{value}' is not an integer")
     try:
-        return int(value)
+        number = int(value)
     except ValueError:
         raise Invalid(f"'{value}' is not an integer") from None
+    if not -(2**63) <= number < 2**63:
+        raise Invalid(f"'{value}' is too large")  # for a database
+    return number
 
 
 def non_negative(value: Any) -> int:

@@ -11,6 +11,7 @@ from netweft.api.faults import HTTPBadRequest
 from netweft.store import Object, Query
 
 _RESERVED = frozenset({"fields", "sort_key", "sort_dir", "limit", "marker", "page_reverse"})
+_MOST = 2**31  # in one answer: a database's integer takes it
 _LISTS_OF_VALUES = frozenset({"security_groups"})
 # all of these tags, any of them, and the opposites; the store's name for each
 _TAGS = {"tags": "tags[&]", "tags-any": "tags[]", "not-tags": "!tags[&]", "not-tags-any": "!tags[]"}
@@ -120,7 +121,7 @@ def _limit(text: str | None) -> int | None:
         limit = -1
     if limit < 0:
         raise HTTPBadRequest(f"Limit must be an integer 0 or greater and not '{text}'")
-    return limit or None
+    return min(limit, _MOST) or None
 
 
 def _boolean(name: str, text: str) -> bool:

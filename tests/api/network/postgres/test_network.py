@@ -11,6 +11,7 @@ from netweft.settings import ServerSettings
 from netweft.store import Store
 
 from ..conftest import Api, authenticate
+from ..test_any_input import resources, sent, test_bodies, test_questions, test_questions_with_large_numbers
 from ..test_crud import test_if_match, test_the_life_of_an_object
 from ..test_lists import ports, test_filters, test_walking_forward_and_back_by_the_links
 from ..test_policy import test_what_belongs_to_others_is_not_there
@@ -22,13 +23,18 @@ from ..test_tags import networks, test_lists
 __all__ = [
     "networks",
     "ports",
+    "resources",
+    "sent",
     "test_a_network_is_used_by_those_it_is_shared_with",
     "test_a_port_shows_its_own_policy_and_its_networks",
     "test_a_rules_life",
     "test_an_address_group",
+    "test_bodies",
     "test_filters",
     "test_if_match",
     "test_lists",
+    "test_questions",
+    "test_questions_with_large_numbers",
     "test_templates_are_seen_by_all_and_changed_by_admins",
     "test_the_life_of_an_object",
     "test_walking_forward_and_back_by_the_links",
