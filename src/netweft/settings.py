@@ -31,9 +31,13 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         tuple[Annotated[str, Meta(pattern=r"^(unix:/.+|\[[0-9a-fA-F:.]+\]:\d{1,5}|[^\[\]:/]+:\d{1,5})$")], ...],
         Meta(min_length=1, description="where to listen: HOST:PORT, [IPv6]:PORT or unix:/PATH; any number of them"),
     ] = ("127.0.0.1:9696",)
-    database: Annotated[str, Meta(description="sqlite:///PATH or postgresql+psycopg://USER@HOST/NAME")] = (
-        f"sqlite:///{STATE_DIR}/netweft.db"
-    )
+    database: Annotated[
+        str,
+        Meta(
+            pattern=r"^(sqlite:///.+|postgresql\+psycopg://.+)$",
+            description="sqlite:///PATH or postgresql+psycopg://USER@HOST/NAME",
+        ),
+    ] = f"sqlite:///{STATE_DIR}/netweft.db"
     public_url: Annotated[
         str,
         Meta(
@@ -81,7 +85,8 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class AgentSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     node: Annotated[str, Meta(description="this node's name; else the host name")] = ""
     server: Annotated[
-        tuple[str, ...], Meta(min_length=1, description="any servers: http://HOST:PORT or unix:/PATH")
+        tuple[Annotated[str, Meta(pattern=r"^(https?://[^/]+.*|unix:/.+)$")], ...],
+        Meta(min_length=1, description="any servers: http://HOST:PORT or unix:/PATH"),
     ] = ("http://127.0.0.1:9696",)
     driver: Annotated[str, Meta(description="L2 agent: openvswitch, or the name of a plug-in's")] = "openvswitch"
     token: Annotated[str, Meta(description="node token; better kept in token_file")] = ""

@@ -1,10 +1,10 @@
 """`/netweft/v1/nodes`: which hypervisors may subscribe to the feed.  For admins; not a part of Neutron's API."""
 
+import re
 from datetime import UTC, datetime
-from typing import Annotated
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,10 +17,13 @@ from netweft.store import Duplicate, Missing, Object, Store
 PATH = "/netweft/v1/nodes"
 
 
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,253}[A-Za-z0-9])?")
+
+
 class NewNode(Struct, frozen=True):
     """name: as the agent says it; host names, mostly."""
 
-    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9]([A-Za-z0-9_.-]{0,253}[A-Za-z0-9])?$")]
+    name: str
     rotate: bool = False
 
 
@@ -68,6 +71,8 @@ async def _add(request: Request, store: Store) -> Response:
         wanted = msgspec.json.decode(await request.body(), type=NodeBody).node
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise HTTPException(400, str(error)) from None
+    if not _NAME.fullmatch(wanted.name):
+        raise HTTPException(400, "A node's name is up to 255 letters, digits, '.', '-' and '_', like a host's.")
 
     def work() -> str:
         with store.write() as tx:

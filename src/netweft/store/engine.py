@@ -8,9 +8,12 @@ import msgspec
 import psycopg
 from alembic import command
 from alembic.config import Config
+from alembic.util.exc import CommandError
 from psycopg.types.json import set_json_loads
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.pool import QueuePool
+
+from netweft.store.errors import UnknownSchema
 
 _decode = msgspec.json.Decoder().decode
 
@@ -21,12 +24,15 @@ def connect(url: str) -> Engine:
 
 
 def migrate(engine: Engine) -> None:
-    """To the newest schema.  Several servers may do this at the same time."""
+    """To the newest schema.  Several servers may do this at the same time.  Raises UnknownSchema."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     with engine.connect().execution_options(writing=True) as connection, connection.begin():
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        try:
+            command.upgrade(config, "head")
+        except CommandError as error:
+            raise UnknownSchema(f"this version does not know its tables: made by a newer one? ({error})") from error
 
 
 def _sqlite(url: str) -> Engine:

@@ -41,5 +41,9 @@ class ChangesGone(StoreError):
     """The change log does not reach back that far any more: take a snapshot."""
 
 
+class UnknownSchema(StoreError):
+    """The database was made by a newer version, or by somebody else."""
+
+
 class Busy(StoreError):
     """Lost against a concurrent transaction (deadlock, lock timeout).  Nothing was changed; trying again can help."""

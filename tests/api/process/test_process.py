@@ -3,10 +3,12 @@
 import os
 import signal
 import socket
+import sqlite3
 import stat
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -83,7 +85,9 @@ def test_kill_9_loses_nothing_that_was_answered(server: Server) -> None:
     [
         (["--database", "sqlite:////no/such/folder/x.db"], "database"),
         (["--database", "sqlite:///{folder}/rubbish.db"], "database"),
+        (["--database", "sqlite:///{folder}/newer.db"], "newer"),
         (["--database", "mysql://x"], "database"),
+        (["--database", "sqlite://"], "sqlite:///PATH"),
         (["--token-hours", "soon"], "--token-hours"),
         (["--config", "{folder}/bad.toml"], "bad.toml"),
         (["--config", "{folder}/unknown.toml"], "portt"),
@@ -107,6 +111,8 @@ def test_what_stops_it_is_said_in_one_line(
     for name in [name for name in os.environ if name.startswith("NETWEFT_")]:
         monkeypatch.delenv(name)
     (tmp_path / "rubbish.db").write_text("this is no database " * 100)
+    with closing(sqlite3.connect(tmp_path / "newer.db")) as newer, newer:
+        newer.execute("CREATE TABLE alembic_version AS SELECT 'made-tomorrow' AS version_num")
     (tmp_path / "bad.toml").write_text("[server")
     (tmp_path / "unknown.toml").write_text("[server]\nportt = 1\n")
     defaults = {"--database": f"sqlite:///{tmp_path}/other.db", "--listen": "127.0.0.1:0", "--state-dir": str(tmp_path)}
