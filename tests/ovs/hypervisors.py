@@ -67,9 +67,18 @@ class Hypervisor:
 
     def start_vswitchd(self) -> None:
         self._start(
-            "ovs-vswitchd", f"unix:{self.folder}/db.sock", f"--unixctl={self.folder}/vswitchd.ctl",
-            f"--log-file={self.folder}/vswitchd.log", "-vconsole:off", f"--pidfile={self.folder}/vswitchd.pid",
+            "ovs-vswitchd", f"unix:{self.folder}/db.sock", f"--log-file={self.folder}/vswitchd.log", "-vconsole:off",
+            f"--pidfile={self.vswitchd_pid}",
         )  # fmt: skip
+
+    @property
+    def vswitchd_pid(self) -> Path:
+        return self.folder / "ovs-vswitchd.pid"
+
+    def appctl(self, *words: str) -> str:
+        return run(
+            "ovs-appctl", "-t", f"{self.folder}/ovs-vswitchd.{self.vswitchd_pid.read_text().strip()}.ctl", *words
+        )
 
     def start_agent(self) -> None:
         self._start(

@@ -172,7 +172,7 @@ async def test_from_patch_to_veth_and_back(world: World, kind: str) -> None:
         node.start_agent()
         lost = 300 - await there, 300 - await back
         print(f"\n{kind}, to {wanted}: {lost[0]} and {lost[1]} of 300 packets at 100/s lost")
-        assert max(lost) <= 10, "what vswitchd itself may lose while ports come and go"
+        assert max(lost) <= (2 if (kind, wanted) == ("vxlan", "veth") else 0), "docs/decisions/0081"
         await world.settled()
         ports = await asyncio.to_thread(node.vsctl, "list-ports", "br-int")
         assert f"{wanted}-tun" in ports
@@ -251,7 +251,7 @@ async def test_a_move_is_wired_ahead_and_announced_to_the_wire(world: World) -> 
 
 
 def learned(node: Hypervisor, bridge: str) -> str:
-    return run("ovs-appctl", "-t", f"{node.folder}/vswitchd.ctl", "fdb/show", bridge)
+    return node.appctl("fdb/show", bridge)
 
 
 def vlan_aware_vm(node: Hypervisor, port_id: str) -> None:

@@ -1,11 +1,13 @@
-"""The flows that Open vSwitch has cached, which may permit what its tables permit no more (docs/decisions/0123).
+"""What Open vSwitch remembers beside its tables: cached flows, and the MACs that operators' bridges have learned.
+
+Cached flows may permit what the tables permit no more (docs/decisions/0123).
 
 Whether they may is remembered from before the tables change until they are dropped.  An agent that has just started
 takes it that they do: the one before may have been killed in between.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -18,10 +20,12 @@ log = structlog.get_logger(__name__)
 
 
 class CachedFlows:
-    """purge: drops them; raises CommandFailed.  retry: called when it is time to try again."""
+    """purge: drops them; flush: the MACs of a bridge; both raise CommandFailed.
+    retry: called when it is time to try again."""
 
     def __init__(self, run_dir: Path, retry: Callable[[], None]) -> None:
         self.purge: Callable[[], Awaitable[object]] = partial(command, run_dir, "revalidator/purge")
+        self.flush: Callable[[str], Awaitable[object]] = partial(command, run_dir, "fdb/flush")
         self._retry = retry
         self._suspect = True
         self._backoff = Backoff(first=1.0, limit=60.0)
@@ -44,3 +48,12 @@ class CachedFlows:
             delay = self._backoff.failed(loop.time())
             log.warning("cached flows not dropped", problem=str(error), retry_in=delay)
             loop.call_later(delay, self._retry)
+
+    async def forget_learned(self, bridges: Iterable[str]) -> None:
+        """MACs behind a link that is about to go: until they are heard elsewhere, frames for them go everywhere."""
+        try:
+            for bridge in bridges:
+                await self.flush(bridge)
+            await self.purge()
+        except CommandFailed as error:  # Open vSwitch forgets them by itself a moment after the link has gone
+            log.warning("learned MACs not dropped", problem=str(error))

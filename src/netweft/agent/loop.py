@@ -181,6 +181,7 @@ class Agent:
             if problem is not None:
                 self._report(problem)
             if problem == "":
+                await self._change_links()
                 self.announcer.arrived(self.desired.arrived())
 
     def _observe(self) -> bool:
@@ -282,6 +283,17 @@ class Agent:
         if role == INT.role:
             self.trials.taking_away(plan)
 
+    @property
+    def _connected(self) -> bool:
+        return self.ovs.connection is not None and all(bridge.connected for bridge in self._needed)
+
+    async def _change_links(self) -> None:
+        """One step from patch to veth or back, if there is one to do: those before are in place."""
+        if self._connected and self.links.in_place and self.uplinks.applied(self.settings.interconnect):
+            if not self.uplinks.now.keep:
+                await self.cached.forget_learned(facts.bridge_mappings(self.settings).values())
+            self.wake()
+
     def _answer(self, asked: PacketIn) -> None:
         try:
             answer = dhcp.answer(asked, self.desired.leases, self._dhcp)
@@ -297,11 +309,9 @@ class Agent:
         if sessions != self._sessions:
             self._sessions = sessions
             self._restore.bridge_connected()
-        if not (self.ovs.connection and all(bridge.connected for bridge in self._needed)):
+        if not self._connected:
             return
         self._hand_over_links()
-        if not problem and self.links.in_place and self.uplinks.applied(self.settings.interconnect):
-            self.wake()
         if self.desired.complete:
             self._reporter.tell(self.desired.view, problem)
             if not problem:

@@ -54,6 +54,9 @@ def ensure_veth(netlink: IPRoute, pair: VethPair) -> bool:
             changed = True
         changed |= ensure_up(netlink, name, pair.mtu)
         changed |= _ensure_no_tx_checksum(name)
+    for name in ends:
+        if _link(netlink, name).get("IFLA_OPERSTATE") != "UP":  # until then the kernel drops what is sent
+            raise HostError(f"{name}: is not up yet")
     return changed
 
 
