@@ -99,6 +99,9 @@ class ShapingSide:
                 log.info("uplink shaped", interface=nic.interface, guarantees=len(nic.guarantees))
         except HostError as error:
             return {nic.interface: str(error)}
+        except Exception as error:  # a boundary: what the kernel says of one NIC must not cost us the agent
+            log.exception("uplink not shaped", interface=nic.interface)
+            return {nic.interface: f"{nic.interface}: {type(error).__name__}: {error}"}
         return {}
 
     def plan(self) -> list[Step]:
