@@ -10,12 +10,15 @@ from tests.convergence.stepwise import Killed, Outcome, Probe, Situation, Steppe
 
 from netweft.model import (
     AddressPair,
+    BandwidthLimit,
     FixedIp,
     GroupMember,
     Node,
     Object,
+    PacketRateLimit,
     Peer,
     Port,
+    QosPolicy,
     SecurityGroup,
     SecurityGroupRule,
     key_of,
@@ -70,6 +73,9 @@ MEMBERS = [
 ]
 IN_FRIENDS = group("g2", FRIENDS)
 OF_G2 = replace(A2, security_groups=("g2",))
+LIMITED = replace(A1, qos_policy_id="q")
+SLOW = QosPolicy(id="q", bandwidth_limits=(BandwidthLimit(max_kbps=9), BandwidthLimit(max_kbps=9, direction="ingress")))
+MARKED = QosPolicy(id="q", dscp_mark=46, packet_rate_limits=(PacketRateLimit(max_kpps=9, direction="ingress"),))
 
 CHANGES: dict[str, tuple[Situation, Situation]] = {
     "another group on a port": (state(), state(OF_G2)),
@@ -100,6 +106,10 @@ CHANGES: dict[str, tuple[Situation, Situation]] = {
     ),
     "the local VLAN for a network on a wire": (state(W1), state(W1, plugged=(W1,))),
     "the local VLAN of a network on a wire": (state(W1, plugged=(W1,)), state(W1)),
+    "a QoS policy on a port": (state(), state(LIMITED, SLOW)),
+    "a QoS policy on a port no more": (state(LIMITED, SLOW), state()),
+    "a QoS policy's rules replaced": (state(LIMITED, SLOW), state(LIMITED, MARKED)),
+    "a limited port unplugged": (state(LIMITED, SLOW), state(LIMITED, SLOW, plugged=(A2,))),
 }
 
 
