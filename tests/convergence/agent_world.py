@@ -245,6 +245,7 @@ class AgentWorld:
         self.agent.links = cast(LinksSide, FakeLinks())
         self.agent.shaping = cast(ShapingSide, FakeShaping())
         self.agent.cached.purge = self.purge
+        self.agent.cached.flush = self.flush
         self.agent.feed.report = self._told  # type: ignore[method-assign]
         if on_disk:
             self.desired.see(on_disk, [key_of(obj) for obj in on_disk.objects()], ())
@@ -258,6 +259,9 @@ class AgentWorld:
 
     async def purge(self) -> None:
         """Nothing is cached here."""
+
+    async def flush(self, bridge: str) -> None:
+        """Nor learned."""
 
     def tell(self, message: Snapshot | Delta, *, first: bool = False) -> None:
         changes = changes_by(self.agent.desired.view, message, subscribed=first)

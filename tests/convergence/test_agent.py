@@ -4,6 +4,7 @@ a last undisturbed turn ends where an agent ends that starts afresh on an empty 
 import asyncio
 import copy
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from netweft.model import (
     PacketRateLimit,
     Peer,
     PortState,
+    PortStatus,
     QosPolicy,
     SecurityGroup,
     SecurityGroupRule,
@@ -305,3 +307,46 @@ async def test_in_sync_nothing_is_written(tmp_path: Path) -> None:
     world.see(world.desired.view, OBJECTS)
     await world.agent.turn()
     assert written == []
+
+
+class Slow(AgentWorld):
+    """Whatever is written waits for `go`; complete: what the server got as a complete report, one after the other."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.writing, self.go = asyncio.Event(), asyncio.Event()
+        self.go.set()
+        self.complete: list[dict[str, PortState]] = []
+
+    async def gate(self, what: str) -> None:
+        self.writing.set()
+        await self.go.wait()
+
+    def _told(self, statuses: Iterable[PortStatus], *, complete: bool = False) -> None:
+        statuses = list(statuses)
+        if complete:
+            self.complete.append({status.port_id: status.state for status in statuses})
+        super()._told(statuses, complete=complete)
+
+
+async def test_a_complete_report_is_of_its_sessions_view(tmp_path: Path) -> None:
+    """A session that begins while a turn is under way hears nothing of what that turn took for true."""
+    world = Slow(tmp_path)
+    await world.start()
+    wanted, other = PORTS[0], PORTS[2]
+    for each in (wanted, other):
+        world.plug(each.id)
+    world.see(world.desired.view, [*NETWORKS, wanted])
+    await calm(world)
+    world.complete.clear()
+    world.tell(Delta(revision=world.desired.view.revision + 1, upserts=(other,), deletes=()))
+    world.writing.clear()
+    world.go.clear()
+    turn = asyncio.create_task(world.agent.turn())
+    await world.writing.wait()
+    world.see(world.desired.view, [*NETWORKS, replace(wanted, admin_state_up=False), other])
+    world.go.set()
+    await turn
+    assert world.complete == []
+    await world.agent.turn()
+    assert [report[wanted.id] for report in world.complete] == [PortState.DOWN]

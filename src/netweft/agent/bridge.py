@@ -71,7 +71,7 @@ class BridgeSide:
 
     async def run(self) -> None:
         clock = asyncio.get_running_loop().time
-        backoff = Backoff(first=0.02, limit=1.0)
+        backoff = Backoff(first=0.03, limit=1.0, steady=100)  # a vswitchd that starts is there within 3 s
         while True:
             try:
                 connection = await OpenFlowConnection.connect(self._socket)

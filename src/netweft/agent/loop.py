@@ -94,6 +94,7 @@ class Agent:
         self.announcer = Announcer(self.desired.announcement, self.bridges[INT.role].send_packet)
         self._restore = RestoreWait(self.ovs, self.in_place)
         self._sessions = 0
+        self._owes_all = False
         self._links_changed = self._links_swept = self._shaping_swept = False
         self._new_zones: frozenset[int] = frozenset()
         self._awake = asyncio.Event()
@@ -141,8 +142,7 @@ class Agent:
     def view_changed(self, changes: Changes) -> None:
         self.desired.see(changes.view, changes.upserts, changes.deletes)
         self.state.keep(changes.view)
-        if changes.subscribed:
-            self._reporter.owe_all()
+        self._owes_all |= changes.subscribed
         self.wake()
 
     def ports_denied(self, reasons: Mapping[str, str]) -> None:
@@ -217,6 +217,9 @@ class Agent:
         return [side for role, side in self.bridges.items() if role not in self._missing]
 
     def _render(self) -> None:
+        if self._owes_all:  # only from here on: a turn that is under way knows nothing of the new session's view
+            self._owes_all = False
+            self._reporter.owe_all()
         changes = self.desired.refresh()
         for role, bridge in self.bridges.items():
             bridge.change(changes.flows[role])

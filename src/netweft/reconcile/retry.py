@@ -5,16 +5,19 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Backoff:
-    """Doubles from `first` to `limit` seconds with each failure in a row; a success starts over."""
+    """Doubles from `first` to `limit` seconds with each failure in a row; a success starts over.
+
+    steady: so many failures do not count: what comes back soon is met at once."""
 
     first: float = 0.1
     limit: float = 15.0
+    steady: int = 0
     failures: int = 0
     due: float | None = None
 
     def failed(self, now: float) -> float:
         """Returns how many seconds to wait; `due` is when they are over."""
-        delay = min(self.limit, self.first * 2.0 ** min(self.failures, 30))
+        delay = min(self.limit, self.first * 2.0 ** min(max(0, self.failures - self.steady), 30))
         self.failures += 1
         self.due = now + delay
         return delay
