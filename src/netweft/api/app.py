@@ -10,6 +10,7 @@ from netweft.api.addresses import Addresses
 from netweft.api.attributes import Resource
 from netweft.api.gate import Gate
 from netweft.api.handlers import Endpoint
+from netweft.api.ip_availability import IpAvailability
 from netweft.api.port_bindings import PortBindings
 from netweft.api.qos_rules import QosRules
 from netweft.api.quotas import Quotas
@@ -72,7 +73,8 @@ def build(
         if resource.member in PARTS
         for route in PARTS[resource.member](resource, store).routes(gate)
     ]
-    return [*described, *parts, *Quotas(resources, store).routes(gate), *discovery.routes(resources, gate)]
+    more = [*Quotas(resources, store).routes(gate), *IpAvailability(store).routes(gate)]
+    return [*described, *parts, *more, *discovery.routes(resources, gate)]
 
 
 def resources(store: Store, settings: ServerSettings) -> list[Resource]:

@@ -53,6 +53,11 @@ EXTENSIONS = {
         "Provides validation on filter parameters.",
         "2018-07-04T10:00:00-00:00",
     ),
+    "ip-substring-filtering": (
+        "IP address substring filtering",
+        "Provides IP address substring filtering when listing ports",
+        "2017-11-28T09:00:00-00:00",
+    ),
     "multi-provider": (
         "Multi Provider Network",
         "Expose mapping of virtual networks to multiple physical networks",
@@ -63,6 +68,11 @@ EXTENSIONS = {
         "Network MTU (writable)",
         "Provides a writable MTU attribute for a network resource.",
         "2017-07-12T00:00:00-00:00",
+    ),
+    "network-ip-availability": (
+        "Network IP Availability",
+        "Provides IP availability data for each network and subnet.",
+        "2015-09-24T00:00:00-00:00",
     ),
     "network-segment-range": (
         "Neutron Network Segment Range",
@@ -78,6 +88,21 @@ EXTENSIONS = {
         "Pagination support",
         "Extension that indicates that pagination is enabled.",
         "2016-06-12T00:00:00-00:00",
+    ),
+    "port-device-profile": (
+        "Port device profile",
+        "Expose the port device profile",
+        "2020-12-17T10:00:00-00:00",
+    ),
+    "port-numa-affinity-policy": (
+        "Port NUMA affinity policy",
+        "Expose the port NUMA affinity policy",
+        "2020-07-08T10:00:00-00:00",
+    ),
+    "port-numa-affinity-policy-socket": (
+        'Port NUMA affinity policy "socket"',
+        'Adds "socket" to the port NUMA affinity policies',
+        "2024-02-09T10:00:00-00:00",
     ),
     "port-security": ("Port Security", "Provides port security", "2012-07-23T10:00:00-00:00"),
     "port-security-groups-filtering": (
@@ -121,6 +146,16 @@ EXTENSIONS = {
         "Quality of Service rules alias API",
         "API to enable operating on QoS rules without the ID of their policy",
         "2018-10-07T10:00:00-00:00",
+    ),
+    "quota-check-limit": (
+        "Quota engine limit check",
+        "Support for checking the resource usage before applying a new quota limit",
+        "2021-09-08T16:00:00-00:00",
+    ),
+    "quota-check-limit-default": (
+        "Quota engine limit check by default",
+        "By default, the resource usage is checked before applying a new quota limit",
+        "2024-08-21T16:00:00-00:00",
     ),
     "quota_details": (
         "Quota details management support",

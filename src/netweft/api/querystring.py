@@ -15,7 +15,10 @@ _MOST = 2**31  # in one answer: a database's integer takes it
 _LISTS_OF_VALUES = frozenset({"security_groups"})
 # all of these tags, any of them, and the opposites; the store's name for each
 _TAGS = {"tags": "tags[&]", "tags-any": "tags[]", "not-tags": "!tags[&]", "not-tags-any": "!tags[]"}
-_LISTS_OF_OBJECTS = {"fixed_ips": frozenset({"ip_address", "subnet_id"})}
+# what may be asked of their members; the store's name for each
+_LISTS_OF_OBJECTS = {
+    "fixed_ips": {"ip_address": "ip_address", "subnet_id": "subnet_id", "ip_address_substr": "ip_address~"}
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ def _filter(resource: Resource, name: str, value: str) -> tuple[str, Any]:
         member, equals, wanted = value.partition("=")
         if not equals or member not in _LISTS_OF_OBJECTS[name]:
             raise HTTPBadRequest(f"Invalid filter {name}={value}: give {name}=<key>=<value>")
-        return f"{name}.{member}", wanted
+        return f"{name}.{_LISTS_OF_OBJECTS[name][member]}", wanted
     if name in _LISTS_OF_VALUES:
         return f"{name}[]", value
     try:

@@ -71,11 +71,11 @@ class Quotas:
 
     async def update(self, request: Request, context: Context) -> Response:
         _require_admin(context, "update_quota")
-        id, changes = request.path_params["id"], self._changes(body.parse(await request.body()))
+        id, (changes, force) = request.path_params["id"], self._changes(body.parse(await request.body()))
 
         def work() -> Object:
             with self._store.write() as tx:
-                quotas.change(tx, id, changes)
+                quotas.change(tx, id, changes, force=force)
                 return self._shown(tx, id)
 
         return json_response({"quota": await self._run(work)})
@@ -100,14 +100,25 @@ class Quotas:
     def _shown(self, tx: ReadTransaction, id: str) -> Object:
         return quotas.limits(tx, id, self._defaults) | {"project_id": id, "tenant_id": id}
 
-    def _changes(self, parsed: Object) -> dict[str, int]:
+    def _changes(self, parsed: Object) -> tuple[dict[str, int], bool]:
+        """Limits, and whether they may be below what is used."""
         given = parsed.get("quota")
         if not isinstance(given, dict):
             raise HTTPBadRequest("Unable to find 'quota' in request body")
+        asked = {name: _flag(name, given[name]) for name in ("force", "check_limit") if name in given}
+        given = {name: value for name, value in given.items() if name not in asked}
         unknown = [name for name in given if name not in self._defaults]
         if unknown:
             raise HTTPBadRequest(f"Unrecognized attribute(s) '{', '.join(unknown)}'")
-        return {name: _limit(name, value) for name, value in given.items()}
+        limits = {name: _limit(name, value) for name, value in given.items()}
+        return limits, asked.get("force", False) or not asked.get("check_limit", True)
+
+
+def _flag(name: str, value: object) -> bool:
+    try:
+        return checks.boolean(value)
+    except Invalid as invalid:
+        raise HTTPBadRequest(f"Invalid input for {name}. Reason: {invalid}.") from None
 
 
 def _limit(name: str, value: object) -> int:

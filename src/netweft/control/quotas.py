@@ -6,12 +6,17 @@ With PostgreSQL two requests at the same moment may both pass just below the lim
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from netweft.control.errors import OverQuota
+from netweft.control.errors import BadRequest, OverQuota
 from netweft.store import Object, ReadTransaction, WriteTransaction
 
 KIND = "quotas"
 UNLIMITED = -1
 Limits = Mapping[str, int]
+
+
+class QuotaBelowUsage(BadRequest):
+    type = "HTTPBadRequest"  # as Neutron has no name for it
+    message = "Quota limit %(limit)s for %(resource)s must be greater than or equal to already used %(used)s"
 
 
 def limits(tx: ReadTransaction, project_id: str, defaults: Limits) -> dict[str, int]:
@@ -20,7 +25,12 @@ def limits(tx: ReadTransaction, project_id: str, defaults: Limits) -> dict[str, 
     return dict(defaults) | (kept["limits"] if kept else {})
 
 
-def change(tx: WriteTransaction, project_id: str, changes: Limits) -> None:
+def change(tx: WriteTransaction, project_id: str, changes: Limits, *, force: bool) -> None:
+    """Below what is used already only with force.  Raises QuotaBelowUsage."""
+    for member, limit in changes.items() if not force else ():
+        in_use = used(tx, member, project_id) if limit != UNLIMITED else 0
+        if limit != UNLIMITED and in_use > limit:
+            raise QuotaBelowUsage(limit=limit, resource=member, used=in_use)
     kept = tx.lock(KIND, project_id)
     if kept is None:
         tx.insert(KIND, {"id": project_id, "project_id": project_id, "limits": dict(changes)})

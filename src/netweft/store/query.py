@@ -88,6 +88,10 @@ def _match(dialect: JsonDialect, name: str, values: Sequence[Value]) -> ColumnEl
     if name.endswith("[]"):
         return _has(dialect.elements(name[:-2], ""), dialect, values)
     attribute, dot, member = name.partition(".")
+    if dot and member.endswith("~"):
+        element = (elements := dialect.elements(attribute, member[:-1])).selected_columns[0]
+        parts = [element.contains(str(value), autoescape=True) for value in values]
+        return elements.where(or_(*parts)).correlate(objects).exists()
     if dot:
         return _has(dialect.elements(attribute, member), dialect, values)
     return _one_of(dialect.scalar(name), [dialect.value(value) for value in values])

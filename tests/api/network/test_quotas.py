@@ -62,3 +62,14 @@ def test_quotas_are_for_admins_to_change(api: Api) -> None:
         ("GET", "/quotas"),
     ):
         assert refused(api("alice", method, path, {"quota": {"network": 9}})) == (403, "PolicyNotAuthorized")
+
+
+def test_no_limit_below_what_is_used(api: Api) -> None:
+    make(api, 2)
+    answer = api("admin", "PUT", "/quotas/red", {"quota": {"network": 1, "check_limit": True}})
+    assert refused(answer) == (400, "HTTPBadRequest")
+    assert "must be greater than or equal to already used 2" in answer.json()["NeutronError"]["message"]
+    assert refused(api("admin", "PUT", "/quotas/red", {"quota": {"network": 1}})) == (400, "HTTPBadRequest")
+    for limits in ({"network": 2}, {"network": -1, "check_limit": True}, {"network": 1, "force": True}):
+        assert api("admin", "PUT", "/quotas/red", {"quota": limits}).status_code == 200
+    assert refused(api("admin", "PUT", "/quotas/red", {"quota": {"force": "perhaps"}})) == (400, "HTTPBadRequest")

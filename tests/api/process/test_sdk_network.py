@@ -111,3 +111,20 @@ def test_the_openstack_command(running: Server) -> None:
     assert (network["mtu"], network["tags"]) == (1400, ["t"])
     assert (port["fixed_ips"][0]["ip_address"], port["binding_vif_type"]) == ("10.7.0.15", "binding_failed")
     assert [each["Name"] for each in listed] == ["q"]
+
+
+def test_the_openstack_command_of_operators(running: Server) -> None:
+    network, quota, _, _, found, availability = stock_client(
+        running.openrc(),
+        "network create amber -f json",
+        "quota set --networks 50 admin",
+        "quota show --network -f json",
+        "subnet create --network amber --subnet-range 10.8.0.0/24"
+        " --allocation-pool start=10.8.0.10,end=10.8.0.20 a4 -f json",
+        "port create --network amber --numa-policy-preferred a -f json",
+        "port list --fixed-ip ip-substring=8.0.10 -f json",
+        "ip availability show amber -f json",
+    )
+    assert {each["Resource"]: each["Limit"] for each in quota}["networks"] == 50
+    assert [each["Name"] for each in found] == ["a"]
+    assert (availability["network_id"], availability["total_ips"], availability["used_ips"]) == (network["id"], 11, 1)

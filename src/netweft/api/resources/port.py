@@ -98,6 +98,18 @@ ATTRIBUTES = STANDARD | {
     "binding:vif_type": _SHOWN_TO_ADMIN,
     "binding:vif_details": _SHOWN_TO_ADMIN,
     "binding:vnic_type": Attribute(check=checks.one_of(*_VNIC_TYPES), post=True, put=True, default="normal"),
+    # what Nova reads when it places the VM
+    "numa_affinity_policy": Attribute(
+        check=checks.one_of("required", "preferred", "legacy", "socket", None),
+        post=True,
+        put=True,
+        default=None,
+        set_by=Who.ADMIN,
+        seen_by=Who.ADMIN,
+    ),
+    "device_profile": Attribute(
+        check=checks.or_none(checks.string(255)), post=True, default=None, set_by=Who.ADMIN, seen_by=Who.ADMIN
+    ),
 }
 
 
