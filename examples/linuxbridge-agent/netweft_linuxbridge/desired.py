@@ -12,9 +12,10 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from netweft.model import Network, NodeView, Port, PortState, PortStatus, Segment
+from netweft.model import Network, NodeView, Port, PortState, PortStatus, Segment, qos_policy_id
 
 ANYBODY = "00:00:00:00:00:00"  # where frames go whose receiver is not known, and those for all
+NO_QOS = "its QoS policy is not in effect: this agent does no QoS"
 LOCAL = Segment("local")
 TAP, BRIDGE, OVERLAY = "tap", "brq", "nwvx"  # the first two are Neutron's, so Nova knows them; the third is our mark
 
@@ -103,7 +104,8 @@ def desired(view: NodeView, plugged: Container[str], tunnel_ip: str) -> Desired:
         if isinstance(segment, PortStatus):
             result.statuses[port.id] = segment
         else:
-            result.statuses[port.id] = PortStatus(port.id, PortState.UP)
+            asks_qos = qos_policy_id(port, view.networks[port.network_id])
+            result.statuses[port.id] = PortStatus(port.id, PortState.UP, NO_QOS if asks_qos else "")
             result.add(Member(tap, bridge_name(port.network_id)))
             wired[port.network_id] = segment
     for network_id, segment in wired.items():

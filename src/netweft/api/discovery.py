@@ -142,6 +142,11 @@ EXTENSIONS = {
         "Expose details about QoS rule types supported by loaded backend drivers",
         "2017-06-22T10:00:00-00:00",
     ),
+    "qos-rule-type-filter": (
+        "Allow to filter the list of QoS rule types",
+        "List the QoS rule types that some drivers support, or all that there are",
+        "2022-02-02T10:00:00-00:00",
+    ),
     "qos-rules-alias": (
         "Quality of Service rules alias API",
         "API to enable operating on QoS rules without the ID of their policy",

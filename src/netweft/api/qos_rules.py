@@ -7,9 +7,9 @@ from starlette.routing import BaseRoute, Route
 from netweft.api import body, querystring
 from netweft.api.attributes import Resource
 from netweft.api.encoding import json_response
-from netweft.api.faults import PolicyNotAuthorized
+from netweft.api.faults import HTTPBadRequest, PolicyNotAuthorized
 from netweft.api.gate import Gate, Handler
-from netweft.api.resources.qos import RULE_TYPES, RuleType
+from netweft.api.resources.qos import NOT_SUPPORTED, RULE_TYPES, RuleType
 from netweft.api.running import runner
 from netweft.api.service import Service
 from netweft.control import qos
@@ -18,6 +18,7 @@ from netweft.plugins.identity import Context
 from netweft.store import Object, ReadTransaction, Store, WriteTransaction
 
 _DRIVER = "openvswitch"
+_CHOICES = ("all_supported", "all_rules")
 
 
 class QosRuleTypeNotFound(NotFound):
@@ -40,7 +41,14 @@ class QosRules:
         ]
 
     async def types(self, request: Request, context: Context) -> Response:
-        return json_response({"rule_types": [{"type": type} for type in RULE_TYPES]})
+        """There is one driver, so what some drivers support is what all of them do."""
+        wanted = dict(querystring.parse(request.url.query))
+        chosen = {name: querystring.flag(name, wanted[name]) for name in _CHOICES if name in wanted}
+        if all(chosen.get(name) for name in _CHOICES):
+            raise HTTPBadRequest("Only one of all_supported and all_rules can be asked for.")
+        known = (*RULE_TYPES, *NOT_SUPPORTED) if chosen.get("all_rules") else RULE_TYPES
+        found = [type for type in known if wanted.get("type", type) == type]
+        return json_response({"rule_types": [{"type": type} for type in found]})
 
     async def type(self, request: Request, context: Context) -> Response:
         if not context.is_admin:

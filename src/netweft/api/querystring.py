@@ -63,7 +63,7 @@ def listing(resource: Resource, pairs: Sequence[tuple[str, str]]) -> Listing:
         sort=_sort(resource, pairs),
         limit=_limit(single.get("limit")),
         marker=single.get("marker") or None,
-        reverse=_boolean("page_reverse", single.get("page_reverse", "false")),
+        reverse=flag("page_reverse", single.get("page_reverse", "false")),
     )
     return Listing(query, fields_of(pairs), computed)
 
@@ -127,7 +127,8 @@ def _limit(text: str | None) -> int | None:
     return min(limit, _MOST) or None
 
 
-def _boolean(name: str, text: str) -> bool:
+def flag(name: str, text: str) -> bool:
+    """Raises HTTPBadRequest."""
     try:
         return boolean(text)
     except Invalid as invalid:

@@ -7,7 +7,7 @@ from netweft.model.firewall import AddressGroup, GroupMember, SecurityGroup, Sec
 from netweft.model.network import FixedIp, HostRoute, Network, Segment, Subnet
 from netweft.model.node import Node, NodeFacts
 from netweft.model.port import AddressPair, ExtraDhcpOpt, Peer, Port, SubPort, Trunk
-from netweft.model.qos import BandwidthLimit, MinimumBandwidth, PacketRateLimit, QosPolicy
+from netweft.model.qos import BandwidthLimit, MinimumBandwidth, PacketRateLimit, QosPolicy, qos_policy_id
 from netweft.model.status import PortState, PortStatus
 from netweft.model.view import EMPTY_VIEW, Key, Kind, NodeView, Object, key_of, kind_of, view_of
 
@@ -42,5 +42,6 @@ __all__ = [
     "Trunk",
     "key_of",
     "kind_of",
+    "qos_policy_id",
     "view_of",
 ]

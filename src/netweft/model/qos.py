@@ -5,6 +5,11 @@
 
 from msgspec import Struct
 
+from netweft.model.network import Network
+from netweft.model.port import Port
+
+NETWORK_OWNED = "network:"  # how the device_owner of ports begins that are not VMs'
+
 
 class BandwidthLimit(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """max_burst_kbps: in kilobits, as Neutron means it; 0: whatever suits."""
@@ -40,3 +45,8 @@ class QosPolicy(Struct, frozen=True, kw_only=True, tag="qos_policy", omit_defaul
     packet_rate_limits: tuple[PacketRateLimit, ...] = ()
     minimum_bandwidths: tuple[MinimumBandwidth, ...] = ()
     dscp_mark: int | None = None
+
+
+def qos_policy_id(port: Port, network: Network) -> str | None:
+    """A port's own policy wins.  A network's is for its VMs, not for the ports that the network itself has."""
+    return port.qos_policy_id or (None if port.device_owner.startswith(NETWORK_OWNED) else network.qos_policy_id)

@@ -17,7 +17,7 @@ from netweft.dataplane.host.values import Guarantee
 from netweft.dataplane.openflow.fields import ETH_IPV4, ETH_IPV6
 from netweft.dataplane.openflow.flow import Action, Meter, SetField
 from netweft.dataplane.openflow.meters import DropMeter, Unit
-from netweft.model import Network, Port, QosPolicy
+from netweft.model import QosPolicy
 from netweft.services.addresses import mac
 from netweft.services.fields import IN_PORT, OUT_PORT, Limit, Reason, cookie, meter_number
 from netweft.services.pipeline import INT
@@ -28,16 +28,10 @@ Direction = Literal["egress", "ingress"]
 DEFAULT_BURST = 8, 10  # of a second's worth, as Neutron has it
 MOST = 2**32 - 1
 ETHERNET = 18  # bytes round what the MTU counts, with an 802.1Q tag
-NETWORK_OWNED = "network:"  # device_owner of ports that are not VMs'
 
 _ETHERNET_HEADER, _SOURCE_MAC = 14, 6  # its length, and where the MAC is in it
 _IP_HEADER = {4: 20, 6: 40}
 _TUNNEL_HEADER = {"vxlan": 16, "geneve": 16, "gre": 8}  # with UDP, without options; GRE with its key
-
-
-def policy_id(port: Port, network: Network) -> str | None:
-    """A port's own policy wins.  A network's is for its VMs, not for the ports that the network itself has."""
-    return port.qos_policy_id or (None if port.device_owner.startswith(NETWORK_OWNED) else network.qos_policy_id)
 
 
 def port(here: LocalPort) -> Iterator[Wanted]:

@@ -10,7 +10,18 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from netweft.dataplane.ovsdb.rows import Vif
-from netweft.model import Network, Node, Peer, Port, PortState, PortStatus, QosPolicy, SecurityGroup, Segment
+from netweft.model import (
+    Network,
+    Node,
+    Peer,
+    Port,
+    PortState,
+    PortStatus,
+    QosPolicy,
+    SecurityGroup,
+    Segment,
+    qos_policy_id,
+)
 from netweft.reconcile.memo import Fact, Reader
 from netweft.services import qos
 from netweft.services.addresses import Prefix, endpoint
@@ -157,7 +168,7 @@ def local_port(read: Reader, port_id: str) -> LocalPort | Problem | None:
 
 
 def _qos_policy(read: Reader, port: Port, network: LocalNetwork) -> QosPolicy | None:
-    policy_id = qos.policy_id(port, network.network)
+    policy_id = qos_policy_id(port, network.network)
     found: QosPolicy | None = read.get(("qos_policy", policy_id)) if policy_id else None
     return found
 

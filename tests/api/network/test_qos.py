@@ -149,6 +149,12 @@ def test_a_project_has_one_default_policy_and_its_new_networks_get_it(api: Api) 
 def test_the_rule_types_and_what_they_take(api: Api) -> None:
     types = [one["type"] for one in api.get("alice", "/qos/rule-types")["rule_types"]]
     assert types == ["bandwidth_limit", "dscp_marking", "minimum_bandwidth", "packet_rate_limit"]
+    assert api.get("alice", "/qos/rule-types?all_supported=True")["rule_types"] == [{"type": type} for type in types]
+    everything = [one["type"] for one in api.get("alice", "/qos/rule-types?all_rules=true")["rule_types"]]
+    assert everything == [*types, "minimum_packet_rate"]
+    for query in ("all_rules=1&all_supported=1", "all_rules=maybe"):
+        assert refused(api("alice", "GET", f"/qos/rule-types?{query}")) == (400, "HTTPBadRequest")
+    assert api.get("alice", "/qos/rule-types?type=dscp_marking")["rule_types"] == [{"type": "dscp_marking"}]
     assert refused(api("alice", "GET", "/qos/rule-types/dscp_marking")) == FORBIDDEN
     assert api("admin", "GET", "/qos/rule-types/magic").status_code == 404
     found = api.get("admin", "/qos/rule-types/minimum_bandwidth")["rule_type"]

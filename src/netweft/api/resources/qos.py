@@ -84,6 +84,8 @@ RULE_TYPES = {
     )
 }
 
+NOT_SUPPORTED = ("minimum_packet_rate",)  # what Neutron has besides
+
 
 def visible(tx: ReadTransaction, context: Context) -> Sequence[Mapping[str, Sequence[Any]]]:
     return [*own_and_shared("policies")(tx, context), {"shared": [True]}]
