@@ -10,7 +10,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 DEMO_PACKAGES=(openvswitch-switch iproute2 iputils-ping ethtool python3 python3-venv ca-certificates)
-TEST_PACKAGES=(postgresql qemu-system-x86 busybox-static cpio libvirt-daemon libvirt-clients isc-dhcp-client)
+TEST_PACKAGES=(postgresql qemu-system-x86 busybox-static cpio libvirt-daemon libvirt-clients isc-dhcp-client libfaketime)
 BENCH_PACKAGES=(iperf3)
 MACHINE_DIR=/var/lib/netweft/machine   # the guest kernel of `netweft lab vm add --kind qemu`
 

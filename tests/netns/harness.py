@@ -15,6 +15,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
+from netweft.cli.agent import ask
+from netweft.cli.errors import CommandError
 from netweft.lab import build, hypervisor, processes, vm
 from netweft.lab.cloud import Cloud
 from netweft.lab.commands import in_namespace, run, vsctl
@@ -173,8 +175,8 @@ class Lab:
 
     def in_sync(self, node: str) -> bool:
         """False, too, while the agent does not answer."""
-        with suppress(LabError):
-            return not self.plan(node).strip()
+        with suppress(CommandError):
+            return not ask(f"{self.node(node).folder}/agent.sock", "plan").strip()
         return False
 
     def agent_alive(self, node: str) -> bool:
@@ -227,6 +229,12 @@ class Inside:
         while (frame := bytes.fromhex(self.line())) != last:
             seen.append(frame)
         return seen
+
+    def stop(self) -> None:
+        """It begins to finish."""
+        if self._process.stdin:
+            self._process.stdin.close()
+            self._process.stdin = None
 
     def finish(self, seconds: float = 30.0) -> list[str]:
         out, _ = self._process.communicate(timeout=seconds)

@@ -1,4 +1,6 @@
-"""A ping at 100 packets/s between two hypervisors while parts are killed with -9 and come back."""
+"""A ping at 100 packets/s between two hypervisors while server or agent are killed with -9 and come back.
+
+What else can go wrong: test_faults."""
 
 import time
 from collections.abc import Iterator
@@ -43,10 +45,8 @@ def settle(lab: Lab, node: str) -> float:
     return seconds
 
 
-@pytest.mark.parametrize(("kind", "node"), [("server", ""), ("agent", "hv1"), ("ovsdb-server", "hv1")])
+@pytest.mark.parametrize(("kind", "node"), [("server", ""), ("agent", "hv1")])
 def test_no_packet_is_lost_while_it_is_killed_and_comes_back(lab: Lab, ping: Inside, kind: str, node: str) -> None:
-    """Lost, not late: in the userspace datapath vswitchd forwards nothing while it waits, a second or longer, to
-    connect to ovsdb-server again.  What comes in meanwhile stays in the sockets' buffers."""
     back = lab.kill(kind, node)
     settled = settle(lab, "hv1")
     result = ping.result()
@@ -54,18 +54,6 @@ def test_no_packet_is_lost_while_it_is_killed_and_comes_back(lab: Lab, ping: Ins
     assert result["sent"] > 200
     assert result["lost"] == 0
     assert result["duplicates"] == 0
-
-
-def test_vswitchd_comes_back_by_itself(lab: Lab, pair: Pair, ping: Inside) -> None:
-    """Nobody but vswitchd can forward while it is away; what can be asked is that it forwards soon, and rightly."""
-    before = {bridge: lab.flows("hv1", bridge) for bridge in ("br-int", "br-tun")}
-    back = lab.kill("ovs-vswitchd", "hv1")
-    assert lab.ping(pair.here, pair.there.nic.address, seconds=20)
-    settled = settle(lab, "hv1")
-    result = ping.result()
-    print(f"\novs-vswitchd: back after {back:.2f} s, in sync after {settled:.2f} s; {result}")
-    assert {bridge: lab.flows("hv1", bridge) for bridge in before} == before
-    assert result["lost_span_ms"] < 5000
 
 
 def test_agent_restarted_without_a_server_keeps_what_is_there(lab: Lab, ping: Inside) -> None:
@@ -94,7 +82,7 @@ def test_server_away_while_vms_come_and_go(lab: Lab, pair: Pair) -> None:
             until(lambda m=machine: lab.port(m)["status"] == "ACTIVE", f"{machine.name} ACTIVE", 30)  # type: ignore[misc]
             assert lab.ping(pair.here, machine.nic.address)
         until(lambda: lab.port(leaving)["status"] == "DOWN", "the port of the VM that left DOWN", 30)
-        assert ping.result()["lost"] == 0
+        assert ping.result()["lost"] <= 5, "which Open vSwitch loses by itself when links come and go (decision 0172)"
     assert {machine.name: lab.port(machine)["status"] for machine in pair[1:]} == before
     assert lab.in_sync("hv1")
     assert lab.in_sync("hv2")

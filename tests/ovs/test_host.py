@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import subprocess
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -53,6 +54,17 @@ async def test_an_address_is_kept(links: HostLinks, ip: str, length: int) -> Non
     assert await links.ensure_address(Address("D-a", ip, length))
     assert not await links.ensure_address(Address("D-a", ip, length))
     assert await links.has_address(ip)
+
+
+async def test_of_our_addresses_those_go_that_are_not_wanted(links: HostLinks) -> None:
+    await links.ensure_veth(PAIR)
+    for ip in ("10.9.8.7", "10.9.8.8", "fd00::7"):
+        await links.ensure_address(Address("D-a", ip, 24 if "." in ip else 64))
+    await asyncio.to_thread(subprocess.run, ("ip", "address", "add", "10.9.8.9/24", "dev", "D-a"), check=True)
+    assert sorted(await links.delete_addresses(but=["10.9.8.8", "FD00:0::7"])) == ["10.9.8.7"]
+    assert [await links.has_address(ip) for ip in ("10.9.8.7", "10.9.8.8", "10.9.8.9", "fd00::7")] == [
+        False, True, True, True,
+    ]  # fmt: skip
 
 
 async def test_only_what_is_ours_is_deleted(links: HostLinks) -> None:

@@ -34,7 +34,7 @@ class LinksSide:
         self._dirty = asyncio.Event()
 
     def want(self, links: Iterable[VethPair | Address], *, sweep: bool) -> None:
-        """sweep: veth pairs of ours that are not among them go."""
+        """sweep: veth pairs and addresses of ours that are not among them go."""
         self._links = list(links)
         self._sweep = sweep
         if self._links or self._obsolete():
@@ -92,6 +92,10 @@ class LinksSide:
         for name in sorted(self._obsolete()):
             if await host.delete_veth(name):
                 log.info("veth pair removed", name=name)
+        if self._sweep:
+            wanted = [link.ip for link in self._links if isinstance(link, Address)]
+            for ip in await host.delete_addresses(but=wanted):
+                log.info("address removed", ip=ip)
 
     async def plan(self) -> list[Step]:
         missing = [step for link in self._links if self._host and (step := await _missing(self._host, link))]

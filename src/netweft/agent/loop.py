@@ -25,6 +25,7 @@ from netweft.agent.cached import CachedFlows
 from netweft.agent.desired import Desired
 from netweft.agent.links import LinksSide
 from netweft.agent.meters import BridgeMeters
+from netweft.agent.nics import NicsSide
 from netweft.agent.ovs import OvsSide
 from netweft.agent.plugin import NotKnown
 from netweft.agent.report import Reporter
@@ -64,6 +65,7 @@ class Agent:
         run_dir = Path(settings.ovs_run_dir)
         self.ovs = OvsSide(run_dir, settings.integration_bridge, lambda: self.desired.rows, self.wake)
         self.links = LinksSide(self.wake)
+        self.nics = NicsSide(self.ovs.reopen)
         self.uplinks = UplinksSide()
         self.cached = CachedFlows(run_dir, self.wake)
         self.meters = BridgeMeters(self.desired.meters)
@@ -120,6 +122,7 @@ class Agent:
                 *(bridge.run() for bridge in self.bridges.values()),
                 self.links.run(),
                 self.shaping.run(),
+                self.nics.run(),
             ):
                 tasks.create_task(side)
             tasks.create_task(self.feed.run())
@@ -224,6 +227,8 @@ class Agent:
         for role, bridge in self.bridges.items():
             bridge.change(changes.flows[role])
         self.ovs.change(changes.rows)
+        if self._host is not None and self._host.datapath_type == "netdev":
+            self.nics.change(changes.rows.upserts, changes.rows.deletes)
         self._reporter.change(changes.statuses.upserts, changes.statuses.deletes)
         self.meters.change(changes.meters)
         if changes.guarantees or self._shaping_swept != self.desired.complete:

@@ -13,7 +13,7 @@ from netweft.dataplane.ovsdb.client import OvsdbConnection
 from netweft.dataplane.ovsdb.driver import RowDriver
 from netweft.dataplane.ovsdb.errors import OvsdbError
 from netweft.dataplane.ovsdb.replica import Changes
-from netweft.dataplane.ovsdb.rows import ROW_KINDS, BridgeRow, Row, RowKind, Vif, row_key
+from netweft.dataplane.ovsdb.rows import ROW_KINDS, BridgeRow, PortRow, Row, RowKind, Vif, row_key
 from netweft.dataplane.ovsdb.view import OvsView
 from netweft.dataplane.ovsdb.vifs import Vifs
 from netweft.reconcile.plan import Step
@@ -109,6 +109,19 @@ class OvsSide:
                 log.error("not ours to change", problem=conflict)
         self._conflicts = plan.conflicts
         return len(plan.upserts) + len(plan.deletes)
+
+    async def reopen(self, port: PortRow) -> None:
+        """Of ours: vswitchd closes its interface, and opens it when the next turn puts it in again."""
+        driver = self._driver
+        if driver is None:
+            return
+        try:
+            await driver.take_out(port)
+            await self.vswitchd_done()
+        except (OvsdbError, TimeoutError) as error:
+            log.warning("port not opened anew", port=port.name, problem=str(error) or "vswitchd does not answer")
+        driver.change(upserts=[port])
+        self._wake()
 
     async def set_other_config(self, key: str, value: str) -> None:
         """Of the root row; returns when vswitchd has read it.  Raises OvsdbError, TimeoutError."""

@@ -25,9 +25,9 @@ def agent_of(tx: ReadTransaction, host: str) -> Object | None:
 
 
 def seconds_silent(agent: Object) -> float:
-    """Since its last sign of life, to whichever server."""
+    """Since its last sign of life, to whichever server.  One from the future is as old: the clock was set back."""
     heard = datetime.strptime(agent["heartbeat_timestamp"], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
-    return (datetime.now(UTC) - heard).total_seconds()
+    return abs((datetime.now(UTC) - heard).total_seconds())
 
 
 class Binder:

@@ -7,6 +7,7 @@ Owns who may open a session, and which nodes are there.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -22,6 +23,8 @@ from netweft.store import Store
 from netweft.wire.messages import FEED_PATH
 
 HEARTBEAT_SECONDS = 25.0
+LOOK_SECONDS = 1.0
+JUMP_SECONDS = 5.0
 
 
 class Feed:
@@ -70,11 +73,20 @@ class Feed:
             await self._writer.gone(node, self._down_seconds)
 
     async def _heartbeat(self) -> None:
-        """One transaction for all nodes, and none of it in the change log."""
+        """One transaction for all nodes, and none of it in the change log.  At once when the machine's clock was set:
+        by the new time nobody has been heard of."""
         while True:
-            await asyncio.sleep(HEARTBEAT_SECONDS)
+            await _until_clock_jumps(HEARTBEAT_SECONDS)
             if nodes := self._hub.here():
                 await self._writer.seen(nodes)
+
+
+async def _until_clock_jumps(seconds: float) -> None:
+    """Or until these are over."""
+    steady = asyncio.get_running_loop().time
+    end, offset = steady() + seconds, time.time() - steady()
+    while steady() < end and abs(time.time() - steady() - offset) < JUMP_SECONDS:
+        await asyncio.sleep(min(LOOK_SECONDS, end - steady()))
 
 
 async def _cancel(tasks: list[asyncio.Task[None]]) -> None:

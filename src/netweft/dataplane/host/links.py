@@ -6,7 +6,7 @@ thread: its own asyncio does not run on uvloop (docs/decisions/0033).
 
 import asyncio
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Concatenate, ParamSpec, TypeVar
 
 from pyroute2 import IPRoute
@@ -43,6 +43,10 @@ class HostLinks:
     async def ensure_address(self, address: Address) -> bool:
         """True if it had to be added."""
         return await self._run(netlink.ensure_address, address)
+
+    async def delete_addresses(self, *, but: Iterable[str]) -> list[str]:
+        """Of all addresses that we made only these stay.  Returns what went."""
+        return await self._run(netlink.delete_addresses, frozenset(but))
 
     async def ensure_veth(self, pair: VethPair) -> bool:
         """True if something had to be changed.  Raises HostError when something else has one of the names."""

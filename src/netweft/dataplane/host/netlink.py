@@ -2,6 +2,7 @@
 
 import errno
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 from pyroute2 import IPRoute
@@ -12,6 +13,7 @@ from netweft.dataplane.host.ours import ALIAS
 from netweft.dataplane.host.values import Address, VethPair
 
 _IFF_UP = 1
+PROTOCOL = 0x4E  # who made an address, as the kernel remembers it: our mark
 
 
 class HostError(Exception):
@@ -36,8 +38,19 @@ def ensure_address(netlink: IPRoute, address: Address) -> bool:
     for message in netlink.addr("dump", index=link["index"]):
         if ip_address(_address_of(message)) == wanted and message["prefixlen"] == address.prefix_length:
             return False
-    netlink.addr("add", index=link["index"], address=address.ip, prefixlen=address.prefix_length)
+    netlink.addr("add", index=link["index"], address=address.ip, prefixlen=address.prefix_length, proto=PROTOCOL)
     return True
+
+
+def delete_addresses(netlink: IPRoute, but: frozenset[str]) -> list[str]:
+    """Those that carry our mark, but for these.  Returns what went.  Kernels before 5.18 keep no mark."""
+    wanted = {ip_address(ip) for ip in but}
+    ours = [message for message in netlink.addr("dump") if message.get("IFA_PROTO") == PROTOCOL]
+    gone = [message for message in ours if ip_address(_address_of(message)) not in wanted]
+    for message in gone:
+        _keep_the_others(netlink, message["index"])
+        netlink.addr("del", index=message["index"], address=_address_of(message), prefixlen=message["prefixlen"])
+    return [_address_of(message) for message in gone]
 
 
 def ensure_veth(netlink: IPRoute, pair: VethPair) -> bool:
@@ -102,6 +115,12 @@ def _ensure_no_tx_checksum(interface: str) -> bool:
         return False
     ethtool.set_tx_checksum(interface, False)
     return True
+
+
+def _keep_the_others(netlink: IPRoute, index: int) -> None:
+    """With the first address of an interface the kernel takes away the others of its subnet, unless told not to."""
+    (link,) = netlink.link("get", index=index)
+    Path(f"/proc/sys/net/ipv4/conf/{link.get('IFLA_IFNAME')}/promote_secondaries").write_text("1")
 
 
 def _address_of(message: Any) -> str:

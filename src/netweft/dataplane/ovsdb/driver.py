@@ -78,6 +78,13 @@ class RowDriver:
             await self._connection.transact(todo)
         return plan
 
+    async def take_out(self, port: PortRow) -> None:
+        """Of ours; no more wanted, for the time being.  Raises TransactionFailed, OvsdbLost."""
+        self._desired.pop(row_key(port), None)
+        there = self._connection.replica.port(port.name)
+        if there is not None and MARK in there.external_ids:
+            await self._connection.transact(operations.delete(self._connection.replica, port))
+
     def _touched(self, changes: Changes) -> None:
         replica = self._connection.replica
         for uuid, was in changes.get("Bridge", {}).items():

@@ -1,0 +1,57 @@
+"""NICs of the kernel in bridges of ours: one that is replaced by another of its name is opened anew.
+
+Open vSwitch's userspace datapath goes on listening on the one that is gone; taking the port out and in again helps.
+"""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+
+import structlog
+
+from netweft.dataplane.host.monitor import HostMonitor
+from netweft.dataplane.ovsdb.rows import PortRow, Row, RowKey
+
+log = structlog.get_logger(__name__)
+
+
+class NicsSide:
+    """reopen: takes this port out of its bridge and in again."""
+
+    def __init__(self, reopen: Callable[[PortRow], Awaitable[None]]) -> None:
+        self._reopen = reopen
+        self._ports: dict[str, PortRow] = {}
+        self._seen: dict[str, int] = {}  # name -> the kernel's number of the one that was there last
+        self._changed = asyncio.Event()
+
+    def change(self, upserts: Iterable[Row], deletes: Iterable[RowKey]) -> None:
+        """Of rows that are wanted; those of NICs are told from others."""
+        for kind, name in deletes:
+            if kind == "port" and name in self._ports:
+                del self._ports[name]
+                self._seen.pop(name, 0)
+        for row in upserts:
+            if isinstance(row, PortRow) and not row.type:
+                self._ports[row.name] = row
+                self._changed.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        monitor = HostMonitor(lambda _: self._changed.set())
+        try:
+            while True:
+                await self._changed.wait()
+                self._changed.clear()
+                await self._look()
+        finally:
+            monitor.close()
+
+    async def _look(self) -> None:
+        for name, port in list(self._ports.items()):
+            with suppress(OSError):  # gone, for now
+                index = socket.if_nametoindex(name)
+                before, self._seen[name] = self._seen.get(name, index), index
+                if before != index:
+                    log.info("NIC replaced", name=name)
+                    await self._reopen(port)
