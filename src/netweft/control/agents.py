@@ -4,7 +4,7 @@ from netweft.control import hosts
 from netweft.control.errors import InvalidInput
 from netweft.control.standard import now
 from netweft.settings import ServerSettings
-from netweft.store import Object, WriteTransaction
+from netweft.store import Object, ReadTransaction, WriteTransaction
 
 
 class Agents:
@@ -23,3 +23,9 @@ class Agents:
     def is_alive(self, agent: Object) -> bool:
         """Heard of not too long ago."""
         return hosts.seconds_silent(agent) < self._down_after
+
+    def status_detail(self, tx: ReadTransaction, agent: Object) -> str:
+        """What it says itself, and what it cannot know: looked up when somebody asks, so it is never out of date."""
+        ip, said = agent.get(hosts.TUNNEL_END), [agent["status_detail"]] if agent.get("status_detail") else []
+        also = [f"tunnel_ip {ip} is also that of {host}" for host in hosts.rivals(tx, agent["host"], ip)]
+        return "; ".join([*said, *also])

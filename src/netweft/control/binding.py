@@ -20,7 +20,8 @@ from netweft.store import Claim, Object, Query, WriteTransaction
 def node_connected(tx: WriteTransaction, node: str, facts: NodeFacts) -> None:
     """A session of this node began, or its facts changed: what it can wire is bound, what it cannot says why."""
     agent = hosts.agent_of(tx, node)
-    said = {"agent_type": facts.agent_type, "binary": facts.binary, "configurations": _configurations(facts)}
+    said: Object = {"agent_type": facts.agent_type, "binary": facts.binary, "configurations": _configurations(facts)}
+    said[hosts.TUNNEL_END] = hosts.tunnel_end(facts.tunnel_ip)
     seen = {"heartbeat_timestamp": _timestamp(), "status_detail": "; ".join(facts.problems)}
     if agent is None:
         agent = _new_agent(node) | said | seen | {"started_at": seen["heartbeat_timestamp"]}
@@ -161,9 +162,10 @@ def _new_agent(node: str) -> Object:
 
 
 def _configurations(facts: NodeFacts) -> Object:
-    """What Neutron has no attribute for."""
-    said: Object = msgspec.to_builtins(facts)
-    return {name: value for name, value in said.items() if name not in ("agent_type", "binary", "problems")}
+    """What Neutron has no attribute for; also what is as it would be unsaid, for those who read it know no defaults."""
+    names = [name for name in facts.__struct_fields__ if name not in ("agent_type", "binary", "problems")]
+    said: Object = msgspec.json.decode(msgspec.json.encode({name: getattr(facts, name) for name in names}))
+    return said
 
 
 def _timestamp() -> str:

@@ -2,18 +2,21 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from ipaddress import ip_address
 
 import msgspec
 
 from netweft.control.segments import PHYSICAL, TYPE
 from netweft.model import NodeFacts
-from netweft.store import Object, ReadTransaction
+from netweft.store import Object, Query, ReadTransaction
 
 HOST, VIF_TYPE, VIF_DETAILS = "binding:host_id", "binding:vif_type", "binding:vif_details"
 FAILED = "binding_failed"
 HOST_SCOPE = "agent_host"
 # Kept on a port, not shown: a node took it because it was plugged in there and bound nowhere.
 CLAIMED = "netweft:claimed"
+# Kept on an agent, not shown: its tunnel address, spelled as everybody would.
+TUNNEL_END = "netweft:tunnel_end"
 
 UNBOUND: Object = {HOST: "", VIF_TYPE: "unbound", VIF_DETAILS: {}, "status_detail": ""}
 
@@ -22,6 +25,18 @@ def agent_of(tx: ReadTransaction, host: str) -> Object | None:
     """The agent that reports as this host."""
     holder = tx.holders(HOST_SCOPE, [host]).get(host)
     return tx.get("agents", holder[1]) if holder else None
+
+
+def tunnel_end(ip: str | None) -> str | None:
+    return str(ip_address(ip)) if ip else None
+
+
+def rivals(tx: ReadTransaction, host: str, ip: str | None) -> list[str]:
+    """Other hosts that say they are at this tunnel address, so that frames for one of them get lost at another."""
+    if not ip:
+        return []
+    agents = tx.query("agents", Query({TUNNEL_END: [tunnel_end(ip)]}))
+    return sorted({agent["host"] for agent in agents} - {host})
 
 
 def seconds_silent(agent: Object) -> float:

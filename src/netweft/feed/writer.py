@@ -10,7 +10,7 @@ from typing import TypeVar
 import structlog
 from anyio import CapacityLimiter, to_thread
 
-from netweft.control import binding
+from netweft.control import binding, hosts
 from netweft.model import NodeFacts, PortStatus
 from netweft.store import Busy, Store, WriteTransaction
 
@@ -29,11 +29,14 @@ class Writer:
         self._threads = CapacityLimiter(THREADS)
 
     async def connected(self, node: str, facts: NodeFacts) -> bool:
-        def write(tx: WriteTransaction) -> bool:
+        def write(tx: WriteTransaction) -> list[str]:
             binding.node_connected(tx, node, facts)
-            return True
+            return hosts.rivals(tx, node, facts.tunnel_ip)
 
-        return bool(await self._write(write))
+        rivals = await self._write(write)
+        if rivals:
+            log.error("tunnel address of several nodes", node=node, tunnel_ip=facts.tunnel_ip, also_of=rivals)
+        return rivals is not None
 
     async def seen(self, nodes: Iterable[str]) -> None:
         def write(tx: WriteTransaction) -> None:

@@ -134,6 +134,31 @@ def test_agents_are_for_admins(api: Api, store: Store) -> None:
     assert api("admin", "DELETE", path).status_code == 204
 
 
+def test_a_tunnel_address_of_two_nodes_is_said_of_both(api: Api, store: Store) -> None:
+    ends = {"hv1": "2001:db8::1", "hv2": "2001:DB8:0::1", "hv3": "2001:db8::3", "hv4": None, "hv5": None}
+    with store.write() as tx:
+        for host, ip in ends.items():
+            binding.node_connected(tx, host, NodeFacts(tunnel_ip=ip, problems=("no bridge",) if host == "hv2" else ()))
+
+    def said() -> dict[str, str]:
+        return {agent["host"]: agent["status_detail"] for agent in api.get("admin", "/agents")["agents"]}
+
+    quiet = dict.fromkeys(("hv3", "hv4", "hv5"), "")
+    also = "tunnel_ip 2001:db8::1 is also that of"
+    assert said() == quiet | {"hv1": f"{also} hv2", "hv2": f"no bridge; {also} hv1"}
+    with store.write() as tx:
+        binding.node_connected(tx, "hv2", NodeFacts(tunnel_ip="2001:db8::2"))
+    assert said() == quiet | {"hv1": "", "hv2": ""}
+
+
+def test_an_agents_configurations_are_all_there(api: Api, store: Store) -> None:
+    with store.write() as tx:
+        binding.node_connected(tx, "hv1", NodeFacts())
+    (agent,) = api.get("admin", "/agents")["agents"]
+    assert agent["configurations"]["tunnel_types"] == ["vxlan"]
+    assert agent["configurations"]["bridge_mappings"] == {}
+
+
 def test_services_ports_are_not_for_everybody(api: Api) -> None:
     shared = api.network("admin", cidr="10.0.0.0/24", shared=True)
     (subnet,) = shared["subnets"] or api.get("bob", f"/networks/{shared['id']}")["network"]["subnets"]

@@ -30,8 +30,11 @@ ATTRIBUTES = {
 
 
 def agent(use_cases: Agents) -> Resource:
-    def with_alive(tx: ReadTransaction, agents: Sequence[Object]) -> Sequence[Object]:
-        return [agent | {"alive": use_cases.is_alive(agent)} for agent in agents]
+    def as_it_is_now(tx: ReadTransaction, agents: Sequence[Object]) -> Sequence[Object]:
+        return [
+            agent | {"alive": use_cases.is_alive(agent), "status_detail": use_cases.status_detail(tx, agent)}
+            for agent in agents
+        ]
 
     return Resource(
         member="agent",
@@ -41,7 +44,7 @@ def agent(use_cases: Agents) -> Resource:
         not_found=AgentNotFound,
         visible=nothing,
         change_by=Who.ADMIN,
-        present=with_alive,
+        present=as_it_is_now,
         computed=frozenset({"alive"}),
         actions=frozenset({"update", "delete"}),
     )
