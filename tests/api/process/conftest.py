@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -74,6 +75,31 @@ def server(tmp_path: Path) -> Iterator[Server]:
     server = Server(tmp_path)
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="module")
+def options() -> list[str]:
+    """Of `running`; a module overrides it."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def running(options: list[str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One for all tests of a module."""
+    server = Server(tmp_path_factory.mktemp("running"))
+    server.start(*options)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def sdk(running: Server) -> Any:
+    """The network proxy of a connection."""
+    import openstack  # takes a second, and few tests need it
+
+    variables: dict[str, Any] = {name.removeprefix("OS_").lower(): value for name, value in running.openrc().items()}
+    variables.pop("identity_api_version", None)
+    return openstack.connect(load_yaml_config=False, load_envvars=False, **variables).network
 
 
 def _free_port() -> int:

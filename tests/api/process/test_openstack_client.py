@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-from collections.abc import Iterator
 from typing import Any
 
 import openstack
@@ -12,14 +11,6 @@ from tests.api.process.conftest import Server, environment
 
 # the SDK warns of what it will itself remove
 pytestmark = [pytest.mark.client, pytest.mark.filterwarnings("ignore")]
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("client"))
-    server.start()
-    yield server
-    server.stop()
 
 
 def test_the_openstack_command(running: Server) -> None:

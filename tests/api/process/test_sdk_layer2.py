@@ -1,10 +1,8 @@
 """openstacksdk and the openstack command: segments and their ranges, bindings, trunks, with a real node session."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
-import openstack
 import pytest
 from openstack import exceptions
 from tests.api.process.client import stock_client
@@ -19,19 +17,8 @@ pytestmark = [pytest.mark.client, pytest.mark.filterwarnings("ignore")]
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("layer2"))
-    server.start("--vlan-ranges", "physnet1:100:109")
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def sdk(running: Server) -> Any:
-    """The network proxy of a connection."""
-    variables: dict[str, Any] = {name.removeprefix("OS_").lower(): value for name, value in running.openrc().items()}
-    variables.pop("identity_api_version", None)
-    return openstack.connect(load_yaml_config=False, load_envvars=False, **variables).network
+def options() -> list[str]:
+    return ["--vlan-ranges", "physnet1:100:109"]
 
 
 def node(running: Server, name: str) -> Any:

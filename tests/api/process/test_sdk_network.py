@@ -1,9 +1,7 @@
 """openstacksdk and the openstack command against the Networking API of the real server."""
 
-from collections.abc import Iterator
 from typing import Any
 
-import openstack
 import pytest
 from openstack import exceptions
 from tests.api.process.client import stock_client
@@ -11,22 +9,6 @@ from tests.api.process.conftest import Server
 
 # the SDK warns of what it will itself remove
 pytestmark = [pytest.mark.client, pytest.mark.filterwarnings("ignore")]
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("sdk"))
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def sdk(running: Server) -> Any:
-    """The network proxy of a connection."""
-    variables: dict[str, Any] = {name.removeprefix("OS_").lower(): value for name, value in running.openrc().items()}
-    variables.pop("identity_api_version", None)
-    return openstack.connect(load_yaml_config=False, load_envvars=False, **variables).network
 
 
 def test_networks_subnets_and_ports(sdk: Any) -> None:

@@ -17,7 +17,6 @@ from netweft.dataplane.openflow.oxm import decode_match, encode_match
 
 VERSION = 6
 HEADER = Packer("!BBHI")  # version, type, length, xid
-MAX_LENGTH = 0xFFFF
 
 _FLOW_MOD = Packer("!QQBBHHHIIIHH")
 _PACKET_OUT = Packer("!IH2x")
@@ -241,11 +240,6 @@ def decode_features(body: bytes) -> int:
     """The datapath id."""
     (datapath_id,) = _unpack(_FEATURES, body, 0)
     return int(datapath_id)
-
-
-def decode_bundle_reply(body: bytes) -> int:
-    _, step, _ = _unpack(_BUNDLE, body, 0)
-    return int(step)
 
 
 def _decode_change(body: bytes, start: int, end: int) -> FlowChange:

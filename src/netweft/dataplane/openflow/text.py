@@ -65,10 +65,6 @@ def format_flow(flow: values.Flow, tables: TableNames | None = None) -> str:
     return f"{', '.join(head)} actions={format_actions(flow.actions, names)}".strip()
 
 
-def format_match(match: values.Match) -> str:
-    return ",".join(_match_parts(match))
-
-
 def format_actions(actions: tuple[values.Action, ...], tables: TableNames | None = None) -> str:
     return ",".join(_ACTIONS[type(action)](action, tables or {}) for action in actions) or "drop"
 
