@@ -1,1 +1,0 @@
-"""Pages for people: a client of the HTTP API."""
