@@ -30,17 +30,16 @@ class Story:
     def say(self, text: str) -> None:
         print(f"\n{time.monotonic() - self._start:5.1f} s  {text}", flush=True)
 
-    def run(self, command: str, *, quiet: bool = False) -> str:
-        """Shows the command, runs it, shows what it printed unless `quiet`.  Raises LabError when it fails."""
+    def run(self, command: str, *, fails: bool = False) -> str:
+        """Shows the command, runs it, shows what it printed.  Raises LabError when it ends otherwise than it has to."""
         _show(command)
         done = subprocess.run(
             shlex.split(command), env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
-        if not quiet or done.returncode:
-            for line in done.stdout.strip().splitlines():
-                print(f"           {line}".rstrip(), flush=True)
-        if done.returncode:
-            raise LabError(f"this failed: {command}")
+        for line in done.stdout.strip().splitlines():
+            print(f"           {line}".rstrip(), flush=True)
+        if bool(done.returncode) != fails:
+            raise LabError(f"this {'failed' if done.returncode else 'should have failed'}: {command}")
         return done.stdout
 
     def openstack(self, command: str) -> dict[str, Any]:
@@ -77,6 +76,7 @@ def tell() -> None:
     print(f'         $ eval "$(netweft lab env --name {LAB})"')
     vni = _overlay(story, layout)
     tagged = _physical(story, layout, RED)
+    _stranger(story, layout, RED)
     flat = _physical(story, layout, PUBLIC)
     first, second = vm.records(layout).get("web1"), vm.records(layout).get("web2")
     story.say("What was built, as Open vSwitch has it now.  The overlay:\n")
@@ -151,6 +151,16 @@ def _physical(story: Story, layout: Layout, what: Physical) -> picture.PhysicalL
     story.run(f"netweft lab host add {what.host} --physnet {physical} {tag}--address {address}/24 --name {LAB}")
     story.run(f"netweft lab vm exec {what.vm} --name {LAB} -- ping -c 2 -i 0.2 {address}")
     return picture.read_physical(layout, vm.records(layout).get(what.vm), host.records(layout).get(what.host))
+
+
+def _stranger(story: Story, layout: Layout, what: Physical) -> None:
+    """The firewall: a VM is in its project's default group, which lets in nobody but its members."""
+    story.say("To the VM that host is a stranger: it answers, but may not begin.  Until a rule lets it in.")
+    ping = f"ping -q -c 2 -i 0.2 -W 1 {vm.records(layout).get(what.vm).nic.address}"
+    command = f"netweft lab host exec {what.host} --name {LAB} -- {ping}"
+    story.run(command, fails=True)
+    story.openstack("security group rule create --ingress --protocol icmp default")
+    story.run(command)
 
 
 def _look_around(layout: Layout, address: str) -> None:
