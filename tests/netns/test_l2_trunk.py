@@ -108,30 +108,35 @@ def test_a_real_vm_with_vlan_interfaces(lab: Lab, carried: tuple[Carried, Carrie
             f" && ip link set vlan{tag} up && ip address add {address} dev vlan{tag}"
         )
         carries(lab, one, WAYS["real sub-port"], end)
+    come_and_go(lab, trunk, carried, times=1)
     vm.remove(lab.layout, machine)
 
 
 def test_sub_ports_come_and_go_while_others_talk(
     lab: Lab, carried: tuple[Carried, Carried], trunk: dict[str, Any]
 ) -> None:
-    steady, other = carried
     machine = plug_in(lab, trunk, "netns")
     with ExitStack() as stack:
         for one in carried:
             stack.enter_context(lab.inside(machine, "vlan", *one.nic))
-        watcher, leaver = steady.others[1], other.others[1]
-        assert lab.ping(watcher, steady.address)
-        ping = stack.enter_context(lab.inside(watcher, "ping", steady.address))
-        with lab.cloud() as cloud:
-            for _ in range(3):
-                cloud.act("trunks", trunk["id"], "remove_subports", {"sub_ports": [{"port_id": other.port["id"]}]})
-                until(lambda: not lab.ping(leaver, other.address, seconds=1), "no answer from a sub-port that is none")
-                cloud.act("trunks", trunk["id"], "add_subports", {"sub_ports": [other.sub_port]})
-                assert lab.ping(leaver, other.address)
+        come_and_go(lab, trunk, carried, times=3)
+    vm.remove(lab.layout, machine)
+
+
+def come_and_go(lab: Lab, trunk: dict[str, Any], carried: tuple[Carried, Carried], *, times: int) -> None:
+    """The second one does, under a ping to the first."""
+    steady, other = carried
+    watcher, leaver = steady.others[1], other.others[1]
+    assert lab.ping(watcher, steady.address)
+    with lab.inside(watcher, "ping", steady.address) as ping, lab.cloud() as cloud:
+        for _ in range(times):
+            cloud.act("trunks", trunk["id"], "remove_subports", {"sub_ports": [{"port_id": other.port["id"]}]})
+            until(lambda: not lab.ping(leaver, other.address, seconds=1), "no answer from a sub-port that is none")
+            cloud.act("trunks", trunk["id"], "add_subports", {"sub_ports": [other.sub_port]})
+            assert lab.ping(leaver, other.address)
         result = ping.result()
     print(f"\n{result}")
     assert result["lost"] == 0
-    vm.remove(lab.layout, machine)
 
 
 @pytest.mark.parametrize(
