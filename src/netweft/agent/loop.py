@@ -68,7 +68,7 @@ class Agent:
         self.nics = NicsSide(self.ovs.reopen)
         self.uplinks = UplinksSide()
         self.cached = CachedFlows(run_dir, self.wake)
-        self.meters = BridgeMeters(self.desired.meters)
+        self.meters = BridgeMeters(self.desired.meters, self.cached.suspect)
         nics = {nic.interface: nic.kbps for nic in facts.uplink_bandwidths(settings).values()}
         self.shaping = ShapingSide(nics, self.wake)
         names = {INT.role: settings.integration_bridge, TUN.role: settings.tunnel_bridge}

@@ -6,8 +6,18 @@ from msgspec.structs import replace
 from netweft.dataplane.host.values import Guarantee
 from netweft.dataplane.openflow.meters import DropMeter
 from netweft.dataplane.ovsdb.rows import PortRow
-from netweft.model import BandwidthLimit, MinimumBandwidth, Network, PacketRateLimit, Port, PortState, QosPolicy
-from netweft.services.fields import GUARDED, Limit, Owner, Reason, meter_number, object_bits, owner
+from netweft.model import (
+    BandwidthLimit,
+    MinimumBandwidth,
+    Network,
+    PacketRateLimit,
+    Port,
+    PortState,
+    QosPolicy,
+    SubPort,
+    Trunk,
+)
+from netweft.services.fields import GUARDED, Limit, Owner, Reason, logical_port, meter_number, object_bits, owner
 from netweft.services.pipeline import INT, BridgeFlow
 from netweft.services.qos import mac_offset
 from netweft.services.values import Bandwidth, HostFacts
@@ -167,6 +177,21 @@ def detail(made: FakeNode) -> str:
     assert status is not None
     assert status.state is PortState.UP
     return status.detail
+
+
+def test_a_sub_port_is_limited_by_itself() -> None:
+    """Its frames share an interface with its trunk's port, whose policy is another one."""
+    parent, sub = port(2, NET), replace(P, qos_policy_id="q")
+    trunk = Trunk(id="t", port_id=parent.id, sub_ports=(SubPort(sub.id, 7),))
+    made = FakeNode("hv1", HOST)
+    made.see([NET, parent, sub, trunk, QosPolicy(id="q", bandwidth_limits=(BandwidthLimit(max_kbps=10),))])
+    made.plug(parent.id)
+    made.settle()
+    number = logical_port(made.vifs[parent.id].ofport or 0, 7, guarded=True)
+    (meter,) = [item for item in made.applied.values() if isinstance(item, DropMeter)]
+    assert meter.id == meter_number(number, Limit.EGRESS_BANDWIDTH)
+    (flow,) = qos_flows(made)["egress_qos"]
+    assert f"reg2={number:#x}" in flow
 
 
 def test_a_meters_number_is_that_of_one_port_whether_guarded_or_not() -> None:
