@@ -42,6 +42,7 @@ bench: ## measure, and print a table (root)
 	@scripts/install.sh bench
 	$(BIN)/python bench/api.py
 	$(BIN)/python bench/wiring.py
+	$(BIN)/python bench/dhcp.py
 	$(BIN)/python bench/throughput.py
 
 install: ## set up what demo, lab and tests need (root)
