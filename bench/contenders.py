@@ -192,7 +192,7 @@ def _bare(lab: str) -> Iterator[Stage]:
     try:
         for folder in (layout.logs, layout.processes, layout.vms):
             folder.mkdir(parents=True)
-        fabric.build(layout, nodes)
+        fabric.build(layout, nodes, build.Plan().mtu)
         for node in nodes:
             hypervisor.create_database(node)
             supervisor.declare(layout, hypervisor.ovsdb_server(node))

@@ -227,7 +227,7 @@ def ovn(singles: int, burst: int) -> list[Row]:
     if not (OVN_INSTRUMENT.exists() and shutil.which("ovn-controller")):
         print("bench: OVN is not measured: it takes the packages ovn-central and ovn-host", file=sys.stderr)
         return []
-    command = [sys.executable, OVN_INSTRUMENT, "--singles", str(singles), "--bursts", str(burst), "--restart"]
+    command = [sys.executable, str(OVN_INSTRUMENT), "--singles", str(singles), "--bursts", str(burst), "--restart"]
     lines = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
     said = {entry["measure"]: entry for entry in map(json.loads, lines)}
     single, restarted = said["single active"], said["restart until hv in sync"]
