@@ -6,8 +6,6 @@ Each contender has a lab of its own, with its own Open vSwitch in the userspace 
 machine has; the same fabric, the same VMs, the same offloads.  What differs is only who writes the flows.
 """
 
-import os
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -21,6 +19,7 @@ from netweft.lab.cloud import Cloud
 from netweft.lab.commands import in_namespace, ip_batch, listens, run, vsctl
 from netweft.lab.guest import Nic
 from netweft.lab.layout import UNDERLAYS, Layout, NodeLayout
+from netweft.lab.supervisor import Command
 
 MTU, VNI = 1450, 77
 PLACES = {"client": 1, "beside": 1, "there": 2}  # VM -> hypervisor
@@ -100,38 +99,29 @@ def ovn() -> Iterator[Stage]:
     with _bare("benchovn") as stage:
         central = stage.layout.folder / "ovn"
         central.mkdir()
-        started = []
-        try:
-            started += _central(central)
-            for number in (1, 2):
-                started.append(_controller(stage.layout.node(number), central))
-            _logical_switch(stage, central)
-            _plug_in(stage)
-            _nbctl(central, "--wait=hv", "sync")
-            yield stage
-        finally:
-            for process in started:
-                process.terminate()
-            for process in started:
-                process.wait(10)
+        _central(stage.layout, central)
+        for number in (1, 2):
+            _controller(stage.layout.node(number), central)
+        _logical_switch(stage, central)
+        _plug_in(stage)
+        _nbctl(central, "--wait=hv", "sync")
+        yield stage
 
 
-def _central(folder: Path) -> list[subprocess.Popen[bytes]]:
+def _central(layout: Layout, folder: Path) -> None:
     """The two databases, and what translates from one to the other."""
-    environment = {f"OVN_{name}DIR": str(folder) for name in ("RUN", "LOG", "DB")}
-    environment |= {f"OVS_{name}DIR": str(folder) for name in ("RUN", "LOG", "DB")}
-    started = []
+    environment = {f"{of}_{name}DIR": str(folder) for of in ("OVN", "OVS") for name in ("RUN", "LOG", "DB")}
     for name in ("nb", "sb"):
         run("ovsdb-tool", "create", f"{folder}/{name}.db", f"/usr/share/ovn/ovn-{name}.ovsschema")
         words = (f"{folder}/{name}.db", f"--remote=punix:{folder}/{name}.sock", f"--unixctl={folder}/{name}.ctl")
-        started.append(_quiet("ovsdb-server", *words, "-vconsole:off", environment=environment))
+        argv = ("ovsdb-server", *words, "-vconsole:off")
+        _keep_running(layout, Command(kind=f"ovn-{name}", argv=argv, environment=environment))
     _wait(lambda: all(listens(folder / f"{name}.sock") for name in ("nb", "sb")), "OVN's databases")
-    databases = (f"--ovnnb-db=unix:{folder}/nb.sock", f"--ovnsb-db=unix:{folder}/sb.sock")
-    started.append(_quiet("ovn-northd", *databases, "-vconsole:off", environment=environment))
-    return started
+    argv = ("ovn-northd", f"--ovnnb-db=unix:{folder}/nb.sock", f"--ovnsb-db=unix:{folder}/sb.sock", "-vconsole:off")
+    _keep_running(layout, Command(kind="ovn-northd", argv=argv, environment=environment))
 
 
-def _controller(node: NodeLayout, central: Path) -> subprocess.Popen[bytes]:
+def _controller(node: NodeLayout, central: Path) -> None:
     datapath = hypervisor.datapath_type()
     vsctl(node, "add-br", "br-int", "--", "set", "Bridge", "br-int", f"datapath_type={datapath}", "fail_mode=secure")
     told = {
@@ -142,8 +132,14 @@ def _controller(node: NodeLayout, central: Path) -> subprocess.Popen[bytes]:
     }
     vsctl(node, "set", "Open_vSwitch", ".", *(f"external_ids:{key}={value}" for key, value in told.items()))
     environment = {f"{of}_{name}DIR": str(node.ovs) for of in ("OVN", "OVS") for name in ("RUN", "LOG", "DB")}
-    words = in_namespace(node.namespace, "ovn-controller", f"unix:{node.ovs}/db.sock", "-vconsole:off")
-    return _quiet(*words, environment=environment)
+    argv = ("ovn-controller", f"unix:{node.ovs}/db.sock", "-vconsole:off")
+    kept = Command(kind="ovn-controller", node=node.name, argv=argv, namespace=node.namespace, environment=environment)
+    _keep_running(node.layout, kept)
+
+
+def _keep_running(layout: Layout, command: Command) -> None:
+    supervisor.declare(layout, command)
+    supervisor.reload(layout)
 
 
 def _logical_switch(stage: Stage, central: Path) -> None:
@@ -232,11 +228,6 @@ def _nic(name: str) -> Nic:
     number = list(PLACES).index(name) + 1
     mac, address = f"fa:16:3e:00:00:{number:02x}", f"10.9.0.{number}/24"
     return Nic(tap=f"tap-{name}", mac=mac, mtu=MTU, addresses=(address,))
-
-
-def _quiet(*argv: str, environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    quiet = subprocess.DEVNULL
-    return subprocess.Popen(argv, stdout=quiet, stderr=quiet, env=os.environ | environment)
 
 
 def _wait(condition: Callable[[], bool], what: str) -> None:

@@ -160,7 +160,7 @@ def available(names: Sequence[str]) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=0.6, help="that each measure takes; TCP in bulk at least 1")
+    parser.add_argument("--seconds", type=float, default=0.5, help="that each measure takes; TCP in bulk at least 1")
     parser.add_argument("--with", dest="names", default=",".join(CONTENDERS), help="whom to measure")
     parser.add_argument("--json", type=Path, help="append the rows to this file")
     parser.add_argument("--wait", action="store_true", help="when all is up, wait for the Enter key")
