@@ -117,8 +117,8 @@ def _central(layout: Layout, folder: Path) -> None:
         argv = ("ovsdb-server", *words, "-vconsole:off")
         _keep_running(layout, Command(kind=f"ovn-{name}", argv=argv, environment=environment))
     _wait(lambda: all(listens(folder / f"{name}.sock") for name in ("nb", "sb")), "OVN's databases")
-    argv = ("ovn-northd", f"--ovnnb-db=unix:{folder}/nb.sock", f"--ovnsb-db=unix:{folder}/sb.sock", "-vconsole:off")
-    _keep_running(layout, Command(kind="ovn-northd", argv=argv, environment=environment))
+    northd = ("ovn-northd", f"--ovnnb-db=unix:{folder}/nb.sock", f"--ovnsb-db=unix:{folder}/sb.sock", "-vconsole:off")
+    _keep_running(layout, Command(kind="ovn-northd", argv=northd, environment=environment))
 
 
 def _controller(node: NodeLayout, central: Path) -> None:

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
@@ -124,9 +124,9 @@ class Key(NamedTuple):
 Found = dict[Key, dict[str, list[float]]]  # by contender, a value each round
 
 
-def measure(stages: dict[str, Stage], rounds: int, seconds: float) -> Found:
+def measure(stages: dict[str, Stage], turns: Iterable[int], seconds: float) -> Found:
     found: Found = defaultdict(lambda: defaultdict(list))
-    for turn in range(rounds):
+    for turn in turns:
         for what, (work, unit, timed) in MEASURES.items():
             for to, path in PATHS.items():
                 for name, stage in stages.items():
@@ -174,8 +174,8 @@ def main() -> None:
             stack.enter_context(served(stage))
         if options.wait:
             input()
-        measure(stages, 1, 0.3)  # caches are warm, neighbours known
-        found = measure(stages, options.rounds, options.seconds)
+        measure(stages, [0], 0.3)  # caches are warm, neighbours known
+        found = measure(stages, range(1, options.rounds + 1), options.seconds)
     columns = [TITLES[name] for name in stages]
     print_comparison("From VM to VM, and Netweft to `normal`", columns, list(rows(found)), options.json)
 
