@@ -59,8 +59,9 @@ def discover(mac: str) -> bytes:
     own = bytes.fromhex(mac.replace(":", ""))
     asked = Message(op=1, xid=1, chaddr=own, options={Option.MESSAGE_TYPE: bytes((Type.DISCOVER,))})
     nobody, everybody = IPv4Address("0.0.0.0"), IPv4Address("255.255.255.255")
-    ends = {"eth_src": own, "eth_dst": b"\xff" * 6, "src": nobody, "dst": everybody}
-    return datagram.encode(Datagram(**ends, sport=68, dport=67, payload=message4.encode(asked)))
+    payload, to_all = message4.encode(asked), b"\xff" * 6
+    sent = Datagram(eth_src=own, eth_dst=to_all, src=nobody, dst=everybody, sport=68, dport=67, payload=payload)
+    return datagram.encode(sent)
 
 
 def listening(device: str) -> socket.socket:
