@@ -1,6 +1,7 @@
 """The agent on two real hypervisors, with real packets through VXLAN: wiring, repair, restarts."""
 
 import asyncio
+import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -108,6 +109,27 @@ async def test_vms_talk_over_vxlan(world: World) -> None:
 async def test_bridges_joined_by_a_veth_pair(world: World) -> None:
     assert await ping(world.vm1, "10.5.5.2", 3) == 3
     assert "veth-tun" in world.hv1.vsctl("list-ports", "br-int")
+
+
+@pytest.mark.parametrize("world", ['interconnect = "veth"'], indirect=True)
+@pytest.mark.parametrize("at_once", [False, True], ids=["", "seen by vswitchd when it is there again"])
+async def test_a_veth_pair_deleted_by_hand(world: World, at_once: bool) -> None:
+    vswitchd = world.hv1.processes["ovs-vswitchd"]
+    before = link_number(world.hv1, "veth-tun")
+    if at_once:
+        vswitchd.send_signal(signal.SIGSTOP)
+    world.hv1.inside("ip", "link", "delete", "veth-tun")
+    await until(lambda: asyncio.to_thread(lambda: link_number(world.hv1, "veth-tun") not in ("", before)))
+    vswitchd.send_signal(signal.SIGCONT)
+    await until(lambda: answers(world.vm1, "10.5.5.2"), 10)
+    assert await ping(world.vm1, "10.5.5.2", 3) == 3
+    await world.settled()
+
+
+def link_number(node: Hypervisor, name: str) -> str:
+    """Empty when there is none."""
+    links = node.inside("ip", "-oneline", "link", "show").splitlines()
+    return next((line.partition(":")[0] for line in links if f" {name}@" in line), "")
 
 
 async def test_neighbours_are_answered_here_even_if_they_are_silent(world: World) -> None:
