@@ -55,15 +55,20 @@ class RestoreWait:
         """In place, and still so after vswitchd has told us every new port number."""
         try:
             async with asyncio.timeout(PATIENCE):
-                while True:
-                    await self._settled.wait()
-                    await self._ovs.vswitchd_done()
-                    await asyncio.sleep(0)
-                    if self._in_place():
-                        return
-                    self._settled.clear()
+                while not await self._settled_for_good():
+                    pass
         except TimeoutError:
             log.warning("flows are not complete, but vswitchd waits no longer", seconds=PATIENCE)
+
+    async def _settled_for_good(self) -> bool:
+        """Asks vswitchd once: with many ports an answer is dear.  It wakes the agent itself, for one more turn."""
+        await self._settled.wait()
+        await self._ovs.vswitchd_done()
+        await asyncio.sleep(0)
+        if not self._in_place():
+            self._settled.clear()
+            await self._settled.wait()
+        return self._in_place()
 
     async def give_up(self) -> None:
         """The agent is stopped on purpose: a vswitchd that starts without it must not wait for it."""
