@@ -25,6 +25,7 @@ from typing import Any
 
 import uvloop
 from hypervisors import Lab, age, busy_ms, check, in_sync, resident_mb
+from msgspec.structs import replace
 from table import percentile, print_sizes
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -32,6 +33,9 @@ from tests.netns.harness import INSIDE, Inside
 
 from netweft.dataplane.openflow.client import OpenFlowConnection
 from netweft.dataplane.openflow.messages import FlowChange
+from netweft.lab import hypervisor, processes, supervisor
+from netweft.lab.layout import Layout
+from netweft.lab.supervisor import Command
 
 HERE = Path(__file__).resolve().parent
 BULK = 200
@@ -265,19 +269,23 @@ class Pings:
         return sum(result["lost"] for result in results), sum(result["sent"] for result in results)
 
 
-def restart(scene: Scene, what: str, number: int) -> Figures:
-    """number: of the signal."""
-    status = scene.lab.status()
-    vms = {vm["name"]: vm for vm in status["vms"]}
+def until_in_sync(scene: Scene, other: int) -> None:
+    """An agent that is not that process."""
+    deadline = time.monotonic() + 60
+    while Path(f"/proc/{other}").exists() or not in_sync(scene.node["agent_socket"]):
+        check(deadline, "in sync")
+        time.sleep(0.01)
+
+
+def under_pings(scene: Scene, what: str, act: Callable[[int], None]) -> Figures:
+    """act: ends the agent with this pid, so that another one starts."""
+    vms = {vm["name"]: vm for vm in scene.lab.status()["vms"]}
     pings = Pings(vms, [("one", name) for name in vms if name != "one"])
     time.sleep(1)
     old = scene.lab.pid_of("agent", "hv1")
-    os.kill(old, number)
     killed = time.perf_counter()
-    deadline = time.monotonic() + 60
-    while Path(f"/proc/{old}").exists() or not in_sync(scene.node["agent_socket"]):
-        check(deadline, "in sync")
-        time.sleep(0.01)
+    act(old)
+    until_in_sync(scene, old)
     done = time.perf_counter()
     pid = scene.lab.pid_of("agent", "hv1")
     took = age(pid) - (time.perf_counter() - done)
@@ -291,6 +299,28 @@ def restart(scene: Scene, what: str, number: int) -> Figures:
         f"agent {what}: packets lost": lost,
         f"agent {what}: of": sent,
     }
+
+
+def upgrade(scene: Scene) -> Figures:
+    """To an agent whose tables all have other numbers, and, not measured, back."""
+    layout = Layout(scene.lab.name)
+    ours = hypervisor.agent(layout.node(1))
+    other = replace(ours, argv=(sys.executable, str(HERE / "newer.py"), *ours.argv[1:]))
+    figures = under_pings(scene, "upgraded", lambda _: exchange(layout, other))
+    exchange(layout, ours)
+    until_in_sync(scene, other=0)
+    return figures
+
+
+def exchange(layout: Layout, command: Command) -> None:
+    supervisor.withdraw(layout, command.name)
+    supervisor.reload(layout)
+    deadline = time.monotonic() + 30
+    while any(p.kind == command.kind and p.node == command.node for p in processes.supervised(layout.lab)):
+        check(deadline, "stopped")
+        time.sleep(0.02)
+    supervisor.declare(layout, command)
+    supervisor.reload(layout)
 
 
 async def sizes_of(scene: Scene) -> Figures:
@@ -343,8 +373,9 @@ async def measure(lab: Lab, shape: Shape, sizes: list[int], rounds: int) -> dict
             figures = await sizes_of(scene)
             for step in (wire_one_more, one_peer_more, one_member_more, one_rule_more):
                 figures |= await step(scene, rounds)
-            figures |= restart(scene, "killed", signal.SIGKILL)
-            figures |= restart(scene, "stopped", signal.SIGTERM)
+            figures |= under_pings(scene, "killed", lambda pid: os.kill(pid, signal.SIGKILL))
+            figures |= under_pings(scene, "stopped", lambda pid: os.kill(pid, signal.SIGTERM))
+            figures |= upgrade(scene)
             found[size] = figures
             print(f"bench: {size} ports measured after {time.perf_counter() - began:.1f} s", file=sys.stderr)
     return found
