@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`netweft` of another version: a table more at the front of each bridge of ours, so that every table has another number."""
+"""`netweft` of another version: a table more at the front of our bridges, so that every table has another number."""
 
 from typing import Any
 

@@ -274,7 +274,7 @@ def until_in_sync(scene: Scene, other: int) -> None:
     deadline = time.monotonic() + 60
     while Path(f"/proc/{other}").exists() or not in_sync(scene.node["agent_socket"]):
         check(deadline, "in sync")
-        time.sleep(0.01)
+        time.sleep(0.03)
 
 
 def under_pings(scene: Scene, what: str, act: Callable[[int], None]) -> Figures:

@@ -61,7 +61,9 @@ class FakeSwitch:
     async def dump_flows(self, cookie: int = 0, cookie_mask: int = 0) -> list[Flow]:
         return [flow for flow in self.flows.values() if flow.cookie & cookie_mask == cookie & cookie_mask]
 
-    async def apply(self, adds: Sequence[Flow], deletes: Iterable[FlowKey] = ()) -> None:
+    async def apply(
+        self, adds: Sequence[Flow], deletes: Iterable[FlowKey] = (), *, clear: tuple[int, int] | None = None
+    ) -> None:
         await self.gate(f"flows of {self.role}")
         if self.fail:
             self.fail = False
@@ -70,6 +72,8 @@ class FakeSwitch:
             if not _named(flow) <= self.meters.keys():
                 raise FlowRejected(2, 5, "bad argument", flow)
         self.written += len(adds)
+        if clear is not None:
+            deletes = {*deletes, *(flow.key for flow in await self.dump_flows(*clear))} - {flow.key for flow in adds}
         self.flows.update((flow.key, flow) for flow in adds)
         for key in deletes:
             self.deleted += 1

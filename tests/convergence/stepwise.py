@@ -161,14 +161,16 @@ class _Cached(FakeSwitch):
 
     world: SteppedWorld
 
-    async def apply(self, adds: Sequence[Flow], deletes: Iterable[FlowKey] = ()) -> None:
+    async def apply(
+        self, adds: Sequence[Flow], deletes: Iterable[FlowKey] = (), *, clear: tuple[int, int] | None = None
+    ) -> None:
         deletes = list(deletes)
         before = {role: dict(switch.flows) for role, switch in self.world.switches.items()}
         shorter = [flow for flow in adds if len(self.flows.get(flow.key, flow).actions) > len(flow.actions)]
         other = [flow for flow in adds if len(self.flows.get(flow.key, flow).actions) == len(flow.actions)]
         changed = [flow for flow in other if self.flows.get(flow.key, flow).actions != flow.actions]
-        await super().apply(adds, deletes)
-        if deletes or shorter or changed:
+        await super().apply(adds, deletes, clear=clear)
+        if clear or deletes or shorter or changed:
             self.world.cached.append(before)
 
 

@@ -299,7 +299,7 @@ async def test_in_sync_nothing_is_written(tmp_path: Path) -> None:
     written: list[object] = []
 
     class Counting(FakeSwitch):
-        async def apply(self, adds: object, deletes: object = ()) -> None:
+        async def apply(self, adds: object, deletes: object = (), *, clear: object = None) -> None:
             written.append((adds, deletes))
 
     for switch in world.switches.values():

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 import uvloop
+from msgspec.structs import replace
 from tests.ovs.sandbox import Sandbox
 
 from netweft.dataplane.openflow.client import OpenFlowConnection
@@ -49,6 +50,19 @@ async def test_an_add_replaces_actions_and_cookie(switch: OpenFlowConnection) ->
     changed = flow(1, to=9, cookie=OURS | 5)
     await switch.apply([changed])
     assert await switch.dump_flows() == [changed]
+
+
+async def test_when_all_changes_what_is_ours_goes_at_once_and_what_is_not_stays(switch: OpenFlowConnection) -> None:
+    others = flow(99, cookie=5)
+    await switch.apply([*(flow(port) for port in range(20)), others])
+    driver = FlowDriver(switch, OURS, MASK)
+    wanted = [replace(flow(port), table=2) for port in range(20)] + [flow(0)]
+    driver.want({each.key: each for each in wanted})
+    plan = await driver.apply(delete=True)
+    assert (len(plan.adds), len(plan.deletes)) == (20, 19)
+    there = await switch.dump_flows()
+    assert {each.key: each for each in there} == {each.key: each for each in [*wanted, others]}
+    assert driver.in_sync
 
 
 async def test_a_delete_is_strict(switch: OpenFlowConnection) -> None:

@@ -353,7 +353,7 @@ class Agent:
             not self.problem
             and self.desired.complete
             and not self._awake.is_set()
-            and all(bridge.connected and not bridge.plan(delete=True) for bridge in self._needed)
+            and all(bridge.in_sync for bridge in self._needed)
         )
 
     def show(self) -> str:

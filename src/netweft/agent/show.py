@@ -16,6 +16,7 @@ def _lines(agent: "Agent") -> Iterator[str]:
     yield f"node {agent.settings.node}"
     yield f"server {link.server or '-'} {'up' if link.up else f'down: {link.problem}'}"
     yield f"view revision {desired.view.revision}{'' if desired.complete else ' (incomplete)'}"
+    yield "all is in place" if agent.in_place() else "not all is in place"
     if agent.problem:
         yield f"problem {agent.problem}"
     for role, side in agent.bridges.items():

@@ -36,7 +36,11 @@ class Switch:
         self._let_it_happen()
         return found
 
-    async def apply(self, adds: Sequence[Flow], deletes: Iterable[FlowKey] = ()) -> None:
+    async def apply(
+        self, adds: Sequence[Flow], deletes: Iterable[FlowKey] = (), *, clear: tuple[int, int] | None = None
+    ) -> None:
+        if clear is not None:
+            self.flows = {key: each for key, each in self.flows.items() if each.cookie & clear[1] != clear[0]}
         self.flows |= {each.key: each for each in adds}
         for key in deletes:
             self.flows.pop(key, None)

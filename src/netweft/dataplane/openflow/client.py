@@ -14,8 +14,9 @@ from netweft.dataplane.openflow.flow import Action, Flow, FlowKey
 from netweft.dataplane.openflow.messages import Bundle, FlowChange, PacketIn, Type
 from netweft.dataplane.openflow.meters import DropMeter, MeterCommand
 from netweft.dataplane.openflow.reasons import reason
-from netweft.dataplane.openflow.session import NOBODY, Session
+from netweft.dataplane.openflow.session import NOBODY, REPLY_SECONDS, Session
 
+SECONDS_A_MESSAGE = 0.01  # vswitchd takes 50 a turn, and with 1,000 ports on a busy machine a turn may take 0.1 s
 _MONITOR_ID = 1
 
 
@@ -53,17 +54,21 @@ class OpenFlowConnection:
             self._session.abort(error)
             raise
 
-    async def apply(self, adds: Sequence[Flow], deletes: Iterable[FlowKey] = ()) -> None:
+    async def apply(
+        self, adds: Sequence[Flow], deletes: Iterable[FlowKey] = (), *, clear: tuple[int, int] | None = None
+    ) -> None:
         """One atomic, ordered bundle: all of it is done when this returns, or nothing (FlowRejected names the flow).
 
-        An add whose key is there already replaces actions and cookie without a gap."""
+        An add whose key is there already replaces actions and cookie without a gap.
+        clear: cookie and mask of flows that go before the others come."""
         items: list[Flow | FlowKey] = [*adds, *deletes]
         async with self._one_bundle:
             bundle = next(self._bundles)
             self._session.refusals.clear()
-            xids, frames = self._frames(bundle, items)
+            xids, frames = self._frames(bundle, items, clear)
+            patience = REPLY_SECONDS + len(frames) * SECONDS_A_MESSAGE
             try:
-                await self._step(Bundle.CLOSE, bundle, b"".join(frames))
+                await self._step(Bundle.CLOSE, bundle, b"".join(frames), patience)
                 if not self._session.refusals:
                     await self._step(Bundle.COMMIT, bundle)
                     return
@@ -137,9 +142,14 @@ class OpenFlowConnection:
     async def close(self) -> None:
         self._session.abort(ConnectionLost("closed by us"))
 
-    def _frames(self, bundle: int, items: Sequence[Flow | FlowKey]) -> tuple[dict[int, int], list[bytes]]:
+    def _frames(
+        self, bundle: int, items: Sequence[Flow | FlowKey], clear: tuple[int, int] | None
+    ) -> tuple[dict[int, int], list[bytes]]:
         """The messages that fill a bundle, and which item each xid stands for."""
         frames = [messages.bundle_control(Bundle.OPEN, bundle, self._session.next_xid())]
+        if clear is not None:
+            xid = self._session.next_xid()
+            frames.append(messages.bundle_add(messages.delete_flows(*clear, xid), bundle, xid))
         xids: dict[int, int] = {}
         for index, item in enumerate(items):
             xid = self._session.next_xid()
@@ -148,9 +158,9 @@ class OpenFlowConnection:
             frames.append(messages.bundle_add(inner, bundle, xid))
         return xids, frames
 
-    async def _step(self, step: Bundle, bundle: int, before: bytes = b"") -> None:
+    async def _step(self, step: Bundle, bundle: int, before: bytes = b"", seconds: float = REPLY_SECONDS) -> None:
         xid = self._session.next_xid()
-        await self._session.request(before + messages.bundle_control(step, bundle, xid), xid)
+        await self._session.request(before + messages.bundle_control(step, bundle, xid), xid, seconds)
 
     def _blame(self, xids: dict[int, int], items: Sequence[Flow | FlowKey]) -> FlowRejected | None:
         for refusal in self._session.refusals:

@@ -22,8 +22,8 @@ class FlowPlan(Struct, frozen=True):
     replaced: tuple[Flow, ...] = ()
     deletes: tuple[Flow, ...] = ()
 
-    def __bool__(self) -> bool:
-        return bool(self.adds or self.updates or self.deletes)
+    def __len__(self) -> int:
+        return len(self.adds) + len(self.updates) + len(self.deletes)
 
     @property
     def takes_away(self) -> bool:
@@ -121,7 +121,10 @@ class FlowDriver:
         if self._taking_away is not None and plan.takes_away:
             self._taking_away(plan)
         self._stale, self._disturbed = True, False  # if this is cut off, nobody knows how far it came
-        await self._connection.apply((*plan.adds, *plan.updates), [flow.key for flow in plan.deletes])
+        if delete and len(plan) > len(self.desired) + 1:  # all is to change, as when the tables have other numbers
+            await self._connection.apply(tuple(self.desired.values()), clear=(self._cookie, self._mask))
+        else:
+            await self._connection.apply((*plan.adds, *plan.updates), [flow.key for flow in plan.deletes])
         for flow in (*plan.adds, *plan.updates):
             self._delta.saw(flow.key, flow)
         for flow in plan.deletes:

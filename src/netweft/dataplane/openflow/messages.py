@@ -38,7 +38,7 @@ _FEATURES = Packer("!Q")
 _ANY = 0xFFFFFFFF  # port, group, buffer: none
 _CONTROLLER = 0xFFFFFFFD
 _ALL_TABLES = 0xFF
-_ADD, _DELETE_STRICT = 0, 4
+_ADD, _DELETE, _DELETE_STRICT, _ALL_TABLES = 0, 3, 4, 0xFF
 _ATOMIC_ORDERED = 3
 _MORE = 1
 _NXT_SET_CONTROLLER_ID, _NXT_CT_FLUSH_ZONE = 20, 29
@@ -132,6 +132,12 @@ def delete_flow(key: FlowKey, xid: int) -> bytes:
     table, priority, match = key
     fixed = _FLOW_MOD.pack(0, 0, table, _DELETE_STRICT, 0, 0, priority, _ANY, _ANY, _ANY, 0, 0)
     return message(Type.FLOW_MOD, xid, fixed + encode_match(match))
+
+
+def delete_flows(cookie: int, cookie_mask: int, xid: int) -> bytes:
+    """Those of all tables whose cookie equals `cookie` in the bits of `cookie_mask`."""
+    fixed = _FLOW_MOD.pack(cookie, cookie_mask, _ALL_TABLES, _DELETE, 0, 0, 0, _ANY, _ANY, _ANY, 0, 0)
+    return message(Type.FLOW_MOD, xid, fixed + encode_match(()))
 
 
 def packet_out(frame: bytes, actions: tuple[Action, ...], xid: int) -> bytes:

@@ -71,15 +71,15 @@ class Session(asyncio.Protocol):
             raise self._gone()
         self._transport.write(data)
 
-    async def request(self, data: bytes, xid: int) -> list[bytes]:
+    async def request(self, data: bytes, xid: int, seconds: float = REPLY_SECONDS) -> list[bytes]:
         """Send, and wait for the bodies of the answer to `xid`.  Raises Rejected, ConnectionLost."""
         reply = self._replies[xid] = _Reply()
         try:
             self.send(data)
-            async with asyncio.timeout(REPLY_SECONDS):
+            async with asyncio.timeout(seconds):
                 return await reply.done
         except TimeoutError:
-            self.abort(ConnectionLost(f"no answer for {REPLY_SECONDS:g} s"))
+            self.abort(ConnectionLost(f"no answer for {seconds:g} s"))
             raise self._gone() from None
         finally:
             del self._replies[xid]
