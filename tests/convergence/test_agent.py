@@ -168,6 +168,22 @@ async def test_a_restart_takes_nothing_away_before_the_view_is_complete(tmp_path
     assert all(switch.deleted == 0 for switch in world.switches.values())
 
 
+async def test_another_versions_tables_stay_as_they_are_before_the_view_is_complete(tmp_path: Path) -> None:
+    world = AgentWorld(tmp_path)
+    await world.start()
+    world.see(world.desired.view, OBJECTS)
+    await calm(world)
+    switch = world.switches["int"]
+    theirs = {flow.key: flow for flow in (replace(flow, table=flow.table + 40) for flow in switch.flows.values())}
+    switch.flows.clear()
+    switch.flows.update(theirs)
+    await world.start(subscribed=False)
+    assert switch.flows == theirs
+    world.see(world.desired.view, OBJECTS)
+    await calm(world)
+    assert not theirs.items() & switch.flows.items()
+
+
 async def test_a_view_on_disk_that_is_older_than_what_is_wired_deletes_nothing(tmp_path: Path) -> None:
     """As after a kill -9 in the second before a new port was written to disk, while no server answers."""
     world = AgentWorld(tmp_path)

@@ -21,7 +21,7 @@ from netweft.dataplane.openflow.text import format_flow
 from netweft.reconcile.plan import Step
 from netweft.reconcile.retry import Backoff
 from netweft.services.announce import Packet
-from netweft.services.fields import AGENT, OURS, OURS_MASK
+from netweft.services.fields import AGENT, OURS, OURS_MASK, Reason, cookie
 from netweft.services.pipeline import pipeline_of
 
 log = structlog.get_logger(__name__)
@@ -153,7 +153,7 @@ class BridgeSide:
         """Meters come before the flows that name them, and go after.  Returns how much was written.
 
         Raises OpenFlowError."""
-        if self._driver is None:
+        if self._driver is None or (not delete and self._is_of_another_version(self._driver)):
             return 0
         put = await self._meters.put() if self._meters else 0
         try:
@@ -164,6 +164,13 @@ class BridgeSide:
             raise
         removed = await self._meters.remove() if self._meters and delete else 0
         return len(plan.adds) + len(plan.updates) + len(plan.deletes) + put + removed
+
+    def _is_of_another_version(self, driver: FlowDriver) -> bool:
+        """The tables on the bridge are another pipeline's: with parts of ours between them nobody knows what passes."""
+        plan = driver.plan(delete=True)
+        return any(
+            flow.cookie == cookie(Reason.PIPELINE) and not flow.match for flow in (*plan.deletes, *plan.replaced)
+        )
 
     async def send_packet(self, packet: Packet) -> None:
         """Raises OpenFlowError.  A bridge that is away has nobody to hear it."""
