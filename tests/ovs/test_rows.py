@@ -150,7 +150,7 @@ async def test_a_vif_is_seen_with_its_ofport_tagged_and_untagged(
     driver.want([ALL[0], tag])
     await driver.apply(delete=True, wait=True)
     ids = ("external_ids:iface-id=port-1", "external_ids:attached-mac=02:00:00:00:00:09")
-    own_ovs.vsctl("add-port", "br-a", "vif", "--", "set", "interface", "vif", "type=internal", *ids)
+    own_ovs.vsctl("add-port", "br-a", "vif", "--", "set", "interface", "vif", "type=dummy", *ids)
     await wait_for(connection, lambda _: "port-1" in view.vifs("br-a") and view.ofport("vif") is not None)
     vif = view.vifs("br-a")["port-1"]
     assert (vif.port_name, vif.mac, vif.tag, (vif.ofport or 0) > 0) == ("vif", "02:00:00:00:00:09", None, True)

@@ -133,7 +133,8 @@ def _update_vif(
     columns = {} if port.tag == tag else {"tag": _optional(tag)}
     operations = _change("Port", port.name, columns, _owned_mutations(port.external_ids, external_ids))
     for interface in replica.interfaces_of(port):
-        if interface.mtu_request != mtu:
+        # an internal one is its owner's to set: it is mostly in a namespace, beyond vswitchd's reach
+        if interface.mtu_request != mtu and interface.type != "internal":
             operations += _change("Interface", interface.name, {"mtu_request": _optional(mtu)}, [])
     return operations
 
