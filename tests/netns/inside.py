@@ -2,6 +2,7 @@
 
 inside.py ping ADDRESS            every 10 ms until its stdin closes; then one line of JSON
 inside.py send                    frames from stdin, one a line in hexadecimal, out of eth0
+inside.py repeat FRAME...         these frames in turn, one each 2 ms, until its stdin closes; then how often each
 inside.py capture                 says "ready", then prints each frame that comes in at eth0, until its stdin closes
 inside.py serve PORT              takes one TCP connection, reads to its end, prints what it got as a digest
 inside.py feed ADDRESS PORT SIZE  sends that many bytes over TCP, prints their digest and the seconds it took
@@ -106,6 +107,19 @@ def send() -> None:
             out.send(bytes.fromhex(line))
 
 
+def repeat(frames: list[bytes]) -> None:
+    """Each as often as the others."""
+    times = 0
+    with packet_socket() as out:
+        print("ready", flush=True)
+        while not select.select([sys.stdin], [], [], 0)[0]:
+            for frame in frames:
+                out.send(frame)
+                time.sleep(0.002)
+            times += 1
+    print(times)
+
+
 def capture() -> None:
     with packet_socket() as source:
         print("ready", flush=True)
@@ -180,6 +194,8 @@ if __name__ == "__main__":
             Ping(address).run()
         case ["send"]:
             send()
+        case ["repeat", *frames]:
+            repeat([bytes.fromhex(frame) for frame in frames])
         case ["capture"]:
             capture()
         case ["serve", port]:

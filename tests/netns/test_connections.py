@@ -140,6 +140,67 @@ def test_fragments_pass_with_their_first(stage: Stage, lab: Lab, server: Vm) -> 
     assert done.returncode == 0, done.stdout
 
 
+OLD, NEW, NEITHER, BOTH = 1001, 1002, 1003, 1004  # ports
+
+
+def by_ports(stage: Stage, *ports: int, **remote: str) -> str:
+    """A group that lets these in."""
+    group = stage.cloud.create("security_groups", name=f"ports {ports}")["id"]
+    for number in ports:
+        udp = {"ethertype": "IPv4", "protocol": "udp", "port_range_min": number, "port_range_max": number}
+        stage.cloud.create("security_group_rules", security_group_id=group, direction="ingress", **udp, **remote)
+    return str(group)
+
+
+def swap(stage: Stage, machine: Vm, *groups: list[str]) -> None:
+    """Its groups are these, then those, a few times."""
+    for chosen in groups * 4:
+        stage.cloud.update("ports", machine.port_id, {"security_groups": chosen})
+        time.sleep(0.08)
+
+
+def test_a_change_of_groups_has_no_window(stage: Stage, lab: Lab, server: Vm) -> None:
+    """Neither of a receiving port's groups, nor of who is in a remote group, nor of a rule."""
+    old, new = by_ports(stage, OLD, BOTH), by_ports(stage, NEW, BOTH)
+    friends = [stage.cloud.create("security_groups", name=name)["id"] for name in ("friends", "more friends")]
+    members = [by_ports(stage, BOTH, remote_group_id=friend) for friend in friends]
+    stage.cloud.update("ports", server.port_id, {"security_groups": [old]})
+    tried = {port: Probe(UDP, port).frame(stage.client.nic, server.nic, 4, port) for port in (OLD, NEW, NEITHER, BOTH)}
+    until(lambda: stage.arrives(stage.client, server, tried[OLD]), "the group holds")
+    me, to = stage.client.nic, server.nic
+    fence = frames.arp((me.mac, to.mac), 2, (me.mac, me.address), (to.mac, to.address))
+    words = [frame.hex() for frame in tried.values()]
+    with lab.inside(server, "capture") as capture, lab.inside(stage.client, "repeat", *words) as sender:
+        swap(stage, server, [new], [old])
+        swap(stage, server, [new, old], [new], [old, new], [old])
+        stage.cloud.update("ports", server.port_id, {"security_groups": [old, *members]})
+        swap(stage, stage.client, [stage.guards["client"], friends[0]], [stage.guards["client"], friends[1]])
+        for _ in range(4):
+            stage.cloud.delete("security_group_rules", by_port(stage, new, NEW))
+            stage.cloud.create(
+                "security_group_rules", security_group_id=new, direction="ingress", ethertype="IPv4", protocol="udp",
+                port_range_min=NEW, port_range_max=NEW,
+            )  # fmt: skip
+        sent = int(sender.finish()[-1])
+        lab.send_frames(stage.client, fence)
+        seen = capture.frames_until(fence)
+    counts = {port: seen.count(frame) for port, frame in tried.items()}
+    print(f"\n{sent} of each sent, arrived: {counts}")
+    stage.cloud.update("ports", server.port_id, {"security_groups": [stage.guards["server"]]})
+    stage.cloud.update("ports", stage.client.port_id, {"security_groups": [stage.guards["client"]]})
+    for group in (*members, *friends, old, new):
+        stage.cloud.delete("security_groups", group)
+    assert counts[NEITHER] == 0
+    assert counts[BOTH] == sent
+    assert 0 < counts[OLD] < sent
+    assert 0 < counts[NEW] < sent
+
+
+def by_port(stage: Stage, group: str, number: int) -> str:
+    rules = stage.cloud.list("security-group-rules", security_group_id=group)
+    return next(str(rule["id"]) for rule in rules if rule["port_range_min"] == number)
+
+
 def test_the_default_group_lets_in_its_own_members_only(stage: Stage, lab: Lab) -> None:
     one, other = (lab.add_vm(node, stage.network) for node in ("hv1", "hv2"))
     assert lab.ping(one, other.nic.address)
