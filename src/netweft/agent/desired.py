@@ -135,6 +135,11 @@ class Desired:
     def ports_by_address(self, vlan: int) -> dict[str, LocalPort]:
         return self._rendering.ports_by_address(vlan) if self._rendering else {}
 
+    def listen(self, port_id: str, *, again: bool) -> None:
+        """Whether the agent takes requests from this port."""
+        if self._rendering:
+            self._rendering.listen(port_id, again=again)
+
     def flows(self, role: str) -> dict[FlowKey, Flow]:
         items = self._rendering.desired.values() if self._rendering else ()
         return {item.flow.key: item.flow for item in items if isinstance(item, BridgeFlow) and item.bridge == role}

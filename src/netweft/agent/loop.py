@@ -18,11 +18,12 @@ from typing import Any, TypeAlias
 
 import structlog
 
-from netweft.agent import dhcp, facts, show
+from netweft.agent import facts, show
 from netweft.agent.announcer import Announcer
 from netweft.agent.bridge import BridgeSide
 from netweft.agent.cached import CachedFlows
 from netweft.agent.desired import Desired
+from netweft.agent.dhcp import DhcpSide
 from netweft.agent.links import LinksSide
 from netweft.agent.meters import BridgeMeters
 from netweft.agent.nics import NicsSide
@@ -86,7 +87,7 @@ class Agent:
         }
         self.trials = Trials(run_dir, self.desired.ports_by_address, self.bridges[INT.role].send_packet)
         self.bridges[INT.role].on_packet = self._answer
-        self._dhcp = facts.dhcp_settings(settings)
+        self._dhcp = DhcpSide(self.desired, facts.dhcp_settings(settings), self.wake)
         self.state = StateFile(Path(settings.state_dir) / "view", settings.node)
         self.feed = FeedClient(settings, self, facts=facts.node_facts(settings))
         self.problem = ""
@@ -304,7 +305,7 @@ class Agent:
 
     def _answer(self, asked: PacketIn) -> None:
         try:
-            answer = dhcp.answer(asked, self.desired.leases, self._dhcp)
+            answer = self._dhcp.answer(asked)
         except Exception:  # another boundary: one port's request must not cost us the connection
             log.exception("a request was not answered")
             return

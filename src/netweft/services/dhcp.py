@@ -32,7 +32,7 @@ from netweft.services.values import (
     Wanted,
 )
 
-OWN, NOT_OURS, ASK, DEAD_END = 23, 22, 21, 20
+UNHEARD, OWN, NOT_OURS, ASK, DEAD_END = 24, 23, 22, 21, 20
 
 SERVER_MAC = "02:4e:57:a9:fe:fe"
 SERVER_ADDRESS = IPv4Address("169.254.169.254")  # why this one: docs/decisions/0161
@@ -89,6 +89,8 @@ def port(here: LocalPort) -> Iterator[Wanted]:
         yield lease
     for version in here.network.dhcp:
         asks: dict[str, Value] = {IN_PORT: here.number, **REQUESTS[version]}
+        if not here.heard:
+            yield ANSWERS.flow(UNHEARD, owner, asks)
         if not offers(lease, version):
             yield ANSWERS.flow(NOT_OURS, owner, asks, ON)
         elif not here.port.port_security_enabled or len({source.mac for source in sources(here.port)}) > 1:

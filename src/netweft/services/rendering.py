@@ -234,6 +234,9 @@ class Rendering:
             self._memo.mark(("port", id))
             self._place(id)
 
+    def listen(self, port_id: str, *, again: bool) -> None:
+        self._memo.put(("unheard", port_id), None if again else True)
+
     def put(self, obj: Object) -> None:
         key = key_of(obj)
         before = self._memo.get(key)

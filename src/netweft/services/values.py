@@ -158,6 +158,7 @@ class LocalPort(Struct, frozen=True, kw_only=True):
     carried: (local VLAN, network) of the sub-ports that use this port's interface.
     uplink: the logical port by which the network leaves the node.
     groups: its security groups, as far as they are known here.
+    heard: whether the agent takes its requests.
     subnets: all of its network's.
     qos: its QoS policy, or its network's.  can_limit: whether the datapath has meters.
     uplink_nic: None when the settings name none."""
@@ -169,6 +170,7 @@ class LocalPort(Struct, frozen=True, kw_only=True):
     tag: int = 0
     groups: tuple[PortGroup, ...] = ()
     subnets: tuple[Subnet, ...] = ()
+    heard: bool = True
     carried: tuple[tuple[int, str], ...] = ()
     uplink: int | None = None
     qos: QosPolicy | None = None

@@ -124,3 +124,13 @@ def test_a_port_more_costs_no_flow(region: Region) -> None:
     of_asker = [flow for flow in node.bridges["int"].flows.values() if (IN_PORT, number, None) in flow.match]
     assert of_asker
     assert not [flow for flow in of_asker if "udp_dst" in {name for name, _, _ in flow.match}]
+
+
+def test_a_port_that_is_not_heard_costs_no_more_than_a_flow(region: Region) -> None:
+    node = region.nodes["hv1"]
+    for again in (False, True):
+        node.rendering.listen(ASKER.id, again=again)
+        region.settle()
+        assert asked(region, discover(ASKER.mac_address), ASKER) == ([ASKER.id] if again else [])
+        assert not region.send(ASKER, discover(ASKER.mac_address))
+        assert asked(region, discover(NEAR.mac_address), NEAR) == [NEAR.id]
