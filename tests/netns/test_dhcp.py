@@ -3,6 +3,7 @@
 import io
 import json
 import signal
+import struct
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from tests.netns.harness import Lab, until
 from netweft.dataplane.dhcp import datagram, message4
 from netweft.dataplane.dhcp.datagram import Datagram
 from netweft.dataplane.dhcp.message4 import Message, Option, Type
-from netweft.lab import guest_qemu, guest_serial
+from netweft.lab import guest_qemu, guest_serial, vm
 from netweft.lab.commands import in_namespace, run
 from netweft.lab.vm import Vm
 
@@ -87,6 +88,20 @@ def inside(lab: Lab, machine: Vm, command: str) -> str:
     output = io.BytesIO()
     guest_serial.execute(guest_qemu.commands(lab.node(machine.node), machine.name), ("sh", "-c", command), output)
     return output.getvalue().decode()
+
+
+def test_so_does_a_sub_port_of_a_trunk(lab: Lab, blue: str) -> None:
+    machine = lab.describe_vm("hv1", lab.network("10.7.0.0/24"))
+    with lab.cloud() as cloud:
+        port = cloud.create("ports", network_id=blue)
+        sub_port = {"port_id": port["id"], "segmentation_type": "vlan", "segmentation_id": 77}
+        cloud.create("trunks", port_id=machine.port_id, sub_ports=[sub_port])
+        vm.create(cloud, lab.layout, machine)
+        cloud.wait_active(port["id"], 10)
+    asked = request_of(port["mac_address"], Type.DISCOVER)
+    offered = ask(lab, machine, asked[:12] + struct.pack("!HH", 0x8100, 77) + asked[12:])
+    assert offered is not None
+    assert str(IPv4Address(offered.yiaddr)) == port["fixed_ips"][0]["ip_address"]
 
 
 # renewing
@@ -217,8 +232,12 @@ def test_who_asks_without_end_keeps_nobody_from_an_answer(lab: Lab, blue: str) -
 
 
 def request(machine: Vm, kind: Type, options: dict[int, bytes] | None = None) -> bytes:
-    """As the VM would send it that has this NIC."""
-    own = mac(machine.nic.mac)
+    return request_of(machine.nic.mac, kind, options)
+
+
+def request_of(address: str, kind: Type, options: dict[int, bytes] | None = None) -> bytes:
+    """As a client would send it that has this MAC."""
+    own = mac(address)
     asked = Message(op=1, xid=7, chaddr=own, options={Option.MESSAGE_TYPE: bytes((kind,)), **(options or {})})
     return datagram.encode(
         Datagram(

@@ -1,6 +1,8 @@
 """From the packet that a flow sent to the packet that answers it; and who asks without end."""
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address
 
 import pytest
@@ -79,17 +81,17 @@ async def test_what_is_no_request_of_a_port_with_a_lease(side: DhcpSide, asked: 
 
 
 async def test_who_asks_without_end_is_not_heard_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dhcp, "PERIOD", 0.05)
-    desired, woken = Deaf(), asyncio.Event()
-    side = DhcpSide(desired, DhcpSettings(), woken.set)
+    loop, now, later = asyncio.get_running_loop(), [100.0], list[Callable[[], None]]()
+    monkeypatch.setattr(loop, "time", lambda: now[0])
+    monkeypatch.setattr(loop, "call_later", lambda delay, call, *arguments: later.append(partial(call, *arguments)))
+    desired = Deaf()
+    side = DhcpSide(desired, DhcpSettings(), lambda: None)
     answers = [side.answer(packet(frame())) for _ in range(dhcp.MANY + 5)]
     assert [answer is not None for answer in answers] == [True] * dhcp.MANY + [False] * 5
     assert side.answer(packet(frame(octets(OTHER.mac_address)), 18)) is not None, "others are heard"
     assert desired.told == [(PORT.id, False)]
-    woken.clear()
-    async with asyncio.timeout(5):
-        await woken.wait()
+    (again,) = later
+    again()
     assert desired.told == [(PORT.id, False), (PORT.id, True)]
-    async with asyncio.timeout(5):
-        while side.answer(packet(frame())) is None:
-            await asyncio.sleep(0.01)
+    now[0] += dhcp.PERIOD + 1
+    assert side.answer(packet(frame())) is not None
