@@ -1,11 +1,12 @@
 """Holds trials of connections when less is permitted (services.trials), beside the loop: nobody waits for them.
 
-One packet after another, each done before the next is sent: the userspace datapath forwards in between.
+A few packets at a time, and these done before the next: the userspace datapath forwards in between.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import structlog
@@ -19,6 +20,8 @@ from netweft.services.trials import Concern, concern, trials
 from netweft.services.values import LocalPort
 
 log = structlog.get_logger(__name__)
+
+AT_ONCE = 16
 
 
 class Trials:
@@ -61,5 +64,6 @@ class Trials:
                 ports[vlan] = self._ports(vlan)
             return ports[vlan].get(address)
 
-        for packet in trials(concern, connections, at):
-            await self._send(packet)
+        packets = trials(concern, connections, at)
+        while batch := list(islice(packets, AT_ONCE)):
+            await asyncio.gather(*map(self._send, batch))
