@@ -23,6 +23,7 @@ from netweft.api.resources.qos import policy
 from netweft.api.resources.rbac_policy import rbac_policy
 from netweft.api.resources.security_group import default_security_group_rule, security_group, security_group_rule
 from netweft.api.resources.subnet import subnet
+from netweft.api.resources.subnetpool import subnetpool
 from netweft.api.resources.trunk import trunk
 from netweft.api.sub_ports import SubPorts
 from netweft.control.address_groups import AddressGroups
@@ -36,6 +37,7 @@ from netweft.control.security_group_rules import SecurityGroupRules
 from netweft.control.security_groups import SecurityGroups
 from netweft.control.segment_ranges import SegmentRanges
 from netweft.control.segments import Segments
+from netweft.control.subnetpools import SubnetPools
 from netweft.control.subnets import Subnets
 from netweft.control.trunks import Trunks
 from netweft.plugins.identity import Authenticate
@@ -90,6 +92,7 @@ def resources(store: Store, settings: ServerSettings) -> list[Resource]:
         network(Networks(Segments(settings, types, ranges), subnets)),
         network_segment_range(ranges),
         subnet(subnets),
+        subnetpool(SubnetPools()),
         port(Ports(settings, groups)),
         trunk(Trunks()),
         security_group(groups, store),

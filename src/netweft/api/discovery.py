@@ -38,6 +38,11 @@ EXTENSIONS = {
         "Allow filtering by attributes with empty string value",
         "2018-05-01T10:00:00-00:00",
     ),
+    "default-subnetpools": (
+        "Default Subnetpools",
+        "Provides ability to mark and use a subnetpool as the default.",
+        "2016-02-18T18:00:00-00:00",
+    ),
     "external-net": (
         "Neutron external network",
         "Adds external network attribute to network resource.",
@@ -253,6 +258,11 @@ EXTENSIONS = {
         "Stateful security group",
         "Indicates if the security group is stateful or not",
         "2019-11-26T09:00:00-00:00",
+    ),
+    "subnet_allocation": (
+        "Subnet Allocation",
+        "Enables allocation of subnets from a subnet pool",
+        "2015-03-30T10:00:00-00:00",
     ),
     "trunk": ("Trunk Extension", "Provides support for trunk ports", "2016-01-01T10:00:00-00:00"),
     "trunk-details": ("Trunk port details", "Expose trunk port details", "2016-01-01T10:00:00-00:00"),

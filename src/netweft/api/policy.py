@@ -8,6 +8,7 @@ from netweft.api.faults import PolicyNotAuthorized
 from netweft.control import rbac
 from netweft.control.errors import AddressGroupNotFound, NetworkNotFound, NotFound, PortNotFound, SecurityGroupNotFound
 from netweft.control.qos import QosPolicyNotFound
+from netweft.control.subnetpools import SubnetPoolNotFound
 from netweft.plugins.identity import Context
 from netweft.store import Object, ReadTransaction
 
@@ -18,7 +19,9 @@ _NAMED: Mapping[str, tuple[str, type[NotFound]]] = {
     "remote_group_id": ("security_groups", SecurityGroupNotFound),
     "remote_address_group_id": ("address_groups", AddressGroupNotFound),
     "qos_policy_id": ("policies", QosPolicyNotFound),
+    "subnetpool_id": ("subnetpools", SubnetPoolNotFound),
 }
+_SHARED_BY_FLAG = ("policies", "subnetpools")
 
 
 class Policy:
@@ -146,9 +149,9 @@ def _check_shareable(tx: ReadTransaction, context: Context, type: str, id: str) 
 
 
 def _may_use(tx: ReadTransaction, context: Context, kind: str, object: Object) -> bool:
-    if object["project_id"] == context.project_id or (kind == "policies" and object["shared"]):
+    if object["project_id"] == context.project_id or (kind in _SHARED_BY_FLAG and object["shared"]):
         return True
-    return object["id"] in rbac.shared_with(tx, kind, context.project_id)
+    return kind in rbac.KINDS.values() and object["id"] in rbac.shared_with(tx, kind, context.project_id)
 
 
 def _is_guarded(attribute: Attribute, value: Any) -> bool:

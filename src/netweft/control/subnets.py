@@ -2,10 +2,16 @@
 
 import ipaddress
 
-from netweft.control import addresses
-from netweft.control.errors import InvalidInput, NetworkNotFound, SubnetInUse, SubnetPoolRequired
+from netweft.control import addresses, subnetpools
+from netweft.control.errors import BadRequest, InvalidInput, NetworkNotFound, SubnetInUse, SubnetPoolRequired
 from netweft.control.standard import born, bumped
 from netweft.store import Claim, Link, Object, WriteTransaction
+
+_FOR_THE_POOL = ("prefixlen", "use_default_subnetpool", "subnetpool_id")
+
+
+class NetworkSubnetPoolAffinityError(BadRequest):
+    message = "Subnets hosted on the same network must be allocated from the same subnet pool."
 
 
 def scope(subnet_id: str) -> str:
@@ -53,9 +59,16 @@ class Subnets:
         parent = tx.lock("networks", wanted["network_id"])
         if parent is None:
             raise NetworkNotFound(id=wanted["network_id"])
-        subnet = born(_complete(wanted))
+        pool = subnetpools.chosen(tx, wanted)
+        if pool is not None:
+            _refuse_other_pools(tx, parent, wanted["ip_version"], pool)
+            wanted = wanted | {"cidr": subnetpools.take(tx, pool, wanted)}
+        subnet = born(_complete({name: value for name, value in wanted.items() if name not in _FOR_THE_POOL}))
+        subnet["subnetpool_id"] = pool
         _refuse_overlap(tx, parent, ipaddress.ip_network(subnet["cidr"]))
-        tx.insert("subnets", subnet, [Link("network_id", "networks", parent["id"])])
+        links = [Link("network_id", "networks", parent["id"])]
+        links += [Link("subnetpool_id", subnetpools.KIND, pool)] if pool else []
+        tx.insert("subnets", subnet, links)
         tx.pools.define(scope(subnet["id"]), addresses.ranges_of(subnet["allocation_pools"]))
         tx.update("networks", parent["id"], bumped(parent, {"subnets": [*parent["subnets"], subnet["id"]]}))
         if addresses.is_automatic(subnet):
@@ -81,7 +94,6 @@ def _complete(wanted: Object) -> Object:
         "host_routes": [],
         "ipv6_ra_mode": None,
         "ipv6_address_mode": None,
-        "subnetpool_id": None,
     }
     subnet |= wanted | {"cidr": str(network), "gateway_ip": gateway}
     if subnet["allocation_pools"] is None:
@@ -131,6 +143,12 @@ def _check_ipv6_modes(subnet: Object) -> None:
             f"Invalid CIDR {subnet['cidr']} for IPv6 address mode. "
             "OpenStack uses the EUI-64 address format, which requires the prefix to be /64"
         )
+
+
+def _refuse_other_pools(tx: WriteTransaction, parent: Object, version: int, pool: str) -> None:
+    beside = [one for one in tx.get_many("subnets", parent["subnets"]).values() if one["ip_version"] == version]
+    if any(one["subnetpool_id"] != pool for one in beside):
+        raise NetworkSubnetPoolAffinityError()
 
 
 def _refuse_overlap(tx: WriteTransaction, parent: Object, network: addresses.IpNetwork) -> None:

@@ -21,6 +21,7 @@ def test_the_resources(api: Api) -> None:
             "networks",
             "network_segment_ranges",
             "subnets",
+            "subnetpools",
             "ports",
             "trunks",
             "security_groups",

@@ -16,6 +16,7 @@ def test_the_defaults(api: Api) -> None:
     assert quota == {
         "network": 100,
         "subnet": 100,
+        "subnetpool": -1,
         "port": 500,
         "security_group": 10,
         "security_group_rule": 100,

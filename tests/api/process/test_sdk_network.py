@@ -96,7 +96,7 @@ def test_the_openstack_command(running: Server) -> None:
 
 
 def test_the_openstack_command_of_operators(running: Server) -> None:
-    network, quota, _, _, found, availability = stock_client(
+    network, quota, _, _, found, availability, pool, _, cut = stock_client(
         running.openrc(),
         "network create amber -f json",
         "quota set --networks 50 admin",
@@ -106,7 +106,13 @@ def test_the_openstack_command_of_operators(running: Server) -> None:
         "port create --network amber --numa-policy-preferred a -f json",
         "port list --fixed-ip ip-substring=8.0.10 -f json",
         "ip availability show amber -f json",
+        "subnet pool create --pool-prefix 10.64.0.0/12 --default-prefix-length 26 pool -f json",
+        "network create topaz -f json",
+        "subnet create --network topaz --subnet-pool pool t4 -f json",
+        "subnet pool set --pool-prefix 10.128.0.0/12 --default pool",
     )
+    assert (pool["prefixes"], pool["default_prefixlen"]) == (["10.64.0.0/12"], 26)
+    assert (cut["cidr"], cut["subnetpool_id"]) == ("10.64.0.0/26", pool["id"])
     assert {each["Resource"]: each["Limit"] for each in quota}["networks"] == 50
     assert [each["Name"] for each in found] == ["a"]
     assert (availability["network_id"], availability["total_ips"], availability["used_ips"]) == (network["id"], 11, 1)

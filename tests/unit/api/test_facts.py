@@ -21,6 +21,7 @@ from netweft.api.resources import (
     qos,
     security_group,
     subnet,
+    subnetpool,
     trunk,
 )
 
@@ -30,6 +31,7 @@ pytestmark = pytest.mark.skipif(not FACTS.exists(), reason="the facts about Neut
 OURS = {
     "networks": network.ATTRIBUTES,
     "subnets": subnet.ATTRIBUTES,
+    "subnetpools": subnetpool.ATTRIBUTES,
     "ports": port.ATTRIBUTES,
     "agents": agent.ATTRIBUTES,
     "network_segment_ranges": network_segment_range.ATTRIBUTES,
@@ -41,7 +43,7 @@ OURS = {
     **{known.collection: known.attributes for known in qos.RULE_TYPES.values()},
 }
 # what Neutron says of the resource itself; extensions add to that
-BASE = ["network", "subnet", "port", "agent"]
+BASE = ["network", "subnet", "subnetpool", "port", "agent"]
 # aliases of which the file has no definition of its own
 WITHOUT_FACTS = {
     "netweft-status",
@@ -54,12 +56,12 @@ WITHOUT_FACTS = {
     "standard-attr-revisions",
     "standard-attr-tag",
     "standard-attr-timestamp",
+    "subnet_allocation",
 }
 # attributes of a listed extension that are not there: Neutron hides them, or they are for what we do not have
-ABSENT = {("subnets", "prefixlen"), ("subnets", "shared"), ("address_groups", "shared")}
+ABSENT = {("subnets", "shared"), ("address_groups", "shared")}
 # (collection, attribute, flag) -> why
 DIFFERENT = {
-    ("subnets", "subnetpool_id", "allow_post"): "there are no subnet pools",
     ("trunks", "status", "is_sort_key"): "computed when asked for, from the ports",
     ("agents", "alive", "is_sort_key"): "computed when asked for: sort by heartbeat_timestamp",
 }

@@ -6,7 +6,7 @@ from typing import Any
 from netweft.api import checks
 from netweft.api.attributes import REQUIRED, Attribute, Resource, Who
 from netweft.api.resources import network
-from netweft.api.resources.standard import NETWORK_ID, READ_ONLY, STANDARD, flag
+from netweft.api.resources.standard import NETWORK_ID, STANDARD, flag
 from netweft.control.errors import SubnetNotFound
 from netweft.control.standard import UseCases
 from netweft.plugins.identity import Context
@@ -29,7 +29,10 @@ ATTRIBUTES = STANDARD | {
     "enable_dhcp": flag(post=True, put=True, default=True, filter=True, sort=True),
     "ipv6_ra_mode": _MODE,
     "ipv6_address_mode": _MODE,
-    "subnetpool_id": Attribute(check=READ_ONLY, filter=True, sort=True),
+    "subnetpool_id": Attribute(check=checks.or_none(checks.uuid_text), post=True, filter=True, sort=True),
+    # what is asked of the pool; never shown
+    "prefixlen": Attribute(check=checks.non_negative, post=True),
+    "use_default_subnetpool": Attribute(check=checks.boolean, post=True, default=False),
 }
 
 

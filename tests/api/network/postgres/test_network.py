@@ -18,10 +18,12 @@ from ..test_policy import test_what_belongs_to_others_is_not_there
 from ..test_qos import test_a_port_shows_its_own_policy_and_its_networks, test_a_rules_life
 from ..test_rbac import test_a_network_is_used_by_those_it_is_shared_with, test_what_is_shared_is_seen_and_not_touched
 from ..test_security_groups import test_an_address_group, test_templates_are_seen_by_all_and_changed_by_admins
+from ..test_subnetpools import pool, test_its_life, test_no_two_overlap, test_the_default_one
 from ..test_tags import networks, test_lists
 
 __all__ = [
     "networks",
+    "pool",
     "ports",
     "resources",
     "sent",
@@ -32,10 +34,13 @@ __all__ = [
     "test_bodies",
     "test_filters",
     "test_if_match",
+    "test_its_life",
     "test_lists",
+    "test_no_two_overlap",
     "test_questions",
     "test_questions_with_large_numbers",
     "test_templates_are_seen_by_all_and_changed_by_admins",
+    "test_the_default_one",
     "test_the_life_of_an_object",
     "test_walking_forward_and_back_by_the_links",
     "test_what_belongs_to_others_is_not_there",
@@ -67,6 +72,30 @@ async def test_many_at_once_on_two_servers(postgres_url: str) -> None:
     assert len({group for port in found for group in port["security_groups"]}) == 1
     with stores[0].read() as tx:
         assert len({one["provider:segmentation_id"] for one in tx.query("networks")}) == 10
+    for client, store in zip(clients, stores, strict=True):
+        await client.aclose()
+        await asyncio.to_thread(store.close)
+
+
+async def test_many_subnets_at_once_of_one_pool(postgres_url: str) -> None:
+    """On two servers: no two overlap, and when the pool is empty those that are left hear of it."""
+    stores = [Store.open(postgres_url) for _ in range(2)]
+    apps = [Starlette(routes=routes(store, authenticate, ServerSettings())) for store in stores]
+    headers = {"X-Auth-Token": "alice"}
+    clients = [
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://netweft.test/v2.0", headers=headers)
+        for app in apps
+    ]
+    body = {"subnetpool": {"name": "p", "prefixes": ["10.0.0.0/21"], "default_prefixlen": 24}}
+    pool = (await clients[0].post("/subnetpools", json=body)).json()["subnetpool"]["id"]
+    networks = (await clients[0].post("/networks", json={"networks": [{}] * 12})).json()["networks"]
+    wanted = [{"network_id": one["id"], "ip_version": 4, "subnetpool_id": pool} for one in networks]
+    answers = await asyncio.gather(
+        *(clients[n % 2].post("/subnets", json={"subnet": one}) for n, one in enumerate(wanted))
+    )
+    made = [answer.json()["subnet"]["cidr"] for answer in answers if answer.status_code == 201]
+    assert sorted(made) == [f"10.0.{n}.0/24" for n in range(8)]
+    assert sorted(answer.status_code for answer in answers) == [201] * 8 + [409] * 4
     for client, store in zip(clients, stores, strict=True):
         await client.aclose()
         await asyncio.to_thread(store.close)

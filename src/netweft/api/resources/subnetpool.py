@@ -1,0 +1,42 @@
+"""subnetpools"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from netweft.api import checks
+from netweft.api.attributes import REQUIRED, Attribute, Resource, Who
+from netweft.api.resources.standard import STANDARD, flag
+from netweft.control.standard import UseCases
+from netweft.control.subnetpools import SubnetPoolNotFound
+from netweft.plugins.identity import Context
+from netweft.store import ReadTransaction
+
+_LENGTH = Attribute(check=checks.non_negative, parse=checks.integer, post=True, put=True, filter=True, sort=True)
+
+ATTRIBUTES = STANDARD | {
+    "name": Attribute(check=checks.string(255), post=True, put=True, default=REQUIRED, filter=True, sort=True),
+    "ip_version": Attribute(check=checks.ip_version, parse=checks.integer, filter=True, sort=True),
+    "prefixes": Attribute(check=checks.list_of(checks.cidr, unique=True), post=True, put=True, default=REQUIRED),
+    "min_prefixlen": _LENGTH,
+    "max_prefixlen": _LENGTH,
+    "default_prefixlen": _LENGTH,
+    "default_quota": _LENGTH,
+    "shared": flag(post=True, default=False, filter=True, sort=True, set_by=Who.ADMIN),
+    "is_default": flag(post=True, put=True, default=False, filter=True, sort=True, set_by=Who.ADMIN),
+}
+
+
+def visible(tx: ReadTransaction, context: Context) -> Sequence[Mapping[str, Sequence[Any]]]:
+    return [{"project_id": [context.project_id]}, {"shared": [True]}]
+
+
+def subnetpool(use_cases: UseCases) -> Resource:
+    return Resource(
+        member="subnetpool",
+        collection="subnetpools",
+        quota=-1,
+        attributes=ATTRIBUTES,
+        use_cases=use_cases,
+        not_found=SubnetPoolNotFound,
+        visible=visible,
+    )
