@@ -10,6 +10,7 @@ up; it never makes it skip.)
 import time
 from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
+from uuid import uuid4
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, update
 
@@ -19,6 +20,7 @@ from netweft.store.schema import changes, meta
 Operation = Literal["insert", "update", "delete"]
 CHANNEL = "netweft_changes"
 _SETTLED = text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1")
+_NEXT = text("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
 _NOTIFY = text(f"SELECT pg_current_xact_id()::text::bigint, pg_notify('{CHANNEL}', '')")
 _LAST = select(func.coalesce(func.max(changes.c.revision), 0))
 _insert = insert(changes)
@@ -77,6 +79,19 @@ def read(connection: Connection, after: int, limit: int) -> list[Change]:
 
 def _as_changes(rows: Iterable[tuple[int, str, str, Operation]]) -> list[Change]:
     return [Change(*row) for row in rows]
+
+
+def begin_again_if_restored(connection: Connection) -> None:
+    """A dump that was restored into another PostgreSQL cluster has revisions that are not reached there yet: followers
+    would wait for them, and then take others' for them.  So another history begins."""
+    if connection.dialect.name != "postgresql":
+        return
+    connection.execute(select(meta.c.value).where(meta.c.key == "history").with_for_update())
+    ahead = max(connection.scalar(_LAST) or 0, int(connection.scalar(_pruned) or 0))
+    if ahead >= (connection.scalar(_NEXT) or 0):
+        connection.execute(delete(changes))
+        for key, value in (("pruned", "0"), ("history", uuid4().hex)):
+            connection.execute(update(meta).where(meta.c.key == key).values(value=value))
 
 
 def prune(connection: Connection, *, older_than: float, keep: int) -> None:

@@ -42,6 +42,8 @@ class Store:
         """`sqlite:///file` or `postgresql+psycopg://...`; brings the schema up to date."""
         engine = connect(url)
         migrate(engine)
+        with engine.connect().execution_options(writing=True) as connection, connection.begin():
+            changelog.begin_again_if_restored(connection)
         return cls(engine)
 
     def close(self) -> None:

@@ -5,11 +5,36 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
 import pytest
 
 from netweft.store import Change, Store
 
 pytestmark = pytest.mark.postgres
+
+
+def test_a_dump_restored_into_a_younger_cluster_begins_another_history(postgres_url: str) -> None:
+    """Where transactions have smaller numbers than the change log that came with the dump."""
+    store = Store.open(postgres_url)
+    with store.write() as tx:
+        tx.insert("things", {"id": "old"})
+    store.close()
+    again = Store.open(postgres_url)
+    assert again.history == store.history, "nothing was restored"
+    again.close()
+    with psycopg.connect(postgres_url.replace("+psycopg", "")) as connection:
+        connection.execute("UPDATE changes SET revision = revision + 1000000000")
+        connection.execute("UPDATE meta SET value = '999999999' WHERE key = 'pruned'")
+    restored = Store.open(postgres_url)
+    assert restored.history != store.history
+    with restored.read() as tx:
+        revision = tx.revision()
+        assert tx.get("things", "old")
+    with restored.write() as tx:
+        tx.insert("things", {"id": "new"})
+    seen, _ = follow(restored, revision)
+    assert {change.id for change in seen} == {"new"}
+    restored.close()
 
 
 def test_a_follower_misses_no_transaction_that_commits_late(postgres_url: str) -> None:
