@@ -5,13 +5,13 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 AS_ROOT = @[ "$$(id -u)" -eq 0 ] || { echo "make $@ needs root: it makes network namespaces.  Try: sudo make $@" >&2; exit 1; }
 
-.PHONY: help demo test check bench install lock clean
+.PHONY: help demo test check bench bench-scale install lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
 	@echo "Netweft: Network-as-a-Service on Open vSwitch"
 	@echo
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 18
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 18
 
 demo: ## two hypervisors, VMs over VXLAN, on a VLAN and on the external network, and a picture (root; installs what is missing)
 	$(AS_ROOT)
@@ -44,6 +44,12 @@ bench: ## measure, and print a table (root)
 	$(BIN)/python bench/wiring.py
 	$(BIN)/python bench/dhcp.py
 	$(BIN)/python bench/throughput.py
+
+bench-scale: ## what one more costs beside 100, 1,000, 5,000 ports, restarts and an upgrade among them; some five minutes (root)
+	$(AS_ROOT)
+	@scripts/install.sh bench
+	$(BIN)/python bench/scale.py host --sizes 100,1000
+	$(BIN)/python bench/scale.py network
 
 install: ## set up what demo, lab and tests need (root)
 	@scripts/install.sh test

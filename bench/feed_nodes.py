@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import uvloop
+from hypervisors import Api, resident_mb
 from table import Row, percentile, print_table
-from wiring import Api
 
-from api import resident_mb, server
+from api import server
 from netweft.agent.sync import Changes, FeedClient, Link
 from netweft.model import NodeFacts, PortState, PortStatus
 from netweft.settings import AgentSettings

@@ -9,66 +9,28 @@ before `ovs-vsctl add-port` and stops when
 
 import argparse
 import asyncio
-import http.client
 import json
 import os
 import re
-import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
+from hypervisors import NETWEFT, Lab, age, check, in_sync, resident_mb
 from table import Row, percentile, print_table
 
-NETWEFT = str(Path(sys.executable).parent / "netweft")
-LAB = "bench"
+LAB = Lab("bench")
 OVN_INSTRUMENT = Path(__file__).resolve().parents[2] / "shared" / "bench" / "wiring_ovn.py"
-
-
-def lab(*words: str) -> str:
-    return subprocess.run([NETWEFT, "lab", *words, "--name", LAB], check=True, stdout=subprocess.PIPE, text=True).stdout
-
-
-class Api:
-    """One kept connection, one token."""
-
-    def __init__(self, env: dict[str, str]) -> None:
-        auth = urlsplit(env["OS_AUTH_URL"])
-        self.connection = http.client.HTTPConnection(auth.hostname or "", auth.port)
-        user = {"name": env["OS_USERNAME"], "domain": {"name": "Default"}, "password": env["OS_PASSWORD"]}
-        scope = {"project": {"name": env["OS_PROJECT_NAME"], "domain": {"name": "Default"}}}
-        identity = {"methods": ["password"], "password": {"user": user}}
-        path = f"{auth.path.rstrip('/')}/auth/tokens"
-        self.token = ""
-        self.request("POST", path, {"auth": {"identity": identity, "scope": scope}})
-
-    def request(self, method: str, path: str, body: object = None) -> Any:
-        headers = {"X-Auth-Token": self.token, "Content-Type": "application/json"}
-        self.connection.request(method, path, json.dumps(body) if body is not None else None, headers)
-        answer = self.connection.getresponse()
-        content = answer.read()
-        if answer.status >= 300:
-            sys.exit(f"bench: {method} {path}: {answer.status} {content[:300]!r}")
-        self.token = answer.getheader("X-Subject-Token") or self.token
-        return json.loads(content) if content else None
-
-
-def read_env() -> dict[str, str]:
-    words = (shlex.split(line) for line in lab("env").splitlines() if line.startswith("export "))
-    return dict(word[1].split("=", 1) for word in words if len(word) > 1)
 
 
 class Bench:
     def __init__(self) -> None:
-        self.api = Api(read_env())
-        status = json.loads(lab("status", "--json"))
-        self.node = next(node for node in status["nodes"] if node["name"] == "hv1")
+        self.api = LAB.api()
+        self.node = LAB.node()
         self.database = f"--db=unix:{self.node['ovs_run_dir']}/db.sock"
         self.serial = 0
         network = self.api.request("POST", "/v2.0/networks", {"network": {"name": "bench"}})["network"]
@@ -120,11 +82,6 @@ class Bench:
         return times
 
 
-def check(deadline: float, what: str) -> None:
-    if time.monotonic() > deadline:
-        sys.exit(f"bench: a port is not {what} after its deadline")
-
-
 def singles(bench: Bench, count: int) -> list[Row]:
     vsctl, active = [], []
     for _ in range(count):
@@ -156,8 +113,8 @@ def burst(bench: Bench, count: int) -> Row:
 def restart(bench: Bench) -> list[Row]:
     """Kills the agent under a ping between two VMs; in sync: it answers, and would change nothing."""
     for name in ("one", "two"):
-        lab("vm", "add", name, "--node", "hv1", "--network", bench.network)
-    vms = {vm["name"]: vm for vm in json.loads(lab("status", "--json"))["vms"]}
+        LAB("vm", "add", name, "--node", "hv1", "--network", bench.network)
+    vms = {vm["name"]: vm for vm in LAB.status()["vms"]}
     address = vms["two"]["addresses"][0].split("/")[0]
     command = [
         NETWEFT,
@@ -166,7 +123,7 @@ def restart(bench: Bench) -> list[Row]:
         "exec",
         "one",
         "--name",
-        LAB,
+        LAB.name,
         "--",
         "ping",
         "-q",
@@ -178,13 +135,13 @@ def restart(bench: Bench) -> list[Row]:
     ]
     ping = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     time.sleep(1)
-    os.kill(pid_of("agent"), signal.SIGKILL)
+    os.kill(LAB.pid_of("agent"), signal.SIGKILL)
     killed = time.perf_counter()
     deadline = time.monotonic() + 30
     while not in_sync(bench.node["agent_socket"]):
         check(deadline, "in sync")
     now = time.perf_counter()
-    took = age(pid_of("agent")) - (time.perf_counter() - now)
+    took = age(LAB.pid_of("agent")) - (time.perf_counter() - now)
     summary = ping.communicate(timeout=60)[0]
     sent, received = (int(number) for number in re.findall(r"(\d+) packets transmitted, (\d+) received", summary)[0])
     return [
@@ -198,28 +155,6 @@ def restart(bench: Bench) -> list[Row]:
         Row("agent killed, restarted: from the kill until in sync", now - killed, "s"),
         Row("packets lost meanwhile, of 500 at 100/s", sent - received, "", 0),
     ]
-
-
-def in_sync(path: str) -> bool:
-    with socket.socket(socket.AF_UNIX) as connection:
-        try:
-            connection.connect(path)
-            connection.sendall(b"plan\n")
-            answer = connection.makefile("rb").read()
-        except OSError:
-            return False
-    return bool(answer) and json.loads(answer) == {"text": ""}
-
-
-def pid_of(kind: str) -> int:
-    processes = json.loads(lab("status", "--json"))["processes"]
-    return next(int(process["pid"]) for process in processes if process["kind"] == kind)
-
-
-def age(pid: int) -> float:
-    """Seconds since the process was started (proc(5), field 22: ticks since boot)."""
-    ticks = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
-    return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
 
 
 def ovn(singles: int, burst: int) -> list[Row]:
@@ -240,11 +175,6 @@ def ovn(singles: int, burst: int) -> list[Row]:
     ]
 
 
-def resident(kind: str) -> float:
-    status = Path(f"/proc/{pid_of(kind)}/status").read_text()
-    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")) / 1024
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--singles", type=int, default=50)
@@ -253,17 +183,16 @@ def main() -> None:
     options = parser.parse_args()
     if os.geteuid():
         sys.exit("bench: needs root")
-    subprocess.run([NETWEFT, "lab", "down", "--name", LAB], check=False, stderr=subprocess.DEVNULL)
-    lab("up", "--nodes", "1")
+    LAB.up()
     try:
         bench = Bench()
         rows = singles(bench, options.singles)
         rows.append(burst(bench, options.burst))
         rows += restart(bench)
-        rows.append(Row("agent resident", resident("agent"), "MB", 80, peers="Neutron 334"))
-        rows.append(Row("server resident", resident("server"), "MB", 150, peers="Neutron 1,500"))
+        rows.append(Row("agent resident", resident_mb(LAB.pid_of("agent")), "MB", 80, peers="Neutron 334"))
+        rows.append(Row("server resident", resident_mb(LAB.pid_of("server")), "MB", 150, peers="Neutron 1,500"))
     finally:
-        lab("down")
+        LAB("down")
     rows += ovn(options.singles, options.burst)
     print_table("Wiring, one hypervisor, userspace datapath", rows, options.json)
 
