@@ -26,6 +26,7 @@ from netweft.dataplane.openflow.flow import (
 from netweft.services.fields import Reason, cookie
 
 DROP = "drop"
+MAX_ACTIONS = 4000  # a flow is one message of at most 64 KiB, an action 16 bytes or more
 OTHERS = "others' flows"  # the bridge is not ours alone
 
 Value: TypeAlias = int | tuple[int, int | None]  # what a field must be, or (value, mask)
@@ -77,6 +78,8 @@ class Table:
         """match: field -> value, or (value, mask).  Raises PipelineError."""
         if not match.keys() <= self.match:
             raise PipelineError(f"{self}: may not match {', '.join(sorted(match.keys() - self.match))}")
+        if len(actions) > MAX_ACTIONS:
+            raise PipelineError(f"{self}: {len(actions)} actions do not fit into one flow")
         for action in actions:
             self._check(action)
         flow = Flow(table=self.id, priority=priority, match=_sorted(match), actions=actions, cookie=cookie)
