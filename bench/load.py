@@ -6,8 +6,8 @@ load.py connections ADDRESS S TURN   connect, wait for the end, close, in four p
 load.py frames ADDRESS S TURN        small UDP frames as fast as they go, for S seconds
 load.py pingpong ADDRESS S TURN      one UDP datagram to and fro, for S seconds; the median of the times in µs
 
-TURN: counts; no two connections of neighbouring turns have the same ports, since ovs-vswitchd 3.1 fails an assertion
-(conn_update_state) when a connection with OVN's NAT comes again soon.  TCP in bulk is iperf3's, on port 5201.
+TURN: counts; no two connections of neighbouring turns have the same ports: ovs-vswitchd 3.1.0 failed an assertion
+(conn_update_state) in OVN's labs when they came again soon.  TCP in bulk is iperf3's, on port 5201.
 """
 
 import ctypes
