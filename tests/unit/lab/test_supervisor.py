@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from netweft.lab import processes, supervisor
 from netweft.lab.layout import Layout
@@ -54,6 +55,17 @@ async def test_hangup_makes_it_look_again(layout: Layout) -> None:
         supervisor.withdraw(layout, SLEEP.name)
         os.kill(os.getpid(), signal.SIGHUP)
         await pids(layout, 0)
+
+
+async def test_what_dies_comes_back_as_it_is_declared_by_then(layout: Layout) -> None:
+    """A machine that has moved here does not wait for its memory again."""
+    supervisor.declare(layout, SLEEP)
+    async with running(layout):
+        (first,) = await pids(layout, 1)
+        supervisor.declare(layout, Command(kind=SLEEP.kind, node=SLEEP.node, argv=("sleep", "601")))
+        os.kill(first, signal.SIGKILL)
+        (second,) = await pids(layout, 1, but=(first,))
+        assert Path(f"/proc/{second}/cmdline").read_bytes() == b"sleep\x00601\x00"
 
 
 async def test_what_cannot_live_is_tried_again_and_again_but_not_in_a_rush(layout: Layout) -> None:
