@@ -4,6 +4,7 @@ import json
 import socket
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,14 +12,19 @@ from netweft.lab.layout import LabError
 from netweft.lab.qmp import Qmp, when
 
 STOP = {"event": "STOP", "timestamp": {"seconds": 7, "microseconds": 250000}}
-ANSWERS: list[list[object]] = [[{"return": {}}], [STOP, {"return": {"status": "paused"}}], [{"error": {"desc": "no"}}]]
+ANSWERS: list[list[dict[str, Any]]] = [
+    [{"return": {}}],
+    [STOP, {"return": {"status": "paused"}}],
+    [{"error": {"desc": "no"}}],
+]
 
 
 def play(listener: socket.socket) -> None:
     """A QEMU that answers each command with the next of ANSWERS, then ends."""
     connection, _ = listener.accept()
     with connection, connection.makefile("rw") as lines:
-        for number, messages in enumerate([[{"QMP": {}}], *ANSWERS]):
+        greeting: list[dict[str, Any]] = [{"QMP": {}}]
+        for number, messages in enumerate([greeting, *ANSWERS]):
             if number:
                 lines.readline()
             lines.writelines(f"{json.dumps(message)}\r\n" for message in messages)
