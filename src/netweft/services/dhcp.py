@@ -8,13 +8,12 @@ way: there may be another server for them.
 """
 
 from collections.abc import Iterator
-from contextlib import suppress
 from ipaddress import IPv4Address
 
 from netweft.dataplane.dhcp import options
 from netweft.dataplane.openflow.fields import ETH_IPV4, ETH_IPV6, PROTO_UDP
 from netweft.dataplane.openflow.flow import Controller, SetField
-from netweft.model import FixedIp, Subnet
+from netweft.model import ExtraDhcpOpt, FixedIp, Port, Subnet
 from netweft.services.addresses import mac
 from netweft.services.announce import Packet
 from netweft.services.fields import AGENT, IN_PORT, LOCAL_VLAN, OUT_PORT, Reason, cookie
@@ -62,14 +61,22 @@ def offers(lease: Lease, version: int) -> list[tuple[FixedIp, Subnet]]:
 
 
 def extras(lease: Lease, version: int) -> dict[int, bytes]:
-    """What the port's owner wants to be said; empty: not to be said.  What makes no sense is left out."""
-    found = {}
-    for extra in lease.port.extra_dhcp_opts:
-        if extra.ip_version == version:
-            with suppress(ValueError):
-                code, value = options.encode(extra.opt_name, extra.opt_value, version)
-                found[code] = value
-    return found
+    """What the port's owner wants to be said; empty: not to be said.  What cannot be said is left out."""
+    found = (_encoded(extra) for extra in lease.port.extra_dhcp_opts if extra.ip_version == version)
+    return dict(option for option in found if not isinstance(option, str))
+
+
+def unsaid(port: Port) -> str:
+    """Which of its owner's options cannot be said, and why; empty when all can."""
+    return "; ".join(option for option in map(_encoded, port.extra_dhcp_opts) if isinstance(option, str))
+
+
+def _encoded(extra: ExtraDhcpOpt) -> tuple[int, bytes] | str:
+    """Code and value, or why not."""
+    try:
+        return options.encode(extra.opt_name, extra.opt_value, extra.ip_version)
+    except ValueError as error:
+        return f"extra_dhcp_opts: {error}"
 
 
 def network(_: Uplinks, here: LocalNetwork, __: Flood) -> Iterator[Wanted]:

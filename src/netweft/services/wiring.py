@@ -23,7 +23,7 @@ from netweft.model import (
     qos_policy_id,
 )
 from netweft.reconcile.memo import Fact, Reader
-from netweft.services import qos
+from netweft.services import dhcp, qos
 from netweft.services.addresses import Prefix, endpoint
 from netweft.services.firewall_rules import remote_set
 from netweft.services.local_vlans import SOON
@@ -289,7 +289,9 @@ def status(read: Reader, port_id: str, wired: LocalPort | Problem) -> PortStatus
     if isinstance(wired, Problem):
         return _report(port_id, wired)
     missing = _missing_uplink(_observed_uplinks(read), wired.network)
-    return PortStatus(port_id, PortState.UP, qos.unmet(wired)) if missing is None else _report(port_id, missing)
+    if missing is not None:
+        return _report(port_id, missing)
+    return PortStatus(port_id, PortState.UP, "; ".join(filter(None, (qos.unmet(wired), dhcp.unsaid(wired.port)))))
 
 
 def _report(port_id: str, problem: Problem) -> PortStatus | None:

@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from netweft.model import AddressPair, Port, SubPort, Trunk
+from netweft.model import AddressPair, ExtraDhcpOpt, Port, SubPort, Trunk
 from netweft.services.addresses import mac
 from netweft.services.dhcp import SERVER_ADDRESS, SERVER_MAC
 from netweft.services.fields import IN_PORT
@@ -134,3 +134,11 @@ def test_a_port_that_is_not_heard_costs_no_more_than_a_flow(region: Region) -> N
         assert asked(region, discover(ASKER.mac_address), ASKER) == ([ASKER.id] if again else [])
         assert not region.send(ASKER, discover(ASKER.mac_address))
         assert asked(region, discover(NEAR.mac_address), NEAR) == [NEAR.id]
+
+
+def test_an_option_that_cannot_be_said_is_said_to_the_ports_owner(region: Region) -> None:
+    region.create(replace(ASKER, extra_dhcp_opts=(ExtraDhcpOpt("colour", "blue"), ExtraDhcpOpt("mtu", "1400"))))
+    region.settle()
+    status = region.nodes["hv1"].status(ASKER.id)
+    assert status is not None
+    assert (status.state, status.detail) == ("up", "extra_dhcp_opts: 'colour' is the name of no DHCP option")
