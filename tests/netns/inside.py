@@ -6,6 +6,8 @@ inside.py repeat FRAME...         these frames in turn, one each 2 ms, until its
 inside.py capture                 says "ready", then prints each frame that comes in at eth0, until its stdin closes
 inside.py serve PORT              takes one TCP connection, reads to its end, prints what it got as a digest
 inside.py feed ADDRESS PORT SIZE  sends that many bytes over TCP, prints their digest and the seconds it took
+inside.py pour PORT               takes one TCP connection, and sends until its stdin closes
+inside.py drink ADDRESS PORT      connects, says nothing, prints how many bytes came in each tenth of a second
 inside.py vlan ID MAC ADDRESS/LENGTH MTU   a NIC vlanID on top of eth0, for 802.1Q tag ID, until its stdin closes: what
                                   "ip link add type vlan" does where the kernel knows of 802.1Q
 """
@@ -155,6 +157,28 @@ def feed(address: str, port: int, size: int) -> None:
     print(hashlib.sha256(data).hexdigest(), seconds)
 
 
+def pour(port: int) -> None:
+    with socket.create_server(("", port)) as server:
+        print("ready", flush=True)
+        connection, _ = server.accept()
+        with connection, suppress(OSError):
+            while not select.select([sys.stdin], [], [], 0)[0]:
+                connection.sendall(bytes(1000))
+                time.sleep(0.001)
+
+
+def drink(address: str, port: int) -> None:
+    with socket.create_connection((address, port), timeout=20) as connection:
+        print("ready", flush=True)
+        connection.settimeout(0.1)
+        while not select.select([sys.stdin], [], [], 0)[0]:
+            end, got = time.monotonic() + 0.1, 0
+            while time.monotonic() < end:
+                with suppress(TimeoutError):
+                    got += len(connection.recv(65536))
+            print(got, flush=True)
+
+
 def vlan(tag: int, mac: str, address: str, mtu: int) -> None:
     name = f"vlan{tag}"
     tap = os.open("/dev/net/tun", os.O_RDWR)
@@ -202,6 +226,10 @@ if __name__ == "__main__":
             serve(int(port))
         case ["feed", address, port, size]:
             feed(address, int(port), int(size))
+        case ["pour", port]:
+            pour(int(port))
+        case ["drink", address, port]:
+            drink(address, int(port))
         case ["vlan", tag, mac, address, mtu]:
             vlan(int(tag), mac, address, int(mtu))
         case _:

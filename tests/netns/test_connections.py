@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from tests.netns import frames
 from tests.netns.harness import Lab, until
-from tests.netns.probes import ICMP, UDP, Probe
+from tests.netns.probes import ICMP, TCP, UDP, Probe
 
 from netweft.lab.cloud import Cloud
 from netweft.lab.commands import in_namespace
@@ -97,6 +97,16 @@ def test_answers_end_without_a_word_from_the_asker(stage: Stage, server: Vm) -> 
         assert stage.arrives(server, stage.client, answer), "the other rule permits it"
     stage.forbid(other)
     until(lambda: not stage.arrives(server, stage.client, answer), "the answers have ended", 3)
+
+
+def test_a_tcp_stream_of_answers_ends_by_its_acknowledgements(stage: Stage, lab: Lab, server: Vm) -> None:
+    rule = stage.allow(direction="ingress", ethertype="IPv4", protocol="tcp")
+    probe = Probe(TCP, 9).frame(stage.client.nic, server.nic, 4, int(time.monotonic() * 1000) % 40000)
+    until(lambda: stage.arrives(stage.client, server, probe), "the rule holds")
+    with lab.inside(server, "pour", "8080"), lab.inside(stage.client, "drink", server.nic.address, "8080") as drink:
+        until(lambda: int(drink.line()), "something comes")
+        stage.forbid(rule)
+        until(lambda: int(drink.line()) == 0 == int(drink.line()), "nothing comes any more", 5)
 
 
 def test_other_rules_and_members_come_and_go_without_a_packet_lost(stage: Stage, lab: Lab, server: Vm) -> None:
