@@ -4,7 +4,7 @@ a last undisturbed turn ends where an agent ends that starts afresh on an empty 
 import asyncio
 import copy
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,8 @@ from tests.convergence.agent_world import AgentWorld, FakeSwitch
 from tests.examples import examples
 
 from netweft.agent import announcer
+from netweft.dataplane.openflow.errors import FlowRejected
+from netweft.dataplane.openflow.flow import Flow, FlowKey
 from netweft.model import (
     BandwidthLimit,
     Key,
@@ -33,6 +35,7 @@ from netweft.model import (
     key_of,
     view_of,
 )
+from netweft.services.fields import OBJECT_MASK, object_bits
 from netweft.testing.region import network, port, subnet
 from netweft.wire.messages import Delta, Snapshot
 
@@ -366,3 +369,31 @@ async def test_a_complete_report_is_of_its_sessions_view(tmp_path: Path) -> None
     assert world.complete == []
     await world.agent.turn()
     assert [report[wanted.id] for report in world.complete] == [PortState.DOWN]
+
+
+async def test_a_refused_flow_is_told_of_its_port(tmp_path: Path) -> None:
+    """The others are served, also when the agent is new; and it is tried again."""
+    refused = {object_bits(PORTS[0].id)}
+
+    class Picky(FakeSwitch):
+        async def apply(self, adds: Sequence[Flow], deletes: Iterable[FlowKey] = ()) -> None:
+            for each in adds:
+                if each.cookie & OBJECT_MASK in refused:
+                    raise FlowRejected(4, 9, "bad prerequisite", each)
+            await super().apply(adds, deletes)
+
+    world = AgentWorld(tmp_path)
+    world.switches["int"].__class__ = Picky
+    await world.start()
+    for wanted in PORTS:
+        world.plug(wanted.id)
+    world.see(world.desired.view, OBJECTS)
+    await calm(world)
+    assert not world.agent.bridges["int"].plan(delete=True)
+    assert {id for id, status in world.told.items() if status.state is PortState.UP} == {each.id for each in PORTS[1:]}
+    assert "bad prerequisite" in world.told[PORTS[0].id].detail
+    assert "bad prerequisite" in world.agent.problem
+    refused.clear()
+    await world.agent.turn()
+    assert world.told[PORTS[0].id].state is PortState.UP
+    assert not world.agent.problem

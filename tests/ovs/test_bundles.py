@@ -110,6 +110,23 @@ async def test_a_flow_that_somebody_deleted_is_put_back(ovs: Sandbox, bridge: st
     assert sorted(map(str, await switch.dump_flows())) == sorted(map(str, (flow(1), flow(2))))
 
 
+async def test_a_refused_flow_holds_up_its_own_unit_only(switch: OpenFlowConnection) -> None:
+    old, good, more = flow(1, cookie=OURS | 1), flow(2, cookie=OURS | 2), flow(3, cookie=OURS | 1)
+    bad = Flow(table=1, priority=10, match=(("ipv4_src", 5, None),), cookie=OURS | 1)
+    await switch.apply([old])
+    driver = FlowDriver(switch, OURS, MASK, unit_mask=0xFF)
+    driver.want({each.key: each for each in (good, more, bad)})
+    await driver.apply(delete=True)
+    assert sorted(map(str, await switch.dump_flows())) == sorted(map(str, (old, good))), "the other one's is as before"
+    assert [(unit, error.flow) for unit, error in driver.refused.items()] == [(1, bad)]
+    assert not driver.in_sync
+    driver.change(deletes=[bad.key])
+    await driver.apply(delete=True)
+    assert sorted(map(str, await switch.dump_flows())) == sorted(map(str, (good, more)))
+    assert driver.in_sync
+    assert not driver.refused
+
+
 async def test_nothing_obsolete_goes_before_it_may(switch: OpenFlowConnection) -> None:
     foreign = flow(8, cookie=0x77)
     await switch.apply([flow(1), foreign])

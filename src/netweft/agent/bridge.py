@@ -21,7 +21,7 @@ from netweft.dataplane.openflow.text import format_flow
 from netweft.reconcile.plan import Step
 from netweft.reconcile.retry import Backoff
 from netweft.services.announce import Packet
-from netweft.services.fields import AGENT, OURS, OURS_MASK, Reason, cookie
+from netweft.services.fields import AGENT, OBJECT_MASK, OURS, OURS_MASK, Reason, cookie
 from netweft.services.pipeline import pipeline_of
 
 log = structlog.get_logger(__name__)
@@ -64,6 +64,12 @@ class BridgeSide:
     @property
     def in_sync(self) -> bool:
         return self._driver is not None and self._driver.in_sync
+
+    @property
+    def refused(self) -> Mapping[int, str]:
+        """Objects of which the bridge refuses a flow, by their bits in cookies, and why."""
+        refused = self._driver.refused if self._driver else {}
+        return {bits: f"{self._socket.stem} refuses a flow: {error}" for bits, error in refused.items()}
 
     def expect(self) -> None:
         """The bridge has just appeared: try now, not later."""
@@ -115,7 +121,7 @@ class BridgeSide:
 
     async def attach(self, connection: OpenFlowConnection) -> None:
         """Read what is there, and compare from now on.  Raises OpenFlowError."""
-        driver = FlowDriver(connection, OURS, OURS_MASK, self._drifted, self._taking_away)
+        driver = FlowDriver(connection, OURS, OURS_MASK, self._drifted, self._taking_away, OBJECT_MASK)
         found = await driver.read()
         if self.on_packet is not None:
             await connection.watch_packets(AGENT, self.on_packet)

@@ -29,6 +29,7 @@ from netweft.agent.meters import BridgeMeters
 from netweft.agent.nics import NicsSide
 from netweft.agent.ovs import OvsSide
 from netweft.agent.plugin import NotKnown
+from netweft.agent.refusals import Refusals
 from netweft.agent.report import Reporter
 from netweft.agent.restore import RestoreWait
 from netweft.agent.shaping import ShapingSide
@@ -97,6 +98,7 @@ class Agent:
         self.announcer = Announcer(self.desired.announcement, self.bridges[INT.role].send_packet)
         self._restore = RestoreWait(self.ovs, self.in_place)
         self._sessions = 0
+        self.refusals = Refusals()
         self._owes_all = False
         self._links_changed = self._links_swept = self._shaping_swept = False
         self._new_zones: frozenset[int] = frozenset()
@@ -207,7 +209,7 @@ class Agent:
 
     def _tell_facts(self) -> None:
         if self.ovs.view is not None and self._host is not None:
-            problems = [*self.uplinks.now.problems.values(), *self.desired.problems]
+            problems = [*self.uplinks.now.problems.values(), *self.desired.problems, *self.refusals.of_no_port]
             version = self.ovs.view.version()
             self.feed.tell(facts.node_facts(self.settings, self._host.datapath_type, version, problems))
 
@@ -313,7 +315,10 @@ class Agent:
             self.bridges[INT.role].answer(answer)
 
     def _report(self, problem: str) -> None:
-        self._schedule_retry(problem)
+        refused = {bits: why for bridge in self.bridges.values() for bits, why in bridge.refused.items()}
+        told = self.refusals.statuses(refused, self.desired.view.ports, self.desired.statuses)
+        self._reporter.change(told, ())
+        self._schedule_retry(problem or self.refusals.text)
         sessions = sum(bridge.sessions for bridge in self.bridges.values())
         if sessions != self._sessions:
             self._sessions = sessions
@@ -351,7 +356,7 @@ class Agent:
 
     def in_place(self) -> bool:
         return (
-            not self.problem
+            self.problem == self.refusals.text
             and self.desired.complete
             and not self._awake.is_set()
             and all(bridge.in_sync for bridge in self._needed)

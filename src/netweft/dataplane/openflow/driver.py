@@ -9,9 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from msgspec import Struct
 
 from netweft.dataplane.openflow.client import OpenFlowConnection
+from netweft.dataplane.openflow.errors import FlowRejected
 from netweft.dataplane.openflow.flow import Action, Flow, FlowKey
 from netweft.dataplane.openflow.messages import FlowChange
 from netweft.reconcile.delta import Delta
+
+MAX_REFUSED = 50  # units in one go; if there are more, something is wrong with the bridge, not with them
 
 
 class FlowPlan(Struct, frozen=True):
@@ -43,6 +46,8 @@ class FlowDriver:
 
     on_drift: called (from the event loop) when somebody else changed our flows, so that the owner's loop runs again.
     taking_away: called before flows go or do less.
+    unit_mask: flows whose cookies are the same in these bits are one unit.  If the switch refuses a flow, nothing of
+    its unit is changed, all else is, and `refused` says why: unit -> error.  Flows of unit 0 hold up everything.
     """
 
     def __init__(
@@ -52,12 +57,15 @@ class FlowDriver:
         cookie_mask: int,
         on_drift: Callable[[], None] | None = None,
         taking_away: Callable[[FlowPlan], None] | None = None,
+        unit_mask: int = 0,
     ) -> None:
         self._connection = connection
         self._cookie = cookie
         self._mask = cookie_mask
         self._on_drift = on_drift
         self._taking_away = taking_away
+        self._unit_mask = unit_mask
+        self.refused: dict[int, FlowRejected] = {}  # at the last `apply`
         self._delta: Delta[FlowKey, Flow] = Delta()
         self._stale = True  # what is there is not known for sure: read before anything is done
         self._disturbed = False  # somebody changed something while a request of ours was under way
@@ -102,17 +110,37 @@ class FlowDriver:
     def plan(self, *, delete: bool) -> FlowPlan:
         """delete=False leaves obsolete flows in place: nothing is taken away before the first full sync."""
         actual = self._delta.actual
-        upserts = self._delta.upserts()
+        upserts, deletes = self._accepted(self._delta.upserts()), self._accepted(self._delta.deletes())
         updates = tuple(flow for key, flow in upserts.items() if key in actual)
         return FlowPlan(
             adds=tuple(flow for key, flow in upserts.items() if key not in actual),
             updates=updates,
             replaced=tuple(actual[flow.key] for flow in updates),
-            deletes=tuple(self._delta.deletes().values()) if delete else (),
+            deletes=tuple(deletes.values()) if delete else (),
         )
 
+    def _accepted(self, flows: dict[FlowKey, Flow]) -> dict[FlowKey, Flow]:
+        if not self.refused:
+            return flows
+        return {key: flow for key, flow in flows.items() if flow.cookie & self._unit_mask not in self.refused}
+
     async def apply(self, *, delete: bool) -> FlowPlan:
-        """Do the plan in one bundle, all or nothing.  Returns what was done; raises OpenFlowError."""
+        """Do the plan in one bundle, but for what is refused.  Returns what was done; raises OpenFlowError."""
+        self.refused = {}
+        while True:
+            try:
+                return await self._apply(delete=delete)
+            except FlowRejected as error:
+                self._set_aside(error)
+                self._stale = self._disturbed  # nothing was done
+
+    def _set_aside(self, error: FlowRejected) -> None:
+        unit = error.flow.cookie & self._unit_mask if isinstance(error.flow, Flow) else 0
+        if not unit or unit in self.refused or len(self.refused) >= MAX_REFUSED:
+            raise error
+        self.refused[unit] = error
+
+    async def _apply(self, *, delete: bool) -> FlowPlan:
         if self._stale:
             await self.read()
         plan = self.plan(delete=delete)
