@@ -376,11 +376,13 @@ async def test_a_refused_flow_is_told_of_its_port(tmp_path: Path) -> None:
     refused = {object_bits(PORTS[0].id)}
 
     class Picky(FakeSwitch):
-        async def apply(self, adds: Sequence[Flow], deletes: Iterable[FlowKey] = ()) -> None:
+        async def apply(
+            self, adds: Sequence[Flow], deletes: Iterable[FlowKey] = (), *, clear: tuple[int, int] | None = None
+        ) -> None:
             for each in adds:
                 if each.cookie & OBJECT_MASK in refused:
                     raise FlowRejected(4, 9, "bad prerequisite", each)
-            await super().apply(adds, deletes)
+            await super().apply(adds, deletes, clear=clear)
 
     world = AgentWorld(tmp_path)
     world.switches["int"].__class__ = Picky
