@@ -149,9 +149,8 @@ class FlowDriver:
         if self._taking_away is not None and plan.takes_away:
             self._taking_away(plan)
         self._stale, self._disturbed = True, False  # if this is cut off, nobody knows how far it came
-        if (
-            delete and not self.refused and len(plan) > len(self.desired) + 1
-        ):  # all is to change, as when the tables have other numbers
+        # all is to change, as when the tables have other numbers
+        if delete and not self.refused and len(plan) > len(self.desired) + 1:
             await self._connection.apply(tuple(self.desired.values()), clear=(self._cookie, self._mask))
         else:
             await self._connection.apply((*plan.adds, *plan.updates), [flow.key for flow in plan.deletes])
