@@ -58,8 +58,8 @@ def burst(address: str, port: int, count: int, size: int) -> None:
         for _ in sys.stdin:
             for number in range(count):
                 send(out, payload)
-                if number % 20 == 19:
-                    time.sleep(TICK)  # the queues on the way are short
+                if number % 4 == 3:
+                    time.sleep(TICK)  # the queues on the way are short, and the uplink has a limit as well
             print("sent", flush=True)
 
 

@@ -12,9 +12,22 @@ from pathlib import Path
 
 import pytest
 from tests.netns import frames
-from tests.netns.harness import Lab, until
+from tests.netns.harness import Inside, Lab, until
 from tests.netns.probes import address_of
-from tests.netns.qos_stage import DOCUMENT, FULL, SETTINGS, SMALL, UPLINK, Flow, Row, Stage, document, within, written
+from tests.netns.qos_stage import (
+    DOCUMENT,
+    FULL,
+    SETTINGS,
+    SMALL,
+    STREAM,
+    UPLINK,
+    Flow,
+    Row,
+    Stage,
+    document,
+    within,
+    written,
+)
 
 from netweft.lab.cloud import Cloud, credentials
 from netweft.lab.commands import in_namespace, run
@@ -29,6 +42,8 @@ def stage(lab: Lab) -> Iterator[Stage]:
     with (lab.node("hv1").folder / "netweft.toml").open("a") as settings:
         settings.write(SETTINGS)
     lab.kill("agent", "hv1")
+    inside = lab.node("hv1").namespace
+    until(lambda: run(*in_namespace(inside, "tc", "qdisc")).count("htb 4e57:") == 2, "the uplinks are shaped")
     with Cloud(lab.layout) as cloud:
         yield Stage(lab, cloud)
 
@@ -56,7 +71,7 @@ def to_and_from(stage: Stage, words: list[tuple[object, ...]]) -> list[Flow]:
 
 
 def limits(stage: Stage) -> Iterator[Row]:
-    asked = [1000, 5000, 20000]
+    asked = [1000, 3000, 8000]
     policies = [stage.policy(*both_ways("bandwidth_limit", max_kbps=kbps)) for kbps in asked]
     for (machine, _), policy in zip(stage.pairs, policies, strict=True):
         stage.give(machine, policy)
@@ -66,7 +81,7 @@ def limits(stage: Stage) -> Iterator[Row]:
     goal = [float(kbps) for kbps in asked for _ in DIRECTIONS]
     for number, got in enumerate(stage.kept("kbps", goal, *to_and_from(stage, words))):
         yield Row.of(f"bandwidth limit, {DIRECTIONS[number % 2]}", "UDP", goal[number], got, "kbit/s")
-    flows = to_and_from(stage, [("stream",) for _ in asked])
+    flows = to_and_from(stage, [STREAM for _ in asked])
     for number, direction in enumerate(DIRECTIONS):  # one after the other, since answers are limited as well
         for kbps, got in zip(asked, stage.kept("kbps", goal[::2], *flows[number::2]), strict=True):
             yield Row.of(f"bandwidth limit, {direction}", "TCP", kbps, got, "kbit/s")
@@ -88,7 +103,7 @@ def packet_rates(stage: Stage) -> Iterator[Row]:
 
 def burst(stage: Stage) -> Iterator[Row]:
     """After a pause, and on top of what the rate lets through meanwhile, which is little."""
-    kbit, rate = 4000, 500
+    kbit, rate = 4000, 100
     stage.give(stage.rival, None)
     stage.give(stage.sender, stage.policy(("bandwidth_limit", {"max_kbps": rate, "max_burst_kbps": kbit})))
     stage.limited("hv1", 1)
@@ -96,7 +111,7 @@ def burst(stage: Stage) -> Iterator[Row]:
         stage.load(stage.ears, "sink", 7000) as sink,
         stage.load(stage.sender, "burst", stage.ears.nic.address, 7000, kbit * 250 // (FULL + 42), FULL) as sender,
     ):
-        sink.tell("0.7")
+        sink.tell("1.0")
         sender.tell()
         yield Row.of("bandwidth limit, burst", "UDP", kbit, sink.counted()["bytes"] / 125, "kbit")
 
@@ -105,19 +120,25 @@ def guarantee(stage: Stage, what: str, senders: tuple[Vm, Vm], receivers: tuple[
     """While the other one wants all of the uplink, too."""
     kbps = UPLINK * 3 // 4
     stage.give(senders[0], stage.policy(("minimum_bandwidth", {"min_kbps": kbps})))
-    until(lambda: "htb 4e57:" in qdiscs(stage), "the uplink is shaped")
-    flows = [Flow(*ends, ("flood", UPLINK * 3 / 2, FULL)) for ends in zip(senders, receivers, strict=True)]
+    until(lambda: promised(stage) == [f"{kbps // 1000}Mbit"], "the promise is made")
+    flows = [Flow(*ends, ("flood", UPLINK, FULL)) for ends in zip(senders, receivers, strict=True)]
     for _ in range(3):
-        promised, _ = (counted["kbps"] for counted in stage.measure(*flows))
-        if within(promised, kbps):
+        got, _ = (counted["kbps"] for counted in stage.measure(*flows))
+        if within(got, kbps):
             break
-    yield Row.of(f"minimum bandwidth, {what}", "UDP", kbps, promised, "kbit/s")
+    yield Row.of(f"minimum bandwidth, {what}", "UDP", kbps, got, "kbit/s")
     stage.give(senders[0], None)
-    until(lambda: "htb 4e57:" not in qdiscs(stage), "the uplink is left alone again")
+    until(lambda: not promised(stage), "nothing is promised any more")
 
 
-def qdiscs(stage: Stage) -> str:
-    return run(*in_namespace(stage.lab.node("hv1").namespace, "tc", "qdisc", "show"))
+def promised(stage: Stage) -> list[str]:
+    """The rates of all classes of hv1's uplinks that are somebody's."""
+    inside = stage.lab.node("hv1").namespace
+    lines = "".join(
+        run(*in_namespace(inside, "tc", "class", "show", "dev", nic)) for nic in ("eth0", "eth1")
+    ).splitlines()
+    words = [line.split() for line in lines if "leaf" in line and " 4e57:2 " not in line]
+    return [line[line.index("rate") + 1] for line in words]
 
 
 @pytest.mark.usefixtures("rid")
@@ -138,28 +159,33 @@ def test_a_mark_is_seen_inside_and_outside_of_the_tunnel(stage: Stage) -> None:
     mark = 46
     stage.give(stage.sender, stage.policy(("dscp_marking", {"dscp_mark": mark})))
     until(lambda: "ip_dscp" in "".join(stage.lab.flows("hv1", "br-int")), "the flows are there")
-    macs = (stage.sender.nic.mac, stage.ears.nic.mac)
-    addresses = {
-        version: tuple(address_of(one.nic, version) for one in (stage.sender, stage.ears)) for version in (4, 6)
-    }
-    sent = [make(macs, addresses[version], b"marked") for make, version in ((frames.udp4, 4), (frames.udp6, 6))]  # type: ignore[arg-type]
+    me, to = stage.sender.nic, stage.ears.nic
+    four, six = ((address_of(me, version), address_of(to, version)) for version in (4, 6))
+    sent = [frames.udp4((me.mac, to.mac), four, MARKED), frames.udp6((me.mac, to.mac), six, MARKED)]
     with (
         stage.lab.inside(stage.ears, "capture") as ears,
         stage.lab.inside_namespace(stage.lab.node("hv2").namespace, "capture") as underlay,
     ):
         stage.lab.send_frames(stage.sender, *sent)
-        for version, offset in ((4, 15), (6, 14)):
-            frame = next_with(ears, b"marked")
-            seen = frame[offset] >> 2 if version == 4 else int.from_bytes(frame[14:16], "big") >> 6 & 0x3F
-            assert seen == mark, f"IPv{version}"
-            outer = next_with(underlay, b"marked")
-            assert outer[15] >> 2 == mark, f"the tunnel's own header round IPv{version}"
+        assert sorted(dscp(frame) for frame in marked(ears, 2)) == [(4, mark), (6, mark)]
+        assert [dscp(frame) for frame in marked(underlay, 2)] == [(4, mark)] * 2, "the tunnel's own header"
 
 
-def next_with(capture: object, text: bytes) -> bytes:
-    while text not in (frame := bytes.fromhex(capture.line())):  # type: ignore[attr-defined]
-        pass
-    return frame
+MARKED = b"what is sent to see its mark"
+
+
+def marked(capture: Inside, count: int) -> list[bytes]:
+    found: list[bytes] = []
+    while len(found) < count:
+        frame = bytes.fromhex(capture.line())
+        found += [frame] if MARKED in frame else []
+    return found
+
+
+def dscp(frame: bytes) -> tuple[int, int]:
+    """IP version, and what its header says."""
+    version = frame[14] >> 4
+    return version, frame[15] >> 2 if version == 4 else int.from_bytes(frame[14:16], "big") >> 6 & 0x3F
 
 
 @pytest.mark.usefixtures("rid")
@@ -193,6 +219,11 @@ def test_policies_come_and_go_while_traffic_flows(stage: Stage) -> None:
         rate(2000, "the network's again")
         stage.give_network(None)
         rate(10000, "no policy any more")
+        stage.give(stage.sender, stage.policy(("minimum_bandwidth", {"min_kbps": UPLINK // 4})))
+        until(lambda: promised(stage) == [f"{UPLINK // 4000}Mbit"], "the promise is made")
+        rate(10000, "the uplink has room")
+        stage.give(stage.sender, None)
+        until(lambda: not promised(stage), "nothing is promised any more")
         lost = ping.result()
     assert (lost["lost"], lost["duplicates"]) == (0, 0), lost
 

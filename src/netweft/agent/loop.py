@@ -209,7 +209,8 @@ class Agent:
 
     def _tell_facts(self) -> None:
         if self.ovs.view is not None and self._host is not None:
-            problems = [*self.uplinks.now.problems.values(), *self.desired.problems, *self.refusals.of_no_port]
+            uplinks = (*self.uplinks.now.problems.values(), *self.shaping.problems.values())
+            problems = [*uplinks, *self.desired.problems, *self.refusals.of_no_port]
             version = self.ovs.view.version()
             self.feed.tell(facts.node_facts(self.settings, self._host.datapath_type, version, problems))
 

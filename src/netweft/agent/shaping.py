@@ -1,5 +1,7 @@
 """What is guaranteed on this node's NICs, kept in the kernel beside everything else: no port waits for it.
 
+A NIC is shaped while the settings name it, also when nothing is guaranteed: to make or remove its queueing discipline
+costs packets.
 A NIC whose promises cannot be kept has a problem, which its ports report.
 """
 
@@ -16,6 +18,8 @@ from netweft.reconcile.plan import Step
 from netweft.reconcile.retry import Backoff
 
 log = structlog.get_logger(__name__)
+
+SETTLE_SECONDS = 0.1  # each VM that is plugged in is word from the kernel, too
 
 
 class ShapingSide:
@@ -40,7 +44,6 @@ class ShapingSide:
                 short_queues=short_queues,
             )
             for name, kbps in self._bandwidths.items()
-            if any(each.interface == name for each in listed)
         }
         self._obsolete = our_shaped_interfaces() - self._wanted.keys() if sweep else set()
         if self._wanted or self._obsolete or self.problems:
@@ -61,6 +64,7 @@ class ShapingSide:
         try:
             while True:
                 await self._dirty.wait()
+                await asyncio.sleep(SETTLE_SECONDS)
                 self._dirty.clear()
                 if await self._apply():
                     backoff.succeeded()

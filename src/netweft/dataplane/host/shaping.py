@@ -12,15 +12,16 @@ import errno
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
-from netweft.dataplane.host import classifier
+from netweft.dataplane.host import classifier, tc
 from netweft.dataplane.host.classifier import Sender
 from netweft.dataplane.host.netlink import HostError
 from netweft.dataplane.host.shaped import ROOT
+from netweft.dataplane.host.tc import Qdisc
 from netweft.dataplane.host.values import ShapedNic
 
 ALL, OTHERS, FIRST = 1, 2, 3
@@ -43,17 +44,17 @@ class _Class(NamedTuple):
 
 
 def ensure(wanted: ShapedNic) -> bool:
-    """True if something had to be changed; without guarantees, what we made goes.  Raises HostError."""
+    """True if something had to be changed.  Raises HostError."""
     if len(wanted.guarantees) > classifier.MOST:
         raise HostError(f"{wanted.interface}: more than {classifier.MOST} guarantees")
     with _kernel(wanted.interface) as netlink:
         index = _index(netlink, wanted.interface)
-        if not wanted.guarantees:
+        if not wanted.kbps:
             return _clear(netlink, index)
-        root = _root(netlink, index)
-        if root is not None and root["handle"] not in (ROOT, NO_QDISC):
-            raise HostError(f"{wanted.interface}: its queueing discipline {_kind(root)} is not ours to replace")
-        fresh = root is None or root["handle"] != ROOT
+        root = _root(index)
+        if root is not None and root.handle not in (ROOT, NO_QDISC):
+            raise HostError(f"{wanted.interface}: its queueing discipline {root.kind} is not ours to replace")
+        fresh = root is None or root.handle != ROOT
         if fresh:
             netlink.tc("add", "htb", index, ROOT, default=OTHERS)
         return _fill(netlink, index, wanted) or fresh
@@ -73,22 +74,16 @@ def _fill(netlink: IPRoute, index: int, wanted: ShapedNic) -> bool:
         classifier.put(index, ROOT, classifier.program(targets))
     obsolete = sorted(there.keys() - goal.keys())
     for minor in obsolete:
-        _wait_until_empty(netlink, index, minor)
+        _wait_until_empty(index, minor)
         netlink.tc("del-class", index=index, handle=ROOT | minor)
     return bool(changed or obsolete or targets != known)
 
 
-def _wait_until_empty(netlink: IPRoute, index: int, minor: int) -> None:
+def _wait_until_empty(index: int, minor: int) -> None:
     """Nobody is in the class any more; what waits there is on its way."""
     end = time.monotonic() + DRAIN_SECONDS
-    while time.monotonic() < end and _waiting(netlink, index, minor):
+    while time.monotonic() < end and any(one.waiting for one in tc.qdiscs(index) if one.parent == ROOT | minor):
         time.sleep(0.01)
-
-
-def _waiting(netlink: IPRoute, index: int, minor: int) -> int:
-    """Frames."""
-    queues = (one for one in netlink.get_qdiscs(index=index) if one["parent"] == ROOT | minor)
-    return sum(one.get("TCA_STATS", {}).get("qlen", 0) for one in queues)
 
 
 def _numbers(known: Mapping[Sender, int], wanted: Iterable[Sender]) -> dict[Sender, int]:
@@ -129,11 +124,7 @@ def _burst(rate: int) -> int:
 
 def _classes(netlink: IPRoute, index: int) -> dict[int, _Class]:
     """Of our root, with the queue of each."""
-    queues = {
-        qdisc["parent"]: qdisc.get("TCA_OPTIONS", {}).get("limit", 0)
-        for qdisc in netlink.get_qdiscs(index=index)
-        if _kind(qdisc) == "pfifo"
-    }
+    queues = {one.parent: one.limit for one in tc.qdiscs(index)}
     found = {}
     for one in netlink.get_classes(index=index):
         if one["handle"] & 0xFFFF0000 == ROOT:
@@ -147,19 +138,15 @@ def _classes(netlink: IPRoute, index: int) -> dict[int, _Class]:
 
 
 def _clear(netlink: IPRoute, index: int) -> bool:
-    root = _root(netlink, index)
-    if root is None or root["handle"] != ROOT:
+    root = _root(index)
+    if root is None or root.handle != ROOT:
         return False
     netlink.tc("del", "htb", index, ROOT, root=True)
     return True
 
 
-def _root(netlink: IPRoute, index: int) -> Any:
-    return next((qdisc for qdisc in netlink.get_qdiscs(index=index) if qdisc["parent"] == 0xFFFFFFFF), None)
-
-
-def _kind(message: Any) -> str:
-    return str(message.get("TCA_KIND"))
+def _root(index: int) -> Qdisc | None:
+    return next((qdisc for qdisc in tc.qdiscs(index) if qdisc.parent == tc.ROOT_PARENT), None)
 
 
 def _index(netlink: IPRoute, interface: str) -> int:

@@ -27,7 +27,7 @@ class Guarantee(Struct, frozen=True):
 
 
 class ShapedNic(Struct, frozen=True, kw_only=True):
-    """An interface that can send `kbps`, and what is guaranteed there; without guarantees it is left alone.
+    """An interface that can send `kbps`, and what is guaranteed there.  kbps 0: it is left alone.
 
     short_queues: who sends shares one buffer for all interfaces, and what waits at one is in the way of all others
     (Open vSwitch's userspace datapath; docs/decisions/0133)."""
