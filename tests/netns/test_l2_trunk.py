@@ -219,5 +219,25 @@ def test_a_sub_ports_second_tag_goes_nowhere(lab: Lab) -> None:
     vm.remove(lab.layout, machine)
 
 
+def test_ports_of_one_trunk_hear_each_other(lab: Lab) -> None:
+    network = lab.network("10.7.1.0/24", **VLAN)
+    with lab.cloud() as cloud:
+        parent = cloud.create("ports", network_id=lab.network("10.8.1.0/24", **VLAN))
+        one, other = (cloud.create("ports", network_id=network, port_security_enabled=False) for _ in range(2))
+        places = [
+            {"port_id": sub["id"], "segmentation_type": "vlan", "segmentation_id": tag}
+            for tag, sub in ((300, one), (301, other))
+        ]
+        trunk = cloud.create("trunks", port_id=parent["id"], sub_ports=places)
+    machine = plug_in(lab, trunk, "netns")
+    with lab.cloud() as cloud:
+        until(lambda: cloud.find("ports", other["id"])["status"] == "ACTIVE", "the other sub-port is ACTIVE")
+    frame = udp4((one["mac_address"], other["mac_address"]), ("10.7.1.77", "10.7.1.78"), b"neighbour")
+    with lab.inside(machine, "capture") as seen:
+        lab.send_frames(machine, tagged(frame, 300))
+        assert frame not in seen.frames_until(frame)
+    vm.remove(lab.layout, machine)
+
+
 def tagged(frame: bytes, vlan: int) -> bytes:
     return frame[:12] + struct.pack("!HH", 0x8100, vlan) + frame[12:]

@@ -11,7 +11,7 @@ bridge its only way is to the integration bridge.  MAC addresses are never learn
 
 from collections.abc import Iterable, Iterator
 
-from netweft.dataplane.openflow.flow import Action, Move, Output, PopVlan, PushVlan, SetField
+from netweft.dataplane.openflow.flow import OFPP_IN_PORT, Action, Move, Output, PopVlan, PushVlan, SetField
 from netweft.dataplane.ovsdb.rows import VifTag
 from netweft.services.addresses import MAC_ANY_MULTICAST, Prefix, mac
 from netweft.services.fields import ANY_TAG, FLOODED, IN_PORT, LOCAL_VLAN, OUT_PORT, UNTAGGED, Reason, cookie, tagged
@@ -57,13 +57,18 @@ def port(here: LocalPort) -> Iterator[Wanted]:
         SetField(OUT_PORT, here.number),
         INT["ingress"].goto,
     )
-    yield INT["deliver"].flow(
-        10,
-        cookie(Reason.PORT_DELIVERY, here.port.id),
-        {OUT_PORT: here.number},
-        *((PushVlan(), SetField("vlan_vid", tagged(here.tag))) if here.tag else ()),
-        Output(here.ofport),
-    )
+    yield from _deliver(here)
+
+
+def _deliver(here: LocalPort) -> Iterator[Wanted]:
+    """Ports of one trunk share an interface, and Open vSwitch sends nothing back unless it is told to."""
+    owner, to_it = cookie(Reason.PORT_DELIVERY, here.port.id), {OUT_PORT: here.number}
+    tag = (PushVlan(), SetField("vlan_vid", tagged(here.tag))) if here.tag else ()
+    yield INT["deliver"].flow(10, owner, to_it, *tag, Output(here.ofport))
+    if here.tag or here.carried:
+        yield INT["deliver"].flow(30, owner, {**to_it, IN_PORT: here.number})
+        same_interface: dict[str, Value] = {**to_it, IN_PORT: (here.ofport, 0xFFFF)}
+        yield INT["deliver"].flow(20, owner, same_interface, *tag, Output(OFPP_IN_PORT))
 
 
 def _classify(here: LocalPort) -> Iterator[Wanted]:

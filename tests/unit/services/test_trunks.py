@@ -103,6 +103,16 @@ def test_a_trunk_that_is_down(region: Region) -> None:
     assert region.receivers(OTHER_OWN, ping(OTHER_OWN, BROADCAST)) == [PARENT.id]
 
 
+def test_ports_of_one_trunk_hear_each_other(region: Region) -> None:
+    """Two sub-ports of one network, which share their interface; nobody hears itself."""
+    twin = port(4, BLUE)
+    region.create(twin, replace(TRUNK, sub_ports=(*TRUNK.sub_ports, SubPort(twin.id, 104))))
+    region.settle()
+    [delivery] = region.send(SUB_BLUE, {**ping(SUB_BLUE, twin.mac_address), "vlan_vid": tagged(102)})
+    assert delivery.packet["vlan_vid"] == tagged(104)
+    assert sorted(region.receivers(SUB_BLUE, ping(SUB_BLUE, BROADCAST))) == sorted((twin.id, OTHER_BLUE.id))
+
+
 def test_local_vlans_of_sub_ports_survive_a_restart(region: Region) -> None:
     node = region.nodes["hv1"]
     before = dict(node.rendering.vlans.assigned)
