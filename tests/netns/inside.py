@@ -148,13 +148,25 @@ def serve(port: int) -> None:
 def feed(address: str, port: int, size: int) -> None:
     data = os.urandom(size)
     print("ready", flush=True)
-    with socket.create_connection((address, port), timeout=20) as connection:
+    with connected(address, port) as connection:
         start = time.monotonic()
         connection.sendall(data)
         connection.shutdown(socket.SHUT_WR)
         connection.recv(1)  # the other end closes when it has everything
         seconds = time.monotonic() - start
     print(hashlib.sha256(data).hexdigest(), seconds)
+
+
+def connected(address: str, port: int) -> socket.socket:
+    """As soon as somebody listens there, who may not be able to say so."""
+    end = time.monotonic() + 20
+    while True:
+        try:
+            return socket.create_connection((address, port), timeout=20)
+        except ConnectionRefusedError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.02)
 
 
 def pour(port: int) -> None:

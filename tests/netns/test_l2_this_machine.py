@@ -5,18 +5,13 @@ from collections.abc import Iterator
 import pytest
 from tests.netns import layer2, this_machine
 from tests.netns.harness import Lab, new_name, until
-from tests.netns.layer2 import ACROSS, SAME, WAYS, NamespaceEnd, SerialEnd
+from tests.netns.layer2 import TYPES, Segment, SerialEnd
 
 from netweft.lab import build, fabric
 from netweft.lab.commands import run
 from netweft.lab.guest import Nic
 from netweft.lab.layout import LabError, Layout
 from netweft.lab.this_machine import BRIDGES
-
-SEGMENTS: dict[str, dict[str, object]] = {
-    "vxlan": {"provider:network_type": "vxlan"},
-    "vlan": {"provider:network_type": "vlan", "provider:physical_network": "physnet1"},
-}
 
 
 def links() -> set[str]:
@@ -45,37 +40,39 @@ def lab() -> Iterator[Lab]:
     until(lambda: links() == before, "the machine has the links it had")
 
 
-@pytest.mark.parametrize("kind", SEGMENTS)
-def test_the_machine_is_a_hypervisor_like_any_other(lab: Lab, kind: str) -> None:
-    network = lab.network("10.1.0.0/24", **SEGMENTS[kind])
-    here, beside, there = (lab.add_vm(node, network) for node in ("hv1", "hv1", "hv2"))
-    rows = []
-    for where, other in ((SAME, beside), (ACROSS, there)):
-        end = NamespaceEnd(lab, lab.layout.vm_namespace(other.name), other.nic.address)
-        rows.append(layer2.measure((kind, WAYS["root"], where), layer2.vm_end(lab, here), end, here.nic.mtu))
-    layer2.document(rows)
+@pytest.fixture(scope="module")
+def segments(lab: Lab) -> dict[str, Segment]:
+    return {kind: Segment(lab, kind, f"10.{number}.0.0/24") for number, kind in enumerate(TYPES)}
 
 
-@pytest.mark.parametrize("kind", SEGMENTS)
-def test_libvirt_plugs_it_in_and_that_is_all(lab: Lab, kind: str) -> None:
-    """Nothing else is told: the port is bound to no host, and libvirt has its id and its MAC."""
-    network = lab.network("10.2.0.0/24", **SEGMENTS[kind])
-    same, across = lab.add_vm("hv1", network), lab.add_vm("hv2", network)
+@pytest.mark.parametrize("kind", TYPES)
+def test_the_machine_is_a_hypervisor_like_any_other(lab: Lab, segments: dict[str, Segment], kind: str) -> None:
+    here = lab.add_vm("hv1", segments[kind].network)
+    layer2.document(segments[kind].rows("root", layer2.vm_end(lab, here)))
+
+
+def test_libvirt_plugs_it_in_and_that_is_all(lab: Lab, segments: dict[str, Segment]) -> None:
+    """Nothing else is told: the ports are bound to no host, and libvirt has their ids and their MACs."""
+    nics = dict(_port(lab, segment) for segment in segments.values())
+    with this_machine.libvirt() as libvirt, libvirt.domain(nics) as commands, lab.cloud() as cloud:
+        for number, (segment, port_id) in enumerate(zip(segments.values(), nics, strict=True)):
+            cloud.wait_active(port_id, 20)
+            assert cloud.find("ports", port_id)["binding:host_id"] == "hv1"
+            end, nic = SerialEnd(commands, nics[port_id].address), f"eth{number}"
+            if number:  # the image knows of the first one
+                address = f"ip address add {end.address}/24 dev {nic}"
+                end.shell(f"ip link set {nic} mtu {segment.mtu} up && {address}")
+            layer2.document(segment.rows("libvirt", end))
     with lab.cloud() as cloud:
-        port = cloud.create("ports", network_id=network)
-    address, mtu = port["fixed_ips"][0]["ip_address"], same.nic.mtu
-    nic = Nic(tap="", mac=port["mac_address"], mtu=mtu, addresses=(f"{address}/24",))
-    with this_machine.libvirt() as libvirt, libvirt.domain(port["id"], nic) as commands:
-        with lab.cloud() as cloud:
-            cloud.wait_active(port["id"], 20)
-            assert cloud.find("ports", port["id"])["binding:host_id"] == "hv1"
-        rows = []
-        for where, other in ((SAME, same), (ACROSS, across)):
-            end = NamespaceEnd(lab, lab.layout.vm_namespace(other.name), other.nic.address)
-            rows.append(layer2.measure((kind, WAYS["libvirt"], where), SerialEnd(commands, address), end, mtu))
-        layer2.document(rows)
+        until(lambda: {cloud.find("ports", id)["status"] for id in nics} == {"DOWN"}, "DOWN once the domain is gone")
+
+
+def _port(lab: Lab, segment: Segment) -> tuple[str, Nic]:
+    """Its id, and what a VM is to know of it."""
     with lab.cloud() as cloud:
-        until(lambda: cloud.find("ports", port["id"])["status"] == "DOWN", "DOWN once the domain is gone")
+        port = cloud.create("ports", network_id=segment.network)
+    address = f"{port['fixed_ips'][0]['ip_address']}/24"
+    return port["id"], Nic(tap="", mac=port["mac_address"], mtu=segment.mtu, addresses=(address,))
 
 
 def test_a_machine_that_is_a_hypervisor_already_is_left_alone(lab: Lab) -> None:

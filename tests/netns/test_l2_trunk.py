@@ -9,24 +9,33 @@ import pytest
 from tests.netns import layer2
 from tests.netns.frames import udp4
 from tests.netns.harness import Inside, Lab, until
-from tests.netns.layer2 import ACROSS, SAME, WAYS, NamespaceEnd, SerialEnd
+from tests.netns.layer2 import (
+    ACROSS,
+    PHYSICAL,
+    REFUSED,
+    SAME,
+    TWO_TAGS,
+    TYPES,
+    WAYS,
+    NamespaceEnd,
+    Row,
+    Segment,
+    SerialEnd,
+)
 
 from netweft.lab import guest_qemu, vm
 from netweft.lab.layout import Kind
 from netweft.lab.vm import Vm
-from netweft.services.values import TUNNELLED
 
-VXLAN: dict[str, object] = {"provider:network_type": "vxlan"}
-VLAN: dict[str, object] = {"provider:network_type": "vlan", "provider:physical_network": "physnet1"}
+VLAN = layer2.provider("vlan")
 
 
 class Carried(NamedTuple):
-    """A sub-port, with VMs of its network to talk to on each hypervisor."""
+    """A sub-port, and VMs of its network to talk to on each hypervisor."""
 
-    segment: str
+    segment: Segment
     tag: int
     port: dict[str, Any]
-    others: tuple[Vm, Vm]
 
     @property
     def address(self) -> str:
@@ -35,7 +44,7 @@ class Carried(NamedTuple):
     @property
     def nic(self) -> tuple[str, str, str, str]:
         """inside.py's words for it."""
-        return str(self.tag), self.port["mac_address"], f"{self.address}/24", str(self.others[0].nic.mtu)
+        return str(self.tag), self.port["mac_address"], f"{self.address}/24", str(self.segment.mtu)
 
     @property
     def sub_port(self) -> dict[str, object]:
@@ -43,25 +52,24 @@ class Carried(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def carried(lab: Lab) -> tuple[Carried, Carried]:
-    """Over VXLAN, and on a VLAN of the physical network that is not the tag the VM uses."""
-    found = []
-    for number, (tag, provider) in enumerate(((300, VXLAN), (301, VLAN))):
-        network = lab.network(f"10.{number}.0.0/24", **provider)
-        others = lab.add_vm("hv1", network), lab.add_vm("hv2", network)
+def carried(lab: Lab) -> dict[str, Carried]:
+    """By type of segment.  No tag is that of a VLAN of the physical network."""
+    found = {}
+    for number, kind in enumerate(TYPES):
+        segment = Segment(lab, kind, f"10.{number}.0.0/24", "public" if kind == "flat" else "physnet1")
         with lab.cloud() as cloud:
-            port = cloud.create("ports", network_id=network)
-        found.append(Carried(str(provider["provider:network_type"]), tag, port, others))
-    return found[0], found[1]
+            port = cloud.create("ports", network_id=segment.network)
+        found[kind] = Carried(segment, 300 + number, port)
+    return found
 
 
 @pytest.fixture
-def trunk(lab: Lab, carried: tuple[Carried, Carried]) -> Iterator[dict[str, Any]]:
-    """With both sub-ports, plugged in nowhere."""
+def trunk(lab: Lab, carried: dict[str, Carried]) -> Iterator[dict[str, Any]]:
+    """With all sub-ports, plugged in nowhere."""
     network = lab.network("10.9.0.0/24", **VLAN)  # its MTU is as large as any sub-port's
     with lab.cloud() as cloud:
         parent = cloud.create("ports", network_id=network)
-        made = cloud.create("trunks", port_id=parent["id"], sub_ports=[one.sub_port for one in carried])
+        made = cloud.create("trunks", port_id=parent["id"], sub_ports=[one.sub_port for one in carried.values()])
     yield made
     with lab.cloud() as cloud:
         cloud.delete("trunks", made["id"])
@@ -73,60 +81,65 @@ def plug_in(lab: Lab, trunk: dict[str, Any], kind: Kind) -> Vm:
         return vm.create(cloud, lab.layout, vm.describe(cloud, lab.layout, kind=kind, **words))
 
 
-def end_of(lab: Lab, machine: Vm) -> NamespaceEnd:
-    return NamespaceEnd(lab, lab.layout.vm_namespace(machine.name), machine.nic.address)
-
-
-def carries(lab: Lab, one: Carried, way: str, end: layer2.End) -> None:
-    what = ((one.segment, way, SAME), (one.segment, way, ACROSS))
-    layer2.document(
-        layer2.measure(words, end, end_of(lab, other), other.nic.mtu)
-        for words, other in zip(what, one.others, strict=True)
-    )
-
-
-def test_each_sub_port_talks_to_its_network(lab: Lab, carried: tuple[Carried, Carried], trunk: dict[str, Any]) -> None:
+def test_each_sub_port_talks_to_its_network(lab: Lab, carried: dict[str, Carried], trunk: dict[str, Any]) -> None:
     machine = plug_in(lab, trunk, "netns")
+    namespace = lab.layout.vm_namespace(machine.name)
     with ExitStack() as stack:
-        for one in carried:
+        for one in carried.values():
             stack.enter_context(lab.inside(machine, "vlan", *one.nic))
-        for one in carried:
-            carries(lab, one, WAYS["sub-port"], NamespaceEnd(lab, lab.layout.vm_namespace(machine.name), one.address))
-    with lab.cloud() as cloud:
-        until(lambda: cloud.find("trunks", trunk["id"])["status"] == "ACTIVE", "the trunk is ACTIVE")
+        with lab.cloud() as cloud:
+            until(lambda: cloud.find("trunks", trunk["id"])["status"] == "ACTIVE", "the trunk is ACTIVE")
+        rows = [
+            row
+            for one in carried.values()
+            for row in one.segment.rows("sub-port", NamespaceEnd(lab, namespace, one.address))
+        ]
+        rows.append(_where_two_tags_are_looked_at(lab, carried["flat"]))
+    layer2.document(rows)
     vm.remove(lab.layout, machine)
 
 
-def test_a_real_vm_with_vlan_interfaces(lab: Lab, carried: tuple[Carried, Carried], trunk: dict[str, Any]) -> None:
+def _where_two_tags_are_looked_at(lab: Lab, flat: Carried) -> Row:
+    """docs/decisions/0084-vlan-transparency.md"""
+    with lab.cloud() as cloud:
+        lab.vsctl("hv1", "set", "Open_vSwitch", ".", "other_config:vlan-limit=0")
+        until(lambda: cloud.find("ports", flat.port["id"]).get("status_detail"), "the sub-port says why")
+        assert not lab.ping(flat.segment.others[SAME], flat.address, seconds=1)
+        refused = str(cloud.find("ports", flat.port["id"])["status_detail"])
+        lab.vsctl("hv1", "remove", "Open_vSwitch", ".", "other_config", "vlan-limit")
+        cloud.wait_active(flat.port["id"], 10)
+    assert lab.ping(flat.segment.others[SAME], flat.address)
+    return Row("flat", WAYS["sub-port"], TWO_TAGS, REFUSED + refused)
+
+
+def test_a_real_vm_with_vlan_interfaces(lab: Lab, carried: dict[str, Carried], trunk: dict[str, Any]) -> None:
     machine = plug_in(lab, trunk, "qemu")
     commands = guest_qemu.commands(lab.node("hv1"), machine.name)
-    for one in carried:
+    for one in carried.values():
         end = SerialEnd(commands, one.address)
         tag, mac, address, mtu = one.nic
         end.shell(
             f"ip link add link eth0 name vlan{tag} type vlan id {tag} && ip link set vlan{tag} address {mac} mtu {mtu}"
             f" && ip link set vlan{tag} up && ip address add {address} dev vlan{tag}"
         )
-        carries(lab, one, WAYS["real sub-port"], end)
+        layer2.document(one.segment.rows("real sub-port", end))
     come_and_go(lab, trunk, carried, times=1)
     vm.remove(lab.layout, machine)
 
 
-def test_sub_ports_come_and_go_while_others_talk(
-    lab: Lab, carried: tuple[Carried, Carried], trunk: dict[str, Any]
-) -> None:
+def test_sub_ports_come_and_go_while_others_talk(lab: Lab, carried: dict[str, Carried], trunk: dict[str, Any]) -> None:
     machine = plug_in(lab, trunk, "netns")
     with ExitStack() as stack:
-        for one in carried:
+        for one in carried.values():
             stack.enter_context(lab.inside(machine, "vlan", *one.nic))
         come_and_go(lab, trunk, carried, times=3)
     vm.remove(lab.layout, machine)
 
 
-def come_and_go(lab: Lab, trunk: dict[str, Any], carried: tuple[Carried, Carried], *, times: int) -> None:
-    """The second one does, under a ping to the first."""
-    steady, other = carried
-    watcher, leaver = steady.others[1], other.others[1]
+def come_and_go(lab: Lab, trunk: dict[str, Any], carried: dict[str, Carried], *, times: int) -> None:
+    """One on a VLAN does, under a ping to one over VXLAN."""
+    steady, other = carried["vxlan"], carried["vlan"]
+    watcher, leaver = steady.segment.others[ACROSS], other.segment.others[ACROSS]
     assert lab.ping(watcher, steady.address)
     with lab.inside(watcher, "ping", steady.address) as ping, lab.cloud() as cloud:
         for _ in range(times):
@@ -139,17 +152,14 @@ def come_and_go(lab: Lab, trunk: dict[str, Any], carried: tuple[Carried, Carried
     assert result["lost"] == 0
 
 
-@pytest.mark.parametrize(
-    ("interconnect", "types"), [("patch", ("vlan", "flat", *TUNNELLED)), ("veth", ("vlan", "flat", "vxlan"))]
-)
+@pytest.mark.parametrize(("interconnect", "types"), [("patch", TYPES), ("veth", (*PHYSICAL, "vxlan"))])
 def test_transparent_networks_carry_the_vms_own_tags(lab: Lab, interconnect: str, types: tuple[str, ...]) -> None:
     """Of every type, on one host and across hosts, to ports whose firewall looks at what is below the tags."""
     for node in ("hv1", "hv2"):
         lab.vsctl(node, "set", "Open_vSwitch", ".", "other_config:vlan-limit=0")
         lab.configure_agent(node, interconnect=interconnect)
     for kind in types:
-        provider = (VLAN if kind in ("vlan", "flat") else VXLAN) | {"provider:network_type": kind}
-        network = lab.network("10.5.0.0/24", vlan_transparent=True, **provider)
+        network = lab.network("10.5.0.0/24", vlan_transparent=True, **layer2.provider(kind))
         pairs = [{"ip_address": "10.77.0.0/24"}]
         machines = [lab.add_vm(node, network, allowed_address_pairs=pairs) for node in ("hv1", "hv1", "hv2")]
         _talk_by_tag(lab, machines, kind)
@@ -168,7 +178,7 @@ def _talk_by_tag(lab: Lab, machines: list[Vm], kind: str) -> None:
         for number, machine in enumerate(machines):
             words = (machine.nic.mac, f"10.77.0.{number + 1}/24", str(mtu))
             stack.enter_context(lab.inside(machine, "vlan", "77", *words))
-        subject = end_of(lab, machines[0])
+        subject = layer2.namespace_end(lab, machines[0])
         for number, machine in enumerate(machines[1:], 2):
             address = f"10.77.0.{number}"
             until(lambda to=address: layer2.ping(subject, to, 84), f"{kind} to {machine.node}")  # type: ignore[misc]

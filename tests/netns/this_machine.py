@@ -6,7 +6,7 @@ What runs already is used; what a test starts, it ends, and the files that came 
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -55,11 +55,12 @@ class Libvirt:
         return run("virsh", "--connect", self._uri, *words)
 
     @contextmanager
-    def domain(self, port_id: str, nic: Nic) -> Iterator[Path]:
-        """A VM with nothing but the port's id, MAC and MTU in its description; the socket of its commands."""
-        guest_image.build(self.folder / "initrd", "libvirt", nic)
+    def domain(self, nics: Mapping[str, Nic]) -> Iterator[Path]:
+        """A VM with nothing but the ports' ids and MACs in its description; the socket of its commands.
+        nics: by port's id; the VM knows by itself what to do with the first one."""
+        guest_image.build(self.folder / "initrd", "libvirt", next(iter(nics.values())))
         description, console = self.folder / "domain.xml", self.folder / "console.log"
-        description.write_text(_domain(self.folder, port_id, nic))
+        description.write_text(_domain(self.folder, nics))
         self.virsh("create", str(description))
         try:
             booted = "a libvirt domain booted"
@@ -108,8 +109,7 @@ def _start(folder: Path) -> str:
     return "\n".join(lines)
 
 
-def _domain(folder: Path, port_id: str, nic: Nic) -> str:
-    """Without an MTU libvirt takes `br-int`'s, the smallest of any VIF there; the agent puts it right."""
+def _domain(folder: Path, nics: Mapping[str, Nic]) -> str:
     return f"""\
 <domain type='qemu'>
   <name>netweft-test</name>
@@ -123,16 +123,23 @@ def _domain(folder: Path, port_id: str, nic: Nic) -> str:
   <devices>
     <serial type='file'><source path='{folder}/console.log'/></serial>
     <serial type='unix'><source mode='bind' path='{folder}/commands.sock'/></serial>
+{"".join(_interface(port_id, nic.mac) for port_id, nic in nics.items())}
+  </devices>
+</domain>
+"""
+
+
+def _interface(port_id: str, mac: str) -> str:
+    """Without an MTU libvirt takes `br-int`'s, the smallest of any VIF there; the agent puts it right."""
+    return f"""\
     <interface type='bridge'>
       <source bridge='br-int'/>
       <virtualport type='openvswitch'><parameters interfaceid='{port_id}'/></virtualport>
-      <mac address='{nic.mac}'/>
+      <mac address='{mac}'/>
       <model type='virtio'/>
       <driver>
         <host csum='off' gso='off' tso4='off' tso6='off'/>
         <guest csum='off' tso4='off' tso6='off'/>
       </driver>
     </interface>
-  </devices>
-</domain>
 """
