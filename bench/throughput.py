@@ -167,7 +167,10 @@ def main() -> None:
     options = parser.parse_args()
     if os.geteuid():
         sys.exit("bench: needs root")
-    names = available(options.names.split(","))
+    wanted = options.names.split(",")
+    if not {"plain", "netweft"} <= set(wanted) <= CONTENDERS.keys():
+        parser.error(f"--with: of {', '.join(CONTENDERS)}, plain and netweft among them")
+    names = available(wanted)
     with ExitStack() as stack:
         stages = {name: stack.enter_context(CONTENDERS[name]()) for name in names}
         for stage in stages.values():
