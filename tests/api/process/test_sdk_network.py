@@ -32,14 +32,14 @@ def test_networks_subnets_and_ports(sdk: Any) -> None:
         "b4",
         "p",
     ]
-    assert [each.name for each in sdk.ports(fixed_ips="ip_address=10.5.5.2")] == ["p"]
+    assert [each.name for each in sdk.ports(network_id=network.id, fixed_ips="ip_address=10.5.5.2")] == ["p"]
     assert sdk.find_network("nowhere") is None
     with pytest.raises(exceptions.ConflictException, match="in use"):
         sdk.delete_network(network)
     for each in (port, *many):
         sdk.delete_port(each)
     sdk.delete_network(network)
-    assert list(sdk.subnets()) == []
+    assert not {subnet.id, six.id} & {each.id for each in sdk.subnets()}
 
 
 def test_tags_and_changes_under_a_condition(sdk: Any) -> None:
