@@ -20,6 +20,7 @@ from netweft.lab import guest_qemu, guest_serial
 from netweft.lab.commands import in_namespace
 from netweft.lab.vm import Vm
 
+ON_THE_WAY = 30  # ms: what is under way when a VM that moves pauses, and the time between two pings
 DOCUMENT = Path(__file__).parents[2] / "docs/layer2.md"
 HEAD = ("segment", "way in", "other end", "verdict", "ping, ms", "TCP out, Mbit/s", "TCP in, Mbit/s", "MTU")
 PHYSICAL = ("flat", "vlan")

@@ -6,17 +6,11 @@ import pytest
 from msgspec import structs
 from tests.netns import layer2
 from tests.netns.harness import Lab, results, until
-from tests.netns.layer2 import SerialEnd
+from tests.netns.layer2 import ON_THE_WAY, SerialEnd, provider
 
 from netweft.lab import move, vm
 from netweft.lab.layout import LabError
 from netweft.lab.vm import Vm
-
-SEGMENTS: dict[str, dict[str, object]] = {
-    "vxlan": {"provider:network_type": "vxlan"},
-    "vlan": {"provider:network_type": "vlan", "provider:physical_network": "physnet1"},
-}
-ON_THE_WAY = 30  # ms: what is under way when the VM pauses, and the time between two pings
 
 
 @pytest.fixture(scope="module")
@@ -47,11 +41,11 @@ def _moved(lab: Lab, moving: Vm, watchers: list[Vm], target: str) -> tuple[int, 
     return max(result["lost"] for result in found), paused
 
 
-@pytest.mark.parametrize("kind", SEGMENTS)
+@pytest.mark.parametrize("kind", ("vxlan", "vlan"))
 def test_it_runs_on_and_loses_what_its_pause_costs(lab: Lab, kind: str) -> None:
     """Seen from a third hypervisor and from the ones it leaves and comes to.  On a busy machine an emulated guest
     sometimes stands still for a second more after it was resumed: then it moves on."""
-    network = lab.network("10.1.0.0/24", **SEGMENTS[kind])
+    network = lab.network("10.1.0.0/24", **provider(kind))
     moving = lab.add_vm("hv1", network, kind="qemu")
     inside(lab, moving).shell("echo kept >/memory")
     booted = time.monotonic() - float(inside(lab, moving).shell("cut -d' ' -f1 /proc/uptime"))

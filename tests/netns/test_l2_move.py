@@ -5,16 +5,11 @@ import time
 import pytest
 from msgspec import structs
 from tests.netns.harness import Lab, results, until
+from tests.netns.layer2 import ON_THE_WAY, provider
 
 from netweft.lab import move, vm
 from netweft.lab.cloud import Cloud
 from netweft.lab.layout import LabError
-
-SEGMENTS: dict[str, dict[str, object]] = {
-    "vxlan": {"provider:network_type": "vxlan"},
-    "vlan": {"provider:network_type": "vlan", "provider:physical_network": "physnet1"},
-}
-ON_THE_WAY = 30  # ms: what is under way when the VM pauses, and the time between two pings
 
 
 @pytest.fixture(scope="module")
@@ -22,10 +17,10 @@ def nodes() -> int:
     return 3
 
 
-@pytest.mark.parametrize("kind", SEGMENTS)
+@pytest.mark.parametrize("kind", ("vxlan", "vlan"))
 def test_a_running_vm_loses_what_its_pause_costs(lab: Lab, kind: str) -> None:
     """There and back, seen from a third hypervisor and from the ones it leaves and comes to."""
-    network = lab.network("10.1.0.0/24", **SEGMENTS[kind])
+    network = lab.network("10.1.0.0/24", **provider(kind))
     moving = lab.add_vm("hv1", network)
     watchers = [lab.add_vm(node, network) for node in ("hv3", "hv1", "hv2")]
     assert all(lab.ping(watcher, moving.nic.address) for watcher in watchers), "neighbours are known"
@@ -47,9 +42,9 @@ def test_a_running_vm_loses_what_its_pause_costs(lab: Lab, kind: str) -> None:
     lab.remove_vm(vm.records(lab.layout).get(moving.name))
 
 
-@pytest.mark.parametrize("kind", SEGMENTS)
+@pytest.mark.parametrize("kind", ("vxlan", "vlan"))
 def test_a_powered_off_vm_needs_nothing_by_hand(lab: Lab, kind: str) -> None:
-    network = lab.network("10.2.0.0/24", **SEGMENTS[kind])
+    network = lab.network("10.2.0.0/24", **provider(kind))
     watcher, machine = lab.add_vm("hv3", network), lab.add_vm("hv1", network)
     assert lab.ping(watcher, machine.nic.address)
     vm.remove(lab.layout, machine)
