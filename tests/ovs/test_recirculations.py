@@ -40,7 +40,11 @@ REMOTE, REMOTE_ON_VLAN, REMOTE_ON_FLAT, REMOTE_FREE = THERE = (
     port(24, FREE_NET, **OPEN),
 )
 TRUNK = Trunk(id="t", port_id=ON_VLAN.id, sub_ports=(SubPort(SUB.id, 102),))
-BROADCAST = "ff:ff:ff:ff:ff:ff"
+UNKNOWN, EVERYBODY, GROUP = (port(number, OVERLAY) for number in (99, 98, 97))
+TARGETS = {
+    EVERYBODY.id: ("ff:ff:ff:ff:ff:ff", "255.255.255.255"),
+    GROUP.id: ("01:00:5e:00:00:fb", "224.0.0.251"),
+}
 
 
 @dataclass(frozen=True)
@@ -118,9 +122,8 @@ def _port(bridge: str, name: str, ofport: int | None, *columns: str) -> list[str
     return ["--", "add-port", bridge, name, "--", "set", "Interface", name, f"ofport_request={ofport}", *columns]
 
 
-def frame(frm: Port, to: Port | None, what: str = "tcp,tcp_dst=80") -> str:
-    """to: None for everybody."""
-    target, address = (to.mac_address, ip(to)) if to else (BROADCAST, "255.255.255.255")
+def frame(frm: Port, to: Port, what: str = "udp,udp_dst=80") -> str:
+    target, address = TARGETS.get(to.id, (to.mac_address, ip(to)))
     kind, *rest = what.split(",")
     return ",".join((kind, f"dl_src={frm.mac_address},dl_dst={target},nw_src={ip(frm)},nw_dst={address}", *rest))
 
@@ -146,14 +149,19 @@ def out_of_tunnel(net: int, packet: str) -> str:
         ("from or to a trunk's sub-port that is guarded", SUB, REMOTE),
         ("between a guarded and an unguarded port of one node", GUARDED, FREE),
         ("between a guarded and an unguarded port of one node", FREE, GUARDED),
-        ("flooded by a guarded port in a known connection, whoever gets it", GUARDED, None),
+        ("for a MAC that nobody knows, by a guarded port in a known connection, whoever gets it", GUARDED, UNKNOWN),
+        ("for multicast and broadcast addresses, whoever sends and gets it", GUARDED, EVERYBODY),
+        ("for multicast and broadcast addresses, whoever sends and gets it", GUARDED, GROUP),
+        ("for multicast and broadcast addresses, whoever sends and gets it", FREE, EVERYBODY),
+        ("for multicast and broadcast addresses, whoever sends and gets it", LOOSE_ONE, GROUP),
+        ("for multicast and broadcast addresses, whoever sends and gets it", ON_VLAN, GROUP),
         ("between unguarded ports, into and out of tunnels and wires", FREE_ONE, FREE_TWO),
         ("between unguarded ports, into and out of tunnels and wires", FREE_ONE, REMOTE_FREE),
-        ("between unguarded ports, into and out of tunnels and wires", FREE_ONE, None),
+        ("between unguarded ports, into and out of tunnels and wires", FREE_ONE, UNKNOWN),
         ("between ports of stateless groups", LOOSE_ONE, LOOSE_TWO),
     ],
 )
-def test_from_a_port(switch: Switch, path: str, frm: Port, to: Port | None) -> None:
+def test_from_a_port(switch: Switch, path: str, frm: Port, to: Port) -> None:
     tagged = f",dl_vlan={TRUNK.sub_ports[0].segmentation_id}" if frm is SUB else ""
     here = f"in_port={switch.ofport(ON_VLAN if frm is SUB else frm)},"
     assert switch.recirculations("int", here + frame(frm, to) + tagged) == RECIRCULATIONS[path]
@@ -189,19 +197,23 @@ def test_from_the_wire(switch: Switch, physical: str, tag: int, frm: Port, to: P
 
 def test_flooded_to_guarded_ports(switch: Switch) -> None:
     each = RECIRCULATIONS[
-        "flooded in a new connection, or by an unguarded port, or from outside: more for each guarded port"
+        "for such a MAC in a new connection, or by an unguarded port, or from outside: more for each guarded port"
     ]
     guarded = sum(one.network_id == OVERLAY.id and ANYTHING.id in one.security_groups for one in HERE)
-    assert switch.recirculations("int", f"in_port={switch.ofport(FREE)},{frame(FREE, None)}") == guarded * each
-    assert switch.recirculations("tun", out_of_tunnel(1, frame(REMOTE, None))) == guarded * each
-    new = switch.recirculations("int", f"in_port={switch.ofport(GUARDED)},{frame(GUARDED, None)}", "trk,new")
+    assert switch.recirculations("int", f"in_port={switch.ofport(FREE)},{frame(FREE, UNKNOWN)}") == guarded * each
+    assert switch.recirculations("tun", out_of_tunnel(1, frame(REMOTE, UNKNOWN))) == guarded * each
+    new = switch.recirculations("int", f"in_port={switch.ofport(GUARDED)},{frame(GUARDED, UNKNOWN)}", "trk,new")
     assert new <= 1 + guarded * each
+    none = RECIRCULATIONS["for multicast and broadcast addresses, whoever sends and gets it"]
+    assert switch.recirculations("tun", out_of_tunnel(1, frame(REMOTE, EVERYBODY))) == none
+    solicited = f"icmp6,dl_src={REMOTE.mac_address},dl_dst=33:33:00:00:00:02,ipv6_src={link_local(REMOTE)}"
+    assert switch.recirculations("tun", out_of_tunnel(1, f"{solicited},ipv6_dst=ff02::2,icmpv6_type=133")) == none
 
 
 def test_what_needs_no_rule(switch: Switch) -> None:
     none = RECIRCULATIONS["ARP, neighbour discovery, and what routers and DHCP servers elsewhere say"]
-    own = GUARDED.mac_address
-    asked = f"arp,dl_src={own},dl_dst={BROADCAST},arp_op=1,arp_spa={ip(GUARDED)},arp_tpa=10.0.0.99,arp_sha={own}"
+    own, (everybody, _) = GUARDED.mac_address, TARGETS[EVERYBODY.id]
+    asked = f"arp,dl_src={own},dl_dst={everybody},arp_op=1,arp_spa={ip(GUARDED)},arp_tpa=10.0.0.99,arp_sha={own}"
     solicited = f"icmp6,dl_src={own},dl_dst=33:33:ff:00:00:99,ipv6_src={link_local(GUARDED)},ipv6_dst=ff02::1:ff00:99"
     solicited += f",icmpv6_type=135,nd_target=fe80::99,nd_sll={own}"
     for packet in (asked, solicited):

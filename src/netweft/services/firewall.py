@@ -10,7 +10,8 @@ asks them each time.  So a rule taken away ends what it alone allowed: the packe
 ENDED, which stops its answers, until a rule permits it again.  A rule added can only permit more.
 
 What is flooded is not marked: its other receivers may permit it, and one of them is who answers.
-Ports of stateless groups are not tracked; their rules are asked in both directions.
+Ports of stateless groups are not tracked; their rules are asked in both directions.  Nor is what is for a multicast or
+broadcast address, which nobody can answer from: tracking it for each of its receivers would tell nothing.
 """
 
 from collections.abc import Iterator
@@ -46,9 +47,14 @@ from netweft.services.fields import (
 from netweft.services.pipeline import INT, BridgeFlow, Table, Value
 from netweft.services.values import HostFacts, LocalPort, Service, Uplinks, Wanted
 
-UNGUARDED, ESSENTIAL, STATELESS, TRACKED, UNTRACKED, NOTHING_ELSE = 60, 50, 40, 30, 20, 10
+UNGUARDED, ESSENTIAL, STATELESS, TO_MANY, TRACKED, UNTRACKED, NOTHING_ELSE = 60, 50, 40, 35, 30, 20, 10
 TRIED = 50
 IP = (ETH_IPV4, ETH_IPV6)
+MANY: tuple[dict[str, Value], ...] = (  # RFC 5771, RFC 919, RFC 4291
+    {"eth_type": ETH_IPV4, "ipv4_dst": (0xE << 28, 0xF << 28)},
+    {"eth_type": ETH_IPV4, "ipv4_dst": 0xFFFFFFFF},
+    {"eth_type": ETH_IPV6, "ipv6_dst": (0xFF << 120, 0xFF << 120)},
+)
 
 NEW, ESTABLISHED, RELATED, REPLY, INVALID, TRACKED_BIT = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
 IS_INVALID = (TRACKED_BIT | INVALID, TRACKED_BIT | INVALID)
@@ -147,10 +153,12 @@ def _entry(owner: int, side: Side) -> Iterator[BridgeFlow]:
     for eth_type, (source, target) in side.dhcp.items():
         udp = {"eth_type": eth_type, "ip_proto": PROTO_UDP, "udp_src": source, "udp_dst": target}
         yield table.flow(ESSENTIAL, owner, udp, side.exempt)
+    guarded: dict[str, Value] = {side.port: (GUARDED, GUARDED)}
+    for many in MANY:
+        yield table.flow(TO_MANY, owner, {**guarded, **many}, side.table("groups").goto)
     track = Ct(zone=LOCAL_VLAN, table=side.table("state").id)
     for eth_type in IP:
-        guarded: dict[str, Value] = {side.port: (GUARDED, GUARDED), "eth_type": eth_type}
-        yield table.flow(UNTRACKED, owner, guarded, track)
+        yield table.flow(UNTRACKED, owner, {**guarded, "eth_type": eth_type}, track)
 
 
 def _state(owner: int, side: Side) -> Iterator[BridgeFlow]:

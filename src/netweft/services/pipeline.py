@@ -117,8 +117,9 @@ INT = Pipeline.of(
     ),
     Table(
         "egress",
-        "what a guarded port sends goes through the connection tracker, once; ARP, ND and the like need no rule",
-        match=fields(IN_PORT, *ICMPV6, "udp_src", "udp_dst"),
+        "what a guarded port sends goes through the connection tracker, once, unless it is for many; ARP, ND and the "
+        "like need no rule",
+        match=fields(IN_PORT, *ICMPV6, "udp_src", "udp_dst", "ipv4_dst", "ipv6_dst"),
         next=("egress_state", "egress_groups", "switching"),
         miss="switching",
     ),
@@ -154,8 +155,9 @@ INT = Pipeline.of(
     ),
     Table(
         "ingress",
-        "for each destination: what is for a guarded port goes through the connection tracker, unless it has already",
-        match=fields(OUT_PORT, *ICMPV6, "udp_src", "udp_dst", "ct_state"),
+        "for each destination: what is for a guarded port goes through the connection tracker, unless it has or is for "
+        "many",
+        match=fields(OUT_PORT, *ICMPV6, "udp_src", "udp_dst", "ipv4_dst", "ipv6_dst", "ct_state"),
         next=("ingress_state", "ingress_groups", "commit", "ingress_qos"),
         miss="ingress_qos",
     ),
@@ -268,8 +270,9 @@ RECIRCULATIONS = {
     "from the wire, flat or VLAN, to a guarded port": 1,
     "from or to a trunk's sub-port that is guarded": 1,
     "between a guarded and an unguarded port of one node": 1,
-    "flooded by a guarded port in a known connection, whoever gets it": 1,
-    "flooded in a new connection, or by an unguarded port, or from outside: more for each guarded port": 1,
+    "for a MAC that nobody knows, by a guarded port in a known connection, whoever gets it": 1,
+    "for such a MAC in a new connection, or by an unguarded port, or from outside: more for each guarded port": 1,
+    "for multicast and broadcast addresses, whoever sends and gets it": 0,
     "the first of a connection, and each fragment": 1,
     "between unguarded ports, into and out of tunnels and wires": 0,
     "between ports of stateless groups": 0,

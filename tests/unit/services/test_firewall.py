@@ -110,15 +110,18 @@ def test_what_no_rule_is_needed_for(region: Region) -> None:
     assert passes(region, CLIENT, SERVER, solicit)
 
 
-def test_each_receiver_of_a_broadcast_is_asked(region: Region) -> None:
+@pytest.mark.parametrize("to", ["255.255.255.255", "224.0.0.251", "239.255.255.250", "ff02::2", "10.0.0.99"])
+def test_each_receiver_of_what_is_flooded_is_asked(region: Region, to: str) -> None:
     other = port(3, NET, "10.0.0.3", security_groups=(ANYTHING.id,))
     free = port(4, NET, "10.0.0.4", security_groups=(), port_security_enabled=False)
     region.create(other, free)
     region.plug("hv1", other)
     region.plug("hv2", free)
     region.settle()
-    shout = packets.udp(CLIENT.mac_address, BROADCAST, "10.0.0.1", "255.255.255.255", 5, 5)
+    shout = packets.udp(CLIENT.mac_address, BROADCAST, "2001:db8::1" if ":" in to else "10.0.0.1", to, 5, 5)
     assert region.receivers(CLIENT, shout) == sorted([other.id, free.id])
+    remembered = any(node.bridges["int"].tracker.connections for node in region.nodes.values())
+    assert remembered == (to == "10.0.0.99"), "nobody answers from an address of many"
 
 
 def test_no_group_and_an_unknown_group_are_closed() -> None:
