@@ -145,7 +145,7 @@ def state_disk_full(scene: Scene) -> None:
 
 def state_file_torn(scene: Scene) -> None:
     view = scene.node.folder / "agent" / "view"
-    until(view.exists, "a view on disk")
+    until(lambda: scene.lab.on_disk("hv1"), "the view is on the disk")
     view.write_bytes(view.read_bytes()[: view.stat().st_size // 2])
     scene.lab.kill("agent", "hv1")
 

@@ -179,6 +179,13 @@ class Lab:
             return not ask(f"{self.node(node).folder}/agent.sock", "plan").strip()
         return False
 
+    def on_disk(self, node: str) -> bool:
+        """Whether the agent has written down what it knows: it does so a second after a change."""
+        with suppress(CommandError):
+            (line,) = (one for one in ask(f"{self.node(node).folder}/agent.sock", "show").splitlines() if "view" in one)
+            return "not on the disk" not in line
+        return False
+
     def agent_alive(self, node: str) -> bool:
         with suppress(LabError), Cloud(self.layout) as cloud:
             return any(agent["host"] == node and agent["alive"] for agent in cloud.list("agents"))

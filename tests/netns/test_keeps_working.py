@@ -56,16 +56,8 @@ def test_no_packet_is_lost_while_it_is_killed_and_comes_back(lab: Lab, ping: Ins
     assert result["duplicates"] == 0
 
 
-def on_disk(lab: Lab, node: str, *machines: Vm) -> bool:
-    """Whether the agent has written down what it knows of them: it does so a second after a change."""
-    view = lab.node(node).folder / "agent" / "view"
-    if not view.exists() or time.time() - view.stat().st_mtime < 1.5:
-        return False
-    return all(machine.port_id.encode() in view.read_bytes() for machine in machines)
-
-
 def test_agent_restarted_without_a_server_keeps_what_is_there(lab: Lab, pair: Pair, ping: Inside) -> None:
-    until(lambda: on_disk(lab, "hv1", pair.here, pair.there), "the view on disk", 10)
+    until(lambda: lab.on_disk("hv1"), "the view is on the disk")
     before = {bridge: lab.flows("hv1", bridge) for bridge in ("br-int", "br-tun")}
     with lab.away("server"):
         lab.kill("agent", "hv1")

@@ -15,7 +15,7 @@ def _lines(agent: "Agent") -> Iterator[str]:
     desired, link = agent.desired, agent.feed.link
     yield f"node {agent.settings.node}"
     yield f"server {link.server or '-'} {'up' if link.up else f'down: {link.problem}'}"
-    yield f"view revision {desired.view.revision}{'' if desired.complete else ' (incomplete)'}"
+    yield f"view revision {desired.view.revision}{_but(agent)}"
     yield "all is in place" if agent.in_place() else "not all is in place"
     if agent.problem:
         yield f"problem {agent.problem}"
@@ -25,6 +25,12 @@ def _lines(agent: "Agent") -> Iterator[str]:
         yield f"network {network_id} vlan {vlan}"
     for port_id in sorted(desired.vifs):
         yield _port_line(agent, port_id)
+
+
+def _but(agent: "Agent") -> str:
+    faults = {"incomplete": not agent.desired.complete, "not on the disk yet": not agent.state.on_disk}
+    named = ", ".join(name for name, holds in faults.items() if holds)
+    return f" ({named})" if named else ""
 
 
 def _port_line(agent: "Agent", port_id: str) -> str:

@@ -1,7 +1,7 @@
 """The last view on disk, so that an agent that starts while no server answers knows what to keep.
 
 Owns one file.  A file that is missing, torn, of another node or another version is no state, never an error; a disk
-that is full costs a log line and nothing else.
+that is full costs a log line and nothing else; what could not be written is tried again.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from netweft.model import EMPTY_VIEW, NodeView
 
 MAGIC = b"netweft-view-3\n"  # the version of the format: change it when NodeView does
 SETTLE_SECONDS = 1.0  # a burst of changes is written once
+RETRY_SECONDS = 10.0
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +33,8 @@ class StateFile:
         self._path = path
         self._node = node
         self._kept: NodeView | None = None
+        self._written: NodeView | None = None
+        self._problem = ""
         self._awake = asyncio.Event()
         self._writing = Lock()
 
@@ -48,6 +51,11 @@ class StateFile:
             return EMPTY_VIEW
         return content.view
 
+    @property
+    def on_disk(self) -> bool:
+        """Whether the newest view is."""
+        return self._kept is self._written
+
     def keep(self, view: NodeView) -> None:
         """Written soon, by `run`; the latest wins."""
         self._kept = view
@@ -61,18 +69,23 @@ class StateFile:
                 await asyncio.sleep(SETTLE_SECONDS)
                 self._awake.clear()
                 await asyncio.to_thread(self.flush)
+                if self._problem:
+                    asyncio.get_running_loop().call_later(RETRY_SECONDS, self._awake.set)
         finally:
             self.flush()
 
     def flush(self) -> None:
         with self._writing:  # a cancelled `run` may find its thread still at it
-            view, self._kept = self._kept, None
-            if view is None:
+            view = self._kept
+            if view is None or view is self._written:
                 return
             try:
                 _replace(self._path, _encode(_Content(self._node, view)))
+                self._written, self._problem = view, ""
             except OSError as error:
-                log.error("state file not written", path=str(self._path), problem=str(error))
+                if self._problem != str(error):
+                    log.error("state file not written", path=str(self._path), problem=str(error))
+                self._problem = str(error)
 
 
 def _encode(content: _Content) -> bytes:

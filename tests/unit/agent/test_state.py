@@ -86,10 +86,31 @@ def test_a_full_disk_leaves_the_old_file(file: StateFile, monkeypatch: pytest.Mo
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("os.fsync", full)
-    file.keep(EMPTY_VIEW)
-    file.flush()
+    with monkeypatch.context() as disk:
+        disk.setattr("os.fsync", full)
+        file.keep(EMPTY_VIEW)
+        file.flush()
     assert file.load() == VIEW
+    assert not file.on_disk
+    file.flush()
+    assert file.load() == EMPTY_VIEW
+    assert file.on_disk
+
+
+async def test_what_could_not_be_written_is_tried_again(file: StateFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SETTLE_SECONDS", "RETRY_SECONDS"):
+        monkeypatch.setattr(state, name, 0.01)
+    file._path.parent.write_text("in the way")
+    running = asyncio.create_task(file.run())
+    file.keep(VIEW)
+    await asyncio.sleep(0.1)
+    assert not file.on_disk
+    file._path.parent.unlink()
+    async with asyncio.timeout(5):
+        while not file.on_disk:
+            await asyncio.sleep(0.01)
+    assert file.load() == VIEW
+    running.cancel()
 
 
 async def test_a_burst_is_written_once_and_the_end_at_last(file: StateFile, monkeypatch: pytest.MonkeyPatch) -> None:
