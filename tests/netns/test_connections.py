@@ -1,19 +1,26 @@
 """Connections through the firewall while its rules change, and what belongs to one without being part of it."""
 
+import random
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from typing import Self
 
 import pytest
 from tests.netns import frames
-from tests.netns.harness import Lab, until
+from tests.netns.harness import Inside, Lab, until
 from tests.netns.probes import ICMP, TCP, UDP, Probe
 
 from netweft.lab.cloud import Cloud
 from netweft.lab.commands import in_namespace
 from netweft.lab.vm import Vm
 
-PING = {"direction": "ingress", "ethertype": "IPv4", "protocol": "icmp"}
+PING, ANY_TCP, ANY_UDP = (
+    {"direction": "ingress", "ethertype": "IPv4", "protocol": protocol} for protocol in ("icmp", "tcp", "udp")
+)
 
 
 class Stage:
@@ -32,12 +39,14 @@ class Stage:
     def _vm(self, node: str, guard: str) -> Vm:
         return self.lab.add_vm(node, self.network, security_groups=[self.guards[guard]])
 
-    def allow(self, **rule: object) -> str:
+    @contextmanager
+    def allowed(self, **rule: object) -> Iterator[None]:
+        """While this rule is there: it goes whatever happens, since another test may want its like."""
         made = self.cloud.create("security_group_rules", security_group_id=self.guards["server"], **rule)
-        return str(made["id"])
-
-    def forbid(self, rule: str) -> None:
-        self.cloud.delete("security_group_rules", rule)
+        try:
+            yield
+        finally:
+            self.cloud.delete("security_group_rules", made["id"])
 
     def arrives(self, source: Vm, target: Vm, frame: bytes) -> bool:
         """Before a frame for which no rule is needed."""
@@ -65,141 +74,162 @@ def swapped(frame: bytes) -> bytes:
     return macs + frame[12:26] + addresses + ports + frame[38:]
 
 
+def a_packet(stage: Stage, server: Vm, protocol: int, port: int) -> bytes:
+    """Of a connection that no test before has made."""
+    return Probe(protocol, port).frame(stage.client.nic, server.nic, 4, int(time.monotonic() * 1000) % 40000)
+
+
 def test_a_rule_taken_away_ends_its_connections_both_ways(stage: Stage, server: Vm) -> None:
-    rule = stage.allow(direction="ingress", ethertype="IPv4", protocol="udp")
-    ask = Probe(UDP, 5353).frame(stage.client.nic, server.nic, 4, int(time.monotonic() * 1000) % 40000)
-    until(lambda: stage.arrives(stage.client, server, ask), "the rule holds")
-    assert stage.arrives(server, stage.client, swapped(ask)), "answers need no rule"
-    other = stage.allow(direction="ingress", ethertype="IPv4", protocol="tcp")
-    assert stage.arrives(stage.client, server, ask)
-    assert stage.arrives(server, stage.client, swapped(ask)), "a rule more interrupts nothing"
-    stage.forbid(rule)
+    ask = a_packet(stage, server, UDP, 5353)
+    with stage.allowed(**ANY_UDP):
+        until(lambda: stage.arrives(stage.client, server, ask), "the rule holds")
+        assert stage.arrives(server, stage.client, swapped(ask)), "answers need no rule"
+        with stage.allowed(**ANY_TCP):
+            assert stage.arrives(stage.client, server, ask)
+            assert stage.arrives(server, stage.client, swapped(ask)), "a rule more interrupts nothing"
     until(lambda: not stage.arrives(stage.client, server, ask), "the rule is gone")
     assert not stage.arrives(server, stage.client, swapped(ask)), "its answers end with it"
-    rule = stage.allow(direction="ingress", ethertype="IPv4", protocol="udp")
-    until(lambda: stage.arrives(stage.client, server, ask), "the rule is back")
-    assert stage.arrives(server, stage.client, swapped(ask)), "and so is the connection"
-    stage.forbid(rule)
-    stage.forbid(other)
+    with stage.allowed(**ANY_UDP):
+        until(lambda: stage.arrives(stage.client, server, ask), "the rule is back")
+        assert stage.arrives(server, stage.client, swapped(ask)), "and so is the connection"
 
 
 def test_answers_end_without_a_word_from_the_asker(stage: Stage, server: Vm) -> None:
     """And not while another rule permits the connection."""
-    udp = {"direction": "ingress", "ethertype": "IPv4", "protocol": "udp"}
-    rule, other = stage.allow(**udp), stage.allow(**udp, port_range_min=5300, port_range_max=5399)
-    ask = Probe(UDP, 5353).frame(stage.client.nic, server.nic, 4, int(time.monotonic() * 1000) % 40000)
-    until(lambda: stage.arrives(stage.client, server, ask), "the rules hold")
+    ask = a_packet(stage, server, UDP, 5353)
     answer = swapped(ask)
-    assert stage.arrives(server, stage.client, answer)
-    stage.forbid(rule)
-    end = time.monotonic() + 0.5
-    while time.monotonic() < end:
-        assert stage.arrives(server, stage.client, answer), "the other rule permits it"
-    stage.forbid(other)
+    with stage.allowed(**ANY_UDP, port_range_min=5300, port_range_max=5399):
+        with stage.allowed(**ANY_UDP):
+            until(lambda: stage.arrives(stage.client, server, ask), "the rules hold")
+            assert stage.arrives(server, stage.client, answer)
+        end = time.monotonic() + 0.5
+        while time.monotonic() < end:
+            assert stage.arrives(server, stage.client, answer), "the other rule permits it"
     until(lambda: not stage.arrives(server, stage.client, answer), "the answers have ended", 3)
 
 
 def test_a_tcp_stream_of_answers_ends_by_its_acknowledgements(stage: Stage, lab: Lab, server: Vm) -> None:
-    rule = stage.allow(direction="ingress", ethertype="IPv4", protocol="tcp")
-    probe = Probe(TCP, 9).frame(stage.client.nic, server.nic, 4, int(time.monotonic() * 1000) % 40000)
-    until(lambda: stage.arrives(stage.client, server, probe), "the rule holds")
-    with lab.inside(server, "pour", "8080"), lab.inside(stage.client, "drink", server.nic.address, "8080") as drink:
-        until(lambda: int(drink.line()), "something comes")
-        stage.forbid(rule)
+    probe = a_packet(stage, server, TCP, 9)
+    with ExitStack() as streaming:
+        with stage.allowed(**ANY_TCP):
+            until(lambda: stage.arrives(stage.client, server, probe), "the rule holds")
+            streaming.enter_context(lab.inside(server, "pour", "8080"))
+            drink = streaming.enter_context(lab.inside(stage.client, "drink", server.nic.address, "8080"))
+            until(lambda: int(drink.line()), "something comes")
         until(lambda: int(drink.line()) == 0 == int(drink.line()), "nothing comes any more", 5)
 
 
 def test_other_rules_and_members_come_and_go_without_a_packet_lost(stage: Stage, lab: Lab, server: Vm) -> None:
-    rule = stage.allow(**PING)
-    until(lambda: lab.ping(stage.client, server.nic.address, seconds=1), "ping is allowed")
-    with lab.inside(stage.client, "ping", server.nic.address) as ping:
-        for _ in range(3):
-            more = [
-                stage.allow(direction="ingress", ethertype="IPv4", remote_group_id=stage.guards["client"]),
-                stage.allow(direction="ingress", ethertype="IPv4", protocol="tcp"),
-            ]
-            time.sleep(0.3)
-            for one in more:
-                stage.forbid(one)
-            time.sleep(0.3)
-        result = ping.result()
-    stage.forbid(rule)
+    with stage.allowed(**PING):
+        until(lambda: lab.ping(stage.client, server.nic.address, seconds=1), "ping is allowed")
+        with lab.inside(stage.client, "ping", server.nic.address) as ping:
+            for _ in range(3):
+                members = {"ethertype": "IPv4", "remote_group_id": stage.guards["client"]}
+                with stage.allowed(direction="ingress", **members), stage.allowed(**ANY_TCP):
+                    time.sleep(0.3)
+                time.sleep(0.3)
+            result = ping.result()
     assert (result["lost"], result["duplicates"]) == (0, 0)
 
 
 def test_an_error_that_answers_a_connection_passes(stage: Stage, lab: Lab, server: Vm) -> None:
-    """The server's kernel says that nobody listens on that port."""
-    rule = stage.allow(direction="ingress", ethertype="IPv4", protocol="udp")
+    """The server's kernel says that nobody listens on that port: once a second, if it said so often before."""
     ask = Probe(UDP, 9).frame(stage.client.nic, server.nic, 4, 77)
-    until(lambda: stage.arrives(stage.client, server, ask), "the rule holds")
-    with lab.inside(stage.client, "capture") as capture:
-        lab.send_frames(stage.client, Probe(UDP, 9).frame(stage.client.nic, server.nic, 4, 78))
-        error = b""
-        while error[23:24] != bytes([ICMP]) or error[34:36] != b"\x03\x03":
-            error = bytes.fromhex(capture.line())
-    stage.forbid(rule)
+
+    def errors(client: Inside) -> bool:
+        lab.send_frames(stage.client, ask)
+        frames = iter(lambda: bytes.fromhex(client.line_within(0.5)), b"")
+        return any(frame[23:24] == bytes([ICMP]) and frame[34:36] == b"\x03\x03" for frame in frames)
+
+    with stage.allowed(**ANY_UDP), lab.inside(stage.client, "capture") as capture:
+        until(lambda: errors(capture), "the error arrives")
 
 
 def test_fragments_pass_with_their_first(stage: Stage, lab: Lab, server: Vm) -> None:
-    rule = stage.allow(**PING)
-    until(lambda: lab.ping(stage.client, server.nic.address, seconds=1), "ping is allowed")
-    command = ("ping", "-n", "-c", "3", "-i", "0.1", "-w", "5", "-s", "4000", server.nic.address)
-    namespace = lab.layout.vm_namespace(stage.client.name)
-    done = subprocess.run(in_namespace(namespace, *command), capture_output=True, text=True, check=False)
-    stage.forbid(rule)
+    with stage.allowed(**PING):
+        until(lambda: lab.ping(stage.client, server.nic.address, seconds=1), "ping is allowed")
+        command = ("ping", "-n", "-c", "3", "-i", "0.1", "-w", "5", "-s", "4000", server.nic.address)
+        namespace = lab.layout.vm_namespace(stage.client.name)
+        done = subprocess.run(in_namespace(namespace, *command), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
 
 OLD, NEW, NEITHER, BOTH = 1001, 1002, 1003, 1004  # ports
 
 
-def by_ports(stage: Stage, *ports: int, **remote: str) -> str:
-    """A group that lets these in."""
-    group = stage.cloud.create("security_groups", name=f"ports {ports}")["id"]
-    for number in ports:
-        udp = {"ethertype": "IPv4", "protocol": "udp", "port_range_min": number, "port_range_max": number}
-        stage.cloud.create("security_group_rules", security_group_id=group, direction="ingress", **udp, **remote)
-    return str(group)
+class Groups:
+    """Those of one test: in the end the VMs have their own again, and these go."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self._made: list[str] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        stage = self.stage
+        for guard, machine in (("client", stage.client), *(("server", server) for server in stage.servers.values())):
+            stage.cloud.update("ports", machine.port_id, {"security_groups": [stage.guards[guard]]})
+        for group in reversed(self._made):
+            stage.cloud.delete("security_groups", group)
+
+    def let_in(self, *ports: int, **remote: str) -> str:
+        """A group that lets these in."""
+        group = str(self.stage.cloud.create("security_groups", name=f"ports {ports}")["id"])
+        self._made.append(group)
+        for number in ports:
+            let_in(self.stage, group, number, **remote)
+        return group
 
 
-def swap(stage: Stage, machine: Vm, *groups: list[str]) -> None:
-    """Its groups are these, then those, a few times."""
-    for chosen in groups * 4:
+def let_in(stage: Stage, group: str, number: int, **remote: str) -> str:
+    """A rule, which lets this port in."""
+    udp = {**ANY_UDP, "port_range_min": number, "port_range_max": number}
+    return str(stage.cloud.create("security_group_rules", security_group_id=group, **udp, **remote)["id"])
+
+
+def swap(stage: Stage, machine: Vm, *groups: list[str], killed: str) -> None:
+    """Its groups are these, then those, a few times.  killed: the node whose agent is, each time, at whatever it does
+    just then."""
+    for chosen in groups * (2 if killed else 4):
         stage.cloud.update("ports", machine.port_id, {"security_groups": chosen})
-        time.sleep(0.08)
+        time.sleep(random.uniform(0, 0.02) if killed else 0.08)
+        if killed:
+            stage.lab.kill("agent", killed)
+            until(lambda: stage.lab.in_sync(killed), "its next agent is in sync")
 
 
-def test_a_change_of_groups_has_no_window(stage: Stage, lab: Lab, server: Vm) -> None:
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("killed", [False, True], ids=["", "agent killed each time"])
+def test_a_change_of_groups_has_no_window(stage: Stage, lab: Lab, server: Vm, killed: bool) -> None:
     """Neither of a receiving port's groups, nor of who is in a remote group, nor of a rule."""
-    old, new = by_ports(stage, OLD, BOTH), by_ports(stage, NEW, BOTH)
-    friends = [stage.cloud.create("security_groups", name=name)["id"] for name in ("friends", "more friends")]
-    members = [by_ports(stage, BOTH, remote_group_id=friend) for friend in friends]
-    stage.cloud.update("ports", server.port_id, {"security_groups": [old]})
-    tried = {port: Probe(UDP, port).frame(stage.client.nic, server.nic, 4, port) for port in (OLD, NEW, NEITHER, BOTH)}
-    until(lambda: stage.arrives(stage.client, server, tried[OLD]), "the group holds")
+    judge, own = server.node if killed else "", stage.guards["client"]
     me, to = stage.client.nic, server.nic
+    tried = {port: Probe(UDP, port).frame(me, to, 4, port) for port in (OLD, NEW, NEITHER, BOTH)}
     fence = frames.arp((me.mac, to.mac), 2, (me.mac, me.address), (to.mac, to.address))
-    words = [frame.hex() for frame in tried.values()]
-    with lab.inside(server, "capture") as capture, lab.inside(stage.client, "repeat", *words) as sender:
-        swap(stage, server, [new], [old])
-        swap(stage, server, [new, old], [new], [old, new], [old])
-        stage.cloud.update("ports", server.port_id, {"security_groups": [old, *members]})
-        swap(stage, stage.client, [stage.guards["client"], friends[0]], [stage.guards["client"], friends[1]])
-        for _ in range(4):
-            stage.cloud.delete("security_group_rules", by_port(stage, new, NEW))
-            stage.cloud.create(
-                "security_group_rules", security_group_id=new, direction="ingress", ethertype="IPv4", protocol="udp",
-                port_range_min=NEW, port_range_max=NEW,
-            )  # fmt: skip
-        sent = int(sender.finish()[-1])
-        lab.send_frames(stage.client, fence)
-        seen = capture.frames_until(fence)
-    counts = {port: seen.count(frame) for port, frame in tried.items()}
+    with Groups(stage) as groups, ThreadPoolExecutor() as reader:
+        old, new = groups.let_in(OLD, BOTH), groups.let_in(NEW, BOTH)
+        friends = [groups.let_in(), groups.let_in()]
+        members = [groups.let_in(BOTH, remote_group_id=friend) for friend in friends]
+        stage.cloud.update("ports", server.port_id, {"security_groups": [old]})
+        until(lambda: stage.arrives(stage.client, server, tried[OLD]), "the group holds")
+        words = [frame.hex() for frame in tried.values()]
+        with lab.inside(server, "capture") as capture, lab.inside(stage.client, "repeat", *words) as sender:
+            seen = reader.submit(capture.frames_until, fence)
+            swap(stage, server, [new], [old], killed=judge)
+            swap(stage, server, [new, old], [new], [old, new], [old], killed=judge)
+            stage.cloud.update("ports", server.port_id, {"security_groups": [old, *members]})
+            swap(stage, stage.client, [own, friends[0]], [own, friends[1]], killed=judge)
+            rule = by_port(stage, new, NEW)
+            for _ in range(4):
+                stage.cloud.delete("security_group_rules", rule)
+                rule = let_in(stage, new, NEW)
+            sent = int(sender.finish()[-1])
+            lab.send_frames(stage.client, fence)
+            arrived = Counter(seen.result())
+    counts = {port: arrived[frame] for port, frame in tried.items()}
     print(f"\n{sent} of each sent, arrived: {counts}")
-    stage.cloud.update("ports", server.port_id, {"security_groups": [stage.guards["server"]]})
-    stage.cloud.update("ports", stage.client.port_id, {"security_groups": [stage.guards["client"]]})
-    for group in (*members, *friends, old, new):
-        stage.cloud.delete("security_groups", group)
     assert counts[NEITHER] == 0
     assert counts[BOTH] == sent
     assert 0 < counts[OLD] < sent
