@@ -21,6 +21,7 @@ TYPES = ("vxlan", "gre", "geneve")
 NETS = {kind: network(number, kind, "public" if kind == "flat" else "physnet1")
         for number, kind in enumerate((*TYPES, "vlan", "flat"), 1)}  # fmt: skip
 MAPPINGS = {"physnet1": ("br-eth1", "eth1"), "public": ("br-ex", "eth2")}
+FEW = 5  # packets that the overlay may lose when links of the host change: docs/decisions/0172
 SETTINGS = 'tunnel_types = ["vxlan", "gre", "geneve"]\nbridge_mappings = ["physnet1:br-eth1", "public:br-ex"]\n'
 
 
@@ -172,7 +173,7 @@ async def test_from_patch_to_veth_and_back(world: World, kind: str) -> None:
         node.start_agent()
         lost = 300 - await there, 300 - await back
         print(f"\n{kind}, to {wanted}: {lost[0]} and {lost[1]} of 300 packets at 100/s lost")
-        assert max(lost) <= (2 if (kind, wanted) == ("vxlan", "veth") else 0), "docs/decisions/0081"
+        assert max(lost) <= (FEW if (kind, wanted) == ("vxlan", "veth") else 0), "docs/decisions/0081"
         await world.settled()
         ports = await asyncio.to_thread(node.vsctl, "list-ports", "br-int")
         assert f"{wanted}-tun" in ports
