@@ -4,11 +4,12 @@ import asyncio
 import re
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 
 import pytest
-from tests.ovs.sandbox import Sandbox
+from tests.ovs.sandbox import Sandbox, running
 
 from netweft.dataplane.openflow.client import OpenFlowConnection
 from netweft.dataplane.openflow.flow import OFPP_NORMAL, Flow, Output
@@ -40,7 +41,7 @@ REMOTE, REMOTE_ON_VLAN, REMOTE_ON_FLAT, REMOTE_FREE = THERE = (
     port(24, FREE_NET, **OPEN),
 )
 TRUNK = Trunk(id="t", port_id=ON_VLAN.id, sub_ports=(SubPort(SUB.id, 102),))
-UNKNOWN, EVERYBODY, GROUP = (port(number, OVERLAY) for number in (99, 98, 97))
+UNKNOWN, EVERYBODY, GROUP = (port(number, OVERLAY) for number in (9999, 9998, 9997))
 TARGETS = {
     EVERYBODY.id: ("ff:ff:ff:ff:ff:ff", "255.255.255.255"),
     GROUP.id: ("01:00:5e:00:00:fb", "224.0.0.251"),
@@ -62,11 +63,19 @@ class Switch:
 
     def recirculations(self, role: str, packet: str, state: str = "trk,est") -> int:
         """Of a packet that gets out.  state: what the connection tracker says of it each time."""
+        said = self._trace(role, packet, state)
+        assert re.findall(r"^ +output:", said, re.MULTILINE), said
+        return len(re.findall(r"^recirc\(0x", said, re.MULTILINE))
+
+    def outputs(self, role: str, packet: str, state: str) -> set[int]:
+        """The datapath's ports that it comes out of."""
+        done = re.findall(r"^Datapath actions: (.*)", self._trace(role, packet, state), re.MULTILINE)
+        return {int(action) for actions in done for action in actions.split(",") if action.isdigit()}
+
+    def _trace(self, role: str, packet: str, state: str) -> str:
         command = ["ovs-appctl", "-t", f"{self.ovs.folder}/vs.ctl", "ofproto/trace", self.bridge(role), packet]
-        tracked = [word for _ in range(20) for word in ("--ct-next", state)]
-        done = subprocess.run([*command, *tracked], check=True, capture_output=True, text=True)
-        assert re.findall(r"^ +output:", done.stdout, re.MULTILINE), done.stdout
-        return len(re.findall(r"^recirc\(0x", done.stdout, re.MULTILINE))
+        tracked = [word for _ in range(1000) for word in ("--ct-next", state)]
+        return subprocess.run([*command, *tracked], check=True, capture_output=True, text=True).stdout
 
 
 @pytest.fixture(scope="module")
@@ -81,12 +90,20 @@ def region() -> Region:
 
 @pytest.fixture(scope="module")
 def switch(ovs: Sandbox, region: Region) -> Iterator[Switch]:
-    switch = Switch(ovs, region.nodes[NODE])
+    with built(ovs, region.nodes[NODE]) as switch:
+        yield switch
+
+
+@contextmanager
+def built(ovs: Sandbox, node: FakeNode) -> Iterator[Switch]:
+    switch = Switch(ovs, node)
     _build(switch)
     asyncio.run(_fill(switch))
-    yield switch
-    for role in switch.node.bridges:
-        ovs.vsctl("del-br", switch.bridge(role))
+    try:
+        yield switch
+    finally:
+        for role in node.bridges:
+            ovs.vsctl("del-br", switch.bridge(role))
 
 
 async def _fill(switch: Switch) -> None:
@@ -208,6 +225,19 @@ def test_flooded_to_guarded_ports(switch: Switch) -> None:
     assert switch.recirculations("tun", out_of_tunnel(1, frame(REMOTE, EVERYBODY))) == none
     solicited = f"icmp6,dl_src={REMOTE.mac_address},dl_dst=33:33:00:00:00:02,ipv6_src={link_local(REMOTE)}"
     assert switch.recirculations("tun", out_of_tunnel(1, f"{solicited},ipv6_dst=ff02::2,icmpv6_type=133")) == none
+
+
+@pytest.mark.parametrize("to", [EVERYBODY, UNKNOWN])
+def test_a_crowd_is_flooded_to(to: Port) -> None:
+    """More ports than one packet could be judged for: on its 4,096th table Open vSwitch gives it up for all of them."""
+    members = [port(number, OVERLAY, f"10.0.{number >> 8}.{number & 255}") for number in range(1, 1001)]
+    region = Region(nodes=1)
+    region.create(OVERLAY, *members)
+    region.plug(NODE, *members)
+    region.settle()
+    with running() as ovs, built(ovs, region.nodes[NODE]) as crowd:
+        packet = f"in_port={crowd.ofport(members[0])},{frame(members[0], to)}"
+        assert len(crowd.outputs("int", packet, "trk,new")) == len(members) - 1
 
 
 def test_what_needs_no_rule(switch: Switch) -> None:

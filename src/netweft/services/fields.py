@@ -7,7 +7,7 @@ Registers on the integration bridge (cleared by Open vSwitch at each patch port)
     reg2  IN_PORT     the logical port the frame came in through
     reg3  GROUP       the security group whose rules are asked, by its number on this node
     reg4  PERMITTED   1: a rule of one of the groups lets the frame pass
-    reg5  FLOODED     1: the frame goes to everybody in its network
+    reg5  FLOODED     1: the frame goes to everybody in its network; 2: and they are a crowd
     reg6  CLAIMED_HIGH, reg7 CLAIMED_LOW   the MAC that ARP or neighbour discovery names inside the frame
     reg8  TRIAL       1: a packet of the agent's, judged like any other and given to nobody
 
@@ -48,6 +48,7 @@ FLOODED: Final = "reg5"
 CLAIMED_HIGH: Final = "reg6"
 CLAIMED_LOW: Final = "reg7"
 TRIAL: Final = "reg8"
+CROWD: Final = 2
 TAG_SHIFT: Final = 16  # where the tag of a logical port begins
 TAG_BITS: Final = 12
 GUARDED: Final = 1 << 28

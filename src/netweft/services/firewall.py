@@ -11,7 +11,8 @@ ENDED, which stops its answers, until a rule permits it again.  A rule added can
 
 What is flooded is not marked: its other receivers may permit it, and one of them is who answers.
 Ports of stateless groups are not tracked; their rules are asked in both directions.  Nor is what is for a multicast or
-broadcast address, which nobody can answer from: tracking it for each of its receivers would tell nothing.
+broadcast address, which nobody can answer from: tracking it for each of its receivers would tell nothing.  Those of a
+crowd are tracked all the same: so each copy is a packet of its own to Open vSwitch (see `switching`).
 """
 
 from collections.abc import Iterator
@@ -31,6 +32,7 @@ from netweft.dataplane.openflow.fields import (
 from netweft.dataplane.openflow.flow import Action, Ct, Goto, SetField
 from netweft.services import firewall_rules
 from netweft.services.fields import (
+    CROWD,
     ENDED,
     FLOODED,
     GROUP,
@@ -69,12 +71,14 @@ ROUTER_SOLICIT, ROUTER_ADVERT = 133, 134
 
 
 class Side(Struct, frozen=True, kw_only=True):
-    """One direction.  port: the register with the guarded port.  ND: which ICMPv6 types need no rule.
+    """One direction.  port: the register with the guarded port.  to_many: which packets for many addresses are not
+    tracked.  neighbourly: which ICMPv6 types need no rule.
     dhcp: IP version -> source and destination port of what needs none either.
     exempt, answered, permitted: where a packet goes on that needs no rule, that is an answer, that a rule permits."""
 
     name: str
     port: str
+    to_many: dict[str, Value]
     neighbourly: tuple[int, ...]
     dhcp: dict[int, tuple[int, int]]
     exempt: Goto
@@ -88,6 +92,7 @@ class Side(Struct, frozen=True, kw_only=True):
 EGRESS = Side(
     name="egress",
     port=IN_PORT,
+    to_many={},
     neighbourly=(*MLD, ROUTER_SOLICIT, ND_SOLICIT, ND_ADVERT),
     dhcp={ETH_IPV4: (68, 67), ETH_IPV6: (546, 547)},
     exempt=INT["switching"].goto,
@@ -97,6 +102,7 @@ EGRESS = Side(
 INGRESS = Side(
     name="ingress",
     port=OUT_PORT,
+    to_many={FLOODED: (0, CROWD)},
     neighbourly=(*MLD, ROUTER_ADVERT, ND_SOLICIT, ND_ADVERT),
     dhcp={ETH_IPV4: (67, 68), ETH_IPV6: (547, 546)},
     exempt=INT["ingress_qos"].goto,
@@ -155,7 +161,7 @@ def _entry(owner: int, side: Side) -> Iterator[BridgeFlow]:
         yield table.flow(ESSENTIAL, owner, udp, side.exempt)
     guarded: dict[str, Value] = {side.port: (GUARDED, GUARDED)}
     for many in MANY:
-        yield table.flow(TO_MANY, owner, {**guarded, **many}, side.table("groups").goto)
+        yield table.flow(TO_MANY, owner, {**guarded, **side.to_many, **many}, side.table("groups").goto)
     track = Ct(zone=LOCAL_VLAN, table=side.table("state").id)
     for eth_type in IP:
         yield table.flow(UNTRACKED, owner, {**guarded, "eth_type": eth_type}, track)

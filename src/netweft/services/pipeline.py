@@ -157,7 +157,7 @@ INT = Pipeline.of(
         "ingress",
         "for each destination: what is for a guarded port goes through the connection tracker, unless it has or is for "
         "many",
-        match=fields(OUT_PORT, *ICMPV6, "udp_src", "udp_dst", "ipv4_dst", "ipv6_dst", "ct_state"),
+        match=fields(OUT_PORT, FLOODED, *ICMPV6, "udp_src", "udp_dst", "ipv4_dst", "ipv6_dst", "ct_state"),
         next=("ingress_state", "ingress_groups", "commit", "ingress_qos"),
         miss="ingress_qos",
     ),

@@ -14,7 +14,18 @@ from collections.abc import Iterable, Iterator
 from netweft.dataplane.openflow.flow import OFPP_IN_PORT, Action, Move, Output, PopVlan, PushVlan, SetField
 from netweft.dataplane.ovsdb.rows import VifTag
 from netweft.services.addresses import MAC_ANY_MULTICAST, Prefix, mac
-from netweft.services.fields import ANY_TAG, FLOODED, IN_PORT, LOCAL_VLAN, OUT_PORT, UNTAGGED, Reason, cookie, tagged
+from netweft.services.fields import (
+    ANY_TAG,
+    CROWD,
+    FLOODED,
+    IN_PORT,
+    LOCAL_VLAN,
+    OUT_PORT,
+    UNTAGGED,
+    Reason,
+    cookie,
+    tagged,
+)
 from netweft.services.physical import outside_vlan
 from netweft.services.pipeline import INT, TUN, Value
 from netweft.services.values import (
@@ -34,6 +45,10 @@ NETWORK_KEY = "netweft-network"  # external_ids of a VIF's Port row: which netwo
 CARRIED_KEY = "netweft-vlan-"  # and a local VLAN: which network of a sub-port it stands for
 
 AHEAD, KNOWN, UNKNOWN = 30, 20, 10
+
+# Open vSwitch gives up a packet on its 4,096th table, for everybody.  A copy meets up to six and one for each group of
+# its port, unless it is tracked: then it is a packet of its own after two.
+MOST_COPIES = 256
 
 
 def port(here: LocalPort) -> Iterator[Wanted]:
@@ -93,7 +108,7 @@ def network(uplinks: Uplinks, here: LocalNetwork, flood: Flood) -> Iterator[Want
         UNKNOWN,
         cookie(Reason.NETWORK_FLOOD, here.network.id),
         {LOCAL_VLAN: here.vlan},
-        SetField(FLOODED, 1),
+        SetField(FLOODED, CROWD if len(copies) > MOST_COPIES else 1),
         *(action for number in copies for action in _copy_to(number)),
     )
     if link is not None and link.near is not None:
