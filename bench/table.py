@@ -45,15 +45,16 @@ def print_table(title: str, rows: Sequence[Row], out: Path | None = None) -> Non
 
 
 def print_comparison(
-    title: str, columns: Sequence[str], rows: Sequence[tuple[Sequence[float], Row]], out: Path | None = None
+    title: str, columns: Sequence[str], rows: Sequence[tuple[Sequence[float], Row, str]], out: Path | None = None
 ) -> None:
-    """Each row: what each of the columns reached, in the Row's unit, and the Row: how the one that matters compares."""
+    """Each row: what each of the columns reached, in the Row's unit; the Row: how the one that matters compares; and
+    how far that varied."""
     head, line = " | ".join(columns), "|--:" * len(columns)
-    print(f"\n### {title}\n\n| measure | {head} | | |\n|---{line}|--:|---|")
-    for values, row in rows:
+    print(f"\n### {title}\n\n| measure | {head} | | half of the rounds | |\n|---{line}|--:|--:|---|")
+    for values, row, spread in rows:
         each = " | ".join(f"{value:,.4g}" for value in values)
-        print(f"| {row.measure} | {each} | {row.value:.0%} | {row.verdict} |")
-    _keep([row for _, row in rows], out)
+        print(f"| {row.measure} | {each} | {row.value:.0%} | {spread} | {row.verdict} |")
+    _keep([row for _, row, _ in rows], out)
 
 
 def _keep(rows: Sequence[Row], out: Path | None) -> None:

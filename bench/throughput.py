@@ -24,7 +24,7 @@ from statistics import median
 from typing import NamedTuple
 
 from contenders import CONTENDERS, PLACES, Stage
-from table import Row, print_comparison
+from table import Row, percentile, print_comparison
 
 LOAD = str(Path(__file__).with_name("load.py"))
 TITLES = {"plain": "normal", "tracked": "tracked", "netweft": "Netweft", "ovn": "OVN"}
@@ -124,10 +124,11 @@ class Key(NamedTuple):
 Found = dict[Key, dict[str, list[float]]]  # by contender, a value each round
 
 
-def measure(stages: dict[str, Stage], turns: Iterable[int], seconds: float) -> Found:
+def measure(stages: dict[str, Stage], measures: Iterable[str], turns: Iterable[int], seconds: float) -> Found:
     found: Found = defaultdict(lambda: defaultdict(list))
     for turn in turns:
-        for what, (work, unit, timed) in MEASURES.items():
+        for what in measures:
+            work, unit, timed = MEASURES[what]
             for to, path in PATHS.items():
                 for name, stage in stages.items():
                     task = Task(stage, to, seconds, turn)
@@ -139,13 +140,14 @@ def measure(stages: dict[str, Stage], turns: Iterable[int], seconds: float) -> F
     return found
 
 
-def rows(found: Found) -> Iterator[tuple[list[float], Row]]:
-    """The medians of all, and Netweft's to `normal`: the median of what it was in each round."""
+def rows(found: Found) -> Iterator[tuple[list[float], Row, str]]:
+    """The medians of all, and Netweft's to `normal`: the median of what it was in each round, and its quartiles."""
     for (what, path, unit), values in found.items():
-        ratio = median(own / base for own, base in zip(values["netweft"], values["plain"], strict=True))
+        ratios = [own / base for own, base in zip(values["netweft"], values["plain"], strict=True)]
         bar = WITHIN if unit == "Gbit/s" else None
-        row = Row(f"{what}, {path}, {unit}", ratio, "of normal", bar, higher=bar is not None)
-        yield [median(each) for each in values.values()], row
+        row = Row(f"{what}, {path}, {unit}", median(ratios), "of normal", bar, higher=bar is not None)
+        spread = f"{percentile(ratios, 25):.0%} to {percentile(ratios, 75):.0%}"
+        yield [median(each) for each in values.values()], row, spread
 
 
 def available(names: Sequence[str]) -> list[str]:
@@ -162,23 +164,25 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.5, help="that each measure takes; TCP in bulk at least 1")
     parser.add_argument("--with", dest="names", default=",".join(CONTENDERS), help="whom to measure")
+    parser.add_argument("--only", choices=MEASURES, action="append", help="what to measure; may be given several times")
     parser.add_argument("--json", type=Path, help="append the rows to this file")
     parser.add_argument("--wait", action="store_true", help="when all is up, wait for the Enter key")
     options = parser.parse_args()
     if os.geteuid():
         sys.exit("bench: needs root")
-    wanted = options.names.split(",")
-    if not {"plain", "netweft"} <= set(wanted) <= CONTENDERS.keys():
+    asked = options.names.split(",")
+    if not {"plain", "netweft"} <= set(asked) <= CONTENDERS.keys():
         parser.error(f"--with: of {', '.join(CONTENDERS)}, plain and netweft among them")
-    names = available(wanted)
+    names = available(asked)
     with ExitStack() as stack:
         stages = {name: stack.enter_context(CONTENDERS[name]()) for name in names}
         for stage in stages.values():
             stack.enter_context(served(stage))
         if options.wait:
             input()
-        measure(stages, [0], 0.3)  # caches are warm, neighbours known
-        found = measure(stages, range(1, options.rounds + 1), options.seconds)
+        wanted = options.only or MEASURES
+        measure(stages, wanted, [0], 0.3)  # caches are warm, neighbours known
+        found = measure(stages, wanted, range(1, options.rounds + 1), options.seconds)
     columns = [TITLES[name] for name in stages]
     print_comparison("From VM to VM, and Netweft to `normal`", columns, list(rows(found)), options.json)
 
