@@ -108,7 +108,7 @@ class SteppedWorld(AgentWorld):
             with suppress(asyncio.CancelledError):
                 await loop
             self._waiting.clear()
-        assert not self.agent.problem, self.agent.problem
+        assert not self.agent.retries.problem, self.agent.retries.problem
 
     async def _until_quiet(self) -> None:
         while True:

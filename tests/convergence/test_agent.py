@@ -299,13 +299,13 @@ async def test_a_denial_is_forgotten_when_it_is_over(tmp_path: Path) -> None:
         world.plug(wanted.id)
     await calm(world)
     world.agent.ports_denied({wanted.id: "bound to hv9" for wanted in PORTS[:3]})
-    assert world.agent.denied.keys() == {wanted.id for wanted in PORTS[:2]}, "of those that are plugged in"
+    assert world.agent.denials.reasons.keys() == {wanted.id for wanted in PORTS[:2]}, "of those that are plugged in"
     world.see(world.desired.view, [*NETWORKS, PORTS[0]])
     await calm(world)
-    assert world.agent.denied.keys() == {PORTS[1].id}
+    assert world.agent.denials.reasons.keys() == {PORTS[1].id}
     world.ovs.plugged.clear()
     await calm(world)
-    assert not world.agent.denied
+    assert not world.agent.denials.reasons
 
 
 async def test_in_sync_nothing_is_written(tmp_path: Path) -> None:
@@ -394,8 +394,8 @@ async def test_a_refused_flow_is_told_of_its_port(tmp_path: Path) -> None:
     assert not world.agent.bridges["int"].plan(delete=True)
     assert {id for id, status in world.told.items() if status.state is PortState.UP} == {each.id for each in PORTS[1:]}
     assert "bad prerequisite" in world.told[PORTS[0].id].detail
-    assert "bad prerequisite" in world.agent.problem
+    assert "bad prerequisite" in world.agent.retries.problem
     refused.clear()
     await world.agent.turn()
     assert world.told[PORTS[0].id].state is PortState.UP
-    assert not world.agent.problem
+    assert not world.agent.retries.problem

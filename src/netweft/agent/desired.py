@@ -44,7 +44,6 @@ class Changes:
     rows: RowChanges = field(default_factory=RowChanges)
     statuses: Part[str, PortStatus] = field(default_factory=Part)
     guarantees: bool = False
-    links: bool = False
     new_zones: frozenset[int] = frozenset()  # conntrack zones of networks that are new here
 
 
@@ -174,7 +173,6 @@ class Desired:
                 changes.rows.upserts.append(item)
             case VethPair() | Address():
                 self._links[key] = item
-                changes.links = True
             case Lease():
                 self.leases[item.number] = item
             case DropMeter():
@@ -211,7 +209,6 @@ class Desired:
                 changes.guarantees = True
             case _:
                 del self._links[key]
-                changes.links = True
 
 
 def _activated(before: NodeView, after: NodeView, port_id: str) -> bool:

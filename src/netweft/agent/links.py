@@ -35,8 +35,10 @@ class LinksSide:
 
     def want(self, links: Iterable[VethPair | Address], *, sweep: bool) -> None:
         """sweep: veth pairs and addresses of ours that are not among them go."""
-        self._links = list(links)
-        self._sweep = sweep
+        wanted = list(links)
+        if (wanted, sweep) == (self._links, self._sweep):
+            return
+        self._links, self._sweep = wanted, sweep
         if self._links or self._obsolete():
             self.in_place = False
             self._dirty.set()

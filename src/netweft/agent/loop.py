@@ -22,6 +22,7 @@ from netweft.agent import facts, show
 from netweft.agent.announcer import Announcer
 from netweft.agent.bridge import BridgeSide
 from netweft.agent.cached import CachedFlows
+from netweft.agent.denials import Denials
 from netweft.agent.desired import Desired
 from netweft.agent.dhcp import DhcpSide
 from netweft.agent.links import LinksSide
@@ -32,6 +33,7 @@ from netweft.agent.plugin import NotKnown
 from netweft.agent.refusals import Refusals
 from netweft.agent.report import Reporter
 from netweft.agent.restore import RestoreWait
+from netweft.agent.retries import Retries
 from netweft.agent.shaping import ShapingSide
 from netweft.agent.state import StateFile
 from netweft.agent.sync import Changes, FeedClient, Link
@@ -44,7 +46,6 @@ from netweft.dataplane.ovsdb.errors import OvsdbError, OvsdbLost
 from netweft.dataplane.ovsdb.rows import OTHERS, OURS
 from netweft.model import key_of
 from netweft.reconcile.plan import Plan
-from netweft.reconcile.retry import Backoff
 from netweft.services.pipeline import INT, TUN, physical_role
 from netweft.services.values import HostFacts
 from netweft.settings import AgentSettings
@@ -63,7 +64,7 @@ class Agent:
     def __init__(self, settings: AgentSettings) -> None:
         self.settings = settings
         self.desired = Desired()
-        self.denied: dict[str, str] = {}
+        self.denials = Denials(self.desired)
         run_dir = Path(settings.ovs_run_dir)
         self.ovs = OvsSide(run_dir, settings.integration_bridge, lambda: self.desired.rows, self.wake)
         self.links = LinksSide(self.wake)
@@ -91,7 +92,7 @@ class Agent:
         self._dhcp = DhcpSide(self.desired, facts.dhcp_settings(settings), self.wake)
         self.state = StateFile(Path(settings.state_dir) / "view", settings.node)
         self.feed = FeedClient(settings, self, facts=facts.node_facts(settings))
-        self.problem = ""
+        self.retries = Retries(self.wake)
         self._host: HostFacts | None = None
         self._missing: frozenset[str] = frozenset()  # bridges that the operator has not made
         self._reporter = Reporter(lambda statuses, complete: self.feed.report(statuses, complete=complete))
@@ -100,11 +101,9 @@ class Agent:
         self._sessions = 0
         self.refusals = Refusals()
         self._owes_all = False
-        self._links_changed = self._links_swept = self._shaping_swept = False
+        self._shaping_swept = False
         self._new_zones: frozenset[int] = frozenset()
         self._awake = asyncio.Event()
-        self._retry: asyncio.TimerHandle | None = None
-        self._backoff = Backoff()
 
     def wake(self) -> None:
         self._awake.set()
@@ -152,16 +151,7 @@ class Agent:
         self.wake()
 
     def ports_denied(self, reasons: Mapping[str, str]) -> None:
-        for port_id, reason in reasons.items():
-            if self.denied.get(port_id) != reason:
-                log.warning("port denied", port=port_id, reason=reason)
-        self.denied.update(reasons)
-        self._forget_denied()
-
-    def _forget_denied(self) -> None:
-        """What is ours by now, or not plugged in any more."""
-        vifs, ours = self.desired.vifs, self.desired.view.ports
-        self.denied = {port_id: why for port_id, why in self.denied.items() if port_id in vifs and port_id not in ours}
+        self.denials.add(reasons)
 
     def link_changed(self, link: Link) -> None:
         """Nothing to do: what is wired stays wired."""
@@ -177,7 +167,7 @@ class Agent:
                 await self.turn()
             except Exception as error:  # the loop's boundary: whatever it is, the other ports have to be served
                 log.exception("a turn failed")
-                self._schedule_retry(f"{type(error).__name__}: {error}")
+                self.retries.note(f"{type(error).__name__}: {error}")
 
     async def turn(self) -> None:
         if self._observe():
@@ -203,8 +193,7 @@ class Agent:
         self._expect_bridges(frozenset(physical_role(name) for name in uplinks.problems))
         self.desired.observe(plugged, uplinks)
         self.desired.find_out(meters=self.meters.possible, nic_problems=self.shaping.problems)
-        if self.denied:
-            self._forget_denied()
+        self.denials.forget()
         return True
 
     def _tell_facts(self) -> None:
@@ -239,7 +228,6 @@ class Agent:
             self._shaping_swept = self.desired.complete
             self._shape()
         self._new_zones |= changes.new_zones
-        self._links_changed |= changes.links
         if self.settings.interconnect == "veth":
             self._hand_over_links()
 
@@ -319,7 +307,7 @@ class Agent:
         refused = {bits: why for bridge in self.bridges.values() for bits, why in bridge.refused.items()}
         told = self.refusals.statuses(refused, self.desired.view.ports, self.desired.statuses)
         self._reporter.change(told, ())
-        self._schedule_retry(problem or self.refusals.text)
+        self.retries.note(problem or self.refusals.text)
         sessions = sum(bridge.sessions for bridge in self.bridges.values())
         if sessions != self._sessions:
             self._sessions = sessions
@@ -334,30 +322,13 @@ class Agent:
 
     def _hand_over_links(self) -> None:
         """Only once the bridges are connected, for their sake, unless the links are to join them."""
-        sweep = self.desired.complete
-        if self._links_changed or sweep != self._links_swept:
-            self._links_changed, self._links_swept = False, sweep
-            self.links.want(self.desired.links, sweep=sweep)
-
-    def _schedule_retry(self, problem: str) -> None:
-        if self._retry:
-            self._retry.cancel()
-            self._retry = None
-        if not problem:
-            self._backoff.succeeded()
-        else:
-            loop = asyncio.get_running_loop()
-            delay = self._backoff.failed(loop.time())
-            if problem != self.problem:
-                log.error("not applied", problem=problem, retry_in=delay)
-            self._retry = loop.call_later(delay, self.wake)
-        self.problem = problem
+        self.links.want(self.desired.links, sweep=self.desired.complete)
 
     # what can be asked
 
     def in_place(self) -> bool:
         return (
-            self.problem == self.refusals.text
+            self.retries.problem == self.refusals.text
             and self.desired.complete
             and not self._awake.is_set()
             and all(bridge.in_sync for bridge in self._needed)

@@ -17,8 +17,8 @@ def _lines(agent: "Agent") -> Iterator[str]:
     yield f"server {link.server or '-'} {'up' if link.up else f'down: {link.problem}'}"
     yield f"view revision {desired.view.revision}{_but(agent)}"
     yield "all is in place" if agent.in_place() else "not all is in place"
-    if agent.problem:
-        yield f"problem {agent.problem}"
+    if agent.retries.problem:
+        yield f"problem {agent.retries.problem}"
     for role, side in agent.bridges.items():
         yield f"bridge {role} {'connected' if side.connected else 'away'}"
     for network_id, vlan in sorted(desired.vlans.items()):
@@ -35,6 +35,6 @@ def _but(agent: "Agent") -> str:
 
 def _port_line(agent: "Agent", port_id: str) -> str:
     vif, status = agent.desired.vifs[port_id], agent.desired.statuses.get(port_id)
-    detail = agent.denied.get(port_id) if port_id not in agent.desired.view.ports else status and status.detail
+    detail = agent.denials.reasons.get(port_id) if port_id not in agent.desired.view.ports else status and status.detail
     state = status.state.value if status else "waiting"
     return f"port {port_id} {vif.name} ofport {vif.ofport} {state}{f': {detail}' if detail else ''}"
