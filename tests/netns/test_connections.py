@@ -203,7 +203,10 @@ def swap(stage: Stage, machine: Vm, *groups: list[str], killed: str) -> None:
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("killed", [False, True], ids=["", "agent killed each time"])
 def test_a_change_of_groups_has_no_window(stage: Stage, lab: Lab, server: Vm, killed: bool) -> None:
-    """Neither of a receiving port's groups, nor of who is in a remote group, nor of a rule."""
+    """Neither of a receiving port's groups, nor of who is in a remote group, nor of a rule.
+
+    Killed between flows and cache, an agent leaves what Open vSwitch got wrong there (decision 0123) to the next one:
+    too little may pass for as long as there is none, but never too much."""
     judge, own = server.node if killed else "", stage.guards["client"]
     me, to = stage.client.nic, server.nic
     tried = {port: Probe(UDP, port).frame(me, to, 4, port) for port in (OLD, NEW, NEITHER, BOTH)}
@@ -231,7 +234,7 @@ def test_a_change_of_groups_has_no_window(stage: Stage, lab: Lab, server: Vm, ki
     counts = {port: arrived[frame] for port, frame in tried.items()}
     print(f"\n{sent} of each sent, arrived: {counts}")
     assert counts[NEITHER] == 0
-    assert counts[BOTH] == sent
+    assert sent * (0.5 if killed else 1) <= counts[BOTH] <= sent
     assert 0 < counts[OLD] < sent
     assert 0 < counts[NEW] < sent
 
