@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 import msgspec
 from tests.netns.harness import Lab, until
+from tests.overlay import FEW
 
 from netweft.lab import build, hypervisor, supervisor, vm
 from netweft.lab.commands import in_namespace, ip_batch, run
 from netweft.lab.layout import NodeLayout
 from netweft.lab.vm import Vm
 
-FEW = 5
 OTHER_TUNNEL_IP = "198.18.0.101"
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import pytest
 from tests.netns.harness import Inside, Lab, until
+from tests.overlay import FEW
 
 from netweft.lab import vm
 from netweft.lab.vm import Vm
@@ -83,7 +84,7 @@ def test_server_away_while_vms_come_and_go(lab: Lab, pair: Pair) -> None:
             until(lambda m=machine: lab.port(m)["status"] == "ACTIVE", f"{machine.name} ACTIVE", 30)  # type: ignore[misc]
             assert lab.ping(pair.here, machine.nic.address)
         until(lambda: lab.port(leaving)["status"] == "DOWN", "the port of the VM that left DOWN", 30)
-        assert ping.result()["lost"] <= 5, "which Open vSwitch loses by itself when links come and go (decision 0172)"
+        assert ping.result()["lost"] <= FEW, "which Open vSwitch loses by itself when links come and go (decision 0172)"
     assert {machine.name: lab.port(machine)["status"] for machine in pair[1:]} == before
     assert lab.in_sync("hv1")
     assert lab.in_sync("hv2")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from tests.overlay import FEW
 from tests.ovs.hypervisors import Hypervisor, available, cable, nodad, ping, run
 from tests.ovs.test_agent import until
 
@@ -21,7 +22,6 @@ TYPES = ("vxlan", "gre", "geneve")
 NETS = {kind: network(number, kind, "public" if kind == "flat" else "physnet1")
         for number, kind in enumerate((*TYPES, "vlan", "flat"), 1)}  # fmt: skip
 MAPPINGS = {"physnet1": ("br-eth1", "eth1"), "public": ("br-ex", "eth2")}
-FEW = 5  # packets that the overlay may lose when links of the host change: docs/decisions/0172
 SETTINGS = 'tunnel_types = ["vxlan", "gre", "geneve"]\nbridge_mappings = ["physnet1:br-eth1", "public:br-ex"]\n'
 
 
