@@ -16,7 +16,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
-from hypervisors import Lab, busy_ms, check
+from hypervisors import Lab, add_port, busy_ms, check
 from table import Row, percentile, print_table
 
 from netweft.dataplane.dhcp import datagram, message4
@@ -39,8 +39,7 @@ def plugged(lab: Lab, count: int) -> dict[str, str]:
     macs = {f"vm{number}": port["mac_address"] for number, port in enumerate(ports)}
     words: list[str] = []
     for name, port in zip(macs, ports, strict=True):
-        words += ["--", "add-port", "br-int", name, "--", "set", "Interface", name, "type=internal"]
-        words += [f"external_ids:iface-id={port['id']}", f'external_ids:attached-mac="{port["mac_address"]}"']
+        words += add_port(name, port)
     subprocess.run(["ovs-vsctl", f"--db=unix:{node['ovs_run_dir']}/db.sock", *words[1:]], check=True)
     deadline = time.monotonic() + 60
     while api.request("GET", f"/v2.0/ports?network_id={network}&status=DOWN&fields=id&limit=1")["ports"]:

@@ -68,6 +68,12 @@ class Lab:
         return next(int(p["pid"]) for p in processes if p["kind"] == kind and node in (None, p["node"]))
 
 
+def add_port(name: str, port: dict[str, Any]) -> list[str]:
+    """What tells ovs-vsctl to plug in a VIF; several may follow each other, behind the first "--"."""
+    words = ["--", "add-port", "br-int", name, "--", "set", "Interface", name, "type=internal"]
+    return [*words, f"external_ids:iface-id={port['id']}", f'external_ids:attached-mac="{port["mac_address"]}"']
+
+
 def in_sync(path: str) -> bool:
     """The agent answers, and would change nothing.  A plan with much in it takes long, so it is asked last."""
     return "\nall is in place\n" in ask(path, "show").get("text", "") and ask(path, "plan") == {"text": ""}

@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 from typing import Any, Protocol
 
-from hypervisors import Lab, busy_ms, check, in_sync, resident_mb
+from hypervisors import Lab, add_port, busy_ms, check, in_sync, resident_mb
 from table import Row, percentile, print_table
 
 LOCAL_VLANS = 4094
@@ -54,11 +54,6 @@ class Bench:
 
     def vsctl(self, *words: str) -> None:
         subprocess.run(["ovs-vsctl", f"--db=unix:{self.node['ovs_run_dir']}/db.sock", *words], check=True)
-
-    def add_port(self, port: Port) -> list[str]:
-        name = interface(port)
-        words = ["--", "add-port", "br-int", name, "--", "set", "Interface", name, "type=internal"]
-        return [*words, f"external_ids:iface-id={port['id']}", f'external_ids:attached-mac="{port["mac_address"]}"']
 
     def wire(self, way: Way, count: int) -> float:
         """Seconds until that many more are ACTIVE."""
@@ -99,7 +94,7 @@ class Internal:
         self._bench = bench
 
     def plug(self, ports: list[Port]) -> None:
-        self._bench.vsctl(*[word for port in ports for word in self._bench.add_port(port)][1:])
+        self._bench.vsctl(*[word for port in ports for word in add_port(interface(port), port)][1:])
 
     def unplug(self, ports: list[Port]) -> None:
         names = map(interface, ports)
@@ -138,7 +133,7 @@ class Trunk:
         api, wanted = self._bench.api, {"port": {"network_id": self._network}}
         parent = api.request("POST", "/v2.0/ports", wanted)["port"]
         trunk = api.request("POST", "/v2.0/trunks", {"trunk": {"port_id": parent["id"]}})["trunk"]["id"]
-        self._bench.vsctl(*self._bench.add_port(parent)[1:])
+        self._bench.vsctl(*add_port(interface(parent), parent)[1:])
         self._bench.until_active(parent, 30)
         self._free = [(trunk, tag) for tag in range(TRUNK, 0, -1)]
         return self._free.pop()

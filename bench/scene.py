@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hypervisors import Lab, check
+from hypervisors import Lab, add_port, check
 
 from netweft.dataplane.openflow.client import OpenFlowConnection
 from netweft.dataplane.openflow.messages import FlowChange
@@ -121,9 +121,7 @@ class Scene:
         words: list[str] = []
         for port in ports:
             self.taps += 1
-            name = f"b{self.taps}"
-            words += ["--", "add-port", "br-int", name, "--", "set", "Interface", name, "type=internal"]
-            words += [f"external_ids:iface-id={port['id']}", f'external_ids:attached-mac="{port["mac_address"]}"']
+            words += add_port(f"b{self.taps}", port)
         subprocess.run(["ovs-vsctl", f"--db=unix:{self.run_dir}/db.sock", *words[1:]], check=True)
 
     def until_active(self, port: dict[str, Any], seconds: float = 30) -> None:

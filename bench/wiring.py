@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from hypervisors import NETWEFT, Lab, age, check, in_sync, resident_mb
+from hypervisors import NETWEFT, Lab, add_port, age, check, in_sync, resident_mb
 from table import Row, percentile, print_table
 
 LAB = Lab("bench")
@@ -47,9 +47,7 @@ class Bench:
         words: list[str] = []
         for port in ports:
             self.serial += 1
-            name = f"b{self.serial}"
-            words += ["--", "add-port", "br-int", name, "--", "set", "Interface", name, "type=internal"]
-            words += [f"external_ids:iface-id={port['id']}", f'external_ids:attached-mac="{port["mac_address"]}"']
+            words += add_port(f"b{self.serial}", port)
         subprocess.run(["ovs-vsctl", self.database, *words[1:]], check=True)
 
     def until_active(self, ports: list[dict[str, Any]], deadline: float) -> None:

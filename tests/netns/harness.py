@@ -182,8 +182,8 @@ class Lab:
     def on_disk(self, node: str) -> bool:
         """Whether the agent has written down what it knows: it does so a second after a change."""
         with suppress(CommandError):
-            (line,) = (one for one in ask(f"{self.node(node).folder}/agent.sock", "show").splitlines() if "view" in one)
-            return "not on the disk" not in line
+            said = ask(f"{self.node(node).folder}/agent.sock", "show").splitlines()
+            return not any(line.startswith("view ") and "not on the disk" in line for line in said)
         return False
 
     def agent_alive(self, node: str) -> bool:

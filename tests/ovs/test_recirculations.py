@@ -238,6 +238,11 @@ def test_a_crowd_is_flooded_to(to: Port) -> None:
     with running() as ovs, built(ovs, region.nodes[NODE]) as crowd:
         packet = f"in_port={crowd.ofport(members[0])},{frame(members[0], to)}"
         assert len(crowd.outputs("int", packet, "trk,new")) == len(members) - 1
+        if to is EVERYBODY:
+            each = RECIRCULATIONS[
+                "the same, where the network has a crowd of ports (more than 256): for each guarded port"
+            ]
+            assert crowd.recirculations("int", packet) == each * len(members)
 
 
 def test_what_needs_no_rule(switch: Switch) -> None:

@@ -273,6 +273,7 @@ RECIRCULATIONS = {
     "for a MAC that nobody knows, by a guarded port in a known connection, whoever gets it": 1,
     "for such a MAC in a new connection, or by an unguarded port, or from outside: more for each guarded port": 1,
     "for multicast and broadcast addresses, whoever sends and gets it": 0,
+    "the same, where the network has a crowd of ports (more than 256): for each guarded port": 1,
     "the first of a connection, and each fragment": 1,
     "between unguarded ports, into and out of tunnels and wires": 0,
     "between ports of stateless groups": 0,

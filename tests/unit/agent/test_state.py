@@ -111,6 +111,7 @@ async def test_what_could_not_be_written_is_tried_again(file: StateFile, monkeyp
             await asyncio.sleep(0.01)
     assert file.load() == VIEW
     running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_a_burst_is_written_once_and_the_end_at_last(file: StateFile, monkeypatch: pytest.MonkeyPatch) -> None:
