@@ -7,6 +7,7 @@ the figures differ from run to run.
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from tests.netns.qos_stage import (
     SETTINGS,
     SMALL,
     STREAM,
+    TRIES,
     UPLINK,
     Flow,
     Row,
@@ -166,20 +168,21 @@ def test_a_mark_is_seen_inside_and_outside_of_the_tunnel(stage: Stage) -> None:
         stage.lab.inside(stage.ears, "capture") as ears,
         stage.lab.inside_namespace(stage.lab.node("hv2").namespace, "capture") as underlay,
     ):
-        stage.lab.send_frames(stage.sender, *sent)
-        assert sorted(dscp(frame) for frame in marked(ears, 2)) == [(4, mark), (6, mark)]
-        assert [dscp(frame) for frame in marked(underlay, 2)] == [(4, mark)] * 2, "the tunnel's own header"
+        for _ in range(TRIES):  # the overlay may lose one: docs/decisions/0172
+            stage.lab.send_frames(stage.sender, *sent)
+        inside, outside = marks(ears), marks(underlay)
+        assert inside == {(4, mark), (6, mark)}
+        assert outside == {(4, mark)}, "the tunnel's own header"
 
 
 MARKED = b"what is sent to see its mark"
 
 
-def marked(capture: Inside, count: int) -> list[bytes]:
-    found: list[bytes] = []
-    while len(found) < count:
-        frame = bytes.fromhex(capture.line())
-        found += [frame] if MARKED in frame else []
-    return found
+def marks(capture: Inside) -> set[tuple[int, int]]:
+    """What is seen within a second."""
+    end = time.monotonic() + 1.0
+    lines = iter(lambda: capture.line_within(max(0.0, end - time.monotonic())), "")
+    return {dscp(frame) for frame in map(bytes.fromhex, lines) if MARKED in frame}
 
 
 def dscp(frame: bytes) -> tuple[int, int]:
