@@ -22,6 +22,7 @@ from netweft.dataplane.ovsdb.errors import TransactionFailed
 from netweft.dataplane.ovsdb.rows import ROW_KINDS, PortRow, Row, RowKey, RowKind, Vif, VifTag, row_key
 from netweft.model import NodeView, Object, PortState, PortStatus, key_of
 from netweft.services.bridges import KINDS, overlay_port, physical_link, tunnel_link
+from netweft.services.fields import Reason, cookie
 from netweft.services.pipeline import INT, TUN, physical_role
 from netweft.services.values import TUNNELLED
 from netweft.settings import AgentSettings
@@ -200,6 +201,11 @@ class FakeOvs:
         return 0
 
 
+def without_epoch(flows: Mapping[FlowKey, Flow]) -> dict[FlowKey, Flow]:
+    """Which one it is depends on how the bridge came to be as it is."""
+    return {key: flow for key, flow in flows.items() if flow.cookie != cookie(Reason.EPOCH)}
+
+
 class FakeLinks:
     """Stands for LinksSide: whatever is wanted is there."""
 
@@ -248,8 +254,6 @@ class AgentWorld:
         self.ovs.begin()
         self.agent.links = cast(LinksSide, FakeLinks())
         self.agent.shaping = cast(ShapingSide, FakeShaping())
-        self.agent.cached.purge = self.purge
-        self.agent.cached.flush = self.flush
         self.agent.feed.report = self._told  # type: ignore[method-assign]
         if on_disk:
             self.desired.see(on_disk, [key_of(obj) for obj in on_disk.objects()], ())
@@ -260,12 +264,6 @@ class AgentWorld:
 
     async def gate(self, what: str) -> None:
         """Asked before anything outside of the agent is changed."""
-
-    async def purge(self) -> None:
-        """Nothing is cached here."""
-
-    async def flush(self, bridge: str) -> None:
-        """Nor learned."""
 
     def tell(self, message: Snapshot | Delta, *, first: bool = False) -> None:
         changes = changes_by(self.agent.desired.view, message, subscribed=first)
@@ -292,7 +290,7 @@ class AgentWorld:
 
     def state(self) -> tuple[object, ...]:
         """Everything that can be seen from outside."""
-        flows = {role: dict(switch.flows) for role, switch in self.switches.items()}
+        flows = {role: without_epoch(switch.flows) for role, switch in self.switches.items()}
         tags = {port_id: (vif.ofport, vif.tag, vif.external_ids) for port_id, vif in self.ovs.plugged.items()}
         plugged = {port_id: status for port_id, status in self.told.items() if port_id in self.ovs.plugged}
         # and that a port which is not the node's is in the way of nothing any more, it is not told

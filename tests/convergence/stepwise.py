@@ -1,7 +1,7 @@
 """An agent that is stopped before everything it changes outside itself, and packets to see what each state lets pass.
 
-rows │ zones │ flows of one bridge │ cached flows       each of them is a step; those that the agent has under way at
-                                                        the same time are let through in any order the test wants
+rows │ zones │ flows of one bridge       each of them is a step; those that the agent has under way at the same time are
+                                         let through in any order the test wants
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 from tests.convergence.agent_world import AgentWorld, FakeSwitch
 
-from netweft.dataplane.openflow.flow import Flow, FlowKey
+from netweft.dataplane.openflow.flow import Ct, Flow, FlowKey
 from netweft.model import NodeView, Object
 from netweft.services.bridges import overlay_port, physical_link, tunnel_link
 from netweft.services.pipeline import INT, TUN, physical_role
@@ -76,10 +76,6 @@ class SteppedWorld(AgentWorld):
     async def gate(self, what: str) -> None:
         self._waiting[what] = asyncio.get_running_loop().create_future()
         await self._waiting[what]
-
-    async def purge(self) -> None:
-        await self.gate("cached flows")
-        self.cached.clear()
 
     def _flushed(self, zone: int) -> None:
         connections = self.trackers[INT.role].connections
@@ -157,7 +153,7 @@ class SteppedWorld(AgentWorld):
 
 
 class _Cached(FakeSwitch):
-    """What it does away with may stay in the cache."""
+    """What it does away with stays in the cache, unless it begins another epoch on the way."""
 
     world: SteppedWorld
 
@@ -169,9 +165,26 @@ class _Cached(FakeSwitch):
         shorter = [flow for flow in adds if len(self.flows.get(flow.key, flow).actions) > len(flow.actions)]
         other = [flow for flow in adds if len(self.flows.get(flow.key, flow).actions) == len(flow.actions)]
         changed = [flow for flow in other if self.flows.get(flow.key, flow).actions != flow.actions]
+        marks = self._marks()
         await super().apply(adds, deletes, clear=clear)
-        if clear or deletes or shorter or changed:
+        now = self._marks()
+        if any(not now[table] & ~marks[table] for table in self._entries()) and (
+            clear or deletes or shorter or changed
+        ):
             self.world.cached.append(before)
+
+    def _entries(self) -> set[int]:
+        """Tables in which a packet begins, or goes on when it has been tracked."""
+        tracks = (action for flow in self.flows.values() for action in flow.actions if isinstance(action, Ct))
+        return {0, *(action.table for action in tracks if action.table is not None)}
+
+    def _marks(self) -> Mapping[int, int]:
+        """The bits of pkt_mark that each table looks at."""
+        found: defaultdict[int, int] = defaultdict(int)
+        for flow in self.flows.values():
+            for name, _, mask in flow.match:
+                found[flow.table] |= (mask or 0) if name == "pkt_mark" else 0
+        return found
 
 
 class Node:

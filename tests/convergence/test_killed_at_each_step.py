@@ -176,6 +176,7 @@ class Story:
         fresh = SteppedWorld(self.folder, self.local_vlans)
         await fresh.run(self.situations[1], new=True)
         self.after = fresh.passes(PROBES)
+        assert any(self.before.values()) and any(self.after.values()), "else nothing is shown"
 
     def follow(self, world: SteppedWorld, choose: Callable[[list[str]], str], last: int | None = None) -> list[str]:
         """From now on each step is checked.  Returns the steps, once they are done."""

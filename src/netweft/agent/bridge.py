@@ -31,7 +31,7 @@ METER_SECONDS = 10.0
 
 class BridgeSide:
     """role: as in BridgeFlow.  wanted: all flows that should be there, asked once per connection.
-    wake: called when there is something to do.  taking_away: called before flows go, or do less.
+    wake: called when there is something to do.  taking_away: called before flows go, or do less, where anybody cares.
     meters: where flows go through some.  on_packet: called with what flows send to the agent.
     sessions: how often it has been (re)connected."""
 
@@ -41,7 +41,7 @@ class BridgeSide:
         socket: Path,
         wanted: Callable[[], Mapping[FlowKey, Flow]],
         wake: Callable[[], None],
-        taking_away: Callable[[FlowPlan], None],
+        taking_away: Callable[[FlowPlan], None] | None = None,
         meters: BridgeMeters | None = None,
     ) -> None:
         self.role = role
@@ -121,7 +121,9 @@ class BridgeSide:
 
     async def attach(self, connection: OpenFlowConnection) -> None:
         """Read what is there, and compare from now on.  Raises OpenFlowError."""
-        driver = FlowDriver(connection, OURS, OURS_MASK, self._drifted, self._taking_away, OBJECT_MASK)
+        driver = FlowDriver(
+            connection, OURS, OURS_MASK, self._drifted, self._taking_away, OBJECT_MASK, pipeline_of(self.role).epochs
+        )
         found = await driver.read()
         if self.on_packet is not None:
             await connection.watch_packets(AGENT, self.on_packet)

@@ -21,10 +21,10 @@ import structlog
 from netweft.agent import facts, show
 from netweft.agent.announcer import Announcer
 from netweft.agent.bridge import BridgeSide
-from netweft.agent.cached import CachedFlows
 from netweft.agent.denials import Denials
 from netweft.agent.desired import Desired
 from netweft.agent.dhcp import DhcpSide
+from netweft.agent.learned import LearnedMacs
 from netweft.agent.links import LinksSide
 from netweft.agent.meters import BridgeMeters
 from netweft.agent.nics import NicsSide
@@ -70,8 +70,8 @@ class Agent:
         self.links = LinksSide(self.wake)
         self.nics = NicsSide(self.ovs.reopen)
         self.uplinks = UplinksSide()
-        self.cached = CachedFlows(run_dir, self.wake)
-        self.meters = BridgeMeters(self.desired.meters, self.cached.suspect)
+        self.learned = LearnedMacs(run_dir)
+        self.meters = BridgeMeters(self.desired.meters)
         nics = {nic.interface: nic.kbps for nic in facts.uplink_bandwidths(settings).values()}
         self.shaping = ShapingSide(nics, self.wake)
         names = {INT.role: settings.integration_bridge, TUN.role: settings.tunnel_bridge}
@@ -82,7 +82,7 @@ class Agent:
                 run_dir / f"{name}.mgmt",
                 partial(self.desired.flows, role),
                 self.wake,
-                partial(self._taking_away, role),
+                self._taking_away if role == INT.role else None,
                 self.meters if role == INT.role else None,
             )
             for role, name in names.items()
@@ -239,9 +239,7 @@ class Agent:
         """Returns what stands in the way; None when a connection was lost over it, so that nobody knows: its side
         reconnects, and wakes us then."""
         rows, flows = await self._carry_out(delete=self.desired.complete)
-        if any(bridge.connected for bridge in self.bridges.values()):
-            await self.cached.drop()
-            self.trials.call()
+        self.trials.call()
         problems: list[str] = []
         for result in (*rows, *flows):
             if isinstance(result, (ConnectionLost, OvsdbLost)):
@@ -278,10 +276,8 @@ class Agent:
     def _settled(self) -> bool:
         return self.desired.complete and all(bridge.in_sync for bridge in self._needed)
 
-    def _taking_away(self, role: str, plan: FlowPlan) -> None:
-        self.cached.suspect()
-        if role == INT.role:
-            self.trials.taking_away(plan)
+    def _taking_away(self, plan: FlowPlan) -> None:
+        self.trials.taking_away(plan)
 
     @property
     def _connected(self) -> bool:
@@ -291,7 +287,7 @@ class Agent:
         """One step from patch to veth or back, if there is one to do: those before are in place."""
         if self._connected and self.links.in_place and self.uplinks.applied(self.settings.interconnect):
             if not self.uplinks.now.keep:
-                await self.cached.forget_learned(facts.bridge_mappings(self.settings).values())
+                await self.learned.forget(facts.bridge_mappings(self.settings).values())
             self.wake()
 
     def _answer(self, asked: PacketIn) -> None:

@@ -12,13 +12,11 @@ from netweft.services.fields import METERS_MASK, OUR_METERS
 
 class BridgeMeters:
     """wanted: all that should be there, asked once per connection.
-    limiting: called when something is limited that was not: what is cached of it knows nothing of that.
     possible: whether the datapath has meters; assumed until it is asked."""
 
-    def __init__(self, wanted: Callable[[], Mapping[int, DropMeter]], limiting: Callable[[], None]) -> None:
+    def __init__(self, wanted: Callable[[], Mapping[int, DropMeter]]) -> None:
         self.possible = True
         self._wanted = wanted
-        self._limiting = limiting
         self._driver: MeterDriver | None = None
 
     async def read(self, connection: OpenFlowConnection) -> None:
@@ -46,11 +44,7 @@ class BridgeMeters:
 
     async def put(self) -> int:
         """Returns how many were written.  Raises OpenFlowError."""
-        if self._driver is None:
-            return 0
-        if any(meter.id not in self._driver.actual for meter in self._driver.upserts()):
-            self._limiting()
-        return await self._driver.put()
+        return await self._driver.put() if self._driver else 0
 
     async def remove(self) -> int:
         """Returns how many.  Raises OpenFlowError."""

@@ -30,7 +30,7 @@ class Trials:
     def __init__(
         self, run_dir: Path, ports: Callable[[int], dict[str, LocalPort]], send: Callable[[Packet], Awaitable[None]]
     ) -> None:
-        self._listing = partial(command, run_dir, LISTING)
+        self._command = partial(command, run_dir)
         self._ports, self._send = ports, send
         self._concern = Concern()
         self._called = asyncio.Event()
@@ -40,7 +40,7 @@ class Trials:
         self._concern |= concern((*plan.deletes, *plan.replaced))
 
     def call(self) -> None:
-        """It is done, and nothing is cached of how it was."""
+        """It is done."""
         if self._concern:
             self._called.set()
 
@@ -56,7 +56,8 @@ class Trials:
                 log.warning("connections not judged", problem=str(error))
 
     async def _hold(self, concern: Concern) -> None:
-        connections = udp_connections(await self._listing())
+        await self._command("revalidator/purge")  # a packet of ours may still meet what is cached of how it was
+        connections = udp_connections(await self._command(LISTING))
         ports: dict[int, dict[str, LocalPort]] = {}
 
         def at(vlan: int, address: str) -> LocalPort | None:

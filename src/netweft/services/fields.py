@@ -17,6 +17,14 @@ VLAN-aware VM share an interface.  Written `ofport | vlan << 16`, and `| 1 << 28
 Conntrack zones: a network's zone is its local VLAN (1..4094); zones from 4096 up are kept for routers.
 ct_mark is 1 (ENDED) when rules that allowed the connection are gone: its answers do not pass any more.
 
+pkt_mark is set by nobody.  The flows of an epoch look at bits of it, each bridge at its own, to have the cache emptied
+when they move (docs/decisions/0125):
+
+    31          24 23          16 15                        0
+    ┌─────────────┬──────────────┬───────────────────────────┐
+    │   phys      │     tun      │            int            │
+    └─────────────┴──────────────┴───────────────────────────┘
+
 Meter, 32 bits, the number says whose it is and what it limits, so nothing has to be remembered:
 
     31 30 29                     2 1      0
@@ -59,6 +67,9 @@ AGENT: Final = 0x4E57  # the controller id that our agent takes: frames for it r
 OUR_METERS: Final = 0b10 << 30  # a meter is ours when number & METERS_MASK == OUR_METERS
 METERS_MASK: Final = 0b11 << 30
 
+# by a bridge's role: where in pkt_mark the epoch's number begins, and its bits; its complement comes above it
+EPOCH_BITS: Final = {"int": (0, 8), "tun": (16, 4), "phys": (24, 4)}
+
 UNTAGGED: Final = 0  # vlan_vid of a frame without an 802.1Q tag
 ANY_TAG: Final = (VLAN_PRESENT, VLAN_PRESENT)  # of a frame with one, value and mask
 
@@ -96,6 +107,7 @@ class Reason(IntEnum):
     """Why a flow is there, and of what kind the object in its cookie is.  Numbers stay for ever: switches hold them."""
 
     PIPELINE = 1  # no object: what every node has
+    EPOCH = 2  # likewise
     PORT_CLASSIFY = 16
     PORT_SECURITY = 17
     PORT_NEIGHBOUR = 18
@@ -119,7 +131,7 @@ class Reason(IntEnum):
     def kind(self) -> str:
         """The object's kind: `port`, `peer`, `network`, `rule` (of a security group), `group` (of either kind) or
         `address`; `` when there is none."""
-        return "" if self is Reason.PIPELINE else self.name.partition("_")[0].lower()
+        return "" if self in (Reason.PIPELINE, Reason.EPOCH) else self.name.partition("_")[0].lower()
 
 
 class Owner(NamedTuple):

@@ -53,6 +53,7 @@ INT = Pipeline.of(
         match=fields("in_port", "vlan_vid", "eth_dst"),
         set=fields(LOCAL_VLAN, IN_PORT, "vlan_vid"),
         next=("egress_qos", "switching"),
+        entry=True,
     ),
     Table(
         "egress_qos",
@@ -129,6 +130,7 @@ INT = Pipeline.of(
         match=fields("ct_state", "ct_mark"),
         next=("egress_groups", "switching"),
         miss="egress_groups",
+        entry=True,
     ),
     Table(
         "egress_groups",
@@ -167,6 +169,7 @@ INT = Pipeline.of(
         match=fields("ct_state", "ct_mark"),
         next=("ingress_groups", "ingress_qos"),
         miss="ingress_groups",
+        entry=True,
     ),
     Table(
         "ingress_groups",
@@ -221,6 +224,7 @@ TUN = Pipeline.of(
         "from the integration bridge or from the overlay?  Nothing goes from the overlay back to it",
         match=fields("in_port"),
         next=("from_overlay", "to_peer"),
+        entry=True,
     ),
     Table(
         "from_overlay",
@@ -257,6 +261,7 @@ PHYS = Pipeline.of(
         set=fields("vlan_vid"),
         output=True,
         miss=OTHERS,
+        entry=True,
     ),
 )
 

@@ -19,6 +19,7 @@ def document() -> str:
             HEAD,
             *_fields(),
             *_recirculations(),
+            *_epochs(),
             *(line for pipeline in PIPELINES.values() for line in _pipeline(pipeline)),
         )
     )
@@ -45,6 +46,16 @@ def _recirculations() -> Iterator[str]:
     yield ""
     yield "Besides, in the userspace datapath a packet out of a tunnel passes the cache twice, whoever writes flows:"
     yield "as the tunnel's packet, then as what it carried (`tnl_pop`).  Patch ports cost nothing in the cache."
+    yield ""
+
+
+def _epochs() -> Iterator[str]:
+    entries = [f"`{table}`" for pipeline in PIPELINES.values() for table in pipeline.tables.values() if table.entry]
+    yield "## Epochs\n"
+    yield f"A packet begins, or goes on when it has been tracked, in {', '.join(entries)}."
+    yield "Each of them has one flow of reason `epoch`, at the highest priority, that no packet matches.  In"
+    yield "every bundle that takes something away it moves to other bits of pkt_mark, which empties the cache:"
+    yield "docs/decisions/0125."
     yield ""
 
 

@@ -5,9 +5,10 @@ an error in a unit test.  The list itself is pipeline.py.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeAlias
 
+from netweft.dataplane.openflow.epoch import Epochs
 from netweft.dataplane.openflow.flow import (
     Action,
     Apart,
@@ -23,7 +24,7 @@ from netweft.dataplane.openflow.flow import (
     Resubmit,
     SetField,
 )
-from netweft.services.fields import Reason, cookie
+from netweft.services.fields import EPOCH_BITS, Reason, cookie
 
 DROP = "drop"
 MAX_ACTIONS = 4000  # a flow is one message of at most 64 KiB, an action 16 bytes or more
@@ -46,7 +47,7 @@ class BridgeFlow(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Table:
     """match, set: field names.  next: tables a flow may go on to.  output, agent: whether a flow may send a frame out,
-    or to our agent.
+    or to our agent.  entry: packets begin here, or go on here when the datapath gives them back.
     miss: `drop`, the table where a frame goes that no flow matches, or `others' flows`: we say nothing about it."""
 
     name: str
@@ -56,11 +57,13 @@ class Table:
     next: tuple[str, ...] = ()
     output: bool = False
     agent: bool = False
+    entry: bool = False
     miss: str = DROP
     # given by the pipeline
     bridge: str = ""
     id: int = -1
     next_ids: frozenset[int] = frozenset()
+    entry_ids: frozenset[int] = frozenset()
 
     @property
     def goto(self) -> Goto:
@@ -96,6 +99,8 @@ class Table:
             case Goto(table=table) | Resubmit(table=table) | Apart(table=table) | Ct(table=int(table)):
                 if table not in self.next_ids:
                     raise PipelineError(f"{self}: may not go to table {table}")
+                if isinstance(action, Ct) and table not in self.entry_ids:
+                    raise PipelineError(f"{self}: nothing goes on in table {table} when it has been tracked")
             case Output():
                 if not self.output:
                     raise PipelineError(f"{self}: may not send a frame out")
@@ -131,20 +136,25 @@ class Pipeline:
     def of(cls, role: str, about: str, *tables: Table) -> "Pipeline":
         """Gives each table its id, and resolves names.  Raises PipelineError on a jump upwards or into nowhere."""
         ids = {table.name: number for number, table in enumerate(tables)}
+        entries = frozenset(ids[table.name] for table in tables if table.entry)
         placed = {}
         for number, table in enumerate(tables):
             onward = {*table.next, *({table.miss} - {DROP, OTHERS})}
             wrong = [name for name in onward if ids.get(name, -1) <= number]
             if wrong:
                 raise PipelineError(f"{role}.{table.name}: {', '.join(wrong)} is not further down")
-            placed[table.name] = Table(
-                table.name, table.about, table.match, table.set, table.next, table.output, table.agent, table.miss,
-                bridge=role, id=number, next_ids=frozenset(ids[name] for name in onward),
-            )  # fmt: skip
+            next_ids = frozenset(ids[name] for name in onward)
+            placed[table.name] = replace(table, bridge=role, id=number, next_ids=next_ids, entry_ids=entries)
         return cls(role, about, placed)
 
     def __getitem__(self, name: str) -> Table:
         return self.tables[name]
+
+    @property
+    def epochs(self) -> Epochs:
+        """Of a bridge with these tables."""
+        entries = tuple(table.id for table in self.tables.values() if table.entry)
+        return Epochs(cookie(Reason.EPOCH), entries, *EPOCH_BITS[self.role])
 
     def misses(self) -> Iterator[BridgeFlow]:
         """What each table does with a frame that no flow matches, as flows, so that it can be counted and traced."""

@@ -7,10 +7,12 @@ the delta as it was, and the caller's loop comes back.
 from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from netweft.dataplane.openflow.client import OpenFlowConnection
+from netweft.dataplane.openflow.epoch import Epoch, Epochs
 from netweft.dataplane.openflow.errors import FlowRejected
-from netweft.dataplane.openflow.flow import Action, Flow, FlowKey
+from netweft.dataplane.openflow.flow import Action, Flow, FlowKey, Meter
 from netweft.dataplane.openflow.messages import FlowChange
 from netweft.reconcile.delta import Delta
 
@@ -30,15 +32,20 @@ class FlowPlan(Struct, frozen=True):
 
     @property
     def takes_away(self) -> bool:
-        """Whether something that a flow does now is not done any more: not so where actions are only added."""
+        """Whether something that a flow does now is not done any more: not so where actions are only added, but for
+        meters."""
         pairs = zip(self.replaced, self.updates, strict=True)
-        return bool(self.deletes) or not all(_is_part(was.actions, now.actions) for was, now in pairs)
+        return bool(self.deletes) or not all(_does_more(now.actions, was.actions) for was, now in pairs)
 
 
-def _is_part(few: Sequence[Action], many: Sequence[Action]) -> bool:
-    """Whether all of the former are among the latter, in the same order."""
-    rest = iter(many)
-    return all(action in rest for action in few)
+def _does_more(now: Sequence[Action], was: Sequence[Action]) -> bool:
+    """Whether all that was done is done now, in the same order, and nothing more is limited."""
+    rest = iter(now)
+    return all(action in rest for action in was) and _meters(now) <= _meters(was)
+
+
+def _meters(actions: Sequence[Action]) -> set[Action]:
+    return {action for action in actions if isinstance(action, Meter)}
 
 
 class FlowDriver:
@@ -48,6 +55,7 @@ class FlowDriver:
     taking_away: called before flows go or do less.
     unit_mask: flows whose cookies are the same in these bits are one unit.  If the switch refuses a flow, nothing of
     its unit is changed, all else is, and `refused` says why: unit -> error.  Flows of unit 0 hold up everything.
+    epochs: the next one begins with each bundle in which flows go or do less, so that nothing is cached of them.
     """
 
     def __init__(
@@ -58,6 +66,7 @@ class FlowDriver:
         on_drift: Callable[[], None] | None = None,
         taking_away: Callable[[FlowPlan], None] | None = None,
         unit_mask: int = 0,
+        epochs: Epochs | None = None,
     ) -> None:
         self._connection = connection
         self._cookie = cookie
@@ -67,6 +76,7 @@ class FlowDriver:
         self._unit_mask = unit_mask
         self.refused: dict[int, FlowRejected] = {}  # at the last `apply`
         self._delta: Delta[FlowKey, Flow] = Delta()
+        self._epoch = Epoch(epochs or Epochs())
         self._stale = True  # what is there is not known for sure: read before anything is done
         self._disturbed = False  # somebody changed something while a request of ours was under way
 
@@ -87,14 +97,15 @@ class FlowDriver:
         await self._connection.watch_flows(self._changed)
         self._stale, self._disturbed = True, False
         flows = await self._connection.dump_flows(self._cookie, self._mask)
-        self._delta.replace_actual({flow.key: flow for flow in flows})
+        self._delta.replace_actual({flow.key: flow for flow in flows if not self._epoch.has(flow)})
+        self._epoch.replace(filter(self._epoch.has, flows))
         self._stale = self._disturbed
         return self._delta.actual
 
     @property
     def in_sync(self) -> bool:
         """What is wanted is there for sure, and nothing else."""
-        return not self._stale and not self._delta.dirty
+        return not self._stale and not self._delta.dirty and self._epoch.whole
 
     def want(self, flows: Mapping[FlowKey, Flow]) -> None:
         """All that should be there."""
@@ -108,16 +119,21 @@ class FlowDriver:
             self._delta.want(flow.key, flow)
 
     def plan(self, *, delete: bool) -> FlowPlan:
-        """delete=False leaves obsolete flows in place: nothing is taken away before the first full sync."""
+        """delete=False leaves obsolete flows in place: nothing is taken away before the first full sync.  Of an
+        epoch nothing stays."""
         actual = self._delta.actual
         upserts, deletes = self._accepted(self._delta.upserts()), self._accepted(self._delta.deletes())
         updates = tuple(flow for key, flow in upserts.items() if key in actual)
-        return FlowPlan(
+        plan = FlowPlan(
             adds=tuple(flow for key, flow in upserts.items() if key not in actual),
             updates=updates,
             replaced=tuple(actual[flow.key] for flow in updates),
             deletes=tuple(deletes.values()) if delete else (),
         )
+        if self._epoch.whole and not plan.takes_away:
+            return plan
+        coming, going = self._epoch.following()
+        return replace(plan, adds=(*plan.adds, *coming), deletes=(*plan.deletes, *going))
 
     def _accepted(self, flows: dict[FlowKey, Flow]) -> dict[FlowKey, Flow]:
         if not self.refused:
@@ -151,13 +167,14 @@ class FlowDriver:
         self._stale, self._disturbed = True, False  # if this is cut off, nobody knows how far it came
         # all is to change, as when the tables have other numbers
         if delete and not self.refused and len(plan) > len(self.desired) + 1:
-            await self._connection.apply(tuple(self.desired.values()), clear=(self._cookie, self._mask))
+            coming, _ = self._epoch.following()
+            await self._connection.apply((*self.desired.values(), *coming), clear=(self._cookie, self._mask))
         else:
             await self._connection.apply((*plan.adds, *plan.updates), [flow.key for flow in plan.deletes])
-        for flow in (*plan.adds, *plan.updates):
-            self._delta.saw(flow.key, flow)
         for flow in plan.deletes:
-            self._delta.saw_gone(flow.key)
+            self._saw_gone(flow.key)
+        for flow in (*plan.adds, *plan.updates):
+            self._saw(flow)
         self._stale = self._disturbed
         return plan
 
@@ -169,13 +186,23 @@ class FlowDriver:
         elif self._is_ours(flow) or flow.key in self._delta.actual:
             self._disturbed = True
             if change.removed or not self._is_ours(flow):
-                self._delta.saw_gone(flow.key)
+                self._saw_gone(flow.key)
             else:
-                self._delta.saw(flow.key, flow)
+                self._saw(flow)
         else:
             return
         if self._on_drift is not None:
             self._on_drift()
+
+    def _saw(self, flow: Flow) -> None:
+        if self._epoch.has(flow):
+            self._epoch.saw(flow)
+        else:
+            self._delta.saw(flow.key, flow)
+
+    def _saw_gone(self, key: FlowKey) -> None:
+        self._epoch.saw_gone(key)
+        self._delta.saw_gone(key)
 
     def _is_ours(self, flow: Flow) -> bool:
         return flow.cookie & self._mask == self._cookie & self._mask

@@ -1,0 +1,131 @@
+"""The flows of an epoch: which bits they look at, and when a driver begins the next one."""
+
+from typing import cast
+
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+from tests.unit.dataplane.test_driver import MASK, OURS, Switch, flow
+
+from netweft.dataplane.openflow.client import OpenFlowConnection
+from netweft.dataplane.openflow.driver import FlowDriver
+from netweft.dataplane.openflow.epoch import Epochs
+from netweft.dataplane.openflow.flow import Flow, Meter
+from netweft.services.pipeline import INT, PHYS, PIPELINES, TUN
+
+EPOCHS = Epochs(cookie=OURS | 0x200, tables=(0, 3), shift=8, width=4)
+
+
+def bits(epochs: Epochs, number: int) -> int:
+    """Of pkt_mark, that this epoch's flows look at."""
+    (found,) = {mask for flow in epochs.flows(number) for name, _, mask in flow.match if name == "pkt_mark"}
+    assert found is not None
+    return found
+
+
+@given(st.integers(0, 255), st.integers(0, 255), st.integers(0, 15), st.integers(0, 15))
+def test_what_one_epoch_cached_never_covers_another(one: int, other: int, tunnel: int, wire: int) -> None:
+    """Nor with what the packet has met on other bridges."""
+    if one != other:
+        cached = bits(INT.epochs, one) | bits(TUN.epochs, tunnel) | bits(PHYS.epochs, wire)
+        assert bits(INT.epochs, other) & ~cached
+    if tunnel != wire:
+        assert bits(TUN.epochs, wire) & ~(bits(INT.epochs, one) | bits(TUN.epochs, tunnel) | bits(PHYS.epochs, wire))
+
+
+@given(st.sampled_from(sorted(PIPELINES)), st.integers(0, 1000))
+def test_a_number_is_read_from_what_is_there(role: str, number: int) -> None:
+    epochs = PIPELINES[role].epochs
+    assert {epochs.number(flow) for flow in epochs.flows(number)} == {number & (1 << epochs.width) - 1}
+
+
+async def begun(switch: Switch, *wanted: Flow) -> FlowDriver:
+    driver = FlowDriver(cast(OpenFlowConnection, switch), OURS, MASK, epochs=EPOCHS)
+    driver.want({each.key: each for each in wanted or (flow(1), flow(2))})
+    await driver.apply(delete=True)
+    return driver
+
+
+def epoch(switch: Switch) -> int:
+    """The one that is there, and whole."""
+    there = [each for each in switch.flows.values() if each.cookie == EPOCHS.cookie]
+    (number,) = {EPOCHS.number(each) for each in there}
+    assert number is not None
+    assert len(there) == len(EPOCHS.tables)
+    return number
+
+
+async def test_an_epoch_ends_when_something_is_taken_away() -> None:
+    switch = Switch()
+    driver = await begun(switch)
+    before = epoch(switch)
+    driver.change(upserts=[flow(3)])
+    await driver.apply(delete=True)
+    assert epoch(switch) == before, "nothing is taken away"
+    driver.change(deletes=[flow(3).key])
+    await driver.apply(delete=True)
+    assert epoch(switch) == before + 1
+    driver.change(upserts=[flow(1, to=9)])
+    await driver.apply(delete=False)
+    assert epoch(switch) == before + 2
+    assert driver.in_sync
+
+
+async def test_a_limit_takes_something_away() -> None:
+    switch = Switch()
+    driver = await begun(switch)
+    before = epoch(switch)
+    limited = replace(flow(1), actions=(Meter(1), *flow(1).actions))
+    driver.change(upserts=[limited])
+    await driver.apply(delete=True)
+    assert epoch(switch) == before + 1
+    driver.change(upserts=[replace(limited, actions=(*limited.actions, *flow(1, to=5).actions))])
+    await driver.apply(delete=True)
+    assert epoch(switch) == before + 1, "only something more is done"
+
+
+async def test_the_next_agent_goes_on_from_the_epoch_that_is_there() -> None:
+    switch = Switch()
+    await begun(switch)
+    before = epoch(switch)
+    driver = await begun(switch)
+    assert epoch(switch) == before
+    driver.change(deletes=[flow(1).key])
+    await driver.apply(delete=True)
+    assert epoch(switch) == before + 1
+
+
+async def test_all_new_flows_are_a_new_epoch() -> None:
+    switch = Switch()
+    await begun(switch)
+    before = epoch(switch)
+    await begun(switch, flow(7))
+    assert epoch(switch) == before + 1
+    assert flow(7).key in switch.flows
+    assert flow(1).key not in switch.flows
+
+
+async def test_an_epoch_that_others_disturb_is_made_whole() -> None:
+    switch = Switch()
+    driver = await begun(switch)
+    before = epoch(switch)
+    switch.others_delete(EPOCHS.flows(before)[1])
+    assert not driver.in_sync
+    await driver.apply(delete=False)
+    assert epoch(switch) == before + 1
+    switch.others_put(EPOCHS.flows(before)[0])
+    assert not driver.in_sync
+    await driver.apply(delete=False)
+    epoch(switch)
+    assert driver.in_sync
+
+
+async def test_the_epochs_numbers_go_round() -> None:
+    switch = Switch()
+    driver = await begun(switch)
+    seen = []
+    for number in range(20):
+        driver.change(upserts=[flow(1, to=number + 10)])
+        await driver.apply(delete=True)
+        seen.append(epoch(switch))
+    assert seen == [number % 16 for number in range(1, 21)]
