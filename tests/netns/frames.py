@@ -6,6 +6,7 @@ from ipaddress import IPv4Address, IPv6Address
 from tests.netns.inside import checksum
 
 BROADCAST = "ff:ff:ff:ff:ff:ff"
+NOBODY = "02:00:00:00:00:01"
 
 
 def mac(text: str) -> bytes:
@@ -54,3 +55,8 @@ def arp(macs: tuple[str, str], operation: int, sender: tuple[str, str], target: 
     for hardware, address in (sender, target):
         body += mac(hardware) + IPv4Address(address).packed
     return ethernet(macs[1], macs[0], 0x0806, body)
+
+
+def fence(macs: tuple[str, str], addresses: tuple[str, str]) -> bytes:
+    """A frame for which no rule is needed, and that nobody else sends: what comes before it has come."""
+    return arp(macs, 2, (macs[0], addresses[0]), (NOBODY, addresses[1]))

@@ -81,7 +81,7 @@ class Cast:
             arrived: list[bytes] = []
             for who in {machine.name: machine for machine, _ in sent}.values():
                 me, to = who.nic, target.nic
-                fence = frames.arp((me.mac, to.mac), 2, (me.mac, me.address), (to.mac, to.address))
+                fence = frames.fence((me.mac, to.mac), (me.address, to.address))
                 self.lab.send_frames(who, *(frame for sender, frame in sent if sender is who), fence)
                 arrived += capture.frames_until(fence)
         return [frame in arrived for _, frame in sent]
