@@ -22,6 +22,7 @@ from netweft.lab.cloud import Cloud
 from netweft.lab.commands import in_namespace, run, vsctl
 from netweft.lab.layout import Kind, LabError, Layout, NodeLayout
 from netweft.lab.vm import Vm
+from netweft.services.fields import Reason, cookie
 
 INSIDE = Path(__file__).with_name("inside.py")
 
@@ -165,9 +166,13 @@ class Lab:
         return run("ovs-ofctl", "-OOpenFlow14", verb, f"unix:{self.node(node).ovs}/{bridge}.mgmt", *words)
 
     def flows(self, node: str, bridge: str) -> set[str]:
-        """As text, without what counts and ages."""
+        """As text, without what counts and ages, and without the epoch, which does both."""
         listing = self.ofctl(node, "dump-flows", bridge, "--no-stats")
-        return {line.strip() for line in listing.splitlines() if "table=" in line or "cookie=" in line}
+        return {
+            line.strip()
+            for line in listing.splitlines()
+            if ("table=" in line or "cookie=" in line) and f"cookie={cookie(Reason.EPOCH):#x}" not in line
+        }
 
     def plan(self, node: str) -> str:
         """What the agent would change now; empty when in sync."""

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Self
 
 import pytest
@@ -15,6 +16,7 @@ from tests.netns import frames
 from tests.netns.harness import Inside, Lab, until
 from tests.netns.probes import ICMP, TCP, UDP, Probe
 
+from netweft.agent.state import SETTLE_SECONDS
 from netweft.lab.cloud import Cloud
 from netweft.lab.commands import in_namespace
 from netweft.lab.vm import Vm
@@ -244,10 +246,34 @@ def test_a_change_of_groups_has_no_window(stage: Stage, server: Vm) -> None:
                 rule = let_in(stage, new, NEW)
 
 
+def test_what_a_new_rule_permits_passes_though_it_was_sent_before(stage: Stage, server: Vm) -> None:
+    """Nothing that is cached of how it was dropped stays."""
+    me, to = stage.client.nic, server.nic
+    tried = {port: Probe(UDP, port).frame(me, to, 4, port) for port in (OLD, NEW, NEITHER, BOTH)}
+    with Groups(stage) as groups:
+        group = groups.let_in(OLD, BOTH)
+        stage.cloud.update("ports", server.port_id, {"security_groups": [group]})
+        with stage.lab.inside(stage.client, "repeat", *(frame.hex() for frame in tried.values())):
+            for _ in range(KILLS):
+                rule = let_in(stage, group, NEW)
+                until(partial(hears, stage.lab, server, tried, {OLD, NEW, BOTH}), "the rule's packets", seconds=3)
+                stage.cloud.delete("security_group_rules", rule)
+                until(partial(hears, stage.lab, server, tried, {OLD, BOTH}), "no more", seconds=3)
+
+
+def hears(lab: Lab, machine: Vm, tried: dict[int, bytes], ports: set[int]) -> bool:
+    """Whether these of the frames come in, in a tenth of a second, and no others."""
+    with lab.inside(machine, "capture") as capture:
+        time.sleep(0.1)
+        frames = {bytes.fromhex(line) for line in capture.finish()}
+    return {port for port, frame in tried.items() if frame in frames} == ports
+
+
 def test_an_agent_killed_at_a_change_leaves_nothing_open_nor_broken(stage: Stage, lab: Lab, server: Vm) -> None:
     """Wherever in the change that is: all of it is one step (docs/decisions/0125)."""
     with Groups(stage) as groups:
         old, new = groups.let_in(OLD, BOTH), groups.let_in(NEW, BOTH)
+        time.sleep(SETTLE_SECONDS + 0.2)  # the view is written whole: neither of them is in it
         with kept_to(stage, server, old):
             for chosen in (new, old) * KILLS:
                 stage.cloud.update("ports", server.port_id, {"security_groups": [chosen]})

@@ -100,7 +100,7 @@ class Follower:
     # what the feed tells: sync.Listener
 
     def view_changed(self, changes: Changes) -> None:
-        self._state.keep(changes.view)
+        self._state.keep(changes)
         self._owes_all |= changes.subscribed
         self._current = True
         self._awake.set()

@@ -146,7 +146,7 @@ class Agent:
 
     def view_changed(self, changes: Changes) -> None:
         self.desired.see(changes.view, changes.upserts, changes.deletes)
-        self.state.keep(changes.view)
+        self.state.keep(changes)
         self._owes_all |= changes.subscribed
         self.wake()
 

@@ -1,7 +1,8 @@
 """The last view on disk, so that an agent that starts while no server answers knows what to keep.
 
-Owns one file.  A file that is missing, torn, of another node or another version is no state, never an error; a disk
-that is full costs a log line and nothing else; what could not be written is tried again.
+Owns one file, and the journal of what came since it was written.  A file that is missing, torn, of another node or
+another version is no state, never an error; a disk that is full costs a log line and nothing else; what could not be
+written is tried again.
 """
 
 import asyncio
@@ -14,6 +15,8 @@ import msgspec
 import structlog
 from msgspec import Struct
 
+from netweft.agent.journal import Journal, Record
+from netweft.agent.sync import Changes
 from netweft.model import EMPTY_VIEW, NodeView
 
 MAGIC = b"netweft-view-3\n"  # the version of the format: change it when NodeView does
@@ -32,13 +35,32 @@ class StateFile:
     def __init__(self, path: Path, node: str) -> None:
         self._path = path
         self._node = node
-        self._kept: NodeView | None = None
-        self._written: NodeView | None = None
+        self._journal = Journal(path.with_name(f"{path.name}.journal"))
+        self._gap = False  # something is missing at the journal's end
+        self._kept: NodeView = EMPTY_VIEW
+        self._written: NodeView | None = EMPTY_VIEW
         self._problem = ""
         self._awake = asyncio.Event()
         self._writing = Lock()
+        self._keeping = Lock()
 
     def load(self) -> NodeView:
+        """As the last agent knew it."""
+        view = self._written = self._base()
+        try:
+            for record in self._journal.records():
+                view = record.applied(view)
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError) as error:
+            log.warning("journal not used to its end", path=str(self._path), problem=str(error))
+            self._gap = True
+        self._kept = view
+        if view is not self._written or self._gap:
+            self._awake.set()
+        return view
+
+    def _base(self) -> NodeView:
         try:
             content = _decode(self._path.read_bytes())
         except FileNotFoundError:
@@ -53,12 +75,23 @@ class StateFile:
 
     @property
     def on_disk(self) -> bool:
-        """Whether the newest view is."""
-        return self._kept is self._written
+        """Whether the next agent would find the newest view there."""
+        return self._kept is self._written or not self._gap
 
-    def keep(self, view: NodeView) -> None:
-        """Written soon, by `run`; the latest wins."""
-        self._kept = view
+    def keep(self, changes: Changes) -> None:
+        """In the journal when this returns; written whole soon, by `run`."""
+        with self._keeping:
+            before, view = self._kept, changes.view
+            self._kept = view
+            if not self._gap:
+                upserts = tuple(obj for key in changes.upserts if (obj := view.get(key)) is not None)
+                deletes = tuple(changes.deletes)
+                about = (before.history, before.revision)
+                try:
+                    self._journal.append(Record(about, view.history, view.revision, upserts, deletes))
+                except OSError as error:
+                    self._gap = True
+                    self._complain(error)
         self._awake.set()
 
     async def run(self) -> None:
@@ -77,15 +110,22 @@ class StateFile:
     def flush(self) -> None:
         with self._writing:  # a cancelled `run` may find its thread still at it
             view = self._kept
-            if view is None or view is self._written:
+            if view is self._written and not self._gap:
                 return
             try:
                 _replace(self._path, _encode(_Content(self._node, view)))
                 self._written, self._problem = view, ""
+                with self._keeping:
+                    if view is self._kept:
+                        self._journal.clear()
+                        self._gap = False
             except OSError as error:
-                if self._problem != str(error):
-                    log.error("state file not written", path=str(self._path), problem=str(error))
-                self._problem = str(error)
+                self._complain(error)
+
+    def _complain(self, error: OSError) -> None:
+        if self._problem != str(error):
+            log.error("state file not written", path=str(self._path), problem=str(error))
+        self._problem = str(error)
 
 
 def _encode(content: _Content) -> bytes:

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from netweft.agent import state
+from netweft.agent import journal, state
 from netweft.agent.state import MAGIC, StateFile
+from netweft.agent.sync import Changes, changes_by
 from netweft.model import EMPTY_VIEW, Network, Node, NodeView, Peer, Port, view_of
+from netweft.wire.messages import Delta, Snapshot
 
 VIEW = view_of(
     "life",
@@ -26,8 +28,12 @@ def file(tmp_path: Path) -> StateFile:
     return StateFile(tmp_path / "agent" / "view", "hv1")
 
 
+def to(view: NodeView, before: NodeView = EMPTY_VIEW) -> Changes:
+    return changes_by(before, Snapshot(history=view.history, revision=view.revision, objects=tuple(view.objects())))
+
+
 def kept(file: StateFile, view: NodeView = VIEW) -> bytes:
-    file.keep(view)
+    file.keep(to(view))
     file.flush()
     return file._path.read_bytes()
 
@@ -76,7 +82,7 @@ def test_a_file_that_cannot_be_read_or_written_stops_nothing(tmp_path: Path) -> 
     (tmp_path / "view").mkdir()
     file = StateFile(tmp_path / "view", "hv1")
     assert file.load() == EMPTY_VIEW
-    file.keep(VIEW)
+    file.keep(to(VIEW))
     file.flush()
 
 
@@ -88,9 +94,10 @@ def test_a_full_disk_leaves_the_old_file(file: StateFile, monkeypatch: pytest.Mo
 
     with monkeypatch.context() as disk:
         disk.setattr("os.fsync", full)
-        file.keep(EMPTY_VIEW)
+        disk.setattr(journal.Journal, "append", lambda *_: full(0))
+        file.keep(to(EMPTY_VIEW, VIEW))
         file.flush()
-    assert file.load() == VIEW
+    assert StateFile(file._path, "hv1").load() == VIEW
     assert not file.on_disk
     file.flush()
     assert file.load() == EMPTY_VIEW
@@ -102,7 +109,7 @@ async def test_what_could_not_be_written_is_tried_again(file: StateFile, monkeyp
         monkeypatch.setattr(state, name, 0.01)
     file._path.parent.write_text("in the way")
     running = asyncio.create_task(file.run())
-    file.keep(VIEW)
+    file.keep(to(VIEW))
     await asyncio.sleep(0.1)
     assert not file.on_disk
     file._path.parent.unlink()
@@ -120,12 +127,89 @@ async def test_a_burst_is_written_once_and_the_end_at_last(file: StateFile, monk
     monkeypatch.setattr(state, "_replace", lambda path, data: written.append(data))
     running = asyncio.create_task(file.run())
     for _ in range(10):
-        file.keep(VIEW)
+        file.keep(to(VIEW))
         await asyncio.sleep(0)
     await asyncio.sleep(0.2)
     assert len(written) == 1
-    file.keep(EMPTY_VIEW)
+    file.keep(to(EMPTY_VIEW, VIEW))
     await asyncio.sleep(0)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert len(written) == 2
+
+
+# the journal: what was kept since the file was written
+
+
+STEPS = [Delta(revision=n, upserts=(Network(id=f"n{n}"),), deletes=(("network", f"n{n - 2}"),)) for n in range(8, 14)]
+
+
+def followed(file: StateFile, view: NodeView, steps: list[Delta], *, flushed_at: int = -1) -> list[NodeView]:
+    """All the views on the way."""
+    views = [view]
+    for number, step in enumerate(steps):
+        changes = changes_by(views[-1], step)
+        file.keep(changes)
+        views.append(changes.view)
+        if number == flushed_at:
+            file.flush()
+    return views
+
+
+@pytest.mark.parametrize("flushed_at", range(-1, 6))
+def test_what_an_agent_knew_when_it_was_killed_comes_back(file: StateFile, flushed_at: int) -> None:
+    """Also when it had been written in between."""
+    kept(file)
+    views = followed(file, VIEW, STEPS, flushed_at=flushed_at)
+    again = StateFile(file._path, "hv1")
+    assert again.load() == views[-1]
+    views = followed(again, views[-1], [Delta(revision=20, upserts=(Network(id="n20"),))])
+    assert StateFile(file._path, "hv1").load() == views[-1]
+
+
+def test_a_first_view_that_was_never_written_whole_comes_back(file: StateFile) -> None:
+    file.keep(to(VIEW))
+    assert file.on_disk
+    assert StateFile(file._path, "hv1").load() == VIEW
+
+
+def test_a_journal_that_outlived_what_it_led_to_changes_nothing(file: StateFile) -> None:
+    """Killed after the file was written, before the journal was cleared."""
+    kept(file)
+    views = followed(file, VIEW, STEPS)
+    left = file._path.with_name("view.journal").read_bytes()
+    file.flush()
+    file._path.with_name("view.journal").write_bytes(left)
+    assert StateFile(file._path, "hv1").load() == views[-1]
+
+
+def test_a_torn_journal_counts_up_to_there(file: StateFile) -> None:
+    kept(file)
+    views = followed(file, VIEW, STEPS)
+    path = file._path.with_name("view.journal")
+    whole = path.read_bytes()
+    seen = []
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        seen.append(StateFile(file._path, "hv1").load())
+    assert [seen[n] for n in range(len(seen)) if n == 0 or seen[n] != seen[n - 1]] == views[:-1]
+
+
+def test_after_a_torn_journal_the_view_is_written_whole(file: StateFile) -> None:
+    kept(file)
+    views = followed(file, VIEW, STEPS)
+    path = file._path.with_name("view.journal")
+    path.write_bytes(path.read_bytes()[:-1])
+    again = StateFile(file._path, "hv1")
+    assert again.load() == views[-2]
+    again.flush()
+    assert not path.exists()
+    views = followed(again, views[-2], STEPS[-1:])
+    assert StateFile(file._path, "hv1").load() == views[-1]
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"netweft-journal-0\n" + bytes(40), b"\xff" * 1000])
+def test_a_foreign_journal_is_none(file: StateFile, content: bytes) -> None:
+    kept(file)
+    file._path.with_name("view.journal").write_bytes(content)
+    assert StateFile(file._path, "hv1").load() == VIEW
