@@ -158,7 +158,7 @@ def test_fragments_pass_with_their_first(stage: Stage, lab: Lab, server: Vm) -> 
 
 
 OLD, NEW, NEITHER, BOTH = 1001, 1002, 1003, 1004  # ports
-KILLS = int(os.environ.get("KILLS", 4))
+ROUNDS = int(os.environ.get("ROUNDS", 4))
 
 
 class Groups:
@@ -254,7 +254,7 @@ def test_what_a_new_rule_permits_passes_though_it_was_sent_before(stage: Stage, 
         group = groups.let_in(OLD, BOTH)
         stage.cloud.update("ports", server.port_id, {"security_groups": [group]})
         with stage.lab.inside(stage.client, "repeat", *(frame.hex() for frame in tried.values())):
-            for _ in range(KILLS):
+            for _ in range(ROUNDS):
                 rule = let_in(stage, group, NEW)
                 until(partial(hears, stage.lab, server, tried, {OLD, NEW, BOTH}), "the rule's packets", seconds=3)
                 stage.cloud.delete("security_group_rules", rule)
@@ -275,7 +275,7 @@ def test_an_agent_killed_at_a_change_leaves_nothing_open_nor_broken(stage: Stage
         old, new = groups.let_in(OLD, BOTH), groups.let_in(NEW, BOTH)
         time.sleep(SETTLE_SECONDS + 0.2)  # the view is written whole: neither of them is in it
         with kept_to(stage, server, old):
-            for chosen in (new, old) * KILLS:
+            for chosen in (new, old) * ROUNDS:
                 stage.cloud.update("ports", server.port_id, {"security_groups": [chosen]})
                 time.sleep(random.uniform(0, 0.02))
                 lab.kill("agent", server.node)
