@@ -37,8 +37,7 @@ class StateFile:
         self._node = node
         self._journal = Journal(path.with_name(f"{path.name}.journal"))
         self._gap = False  # something is missing at the journal's end
-        self._kept: NodeView = EMPTY_VIEW
-        self._written: NodeView | None = EMPTY_VIEW
+        self._kept = self._written = EMPTY_VIEW
         self._problem = ""
         self._awake = asyncio.Event()
         self._writing = Lock()

@@ -1,7 +1,9 @@
 """The flows of an epoch: which bits they look at, and when a driver begins the next one."""
 
+from collections.abc import Iterable, Sequence
 from typing import cast
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -10,7 +12,7 @@ from tests.unit.dataplane.test_driver import MASK, OURS, Switch, flow
 from netweft.dataplane.openflow.client import OpenFlowConnection
 from netweft.dataplane.openflow.driver import FlowDriver
 from netweft.dataplane.openflow.epoch import Epochs
-from netweft.dataplane.openflow.flow import Flow, Meter
+from netweft.dataplane.openflow.flow import Flow, FlowKey, Meter
 from netweft.services.pipeline import INT, PHYS, PIPELINES, TUN
 
 EPOCHS = Epochs(cookie=OURS | 0x200, tables=(0, 3), shift=8, width=4)
@@ -103,6 +105,24 @@ async def test_all_new_flows_are_a_new_epoch() -> None:
     assert epoch(switch) == before + 1
     assert flow(7).key in switch.flows
     assert flow(1).key not in switch.flows
+
+
+async def test_a_new_epoch_makes_no_small_change_one_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a bridge with hardly more flows than an epoch has: what stays keeps its counters."""
+    switch, cleared = Switch(), []
+    driver = await begun(switch)
+    apply = switch.apply
+
+    async def watched(
+        adds: Sequence[Flow], deletes: Iterable[FlowKey] = (), *, clear: tuple[int, int] | None = None
+    ) -> None:
+        cleared.append(clear)
+        await apply(adds, deletes, clear=clear)
+
+    monkeypatch.setattr(switch, "apply", watched)
+    driver.change(deletes=[flow(1).key])
+    await driver.apply(delete=True)
+    assert cleared == [None]
 
 
 async def test_an_epoch_that_others_disturb_is_made_whole() -> None:

@@ -165,9 +165,9 @@ class FlowDriver:
         if self._taking_away is not None and plan.takes_away:
             self._taking_away(plan)
         self._stale, self._disturbed = True, False  # if this is cut off, nobody knows how far it came
+        coming = tuple(filter(self._epoch.has, plan.adds))  # for which as many go
         # all is to change, as when the tables have other numbers
-        if delete and not self.refused and len(plan) > len(self.desired) + 1:
-            coming, _ = self._epoch.following()
+        if delete and not self.refused and len(plan) > len(self.desired) + 1 + 2 * len(coming):
             await self._connection.apply((*self.desired.values(), *coming), clear=(self._cookie, self._mask))
         else:
             await self._connection.apply((*plan.adds, *plan.updates), [flow.key for flow in plan.deletes])

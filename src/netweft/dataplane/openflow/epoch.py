@@ -83,8 +83,8 @@ class Epoch:
 
     def following(self) -> tuple[tuple[Flow, ...], tuple[Flow, ...]]:
         """What comes and what goes when the next one begins."""
-        coming = self._epochs.flows(self._last + 1)
-        return coming, tuple(flow for key, flow in self._there.items() if key not in _by_key(coming))
+        coming = _by_key(self._epochs.flows(self._last + 1))
+        return tuple(coming.values()), tuple(flow for key, flow in self._there.items() if key not in coming)
 
 
 def _by_key(flows: Iterable[Flow]) -> dict[FlowKey, Flow]:
