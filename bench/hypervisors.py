@@ -76,7 +76,15 @@ def add_port(name: str, port: dict[str, Any]) -> list[str]:
 
 def in_sync(path: str) -> bool:
     """The agent answers, and would change nothing.  A plan with much in it takes long, so it is asked last."""
-    return "\nall is in place\n" in ask(path, "show").get("text", "") and ask(path, "plan") == {"text": ""}
+    return all_in_place(path) and nothing_to_do(path)
+
+
+def all_in_place(path: str) -> bool:
+    return "\nall is in place\n" in ask(path, "show").get("text", "")
+
+
+def nothing_to_do(path: str) -> bool:
+    return ask(path, "plan") == {"text": ""}
 
 
 def ask(path: str, question: str) -> dict[str, str]:

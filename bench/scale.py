@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import uvloop
-from hypervisors import Lab, age, busy_ms, check, in_sync, resident_mb
+from hypervisors import Lab, age, all_in_place, busy_ms, check, nothing_to_do, resident_mb
 from msgspec.structs import replace
 from scene import SHAPES, Scene, Shape, Watch, peers
 from table import percentile, print_sizes
@@ -130,10 +130,16 @@ class Pings:
         return sum(result["lost"] for result in results), sum(result["sent"] for result in results)
 
 
-def until_in_sync(scene: Scene, other: int) -> None:
-    """An agent that is not that process."""
+def until_in_sync(scene: Scene, other: int) -> float:
+    """An agent that is not that process.  Returns when it said so; that it would change nothing is asked after that:
+    for an answer it looks at the kernel's links, too, with a library that takes long to import."""
     deadline = time.monotonic() + 60
-    while Path(f"/proc/{other}").exists() or not in_sync(scene.node["agent_socket"]):
+    path = scene.node["agent_socket"]
+    while True:
+        if not Path(f"/proc/{other}").exists() and all_in_place(path):
+            said = time.perf_counter()
+            if nothing_to_do(path):
+                return said
         check(deadline, "in sync")
         time.sleep(0.03)
 
@@ -146,8 +152,7 @@ def under_pings(scene: Scene, what: str, act: Callable[[int], None]) -> Figures:
     old = scene.lab.pid_of("agent", "hv1")
     killed = time.perf_counter()
     act(old)
-    until_in_sync(scene, old)
-    done = time.perf_counter()
+    done = until_in_sync(scene, old)
     pid = scene.lab.pid_of("agent", "hv1")
     took = age(pid) - (time.perf_counter() - done)
     busy = busy_ms(pid) / 1e3

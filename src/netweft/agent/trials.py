@@ -13,6 +13,7 @@ import structlog
 
 from netweft.dataplane.openflow.driver import FlowPlan
 from netweft.dataplane.openflow.errors import OpenFlowError
+from netweft.dataplane.openflow.flow import Flow
 from netweft.dataplane.unixctl.client import CommandFailed, command
 from netweft.dataplane.unixctl.conntrack import LISTING, udp_connections
 from netweft.services.announce import Packet
@@ -32,16 +33,16 @@ class Trials:
     ) -> None:
         self._command = partial(command, run_dir)
         self._ports, self._send = ports, send
-        self._concern = Concern()
+        self._taken: list[Flow] = []
         self._called = asyncio.Event()
 
     def taking_away(self, plan: FlowPlan) -> None:
         """Flows of the integration bridge are about to go, or to do something else."""
-        self._concern |= concern((*plan.deletes, *plan.replaced))
+        self._taken += (*plan.deletes, *plan.replaced)
 
     def call(self) -> None:
         """It is done."""
-        if self._concern:
+        if self._taken:
             self._called.set()
 
     async def run(self) -> None:
@@ -49,13 +50,15 @@ class Trials:
         while True:
             await self._called.wait()
             self._called.clear()
-            concern, self._concern = self._concern, Concern()
+            taken, self._taken = self._taken, []
             try:
-                await self._hold(concern)
+                await self._hold(concern(taken))
             except (CommandFailed, OpenFlowError) as error:  # their askers' next packets end them
                 log.warning("connections not judged", problem=str(error))
 
     async def _hold(self, concern: Concern) -> None:
+        if not concern:
+            return
         await self._command("revalidator/purge")  # a packet of ours may still meet what is cached of how it was
         connections = udp_connections(await self._command(LISTING))
         ports: dict[int, dict[str, LocalPort]] = {}

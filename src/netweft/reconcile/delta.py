@@ -7,12 +7,14 @@
   create     ok     update      delete
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 K = TypeVar("K")
 V = TypeVar("V")
+
+_NOTHING: Final = object()
 
 
 @dataclass(slots=True)
@@ -43,14 +45,12 @@ class Delta(Generic[K, V]):
         self._compare(key)
 
     def replace_desired(self, desired: Mapping[K, V]) -> None:
-        keys = self.desired.keys() | desired.keys()
         self.desired = dict(desired)
-        self._compare_all(keys)
+        self._compare_all()
 
     def replace_actual(self, actual: Mapping[K, V]) -> None:
-        keys = self.actual.keys() | actual.keys()
         self.actual = dict(actual)
-        self._compare_all(keys)
+        self._compare_all()
 
     def upserts(self) -> dict[K, V]:
         return {key: self.desired[key] for key in self.dirty if key in self.desired}
@@ -58,13 +58,13 @@ class Delta(Generic[K, V]):
     def deletes(self) -> dict[K, V]:
         return {key: self.actual[key] for key in self.dirty if key not in self.desired}
 
-    def _compare_all(self, keys: Iterable[K]) -> None:
-        for key in keys:
-            self._compare(key)
+    def _compare_all(self) -> None:
+        desired, actual = self.desired, self.actual
+        differs = {key for key, value in desired.items() if actual.get(key, _NOTHING) != value}
+        self.dirty = differs | (actual.keys() - desired.keys())
 
     def _compare(self, key: K) -> None:
-        missing = object()
-        if self.desired.get(key, missing) != self.actual.get(key, missing):
+        if self.desired.get(key, _NOTHING) != self.actual.get(key, _NOTHING):
             self.dirty.add(key)
         elif key in self.dirty:
             self.dirty.remove(key)

@@ -34,9 +34,6 @@ class Concern(Struct, frozen=True):
     def __bool__(self) -> bool:
         return bool(self.groups or self.ports or self.members)
 
-    def __or__(self, other: "Concern") -> "Concern":
-        return Concern(self.groups | other.groups, self.ports | other.ports, self.members | other.members)
-
     def has_port(self, port: LocalPort) -> bool:
         return port.number in self.ports or any(group.number in self.groups for group in port.groups)
 

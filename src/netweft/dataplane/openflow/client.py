@@ -5,7 +5,7 @@ Requests and their answers.  It keeps no flows, knows no cookie and never reconn
 
 import asyncio
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from netweft.dataplane.openflow import messages, meters
@@ -17,6 +17,7 @@ from netweft.dataplane.openflow.reasons import reason
 from netweft.dataplane.openflow.session import NOBODY, REPLY_SECONDS, Session
 
 SECONDS_A_MESSAGE = 0.01  # vswitchd takes 50 a turn, and with 1,000 ports on a busy machine a turn may take 0.1 s
+MESSAGES_AT_ONCE = 500  # of a bundle: vswitchd reads these while we write the next
 _MONITOR_ID = 1
 
 
@@ -65,9 +66,16 @@ class OpenFlowConnection:
         async with self._one_bundle:
             bundle = next(self._bundles)
             self._session.refusals.clear()
-            xids, frames = self._frames(bundle, items, clear)
-            patience = REPLY_SECONDS + len(frames) * SECONDS_A_MESSAGE
+            xids: dict[int, int] = {}
+            patience = REPLY_SECONDS + len(items) * SECONDS_A_MESSAGE
+            frames: list[bytes] = []
             try:
+                for frame in self._frames(bundle, items, clear, xids):
+                    frames.append(frame)
+                    if len(frames) == MESSAGES_AT_ONCE:
+                        self._session.send(b"".join(frames))
+                        frames.clear()
+                        await asyncio.sleep(0)
                 await self._step(Bundle.CLOSE, bundle, b"".join(frames), patience)
                 if not self._session.refusals:
                     await self._step(Bundle.COMMIT, bundle)
@@ -143,20 +151,18 @@ class OpenFlowConnection:
         self._session.abort(ConnectionLost("closed by us"))
 
     def _frames(
-        self, bundle: int, items: Sequence[Flow | FlowKey], clear: tuple[int, int] | None
-    ) -> tuple[dict[int, int], list[bytes]]:
-        """The messages that fill a bundle, and which item each xid stands for."""
-        frames = [messages.bundle_control(Bundle.OPEN, bundle, self._session.next_xid())]
+        self, bundle: int, items: Sequence[Flow | FlowKey], clear: tuple[int, int] | None, xids: dict[int, int]
+    ) -> Iterator[bytes]:
+        """The messages that fill a bundle.  xids: gets which item each xid stands for."""
+        yield messages.bundle_control(Bundle.OPEN, bundle, self._session.next_xid())
         if clear is not None:
             xid = self._session.next_xid()
-            frames.append(messages.bundle_add(messages.delete_flows(*clear, xid), bundle, xid))
-        xids: dict[int, int] = {}
+            yield messages.bundle_add(messages.delete_flows(*clear, xid), bundle, xid)
         for index, item in enumerate(items):
             xid = self._session.next_xid()
             xids[xid] = index
             inner = messages.add_flow(item, xid) if isinstance(item, Flow) else messages.delete_flow(item, xid)
-            frames.append(messages.bundle_add(inner, bundle, xid))
-        return xids, frames
+            yield messages.bundle_add(inner, bundle, xid)
 
     async def _step(self, step: Bundle, bundle: int, before: bytes = b"", seconds: float = REPLY_SECONDS) -> None:
         xid = self._session.next_xid()

@@ -96,9 +96,7 @@ class FlowDriver:
         """Ask the switch for our flows, and from now on hear of every change that others make to them."""
         await self._connection.watch_flows(self._changed)
         self._stale, self._disturbed = True, False
-        flows = await self._connection.dump_flows(self._cookie, self._mask)
-        self._delta.replace_actual({flow.key: flow for flow in flows if not self._epoch.has(flow)})
-        self._epoch.replace(filter(self._epoch.has, flows))
+        self._saw_all(await self._connection.dump_flows(self._cookie, self._mask))
         self._stale = self._disturbed
         return self._delta.actual
 
@@ -159,24 +157,30 @@ class FlowDriver:
     async def _apply(self, *, delete: bool) -> FlowPlan:
         if self._stale:
             await self.read()
-        plan = self.plan(delete=delete)
+        # all is to change, as when the tables have other numbers
+        everything = delete and not self.refused and len(self._delta.dirty) > len(self.desired) + 1
+        plan = self._afresh() if everything else self.plan(delete=delete)
         if not plan:
             return plan
         if self._taking_away is not None and plan.takes_away:
             self._taking_away(plan)
         self._stale, self._disturbed = True, False  # if this is cut off, nobody knows how far it came
-        coming = tuple(filter(self._epoch.has, plan.adds))  # for which as many go
-        # all is to change, as when the tables have other numbers
-        if delete and not self.refused and len(plan) > len(self.desired) + 1 + 2 * len(coming):
-            await self._connection.apply((*self.desired.values(), *coming), clear=(self._cookie, self._mask))
+        if everything:
+            await self._connection.apply(plan.adds, clear=(self._cookie, self._mask))
+            self._saw_all(plan.adds)
         else:
             await self._connection.apply((*plan.adds, *plan.updates), [flow.key for flow in plan.deletes])
-        for flow in plan.deletes:
-            self._saw_gone(flow.key)
-        for flow in (*plan.adds, *plan.updates):
-            self._saw(flow)
+            for flow in plan.deletes:
+                self._saw_gone(flow.key)
+            for flow in (*plan.adds, *plan.updates):
+                self._saw(flow)
         self._stale = self._disturbed
         return plan
+
+    def _afresh(self) -> FlowPlan:
+        """All that is there goes, all that is wanted comes."""
+        coming, going = self._epoch.following()
+        return FlowPlan(adds=(*self.desired.values(), *coming), deletes=(*self.actual.values(), *going))
 
     def _changed(self, change: FlowChange) -> None:
         """Somebody else's doing.  While a request of ours is under way its place in the order is not known."""
@@ -193,6 +197,10 @@ class FlowDriver:
             return
         if self._on_drift is not None:
             self._on_drift()
+
+    def _saw_all(self, flows: Sequence[Flow]) -> None:
+        self._delta.replace_actual({flow.key: flow for flow in flows if not self._epoch.has(flow)})
+        self._epoch.replace(filter(self._epoch.has, flows))
 
     def _saw(self, flow: Flow) -> None:
         if self._epoch.has(flow):
