@@ -33,6 +33,7 @@ class BridgeSide:
     """role: as in BridgeFlow.  wanted: all flows that should be there, asked once per connection.
     wake: called when there is something to do.  taking_away: called before flows go, or do less, where anybody cares.
     meters: where flows go through some.  on_packet: called with what flows send to the agent.
+    place: which one of its role it is on this node, by number.
     sessions: how often it has been (re)connected."""
 
     def __init__(
@@ -43,6 +44,7 @@ class BridgeSide:
         wake: Callable[[], None],
         taking_away: Callable[[FlowPlan], None] | None = None,
         meters: BridgeMeters | None = None,
+        place: int = 0,
     ) -> None:
         self.role = role
         self.sessions = 0
@@ -56,6 +58,7 @@ class BridgeSide:
         self._connection: OpenFlowConnection | None = None
         self._expected = asyncio.Event()
         self._tables = {table.id: table.name for table in pipeline_of(role).tables.values()}
+        self._epochs = pipeline_of(role).epochs(place)
 
     @property
     def connected(self) -> bool:
@@ -121,9 +124,7 @@ class BridgeSide:
 
     async def attach(self, connection: OpenFlowConnection) -> None:
         """Read what is there, and compare from now on.  Raises OpenFlowError."""
-        driver = FlowDriver(
-            connection, OURS, OURS_MASK, self._drifted, self._taking_away, OBJECT_MASK, pipeline_of(self.role).epochs
-        )
+        driver = FlowDriver(connection, OURS, OURS_MASK, self._drifted, self._taking_away, OBJECT_MASK, self._epochs)
         found = await driver.read()
         if self.on_packet is not None:
             await connection.watch_packets(AGENT, self.on_packet)

@@ -84,8 +84,9 @@ class Agent:
                 self.wake,
                 self._taking_away if role == INT.role else None,
                 self.meters if role == INT.role else None,
+                place,
             )
-            for role, name in names.items()
+            for place, (role, name) in enumerate(names.items())
         }
         self.trials = Trials(run_dir, self.desired.ports_by_address, self.bridges[INT.role].send_packet)
         self.bridges[INT.role].on_packet = self._answer

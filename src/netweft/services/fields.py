@@ -17,13 +17,17 @@ VLAN-aware VM share an interface.  Written `ofport | vlan << 16`, and `| 1 << 28
 Conntrack zones: a network's zone is its local VLAN (1..4094); zones from 4096 up are kept for routers.
 ct_mark is 1 (ENDED) when rules that allowed the connection are gone: its answers do not pass any more.
 
-pkt_mark is set by nobody.  The flows of an epoch look at bits of it, each bridge at its own, to have the cache emptied
-when they move (docs/decisions/0125):
+pkt_mark and ct_label are set by nobody.  The flows of an epoch look at bits of them, each bridge at its own, to have
+the cache emptied when they move (docs/decisions/0125):
 
-    31          24 23          16 15                        0
-    ┌─────────────┬──────────────┬───────────────────────────┐
-    │   phys      │     tun      │            int            │
-    └─────────────┴──────────────┴───────────────────────────┘
+                         31           24 23          16 15           0
+                        ┌───────────────┬──────────────┬──────────────┐
+    pkt_mark            │       –       │     tun      │     int      │
+                        └───────────────┴──────────────┴──────────────┘
+     127          120                    15           8 7            0
+    ┌────────────────┬──────────────────┬──────────────┬──────────────┐
+    │ 16th phys      │        …         │   2nd phys   │   1st phys   │    ct_label
+    └────────────────┴──────────────────┴──────────────┴──────────────┘
 
 Meter, 32 bits, the number says whose it is and what it limits, so nothing has to be remembered:
 
@@ -67,8 +71,9 @@ AGENT: Final = 0x4E57  # the controller id that our agent takes: frames for it r
 OUR_METERS: Final = 0b10 << 30  # a meter is ours when number & METERS_MASK == OUR_METERS
 METERS_MASK: Final = 0b11 << 30
 
-# by a bridge's role: where in pkt_mark the epoch's number begins, and its bits; its complement comes above it
-EPOCH_BITS: Final = {"int": (0, 8), "tun": (16, 4), "phys": (24, 4)}
+# by a bridge's role: where the epoch's number begins in which field, and its bits; its complement comes above it
+EPOCH_BITS: Final = {"int": ("pkt_mark", 0, 8), "tun": ("pkt_mark", 16, 4), "phys": ("ct_label", 0, 4)}
+EPOCH_PLACES: Final = {"int": 1, "tun": 1, "phys": 16}  # how many bridges of that role have bits of their own
 
 UNTAGGED: Final = 0  # vlan_vid of a frame without an 802.1Q tag
 ANY_TAG: Final = (VLAN_PRESENT, VLAN_PRESENT)  # of a frame with one, value and mask

@@ -54,7 +54,7 @@ def _epochs() -> Iterator[str]:
     yield "## Epochs\n"
     yield f"A packet begins, or goes on when it has been tracked, in {', '.join(entries)}."
     yield "Each of them has one flow of reason `epoch`, at the highest priority, that no packet matches.  In"
-    yield "every bundle that takes something away it moves to other bits of pkt_mark, which empties the cache:"
+    yield "every bundle that takes something away it moves to other bits of its field, which empties the cache:"
     yield "docs/decisions/0125."
     yield ""
 

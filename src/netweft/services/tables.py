@@ -24,7 +24,7 @@ from netweft.dataplane.openflow.flow import (
     Resubmit,
     SetField,
 )
-from netweft.services.fields import EPOCH_BITS, Reason, cookie
+from netweft.services.fields import EPOCH_BITS, EPOCH_PLACES, Reason, cookie
 
 DROP = "drop"
 MAX_ACTIONS = 4000  # a flow is one message of at most 64 KiB, an action 16 bytes or more
@@ -150,11 +150,12 @@ class Pipeline:
     def __getitem__(self, name: str) -> Table:
         return self.tables[name]
 
-    @property
-    def epochs(self) -> Epochs:
-        """Of a bridge with these tables."""
+    def epochs(self, place: int = 0) -> Epochs:
+        """Of a bridge with these tables.  place: which one it is of this role on its node."""
         entries = tuple(table.id for table in self.tables.values() if table.entry)
-        return Epochs(cookie(Reason.EPOCH), entries, *EPOCH_BITS[self.role])
+        field, shift, width = EPOCH_BITS[self.role]
+        shift += place % EPOCH_PLACES[self.role] * 2 * width
+        return Epochs(cookie(Reason.EPOCH), entries, field, shift, width)
 
     def misses(self) -> Iterator[BridgeFlow]:
         """What each table does with a frame that no flow matches, as flows, so that it can be counted and traced."""

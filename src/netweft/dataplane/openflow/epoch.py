@@ -3,7 +3,7 @@
 The mask of a cached flow covers what the tables looked at when it was made.  When tables change, vswitchd deletes each
 cached flow whose mask does not cover what they look at now; one whose mask does, it changes in place, and in the
 userspace datapath that may hit another one than it means.  So in each table in which a packet begins there is one flow
-that no packet matches, but with which each is compared: it looks at some bits of pkt_mark, which nobody sets.  A bundle
+that no packet matches, but with which each is compared: it looks at some bits of a field that nobody sets.  A bundle
 that moves it to other bits makes every cached mask too small.
 
     epoch 5   00000101 11111010 ─┐  no number with its complement covers another one's
@@ -22,22 +22,24 @@ HIGHEST = 0xFFFF
 class Epochs(Struct, frozen=True):
     """The flows of each epoch of one bridge: one in each of these tables, with this cookie.
 
-    shift, width: where the number begins in pkt_mark, and how many bits it has; its complement comes above it.
-    Bridges that a packet passes one after the other need bits of their own: a cached flow's mask covers all of them."""
+    shift, width: where the number begins in the field, and how many bits it has; its complement comes above it.
+    Bridges that a packet may pass need bits of their own each: a cached flow's mask covers all of them."""
 
     cookie: int = 0
     tables: tuple[int, ...] = ()
+    field: str = "pkt_mark"
     shift: int = 0
     width: int = 1
 
     def flows(self, number: int) -> tuple[Flow, ...]:
         """number: any; counted round."""
-        match = (("in_port", OFPP_IN_PORT, None), ("pkt_mark", 0, self._bits(number)))
+        looks: tuple[str, int, int | None] = (self.field, 0, self._bits(number))
+        match = tuple(sorted((("in_port", OFPP_IN_PORT, None), looks)))
         return tuple(Flow(table=table, priority=HIGHEST, match=match, cookie=self.cookie) for table in self.tables)
 
     def number(self, flow: Flow) -> int | None:
         """None: it looks at nothing that an epoch does."""
-        marks = next((mask or 0 for name, _, mask in flow.match if name == "pkt_mark"), 0)
+        marks = next((mask or 0 for name, _, mask in flow.match if name == self.field), 0)
         number = marks >> self.shift & self._all
         return number if marks == self._bits(number) else None
 
