@@ -33,7 +33,7 @@ and starts afresh changes none of them.
 | fault | overlay lost | bound | VLAN lost | bound | in sync after, s |
 |---|---:|---:|---:|---:|---:|
 """
-BRIDGES = ("br-int", "br-tun", "br-ex")
+BRIDGES = ("br-int", "br-tun", "br-ex", "br-eth1")  # the last one carries nothing and is at rest
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,8 @@
 """One bridge's flows: a connection that is kept up, and a driver while there is one.
 
 A bridge that is not there yet, or whose vswitchd is away, is waited for; when it is back its flows are read anew.
+One that carries nothing for us is left alone but for a look now and then: vswitchd's one thread asks every connection
+each time around, and that is time in which it forwards nothing (docs/decisions/0193).
 """
 
 import asyncio
@@ -26,15 +28,16 @@ from netweft.services.pipeline import pipeline_of
 
 log = structlog.get_logger(__name__)
 
-METER_SECONDS = 10.0
+LOOK_SECONDS = 10.0
 
 
 class BridgeSide:
     """role: as in BridgeFlow.  wanted: all flows that should be there, asked once per connection.
     wake: called when there is something to do.  taking_away: called before flows go, or do less, where anybody cares.
-    meters: where flows go through some.  on_packet: called with what flows send to the agent.
-    place: which one of its role it is on this node, by number.
-    sessions: how often it has been (re)connected."""
+    meters: where flows go through some.  place: which one of its role it is on this node, by number.
+    on_packet: called with what flows send to the agent.  on_lost: called when the switch closed the connection.
+    sessions: how often it has been (re)connected.
+    at_rest: all was in place when it was looked at last, and there is nothing on it but what every node has."""
 
     def __init__(
         self,
@@ -53,20 +56,24 @@ class BridgeSide:
         self._wake = wake
         self._taking_away = taking_away
         self._meters = meters
+        self.at_rest = False
         self.on_packet: Callable[[PacketIn], None] | None = None
+        self.on_lost: Callable[[], None] = lambda: None
         self._driver: FlowDriver | None = None
         self._connection: OpenFlowConnection | None = None
         self._expected = asyncio.Event()
+        self._read = asyncio.Event()
         self._tables = {table.id: table.name for table in pipeline_of(role).tables.values()}
         self._epochs = pipeline_of(role).epochs(place)
 
     @property
     def connected(self) -> bool:
-        return self._driver is not None
+        """Or left alone for good reason."""
+        return self.at_rest or self._driver is not None
 
     @property
     def in_sync(self) -> bool:
-        return self._driver is not None and self._driver.in_sync
+        return self.at_rest if self._driver is None else self._driver.in_sync
 
     @property
     def refused(self) -> Mapping[int, str]:
@@ -75,8 +82,18 @@ class BridgeSide:
         return {bits: f"{self._socket.stem} refuses a flow: {error}" for bits, error in refused.items()}
 
     def expect(self) -> None:
-        """The bridge has just appeared: try now, not later."""
+        """The bridge has just appeared, or something is to be done there: try now, not later."""
+        self.at_rest = False
         self._expected.set()
+
+    async def look(self) -> None:
+        """At what is on a bridge at rest; returns when that is known, or the bridge does not answer."""
+        if self.at_rest:
+            self._read.clear()
+            self._expected.set()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._read.wait()
 
     async def run(self) -> None:
         clock = asyncio.get_running_loop().time
@@ -85,30 +102,54 @@ class BridgeSide:
             try:
                 connection = await OpenFlowConnection.connect(self._socket)
             except OpenFlowError:  # not there (yet): whoever waits for it is told why by the rows' side
+                self._away()
                 await self._pause(backoff.failed(clock()))
                 continue
             try:
                 await self.attach(connection)
                 backoff.succeeded()
                 lost = await self._until_lost(connection)
-                log.warning("bridge lost", bridge=self._socket.stem, problem=str(lost))
             except OpenFlowError as error:
+                self._away()
                 log.warning("bridge not read", bridge=self._socket.stem, problem=str(error))
                 await asyncio.sleep(backoff.failed(clock()))
+                continue
             finally:
                 self._driver = self._connection = None
                 if self._meters:
                     self._meters.lost()
                 await connection.close()
+            if lost is None:
+                await self._pause(LOOK_SECONDS)
+            else:
+                log.warning("bridge lost", bridge=self._socket.stem, problem=str(lost))
+                self.on_lost()
 
-    async def _until_lost(self, connection: OpenFlowConnection) -> ConnectionLost:
-        """Of meters that somebody else changes the switch says nothing: they are looked at now and then."""
+    async def _until_lost(self, connection: OpenFlowConnection) -> ConnectionLost | None:
+        """None: there is nothing to stay for.  Of meters that somebody else changes the switch says nothing: they are
+        looked at now and then."""
+        seconds = 0.0 if self.at_rest else LOOK_SECONDS
         while True:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(METER_SECONDS):
+                async with asyncio.timeout(seconds):
                     return await connection.wait_closed()
             if self._meters and self._meters.doubt():
                 self._wake()
+            if self._idle:
+                self.at_rest = True
+                return None
+            seconds = LOOK_SECONDS
+
+    @property
+    def _idle(self) -> bool:
+        if self._driver is None or not self._driver.in_sync or self.on_packet is not None:
+            return False
+        return all(flow.cookie == cookie(Reason.PIPELINE) for flow in self._driver.desired.values())
+
+    def _away(self) -> None:
+        """Nobody knows what is on it."""
+        self.at_rest = False
+        self._read.set()
 
     def _drifted(self) -> None:
         """A flow may have gone with its meter."""
@@ -132,6 +173,10 @@ class BridgeSide:
             await self._meters.read(connection)
         driver.want(self._wanted())
         self._driver, self._connection = driver, connection
+        self.at_rest = self.at_rest and driver.in_sync
+        self._read.set()
+        if self.at_rest:
+            return
         self.sessions += 1
         log.info("bridge connected", bridge=self._socket.stem, flows=len(found))
         self._wake()
@@ -139,6 +184,8 @@ class BridgeSide:
     def change(self, changes: FlowChanges) -> None:
         if self._driver:
             self._driver.change(changes.upserts, changes.deletes)
+        if self.at_rest and (changes.upserts or changes.deletes):
+            self.expect()
 
     async def forget_connections(self, zones: Iterable[int]) -> bool:
         """In these conntrack zones.  False: the bridge is away.  Raises OpenFlowError."""

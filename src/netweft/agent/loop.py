@@ -90,6 +90,8 @@ class Agent:
         }
         self.trials = Trials(run_dir, self.desired.ports_by_address, self.bridges[INT.role].send_packet)
         self.bridges[INT.role].on_packet = self._answer
+        for bridge in self.bridges.values():
+            bridge.on_lost = self._bridge_lost
         self._dhcp = DhcpSide(self.desired, facts.dhcp_settings(settings), self.wake)
         self.state = StateFile(Path(settings.state_dir) / "view", settings.node)
         self.feed = FeedClient(settings, self, facts=facts.node_facts(settings))
@@ -277,6 +279,11 @@ class Agent:
     def _settled(self) -> bool:
         return self.desired.complete and all(bridge.in_sync for bridge in self._needed)
 
+    def _bridge_lost(self) -> None:
+        """vswitchd may have ended, and then those at rest have lost what they had, too."""
+        for bridge in self.bridges.values():
+            bridge.expect()
+
     def _taking_away(self, plan: FlowPlan) -> None:
         self.trials.taking_away(plan)
 
@@ -305,7 +312,7 @@ class Agent:
         told = self.refusals.statuses(refused, self.desired.view.ports, self.desired.statuses)
         self._reporter.change(told, ())
         self.retries.note(problem or self.refusals.text)
-        sessions = sum(bridge.sessions for bridge in self.bridges.values())
+        sessions = self.bridges[INT.role].sessions  # others are not always connected
         if sessions != self._sessions:
             self._sessions = sessions
             self._restore.bridge_connected()
@@ -336,6 +343,7 @@ class Agent:
 
     async def plan(self) -> Plan:
         """What would change now; changes nothing.  Raises NotKnown."""
+        await asyncio.gather(*(side.look() for side in self._needed))
         away = [f"bridge {side.role}" for side in self._needed if not side.connected]
         if not self.ovs.connection or away:
             raise NotKnown(f"not connected: {', '.join(away) if self.ovs.connection else 'ovsdb-server'}")

@@ -20,7 +20,7 @@ def _lines(agent: "Agent") -> Iterator[str]:
     if agent.retries.problem:
         yield f"problem {agent.retries.problem}"
     for role, side in agent.bridges.items():
-        yield f"bridge {role} {'connected' if side.connected else 'away'}"
+        yield f"bridge {role} {'at rest' if side.at_rest else 'connected' if side.connected else 'away'}"
     for network_id, vlan in sorted(desired.vlans.items()):
         yield f"network {network_id} vlan {vlan}"
     for port_id in sorted(desired.vifs):
