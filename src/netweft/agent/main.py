@@ -44,6 +44,7 @@ def run(settings: AgentSettings) -> None:
         asyncio.run(_run(factory, msgspec.structs.replace(settings, node=node_name(settings)), listener))
     finally:
         path.unlink(missing_ok=True)
+        gc.freeze()  # a process that ends need not look for cycles among all it has
 
 
 def _check(settings: AgentSettings) -> None:

@@ -123,26 +123,27 @@ class OvsSide:
         driver.change(upserts=[port])
         self._wake()
 
-    async def set_other_config(self, key: str, value: str) -> None:
-        """Of the root row; returns when vswitchd has read it.  Raises OvsdbError, TimeoutError."""
-        if self.connection is None:
-            return
+    async def set_other_config(self, key: str, value: str, *, wait: bool = True) -> None:
+        """Of the root row.  wait: until vswitchd has read it.  Raises OvsdbError, TimeoutError."""
         mutations: list[list[Any]] = [
             ["other_config", "delete", ["set", [key]]],
             ["other_config", "insert", ["map", [[key, value]]]],
         ]
-        await self._transact_root(mutations)
+        await self._mutate_root(mutations, wait=wait)
 
     async def vswitchd_done(self) -> None:
         """Returns when vswitchd has done all that stands in the database.  Raises OvsdbError, TimeoutError."""
-        await self._transact_root([])
+        await self._mutate_root([], wait=True)
 
-    async def _transact_root(self, mutations: list[list[Any]]) -> None:
+    async def _mutate_root(self, mutations: list[list[Any]], *, wait: bool) -> None:
         """next_cfg is the question, cur_cfg vswitchd's answer."""
         if self.connection is None:
             return
-        operation = {"op": "mutate", "table": "Open_vSwitch", "where": []}
-        await self.connection.transact([{**operation, "mutations": [*mutations, ["next_cfg", "+=", 1]]}])
+        asking = [["next_cfg", "+=", 1]] if wait else []
+        operation = {"op": "mutate", "table": "Open_vSwitch", "where": [], "mutations": [*mutations, *asking]}
+        await self.connection.transact([operation])
+        if not wait:
+            return
         asked = self.connection.replica.root.next_cfg
         async with asyncio.timeout(VSWITCHD_SECONDS):
             await self.connection.wait_for(lambda replica: replica.root.cur_cfg >= asked)

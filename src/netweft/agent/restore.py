@@ -71,8 +71,9 @@ class RestoreWait:
         return self._in_place()
 
     async def give_up(self) -> None:
-        """The agent is stopped on purpose: a vswitchd that starts without it must not wait for it."""
+        """The agent is stopped on purpose: a vswitchd that starts without it must not wait for it.  One that runs need
+        not have read it."""
         try:
-            await self._ovs.set_other_config(KEY, "false")
-        except (OvsdbError, TimeoutError) as error:
+            await self._ovs.set_other_config(KEY, "false", wait=False)
+        except OvsdbError as error:
             log.warning("flow-restore-wait not taken away", problem=str(error))

@@ -18,7 +18,7 @@ class FakeOvs:
         self.written: list[str] = []
         self.lost = 0
 
-    async def set_other_config(self, key: str, value: str) -> None:
+    async def set_other_config(self, key: str, value: str, *, wait: bool = True) -> None:
         assert key == "flow-restore-wait"
         if self.lost:
             self.lost -= 1
