@@ -41,7 +41,8 @@ Measured between two hypervisors over VXLAN (or, where it says so, on a VLAN), O
 as what arrives at the VM's NIC: whole frames, their Ethernet headers counted, as Neutron's agent and `tc` count them;
 of TCP's payload that is 4 to 5 % less. UDP is sent at three times the limit, TCP as it likes; the first moments, in
 which the burst is used up, are not counted. Without `max_burst` the burst is 80 % of the rate, as in Neutron; with a
-much smaller one TCP stays below the limit, since what comes too fast is dropped, not delayed.
+much smaller one TCP stays below the limit, since what comes too fast is dropped, not delayed: at 20 Mbit/s with a burst
+of 2 Mbit, less than TCP's 0.2 s until it tries again, it had half.
 
 Minimum bandwidth: two VMs of one hypervisor both send more than its uplink of 40 Mbit/s can take; the figure is what
 the one that has the guarantee gets, and counts the frames without what the tunnel adds.
