@@ -17,7 +17,8 @@ from msgspec import Struct
 
 from netweft.model import Key, NodeView, Object
 
-MAGIC = b"netweft-journal-1\n"  # the version of the format: change it when an object of a view does
+FORMAT = 3  # of what is on the disk, here and in state.py: raise it when a view's objects change
+MAGIC = b"netweft-journal-%d\n" % FORMAT
 _HEAD = struct.Struct("!II")
 
 

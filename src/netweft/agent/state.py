@@ -15,11 +15,11 @@ import msgspec
 import structlog
 from msgspec import Struct
 
-from netweft.agent.journal import Journal, Record
+from netweft.agent.journal import FORMAT, Journal, Record
 from netweft.agent.sync import Changes
 from netweft.model import EMPTY_VIEW, NodeView
 
-MAGIC = b"netweft-view-3\n"  # the version of the format: change it when NodeView does
+MAGIC = b"netweft-view-%d\n" % FORMAT
 SETTLE_SECONDS = 1.0  # a burst of changes is written once
 RETRY_SECONDS = 10.0
 
