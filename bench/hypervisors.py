@@ -74,17 +74,18 @@ def add_port(name: str, port: dict[str, Any]) -> list[str]:
     return [*words, f"external_ids:iface-id={port['id']}", f'external_ids:attached-mac="{port["mac_address"]}"']
 
 
-def in_sync(path: str) -> bool:
-    """The agent answers, and would change nothing.  A plan with much in it takes long, so it is asked last."""
-    return all_in_place(path) and nothing_to_do(path)
-
-
-def all_in_place(path: str) -> bool:
-    return "\nall is in place\n" in ask(path, "show").get("text", "")
-
-
-def nothing_to_do(path: str) -> bool:
-    return ask(path, "plan") == {"text": ""}
+def until_in_sync(path: str, *, other: int = 0, seconds: float = 60) -> float:
+    """other: an agent whose word does not count, by its pid.  Returns when the agent said that all is in place; that
+    it would change nothing is asked after that: for an answer it looks at the kernel's links, too, with a library that
+    takes long to import."""
+    deadline = time.monotonic() + seconds
+    while True:
+        if not Path(f"/proc/{other}").exists() and "\nall is in place\n" in ask(path, "show").get("text", ""):
+            said = time.perf_counter()
+            if ask(path, "plan") == {"text": ""}:
+                return said
+        check(deadline, "in sync")
+        time.sleep(0.01)
 
 
 def ask(path: str, question: str) -> dict[str, str]:

@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 from typing import Any, Protocol
 
-from hypervisors import Lab, add_port, busy_ms, check, in_sync, resident_mb
+from hypervisors import Lab, add_port, busy_ms, check, resident_mb, until_in_sync
 from table import Row, percentile, print_table
 
 LOCAL_VLANS = 4094
@@ -77,9 +77,7 @@ class Bench:
             check(deadline, "ACTIVE")
 
     def until_in_sync(self, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        while not in_sync(self.node["agent_socket"]):
-            check(deadline, "in sync")
+        until_in_sync(self.node["agent_socket"], seconds=seconds)
 
     def flows(self) -> int:
         command = ["ovs-ofctl", "-OOpenFlow15", "dump-aggregate", f"unix:{self.node['ovs_run_dir']}/br-int.mgmt"]

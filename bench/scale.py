@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import uvloop
-from hypervisors import Lab, age, all_in_place, busy_ms, check, nothing_to_do, resident_mb
+from hypervisors import Lab, age, busy_ms, check, resident_mb, until_in_sync
 from msgspec.structs import replace
 from scene import SHAPES, Scene, Shape, Watch, peers
 from table import percentile, print_sizes
@@ -130,20 +130,6 @@ class Pings:
         return sum(result["lost"] for result in results), sum(result["sent"] for result in results)
 
 
-def until_in_sync(scene: Scene, other: int) -> float:
-    """An agent that is not that process.  Returns when it said so; that it would change nothing is asked after that:
-    for an answer it looks at the kernel's links, too, with a library that takes long to import."""
-    deadline = time.monotonic() + 60
-    path = scene.node["agent_socket"]
-    while True:
-        if not Path(f"/proc/{other}").exists() and all_in_place(path):
-            said = time.perf_counter()
-            if nothing_to_do(path):
-                return said
-        check(deadline, "in sync")
-        time.sleep(0.03)
-
-
 def under_pings(scene: Scene, what: str, act: Callable[[int], None]) -> Figures:
     """act: ends the agent with this pid, so that another one starts."""
     vms = {vm["name"]: vm for vm in scene.lab.status()["vms"]}
@@ -152,7 +138,7 @@ def under_pings(scene: Scene, what: str, act: Callable[[int], None]) -> Figures:
     old = scene.lab.pid_of("agent", "hv1")
     killed = time.perf_counter()
     act(old)
-    done = until_in_sync(scene, old)
+    done = until_in_sync(scene.node["agent_socket"], other=old)
     pid = scene.lab.pid_of("agent", "hv1")
     took = age(pid) - (time.perf_counter() - done)
     busy = busy_ms(pid) / 1e3
@@ -174,7 +160,7 @@ def upgrade(scene: Scene) -> Figures:
     other = replace(ours, argv=(sys.executable, str(HERE / "newer.py"), *ours.argv[1:]))
     figures = under_pings(scene, "upgraded", lambda _: exchange(layout, other))
     exchange(layout, ours)
-    until_in_sync(scene, other=0)
+    until_in_sync(scene.node["agent_socket"])
     return figures
 
 

@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from hypervisors import NETWEFT, Lab, add_port, age, check, in_sync, resident_mb
+from hypervisors import NETWEFT, Lab, add_port, age, check, resident_mb, until_in_sync
 from table import Row, percentile, print_table
 
 LAB = Lab("bench")
@@ -133,12 +133,10 @@ def restart(bench: Bench) -> list[Row]:
     ]
     ping = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     time.sleep(1)
-    os.kill(LAB.pid_of("agent"), signal.SIGKILL)
+    old = LAB.pid_of("agent")
+    os.kill(old, signal.SIGKILL)
     killed = time.perf_counter()
-    deadline = time.monotonic() + 30
-    while not in_sync(bench.node["agent_socket"]):
-        check(deadline, "in sync")
-    now = time.perf_counter()
+    now = until_in_sync(bench.node["agent_socket"], other=old)
     took = age(LAB.pid_of("agent")) - (time.perf_counter() - now)
     summary = ping.communicate(timeout=60)[0]
     sent, received = (int(number) for number in re.findall(r"(\d+) packets transmitted, (\d+) received", summary)[0])
