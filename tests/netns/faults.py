@@ -19,6 +19,7 @@ from netweft.lab.layout import NodeLayout
 from netweft.lab.vm import Vm
 
 OTHER_TUNNEL_IP = "198.18.0.101"
+OURS = "cookie=0x4e57000000000000/0xffff000000000000"
 
 
 class Scene(NamedTuple):
@@ -51,7 +52,13 @@ class Fault(NamedTuple):
     few: int = 0
 
 
+def until_at_rest(scene: Scene) -> None:
+    """br-eth1, which carries nothing."""
+    until(lambda: "bridge phys:physnet1 at rest" in scene.lab.show("hv1"), "br-eth1 at rest", 20)
+
+
 def vswitchd_killed(scene: Scene) -> None:
+    until_at_rest(scene)
     scene.lab.kill("ovs-vswitchd", "hv1")
 
 
@@ -84,8 +91,14 @@ def br_ex_deleted(scene: Scene) -> None:
 
 def flows_flushed(scene: Scene) -> None:
     """On br-ex ours only: the others are the operator's."""
-    for bridge, which in (("br-int", ()), ("br-tun", ()), ("br-ex", ("cookie=0x4e57000000000000/0xffff000000000000",))):
+    for bridge, which in (("br-int", ()), ("br-tun", ()), ("br-ex", (OURS,))):
         scene.lab.ofctl("hv1", "del-flows", bridge, *which)
+
+
+def flows_at_rest_flushed(scene: Scene) -> None:
+    until_at_rest(scene)
+    scene.lab.ofctl("hv1", "del-flows", "br-eth1", OURS)
+    until(lambda: scene.lab.flows("hv1", "br-eth1"), "there again", 20)
 
 
 def tunnel_address_removed(scene: Scene) -> None:
@@ -227,6 +240,7 @@ FAULTS = (
     Fault("br-tun deleted by hand", br_tun_deleted, overlay=5000, wire=1000),
     Fault("br-ex deleted by hand and made again 0.3 s later", br_ex_deleted, overlay=1000, wire=5000),
     Fault("all flows deleted by hand", flows_flushed, overlay=2000, wire=2000),
+    Fault("our flows deleted by hand on a bridge that carries nothing", flows_at_rest_flushed),
     Fault("the tunnel address removed by hand", tunnel_address_removed, overlay=5000),
     Fault("the uplink taken out of its bridge by hand", uplink_taken_out, overlay=5000, wire=1000),
     Fault("the uplink down for 0.5 s", uplink_down_and_up, overlay=5000),

@@ -184,12 +184,16 @@ class Lab:
             return not ask(f"{self.node(node).folder}/agent.sock", "plan").strip()
         return False
 
+    def show(self, node: str) -> list[str]:
+        """What the agent says of itself, by line; nothing while it does not answer."""
+        with suppress(CommandError):
+            return ask(f"{self.node(node).folder}/agent.sock", "show").splitlines()
+        return []
+
     def on_disk(self, node: str) -> bool:
         """Whether the agent has written down what it knows: it does so a second after a change."""
-        with suppress(CommandError):
-            said = ask(f"{self.node(node).folder}/agent.sock", "show").splitlines()
-            return not any(line.startswith("view ") and "not on the disk" in line for line in said)
-        return False
+        view = [line for line in self.show(node) if line.startswith("view ")]
+        return bool(view) and "not on the disk" not in view[0]
 
     def agent_alive(self, node: str) -> bool:
         with suppress(LabError), Cloud(self.layout) as cloud:
