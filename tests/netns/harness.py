@@ -15,6 +15,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
+from tests.netns.frames import fence
+
 from netweft.cli.agent import ask
 from netweft.cli.errors import CommandError
 from netweft.lab import build, hypervisor, processes, vm
@@ -117,6 +119,22 @@ class Lab:
     def send_frames(self, machine: Vm, *frames: bytes) -> None:
         command = in_namespace(self.layout.vm_namespace(machine.name), sys.executable, str(INSIDE), "send")
         run(*command, stdin="".join(f"{frame.hex()}\n" for frame in frames))
+
+    def meet(self, one: Vm, other: Vm) -> None:
+        """Returns when each is heard by the other: Open vSwitch's userspace datapath drops what comes first to a
+        tunnel's end point, whose MAC it has to ask for."""
+        for way in ((one, other), (other, one)):
+            until(lambda way=way: self._reaches(*way), "one hears the other")  # type: ignore[misc]
+
+    def _reaches(self, source: Vm, target: Vm) -> bool:
+        me, to = source.nic, target.nic
+        frame = fence((me.mac, to.mac), (me.address, to.address))
+        with self.inside(target, "capture") as capture:
+            self.send_frames(source, frame)
+            while line := capture.line_within(1):
+                if bytes.fromhex(line) == frame:
+                    return True
+        return False
 
     # -- the hand that breaks things
 

@@ -35,6 +35,7 @@ class Stage:
         self.guards = {name: self._group(name) for name in ("client", "server")}
         self.client = self._vm("hv1", "client")
         self.servers = {"beside": self._vm("hv1", "server"), "there": self._vm("hv2", "server")}
+        lab.meet(self.client, self.servers["there"])
 
     def _group(self, name: str) -> str:
         return str(self.cloud.create("security_groups", name=name)["id"])

@@ -40,6 +40,7 @@ class Cast:
         self.stranger = self._vm("hv1", self.sending)
         self.near = self._vm("hv1", self.open_group)
         self.far = self._vm("hv2", self.open_group)
+        lab.meet(self.client, self.far)
         addresses = [f"{address_of(self.client.nic, 4)}/32", f"{address_of(self.client.nic, 6)}/128"]
         self.address_group = str(cloud.create("address_groups", name="client", addresses=addresses)["id"])
 
