@@ -7,7 +7,7 @@
   create     ok     update      delete
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
@@ -53,10 +53,14 @@ class Delta(Generic[K, V]):
         self._compare_all()
 
     def upserts(self) -> dict[K, V]:
-        return {key: self.desired[key] for key in self.dirty if key in self.desired}
+        return {key: self.desired[key] for key in self._dirty_of(self.desired) if key in self.desired}
 
     def deletes(self) -> dict[K, V]:
-        return {key: self.actual[key] for key in self.dirty if key not in self.desired}
+        return {key: self.actual[key] for key in self._dirty_of(self.actual) if key not in self.desired}
+
+    def _dirty_of(self, side: Mapping[K, V]) -> Iterable[K]:
+        """At least those of this side.  One after the other as they lie is several times faster where most are."""
+        return self.dirty if len(self.dirty) < len(side) else (key for key in side if key in self.dirty)
 
     def _compare_all(self) -> None:
         desired, actual = self.desired, self.actual

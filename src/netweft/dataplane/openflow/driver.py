@@ -157,17 +157,18 @@ class FlowDriver:
     async def _apply(self, *, delete: bool) -> FlowPlan:
         if self._stale:
             await self.read()
-        # all is to change, as when the tables have other numbers
-        everything = delete and not self.refused and len(self._delta.dirty) > len(self.desired) + 1
-        plan = self._afresh() if everything else self.plan(delete=delete)
+        plan = self.plan(delete=delete)
         if not plan:
             return plan
         if self._taking_away is not None and plan.takes_away:
             self._taking_away(plan)
         self._stale, self._disturbed = True, False  # if this is cut off, nobody knows how far it came
-        if everything:
-            await self._connection.apply(plan.adds, clear=(self._cookie, self._mask))
-            self._saw_all(plan.adds)
+        # all is to change, as when the tables have other numbers
+        if delete and not self.refused and len(self._delta.dirty) > len(self.desired) + 1:
+            coming, _ = self._epoch.following()
+            everything = (*self.desired.values(), *coming)
+            await self._connection.apply(everything, clear=(self._cookie, self._mask))
+            self._saw_all(everything)
         else:
             await self._connection.apply((*plan.adds, *plan.updates), [flow.key for flow in plan.deletes])
             for flow in plan.deletes:
@@ -176,11 +177,6 @@ class FlowDriver:
                 self._saw(flow)
         self._stale = self._disturbed
         return plan
-
-    def _afresh(self) -> FlowPlan:
-        """All that is there goes, all that is wanted comes."""
-        coming, going = self._epoch.following()
-        return FlowPlan(adds=(*self.desired.values(), *coming), deletes=(*self.actual.values(), *going))
 
     def _changed(self, change: FlowChange) -> None:
         """Somebody else's doing.  While a request of ours is under way its place in the order is not known."""
