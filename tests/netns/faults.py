@@ -17,9 +17,10 @@ from netweft.lab import build, hypervisor, supervisor, vm
 from netweft.lab.commands import in_namespace, ip_batch, run
 from netweft.lab.layout import LabError, NodeLayout
 from netweft.lab.vm import Vm
+from netweft.services.fields import OURS, OURS_MASK
 
 OTHER_TUNNEL_IP = "198.18.0.101"
-OURS = "cookie=0x4e57000000000000/0xffff000000000000"
+OUR_FLOWS = f"cookie={OURS:#x}/{OURS_MASK:#x}"
 
 
 class Scene(NamedTuple):
@@ -91,13 +92,13 @@ def br_ex_deleted(scene: Scene) -> None:
 
 def flows_flushed(scene: Scene) -> None:
     """On br-ex ours only: the others are the operator's."""
-    for bridge, which in (("br-int", ()), ("br-tun", ()), ("br-ex", (OURS,))):
+    for bridge, which in (("br-int", ()), ("br-tun", ()), ("br-ex", (OUR_FLOWS,))):
         scene.lab.ofctl("hv1", "del-flows", bridge, *which)
 
 
 def flows_at_rest_flushed(scene: Scene) -> None:
     until_at_rest(scene)
-    scene.lab.ofctl("hv1", "del-flows", "br-eth1", OURS)
+    scene.lab.ofctl("hv1", "del-flows", "br-eth1", OUR_FLOWS)
     until(lambda: scene.lab.flows("hv1", "br-eth1"), "there again", 20)
 
 

@@ -5,6 +5,8 @@ from ipaddress import IPv4Address, IPv6Address
 
 from tests.netns.inside import checksum
 
+from netweft.lab.guest import Nic
+
 BROADCAST = "ff:ff:ff:ff:ff:ff"
 NOBODY = "02:00:00:00:00:01"
 
@@ -57,6 +59,6 @@ def arp(macs: tuple[str, str], operation: int, sender: tuple[str, str], target: 
     return ethernet(macs[1], macs[0], 0x0806, body)
 
 
-def fence(macs: tuple[str, str], addresses: tuple[str, str]) -> bytes:
+def fence(me: Nic, to: Nic) -> bytes:
     """A frame for which no rule is needed, and that nobody else sends: what comes before it has come."""
-    return arp(macs, 2, (macs[0], addresses[0]), (NOBODY, addresses[1]))
+    return arp((me.mac, to.mac), 2, (me.mac, me.address), (NOBODY, to.address))

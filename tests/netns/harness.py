@@ -127,13 +127,12 @@ class Lab:
             until(lambda way=way: self._reaches(*way), "one hears the other")  # type: ignore[misc]
 
     def _reaches(self, source: Vm, target: Vm) -> bool:
-        me, to = source.nic, target.nic
-        frame = fence((me.mac, to.mac), (me.address, to.address))
+        frame = fence(source.nic, target.nic)
         with self.inside(target, "capture") as capture:
             self.send_frames(source, frame)
-            while line := capture.line_within(1):
-                if bytes.fromhex(line) == frame:
-                    return True
+            with suppress(AssertionError):
+                capture.frames_until(frame, seconds=1)
+                return True
         return False
 
     # -- the hand that breaks things
@@ -257,10 +256,10 @@ class Inside:
         line, _, self._pending = self._pending.partition(b"\n")
         return line.decode()
 
-    def frames_until(self, last: bytes) -> list[bytes]:
-        """What a `capture` saw before this frame."""
+    def frames_until(self, last: bytes, seconds: float = 10.0) -> list[bytes]:
+        """What a `capture` saw before this frame.  seconds: that it may say nothing."""
         seen: list[bytes] = []
-        while (frame := bytes.fromhex(self.line())) != last:
+        while (frame := bytes.fromhex(self.line(seconds))) != last:
             seen.append(frame)
         return seen
 

@@ -54,8 +54,7 @@ class Stage:
 
     def arrives(self, source: Vm, target: Vm, frame: bytes) -> bool:
         """Before a frame for which no rule is needed."""
-        me, to = source.nic, target.nic
-        fence = frames.fence((me.mac, to.mac), (me.address, to.address))
+        fence = frames.fence(source.nic, target.nic)
         with self.lab.inside(target, "capture") as capture:
             self.lab.send_frames(source, frame, fence)
             return frame in capture.frames_until(fence)
@@ -207,7 +206,7 @@ def kept_to(stage: Stage, server: Vm, first: str) -> Iterator[None]:
     first: the group that lets in OLD, which is there before."""
     me, to, lab = stage.client.nic, server.nic, stage.lab
     tried = {port: Probe(UDP, port).frame(me, to, 4, port) for port in (OLD, NEW, NEITHER, BOTH)}
-    fence = frames.fence((me.mac, to.mac), (me.address, to.address))
+    fence = frames.fence(me, to)
     stage.cloud.update("ports", server.port_id, {"security_groups": [first]})
     until(lambda: stage.arrives(stage.client, server, tried[OLD]), "the group holds")
     words = [frame.hex() for frame in tried.values()]

@@ -81,8 +81,7 @@ class Cast:
         with self.lab.inside(target, "capture") as capture:
             arrived: list[bytes] = []
             for who in {machine.name: machine for machine, _ in sent}.values():
-                me, to = who.nic, target.nic
-                fence = frames.fence((me.mac, to.mac), (me.address, to.address))
+                fence = frames.fence(who.nic, target.nic)
                 self.lab.send_frames(who, *(frame for sender, frame in sent if sender is who), fence)
                 arrived += capture.frames_until(fence)
         return [frame in arrived for _, frame in sent]

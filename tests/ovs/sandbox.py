@@ -64,6 +64,11 @@ class Sandbox:
         full = ["ovs-ofctl", "-O", "OpenFlow15", command, f"unix:{self.mgmt(bridge)}", *arguments]
         return subprocess.run(full, check=True, capture_output=True, text=True).stdout
 
+    def appctl(self, *arguments: str) -> str:
+        """What vswitchd says."""
+        command = ["ovs-appctl", "-t", f"{self.folder}/vs.ctl", *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
     def dump_flows(self, bridge: str) -> list[str]:
         lines = self.ofctl("dump-flows", bridge, "--no-stats", "--no-names").splitlines()
         return [line.strip() for line in lines]

@@ -1,13 +1,14 @@
 """A bridge that carries nothing for us is left alone, and yet looked after."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from tests.ovs.sandbox import Sandbox
+from tests.waiting import until
 
 from netweft.agent import bridge as bridge_module
 from netweft.agent.bridge import BridgeSide
@@ -72,12 +73,6 @@ async def node(ovs: Sandbox, bridge: str, monkeypatch: pytest.MonkeyPatch) -> As
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 async def test_nobody_stays_connected_to_a_bridge_that_carries_nothing(node: Node) -> None:

@@ -1,7 +1,6 @@
 """A bundle that takes something away empties the cache, asked of a real vswitchd."""
 
 import asyncio
-import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -71,16 +70,11 @@ def doing(*ofports: int) -> Flow:
     )
 
 
-def appctl(ovs: Sandbox, *words: str) -> str:
-    command = ["ovs-appctl", "-t", f"{ovs.folder}/vs.ctl", *words]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
-
-
 async def cached(ovs: Sandbox, *, outputs: int) -> bool:
     """Whether the frame is cached, within a second, with so many outputs; 0: whether it is not cached any more."""
     deadline = time.monotonic() + 1
     while time.monotonic() < deadline:
-        lines = [line for line in appctl(ovs, "dpctl/dump-flows", "-m").splitlines() if "in_port(ep-vif)" in line]
+        lines = [line for line in ovs.appctl("dpctl/dump-flows", "-m").splitlines() if "in_port(ep-vif)" in line]
         if [line.partition("actions:")[2].count("ep-") for line in lines] == [outputs] * bool(outputs):
             return True
         await asyncio.sleep(0.02)
@@ -96,11 +90,11 @@ async def test_what_is_flooded_to_two_bridges_is_cached_anew_when_either_takes_s
     async with drivers(ovs, places) as (one, other):
         other.change(upserts=[doing(OUT)])
         await other.apply(delete=True)
-        appctl(ovs, "netdev-dummy/receive", "ep-vif", FRAME)
+        ovs.appctl("netdev-dummy/receive", "ep-vif", FRAME)
         assert await cached(ovs, outputs=3)
         one.change(upserts=[doing(MIRROR)])
         await one.apply(delete=True)
         assert await cached(ovs, outputs=0) == emptied
         assert await cached(ovs, outputs=2) != emptied
-        appctl(ovs, "netdev-dummy/receive", "ep-vif", FRAME)
+        ovs.appctl("netdev-dummy/receive", "ep-vif", FRAME)
         assert await cached(ovs, outputs=2)

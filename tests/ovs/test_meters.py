@@ -1,7 +1,5 @@
 """Meters on the real switch: what is sent comes back, ours are made and removed, those of others left alone."""
 
-import subprocess
-
 import pytest
 from tests.ovs.sandbox import Sandbox
 
@@ -86,11 +84,7 @@ async def test_a_limit_for_one_copy_drops_nothing_of_the_others(
     )
 
     def actions(in_port: int) -> str:
-        trace = subprocess.run(
-            ["ovs-appctl", "-t", f"{ovs.folder}/vs.ctl", "ofproto/trace", bridge, f"in_port={in_port},ip"],
-            check=True, capture_output=True, text=True,
-        )  # fmt: skip
-        return trace.stdout.strip().splitlines()[-1].partition(": ")[2]
+        return ovs.appctl("ofproto/trace", bridge, f"in_port={in_port},ip").strip().splitlines()[-1].partition(": ")[2]
 
     assert actions(1).startswith("clone(meter(") and actions(1).count("meter(") == 2, actions(1)
     assert actions(2).startswith("meter(")

@@ -1,7 +1,6 @@
 """Frames that a flow sends to the agent, and frames that the agent sends: with the real switch."""
 
 import asyncio
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -33,8 +32,7 @@ def sent(ovs: Sandbox, bridge: str, tmp_path: Path) -> Path:
 
 
 def receive(ovs: Sandbox, bridge: str, frame: bytes) -> None:
-    command = ("ovs-appctl", "-t", f"{ovs.folder}/vs.ctl", "netdev-dummy/receive", f"{bridge}p", frame.hex())
-    subprocess.run(command, check=True, capture_output=True)
+    ovs.appctl("netdev-dummy/receive", f"{bridge}p", frame.hex())
 
 
 async def test_a_frame_for_our_id_comes_with_its_registers_and_only_to_us(

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -73,9 +72,8 @@ class Switch:
         return {int(action) for actions in done for action in actions.split(",") if action.isdigit()}
 
     def _trace(self, role: str, packet: str, state: str) -> str:
-        command = ["ovs-appctl", "-t", f"{self.ovs.folder}/vs.ctl", "ofproto/trace", self.bridge(role), packet]
         tracked = [word for _ in range(1000) for word in ("--ct-next", state)]
-        return subprocess.run([*command, *tracked], check=True, capture_output=True, text=True).stdout
+        return self.ovs.appctl("ofproto/trace", self.bridge(role), packet, *tracked)
 
 
 @pytest.fixture(scope="module")

@@ -3,11 +3,11 @@
 import asyncio
 import os
 import subprocess
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from tests.ovs.sandbox import own_network
+from tests.waiting import until
 
 from netweft.agent.shaping import ShapingSide
 from netweft.dataplane.host import shaping
@@ -105,28 +105,21 @@ async def side() -> AsyncIterator[ShapingSide]:
     await asyncio.gather(running, return_exceptions=True)
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.02)
-
-
 def shaped() -> bool:
     return "pref 1 bpf chain 0 handle 0x1" in tc("filter", "show", "dev", "up0")
 
 
 async def test_it_is_kept_whatever_happens_to_the_interface(side: ShapingSide) -> None:
     side.want([A], sweep=True, short_queues=True)
-    await until(lambda: shaped() and not side.plan())
+    await until(lambda: shaped() and not side.plan(), 10)
     tc("qdisc", "del", "dev", "up0", "root")
-    await until(lambda: shaped() and not side.plan())
+    await until(lambda: shaped() and not side.plan(), 10)
     ip("link", "del", "up0")
-    await until(lambda: side.problems == {"up0": "up0: there is no such interface"})
+    await until(lambda: side.problems == {"up0": "up0: there is no such interface"}, 10)
     make_nic()
-    await until(lambda: shaped() and not side.problems)
+    await until(lambda: shaped() and not side.problems, 10)
     side.want([], sweep=True, short_queues=True)
-    await until(lambda: len(classes()) == 2 and not side.plan())
+    await until(lambda: len(classes()) == 2 and not side.plan(), 10)
 
 
 async def test_what_the_settings_name_no_more_goes_once_the_view_is_complete(side: ShapingSide) -> None:
@@ -136,9 +129,9 @@ async def test_what_the_settings_name_no_more_goes_once_the_view_is_complete(sid
     assert not side.plan()
     side.want([], sweep=True, short_queues=True)
     assert [str(step) for step in side.plan()] == ["- shaping up0"]
-    await until(lambda: not our_shaped_interfaces())
+    await until(lambda: not our_shaped_interfaces(), 10)
 
 
 async def test_too_much_promised_is_a_problem_and_the_rest_is_kept(side: ShapingSide) -> None:
     side.want([Guarantee("up0", 1, 6, 10001)], sweep=True, short_queues=True)
-    await until(lambda: side.problems == {"up0": "10001 kbit/s are promised on up0, which has 10000"} and shaped())
+    await until(lambda: side.problems == {"up0": "10001 kbit/s are promised on up0, which has 10000"} and shaped(), 10)

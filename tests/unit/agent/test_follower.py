@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from tests.waiting import until
 
 from netweft.agent import follower
 from netweft.agent.follower import Follower
@@ -79,12 +80,6 @@ async def running(settings: AgentSettings, host: Host) -> AsyncIterator[Follower
         await agent.stop()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 def states(feed: FakeFeed) -> dict[str, PortState]:
