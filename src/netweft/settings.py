@@ -78,6 +78,22 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         str, Meta(pattern=r"^([0-9a-fA-F]{2}:){2}[0-9a-fA-F]{2}$", description="first three bytes of generated MACs")
     ] = "fa:16:3e"
     agent_down_seconds: Annotated[float, Meta(gt=0, description="an agent silent for so long is not alive")] = 75.0
+    nova_username: Annotated[
+        str, Meta(description="user that tells Nova of ports plugged, unplugged, changed; empty: Nova is not told")
+    ] = ""
+    nova_password_file: Annotated[str, Meta(description="holds that user's password")] = "/etc/netweft/nova.password"
+    nova_project: Annotated[str, Meta(description="that user's project")] = "service"
+    nova_user_domain: Annotated[str, Meta(description="that user's domain, by name")] = "Default"
+    nova_project_domain: Annotated[str, Meta(description="that project's domain, by name")] = "Default"
+    nova_auth_url: Annotated[
+        str, Meta(pattern=r"^(https?://[^/]+.*)?$", description="Keystone for that user; empty: this server's own")
+    ] = ""
+    nova_url: Annotated[
+        str, Meta(pattern=r"^(https?://[^/]+.*)?$", description="Nova's endpoint; empty: as the catalogue says")
+    ] = ""
+    nova_interface: Annotated[
+        Literal["public", "internal", "admin"], Meta(description="which of the catalogue's endpoints for Nova")
+    ] = "public"
     max_body_bytes: Annotated[int, Meta(gt=0, description="larger request bodies are refused")] = 4 * 2**20
     log_level: Annotated[LogLevel, Meta(description="debug, info, warning or error")] = "info"
 

@@ -33,11 +33,11 @@ class NodeBody(Struct, frozen=True):
 
 def routes(store: Store, authenticate: Authenticate) -> list[Route]:
     async def collection(request: Request) -> Response:
-        await _admin(request, authenticate)
+        await admin(request, authenticate)
         return await (_add if request.method == "POST" else _list)(request, store)
 
     async def one(request: Request) -> Response:
-        await _admin(request, authenticate)
+        await admin(request, authenticate)
         return await _remove(request, store)
 
     return [
@@ -46,7 +46,7 @@ def routes(store: Store, authenticate: Authenticate) -> list[Route]:
     ]
 
 
-async def _admin(request: Request, authenticate: Authenticate) -> None:
+async def admin(request: Request, authenticate: Authenticate) -> None:
     try:
         context = await authenticate(request.headers.get("x-auth-token", ""))
     except Unauthorized:
@@ -62,7 +62,7 @@ async def _list(request: Request, store: Store) -> Response:
         with store.read() as tx:
             return nodes.all_nodes(tx)
 
-    return _json({"nodes": [_shown(node) for node in await runner(store)(work)]})
+    return as_json({"nodes": [_shown(node) for node in await runner(store)(work)]})
 
 
 async def _add(request: Request, store: Store) -> Response:
@@ -82,7 +82,7 @@ async def _add(request: Request, store: Store) -> Response:
         token = await runner(store)(work)
     except Duplicate:
         raise HTTPException(409, f"There is a node {wanted.name}; rotate gives it a new token.") from None
-    return _json({"node": {"name": wanted.name, "token": token}}, 201)
+    return as_json({"node": {"name": wanted.name, "token": token}}, 201)
 
 
 async def _remove(request: Request, store: Store) -> Response:
@@ -104,5 +104,5 @@ def _shown(node: Object) -> Object:
     return {"name": node["name"], "created_at": created}
 
 
-def _json(content: object, status: int = 200) -> Response:
+def as_json(content: object, status: int = 200) -> Response:
     return Response(msgspec.json.encode(content), status, media_type="application/json")

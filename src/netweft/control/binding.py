@@ -14,6 +14,7 @@ from netweft.control.hosts import FAILED, HOST, VIF_TYPE
 from netweft.control.standard import born, bumped, now
 from netweft.control.trunks import PART_OF
 from netweft.model import NodeFacts, PortState, PortStatus
+from netweft.model.status import PLUGGED
 from netweft.store import Claim, Object, Query, WriteTransaction
 
 
@@ -68,6 +69,8 @@ def report_ports(tx: WriteTransaction, node: str, statuses: Sequence[PortStatus]
         if changes is None:
             denied[id] = f"plugged in on {node}, but {_where(port)}"
             changes = {"status_detail": denied[id]}
+        elif changes.get("status") == "ACTIVE" != port["status"]:
+            changes |= {PLUGGED: port.get(PLUGGED, 0) + 1}
         if not changes.items() <= port.items():
             changed.append(port | bumped(port, changes))
             if port[HOST] != changed[-1][HOST]:

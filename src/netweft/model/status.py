@@ -17,3 +17,7 @@ class PortStatus(Struct, frozen=True, omit_defaults=True):
     port_id: str
     state: PortState
     detail: str = ""
+
+
+# Kept on a port, not shown: how often it has become ACTIVE, so that followers tell one plugging from the next.
+PLUGGED = "netweft:plugged"

@@ -13,9 +13,11 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from netweft.api import app as networking_api
+from netweft.api import following, nodes
 from netweft.api import identity as identity_api
-from netweft.api import nodes
+from netweft.feed.followers import Followers
 from netweft.feed.service import Feed
+from netweft.plugins.followers.registry import load_followers
 from netweft.plugins.identity import Identity
 from netweft.plugins.identity.embedded.service import EmbeddedIdentity
 from netweft.plugins.identity.nodes import node_for_token
@@ -29,19 +31,21 @@ from netweft.store import Store
 def create_app(settings: ServerSettings, store: Store) -> Starlette:
     """Raises SettingsError for an unknown plug-in."""
     identity = load_identity(settings, store)
+    followers = load_followers(settings)
     feed = Feed(store, node_for_token=partial(node_for_token, store), down_seconds=settings.agent_down_seconds)
     routes: list[BaseRoute] = [
         *networking_api.routes(store, identity.authenticate, settings),  # first: where most requests go
         *feed.routes(),
         Route("/healthz", _health(store)),
         *nodes.routes(store, identity.authenticate),
+        *following.routes(store, identity.authenticate, followers),
     ]
     if isinstance(identity, EmbeddedIdentity):
         routes += identity_api.routes(identity, settings)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with feed.running(), _beside(identity):
+        async with feed.running(), _beside(identity), Followers(store, followers).running():
             yield
 
     return Starlette(

@@ -13,6 +13,7 @@
         tx.update("ports", id, {"name": "a"}); tx.touch("agents", id, {...}); tx.delete("ports", id)
         tx.lock("networks", id)                                      # get, and hold against concurrent writers
         tx.pools.define("ip:SUBNET", [(first, last)]); tx.pools.take("ip:SUBNET", 10)
+        tx.followers.hold("nova", me, 15.0)                          # the lease of a follower that is no node
         tx.take_turns("segment ranges")                              # one at a time, where no row can be locked
 
 Objects are plain dicts with at least `id`, and Neutron's attribute names.  `kind` is a collection name with
@@ -25,7 +26,8 @@ after each commit: `with store.doorbell.subscribe() as bell: await bell.wait()`.
 """
 
 from netweft.store.changelog import Change
-from netweft.store.errors import Busy, ChangesGone, Duplicate, InUse, Missing, StoreError, Taken
+from netweft.store.errors import Busy, ChangesGone, Duplicate, InUse, Missing, NotHeld, StoreError, Taken
+from netweft.store.followers import Following
 from netweft.store.query import Query
 from netweft.store.store import Store
 from netweft.store.transaction import Claim, Link, New, Object, ReadTransaction, Referrer, WriteTransaction
@@ -36,10 +38,12 @@ __all__ = [
     "ChangesGone",
     "Claim",
     "Duplicate",
+    "Following",
     "InUse",
     "Link",
     "Missing",
     "New",
+    "NotHeld",
     "Object",
     "Query",
     "ReadTransaction",

@@ -37,6 +37,10 @@ class Taken(StoreError):
         self.scope, self.value = scope, value
 
 
+class NotHeld(StoreError):
+    """Another server holds this follower now."""
+
+
 class ChangesGone(StoreError):
     """The change log does not reach back that far any more: take a snapshot."""
 

@@ -7,7 +7,18 @@ of the attributes that are often looked up: an index needs a column, nothing els
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, Column, Float, ForeignKeyConstraint, Index, LargeBinary, MetaData, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+)
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import UserDefinedType
 
@@ -118,6 +129,27 @@ tokens = Table(
     Column("hash", Text, primary_key=True),
     Column("expires_at", Float, nullable=False, index=True),
     Column("attrs", Json, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# followers of the feed that are not nodes: which server holds each until when, and its place in the change log
+followers = Table(
+    "followers",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("held_until", Float, nullable=False),
+    Column("revision", BigInteger, nullable=True),
+    Column("problem", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+# what a follower has made so already, by object
+follower_state = Table(
+    "follower_state",
+    metadata,
+    Column("follower", Text, ForeignKey("followers.name", ondelete="CASCADE"), primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("value", Json, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from netweft.store import changelog
 from netweft.store.changelog import Change, Operation
 from netweft.store.errors import Busy, Duplicate, InUse, Missing, Taken
+from netweft.store.followers import Followers
 from netweft.store.pools import Pools, take_turns
 from netweft.store.query import Filters, JsonDialect, PostgreSQLJson, Query, matches, order_of, page
 from netweft.store.schema import LOOKED_UP, claims, links, objects
@@ -95,6 +96,7 @@ class ReadTransaction:
         self._connection = connection
         self._json = _JSON[connection.dialect.name]
         self.tokens = Tokens(connection)
+        self.followers = Followers(connection)
 
     def get(self, kind: str, id: str) -> Object | None:
         found: Object | None = self._connection.execute(_get, {"k": kind, "i": id}).scalar()

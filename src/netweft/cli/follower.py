@@ -1,0 +1,29 @@
+"""`netweft follower`: who else follows the feed: Nova's event API, and what has to be told yet."""
+
+import click
+
+from netweft.cli.client import Client
+
+PATH = "/netweft/v1/followers"
+
+
+@click.group
+def follower() -> None:
+    """Followers of the feed that are no nodes.  Needs an admin's OS_* variables, as in the server's admin-openrc."""
+
+
+@follower.command("list")
+def list_followers() -> None:
+    """All that this server's settings ask for, and how they are."""
+    with Client.from_environment() as client:
+        for each in client.call("GET", PATH)["followers"]:
+            click.echo(f"{each['name']}\t{each['status']}\t{each['problem']}".rstrip())
+
+
+@follower.command
+@click.argument("name")
+def plan(name: str) -> None:
+    """What NAME would do now; nothing when all is as it should be."""
+    with Client.from_environment() as client:
+        for step in client.call("GET", f"{PATH}/{name}")["follower"]["plan"]:
+            click.echo(step)

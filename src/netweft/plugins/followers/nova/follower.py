@@ -1,0 +1,96 @@
+"""Tells Nova.  Every answer that Nova can give has one meaning here:
+
+2xx, code 200                told
+code 422                     the server has no host yet: again, a few times
+code 404, 400                no such server, or an event that this Nova does not know: dropped
+HTTP 404                     none of them is known: dropped
+HTTP 400, one event          dropped; several: each by itself, for one of them may be at fault
+all else, no answer          Nova is away, or does not know us: everything again
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any, Protocol
+
+import msgspec
+
+from netweft.plugins.followers import Outcome
+from netweft.plugins.followers.nova.events import Event, Told, desired, events
+from netweft.reconcile.plan import Step
+from netweft.store import Object
+
+TRIES = 5  # of an event that Nova cannot take yet
+NOT_YET, DROPPED = 422, (400, 404)
+_told = partial(msgspec.convert, type=Told)
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """Nova's.  codes: one for each event, in order; empty when it says nothing of each."""
+
+    status: int
+    codes: tuple[int, ...] = ()
+
+
+class Client(Protocol):
+    async def post(self, told: Sequence[Event]) -> Answer:
+        """Raises Unreachable."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class NovaEvents:
+    name = "nova"
+    kind = "ports"
+    batch = 100
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._tries: Counter[str] = Counter()
+        self.close = client.close
+
+    def desired(self, row: Object) -> Any:
+        return msgspec.to_builtins(desired(row))
+
+    async def apply(self, steps: Sequence[Step]) -> Outcome:
+        """All first events, then all second ones: of each port in order, and few requests."""
+        due = {str(step.key): list(_events(step)) for step in steps}
+        failed: dict[str, int] = {}
+        for place in range(max(map(len, due.values()), default=0)):
+            batch = [(key, found[place]) for key, found in due.items() if place < len(found) and key not in failed]
+            failed |= await self._tell(batch)
+        return self._outcome(due, failed)
+
+    async def _tell(self, batch: Sequence[tuple[str, Event]]) -> dict[str, int]:
+        """The codes of those that Nova did not take."""
+        if not batch:
+            return {}
+        answer = await self._client.post([event for _, event in batch])
+        if answer.status == 400 and len(batch) > 1:
+            failed: dict[str, int] = {}
+            for one in batch:
+                failed |= await self._tell([one])
+            return failed
+        codes: Sequence[int] = answer.codes
+        if len(codes) != len(batch):
+            codes = [200 if answer.status < 300 else answer.status] * len(batch)
+        return {key: code for (key, _), code in zip(batch, codes, strict=True) if code >= 300}
+
+    def _outcome(self, due: dict[str, list[Event]], failed: dict[str, int]) -> Outcome:
+        again, dropped = {}, {}
+        for key, code in failed.items():
+            self._tries[key] += 1
+            why = f"Nova answers {code} to {due[key][-1]['name']} for server {due[key][-1]['server_uuid']}"
+            if code in DROPPED or self._tries[key] >= TRIES:
+                dropped[key] = why
+            else:
+                again[key] = why
+        for key in due.keys() - again.keys():
+            self._tries.pop(key, None)
+        return Outcome(frozenset(due.keys() - failed.keys()), again, dropped)
+
+
+def _events(step: Step) -> Iterator[Event]:
+    was, now = _told(step.was or {}), None if step.now is None else _told(step.now)
+    return events(str(step.key), was, now)
