@@ -95,6 +95,9 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Literal["public", "internal", "admin"], Meta(description="which of the catalogue's endpoints for Nova")
     ] = "public"
     max_body_bytes: Annotated[int, Meta(gt=0, description="larger request bodies are refused")] = 4 * 2**20
+    max_connections_per_client: Annotated[
+        int, Meta(gt=0, description="from one address, or /64 of IPv6; behind a proxy that is all of them")
+    ] = 256
     log_level: Annotated[LogLevel, Meta(description="debug, info, warning or error")] = "info"
 
 

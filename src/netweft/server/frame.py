@@ -8,9 +8,12 @@ import uuid
 import msgspec
 import structlog
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from netweft.server.faults import fault_body
+from netweft.server.faults import IDENTITY_PATH, fault_body
+
+IDENTITY_BODY_BYTES = 112 * 1024  # as Keystone: what is sent there is read before it is known who sends it
 
 log = structlog.get_logger()
 
@@ -41,14 +44,19 @@ class RequestFrame:
         if "\0" in scope["path"] or b"%00" in scope["query_string"]:
             await self._answer(scope, send_marked, 400, "NUL characters are not allowed.")
             return
+        most = self.max_body_bytes
+        if scope["path"].startswith(IDENTITY_PATH):
+            most = min(most, IDENTITY_BODY_BYTES)
         length = next((value for name, value in scope["headers"] if name == b"content-length"), None)
         if length is None:
-            receive = self._counted(receive)
-        elif int(length) > self.max_body_bytes:
-            await self._answer(scope, send_marked, 413, self._too_large())
+            receive = _counted(receive, most)
+        elif int(length) > most:
+            await self._answer(scope, send_marked, 413, _too_large(most))
             return
         try:
             await self.app(scope, receive, send_marked)
+        except ClientDisconnect:
+            return  # nobody is there to be answered
         except Exception as error:
             log.exception("request failed", request_id=request_id, method=scope["method"], path=scope["path"])
             if started:
@@ -56,25 +64,27 @@ class RequestFrame:
             text = f"An unexpected error prevented the server from fulfilling your request ({type(error).__name__})."
             await self._answer(scope, send_marked, 500, text)
 
-    def _too_large(self) -> str:
-        return f"The request body is larger than {self.max_body_bytes} bytes."
-
-    def _counted(self, receive: Receive) -> Receive:
-        """For a body of unknown length.  Where it is announced, the HTTP parser holds the client to it."""
-        left = self.max_body_bytes
-
-        async def counted() -> Message:
-            nonlocal left
-            message = await receive()
-            left -= len(message.get("body", b""))
-            if left < 0:
-                raise HTTPException(413, self._too_large())
-            return message
-
-        return counted
-
     async def _answer(self, scope: Scope, send: Send, status: int, text: str) -> None:
         content = msgspec.json.encode(fault_body(scope["path"], status, text))
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content))]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content})
+
+
+def _too_large(most: int) -> str:
+    return f"The request body is larger than {most} bytes."
+
+
+def _counted(receive: Receive, most: int) -> Receive:
+    """For a body of unknown length.  Where it is announced, the HTTP parser holds the client to it."""
+    left = most
+
+    async def counted() -> Message:
+        nonlocal left
+        message = await receive()
+        left -= len(message.get("body", b""))
+        if left < 0:
+            raise HTTPException(413, _too_large(most))
+        return message
+
+    return counted

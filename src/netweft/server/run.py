@@ -17,13 +17,14 @@ import uvicorn
 
 from netweft import logs
 from netweft.server.app import create_app
+from netweft.server.connection import IDLE_SECONDS, protocols
+from netweft.server.crowd import Crowd, room
 from netweft.server.listeners import bind
 from netweft.settings import ServerSettings
 from netweft.store import Store
 from netweft.wire.messages import MAX_UPWARD_BYTES
 
 GRACE_SECONDS = 1
-KEEP_ALIVE_SECONDS = 75
 
 log = structlog.get_logger()
 
@@ -60,11 +61,12 @@ def _open(settings: ServerSettings) -> Store:
 
 
 def _config(settings: ServerSettings, store: Store) -> uvicorn.Config:
+    connection, session = protocols(Crowd(room(), settings.max_connections_per_client))
     return uvicorn.Config(
         create_app(settings, store),
         loop="uvloop",
-        http="httptools",
-        ws="websockets-sansio",
+        http=connection,
+        ws=session,
         ws_max_size=MAX_UPWARD_BYTES,
         ws_per_message_deflate=False,
         lifespan="on",
@@ -73,7 +75,7 @@ def _config(settings: ServerSettings, store: Store) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_keep_alive=int(IDLE_SECONDS),
     )
 
 

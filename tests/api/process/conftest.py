@@ -24,10 +24,12 @@ class Server:
         self.socket = folder / "api.sock"
         self.process: subprocess.Popen[str] | None = None
 
-    def start(self, *options: str) -> subprocess.Popen[str]:
+    def start(self, *options: str, descriptors: int | None = None) -> subprocess.Popen[str]:
         listen = f"{self.url.removeprefix('http://')},unix:{self.socket}"
         database = f"sqlite:///{self.folder}/netweft.db"
         command = [sys.executable, "-m", "netweft", "server", "--listen", listen, "--database", database]
+        if descriptors:
+            command = ["sh", "-c", f'ulimit -n {descriptors}; exec "$@"', "sh", *command]
         with (self.folder / "log").open("a") as log:
             self.process = subprocess.Popen(
                 [*command, "--state-dir", str(self.folder), *options], stderr=log, text=True, env=environment()

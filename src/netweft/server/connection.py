@@ -1,0 +1,310 @@
+"""One client's connection: uvicorn's protocols with the limits that they lack (decision 0270).
+
+httptools hands on a header when all of it is there; what is still coming is counted in bytes as they are read.
+"""
+
+from enum import Enum
+from typing import Any
+
+import httptools
+import msgspec
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from netweft.server.crowd import Crowd, key_of
+from netweft.server.faults import fault_body
+
+LINE_BYTES = 16 * 1024  # method, path and query
+HEAD_BYTES = 64 * 1024  # all headers together, or trailers
+HEADERS = 100
+PIPELINED = 16
+HEAD_SECONDS = 10.0  # from the first byte of a request to the last of its head
+BODY_SECONDS = 60.0
+IDLE_SECONDS = 75.0
+LINGER_SECONDS = 2.0  # for a client to read why it was refused
+LINGER_BYTES = 2**20
+STALL_SECONDS = 30.0  # in which a client that reads slowly takes STALL_BYTES
+STALL_BYTES = 30 * 1024
+UPGRADE_LINE_BYTES = 8 * 1024  # what `websockets` takes
+
+
+class Phase(Enum):
+    """What the client sends: nothing yet, the head, the body, or all of it is there."""
+
+    IDLE = 0
+    HEAD = 1
+    BODY = 2
+    SENT = 3
+
+
+class Refusal(Exception):
+    """reason: as the log counts it."""
+
+    def __init__(self, status: int, reason: str, text: str) -> None:
+        super().__init__(text)
+        self.status, self.reason = status, reason
+
+
+def _malformed(text: str = "This is not a request of HTTP/1.1.") -> Refusal:
+    return Refusal(400, "malformed", text)
+
+
+class Connection(HttpToolsProtocol):
+    crowd: Crowd
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.client_key = ""
+        self.asks_since = self.loop.time()
+        self._phase = Phase.IDLE
+        self._refusal: Refusal | None = None  # raised in the parser, which wraps it
+        self._ended: float | None = None  # refused or closed: since when
+        self._discarded = 0
+        self._bare = 0  # bytes in a row without any of a body
+        self._head = 0
+        self._stalled: tuple[float, int] | None = None
+
+    # -- of the transport
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self.client_key = key_of(transport.get_extra_info("peername"))
+        if not self.crowd.enter(self):
+            self._refuse(Refusal(503, "no_room", "The server has no room for another connection. Try again."))
+            transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.crowd.leave(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._ended is not None:
+            self._discarded += len(data)
+            if self._discarded > LINGER_BYTES:
+                self.transport.abort()
+            return
+        self._unset_keepalive_if_required()
+        self._bare += len(data)
+        try:
+            self.parser.feed_data(data)
+            if self._bare > HEAD_BYTES:
+                raise _too_long("headers", HEAD_BYTES)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._upgrade(data[upgrade.args[0] :])
+        except httptools.HttpParserError:
+            self._refuse(self._refusal or _malformed())
+        except Refusal as refusal:
+            self._refuse(refusal)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stalled = self.loop.time(), self.transport.get_write_buffer_size()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stalled = None
+
+    # -- of the parser
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._phase, self.asks_since = Phase.HEAD, self.loop.time()
+        self._bare = self._head = 0
+
+    def on_url(self, url: bytes) -> None:
+        super().on_url(url)
+        if len(self.url) > LINE_BYTES:
+            self._raise(Refusal(414, "line_too_long", f"The request line is longer than {LINE_BYTES} bytes."))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Trailers too."""
+        self._head += len(name) + len(value)
+        if self._head > HEAD_BYTES:
+            self._raise(_too_long("headers", HEAD_BYTES))
+        if len(self.headers) >= HEADERS:
+            self._raise(Refusal(431, "too_many_headers", f"There are more than {HEADERS} headers."))
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._phase, self.asks_since = Phase.BODY, self.loop.time()
+        if self.parser.should_upgrade():  # raised when the parser is done with the head, see _upgrade
+            self.scope["method"] = self.parser.get_method().decode("ascii")
+            return
+        if len(self.pipeline) >= PIPELINED:
+            self._raise(Refusal(503, "pipelined", "There are too many requests without an answer."))
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._bare = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._bare = 0
+        self._phase = Phase.SENT
+        if not self.parser.should_upgrade():
+            super().on_message_complete()
+            self._rest()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._phase is Phase.HEAD:
+            self.asks_since = self.loop.time()
+        self._rest()
+
+    def _rest(self) -> None:
+        if self._phase is Phase.SENT and self.cycle.response_complete and not self.pipeline:
+            self._phase, self.asks_since = Phase.IDLE, self.loop.time()
+
+    def _raise(self, refusal: Refusal) -> None:
+        self._refusal = refusal
+        raise refusal
+
+    # -- upgrades
+
+    def _upgrade(self, rest: bytes) -> None:
+        """To WebSocket.  What asks for any other is a plain request, as RFC 9110 (7.8) lets us answer it."""
+        if self.scope["method"] == "CONNECT":
+            self._refuse(Refusal(405, "malformed", "This server is no proxy."))
+        elif self._should_upgrade():
+            self._to_websocket()
+        else:
+            lines = [b"%b %b HTTP/1.1" % (self.scope["method"].encode(), self.url)]
+            lines += [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+            self.data_received(b"\r\n".join([*lines, b"", rest]))
+
+    def _to_websocket(self) -> None:
+        body = any(n == b"transfer-encoding" or (n == b"content-length" and int(v) > 0) for n, v in self.headers)
+        if self.scope["method"] != "GET" or body:
+            self._refuse(_malformed("A request that asks for WebSocket is a GET without a body."))
+        elif max(len(self.url), *(len(n) + len(v) for n, v in self.headers)) > UPGRADE_LINE_BYTES - 32:
+            self._refuse(_too_long("line", UPGRADE_LINE_BYTES))
+        elif self.cycle is not None and not self.cycle.response_complete:
+            self._refuse(_malformed())
+        else:
+            self.crowd.leave(self)
+            self.handle_websocket_upgrade()
+
+    # -- ends
+
+    def gives_way(self) -> bool:
+        return self.flow.write_paused or (self._phase is not Phase.SENT and not self._earlier())
+
+    def _earlier(self) -> bool:
+        """Whether an earlier request than the one that comes in is being worked on."""
+        return self.cycle is not None and not self.cycle.response_complete and self.cycle.scope is not self.scope
+
+    def leave(self) -> None:
+        self._cut()
+        self.transport.abort()
+
+    def look(self, now: float) -> None:
+        if self._ended is None and self.transport.is_closing():
+            self._ended = now
+        if self._ended is not None:
+            if now - self._ended > LINGER_SECONDS:
+                self.transport.abort()
+        elif self._stalled is not None:
+            self._look_at_reader(now, *self._stalled)
+        elif not self._earlier():
+            self._look_at_sender(now - self.asks_since)
+
+    def _look_at_sender(self, seconds: float) -> None:
+        if self._phase is Phase.HEAD and seconds > HEAD_SECONDS:
+            self._refuse(Refusal(408, "slow_head", f"The headers did not come within {HEAD_SECONDS:.0f} s."))
+        elif self._phase is Phase.BODY and seconds > BODY_SECONDS:
+            self._refuse(Refusal(408, "slow_body", f"The body did not come within {BODY_SECONDS:.0f} s."))
+        elif self._phase is Phase.IDLE and seconds > (IDLE_SECONDS if self.cycle else HEAD_SECONDS):
+            self._ended = self.loop.time()
+            self.transport.close()
+
+    def _look_at_reader(self, now: float, since: float, size: int) -> None:
+        if now - since <= STALL_SECONDS:
+            return
+        left = self.transport.get_write_buffer_size()
+        if size - left < STALL_BYTES:
+            self.crowd.tally.count("slow_reader")
+            self.leave()
+        else:
+            self._stalled = now, left
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Said to the client, unless it waits for another answer or has this one; then nothing more is read."""
+        self.crowd.tally.count(refusal.reason)
+        self._ended = self.loop.time()
+        answered = self._phase is Phase.BODY and self.cycle.response_complete
+        self._phase = Phase.IDLE
+        if self._cut() and not answered:
+            self.transport.write(_answer(refusal))
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+
+    def _cut(self) -> bool:
+        """The request under way learns that its client is gone.  Whether the client can be answered instead."""
+        cycle, waiting = self.cycle, bool(self.pipeline)
+        self.pipeline.clear()
+        if cycle is None or cycle.response_complete:
+            return True
+        cycle.disconnected = True
+        cycle.message_event.set()
+        self.flow.resume_writing()
+        return not waiting and not cycle.response_started and cycle.scope is self.scope
+
+
+class Session(WebSocketsSansIOProtocol):
+    """A node's connection to the feed.  Until its token was looked at, one of the crowd."""
+
+    crowd: Crowd
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self.client_key, self.asks_since = key_of(transport.get_extra_info("peername")), self.loop.time()
+        self.crowd.enter(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.crowd.leave(self)
+        super().connection_lost(exc)
+
+    async def send(self, message: Any) -> None:
+        if message["type"] == "websocket.accept":
+            self.crowd.admit(self)
+        await super().send(message)
+
+    def gives_way(self) -> bool:
+        return True
+
+    def leave(self) -> None:
+        self.transport.abort()
+
+    def look(self, now: float) -> None:
+        if now - self.asks_since > HEAD_SECONDS:
+            self.leave()
+
+    def handle_parser_exception(self) -> None:
+        if self.handshake_initiated:
+            super().handle_parser_exception()
+            return
+        self.crowd.tally.count("malformed")
+        self.transport.write(_answer(_malformed("This is not a request for WebSocket.")))
+        self.transport.close()
+
+
+def _too_long(what: str, most: int) -> Refusal:
+    return Refusal(431, "headers_too_large", f"The {what} of this request have more than {most} bytes.")
+
+
+def _answer(refusal: Refusal) -> bytes:
+    content = msgspec.json.encode(fault_body("", refusal.status, str(refusal)))
+    lines = [b"content-type: application/json", b"content-length: %d" % len(content), b"connection: close"]
+    if refusal.status == 503:
+        lines.append(b"retry-after: 1")
+    return STATUS_LINE[refusal.status] + b"\r\n".join([*lines, b"", content])
+
+
+def protocols(crowd: Crowd) -> tuple[type[Connection], type[Session]]:
+    """For uvicorn, which makes one for each connection."""
+    return (
+        type("CrowdConnection", (Connection,), {"crowd": crowd}),
+        type("CrowdSession", (Session,), {"crowd": crowd}),
+    )
