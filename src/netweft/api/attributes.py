@@ -42,6 +42,7 @@ class Attribute:
     """check: of values in bodies.  parse: of values in query strings, which are texts.
     set_by: who may give a guarded value: any that is not the default, unless `guarded` says which.
     seen_by: READER or ADMIN.
+    show: makes of the value that is kept the one in answers, where these differ.
     """
 
     check: Check
@@ -54,6 +55,7 @@ class Attribute:
     guarded: Callable[[Any], bool] | None = None
     seen_by: Who = Who.READER
     parse: Callable[[str], Any] = str
+    show: Callable[[Any], Any] | None = None
 
 
 Visibility: TypeAlias = Callable[[ReadTransaction, Context], Sequence[Mapping[str, Sequence[Any]]]]
@@ -85,6 +87,7 @@ class Resource:
     owned_through_network: the network's owner may do what the owner may.
     present: adds what is not kept with the object but belongs to it in an answer.
     before_list: makes what must be there when somebody looks; a use case.
+    refuse_delete: raises for what only an admin may delete, once nothing else is in the way.
     quota: how many a project may have, unless an admin says otherwise; None for as many as it likes.
     computed: attributes that only `present` knows, so that filters on them work on the result.
     """
@@ -100,6 +103,7 @@ class Resource:
     owned_through_network: bool = False
     present: Callable[[ReadTransaction, Sequence[Object]], Sequence[Object]] = as_it_is
     before_list: Callable[[Context], None] | None = None
+    refuse_delete: Callable[[Object], None] | None = None
     quota: int | None = None
     computed: frozenset[str] = frozenset()
     keeps_underscores: bool = False

@@ -13,6 +13,7 @@ from netweft.control.errors import BadRequest
 
 Check: TypeAlias = Callable[[Any], Any]
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
+_NOBODYS_MACS = ("00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff")
 _TRUE = frozenset({"true", "t", "1", "yes", "on", "y"})
 _FALSE = frozenset({"false", "f", "0", "no", "off", "n"})
 
@@ -108,10 +109,15 @@ def dictionary(value: Any) -> Any:
 
 def mac_address(value: Any) -> str:
     text = str(value).lower().replace("-", ":")
-    if not isinstance(value, str) or not _MAC.fullmatch(text) or text == "00:00:00:00:00:00":
+    if not isinstance(value, str) or not _MAC.fullmatch(text) or text in _NOBODYS_MACS:
         raise Invalid(f"'{value}' is not a valid MAC address")
+    return text
+
+
+def unicast_mac_address(value: Any) -> str:
+    text = mac_address(value)
     if int(text[1], 16) & 1:
-        raise Invalid(f"'{value}' is a multicast MAC address")
+        raise Invalid(f"MAC address {value} is a multicast address, which is not supported.")
     return text
 
 
@@ -125,16 +131,22 @@ def ip_address(value: Any) -> str:
 
 
 def cidr(value: Any) -> str:
-    """A prefix without host bits."""
+    """A prefix; host bits do not stay."""
     try:
-        if not isinstance(value, str) or "%" in value:
+        if not isinstance(value, str) or "%" in value or "/" not in value:
             raise ValueError
-        network = ipaddress.ip_network(value, strict=False)
+        return str(ipaddress.ip_network(value, strict=False))
     except ValueError:
         raise Invalid(f"'{value}' is not a valid IP subnet") from None
-    address = value.partition("/")[0]
-    if ipaddress.ip_address(address) != network.network_address or "/" not in value:
-        raise Invalid(f"'{value}' isn't a recognized IP subnet cidr, '{network}' is recommended")
+
+
+def route_cidr(value: Any) -> str:
+    """Where a route leads: what has host bits is taken for a mistake."""
+    network = ipaddress.ip_network(cidr(value))
+    if ipaddress.ip_address(value.partition("/")[0]) != network.network_address:
+        raise Invalid(f"'{value}' is not a valid CIDR")
+    if network.is_loopback:
+        raise Invalid(f"'{value}' is not a routable CIDR")
     return str(network)
 
 
@@ -210,10 +222,10 @@ def fixed_ips(value: Any) -> Any:
 
 
 allocation_pools = list_of(record({"start": ip_address, "end": ip_address}))
-host_routes = list_of(record({"destination": cidr, "nexthop": ip_address}), unique=True)
+host_routes = list_of(record({"destination": route_cidr, "nexthop": ip_address}), unique=True)
 nameservers = list_of(ip_address, unique=True)
 security_groups = list_of(uuid_text)
-address_pairs = list_of(record({"ip_address": ip_prefix}, {"mac_address": mac_address}), unique=True)
+address_pairs = list_of(record({"ip_address": ip_prefix}, {"mac_address": unicast_mac_address}), unique=True)
 
 
 _MAY_BE_EMPTY = ("router", "classless-static-route")  # an empty value: not to be told by DHCP at all
@@ -260,8 +272,8 @@ def ethertype(value: Any) -> str:
 
 
 def protocol(value: Any) -> str | None:
-    """A name or a number, as text.  Any number that has a name stays a number, as Neutron keeps it."""
-    if value is None or value == "" or str(value).lower() in ("any", "-1"):
+    """A name or a number, as text.  Any number that has a name stays a number, as Neutron keeps it; 0 is any."""
+    if value is None or str(value).lower() in ("", "any", "-1", "0"):
         return None
     return str(value).lower()
 

@@ -147,4 +147,5 @@ class _Rules:
 
 
 def _shown(rule: Object) -> Object:
-    return {name: value for name, value in rule.items() if name != "type"}
+    """Without what says where it is: its path does."""
+    return {name: value for name, value in rule.items() if name not in ("type", qos.POLICY)}

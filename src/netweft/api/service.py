@@ -28,6 +28,7 @@ class Service:
         self._resource = resource
         self._store = store
         self._policy = Policy(resource)
+        self._shows = {name: one.show for name, one in resource.attributes.items() if one.show is not None}
 
     def find(self, context: Context, listing: Listing) -> list[Object]:
         if self._resource.before_list is not None:
@@ -111,6 +112,8 @@ class Service:
             self._policy.check_delete(tx, context, current)
             _check_revision(current, revision)
             self._resource.use_cases.delete(tx, current)
+            if self._resource.refuse_delete is not None and not context.is_admin:
+                self._resource.refuse_delete(current)
 
         self._write(work)
 
@@ -146,12 +149,15 @@ class Service:
             names = tuple(name for name in names if name in wanted)
         if not wanted or wanted & self._resource.computed:
             objects = self._resource.present(tx, objects)
-        return [_view(one, names) for one in objects]
+        return [self._view(one, names) for one in objects]
 
-
-def _view(object: Object, names: Sequence[str]) -> Object:
-    object["tenant_id"] = object.get("project_id")
-    return {name: object[name] for name in names if name in object}
+    def _view(self, object: Object, names: Sequence[str]) -> Object:
+        object["tenant_id"] = object.get("project_id")
+        view = {name: object[name] for name in names if name in object}
+        for name, show in self._shows.items():
+            if name in view:
+                view[name] = show(view[name])
+        return view
 
 
 def _check_revision(current: Object, expected: int | None) -> None:

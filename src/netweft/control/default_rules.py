@@ -44,12 +44,14 @@ def _rule(template: Object, group: Object) -> Object:
     wanted = {name: template[name] for name in ("direction", *rules.ANYTHING)}
     if wanted["remote_group_id"] == PARENT:
         wanted["remote_group_id"] = group["id"]
+    wanted["description"] = None  # the template's is about the template
     return rules.of_group(wanted, group)
 
 
 def _template(direction: str, ethertype: str, *, among_members: bool = False) -> Object:
     """In Neutron any group lets everything out; the default one lets its members in."""
-    wanted = rules.ANYTHING | {"direction": direction, "ethertype": ethertype, "project_id": ""}
+    said = f"Legacy default SG rule for {direction} traffic"
+    wanted = rules.ANYTHING | {"direction": direction, "ethertype": ethertype, "project_id": "", "description": said}
     wanted["remote_group_id"] = PARENT if among_members else None
     return born(wanted, **{USED_IN_DEFAULT: True, USED_IN_OTHERS: not among_members})
 

@@ -90,6 +90,10 @@ class InvalidSharedSetting(Conflict):
     message = "Unable to reconfigure sharing settings for network %(network)s. Multiple tenants are using it."
 
 
+class NetworkMTUSubnetConflict(Conflict):
+    message = "MTU of %(net_id)s is not valid, subnet requires a minimum of %(mtu)s"
+
+
 class ExternalNetworkInUse(Conflict):
     message = (
         "External network %(net_id)s cannot be updated to be made non-external, since it has existing gateway ports."
@@ -181,6 +185,10 @@ class AddressPairAndPortSecurityRequired(Conflict):
 
 
 # security groups
+
+
+class SecurityGroupConflict(Conflict):
+    message = "Error %(reason)s while attempting the operation."
 
 
 class SecurityGroupInUse(Conflict):

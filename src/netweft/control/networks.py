@@ -4,7 +4,7 @@ from netweft.control import qos, rbac, segments
 from netweft.control.errors import ExternalNetworkInUse, InvalidInput, InvalidSharedSetting, NetworkInUse
 from netweft.control.segments import ID, PHYSICAL, TYPE, Segment, Segments
 from netweft.control.standard import born, bumped
-from netweft.control.subnets import Subnets
+from netweft.control.subnets import Subnets, refuse_small_mtu
 from netweft.store import New, Object, Query, Taken, WriteTransaction
 
 EXTERNAL = "router:external"
@@ -31,6 +31,7 @@ class Networks:
         if changes.get(ID, current.get(ID)) != current.get(ID):
             self._move(tx, current, changes[ID])
         if "mtu" in changes:
+            refuse_small_mtu(current | changes, tx.get_many("subnets", current["subnets"]).values())
             changes["mtu"] = self._mtu(self._segments.of(current), changes["mtu"])
         if current["shared"] and changes.get("shared") is False:
             self._refuse_foreign_ports(tx, current)

@@ -15,6 +15,7 @@ from netweft.control.errors import (
     PortSecurityAndIPRequiredForSecurityGroups,
     PortSecurityPortHasSecurityGroup,
     Refused,
+    SecurityGroupConflict,
     SecurityGroupNotFound,
 )
 from netweft.control.hosts import HOST
@@ -242,11 +243,14 @@ def _check_security(port: Object) -> None:
         raise PortSecurityAndIPRequiredForSecurityGroups()
 
 
-def _check_groups(tx: WriteTransaction, ports: Iterable[Object]) -> None:
-    """All there, and of the port's own project or shared with it."""
+def _check_groups(tx: WriteTransaction, ports: Sequence[Object]) -> None:
+    """All there, and of the port's own project or shared with it; either all of them stateful or none."""
     wanted = [(port["project_id"], id) for port in ports for id in port["security_groups"]]
     groups = tx.get_many("security_groups", {id for _, id in wanted})
     for project, id in wanted:
         own = id in groups and groups[id]["project_id"] == project
         if not own and id not in rbac.shared_with(tx, "security_groups", project) & groups.keys():
             raise SecurityGroupNotFound(id=id)
+    if any(len({groups[id]["stateful"] for id in port["security_groups"]}) > 1 for port in ports):
+        reason = "Cannot apply both stateful and stateless security groups on the same port at the same time"
+        raise SecurityGroupConflict(reason=reason)

@@ -41,6 +41,7 @@ NUMBERS = {
     "udplite": 136,
     "vrrp": 112,
 }
+_ANY = (None, "0", "ip")  # IP itself carries all of them: so 0 is any, as in Neutron's iptables rules
 _ICMP = (1, 58)
 _WITH_PORTS = ("sctp", "tcp", "udp")  # what Open vSwitch can match: docs/decisions/0191
 _IPV6_ONLY = ("icmpv6", "ipv6-encap", "ipv6-frag", "ipv6-icmp", "ipv6-nonxt", "ipv6-opts", "ipv6-route")
@@ -49,7 +50,7 @@ _IPV6_ONLY_NUMBERS = frozenset(str(NUMBERS[name]) for name in _IPV6_ONLY)
 
 def number(protocol: str | None, ethertype: str) -> int | None:
     """None for any.  `icmp` in an IPv6 rule is ICMPv6, as Neutron has it."""
-    if protocol is None:
+    if protocol is None or protocol in _ANY:
         return None
     found = NUMBERS.get(protocol)
     found = int(protocol) if found is None else found

@@ -45,7 +45,8 @@ def reset(tx: WriteTransaction, project_id: str) -> None:
 
 
 def used(tx: ReadTransaction, member: str, project_id: str) -> int:
-    return tx.count(f"{member}s", {"project_id": [project_id]})
+    kind = f"{member[:-1]}ies" if member.endswith("y") else f"{member}s"
+    return tx.count(kind, {"project_id": [project_id]})
 
 
 def check(tx: ReadTransaction, member: str, default: int, wanted: Sequence[Object]) -> None:

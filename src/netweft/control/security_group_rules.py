@@ -21,6 +21,7 @@ from netweft.control.standard import born, bumped
 from netweft.store import Claim, Link, New, Object, Taken, WriteTransaction
 
 KIND = "security_group_rules"
+QUOTA = 100  # a project's, unless an admin says otherwise
 DEFAULT = "default"  # the name of the group that each project has
 ANYTHING: Object = {
     "description": "",
@@ -32,6 +33,7 @@ ANYTHING: Object = {
     "remote_group_id": None,
     "remote_address_group_id": None,
 }
+_EVERY_PORT = (1, 65535)  # is kept as none at all
 _ANYWHERE = ("0.0.0.0/0", "::/0")
 
 
@@ -70,6 +72,8 @@ def checked(wanted: Object) -> Object:
     """As it is kept.  Raises what Neutron does for what does not go together."""
     ethertype, prefix = wanted["ethertype"], wanted["remote_ip_prefix"]
     rule = wanted | {"protocol": protocols.canonical(wanted["protocol"], ethertype)}
+    if (rule["port_range_min"], rule["port_range_max"]) == _EVERY_PORT:
+        rule["port_range_min"] = rule["port_range_max"] = None
     protocols.check(rule)
     if prefix is not None and ipaddress.ip_network(prefix, strict=False).version != protocols.ETHERTYPES[ethertype]:
         raise SecurityGroupRuleParameterConflict(ethertype=ethertype, cidr=prefix)

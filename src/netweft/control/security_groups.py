@@ -1,8 +1,7 @@
 """Security groups.  Each project has one called `default`, made when first needed."""
 
-from netweft.control import default_rules, rbac, security_group_rules
+from netweft.control import default_rules, quotas, rbac, security_group_rules
 from netweft.control.errors import (
-    SecurityGroupCannotRemoveDefault,
     SecurityGroupCannotUpdateDefault,
     SecurityGroupDefaultAlreadyExists,
     SecurityGroupInUse,
@@ -31,7 +30,7 @@ class SecurityGroups:
             tx.insert(KIND, group, claims=[Claim(_DEFAULTS, project_id)])
         except Taken as taken:  # another server made it just now
             raise Busy(str(taken)) from taken
-        security_group_rules.insert(tx, default_rules.rules_for(tx, group))
+        _add_rules(tx, [group])
         id: str = group["id"]
         return id
 
@@ -40,7 +39,7 @@ class SecurityGroups:
             raise SecurityGroupDefaultAlreadyExists()
         groups = [born(one) for one in wanted]
         tx.insert_many(KIND, [New(group) for group in groups])
-        security_group_rules.insert(tx, [rule for group in groups for rule in default_rules.rules_for(tx, group)])
+        _add_rules(tx, groups)
         return groups
 
     def update(self, tx: WriteTransaction, current: Object, changes: Object) -> Object:
@@ -53,10 +52,8 @@ class SecurityGroups:
         return tx.update(KIND, current["id"], bumped(current, changes))
 
     def delete(self, tx: WriteTransaction, current: Object) -> None:
-        """Its rules go with it, and others' rules that name it as the far end."""
+        """Its rules go with it, and others' rules that name it as the far end.  A default group is made again."""
         self._refuse_if_on_a_port(tx, current)
-        if current["name"] == DEFAULT:
-            raise SecurityGroupCannotRemoveDefault()
         users = {(user.kind, user.id) for user in tx.referrers(KIND, current["id"])}
         rules = tx.get_many(security_group_rules.KIND, {id for _, id in users})
         for kind, id in sorted(users):
@@ -68,3 +65,10 @@ class SecurityGroups:
     def _refuse_if_on_a_port(self, tx: WriteTransaction, group: Object) -> None:
         if tx.referrers(KIND, group["id"], source_kind="ports"):
             raise SecurityGroupInUse(id=group["id"])
+
+
+def _add_rules(tx: WriteTransaction, groups: list[Object]) -> None:
+    """What new groups begin with.  It counts like any other rule."""
+    rules = [rule for group in groups for rule in default_rules.rules_for(tx, group)]
+    quotas.check(tx, "security_group_rule", security_group_rules.QUOTA, rules)
+    security_group_rules.insert(tx, rules)

@@ -1,12 +1,22 @@
 """Subnets: a prefix of a network, its gateway, and the pool that its ports' addresses come from."""
 
 import ipaddress
+from collections.abc import Iterable
 
 from netweft.control import addresses, subnetpools
-from netweft.control.errors import BadRequest, InvalidInput, NetworkNotFound, SubnetInUse, SubnetPoolRequired
+from netweft.control.errors import (
+    BadRequest,
+    InvalidInput,
+    NetworkMTUSubnetConflict,
+    NetworkNotFound,
+    SubnetInUse,
+    SubnetPoolRequired,
+)
 from netweft.control.standard import born, bumped
 from netweft.store import Claim, Link, Object, WriteTransaction
 
+_LEAST_MTU = {4: 68, 6: 1280}  # RFC 791, RFC 8200
+_LONGEST_WITH_DHCP = {4: 30, 6: 126}
 _FOR_THE_POOL = ("prefixlen", "use_default_subnetpool", "subnetpool_id")
 
 
@@ -30,6 +40,8 @@ class Subnets:
             _check_gateway(network, after["gateway_ip"])
         if "enable_dhcp" in changes:
             _check_ipv6_modes(after)
+        if after["enable_dhcp"] and not current["enable_dhcp"]:
+            _check_dhcp(network)
         _check_servers(after)
         if changes.keys() & {"gateway_ip", "allocation_pools"}:
             addresses.check_pools(network, after["allocation_pools"], after["gateway_ip"])
@@ -65,6 +77,7 @@ class Subnets:
             wanted = wanted | {"cidr": subnetpools.take(tx, pool, wanted)}
         subnet = born(_complete({name: value for name, value in wanted.items() if name not in _FOR_THE_POOL}))
         subnet["subnetpool_id"] = pool
+        refuse_small_mtu(parent, [subnet])
         _refuse_overlap(tx, parent, ipaddress.ip_network(subnet["cidr"]))
         links = [Link("network_id", "networks", parent["id"])]
         links += [Link("subnetpool_id", subnetpools.KIND, pool)] if pool else []
@@ -86,6 +99,10 @@ def _complete(wanted: Object) -> Object:
         raise InvalidInput(f"cidr '{wanted['cidr']}' does not match the ip_version '{version}'")
     if network.prefixlen == 0:
         raise InvalidInput("0 is not allowed as CIDR prefix length")
+    if version == 6 and network.network_address.is_unspecified:
+        raise InvalidInput("IPv6 subnet '::' is not supported")
+    if wanted["enable_dhcp"]:
+        _check_dhcp(network)
     gateway = wanted["gateway_ip"] if "gateway_ip" in wanted else addresses.default_gateway(network)
     _check_gateway(network, gateway)
     subnet: Object = {
@@ -103,6 +120,25 @@ def _complete(wanted: Object) -> Object:
     _check_ipv6_modes(subnet)
     _check_servers(subnet)
     return subnet
+
+
+def refuse_small_mtu(network: Object, subnets: Iterable[Object]) -> None:
+    """Before a network gets a subnet, and before one with subnets gets another MTU."""
+    for least in sorted(_LEAST_MTU[subnet["ip_version"]] for subnet in subnets):
+        if network["mtu"] < least:
+            raise NetworkMTUSubnetConflict(net_id=network["id"], mtu=least)
+
+
+def _check_dhcp(network: addresses.IpNetwork) -> None:
+    """Where nobody could be given an address."""
+    if network.prefixlen > _LONGEST_WITH_DHCP[network.version]:
+        raise InvalidInput("Subnet has a prefix length that is incompatible with DHCP service enabled")
+    if network.is_multicast:
+        raise InvalidInput("Multicast IP subnet is not supported if enable_dhcp is True")
+    if network.is_loopback:
+        raise InvalidInput("Loopback IP subnet is not supported if enable_dhcp is True")
+    if network.version == 4 and int(network.network_address) == 0:
+        raise InvalidInput("First IP '0.0.0.0' of network is not supported if enable_dhcp is True.")
 
 
 def _check_gateway(network: addresses.IpNetwork, gateway: str | None) -> None:

@@ -19,6 +19,11 @@ def mac(text: str) -> int:
     return int(text.replace(":", ""), 16)
 
 
+def is_multicast(mac_address: str) -> bool:
+    """A group's MAC, which a port may have: frames to it are for all who listen, not for that port alone."""
+    return bool(mac(mac_address) >> 40 & 1)
+
+
 def octets(mac_address: str) -> bytes:
     return bytes.fromhex(mac_address.replace(":", ""))
 

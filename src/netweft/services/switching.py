@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 
 from netweft.dataplane.openflow.flow import OFPP_IN_PORT, Action, Move, Output, PopVlan, PushVlan, SetField
 from netweft.dataplane.ovsdb.rows import VifTag
-from netweft.services.addresses import MAC_ANY_MULTICAST, Prefix, mac
+from netweft.services.addresses import MAC_ANY_MULTICAST, Prefix, is_multicast, mac
 from netweft.services.fields import (
     ANY_TAG,
     CROWD,
@@ -65,13 +65,14 @@ def port(here: LocalPort) -> Iterator[Wanted]:
     yield from _classify(here)
     to_it: dict[str, Value] = {LOCAL_VLAN: here.network.vlan, "eth_dst": mac(here.port.mac_address)}
     from_outside: dict[str, Value] = {} if here.port.active else {IN_PORT: here.uplink or 0}
-    yield INT["switching"].flow(
-        KNOWN if here.port.active else AHEAD,
-        cookie(Reason.PORT_SWITCHING, here.port.id),
-        {**to_it, **from_outside},
-        SetField(OUT_PORT, here.number),
-        INT["ingress"].goto,
-    )
+    if not is_multicast(here.port.mac_address):
+        yield INT["switching"].flow(
+            KNOWN if here.port.active else AHEAD,
+            cookie(Reason.PORT_SWITCHING, here.port.id),
+            {**to_it, **from_outside},
+            SetField(OUT_PORT, here.number),
+            INT["ingress"].goto,
+        )
     yield from _deliver(here)
 
 
@@ -161,6 +162,8 @@ def peer(uplinks: Uplinks, there: RemotePort) -> Iterator[Wanted]:
     here = there.network
     link = here.link(uplinks)
     if link is None or link.near is None or (here.tunnelled and there.tunnel is None):
+        return
+    if is_multicast(there.peer.mac_address):
         return
     eth_dst = mac(there.peer.mac_address)
     yield INT["switching"].flow(

@@ -22,11 +22,12 @@ def _somebody(name: str, project: str, *roles: str) -> Context:
     return Context(user_id=name, user_name=name, project_id=project, roles=frozenset(roles))
 
 
+BLUE = "b10eb10e-0000-4000-8000-000000000000"  # a project id as Keystone's are: what is shared with it is checked
 PEOPLE = {
     "admin": _somebody("admin", "admins", "admin", "member", "reader"),
     "alice": _somebody("alice", "red", "member", "reader"),
     "adam": _somebody("adam", "red", "reader"),
-    "bob": _somebody("bob", "blue", "member", "reader"),
+    "bob": _somebody("bob", BLUE, "member", "reader"),
 }
 
 

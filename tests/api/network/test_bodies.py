@@ -70,7 +70,6 @@ def test_the_words(api: Api, path: str, body: Any, message: str) -> None:
 @pytest.mark.parametrize(
     "values",
     [
-        {"cidr": "10.0.0.1/24"},
         {"cidr": "10.0.0.0"},
         {"cidr": "nonsense"},
         {"cidr": 7},
@@ -82,6 +81,8 @@ def test_the_words(api: Api, path: str, body: Any, message: str) -> None:
         {"dns_nameservers": ["example.org"]},
         {"dns_nameservers": ["9.9.9.9", "9.9.9.9"]},
         {"host_routes": [{"destination": "10.0.0.0/8"}]},
+        {"host_routes": [{"destination": "10.1.0.0/8", "nexthop": "10.0.0.9"}]},
+        {"host_routes": [{"destination": "127.0.0.0/8", "nexthop": "10.0.0.9"}]},
         {"ipv6_ra_mode": "always"},
     ],
 )
@@ -95,7 +96,7 @@ def test_subnets_that_cannot_be(api: Api, values: Any) -> None:
     [
         {"network_id": "nonsense"},
         {"mac_address": "fa:16:3e:00:00"},
-        {"mac_address": "01:16:3e:00:00:00"},
+        {"mac_address": "FF-FF-FF-FF-FF-FF"},
         {"mac_address": 7},
         {"fixed_ips": {"ip_address": "10.0.0.1"}},
         {"fixed_ips": [{}]},
@@ -104,6 +105,7 @@ def test_subnets_that_cannot_be(api: Api, values: Any) -> None:
         {"security_groups": ["web"]},
         {"allowed_address_pairs": [{"mac_address": "fa:16:3e:00:00:01"}]},
         {"allowed_address_pairs": [{"ip_address": "10.0.0.300"}]},
+        {"allowed_address_pairs": [{"ip_address": "10.0.0.3", "mac_address": "01:00:5e:00:00:01"}]},
         {"binding:vnic_type": "magic"},
         {"binding:profile": "x"},
     ],

@@ -8,7 +8,7 @@ from netweft.control import binding
 from netweft.model import NodeFacts
 from netweft.store import Store
 
-from .conftest import Api, refused
+from .conftest import BLUE, Api, refused
 
 FORBIDDEN = (403, "PolicyNotAuthorized")
 
@@ -58,7 +58,7 @@ def test_a_shared_network_is_seen_and_used_but_not_touched(api: Api) -> None:
 
 def test_the_networks_owner_sees_and_removes_what_others_plug_in(api: Api) -> None:
     network = api.network("alice", cidr="10.0.0.0/24")
-    port = api.make("admin", "port", network_id=network["id"], project_id="blue")
+    port = api.make("admin", "port", network_id=network["id"], project_id=BLUE)
     assert [one["id"] for one in api.get("alice", "/ports")["ports"]] == [port["id"]]
     assert api("alice", "DELETE", f"/ports/{port['id']}").status_code == 204
 

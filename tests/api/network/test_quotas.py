@@ -20,6 +20,7 @@ def test_the_defaults(api: Api) -> None:
         "port": 500,
         "security_group": 10,
         "security_group_rule": 100,
+        "rbac_policy": 10,
         "project_id": "red",
         "tenant_id": "red",
     }

@@ -6,17 +6,17 @@ import pytest
 
 from netweft.store import Object
 
-from .conftest import Api, refused
+from .conftest import BLUE, Api, refused
 
 FORBIDDEN = (403, "PolicyNotAuthorized")
 
 
-def try_share(api: Api, type: str, shared: Object, target: str = "blue", who: str = "alice", **values: Any) -> Any:
+def try_share(api: Api, type: str, shared: Object, target: str = BLUE, who: str = "alice", **values: Any) -> Any:
     entry = {"object_type": type, "object_id": shared["id"], "action": "access_as_shared", "target_tenant": target}
     return api(who, "POST", "/rbac-policies", {"rbac_policy": entry | values})
 
 
-def share(api: Api, type: str, shared: Object, target: str = "blue", who: str = "alice") -> Object:
+def share(api: Api, type: str, shared: Object, target: str = BLUE, who: str = "alice") -> Object:
     answer = try_share(api, type, shared, target, who)
     assert answer.status_code == 201, answer.text
     entry: Object = answer.json()["rbac_policy"]

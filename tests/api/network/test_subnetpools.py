@@ -39,7 +39,7 @@ def test_its_life(api: Api, pool: Object) -> None:
     assert refused(api("alice", "DELETE", f"/subnetpools/{pool['id']}")) == (409, "SubnetPoolDeleteError")
     more = {"subnetpool": {"prefixes": ["10.64.0.0/20", "10.99.0.0/16"], "default_prefixlen": 26}}
     changed = api("alice", "PUT", f"/subnetpools/{pool['id']}", more).json()["subnetpool"]
-    assert (changed["prefixes"], changed["default_prefixlen"]) == (["10.64.0.0/20", "10.99.0.0/16"], 26)
+    assert (changed["prefixes"], changed["default_prefixlen"]) == (["10.64.0.0/20", "10.99.0.0/16"], "26")
     less = {"subnetpool": {"prefixes": ["10.99.0.0/16"]}}
     answer = api("alice", "PUT", f"/subnetpools/{pool['id']}", less)
     assert refused(answer) == (400, "IllegalSubnetPoolPrefixUpdate")
@@ -51,7 +51,7 @@ def test_defaults_of_both_versions(api: Api) -> None:
     four = api.make("alice", "subnetpool", name="4", prefixes=["10.0.0.0/8"])
     six = api.make("alice", "subnetpool", name="6", prefixes=["fd00::/48"])
     lengths = ("min_prefixlen", "default_prefixlen", "max_prefixlen")
-    assert [[one[name] for name in lengths] for one in (four, six)] == [[8, 8, 32], [64, 64, 128]]
+    assert [[one[name] for name in lengths] for one in (four, six)] == [["8", "8", "32"], ["64", "64", "128"]]
     assert cut(api, six, ip_version=6) == "fd00::/64"
     assert cut(api, six, ip_version=6) == "fd00:0:0:1::/64"
 
@@ -105,7 +105,7 @@ def test_subnets_that_cannot_be(api: Api, pool: Object, values: Object, status: 
         ({"min_prefixlen": 24, "max_prefixlen": 23}, "IllegalSubnetPoolPrefixBounds"),
         ({"default_prefixlen": 7}, "IllegalSubnetPoolPrefixBounds"),
         ({"max_prefixlen": 20, "default_prefixlen": 21}, "IllegalSubnetPoolPrefixBounds"),
-        ({"prefixes": ["10.0.0.1/8"]}, "HTTPBadRequest"),
+        ({"prefixes": ["10.0.0.1"]}, "HTTPBadRequest"),
     ],
 )
 def test_pools_that_cannot_be(api: Api, values: Object, type: str) -> None:

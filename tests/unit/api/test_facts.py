@@ -122,7 +122,7 @@ ACCEPTED: dict[str, list[Any]] = {
     "type:name_string": ["", "text", "true", "10.0.0.1"],
     "type:mac_address": ["fa:16:3e:00:00:01"],
     "type:ip_address_or_none": [None, "10.0.0.1"],
-    "type:subnet_or_none": [None, "10.0.0.0/24"],
+    "type:subnet_or_none": [None, "10.0.0.0/24", "10.0.0.1/24"],
     "type:nameservers": [[], ["10.0.0.1"]],
     "type:dict_or_none": [None, {}],
 }
@@ -132,7 +132,7 @@ REFUSED: dict[str, list[Any]] = {
     "type:name_string": [None, 5, True, [], {}, "x" * 300],
     "type:mac_address": ["", "text", "10.0.0.1", 5],
     "type:ip_address_or_none": ["", "text", 5, "10.0.0.0/24"],
-    "type:subnet_or_none": ["", "text", 5, "10.0.0.1/24"],
+    "type:subnet_or_none": ["", "text", 5, "10.0.0.1"],
     "type:nameservers": ["10.0.0.1", 5, {}, ["text"]],
     "type:dict_or_none": ["text", 5, []],
 }

@@ -14,7 +14,6 @@ from netweft.control.errors import (
     DefaultSecurityGroupRuleExists,
     DuplicateSecurityGroupRuleInPost,
     Refused,
-    SecurityGroupCannotRemoveDefault,
     SecurityGroupCannotUpdateDefault,
     SecurityGroupDefaultAlreadyExists,
     SecurityGroupEthertypeConflictWithProtocol,
@@ -90,8 +89,6 @@ def test_there_is_one_default_and_it_stays(cloud: Cloud) -> None:
     group = default(cloud)
     with pytest.raises(SecurityGroupDefaultAlreadyExists):
         make_group(cloud, "default")
-    with pytest.raises(SecurityGroupCannotRemoveDefault):
-        cloud.delete("security_groups", group)
     with pytest.raises(SecurityGroupCannotUpdateDefault):
         cloud.update("security_groups", group, name="mine")
     with pytest.raises(SecurityGroupDefaultAlreadyExists):

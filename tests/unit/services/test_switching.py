@@ -1,5 +1,6 @@
 """Who receives a frame, asked of fake switches that evaluate the real flows."""
 
+import msgspec
 import pytest
 
 from netweft.model import Network, Port
@@ -49,6 +50,16 @@ def test_flooding_names_only_the_hosts_that_have_the_network(region: Region) -> 
 def test_known_unicast_reaches_only_its_port(region: Region, to: Port) -> None:
     assert region.receivers(P1, ping(P1, to.mac_address)) == [to.id]
     assert region.receivers(to, ping(to, P1.mac_address)) == [P1.id]
+
+
+def test_a_port_with_a_groups_mac_gets_its_frames_beside_everybody_else(region: Region) -> None:
+    """And does not take all neighbour solicitations of its network away from the others."""
+    cluster = msgspec.structs.replace(port(5, BLUE), mac_address="33:33:00:00:00:01")
+    region.create(cluster)
+    region.plug("hv1", cluster)
+    region.settle()
+    for frm, others in ((P1, [P2, P3, P4]), (P4, [P1, P2, P3])):
+        assert region.receivers(frm, ping(frm, cluster.mac_address)) == [*(one.id for one in others), cluster.id]
 
 
 def test_another_networks_mac_is_unknown_here(region: Region) -> None:

@@ -29,6 +29,7 @@ def rbac_policy(use_cases: RbacPolicies) -> Resource:
     return Resource(
         member="rbac_policy",
         collection="rbac_policies",
+        quota=10,
         attributes=ATTRIBUTES,
         use_cases=use_cases,
         not_found=RbacPolicyNotFound,

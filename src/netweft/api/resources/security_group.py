@@ -2,16 +2,19 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from netweft.api import checks
 from netweft.api.attributes import REQUIRED, Attribute, Resource, Who, everything
 from netweft.api.policy import own_and_shared
 from netweft.api.resources.standard import READ_ONLY, STANDARD, flag
-from netweft.control import rbac
+from netweft.control import rbac, security_group_rules
 from netweft.control.default_rules import PARENT, DefaultRules
 from netweft.control.errors import (
     DefaultSecurityGroupRuleNotFound,
+    OverQuota,
+    SecurityGroupCannotRemoveDefault,
     SecurityGroupNotFound,
     SecurityGroupRuleNotFound,
 )
@@ -36,10 +39,10 @@ def _given_once(check: checks.Check, default: Any = None, **values: Any) -> Attr
 _WHAT = {
     "direction": _given_once(checks.one_of("ingress", "egress"), REQUIRED),
     "ethertype": _given_once(checks.ethertype, "IPv4"),
-    "protocol": _given_once(checks.protocol),
+    "protocol": _given_once(checks.protocol, parse=checks.protocol),
     "port_range_min": _given_once(checks.port_number, parse=checks.integer),
     "port_range_max": _given_once(checks.port_number, parse=checks.integer),
-    "remote_ip_prefix": _given_once(checks.or_none(checks.cidr_or_address)),
+    "remote_ip_prefix": _given_once(checks.or_none(checks.cidr_or_address), parse=checks.cidr_or_address),
     "remote_address_group_id": _given_once(checks.or_none(checks.uuid_text)),
 }
 
@@ -49,7 +52,7 @@ RULE = (
     | {
         "security_group_id": _given_once(checks.uuid_text, REQUIRED),
         "remote_group_id": _given_once(checks.or_none(checks.uuid_text)),
-        "normalized_cidr": Attribute(check=READ_ONLY, filter=True, sort=True),
+        "normalized_cidr": Attribute(check=READ_ONLY, parse=checks.cidr, filter=True, sort=True),
         "belongs_to_default_sg": flag(filter=True),
     }
 )
@@ -94,8 +97,12 @@ def security_group(use_cases: SecurityGroups, store: Store) -> Resource:
         with store.read() as tx:
             there = default_exists(tx, context.project_id)
         if not there:
-            with store.write() as tx:
+            with suppress(OverQuota), store.write() as tx:
                 use_cases.default_of(tx, context.project_id)
+
+    def keep_default(group: Object) -> None:
+        if group["name"] == security_group_rules.DEFAULT:
+            raise SecurityGroupCannotRemoveDefault()
 
     return Resource(
         member="security_group",
@@ -107,6 +114,7 @@ def security_group(use_cases: SecurityGroups, store: Store) -> Resource:
         visible=own_and_shared("security_groups"),
         present=present,
         before_list=make_default,
+        refuse_delete=keep_default,
         computed=frozenset({"security_group_rules", "shared"}),
     )
 
@@ -121,7 +129,7 @@ def security_group_rule(use_cases: SecurityGroupRules) -> Resource:
     return Resource(
         member="security_group_rule",
         collection="security_group_rules",
-        quota=100,
+        quota=security_group_rules.QUOTA,
         attributes=RULE,
         use_cases=use_cases,
         not_found=SecurityGroupRuleNotFound,

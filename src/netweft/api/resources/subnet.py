@@ -21,7 +21,7 @@ ATTRIBUTES = STANDARD | {
     "ip_version": Attribute(
         check=checks.ip_version, parse=checks.integer, post=True, default=REQUIRED, filter=True, sort=True
     ),
-    "cidr": Attribute(check=checks.or_none(checks.cidr), post=True, filter=True, sort=True),
+    "cidr": Attribute(check=checks.or_none(checks.cidr), parse=checks.cidr, post=True, filter=True, sort=True),
     "gateway_ip": Attribute(check=checks.or_none(checks.ip_address), post=True, put=True, filter=True, sort=True),
     "allocation_pools": Attribute(check=checks.allocation_pools, post=True, put=True),
     "dns_nameservers": Attribute(check=checks.nameservers, post=True, put=True),

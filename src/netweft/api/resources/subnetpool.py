@@ -1,6 +1,7 @@
 """subnetpools"""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from netweft.api import checks
@@ -11,7 +12,8 @@ from netweft.control.subnetpools import SubnetPoolNotFound
 from netweft.plugins.identity import Context
 from netweft.store import ReadTransaction
 
-_LENGTH = Attribute(check=checks.non_negative, parse=checks.integer, post=True, put=True, filter=True, sort=True)
+_COUNT = Attribute(check=checks.non_negative, parse=checks.integer, post=True, put=True, filter=True, sort=True)
+_LENGTH = replace(_COUNT, show=str)  # as Neutron has it
 
 ATTRIBUTES = STANDARD | {
     "name": Attribute(check=checks.string(255), post=True, put=True, default=REQUIRED, filter=True, sort=True),
@@ -20,7 +22,7 @@ ATTRIBUTES = STANDARD | {
     "min_prefixlen": _LENGTH,
     "max_prefixlen": _LENGTH,
     "default_prefixlen": _LENGTH,
-    "default_quota": _LENGTH,
+    "default_quota": _COUNT,
     "shared": flag(post=True, default=False, filter=True, sort=True, set_by=Who.ADMIN),
     "is_default": flag(post=True, put=True, default=False, filter=True, sort=True, set_by=Who.ADMIN),
 }
