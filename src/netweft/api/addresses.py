@@ -37,15 +37,15 @@ class Addresses:
         ]
 
     async def add(self, request: Request, context: Context) -> Response:
-        return await self._change(request, context, self._groups.add)
+        return await self._change(request, context, "add_addresses", self._groups.add)
 
     async def remove(self, request: Request, context: Context) -> Response:
-        return await self._change(request, context, self._groups.remove)
+        return await self._change(request, context, "remove_addresses", self._groups.remove)
 
-    async def _change(self, request: Request, context: Context, change: Change) -> Response:
+    async def _change(self, request: Request, context: Context, rule: str, change: Change) -> Response:
         addresses = _given(body.parse(await request.body()))
         id = request.path_params["id"]
-        await self._run(self._service.act, context, id, lambda tx, group: change(tx, group, addresses))
+        await self._run(self._service.act, context, id, rule, lambda tx, group: change(tx, group, addresses))
         shown = await self._run(self._service.show, context, id, frozenset())
         return json_response({"address_group": shown})
 

@@ -91,7 +91,7 @@ def _project(resource: Described, item: Object, context: Context) -> str:
     project: str | None = named.pop() if named else context.project_id
     if project is None:
         raise HTTPBadRequest("The token is not scoped to a project, and no project_id is given")
-    if project != context.project_id and not context.is_admin:
+    if project != context.project_id and not context.sees_all:
         raise HTTPBadRequest(
             "Specifying 'project_id' or 'tenant_id' other than the authenticated project in request "
             "requires admin privileges"

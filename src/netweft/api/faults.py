@@ -27,6 +27,10 @@ class PolicyNotAuthorized(errors.Refused):
     message = "rule:%(action)s is disallowed by policy"
 
 
+class PolicyRemoveAuthorizationError(errors.Refused):
+    message = "Failed to remove provided policy %(policy_id)s because you are not authorized."
+
+
 class TryAgain(errors.Refused):
     type = "HTTPServiceUnavailable"
     message = "The database is busy with other requests. Try again."
@@ -38,7 +42,7 @@ class IdentityAway(errors.Refused):
 
 
 def status_of(refusal: errors.Refused) -> int:
-    if isinstance(refusal, PolicyNotAuthorized):
+    if isinstance(refusal, PolicyNotAuthorized | PolicyRemoveAuthorizationError):
         return 403
     if isinstance(refusal, TryAgain | IdentityAway):
         return 503

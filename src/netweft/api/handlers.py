@@ -14,7 +14,7 @@ from netweft.api.running import runner
 from netweft.api.service import Service
 from netweft.api.tags import Tags
 from netweft.plugins.identity import Context
-from netweft.store import Missing, Store
+from netweft.store import Store
 
 
 class Endpoint:
@@ -45,11 +45,8 @@ class Endpoint:
 
     async def list(self, request: Request, context: Context) -> Response:
         pairs = querystring.parse(request.url.query)
-        listing = querystring.listing(self._resource, pairs)
-        try:
-            found = await self._run(self._service.find, context, listing)
-        except Missing as missing:
-            raise self._resource.not_found(id=missing.id) from None
+        listing = querystring.listing(self._resource, pairs, self._service.hidden(context))
+        found = await self._run(self._service.find, context, listing)
         answer: dict[str, Any] = {self._resource.collection: found}
         if links := querystring.links(listing, found, str(request.url.replace(query="")), pairs):
             answer[f"{self._resource.collection}_links"] = links

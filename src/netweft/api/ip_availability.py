@@ -1,4 +1,4 @@
-"""/v2.0/network-ip-availabilities: for admins, computed when asked for; no resource like the others."""
+"""/v2.0/network-ip-availabilities: for admins and services, computed when asked for; no resource like the others."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,8 +8,9 @@ from starlette.routing import BaseRoute, Route
 
 from netweft.api import querystring
 from netweft.api.encoding import json_response
-from netweft.api.faults import HTTPBadRequest, PolicyNotAuthorized
+from netweft.api.faults import HTTPBadRequest
 from netweft.api.gate import Gate
+from netweft.api.policy import may
 from netweft.api.running import runner
 from netweft.control.errors import NetworkNotFound
 from netweft.control.ip_availability import of_networks
@@ -53,8 +54,8 @@ class IpAvailability:
     async def _found(
         self, context: Context, filters: Mapping[str, Sequence[str]], versions: Sequence[int]
     ) -> Sequence[Object]:
-        if not context.is_admin:
-            raise PolicyNotAuthorized(action="get_network_ip_availability")
+        if not may(context, "get_network_ip_availability"):
+            return []
 
         def work() -> Sequence[Object]:
             with self._store.read() as tx:

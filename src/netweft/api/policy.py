@@ -1,10 +1,12 @@
-"""Who may do what.  What a caller cannot see is not found; what they see and may not touch is refused."""
+"""Asks the rules who may do what: not found is what a caller cannot see, refused what they see and may not touch."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from netweft.api.attributes import UNSET, Attribute, Resource, Visibility, Who
-from netweft.api.faults import PolicyNotAuthorized
+from netweft.api.attributes import UNSET, Resource
+from netweft.api.faults import PolicyNotAuthorized, PolicyRemoveAuthorizationError
+from netweft.api.relations import ANY, Filters, Relations
+from netweft.api.rules import RULES, Grant, Rule, rule_of
 from netweft.control import rbac
 from netweft.control.errors import AddressGroupNotFound, NetworkNotFound, NotFound, PortNotFound, SecurityGroupNotFound
 from netweft.control.qos import QosPolicyNotFound
@@ -12,16 +14,15 @@ from netweft.control.subnetpools import SubnetPoolNotFound
 from netweft.plugins.identity import Context
 from netweft.store import Object, ReadTransaction
 
-Filters = Mapping[str, Sequence[Any]]
-_PARENT = "security_group_id"  # to be used is not to be changed
-_NAMED: Mapping[str, tuple[str, type[NotFound]]] = {
-    "security_group_id": ("security_groups", SecurityGroupNotFound),
-    "remote_group_id": ("security_groups", SecurityGroupNotFound),
-    "remote_address_group_id": ("address_groups", AddressGroupNotFound),
-    "qos_policy_id": ("policies", QosPolicyNotFound),
-    "subnetpool_id": ("subnetpools", SubnetPoolNotFound),
+# what an object refers to must be seen: attribute -> the member and the kind of what it names
+_NAMED: Mapping[str, tuple[str, str, type[NotFound]]] = {
+    "network_id": ("network", "networks", NetworkNotFound),
+    "security_group_id": ("security_group", "security_groups", SecurityGroupNotFound),
+    "remote_group_id": ("security_group", "security_groups", SecurityGroupNotFound),
+    "remote_address_group_id": ("address_group", "address_groups", AddressGroupNotFound),
+    "qos_policy_id": ("policy", "policies", QosPolicyNotFound),
+    "subnetpool_id": ("subnetpool", "subnetpools", SubnetPoolNotFound),
 }
-_SHARED_BY_FLAG = ("policies", "subnetpools")
 
 
 class Policy:
@@ -29,116 +30,114 @@ class Policy:
 
     def __init__(self, resource: Resource) -> None:
         self._resource = resource
-        self._for_admin = tuple(resource.attributes)
-        self._for_others = tuple(n for n, a in resource.attributes.items() if a.seen_by is not Who.ADMIN)
+        rules = {name: RULES.get(f"get_{resource.member}:{name}") for name in resource.attributes}
+        self._guarded = {name: rule for name, rule in rules.items() if rule is not None}
 
-    def seen(self, context: Context) -> tuple[str, ...]:
-        """The attributes that this caller is shown."""
-        return self._for_admin if context.is_admin else self._for_others
+    def hidden(self, context: Context) -> frozenset[str]:
+        """The attributes that this caller is not shown, and must learn nothing of."""
+        return frozenset(name for name, rule in self._guarded.items() if not is_any(context, rule))
 
     def visible(self, tx: ReadTransaction, context: Context) -> Sequence[Filters]:
-        """Of which one must match; for an admin everything does."""
-        if context.is_admin:
-            return [{}]
-        return self._resource.visible(tx, context) or [{"id": []}]
+        """Of which one must match; for whom everything does there are none."""
+        granted = _granted(context, rule_of(f"get_{self._resource.member}"))
+        if any(grant.relation == ANY for grant in granted):
+            return ()
+        relations = Relations(tx, context)
+        found = [one for grant in granted for one in relations.filters(grant.relation, self._resource.collection)]
+        return found or [{"id": []}]
 
     def may_see(self, tx: ReadTransaction, context: Context, object: Object) -> bool:
-        return any(_matches(object, filters) for filters in self.visible(tx, context))
+        return self.allows(tx, context, f"get_{self._resource.member}", object)
 
-    def check_create(self, tx: ReadTransaction, context: Context, given: Sequence[Object]) -> None:
+    def allows(self, tx: ReadTransaction, context: Context, action: str, object: Object) -> bool:
+        return _allows(Relations(tx, context), context, action, self._resource.collection, object)
+
+    def require(self, tx: ReadTransaction, context: Context, action: str, object: Object) -> None:
+        if not self.allows(tx, context, action, object):
+            raise PolicyNotAuthorized(action=action)
+
+    def check_create(
+        self, tx: ReadTransaction, context: Context, wanted: Sequence[Object], given: Sequence[Object]
+    ) -> None:
         """given: as they were sent."""
         action = f"create_{self._resource.member}"
-        _require(Who.MEMBER, context, None, action)
-        networks = self._networks(tx, given) if not context.is_admin else {}
-        for one in given:
-            network = networks.get(one.get("network_id", ""))
-            _require(self._resource.create_by, context, network, action)
-            self._check_attributes(context, one, network, action)
+        relations = Relations(tx, context)
+        for one, sent in zip(wanted, given, strict=True):
+            asked = {name for name, value in sent.items() if self._is_asked_for(name, value)}
+            self._check(relations, context, action, one, asked)
 
     def check_update(self, tx: ReadTransaction, context: Context, current: Object, changes: Object) -> None:
         action = f"update_{self._resource.member}"
-        network = self._check_owner(tx, context, current, action)
-        self._check_attributes(context, changes, network, action)
+        self._check(Relations(tx, context), context, action, {**current, **changes}, changes.keys())
 
     def check_delete(self, tx: ReadTransaction, context: Context, current: Object) -> None:
-        self._check_owner(tx, context, current, f"delete_{self._resource.member}")
+        self.require(tx, context, f"delete_{self._resource.member}", current)
 
-    def _check_owner(self, tx: ReadTransaction, context: Context, current: Object, action: str) -> Object | None:
-        """The object's network, where it has one and that matters."""
-        if context.is_admin:
-            return None
-        _require(self._resource.change_by, context, None, action)
-        network = tx.get("networks", current["network_id"]) if self._resource.owned_through_network else None
-        if current["project_id"] != context.project_id:
-            _require(Who.NETWORK_OWNER, context, network, action)
-        return network
+    def _check(
+        self, relations: Relations, context: Context, action: str, object: Object, names: Collection[str]
+    ) -> None:
+        """The action, and each of these attributes with its parts."""
+        parts = (part for name in sorted(names) for part in _parts(action, name, object.get(name)))
+        for rule in (action, *parts):
+            if not _allows(relations, context, rule, self._resource.collection, object):
+                raise PolicyNotAuthorized(action=rule)
 
-    def _check_attributes(self, context: Context, values: Object, network: Object | None, action: str) -> None:
-        for name, value in values.items():
-            attribute = self._resource.attributes.get(name)
-            if attribute is not None and attribute.set_by is not Who.MEMBER and _is_guarded(attribute, value):
-                _require(attribute.set_by, context, network, f"{action}:{name}")
-
-    def _networks(self, tx: ReadTransaction, given: Sequence[Object]) -> dict[str, Object]:
-        if not self._resource.owned_through_network:
-            return {}
-        ids = {id for one in given if isinstance(id := one.get("network_id"), str)}
-        return tx.get_many("networks", ids)
+    def _is_asked_for(self, name: str, value: Any) -> bool:
+        """A default given in so many words is not."""
+        attribute = self._resource.attributes.get(name)
+        return attribute is not None and (attribute.default is UNSET or bool(value != attribute.default))
 
 
-def visible_networks(tx: ReadTransaction, context: Context) -> Sequence[Filters]:
-    """One's own, shared ones, and the external ones that routers lead to."""
-    return [*own_and_shared("networks")(tx, context), {"shared": [True]}, {"router:external": [True]}]
+def is_any(context: Context, rule: Rule) -> bool:
+    """Whether the rule lets this caller, whatever it is about."""
+    return any(grant.relation == ANY for grant in _granted(context, rule))
 
 
-def own_and_shared(kind: str) -> Visibility:
-    def visible(tx: ReadTransaction, context: Context) -> Sequence[Filters]:
-        shared = rbac.shared_with(tx, kind, context.project_id)
-        return [{"project_id": [context.project_id]}, *([{"id": sorted(shared)}] if shared else [])]
-
-    return visible
-
-
-def check_network(tx: ReadTransaction, context: Context, wanted: Sequence[Object]) -> None:
-    """Nothing can be made on a network that the caller does not see."""
-    if context.is_admin:
-        return
-    ids = {one["network_id"] for one in wanted if "network_id" in one}
-    networks = tx.get_many("networks", ids)
-    seen = visible_networks(tx, context)
-    for id in ids:
-        network = networks.get(id)
-        if network is None or not any(_matches(network, filters) for filters in seen):
-            raise NetworkNotFound(id=id)
-
-
-def check_ports(tx: ReadTransaction, context: Context, wanted: Sequence[Object]) -> None:
-    """Ports that something is made of are the caller's own."""
-    if context.is_admin:
-        return
-    ids = {one["port_id"] for one in wanted if one.get("port_id")}
-    ids |= {sub["port_id"] for one in wanted for sub in one.get("sub_ports") or ()}
-    ports = tx.get_many("ports", ids)
-    for id in ids:
-        if id not in ports or ports[id]["project_id"] != context.project_id:
-            raise PortNotFound(id=id)
+def may(context: Context, action: str) -> bool:
+    """For what is no object."""
+    return is_any(context, rule_of(action))
 
 
 def check_named(tx: ReadTransaction, context: Context, wanted: Sequence[Object]) -> None:
-    """What an object refers to is the caller's own, or shared with them."""
-    if context.is_admin:
+    """What an object refers to is there for the caller; what it is made of is theirs."""
+    if context.sees_all:
         return
-    for name, (kind, not_found) in _NAMED.items():
-        ids = {one[name] for one in wanted if one.get(name)}
-        found = tx.get_many(kind, ids)
-        for id in ids:
-            if id not in found or not _may_use(tx, context, kind, found[id]):
+    relations = Relations(tx, context)
+    for name, (member, kind, not_found) in _NAMED.items():
+        for id, found in _look_up(tx, kind, (one.get(name) for one in wanted)).items():
+            if found is None or not _allows(relations, context, f"get_{member}", kind, found):
                 raise not_found(id=id)
-            if name == _PARENT and found[id]["project_id"] != context.project_id:
-                raise PolicyNotAuthorized(action="create_security_group_rule")
     for one in wanted:
         if "object_type" in one:
             _check_shareable(tx, context, one["object_type"], one["object_id"])
+
+
+def check_kept(tx: ReadTransaction, context: Context, current: Object, changes: Object) -> None:
+    """A QoS policy that is not for the caller to use is not for them to take off either."""
+    kept = current.get("qos_policy_id")
+    if context.sees_all or not kept or changes.get("qos_policy_id", kept) == kept:
+        return
+    policy = tx.get("policies", kept)
+    if policy is None or not _allows(Relations(tx, context), context, "get_policy", "policies", policy):
+        raise PolicyRemoveAuthorizationError(policy_id=kept)
+
+
+def check_ports(tx: ReadTransaction, context: Context, wanted: Sequence[Object]) -> None:
+    """Ports that a trunk is made of change with it."""
+    relations = Relations(tx, context)
+    ids = [one.get("port_id") for one in wanted]
+    ids += [sub["port_id"] for one in wanted for sub in one.get("sub_ports") or ()]
+    for id, port in _look_up(tx, "ports", ids).items():
+        if port is None or not _allows(relations, context, "get_port", "ports", port):
+            raise PortNotFound(id=id)
+        if not _allows(relations, context, "update_port", "ports", port):
+            raise PolicyNotAuthorized(action="update_port")
+
+
+def _look_up(tx: ReadTransaction, kind: str, ids: Iterable[Any]) -> dict[str, Object | None]:
+    wanted = {id for id in ids if id}
+    found = tx.get_many(kind, wanted) if wanted else {}
+    return {id: found.get(id) for id in sorted(wanted)}
 
 
 def _check_shareable(tx: ReadTransaction, context: Context, type: str, id: str) -> None:
@@ -148,31 +147,24 @@ def _check_shareable(tx: ReadTransaction, context: Context, type: str, id: str) 
         raise rbac.RbacObjectNotFound(object_type=type, object_id=id)
 
 
-def _may_use(tx: ReadTransaction, context: Context, kind: str, object: Object) -> bool:
-    if object["project_id"] == context.project_id or (kind in _SHARED_BY_FLAG and object["shared"]):
-        return True
-    return kind in rbac.KINDS.values() and object["id"] in rbac.shared_with(tx, kind, context.project_id)
+def _parts(action: str, name: str, value: Any) -> list[str]:
+    """The rules that an attribute's value is asked about: its own, and those of what its members name."""
+    members = value if isinstance(value, list) else ()
+    keys = {f"{action}:{name}:{key}" for member in members if isinstance(member, dict) for key in member}
+    return [rule for rule in (f"{action}:{name}", *sorted(keys)) if rule in RULES]
 
 
-def _is_guarded(attribute: Attribute, value: Any) -> bool:
-    if attribute.guarded is not None:
-        return attribute.guarded(value)
-    return attribute.default is UNSET or bool(value != attribute.default)
+def _allows(relations: Relations, context: Context, action: str, kind: str, object: Object) -> bool:
+    _, _, name = action.partition(":")
+    return any(
+        (grant.value is None or grant.value(object.get(name))) and relations.holds(grant.relation, kind, object)
+        for grant in _granted(context, rule_of(action))
+    )
 
 
-def _matches(object: Object, filters: Filters) -> bool:
-    return all(object.get(name) in values for name, values in filters.items())
-
-
-def _require(who: Who, context: Context, network: Object | None, action: str) -> None:
-    if context.is_admin:
-        return
-    owner = network is not None and network["project_id"] == context.project_id
-    allowed = {
-        Who.READER: True,
-        Who.MEMBER: "member" in context.roles,
-        Who.NETWORK_OWNER: "member" in context.roles and owner,
-        Who.ADMIN: False,
-    }
-    if not allowed[who]:
-        raise PolicyNotAuthorized(action=action)
+def _granted(context: Context, rule: Rule) -> list[Grant]:
+    """What a token that is for no project is granted is nobody's."""
+    roles = context.roles
+    if context.project_id is None:
+        return [grant for grant in rule.grants if grant.role in roles and grant.relation == ANY]
+    return [grant for grant in rule.grants if not grant.role or grant.role in roles]

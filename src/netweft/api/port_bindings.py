@@ -1,4 +1,4 @@
-"""/v2.0/ports/ID/bindings: what Nova moves a VM with.  For admins."""
+"""/v2.0/ports/ID/bindings: what Nova moves a VM with.  For admins and services."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -10,14 +10,14 @@ from starlette.routing import BaseRoute, Route
 from netweft.api import body
 from netweft.api.attributes import Attribute, Resource
 from netweft.api.encoding import json_response
-from netweft.api.faults import HTTPBadRequest, PolicyNotAuthorized
+from netweft.api.faults import HTTPBadRequest
 from netweft.api.gate import Gate, Handler
 from netweft.api.resources.port import BINDING
 from netweft.api.running import runner
 from netweft.api.service import Service
 from netweft.control import port_bindings
 from netweft.plugins.identity import Context
-from netweft.store import Object, ReadTransaction, Store, WriteTransaction
+from netweft.store import Object, Store, WriteTransaction
 
 
 class _Binding(NamedTuple):
@@ -46,56 +46,55 @@ class PortBindings:
         return [Route(path, gate(handler), methods=[method]) for path, method, handler in handlers]
 
     async def list(self, request: Request, context: Context) -> Response:
-        return json_response({"bindings": await self._ask(request, context, port_bindings.every)})
+        return json_response({"bindings": await self._ask(request, context, port_bindings.every) or []})
 
     async def show(self, request: Request, context: Context) -> Response:
-        host = request.path_params["host"]
-        return json_response({"binding": await self._ask(request, context, lambda port: port_bindings.one(port, host))})
+        return json_response({"binding": await self._one(request, context)})
 
     async def create(self, request: Request, context: Context) -> Response:
         (wanted, *more), _ = body.for_create(_Binding(), body.parse(await request.body()), context)
         if more:
             raise HTTPBadRequest("Bindings are made one at a time")
-        made = await self._act(request, context, "create", lambda tx, port: port_bindings.create(tx, port, wanted))
+        made = await self._act(
+            request, context, "create_port_binding", lambda tx, port: port_bindings.create(tx, port, wanted)
+        )
         return json_response({"binding": made}, 201)
 
     async def update(self, request: Request, context: Context) -> Response:
         host, changes = request.path_params["host"], body.for_update(_Binding(), body.parse(await request.body()))
+        await self._one(request, context)
         changed = await self._act(
-            request, context, "update", lambda tx, port: port_bindings.update(tx, port, host, changes)
+            request, context, "update_port_binding", lambda tx, port: port_bindings.update(tx, port, host, changes)
         )
         return json_response({"binding": changed})
 
     async def activate(self, request: Request, context: Context) -> Response:
         """Answers as Neutron does, without `binding` around it."""
         host = request.path_params["host"]
+        await self._one(request, context)
         return json_response(
-            await self._act(request, context, "update", lambda tx, port: port_bindings.activate(tx, port, host))
+            await self._act(request, context, "activate", lambda tx, port: port_bindings.activate(tx, port, host))
         )
 
     async def delete(self, request: Request, context: Context) -> Response:
         host = request.path_params["host"]
-        await self._act(request, context, "delete", lambda tx, port: port_bindings.delete(tx, port, host))
+        await self._one(request, context)
+        await self._act(request, context, "delete_port_binding", lambda tx, port: port_bindings.delete(tx, port, host))
         return Response(status_code=204)
 
-    async def _ask(self, request: Request, context: Context, question: Callable[[Object], Any]) -> Any:
-        def ask(tx: ReadTransaction, port: Object) -> Any:
-            _only_admin(context, "get")
-            return question(port)
+    async def _one(self, request: Request, context: Context) -> Object:
+        """What a caller does not see is not there, before anything else is said of it."""
+        id, host = request.path_params["id"], request.path_params["host"]
+        found: Object | None = await self._ask(request, context, lambda port: port_bindings.one(port, host))
+        if found is None:
+            raise port_bindings.PortBindingNotFound(port_id=id, host=host)
+        return found
 
-        return await self._run(self._service.ask, context, request.path_params["id"], ask)
+    async def _ask(self, request: Request, context: Context, question: Callable[[Object], Any]) -> Any:
+        id = request.path_params["id"]
+        return await self._run(self._service.ask, context, id, "get_port_binding", lambda tx, port: question(port))
 
     async def _act(
-        self, request: Request, context: Context, verb: str, action: Callable[[WriteTransaction, Object], Any]
+        self, request: Request, context: Context, rule: str, action: Callable[[WriteTransaction, Object], Any]
     ) -> Any:
-        def act(tx: WriteTransaction, port: Object) -> Any:
-            _only_admin(context, verb)
-            return action(tx, port)
-
-        return await self._run(self._service.act, context, request.path_params["id"], act)
-
-
-def _only_admin(context: Context, verb: str) -> None:
-    """Once it is clear that the caller sees the port."""
-    if not context.is_admin:
-        raise PolicyNotAuthorized(action=f"{verb}_port_binding")
+        return await self._run(self._service.act, context, request.path_params["id"], rule, action)

@@ -1,5 +1,7 @@
 """/v2.0/qos/policies/ID/..._rules, /v2.0/qos/alias_..._rules/ID and /v2.0/qos/rule-types."""
 
+import contextlib
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -51,7 +53,7 @@ class QosRules:
         return json_response({"rule_types": [{"type": type} for type in found]})
 
     async def type(self, request: Request, context: Context) -> Response:
-        if not context.is_admin:
+        if not context.is_admin:  # as Neutron's plugin has it, whatever the rule says
             raise PolicyNotAuthorized(action="get_rule_type")
         found = RULE_TYPES.get(request.path_params["type"])
         if found is None:
@@ -91,16 +93,13 @@ class _Rules:
             rules = [_shown(rule) for rule in policy["rules"] if rule["type"] == self._type.type]
             return [rule for rule in rules if all(str(rule[name]) == value for name, value in filters.items())]
 
-        rules = await self._run(self._service.ask, context, request.path_params["policy_id"], found)
-        return json_response({self._type.collection: rules})
+        rules = await self._run(
+            self._service.ask, context, request.path_params["policy_id"], self._rule_for("get"), found
+        )
+        return json_response({self._type.collection: rules or []})
 
     async def show(self, request: Request, context: Context) -> Response:
-        id = request.path_params["id"]
-        policy_id = await self._policy_id(request)
-        found = await self._run(
-            self._service.ask, context, policy_id, lambda tx, policy: qos.rule(policy, self._type.type, id)
-        )
-        return json_response({self._type.member: _shown(found)})
+        return json_response({self._type.member: _shown((await self._seen(request, context))[1])})
 
     async def create(self, request: Request, context: Context) -> Response:
         (wanted,), _ = body.for_create(self._type, body.parse(await request.body()), context)
@@ -109,7 +108,9 @@ class _Rules:
         def create(tx: WriteTransaction, policy: Object) -> Object:
             return qos.add_rule(tx, policy, self._type.type, values)
 
-        added = await self._run(self._service.act, context, request.path_params["policy_id"], create)
+        added = await self._run(
+            self._service.act, context, request.path_params["policy_id"], self._rule_for("create"), create
+        )
         return json_response({self._type.member: _shown(added)}, 201)
 
     async def update(self, request: Request, context: Context) -> Response:
@@ -119,7 +120,8 @@ class _Rules:
         def update(tx: WriteTransaction, policy: Object) -> Object:
             return qos.change_rule(tx, policy, qos.rule(policy, self._type.type, id), changes)
 
-        changed = await self._run(self._service.act, context, await self._policy_id(request), update)
+        policy_id, _ = await self._seen(request, context)
+        changed = await self._run(self._service.act, context, policy_id, self._rule_for("update"), update)
         return json_response({self._type.member: _shown(changed)})
 
     async def delete(self, request: Request, context: Context) -> Response:
@@ -128,22 +130,33 @@ class _Rules:
         def delete(tx: WriteTransaction, policy: Object) -> None:
             qos.remove_rule(tx, policy, qos.rule(policy, self._type.type, id))
 
-        await self._run(self._service.act, context, await self._policy_id(request), delete)
+        policy_id, _ = await self._seen(request, context)
+        await self._run(self._service.act, context, policy_id, self._rule_for("delete"), delete)
         return Response(status_code=204)
 
-    async def _policy_id(self, request: Request) -> str:
-        if named := request.path_params.get("policy_id"):
-            return str(named)
-        id = request.path_params["id"]
+    def _rule_for(self, verb: str) -> str:
+        return f"{verb}_policy_{self._type.member}"
 
-        def look() -> str | None:
-            with self._store.read() as tx:
-                return qos.policy_of_rule(tx, id)
+    async def _seen(self, request: Request, context: Context) -> tuple[str, Object]:
+        """The ids that the path names, or leaves to be found out; an alias tells nothing of others' policies."""
+        id, named = request.path_params["id"], request.path_params.get("policy_id")
+        policy_id = named or await self._run(self._policy_of, id)
+        found = None
+        with contextlib.suppress(*(() if named else (NotFound,))):
+            found = policy_id and await self._run(
+                self._service.ask,
+                context,
+                policy_id,
+                self._rule_for("get"),
+                lambda tx, policy: qos.rule(policy, self._type.type, id),
+            )
+        if not found:
+            raise qos.QosRuleNotFound(rule_id=id, policy_id=named)
+        return str(policy_id), found
 
-        found = await self._run(look)
-        if found is None:
-            raise qos.QosRuleNotFound(rule_id=id, policy_id=None)
-        return found
+    def _policy_of(self, rule_id: str) -> str | None:
+        with self._store.read() as tx:
+            return qos.policy_of_rule(tx, rule_id)
 
 
 def _shown(rule: Object) -> Object:

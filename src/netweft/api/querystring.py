@@ -38,8 +38,8 @@ def parse(text: str) -> list[tuple[str, str]]:
     return parse_qsl(text, keep_blank_values=True)
 
 
-def listing(resource: Resource, pairs: Sequence[tuple[str, str]]) -> Listing:
-    """Raises HTTPBadRequest."""
+def listing(resource: Resource, pairs: Sequence[tuple[str, str]], hidden: frozenset[str] = frozenset()) -> Listing:
+    """hidden: attributes that are not there for the caller.  Raises HTTPBadRequest."""
     filters: dict[str, list[Any]] = {}
     unknown = []
     for name, value in pairs:
@@ -49,7 +49,7 @@ def listing(resource: Resource, pairs: Sequence[tuple[str, str]]) -> Listing:
             filters.setdefault(_TAGS[name], []).extend(value.split(","))
             continue
         attribute = resource.attributes.get(name)
-        if attribute is None or not attribute.filter:
+        if attribute is None or not attribute.filter or name in hidden:
             unknown.append(name)
             continue
         key, parsed = _filter(resource, name, value)
@@ -60,7 +60,7 @@ def listing(resource: Resource, pairs: Sequence[tuple[str, str]]) -> Listing:
     computed = {name: filters.pop(name) for name in list(filters) if name in resource.computed}
     query = Query(
         filters,
-        sort=_sort(resource, pairs),
+        sort=_sort(resource, pairs, hidden),
         limit=_limit(single.get("limit")),
         marker=single.get("marker") or None,
         reverse=flag("page_reverse", single.get("page_reverse", "false")),
@@ -100,14 +100,14 @@ def _filter(resource: Resource, name: str, value: str) -> tuple[str, Any]:
     return ("project_id" if name == "tenant_id" else name), parsed
 
 
-def _sort(resource: Resource, pairs: Iterable[tuple[str, str]]) -> list[tuple[str, bool]]:
+def _sort(resource: Resource, pairs: Iterable[tuple[str, str]], hidden: frozenset[str]) -> list[tuple[str, bool]]:
     keys = [value for name, value in pairs if name == "sort_key"]
     directions = [value for name, value in pairs if name == "sort_dir"]
     if len(directions) > 1 and len(directions) != len(keys):
         raise HTTPBadRequest("The number of sort_keys and sort_dirs must be same")
     if wrong := [direction for direction in directions if direction not in ("asc", "desc")]:
         raise HTTPBadRequest(f"{wrong} is invalid value for sort_dirs, valid value is 'asc' and 'desc'")
-    sortable = {name for name, attribute in resource.attributes.items() if attribute.sort}
+    sortable = {name for name, attribute in resource.attributes.items() if attribute.sort and name not in hidden}
     if wrong := [key for key in keys if key not in sortable]:
         raise HTTPBadRequest(f"{wrong} is invalid attribute for sort_keys")
     if len(directions) == 1:

@@ -13,6 +13,7 @@ from netweft.api.checks import Invalid
 from netweft.api.encoding import json_response
 from netweft.api.faults import HTTPBadRequest, PolicyNotAuthorized
 from netweft.api.gate import Gate
+from netweft.api.policy import may
 from netweft.api.running import runner
 from netweft.control import quotas
 from netweft.plugins.identity import Context
@@ -43,7 +44,7 @@ class Quotas:
 
     async def list(self, request: Request, context: Context) -> Response:
         """Of the projects of which somebody has said something."""
-        _require_admin(context, "get_quota")
+        _require(context, "get_quota")
 
         def found(tx: ReadTransaction) -> list[Object]:
             return [self._shown(tx, kept["id"]) for kept in tx.query(quotas.KIND)]
@@ -70,7 +71,7 @@ class Quotas:
         return json_response({"quota": await self._read(found)})
 
     async def update(self, request: Request, context: Context) -> Response:
-        _require_admin(context, "update_quota")
+        _require(context, "update_quota")
         id, (changes, force) = request.path_params["id"], self._changes(body.parse(await request.body()))
 
         def work() -> Object:
@@ -81,7 +82,7 @@ class Quotas:
         return json_response({"quota": await self._run(work)})
 
     async def reset(self, request: Request, context: Context) -> Response:
-        _require_admin(context, "delete_quota")
+        _require(context, "delete_quota")
 
         def work() -> None:
             with self._store.write() as tx:
@@ -136,10 +137,10 @@ def _project(request: Request, context: Context) -> str:
     if id in ("project", "tenant") and context.project_id is not None:
         return context.project_id
     if id != context.project_id:
-        _require_admin(context, "get_quota")
+        _require(context, "get_quota")
     return id
 
 
-def _require_admin(context: Context, action: str) -> None:
-    if not context.is_admin:
+def _require(context: Context, action: str) -> None:
+    if not may(context, action):
         raise PolicyNotAuthorized(action=action)

@@ -4,14 +4,14 @@ The order of things for one object: is it there, may the caller see it, may they
 it is, and then the use case.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import structlog
 
 from netweft.api.attributes import Resource
 from netweft.api.faults import TryAgain
-from netweft.api.policy import Policy, check_named, check_network, check_ports
+from netweft.api.policy import Policy, check_kept, check_named, check_ports
 from netweft.api.querystring import Listing
 from netweft.control import quotas
 from netweft.control.errors import RevisionNumberConstraintFailed
@@ -35,11 +35,13 @@ class Service:
             self._resource.before_list(context)
         with self._store.read() as tx:
             query = listing.query
+            if query.marker is not None:
+                self._seen(tx, context, query.marker, tx.get(self._resource.collection, query.marker))
             found = tx.query(
                 self._resource.collection,
                 Query(
                     query.filters,
-                    any_of=() if context.is_admin else self._policy.visible(tx, context),
+                    any_of=self._policy.visible(tx, context),
                     sort=query.sort,
                     limit=query.limit,
                     marker=query.marker,
@@ -61,10 +63,9 @@ class Service:
         """given: the same as it was sent, without defaults."""
 
         def work(tx: WriteTransaction) -> list[Object]:
-            check_network(tx, context, wanted)
-            check_ports(tx, context, wanted)
             check_named(tx, context, wanted)
-            self._policy.check_create(tx, context, given)
+            self._policy.check_create(tx, context, wanted, given)
+            check_ports(tx, context, wanted)
             if self._resource.quota is not None:
                 quotas.check(tx, self._resource.member, self._resource.quota, wanted)
             created = self._resource.use_cases.create(tx, [dict(one) for one in wanted])
@@ -76,32 +77,46 @@ class Service:
         return self.edit(context, id, lambda current: changes, revision)
 
     def edit(
-        self, context: Context, id: str, decide: Callable[[Object], Object], revision: int | None = None
+        self,
+        context: Context,
+        id: str,
+        decide: Callable[[Object], Object],
+        revision: int | None = None,
+        rule: str = "",
     ) -> Object:
-        """An update that depends on what is there."""
+        """An update that depends on what is there.  rule: instead of those for an update and its attributes."""
 
         def work(tx: WriteTransaction) -> Object:
             current = self._current(tx, context, id)
             changes = decide(current)
+            if rule:
+                self._policy.require(tx, context, rule, current)
+            else:
+                self._policy.check_update(tx, context, current, changes)
             check_named(tx, context, [changes])
-            self._policy.check_update(tx, context, current, changes)
+            check_kept(tx, context, current, changes)
             _check_revision(current, revision)
             updated = self._resource.use_cases.update(tx, current, dict(changes))
             return self._show(tx, context, [updated], frozenset())[0]
 
         return self._write(work)
 
-    def ask(self, context: Context, id: str, question: Callable[[ReadTransaction, Object], T]) -> T:
-        """Of an object that the caller sees."""
+    def ask(self, context: Context, id: str, rule: str, question: Callable[[ReadTransaction, Object], T]) -> T | None:
+        """Of an object that the caller sees; None when the rule hides the answer."""
         with self._store.read() as tx:
-            return question(tx, self._seen(tx, context, id, tx.get(self._resource.collection, id)))
+            found = self._seen(tx, context, id, tx.get(self._resource.collection, id))
+            return question(tx, found) if self._policy.allows(tx, context, rule, found) else None
 
-    def act(self, context: Context, id: str, action: Callable[[WriteTransaction, Object], T]) -> T:
-        """On an object that the caller may update; it is locked."""
+    def hidden(self, context: Context) -> frozenset[str]:
+        """Attributes that the caller is not shown."""
+        return self._policy.hidden(context)
+
+    def act(self, context: Context, id: str, rule: str, action: Callable[[WriteTransaction, Object], T]) -> T:
+        """On an object that the rule lets the caller act on; it is locked."""
 
         def work(tx: WriteTransaction) -> T:
             current = self._current(tx, context, id)
-            self._policy.check_update(tx, context, current, {})
+            self._policy.require(tx, context, rule, current)
             return action(tx, current)
 
         return self._write(work)
@@ -135,7 +150,7 @@ class Service:
         return self._seen(tx, context, id, tx.lock(self._resource.collection, id))
 
     def _seen(self, tx: ReadTransaction, context: Context, id: str, found: Object | None) -> Object:
-        if found is None or not (context.is_admin or self._policy.may_see(tx, context, found)):
+        if found is None or not self._policy.may_see(tx, context, found):
             raise self._resource.not_found(id=id)
         return found
 
@@ -143,21 +158,23 @@ class Service:
         self, tx: ReadTransaction, context: Context, objects: Sequence[Object], fields: Iterable[str]
     ) -> list[Object]:
         """Only what the caller may see and asks for."""
-        names = self._policy.seen(context)
-        wanted = frozenset(fields)
-        if wanted:
-            names = tuple(name for name in names if name in wanted)
+        names, hidden, wanted = self._resource.attributes, self._policy.hidden(context), frozenset(fields)
         if not wanted or wanted & self._resource.computed:
             objects = self._resource.present(tx, objects)
-        return [self._view(one, names) for one in objects]
+        stand_ins = {name: names[name].stand_in for name in hidden}
+        shown = [name for name in names if (not wanted or name in wanted) and stand_ins.get(name, name) is not None]
+        shows = self._shows | {name: show for name, show in stand_ins.items() if show is not None}
+        return [_view(one, shown, shows) for one in objects]
 
-    def _view(self, object: Object, names: Sequence[str]) -> Object:
-        object["tenant_id"] = object.get("project_id")
-        view = {name: object[name] for name in names if name in object}
-        for name, show in self._shows.items():
-            if name in view:
-                view[name] = show(view[name])
-        return view
+
+def _view(object: Object, names: Sequence[str], shows: Mapping[str, Callable[[Any], Any]]) -> Object:
+    """shows: how, where it is not as it is kept."""
+    object["tenant_id"] = object.get("project_id")
+    view = {name: object[name] for name in names if name in object}
+    for name, show in shows.items():
+        if name in view:
+            view[name] = show(view[name])
+    return view
 
 
 def _check_revision(current: Object, expected: int | None) -> None:

@@ -43,12 +43,12 @@ class SubPorts:
         return json_response(await self._run(self._service.show, context, request.path_params["id"], fields))
 
     async def add(self, request: Request, context: Context) -> Response:
-        return await self._change(request, context, self._trunks.add)
+        return await self._change(request, context, "add_subports", self._trunks.add)
 
     async def remove(self, request: Request, context: Context) -> Response:
-        return await self._change(request, context, self._trunks.remove)
+        return await self._change(request, context, "remove_subports", self._trunks.remove)
 
-    async def _change(self, request: Request, context: Context, change: Change) -> Response:
+    async def _change(self, request: Request, context: Context, rule: str, change: Change) -> Response:
         """Answers as Neutron does, without `trunk` around it."""
         sub_ports = _given(body.parse(await request.body()))
         id = request.path_params["id"]
@@ -57,7 +57,7 @@ class SubPorts:
             check_ports(tx, context, [{"sub_ports": sub_ports}])
             change(tx, trunk, sub_ports)
 
-        await self._run(self._service.act, context, id, act)
+        await self._run(self._service.act, context, id, rule, act)
         return json_response(await self._run(self._service.show, context, id, frozenset()))
 
 

@@ -52,15 +52,15 @@ class Tags:
 
     async def replace(self, request: Request, context: Context) -> Response:
         tags = _checked(checks.tags, body.parse(await request.body()).get("tags"))
-        return json_response({"tags": await self._edit(request, context, lambda now: tags)})
+        return json_response({"tags": await self._edit(request, context, "update", lambda now: tags)})
 
     async def clear(self, request: Request, context: Context) -> Response:
-        await self._edit(request, context, lambda now: [])
+        await self._edit(request, context, "delete", lambda now: [])
         return Response(status_code=204)
 
     async def add(self, request: Request, context: Context) -> Response:
         tag = _checked(checks.tag, request.path_params["tag"])
-        await self._edit(request, context, lambda now: now if tag in now else [*now, tag])
+        await self._edit(request, context, "update", lambda now: now if tag in now else [*now, tag])
         return Response(status_code=201)
 
     async def remove(self, request: Request, context: Context) -> Response:
@@ -70,7 +70,7 @@ class Tags:
             _require(tag, now)
             return [one for one in now if one != tag]
 
-        await self._edit(request, context, without)
+        await self._edit(request, context, "delete", without)
         return Response(status_code=204)
 
     async def _tags(self, request: Request, context: Context) -> list[str]:
@@ -78,11 +78,14 @@ class Tags:
         tags: list[str] = found.get("tags", [])
         return tags
 
-    async def _edit(self, request: Request, context: Context, edit: Callable[[list[str]], list[str]]) -> list[str]:
+    async def _edit(
+        self, request: Request, context: Context, verb: str, edit: Callable[[list[str]], list[str]]
+    ) -> list[str]:
         def decide(current: Object) -> Object:
             return {"tags": edit(current.get("tags", []))}
 
-        changed = await self._run(self._service.edit, context, request.path_params["id"], decide)
+        rule = f"{verb}_{self._resource.member}:tags"
+        changed = await self._run(self._service.edit, context, request.path_params["id"], decide, None, rule)
         tags: list[str] = changed["tags"]
         return tags
 

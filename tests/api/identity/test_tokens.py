@@ -27,7 +27,7 @@ async def test_a_scoped_token_tells_all_that_clients_need(nobody: Caller, passwo
     assert token["methods"] == ["password"]
     assert token["project"]["name"] == token["user"]["name"] == "admin"
     assert token["user"]["domain"] == token["project"]["domain"] == {"id": "default", "name": "Default"}
-    assert [role["name"] for role in token["roles"]] == ["admin", "member", "reader"]
+    assert [role["name"] for role in token["roles"]] == ["admin", "manager", "member", "reader"]
     lifetime = datetime.fromisoformat(token["expires_at"]) - datetime.fromisoformat(token["issued_at"])
     assert lifetime.total_seconds() == pytest.approx(12 * 3600, abs=2)
     assert len(token["audit_ids"]) == 1

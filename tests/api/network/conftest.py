@@ -23,11 +23,19 @@ def _somebody(name: str, project: str, *roles: str) -> Context:
 
 
 BLUE = "b10eb10e-0000-4000-8000-000000000000"  # a project id as Keystone's are: what is shared with it is checked
+YELLOW = "7e110e11-0000-4000-8000-000000000000"
 PEOPLE = {
-    "admin": _somebody("admin", "admins", "admin", "member", "reader"),
+    "admin": _somebody("admin", "admins", "admin", "manager", "member", "reader"),
+    "ann": _somebody("ann", "red", "manager", "member", "reader"),
     "alice": _somebody("alice", "red", "member", "reader"),
     "adam": _somebody("adam", "red", "reader"),
+    "alf": _somebody("alf", "red", "spare-time"),
     "bob": _somebody("bob", BLUE, "member", "reader"),
+    "nick": _somebody("nick", "green", "member", "reader"),
+    "nora": _somebody("nora", "green", "manager", "member", "reader"),
+    "ned": _somebody("ned", "green", "reader"),
+    "carol": _somebody("carol", YELLOW, "member", "reader"),
+    "nova": _somebody("nova", "services", "service"),
 }
 
 

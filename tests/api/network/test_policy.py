@@ -60,6 +60,10 @@ def test_the_networks_owner_sees_and_removes_what_others_plug_in(api: Api) -> No
     network = api.network("alice", cidr="10.0.0.0/24")
     port = api.make("admin", "port", network_id=network["id"], project_id=BLUE)
     assert [one["id"] for one in api.get("alice", "/ports")["ports"]] == [port["id"]]
+    changes: list[Any] = [{"name": "mine"}, {"security_groups": []}, {"device_owner": ""}, {"qos_policy_id": None}]
+    for change in changes:
+        assert refused(api("alice", "PUT", f"/ports/{port['id']}", {"port": change})) == FORBIDDEN
+    assert refused(api("alice", "PUT", f"/ports/{port['id']}/tags", {"tags": ["mine"]})) == FORBIDDEN
     assert api("alice", "DELETE", f"/ports/{port['id']}").status_code == 204
 
 

@@ -56,7 +56,12 @@ def test_refusals_are_neutrons(api: Api, port: Object) -> None:
     assert refused(api("admin", "GET", "/ports/nothing/bindings")) == (404, "PortNotFound")
 
 
-def test_bindings_are_admins_business(api: Api, port: Object) -> None:
+def test_bindings_are_admins_and_services_business(api: Api, port: Object) -> None:
     assert refused(create(api, port, "alice", host="hv2")) == (403, "PolicyNotAuthorized")
-    assert refused(api("alice", "GET", f"/ports/{port['id']}/bindings")) == (403, "PolicyNotAuthorized")
+    path = f"/ports/{port['id']}/bindings"
+    assert api.get("alice", path) == {"bindings": []}
+    assert create(api, port, "nova", host="hv2").status_code == 201
+    for method, one in (("GET", "hv2"), ("PUT", "hv2"), ("DELETE", "hv2"), ("PUT", "hv2/activate"), ("DELETE", "hv9")):
+        answer = api("alice", method, f"{path}/{one}", {"binding": {"vnic_type": "normal"}})
+        assert refused(answer) == (404, "PortBindingNotFound")
     assert refused(create(api, port, "bob", host="hv2")) == (404, "PortNotFound")

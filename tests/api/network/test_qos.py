@@ -41,23 +41,28 @@ def make_rule(api: Api, policy: Object, type: str, **values: Any) -> Object:
     ],
 )
 def test_a_rules_life(api: Api, type: str, values: Any, more: Any) -> None:
-    policy = make_policy(api)
+    policy = make_policy(api, project_id="red")
     made = make_rule(api, policy, type, **values)
     assert made == values | more | {"id": made["id"]}
     path, alias = f"/qos/policies/{policy['id']}/{type}_rules", f"/qos/alias_{type}_rules/{made['id']}"
-    assert api.get("bob", f"{path}/{made['id']}") == api.get("bob", alias) == {f"{type}_rule": made}
-    assert api.get("bob", path) == {f"{type}_rules": [made]}
+    assert api.get("adam", f"{path}/{made['id']}") == api.get("adam", alias) == {f"{type}_rule": made}
+    assert api.get("adam", path) == {f"{type}_rules": [made]}
     (name, value) = next(iter((values | more).items()))
-    assert api.get("bob", f"{path}?{name}={value}") == {f"{type}_rules": [made]}
-    assert api.get("bob", f"{path}?{name}=8") == {f"{type}_rules": []}
+    assert api.get("adam", f"{path}?{name}={value}") == {f"{type}_rules": [made]}
+    assert api.get("adam", f"{path}?{name}=8") == {f"{type}_rules": []}
 
     changed = api("admin", "PUT", alias, {f"{type}_rule": {name: 8}}).json()[f"{type}_rule"]
     assert changed == made | {name: 8}
-    shown = api.get("bob", f"/qos/policies/{policy['id']}")["policy"]
+    shown = api.get("adam", f"/qos/policies/{policy['id']}")["policy"]
     assert shown["rules"] == [changed | {"type": type, "qos_policy_id": policy["id"]}]
     assert shown["revision_number"] == policy["revision_number"] + 2
 
-    assert refused(api("bob", "DELETE", alias)) == FORBIDDEN
+    assert refused(api("alice", "DELETE", alias)) == FORBIDDEN
+    for method in ("GET", "PUT", "DELETE"):
+        for one in (alias, f"{path}/{made['id']}"):
+            assert refused(api("bob", method, one, {f"{type}_rule": {name: 8}})) == (404, "QosRuleNotFound")
+    assert api.get("bob", path) == {f"{type}_rules": []}
+    assert refused(api("bob", "POST", path, {f"{type}_rule": values})) == FORBIDDEN
     assert api("admin", "DELETE", f"{path}/{made['id']}").status_code == 204
     for gone in (alias, f"{path}/{made['id']}"):
         assert refused(api("admin", "GET", gone)) == (404, "QosRuleNotFound")

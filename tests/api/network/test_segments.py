@@ -72,7 +72,8 @@ def test_an_external_network_is_seen_by_all_and_made_by_admins(api: Api) -> None
     network = api.network("admin", "198.51.100.0/24", name="public", **{"router:external": True})
     assert api.names("alice", "/networks?router:external=True") == ["public"]
     assert len(api.get("alice", "/subnets")["subnets"]) == 1
-    assert api.make("alice", "port", network_id=network["id"])["network_id"] == network["id"]
+    answer = api("alice", "POST", "/ports", {"port": {"network_id": network["id"]}})
+    assert refused(answer) == (403, "PolicyNotAuthorized")
     changed = api("alice", "PUT", f"/networks/{network['id']}", {"network": {"name": "mine"}})
     assert refused(changed) == (403, "PolicyNotAuthorized")
     api("admin", "PUT", f"/networks/{network['id']}", {"network": {"router:external": False}})

@@ -63,7 +63,7 @@ async def test_the_first_start_leaves_a_way_in_that_only_we_can_read(
     assert openrc(settings)["OS_AUTH_URL"] == "http://127.0.0.1:1234/identity/v3"
     context = await identity.authenticate(await login(identity, openrc(settings)["OS_PASSWORD"]))
     assert (context.user_name, context.project_name, context.is_admin) == ("admin", "admin", True)
-    assert context.roles == {"admin", "member", "reader"}
+    assert context.roles == {"admin", "manager", "member", "reader"}
 
 
 def test_the_second_start_changes_nothing(settings: ServerSettings, store: Store) -> None:

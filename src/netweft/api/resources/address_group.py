@@ -2,7 +2,6 @@
 
 from netweft.api import checks
 from netweft.api.attributes import Attribute, Resource
-from netweft.api.policy import own_and_shared
 from netweft.api.resources.standard import STANDARD
 from netweft.control.address_groups import AddressGroups
 from netweft.control.errors import AddressGroupNotFound
@@ -21,5 +20,4 @@ def address_group(use_cases: AddressGroups) -> Resource:
         attributes=ATTRIBUTES,
         use_cases=use_cases,
         not_found=AddressGroupNotFound,
-        visible=own_and_shared("address_groups"),
     )

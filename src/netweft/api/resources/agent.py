@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from netweft.api import checks
-from netweft.api.attributes import Attribute, Resource, Who, nothing
+from netweft.api.attributes import Attribute, Resource
 from netweft.api.resources.standard import ID, READ_ONLY, STATUS_DETAIL, flag
 from netweft.control.agents import Agents
 from netweft.control.errors import AgentNotFound
@@ -42,8 +42,6 @@ def agent(use_cases: Agents) -> Resource:
         attributes=ATTRIBUTES,
         use_cases=use_cases,
         not_found=AgentNotFound,
-        visible=nothing,
-        change_by=Who.ADMIN,
         present=as_it_is_now,
         computed=frozenset({"alive"}),
         actions=frozenset({"update", "delete"}),

@@ -1,21 +1,15 @@
 """networks"""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 from netweft.api import checks
-from netweft.api.attributes import Attribute, Resource, Who
-from netweft.api.policy import visible_networks
+from netweft.api.attributes import Attribute, Resource
 from netweft.api.resources.standard import ADMIN_STATE, READ_ONLY, STANDARD, STATUS, flag
 from netweft.control.errors import NetworkNotFound
 from netweft.control.standard import UseCases
-from netweft.plugins.identity import Context
-from netweft.store import ReadTransaction
 
 
 def _provider(check: checks.Check, parse: checks.Check = str) -> Attribute:
     """What carries the network: for admins only."""
-    return Attribute(check=check, parse=parse, post=True, put=True, filter=True, set_by=Who.ADMIN, seen_by=Who.ADMIN)
+    return Attribute(check=check, parse=parse, post=True, put=True, filter=True)
 
 
 _TYPE = checks.string(32)
@@ -35,7 +29,7 @@ ATTRIBUTES = STANDARD | {
     "admin_state_up": ADMIN_STATE,
     "status": STATUS,
     "subnets": Attribute(check=READ_ONLY, default=[]),
-    "shared": flag(post=True, put=True, default=False, filter=True, set_by=Who.ADMIN),
+    "shared": flag(post=True, put=True, default=False, filter=True),
     "mtu": Attribute(
         check=checks.non_negative, parse=checks.integer, post=True, put=True, default=0, filter=True, sort=True
     ),
@@ -43,15 +37,11 @@ ATTRIBUTES = STANDARD | {
     "provider:network_type": _provider(_TYPE),
     "provider:physical_network": _provider(_PHYSICAL),
     "provider:segmentation_id": _provider(checks.integer, checks.integer),
-    "segments": Attribute(check=_SEGMENTS, post=True, put=True, set_by=Who.ADMIN, seen_by=Who.ADMIN),
-    "router:external": flag(post=True, put=True, default=False, filter=True, set_by=Who.ADMIN),
+    "segments": Attribute(check=_SEGMENTS, post=True, put=True),
+    "router:external": flag(post=True, put=True, default=False, filter=True),
     "qos_policy_id": Attribute(check=checks.or_none(checks.uuid_text), post=True, put=True, default=None),
     "vlan_transparent": flag(post=True, filter=True),
 }
-
-
-def visible(tx: ReadTransaction, context: Context) -> Sequence[Mapping[str, Sequence[Any]]]:
-    return visible_networks(tx, context)
 
 
 def network(use_cases: UseCases) -> Resource:
@@ -62,5 +52,4 @@ def network(use_cases: UseCases) -> Resource:
         attributes=ATTRIBUTES,
         use_cases=use_cases,
         not_found=NetworkNotFound,
-        visible=visible,
     )

@@ -1,7 +1,7 @@
 """network_segment_ranges"""
 
 from netweft.api import checks
-from netweft.api.attributes import REQUIRED, Attribute, Resource, Who, nothing
+from netweft.api.attributes import REQUIRED, Attribute, Resource
 from netweft.api.resources.standard import READ_ONLY, STANDARD, flag
 from netweft.control.segment_ranges import NetworkSegmentRangeNotFound, SegmentRanges
 
@@ -26,9 +26,6 @@ def network_segment_range(use_cases: SegmentRanges) -> Resource:
         attributes=ATTRIBUTES,
         use_cases=use_cases,
         not_found=NetworkSegmentRangeNotFound,
-        visible=nothing,
-        create_by=Who.ADMIN,
-        change_by=Who.ADMIN,
         present=use_cases.with_use,
         computed=frozenset({"used", "available"}),
         keeps_underscores=True,

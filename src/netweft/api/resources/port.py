@@ -1,10 +1,9 @@
 """ports"""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from netweft.api import checks
-from netweft.api.attributes import REQUIRED, Attribute, Resource, Who
+from netweft.api.attributes import REQUIRED, Attribute, Resource
 from netweft.api.resources.standard import (
     ADMIN_STATE,
     NETWORK_ID,
@@ -19,7 +18,6 @@ from netweft.control import qos
 from netweft.control.errors import PortNotFound
 from netweft.control.standard import UseCases
 from netweft.control.trunks import with_details
-from netweft.plugins.identity import Context
 from netweft.store import Object, ReadTransaction
 
 _VNIC_TYPES = (
@@ -37,17 +35,7 @@ _VNIC_TYPES = (
 )
 
 
-def _names_an_address(fixed_ips: Any) -> bool:
-    """To choose a subnet is anybody's right, to choose an address is not."""
-    return isinstance(fixed_ips, list) and any("ip_address" in one for one in fixed_ips if isinstance(one, dict))
-
-
-def _is_a_service(device_owner: Any) -> bool:
-    """Services' ports are exempt from security groups and anti-spoofing."""
-    return isinstance(device_owner, str) and device_owner.startswith("network:")
-
-
-_SHOWN_TO_ADMIN = Attribute(check=READ_ONLY, seen_by=Who.ADMIN)
+_SHOWN = Attribute(check=READ_ONLY)
 
 ATTRIBUTES = STANDARD | {
     "network_id": NETWORK_ID,
@@ -61,11 +49,8 @@ ATTRIBUTES = STANDARD | {
         put=True,
         filter=True,
         sort=True,
-        set_by=Who.NETWORK_OWNER,
     ),
-    "fixed_ips": Attribute(
-        check=checks.fixed_ips, post=True, put=True, filter=True, set_by=Who.NETWORK_OWNER, guarded=_names_an_address
-    ),
+    "fixed_ips": Attribute(check=checks.fixed_ips, post=True, put=True, filter=True),
     "device_id": Attribute(check=checks.string(255), post=True, put=True, default="", filter=True, sort=True),
     "device_owner": Attribute(
         check=checks.string(255),
@@ -74,12 +59,10 @@ ATTRIBUTES = STANDARD | {
         default="",
         filter=True,
         sort=True,
-        set_by=Who.NETWORK_OWNER,
-        guarded=_is_a_service,
     ),
     "security_groups": Attribute(check=checks.security_groups, post=True, put=True, filter=True),
-    "port_security_enabled": flag(post=True, put=True, set_by=Who.NETWORK_OWNER),
-    "allowed_address_pairs": Attribute(check=checks.address_pairs, post=True, put=True, set_by=Who.NETWORK_OWNER),
+    "port_security_enabled": flag(post=True, put=True),
+    "allowed_address_pairs": Attribute(check=checks.address_pairs, post=True, put=True),
     "extra_dhcp_opts": Attribute(check=checks.dhcp_options, post=True, put=True, default=None),
     "trunk_details": Attribute(check=READ_ONLY),
     "qos_policy_id": Attribute(check=checks.or_none(checks.uuid_text), post=True, put=True, default=None),
@@ -89,14 +72,10 @@ ATTRIBUTES = STANDARD | {
         post=True,
         put=True,
         filter=True,
-        set_by=Who.ADMIN,
-        seen_by=Who.ADMIN,
     ),
-    "binding:profile": Attribute(
-        check=checks.or_none(checks.dictionary), post=True, put=True, set_by=Who.ADMIN, seen_by=Who.ADMIN
-    ),
-    "binding:vif_type": _SHOWN_TO_ADMIN,
-    "binding:vif_details": _SHOWN_TO_ADMIN,
+    "binding:profile": Attribute(check=checks.or_none(checks.dictionary), post=True, put=True),
+    "binding:vif_type": _SHOWN,
+    "binding:vif_details": _SHOWN,
     "binding:vnic_type": Attribute(check=checks.one_of(*_VNIC_TYPES), post=True, put=True, default="normal"),
     # what Nova reads when it places the VM
     "numa_affinity_policy": Attribute(
@@ -104,12 +83,8 @@ ATTRIBUTES = STANDARD | {
         post=True,
         put=True,
         default=None,
-        set_by=Who.ADMIN,
-        seen_by=Who.ADMIN,
     ),
-    "device_profile": Attribute(
-        check=checks.or_none(checks.string(255)), post=True, default=None, set_by=Who.ADMIN, seen_by=Who.ADMIN
-    ),
+    "device_profile": Attribute(check=checks.or_none(checks.string(255)), post=True, default=None),
 }
 
 
@@ -119,12 +94,6 @@ BINDING = {
     "profile": Attribute(check=checks.or_none(checks.dictionary), post=True, put=True),
     "project_id": PROJECT,
 }
-
-
-def visible(tx: ReadTransaction, context: Context) -> Sequence[Mapping[str, Sequence[Any]]]:
-    """One's own, and all on one's networks."""
-    mine = {"project_id": [context.project_id]}
-    return [mine, {"network_id": tx.ids("networks", mine)}]
 
 
 def present(tx: ReadTransaction, ports: Sequence[Object]) -> Sequence[Object]:
@@ -140,8 +109,6 @@ def port(use_cases: UseCases) -> Resource:
         attributes=ATTRIBUTES,
         use_cases=use_cases,
         not_found=PortNotFound,
-        visible=visible,
-        owned_through_network=True,
         present=present,
         computed=frozenset({"trunk_details", "qos_network_policy_id"}),
     )

@@ -4,12 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from netweft.api import checks
-from netweft.api.attributes import REQUIRED, Attribute, Resource, Who
-from netweft.api.policy import own_and_shared
+from netweft.api.attributes import REQUIRED, Attribute, Resource
 from netweft.api.resources.standard import READ_ONLY, STANDARD, flag
 from netweft.control.qos import QosPolicies, QosPolicyNotFound
-from netweft.plugins.identity import Context
-from netweft.store import Object, ReadTransaction
+from netweft.store import Object
 
 ATTRIBUTES = STANDARD | {
     "shared": flag(post=True, put=True, default=False, filter=True),
@@ -87,10 +85,6 @@ RULE_TYPES = {
 NOT_SUPPORTED = ("minimum_packet_rate",)  # what Neutron has besides
 
 
-def visible(tx: ReadTransaction, context: Context) -> Sequence[Mapping[str, Sequence[Any]]]:
-    return [*own_and_shared("policies")(tx, context), {"shared": [True]}]
-
-
 def policy(use_cases: QosPolicies) -> Resource:
     return Resource(
         member="policy",
@@ -99,7 +93,4 @@ def policy(use_cases: QosPolicies) -> Resource:
         attributes=ATTRIBUTES,
         use_cases=use_cases,
         not_found=QosPolicyNotFound,
-        visible=visible,
-        create_by=Who.ADMIN,
-        change_by=Who.ADMIN,
     )

@@ -1,9 +1,9 @@
 """rbac_policies"""
 
 from netweft.api import checks
-from netweft.api.attributes import REQUIRED, Attribute, Resource, Who
+from netweft.api.attributes import REQUIRED, Attribute, Resource
 from netweft.api.resources.standard import ID, PROJECT
-from netweft.control.rbac import EVERYBODY, KINDS, RbacPolicies, RbacPolicyNotFound
+from netweft.control.rbac import KINDS, RbacPolicies, RbacPolicyNotFound
 
 ATTRIBUTES = {
     "id": ID,
@@ -19,8 +19,6 @@ ATTRIBUTES = {
         default=REQUIRED,
         filter=True,
         sort=True,
-        set_by=Who.ADMIN,
-        guarded=lambda target: target == EVERYBODY,
     ),
 }
 

@@ -1,13 +1,12 @@
 """security_groups, security_group_rules and default_security_group_rules"""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
 from netweft.api import checks
-from netweft.api.attributes import REQUIRED, Attribute, Resource, Who, everything
-from netweft.api.policy import own_and_shared
+from netweft.api.attributes import REQUIRED, Attribute, Resource
 from netweft.api.resources.standard import READ_ONLY, STANDARD, flag
 from netweft.control import rbac, security_group_rules
 from netweft.control.default_rules import PARENT, DefaultRules
@@ -111,18 +110,11 @@ def security_group(use_cases: SecurityGroups, store: Store) -> Resource:
         attributes=GROUP,
         use_cases=use_cases,
         not_found=SecurityGroupNotFound,
-        visible=own_and_shared("security_groups"),
         present=present,
         before_list=make_default,
         refuse_delete=keep_default,
         computed=frozenset({"security_group_rules", "shared"}),
     )
-
-
-def visible_rules(tx: ReadTransaction, context: Context) -> Sequence[Mapping[str, Sequence[Any]]]:
-    """One's own, and those that somebody else (an admin) put into one's groups."""
-    mine = {"project_id": [context.project_id]}
-    return [mine, {"security_group_id": tx.ids("security_groups", mine)}]
 
 
 def security_group_rule(use_cases: SecurityGroupRules) -> Resource:
@@ -133,7 +125,6 @@ def security_group_rule(use_cases: SecurityGroupRules) -> Resource:
         attributes=RULE,
         use_cases=use_cases,
         not_found=SecurityGroupRuleNotFound,
-        visible=visible_rules,
     )
 
 
@@ -144,8 +135,5 @@ def default_security_group_rule(use_cases: DefaultRules) -> Resource:
         attributes=TEMPLATE,
         use_cases=use_cases,
         not_found=DefaultSecurityGroupRuleNotFound,
-        visible=everything,
-        create_by=Who.ADMIN,
-        change_by=Who.ADMIN,
         actions=frozenset({"create", "delete"}),
     )

@@ -28,6 +28,13 @@ STANDARD = {
 }
 ADMIN_STATE = flag(post=True, put=True, default=True, filter=True, sort=True)
 STATUS = Attribute(check=READ_ONLY, filter=True, sort=True)
+
+
+def _for_others(detail: str) -> str:
+    """Without the names of hosts, bridges and wires."""
+    return "It cannot be wired where it is bound; administrators are told why." if detail else ""
+
+
 # ours (extension `netweft-status`): one sentence on why it is not as one might expect
-STATUS_DETAIL = Attribute(check=READ_ONLY)
+STATUS_DETAIL = Attribute(check=READ_ONLY, stand_in=_for_others)
 NETWORK_ID = Attribute(check=checks.uuid_text, post=True, default=REQUIRED, filter=True, sort=True)

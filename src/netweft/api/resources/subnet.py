@@ -1,16 +1,10 @@
 """subnets"""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 from netweft.api import checks
-from netweft.api.attributes import REQUIRED, Attribute, Resource, Who
-from netweft.api.resources import network
+from netweft.api.attributes import REQUIRED, Attribute, Resource
 from netweft.api.resources.standard import NETWORK_ID, STANDARD, flag
 from netweft.control.errors import SubnetNotFound
 from netweft.control.standard import UseCases
-from netweft.plugins.identity import Context
-from netweft.store import ReadTransaction
 
 _MODE = Attribute(
     check=checks.one_of("dhcpv6-stateful", "dhcpv6-stateless", "slaac", None), post=True, filter=True, sort=True
@@ -36,11 +30,6 @@ ATTRIBUTES = STANDARD | {
 }
 
 
-def visible(tx: ReadTransaction, context: Context) -> Sequence[Mapping[str, Sequence[Any]]]:
-    """One's own, and those of networks that one sees."""
-    return [{"project_id": [context.project_id]}, {"network_id": tx.ids("networks", *network.visible(tx, context))}]
-
-
 def subnet(use_cases: UseCases) -> Resource:
     return Resource(
         member="subnet",
@@ -49,7 +38,4 @@ def subnet(use_cases: UseCases) -> Resource:
         attributes=ATTRIBUTES,
         use_cases=use_cases,
         not_found=SubnetNotFound,
-        visible=visible,
-        create_by=Who.NETWORK_OWNER,
-        owned_through_network=True,
     )

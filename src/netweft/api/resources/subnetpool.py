@@ -1,16 +1,12 @@
 """subnetpools"""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from netweft.api import checks
-from netweft.api.attributes import REQUIRED, Attribute, Resource, Who
+from netweft.api.attributes import REQUIRED, Attribute, Resource
 from netweft.api.resources.standard import STANDARD, flag
 from netweft.control.standard import UseCases
 from netweft.control.subnetpools import SubnetPoolNotFound
-from netweft.plugins.identity import Context
-from netweft.store import ReadTransaction
 
 _COUNT = Attribute(check=checks.non_negative, parse=checks.integer, post=True, put=True, filter=True, sort=True)
 _LENGTH = replace(_COUNT, show=str)  # as Neutron has it
@@ -23,13 +19,9 @@ ATTRIBUTES = STANDARD | {
     "max_prefixlen": _LENGTH,
     "default_prefixlen": _LENGTH,
     "default_quota": _COUNT,
-    "shared": flag(post=True, default=False, filter=True, sort=True, set_by=Who.ADMIN),
-    "is_default": flag(post=True, put=True, default=False, filter=True, sort=True, set_by=Who.ADMIN),
+    "shared": flag(post=True, default=False, filter=True, sort=True),
+    "is_default": flag(post=True, put=True, default=False, filter=True, sort=True),
 }
-
-
-def visible(tx: ReadTransaction, context: Context) -> Sequence[Mapping[str, Sequence[Any]]]:
-    return [{"project_id": [context.project_id]}, {"shared": [True]}]
 
 
 def subnetpool(use_cases: UseCases) -> Resource:
@@ -40,5 +32,4 @@ def subnetpool(use_cases: UseCases) -> Resource:
         attributes=ATTRIBUTES,
         use_cases=use_cases,
         not_found=SubnetPoolNotFound,
-        visible=visible,
     )

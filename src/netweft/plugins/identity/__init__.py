@@ -23,7 +23,7 @@ class Context(Struct, frozen=True, kw_only=True):
     """Who makes a request, in which project, and what they may do.
 
     project_id: None for a token that is not scoped to a project; it may touch nothing that belongs to one.
-    roles: names, with the roles they imply (admin implies member, member implies reader).
+    roles: names, with the roles they imply (admin implies manager, that member, that reader).
     expires_at: seconds since the epoch.
     """
 
@@ -40,6 +40,11 @@ class Context(Struct, frozen=True, kw_only=True):
     @property
     def is_admin(self) -> bool:
         return "admin" in self.roles
+
+    @property
+    def sees_all(self) -> bool:
+        """Acts for every project: an admin, or another service of the cloud."""
+        return self.is_admin or "service" in self.roles
 
 
 class Identity(Protocol):

@@ -11,7 +11,7 @@ from netweft.plugins.identity.embedded.errors import Conflict
 from netweft.settings import ServerSettings
 from netweft.store import Store
 
-ROLES = ("admin", "member", "reader")
+ROLES = ("admin", "manager", "member", "reader", "service")
 FILE_NAME = "admin-openrc"
 
 

@@ -11,7 +11,7 @@ from netweft.plugins.identity.embedded.errors import NotFound
 from netweft.store import Link, Object, ReadTransaction, WriteTransaction
 
 KIND = "role_assignments"
-IMPLIED = {"admin": "member", "member": "reader"}
+IMPLIED = {"admin": "manager", "manager": "member", "member": "reader"}
 
 
 class Target(NamedTuple):
