@@ -2,16 +2,22 @@
 
 import subprocess
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from tests.netns.frames import fence, udp4
 from tests.netns.harness import Lab, until
 
 from netweft.lab import host, hypervisor
-from netweft.lab.commands import in_namespace
+from netweft.lab.commands import in_namespace, run
 from netweft.lab.host import Host
 from netweft.lab.layout import LabError
+from netweft.lab.vm import Vm
 
 ADMIN_CIDR = "10.4.0.0/24"
+VIRTUAL, ABSENT = "00:00:5e:00:01:07", "52:54:00:00:00:77"
+OPEN: dict[str, Any] = {"port_security_enabled": False, "security_groups": []}
+FLAT: dict[str, object] = {"provider:network_type": "flat", "provider:physical_network": "physnet1"}
 
 
 def vlan(number: int | None = None, physical_network: str = "physnet1") -> dict[str, object]:
@@ -65,6 +71,66 @@ def test_the_external_network_is_behind_br_ex(lab: Lab) -> None:
     for node in ("hv1", "hv2"):
         assert lab.ping(lab.add_vm(node, network), "203.0.113.200")
     host.remove(lab.layout, outside)
+
+
+@pytest.fixture(scope="module")
+def open_group(lab: Lab) -> str:
+    with lab.cloud() as cloud:
+        group = str(cloud.create("security_groups", name="open")["id"])
+        cloud.create("security_group_rules", security_group_id=group, direction="ingress")
+    return group
+
+
+def heard(lab: Lab, listener: Vm, sender: Vm, frame: bytes) -> bool:
+    """Before another frame that is for the listener."""
+    last = fence(sender.nic, listener.nic)
+    with lab.inside(listener, "capture") as capture:
+        lab.send_frames(sender, frame, last)
+        return frame in capture.frames_until(last)
+
+
+@pytest.mark.parametrize("attributes", [vlan(160), FLAT, {}], ids=["vlan", "flat", "vxlan"])
+def test_a_vms_frames_to_the_outside_are_no_neighbours(
+    lab: Lab, open_group: str, attributes: dict[str, object]
+) -> None:
+    """Nor are others that nobody knows: only who may have that MAC gets them.  That is any without port security, and
+    those whose address pair says so."""
+    network = lab.network("10.8.0.0/24", **attributes)
+    pair = [{"ip_address": "10.8.0.251", "mac_address": VIRTUAL}]
+    guarded: dict[str, Any] = {"security_groups": [open_group]}
+    kinds = {"guarded": guarded, "free": OPEN, "cluster": {**guarded, "allowed_address_pairs": pair}}
+    sender = lab.add_vm("hv1", network)
+    listeners = {
+        (name, node): lab.add_vm(node, network, **kind) for node in ("hv1", "hv2") for name, kind in kinds.items()
+    }
+    for machine in listeners.values():
+        lab.meet(sender, machine)
+    for to, getting in ((ABSENT, {"free"}), (VIRTUAL, {"free", "cluster"})):
+        frame = udp4((sender.nic.mac, to), (sender.nic.address, "10.8.0.251"), to.encode())
+        got = {place for place, machine in listeners.items() if heard(lab, machine, sender, frame)}
+        assert got == {(name, node) for name in getting for node in ("hv1", "hv2")}
+    if attributes:
+        _to_the_gateway_alone(lab, attributes, sender, listeners["guarded", "hv1"])
+    for machine in (sender, *listeners.values()):
+        lab.remove_vm(machine)
+
+
+def _to_the_gateway_alone(lab: Lab, attributes: dict[str, object], sender: Vm, neighbour: Vm) -> None:
+    """What a VM says to a machine of the outside, and what that says to a VM that is there no more."""
+    wire, tag = str(attributes["provider:physical_network"]), int(str(attributes.get("provider:segmentation_id", 0)))
+    gateway = Host(name="gateway", physical_network=wire, vlan=tag, addresses=("10.8.0.250/24",))
+    host.add(lab.layout, gateway)
+    beyond = lab.layout.host_namespace(gateway.name)
+    mac = run(*in_namespace(beyond, "cat", "/sys/class/net/eth0/address")).strip()
+    frame = udp4((sender.nic.mac, mac), (sender.nic.address, "10.8.0.250"), b"not for neighbours")
+    with lab.inside_namespace(beyond, "capture") as capture:
+        assert not heard(lab, neighbour, sender, frame)
+        capture.frames_until(frame)
+    back = udp4((mac, ABSENT), ("10.8.0.250", neighbour.nic.address), b"who is gone")
+    last = udp4((mac, neighbour.nic.mac), ("10.8.0.250", neighbour.nic.address), b"who is there")
+    with lab.inside(neighbour, "capture") as capture, lab.inside_namespace(beyond, "repeat", back.hex(), last.hex()):
+        assert back not in capture.frames_until(last)
+    host.remove(lab.layout, gateway)
 
 
 @pytest.mark.parametrize(

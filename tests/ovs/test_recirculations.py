@@ -12,7 +12,7 @@ from tests.ovs.sandbox import Sandbox, running
 
 from netweft.dataplane.openflow.client import OpenFlowConnection
 from netweft.dataplane.openflow.flow import OFPP_NORMAL, Flow, Output
-from netweft.model import Port, SecurityGroup, SubPort, Trunk
+from netweft.model import AddressPair, Port, SecurityGroup, SubPort, Trunk
 from netweft.services import addresses
 from netweft.services.pipeline import RECIRCULATIONS
 from netweft.testing.region import ANYTHING, MAPPINGS, UPLINKS, WIRE_PORT, FakeNode, Region, network, port
@@ -33,6 +33,9 @@ GUARDED, BESIDE, FREE, LOOSE_ONE, LOOSE_TWO, ON_VLAN, ON_FLAT, SUB, FREE_ONE, FR
     port(9, FREE_NET, **OPEN),
     port(10, FREE_NET, **OPEN),
 )
+VIRTUAL = "00:00:5e:00:01:07"
+PAIR: dict[str, object] = {"allowed_address_pairs": (AddressPair("10.0.0.250", VIRTUAL),)}
+SHARING = (port(11, OVERLAY, **PAIR), port(12, OVERLAY, **PAIR))
 REMOTE, REMOTE_ON_VLAN, REMOTE_ON_FLAT, REMOTE_FREE = THERE = (
     port(21, OVERLAY),
     port(22, VLAN),
@@ -40,10 +43,11 @@ REMOTE, REMOTE_ON_VLAN, REMOTE_ON_FLAT, REMOTE_FREE = THERE = (
     port(24, FREE_NET, **OPEN),
 )
 TRUNK = Trunk(id="t", port_id=ON_VLAN.id, sub_ports=(SubPort(SUB.id, 102),))
-UNKNOWN, EVERYBODY, GROUP = (port(number, OVERLAY) for number in (9999, 9998, 9997))
+UNKNOWN, EVERYBODY, GROUP, SHARED = (port(number, OVERLAY) for number in (9999, 9998, 9997, 9996))
 TARGETS = {
     EVERYBODY.id: ("ff:ff:ff:ff:ff:ff", "255.255.255.255"),
     GROUP.id: ("01:00:5e:00:00:fb", "224.0.0.251"),
+    SHARED.id: (VIRTUAL, "10.0.0.250"),
 }
 
 
@@ -79,8 +83,8 @@ class Switch:
 @pytest.fixture(scope="module")
 def region() -> Region:
     region = Region(nodes=2)
-    region.create(OVERLAY, VLAN, FLAT, FREE_NET, LOOSE, TRUNK, *HERE, *THERE)
-    region.plug(NODE, *(one for one in HERE if one is not SUB))
+    region.create(OVERLAY, VLAN, FLAT, FREE_NET, LOOSE, TRUNK, *HERE, *SHARING, *THERE)
+    region.plug(NODE, *(one for one in (*HERE, *SHARING) if one is not SUB))
     region.plug("hv2", *THERE)
     region.settle()
     return region
@@ -164,7 +168,10 @@ def out_of_tunnel(net: int, packet: str) -> str:
         ("from or to a trunk's sub-port that is guarded", SUB, REMOTE),
         ("between a guarded and an unguarded port of one node", GUARDED, FREE),
         ("between a guarded and an unguarded port of one node", FREE, GUARDED),
-        ("for a MAC that nobody knows, by a guarded port in a known connection, whoever gets it", GUARDED, UNKNOWN),
+        ("for a MAC that nobody knows, by a guarded port", GUARDED, UNKNOWN),
+        ("for a MAC that nobody knows, by a guarded port", ON_VLAN, UNKNOWN),
+        ("for such a MAC by an unguarded port, or from outside", FREE, UNKNOWN),
+        ("for an address pair's MAC, by a guarded port in a known connection, whoever gets it", GUARDED, SHARED),
         ("for multicast and broadcast addresses, whoever sends and gets it", GUARDED, EVERYBODY),
         ("for multicast and broadcast addresses, whoever sends and gets it", GUARDED, GROUP),
         ("for multicast and broadcast addresses, whoever sends and gets it", FREE, EVERYBODY),
@@ -212,23 +219,24 @@ def test_from_the_wire(switch: Switch, physical: str, tag: int, frm: Port, to: P
 
 def test_flooded_to_guarded_ports(switch: Switch) -> None:
     each = RECIRCULATIONS[
-        "for such a MAC in a new connection, or by an unguarded port, or from outside: more for each guarded port"
+        "for such a MAC in a new connection, or by an unguarded port, or from outside: for each guarded port with it"
     ]
-    guarded = sum(one.network_id == OVERLAY.id and ANYTHING.id in one.security_groups for one in HERE)
-    assert switch.recirculations("int", f"in_port={switch.ofport(FREE)},{frame(FREE, UNKNOWN)}") == guarded * each
-    assert switch.recirculations("tun", out_of_tunnel(1, frame(REMOTE, UNKNOWN))) == guarded * each
-    new = switch.recirculations("int", f"in_port={switch.ofport(GUARDED)},{frame(GUARDED, UNKNOWN)}", "trk,new")
-    assert new <= 1 + guarded * each
+    assert switch.recirculations("int", f"in_port={switch.ofport(FREE)},{frame(FREE, SHARED)}") == len(SHARING) * each
+    assert switch.recirculations("tun", out_of_tunnel(1, frame(REMOTE, SHARED))) == len(SHARING) * each
+    new = switch.recirculations("int", f"in_port={switch.ofport(GUARDED)},{frame(GUARDED, SHARED)}", "trk,new")
+    assert new <= 1 + len(SHARING) * each
+    unknown = RECIRCULATIONS["for such a MAC by an unguarded port, or from outside"]
+    assert switch.recirculations("tun", out_of_tunnel(1, frame(REMOTE, UNKNOWN))) == unknown
     none = RECIRCULATIONS["for multicast and broadcast addresses, whoever sends and gets it"]
     assert switch.recirculations("tun", out_of_tunnel(1, frame(REMOTE, EVERYBODY))) == none
     solicited = f"icmp6,dl_src={REMOTE.mac_address},dl_dst=33:33:00:00:00:02,ipv6_src={link_local(REMOTE)}"
     assert switch.recirculations("tun", out_of_tunnel(1, f"{solicited},ipv6_dst=ff02::2,icmpv6_type=133")) == none
 
 
-@pytest.mark.parametrize("to", [EVERYBODY, UNKNOWN])
+@pytest.mark.parametrize("to", [EVERYBODY, SHARED])
 def test_a_crowd_is_flooded_to(to: Port) -> None:
     """More ports than one packet could be judged for: on its 4,096th table Open vSwitch gives it up for all of them."""
-    members = [port(number, OVERLAY, f"10.0.{number >> 8}.{number & 255}") for number in range(1, 1001)]
+    members = [port(number, OVERLAY, f"10.0.{number >> 8}.{number & 255}", **PAIR) for number in range(1, 1001)]
     region = Region(nodes=1)
     region.create(OVERLAY, *members)
     region.plug(NODE, *members)

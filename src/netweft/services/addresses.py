@@ -24,6 +24,14 @@ def is_multicast(mac_address: str) -> bool:
     return bool(mac(mac_address) >> 40 & 1)
 
 
+def maybe_mac(text: str) -> int | None:
+    """None for what is no MAC, so that nobody else suffers from it."""
+    try:
+        return mac(text)
+    except ValueError:
+        return None
+
+
 def octets(mac_address: str) -> bytes:
     return bytes.fromhex(mac_address.replace(":", ""))
 

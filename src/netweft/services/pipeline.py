@@ -150,7 +150,8 @@ INT = Pipeline.of(
     ),
     Table(
         "switching",
-        "by network and destination MAC: a port here, a peer elsewhere; anything else is flooded in its network",
+        "by network and destination MAC: a port here, a peer elsewhere, those that share a pair's MAC; multicast and "
+        "broadcast to all of the network; what nobody knows only to who may have any MAC, and to the outside",
         match=fields(LOCAL_VLAN, IN_PORT, "eth_dst", TRIAL),
         set=fields(OUT_PORT, FLOODED),
         next=("ingress",),
@@ -275,8 +276,10 @@ RECIRCULATIONS = {
     "from the wire, flat or VLAN, to a guarded port": 1,
     "from or to a trunk's sub-port that is guarded": 1,
     "between a guarded and an unguarded port of one node": 1,
-    "for a MAC that nobody knows, by a guarded port in a known connection, whoever gets it": 1,
-    "for such a MAC in a new connection, or by an unguarded port, or from outside: more for each guarded port": 1,
+    "for a MAC that nobody knows, by a guarded port": 1,
+    "for such a MAC by an unguarded port, or from outside": 0,
+    "for an address pair's MAC, by a guarded port in a known connection, whoever gets it": 1,
+    "for such a MAC in a new connection, or by an unguarded port, or from outside: for each guarded port with it": 1,
     "for multicast and broadcast addresses, whoever sends and gets it": 0,
     "the same, where the network has a crowd of ports (more than 256): for each guarded port": 1,
     "the first of a connection, and each fragment": 1,

@@ -34,7 +34,7 @@ from netweft.services.remotes import Remotes
 from netweft.services.subnets import Subnets
 from netweft.services.switching import SWITCHING
 from netweft.services.trunks import Trunks
-from netweft.services.values import HostFacts, Lease, LocalPort, Service, Uplinks, Wanted
+from netweft.services.values import HostFacts, Lease, LocalPort, Member, Service, Uplinks, Wanted
 
 SERVICES: tuple[Service, ...] = (BRIDGES, PHYSICAL_NETWORKS, SWITCHING, PORT_SECURITY, NEIGHBOURS, DHCP, FIREWALL, QOS)
 
@@ -158,8 +158,8 @@ class Rendering:
         self.vlans = vlans
         self._memo: Memo[ItemKey, Item] = Memo(render)
         self._remotes = Remotes(self._memo.put, self._memo.mark)
-        # plugged ports of each network: their logical port, 0 when nothing is to be sent there
-        self._members: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        # plugged ports of each network; None when nothing is to be flooded there
+        self._members: defaultdict[str, dict[str, Member | None]] = defaultdict(dict)
         self._network_of: dict[str, str] = {}
         self._trunks = Trunks()
         self._subnets = Subnets()
@@ -190,7 +190,8 @@ class Rendering:
         self._regrouped.clear()
         for network_id in regrouped:
             members, hosts = self._members[network_id], self._hosts[network_id]
-            self._memo.put(("members", network_id), tuple(sorted(filter(None, members.values()))) or None)
+            flooded = sorted(filter(None, members.values()), key=lambda member: member.number)
+            self._memo.put(("members", network_id), tuple(flooded) or None)
             self._memo.put(("hosts", network_id), tuple(sorted(hosts)) or None)
             if members:
                 self._vlans_changed(self.vlans.want(network_id))
@@ -301,12 +302,20 @@ class Rendering:
             floodable = port.admin_state_up and port.active and place.trunk_up and ofport > 0
             self._network_of[port_id] = port.network_id
             number = logical_port(ofport, place.tag, guarded=port.port_security_enabled)
-            self._members[port.network_id][port_id] = number if floodable else 0
+            member = Member(number, _other_macs(port)) if floodable else None
+            self._members[port.network_id][port_id] = member
             self._regrouped.add(port.network_id)
 
     def _vlans_changed(self, changed: Mapping[str, int | None]) -> None:
         for network_id, vlan in changed.items():
             self._memo.put(("vlan", network_id), vlan)
+
+
+def _other_macs(port: Port) -> tuple[str, ...]:
+    """Of a guarded port, besides its own; one without port security may have any."""
+    if not port.port_security_enabled:
+        return ()
+    return tuple(sorted({pair.mac_address for pair in port.allowed_address_pairs} - {port.mac_address}))
 
 
 def _addresses(port: Port) -> Iterator[str]:

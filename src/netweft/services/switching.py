@@ -3,7 +3,10 @@
     known here        to its port
     known elsewhere   through the tunnel bridge to the one host that has it, with the network's key; on a physical
                       network to the wire, whose switches know where it is
-    anything else     flooded: to the network's ports here and to exactly the hosts that have the network, or the wire
+    of address pairs  to the ports here that may have it, and as any other that is not known
+    not known         to the ports here without port security, which may have any MAC, and to exactly the hosts that
+                      have the network, or the wire.  A guarded port's MACs are all known: it gets no other's frames
+    for many          multicast and broadcast: to all of the network's ports here, and likewise to hosts or wire
 
 What came in from another bridge never goes back to it, nor what came from the overlay into the overlay: on the tunnel
 bridge its only way is to the integration bridge.  MAC addresses are never learned; the database knows them.
@@ -27,7 +30,7 @@ from netweft.services.fields import (
     tagged,
 )
 from netweft.services.physical import outside_vlan
-from netweft.services.pipeline import INT, TUN, Value
+from netweft.services.pipeline import INT, TUN, BridgeFlow, Value
 from netweft.services.values import (
     Flood,
     HostFacts,
@@ -44,7 +47,7 @@ NETWORK_KEY = "netweft-network"  # external_ids of a VIF's Port row: which netwo
 
 CARRIED_KEY = "netweft-vlan-"  # and a local VLAN: which network of a sub-port it stands for
 
-AHEAD, KNOWN, UNKNOWN = 30, 20, 10
+AHEAD, KNOWN, SHARED, FOR_MANY, UNKNOWN = 30, 20, 15, 10, 5
 
 # Open vSwitch gives up a packet on its 4,096th table, for everybody.  A copy meets up to six and one for each group of
 # its port, unless it is tracked: then it is a packet of its own after two.
@@ -103,19 +106,27 @@ def _classify(here: LocalPort) -> Iterator[Wanted]:
 def network(uplinks: Uplinks, here: LocalNetwork, flood: Flood) -> Iterator[Wanted]:
     """Flooding on the integration bridge, and how its frames come in from another one."""
     link = here.link(uplinks)
-    out = link.near if link else None
-    copies = (*flood.ports, *((out,) if out is not None else ()))
-    yield INT["switching"].flow(
-        UNKNOWN,
-        cookie(Reason.NETWORK_FLOOD, here.network.id),
-        {LOCAL_VLAN: here.vlan},
-        SetField(FLOODED, CROWD if len(copies) > MOST_COPIES else 1),
-        *(action for number in copies for action in _copy_to(number)),
-    )
+    out = (link.near,) if link and link.near is not None else ()
+    many: dict[str, Value] = {"eth_dst": (MAC_ANY_MULTICAST, MAC_ANY_MULTICAST)}
+    yield _flooded(here, FOR_MANY, many, (*flood.ports, *out))
+    yield _flooded(here, UNKNOWN, {}, (*flood.unguarded, *out))
+    for address, holders in flood.shared.items():
+        yield _flooded(here, SHARED, {"eth_dst": address}, (*holders, *flood.unguarded, *out))
     if link is not None and link.near is not None:
         yield from _from_uplink(link, link.near, here)
     if here.tunnelled:
         yield from _tunnelled(uplinks, here, flood)
+
+
+def _flooded(here: LocalNetwork, priority: int, to: dict[str, Value], receivers: tuple[int, ...]) -> BridgeFlow:
+    """One receiver alone gets it as if its MAC were known."""
+    if len(receivers) == 1:
+        actions: tuple[Action, ...] = (SetField(OUT_PORT, receivers[0]), INT["ingress"].goto)
+    else:
+        flooded = SetField(FLOODED, CROWD if len(receivers) > MOST_COPIES else 1)
+        actions = (flooded, *(action for number in receivers for action in _copy_to(number))) if receivers else ()
+    owner = cookie(Reason.NETWORK_FLOOD, here.network.id)
+    return INT["switching"].flow(priority, owner, {LOCAL_VLAN: here.vlan, **to}, *actions)
 
 
 def _from_uplink(link: Link, near: int, here: LocalNetwork) -> Iterator[Wanted]:

@@ -211,11 +211,24 @@ class RemotePort(Struct, frozen=True, kw_only=True):
     tunnel: Prefix | None
 
 
+class Member(Struct, frozen=True):
+    """A port here that frames are flooded to.  number: the logical port.  macs: those besides its own that its
+    allowed address pairs name, as text."""
+
+    number: int
+    macs: tuple[str, ...] = ()
+
+
 class Flood(Struct, frozen=True):
-    """Where a frame for everybody goes: logical ports here, tunnel end points elsewhere; both sorted."""
+    """Where a network's frames go whose destination is no port's own MAC: logical ports, tunnel end points; sorted.
+
+    ports: all here, for multicast and broadcast.  unguarded: those here that may have any MAC.
+    shared: a MAC that address pairs here name -> the guarded ports that may have it."""
 
     ports: tuple[int, ...] = ()
     tunnels: tuple[Prefix, ...] = ()
+    unguarded: tuple[int, ...] = ()
+    shared: dict[int, tuple[int, ...]] = {}
 
 
 Wanted: TypeAlias = BridgeFlow | BridgeRow | PortRow | VifTag | VethPair | Address | Lease | DropMeter | Guarantee

@@ -24,7 +24,8 @@ from netweft.model import (
 )
 from netweft.reconcile.memo import Fact, Reader
 from netweft.services import dhcp, qos
-from netweft.services.addresses import Prefix, endpoint
+from netweft.services.addresses import MAC_ANY_MULTICAST, Prefix, endpoint, maybe_mac
+from netweft.services.fields import GUARDED
 from netweft.services.firewall_rules import remote_set
 from netweft.services.local_vlans import SOON
 from netweft.services.values import (
@@ -36,6 +37,7 @@ from netweft.services.values import (
     LocalGroup,
     LocalNetwork,
     LocalPort,
+    Member,
     PortGroup,
     RemoteAddress,
     RemotePort,
@@ -278,7 +280,18 @@ def flood(read: Reader, network: LocalNetwork) -> Flood:
     network_id = network.network.id
     tunnels = {_tunnel(read, network, name) for name in read.get(("hosts", network_id)) or ()}
     reachable = sorted(tunnel[:2] for tunnel in tunnels if tunnel)
-    return Flood(read.get(("members", network_id)) or (), tuple(Prefix(*tunnel, None) for tunnel in reachable))
+    members: tuple[Member, ...] = read.get(("members", network_id)) or ()
+    shared: dict[int, list[int]] = {}
+    for member in members:
+        for address in filter(None, map(maybe_mac, member.macs)):
+            if not address & MAC_ANY_MULTICAST:
+                shared.setdefault(address, []).append(member.number)
+    return Flood(
+        ports=tuple(member.number for member in members),
+        tunnels=tuple(Prefix(*tunnel, None) for tunnel in reachable),
+        unguarded=tuple(member.number for member in members if not member.number & GUARDED),
+        shared={address: tuple(shared[address]) for address in sorted(shared)},
+    )
 
 
 def status(read: Reader, port_id: str, wired: LocalPort | Problem) -> PortStatus | None:
