@@ -24,7 +24,7 @@ from hypervisors import Lab, add_port, busy_ms, check, resident_mb, until_in_syn
 from table import Row, percentile, print_table
 
 LOCAL_VLANS = 4094
-BULK = 200
+BULK = 100
 TRUNK = 100  # sub-ports
 Port = dict[str, Any]
 

@@ -17,7 +17,7 @@ from netweft.dataplane.openflow.client import OpenFlowConnection
 from netweft.dataplane.openflow.messages import FlowChange
 
 PEERS = Path(__file__).resolve().parent / "peers.py"
-BULK = 200
+BULK = 100
 QUIET_SECONDS = 0.05
 
 

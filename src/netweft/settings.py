@@ -94,7 +94,7 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     nova_interface: Annotated[
         Literal["public", "internal", "admin"], Meta(description="which of the catalogue's endpoints for Nova")
     ] = "public"
-    max_body_bytes: Annotated[int, Meta(gt=0, description="larger request bodies are refused")] = 4 * 2**20
+    max_body_bytes: Annotated[int, Meta(gt=0, description="larger request bodies are refused")] = 2**20
     max_connections_per_client: Annotated[
         int, Meta(gt=0, description="from one address, or /64 of IPv6; behind a proxy that is all of them")
     ] = 256

@@ -24,6 +24,7 @@ class Described(Protocol):
     def attributes(self) -> Mapping[str, Attribute]: ...
 
 
+BULK = 100  # objects in one request, which is one transaction: others that write wait for it
 _PROJECT = ("project_id", "tenant_id")
 
 
@@ -43,9 +44,11 @@ def parse(data: bytes) -> dict[str, Any]:
 def for_create(resource: Described, body: dict[str, Any], context: Context) -> tuple[list[Object], bool]:
     """What is wanted, with defaults; and whether it was asked for in bulk."""
     bulk = resource.collection in body
-    items = body.get(resource.collection) if bulk else [body.get(resource.member)]
+    items: Any = body.get(resource.collection) if bulk else [body.get(resource.member)]
     if bulk and (not isinstance(items, list) or not items):
         raise HTTPBadRequest("Resources required")
+    if bulk and len(items) > BULK:
+        raise HTTPBadRequest(f"There are more than {BULK} objects in this request")
     _refuse_others(body, resource.collection if bulk else resource.member)
     return [_new(resource, _as_object(resource, item), context) for item in items or ()], bulk
 

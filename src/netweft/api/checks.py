@@ -9,20 +9,33 @@ import uuid
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
-from netweft.control.errors import BadRequest
+from netweft.control.errors import (
+    AllowedAddressPairExhausted,
+    BadRequest,
+    DNSNameServersExhausted,
+    HostRoutesExhausted,
+    Refused,
+)
 
 Check: TypeAlias = Callable[[Any], Any]
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _NOBODYS_MACS = ("00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff")
+# Neutron's max_allowed_address_pair, max_dns_nameservers, max_subnet_host_routes, MAX_TAGS_COUNT
+PAIRS, NAMESERVERS, HOST_ROUTES, TAGS = 10, 5, 20, 50
+FIXED_IPS = 64
 _TRUE = frozenset({"true", "t", "1", "yes", "on", "y"})
 _FALSE = frozenset({"false", "f", "0", "no", "off", "n"})
 
 
+ITEMS = 1000  # in a list of which Neutron does not say how long it may be
+_ECHO = 500
+
+
 class Invalid(BadRequest):
-    """A value that cannot be kept: the reason, without the attribute's name."""
+    """A value that cannot be kept: the reason, without the attribute's name, and no more of the value than it takes."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(reason=reason)
+        super().__init__(reason=reason if len(reason) <= _ECHO else f"{reason[:_ECHO]}...")
 
 
 def string(most: int = 255) -> Check:
@@ -166,14 +179,18 @@ def cidr_or_address(value: Any) -> str:
     return text if "/" in text else str(ipaddress.ip_network(text))
 
 
-def list_of(check: Check, *, unique: bool = False) -> Check:
-    """None counts as empty."""
+def list_of(
+    check: Check, *, unique: bool = False, most: int = ITEMS, refusal: Callable[[], Refused] | None = None
+) -> Check:
+    """None counts as empty.  refusal: of a list with more than `most`, before any of it is looked at."""
 
     def checked(value: Any) -> list[Any]:
         if value is None:
             return []
         if not isinstance(value, list):
             raise Invalid(f"'{value}' is not a list")
+        if len(value) > most:
+            raise refusal() if refusal else Invalid(f"there are more than {most} items")
         items = [check(item) for item in value]
         if unique:
             _refuse_twice(items)
@@ -200,11 +217,13 @@ def record(required: dict[str, Check], optional: dict[str, Check] | None = None)
 
 
 def _refuse_twice(items: Iterable[Any]) -> None:
-    seen: list[Any] = []
+    """Items: texts, or dictionaries of texts."""
+    seen: set[Any] = set()
     for item in items:
-        if item in seen:
+        key = frozenset(item.items()) if isinstance(item, dict) else item
+        if key in seen:
             raise Invalid(f"Duplicate items in the list: '{item}'")
-        seen.append(item)
+        seen.add(key)
 
 
 fixed_ip = record({}, {"subnet_id": uuid_text, "ip_address": ip_address})
@@ -214,7 +233,7 @@ def fixed_ips(value: Any) -> Any:
     """None: to be chosen."""
     if value is None:
         return None
-    items = list_of(fixed_ip)(value)
+    items = list_of(fixed_ip, most=FIXED_IPS)(value)
     if not all(items):
         raise Invalid("IP allocation requires subnet_id or ip_address")
     _refuse_twice(item["ip_address"] for item in items if "ip_address" in item)
@@ -222,10 +241,22 @@ def fixed_ips(value: Any) -> Any:
 
 
 allocation_pools = list_of(record({"start": ip_address, "end": ip_address}))
-host_routes = list_of(record({"destination": route_cidr, "nexthop": ip_address}), unique=True)
-nameservers = list_of(ip_address, unique=True)
+host_routes = list_of(
+    record({"destination": route_cidr, "nexthop": ip_address}),
+    unique=True,
+    most=HOST_ROUTES,
+    refusal=lambda: HostRoutesExhausted(quota=HOST_ROUTES),
+)
+nameservers = list_of(
+    ip_address, unique=True, most=NAMESERVERS, refusal=lambda: DNSNameServersExhausted(quota=NAMESERVERS)
+)
 security_groups = list_of(uuid_text)
-address_pairs = list_of(record({"ip_address": ip_prefix}, {"mac_address": unicast_mac_address}), unique=True)
+address_pairs = list_of(
+    record({"ip_address": ip_prefix}, {"mac_address": unicast_mac_address}),
+    unique=True,
+    most=PAIRS,
+    refusal=lambda: AllowedAddressPairExhausted(quota=PAIRS),
+)
 
 
 _MAY_BE_EMPTY = ("router", "classless-static-route")  # an empty value: not to be told by DHCP at all
@@ -261,7 +292,11 @@ def tag(value: Any) -> str:
     return text
 
 
-tags = list_of(tag, unique=True)
+def too_many_tags() -> Refused:
+    return Invalid(f"The number of tags exceed the per-resource limit of {TAGS}")
+
+
+tags = list_of(tag, unique=True, most=TAGS, refusal=too_many_tags)
 
 
 def ethertype(value: Any) -> str:

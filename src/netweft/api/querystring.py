@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+from netweft.api import checks
 from netweft.api.attributes import Resource
 from netweft.api.checks import Invalid, boolean
 from netweft.api.faults import HTTPBadRequest
@@ -15,6 +16,8 @@ _MOST = 2**31  # in one answer: a database's integer takes it
 _LISTS_OF_VALUES = frozenset({"security_groups"})
 # all of these tags, any of them, and the opposites; the store's name for each
 _TAGS = {"tags": "tags[&]", "tags-any": "tags[]", "not-tags": "!tags[&]", "not-tags-any": "!tags[]"}
+# of filters whose cost grows with each value: nothing has more tags, nobody seeks for so many parts of addresses
+_MOST_VALUES = dict.fromkeys(_TAGS.values(), checks.TAGS) | {"fixed_ips.ip_address~": 16}
 # what may be asked of their members; the store's name for each
 _LISTS_OF_OBJECTS = {
     "fixed_ips": {"ip_address": "ip_address", "subnet_id": "subnet_id", "ip_address_substr": "ip_address~"}
@@ -54,6 +57,10 @@ def listing(resource: Resource, pairs: Sequence[tuple[str, str]], hidden: frozen
             continue
         key, parsed = _filter(resource, name, value)
         filters.setdefault(key, []).append(parsed)
+    filters = {name: list(dict.fromkeys(values)) for name, values in filters.items()}
+    for name, most in _MOST_VALUES.items():
+        if len(filters.get(name, ())) > most:
+            raise HTTPBadRequest(f"There are more than {most} values to filter by in {name.strip('![]&~')}")
     if unknown:
         raise HTTPBadRequest(f"{unknown} is invalid attribute for filtering")
     single = {name: value for name, value in pairs if name in _RESERVED}

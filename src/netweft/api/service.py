@@ -88,10 +88,10 @@ class Service:
 
         def work(tx: WriteTransaction) -> Object:
             current = self._current(tx, context, id)
-            changes = decide(current)
             if rule:
                 self._policy.require(tx, context, rule, current)
-            else:
+            changes = decide(current)
+            if not rule:
                 self._policy.check_update(tx, context, current, changes)
             check_named(tx, context, [changes])
             check_kept(tx, context, current, changes)

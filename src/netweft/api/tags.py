@@ -51,8 +51,9 @@ class Tags:
         return Response(status_code=204)
 
     async def replace(self, request: Request, context: Context) -> Response:
-        tags = _checked(checks.tags, body.parse(await request.body()).get("tags"))
-        return json_response({"tags": await self._edit(request, context, "update", lambda now: tags)})
+        given = body.parse(await request.body()).get("tags")
+        tags = await self._edit(request, context, "update", lambda now: _checked(checks.tags, given))
+        return json_response({"tags": tags})
 
     async def clear(self, request: Request, context: Context) -> Response:
         await self._edit(request, context, "delete", lambda now: [])
@@ -82,7 +83,11 @@ class Tags:
         self, request: Request, context: Context, verb: str, edit: Callable[[list[str]], list[str]]
     ) -> list[str]:
         def decide(current: Object) -> Object:
-            return {"tags": edit(current.get("tags", []))}
+            now = current.get("tags", [])
+            tags = edit(now)
+            if len(tags) > max(len(now), checks.TAGS):
+                raise HTTPBadRequest(str(checks.too_many_tags()))
+            return {"tags": tags}
 
         rule = f"{verb}_{self._resource.member}:tags"
         changed = await self._run(self._service.edit, context, request.path_params["id"], decide, None, rule)

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 from netweft.control import rbac
-from netweft.control.errors import AddressesAlreadyExist, AddressesNotFound, AddressGroupInUse
+from netweft.control.errors import AddressesAlreadyExist, AddressesNotFound, AddressGroupInUse, InvalidInput
 from netweft.control.standard import Plain, bumped
 from netweft.store import Object, WriteTransaction
 
 KIND = "address_groups"
+MOST = 4096
 
 
 class AddressGroups(Plain):
@@ -24,14 +25,18 @@ class AddressGroups(Plain):
         super().delete(tx, current)
 
     def add(self, tx: WriteTransaction, current: Object, addresses: Sequence[str]) -> Object:
-        there = [address for address in addresses if address in current["addresses"]]
+        held = set(current["addresses"])
+        there = [address for address in addresses if address in held]
         if there:
             raise AddressesAlreadyExist(addresses=there, address_group_id=current["id"])
+        if len(held) + len(addresses) > MOST:
+            raise InvalidInput(f"an address group holds at most {MOST} addresses")
         return self.update(tx, current, {"addresses": [*current["addresses"], *addresses]})
 
     def remove(self, tx: WriteTransaction, current: Object, addresses: Sequence[str]) -> Object:
-        missing = [address for address in addresses if address not in current["addresses"]]
+        held, gone = set(current["addresses"]), set(addresses)
+        missing = [address for address in addresses if address not in held]
         if missing:
             raise AddressesNotFound(addresses=missing, address_group_id=current["id"])
-        left = [address for address in current["addresses"] if address not in addresses]
+        left = [address for address in current["addresses"] if address not in gone]
         return tx.update(KIND, current["id"], bumped(current, {"addresses": left}))

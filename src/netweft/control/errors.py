@@ -154,6 +154,18 @@ class IpAddressAlreadyAllocated(Conflict):
 # ports
 
 
+class AllowedAddressPairExhausted(BadRequest):
+    message = "The number of allowed address pair exceeds the maximum %(quota)s."
+
+
+class DNSNameServersExhausted(BadRequest):
+    message = "Unable to complete operation. The number of DNS nameservers exceeds the limit %(quota)s."
+
+
+class HostRoutesExhausted(BadRequest):
+    message = "Unable to complete operation. The number of host routes exceeds the limit %(quota)s."
+
+
 class MacAddressGenerationFailure(Exhausted):
     message = "Unable to generate unique mac on network %(net_id)s."
 

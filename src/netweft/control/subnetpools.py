@@ -4,6 +4,7 @@ What a pool has given out is what its subnets have: there is no second record of
 """
 
 import ipaddress
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 
 from netweft.control.addresses import IpNetwork
@@ -77,8 +78,7 @@ class SubnetPools(Plain):
         after = _complete(current | changes)
         if after["ip_version"] != current["ip_version"]:
             raise PrefixVersionMismatch()
-        lost = [prefix for prefix in current["prefixes"] if not _holds(after["prefixes"], ipaddress.ip_network(prefix))]
-        if lost:
+        if not _hold(after["prefixes"], map(ipaddress.ip_network, current["prefixes"])):
             raise IllegalSubnetPoolPrefixUpdate(msg="Existing prefixes must be a subset of the new prefixes")
         _refuse_second_default(tx, after)
         known = {name: after[name] for name in (*changes, "prefixes")}
@@ -125,7 +125,7 @@ def take(tx: WriteTransaction, pool_id: str, wanted: Object) -> str:
 def _exactly(pool: Object, taken: Sequence[tuple[int, int]], asked: IpNetwork) -> IpNetwork:
     _check_length(pool, asked.prefixlen)
     first, last = _numbers(asked)
-    if not _holds(pool["prefixes"], asked) or any(start <= last and first <= end for start, end in taken):
+    if not _hold(pool["prefixes"], [asked]) or any(start <= last and first <= end for start, end in taken):
         raise SubnetAllocationError(reason="Cannot allocate requested subnet from the available set of prefixes")
     return asked
 
@@ -207,10 +207,16 @@ def _refuse_second_default(tx: WriteTransaction, pool: Object) -> None:
         )
 
 
-def _holds(prefixes: Iterable[str], network: IpNetwork) -> bool:
-    first, last = _numbers(network)
-    bounds = [_numbers(other) for other in map(ipaddress.ip_network, prefixes) if other.version == network.version]
-    return any(start <= first and last <= end for start, end in bounds)
+def _hold(prefixes: Iterable[str], networks: Iterable[IpNetwork]) -> bool:
+    """Whether each of the networks is in one of the prefixes, which do not overlap."""
+    bounds = sorted((prefix.version, *_numbers(prefix)) for prefix in map(ipaddress.ip_network, prefixes))
+    for network in networks:
+        first, last = _numbers(network)
+        at = bisect_right(bounds, (network.version, first, last)) - 1
+        around = [bound for bound in bounds[max(at, 0) : at + 2] if bound[0] == network.version]
+        if not any(start <= first and last <= end for _, start, end in around):
+            return False
+    return True
 
 
 def _numbers(network: IpNetwork) -> tuple[int, int]:

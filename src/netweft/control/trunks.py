@@ -105,13 +105,20 @@ class Trunks:
         ports = tx.lock_many("ports", {sub["port_id"] for sub in wanted})
         networks = tx.get_many("networks", {port["network_id"] for port in [parent, *ports.values()]})
         added: list[Object] = []
+        numbers = {sub["segmentation_id"] for sub in trunk["sub_ports"]}
+        there = {sub["port_id"] for sub in trunk["sub_ports"]}
         for sub in wanted:
             port = ports.get(sub["port_id"])
             if port is None:
                 raise PortNotFound(id=sub["port_id"])
             _check_port(port, parent, networks)
-            there = trunk["sub_ports"] + added
-            added.append(_checked(trunk, sub, networks[port["network_id"]], there))
+            added.append(_checked(sub, networks[port["network_id"]]))
+            if (number := added[-1]["segmentation_id"]) in numbers:
+                raise DuplicateSubPort(segmentation_type="vlan", segmentation_id=number, trunk_id=trunk["id"])
+            if sub["port_id"] in there:
+                raise TrunkPortInUse(port_id=sub["port_id"])
+            numbers.add(number)
+            there.add(sub["port_id"])
         marks = {PART_OF: trunk["id"], "device_owner": OWNER}
         tx.update_many("ports", [port | bumped(port, marks) for port in ports.values()])
         tx.update(KIND, trunk["id"], bumped(trunk, {"sub_ports": trunk["sub_ports"] + added}))
@@ -200,8 +207,8 @@ def _check_port(port: Object, parent: Object, networks: Mapping[str, Object]) ->
         raise PortInUse(port_id=port["id"], net_id=port["network_id"], device_id=port["device_id"])
 
 
-def _checked(trunk: Object, sub: Object, network: Object, there: Sequence[Object]) -> Object:
-    """With its VLAN, which may come from the sub-port's own network; `there`: the trunk's others."""
+def _checked(sub: Object, network: Object) -> Object:
+    """With its VLAN, which may come from the sub-port's own network."""
     type, number = sub.get("segmentation_type"), sub.get("segmentation_id")
     if type == "inherit":
         type, number = network.get(TYPE), network.get(ID)
@@ -214,8 +221,4 @@ def _checked(trunk: Object, sub: Object, network: Object, there: Sequence[Object
         raise InvalidInput(f"Unknown segmentation_type '{type}'")
     if number not in _VLANS:
         raise InvalidInput(f"Segmentation ID '{number}' is not in range")
-    if any(other["segmentation_id"] == number for other in there):
-        raise DuplicateSubPort(segmentation_type=type, segmentation_id=number, trunk_id=trunk["id"])
-    if any(other["port_id"] == sub["port_id"] for other in there):
-        raise TrunkPortInUse(port_id=sub["port_id"])
     return {"port_id": sub["port_id"], "segmentation_type": type, "segmentation_id": number}

@@ -80,7 +80,10 @@ def _match(dialect: JsonDialect, name: str, values: Sequence[Value]) -> ColumnEl
     if name.startswith("!"):
         return not_(_match(dialect, name[1:], values))
     if name.endswith("[&]"):
-        return and_(*(_match(dialect, f"{name[:-3]}[]", [value]) for value in values))
+        wanted = [dialect.value(value) for value in dict.fromkeys(values)]
+        element = (elements := dialect.elements(name[:-3], "")).selected_columns[0]
+        found = elements.with_only_columns(func.count(element.distinct())).where(element.in_(wanted))
+        return found.correlate(objects).scalar_subquery() == len(wanted)
     if name == "id":
         return objects.c.id.in_(values)
     if name in LOOKED_UP:
