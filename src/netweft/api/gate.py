@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import Response
 
-from netweft.api import faults
+from netweft.api import access, faults
 from netweft.control.errors import Refused
 from netweft.plugins.identity import Authenticate, Context, IdentityUnavailable, Unauthorized
 
@@ -24,7 +24,9 @@ class Gate:
             try:
                 if not token:
                     return self._unauthorized(request)
-                return await handler(request, await self._authenticate(token))
+                context = await self._authenticate(token)
+                await access.check(request, context, access.NETWORK, self._authenticate)
+                return await handler(request, context)
             except Unauthorized:
                 return self._unauthorized(request)
             except IdentityUnavailable:

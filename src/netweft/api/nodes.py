@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from netweft.api import access
 from netweft.api.running import runner
 from netweft.plugins.identity import Authenticate, IdentityUnavailable, Unauthorized, nodes
 from netweft.store import Duplicate, Missing, Object, Store
@@ -49,6 +50,7 @@ def routes(store: Store, authenticate: Authenticate) -> list[Route]:
 async def admin(request: Request, authenticate: Authenticate) -> None:
     try:
         context = await authenticate(request.headers.get("x-auth-token", ""))
+        await access.check(request, context, access.NETWORK, authenticate)
     except Unauthorized:
         raise HTTPException(401, "The request you have made requires authentication.") from None
     except IdentityUnavailable as error:

@@ -5,7 +5,7 @@ A file per noun, each with its OPERATIONS; `call` is what they share.
 
 from starlette.routing import Route
 
-from netweft.api.identity import assignments, call, catalog, domains, resources, tokens, users
+from netweft.api.identity import access_rules, assignments, call, catalog, domains, resources, tokens, users
 from netweft.plugins.identity.embedded.service import EmbeddedIdentity
 from netweft.settings import ServerSettings
 
@@ -13,6 +13,7 @@ OPERATIONS = [
     *catalog.OPERATIONS,
     *tokens.OPERATIONS,
     *users.OPERATIONS,
+    *access_rules.OPERATIONS,
     *(operation for resource in resources.RESOURCES for operation in resource.operations()),
     *domains.OPERATIONS,
     *assignments.OPERATIONS,

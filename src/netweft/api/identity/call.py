@@ -10,10 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from netweft.api import access
 from netweft.api.encoding import NUL
 from netweft.plugins.identity import Context, IdentityUnavailable, Unauthorized
 from netweft.plugins.identity.embedded.errors import Conflict, Forbidden, Invalid, NotFound
 from netweft.plugins.identity.embedded.service import EmbeddedIdentity
+from netweft.plugins.identity.embedded.tokens import Resolved
 from netweft.settings import ServerSettings
 
 T = TypeVar("T")
@@ -52,7 +54,14 @@ class Call(NamedTuple):
 
     async def caller(self) -> Context:
         """Raises Unauthorized."""
-        return await self.identity.authenticate(self.token)
+        context = await self.identity.authenticate(self.token)
+        await access.check(self.request, context, access.IDENTITY, self.identity.authenticate)
+        return context
+
+    async def resolved(self) -> Resolved:
+        """The caller, with all that the token refers to.  Raises Unauthorized."""
+        await self.caller()
+        return await self.identity.inspect(self.token)
 
     async def admin(self) -> Context:
         """Raises Unauthorized, Forbidden."""

@@ -1,5 +1,6 @@
 """Tokens: issued, shown, revoked; and where one's token may be scoped to."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -38,6 +39,8 @@ async def issue(call: Call) -> Response:
 
 async def show(call: Call) -> Response:
     subject, resolved = await _subject(call)
+    if resolved.access_rules is not None and not _knows_access_rules(call):
+        raise NotFound("token", "it has access rules, and who asks does not know them")
     return json(_body(call, resolved), 200, _NOT_CACHED | {"X-Subject-Token": subject})
 
 
@@ -107,7 +110,15 @@ def _body(call: Call, resolved: Resolved) -> dict[str, Any]:
 
 
 def _credential(credential: Object) -> dict[str, Any]:
-    return {"id": credential["id"], "name": credential["name"], "restricted": not credential["unrestricted"]}
+    shown = {"id": credential["id"], "name": credential["name"], "restricted": not credential["unrestricted"]}
+    rules = credential.get("access_rules")
+    return shown if rules is None else shown | {"access_rules": rules}
+
+
+def _knows_access_rules(call: Call) -> bool:
+    """A service that would not enforce them must not take the token for a good one."""
+    version = call.request.headers.get("openstack-identity-access-rules", "")
+    return re.fullmatch(r"[1-9][0-9]*(\.[0-9]+)?", version, re.ASCII) is not None
 
 
 OPERATIONS = [

@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import Struct
 from starlette.responses import Response
 
+from netweft.api.identity.access_rules import AccessRuleNew, refuse_restricted, ruled
 from netweft.api.identity.call import PREFIX, Call, Operation, json, listing, no_content
 from netweft.api.identity.resources import Name
 from netweft.plugins.identity import Unauthorized
@@ -40,6 +41,7 @@ class CredentialNew(Struct, frozen=True):
     expires_at: datetime | None = None
     roles: tuple[RoleRef, ...] = ()
     unrestricted: bool = False
+    access_rules: tuple[AccessRuleNew, ...] | None = None
 
 
 class CredentialBody(Struct, frozen=True):
@@ -73,11 +75,10 @@ async def list_projects(call: Call) -> Response:
 
 async def create_credential(call: Call) -> Response:
     """Only for oneself, and with no more than this token may: a program's own credentials make no others."""
-    resolved = await call.identity.inspect(call.token)
+    resolved = await call.resolved()
     if resolved.user["id"] != call.path("user"):
         raise Forbidden
-    if resolved.application_credential is not None and not resolved.application_credential["unrestricted"]:
-        raise Forbidden("This application credential may not manage application credentials.")
+    refuse_restricted(resolved)
     if resolved.project is None:
         raise Invalid("An application credential needs a token that is scoped to a project.")
     wanted = (await call.body(CredentialBody)).application_credential
@@ -88,6 +89,7 @@ async def create_credential(call: Call) -> Response:
         "expires_at": _expiry(wanted.expires_at),
         "roles": _delegated(resolved, wanted.roles),
         "unrestricted": wanted.unrestricted,
+        "access_rules": ruled(resolved, wanted.access_rules),
         "secret_hash": await call.identity.passwords.hash(secret),
     }
     user_id, project_id = resolved.user["id"], resolved.project["id"]
@@ -115,9 +117,7 @@ async def delete_credential(call: Call) -> Response:
     """Tokens that it got are worth nothing from then on."""
     user_id, id = call.path("user"), call.path("id")
     await call.admin_or(user_id)
-    caller = await call.identity.inspect(call.token)
-    if caller.application_credential is not None and not caller.application_credential["unrestricted"]:
-        raise Forbidden("This application credential may not manage application credentials.")
+    refuse_restricted(await call.resolved())
 
     def work(tx: Any) -> None:
         credentials.get_own(tx, user_id, id)
@@ -156,6 +156,8 @@ def _expiry(at: datetime | None) -> float | None:
 
 def _shown(call: Call, found: Object) -> Object:
     shown = {name: value for name, value in found.items() if name != "secret_hash"}
+    if shown.get("access_rules") is None:
+        shown.pop("access_rules", None)
     if found["expires_at"] is not None:
         shown["expires_at"] = datetime.fromtimestamp(found["expires_at"], UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
     url = call.url("users", found["user_id"], "application_credentials", found["id"])

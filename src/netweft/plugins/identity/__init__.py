@@ -10,6 +10,8 @@ from typing import Protocol, TypeAlias
 
 from msgspec import Struct
 
+from netweft.plugins.identity.access import AccessRule
+
 
 class Unauthorized(Exception):
     """The token is unknown, expired or revoked: 401.  Says no more than that to whoever sent it."""
@@ -25,6 +27,7 @@ class Context(Struct, frozen=True, kw_only=True):
     project_id: None for a token that is not scoped to a project; it may touch nothing that belongs to one.
     roles: names, with the roles they imply (admin implies manager, that member, that reader).
     expires_at: seconds since the epoch.
+    access_rules: the only requests that it is good for; None for all.
     """
 
     user_id: str
@@ -36,6 +39,7 @@ class Context(Struct, frozen=True, kw_only=True):
     domain_id: str | None = None
     roles: frozenset[str] = frozenset()
     expires_at: float = 0.0
+    access_rules: tuple[AccessRule, ...] | None = None
 
     @property
     def is_admin(self) -> bool:

@@ -3,6 +3,7 @@
 application_credentials: {"id", "user_id", "project_id", "name", "secret_hash", "roles": [{"id", "name"}], ...}
 """
 
+from netweft.plugins.identity.embedded import access_rules
 from netweft.plugins.identity.embedded.directory import get, new_id
 from netweft.plugins.identity.embedded.errors import Conflict, NotFound
 from netweft.store import Claim, Link, Object, ReadTransaction, Taken, WriteTransaction
@@ -11,9 +12,12 @@ KIND = "application_credentials"
 
 
 def create(tx: WriteTransaction, user_id: str, project_id: str, attributes: Object) -> Object:
-    """Raises Conflict: a user's application credentials have different names."""
+    """Raises Conflict: a user's application credentials have different names; Invalid for access rules unknown."""
     created: Object = {"id": new_id(), "user_id": user_id, "project_id": project_id} | attributes
     links = [Link("user_id", "users", user_id), Link("project_id", "projects", project_id)]
+    if created.get("access_rules") is not None:
+        created["access_rules"] = access_rules.settle(tx, user_id, created["access_rules"])
+        links += access_rules.links(created["access_rules"])
     try:
         tx.insert(KIND, created, links, [Claim(_names(user_id), created["name"])])
     except Taken:

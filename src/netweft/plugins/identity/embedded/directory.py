@@ -40,8 +40,8 @@ _DEFAULTS: Final[dict[str, Object]] = {
         "token_generation": 0,
     },
 }
-# what goes with an object: the links that others hold to it
-_DEPENDENTS = ("role_assignments", "application_credentials")
+# what goes with an object, in this order: the links that others hold to it
+_DEPENDENTS = ("role_assignments", "application_credentials", "access_rules")
 
 
 def new_id() -> str:
@@ -101,9 +101,10 @@ def update(tx: WriteTransaction, kind: str, id: str, changes: Object) -> Object:
 
 
 def delete(tx: WriteTransaction, kind: str, id: str) -> None:
-    """With the grants and application credentials that depend on it.  Raises NotFound."""
+    """With the grants, application credentials and access rules that depend on it.  Raises NotFound."""
     get(tx, kind, id)
-    for referrer in {(r.kind, r.id) for r in tx.referrers(kind, id) if r.kind in _DEPENDENTS}:
+    referrers = {(r.kind, r.id) for r in tx.referrers(kind, id) if r.kind in _DEPENDENTS}
+    for referrer in sorted(referrers, key=lambda one: _DEPENDENTS.index(one[0])):
         tx.delete(*referrer)
     tx.delete(kind, id)
 

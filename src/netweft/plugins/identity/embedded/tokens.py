@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from netweft.plugins.identity import Context, Unauthorized
+from netweft.plugins.identity.access import AccessRule
 from netweft.plugins.identity.embedded import grants
 from netweft.plugins.identity.embedded.directory import DOMAIN_ID
 from netweft.store import Object, ReadTransaction
@@ -53,7 +54,13 @@ class Resolved(Struct, frozen=True, kw_only=True):
             domain_id=self.token.domain_id,
             roles=frozenset(role["name"] for role in self.roles),
             expires_at=self.token.expires_at,
+            access_rules=self.access_rules,
         )
+
+    @property
+    def access_rules(self) -> tuple[AccessRule, ...] | None:
+        rules = (self.application_credential or {}).get("access_rules")
+        return None if rules is None else msgspec.convert(rules, tuple[AccessRule, ...])
 
 
 def new_secret() -> str:

@@ -1,0 +1,26 @@
+"""Whether a token's access rules let this request through; asked wherever a token is taken (decision 0251)."""
+
+from starlette.requests import Request
+
+from netweft.plugins.identity import Authenticate, Context, Unauthorized
+from netweft.plugins.identity.access import permits
+
+NETWORK, IDENTITY = "network", "identity"
+
+
+async def check(request: Request, context: Context, service: str, authenticate: Authenticate) -> None:
+    """A request that another service of the cloud makes for the token's user, and says so, is not the user's choice.
+
+    Raises Unauthorized.
+    """
+    if context.access_rules is None:
+        return
+    path: str = request.scope["path"]
+    paths = {path, path.removeprefix("/identity") if service == IDENTITY else path}
+    if (request.method, service) == ("GET", IDENTITY) and path.endswith("/v3/auth/tokens"):
+        return  # a token can always be validated
+    if permits(context.access_rules, service, request.method, *paths):
+        return
+    service_token = request.headers.get("x-service-token")
+    if not service_token or "service" not in (await authenticate(service_token)).roles:
+        raise Unauthorized
