@@ -1,11 +1,15 @@
-"""What holds for every test: no test's logging outlives it."""
+"""What holds for every test: no test's logging outlives it; and a row that is shared is not wanted alone later."""
 
 from collections.abc import Iterator
 
 import pytest
 import structlog
 
+from netweft.store.holding import Held
+
 pytest_plugins = ["tests.examples", "tests.databases"]
+
+Held.upgrades_are_faults = True
 
 
 @pytest.fixture(autouse=True)

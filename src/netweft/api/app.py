@@ -85,9 +85,8 @@ def resources(store: Store, settings: ServerSettings) -> list[Resource]:
     types = segment_types()
     ranges = SegmentRanges(settings, types)
     templates = DefaultRules()
-    with store.write() as tx:
-        ranges.prepare(tx)
-        templates.prepare(tx)
+    store.run(ranges.prepare)
+    store.run(templates.prepare)
     return [
         network(Networks(Segments(settings, types, ranges), subnets)),
         network_segment_range(ranges),

@@ -4,6 +4,7 @@ from starlette.responses import Response
 
 from netweft.api.encoding import json_response
 from netweft.control import errors
+from netweft.store import Busy, Missing, StoreError
 
 _STATUS: dict[type[errors.Refused], int] = {
     errors.BadRequest: 400,
@@ -36,9 +37,28 @@ class TryAgain(errors.Refused):
     message = "The database is busy with other requests. Try again."
 
 
+class Gone(errors.NotFound):
+    """What the store knows, where no use case looked."""
+
+    type = "NotFound"
+    message = "%(kind)s %(id)s could not be found."
+
+
+class InTheWay(errors.Conflict):
+    type = "Conflict"
+    message = "Something else is in the way: %(reason)s."
+
+
 class IdentityAway(errors.Refused):
     type = "HTTPServiceUnavailable"
     message = "The identity service cannot be asked now. Try again."
+
+
+def of_store(refusal: StoreError) -> errors.Refused:
+    """For what the store still refuses when it is no contention any more."""
+    if isinstance(refusal, Busy):
+        return TryAgain()
+    return Gone(kind=refusal.kind, id=refusal.id) if isinstance(refusal, Missing) else InTheWay(reason=str(refusal))
 
 
 def status_of(refusal: errors.Refused) -> int:

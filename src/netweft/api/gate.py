@@ -2,13 +2,16 @@
 
 from collections.abc import Awaitable, Callable
 
+import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
 from netweft.api import access, faults
 from netweft.control.errors import Refused
 from netweft.plugins.identity import Authenticate, Context, IdentityUnavailable, Unauthorized
+from netweft.store import StoreError
 
+log = structlog.get_logger(__name__)
 Handler = Callable[[Request, Context], Awaitable[Response]]
 
 
@@ -33,6 +36,9 @@ class Gate:
                 return faults.answer(faults.IdentityAway())
             except Refused as refusal:
                 return faults.answer(refusal)
+            except StoreError as refusal:
+                log.error("refused by the store", path=request.url.path, problem=str(refusal), exc_info=refusal)
+                return faults.answer(faults.of_store(refusal))
 
         return endpoint
 

@@ -76,12 +76,8 @@ async def _add(request: Request, store: Store) -> Response:
     if not _NAME.fullmatch(wanted.name):
         raise HTTPException(400, "A node's name is up to 255 letters, digits, '.', '-' and '_', like a host's.")
 
-    def work() -> str:
-        with store.write() as tx:
-            return nodes.add(tx, wanted.name, rotate=wanted.rotate)
-
     try:
-        token = await runner(store)(work)
+        token = await runner(store)(store.run, lambda tx: nodes.add(tx, wanted.name, rotate=wanted.rotate))
     except Duplicate:
         raise HTTPException(409, f"There is a node {wanted.name}; rotate gives it a new token.") from None
     return as_json({"node": {"name": wanted.name, "token": token}}, 201)
@@ -89,13 +85,8 @@ async def _add(request: Request, store: Store) -> Response:
 
 async def _remove(request: Request, store: Store) -> Response:
     name = request.path_params["name"]
-
-    def work() -> None:
-        with store.write() as tx:
-            nodes.remove(tx, name)
-
     try:
-        await runner(store)(work)
+        await runner(store)(store.run, lambda tx: nodes.remove(tx, name))
     except Missing:
         raise HTTPException(404, f"There is no node {name}.") from None
     return Response(status_code=204)

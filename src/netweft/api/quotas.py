@@ -17,7 +17,7 @@ from netweft.api.policy import may
 from netweft.api.running import runner
 from netweft.control import quotas
 from netweft.plugins.identity import Context
-from netweft.store import Object, ReadTransaction, Store
+from netweft.store import Object, ReadTransaction, Store, WriteTransaction
 
 T = TypeVar("T")
 
@@ -74,21 +74,16 @@ class Quotas:
         _require(context, "update_quota")
         id, (changes, force) = request.path_params["id"], self._changes(body.parse(await request.body()))
 
-        def work() -> Object:
-            with self._store.write() as tx:
-                quotas.change(tx, id, changes, force=force)
-                return self._shown(tx, id)
+        def work(tx: WriteTransaction) -> Object:
+            quotas.change(tx, id, changes, force=force)
+            return self._shown(tx, id)
 
-        return json_response({"quota": await self._run(work)})
+        return json_response({"quota": await self._run(self._store.run, work)})
 
     async def reset(self, request: Request, context: Context) -> Response:
         _require(context, "delete_quota")
-
-        def work() -> None:
-            with self._store.write() as tx:
-                quotas.reset(tx, request.path_params["id"])
-
-        await self._run(work)
+        id = request.path_params["id"]
+        await self._run(self._store.run, lambda tx: quotas.reset(tx, id))
         return Response(status_code=204)
 
     async def _read(self, question: Callable[[ReadTransaction], T]) -> T:

@@ -7,20 +7,15 @@ it is, and then the use case.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-import structlog
-
 from netweft.api.attributes import Resource
-from netweft.api.faults import TryAgain
 from netweft.api.policy import Policy, check_kept, check_named, check_ports
 from netweft.api.querystring import Listing
-from netweft.control import quotas
+from netweft.control import holding, quotas
 from netweft.control.errors import RevisionNumberConstraintFailed
 from netweft.plugins.identity import Context
-from netweft.store import Busy, Object, Query, ReadTransaction, Store, StoreError, WriteTransaction
+from netweft.store import Object, Query, ReadTransaction, Store, WriteTransaction
 
-log = structlog.get_logger(__name__)
 T = TypeVar("T")
-_ATTEMPTS = 8
 
 
 class Service:
@@ -63,18 +58,19 @@ class Service:
         """given: the same as it was sent, without defaults."""
 
         def work(tx: WriteTransaction) -> list[Object]:
+            holding.to_create(tx, self._resource.collection, wanted)
             check_named(tx, context, wanted)
             self._policy.check_create(tx, context, wanted, given)
             check_ports(tx, context, wanted)
+            created = self._resource.use_cases.create(tx, [dict(one) for one in wanted])
             if self._resource.quota is not None:
                 quotas.check(tx, self._resource.member, self._resource.quota, wanted)
-            created = self._resource.use_cases.create(tx, [dict(one) for one in wanted])
-            return self._show(tx, context, created, frozenset())
+            return self._show(tx.glance, context, created, frozenset())
 
-        return self._write(work)
+        return self._store.run(work)
 
     def update(self, context: Context, id: str, changes: Object, revision: int | None) -> Object:
-        return self.edit(context, id, lambda current: changes, revision)
+        return self.edit(context, id, lambda current: changes, revision, naming=changes)
 
     def edit(
         self,
@@ -83,11 +79,13 @@ class Service:
         decide: Callable[[Object], Object],
         revision: int | None = None,
         rule: str = "",
+        naming: Object | None = None,
     ) -> Object:
-        """An update that depends on what is there.  rule: instead of those for an update and its attributes."""
+        """An update that depends on what is there.  rule: instead of those for an update and its attributes.
+        naming: attributes that name other objects, see control/holding.py."""
 
         def work(tx: WriteTransaction) -> Object:
-            current = self._current(tx, context, id)
+            current = self._current(tx, context, id, naming)
             if rule:
                 self._policy.require(tx, context, rule, current)
             changes = decide(current)
@@ -97,9 +95,9 @@ class Service:
             check_kept(tx, context, current, changes)
             _check_revision(current, revision)
             updated = self._resource.use_cases.update(tx, current, dict(changes))
-            return self._show(tx, context, [updated], frozenset())[0]
+            return self._show(tx.glance, context, [updated], frozenset())[0]
 
-        return self._write(work)
+        return self._store.run(work)
 
     def ask(self, context: Context, id: str, rule: str, question: Callable[[ReadTransaction, Object], T]) -> T | None:
         """Of an object that the caller sees; None when the rule hides the answer."""
@@ -111,15 +109,22 @@ class Service:
         """Attributes that the caller is not shown."""
         return self._policy.hidden(context)
 
-    def act(self, context: Context, id: str, rule: str, action: Callable[[WriteTransaction, Object], T]) -> T:
+    def act(
+        self,
+        context: Context,
+        id: str,
+        rule: str,
+        action: Callable[[WriteTransaction, Object], T],
+        naming: Object | None = None,
+    ) -> T:
         """On an object that the rule lets the caller act on; it is locked."""
 
         def work(tx: WriteTransaction) -> T:
-            current = self._current(tx, context, id)
+            current = self._current(tx, context, id, naming)
             self._policy.require(tx, context, rule, current)
             return action(tx, current)
 
-        return self._write(work)
+        return self._store.run(work)
 
     def delete(self, context: Context, id: str, revision: int | None) -> None:
         def work(tx: WriteTransaction) -> None:
@@ -130,24 +135,11 @@ class Service:
             if self._resource.refuse_delete is not None and not context.is_admin:
                 self._resource.refuse_delete(current)
 
-        self._write(work)
+        self._store.run(work)
 
-    def _write(self, work: Callable[[WriteTransaction], T]) -> T:
-        """Again, when another transaction was in the way: what a use case has just checked, the store then refused.
-        Where there is one writer, what it refuses once it refuses always, unless it is busy."""
-        for _ in range(_ATTEMPTS):
-            try:
-                with self._store.write() as tx:
-                    return work(tx)
-            except StoreError as error:
-                refusal = error
-                if self._store.embedded and not isinstance(error, Busy):
-                    break
-        log.error("not written", collection=self._resource.collection, problem=str(refusal), exc_info=refusal)
-        raise TryAgain() from refusal
-
-    def _current(self, tx: WriteTransaction, context: Context, id: str) -> Object:
-        return self._seen(tx, context, id, tx.lock(self._resource.collection, id))
+    def _current(self, tx: WriteTransaction, context: Context, id: str, naming: Object | None = None) -> Object:
+        found = holding.to_change(tx, self._resource.collection, id, naming or {})
+        return self._seen(tx, context, id, found)
 
     def _seen(self, tx: ReadTransaction, context: Context, id: str, found: Object | None) -> Object:
         if found is None or not self._policy.may_see(tx, context, found):

@@ -57,7 +57,7 @@ class SubPorts:
             check_ports(tx, context, [{"sub_ports": sub_ports}])
             change(tx, trunk, sub_ports)
 
-        await self._run(self._service.act, context, id, rule, act)
+        await self._run(self._service.act, context, id, rule, act, {"sub_ports": sub_ports})
         return json_response(await self._run(self._service.show, context, id, frozenset()))
 
 

@@ -20,7 +20,7 @@ from netweft.store import Claim, Object, Query, WriteTransaction
 
 def node_connected(tx: WriteTransaction, node: str, facts: NodeFacts) -> None:
     """A session of this node began, or its facts changed: what it can wire is bound, what it cannot says why."""
-    agent = hosts.agent_of(tx, node)
+    agent = hosts.lock_agent_of(tx, node)
     said: Object = {"agent_type": facts.agent_type, "binary": facts.binary, "configurations": _configurations(facts)}
     said[hosts.TUNNEL_END] = hosts.tunnel_end(facts.tunnel_ip)
     seen = {"heartbeat_timestamp": _timestamp(), "status_detail": "; ".join(facts.problems)}
@@ -36,7 +36,7 @@ def node_connected(tx: WriteTransaction, node: str, facts: NodeFacts) -> None:
 
 def node_seen(tx: WriteTransaction, node: str) -> None:
     """A sign of life.  No news to anybody."""
-    agent = hosts.agent_of(tx, node)
+    agent = hosts.lock_agent_of(tx, node)
     if agent is not None:
         tx.touch("agents", agent["id"], {"heartbeat_timestamp": _timestamp()})
 
@@ -46,7 +46,7 @@ def node_gone(tx: WriteTransaction, node: str, seconds: float = 0.0) -> None:
 
     Its ports stay as they are: what is wired stays wired without us.
     """
-    agent = hosts.agent_of(tx, node)
+    agent = hosts.lock_agent_of(tx, node)
     if agent is not None and hosts.seconds_silent(agent) >= seconds:
         tx.touch("agents", agent["id"], {"status_detail": f"disconnected since {now()}"})
 
@@ -135,7 +135,7 @@ def _bind_again(tx: WriteTransaction, node: str) -> None:
     binder = hosts.Binder(tx)
     ids = {port["id"] for port in tx.query("ports", Query({HOST: [node]}))}
     ids |= {id for kind, id in tx.held(placing.scope(node)).values() if kind == "ports"}
-    found = tx.get_many("ports", ids)
+    found = tx.glance.get_many("ports", ids)
     binder.prepare(found.values())
     other = [id for id, port in found.items() if not _rebound(binder, port, node).items() <= port.items()]
     ports = tx.lock_many("ports", other).values()

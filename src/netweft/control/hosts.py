@@ -8,7 +8,7 @@ import msgspec
 
 from netweft.control.segments import PHYSICAL, TYPE
 from netweft.model import NodeFacts
-from netweft.store import Object, Query, ReadTransaction
+from netweft.store import Object, Query, ReadTransaction, WriteTransaction
 
 HOST, VIF_TYPE, VIF_DETAILS = "binding:host_id", "binding:vif_type", "binding:vif_details"
 FAILED = "binding_failed"
@@ -23,8 +23,19 @@ UNBOUND: Object = {HOST: "", VIF_TYPE: "unbound", VIF_DETAILS: {}, "status_detai
 
 def agent_of(tx: ReadTransaction, host: str) -> Object | None:
     """The agent that reports as this host."""
+    id = _agent_id(tx, host)
+    return tx.get("agents", id) if id else None
+
+
+def lock_agent_of(tx: WriteTransaction, host: str) -> Object | None:
+    """Who binds ports there meanwhile waits, and sees what it says then."""
+    id = _agent_id(tx, host)
+    return tx.lock("agents", id) if id else None
+
+
+def _agent_id(tx: ReadTransaction, host: str) -> str | None:
     holder = tx.holders(HOST_SCOPE, [host]).get(host)
-    return tx.get("agents", holder[1]) if holder else None
+    return holder[1] if holder else None
 
 
 def tunnel_end(ip: str | None) -> str | None:
@@ -48,7 +59,7 @@ def seconds_silent(agent: Object) -> float:
 class Binder:
     """Binds ports within one transaction; each host and each network is looked up once."""
 
-    def __init__(self, tx: ReadTransaction, networks: Mapping[str, Object] | None = None) -> None:
+    def __init__(self, tx: WriteTransaction, networks: Mapping[str, Object] | None = None) -> None:
         self._tx = tx
         self._networks = dict(networks or {})
         self._agents: dict[str, Object | None] = {}
@@ -58,7 +69,7 @@ class Binder:
         """Look up these ports' networks at once."""
         missing = {port["network_id"] for port in ports} - self._networks.keys()
         if missing:
-            self._networks |= self._tx.get_many("networks", missing)
+            self._networks |= self._tx.glance.get_many("networks", missing)  # their types never change
 
     def bind(self, host: str, port: Object) -> Object:
         """The binding attributes of this port on this host; and why they are not better."""

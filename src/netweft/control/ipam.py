@@ -32,7 +32,7 @@ class Allocator:
         self._chunk = chunk
         self._drawn: dict[str, list[int]] = {}
         ids = {network["id"]: network["subnets"] for network in networks}
-        subnets = tx.get_many("subnets", list(chain.from_iterable(ids.values())))
+        subnets = tx.glance.get_many("subnets", list(chain.from_iterable(ids.values())))
         self._subnets = {network: [subnets[id] for id in of if id in subnets] for network, of in ids.items()}
 
     def allocate(self, network_id: str, mac: str, wanted: FixedIps | None, held: FixedIps | None = None) -> FixedIps:

@@ -47,7 +47,7 @@ class Networks:
             some = ", ".join(sorted(port.id for port in ports)[:10])
             reason = f"There are one or more ports still in use on the network, id for these ports is: {some}"
             raise NetworkInUse(net_id=current["id"], reason=reason)
-        for subnet in tx.get_many("subnets", current["subnets"]).values():
+        for subnet in tx.lock_many("subnets", current["subnets"]).values():
             self._subnets.remove(tx, subnet)
         rbac.forget(tx, "networks", current["id"])
         tx.delete("networks", current["id"])

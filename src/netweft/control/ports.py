@@ -192,7 +192,7 @@ def _allocate(
 
 def _is_own(tx: WriteTransaction, fixed: Object, mac: str) -> bool:
     """Whether the port gave itself this address, out of its MAC."""
-    subnet = tx.get("subnets", fixed["subnet_id"])
+    subnet = tx.glance.get("subnets", fixed["subnet_id"])
     return (
         subnet is not None
         and addresses.is_automatic(subnet)

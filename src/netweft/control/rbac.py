@@ -100,16 +100,16 @@ def _by_target(kind: str, targets: list[str | None]) -> dict[str, list[str | Non
     return {"object_type": [_TYPES[kind]], "target_tenant": targets}
 
 
-def _refuse_in_use(tx: ReadTransaction, entry: Object) -> None:
+def _refuse_in_use(tx: WriteTransaction, entry: Object) -> None:
     """Somebody else's object uses this one, and no other entry lets them."""
     kind, id = KINDS[entry["object_type"]], entry["object_id"]
-    shared = tx.get(kind, id)
+    shared = tx.lock(kind, id)  # nobody begins to use it now
     same = tx.query(KIND, Query({"object_type": [entry["object_type"]], "object_id": [id]}))
     others = {one["target_tenant"] for one in same if one["id"] != entry["id"]}
     if shared is None or EVERYBODY in others:
         return
     for user in tx.referrers(kind, id):
-        found = tx.get(user.kind, user.id)
+        found = tx.glance.get(user.kind, user.id)
         project = found["project_id"] if found else shared["project_id"]
         concerned = entry["target_tenant"] in (EVERYBODY, project)
         if concerned and project != shared["project_id"] and project not in others:

@@ -55,7 +55,7 @@ class SecurityGroups:
         """Its rules go with it, and others' rules that name it as the far end.  A default group is made again."""
         self._refuse_if_on_a_port(tx, current)
         users = {(user.kind, user.id) for user in tx.referrers(KIND, current["id"])}
-        rules = tx.get_many(security_group_rules.KIND, {id for _, id in users})
+        rules = tx.lock_many(security_group_rules.KIND, {id for _, id in users})
         for kind, id in sorted(users):
             tx.delete(kind, id)
         rbac.forget(tx, KIND, current["id"])
@@ -70,5 +70,5 @@ class SecurityGroups:
 def _add_rules(tx: WriteTransaction, groups: list[Object]) -> None:
     """What new groups begin with.  It counts like any other rule."""
     rules = [rule for group in groups for rule in default_rules.rules_for(tx, group)]
-    quotas.check(tx, "security_group_rule", security_group_rules.QUOTA, rules)
     security_group_rules.insert(tx, rules)
+    quotas.check(tx, "security_group_rule", security_group_rules.QUOTA, rules)

@@ -81,7 +81,7 @@ class SegmentRanges:
         return [self._create(tx, one) for one in wanted]
 
     def update(self, tx: WriteTransaction, current: Object, changes: Object) -> Object:
-        tx.take_turns(_TURN)
+        tx.take_turns(_TURN)  # no network is getting an id meanwhile
         _refuse_default(current)
         after = current | changes
         self._check(tx, after)
@@ -92,7 +92,7 @@ class SegmentRanges:
         return updated
 
     def delete(self, tx: WriteTransaction, current: Object) -> None:
-        tx.take_turns(_TURN)
+        tx.take_turns(_TURN)  # no network is getting an id meanwhile
         _refuse_default(current)
         if self._used(tx, current):
             raise NetworkSegmentRangeReferencedByProject(range_id=current["id"])
@@ -111,6 +111,10 @@ class SegmentRanges:
             }
             for range, numbers in zip(ranges, used, strict=True)
         ]
+
+    def keep(self, tx: WriteTransaction) -> None:
+        """All ranges stay as they are until this transaction ends."""
+        tx.take_turns(_TURN, shared=True)
 
     def draw(
         self, tx: WriteTransaction, type: SegmentType, physical: str | None, project_id: str

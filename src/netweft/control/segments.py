@@ -65,6 +65,7 @@ class Segments:
 
     def choose(self, tx: WriteTransaction, wanted: Object) -> list[Segment]:
         """For a new network; what is asked for comes out of the pools, but is not claimed yet."""
+        self._ranges.keep(tx)
         asked = self._asked(wanted)
         if not asked:
             return [self._for_tenant(tx, wanted["project_id"])]
@@ -77,6 +78,7 @@ class Segments:
 
     def moved(self, tx: WriteTransaction, current: Object, id: int) -> Segment:
         """Where a network goes when it gets another id."""
+        self._ranges.keep(tx)
         segment = Segment(self._types[current[TYPE]], current[PHYSICAL], id)
         self._check(tx, segment)
         return self._take(tx, segment, current["project_id"])

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from netweft.control.addresses import IpNetwork
 from netweft.control.errors import BadRequest, Conflict, InvalidInput, NotFound
 from netweft.control.standard import Plain, born, bumped
-from netweft.store import Object, Query, ReadTransaction, WriteTransaction
+from netweft.store import Busy, Object, Query, WriteTransaction
 
 KIND = "subnetpools"
 _SMALLEST = {4: 8, 6: 64}  # the default of min_prefixlen
@@ -90,7 +90,7 @@ class SubnetPools(Plain):
         super().delete(tx, current)
 
 
-def chosen(tx: ReadTransaction, wanted: Object) -> str | None:
+def chosen(tx: WriteTransaction, wanted: Object) -> str | None:
     """The pool that a new subnet is to come from: named, or the default one."""
     named: str | None = wanted.get("subnetpool_id")
     if not wanted.get("use_default_subnetpool"):
@@ -100,7 +100,9 @@ def chosen(tx: ReadTransaction, wanted: Object) -> str | None:
     version = wanted["ip_version"]
     for pool in tx.query(KIND, Query({"ip_version": [version], "is_default": [True]})):
         if pool["shared"] or pool["project_id"] == wanted["project_id"]:
-            return str(pool["id"])
+            if (tx.lock(KIND, pool["id"]) or {}).get("is_default"):
+                return str(pool["id"])
+            raise Busy("another subnet pool is the default one now")
     raise InvalidInput(f"No default subnetpool found for IPv{version}")
 
 

@@ -182,13 +182,13 @@ def _check_ipv6_modes(subnet: Object) -> None:
 
 
 def _refuse_other_pools(tx: WriteTransaction, parent: Object, version: int, pool: str) -> None:
-    beside = [one for one in tx.get_many("subnets", parent["subnets"]).values() if one["ip_version"] == version]
+    beside = [one for one in tx.glance.get_many("subnets", parent["subnets"]).values() if one["ip_version"] == version]
     if any(one["subnetpool_id"] != pool for one in beside):
         raise NetworkSubnetPoolAffinityError()
 
 
 def _refuse_overlap(tx: WriteTransaction, parent: Object, network: addresses.IpNetwork) -> None:
-    for other in tx.get_many("subnets", parent["subnets"]).values():
+    for other in tx.glance.get_many("subnets", parent["subnets"]).values():
         theirs = ipaddress.ip_network(other["cidr"])
         if theirs.version == network.version and theirs.overlaps(network):
             raise InvalidInput(

@@ -103,7 +103,7 @@ class Trunks:
 
     def _add(self, tx: WriteTransaction, trunk: Object, parent: Object, wanted: Sequence[Object]) -> Object:
         ports = tx.lock_many("ports", {sub["port_id"] for sub in wanted})
-        networks = tx.get_many("networks", {port["network_id"] for port in [parent, *ports.values()]})
+        networks = tx.glance.get_many("networks", {port["network_id"] for port in [parent, *ports.values()]})
         added: list[Object] = []
         numbers = {sub["segmentation_id"] for sub in trunk["sub_ports"]}
         there = {sub["port_id"] for sub in trunk["sub_ports"]}

@@ -12,10 +12,9 @@ from anyio import CapacityLimiter, to_thread
 
 from netweft.control import binding, hosts
 from netweft.model import NodeFacts, PortStatus
-from netweft.store import Busy, Store, WriteTransaction
+from netweft.store import Store, WriteTransaction
 
 THREADS = 4
-ATTEMPTS = 5
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -40,7 +39,7 @@ class Writer:
 
     async def seen(self, nodes: Iterable[str]) -> None:
         def write(tx: WriteTransaction) -> None:
-            for node in nodes:
+            for node in sorted(nodes):
                 binding.node_seen(tx, node)
 
         await self._write(write)
@@ -55,18 +54,8 @@ class Writer:
     async def _write(self, use_case: Callable[[WriteTransaction], T]) -> T | None:
         try:
             if self._store.embedded:  # shorter than handing it to a thread and back (decision 0021)
-                return self._in_transaction(use_case)
-            return await to_thread.run_sync(self._in_transaction, use_case, limiter=self._threads)
+                return self._store.run(use_case)
+            return await to_thread.run_sync(self._store.run, use_case, limiter=self._threads)
         except Exception:  # whatever it is, other nodes' sessions go on
             log.exception("what a node told could not be written")
             return None
-
-    def _in_transaction(self, use_case: Callable[[WriteTransaction], T]) -> T:
-        for _ in range(ATTEMPTS - 1):
-            try:
-                with self._store.write() as tx:
-                    return use_case(tx)
-            except Busy:
-                continue
-        with self._store.write() as tx:
-            return use_case(tx)

@@ -64,6 +64,10 @@ def _postgresql(url: str) -> Engine:
     @event.listens_for(engine, "connect")
     def prepare(connection: psycopg.Connection[Any], record: object) -> None:
         set_json_loads(_decode, connection)
+        # nobody waits for ever for somebody who is stuck, or whose machine stands still
+        connection.execute("SELECT set_config('lock_timeout', '10s', false)")
+        connection.execute("SELECT set_config('idle_in_transaction_session_timeout', '60s', false)")
+        connection.commit()
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

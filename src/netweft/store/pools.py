@@ -6,8 +6,9 @@ O(log n).  That no number is held twice is not decided here but by the claims' p
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, text, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
+from netweft.store.holding import take_turns
 from netweft.store.schema import claims, free_ranges, pools
 
 _first_free = (
@@ -43,18 +44,8 @@ _shorten = (
 _remove = delete(free_ranges).where(free_ranges.c.scope == bindparam("of"), free_ranges.c.first == bindparam("old"))
 _add = insert(free_ranges)
 _bounds = select(pools.c.first, pools.c.last).where(pools.c.scope == bindparam("scope"))
-_turn = text("SELECT pg_advisory_xact_lock(hashtextextended(:topic, 0))")
 
 Range = tuple[int, int]
-
-
-def take_turns(connection: Connection, topic: str) -> None:
-    """Until this transaction ends, no other one is past this call.  SQLite has one writer anyway.
-
-    Locked rows would not do: whoever waits for a row that is then replaced by others gets none, and goes on.
-    """
-    if connection.dialect.name == "postgresql":
-        connection.execute(_turn, {"topic": topic})
 
 
 def _bytes(number: int) -> bytes:

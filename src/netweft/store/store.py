@@ -1,9 +1,11 @@
 """The store itself: opening it, its transactions, its doorbell."""
 
+import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from typing import TypeVar
 
 import psycopg
 import structlog
@@ -12,12 +14,18 @@ from sqlalchemy import Engine, select
 from netweft.store import changelog
 from netweft.store.doorbell import Doorbell
 from netweft.store.engine import connect, migrate
+from netweft.store.errors import Busy, StoreError
 from netweft.store.schema import meta
 from netweft.store.transaction import ReadTransaction, WriteTransaction, translating
 
 KEEP_CHANGES = 200_000
 KEEP_SECONDS = 7 * 86400.0
 _PRUNE_EVERY = 4096  # write transactions
+# of a transaction that others were in the way of; what is refused more often than that is no contention
+_ATTEMPTS = {True: 10, False: 3}  # Busy, another refusal
+_SECONDS = 15.0
+_LONGEST_PAUSE = 0.1
+T = TypeVar("T")
 _log = structlog.get_logger(__name__)
 
 
@@ -58,7 +66,7 @@ class Store:
 
     @contextmanager
     def write(self) -> Iterator[WriteTransaction]:
-        """Commits at the end, unless an exception leaves the block.  Raises Busy: then try again."""
+        """Commits at the end, unless an exception leaves the block.  Raises Busy; `run` tries again."""
         with translating(), self._turn:
             with self._writing.connect() as connection, connection.begin():
                 transaction = WriteTransaction(connection)
@@ -69,6 +77,22 @@ class Store:
             self.doorbell.ring()
         if self._writes % _PRUNE_EVERY == 0:
             self.prune()
+
+    def run(self, work: Callable[[WriteTransaction], T]) -> T:
+        """In a write transaction; in another one, when others were in the way: what had just been checked, the store
+        refused.  Where there is one writer, what is refused once is refused always.  Raises StoreError."""
+        failed = {True: 0, False: 0}
+        deadline = time.monotonic() + _SECONDS
+        while True:
+            try:
+                with self.write() as transaction:
+                    return work(transaction)
+            except StoreError as error:
+                busy = isinstance(error, Busy)
+                failed[busy] += 1
+                if self.embedded or failed[busy] >= _ATTEMPTS[busy] or time.monotonic() > deadline:
+                    raise
+            time.sleep(random.uniform(0, min(0.004 * 2 ** sum(failed.values()), _LONGEST_PAUSE)))
 
     def prune(self, *, keep: int = KEEP_CHANGES, seconds: float = KEEP_SECONDS) -> None:
         """Shorten the change log.  A follower that is further behind than that gets a snapshot."""

@@ -12,7 +12,8 @@ from netweft.store import changelog
 from netweft.store.changelog import Change, Operation
 from netweft.store.errors import Busy, Duplicate, InUse, Missing, Taken
 from netweft.store.followers import Followers
-from netweft.store.pools import Pools, take_turns
+from netweft.store.holding import Held, Row, chunks, rows_of, take_turns
+from netweft.store.pools import Pools
 from netweft.store.query import Filters, JsonDialect, PostgreSQLJson, Query, matches, order_of, page
 from netweft.store.schema import LOOKED_UP, claims, links, objects
 from netweft.store.tokens import Tokens
@@ -50,12 +51,7 @@ class Referrer(NamedTuple):
 
 
 _JSON: dict[str, JsonDialect] = {"sqlite": JsonDialect(), "postgresql": PostgreSQLJson()}
-_CHUNK = 500  # of an IN list
 _get = select(objects.c.attrs).where(objects.c.kind == bindparam("k"), objects.c.id == bindparam("i"))
-_get_locked = _get.with_for_update()
-_get_many = select(objects.c.id, objects.c.attrs).where(
-    objects.c.kind == bindparam("k"), objects.c.id.in_(bindparam("ids", expanding=True))
-)
 _referrers = select(links.c.source_kind, links.c.source_id, links.c.attribute).where(
     links.c.target_kind == bindparam("k"), links.c.target_id.in_(bindparam("ids", expanding=True))
 )
@@ -105,8 +101,8 @@ class ReadTransaction:
     def get_many(self, kind: str, ids: Collection[str]) -> dict[str, Object]:
         """Those that are there."""
         result: dict[str, Object] = {}
-        for part in _chunks(ids):
-            result.update((id, attrs) for id, attrs in self._connection.execute(_get_many, {"k": kind, "ids": part}))
+        for part in chunks(ids):
+            result.update((id, attrs) for id, attrs in self._connection.execute(rows_of, {"k": kind, "ids": part}))
         return result
 
     def query(self, kind: str, query: Query | None = None) -> list[Object]:
@@ -142,7 +138,7 @@ class ReadTransaction:
         if attribute is not None:
             statement = statement.where(links.c.attribute == attribute)
         result: list[Referrer] = []
-        for part in _chunks([id] if isinstance(id, str) else id):
+        for part in chunks([id] if isinstance(id, str) else id):
             rows = self._connection.execute(statement, {"k": kind, "ids": part})
             result.extend(Referrer(*row) for row in rows)
         return result
@@ -150,7 +146,7 @@ class ReadTransaction:
     def holders(self, scope: str, values: Collection[str]) -> dict[str, tuple[str, str]]:
         """value -> (kind, id), for those that somebody holds."""
         result: dict[str, tuple[str, str]] = {}
-        for part in _chunks(values):
+        for part in chunks(values):
             rows = self._connection.execute(_holders, {"s": scope, "values": part})
             result.update((value, (kind, id)) for value, kind, id in rows)
         return result
@@ -173,21 +169,41 @@ class ReadTransaction:
 
 
 class WriteTransaction(ReadTransaction):
-    """All or nothing; committed when its `with` block ends without an exception."""
+    """All or nothing; committed when its `with` block ends without an exception.
+
+    What `get` and `get_many` found stays as it is until then: whoever decides by it need not think of others.  What a
+    query, a count or the referrers say may change; it is a decision's ground only while something is held without
+    which nobody changes it (decision 0260).  glance: the same reading, of what is only shown or can't change.
+    """
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection)
         self.pools = Pools(connection)
-        self._changed: dict[tuple[str, str], Operation] = {}
+        self.glance = ReadTransaction(connection)
+        self._held = Held(connection)
+        self._changed: dict[Row, Operation] = {}
 
-    def take_turns(self, topic: str) -> None:
-        """Until this transaction ends, no other one is past this call: for what no single row can guard."""
-        take_turns(self._connection, topic)
+    def hold(self, shared: Iterable[Row], alone: Iterable[Row]) -> None:
+        """Before all else, in a queue: who waits longest is first, and no two such calls wait for each other."""
+        self._held.queue_for(shared, alone)
+
+    def take_turns(self, topic: str, *, shared: bool = False) -> None:
+        """Until this transaction ends, no other one is past this call: for what no single row can guard.
+        shared: those who share it do not wait for each other."""
+        take_turns(self._connection, topic, shared=shared)
+
+    def get(self, kind: str, id: str) -> Object | None:
+        return self._held.read(kind, [id], alone=False).get(id)
+
+    def get_many(self, kind: str, ids: Collection[str]) -> dict[str, Object]:
+        return self._held.read(kind, set(ids), alone=False)
 
     def lock(self, kind: str, id: str) -> Object | None:
-        """Like `get`, and nobody else changes it before this transaction ends."""
-        found: Object | None = self._connection.execute(_get_locked, {"k": kind, "i": id}).scalar()
-        return found
+        """Like `get`, and for what is changed then: nobody else decides by it meanwhile."""
+        return self._held.read(kind, [id], alone=True).get(id)
+
+    def lock_many(self, kind: str, ids: Collection[str]) -> dict[str, Object]:
+        return self._held.read(kind, set(ids), alone=True)
 
     def insert(self, kind: str, object: Object, links: Sequence[Link] = (), claims: Sequence[Claim] = ()) -> None:
         """Raises Duplicate, Taken, or Missing for a link to nowhere."""
@@ -222,29 +238,27 @@ class WriteTransaction(ReadTransaction):
             raise Missing(kind, id)
         object.update(changes)
         self._connection.execute(_update, {"k": kind, "i": id} | _columns(object))
+        self._held.changed(kind, object)
         return object
 
     def update_many(self, kind: str, objects: Sequence[Object]) -> None:
         """Write back objects that were read with `lock_many`, in one go.  Their links stay as they are."""
         if objects:
             self._connection.execute(_update, [{"k": kind, "i": object["id"]} | _columns(object) for object in objects])
-            self._changed.update({(kind, object["id"]): "update" for object in objects})
-
-    def lock_many(self, kind: str, ids: Collection[str]) -> dict[str, Object]:
-        """Like `get_many`, and nobody else changes them before this transaction ends."""
-        result: dict[str, Object] = {}
-        statement = _get_many.order_by(objects.c.id).with_for_update()
-        for part in _chunks(sorted(ids)):
-            result.update((id, attrs) for id, attrs in self._connection.execute(statement, {"k": kind, "ids": part}))
-        return result
+            for object in objects:
+                self._held.changed(kind, object)
+                if self._changed.get((kind, object["id"])) != "insert":
+                    self._changed[kind, object["id"]] = "update"
 
     def delete(self, kind: str, id: str) -> None:
         """With its links and claims; claimed numbers go back to their pools.  Raises Missing, InUse."""
+        self._held.refuse_upgrade(kind, id)
         held = self._connection.execute(_claims_of, {"k": kind, "i": id}).all()
         self.release(kind, id, [Claim(*row) for row in sorted(held)])
         with _refusing(InUse(kind, id)):
             if self._connection.execute(_delete, {"k": kind, "i": id}).rowcount == 0:
                 raise Missing(kind, id)
+        self._held.gone(kind, id)
         self._changed[kind, id] = "delete"
 
     def claim(self, kind: str, id: str, claims: Sequence[Claim]) -> None:
@@ -302,12 +316,6 @@ def _columns(object: Object) -> Object:
     row: Object = {column: object.get(attribute) or None for attribute, column in LOOKED_UP.items()}
     row["attrs"] = object
     return row
-
-
-def _chunks(values: Collection[str]) -> Iterator[list[str]]:
-    all = list(values)
-    for start in range(0, len(all), _CHUNK):
-        yield all[start : start + _CHUNK]
 
 
 @contextmanager

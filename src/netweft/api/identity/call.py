@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
+import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -17,7 +18,9 @@ from netweft.plugins.identity.embedded.errors import Conflict, Forbidden, Invali
 from netweft.plugins.identity.embedded.service import EmbeddedIdentity
 from netweft.plugins.identity.embedded.tokens import Resolved
 from netweft.settings import ServerSettings
+from netweft.store import Busy, Missing, StoreError
 
+log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 PREFIX = "/identity/v3"
@@ -110,6 +113,9 @@ def routes(operations: list[Operation], identity: EmbeddedIdentity, settings: Se
                 return await handler(call)
             except tuple(_STATUS) as error:
                 return _refusal(call, error)
+            except StoreError as error:
+                log.error("refused by the store", path=request.url.path, problem=str(error), exc_info=error)
+                return _refusal(call, _of_store(error))
 
         return answer
 
@@ -141,6 +147,13 @@ def _by_method(path: str, endpoints: dict[str, Callable[[Request], Awaitable[Res
         return await endpoints[request.method](request)
 
     return Route(path, dispatch, methods=list(endpoints))
+
+
+def _of_store(refusal: StoreError) -> Exception:
+    """For what the store still refuses when it is no contention any more."""
+    if isinstance(refusal, Busy):
+        return IdentityUnavailable("The database is busy with other requests. Try again.")
+    return NotFound(refusal.kind, refusal.id) if isinstance(refusal, Missing) else Conflict(f"{refusal}.")
 
 
 def _refusal(call: Call, error: Exception) -> Response:

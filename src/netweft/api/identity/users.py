@@ -120,6 +120,7 @@ async def delete_credential(call: Call) -> Response:
     refuse_restricted(await call.resolved())
 
     def work(tx: Any) -> None:
+        tx.lock(credentials.KIND, id)
         credentials.get_own(tx, user_id, id)
         tx.delete(credentials.KIND, id)
 

@@ -96,8 +96,9 @@ def security_group(use_cases: SecurityGroups, store: Store) -> Resource:
         with store.read() as tx:
             there = default_exists(tx, context.project_id)
         if not there:
-            with suppress(OverQuota), store.write() as tx:
-                use_cases.default_of(tx, context.project_id)
+            project = context.project_id
+            with suppress(OverQuota):
+                store.run(lambda tx: use_cases.default_of(tx, project))
 
     def keep_default(group: Object) -> None:
         if group["name"] == security_group_rules.DEFAULT:

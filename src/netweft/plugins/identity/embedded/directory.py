@@ -102,7 +102,8 @@ def update(tx: WriteTransaction, kind: str, id: str, changes: Object) -> Object:
 
 def delete(tx: WriteTransaction, kind: str, id: str) -> None:
     """With the grants, application credentials and access rules that depend on it.  Raises NotFound."""
-    get(tx, kind, id)
+    if tx.lock(kind, id) is None:
+        raise NotFound(kind, id)
     referrers = {(r.kind, r.id) for r in tx.referrers(kind, id) if r.kind in _DEPENDENTS}
     for referrer in sorted(referrers, key=lambda one: _DEPENDENTS.index(one[0])):
         tx.delete(*referrer)

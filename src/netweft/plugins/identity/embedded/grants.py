@@ -53,6 +53,8 @@ def remove(tx: WriteTransaction, user_id: str, target: Target, role_id: str) -> 
 
 def delete_role(tx: WriteTransaction, role_id: str) -> None:
     """From everybody who has it, and itself.  Raises NotFound."""
+    if tx.lock("roles", role_id) is None:
+        raise NotFound("roles", role_id)
     for referrer in tx.referrers("roles", role_id, source_kind=KIND):
         grant = tx.lock(KIND, referrer.id)
         if grant is not None:

@@ -21,13 +21,12 @@ from netweft.plugins.identity.embedded.passwords import Passwords
 from netweft.plugins.identity.embedded.request import AuthRequest
 from netweft.plugins.identity.embedded.tokens import Resolved
 from netweft.settings import ServerSettings
-from netweft.store import Busy, ChangesGone, ReadTransaction, Store, WriteTransaction
+from netweft.store import ChangesGone, ReadTransaction, Store, WriteTransaction
 
 T = TypeVar("T")
 
 # changes of these make a validated token worth less, or more
 KINDS = frozenset({"users", "projects", "roles", "role_assignments", "application_credentials", "tokens"})
-ATTEMPTS = 5
 COALESCE_SECONDS = 0.02
 
 
@@ -78,12 +77,12 @@ class EmbeddedIdentity:
 
     async def write(self, work: Callable[[WriteTransaction], T]) -> T:
         """For what makes no token worth less; else `change`."""
-        return await self._blocking(lambda: self._write(work))
+        return await self._blocking(lambda: self._store.run(work))
 
     async def change(self, work: Callable[[WriteTransaction], T]) -> T:
         def run() -> T:
             try:
-                return self._write(work)
+                return self._store.run(work)
             finally:
                 self._cache.clear()  # here, so that it happens even if nobody waits for the result any more
 
@@ -121,13 +120,3 @@ class EmbeddedIdentity:
     async def _blocking(self, run: Callable[[], T]) -> T:
         """An SQLite transaction is shorter than handing it to a thread and back (decision 0004)."""
         return run() if self._store.embedded else await asyncio.to_thread(run)
-
-    def _write(self, work: Callable[[WriteTransaction], T]) -> T:
-        for _ in range(ATTEMPTS - 1):
-            try:
-                with self._store.write() as tx:
-                    return work(tx)
-            except Busy:
-                continue
-        with self._store.write() as tx:
-            return work(tx)

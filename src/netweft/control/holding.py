@@ -1,0 +1,96 @@
+"""What each use case decides by, and so holds before it looks at anything.  `PARENTS` is the whole list: decision 0260.
+
+Whoever makes, changes or deletes one of a kind holds what it names: *shared*, which keeps that as it is, or *alone*
+where it is changed too, or where others must not decide by it meanwhile.  The store notices what is missing here as far
+as it can: a row that is read is shared from then on; only the order, and who waits longest, come from naming it here.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple, TypeAlias
+
+from netweft.control import rbac
+from netweft.store import Busy, Object, WriteTransaction
+
+Row: TypeAlias = tuple[str, str]
+
+
+class Parent(NamedTuple):
+    """What an attribute names.  alone: nobody else decides by it meanwhile.  home: also when that is not what changes.
+    kind: where the object's own attribute says which, a mapping of that."""
+
+    kind: str | tuple[str, Mapping[str, str]]
+    alone: bool = False
+    home: bool = False
+
+
+PARENTS: Mapping[str, Mapping[str, Parent]] = {
+    # is the policy there, and the project's to use?
+    "networks": {"qos_policy_id": Parent("policies")},
+    # overlaps, pools of the same network, its list of subnets; what a pool has left
+    "subnets": {
+        "network_id": Parent("networks", alone=True, home=True),
+        "subnetpool_id": Parent("subnetpools", alone=True),
+    },
+    # seen by the project, its subnets, port security; whether groups are there, whose, stateful
+    "ports": {
+        "network_id": Parent("networks", home=True),
+        "security_groups": Parent("security_groups"),
+        "qos_policy_id": Parent("policies"),
+    },
+    # a group's revision counts its rules
+    "security_group_rules": {
+        "security_group_id": Parent("security_groups", alone=True, home=True),
+        "remote_group_id": Parent("security_groups"),
+        "remote_address_group_id": Parent("address_groups"),
+    },
+    "default_security_group_rules": {
+        "remote_group_id": Parent("security_groups"),
+        "remote_address_group_id": Parent("address_groups"),
+    },
+    # in use by a trunk, or by a VM; the ports say whose they are
+    "trunks": {
+        "port_id": Parent("ports", alone=True, home=True),
+        "sub_ports": Parent("ports", alone=True, home=True),
+    },
+    # an entry goes only when nobody needs it: until then nobody may begin to
+    "rbac_policies": {"object_id": Parent(("object_type", rbac.KINDS), alone=True, home=True)},
+}
+
+
+def to_create(tx: WriteTransaction, kind: str, wanted: Sequence[Object]) -> None:
+    """Before anything is checked."""
+    parents = PARENTS.get(kind, {})
+    _hold(tx, [named for one in wanted for named in _named(parents, one, parents)])
+
+
+def to_change(tx: WriteTransaction, kind: str, id: str, changes: Object) -> Object | None:
+    """The object, to be changed or deleted; it and what it belongs to are held.  changes: what else will be named."""
+    parents = PARENTS.get(kind, {})
+    homes = [name for name, parent in parents.items() if parent.home]
+    before = (tx.glance.get(kind, id) or {}) if homes else {}
+    named = [(kind, id, True), *_named(parents, before, homes)]
+    _hold(tx, [*named, *_named(parents, before | changes, changes)])
+    found = tx.lock(kind, id)
+    if found is not None and any(found.get(name) != before.get(name) for name in homes):
+        raise Busy(f"{kind} {id} went elsewhere")
+    return found
+
+
+def _hold(tx: WriteTransaction, named: Iterable[tuple[str, str, bool]]) -> None:
+    shared, alone = set[Row](), set[Row]()
+    for kind, id, is_alone in named:
+        (alone if is_alone else shared).add((kind, id))
+    tx.hold(shared - alone, alone)
+
+
+def _named(parents: Mapping[str, Parent], object: Object, names: Iterable[str]) -> Iterator[tuple[str, str, bool]]:
+    for name in names:
+        parent, value = parents.get(name), object.get(name)
+        if parent is None or not value:
+            continue
+        kind = parent.kind
+        if not isinstance(kind, str):
+            attribute, kinds = kind
+            kind = kinds[object[attribute]]
+        for one in value if isinstance(value, list) else [value]:
+            yield kind, one["port_id"] if isinstance(one, dict) else one, parent.alone

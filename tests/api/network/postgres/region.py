@@ -1,0 +1,124 @@
+"""Two real servers on one PostgreSQL, and two projects, each with a member who asks both at the same time."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+from tests.api.process.conftest import Server
+
+Answer = httpx.Response
+_numbers = count()
+
+
+def number() -> int:
+    """Another one each time."""
+    return next(_numbers)
+
+
+class Somebody:
+    """`await alice("POST", "/ports", {...})` asks the server whose turn it is; `at` names one."""
+
+    def __init__(self, region: "Region", token: str, project: str) -> None:
+        self._region = region
+        self._headers = {"X-Auth-Token": token}
+        self._turn = 0
+        self.project = project
+
+    async def __call__(self, method: str, path: str, body: Any = None) -> Answer:
+        self._turn += 1
+        url = self._region.servers[self._turn % 2].url
+        prefix = "" if path.startswith("/identity") else "/v2.0"
+        answer = await self._region.http.request(method, f"{url}{prefix}{path}", json=body, headers=self._headers)
+        assert answer.status_code < 500, f"{method} {path}: {answer.status_code} {answer.text}"
+        return answer
+
+    async def make(self, member: str, **values: Any) -> Any:
+        special = {"policy": "/qos/policies", "rbac_policy": "/rbac-policies"}
+        special["network_segment_range"] = "/network_segment_ranges"
+        path = special.get(member, f"/{member.replace('_', '-')}s")
+        answer = await self("POST", path, {member: values})
+        assert answer.status_code == 201, answer.text
+        return answer.json()[member]
+
+    async def get(self, path: str) -> Any:
+        """What is listed there; None when there is no such object."""
+        answer = await self("GET", path)
+        if answer.status_code == 404:
+            return None
+        return next(value for name, value in answer.json().items() if not name.endswith("_links"))
+
+    async def network(self, cidr: str = "10.0.0.0/24") -> tuple[str, str]:
+        """A network and its subnet."""
+        network = await self.make("network")
+        subnet = await self.make("subnet", network_id=network["id"], ip_version=4, cidr=cidr)
+        return network["id"], subnet["id"]
+
+
+class Region:
+    servers: list[Server]
+    http: httpx.AsyncClient
+    admin: Somebody
+    red: Somebody
+    blue: Somebody
+
+    def __init__(self, servers: list[Server]) -> None:
+        self.servers = servers
+
+    async def __aenter__(self) -> "Region":
+        self.http = httpx.AsyncClient(timeout=60)
+        self.admin = Somebody(self, self.servers[0].token(), "")
+        self.red, self.blue = await self.newcomer(), await self.newcomer()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.http.aclose()
+
+    async def newcomer(self) -> Somebody:
+        """A member of a new project."""
+        name, password = f"n{number()}", "correct horse"
+        project = (await self.admin("POST", "/identity/v3/projects", {"project": {"name": name}})).json()["project"]
+        user = {"name": name, "password": password}
+        made = (await self.admin("POST", "/identity/v3/users", {"user": user})).json()["user"]
+        role = (await self.admin("GET", "/identity/v3/roles?name=member")).json()["roles"][0]
+        granted = f"/identity/v3/projects/{project['id']}/users/{made['id']}/roles/{role['id']}"
+        assert (await self.admin("PUT", granted)).status_code == 204
+        part = {"user": {"id": made["id"], "password": password}}
+        auth = {
+            "identity": {"methods": ["password"], "password": part},
+            "scope": {"project": {"id": project["id"]}},
+        }
+        answer = await self.http.post(f"{self.servers[0].url}/identity/v3/auth/tokens", json={"auth": auth})
+        return Somebody(self, answer.headers["X-Subject-Token"], project["id"])
+
+
+async def together(*requests: Any) -> list[int]:
+    """Their answers' codes."""
+    return [answer.status_code for answer in await asyncio.gather(*requests)]
+
+
+@contextmanager
+def two_servers(url: str, folder: Path) -> Iterator[list[Server]]:
+    servers = []
+    try:
+        for name in ("one", "two"):
+            (folder / name).mkdir()
+            servers.append(Server(folder / name))
+            servers[-1].start("--database", url, "--state-dir", str(folder))
+        for server in servers:
+            server.folder = folder  # where admin-openrc is
+        yield servers
+    finally:
+        for server in servers:
+            server.stop()
+
+
+def deadlocks(url: str) -> int:
+    with psycopg.connect(url.replace("+psycopg", "")) as connection:
+        row = connection.execute("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()").fetchone()
+        assert row
+        return int(row[0])
