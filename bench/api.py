@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""API latency and throughput, authentication on: `bench/api.py` starts a server of its own and prints a table.  On SQLite,
-or on an empty PostgreSQL that `--database` names.
+"""API latency and throughput, authentication on: `bench/api.py` starts a server of its own and prints a table.
+
+On SQLite, or on an empty PostgreSQL that `--database` names.
 
 The instrument is `api_bench.py` of the shared folder beside the checkout (`--instrument` names another place): the one
 that Neutron's figures were taken with.
@@ -49,7 +50,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def server(database: str) -> Iterator[tuple[str, str, int]]:
+def server(database: str = "") -> Iterator[tuple[str, str, int]]:
     """-> endpoint, admin's password, pid."""
     with tempfile.TemporaryDirectory(prefix="netweft-bench-") as folder:
         endpoint = f"http://127.0.0.1:{free_port()}"

@@ -37,6 +37,7 @@ def get_own(tx: ReadTransaction, user_id: str, id: str) -> Object:
 
 def delete(tx: WriteTransaction, user_id: str, id: str) -> None:
     """Raises NotFound, Forbidden."""
+    tx.lock(KIND, id)
     get_own(tx, user_id, id)
     try:
         tx.delete(KIND, id)
