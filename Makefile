@@ -28,7 +28,7 @@ test: ## install, then every test there is (root)
 check: ## lint, types, import contracts and the tests that need no root; under a minute
 	@[ -x $(BIN)/pytest ] || { echo "first: sudo make install" >&2; exit 1; }
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/pytest -n auto --dist worksteal --hypothesis-profile=check -m "not root and not ovs and not postgres and not client"
+	$(BIN)/pytest -n auto --dist worksteal --hypothesis-profile=check -m "not root and not ovs and not postgres and not client and not keystone"
 
 .PHONY: lint
 lint:
@@ -54,10 +54,12 @@ bench-scale: ## what one more costs beside 100, 1,000, 5,000 ports, restarts and
 install: ## set up what demo, lab and tests need (root)
 	@scripts/install.sh test
 
-lock: ## requirements.lock anew from pyproject.toml: newest versions, with hashes
+lock: ## requirements.lock and the tests' Keystone's anew: newest versions, with hashes
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
 	uv pip compile --quiet --universal --upgrade --python-version 3.11 --extra dev --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -o requirements.lock pyproject.toml
+	uv pip compile --quiet --universal --upgrade --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-emit-find-links --custom-compile-command "make lock" -o tests/keystone/requirements.lock tests/keystone/requirements.in
 
 clean: ## remove the virtual environment and caches; labs are taken down with: netweft lab down
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build src/*.egg-info

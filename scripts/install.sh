@@ -61,6 +61,17 @@ install_python() {
     echo "$wanted" >"$stamp"
 }
 
+install_keystone() { # a real Keystone for the tests, in an environment of its own: its libraries are not ours
+    local stamp=.venv/keystone/.installed-from wanted
+    wanted=$({ cat tests/keystone/requirements.lock; pwd; } | sha256sum)
+    [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return
+    say python "installing Keystone into .venv/keystone"
+    quietly python3 -m venv --clear .venv/keystone
+    quietly .venv/keystone/bin/python -m pip install --disable-pip-version-check --require-hashes \
+        -r tests/keystone/requirements.lock
+    echo "$wanted" >"$stamp"
+}
+
 kernel_packages() { # the packages that hold the newest small kernel for virtual machines, and its modules
     local meta=$1
     apt-cache depends "$meta" 2>/dev/null | sed -nE 's/^ *Depends: (linux-(image|modules)-[0-9].*)/\1/p'
@@ -101,3 +112,4 @@ elif [ "${1:-}" = bench ]; then
     install_packages "${BENCH_PACKAGES[@]}"
 fi
 install_python
+[ "${1:-}" != test ] || install_keystone

@@ -47,7 +47,7 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ] = ""
     state_dir: Annotated[str, Meta(description="folder of admin-openrc")] = STATE_DIR
     region: Annotated[str, Meta(min_length=1, description="the region's name in the catalogue")] = "RegionOne"
-    identity: Annotated[str, Meta(description="identity plug-in")] = "embedded"
+    identity: Annotated[str, Meta(description="identity plug-in: embedded, keystone, or another's name")] = "embedded"
     token_hours: Annotated[float, Meta(gt=0, description="how long a token lives")] = 12.0
     tenant_network_types: Annotated[
         tuple[str, ...], Meta(description="segment types for networks of plain users, in order of preference")
@@ -78,16 +78,23 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         str, Meta(pattern=r"^([0-9a-fA-F]{2}:){2}[0-9a-fA-F]{2}$", description="first three bytes of generated MACs")
     ] = "fa:16:3e"
     agent_down_seconds: Annotated[float, Meta(gt=0, description="an agent silent for so long is not alive")] = 75.0
-    nova_username: Annotated[
-        str, Meta(description="user that tells Nova of ports plugged, unplugged, changed; empty: Nova is not told")
+    keystone_url: Annotated[
+        str,
+        Meta(pattern=r"^(https?://[^/]+.*)?$", description="the cloud's Keystone; empty: this server's own identity"),
     ] = ""
-    nova_password_file: Annotated[str, Meta(description="holds that user's password")] = "/etc/netweft/nova.password"
-    nova_project: Annotated[str, Meta(description="that user's project")] = "service"
-    nova_user_domain: Annotated[str, Meta(description="that user's domain, by name")] = "Default"
-    nova_project_domain: Annotated[str, Meta(description="that project's domain, by name")] = "Default"
-    nova_auth_url: Annotated[
-        str, Meta(pattern=r"^(https?://[^/]+.*)?$", description="Keystone for that user; empty: this server's own")
+    keystone_cache_seconds: Annotated[
+        float, Meta(ge=0, description="how long a token that Keystone validated is good without asking again")
+    ] = 30.0
+    service_username: Annotated[
+        str, Meta(description="the user that this server is to Keystone and Nova; it has the role service")
     ] = ""
+    service_password_file: Annotated[str, Meta(description="holds that user's password")] = (
+        "/etc/netweft/service.password"
+    )
+    service_project: Annotated[str, Meta(description="that user's project, by name")] = "service"
+    service_user_domain: Annotated[str, Meta(description="that user's domain, by name")] = "Default"
+    service_project_domain: Annotated[str, Meta(description="that project's domain, by name")] = "Default"
+    nova_events: Annotated[bool, Meta(description="tell Nova of ports plugged, unplugged, changed and deleted")] = False
     nova_url: Annotated[
         str, Meta(pattern=r"^(https?://[^/]+.*)?$", description="Nova's endpoint; empty: as the catalogue says")
     ] = ""

@@ -67,7 +67,7 @@ def routes(store: Store, authenticate: Authenticate, settings: ServerSettings) -
 def build(
     resources: Sequence[Resource], store: Store, authenticate: Authenticate, settings: ServerSettings
 ) -> list[BaseRoute]:
-    gate = Gate(authenticate, settings.public_url)
+    gate = Gate(authenticate, settings.public_url, settings.keystone_url)
     described = [route for resource in resources for route in Endpoint(resource, store).routes(gate)]
     parts = [
         route

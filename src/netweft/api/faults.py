@@ -32,6 +32,10 @@ class PolicyRemoveAuthorizationError(errors.Refused):
     message = "Failed to remove provided policy %(policy_id)s because you are not authorized."
 
 
+class WrongScope(PolicyNotAuthorized):
+    message = "The token is for the system; this API has rules for projects only"
+
+
 class TryAgain(errors.Refused):
     type = "HTTPServiceUnavailable"
     message = "The database is busy with other requests. Try again."

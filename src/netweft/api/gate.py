@@ -16,10 +16,12 @@ Handler = Callable[[Request, Context], Awaitable[Response]]
 
 
 class Gate:
-    def __init__(self, authenticate: Authenticate, public_url: str) -> None:
-        """public_url: where clients reach this server; empty for `where they reached it`."""
+    def __init__(self, authenticate: Authenticate, public_url: str, keystone_url: str = "") -> None:
+        """public_url: where clients reach this server; empty for `where they reached it`.
+        keystone_url: where they log in, when that is not here."""
         self._authenticate = authenticate
         self._public_url = public_url
+        self._keystone_url = keystone_url
 
     def __call__(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
@@ -27,9 +29,7 @@ class Gate:
             try:
                 if not token:
                     return self._unauthorized(request)
-                context = await self._authenticate(token)
-                await access.check(request, context, access.NETWORK, self._authenticate)
-                return await handler(request, context)
+                return await handler(request, await self._who(request, token))
             except Unauthorized:
                 return self._unauthorized(request)
             except IdentityUnavailable:
@@ -42,6 +42,15 @@ class Gate:
 
         return endpoint
 
+    async def _who(self, request: Request, token: str) -> Context:
+        """A token for the system is for no project, and all rules are for projects (Neutron's `scope_types`)."""
+        service_token = request.headers.get("x-service-token")
+        context = await (self._authenticate(token, service_token) if service_token else self._authenticate(token))
+        await access.check(request, context, access.NETWORK, self._authenticate)
+        if context.system:
+            raise faults.WrongScope
+        return context
+
     def _unauthorized(self, request: Request) -> Response:
         base = self._public_url or str(request.base_url)
-        return faults.unauthorized(f"{base.rstrip('/')}/identity/v3")
+        return faults.unauthorized(self._keystone_url or f"{base.rstrip('/')}/identity/v3")

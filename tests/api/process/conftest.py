@@ -20,7 +20,7 @@ class Server:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.url = f"http://127.0.0.1:{_free_port()}"
+        self.url = f"http://127.0.0.1:{free_port()}"
         self.socket = folder / "api.sock"
         self.process: subprocess.Popen[str] | None = None
 
@@ -104,7 +104,7 @@ def sdk(running: Server) -> Any:
     return openstack.connect(load_yaml_config=False, load_envvars=False, **variables).network
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -84,10 +84,10 @@ def nova() -> Iterator[Nova]:
 
 
 def start(server: Server, nova: Nova) -> None:
-    password = server.folder / "nova.password"
-    options = ["--nova-username", "admin", "--nova-project", "admin", "--nova-url", nova.url]
+    password = server.folder / "service.password"
+    options = ["--nova-events", "--nova-url", nova.url, "--service-username", "admin", "--service-project", "admin"]
     password.write_text(server.openrc()["OS_PASSWORD"] if (server.folder / "admin-openrc").exists() else "not yet")
-    server.start(*options, "--nova-password-file", str(password))
+    server.start(*options, "--service-password-file", str(password))
 
 
 @pytest.fixture

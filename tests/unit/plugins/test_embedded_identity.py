@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from netweft.plugins.identity import Context, IdentityUnavailable, Unauthorized
+from netweft.plugins.identity.cache import TokenCache
 from netweft.plugins.identity.embedded import directory, passwords
-from netweft.plugins.identity.embedded.cache import TokenCache
 from netweft.plugins.identity.embedded.passwords import Passwords
 from netweft.plugins.identity.embedded.request import (
     AuthRequest,

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from tests.unit.plugins.test_embedded_identity import login, openrc
 
-from netweft.plugins.identity import Unauthorized
-from netweft.plugins.identity.embedded import cache
+from netweft.plugins.identity import Unauthorized, cache
 from netweft.plugins.identity.embedded.service import EmbeddedIdentity, create
 from netweft.settings import ServerSettings
 from netweft.store import Store

@@ -6,7 +6,7 @@ from netweft.settings import ServerSettings
 
 def load_followers(settings: ServerSettings) -> list[Follower]:
     """Raises SettingsError."""
-    return [_nova(settings)] if settings.nova_username else []
+    return [_nova(settings)] if settings.nova_events else []
 
 
 def _nova(settings: ServerSettings) -> Follower:

@@ -26,6 +26,7 @@ class Context(Struct, frozen=True, kw_only=True):
 
     project_id: None for a token that is not scoped to a project; it may touch nothing that belongs to one.
     roles: names, with the roles they imply (admin implies manager, that member, that reader).
+    system: the token is for the system as a whole, not for a project.
     expires_at: seconds since the epoch.
     access_rules: the only requests that it is good for; None for all.
     """
@@ -37,6 +38,7 @@ class Context(Struct, frozen=True, kw_only=True):
     project_name: str | None = None
     project_domain_id: str | None = None
     domain_id: str | None = None
+    system: bool = False
     roles: frozenset[str] = frozenset()
     expires_at: float = 0.0
     access_rules: tuple[AccessRule, ...] | None = None
@@ -52,9 +54,10 @@ class Context(Struct, frozen=True, kw_only=True):
 
 
 class Identity(Protocol):
-    async def authenticate(self, token: str) -> Context:
+    async def authenticate(self, token: str, service_token: str = "") -> Context:
         """On the path of every request: an implementation keeps what it has validated in memory.
 
+        service_token: of another service of the cloud that acts for the token's user; asked for only where it is sent.
         Raises Unauthorized, IdentityUnavailable.
         """
         ...
@@ -68,4 +71,5 @@ class Identity(Protocol):
         ...
 
 
-Authenticate: TypeAlias = Callable[[str], Awaitable[Context]]
+Authenticate: TypeAlias = Callable[..., Awaitable[Context]]
+"""`Identity.authenticate`."""

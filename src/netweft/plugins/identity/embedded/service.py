@@ -13,9 +13,9 @@ from typing import TypeVar
 import msgspec
 
 from netweft.plugins.identity import Context, Unauthorized
+from netweft.plugins.identity.cache import TokenCache
 from netweft.plugins.identity.embedded import tokens
 from netweft.plugins.identity.embedded.bootstrap import bootstrap
-from netweft.plugins.identity.embedded.cache import TokenCache
 from netweft.plugins.identity.embedded.login import Prover, draft
 from netweft.plugins.identity.embedded.passwords import Passwords
 from netweft.plugins.identity.embedded.request import AuthRequest
@@ -44,7 +44,7 @@ class EmbeddedIdentity:
         self.passwords = Passwords()
         self._prover = Prover(self.read, self.passwords, lifetime=settings.token_hours * 3600)
 
-    async def authenticate(self, token: str) -> Context:
+    async def authenticate(self, token: str, service_token: str = "") -> Context:
         if len(token) != tokens.LENGTH:
             raise Unauthorized
         hash = tokens.hash_of(token)

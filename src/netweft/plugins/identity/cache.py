@@ -35,6 +35,10 @@ class TokenCache:
                 del self._entries[next(iter(self._entries))]  # the oldest validation
             self._entries[hash] = context, min(now + self._seconds, context.expires_at)
 
+    def limit(self, seconds: float) -> None:
+        """From now on no validation is kept for longer."""
+        self._seconds = min(self._seconds, seconds)
+
     def clear(self) -> None:
         with self._lock:
             self.epoch += 1
