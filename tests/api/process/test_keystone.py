@@ -46,7 +46,8 @@ class Cloud:
         return self.keystone.token(user, scope={"project": {"name": project, "domain": DOMAIN}})
 
     def ask(self, token: str, method: str = "GET", path: str = "networks", body: Any = None, **more: str) -> int:
-        headers = {"X-Auth-Token": token} | {name.replace("_", "-"): value for name, value in more.items()}
+        given = {"X-Auth-Token": token} | {name.replace("_", "-"): value for name, value in more.items()}
+        headers = {name: value.encode() for name, value in given.items()}
         return httpx.request(
             method, f"{self.server.url}/v2.0/{path}", json=body, headers=headers, timeout=30.0
         ).status_code
@@ -73,7 +74,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
 
 
 def test_who_has_no_good_token_stays_out(cloud: Cloud) -> None:
-    for token in ("", "x", "x" * 20_000, "é".encode().decode("latin-1"), "gAAAAABm" + "A" * 180):
+    for token in ("", "x", "x" * 20_000, "é", "a b", "gAAAAABm" + "A" * 180):
         assert cloud.ask(token) == 401, token[:20]
     answer = httpx.get(f"{cloud.server.url}/v2.0/networks", timeout=30.0)
     assert answer.headers["WWW-Authenticate"] == f"Keystone uri='{cloud.keystone.url}'"
@@ -94,6 +95,12 @@ def test_a_token_for_the_system_or_for_nothing_is_for_no_project(cloud: Cloud) -
     system = cloud.keystone.token(scope={"system": {"all": True}})
     assert cloud.ask(system) == 403
     assert cloud.ask(system, "POST", "networks", {"network": {"name": "n"}}) == 403
+
+
+def test_a_service_may_act_for_a_user(cloud: Cloud) -> None:
+    service = cloud.token("netweft", "service")
+    assert cloud.ask(cloud.token("ann"), X_Service_Token=service) == 200
+    assert cloud.ask(cloud.token("ann"), X_Service_Token="made-up") == 401
 
 
 def test_what_keystone_revokes_is_refused(cloud: Cloud) -> None:

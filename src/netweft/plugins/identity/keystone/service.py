@@ -50,7 +50,7 @@ class KeystoneIdentity:
 
     async def authenticate(self, token: str, service_token: str = "") -> Context:
         """service_token: of a service that acts for the token's user: then an expired token is good, too."""
-        if len(token) > MAX_TOKEN or len(service_token) > MAX_TOKEN:
+        if not _is_token(token) or (service_token and not _is_token(service_token)):
             raise Unauthorized
         trusted = bool(service_token) and SERVICE_ROLE in (await self._known(service_token, expired=False)).roles
         return await self._known(token, expired=trusted)
@@ -133,3 +133,8 @@ class KeystoneIdentity:
 
     def _get(self, path: str, headers: dict[str, str]) -> Any:
         return self._session.get(path, headers=headers, raise_exc=False, **self._where)
+
+
+def _is_token(text: str) -> bool:
+    """Whether it can be one: it becomes a header of our own request."""
+    return len(text) <= MAX_TOKEN and text.isascii() and text.isprintable() and " " not in text
