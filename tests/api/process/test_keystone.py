@@ -47,7 +47,7 @@ class Cloud:
 
     def ask(self, token: str, method: str = "GET", path: str = "networks", body: Any = None, **more: str) -> int:
         given = {"X-Auth-Token": token} | {name.replace("_", "-"): value for name, value in more.items()}
-        headers = {name: value.encode() for name, value in given.items()}
+        headers = [(name.encode(), value.encode()) for name, value in given.items()]
         return httpx.request(
             method, f"{self.server.url}/v2.0/{path}", json=body, headers=headers, timeout=30.0
         ).status_code
