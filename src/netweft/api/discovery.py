@@ -259,6 +259,11 @@ EXTENSIONS = {
         "Indicates if the security group is stateful or not",
         "2019-11-26T09:00:00-00:00",
     ),
+    "subnet-external-network": (
+        "Subnet belongs to an external network",
+        "Informs if the subnet belongs to an external network",
+        "2024-02-05T18:00:00-00:00",
+    ),
     "subnet_allocation": (
         "Subnet Allocation",
         "Enables allocation of subnets from a subnet pool",

@@ -172,3 +172,56 @@ def test_services_ports_are_not_for_everybody(api: Api) -> None:
     change = {"port": {"device_owner": "network:dhcp"}}
     assert refused(api("bob", "PUT", f"/ports/{port['id']}", change)) == FORBIDDEN
     assert api.make("bob", "port", network_id=shared["id"], fixed_ips=[{"subnet_id": subnet}])["fixed_ips"]
+
+
+def test_a_policy_that_is_not_for_the_project_stays_on(api: Api) -> None:
+    """An admin has put it on; who may use it may also take it off."""
+    kept, shared = (
+        api("admin", "POST", "/qos/policies", {"policy": {"name": "q", "shared": flag}}).json()["policy"]["id"]
+        for flag in (False, True)
+    )
+    network = api.make("admin", "network", project_id="red", qos_policy_id=kept)
+    port = api.make("admin", "port", project_id="red", network_id=network["id"], qos_policy_id=kept)
+    for path, member in ((f"/networks/{network['id']}", "network"), (f"/ports/{port['id']}", "port")):
+        for change in (None, shared):
+            answer = api("alice", "PUT", path, {member: {"qos_policy_id": change}})
+            assert refused(answer) == (403, "PolicyRemoveAuthorizationError")
+        assert api.get("admin", path)[member]["qos_policy_id"] == kept
+        assert api("admin", "PUT", path, {member: {"qos_policy_id": shared}}).status_code == 200
+        assert api("alice", "PUT", path, {member: {"qos_policy_id": None}}).status_code == 200
+
+
+def test_what_is_named_must_be_seen_and_what_a_trunk_is_made_of_be_ones_own(api: Api) -> None:
+    network = api.network("bob", "10.0.0.0/24")
+    (subnet,) = api.get("bob", f"/networks/{network['id']}")["network"]["subnets"]
+    group = api.make("bob", "security_group", name="g")["id"]
+    addresses = api.make("bob", "address_group", name="a")["id"]
+    pool = api.make("bob", "subnetpool", name="p", prefixes=["10.0.0.0/8"])["id"]
+    policy = api("admin", "POST", "/qos/policies", {"policy": {"name": "q"}}).json()["policy"]["id"]
+    port = api.make("bob", "port", network_id=network["id"])["id"]
+    own = api.network("alice", "10.0.0.0/24")["id"]
+    own_group = api.make("alice", "security_group", name="g")["id"]
+    guest = api.make("admin", "port", network_id=own, project_id="green")["id"]
+    rule = {"security_group_id": own_group, "direction": "ingress"}
+    cases: list[tuple[str, Any, str | None]] = [
+        ("port", {"network_id": network["id"]}, "NetworkNotFound"),
+        ("subnet", {"network_id": network["id"], "ip_version": 4, "cidr": "10.1.0.0/24"}, "NetworkNotFound"),
+        ("port", {"network_id": own, "security_groups": [group]}, "SecurityGroupNotFound"),
+        ("port", {"network_id": own, "qos_policy_id": policy}, "QosPolicyNotFound"),
+        ("network", {"qos_policy_id": policy}, "QosPolicyNotFound"),
+        ("security_group_rule", rule | {"security_group_id": group}, "SecurityGroupNotFound"),
+        ("security_group_rule", rule | {"remote_group_id": group}, "SecurityGroupNotFound"),
+        ("security_group_rule", rule | {"remote_address_group_id": addresses}, "AddressGroupNotFound"),
+        ("subnet", {"network_id": own, "ip_version": 4, "subnetpool_id": pool}, "SubnetPoolNotFound"),
+        ("port", {"network_id": own, "fixed_ips": [{"subnet_id": subnet}]}, None),
+        ("trunk", {"port_id": port}, "PortNotFound"),
+    ]
+    for member, values, error in cases:
+        there = api("alice", "POST", f"/{member.replace('_', '-')}s", {member: values})
+        assert there.status_code in (400, 404)
+        assert error is None or refused(there) == (404, error), member
+    assert refused(api("alice", "POST", "/trunks", {"trunk": {"port_id": guest}})) == FORBIDDEN
+    trunk = api.make("alice", "trunk", port_id=api.make("alice", "port", network_id=own)["id"])["id"]
+    for id, expected in ((port, (404, "PortNotFound")), (guest, FORBIDDEN)):
+        sub_ports = {"sub_ports": [{"port_id": id, "segmentation_type": "vlan", "segmentation_id": 5}]}
+        assert refused(api("alice", "PUT", f"/trunks/{trunk}/add_subports", sub_ports)) == expected

@@ -71,13 +71,21 @@ def test_an_external_network_is_seen_by_all_and_made_by_admins(api: Api) -> None
     assert create(api, "alice", **{"router:external": True}) == (403, "PolicyNotAuthorized")
     network = api.network("admin", "198.51.100.0/24", name="public", **{"router:external": True})
     assert api.names("alice", "/networks?router:external=True") == ["public"]
-    assert len(api.get("alice", "/subnets")["subnets"]) == 1
+    api.network("alice", "10.0.0.0/24")
+    subnets = {one["cidr"]: one["router:external"] for one in api.get("alice", "/subnets")["subnets"]}
+    assert subnets == {"198.51.100.0/24": True, "10.0.0.0/24": False}
+    (public,) = api.get("bob", "/subnets?router:external=true&fields=id&fields=cidr")["subnets"]
+    assert public["cidr"] == "198.51.100.0/24"
+    assert api("bob", "GET", f"/subnets/{public['id']}").status_code == 200
+    changed = api("bob", "PUT", f"/subnets/{public['id']}", {"subnet": {"name": "mine"}})
+    assert refused(changed) == (403, "PolicyNotAuthorized")
     answer = api("alice", "POST", "/ports", {"port": {"network_id": network["id"]}})
     assert refused(answer) == (403, "PolicyNotAuthorized")
     changed = api("alice", "PUT", f"/networks/{network['id']}", {"network": {"name": "mine"}})
     assert refused(changed) == (403, "PolicyNotAuthorized")
     api("admin", "PUT", f"/networks/{network['id']}", {"network": {"router:external": False}})
-    assert api.names("alice", "/networks") == []
+    assert api.names("bob", "/networks") == api.names("bob", "/subnets") == []
+    assert api("bob", "GET", f"/subnets/{public['id']}").status_code == 404
 
 
 def test_vlan_transparency_is_asked_for_once(api: Api) -> None:

@@ -1,10 +1,14 @@
 """subnets"""
 
+from collections.abc import Sequence
+
 from netweft.api import checks
 from netweft.api.attributes import REQUIRED, Attribute, Resource
 from netweft.api.resources.standard import NETWORK_ID, STANDARD, flag
 from netweft.control.errors import SubnetNotFound
+from netweft.control.networks import EXTERNAL
 from netweft.control.standard import UseCases
+from netweft.store import Object, ReadTransaction
 
 _MODE = Attribute(
     check=checks.one_of("dhcpv6-stateful", "dhcpv6-stateless", "slaac", None), post=True, filter=True, sort=True
@@ -12,6 +16,7 @@ _MODE = Attribute(
 
 ATTRIBUTES = STANDARD | {
     "network_id": NETWORK_ID,
+    EXTERNAL: flag(filter=True),  # as its network
     "ip_version": Attribute(
         check=checks.ip_version, parse=checks.integer, post=True, default=REQUIRED, filter=True, sort=True
     ),
@@ -30,6 +35,11 @@ ATTRIBUTES = STANDARD | {
 }
 
 
+def present(tx: ReadTransaction, subnets: Sequence[Object]) -> Sequence[Object]:
+    networks = tx.get_many("networks", {subnet["network_id"] for subnet in subnets})
+    return [subnet | {EXTERNAL: bool(networks[subnet["network_id"]].get(EXTERNAL))} for subnet in subnets]
+
+
 def subnet(use_cases: UseCases) -> Resource:
     return Resource(
         member="subnet",
@@ -38,4 +48,6 @@ def subnet(use_cases: UseCases) -> Resource:
         attributes=ATTRIBUTES,
         use_cases=use_cases,
         not_found=SubnetNotFound,
+        present=present,
+        computed=frozenset({EXTERNAL}),
     )

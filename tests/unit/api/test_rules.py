@@ -1,0 +1,39 @@
+"""The table of rules beside Neutron's."""
+
+from tests.api.network.neutron_rules import NEUTRON
+
+from netweft.api import rules
+from netweft.api.relations import (
+    ANY,
+    EXTERNAL,
+    IN_OWN_GROUP,
+    ON_EXTERNAL_NETWORK,
+    ON_OWN_NETWORK,
+    ON_SHARED_NETWORK,
+    OWN,
+    SHARED,
+)
+
+WORDS = {
+    OWN: "own:",
+    ON_OWN_NETWORK: "net:",
+    IN_OWN_GROUP: "sg:",
+    SHARED: "shared",
+    EXTERNAL: "external",
+    ON_SHARED_NETWORK: "net-shared",
+    ON_EXTERNAL_NETWORK: "net-external",
+    ANY: "",
+}
+VALUES = {rules.NOT_NETWORK_DEVICE.grants[0]: "no-device", rules.NOT_EVERYBODY.grants[0]: "no-wildcard"}
+# of what only some servers have
+WITHOUT = {"get_auto_allocated_topology", "delete_auto_allocated_topology"}
+
+
+def word(grant: rules.Grant) -> str:
+    return VALUES.get(grant) or WORDS[grant.relation] + grant.role
+
+
+def test_each_rule_is_neutrons() -> None:
+    ours = {name: frozenset(map(word, rule.grants)) for name, rule in rules.RULES.items()}
+    assert {name: rule for name, rule in ours.items() if rule != NEUTRON.get(name)} == {}
+    assert NEUTRON.keys() - ours.keys() - WITHOUT == set()
