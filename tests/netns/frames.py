@@ -51,6 +51,16 @@ def neighbour_advertisement(macs: tuple[str, str], addresses: tuple[str, str], t
     return _ipv6(macs, addresses, 58, start[:2] + struct.pack("!H", total) + start[4:])
 
 
+def neighbour_solicitation(source_mac: str, source: str, target: str) -> bytes:
+    """To the target's group of multicast addresses."""
+    last = IPv6Address(target).packed[-3:]
+    group = str(IPv6Address(IPv6Address("ff02::1:ff00:0").packed[:-3] + last))
+    start = struct.pack("!BBHI", 135, 0, 0, 0) + IPv6Address(target).packed + b"\x01\x01" + mac(source_mac)
+    total = checksum(_pseudo_header((source, group), len(start), 58) + start)
+    macs = (source_mac, f"33:33:ff:{last.hex(':')}")
+    return _ipv6(macs, (source, group), 58, start[:2] + struct.pack("!H", total) + start[4:])
+
+
 def arp(macs: tuple[str, str], operation: int, sender: tuple[str, str], target: tuple[str, str]) -> bytes:
     """macs: of the Ethernet header.  sender, target: (MAC, IP)."""
     body = struct.pack("!HHBBH", 1, 0x0800, 6, 4, operation)

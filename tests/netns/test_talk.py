@@ -7,6 +7,7 @@ import pytest
 from tests.netns import frames
 from tests.netns.harness import Lab
 
+from netweft.lab.commands import in_namespace, run
 from netweft.lab.vm import Vm
 
 
@@ -16,6 +17,10 @@ class Machines(NamedTuple):
     there: Vm
     third: Vm
     stranger: Vm  # on another network with the same addresses
+
+
+def v6(machine: Vm) -> str:
+    return next(a.partition("/")[0] for a in machine.nic.addresses if ":" in a)
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +64,7 @@ def test_broadcast_reaches_the_network_and_nobody_else(lab: Lab, machines: Machi
         assert shout.hex() not in outside.finish()
 
 
-def test_arp_for_a_known_address_is_answered_here(lab: Lab, machines: Machines) -> None:
-    """The network is not asked: the port database knows."""
+def test_who_has_the_address_is_asked_and_nobody_else(lab: Lab, machines: Machines) -> None:
     sender, target = machines.here.nic, machines.there.nic
     nothing = "00:00:00:00:00:00"
     question = frames.arp((sender.mac, frames.BROADCAST), 1, (sender.mac, sender.address), (nothing, target.address))
@@ -68,9 +72,26 @@ def test_arp_for_a_known_address_is_answered_here(lab: Lab, machines: Machines) 
     answer = frames.arp((target.mac, sender.mac), 2, (target.mac, target.address), (sender.mac, sender.address))
     with lab.inside(machines.third, "capture") as elsewhere, lab.inside(machines.here, "capture") as here:
         lab.send_frames(machines.here, question, fence)
-        assert question not in elsewhere.frames_until(fence)
+        assert not [frame for frame in elsewhere.frames_until(fence) if frame[6:] == question[6:]]
         while not bytes.fromhex(here.line()).startswith(answer):
             pass
+
+
+@pytest.mark.parametrize("is_router", [False, True])
+@pytest.mark.parametrize("whom", ["beside", "there"])
+def test_a_router_says_itself_that_it_is_one(lab: Lab, machines: Machines, whom: str, is_router: bool) -> None:
+    """Else its hosts would drop it from their default routers (RFC 4861, 7.2.5)."""
+    asker, target = machines.here, getattr(machines, whom)
+    address = v6(target)
+    forwarding = f"net.ipv6.conf.eth0.forwarding={int(is_router)}"
+    run(*in_namespace(lab.layout.vm_namespace(target.name), "sysctl", "-qw", forwarding))
+    solicitation = frames.neighbour_solicitation(asker.nic.mac, v6(asker), address)
+    with lab.inside(asker, "capture") as capture:
+        lab.send_frames(asker, solicitation)
+        while not (heard := bytes.fromhex(capture.line())).startswith(frames.mac(asker.nic.mac)) or heard[54] != 136:
+            pass
+    assert heard[62:78] == solicitation[62:78], "the same target"
+    assert heard[58] == (0xE0 if is_router else 0x60), "router, solicited, override"
 
 
 def test_tcp_over_the_tunnel_arrives_whole(lab: Lab, machines: Machines) -> None:

@@ -43,7 +43,7 @@ class Port(Struct, frozen=True, kw_only=True, tag="port", omit_defaults=True):
 
 
 class Peer(Struct, frozen=True, kw_only=True, tag="peer", omit_defaults=True):
-    """A port bound to another node, on a network that this node has: where its frames go, and who answers ARP.
+    """A port bound to another node, on a network that this node has: where its frames go, and what it may be asked for.
 
     No more than that leaves the server: names and owners stay with the nodes that run the port.
     """
@@ -52,6 +52,8 @@ class Peer(Struct, frozen=True, kw_only=True, tag="peer", omit_defaults=True):
     network_id: str
     mac_address: str
     ip_addresses: tuple[str, ...] = ()
+    port_security_enabled: bool = True
+    allowed_address_pairs: tuple[AddressPair, ...] = ()
     host_id: str = field(default="", name="binding:host_id")
 
 

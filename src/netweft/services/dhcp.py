@@ -12,12 +12,12 @@ from ipaddress import IPv4Address
 
 from netweft.dataplane.dhcp import options
 from netweft.dataplane.openflow.fields import ETH_IPV4, ETH_IPV6, PROTO_UDP
-from netweft.dataplane.openflow.flow import Controller, SetField
+from netweft.dataplane.openflow.flow import OFPP_IN_PORT, Action, Controller, Move, Output, PushVlan, SetField
 from netweft.model import ExtraDhcpOpt, FixedIp, Port, Subnet
-from netweft.services.addresses import mac
+from netweft.services.addresses import mac, prefix
 from netweft.services.announce import Packet
-from netweft.services.fields import AGENT, IN_PORT, LOCAL_VLAN, OUT_PORT, Reason, cookie
-from netweft.services.neighbours import arp_for, arp_reply
+from netweft.services.fields import AGENT, IN_PORT, LOCAL_VLAN, OUT_PORT, TAG_BITS, TAG_SHIFT, Reason, cookie
+from netweft.services.neighbours import asks_for
 from netweft.services.pipeline import INT, Value
 from netweft.services.port_security import sources
 from netweft.services.values import (
@@ -40,7 +40,7 @@ REQUESTS: dict[int, dict[str, Value]] = {
     4: {"eth_type": ETH_IPV4, "ip_proto": PROTO_UDP, "udp_src": 68, "udp_dst": 67},
     6: {"eth_type": ETH_IPV6, "ip_proto": PROTO_UDP, "udp_src": 546, "udp_dst": 547},
 }
-ANSWERS = INT["neighbour_answers"]
+ASKED = INT["requests"]
 ON = INT["egress"].goto
 TO_AGENT = Controller(AGENT)
 STATEFUL, STATELESS = "dhcpv6-stateful", "dhcpv6-stateless"
@@ -82,10 +82,22 @@ def _encoded(extra: ExtraDhcpOpt) -> tuple[int, bytes] | str:
 def network(_: Uplinks, here: LocalNetwork, __: Flood) -> Iterator[Wanted]:
     owner = cookie(Reason.NETWORK_DHCP, here.network.id)
     for version in here.dhcp:
-        yield ANSWERS.flow(ASK, owner, {LOCAL_VLAN: here.vlan, **REQUESTS[version]}, TO_AGENT)
+        yield ASKED.flow(ASK, owner, {LOCAL_VLAN: here.vlan, **REQUESTS[version]}, TO_AGENT)
     if 4 in here.dhcp:
-        who = {LOCAL_VLAN: here.vlan, **arp_for(int(SERVER_ADDRESS))}
-        yield ANSWERS.flow(ASK, owner, who, *arp_reply(mac(SERVER_MAC), int(SERVER_ADDRESS)))
+        who = {LOCAL_VLAN: here.vlan, **asks_for(prefix(str(SERVER_ADDRESS)))}
+        yield ASKED.flow(ASK, owner, who, *_arp_reply(mac(SERVER_MAC), int(SERVER_ADDRESS)))
+
+
+def _arp_reply(eth: int, address: int) -> Iterator[Action]:
+    """The request turned round.  The kernel's datapath cannot: vswitchd does it there, for each."""
+    yield Move("eth_src", "eth_dst", bits=48)
+    yield SetField("eth_src", eth)
+    yield SetField("arp_op", 2)
+    yield Move("arp_sha", "arp_tha", bits=48)
+    yield SetField("arp_sha", eth)
+    yield Move("arp_spa", "arp_tpa", bits=32)
+    yield SetField("arp_spa", address)
+    yield INT["answer"].goto
 
 
 def port(here: LocalPort) -> Iterator[Wanted]:
@@ -97,16 +109,21 @@ def port(here: LocalPort) -> Iterator[Wanted]:
     for version in here.network.dhcp:
         asks: dict[str, Value] = {IN_PORT: here.number, **REQUESTS[version]}
         if not here.heard:
-            yield ANSWERS.flow(UNHEARD, owner, asks)
+            yield ASKED.flow(UNHEARD, owner, asks)
         if not offers(lease, version):
-            yield ANSWERS.flow(NOT_OURS, owner, asks, ON)
+            yield ASKED.flow(NOT_OURS, owner, asks, ON)
         elif not here.port.port_security_enabled or len({source.mac for source in sources(here.port)}) > 1:
-            yield ANSWERS.flow(NOT_OURS, owner, asks, ON)
-            yield ANSWERS.flow(OWN, owner, {**asks, "eth_src": mac(here.port.mac_address)}, TO_AGENT)
+            yield ASKED.flow(NOT_OURS, owner, asks, ON)
+            yield ASKED.flow(OWN, owner, {**asks, "eth_src": mac(here.port.mac_address)}, TO_AGENT)
 
 
 def host(_: HostFacts, __: Uplinks) -> Iterator[Wanted]:
-    yield ANSWERS.flow(DEAD_END, cookie(Reason.PIPELINE), {"eth_dst": mac(SERVER_MAC)})
+    owner = cookie(Reason.PIPELINE)
+    yield ASKED.flow(DEAD_END, owner, {"eth_dst": mac(SERVER_MAC)})
+    untagged: dict[str, Value] = {IN_PORT: (0, ((1 << TAG_BITS) - 1) << TAG_SHIFT)}
+    retag = Move(IN_PORT, "vlan_vid", bits=TAG_BITS, src_start=TAG_SHIFT)
+    yield INT["answer"].flow(20, owner, untagged, Output(OFPP_IN_PORT))
+    yield INT["answer"].flow(10, owner, {}, PushVlan(), retag, Output(OFPP_IN_PORT))
 
 
 def to_port(number: int, frame: bytes) -> Packet:

@@ -6,7 +6,7 @@ table's record when it is built, so a match or a jump that the list does not pro
 
 Where what is still to come goes, without moving what is here:
 
-    neighbour_answers │ metadata is answered here too, next to ARP, ND and DHCP
+    requests  │ metadata is answered here too, next to DHCP
     switching │ routing and NAT come before it: a routed frame gets a new destination MAC and network, then is switched
 """
 
@@ -67,14 +67,14 @@ INT = Pipeline.of(
         "source_mac",
         "port security: only a MAC that is the port's.  Ports without port security pass all of it",
         match=fields(IN_PORT, "vlan_vid", "eth_type", "eth_src"),
-        next=("source_address", "neighbour_answers"),
+        next=("source_address", "requests"),
     ),
     Table(
         "source_address",
         "port security: only addresses that are the port's, in IPv4, IPv6 and ARP; no DHCP or RA servers",
         match=fields(IN_PORT, "eth_src", *ARP_SENDER, *ICMPV6, "ipv4_src", "ipv6_src", "udp_src", "udp_dst"),
         set=fields(CLAIMED_HIGH, CLAIMED_LOW),
-        next=("neighbour_claims", "claimed_mac", "neighbour_answers"),
+        next=("neighbour_claims", "claimed_mac", "requests"),
     ),
     Table(
         "neighbour_claims",
@@ -82,36 +82,28 @@ INT = Pipeline.of(
         match=fields(IN_PORT, *ICMPV6, "nd_target"),
         set=fields(CLAIMED_HIGH, CLAIMED_LOW),
         next=("claimed_mac",),
-        miss="neighbour_answers",
+        miss="requests",
     ),
     Table(
         "claimed_mac",
         "port security: and so must the MAC that ARP or neighbour discovery says inside",
         match=fields(IN_PORT, "eth_type", CLAIMED_HIGH, CLAIMED_LOW),
-        next=("neighbour_answers",),
+        next=("requests",),
     ),
     Table(
-        "neighbour_answers",
-        "broadcast ARP requests and multicast ND solicitations for addresses we know are turned into the answer; DHCP "
-        "requests go to the agent, which answers them",
-        match=fields(LOCAL_VLAN, IN_PORT, "vlan_vid", "eth_src", "eth_dst", "arp_op", "arp_tpa")
-        | fields(*ICMPV6, "nd_target", "nd_sll", "udp_src", "udp_dst"),
-        set=fields("eth_src", "eth_dst", *ARP_SENDER, "arp_tpa", "arp_tha")
-        | fields("ipv6_src", "ipv6_dst", "icmpv6_type", "nd_options_type", "nd_reserved"),
-        next=("answer_nd", "answer", "egress"),
+        "requests",
+        "what is asked of everybody: ARP requests and ND solicitations for an address that one port alone can have go "
+        "to that port, DHCP requests to the agent, which answers them",
+        match=fields(LOCAL_VLAN, IN_PORT, "vlan_vid", "eth_src", "eth_dst", "arp_op", "arp_spa", "arp_tpa")
+        | fields(*ICMPV6, "ipv6_src", "nd_target", "udp_src", "udp_dst"),
+        set=fields("eth_src", "eth_dst", *ARP_SENDER, "arp_tpa", "arp_tha"),
+        next=("answer", "egress"),
         agent=True,
         miss="egress",
     ),
     Table(
-        "answer_nd",
-        "finishes an advertisement: its option can be set only once it is one",
-        match=fields(*ICMPV6),
-        set=fields("nd_tll"),
-        next=("answer",),
-    ),
-    Table(
         "answer",
-        "back to who asked, with the tag of its logical port",
+        "the DHCP server's own ARP reply: back to who asked, with the tag of its logical port",
         match=fields(IN_PORT),
         set=fields("vlan_vid"),
         output=True,

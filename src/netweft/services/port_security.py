@@ -36,7 +36,7 @@ UNSPECIFIED_MAY_SEND = (131, ND_SOLICIT, 143)  # MLD reports and duplicate addre
 MAC, ADDRESS, CLAIMS, CLAIMED = (
     INT[name] for name in ("source_mac", "source_address", "neighbour_claims", "claimed_mac")
 )
-PASSED = INT["neighbour_answers"].goto
+PASSED = INT["requests"].goto
 
 
 class Source(NamedTuple):

@@ -31,6 +31,7 @@ from netweft.services.pipeline import BridgeFlow
 from netweft.services.port_security import PORT_SECURITY
 from netweft.services.qos import QOS
 from netweft.services.remotes import Remotes
+from netweft.services.paired_addresses import PairedAddresses
 from netweft.services.subnets import Subnets
 from netweft.services.switching import SWITCHING
 from netweft.services.trunks import Trunks
@@ -163,6 +164,7 @@ class Rendering:
         self._network_of: dict[str, str] = {}
         self._trunks = Trunks()
         self._subnets = Subnets()
+        self._paired = PairedAddresses()
         self._hosts: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._regrouped: set[str] = set()
         self._nic_problems: frozenset[str] = frozenset()
@@ -266,9 +268,8 @@ class Rendering:
         if kind == "port":
             self._place(name)
         self._remotes.changed(before, after)
-        if kind == "subnet":
-            for fact, value in self._subnets.changed(before, after):
-                self._memo.put(fact, value)
+        for fact, value in (*self._subnets.changed(before, after), *self._paired.changed(before, after)):
+            self._memo.put(fact, value)
         if kind == "trunk":
             self._trunk_changed(before, after)
         for peer, step in ((before, -1), (after, 1)):

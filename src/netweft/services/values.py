@@ -223,12 +223,14 @@ class Flood(Struct, frozen=True):
     """Where a network's frames go whose destination is no port's own MAC: logical ports, tunnel end points; sorted.
 
     ports: all here, for multicast and broadcast.  unguarded: those here that may have any MAC.
-    shared: a MAC that address pairs here name -> the guarded ports that may have it."""
+    shared: a MAC that address pairs here name -> the guarded ports that may have it.
+    paired: addresses that allowed address pairs name, here or elsewhere: more than one port may have them."""
 
     ports: tuple[int, ...] = ()
     tunnels: tuple[Prefix, ...] = ()
     unguarded: tuple[int, ...] = ()
     shared: dict[int, tuple[int, ...]] = {}
+    paired: tuple[Prefix, ...] = ()
 
 
 Wanted: TypeAlias = BridgeFlow | BridgeRow | PortRow | VifTag | VethPair | Address | Lease | DropMeter | Guarantee

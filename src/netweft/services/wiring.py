@@ -291,6 +291,7 @@ def flood(read: Reader, network: LocalNetwork) -> Flood:
         tunnels=tuple(Prefix(*tunnel, None) for tunnel in reachable),
         unguarded=tuple(member.number for member in members if not member.number & GUARDED),
         shared={address: tuple(shared[address]) for address in sorted(shared)},
+        paired=read.get(("paired", network_id)) or (),
     )
 
 

@@ -256,6 +256,8 @@ class Region:
                 network_id=self.ports[id].network_id,
                 mac_address=self.ports[id].mac_address,
                 ip_addresses=tuple(fixed.ip_address for fixed in self.ports[id].fixed_ips),
+                port_security_enabled=self.ports[id].port_security_enabled,
+                allowed_address_pairs=self.ports[id].allowed_address_pairs,
                 host_id=node,
             )
             for id, node in bound.items()

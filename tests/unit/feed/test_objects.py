@@ -65,6 +65,8 @@ def test_a_peer_is_its_addresses_and_its_place_and_no_more() -> None:
         network_id="n1",
         mac_address="fa:16:3e:00:00:01",
         ip_addresses=("10.0.0.3", "fd00::3"),
+        port_security_enabled=False,
+        allowed_address_pairs=(AddressPair("10.9.0.0/16", "fa:16:3e:00:00:01"),),
         host_id="hv1",
     )
     frame = wire.encode(wire.Delta(revision=1, upserts=(peer,)))

@@ -1,9 +1,10 @@
-"""ARP and ND: known addresses are answered on the node, unknown ones flooded."""
+"""ARP and ND: who asks for an address that one port alone can have is heard by that port alone."""
 
 import pytest
+from msgspec.structs import replace
 
-from netweft.model import Port
-from netweft.services.addresses import mac, prefix
+from netweft.model import AddressPair, Port
+from netweft.services.addresses import mac
 from netweft.testing import packets
 from netweft.testing.region import Region, network, port
 
@@ -12,69 +13,112 @@ ASKER = port(1, NET, "10.0.0.1", "2001:db8::1")
 NEAR = port(2, NET, "10.0.0.2", "2001:db8::2")
 FAR = port(3, NET, "10.0.0.3", "2001:db8::3")
 STRANGER = port(4, RED, "10.0.0.4", "2001:db8::4")
+BYSTANDER = port(5, NET, "10.0.0.5", "2001:db8::5")
+EVERYBODY = [NEAR.id, FAR.id, BYSTANDER.id]
+
+
+def made(*ports: Port) -> Region:
+    """NEAR and FAR, or what these ports are instead, and others."""
+    region = Region()
+    near, far, bystander = (next((one for one in ports if one.id == p.id), p) for p in (NEAR, FAR, BYSTANDER))
+    region.create(NET, RED, ASKER, near, far, STRANGER, bystander)
+    region.plug("hv1", ASKER, near, STRANGER, bystander)
+    region.plug("hv2", far)
+    region.settle()
+    return region
 
 
 @pytest.fixture(scope="module")
 def region() -> Region:
-    made = Region()
-    made.create(NET, RED, ASKER, NEAR, FAR, STRANGER)
-    made.plug("hv1", ASKER, NEAR, STRANGER)
-    made.plug("hv2", FAR)
-    made.settle()
-    return made
+    return made()
+
+
+def arp(region: Region, address: str, sender: str = "10.0.0.1") -> list[str]:
+    return region.receivers(ASKER, packets.arp(ASKER.mac_address, sender, address))
+
+
+def solicit(region: Region, target: str, sender: str = "2001:db8::1", sll: str = ASKER.mac_address) -> list[str]:
+    return region.receivers(ASKER, packets.solicit(ASKER.mac_address, sender, target, sll=sll))
+
+
+def link_local(of: Port) -> str:
+    return f"fe80::f816:3eff:fe00:{of.mac_address[-1]}"
 
 
 @pytest.mark.parametrize("target", [NEAR, FAR])
-def test_arp_for_a_known_address_is_answered_to_the_asker_only(region: Region, target: Port) -> None:
-    region.overlay.carried.clear()
+def test_a_request_reaches_who_has_the_address_and_nobody_else(region: Region, target: Port) -> None:
     address = target.fixed_ips[0].ip_address
-    [reply] = region.send(ASKER, packets.arp(ASKER.mac_address, "10.0.0.1", address))
-    assert reply.ofport == region.nodes["hv1"].vifs[ASKER.id].ofport
-    expected = packets.arp(target.mac_address, address, "10.0.0.1", op=2, dst=ASKER.mac_address)
-    assert reply.packet == {**expected, "arp_tha": mac(ASKER.mac_address), "vlan_vid": 0}
-    assert not region.overlay.carried
+    asked = packets.arp(ASKER.mac_address, "10.0.0.1", address)
+    [heard] = region.send(ASKER, asked)
+    assert region.ids_of([heard]) == [target.id]
+    assert heard.packet == {**asked, "eth_dst": mac(target.mac_address), "vlan_vid": 0}
 
 
 @pytest.mark.parametrize("target", [NEAR, FAR])
 @pytest.mark.parametrize("local", [False, True])
-def test_a_solicitation_is_answered(region: Region, target: Port, local: bool) -> None:
-    address = target.fixed_ips[1].ip_address
-    if local:
-        address = f"fe80::f816:3eff:fe00:{target.mac_address[-1]}"
-    asked = packets.solicit(ASKER.mac_address, "2001:db8::1", address, sll=ASKER.mac_address)
-    [reply] = region.send(ASKER, asked)
-    assert reply.ofport == region.nodes["hv1"].vifs[ASKER.id].ofport
-    got = reply.packet
-    assert (got["eth_src"], got["eth_dst"]) == (mac(target.mac_address), mac(ASKER.mac_address))
-    assert (got["ipv6_src"], got["ipv6_dst"]) == (prefix(address).value, prefix("2001:db8::1").value)
-    assert (got["icmpv6_type"], got["nd_target"], got["nd_tll"]) == (
-        136, prefix(address).value, mac(target.mac_address),
-    )  # fmt: skip
+@pytest.mark.parametrize("sll", [ASKER.mac_address, ""], ids=["", "optimistic"])
+def test_a_solicitation_reaches_who_has_the_address_as_it_was_sent(
+    region: Region, target: Port, local: bool, sll: str
+) -> None:
+    """Its IP destination stays the group's, the answer is the port's own: with the flags that it sets."""
+    address = link_local(target) if local else target.fixed_ips[1].ip_address
+    asked = packets.solicit(ASKER.mac_address, "2001:db8::1", address, sll=sll)
+    [heard] = region.send(ASKER, asked)
+    assert region.ids_of([heard]) == [target.id]
+    assert heard.packet == {**asked, "eth_dst": mac(target.mac_address), "vlan_vid": 0}
 
 
 def test_unknown_addresses_are_flooded(region: Region) -> None:
-    everybody = [NEAR.id, FAR.id]
-    assert region.receivers(ASKER, packets.arp(ASKER.mac_address, "10.0.0.1", "10.0.0.50")) == everybody
-    solicit = packets.solicit(ASKER.mac_address, "2001:db8::1", "2001:db8::50", sll=ASKER.mac_address)
-    assert region.receivers(ASKER, solicit) == everybody
+    assert arp(region, "10.0.0.50") == EVERYBODY
+    assert solicit(region, "2001:db8::50") == EVERYBODY
 
 
 def test_addresses_of_another_network_are_unknown(region: Region) -> None:
-    assert region.receivers(ASKER, packets.arp(ASKER.mac_address, "10.0.0.1", "10.0.0.4")) == [NEAR.id, FAR.id]
+    assert arp(region, "10.0.0.4") == EVERYBODY
 
 
-def test_looking_for_duplicates_of_ones_own_address_is_not_answered(region: Region) -> None:
-    everybody = [NEAR.id, FAR.id]
-    for sender in ("0.0.0.0", "10.0.0.1"):
-        assert region.receivers(ASKER, packets.arp(ASKER.mac_address, sender, "10.0.0.1")) == everybody
-    assert region.receivers(ASKER, packets.solicit(ASKER.mac_address, "::", "2001:db8::1")) == everybody
+@pytest.mark.parametrize("target", [ASKER, FAR], ids=["its own", "somebody else's"])
+def test_who_looks_for_duplicates_is_heard_by_everybody(region: Region, target: Port) -> None:
+    v4, v6 = (fixed.ip_address for fixed in target.fixed_ips)
+    assert arp(region, v4, sender="0.0.0.0") == EVERYBODY
+    assert solicit(region, v6, sender="::", sll="") == EVERYBODY
 
 
-def test_somebody_elses_address_in_use_is_found_out(region: Region) -> None:
-    [reply] = region.send(ASKER, packets.arp(ASKER.mac_address, "0.0.0.0", "10.0.0.3"))
-    assert reply.packet["arp_sha"] == mac(FAR.mac_address)
+def test_an_announcement_is_heard_by_everybody(region: Region) -> None:
+    assert arp(region, "10.0.0.1") == EVERYBODY
 
 
 def test_a_unicast_request_asks_the_port_itself(region: Region) -> None:
     asked = packets.arp(ASKER.mac_address, "10.0.0.1", "10.0.0.3", dst=FAR.mac_address)
     assert region.receivers(ASKER, asked) == [FAR.id]
+
+
+@pytest.mark.parametrize("target", [NEAR, FAR])
+def test_a_port_without_port_security_may_answer_with_any_mac(target: Port) -> None:
+    """It may be a bridge with others behind it."""
+    region = made(replace(target, port_security_enabled=False, security_groups=()))
+    assert arp(region, target.fixed_ips[0].ip_address) == EVERYBODY
+    assert solicit(region, target.fixed_ips[1].ip_address) == EVERYBODY
+
+
+@pytest.mark.parametrize("claimer", [NEAR, FAR, BYSTANDER])
+@pytest.mark.parametrize("pair", ["10.0.0.2", "10.0.0.0/30"])
+def test_what_an_address_pair_names_is_asked_of_everybody(claimer: Port, pair: str) -> None:
+    """A pair on the port itself, too: with a MAC of its own."""
+    pairs = (AddressPair(pair, "00:00:5e:00:01:07"),)
+    region = made(replace(claimer, allowed_address_pairs=pairs))
+    assert arp(region, "10.0.0.2") == EVERYBODY
+    assert arp(region, "10.0.0.5") == [BYSTANDER.id]
+    assert solicit(region, "2001:db8::2") == [NEAR.id]
+
+
+def test_ipv6_pairs_too_until_the_last_of_them_is_gone() -> None:
+    paired = (AddressPair("2001:db8::/64", NEAR.mac_address),)
+    near, far = (replace(one, allowed_address_pairs=paired) for one in (NEAR, FAR))
+    region = made(near, far)
+    assert solicit(region, "2001:db8::5") == EVERYBODY
+    assert solicit(region, link_local(BYSTANDER)) == [BYSTANDER.id]
+    for gone, heard in ((NEAR, EVERYBODY), (FAR, [BYSTANDER.id])):
+        region.create(gone)
+        region.settle()
+        assert solicit(region, "2001:db8::5") == heard
