@@ -26,12 +26,12 @@ from netweft.services.fields import logical_port
 from netweft.services.firewall import FIREWALL
 from netweft.services.local_vlans import LocalVlans
 from netweft.services.neighbours import NEIGHBOURS
+from netweft.services.paired_addresses import PairedAddresses
 from netweft.services.physical import PHYSICAL_NETWORKS
 from netweft.services.pipeline import BridgeFlow
 from netweft.services.port_security import PORT_SECURITY
 from netweft.services.qos import QOS
 from netweft.services.remotes import Remotes
-from netweft.services.paired_addresses import PairedAddresses
 from netweft.services.subnets import Subnets
 from netweft.services.switching import SWITCHING
 from netweft.services.trunks import Trunks
