@@ -14,6 +14,7 @@ from netweft.agent.shaping import ShapingSide
 from netweft.agent.sync import changes_by
 from netweft.dataplane.host.values import Guarantee
 from netweft.dataplane.openflow.client import OpenFlowConnection
+from netweft.dataplane.openflow.conntrack import Connections
 from netweft.dataplane.openflow.errors import FlowRejected, Rejected
 from netweft.dataplane.openflow.flow import Action, Flow, FlowKey, Meter
 from netweft.dataplane.openflow.messages import FlowChange, PacketIn
@@ -51,6 +52,7 @@ class FakeSwitch:
         self.gate = gate
         self.role = role
         self.flushed: Callable[[int], object] = lambda zone: None
+        self.ended: Callable[[Connections], object] = lambda which: None
         self.flows: dict[FlowKey, Flow] = {}
         self.meters: dict[int, DropMeter] = {}
         self.fail = False
@@ -101,6 +103,11 @@ class FakeSwitch:
         await self.gate("zones")
         for zone in zones:
             self.flushed(zone)
+
+    async def end_connections(self, which: Iterable[Connections]) -> None:
+        await self.gate("connections")
+        for each in which:
+            self.ended(each)
 
     async def send_packet(self, frame: bytes, actions: tuple[Action, ...]) -> None:
         self.packets.append(frame)
@@ -254,6 +261,7 @@ class AgentWorld:
         self.ovs.begin()
         self.agent.links = cast(LinksSide, FakeLinks())
         self.agent.shaping = cast(ShapingSide, FakeShaping())
+        self.agent.endings.ask = self.listing
         self.agent.feed.report = self._told  # type: ignore[method-assign]
         if on_disk:
             self.desired.see(on_disk, [key_of(obj) for obj in on_disk.objects()], ())
@@ -261,6 +269,10 @@ class AgentWorld:
     async def attach(self) -> None:
         for role, side in self.agent.bridges.items():
             await side.attach(cast(OpenFlowConnection, self.switches[role]))
+
+    async def listing(self, *words: str) -> str:
+        """Of connections: there are none."""
+        return ""
 
     async def gate(self, what: str) -> None:
         """Asked before anything outside of the agent is changed."""

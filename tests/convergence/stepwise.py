@@ -10,12 +10,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import NamedTuple
 
 from msgspec.structs import replace
 from tests.convergence.agent_world import AgentWorld, FakeSwitch
 
+from netweft.dataplane.openflow.conntrack import Connections
+from netweft.dataplane.openflow.fields import PROTO_UDP
 from netweft.dataplane.openflow.flow import Ct, Flow, FlowKey
 from netweft.model import NodeView, Object
 from netweft.services.bridges import overlay_port, physical_link, tunnel_link
@@ -72,6 +75,7 @@ class SteppedWorld(AgentWorld):
             switch.__class__ = _Cached
             switch.world = self  # type: ignore[attr-defined]
         self.switches[INT.role].flushed = self._flushed
+        self.switches[INT.role].ended = self._ended
 
     async def gate(self, what: str) -> None:
         self._waiting[what] = asyncio.get_running_loop().create_future()
@@ -82,10 +86,22 @@ class SteppedWorld(AgentWorld):
         for key in [key for key in connections if key[0] == zone]:
             del connections[key]
 
-    async def run(self, situation: Situation, on_disk: NodeView | None = None, *, new: bool = False) -> None:
-        """Until nothing is left to do.  Raises Killed at the last step."""
+    def _ended(self, which: Connections) -> None:
+        connections = self.trackers[INT.role].connections
+        for key in [key for key in connections if key[0] == which.zone and _is_of(which, key)]:
+            del connections[key]
+
+    async def listing(self, *words: str) -> str:
+        return "\n".join(map(_listed, self.trackers[INT.role].connections))
+
+    async def run(
+        self, situation: Situation, on_disk: NodeView | None = None, *, new: bool = False, load: bool = False
+    ) -> None:
+        """Until nothing is left to do.  Raises Killed at the last step.  load: a new agent reads the disk."""
         if new:
             self.new_agent(on_disk)
+            if load:
+                self.agent.load_state()
         for port_id in self.ovs.plugged.keys() - set(situation.plugged):
             del self.ovs.plugged[port_id]
         for port_id in situation.plugged:
@@ -217,6 +233,21 @@ class Node:
     def deliver(self, probe: Probe, ofport: int) -> list[tuple[str, int, int]]:
         got = self.bridges[probe.role].receive(probe.packet, ofport)
         return [(one.bridge, one.ofport, one.packet["vlan_vid"]) for one in got]
+
+
+def _is_of(which: Connections, key: Key) -> bool:
+    _, _, (kind, src, sport), (_, dst, dport) = key
+    said = ((which.protocol, kind), (which.src, src), (which.dst, dst), (which.sport, sport), (which.dport, dport))
+    return all(asked in (0, found) for asked, found in said)
+
+
+def _listed(key: Key) -> str:
+    """As vswitchd does; of UDP on IPv4."""
+    zone, _, (kind, src, sport), (_, dst, dport) = key
+    assert kind == PROTO_UDP
+    there = f"src={IPv4Address(src)},dst={IPv4Address(dst)},sport={sport},dport={dport}"
+    back = f"src={IPv4Address(dst)},dst={IPv4Address(src)},sport={dport},dport={sport}"
+    return f"udp,orig=({there}),reply=({back}),zone={zone}"
 
 
 def copy_of(connections: Mapping[Key, Connection]) -> dict[Key, Connection]:

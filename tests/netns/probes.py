@@ -10,7 +10,8 @@ from tests.netns.inside import checksum
 from netweft.lab.guest import Nic
 
 TCP, UDP, ICMP, ICMPV6, SCTP = 6, 17, 1, 58, 132
-SYN = 0x02
+SYN, SYN_ACK = 0x02, 0x12
+_ECHO_REPLY = {ICMP: 0, ICMPV6: 129}
 
 
 @dataclass(frozen=True)
@@ -23,9 +24,16 @@ class Probe:
 
     def frame(self, source: Nic, target: Nic, version: int, serial: int) -> bytes:
         """serial: tells it from all others, also as a connection."""
+        return self._frame(source, target, version, serial, answer=False)
+
+    def answer(self, source: Nic, target: Nic, version: int, serial: int) -> bytes:
+        """To such a frame; of TCP, UDP and ICMP's echo."""
+        return self._frame(source, target, version, serial, answer=True)
+
+    def _frame(self, source: Nic, target: Nic, version: int, serial: int, *, answer: bool) -> bytes:
         ends = tuple(ip_address(address_of(nic, version)).packed for nic in (source, target))
         protocol = ICMPV6 if (self.protocol, version) == (ICMP, 6) else self.protocol
-        body = self._body(protocol, serial)
+        body = self._answer(protocol, serial) if answer else self._body(protocol, serial)
         body = _with_checksum(body, protocol, ends, version)
         if version == 4:
             start = struct.pack("!BBHHHBB", 0x45, 0, 20 + len(body), serial & 0xFFFF, 0, 64, protocol)
@@ -33,6 +41,15 @@ class Probe:
             return ethernet(target.mac, source.mac, 0x0800, header + body)
         header = struct.pack("!IHBB", 6 << 28, len(body), protocol, 64) + ends[0] + ends[1]
         return ethernet(target.mac, source.mac, 0x86DD, header + body)
+
+    def _answer(self, protocol: int, serial: int) -> bytes:
+        to_port, payload = 20000 + serial % 40000, struct.pack("!II", 0, serial)
+        match protocol:
+            case 6:
+                return struct.pack("!HHIIBBHHH", self.a, to_port, 1, serial + 1, 5 << 4, SYN_ACK, 8192, 0, 0)
+            case 17:
+                return struct.pack("!HHHH", self.a, to_port, 8 + len(payload), 0) + payload
+        return struct.pack("!BBHHH", _ECHO_REPLY[protocol], 0, 0, serial & 0xFFFF, 1) + payload
 
     def _body(self, protocol: int, serial: int) -> bytes:
         from_port, payload = 20000 + serial % 40000, struct.pack("!II", 0, serial)

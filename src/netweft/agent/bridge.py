@@ -15,6 +15,7 @@ import structlog
 from netweft.agent.desired import FlowChanges
 from netweft.agent.meters import BridgeMeters
 from netweft.dataplane.openflow.client import OpenFlowConnection
+from netweft.dataplane.openflow.conntrack import Connections
 from netweft.dataplane.openflow.driver import FlowDriver, FlowPlan
 from netweft.dataplane.openflow.errors import ConnectionLost, OpenFlowError
 from netweft.dataplane.openflow.flow import Flow, FlowKey
@@ -192,6 +193,13 @@ class BridgeSide:
         if self._connection is None:
             return False
         await self._connection.flush_zones(zones)
+        return True
+
+    async def end_connections(self, which: Iterable[Connections]) -> bool:
+        """False: the bridge is away.  Raises OpenFlowError."""
+        if self._connection is None:
+            return False
+        await self._connection.end_connections(which)
         return True
 
     def plan(self, *, delete: bool) -> list[Step]:

@@ -24,6 +24,7 @@ from netweft.agent.bridge import BridgeSide
 from netweft.agent.denials import Denials
 from netweft.agent.desired import Desired
 from netweft.agent.dhcp import DhcpSide
+from netweft.agent.endings import Endings
 from netweft.agent.learned import LearnedMacs
 from netweft.agent.links import LinksSide
 from netweft.agent.meters import BridgeMeters
@@ -46,6 +47,7 @@ from netweft.dataplane.ovsdb.errors import OvsdbError, OvsdbLost
 from netweft.dataplane.ovsdb.rows import OTHERS, OURS
 from netweft.model import key_of
 from netweft.reconcile.plan import Plan
+from netweft.services.endings import ended
 from netweft.services.pipeline import INT, TUN, physical_role
 from netweft.services.values import HostFacts
 from netweft.settings import AgentSettings
@@ -93,7 +95,8 @@ class Agent:
         for bridge in self.bridges.values():
             bridge.on_lost = self._bridge_lost
         self._dhcp = DhcpSide(self.desired, facts.dhcp_settings(settings), self.wake)
-        self.state = StateFile(Path(settings.state_dir) / "view", settings.node)
+        self.endings = Endings(run_dir, self.bridges[INT.role], lambda: self.state.settled(), self.wake)
+        self.state = StateFile(Path(settings.state_dir) / "view", settings.node, lambda: self.endings.owed)
         self.feed = FeedClient(settings, self, facts=facts.node_facts(settings))
         self.retries = Retries(self.wake)
         self._host: HostFacts | None = None
@@ -113,6 +116,7 @@ class Agent:
 
     def load_state(self) -> None:
         view = self.state.load()
+        self.endings.owe(self.state.left)
         if view.revision:
             self.feed.view = view
             self.desired.see(view, [key_of(obj) for obj in view.objects()], ())
@@ -148,6 +152,7 @@ class Agent:
     # what the feed tells: sync.Listener
 
     def view_changed(self, changes: Changes) -> None:
+        self.endings.owe(ended(self.desired.view, changes.view, changes.upserts | changes.deletes))
         self.desired.see(changes.view, changes.upserts, changes.deletes)
         self.state.keep(changes)
         self._owes_all |= changes.subscribed
@@ -231,6 +236,7 @@ class Agent:
             self._shaping_swept = self.desired.complete
             self._shape()
         self._new_zones |= changes.new_zones
+        self.endings.rendered(self.desired.vlans, complete=self.desired.complete)
         if self.settings.interconnect == "veth":
             self._hand_over_links()
 
@@ -251,6 +257,8 @@ class Agent:
                 problems.append(str(result))
             elif isinstance(result, BaseException):
                 raise result
+        if not problems:
+            await self.endings.carry_out(self.desired.vlans, self.desired.view.ports.values())
         if _count(rows) or _count(flows):
             log.info("applied", rows=_count(rows), flows=_count(flows))
         if not problems and self._settled() and self.desired.settled():

@@ -7,6 +7,7 @@ written is tried again.
 
 import asyncio
 import os
+from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
 from zlib import crc32
@@ -17,7 +18,8 @@ from msgspec import Struct
 
 from netweft.agent.journal import FORMAT, Journal, Record
 from netweft.agent.sync import Changes
-from netweft.model import EMPTY_VIEW, NodeView
+from netweft.model import EMPTY_VIEW, NodeView, key_of
+from netweft.services.endings import Ended, ended
 
 MAGIC = b"netweft-view-%d\n" % FORMAT
 SETTLE_SECONDS = 1.0  # a burst of changes is written once
@@ -27,17 +29,25 @@ log = structlog.get_logger(__name__)
 
 
 class _Content(Struct, frozen=True):
+    """owed: connections that have ended with what the view says, and may be tracked still."""
+
     node: str
-    view: NodeView
+    view: NodeView = EMPTY_VIEW
+    owed: frozenset[Ended] = frozenset()
 
 
 class StateFile:
-    def __init__(self, path: Path, node: str) -> None:
+    """owed: what is to be kept beside the view.  left: what the one before owed."""
+
+    def __init__(self, path: Path, node: str, owed: Callable[[], frozenset[Ended]] = frozenset) -> None:
+        self.left: frozenset[Ended] = frozenset()
+        self._owed = owed
         self._path = path
         self._node = node
         self._journal = Journal(path.with_name(f"{path.name}.journal"))
         self._gap = False  # something is missing at the journal's end
-        self._kept = self._written = EMPTY_VIEW
+        self._kept = EMPTY_VIEW
+        self._written = _Content(node)
         self._problem = ""
         self._awake = asyncio.Event()
         self._writing = Lock()
@@ -45,37 +55,45 @@ class StateFile:
 
     def load(self) -> NodeView:
         """As the last agent knew it."""
-        view = self._written = self._base()
+        self._written = self._base()
+        view, left = self._written.view, set(self._written.owed)
         try:
             for record in self._journal.records():
-                view = record.applied(view)
+                before, view = view, record.applied(view)
+                left |= ended(before, view, [*map(key_of, record.upserts), *record.deletes])
         except FileNotFoundError:
             pass
         except (OSError, ValueError) as error:
             log.warning("journal not used to its end", path=str(self._path), problem=str(error))
             self._gap = True
-        self._kept = view
-        if view is not self._written or self._gap:
+        self._kept, self.left = view, frozenset(left)
+        if view is not self._written.view or self._gap:
             self._awake.set()
         return view
 
-    def _base(self) -> NodeView:
+    def settled(self) -> None:
+        """Less is owed than was written, perhaps."""
+        if self._written.owed:
+            self._awake.set()
+
+    def _base(self) -> _Content:
+        nothing = _Content(self._node)
         try:
             content = _decode(self._path.read_bytes())
         except FileNotFoundError:
-            return EMPTY_VIEW
+            return nothing
         except (OSError, ValueError) as error:
             log.warning("state file not used", path=str(self._path), problem=str(error))
-            return EMPTY_VIEW
+            return nothing
         if content.node != self._node:
             log.warning("state file not used", path=str(self._path), problem=f"it is of node {content.node}")
-            return EMPTY_VIEW
-        return content.view
+            return nothing
+        return content
 
     @property
     def on_disk(self) -> bool:
         """Whether the next agent would find the newest view there."""
-        return self._kept is self._written or not self._gap
+        return self._kept is self._written.view or not self._gap
 
     def keep(self, changes: Changes) -> None:
         """In the journal when this returns; written whole soon, by `run`."""
@@ -108,14 +126,14 @@ class StateFile:
 
     def flush(self) -> None:
         with self._writing:  # a cancelled `run` may find its thread still at it
-            view = self._kept
-            if view is self._written and not self._gap:
+            content = _Content(self._node, self._kept, self._owed())
+            if content.view is self._written.view and content.owed == self._written.owed and not self._gap:
                 return
             try:
-                _replace(self._path, _encode(_Content(self._node, view)))
-                self._written, self._problem = view, ""
+                _replace(self._path, _encode(content))
+                self._written, self._problem = content, ""
                 with self._keeping:
-                    if view is self._kept:
+                    if content.view is self._kept:
                         self._journal.clear()
                         self._gap = False
             except OSError as error:

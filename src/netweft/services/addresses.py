@@ -48,6 +48,28 @@ def prefix(text: str) -> Prefix:
     return Prefix(network.version, int(network.network_address), None if whole else int(network.netmask))
 
 
+@lru_cache(maxsize=4096)
+def address(text: str) -> Prefix:
+    """One that is no range."""
+    found = ip_address(text)
+    return Prefix(found.version, int(found), None)
+
+
+def text(one: Prefix) -> str:
+    """What `prefix` reads."""
+    single = (IPv4Address if one.version == 4 else IPv6Address)(one.value)
+    return str(single) if one.mask is None else f"{single}/{one.mask.bit_count()}"
+
+
+def within(one: Prefix, other: Prefix) -> bool:
+    """Whether all of the one is in the other."""
+    if one.version != other.version:
+        return False
+    if other.mask is None:
+        return one.mask is None and one.value == other.value
+    return (one.mask is None or one.mask >= other.mask) and one.value & other.mask == other.value
+
+
 def endpoint(text: str | None) -> Prefix | None:
     """A tunnel end point as another node says it; None when it is no address."""
     try:

@@ -12,7 +12,7 @@ from msgspec import Struct
 from netweft.dataplane.dhcp.datagram import Datagram, encode
 from netweft.dataplane.openflow.flow import Action, Flow, SetField
 from netweft.dataplane.unixctl.conntrack import Connection
-from netweft.services.addresses import Prefix, octets, parsed, prefix
+from netweft.services.addresses import Prefix, octets, parsed, prefix, within
 from netweft.services.announce import Packet
 from netweft.services.fields import ENDED, GROUP, IN_PORT, LOCAL_VLAN, NOBODY, OUT_PORT, TRIAL
 from netweft.services.firewall import SIDES
@@ -38,7 +38,7 @@ class Concern(Struct, frozen=True):
         return port.number in self.ports or any(group.number in self.groups for group in port.groups)
 
     def has_address(self, address: str) -> bool:
-        return any(_within(prefix(address), member) for member in self.members)
+        return any(within(prefix(address), member) for member in self.members)
 
 
 def concern(taken: Iterable[Flow]) -> Concern:
@@ -89,8 +89,3 @@ def _trial(connection: Connection, asker: LocalPort | None, asked: LocalPort | N
         payload=b"",
     )
     yield Packet(encode(frame), tuple(actions))
-
-
-def _within(address: Prefix, member: Prefix) -> bool:
-    mask = member.mask if member.mask is not None else -1
-    return address.version == member.version and address.value & mask == member.value

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from netweft.dataplane.openflow.fields import ETH_IPV4, ETH_IPV6, PROTO_UDP
+from netweft.dataplane.openflow.fields import ETH_IPV4, ETH_IPV6, PROTO_ICMPV6, PROTO_UDP
 
 IpAddress: TypeAlias = IPv4Address | IPv6Address
 
@@ -18,6 +18,7 @@ _ETHERNET = Packer("!6s6sH")
 _IPV4 = Packer("!BBHHHBBH4s4s")
 _IPV6 = Packer("!IHBB16s16s")
 _UDP = Packer("!HHHH")
+_ECHO = Packer("!BBHHH")
 _FRAGMENT = 0x3FFF  # more to come, or not the first
 _HOPS = 64
 
@@ -68,18 +69,34 @@ def _ipv6(frame: bytes) -> tuple[IpAddress, IpAddress, int] | None:
 
 def encode(datagram: Datagram) -> bytes:
     """Of at most 65,507 bytes."""
-    src, dst, length = datagram.src.packed, datagram.dst.packed, _UDP.size + len(datagram.payload)
-    pseudo_header = src + dst + PROTO_UDP.to_bytes(4, "big") + length.to_bytes(4, "big")
+    length = _UDP.size + len(datagram.payload)
     bare = _UDP.pack(datagram.sport, datagram.dport, length, 0) + datagram.payload
-    total = _checksum(pseudo_header + bare) or 0xFFFF
+    total = _upper_checksum(datagram.src, datagram.dst, PROTO_UDP, bare) or 0xFFFF
     udp = _UDP.pack(datagram.sport, datagram.dport, length, total) + datagram.payload
-    if datagram.src.version == 6:
-        eth_type, header = ETH_IPV6, _IPV6.pack(6 << 28, length, PROTO_UDP, _HOPS, src, dst)
+    return packet((datagram.eth_src, datagram.eth_dst), (datagram.src, datagram.dst), PROTO_UDP, udp)
+
+
+def packet(macs: tuple[bytes, bytes], ends: tuple[IpAddress, IpAddress], protocol: int, body: bytes) -> bytes:
+    """Of any protocol above IP.  macs, ends: from, to."""
+    src, dst, length = ends[0].packed, ends[1].packed, len(body)
+    if ends[0].version == 6:
+        eth_type, header = ETH_IPV6, _IPV6.pack(6 << 28, length, protocol, _HOPS, src, dst)
     else:
-        fields = (0x45, 0, 20 + length, 0, 0, _HOPS, PROTO_UDP)
+        fields = (0x45, 0, 20 + length, 0, 0, _HOPS, protocol)
         eth_type = ETH_IPV4
         header = _IPV4.pack(*fields, _checksum(_IPV4.pack(*fields, 0, src, dst)), src, dst)
-    return _ETHERNET.pack(datagram.eth_dst, datagram.eth_src, eth_type) + header + udp
+    return _ETHERNET.pack(macs[1], macs[0], eth_type) + header + body
+
+
+def echo6(ends: tuple[IpAddress, IpAddress], id: int, kind: int, code: int = 0) -> bytes:
+    """The body of an ICMPv6 message with an identifier."""
+    bare = _ECHO.pack(kind, code, 0, id, 0)
+    return _ECHO.pack(kind, code, _upper_checksum(*ends, PROTO_ICMPV6, bare), id, 0)
+
+
+def _upper_checksum(src: IpAddress, dst: IpAddress, protocol: int, body: bytes) -> int:
+    """With the pseudo header."""
+    return _checksum(src.packed + dst.packed + protocol.to_bytes(4, "big") + len(body).to_bytes(4, "big") + body)
 
 
 def _checksum(data: bytes) -> int:

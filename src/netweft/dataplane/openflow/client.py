@@ -8,7 +8,8 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from netweft.dataplane.openflow import messages, meters
+from netweft.dataplane.openflow import conntrack, messages, meters
+from netweft.dataplane.openflow.conntrack import Connections
 from netweft.dataplane.openflow.errors import ConnectionLost, FlowRejected, OpenFlowError, ProtocolError, Rejected
 from netweft.dataplane.openflow.flow import Action, Flow, FlowKey
 from netweft.dataplane.openflow.messages import Bundle, FlowChange, PacketIn, Type
@@ -132,8 +133,20 @@ class OpenFlowConnection:
 
     async def flush_zones(self, zones: Iterable[int]) -> None:
         """When this returns the connections of these conntrack zones are forgotten."""
-        self._session.send(b"".join(messages.flush_zone(zone, self._session.next_xid()) for zone in zones))
+        self._session.send(b"".join(conntrack.flush_zone(zone, self._session.next_xid()) for zone in zones))
         await self.barrier()
+
+    async def end_connections(self, which: Iterable[Connections]) -> None:
+        """When this returns these are forgotten.  Raises Rejected for the first that the switch would not."""
+        async with self._one_bundle:
+            self._session.refusals.clear()
+            xids = {self._session.next_xid(): each for each in which}
+            self._session.send(b"".join(conntrack.flush(each, xid) for xid, each in xids.items()))
+            await self.barrier()
+            for refusal in self._session.refusals:
+                if refusal.xid in xids:
+                    why = f"{reason(refusal.kind, refusal.code)}: forget {xids[refusal.xid]}"
+                    raise Rejected(refusal.kind, refusal.code, why)
 
     async def watch_flows(self, callback: Callable[[FlowChange], None]) -> None:
         """From now on call back for each flow that anybody but this connection adds, changes or deletes."""

@@ -31,7 +31,6 @@ _BUNDLE = Packer("!IHH")
 _MONITOR = Packer("!IIIHBB")
 _UPDATE_HEAD = Packer("!HH")
 _UPDATE = Packer("!HHBBHHH4xQ")
-_FLUSH_ZONE = Packer("!II6xH")
 _ERROR = Packer("!HH")
 _FEATURES = Packer("!Q")
 
@@ -41,7 +40,7 @@ _ALL_TABLES = 0xFF
 _ADD, _DELETE, _DELETE_STRICT, _ALL_TABLES = 0, 3, 4, 0xFF
 _ATOMIC_ORDERED = 3
 _MORE = 1
-_NXT_SET_CONTROLLER_ID, _NXT_CT_FLUSH_ZONE = 20, 29
+_NXT_SET_CONTROLLER_ID = 20
 _WHOLE = 0xFFFF
 # properties of set-async: packet-ins, port statuses, removed flows, each of an equal or master connection
 _PACKET_INS, _BY_ACTION, _OTHERS = 1, 1 << 1, (3, 5)
@@ -187,11 +186,6 @@ def monitor_request(monitor: int, xid: int) -> bytes:
     """All tables.  Our own changes come abbreviated."""
     fixed = _MONITOR.pack(monitor, _ANY, _ANY, _MONITOR_FLAGS, _ALL_TABLES, 0)
     return multipart_request(Multipart.FLOW_MONITOR, fixed + encode_match(()), xid)
-
-
-def flush_zone(zone: int, xid: int) -> bytes:
-    """The connection tracker forgets all it knows of this zone."""
-    return message(Type.EXPERIMENTER, xid, _FLUSH_ZONE.pack(NICIRA, _NXT_CT_FLUSH_ZONE, zone))
 
 
 def multipart_head(body: bytes) -> tuple[int, bool, int]:

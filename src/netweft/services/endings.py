@@ -1,0 +1,161 @@
+"""Connections that end because an address does not stand any more for the port that it stood for.
+
+Rules say who may begin one; answers pass by what is tracked.  So what is tracked must not outlive the port it was
+allowed for: the next one with that address would get its answers, whatever its own groups say.
+
+    address gone from its port, or the port gone      its connections end, on each node that knew the port
+    port gone to another node, and still known here   those that nobody here has a part in end, here
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from netweft.dataplane.dhcp.datagram import echo6, packet
+from netweft.dataplane.openflow.conntrack import Connections
+from netweft.dataplane.openflow.fields import PROTO_ICMP, PROTO_SCTP, PROTO_TCP, PROTO_UDP
+from netweft.dataplane.openflow.flow import Ct, SetField
+from netweft.dataplane.unixctl.conntrack import Connection
+from netweft.model import Key, NodeView, Peer, Port
+from netweft.services.addresses import Prefix, address, link_local, mac, parsed, prefix, text, within
+from netweft.services.announce import Packet
+from netweft.services.fields import ENDED, NOBODY
+
+FORGETTABLE = (PROTO_ICMP, PROTO_TCP, PROTO_UDP, PROTO_SCTP)
+
+
+class Ended(Struct, frozen=True):
+    """Of the connections of this network those with this address, or with one of this range; empty: those in which no
+    port here has a part.  kept: what of the range is held as before."""
+
+    network_id: str
+    address: str = ""
+    kept: frozenset[str] = frozenset()
+
+
+class _Held(NamedTuple):
+    """What a port holds.  shared: what others may hold, too."""
+
+    own: frozenset[Prefix] = frozenset()
+    shared: frozenset[Prefix] = frozenset()
+
+    @property
+    def all(self) -> frozenset[Prefix]:
+        return self.own | self.shared
+
+
+def ended(before: NodeView, after: NodeView, keys: Iterable[Key]) -> frozenset[Ended]:
+    """keys: of what differs between the two."""
+    found: set[Ended] = set()
+    for id in {id for kind, id in keys if kind in ("port", "peer")}:
+        was = before.ports.get(id) or before.peers.get(id)
+        if was is None:
+            continue
+        now = after.ports.get(id) or after.peers.get(id)
+        held, still = _held(was), _held(now) if now else _Held()
+        found |= {Ended(was.network_id, text(lost)) for lost in held.own - still.all}
+        for lost in held.shared - held.own - still.all:
+            kept = {one for one in still.all if within(one, lost)} | _others(before, after, was, lost)
+            if lost not in kept:
+                found.add(Ended(was.network_id, text(lost), frozenset(map(text, kept))))
+        if now and id in before.ports and id not in after.ports:
+            found.add(Ended(was.network_id))
+    return frozenset(found)
+
+
+def chosen(
+    connections: Iterable[Connection], ends: Mapping[int, Sequence[Ended]], ports: Mapping[int, Iterable[Port]]
+) -> Iterator[Connection]:
+    """Which of these end.  By zone: what has ended there, and which ports of its network are here."""
+    over = {zone: _Over(found, ports.get(zone, ())) for zone, found in ends.items()}
+    for connection in connections:
+        marked = connection.protocol not in FORGETTABLE and connection.mark == ENDED
+        if connection.zone in over and not marked and over[connection.zone].has(connection):
+            yield connection
+
+
+class _Over:
+    def __init__(self, ends: Sequence[Ended], ports: Iterable[Port]) -> None:
+        self._ends = [_Range([prefix(end.address)], map(prefix, end.kept)) for end in ends if end.address]
+        idle = any(not end.address for end in ends)
+        self._here = _Range(one for port in ports for one in _held(port).all) if idle else None
+
+    def has(self, connection: Connection) -> bool:
+        both = [address(connection.src), address(connection.dst)]
+        if any(end in ended for ended in self._ends for end in both):
+            return True
+        return self._here is not None and not any(end in self._here for end in both)
+
+
+class _Range:
+    """Addresses, those within some prefixes; but for some."""
+
+    def __init__(self, prefixes: Iterable[Prefix], kept: Iterable[Prefix] = ()) -> None:
+        prefixes = frozenset(prefixes)
+        self._single = {one for one in prefixes if one.mask is None}
+        self._wide = [one for one in prefixes if one.mask is not None]
+        self._kept = frozenset(kept)
+
+    def __contains__(self, single: Prefix) -> bool:
+        if any(within(single, one) for one in self._kept):
+            return False
+        return single in self._single or any(within(single, one) for one in self._wide)
+
+
+def _held(one: Port | Peer) -> _Held:
+    fixed = one.ip_addresses if isinstance(one, Peer) else [fixed.ip_address for fixed in one.fixed_ips]
+    pairs = one.allowed_address_pairs
+    return _Held(
+        own=_known(fixed, [one.mac_address]),
+        shared=_known([pair.ip_address for pair in pairs], [pair.mac_address for pair in pairs]),
+    )
+
+
+def _known(addresses: Iterable[str], macs: Iterable[str]) -> frozenset[Prefix]:
+    """And the link-local address of each MAC.  What is no address stands for nothing: its port's status says so."""
+    found: set[Prefix] = set()
+    for said in addresses:
+        with suppress(ValueError):
+            found.add(prefix(said))
+    for said in macs:
+        with suppress(ValueError):
+            found.add(Prefix(6, link_local(mac(said)), None))
+    return frozenset(found)
+
+
+def _others(before: NodeView, after: NodeView, one: Port | Peer, lost: Prefix) -> set[Prefix]:
+    """What others in its network hold of a range, before and after."""
+    found: set[Prefix] = set()
+    for then, now in ((before.ports, after.ports), (before.peers, after.peers)):
+        for id, other in then.items():
+            if id != one.id and other.network_id == one.network_id and id in now:
+                found |= {held for held in _held(other).all & _held(now[id]).all if within(held, lost)}
+    return found
+
+
+def by_tuple(connection: Connection) -> Connections | None:
+    """How to have it forgotten.  None: Open vSwitch cannot: the kernel's tracker knows these protocols only, and 3.1
+    in the userspace ends itself when it is told to forget one of ICMPv6."""
+    if connection.protocol not in FORGETTABLE:
+        return None
+    src, dst = address(connection.src), address(connection.dst)
+    return Connections(
+        zone=connection.zone,
+        version=src.version,
+        src=src.value,
+        dst=dst.value,
+        protocol=connection.protocol,
+        sport=connection.sport,
+        dport=connection.dport,
+        icmp=connection.icmp,
+    )
+
+
+def by_mark(connection: Connection) -> Packet:
+    """Another packet of it that gives it the mark ENDED, and goes nowhere."""
+    ends = parsed(connection.src), parsed(connection.dst)
+    body = echo6(ends, *connection.icmp) if connection.icmp else b""
+    end = Ct(zone=connection.zone, commit=True, exec=(SetField("ct_mark", ENDED),))
+    return Packet(packet((NOBODY, NOBODY), ends, connection.protocol, body), (end,))
