@@ -21,10 +21,16 @@ from netweft.api.resources.network_segment_range import network_segment_range
 from netweft.api.resources.port import port
 from netweft.api.resources.qos import policy
 from netweft.api.resources.rbac_policy import rbac_policy
-from netweft.api.resources.security_group import default_security_group_rule, security_group, security_group_rule
+from netweft.api.resources.security_group import (
+    default_maker,
+    default_security_group_rule,
+    security_group,
+    security_group_rule,
+)
 from netweft.api.resources.subnet import subnet
 from netweft.api.resources.subnetpool import subnetpool
 from netweft.api.resources.trunk import trunk
+from netweft.api.spellings import both
 from netweft.api.sub_ports import SubPorts
 from netweft.control.address_groups import AddressGroups
 from netweft.control.agents import Agents
@@ -37,6 +43,7 @@ from netweft.control.security_group_rules import SecurityGroupRules
 from netweft.control.security_groups import SecurityGroups
 from netweft.control.segment_ranges import SegmentRanges
 from netweft.control.segments import Segments
+from netweft.control.sharing import Shareable
 from netweft.control.subnetpools import SubnetPools
 from netweft.control.subnets import Subnets
 from netweft.control.trunks import Trunks
@@ -76,7 +83,7 @@ def build(
         for route in PARTS[resource.member](resource, store).routes(gate)
     ]
     more = [*Quotas(resources, store).routes(gate), *IpAvailability(store).routes(gate)]
-    return [*described, *parts, *more, *discovery.routes(resources, gate)]
+    return both([*described, *parts, *more, *discovery.routes(resources, gate)])
 
 
 def resources(store: Store, settings: ServerSettings) -> list[Resource]:
@@ -84,21 +91,21 @@ def resources(store: Store, settings: ServerSettings) -> list[Resource]:
     subnets, groups = Subnets(), SecurityGroups()
     types = segment_types()
     ranges = SegmentRanges(settings, types)
-    templates = DefaultRules()
+    templates, make_default = DefaultRules(), default_maker(groups, store)
     store.run(ranges.prepare)
     store.run(templates.prepare)
     return [
-        network(Networks(Segments(settings, types, ranges), subnets)),
+        network(Shareable("networks", Networks(Segments(settings, types, ranges), subnets))),
         network_segment_range(ranges),
         subnet(subnets),
-        subnetpool(SubnetPools()),
+        subnetpool(Shareable("subnetpools", SubnetPools())),
         port(Ports(settings, groups)),
         trunk(Trunks()),
-        security_group(groups, store),
-        security_group_rule(SecurityGroupRules()),
+        security_group(Shareable("security_groups", groups), make_default),
+        security_group_rule(SecurityGroupRules(), make_default),
         default_security_group_rule(templates),
-        address_group(AddressGroups()),
-        policy(QosPolicies()),
+        address_group(Shareable("address_groups", AddressGroups())),
+        policy(Shareable("policies", QosPolicies())),
         rbac_policy(RbacPolicies()),
         agent(Agents(settings)),
     ]

@@ -46,6 +46,9 @@ class Attribute:
     stand_in: Callable[[Any], Any] | None = None
 
 
+BeforeList: TypeAlias = Callable[[Context, Mapping[str, Sequence[Any]]], None]
+
+
 def as_it_is(tx: ReadTransaction, objects: Sequence[Object]) -> Sequence[Object]:
     return objects
 
@@ -55,8 +58,9 @@ class Resource:
     """member, collection: their names in bodies; in paths `_` becomes `-`, but for `keeps_underscores`.
     prefix: what stands before that in paths.
     present: adds what is not kept with the object but belongs to it in an answer.
-    before_list: makes what must be there when somebody looks; a use case.
+    before_list: makes what must be there when somebody looks, with these filters; a use case.
     refuse_delete: raises for what only an admin may delete, once nothing else is in the way.
+    shared_as: by which attribute, of itself or of what it hangs on, and as which kind it is shared by RBAC entries.
     quota: how many a project may have, unless an admin says otherwise; None for as many as it likes.
     computed: attributes that only `present` knows, so that filters on them work on the result.
     """
@@ -67,8 +71,9 @@ class Resource:
     use_cases: UseCases
     not_found: type[NotFound]
     present: Callable[[ReadTransaction, Sequence[Object]], Sequence[Object]] = as_it_is
-    before_list: Callable[[Context], None] | None = None
+    before_list: BeforeList | None = None
     refuse_delete: Callable[[Object], None] | None = None
+    shared_as: tuple[str, str] | None = None
     quota: int | None = None
     computed: frozenset[str] = frozenset()
     keeps_underscores: bool = False

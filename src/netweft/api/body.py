@@ -50,7 +50,7 @@ def for_create(resource: Described, body: dict[str, Any], context: Context) -> t
     if bulk and len(items) > BULK:
         raise HTTPBadRequest(f"There are more than {BULK} objects in this request")
     _refuse_others(body, resource.collection if bulk else resource.member)
-    return [_new(resource, _as_object(resource, item), context) for item in items or ()], bulk
+    return [_new(resource, item, context) for item in given(resource, body)], bulk
 
 
 def for_update(resource: Described, body: dict[str, Any]) -> Object:
@@ -64,9 +64,12 @@ def for_update(resource: Described, body: dict[str, Any]) -> Object:
 
 
 def given(resource: Described, body: dict[str, Any]) -> list[Object]:
-    """The bodies' items as they were sent, for policy: a default is not something that somebody asked for."""
-    items = body.get(resource.collection) or [body[resource.member]]
-    return list(items)
+    """The bodies' items as they were sent, for policy: a default is not something that somebody asked for.
+
+    Each of a bulk may have the resource's name around it."""
+    if resource.collection in body:
+        return [_as_object(resource, _unwrapped(resource, item)) for item in body[resource.collection]]
+    return [_as_object(resource, body.get(resource.member))]
 
 
 def _new(resource: Described, item: Object, context: Context) -> Object:
@@ -107,6 +110,10 @@ def _checked(resource: Described, name: str, value: Any) -> Any:
         return resource.attributes[name].check(value)
     except Invalid as invalid:
         raise HTTPBadRequest(f"Invalid input for {name}. Reason: {invalid}.") from None
+
+
+def _unwrapped(resource: Described, item: Any) -> Any:
+    return item[resource.member] if isinstance(item, dict) and item.keys() == {resource.member} else item
 
 
 def _as_object(resource: Described, item: Any) -> Object:

@@ -193,7 +193,7 @@ def list_of(
             raise refusal() if refusal else Invalid(f"there are more than {most} items")
         items = [check(item) for item in value]
         if unique:
-            _refuse_twice(items)
+            refuse_twice(items)
         return items
 
     return checked
@@ -216,7 +216,7 @@ def record(required: dict[str, Check], optional: dict[str, Check] | None = None)
     return check
 
 
-def _refuse_twice(items: Iterable[Any]) -> None:
+def refuse_twice(items: Iterable[Any]) -> None:
     """Items: texts, or dictionaries of texts."""
     seen: set[Any] = set()
     for item in items:
@@ -236,7 +236,7 @@ def fixed_ips(value: Any) -> Any:
     items = list_of(fixed_ip, most=FIXED_IPS)(value)
     if not all(items):
         raise Invalid("IP allocation requires subnet_id or ip_address")
-    _refuse_twice(item["ip_address"] for item in items if "ip_address" in item)
+    refuse_twice(item["ip_address"] for item in items if "ip_address" in item)
     return items
 
 

@@ -109,6 +109,16 @@ EXTENSIONS = {
         'Adds "socket" to the port NUMA affinity policies',
         "2024-02-09T10:00:00-00:00",
     ),
+    "port-resource-request": (
+        "Port Resource Request",
+        "Expose resource request to Port",
+        "2018-05-08T10:00:00-00:00",
+    ),
+    "port-resource-request-groups": (
+        "Port Resource Request Groups",
+        "Support requesting multiple groups of resources and traits from the same RP subtree in resource_request",
+        "2021-08-02T10:00:00-00:00",
+    ),
     "port-security": ("Port Security", "Provides port security", "2012-07-23T10:00:00-00:00"),
     "port-security-groups-filtering": (
         "Port filtering on security groups",
@@ -191,6 +201,11 @@ EXTENSIONS = {
         "Add security_group type to network RBAC",
         "Sharing of security groups with some projects",
         "2019-02-14T00:00:00-00:00",
+    ),
+    "rbac-subnetpool": (
+        "Add subnetpool type to RBAC",
+        "Sharing of subnet pools with some projects",
+        "2020-02-05T00:00:00-00:00",
     ),
     "revision-if-match": (
         "If-Match constraints based on revision_number",

@@ -37,10 +37,11 @@ class Endpoint:
         if "delete" in resource.actions:
             member["DELETE"] = self.delete
         path = f"/v2.0/{resource.path}"
+        tagged = dict.fromkeys((path, f"/v2.0/{resource.path.removeprefix(resource.prefix)}"))
         return [
             Route(path, gate(_by_method(collection)), methods=list(collection)),
             Route(path + "/{id}", gate(_by_method(member)), methods=list(member)),
-            *self._tags.routes(path + "/{id}/tags", gate),
+            *(route for path in tagged for route in self._tags.routes(path + "/{id}/tags", gate)),
         ]
 
     async def list(self, request: Request, context: Context) -> Response:

@@ -8,7 +8,14 @@ from netweft.api.faults import PolicyNotAuthorized, PolicyRemoveAuthorizationErr
 from netweft.api.relations import ANY, Filters, Relations
 from netweft.api.rules import RULES, Grant, Rule, rule_of
 from netweft.control import rbac
-from netweft.control.errors import AddressGroupNotFound, NetworkNotFound, NotFound, PortNotFound, SecurityGroupNotFound
+from netweft.control.errors import (
+    AddressGroupNotFound,
+    InvalidInput,
+    NetworkNotFound,
+    NotFound,
+    PortNotFound,
+    SecurityGroupNotFound,
+)
 from netweft.control.qos import QosPolicyNotFound
 from netweft.control.subnetpools import SubnetPoolNotFound
 from netweft.plugins.identity import Context
@@ -109,7 +116,7 @@ def check_named(tx: ReadTransaction, context: Context, wanted: Sequence[Object])
                 raise not_found(id=id)
     for one in wanted:
         if "object_type" in one:
-            _check_shareable(tx, context, one["object_type"], one["object_id"])
+            _check_shareable(tx, relations, context, one["object_type"], one["object_id"])
 
 
 def check_kept(tx: ReadTransaction, context: Context, current: Object, changes: Object) -> None:
@@ -140,11 +147,14 @@ def _look_up(tx: ReadTransaction, kind: str, ids: Iterable[Any]) -> dict[str, Ob
     return {id: found.get(id) for id in sorted(wanted)}
 
 
-def _check_shareable(tx: ReadTransaction, context: Context, type: str, id: str) -> None:
-    """Only the owner of an object may share it."""
-    found = tx.get(rbac.KINDS[type], id)
-    if found is None or found["project_id"] != context.project_id:
+def _check_shareable(tx: ReadTransaction, relations: Relations, context: Context, type: str, id: str) -> None:
+    """Only the owner of an object may share it; others are told so, if they see it."""
+    kind = rbac.KINDS[type]
+    found = tx.get(kind, id)
+    if found is None or not _allows(relations, context, f"get_{type.removeprefix('qos_')}", kind, found):
         raise rbac.RbacObjectNotFound(object_type=type, object_id=id)
+    if found["project_id"] != context.project_id:
+        raise InvalidInput("Only admins can manipulate policies on objects they do not own")
 
 
 def _parts(action: str, name: str, value: Any) -> list[str]:

@@ -108,9 +108,13 @@ class _Rules:
         def create(tx: WriteTransaction, policy: Object) -> Object:
             return qos.add_rule(tx, policy, self._type.type, values)
 
-        added = await self._run(
-            self._service.act, context, request.path_params["policy_id"], self._rule_for("create"), create
-        )
+        rule = self._rule_for("create")
+        try:
+            added = await self._run(self._service.act, context, request.path_params["policy_id"], rule, create)
+        except qos.QosPolicyNotFound:
+            if context.is_admin:
+                raise
+            raise PolicyNotAuthorized(action=rule) from None  # whether there is such a policy, or none
         return json_response({self._type.member: _shown(added)}, 201)
 
     async def update(self, request: Request, context: Context) -> Response:

@@ -76,18 +76,19 @@ def listing(resource: Resource, pairs: Sequence[tuple[str, str]], hidden: frozen
 
 
 def links(listing: Listing, items: Sequence[Object], url: str, pairs: Sequence[tuple[str, str]]) -> list[Object]:
-    """As Neutron gives them: on the side to which we came, only when the page is full."""
+    """As Neutron gives them: on the side to which we came, only when the page is full.  From a page with nothing on it
+    the other way leads to the end: without a marker."""
     query = listing.query
-    if query.limit is None or not items:
+    if query.limit is None:
         return []
     rest = [(name, value) for name, value in pairs if name not in ("marker", "page_reverse")]
     full = len(items) >= query.limit
+    ahead, back = ([("marker", one["id"]) for one in end] for end in (items[-1:], items[:1]))
     result = []
     if full or query.reverse:
-        result.append({"rel": "next", "href": f"{url}?{urlencode([*rest, ('marker', items[-1]['id'])])}"})
+        result.append({"rel": "next", "href": f"{url}?{urlencode([*rest, *ahead])}"})
     if full or not query.reverse:
-        back = [*rest, ("marker", items[0]["id"]), ("page_reverse", "True")]
-        result.append({"rel": "previous", "href": f"{url}?{urlencode(back)}"})
+        result.append({"rel": "previous", "href": f"{url}?{urlencode([*rest, *back, ('page_reverse', 'True')])}"})
     return result
 
 

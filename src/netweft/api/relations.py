@@ -13,8 +13,6 @@ from netweft.store import Object, ReadTransaction
 Filters: TypeAlias = Mapping[str, Sequence[Any]]
 Base: TypeAlias = Callable[[ReadTransaction, Context, str], list[Filters]]
 
-_SHARED_BY_FLAG = ("networks", "policies", "subnetpools")
-
 
 class Relation(NamedTuple):
     """base: which objects of a kind.  via: the attribute by which an object hangs on one of those, of that `kind`."""
@@ -33,9 +31,8 @@ def _own(tx: ReadTransaction, context: Context, kind: str) -> list[Filters]:
 
 
 def _shared(tx: ReadTransaction, context: Context, kind: str) -> list[Filters]:
-    by_flag: list[Filters] = [{"shared": [True]}] if kind in _SHARED_BY_FLAG else []
-    ids = rbac.shared_with(tx, kind, context.project_id) if kind in rbac.KINDS.values() else ()
-    return [*by_flag, *([{"id": sorted(ids)}] if ids else [])]
+    ids = rbac.shared_with(tx, kind, context.project_id)
+    return [{"id": sorted(ids)}] if ids else []
 
 
 def _external(tx: ReadTransaction, context: Context, kind: str) -> list[Filters]:

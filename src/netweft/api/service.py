@@ -10,12 +10,22 @@ from typing import Any, TypeVar
 from netweft.api.attributes import Resource
 from netweft.api.policy import Policy, check_kept, check_named, check_ports
 from netweft.api.querystring import Listing
+from netweft.api.shared import looked_up, with_shared
 from netweft.control import holding, quotas
 from netweft.control.errors import RevisionNumberConstraintFailed
+from netweft.control.sharing import SHARED
 from netweft.plugins.identity import Context
 from netweft.store import Object, Query, ReadTransaction, Store, WriteTransaction
 
 T = TypeVar("T")
+_OF_A_REVISION = ("revision_number", "updated_at", "tenant_id")
+
+
+class _Unchanged(Exception):
+    """Leaves a transaction that would have changed nothing."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
 
 
 class Service:
@@ -27,27 +37,31 @@ class Service:
 
     def find(self, context: Context, listing: Listing) -> list[Object]:
         if self._resource.before_list is not None:
-            self._resource.before_list(context)
+            self._resource.before_list(context, listing.query.filters)
         with self._store.read() as tx:
             query = listing.query
+            page = query if not listing.computed else Query()  # whole, where only the answers say which are meant
             if query.marker is not None:
                 self._seen(tx, context, query.marker, tx.get(self._resource.collection, query.marker))
             found = tx.query(
                 self._resource.collection,
                 Query(
-                    query.filters,
+                    looked_up(tx, context, self._resource, query.filters),
                     any_of=self._policy.visible(tx, context),
                     sort=query.sort,
-                    limit=query.limit,
-                    marker=query.marker,
-                    reverse=query.reverse,
+                    limit=page.limit,
+                    marker=page.marker,
+                    reverse=page.reverse,
                 ),
             )
             fields = listing.fields | listing.computed.keys() if listing.fields else frozenset()
             shown = self._show(tx, context, found, fields)
-        for name, values in listing.computed.items():
-            shown = [one for one in shown if one[name] in values]
-        return shown
+        if not listing.computed:
+            return shown
+        items = [
+            one if all(one[name] in values for name, values in listing.computed.items()) else None for one in shown
+        ]
+        return _page(query, [one["id"] for one in found], items)
 
     def show(self, context: Context, id: str, fields: frozenset[str]) -> Object:
         with self._store.read() as tx:
@@ -94,10 +108,16 @@ class Service:
             check_named(tx, context, [changes])
             check_kept(tx, context, current, changes)
             _check_revision(current, revision)
-            updated = self._resource.use_cases.update(tx, current, dict(changes))
+            updated = self._resource.use_cases.update(tx, dict(current), dict(changes))
+            if self._is_as_it_was(tx, current, updated):
+                raise _Unchanged(self._show(tx.glance, context, [current], frozenset())[0])
             return self._show(tx.glance, context, [updated], frozenset())[0]
 
-        return self._store.run(work)
+        try:
+            return self._store.run(work)
+        except _Unchanged as unchanged:
+            found: Object = unchanged.answer
+            return found
 
     def ask(self, context: Context, id: str, rule: str, question: Callable[[ReadTransaction, Object], T]) -> T | None:
         """Of an object that the caller sees; None when the rule hides the answer."""
@@ -122,9 +142,16 @@ class Service:
         def work(tx: WriteTransaction) -> T:
             current = self._current(tx, context, id, naming)
             self._policy.require(tx, context, rule, current)
-            return action(tx, current)
+            answer = action(tx, dict(current))
+            if self._is_as_it_was(tx, current, tx.glance.get(self._resource.collection, id)):
+                raise _Unchanged(answer)
+            return answer
 
-        return self._store.run(work)
+        try:
+            return self._store.run(work)
+        except _Unchanged as unchanged:
+            found: T = unchanged.answer
+            return found
 
     def delete(self, context: Context, id: str, revision: int | None) -> None:
         def work(tx: WriteTransaction) -> None:
@@ -136,6 +163,12 @@ class Service:
                 self._resource.refuse_delete(current)
 
         self._store.run(work)
+
+    def _is_as_it_was(self, tx: WriteTransaction, before: Object, after: Object | None) -> bool:
+        """But for a new revision, which is then none: the transaction goes, and nobody hears of it."""
+        if after is None or not tx.has_changed_only(self._resource.collection, before["id"]):
+            return False
+        return all(after[name] == before.get(name, after) for name in after if name not in _OF_A_REVISION)
 
     def _current(self, tx: WriteTransaction, context: Context, id: str, naming: Object | None = None) -> Object:
         found = holding.to_change(tx, self._resource.collection, id, naming or {})
@@ -153,10 +186,22 @@ class Service:
         names, hidden, wanted = self._resource.attributes, self._policy.hidden(context), frozenset(fields)
         if not wanted or wanted & self._resource.computed:
             objects = self._resource.present(tx, objects)
+        if not wanted or SHARED in wanted:
+            objects = with_shared(tx, context, self._resource, objects)
         stand_ins = {name: names[name].stand_in for name in hidden}
         shown = [name for name in names if (not wanted or name in wanted) and stand_ins.get(name, name) is not None]
         shows = self._shows | {name: show for name, show in stand_ins.items() if show is not None}
         return [_view(one, shown, shows) for one in objects]
+
+
+def _page(query: Query, ids: Sequence[str], items: Sequence[Object | None]) -> list[Object]:
+    """As the store would have it, of those that are any."""
+    at = ids.index(query.marker) if query.marker in ids else None
+    if query.reverse:
+        found = [one for one in items[:at] if one is not None]
+        return found[-query.limit :] if query.limit else found
+    found = [one for one in items[0 if at is None else at + 1 :] if one is not None]
+    return found[: query.limit]
 
 
 def _view(object: Object, names: Sequence[str], shows: Mapping[str, Callable[[Any], Any]]) -> Object:

@@ -9,14 +9,15 @@ from starlette.routing import BaseRoute, Route
 
 from netweft.api import body
 from netweft.api.attributes import Resource
-from netweft.api.checks import Invalid
+from netweft.api.checks import Check, Invalid
 from netweft.api.encoding import json_response
 from netweft.api.faults import HTTPBadRequest
 from netweft.api.gate import Gate
 from netweft.api.policy import check_ports
-from netweft.api.resources.trunk import SUB_PORTS
+from netweft.api.resources.trunk import PORTS, sub_ports
 from netweft.api.running import runner
 from netweft.api.service import Service
+from netweft.control.errors import InvalidInput
 from netweft.control.trunks import Trunks
 from netweft.plugins.identity import Context
 from netweft.store import Object, Store, WriteTransaction
@@ -43,14 +44,14 @@ class SubPorts:
         return json_response(await self._run(self._service.show, context, request.path_params["id"], fields))
 
     async def add(self, request: Request, context: Context) -> Response:
-        return await self._change(request, context, "add_subports", self._trunks.add)
+        return await self._change(request, context, "add_subports", sub_ports, self._trunks.add)
 
     async def remove(self, request: Request, context: Context) -> Response:
-        return await self._change(request, context, "remove_subports", self._trunks.remove)
+        return await self._change(request, context, "remove_subports", PORTS, self._trunks.remove)
 
-    async def _change(self, request: Request, context: Context, rule: str, change: Change) -> Response:
+    async def _change(self, request: Request, context: Context, rule: str, check: Check, change: Change) -> Response:
         """Answers as Neutron does, without `trunk` around it."""
-        sub_ports = _given(body.parse(await request.body()))
+        sub_ports = _given(body.parse(await request.body()), check)
         id = request.path_params["id"]
 
         def act(tx: WriteTransaction, trunk: Object) -> None:
@@ -61,11 +62,11 @@ class SubPorts:
         return json_response(await self._run(self._service.show, context, id, frozenset()))
 
 
-def _given(parsed: Object) -> list[Object]:
+def _given(parsed: Object, check: Check) -> list[Object]:
     if "sub_ports" not in parsed:
         raise HTTPBadRequest("Unable to find 'sub_ports' in request body")
     try:
-        sub_ports: list[Object] = SUB_PORTS(parsed["sub_ports"])
+        given: list[Object] = check(parsed["sub_ports"])
     except Invalid as invalid:
-        raise HTTPBadRequest(f"Invalid input for sub_ports. Reason: {invalid}.") from None
-    return sub_ports
+        raise InvalidInput(str(invalid)) from None
+    return given

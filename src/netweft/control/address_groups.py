@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from netweft.control import rbac
 from netweft.control.errors import AddressesAlreadyExist, AddressesNotFound, AddressGroupInUse, InvalidInput
 from netweft.control.standard import Plain, bumped
 from netweft.store import Object, WriteTransaction
@@ -21,7 +20,6 @@ class AddressGroups(Plain):
     def delete(self, tx: WriteTransaction, current: Object) -> None:
         if tx.referrers(KIND, current["id"]):
             raise AddressGroupInUse(address_group_id=current["id"])
-        rbac.forget(tx, KIND, current["id"])
         super().delete(tx, current)
 
     def add(self, tx: WriteTransaction, current: Object, addresses: Sequence[str]) -> Object:

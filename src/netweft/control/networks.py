@@ -1,14 +1,31 @@
 """Networks: which segments carry them, their MTU, and when they can go."""
 
-from netweft.control import qos, rbac, segments
-from netweft.control.errors import ExternalNetworkInUse, InvalidInput, InvalidSharedSetting, NetworkInUse
+from netweft.control import qos, segments
+from netweft.control.errors import Conflict, ExternalNetworkInUse, InvalidInput, NetworkInUse
 from netweft.control.segments import ID, PHYSICAL, TYPE, Segment, Segments
 from netweft.control.standard import born, bumped
 from netweft.control.subnets import Subnets, refuse_small_mtu
-from netweft.store import New, Object, Query, Taken, WriteTransaction
+from netweft.store import Claim, New, Object, Query, ReadTransaction, Taken, WriteTransaction
 
 EXTERNAL = "router:external"
+DEFAULT = "is_default"
+_THE_DEFAULT = Claim("default_external_network", "the")
 _GATEWAY = "network:router_gateway"
+
+
+class DefaultExternalNetworkExists(Conflict):
+    message = "A default external network already exists: %(net_id)s."
+
+
+def default_external(tx: ReadTransaction) -> str | None:
+    """The id of the external network that topologies made by themselves lead to."""
+    holder = tx.holders(_THE_DEFAULT.scope, [_THE_DEFAULT.value]).get(_THE_DEFAULT.value)
+    return holder[1] if holder else None
+
+
+def _is_default(network: Object) -> bool:
+    """What leads nowhere outside is no default, whatever is asked for: as in Neutron."""
+    return bool(network.get(EXTERNAL) and network.get(DEFAULT))
 
 
 class Networks:
@@ -23,6 +40,8 @@ class Networks:
             tx.insert_many("networks", new)
         except Taken as taken:
             raise segments.refusal(taken) from taken
+        for one in new:
+            self._be_default(tx, one.object, was=False)
         return [one.object for one in new]
 
     def update(self, tx: WriteTransaction, current: Object, changes: Object) -> Object:
@@ -33,10 +52,11 @@ class Networks:
         if "mtu" in changes:
             refuse_small_mtu(current | changes, tx.get_many("subnets", current["subnets"]).values())
             changes["mtu"] = self._mtu(self._segments.of(current), changes["mtu"])
-        if current["shared"] and changes.get("shared") is False:
-            self._refuse_foreign_ports(tx, current)
         if current.get(EXTERNAL) and changes.get(EXTERNAL) is False:
             self._refuse_gateways(tx, current)
+        if EXTERNAL in changes or DEFAULT in changes:
+            changes[DEFAULT] = _is_default(current | changes)
+            self._be_default(tx, current | changes, was=current.get(DEFAULT, False))
         qos.refuse_missing(tx, [changes])
         links = {qos.POLICY: qos.links(changes)} if qos.POLICY in changes else {}
         return tx.update("networks", current["id"], bumped(current, changes), links)
@@ -49,12 +69,12 @@ class Networks:
             raise NetworkInUse(net_id=current["id"], reason=reason)
         for subnet in tx.lock_many("subnets", current["subnets"]).values():
             self._subnets.remove(tx, subnet)
-        rbac.forget(tx, "networks", current["id"])
         tx.delete("networks", current["id"])
 
     def _new(self, tx: WriteTransaction, wanted: Object) -> New:
         chosen = self._segments.choose(tx, wanted)
         wanted.setdefault("vlan_transparent", None)
+        wanted[DEFAULT] = _is_default(wanted)
         wanted[qos.POLICY] = wanted.get(qos.POLICY) or qos.default_of(tx, wanted["project_id"])
         mtu = self._mtu(chosen, wanted.get("mtu", 0))
         network = born(wanted, mtu=mtu, status="ACTIVE", subnets=[]) | segments.shown(chosen)
@@ -72,16 +92,21 @@ class Networks:
         except Taken as taken:
             raise segments.refusal(taken) from taken
 
+    def _be_default(self, tx: WriteTransaction, network: Object, *, was: bool) -> None:
+        """There is one at most.  Raises DefaultExternalNetworkExists."""
+        if was and not network[DEFAULT]:
+            tx.release("networks", network["id"], [_THE_DEFAULT])
+        elif network[DEFAULT] and not was:
+            try:
+                tx.claim("networks", network["id"], [_THE_DEFAULT])
+            except Taken as taken:
+                raise DefaultExternalNetworkExists(net_id=default_external(tx)) from taken
+
     def _mtu(self, chosen: list[Segment], wanted: int) -> int:
         most = self._segments.mtu(chosen)
         if wanted > most:
             raise InvalidInput(f"Requested MTU is too big, maximum is {most}")
         return wanted or most
-
-    def _refuse_foreign_ports(self, tx: WriteTransaction, network: Object) -> None:
-        ports = tx.query("ports", Query({"network_id": [network["id"]]}))
-        if any(port["project_id"] != network["project_id"] for port in ports):
-            raise InvalidSharedSetting(network=network.get("name") or network["id"])
 
     def _refuse_gateways(self, tx: WriteTransaction, network: Object) -> None:
         if tx.query("ports", Query({"network_id": [network["id"]], "device_owner": [_GATEWAY]}, limit=1)):

@@ -87,7 +87,7 @@ class Ports:
         links = {name: [link for link in _links(current | changes) if link.attribute == name] for name in _LINKED}
         changed_links = {name: links[name] for name in _LINKED if name in changes}
         updated = tx.update("ports", current["id"], bumped(current, changes), changed_links)
-        if HOST in changes:
+        if updated[HOST] != current[HOST]:
             placing.follow(tx, [updated])
         return updated
 

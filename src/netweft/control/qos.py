@@ -1,10 +1,9 @@
 """QoS policies and their rules, which are part of the policy; who has a policy, and which is a project's default."""
 
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
-from netweft.control import rbac
 from netweft.control.errors import Conflict, NotFound
 from netweft.control.standard import Plain, born, bumped
 from netweft.store import Claim, Link, New, Object, ReadTransaction, Taken, WriteTransaction
@@ -66,7 +65,6 @@ class QosPolicies(Plain):
     def delete(self, tx: WriteTransaction, current: Object) -> None:
         for user in tx.referrers(KIND, current["id"]):
             raise QosPolicyInUse(policy_id=current["id"], object_type=user.kind.removesuffix("s"), object_id=user.id)
-        rbac.forget(tx, KIND, current["id"])
         super().delete(tx, current)
 
 
@@ -154,11 +152,9 @@ def default_of(tx: ReadTransaction, project_id: str) -> str | None:
     return holder[1] if holder else None
 
 
-def with_network_policy(tx: ReadTransaction, ports: Iterable[Object]) -> list[Object]:
+def with_network_policy(ports: Iterable[Object], networks: Mapping[str, Object]) -> list[Object]:
     """Ports, each with the policy that its network has."""
-    listed = list(ports)
-    networks = tx.get_many("networks", {port["network_id"] for port in listed})
-    return [port | {"qos_network_policy_id": networks[port["network_id"]].get(POLICY)} for port in listed]
+    return [port | {"qos_network_policy_id": networks[port["network_id"]].get(POLICY)} for port in ports]
 
 
 def _default_claim(policy: Object) -> Claim:

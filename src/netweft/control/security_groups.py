@@ -1,6 +1,6 @@
 """Security groups.  Each project has one called `default`, made when first needed."""
 
-from netweft.control import default_rules, quotas, rbac, security_group_rules
+from netweft.control import default_rules, quotas, security_group_rules
 from netweft.control.errors import (
     SecurityGroupCannotUpdateDefault,
     SecurityGroupDefaultAlreadyExists,
@@ -58,7 +58,6 @@ class SecurityGroups:
         rules = tx.lock_many(security_group_rules.KIND, {id for _, id in users})
         for kind, id in sorted(users):
             tx.delete(kind, id)
-        rbac.forget(tx, KIND, current["id"])
         tx.delete(KIND, current["id"])
         security_group_rules.changed(tx, {rule["security_group_id"] for rule in rules.values()} - {current["id"]})
 

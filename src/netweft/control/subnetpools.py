@@ -7,6 +7,7 @@ import ipaddress
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 
+from netweft.control import rbac
 from netweft.control.addresses import IpNetwork
 from netweft.control.errors import BadRequest, Conflict, InvalidInput, NotFound
 from netweft.control.standard import Plain, born, bumped
@@ -99,10 +100,11 @@ def chosen(tx: WriteTransaction, wanted: Object) -> str | None:
         raise InvalidInput("subnetpool_id and use_default_subnetpool cannot both be specified")
     version = wanted["ip_version"]
     for pool in tx.query(KIND, Query({"ip_version": [version], "is_default": [True]})):
-        if pool["shared"] or pool["project_id"] == wanted["project_id"]:
-            if (tx.lock(KIND, pool["id"]) or {}).get("is_default"):
-                return str(pool["id"])
+        held = tx.lock(KIND, pool["id"]) or {}
+        if not held.get("is_default"):
             raise Busy("another subnet pool is the default one now")
+        if pool["project_id"] == wanted["project_id"] or pool["id"] in rbac.shared_with(tx, KIND, wanted["project_id"]):
+            return str(pool["id"])
     raise InvalidInput(f"No default subnetpool found for IPv{version}")
 
 

@@ -15,6 +15,7 @@ from netweft.store import Object, ReadTransaction, WriteTransaction
 KIND = "trunks"
 OWNER = "trunk:subport"
 PART_OF = "netweft:sub_port_of"  # kept on a sub-port: the trunk
+INHERIT = "inherit"  # a segmentation type: as the sub-port's network
 _VLANS = range(1, 4095)
 
 
@@ -23,7 +24,7 @@ class TrunkNotFound(NotFound):
 
 
 class SubPortNotFound(NotFound):
-    message = "SubPort on trunk %(trunk_id)s with parent port %(port_id)s could not be found."
+    message = "SubPort %(port_id)s on trunk %(trunk_id)s could not be found."
 
 
 class TrunkPortInUse(Conflict):
@@ -104,21 +105,22 @@ class Trunks:
     def _add(self, tx: WriteTransaction, trunk: Object, parent: Object, wanted: Sequence[Object]) -> Object:
         ports = tx.lock_many("ports", {sub["port_id"] for sub in wanted})
         networks = tx.glance.get_many("networks", {port["network_id"] for port in [parent, *ports.values()]})
+        for sub in wanted:
+            if sub["port_id"] not in ports:
+                raise PortNotFound(id=sub["port_id"])
+        wanted = [_with_vlan(sub, networks[ports[sub["port_id"]]["network_id"]]) for sub in wanted]
         added: list[Object] = []
         numbers = {sub["segmentation_id"] for sub in trunk["sub_ports"]}
         there = {sub["port_id"] for sub in trunk["sub_ports"]}
         for sub in wanted:
-            port = ports.get(sub["port_id"])
-            if port is None:
-                raise PortNotFound(id=sub["port_id"])
-            _check_port(port, parent, networks)
-            added.append(_checked(sub, networks[port["network_id"]]))
-            if (number := added[-1]["segmentation_id"]) in numbers:
+            _check_port(ports[sub["port_id"]], parent, networks)
+            if (number := sub["segmentation_id"]) in numbers:
                 raise DuplicateSubPort(segmentation_type="vlan", segmentation_id=number, trunk_id=trunk["id"])
             if sub["port_id"] in there:
                 raise TrunkPortInUse(port_id=sub["port_id"])
             numbers.add(number)
             there.add(sub["port_id"])
+            added.append(sub)
         marks = {PART_OF: trunk["id"], "device_owner": OWNER}
         tx.update_many("ports", [port | bumped(port, marks) for port in ports.values()])
         tx.update(KIND, trunk["id"], bumped(trunk, {"sub_ports": trunk["sub_ports"] + added}))
@@ -207,11 +209,11 @@ def _check_port(port: Object, parent: Object, networks: Mapping[str, Object]) ->
         raise PortInUse(port_id=port["id"], net_id=port["network_id"], device_id=port["device_id"])
 
 
-def _checked(sub: Object, network: Object) -> Object:
-    """With its VLAN, which may come from the sub-port's own network."""
+def check_segmentation(sub: Object) -> None:
+    """Whether it says behind which tag a sub-port is, or leaves that to its network."""
     type, number = sub.get("segmentation_type"), sub.get("segmentation_id")
-    if type == "inherit":
-        type, number = network.get(TYPE), network.get(ID)
+    if type == INHERIT:
+        return
     if type is None or number is None:
         raise InvalidInput(
             f"Invalid subport details '{sub}': missing segmentation information. "
@@ -221,4 +223,12 @@ def _checked(sub: Object, network: Object) -> Object:
         raise InvalidInput(f"Unknown segmentation_type '{type}'")
     if number not in _VLANS:
         raise InvalidInput(f"Segmentation ID '{number}' is not in range")
-    return {"port_id": sub["port_id"], "segmentation_type": type, "segmentation_id": number}
+
+
+def _with_vlan(sub: Object, network: Object) -> Object:
+    """What is left to the sub-port's own network, filled in."""
+    found = {name: sub.get(name) for name in ("port_id", "segmentation_type", "segmentation_id")}
+    if found["segmentation_type"] == INHERIT:
+        found |= {"segmentation_type": network.get(TYPE), "segmentation_id": network.get(ID)}
+    check_segmentation(found)
+    return found

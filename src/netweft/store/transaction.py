@@ -278,6 +278,10 @@ class WriteTransaction(ReadTransaction):
         if self.tokens.remove(hash):
             self._changed["tokens", hash] = "delete"
 
+    def has_changed_only(self, kind: str, id: str) -> bool:
+        """Nothing else, so far."""
+        return self._changed.keys() <= {(kind, id)}
+
     def finish(self) -> bool:
         """Write the change log entry.  Says whether there was anything to tell."""
         if self._changed:

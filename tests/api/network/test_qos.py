@@ -108,7 +108,10 @@ def test_policies_are_the_admins_to_make_and_the_shared_ones_everybodys_to_use(a
     assert refused(api("alice", "POST", "/qos/policies", {"policy": {"name": "mine"}})) == FORBIDDEN
     shared, hidden = make_policy(api), make_policy(api, shared=False)
     assert refused(post_rule(api, shared, "dscp_marking", who="alice", dscp_mark=8)) == FORBIDDEN
-    assert refused(post_rule(api, hidden, "dscp_marking", who="alice", dscp_mark=8)) == (404, "QosPolicyNotFound")
+    assert refused(post_rule(api, hidden, "dscp_marking", who="alice", dscp_mark=8)) == FORBIDDEN
+    nowhere = {"id": NOWHERE}
+    assert refused(post_rule(api, nowhere, "dscp_marking", who="alice", dscp_mark=8)) == FORBIDDEN
+    assert refused(post_rule(api, nowhere, "dscp_marking", dscp_mark=8)) == (404, "QosPolicyNotFound")
     network = api.network("alice", cidr="10.0.0.0/24")
     port = api.make("alice", "port", network_id=network["id"], qos_policy_id=shared["id"])
     for path, member in ((f"/networks/{network['id']}", "network"), (f"/ports/{port['id']}", "port")):

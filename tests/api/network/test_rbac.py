@@ -8,10 +8,11 @@ from netweft.store import Object
 
 from .conftest import BLUE, Api, refused
 
+GREEN = "93ee0000-0000-4000-8000-000000000000"
 FORBIDDEN = (403, "PolicyNotAuthorized")
 
 
-def try_share(api: Api, type: str, shared: Object, target: str = BLUE, who: str = "alice", **values: Any) -> Any:
+def try_share(api: Api, type: str, shared: Object, target: Any = BLUE, who: str = "alice", **values: Any) -> Any:
     entry = {"object_type": type, "object_id": shared["id"], "action": "access_as_shared", "target_tenant": target}
     return api(who, "POST", "/rbac-policies", {"rbac_policy": entry | values})
 
@@ -62,7 +63,7 @@ def test_a_network_is_used_by_those_it_is_shared_with(api: Api) -> None:
     entry = share(api, "network", network)
     port = api.make("bob", "port", network_id=network["id"])
     assert len(api.get("bob", "/subnets")["subnets"]) == 1
-    change = {"rbac_policy": {"target_tenant": "green"}}
+    change = {"rbac_policy": {"target_tenant": GREEN}}
     path = f"/rbac-policies/{entry['id']}"
     assert refused(api("alice", "PUT", path, change)) == (409, "RbacPolicyInUse")
     assert refused(api("alice", "DELETE", path)) == (409, "RbacPolicyInUse")
@@ -77,7 +78,11 @@ def test_what_cannot_be_shared(api: Api) -> None:
     mine, foreign = api.network("alice"), api.network("bob")
     assert refused(try_share(api, "network", mine, "*")) == FORBIDDEN
     assert refused(try_share(api, "network", foreign))[0] == 404
-    assert refused(try_share(api, "port", mine)) == (400, "HTTPBadRequest")
-    assert refused(try_share(api, "network", mine, action="access_as_magic")) == (400, "RbacPolicyInitError")
-    share(api, "network", mine)
+    assert refused(try_share(api, "port", mine)) == (400, "InvalidInput")
+    assert refused(try_share(api, "network", mine, action="access_as_magic")) == (400, "InvalidActionForType")
+    entry = share(api, "network", mine)
+    for nobody in ("blue", "", 5, None, "all", "b10eb10e-0000-4000-8000-00000000000"):
+        assert refused(try_share(api, "network", mine, nobody)) == (400, "InvalidInput")
+        body = {"rbac_policy": {"target_tenant": nobody}}
+        assert refused(api("alice", "PUT", f"/rbac-policies/{entry['id']}", body)) == (400, "InvalidInput")
     assert refused(try_share(api, "network", mine)) == (409, "DuplicateRbacPolicy")

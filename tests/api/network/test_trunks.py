@@ -43,7 +43,7 @@ def test_refusals_are_neutrons(api: Api, ports: list[Object]) -> None:
     assert refused(change(api, trunk, "add", sub(ports[2], 10))) == (409, "DuplicateSubPort")
     assert refused(change(api, trunk, "add", sub(ports[1], 20))) == (409, "TrunkPortInUse")
     assert refused(change(api, trunk, "add", sub(ports[2], 4095))) == (400, "InvalidInput")
-    assert refused(change(api, trunk, "add", {"colour": "red"})) == (400, "HTTPBadRequest")
+    assert refused(change(api, trunk, "add", {"colour": "red"})) == (400, "InvalidInput")
     assert refused(change(api, trunk, "remove", {"port_id": ports[2]["id"]})) == (404, "SubPortNotFound")
     assert refused(api("alice", "PUT", f"/trunks/{trunk['id']}/add_subports", {"a": 1})) == (400, "HTTPBadRequest")
     again = api("alice", "POST", "/trunks", {"trunk": {"port_id": ports[0]["id"]}})
@@ -61,3 +61,27 @@ def test_ports_of_others_are_not_to_be_had(api: Api, ports: list[Object]) -> Non
     assert refused(change(api, trunk, "add", sub(theirs, 10), who="bob")) == (404, "TrunkNotFound")
     assert refused(change(api, trunk, "add", sub(ports[1], 10), who="adam")) == (403, "PolicyNotAuthorized")
     assert change(api, trunk, "add", sub(theirs, 10), who="admin").status_code == 200
+
+
+NOWHERE = {"id": "5283fb86-4c69-46d0-8ea0-43533bbee357"}
+
+
+def test_what_makes_no_sense_is_said_before_what_is_not_there_or_in_use(api: Api, ports: list[Object]) -> None:
+    trunk = api.make("alice", "trunk", port_id=ports[0]["id"], sub_ports=[sub(ports[1], 10)])
+    for port in (NOWHERE, ports[1], ports[0]):
+        for senseless in (
+            {"port_id": port["id"]},
+            {"port_id": port["id"], "segmentation_type": "vlan"},
+            sub(port, 0),
+            sub(port, 4095),
+            sub(port, 20) | {"segmentation_type": "magic"},
+        ):
+            assert refused(change(api, trunk, "add", senseless)) == (400, "InvalidInput")
+            body = {"trunk": {"port_id": NOWHERE["id"], "sub_ports": [senseless]}}
+            assert api("alice", "POST", "/trunks", body).status_code == 400
+    twice = [sub(ports[2], 20), sub(ports[2], 21)], [sub(ports[2], 20), sub(NOWHERE, 20)]
+    for subs in twice:
+        assert refused(change(api, trunk, "add", *subs)) == (400, "InvalidInput")
+    assert refused(change(api, trunk, "add", sub(NOWHERE, 10))) == (404, "PortNotFound")
+    assert refused(change(api, trunk, "add", sub(ports[0], 20))) == (409, "ParentPortInUse")
+    assert change(api, trunk, "remove", {"port_id": ports[1]["id"]}).status_code == 200

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from netweft.control.errors import ExternalNetworkInUse, InvalidInput, InvalidSharedSetting, NetworkInUse, Refused
+from netweft.control.errors import ExternalNetworkInUse, InvalidInput, NetworkInUse, Refused
 from netweft.control.segments import NoNetworkAvailable, TunnelIdInUse
 
 from .conftest import Cloud, MakeCloud
@@ -107,15 +107,6 @@ def test_a_network_with_ports_stays_and_its_subnets_go_with_it(cloud: Cloud) -> 
     cloud.delete("networks", cloud.get("networks", network))
     with cloud.store.read() as tx:
         assert tx.get("subnets", subnet["id"]) is None
-
-
-def test_a_shared_network_that_others_use_stays_shared(cloud: Cloud) -> None:
-    network = cloud.network(shared=True)
-    port = cloud.port(network, project_id="other")
-    with pytest.raises(InvalidSharedSetting):
-        cloud.update("networks", network, shared=False)
-    cloud.delete("ports", port)
-    assert cloud.update("networks", network, shared=False)["shared"] is False
 
 
 def test_a_refusal_says_what_and_why() -> None:

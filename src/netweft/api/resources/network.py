@@ -38,6 +38,7 @@ ATTRIBUTES = STANDARD | {
     "provider:physical_network": _provider(_PHYSICAL),
     "provider:segmentation_id": _provider(checks.integer, checks.integer),
     "segments": Attribute(check=_SEGMENTS, post=True, put=True),
+    "is_default": flag(post=True, put=True, default=False, filter=True),
     "router:external": flag(post=True, put=True, default=False, filter=True),
     "qos_policy_id": Attribute(check=checks.or_none(checks.uuid_text), post=True, put=True, default=None),
     "vlan_transparent": flag(post=True, filter=True),
@@ -52,4 +53,5 @@ def network(use_cases: UseCases) -> Resource:
         attributes=ATTRIBUTES,
         use_cases=use_cases,
         not_found=NetworkNotFound,
+        shared_as=("id", "networks"),
     )

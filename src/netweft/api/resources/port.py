@@ -16,6 +16,7 @@ from netweft.api.resources.standard import (
 )
 from netweft.control import qos
 from netweft.control.errors import PortNotFound
+from netweft.control.placement import REQUEST, with_requests
 from netweft.control.standard import UseCases
 from netweft.control.trunks import with_details
 from netweft.store import Object, ReadTransaction
@@ -67,6 +68,7 @@ ATTRIBUTES = STANDARD | {
     "trunk_details": Attribute(check=READ_ONLY),
     "qos_policy_id": Attribute(check=checks.or_none(checks.uuid_text), post=True, put=True, default=None),
     "qos_network_policy_id": Attribute(check=READ_ONLY),
+    REQUEST: _SHOWN,
     "binding:host_id": Attribute(
         check=checks.or_none(checks.string(255)),
         post=True,
@@ -97,8 +99,9 @@ BINDING = {
 
 
 def present(tx: ReadTransaction, ports: Sequence[Object]) -> Sequence[Object]:
-    """Their trunks, and what their networks say of quality."""
-    return qos.with_network_policy(tx, with_details(tx, ports))
+    """Their trunks, what their networks say of quality, and what that asks of Placement."""
+    networks = tx.get_many("networks", {port["network_id"] for port in ports})
+    return with_requests(tx, qos.with_network_policy(with_details(tx, ports), networks), networks)
 
 
 def port(use_cases: UseCases) -> Resource:
@@ -110,5 +113,5 @@ def port(use_cases: UseCases) -> Resource:
         use_cases=use_cases,
         not_found=PortNotFound,
         present=present,
-        computed=frozenset({"trunk_details", "qos_network_policy_id"}),
+        computed=frozenset({"trunk_details", "qos_network_policy_id", REQUEST}),
     )

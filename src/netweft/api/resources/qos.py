@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 from netweft.api import checks
 from netweft.api.attributes import REQUIRED, Attribute, Resource
 from netweft.api.resources.standard import READ_ONLY, STANDARD, flag
-from netweft.control.qos import QosPolicies, QosPolicyNotFound
+from netweft.control.qos import QosPolicyNotFound
+from netweft.control.standard import UseCases
 from netweft.store import Object
 
 ATTRIBUTES = STANDARD | {
@@ -85,7 +86,7 @@ RULE_TYPES = {
 NOT_SUPPORTED = ("minimum_packet_rate",)  # what Neutron has besides
 
 
-def policy(use_cases: QosPolicies) -> Resource:
+def policy(use_cases: UseCases) -> Resource:
     return Resource(
         member="policy",
         collection="policies",
@@ -93,4 +94,5 @@ def policy(use_cases: QosPolicies) -> Resource:
         attributes=ATTRIBUTES,
         use_cases=use_cases,
         not_found=QosPolicyNotFound,
+        shared_as=("id", "policies"),
     )

@@ -1,14 +1,14 @@
 """security_groups, security_group_rules and default_security_group_rules"""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from netweft.api import checks
-from netweft.api.attributes import REQUIRED, Attribute, Resource
+from netweft.api.attributes import REQUIRED, Attribute, BeforeList, Resource
 from netweft.api.resources.standard import READ_ONLY, STANDARD, flag
-from netweft.control import rbac, security_group_rules
+from netweft.control import security_group_rules
 from netweft.control.default_rules import PARENT, DefaultRules
 from netweft.control.errors import (
     DefaultSecurityGroupRuleNotFound,
@@ -19,6 +19,7 @@ from netweft.control.errors import (
 )
 from netweft.control.security_group_rules import SecurityGroupRules
 from netweft.control.security_groups import SecurityGroups, default_exists
+from netweft.control.standard import UseCases
 from netweft.plugins.identity import Context
 from netweft.store import Object, Query, ReadTransaction, Store
 
@@ -84,22 +85,22 @@ def with_rules(tx: ReadTransaction, groups: Sequence[Object]) -> Sequence[Object
     return [group | {"security_group_rules": rules[group["id"]]} for group in groups]
 
 
-def present(tx: ReadTransaction, groups: Sequence[Object]) -> Sequence[Object]:
-    shared = rbac.shared_by(tx, "security_groups", [group["id"] for group in groups])
-    return [group | {"shared": group["id"] in shared} for group in with_rules(tx, groups)]
-
-
-def security_group(use_cases: SecurityGroups, store: Store) -> Resource:
-    def make_default(context: Context) -> None:
-        if context.project_id is None:
+def default_maker(groups: SecurityGroups, store: Store) -> BeforeList:
+    def make_default(context: Context, filters: Mapping[str, Sequence[Any]]) -> None:
+        """Of the project that is asked for, else of the caller's; only an admin makes another's."""
+        project = next(iter(filters.get("project_id", ())), context.project_id)
+        if not project or (project != context.project_id and not context.is_admin):
             return
         with store.read() as tx:
-            there = default_exists(tx, context.project_id)
+            there = default_exists(tx, project)
         if not there:
-            project = context.project_id
             with suppress(OverQuota):
-                store.run(lambda tx: use_cases.default_of(tx, project))
+                store.run(lambda tx: groups.default_of(tx, project))
 
+    return make_default
+
+
+def security_group(use_cases: UseCases, make_default: BeforeList) -> Resource:
     def keep_default(group: Object) -> None:
         if group["name"] == security_group_rules.DEFAULT:
             raise SecurityGroupCannotRemoveDefault()
@@ -111,14 +112,15 @@ def security_group(use_cases: SecurityGroups, store: Store) -> Resource:
         attributes=GROUP,
         use_cases=use_cases,
         not_found=SecurityGroupNotFound,
-        present=present,
+        present=with_rules,
         before_list=make_default,
         refuse_delete=keep_default,
-        computed=frozenset({"security_group_rules", "shared"}),
+        computed=frozenset({"security_group_rules"}),
+        shared_as=("id", "security_groups"),
     )
 
 
-def security_group_rule(use_cases: SecurityGroupRules) -> Resource:
+def security_group_rule(use_cases: SecurityGroupRules, make_default: BeforeList) -> Resource:
     return Resource(
         member="security_group_rule",
         collection="security_group_rules",
@@ -126,6 +128,7 @@ def security_group_rule(use_cases: SecurityGroupRules) -> Resource:
         attributes=RULE,
         use_cases=use_cases,
         not_found=SecurityGroupRuleNotFound,
+        before_list=make_default,
     )
 
 

@@ -29,6 +29,7 @@ ATTRIBUTES = STANDARD | {
     "ipv6_ra_mode": _MODE,
     "ipv6_address_mode": _MODE,
     "subnetpool_id": Attribute(check=checks.or_none(checks.uuid_text), post=True, filter=True, sort=True),
+    "shared": flag(filter=True),  # as its network; never shown
     # what is asked of the pool; never shown
     "prefixlen": Attribute(check=checks.non_negative, post=True),
     "use_default_subnetpool": Attribute(check=checks.boolean, post=True, default=False),
@@ -50,4 +51,5 @@ def subnet(use_cases: UseCases) -> Resource:
         not_found=SubnetNotFound,
         present=present,
         computed=frozenset({EXTERNAL}),
+        shared_as=("network_id", "networks"),
     )

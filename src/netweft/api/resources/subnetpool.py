@@ -32,4 +32,5 @@ def subnetpool(use_cases: UseCases) -> Resource:
         attributes=ATTRIBUTES,
         use_cases=use_cases,
         not_found=SubnetPoolNotFound,
+        shared_as=("id", "subnetpools"),
     )
