@@ -1,0 +1,53 @@
+"""Databases of earlier versions: what they kept is there in the form of today."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+
+from netweft import store as package
+from netweft.control import rbac
+from netweft.store import Claim, Store
+from netweft.store.engine import connect
+
+MIGRATIONS = Path(package.__file__).parent / "migrations"
+
+
+def at(url: str, revision: str) -> None:
+    """The tables as they were."""
+    engine = connect(url)
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with engine.connect().execution_options(writing=True) as connection, connection.begin():
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+    engine.dispose()
+
+
+def test_what_was_shared_by_an_attribute_has_an_entry(each_url: str) -> None:
+    at(each_url, "0003")
+    old = Store(connect(each_url))
+    with old.write() as tx:
+        for id, shared in (("open", True), ("both", True), ("own", False)):
+            tx.insert("networks", {"id": id, "project_id": "red", "shared": shared, "name": id})
+        both = {"object_type": "network", "object_id": "both", "action": "access_as_shared", "target_tenant": "*"}
+        claim = Claim("rbac:network:both", "access_as_shared:*")
+        tx.insert("rbac_policies", {"id": "entry", "project_id": "red"} | both, claims=[claim])
+        tx.insert("policies", {"id": "gold", "project_id": "admins", "shared": True})
+        tx.insert("subnetpools", {"id": "pool", "project_id": "red", "shared": True})
+        tx.insert("network_segment_ranges", {"id": "range", "shared": True})
+    old.close()
+    new = Store.open(each_url)
+    with new.write() as tx:
+        assert {kind: rbac.shared_with(tx, kind, "blue") for kind in ("networks", "policies", "subnetpools")} == {
+            "networks": {"open", "both"},
+            "policies": {"gold"},
+            "subnetpools": {"pool"},
+        }
+        assert tx.count("rbac_policies", {}) == 4
+        assert "shared" not in (tx.get("networks", "open") or {})
+        assert (tx.get("network_segment_ranges", "range") or {})["shared"] is True
+        (entry,) = tx.query("rbac_policies", package.Query({"object_id": ["pool"]}))
+        assert (entry["project_id"], entry["target_tenant"], entry["revision_number"]) == ("red", "*", 1)
+        rbac.RbacPolicies().delete(tx, entry)
+    new.close()
