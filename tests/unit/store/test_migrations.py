@@ -49,5 +49,4 @@ def test_what_was_shared_by_an_attribute_has_an_entry(each_url: str) -> None:
         assert (tx.get("network_segment_ranges", "range") or {})["shared"] is True
         (entry,) = tx.query("rbac_policies", package.Query({"object_id": ["pool"]}))
         assert (entry["project_id"], entry["target_tenant"], entry["revision_number"]) == ("red", "*", 1)
-        rbac.RbacPolicies().delete(tx, entry)
     new.close()
