@@ -97,6 +97,18 @@ def test_a_token_for_the_system_or_for_nothing_is_for_no_project(cloud: Cloud) -
     assert cloud.ask(system, "POST", "networks", {"network": {"name": "n"}}) == 403
 
 
+def test_access_rules_of_application_credentials_hold(cloud: Cloud) -> None:
+    rule = {"service": "network", "method": "GET", "path": "/v2.0/networks"}
+    wanted = {"application_credential": {"name": "reads", "secret": "s", "access_rules": [rule]}}
+    path = f"users/{cloud.ann}/application_credentials"
+    made = cloud.keystone.call("POST", path, wanted, cloud.token("ann"))["application_credential"]
+    proof = {"methods": ["application_credential"], "application_credential": {"id": made["id"], "secret": "s"}}
+    token = cloud.keystone.log_in(proof)
+    assert cloud.ask(token) == 200
+    assert cloud.ask(token, "GET", "ports") == 401
+    assert cloud.ask(token, "POST", "networks", {"network": {"name": "n"}}) == 401
+
+
 def test_a_service_may_act_for_a_user(cloud: Cloud) -> None:
     service = cloud.token("netweft", "service")
     assert cloud.ask(cloud.token("ann"), X_Service_Token=service) == 200
