@@ -18,12 +18,13 @@ from tests.netns.probes import ICMP, TCP, UDP, Probe
 
 from netweft.agent.state import SETTLE_SECONDS
 from netweft.lab.cloud import Cloud
-from netweft.lab.commands import in_namespace
+from netweft.lab.commands import in_namespace, run
 from netweft.lab.vm import Vm
 
 PING, ANY_TCP, ANY_UDP = (
     {"direction": "ingress", "ethertype": "IPv4", "protocol": protocol} for protocol in ("icmp", "tcp", "udp")
 )
+SHARED, VIRTUAL = "10.5.5.250", "00:00:5e:00:01:07"
 
 
 class Stage:
@@ -58,6 +59,12 @@ class Stage:
         with self.lab.inside(target, "capture") as capture:
             self.lab.send_frames(source, frame, fence)
             return frame in capture.frames_until(fence)
+
+    def overhears(self, listener: Vm, sender: Vm, frame: bytes) -> None:
+        """What is not for it.  No fence: a cached packet may come after one sent later that is not cached yet."""
+        with self.lab.inside(listener, "capture") as capture:
+            self.lab.send_frames(sender, frame)
+            capture.frames_until(frame)
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +127,78 @@ def test_a_tcp_stream_of_answers_ends_by_its_acknowledgements(stage: Stage, lab:
             drink = streaming.enter_context(lab.inside(stage.client, "drink", server.nic.address, "8080"))
             until(lambda: int(drink.line()), "something comes")
         until(lambda: int(drink.line()) == 0 == int(drink.line()), "nothing comes any more", 5)
+
+
+@pytest.fixture(scope="module")
+def neighbour(stage: Stage) -> Vm:
+    """Beside the client, and gets what is for a MAC that is nobody's own."""
+    return stage.lab.add_vm("hv1", stage.network, port_security_enabled=False, security_groups=[])
+
+
+@pytest.fixture(scope="module", params=["hv1", "hv2"])
+def sharing(stage: Stage, neighbour: Vm, request: pytest.FixtureRequest) -> Iterator[Vm]:
+    """A server with an address and a MAC that others may have as well; its NIC has taken them."""
+    pair = [{"ip_address": SHARED, "mac_address": VIRTUAL}]
+    groups = [stage.guards["server"]]
+    server = stage.lab.add_vm(request.param, stage.network, security_groups=groups, allowed_address_pairs=pair)
+    stage.lab.meet(stage.client, server)
+    namespace = stage.lab.layout.vm_namespace(server.name)
+    for words in (f"link set eth0 address {VIRTUAL}", f"address add {SHARED}/24 dev eth0"):
+        run(*in_namespace(namespace, "ip", *words.split()))
+    yield server
+    stage.lab.remove_vm(server)
+
+
+def test_what_several_get_ends_with_its_rule(stage: Stage, neighbour: Vm, sharing: Vm) -> None:
+    """The neighbour, and the other node, get the same packets, and have no rules to refuse them."""
+    ask = frames.udp4((stage.client.nic.mac, VIRTUAL), (stage.client.nic.address, SHARED), os.urandom(8))
+    answer = swapped(ask)
+    with stage.allowed(**ANY_UDP):
+        until(lambda: stage.arrives(stage.client, sharing, ask), "the rule holds")
+        assert stage.arrives(sharing, stage.client, answer)
+        with stage.allowed(**ANY_TCP):
+            assert stage.arrives(sharing, stage.client, answer), "a rule more interrupts nothing"
+    until(lambda: not stage.arrives(sharing, stage.client, answer), "it ends without a word from the asker", 3)
+    for _ in range(3):
+        assert not stage.arrives(stage.client, sharing, ask)
+        stage.overhears(neighbour, stage.client, ask)
+        assert not stage.arrives(sharing, stage.client, answer)
+    with stage.allowed(**ANY_UDP):
+        until(lambda: stage.arrives(stage.client, sharing, ask), "the rule is back")
+        assert stage.arrives(sharing, stage.client, answer)
+
+
+def test_a_new_connection_is_nothing_to_answer_for_who_refuses_it(stage: Stage, neighbour: Vm, sharing: Vm) -> None:
+    ask = frames.udp4((stage.client.nic.mac, VIRTUAL), (stage.client.nic.address, SHARED), os.urandom(8))
+    unasked = ask[:34] + os.urandom(1) + b"\x01" + ask[36:40] + b"\0\0" + ask[42:]  # from a port of its own
+    stage.overhears(neighbour, stage.client, unasked)
+    assert not stage.arrives(sharing, stage.client, swapped(unasked))
+
+
+def test_a_tcp_stream_from_a_shared_address_ends(stage: Stage, lab: Lab, neighbour: Vm, sharing: Vm) -> None:
+    with ExitStack() as streaming:
+        with stage.allowed(**ANY_TCP):
+            streaming.enter_context(lab.inside(sharing, "pour", "8080"))
+            until(lambda: stage.arrives(stage.client, sharing, a_packet(stage, sharing, TCP, 9)), "the rule holds")
+            drink = streaming.enter_context(lab.inside(stage.client, "drink", SHARED, "8080"))
+            until(lambda: int(drink.line()), "something comes")
+        until(lambda: int(drink.line()) == 0 == int(drink.line()), "nothing comes any more", 5)
+
+
+def test_an_asker_with_a_shared_mac(stage: Stage, neighbour: Vm, server: Vm) -> None:
+    """The answers are what several get."""
+    pair = [{"ip_address": SHARED, "mac_address": VIRTUAL}]
+    asker = stage.lab.add_vm("hv1", stage.network, security_groups=[stage.guards["client"]], allowed_address_pairs=pair)
+    stage.lab.meet(asker, server)
+    ask = frames.udp4((VIRTUAL, server.nic.mac), (SHARED, server.nic.address), os.urandom(8))
+    with stage.allowed(**ANY_UDP):
+        until(lambda: stage.arrives(asker, server, ask), "the rule holds")
+        assert stage.arrives(server, asker, swapped(ask))
+        stage.overhears(neighbour, server, swapped(ask))
+    until(lambda: not stage.arrives(server, asker, swapped(ask)), "it ends without a word from the asker", 3)
+    assert not stage.arrives(asker, server, ask)
+    assert not stage.arrives(server, asker, swapped(ask))
+    stage.lab.remove_vm(asker)
 
 
 def test_other_rules_and_members_come_and_go_without_a_packet_lost(stage: Stage, lab: Lab, server: Vm) -> None:

@@ -7,7 +7,7 @@ Registers on the integration bridge (cleared by Open vSwitch at each patch port)
     reg2  IN_PORT     the logical port the frame came in through
     reg3  GROUP       the security group whose rules are asked, by its number on this node
     reg4  PERMITTED   1: a rule of one of the groups lets the frame pass
-    reg5  FLOODED     1: the frame goes to everybody in its network; 2: and they are a crowd
+    reg5  FLOODED     bit 0: guarded ports get the frame whose rules may differ; bit 1: and they are a crowd
     reg6  CLAIMED_HIGH, reg7 CLAIMED_LOW   the MAC that ARP or neighbour discovery names inside the frame
     reg8  TRIAL       1: a packet of the agent's, judged like any other and given to nobody
 
@@ -15,7 +15,14 @@ A logical port is an OpenFlow port together with the 802.1Q tag that its frames 
 VLAN-aware VM share an interface.  Written `ofport | vlan << 16`, and `| 1 << 28` (GUARDED) when port security is on.
 
 Conntrack zones: a network's zone is its local VLAN (1..4094); zones from 4096 up are kept for routers.
-ct_mark is 1 (ENDED) when rules that allowed the connection are gone: its answers do not pass any more.
+ct_mark says who refuses what goes a connection's own way, since rules that allowed it are gone.  What it has asked for
+does not come back from there any more:
+
+     31                         2     1       0
+    ┌────────────────────────────┬───────┬───────┐
+    │ one of those who share the │ ASKER │ ASKED │    ENDED: ASKER and ASKED
+    │ address: a bit for a port  │       │       │
+    └────────────────────────────┴───────┴───────┘
 
 pkt_mark and ct_label are set by nobody.  The flows of an epoch look at bits of them, each bridge at its own, to have
 the cache emptied when they move (docs/decisions/0125):
@@ -60,11 +67,16 @@ FLOODED: Final = "reg5"
 CLAIMED_HIGH: Final = "reg6"
 CLAIMED_LOW: Final = "reg7"
 TRIAL: Final = "reg8"
+ONE_OF_MANY: Final = 1
 CROWD: Final = 2
 TAG_SHIFT: Final = 16  # where the tag of a logical port begins
 TAG_BITS: Final = 12
 GUARDED: Final = 1 << 28
-ENDED: Final = 1
+ASKED: Final = 1
+ASKER: Final = 2
+ENDED: Final = ASKED | ASKER
+SHARING_SHIFT: Final = 2  # where the bits of those begin who share an address
+SHARING_BITS: Final = 30
 NOBODY: Final = bytes(6)  # the MAC of whoever is elsewhere, where only what is here is asked
 AGENT: Final = 0x4E57  # the controller id that our agent takes: frames for it reach no other controller
 
@@ -93,6 +105,11 @@ def tagged(vlan: int) -> int:
 
 def logical_port(ofport: int, vlan: int = 0, *, guarded: bool = False) -> int:
     return ofport | vlan << TAG_SHIFT | (GUARDED if guarded else 0)
+
+
+def refusal(port_id: str) -> int:
+    """The bit of ct_mark for a port that shares an address.  Two that share one may have the same: one in 30."""
+    return 1 << SHARING_SHIFT + object_bits(port_id) % SHARING_BITS
 
 
 class Limit(IntEnum):

@@ -6,10 +6,12 @@
 
 The connection tracker has one zone per network, so a packet between two ports of one node is tracked once for both.
 Only answers (of connections that both ends permit) pass without asking the rules; what goes the connection's own way
-asks them each time.  So a rule taken away ends what it alone allowed: the packet is dropped and the connection marked
-ENDED, which stops its answers, until a rule permits it again.  A rule added can only permit more.
+asks them each time.  So a rule taken away ends what it alone allowed: the packet is dropped and the connection marked,
+which stops its answers, until a rule permits it again.  A rule added can only permit more.
 
-What is flooded is not marked: its other receivers may permit it, and one of them is who answers.
+Who refuses is marked, and only who refused takes its mark away: the asker, or who is asked.  Of a frame that several
+get the others' verdicts say nothing of one port's: there each port that may be who answers (it shares an address or a
+MAC with others: LocalPort.shares) has a bit of its own, which stops its own answers and nobody else's.
 Ports of stateless groups are not tracked; their rules are asked in both directions.  Nor is what is for a multicast or
 broadcast address, which nobody can answer from: tracking it for each of its receivers would tell nothing.  Those of a
 crowd are tracked all the same: so each copy is a packet of its own to Open vSwitch (see `switching`).
@@ -32,6 +34,8 @@ from netweft.dataplane.openflow.fields import (
 from netweft.dataplane.openflow.flow import Action, Ct, Goto, SetField
 from netweft.services import firewall_rules
 from netweft.services.fields import (
+    ASKED,
+    ASKER,
     CROWD,
     ENDED,
     FLOODED,
@@ -40,11 +44,13 @@ from netweft.services.fields import (
     IN_PORT,
     LOCAL_VLAN,
     NOBODY,
+    ONE_OF_MANY,
     OUT_PORT,
     PERMITTED,
     TRIAL,
     Reason,
     cookie,
+    refusal,
 )
 from netweft.services.pipeline import INT, BridgeFlow, Table, Value
 from netweft.services.values import HostFacts, LocalPort, Service, Uplinks, Wanted
@@ -64,6 +70,7 @@ IS_NEW = (TRACKED_BIT | NEW, TRACKED_BIT | NEW)
 IS_ANSWER = (TRACKED_BIT | ESTABLISHED | REPLY, TRACKED_BIT | ESTABLISHED | REPLY)
 IS_RELATED = (TRACKED_BIT | RELATED, TRACKED_BIT | RELATED)
 IS_KNOWN = (TRACKED_BIT | ESTABLISHED, TRACKED_BIT | ESTABLISHED | REPLY)  # and goes the connection's own way
+IS_OWN_WAY = (TRACKED_BIT, TRACKED_BIT | REPLY)
 IS_TRACKED = (TRACKED_BIT, TRACKED_BIT)
 
 MLD = (130, 131, 132, 143)
@@ -74,6 +81,7 @@ class Side(Struct, frozen=True, kw_only=True):
     """One direction.  port: the register with the guarded port.  to_many: which packets for many addresses are not
     tracked.  neighbourly: which ICMPv6 types need no rule.
     dhcp: IP version -> source and destination port of what needs none either.
+    refuses: the mark of who is judged.
     exempt, answered, permitted: where a packet goes on that needs no rule, that is an answer, that a rule permits."""
 
     name: str
@@ -81,6 +89,7 @@ class Side(Struct, frozen=True, kw_only=True):
     to_many: dict[str, Value]
     neighbourly: tuple[int, ...]
     dhcp: dict[int, tuple[int, int]]
+    refuses: int
     exempt: Goto
     answered: Goto
     permitted: Goto
@@ -95,6 +104,7 @@ EGRESS = Side(
     to_many={},
     neighbourly=(*MLD, ROUTER_SOLICIT, ND_SOLICIT, ND_ADVERT),
     dhcp={ETH_IPV4: (68, 67), ETH_IPV6: (546, 547)},
+    refuses=ASKER,
     exempt=INT["switching"].goto,
     answered=INT["switching"].goto,
     permitted=INT["switching"].goto,
@@ -105,6 +115,7 @@ INGRESS = Side(
     to_many={FLOODED: (0, CROWD)},
     neighbourly=(*MLD, ROUTER_ADVERT, ND_SOLICIT, ND_ADVERT),
     dhcp={ETH_IPV4: (67, 68), ETH_IPV6: (547, 546)},
+    refuses=ASKED,
     exempt=INT["ingress_qos"].goto,
     answered=INT["ingress_qos"].goto,
     permitted=INT["commit"].goto,
@@ -124,6 +135,31 @@ def port(here: LocalPort) -> Iterator[Wanted]:
             for eth_type in IP:
                 goto = side.table("groups").goto
                 yield side.table().flow(STATELESS, owner, {**is_it, "eth_type": eth_type}, goto)
+    if here.shares:
+        yield from _one_of_those_who_answer(here, owner)
+
+
+def _one_of_those_who_answer(here: LocalPort, owner: int) -> Iterator[BridgeFlow]:
+    """A new connection is marked too, where others may permit it: it is not this port's to answer."""
+    bit = refusal(here.port.id)
+    marked: Value = (bit, bit)
+    for state in (IS_ANSWER, IS_RELATED):
+        yield EGRESS.table("state").flow(25, owner, {IN_PORT: here.number, "ct_state": state, "ct_mark": marked})
+    for eth_type in IP:
+        asked: dict[str, Value] = {OUT_PORT: here.number, "eth_type": eth_type}
+        beside_others: dict[str, Value] = {FLOODED: (ONE_OF_MANY, ONE_OF_MANY), "ct_state": IS_NEW}
+        for states in ({"ct_state": IS_KNOWN}, beside_others):
+            yield INGRESS.table("verdict").flow(15, owner, {**asked, **states}, _mark(bit))
+        ended: dict[str, Value] = {**asked, "ct_state": IS_OWN_WAY, "ct_mark": marked}
+        yield INT["commit"].flow(20, owner, ended, _unmark(bit), INT["ingress_qos"].goto)
+
+
+def _mark(bit: int) -> Ct:
+    return Ct(zone=LOCAL_VLAN, commit=True, exec=(SetField("ct_mark", bit, bit),))
+
+
+def _unmark(bit: int) -> Ct:
+    return Ct(zone=LOCAL_VLAN, commit=True, exec=(SetField("ct_mark", 0, bit),))
 
 
 def _ask(side: Side, here: LocalPort) -> Iterator[Action]:
@@ -171,27 +207,30 @@ def _state(owner: int, side: Side) -> Iterator[BridgeFlow]:
     table = side.table("state")
     yield table.flow(30, owner, {"ct_state": IS_INVALID})
     for state in (IS_ANSWER, IS_RELATED):
-        yield table.flow(20, owner, {"ct_state": state, "ct_mark": 0}, side.answered)
+        yield table.flow(20, owner, {"ct_state": state, "ct_mark": (0, ENDED)}, side.answered)
         yield table.flow(10, owner, {"ct_state": state})
 
 
 def _verdict(owner: int, side: Side) -> Iterator[BridgeFlow]:
-    """Cleared for the next one who asks: the other direction, or the next copy of a flooded frame."""
-    table = side.table("verdict")
-    yield table.flow(20, owner, {PERMITTED: 1}, SetField(PERMITTED, 0), side.permitted)
-    end = Ct(zone=LOCAL_VLAN, commit=True, exec=(SetField("ct_mark", ENDED),))
+    """PERMITTED is cleared for the next one who asks: the other direction, or the next copy of a flooded frame."""
+    table, cleared = side.table("verdict"), SetField(PERMITTED, 0)
+    yield table.flow(20, owner, {PERMITTED: 1}, cleared, side.permitted)
     for eth_type in IP:
-        yield table.flow(10, owner, {FLOODED: 0, "eth_type": eth_type, "ct_state": IS_KNOWN}, end)
+        known: dict[str, Value] = {"eth_type": eth_type, "ct_state": IS_KNOWN}
+        yield table.flow(10, owner, {FLOODED: 0, **known}, _mark(side.refuses))
+        if side is EGRESS:
+            again: dict[str, Value] = {PERMITTED: 1, **known, "ct_mark": (side.refuses, side.refuses)}
+            yield table.flow(30, owner, again, cleared, _unmark(side.refuses), side.permitted)
 
 
 def _commit(owner: int) -> Iterator[BridgeFlow]:
+    """Also what is for an unguarded port or another node."""
     table, onward = INT["commit"], INT["ingress_qos"].goto
     remember = Ct(zone=LOCAL_VLAN, commit=True)
-    again = Ct(zone=LOCAL_VLAN, commit=True, exec=(SetField("ct_mark", 0),))
     for eth_type in IP:
         yield table.flow(10, owner, {"eth_type": eth_type, "ct_state": IS_NEW}, remember, onward)
-        ended: dict[str, Value] = {"eth_type": eth_type, "ct_state": IS_KNOWN, "ct_mark": ENDED}
-        yield table.flow(10, owner, ended, again, onward)
+        ended: dict[str, Value] = {"eth_type": eth_type, "ct_state": IS_KNOWN, "ct_mark": (ASKED, ASKED)}
+        yield table.flow(10, owner, {FLOODED: 0, **ended}, _unmark(ASKED), onward)
 
 
 FIREWALL = Service("firewall", host=host, port=port, group=firewall_rules.group, remote=firewall_rules.remote)

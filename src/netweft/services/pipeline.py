@@ -119,7 +119,7 @@ INT = Pipeline.of(
     Table(
         "egress_state",
         "answers to what is allowed pass; what makes no sense ends; all else is for the rules, each packet again",
-        match=fields("ct_state", "ct_mark"),
+        match=fields(IN_PORT, "ct_state", "ct_mark"),
         next=("egress_groups", "switching"),
         miss="egress_groups",
         entry=True,
@@ -135,8 +135,8 @@ INT = Pipeline.of(
     _rules("egress_rules", "dst"),
     Table(
         "egress_verdict",
-        "what no rule permits ends; if it is a connection that was permitted, its answers end too",
-        match=fields(PERMITTED, FLOODED, "eth_type", "ct_state"),
+        "what no rule permits ends; if it is a connection that was permitted, its answers end too, until it is again",
+        match=fields(PERMITTED, FLOODED, "eth_type", "ct_state", "ct_mark"),
         set=fields(PERMITTED),
         next=("switching",),
     ),
@@ -175,15 +175,15 @@ INT = Pipeline.of(
     _rules("ingress_rules", "src"),
     Table(
         "ingress_verdict",
-        "as egress_verdict",
-        match=fields(PERMITTED, FLOODED, "eth_type", "ct_state"),
+        "as egress_verdict; where several get it, each port that may answer ends its own answers",
+        match=fields(OUT_PORT, PERMITTED, FLOODED, "eth_type", "ct_state"),
         set=fields(PERMITTED),
         next=("commit",),
     ),
     Table(
         "commit",
         "what both ends permit: a new connection is remembered, one that had ended is taken up again",
-        match=fields("eth_type", "ct_state", "ct_mark", TRIAL),
+        match=fields(OUT_PORT, FLOODED, "eth_type", "ct_state", "ct_mark", TRIAL),
         next=("ingress_qos",),
         miss="ingress_qos",
     ),

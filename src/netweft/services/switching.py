@@ -23,6 +23,7 @@ from netweft.services.fields import (
     FLOODED,
     IN_PORT,
     LOCAL_VLAN,
+    ONE_OF_MANY,
     OUT_PORT,
     UNTAGGED,
     Reason,
@@ -108,23 +109,27 @@ def network(uplinks: Uplinks, here: LocalNetwork, flood: Flood) -> Iterator[Want
     link = here.link(uplinks)
     out = (link.near,) if link and link.near is not None else ()
     many: dict[str, Value] = {"eth_dst": (MAC_ANY_MULTICAST, MAC_ANY_MULTICAST)}
-    yield _flooded(here, FOR_MANY, many, (*flood.ports, *out))
-    yield _flooded(here, UNKNOWN, {}, (*flood.unguarded, *out))
+    yield _flooded(here, FOR_MANY, many, flood.ports, out)
+    yield _flooded(here, UNKNOWN, {}, (), (*flood.unguarded, *out))
     for address, holders in flood.shared.items():
-        yield _flooded(here, SHARED, {"eth_dst": address}, (*holders, *flood.unguarded, *out))
+        yield _flooded(here, SHARED, {"eth_dst": address}, holders, (*flood.unguarded, *out))
     if link is not None and link.near is not None:
         yield from _from_uplink(link, link.near, here)
     if here.tunnelled:
         yield from _tunnelled(uplinks, here, flood)
 
 
-def _flooded(here: LocalNetwork, priority: int, to: dict[str, Value], receivers: tuple[int, ...]) -> BridgeFlow:
-    """One receiver alone gets it as if its MAC were known."""
+def _flooded(
+    here: LocalNetwork, priority: int, to: dict[str, Value], judging: tuple[int, ...], others: tuple[int, ...]
+) -> BridgeFlow:
+    """judging: ports that may be guarded.  One receiver alone gets it as if its MAC were known."""
+    receivers = (*judging, *others)
     if len(receivers) == 1:
         actions: tuple[Action, ...] = (SetField(OUT_PORT, receivers[0]), INT["ingress"].goto)
     else:
-        flooded = SetField(FLOODED, CROWD if len(receivers) > MOST_COPIES else 1)
-        actions = (flooded, *(action for number in receivers for action in _copy_to(number))) if receivers else ()
+        flooded = SetField(FLOODED, ONE_OF_MANY | (CROWD if len(receivers) > MOST_COPIES else 0))
+        copies = (action for number in receivers for action in _copy_to(number))
+        actions = (flooded, *copies) if judging else tuple(copies)
     owner = cookie(Reason.NETWORK_FLOOD, here.network.id)
     return INT["switching"].flow(priority, owner, {LOCAL_VLAN: here.vlan, **to}, *actions)
 

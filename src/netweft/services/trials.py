@@ -21,6 +21,7 @@ from netweft.services.values import LocalPort
 
 _RULES = frozenset(side.table("rules").id for side in SIDES)
 _GROUPS = frozenset(side.table("groups").id for side in SIDES)
+_ANSWERS = INT["egress_state"].id  # a port that shares its addresses no more: what it refused is marked otherwise
 _REMOTE = ("ipv4_src", "ipv4_dst", "ipv6_src", "ipv6_dst")
 
 
@@ -46,7 +47,7 @@ def concern(taken: Iterable[Flow]) -> Concern:
     groups, ports, members = set(), set(), set()
     for flow in taken:
         match = {name: (value, mask) for name, value, mask in flow.match}
-        if flow.table in _GROUPS:
+        if flow.table in _GROUPS or flow.table == _ANSWERS:
             ports |= {match[name][0] for name in (IN_PORT, OUT_PORT) if name in match}
         elif flow.table in _RULES and GROUP in match:
             groups.add(match[GROUP][0])
@@ -60,7 +61,7 @@ def trials(
 ) -> Iterator[Packet]:
     """at: the port here with an address, in the network with a local VLAN."""
     for connection in connections:
-        if connection.mark == ENDED:
+        if connection.mark & ENDED:
             continue
         asker, asked = at(connection.zone, connection.src), at(connection.zone, connection.dst)
         if any(one and concern.has_port(one) for one in (asker, asked)) or any(

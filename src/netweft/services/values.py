@@ -15,7 +15,7 @@ from netweft.dataplane.host.values import Address, Guarantee, VethPair
 from netweft.dataplane.openflow.meters import DropMeter
 from netweft.dataplane.ovsdb.rows import BridgeRow, PortRow, VifTag
 from netweft.model import Network, Peer, Port, QosPolicy, SecurityGroup, Segment, Subnet
-from netweft.services.addresses import Prefix
+from netweft.services.addresses import Prefix, is_multicast
 from netweft.services.fields import logical_port
 from netweft.services.pipeline import BridgeFlow
 
@@ -176,6 +176,12 @@ class LocalPort(Struct, frozen=True, kw_only=True):
     qos: QosPolicy | None = None
     can_limit: bool = True
     uplink_nic: UplinkNic | None = None
+
+    @property
+    def shares(self) -> bool:
+        """Whether what is for its addresses may be for other ports as well, whose rules may say otherwise."""
+        port = self.port
+        return port.port_security_enabled and bool(port.allowed_address_pairs or is_multicast(port.mac_address))
 
     @property
     def number(self) -> int:

@@ -35,11 +35,11 @@ class Tracker:
             return {"ct_state": TRACKED | ESTABLISHED, "ct_mark": self.connections[there].mark, "ct_zone": zone}
         return {"ct_state": TRACKED | NEW, "ct_mark": 0, "ct_zone": zone}
 
-    def commit(self, zone: int, packet: Mapping[str, int], mark: int | None) -> None:
+    def commit(self, zone: int, packet: Mapping[str, int], mark: int = 0, mask: int = 0) -> None:
+        """mark: these bits of it."""
         there, back = _keys(zone, packet)
         connection = self.connections.get(back) or self.connections.setdefault(there, Connection())
-        if mark is not None:
-            connection.mark = mark
+        connection.mark = connection.mark & ~mask | mark
 
 
 def _keys(zone: int, packet: Mapping[str, int]) -> tuple[Key, Key]:

@@ -111,8 +111,11 @@ class Bridge:
     def _track(self, action: Ct, frame: "_Frame", depth: int) -> None:
         zone = action.zone if isinstance(action.zone, int) else frame.packet[action.zone] & 0xFFFF
         if action.commit:
-            mark = next((change.value for change in action.exec if change.field == "ct_mark"), None)
-            self.tracker.commit(zone, frame.packet, mark)
+            marks = [change for change in action.exec if change.field == "ct_mark"]
+            for change in marks:
+                self.tracker.commit(zone, frame.packet, change.value, -1 if change.mask is None else change.mask)
+            if not marks:
+                self.tracker.commit(zone, frame.packet)
         if action.table is not None:
             tracked = _Frame({**frame.packet, **self.tracker.look(zone, frame.packet)}, frame.in_port)
             self._table(action.table, tracked, depth + 1)
