@@ -151,10 +151,11 @@ def _check_shareable(tx: ReadTransaction, relations: Relations, context: Context
     """Only the owner of an object may share it; others are told so, if they see it."""
     kind = rbac.KINDS[type]
     found = tx.get(kind, id)
+    if found is not None and found["project_id"] == context.project_id:
+        return
     if found is None or not _allows(relations, context, f"get_{type.removeprefix('qos_')}", kind, found):
         raise rbac.RbacObjectNotFound(object_type=type, object_id=id)
-    if found["project_id"] != context.project_id:
-        raise InvalidInput("Only admins can manipulate policies on objects they do not own")
+    raise InvalidInput("Only admins can manipulate policies on objects they do not own")
 
 
 def _parts(action: str, name: str, value: Any) -> list[str]:
