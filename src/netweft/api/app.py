@@ -8,6 +8,7 @@ from starlette.routing import BaseRoute
 from netweft.api import discovery
 from netweft.api.addresses import Addresses
 from netweft.api.attributes import Resource
+from netweft.api.auto_allocated_topology import AutoAllocatedTopology
 from netweft.api.gate import Gate
 from netweft.api.handlers import Endpoint
 from netweft.api.ip_availability import IpAvailability
@@ -82,7 +83,11 @@ def build(
         if resource.member in PARTS
         for route in PARTS[resource.member](resource, store).routes(gate)
     ]
-    more = [*Quotas(resources, store).routes(gate), *IpAvailability(store).routes(gate)]
+    more = [
+        route
+        for part in (Quotas(resources, store), IpAvailability(store), AutoAllocatedTopology(resources, store))
+        for route in part.routes(gate)
+    ]
     return both([*described, *parts, *more, *discovery.routes(resources, gate)])
 
 

@@ -96,6 +96,8 @@ _NETWORKS = {
     "update_network:provider:segmentation_id": ADMIN,
     "delete_network": ADMIN_OR_PROJECT_MEMBER,
     "get_network_ip_availability": ADMIN_OR_SERVICE,
+    "get_auto_allocated_topology": ADMIN_OR_PROJECT_READER,
+    "delete_auto_allocated_topology": ADMIN_OR_PROJECT_MEMBER,
     "create_network_segment_range": ADMIN,
     "get_network_segment_range": ADMIN,
     "update_network_segment_range": ADMIN,
