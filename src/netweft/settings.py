@@ -18,6 +18,7 @@ from msgspec import Meta, Struct
 DEFAULT_FILE = Path("/etc/netweft/netweft.toml")
 STATE_DIR = "/var/lib/netweft"
 SECTIONS = ("server", "agent")
+SECRET = frozenset({"database", "token"})  # may hold what nobody prints
 
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
 
@@ -28,7 +29,7 @@ class SettingsError(Exception):
 
 class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     listen: Annotated[
-        tuple[Annotated[str, Meta(pattern=r"^(unix:/.+|\[[0-9a-fA-F:.]+\]:\d{1,5}|[^\[\]:/]+:\d{1,5})$")], ...],
+        tuple[Annotated[str, Meta(pattern=r"^(unix:/.+|\[[0-9a-fA-F:.]+\]:[0-9]{1,5}|[^\[\]:/]+:[0-9]{1,5})$")], ...],
         Meta(min_length=1, description="where to listen: HOST:PORT, [IPv6]:PORT or unix:/PATH; any number of them"),
     ] = ("127.0.0.1:9696",)
     database: Annotated[
@@ -53,11 +54,11 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         tuple[str, ...], Meta(description="segment types for networks of plain users, in order of preference")
     ] = ("vxlan",)
     vni_ranges: Annotated[
-        tuple[Annotated[str, Meta(pattern=r"^([a-z]+:)?\d+:\d+$")], ...],
+        tuple[Annotated[str, Meta(pattern=r"^([a-z]+:)?[0-9]+:[0-9]+$")], ...],
         Meta(description="tunnel keys to give out: FIRST:LAST, or TYPE:FIRST:LAST for one type of tunnel"),
     ] = ("1:16777215",)
     vlan_ranges: Annotated[
-        tuple[Annotated[str, Meta(pattern=r"^[^:]+(:\d+:\d+)?$")], ...],
+        tuple[Annotated[str, Meta(pattern=r"^[^:]+(:[0-9]+:[0-9]+)?$")], ...],
         Meta(
             description="VLANs to give out: PHYSICAL_NETWORK:FIRST:LAST; PHYSICAL_NETWORK alone: only admins use it,"
             " and say which VLAN"
@@ -70,7 +71,7 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         int, Meta(ge=68, le=65535, description="MTU of the physical network, and of the underlay")
     ] = 1500
     physical_network_mtus: Annotated[
-        tuple[Annotated[str, Meta(pattern=r"^.+:\d{2,5}$")], ...],
+        tuple[Annotated[str, Meta(pattern=r"^.+:[0-9]{2,5}$")], ...],
         Meta(description="where it is not physical_mtu: PHYSICAL_NETWORK:MTU"),
     ] = ()
     overlay_ip_version: Annotated[Literal[4, 6], Meta(description="IP version of the tunnels' end points: 4 or 6")] = 4
@@ -106,6 +107,9 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         int, Meta(gt=0, description="from one address, or /64 of IPv6; behind a proxy that is all of them")
     ] = 256
     log_level: Annotated[LogLevel, Meta(description="debug, info, warning or error")] = "info"
+
+    def __repr__(self) -> str:
+        return _shown(self)
 
 
 class AgentSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -145,13 +149,15 @@ class AgentSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         False
     )
     uplink_bandwidths: Annotated[
-        tuple[Annotated[str, Meta(pattern=r"^.+:[^:]+:[1-9]\d*$")], ...],
+        tuple[Annotated[str, Meta(pattern=r"^.+:[^:]+:[1-9][0-9]*$")], ...],
         Meta(
             description="what minimum bandwidth can be promised of: PHYSICAL_NETWORK:NIC:KBPS, or tunnel:NIC:KBPS for"
             " the underlay"
         ),
     ] = ()
-    local_vlans: Annotated[str, Meta(pattern=r"^\d+:\d+$", description="local VLAN tags to use: FIRST:LAST")] = "1:4094"
+    local_vlans: Annotated[str, Meta(pattern=r"^[0-9]+:[0-9]+$", description="local VLAN tags to use: FIRST:LAST")] = (
+        "1:4094"
+    )
     dhcp_lease_duration: Annotated[
         int, Meta(ge=-1, le=2**32 - 1, description="seconds that DHCP gives an address for; -1: for ever")
     ] = 86400
@@ -161,8 +167,17 @@ class AgentSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ] = True
     log_level: Annotated[LogLevel, Meta(description="debug, info, warning or error")] = "info"
 
+    def __repr__(self) -> str:
+        return _shown(self)
+
 
 S = TypeVar("S", bound=ServerSettings | AgentSettings)
+
+
+def _shown(settings: Struct) -> str:
+    values = ((field, getattr(settings, field)) for field in settings.__struct_fields__)
+    said = (f"{name}={'...' if name in SECRET else repr(value)}" for name, value in values)
+    return f"{type(settings).__name__}({', '.join(said)})"
 
 
 class Field(NamedTuple):
@@ -246,7 +261,8 @@ def _convert(item: _Given, field: Field, annotation: Any) -> Any:
         return msgspec.convert(value, annotation, strict=False)
     except msgspec.ValidationError as error:
         reason = f"expected {field.description}" if "regex" in str(error) else str(error)
-        raise SettingsError(f"{item.source}: {reason}; given: {item.value!r}") from None
+        given = "" if field.name in SECRET else f"; given: {item.value!r}"
+        raise SettingsError(f"{item.source}: {reason}{given}") from None
 
 
 def _table(path: Path, section: str, *, must_exist: bool) -> Mapping[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from netweft.api.attributes import REQUIRED, UNSET, Attribute
 from netweft.api.checks import Invalid
-from netweft.api.encoding import NUL, DecodeError, decode
+from netweft.api.encoding import Malformed, decode
 from netweft.api.faults import HTTPBadRequest
 from netweft.plugins.identity import Context
 from netweft.store import Object
@@ -30,12 +30,11 @@ _PROJECT = ("project_id", "tenant_id")
 
 def parse(data: bytes) -> dict[str, Any]:
     """Raises HTTPBadRequest for what is not a JSON object."""
-    if NUL in data:
-        raise HTTPBadRequest("NUL characters are not allowed.")  # PostgreSQL cannot keep them
     try:
         body = decode(data)
-    except (DecodeError, UnicodeDecodeError, RecursionError):
-        raise HTTPBadRequest("The server could not comply with the request since it is malformed JSON.") from None
+    except Malformed as malformed:
+        said = "The server could not comply with the request since it is malformed JSON"
+        raise HTTPBadRequest(f"{said}: {malformed}") from None
     if not isinstance(body, dict) or not body:
         raise HTTPBadRequest("Resource body required")
     return body

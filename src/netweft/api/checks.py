@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
+from netweft.api.encoding import whole_number
 from netweft.control.errors import (
     AllowedAddressPairExhausted,
     BadRequest,
@@ -61,12 +62,9 @@ def boolean(value: Any) -> bool:
 
 
 def integer(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | str):
+    number = whole_number(value.strip()) if isinstance(value, str) else value
+    if isinstance(number, bool) or not isinstance(number, int):
         raise Invalid(f"'{value}' is not an integer")
-    try:
-        number = int(value)
-    except ValueError:
-        raise Invalid(f"'{value}' is not an integer") from None
     if not -(2**63) <= number < 2**63:
         raise Invalid(f"'{value}' is too large")  # for a database
     return number

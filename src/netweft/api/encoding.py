@@ -1,16 +1,67 @@
-"""JSON in and out, by msgspec."""
+"""JSON in and out, by msgspec; and the bounds of what texts from outside can say: depth, numbers, times."""
 
+import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 from starlette.responses import Response
 
-_encode = msgspec.json.Encoder().encode
-decode = msgspec.json.Decoder().decode
-NUL = b"\\u0000"  # as it stands in JSON; raw control characters are no JSON at all
-DecodeError = msgspec.DecodeError
+encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
+_NUL = b"\\u0000"  # as it stands in JSON; raw control characters are no JSON at all
+_NUMBER = re.compile(r"[+-]?[0-9]{1,19}")  # whatever fits into 64 bits; int() takes other scripts' digits too
+_DEPTH = 32  # whoever writes it again, somewhere deeper in the program, has room for it
+_PARTS = 50_000  # lists and objects in one body
+
+
+class Malformed(Exception):
+    """A body that cannot be read; the message is for the client."""
+
+
+def decode(data: bytes | msgspec.Raw, type: Any = Any) -> Any:
+    """Raises Malformed."""
+    if _NUL in bytes(data):
+        raise Malformed("NUL characters are not allowed.")  # PostgreSQL cannot keep them
+    try:
+        found = _decode(data) if type is Any else msgspec.json.decode(data, type=type)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise Malformed(str(error)) from None
+    except RecursionError:
+        raise Malformed("The body is nested too deeply.") from None
+    if type is Any:
+        _check_depth(found, bytes(data))
+    return found
+
+
+def _check_depth(found: Any, data: bytes) -> None:
+    parts = data.count(b"[") + data.count(b"{")
+    if parts <= _DEPTH:
+        return
+    if parts > _PARTS:
+        raise Malformed("The body has too many parts.")
+    level = [found]
+    for _ in range(_DEPTH):
+        members = (one.values() if isinstance(one, dict) else one for one in level)
+        level = [inner for each in members for inner in each if isinstance(inner, dict | list)]
+        if not level:
+            return
+    raise Malformed("The body is nested too deeply.")
+
+
+def whole_number(text: str) -> int | None:
+    """In ASCII digits, and not longer than a database's."""
+    return int(text) if _NUMBER.fullmatch(text) else None
+
+
+def seconds_of(moment: datetime) -> float | None:
+    """Since the epoch; UTC where no zone is given.  None for what no calendar has in UTC any more, or not yet."""
+    try:
+        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC).timestamp()
+    except OverflowError:
+        return None
 
 
 def json_response(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(_encode(content), status, headers, media_type="application/json")
+    return Response(encode(content), status, headers, media_type="application/json")

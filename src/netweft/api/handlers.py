@@ -8,7 +8,7 @@ from starlette.routing import BaseRoute, Route
 
 from netweft.api import body, faults, querystring
 from netweft.api.attributes import Resource
-from netweft.api.encoding import json_response
+from netweft.api.encoding import json_response, whole_number
 from netweft.api.gate import Gate, Handler
 from netweft.api.running import runner
 from netweft.api.service import Service
@@ -90,6 +90,7 @@ def _revision(request: Request) -> int | None:
     if header is None:
         return None
     name, _, number = header.strip('"').partition("=")
-    if name != "revision_number" or not number.isdecimal():
+    found = whole_number(number)
+    if name != "revision_number" or found is None:
         raise faults.HTTPBadRequest("Revision number must be an integer, given as 'If-Match: revision_number=N'")
-    return int(number)
+    return found

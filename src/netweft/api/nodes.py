@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from netweft.api import access
+from netweft.api.encoding import Malformed, decode
 from netweft.api.running import runner
 from netweft.plugins.identity import Authenticate, IdentityUnavailable, Unauthorized, nodes
 from netweft.store import Duplicate, Missing, Object, Store
@@ -70,9 +71,9 @@ async def _list(request: Request, store: Store) -> Response:
 async def _add(request: Request, store: Store) -> Response:
     """The answer is the only place where the token is ever to be seen."""
     try:
-        wanted = msgspec.json.decode(await request.body(), type=NodeBody).node
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise HTTPException(400, str(error)) from None
+        wanted: NewNode = decode(await request.body(), NodeBody).node
+    except Malformed as malformed:
+        raise HTTPException(400, str(malformed)) from None
     if not _NAME.fullmatch(wanted.name):
         raise HTTPException(400, "A node's name is up to 255 letters, digits, '.', '-' and '_', like a host's.")
 

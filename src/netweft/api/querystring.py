@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlencode
 from netweft.api import checks
 from netweft.api.attributes import Resource
 from netweft.api.checks import Invalid, boolean
+from netweft.api.encoding import whole_number
 from netweft.api.faults import HTTPBadRequest
 from netweft.store import Object, Query
 
@@ -122,15 +123,14 @@ def _sort(resource: Resource, pairs: Iterable[tuple[str, str]], hidden: frozense
         directions *= len(keys)
     directions = directions or ["asc"] * len(keys)
     names = ("project_id" if key == "tenant_id" else key for key in keys)
-    return [(name, direction == "desc") for name, direction in zip(names, directions, strict=True)]
+    pairs_of = list(zip(names, directions, strict=True))[::-1]
+    first = dict(pairs_of)  # what was sorted by once need not be again
+    return [(name, first[name] == "desc") for name in dict.fromkeys(name for name, _ in pairs_of[::-1])]
 
 
 def _limit(text: str | None) -> int | None:
-    try:
-        limit = int(text or 0)
-    except ValueError:
-        limit = -1
-    if limit < 0:
+    limit = whole_number(text or "0")
+    if limit is None or limit < 0:
         raise HTTPBadRequest(f"Limit must be an integer 0 or greater and not '{text}'")
     return min(limit, _MOST) or None
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from netweft.api.attributes import Resource
+from netweft.api.encoding import encode
 from netweft.api.policy import Policy, check_kept, check_named, check_ports
 from netweft.api.querystring import Listing
 from netweft.api.shared import looked_up, with_shared
@@ -79,7 +80,7 @@ class Service:
             created = self._resource.use_cases.create(tx, [dict(one) for one in wanted])
             if self._resource.quota is not None:
                 quotas.check(tx, self._resource.member, self._resource.quota, wanted)
-            return self._show(tx.glance, context, created, frozenset())
+            return _told(self._show(tx.glance, context, created, frozenset()))
 
         return self._store.run(work)
 
@@ -111,7 +112,7 @@ class Service:
             updated = self._resource.use_cases.update(tx, dict(current), dict(changes))
             if self._is_as_it_was(tx, current, updated):
                 raise _Unchanged(self._show(tx.glance, context, [current], frozenset())[0])
-            return self._show(tx.glance, context, [updated], frozenset())[0]
+            return _told(self._show(tx.glance, context, [updated], frozenset())[0])
 
         try:
             return self._store.run(work)
@@ -142,7 +143,7 @@ class Service:
         def work(tx: WriteTransaction) -> T:
             current = self._current(tx, context, id, naming)
             self._policy.require(tx, context, rule, current)
-            answer = action(tx, dict(current))
+            answer = _told(action(tx, dict(current)))
             if self._is_as_it_was(tx, current, tx.glance.get(self._resource.collection, id)):
                 raise _Unchanged(answer)
             return answer
@@ -202,6 +203,12 @@ def _page(query: Query, ids: Sequence[str], items: Sequence[Object | None]) -> l
         return found[-query.limit :] if query.limit else found
     found = [one for one in items[0 if at is None else at + 1 :] if one is not None]
     return found[: query.limit]
+
+
+def _told(answer: T) -> T:
+    """Within its transaction: what cannot be told is not done."""
+    encode(answer)
+    return answer
 
 
 def _view(object: Object, names: Sequence[str], shows: Mapping[str, Callable[[Any], Any]]) -> Object:

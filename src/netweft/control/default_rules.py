@@ -61,6 +61,7 @@ def _insert(tx: WriteTransaction, templates: list[Object]) -> None:
     claims = [claim for one in new for claim in one.claims]
     if len(set(claims)) < len(claims):
         raise DuplicateDefaultSgRuleInPost()
+    rules.refuse_missing(tx, [one for one in templates if one["remote_group_id"] != PARENT])
     try:
         tx.insert_many(KIND, new)
     except Taken as taken:

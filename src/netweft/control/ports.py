@@ -82,6 +82,7 @@ class Ports:
             _check_security(after)
             changes["allowed_address_pairs"] = _pairs(after)
         if "security_groups" in changes:
+            changes["security_groups"] = list(dict.fromkeys(changes["security_groups"]))
             _check_groups(tx, [after])
         qos.refuse_missing(tx, [changes])
         links = {name: [link for link in _links(current | changes) if link.attribute == name] for name in _LINKED}

@@ -1,5 +1,7 @@
 """The IP protocols that security group rules can name, and what ports mean for them."""
 
+import re
+
 from netweft.control.errors import (
     SecurityGroupEthertypeConflictWithProtocol,
     SecurityGroupInvalidIcmpValue,
@@ -43,6 +45,7 @@ NUMBERS = {
 }
 _ANY = (None, "0", "ip")  # IP itself carries all of them: so 0 is any, as in Neutron's iptables rules
 _ICMP = (1, 58)
+_NUMBER = re.compile("[0-9]{1,3}")  # in ASCII
 _WITH_PORTS = ("sctp", "tcp", "udp")  # what Open vSwitch can match: docs/decisions/0191
 _IPV6_ONLY = ("icmpv6", "ipv6-encap", "ipv6-frag", "ipv6-icmp", "ipv6-nonxt", "ipv6-opts", "ipv6-route")
 _IPV6_ONLY_NUMBERS = frozenset(str(NUMBERS[name]) for name in _IPV6_ONLY)
@@ -74,7 +77,7 @@ def check(rule: Object) -> None:
         if low is not None or high is not None:
             raise SecurityGroupProtocolRequiredWithPorts()
         return
-    if protocol not in NUMBERS and not (protocol.isdecimal() and int(protocol) <= 255):
+    if protocol not in NUMBERS and not (_NUMBER.fullmatch(protocol) and int(protocol) <= 255):
         raise SecurityGroupRuleInvalidProtocol(protocol=protocol, values=sorted(NUMBERS))
     if ethertype == "IPv4" and (protocol in _IPV6_ONLY or protocol in _IPV6_ONLY_NUMBERS):
         raise SecurityGroupEthertypeConflictWithProtocol(ethertype=ethertype, protocol=protocol)

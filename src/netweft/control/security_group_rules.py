@@ -98,7 +98,7 @@ def insert(tx: WriteTransaction, rules: list[Object]) -> None:
     new = [New(rule, [_group_link(rule), *remote_links(rule)], [_claim(rule)]) for rule in rules]
     if len({one.claims[0] for one in new}) < len(new):
         raise DuplicateSecurityGroupRuleInPost()
-    _refuse_missing(tx, rules)
+    refuse_missing(tx, rules)
     try:
         tx.insert_many(KIND, new)
     except Taken as taken:
@@ -142,7 +142,7 @@ def _group_link(rule: Object) -> Link:
     return Link("security_group_id", "security_groups", rule["security_group_id"])
 
 
-def _refuse_missing(tx: WriteTransaction, rules: list[Object]) -> None:
+def refuse_missing(tx: WriteTransaction, rules: list[Object]) -> None:
     groups = {id for rule in rules if (id := rule["remote_group_id"])}
     for id in groups.difference(tx.get_many("security_groups", groups)):
         raise SecurityGroupNotFound(id=id)

@@ -1,16 +1,13 @@
 """The server process: sockets, database, application, uvicorn; and how it ends.
 
 SIGTERM and SIGINT: no new connections, answers under way get GRACE_SECONDS, the feed's sessions are told to come back.
-There is nothing to be saved at the end, so a kill -9 costs no more than the answers under way.
+There is nothing to be saved at the end, so a kill -9 costs no more than the answers under way.  See also ending.py.
 """
 
 import gc
 import os
-import signal
-import sys
 from contextlib import ExitStack, closing
 from pathlib import Path
-from types import FrameType
 
 import structlog
 import uvicorn
@@ -19,9 +16,11 @@ from netweft import logs
 from netweft.server.app import create_app
 from netweft.server.connection import IDLE_SECONDS, protocols
 from netweft.server.crowd import Crowd, room
+from netweft.server.ending import Ending
 from netweft.server.listeners import bind
 from netweft.settings import ServerSettings
 from netweft.store import Store
+from netweft.store.address import without_password
 from netweft.wire.messages import MAX_UPWARD_BYTES
 
 GRACE_SECONDS = 1
@@ -36,28 +35,31 @@ class StateError(Exception):
 def serve(settings: ServerSettings) -> None:
     """Until a signal ends it.  Raises ListenError, StateError, SettingsError."""
     logs.configure(settings.log_level)
-    # uvicorn hands the signal on to this one when it is done, and before it listens to signals this one is alone
-    signal.signal(signal.SIGTERM, _end)
+    ending = Ending()
     os.umask(0o077)  # password hashes are in the database
     with ExitStack() as opened:
         sockets = [opened.enter_context(sock) for sock in bind(settings.listen)]
         store = opened.enter_context(closing(_open(settings)))
         server = uvicorn.Server(_config(settings, store))
+        ending.of(server)
         # what is there now stays: the collector need not look through it again and again
         gc.collect()
         gc.freeze()
         log.info("listening", on=",".join(settings.listen), history=store.history)
         server.run(sockets)
+    ending.now()
 
 
 def _open(settings: ServerSettings) -> Store:
     try:
         Path(settings.state_dir).mkdir(parents=True, exist_ok=True)
-        return Store.open(settings.database)
     except OSError as error:
         raise StateError(f"cannot use state_dir {settings.state_dir}: {error.strerror}") from error
+    try:
+        return Store.open(settings.database)
     except Exception as error:  # the driver's, of any kind: only the store knows the SQL library
-        raise StateError(f"cannot use the database: {str(error).splitlines()[0]}") from error
+        said = without_password(str(error), settings.database).splitlines()[0]
+        raise StateError(f"cannot use the database: {said}") from None
 
 
 def _config(settings: ServerSettings, store: Store) -> uvicorn.Config:
@@ -77,7 +79,3 @@ def _config(settings: ServerSettings, store: Store) -> uvicorn.Config:
         timeout_graceful_shutdown=GRACE_SECONDS,
         timeout_keep_alive=int(IDLE_SECONDS),
     )
-
-
-def _end(number: int, frame: FrameType | None) -> None:
-    sys.exit(0)

@@ -10,17 +10,22 @@ from alembic import command
 from alembic.config import Config
 from alembic.util.exc import CommandError
 from psycopg.types.json import set_json_loads
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
+from netweft.store import address
 from netweft.store.errors import UnknownSchema
 
 _decode = msgspec.json.Decoder().decode
 
 
 def connect(url: str) -> Engine:
-    """Raises sqlalchemy.exc.ArgumentError for a URL that is neither sqlite:// nor postgresql+psycopg://."""
-    return _sqlite(url) if make_url(url).get_backend_name() == "sqlite" else _postgresql(url)
+    """Raises UnknownAddress, and OSError for a file that others can read and that is not ours."""
+    database = address.parse(url)
+    if database.get_backend_name() != "sqlite":
+        return _postgresql(database)
+    address.make_private(database.database)
+    return _sqlite(database)
 
 
 def migrate(engine: Engine) -> None:
@@ -35,9 +40,16 @@ def migrate(engine: Engine) -> None:
             raise UnknownSchema(f"this version does not know its tables: made by a newer one? ({error})") from error
 
 
-def _sqlite(url: str) -> Engine:
+def _sqlite(url: URL) -> Engine:
     # One connection per thread in use; a reader never waits for the writer (WAL).
-    engine = create_engine(url, poolclass=QueuePool, pool_size=8, max_overflow=32, pool_reset_on_return="rollback")
+    engine = create_engine(
+        url,
+        poolclass=QueuePool,
+        pool_size=8,
+        max_overflow=32,
+        pool_reset_on_return="rollback",
+        hide_parameters=True,
+    )
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, record: object) -> None:
@@ -58,8 +70,8 @@ def _sqlite(url: str) -> Engine:
     return engine
 
 
-def _postgresql(url: str) -> Engine:
-    engine = create_engine(url, pool_size=8, max_overflow=32, pool_pre_ping=True)
+def _postgresql(url: URL) -> Engine:
+    engine = create_engine(url, pool_size=8, max_overflow=32, pool_pre_ping=True, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: psycopg.Connection[Any], record: object) -> None:

@@ -49,5 +49,9 @@ class UnknownSchema(StoreError):
     """The database was made by a newer version, or by somebody else."""
 
 
+class UnknownAddress(StoreError):
+    """No database can have an address like that.  The message does not hold it: there may be a password in it."""
+
+
 class Busy(StoreError):
     """Lost against a concurrent transaction (deadlock, lock timeout).  Nothing was changed; trying again can help."""

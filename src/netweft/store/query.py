@@ -141,9 +141,11 @@ def page(dialect: JsonDialect, kind: str, query: Query, order: Order, after: Seq
 
 
 def _beyond(order: Order, after: Sequence[Any]) -> ColumnElement[bool]:
-    """Greater in the first key, or equal there and greater in the next, ..."""
-    result: ColumnElement[bool] = false()
-    for (key, down), value in reversed(list(zip(order, after, strict=True))):
+    """Greater in the first key, or equal there and greater in the next, ...  Flat: databases bound how deep it goes."""
+    result: list[ColumnElement[bool]] = []
+    equal: list[ColumnElement[bool]] = []
+    for (key, down), value in zip(order, after, strict=True):
         bound = literal(value, key.type)
-        result = or_(key < bound if down else key > bound, and_(key == bound, result))
-    return result
+        result.append(and_(*equal, key < bound if down else key > bound))
+        equal.append(key == bound)
+    return or_(*result)

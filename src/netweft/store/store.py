@@ -4,7 +4,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from typing import TypeVar
 
 import psycopg
@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy import Engine, select
 
 from netweft.store import changelog
+from netweft.store.address import without_password
 from netweft.store.doorbell import Doorbell
 from netweft.store.engine import connect, migrate
 from netweft.store.errors import Busy, StoreError
@@ -25,6 +26,7 @@ _PRUNE_EVERY = 4096  # write transactions
 _ATTEMPTS = {True: 10, False: 3}  # Busy, another refusal
 _SECONDS = 15.0
 _LONGEST_PAUSE = 0.1
+_LOOK_SECONDS = 1.0
 T = TypeVar("T")
 _log = structlog.get_logger(__name__)
 
@@ -112,16 +114,15 @@ class _Listener:
 
     def stop(self) -> None:
         self._stopped.set()
-        with suppress(psycopg.OperationalError), psycopg.connect(self._url, autocommit=True) as connection:
-            connection.execute(f"NOTIFY {changelog.CHANNEL}")  # wakes it
-        self._thread.join()
+        self._thread.join(2 * _LOOK_SECONDS)  # one that is just connecting is not waited for
 
     def _run(self) -> None:
         while not self._stopped.is_set():
             try:
                 self._listen()
-            except psycopg.OperationalError as error:
-                _log.warning("lost the connection that listens for changes", error=str(error))
+            except psycopg.Error as error:
+                said = without_password(str(error), self._url)
+                _log.warning("lost the connection that listens for changes", error=said)
                 self._stopped.wait(1.0)
 
     def _listen(self) -> None:
@@ -129,5 +130,5 @@ class _Listener:
             connection.execute(f"LISTEN {changelog.CHANNEL}")
             self._doorbell.ring()
             while not self._stopped.is_set():
-                for _ in connection.notifies(timeout=10.0, stop_after=1):
+                for _ in connection.notifies(timeout=_LOOK_SECONDS, stop_after=1):
                     self._doorbell.ring()

@@ -1,6 +1,6 @@
 """What can be done inside a transaction.  Reading never blocks; writing collects what goes into the change log."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeAlias
 
@@ -213,9 +213,9 @@ class WriteTransaction(ReadTransaction):
         """Raises Duplicate, Taken, or Missing for a link to nowhere."""
         if not new:
             return
-        with _refusing(Duplicate(kind, new[0].object["id"])):
+        with _refusing(lambda _: Duplicate(kind, new[0].object["id"]), "UNIQUE"):
             self._connection.execute(_insert, [{"kind": kind, "id": n.object["id"]} | _columns(n.object) for n in new])
-        self._link(kind, [(n.object["id"], link) for n in new for link in n.links])
+        self._link(kind, [(n.object["id"], link) for n in new for link in dict.fromkeys(n.links)])
         self._claim(kind, [(n.object["id"], claim) for n in new for claim in n.claims])
         self._changed.update({(kind, n.object["id"]): "insert" for n in new})
 
@@ -226,7 +226,7 @@ class WriteTransaction(ReadTransaction):
         object = self.touch(kind, id, changes)
         for attribute, now in (links or {}).items():
             self._connection.execute(_unlink, {"k": kind, "i": id, "a": attribute})
-            self._link(kind, [(id, link) for link in now])
+            self._link(kind, [(id, link) for link in dict.fromkeys(now)])
         if self._changed.get((kind, id)) != "insert":
             self._changed[kind, id] = "update"
         return object
@@ -255,7 +255,7 @@ class WriteTransaction(ReadTransaction):
         self._held.refuse_upgrade(kind, id)
         held = self._connection.execute(_claims_of, {"k": kind, "i": id}).all()
         self.release(kind, id, [Claim(*row) for row in sorted(held)])
-        with _refusing(InUse(kind, id)):
+        with _refusing(lambda _: InUse(kind, id), "FOREIGN KEY"):
             if self._connection.execute(_delete, {"k": kind, "i": id}).rowcount == 0:
                 raise Missing(kind, id)
         self._held.gone(kind, id)
@@ -270,7 +270,7 @@ class WriteTransaction(ReadTransaction):
         if claims:
             self._connection.execute(_release, [{"k": kind, "i": id, "s": c.scope, "v": c.value} for c in claims])
         for scope, value in claims:
-            if value.isdecimal():
+            if value.isascii() and value.isdigit():
                 self.pools.give_back(scope, int(value))
 
     def revoke_token(self, hash: str) -> None:
@@ -294,8 +294,16 @@ class WriteTransaction(ReadTransaction):
                 {"source_kind": kind, "source_id": id, "attribute": a, "target_kind": to, "target_id": to_id}
                 for id, (a, to, to_id) in rows
             ]
-            with _refusing(Missing(rows[0][1].kind, rows[0][1].id)):
+            with _refusing(lambda error: self._first_missing(rows, error), "FOREIGN KEY"):
                 self._connection.execute(_link, values)
+
+    def _first_missing(self, rows: Sequence[tuple[str, Link]], error: IntegrityError) -> Missing:
+        """PostgreSQL says which; SQLite does not, and can still be asked."""
+        detail = str(getattr(getattr(error.orig, "diag", None), "message_detail", "") or "")
+        for _, link in rows:
+            if f"({link.kind}, {link.id})" in detail or (not detail and self.glance.get(link.kind, link.id) is None):
+                return Missing(link.kind, link.id)
+        return Missing(rows[0][1].kind, rows[0][1].id)
 
     def _claim(self, kind: str, rows: Sequence[tuple[str, Claim]]) -> None:
         if not rows:
@@ -322,13 +330,19 @@ def _columns(object: Object) -> Object:
     return row
 
 
+_STATES = {"FOREIGN KEY": "23503", "UNIQUE": "23505"}
+
+
 @contextmanager
-def _refusing(refusal: Exception) -> Iterator[None]:
-    """A broken constraint becomes this refusal."""
+def _refusing(refusal: Callable[[IntegrityError], Exception], constraint: str) -> Iterator[None]:
+    """A broken constraint of this kind becomes this refusal; another one is a fault of ours."""
     try:
         yield
     except IntegrityError as error:
-        raise refusal from error
+        state = getattr(error.orig, "sqlstate", None)
+        if state == _STATES[constraint] or (state is None and str(error.orig).startswith(constraint)):
+            raise refusal(error) from error
+        raise
 
 
 @contextmanager

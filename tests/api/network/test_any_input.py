@@ -28,7 +28,11 @@ WORDS += [
     "fa:16:3e:00:00:01",
     "\ud800",
     "☃" * 255,
+    "9" * 5000,
+    "١٧",
+    "²",
 ]
+THERE = ("networks", "subnets", "ports", "security_groups")  # of each of these there is one, see `sent`
 NUMBERS = [-1, 0, 1, 4, 6, 68, 4094, 4095, 65535, 65536, 2**31, 2**53, 2**63, 2**64, 10**400, 1.5, -0.0]
 COMMON = settings(
     max_examples=examples(60),
@@ -43,9 +47,11 @@ class Sent:
         words = st.sampled_from([*WORDS, *ids]) | st.text(max_size=5)
         leaves = st.none() | st.booleans() | st.sampled_from(NUMBERS) | words
         keys = st.sampled_from(["subnet_id", "ip_address", "port_id", "start", "end", "destination", "nexthop", "x"])
-        self.value = st.recursive(
+        recursive = st.recursive(
             leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=4), max_leaves=6
         )
+        some_twice = st.lists(st.sampled_from(ids), min_size=1, max_size=4)
+        self.value = recursive | some_twice | st.integers(10, 900).map(_nested)
         self.resources = resources
         self.ids = ids
 
@@ -64,8 +70,19 @@ class Sent:
         required = {"network_id": self.ids[0], "ip_version": 4, "cidr": "10.1.0.0/24", "direction": "ingress"}
         required |= {"port_id": self.ids[2], "network_type": "vxlan", "minimum": 5, "maximum": 9, "name": "n"}
         required |= {"security_group_id": self.ids[3], "action": "access_as_shared", "target_tenant": "*"}
-        required |= {"object_type": "network", "object_id": self.ids[0]}
+        required |= {"object_type": "network", "object_id": self.ids[0], "prefixes": ["10.0.0.0/8"]}
         return {name: value for name, value in required.items() if name in resource.attributes} | item
+
+
+def _matching(number: str) -> bytes:
+    return b"revision_number=" + number.encode(errors="surrogatepass")
+
+
+def _nested(depth: int) -> Any:
+    value: Any = {}
+    for _ in range(depth):
+        value = {"x": value}
+    return value
 
 
 @pytest.fixture
@@ -81,12 +98,17 @@ def sent(api: Api, resources: dict[str, Resource]) -> Sent:
     return Sent(resources, ids)
 
 
-def answered(api: Api, method: str, path: str, content: str | bytes = b"") -> None:
+def answered(api: Api, method: str, path: str, content: str | bytes = b"", matching: bytes = b"") -> None:
+    """Whatever it was: what is there can still be listed."""
     raw = content if isinstance(content, bytes) else content.encode()
-    answer = api.client.request(method, f"/v2.0{path}", content=raw, headers={"X-Auth-Token": "admin"})
+    headers = {"X-Auth-Token": b"admin"} | ({"If-Match": matching} if matching else {})
+    answer = api.client.request(method, f"/v2.0{path}", content=raw, headers=headers)
     assert answer.status_code < 500, answer.text
     if answer.status_code >= 400:
         assert answer.json()["NeutronError"].keys() == {"type", "message", "detail"}
+    elif method != "GET":
+        collection = path.rpartition("/")[0] if method == "PUT" else path
+        assert api("admin", "GET", collection).status_code == 200
 
 
 @COMMON
@@ -103,6 +125,18 @@ def test_bodies(api: Api, sent: Sent, data: st.DataObject) -> None:
 
 @COMMON
 @given(data=st.data())
+def test_changes_of_what_is_there(api: Api, sent: Sent, data: st.DataObject) -> None:
+    """Each with an id of its own kind, and what is sent is mostly of the right shape: so these get furthest."""
+    collection, id = data.draw(st.sampled_from([*zip(THERE, sent.ids, strict=True)]))
+    names = [name for name, attribute in sent.resources[collection].attributes.items() if attribute.put]
+    values = data.draw(st.dictionaries(st.sampled_from(names), sent.value, min_size=1, max_size=2))
+    matched = data.draw(st.just(b"") | st.sampled_from([*WORDS, *map(str, NUMBERS)]).map(_matching))
+    path = f"/{sent.resources[collection].path}/{id}"
+    answered(api, "PUT", path, json.dumps({sent.resources[collection].member: values}), matched)
+
+
+@COMMON
+@given(data=st.data())
 def test_questions(api: Api, sent: Sent, data: st.DataObject) -> None:
     resource = data.draw(st.sampled_from(sorted(sent.resources.values(), key=lambda resource: resource.member)))
     names = st.sampled_from(
@@ -115,6 +149,10 @@ def test_questions(api: Api, sent: Sent, data: st.DataObject) -> None:
         | st.sampled_from([*sent.ids, *resource.attributes])
     )
     pairs = data.draw(st.lists(st.tuples(names, values), max_size=3))
+    keys = [name for name, attribute in resource.attributes.items() if attribute.sort]
+    pairs += [("sort_key", key) for key in data.draw(st.lists(st.sampled_from(keys), max_size=30))] if keys else []
+    name, value = data.draw(names), data.draw(values)
+    pairs += [(name, f"{value}{n}") for n in range(data.draw(st.sampled_from([0, 0, 1, 60, 1200])))]
     question = "&".join(f"{name}={quote(value)}" for name, value in pairs)
     answered(api, "GET", f"/{resource.path}?{question}")
 
@@ -122,6 +160,37 @@ def test_questions(api: Api, sent: Sent, data: st.DataObject) -> None:
 @pytest.mark.parametrize("question", [f"revision_number={2**64}", f"limit={2**64}", f"limit={'9' * 5000}", "mtu=-1e9"])
 def test_questions_with_large_numbers(api: Api, question: str) -> None:
     answered(api, "GET", f"/networks?{question}")
+
+
+def test_what_was_a_fault_once(api: Api, sent: Sent) -> None:
+    network, _, port, group = sent.ids
+    nines, nobody = "9" * 5000, "6e657477-6566-7472-616e-676573000000"
+    for number in (nines, "١", "²"):
+        answered(api, "PUT", f"/networks/{network}", '{"network": {"name": "n"}}', _matching(number))
+        for protocol in (number, f"0{number}"):
+            rule = {"security_group_id": group, "direction": "ingress", "protocol": protocol}
+            answer = api("admin", "POST", "/security-group-rules", {"security_group_rule": rule})
+            assert answer.status_code == 400, answer.text
+    answered(api, "POST", "/security-group-rules", f'{{"security_group_rule": {{"protocol": {nines}}}}}')
+    sortable = [name for name, attribute in sent.resources["networks"].attributes.items() if attribute.sort]
+    keys = "&".join(f"sort_key={key}" for key in sortable * 4)
+    answer = api("admin", "GET", f"/networks?{keys}&marker={network}")
+    assert (answer.status_code, answer.json()["networks"]) == (200, [])
+    answered(api, "GET", "/networks?tags=" + ",".join(f"t{n}" for n in range(1000)))
+    answer = api("admin", "PUT", f"/ports/{port}", {"port": {"security_groups": [group, group]}})
+    assert (answer.status_code, answer.json()["port"]["security_groups"]) == (200, [group])
+    for name in ("remote_group_id", "remote_address_group_id"):
+        template = {"direction": "ingress", name: nobody}
+        answer = api("admin", "POST", "/default-security-group-rules", {"default_security_group_rule": template})
+        assert answer.status_code == 404, answer.text
+
+
+@pytest.mark.parametrize("depth", [20, 40, 200, 900])
+def test_a_nested_profile(api: Api, sent: Sent, depth: int) -> None:
+    """It can be stored when it can be shown: nothing that is too deep for one of the two is taken."""
+    answer = api("admin", "PUT", f"/ports/{sent.ids[2]}", {"port": {"binding:profile": _nested(depth)}})
+    assert answer.status_code == (200 if depth <= 20 else 400), answer.text
+    assert api("admin", "GET", "/ports").status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -106,13 +106,15 @@ def test_what_stops_it_is_said_in_one_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """In this process, which starting one would take longer than."""
-    for kept in ("signal.signal", "os.umask"):
+    for kept in ("netweft.server.run.Ending", "os.umask"):
         monkeypatch.setattr(kept, lambda *_: None)
     for name in [name for name in os.environ if name.startswith("NETWEFT_")]:
         monkeypatch.delenv(name)
     (tmp_path / "rubbish.db").write_text("this is no database " * 100)
     with closing(sqlite3.connect(tmp_path / "newer.db")) as newer, newer:
         newer.execute("CREATE TABLE alembic_version AS SELECT 'made-tomorrow' AS version_num")
+    for name in ("rubbish.db", "newer.db"):
+        (tmp_path / name).chmod(0o600)
     (tmp_path / "bad.toml").write_text("[server")
     (tmp_path / "unknown.toml").write_text("[server]\nportt = 1\n")
     defaults = {"--database": f"sqlite:///{tmp_path}/other.db", "--listen": "127.0.0.1:0", "--state-dir": str(tmp_path)}

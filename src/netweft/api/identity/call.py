@@ -12,13 +12,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from netweft.api import access
-from netweft.api.encoding import NUL
+from netweft.api.encoding import Malformed, decode, encode
 from netweft.plugins.identity import Context, IdentityUnavailable, Unauthorized
 from netweft.plugins.identity.embedded.errors import Conflict, Forbidden, Invalid, NotFound
 from netweft.plugins.identity.embedded.service import EmbeddedIdentity
 from netweft.plugins.identity.embedded.tokens import Resolved
 from netweft.settings import ServerSettings
-from netweft.store import Busy, Missing, StoreError
+from netweft.store import Busy, Missing, StoreError, WriteTransaction
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -77,6 +77,16 @@ class Call(NamedTuple):
             raise Forbidden
         return context
 
+    async def change(self, work: Callable[[WriteTransaction], T]) -> T:
+        """What work gives is the answer: what cannot be told is not done."""
+
+        def told(tx: WriteTransaction) -> T:
+            answer = work(tx)
+            encode(answer)
+            return answer
+
+        return await self.identity.change(told)
+
     async def body(self, type: type[T]) -> T:
         """Raises Invalid."""
         return parse(await self.request.body(), type)
@@ -84,14 +94,11 @@ class Call(NamedTuple):
 
 def parse(data: bytes | msgspec.Raw, type: type[T]) -> T:
     """Raises Invalid."""
-    if NUL in bytes(data):
-        raise Invalid("NUL characters are not allowed.")
     try:
-        return msgspec.json.decode(data, type=type)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise Invalid(str(error)) from None
-    except RecursionError:
-        raise Invalid("The body is nested too deeply.") from None
+        found: T = decode(data, type)
+    except Malformed as malformed:
+        raise Invalid(str(malformed)) from None
+    return found
 
 
 Handler: TypeAlias = Callable[[Call], Awaitable[Response]]

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 from starlette.responses import Response
 
+from netweft.api.encoding import whole_number
 from netweft.api.identity.call import PREFIX, Call, Operation, json, listing, no_content, parse
 from netweft.plugins.identity import Context
 from netweft.plugins.identity.embedded import directory, grants
@@ -119,8 +120,7 @@ class Resource:
     async def create(self, call: Call) -> Response:
         await call.admin()
         attributes = await self.body(call, self.new)
-        created = await call.identity.change(lambda tx: directory.create(tx, self.kind, attributes))
-        return json({self.member: self.shown(call, created)}, 201)
+        return json(await self._change(call, lambda tx: directory.create(tx, self.kind, attributes)), 201)
 
     async def show(self, call: Call) -> Response:
         id = call.path("id")
@@ -133,8 +133,8 @@ class Resource:
     async def update(self, call: Call) -> Response:
         await call.admin()
         changes = await self.body(call, self.patch)
-        updated = await call.identity.change(lambda tx: directory.update(tx, self.kind, call.path("id"), changes))
-        return json({self.member: self.shown(call, updated)})
+        id = call.path("id")
+        return json(await self._change(call, lambda tx: directory.update(tx, self.kind, id, changes)))
 
     async def delete(self, call: Call) -> Response:
         await call.admin()
@@ -151,6 +151,9 @@ class Resource:
             Operation("DELETE", one, self.delete),
         ]
 
+    async def _change(self, call: Call, work: Callable[[WriteTransaction], Object]) -> Object:
+        return await call.change(lambda tx: {self.member: self.shown(call, work(tx))})
+
     def _filters(self, call: Call) -> dict[str, list[Any]]:
         given = {name: call.request.query_params[name] for name in self.filters if name in call.request.query_params}
         return {name: [_flag(value) if name in ("enabled", "is_domain") else value] for name, value in given.items()}
@@ -161,9 +164,10 @@ def _limit(call: Call) -> int | None:
     given = call.request.query_params.get("limit")
     if given is None:
         return None
-    if not (given.isascii() and given.isdigit() and 0 < int(given[:10]) < 2**31):
+    limit = whole_number(given)
+    if limit is None or not 0 < limit < 2**31:
         raise Invalid(f"limit: {given[:80]} is not a positive number")
-    return int(given)
+    return limit
 
 
 def _flag(value: str) -> bool:

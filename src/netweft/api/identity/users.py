@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import Struct
 from starlette.responses import Response
 
+from netweft.api.encoding import seconds_of
 from netweft.api.identity.access_rules import AccessRuleNew, refuse_restricted, ruled
 from netweft.api.identity.call import PREFIX, Call, Operation, json, listing, no_content
 from netweft.api.identity.resources import Name
@@ -15,8 +16,9 @@ from netweft.plugins.identity import Unauthorized
 from netweft.plugins.identity.embedded import credentials, directory, grants
 from netweft.plugins.identity.embedded.errors import Forbidden, Invalid
 from netweft.plugins.identity.embedded.tokens import Resolved
-from netweft.store import Object
+from netweft.store import Object, WriteTransaction
 
+_LATEST = datetime.max.replace(tzinfo=UTC).timestamp() - 1  # what was stored may be later
 _CREDENTIALS = f"{PREFIX}/users/{{user}}/application_credentials"
 
 
@@ -93,8 +95,12 @@ async def create_credential(call: Call) -> Response:
         "secret_hash": await call.identity.passwords.hash(secret),
     }
     user_id, project_id = resolved.user["id"], resolved.project["id"]
-    created = await call.identity.change(lambda tx: credentials.create(tx, user_id, project_id, attributes))
-    return json({"application_credential": _shown(call, created) | {"secret": secret}}, 201)
+
+    def work(tx: WriteTransaction) -> Object:
+        shown = _shown(call, credentials.create(tx, user_id, project_id, attributes))
+        return {"application_credential": shown | {"secret": secret}}
+
+    return json(await call.change(work), 201)
 
 
 async def list_credentials(call: Call) -> Response:
@@ -149,9 +155,9 @@ def _delegated(resolved: Resolved, wanted: tuple[RoleRef, ...]) -> list[Object]:
 def _expiry(at: datetime | None) -> float | None:
     if at is None:
         return None
-    seconds = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
-    if seconds <= time.time():
-        raise Invalid("Invalid application credential: expires_at is in the past.")
+    seconds = seconds_of(at)
+    if seconds is None or seconds <= time.time():
+        raise Invalid("Invalid application credential: expires_at is in the past, or in no year that there is.")
     return seconds
 
 
@@ -160,7 +166,9 @@ def _shown(call: Call, found: Object) -> Object:
     if shown.get("access_rules") is None:
         shown.pop("access_rules", None)
     if found["expires_at"] is not None:
-        shown["expires_at"] = datetime.fromtimestamp(found["expires_at"], UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
+        shown["expires_at"] = datetime.fromtimestamp(min(found["expires_at"], _LATEST), UTC).strftime(
+            "%Y-%m-%dT%H:%M:%S.%f"
+        )
     url = call.url("users", found["user_id"], "application_credentials", found["id"])
     return shown | {"system": None, "links": {"self": url}}
 

@@ -11,7 +11,16 @@ from netweft.settings import ServerSettings
 from netweft.store import Store
 
 from ..conftest import Api, authenticate
-from ..test_any_input import resources, sent, test_bodies, test_questions, test_questions_with_large_numbers
+from ..test_any_input import (
+    resources,
+    sent,
+    test_a_nested_profile,
+    test_bodies,
+    test_changes_of_what_is_there,
+    test_questions,
+    test_questions_with_large_numbers,
+    test_what_was_a_fault_once,
+)
 from ..test_crud import test_if_match, test_the_life_of_an_object
 from ..test_lists import ports, test_filters, test_walking_forward_and_back_by_the_links
 from ..test_policy import test_what_belongs_to_others_is_not_there
@@ -27,11 +36,13 @@ __all__ = [
     "ports",
     "resources",
     "sent",
+    "test_a_nested_profile",
     "test_a_network_is_used_by_those_it_is_shared_with",
     "test_a_port_shows_its_own_policy_and_its_networks",
     "test_a_rules_life",
     "test_an_address_group",
     "test_bodies",
+    "test_changes_of_what_is_there",
     "test_filters",
     "test_if_match",
     "test_its_life",
@@ -45,6 +56,7 @@ __all__ = [
     "test_walking_forward_and_back_by_the_links",
     "test_what_belongs_to_others_is_not_there",
     "test_what_is_shared_is_seen_and_not_touched",
+    "test_what_was_a_fault_once",
 ]
 pytestmark = pytest.mark.postgres
 
