@@ -5,7 +5,19 @@ A file per noun, each with its OPERATIONS; `call` is what they share.
 
 from starlette.routing import Route
 
-from netweft.api.identity import access_rules, assignments, call, catalog, domains, resources, tokens, users
+from netweft.api.identity import (
+    access_rules,
+    assignments,
+    call,
+    catalog,
+    groups,
+    implied,
+    project_tags,
+    resources,
+    tokens,
+    unsupported,
+    users,
+)
 from netweft.plugins.identity.embedded.service import EmbeddedIdentity
 from netweft.settings import ServerSettings
 
@@ -15,7 +27,10 @@ OPERATIONS = [
     *users.OPERATIONS,
     *access_rules.OPERATIONS,
     *(operation for resource in resources.RESOURCES for operation in resource.operations()),
-    *domains.OPERATIONS,
+    *groups.OPERATIONS,
+    *implied.OPERATIONS,
+    *project_tags.OPERATIONS,
+    *unsupported.OPERATIONS,
     *assignments.OPERATIONS,
 ]
 

@@ -1,29 +1,30 @@
-"""Roles given and taken: on a project, on the domain; and the list of all of them."""
+"""Roles given and taken: of users and groups, on projects, domains and the system; and the list of all of them."""
 
 from typing import Any
 
 from starlette.responses import Response
 
 from netweft.api.identity.call import PREFIX, Call, Operation, listing, no_content
-from netweft.plugins.identity.embedded import grants
-from netweft.plugins.identity.embedded.directory import DOMAIN, DOMAIN_ID
+from netweft.plugins.identity.embedded import directory, grants, groups, implied
 from netweft.plugins.identity.embedded.errors import NotFound
-from netweft.plugins.identity.embedded.grants import Target
-from netweft.store import Object, Query, ReadTransaction
+from netweft.plugins.identity.embedded.grants import ON_SYSTEM, Actor, Target
+from netweft.store import Object, ReadTransaction
 
 _TARGETS = {"projects": "project_id", "domains": "domain_id"}
-_FILTERS = ("user.id", "role.id", "scope.project.id", "scope.domain.id")
+_ACTORS = {"users": "user_id", "groups": "group_id"}
+_FILTERS = ("user.id", "group.id", "role.id", "scope.project.id", "scope.domain.id")
+_INHERITED = "scope.OS-INHERIT:inherited_to"
 
 
 async def grant(call: Call) -> Response:
     await call.admin()
-    await call.identity.change(lambda tx: grants.add(tx, call.path("user"), _target(call), call.path("role")))
+    await call.identity.change(lambda tx: grants.add(tx, _actor(call), _target(call), call.path("role")))
     return no_content()
 
 
 async def check(call: Call) -> Response:
     await call.admin()
-    granted = await call.identity.read(lambda tx: grants.role_ids(tx, call.path("user"), _target(call)))
+    granted = await call.identity.read(lambda tx: grants.granted(tx, _actor(call), _target(call)))
     if call.path("role") not in granted:
         raise NotFound("role assignment", call.path("role"))
     return no_content()
@@ -31,16 +32,16 @@ async def check(call: Call) -> Response:
 
 async def withdraw(call: Call) -> Response:
     await call.admin()
-    await call.identity.change(lambda tx: grants.remove(tx, call.path("user"), _target(call), call.path("role")))
+    await call.identity.change(lambda tx: grants.remove(tx, _actor(call), _target(call), call.path("role")))
     return no_content()
 
 
 async def list_granted(call: Call) -> Response:
-    """Of one user on one project."""
+    """Of one user or group, in one place."""
     await call.admin()
 
     def work(tx: ReadTransaction) -> list[Object]:
-        return list(tx.get_many("roles", grants.role_ids(tx, call.path("user"), _target(call))).values())
+        return list(tx.get_many("roles", grants.granted(tx, _actor(call), _target(call))).values())
 
     return listing(call, "roles", await call.identity.read(work), *call.request.url.path.split("/")[3:])
 
@@ -52,46 +53,61 @@ async def list_assignments(call: Call) -> Response:
     found = await call.identity.read(lambda tx: _Assignments(call, tx).all())
     filters = {name: wanted[name] for name in _FILTERS if name in wanted}
     shown = [entry for entry in found if all(_at(entry, path) == value for path, value in filters.items())]
+    if "scope.system" in wanted:
+        shown = [entry for entry in shown if "system" in entry["scope"]]
+    if _INHERITED in wanted:  # there are none
+        shown = []
     return listing(call, "role_assignments", shown, "role_assignments")
 
 
 class _Assignments:
-    """How role assignments are shown."""
+    """How role assignments are shown.  Effective ones are those of users, with what groups and roles bring them."""
 
     def __init__(self, call: Call, tx: ReadTransaction) -> None:
         self._call = call
         self._tx = tx
-        self._names = "include_names" in call.request.query_params
-        self._effective = "effective" in call.request.query_params
+        self._names = _is_on(call, "include_names")
+        self._effective = _is_on(call, "effective")
 
     def all(self) -> list[Object]:
-        return [entry for grant in self._tx.query(grants.KIND, Query()) for entry in self._entries(grant)]
+        found = [entry for grant in self._tx.query(grants.KIND) for entry in self._entries(grant)]
+        return list({str(entry): entry for entry in found}.values()) if self._effective else found
 
     def _entries(self, grant: Object) -> list[Object]:
-        ids = grant["roles"]
+        attribute = "user_id" if "user_id" in grant else "group_id"
+        actors, ids = [Actor(attribute, grant[attribute])], grant["roles"]
         if self._effective:
-            ids = [role["id"] for role in grants.with_implied(self._tx, ids)]
-        return [self._entry(grant, role) for role in ids]
+            ids = [role["id"] for role in implied.with_implied(self._tx, ids)]
+            if attribute == "group_id":
+                actors = [grants.user(user["id"]) for user in groups.users_in(self._tx, grant["group_id"])]
+        return [self._entry(grant, actor, role) for actor in actors for role in ids]
 
-    def _entry(self, grant: Object, role_id: str) -> Object:
-        kind = "projects" if "project_id" in grant else "domains"
-        target_id = grant[_TARGETS[kind]]
-        url = self._call.url(kind, target_id, "users", grant["user_id"], "roles", role_id)
+    def _entry(self, grant: Object, actor: Actor, role_id: str) -> Object:
+        who = grants.KINDS[actor.attribute]
+        kind = next((kind for kind, attribute in _TARGETS.items() if attribute in grant), "system")
+        id = "" if kind == "system" else grant[_TARGETS[kind]]
+        place = (kind, id) if id else (kind,)
+        scope = {kind[:-1]: self._reference(kind, id)} if id else {"system": {"all": True}}
         return {
-            "user": self._reference("users", grant["user_id"]),
+            who[:-1]: self._reference(who, actor.id),
             "role": self._reference("roles", role_id),
-            "scope": {kind[:-1]: self._reference(kind, target_id)},
-            "links": {"assignment": url},
+            "scope": scope,
+            "links": {"assignment": self._call.url(*place, who, actor.id, "roles", role_id)},
         }
 
     def _reference(self, kind: str, id: str) -> dict[str, Any]:
         if not self._names:
             return {"id": id}
-        if kind == "domains":
-            return {"id": id, "name": DOMAIN["name"]}
         named = self._tx.get(kind, id) or {}
         reference: dict[str, Any] = {"id": id, "name": named.get("name")}
-        return reference if kind == "roles" else reference | {"domain": {"id": DOMAIN_ID, "name": DOMAIN["name"]}}
+        if kind in ("roles", "domains"):
+            return reference
+        return reference | {"domain": directory.domain_of(self._tx, named)}
+
+
+def _is_on(call: Call, name: str) -> bool:
+    """Keystone's: a flag that is there is on, unless it says no."""
+    return call.request.query_params.get(name, "0").lower() not in ("0", "false")
 
 
 def _at(entry: Object, path: str) -> Any:
@@ -102,19 +118,33 @@ def _at(entry: Object, path: str) -> Any:
     return value
 
 
+def _actor(call: Call) -> Actor:
+    kind, id = call.path("actors"), call.path("actor")
+    if kind not in _ACTORS:
+        raise NotFound(kind, id)
+    return Actor(_ACTORS[kind], id)
+
+
 def _target(call: Call) -> Target:
+    if "target" not in call.request.path_params:
+        return ON_SYSTEM
     kind, id = call.path("kind"), call.path("target")
     if kind not in _TARGETS:
         raise NotFound(kind, id)
     return Target(_TARGETS[kind], id)
 
 
-_ROLES = f"{PREFIX}/{{kind}}/{{target}}/users/{{user}}/roles"
-
 OPERATIONS = [
     Operation("GET", f"{PREFIX}/role_assignments", list_assignments),
-    Operation("GET", _ROLES, list_granted),
-    Operation("PUT", f"{_ROLES}/{{role}}", grant),
-    Operation("GET", f"{_ROLES}/{{role}}", check),
-    Operation("DELETE", f"{_ROLES}/{{role}}", withdraw),
-]
+    *(
+        operation
+        for roles in (f"{PREFIX}/system/{{actors}}/{{actor}}/roles",
+                      f"{PREFIX}/{{kind}}/{{target}}/{{actors}}/{{actor}}/roles")
+        for operation in (
+            Operation("GET", roles, list_granted),
+            Operation("PUT", f"{roles}/{{role}}", grant),
+            Operation("GET", f"{roles}/{{role}}", check),
+            Operation("DELETE", f"{roles}/{{role}}", withdraw),
+        )
+    ),
+]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Projects, users, roles and domains: the same five operations, the resource described as data."""
+"""Domains, projects, users, groups and roles: the same five operations, the resource described as data."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +18,9 @@ from netweft.store import Object, Query, WriteTransaction
 Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=255)]
 Text: TypeAlias = str | UnsetType | None
 
+Tag: TypeAlias = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[^,/]*\Z")]
+Tags: TypeAlias = Annotated[list[Tag], Meta(max_length=80)]
+
 HIDDEN = frozenset({"password_hash", "token_generation"})
 
 
@@ -27,7 +30,7 @@ class ProjectPatch(Struct, kw_only=True):
     enabled: bool | UnsetType = UNSET
     domain_id: Text = UNSET
     parent_id: Text = UNSET
-    tags: list[str] | UnsetType = UNSET
+    tags: Tags | UnsetType = UNSET
 
 
 class ProjectNew(ProjectPatch, kw_only=True):
@@ -48,6 +51,26 @@ class UserNew(UserPatch, kw_only=True):
     name: Name
 
 
+class GroupPatch(Struct, kw_only=True):
+    name: Name | UnsetType = UNSET
+    description: Text = UNSET
+    domain_id: Text = UNSET
+
+
+class GroupNew(GroupPatch, kw_only=True):
+    name: Name
+
+
+class DomainPatch(Struct, kw_only=True):
+    name: Name | UnsetType = UNSET
+    description: Text = UNSET
+    enabled: bool | UnsetType = UNSET
+
+
+class DomainNew(DomainPatch, kw_only=True):
+    name: Name
+
+
 class RolePatch(Struct, kw_only=True):
     name: Name | UnsetType = UNSET
     description: Text = UNSET
@@ -61,11 +84,8 @@ async def _attributes(call: Call, body: Struct) -> Object:
     """What was given, ready for the directory."""
     given: Object = msgspec.to_builtins(body)
     for attribute in ("domain_id", "parent_id"):
-        value = given.pop(attribute, None)
-        if value not in (None, directory.DOMAIN_ID):
-            raise Invalid(
-                f"{attribute} can only be {directory.DOMAIN_ID}: there is one domain, and no nested projects."
-            )
+        if given.get(attribute, "") is None:
+            del given[attribute]
     if "password" in given:
         password = given.pop("password")
         given["password_hash"] = None if password is None else await call.identity.passwords.hash(password)
@@ -80,13 +100,18 @@ def _own_user(context: Context, id: str) -> bool:
     return context.user_id == id
 
 
+def _nobodys(context: Context, id: str) -> bool:
+    return False
+
+
 def _anybodys(context: Context, id: str) -> bool:
     return True
 
 
 @dataclass(frozen=True, kw_only=True)
 class Resource:
-    """visible: whether somebody who is no admin may see the one with this id."""
+    """visible: whether somebody who is no admin may see the one with this id.
+    listed: of which ids somebody who is no admin may have a list; None: of none."""
 
     kind: str
     new: Any
@@ -94,6 +119,7 @@ class Resource:
     filters: tuple[str, ...]
     visible: Callable[[Context, str], bool]
     remove: Callable[[WriteTransaction, str], None]
+    listed: Callable[[Context], list[str]] | None = None
 
     @property
     def member(self) -> str:
@@ -110,11 +136,16 @@ class Resource:
         return await _attributes(call, parse(envelope[self.member], type))
 
     async def list_all(self, call: Call) -> Response:
-        await call.admin()
+        filters = self._filters(call)
+        if self.listed is None:
+            await call.admin()
+        elif not (context := await call.caller()).is_admin:
+            filters["id"] = self.listed(context)
         limit, marker = _limit(call), call.request.query_params.get("marker")
-        wanted = Query(self._filters(call), sort=[("name", False)], limit=limit, marker=marker)
+        wanted = Query(filters, sort=[("name", False)], limit=limit, marker=marker)
         found = await call.identity.read(lambda tx: directory.query(tx, self.kind, wanted))
         after = found[-1]["id"] if limit and len(found) == limit else None
+        found = [each for each in found if has_tags(call, each)]
         return listing(call, self.kind, [self.shown(call, each) for each in found], self.kind, after=after)
 
     async def create(self, call: Call) -> Response:
@@ -159,6 +190,20 @@ class Resource:
         return {name: [_flag(value) if name in ("enabled", "is_domain") else value] for name, value in given.items()}
 
 
+def has_tags(call: Call, found: Object) -> bool:
+    """Whether it has the tags that the query asks for: all, any, not all, none of them."""
+    tags, asked = set(found.get("tags", ())), call.request.query_params
+    return all(test(set(asked[name].split(",")), tags) for name, test in _TAG_TESTS.items() if name in asked)
+
+
+_TAG_TESTS: dict[str, Callable[[set[str], set[str]], bool]] = {
+    "tags": lambda wanted, tags: wanted <= tags,
+    "tags-any": lambda wanted, tags: bool(wanted & tags),
+    "not-tags": lambda wanted, tags: not wanted <= tags,
+    "not-tags-any": lambda wanted, tags: not wanted & tags,
+}
+
+
 def _limit(call: Call) -> int | None:
     """Raises Invalid."""
     given = call.request.query_params.get("limit")
@@ -175,29 +220,45 @@ def _flag(value: str) -> bool:
     return value.lower() not in ("0", "false")
 
 
-RESOURCES = (
-    Resource(
-        kind="projects",
-        new=ProjectNew,
-        patch=ProjectPatch,
-        filters=("name", "domain_id", "enabled", "parent_id", "is_domain"),
-        visible=_own_project,
-        remove=lambda tx, id: directory.delete(tx, "projects", id),
-    ),
-    Resource(
-        kind="users",
-        new=UserNew,
-        patch=UserPatch,
-        filters=("name", "domain_id", "enabled"),
-        visible=_own_user,
-        remove=lambda tx, id: directory.delete(tx, "users", id),
-    ),
-    Resource(
-        kind="roles",
-        new=RoleNew,
-        patch=RolePatch,
-        filters=("name",),
-        visible=_anybodys,
-        remove=grants.delete_role,
-    ),
+DOMAINS = Resource(
+    kind="domains",
+    new=DomainNew,
+    patch=DomainPatch,
+    filters=("name", "enabled"),
+    visible=_anybodys,
+    listed=lambda context: [context.user_domain_id],
+    remove=lambda tx, id: directory.delete(tx, "domains", id),
 )
+PROJECTS = Resource(
+    kind="projects",
+    new=ProjectNew,
+    patch=ProjectPatch,
+    filters=("name", "domain_id", "enabled", "parent_id", "is_domain"),
+    visible=_own_project,
+    remove=lambda tx, id: directory.delete(tx, "projects", id),
+)
+USERS = Resource(
+    kind="users",
+    new=UserNew,
+    patch=UserPatch,
+    filters=("name", "domain_id", "enabled"),
+    visible=_own_user,
+    remove=lambda tx, id: directory.delete(tx, "users", id),
+)
+GROUPS = Resource(
+    kind="groups",
+    new=GroupNew,
+    patch=GroupPatch,
+    filters=("name", "domain_id"),
+    visible=_nobodys,
+    remove=lambda tx, id: directory.delete(tx, "groups", id),
+)
+ROLES = Resource(
+    kind="roles",
+    new=RoleNew,
+    patch=RolePatch,
+    filters=("name",),
+    visible=_anybodys,
+    remove=grants.delete_role,
+)
+RESOURCES = (DOMAINS, PROJECTS, USERS, GROUPS, ROLES)

@@ -9,16 +9,15 @@ from msgspec import Struct
 from starlette.responses import Response
 
 from netweft.api.identity.call import PREFIX, Call, Operation, json, listing, no_content
-from netweft.api.identity.catalog import catalog
+from netweft.api.identity.catalog import of_token
 from netweft.plugins.identity import Unauthorized
-from netweft.plugins.identity.embedded import directory, grants
+from netweft.plugins.identity.embedded import grants
 from netweft.plugins.identity.embedded.errors import Forbidden, NotFound
 from netweft.plugins.identity.embedded.request import AuthRequest
 from netweft.plugins.identity.embedded.tokens import Resolved
 from netweft.store import Object
 
 log = structlog.get_logger(__name__)
-_DOMAIN = {"id": directory.DOMAIN["id"], "name": directory.DOMAIN["name"]}
 _NOT_CACHED = {"Vary": "X-Auth-Token"}
 
 
@@ -34,14 +33,14 @@ async def issue(call: Call) -> Response:
         client = call.request.client
         log.warning("login refused", who=body.auth.identity.who[:80], client=client.host if client else "local")
         raise
-    return json(_body(call, resolved), 201, _NOT_CACHED | {"X-Subject-Token": token})
+    return json(await _body(call, resolved), 201, _NOT_CACHED | {"X-Subject-Token": token})
 
 
 async def show(call: Call) -> Response:
     subject, resolved = await _subject(call)
     if resolved.access_rules is not None and not _knows_access_rules(call):
         raise NotFound("token", "it has access rules, and who asks does not know them")
-    return json(_body(call, resolved), 200, _NOT_CACHED | {"X-Subject-Token": subject})
+    return json(await _body(call, resolved), 200, _NOT_CACHED | {"X-Subject-Token": subject})
 
 
 async def revoke(call: Call) -> Response:
@@ -59,8 +58,15 @@ async def list_projects(call: Call) -> Response:
 
 async def list_domains(call: Call) -> Response:
     context = await call.caller()
-    granted = await call.identity.read(lambda tx: grants.role_ids(tx, context.user_id, grants.ON_DOMAIN))
-    return listing(call, "domains", [directory.DOMAIN] if granted else [], "auth", "domains")
+    domains = await call.identity.read(lambda tx: grants.domains_of(tx, context.user_id))
+    shown = [d | {"links": {"self": call.url("domains", d["id"])}} for d in domains if d["enabled"]]
+    return listing(call, "domains", shown, "auth", "domains")
+
+
+async def list_systems(call: Call) -> Response:
+    context = await call.caller()
+    granted = await call.identity.read(lambda tx: grants.role_ids(tx, context.user_id, grants.ON_SYSTEM))
+    return listing(call, "system", [{"all": True}] if granted else [], "auth", "system")
 
 
 def timestamp(seconds: float) -> str:
@@ -80,14 +86,14 @@ async def _subject(call: Call) -> tuple[str, Resolved]:
     return subject, resolved
 
 
-def _body(call: Call, resolved: Resolved) -> dict[str, Any]:
-    token = resolved.token
+async def _body(call: Call, resolved: Resolved) -> dict[str, Any]:
+    token, domains = resolved.token, resolved.domains
     body: dict[str, Any] = {
         "methods": token.methods,
         "user": {
             "id": resolved.user["id"],
             "name": resolved.user["name"],
-            "domain": _DOMAIN,
+            "domain": domains[resolved.user["domain_id"]],
             "password_expires_at": None,
         },
         "audit_ids": token.audit_ids,
@@ -96,16 +102,18 @@ def _body(call: Call, resolved: Resolved) -> dict[str, Any]:
     }
     if resolved.project is not None:
         project = resolved.project
-        body["project"] = {"id": project["id"], "name": project["name"], "domain": _DOMAIN}
+        body["project"] = {"id": project["id"], "name": project["name"], "domain": domains[project["domain_id"]]}
         body["is_domain"] = False
     if token.domain_id is not None:
-        body["domain"] = _DOMAIN
+        body["domain"] = domains[token.domain_id]
+    if token.system:
+        body["system"] = {"all": True}
     if resolved.application_credential is not None:
         body["application_credential"] = _credential(resolved.application_credential)
     if resolved.roles:
         body["roles"] = [{"id": role["id"], "name": role["name"]} for role in resolved.roles]
         if "nocatalog" not in call.request.query_params:
-            body["catalog"] = catalog(call.base, call.settings.region)
+            body["catalog"] = await call.identity.read(lambda tx: of_token(tx, call, resolved))
     return {"token": body}
 
 
@@ -127,4 +135,5 @@ OPERATIONS = [
     Operation("DELETE", f"{PREFIX}/auth/tokens", revoke),
     Operation("GET", f"{PREFIX}/auth/projects", list_projects),
     Operation("GET", f"{PREFIX}/auth/domains", list_domains),
+    Operation("GET", f"{PREFIX}/auth/system", list_systems),
 ]

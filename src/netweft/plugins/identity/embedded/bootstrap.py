@@ -6,10 +6,10 @@ import shlex
 from collections.abc import Callable
 from pathlib import Path
 
-from netweft.plugins.identity.embedded import directory, grants
+from netweft.plugins.identity.embedded import directory, grants, implied
 from netweft.plugins.identity.embedded.errors import Conflict
 from netweft.settings import ServerSettings
-from netweft.store import Store
+from netweft.store import Busy, Duplicate, Store
 
 ROLES = ("admin", "manager", "member", "reader", "service")
 FILE_NAME = "admin-openrc"
@@ -17,6 +17,7 @@ FILE_NAME = "admin-openrc"
 
 def bootstrap(store: Store, settings: ServerSettings, hash_password: Callable[[str], str]) -> None:
     """Does nothing once there is a user.  The file is in place before the admin is, so that no password gets lost."""
+    _prepare(store)
     with store.read() as tx:
         if tx.count("users", {}):
             return
@@ -24,13 +25,32 @@ def bootstrap(store: Store, settings: ServerSettings, hash_password: Callable[[s
     user = {"name": "admin", "password_hash": hash_password(password)}
     try:
         with store.write() as tx:
-            roles = {name: directory.create(tx, "roles", {"name": name})["id"] for name in ROLES}
+            roles = {role["name"]: role["id"] for role in tx.query("roles")}
             project = directory.create(tx, "projects", {"name": "admin"})
             admin = directory.create(tx, "users", user | {"default_project_id": project["id"]})
-            for target in (grants.on_project(project["id"]), grants.ON_DOMAIN):
-                grants.add(tx, admin["id"], target, roles["admin"])
+            for target in (grants.on_project(project["id"]), grants.ON_DOMAIN, grants.ON_SYSTEM):
+                grants.add(tx, grants.user(admin["id"]), target, roles["admin"])
             _write_private(Path(settings.state_dir) / FILE_NAME, openrc(settings, password))
     except Conflict:
+        return  # another server was first
+
+
+def _prepare(store: Store) -> None:
+    """The default domain, and the roles that every cloud has: also where an older version made the first start."""
+    with store.read() as tx:
+        if tx.get("domains", directory.DOMAIN_ID) is not None:
+            return
+    try:
+        with store.write() as tx:
+            directory.create(tx, "domains", directory.DOMAIN)
+            there = {role["name"] for role in tx.query("roles")}
+            for name in ROLES:
+                if name not in there:
+                    directory.create(tx, "roles", {"name": name})
+            ids = {role["name"]: role["id"] for role in tx.query("roles")}
+            for prior, follows in implied.AT_FIRST.items():
+                implied.add(tx, ids[prior], ids[follows])
+    except (Conflict, Duplicate, Busy):
         return  # another server was first
 
 

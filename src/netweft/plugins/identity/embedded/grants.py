@@ -1,21 +1,29 @@
-"""Who has which role where.  One object per user and project (or domain), so that a token is resolved by one look-up.
+"""Who has which role where.  One object for each actor and target, so that a token is resolved by few look-ups by key.
 
-role_assignments: {"id": "USER.TARGET", "user_id", "project_id" or "domain_id", "roles": [role id, ...]}
+role_assignments: {"id": "ACTOR.TARGET", "user_id" or "group_id", "project_id", "domain_id" or "system",
+"roles": [role id, ...]}
 """
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
-from netweft.plugins.identity.embedded.directory import DOMAIN_ID, delete, get
+from netweft.plugins.identity.embedded import groups
+from netweft.plugins.identity.embedded.directory import DOMAIN_ID, delete, get, lock
 from netweft.plugins.identity.embedded.errors import NotFound
 from netweft.store import Link, Object, ReadTransaction, WriteTransaction
 
 KIND = "role_assignments"
-IMPLIED = {"admin": "manager", "manager": "member", "member": "reader"}
+KINDS = {"user_id": "users", "group_id": "groups", "project_id": "projects", "domain_id": "domains"}
+
+
+class Actor(NamedTuple):
+    """Who has a role: `attribute` is user_id or group_id."""
+
+    attribute: str
+    id: str
 
 
 class Target(NamedTuple):
-    """Where a role holds: `attribute` is project_id or domain_id."""
+    """Where a role holds: `attribute` is project_id, domain_id or system."""
 
     attribute: str
     id: str
@@ -25,27 +33,34 @@ def on_project(id: str) -> Target:
     return Target("project_id", id)
 
 
-ON_DOMAIN = Target("domain_id", DOMAIN_ID)
+def on_domain(id: str) -> Target:
+    return Target("domain_id", id)
 
 
-def add(tx: WriteTransaction, user_id: str, target: Target, role_id: str) -> None:
+ON_DOMAIN = on_domain(DOMAIN_ID)
+ON_SYSTEM = Target("system", "all")
+
+
+def user(id: str) -> Actor:
+    return Actor("user_id", id)
+
+
+def add(tx: WriteTransaction, actor: Actor, target: Target, role_id: str) -> None:
     """Nothing happens when it is there already.  Raises NotFound."""
-    _check(tx, user_id, target, role_id)
-    before = tx.lock(KIND, _id(user_id, target))
+    _check(tx, actor, target, role_id)
+    before = tx.lock(KIND, _id(actor, target))
     if before is None:
-        grant = {"id": _id(user_id, target), "user_id": user_id, target.attribute: target.id, "roles": [role_id]}
-        links = [Link("user_id", "users", user_id), Link("roles", "roles", role_id)]
-        if target.attribute == "project_id":
-            links.append(Link("project_id", "projects", target.id))
-        tx.insert(KIND, grant, links)
+        grant = {"id": _id(actor, target), actor.attribute: actor.id, target.attribute: target.id, "roles": [role_id]}
+        ends = [Link(end.attribute, KINDS[end.attribute], end.id) for end in (actor, target) if end != ON_SYSTEM]
+        tx.insert(KIND, grant, [*ends, Link("roles", "roles", role_id)])
     elif role_id not in before["roles"]:
         _set_roles(tx, before, [*before["roles"], role_id])
 
 
-def remove(tx: WriteTransaction, user_id: str, target: Target, role_id: str) -> None:
-    """Raises NotFound, also when the user has not got it."""
-    _check(tx, user_id, target, role_id)
-    before = tx.lock(KIND, _id(user_id, target))
+def remove(tx: WriteTransaction, actor: Actor, target: Target, role_id: str) -> None:
+    """Raises NotFound, also when the actor has not got it."""
+    _check(tx, actor, target, role_id)
+    before = tx.lock(KIND, _id(actor, target))
     if before is None or role_id not in before["roles"]:
         raise NotFound("role assignment", role_id)
     _set_roles(tx, before, [role for role in before["roles"] if role != role_id])
@@ -53,8 +68,7 @@ def remove(tx: WriteTransaction, user_id: str, target: Target, role_id: str) -> 
 
 def delete_role(tx: WriteTransaction, role_id: str) -> None:
     """From everybody who has it, and itself.  Raises NotFound."""
-    if tx.lock("roles", role_id) is None:
-        raise NotFound("roles", role_id)
+    lock(tx, "roles", role_id)
     for referrer in tx.referrers("roles", role_id, source_kind=KIND):
         grant = tx.lock(KIND, referrer.id)
         if grant is not None:
@@ -62,26 +76,33 @@ def delete_role(tx: WriteTransaction, role_id: str) -> None:
     delete(tx, "roles", role_id)
 
 
-def role_ids(tx: ReadTransaction, user_id: str, target: Target) -> list[str]:
-    """As granted."""
-    grant = tx.get(KIND, _id(user_id, target))
+def granted(tx: ReadTransaction, actor: Actor, target: Target) -> list[str]:
+    """Ids of the roles that this actor itself was given there."""
+    grant = tx.get(KIND, _id(actor, target))
     return list(grant["roles"]) if grant else []
 
 
-def with_implied(tx: ReadTransaction, ids: Iterable[str]) -> list[Object]:
-    """The roles, and those that they imply, in a fixed order."""
-    roles = {role["id"]: role for role in tx.query("roles")}
-    names = {roles[id]["name"] for id in ids if id in roles}
-    for name, implied in IMPLIED.items():  # in order: what admin implies implies on
-        if name in names:
-            names.add(implied)
-    return sorted((role for role in roles.values() if role["name"] in names), key=lambda role: str(role["name"]))
+def role_ids(tx: ReadTransaction, user_id: str, target: Target) -> list[str]:
+    """What the user was given there, itself or by a group."""
+    actors = [user(user_id), *(Actor("group_id", id) for id in groups.of_user(tx, user_id))]
+    found = tx.get_many(KIND, [_id(actor, target) for actor in actors])
+    return list(dict.fromkeys(role for grant in found.values() for role in grant["roles"]))
 
 
 def projects_of(tx: ReadTransaction, user_id: str) -> list[Object]:
-    grants = tx.get_many(KIND, [r.id for r in tx.referrers("users", user_id, source_kind=KIND)])
-    ids = [grant["project_id"] for grant in grants.values() if "project_id" in grant]
+    ids = [grant["project_id"] for grant in _all_of(tx, user_id) if "project_id" in grant]
     return sorted(tx.get_many("projects", ids).values(), key=lambda project: str(project["name"]))
+
+
+def domains_of(tx: ReadTransaction, user_id: str) -> list[Object]:
+    ids = [grant["domain_id"] for grant in _all_of(tx, user_id) if "domain_id" in grant]
+    return sorted(tx.get_many("domains", ids).values(), key=lambda domain: str(domain["name"]))
+
+
+def _all_of(tx: ReadTransaction, user_id: str) -> list[Object]:
+    found = [one.id for one in tx.referrers("users", user_id, source_kind=KIND)]
+    found += [one.id for one in tx.referrers("groups", groups.of_user(tx, user_id), source_kind=KIND)]
+    return list(tx.get_many(KIND, found).values())
 
 
 def _set_roles(tx: WriteTransaction, grant: Object, roles: list[str]) -> None:
@@ -91,14 +112,12 @@ def _set_roles(tx: WriteTransaction, grant: Object, roles: list[str]) -> None:
         tx.delete(KIND, grant["id"])
 
 
-def _check(tx: ReadTransaction, user_id: str, target: Target, role_id: str) -> None:
-    get(tx, "users", user_id)
+def _check(tx: ReadTransaction, actor: Actor, target: Target, role_id: str) -> None:
     get(tx, "roles", role_id)
-    if target.attribute == "project_id":
-        get(tx, "projects", target.id)
-    elif target.id != DOMAIN_ID:
-        raise NotFound("domains", target.id)
+    for end in (actor, target):
+        if end != ON_SYSTEM:
+            get(tx, KINDS[end.attribute], end.id)
 
 
-def _id(user_id: str, target: Target) -> str:
-    return f"{user_id}.{target.id}"
+def _id(actor: Actor, target: Target) -> str:
+    return f"{actor.id}.{target.id}"

@@ -8,10 +8,12 @@ from msgspec import Struct
 
 from netweft.plugins.identity import Unauthorized
 from netweft.plugins.identity.embedded import credentials, directory, grants, tokens
-from netweft.plugins.identity.embedded.errors import Invalid
+from netweft.plugins.identity.embedded.errors import Forbidden, Invalid
 from netweft.plugins.identity.embedded.passwords import Passwords
 from netweft.plugins.identity.embedded.request import (
     ApplicationCredentialMethod,
+    DomainRef,
+    NamedRef,
     PasswordMethod,
     Proof,
     Scope,
@@ -64,7 +66,7 @@ class Prover:
     async def _prove_password(self, part: PasswordMethod) -> Proven:
         if not part.user.well_formed:
             raise Invalid("Expecting to find id, or name and domain, in user.")
-        user = await self._read(lambda tx: directory.find(tx, "users", **part.user.key))
+        user = await self._read(lambda tx: named(tx, "users", part.user))
         good = await self._passwords.verify(user["password_hash"] if user else None, part.user.password)
         if user is None or not good:
             raise Unauthorized
@@ -83,7 +85,7 @@ class Prover:
 
     async def _prove_application_credential(self, part: ApplicationCredentialMethod) -> Proven:
         def look_up(tx: ReadTransaction) -> tuple[Object | None, Object | None]:
-            owner = directory.find(tx, "users", **part.user.key) if part.user else None
+            owner = named(tx, "users", part.user) if part.user else None
             found = credentials.find(tx, id=part.id, user_id=owner["id"] if owner else None, name=part.name)
             return found, tx.get("users", found["user_id"]) if found else None
 
@@ -103,7 +105,7 @@ class Prover:
 def draft(tx: ReadTransaction, proven: Proven, scope: Scope | str | None) -> Resolved:
     """The token to issue, resolved.  Raises Unauthorized when the user may not go there."""
     now = time.time()
-    project_id, domain_id = _target(tx, proven, scope)
+    target = _target(tx, proven, scope)
     audit_ids = (tokens.new_audit_id(),) + ((proven.parent_audit_id,) if proven.parent_audit_id else ())
     credential = proven.application_credential
     token = Token(
@@ -113,34 +115,49 @@ def draft(tx: ReadTransaction, proven: Proven, scope: Scope | str | None) -> Res
         audit_ids=audit_ids,
         issued_at=now,
         expires_at=proven.expires_at,
-        project_id=project_id,
-        domain_id=domain_id,
+        project_id=target.id if target and target.attribute == "project_id" else None,
+        domain_id=target.id if target and target.attribute == "domain_id" else None,
+        system=target == grants.ON_SYSTEM,
         application_credential_id=credential["id"] if credential else None,
     )
     return tokens.resolve(tx, token, now)
 
 
-def _target(tx: ReadTransaction, proven: Proven, scope: Scope | str | None) -> tuple[str | None, str | None]:
-    """The project's id, or the domain's."""
+def named(tx: ReadTransaction, kind: str, ref: NamedRef) -> Object | None:
+    """By its id, or by its name in its domain, which has a name or an id as well."""
+    if ref.id is not None:
+        return tx.get(kind, ref.id)
+    domain = _domain(tx, ref.domain) if ref.domain else None
+    return directory.find(tx, kind, name=ref.name, domain_id=domain["id"]) if domain else None
+
+
+def _domain(tx: ReadTransaction, ref: DomainRef) -> Object | None:
+    return directory.find(tx, "domains", id=ref.id, name=ref.name)
+
+
+def _target(tx: ReadTransaction, proven: Proven, scope: Scope | str | None) -> grants.Target | None:
+    """Where the token is to hold; None: nowhere.  Raises Unauthorized, Invalid, Forbidden."""
     if proven.application_credential is not None:
         if scope is not None:
             raise Unauthorized  # it has its own
-        return proven.application_credential["project_id"], None
+        return grants.on_project(proven.application_credential["project_id"])
     if scope is None:
-        return _default_project(tx, proven.user), None
+        id = _default_project(tx, proven.user)
+        return grants.on_project(id) if id else None
     if scope == "unscoped" or (isinstance(scope, Scope) and scope.unscoped is not None):
-        return None, None
-    if isinstance(scope, str) or (scope.project is None) == (scope.domain is None):
-        raise Invalid("Expecting to find one of project, domain or unscoped in scope.")
-    if scope.domain is not None:
-        if not scope.domain.exists:
-            raise Unauthorized
-        return None, directory.DOMAIN_ID
-    assert scope.project is not None
-    project = directory.find(tx, "projects", **scope.project.key)
-    if project is None:
+        return None
+    if isinstance(scope, Scope) and scope.trust is not None:
+        raise Forbidden("There are no trusts here: an application credential does what a trust did.")
+    if isinstance(scope, str) or (scope.project, scope.domain, scope.system).count(None) != 2:
+        raise Invalid("Expecting to find one of project, domain, system or unscoped in scope.")
+    if scope.system is not None:
+        if scope.system != {"all": True}:
+            raise Invalid('Expecting to find {"all": true} in system.')
+        return grants.ON_SYSTEM
+    found = _domain(tx, scope.domain) if scope.domain else named(tx, "projects", scope.project or NamedRef())
+    if found is None:
         raise Unauthorized
-    return project["id"], None
+    return (grants.on_domain if scope.domain else grants.on_project)(found["id"])
 
 
 def _default_project(tx: ReadTransaction, user: Object) -> str | None:

@@ -1,18 +1,11 @@
 """What a client asks for when it authenticates: values with Keystone's field names, decoded straight from its JSON."""
 
-from msgspec import Struct
-
-from netweft.plugins.identity.embedded.directory import DOMAIN
+from msgspec import Struct, field
 
 
 class DomainRef(Struct, frozen=True):
     id: str | None = None
     name: str | None = None
-
-    @property
-    def exists(self) -> bool:
-        """There is only one."""
-        return bool(self.id == DOMAIN["id"] if self.id is not None else self.name == DOMAIN["name"])
 
 
 class NamedRef(Struct, frozen=True):
@@ -25,13 +18,6 @@ class NamedRef(Struct, frozen=True):
     @property
     def well_formed(self) -> bool:
         return self.id is not None or (self.name is not None and self.domain is not None)
-
-    @property
-    def key(self) -> dict[str, str | None]:
-        """For directory.find; nothing is found in a domain that is not there."""
-        if self.id is not None:
-            return {"id": self.id}
-        return {"name": self.name} if self.domain is not None and self.domain.exists else {}
 
 
 class UserWithPassword(NamedRef, frozen=True, kw_only=True):
@@ -74,7 +60,9 @@ class Proof(Struct, frozen=True):
 class Scope(Struct, frozen=True, forbid_unknown_fields=True):
     project: NamedRef | None = None
     domain: DomainRef | None = None
+    system: dict[str, bool] | None = None
     unscoped: dict[str, object] | None = None
+    trust: object = field(default=None, name="OS-TRUST:trust")
 
 
 class AuthRequest(Struct, frozen=True):

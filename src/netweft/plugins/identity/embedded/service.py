@@ -26,7 +26,10 @@ from netweft.store import ChangesGone, ReadTransaction, Store, WriteTransaction
 T = TypeVar("T")
 
 # changes of these make a validated token worth less, or more
-KINDS = frozenset({"users", "projects", "roles", "role_assignments", "application_credentials", "tokens"})
+KINDS = frozenset({
+    "users", "projects", "groups", "domains", "roles", "role_assignments", "memberships", "implied_roles",
+    "application_credentials", "tokens",
+})  # fmt: skip
 COALESCE_SECONDS = 0.02
 
 

@@ -12,8 +12,8 @@ from msgspec import Struct
 
 from netweft.plugins.identity import Context, Unauthorized
 from netweft.plugins.identity.access import AccessRule
-from netweft.plugins.identity.embedded import grants
-from netweft.plugins.identity.embedded.directory import DOMAIN_ID
+from netweft.plugins.identity.embedded import directory, grants
+from netweft.plugins.identity.embedded.implied import with_implied
 from netweft.store import Object, ReadTransaction
 
 LENGTH = 43  # of 32 bytes in base64, without padding
@@ -30,16 +30,18 @@ class Token(Struct, frozen=True, kw_only=True, omit_defaults=True):
     expires_at: float
     project_id: str | None = None
     domain_id: str | None = None
+    system: bool = False
     application_credential_id: str | None = None
 
 
 class Resolved(Struct, frozen=True, kw_only=True):
-    """A valid token, with everything that it refers to."""
+    """A valid token, with everything that it refers to.  domains: id -> how it is shown, of all of it."""
 
     token: Token
     user: Object
     project: Object | None
     roles: tuple[Object, ...]
+    domains: dict[str, dict[str, str]]
     application_credential: Object | None = None
 
     @property
@@ -52,6 +54,7 @@ class Resolved(Struct, frozen=True, kw_only=True):
             project_name=self.project["name"] if self.project else None,
             project_domain_id=self.project["domain_id"] if self.project else None,
             domain_id=self.token.domain_id,
+            system=self.token.system,
             roles=frozenset(role["name"] for role in self.roles),
             expires_at=self.token.expires_at,
             access_rules=self.access_rules,
@@ -87,31 +90,46 @@ def load(tx: ReadTransaction, hash: str, now: float) -> Resolved:
 def resolve(tx: ReadTransaction, token: Token, now: float) -> Resolved:
     """Raises Unauthorized when it has expired, its user may not, or has no role (any more) where it is for."""
     user = tx.get("users", token.user_id)
-    if now >= token.expires_at or user is None or not user["enabled"] or user["token_generation"] != token.generation:
+    if now >= token.expires_at or user is None or user["token_generation"] != token.generation:
         raise Unauthorized
     project = tx.get("projects", token.project_id) if token.project_id else None
-    if token.project_id and (project is None or not project["enabled"]):
+    domain = tx.get("domains", token.domain_id) if token.domain_id else None
+    if (token.project_id and project is None) or (token.domain_id and not (domain and domain["enabled"])):
+        raise Unauthorized
+    if not all(directory.is_usable(tx, one) for one in (user, project) if one):
         raise Unauthorized
     credential = None
     if token.application_credential_id:
         credential = tx.get("application_credentials", token.application_credential_id)
         if credential is None:
             raise Unauthorized
-    roles = _roles(tx, token, credential)
-    if (token.project_id or token.domain_id) and not roles:
+    target = _target(token)
+    roles = _roles(tx, token.user_id, target, credential) if target else []
+    if target and not roles:
         raise Unauthorized
-    return Resolved(token=token, user=user, project=project, roles=tuple(roles), application_credential=credential)
+    named = [directory.domain_of(tx, one) for one in (user, project) if one]
+    named += [{"id": domain["id"], "name": domain["name"]}] if domain else []
+    return Resolved(
+        token=token,
+        user=user,
+        project=project,
+        roles=tuple(roles),
+        domains={one["id"]: one for one in named},
+        application_credential=credential,
+    )
 
 
-def _roles(tx: ReadTransaction, token: Token, credential: Object | None) -> list[Object]:
+def _target(token: Token) -> grants.Target | None:
     if token.project_id:
-        granted = grants.role_ids(tx, token.user_id, grants.on_project(token.project_id))
-    elif token.domain_id == DOMAIN_ID:
-        granted = grants.role_ids(tx, token.user_id, grants.ON_DOMAIN)
-    else:
-        return []
-    roles = grants.with_implied(tx, granted)
+        return grants.on_project(token.project_id)
+    if token.domain_id:
+        return grants.on_domain(token.domain_id)
+    return grants.ON_SYSTEM if token.system else None
+
+
+def _roles(tx: ReadTransaction, user_id: str, target: grants.Target, credential: Object | None) -> list[Object]:
+    roles = with_implied(tx, grants.role_ids(tx, user_id, target))
     if credential is None:
         return roles
     delegated = {role["id"] for role in credential["roles"]}
-    return grants.with_implied(tx, [role["id"] for role in roles if role["id"] in delegated])
+    return with_implied(tx, [role["id"] for role in roles if role["id"] in delegated])
