@@ -83,11 +83,10 @@ def build(
         if resource.member in PARTS
         for route in PARTS[resource.member](resource, store).routes(gate)
     ]
-    more = [
-        route
-        for part in (Quotas(resources, store), IpAvailability(store), AutoAllocatedTopology(resources, store))
-        for route in part.routes(gate)
-    ]
+    by_member = {resource.member: resource for resource in resources}
+    more = [*Quotas(resources, store).routes(gate), *IpAvailability(store).routes(gate)]
+    if {"network", "subnet"} <= by_member.keys():
+        more += AutoAllocatedTopology(by_member["network"], by_member["subnet"], store).routes(gate)
     return both([*described, *parts, *more, *discovery.routes(resources, gate)])
 
 

@@ -1,7 +1,5 @@
 """/v2.0/auto-allocated-topology/PROJECT: what Nova asks for a VM whose user names no network (`--nic auto`)."""
 
-from collections.abc import Sequence
-
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -26,11 +24,9 @@ _DRY_RUN = "dry-run"
 class AutoAllocatedTopology:
     """`None` instead of a project's id asks for the caller's own."""
 
-    def __init__(self, resources: Sequence[Resource], store: Store) -> None:
-        self._network, self._subnet = (
-            next(one for one in resources if one.member == member) for member in ("network", "subnet")
-        )
-        self._policy = Policy(self._network)
+    def __init__(self, network: Resource, subnet: Resource, store: Store) -> None:
+        self._network, self._subnet = network, subnet
+        self._policy = Policy(network)
         self._store = store
         self._run = runner(store)
 

@@ -116,3 +116,37 @@ def test_the_openstack_command_of_operators(running: Server) -> None:
     assert {each["Resource"]: each["Limit"] for each in quota}["networks"] == 50
     assert [each["Name"] for each in found] == ["a"]
     assert (availability["network_id"], availability["total_ips"], availability["used_ips"]) == (network["id"], 11, 1)
+
+
+def test_sharing(sdk: Any) -> None:
+    network = sdk.create_network(name="jade", is_shared=True)
+    subnet = sdk.create_subnet(network_id=network.id, ip_version=4, cidr="10.9.0.7/24", name="j4")
+    assert (network.is_shared, subnet.cidr) == (True, "10.9.0.0/24")
+    (entry,) = sdk.rbac_policies(object_id=network.id)
+    assert (entry.object_type, entry.action, entry.target_project_id) == ("network", "access_as_shared", "*")
+    assert sdk.update_network(network, is_shared=False).is_shared is False
+    assert list(sdk.rbac_policies(object_id=network.id)) == []
+    revision = sdk.get_network(network.id).revision_number
+    assert (
+        sdk.put(f"/networks/{network.id}", json={"network": {"name": "jade"}}).json()["network"]["revision_number"]
+        == revision
+    )
+    sdk.delete_network(network)
+
+
+def test_a_network_for_who_asks_for_any(running: Server, sdk: Any) -> None:
+    with pytest.raises(exceptions.ConflictException, match="No default router:external network"):
+        sdk.validate_auto_allocated_topology()
+    public = sdk.create_network(name="public", is_router_external=True, is_default=True)
+    assert public.is_default is True
+    for other in sdk.subnet_pools(is_default=True):
+        sdk.update_subnet_pool(other, is_default=False)
+    pool = sdk.create_subnet_pool(name="any", prefixes=["10.96.0.0/12"], is_default=True, default_prefix_length=26)
+    assert (pool.default_prefix_length, pool.minimum_prefix_length) == (26, 8)
+    assert sdk.validate_auto_allocated_topology().id == "dry-run=pass"
+    (made,) = stock_client(running.openrc(), "network auto allocated topology create -f json")
+    assert sdk.get_auto_allocated_topology().id == made["id"]
+    (subnet,) = sdk.subnets(network_id=made["id"])
+    assert subnet.cidr == "10.96.0.0/26"
+    sdk.delete_auto_allocated_topology()
+    assert sdk.find_network(made["id"]) is None

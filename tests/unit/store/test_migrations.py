@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import psycopg
+import pytest
 from alembic import command
 from alembic.config import Config
 
@@ -22,6 +24,18 @@ def at(url: str, revision: str) -> None:
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
     engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def each_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Without a table yet."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/netweft.db"
+    cluster: Path = request.getfixturevalue("cluster")
+    with psycopg.connect(f"postgresql://postgres@/postgres?host={cluster}", autocommit=True) as connection:
+        connection.execute("DROP DATABASE IF EXISTS earlier")
+        connection.execute("CREATE DATABASE earlier")
+    return f"postgresql+psycopg://postgres@/earlier?host={cluster}"
 
 
 def test_what_was_shared_by_an_attribute_has_an_entry(each_url: str) -> None:
