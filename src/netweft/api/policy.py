@@ -105,6 +105,11 @@ def may(context: Context, action: str) -> bool:
     return is_any(context, rule_of(action))
 
 
+def sees(tx: ReadTransaction, context: Context, kind: str, id: str) -> bool:
+    found = tx.get(kind, id)
+    return found is not None and _allows(Relations(tx, context), context, f"get_{kind.removesuffix('s')}", kind, found)
+
+
 def check_named(tx: ReadTransaction, context: Context, wanted: Sequence[Object]) -> None:
     """What an object refers to is there for the caller; what it is made of is theirs."""
     if context.sees_all:

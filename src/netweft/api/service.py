@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 
 from netweft.api.attributes import Resource
 from netweft.api.encoding import encode
-from netweft.api.policy import Policy, check_kept, check_named, check_ports
+from netweft.api.policy import Policy, check_kept, check_named, check_ports, sees
 from netweft.api.querystring import Listing
 from netweft.api.shared import looked_up, with_shared
 from netweft.control import holding, quotas
-from netweft.control.errors import RevisionNumberConstraintFailed
+from netweft.control.errors import RevisionNumberConstraintFailed, UsedBy
 from netweft.control.sharing import SHARED
 from netweft.plugins.identity import Context
 from netweft.store import Object, Query, ReadTransaction, Store, WriteTransaction
@@ -159,7 +159,10 @@ class Service:
             current = self._current(tx, context, id)
             self._policy.check_delete(tx, context, current)
             _check_revision(current, revision)
-            self._resource.use_cases.delete(tx, current)
+            try:
+                self._resource.use_cases.delete(tx, current)
+            except UsedBy as refusal:
+                raise (refusal if sees(tx, context, refusal.kind, refusal.user) else refusal.without_name()) from None
             if self._resource.refuse_delete is not None and not context.is_admin:
                 self._resource.refuse_delete(current)
 

@@ -32,6 +32,22 @@ class Conflict(Refused):
     """It makes sense, but not with what is there."""
 
 
+class UsedBy(Conflict):
+    """It names who uses it, and whoever may not see that one is told `unseen` instead."""
+
+    unseen: ClassVar[str]
+
+    def __init__(self, *, kind: str, user: str, **values: Any) -> None:
+        super().__init__(object_type=kind.removesuffix("s"), object_id=user, **values)
+        self.kind, self.user = kind, user
+        self.values = values
+
+    def without_name(self) -> Refused:
+        told = Conflict(reason=self.unseen % self.values)
+        told.type = self.type  # type: ignore[misc]
+        return told
+
+
 class PreconditionFailed(Refused):
     """It is no longer what the caller thinks it is."""
 
@@ -176,7 +192,7 @@ class MacAddressInUse(Conflict):
 
 class PortBound(Conflict):
     message = (
-        "Unable to complete operation on port %(port_id)s, port is already bound, port type: %(vif_type)s, "
+        "Unable to complete operation on port %(port_id)s, port is already bound, "
         "old_mac %(old_mac)s, new_mac %(new_mac)s."
     )
 

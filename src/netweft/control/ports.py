@@ -213,7 +213,6 @@ def _refuse_if_bound(current: Object, mac: str) -> None:
     if mac != current["mac_address"] and current[HOST]:
         raise PortBound(
             port_id=current["id"],
-            vif_type=current["binding:vif_type"],
             old_mac=current["mac_address"],
             new_mac=mac,
         )

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
-from netweft.control.errors import Conflict, NotFound
+from netweft.control.errors import Conflict, NotFound, UsedBy
 from netweft.control.standard import Plain, born, bumped
 from netweft.store import Claim, Link, New, Object, ReadTransaction, Taken, WriteTransaction
 
@@ -22,8 +22,9 @@ class QosRuleNotFound(NotFound):
     message = "QoS rule %(rule_id)s for policy %(policy_id)s could not be found."
 
 
-class QosPolicyInUse(Conflict):
+class QosPolicyInUse(UsedBy):
     message = "QoS Policy %(policy_id)s is used by %(object_type)s %(object_id)s."
+    unseen = "QoS Policy %(policy_id)s is used by another project."
 
 
 class QoSPolicyDefaultAlreadyExists(Conflict):
@@ -64,7 +65,7 @@ class QosPolicies(Plain):
 
     def delete(self, tx: WriteTransaction, current: Object) -> None:
         for user in tx.referrers(KIND, current["id"]):
-            raise QosPolicyInUse(policy_id=current["id"], object_type=user.kind.removesuffix("s"), object_id=user.id)
+            raise QosPolicyInUse(policy_id=current["id"], kind=user.kind, user=user.id)
         super().delete(tx, current)
 
 

@@ -123,6 +123,15 @@ def test_policies_are_the_admins_to_make_and_the_shared_ones_everybodys_to_use(a
     assert refused(api("admin", "POST", "/networks", body)) == (404, "QosPolicyNotFound")
 
 
+def test_who_uses_a_policy_is_told_to_who_sees_them(api: Api) -> None:
+    policy = make_policy(api, project_id="red")
+    network = api.network("bob", qos_policy_id=policy["id"])
+    answer = api("ann", "DELETE", f"/qos/policies/{policy['id']}")
+    assert refused(answer) == (409, "QosPolicyInUse")
+    assert network["id"] not in answer.text
+    assert network["id"] in api("admin", "DELETE", f"/qos/policies/{policy['id']}").text
+
+
 def test_a_port_shows_its_own_policy_and_its_networks(api: Api) -> None:
     gold, iron = make_policy(api), make_policy(api)
     network = api.network("alice", cidr="10.0.0.0/24", qos_policy_id=iron["id"])
