@@ -101,6 +101,7 @@ class Follower:
 
     def view_changed(self, changes: Changes) -> None:
         self._state.keep(changes)
+        self._reporter.left(id for kind, id in changes.deletes if kind == "port")
         self._owes_all |= changes.subscribed
         self._current = True
         self._awake.set()

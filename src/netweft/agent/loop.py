@@ -155,6 +155,7 @@ class Agent:
         self.endings.owe(ended(self.desired.view, changes.view, changes.upserts | changes.deletes))
         self.desired.see(changes.view, changes.upserts, changes.deletes)
         self.state.keep(changes)
+        self._reporter.left(id for kind, id in changes.deletes if kind == "port")
         self._owes_all |= changes.subscribed
         self.wake()
 

@@ -13,6 +13,11 @@ class Reporter:
         self._send = send
         self._delta: Delta[str, PortStatus] = Delta()  # what is so, and what was told
         self._owes_all = False
+        self._left: set[str] = set()
+
+    def left(self, port_ids: Iterable[str]) -> None:
+        """These are not the node's any more: the server hears which of them are not plugged in."""
+        self._left.update(port_ids)
 
     def owe_all(self) -> None:
         """A session began: the server gets everything at the next `tell`."""
@@ -31,19 +36,21 @@ class Reporter:
 
     def tell(self, view: NodeView, problem: str = "") -> None:
         """problem: why not everything that is wanted is in place; then nothing that was not up before is up now."""
-        news = [status for port_id in sorted(self._delta.dirty) for status in self._news(port_id, view, problem)]
+        left = [PortStatus(port_id, PortState.DOWN) for port_id in sorted(self._left - self._delta.desired.keys())]
+        news = [status for port_id in sorted(self._delta.dirty) for status in self._news(port_id, problem)]
+        news += [status for status in left if status not in news]
+        self._left.clear()
         if self._owes_all:
             self._owes_all = False
             self._send(self._delta.actual.values(), True)
         elif news:
             self._send(news, False)
 
-    def _news(self, port_id: str, view: NodeView, problem: str) -> Iterable[PortStatus]:
+    def _news(self, port_id: str, problem: str) -> Iterable[PortStatus]:
         wanted, told = self._delta.desired.get(port_id), self._delta.actual.get(port_id)
         if wanted is None:
             self._delta.saw_gone(port_id)
-            # of what was never ours to have nobody has to hear that it is gone
-            return [PortStatus(port_id, PortState.DOWN)] if port_id in view.ports else []
+            return [PortStatus(port_id, PortState.DOWN)]
         was_up = told is not None and told.state is PortState.UP
         blocked = problem and wanted.state is PortState.UP and not was_up
         status = PortStatus(port_id, PortState.ERROR, problem) if blocked else wanted

@@ -1,10 +1,11 @@
 """What nodes say: that they are there, and which ports are plugged in and wired.
 
 A port is bound to a host by whoever made it (Nova), or else by being plugged in: the node that reports it claims it.
-A claim is loose: once the port is unplugged, another node may claim it.
+A claim is loose: once the port is unplugged, another node may claim it.  Only what is plugged in after the port was
+unbound claims it (decision 0241).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -57,14 +58,20 @@ def report_ports(tx: WriteTransaction, node: str, statuses: Sequence[PortStatus]
     complete: `statuses` are all ports plugged in there; the others that are bound to the node are down.
     """
     reported = {status.port_id: status for status in statuses}
+    left = _still_plugged(tx, node, reported, complete=complete)
     if complete:
         reported = {id: PortStatus(id, PortState.DOWN) for id in _expected(tx, node)} | reported
     ports = tx.lock_many("ports", reported)
-    denied = dict.fromkeys(reported.keys() - ports.keys(), "there is no such port")
+    plugged = {id for id, status in reported.items() if status.state is not PortState.DOWN}
+    denied = dict.fromkeys(plugged - ports.keys(), "there is no such port")
     binder = hosts.Binder(tx)
     binder.prepare(port for port in ports.values() if _is_unsettled(port, node))
     changed, claimed = [], []
     for id, port in ports.items():
+        here = port[HOST] == node or placing.ahead_on(port, node) is not None
+        if not here and (id not in plugged or id in left):
+            denied |= {id: _UNBOUND} if id in plugged else {}
+            continue
         changes = _reported(binder, port, node, reported[id])
         if changes is None:
             denied[id] = f"plugged in on {node}, but {_where(port)}"
@@ -78,6 +85,21 @@ def report_ports(tx: WriteTransaction, node: str, statuses: Sequence[PortStatus]
     tx.update_many("ports", changed)
     placing.follow(tx, claimed)
     return denied
+
+
+def _still_plugged(tx: WriteTransaction, node: str, reported: Mapping[str, PortStatus], *, complete: bool) -> set[str]:
+    """Ports that were taken from the node while they were plugged in there, and are so still."""
+    scope = placing.left_scope(node)
+    left = {id for _, id in tx.held(scope).values()}
+    for id in sorted(left):
+        status = reported.get(id)
+        if (status is None and complete) or (status is not None and status.state is PortState.DOWN):
+            tx.release("ports", id, [Claim(scope, id)])
+            left.discard(id)
+    return left
+
+
+_UNBOUND = "it was unbound while it was plugged in here: bind it, or plug it in again"
 
 
 def is_free(port: Object) -> bool:
@@ -100,7 +122,7 @@ def _reported(binder: hosts.Binder, port: Object, node: str, status: PortStatus)
         return bound | _shown(status, port | bound)
     if any(binding[HOST] == node for binding in placing.ahead(port)):
         return _with_ahead(port, node, _shown(status, {}))
-    if is_free(port) and (not port[HOST] or status.state is not PortState.DOWN):
+    if is_free(port):
         bound = binder.bind(node, port)
         return bound | {hosts.CLAIMED: True} | _shown(status, bound)
     return None

@@ -23,6 +23,11 @@ def scope(host: str) -> str:
     return f"ahead:{host}"
 
 
+def left_scope(host: str) -> str:
+    """Where ports are claimed, by their ids, that were taken from this host and have not been seen unplugged since."""
+    return f"left:{host}"
+
+
 def ahead(object: Object) -> list[Object]:
     found: list[Object] = object.get(AHEAD) or []
     return found
@@ -52,7 +57,16 @@ def moved(tx: WriteTransaction, port: Object, host: str) -> Object:
 def placed(tx: WriteTransaction, port: Object, here: Object, others: Sequence[Object]) -> Object:
     """What changes when these are its bindings: the active one, and those that are not.  Claims are moved at once."""
     claim_ahead(tx, "ports", port, others)
+    _leave(tx, port, {here[HOST], *(binding[HOST] for binding in others)})
     return here | {AHEAD: list(others), CLAIMED: False}
+
+
+def _leave(tx: WriteTransaction, port: Object, hosts: set[str]) -> None:
+    """Where it was, it may be plugged in still: that is no wish to have it there (decision 0241)."""
+    id, before = port["id"], {port[HOST], *(binding[HOST] for binding in ahead(port))}
+    left = [host for host in sorted(before - hosts - {""}) if not tx.holders(left_scope(host), [id])]
+    tx.claim("ports", id, [Claim(left_scope(host), id) for host in left])
+    tx.release("ports", id, [Claim(left_scope(host), id) for host in sorted(hosts - {""})])
 
 
 def claim_ahead(tx: WriteTransaction, kind: str, object: Object, others: Iterable[Object]) -> None:

@@ -23,6 +23,7 @@ from netweft.services.addresses import Prefix, address, link_local, mac, parsed,
 from netweft.services.announce import Packet
 from netweft.services.fields import ENDED, NOBODY
 
+NONSENSE = (ValueError, TypeError, AttributeError)  # as an address
 FORGETTABLE = (PROTO_ICMP, PROTO_TCP, PROTO_UDP, PROTO_SCTP)
 
 
@@ -117,10 +118,10 @@ def _known(addresses: Iterable[str], macs: Iterable[str]) -> frozenset[Prefix]:
     """And the link-local address of each MAC.  What is no address stands for nothing: its port's status says so."""
     found: set[Prefix] = set()
     for said in addresses:
-        with suppress(ValueError):
+        with suppress(*NONSENSE):
             found.add(prefix(said))
     for said in macs:
-        with suppress(ValueError):
+        with suppress(*NONSENSE):
             found.add(Prefix(6, link_local(mac(said)), None))
     return frozenset(found)
 

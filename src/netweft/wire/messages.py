@@ -49,7 +49,9 @@ class Report(Struct, frozen=True, kw_only=True, tag="report"):
     so that a bound port which is not among them is DOWN (sent once after each subscribe).
 
     A status for a port the node does not have in its view claims it: the server binds it to this node if it
-    is not bound yet, else the status comes to nothing and is answered by `Denied`.
+    is not bound yet, else the status comes to nothing and is answered by `Denied`.  DOWN claims nothing: it says that
+    the port is not plugged in (any more).  A port that was taken from the node while it was plugged in can be claimed
+    once that was said.
     """
 
     revision: int

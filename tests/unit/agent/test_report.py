@@ -55,11 +55,21 @@ def test_a_session_begins_with_everything_even_if_it_is_nothing(server: Server) 
     assert server.news() == [([], True)]
 
 
-def test_an_unplugged_port_is_down_if_it_was_ours(server: Server) -> None:
+def test_an_unplugged_port_is_down_whoever_has_it(server: Server) -> None:
     server.tell({**UP, Q.id: PortStatus(Q.id, PortState.ERROR, "not ours")})
     server.news()
     server.tell({})
-    assert server.news() == [([PortStatus(P.id, PortState.DOWN)], False)]
+    assert server.news() == [([PortStatus(P.id, PortState.DOWN), PortStatus(Q.id, PortState.DOWN)], False)]
+
+
+def test_of_ports_that_were_taken_away_the_server_hears_which_are_not_plugged_in(server: Server) -> None:
+    server.tell(UP)
+    server.news()
+    server.reporter.left([P.id, Q.id])
+    server.tell(UP)
+    assert server.news() == [([PortStatus(Q.id, PortState.DOWN)], False)]
+    server.tell(UP)
+    assert server.news() == []
 
 
 def test_while_something_is_missing_nothing_comes_up_and_nothing_goes_down(server: Server) -> None:

@@ -164,3 +164,69 @@ def test_a_burst_of_200_ports(cloud: Cloud) -> None:
         assert tx.count("ports", {HOST: ["hv1"], "status": ["ACTIVE"]}) == 200
         assert len({change.revision for change in tx.changes(before, 10**6)}) == 1
         assert len(tx.query("ports", Query({HOST: ["hv1"]}))) == 200
+
+
+# unbound while it is plugged in
+
+
+@pytest.fixture
+def unbound(cloud: Cloud, port: Object) -> Object:
+    """As Nova shelves: while it is plugged in on hv1."""
+    cloud.update("ports", port, **{HOST: "hv1"})
+    report(cloud, "hv1", port)
+    assert shown(cloud, port) == ("ACTIVE", "hv1", "ovs")
+    cloud.update("ports", port, **{HOST: None})
+    return port
+
+
+FREE = ("DOWN", "", "unbound")
+
+
+def test_what_is_plugged_in_still_claims_nothing(cloud: Cloud, unbound: Object) -> None:
+    for complete in (False, True):
+        for state in (PortState.ERROR, PortState.UP):
+            denied = report(cloud, "hv1", unbound, state=state, complete=complete)
+            assert "while it was plugged in" in denied[unbound["id"]]
+    assert shown(cloud, unbound) == FREE
+    assert cloud.get("ports", unbound)["status_detail"] == ""
+
+
+@pytest.mark.parametrize("complete", [False, True])
+def test_once_it_is_unplugged_it_may_be_plugged_in_again(cloud: Cloud, unbound: Object, complete: bool) -> None:
+    gone = [] if complete else [unbound]
+    assert report(cloud, "hv1", *gone, state=PortState.DOWN, complete=complete) == {}
+    assert shown(cloud, unbound) == FREE
+    assert report(cloud, "hv1", unbound) == {}
+    assert shown(cloud, unbound) == ("ACTIVE", "hv1", "ovs")
+
+
+def test_elsewhere_it_may_be_plugged_in_at_once(cloud: Cloud, unbound: Object) -> None:
+    assert report(cloud, "hv2", unbound) == {}
+    assert shown(cloud, unbound) == ("ACTIVE", "hv2", "ovs")
+    assert report(cloud, "hv1", unbound).keys() == {unbound["id"]}
+
+
+def test_who_binds_it_again_means_it(cloud: Cloud, unbound: Object) -> None:
+    cloud.update("ports", unbound, **{HOST: "hv1"})
+    assert report(cloud, "hv1", unbound) == {}
+    assert shown(cloud, unbound) == ("ACTIVE", "hv1", "ovs")
+
+
+def test_so_too_after_a_move(cloud: Cloud, port: Object) -> None:
+    cloud.update("ports", port, **{HOST: "hv1"})
+    report(cloud, "hv1", port)
+    cloud.update("ports", port, **{HOST: "hv2"})
+    cloud.update("ports", port, **{HOST: ""})
+    for node in ("hv1", "hv2"):
+        assert report(cloud, node, port, state=PortState.ERROR).keys() == {port["id"]}
+        assert report(cloud, node, port, state=PortState.DOWN) == {}
+    assert shown(cloud, port) == FREE
+
+
+def test_a_port_that_is_not_plugged_in_is_nobodys_business(cloud: Cloud, port: Object) -> None:
+    """Nor one that is not there."""
+    assert report(cloud, "hv1", port, {"id": "none"}, state=PortState.DOWN) == {}
+    assert shown(cloud, port) == FREE
+    before = revision(cloud)
+    report(cloud, "hv1", port, state=PortState.DOWN)
+    assert revision(cloud) == before
