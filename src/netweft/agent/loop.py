@@ -38,6 +38,7 @@ from netweft.agent.retries import Retries
 from netweft.agent.shaping import ShapingSide
 from netweft.agent.state import StateFile
 from netweft.agent.sync import Changes, FeedClient, Link
+from netweft.agent.taps import TapsSide
 from netweft.agent.trials import Trials
 from netweft.agent.uplinks import UplinksSide
 from netweft.dataplane.openflow.driver import FlowPlan
@@ -72,6 +73,7 @@ class Agent:
         self.links = LinksSide(self.wake)
         self.nics = NicsSide(self.ovs.reopen)
         self.uplinks = UplinksSide()
+        self.taps = TapsSide()
         self.learned = LearnedMacs(run_dir)
         self.meters = BridgeMeters(self.desired.meters)
         nics = {nic.interface: nic.kbps for nic in facts.uplink_bandwidths(settings).values()}
@@ -183,6 +185,7 @@ class Agent:
             self._render()
             self._tell_facts()
             problem = await self._apply()
+            await self.taps.see_to(self.desired.view.ports.keys())
             if problem is not None:
                 self._report(problem)
             if problem == "":
@@ -201,6 +204,7 @@ class Agent:
         uplinks = self.uplinks.observe(view, self._host)
         self._expect_bridges(frozenset(physical_role(name) for name in uplinks.problems))
         self.desired.observe(plugged, uplinks)
+        self.taps.observe(plugged)
         self.desired.find_out(meters=self.meters.possible, nic_problems=self.shaping.problems)
         self.denials.forget()
         return True

@@ -302,10 +302,23 @@ def status(read: Reader, port_id: str, wired: LocalPort | Problem) -> PortStatus
         return PortStatus(port_id, PortState.DOWN)
     if isinstance(wired, Problem):
         return _report(port_id, wired)
+    off = _switched_off(read, port_id)
+    if off is not None:
+        return _report(port_id, off)
     missing = _missing_uplink(_observed_uplinks(read), wired.network)
     if missing is not None:
         return _report(port_id, missing)
     return PortStatus(port_id, PortState.UP, "; ".join(filter(None, (qos.unmet(wired), dhcp.unsaid(wired.port)))))
+
+
+def _switched_off(read: Reader, port_id: str) -> Problem | None:
+    """It stays wired: the device may come back.  One without carrier is well: its guest is about to start."""
+    place = plugged(read, port_id)
+    if place is not None and place.vif.ifindex == 0:
+        return Problem(f"its interface {place.vif.name} is gone", state=PortState.DOWN)
+    if place is not None and place.vif.down:
+        return Problem(f"its interface {place.vif.name} is switched off", state=PortState.DOWN)
+    return None
 
 
 def _report(port_id: str, problem: Problem) -> PortStatus | None:

@@ -1,7 +1,10 @@
 """What cannot be wired says why; what can is reported up."""
 
+from typing import Any
+
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from netweft.dataplane.openflow.flow import Output
 from netweft.dataplane.ovsdb.rows import VifTag
@@ -163,3 +166,24 @@ def test_local_vlans_survive_a_restart_and_are_given_up_when_unused() -> None:
     node.see([])
     node.restart()
     assert not node.rendering.vlans.assigned
+
+
+@pytest.mark.parametrize(
+    ("device", "detail"),
+    [
+        ({"ifindex": 0, "down": True}, "its interface tap1 is gone"),
+        ({"ifindex": 7, "down": True}, "its interface tap1 is switched off"),
+        ({"ifindex": 7}, ""),
+        ({"ifindex": None}, ""),
+    ],
+)
+def test_a_port_is_as_its_device_and_stays_wired(device: dict[str, Any], detail: str) -> None:
+    node = node_with(NET, P)
+    node.plug(P.id)
+    node.settle()
+    wired = set(node.applied) - {("status", P.id)}
+    node.rendering.plug(P.id, replace(node.vifs[P.id], name="tap1", **device))
+    node.settle()
+    status = PortStatus(P.id, PortState.DOWN, detail) if detail else PortStatus(P.id, PortState.UP)
+    assert node.status(P.id) == status
+    assert set(node.applied) - {("status", P.id)} == wired

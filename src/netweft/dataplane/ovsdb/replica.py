@@ -50,6 +50,8 @@ class InterfaceRecord(Struct, frozen=True):
     error: str | None = None
     mtu_request: int | None = None
     link_state: str | None = None
+    admin_state: str | None = None
+    ifindex: int | None = None
     mac_in_use: str | None = None
 
 

@@ -45,6 +45,8 @@ class Vif(Struct, frozen=True, kw_only=True):
     """An observed Interface on the integration bridge with `external_ids:iface-id`.
 
     ofport: None while vswitchd has not assigned one; -1 when it could not (see `error`).
+    ifindex: the kernel's number of the device, 0 when it has gone, which ofport does not show; None: it has none.
+    down: the device is switched off.  It says nothing of who is at its other end.
     """
 
     iface_id: str
@@ -53,6 +55,8 @@ class Vif(Struct, frozen=True, kw_only=True):
     ofport: int | None
     mac: str = ""
     error: str = ""
+    ifindex: int | None = None
+    down: bool = False
     tag: int | None = None
     external_ids: tuple[tuple[str, str], ...] = ()
 

@@ -58,6 +58,7 @@ def _iface_id(record: Any) -> str:
 
 
 def _vif(iface_id: str, port: PortRecord, interface: InterfaceRecord) -> Vif:
+    device = interface.type in ("", "system")  # others Open vSwitch makes itself, and may be in another namespace
     return Vif(
         iface_id=iface_id,
         port_name=port.name,
@@ -65,6 +66,8 @@ def _vif(iface_id: str, port: PortRecord, interface: InterfaceRecord) -> Vif:
         ofport=interface.ofport,
         mac=interface.external_ids.get("attached-mac") or interface.mac_in_use or "",
         error=interface.error or "",
+        ifindex=interface.ifindex if device else None,
+        down=device and interface.admin_state == "down",
         tag=port.tag,
         external_ids=tuple(sorted(port.external_ids.items())),
     )
