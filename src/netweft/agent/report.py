@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
+from msgspec.structs import replace
+
 from netweft.model import NodeView, PortState, PortStatus
 from netweft.reconcile.delta import Delta
 
 Send = Callable[[Iterable[PortStatus], bool], None]  # statuses, complete
+MOST_FREE = 10_000
 
 
 class Reporter:
@@ -14,10 +17,13 @@ class Reporter:
         self._delta: Delta[str, PortStatus] = Delta()  # what is so, and what was told
         self._owes_all = False
         self._left: set[str] = set()
+        self._free: dict[str, None] = {}  # not the node's, and not plugged in once since they were
 
     def left(self, port_ids: Iterable[str]) -> None:
         """These are not the node's any more: the server hears which of them are not plugged in."""
         self._left.update(port_ids)
+        for port_id in self._left:
+            self._free.pop(port_id, None)
 
     def owe_all(self) -> None:
         """A session began: the server gets everything at the next `tell`."""
@@ -36,8 +42,8 @@ class Reporter:
 
     def tell(self, view: NodeView, problem: str = "") -> None:
         """problem: why not everything that is wanted is in place; then nothing that was not up before is up now."""
-        left = [PortStatus(port_id, PortState.DOWN) for port_id in sorted(self._left - self._delta.desired.keys())]
-        news = [status for port_id in sorted(self._delta.dirty) for status in self._news(port_id, problem)]
+        left = [self._unplugged(port_id, view) for port_id in sorted(self._left - self._delta.desired.keys())]
+        news = [status for port_id in sorted(self._delta.dirty) for status in self._news(port_id, view, problem)]
         news += [status for status in left if status not in news]
         self._left.clear()
         if self._owes_all:
@@ -46,13 +52,22 @@ class Reporter:
         elif news:
             self._send(news, False)
 
-    def _news(self, port_id: str, problem: str) -> Iterable[PortStatus]:
+    def _unplugged(self, port_id: str, view: NodeView) -> PortStatus:
+        if port_id not in view.ports:
+            self._free[port_id] = None
+            if len(self._free) > MOST_FREE:
+                del self._free[next(iter(self._free))]
+        return PortStatus(port_id, PortState.DOWN)
+
+    def _news(self, port_id: str, view: NodeView, problem: str) -> Iterable[PortStatus]:
         wanted, told = self._delta.desired.get(port_id), self._delta.actual.get(port_id)
         if wanted is None:
             self._delta.saw_gone(port_id)
-            return [PortStatus(port_id, PortState.DOWN)]
+            return [self._unplugged(port_id, view)]
         was_up = told is not None and told.state is PortState.UP
         blocked = problem and wanted.state is PortState.UP and not was_up
         status = PortStatus(port_id, PortState.ERROR, problem) if blocked else wanted
+        if port_id in self._free and port_id not in view.ports:
+            status = replace(status, anew=True)
         self._delta.saw(port_id, status)
         return [status] if status != told else []

@@ -88,12 +88,12 @@ def report_ports(tx: WriteTransaction, node: str, statuses: Sequence[PortStatus]
 
 
 def _still_plugged(tx: WriteTransaction, node: str, reported: Mapping[str, PortStatus], *, complete: bool) -> set[str]:
-    """Ports that were taken from the node while they were plugged in there, and are so still."""
+    """Ports that were taken from the node while they were plugged in there, and are so still, as far as was heard."""
     scope = placing.left_scope(node)
     left = {id for _, id in tx.held(scope).values()}
     for id in sorted(left):
         status = reported.get(id)
-        if (status is None and complete) or (status is not None and status.state is PortState.DOWN):
+        if complete if status is None else (status.anew or status.state is PortState.DOWN):
             tx.release("ports", id, [Claim(scope, id)])
             left.discard(id)
     return left

@@ -12,11 +12,13 @@ class PortState(StrEnum):
 
 
 class PortStatus(Struct, frozen=True, omit_defaults=True):
-    """detail: one sentence for a person, empty when all is well."""
+    """detail: one sentence for a person, empty when all is well.
+    anew: of a port that is not the node's, it was not plugged in at some time since it was."""
 
     port_id: str
     state: PortState
     detail: str = ""
+    anew: bool = False
 
 
 # Kept on a port, not shown: how often it has become ACTIVE, so that followers tell one plugging from the next.

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 import pytest
+from msgspec.structs import replace
 
 from netweft.agent.report import Reporter
 from netweft.model import NodeView, PortState, PortStatus
@@ -82,3 +83,19 @@ def test_while_something_is_missing_nothing_comes_up_and_nothing_goes_down(serve
     assert server.news() == []
     server.tell(both)
     assert server.news() == [([PortStatus(Q.id, PortState.UP)], False)]
+
+
+def test_what_was_unplugged_while_it_was_nobodys_is_plugged_in_anew(server: Server) -> None:
+    asked = PortStatus(Q.id, PortState.ERROR, "not ours")
+    server.tell({Q.id: asked})
+    assert server.news() == [([asked], False)]
+    server.tell({})
+    server.news()
+    server.tell({Q.id: asked})
+    assert server.news() == [([replace(asked, anew=True)], False)]
+    server.reporter.owe_all()
+    server.tell({Q.id: asked})
+    assert server.news() == [([replace(asked, anew=True)], True)], "whenever the server asks"
+    server.reporter.left([Q.id])
+    server.tell({Q.id: replace(asked, detail="taken")})
+    assert server.news() == [([replace(asked, detail="taken")], False)], "it was ours again, and plugged in"

@@ -23,9 +23,15 @@ def connect(cloud: Cloud, node: str, facts: NodeFacts = FACTS) -> None:
 
 
 def report(
-    cloud: Cloud, node: str, *ports: Object, state: PortState = PortState.UP, detail: str = "", complete: bool = False
+    cloud: Cloud,
+    node: str,
+    *ports: Object,
+    state: PortState = PortState.UP,
+    detail: str = "",
+    complete: bool = False,
+    anew: bool = False,
 ) -> dict[str, str]:
-    statuses = [PortStatus(port["id"], state, detail) for port in ports]
+    statuses = [PortStatus(port["id"], state, detail, anew) for port in ports]
     with cloud.store.write() as tx:
         return binding.report_ports(tx, node, statuses, complete)
 
@@ -197,6 +203,12 @@ def test_once_it_is_unplugged_it_may_be_plugged_in_again(cloud: Cloud, unbound: 
     assert report(cloud, "hv1", *gone, state=PortState.DOWN, complete=complete) == {}
     assert shown(cloud, unbound) == FREE
     assert report(cloud, "hv1", unbound) == {}
+    assert shown(cloud, unbound) == ("ACTIVE", "hv1", "ovs")
+
+
+def test_what_the_server_did_not_hear_in_between_counts(cloud: Cloud, unbound: Object) -> None:
+    """It was away, or the node's newest word is all that it took."""
+    assert report(cloud, "hv1", unbound, anew=True, complete=True) == {}
     assert shown(cloud, unbound) == ("ACTIVE", "hv1", "ovs")
 
 
