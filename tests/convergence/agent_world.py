@@ -59,6 +59,7 @@ class FakeSwitch:
         self.deleted = 0
         self.written = 0
         self.packets: list[bytes] = []
+        self.first_fragments = False
         self._watcher: Callable[[FlowChange], None] = lambda _: None
 
     async def dump_flows(self, cookie: int = 0, cookie_mask: int = 0) -> list[Flow]:
@@ -114,6 +115,13 @@ class FakeSwitch:
 
     async def watch_packets(self, controller_id: int, callback: Callable[[PacketIn], None]) -> None:
         """No packet comes in here."""
+
+    async def shows_first_fragments(self) -> bool:
+        return self.first_fragments
+
+    async def show_first_fragments(self) -> None:
+        await self.gate("fragments")
+        self.first_fragments = True
 
     async def watch_flows(self, callback: Callable[[FlowChange], None]) -> None:
         self._watcher = callback
@@ -238,7 +246,7 @@ class AgentWorld:
 
     def __init__(self, folder: Path) -> None:
         self.settings = AgentSettings(
-            node="hv1", tunnel_ip="192.0.2.1", tunnel_types=TUNNELLED, state_dir=str(folder),
+            node="hv1", tunnel_ip="192.0.2.1", tunnel_types=TUNNELLED, state_dir=str(folder), ovs_run_dir=str(folder),
             bridge_mappings=tuple(map(":".join, MAPPINGS.items())), uplink_bandwidths=("tunnel:eth0:9000",),
         )  # fmt: skip
         roles = (INT.role, TUN.role, *map(physical_role, MAPPINGS))

@@ -19,13 +19,19 @@ def ethernet(destination: str, source: str, kind: int, payload: bytes) -> bytes:
     return mac(destination) + mac(source) + struct.pack("!H", kind) + payload
 
 
-def udp4(macs: tuple[str, str], addresses: tuple[str, str], payload: bytes) -> bytes:
-    """macs and addresses: (source, destination)."""
-    source, destination = (IPv4Address(address).packed for address in addresses)
-    datagram = struct.pack("!HHHH", 9, 9, 8 + len(payload), 0) + payload
-    start = struct.pack("!BBHHHBB", 0x45, 0, 20 + len(datagram), 0, 0, 64, 17)
-    header = start + struct.pack("!H", checksum(start + b"\0\0" + source + destination)) + source + destination
-    return ethernet(macs[1], macs[0], 0x0800, header + datagram)
+def udp4(macs: tuple[str, str], addresses: tuple[str, str], payload: bytes, ports: tuple[int, int] = (9, 9)) -> bytes:
+    """macs, addresses and ports: (source, destination)."""
+    datagram = struct.pack("!HHHH", *ports, 8 + len(payload), 0) + payload
+    return _ipv4(macs, addresses, 17, datagram)
+
+
+def _ipv4(
+    macs: tuple[str, str], addresses: tuple[str, str], protocol: int, body: bytes, ident: int = 0, fragment: int = 0
+) -> bytes:
+    """fragment: the field of flags and offset."""
+    ends = b"".join(IPv4Address(address).packed for address in addresses)
+    start = struct.pack("!BBHHHBB", 0x45, 0, 20 + len(body), ident, fragment, 64, protocol)
+    return ethernet(macs[1], macs[0], 0x0800, start + struct.pack("!H", checksum(start + b"\0\0" + ends)) + ends + body)
 
 
 def _ipv6(macs: tuple[str, str], addresses: tuple[str, str], protocol: int, body: bytes) -> bytes:
@@ -39,26 +45,78 @@ def _pseudo_header(addresses: tuple[str, str], length: int, protocol: int) -> by
     return source + destination + struct.pack("!II", length, protocol)
 
 
-def udp6(macs: tuple[str, str], addresses: tuple[str, str], payload: bytes) -> bytes:
-    body = struct.pack("!HHHH", 9, 9, 8 + len(payload), 0) + payload
+def udp6(macs: tuple[str, str], addresses: tuple[str, str], payload: bytes, ports: tuple[int, int] = (9, 9)) -> bytes:
+    body = struct.pack("!HHHH", *ports, 8 + len(payload), 0) + payload
     total = checksum(_pseudo_header(addresses, len(body), 17) + body + b"\0" * (len(body) % 2))
     return _ipv6(macs, addresses, 17, body[:6] + struct.pack("!H", total) + body[8:])
 
 
 def neighbour_advertisement(macs: tuple[str, str], addresses: tuple[str, str], target: str, target_mac: str) -> bytes:
-    start = struct.pack("!BBHI", 136, 0, 0, 0x20000000) + IPv6Address(target).packed + b"\x02\x01" + mac(target_mac)
-    total = checksum(_pseudo_header(addresses, len(start), 58) + start)
-    return _ipv6(macs, addresses, 58, start[:2] + struct.pack("!H", total) + start[4:])
+    return icmp6(macs, addresses, 136, b"\x20\0\0\0" + IPv6Address(target).packed + b"\x02\x01" + mac(target_mac))
+
+
+def icmp6(macs: tuple[str, str], addresses: tuple[str, str], kind: int, content: bytes) -> bytes:
+    """content: what comes after the checksum."""
+    message = struct.pack("!BBH", kind, 0, 0) + content
+    total = checksum(_pseudo_header(addresses, len(message), 58) + message + b"\0" * (len(message) % 2))
+    return _ipv6(macs, addresses, 58, message[:2] + struct.pack("!H", total) + message[4:])
+
+
+def icmp4(macs: tuple[str, str], addresses: tuple[str, str], kind: int, content: bytes) -> bytes:
+    message = struct.pack("!BBH", kind, 0, 0) + content
+    whole = message[:2] + struct.pack("!H", checksum(message + b"\0" * (len(message) % 2))) + message[4:]
+    return _ipv4(macs, addresses, 1, whole)
+
+
+def pieces(frame: bytes, *cuts: int, ident: int = 1) -> list[bytes]:
+    """The datagram in this frame as fragments that begin at 0 and at these offsets, which are multiples of 8."""
+    build = _piece4 if frame[12:14] == b"\x08\x00" else _piece6
+    body = frame[34:] if build is _piece4 else frame[54:]
+    ends = (*cuts, len(body))
+    return [
+        build(frame, body[start:end], start, end < len(body), ident)
+        for start, end in zip((0, *cuts), ends, strict=True)
+    ]
+
+
+def every(frame: bytes, size: int, ident: int = 1) -> list[bytes]:
+    """In fragments of this size, a multiple of 8, without headers."""
+    body = len(frame) - (34 if frame[12:14] == b"\x08\x00" else 54)
+    return pieces(frame, *range(size, body, size), ident=ident)
+
+
+def _piece4(frame: bytes, part: bytes, offset: int, more: bool, ident: int) -> bytes:
+    macs, addresses = _macs(frame), (str(IPv4Address(frame[26:30])), str(IPv4Address(frame[30:34])))
+    return _ipv4(macs, addresses, frame[23], part, ident, offset >> 3 | (0x2000 if more else 0))
+
+
+def _piece6(frame: bytes, part: bytes, offset: int, more: bool, ident: int) -> bytes:
+    addresses = str(IPv6Address(frame[22:38])), str(IPv6Address(frame[38:54]))
+    header = struct.pack("!BBHI", frame[20], 0, offset | more, ident)
+    return _ipv6(_macs(frame), addresses, 44, header + part)
+
+
+def _macs(frame: bytes) -> tuple[str, str]:
+    return frame[6:12].hex(":"), frame[:6].hex(":")
+
+
+def with_destination_options(frame: bytes) -> bytes:
+    """An IPv6 frame with 8 bytes of them before what it carries: they do nothing."""
+    addresses = str(IPv6Address(frame[22:38])), str(IPv6Address(frame[38:54]))
+    return _ipv6(_macs(frame), addresses, 60, bytes((frame[20], 0, 1, 4, 0, 0, 0, 0)) + frame[54:])
 
 
 def neighbour_solicitation(source_mac: str, source: str, target: str) -> bytes:
     """To the target's group of multicast addresses."""
     last = IPv6Address(target).packed[-3:]
     group = str(IPv6Address(IPv6Address("ff02::1:ff00:0").packed[:-3] + last))
-    start = struct.pack("!BBHI", 135, 0, 0, 0) + IPv6Address(target).packed + b"\x01\x01" + mac(source_mac)
-    total = checksum(_pseudo_header((source, group), len(start), 58) + start)
-    macs = (source_mac, f"33:33:ff:{last.hex(':')}")
-    return _ipv6(macs, (source, group), 58, start[:2] + struct.pack("!H", total) + start[4:])
+    content = bytes(4) + IPv6Address(target).packed + b"\x01\x01" + mac(source_mac)
+    return icmp6((source_mac, f"33:33:ff:{last.hex(':')}"), (source, group), 135, content)
+
+
+def tag(frame: bytes, control: int, kind: int = 0x8100) -> bytes:
+    """control: VLAN, and priority in its upper bits."""
+    return frame[:12] + struct.pack("!HH", kind, control) + frame[12:]
 
 
 def arp(macs: tuple[str, str], operation: int, sender: tuple[str, str], target: tuple[str, str]) -> bytes:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -220,6 +220,16 @@ class Lab:
     def keep_logs(self, where: Path) -> None:
         """For whoever looks into a failed test."""
         shutil.copytree(self.layout.logs, where / self.layout.lab, dirs_exist_ok=True)
+
+
+def group_of(cloud: Cloud, name: str, rules: Iterable[Mapping[str, object]], *, stateful: bool = True) -> str:
+    """A security group with exactly these rules; its id."""
+    made = cloud.create("security_groups", name=name, stateful=stateful)
+    for rule in made["security_group_rules"]:
+        cloud.delete("security_group_rules", rule["id"])
+    for rule in rules:
+        cloud.create("security_group_rules", security_group_id=made["id"], **rule)
+    return str(made["id"])
 
 
 class Inside:

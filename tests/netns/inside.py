@@ -1,12 +1,16 @@
 """What tests run inside a VM: a ping that counts, and raw frames in and out.  A script; standard library only.
 
 inside.py ping ADDRESS            every 10 ms until its stdin closes; then one line of JSON
-inside.py send                    frames from stdin, one a line in hexadecimal, out of eth0
+inside.py send [NIC]              frames from stdin, one a line in hexadecimal, out of eth0
 inside.py repeat FRAME...         these frames in turn, one each 2 ms, until its stdin closes; then how often each
 inside.py capture                 says "ready", then prints each frame that comes in at eth0, until its stdin closes
 inside.py serve PORT              takes one TCP connection, reads to its end, prints what it got as a digest
 inside.py feed ADDRESS PORT SIZE  sends that many bytes over TCP, prints their digest and the seconds it took
 inside.py pour PORT               takes one TCP connection, and sends until its stdin closes
+inside.py hear PORT...            every UDP datagram to these ports, and every ICMP message, that the kernel gives to
+                                  sockets: a line each, as {"udp": PORT, "size": N} or {"icmp": TYPE, "size": N};
+                                  UDP is answered
+inside.py say ADDRESS PORT SIZE   one UDP datagram; then the size of the answer, or 0 when there is none in a second
 inside.py drink ADDRESS PORT      connects, says nothing, prints how many bytes came in each tenth of a second
 inside.py vlan ID MAC ADDRESS/LENGTH MTU   a NIC vlanID on top of eth0, for 802.1Q tag ID, until its stdin closes: what
                                   "ip link add type vlan" does where the kernel knows of 802.1Q
@@ -97,14 +101,14 @@ class Ping:
         }
 
 
-def packet_socket() -> socket.socket:
+def packet_socket(nic: str = "eth0") -> socket.socket:
     found = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
-    found.bind(("eth0", ETH_P_ALL))
+    found.bind((nic, ETH_P_ALL))
     return found
 
 
-def send() -> None:
-    with packet_socket() as out:
+def send(nic: str) -> None:
+    with packet_socket(nic) as out:
         for line in sys.stdin:
             out.send(bytes.fromhex(line))
 
@@ -179,6 +183,57 @@ def pour(port: int) -> None:
                 time.sleep(0.001)
 
 
+def hear(ports: list[int]) -> None:
+    """What comes to the last port is told after all that came before it.  Closed stdin ends it."""
+    sockets: dict[socket.socket, int] = {}
+    for family, protocol in ((socket.AF_INET, socket.IPPROTO_ICMP), (socket.AF_INET6, socket.IPPROTO_ICMPV6)):
+        sockets[socket.socket(family, socket.SOCK_RAW, protocol)] = 0
+    for port in ports:
+        udp = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+        udp.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        udp.bind(("::", port))
+        sockets[udp] = port
+    print("ready", flush=True)
+    while sys.stdin not in select.select([*sockets, sys.stdin], [], [])[0]:
+        for one, port in sockets.items():
+            if port == ports[-1] and select.select([one], [], [], 0)[0]:
+                _tell_all({other: number for other, number in sockets.items() if number != port})
+            _tell(one, port)
+
+
+def _tell_all(sockets: dict[socket.socket, int]) -> None:
+    while any(_tell(one, port) for one, port in sockets.items()):
+        pass
+
+
+def _tell(one: socket.socket, port: int) -> bool:
+    """False: nothing has come."""
+    if not select.select([one], [], [], 0)[0]:
+        return False
+    data, sender = one.recvfrom(65536)
+    if port:
+        print(json.dumps({"udp": port, "size": len(data)}), flush=True)
+        with suppress(OSError):
+            one.sendto(data, sender)
+    else:
+        message = data if one.family == socket.AF_INET6 else data[(data[0] & 15) * 4 :]
+        print(json.dumps({"icmp": message[0], "size": len(message)}), flush=True)
+    return True
+
+
+def say(address: str, port: int, size: int) -> None:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as udp:
+        udp.settimeout(1)
+        print("ready", flush=True)
+        udp.connect((address, port))
+        udp.send(bytes(size))
+        try:
+            print(len(udp.recv(65536)))
+        except OSError:
+            print(0)
+
+
 def drink(address: str, port: int) -> None:
     with socket.create_connection((address, port), timeout=20) as connection:
         print("ready", flush=True)
@@ -228,8 +283,8 @@ if __name__ == "__main__":
     match sys.argv[1:]:
         case ["ping", address]:
             Ping(address).run()
-        case ["send"]:
-            send()
+        case ["send", *nic]:
+            send(*nic or ["eth0"])
         case ["repeat", *frames]:
             repeat([bytes.fromhex(frame) for frame in frames])
         case ["capture"]:
@@ -240,6 +295,10 @@ if __name__ == "__main__":
             feed(address, int(port), int(size))
         case ["pour", port]:
             pour(int(port))
+        case ["hear", *ports]:
+            hear([int(port) for port in ports])
+        case ["say", address, port, size]:
+            say(address, int(port), int(size))
         case ["drink", address, port]:
             drink(address, int(port))
         case ["vlan", tag, mac, address, mtu]:

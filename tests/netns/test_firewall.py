@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 from tests.netns import frames
-from tests.netns.harness import Lab
+from tests.netns.harness import Lab, group_of
 from tests.netns.probes import UDP, Probe, address_of
 from tests.netns.rule_forms import Form, Remote, incoming, outgoing, port_rule
 
@@ -58,12 +58,7 @@ class Cast:
 
     def group(self, name: str, *rules: dict[str, object], stateful: bool = True) -> str:
         """With exactly these rules."""
-        made = self.cloud.create("security_groups", name=name, stateful=stateful)
-        for rule in made["security_group_rules"]:
-            self.cloud.delete("security_group_rules", rule["id"])
-        for rule in rules:
-            self.cloud.create("security_group_rules", security_group_id=made["id"], **rule)
-        return str(made["id"])
+        return group_of(self.cloud, name, rules, stateful=stateful)
 
     def forget(self, current: str) -> None:
         """The group that was tried before: nobody has it any more, and there is a quota."""

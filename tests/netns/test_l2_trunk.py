@@ -1,13 +1,12 @@
 """VLAN-aware VMs: trunks, whose frames are tagged by the VM, and networks that carry the VMs' own tags."""
 
-import struct
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any, NamedTuple
 
 import pytest
 from tests.netns import layer2
-from tests.netns.frames import udp4
+from tests.netns.frames import tag, udp4
 from tests.netns.harness import Inside, Lab, until
 from tests.netns.layer2 import (
     ACROSS,
@@ -222,9 +221,9 @@ def test_a_sub_ports_second_tag_goes_nowhere(lab: Lab) -> None:
     macs, addresses = (sub["mac_address"], other.nic.mac), ("10.7.0.77", other.nic.address)
     ordinary, last = (udp4(macs, addresses, payload) for payload in (b"ordinary", b"the last"))
     with lab.inside(other, "capture") as seen:
-        lab.send_frames(machine, tagged(ordinary, 300))
+        lab.send_frames(machine, tag(ordinary, 300))
         seen.frames_until(ordinary)
-        lab.send_frames(machine, *[tagged(tagged(ordinary, 77), 300)] * 3, tagged(last, 300))
+        lab.send_frames(machine, *[tag(tag(ordinary, 77), 300)] * 3, tag(last, 300))
         assert ordinary not in seen.frames_until(last)
     vm.remove(lab.layout, machine)
 
@@ -244,10 +243,6 @@ def test_ports_of_one_trunk_hear_each_other(lab: Lab) -> None:
         until(lambda: cloud.find("ports", other["id"])["status"] == "ACTIVE", "the other sub-port is ACTIVE")
     frame = udp4((one["mac_address"], other["mac_address"]), ("10.7.1.77", "10.7.1.78"), b"neighbour")
     with lab.inside(machine, "capture") as seen:
-        lab.send_frames(machine, tagged(frame, 300))
+        lab.send_frames(machine, tag(frame, 300))
         assert frame not in seen.frames_until(frame)
     vm.remove(lab.layout, machine)
-
-
-def tagged(frame: bytes, vlan: int) -> bytes:
-    return frame[:12] + struct.pack("!HH", 0x8100, vlan) + frame[12:]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv6Address
+from pathlib import Path
 
 import pytest
 from tests.ovs.sandbox import Sandbox, running
@@ -64,6 +65,10 @@ class Switch:
     def ofport(self, here: Port) -> int:
         return self.node.vifs[here.id].ofport or 0
 
+    def sent(self, name: str) -> Path:
+        """Frames that came out at a VIF."""
+        return self.ovs.folder / f"{name}.pcap"
+
     def recirculations(self, role: str, packet: str, state: str = "trk,est") -> int:
         """Of a packet that gets out.  state: what the connection tracker says of it each time."""
         said = self._trace(role, packet, state)
@@ -113,6 +118,8 @@ async def _fill(switch: Switch) -> None:
     for role, bridge in switch.node.bridges.items():
         normal = [Flow(table=0, priority=0, actions=(Output(OFPP_NORMAL),))] if role.startswith("phys") else []
         connection = await OpenFlowConnection.connect(switch.ovs.mgmt(switch.bridge(role)))
+        if role == "int":
+            await connection.show_first_fragments()
         await connection.apply([*bridge.flows.values(), *normal])
         await connection.close()
 
@@ -133,7 +140,8 @@ def _build(switch: Switch) -> None:
     for name in MAPPINGS:
         words += _port(switch.bridge(f"phys:{name}"), f"rec-wire-{name}", WIRE_PORT, "type=dummy")
     for vif in switch.node.vifs.values():
-        words += _port(switch.bridge("int"), f"rec-{vif.name}", vif.ofport, "type=dummy")
+        sent = f"options:tx_pcap={switch.sent(vif.name)}"
+        words += _port(switch.bridge("int"), f"rec-{vif.name}", vif.ofport, "type=dummy", sent)
     switch.ovs.vsctl(*words[1:])
 
 

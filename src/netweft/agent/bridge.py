@@ -13,6 +13,7 @@ from pathlib import Path
 import structlog
 
 from netweft.agent.desired import FlowChanges
+from netweft.agent.fragments import BridgeFragments
 from netweft.agent.meters import BridgeMeters
 from netweft.dataplane.openflow.client import OpenFlowConnection
 from netweft.dataplane.openflow.conntrack import Connections
@@ -35,7 +36,8 @@ LOOK_SECONDS = 10.0
 class BridgeSide:
     """role: as in BridgeFlow.  wanted: all flows that should be there, asked once per connection.
     wake: called when there is something to do.  taking_away: called before flows go, or do less, where anybody cares.
-    meters: where flows go through some.  place: which one of its role it is on this node, by number.
+    meters: where flows go through some.  fragments: where flows look at them.
+    place: which one of its role it is on this node, by number.
     on_packet: called with what flows send to the agent.  on_lost: called when the switch closed the connection.
     sessions: how often it has been (re)connected.
     at_rest: all was in place when it was looked at last, and there is nothing on it but what every node has."""
@@ -49,6 +51,7 @@ class BridgeSide:
         taking_away: Callable[[FlowPlan], None] | None = None,
         meters: BridgeMeters | None = None,
         place: int = 0,
+        fragments: BridgeFragments | None = None,
     ) -> None:
         self.role = role
         self.sessions = 0
@@ -57,6 +60,7 @@ class BridgeSide:
         self._wake = wake
         self._taking_away = taking_away
         self._meters = meters
+        self._fragments = fragments
         self.at_rest = False
         self.on_packet: Callable[[PacketIn], None] | None = None
         self.on_lost: Callable[[], None] = lambda: None
@@ -119,6 +123,8 @@ class BridgeSide:
                 self._driver = self._connection = None
                 if self._meters:
                     self._meters.lost()
+                if self._fragments:
+                    self._fragments.lost()
                 await connection.close()
             if lost is None:
                 await self._pause(LOOK_SECONDS)
@@ -127,14 +133,17 @@ class BridgeSide:
                 self.on_lost()
 
     async def _until_lost(self, connection: OpenFlowConnection) -> ConnectionLost | None:
-        """None: there is nothing to stay for.  Of meters that somebody else changes the switch says nothing: they are
-        looked at now and then."""
+        """None: there is nothing to stay for.  Of meters, and what becomes of fragments, the switch does not say that
+        somebody else changes them: they are looked at now and then.  Raises OpenFlowError."""
         seconds = 0.0 if self.at_rest else LOOK_SECONDS
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     return await connection.wait_closed()
             if self._meters and self._meters.doubt():
+                self._wake()
+            if self._fragments and await self._fragments.look():
+                log.warning("fragments are treated otherwise", bridge=self._socket.stem)
                 self._wake()
             if self._idle:
                 self.at_rest = True
@@ -172,6 +181,8 @@ class BridgeSide:
             await connection.watch_packets(AGENT, self.on_packet)
         if self._meters:
             await self._meters.read(connection)
+        if self._fragments:
+            await self._fragments.read(connection)
         driver.want(self._wanted())
         self._driver, self._connection = driver, connection
         self.at_rest = self.at_rest and driver.in_sync
@@ -211,15 +222,18 @@ class BridgeSide:
             *(self._step(flow.key, actual[flow.key], flow) for flow in plan.updates),
             *(self._step(flow.key, flow, None) for flow in plan.deletes),
             *(self._meters.plan(delete=delete) if self._meters else ()),
+            *(self._fragments.plan() if self._fragments else ()),
         ]
 
     async def apply(self, *, delete: bool) -> int:
-        """Meters come before the flows that name them, and go after.  Returns how much was written.
+        """Meters come before the flows that name them, and go after; what becomes of fragments before flows that look
+        at them.  Returns how much was written.
 
         Raises OpenFlowError."""
         if self._driver is None or (not delete and self._is_of_another_version(self._driver)):
             return 0
         put = await self._meters.put() if self._meters else 0
+        put += await self._fragments.put() if self._fragments else 0
         try:
             plan = await self._driver.apply(delete=delete)
         except OpenFlowError:

@@ -25,6 +25,7 @@ from netweft.agent.denials import Denials
 from netweft.agent.desired import Desired
 from netweft.agent.dhcp import DhcpSide
 from netweft.agent.endings import Endings
+from netweft.agent.fragments import BridgeFragments
 from netweft.agent.learned import LearnedMacs
 from netweft.agent.links import LinksSide
 from netweft.agent.meters import BridgeMeters
@@ -58,7 +59,8 @@ log = structlog.get_logger(__name__)
 _Results: TypeAlias = list[int | BaseException]
 
 STOP_SECONDS = 2.0
-ORDER = ("veth", "bridge", "port", "address", "tag", "meter", "flow", "shaping")  # each after what it needs
+# each after what it needs
+ORDER = ("veth", "bridge", "port", "address", "tag", "meter", "fragments", "flow", "shaping")
 
 
 class Agent:
@@ -89,6 +91,7 @@ class Agent:
                 self._taking_away if role == INT.role else None,
                 self.meters if role == INT.role else None,
                 place,
+                BridgeFragments(run_dir) if role == INT.role else None,
             )
             for place, (role, name) in enumerate(names.items())
         }

@@ -56,7 +56,7 @@ import hashlib
 from enum import IntEnum
 from typing import Final, NamedTuple
 
-from netweft.dataplane.openflow.fields import VLAN_PRESENT
+from netweft.dataplane.openflow.fields import ETH_QINQ, ETH_VLAN, VLAN_PRESENT
 
 LOCAL_VLAN: Final = "reg0"
 OUT_PORT: Final = "reg1"
@@ -89,6 +89,9 @@ EPOCH_PLACES: Final = {"int": 1, "tun": 1, "phys": 16}  # how many bridges of th
 
 UNTAGGED: Final = 0  # vlan_vid of a frame without an 802.1Q tag
 ANY_TAG: Final = (VLAN_PRESENT, VLAN_PRESENT)  # of a frame with one, value and mask
+# of a frame whose outer tag is off, and that has one more: Open vSwitch shows it as a tag, or as what the frame
+# carries, as `vlan-limit` has it
+SECOND_TAGS: Final = ({"vlan_vid": ANY_TAG}, {"eth_type": ETH_VLAN}, {"eth_type": ETH_QINQ})
 
 MARK: Final = 0x4E57
 OURS: Final = MARK << 48  # a cookie is ours when cookie & OURS_MASK == OURS

@@ -32,7 +32,7 @@ from netweft.dataplane.openflow.fields import (
     PROTO_UDP,
 )
 from netweft.dataplane.openflow.flow import Action, Ct, Goto, SetField
-from netweft.services import firewall_rules
+from netweft.services import firewall_rules, fragments
 from netweft.services.fields import (
     ASKED,
     ASKER,
@@ -55,7 +55,7 @@ from netweft.services.fields import (
 from netweft.services.pipeline import INT, BridgeFlow, Table, Value
 from netweft.services.values import HostFacts, LocalPort, Service, Uplinks, Wanted
 
-UNGUARDED, ESSENTIAL, STATELESS, TO_MANY, TRACKED, UNTRACKED, NOTHING_ELSE = 60, 50, 40, 35, 30, 20, 10
+UNGUARDED, NEVER, ESSENTIAL, STATELESS, TO_MANY, TRACKED, UNTRACKED, NOTHING_ELSE = 60, 55, 50, 40, 35, 30, 20, 10
 TRIED = 50
 IP = (ETH_IPV4, ETH_IPV6)
 MANY: tuple[dict[str, Value], ...] = (  # RFC 5771, RFC 919, RFC 4291
@@ -72,6 +72,7 @@ IS_RELATED = (TRACKED_BIT | RELATED, TRACKED_BIT | RELATED)
 IS_KNOWN = (TRACKED_BIT | ESTABLISHED, TRACKED_BIT | ESTABLISHED | REPLY)  # and goes the connection's own way
 IS_OWN_WAY = (TRACKED_BIT, TRACKED_BIT | REPLY)
 IS_TRACKED = (TRACKED_BIT, TRACKED_BIT)
+IS_UNTRACKED = (0, TRACKED_BIT)
 
 MLD = (130, 131, 132, 143)
 ROUTER_SOLICIT, ROUTER_ADVERT = 133, 134
@@ -175,12 +176,15 @@ def host(_: HostFacts, __: Uplinks) -> Iterator[Wanted]:
         yield from _entry(owner, side)
         yield from _state(owner, side)
         yield from _verdict(owner, side)
-        yield from firewall_rules.fragments(owner, side.table("rules"))
+        yield from firewall_rules.needs_no_rule(owner, side.table("rules"), _dhcp(side))
     yield INGRESS.table().flow(UNGUARDED, owner, {OUT_PORT: (0, GUARDED)}, INT["commit"].goto)
+    for match in fragments.unacceptable():
+        yield INGRESS.table().flow(NEVER, owner, match)
     guarded = {OUT_PORT: (GUARDED, GUARDED)}
     for eth_type in (ETH_ARP, ETH_RARP):
         yield INGRESS.table().flow(ESSENTIAL, owner, {"eth_type": eth_type}, INGRESS.exempt)
-    yield INGRESS.table().flow(TRACKED, owner, {**guarded, "ct_state": IS_TRACKED}, INGRESS.table("state").goto)
+    known: dict[str, Value] = {**guarded, FLOODED: (0, CROWD), "ct_state": IS_TRACKED}
+    yield INGRESS.table().flow(TRACKED, owner, known, INGRESS.table("state").goto)
     yield INGRESS.table().flow(NOTHING_ELSE, owner, guarded)
     yield from _commit(owner)
     yield INT["switching"].flow(TRIED, owner, {TRIAL: 1, "eth_dst": int.from_bytes(NOBODY, "big")})
@@ -192,9 +196,8 @@ def _entry(owner: int, side: Side) -> Iterator[BridgeFlow]:
     for kind in side.neighbourly:
         icmpv6 = {"eth_type": ETH_IPV6, "ip_proto": PROTO_ICMPV6, "icmpv6_type": kind}
         yield table.flow(ESSENTIAL, owner, icmpv6, side.exempt)
-    for eth_type, (source, target) in side.dhcp.items():
-        udp = {"eth_type": eth_type, "ip_proto": PROTO_UDP, "udp_src": source, "udp_dst": target}
-        yield table.flow(ESSENTIAL, owner, udp, side.exempt)
+    for udp in _dhcp(side):
+        yield table.flow(ESSENTIAL, owner, {**udp, "ip_frag": fragments.NONE}, side.exempt)
     guarded: dict[str, Value] = {side.port: (GUARDED, GUARDED)}
     for many in MANY:
         yield table.flow(TO_MANY, owner, {**guarded, **side.to_many, **many}, side.table("groups").goto)
@@ -203,8 +206,15 @@ def _entry(owner: int, side: Side) -> Iterator[BridgeFlow]:
         yield table.flow(UNTRACKED, owner, {**guarded, "eth_type": eth_type}, track)
 
 
+def _dhcp(side: Side) -> Iterator[dict[str, Value]]:
+    for eth_type, (source, target) in side.dhcp.items():
+        yield {"eth_type": eth_type, "ip_proto": PROTO_UDP, "udp_src": source, "udp_dst": target}
+
+
 def _state(owner: int, side: Side) -> Iterator[BridgeFlow]:
+    """Untracked: fragments of somebody else, whose rest never came, and that Open vSwitch gives out at last."""
     table = side.table("state")
+    yield table.flow(40, owner, {"ct_state": IS_UNTRACKED})
     yield table.flow(30, owner, {"ct_state": IS_INVALID})
     for state in (IS_ANSWER, IS_RELATED):
         yield table.flow(20, owner, {"ct_state": state, "ct_mark": (0, ENDED)}, side.answered)

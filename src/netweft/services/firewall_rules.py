@@ -10,7 +10,7 @@ All flows permit: their order does not matter, and a packet that two of them mat
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from netweft.dataplane.openflow.fields import (
     ETH_IPV4,
@@ -23,6 +23,7 @@ from netweft.dataplane.openflow.fields import (
 )
 from netweft.dataplane.openflow.flow import Conjunction, SetField
 from netweft.model.firewall import SecurityGroupRule
+from netweft.services import fragments
 from netweft.services.addresses import prefix
 from netweft.services.fields import GROUP, PERMITTED, Reason, cookie
 from netweft.services.pipeline import INT, BridgeFlow, Table, Value
@@ -30,7 +31,6 @@ from netweft.services.values import LocalGroup, RemoteAddress, Wanted
 
 ANY_REMOTE, REMOTE_SET = 20, 10
 FROM_WHOM, WHAT, CLAUSES = 1, 2, 2
-LATER_FRAGMENT = 3
 DIRECTIONS = {"ingress": "src", "egress": "dst"}  # and which address of a packet is the remote one
 ETH_TYPES = {"IPv4": ETH_IPV4, "IPv6": ETH_IPV6}
 PORTS = {PROTO_TCP: "tcp_dst", PROTO_UDP: "udp_dst", PROTO_SCTP: "sctp_dst"}
@@ -64,10 +64,13 @@ def remote(there: RemoteAddress) -> Iterator[Wanted]:
             yield rules_table(direction).flow(REMOTE_SET, owner, match, *halves)
 
 
-def fragments(owner: int, rules: Table) -> Iterator[BridgeFlow]:
-    """All but the first have no ports to be judged by; without the first, which is judged, they are worth nothing."""
-    for eth_type in (ETH_IPV4, ETH_IPV6):
-        yield rules.flow(ANY_REMOTE + 1, owner, {"eth_type": eth_type, "ip_frag": LATER_FRAGMENT}, PERMIT)
+def needs_no_rule(owner: int, rules: Table, dhcp: Iterable[dict[str, Value]]) -> Iterator[BridgeFlow]:
+    """All fragments but the first have no ports to be judged by (see `fragments`).  dhcp: what passes as whole packets
+    without asking any group, and so passes in fragments, which the connection tracker has to see first."""
+    for match in fragments.later():
+        yield rules.flow(ANY_REMOTE + 1, owner, match, PERMIT)
+    for match in dhcp:
+        yield rules.flow(ANY_REMOTE + 1, owner, {**match, "ip_frag": fragments.FIRST}, PERMIT)
 
 
 def remote_set(rule: SecurityGroupRule) -> str | None:

@@ -21,6 +21,7 @@ from netweft.services.fields import (
     PERMITTED,
     TRIAL,
 )
+from netweft.services.fragments import MATCH as FRAGMENTS
 from netweft.services.tables import DROP, OTHERS, BridgeFlow, Pipeline, PipelineError, Table, Value, fields
 
 __all__ = [
@@ -39,7 +40,7 @@ def _rules(name: str, end: str) -> Table:
         name,
         "the rules of one group (GROUP), asked for one direction.  To a set of remote addresses: a conjunction of who "
         "and what.  The only table whose size is that of the rules and of the remote groups' members",
-        match=fields(GROUP, "conj_id", "ip_frag", f"ipv4_{end}", f"ipv6_{end}", *SERVICE),
+        match=fields(GROUP, "conj_id", "ip_frag", f"ipv4_{end}", f"ipv6_{end}", "udp_src", *SERVICE),
         set=fields(PERMITTED),
     )
 
@@ -48,12 +49,27 @@ INT = Pipeline.of(
     "int",
     "the integration bridge: every VIF plugs in here",
     Table(
+        "priority_tag",
+        "a tag of VLAN 0 says a priority and no VLAN (802.1Q): it is taken off, but where VMs' tags are their own",
+        match=fields("in_port", "vlan_vid"),
+        set=fields("vlan_vid"),
+        next=("only_tag", "classify"),
+        miss="classify",
+        entry=True,
+    ),
+    Table(
+        "only_tag",
+        "what was below it must not be a tag: it would be the port's, or another network's",
+        match=fields("vlan_vid", "eth_type"),
+        next=("classify",),
+        miss="classify",
+    ),
+    Table(
         "classify",
         "whose frame is it?  A VIF's untagged frames get their network; frames from other bridges bring it as tag",
         match=fields("in_port", "vlan_vid", "eth_dst"),
         set=fields(LOCAL_VLAN, IN_PORT, "vlan_vid"),
         next=("egress_qos", "switching"),
-        entry=True,
     ),
     Table(
         "egress_qos",
@@ -71,8 +87,9 @@ INT = Pipeline.of(
     ),
     Table(
         "source_address",
-        "port security: only addresses that are the port's, in IPv4, IPv6 and ARP; no DHCP or RA servers",
-        match=fields(IN_PORT, "eth_src", *ARP_SENDER, *ICMPV6, "ipv4_src", "ipv6_src", "udp_src", "udp_dst"),
+        "port security: only addresses that are the port's, in IPv4, IPv6 and ARP; no DHCP or RA servers, nor what "
+        "hides in fragments",
+        match=fields(IN_PORT, "eth_src", *ARP_SENDER, *FRAGMENTS, "ipv4_src", "ipv6_src", "udp_src"),
         set=fields(CLAIMED_HIGH, CLAIMED_LOW),
         next=("neighbour_claims", "claimed_mac", "requests"),
     ),
@@ -112,7 +129,7 @@ INT = Pipeline.of(
         "egress",
         "what a guarded port sends goes through the connection tracker, once, unless it is for many; ARP, ND and the "
         "like need no rule",
-        match=fields(IN_PORT, *ICMPV6, "udp_src", "udp_dst", "ipv4_dst", "ipv6_dst"),
+        match=fields(IN_PORT, *ICMPV6, "ip_frag", "udp_src", "udp_dst", "ipv4_dst", "ipv6_dst"),
         next=("egress_state", "egress_groups", "switching"),
         miss="switching",
     ),
@@ -152,7 +169,7 @@ INT = Pipeline.of(
         "ingress",
         "for each destination: what is for a guarded port goes through the connection tracker, unless it has or is for "
         "many",
-        match=fields(OUT_PORT, FLOODED, *ICMPV6, "udp_src", "udp_dst", "ipv4_dst", "ipv6_dst", "ct_state"),
+        match=fields(OUT_PORT, FLOODED, *FRAGMENTS, "udp_src", "ipv4_dst", "ipv6_dst", "ct_state"),
         next=("ingress_state", "ingress_groups", "commit", "ingress_qos"),
         miss="ingress_qos",
     ),

@@ -2,7 +2,8 @@
 
 Its own MAC, its fixed IPs, what its allowed address pairs add, and the link-local address of each of its MACs; in IPv4,
 IPv6, in the sender of ARP, in the target and options of neighbour discovery.  It may ask as a DHCP client and for
-duplicate addresses, but not answer as a DHCP server or router; and a hypervisor may announce it after a move (RARP).
+duplicate addresses, but not answer as a DHCP server or router, in pieces neither (see `fragments`); and a hypervisor
+may announce it after a move (RARP).
 Everything is let through when port security is off.
 """
 
@@ -13,9 +14,7 @@ from netweft.dataplane.openflow.fields import (
     ETH_ARP,
     ETH_IPV4,
     ETH_IPV6,
-    ETH_QINQ,
     ETH_RARP,
-    ETH_VLAN,
     ND_ADVERT,
     ND_SOLICIT,
     PROTO_ICMPV6,
@@ -23,8 +22,9 @@ from netweft.dataplane.openflow.fields import (
 )
 from netweft.dataplane.openflow.flow import Action, Move
 from netweft.model import Port
+from netweft.services import fragments
 from netweft.services.addresses import Prefix, link_local, mac, prefix
-from netweft.services.fields import ANY_TAG, CLAIMED_HIGH, CLAIMED_LOW, IN_PORT, Reason, cookie
+from netweft.services.fields import CLAIMED_HIGH, CLAIMED_LOW, IN_PORT, SECOND_TAGS, Reason, cookie
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.values import HostFacts, LocalPort, Service, Uplinks, Wanted
 
@@ -71,10 +71,8 @@ def port(here: LocalPort) -> Iterator[Wanted]:
 
 
 def _no_tag_below(in_port: int, owner: int) -> Iterator[BridgeFlow]:
-    """Of a frame with two tags the sub-port's is off by now; the other one must not become another network's outside.
-    Open vSwitch shows it as a tag, or as what the frame carries, as `vlan-limit` has it."""
-    seconds: tuple[dict[str, Value], ...] = ({"vlan_vid": ANY_TAG}, {"eth_type": ETH_VLAN}, {"eth_type": ETH_QINQ})
-    for second in seconds:
+    """Of a frame with two tags the sub-port's is off by now; the other must not become another network's outside."""
+    for second in SECOND_TAGS:
         yield MAC.flow(NEVER, owner, {IN_PORT: in_port, **second})
 
 
@@ -116,6 +114,8 @@ def host(_: HostFacts, __: Uplinks) -> Iterator[Wanted]:
         udp = {"eth_type": eth_type, "ip_proto": PROTO_UDP}
         yield ADDRESS.flow(NEVER, owner, {**udp, "udp_src": server, "udp_dst": client})
     yield ADDRESS.flow(NEVER, owner, _icmpv6(ROUTER_ADVERT))
+    for match in fragments.unacceptable():
+        yield ADDRESS.flow(NEVER, owner, match)
     ask = {"eth_type": ETH_IPV4, "ip_proto": PROTO_UDP, "ipv4_src": 0, "udp_src": 68, "udp_dst": 67}
     yield ADDRESS.flow(ANYBODY, owner, ask, PASSED)
     for kind in UNSPECIFIED_MAY_SEND:

@@ -25,6 +25,7 @@ from netweft.services.fields import (
     LOCAL_VLAN,
     ONE_OF_MANY,
     OUT_PORT,
+    SECOND_TAGS,
     UNTAGGED,
     Reason,
     cookie,
@@ -102,6 +103,11 @@ def _classify(here: LocalPort) -> Iterator[Wanted]:
     yield INT["classify"].flow(10, owner, {"in_port": here.ofport, "vlan_vid": UNTAGGED}, *come_in)
     if here.network.network.vlan_transparent:
         yield INT["classify"].flow(5, owner, {"in_port": here.ofport, "vlan_vid": ANY_TAG}, *come_in)
+        yield _keeps_priority_tags(owner, here.ofport)
+
+
+def _keeps_priority_tags(owner: int, in_port: int) -> BridgeFlow:
+    return INT["priority_tag"].flow(20, owner, {"in_port": in_port, "vlan_vid": tagged(0)}, INT["classify"].goto)
 
 
 def network(uplinks: Uplinks, here: LocalNetwork, flood: Flood) -> Iterator[Wanted]:
@@ -147,6 +153,7 @@ def _from_uplink(link: Link, near: int, here: LocalNetwork) -> Iterator[Wanted]:
         yield INT["classify"].flow(10, cookie(reason, here.network.id), match, *own, *come_in)
         if here.network.vlan_transparent and outside == UNTAGGED:  # VMs' tags, unless a VLAN network here has them
             yield INT["classify"].flow(5, cookie(reason, here.network.id), {**match, "vlan_vid": ANY_TAG}, *come_in)
+            yield _keeps_priority_tags(cookie(reason, here.network.id), in_port)
 
 
 def _tunnelled(uplinks: Uplinks, here: LocalNetwork, flood: Flood) -> Iterator[Wanted]:
@@ -203,6 +210,9 @@ def host(_: HostFacts, uplinks: Uplinks) -> Iterator[Wanted]:
     """Towards another bridge a frame carries its local VLAN as 802.1Q tag, unless it came from there: by the link that
     is being replaced it could go back."""
     owner = cookie(Reason.PIPELINE)
+    yield INT["priority_tag"].flow(10, owner, {"vlan_vid": tagged(0)}, PopVlan(), INT["only_tag"].goto)
+    for second in SECOND_TAGS:
+        yield INT["only_tag"].flow(10, owner, second)
     for link in (uplinks.tun, *uplinks.physical.values()):
         if link.near is not None:
             yield INT["deliver"].flow(20, owner, {OUT_PORT: link.near, IN_PORT: link.near})

@@ -1,6 +1,7 @@
 """A connection tracker for the fake switch: what is new, what is established, what is the answer.
 
-Nothing times out, and it looks at no flags: a connection is established once it is committed.
+Nothing times out, and it looks at no flags: a connection is established once it is committed.  It sees datagrams whole:
+fragments are kept until all of them are there.
 """
 
 from collections.abc import Mapping
@@ -25,6 +26,19 @@ class Connection:
 @dataclass(slots=True)
 class Tracker:
     connections: dict[Key, Connection] = field(default_factory=dict)
+    kept: dict[tuple[int, int], list[dict[str, int]]] = field(default_factory=dict)  # zone, datagram -> fragments
+
+    def whole(self, zone: int, packet: dict[str, int]) -> list[dict[str, int]]:
+        """All fragments of the datagram, in order, once the last of them is there; none before.  What is no fragment
+        is all by itself."""
+        if not packet.get("ip_frag"):
+            return [packet]
+        key = zone, packet["datagram"]
+        kept = self.kept.setdefault(key, [])
+        kept.append(packet)
+        if len({piece["piece"] for piece in kept}) < packet["pieces"]:
+            return []
+        return sorted(self.kept.pop(key), key=lambda piece: piece["piece"])
 
     def look(self, zone: int, packet: Mapping[str, int]) -> dict[str, int]:
         """What the packet's fields are after the tracker has seen it."""

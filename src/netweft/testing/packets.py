@@ -1,5 +1,7 @@
 """Packets for the fake switch, as VMs send them."""
 
+import itertools
+
 from netweft.dataplane.openflow.fields import (
     ETH_ARP,
     ETH_IPV4,
@@ -12,7 +14,9 @@ from netweft.dataplane.openflow.fields import (
     PROTO_UDP,
 )
 from netweft.services.addresses import mac, prefix
-from netweft.testing.switch import Packet
+from netweft.testing.switch import Packet, without_upper_layer
+
+_datagrams = itertools.count(1)
 
 BROADCAST = "ff:ff:ff:ff:ff:ff"
 ALL_NODES = "33:33:00:00:00:01"
@@ -51,6 +55,16 @@ def udp(src: str, dst: str, from_ip: str, to_ip: str, sport: int, dport: int) ->
     ends = {f"ipv{version}_src": _ip(from_ip), f"ipv{version}_dst": _ip(to_ip)}
     eth_type = ETH_IPV4 if version == 4 else ETH_IPV6
     return _frame(src, dst, eth_type, ip_proto=PROTO_UDP, udp_src=sport, udp_dst=dport, **ends)
+
+
+def fragments(packet: Packet, pieces: int = 3, *, hidden: bool = False) -> list[Packet]:
+    """As a sender cuts it.  hidden: the first one ends before ports and types, which then read 0."""
+    number = next(_datagrams)
+    cut: list[Packet] = [
+        {**packet, "ip_frag": 3 if piece else 1, "datagram": number, "piece": piece, "pieces": pieces}
+        for piece in range(pieces)
+    ]
+    return [without_upper_layer(piece, first=hidden) for piece in cut]
 
 
 def solicit(src: str, from_ip: str, target: str, *, sll: str | None = None) -> Packet:

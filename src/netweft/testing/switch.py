@@ -1,9 +1,10 @@
 """A switch that evaluates flows on packets, and a region of them: hypervisors joined by an overlay.
 
 It answers what a test wants to know ("who receives a broadcast from p1, and how often?") without a switch.  Packets are
-mappings of the fields of `dataplane.openflow.fields`; a field that a packet does not have matches nothing.  What Open
-vSwitch does is kept to: nothing leaves where it came in unless sent to IN_PORT, registers, tunnel fields and what the
-connection tracker said end at a patch port, a frame that no flow matches is dropped.
+mappings of the fields of `dataplane.openflow.fields`; a field that a packet does not have matches nothing.  Fragments
+are those of `testing.packets.fragments`.  What Open vSwitch does is kept to: nothing leaves where it came in unless
+sent to IN_PORT, registers, tunnel fields and what the connection tracker said end at a patch port, a frame that no flow
+matches is dropped.
 """
 
 from collections import defaultdict
@@ -33,6 +34,11 @@ from netweft.testing.conntrack import Tracker
 Packet = Mapping[str, int]
 
 MAX_DEPTH = 64  # tables below each other, as in Open vSwitch: more is a loop
+LATER = 2  # the bit of ip_frag that all fragments but the first have
+_UPPER_LAYER = frozenset(
+    [f"{name}_{end}" for name in ("tcp", "udp", "sctp") for end in ("src", "dst")]
+    + [f"icmpv{version}_{part}" for version in (4, 6) for part in ("type", "code")]
+)
 PER_BRIDGE = ("reg", "tun_", "ct_", "in_port", "metadata")
 
 
@@ -60,6 +66,7 @@ class Bridge:
     )
 
     tracker: Tracker = field(default_factory=Tracker)
+    shows_first_fragments: bool = True  # their ports and types: `nx-match`, not `normal`
     punted: list[Packet] = field(default_factory=list)  # to the agent
 
     def join(self, ofport: int, other: "Bridge", other_ofport: int) -> None:
@@ -70,7 +77,8 @@ class Bridge:
     def receive(self, packet: Packet, in_port: int) -> Iterator[Delivery]:
         """Where a frame that enters here comes out, through any number of bridges and tunnels."""
         clean = {name: value for name, value in packet.items() if not name.startswith(("reg", "in_port", "metadata"))}
-        frame = _Frame({"vlan_vid": 0, **clean, "in_port": in_port}, in_port)
+        seen = without_upper_layer(clean, first=not self.shows_first_fragments)
+        frame = _Frame({"vlan_vid": 0, **seen, "in_port": in_port}, in_port)
         self._table(0, frame)
         self.punted += frame.punted
         for ofport, out in frame.out:
@@ -111,16 +119,20 @@ class Bridge:
     def _track(self, action: Ct, frame: "_Frame", depth: int) -> None:
         zone = action.zone if isinstance(action.zone, int) else frame.packet[action.zone] & 0xFFFF
         if action.commit:
+            whole = self.tracker.whole(zone, frame.packet)[:1]
             marks = [change for change in action.exec if change.field == "ct_mark"]
-            for change in marks:
-                self.tracker.commit(zone, frame.packet, change.value, -1 if change.mask is None else change.mask)
-            if not marks:
-                self.tracker.commit(zone, frame.packet)
+            for packet in whole:
+                for change in marks:
+                    self.tracker.commit(zone, packet, change.value, -1 if change.mask is None else change.mask)
+                if not marks:
+                    self.tracker.commit(zone, packet)
         if action.table is not None:
-            tracked = _Frame({**frame.packet, **self.tracker.look(zone, frame.packet)}, frame.in_port)
-            self._table(action.table, tracked, depth + 1)
-            frame.out += tracked.out
-            frame.punted += tracked.punted
+            pieces = self.tracker.whole(zone, frame.packet)
+            for piece in pieces:
+                tracked = _Frame({**piece, **self.tracker.look(zone, pieces[0])}, frame.in_port)
+                self._table(action.table, tracked, depth + 1)
+                frame.out += tracked.out
+                frame.punted += tracked.punted
 
     def _lookup(self, table: int, packet: Packet) -> Flow | None:
         """Priority by priority: a flow that matches, or one whose conjunction does."""
@@ -166,8 +178,16 @@ def matches(flow: Flow, packet: Packet) -> bool:
 
 
 def value_of(packet: Packet, name: str) -> int | None:
-    """Registers, and what the connection tracker says, are 0 until they are set; a frame is no fragment."""
+    """Registers, and what the connection tracker says, are 0 until set; a frame is no fragment by itself."""
     return packet.get(name, 0 if name.startswith(("reg", "ct_")) or name == "ip_frag" else None)
+
+
+def without_upper_layer(packet: Packet, *, first: bool) -> Packet:
+    """What is seen of a fragment: ports and types of a later one read 0.  first: those of a first one, too."""
+    frag = packet.get("ip_frag", 0)
+    if not frag & LATER and not (frag and first):
+        return packet
+    return {name: 0 if name in _UPPER_LAYER else value for name, value in packet.items()}
 
 
 class _Frame:

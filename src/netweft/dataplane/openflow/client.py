@@ -126,6 +126,17 @@ class OpenFlowConnection:
         self._session.send(b"".join(messages.take_packets(controller_id, self._session.next_xid())))
         await self.barrier()
 
+    async def shows_first_fragments(self) -> bool:
+        """Whether flows see the ports of first fragments."""
+        xid = self._session.next_xid()
+        (config,) = await self._session.request(messages.message(Type.GET_CONFIG_REQUEST, xid), xid)
+        return messages.shows_first_fragments(config)
+
+    async def show_first_fragments(self) -> None:
+        """When this returns they do, for everybody, until somebody says otherwise."""
+        self._session.send(messages.show_first_fragments(self._session.next_xid()))
+        await self.barrier()
+
     async def barrier(self) -> None:
         """Returns when everything sent before has been done."""
         xid = self._session.next_xid()

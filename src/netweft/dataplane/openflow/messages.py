@@ -21,7 +21,7 @@ HEADER = Packer("!BBHI")  # version, type, length, xid
 _FLOW_MOD = Packer("!QQBBHHHIIIHH")
 _PACKET_OUT = Packer("!IH2x")
 _PACKET_IN = Packer("!IHBBQ")
-_SET_CONFIG = Packer("!HH")
+_CONFIG = Packer("!HH")
 _ASYNC_REASONS = Packer("!HHI")
 _CONTROLLER_ID = Packer("!II6xH")
 _FLOW_REQUEST = Packer("!B3xII4xQQ")
@@ -42,6 +42,7 @@ _ATOMIC_ORDERED = 3
 _MORE = 1
 _NXT_SET_CONTROLLER_ID = 20
 _WHOLE = 0xFFFF
+_FRAGMENTS, _NX_MATCH = 3, 3  # of the bridge's flags, those that say what becomes of fragments
 # properties of set-async: packet-ins, port statuses, removed flows, each of an equal or master connection
 _PACKET_INS, _BY_ACTION, _OTHERS = 1, 1 << 1, (3, 5)
 # added, removed and modified flows with their instructions; not the initial ones
@@ -56,6 +57,8 @@ class Type(IntEnum):
     EXPERIMENTER = 4
     FEATURES_REQUEST = 5
     FEATURES_REPLY = 6
+    GET_CONFIG_REQUEST = 7
+    GET_CONFIG_REPLY = 8
     SET_CONFIG = 9
     PACKET_IN = 10
     PACKET_OUT = 13
@@ -146,11 +149,23 @@ def packet_out(frame: bytes, actions: tuple[Action, ...], xid: int) -> bytes:
     return message(Type.PACKET_OUT, xid, fixed + encoded + frame)
 
 
+def show_first_fragments(xid: int) -> bytes:
+    """From now on flows see the ports of first fragments, or their ICMP type: nobody's are shown otherwise.  It holds
+    for all of the bridge, until somebody says otherwise or vswitchd ends."""
+    return message(Type.SET_CONFIG, xid, _CONFIG.pack(_NX_MATCH, _WHOLE))
+
+
+def shows_first_fragments(body: bytes) -> bool:
+    """What the bridge answers when it is asked for its configuration."""
+    flags, _ = _unpack(_CONFIG, body, 0)
+    return flags & _FRAGMENTS == _NX_MATCH
+
+
 def take_packets(controller_id: int, xid: int) -> Iterator[bytes]:
     """From now on this connection gets what flows send to this id, and nothing else that was not asked for.
 
     A connection to a bridge's own socket gets nothing at all until it has named a length for table misses."""
-    yield message(Type.SET_CONFIG, xid, _SET_CONFIG.pack(0, _WHOLE))
+    yield show_first_fragments(xid)
     reasons = {_PACKET_INS: _BY_ACTION, **dict.fromkeys(_OTHERS, 0)}
     properties = (_ASYNC_REASONS.pack(kind, _ASYNC_REASONS.size, mask) for kind, mask in reasons.items())
     yield message(Type.SET_ASYNC, xid, b"".join(properties))

@@ -16,6 +16,7 @@ from netweft.dataplane.openflow.reasons import reason
 REPLY_SECONDS = 30.0
 MAX_DUMP_BYTES = 512 * 2**20
 _XID_LIMIT = 1 << 31
+_ANSWERS = (Type.FEATURES_REPLY, Type.GET_CONFIG_REPLY, Type.BARRIER_REPLY, Type.BUNDLE_CONTROL)
 NOBODY = 0  # as xid: nobody waits for an answer, nor asks whether it was refused
 
 
@@ -139,7 +140,7 @@ class Session(asyncio.Protocol):
             self._multipart(body, reply)
         elif kind == Type.PACKET_IN and self.on_packet is not None:
             self.on_packet(body)
-        elif kind in (Type.FEATURES_REPLY, Type.BARRIER_REPLY, Type.BUNDLE_CONTROL) and reply is not None:
+        elif kind in _ANSWERS and reply is not None:
             reply.add(body, more=False)
 
     def _refused(self, xid: int, body: bytes, reply: _Reply | None) -> None:

@@ -1,0 +1,69 @@
+"""What Open vSwitch does with fragments, and what it must not do to us."""
+
+import asyncio
+import re
+import time
+
+import pytest
+from tests.netns import frames
+from tests.ovs.sandbox import Sandbox
+from tests.ovs.test_recirculations import NODE, OPEN, Switch, built
+
+from netweft.dataplane.openflow.client import OpenFlowConnection
+from netweft.model import Port
+from netweft.testing.region import Region, network, port
+
+EXPIRE_SECONDS = 25  # 15, and then some
+MARK = b"fragments of somebody else"
+
+
+async def test_who_takes_packets_shows_first_fragments_and_says_when_they_are_not(
+    ovs: Sandbox, bridge: str, switch: OpenFlowConnection
+) -> None:
+    assert not await switch.shows_first_fragments(), "as vswitchd starts"
+    await switch.watch_packets(7, lambda packet: None)
+    assert await switch.shows_first_fragments()
+    await asyncio.to_thread(ovs.ofctl, "set-frags", bridge, "drop")
+    assert not await switch.shows_first_fragments()
+    await switch.show_first_fragments()
+    assert "nx-match" in await asyncio.to_thread(ovs.ofctl, "get-frags", bridge)
+
+
+@pytest.mark.parametrize("unguarded", [False, True], ids=["to a guarded port", "to a port without port security"])
+def test_fragments_whose_rest_never_comes_come_out_nowhere(own_ovs: Sandbox, unguarded: bool) -> None:
+    """The connection tracker gives them out with whatever it looks at then, in another network, too."""
+    theirs, ours = network(1), network(2)
+    liar, beside = port(1, theirs, "10.0.0.1"), port(2, theirs, "10.0.0.2")
+    sender, receiver = port(3, ours, "10.0.0.3"), port(4, ours, "10.0.0.4", **(OPEN if unguarded else {}))
+    region = Region(nodes=1)
+    region.create(theirs, ours, liar, beside, sender, receiver)
+    region.plug(NODE, liar, beside, sender, receiver)
+    region.settle()
+    with built(own_ovs, region.nodes[NODE]) as switch:
+        for ident in range(20):
+            datagram = frames.udp4(*_ends(liar, beside), MARK * 100)
+            receive(switch, liar, *frames.pieces(datagram, 1200, ident=ident)[: 1 + ident % 2 : 2])
+        deadline, number = time.monotonic() + EXPIRE_SECONDS + 20, 0
+        while expired(switch) < 10:
+            assert time.monotonic() < deadline, "they do not expire"
+            number += 1
+            receive(switch, sender, frames.udp4(*_ends(sender, receiver), b"ours"))
+            time.sleep(0.3)
+        out = switch.sent(switch.node.vifs[receiver.id].name).read_bytes()
+    assert out.count(b"ours") == number
+    assert MARK not in out
+
+
+def _ends(frm: Port, to: Port) -> tuple[tuple[str, str], tuple[str, str]]:
+    return (frm.mac_address, to.mac_address), (frm.fixed_ips[0].ip_address, to.fixed_ips[0].ip_address)
+
+
+def receive(switch: Switch, at: Port, *sent: bytes) -> None:
+    for frame in sent:
+        switch.ovs.appctl("netdev-dummy/receive", f"rec-{switch.node.vifs[at.id].name}", frame.hex())
+
+
+def expired(switch: Switch) -> int:
+    found = re.search(r"v4 frags expired: (\d+)", switch.ovs.appctl("dpctl/ipf-get-status"))
+    assert found
+    return int(found[1])
