@@ -43,6 +43,10 @@ def test_fragments_whose_rest_never_comes_come_out_nowhere(own_ovs: Sandbox, ung
         for ident in range(20):
             datagram = frames.udp4(*_ends(liar, beside), MARK * 100)
             receive(switch, liar, *frames.pieces(datagram, 1200, ident=ident)[: 1 + ident % 2 : 2])
+        receive(switch, sender, frames.udp4(*_ends(sender, receiver), b"asks"))
+        receive(
+            switch, receiver, frames.udp4(*_ends(receiver, sender), b"yes!")
+        )  # so that nothing is committed any more
         deadline, number = time.monotonic() + EXPIRE_SECONDS + 20, 0
         while expired(switch) < 10:
             assert time.monotonic() < deadline, "they do not expire"
