@@ -5,13 +5,13 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 AS_ROOT = @[ "$$(id -u)" -eq 0 ] || { echo "make $@ needs root: it makes network namespaces.  Try: sudo make $@" >&2; exit 1; }
 
-.PHONY: help demo test check bench bench-scale install lock clean
+.PHONY: help demo test test-kernel test-kernel-quick check bench bench-scale install lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
 	@echo "Netweft: Network-as-a-Service on Open vSwitch"
 	@echo
-	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 18
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 26
 
 demo: ## two hypervisors, VMs over VXLAN, on a VLAN and on the external network, and a picture (root; installs what is missing)
 	$(AS_ROOT)
@@ -24,6 +24,14 @@ test: ## install, then every test there is (root)
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/pytest -n auto --dist worksteal -m "not root"
 	$(BIN)/pytest -m root || scripts/second_try.sh
+
+test-kernel: ## real packets on the kernel's datapath, in a virtual machine; up to 90 minutes (root, first time)
+	@scripts/install.sh kernel
+	$(BIN)/python -m tests.kernel.run all
+
+test-kernel-quick: ## the same, a choice of them; some ten minutes
+	@scripts/install.sh kernel
+	$(BIN)/python -m tests.kernel.run quick
 
 check: ## lint, types, import contracts and the tests that need no root; under a minute
 	@[ -x $(BIN)/pytest ] || { echo "first: sudo make install" >&2; exit 1; }

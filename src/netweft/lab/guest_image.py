@@ -7,7 +7,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from netweft.lab import dhcp_client
@@ -50,16 +50,24 @@ def build(path: Path, hostname: str, nic: Nic) -> None:
         root = Path(name)
         for folder in ("bin", "dev", "etc", "modules", "proc", "sys"):
             (root / folder).mkdir()
-        shutil.copy(run("sh", "-c", "command -v busybox").strip(), root / "bin/busybox")
-        (root / "modules/order").write_text("\n".join(_copy_modules(root / "modules")))
+        copy_busybox(root / "bin")
+        copy_modules(root / "modules", WANTED_MODULES)
         (root / "network").write_text(_network(hostname, nic))
         for name, script in (("init", INIT), (LEARN, dhcp_client.SCRIPT)):
             (root / name).write_text(script)
             (root / name).chmod(0o755)
-        files = "\n".join(str(found.relative_to(root)) for found in sorted(root.rglob("*")))
-        with path.open("wb") as image:
-            packer = ("cpio", "--create", "--format=newc", "--quiet", f"--directory={root}")
-            subprocess.run(packer, input=files.encode(), stdout=image, check=True)
+        pack(root, path)
+
+
+def copy_busybox(folder: Path) -> None:
+    shutil.copy(run("sh", "-c", "command -v busybox").strip(), folder / "busybox")
+
+
+def pack(root: Path, path: Path) -> None:
+    files = "\n".join(str(found.relative_to(root)) for found in sorted(root.rglob("*")))
+    with path.open("wb") as image:
+        packer = ("cpio", "--create", "--format=newc", "--quiet", f"--directory={root}")
+        subprocess.run(packer, input=files.encode(), stdout=image, check=True)
 
 
 def _network(hostname: str, nic: Nic) -> str:
@@ -76,21 +84,28 @@ def _network(hostname: str, nic: Nic) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _copy_modules(target: Path) -> list[str]:
-    """In the order to load them.  What is not in modules.dep is built into the kernel."""
+def kernel_modules() -> Path:
+    """The folder named as the kernel's version."""
     folder = next((MACHINE / "lib/modules").iterdir(), None)
     if folder is None:
         raise LabError(f"no kernel modules in {MACHINE}")
+    return folder
+
+
+def copy_modules(target: Path, wanted: Iterable[str]) -> None:
+    """With the file `order`: how to load them.  What is not in modules.dep is built into the kernel."""
+    folder = kernel_modules()
     needs: dict[str, list[str]] = {}
     for line in (folder / "modules.dep").read_text().splitlines():
         module, _, below = line.partition(":")
         needs[module] = below.split()
     paths = {Path(module).name.partition(".")[0]: module for module in needs}
     order: list[str] = []
-    for name in WANTED_MODULES:
+    for name in wanted:
         if name in paths:
-            order += [m for m in _load_order(paths[name], needs) if m not in order]
-    return [_unpacked(folder / module, target) for module in order]
+            order += _load_order(paths[name], needs)
+    names = [_unpacked(folder / module, target) for module in dict.fromkeys(order)]
+    (target / "order").write_text("\n".join(names))
 
 
 def _load_order(module: str, needs: dict[str, list[str]]) -> Iterator[str]:
