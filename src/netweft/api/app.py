@@ -5,7 +5,7 @@ from typing import Protocol
 
 from starlette.routing import BaseRoute
 
-from netweft.api import discovery
+from netweft.api import discovery, empty
 from netweft.api.addresses import Addresses
 from netweft.api.attributes import Resource
 from netweft.api.auto_allocated_topology import AutoAllocatedTopology
@@ -87,7 +87,7 @@ def build(
     more = [*Quotas(resources, store).routes(gate), *IpAvailability(store).routes(gate)]
     if {"network", "subnet"} <= by_member.keys():
         more += AutoAllocatedTopology(by_member["network"], by_member["subnet"], store).routes(gate)
-    return both([*described, *parts, *more, *discovery.routes(resources, gate)])
+    return both([*described, *parts, *more, *empty.routes(gate), *discovery.routes(resources, gate)])
 
 
 def resources(store: Store, settings: ServerSettings) -> list[Resource]:

@@ -253,6 +253,11 @@ EXTENSIONS = {
         "Provides validation on sort keys.",
         "2018-07-04T10:00:00-00:00",
     ),
+    "service-type": (
+        "Neutron Service Type Management",
+        "API for retrieving service providers for Neutron advanced services",
+        "2013-01-20T00:00:00-00:00",
+    ),
     "sorting": ("Sorting support", "Extension that indicates that sorting is enabled.", "2016-06-12T00:00:00-00:00"),
     "standard-attr-description": (
         "standard-attr-description",

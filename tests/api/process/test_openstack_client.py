@@ -73,3 +73,25 @@ def test_openstacksdk(running: Server) -> None:
     sdk.identity.delete_user(user)
     sdk.identity.delete_project(project)
     assert sdk.identity.find_user("ann") is None
+
+
+def test_a_project_is_cleaned_up(running: Server) -> None:
+    """It asks for floating IPs, routers and VPNs before it deletes anything."""
+    admin = running.openrc()
+    project, other = stock_client(admin, "project create -f json leaving", "network create -f json staying")
+    network, *_ = stock_client(
+        admin,
+        "role add --project leaving --user admin admin",
+        "network create -f json --project leaving gone",
+        "subnet create -f json --project leaving --network gone --subnet-range 10.9.0.0/24 gone4",
+        "port create -f json --project leaving --network gone gone-port",
+        "security group create -f json --project leaving gone-group",
+    )
+    cleanup = [COMMAND, "project", "cleanup", "--auto-approve", "--project", "leaving"]
+    done = subprocess.run(cleanup, capture_output=True, text=True, env=environment(admin))
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+    left, *_ = stock_client(admin, "network list -f json")
+    assert network["id"] not in {each["ID"] for each in left}
+    assert other["id"] in {each["ID"] for each in left}
+    groups, *_ = stock_client(admin, f"security group list -f json --project {project['id']}")
+    assert [group["Name"] for group in groups] == ["default"]
