@@ -26,7 +26,7 @@ OPERATIONS = [
     *tokens.OPERATIONS,
     *users.OPERATIONS,
     *access_rules.OPERATIONS,
-    *(operation for resource in resources.RESOURCES for operation in resource.operations()),
+    *(operation for resource in resources.RESOURCES for operation in call.operations_of(resource.kind, resource)),
     *groups.OPERATIONS,
     *implied.OPERATIONS,
     *project_tags.OPERATIONS,

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
@@ -110,6 +110,28 @@ class Operation(NamedTuple):
     method: str
     path: str
     handler: Handler
+
+
+class FiveOperations(Protocol):
+    """What most resources can do."""
+
+    async def list_all(self, call: Call) -> Response: ...
+    async def create(self, call: Call) -> Response: ...
+    async def show(self, call: Call) -> Response: ...
+    async def update(self, call: Call) -> Response: ...
+    async def delete(self, call: Call) -> Response: ...
+
+
+def operations_of(kind: str, resource: FiveOperations) -> list[Operation]:
+    """kind: of the collection, as in the path."""
+    collection, one = f"{PREFIX}/{kind}", f"{PREFIX}/{kind}/{{id}}"
+    return [
+        Operation("GET", collection, resource.list_all),
+        Operation("POST", collection, resource.create),
+        Operation("GET", one, resource.show),
+        Operation("PATCH", one, resource.update),
+        Operation("DELETE", one, resource.delete),
+    ]
 
 
 def routes(operations: list[Operation], identity: EmbeddedIdentity, settings: ServerSettings) -> list[Route]:

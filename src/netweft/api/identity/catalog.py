@@ -6,7 +6,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 from starlette.responses import Response
 
-from netweft.api.identity.call import PREFIX, Call, Operation, json, listing, no_content, parse
+from netweft.api.identity.call import PREFIX, Call, Operation, json, listing, no_content, operations_of, parse
 from netweft.plugins.identity.embedded import catalog, directory
 from netweft.plugins.identity.embedded.errors import Forbidden, Invalid
 from netweft.plugins.identity.embedded.tokens import Resolved
@@ -147,15 +147,8 @@ class Registered:
         return no_content()
 
     def operations(self) -> list[Operation]:
-        collection, one = f"{PREFIX}/{self._kind}", f"{PREFIX}/{self._kind}/{{id}}"
-        return [
-            Operation("GET", collection, self.list_all),
-            Operation("POST", collection, self.create),
-            Operation("GET", one, self.show),
-            Operation("PATCH", one, self.update),
-            Operation("DELETE", one, self.delete),
-            *([Operation("PUT", one, self.put_region)] if self._kind == "regions" else []),
-        ]
+        put = Operation("PUT", f"{PREFIX}/{self._kind}/{{id}}", self.put_region)
+        return [*operations_of(self._kind, self), *([put] if self._kind == "regions" else [])]
 
     async def _created(self, call: Call, wanted: Object) -> Response:
         await call.admin()

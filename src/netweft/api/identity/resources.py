@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from starlette.responses import Response
 
 from netweft.api.encoding import whole_number
-from netweft.api.identity.call import PREFIX, Call, Operation, json, listing, no_content, parse
+from netweft.api.identity.call import Call, json, listing, no_content, parse
 from netweft.plugins.identity import Context
 from netweft.plugins.identity.embedded import directory, grants
 from netweft.plugins.identity.embedded.errors import Forbidden, Invalid
@@ -171,19 +171,6 @@ class Resource:
         await call.admin()
         await call.identity.change(lambda tx: self.remove(tx, call.path("id")))
         return no_content()
-
-    def operations(self) -> list[Operation]:
-        collection, one = f"{PREFIX}/{self.kind}", f"{PREFIX}/{self.kind}/{{id}}"
-        return [
-            Operation("GET", collection, self.list_all),
-            Operation("POST", collection, self.create),
-            Operation("GET", one, self.show),
-            Operation("PATCH", one, self.update),
-            Operation("DELETE", one, self.delete),
-        ]
-
-    async def _change(self, call: Call, work: Callable[[WriteTransaction], Object]) -> Object:
-        return await call.change(lambda tx: {self.member: self.shown(call, work(tx))})
 
     def _filters(self, call: Call) -> dict[str, list[Any]]:
         given = {name: call.request.query_params[name] for name in self.filters if name in call.request.query_params}
