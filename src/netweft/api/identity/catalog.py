@@ -133,7 +133,7 @@ class Registered:
             self._settle(tx, call, changes)
             return catalog.update(tx, self._kind, id, changes)
 
-        return json({self._member: self._shown(call, await call.identity.change(work))})
+        return json(await call.change(lambda tx: {self._member: self._shown(call, work(tx))}))
 
     async def delete(self, call: Call) -> Response:
         await call.admin()
@@ -157,7 +157,7 @@ class Registered:
             self._settle(tx, call, wanted)
             return catalog.create(tx, self._kind, wanted)
 
-        return json({self._member: self._shown(call, await call.identity.change(work))}, 201)
+        return json(await call.change(lambda tx: {self._member: self._shown(call, work(tx))}), 201)
 
     async def _body(self, call: Call, type: Any) -> Object:
         await call.admin()

@@ -172,6 +172,9 @@ class Resource:
         await call.identity.change(lambda tx: self.remove(tx, call.path("id")))
         return no_content()
 
+    async def _change(self, call: Call, work: Callable[[WriteTransaction], Object]) -> Object:
+        return await call.change(lambda tx: {self.member: self.shown(call, work(tx))})
+
     def _filters(self, call: Call) -> dict[str, list[Any]]:
         given = {name: call.request.query_params[name] for name in self.filters if name in call.request.query_params}
         return {name: [_flag(value) if name in ("enabled", "is_domain") else value] for name, value in given.items()}
