@@ -13,7 +13,7 @@ from netweft.plugins.followers import Outcome, Unreachable
 from netweft.reconcile.plan import Step
 from netweft.store import Object, Store
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 
 
 @pytest.fixture
