@@ -49,6 +49,7 @@ bench: ## measure, and print a table (root)
 	$(AS_ROOT)
 	@scripts/install.sh bench
 	$(BIN)/python bench/api.py
+	$(BIN)/python bench/fair.py
 	$(BIN)/python bench/wiring.py
 	$(BIN)/python bench/dhcp.py
 	$(BIN)/python bench/throughput.py

@@ -14,7 +14,7 @@ from netweft.api.encoding import json_response
 from netweft.api.faults import HTTPBadRequest
 from netweft.api.gate import Gate
 from netweft.api.resources.address_group import ADDRESSES
-from netweft.api.running import runner
+from netweft.api.running import Run
 from netweft.api.service import Service
 from netweft.control.address_groups import AddressGroups
 from netweft.plugins.identity import Context
@@ -26,7 +26,7 @@ Change: TypeAlias = Callable[[WriteTransaction, Object, Sequence[str]], Object]
 class Addresses:
     def __init__(self, address_group: Resource, store: Store) -> None:
         self._service = Service(address_group, store)
-        self._run = runner(store)
+        self._run = Run(store)
         self._groups = AddressGroups()
 
     def routes(self, gate: Gate) -> list[BaseRoute]:
@@ -45,8 +45,8 @@ class Addresses:
     async def _change(self, request: Request, context: Context, rule: str, change: Change) -> Response:
         addresses = _given(body.parse(await request.body()))
         id = request.path_params["id"]
-        await self._run(self._service.act, context, id, rule, lambda tx, group: change(tx, group, addresses))
-        shown = await self._run(self._service.show, context, id, frozenset())
+        await self._run.write(self._service.act, context, id, rule, lambda tx, group: change(tx, group, addresses))
+        shown = await self._run.read(self._service.show, context, id, frozenset())
         return json_response({"address_group": shown})
 
 

@@ -10,7 +10,7 @@ from netweft.api.encoding import json_response
 from netweft.api.faults import HTTPBadRequest
 from netweft.api.gate import Gate
 from netweft.api.policy import Policy
-from netweft.api.running import runner
+from netweft.api.running import Run
 from netweft.control import auto_allocation, holding, quotas
 from netweft.control.auto_allocation import AutoAllocationFailure
 from netweft.control.errors import BadRequest, NotFound
@@ -28,7 +28,7 @@ class AutoAllocatedTopology:
         self._network, self._subnet = network, subnet
         self._policy = Policy(network)
         self._store = store
-        self._run = runner(store)
+        self._run = Run(store)
 
     def routes(self, gate: Gate) -> list[BaseRoute]:
         path = "/v2.0/auto-allocated-topology/{id}"
@@ -40,12 +40,13 @@ class AutoAllocatedTopology:
         fields = querystring.fields_of(querystring.parse(request.url.query))
         if fields and _DRY_RUN not in fields:
             raise HTTPBadRequest("Bad auto_allocate request: Unrecognized field.")
-        id = await self._run(self._check if fields else self._get, context, project)
+        run, work = (self._run.read, self._check) if fields else (self._run.write, self._get)
+        id = await run(work, context, project)
         shown = {"id": id, "project_id": project, "tenant_id": project}
         return json_response({"auto_allocated_topology": shown})
 
     async def delete(self, request: Request, context: Context) -> Response:
-        await self._run(self._delete, context, _project(request, context))
+        await self._run.write(self._delete, context, _project(request, context))
         return Response(status_code=204)
 
     def _check(self, context: Context, project: str) -> str:

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from netweft.api.nodes import admin, as_json
-from netweft.api.running import runner
+from netweft.api.running import Run
 from netweft.feed.followers import steps
 from netweft.plugins.followers import Follower
 from netweft.plugins.identity import Authenticate
@@ -28,7 +28,7 @@ def routes(store: Store, authenticate: Authenticate, followers: Sequence[Followe
             with store.read() as tx:
                 return [_shown(tx, follower) for follower in followers]
 
-        return as_json({"followers": await runner(store)(work)})
+        return as_json({"followers": await Run(store).read(work)})
 
     async def one(request: Request) -> Response:
         await admin(request, authenticate)
@@ -41,7 +41,7 @@ def routes(store: Store, authenticate: Authenticate, followers: Sequence[Followe
                 plan = Plan(tuple(steps(tx, follower)))
                 return _shown(tx, follower) | {"plan": [str(step) for step in plan.steps]}
 
-        return as_json({"follower": await runner(store)(work)})
+        return as_json({"follower": await Run(store).read_much(work)})
 
     return [Route(PATH, collection), Route(f"{PATH}/{{name}}", one)]
 

@@ -10,6 +10,7 @@ from netweft.api import access, faults
 from netweft.control.errors import Refused
 from netweft.plugins.identity import Authenticate, Context, IdentityUnavailable, Unauthorized
 from netweft.store import StoreError
+from netweft.store.turns import asking
 
 log = structlog.get_logger(__name__)
 Handler = Callable[[Request, Context], Awaitable[Response]]
@@ -29,7 +30,9 @@ class Gate:
             try:
                 if not token:
                     return self._unauthorized(request)
-                return await handler(request, await self._who(request, token))
+                context = await self._who(request, token)
+                asking.set((context.project_id or "", context.user_id, asking.get()[-1]))
+                return await handler(request, context)
             except Unauthorized:
                 return self._unauthorized(request)
             except IdentityUnavailable:

@@ -10,7 +10,7 @@ from netweft.api import body, faults, querystring
 from netweft.api.attributes import Resource
 from netweft.api.encoding import json_response, whole_number
 from netweft.api.gate import Gate, Handler
-from netweft.api.running import runner
+from netweft.api.running import MANY, Run
 from netweft.api.service import Service
 from netweft.api.tags import Tags
 from netweft.plugins.identity import Context
@@ -23,7 +23,7 @@ class Endpoint:
     def __init__(self, resource: Resource, store: Store) -> None:
         self._resource = resource
         self._service = Service(resource, store)
-        self._run = runner(store)
+        self._run = Run(store)
         self._tags = Tags(resource, self._service, self._run)
 
     def routes(self, gate: Gate) -> list[BaseRoute]:
@@ -47,33 +47,39 @@ class Endpoint:
     async def list(self, request: Request, context: Context) -> Response:
         pairs = querystring.parse(request.url.query)
         listing = querystring.listing(self._resource, pairs, self._service.hidden(context))
-        found = await self._run(self._service.find, context, listing)
-        answer: dict[str, Any] = {self._resource.collection: found}
-        if links := querystring.links(listing, found, str(request.url.replace(query="")), pairs):
-            answer[f"{self._resource.collection}_links"] = links
-        return json_response(answer)
+        url = str(request.url.replace(query=""))
+
+        def work() -> Response:
+            found = self._service.find(context, listing)
+            answer: dict[str, Any] = {self._resource.collection: found}
+            if links := querystring.links(listing, found, url, pairs):
+                answer[f"{self._resource.collection}_links"] = links
+            return json_response(answer)
+
+        return await self._run.read_much(work)
 
     async def show(self, request: Request, context: Context) -> Response:
         fields = querystring.fields_of(querystring.parse(request.url.query))
-        found = await self._run(self._service.show, context, request.path_params["id"], fields)
+        found = await self._run.read(self._service.show, context, request.path_params["id"], fields)
         return json_response({self._resource.member: found})
 
     async def create(self, request: Request, context: Context) -> Response:
         parsed = body.parse(await request.body())
         wanted, bulk = body.for_create(self._resource, parsed, context)
         given = body.given(self._resource, parsed)
-        created = await self._run(self._service.create, context, wanted, given)
+        run = self._run.write_much if len(wanted) > MANY else self._run.write
+        created = await run(self._service.create, context, wanted, given)
         answer = {self._resource.collection: created} if bulk else {self._resource.member: created[0]}
         return json_response(answer, 201)
 
     async def update(self, request: Request, context: Context) -> Response:
         changes = body.for_update(self._resource, body.parse(await request.body()))
         id, revision = request.path_params["id"], _revision(request)
-        updated = await self._run(self._service.update, context, id, changes, revision)
+        updated = await self._run.write(self._service.update, context, id, changes, revision)
         return json_response({self._resource.member: updated})
 
     async def delete(self, request: Request, context: Context) -> Response:
-        await self._run(self._service.delete, context, request.path_params["id"], _revision(request))
+        await self._run.write(self._service.delete, context, request.path_params["id"], _revision(request))
         return Response(status_code=204)
 
 

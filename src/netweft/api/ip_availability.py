@@ -11,7 +11,7 @@ from netweft.api.encoding import json_response
 from netweft.api.faults import HTTPBadRequest
 from netweft.api.gate import Gate
 from netweft.api.policy import may
-from netweft.api.running import runner
+from netweft.api.running import Run
 from netweft.control.errors import NetworkNotFound
 from netweft.control.ip_availability import of_networks
 from netweft.plugins.identity import Context
@@ -24,7 +24,7 @@ _FILTERS = {"network_id": "id", "network_name": "name", "project_id": "project_i
 class IpAvailability:
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._run = runner(store)
+        self._run = Run(store)
 
     def routes(self, gate: Gate) -> list[BaseRoute]:
         path = "/v2.0/network-ip-availabilities"
@@ -61,7 +61,7 @@ class IpAvailability:
             with self._store.read() as tx:
                 return of_networks(tx, tx.query("networks", Query(filters)), versions)
 
-        return await self._run(work)
+        return await self._run.read_much(work)
 
 
 def _version(text: str) -> int:

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from netweft.api import access
 from netweft.api.encoding import Malformed, decode
-from netweft.api.running import runner
+from netweft.api.running import Run
 from netweft.plugins.identity import Authenticate, IdentityUnavailable, Unauthorized, nodes
 from netweft.store import Duplicate, Missing, Object, Store
 
@@ -65,7 +65,7 @@ async def _list(request: Request, store: Store) -> Response:
         with store.read() as tx:
             return nodes.all_nodes(tx)
 
-    return as_json({"nodes": [_shown(node) for node in await runner(store)(work)]})
+    return as_json({"nodes": [_shown(node) for node in await Run(store).read_much(work)]})
 
 
 async def _add(request: Request, store: Store) -> Response:
@@ -78,7 +78,7 @@ async def _add(request: Request, store: Store) -> Response:
         raise HTTPException(400, "A node's name is up to 255 letters, digits, '.', '-' and '_', like a host's.")
 
     try:
-        token = await runner(store)(store.run, lambda tx: nodes.add(tx, wanted.name, rotate=wanted.rotate))
+        token = await Run(store).write(store.run, lambda tx: nodes.add(tx, wanted.name, rotate=wanted.rotate))
     except Duplicate:
         raise HTTPException(409, f"There is a node {wanted.name}; rotate gives it a new token.") from None
     return as_json({"node": {"name": wanted.name, "token": token}}, 201)
@@ -87,7 +87,7 @@ async def _add(request: Request, store: Store) -> Response:
 async def _remove(request: Request, store: Store) -> Response:
     name = request.path_params["name"]
     try:
-        await runner(store)(store.run, lambda tx: nodes.remove(tx, name))
+        await Run(store).write(store.run, lambda tx: nodes.remove(tx, name))
     except Missing:
         raise HTTPException(404, f"There is no node {name}.") from None
     return Response(status_code=204)

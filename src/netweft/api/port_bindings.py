@@ -13,7 +13,7 @@ from netweft.api.encoding import json_response
 from netweft.api.faults import HTTPBadRequest
 from netweft.api.gate import Gate, Handler
 from netweft.api.resources.port import BINDING
-from netweft.api.running import runner
+from netweft.api.running import Run
 from netweft.api.service import Service
 from netweft.control import port_bindings
 from netweft.plugins.identity import Context
@@ -31,7 +31,7 @@ class _Binding(NamedTuple):
 class PortBindings:
     def __init__(self, port: Resource, store: Store) -> None:
         self._service = Service(port, store)
-        self._run = runner(store)
+        self._run = Run(store)
 
     def routes(self, gate: Gate) -> list[BaseRoute]:
         path = "/v2.0/ports/{id}/bindings"
@@ -92,9 +92,9 @@ class PortBindings:
 
     async def _ask(self, request: Request, context: Context, question: Callable[[Object], Any]) -> Any:
         id = request.path_params["id"]
-        return await self._run(self._service.ask, context, id, "get_port_binding", lambda tx, port: question(port))
+        return await self._run.read(self._service.ask, context, id, "get_port_binding", lambda tx, port: question(port))
 
     async def _act(
         self, request: Request, context: Context, rule: str, action: Callable[[WriteTransaction, Object], Any]
     ) -> Any:
-        return await self._run(self._service.act, context, request.path_params["id"], rule, action)
+        return await self._run.write(self._service.act, context, request.path_params["id"], rule, action)

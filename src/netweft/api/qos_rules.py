@@ -12,7 +12,7 @@ from netweft.api.encoding import json_response
 from netweft.api.faults import HTTPBadRequest, PolicyNotAuthorized
 from netweft.api.gate import Gate, Handler
 from netweft.api.resources.qos import NOT_SUPPORTED, RULE_TYPES, RuleType
-from netweft.api.running import runner
+from netweft.api.running import Run
 from netweft.api.service import Service
 from netweft.control import qos
 from netweft.control.errors import NotFound
@@ -32,7 +32,7 @@ class QosRules:
     def __init__(self, policy: Resource, store: Store) -> None:
         self._service = Service(policy, store)
         self._store = store
-        self._run = runner(store)
+        self._run = Run(store)
 
     def routes(self, gate: Gate) -> list[BaseRoute]:
         own = [route for type in RULE_TYPES.values() for route in _Rules(type, self._service, self._store).routes(gate)]
@@ -69,7 +69,7 @@ class _Rules:
         self._type = type
         self._service = service
         self._store = store
-        self._run = runner(store)
+        self._run = Run(store)
 
     def routes(self, gate: Gate) -> list[BaseRoute]:
         path = f"/v2.0/qos/policies/{{policy_id}}/{self._type.collection}"
@@ -93,7 +93,7 @@ class _Rules:
             rules = [_shown(rule) for rule in policy["rules"] if rule["type"] == self._type.type]
             return [rule for rule in rules if all(str(rule[name]) == value for name, value in filters.items())]
 
-        rules = await self._run(
+        rules = await self._run.read(
             self._service.ask, context, request.path_params["policy_id"], self._rule_for("get"), found
         )
         return json_response({self._type.collection: rules or []})
@@ -110,7 +110,7 @@ class _Rules:
 
         rule = self._rule_for("create")
         try:
-            added = await self._run(self._service.act, context, request.path_params["policy_id"], rule, create)
+            added = await self._run.write(self._service.act, context, request.path_params["policy_id"], rule, create)
         except qos.QosPolicyNotFound:
             if context.is_admin:
                 raise
@@ -125,7 +125,7 @@ class _Rules:
             return qos.change_rule(tx, policy, qos.rule(policy, self._type.type, id), changes)
 
         policy_id, _ = await self._seen(request, context)
-        changed = await self._run(self._service.act, context, policy_id, self._rule_for("update"), update)
+        changed = await self._run.write(self._service.act, context, policy_id, self._rule_for("update"), update)
         return json_response({self._type.member: _shown(changed)})
 
     async def delete(self, request: Request, context: Context) -> Response:
@@ -135,7 +135,7 @@ class _Rules:
             qos.remove_rule(tx, policy, qos.rule(policy, self._type.type, id))
 
         policy_id, _ = await self._seen(request, context)
-        await self._run(self._service.act, context, policy_id, self._rule_for("delete"), delete)
+        await self._run.write(self._service.act, context, policy_id, self._rule_for("delete"), delete)
         return Response(status_code=204)
 
     def _rule_for(self, verb: str) -> str:
@@ -144,10 +144,10 @@ class _Rules:
     async def _seen(self, request: Request, context: Context) -> tuple[str, Object]:
         """The ids that the path names, or leaves to be found out; an alias tells nothing of others' policies."""
         id, named = request.path_params["id"], request.path_params.get("policy_id")
-        policy_id = named or await self._run(self._policy_of, id)
+        policy_id = named or await self._run.read(self._policy_of, id)
         found = None
         with contextlib.suppress(*(() if named else (NotFound,))):
-            found = policy_id and await self._run(
+            found = policy_id and await self._run.read(
                 self._service.ask,
                 context,
                 policy_id,

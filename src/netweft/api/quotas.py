@@ -14,7 +14,7 @@ from netweft.api.encoding import json_response
 from netweft.api.faults import HTTPBadRequest, PolicyNotAuthorized
 from netweft.api.gate import Gate
 from netweft.api.policy import may
-from netweft.api.running import runner
+from netweft.api.running import Run
 from netweft.control import quotas
 from netweft.plugins.identity import Context
 from netweft.store import Object, ReadTransaction, Store, WriteTransaction
@@ -28,7 +28,7 @@ class Quotas:
     def __init__(self, resources: Sequence[Resource], store: Store) -> None:
         self._defaults = {resource.member: resource.quota for resource in resources if resource.quota is not None}
         self._store = store
-        self._run = runner(store)
+        self._run = Run(store)
 
     def routes(self, gate: Gate) -> list[BaseRoute]:
         path = "/v2.0/quotas"
@@ -78,12 +78,12 @@ class Quotas:
             quotas.change(tx, id, changes, force=force)
             return self._shown(tx, id)
 
-        return json_response({"quota": await self._run(self._store.run, work)})
+        return json_response({"quota": await self._run.write(self._store.run, work)})
 
     async def reset(self, request: Request, context: Context) -> Response:
         _require(context, "delete_quota")
         id = request.path_params["id"]
-        await self._run(self._store.run, lambda tx: quotas.reset(tx, id))
+        await self._run.write(self._store.run, lambda tx: quotas.reset(tx, id))
         return Response(status_code=204)
 
     async def _read(self, question: Callable[[ReadTransaction], T]) -> T:
@@ -91,7 +91,7 @@ class Quotas:
             with self._store.read() as tx:
                 return question(tx)
 
-        return await self._run(work)
+        return await self._run.read(work)
 
     def _shown(self, tx: ReadTransaction, id: str) -> Object:
         return quotas.limits(tx, id, self._defaults) | {"project_id": id, "tenant_id": id}

@@ -1,37 +1,30 @@
-"""Where blocking work is done: measured, and decided once per store (decision 0004)."""
+"""Where blocking work is done: in turn with all other, see `store.turns` (decisions 0004 and 0271)."""
 
-from collections.abc import Awaitable, Callable
-from typing import ParamSpec, Protocol, TypeVar
-
-import anyio.to_thread
+from collections.abc import Callable
+from functools import partial
+from typing import ParamSpec, TypeVar
 
 from netweft.store import Store
 
 P = ParamSpec("P")
 T = TypeVar("T")
-_THREADS = 16
+MANY = 8  # objects that are written at once: more is long work
 
 
-class Run(Protocol):
-    def __call__(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]: ...
+class Run:
+    """*_much: what may take long."""
 
+    def __init__(self, store: Store) -> None:
+        self._turns = store.turns
 
-def runner(store: Store) -> Run:
-    return _at_once if store.embedded else _Threads()
+    async def read(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._turns.read(partial(work, *args, **kwargs))
 
+    async def read_much(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._turns.read(partial(work, *args, **kwargs), long=True)
 
-async def _at_once(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """In the event loop: an SQLite transaction is shorter than handing it to a thread and back."""
-    return work(*args, **kwargs)
+    async def write(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._turns.write(partial(work, *args, **kwargs))
 
-
-class _Threads:
-    """For a database on the other side of a socket."""
-
-    def __init__(self) -> None:
-        self._limiter: anyio.CapacityLimiter | None = None
-
-    async def __call__(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        if self._limiter is None:  # it belongs to the event loop that runs now
-            self._limiter = anyio.CapacityLimiter(_THREADS)
-        return await anyio.to_thread.run_sync(lambda: work(*args, **kwargs), limiter=self._limiter)
+    async def write_much(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._turns.write(partial(work, *args, **kwargs), long=True)

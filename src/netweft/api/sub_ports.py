@@ -15,7 +15,7 @@ from netweft.api.faults import HTTPBadRequest
 from netweft.api.gate import Gate
 from netweft.api.policy import check_ports
 from netweft.api.resources.trunk import PORTS, sub_ports
-from netweft.api.running import runner
+from netweft.api.running import Run
 from netweft.api.service import Service
 from netweft.control.errors import InvalidInput
 from netweft.control.trunks import Trunks
@@ -28,7 +28,7 @@ Change: TypeAlias = Callable[[WriteTransaction, Object, list[Object]], Object]
 class SubPorts:
     def __init__(self, trunk: Resource, store: Store) -> None:
         self._service = Service(trunk, store)
-        self._run = runner(store)
+        self._run = Run(store)
         self._trunks = Trunks()
 
     def routes(self, gate: Gate) -> list[BaseRoute]:
@@ -41,7 +41,7 @@ class SubPorts:
 
     async def list(self, request: Request, context: Context) -> Response:
         fields = frozenset({"sub_ports"})
-        return json_response(await self._run(self._service.show, context, request.path_params["id"], fields))
+        return json_response(await self._run.read(self._service.show, context, request.path_params["id"], fields))
 
     async def add(self, request: Request, context: Context) -> Response:
         return await self._change(request, context, "add_subports", sub_ports, self._trunks.add)
@@ -58,8 +58,8 @@ class SubPorts:
             check_ports(tx, context, [{"sub_ports": sub_ports}])
             change(tx, trunk, sub_ports)
 
-        await self._run(self._service.act, context, id, rule, act, {"sub_ports": sub_ports})
-        return json_response(await self._run(self._service.show, context, id, frozenset()))
+        await self._run.write(self._service.act, context, id, rule, act, {"sub_ports": sub_ports})
+        return json_response(await self._run.read(self._service.show, context, id, frozenset()))
 
 
 def _given(parsed: Object, check: Check) -> list[Object]:

@@ -75,7 +75,7 @@ class Tags:
         return Response(status_code=204)
 
     async def _tags(self, request: Request, context: Context) -> list[str]:
-        found = await self._run(self._service.show, context, request.path_params["id"], frozenset({"tags"}))
+        found = await self._run.read(self._service.show, context, request.path_params["id"], frozenset({"tags"}))
         tags: list[str] = found.get("tags", [])
         return tags
 
@@ -90,7 +90,7 @@ class Tags:
             return {"tags": tags}
 
         rule = f"{verb}_{self._resource.member}:tags"
-        changed = await self._run(self._service.edit, context, request.path_params["id"], decide, None, rule)
+        changed = await self._run.write(self._service.edit, context, request.path_params["id"], decide, None, rule)
         tags: list[str] = changed["tags"]
         return tags
 

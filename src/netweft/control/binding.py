@@ -60,7 +60,7 @@ def report_ports(tx: WriteTransaction, node: str, statuses: Sequence[PortStatus]
     reported = {status.port_id: status for status in statuses}
     left = _still_plugged(tx, node, reported, complete=complete)
     if complete:
-        reported = {id: PortStatus(id, PortState.DOWN) for id in _expected(tx, node)} | reported
+        reported = {id: PortStatus(id, PortState.DOWN) for id in expected(tx, node)} | reported
     ports = tx.lock_many("ports", reported)
     plugged = {id for id, status in reported.items() if status.state is not PortState.DOWN}
     denied = dict.fromkeys(plugged - ports.keys(), "there is no such port")
@@ -145,7 +145,7 @@ def _with_ahead(port: Object, node: str, changes: Object) -> Object:
     return {placing.AHEAD: others}
 
 
-def _expected(tx: WriteTransaction, node: str) -> set[str]:
+def expected(tx: WriteTransaction, node: str) -> set[str]:
     """Ports that are down unless the node says something else."""
     active = tx.query("ports", Query({HOST: [node], "status": ["ACTIVE"]}))
     ahead = {id for kind, id in tx.held(placing.scope(node)).values() if kind == "ports"}

@@ -17,6 +17,7 @@ from netweft.feed.hub import Hub
 from netweft.feed.outbox import Closed, Outbox
 from netweft.feed.writer import Writer
 from netweft.model import NodeFacts, PortStatus
+from netweft.store.turns import asking
 from netweft.wire import messages as wire
 
 HELLO_SECONDS = 10.0
@@ -24,6 +25,7 @@ FRAMES_PER_SECOND = 200  # what a node may send for long; short bursts may be tw
 MAX_HELLO_BYTES = 64 * 1024  # Subscribe and Facts
 MAX_PORTS = 16_384
 MAX_DETAIL = 500
+FACTS_SECONDS = 1.0  # between two that are stored: the newest counts
 
 log = structlog.get_logger(__name__)
 
@@ -44,16 +46,18 @@ class Session:
         self._writer = writer
         self._sending = asyncio.Lock()
         self._reports = _Reports()
+        self._facts: asyncio.Queue[NodeFacts] = asyncio.Queue(1)
 
     async def run(self) -> None:
         """Returns when the session is over, however it ends."""
         outbox: Outbox | None = None
+        asking.set((f"node {self._node}",))
         try:
             hello = await self._hello()
             await self._store_facts(hello.facts)
             outbox = self._hub.subscribe(self._node, hello.have_history, hello.have_revision)
             log.info("node subscribed", node=self._node, have_revision=hello.have_revision)
-            await _until_one_ends(self._deliver(outbox), self._listen(), self._write_reports())
+            await _until_one_ends(self._deliver(outbox), self._listen(), self._write_reports(), self._write_facts())
         except WebSocketDisconnect:
             log.info("node left", node=self._node)
         except Closed as closed:
@@ -122,7 +126,9 @@ class Session:
             if isinstance(message, wire.Report):
                 self._reports.add(message.ports, complete=message.complete)
             elif isinstance(message, wire.Facts):
-                await self._store_facts(message.facts)
+                if self._facts.full():
+                    self._facts.get_nowait()
+                self._facts.put_nowait(message.facts)
             else:
                 raise _Refusal("subscribed already")
             owed = max(owed, clock() - 1.0) + 1 / FRAMES_PER_SECOND
@@ -138,6 +144,11 @@ class Session:
                 raise _Refusal(f"tunnel_ip {facts.tunnel_ip[:80]!r} is no IP address") from None
         if not await self._writer.connected(self._node, facts):
             raise _Refusal("the facts could not be stored", retry=True)
+
+    async def _write_facts(self) -> None:
+        while True:
+            await self._store_facts(await self._facts.get())
+            await asyncio.sleep(FACTS_SECONDS)
 
     async def _write_reports(self) -> None:
         """What comes in while a report is being written goes into the next one, all of it."""

@@ -1,20 +1,22 @@
-"""What nodes tell, written to the store: one transaction per call.
+"""What nodes tell, written to the store: in turn with all others, and never so much at once that they wait for long.
 
 Where the database is a process of its own, in a few worker threads of its own, so that neither many nodes at once nor
 the API's requests take each other's.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import TypeVar
 
 import structlog
 from anyio import CapacityLimiter, to_thread
 
 from netweft.control import binding, hosts
-from netweft.model import NodeFacts, PortStatus
+from netweft.model import NodeFacts, PortState, PortStatus
 from netweft.store import Store, WriteTransaction
 
 THREADS = 4
+PORTS = 50  # in one transaction
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -48,13 +50,26 @@ class Writer:
         await self._write(lambda tx: binding.node_gone(tx, node, seconds))
 
     async def report(self, node: str, statuses: list[PortStatus], *, complete: bool) -> Mapping[str, str] | None:
-        """Why ports were denied, by their ids."""
-        return await self._write(lambda tx: binding.report_ports(tx, node, statuses, complete))
+        """Why ports were denied, by their ids.  complete: the node's other ports are down."""
+        if complete:
+            reported = {status.port_id for status in statuses}
+            expected = await self._write(lambda tx: binding.expected(tx, node))
+            if expected is None:
+                return None
+            statuses = [*(PortStatus(id, PortState.DOWN) for id in sorted(expected - reported)), *statuses]
+        denied: dict[str, str] = {}
+        for start in range(0, len(statuses), PORTS):
+            part = statuses[start : start + PORTS]
+            found = await self._write(partial(binding.report_ports, node=node, statuses=part, complete=False))
+            if found is None:
+                return None
+            denied |= found
+        return denied
 
     async def _write(self, use_case: Callable[[WriteTransaction], T]) -> T | None:
         try:
             if self._store.embedded:  # shorter than handing it to a thread and back (decision 0021)
-                return self._store.run(use_case)
+                return await self._store.turns.write(partial(self._store.run, use_case))
             return await to_thread.run_sync(self._store.run, use_case, limiter=self._threads)
         except Exception:  # whatever it is, other nodes' sessions go on
             log.exception("what a node told could not be written")

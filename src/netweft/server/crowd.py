@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from ipaddress import IPv6Address, ip_address
 from typing import Protocol
 
-from netweft.server.tally import Tally
+from netweft.tally import Tally
 
 SWEEP_SECONDS = 1.0
 WANTED_DESCRIPTORS = 65_536

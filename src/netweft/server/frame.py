@@ -11,7 +11,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from netweft.server.crowd import key_of
 from netweft.server.faults import IDENTITY_PATH, fault_body
+from netweft.store.turns import asking
 
 IDENTITY_BODY_BYTES = 112 * 1024  # as Keystone: what is sent there is read before it is known who sends it
 
@@ -32,6 +34,7 @@ class RequestFrame:
         request_id = f"req-{uuid.uuid4()}"
         scope.setdefault("state", {})["request_id"] = request_id
         header = (b"x-openstack-request-id", request_id.encode())
+        asking.set((key_of(scope.get("client")),))
         started = False
 
         async def send_marked(message: Message) -> None:

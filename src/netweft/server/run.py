@@ -6,6 +6,7 @@ There is nothing to be saved at the end, so a kill -9 costs no more than the ans
 
 import gc
 import os
+import sys
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from netweft.store.address import without_password
 from netweft.wire.messages import MAX_UPWARD_BYTES
 
 GRACE_SECONDS = 1
+SWITCH_SECONDS = 0.0005  # a thread with a long list gives way to the event loop so soon
 
 log = structlog.get_logger()
 
@@ -45,6 +47,7 @@ def serve(settings: ServerSettings) -> None:
         # what is there now stays: the collector need not look through it again and again
         gc.collect()
         gc.freeze()
+        sys.setswitchinterval(SWITCH_SECONDS)
         log.info("listening", on=",".join(settings.listen), history=store.history)
         server.run(sockets)
     ending.now()

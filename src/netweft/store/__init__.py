@@ -21,8 +21,8 @@ underscores.  *Links* keep what is referred to from being deleted.  *Claims* are
 hold within a scope; a *pool* hands out numbers (addresses, VNIs), which are then claimed in the scope of that name, as
 decimal text, and go back when the claim is released or its object deleted.
 
-Everything here blocks: call it from a thread, or be sure that it is quick.  `store.doorbell` wakes asyncio waiters
-after each commit: `with store.doorbell.subscribe() as bell: await bell.wait()`.
+Everything here blocks: while the server runs, ask `store.turns` for a turn, or be in a thread.  `store.doorbell` wakes
+asyncio waiters after each commit: `with store.doorbell.subscribe() as bell: await bell.wait()`.
 """
 
 from netweft.store.changelog import Change

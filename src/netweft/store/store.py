@@ -18,6 +18,7 @@ from netweft.store.engine import connect, migrate
 from netweft.store.errors import Busy, StoreError
 from netweft.store.schema import meta
 from netweft.store.transaction import ReadTransaction, WriteTransaction, translating
+from netweft.store.turns import Turns
 
 KEEP_CHANGES = 200_000
 KEEP_SECONDS = 7 * 86400.0
@@ -43,6 +44,7 @@ class Store:
         self._turn = threading.Lock() if self.embedded else nullcontext()
         self._writes = 0
         self.doorbell = Doorbell()
+        self.turns = Turns(embedded=self.embedded)
         with self._engine.connect() as connection, connection.begin():
             self.history: str = connection.execute(select(meta.c.value).where(meta.c.key == "history")).scalar_one()
         self._listener = _Listener(engine, self.doorbell) if not self.embedded else None
@@ -57,6 +59,7 @@ class Store:
         return cls(engine)
 
     def close(self) -> None:
+        self.turns.close()
         if self._listener is not None:
             self._listener.stop()
         self._engine.dispose()

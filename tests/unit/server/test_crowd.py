@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from netweft.server.crowd import LOCAL, SPARE_DESCRIPTORS, WANTED_DESCRIPTORS, key_of, room
-from netweft.server.tally import Tally
+from netweft.tally import Tally
 
 
 @pytest.mark.parametrize(

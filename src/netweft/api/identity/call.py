@@ -14,7 +14,7 @@ from starlette.routing import Route
 from netweft.api import access
 from netweft.api.encoding import Malformed, decode, encode
 from netweft.plugins.identity import Context, IdentityUnavailable, Unauthorized
-from netweft.plugins.identity.embedded.errors import Conflict, Forbidden, Invalid, NotFound
+from netweft.plugins.identity.embedded.errors import Conflict, Forbidden, Invalid, NotFound, TooManyAttempts
 from netweft.plugins.identity.embedded.service import EmbeddedIdentity
 from netweft.plugins.identity.embedded.tokens import Resolved
 from netweft.settings import ServerSettings
@@ -31,6 +31,7 @@ _STATUS: dict[type[Exception], HTTPStatus] = {
     NotFound: HTTPStatus.NOT_FOUND,
     Conflict: HTTPStatus.CONFLICT,
     IdentityUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    TooManyAttempts: HTTPStatus.TOO_MANY_REQUESTS,
 }
 
 
@@ -194,4 +195,6 @@ def _refusal(call: Call, error: Exception) -> Response:
         headers["WWW-Authenticate"] = f'Keystone uri="{call.base}/identity"'
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = "1"
+    if isinstance(error, TooManyAttempts):
+        headers["Retry-After"] = str(error.seconds)
     return json({"error": {"code": int(status), "message": message, "title": status.phrase}}, status, headers)

@@ -12,12 +12,14 @@ from netweft.api.identity.call import PREFIX, Call, Operation, json, listing, no
 from netweft.api.identity.catalog import of_token
 from netweft.plugins.identity import Unauthorized
 from netweft.plugins.identity.embedded import grants
-from netweft.plugins.identity.embedded.errors import Forbidden, NotFound
+from netweft.plugins.identity.embedded.errors import Forbidden, NotFound, TooManyAttempts
 from netweft.plugins.identity.embedded.request import AuthRequest
 from netweft.plugins.identity.embedded.tokens import Resolved
 from netweft.store import Object
+from netweft.tally import Tally
 
 log = structlog.get_logger(__name__)
+_refused = Tally("logins refused")
 _NOT_CACHED = {"Vary": "X-Auth-Token"}
 
 
@@ -32,6 +34,9 @@ async def issue(call: Call) -> Response:
     except Unauthorized:
         client = call.request.client
         log.warning("login refused", who=body.auth.identity.who[:80], client=client.host if client else "local")
+        raise
+    except TooManyAttempts:
+        _refused.count("too_many_attempts")
         raise
     return json(await _body(call, resolved), 201, _NOT_CACHED | {"X-Subject-Token": token})
 

@@ -53,9 +53,11 @@ class CredentialBody(Struct, frozen=True):
 async def change_password(call: Call) -> Response:
     """Whoever knows the old one may; no token is needed, and all of the user's are gone after it."""
     user_id, body = call.path("user"), (await call.body(PasswordBody)).user
-    user = await call.identity.read(lambda tx: tx.get("users", user_id))
-    good = await call.identity.passwords.verify(user["password_hash"] if user else None, body.original_password)
-    if user is None or not good or not user["enabled"]:
+    async with call.identity.passwords.attempt(f"user {user_id}") as attempt:
+        user = await call.identity.read(lambda tx: tx.get("users", user_id))
+        hash = user["password_hash"] if user else None
+        attempt.right = await call.identity.passwords.verify(hash, body.original_password)
+    if user is None or not attempt.right or not user["enabled"]:
         raise Unauthorized
     changes = {"password_hash": await call.identity.passwords.hash(body.password)}
     await call.identity.change(lambda tx: directory.update(tx, "users", user_id, changes))

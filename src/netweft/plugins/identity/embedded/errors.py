@@ -21,6 +21,14 @@ class Invalid(IdentityError):
     pass
 
 
+class TooManyAttempts(IdentityError):
+    """seconds: after which it is worth another try."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__("There were too many attempts to log in. Try again later.")
+        self.seconds = seconds
+
+
 class Forbidden(IdentityError):
     def __init__(self, message: str = "You are not authorized to perform the requested action.") -> None:
         super().__init__(message)

@@ -66,9 +66,11 @@ class Prover:
     async def _prove_password(self, part: PasswordMethod) -> Proven:
         if not part.user.well_formed:
             raise Invalid("Expecting to find id, or name and domain, in user.")
-        user = await self._read(lambda tx: named(tx, "users", part.user))
-        good = await self._passwords.verify(user["password_hash"] if user else None, part.user.password)
-        if user is None or not good:
+        async with self._passwords.attempt(_claim(part.user)) as attempt:
+            user = await self._read(lambda tx: named(tx, "users", part.user))
+            hash = user["password_hash"] if user else None
+            attempt.right = await self._passwords.verify(hash, part.user.password)
+        if user is None or not attempt.right:
             raise Unauthorized
         return Proven(user=user, methods=("password",), expires_at=time.time() + self._lifetime)
 
@@ -89,9 +91,12 @@ class Prover:
             found = credentials.find(tx, id=part.id, user_id=owner["id"] if owner else None, name=part.name)
             return found, tx.get("users", found["user_id"]) if found else None
 
-        credential, user = await self._read(look_up)
-        good = await self._passwords.verify(credential["secret_hash"] if credential else None, part.secret)
-        if credential is None or user is None or not good:
+        claimed = part.id or f"{_claim(part.user) if part.user else None} {part.name}"
+        async with self._passwords.attempt(f"application credential {claimed}") as attempt:
+            credential, user = await self._read(look_up)
+            hash = credential["secret_hash"] if credential else None
+            attempt.right = await self._passwords.verify(hash, part.secret)
+        if credential is None or user is None or not attempt.right:
             raise Unauthorized
         expires_at = min(credential["expires_at"] or float("inf"), time.time() + self._lifetime)
         return Proven(
@@ -100,6 +105,14 @@ class Prover:
             expires_at=expires_at,
             application_credential=credential,
         )
+
+
+def _claim(ref: NamedRef) -> str:
+    """Who is claimed: only what is looked up by, so that nothing else that is sent makes it another claim."""
+    if ref.id is not None:
+        return f"user {ref.id}"
+    domain = ref.domain and (ref.domain.id if ref.domain.id is not None else ref.domain.name)
+    return f"user {ref.name} of {domain}"
 
 
 def draft(tx: ReadTransaction, proven: Proven, scope: Scope | str | None) -> Resolved:

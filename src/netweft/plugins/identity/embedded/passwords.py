@@ -6,12 +6,17 @@ same, and a server that is flooded with logins stays small.  See decision 0011.
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from functools import cached_property
+from hashlib import sha256
 from typing import TYPE_CHECKING, TypeVar
 
 from netweft.plugins.identity import IdentityUnavailable
+from netweft.plugins.identity.embedded.attempts import Attempt, Attempts
+from netweft.store.shares import Shares
+from netweft.store.turns import asking
 
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
@@ -21,13 +26,15 @@ T = TypeVar("T")
 PASSES = 5
 KIBIBYTES = 7 * 1024
 THREADS = 2
-MAX_WAITING = 128
+MAX_WAITING = 1024
 
 
 class Passwords:
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="argon2")
-        self._waiting = 0
+        self._waiting: Shares[asyncio.Future[None]] = Shares()
+        self._busy = 0
+        self._attempts = Attempts()
 
     @cached_property
     def _hasher(self) -> "PasswordHasher":
@@ -57,14 +64,44 @@ class Passwords:
     async def verify(self, hash: str | None, password: str) -> bool:
         return await self._off_loop(lambda: self.verify_now(hash, password))
 
+    @asynccontextmanager
+    async def attempt(self, claimed: str) -> AsyncIterator[Attempt]:
+        """Of the client that asks, to be who it claims.  The block sets `right`.  Raises TooManyAttempts."""
+        client, claimed = asking.get()[-1], sha256(claimed.encode(errors="surrogatepass")).hexdigest()
+        asking.set((client, claimed))
+        async with self._attempts.attempt(client, claimed) as attempt:
+            yield attempt
+
     async def _off_loop(self, work: Callable[[], T]) -> T:
-        if self._waiting >= MAX_WAITING:
-            raise IdentityUnavailable("too many logins at a time")
-        self._waiting += 1
+        """A thread at a time for each client that waits, however many it has waiting."""
+        await self._turn()
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         finally:
-            self._waiting -= 1
+            self._next()
+
+    async def _turn(self) -> None:
+        if self._busy < THREADS:
+            self._busy += 1
+            return
+        if len(self._waiting) >= MAX_WAITING:
+            raise IdentityUnavailable("too many logins at a time")
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.push(asking.get(), turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._next()  # it was given to us, and we are gone
+            raise
+
+    def _next(self) -> None:
+        while self._waiting:
+            turn = self._waiting.pop()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._busy -= 1
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)

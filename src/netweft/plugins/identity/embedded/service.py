@@ -76,11 +76,11 @@ class EmbeddedIdentity:
             with self._store.read() as tx:
                 return work(tx)
 
-        return await self._blocking(run)
+        return await self._store.turns.read(run)
 
     async def write(self, work: Callable[[WriteTransaction], T]) -> T:
         """For what makes no token worth less; else `change`."""
-        return await self._blocking(lambda: self._store.run(work))
+        return await self._store.turns.write(lambda: self._store.run(work))
 
     async def change(self, work: Callable[[WriteTransaction], T]) -> T:
         def run() -> T:
@@ -89,7 +89,7 @@ class EmbeddedIdentity:
             finally:
                 self._cache.clear()  # here, so that it happens even if nobody waits for the result any more
 
-        return await self._blocking(run)
+        return await self._store.turns.write(run)
 
     async def run(self) -> None:
         """Forget what other servers' changes may have invalidated."""
@@ -119,7 +119,3 @@ class EmbeddedIdentity:
         context = await self.read(lambda tx: tokens.load(tx, hash, now).context)
         self._cache.put(hash, context, now, epoch=epoch)
         return context
-
-    async def _blocking(self, run: Callable[[], T]) -> T:
-        """An SQLite transaction is shorter than handing it to a thread and back (decision 0004)."""
-        return run() if self._store.embedded else await asyncio.to_thread(run)

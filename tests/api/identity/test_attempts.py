@@ -1,0 +1,33 @@
+"""Logging in with wrong passwords, as the API answers it."""
+
+import httpx
+from tests.api.identity.conftest import Caller
+
+from netweft.plugins.identity.embedded.attempts import PAIR
+
+
+async def test_too_many_are_told_when_to_come_again_and_nothing_else(nobody: Caller) -> None:
+    """Nobody can tell from it who is there."""
+    answers: dict[str, list[httpx.Response]] = {}
+    for user in ("admin", "stranger"):
+        answers[user] = [await nobody.login(user, "wrong") for _ in range(int(PAIR.burst) + 2)]
+    for told in answers.values():
+        assert [answer.status_code for answer in told] == [401] * int(PAIR.burst) + [429] * 2
+        assert 1 <= int(told[-1].headers["Retry-After"]) <= 10
+        assert told[-1].json()["error"]["title"] == "Too Many Requests"
+    for known, unknown in zip(*answers.values(), strict=True):
+        assert known.json() == unknown.json()
+        assert known.headers.keys() == unknown.headers.keys()
+
+
+async def test_the_other_doors_are_watched_too(nobody: Caller) -> None:
+    """An application credential's secret, and the old password in a change of it."""
+    statuses = []
+    for _ in range(int(PAIR.burst) + 1):
+        credential = {"id": "none", "secret": "x"}
+        identity = {"methods": ["application_credential"], "application_credential": credential}
+        answer = await nobody("POST", "/identity/v3/auth/tokens", {"auth": {"identity": identity}})
+        body = {"user": {"password": "new", "original_password": "x"}}
+        change = await nobody("POST", "/identity/v3/users/none/password", body)
+        statuses.append((answer.status_code, change.status_code))
+    assert statuses == [(401, 401)] * int(PAIR.burst) + [(429, 429)]

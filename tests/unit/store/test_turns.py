@@ -1,0 +1,187 @@
+"""Whose turn it is: shares of time by project and user, in the event loop and in threads."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netweft.store import shares
+from netweft.store.shares import Shares
+from netweft.store.turns import Turns, asking
+
+
+def serve(queue: Shares[Sequence[str]], cost: float, rounds: int) -> list[Sequence[str]]:
+    served = []
+    for _ in range(rounds):
+        names = queue.pop()
+        queue.charge(names, cost)
+        served.append(names)
+    return served
+
+
+def test_one_that_asks_once_is_next_whatever_waits() -> None:
+    queue: Shares[Sequence[str]] = Shares()
+    for _ in range(1000):
+        queue.push(("loud", "u"), ("loud", "u"))
+    serve(queue, 1.0, 10)
+    queue.push(("quiet", "u"), ("quiet", "u"))
+    assert ("quiet", "u") in serve(queue, 1.0, 2)
+
+
+def test_projects_have_the_same_share_and_so_have_users_within_one() -> None:
+    queue: Shares[Sequence[str]] = Shares()
+    for user in range(30):
+        for _ in range(30):
+            queue.push(("many", f"u{user}"), ("many", f"u{user}"))
+    for name, times in (("a", 300), ("b", 300)):
+        for _ in range(times):
+            queue.push(("few", name), ("few", name))
+    served = serve(queue, 1.0, 200)
+    counts = {whose: sum(one[0] == whose for one in served) for whose in ("many", "few")}
+    assert counts == {"many": 100, "few": 100}
+    assert abs(sum(one == ("few", "a") for one in served) - 50) <= 1
+
+
+def test_who_takes_long_waits_long() -> None:
+    """Shares are of time, not of turns."""
+    queue: Shares[tuple[str, float]] = Shares()
+    for _ in range(200):
+        queue.push(("slow",), ("slow", 10.0))
+        queue.push(("quick",), ("quick", 1.0))
+    spent = {"slow": 0.0, "quick": 0.0}
+    for _ in range(100):
+        name, cost = queue.pop()
+        queue.charge((name,), cost)
+        spent[name] += cost
+    assert abs(spent["slow"] - spent["quick"]) <= 10
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("xy"), st.floats(0, 5)), max_size=60))
+def test_everything_comes_out_once_and_in_order_for_each(pushed: list[tuple[str, str, float]]) -> None:
+    queue: Shares[tuple[int, tuple[str, str], float]] = Shares()
+    for number, (project, user, cost) in enumerate(pushed):
+        queue.push((project, user), (number, (project, user), cost))
+    out: list[tuple[int, tuple[str, str]]] = []
+    while queue:
+        number, names, cost = queue.pop()
+        queue.charge(names, cost)
+        out.append((number, names))
+    assert sorted(number for number, _ in out) == list(range(len(pushed)))
+    for names in {names for _, names in out}:
+        mine = [number for number, whose in out if whose == names]
+        assert mine == sorted(mine)
+    with pytest.raises(IndexError):
+        queue.pop()
+
+
+def test_names_are_not_remembered_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shares, "REMEMBERED", 10)
+    queue: Shares[int] = Shares()
+    for number in range(1000):
+        queue.push((str(number), "u"), number)
+        queue.pop()
+    assert len(queue._lines) <= 12
+
+
+@pytest.fixture
+def turns() -> Iterator[Turns]:
+    turns = Turns(embedded=True)
+    yield turns
+    turns.close()
+
+
+async def _as(name: str, ask: Callable[..., Any], work: Callable[[], Any], **options: bool) -> Any:
+    asking.set((name, "u"))
+    return await ask(work, **options)
+
+
+async def test_a_quiet_one_waits_for_one_piece_of_a_loud_one(turns: Turns) -> None:
+    done: list[str] = []
+    loud = [asyncio.create_task(_as("loud", turns.write, lambda: done.append("loud"))) for _ in range(100)]
+    while len(done) < 3:
+        await asyncio.sleep(0)
+    before = len(done)
+    await _as("quiet", turns.read, lambda: done.append("quiet"))
+    assert done.index("quiet") - before <= 2
+    await asyncio.gather(*loud)
+    assert done.count("loud") == 100
+
+
+async def test_the_event_loop_looks_at_its_sockets_between_two_pieces(turns: Turns) -> None:
+    looks = 0
+
+    async def look() -> None:
+        nonlocal looks
+        while True:
+            looks += 1
+            await asyncio.sleep(0)
+
+    looking = asyncio.create_task(look())
+    await asyncio.gather(*(turns.read(lambda: time.sleep(0.001)) for _ in range(20)))
+    looking.cancel()
+    assert looks >= 19
+
+
+async def test_reads_go_on_while_somebody_writes_for_long_and_writers_wait_for_their_turn(turns: Turns) -> None:
+    go, order = threading.Event(), []
+
+    def long() -> None:
+        assert go.wait(10)
+        order.append("long")
+
+    writing = asyncio.create_task(_as("loud", turns.write, long, long=True))
+    await asyncio.sleep(0.05)
+    waiting = asyncio.create_task(_as("quiet", turns.write, lambda: order.append("short")))
+    for _ in range(5):
+        assert await _as("quiet", turns.read, lambda: 7) == 7
+        assert await _as("quiet", turns.read, lambda: 8, long=True) == 8
+    assert order == []
+    go.set()
+    await asyncio.gather(writing, waiting)
+    assert order == ["long", "short"]
+
+
+@pytest.mark.parametrize("embedded", [True, False])
+@pytest.mark.parametrize("long", [True, False])
+async def test_what_the_work_raises_is_raised_to_who_asked(embedded: bool, long: bool) -> None:
+    turns = Turns(embedded=embedded)
+
+    def fail() -> None:
+        raise LookupError("x")
+
+    for ask in (turns.read, turns.write):
+        answers = await asyncio.gather(*(ask(fail, long=long) for _ in range(20)), return_exceptions=True)
+        assert {type(answer) for answer in answers} == {LookupError}
+        assert await ask(lambda: 1, long=long) == 1
+    turns.close()
+
+
+async def test_work_that_nobody_waits_for_any_more_is_not_begun(turns: Turns) -> None:
+    go, begun = threading.Event(), []
+    first = asyncio.create_task(turns.write(lambda: go.wait(10), long=True))
+    await asyncio.sleep(0.02)
+    given_up = [asyncio.create_task(turns.write(lambda: begun.append(1), long=long)) for long in (True, False)]
+    await asyncio.sleep(0.02)
+    for task in given_up:
+        task.cancel()
+    go.set()
+    await first
+    assert await turns.write(lambda: 1) == 1
+    assert begun == []
+
+
+def test_another_event_loop_finds_it_as_new(turns: Turns) -> None:
+    async def abandon() -> None:
+        for _ in range(5):
+            asyncio.get_running_loop().create_task(turns.read(lambda: 1))
+
+    async def ask() -> int:
+        return await turns.read(lambda: 1) + await turns.read(lambda: 2, long=True)
+
+    asyncio.run(abandon())
+    assert asyncio.run(ask()) == 3
