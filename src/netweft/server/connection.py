@@ -188,6 +188,10 @@ class Connection(HttpToolsProtocol):
 
     # -- ends
 
+    @property
+    def served(self) -> bool:
+        return self.cycle is not None
+
     def gives_way(self) -> bool:
         return self.flow.write_paused or (self._phase is not Phase.SENT and not self._earlier())
 
@@ -256,6 +260,7 @@ class Session(WebSocketsSansIOProtocol):
     """A node's connection to the feed.  Until its token was looked at, one of the crowd."""
 
     crowd: Crowd
+    served = False
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)

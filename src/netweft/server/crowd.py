@@ -19,10 +19,12 @@ LOCAL = "local"
 
 
 class Member(Protocol):
-    """One connection.  asks_since: since when it is open or asks for nothing that we work on."""
+    """One connection.  asks_since: since when it is open or asks for nothing that we work on.
+    served: it had an answer before, so that it gives way after those that had none."""
 
     client_key: str
     asks_since: float
+    served: bool
 
     def gives_way(self) -> bool:
         """Whether nothing is lost but what its client has begun to send."""
@@ -76,7 +78,8 @@ class Crowd:
         self._admitted.add(member)
 
     def _make_room(self, members: dict[Member, None], reason: str) -> bool:
-        victim = min((one for one in members if one.gives_way()), key=lambda one: one.asks_since, default=None)
+        waiting = (one for one in members if one.gives_way())
+        victim = min(waiting, key=lambda one: (one.served, one.asks_since), default=None)
         if victim is None:
             return False
         self.tally.count(reason)

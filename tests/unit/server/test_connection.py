@@ -353,3 +353,14 @@ def test_a_node_that_was_let_in_keeps_its_place() -> None:
                 await node.reader.read(1)
 
     run(test, most=3)
+
+
+def test_who_was_served_before_gives_way_last() -> None:
+    async def test(here: Place) -> None:
+        quiet = await (await here.connect()).send(GET % b"/")
+        assert await quiet.status() == 200
+        for _ in range(10):
+            await (await here.connect()).send(b"GET / HT")
+        assert await (await quiet.send(GET % b"/")).status() == 200
+
+    run(test, most=4)
