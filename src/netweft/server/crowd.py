@@ -19,12 +19,15 @@ LOCAL = "local"
 
 
 class Member(Protocol):
-    """One connection.  asks_since: since when it is open or asks for nothing that we work on.
-    served: it had an answer before, so that it gives way after those that had none."""
+    """One connection.  asks_since: since when it is open or asks for nothing that we work on."""
 
     client_key: str
     asks_since: float
-    served: bool
+
+    @property
+    def served(self) -> bool:
+        """It had an answer before: it gives way after those that had none."""
+        ...
 
     def gives_way(self) -> bool:
         """Whether nothing is lost but what its client has begun to send."""

@@ -1,7 +1,8 @@
 """Waiting work by whose it is, and who is next: whoever has had the least time (start-time fair queueing).
 
 Whose it is has levels, such as (project, user): a project's share is one, however many users ask in its name, and
-within it each user has the same.  Nothing is held back while nobody else waits.
+within it each user has the same.  Nothing is held back while nobody else waits, and hardly any of it is held against
+one later.
 """
 
 from collections import deque
@@ -12,6 +13,7 @@ from typing import Generic, TypeAlias, TypeVar
 T = TypeVar("T")
 Names: TypeAlias = Sequence[str]
 REMEMBERED = 4096  # names that have nothing waiting
+DEBT = 0.5  # seconds that one may have had before others came
 
 
 class _Line(Generic[T]):
@@ -45,7 +47,8 @@ class Shares(Generic[T]):
         if len(names) == 1:
             line.items.append(item)
         else:
-            line.inner = line.inner or Shares()
+            if line.inner is None:
+                line.inner = Shares()
             line.inner.push(names[1:], item)
         self._count += 1
         if not line.queued:
@@ -63,7 +66,10 @@ class Shares(Generic[T]):
         line.queued = False
         self._now = line.due
         self._count -= 1
-        item = line.items.popleft() if line.items else (line.inner or Shares()).pop()
+        if line.items or line.inner is None:
+            item = line.items.popleft()
+        else:
+            item = line.inner.pop()
         if line.items or line.inner:
             self._enqueue(name, line)
         return item
@@ -73,6 +79,8 @@ class Shares(Generic[T]):
         line = self._lines.get(names[0])
         if line is not None:
             line.due = max(line.due, self._now) + seconds
+            if not self._count:
+                self._now = max(self._now, line.due - DEBT)
             if line.inner is not None and len(names) > 1:
                 line.inner.charge(names[1:], seconds)
 

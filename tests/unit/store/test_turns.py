@@ -33,6 +33,22 @@ def test_one_that_asks_once_is_next_whatever_waits() -> None:
     assert ("quiet", "u") in serve(queue, 1.0, 2)
 
 
+@pytest.mark.parametrize("within", [(), ("project",)], ids=["project", "user of one project"])
+def test_what_one_had_while_nobody_waited_is_hardly_held_against_it(within: tuple[str, ...]) -> None:
+    """All day at once, without a turn: others that come in the evening are not served for a day in its place."""
+    queue: Shares[Sequence[str]] = Shares()
+    early, late = (*within, "early"), (*within, "late")
+    queue.push(early, early)
+    serve(queue, 0.01, 1)
+    for _ in range(1000):
+        queue.charge(early, 1.0)
+    for _ in range(1000):
+        queue.push(early, early)
+        queue.push(late, late)
+    served = serve(queue, 0.01, 400)
+    assert sum(one == early for one in served) >= (400 - shares.DEBT / 0.01) / 2 - 1
+
+
 def test_projects_have_the_same_share_and_so_have_users_within_one() -> None:
     queue: Shares[Sequence[str]] = Shares()
     for user in range(30):
