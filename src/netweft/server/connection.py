@@ -8,7 +8,7 @@ from typing import Any
 
 import httptools
 import msgspec
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from netweft.server.crowd import Crowd, key_of
@@ -57,6 +57,7 @@ class Connection(HttpToolsProtocol):
         self.client_key = ""
         self.asks_since = self.loop.time()
         self._phase = Phase.IDLE
+        self._working: RequestResponseCycle | None = None  # `cycle` is the last that came in, and may wait for it
         self._refusal: Refusal | None = None  # raised in the parser, which wraps it
         self._ended: float | None = None  # refused or closed: since when
         self._discarded = 0
@@ -75,6 +76,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.crowd.leave(self)
+        self._cut()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -144,6 +146,10 @@ class Connection(HttpToolsProtocol):
         if not self.parser.should_upgrade():
             super().on_message_complete()
             self._rest()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._working = cycle
+        super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -246,7 +252,7 @@ class Connection(HttpToolsProtocol):
 
     def _cut(self) -> bool:
         """The request under way learns that its client is gone.  Whether the client can be answered instead."""
-        cycle, waiting = self.cycle, bool(self.pipeline)
+        cycle, waiting = self._working, bool(self.pipeline)
         self.pipeline.clear()
         if cycle is None or cycle.response_complete:
             return True

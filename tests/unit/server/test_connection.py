@@ -10,6 +10,7 @@ import pytest
 import uvicorn
 import uvloop
 from structlog.testing import capture_logs
+from tests.waiting import until
 
 from netweft.server import connection, crowd
 from netweft.server.crowd import Crowd
@@ -26,6 +27,7 @@ class Place:
     def __init__(self, address: tuple[str, int]) -> None:
         self.address = address
         self.asked: list[tuple[str, str, bytes]] = []
+        self.answered = 0
         self.go = asyncio.Event()
         self.clients: list[Client] = []
 
@@ -49,6 +51,7 @@ class Place:
         headers = [(b"content-length", b"%d" % len(answer))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": answer})
+        self.answered += 1
 
     async def connect(self) -> "Client":
         self.clients.append(Client(*await asyncio.open_connection(*self.address)))
@@ -257,10 +260,25 @@ def test_who_does_not_read_the_answer_is_let_go(monkeypatch: pytest.MonkeyPatch)
     run(test)
 
 
-def test_many_requests_ahead_of_their_answers_are_refused() -> None:
+@pytest.mark.parametrize(
+    "more", [GET % b"/next" * 1000, GET % b"/next" + b"NO SUCH THING\r\n\r\n", b"NO SUCH THING\r\n\r\n", GET % b"/next"]
+)
+def test_what_is_refused_behind_a_request_that_is_worked_on_ends_that_too(
+    more: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What it answers goes nowhere, without a word in the log.  The last one is a client that goes away."""
+
     async def test(here: Place) -> None:
-        client = await (await here.connect()).send((GET % b"/slow") * 1000)
-        assert await client.status() == 0
+        client = await (await here.connect()).send(GET % b"/slow")
+        await until(lambda: bool(here.asked))
+        await client.send(more)
+        if more == GET % b"/next":
+            client.writer.transport.abort()
+        else:
+            assert await client.status() == 0
+        here.go.set()
+        await until(lambda: bool(here.answered or caplog.records))
+        assert (here.answered, [path for _, path, _ in here.asked], caplog.records) == (1, ["/slow"], [])
 
     run(test)
 
