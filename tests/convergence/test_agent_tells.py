@@ -51,7 +51,7 @@ async def test_what_makes_us_stumble_stops_nobody_else(tmp_path: Path) -> None:
     for wanted in PORTS[:2]:
         world.plug(wanted.id)
     rule = SecurityGroupRule(id="r", direction="ingress", ethertype="IPv9")
-    nonsense = replace(PORTS[0], mac_address=None)
+    nonsense = replace(PORTS[0], mac_address="nonsense")
     group = SecurityGroup(id="g", rules=(rule,))
     world.see(world.desired.view, [*NETWORKS, nonsense, PORTS[1], group])
     await calm(world)

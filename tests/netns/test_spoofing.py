@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import pytest
-from tests.netns.frames import BROADCAST, arp, neighbour_advertisement, udp4, udp6
+from tests.netns.frames import BROADCAST, arp, fence, neighbour_advertisement, udp4, udp6
 from tests.netns.harness import Lab
 
 from netweft.lab.guest import Nic
@@ -112,3 +112,41 @@ def test_an_allowed_address_pair_is_no_lie(lab: Lab, network: str, cast: Cast) -
         assert seen_by(lab, cast.there, router, frame)
     finally:
         lab.remove_vm(router)
+
+
+@pytest.mark.parametrize("node", ["hv1", "hv2"])
+def test_a_members_range_of_addresses_is_no_strangers(lab: Lab, network: str, cast: Cast, node: str) -> None:
+    """Both may send from any address, as routers do; the rule is for members of the one's group."""
+    with lab.cloud() as cloud:
+        friends, guard, others = (
+            str(cloud.create("security_groups", name=name)["id"]) for name in ("friends", "guard", "others")
+        )
+        for version in ("IPv4", "IPv6"):
+            rule = {"direction": "ingress", "ethertype": version, "remote_group_id": friends}
+            cloud.create("security_group_rules", security_group_id=guard, **rule)
+    anywhere = [{"ip_address": "0.0.0.0/0"}, {"ip_address": "::/0"}]
+    server = lab.add_vm("hv1", network, security_groups=[guard])
+    member, stranger = (
+        lab.add_vm(node, network, security_groups=[group], allowed_address_pairs=anywhere)
+        for group in (friends, others)
+    )
+    for sender in (member, stranger):
+        lab.meet(sender, server)
+        macs = (sender.nic.mac, server.nic.mac)
+        tried = (
+            udp4(macs, ("192.0.2.9", server.nic.address), b"range"),
+            udp6(macs, ("2001:db8:9::9", v6(server.nic)), b"range"),
+            udp4(macs, (sender.nic.address, server.nic.address), b"itself"),
+        )
+        for frame in tried:
+            assert arrives(lab, server, sender, frame) == (sender is member)
+    for machine in (member, stranger, server):
+        lab.remove_vm(machine)
+
+
+def arrives(lab: Lab, listener: Vm, sender: Vm, frame: bytes) -> bool:
+    """Before a frame for which no rule is needed."""
+    last = fence(sender.nic, listener.nic)
+    with lab.inside(listener, "capture") as capture:
+        lab.send_frames(sender, frame, last)
+        return frame in capture.frames_until(last)

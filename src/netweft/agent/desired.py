@@ -14,11 +14,12 @@ from netweft.dataplane.openflow.meters import DropMeter
 from netweft.dataplane.ovsdb.rows import BridgeRow, PortRow, Row, RowKey, Vif, VifTag, row_key
 from netweft.model import EMPTY_VIEW, Key, NodeView, PortStatus, key_of
 from netweft.services.announce import Packet, announcement
+from netweft.services.ends import Ends
 from netweft.services.local_vlans import LocalVlans
 from netweft.services.pipeline import BridgeFlow
 from netweft.services.rendering import Broken, Item, ItemKey, Rendering
 from netweft.services.switching import NETWORK_KEY
-from netweft.services.values import HostFacts, Lease, LocalPort, Uplinks
+from netweft.services.values import HostFacts, Lease, Uplinks
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -131,8 +132,12 @@ class Desired:
         here = self._rendering.local_port(port_id) if self._rendering else None
         return announcement(here, time) if here else None
 
-    def ports_by_address(self, vlan: int) -> dict[str, LocalPort]:
-        return self._rendering.ports_by_address(vlan) if self._rendering else {}
+    def ends(self, vlan: int) -> Ends:
+        """Of the network with this local VLAN."""
+        network_id, ports = self._rendering.ports_on(vlan) if self._rendering else ("", [])
+        peers = (peer for peer in self.view.peers.values() if peer.network_id == network_id)
+        ranges = (pair for member in self.view.group_members.values() for pair in member.ranges)
+        return Ends(ports, peers, ranges)
 
     def listen(self, port_id: str, *, again: bool) -> None:
         """Whether the agent takes requests from this port."""

@@ -95,7 +95,7 @@ class Agent:
             )
             for place, (role, name) in enumerate(names.items())
         }
-        self.trials = Trials(run_dir, self.desired.ports_by_address, self.bridges[INT.role].send_packet)
+        self.trials = Trials(run_dir, self.desired.ends, self.bridges[INT.role].send_packet)
         self.bridges[INT.role].on_packet = self._answer
         for bridge in self.bridges.values():
             bridge.on_lost = self._bridge_lost

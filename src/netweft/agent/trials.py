@@ -17,8 +17,8 @@ from netweft.dataplane.openflow.flow import Flow
 from netweft.dataplane.unixctl.client import CommandFailed, command
 from netweft.dataplane.unixctl.conntrack import LISTING, udp_connections
 from netweft.services.announce import Packet
+from netweft.services.ends import End, Ends
 from netweft.services.trials import Concern, concern, trials
-from netweft.services.values import LocalPort
 
 log = structlog.get_logger(__name__)
 
@@ -26,13 +26,11 @@ AT_ONCE = 16
 
 
 class Trials:
-    """ports: those here in the network with a local VLAN, by address."""
+    """ends: who has which address in the network with a local VLAN."""
 
-    def __init__(
-        self, run_dir: Path, ports: Callable[[int], dict[str, LocalPort]], send: Callable[[Packet], Awaitable[None]]
-    ) -> None:
+    def __init__(self, run_dir: Path, ends: Callable[[int], Ends], send: Callable[[Packet], Awaitable[None]]) -> None:
         self._command = partial(command, run_dir)
-        self._ports, self._send = ports, send
+        self._ends, self._send = ends, send
         self._taken: list[Flow] = []
         self._called = asyncio.Event()
 
@@ -61,12 +59,12 @@ class Trials:
             return
         await self._command("revalidator/purge")  # a packet of ours may still meet what is cached of how it was
         connections = udp_connections(await self._command(LISTING))
-        ports: dict[int, dict[str, LocalPort]] = {}
+        ends: dict[int, Ends] = {}
 
-        def at(vlan: int, address: str) -> LocalPort | None:
-            if vlan not in ports:
-                ports[vlan] = self._ports(vlan)
-            return ports[vlan].get(address)
+        def at(vlan: int, address: str) -> tuple[End, ...]:
+            if vlan not in ends:
+                ends[vlan] = self._ends(vlan)
+            return ends[vlan].at(address)
 
         packets = trials(concern, connections, at)
         while batch := list(islice(packets, AT_ONCE)):

@@ -5,6 +5,7 @@ server, and raises ValidationError on what an agent could not read.
 """
 
 from collections.abc import Mapping
+from ipaddress import ip_network
 from typing import Any, TypeAlias
 
 import msgspec
@@ -71,11 +72,13 @@ def security_group(row: Row) -> SecurityGroup:
 def group_member(row: Row) -> GroupMember | None:
     """From a port's row with one group; None for one without addresses.  Where it is bound does not matter."""
     fixed, pairs = row.get("fixed_ips") or (), row.get("allowed_address_pairs") or ()
-    addresses = list(dict.fromkeys(one["ip_address"] for one in (*fixed, *pairs)))
-    if not addresses:
+    ranges = [pair for pair in pairs if ip_network(pair["ip_address"], strict=False).num_addresses > 1]
+    singles = [one["ip_address"] for one in (*fixed, *pairs) if one not in ranges]
+    if not singles and not ranges:
         return None
     (group,) = row["security_groups"]
-    return msgspec.convert({"group_id": group, "port_id": row["id"], "ip_addresses": addresses}, GroupMember)
+    addresses = {"ip_addresses": list(dict.fromkeys(singles)), "ranges": ranges}
+    return msgspec.convert({"group_id": group, "port_id": row["id"], **addresses}, GroupMember)
 
 
 def address_group(row: Row) -> AddressGroup:

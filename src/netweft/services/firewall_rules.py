@@ -5,6 +5,8 @@
     a remote group,     one for each mask of its port range: half of a conjunction; the other half is one flow for
     an address group    each of the set's addresses, whichever groups name the set; and one that permits for the set
 
+A member whose address pair is a range of addresses is known by its MAC there: anybody may have one of them.
+
 So a rule between a group of n and a group of m costs n+m flows, a member more is one flow more, a rule more likewise.
 All flows permit: their order does not matter, and a packet that two of them match is permitted once.
 """
@@ -24,7 +26,7 @@ from netweft.dataplane.openflow.fields import (
 from netweft.dataplane.openflow.flow import Conjunction, SetField
 from netweft.model.firewall import SecurityGroupRule
 from netweft.services import fragments
-from netweft.services.addresses import prefix
+from netweft.services.addresses import mac, prefix
 from netweft.services.fields import GROUP, PERMITTED, Reason, cookie
 from netweft.services.pipeline import INT, BridgeFlow, Table, Value
 from netweft.services.values import LocalGroup, RemoteAddress, Wanted
@@ -60,6 +62,8 @@ def remote(there: RemoteAddress) -> Iterator[Wanted]:
         if numbers:
             eth_type = ETH_IPV4 if version == 4 else ETH_IPV6
             match: dict[str, Value] = {"eth_type": eth_type, f"ipv{version}_{end}": (value, mask)}
+            if there.mac:
+                match[f"eth_{end}"] = mac(there.mac)
             halves = (Conjunction(number, FROM_WHOM, CLAUSES) for number in numbers)
             yield rules_table(direction).flow(REMOTE_SET, owner, match, *halves)
 

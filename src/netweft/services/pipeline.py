@@ -40,7 +40,7 @@ def _rules(name: str, end: str) -> Table:
         name,
         "the rules of one group (GROUP), asked for one direction.  To a set of remote addresses: a conjunction of who "
         "and what.  The only table whose size is that of the rules and of the remote groups' members",
-        match=fields(GROUP, "conj_id", "ip_frag", f"ipv4_{end}", f"ipv6_{end}", "udp_src", *SERVICE),
+        match=fields(GROUP, "conj_id", "ip_frag", f"eth_{end}", f"ipv4_{end}", f"ipv6_{end}", "udp_src", *SERVICE),
         set=fields(PERMITTED),
     )
 

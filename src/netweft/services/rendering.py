@@ -3,7 +3,8 @@
 Owns the facts, the local VLANs and the two look-ups that services need (a network's ports here, its hosts elsewhere).
 It must not know how anything is applied.
 
-    units: ("host",)  ("network", id)  ("port", id)  ("peer", id)  ("security_group", id)  ("remote", address)
+    units: ("host",)  ("network", id)  ("port", id)  ("peer", id)  ("security_group", id)
+           ("remote", MAC or empty, address)
 """
 
 from collections import Counter, defaultdict
@@ -139,8 +140,8 @@ def _security_group(read: Reader, services: Iterable[Service], group_id: str) ->
     return None if group is None else [item for service in services for item in service.group(group)]
 
 
-def _remote(read: Reader, services: Iterable[Service], address: str) -> list[Item] | None:
-    there = wiring.remote_address(read, address)
+def _remote(read: Reader, services: Iterable[Service], mac: str, address: str) -> list[Item] | None:
+    there = wiring.remote_address(read, mac, address)
     return None if there is None else [item for service in services for item in service.remote(there)]
 
 
@@ -180,11 +181,11 @@ class Rendering:
         wired = wiring.local_port(self._memo, port_id)
         return wired if isinstance(wired, LocalPort) else None
 
-    def ports_by_address(self, vlan: int) -> dict[str, LocalPort]:
-        """Of the network with this local VLAN."""
+    def ports_on(self, vlan: int) -> tuple[str, list[LocalPort]]:
+        """The network with this local VLAN (empty: none), and its ports here."""
         network_id = next((id for id, given in self.vlans.assigned.items() if given == vlan), "")
-        found = [self.local_port(port_id) for port_id in self._members.get(network_id, ())]
-        return {address: here for here in found if here for address in _addresses(here.port)}
+        found = (self.local_port(port_id) for port_id in self._members.get(network_id, ()))
+        return network_id, [here for here in found if here]
 
     def refresh(self) -> dict[ItemKey, Item | None]:
         """What is wanted otherwise than at the last call; None: no longer."""
@@ -317,8 +318,3 @@ def _other_macs(port: Port) -> tuple[str, ...]:
     if not port.port_security_enabled:
         return ()
     return tuple(sorted({pair.mac_address for pair in port.allowed_address_pairs} - {port.mac_address}))
-
-
-def _addresses(port: Port) -> Iterator[str]:
-    yield from (fixed.ip_address for fixed in port.fixed_ips)
-    yield from (pair.ip_address for pair in port.allowed_address_pairs)

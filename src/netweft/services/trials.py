@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterable, Iterator
 from msgspec import Struct
 
 from netweft.dataplane.dhcp.datagram import Datagram, encode
+from netweft.dataplane.openflow.fields import ETH_IPV4
 from netweft.dataplane.openflow.flow import Action, Flow, SetField
 from netweft.dataplane.unixctl.conntrack import Connection
-from netweft.services.addresses import Prefix, octets, parsed, prefix, within
+from netweft.services.addresses import Prefix, parsed, prefix, within
 from netweft.services.announce import Packet
-from netweft.services.fields import ENDED, GROUP, IN_PORT, LOCAL_VLAN, NOBODY, OUT_PORT, TRIAL
+from netweft.services.ends import End
+from netweft.services.fields import ENDED, GROUP, IN_PORT, LOCAL_VLAN, OUT_PORT, TRIAL
 from netweft.services.firewall import SIDES
 from netweft.services.pipeline import INT
 from netweft.services.values import LocalPort
@@ -52,37 +54,43 @@ def concern(taken: Iterable[Flow]) -> Concern:
         elif flow.table in _RULES and GROUP in match:
             groups.add(match[GROUP][0])
         elif flow.table in _RULES:
-            members |= {Prefix(4 if "4" in name else 6, *match[name]) for name in _REMOTE if name in match}
+            named = {Prefix(4 if "4" in name else 6, *match[name]) for name in _REMOTE if name in match}
+            if not named and "eth_type" in match:  # a prefix of length 0 is no match
+                named = {Prefix(4 if match["eth_type"][0] == ETH_IPV4 else 6, 0, 0)}
+            members |= named
     return Concern(frozenset(groups), frozenset(ports), frozenset(members))
 
 
 def trials(
-    concern: Concern, connections: Iterable[Connection], at: Callable[[int, str], LocalPort | None]
+    concern: Concern, connections: Iterable[Connection], at: Callable[[int, str], tuple[End, ...]]
 ) -> Iterator[Packet]:
-    """at: the port here with an address, in the network with a local VLAN."""
+    """at: who has an address in the network with a local VLAN.  Where that can't be told, the asker's next packet ends
+    it."""
     for connection in connections:
         if connection.mark & ENDED:
             continue
-        asker, asked = at(connection.zone, connection.src), at(connection.zone, connection.dst)
-        if any(one and concern.has_port(one) for one in (asker, asked)) or any(
-            concern.has_address(end) for end in (connection.src, connection.dst)
+        askers, asked = at(connection.zone, connection.src), at(connection.zone, connection.dst)
+        if len(askers) == 1 and (
+            any(end.port and concern.has_port(end.port) for end in (*askers, *asked))
+            or any(concern.has_address(end) for end in (connection.src, connection.dst))
         ):
-            yield from _trial(connection, asker, asked)
+            for end in {end.mac: end for end in asked}.values():
+                yield from _trial(connection, askers[0], end)
 
 
-def _trial(connection: Connection, asker: LocalPort | None, asked: LocalPort | None) -> Iterator[Packet]:
+def _trial(connection: Connection, asker: End, asked: End) -> Iterator[Packet]:
     """Who is elsewhere is judged there."""
-    here = asker or asked
+    here = asker.port or asked.port
     if here is None:
         return
     actions: list[Action] = [SetField(LOCAL_VLAN, connection.zone), SetField(TRIAL, 1)]
-    if asker:
-        actions += (SetField(IN_PORT, asker.number), INT["egress"].resubmit)
+    if asker.port:
+        actions += (SetField(IN_PORT, asker.port.number), INT["egress"].resubmit)
     else:
         actions += (SetField(IN_PORT, here.uplink or 0), INT["switching"].resubmit)
     frame = Datagram(
-        eth_src=octets(asker.port.mac_address) if asker else NOBODY,
-        eth_dst=octets(asked.port.mac_address) if asked else NOBODY,
+        eth_src=asker.mac,
+        eth_dst=asked.mac,
         src=parsed(connection.src),
         dst=parsed(connection.dst),
         sport=connection.sport,

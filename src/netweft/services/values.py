@@ -134,10 +134,11 @@ class LocalGroup(Struct, frozen=True, kw_only=True):
 
 
 class RemoteAddress(Struct, frozen=True, kw_only=True):
-    """An address or prefix in sets of remote addresses.  ingress, egress: the sets' numbers, sorted, where they are
-    named by rules of that direction."""
+    """An address or prefix in sets of remote addresses.  mac: it is only with this MAC; empty: with any.
+    ingress, egress: the sets' numbers, sorted, where they are named by rules of that direction."""
 
     address: str
+    mac: str = ""
     ingress: tuple[int, ...] = ()
     egress: tuple[int, ...] = ()
 

@@ -253,16 +253,17 @@ def local_group(read: Reader, group_id: str) -> LocalGroup | None:
     return LocalGroup(group=group, number=read.get(("number", group_id)), remotes=remotes)
 
 
-def remote_address(read: Reader, address: str) -> RemoteAddress | None:
+def remote_address(read: Reader, mac_address: str, address: str) -> RemoteAddress | None:
     """None: it is in no set."""
-    sets: tuple[str, ...] | None = read.get(("sets", address))
+    sets: tuple[str, ...] | None = read.get(("sets", mac_address, address))
     if sets is None:
         return None
     numbers: dict[str, list[int]] = {"ingress": [], "egress": []}
     for name in sets:
         for direction in read.get(("directions", name)) or ():
             numbers[direction].append(read.get(("number", name)))
-    return RemoteAddress(address=address, **{name: tuple(sorted(found)) for name, found in numbers.items()})
+    sorted_ = {name: tuple(sorted(found)) for name, found in numbers.items()}
+    return RemoteAddress(address=address, mac=mac_address, **sorted_)
 
 
 def remote_port(read: Reader, peer_id: str) -> RemotePort | None:

@@ -183,6 +183,13 @@ class FakeNode:
                 )  # fmt: skip
 
 
+def _member(group_id: str, one: Port) -> GroupMember:
+    ranges = tuple(pair for pair in one.allowed_address_pairs if prefix(pair.ip_address).mask is not None)
+    singles = [pair.ip_address for pair in one.allowed_address_pairs if pair not in ranges]
+    addresses = (*(fixed.ip_address for fixed in one.fixed_ips), *singles)
+    return GroupMember(group_id=group_id, port_id=one.id, ip_addresses=addresses, ranges=ranges)
+
+
 class Region:
     """Nodes hv1, hv2, ... with tunnel addresses 192.0.2.1, 192.0.2.2, ..."""
 
@@ -283,11 +290,7 @@ class Region:
                 yield self.address_groups[rule.remote_address_group_id]
             for one in self.ports.values():
                 if rule.remote_group_id in one.security_groups:
-                    addresses = [fixed.ip_address for fixed in one.fixed_ips]
-                    addresses += [pair.ip_address for pair in one.allowed_address_pairs]
-                    yield GroupMember(
-                        group_id=rule.remote_group_id or "", port_id=one.id, ip_addresses=tuple(addresses)
-                    )
+                    yield _member(rule.remote_group_id or "", one)
 
     def send(self, frm: Port, packet: Packet) -> list[Delivery]:
         """What comes out of the region's VIFs when a port's VM sends this."""

@@ -8,6 +8,7 @@ from netweft.feed.interest import Interest, Update
 from netweft.feed.reader import StoreReader
 from netweft.model import (
     AddressGroup,
+    AddressPair,
     BandwidthLimit,
     GroupMember,
     QosPolicy,
@@ -80,7 +81,8 @@ def test_groups_rules_and_members(api: Api, store: Store, network: Object) -> No
     assert api("alice", "PUT", f"/ports/{front['id']}", change).status_code == 200
     (changed,) = nodes.news()["hv1"].values()
     assert isinstance(changed, GroupMember)
-    assert changed.ip_addresses == (address, "10.9.0.0/16")
+    assert changed.ip_addresses == (address,)
+    assert changed.ranges == (AddressPair("10.9.0.0/16", front["mac_address"]),)
 
     more = api.make("alice", "port", network_id=elsewhere["id"], security_groups=[web["id"]])
     assert nodes.news().keys() == {"hv1"}

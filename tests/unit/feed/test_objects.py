@@ -199,7 +199,9 @@ def test_a_member_is_all_the_addresses_it_may_send_from() -> None:
     again = {"ip_address": "10.0.0.3", "mac_address": "fa:16:3e:00:00:02"}
     pairs = [*PORT["allowed_address_pairs"], again]
     member = objects.group_member({**PORT, "allowed_address_pairs": pairs, "binding:host_id": ""})
-    assert member == GroupMember(group_id="g1", port_id="p1", ip_addresses=("10.0.0.3", "fd00::3", "10.9.0.0/16"))
+    mac = PORT["allowed_address_pairs"][0]["mac_address"]
+    ranges = (AddressPair("10.9.0.0/16", mac),)
+    assert member == GroupMember(group_id="g1", port_id="p1", ip_addresses=("10.0.0.3", "fd00::3"), ranges=ranges)
     assert objects.group_member({**PORT, "fixed_ips": [], "allowed_address_pairs": []}) is None
 
 

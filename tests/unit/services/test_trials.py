@@ -8,10 +8,10 @@ from netweft.dataplane.openflow.fields import PROTO_UDP
 from netweft.dataplane.openflow.flow import Resubmit, SetField
 from netweft.dataplane.unixctl.conntrack import Connection, udp_connections
 from netweft.model import Port, SecurityGroup
-from netweft.services.fields import ENDED, IN_PORT, NOBODY
+from netweft.services.ends import End, Ends
+from netweft.services.fields import ENDED, IN_PORT
 from netweft.services.pipeline import INT
 from netweft.services.trials import Concern, concern, trials
-from netweft.services.values import LocalPort
 from netweft.testing.region import Region, port
 
 SERVERS = group(5, *OUT, rule(3, protocol=PROTO_UDP))
@@ -43,10 +43,13 @@ def concern_of(region: Region, *changed: SecurityGroup | Port) -> Concern:
 
 def tried(region: Region, concern: Concern, *connections: Connection) -> list[tuple[Connection, str, int]]:
     """Of which connection, where it starts, who is said to send it."""
-    rendering = region.nodes["hv1"].rendering
+    node = region.nodes["hv1"]
+    members = node.view.group_members.values()
+    ranges = [pair for member in members for pair in member.ranges]
+    ends = Ends(node.rendering.ports_on(VLAN)[1], node.view.peers.values(), ranges)
 
-    def at(vlan: int, address: str) -> LocalPort | None:
-        return rendering.ports_by_address(vlan).get(address)
+    def at(vlan: int, address: str) -> tuple[End, ...]:
+        return ends.at(address)
 
     found = []
     for packet in trials(concern, connections, at):
@@ -59,7 +62,6 @@ def tried(region: Region, concern: Concern, *connections: Connection) -> list[tu
         in_port = next(one.value for one in sets if isinstance(one, SetField) and one.field == IN_PORT)
         assert isinstance(start, Resubmit)
         found.append((said, list(INT.tables)[start.table], in_port))
-        assert (datagram.eth_src == NOBODY) == (start == INT["switching"].resubmit)
     return found
 
 
