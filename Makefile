@@ -5,7 +5,7 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 AS_ROOT = @[ "$$(id -u)" -eq 0 ] || { echo "make $@ needs root: it makes network namespaces.  Try: sudo make $@" >&2; exit 1; }
 
-.PHONY: help demo test test-kernel test-kernel-quick check bench bench-scale install lock clean
+.PHONY: help demo test test-kernel test-kernel-quick check fresh bench bench-scale install lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -37,6 +37,10 @@ check: ## lint, types, import contracts and the tests that need no root; under a
 	@[ -x $(BIN)/pytest ] || { echo "first: sudo make install" >&2; exit 1; }
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/pytest -n auto --dist worksteal --hypothesis-profile=check -m "not root and not ovs and not postgres and not client and not keystone"
+
+fresh: ## what the README promises, on Debian 12 and 13 with nothing on them; writes docs/fresh.md (root)
+	$(AS_ROOT)
+	@scripts/fresh.sh
 
 .PHONY: lint
 lint:

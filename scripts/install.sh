@@ -1,5 +1,5 @@
 #!/bin/bash
-# Sets up what Netweft needs on Debian 12 or Ubuntu 24.04.  Safe to run again: a second run takes well under a second.
+# Sets up what Netweft needs on Debian 12 or 13.  Safe to run again: a second run takes well under a second.
 #
 #   scripts/install.sh          Open vSwitch, iproute2, ... and the virtual environment: enough for the demo and the lab
 #   scripts/install.sh test     also PostgreSQL's programs, QEMU, libvirt, a DHCP client and a guest kernel: what the tests need
