@@ -25,7 +25,7 @@ mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | sort |
 
 work=
 leave() { # the mounts end with the namespace
-    [ -z "$work" ] || { umount -R -l "$work"/{proc,sys,dev,run} 2>/dev/null || true; rm -rf --one-file-system "$work"; }
+    [ -z "$work" ] || { umount -R -l "$work" 2>/dev/null || true; rm -rf --one-file-system "$work"; }
     work=
 }
 trap leave EXIT
@@ -48,6 +48,7 @@ enter() { # unpacks it, gives it this machine's way to the registries, and this 
     work=$(mktemp -d "$KEPT/try.XXXXXX")
     chmod 755 "$work"
     tar -C "$work" -xf "$KEPT/$suite.tar"
+    mount --bind "$work" "$work" # its / has to be a mount: `ip netns exec` changes how mounts below it propagate
     mount -t proc proc "$work/proc"
     mount --rbind /sys "$work/sys"
     mount --rbind /dev "$work/dev"
