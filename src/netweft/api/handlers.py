@@ -51,7 +51,7 @@ class Endpoint:
 
         def work() -> Response:
             found = self._service.find(context, listing)
-            answer: dict[str, Any] = {self._resource.collection: found}
+            answer: dict[str, Any] = {self._resource.collection: [listing.asked_for(one) for one in found]}
             if links := querystring.links(listing, found, url, pairs):
                 answer[f"{self._resource.collection}_links"] = links
             return json_response(answer)

@@ -33,6 +33,9 @@ class Listing:
     fields: frozenset[str]
     computed: dict[str, list[Any]]
 
+    def asked_for(self, object: Object) -> Object:
+        return {name: object[name] for name in object if name in self.fields} if self.fields else object
+
 
 def fields_of(pairs: Iterable[tuple[str, str]]) -> frozenset[str]:
     return frozenset(value for name, value in pairs if name == "fields" and value)

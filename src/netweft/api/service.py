@@ -55,7 +55,8 @@ class Service:
                     reverse=page.reverse,
                 ),
             )
-            fields = listing.fields | listing.computed.keys() if listing.fields else frozenset()
+            # what tells the next page, and what is filtered by, too; the answer leaves out what was not asked for
+            fields = listing.fields | listing.computed.keys() | {"id"} if listing.fields else frozenset()
             shown = self._show(tx, context, found, fields)
         if not listing.computed:
             return shown

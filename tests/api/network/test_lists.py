@@ -110,3 +110,14 @@ def test_pages_have_links_only_when_asked_for(api: Api, ports: list[dict[str, An
 
 def test_a_marker_that_is_not_there(api: Api) -> None:
     assert refused(api("alice", "GET", "/ports?limit=2&marker=nowhere")) == (404, "PortNotFound")
+
+
+def test_pages_without_ids_lead_on_all_the_same(api: Api, ports: list[dict[str, Any]]) -> None:
+    seen, path = [], "/ports?fields=name&limit=2&sort_key=name&sort_dir=asc"
+    while path:
+        answer = api("alice", "GET", path).json()
+        assert all(set(port) == {"name"} for port in answer["ports"])
+        seen += [port["name"] for port in answer["ports"]]
+        following = [link["href"] for link in answer["ports_links"] if link["rel"] == "next"]
+        path = following[0].partition("/v2.0")[2] if following else ""
+    assert seen == [port["name"] for port in ports]
