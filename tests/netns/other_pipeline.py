@@ -8,13 +8,13 @@ import sys
 from pathlib import Path
 
 NAME = "netweft.services.pipeline"
-FRONT = '    Table(\n        "classify",\n        "whose frame is it?'
+FRONT = '    Table(\n        "priority_tag",\n        "a tag of VLAN 0'
 MORE = """    Table(
         "admission",
         "of a version to come",
         match=fields("in_port"),
-        next=("classify",),
-        miss="classify",
+        next=("priority_tag",),
+        miss="priority_tag",
     ),
 """
 
