@@ -10,7 +10,7 @@ from tests.unit.dataplane.flows import ACTIONS, matches, needed, sample
 
 from netweft.dataplane.openflow.client import OpenFlowConnection
 from netweft.dataplane.openflow.fields import ETH_IPV4, FIELDS, Field, canonical, match
-from netweft.dataplane.openflow.flow import Action, Ct, Flow, Output, SetField
+from netweft.dataplane.openflow.flow import Action, Clone, Ct, Flow, Output, SetField
 
 MATCHABLE = [field for field in FIELDS.values() if not field.name.startswith("xreg")]
 MASKABLE = [field for field in MATCHABLE if field.maskable]
@@ -80,7 +80,7 @@ async def test_a_masked_set_field_comes_back_as_it_was_sent(
 async def test_actions_come_back_as_they_were_sent(
     ovs: Sandbox, bridge: str, switch: OpenFlowConnection, actions: tuple[Action, ...]
 ) -> None:
-    tracked = match(eth_type=ETH_IPV4) if any(isinstance(action, Ct) for action in actions) else ()
+    tracked = match(eth_type=ETH_IPV4) if any(isinstance(action, Ct | Clone) for action in actions) else ()
     await check(ovs, bridge, switch, Flow(table=3, priority=7, match=tracked, actions=actions))
 
 

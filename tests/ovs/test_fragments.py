@@ -10,11 +10,19 @@ from tests.ovs.sandbox import Sandbox
 from tests.ovs.test_recirculations import NODE, OPEN, Switch, built
 
 from netweft.dataplane.openflow.client import OpenFlowConnection
-from netweft.model import Port
+from netweft.model import Port, SecurityGroup, SecurityGroupRule
 from netweft.testing.region import Region, network, port
 
 EXPIRE_SECONDS = 25  # 15, and then some
 MARK = b"fragments of somebody else"
+WEB = SecurityGroup(
+    id="0000000a-2222-4000-8000-000000000000",
+    rules=(
+        SecurityGroupRule(
+            id="w", direction="egress", ethertype="IPv4", protocol=17, port_range_min=80, port_range_max=80
+        ),
+    ),
+)
 
 
 async def test_who_takes_packets_shows_first_fragments_and_says_when_they_are_not(
@@ -29,24 +37,30 @@ async def test_who_takes_packets_shows_first_fragments_and_says_when_they_are_no
     assert "nx-match" in await asyncio.to_thread(ovs.ofctl, "get-frags", bridge)
 
 
-@pytest.mark.parametrize("unguarded", [False, True], ids=["to a guarded port", "to a port without port security"])
-def test_fragments_whose_rest_never_comes_come_out_nowhere(own_ovs: Sandbox, unguarded: bool) -> None:
+@pytest.mark.parametrize("free", [False, True], ids=["to a guarded port", "to a port without port security"])
+@pytest.mark.parametrize("answered", [True, False], ids=["in an answered connection", "where each packet is committed"])
+@pytest.mark.parametrize("denied", [False, True], ids=["the first alone or missing", "the first is denied"])
+def test_fragments_whose_rest_never_comes_come_out_nowhere(
+    own_ovs: Sandbox, free: bool, answered: bool, denied: bool
+) -> None:
     """The connection tracker gives them out with whatever it looks at then, in another network, too."""
     theirs, ours = network(1), network(2)
-    liar, beside = port(1, theirs, "10.0.0.1"), port(2, theirs, "10.0.0.2")
-    sender, receiver = port(3, ours, "10.0.0.3"), port(4, ours, "10.0.0.4", **(OPEN if unguarded else {}))
+    liar, beside = port(1, theirs, "10.0.0.1", security_groups=(WEB.id,)), port(2, theirs, "10.0.0.2")
+    sender, receiver = port(3, ours, "10.0.0.3"), port(4, ours, "10.0.0.4", **(OPEN if free else {}))
     region = Region(nodes=1)
-    region.create(theirs, ours, liar, beside, sender, receiver)
+    region.create(theirs, ours, WEB, liar, beside, sender, receiver)
     region.plug(NODE, liar, beside, sender, receiver)
     region.settle()
     with built(own_ovs, region.nodes[NODE]) as switch:
         for ident in range(20):
-            datagram = frames.udp4(*_ends(liar, beside), MARK * 100)
-            receive(switch, liar, *frames.pieces(datagram, 1200, ident=ident)[: 1 + ident % 2 : 2])
+            pieces = frames.pieces(frames.udp4(*_ends(liar, beside), MARK * 200), 1200, 2400, ident=ident)
+            if denied:  # what is put together is taken apart again: the others are committed without it
+                receive(switch, liar, *pieces)
+            else:
+                receive(switch, liar, *pieces[:-1] if ident % 2 else pieces[1:])
         receive(switch, sender, frames.udp4(*_ends(sender, receiver), b"asks"))
-        receive(
-            switch, receiver, frames.udp4(*_ends(receiver, sender), b"yes!")
-        )  # so that nothing is committed any more
+        if answered:
+            receive(switch, receiver, frames.udp4(*_ends(receiver, sender), b"yes!"))
         deadline, number = time.monotonic() + EXPIRE_SECONDS + 20, 0
         while expired(switch) < 10:
             assert time.monotonic() < deadline, "they do not expire"

@@ -31,7 +31,7 @@ from netweft.dataplane.openflow.fields import (
     PROTO_ICMPV6,
     PROTO_UDP,
 )
-from netweft.dataplane.openflow.flow import Action, Ct, Goto, SetField
+from netweft.dataplane.openflow.flow import Action, Clone, Ct, CtClear, Goto, SetField
 from netweft.services import firewall_rules, fragments
 from netweft.services.fields import (
     ASKED,
@@ -155,12 +155,18 @@ def _one_of_those_who_answer(here: LocalPort, owner: int) -> Iterator[BridgeFlow
         yield INT["commit"].flow(20, owner, ended, _unmark(bit), INT["ingress_qos"].goto)
 
 
-def _mark(bit: int) -> Ct:
-    return Ct(zone=LOCAL_VLAN, commit=True, exec=(SetField("ct_mark", bit, bit),))
+def _mark(bit: int) -> Clone:
+    return _remember(SetField("ct_mark", bit, bit))
 
 
-def _unmark(bit: int) -> Ct:
-    return Ct(zone=LOCAL_VLAN, commit=True, exec=(SetField("ct_mark", 0, bit),))
+def _unmark(bit: int) -> Clone:
+    return _remember(SetField("ct_mark", 0, bit))
+
+
+def _remember(*changes: SetField) -> Clone:
+    """By a copy that ends here, and with it the fragments that the tracker gives out at last, whosever they are.
+    Forgotten first, since the copy may be a fragment: if its rest never comes, it comes out untracked."""
+    return Clone((CtClear(), Ct(zone=LOCAL_VLAN, commit=True, exec=changes)))
 
 
 def _ask(side: Side, here: LocalPort) -> Iterator[Action]:
@@ -202,8 +208,8 @@ def _entry(owner: int, side: Side) -> Iterator[BridgeFlow]:
     for many in MANY:
         yield table.flow(TO_MANY, owner, {**guarded, **side.to_many, **many}, side.table("groups").goto)
     track = Ct(zone=LOCAL_VLAN, table=side.table("state").id)
-    for eth_type in IP:
-        yield table.flow(UNTRACKED, owner, {**guarded, "eth_type": eth_type}, track)
+    for eth_type in IP:  # not as tracked already, as copies for a crowd are: see _remember
+        yield table.flow(UNTRACKED, owner, {**guarded, "eth_type": eth_type}, CtClear(), track)
 
 
 def _dhcp(side: Side) -> Iterator[dict[str, Value]]:
@@ -236,9 +242,8 @@ def _verdict(owner: int, side: Side) -> Iterator[BridgeFlow]:
 def _commit(owner: int) -> Iterator[BridgeFlow]:
     """Also what is for an unguarded port or another node."""
     table, onward = INT["commit"], INT["ingress_qos"].goto
-    remember = Ct(zone=LOCAL_VLAN, commit=True)
     for eth_type in IP:
-        yield table.flow(10, owner, {"eth_type": eth_type, "ct_state": IS_NEW}, remember, onward)
+        yield table.flow(10, owner, {"eth_type": eth_type, "ct_state": IS_NEW}, _remember(), onward)
         ended: dict[str, Value] = {"eth_type": eth_type, "ct_state": IS_KNOWN, "ct_mark": (ASKED, ASKED)}
         yield table.flow(10, owner, {FLOODED: 0, **ended}, _unmark(ASKED), onward)
 

@@ -12,6 +12,7 @@ from netweft.dataplane.openflow.epoch import Epochs
 from netweft.dataplane.openflow.flow import (
     Action,
     Apart,
+    Clone,
     Controller,
     Ct,
     Flow,
@@ -101,6 +102,9 @@ class Table:
                     raise PipelineError(f"{self}: may not go to table {table}")
                 if isinstance(action, Ct) and table not in self.entry_ids:
                     raise PipelineError(f"{self}: nothing goes on in table {table} when it has been tracked")
+            case Clone(actions=inside):
+                for one in inside:
+                    self._check(one)
             case Output():
                 if not self.output:
                     raise PipelineError(f"{self}: may not send a frame out")

@@ -16,9 +16,11 @@ from netweft.dataplane.openflow.flow import (
     OFPP_NORMAL,
     Action,
     Apart,
+    Clone,
     Conjunction,
     Controller,
     Ct,
+    CtClear,
     Flow,
     FlowKey,
     Goto,
@@ -109,12 +111,21 @@ class Bridge:
         if flow is None and self.wire is not None and table == 0:
             frame.act(Output(OFPP_NORMAL))
         for action in flow.actions if flow else ():
-            if isinstance(action, Goto | Resubmit | Apart):
-                self._table(action.table, frame, depth + 1)
-            elif isinstance(action, Ct):
-                self._track(action, frame, depth)
-            else:
-                frame.act(action)
+            self._act(action, frame, depth)
+
+    def _act(self, action: Action, frame: "_Frame", depth: int) -> None:
+        if isinstance(action, Goto | Resubmit | Apart):
+            self._table(action.table, frame, depth + 1)
+        elif isinstance(action, Ct):
+            self._track(action, frame, depth)
+        elif isinstance(action, Clone):
+            copy = _Frame(dict(frame.packet), frame.in_port)
+            for inside in action.actions:
+                self._act(inside, copy, depth)
+            frame.out += copy.out
+            frame.punted += copy.punted
+        else:
+            frame.act(action)
 
     def _track(self, action: Ct, frame: "_Frame", depth: int) -> None:
         zone = action.zone if isinstance(action.zone, int) else frame.packet[action.zone] & 0xFFFF
@@ -205,6 +216,9 @@ class _Frame:
             case Output(port=port):
                 if port != self.in_port:
                     self.out.append((self.in_port if port == OFPP_IN_PORT else port, dict(packet)))
+            case CtClear():
+                for name in [name for name in packet if name.startswith("ct_")]:
+                    del packet[name]
             case Controller():
                 self.punted.append(dict(packet))
             case SetField(field=name, value=value, mask=mask):

@@ -14,6 +14,7 @@ from netweft.dataplane.openflow.fields import FIELDS
 from netweft.dataplane.openflow.flow import (
     Action,
     Apart,
+    Clone,
     Conjunction,
     Controller,
     Ct,
@@ -87,7 +88,10 @@ def _encode_resubmit(action: Resubmit | Apart) -> bytes:
 
 
 def _encode_apart(action: Apart) -> bytes:
-    inside = _TO_NOBODY + _encode_resubmit(action)
+    return _clone(_TO_NOBODY + _encode_resubmit(action))
+
+
+def _clone(inside: bytes) -> bytes:
     return _CLONE.pack(_ACTION_EXPERIMENTER, _CLONE.size + len(inside), NICIRA, _NX_CLONE) + inside
 
 
@@ -114,6 +118,7 @@ _ENCODERS: dict[type, Callable[[Any], bytes]] = {
     ),
     Meter: lambda a: _METER.pack(_ACTION_METER, _METER.size, a.id),
     Apart: _encode_apart,
+    Clone: lambda a: _clone(encode_actions(a.actions)),
 }
 
 
@@ -236,10 +241,12 @@ def _decode_ct_clear(buffer: bytes, start: int, end: int) -> Action | None:
     return CtClear()
 
 
-def _decode_apart(buffer: bytes, start: int, end: int) -> Action | None:
+def _decode_clone(buffer: bytes, start: int, end: int) -> Action | None:
     inside = start + _CLONE.size + len(_TO_NOBODY)
     if buffer[start + _CLONE.size : inside] != _TO_NOBODY or end - inside != _RESUBMIT.size:
-        return None
+        found = [_decode_action(buffer, *tlv) for tlv in _tlvs(buffer, start + _CLONE.size, end, minimum=8)]
+        tracking = tuple(action for action in found if isinstance(action, Ct | CtClear))
+        return Clone(tracking) if len(tracking) == len(found) else None
     resubmit = _decode_action(buffer, _ACTION_EXPERIMENTER, inside, end)
     return Apart(table=resubmit.table) if isinstance(resubmit, Resubmit) else None
 
@@ -250,7 +257,7 @@ _NICIRA_DECODERS: dict[int, Callable[[bytes, int, int], Action | None]] = {
     _NX_CONJUNCTION: _decode_conjunction,
     _NX_CT: _decode_ct,
     _NX_CT_CLEAR: _decode_ct_clear,
-    _NX_CLONE: _decode_apart,
+    _NX_CLONE: _decode_clone,
 }
 
 _DECODERS: dict[int, Callable[[bytes, int, int], Action | None]] = {

@@ -83,6 +83,13 @@ class CtClear(Struct, frozen=True):
     """Forget what the tracker said of this packet."""
 
 
+class Clone(Struct, frozen=True):
+    """What the connection tracker does with a copy of the packet, which ends after it, as does whatever else the
+    tracker gives out then."""
+
+    actions: tuple[Ct | CtClear, ...]
+
+
 class Conjunction(Struct, frozen=True):
     """One of the `clauses` that together match as conj_id=`id`; clause counts from 1."""
 
@@ -124,6 +131,7 @@ Action: TypeAlias = (
     | Goto
     | Ct
     | CtClear
+    | Clone
     | Conjunction
     | Meter
     | Apart

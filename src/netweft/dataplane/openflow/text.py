@@ -227,6 +227,7 @@ _ACTIONS: dict[type, Callable[[Any, TableNames], str]] = {
     values.Goto: lambda action, names: f"goto_table:{names.get(action.table, action.table)}",
     values.Ct: _ct,
     values.CtClear: lambda action, _: "ct_clear",
+    values.Clone: lambda action, names: f"clone({format_actions(action.actions, names)})",
     values.Conjunction: lambda action, _: f"conjunction({action.id},{action.clause}/{action.clauses})",
     values.Meter: lambda action, _: f"meter:{action.id}",
     values.Apart: lambda action, names: (
