@@ -10,6 +10,7 @@ from typing import Any
 from keystoneauth1.identity import v3
 from keystoneauth1.session import Session
 
+from netweft.plugins import here
 from netweft.settings import ServerSettings, SettingsError
 
 
@@ -32,14 +33,10 @@ def identity_url(settings: ServerSettings) -> str:
     """Keystone's, with /v3; of this server's own identity as it reaches itself.  Raises SettingsError."""
     if settings.keystone_url:
         return f"{settings.keystone_url.rstrip('/').removesuffix('/v3')}/v3"
-    if settings.public_url:
-        return f"{settings.public_url.rstrip('/')}/identity/v3"
-    for address in settings.listen:
-        host, colon, port = address.rpartition(":")
-        if colon and not address.startswith("unix:"):
-            here = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)
-            return f"http://{here}:{port}/identity/v3"
-    raise SettingsError("keystone_url: needed, since this server listens on no address of its own")
+    reached = settings.public_url.rstrip("/") or here.address_of(settings)
+    if not reached:
+        raise SettingsError("keystone_url: needed, since this server listens on no address of its own")
+    return f"{reached}/identity/v3"
 
 
 def _password(file: str) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 from starlette.responses import Response
 
 from netweft.api.identity.call import PREFIX, Call, Operation, listing, no_content
+from netweft.api.identity.resources import is_on
 from netweft.plugins.identity.embedded import directory, grants, groups, implied
 from netweft.plugins.identity.embedded.errors import NotFound
 from netweft.plugins.identity.embedded.grants import ON_SYSTEM, Actor, Target
@@ -66,8 +67,9 @@ class _Assignments:
     def __init__(self, call: Call, tx: ReadTransaction) -> None:
         self._call = call
         self._tx = tx
-        self._names = _is_on(call, "include_names")
-        self._effective = _is_on(call, "effective")
+        asked = call.request.query_params
+        self._names = is_on(asked.get("include_names", "0"))
+        self._effective = is_on(asked.get("effective", "0"))
 
     def all(self) -> list[Object]:
         found = [entry for grant in self._tx.query(grants.KIND) for entry in self._entries(grant)]
@@ -103,11 +105,6 @@ class _Assignments:
         if kind in ("roles", "domains"):
             return reference
         return reference | {"domain": directory.domain_of(self._tx, named)}
-
-
-def _is_on(call: Call, name: str) -> bool:
-    """Keystone's: a flag that is there is on, unless it says no."""
-    return call.request.query_params.get(name, "0").lower() not in ("0", "false")
 
 
 def _at(entry: Object, path: str) -> Any:

@@ -125,11 +125,10 @@ class Registered:
         return json({self._member: self._shown(call, found)})
 
     async def update(self, call: Call) -> Response:
-        await call.admin()
         id, changes = call.path("id"), await self._body(call, self._patch)
 
         def work(tx: WriteTransaction) -> Object:
-            self._keep_ours(tx, call, id)
+            self._keep_ours(call, id)
             self._settle(tx, call, changes)
             return catalog.update(tx, self._kind, id, changes)
 
@@ -140,7 +139,7 @@ class Registered:
         id = call.path("id")
 
         def work(tx: WriteTransaction) -> None:
-            self._keep_ours(tx, call, id)
+            self._keep_ours(call, id)
             catalog.delete(tx, self._kind, id)
 
         await call.identity.change(work)
@@ -151,8 +150,6 @@ class Registered:
         return [*operations_of(self._kind, self), *([put] if self._kind == "regions" else [])]
 
     async def _created(self, call: Call, wanted: Object) -> Response:
-        await call.admin()
-
         def work(tx: WriteTransaction) -> Object:
             self._settle(tx, call, wanted)
             return catalog.create(tx, self._kind, wanted)
@@ -160,6 +157,7 @@ class Registered:
         return json(await call.change(lambda tx: {self._member: self._shown(call, work(tx))}), 201)
 
     async def _body(self, call: Call, type: Any) -> Object:
+        """An admin's: whoever is none is refused before it is read."""
         await call.admin()
         envelope = await call.body(dict[str, msgspec.Raw])
         if self._member not in envelope:
@@ -172,7 +170,7 @@ class Registered:
 
     def _settle(self, tx: WriteTransaction, call: Call, wanted: Object) -> None:
         if self._kind == "endpoints":
-            self._keep_ours(tx, call, wanted.get("service_id", ""), "services")
+            self._keep_ours(call, wanted.get("service_id", ""), "services")
         for name in ("region_id", "parent_region_id"):
             if wanted.get(name):
                 catalog.settle_region(tx, wanted[name], call.settings.region)
@@ -191,7 +189,7 @@ class Registered:
         found = next((one for one in self._all(tx, call) if one["id"] == id), None)
         return found or directory.get(tx, self._kind, id)
 
-    def _keep_ours(self, tx: ReadTransaction, call: Call, id: str, kind: str = "") -> None:
+    def _keep_ours(self, call: Call, id: str, kind: str = "") -> None:
         """Raises Forbidden."""
         kind = kind or self._kind
         services, endpoints = catalog.own(call.base, call.settings.region)

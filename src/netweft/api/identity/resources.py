@@ -177,7 +177,7 @@ class Resource:
 
     def _filters(self, call: Call) -> dict[str, list[Any]]:
         given = {name: call.request.query_params[name] for name in self.filters if name in call.request.query_params}
-        return {name: [_flag(value) if name in ("enabled", "is_domain") else value] for name, value in given.items()}
+        return {name: [is_on(value) if name in ("enabled", "is_domain") else value] for name, value in given.items()}
 
 
 def has_tags(call: Call, found: Object) -> bool:
@@ -205,7 +205,7 @@ def _limit(call: Call) -> int | None:
     return limit
 
 
-def _flag(value: str) -> bool:
+def is_on(value: str) -> bool:
     """Keystone's: a flag that is there is on, unless it says no."""
     return value.lower() not in ("0", "false")
 

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Callable
 from pathlib import Path
 
+from netweft.plugins import here
 from netweft.plugins.identity.embedded import directory, grants, implied
 from netweft.plugins.identity.embedded.errors import Conflict
 from netweft.settings import ServerSettings
@@ -13,6 +14,7 @@ from netweft.store import Busy, Duplicate, Store
 
 ROLES = ("admin", "manager", "member", "reader", "service")
 FILE_NAME = "admin-openrc"
+NOWHERE = "http://127.0.0.1:9696"  # for a server that listens on unix sockets only
 
 
 def bootstrap(store: Store, settings: ServerSettings, hash_password: Callable[[str], str]) -> None:
@@ -55,8 +57,9 @@ def _prepare(store: Store) -> None:
 
 
 def openrc(settings: ServerSettings, password: str) -> str:
+    reached = settings.public_url.rstrip("/") or here.address_of(settings) or NOWHERE
     variables = {
-        "OS_AUTH_URL": f"{settings.public_url.rstrip('/') or _reachable(settings)}/identity/v3",
+        "OS_AUTH_URL": f"{reached}/identity/v3",
         "OS_USERNAME": "admin",
         "OS_PASSWORD": password,
         "OS_PROJECT_NAME": "admin",
@@ -66,13 +69,6 @@ def openrc(settings: ServerSettings, password: str) -> str:
         "OS_IDENTITY_API_VERSION": "3",
     }
     return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
-
-
-def _reachable(settings: ServerSettings) -> str:
-    """From this machine."""
-    tcp = next((address for address in settings.listen if not address.startswith("unix:")), "127.0.0.1:9696")
-    host, _, port = tcp.rpartition(":")
-    return f"http://{ {'0.0.0.0': '127.0.0.1', '[::]': '[::1]'}.get(host, host) }:{port}"
 
 
 def _write_private(path: Path, text: str) -> None:

@@ -42,7 +42,6 @@ class KeystoneIdentity:
         """Raises SettingsError."""
         self._session = service_user.session(settings, timeout=TIMEOUT_SECONDS)
         self._where = {"endpoint_override": service_user.identity_url(settings)}
-        self.url = service_user.identity_url(settings)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="netweft-keystone")
         self._cache = TokenCache(seconds=settings.keystone_cache_seconds)
         self._under_way: dict[tuple[str, bool], asyncio.Future[Context]] = {}
