@@ -16,7 +16,7 @@ COMMAND = str(Path(sys.executable).with_name("openstack"))
 def stock_client(variables: Mapping[str, str], *commands: str) -> list[Any]:
     """What they print, one after the other; with `-f json`, for those that print something."""
     answers, problems = stock_client_tried(variables, *commands)
-    assert problems == ""
+    assert problems == "", problems
     return answers
 
 
