@@ -150,3 +150,4 @@ def test_a_network_for_who_asks_for_any(running: Server, sdk: Any) -> None:
     assert subnet.cidr == "10.96.0.0/26"
     sdk.delete_auto_allocated_topology()
     assert sdk.find_network(made["id"]) is None
+    sdk.delete_subnet_pool(pool)  # the only default that there may be
