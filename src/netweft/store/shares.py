@@ -12,12 +12,13 @@ from typing import Generic, TypeAlias, TypeVar
 
 T = TypeVar("T")
 Names: TypeAlias = Sequence[str]
-REMEMBERED = 4096  # names that have nothing waiting
+REMEMBERED = 4096  # names of one level that have nothing waiting
 DEBT = 0.5  # seconds that one may have had before others came
+_OWN = ""  # a project's own work, beside that of its users
 
 
 class _Line(Generic[T]):
-    """due: the virtual time at which it is its turn."""
+    """due: the virtual time at which it is its turn.  Has items, or names within it (`inner`), never both."""
 
     __slots__ = ("due", "inner", "items", "queued")
 
@@ -35,6 +36,7 @@ class Shares(Generic[T]):
         self._count = 0
         self._pushed = 0
         self._now = 0.0  # virtual: when the last one was due
+        self._kept = 0  # names at the last look for some to forget
 
     def __len__(self) -> int:
         return self._count
@@ -44,12 +46,11 @@ class Shares(Generic[T]):
         if line is None:
             self._forget()
             line = self._lines[names[0]] = _Line()
-        if len(names) == 1:
+        inner = self._within(line, names)
+        if inner is None:
             line.items.append(item)
         else:
-            if line.inner is None:
-                line.inner = Shares()
-            line.inner.push(names[1:], item)
+            inner.push(names[1:] or (_OWN,), item)
         self._count += 1
         if not line.queued:
             line.due = max(line.due, self._now)
@@ -66,10 +67,7 @@ class Shares(Generic[T]):
         line.queued = False
         self._now = line.due
         self._count -= 1
-        if line.items or line.inner is None:
-            item = line.items.popleft()
-        else:
-            item = line.inner.pop()
+        item = line.items.popleft() if line.inner is None else line.inner.pop()
         if line.items or line.inner:
             self._enqueue(name, line)
         return item
@@ -81,14 +79,24 @@ class Shares(Generic[T]):
             line.due = max(line.due, self._now) + seconds
             if not self._count:
                 self._now = max(self._now, line.due - DEBT)
-            if line.inner is not None and len(names) > 1:
-                line.inner.charge(names[1:], seconds)
+            if line.inner is not None:
+                line.inner.charge(names[1:] or (_OWN,), seconds)
 
     def _enqueue(self, name: str, line: _Line[T]) -> None:
         line.queued = True
         self._pushed += 1
         heappush(self._queue, (line.due, self._pushed, name))
 
+    def _within(self, line: _Line[T], names: Names) -> "Shares[T] | None":
+        """From the first deeper name on, what has none is one among those that have."""
+        if line.inner is None and len(names) > 1:
+            line.inner = Shares()
+            for item in line.items:
+                line.inner.push((_OWN,), item)
+            line.items.clear()
+        return line.inner
+
     def _forget(self) -> None:
-        if len(self._lines) > REMEMBERED:
+        if len(self._lines) > max(REMEMBERED, 2 * self._kept):
             self._lines = {name: line for name, line in self._lines.items() if line.queued}
+            self._kept = len(self._lines)

@@ -94,6 +94,40 @@ def test_everything_comes_out_once_and_in_order_for_each(pushed: list[tuple[str,
     with pytest.raises(IndexError):
         queue.pop()
 
+NAMES = st.lists(st.sampled_from("abc"), min_size=1, max_size=3).map(tuple)
+COSTS = (0.5, 1.0, 3.0)
+
+
+@given(st.sets(NAMES, min_size=2, max_size=6), st.data())
+def test_at_each_level_all_that_wait_have_the_same_time(waiting: set[tuple[str, ...]], data: st.DataObject) -> None:
+    """Names may be each other's beginnings: what a project asks for itself is one share among those of its users."""
+    queue: Shares[tuple[str, ...]] = Shares()
+    for names in sorted(waiting) * 60:
+        queue.push(names, names)
+    spent: dict[tuple[str, ...], float] = {}
+    for cost in data.draw(st.lists(st.sampled_from(COSTS), min_size=60, max_size=60)):
+        names = queue.pop()
+        queue.charge(names, cost)
+        path = (*names, "own") if any(other[: len(names)] == names != other for other in waiting) else names
+        for depth in range(1, len(path) + 1):
+            spent[path[:depth]] = spent.get(path[:depth], 0.0) + cost
+    for parent in {path[:-1] for path in spent}:
+        expected = {names[: len(parent) + 1] for names in waiting if names[: len(parent)] == parent != names}
+        if parent in waiting and expected:
+            expected.add((*parent, "own"))
+        times = [spent.get(child, 0.0) for child in expected]
+        assert max(times) - min(times) <= 2 * max(COSTS), (parent, spent)
+
+
+def test_a_name_that_gets_names_within_it_keeps_what_waits_in_order() -> None:
+    queue: Shares[int] = Shares()
+    queue.push(("p",), 1)
+    queue.push(("p",), 2)
+    queue.push(("p", "u"), 3)
+    out = [queue.pop() for _ in range(3)]
+    assert sorted(out) == [1, 2, 3]
+    assert out.index(1) < out.index(2)
+
 
 def test_names_are_not_remembered_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shares, "REMEMBERED", 10)
