@@ -1,9 +1,13 @@
 """Logging in with wrong passwords, as the API answers it."""
 
+import asyncio
+
 import httpx
 from tests.api.identity.conftest import Caller
 
 from netweft.plugins.identity.embedded.attempts import PAIR
+
+USERS = "openstacksdk/4.8.0"
 
 
 async def test_too_many_are_told_when_to_come_again_and_nothing_else(nobody: Caller) -> None:
@@ -31,3 +35,17 @@ async def test_the_other_doors_are_watched_too(nobody: Caller) -> None:
         change = await nobody("POST", "/identity/v3/users/none/password", body)
         statuses.append((answer.status_code, change.status_code))
     assert statuses == [(401, 401)] * int(PAIR.burst) + [(429, 429)]
+
+
+async def test_guesses_from_a_users_own_address_are_few_and_do_not_lock_it_out(nobody: Caller, password: str) -> None:
+    """Also when all of them come at once.  The guesser sends another User-Agent, or none."""
+    nobody.http.headers["User-Agent"] = USERS
+    await nobody.as_user("admin", password)
+    guesser = Caller(nobody.http)
+    guesser.http.headers["User-Agent"] = "guesser"
+    answers = await asyncio.gather(*(guesser.login("admin", f"guess {number}") for number in range(60)))
+    assert sorted(answer.status_code for answer in answers) == [401] * int(PAIR.burst) + [429] * 55
+    del guesser.http.headers["User-Agent"]
+    assert (await guesser.login("admin", "another guess")).status_code == 429
+    nobody.http.headers["User-Agent"] = USERS
+    await nobody.as_user("admin", password)

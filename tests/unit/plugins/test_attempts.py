@@ -23,11 +23,12 @@ class Door:
         self.now = 0.0
         self.attempts = Attempts(size, lambda: self.now)
 
-    async def knock(self, address: str, claimed: str, *, right: bool = False) -> int:
+    async def knock(self, address: str, claimed: str, software: str = "", *, right: bool = False) -> int:
         """0, or after how many seconds to come again."""
         try:
-            async with self.attempts.attempt(address, claimed) as attempt:
-                await asyncio.sleep(0)
+            async with self.attempts.attempt(address, claimed, software) as attempt:
+                for _ in range(3):
+                    await asyncio.sleep(0)
                 attempt.right = right
         except TooManyAttempts as refusal:
             return refusal.seconds
@@ -52,10 +53,49 @@ async def test_who_is_right_is_never_stopped() -> None:
     assert await asyncio.gather(*(door.knock("b", "u", right=True) for _ in range(200))) == [0] * 200
 
 
-async def test_many_at_once_get_no_more_than_one_after_the_other() -> None:
+@pytest.mark.parametrize("was_right", [False, True])
+async def test_many_at_once_get_no_more_than_one_after_the_other(was_right: bool) -> None:
+    """A pair that was right before is no hole for whoever guesses from the same address."""
     door = Door()
-    results = await asyncio.gather(*(door.knock("a", "u") for _ in range(200)))
-    assert results.count(0) == PAIR.burst
+    if was_right:
+        assert await door.knock("a", "u", right=True) == 0
+    for after, passed in ((0, PAIR.burst), (10, 1), (5, 0), (5, 1)):
+        door.now += after
+        results = await asyncio.gather(*(door.knock("a", "u") for _ in range(200)))
+        assert results.count(0) == passed
+
+
+async def test_who_is_right_waits_for_those_under_way_and_gets_their_tokens() -> None:
+    """Many logins at once of one program, some with an old password."""
+    door = Door()
+    rights = [False, True, True, False, *[True] * 100]
+    results = await asyncio.gather(*(door.knock("a", "u", right=right) for right in rights))
+    assert results == [0] * len(rights)
+
+
+async def test_an_attempt_that_is_given_up_leaves_the_others_their_turn() -> None:
+    door = Door()
+    tasks = [asyncio.create_task(door.knock("a", "u", right=True)) for _ in range(50)]
+    await asyncio.sleep(0)
+    for task in tasks[::2]:
+        task.cancel()
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert results[1::2] == [0] * 25
+    assert await door.knock("a", "u", right=True) == 0
+
+
+async def test_who_guesses_from_a_users_own_address_does_not_lock_it_out() -> None:
+    """Unless the software that it uses is known to the guesser too; then for as long as the guessing lasts."""
+    door = Door()
+    assert await door.knock("home", "victim", "openstacksdk/4", right=True) == 0
+    guesses = [await door.knock("home", "victim", f"guesser {number}") for number in range(500)]
+    assert guesses.count(0) == PAIR.burst
+    assert await door.knock("home", "victim", "openstacksdk/4", right=True) == 0
+    guesses = [await door.knock("home", "victim", "openstacksdk/4") for _ in range(500)]
+    assert guesses.count(0) == PAIR.burst
+    assert await door.knock("home", "victim", "openstacksdk/4", right=True) == 10
+    door.now += 10
+    assert await door.knock("home", "victim", "openstacksdk/4", right=True) == 0
 
 
 async def test_a_victim_who_was_here_before_is_not_locked_out_from_elsewhere_nor_by_its_proxy() -> None:

@@ -94,6 +94,7 @@ def test_everything_comes_out_once_and_in_order_for_each(pushed: list[tuple[str,
     with pytest.raises(IndexError):
         queue.pop()
 
+
 NAMES = st.lists(st.sampled_from("abc"), min_size=1, max_size=3).map(tuple)
 COSTS = (0.5, 1.0, 3.0)
 

@@ -49,6 +49,11 @@ class Call(NamedTuple):
     def token(self) -> str:
         return self.request.headers.get("x-auth-token", "")
 
+    @property
+    def software(self) -> str:
+        """The client's, as it says."""
+        return self.request.headers.get("user-agent", "")
+
     def path(self, name: str) -> str:
         """A part of the path."""
         return str(self.request.path_params[name])

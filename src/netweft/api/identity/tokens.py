@@ -30,7 +30,7 @@ class AuthBody(Struct, frozen=True):
 async def issue(call: Call) -> Response:
     body = await call.body(AuthBody)
     try:
-        token, resolved = await call.identity.issue(body.auth)
+        token, resolved = await call.identity.issue(body.auth, call.software)
     except Unauthorized:
         client = call.request.client
         log.warning("login refused", who=body.auth.identity.who[:80], client=client.host if client else "local")

@@ -53,7 +53,7 @@ class CredentialBody(Struct, frozen=True):
 async def change_password(call: Call) -> Response:
     """Whoever knows the old one may; no token is needed, and all of the user's are gone after it."""
     user_id, body = call.path("user"), (await call.body(PasswordBody)).user
-    async with call.identity.passwords.attempt(f"user {user_id}") as attempt:
+    async with call.identity.passwords.attempt(f"user {user_id}", call.software) as attempt:
         user = await call.identity.read(lambda tx: tx.get("users", user_id))
         hash = user["password_hash"] if user else None
         attempt.right = await call.identity.passwords.verify(hash, body.original_password)

@@ -1,8 +1,9 @@
-"""Who has tried too often to log in.  An attempt costs a token of a bucket, and gets it back when it was right.
+"""Who has tried too often to log in.  An attempt takes a token of each of its buckets when it begins, and gives them
+back when it was right: however many there are at once, no more are wrong than a bucket has tokens.
 
-A pair is an address and who it claims to be.  Until a pair has once been right its attempts are made one at a time, and
-count for the address and for whoever is claimed too.  A pair that was right lately has only its own bucket, so nobody
-is locked out by what others try elsewhere, or from the same proxy.  Whether there is such a user plays no part in it.
+A pair is an address and who it claims to be.  Attempts count for the pair, for the address and for whoever is claimed.
+A pair that was right lately, with the same software (User-Agent), has only a bucket of its own, so nobody is locked out
+by what others try elsewhere, or from the same proxy.  Whether there is such a user plays no part in it.
 """
 
 import asyncio
@@ -36,9 +37,11 @@ CLAIMED = Rate(100, 1)
 class _Bucket:
     tokens: float
     at: float
-    users: int = 0  # attempts under way, of a pair
+    waiting: int = 0  # attempts that have no token yet
+    running: int = 0
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)  # who has it is the next to get a token
     trusted_until: float = 0.0
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class _Buckets:
@@ -92,51 +95,65 @@ class Attempts:
         self._claims = _Buckets(CLAIMED, size)
 
     @asynccontextmanager
-    async def attempt(self, address: str, claimed: str) -> AsyncIterator[Attempt]:
+    async def attempt(self, address: str, claimed: str, software: str = "") -> AsyncIterator[Attempt]:
         """The block sets `right`.  Raises TooManyAttempts."""
-        name = f"{address} {claimed}"
-        pair = self._trusted.find(name) or self._pairs.get(name, self._clock())
-        if pair.users >= QUEUED:
-            raise TooManyAttempts(1)
-        pair.users += 1
-        try:
-            if pair.trusted_until > self._clock():
-                async with self._counted(pair, name, []) as attempt:
-                    yield attempt
-                return
-            async with pair.turn:  # the one before may have been right
-                trusted = pair.trusted_until > self._clock()
-                others = [] if trusted else [(self._addresses, address), (self._claims, claimed)]
-                async with self._counted(pair, name, others) as attempt:
-                    yield attempt
-        finally:
-            pair.users -= 1
-
-    @asynccontextmanager
-    async def _counted(self, pair: _Bucket, name: str, others: list[tuple[_Buckets, str]]) -> AsyncIterator[Attempt]:
-        now = self._clock()
-        self._pairs.fill(pair, now)
-        self._refuse(self._pairs.wait(pair))
-        spent = [(buckets, buckets.get(key, now)) for buckets, key in others]
-        self._refuse(max((buckets.wait(bucket) for buckets, bucket in spent), default=0))
-        for _, bucket in spent:
-            bucket.tokens -= 1
+        trusted = f"{address} {claimed} {software}"
+        pair = self._trusted.find(trusted)
+        others: list[tuple[_Buckets, str]] = []
+        if pair is None or pair.trusted_until <= self._clock():
+            pair = self._pairs.get(f"{address} {claimed}", self._clock())
+            others = [(self._addresses, address), (self._claims, claimed)]
+        await self._take(pair)
+        spent = [pair]
         attempt = Attempt()
         try:
+            spent += self._take_of(others)
             yield attempt
-        except IdentityUnavailable:
+        except (IdentityUnavailable, TooManyAttempts):
             attempt.looked_at = False
             raise
         finally:
+            pair.running -= 1
+            pair.ended.set()
             if attempt.right or not attempt.looked_at:
-                for _, bucket in spent:
+                for bucket in spent:
                     bucket.tokens += 1
-            else:
-                pair.tokens -= 1
         if attempt.right:
-            pair.trusted_until = self._clock() + TRUSTED_SECONDS
-            self._trusted.keep(name, pair)
+            self._trust(trusted)
 
-    def _refuse(self, seconds: float) -> None:
-        if seconds > 0:
-            raise TooManyAttempts(math.ceil(seconds))
+    async def _take(self, pair: _Bucket) -> None:
+        """One that is under way may give its token back: waited for, each in turn.  Raises TooManyAttempts."""
+        if pair.waiting >= QUEUED:
+            raise TooManyAttempts(1)
+        pair.waiting += 1
+        try:
+            async with pair.turn:
+                self._pairs.fill(pair, self._clock())
+                while pair.tokens < 1 and pair.running:
+                    pair.ended.clear()
+                    await pair.ended.wait()
+                    self._pairs.fill(pair, self._clock())
+                _refuse(self._pairs.wait(pair))
+                pair.tokens -= 1
+                pair.running += 1
+        finally:
+            pair.waiting -= 1
+
+    def _take_of(self, others: list[tuple[_Buckets, str]]) -> list[_Bucket]:
+        """Of each, or of none.  Raises TooManyAttempts."""
+        now = self._clock()
+        found = [(buckets, buckets.get(key, now)) for buckets, key in others]
+        _refuse(max((buckets.wait(bucket) for buckets, bucket in found), default=0))
+        for _, bucket in found:
+            bucket.tokens -= 1
+        return [bucket for _, bucket in found]
+
+    def _trust(self, name: str) -> None:
+        now = self._clock()
+        bucket = self._trusted.get(name, now)
+        bucket.trusted_until = now + TRUSTED_SECONDS
+
+
+def _refuse(seconds: float) -> None:
+    if seconds > 0:
+        raise TooManyAttempts(math.ceil(seconds))

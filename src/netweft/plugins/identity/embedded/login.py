@@ -49,24 +49,24 @@ class Prover:
         self._passwords = passwords
         self._lifetime = lifetime
 
-    async def prove(self, proof: Proof) -> Proven:
+    async def prove(self, proof: Proof, software: str) -> Proven:
         match proof:
             case Proof(methods=("password",), password=PasswordMethod() as part):
-                return await self._prove_password(part)
+                return await self._prove_password(part, software)
             case Proof(
                 methods=("application_credential",), application_credential=ApplicationCredentialMethod() as part
             ):
-                return await self._prove_application_credential(part)
+                return await self._prove_application_credential(part, software)
             case Proof(methods=("token",), token=TokenMethod() as part):
                 return await self._prove_token(part.id)
             case Proof(methods=("password" | "token" | "application_credential",)):
                 raise Invalid(f"Expecting to find {proof.methods[0]} in identity.")
         raise Unauthorized
 
-    async def _prove_password(self, part: PasswordMethod) -> Proven:
+    async def _prove_password(self, part: PasswordMethod, software: str) -> Proven:
         if not part.user.well_formed:
             raise Invalid("Expecting to find id, or name and domain, in user.")
-        async with self._passwords.attempt(_claim(part.user)) as attempt:
+        async with self._passwords.attempt(_claim(part.user), software) as attempt:
             user = await self._read(lambda tx: named(tx, "users", part.user))
             hash = user["password_hash"] if user else None
             attempt.right = await self._passwords.verify(hash, part.user.password)
@@ -85,14 +85,14 @@ class Prover:
             user=resolved.user, methods=methods, expires_at=first.expires_at, parent_audit_id=first.audit_ids[-1]
         )
 
-    async def _prove_application_credential(self, part: ApplicationCredentialMethod) -> Proven:
+    async def _prove_application_credential(self, part: ApplicationCredentialMethod, software: str) -> Proven:
         def look_up(tx: ReadTransaction) -> tuple[Object | None, Object | None]:
             owner = named(tx, "users", part.user) if part.user else None
             found = credentials.find(tx, id=part.id, user_id=owner["id"] if owner else None, name=part.name)
             return found, tx.get("users", found["user_id"]) if found else None
 
         claimed = part.id or f"{_claim(part.user) if part.user else None} {part.name}"
-        async with self._passwords.attempt(f"application credential {claimed}") as attempt:
+        async with self._passwords.attempt(f"application credential {claimed}", software) as attempt:
             credential, user = await self._read(look_up)
             hash = credential["secret_hash"] if credential else None
             attempt.right = await self._passwords.verify(hash, part.secret)

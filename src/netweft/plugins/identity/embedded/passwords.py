@@ -65,11 +65,12 @@ class Passwords:
         return await self._off_loop(lambda: self.verify_now(hash, password))
 
     @asynccontextmanager
-    async def attempt(self, claimed: str) -> AsyncIterator[Attempt]:
-        """Of the client that asks, to be who it claims.  The block sets `right`.  Raises TooManyAttempts."""
-        client, claimed = asking.get()[-1], sha256(claimed.encode(errors="surrogatepass")).hexdigest()
+    async def attempt(self, claimed: str, software: str = "") -> AsyncIterator[Attempt]:
+        """Of the client that asks, to be who it claims.  software: of the client, as it says.  The block sets `right`.
+        Raises TooManyAttempts."""
+        client, claimed = asking.get()[-1], _digest(claimed)
         asking.set((client, claimed))
-        async with self._attempts.attempt(client, claimed) as attempt:
+        async with self._attempts.attempt(client, claimed, _digest(software)) as attempt:
             yield attempt
 
     async def _off_loop(self, work: Callable[[], T]) -> T:
@@ -105,3 +106,8 @@ class Passwords:
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _digest(text: str) -> str:
+    """As long whatever somebody sends."""
+    return sha256(text.encode(errors="surrogatepass")).hexdigest()

@@ -57,9 +57,9 @@ class EmbeddedIdentity:
         """Raises Unauthorized."""
         return await self.read(lambda tx: tokens.load(tx, tokens.hash_of(token), time.time()))
 
-    async def issue(self, request: AuthRequest) -> tuple[str, Resolved]:
-        """Raises Unauthorized, Invalid, IdentityUnavailable."""
-        proven = await self._prover.prove(request.identity)
+    async def issue(self, request: AuthRequest, software: str = "") -> tuple[str, Resolved]:
+        """software: of the client, as it says.  Raises Unauthorized, Invalid, IdentityUnavailable, TooManyAttempts."""
+        proven = await self._prover.prove(request.identity, software)
         resolved = await self.read(lambda tx: draft(tx, proven, request.scope))
         secret = tokens.new_secret()
         token = resolved.token
