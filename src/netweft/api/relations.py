@@ -31,12 +31,15 @@ def _own(tx: ReadTransaction, context: Context, kind: str) -> list[Filters]:
 
 
 def _shared(tx: ReadTransaction, context: Context, kind: str) -> list[Filters]:
-    ids = rbac.shared_with(tx, kind, context.project_id)
-    return [{"id": sorted(ids)}] if ids else []
+    return _ids(rbac.shared_with(tx, kind, context.project_id))
 
 
 def _external(tx: ReadTransaction, context: Context, kind: str) -> list[Filters]:
-    return [{"router:external": [True]}]
+    return _ids(rbac.shared_with(tx, kind, context.project_id, rbac.EXTERNAL))
+
+
+def _ids(ids: set[str]) -> list[Filters]:
+    return [{"id": sorted(ids)}] if ids else []
 
 
 ANY = Relation(_all)

@@ -1,16 +1,14 @@
 """Networks: which segments carry them, their MTU, and when they can go."""
 
-from netweft.control import qos, segments
+from netweft.control import qos, rbac, segments
 from netweft.control.errors import Conflict, ExternalNetworkInUse, InvalidInput, NetworkInUse
+from netweft.control.rbac import GATEWAY, IS_DEFAULT, IS_EXTERNAL
 from netweft.control.segments import ID, PHYSICAL, TYPE, Segment, Segments
 from netweft.control.standard import born, bumped
 from netweft.control.subnets import Subnets, refuse_small_mtu
 from netweft.store import Claim, New, Object, Query, ReadTransaction, Taken, WriteTransaction
 
-EXTERNAL = "router:external"
-DEFAULT = "is_default"
 _THE_DEFAULT = Claim("default_external_network", "the")
-_GATEWAY = "network:router_gateway"
 
 
 class DefaultExternalNetworkExists(Conflict):
@@ -25,7 +23,7 @@ def default_external(tx: ReadTransaction) -> str | None:
 
 def _is_default(network: Object) -> bool:
     """What leads nowhere outside is no default, whatever is asked for: as in Neutron."""
-    return bool(network.get(EXTERNAL) and network.get(DEFAULT))
+    return bool(network.get(IS_EXTERNAL) and network.get(IS_DEFAULT))
 
 
 class Networks:
@@ -41,6 +39,8 @@ class Networks:
         except Taken as taken:
             raise segments.refusal(taken) from taken
         for one in new:
+            if one.object.get(IS_EXTERNAL):
+                rbac.open_to_everybody(tx, one.object, external=True)
             self._be_default(tx, one.object, was=False)
         return [one.object for one in new]
 
@@ -52,11 +52,13 @@ class Networks:
         if "mtu" in changes:
             refuse_small_mtu(current | changes, tx.get_many("subnets", current["subnets"]).values())
             changes["mtu"] = self._mtu(self._segments.of(current), changes["mtu"])
-        if current.get(EXTERNAL) and changes.get(EXTERNAL) is False:
+        was_external = current.get(IS_EXTERNAL, False)
+        if changes.get(IS_EXTERNAL, was_external) != was_external:
             self._refuse_gateways(tx, current)
-        if EXTERNAL in changes or DEFAULT in changes:
-            changes[DEFAULT] = _is_default(current | changes)
-            self._be_default(tx, current | changes, was=current.get(DEFAULT, False))
+            rbac.open_to_everybody(tx, current, external=not was_external)
+        if IS_EXTERNAL in changes or IS_DEFAULT in changes:
+            changes[IS_DEFAULT] = _is_default(current | changes)
+            self._be_default(tx, current | changes, was=current.get(IS_DEFAULT, False))
         qos.refuse_missing(tx, [changes])
         links = {qos.POLICY: qos.links(changes)} if qos.POLICY in changes else {}
         return tx.update("networks", current["id"], bumped(current, changes), links)
@@ -74,7 +76,7 @@ class Networks:
     def _new(self, tx: WriteTransaction, wanted: Object) -> New:
         chosen = self._segments.choose(tx, wanted)
         wanted.setdefault("vlan_transparent", None)
-        wanted[DEFAULT] = _is_default(wanted)
+        wanted[IS_DEFAULT] = _is_default(wanted)
         wanted[qos.POLICY] = wanted.get(qos.POLICY) or qos.default_of(tx, wanted["project_id"])
         mtu = self._mtu(chosen, wanted.get("mtu", 0))
         network = born(wanted, mtu=mtu, status="ACTIVE", subnets=[]) | segments.shown(chosen)
@@ -94,9 +96,11 @@ class Networks:
 
     def _be_default(self, tx: WriteTransaction, network: Object, *, was: bool) -> None:
         """There is one at most.  Raises DefaultExternalNetworkExists."""
-        if was and not network[DEFAULT]:
+        if was and not network[IS_DEFAULT]:
             tx.release("networks", network["id"], [_THE_DEFAULT])
-        elif network[DEFAULT] and not was:
+        elif network[IS_DEFAULT] and not was:
+            if not rbac.is_open_to_everybody(tx, network):
+                raise InvalidInput("Default external networks must be shared to everyone.")
             try:
                 tx.claim("networks", network["id"], [_THE_DEFAULT])
             except Taken as taken:
@@ -109,5 +113,7 @@ class Networks:
         return wanted or most
 
     def _refuse_gateways(self, tx: WriteTransaction, network: Object) -> None:
-        if tx.query("ports", Query({"network_id": [network["id"]], "device_owner": [_GATEWAY]}, limit=1)):
+        """While it is external."""
+        gateways = Query({"network_id": [network["id"]], "device_owner": [GATEWAY]}, limit=1)
+        if network.get(IS_EXTERNAL) and tx.query("ports", gateways):
             raise ExternalNetworkInUse(net_id=network["id"])

@@ -1,8 +1,10 @@
-"""Sharing with some projects: an entry says that one other project, or everybody, may use an object.
+"""RBAC entries: that one other project, or everybody, may use an object, or that a network is external to them.
 
-Only what is shared is written down; who may see or name what, and whether it is `shared` to them, is worked out from
-that when somebody asks.
+Only that is written down; who may see or name what, and whether it is `shared` to them, is worked out from it when
+somebody asks.  Only `router:external` is kept with the network as well: it says whether there is any such entry.
 """
+
+from collections.abc import Iterator
 
 from netweft.control.errors import BadRequest, Conflict, InvalidSharedSetting, NotFound
 from netweft.control.standard import Plain, born, bumped
@@ -10,7 +12,10 @@ from netweft.store import Claim, New, Object, Query, ReadTransaction, Taken, Wri
 
 KIND = "rbac_policies"
 EVERYBODY = "*"
-ACTION = "access_as_shared"
+SHARED = "access_as_shared"
+EXTERNAL = "access_as_external"
+IS_EXTERNAL, IS_DEFAULT = "router:external", "is_default"  # of networks
+GATEWAY = "network:router_gateway"  # device_owner of the ports by which routers use what is external
 KINDS = {
     "network": "networks",
     "security_group": "security_groups",
@@ -20,6 +25,7 @@ KINDS = {
 }
 _SERVICE = "network:"  # how the device_owner of a network's own ports begins: they use nothing of what is shared
 _TYPES = {kind: type for type, kind in KINDS.items()}
+_ACTIONS = dict.fromkeys(KINDS, (SHARED,)) | {"network": (SHARED, EXTERNAL)}
 
 
 class RbacPolicyNotFound(NotFound):
@@ -43,7 +49,10 @@ class DuplicateRbacPolicy(Conflict):
 
 
 class RbacPolicyInUse(Conflict):
-    message = "RBAC policy on object %(object_id)s cannot be removed because other objects depend on it."
+    message = (
+        "RBAC policy on object %(object_id)s cannot be removed because other objects depend on it.\n"
+        "Details: %(details)s"
+    )
 
 
 class RbacPolicies(Plain):
@@ -54,38 +63,38 @@ class RbacPolicies(Plain):
         """The API has checked that the object is the caller's."""
         entries = [born(one) for one in wanted]
         for entry in entries:
-            if entry["action"] != ACTION:
-                raise InvalidActionForType(
-                    action=entry["action"], object_type=entry["object_type"], valid_actions=(ACTION,)
-                )
-            _changed(tx, entry)
+            type, action = entry["object_type"], entry["action"]
+            if action not in _ACTIONS[type]:
+                raise InvalidActionForType(action=action, object_type=type, valid_actions=_ACTIONS[type])
+            _changed(tx, entry, {IS_EXTERNAL: True} if action == EXTERNAL else {})
         _insert(tx, entries)
         return entries
 
     def update(self, tx: WriteTransaction, current: Object, changes: Object) -> Object:
         moved = current | changes
         if moved["target_tenant"] != current["target_tenant"]:
-            _refuse_in_use(tx, current)
+            _refuse_in_use(tx, current, instead=moved["target_tenant"])
             tx.release(KIND, current["id"], [_claim(current)])
             try:
                 tx.claim(KIND, current["id"], [_claim(moved)])
             except Taken as taken:
                 raise DuplicateRbacPolicy() from taken
-            _changed(tx, current)
+            _changed(tx, current, {})
         return super().update(tx, current, changes)
 
     def delete(self, tx: WriteTransaction, current: Object) -> None:
         _refuse_in_use(tx, current)
-        _changed(tx, current)
+        was_last = current["action"] == EXTERNAL and len(_entries(tx, current)) == 1
+        _changed(tx, current, {IS_EXTERNAL: False} if was_last else {})
         super().delete(tx, current)
 
 
 def share_with_everybody(tx: WriteTransaction, kind: str, object: Object, *, shared: bool) -> None:
     """Or no longer.  The object is locked, and written by the caller."""
-    same = {"object_type": _TYPES[kind], "object_id": object["id"], "action": ACTION, "target_tenant": EVERYBODY}
-    there = tx.query(KIND, Query({name: [value] for name, value in same.items()}))
+    same = _for_everybody(kind, object, SHARED)
+    there = _entries(tx, same, target_tenant=EVERYBODY)
     if shared and not there:
-        _insert(tx, [born(same | {"project_id": object["project_id"]})])
+        _insert(tx, [born(same)])
     for entry in there if not shared else ():
         try:
             _refuse_in_use(tx, entry)
@@ -96,9 +105,24 @@ def share_with_everybody(tx: WriteTransaction, kind: str, object: Object, *, sha
         tx.delete(KIND, entry["id"])
 
 
-def shared_with(tx: ReadTransaction, kind: str, project_id: str | None) -> set[str]:
-    """Ids of others' objects that this project may use."""
-    return {entry["object_id"] for entry in tx.query(KIND, Query(_by_target(kind, [project_id, EVERYBODY])))}
+def open_to_everybody(tx: WriteTransaction, network: Object, *, external: bool) -> None:
+    """It becomes external to everybody, or to nobody any more.  The network is locked, and written by the caller."""
+    same = _for_everybody("networks", network, EXTERNAL)
+    if external:
+        _insert(tx, [born(same)])
+    else:
+        for entry in _entries(tx, same):
+            tx.delete(KIND, entry["id"])
+
+
+def is_open_to_everybody(tx: ReadTransaction, network: Object) -> bool:
+    return bool(_entries(tx, _for_everybody("networks", network, EXTERNAL), target_tenant=EVERYBODY))
+
+
+def shared_with(tx: ReadTransaction, kind: str, project_id: str | None, action: str = SHARED) -> set[str]:
+    """Ids of others' objects that this project may use, or to which these networks are external."""
+    wanted = {"object_type": [_TYPES[kind]], "action": [action], "target_tenant": [project_id, EVERYBODY]}
+    return {entry["object_id"] for entry in tx.query(KIND, Query(wanted))}
 
 
 def forget(tx: WriteTransaction, kind: str, id: str) -> None:
@@ -107,26 +131,39 @@ def forget(tx: WriteTransaction, kind: str, id: str) -> None:
         tx.delete(KIND, entry["id"])
 
 
-def _by_target(kind: str, targets: list[str | None]) -> dict[str, list[str | None]]:
-    return {"object_type": [_TYPES[kind]], "target_tenant": targets}
+def _for_everybody(kind: str, object: Object, action: str) -> Object:
+    said = {"object_type": _TYPES[kind], "object_id": object["id"], "action": action, "target_tenant": EVERYBODY}
+    return said | {"project_id": object["project_id"]}
 
 
-def _refuse_in_use(tx: WriteTransaction, entry: Object) -> None:
-    """Somebody else's object uses this one, and no other entry lets them."""
-    kind, id = KINDS[entry["object_type"]], entry["object_id"]
-    shared = tx.lock(kind, id)  # nobody begins to use it now
-    same = tx.query(KIND, Query({"object_type": [entry["object_type"]], "object_id": [id]}))
-    others = {one["target_tenant"] for one in same if one["id"] != entry["id"]}
-    if shared is None or EVERYBODY in others:
+def _entries(tx: ReadTransaction, like: Object, **values: str) -> list[Object]:
+    """That say the same of the same object, to whomever."""
+    same = {name: [like[name]] for name in ("object_type", "object_id", "action")}
+    return tx.query(KIND, Query(same | {name: [value] for name, value in values.items()}))
+
+
+def _refuse_in_use(tx: WriteTransaction, entry: Object, instead: str | None = None) -> None:
+    """Somebody else's object needs it, and no other entry lets them.  instead: whom it will be for."""
+    kind, id, target = KINDS[entry["object_type"]], entry["object_id"], entry["target_tenant"]
+    object = tx.lock(kind, id)  # nobody begins to use it now
+    others = {one["target_tenant"] for one in _entries(tx, entry) if one["id"] != entry["id"]} | {instead}
+    if object is None or EVERYBODY in others:
         return
-    for user in tx.referrers(kind, id):
-        found = tx.glance.get(user.kind, user.id)
-        if found and found.get("device_owner", "").startswith(_SERVICE):
-            continue
-        project = found["project_id"] if found else shared["project_id"]
-        concerned = entry["target_tenant"] in (EVERYBODY, project)
-        if concerned and project != shared["project_id"] and project not in others:
-            raise RbacPolicyInUse(object_id=id)
+    if entry["action"] == EXTERNAL and target == EVERYBODY and object.get(IS_DEFAULT):
+        raise RbacPolicyInUse(object_id=id, details="Default external networks must be shared to everyone.")
+    for project in _users(tx, kind, object, entry["action"]):
+        concerned = target in (EVERYBODY, project)
+        if concerned and project != object["project_id"] and project not in others:
+            raise RbacPolicyInUse(object_id=id, details="Other projects use it.")
+
+
+def _users(tx: WriteTransaction, kind: str, object: Object, action: str) -> Iterator[str]:
+    """The projects of what uses it, as what the action says: routers, by their gateways, what is external."""
+    for user in tx.referrers(kind, object["id"]):
+        found = tx.glance.get(user.kind, user.id) or object
+        owner = found.get("device_owner", "")
+        if (owner == GATEWAY) if action == EXTERNAL else not owner.startswith(_SERVICE):
+            yield found["project_id"]
 
 
 def _insert(tx: WriteTransaction, entries: list[Object]) -> None:
@@ -136,13 +173,13 @@ def _insert(tx: WriteTransaction, entries: list[Object]) -> None:
         raise DuplicateRbacPolicy() from taken
 
 
-def _changed(tx: WriteTransaction, entry: Object) -> None:
+def _changed(tx: WriteTransaction, entry: Object, changes: Object) -> None:
     """What it is about is shared otherwise now: that is a revision of it."""
     kind, id = KINDS[entry["object_type"]], entry["object_id"]
     object = tx.lock(kind, id)
     if object is None:
         raise RbacObjectNotFound(object_type=entry["object_type"], object_id=id)
-    tx.update(kind, id, bumped(object, {}))
+    tx.update(kind, id, bumped(object, changes))
 
 
 def _claim(entry: Object) -> Claim:

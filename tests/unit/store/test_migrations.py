@@ -64,3 +64,22 @@ def test_what_was_shared_by_an_attribute_has_an_entry(each_url: str) -> None:
         (entry,) = tx.query("rbac_policies", package.Query({"object_id": ["pool"]}))
         assert (entry["project_id"], entry["target_tenant"], entry["revision_number"]) == ("red", "*", 1)
     new.close()
+
+
+def test_what_was_external_by_an_attribute_has_an_entry(each_url: str) -> None:
+    at(each_url, "0004")
+    old = Store(connect(each_url))
+    with old.write() as tx:
+        for id, external in (("out", True), ("in", False)):
+            tx.insert("networks", {"id": id, "project_id": "red", "router:external": external, "is_default": external})
+        tx.insert("networks", {"id": "old", "project_id": "red"})
+    old.close()
+    new = Store.open(each_url)
+    with new.write() as tx:
+        assert rbac.shared_with(tx, "networks", "blue", rbac.EXTERNAL) == {"out"}
+        assert rbac.shared_with(tx, "networks", "blue") == set()
+        (entry,) = tx.query("rbac_policies", package.Query())
+        assert (entry["project_id"], entry["target_tenant"], entry["revision_number"]) == ("red", "*", 1)
+        with pytest.raises(rbac.RbacPolicyInUse):
+            rbac.RbacPolicies().delete(tx, entry)
+    new.close()

@@ -6,7 +6,7 @@ from netweft.api import checks
 from netweft.api.attributes import REQUIRED, Attribute, Resource
 from netweft.api.resources.standard import NETWORK_ID, STANDARD, flag
 from netweft.control.errors import SubnetNotFound
-from netweft.control.networks import EXTERNAL
+from netweft.control.rbac import IS_EXTERNAL
 from netweft.control.standard import UseCases
 from netweft.store import Object, ReadTransaction
 
@@ -16,7 +16,7 @@ _MODE = Attribute(
 
 ATTRIBUTES = STANDARD | {
     "network_id": NETWORK_ID,
-    EXTERNAL: flag(filter=True),  # as its network
+    IS_EXTERNAL: flag(filter=True),  # as its network
     "ip_version": Attribute(
         check=checks.ip_version, parse=checks.integer, post=True, default=REQUIRED, filter=True, sort=True
     ),
@@ -38,7 +38,7 @@ ATTRIBUTES = STANDARD | {
 
 def present(tx: ReadTransaction, subnets: Sequence[Object]) -> Sequence[Object]:
     networks = tx.get_many("networks", {subnet["network_id"] for subnet in subnets})
-    return [subnet | {EXTERNAL: bool(networks[subnet["network_id"]].get(EXTERNAL))} for subnet in subnets]
+    return [subnet | {IS_EXTERNAL: bool(networks[subnet["network_id"]].get(IS_EXTERNAL))} for subnet in subnets]
 
 
 def subnet(use_cases: UseCases) -> Resource:
@@ -50,6 +50,6 @@ def subnet(use_cases: UseCases) -> Resource:
         use_cases=use_cases,
         not_found=SubnetNotFound,
         present=present,
-        computed=frozenset({EXTERNAL}),
+        computed=frozenset({IS_EXTERNAL}),
         shared_as=("network_id", "networks"),
     )

@@ -1,8 +1,40 @@
 """The same API, over PostgreSQL."""
 
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
 import pytest
+
+from .region import Region, deadlocks, two_servers
 
 
 @pytest.fixture
 def url(postgres_url: str) -> str:
     return postgres_url
+
+
+@pytest.fixture(scope="module")
+def database_url(cluster: Path, request: pytest.FixtureRequest) -> str:
+    name = request.module.__name__.rpartition(".")[2]
+    with psycopg.connect(f"postgresql://postgres@/postgres?host={cluster}", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return f"postgresql+psycopg://postgres@/{name}?host={cluster}"
+
+
+@pytest.fixture(scope="module")
+def servers(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Any]]:
+    with two_servers(database_url, tmp_path_factory.mktemp("races")) as servers:
+        yield servers
+
+
+@pytest.fixture
+async def region(servers: list[Any], database_url: str) -> AsyncIterator[Region]:
+    """Two servers on it; no request may wait for one that waits for it: no deadlock is found."""
+    before = deadlocks(database_url)
+    async with Region(servers) as region:
+        yield region
+    await asyncio.sleep(1.1)  # a deadlock is found after a second, and counted then
+    assert deadlocks(database_url) == before

@@ -5,41 +5,16 @@ with yes, or as a 5xx.  None of these requests may wait for one that waits for i
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from ipaddress import ip_network
 from itertools import combinations
-from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
-from .region import Region, Somebody, deadlocks, number, together, two_servers
+from .region import Region, Somebody, number, together
 
 pytestmark = pytest.mark.postgres
 ROUNDS = 5
-
-
-@pytest.fixture(scope="module")
-def database_url(cluster: Path) -> str:
-    with psycopg.connect(f"postgresql://postgres@/postgres?host={cluster}", autocommit=True) as connection:
-        connection.execute("CREATE DATABASE races")
-    return f"postgresql+psycopg://postgres@/races?host={cluster}"
-
-
-@pytest.fixture(scope="module")
-def servers(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Any]]:
-    with two_servers(database_url, tmp_path_factory.mktemp("races")) as servers:
-        yield servers
-
-
-@pytest.fixture
-async def region(servers: list[Any], database_url: str) -> AsyncIterator[Region]:
-    before = deadlocks(database_url)
-    async with Region(servers) as region:
-        yield region
-    await asyncio.sleep(1.1)  # a deadlock is found after a second, and counted then
-    assert deadlocks(database_url) == before
 
 
 def _body(member: str, at: Any) -> dict[str, Any]:
