@@ -121,8 +121,8 @@ def is_open_to_everybody(tx: ReadTransaction, network: Object) -> bool:
 
 def shared_with(tx: ReadTransaction, kind: str, project_id: str | None, action: str = SHARED) -> set[str]:
     """Ids of others' objects that this project may use, or to which these networks are external."""
-    wanted = {"object_type": [_TYPES[kind]], "action": [action], "target_tenant": [project_id, EVERYBODY]}
-    return {entry["object_id"] for entry in tx.query(KIND, Query(wanted))}
+    to = {"object_type": [_TYPES[kind]], "action": [action]}
+    return {entry["object_id"] for entry in tx.query(KIND, Query({**to, "target_tenant": [project_id, EVERYBODY]}))}
 
 
 def forget(tx: WriteTransaction, kind: str, id: str) -> None:
