@@ -1,7 +1,5 @@
 """HTTP for any resource: one `Endpoint` each.  Parses, authenticates, answers; decides nothing."""
 
-from typing import Any
-
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -51,10 +49,7 @@ class Endpoint:
 
         def work() -> Response:
             found = self._service.find(context, listing)
-            answer: dict[str, Any] = {self._resource.collection: [listing.asked_for(one) for one in found]}
-            if links := querystring.links(listing, found, url, pairs):
-                answer[f"{self._resource.collection}_links"] = links
-            return json_response(answer)
+            return json_response(querystring.answer(self._resource, listing, found, url, pairs))
 
         return await self._run.read_much(work)
 

@@ -1,24 +1,41 @@
 """/v2.0/network-ip-availabilities: for admins and services, computed when asked for; no resource like the others."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from netweft.api import querystring
+from netweft.api import checks, querystring
+from netweft.api.attributes import Attribute
 from netweft.api.encoding import json_response
-from netweft.api.faults import HTTPBadRequest
 from netweft.api.gate import Gate
 from netweft.api.policy import may
+from netweft.api.resources.standard import READ_ONLY
 from netweft.api.running import Run
 from netweft.control.errors import NetworkNotFound
 from netweft.control.ip_availability import of_networks
 from netweft.plugins.identity import Context
 from netweft.store import Object, Query, Store
 
-# what it is filtered by -> the network's attribute
-_FILTERS = {"network_id": "id", "network_name": "name", "project_id": "project_id", "tenant_id": "project_id"}
+# as the network, which it is about, has it
+_OF_NETWORK = {"network_id": "id", "network_name": "name"}
+
+
+class _Availability(NamedTuple):
+    """As questions know it; each is as its network is."""
+
+    collection: str = "network_ip_availabilities"
+    attributes: Mapping[str, Attribute] = {
+        "network_id": Attribute(check=READ_ONLY, filter=True, sort=True),
+        "network_name": Attribute(check=READ_ONLY, filter=True),
+        "project_id": Attribute(check=READ_ONLY, filter=True),
+        "tenant_id": Attribute(check=READ_ONLY, filter=True),
+        "ip_version": Attribute(check=READ_ONLY, filter=True, parse=checks.ip_version),
+    }
+    computed: frozenset[str] = frozenset()
 
 
 class IpAvailability:
@@ -32,39 +49,34 @@ class IpAvailability:
 
     async def list(self, request: Request, context: Context) -> Response:
         pairs = querystring.parse(request.url.query)
-        filters: dict[str, list[str]] = {}
-        for name, value in pairs:
-            if name not in (*_FILTERS, "ip_version", "fields"):
-                raise HTTPBadRequest(f"['{name}'] is invalid attribute for filtering")
-            if name in _FILTERS:
-                filters.setdefault(_FILTERS[name], []).append(value)
-        versions = [_version(value) for name, value in pairs if name == "ip_version"]
-        found = await self._found(context, filters, versions)
-        fields = querystring.fields_of(pairs)
-        shown = [{name: value for name, value in one.items() if not fields or name in fields} for one in found]
-        return json_response({"network_ip_availabilities": shown})
+        listing = querystring.listing(_Availability(), pairs)
+        found = await self._found(context, listing.query)
+        url = str(request.url.replace(query=""))
+        return json_response(querystring.answer(_Availability(), listing, found, url, pairs, key="network_id"))
 
     async def show(self, request: Request, context: Context) -> Response:
         id = request.path_params["id"]
-        found = await self._found(context, {"id": [id]}, [])
+        fields = querystring.fields_of(querystring.parse(request.url.query))
+        found = await self._found(context, Query({"network_id": [id]}))
         if not found:
             raise NetworkNotFound(id=id)
-        return json_response({"network_ip_availability": found[0]})
+        shown = {name: value for name, value in found[0].items() if not fields or name in fields}
+        return json_response({"network_ip_availability": shown})
 
-    async def _found(
-        self, context: Context, filters: Mapping[str, Sequence[str]], versions: Sequence[int]
-    ) -> Sequence[Object]:
+    async def _found(self, context: Context, asked: Query) -> Sequence[Object]:
+        """Of a page of networks."""
         if not may(context, "get_network_ip_availability"):
             return []
 
+        filters = {_OF_NETWORK.get(name, name): values for name, values in asked.filters.items()}
+        versions = [version for version in filters.pop("ip_version", ()) if isinstance(version, int)]
+        sort = [(_OF_NETWORK.get(name, name), down) for name, down in asked.sort]
+        networks = replace(asked, filters=filters, sort=sort)
+
         def work() -> Sequence[Object]:
             with self._store.read() as tx:
-                return of_networks(tx, tx.query("networks", Query(filters)), versions)
+                if asked.marker is not None and tx.get("networks", asked.marker) is None:
+                    raise NetworkNotFound(id=asked.marker)
+                return of_networks(tx, networks, versions)
 
         return await self._run.read_much(work)
-
-
-def _version(text: str) -> int:
-    if text not in ("4", "6"):
-        raise HTTPBadRequest(f"Invalid input for ip_version. Reason: '{text}' is not in [4, 6].")
-    return int(text)

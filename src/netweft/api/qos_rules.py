@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from netweft.api import body, querystring
+from netweft.api import body, pages, querystring
 from netweft.api.attributes import Resource
 from netweft.api.encoding import json_response
 from netweft.api.faults import HTTPBadRequest, PolicyNotAuthorized
@@ -86,17 +86,16 @@ class _Rules:
         return [Route(path, gate(handler), methods=[method]) for path, method, handler in handlers]
 
     async def list(self, request: Request, context: Context) -> Response:
-        wanted = querystring.parse(request.url.query)
-        filters = {name: value for name, value in wanted if name in self._type.attributes}
+        pairs, policy_id = querystring.parse(request.url.query), request.path_params["policy_id"]
+        listing = querystring.listing(self._type, pairs)
 
         def found(tx: ReadTransaction, policy: Object) -> list[Object]:
-            rules = [_shown(rule) for rule in policy["rules"] if rule["type"] == self._type.type]
-            return [rule for rule in rules if all(str(rule[name]) == value for name, value in filters.items())]
+            return [_shown(rule) for rule in policy["rules"] if rule["type"] == self._type.type]
 
-        rules = await self._run.read(
-            self._service.ask, context, request.path_params["policy_id"], self._rule_for("get"), found
-        )
-        return json_response({self._type.collection: rules or []})
+        rules = await self._run.read(self._service.ask, context, policy_id, self._rule_for("get"), found) or []
+        absent = qos.QosRuleNotFound(rule_id=listing.query.marker, policy_id=policy_id)
+        page = pages.of_parts(listing.query, rules, absent)
+        return json_response(querystring.answer(self._type, listing, page, str(request.url.replace(query="")), pairs))
 
     async def show(self, request: Request, context: Context) -> Response:
         return json_response({self._type.member: _shown((await self._seen(request, context))[1])})

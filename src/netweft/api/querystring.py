@@ -1,12 +1,12 @@
 """Query strings: filters, fields, sorting and pages; and the links to the pages before and after."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlencode
 
 from netweft.api import checks
-from netweft.api.attributes import Resource
+from netweft.api.attributes import Attribute
 from netweft.api.checks import Invalid, boolean
 from netweft.api.encoding import whole_number
 from netweft.api.faults import HTTPBadRequest
@@ -23,6 +23,19 @@ _MOST_VALUES = dict.fromkeys(_TAGS.values(), checks.TAGS) | {"fixed_ips.ip_addre
 _LISTS_OF_OBJECTS = {
     "fixed_ips": {"ip_address": "ip_address", "subnet_id": "subnet_id", "ip_address_substr": "ip_address~"}
 }
+
+
+class Listed(Protocol):
+    """What this module has to know of a resource, or of what is part of one.  computed: as in Resource."""
+
+    @property
+    def collection(self) -> str: ...
+
+    @property
+    def attributes(self) -> Mapping[str, Attribute]: ...
+
+    @property
+    def computed(self) -> frozenset[str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +58,7 @@ def parse(text: str) -> list[tuple[str, str]]:
     return parse_qsl(text, keep_blank_values=True)
 
 
-def listing(resource: Resource, pairs: Sequence[tuple[str, str]], hidden: frozenset[str] = frozenset()) -> Listing:
+def listing(resource: Listed, pairs: Sequence[tuple[str, str]], hidden: frozenset[str] = frozenset()) -> Listing:
     """hidden: attributes that are not there for the caller.  Raises HTTPBadRequest."""
     filters: dict[str, list[Any]] = {}
     unknown = []
@@ -79,15 +92,30 @@ def listing(resource: Resource, pairs: Sequence[tuple[str, str]], hidden: frozen
     return Listing(query, fields_of(pairs), computed)
 
 
-def links(listing: Listing, items: Sequence[Object], url: str, pairs: Sequence[tuple[str, str]]) -> list[Object]:
+def answer(
+    resource: Listed,
+    listing: Listing,
+    items: Sequence[Object],
+    url: str,
+    pairs: Sequence[tuple[str, str]],
+    key: str = "id",
+) -> Object:
+    """The body of a list.  key: the attribute whose value is a marker; it is in all items, asked for or not."""
+    result: Object = {resource.collection: [listing.asked_for(one) for one in items]}
+    if links := _links(listing, [one[key] for one in items], url, pairs):
+        result[f"{resource.collection}_links"] = links
+    return result
+
+
+def _links(listing: Listing, ids: Sequence[str], url: str, pairs: Sequence[tuple[str, str]]) -> list[Object]:
     """As Neutron gives them: on the side to which we came, only when the page is full.  From a page with nothing on it
     the other way leads to the end: without a marker."""
     query = listing.query
     if query.limit is None:
         return []
     rest = [(name, value) for name, value in pairs if name not in ("marker", "page_reverse")]
-    full = len(items) >= query.limit
-    ahead, back = ([("marker", one["id"]) for one in end] for end in (items[-1:], items[:1]))
+    full = len(ids) >= query.limit
+    ahead, back = ([("marker", id) for id in end] for end in (ids[-1:], ids[:1]))
     result = []
     if full or query.reverse:
         result.append({"rel": "next", "href": f"{url}?{urlencode([*rest, *ahead])}"})
@@ -96,7 +124,7 @@ def links(listing: Listing, items: Sequence[Object], url: str, pairs: Sequence[t
     return result
 
 
-def _filter(resource: Resource, name: str, value: str) -> tuple[str, Any]:
+def _filter(resource: Listed, name: str, value: str) -> tuple[str, Any]:
     """The store's name for what is filtered by, and the value it is compared with."""
     if name in _LISTS_OF_OBJECTS:
         member, equals, wanted = value.partition("=")
@@ -112,7 +140,7 @@ def _filter(resource: Resource, name: str, value: str) -> tuple[str, Any]:
     return ("project_id" if name == "tenant_id" else name), parsed
 
 
-def _sort(resource: Resource, pairs: Iterable[tuple[str, str]], hidden: frozenset[str]) -> list[tuple[str, bool]]:
+def _sort(resource: Listed, pairs: Iterable[tuple[str, str]], hidden: frozenset[str]) -> list[tuple[str, bool]]:
     keys = [value for name, value in pairs if name == "sort_key"]
     directions = [value for name, value in pairs if name == "sort_dir"]
     if len(directions) > 1 and len(directions) != len(keys):

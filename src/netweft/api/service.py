@@ -7,6 +7,7 @@ it is, and then the use case.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from netweft.api import pages
 from netweft.api.attributes import Resource
 from netweft.api.encoding import encode
 from netweft.api.policy import Policy, check_kept, check_named, check_ports, sees
@@ -63,7 +64,7 @@ class Service:
         items = [
             one if all(one[name] in values for name, values in listing.computed.items()) else None for one in shown
         ]
-        return _page(query, [one["id"] for one in found], items)
+        return pages.of(query, [one["id"] for one in found], items)
 
     def show(self, context: Context, id: str, fields: frozenset[str]) -> Object:
         with self._store.read() as tx:
@@ -197,16 +198,6 @@ class Service:
         shown = [name for name in names if (not wanted or name in wanted) and stand_ins.get(name, name) is not None]
         shows = self._shows | {name: show for name, show in stand_ins.items() if show is not None}
         return [_view(one, shown, shows) for one in objects]
-
-
-def _page(query: Query, ids: Sequence[str], items: Sequence[Object | None]) -> list[Object]:
-    """As the store would have it, of those that are any."""
-    at = ids.index(query.marker) if query.marker in ids else None
-    if query.reverse:
-        found = [one for one in items[:at] if one is not None]
-        return found[-query.limit :] if query.limit else found
-    found = [one for one in items[0 if at is None else at + 1 :] if one is not None]
-    return found[: query.limit]
 
 
 def _told(answer: T) -> T:

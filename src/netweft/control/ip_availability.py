@@ -2,18 +2,24 @@
 
 import ipaddress
 from collections.abc import Sequence
+from dataclasses import replace
 
 from netweft.control.subnets import scope
 from netweft.store import Object, Query, ReadTransaction
 
 
-def of_networks(tx: ReadTransaction, networks: Sequence[Object], versions: Sequence[int]) -> list[Object]:
-    """versions: only subnets of these, and only networks that have such; empty for all."""
-    filters = {"network_id": [network["id"] for network in networks], **({"ip_version": versions} if versions else {})}
+def of_networks(tx: ReadTransaction, asked: Query, versions: Sequence[int] = ()) -> list[Object]:
+    """asked: which networks.  versions: only subnets of these, and only networks that have such; empty for all."""
+    by_version = {"ip_version": versions} if versions else {}
+    if versions:
+        having = {subnet["network_id"] for subnet in tx.query("subnets", Query(by_version))}
+        named = having.intersection(asked.filters.get("id", having))
+        asked = replace(asked, filters={**asked.filters, "id": sorted(named)})
+    networks = tx.query("networks", asked)
     subnets: dict[str, list[Object]] = {}
-    for subnet in tx.query("subnets", Query(filters)):
+    for subnet in tx.query("subnets", Query({"network_id": [network["id"] for network in networks], **by_version})):
         subnets.setdefault(subnet["network_id"], []).append(_of_subnet(tx, subnet))
-    return [_of_network(one, subnets.get(one["id"], [])) for one in networks if one["id"] in subnets or not versions]
+    return [_of_network(one, subnets.get(one["id"], [])) for one in networks]
 
 
 def _of_network(network: Object, subnets: list[Object]) -> Object:

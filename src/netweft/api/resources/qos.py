@@ -32,6 +32,10 @@ class RuleType(NamedTuple):
     def collection(self) -> str:
         return f"{self.type}_rules"
 
+    @property
+    def computed(self) -> frozenset[str]:
+        return frozenset()
+
     def details(self) -> list[Object]:
         return [{"parameter_name": name} | _possible(values) for name, values in self.values.items()]
 
@@ -49,8 +53,8 @@ def _rule_type(type: str, defaults: Mapping[str, Any], **values: range | Sequenc
 
 
 def _said(values: range | Sequence[Any], default: Any) -> Attribute:
-    check = checks.one_of(*values) if isinstance(values[0], str) else _number(values)
-    return Attribute(check=check, post=True, put=True, default=default, filter=True, sort=True)
+    check, parse = (checks.one_of(*values), str) if isinstance(values[0], str) else (_number(values), checks.integer)
+    return Attribute(check=check, parse=parse, post=True, put=True, default=default, filter=True, sort=True)
 
 
 def _number(values: range | Sequence[Any]) -> checks.Check:
