@@ -10,7 +10,7 @@ from tests.api.process.client import stock_client
 from tests.api.process.conftest import Server, free_port
 from tests.keystone.cloud import PASSWORD, Keystone
 
-pytestmark = pytest.mark.keystone
+pytestmark = [pytest.mark.keystone, pytest.mark.timeout(300)]  # it makes its tables first
 
 DOMAIN = {"id": "default"}
 PATIENCE = 40.0
