@@ -16,7 +16,15 @@ import pytest
 
 from netweft.api.app import resources
 from netweft.settings import ServerSettings
-from netweft.store import Store
+from netweft.store import Store, engine
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_power_cut() -> Iterator[None]:
+    """In this process: nobody waits for the disk.  Servers that a test starts do, as always."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "SYNCHRONOUS", "OFF")
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 from tests.convergence.agent_world import AgentWorld, FakeSwitch
 from tests.convergence.test_agent import NETWORKS, OBJECTS, PORTS, calm
+from tests.waiting import PATIENCE
 
 from netweft.agent import announcer
 from netweft.dataplane.openflow.errors import FlowRejected
@@ -80,7 +81,7 @@ async def test_a_move_is_announced_on_a_physical_network(tmp_path: Path, monkeyp
     world.see(world.desired.view, [*NETWORKS, moving])
     await calm(world)
     announcing = asyncio.create_task(world.agent.announcer.run())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while len(packets) < 4:
             await asyncio.sleep(0)
     assert len({packet[:6] for packet in packets}) == 4

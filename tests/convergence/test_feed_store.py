@@ -27,6 +27,7 @@ from tests.convergence.feed_world import (
     should_see,
 )
 from tests.examples import examples
+from tests.waiting import PATIENCE
 
 from netweft.agent.sync import changes_by
 from netweft.control import placing
@@ -48,7 +49,6 @@ KINDS = (
     "address_groups",
     "policies",
 )
-PATIENCE = 10.0
 
 
 def write(store: Store, event: Put | Delete) -> None:

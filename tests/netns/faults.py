@@ -55,7 +55,7 @@ class Fault(NamedTuple):
 
 def until_at_rest(scene: Scene) -> None:
     """br-eth1, which carries nothing."""
-    until(lambda: "bridge phys:physnet1 at rest" in scene.lab.show("hv1"), "br-eth1 at rest", 20)
+    until(lambda: "bridge phys:physnet1 at rest" in scene.lab.show("hv1"), "br-eth1 at rest")
 
 
 def vswitchd_killed(scene: Scene) -> None:
@@ -99,7 +99,7 @@ def flows_flushed(scene: Scene) -> None:
 def flows_at_rest_flushed(scene: Scene) -> None:
     until_at_rest(scene)
     scene.lab.ofctl("hv1", "del-flows", "br-eth1", OUR_FLOWS)
-    until(lambda: scene.lab.flows("hv1", "br-eth1"), "there again", 20)
+    until(lambda: scene.lab.flows("hv1", "br-eth1"), "there again")
 
 
 def tunnel_address_removed(scene: Scene) -> None:
@@ -169,7 +169,7 @@ def clock_set(scene: Scene) -> None:
     with settable_clock(scene) as clock:
         for jump, day in (("+1d", 1), ("+0", 0)):
             clock.write_text(jump)
-            until(lambda day=day: heard_of(scene) == today(day), "heard of by the new time", 10)  # type: ignore[misc]
+            until(lambda day=day: heard_of(scene) == today(day), "heard of by the new time")  # type: ignore[misc]
             assert scene.lab.agent_alive("hv1")
             assert scene.lab.agent_alive("hv2")
         scene.lab.remove_vm(scene.lab.add_vm("hv1", scene.overlay[0].network_id))

@@ -1,5 +1,6 @@
 """Frames by hand, for what no decent VM would send."""
 
+import os
 import struct
 from ipaddress import IPv4Address, IPv6Address
 
@@ -128,5 +129,6 @@ def arp(macs: tuple[str, str], operation: int, sender: tuple[str, str], target: 
 
 
 def fence(me: Nic, to: Nic) -> bytes:
-    """A frame for which no rule is needed, and that nobody else sends: what comes before it has come."""
-    return arp((me.mac, to.mac), 2, (me.mac, me.address), (NOBODY, to.address))
+    """A frame for which no rule is needed, and that nobody else sends: what comes before it has come.
+    No two are alike: one that was given up may still come on a busy machine."""
+    return arp((me.mac, to.mac), 2, (me.mac, me.address), (NOBODY, to.address)) + os.urandom(8)

@@ -18,6 +18,7 @@ from typing import Any, Self
 
 import pytest
 from tests.netns.frames import fence
+from tests.waiting import PATIENCE
 
 from netweft.cli.agent import ask
 from netweft.cli.errors import CommandError
@@ -39,7 +40,7 @@ def on_the_kernels_datapath() -> bool:
     return hypervisor.datapath_type() == "system"
 
 
-def until(condition: Callable[[], object], what: str, seconds: float = 15.0) -> float:
+def until(condition: Callable[[], object], what: str, seconds: float = PATIENCE) -> float:
     """Polls; the seconds it took."""
     start = time.monotonic()
     while not condition():
@@ -115,7 +116,7 @@ class Lab:
 
     # -- inside VMs
 
-    def ping(self, source: Vm, address: str, *, seconds: float = 10.0) -> bool:
+    def ping(self, source: Vm, address: str, *, seconds: float = PATIENCE) -> bool:
         """Whether there is an answer before the deadline."""
         command = ("ping", "-n", "-c", "1", "-i", "0.1", "-w", f"{seconds:.0f}", address)
         namespace = self.layout.vm_namespace(source.name)
@@ -158,7 +159,7 @@ class Lab:
         pid = self.pid(kind, node)
         assert pid is not None, f"no {kind} runs"
         os.kill(pid, signal.SIGKILL)
-        return until(lambda: self.pid(kind, node) not in (None, pid), f"{kind} started again", 5)
+        return until(lambda: self.pid(kind, node) not in (None, pid), f"{kind} started again")
 
     @contextmanager
     def away(self, kind: str, node: str = "") -> Iterator[None]:
@@ -265,7 +266,7 @@ class Inside:
             return self.line(seconds)
         return ""
 
-    def line(self, seconds: float = 10.0) -> str:
+    def line(self, seconds: float = PATIENCE) -> str:
         out = self._process.stdout
         assert out is not None
         end = time.monotonic() + seconds
@@ -278,7 +279,7 @@ class Inside:
         line, _, self._pending = self._pending.partition(b"\n")
         return line.decode()
 
-    def frames_until(self, last: bytes, seconds: float = 10.0) -> list[bytes]:
+    def frames_until(self, last: bytes, seconds: float = PATIENCE) -> list[bytes]:
         """What a `capture` saw before this frame, or was overtaken by it.  seconds: that it may say nothing."""
         seen: list[bytes] = []
         while (frame := bytes.fromhex(self.line(seconds))) != last:
@@ -295,7 +296,7 @@ class Inside:
             self._process.stdin.close()
             self._process.stdin = None
 
-    def finish(self, seconds: float = 30.0) -> list[str]:
+    def finish(self, seconds: float = 2 * PATIENCE) -> list[str]:
         out, _ = self._process.communicate(timeout=seconds)
         return (self._pending + out).decode().splitlines()
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from tests.netns.harness import Inside, Lab
+from tests.waiting import PATIENCE
 
 from netweft.lab import guest_qemu, guest_serial
 from netweft.lab.commands import in_namespace
@@ -144,7 +145,7 @@ class SerialEnd:
         listening = _ShellListening(self)
         listening.start()
         yield listening
-        listening.join(20)
+        listening.join(PATIENCE)
 
     def feed(self, address: str) -> tuple[str, float]:
         start = time.monotonic()
@@ -161,7 +162,7 @@ class _ShellListening(threading.Thread):
         self._output = self._end.shell(f"nc -l -p {PORT} </dev/null | sha256sum")
 
     def digest(self) -> str:
-        self.join(20)
+        self.join(PATIENCE)
         return self._output.split()[0]
 
 
@@ -202,7 +203,7 @@ def measure(what: tuple[str, str, str], subject: End, other: NamespaceEnd, mtu: 
 
 def ping(end: NamespaceEnd, address: str, size: int) -> float:
     """The median in ms of a few that must not be fragmented; 0 where one is lost."""
-    words = ("ping", "-n", "-c", "5", "-i", "0.02", "-W", "2", "-M", "do", "-s", str(size - IP_AND_ICMP), address)
+    words = ("ping", "-n", "-c", "5", "-i", "0.02", "-W", "10", "-M", "do", "-s", str(size - IP_AND_ICMP), address)
     done = subprocess.run(in_namespace(end.namespace, *words), capture_output=True, text=True, check=False)
     times = sorted(float(line.split("time=")[1].split()[0]) for line in done.stdout.splitlines() if "time=" in line)
     return times[len(times) // 2] if len(times) == 5 else 0.0

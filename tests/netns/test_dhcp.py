@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from tests.netns.frames import BROADCAST, mac
 from tests.netns.harness import Lab, until
+from tests.waiting import PATIENCE
 
 from netweft.dataplane.dhcp import datagram, message4
 from netweft.dataplane.dhcp.datagram import Datagram
@@ -96,7 +97,7 @@ def test_so_does_a_sub_port_of_a_trunk(lab: Lab, blue: str) -> None:
         sub_port = {"port_id": port["id"], "segmentation_type": "vlan", "segmentation_id": 77}
         cloud.create("trunks", port_id=machine.port_id, sub_ports=[sub_port])
         vm.create(cloud, lab.layout, machine)
-        cloud.wait_active(port["id"], 10)
+        cloud.wait_active(port["id"], PATIENCE)
     asked = request_of(port["mac_address"], Type.DISCOVER)
     offered = ask(lab, machine, asked[:12] + struct.pack("!HH", 0x8100, 77) + asked[12:])
     assert offered is not None

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import pytest
 from tests.netns.harness import Lab, until
+from tests.waiting import PATIENCE
 
 from netweft.lab import fabric, guest_netns, hypervisor, supervisor
 from netweft.lab.cloud import Cloud, credentials
@@ -105,7 +106,7 @@ def plug(lab: Lab, network: str) -> Vm:
         assert (port["binding:vif_type"], port["binding:vif_details"]["port_filter"]) == ("bridge", False)
         guest_netns.prepare(node, machine.name, machine.nic)
         guest_netns.start(node, machine.name, machine.nic)
-        cloud.wait_active(machine.port_id, 10)
+        cloud.wait_active(machine.port_id, PATIENCE)
     return machine
 
 
@@ -210,7 +211,7 @@ def test_one_networks_trouble_is_said_on_its_port_and_heals(lab: Lab, machines: 
         assert "exists" in port["status_detail"]
         assert lab.ping(machines.bridged, machines.ours.nic.address)
         ip_batch(("link delete theirs",), namespace=namespace)
-        cloud.wait_active(machine.port_id, 20)
+        cloud.wait_active(machine.port_id, PATIENCE)
     assert lab.port(machine)["status_detail"] == ""
     guest_netns.discard(lab.node("hv2"), machine.name, machine.nic)
 

@@ -15,6 +15,7 @@ from tests.netns import frames
 from tests.netns.harness import Lab, group_of
 from tests.netns.probes import UDP, Probe, address_of
 from tests.netns.rule_forms import Form, Remote, incoming, outgoing, port_rule
+from tests.waiting import PATIENCE
 
 from netweft.lab.cloud import Cloud
 from netweft.lab.vm import Vm
@@ -82,7 +83,7 @@ class Cast:
         return [frame in arrived for _, frame in sent]
 
     def wait_for(self, sender: Vm, target: Vm, canary: int, version: int) -> None:
-        end = time.monotonic() + 10
+        end = time.monotonic() + PATIENCE
         while not all(self.seen(target, [(sender, Probe(UDP, canary))], version)):
             assert time.monotonic() < end, f"{sender.name} to {target.name}: nothing passes"
 

@@ -62,7 +62,7 @@ def test_agent_restarted_without_a_server_keeps_what_is_there(lab: Lab, pair: Pa
     before = {bridge: lab.flows("hv1", bridge) for bridge in ("br-int", "br-tun")}
     with lab.away("server"):
         lab.kill("agent", "hv1")
-        until(lambda: lab.in_sync("hv1"), "hv1 in sync without a server", 20)
+        until(lambda: lab.in_sync("hv1"), "hv1 in sync without a server")
         assert {bridge: lab.flows("hv1", bridge) for bridge in before} == before
     assert ping.result()["lost"] == 0
 

@@ -6,6 +6,7 @@ import pytest
 from tests.netns import layer2, this_machine
 from tests.netns.harness import Lab, new_name, until
 from tests.netns.layer2 import TYPES, Segment, SerialEnd
+from tests.waiting import PATIENCE
 
 from netweft.lab import build, fabric
 from netweft.lab.commands import run
@@ -56,7 +57,7 @@ def test_libvirt_plugs_it_in_and_that_is_all(lab: Lab, segments: dict[str, Segme
     nics = dict(_port(lab, segment) for segment in segments.values())
     with this_machine.libvirt() as libvirt, libvirt.domain(nics) as commands, lab.cloud() as cloud:
         for number, (segment, port_id) in enumerate(zip(segments.values(), nics, strict=True)):
-            cloud.wait_active(port_id, 20)
+            cloud.wait_active(port_id, PATIENCE)
             assert cloud.find("ports", port_id)["binding:host_id"] == "hv1"
             end, nic = SerialEnd(commands, nics[port_id].address), f"eth{number}"
             if number:  # the image knows of the first one

@@ -21,6 +21,7 @@ from tests.netns.layer2 import (
     Segment,
     SerialEnd,
 )
+from tests.waiting import PATIENCE
 
 from netweft.lab import guest_qemu, vm
 from netweft.lab.layout import Kind
@@ -106,7 +107,7 @@ def _where_two_tags_are_looked_at(lab: Lab, flat: Carried) -> Row:
         assert not lab.ping(flat.segment.others[SAME], flat.address, seconds=1)
         refused = str(cloud.find("ports", flat.port["id"])["status_detail"])
         lab.vsctl("hv1", "remove", "Open_vSwitch", ".", "other_config", "vlan-limit")
-        cloud.wait_active(flat.port["id"], 10)
+        cloud.wait_active(flat.port["id"], PATIENCE)
     assert lab.ping(flat.segment.others[SAME], flat.address)
     return Row("flat", WAYS["sub-port"], TWO_TAGS, REFUSED + refused)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from tests.netns.harness import Lab, new_name, until
+from tests.waiting import PATIENCE
 
 from netweft.lab import build, fabric, hypervisor, processes
 from netweft.lab.layout import LabError, Layout
@@ -29,7 +30,7 @@ def nothing_is_left(layout: Layout) -> bool:
 
 
 def run(*words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    return subprocess.run((NETWEFT, "lab", *words), capture_output=True, text=True, check=check, timeout=60)
+    return subprocess.run((NETWEFT, "lab", *words), capture_output=True, text=True, check=check, timeout=120)
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +137,7 @@ def test_down_takes_a_shell_inside_a_machine_with_it(layout: Layout) -> None:
     shell = subprocess.Popen(("ip", "netns", "exec", layout.vm_namespace("web"), "sleep", "600"))
     until(lambda: subprocess.check_output(("ip", "netns", "pids", layout.vm_namespace("web"))), "the shell runs")
     build.down(layout)
-    assert shell.wait(5) == -signal.SIGKILL
+    assert shell.wait(PATIENCE) == -signal.SIGKILL
     assert nothing_is_left(layout)
 
 

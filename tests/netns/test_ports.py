@@ -47,7 +47,7 @@ def test_a_port_deleted_under_a_vm_is_cut_off(lab: Lab, network: str) -> None:
     assert lab.ping(staying, going.nic.address)
     with Cloud(lab.layout) as cloud:
         cloud.delete("ports", going.port_id)
-    until(lambda: not lab.ping(going, staying.nic.address, seconds=1), "no answer any more", 20)
+    until(lambda: not lab.ping(going, staying.nic.address, seconds=1), "no answer any more")
     vm.remove(lab.layout, going)
     lab.remove_vm(staying)
     until(lambda: lab.in_sync("hv2"), "hv2 in sync")

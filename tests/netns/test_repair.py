@@ -75,7 +75,7 @@ def test_what_is_broken_is_repaired(lab: Lab, pair: tuple[Vm, Vm], break_it: Bre
     before = lab.flows("hv1", "br-int")
     tag = lab.vsctl("hv1", "get", "Port", here.nic.tap, "tag")
     break_it(lab, here)
-    assert lab.ping(here, there.nic.address, seconds=30)
+    assert lab.ping(here, there.nic.address)
     until(lambda: lab.in_sync("hv1"), "in sync again")
     assert lab.vsctl("hv1", "get", "Port", here.nic.tap, "tag") == tag
     if break_it not in (_remove_the_patch, _remove_the_tunnel_bridge):  # these have new OpenFlow port numbers
@@ -89,7 +89,7 @@ def test_what_is_not_ours_is_left_alone(lab: Lab, pair: tuple[Vm, Vm]) -> None:
         "hv1", "--no-wait", *add, "--", "add-port", "br-int", "mine", "--", "set", "Interface", "mine", "type=internal"
     )
     lab.kill("agent", "hv1")
-    until(lambda: lab.agent_alive("hv1") and lab.in_sync("hv1"), "in sync", 30)
+    until(lambda: lab.agent_alive("hv1") and lab.in_sync("hv1"), "in sync")
     assert any("cookie=0x1," in flow and "nw_dst=203.0.113.7" in flow for flow in lab.flows("hv1", "br-int"))
     assert "br-mine" in lab.vsctl("hv1", "list-br").split()
     assert "mine" in lab.vsctl("hv1", "list-ports", "br-int").split()

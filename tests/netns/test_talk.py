@@ -105,6 +105,6 @@ def test_tcp_over_the_tunnel_arrives_whole(lab: Lab, machines: Machines) -> None
 def test_a_real_machine_is_a_vm_like_any_other(lab: Lab, machines: Machines) -> None:
     real = lab.add_vm("hv2", lab.port(machines.here)["network_id"], kind="qemu")
     try:
-        assert lab.ping(machines.here, real.nic.address, seconds=20)
+        assert lab.ping(machines.here, real.nic.address)
     finally:
         lab.remove_vm(real)

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.netns.harness import until
+from tests.waiting import PATIENCE
 
 from netweft.lab import guest_image
 from netweft.lab.commands import listens, run
@@ -64,7 +65,7 @@ class Libvirt:
         self.virsh("create", str(description))
         try:
             booted = "a libvirt domain booted"
-            until(lambda: console.exists() and guest_image.READY in console.read_text(errors="replace"), booted, 60)
+            until(lambda: console.exists() and guest_image.READY in console.read_text(errors="replace"), booted, 120)
             yield self.folder / "commands.sock"
         finally:
             self.virsh("destroy", "netweft-test")
@@ -82,11 +83,11 @@ def libvirt() -> Iterator[Libvirt]:
         process = subprocess.Popen(("unshare", "--mount", "sh", "-ec", _start(folder)), stdout=out, stderr=out)
     try:
         found = Libvirt(folder)
-        until(lambda: (folder / "libvirt-sock").exists() or process.poll() is not None, "libvirtd listens", 30)
+        until(lambda: (folder / "libvirt-sock").exists() or process.poll() is not None, "libvirtd listens")
         yield found
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(PATIENCE)
         shutil.rmtree(folder)
 
 

@@ -10,9 +10,12 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+
+from tests.waiting import PATIENCE
 
 from netweft.cli.agent import ask
 from netweft.cli.errors import CommandError
@@ -25,6 +28,11 @@ def run(*words: str, check: bool = True) -> str:
     done = subprocess.run(words, check=False, capture_output=True, text=True)
     assert not check or done.returncode == 0, f"{' '.join(words)}: {done.stderr}"
     return done.stdout
+
+
+def new_tag() -> str:
+    """No two tests have the same, of this run or of another one beside it."""
+    return f"h{uuid.uuid4().hex[:6]}"
 
 
 class Hypervisor:
@@ -47,7 +55,7 @@ class Hypervisor:
         return run("ip", "netns", "exec", self.namespace, *words, check=check)
 
     def vsctl(self, *words: str) -> str:
-        return run("ovs-vsctl", "--timeout=10", "--retry", f"--db=unix:{self.folder}/db.sock", *words)
+        return run("ovs-vsctl", "--timeout=30", "--retry", f"--db=unix:{self.folder}/db.sock", *words)
 
     def flows(self, bridge: str) -> list[str]:
         """Without what changes by itself."""
@@ -103,7 +111,7 @@ class Hypervisor:
     def kill(self, name: str, number: int = signal.SIGKILL) -> None:
         process = self.processes.pop(name)
         process.send_signal(number)
-        process.wait(10)
+        process.wait(PATIENCE)
 
     def log(self, name: str = "agent") -> str:
         return (self.folder / f"{name}.out").read_text()
@@ -149,7 +157,7 @@ def nodad(address: str) -> tuple[str, ...]:
 
 
 def _until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from tests.waiting import PATIENCE
+
 SCHEMA = Path("/usr/share/openvswitch/vswitch.ovsschema")
 CLONE_NEWNET = 0x40000000
 DUMMY = ("--enable-dummy", "--disable-system")
@@ -53,7 +55,7 @@ class Sandbox:
             self.kill(program)
 
     def vsctl(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        command = ["ovs-vsctl", "--timeout=10", f"--db=unix:{self.db}", *arguments]
+        command = ["ovs-vsctl", "--timeout=30", f"--db=unix:{self.db}", *arguments]
         return subprocess.run(command, check=check, capture_output=True, text=True)
 
     def add_bridge(self, name: str) -> None:
@@ -82,7 +84,7 @@ class Sandbox:
         log.close()
 
     def _wait_for(self, ready: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE
         while not ready():
             assert time.monotonic() < deadline, "Open vSwitch did not start"
             time.sleep(0.02)

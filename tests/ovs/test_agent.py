@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.ovs.hypervisors import Hypervisor, available, cable, ping, run
+from tests.ovs.hypervisors import Hypervisor, available, cable, new_tag, ping, run
+from tests.waiting import PATIENCE
 
 from netweft.model import Network, Node, Object, Peer, Port, PortState
 from netweft.testing.feed import FakeFeed
@@ -35,12 +36,12 @@ class World:
     async def wired(self) -> None:
         await self.feed.wait(lambda: self.up("hv1", HERE) and self.up("hv2", THERE))
 
-    async def settled(self, seconds: float = 5.0) -> None:
+    async def settled(self, seconds: float = PATIENCE) -> None:
         """Until nothing is left to do."""
         await until(lambda: asyncio.to_thread(lambda: self.hv1.in_sync() and self.hv2.in_sync()), seconds)
 
 
-async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 5.0) -> None:
+async def until(condition: Callable[[], Awaitable[bool]], seconds: float = PATIENCE) -> None:
     async with asyncio.timeout(seconds):
         while not await condition():
             await asyncio.sleep(0.05)
@@ -91,8 +92,8 @@ async def world(tmp_path: Path, tag: str, request: pytest.FixtureRequest) -> Asy
 
 
 @pytest.fixture
-def tag(request: pytest.FixtureRequest) -> str:
-    return f"e{abs(hash(request.node.name)) % 10**6}"
+def tag() -> str:
+    return new_tag()
 
 
 async def test_vms_talk_over_vxlan(world: World) -> None:
@@ -241,7 +242,7 @@ async def test_without_server_and_without_memory_nothing_is_taken_away(world: Wo
 
 async def test_a_stopped_agent_ends_quickly_and_leaves_everything_in_place(world: World) -> None:
     flows = world.hv1.flows("br-int")
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(5):
         await asyncio.to_thread(world.hv1.kill, "agent", 15)
     assert world.hv1.flows("br-int") == flows
     assert await ping(world.vm1, "10.5.5.2", 3) == 3

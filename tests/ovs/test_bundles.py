@@ -6,6 +6,7 @@ import pytest
 import uvloop
 from msgspec.structs import replace
 from tests.ovs.sandbox import Sandbox
+from tests.waiting import PATIENCE
 
 from netweft.dataplane.openflow.client import OpenFlowConnection
 from netweft.dataplane.openflow.driver import FlowDriver
@@ -32,7 +33,7 @@ class Events:
         self.seen.put_nowait(event)
 
     async def next(self) -> object:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             return await self.seen.get()
 
 
@@ -186,7 +187,7 @@ async def test_vswitchd_killed_is_seen_at_once(own_ovs: Sandbox) -> None:
     own_ovs.add_bridge("br-int")
     connection = await OpenFlowConnection.connect(own_ovs.mgmt("br-int"))
     own_ovs.kill("ovs-vswitchd")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         assert isinstance(await connection.wait_closed(), ConnectionLost)
     with pytest.raises(ConnectionLost):
         await connection.dump_flows()

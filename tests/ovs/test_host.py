@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import uvloop
 from tests.ovs.sandbox import own_network
+from tests.waiting import PATIENCE
 
 from netweft.dataplane.host import ethtool
 from netweft.dataplane.host.links import HostError, HostLinks
@@ -93,7 +94,7 @@ def test_changes_are_told_also_on_uvloop() -> None:
 
         async def hear_of(*wanted: str) -> None:
             names: set[str] = set()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE):
                 while not names >= set(wanted):
                     names |= await heard.get() or set()
             assert names <= {PAIR.name, PAIR.peer}, "others have not changed"

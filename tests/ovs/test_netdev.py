@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.ovs.sandbox import Sandbox, own_network, running
+from tests.waiting import PATIENCE
 
 from netweft.dataplane.host.datapath import kernel_has_openvswitch
 from netweft.dataplane.host.links import HostLinks
@@ -42,7 +43,7 @@ async def test_bridges_a_tunnel_and_a_veth_between_them(netdev: Sandbox) -> None
             PortRow(name="vxlan0", bridge="br-int", type="vxlan", options=options, external_ids=OURS),
         ]
     )
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await driver.apply(delete=True, wait=True)
     assert all((view.ofport(name) or 0) > 0 for name in ("D-int", "D-tun", "vxlan0"))
     await links.ensure_up("br-phy")

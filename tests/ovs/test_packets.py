@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.ovs.sandbox import Sandbox
+from tests.waiting import PATIENCE
 
 from netweft.dataplane.openflow.client import OpenFlowConnection
 from netweft.dataplane.openflow.fields import match
@@ -46,7 +47,7 @@ async def test_a_frame_for_our_id_comes_with_its_registers_and_only_to_us(
     await switch.watch_packets(ID, ours.put_nowait)
     await other.watch_packets(ID + 1, theirs.append)
     receive(ovs, bridge, FRAME)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         packet = await ours.get()
     assert packet == PacketIn(0x77, {"in_port": 1, "reg0": 7, "reg2": 0x10000009}, FRAME)
     await other.barrier()

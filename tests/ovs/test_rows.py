@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 from tests.ovs.sandbox import Sandbox
+from tests.waiting import PATIENCE
 
 from netweft.dataplane.ovsdb.client import OvsdbConnection
 from netweft.dataplane.ovsdb.driver import RowDriver
@@ -18,7 +19,7 @@ NETWORK = (("netweft-network", "net-1"),)
 
 
 async def wait_for(connection: OvsdbConnection, condition: Callable[[Replica], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await connection.wait_for(condition)
 
 
@@ -209,7 +210,7 @@ async def test_ovsdb_killed_is_seen_at_once_and_all_is_there_after_reconnecting(
     waiting = asyncio.create_task(connection.wait_for(lambda _: False))
     await asyncio.sleep(0)
     own_ovs.kill("ovsdb-server")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         assert isinstance(await connection.wait_closed(), OvsdbLost)
     with pytest.raises(OvsdbLost):
         await waiting

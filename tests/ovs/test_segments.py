@@ -1,7 +1,6 @@
 """Every segment type between two real hypervisors with real packets, and the change from patch to veth and back."""
 
 import asyncio
-import zlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 from tests.overlay import FEW
-from tests.ovs.hypervisors import Hypervisor, available, cable, nodad, ping, run
+from tests.ovs.hypervisors import Hypervisor, available, cable, new_tag, nodad, ping, run
 from tests.ovs.test_agent import until
 
 from netweft.model import Network, Node, Object, Peer, Port, PortState, SubPort, Trunk
@@ -72,7 +71,7 @@ class World:
         await self.feed.wait(lambda: all(self.up(port) for port in self.ports))
 
     async def settled(self) -> None:
-        await until(lambda: asyncio.to_thread(lambda: all(node.in_sync() for node in self.nodes)), 10)
+        await until(lambda: asyncio.to_thread(lambda: all(node.in_sync() for node in self.nodes)))
 
 
 def wire(nodes: list[Hypervisor]) -> None:
@@ -91,7 +90,7 @@ def operators_bridge(node: Hypervisor, bridge: str, nic: str) -> None:
 
 @pytest.fixture
 async def world(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[World]:
-    tag = f"h{zlib.crc32(request.node.name.encode()) % 10**6}"
+    tag = new_tag()
     addresses, more = getattr(request, "param", (("192.0.2.1", "192.0.2.2"), ""))
     nodes: list[Hypervisor] = []
     async with FakeFeed(tmp_path / "feed") as feed:
@@ -112,7 +111,7 @@ async def world(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator
 async def pair(world: World, net: Network) -> tuple[str, str]:
     vms = [await world.plug(number, port(number, net, f"10.5.5.{number}"), f"10.5.5.{number}/24") for number in (1, 2)]
     await world.wired()
-    await until(lambda: reached(vms[0], "10.5.5.2"), 20)
+    await until(lambda: reached(vms[0], "10.5.5.2"))
     return vms[0], vms[1]
 
 
@@ -196,13 +195,13 @@ async def test_a_vlan_aware_vm(world: World, kind: str) -> None:
     vm_sub = await asyncio.to_thread(plain_host, one, "br-vm", "10.6.6.2/24", 102, sub.mac_address)
     await world.plug(2, port(11, NETS["geneve"], "10.5.5.11"), "10.5.5.11/24")
     peer = await world.plug(2, port(12, NETS[kind], "10.6.6.12"), "10.6.6.12/24")
-    await until(lambda: reached(vm, "10.5.5.11"), 20)
+    await until(lambda: reached(vm, "10.5.5.11"))
     pinging = asyncio.create_task(ping(vm, "10.5.5.11", 300, 0.01))
     for _ in range(2):
         world.trunks = [Trunk(id="t", port_id=parent.id, sub_ports=(SubPort(sub.id, 102),))]
         await world.tell()
         await world.wired()
-        await until(lambda: reached(vm_sub, "10.6.6.12"), 20)
+        await until(lambda: reached(vm_sub, "10.6.6.12"))
         assert await ping(peer, "10.6.6.2", 3) == 3
         world.trunks = [Trunk(id="t", port_id=parent.id)]
         await world.tell()
@@ -225,7 +224,7 @@ async def test_a_vlan_transparent_network(world: World, kind: str) -> None:
             address = f"10.{vlan}.0.{number}/24"
             hosts.append(await asyncio.to_thread(plain_host, node, "br-vm", address, vlan, wanted.mac_address))
     await world.wired()
-    await until(lambda: reached(hosts[0], "10.0.0.2"), 20)
+    await until(lambda: reached(hosts[0], "10.0.0.2"))
     assert await ping(hosts[1], "10.77.0.2", 3) == 3
     assert await ping(hosts[3], "10.77.0.1", 3) == 3
 

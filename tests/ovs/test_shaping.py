@@ -111,15 +111,15 @@ def shaped() -> bool:
 
 async def test_it_is_kept_whatever_happens_to_the_interface(side: ShapingSide) -> None:
     side.want([A], sweep=True, short_queues=True)
-    await until(lambda: shaped() and not side.plan(), 10)
+    await until(lambda: shaped() and not side.plan())
     tc("qdisc", "del", "dev", "up0", "root")
-    await until(lambda: shaped() and not side.plan(), 10)
+    await until(lambda: shaped() and not side.plan())
     ip("link", "del", "up0")
-    await until(lambda: side.problems == {"up0": "up0: there is no such interface"}, 10)
+    await until(lambda: side.problems == {"up0": "up0: there is no such interface"})
     make_nic()
-    await until(lambda: shaped() and not side.problems, 10)
+    await until(lambda: shaped() and not side.problems)
     side.want([], sweep=True, short_queues=True)
-    await until(lambda: len(classes()) == 2 and not side.plan(), 10)
+    await until(lambda: len(classes()) == 2 and not side.plan())
 
 
 async def test_what_the_settings_name_no_more_goes_once_the_view_is_complete(side: ShapingSide) -> None:
@@ -129,9 +129,9 @@ async def test_what_the_settings_name_no_more_goes_once_the_view_is_complete(sid
     assert not side.plan()
     side.want([], sweep=True, short_queues=True)
     assert [str(step) for step in side.plan()] == ["- shaping up0"]
-    await until(lambda: not our_shaped_interfaces(), 10)
+    await until(lambda: not our_shaped_interfaces())
 
 
 async def test_too_much_promised_is_a_problem_and_the_rest_is_kept(side: ShapingSide) -> None:
     side.want([Guarantee("up0", 1, 6, 10001)], sweep=True, short_queues=True)
-    await until(lambda: side.problems == {"up0": "10001 kbit/s are promised on up0, which has 10000"} and shaped(), 10)
+    await until(lambda: side.problems == {"up0": "10001 kbit/s are promised on up0, which has 10000"} and shaped())

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.ovs.hypervisors import Hypervisor, available
+from tests.ovs.hypervisors import Hypervisor, available, new_tag
 from tests.ovs.test_agent import HERE, until, view
 
 from netweft.model import PortState, PortStatus
@@ -52,7 +52,7 @@ GONE = PortStatus(HERE.id, PortState.DOWN, f"its interface {TAP} is gone")
 @pytest.fixture
 async def host(tmp_path: Path) -> AsyncIterator[Host]:
     async with FakeFeed(tmp_path / "feed") as feed:
-        hypervisor = Hypervisor("hv1", "taps", tmp_path, feed.path, "192.0.2.1")
+        hypervisor = Hypervisor("hv1", new_tag(), tmp_path, feed.path, "192.0.2.1")
         try:
             await feed.set("hv1", view(HERE))
             hypervisor.start_agent()

@@ -16,6 +16,9 @@ from sqlalchemy.pool import QueuePool
 from netweft.store import address
 from netweft.store.errors import UnknownSchema
 
+# An answered write survives a power cut, not only a kill -9 (NORMAL would do for that).  See decision 0002.
+SYNCHRONOUS = "FULL"
+
 _decode = msgspec.json.Decoder().decode
 
 
@@ -55,8 +58,7 @@ def _sqlite(url: URL) -> Engine:
     def prepare(connection: sqlite3.Connection, record: object) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves, see below
         connection.execute("PRAGMA journal_mode = WAL")
-        # An answered write survives a power cut, not only a kill -9 (NORMAL would do for that).  See decision 0002.
-        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS}")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA busy_timeout = 10000")
         connection.execute("PRAGMA cache_size = -8000")

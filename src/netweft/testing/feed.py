@@ -52,7 +52,7 @@ class FakeFeed:
             delta = wire.Delta(revision=after.revision, upserts=upserts, deletes=deletes)
             await self._sessions[node].send(wire.encode(delta))
 
-    async def wait(self, condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    async def wait(self, condition: Callable[[], bool], seconds: float = 30.0) -> None:
         """Returns when it holds; asked again after each report."""
         async with asyncio.timeout(seconds):
             while not condition():

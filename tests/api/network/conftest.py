@@ -1,7 +1,9 @@
 """The Networking API over a real store, in this process; tokens are names of people."""
 
 import asyncio
-from collections.abc import Callable
+import functools
+import sys
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -45,6 +47,20 @@ async def authenticate(token: str) -> Context:
     return PEOPLE[token]
 
 
+@functools.cache
+def _runner() -> asyncio.Runner:
+    """One event loop for all requests: to make one takes longer than many of them."""
+    return asyncio.Runner()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _end_of_runner() -> Iterator[None]:
+    # httpx looks for it with each request, in every folder of Python's path; what is None here is not there
+    sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]
+    yield
+    _runner().close()
+
+
 class Client:
     """Calls an application in this process, one request after the other."""
 
@@ -52,7 +68,7 @@ class Client:
         self._app = app
 
     def request(self, method: str, url: str, **values: Any) -> httpx.Response:
-        return asyncio.run(self._request(method, url, **values))
+        return _runner().run(self._request(method, url, **values))
 
     async def _request(self, method: str, url: str, **values: Any) -> httpx.Response:
         transport = httpx.ASGITransport(self._app, raise_app_exceptions=False)

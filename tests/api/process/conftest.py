@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-READY_SECONDS = 20.0
+READY_SECONDS = 60.0
 
 
 class Server:

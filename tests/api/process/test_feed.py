@@ -9,14 +9,13 @@ from typing import Any
 import httpx
 import pytest
 from tests.api.process.conftest import Server
+from tests.waiting import PATIENCE
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from netweft.agent.sync import Changes, FeedClient, Link
 from netweft.model import NodeFacts, PortState, PortStatus
 from netweft.settings import AgentSettings
-
-PATIENCE = 15.0
 
 
 class Agent:

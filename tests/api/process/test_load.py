@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 from tests.api.process.conftest import Server
+from tests.waiting import PATIENCE
 
 HALF = b"GET /v2.0/networks HTTP/1.1\r\nhost: x\r\nx-header: "
 
@@ -25,7 +26,7 @@ def test_half_sent_requests_lock_nobody_out_though_descriptors_are_few(server: S
             with suppress(ConnectionError):
                 client.sendall(HALF)
             if number % 50 == 49:
-                answer = httpx.get(f"{server.url}/v2.0/networks", headers={"X-Auth-Token": token}, timeout=5)
+                answer = httpx.get(f"{server.url}/v2.0/networks", headers={"X-Auth-Token": token}, timeout=PATIENCE)
                 assert answer.status_code == 200
         assert len(list(Path(f"/proc/{process.pid}/fd").iterdir())) < 200
         _wait_for(server, "connections=")
@@ -40,11 +41,11 @@ def test_connections_that_nobody_accepts_are_no_end(server: Server) -> None:
     time.sleep(0.5)
     for each in crowd:
         each.close()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     status = 0
     while status != 200 and time.monotonic() < deadline:
         with suppress(httpx.TransportError):
-            status = httpx.get(f"{server.url}/healthz", timeout=5).status_code
+            status = httpx.get(f"{server.url}/healthz", timeout=PATIENCE).status_code
     assert status == 200
     _wait_for(server, "connections=")
     assert "Traceback" not in server.log()
@@ -81,7 +82,7 @@ def test_an_upgrade_with_a_body_is_answered(server: Server) -> None:
 
 
 def _wait_for(server: Server, words: str) -> None:
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + PATIENCE
     while words not in server.log():
         assert time.monotonic() < deadline, server.log()
         time.sleep(0.05)

@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.api.process.conftest import Server, environment
+from tests.waiting import PATIENCE
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
@@ -21,7 +22,7 @@ from netweft.cli.main import main
 from netweft.model import NodeFacts
 from netweft.wire import messages as wire
 
-END_SECONDS = 2.0
+END_SECONDS = 4.5  # 3, and what a busy machine adds
 
 
 def netweft(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -55,10 +56,10 @@ def test_sigterm_ends_it_soon_with_sessions_and_requests_open(server: Server) ->
         assert isinstance(wire.decode_downward(received(session.recv())), wire.Snapshot)
         started = time.monotonic()
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=PATIENCE) == 0
         assert time.monotonic() - started < END_SECONDS
         with pytest.raises(ConnectionClosed):
-            session.recv(timeout=5)
+            session.recv(timeout=PATIENCE)
     idle.close()
     assert "Traceback" not in server.log()
 

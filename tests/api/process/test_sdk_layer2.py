@@ -7,6 +7,7 @@ import pytest
 from openstack import exceptions
 from tests.api.process.client import stock_client
 from tests.api.process.conftest import Server
+from tests.waiting import PATIENCE
 from websockets.sync.client import connect
 
 from netweft.model import NodeFacts, PortState, PortStatus
@@ -32,7 +33,7 @@ def node(running: Server, name: str) -> Any:
     )
     facts = NodeFacts(tunnel_ip=f"192.0.2.{name[-1]}", bridge_mappings={"physnet1": "br-eth1"})
     session.send(wire.encode(wire.Subscribe(node=name, facts=facts)))
-    assert isinstance(wire.decode_downward(session.recv(timeout=5)), wire.Snapshot)  # type: ignore[arg-type]
+    assert isinstance(wire.decode_downward(session.recv(timeout=PATIENCE)), wire.Snapshot)  # type: ignore[arg-type]
     return session
 
 
@@ -63,7 +64,7 @@ def test_a_trunk_moves_with_its_port(running: Server, sdk: Any) -> None:
     trunk = sdk.create_trunk(port_id=parent.id, sub_ports=[tag])
     with node(running, "hv1") as here, node(running, "hv2"):
         here.send(wire.encode(wire.Report(revision=0, ports=(PortStatus(parent.id, PortState.UP),))))
-        told = wire.decode_downward(here.recv(timeout=5))
+        told = wire.decode_downward(here.recv(timeout=PATIENCE))
         assert isinstance(told, wire.Delta)
         assert {obj.id for obj in told.upserts if not hasattr(obj, "tunnel_ip")} >= {parent.id, sub.id, trunk.id}
         sdk.create_port_binding(parent, host="hv2", vnic_type="normal")

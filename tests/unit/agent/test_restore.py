@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import cast
 
 import pytest
+from tests.waiting import PATIENCE
 
 from netweft.agent import restore
 from netweft.agent.ovs import OvsSide
@@ -42,7 +43,7 @@ class World:
     async def released(self) -> bool:
         """Whether it has been, once, and armed again."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE):
                 while len(self.ovs.written) < 2:
                     await asyncio.sleep(0.002)
         return self.ovs.written == ["false", "true"]

@@ -6,6 +6,7 @@ from zlib import crc32
 
 import msgspec
 import pytest
+from tests.waiting import PATIENCE
 
 from netweft.agent import journal, state
 from netweft.agent.state import MAGIC, StateFile
@@ -115,7 +116,7 @@ async def test_what_could_not_be_written_is_tried_again(file: StateFile, monkeyp
     await asyncio.sleep(0.1)
     assert not file.on_disk
     file._path.parent.unlink()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while not file.on_disk:
             await asyncio.sleep(0.01)
     assert file.load() == VIEW

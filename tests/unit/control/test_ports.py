@@ -281,9 +281,9 @@ def test_a_full_subnet_is_no_slower_than_an_empty_one(cloud: Cloud) -> None:
     def seconds() -> float:
         best = 1.0
         for _ in range(5):
-            start = time.perf_counter()
+            start = time.process_time()
             cloud.port(network)
-            best = min(best, time.perf_counter() - start)
+            best = min(best, time.process_time() - start)
         return best
 
     empty = seconds()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import uvicorn
 from starlette.applications import Starlette
+from tests.waiting import PATIENCE
 from websockets.asyncio.client import ClientConnection, connect, unix_connect
 
 from netweft.agent.sync import Changes, FeedClient, Link
@@ -19,7 +20,6 @@ from netweft.store import Store
 from netweft.wire import messages as wire
 
 NODES = ("hv1", "hv2", "hv3")
-PATIENCE = 5.0
 
 
 class _Server(uvicorn.Server):

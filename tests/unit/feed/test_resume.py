@@ -3,6 +3,7 @@
 import asyncio
 
 from tests.unit.feed.conftest import Rig, receive
+from tests.waiting import PATIENCE
 
 from netweft.model import EMPTY_VIEW, NodeFacts, PortState, PortStatus, key_of
 from netweft.wire import messages as wire
@@ -66,7 +67,7 @@ async def test_what_was_reported_while_the_server_was_away_arrives_when_it_is_ba
     client.report([PortStatus("p1", PortState.DOWN)])
     client.report([PortStatus("p1", PortState.UP)])
     await rig.start()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while rig.row("ports", "p1")["status"] != "ACTIVE":
             await asyncio.sleep(0.02)
 

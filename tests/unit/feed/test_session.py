@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from tests.unit.feed.conftest import Rig, receive
+from tests.waiting import PATIENCE
 from websockets.exceptions import InvalidStatus
 
 from netweft.feed import session
@@ -50,7 +51,7 @@ async def test_a_bad_beginning_is_refused_in_words_and_changes_nothing(
         answer = await receive(socket)
         assert isinstance(answer, wire.Refused)
         assert reason in answer.reason
-        await asyncio.wait_for(socket.wait_closed(), 2)
+        await asyncio.wait_for(socket.wait_closed(), PATIENCE)
     with rig.store.read() as tx:
         assert tx.query("agents") == []
 
@@ -100,7 +101,7 @@ async def test_a_flood_is_slowed_down_and_others_are_served(rig: Rig) -> None:
     flooding = asyncio.create_task(flood())
     await asyncio.sleep(0.3)
     client.report(up("p1"))
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(PATIENCE):
         while rig.row("ports", "p1")["status"] != "ACTIVE":
             await asyncio.sleep(0.01)
     flooding.cancel()
@@ -141,7 +142,7 @@ async def test_a_burst_of_reports_is_few_transactions(rig: Rig) -> None:
         before = tx.revision()
     for number in range(200):
         await socket.send(wire.encode(wire.Report(revision=0, ports=tuple(up(f"p{number}")))))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while not all(rig.row("ports", f"p{number}")["status"] == "ACTIVE" for number in (0, 100, 199)):
             await asyncio.sleep(0.01)
     with rig.store.read() as tx:
@@ -207,7 +208,7 @@ async def test_a_node_that_stays_away_is_marked_and_one_that_returns_is_not(rig:
         with rig.store.read() as tx:
             return next(row for row in tx.query("agents") if row["host"] == host)
 
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(PATIENCE):
         while not agent("hv2")["status_detail"]:
             await asyncio.sleep(0.02)
     assert not agent("hv1")["status_detail"]

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from tests.waiting import PATIENCE
+
 from netweft.lab import processes, supervisor
 from netweft.lab.layout import Layout
 from netweft.lab.supervisor import Command, Supervisor
@@ -23,7 +25,7 @@ async def running(layout: Layout) -> AsyncIterator[None]:
         yield
     finally:
         os.kill(os.getpid(), signal.SIGTERM)
-        await asyncio.wait_for(task, 10)
+        await asyncio.wait_for(task, PATIENCE)
 
 
 def arguments(pid: int) -> list[str]:
@@ -31,7 +33,7 @@ def arguments(pid: int) -> list[str]:
 
 
 async def pids(layout: Layout, count: int, but: tuple[int, ...] = ()) -> list[int]:
-    end = time.monotonic() + 5
+    end = time.monotonic() + PATIENCE
     while True:
         found = [process.pid for process in processes.supervised(layout.lab) if process.pid not in but]
         if len(found) == count:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from tests.waiting import PATIENCE
 
 from netweft.plugins.identity import Context, IdentityUnavailable, Unauthorized
 from netweft.plugins.identity.cache import TokenCache
@@ -92,7 +93,7 @@ async def test_another_servers_revocation_is_heard(
     token = await login(identity, openrc(settings)["OS_PASSWORD"])
     await other.authenticate(token)
     await identity.revoke(token)
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(PATIENCE):
         with pytest.raises(Unauthorized):
             while True:
                 await other.authenticate(token)

@@ -10,7 +10,7 @@ import pytest
 import uvicorn
 import uvloop
 from structlog.testing import capture_logs
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 from netweft.server import connection, crowd
 from netweft.server.crowd import Crowd
@@ -71,7 +71,7 @@ class Client:
     async def status(self) -> int:
         """0: closed without an answer.  The body is read."""
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 line = await self.reader.readline()
                 headers = {}
                 while (header := await self.reader.readline()) not in (b"\r\n", b""):
@@ -84,7 +84,7 @@ class Client:
 
     async def ended(self) -> bool:
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 return await self.reader.read() == b""
         except ConnectionError:
             return True
@@ -168,7 +168,7 @@ def test_a_gigabyte_of_headers_is_not_read() -> None:
         sent, block = 0, b"x: " + b"y" * 2**20
         client.writer.write(b"GET / HTTP/1.1\r\n")
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 while sent < 2**30:
                     client.writer.write(block)
                     await client.writer.drain()
@@ -252,7 +252,7 @@ def test_who_does_not_read_the_answer_is_let_go(monkeypatch: pytest.MonkeyPatch)
         client.writer.transport.pause_reading()  # type: ignore[attr-defined]
         await client.send((GET % b"/big") * 8)
         with capture_logs() as logs:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 while not logs:
                     await asyncio.sleep(0.05)
         assert logs[0]["slow_reader"] == 1

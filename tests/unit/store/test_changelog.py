@@ -4,6 +4,7 @@ import asyncio
 import threading
 
 import pytest
+from tests.waiting import PATIENCE
 
 from netweft.store import ChangesGone, New, Store
 
@@ -86,7 +87,7 @@ async def test_the_doorbell_rings_after_commits_of_any_thread(store: Store) -> N
         await bell.wait()  # rung at first, so that nothing is missed
         thread = threading.Thread(target=write, args=(store, "a"))
         thread.start()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 await bell.wait()
                 with store.read() as tx:

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
+from tests.waiting import PATIENCE
 
 from netweft.store import Change, Store
 
@@ -73,7 +74,7 @@ async def test_a_commit_of_another_server_rings_the_doorbell(postgres_url: str) 
     here, there = Store.open(postgres_url), Store.open(postgres_url)
     with here.doorbell.subscribe() as bell:
         await asyncio.to_thread(write, there)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while not await asyncio.to_thread(has_arrived, here):
                 await bell.wait()
     await asyncio.to_thread(here.close)

@@ -1,0 +1,68 @@
+"""Who runs what when tests run in parallel (pytest-xdist): labs, which mostly wait, beside tests that compute.
+
+`-n auto` is a worker for each core, and some more when there are labs to run; these begin with labs, the others with
+everything else, and who has nothing left helps the others.  A file stays together, since its tests share a lab or a
+server; the longest begin.  See docs/decisions/0310-labs-side-by-side.md.
+"""
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+if TYPE_CHECKING:
+    from xdist.workermanage import WorkerController
+
+LABS = 3  # at once, while the cores have other work
+LAB_TESTS = "tests/netns/"
+# of those with labs, longest first: else the last one would go on when all others are done
+LONGEST = ()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    return _cores() + (0 if "not root" in config.option.markexpr else LABS)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    return SideBySide(config, log)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+def is_lab(unit: str) -> bool:
+    return unit.startswith(LAB_TESTS)
+
+
+class SideBySide(LoadScopeScheduling):  # type: ignore[misc]
+    """A unit of work is a file."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid.partition("::")[0]
+
+    def _assign_work_unit(self, node: "WorkerController") -> None:
+        self.workqueue.move_to_end(self._next_for(node), last=False)
+        super()._assign_work_unit(node)
+
+    def _next_for(self, node: "WorkerController") -> str:
+        wanted = self._begins_with_labs(node)
+        liked = [unit for unit in self.workqueue if is_lab(unit) == wanted]
+        found: str = max(liked or self.workqueue, key=self._length)
+        return found
+
+    def _begins_with_labs(self, node: "WorkerController") -> bool:
+        return int(node.gateway.id.removeprefix("gw")) >= _cores()
+
+    def _length(self, unit: str) -> tuple[int, int]:
+        name = unit.rpartition("/")[2]
+        return -LONGEST.index(name) if name in LONGEST else -len(LONGEST), len(self.workqueue[unit])
+
+    def _reschedule(self, node: "WorkerController") -> None:
+        """A worker begins its last test when it knows what comes next, and not sooner is it told."""
+        if self.workqueue and self._pending_of(self.assigned_work[node]) > 1:
+            return
+        super()._reschedule(node)
