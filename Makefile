@@ -22,8 +22,7 @@ test: ## install, then every test there is (root)
 	$(AS_ROOT)
 	@scripts/install.sh test
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/pytest -n auto --dist worksteal -m "not root"
-	$(BIN)/pytest -m root || scripts/second_try.sh
+	$(BIN)/pytest -n auto
 
 test-kernel: ## real packets on the kernel's datapath, in a virtual machine; up to 90 minutes (root, first time)
 	@scripts/install.sh kernel
@@ -36,7 +35,7 @@ test-kernel-quick: ## the same, a choice of them; some ten minutes
 check: ## lint, types, import contracts and the tests that need no root; under a minute
 	@[ -x $(BIN)/pytest ] || { echo "first: sudo make install" >&2; exit 1; }
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/pytest -n auto --dist worksteal --hypothesis-profile=check -m "not root and not ovs and not postgres and not client and not keystone"
+	$(BIN)/pytest -n auto --hypothesis-profile=check -m "not root and not ovs and not postgres and not client and not keystone"
 
 fresh: ## what the README promises, on Debian 12 and 13 with nothing on them; writes docs/fresh.md (root)
 	$(AS_ROOT)
