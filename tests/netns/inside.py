@@ -29,7 +29,7 @@ import time
 from contextlib import suppress
 
 INTERVAL = 0.01
-PATIENCE = 2.0  # for the last replies
+PATIENCE = 10.0  # for the last replies, which a busy machine may hold up
 ETH_P_ALL, ETH_P_8021Q = 3, 0x8100
 TUNSETIFF, IFF_TAP, IFF_NO_PI = 0x400454CA, 2, 0x1000
 SOL_PACKET, PACKET_AUXDATA, TP_STATUS_VLAN_VALID = 263, 8, 0x10

@@ -172,7 +172,8 @@ async def test_from_patch_to_veth_and_back(world: World, kind: str) -> None:
         node.start_agent()
         lost = 300 - await there, 300 - await back
         print(f"\n{kind}, to {wanted}: {lost[0]} and {lost[1]} of 300 packets at 100/s lost")
-        assert max(lost) <= (FEW if (kind, wanted) == ("vxlan", "veth") else 0), "docs/decisions/0081"
+        # either way veth pairs come or go, and with them Open vSwitch loses some of the overlay's: decisions 0081, 0172
+        assert max(lost) <= (FEW if kind == "vxlan" else 0)
         await world.settled()
         ports = await asyncio.to_thread(node.vsctl, "list-ports", "br-int")
         assert f"{wanted}-tun" in ports
