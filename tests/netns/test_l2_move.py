@@ -27,15 +27,17 @@ def test_a_running_vm_loses_what_its_pause_costs(lab: Lab, kind: str) -> None:
     assert all(lab.ping(watcher, moving.nic.address) for watcher in watchers), "neighbours are known"
     for target in ("hv2", "hv1"):
         pings = [lab.inside(watcher, "ping", moving.nic.address) for watcher in watchers]
+        overrun = lab.overrun()
         time.sleep(1)
         with Cloud(lab.layout) as cloud:
             paused = 1000 * move.move(cloud, lab.layout, vm.records(lab.layout).get(moving.name), target)
         time.sleep(1)
-        for watcher, result in zip(watchers, results(pings), strict=True):
+        found, overrun = results(pings), lab.overrun(overrun)
+        for watcher, result in zip(watchers, found, strict=True):
             print(f"\n{kind}, to {target}, seen from {watcher.node}: paused {paused:.0f} ms; {result}")
             assert result["sent"] > 150
             spent = 10 * (result["lost"] - FEW) if kind == "vxlan" else result["lost_span_ms"]
-            assert spent <= paused + ON_THE_WAY
+            assert spent <= paused + ON_THE_WAY or result["lost"] <= overrun
             assert result["duplicates"] == 0
         port = lab.port(moving)
         assert (port["binding:host_id"], port["status"]) == (target, "ACTIVE")

@@ -141,6 +141,7 @@ def come_and_go(lab: Lab, trunk: dict[str, Any], carried: dict[str, Carried], *,
     steady, other = carried["vxlan"], carried["vlan"]
     watcher, leaver = steady.segment.others[ACROSS], other.segment.others[ACROSS]
     assert lab.ping(watcher, steady.address)
+    overrun = lab.overrun()
     with lab.inside(watcher, "ping", steady.address) as ping, lab.cloud() as cloud:
         for _ in range(times):
             cloud.act("trunks", trunk["id"], "remove_subports", {"sub_ports": [{"port_id": other.port["id"]}]})
@@ -149,7 +150,7 @@ def come_and_go(lab: Lab, trunk: dict[str, Any], carried: dict[str, Carried], *,
             assert lab.ping(leaver, other.address)
         result = ping.result()
     print(f"\n{result}")
-    assert result["lost"] == 0
+    assert result["lost"] <= lab.overrun(overrun)
 
 
 @pytest.mark.parametrize(("interconnect", "types"), [("patch", TYPES), ("veth", (*PHYSICAL, "vxlan"))])

@@ -197,6 +197,7 @@ def test_policies_come_and_go_while_traffic_flows(stage: Stage) -> None:
     slow = stage.policy(("bandwidth_limit", {"max_kbps": 2000}), ("dscp_marking", {"dscp_mark": 8}))
     rule = stage.rule(slow, "packet_rate_limit", max_kpps=2, direction="ingress")
     quick = stage.policy(*both_ways("bandwidth_limit", max_kbps=900000))
+    overrun = stage.lab.overrun()
     with (
         stage.load(stage.ears, "sink", 7000) as sink,
         stage.load(stage.sender, "flood", stage.ears.nic.address, 7000, 10000, FULL),
@@ -228,7 +229,8 @@ def test_policies_come_and_go_while_traffic_flows(stage: Stage) -> None:
         stage.give(stage.sender, None)
         until(lambda: not promised(stage), "nothing is promised any more")
         lost = ping.result()
-    assert (lost["lost"], lost["duplicates"]) == (0, 0), lost
+    assert lost["lost"] <= stage.lab.overrun(overrun), lost
+    assert lost["duplicates"] == 0
 
 
 @pytest.mark.usefixtures("rid")
