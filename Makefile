@@ -32,10 +32,10 @@ test-kernel-quick: ## the same, a choice of them; some ten minutes
 	@scripts/install.sh kernel
 	$(BIN)/python -m tests.kernel.run quick
 
-check: ## lint, types, import contracts and the tests that need no root; under a minute
+check: ## lint, types, import contracts and the quick tests that need no root; under a minute
 	@[ -x $(BIN)/pytest ] || { echo "first: sudo make install" >&2; exit 1; }
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/pytest -n auto --hypothesis-profile=check -m "not root and not ovs and not postgres and not client and not keystone"
+	$(BIN)/pytest -n auto --hypothesis-profile=check -m "not root and not ovs and not postgres and not client and not keystone and not slow"
 
 fresh: ## what the README promises, on Debian 12 and 13 with nothing on them; writes docs/fresh.md (root)
 	$(AS_ROOT)

@@ -30,6 +30,8 @@ from netweft.services.pipeline import INT, TUN, physical_role
 from netweft.testing import packets
 from netweft.testing.region import network, port
 
+pytestmark = pytest.mark.slow
+
 A, B, WIRED = network(1), network(2), network(3, "vlan")
 EGRESS = SecurityGroupRule(id="out", direction="egress", ethertype="IPv4")
 DNS = SecurityGroupRule(

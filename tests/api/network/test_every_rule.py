@@ -18,6 +18,8 @@ from netweft.store import Object, Store
 from .conftest import PEOPLE, YELLOW, Api
 from .neutron_rules import NEUTRON, rule
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = ServerSettings(vlan_ranges=("physnet1:100:199",))
 OWNER, NETWORKS_OWNER, SHARED_WITH = "red", "green", YELLOW
 # those whose success changes things for others come last

@@ -15,6 +15,15 @@ import pytest
 READY_SECONDS = 60.0
 
 
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.slow)
+
+
 class Server:
     """`start` again after it ended: same port, same folder."""
 
