@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from msgspec import Struct
 from pyroute2 import IPRoute, netns
 from pyroute2.netlink.exceptions import NetlinkError
+from tests.examples import examples
 from tests.netns.harness import new_name
 
 from netweft.model import Network, Node, NodeView, Object, Peer, Port, PortState, Segment, view_of
@@ -113,7 +114,7 @@ def is_as_wanted(step: Step) -> None:
     assert {"theirs", "brqtheirs"} <= names
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(25), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(_steps, min_size=1, max_size=5))
 def test_any_way_leads_to_what_the_view_asks_for(inside: Inside, steps: list[Step]) -> None:
     def walk() -> None:

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 from tests.ovs.sandbox import Sandbox
 from tests.unit.dataplane.flows import ACTIONS, matches, needed, sample
 
@@ -91,7 +92,7 @@ async def test_a_wide_register_in_a_match_is_two_registers(switch: OpenFlowConne
     assert await switch.dump_flows() == [flow]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_match_comes_back_as_it_was_sent(ovs: Sandbox, bridge: str, data: st.DataObject) -> None:
     wanted = canonical(data.draw(matches()))

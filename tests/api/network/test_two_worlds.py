@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
+from tests.examples import examples
 
 from netweft.api.app import resources, routes
 from netweft.api.attributes import Resource
@@ -227,7 +228,7 @@ def alike(worlds: tuple[World, World], who: str, *request: Any) -> httpx.Respons
     return first
 
 
-many = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+many = settings(max_examples=examples(200), suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @many

@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+from tests.waiting import PATIENCE
+
 from netweft.store import Store
 
 WRITER = """
@@ -27,7 +29,7 @@ for number in range(10**9):
 def test_a_killed_writer(url: str, tmp_path: Path) -> None:
     answers = tmp_path / "answers"
     with answers.open("wb") as output, subprocess.Popen([sys.executable, "-c", WRITER, url], stdout=output) as writer:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 2 * PATIENCE
         while answers.read_bytes().count(b"\n") < 50 and time.monotonic() < deadline:
             time.sleep(0.01)
         os.kill(writer.pid, signal.SIGKILL)
