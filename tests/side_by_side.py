@@ -6,6 +6,7 @@ server; the longest begin.  See docs/decisions/0310-labs-side-by-side.md.
 """
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
 
 LABS = 3  # at once, while the cores have other work
+FOLDER = Path(__file__).parents[1]
 LAB_TESTS = "tests/netns/"
 # of those with labs, longest first: else the last one would go on when all others are done
 LONGEST = (

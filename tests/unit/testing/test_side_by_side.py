@@ -1,0 +1,77 @@
+"""Workers that begin with labs, and workers that begin with everything else; nothing is left, nothing is run twice."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from tests import side_by_side
+from tests.side_by_side import LONGEST, SideBySide
+
+SHORT_LAB, LONG_LAB = "tests/netns/test_short.py", f"tests/netns/{LONGEST[0]}"
+FEW, MANY = "tests/unit/test_few.py", "tests/unit/test_many.py"
+TESTS = [
+    f"{FEW}::test_a",
+    f"{SHORT_LAB}::test_a",
+    *(f"{MANY}::test_{n}" for n in range(5)),
+    f"{LONG_LAB}::test_a[b::c]",
+]
+
+
+class Worker:
+    def __init__(self, number: int) -> None:
+        self.gateway = SimpleNamespace(id=f"gw{number}")
+        self.shutting_down = False
+        self.queue: list[str] = []
+
+    def send_runtest_some(self, indices: list[int]) -> None:
+        self.queue += [TESTS[index] for index in indices]
+
+    def shutdown(self) -> None:
+        self.shutting_down = True
+
+
+@pytest.fixture
+def workers(monkeypatch: pytest.MonkeyPatch) -> list[Worker]:
+    """The second one begins with labs."""
+    monkeypatch.setattr(side_by_side, "_cores", lambda: 1)
+    return [Worker(0), Worker(1)]
+
+
+@pytest.fixture
+def scheduler(workers: list[Worker]) -> SideBySide:
+    option = SimpleNamespace(loadscopereorder=False)
+    config: Any = SimpleNamespace(option=option, getvalue=lambda name: ["popen"] * len(workers))
+    found = SideBySide(config)
+    for worker in workers:
+        found.add_node(worker)
+        found.add_node_collection(worker, TESTS)
+    found.schedule()
+    return found
+
+
+def files(tests: list[str]) -> list[str]:
+    return list(dict.fromkeys(test.partition("::")[0] for test in tests))
+
+
+def test_each_begins_with_its_own_kind_and_the_longest(scheduler: SideBySide, workers: list[Worker]) -> None:
+    computing, lab = workers
+    assert files(computing.queue) == [MANY]
+    assert files(lab.queue) == [LONG_LAB, SHORT_LAB], (
+        "one more, since a worker begins its last test when it knows the next"
+    )
+
+
+def test_who_has_nothing_left_takes_what_is_left(scheduler: SideBySide, workers: list[Worker]) -> None:
+    lab = workers[1]
+    done = 0
+    while done < len(lab.queue):
+        scheduler.mark_test_complete(lab, TESTS.index(lab.queue[done]))
+        done += 1
+    assert files(lab.queue) == [LONG_LAB, SHORT_LAB, FEW]
+    assert sorted(workers[0].queue + lab.queue) == sorted(TESTS)
+    assert lab.shutting_down
+
+
+def test_each_lab_test_that_is_named_is_there() -> None:
+    folder = side_by_side.FOLDER / side_by_side.LAB_TESTS
+    assert [name for name in LONGEST if not (folder / name).exists()] == []
