@@ -12,27 +12,33 @@ from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 from uuid import uuid4
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, update
+from sqlalchemy import bindparam, delete, func, insert, select, text, update
 
 from netweft.store.errors import ChangesGone
 from netweft.store.schema import changes, meta
+from netweft.store.sql import Connection, Row, Statement
 
 Operation = Literal["insert", "update", "delete"]
 CHANNEL = "netweft_changes"
-_SETTLED = text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1")
-_NEXT = text("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
-_NOTIFY = text(f"SELECT pg_current_xact_id()::text::bigint, pg_notify('{CHANNEL}', '')")
-_LAST = select(func.coalesce(func.max(changes.c.revision), 0))
-_insert = insert(changes)
+_SETTLED = Statement(text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1"))
+_NEXT = Statement(text("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"))
+_NOTIFY = Statement(text(f"SELECT pg_current_xact_id()::text::bigint, pg_notify('{CHANNEL}', '')"))
+_LAST = Statement(select(func.coalesce(func.max(changes.c.revision), 0)))
+_insert = Statement(insert(changes))
 _columns = (changes.c.revision, changes.c.kind, changes.c.id, changes.c.op)
-_between = (
+_between = Statement(
     select(*_columns)
     .where(changes.c.revision > bindparam("after"), changes.c.revision <= bindparam("until"))
     .order_by(changes.c.revision)
     .limit(bindparam("limit"))
 )
-_at = select(*_columns).where(changes.c.revision == bindparam("revision"))
-_pruned = select(meta.c.value).where(meta.c.key == "pruned")
+_at = Statement(select(*_columns).where(changes.c.revision == bindparam("revision")))
+_pruned = Statement(select(meta.c.value).where(meta.c.key == "pruned"))
+_locked = Statement(select(meta.c.value).where(meta.c.key == "history").with_for_update())
+_set = Statement(update(meta).where(meta.c.key == bindparam("k")).values(value=bindparam("v")))
+_forget = Statement(delete(changes).where(changes.c.revision <= bindparam("until")))
+_nth = Statement(select(changes.c.revision).order_by(changes.c.revision.desc()).limit(1).offset(bindparam("n")))
+_aged = Statement(select(func.max(changes.c.revision)).where(changes.c.at < bindparam("time")))
 
 
 class Change(NamedTuple):
@@ -44,24 +50,21 @@ class Change(NamedTuple):
 
 def append(connection: Connection, changed: Mapping[tuple[str, str], Operation]) -> None:
     """At the end of a transaction: its one revision, all that it changed."""
-    if connection.dialect.name == "postgresql":
-        revision = connection.execute(_NOTIFY).one()[0]
-    else:
-        revision = settled(connection) + 1
+    revision = connection.scalar(_NOTIFY) if connection.is_postgresql else settled(connection) + 1
     now = time.time()
     rows = [{"revision": revision, "kind": kind, "id": id, "op": op, "at": now} for (kind, id), op in changed.items()]
-    connection.execute(_insert, rows)
+    connection.run(_insert, *rows)
 
 
 def settled(connection: Connection) -> int:
     """The last revision that this snapshot has seen, and none before it can still come."""
-    revision: int = connection.scalar(_SETTLED if connection.dialect.name == "postgresql" else _LAST) or 0
+    revision: int = connection.scalar(_SETTLED if connection.is_postgresql else _LAST) or 0
     return revision
 
 
 def is_settling(connection: Connection) -> bool:
     """Whether there are changes that are committed, and must wait for an older transaction to end."""
-    return connection.dialect.name == "postgresql" and (connection.scalar(_LAST) or 0) > settled(connection)
+    return connection.is_postgresql and (connection.scalar(_LAST) or 0) > settled(connection)
 
 
 def read(connection: Connection, after: int, limit: int) -> list[Change]:
@@ -69,39 +72,37 @@ def read(connection: Connection, after: int, limit: int) -> list[Change]:
     if after < int(connection.scalar(_pruned) or 0):
         raise ChangesGone
     until = settled(connection)
-    rows = _as_changes(connection.execute(_between, {"after": after, "until": until, "limit": limit}))
+    rows = _as_changes(connection.rows(_between, after=after, until=until, limit=limit))
     if len(rows) < limit or not rows:
         return rows
     last = rows[-1].revision
-    whole = _as_changes(connection.execute(_at, {"revision": last}))
+    whole = _as_changes(connection.rows(_at, revision=last))
     return [row for row in rows if row.revision < last] + whole
 
 
-def _as_changes(rows: Iterable[tuple[int, str, str, Operation]]) -> list[Change]:
+def _as_changes(rows: Iterable[Row]) -> list[Change]:
     return [Change(*row) for row in rows]
 
 
 def begin_again_if_restored(connection: Connection) -> None:
     """A dump that was restored into another PostgreSQL cluster has revisions that are not reached there yet: followers
     would wait for them, and then take others' for them.  So another history begins."""
-    if connection.dialect.name != "postgresql":
+    if not connection.is_postgresql:
         return
-    connection.execute(select(meta.c.value).where(meta.c.key == "history").with_for_update())
+    connection.first(_locked)
     ahead = max(connection.scalar(_LAST) or 0, int(connection.scalar(_pruned) or 0))
     if ahead >= (connection.scalar(_NEXT) or 0):
-        connection.execute(delete(changes))
-        for key, value in (("pruned", "0"), ("history", uuid4().hex)):
-            connection.execute(update(meta).where(meta.c.key == key).values(value=value))
+        connection.run(_forget, {"until": ahead})
+        connection.run(_set, {"k": "pruned", "v": "0"}, {"k": "history", "v": uuid4().hex})
 
 
 def prune(connection: Connection, *, older_than: float, keep: int) -> None:
     """Forget what is older than a time stamp, and all but the newest `keep` rows.  The last one always stays."""
-    newest = select(changes.c.revision).order_by(changes.c.revision.desc())
-    last = connection.scalar(newest.limit(1))
-    oldest_kept = connection.scalar(newest.offset(max(keep, 1) - 1).limit(1))
-    aged = connection.scalar(select(func.max(changes.c.revision)).where(changes.c.at < older_than))
+    last = connection.scalar(_nth, n=0)
+    oldest_kept = connection.scalar(_nth, n=max(keep, 1) - 1)
+    aged = connection.scalar(_aged, time=older_than)
     mark = max(aged or 0, (oldest_kept or 1) - 1)
     mark = min(mark, (last or 1) - 1)
     if mark > int(connection.scalar(_pruned) or 0):
-        connection.execute(delete(changes).where(changes.c.revision <= mark))
-        connection.execute(update(meta).where(meta.c.key == "pruned").values(value=str(mark)))
+        connection.run(_forget, {"until": mark})
+        connection.run(_set, {"k": "pruned", "v": str(mark)})

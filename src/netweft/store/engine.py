@@ -35,7 +35,7 @@ def migrate(engine: Engine) -> None:
     """To the newest schema.  Several servers may do this at the same time.  Raises UnknownSchema."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    with engine.connect().execution_options(writing=True) as connection, connection.begin():
+    with engine.begin() as connection:
         config.attributes["connection"] = connection
         try:
             command.upgrade(config, "head")
@@ -47,6 +47,7 @@ def _sqlite(url: URL) -> Engine:
     # One connection per thread in use; a reader never waits for the writer (WAL).
     engine = create_engine(
         url,
+        paramstyle="named",
         poolclass=QueuePool,
         pool_size=8,
         max_overflow=32,
@@ -56,7 +57,7 @@ def _sqlite(url: URL) -> Engine:
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, record: object) -> None:
-        connection.isolation_level = None  # we say BEGIN ourselves, see below
+        connection.isolation_level = None  # we say BEGIN ourselves
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS}")
         connection.execute("PRAGMA foreign_keys = ON")
@@ -64,10 +65,8 @@ def _sqlite(url: URL) -> Engine:
         connection.execute("PRAGMA cache_size = -8000")
 
     @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        # A deferred transaction that turns from reading to writing fails at once when another one wrote meanwhile.
-        writing = connection.get_execution_options().get("writing", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+    def begin(connection: Connection) -> None:  # of migrations; all others say it themselves, see sql.py
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
 
@@ -82,10 +81,5 @@ def _postgresql(url: URL) -> Engine:
         connection.execute("SELECT set_config('lock_timeout', '10s', false)")
         connection.execute("SELECT set_config('idle_in_transaction_session_timeout', '60s', false)")
         connection.commit()
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        if not connection.get_execution_options().get("writing", False):
-            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
     return engine

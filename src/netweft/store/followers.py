@@ -8,22 +8,30 @@ import time
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Float, bindparam, cast, delete, func, insert, select, true, update
+from sqlalchemy import Float, bindparam, cast, delete, func, insert, select, update
 
 from netweft.store.errors import NotHeld
 from netweft.store.schema import follower_state, followers
+from netweft.store.sql import Among, Connection, Statement
 
 _of_one = follower_state.c.follower == bindparam("f")
-_all = select(follower_state.c.key, follower_state.c.value).where(_of_one)
-_some = _all.where(follower_state.c.key.in_(bindparam("keys", expanding=True)))
-_forget = delete(follower_state).where(_of_one, follower_state.c.key == bindparam("k"))
-_get = select(followers).where(followers.c.name == bindparam("n"))
-_move = (
+_all = Statement(_made := select(follower_state.c.key, follower_state.c.value).where(_of_one))
+_some = Statement(_made.where(Among(follower_state.c.key, "keys")))
+_forget = Statement(delete(follower_state).where(_of_one, follower_state.c.key == bindparam("k")))
+_remember = Statement(insert(follower_state))
+_get = Statement(_this := select(followers).where(followers.c.name == bindparam("n")))
+_lock = Statement(_this.with_for_update())
+_add = Statement(insert(followers))
+_lease = update(followers).where(followers.c.name == bindparam("n")).values(held_until=bindparam("u"))
+_hold = Statement(_lease.values(holder=bindparam("h")))
+_let_go = Statement(_lease)
+_let_go_mine = Statement(_lease.where(followers.c.holder == bindparam("h")))
+_move = Statement(
     update(followers)
     .where(followers.c.name == bindparam("n"), followers.c.holder == bindparam("h"))
     .values(revision=bindparam("r"), problem=bindparam("p"))
 )
-_CHUNK = 500
+_time = Statement(select(cast(func.extract("epoch", func.clock_timestamp()), Float)))
 
 
 class Following(NamedTuple):
@@ -42,55 +50,46 @@ class Followers:
         self._connection = connection
 
     def get(self, name: str) -> Following | None:
-        row = self._connection.execute(_get, {"n": name}).first()
-        return Following(row.name, row.holder, row.held_until > self._now(), row.revision, row.problem) if row else None
+        row = self._connection.first(_get, n=name)
+        if row is None:
+            return None
+        name, holder, until, revision, problem = row
+        return Following(name, holder, until > self._now(), revision, problem)
 
     def hold(self, name: str, holder: str, seconds: float) -> bool:
         """Takes or prolongs the lease.  False: another one has it."""
-        row = self._connection.execute(_get.with_for_update(), {"n": name}).first()
-        until = self._now() + seconds
+        row, now = self._connection.first(_lock, n=name), self._now()
         if row is None:
-            new = {"name": name, "holder": holder, "held_until": until, "revision": None, "problem": ""}
-            self._connection.execute(insert(followers), new)
+            new = {"name": name, "holder": holder, "held_until": now + seconds, "revision": None, "problem": ""}
+            self._connection.run(_add, new)
             return True
-        if row.holder != holder and row.held_until > self._now():
+        if row[1] != holder and row[2] > now:
             return False
-        self._connection.execute(
-            update(followers).where(followers.c.name == name).values(holder=holder, held_until=until)
-        )
+        self._connection.run(_hold, {"n": name, "h": holder, "u": now + seconds})
         return True
 
     def let_go(self, name: str, holder: str | None = None) -> None:
         """Another server may have it at once.  holder: only if it is this one."""
-        mine = (followers.c.holder == holder) if holder else true()
-        self._connection.execute(update(followers).where(followers.c.name == name, mine).values(held_until=0.0))
+        which = {"n": name, "u": 0.0}
+        self._connection.run(*((_let_go_mine, which | {"h": holder}) if holder else (_let_go, which)))
 
     def move(self, name: str, holder: str, revision: int | None, problem: str) -> None:
         """Its place is this one now.  Raises NotHeld."""
-        if not self._connection.execute(_move, {"n": name, "h": holder, "r": revision, "p": problem}).rowcount:
+        if not self._connection.run(_move, {"n": name, "h": holder, "r": revision, "p": problem}):
             raise NotHeld(name)
 
     def made(self, name: str, keys: Collection[str] | None = None) -> dict[str, Any]:
         """What it has made so: of these, or of all."""
-        if keys is None:
-            return dict(self._rows(_all, {"f": name}))
-        wanted, result = list(keys), dict[str, Any]()
-        for start in range(0, len(wanted), _CHUNK):
-            result |= self._rows(_some, {"f": name, "keys": wanted[start : start + _CHUNK]})
-        return result
+        some = (_all, {}) if keys is None else (_some, {"keys": list(keys)})
+        return dict(self._connection.rows(some[0], f=name, **some[1]))
 
     def make(self, name: str, values: Mapping[str, Any]) -> None:
         """It has made these so; None: forget it.  Call `move` in the same transaction: that is the fence."""
         if values:
-            self._connection.execute(_forget, [{"f": name, "k": key} for key in values])
+            self._connection.run(_forget, *({"f": name, "k": key} for key in values))
         rows = [{"follower": name, "key": key, "value": value} for key, value in values.items() if value is not None]
         if rows:
-            self._connection.execute(insert(follower_state), rows)
-
-    def _rows(self, statement: Any, parameters: dict[str, Any]) -> dict[str, Any]:
-        return {row.key: row.value for row in self._connection.execute(statement, parameters)}
+            self._connection.run(_remember, *rows)
 
     def _now(self) -> float:
-        if self._connection.dialect.name != "postgresql":
-            return time.time()  # one machine
-        return float(self._connection.scalar(select(cast(func.extract("epoch", func.clock_timestamp()), Float))) or 0)
+        return float(self._connection.scalar(_time)) if self._connection.is_postgresql else time.time()  # one machine

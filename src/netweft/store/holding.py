@@ -7,43 +7,41 @@ anyway.  See decision 0260.
 """
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, bindparam, select, text
+from sqlalchemy import bindparam, select, text
 
 from netweft.store.schema import objects
+from netweft.store.sql import Among, Connection, Statement
 
 Row: TypeAlias = tuple[str, str]
 """kind, id"""
 Object: TypeAlias = dict[str, Any]
 
-CHUNK = 500  # of an IN list
 _MOST_QUEUED = 256  # of one transaction: PostgreSQL keeps them in a table of fixed size
-rows_of = select(objects.c.id, objects.c.attrs).where(
-    objects.c.kind == bindparam("k"), objects.c.id.in_(bindparam("ids", expanding=True))
-)
-_in_order = rows_of.order_by(objects.c.id)
+_these = select(objects.c.id, objects.c.attrs).where(objects.c.kind == bindparam("k"), Among(objects.c.id, "ids"))
+rows_of = Statement(_these)
+_in_order = _these.order_by(objects.c.id)
 # what refers to a row that is held alone, by a foreign key, may come and go
-_locking = {False: _in_order.with_for_update(read=True), True: _in_order.with_for_update(key_share=True)}
-_queue = text(
-    "SELECT CASE WHEN alone THEN pg_advisory_xact_lock(number) ELSE pg_advisory_xact_lock_shared(number) END"
-    " FROM unnest(CAST(:numbers AS bigint[]), CAST(:alone AS boolean[])) AS wanted (number, alone)"
+_locking = {
+    False: Statement(_in_order.with_for_update(read=True)),
+    True: Statement(_in_order.with_for_update(key_share=True)),
+}
+_queue = Statement(
+    text(
+        "SELECT CASE WHEN alone THEN pg_advisory_xact_lock(number) ELSE pg_advisory_xact_lock_shared(number) END"
+        " FROM unnest(CAST(:numbers AS bigint[]), CAST(:alone AS boolean[])) AS wanted (number, alone)"
+    )
 )
-_turn = text("SELECT pg_advisory_xact_lock(hashtextextended(:topic, 0))")
-_turn_shared = text("SELECT pg_advisory_xact_lock_shared(hashtextextended(:topic, 0))")
-
-
-def chunks(values: Collection[str]) -> Iterator[list[str]]:
-    all = list(values)
-    for start in range(0, len(all), CHUNK):
-        yield all[start : start + CHUNK]
+_turn = Statement(text("SELECT pg_advisory_xact_lock(hashtextextended(:topic, 0))"))
+_turn_shared = Statement(text("SELECT pg_advisory_xact_lock_shared(hashtextextended(:topic, 0))"))
 
 
 def take_turns(connection: Connection, topic: str, *, shared: bool = False) -> None:
     """Until this transaction ends, no other one is past this call, unless both share the turn."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(_turn_shared if shared else _turn, {"topic": topic})
+    if connection.is_postgresql:
+        connection.first(_turn_shared if shared else _turn, topic=topic)
 
 
 class Held:
@@ -62,10 +60,10 @@ class Held:
         wanted = dict.fromkeys(shared, False) | dict.fromkeys(alone, True)
         if not wanted:
             return
-        if self._connection.dialect.name == "postgresql" and len(wanted) <= _MOST_QUEUED:
+        if self._connection.is_postgresql and len(wanted) <= _MOST_QUEUED:
             places = sorted((_number(row), is_alone) for row, is_alone in wanted.items())
             numbers, modes = [place[0] for place in places], [place[1] for place in places]
-            self._connection.execute(_queue, {"numbers": numbers, "alone": modes})
+            self._connection.rows(_queue, numbers=numbers, alone=modes)
         for kind, is_alone in sorted({(row[0], is_alone) for row, is_alone in wanted.items()}):
             ids = [id for (of, id), mode in wanted.items() if of == kind and mode == is_alone]
             self.read(kind, ids, alone=is_alone)
@@ -73,10 +71,9 @@ class Held:
     def read(self, kind: str, ids: Collection[str], *, alone: bool) -> dict[str, Object]:
         """Those that are there, in the order of their ids; held from now on."""
         missing = [id for id in ids if not self._holds((kind, id), alone)]
-        for part in chunks(sorted(missing)):
-            for id, attrs in self._connection.execute(_locking[alone], {"k": kind, "ids": part}):
-                self._alone[kind, id] = alone
-                self._rows[kind, id] = attrs
+        for id, attrs in self._connection.rows(_locking[alone], k=kind, ids=missing) if missing else ():
+            self._alone[kind, id] = alone
+            self._rows[kind, id] = attrs
         return {id: dict(self._rows[kind, id]) for id in sorted(ids) if (kind, id) in self._rows}
 
     def changed(self, kind: str, object: Object) -> None:

@@ -6,44 +6,35 @@ O(log n).  That no number is held twice is not decided here but by the claims' p
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from netweft.store.holding import take_turns
 from netweft.store.schema import claims, free_ranges, pools
+from netweft.store.sql import Connection, Statement
 
-_first_free = (
-    select(free_ranges.c.first, free_ranges.c.last)
-    .where(free_ranges.c.scope == bindparam("scope"))
-    .order_by(free_ranges.c.first)
-    .limit(1)
+_of_scope = free_ranges.c.scope == bindparam("scope")
+_lowest = select(free_ranges.c.first, free_ranges.c.last).where(_of_scope).order_by(free_ranges.c.first).limit(1)
+_first_free = Statement(_lowest)
+_first_free_within = Statement(
+    _lowest.where(free_ranges.c.first <= bindparam("until"), free_ranges.c.last >= bindparam("since"))
 )
-_first_free_within = (
+_free_at_or_before = Statement(
     select(free_ranges.c.first, free_ranges.c.last)
-    .where(
-        free_ranges.c.scope == bindparam("scope"),
-        free_ranges.c.first <= bindparam("until"),
-        free_ranges.c.last >= bindparam("since"),
-    )
-    .order_by(free_ranges.c.first)
-    .limit(1)
-)
-_free_at_or_before = (
-    select(free_ranges.c.first, free_ranges.c.last)
-    .where(free_ranges.c.scope == bindparam("scope"), free_ranges.c.first <= bindparam("number"))
+    .where(_of_scope, free_ranges.c.first <= bindparam("number"))
     .order_by(free_ranges.c.first.desc())
     .limit(1)
 )
-_free_from = select(free_ranges.c.last).where(
-    free_ranges.c.scope == bindparam("scope"), free_ranges.c.first == bindparam("number")
+_free_from = Statement(select(free_ranges.c.last).where(_of_scope, free_ranges.c.first == bindparam("number")))
+_this = (free_ranges.c.scope == bindparam("of"), free_ranges.c.first == bindparam("old"))
+_shorten = Statement(update(free_ranges).where(*_this).values(first=bindparam("new_first"), last=bindparam("new_last")))
+_remove = Statement(delete(free_ranges).where(*_this))
+_add = Statement(insert(free_ranges))
+_bounds = Statement(
+    select(pools.c.first, pools.c.last).where(pools.c.scope == bindparam("scope")).order_by(pools.c.first)
 )
-_shorten = (
-    update(free_ranges)
-    .where(free_ranges.c.scope == bindparam("of"), free_ranges.c.first == bindparam("old"))
-    .values(first=bindparam("new_first"), last=bindparam("new_last"))
-)
-_remove = delete(free_ranges).where(free_ranges.c.scope == bindparam("of"), free_ranges.c.first == bindparam("old"))
-_add = insert(free_ranges)
-_bounds = select(pools.c.first, pools.c.last).where(pools.c.scope == bindparam("scope"))
+_taken = Statement(select(claims.c.value).where(claims.c.scope == bindparam("scope")))
+_forget = [Statement(delete(table).where(table.c.scope == bindparam("of"))) for table in (pools, free_ranges)]
+_define = Statement(insert(pools))
 
 Range = tuple[int, int]
 
@@ -55,6 +46,10 @@ def _bytes(number: int) -> bytes:
 
 def _int(value: bytes) -> int:
     return int.from_bytes(value, "big")
+
+
+def _row(scope: str, range: Range) -> dict[str, str | bytes]:
+    return {"scope": scope, "first": _bytes(range[0]), "last": _bytes(range[1])}
 
 
 class Pools:
@@ -70,14 +65,12 @@ class Pools:
         self._take_turns(scope)
         if self._bounds(scope) == wanted:
             return
-        for table in (pools, free_ranges):
-            self._connection.execute(delete(table).where(table.c.scope == scope))
-        held = self._connection.scalars(select(claims.c.value).where(claims.c.scope == scope))
-        taken = sorted(int(value) for value in held)
-        for table, rows in ((pools, wanted), (free_ranges, _without(wanted, taken))):
-            if rows:
-                values = [{"scope": scope, "first": _bytes(a), "last": _bytes(b)} for a, b in rows]
-                self._connection.execute(insert(table), values)
+        for forget in _forget:
+            self._connection.run(forget, {"of": scope})
+        taken = sorted(int(value) for value in self._connection.column(_taken, scope=scope))
+        for add, ranges in ((_define, wanted), (_add, _without(wanted, taken))):
+            if ranges:
+                self._connection.run(add, *(_row(scope, each) for each in ranges))
 
     def drop(self, scope: str) -> None:
         self.define(scope, ())
@@ -87,10 +80,10 @@ class Pools:
         self._take_turns(scope)
         result: list[int] = []
         while len(result) < count:
-            row = self._connection.execute(_first_free, {"scope": scope}).first()
-            if row is None:
+            free = self._range(_first_free, scope=scope)
+            if free is None:
                 break
-            first, last = _int(row.first), _int(row.last)
+            first, last = free
             until = min(last, first + count - len(result) - 1)
             self._cut(scope, (first, last), (first, until))
             result.extend(range(first, until + 1))
@@ -99,21 +92,19 @@ class Pools:
     def take_within(self, scope: str, part: Range) -> int | None:
         """The lowest free number of a part of the pool; None when there is none."""
         self._take_turns(scope)
-        bounds = {"scope": scope, "since": _bytes(part[0]), "until": _bytes(part[1])}
-        row = self._connection.execute(_first_free_within, bounds).first()
-        if row is None:
+        free = self._range(_first_free_within, scope=scope, since=_bytes(part[0]), until=_bytes(part[1]))
+        if free is None:
             return None
-        first, last = _int(row.first), _int(row.last)
-        number = max(first, part[0])
-        self._cut(scope, (first, last), (number, number))
+        number = max(free[0], part[0])
+        self._cut(scope, free, (number, number))
         return number
 
     def take_exactly(self, scope: str, number: int) -> None:
         """Make sure that `take` won't give this one.  Whether somebody holds it already is the claim's matter."""
         self._take_turns(scope)
-        row = self._connection.execute(_free_at_or_before, {"scope": scope, "number": _bytes(number)}).first()
-        if row is not None and number <= _int(row.last):
-            self._cut(scope, (_int(row.first), _int(row.last)), (number, number))
+        free = self._range(_free_at_or_before, scope=scope, number=_bytes(number))
+        if free is not None and number <= free[1]:
+            self._cut(scope, free, (number, number))
 
     def give_back(self, scope: str, number: int) -> None:
         """Free again, if it belongs to the pool at all."""
@@ -121,18 +112,17 @@ class Pools:
         if not any(first <= number <= last for first, last in self._bounds(scope)):
             return
         first = last = number
-        row = self._connection.execute(_free_at_or_before, {"scope": scope, "number": _bytes(number)}).first()
-        if row is not None and _int(row.last) >= number:
+        below = self._range(_free_at_or_before, scope=scope, number=_bytes(number))
+        if below is not None and below[1] >= number:
             return  # the pool was defined anew after the claim went
-        if row is not None and _int(row.last) == number - 1:
-            first = _int(row.first)
-            self._connection.execute(_remove, {"of": scope, "old": row.first})
-        above = {"scope": scope, "number": _bytes(number + 1)}
-        following = self._connection.execute(_free_from, above).first()
-        if following is not None:
-            last = _int(following.last)
-            self._connection.execute(_remove, {"of": scope, "old": _bytes(number + 1)})
-        self._connection.execute(_add, {"scope": scope, "first": _bytes(first), "last": _bytes(last)})
+        if below is not None and below[1] == number - 1:
+            first = below[0]
+            self._connection.run(_remove, {"of": scope, "old": _bytes(first)})
+        above = self._connection.scalar(_free_from, scope=scope, number=_bytes(number + 1))
+        if above is not None:
+            last = _int(above)
+            self._connection.run(_remove, {"of": scope, "old": _bytes(number + 1)})
+        self._connection.run(_add, _row(scope, (first, last)))
 
     def _take_turns(self, scope: str) -> None:
         """All who change this pool."""
@@ -141,8 +131,11 @@ class Pools:
             self._mine.add(scope)
 
     def _bounds(self, scope: str) -> list[Range]:
-        rows = self._connection.execute(_bounds, {"scope": scope})
-        return sorted((_int(row.first), _int(row.last)) for row in rows)
+        return [(_int(first), _int(last)) for first, last in self._connection.rows(_bounds, scope=scope)]
+
+    def _range(self, statement: Statement, **parameters: str | bytes) -> Range | None:
+        row = self._connection.first(statement, **parameters)
+        return (_int(row[0]), _int(row[1])) if row else None
 
     def _cut(self, scope: str, free: Range, out: Range) -> None:
         """Take `out` from the free range that it lies in."""
@@ -150,11 +143,11 @@ class Pools:
         left, right = (free[0], out[0] - 1), (out[1] + 1, free[1])
         rest = [part for part in (left, right) if part[0] <= part[1]]
         if not rest:
-            self._connection.execute(_remove, old)
+            self._connection.run(_remove, old)
             return
-        self._connection.execute(_shorten, old | {"new_first": _bytes(rest[0][0]), "new_last": _bytes(rest[0][1])})
-        for first, last in rest[1:]:
-            self._connection.execute(_add, {"scope": scope, "first": _bytes(first), "last": _bytes(last)})
+        self._connection.run(_shorten, old | {"new_first": _bytes(rest[0][0]), "new_last": _bytes(rest[0][1])})
+        for part in rest[1:]:
+            self._connection.run(_add, _row(scope, part))
 
 
 def _without(ranges: Iterable[Range], taken: Iterable[int]) -> list[Range]:

@@ -17,6 +17,7 @@ from netweft.store.doorbell import Doorbell
 from netweft.store.engine import connect, migrate
 from netweft.store.errors import Busy, StoreError
 from netweft.store.schema import meta
+from netweft.store.sql import Statement, transaction
 from netweft.store.transaction import ReadTransaction, WriteTransaction, translating
 from netweft.store.turns import Turns
 
@@ -28,6 +29,7 @@ _ATTEMPTS = {True: 10, False: 3}  # Busy, another refusal
 _SECONDS = 15.0
 _LONGEST_PAUSE = 0.1
 _LOOK_SECONDS = 1.0
+_history = Statement(select(meta.c.value).where(meta.c.key == "history"))
 T = TypeVar("T")
 _log = structlog.get_logger(__name__)
 
@@ -38,15 +40,14 @@ class Store:
     def __init__(self, engine: Engine) -> None:
         """For a migrated database; use `open`."""
         self._engine = engine
-        self._writing = engine.execution_options(writing=True)
         # in this process: a transaction takes no longer than the call that makes it
         self.embedded = engine.dialect.name == "sqlite"
         self._turn = threading.Lock() if self.embedded else nullcontext()
         self._writes = 0
         self.doorbell = Doorbell()
         self.turns = Turns(embedded=self.embedded)
-        with self._engine.connect() as connection, connection.begin():
-            self.history: str = connection.execute(select(meta.c.value).where(meta.c.key == "history")).scalar_one()
+        with transaction(engine, writing=False) as connection:
+            self.history: str = connection.scalar(_history)
         self._listener = _Listener(engine, self.doorbell) if not self.embedded else None
 
     @classmethod
@@ -54,7 +55,7 @@ class Store:
         """`sqlite:///file` or `postgresql+psycopg://...`; brings the schema up to date."""
         engine = connect(url)
         migrate(engine)
-        with engine.connect().execution_options(writing=True) as connection, connection.begin():
+        with transaction(engine, writing=True) as connection:
             changelog.begin_again_if_restored(connection)
         return cls(engine)
 
@@ -66,17 +67,17 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[ReadTransaction]:
-        with translating(), self._engine.connect() as connection, connection.begin():
+        with translating(), transaction(self._engine, writing=False) as connection:
             yield ReadTransaction(connection)
 
     @contextmanager
     def write(self) -> Iterator[WriteTransaction]:
         """Commits at the end, unless an exception leaves the block.  Raises Busy; `run` tries again."""
         with translating(), self._turn:
-            with self._writing.connect() as connection, connection.begin():
-                transaction = WriteTransaction(connection)
-                yield transaction
-                changed = transaction.finish()
+            with transaction(self._engine, writing=True) as connection:
+                tx = WriteTransaction(connection)
+                yield tx
+                changed = tx.finish()
             self._writes += 1
         if changed:
             self.doorbell.ring()
@@ -90,8 +91,8 @@ class Store:
         deadline = time.monotonic() + _SECONDS
         while True:
             try:
-                with self.write() as transaction:
-                    return work(transaction)
+                with self.write() as tx:
+                    return work(tx)
             except StoreError as error:
                 busy = isinstance(error, Busy)
                 failed[busy] += 1
@@ -101,7 +102,7 @@ class Store:
 
     def prune(self, *, keep: int = KEEP_CHANGES, seconds: float = KEEP_SECONDS) -> None:
         """Shorten the change log.  A follower that is further behind than that gets a snapshot."""
-        with translating(), self._turn, self._writing.connect() as connection, connection.begin():
+        with translating(), self._turn, transaction(self._engine, writing=True) as connection:
             changelog.prune(connection, older_than=time.time() - seconds, keep=keep)
 
 

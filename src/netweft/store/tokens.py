@@ -5,14 +5,15 @@ So they are no objects: issuing one makes no entry in the change log and wakes n
 
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import bindparam, delete, insert, select
 
 from netweft.store.schema import tokens
+from netweft.store.sql import Connection, Statement
 
-_get = select(tokens.c.attrs).where(tokens.c.hash == bindparam("h"))
-_insert = insert(tokens)
-_delete = delete(tokens).where(tokens.c.hash == bindparam("h"))
-_purge = delete(tokens).where(tokens.c.expires_at < bindparam("t"))
+_get = Statement(select(tokens.c.attrs).where(tokens.c.hash == bindparam("h")))
+_insert = Statement(insert(tokens))
+_delete = Statement(delete(tokens).where(tokens.c.hash == bindparam("h")))
+_purge = Statement(delete(tokens).where(tokens.c.expires_at < bindparam("t")))
 
 
 class Tokens:
@@ -22,13 +23,13 @@ class Tokens:
         self._connection = connection
 
     def get(self, hash: str) -> dict[str, Any] | None:
-        found: dict[str, Any] | None = self._connection.execute(_get, {"h": hash}).scalar()
+        found: dict[str, Any] | None = self._connection.scalar(_get, h=hash)
         return found
 
     def add(self, hash: str, expires_at: float, attrs: dict[str, Any]) -> None:
         """Those that expired before this one was issued go: the table holds no more than what is alive."""
-        self._connection.execute(_purge, {"t": attrs["issued_at"]})
-        self._connection.execute(_insert, {"hash": hash, "expires_at": expires_at, "attrs": attrs})
+        self._connection.run(_purge, {"t": attrs["issued_at"]})
+        self._connection.run(_insert, {"hash": hash, "expires_at": expires_at, "attrs": attrs})
 
     def remove(self, hash: str) -> bool:
-        return self._connection.execute(_delete, {"h": hash}).rowcount > 0
+        return self._connection.run(_delete, {"h": hash}) > 0

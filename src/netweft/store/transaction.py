@@ -1,21 +1,36 @@
 """What can be done inside a transaction.  Reading never blocks; writing collects what goes into the change log."""
 
+import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeAlias
 
-from sqlalchemy import Connection, Insert, bindparam, delete, func, insert, or_, select, update
+import psycopg
+from sqlalchemy import BindParameter, bindparam, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from netweft.store import changelog
 from netweft.store.changelog import Change, Operation
 from netweft.store.errors import Busy, Duplicate, InUse, Missing, Taken
 from netweft.store.followers import Followers
-from netweft.store.holding import Held, Row, chunks, rows_of, take_turns
+from netweft.store.holding import Held, Row, rows_of, take_turns
 from netweft.store.pools import Pools
-from netweft.store.query import Filters, JsonDialect, PostgreSQLJson, Query, matches, order_of, page
+from netweft.store.query import (
+    Filters,
+    JsonDialect,
+    Parameters,
+    PostgreSQLJson,
+    Query,
+    Shapes,
+    bound,
+    counting,
+    matching,
+    order_of,
+    page,
+    sort_keys,
+)
 from netweft.store.schema import LOOKED_UP, claims, links, objects
+from netweft.store.sql import Among, Connection, Statement
 from netweft.store.tokens import Tokens
 
 Object: TypeAlias = dict[str, Any]
@@ -50,38 +65,44 @@ class Referrer(NamedTuple):
     attribute: str
 
 
-_JSON: dict[str, JsonDialect] = {"sqlite": JsonDialect(), "postgresql": PostgreSQLJson()}
-_get = select(objects.c.attrs).where(objects.c.kind == bindparam("k"), objects.c.id == bindparam("i"))
-_referrers = select(links.c.source_kind, links.c.source_id, links.c.attribute).where(
-    links.c.target_kind == bindparam("k"), links.c.target_id.in_(bindparam("ids", expanding=True))
+_JSON: dict[bool, JsonDialect] = {False: JsonDialect(), True: PostgreSQLJson()}  # is it PostgreSQL?
+_kind: BindParameter[str] = bindparam("k")
+_this = (objects.c.kind == _kind, objects.c.id == bindparam("i"))
+_get = Statement(select(objects.c.attrs).where(*_this))
+_linked = select(links.c.source_kind, links.c.source_id, links.c.attribute).where(
+    links.c.target_kind == _kind, Among(links.c.target_id, "ids")
 )
-_holders = select(claims.c.value, claims.c.kind, claims.c.id).where(
-    claims.c.scope == bindparam("s"), claims.c.value.in_(bindparam("values", expanding=True))
+# by whether the kind of who links, and the attribute, are given
+_referrers = {
+    (by_kind, by_attribute): Statement(
+        _linked.where(
+            *([links.c.source_kind == bindparam("s")] if by_kind else ()),
+            *([links.c.attribute == bindparam("a")] if by_attribute else ()),
+        )
+    )
+    for by_kind in (False, True)
+    for by_attribute in (False, True)
+}
+_claimed = select(claims.c.value, claims.c.kind, claims.c.id).where(claims.c.scope == bindparam("s"))
+_holders = Statement(_claimed.where(Among(claims.c.value, "values")))
+_held = Statement(_claimed)
+_mine = (claims.c.kind == _kind, claims.c.id == bindparam("i"))
+_claims_of = Statement(select(claims.c.scope, claims.c.value).where(*_mine))
+_insert = Statement(insert(objects))
+_update = Statement(
+    update(objects).where(*_this).values({name: bindparam(name) for name in (*LOOKED_UP.values(), "attrs")})
 )
-_held = select(claims.c.value, claims.c.kind, claims.c.id).where(claims.c.scope == bindparam("s"))
-_claims_of = select(claims.c.scope, claims.c.value).where(
-    claims.c.kind == bindparam("k"), claims.c.id == bindparam("i")
+_delete = Statement(delete(objects).where(*_this))
+_release = Statement(delete(claims).where(claims.c.scope == bindparam("s"), claims.c.value == bindparam("v"), *_mine))
+_link = Statement(insert(links))
+_unlink = Statement(
+    delete(links).where(
+        links.c.source_kind == _kind, links.c.source_id == bindparam("i"), links.c.attribute == bindparam("a")
+    )
 )
-_insert = insert(objects)
-_update = (
-    update(objects)
-    .where(objects.c.kind == bindparam("k"), objects.c.id == bindparam("i"))
-    .values({name: bindparam(name) for name in (*LOOKED_UP.values(), "attrs")})
-)
-_delete = delete(objects).where(objects.c.kind == bindparam("k"), objects.c.id == bindparam("i"))
-_release = delete(claims).where(
-    claims.c.scope == bindparam("s"),
-    claims.c.value == bindparam("v"),
-    claims.c.kind == bindparam("k"),
-    claims.c.id == bindparam("i"),
-)
-_link = insert(links)
-_unlink = delete(links).where(
-    links.c.source_kind == bindparam("k"), links.c.source_id == bindparam("i"), links.c.attribute == bindparam("a")
-)
-_CLAIM: dict[str, Insert] = {
-    "sqlite": sqlite.insert(claims).on_conflict_do_nothing().execution_options(preserve_rowcount=True),
-    "postgresql": postgresql.insert(claims).on_conflict_do_nothing().execution_options(preserve_rowcount=True),
+_claim = {
+    False: Statement(sqlite.insert(claims).on_conflict_do_nothing()),
+    True: Statement(postgresql.insert(claims).on_conflict_do_nothing()),
 }
 
 
@@ -90,70 +111,70 @@ class ReadTransaction:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._json = _JSON[connection.dialect.name]
+        self._json = _JSON[connection.is_postgresql]
         self.tokens = Tokens(connection)
         self.followers = Followers(connection)
 
     def get(self, kind: str, id: str) -> Object | None:
-        found: Object | None = self._connection.execute(_get, {"k": kind, "i": id}).scalar()
+        found: Object | None = self._connection.scalar(_get, k=kind, i=id)
         return found
 
     def get_many(self, kind: str, ids: Collection[str]) -> dict[str, Object]:
         """Those that are there."""
-        result: dict[str, Object] = {}
-        for part in chunks(ids):
-            result.update((id, attrs) for id, attrs in self._connection.execute(rows_of, {"k": kind, "ids": part}))
-        return result
+        return dict(self._connection.rows(rows_of, k=kind, ids=list(ids))) if ids else {}
 
     def query(self, kind: str, query: Query | None = None) -> list[Object]:
         """Raises Missing when the query's marker is not there."""
         query = query or Query()
-        order = order_of(self._json, query)
-        after: Sequence[Any] = ()
+        order = order_of(query)
+        where, given = bound(self._json, query.filters)
+        any_of, any_given = self._any_of(query.any_of)
+        given |= any_given
+        if query.limit is not None:
+            given["limit"] = query.limit
         if query.marker is not None:
-            keys = select(*(key for key, _ in order)).where(objects.c.kind == kind, objects.c.id == query.marker)
-            row = self._connection.execute(keys).first()
-            if row is None:
+            after = self._connection.first(sort_keys(self._json, order), kind=kind, i=query.marker)
+            if after is None:
                 raise Missing(kind, query.marker)
-            after = tuple(row)
-        found: list[Object] = list(self._connection.scalars(page(self._json, kind, query, order, after)))
+            given |= {f"k{at}": value for at, value in enumerate(after)}
+        marked, limited = query.marker is not None, query.limit is not None
+        statement = page(self._json, where, any_of, order, marked=marked, limited=limited)
+        found: list[Object] = self._connection.column(statement, kind=kind, **given)
         return found[::-1] if query.reverse else found
 
     def ids(self, kind: str, *any_of: Filters) -> list[str]:
         """Of the objects that match one of these."""
-        conditions = or_(*(matches(self._json, kind, filters) for filters in any_of))
-        return list(self._connection.scalars(select(objects.c.id).where(conditions)))
+        shapes, given = self._any_of(any_of)
+        return self._connection.column(matching(self._json, shapes), kind=kind, **given)
 
     def count(self, kind: str, filters: Filters) -> int:
-        statement = select(func.count()).select_from(objects).where(matches(self._json, kind, filters))
-        return self._connection.scalar(statement) or 0
+        shapes, given = bound(self._json, filters)
+        return int(self._connection.scalar(counting(self._json, shapes), kind=kind, **given))
 
     def referrers(
         self, kind: str, id: str | Collection[str], *, source_kind: str | None = None, attribute: str | None = None
     ) -> list[Referrer]:
         """Who links to this object, or to any of these."""
-        statement = _referrers
-        if source_kind is not None:
-            statement = statement.where(links.c.source_kind == source_kind)
-        if attribute is not None:
-            statement = statement.where(links.c.attribute == attribute)
-        result: list[Referrer] = []
-        for part in chunks([id] if isinstance(id, str) else id):
-            rows = self._connection.execute(statement, {"k": kind, "ids": part})
-            result.extend(Referrer(*row) for row in rows)
-        return result
+        by = {"s": source_kind} if source_kind is not None else {}
+        by |= {"a": attribute} if attribute is not None else {}
+        statement = _referrers["s" in by, "a" in by]
+        rows = self._connection.rows(statement, k=kind, ids=[id] if isinstance(id, str) else list(id), **by)
+        return [Referrer(*row) for row in rows]
 
     def holders(self, scope: str, values: Collection[str]) -> dict[str, tuple[str, str]]:
         """value -> (kind, id), for those that somebody holds."""
-        result: dict[str, tuple[str, str]] = {}
-        for part in chunks(values):
-            rows = self._connection.execute(_holders, {"s": scope, "values": part})
-            result.update((value, (kind, id)) for value, kind, id in rows)
-        return result
+        rows = self._connection.rows(_holders, s=scope, values=list(values)) if values else ()
+        return {value: (kind, id) for value, kind, id in rows}
 
     def held(self, scope: str) -> dict[str, tuple[str, str]]:
         """All that is claimed there: value -> (kind, id)."""
-        return {value: (kind, id) for value, kind, id in self._connection.execute(_held, {"s": scope})}
+        return {value: (kind, id) for value, kind, id in self._connection.rows(_held, s=scope)}
+
+    def _any_of(self, any_of: Sequence[Filters]) -> tuple[tuple[Shapes, ...], Parameters]:
+        every = [bound(self._json, filters, place) for place, filters in enumerate(any_of, 1)]
+        return tuple(shapes for shapes, _ in every), {
+            name: value for _, given in every for name, value in given.items()
+        }
 
     def changes(self, after: int, limit: int = 1000) -> list[Change]:
         """What was changed after a revision, in order, whole transactions.  Raises ChangesGone."""
@@ -214,7 +235,7 @@ class WriteTransaction(ReadTransaction):
         if not new:
             return
         with _refusing(lambda _: Duplicate(kind, new[0].object["id"]), "UNIQUE"):
-            self._connection.execute(_insert, [{"kind": kind, "id": n.object["id"]} | _columns(n.object) for n in new])
+            self._connection.run(_insert, *({"kind": kind, "id": n.object["id"]} | _columns(n.object) for n in new))
         self._link(kind, [(n.object["id"], link) for n in new for link in dict.fromkeys(n.links)])
         self._claim(kind, [(n.object["id"], claim) for n in new for claim in n.claims])
         self._changed.update({(kind, n.object["id"]): "insert" for n in new})
@@ -225,7 +246,7 @@ class WriteTransaction(ReadTransaction):
         """The object as it is now.  links: attribute -> all links of that attribute, for those that change."""
         object = self.touch(kind, id, changes)
         for attribute, now in (links or {}).items():
-            self._connection.execute(_unlink, {"k": kind, "i": id, "a": attribute})
+            self._connection.run(_unlink, {"k": kind, "i": id, "a": attribute})
             self._link(kind, [(id, link) for link in dict.fromkeys(now)])
         if self._changed.get((kind, id)) != "insert":
             self._changed[kind, id] = "update"
@@ -237,14 +258,14 @@ class WriteTransaction(ReadTransaction):
         if object is None:
             raise Missing(kind, id)
         object.update(changes)
-        self._connection.execute(_update, {"k": kind, "i": id} | _columns(object))
+        self._connection.run(_update, {"k": kind, "i": id} | _columns(object))
         self._held.changed(kind, object)
         return object
 
     def update_many(self, kind: str, objects: Sequence[Object]) -> None:
         """Write back objects that were read with `lock_many`, in one go.  Their links stay as they are."""
         if objects:
-            self._connection.execute(_update, [{"k": kind, "i": object["id"]} | _columns(object) for object in objects])
+            self._connection.run(_update, *({"k": kind, "i": object["id"]} | _columns(object) for object in objects))
             for object in objects:
                 self._held.changed(kind, object)
                 if self._changed.get((kind, object["id"])) != "insert":
@@ -253,10 +274,10 @@ class WriteTransaction(ReadTransaction):
     def delete(self, kind: str, id: str) -> None:
         """With its links and claims; claimed numbers go back to their pools.  Raises Missing, InUse."""
         self._held.refuse_upgrade(kind, id)
-        held = self._connection.execute(_claims_of, {"k": kind, "i": id}).all()
+        held = self._connection.rows(_claims_of, k=kind, i=id)
         self.release(kind, id, [Claim(*row) for row in sorted(held)])
         with _refusing(lambda _: InUse(kind, id), "FOREIGN KEY"):
-            if self._connection.execute(_delete, {"k": kind, "i": id}).rowcount == 0:
+            if self._connection.run(_delete, {"k": kind, "i": id}) == 0:
                 raise Missing(kind, id)
         self._held.gone(kind, id)
         self._changed[kind, id] = "delete"
@@ -268,7 +289,7 @@ class WriteTransaction(ReadTransaction):
     def release(self, kind: str, id: str, claims: Sequence[Claim]) -> None:
         """Decimal values go back to the pool of their scope, if it has one."""
         if claims:
-            self._connection.execute(_release, [{"k": kind, "i": id, "s": c.scope, "v": c.value} for c in claims])
+            self._connection.run(_release, *({"k": kind, "i": id, "s": c.scope, "v": c.value} for c in claims))
         for scope, value in claims:
             if value.isascii() and value.isdigit():
                 self.pools.give_back(scope, int(value))
@@ -295,11 +316,11 @@ class WriteTransaction(ReadTransaction):
                 for id, (a, to, to_id) in rows
             ]
             with _refusing(lambda error: self._first_missing(rows, error), "FOREIGN KEY"):
-                self._connection.execute(_link, values)
+                self._connection.run(_link, *values)
 
-    def _first_missing(self, rows: Sequence[tuple[str, Link]], error: IntegrityError) -> Missing:
+    def _first_missing(self, rows: Sequence[tuple[str, Link]], error: Exception) -> Missing:
         """PostgreSQL says which; SQLite does not, and can still be asked."""
-        detail = str(getattr(getattr(error.orig, "diag", None), "message_detail", "") or "")
+        detail = str(getattr(getattr(error, "diag", None), "message_detail", "") or "")
         for _, link in rows:
             if f"({link.kind}, {link.id})" in detail or (not detail and self.glance.get(link.kind, link.id) is None):
                 return Missing(link.kind, link.id)
@@ -309,8 +330,7 @@ class WriteTransaction(ReadTransaction):
         if not rows:
             return
         values = [{"scope": scope, "value": value, "kind": kind, "id": id} for id, (scope, value) in rows]
-        done = self._connection.execute(_CLAIM[self._connection.dialect.name], values).rowcount
-        if done != len(values):
+        if self._connection.run(_claim[self._connection.is_postgresql], *values) != len(values):
             raise self._first_taken(rows)
 
     def _first_taken(self, rows: Sequence[tuple[str, Claim]]) -> Taken:
@@ -334,13 +354,13 @@ _STATES = {"FOREIGN KEY": "23503", "UNIQUE": "23505"}
 
 
 @contextmanager
-def _refusing(refusal: Callable[[IntegrityError], Exception], constraint: str) -> Iterator[None]:
+def _refusing(refusal: Callable[[Exception], Exception], constraint: str) -> Iterator[None]:
     """A broken constraint of this kind becomes this refusal; another one is a fault of ours."""
     try:
         yield
-    except IntegrityError as error:
-        state = getattr(error.orig, "sqlstate", None)
-        if state == _STATES[constraint] or (state is None and str(error.orig).startswith(constraint)):
+    except (sqlite3.IntegrityError, psycopg.IntegrityError) as error:
+        state = getattr(error, "sqlstate", None)
+        if state == _STATES[constraint] or (state is None and str(error).startswith(constraint)):
             raise refusal(error) from error
         raise
 
@@ -350,8 +370,8 @@ def translating() -> Iterator[None]:
     """What the database says about concurrency becomes Busy; the rest is a fault and passes."""
     try:
         yield
-    except DBAPIError as error:
-        state = getattr(error.orig, "sqlstate", None)
-        if state in ("40001", "40P01", "55P03") or "database is locked" in str(error.orig):
-            raise Busy(str(error.orig)) from error
+    except (sqlite3.Error, psycopg.Error) as error:
+        state = getattr(error, "sqlstate", None)
+        if state in ("40001", "40P01", "55P03") or "database is locked" in str(error):
+            raise Busy(str(error)) from error
         raise
