@@ -45,9 +45,11 @@ class Addresses:
     async def _change(self, request: Request, context: Context, rule: str, change: Change) -> Response:
         addresses = _given(body.parse(await request.body()))
         id = request.path_params["id"]
-        await self._run.write(self._service.act, context, id, rule, lambda tx, group: change(tx, group, addresses))
-        shown = await self._run.read(self._service.show, context, id, frozenset())
-        return json_response({"address_group": shown})
+
+        def act(tx: WriteTransaction, group: Object) -> None:
+            change(tx, group, addresses)
+
+        return json_response({"address_group": await self._run.write(self._service.act, context, id, rule, act)})
 
 
 def _given(parsed: Object) -> list[str]:

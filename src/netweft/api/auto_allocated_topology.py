@@ -1,12 +1,13 @@
 """/v2.0/auto-allocated-topology/PROJECT: what Nova asks for a VM whose user names no network (`--nic auto`)."""
 
+from msgspec import Raw
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from netweft.api import body, querystring
 from netweft.api.attributes import Resource
-from netweft.api.encoding import json_response
+from netweft.api.encoding import json_response, told
 from netweft.api.faults import HTTPBadRequest
 from netweft.api.gate import Gate
 from netweft.api.policy import Policy
@@ -41,27 +42,26 @@ class AutoAllocatedTopology:
         if fields and _DRY_RUN not in fields:
             raise HTTPBadRequest("Bad auto_allocate request: Unrecognized field.")
         run, work = (self._run.read, self._check) if fields else (self._run.write, self._get)
-        id = await run(work, context, project)
-        shown = {"id": id, "project_id": project, "tenant_id": project}
-        return json_response({"auto_allocated_topology": shown})
+        return json_response(await run(work, context, project))
 
     async def delete(self, request: Request, context: Context) -> Response:
         await self._run.write(self._delete, context, _project(request, context))
         return Response(status_code=204)
 
-    def _check(self, context: Context, project: str) -> str:
+    def _check(self, context: Context, project: str) -> Raw:
         with self._store.read() as tx:
             self._require(tx, context, "get", project)
             auto_allocation.require_external(tx)
             if not auto_allocation.pools(tx, project):
                 raise AutoAllocationFailure(reason="No default subnetpools defined")
-        return "dry-run=pass"
+        return _told("dry-run=pass", project)
 
-    def _get(self, context: Context, project: str) -> str:
+    def _get(self, context: Context, project: str) -> Raw:
         with self._store.read() as tx:
             self._require(tx, context, "get", project)
-            found = auto_allocation.network_of(tx, project)
-        return found or self._store.run(lambda tx: self._make(tx, context, project))
+            if found := auto_allocation.network_of(tx, project):
+                return _told(found, project)
+        return self._store.run(lambda tx: _told(self._make(tx, context, project), project))
 
     def _make(self, tx: WriteTransaction, context: Context, project: str) -> str:
         """One at a time: who comes second finds the first one's."""
@@ -112,6 +112,10 @@ def _create(tx: WriteTransaction, context: Context, resource: Resource, values: 
     if resource.quota is not None:
         quotas.check(tx, resource.member, resource.quota, [created])
     return created
+
+
+def _told(id: str, project: str) -> Raw:
+    return told({"auto_allocated_topology": {"id": id, "project_id": project, "tenant_id": project}})
 
 
 def _project(request: Request, context: Context) -> str:

@@ -7,7 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from netweft.api.nodes import admin, as_json
+from netweft.api.encoding import json_response
+from netweft.api.nodes import admin
 from netweft.api.running import Run
 from netweft.feed.followers import steps
 from netweft.plugins.followers import Follower
@@ -28,7 +29,7 @@ def routes(store: Store, authenticate: Authenticate, followers: Sequence[Followe
             with store.read() as tx:
                 return [_shown(tx, follower) for follower in followers]
 
-        return as_json({"followers": await Run(store).read(work)})
+        return json_response({"followers": await Run(store).read(work)})
 
     async def one(request: Request) -> Response:
         await admin(request, authenticate)
@@ -41,7 +42,7 @@ def routes(store: Store, authenticate: Authenticate, followers: Sequence[Followe
                 plan = Plan(tuple(steps(tx, follower)))
                 return _shown(tx, follower) | {"plan": [str(step) for step in plan.steps]}
 
-        return as_json({"follower": await Run(store).read_much(work)})
+        return json_response({"follower": await Run(store).read_much(work)})
 
     return [Route(PATH, collection), Route(f"{PATH}/{{name}}", one)]
 

@@ -3,18 +3,17 @@
 import re
 from datetime import UTC, datetime
 
-import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from netweft.api import access
-from netweft.api.encoding import Malformed, decode
+from netweft.api.encoding import Malformed, decode, json_response, told
 from netweft.api.running import Run
 from netweft.plugins.identity import Authenticate, IdentityUnavailable, Unauthorized, nodes
-from netweft.store import Duplicate, Missing, Object, Store
+from netweft.store import Duplicate, Missing, Object, Store, WriteTransaction
 
 PATH = "/netweft/v1/nodes"
 
@@ -65,7 +64,7 @@ async def _list(request: Request, store: Store) -> Response:
         with store.read() as tx:
             return nodes.all_nodes(tx)
 
-    return as_json({"nodes": [_shown(node) for node in await Run(store).read_much(work)]})
+    return json_response({"nodes": [_shown(node) for node in await Run(store).read_much(work)]})
 
 
 async def _add(request: Request, store: Store) -> Response:
@@ -77,11 +76,14 @@ async def _add(request: Request, store: Store) -> Response:
     if not _NAME.fullmatch(wanted.name):
         raise HTTPException(400, "A node's name is up to 255 letters, digits, '.', '-' and '_', like a host's.")
 
+    def work(tx: WriteTransaction) -> Raw:
+        return told({"node": {"name": wanted.name, "token": nodes.add(tx, wanted.name, rotate=wanted.rotate)}})
+
     try:
-        token = await Run(store).write(store.run, lambda tx: nodes.add(tx, wanted.name, rotate=wanted.rotate))
+        added = await Run(store).write(store.run, work)
     except Duplicate:
         raise HTTPException(409, f"There is a node {wanted.name}; rotate gives it a new token.") from None
-    return as_json({"node": {"name": wanted.name, "token": token}}, 201)
+    return json_response(added, 201)
 
 
 async def _remove(request: Request, store: Store) -> Response:
@@ -96,7 +98,3 @@ async def _remove(request: Request, store: Store) -> Response:
 def _shown(node: Object) -> Object:
     created = datetime.fromtimestamp(node["created_at"], UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return {"name": node["name"], "created_at": created}
-
-
-def as_json(content: object, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(content), status, media_type="application/json")

@@ -105,7 +105,7 @@ class _Rules:
         values = {name: value for name, value in wanted.items() if name in self._type.attributes}
 
         def create(tx: WriteTransaction, policy: Object) -> Object:
-            return qos.add_rule(tx, policy, self._type.type, values)
+            return _shown(qos.add_rule(tx, policy, self._type.type, values))
 
         rule = self._rule_for("create")
         try:
@@ -114,18 +114,18 @@ class _Rules:
             if context.is_admin:
                 raise
             raise PolicyNotAuthorized(action=rule) from None  # whether there is such a policy, or none
-        return json_response({self._type.member: _shown(added)}, 201)
+        return json_response({self._type.member: added}, 201)
 
     async def update(self, request: Request, context: Context) -> Response:
         changes = body.for_update(self._type, body.parse(await request.body()))
         id = request.path_params["id"]
 
         def update(tx: WriteTransaction, policy: Object) -> Object:
-            return qos.change_rule(tx, policy, qos.rule(policy, self._type.type, id), changes)
+            return _shown(qos.change_rule(tx, policy, qos.rule(policy, self._type.type, id), changes))
 
         policy_id, _ = await self._seen(request, context)
         changed = await self._run.write(self._service.act, context, policy_id, self._rule_for("update"), update)
-        return json_response({self._type.member: _shown(changed)})
+        return json_response({self._type.member: changed})
 
     async def delete(self, request: Request, context: Context) -> Response:
         id = request.path_params["id"]

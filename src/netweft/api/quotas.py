@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from msgspec import Raw
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -10,7 +11,7 @@ from starlette.routing import BaseRoute, Route
 from netweft.api import body, checks
 from netweft.api.attributes import Resource
 from netweft.api.checks import Invalid
-from netweft.api.encoding import json_response
+from netweft.api.encoding import json_response, told
 from netweft.api.faults import HTTPBadRequest, PolicyNotAuthorized
 from netweft.api.gate import Gate
 from netweft.api.policy import may
@@ -74,11 +75,11 @@ class Quotas:
         _require(context, "update_quota")
         id, (changes, force) = request.path_params["id"], self._changes(body.parse(await request.body()))
 
-        def work(tx: WriteTransaction) -> Object:
+        def work(tx: WriteTransaction) -> Raw:
             quotas.change(tx, id, changes, force=force)
-            return self._shown(tx, id)
+            return told({"quota": self._shown(tx, id)})
 
-        return json_response({"quota": await self._run.write(self._store.run, work)})
+        return json_response(await self._run.write(self._store.run, work))
 
     async def reset(self, request: Request, context: Context) -> Response:
         _require(context, "delete_quota")

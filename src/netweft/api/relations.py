@@ -21,6 +21,11 @@ class Relation(NamedTuple):
     via: str = ""
     kind: str = ""
 
+    @property
+    def is_plain(self) -> bool:
+        """The object itself says whether it holds; nothing is looked up."""
+        return not self.via and self.base in (_all, _own)
+
 
 def _all(tx: ReadTransaction, context: Context, kind: str) -> list[Filters]:
     return [{}]

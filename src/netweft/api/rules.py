@@ -30,10 +30,12 @@ class Grant(NamedTuple):
 
 
 class Rule(NamedTuple):
+    """grants: first those that take no look-up, since one is enough."""
+
     grants: tuple[Grant, ...]
 
     def __or__(self, other: "Rule") -> "Rule":
-        return Rule(self.grants + other.grants)
+        return Rule(tuple(sorted(self.grants + other.grants, key=lambda grant: not grant.relation.is_plain)))
 
 
 def _rule(role: str = "", relation: Relation = ANY, value: Callable[[Any], bool] | None = None) -> Rule:

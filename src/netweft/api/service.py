@@ -7,9 +7,11 @@ it is, and then the use case.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from msgspec import Raw
+
 from netweft.api import pages
 from netweft.api.attributes import Resource
-from netweft.api.encoding import encode
+from netweft.api.encoding import told
 from netweft.api.policy import Policy, check_kept, check_named, check_ports, sees
 from netweft.api.querystring import Listing
 from netweft.api.shared import looked_up, with_shared
@@ -26,7 +28,7 @@ _OF_A_REVISION = ("revision_number", "updated_at", "tenant_id")
 class _Unchanged(Exception):
     """Leaves a transaction that would have changed nothing."""
 
-    def __init__(self, answer: Any) -> None:
+    def __init__(self, answer: Raw) -> None:
         self.answer = answer
 
 
@@ -71,10 +73,10 @@ class Service:
             found = self._seen(tx, context, id, tx.get(self._resource.collection, id))
             return self._show(tx, context, [found], fields)[0]
 
-    def create(self, context: Context, wanted: Sequence[Object], given: Sequence[Object]) -> list[Object]:
+    def create(self, context: Context, wanted: Sequence[Object], given: Sequence[Object]) -> list[Raw]:
         """given: the same as it was sent, without defaults."""
 
-        def work(tx: WriteTransaction) -> list[Object]:
+        def work(tx: WriteTransaction) -> list[Raw]:
             holding.to_create(tx, self._resource.collection, wanted)
             check_named(tx, context, wanted)
             self._policy.check_create(tx, context, wanted, given)
@@ -82,11 +84,11 @@ class Service:
             created = self._resource.use_cases.create(tx, [dict(one) for one in wanted])
             if self._resource.quota is not None:
                 quotas.check(tx, self._resource.member, self._resource.quota, wanted)
-            return _told(self._show(tx.glance, context, created, frozenset()))
+            return [told(one) for one in self._show(tx.glance, context, created, frozenset())]
 
         return self._store.run(work)
 
-    def update(self, context: Context, id: str, changes: Object, revision: int | None) -> Object:
+    def update(self, context: Context, id: str, changes: Object, revision: int | None) -> Raw:
         return self.edit(context, id, lambda current: changes, revision, naming=changes)
 
     def edit(
@@ -97,11 +99,12 @@ class Service:
         revision: int | None = None,
         rule: str = "",
         naming: Object | None = None,
-    ) -> Object:
+        answer: Callable[[Object], Any] = dict,
+    ) -> Raw:
         """An update that depends on what is there.  rule: instead of those for an update and its attributes.
-        naming: attributes that name other objects, see control/holding.py."""
+        naming: attributes that name other objects, see control/holding.py.  answer: out of what is shown then."""
 
-        def work(tx: WriteTransaction) -> Object:
+        def work(tx: WriteTransaction) -> Raw:
             current = self._current(tx, context, id, naming)
             if rule:
                 self._policy.require(tx, context, rule, current)
@@ -112,15 +115,11 @@ class Service:
             check_kept(tx, context, current, changes)
             _check_revision(current, revision)
             updated = self._resource.use_cases.update(tx, dict(current), dict(changes))
-            if self._is_as_it_was(tx, current, updated):
-                raise _Unchanged(self._show(tx.glance, context, [current], frozenset())[0])
-            return _told(self._show(tx.glance, context, [updated], frozenset())[0])
+            unchanged = self._is_as_it_was(tx, current, updated)
+            (shown,) = self._show(tx.glance, context, [current if unchanged else updated], frozenset())
+            return _told(answer(shown), unchanged=unchanged)
 
-        try:
-            return self._store.run(work)
-        except _Unchanged as unchanged:
-            found: Object = unchanged.answer
-            return found
+        return self._changed(work)
 
     def ask(self, context: Context, id: str, rule: str, question: Callable[[ReadTransaction, Object], T]) -> T | None:
         """Of an object that the caller sees; None when the rule hides the answer."""
@@ -137,24 +136,23 @@ class Service:
         context: Context,
         id: str,
         rule: str,
-        action: Callable[[WriteTransaction, Object], T],
+        action: Callable[[WriteTransaction, Object], Any],
         naming: Object | None = None,
-    ) -> T:
-        """On an object that the rule lets the caller act on; it is locked."""
+    ) -> Raw:
+        """On an object that the rule lets the caller act on; it is locked.  The answer is what the action gives, or the
+        object as it is then."""
 
-        def work(tx: WriteTransaction) -> T:
+        def work(tx: WriteTransaction) -> Raw:
             current = self._current(tx, context, id, naming)
             self._policy.require(tx, context, rule, current)
-            answer = _told(action(tx, dict(current)))
-            if self._is_as_it_was(tx, current, tx.glance.get(self._resource.collection, id)):
-                raise _Unchanged(answer)
-            return answer
+            given = action(tx, dict(current))
+            after = tx.glance.get(self._resource.collection, id) or current
+            unchanged = self._is_as_it_was(tx, current, after)
+            if given is None:
+                (given,) = self._show(tx.glance, context, [dict(current if unchanged else after)], frozenset())
+            return _told(given, unchanged=unchanged)
 
-        try:
-            return self._store.run(work)
-        except _Unchanged as unchanged:
-            found: T = unchanged.answer
-            return found
+        return self._changed(work)
 
     def delete(self, context: Context, id: str, revision: int | None) -> None:
         def work(tx: WriteTransaction) -> None:
@@ -170,9 +168,15 @@ class Service:
 
         self._store.run(work)
 
-    def _is_as_it_was(self, tx: WriteTransaction, before: Object, after: Object | None) -> bool:
+    def _changed(self, work: Callable[[WriteTransaction], Raw]) -> Raw:
+        try:
+            return self._store.run(work)
+        except _Unchanged as unchanged:
+            return unchanged.answer
+
+    def _is_as_it_was(self, tx: WriteTransaction, before: Object, after: Object) -> bool:
         """But for a new revision, which is then none: the transaction goes, and nobody hears of it."""
-        if after is None or not tx.has_changed_only(self._resource.collection, before["id"]):
+        if not tx.has_changed_only(self._resource.collection, before["id"]):
             return False
         return all(after[name] == before.get(name, after) for name in after if name not in _OF_A_REVISION)
 
@@ -200,10 +204,10 @@ class Service:
         return [_view(one, shown, shows) for one in objects]
 
 
-def _told(answer: T) -> T:
-    """Within its transaction: what cannot be told is not done."""
-    encode(answer)
-    return answer
+def _told(answer: Any, *, unchanged: bool) -> Raw:
+    if unchanged:
+        raise _Unchanged(told(answer))
+    return told(answer)
 
 
 def _view(object: Object, names: Sequence[str], shows: Mapping[str, Callable[[Any], Any]]) -> Object:

@@ -17,7 +17,7 @@ def with_shared(
     """Whether it is to the caller's project, by name or to everybody."""
     if resource.shared_as is None or resource.shared_as[0] != "id" or SHARED not in resource.attributes:
         return objects
-    ids = rbac.shared_with(tx, resource.shared_as[1], context.project_id)
+    ids = rbac.shared_with(tx, resource.shared_as[1], context.project_id, among=[one["id"] for one in objects])
     return [one | {SHARED: one["id"] in ids} for one in objects]
 
 

@@ -58,8 +58,7 @@ class SubPorts:
             check_ports(tx, context, [{"sub_ports": sub_ports}])
             change(tx, trunk, sub_ports)
 
-        await self._run.write(self._service.act, context, id, rule, act, {"sub_ports": sub_ports})
-        return json_response(await self._run.read(self._service.show, context, id, frozenset()))
+        return json_response(await self._run.write(self._service.act, context, id, rule, act, {"sub_ports": sub_ports}))
 
 
 def _given(parsed: Object, check: Check) -> list[Object]:

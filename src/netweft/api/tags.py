@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from msgspec import Raw
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -52,8 +53,7 @@ class Tags:
 
     async def replace(self, request: Request, context: Context) -> Response:
         given = body.parse(await request.body()).get("tags")
-        tags = await self._edit(request, context, "update", lambda now: _checked(checks.tags, given))
-        return json_response({"tags": tags})
+        return json_response(await self._edit(request, context, "update", lambda now: _checked(checks.tags, given)))
 
     async def clear(self, request: Request, context: Context) -> Response:
         await self._edit(request, context, "delete", lambda now: [])
@@ -79,9 +79,7 @@ class Tags:
         tags: list[str] = found.get("tags", [])
         return tags
 
-    async def _edit(
-        self, request: Request, context: Context, verb: str, edit: Callable[[list[str]], list[str]]
-    ) -> list[str]:
+    async def _edit(self, request: Request, context: Context, verb: str, edit: Callable[[list[str]], list[str]]) -> Raw:
         def decide(current: Object) -> Object:
             now = current.get("tags", [])
             tags = edit(now)
@@ -89,10 +87,12 @@ class Tags:
                 raise HTTPBadRequest(str(checks.too_many_tags()))
             return {"tags": tags}
 
-        rule = f"{verb}_{self._resource.member}:tags"
-        changed = await self._run.write(self._service.edit, context, request.path_params["id"], decide, None, rule)
-        tags: list[str] = changed["tags"]
-        return tags
+        rule, id = f"{verb}_{self._resource.member}:tags", request.path_params["id"]
+        return await self._run.write(self._service.edit, context, id, decide, rule=rule, answer=_tags)
+
+
+def _tags(shown: Object) -> Object:
+    return {"tags": shown["tags"]}
 
 
 def _require(tag: str, tags: list[str]) -> None:

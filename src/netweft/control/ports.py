@@ -249,7 +249,7 @@ def _check_groups(tx: WriteTransaction, ports: Sequence[Object]) -> None:
     groups = tx.get_many("security_groups", {id for _, id in wanted})
     for project, id in wanted:
         own = id in groups and groups[id]["project_id"] == project
-        if not own and id not in rbac.shared_with(tx, "security_groups", project) & groups.keys():
+        if not own and id not in rbac.shared_with(tx, "security_groups", project, among=groups):
             raise SecurityGroupNotFound(id=id)
     if any(len({groups[id]["stateful"] for id in port["security_groups"]}) > 1 for port in ports):
         reason = "Cannot apply both stateful and stateless security groups on the same port at the same time"

@@ -4,7 +4,7 @@ Only that is written down; who may see or name what, and whether it is `shared` 
 somebody asks.  Only `router:external` is kept with the network as well: it says whether there is any such entry.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from netweft.control.errors import BadRequest, Conflict, InvalidSharedSetting, NotFound
 from netweft.control.standard import Plain, born, bumped
@@ -92,17 +92,18 @@ class RbacPolicies(Plain):
 def share_with_everybody(tx: WriteTransaction, kind: str, object: Object, *, shared: bool) -> None:
     """Or no longer.  The object is locked, and written by the caller."""
     same = _for_everybody(kind, object, SHARED)
-    there = _entries(tx, same, target_tenant=EVERYBODY)
+    scope, this = _claim(same)
+    there = tx.holders(scope, [this])
     if shared and not there:
         _insert(tx, [born(same)])
-    for entry in there if not shared else ():
+    for _, id in there.values() if not shared else ():
         try:
-            _refuse_in_use(tx, entry)
+            _refuse_in_use(tx, same | {"id": id})
         except RbacPolicyInUse as refusal:
             if kind != "networks":
                 raise
             raise InvalidSharedSetting(network=object.get("name") or object["id"]) from refusal
-        tx.delete(KIND, entry["id"])
+        tx.delete(KIND, id)
 
 
 def open_to_everybody(tx: WriteTransaction, network: Object, *, external: bool) -> None:
@@ -116,13 +117,20 @@ def open_to_everybody(tx: WriteTransaction, network: Object, *, external: bool) 
 
 
 def is_open_to_everybody(tx: ReadTransaction, network: Object) -> bool:
-    return bool(_entries(tx, _for_everybody("networks", network, EXTERNAL), target_tenant=EVERYBODY))
+    scope, this = _claim(_for_everybody("networks", network, EXTERNAL))
+    return bool(tx.holders(scope, [this]))
 
 
-def shared_with(tx: ReadTransaction, kind: str, project_id: str | None, action: str = SHARED) -> set[str]:
-    """Ids of others' objects that this project may use, or to which these networks are external."""
-    to = {"object_type": [_TYPES[kind]], "action": [action]}
-    return {entry["object_id"] for entry in tx.query(KIND, Query({**to, "target_tenant": [project_id, EVERYBODY]}))}
+def shared_with(
+    tx: ReadTransaction,
+    kind: str,
+    project_id: str | None,
+    action: str = SHARED,
+    among: Collection[str] | None = None,
+) -> set[str]:
+    """Ids of others' objects that this project may use, or to which these networks are external.  among: of these."""
+    scopes = {_scope(_TYPES[kind], action, target) for target in (project_id, EVERYBODY) if target}
+    return {id for scope in scopes for id in (tx.held(scope) if among is None else tx.holders(scope, among))}
 
 
 def forget(tx: WriteTransaction, kind: str, id: str) -> None:
@@ -136,10 +144,9 @@ def _for_everybody(kind: str, object: Object, action: str) -> Object:
     return said | {"project_id": object["project_id"]}
 
 
-def _entries(tx: ReadTransaction, like: Object, **values: str) -> list[Object]:
+def _entries(tx: ReadTransaction, like: Object) -> list[Object]:
     """That say the same of the same object, to whomever."""
-    same = {name: [like[name]] for name in ("object_type", "object_id", "action")}
-    return tx.query(KIND, Query(same | {name: [value] for name, value in values.items()}))
+    return tx.query(KIND, Query({name: [like[name]] for name in ("object_type", "object_id", "action")}))
 
 
 def _refuse_in_use(tx: WriteTransaction, entry: Object, instead: str | None = None) -> None:
@@ -183,4 +190,9 @@ def _changed(tx: WriteTransaction, entry: Object, changes: Object) -> None:
 
 
 def _claim(entry: Object) -> Claim:
-    return Claim(f"rbac:{entry['object_type']}:{entry['object_id']}", f"{entry['action']}:{entry['target_tenant']}")
+    """By target: what is shared with a project is looked up with each answer (decision 0321)."""
+    return Claim(_scope(entry["object_type"], entry["action"], entry["target_tenant"]), entry["object_id"])
+
+
+def _scope(type: str, action: str, target: str) -> str:
+    return f"rbac:{type}:{action}:{target}"

@@ -103,7 +103,9 @@ def chosen(tx: WriteTransaction, wanted: Object) -> str | None:
         held = tx.lock(KIND, pool["id"]) or {}
         if not held.get("is_default"):
             raise Busy("another subnet pool is the default one now")
-        if pool["project_id"] == wanted["project_id"] or pool["id"] in rbac.shared_with(tx, KIND, wanted["project_id"]):
+        if pool["project_id"] == wanted["project_id"] or pool["id"] in rbac.shared_with(
+            tx, KIND, wanted["project_id"], among=[pool["id"]]
+        ):
             return str(pool["id"])
     raise InvalidInput(f"No default subnetpool found for IPv{version}")
 

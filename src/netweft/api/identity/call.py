@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from netweft.api import access
-from netweft.api.encoding import Malformed, decode, encode
+from netweft.api.encoding import Malformed, decode, told
 from netweft.plugins.identity import Context, IdentityUnavailable, Unauthorized
 from netweft.plugins.identity.embedded.errors import Conflict, Forbidden, Invalid, NotFound, TooManyAttempts
 from netweft.plugins.identity.embedded.service import EmbeddedIdentity
@@ -83,15 +83,9 @@ class Call(NamedTuple):
             raise Forbidden
         return context
 
-    async def change(self, work: Callable[[WriteTransaction], T]) -> T:
-        """What work gives is the answer: what cannot be told is not done."""
-
-        def told(tx: WriteTransaction) -> T:
-            answer = work(tx)
-            encode(answer)
-            return answer
-
-        return await self.identity.change(told)
+    async def change(self, work: Callable[[WriteTransaction], Any]) -> msgspec.Raw:
+        """What work gives is the answer, as it is sent."""
+        return await self.identity.change(lambda tx: told(work(tx)))
 
     async def body(self, type: type[T]) -> T:
         """Raises Invalid."""

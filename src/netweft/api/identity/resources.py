@@ -172,7 +172,7 @@ class Resource:
         await call.identity.change(lambda tx: self.remove(tx, call.path("id")))
         return no_content()
 
-    async def _change(self, call: Call, work: Callable[[WriteTransaction], Object]) -> Object:
+    async def _change(self, call: Call, work: Callable[[WriteTransaction], Object]) -> msgspec.Raw:
         return await call.change(lambda tx: {self.member: self.shown(call, work(tx))})
 
     def _filters(self, call: Call) -> dict[str, list[Any]]:
