@@ -1,11 +1,17 @@
-"""Whether a token's access rules let this request through; asked wherever a token is taken (decision 0251)."""
+"""What follows from a token wherever it is taken: whether its access rules let this request through (decision 0251),
+and in whose name the request waits for its turns (decision 0271)."""
 
 from starlette.requests import Request
 
 from netweft.plugins.identity import Authenticate, Context, Unauthorized
 from netweft.plugins.identity.access import permits
+from netweft.store.turns import asking
 
 NETWORK, IDENTITY = "network", "identity"
+
+
+def ask_as(context: Context) -> None:
+    asking.set((context.project_id or "", context.user_id, asking.get()[-1]))
 
 
 async def check(request: Request, context: Context, service: str, authenticate: Authenticate) -> None:

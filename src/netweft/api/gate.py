@@ -10,7 +10,6 @@ from netweft.api import access, faults
 from netweft.control.errors import Refused
 from netweft.plugins.identity import Authenticate, Context, IdentityUnavailable, Unauthorized
 from netweft.store import StoreError
-from netweft.store.turns import asking
 
 log = structlog.get_logger(__name__)
 Handler = Callable[[Request, Context], Awaitable[Response]]
@@ -31,7 +30,7 @@ class Gate:
                 if not token:
                     return self._unauthorized(request)
                 context = await self._who(request, token)
-                asking.set((context.project_id or "", context.user_id, asking.get()[-1]))
+                access.ask_as(context)
                 return await handler(request, context)
             except Unauthorized:
                 return self._unauthorized(request)

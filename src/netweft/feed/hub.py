@@ -57,6 +57,7 @@ class _Claim:
 
 class Hub:
     def __init__(self, store: Store) -> None:
+        self.turns = store.turns
         self._store = store
         self._interest = Interest()
         self._revision: int | None = None

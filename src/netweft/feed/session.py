@@ -109,6 +109,7 @@ class Session:
         frame = event.get("bytes")
         if frame is None:
             raise _Refusal("a text frame: messages are MessagePack in binary frames")
+        await self._hub.turns.begin()  # it may be long
         try:
             message = wire.decode_upward(frame)
         except wire.BadMessage as error:

@@ -50,7 +50,7 @@ def create_app(settings: ServerSettings, store: Store) -> Starlette:
 
     return Starlette(
         routes=routes,
-        middleware=[Middleware(RequestFrame, max_body_bytes=settings.max_body_bytes)],
+        middleware=[Middleware(RequestFrame, max_body_bytes=settings.max_body_bytes, turns=store.turns)],
         exception_handlers={HTTPException: fault},
         lifespan=lifespan,
     )

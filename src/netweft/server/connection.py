@@ -7,12 +7,11 @@ from enum import Enum
 from typing import Any
 
 import httptools
-import msgspec
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from netweft.server.crowd import Crowd, key_of
-from netweft.server.faults import fault_body
+from netweft.server.refusal import Refusal, answer_to, malformed, too_long
+from netweft.server.stall import Stall
 
 LINE_BYTES = 16 * 1024  # method, path and query
 HEAD_BYTES = 64 * 1024  # all headers together, or trailers
@@ -23,8 +22,6 @@ BODY_SECONDS = 60.0
 IDLE_SECONDS = 75.0
 LINGER_SECONDS = 2.0  # for a client to read why it was refused
 LINGER_BYTES = 2**20
-STALL_SECONDS = 30.0  # in which a client that reads slowly takes STALL_BYTES
-STALL_BYTES = 30 * 1024
 UPGRADE_LINE_BYTES = 8 * 1024  # what `websockets` takes
 
 
@@ -35,18 +32,6 @@ class Phase(Enum):
     HEAD = 1
     BODY = 2
     SENT = 3
-
-
-class Refusal(Exception):
-    """reason: as the log counts it."""
-
-    def __init__(self, status: int, reason: str, text: str) -> None:
-        super().__init__(text)
-        self.status, self.reason = status, reason
-
-
-def _malformed(text: str = "This is not a request of HTTP/1.1.") -> Refusal:
-    return Refusal(400, "malformed", text)
 
 
 class Connection(HttpToolsProtocol):
@@ -63,7 +48,7 @@ class Connection(HttpToolsProtocol):
         self._discarded = 0
         self._bare = 0  # bytes in a row without any of a body
         self._head = 0
-        self._stalled: tuple[float, int] | None = None
+        self._stall = Stall()
 
     # -- of the transport
 
@@ -90,21 +75,21 @@ class Connection(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
             if self._bare > HEAD_BYTES:
-                raise _too_long("headers", HEAD_BYTES)
+                raise too_long("headers", HEAD_BYTES)
         except httptools.HttpParserUpgrade as upgrade:
             self._upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError:
-            self._refuse(self._refusal or _malformed())
+            self._refuse(self._refusal or malformed())
         except Refusal as refusal:
             self._refuse(refusal)
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._stalled = self.loop.time(), self.transport.get_write_buffer_size()
+        self._stall.begin(self.loop.time(), self.transport.get_write_buffer_size())
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._stalled = None
+        self._stall.end()
 
     # -- of the parser
 
@@ -122,7 +107,7 @@ class Connection(HttpToolsProtocol):
         """Trailers too."""
         self._head += len(name) + len(value)
         if self._head > HEAD_BYTES:
-            self._raise(_too_long("headers", HEAD_BYTES))
+            self._raise(too_long("headers", HEAD_BYTES))
         if len(self.headers) >= HEADERS:
             self._raise(Refusal(431, "too_many_headers", f"There are more than {HEADERS} headers."))
         super().on_header(name, value)
@@ -183,11 +168,11 @@ class Connection(HttpToolsProtocol):
     def _to_websocket(self) -> None:
         body = any(n == b"transfer-encoding" or (n == b"content-length" and int(v) > 0) for n, v in self.headers)
         if self.scope["method"] != "GET" or body:
-            self._refuse(_malformed("A request that asks for WebSocket is a GET without a body."))
+            self._refuse(malformed("A request that asks for WebSocket is a GET without a body."))
         elif max(len(self.url), *(len(n) + len(v) for n, v in self.headers)) > UPGRADE_LINE_BYTES - 32:
-            self._refuse(_too_long("line", UPGRADE_LINE_BYTES))
+            self._refuse(too_long("line", UPGRADE_LINE_BYTES))
         elif self.cycle is not None and not self.cycle.response_complete:
-            self._refuse(_malformed())
+            self._refuse(malformed())
         else:
             self.crowd.leave(self)
             self.handle_websocket_upgrade()
@@ -215,8 +200,10 @@ class Connection(HttpToolsProtocol):
         if self._ended is not None:
             if now - self._ended > LINGER_SECONDS:
                 self.transport.abort()
-        elif self._stalled is not None:
-            self._look_at_reader(now, *self._stalled)
+        elif self._stall:
+            if self._stall.too_slow(now, self.transport.get_write_buffer_size()):
+                self.crowd.tally.count("slow_reader")
+                self.leave()
         elif not self._earlier():
             self._look_at_sender(now - self.asks_since)
 
@@ -229,16 +216,6 @@ class Connection(HttpToolsProtocol):
             self._ended = self.loop.time()
             self.transport.close()
 
-    def _look_at_reader(self, now: float, since: float, size: int) -> None:
-        if now - since <= STALL_SECONDS:
-            return
-        left = self.transport.get_write_buffer_size()
-        if size - left < STALL_BYTES:
-            self.crowd.tally.count("slow_reader")
-            self.leave()
-        else:
-            self._stalled = now, left
-
     def _refuse(self, refusal: Refusal) -> None:
         """Said to the client, unless it waits for another answer or has this one; then nothing more is read."""
         self.crowd.tally.count(refusal.reason)
@@ -246,7 +223,7 @@ class Connection(HttpToolsProtocol):
         answered = self._phase is Phase.BODY and self.cycle.response_complete
         self._phase = Phase.IDLE
         if self._cut() and not answered:
-            self.transport.write(_answer(refusal))
+            self.transport.write(answer_to(refusal))
         if self.transport.can_write_eof():
             self.transport.write_eof()
 
@@ -260,62 +237,3 @@ class Connection(HttpToolsProtocol):
         cycle.message_event.set()
         self.flow.resume_writing()
         return not waiting and not cycle.response_started and cycle.scope is self.scope
-
-
-class Session(WebSocketsSansIOProtocol):
-    """A node's connection to the feed.  Until its token was looked at, one of the crowd."""
-
-    crowd: Crowd
-    served = False
-
-    def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
-        self.client_key, self.asks_since = key_of(transport.get_extra_info("peername")), self.loop.time()
-        self.crowd.enter(self)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.crowd.leave(self)
-        super().connection_lost(exc)
-
-    async def send(self, message: Any) -> None:
-        if message["type"] == "websocket.accept":
-            self.crowd.admit(self)
-        await super().send(message)
-
-    def gives_way(self) -> bool:
-        return True
-
-    def leave(self) -> None:
-        self.transport.abort()
-
-    def look(self, now: float) -> None:
-        if now - self.asks_since > HEAD_SECONDS:
-            self.leave()
-
-    def handle_parser_exception(self) -> None:
-        if self.handshake_initiated:
-            super().handle_parser_exception()
-            return
-        self.crowd.tally.count("malformed")
-        self.transport.write(_answer(_malformed("This is not a request for WebSocket.")))
-        self.transport.close()
-
-
-def _too_long(what: str, most: int) -> Refusal:
-    return Refusal(431, "headers_too_large", f"The {what} of this request have more than {most} bytes.")
-
-
-def _answer(refusal: Refusal) -> bytes:
-    content = msgspec.json.encode(fault_body("", refusal.status, str(refusal)))
-    lines = [b"content-type: application/json", b"content-length: %d" % len(content), b"connection: close"]
-    if refusal.status == 503:
-        lines.append(b"retry-after: 1")
-    return STATUS_LINE[refusal.status] + b"\r\n".join([*lines, b"", content])
-
-
-def protocols(crowd: Crowd) -> tuple[type[Connection], type[Session]]:
-    """For uvicorn, which makes one for each connection."""
-    return (
-        type("CrowdConnection", (Connection,), {"crowd": crowd}),
-        type("CrowdSession", (Session,), {"crowd": crowd}),
-    )

@@ -43,6 +43,7 @@ class Member(Protocol):
 class Crowd:
     def __init__(self, most: int, per_client: int) -> None:
         self.tally = Tally("refused")
+        self.most_waiting = max(1, min(per_client, most // 4))  # of one client, to be opened
         self._most = most
         self._per_client = per_client
         self._clients: dict[str, dict[Member, None]] = {}  # in the order in which they came
@@ -92,9 +93,10 @@ class Crowd:
 
     def _sweep(self) -> None:
         loop = asyncio.get_running_loop()
-        for member in list(self._all()):
+        for member in [*self._all(), *self._admitted]:
             member.look(loop.time())
-        self._timer = loop.call_later(SWEEP_SECONDS, self._sweep) if self._clients else None
+        some = self._clients or self._admitted
+        self._timer = loop.call_later(SWEEP_SECONDS, self._sweep) if some else None
 
     def _all(self) -> Iterator[Member]:
         for mine in self._clients.values():

@@ -1,4 +1,4 @@
-"""What stands around every request: its id, the limit of its body, and the answer when all else fails.
+"""What stands around every request: its turn, its id, the limit of its body, and the answer when all else fails.
 
 Plain ASGI, since it is on the path of each request.  Nothing here knows a resource.
 """
@@ -13,7 +13,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from netweft.server.crowd import key_of
 from netweft.server.faults import IDENTITY_PATH, fault_body
-from netweft.store.turns import asking
+from netweft.server.known import Known
+from netweft.store.turns import STRANGERS, Turns, asking
 
 IDENTITY_BODY_BYTES = 112 * 1024  # as Keystone: what is sent there is read before it is known who sends it
 
@@ -23,18 +24,28 @@ log = structlog.get_logger()
 class RequestFrame:
     """The id is in `request.state.request_id`, in the answer's header and in the log, when something goes wrong."""
 
-    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, max_body_bytes: int, turns: Turns) -> None:
         self.app = app
         self.max_body_bytes = max_body_bytes
+        self._turns = turns
+        self._known = Known()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        token = next((value for name, value in scope["headers"] if name == b"x-auth-token"), b"")
+        client = key_of(scope.get("client"))
+        asking.set(self._known.names(token, client))
+        await self._turns.begin()
+        asking.set((STRANGERS, client))  # until the token was looked at
+        await self._serve(scope, receive, send)
+        self._known.learn(token, asking.get())
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = f"req-{uuid.uuid4()}"
         scope.setdefault("state", {})["request_id"] = request_id
         header = (b"x-openstack-request-id", request_id.encode())
-        asking.set((key_of(scope.get("client")),))
         started = False
 
         async def send_marked(message: Message) -> None:
@@ -57,7 +68,7 @@ class RequestFrame:
             await self._answer(scope, send_marked, 413, _too_large(most))
             return
         try:
-            await self.app(scope, receive, send_marked)
+            await self.app(scope, self._in_turn(receive), send_marked)
         except ClientDisconnect:
             return  # nobody is there to be answered
         except Exception as error:
@@ -66,6 +77,17 @@ class RequestFrame:
                 raise
             text = f"An unexpected error prevented the server from fulfilling your request ({type(error).__name__})."
             await self._answer(scope, send_marked, 500, text)
+
+    def _in_turn(self, receive: Receive) -> Receive:
+        """When all of a body is there, what is done with it is a piece of its own; it may be long."""
+
+        async def received() -> Message:
+            message = await receive()
+            if message["type"] == "http.request" and not message.get("more_body"):
+                await self._turns.begin()
+            return message
+
+        return received
 
     async def _answer(self, scope: Scope, send: Send, status: int, text: str) -> None:
         content = msgspec.json.encode(fault_body(scope["path"], status, text))

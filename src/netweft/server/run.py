@@ -14,8 +14,9 @@ import structlog
 import uvicorn
 
 from netweft import logs
+from netweft.server.accepting import Server, protocols
 from netweft.server.app import create_app
-from netweft.server.connection import IDLE_SECONDS, protocols
+from netweft.server.connection import IDLE_SECONDS
 from netweft.server.crowd import Crowd, room
 from netweft.server.ending import Ending
 from netweft.server.listeners import bind
@@ -42,7 +43,8 @@ def serve(settings: ServerSettings) -> None:
     with ExitStack() as opened:
         sockets = [opened.enter_context(sock) for sock in bind(settings.listen)]
         store = opened.enter_context(closing(_open(settings)))
-        server = uvicorn.Server(_config(settings, store))
+        crowd = Crowd(room(), settings.max_connections_per_client)
+        server = Server(_config(settings, store, crowd), crowd, store.turns)
         ending.of(server)
         # what is there now stays: the collector need not look through it again and again
         gc.collect()
@@ -65,8 +67,8 @@ def _open(settings: ServerSettings) -> Store:
         raise StateError(f"cannot use the database: {said}") from None
 
 
-def _config(settings: ServerSettings, store: Store) -> uvicorn.Config:
-    connection, session = protocols(Crowd(room(), settings.max_connections_per_client))
+def _config(settings: ServerSettings, store: Store, crowd: Crowd) -> uvicorn.Config:
+    connection, session = protocols(crowd, store.turns)
     return uvicorn.Config(
         create_app(settings, store),
         loop="uvloop",

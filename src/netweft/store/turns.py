@@ -1,14 +1,19 @@
-"""Whose turn it is at the database, for all that is asked of a server while it runs.
+"""Whose turn it is, in the event loop and at the database, for all that is asked of a server while it runs.
 
-    asking.set(("PROJECT", "USER"))                     # in whose name: by whoever knows
+    asking.set(("PROJECT", "USER", "CLIENT"))           # in whose name: by whoever knows
+    await store.turns.begin()                           # what follows, until it waits, is one piece of work
     await store.turns.read(work); await store.turns.write(work, long=True)
 
-Work is a plain blocking function.  SQLite: short work is done in the event loop, one piece between two looks at the
-sockets; long work (a list, a bulk) in a thread, so that short reads go on meanwhile.  One writes at a time, in turn,
-and nobody waits for the lock of the file.  PostgreSQL: everything in threads.
+Between two looks at the sockets the loop does one piece of work, and who waits longest by its share is next: who has
+much to ask is asked later, whatever it is that takes the time.
+
+Work is a plain blocking function.  SQLite: short work is done in the event loop, as a piece or as part of one; long
+work (a list, a bulk) in a thread, so that short reads go on meanwhile.  One writes at a time, in turn, and nobody waits
+for the lock of the file.  PostgreSQL: everything in threads.
 """
 
 import asyncio
+import gc
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,14 +24,29 @@ from netweft.store.shares import Names, Shares
 
 T = TypeVar("T")
 THREADS = 16  # for a database on the other side of a socket
+STRANGERS = "strangers"  # all that come without a token have one share, and in it each client has the same
 asking: ContextVar[Names] = ContextVar("asking", default=("server",))
 
 
 class _Piece(NamedTuple):
+    """answer: None where nobody waits for one."""
+
     names: Names
     work: Callable[[], Any]
-    answer: asyncio.Future[Any]
+    answer: asyncio.Future[Any] | None
     long: bool
+
+    @property
+    def given_up(self) -> bool:
+        return self.answer is not None and self.answer.cancelled()
+
+
+class _Floor(NamedTuple):
+    """The task whose turn it is, until it waits for something."""
+
+    task: asyncio.Task[Any] | None
+    names: Names
+    since: float
 
 
 class Turns:
@@ -40,27 +60,45 @@ class Turns:
 
     def _begin(self, loop: asyncio.AbstractEventLoop | None) -> None:
         self._loop = loop
-        self._reads: Shares[_Piece] = Shares()
+        self._short: Shares[_Piece] = Shares()
         self._writes: Shares[_Piece] = Shares()
         self._lists: Shares[_Piece] = Shares()  # long reads, or with PostgreSQL everything
         self._writing = False  # in a thread
         self._busy = 0  # threads that read
         self._stepping = False  # a step is to come in this turn of the loop
         self._wrote_last = False
+        self._floor: _Floor | None = None
+
+    async def begin(self) -> None:
+        """Wait for the turn of this task.  Nothing happens when it has that already."""
+        self._look_at_loop()
+        if self._has_floor():
+            return
+        if self._free():
+            self._step_later()
+        else:
+            await self._wait(self._short, _nothing)
+        self._floor = _Floor(asyncio.current_task(), asking.get(), time.perf_counter())
+
+    def soon(self, names: Names, work: Callable[[], object]) -> None:
+        """Do it in the loop when it is their turn."""
+        self._look_at_loop()
+        self._short.push(names, _Piece(names, work, None, long=False))
+        self._step_later()
 
     async def read(self, work: Callable[[], T], *, long: bool = False) -> T:
         self._look_at_loop()
         if not self._embedded or long:
             return await self._wait(self._lists, work, long=True)
-        if self._free():
+        if self._has_floor() or self._free():
             return self._at_once(work)
-        return await self._wait(self._reads, work)
+        return await self._wait(self._short, work)
 
     async def write(self, work: Callable[[], T], *, long: bool = False) -> T:
         self._look_at_loop()
         if not self._embedded:
             return await self._wait(self._lists, work, long=True)
-        if not long and not self._writing and self._free():
+        if not long and not self._writing and not self._writes and (self._has_floor() or self._free()):
             return self._at_once(work)
         return await self._wait(self._writes, work, long=long)
 
@@ -69,13 +107,18 @@ class Turns:
 
     def _free(self) -> bool:
         """Whether nobody is before us, and nothing was done since the loop last looked at its sockets."""
-        return not self._stepping and not self._reads and not self._writes
+        return not self._stepping and not self._short and not self._writes
+
+    def _has_floor(self) -> bool:
+        return self._floor is not None and self._floor.task is asyncio.current_task()
 
     def _look_at_loop(self) -> None:
         if (loop := asyncio.get_running_loop()) is not self._loop:
             self._begin(loop)
 
     def _at_once(self, work: Callable[[], T]) -> T:
+        if self._has_floor():
+            return work()
         started = time.perf_counter()
         try:
             self._step_later()
@@ -85,11 +128,11 @@ class Turns:
 
     async def _wait(self, shares: Shares[_Piece], work: Callable[[], T], *, long: bool = False) -> T:
         assert self._loop is not None
-        piece = _Piece(asking.get(), work, self._loop.create_future(), long)
-        shares.push(piece.names, piece)
+        answer: asyncio.Future[T] = self._loop.create_future()
+        names = asking.get()
+        shares.push(names, _Piece(names, work, answer, long))
         self._step_later()
-        answer: T = await piece.answer
-        return answer
+        return await answer
 
     def _step_later(self) -> None:
         if not self._stepping:
@@ -100,12 +143,17 @@ class Turns:
     def _step(self) -> None:
         """One piece here, and as many threads as are free."""
         self._stepping = False
+        if self._floor is not None:
+            self._charge(self._floor.names, self._floor.since)
+            self._floor = None
         most = 1 if self._embedded else THREADS
         while self._lists and self._busy < most:
             self._busy += 1
+            if self._embedded:
+                gc.disable()  # all that a list makes is alive: the collector looks at it in vain, and all wait for that
             self._in_thread(self._lists.pop(), self._read_done)
         writes = bool(self._writes) and not self._writing
-        if writes and not (self._wrote_last and self._reads):
+        if writes and not (self._wrote_last and self._short):
             self._wrote_last = True
             piece = self._writes.pop()
             if piece.long:
@@ -113,27 +161,35 @@ class Turns:
                 self._in_thread(piece, self._write_done)
             else:
                 self._here(piece)
-        elif self._reads:
+        elif self._short:
             self._wrote_last = False
-            self._here(self._reads.pop())
-        if self._reads or (self._writes and not self._writing):
+            self._here(self._short.pop())
+        if self._short or (self._writes and not self._writing):
             self._step_later()
 
     def _here(self, piece: _Piece) -> None:
-        self._step_later()  # so that the next one waits for its turn
-        if piece.answer.cancelled():
-            return
         started = time.perf_counter()
+        try:
+            if not piece.given_up:
+                self._do(piece)
+        finally:
+            self._charge(piece.names, started)
+            self._step_later()  # after whoever begins now was woken, so that this ends its turn
+
+    def _do(self, piece: _Piece) -> None:
+        if piece.answer is None:
+            piece.work()
+            return
         try:
             piece.answer.set_result(piece.work())
         except Exception as error:
             piece.answer.set_exception(error)
-        self._charge(piece.names, started)
 
     def _in_thread(self, piece: _Piece, done: Callable[[], None]) -> None:
         loop, started = self._loop, time.perf_counter()
-        assert loop is not None
-        if piece.answer.cancelled():
+        answer = piece.answer
+        assert loop is not None and answer is not None
+        if piece.given_up:
             done()
             return
         running = loop.run_in_executor(self._threads, piece.work)
@@ -143,15 +199,17 @@ class Turns:
                 return
             self._charge(piece.names, started)
             done()
-            if not piece.answer.cancelled() and not result.cancelled():
+            if not answer.cancelled() and not result.cancelled():
                 error = result.exception()
-                piece.answer.set_exception(error) if error else piece.answer.set_result(result.result())
+                answer.set_exception(error) if error else answer.set_result(result.result())
             self._step_later()
 
         running.add_done_callback(finished)
 
     def _read_done(self) -> None:
         self._busy -= 1
+        if self._embedded:
+            gc.enable()  # and has its turn before the next list
 
     def _write_done(self) -> None:
         self._writing = False
@@ -159,5 +217,9 @@ class Turns:
     def _charge(self, names: Names, started: float) -> None:
         """In each queue: who writes much waits at reading too."""
         seconds = time.perf_counter() - started
-        for shares in (self._reads, self._writes, self._lists):
+        for shares in (self._short, self._writes, self._lists):
             shares.charge(names, seconds)
+
+
+def _nothing() -> None:
+    """A beginning: the work is what the task does then."""

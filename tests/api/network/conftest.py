@@ -127,7 +127,7 @@ def make_api(store: Store) -> MakeApi:
         settings = ServerSettings(**values)
         app = Starlette(
             routes=routes(store, authenticate, settings),
-            middleware=[Middleware(RequestFrame, max_body_bytes=settings.max_body_bytes)],
+            middleware=[Middleware(RequestFrame, max_body_bytes=settings.max_body_bytes, turns=store.turns)],
             exception_handlers={HTTPException: fault},
         )
         return Api(app)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tests.api.network.conftest import Api, refused
 
-from netweft.api import body, checks
+from netweft.api import body, checks, encoding
 
 NOWHERE = "00000000-0000-4000-8000-000000000000"
 PAIRS = [{"ip_address": f"10.0.{number >> 8}.{number & 255}"} for number in range(4000)]
@@ -120,3 +120,27 @@ def test_prefixes_of_a_pool_are_kept_in_it(api: Api) -> None:
     ):
         body = {"subnetpool": {"prefixes": prefixes}}
         assert api("alice", "PUT", f"/subnetpools/{pool}", body).status_code == status, prefixes
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"port":{"tags":[' + ",".join(['""'] * 300_000) + "]}}",
+        '{"port":{"tags":[' + ",".join(["[]"] * 300_000) + "]}}",
+        '{"port":{' + ",".join(f'"{number}":0' for number in range(80_000)) + "}}",
+    ],
+    ids=["values", "lists", "keys"],
+)
+def test_a_body_of_many_parts_is_refused_before_it_is_taken_apart(body: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """1 MiB of lists took more than a second of everybody's time."""
+    monkeypatch.setattr(encoding, "_decode", None)
+    with pytest.raises(encoding.Malformed, match="too many parts"):
+        encoding.decode(body.encode())
+
+
+def test_the_largest_bodies_that_anybody_needs_are_read() -> None:
+    pairs = [{"ip_address": f"10.0.0.{number}", "mac_address": "fa:16:3e:00:00:01"} for number in range(10)]
+    fixed = [{"ip_address": f"10.0.1.{number}", "subnet_id": "s"} for number in range(10)]
+    port = {"network_id": "n", "allowed_address_pairs": pairs, "fixed_ips": fixed, "name": "x" * 255}
+    for sent in ({"ports": [port] * 100}, {"address_group": {"addresses": ["2001:db8::/64"] * 4096}}):
+        assert encoding.decode(encoding.encode(sent)) == sent

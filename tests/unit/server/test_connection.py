@@ -1,133 +1,19 @@
-"""What a client may not do to a connection: uvicorn on a loopback socket, and clients that are bytes."""
+"""What a client may not do to a connection."""
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
-from typing import Any
 
 import pytest
-import uvicorn
-import uvloop
 from structlog.testing import capture_logs
+from tests.unit.server.place import ROOMY, Client, Place, run
 from tests.waiting import PATIENCE, until
 
-from netweft.server import connection, crowd
-from netweft.server.crowd import Crowd
-from netweft.server.listeners import bind
-
-ROOMY = 100
-BIG = 4 * 2**20
-Test = Callable[["Place"], Awaitable[None]]
-
-
-class Place:
-    """A server, and what its application was asked.  `/slow` is answered when `go` is set, `/big` in many bytes."""
-
-    def __init__(self, address: tuple[str, int]) -> None:
-        self.address = address
-        self.asked: list[tuple[str, str, bytes]] = []
-        self.answered = 0
-        self.go = asyncio.Event()
-        self.clients: list[Client] = []
-
-    async def app(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "websocket":
-            await receive()
-            await send({"type": "websocket.accept" if scope["path"] == "/feed" else "websocket.close"})
-            await self.go.wait()
-            return
-        body, message = b"", {"more_body": True}
-        if scope["path"] != "/unread":
-            while message.get("more_body", False):
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    return
-                body += message.get("body", b"")
-        self.asked.append((scope["method"], scope["path"], body))
-        if scope["path"] == "/slow":
-            await self.go.wait()
-        answer = b"x" * BIG if scope["path"] == "/big" else b"ok"
-        headers = [(b"content-length", b"%d" % len(answer))]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": answer})
-        self.answered += 1
-
-    async def connect(self) -> "Client":
-        self.clients.append(Client(*await asyncio.open_connection(*self.address)))
-        return self.clients[-1]
-
-
-class Client:
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader, self.writer = reader, writer
-
-    async def send(self, data: bytes) -> "Client":
-        self.writer.write(data)
-        with suppress(ConnectionError):  # what it was told can still be read
-            await self.writer.drain()
-        return self
-
-    async def status(self) -> int:
-        """0: closed without an answer.  The body is read."""
-        try:
-            async with asyncio.timeout(PATIENCE):
-                line = await self.reader.readline()
-                headers = {}
-                while (header := await self.reader.readline()) not in (b"\r\n", b""):
-                    name, _, value = header.decode().partition(":")
-                    headers[name.lower()] = value.strip()
-                await self.reader.readexactly(int(headers.get("content-length", "0")))
-        except (ConnectionError, asyncio.IncompleteReadError):
-            return 0
-        return int(line.split()[1]) if line else 0
-
-    async def ended(self) -> bool:
-        try:
-            async with asyncio.timeout(PATIENCE):
-                return await self.reader.read() == b""
-        except ConnectionError:
-            return True
+from netweft.server import connection, crowd, stall
 
 
 @pytest.fixture(autouse=True)
 def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(crowd, "SWEEP_SECONDS", 0.05)
-
-
-@asynccontextmanager
-async def place(most: int = ROOMY, per_client: int = ROOMY) -> AsyncIterator[Place]:
-    (listener,) = bind(["127.0.0.1:0"])
-    here = Place(listener.getsockname())
-    http, ws = connection.protocols(Crowd(most, per_client))
-    config = uvicorn.Config(
-        here.app, interface="asgi3", http=http, ws=ws, lifespan="off", log_config=None, ws_per_message_deflate=False
-    )
-    config.load()
-    server = uvicorn.Server(config)
-    server.lifespan = config.lifespan_class(config)
-    await server.startup([listener])
-    try:
-        yield here
-    finally:
-        here.go.set()
-        for each in server.servers:
-            each.close()
-        for client in here.clients:
-            client.writer.transport.abort()
-        for member in list(server.server_state.connections):
-            member.transport.abort()
-        await asyncio.sleep(0)
-        listener.close()
-
-
-def run(test: Test, **options: int) -> None:
-    async def main() -> None:
-        async with place(**options) as here:
-            await test(here)
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(main())
 
 
 GET = b"GET %b HTTP/1.1\r\nhost: x\r\n\r\n"
@@ -245,7 +131,7 @@ def test_a_request_is_worked_on_as_long_as_it_takes(monkeypatch: pytest.MonkeyPa
 
 
 def test_who_does_not_read_the_answer_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "STALL_SECONDS", 0.5)
+    monkeypatch.setattr(stall, "STALL_SECONDS", 0.5)
 
     async def test(here: Place) -> None:
         client = await here.connect()

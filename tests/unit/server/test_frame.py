@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from netweft.server.faults import fault
 from netweft.server.frame import RequestFrame
+from netweft.store.turns import Turns
 
 LIMIT = 100
 
@@ -29,7 +30,7 @@ async def broken(request: Request) -> PlainTextResponse:
 async def client() -> httpx.AsyncClient:
     app = Starlette(
         routes=[Route("/echo", echo, methods=["POST"]), Route("/v2.0/x", broken), Route("/identity/v3/x", broken)],
-        middleware=[Middleware(RequestFrame, max_body_bytes=LIMIT)],
+        middleware=[Middleware(RequestFrame, max_body_bytes=LIMIT, turns=Turns(embedded=True))],
         exception_handlers={HTTPException: fault},
     )
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")

@@ -163,6 +163,100 @@ async def test_a_quiet_one_waits_for_one_piece_of_a_loud_one(turns: Turns) -> No
     assert done.count("loud") == 100
 
 
+async def _request(name: str, turns: Turns, work: Callable[[], object]) -> None:
+    """As they come: in turn, with work of its own before and between what it asks the database for."""
+    asking.set((name, "u"))
+    await turns.begin()
+    await turns.read(lambda: None)
+    work()
+    await turns.write(lambda: None)
+
+
+async def test_a_request_waits_for_the_one_before_it_and_not_for_all_that_one_client_sent(turns: Turns) -> None:
+    done: list[str] = []
+    loud = [asyncio.create_task(_request("loud", turns, lambda: done.append("loud"))) for _ in range(100)]
+    while len(done) < 3:
+        await asyncio.sleep(0)
+    before = len(done)
+    await _request("quiet", turns, lambda: done.append("quiet"))
+    assert done.index("quiet") - before <= 2
+    await asyncio.gather(*loud)
+    assert done.count("loud") == 100
+
+
+async def test_who_takes_long_over_its_own_work_is_asked_later(turns: Turns) -> None:
+    """Not the database's time counts, but the loop's."""
+    done: list[str] = []
+
+    def slow() -> None:
+        time.sleep(0.02)
+        done.append("slow")
+
+    def quick() -> None:
+        done.append("quick")
+
+    first = asyncio.create_task(_request("slow", turns, slow))
+    await asyncio.sleep(0)
+    waiting = [asyncio.create_task(_request("slow", turns, slow)) for _ in range(5)]
+    waiting += [asyncio.create_task(_request("quick", turns, quick)) for _ in range(10)]
+    await asyncio.gather(first, *waiting)
+    assert done[:13].count("slow") <= 3
+
+
+async def test_what_a_request_does_until_it_waits_is_one_piece(turns: Turns) -> None:
+    """Nothing else is between its first look at the database and its last, and it waits for one turn only."""
+    order: list[int] = []
+
+    async def request(number: int) -> None:
+        await turns.begin()
+        await turns.begin()
+        for _ in range(3):
+            await turns.read(lambda: order.append(number))
+
+    await asyncio.gather(*(request(number) for number in range(20)))
+    assert order == [number for number in range(20) for _ in range(3)]
+
+
+async def test_a_request_that_has_waited_for_something_else_waits_for_its_turn_again(turns: Turns) -> None:
+    order: list[str] = []
+
+    async def uploads() -> None:
+        await turns.begin()
+        await asyncio.sleep(0.01)  # for the rest of its body
+        await turns.begin()
+        order.append("body")
+
+    async def others() -> None:
+        while "body" not in order:
+            await turns.begin()
+            order.append("other")
+            await asyncio.sleep(0)
+
+    await asyncio.gather(uploads(), others(), others())
+    assert order.index("body") > 2
+
+
+async def test_a_beginning_that_nobody_waits_for_any_more_keeps_nobody_waiting(turns: Turns) -> None:
+    await turns.begin()
+    given_up = [asyncio.create_task(turns.begin()) for _ in range(5)]
+    await asyncio.sleep(0)
+    for task in given_up:
+        task.cancel()
+    async with asyncio.timeout(5):
+        await asyncio.create_task(_request("other", turns, lambda: None))
+
+
+async def test_a_call_in_turn_that_fails_is_no_end(turns: Turns) -> None:
+    failed: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: failed.append(context["exception"]))
+    done = asyncio.Event()
+    turns.soon(("a",), lambda: 1 / 0)
+    turns.soon(("a",), done.set)
+    async with asyncio.timeout(5):
+        await done.wait()
+    assert [type(error) for error in failed] == [ZeroDivisionError]
+
+
 async def test_the_event_loop_looks_at_its_sockets_between_two_pieces(turns: Turns) -> None:
     looks = 0
 

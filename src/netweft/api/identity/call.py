@@ -64,6 +64,7 @@ class Call(NamedTuple):
     async def caller(self) -> Context:
         """Raises Unauthorized."""
         context = await self.identity.authenticate(self.token)
+        access.ask_as(context)
         await access.check(self.request, context, access.IDENTITY, self.identity.authenticate)
         return context
 

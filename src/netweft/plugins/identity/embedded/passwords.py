@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 from netweft.plugins.identity import IdentityUnavailable
 from netweft.plugins.identity.embedded.attempts import Attempt, Attempts
 from netweft.store.shares import Shares
-from netweft.store.turns import asking
+from netweft.store.turns import STRANGERS, asking
 
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
@@ -69,7 +69,7 @@ class Passwords:
         """Of the client that asks, to be who it claims.  software: of the client, as it says.  The block sets `right`.
         Raises TooManyAttempts."""
         client, claimed = asking.get()[-1], _digest(claimed)
-        asking.set((client, claimed))
+        asking.set((STRANGERS, client, claimed))
         async with self._attempts.attempt(client, claimed, _digest(software)) as attempt:
             yield attempt
 

@@ -1,0 +1,27 @@
+"""Whether a client reads what it is sent: at least STALL_BYTES in STALL_SECONDS, once more waits than TCP takes."""
+
+STALL_SECONDS = 30.0
+STALL_BYTES = 30 * 1024
+
+
+class Stall:
+    def __init__(self) -> None:
+        self._seen: tuple[float, int] | None = None
+
+    def __bool__(self) -> bool:
+        """Whether something waits for the client to read."""
+        return self._seen is not None
+
+    def begin(self, now: float, waiting: int) -> None:
+        """waiting: bytes."""
+        self._seen = now, waiting
+
+    def end(self) -> None:
+        self._seen = None
+
+    def too_slow(self, now: float, waiting: int) -> bool:
+        if self._seen is None or now - self._seen[0] <= STALL_SECONDS:
+            return False
+        too_slow = self._seen[1] - waiting < STALL_BYTES
+        self._seen = now, waiting
+        return too_slow
