@@ -11,7 +11,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from netweft.server.crowd import Crowd, key_of
 from netweft.server.refusal import Refusal, answer_to, malformed, too_long
-from netweft.server.stall import Stall
+from netweft.server.stall import Linger, Stall
 
 LINE_BYTES = 16 * 1024  # method, path and query
 HEAD_BYTES = 64 * 1024  # all headers together, or trailers
@@ -20,7 +20,6 @@ PIPELINED = 16
 HEAD_SECONDS = 10.0  # from the first byte of a request to the last of its head
 BODY_SECONDS = 60.0
 IDLE_SECONDS = 75.0
-LINGER_SECONDS = 2.0  # for a client to read why it was refused
 LINGER_BYTES = 2**20
 UPGRADE_LINE_BYTES = 8 * 1024  # what `websockets` takes
 
@@ -44,7 +43,7 @@ class Connection(HttpToolsProtocol):
         self._phase = Phase.IDLE
         self._working: RequestResponseCycle | None = None  # `cycle` is the last that came in, and may wait for it
         self._refusal: Refusal | None = None  # raised in the parser, which wraps it
-        self._ended: float | None = None  # refused or closed: since when
+        self._linger = Linger()  # refused or closed
         self._discarded = 0
         self._bare = 0  # bytes in a row without any of a body
         self._head = 0
@@ -65,7 +64,7 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._ended is not None:
+        if self._linger:
             self._discarded += len(data)
             if self._discarded > LINGER_BYTES:
                 self.transport.abort()
@@ -195,10 +194,10 @@ class Connection(HttpToolsProtocol):
         self.transport.abort()
 
     def look(self, now: float) -> None:
-        if self._ended is None and self.transport.is_closing():
-            self._ended = now
-        if self._ended is not None:
-            if now - self._ended > LINGER_SECONDS:
+        if self.transport.is_closing():
+            self._linger.begin(now)
+        if self._linger:
+            if self._linger.over(now):
                 self.transport.abort()
         elif self._stall:
             if self._stall.too_slow(now, self.transport.get_write_buffer_size()):
@@ -213,13 +212,13 @@ class Connection(HttpToolsProtocol):
         elif self._phase is Phase.BODY and seconds > BODY_SECONDS:
             self._refuse(Refusal(408, "slow_body", f"The body did not come within {BODY_SECONDS:.0f} s."))
         elif self._phase is Phase.IDLE and seconds > (IDLE_SECONDS if self.cycle else HEAD_SECONDS):
-            self._ended = self.loop.time()
+            self._linger.begin(self.loop.time())
             self.transport.close()
 
     def _refuse(self, refusal: Refusal) -> None:
         """Said to the client, unless it waits for another answer or has this one; then nothing more is read."""
         self.crowd.tally.count(refusal.reason)
-        self._ended = self.loop.time()
+        self._linger.begin(self.loop.time())
         answered = self._phase is Phase.BODY and self.cycle.response_complete
         self._phase = Phase.IDLE
         if self._cut() and not answered:

@@ -10,11 +10,10 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from netweft.server.crowd import Crowd, key_of
 from netweft.server.refusal import answer_to, malformed
-from netweft.server.stall import Stall
+from netweft.server.stall import Linger, Stall
 from netweft.store.turns import Turns
 
 HANDSHAKE_SECONDS = 10.0
-LINGER_SECONDS = 2.0  # for a node to read why it was refused
 SLICE = 1024  # bytes: some 170 of the smallest frames
 PIECE_SECONDS = 0.001
 NODES = "nodes"
@@ -33,7 +32,7 @@ class Session(WebSocketsSansIOProtocol):
         self._at = 0
         self._due = False  # to be parsed when it is its turn
         self._stall = Stall()
-        self._ended: float | None = None
+        self._linger = Linger()
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -105,10 +104,9 @@ class Session(WebSocketsSansIOProtocol):
         self.transport.abort()
 
     def look(self, now: float) -> None:
-        if self._ended is None and self.transport.is_closing():
-            self._ended = now
-        if self._ended is not None:
-            if now - self._ended > LINGER_SECONDS:
+        if self.transport.is_closing():
+            self._linger.begin(now)
+            if self._linger.over(now):
                 self.leave()
         elif not self.handshake_complete:
             if now - self.asks_since > HANDSHAKE_SECONDS:

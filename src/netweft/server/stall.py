@@ -1,7 +1,9 @@
-"""Whether a client reads what it is sent: at least STALL_BYTES in STALL_SECONDS, once more waits than TCP takes."""
+"""Whether a client reads what it is sent: at least STALL_BYTES in STALL_SECONDS, once more waits than TCP takes; and
+how long one that is to go may take to read why."""
 
 STALL_SECONDS = 30.0
 STALL_BYTES = 30 * 1024
+LINGER_SECONDS = 2.0
 
 
 class Stall:
@@ -25,3 +27,19 @@ class Stall:
         too_slow = self._seen[1] - waiting < STALL_BYTES
         self._seen = now, waiting
         return too_slow
+
+
+class Linger:
+    def __init__(self) -> None:
+        self._since: float | None = None
+
+    def __bool__(self) -> bool:
+        """Whether it is to go."""
+        return self._since is not None
+
+    def begin(self, now: float) -> None:
+        if self._since is None:
+            self._since = now
+
+    def over(self, now: float) -> bool:
+        return self._since is not None and now - self._since > LINGER_SECONDS
