@@ -25,6 +25,10 @@ from netweft.wire.messages import FEED_PATH
 HEARTBEAT_SECONDS = 25.0
 LOOK_SECONDS = 1.0
 JUMP_SECONDS = 5.0
+# of one node: each stores its facts and may be sent all that it has to know
+SESSION_SECONDS = 1.0
+SESSIONS_AT_ONCE = 5
+SESSIONS_WAITING = 10  # further ones are held against it no more
 
 
 class Feed:
@@ -37,6 +41,7 @@ class Feed:
         self._down_seconds = down_seconds
         self._door = CapacityLimiter(2)  # threads that look tokens up
         self._departures: dict[str, asyncio.Task[None]] = {}
+        self._sessions_until: dict[str, float] = {}  # node -> what its sessions so far are worth, as a moment
 
     def routes(self) -> list[BaseRoute]:
         return [WebSocketRoute(FEED_PATH, self._endpoint)]
@@ -57,9 +62,18 @@ class Feed:
         if node is None:
             await websocket.send_denial_response(JSONResponse({"error": "no node has this token"}, status_code=401))
             return
+        await self._its_turn(node)
         await websocket.accept()
         await Session(websocket, node, self._hub, self._writer).run()
         self._await_return(node)
+
+    async def _its_turn(self, node: str) -> None:
+        """A node that begins again and again waits, and gives way as all do that were not let in yet."""
+        now = asyncio.get_running_loop().time()
+        owed = max(self._sessions_until.get(node, 0.0) - now, 0.0) + SESSION_SECONDS
+        owed = min(owed, (SESSIONS_AT_ONCE + SESSIONS_WAITING) * SESSION_SECONDS)
+        self._sessions_until[node] = now + owed
+        await asyncio.sleep(max(0.0, owed - SESSIONS_AT_ONCE * SESSION_SECONDS))
 
     def _await_return(self, node: str) -> None:
         """A node that is back in time was never gone."""

@@ -59,6 +59,7 @@ class Turns:
         self._begin(None)
 
     def _begin(self, loop: asyncio.AbstractEventLoop | None) -> None:
+        gc.enable()  # a list of the loop before may be under way
         self._loop = loop
         self._short: Shares[_Piece] = Shares()
         self._writes: Shares[_Piece] = Shares()

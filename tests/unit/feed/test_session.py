@@ -8,7 +8,7 @@ from tests.unit.feed.conftest import Rig, receive
 from tests.waiting import PATIENCE
 from websockets.exceptions import InvalidStatus
 
-from netweft.feed import session
+from netweft.feed import service, session
 from netweft.model import NodeFacts, PortState, PortStatus
 from netweft.wire import messages as wire
 
@@ -212,3 +212,18 @@ async def test_a_node_that_stays_away_is_marked_and_one_that_returns_is_not(rig:
         while not agent("hv2")["status_detail"]:
             await asyncio.sleep(0.02)
     assert not agent("hv1")["status_detail"]
+
+
+async def test_a_node_that_begins_again_and_again_waits_and_no_other(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each session stores its facts at once; the limit of one a second holds within one."""
+    monkeypatch.setattr(service, "SESSION_SECONDS", 1000.0)
+    for _ in range(service.SESSIONS_AT_ONCE):
+        async with rig.connect("hv1") as socket:
+            await socket.send(subscribe())
+            await receive(socket)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.5), rig.connect("hv1"):
+            pass
+    async with rig.connect("hv2") as socket:
+        await socket.send(subscribe("hv2"))
+        assert isinstance(await receive(socket), wire.Snapshot)
