@@ -24,7 +24,7 @@ test: ## install, then every test there is (root)
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/pytest -n auto
 
-test-kernel: ## real packets on the kernel's datapath, in a virtual machine; up to 90 minutes (root, first time)
+test-kernel: ## real packets on the kernel's datapath, in virtual machines; up to 90 minutes (root, first time)
 	@scripts/install.sh kernel
 	$(BIN)/python -m tests.kernel.run all
 

@@ -3,7 +3,7 @@
 #
 #   scripts/install.sh          Open vSwitch, iproute2, ... and the virtual environment: enough for the demo and the lab
 #   scripts/install.sh test     also PostgreSQL's programs, QEMU, libvirt, a DHCP client and a guest kernel: what the tests need
-#   scripts/install.sh kernel   what `make test-kernel` needs: QEMU, a guest kernel, and a Debian root for it
+#   scripts/install.sh kernel   what `make test-kernel` needs: QEMU, a guest kernel, a User-Mode Linux, and a Debian root for both
 #   scripts/install.sh bench    also what makes the load of the benchmarks; OVN beside it takes ovn-central and ovn-host
 #
 # It starts no service itself and needs none: labs and tests run their own ovsdb-server, ovs-vswitchd and PostgreSQL.
@@ -13,7 +13,8 @@ cd "$(dirname "$0")/.."
 DEMO_PACKAGES=(openvswitch-switch iproute2 iputils-ping ethtool python3 python3-venv ca-certificates)
 TEST_PACKAGES=(postgresql qemu-system-x86 busybox-static cpio libvirt-daemon libvirt-clients isc-dhcp-client libfaketime)
 BENCH_PACKAGES=(iperf3)
-KERNEL_PACKAGES=(qemu-system-x86 busybox-static cpio mmdebstrap e2fsprogs debian-archive-keyring git)
+KERNEL_PACKAGES=(qemu-system-x86 busybox-static cpio mmdebstrap e2fsprogs debian-archive-keyring git
+    gcc libc6-dev make flex bison bc xz-utils)
 MACHINE_DIR=/var/lib/netweft/machine   # the guest kernel of `netweft lab vm add --kind qemu`
 
 say() { printf '  %-10s %s\n' "$1" "$2"; }
@@ -118,4 +119,4 @@ elif [ "${1:-}" = kernel ]; then
 fi
 install_python
 [ "${1:-}" != test ] || install_keystone
-[ "${1:-}" != kernel ] || scripts/kernel_root.sh
+[ "${1:-}" != kernel ] || { scripts/kernel_root.sh && scripts/kernel_uml.sh; }

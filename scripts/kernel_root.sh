@@ -1,6 +1,7 @@
 #!/bin/bash
-# Makes the root of the virtual machine that `make test-kernel` boots: Debian 12 with what the tests need, its kernel's modules and a virtual
-# environment.  Kept in a folder of our own, and made anew when any of that changes; the checkout itself is put in at each run.
+# Makes the root of the machines that `make test-kernel` boots: Debian 12 with what the tests need, its kernel's modules and a virtual
+# environment.  Kept in a folder of our own, as it is for User-Mode Linux and as a disk for QEMU, and made anew when any of that changes;
+# the checkout itself is put in at each run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,7 +15,8 @@ wanted=$({ cat "$0" requirements.lock pyproject.toml; ls "$MODULES"; } | sha256s
 [ "$(cat "$TARGET/made-from" 2>/dev/null)" = "$wanted" ] && exit 0
 [ "$(id -u)" -eq 0 ] || fail "as root (sudo), because the machine's root is missing or old"
 
-work=$(mktemp -d)
+mkdir -p "$TARGET"
+work=$(mktemp -d -p "$TARGET")
 trap 'rm -rf "$work"' EXIT
 log=$work/log
 quietly() { "$@" >"$log" 2>&1 || { cat "$log" >&2; fail "this failed: $*"; }; }
@@ -41,7 +43,9 @@ quietly env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot "$work/root" sh -ec '
     .venv/bin/pip install --no-index --no-deps --no-build-isolation --editable .'
 rm -rf "$work/root/wheels" "$work/root/var/cache/apt" "$work/root/var/lib/apt/lists"
 
-mkdir -p "$TARGET"
 rm -f "$TARGET/made-from"
-quietly mke2fs -q -F -t ext4 -d "$work/root" "$TARGET/root.ext4" 2500M
+rm -rf "$TARGET/root"
+mv "$work/root" "$TARGET/root"
+quietly mke2fs -q -F -t ext4 -d "$TARGET/root" "$TARGET/root.ext4" 2500M
+chmod -R a+rX "$TARGET/root" # whoever runs a User-Mode Linux reads these files as himself
 echo "$wanted" >"$TARGET/made-from"

@@ -1,5 +1,6 @@
 #!/bin/bash
-# The machine's init: what tests need of a running system, and commands from the second serial port, as `guest_serial` sends them.
+# The machine's init: what tests need of a running system; then one command, from the file that is named, or many, from the second
+# serial port, as `guest_serial` sends them.
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=linux LANG=C.UTF-8 NETWEFT_NO_REAL_MACHINES=1
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
@@ -10,6 +11,12 @@ for folder in /dev/shm /run /tmp; do mount -t tmpfs tmpfs $folder; done
 mkdir -p /run/lock /run/netns
 hostname kernel
 ip link set lo up
+sleep 11 # vswitchd counts processors every 10 s of uptime, and before the first time finds none: nobody reads what goes up to it
+if [ -n "${1:-}" ]; then
+  cd /netweft && bash -c "$(cat "$1")" </dev/null
+  echo "netweft: ended with $?"
+  exec /bin/busybox poweroff -f
+fi
 modprobe -a tun openvswitch vport-vxlan vport-geneve vport-gre 8021q
 stty -F /dev/ttyS1 raw -echo
 echo "netweft: this machine is ready"

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 DOCUMENT = Path(__file__).parents[2] / "docs/datapaths.md"
 BEGIN, END = "<!-- written by make test-kernel -->\n", "<!-- so far -->\n"
-HEAD = "| tests | passed | skipped | not passed |\n|---|---|---|---|\n"
+HEAD = "| tests | machine | passed | skipped | not passed |\n|---|---|---|---|---|\n"
 PASSED, SKIPPED = "PASSED", "SKIPPED"
 _SAID = re.compile(r"^(tests/\S+?\.py::.+) (PASSED|FAILED|ERROR|SKIPPED)\b")
 
@@ -20,13 +20,23 @@ class Result(NamedTuple):
     test: str
     outcome: str
 
+
+class Turn(NamedTuple):
+    """What became of one file, or of tests of it, on one machine.  finished: it came to its end."""
+
+    tests: str
+    machine: str
+    results: tuple[Result, ...] = ()
+    finished: bool = False
+
     @property
-    def file(self) -> str:
-        return self.test.partition("::")[0]
+    def failures(self) -> Iterator[Result]:
+        return (result for result in self.results if result.outcome not in (PASSED, SKIPPED))
 
 
 class Output(io.BytesIO):
-    """Takes what pytest writes, shows it, and keeps what it says of each test."""
+    """Takes what pytest writes, keeps it and what it says of each test, and shows the latter as it comes: many may run
+    at the same time."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -37,30 +47,28 @@ class Output(io.BytesIO):
         *lines, self._line = (self._line + chunk).split(b"\n")
         for line in lines:
             text = line.decode(errors="replace").rstrip("\r")
-            print(text, flush=True)
             if said := _SAID.match(text):
                 self.results.append(Result(said[1], said[2]))
-        return len(chunk)
+                print(text, flush=True)
+        return super().write(chunk)
+
+    def text(self) -> str:
+        return self.getvalue().decode(errors="replace").replace("\r", "")
 
 
-def table(results: Iterable[Result], files: Iterable[str]) -> str:
-    """files: all that were to run, in their order."""
-    found = list(results)
-    return HEAD + "".join(_row(file, [result for result in found if result.file == file]) for file in files)
+def table(turns: Iterable[Turn]) -> str:
+    return HEAD + "".join(map(_row, turns))
 
 
-def _row(file: str, results: list[Result]) -> str:
-    counts = Counter(result.outcome for result in results)
-    failed = sorted({result.test.partition("::")[2] for result in results if result.outcome not in (PASSED, SKIPPED)})
-    said = ", ".join(f"`{name}`" for name in failed) if results else "not reached in the time"
-    return f"| `{file}` | {counts[PASSED]} | {counts[SKIPPED]} | {said or '-'} |\n"
+def _row(turn: Turn) -> str:
+    counts = Counter(result.outcome for result in turn.results)
+    said = [f"`{name}`" for name in sorted({result.test.partition("::")[2] for result in turn.failures})]
+    if not turn.finished:
+        said.append("the rest was not reached" if turn.results else "not reached")
+    return f"| `{turn.tests}` | {turn.machine} | {counts[PASSED]} | {counts[SKIPPED]} | {', '.join(said) or '-'} |\n"
 
 
 def document(text: str) -> None:
     before, _, rest = DOCUMENT.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
     DOCUMENT.write_text(before + BEGIN + text + END + after)
-
-
-def failures(results: Iterable[Result]) -> Iterator[Result]:
-    return (result for result in results if result.outcome not in (PASSED, SKIPPED))

@@ -1,76 +1,108 @@
-"""The tests with real packets, on the kernel's datapath: `python -m tests.kernel.run [quick | all | TEST...]`.
+"""The tests with real packets, on the kernel's datapath: `python -m tests.kernel.run [quick | all | [qemu] TEST...]`.
 
-In a virtual machine, whose kernel has it.  quick: one of each kind, for every day.  all: as many as the time allows; it
-writes the table of docs/datapaths.md.
+quick: one of each kind, for every day.  all: every file on User-Mode Linux, then a choice on Debian's own kernel as far
+as the time goes; it writes the table of docs/datapaths.md.  Else these tests, on User-Mode Linux or on QEMU.
 """
 
+import os
 import shlex
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
 
 from tests.kernel import results
-from tests.kernel.machine import Machine, booted
-from tests.kernel.results import Output
-
-from netweft.lab.layout import LabError
+from tests.kernel.emulated import Emulated
+from tests.kernel.engine import Engine, Stopped
+from tests.kernel.results import Output, Turn
+from tests.kernel.user_mode import UserMode
 
 QUICK_MINUTES, MINUTES = 10.0, 90.0
-QUICK = (
-    "tests/netns/test_talk.py",
-    "tests/netns/test_spoofing.py::test_the_truth_arrives",
-    "tests/netns/test_connections.py",
-)
-FILES = tuple(
-    f"tests/netns/test_{name}.py"
-    for name in (
-        *("talk", "spoofing", "firewall", "connections", "l2_fabric", "dhcp", "l2_trunk", "ports", "repair"),
-        *("l2_matrix", "qos", "faults", "keeps_working", "l2_move", "mtu", "upgrade", "l2_bad_input"),
-    )
-)
 PYTEST = ".venv/bin/python -m pytest -v --color=no --tb=short -p no:randomly -p no:cacheprovider"
 
 
+def _files(*names: str) -> tuple[str, ...]:
+    return tuple(f"tests/netns/test_{name}.py" for name in names)
+
+
+QUICK = (*_files("talk", "connections"), "tests/netns/test_spoofing.py::test_the_truth_arrives")
+# the longest first: what is left in the end is short, and on all processors
+EVERY = _files(
+    *("firewall", "l2_matrix", "spoofing", "fragments", "connections_end", "faults", "keeps_working", "connections"),
+    *("dhcp", "l2_fabric", "repair", "l2_trunk", "qos", "upgrade", "l2_move", "ports", "unbinding", "mtu"),
+    *("l2_migrate", "l2_bad_input", "priority_tags", "external_agent", "linuxbridge_wiring", "talk"),
+)
+# where a second takes ten: the most telling first
+CHOICE = (*QUICK, *_files("fragments", "connections_end", "l2_trunk", "repair", "dhcp", "spoofing", "l2_fabric", "qos"))
+
+
+class Share(NamedTuple):
+    """at_once: how many of its tests may run at the same time."""
+
+    engine: type[UserMode] | type[Emulated]
+    tests: tuple[str, ...]
+    at_once: int = 1
+
+
 def main(words: Sequence[str]) -> int:
-    tests, minutes = _choice(words)
-    output, start = Output(), time.monotonic()
-    with booted() as machine:
-        print(f"the machine has booted after {time.monotonic() - start:.0f} s", flush=True)
-        clock = threading.Timer(minutes * 60 - (time.monotonic() - start), machine.stop)
-        clock.daemon = True
-        clock.start()
-        finished = _run(machine, tests, output)
-        clock.cancel()
-    failed = list(results.failures(output.results))
-    passed = sum(result.outcome == results.PASSED for result in output.results)
+    shares, minutes = _choice(list(words))
+    end = time.monotonic() + minutes * 60
+    turns = [turn for share in shares for turn in _run(share, end)]
+    table = results.table(turns)
     if words == ["all"]:
-        results.document(results.table(output.results, FILES))
-    print(results.table(output.results, dict.fromkeys(test.partition("::")[0] for test in tests)))
-    if not finished:
-        print(f"after {minutes:.0f} minutes there was no more time")
-    print(f"{passed} passed, {len(failed)} failed")
-    return 1 if failed or not passed else 0
+        results.document(table)
+    failed = sum(1 for turn in turns for _ in turn.failures)
+    passed = sum(result.outcome == results.PASSED for turn in turns for result in turn.results)
+    stuck = sum(turn.machine == UserMode.name and not turn.finished for turn in turns)
+    print(f"{table}{passed} passed, {failed} failed, {stuck} files not to their end on {UserMode.name}")
+    return 1 if failed or stuck or not passed else 0
 
 
-def _choice(words: Sequence[str]) -> tuple[Sequence[str], float]:
+def _choice(words: list[str]) -> tuple[list[Share], float]:
+    processors = os.cpu_count() or 1
     match words:
         case [] | ["quick"]:
-            return QUICK, QUICK_MINUTES
+            return [Share(UserMode, QUICK, processors)], QUICK_MINUTES
         case ["all"]:
-            return FILES, MINUTES
+            return [Share(UserMode, EVERY, processors), Share(Emulated, CHOICE)], MINUTES
+        case ["qemu", *tests]:
+            return [Share(Emulated, tuple(tests))], MINUTES
         case _:
-            return words, MINUTES
+            return [Share(UserMode, tuple(words), processors)], MINUTES
 
 
-def _run(machine: Machine, tests: Sequence[str], output: Output) -> bool:
-    """Whether all of them had their turn.  A file at a time, so that what one leaves behind is not the next one's."""
+def _run(share: Share, end: float) -> list[Turn]:
+    """end: by then it is over.  A file at a time, so that what one leaves behind is not the next one's."""
+    with tempfile.TemporaryDirectory(prefix="netweft-kernel-") as folder:
+        engine = share.engine(Path(folder))
+        clock = threading.Timer(max(0.0, end - time.monotonic()), engine.stop)
+        clock.daemon = True
+        clock.start()
+        try:
+            with ThreadPoolExecutor(share.at_once) as pool:
+                return list(pool.map(lambda tests: _turn(engine, tests), share.tests))
+        finally:
+            clock.cancel()
+            engine.stop()
+
+
+def _turn(engine: Engine, tests: str) -> Turn:
+    output, finished = Output(), True
+    start = time.monotonic()
     try:
-        for test in tests:
-            machine.execute(f"cd /netweft && {PYTEST} {shlex.quote(test)}", output)
-    except LabError:
-        return False
-    return True
+        engine.execute(f"{PYTEST} --timeout={engine.timeout} {shlex.quote(tests)}", output)
+    except Stopped:
+        finished = False
+    turn = Turn(tests, engine.name, tuple(output.results), finished)
+    if any(turn.failures) or (finished and not turn.results):
+        print(output.text(), flush=True)
+    words = "" if finished else ", not to its end"
+    print(f"{tests}: {time.monotonic() - start:.0f} s on {engine.name}{words}", flush=True)
+    return turn
 
 
 if __name__ == "__main__":

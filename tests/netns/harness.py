@@ -134,6 +134,11 @@ class Lab:
         command = in_namespace(self.layout.vm_namespace(machine.name), sys.executable, str(INSIDE), "send")
         run(*command, stdin="".join(f"{frame.hex()}\n" for frame in frames))
 
+    def silence(self, machine: Vm) -> None:
+        """Its own stack answers nothing from now on: a reset to a SYN made by hand ends that connection for the
+        kernel's tracker, which is stricter than the userspace one."""
+        run("ip", "-n", self.layout.vm_namespace(machine.name), "address", "flush", "dev", "eth0")
+
     def meet(self, one: Vm, other: Vm) -> None:
         """Returns when each is heard by the other: Open vSwitch's userspace datapath drops what comes first to a
         tunnel's end point, whose MAC it has to ask for."""

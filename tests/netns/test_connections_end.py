@@ -51,7 +51,9 @@ class Stage:
         self.servers = {node: self.vm(node, "mute") for node in ("hv1", "hv2")}
 
     def vm(self, node: str, group: str, **port: Any) -> Vm:
-        return self.lab.add_vm(node, self.network, security_groups=[self.groups[group]], **port)
+        made = self.lab.add_vm(node, self.network, security_groups=[self.groups[group]], **port)
+        self.lab.silence(made)
+        return made
 
     def fixed_ips(self, machine: Vm) -> list[dict[str, str]]:
         return [{"ip_address": one["ip_address"]} for one in self.lab.port(machine)["fixed_ips"]]

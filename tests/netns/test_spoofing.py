@@ -55,6 +55,9 @@ LIES: dict[str, Callable[[Nic, Nic, Nic], bytes]] = {
     "neighbour advertisement": lambda me, him, to: neighbour_advertisement(
         (me.mac, to.mac), (v6(me), v6(to)), v6(him), me.mac
     ),
+    "neighbour advertisement, another's MAC": lambda me, him, to: neighbour_advertisement(
+        (me.mac, to.mac), (v6(me), v6(to)), v6(me), him.mac
+    ),
     "neighbour advertisement, another's source": lambda me, him, to: neighbour_advertisement(
         (me.mac, to.mac), (v6(him), v6(to)), v6(me), me.mac
     ),
@@ -76,6 +79,20 @@ def test_a_lie_gets_nowhere(lab: Lab, cast: Cast, lie: str, whom: str) -> None:
     victim: Vm = getattr(cast, whom)
     frame = LIES[lie](cast.liar.nic, cast.impersonated.nic, victim.nic)
     assert not seen_by(lab, victim, cast.liar, frame)
+
+
+@pytest.mark.parametrize("first", ["the truth", "the lie"])
+@pytest.mark.parametrize("lie", ["neighbour advertisement", "neighbour advertisement, another's MAC", "ARP reply"])
+def test_one_packets_verdict_is_not_anothers(lab: Lab, cast: Cast, lie: str, first: str) -> None:
+    """Both at the same neighbour, in both orders, soon after each other: what the datapath keeps of the first one must
+    look at all that decided."""
+    me, to = cast.liar.nic, cast.there.nic
+    told = neighbour_advertisement((me.mac, to.mac), (v6(me), v6(to)), v6(me), me.mac)
+    if lie == "ARP reply":
+        told = arp((me.mac, to.mac), 2, (me.mac, me.address), (to.mac, to.address))
+    frames = {"the truth": told, "the lie": LIES[lie](me, cast.impersonated.nic, to)}
+    for which in sorted(frames, key=lambda which: which != first):
+        assert seen_by(lab, cast.there, cast.liar, frames[which]) == (which == "the truth"), which
 
 
 def test_the_truth_arrives(lab: Lab, cast: Cast) -> None:

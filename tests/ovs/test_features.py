@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.ovs.features import BEFORE, LINUX_6_1
 from tests.ovs.sandbox import running
 from tests.scenarios.test_scenarios import CASES, Case, render
 
@@ -15,14 +16,12 @@ from netweft.dataplane.openflow.flow import Flow, Output, SetField
 from netweft.dataplane.openflow.meters import DropMeter, MeterCommand
 from netweft.services.pipeline import BridgeFlow
 
-LACKS = ("nd_ext", "tnl_push_pop", "lb_output_action", "explicit_drop_action", "ct_zero_snat")  # Linux 6.1, and before
-
 
 @pytest.fixture
 async def switch() -> AsyncIterator[OpenFlowConnection]:
     with running() as ovs:
         ovs.add_bridge("kernel")
-        for feature in LACKS:
+        for feature in {**LINUX_6_1, **BEFORE}:
             ovs.appctl("dpif/set-dp-features", "kernel", feature, "false")
         connection = await OpenFlowConnection.connect(ovs.mgmt("kernel"))
         yield connection

@@ -1,7 +1,8 @@
 """A VM played by a network namespace whose NIC `eth0` is an internal port of Open vSwitch: no veth, no tap.
 
-As Neutron plugs in what runs on a hypervisor itself, such as a DHCP server.  The device is vswitchd's: it vanishes when
-that ends, as it does there.
+As Neutron plugs in what runs on a hypervisor itself, such as a DHCP server.  The device is Open vSwitch's: in the
+userspace datapath it vanishes when vswitchd ends.  It keeps its name, `eth0` is another one for it: the kernel's
+datapath knows a port by its device's name, and vswitchd takes out a port of which no row speaks.
 """
 
 import time
@@ -32,5 +33,6 @@ def start(node: NodeLayout, vm: str, nic: Nic) -> None:
             raise LabError(f"{node.name} has made no device {nic.tap} within {MADE_WITHIN:.0f} s")
         time.sleep(0.01)
     namespace = node.layout.vm_namespace(vm)
-    ip_batch((f"link set {nic.tap} netns {namespace} name eth0",), namespace=node.namespace)
+    ip_batch((f"link set {nic.tap} netns {namespace}",), namespace=node.namespace)
+    ip_batch((f"link property add dev {nic.tap} altname eth0",), namespace=namespace)
     guest_netns.start(node, vm, nic)

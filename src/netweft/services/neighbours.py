@@ -73,7 +73,8 @@ def asks_for(address: Prefix) -> dict[str, Value]:
     target = address.value if address.mask is None else (address.value, address.mask)
     if address.version == 4:
         return {"eth_type": ETH_ARP, "arp_op": REQUEST, "arp_tpa": target}
-    return {"eth_type": ETH_IPV6, "ip_proto": PROTO_ICMPV6, "icmpv6_type": ND_SOLICIT, "nd_target": target}
+    solicit: dict[str, Value] = {"eth_type": ETH_IPV6, "ip_proto": PROTO_ICMPV6, "icmpv6_type": ND_SOLICIT}
+    return {**solicit, "icmpv6_code": 0, "nd_target": target}
 
 
 NEIGHBOURS = Service("neighbours", host=host, network=network, port=port, peer=peer)

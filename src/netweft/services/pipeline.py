@@ -96,7 +96,7 @@ INT = Pipeline.of(
     Table(
         "neighbour_claims",
         "port security: the address that a neighbour advertisement says inside must be the port's as well",
-        match=fields(IN_PORT, *ICMPV6, "nd_target"),
+        match=fields(IN_PORT, *ICMPV6, "icmpv6_code", "nd_target"),
         set=fields(CLAIMED_HIGH, CLAIMED_LOW),
         next=("claimed_mac",),
         miss="requests",
@@ -112,7 +112,7 @@ INT = Pipeline.of(
         "what is asked of everybody: ARP requests and ND solicitations for an address that one port alone can have go "
         "to that port, DHCP requests to the agent, which answers them",
         match=fields(LOCAL_VLAN, IN_PORT, "vlan_vid", "eth_src", "eth_dst", "arp_op", "arp_spa", "arp_tpa")
-        | fields(*ICMPV6, "ipv6_src", "nd_target", "udp_src", "udp_dst"),
+        | fields(*ICMPV6, "icmpv6_code", "ipv6_src", "nd_target", "udp_src", "udp_dst"),
         set=fields("eth_src", "eth_dst", *ARP_SENDER, "arp_tpa", "arp_tha"),
         next=("answer", "egress"),
         agent=True,

@@ -94,7 +94,7 @@ def _as_ipv6(in_port: int, owner: int, source: Source) -> Iterator[BridgeFlow]:
     address = (source.address.value, source.address.mask)
     frm: dict[str, Value] = {IN_PORT: in_port, "eth_src": source.mac, "eth_type": ETH_IPV6, "ipv6_src": address}
     yield ADDRESS.flow(OWN, owner, frm, CLAIMS.goto)
-    target = _icmpv6(ND_ADVERT, **{IN_PORT: in_port}, nd_target=address)
+    target = _icmpv6(ND_ADVERT, **{IN_PORT: in_port}, icmpv6_code=0, nd_target=address)
     yield CLAIMS.flow(OWN, owner, target, *_claims("nd_tll"))
 
 
@@ -123,8 +123,9 @@ def host(_: HostFacts, __: Uplinks) -> Iterator[Wanted]:
     probe: dict[str, Value] = {"eth_type": ETH_ARP, "arp_op": 1, "arp_spa": 0}
     yield ADDRESS.flow(ANYBODY, owner, probe, *_claims("arp_sha"))
     yield ADDRESS.flow(ANYBODY, owner, {"eth_type": ETH_RARP}, PASSED)
-    yield CLAIMS.flow(ANYBODY, owner, _icmpv6(ND_SOLICIT), *_claims("nd_sll"))
-    yield CLAIMS.flow(ANYBODY, owner, _icmpv6(ND_ADVERT))
+    yield CLAIMS.flow(OWN, owner, _icmpv6(ND_SOLICIT, icmpv6_code=0), *_claims("nd_sll"))
+    for kind in (ND_SOLICIT, ND_ADVERT):
+        yield CLAIMS.flow(ANYBODY, owner, _icmpv6(kind))
     no_option: dict[str, Value] = {"eth_type": ETH_IPV6, CLAIMED_HIGH: 0, CLAIMED_LOW: 0}
     yield CLAIMED.flow(ANYBODY, owner, no_option, PASSED)
 

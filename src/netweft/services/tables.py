@@ -29,6 +29,8 @@ from netweft.services.fields import EPOCH_BITS, EPOCH_PLACES, Reason, cookie
 
 DROP = "drop"
 MAX_ACTIONS = 4000  # a flow is one message of at most 64 KiB, an action 16 bytes or more
+# else vswitchd gives the kernel's datapath a flow without what we look at: one packet's verdict would be every packet's
+NO_CODE = "what neighbour discovery says inside is looked at only where icmpv6_code is matched as 0"
 OTHERS = "others' flows"  # the bridge is not ours alone
 
 Value: TypeAlias = int | tuple[int, int | None]  # what a field must be, or (value, mask)
@@ -86,6 +88,9 @@ class Table:
             raise PipelineError(f"{self}: {len(actions)} actions do not fit into one flow")
         for action in actions:
             self._check(action)
+        looked_at = (*match, *(action.src for action in actions if isinstance(action, Move)))
+        if match.get("icmpv6_code") != 0 and any(field.startswith("nd_") for field in looked_at):
+            raise PipelineError(f"{self}: {NO_CODE}")
         flow = Flow(table=self.id, priority=priority, match=_sorted(match), actions=actions, cookie=cookie)
         return BridgeFlow(self.bridge, flow)
 

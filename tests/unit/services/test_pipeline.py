@@ -3,7 +3,7 @@
 import pytest
 
 from netweft.dataplane.openflow.fields import canonical
-from netweft.dataplane.openflow.flow import Goto, Output, PushVlan, SetField
+from netweft.dataplane.openflow.flow import Action, Goto, Move, Output, PushVlan, SetField
 from netweft.services.fields import OURS, OURS_MASK, Owner, Reason, cookie, owner
 from netweft.services.pipeline import INT, PIPELINES, TUN, Pipeline, PipelineError, Table
 from netweft.services.tables import fields
@@ -33,6 +33,23 @@ def test_tags_only_where_promised() -> None:
     with pytest.raises(PipelineError, match="VLAN tag"):
         INT["switching"].flow(1, 0, {}, PushVlan())
     TUN["from_overlay"].flow(1, 0, {}, PushVlan())
+
+
+@pytest.mark.parametrize(
+    ("inside", "actions"),
+    [
+        ({"nd_target": 1}, ()),
+        ({}, (Move("nd_sll", "reg7", bits=32),)),
+    ],
+)
+def test_neighbour_discovery_is_looked_into_only_with_its_code(
+    inside: dict[str, int], actions: tuple[Action, ...]
+) -> None:
+    """The kernel's datapath gets no mask of the rest of it else (docs/datapaths.md)."""
+    table = INT["neighbour_claims"]
+    with pytest.raises(PipelineError, match="icmpv6_code"):
+        table.flow(1, 0, {"icmpv6_type": 136, **inside}, *actions)
+    table.flow(1, 0, {"icmpv6_type": 136, "icmpv6_code": 0, **inside}, *actions)
 
 
 @pytest.mark.parametrize("onward", [{"next": ("a",)}, {"next": ("nowhere",)}, {"miss": "a"}])

@@ -1,0 +1,38 @@
+"""What runs a test where the kernel has Open vSwitch's datapath; and the checkout, packed for whoever does."""
+
+import subprocess
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+HERE = Path(__file__).parent
+CHECKOUT = HERE.parents[1]
+KEPT = Path("/var/lib/netweft/kernel")  # scripts/kernel_root.sh and scripts/kernel_uml.sh put it there
+
+
+class Stopped(Exception):
+    """The engine was stopped, or died, while a command ran."""
+
+
+class Engine(Protocol):
+    """name: for the table.  timeout: what pytest gives a test that asks for no longer, in seconds."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def timeout(self) -> int: ...
+
+    def execute(self, command: str, output: BinaryIO) -> int:
+        """In a checkout of its own, as root: the exit status.  Raises Stopped."""
+
+    def stop(self) -> None:
+        """Whatever it runs ends."""
+
+
+def pack_checkout(path: Path) -> None:
+    """What git knows of, and what is new: as it is in the work tree."""
+    words = ("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
+    files = subprocess.run(("git", "-C", str(CHECKOUT), *words), stdout=subprocess.PIPE, check=True).stdout.split(b"\0")
+    present = b"\0".join(file for file in files if file and (CHECKOUT / file.decode()).exists())
+    packer = ("tar", "-c", "-f", str(path), "--owner=0", "--group=0", "-C", str(CHECKOUT), "--null", "-T", "-")
+    subprocess.run(packer, input=present, check=True)

@@ -1,0 +1,96 @@
+"""User-Mode Linux: a kernel that is a program of this machine's, with the real `openvswitch` of its version.
+
+It runs at the speed of this machine, and boots in seconds: each command gets one of its own.  Its clock stands still
+while it computes and jumps to the next timer when it idles (`time-travel=inf-cpu`): no deadline is missed because
+others use the machine, and nobody waits for a time to pass.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import tempfile
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from tests.kernel.engine import HERE, KEPT, Stopped, pack_checkout
+
+from netweft.lab import guest_image
+
+KERNEL, ROOT = KEPT / "linux", KEPT / "root"
+MEMORY = "2G"
+PATIENCE = 2400.0  # real seconds: whoever runs in a circle without a look at the clock stands still for ever
+SETTINGS = ("time-travel=inf-cpu", "quiet", "con=null", "con0=null,fd:1", "ssl=null")
+_ENDED = re.compile(rb"netweft: ended with (\d+)\r?\n")
+
+
+class UserMode:
+    name = "User-Mode Linux"
+    timeout = 600  # of its own clock
+
+    def __init__(self, folder: Path) -> None:
+        """folder: where it may put what a machine needs; it goes with whoever gave it."""
+        self._folder = folder
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._stopped = False
+        _build_initrd(folder / "initrd")
+        pack_checkout(folder / "checkout.tar")
+
+    def execute(self, command: str, output: BinaryIO) -> int:
+        if self._stopped:
+            raise Stopped
+        with tempfile.TemporaryDirectory(dir=self._folder) as name:
+            own = Path(name)
+            (own / "command").write_text(command)
+            (own / "checkout.tar").hardlink_to(self._folder / "checkout.tar")
+            argv = ("nice", "-n2", str(KERNEL), f"mem={MEMORY}", f"initrd={self._folder}/initrd", f"folder={own}")
+            process = subprocess.Popen(
+                (*argv, f"lower={ROOT}", *SETTINGS),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                start_new_session=True,
+            )
+            self._running.add(process)
+            clock = threading.Timer(PATIENCE, os.killpg, (process.pid, signal.SIGKILL))
+            clock.start()
+            try:
+                return self._copy(process, output)
+            finally:
+                clock.cancel()
+                self._running.discard(process)
+                _kill(process)
+
+    def stop(self) -> None:
+        self._stopped = True
+        for process in set(self._running):
+            _kill(process)
+
+    def _copy(self, process: subprocess.Popen[bytes], output: BinaryIO) -> int:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if ended := _ENDED.fullmatch(line):
+                return int(ended[1])
+            output.write(line)
+        raise Stopped
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """With the processes of the guest, which are processes here."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
+
+
+def _build_initrd(path: Path) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        for folder in ("bin", "lower", "over", "proc", "root"):
+            (root / folder).mkdir()
+        guest_image.copy_busybox(root / "bin")
+        (root / "init").write_text((HERE / "user_mode.sh").read_text())
+        (root / "init").chmod(0o755)
+        guest_image.pack(root, path)
