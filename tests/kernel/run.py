@@ -6,6 +6,7 @@ as the time goes; it writes the table of docs/datapaths.md.  Else these tests, o
 
 import os
 import shlex
+import signal
 import sys
 import tempfile
 import threading
@@ -82,12 +83,13 @@ def _run(share: Share, end: float) -> list[Turn]:
         clock = threading.Timer(max(0.0, end - time.monotonic()), engine.stop)
         clock.daemon = True
         clock.start()
+        pool = ThreadPoolExecutor(share.at_once)
         try:
-            with ThreadPoolExecutor(share.at_once) as pool:
-                return list(pool.map(lambda tests: _turn(engine, tests), share.tests))
+            return list(pool.map(lambda tests: _turn(engine, tests), share.tests))
         finally:
             clock.cancel()
             engine.stop()
+            pool.shutdown()
 
 
 def _turn(engine: Engine, tests: str) -> Turn:
@@ -106,4 +108,5 @@ def _turn(engine: Engine, tests: str) -> Turn:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the machines end, too
     sys.exit(main(sys.argv[1:]))

@@ -45,7 +45,7 @@ class UserMode:
             own = Path(name)
             (own / "command").write_text(command)
             (own / "checkout.tar").hardlink_to(self._folder / "checkout.tar")
-            argv = ("nice", "-n2", str(KERNEL), f"mem={MEMORY}", f"initrd={self._folder}/initrd", f"folder={own}")
+            argv = ("nice", "-n5", str(KERNEL), f"mem={MEMORY}", f"initrd={self._folder}/initrd", f"folder={own}")
             process = subprocess.Popen(
                 (*argv, f"lower={ROOT}", *SETTINGS),
                 stdin=subprocess.DEVNULL,

@@ -1,0 +1,51 @@
+#!/bin/bash
+# Makes the root of the machines that `make test-kernel` boots: Debian 12 with what the tests need, its kernel's modules and a virtual
+# environment.  Kept in a folder of our own, as it is for User-Mode Linux and as a disk for QEMU, and made anew when any of that changes;
+# the checkout itself is put in at each run.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+TARGET=/tmp/kernel/kr
+MODULES=/var/lib/netweft/machine/lib/modules
+PACKAGES=(openvswitch-switch iproute2 iputils-ping ethtool python3 python3-venv busybox-static isc-dhcp-client libfaketime kmod procps tcpdump conntrack)
+
+fail() { printf 'kernel_root: %s\n' "$1" >&2; exit 1; }
+
+wanted=$({ cat "$0" requirements.lock pyproject.toml; ls "$MODULES"; } | sha256sum)
+[ "$(cat "$TARGET/made-from" 2>/dev/null)" = "$wanted" ] && exit 0
+[ "$(id -u)" -eq 0 ] || fail "as root (sudo), because the machine's root is missing or old"
+
+mkdir -p "$TARGET"
+work=$(mktemp -d -p "$TARGET")
+trap 'rm -rf "$work"' EXIT
+log=$work/log
+quietly() { "$@" >"$log" 2>&1 || { cat "$log" >&2; fail "this failed: $*"; }; }
+
+# where apt gets Debian from; the signatures are checked with the keys of this machine
+mirror=$(apt-get indextargets --format '$(SITE) $(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' | awk '{print $2}' | grep -v security | head -n 1)
+[ -n "$mirror" ] || fail "apt of this machine knows no repository of Debian's"
+
+printf '  %-10s %s\n' kernel "making a Debian 12 root: some two minutes"
+mkdir "$work/wheels"
+quietly .venv/bin/python -m pip download --disable-pip-version-check --python-version 3.11 --only-binary=:all: \
+    --require-hashes -r requirements.lock -d "$work/wheels"
+quietly mmdebstrap --variant=minbase --include="$(IFS=,; echo "${PACKAGES[*]}")" bookworm "$work/root" "$mirror"
+
+mkdir -p "$work/root/lib/modules" "$work/root/netweft"
+cp -a "$MODULES"/. "$work/root/lib/modules/"
+tar -c pyproject.toml README.md requirements.lock src/netweft/__init__.py | tar -x -C "$work/root/netweft"
+mv "$work/wheels" "$work/root/wheels"
+quietly env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot "$work/root" sh -ec '
+    depmod "$(ls /lib/modules)"
+    cd /netweft
+    python3 -m venv .venv
+    .venv/bin/pip install --no-index --find-links /wheels --require-hashes -r requirements.lock
+    .venv/bin/pip install --no-index --no-deps --no-build-isolation --editable .'
+rm -rf "$work/root/wheels" "$work/root/var/cache/apt" "$work/root/var/lib/apt/lists"
+
+rm -f "$TARGET/made-from"
+rm -rf "$TARGET/root"
+mv "$work/root" "$TARGET/root"
+quietly mke2fs -q -F -t ext4 -d "$TARGET/root" "$TARGET/root.ext4" 2500M
+chmod -R a+rX "$TARGET/root" # whoever runs a User-Mode Linux reads these files as himself
+echo "$wanted" >"$TARGET/made-from"
