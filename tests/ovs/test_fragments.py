@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import subprocess
 import time
 
 import pytest
@@ -10,6 +11,7 @@ from tests.ovs.sandbox import Sandbox
 from tests.ovs.test_recirculations import NODE, OPEN, Switch, built
 
 from netweft.dataplane.openflow.client import OpenFlowConnection
+from netweft.dataplane.unixctl.fragments import MOST
 from netweft.model import Port, SecurityGroup, SecurityGroupRule
 from netweft.testing.region import Region, network, port
 
@@ -35,6 +37,21 @@ async def test_who_takes_packets_shows_first_fragments_and_says_when_they_are_no
     assert not await switch.shows_first_fragments()
     await switch.show_first_fragments()
     assert "nx-match" in await asyncio.to_thread(ovs.ofctl, "get-frags", bridge)
+
+
+def test_what_is_asked_for_is_the_most_that_the_tracker_takes(own_ovs: Sandbox) -> None:
+    def most(number: int) -> str:
+        own_ovs.appctl("dpctl/ipf-set-max-nfrags", f"{number}")
+        (found,) = re.findall(r"max num frags \(v4/v6\): (\d+)", own_ovs.appctl("dpctl/ipf-get-status"))
+        return str(found)
+
+    own_ovs.add_bridge("rec-int")
+    try:
+        assert most(MOST) == "5000"
+        with pytest.raises(subprocess.CalledProcessError):
+            most(MOST + 1)
+    finally:
+        own_ovs.vsctl("del-br", "rec-int")
 
 
 @pytest.mark.parametrize("free", [False, True], ids=["to a guarded port", "to a port without port security"])
@@ -70,6 +87,45 @@ def test_fragments_whose_rest_never_comes_come_out_nowhere(
         out = switch.sent(switch.node.vifs[receiver.id].name).read_bytes()
     assert out.count(b"ours") == number
     assert MARK not in out
+
+
+@pytest.mark.parametrize("many", [33, 54], ids=lambda many: f"{many} fragments")
+@pytest.mark.parametrize("carrier", ["whole", "in pieces"])
+@pytest.mark.parametrize("way", ["egress", "ingress", "ingress, same network"])
+def test_what_is_left_of_many_fragments_goes_to_nobody_else(
+    own_ovs: Sandbox, way: str, carrier: str, many: int
+) -> None:
+    """The tracker gives out 32 at once, and the rest with whatever it is asked next (decision 0337)."""
+    free: dict[str, object] = {} if way == "egress" else OPEN
+    theirs = network(1)
+    ours = theirs if "same" in way else network(2)
+    liar, beside = port(1, theirs, "10.0.0.1", **free), port(2, theirs, "10.0.0.2")
+    sender, receiver = port(3, ours, "10.0.0.3", **free), port(4, ours, "10.0.0.4")
+    region = Region(nodes=1)
+    region.create(*dict.fromkeys((theirs, ours)), liar, beside, sender, receiver)
+    region.plug(NODE, liar, beside, sender, receiver)
+    region.settle()
+    with built(own_ovs, region.nodes[NODE]) as switch:
+        own_ovs.ofctl("set-frags", switch.bridge("int"), "nx-match")
+        own_ovs.appctl("dpctl/ipf-set-min-frag", "v4", "400")
+        for asker, answers in ((liar, beside), (sender, receiver)):
+            receive(switch, asker, frames.udp4(*_ends(asker, answers), b"asks"))
+            receive(switch, answers, frames.udp4(*_ends(answers, asker), b"yes!"))
+        macs, addresses = _ends(liar, beside)
+        aimed = (macs[0], receiver.mac_address if way == "egress" else macs[1])
+        for number, to in enumerate((macs, aimed)):
+            whole = frames.udp4(to, addresses, ((MARK * 60)[:1208] * many)[:-16])
+            pieces = frames.every(whole, 1208, ident=number)
+            assert len(pieces) == many
+            receive(switch, liar, *pieces)
+            ours_too = frames.udp4(*_ends(sender, receiver), b"ours" * 300)
+            for ident in range(4):
+                cut = frames.every(ours_too, 608, ident=ident) if carrier == "in pieces" else [ours_too]
+                receive(switch, sender, *cut)
+        out = [switch.sent(switch.node.vifs[one.id].name).read_bytes() for one in (receiver, beside)]
+    assert out[0].count(b"ours") == 8 * 300
+    assert MARK not in out[0]
+    assert out[1].count(MARK) >= 32 * 45
 
 
 def _ends(frm: Port, to: Port) -> tuple[tuple[str, str], tuple[str, str]]:

@@ -3,6 +3,7 @@
     flows see the ports of first fragments        of the bridge; anybody who has a connection to it can change it
     fragments of 400 bytes or more are tracked    of the userspace datapath, which takes none under 1,200 (IPv4) or
                                                   1,280 (IPv6) for sound, and paths with a smaller MTU are
+    the tracker keeps 5,000 fragments at once     likewise; 1,000 unless told otherwise
 
 Until the former is so, the flows let no first fragment pass (services.fragments).
 """
@@ -58,11 +59,11 @@ class BridgeFragments:
             for words in wanting:
                 await command(self._run_dir, *words)
         except CommandFailed as error:  # tried again at the next look
-            log.warning("small fragments are not tracked", problem=str(error))
+            log.warning("fragments are tracked as Open vSwitch does by itself", problem=str(error))
         return steps
 
     def plan(self) -> list[Step]:
         if self._connection is None:
             return []
         shown = [] if self._shown else [Step("fragments", "nx-match", "normal", "nx-match")]
-        return [*shown, *(Step("fragments", words[-2], now=" ".join(words)) for words in self._wanting)]
+        return [*shown, *(Step("fragments", " ".join(words[:-1]), now=words[-1]) for words in self._wanting)]

@@ -10,6 +10,7 @@ Registers on the integration bridge (cleared by Open vSwitch at each patch port)
     reg5  FLOODED     bit 0: guarded ports get the frame whose rules may differ; bit 1: and they are a crowd
     reg6  CLAIMED_HIGH, reg7 CLAIMED_LOW   the MAC that ARP or neighbour discovery names inside the frame
     reg8  TRIAL       1: a packet of the agent's, judged like any other and given to nobody
+    reg9  PIECE       1: went through the connection tracker as a fragment
 
 A logical port is an OpenFlow port together with the 802.1Q tag that its frames have there, 0 for none: the ports of a
 VLAN-aware VM share an interface.  Written `ofport | vlan << 16`, and `| 1 << 28` (GUARDED) when port security is on.
@@ -67,6 +68,7 @@ FLOODED: Final = "reg5"
 CLAIMED_HIGH: Final = "reg6"
 CLAIMED_LOW: Final = "reg7"
 TRIAL: Final = "reg8"
+PIECE: Final = "reg9"
 ONE_OF_MANY: Final = 1
 CROWD: Final = 2
 TAG_SHIFT: Final = 16  # where the tag of a logical port begins

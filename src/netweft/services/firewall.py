@@ -31,7 +31,7 @@ from netweft.dataplane.openflow.fields import (
     PROTO_ICMPV6,
     PROTO_UDP,
 )
-from netweft.dataplane.openflow.flow import Action, Clone, Ct, CtClear, Goto, SetField
+from netweft.dataplane.openflow.flow import Action, Clone, Ct, CtClear, Goto, Move, SetField
 from netweft.services import firewall_rules, fragments
 from netweft.services.fields import (
     ASKED,
@@ -47,6 +47,7 @@ from netweft.services.fields import (
     ONE_OF_MANY,
     OUT_PORT,
     PERMITTED,
+    PIECE,
     TRIAL,
     Reason,
     cookie,
@@ -55,7 +56,8 @@ from netweft.services.fields import (
 from netweft.services.pipeline import INT, BridgeFlow, Table, Value
 from netweft.services.values import HostFacts, LocalPort, Service, Uplinks, Wanted
 
-UNGUARDED, NEVER, ESSENTIAL, STATELESS, TO_MANY, TRACKED, UNTRACKED, NOTHING_ELSE = 60, 55, 50, 40, 35, 30, 20, 10
+UNGUARDED, NEVER, ESSENTIAL, STATELESS, TO_MANY, TRACKED = 60, 55, 50, 40, 35, 30
+IN_PIECES, UNTRACKED, NOTHING_ELSE = 25, 20, 10
 TRIED = 50
 IP = (ETH_IPV4, ETH_IPV6)
 MANY: tuple[dict[str, Value], ...] = (  # RFC 5771, RFC 919, RFC 4291
@@ -82,7 +84,7 @@ class Side(Struct, frozen=True, kw_only=True):
     """One direction.  port: the register with the guarded port.  to_many: which packets for many addresses are not
     tracked.  neighbourly: which ICMPv6 types need no rule.
     dhcp: IP version -> source and destination port of what needs none either.
-    refuses: the mark of who is judged.
+    one: where it is to one port alone.  pieces: where fragments come back to.  refuses: the mark of who is judged.
     exempt, answered, permitted: where a packet goes on that needs no rule, that is an answer, that a rule permits."""
 
     name: str
@@ -90,6 +92,8 @@ class Side(Struct, frozen=True, kw_only=True):
     to_many: dict[str, Value]
     neighbourly: tuple[int, ...]
     dhcp: dict[int, tuple[int, int]]
+    one: dict[str, Value]
+    pieces: Table
     refuses: int
     exempt: Goto
     answered: Goto
@@ -105,6 +109,8 @@ EGRESS = Side(
     to_many={},
     neighbourly=(*MLD, ROUTER_SOLICIT, ND_SOLICIT, ND_ADVERT),
     dhcp={ETH_IPV4: (68, 67), ETH_IPV6: (546, 547)},
+    one={},
+    pieces=INT["egress_pieces"],
     refuses=ASKER,
     exempt=INT["switching"].goto,
     answered=INT["switching"].goto,
@@ -116,6 +122,8 @@ INGRESS = Side(
     to_many={FLOODED: (0, CROWD)},
     neighbourly=(*MLD, ROUTER_ADVERT, ND_SOLICIT, ND_ADVERT),
     dhcp={ETH_IPV4: (67, 68), ETH_IPV6: (547, 546)},
+    one={FLOODED: 0},
+    pieces=INT["pieces"],
     refuses=ASKED,
     exempt=INT["ingress_qos"].goto,
     answered=INT["ingress_qos"].goto,
@@ -182,6 +190,7 @@ def host(_: HostFacts, __: Uplinks) -> Iterator[Wanted]:
         yield from _entry(owner, side)
         yield from _state(owner, side)
         yield from _verdict(owner, side)
+        yield side.pieces.flow(20, owner, {"ct_state": IS_TRACKED}, *_at_home(side), _after_pieces(side))
         yield from firewall_rules.needs_no_rule(owner, side.table("rules"), _dhcp(side))
     yield INGRESS.table().flow(UNGUARDED, owner, {OUT_PORT: (0, GUARDED)}, INT["commit"].goto)
     for match in fragments.unacceptable():
@@ -207,9 +216,13 @@ def _entry(owner: int, side: Side) -> Iterator[BridgeFlow]:
     guarded: dict[str, Value] = {side.port: (GUARDED, GUARDED)}
     for many in MANY:
         yield table.flow(TO_MANY, owner, {**guarded, **side.to_many, **many}, side.table("groups").goto)
-    track = Ct(zone=LOCAL_VLAN, table=side.table("state").id)
+    state, pieces = (Ct(zone=LOCAL_VLAN, table=there.id) for there in (side.table("state"), side.pieces))
     for eth_type in IP:  # not as tracked already, as copies for a crowd are: see _remember
-        yield table.flow(UNTRACKED, owner, {**guarded, "eth_type": eth_type}, CtClear(), track)
+        packet = {**guarded, "eth_type": eth_type}
+        yield table.flow(UNTRACKED, owner, packet, CtClear(), state)
+        for priority, one, track in ((IN_PIECES, side.one, pieces), (IN_PIECES - 1, {}, state))[: 1 + bool(side.one)]:
+            piece: dict[str, Value] = {**packet, **one, "ip_frag": fragments.ANY}
+            yield table.flow(priority, owner, piece, CtClear(), SetField(PIECE, 1), track)
 
 
 def _dhcp(side: Side) -> Iterator[dict[str, Value]]:
@@ -217,9 +230,23 @@ def _dhcp(side: Side) -> Iterator[dict[str, Value]]:
         yield {"eth_type": eth_type, "ip_proto": PROTO_UDP, "udp_src": source, "udp_dst": target}
 
 
+def _at_home(side: Side) -> Iterator[Action]:
+    """Fragments of another datagram may have come along: where they are of, and so for whom, the tracker says."""
+    yield Move("ct_zone", LOCAL_VLAN, 16)
+    if side is INGRESS:
+        yield SetField(OUT_PORT, 0)
+
+
+def _after_pieces(side: Side) -> Goto:
+    return INT["switching"].goto if side is INGRESS else side.table("state").goto
+
+
 def _state(owner: int, side: Side) -> Iterator[BridgeFlow]:
-    """Untracked: fragments of somebody else, whose rest never came, and that Open vSwitch gives out at last."""
+    """Untracked: fragments of somebody else, whose rest never came, and that Open vSwitch gives out at last.  Fragments
+    beside a whole packet: somebody else's."""
     table = side.table("state")
+    for eth_type in IP:
+        yield table.flow(50, owner, {PIECE: 0, "eth_type": eth_type, "ip_frag": fragments.ANY})
     yield table.flow(40, owner, {"ct_state": IS_UNTRACKED})
     yield table.flow(30, owner, {"ct_state": IS_INVALID})
     for state in (IS_ANSWER, IS_RELATED):

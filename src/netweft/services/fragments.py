@@ -5,6 +5,10 @@ show none.  So a first fragment is judged as the whole datagram would be, and la
 are worth nothing to whoever gets them.  The connection tracker sees datagrams whole, and what it says holds for each
 fragment.
 
+What it gives back of a datagram in more than 32 it gives in parts: the first 32, and the others with whatever it is
+asked next, whosever that is (decision 0337).  They go on as that does, in their own network, and to whom they are for:
+with a fragment; with a whole packet they end.
+
 That is so only if the first fragment shows what it is of.  What ends at guarded ports, from them and to them:
 
     first fragments without their ports or type   too short, or an IPv6 header chain that goes on in the next one
@@ -29,6 +33,7 @@ from netweft.dataplane.openflow.fields import (
 from netweft.services.tables import Value
 
 NONE, FIRST, LATER = 0, 1, 3  # as ip_frag says it
+ANY = (1, 1)
 MATCH = ("eth_type", "ip_proto", "ip_frag", "icmpv6_type", "tcp_dst", "udp_dst", "sctp_dst")
 
 ROUTER_SOLICIT, ROUTER_ADVERT, REDIRECT = 133, 134, 137

@@ -1,7 +1,8 @@
 """The tables of each bridge: one ordered list that explains the switch.
 
-A frame goes down the list, never up.  Ids are the places in the list; nobody types them.  A flow is checked against its
-table's record when it is built, so a match or a jump that the list does not promise is an error in a unit test.
+A frame goes down the list, never up, but for fragments that the connection tracker gives back.  Ids are the places in
+the list; nobody types them.  A flow is checked against its table's record when it is built, so a match or a jump that
+the list does not promise is an error in a unit test.
 `docs/pipeline.md` is generated from this file (`python -m netweft.services.pipeline_doc`).
 
 Where what is still to come goes, without moving what is here:
@@ -19,6 +20,7 @@ from netweft.services.fields import (
     LOCAL_VLAN,
     OUT_PORT,
     PERMITTED,
+    PIECE,
     TRIAL,
 )
 from netweft.services.fragments import MATCH as FRAGMENTS
@@ -130,13 +132,22 @@ INT = Pipeline.of(
         "what a guarded port sends goes through the connection tracker, once, unless it is for many; ARP, ND and the "
         "like need no rule",
         match=fields(IN_PORT, *ICMPV6, "ip_frag", "udp_src", "udp_dst", "ipv4_dst", "ipv6_dst"),
-        next=("egress_state", "egress_groups", "switching"),
+        set=fields(PIECE),
+        next=("egress_pieces", "egress_state", "egress_groups", "switching"),
         miss="switching",
+    ),
+    Table(
+        "egress_pieces",
+        "fragments that the tracker gives back, maybe with somebody else's: they go on in the network that they are of",
+        match=fields("ct_state"),
+        set=fields(LOCAL_VLAN),
+        next=("egress_state",),
+        entry=True,
     ),
     Table(
         "egress_state",
         "answers to what is allowed pass; what makes no sense ends; all else is for the rules, each packet again",
-        match=fields(IN_PORT, "ct_state", "ct_mark"),
+        match=fields(IN_PORT, PIECE, "eth_type", "ip_frag", "ct_state", "ct_mark"),
         next=("egress_groups", "switching"),
         miss="egress_groups",
         entry=True,
@@ -158,6 +169,14 @@ INT = Pipeline.of(
         next=("switching",),
     ),
     Table(
+        "pieces",
+        "as egress_pieces, where they were for a guarded port: which one, is looked up again",
+        match=fields("ct_state"),
+        set=fields(LOCAL_VLAN, OUT_PORT),
+        next=("switching",),
+        entry=True,
+    ),
+    Table(
         "switching",
         "by network and destination MAC: a port here, a peer elsewhere, those that share a pair's MAC; multicast and "
         "broadcast to all of the network; what nobody knows only to who may have any MAC, and to the outside",
@@ -170,13 +189,15 @@ INT = Pipeline.of(
         "for each destination: what is for a guarded port goes through the connection tracker, unless it has or is for "
         "many",
         match=fields(OUT_PORT, FLOODED, *FRAGMENTS, "udp_src", "ipv4_dst", "ipv6_dst", "ct_state"),
+        set=fields(PIECE),
         next=("ingress_state", "ingress_groups", "commit", "ingress_qos"),
+        again=("pieces",),
         miss="ingress_qos",
     ),
     Table(
         "ingress_state",
         "as egress_state",
-        match=fields("ct_state", "ct_mark"),
+        match=fields(PIECE, "eth_type", "ip_frag", "ct_state", "ct_mark"),
         next=("ingress_groups", "ingress_qos"),
         miss="ingress_groups",
         entry=True,

@@ -51,6 +51,7 @@ class BridgeFlow(NamedTuple):
 class Table:
     """match, set: field names.  next: tables a flow may go on to.  output, agent: whether a flow may send a frame out,
     or to our agent.  entry: packets begin here, or go on here when the datapath gives them back.
+    again: tables further up, where what the connection tracker gives back goes on.
     miss: `drop`, the table where a frame goes that no flow matches, or `others' flows`: we say nothing about it."""
 
     name: str
@@ -58,6 +59,7 @@ class Table:
     match: frozenset[str]
     set: frozenset[str] = frozenset()
     next: tuple[str, ...] = ()
+    again: tuple[str, ...] = ()
     output: bool = False
     agent: bool = False
     entry: bool = False
@@ -66,6 +68,7 @@ class Table:
     bridge: str = ""
     id: int = -1
     next_ids: frozenset[int] = frozenset()
+    again_ids: frozenset[int] = frozenset()
     entry_ids: frozenset[int] = frozenset()
 
     @property
@@ -103,7 +106,7 @@ class Table:
                 if "vlan_vid" not in self.set:
                     raise PipelineError(f"{self}: may not push or pop a VLAN tag")
             case Goto(table=table) | Resubmit(table=table) | Apart(table=table) | Ct(table=int(table)):
-                if table not in self.next_ids:
+                if table not in self.next_ids | (self.again_ids if isinstance(action, Ct) else frozenset()):
                     raise PipelineError(f"{self}: may not go to table {table}")
                 if isinstance(action, Ct) and table not in self.entry_ids:
                     raise PipelineError(f"{self}: nothing goes on in table {table} when it has been tracked")
@@ -153,7 +156,10 @@ class Pipeline:
             if wrong:
                 raise PipelineError(f"{role}.{table.name}: {', '.join(wrong)} is not further down")
             next_ids = frozenset(ids[name] for name in onward)
-            placed[table.name] = replace(table, bridge=role, id=number, next_ids=next_ids, entry_ids=entries)
+            again_ids = frozenset(ids[name] for name in table.again)
+            placed[table.name] = replace(
+                table, bridge=role, id=number, next_ids=next_ids, again_ids=again_ids, entry_ids=entries
+            )
         return cls(role, about, placed)
 
     def __getitem__(self, name: str) -> Table:

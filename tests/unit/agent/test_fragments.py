@@ -14,7 +14,7 @@ STATUS = """\
         Fragmentation Module Status
         ---------------------------
         v4 enabled: 1
-        max num frags (v4/v6): 1000
+        max num frags (v4/v6): {number}
         min v4 frag size: {v4}
         v4 frags too small: 1300
         min v6 frag size: {v6}
@@ -26,7 +26,7 @@ class Switch:
 
     def __init__(self, *, userspace: bool = True) -> None:
         self.shown, self.userspace = False, userspace
-        self.sizes = {"v4": 1200, "v6": 1280}
+        self.sizes, self.number = {"v4": 1200, "v6": 1280}, 1000
         self.refuses = False
 
     async def shows_first_fragments(self) -> bool:
@@ -39,9 +39,12 @@ class Switch:
         assert datapath == "netdev@ovs-netdev"
         if not self.userspace or (words and self.refuses):
             raise CommandFailed("no")
-        if words:
-            self.sizes[words[0]] = int(words[1])
-        return STATUS.format_map(self.sizes)
+        match words:
+            case [number]:
+                self.number = int(number)
+            case [family, size]:
+                self.sizes[family] = int(size)
+        return STATUS.format_map(self.sizes | {"number": self.number})
 
 
 @pytest.fixture
@@ -59,15 +62,16 @@ async def watching(switch: Switch) -> BridgeFragments:
 
 async def test_all_is_set_when_it_connects_and_then_nothing_is_to_be_done(switch: Switch) -> None:
     found = await watching(switch)
-    assert [step.verb for step in found.plan()] == ["update", "create", "create"]
-    assert await found.put() == 3
-    assert (switch.shown, switch.sizes) == (True, {"v4": 400, "v6": 400})
+    assert [step.verb for step in found.plan()] == ["update", "create", "create", "create"]
+    assert len({step.key for step in found.plan()}) == 4
+    assert await found.put() == 4
+    assert (switch.shown, switch.sizes, switch.number) == (True, {"v4": 400, "v6": 400}, 5000)
     assert not await found.look()
     assert not found.plan()
     assert await found.put() == 0
 
 
-@pytest.mark.parametrize("change", [{"shown": False}, {"sizes": {"v4": 1200, "v6": 400}}])
+@pytest.mark.parametrize("change", [{"shown": False}, {"sizes": {"v4": 1200, "v6": 400}}, {"number": 1000}])
 async def test_what_somebody_changes_is_noticed_and_put_right(switch: Switch, change: dict[str, object]) -> None:
     found = await watching(switch)
     await found.put()

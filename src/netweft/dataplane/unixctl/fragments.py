@@ -1,17 +1,21 @@
-"""How small fragments may be that the userspace datapath's connection tracker puts together (`dpctl/ipf-...`)."""
+"""Which fragments the userspace datapath's connection tracker takes, and how many at once (`dpctl/ipf-...`)."""
 
 import re
 
 DATAPATH = "netdev@ovs-netdev"
 STATUS = ("dpctl/ipf-get-status", DATAPATH)
-LEAST = 400  # what Open vSwitch goes down to
+LEAST = 400  # the size that Open vSwitch goes down to
+MOST = 5000  # the number that it goes up to, of all together; it keeps each for 15 s, or until the datagram is whole
 _FAMILIES = ("v4", "v6")
 _SIZE = re.compile(r"^\s*min (v[46]) frag size: (\d+)\s*$", re.MULTILINE)
+_NUMBER = re.compile(r"^\s*max num frags \(v4/v6\): (\d+)\s*$", re.MULTILINE)
 
 
 def wanting(status: str) -> list[tuple[str, ...]]:
-    """The commands that are needed so that smaller ones are taken, too.  status: the answer to STATUS."""
+    """The commands that are needed so that smaller ones are taken, too, and more.  status: the answer to STATUS."""
     sizes = {family: int(size) for family, size in _SIZE.findall(status)}
-    return [
+    number = _NUMBER.search(status)
+    more = [("dpctl/ipf-set-max-nfrags", DATAPATH, str(MOST))] if number and int(number[1]) < MOST else []
+    return more + [
         ("dpctl/ipf-set-min-frag", DATAPATH, family, str(LEAST)) for family in _FAMILIES if sizes.get(family, 0) > LEAST
     ]
