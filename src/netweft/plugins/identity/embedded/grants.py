@@ -1,9 +1,11 @@
 """Who has which role where.  One object for each actor and target, so that a token is resolved by few look-ups by key.
 
 role_assignments: {"id": "ACTOR.TARGET", "user_id" or "group_id", "project_id", "domain_id" or "system",
-"roles": [role id, ...]}
+"roles": [role id, ...]}.  "inherited": true, and so in the id, for roles that hold not there, but in all projects
+below.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from netweft.plugins.identity.embedded import groups
@@ -23,10 +25,11 @@ class Actor(NamedTuple):
 
 
 class Target(NamedTuple):
-    """Where a role holds: `attribute` is project_id, domain_id or system."""
+    """Where a role holds: `attribute` is project_id, domain_id or system.  inherited: in the projects below it."""
 
     attribute: str
     id: str
+    inherited: bool = False
 
 
 def on_project(id: str) -> Target:
@@ -50,7 +53,8 @@ def add(tx: WriteTransaction, actor: Actor, target: Target, role_id: str) -> Non
     _check(tx, actor, target, role_id)
     before = tx.lock(KIND, _id(actor, target))
     if before is None:
-        grant = {"id": _id(actor, target), actor.attribute: actor.id, target.attribute: target.id, "roles": [role_id]}
+        grant: Object = {"id": _id(actor, target), actor.attribute: actor.id, target.attribute: target.id}
+        grant |= {"roles": [role_id]} | ({"inherited": True} if target.inherited else {})
         ends = [Link(end.attribute, KINDS[end.attribute], end.id) for end in (actor, target) if end != ON_SYSTEM]
         tx.insert(KIND, grant, [*ends, Link("roles", "roles", role_id)])
     elif role_id not in before["roles"]:
@@ -83,20 +87,56 @@ def granted(tx: ReadTransaction, actor: Actor, target: Target) -> list[str]:
 
 
 def role_ids(tx: ReadTransaction, user_id: str, target: Target) -> list[str]:
-    """What the user was given there, itself or by a group."""
+    """What the user was given there, itself or by a group, or inherits."""
     actors = [user(user_id), *(Actor("group_id", id) for id in groups.of_user(tx, user_id))]
-    found = tx.get_many(KIND, [_id(actor, target) for actor in actors])
+    targets = [target, *_above(tx, target)]
+    found = tx.get_many(KIND, [_id(actor, place) for actor in actors for place in targets])
     return list(dict.fromkeys(role for grant in found.values() for role in grant["roles"]))
 
 
 def projects_of(tx: ReadTransaction, user_id: str) -> list[Object]:
-    ids = [grant["project_id"] for grant in _all_of(tx, user_id) if "project_id" in grant]
+    places = (place for grant in _all_of(tx, user_id) for place in places_of(tx, grant))
+    ids = {place.id for place in places if place.attribute == "project_id"}
     return sorted(tx.get_many("projects", ids).values(), key=lambda project: str(project["name"]))
 
 
 def domains_of(tx: ReadTransaction, user_id: str) -> list[Object]:
-    ids = [grant["domain_id"] for grant in _all_of(tx, user_id) if "domain_id" in grant]
+    ids = [grant["domain_id"] for grant in _all_of(tx, user_id) if "domain_id" in grant and not grant.get("inherited")]
     return sorted(tx.get_many("domains", ids).values(), key=lambda domain: str(domain["name"]))
+
+
+def target_of(grant: Object) -> Target:
+    attribute = next((name for name in ("project_id", "domain_id") if name in grant), "")
+    return Target(attribute, grant[attribute], grant.get("inherited", False)) if attribute else ON_SYSTEM
+
+
+def places_of(tx: ReadTransaction, grant: Object) -> list[Target]:
+    """Where its roles hold."""
+    target = target_of(grant)
+    return [on_project(id) for id in below(tx, target)] if target.inherited else [target]
+
+
+def below(tx: ReadTransaction, target: Target) -> list[str]:
+    """Ids of the projects in it, and in these."""
+    if target.attribute == "domain_id":
+        return [one.id for one in tx.referrers("domains", target.id, source_kind="projects")]
+    found: dict[str, None] = {}
+    level = [target.id]
+    while level:
+        level = [one.id for one in tx.referrers("projects", level, source_kind="projects", attribute="parent_id")]
+        found |= dict.fromkeys(level)
+    return list(found)
+
+
+def _above(tx: ReadTransaction, target: Target) -> Iterator[Target]:
+    """From where it inherits."""
+    project = tx.get("projects", target.id) if target.attribute == "project_id" else None
+    while project is not None:
+        domain: str = project["domain_id"]
+        parent: str = project.get("parent_id") or domain
+        is_top = parent == domain
+        yield Target("domain_id", domain, inherited=True) if is_top else Target("project_id", parent, inherited=True)
+        project = None if is_top else tx.get("projects", parent)
 
 
 def _all_of(tx: ReadTransaction, user_id: str) -> list[Object]:
@@ -120,4 +160,4 @@ def _check(tx: ReadTransaction, actor: Actor, target: Target, role_id: str) -> N
 
 
 def _id(actor: Actor, target: Target) -> str:
-    return f"{actor.id}.{target.id}"
+    return f"{actor.id}.{target.id}" + (".inherited" if target.inherited else "")
