@@ -5,6 +5,9 @@ from typing import Any
 import pytest
 from tests.api.identity.conftest import Alice, Caller
 
+from netweft.plugins.identity.embedded import grants
+from netweft.plugins.identity.embedded.service import EmbeddedIdentity
+
 V3 = "/identity/v3"
 
 
@@ -171,3 +174,22 @@ async def test_there_are_no_trusts(admin: Caller, nobody: Caller, method: str) -
     user = await admin.create("user", name="bob", password="x")
     answer = await log_in(nobody, {"id": user}, {"OS-TRUST:trust": {"id": "t"}})
     assert (answer.status_code, "application credential" in answer.text) == (403, True)
+
+
+async def test_what_implies_is_told_in_the_transaction_that_made_it(
+    admin: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The role may be gone by the time of another one."""
+    prior, other = await admin.create("role", name="prior"), await admin.create("role", name="other")
+    change = EmbeddedIdentity.change
+
+    async def and_then_it_goes(self: EmbeddedIdentity, work: Any) -> Any:
+        answer = await change(self, work)
+        await change(self, lambda tx: grants.delete_role(tx, other))
+        return answer
+
+    with monkeypatch.context() as patched:
+        patched.setattr(EmbeddedIdentity, "change", and_then_it_goes)
+        answer = await admin("PUT", f"{V3}/roles/{prior}/implies/{other}")
+    assert (answer.status_code, answer.json()["role_inference"]["implies"]["name"]) == (201, "other")
+    assert (await admin("GET", f"{V3}/roles/{prior}/implies/{other}")).status_code == 404

@@ -4,21 +4,29 @@ from starlette.responses import Response
 
 from netweft.api.identity.call import PREFIX, Call, Operation, json, no_content
 from netweft.plugins.identity.embedded import directory, implied
-from netweft.store import Object, ReadTransaction
+from netweft.store import Object, ReadTransaction, WriteTransaction
 
 _IMPLIES = f"{PREFIX}/roles/{{prior}}/implies"
 
 
 async def add(call: Call) -> Response:
     await call.admin()
-    await call.identity.change(lambda tx: implied.add(tx, call.path("prior"), call.path("implied")))
-    return await _one(call, 201)
+
+    def work(tx: WriteTransaction) -> Object:
+        implied.add(tx, call.path("prior"), call.path("implied"))
+        return _one(call, tx)
+
+    return json(await call.change(work), 201)
 
 
 async def show(call: Call) -> Response:
     await call.admin()
-    await call.identity.read(lambda tx: implied.check(tx, call.path("prior"), call.path("implied")))
-    return await _one(call, 200)
+
+    def work(tx: ReadTransaction) -> Object:
+        implied.check(tx, call.path("prior"), call.path("implied"))
+        return _one(call, tx)
+
+    return json(await call.identity.read(work))
 
 
 async def remove(call: Call) -> Response:
@@ -48,11 +56,12 @@ async def list_all(call: Call) -> Response:
     return json({"role_inferences": await call.identity.read(work)} | _links(call, "role_inferences"))
 
 
-async def _one(call: Call, status: int) -> Response:
+def _one(call: Call, tx: ReadTransaction) -> Object:
+    """In the transaction that knows that both roles are there."""
     prior, other = call.path("prior"), call.path("implied")
-    found = await call.identity.read(lambda tx: _inference(call, tx, prior, [other]))
+    found = _inference(call, tx, prior, [other])
     shown = {"prior_role": found["prior_role"], "implies": found["implies"][0]}
-    return json({"role_inference": shown} | _links(call, "roles", prior, "implies", other), status)
+    return {"role_inference": shown} | _links(call, "roles", prior, "implies", other)
 
 
 def _inference(call: Call, tx: ReadTransaction, prior: str, ids: list[str]) -> Object:
