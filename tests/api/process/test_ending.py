@@ -148,3 +148,49 @@ def test_a_database_file_that_others_could_read(server: Server) -> None:
     assert server.token()
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
     assert "others could read the database" in server.log()
+
+
+LOAD_SECONDS = 6.0  # by hand: ten rounds of 20, see decision 0262
+CLIENTS = 64
+
+
+def _load(server: Server, token: str, number: int, over: threading.Event) -> None:
+    """One client after its kind: it makes and lists, sends half of something, does not read, or knocks as a node."""
+    half = _request("POST", "/v2.0/ports", token, "content-length: 100000") + b'{"port":'
+    slow = _request("GET", "/v2.0/networks", token) * 20
+    knock = _request("GET", "/netweft/v1/feed", "no node's", "upgrade: websocket", "connection: upgrade")
+    kept: list[socket.socket] = []
+    with httpx.Client(base_url=server.url, headers={"X-Auth-Token": token}, timeout=30) as client:
+        while not over.is_set():
+            with suppress(httpx.HTTPError, OSError):
+                if number % 4 == 0:
+                    kept.append(_connect(server, (half, slow, knock)[number // 4 % 3]))
+                    over.wait(0.2)
+                elif number % 4 == 1:
+                    client.get("/v2.0/networks")
+                else:
+                    bulk = {"networks": [{"name": f"n{number}"} for _ in range(number)]}
+                    client.post("/v2.0/networks", json=bulk)
+                    client.post("/identity/v3/auth/tokens", json={"auth": {"identity": {"methods": ["password"]}}})
+    for connection in kept:
+        connection.close()
+
+
+def test_under_a_harsh_load(server: Server) -> None:
+    server.start()
+    token = server.token()
+    unlimited = {"quota": {"network": -1}}
+    mine = httpx.get(f"{server.url}/v2.0/quotas/project", headers={"X-Auth-Token": token}).json()["quota"]
+    path = f"{server.url}/v2.0/quotas/{mine['project_id']}"
+    assert httpx.put(path, json=unlimited, headers={"X-Auth-Token": token}).status_code == 200
+    over = threading.Event()
+    clients = [threading.Thread(target=_load, args=(server, token, n, over), daemon=True) for n in range(CLIENTS)]
+    for client in clients:
+        client.start()
+    time.sleep(LOAD_SECONDS)
+    try:
+        _ends(server)
+    finally:
+        over.set()
+        for client in clients:
+            client.join()

@@ -1,5 +1,7 @@
 """What Keystone has and this identity has not: lists are empty, and whoever wants one reads why there is none."""
 
+from collections.abc import Iterator
+
 from starlette.responses import Response
 
 from netweft.api.identity.call import PREFIX, Call, Operation, listing
@@ -9,50 +11,27 @@ TRUSTS = "There are no trusts here: an application credential does what a trust 
 CREDENTIALS = "There are no EC2 or TOTP credentials here: an application credential stands for a user."
 
 
-async def list_trusts(call: Call) -> Response:
-    await call.caller()
-    return listing(call, "trusts", [], "OS-TRUST", "trusts")
+def _none(path: str, member: str, sentence: str) -> Iterator[Operation]:
+    async def every(call: Call) -> Response:
+        await call.caller()
+        return listing(call, member, [], *call.request.url.path.split("/")[3:])
 
+    async def refuse(call: Call) -> Response:
+        await call.caller()
+        raise Forbidden(sentence)
 
-async def refuse_trust(call: Call) -> Response:
-    await call.caller()
-    raise Forbidden(TRUSTS)
+    async def one(call: Call) -> Response:
+        await call.caller()
+        raise NotFound(member, call.path("id"))
 
-
-async def no_trust(call: Call) -> Response:
-    await call.caller()
-    raise NotFound("trusts", call.path("id"))
-
-
-async def list_credentials(call: Call) -> Response:
-    """Of EC2, TOTP and the like: Horizon lists them."""
-    await call.caller()
-    return listing(call, "credentials", [], *call.request.url.path.split("/")[3:])
-
-
-async def refuse_credential(call: Call) -> Response:
-    await call.caller()
-    raise Forbidden(CREDENTIALS)
-
-
-async def no_credential(call: Call) -> Response:
-    await call.caller()
-    raise NotFound("credentials", call.path("id"))
+    yield Operation("GET", f"{PREFIX}/{path}", every)
+    yield Operation("POST", f"{PREFIX}/{path}", refuse)
+    yield Operation("GET", f"{PREFIX}/{path}/{{id}}", one)
+    yield Operation("DELETE", f"{PREFIX}/{path}/{{id}}", one)
 
 
 OPERATIONS = [
-    Operation("GET", f"{PREFIX}/OS-TRUST/trusts", list_trusts),
-    Operation("POST", f"{PREFIX}/OS-TRUST/trusts", refuse_trust),
-    Operation("GET", f"{PREFIX}/OS-TRUST/trusts/{{id}}", no_trust),
-    Operation("DELETE", f"{PREFIX}/OS-TRUST/trusts/{{id}}", no_trust),
-    *(
-        operation
-        for credentials in (f"{PREFIX}/credentials", f"{PREFIX}/users/{{user}}/credentials/OS-EC2")
-        for operation in (
-            Operation("GET", credentials, list_credentials),
-            Operation("POST", credentials, refuse_credential),
-            Operation("GET", f"{credentials}/{{id}}", no_credential),
-            Operation("DELETE", f"{credentials}/{{id}}", no_credential),
-        )
-    ),
+    *_none("OS-TRUST/trusts", "trusts", TRUSTS),
+    *_none("credentials", "credentials", CREDENTIALS),
+    *_none("users/{user}/credentials/OS-EC2", "credentials", CREDENTIALS),
 ]
