@@ -14,7 +14,7 @@ from typing import NoReturn
 import structlog
 import uvicorn
 
-SECONDS = 2.5
+SECONDS = 2.0
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _log = structlog.get_logger(__name__)
 
