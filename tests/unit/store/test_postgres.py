@@ -108,3 +108,26 @@ def test_whoever_takes_from_a_pool_that_is_being_redefined_waits_for_it(postgres
             assert not any(one.done() for one in waiting)
         assert sorted(one.result()[0] for one in waiting) == [5, 6, 7, 8]
     store.close()
+
+
+def test_a_connection_that_the_database_ended_is_replaced(postgres_url: str) -> None:
+    def end_all() -> None:
+        with psycopg.connect(postgres_url.replace("+psycopg", "")) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+            )
+
+    store = Store.open(postgres_url)
+    with store.write() as tx:
+        tx.insert("networks", {"id": "kept"})
+    end_all()
+    with store.read() as reading:
+        assert reading.get("networks", "kept")
+    with pytest.raises(psycopg.OperationalError), store.write() as tx:
+        tx.insert("networks", {"id": "lost"})
+        end_all()
+        tx.get("networks", "kept")
+    with store.write() as tx:
+        assert tx.get_many("networks", ["kept", "lost"]) == {"kept": {"id": "kept"}}
+    store.close()
