@@ -115,7 +115,7 @@ def test_answers_end_without_a_word_from_the_asker(stage: Stage, server: Vm) -> 
         end = time.monotonic() + 0.5
         while time.monotonic() < end:
             assert stage.arrives(server, stage.client, answer), "the other rule permits it"
-    until(lambda: not stage.arrives(server, stage.client, answer), "the answers have ended", 10)
+    until(lambda: not stage.arrives(server, stage.client, answer), "the answers have ended")
 
 
 def test_a_tcp_stream_of_answers_ends_by_its_acknowledgements(stage: Stage, lab: Lab, server: Vm) -> None:
@@ -126,7 +126,7 @@ def test_a_tcp_stream_of_answers_ends_by_its_acknowledgements(stage: Stage, lab:
             streaming.enter_context(lab.inside(server, "pour", "8080"))
             drink = streaming.enter_context(lab.inside(stage.client, "drink", server.nic.address, "8080"))
             until(lambda: int(drink.line()), "something comes")
-        until(lambda: int(drink.line()) == 0 == int(drink.line()), "nothing comes any more", 10)
+        until(lambda: int(drink.line()) == 0 == int(drink.line()), "nothing comes any more")
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +158,7 @@ def test_what_several_get_ends_with_its_rule(stage: Stage, neighbour: Vm, sharin
         assert stage.arrives(sharing, stage.client, answer)
         with stage.allowed(**ANY_TCP):
             assert stage.arrives(sharing, stage.client, answer), "a rule more interrupts nothing"
-    until(lambda: not stage.arrives(sharing, stage.client, answer), "it ends without a word from the asker", 10)
+    until(lambda: not stage.arrives(sharing, stage.client, answer), "it ends without a word from the asker")
     for _ in range(3):
         assert not stage.arrives(stage.client, sharing, ask)
         stage.overhears(neighbour, stage.client, ask)
@@ -182,7 +182,7 @@ def test_a_tcp_stream_from_a_shared_address_ends(stage: Stage, lab: Lab, neighbo
             until(lambda: stage.arrives(stage.client, sharing, a_packet(stage, sharing, TCP, 9)), "the rule holds")
             drink = streaming.enter_context(lab.inside(stage.client, "drink", SHARED, "8080"))
             until(lambda: int(drink.line()), "something comes")
-        until(lambda: int(drink.line()) == 0 == int(drink.line()), "nothing comes any more", 10)
+        until(lambda: int(drink.line()) == 0 == int(drink.line()), "nothing comes any more")
 
 
 def test_an_asker_with_a_shared_mac(stage: Stage, neighbour: Vm, server: Vm) -> None:
@@ -195,7 +195,7 @@ def test_an_asker_with_a_shared_mac(stage: Stage, neighbour: Vm, server: Vm) -> 
         until(lambda: stage.arrives(asker, server, ask), "the rule holds")
         assert stage.arrives(server, asker, swapped(ask))
         stage.overhears(neighbour, server, swapped(ask))
-    until(lambda: not stage.arrives(server, asker, swapped(ask)), "it ends without a word from the asker", 10)
+    until(lambda: not stage.arrives(server, asker, swapped(ask)), "it ends without a word from the asker")
     assert not stage.arrives(asker, server, ask)
     assert not stage.arrives(server, asker, swapped(ask))
     stage.lab.remove_vm(asker)
@@ -337,9 +337,9 @@ def test_what_a_new_rule_permits_passes_though_it_was_sent_before(stage: Stage, 
         with stage.lab.inside(stage.client, "repeat", *(frame.hex() for frame in tried.values())):
             for _ in range(ROUNDS):
                 rule = let_in(stage, group, NEW)
-                until(partial(hears, stage.lab, server, tried, {OLD, NEW, BOTH}), "the rule's packets", seconds=10)
+                until(partial(hears, stage.lab, server, tried, {OLD, NEW, BOTH}), "the rule's packets")
                 stage.cloud.delete("security_group_rules", rule)
-                until(partial(hears, stage.lab, server, tried, {OLD, BOTH}), "no more", seconds=10)
+                until(partial(hears, stage.lab, server, tried, {OLD, BOTH}), "no more")
 
 
 def hears(lab: Lab, machine: Vm, tried: dict[int, bytes], ports: set[int]) -> bool:

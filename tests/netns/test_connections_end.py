@@ -130,7 +130,7 @@ def test_an_address_that_goes_to_another_port_takes_no_connection_along(stage: S
     stage.cloud.update("ports", asker.port_id, {"fixed_ips": others})
     answers = talk.answers(server.nic, asker.nic)
     answers = {kind: frames.mac(following.nic.mac) + frame[6:] for kind, frame in answers.items()}
-    until(lambda: not stage.arrive(server, following, answers.values()), "the connections have ended", 10)
+    until(lambda: not stage.arrive(server, following, answers.values()), "the connections have ended")
     for machine in (asker, following):
         stage.lab.remove_vm(machine)
 
@@ -143,7 +143,7 @@ def test_a_pair_that_is_taken_away_ends_its_connections(stage: Stage, server: Vm
     assert stage.arrive(asker, server, [ask])
     assert stage.arrive(server, asker, [answer])
     stage.cloud.update("ports", asker.port_id, {"allowed_address_pairs": []})
-    until(lambda: not stage.arrive(server, asker, [answer]), "the connection has ended", 10)
+    until(lambda: not stage.arrive(server, asker, [answer]), "the connection has ended")
     stage.lab.remove_vm(asker)
 
 

@@ -5,7 +5,6 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -132,20 +131,6 @@ def link_number(node: Hypervisor, name: str) -> str:
     """Empty when there is none."""
     links = node.inside("ip", "-oneline", "link", "show").splitlines()
     return next((line.partition(":")[0] for line in links if f" {name}@" in line), "")
-
-
-async def hears_of(vm: str, silent: Port, address: str) -> bool:
-    """By asking, which needs no answer to its ping."""
-    assert await ping(vm, address) == 0
-    return silent.mac_address in await asyncio.to_thread(run, "ip", "-n", vm, "neighbour", "show", "to", address)
-
-
-async def test_neighbours_are_answered_here_even_if_they_are_silent(world: World) -> None:
-    """The peer's node does not exist, so only the database can have answered."""
-    silent = port(9, NET, "10.5.5.9", "2001:db8::9")
-    await world.feed.set("hv1", view(HERE, hv2=THERE, hv9=silent))
-    for address in ("10.5.5.9", "2001:db8::9"):
-        await until(partial(hears_of, world.vm1, silent, address))
 
 
 async def test_a_spoofed_address_gets_nothing_through(world: World) -> None:
