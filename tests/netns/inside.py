@@ -1,6 +1,8 @@
 """What tests run inside a VM: a ping that counts, and raw frames in and out.  A script; standard library only.
 
 inside.py ping ADDRESS            every 10 ms until its stdin closes; then one line of JSON
+inside.py echo ADDRESS COUNT INTERVAL SIZE   so many, of so many bytes with their IP header, not to be fragmented; then
+                                  such a line.  Late is not lost: the ping command waits for two round trips only
 inside.py send [NIC]              frames from stdin, one a line in hexadecimal, out of eth0
 inside.py repeat FRAME...         these frames in turn, one each 2 ms, until its stdin closes; then how often each
 inside.py capture                 says "ready", then prints each frame that comes in at eth0, until its stdin closes
@@ -31,6 +33,7 @@ from contextlib import suppress
 INTERVAL = 0.01
 PATIENCE = 10.0  # for the last replies, which a busy machine may hold up
 ETH_P_ALL, ETH_P_8021Q = 3, 0x8100
+IP_MTU_DISCOVER, IP_PMTUDISC_DO = 10, 2
 TUNSETIFF, IFF_TAP, IFF_NO_PI = 0x400454CA, 2, 0x1000
 SOL_PACKET, PACKET_AUXDATA, TP_STATUS_VLAN_VALID = 263, 8, 0x10
 
@@ -43,20 +46,22 @@ def checksum(data: bytes) -> int:
 
 
 class Ping:
-    def __init__(self, address: str) -> None:
-        self.address = address
+    def __init__(self, address: str, interval: float = INTERVAL, size: int = 28) -> None:
+        self.address, self.interval, self.payload = address, interval, bytes(size - 28)
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.getprotobyname("icmp"))
+        self.socket.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO)
         self.identifier = os.getpid() & 0xFFFF
         self.sent: list[float] = []
         self.answered: dict[int, float] = {}
         self.duplicates = 0
 
-    def run(self) -> None:
+    def run(self, count: int = 0) -> None:
+        """count: 0 for as many as there are until stdin closes."""
         start = time.monotonic()
         print("ready", flush=True)
-        while True:
-            due = start + len(self.sent) * INTERVAL
-            readable = self._wait(due)
+        while not count or len(self.sent) < count:
+            due = start + len(self.sent) * self.interval
+            readable = self._wait(due, stdin=not count)
             if sys.stdin in readable:
                 break
             if time.monotonic() >= due:
@@ -77,7 +82,7 @@ class Ping:
         """Sequence numbers are 16 bits wide: enough for ten minutes."""
         number = len(self.sent)
         header = struct.pack("!BBHHH", 8, 0, 0, self.identifier, number)
-        packet = struct.pack("!BBHHH", 8, 0, checksum(header), self.identifier, number)
+        packet = struct.pack("!BBHHH", 8, 0, checksum(header), self.identifier, number) + self.payload
         self.sent.append(time.monotonic())
         with suppress(OSError):  # not sent is not answered: it counts as lost
             self.socket.sendto(packet, (self.address, 0))
@@ -98,6 +103,7 @@ class Ping:
             "duplicates": self.duplicates,
             "lost_span_ms": round((self.sent[lost[-1]] - self.sent[lost[0]] + INTERVAL) * 1000) if lost else 0,
             "slowest_ms": round(max(waits, default=0) * 1000, 1),
+            "median_ms": sorted(waits)[len(waits) // 2] * 1000 if waits else 0,
         }
 
 
@@ -283,6 +289,8 @@ if __name__ == "__main__":
     match sys.argv[1:]:
         case ["ping", address]:
             Ping(address).run()
+        case ["echo", address, count, interval, size]:
+            Ping(address, float(interval), int(size)).run(int(count))
         case ["send", *nic]:
             send(*nic or ["eth0"])
         case ["repeat", *frames]:

@@ -6,7 +6,6 @@ The figures depend on the machine; the rows and their verdicts do not.
 import hashlib
 import io
 import os
-import subprocess
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -18,7 +17,6 @@ from tests.netns.harness import Inside, Lab
 from tests.waiting import PATIENCE
 
 from netweft.lab import guest_qemu, guest_serial
-from netweft.lab.commands import in_namespace
 from netweft.lab.vm import Vm
 
 ON_THE_WAY = 30  # ms: what is under way when a VM that moves pauses, and the time between two pings
@@ -41,7 +39,6 @@ SAME, ACROSS, FABRIC = "same host", "other host", "plain host on the fabric"
 TWO_TAGS = "any, where `vlan-limit` is not 1"
 REFUSED, NOT_MEASURED = "refused: ", "-"
 PORT = 5001
-IP_AND_ICMP = 28  # bytes of a ping that are not its payload
 
 
 INTRODUCTION = """\
@@ -203,10 +200,9 @@ def measure(what: tuple[str, str, str], subject: End, other: NamespaceEnd, mtu: 
 
 def ping(end: NamespaceEnd, address: str, size: int) -> float:
     """The median in ms of a few that must not be fragmented; 0 where one is lost."""
-    words = ("ping", "-n", "-c", "5", "-i", "0.02", "-W", "10", "-M", "do", "-s", str(size - IP_AND_ICMP), address)
-    done = subprocess.run(in_namespace(end.namespace, *words), capture_output=True, text=True, check=False)
-    times = sorted(float(line.split("time=")[1].split()[0]) for line in done.stdout.splitlines() if "time=" in line)
-    return times[len(times) // 2] if len(times) == 5 else 0.0
+    with end.lab.inside_namespace(end.namespace, "echo", address, "5", "0.02", str(size)) as pings:
+        result = pings.result()
+    return 0.0 if result["lost"] else float(result["median_ms"])
 
 
 def _tcp(source: End, target: End) -> float:

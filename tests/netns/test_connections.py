@@ -232,7 +232,7 @@ def test_an_error_that_answers_a_connection_passes(stage: Stage, lab: Lab, serve
 def test_fragments_pass_with_their_first(stage: Stage, lab: Lab, server: Vm) -> None:
     with stage.allowed(**PING):
         until(lambda: lab.ping(stage.client, server.nic.address, seconds=1), "ping is allowed")
-        command = ("ping", "-n", "-c", "3", "-i", "0.1", "-w", "5", "-s", "4000", server.nic.address)
+        command = ("ping", "-n", "-c", "3", "-i", "0.1", "-w", "30", "-s", "4000", server.nic.address)
         namespace = lab.layout.vm_namespace(stage.client.name)
         done = subprocess.run(in_namespace(namespace, *command), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout

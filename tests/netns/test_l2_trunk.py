@@ -27,6 +27,8 @@ from netweft.lab import guest_qemu, vm
 from netweft.lab.layout import Kind
 from netweft.lab.vm import Vm
 
+pytestmark = pytest.mark.timeout(600)  # a real machine on a busy one takes minutes for its megabytes
+
 VLAN = layer2.provider("vlan")
 
 

@@ -119,7 +119,7 @@ def _domain(folder: Path, nics: Mapping[str, Nic]) -> str:
     <type arch='x86_64'>hvm</type>
     <kernel>{guest_image.KERNEL}</kernel>
     <initrd>{folder}/initrd</initrd>
-    <cmdline>console=ttyS0 quiet panic=1</cmdline>
+    <cmdline>{guest_image.COMMAND_LINE}</cmdline>
   </os>
   <devices>
     <serial type='file'><source path='{folder}/console.log'/></serial>

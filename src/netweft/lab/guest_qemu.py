@@ -14,7 +14,7 @@ from netweft.lab.qmp import Qmp
 from netweft.lab.supervisor import Command
 
 QEMU = "qemu-system-x86_64"
-BOOTED_WITHIN = 90.0  # about 4 s on an idle machine
+BOOTED_WITHIN = 180.0  # about 4 s on an idle machine
 # the userspace datapath hands on what it gets: the guest has to fill in its checksums and to cut its segments itself
 _NO_OFFLOADS = "csum=off,gso=off,guest_csum=off,host_tso4=off,host_tso6=off,guest_tso4=off,guest_tso6=off"
 
@@ -68,7 +68,7 @@ def command(node: NodeLayout, vm: str, nic: Nic, incoming: str = "") -> Command:
     own = folder(node, vm)
     argv = (
         *(QEMU, "-accel", "tcg", "-m", "192", "-nodefaults", "-no-user-config", "-display", "none"),
-        *("-kernel", str(guest_image.KERNEL), "-initrd", f"{own}/initrd", "-append", "console=ttyS0 quiet panic=1"),
+        *("-kernel", str(guest_image.KERNEL), "-initrd", f"{own}/initrd", "-append", guest_image.COMMAND_LINE),
         *("-serial", f"file:{own}/console.log", "-serial", f"unix:{commands(node, vm)},server=on,wait=off"),
         *("-qmp", f"unix:{_monitor(node, vm)},server=on,wait=off"),
         *("-netdev", f"tap,id=nic,ifname={nic.tap},script=no,downscript=no"),
