@@ -24,7 +24,7 @@ HEAD = """# Faults, tried
 
 Written by `tests/netns/test_faults.py`: on one of two hypervisors something breaks while two pairs of VMs ping each
 other at 100 packets/s, one over VXLAN, one over a VLAN of `br-ex`. In milliseconds: from the first packet lost to the
-last, and the bound that the test holds them to; 0: not one packet may be lost. "5 packets": VMs come and go meanwhile,
+last, and the bound that the test holds them to; 0: not one packet may be lost. "10 packets": VMs come and go meanwhile,
 and with them Open vSwitch's userspace datapath loses some of the overlay's (decision 0172).
 
 Afterwards each time: the agent's plan is empty, each object has as many flows as before, and an agent that is killed
