@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.waiting import PATIENCE
 
 from netweft.store import shares
 from netweft.store.shares import Shares
@@ -243,7 +244,7 @@ async def test_a_beginning_that_nobody_waits_for_any_more_keeps_nobody_waiting(t
     await asyncio.sleep(0)
     for task in given_up:
         task.cancel()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await asyncio.create_task(_request("other", turns, lambda: None))
 
 
@@ -253,7 +254,7 @@ async def test_a_call_in_turn_that_fails_is_no_end(turns: Turns) -> None:
     done = asyncio.Event()
     turns.soon(("a",), lambda: 1 / 0)
     turns.soon(("a",), done.set)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await done.wait()
     assert [type(error) for error in failed] == [ZeroDivisionError]
 
