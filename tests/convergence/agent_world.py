@@ -21,7 +21,7 @@ from netweft.dataplane.openflow.messages import FlowChange, PacketIn
 from netweft.dataplane.openflow.meters import DropMeter, MeterCommand
 from netweft.dataplane.ovsdb.errors import TransactionFailed
 from netweft.dataplane.ovsdb.rows import ROW_KINDS, PortRow, Row, RowKey, RowKind, Vif, VifTag, row_key
-from netweft.model import NodeView, Object, PortState, PortStatus, key_of
+from netweft.model import NodeView, Object, PortState, PortStatus, Tracked, key_of
 from netweft.services.bridges import KINDS, overlay_port, physical_link, tunnel_link
 from netweft.services.fields import Reason, cookie
 from netweft.services.pipeline import INT, TUN, physical_role
@@ -253,6 +253,8 @@ class AgentWorld:
         self.switches = {role: FakeSwitch(role, self.gate) for role in roles}
         self.ovs = FakeOvs(self.gate)
         self.told: dict[str, PortStatus] = {}
+        self.left: dict[str, tuple[Tracked, ...]] = {}  # what ports were connected to that moved away
+        self.taken_up: dict[str, float] = {}
         self.next_ofport = 10
 
     async def start(self, *, subscribed: bool = True, on_disk: NodeView | None = None) -> None:
@@ -269,7 +271,9 @@ class AgentWorld:
         self.ovs.begin()
         self.agent.links = cast(LinksSide, FakeLinks())
         self.agent.shaping = cast(ShapingSide, FakeShaping())
-        self.agent.endings.ask = self.listing
+        self.agent.endings.ask = self.agent.departures.ask = self.agent.arrivals.ask = self.listing
+        self.agent.feed.tell_left = self._told_left  # type: ignore[method-assign]
+        self.agent.feed.tell_taken_up = self._told_taken_up  # type: ignore[method-assign]
         self.agent.feed.report = self._told  # type: ignore[method-assign]
         if on_disk:
             self.desired.see(on_disk, [key_of(obj) for obj in on_disk.objects()], ())
@@ -303,6 +307,12 @@ class AgentWorld:
         if complete:
             self.told.clear()
         self.told.update((status.port_id, status) for status in statuses)
+
+    def _told_left(self, port_id: str, connections: tuple[Tracked, ...]) -> None:
+        self.left[port_id] = connections
+
+    def _told_taken_up(self, port_id: str, at: float) -> None:
+        self.taken_up[port_id] = at
 
     @property
     def desired(self) -> Desired:

@@ -273,6 +273,11 @@ class Inside:
         self._process.kill()
         self._process.communicate()
 
+    def say(self, line: str) -> None:
+        """On its stdin."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{line}\n".encode())
+
     def line_within(self, seconds: float) -> str:
         """Empty when it says nothing."""
         with suppress(AssertionError):

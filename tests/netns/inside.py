@@ -9,11 +9,16 @@ inside.py capture                 says "ready", then prints each frame that come
 inside.py serve PORT              takes one TCP connection, reads to its end, prints what it got as a digest
 inside.py feed ADDRESS PORT SIZE  sends that many bytes over TCP, prints their digest and the seconds it took
 inside.py pour PORT               takes one TCP connection, and sends until its stdin closes
+inside.py greet PORT              takes TCP connections, and sends one byte on each when a line comes in at its stdin
+inside.py crowd ADDRESS PORT N    N TCP connections; says "here" when they stand, then nothing on them, and how many of
+                                  them have got something by then when its stdin closes
 inside.py hear PORT...            every UDP datagram to these ports, and every ICMP message, that the kernel gives to
                                   sockets: a line each, as {"udp": PORT, "size": N} or {"icmp": TYPE, "size": N};
                                   UDP is answered
 inside.py say ADDRESS PORT SIZE   one UDP datagram; then the size of the answer, or 0 when there is none in a second
-inside.py drink ADDRESS PORT      connects, says nothing, prints how many bytes came in each tenth of a second
+inside.py pass PORT               takes one TCP connection, and sends each line of its stdin
+inside.py drink ADDRESS PORT      connects, says nothing, prints how many bytes came in each tenth of a second, and in
+                                  the end for how many ms nothing came at the longest, as {"silent_ms": N}
 inside.py vlan ID MAC ADDRESS/LENGTH MTU   a NIC vlanID on top of eth0, for 802.1Q tag ID, until its stdin closes: what
                                   "ip link add type vlan" does where the kernel knows of 802.1Q
 """
@@ -22,6 +27,7 @@ import fcntl
 import hashlib
 import json
 import os
+import resource
 import select
 import socket
 import struct
@@ -31,6 +37,7 @@ import time
 from contextlib import suppress
 
 INTERVAL = 0.01
+MANY_FILES = 4096
 PATIENCE = 10.0  # for the last replies, which a busy machine may hold up
 ETH_P_ALL, ETH_P_8021Q = 3, 0x8100
 IP_MTU_DISCOVER, IP_PMTUDISC_DO = 10, 2
@@ -180,13 +187,54 @@ def connected(address: str, port: int) -> socket.socket:
 
 
 def pour(port: int) -> None:
-    with socket.create_server(("", port)) as server:
+    with socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True) as server:
         print("ready", flush=True)
         connection, _ = server.accept()
         with connection, suppress(OSError):
             while not select.select([sys.stdin], [], [], 0)[0]:
                 connection.sendall(bytes(1000))
                 time.sleep(0.001)
+
+
+def pass_on(port: int) -> None:
+    with socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True) as server:
+        print("ready", flush=True)
+        connection, _ = server.accept()
+        with connection:
+            for line in sys.stdin:
+                connection.sendall(line.encode())
+
+
+def greet(port: int) -> None:
+    """Whoever comes is not answered before."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (MANY_FILES, MANY_FILES))
+    guests = []
+    with socket.create_server(("", port), backlog=4096) as server:
+        print("ready", flush=True)
+        while True:
+            readable, _, _ = select.select([server, sys.stdin], [], [])
+            if server in readable:
+                guests.append(server.accept()[0])
+            elif sys.stdin.readline():
+                for guest in guests:
+                    guest.send(b"!")
+            else:
+                return
+
+
+def crowd(address: str, port: int, number: int) -> None:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (MANY_FILES, MANY_FILES))
+    print("ready", flush=True)
+    guests = [socket.create_connection((address, port), timeout=20) for _ in range(number)]
+    print("here", flush=True)
+    sys.stdin.read()
+    for guest in guests:
+        guest.setblocking(False)
+    got = 0
+    for guest in guests:
+        with suppress(OSError):
+            got += len(guest.recv(1))
+    print(got)
 
 
 def hear(ports: list[int]) -> None:
@@ -244,12 +292,16 @@ def drink(address: str, port: int) -> None:
     with socket.create_connection((address, port), timeout=20) as connection:
         print("ready", flush=True)
         connection.settimeout(0.1)
+        last, silent = time.monotonic(), 0.0
         while not select.select([sys.stdin], [], [], 0)[0]:
             end, got = time.monotonic() + 0.1, 0
             while time.monotonic() < end:
                 with suppress(TimeoutError):
                     got += len(connection.recv(65536))
+                    now = time.monotonic()
+                    last, silent = now, max(silent, now - last)
             print(got, flush=True)
+        print(json.dumps({"silent_ms": round(1000 * silent)}))
 
 
 def vlan(tag: int, mac: str, address: str, mtu: int) -> None:
@@ -307,6 +359,12 @@ if __name__ == "__main__":
             hear([int(port) for port in ports])
         case ["say", address, port, size]:
             say(address, int(port), int(size))
+        case ["greet", port]:
+            greet(int(port))
+        case ["crowd", address, port, number]:
+            crowd(address, int(port), int(number))
+        case ["pass", port]:
+            pass_on(int(port))
         case ["drink", address, port]:
             drink(address, int(port))
         case ["vlan", tag, mac, address, mtu]:

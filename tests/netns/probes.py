@@ -31,16 +31,9 @@ class Probe:
         return self._frame(source, target, version, serial, answer=True)
 
     def _frame(self, source: Nic, target: Nic, version: int, serial: int, *, answer: bool) -> bytes:
-        ends = tuple(ip_address(address_of(nic, version)).packed for nic in (source, target))
         protocol = ICMPV6 if (self.protocol, version) == (ICMP, 6) else self.protocol
         body = self._answer(protocol, serial) if answer else self._body(protocol, serial)
-        body = _with_checksum(body, protocol, ends, version)
-        if version == 4:
-            start = struct.pack("!BBHHHBB", 0x45, 0, 20 + len(body), serial & 0xFFFF, 0, 64, protocol)
-            header = start + struct.pack("!H", checksum(start + b"\0\0" + ends[0] + ends[1])) + ends[0] + ends[1]
-            return ethernet(target.mac, source.mac, 0x0800, header + body)
-        header = struct.pack("!IHBB", 6 << 28, len(body), protocol, 64) + ends[0] + ends[1]
-        return ethernet(target.mac, source.mac, 0x86DD, header + body)
+        return _packet(source, target, version, protocol, body, serial)
 
     def _answer(self, protocol: int, serial: int) -> bytes:
         to_port, payload = 20000 + serial % 40000, struct.pack("!II", 0, serial)
@@ -63,6 +56,23 @@ class Probe:
             case 1 | 58:
                 return struct.pack("!BBHHH", self.a, self.b, 0, serial & 0xFFFF, 1) + payload
         return payload
+
+
+def _packet(source: Nic, target: Nic, version: int, protocol: int, body: bytes, serial: int) -> bytes:
+    ends = tuple(ip_address(address_of(nic, version)).packed for nic in (source, target))
+    body = _with_checksum(body, protocol, ends, version)
+    if version == 4:
+        start = struct.pack("!BBHHHBB", 0x45, 0, 20 + len(body), serial & 0xFFFF, 0, 64, protocol)
+        header = start + struct.pack("!H", checksum(start + b"\0\0" + ends[0] + ends[1])) + ends[0] + ends[1]
+        return ethernet(target.mac, source.mac, 0x0800, header + body)
+    header = struct.pack("!IHBB", 6 << 28, len(body), protocol, 64) + ends[0] + ends[1]
+    return ethernet(target.mac, source.mac, 0x86DD, header + body)
+
+
+def segment(ends: tuple[Nic, Nic], version: int, ports: tuple[int, int], numbers: tuple[int, int], flags: int) -> bytes:
+    """Of TCP, without data.  ends, ports: from, to.  numbers: sequence, acknowledgement."""
+    body = struct.pack("!HHIIBBHHH", *ports, *(number % 2**32 for number in numbers), 5 << 4, flags, 8192, 0, 0)
+    return _packet(*ends, version, TCP, body, 0)
 
 
 _CHECKSUM_AT = {TCP: 16, UDP: 6, ICMP: 2, ICMPV6: 2}

@@ -19,7 +19,7 @@ from netweft.services.local_vlans import LocalVlans
 from netweft.services.pipeline import BridgeFlow
 from netweft.services.rendering import Broken, Item, ItemKey, Rendering
 from netweft.services.switching import NETWORK_KEY
-from netweft.services.values import HostFacts, Lease, Uplinks
+from netweft.services.values import HostFacts, Lease, LocalPort, Uplinks
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -127,9 +127,13 @@ class Desired:
         self._moved_here = (self._moved_here & self.view.ports.keys()) - set(wired)
         return wired
 
+    def local_port(self, port_id: str) -> LocalPort | None:
+        """As it is wired; None when it is not."""
+        return self._rendering.local_port(port_id) if self._rendering else None
+
     def announcement(self, port_id: str, time: int) -> Packet | None:
         """For the nth time that it is said; None when there is nothing to say."""
-        here = self._rendering.local_port(port_id) if self._rendering else None
+        here = self.local_port(port_id)
         return announcement(here, time) if here else None
 
     def ends(self, vlan: int) -> Ends:

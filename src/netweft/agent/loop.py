@@ -29,6 +29,7 @@ from netweft.agent.fragments import BridgeFragments
 from netweft.agent.learned import LearnedMacs
 from netweft.agent.links import LinksSide
 from netweft.agent.meters import BridgeMeters
+from netweft.agent.moving import Arrivals, Departures
 from netweft.agent.nics import NicsSide
 from netweft.agent.ovs import OvsSide
 from netweft.agent.plugin import NotKnown
@@ -107,6 +108,10 @@ class Agent:
         self._host: HostFacts | None = None
         self._missing: frozenset[str] = frozenset()  # bridges that the operator has not made
         self._reporter = Reporter(lambda statuses, complete: self.feed.report(statuses, complete=complete))
+        self.departures = Departures(run_dir, lambda id, found: self.feed.tell_left(id, found))
+        self.arrivals = Arrivals(
+            run_dir, self.desired, self.bridges[INT.role].send_packet, lambda id, at: self.feed.tell_taken_up(id, at)
+        )
         self.announcer = Announcer(self.desired.announcement, self.bridges[INT.role].send_packet)
         self._restore = RestoreWait(self.ovs, self.in_place)
         self._sessions = 0
@@ -124,7 +129,9 @@ class Agent:
         self.endings.owe(self.state.left)
         if view.revision:
             self.feed.view = view
-            self.desired.see(view, [key_of(obj) for obj in view.objects()], ())
+            all_ = frozenset(key_of(obj) for obj in view.objects())
+            self.desired.see(view, all_, ())
+            self.arrivals.see(Changes(view, all_, frozenset()))
             log.info("view taken from disk", revision=view.revision, ports=len(view.ports))
 
     async def run(self) -> None:
@@ -142,6 +149,7 @@ class Agent:
             tasks.create_task(self.feed.run())
             tasks.create_task(self.state.run())
             tasks.create_task(self.announcer.run())
+            tasks.create_task(self.arrivals.run())
             tasks.create_task(self.trials.run())
             if self.settings.flow_restore_wait:
                 tasks.create_task(self._restore.run())
@@ -158,6 +166,8 @@ class Agent:
 
     def view_changed(self, changes: Changes) -> None:
         self.endings.owe(ended(self.desired.view, changes.view, changes.upserts | changes.deletes))
+        self.departures.see(self.desired.view, changes, self.desired.vlans)
+        self.arrivals.see(changes)
         self.desired.see(changes.view, changes.upserts, changes.deletes)
         self.state.keep(changes)
         self._reporter.left(id for kind, id in changes.deletes if kind == "port")
@@ -194,6 +204,7 @@ class Agent:
             if problem == "":
                 await self._change_links()
                 self.announcer.arrived(self.desired.arrived())
+                self.arrivals.wired()
 
     def _observe(self) -> bool:
         """False: Open vSwitch has not been seen yet, so there is nothing to compare with."""
@@ -255,7 +266,9 @@ class Agent:
     async def _apply(self) -> str | None:
         """Returns what stands in the way; None when a connection was lost over it, so that nobody knows: its side
         reconnects, and wakes us then."""
-        rows, flows = await self._carry_out(delete=self.desired.complete)
+        (rows, flows), _ = await asyncio.gather(
+            self._carry_out(delete=self.desired.complete), self.departures.carry_out()
+        )
         self.trials.call()
         problems: list[str] = []
         for result in (*rows, *flows):

@@ -6,7 +6,7 @@ switch, decide what a change means, or keep anything on disk.
 
 import asyncio
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
@@ -16,7 +16,7 @@ import structlog
 from websockets.asyncio.client import ClientConnection, connect, unix_connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
-from netweft.model import EMPTY_VIEW, Key, NodeFacts, NodeView, PortStatus, key_of, view_of
+from netweft.model import EMPTY_VIEW, Key, NodeFacts, NodeView, PortStatus, Tracked, key_of, view_of
 from netweft.settings import AgentSettings
 from netweft.wire import messages as wire
 
@@ -82,6 +82,16 @@ class FeedClient:
     def report(self, statuses: Iterable[PortStatus], *, complete: bool = False) -> None:
         """Delivered at once, or after the next subscribe; the latest of a port wins."""
         self._unsent.add(statuses, complete=complete)
+        self._awake.set()
+
+    def tell_left(self, port_id: str, connections: tuple[Tracked, ...]) -> None:
+        """What a port was connected to that has moved away."""
+        self._unsent.left[port_id] = connections
+        self._awake.set()
+
+    def tell_taken_up(self, port_id: str, at: float) -> None:
+        """The list of a port that has moved here."""
+        self._unsent.taken_up[port_id] = at
         self._awake.set()
 
     def tell(self, facts: NodeFacts) -> None:
@@ -161,8 +171,8 @@ class FeedClient:
             try:
                 if taken.facts:
                     await socket.send(wire.encode(wire.Facts(self._facts)))
-                if taken.ports or taken.complete:
-                    await socket.send(wire.encode(taken.as_report(self.view.revision)))
+                for report in taken.as_reports(self.view.revision):
+                    await socket.send(wire.encode(report))
             except ConnectionClosed:
                 self._unsent = taken.followed_by(self._unsent)
                 return
@@ -197,6 +207,8 @@ class _Unsent:
         self.ports: dict[str, PortStatus] = {}
         self.complete = False
         self.facts = False
+        self.left: dict[str, tuple[Tracked, ...]] = {}
+        self.taken_up: dict[str, float] = {}
 
     def add(self, statuses: Iterable[PortStatus], *, complete: bool) -> None:
         if complete:
@@ -207,10 +219,19 @@ class _Unsent:
     def followed_by(self, newer: "_Unsent") -> "_Unsent":
         self.add(newer.ports.values(), complete=newer.complete)
         self.facts |= newer.facts
+        self.left |= newer.left
+        self.taken_up |= newer.taken_up
         return self
 
-    def as_report(self, revision: int) -> wire.Report:
-        return wire.Report(revision=revision, ports=tuple(self.ports.values()), complete=self.complete)
+    def as_reports(self, revision: int) -> Iterator[wire.Report]:
+        """Those that a VM waits for first; each list by itself, since a message has a most."""
+        for port_id, connections in self.left.items():
+            yield wire.Report(revision=revision, ports=(), left=(wire.Left(port_id, connections),))
+        if self.ports or self.complete:
+            yield wire.Report(revision=revision, ports=tuple(self.ports.values()), complete=self.complete)
+        done = tuple(wire.TakenUp(port_id, at) for port_id, at in self.taken_up.items())
+        for start in range(0, len(done), wire.MOST_MOVING):
+            yield wire.Report(revision=revision, ports=(), taken_up=done[start : start + wire.MOST_MOVING])
 
 
 class _Refusal(Exception):

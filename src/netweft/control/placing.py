@@ -7,7 +7,7 @@ the scope of each such host leads from the host to the port.  A trunk and its su
 
 from collections.abc import Iterable, Sequence
 
-from netweft.control import hosts
+from netweft.control import hosts, moving
 from netweft.control.hosts import CLAIMED, HOST
 from netweft.control.standard import bumped
 from netweft.store import Claim, Object, WriteTransaction
@@ -58,7 +58,7 @@ def placed(tx: WriteTransaction, port: Object, here: Object, others: Sequence[Ob
     """What changes when these are its bindings: the active one, and those that are not.  Claims are moved at once."""
     claim_ahead(tx, "ports", port, others)
     _leave(tx, port, {here[HOST], *(binding[HOST] for binding in others)})
-    return here | {AHEAD: list(others), CLAIMED: False}
+    return here | {AHEAD: list(others), CLAIMED: False} | moving.goes(port, here[HOST])
 
 
 def _leave(tx: WriteTransaction, port: Object, hosts: set[str]) -> None:

@@ -12,6 +12,7 @@ import msgspec
 
 from netweft.control import protocols
 from netweft.model import AddressGroup, GroupMember, Network, Node, Peer, Port, QosPolicy, SecurityGroup, Subnet, Trunk
+from netweft.model.connections import MOVED
 
 Row: TypeAlias = Mapping[str, Any]
 SERVICE_AGENTS = frozenset({"DHCP agent", "L3 agent", "Metadata agent"})  # any other is a host's L2 agent
@@ -39,7 +40,7 @@ def port(row: Row) -> Port:
 
 def port_ahead(row: Row) -> Port:
     """For a node where the port is wired before it moves there."""
-    return msgspec.convert({**row, "active": False}, Port)
+    return msgspec.convert({**row, "active": False, MOVED: None}, Port)
 
 
 def trunk(row: Row) -> Trunk:

@@ -25,6 +25,7 @@ FRAMES_PER_SECOND = 200  # what a node may send for long; short bursts may be tw
 MAX_HELLO_BYTES = 64 * 1024  # Subscribe and Facts
 MAX_PORTS = 16_384
 MAX_DETAIL = 500
+MOVING_AT_ONCE = 8  # reports about connections of ports that move; a node that sends more waits
 FACTS_SECONDS = 1.0  # between two that are stored: the newest counts
 
 log = structlog.get_logger(__name__)
@@ -47,6 +48,7 @@ class Session:
         self._sending = asyncio.Lock()
         self._reports = _Reports()
         self._facts: asyncio.Queue[NodeFacts] = asyncio.Queue(1)
+        self._moving: asyncio.Queue[wire.Report] = asyncio.Queue(MOVING_AT_ONCE)
 
     async def run(self) -> None:
         """Returns when the session is over, however it ends."""
@@ -57,7 +59,8 @@ class Session:
             await self._store_facts(hello.facts)
             outbox = self._hub.subscribe(self._node, hello.have_history, hello.have_revision)
             log.info("node subscribed", node=self._node, have_revision=hello.have_revision)
-            await _until_one_ends(self._deliver(outbox), self._listen(), self._write_reports(), self._write_facts())
+            writing = (self._write_reports(), self._write_facts(), self._write_moving())
+            await _until_one_ends(self._deliver(outbox), self._listen(), *writing)
         except WebSocketDisconnect:
             log.info("node left", node=self._node)
         except Closed as closed:
@@ -126,6 +129,7 @@ class Session:
             message = await self._receive()
             if isinstance(message, wire.Report):
                 self._reports.add(message.ports, complete=message.complete)
+                await self._moves(message)
             elif isinstance(message, wire.Facts):
                 if self._facts.full():
                     self._facts.get_nowait()
@@ -150,6 +154,17 @@ class Session:
         while True:
             await self._store_facts(await self._facts.get())
             await asyncio.sleep(FACTS_SECONDS)
+
+    async def _moves(self, report: wire.Report) -> None:
+        if max(len(report.left), len(report.taken_up)) > wire.MOST_MOVING:
+            raise _Refusal(f"more than {wire.MOST_MOVING} ports that move in one report")
+        if report.left or report.taken_up:
+            await self._moving.put(report)
+
+    async def _write_moving(self) -> None:
+        while True:
+            report = await self._moving.get()
+            await self._writer.moving(self._node, report.left, report.taken_up)
 
     async def _write_reports(self) -> None:
         """What comes in while a report is being written goes into the next one, all of it."""

@@ -11,9 +11,10 @@ from typing import TypeVar
 import structlog
 from anyio import CapacityLimiter, to_thread
 
-from netweft.control import binding, hosts
+from netweft.control import binding, hosts, moving
 from netweft.model import NodeFacts, PortState, PortStatus
 from netweft.store import Store, WriteTransaction
+from netweft.wire.messages import Left, TakenUp
 
 THREADS = 4
 PORTS = 50  # in one transaction
@@ -65,6 +66,13 @@ class Writer:
                 return None
             denied |= found
         return denied
+
+    async def moving(self, node: str, left: Iterable[Left], taken_up: Iterable[TakenUp]) -> None:
+        """Connections of ports that move.  What could not be written is lost, and nothing else with it."""
+        for one in left:
+            await self._write(partial(moving.left, node=node, port_id=one.port_id, told=one.connections))
+        for done in taken_up:
+            await self._write(partial(moving.taken_up, node=node, port_id=done.port_id, at=done.at))
 
     async def _write(self, use_case: Callable[[WriteTransaction], T]) -> T | None:
         try:

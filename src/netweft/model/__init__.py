@@ -3,6 +3,7 @@
 These structs are the wire format too.  They hold what a *node* needs, not the whole API resource.
 """
 
+from netweft.model.connections import MovedConnections, Tracked
 from netweft.model.firewall import AddressGroup, GroupMember, SecurityGroup, SecurityGroupRule
 from netweft.model.network import FixedIp, HostRoute, Network, Segment, Subnet
 from netweft.model.node import Node, NodeFacts
@@ -23,6 +24,7 @@ __all__ = [
     "Key",
     "Kind",
     "MinimumBandwidth",
+    "MovedConnections",
     "Network",
     "Node",
     "NodeFacts",
@@ -39,6 +41,7 @@ __all__ = [
     "Segment",
     "SubPort",
     "Subnet",
+    "Tracked",
     "Trunk",
     "key_of",
     "kind_of",

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from netweft.dataplane.dhcp.datagram import echo6, packet
+from netweft.dataplane.dhcp.datagram import echo, packet
 from netweft.dataplane.openflow.conntrack import Connections
 from netweft.dataplane.openflow.fields import PROTO_ICMP, PROTO_SCTP, PROTO_TCP, PROTO_UDP
 from netweft.dataplane.openflow.flow import Ct, SetField
@@ -36,7 +36,7 @@ class Ended(Struct, frozen=True):
     kept: frozenset[str] = frozenset()
 
 
-class _Held(NamedTuple):
+class Held(NamedTuple):
     """What a port holds.  shared: what others may hold, too."""
 
     own: frozenset[Prefix] = frozenset()
@@ -55,7 +55,7 @@ def ended(before: NodeView, after: NodeView, keys: Iterable[Key]) -> frozenset[E
         if was is None:
             continue
         now = after.ports.get(id) or after.peers.get(id)
-        held, still = _held(was), _held(now) if now else _Held()
+        held, still = held_by(was), held_by(now) if now else Held()
         found |= {Ended(was.network_id, text(lost)) for lost in held.own - still.all}
         for lost in held.shared - held.own - still.all:
             kept = {one for one in still.all if within(one, lost)} | _others(before, after, was, lost)
@@ -79,9 +79,9 @@ def chosen(
 
 class _Over:
     def __init__(self, ends: Sequence[Ended], ports: Iterable[Port]) -> None:
-        self._ends = [_Range([prefix(end.address)], map(prefix, end.kept)) for end in ends if end.address]
+        self._ends = [Range([prefix(end.address)], map(prefix, end.kept)) for end in ends if end.address]
         idle = any(not end.address for end in ends)
-        self._here = _Range(one for port in ports for one in _held(port).all) if idle else None
+        self._here = Range(one for port in ports for one in held_by(port).all) if idle else None
 
     def has(self, connection: Connection) -> bool:
         both = [address(connection.src), address(connection.dst)]
@@ -90,25 +90,30 @@ class _Over:
         return self._here is not None and not any(end in self._here for end in both)
 
 
-class _Range:
+class Range:
     """Addresses, those within some prefixes; but for some."""
 
     def __init__(self, prefixes: Iterable[Prefix], kept: Iterable[Prefix] = ()) -> None:
+        self._all, self._kept = _Places(prefixes), _Places(kept)
+
+    def __contains__(self, single: Prefix) -> bool:
+        return single in self._all and single not in self._kept
+
+
+class _Places:
+    def __init__(self, prefixes: Iterable[Prefix]) -> None:
         prefixes = frozenset(prefixes)
         self._single = {one for one in prefixes if one.mask is None}
         self._wide = [one for one in prefixes if one.mask is not None]
-        self._kept = frozenset(kept)
 
     def __contains__(self, single: Prefix) -> bool:
-        if any(within(single, one) for one in self._kept):
-            return False
         return single in self._single or any(within(single, one) for one in self._wide)
 
 
-def _held(one: Port | Peer) -> _Held:
+def held_by(one: Port | Peer) -> Held:
     fixed = one.ip_addresses if isinstance(one, Peer) else [fixed.ip_address for fixed in one.fixed_ips]
     pairs = one.allowed_address_pairs
-    return _Held(
+    return Held(
         own=_known(fixed, [one.mac_address]),
         shared=_known([pair.ip_address for pair in pairs], [pair.mac_address for pair in pairs]),
     )
@@ -132,7 +137,7 @@ def _others(before: NodeView, after: NodeView, one: Port | Peer, lost: Prefix) -
     for then, now in ((before.ports, after.ports), (before.peers, after.peers)):
         for id, other in then.items():
             if id != one.id and other.network_id == one.network_id and id in now:
-                found |= {held for held in _held(other).all & _held(now[id]).all if within(held, lost)}
+                found |= {held for held in held_by(other).all & held_by(now[id]).all if within(held, lost)}
     return found
 
 
@@ -157,6 +162,6 @@ def by_tuple(connection: Connection) -> Connections | None:
 def by_mark(connection: Connection) -> Packet:
     """Another packet of it that gives it the mark ENDED, and goes nowhere."""
     ends = parsed(connection.src), parsed(connection.dst)
-    body = echo6(ends, *connection.icmp) if connection.icmp else b""
+    body = echo(ends, *connection.icmp) if connection.icmp else b""
     end = Ct(zone=connection.zone, commit=True, exec=(SetField("ct_mark", ENDED),))
     return Packet(packet((NOBODY, NOBODY), ends, connection.protocol, body), (end,))

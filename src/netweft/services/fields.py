@@ -9,7 +9,7 @@ Registers on the integration bridge (cleared by Open vSwitch at each patch port)
     reg4  PERMITTED   1: a rule of one of the groups lets the frame pass
     reg5  FLOODED     bit 0: guarded ports get the frame whose rules may differ; bit 1: and they are a crowd
     reg6  CLAIMED_HIGH, reg7 CLAIMED_LOW   the MAC that ARP or neighbour discovery names inside the frame
-    reg8  TRIAL       1: a packet of the agent's, judged like any other and given to nobody
+    reg8  TRIAL       bit 0: a packet of the agent's, judged like any other and given to nobody; bit 1: and remembered
     reg9  PIECE       1: went through the connection tracker as a fragment
 
 A logical port is an OpenFlow port together with the 802.1Q tag that its frames have there, 0 for none: the ports of a
@@ -71,6 +71,8 @@ TRIAL: Final = "reg8"
 PIECE: Final = "reg9"
 ONE_OF_MANY: Final = 1
 CROWD: Final = 2
+JUDGED: Final = 1
+REMEMBERED: Final = 2
 TAG_SHIFT: Final = 16  # where the tag of a logical port begins
 TAG_BITS: Final = 12
 GUARDED: Final = 1 << 28

@@ -42,12 +42,14 @@ from netweft.services.fields import (
     GROUP,
     GUARDED,
     IN_PORT,
+    JUDGED,
     LOCAL_VLAN,
     NOBODY,
     ONE_OF_MANY,
     OUT_PORT,
     PERMITTED,
     PIECE,
+    REMEMBERED,
     TRIAL,
     Reason,
     cookie,
@@ -202,8 +204,7 @@ def host(_: HostFacts, __: Uplinks) -> Iterator[Wanted]:
     yield INGRESS.table().flow(TRACKED, owner, known, INGRESS.table("state").goto)
     yield INGRESS.table().flow(NOTHING_ELSE, owner, guarded)
     yield from _commit(owner)
-    yield INT["switching"].flow(TRIED, owner, {TRIAL: 1, "eth_dst": int.from_bytes(NOBODY, "big")})
-    yield INT["commit"].flow(TRIED, owner, {TRIAL: 1})
+    yield from _trials(owner)
 
 
 def _entry(owner: int, side: Side) -> Iterator[BridgeFlow]:
@@ -267,12 +268,30 @@ def _verdict(owner: int, side: Side) -> Iterator[BridgeFlow]:
 
 
 def _commit(owner: int) -> Iterator[BridgeFlow]:
-    """Also what is for an unguarded port or another node."""
+    """Also what is for an unguarded port or another node.  One that nobody had answered may have ended while it was
+    new: it is new again (`endings.by_mark`)."""
     table, onward = INT["commit"], INT["ingress_qos"].goto
     for eth_type in IP:
-        yield table.flow(10, owner, {"eth_type": eth_type, "ct_state": IS_NEW}, _remember(), onward)
+        new: dict[str, Value] = {"eth_type": eth_type, "ct_state": IS_NEW}
+        yield table.flow(10, owner, new, _remember(), onward)
+        yield table.flow(15, owner, {**new, "ct_mark": (ASKED, ASKED)}, _unmark(ENDED), onward)
         ended: dict[str, Value] = {"eth_type": eth_type, "ct_state": IS_KNOWN, "ct_mark": (ASKED, ASKED)}
         yield table.flow(10, owner, {FLOODED: 0, **ended}, _unmark(ASKED), onward)
+
+
+def _trials(owner: int) -> Iterator[BridgeFlow]:
+    """They end here, those for somebody elsewhere before they are sent there."""
+    elsewhere: dict[str, Value] = {"eth_dst": int.from_bytes(NOBODY, "big")}
+    remembered: dict[str, Value] = {TRIAL: JUDGED | REMEMBERED}
+    for table, match in ((INT["switching"], elsewhere), (INT["commit"], {})):
+        yield table.flow(TRIED, owner, {**match, TRIAL: (JUDGED, JUDGED)})
+    yield INT["switching"].flow(TRIED + 1, owner, {**elsewhere, **remembered}, INT["commit"].goto)
+    for eth_type in IP:
+        of: dict[str, Value] = {**remembered, "eth_type": eth_type}
+        yield INT["commit"].flow(TRIED + 1, owner, {**of, "ct_state": IS_NEW}, _remember())
+        for state, refused in ((IS_NEW, ENDED), (IS_KNOWN, ASKED)):
+            ended: dict[str, Value] = {**of, "ct_state": state, "ct_mark": (ASKED, ASKED)}
+            yield INT["commit"].flow(TRIED + 2, owner, ended, _unmark(refused))
 
 
 FIREWALL = Service("firewall", host=host, port=port, group=firewall_rules.group, remote=firewall_rules.remote)

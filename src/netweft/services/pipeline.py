@@ -182,7 +182,7 @@ INT = Pipeline.of(
         "broadcast to all of the network; what nobody knows only to who may have any MAC, and to the outside",
         match=fields(LOCAL_VLAN, IN_PORT, "eth_dst", TRIAL),
         set=fields(OUT_PORT, FLOODED),
-        next=("ingress",),
+        next=("ingress", "commit"),
     ),
     Table(
         "ingress",

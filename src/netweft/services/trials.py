@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterable, Iterator
 
 from msgspec import Struct
 
-from netweft.dataplane.dhcp.datagram import Datagram, encode
+from netweft.dataplane.dhcp.datagram import Datagram, echo, encode, packet
 from netweft.dataplane.openflow.fields import ETH_IPV4
 from netweft.dataplane.openflow.flow import Action, Flow, SetField
-from netweft.dataplane.unixctl.conntrack import Connection
+from netweft.dataplane.unixctl.conntrack import UDP, Connection
 from netweft.services.addresses import Prefix, parsed, prefix, within
 from netweft.services.announce import Packet
 from netweft.services.ends import End
-from netweft.services.fields import ENDED, GROUP, IN_PORT, LOCAL_VLAN, OUT_PORT, TRIAL
+from netweft.services.fields import ENDED, GROUP, IN_PORT, JUDGED, LOCAL_VLAN, OUT_PORT, TRIAL
 from netweft.services.firewall import SIDES
 from netweft.services.pipeline import INT
 from netweft.services.values import LocalPort
@@ -75,26 +75,35 @@ def trials(
             or any(concern.has_address(end) for end in (connection.src, connection.dst))
         ):
             for end in {end.mac: end for end in asked}.values():
-                yield from _trial(connection, askers[0], end)
+                yield from trial(connection, askers[0], end)
 
 
-def _trial(connection: Connection, asker: End, asked: End) -> Iterator[Packet]:
+def trial(connection: Connection, asker: End, asked: End, how: int = JUDGED) -> Iterator[Packet]:
     """Who is elsewhere is judged there."""
     here = asker.port or asked.port
     if here is None:
         return
-    actions: list[Action] = [SetField(LOCAL_VLAN, connection.zone), SetField(TRIAL, 1)]
+    actions: list[Action] = [SetField(LOCAL_VLAN, connection.zone), SetField(TRIAL, how)]
     if asker.port:
         actions += (SetField(IN_PORT, asker.port.number), INT["egress"].resubmit)
     else:
         actions += (SetField(IN_PORT, here.uplink or 0), INT["switching"].resubmit)
+    yield Packet(_first((asker.mac, asked.mac), connection), tuple(actions))
+
+
+def _first(macs: tuple[bytes, bytes], connection: Connection) -> bytes:
+    """A packet of the connection's own way.  Of protocols with ports: UDP."""
+    src, dst = parsed(connection.src), parsed(connection.dst)
+    if connection.protocol != UDP:
+        body = echo((src, dst), *connection.icmp) if connection.icmp else b""
+        return packet(macs, (src, dst), connection.protocol, body)
     frame = Datagram(
-        eth_src=asker.mac,
-        eth_dst=asked.mac,
-        src=parsed(connection.src),
-        dst=parsed(connection.dst),
+        eth_src=macs[0],
+        eth_dst=macs[1],
+        src=src,
+        dst=dst,
         sport=connection.sport,
         dport=connection.dport,
         payload=b"",
     )
-    yield Packet(encode(frame), tuple(actions))
+    return encode(frame)

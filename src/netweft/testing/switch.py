@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from netweft.dataplane.openflow.flow import (
+    OFPP_CONTROLLER,
     OFPP_IN_PORT,
     OFPP_NORMAL,
     Action,
@@ -82,9 +83,19 @@ class Bridge:
         seen = without_upper_layer(clean, first=not self.shows_first_fragments)
         frame = _Frame({"vlan_vid": 0, **seen, "in_port": in_port}, in_port)
         self._table(0, frame)
+        yield from self._leaves(frame)
+
+    def packet_out(self, packet: Packet, actions: Iterable[Action]) -> Iterator[Delivery]:
+        """Where a packet of the agent's comes out."""
+        frame = _Frame({"vlan_vid": 0, **packet}, OFPP_CONTROLLER)
+        for action in actions:
+            self._act(action, frame, 1)
+        yield from self._leaves(frame)
+
+    def _leaves(self, frame: "_Frame") -> Iterator[Delivery]:
         self.punted += frame.punted
         for ofport, out in frame.out:
-            for to in self._normal(in_port) if ofport == OFPP_NORMAL else (ofport,):
+            for to in self._normal(frame.in_port) if ofport == OFPP_NORMAL else (ofport,):
                 yield from self._leave(to, out)
 
     def _normal(self, in_port: int) -> list[int]:

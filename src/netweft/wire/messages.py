@@ -18,11 +18,12 @@ from typing import TypeAlias
 import msgspec
 from msgspec import Struct
 
-from netweft.model import Key, NodeFacts, Object, PortStatus
+from netweft.model import Key, NodeFacts, Object, PortStatus, Tracked
 
 PROTOCOL = 1
 FEED_PATH = "/netweft/v1/feed"
 MAX_MESSAGE_BYTES = 64 * 2**20  # downwards: a snapshot
+MOST_MOVING = 100  # ports that move, in one report
 MAX_UPWARD_BYTES = 4 * 2**20
 
 
@@ -44,6 +45,20 @@ class Facts(Struct, frozen=True, tag="facts"):
     facts: NodeFacts
 
 
+class Left(Struct, frozen=True):
+    """What a port was connected to that has just moved away from the node: for the node that has it now."""
+
+    port_id: str
+    connections: tuple[Tracked, ...]
+
+
+class TakenUp(Struct, frozen=True):
+    """The node has done what it can with a port's list of connections (Port.moved); at: which one."""
+
+    port_id: str
+    at: float
+
+
 class Report(Struct, frozen=True, kw_only=True, tag="report"):
     """revision: the view these statuses were reached at.  complete: `ports` are all ports plugged in here,
     so that a bound port which is not among them is DOWN (sent once after each subscribe).
@@ -52,11 +67,15 @@ class Report(Struct, frozen=True, kw_only=True, tag="report"):
     is not bound yet, else the status comes to nothing and is answered by `Denied`.  DOWN claims nothing: it says that
     the port is not plugged in (any more).  A port that was taken from the node while it was plugged in can be claimed
     once that was said.
+
+    left, taken_up: of ports that move, MOST_MOVING of each; nothing is said to them.
     """
 
     revision: int
     ports: tuple[PortStatus, ...]
     complete: bool = False
+    left: tuple[Left, ...] = ()
+    taken_up: tuple[TakenUp, ...] = ()
 
 
 class Snapshot(Struct, frozen=True, kw_only=True, tag="snapshot"):

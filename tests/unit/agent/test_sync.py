@@ -11,7 +11,7 @@ from websockets.asyncio.server import Server, ServerConnection, unix_serve
 from websockets.exceptions import ConnectionClosed
 
 from netweft.agent.sync import Changes, FeedClient, Link, changes_by
-from netweft.model import EMPTY_VIEW, Network, Node, NodeFacts, Port, PortState, PortStatus, view_of
+from netweft.model import EMPTY_VIEW, Network, Node, NodeFacts, Port, PortState, PortStatus, Tracked, view_of
 from netweft.settings import AgentSettings
 from netweft.wire import messages as wire
 
@@ -169,6 +169,22 @@ async def test_a_complete_report_replaces_what_was_not_sent(script: Script, run:
     run(client)
     await script.until(script.reports)
     assert script.reports() == [wire.Report(revision=5, ports=(status("p1"),), complete=True)]
+
+
+async def test_connections_of_ports_that_move_are_told_each_list_by_itself(script: Script, run: Run) -> None:
+    script.answers = [[FIRST]]
+    client = script.client()
+    some = {name: (Tracked(17, "10.0.0.1", "192.0.2.7", 1, number),) for number, name in enumerate(("p1", "p2"))}
+    for name, tracked in some.items():
+        client.tell_left(name, tracked)
+    client.tell_taken_up("p3", 7.5)
+    client.report([status("p1")])
+    run(client)
+    await script.until(lambda: len(script.reports()) == 4)
+    *lists, statuses, last = script.reports()
+    assert [report.left for report in lists] == [(wire.Left(name, tracked),) for name, tracked in some.items()]
+    assert statuses == wire.Report(revision=5, ports=(status("p1"),))
+    assert last == wire.Report(revision=5, ports=(), taken_up=(wire.TakenUp("p3", 7.5),))
 
 
 async def test_facts_are_told_when_they_differ(script: Script, run: Run) -> None:

@@ -1,15 +1,19 @@
 """Node sessions: who gets in, what is refused, and that one node's misbehaviour is its own problem."""
 
 import asyncio
+import time
 from typing import Any
 
+import msgspec
 import pytest
 from tests.unit.feed.conftest import Rig, receive
 from tests.waiting import PATIENCE
 from websockets.exceptions import InvalidStatus
 
+from netweft.control.placing import AHEAD
 from netweft.feed import service, session
-from netweft.model import NodeFacts, PortState, PortStatus
+from netweft.model import NodeFacts, PortState, PortStatus, Tracked
+from netweft.model.connections import CAME_FROM
 from netweft.wire import messages as wire
 
 
@@ -131,6 +135,39 @@ async def test_reports_become_statuses_and_denials(rig: Rig) -> None:
     assert rig.row("ports", "mine")["status"] == "ACTIVE"
     assert rig.row("ports", "free")["binding:host_id"] == "hv1"
     await listener.until(lambda: "free" in client.view.ports)
+
+
+async def test_connections_go_from_the_node_that_was_left_to_the_one_that_has_the_port(rig: Rig) -> None:
+    rig.network()
+    for node in ("hv2", "hv3"):
+        rig.port(f"at {node}", node)
+    left: dict[str, Any] = {CAME_FROM: {"hv1": time.time()}, AHEAD: [{"binding:host_id": "hv1"}]}
+    rig.port("moved", "hv2", fixed_ips=[{"subnet_id": "s", "ip_address": "10.0.0.1"}], **left)
+    (old, on_old), (new, on_new), (other, on_other) = [await rig.client(node) for node in ("hv1", "hv2", "hv3")]
+    told = (Tracked(17, "10.0.0.1", "192.0.2.7", 1, 2),)
+    other.tell_left("moved", told)
+    old.tell_left("moved", told)
+    old.tell_left("no such port", told)
+    await on_new.until(lambda: "moved" in new.view.ports and new.view.ports["moved"].moved)
+    found = new.view.ports["moved"].moved
+    assert found is not None
+    assert found.connections == told
+    new.tell_taken_up("moved", found.at)
+    await on_new.until(lambda: not new.view.ports["moved"].moved)
+    await on_old.until(lambda: "moved" in old.view.ports)
+    seen = [changes.view.ports.get("moved") for listener in (on_old, on_other) for changes in listener.changes]
+    assert not any(port and port.moved for port in seen), "nobody else"
+
+
+NO_LISTS = [[[7]], [["p", [[6, "x", "y", "not a number", 1]]]], [{"port_id": "p", "connections": []}] * 101]
+
+
+@pytest.mark.parametrize("nonsense", NO_LISTS)
+async def test_a_list_that_is_none_ends_the_session(rig: Rig, nonsense: Any) -> None:
+    socket = await rig.raw("hv1")
+    report = {"type": "report", "revision": 0, "ports": [], "left": nonsense}
+    await socket.send(msgspec.msgpack.encode(report))
+    assert isinstance(await receive(socket), wire.Refused)
 
 
 async def test_a_burst_of_reports_is_few_transactions(rig: Rig) -> None:

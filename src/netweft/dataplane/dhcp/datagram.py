@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from netweft.dataplane.openflow.fields import ETH_IPV4, ETH_IPV6, PROTO_ICMPV6, PROTO_UDP
+from netweft.dataplane.openflow.fields import ETH_IPV4, ETH_IPV6, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP
 
 IpAddress: TypeAlias = IPv4Address | IPv6Address
 
@@ -19,6 +19,8 @@ _IPV4 = Packer("!BBHHHBBH4s4s")
 _IPV6 = Packer("!IHBB16s16s")
 _UDP = Packer("!HHHH")
 _ECHO = Packer("!BBHHH")
+_TCP = Packer("!HHIIBBHHH")
+_ACK, _WINDOW = 0x10, 0xFFFF
 _FRAGMENT = 0x3FFF  # more to come, or not the first
 _HOPS = 64
 
@@ -88,10 +90,17 @@ def packet(macs: tuple[bytes, bytes], ends: tuple[IpAddress, IpAddress], protoco
     return _ETHERNET.pack(macs[1], macs[0], eth_type) + header + body
 
 
-def echo6(ends: tuple[IpAddress, IpAddress], id: int, kind: int, code: int = 0) -> bytes:
-    """The body of an ICMPv6 message with an identifier."""
+def echo(ends: tuple[IpAddress, IpAddress], id: int, kind: int, code: int = 0) -> bytes:
+    """The body of an ICMP message with an identifier, or of ICMPv6 between such ends."""
     bare = _ECHO.pack(kind, code, 0, id, 0)
-    return _ECHO.pack(kind, code, _upper_checksum(*ends, PROTO_ICMPV6, bare), id, 0)
+    total = _checksum(bare) if ends[0].version == 4 else _upper_checksum(*ends, PROTO_ICMPV6, bare)
+    return _ECHO.pack(kind, code, total, id, 0)
+
+
+def acknowledgement(ends: tuple[IpAddress, IpAddress], ports: tuple[int, int], sequence: int, of: int) -> bytes:
+    """The body of a TCP segment that has no data, and acknowledges."""
+    fields = (*ports, sequence, of, _TCP.size << 2, _ACK, _WINDOW)
+    return _TCP.pack(*fields, _upper_checksum(*ends, PROTO_TCP, _TCP.pack(*fields, 0, 0)), 0)
 
 
 def _upper_checksum(src: IpAddress, dst: IpAddress, protocol: int, body: bytes) -> int:

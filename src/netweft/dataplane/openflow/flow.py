@@ -140,6 +140,7 @@ Action: TypeAlias = (
 
 OFPP_IN_PORT = 0xFFFFFFF8
 OFPP_NORMAL = 0xFFFFFFFA  # as an ordinary learning switch does
+OFPP_CONTROLLER = 0xFFFFFFFD
 OFPP_LOCAL = 0xFFFFFFFE
 
 

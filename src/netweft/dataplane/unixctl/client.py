@@ -5,6 +5,7 @@ For the few things that neither OVSDB nor OpenFlow can ask for.  Knows no comman
 
 import asyncio
 import json
+from contextlib import suppress
 from pathlib import Path
 
 COMMAND_SECONDS = 5.0
@@ -35,10 +36,9 @@ async def _answer(reader: asyncio.StreamReader) -> object:
     text = b""
     while chunk := await reader.read(65536):
         text += chunk
-        try:
-            return json.loads(text)
-        except ValueError:
-            continue
+        if chunk.rstrip().endswith(b"}"):  # a long listing is not parsed for each part of it
+            with suppress(ValueError):
+                return json.loads(text)
     raise ValueError("it closed the connection")
 
 

@@ -9,7 +9,7 @@ LISTING = "dpctl/dump-conntrack"
 
 _ENTRY = re.compile(
     r"^(\w+),orig=\(src=([^,]+),dst=([^,]+),(?:sport=(\d+),dport=(\d+)|id=(\d+),type=(\d+),code=(\d+))\)"
-    r",reply=\([^)]*\)(?:,zone=(\d+))?(?:,mark=(\d+))?",
+    r",reply=\([^)]*\)(?:,zone=(\d+))?(?:,mark=(\d+))?(?:[^\n]*,protoinfo=\(state=(\w+))?",
     re.MULTILINE,
 )
 _PROTOCOLS = {"icmp": 1, "igmp": 2, "tcp": 6, "udp": 17, "dccp": 33, "icmpv6": 58, "sctp": 132, "udplite": 136}
@@ -17,7 +17,7 @@ UDP = _PROTOCOLS["udp"]
 
 
 class Connection(Struct, frozen=True, kw_only=True):
-    """As its first packet went.  icmp: identifier, type and code, of what is ICMP."""
+    """As its first packet went.  icmp: identifier, type and code, of what is ICMP.  state: of TCP."""
 
     zone: int
     src: str
@@ -27,12 +27,13 @@ class Connection(Struct, frozen=True, kw_only=True):
     dport: int = 0
     icmp: tuple[int, int, int] | None = None
     mark: int = 0
+    state: str = ""
 
 
 def connections(listing: str) -> Iterator[Connection]:
     """Those of protocols that it has no name for come with their number."""
     for entry in _ENTRY.finditer(listing):
-        protocol, src, dst, sport, dport, id, kind, code, zone, mark = entry.groups()
+        protocol, src, dst, sport, dport, id, kind, code, zone, mark, state = entry.groups()
         number = int(protocol) if protocol.isdigit() else _PROTOCOLS.get(protocol)
         if number is not None:
             yield Connection(
@@ -44,6 +45,7 @@ def connections(listing: str) -> Iterator[Connection]:
                 dport=int(dport or 0),
                 icmp=None if id is None else (int(id), int(kind), int(code)),
                 mark=int(mark or 0),
+                state=state or "",
             )
 
 
