@@ -10,6 +10,7 @@ from netweft.lab.picture import WIDTH
 
 
 @pytest.mark.client
+@pytest.mark.timeout(600)
 def test_the_demo_ends_with_a_picture_and_can_be_run_again(
     layout: Layout, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

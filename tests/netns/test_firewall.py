@@ -151,6 +151,7 @@ that were sent, what the rule says of them, and what came of them, between two V
 """
 
 
+@pytest.mark.timeout(900)
 def test_every_form_of_a_rule(cast: Cast) -> None:
     rows: list[Row] = []
     for version in ETHERTYPES:
