@@ -6,6 +6,7 @@ import struct
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import pytest
 from tests.netns.harness import Inside, Lab, until
@@ -31,10 +32,17 @@ def nodes() -> int:
     return 3
 
 
+class TalkingStage(Stage):
+    """Its VMs have their addresses: they speak for themselves."""
+
+    def vm(self, node: str, group: str, **port: Any) -> Vm:
+        return self.lab.add_vm(node, self.network, security_groups=[self.groups[group]], **port)
+
+
 @pytest.fixture(scope="module")
 def stage(lab: Lab) -> Iterator[Stage]:
     with Cloud(lab.layout) as cloud:
-        yield Stage(lab, cloud)
+        yield TalkingStage(lab, cloud)
 
 
 class Download:
