@@ -4,7 +4,8 @@
 
 Level-triggered: the doorbell only wakes it.  What was made so is in the database, written in one transaction with the
 place up to which all is done, so whoever has the lease next goes on from there: a step may be applied twice, none is
-left out.  A follower that is new takes what is there for made so.
+left out; but what was applied by a server that was killed before it wrote so, and then deleted before the next one
+looked, is not told of again.  A follower that is new takes what is there for made so.
 """
 
 import asyncio
