@@ -15,6 +15,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from struct import error as StructError
 
+from msgspec.structs import replace
+
 from netweft.dataplane.dhcp.datagram import acknowledgement, packet
 from netweft.dataplane.openflow.fields import PROTO_ICMP, PROTO_ICMPV6, PROTO_SCTP, PROTO_TCP
 from netweft.dataplane.unixctl.conntrack import Connection
@@ -71,11 +73,10 @@ def _as_told(one: Connection) -> Tracked:
 
 
 def _as_tracked(one: Tracked, zone: int) -> Connection:
-    ends = (one.protocol, one.src, one.dst)
-    if one.protocol in (PROTO_ICMP, PROTO_ICMPV6):
-        icmp = (one.sport, one.dport >> 8, one.dport & 0xFF)
-        return Connection(zone=zone, protocol=ends[0], src=ends[1], dst=ends[2], icmp=icmp)
-    return Connection(zone=zone, protocol=ends[0], src=ends[1], dst=ends[2], sport=one.sport, dport=one.dport)
+    tracked = Connection(zone=zone, protocol=one.protocol, src=one.src, dst=one.dst, sport=one.sport, dport=one.dport)
+    if one.protocol not in (PROTO_ICMP, PROTO_ICMPV6):
+        return tracked
+    return replace(tracked, sport=0, dport=0, icmp=(one.sport, one.dport >> 8, one.dport & 0xFF))
 
 
 def missing(told: Iterable[Tracked], tracked: Iterable[Connection]) -> tuple[Tracked, ...]:

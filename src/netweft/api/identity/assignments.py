@@ -90,13 +90,13 @@ class _Assignments:
 
     def _entries(self, grant: Object) -> list[Object]:
         attribute = "user_id" if "user_id" in grant else "group_id"
-        actors, ids, places = [Actor(attribute, grant[attribute])], grant["roles"], [grants.target_of(grant)]
+        target = grants.target_of(grant)
+        actors, ids, places = [Actor(attribute, grant[attribute])], grant["roles"], [target]
         if self._effective:
             ids = [role["id"] for role in implied.with_implied(self._tx, ids)]
             places = grants.places_of(self._tx, grant)
             if attribute == "group_id":
                 actors = [grants.user(user["id"]) for user in groups.users_in(self._tx, grant["group_id"])]
-        target = grants.target_of(grant)
         return [self._entry(target, place, actor, role) for place in places for actor in actors for role in ids]
 
     def _entry(self, target: Target, place: Target, actor: Actor, role_id: str) -> Object:
