@@ -17,6 +17,8 @@ from netweft.api.qos_rules import QosRules
 from netweft.api.quotas import Quotas
 from netweft.api.resources.address_group import address_group
 from netweft.api.resources.agent import agent
+from netweft.api.resources.l3.router import router
+from netweft.api.resources.l3.router_actions import RouterActions
 from netweft.api.resources.network import network
 from netweft.api.resources.network_segment_range import network_segment_range
 from netweft.api.resources.port import port
@@ -36,6 +38,8 @@ from netweft.api.sub_ports import SubPorts
 from netweft.control.address_groups import AddressGroups
 from netweft.control.agents import Agents
 from netweft.control.default_rules import DefaultRules
+from netweft.control.l3.owned import OwnedPorts
+from netweft.control.l3.routers import Routers
 from netweft.control.networks import Networks
 from netweft.control.ports import Ports
 from netweft.control.qos import QosPolicies
@@ -63,6 +67,7 @@ PARTS: Mapping[str, Callable[[Resource, Store], Part]] = {
     "address_group": Addresses,
     "policy": QosRules,
     "port": PortBindings,
+    "router": RouterActions,
     "trunk": SubPorts,
 }
 
@@ -93,6 +98,7 @@ def build(
 def resources(store: Store, settings: ServerSettings) -> list[Resource]:
     """All that there are.  A new plain one is one more line here."""
     subnets, groups = Subnets(), SecurityGroups()
+    ports = Ports(settings, groups)
     types = segment_types()
     ranges = SegmentRanges(settings, types)
     templates, make_default = DefaultRules(), default_maker(groups, store)
@@ -103,8 +109,9 @@ def resources(store: Store, settings: ServerSettings) -> list[Resource]:
         network_segment_range(ranges),
         subnet(subnets),
         subnetpool(Shareable("subnetpools", SubnetPools())),
-        port(Ports(settings, groups)),
+        port(OwnedPorts(ports)),
         trunk(Trunks()),
+        router(Routers(ports)),
         security_group(Shareable("security_groups", groups), make_default),
         security_group_rule(SecurityGroupRules(), make_default),
         default_security_group_rule(templates),

@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute, Route
 from netweft.api.attributes import Resource
 from netweft.api.encoding import json_response
 from netweft.api.gate import Gate
+from netweft.api.resources.l3 import extensions as l3
 from netweft.control.errors import NotFound
 from netweft.plugins.identity import Context
 from netweft.store import Object
@@ -297,7 +298,7 @@ EXTENSIONS = {
     "trunk": ("Trunk Extension", "Provides support for trunk ports", "2016-01-01T10:00:00-00:00"),
     "trunk-details": ("Trunk port details", "Expose trunk port details", "2016-01-01T10:00:00-00:00"),
     "vlan-transparent": ("Vlantransparent", "Provides Vlan Transparent Networks", "2015-03-23T09:00:00-00:00"),
-}
+} | l3.ADVERTISED
 
 
 class ExtensionNotFound(NotFound):

@@ -15,6 +15,7 @@ from netweft.control.errors import (
     NotFound,
     PortNotFound,
     SecurityGroupNotFound,
+    SubnetNotFound,
 )
 from netweft.control.qos import QosPolicyNotFound
 from netweft.control.subnetpools import SubnetPoolNotFound
@@ -24,6 +25,7 @@ from netweft.store import Object, ReadTransaction
 # what an object refers to must be seen: attribute -> the member and the kind of what it names
 _NAMED: Mapping[str, tuple[str, str, type[NotFound]]] = {
     "network_id": ("network", "networks", NetworkNotFound),
+    "subnet_id": ("subnet", "subnets", SubnetNotFound),
     "security_group_id": ("security_group", "security_groups", SecurityGroupNotFound),
     "remote_group_id": ("security_group", "security_groups", SecurityGroupNotFound),
     "remote_address_group_id": ("address_group", "address_groups", AddressGroupNotFound),
@@ -135,14 +137,15 @@ def check_kept(tx: ReadTransaction, context: Context, current: Object, changes: 
 
 
 def check_ports(tx: ReadTransaction, context: Context, wanted: Sequence[Object]) -> None:
-    """Ports that a trunk is made of change with it."""
+    """Ports are seen by who names them; those that a trunk is made of change with it."""
     relations = Relations(tx, context)
     ids = [one.get("port_id") for one in wanted]
     ids += [sub["port_id"] for one in wanted for sub in one.get("sub_ports") or ()]
+    change = any("sub_ports" in one for one in wanted)
     for id, port in _look_up(tx, "ports", ids).items():
         if port is None or not _allows(relations, context, "get_port", "ports", port):
             raise PortNotFound(id=id)
-        if not _allows(relations, context, "update_port", "ports", port):
+        if change and not _allows(relations, context, "update_port", "ports", port):
             raise PolicyNotAuthorized(action="update_port")
 
 
@@ -165,7 +168,7 @@ def _check_shareable(tx: ReadTransaction, relations: Relations, context: Context
 
 def _parts(action: str, name: str, value: Any) -> list[str]:
     """The rules that an attribute's value is asked about: its own, and those of what its members name."""
-    members = value if isinstance(value, list) else ()
+    members = value if isinstance(value, list) else [value]
     keys = {f"{action}:{name}:{key}" for member in members if isinstance(member, dict) for key in member}
     return [rule for rule in (f"{action}:{name}", *sorted(keys)) if rule in RULES]
 

@@ -17,10 +17,12 @@ from netweft.api.gate import Gate
 from netweft.api.policy import may
 from netweft.api.running import Run
 from netweft.control import quotas
+from netweft.control.l3 import routes
 from netweft.plugins.identity import Context
 from netweft.store import Object, ReadTransaction, Store, WriteTransaction
 
 T = TypeVar("T")
+MORE = {routes.QUOTA: routes.MOST}  # of what is no resource
 
 
 class Quotas:
@@ -28,6 +30,7 @@ class Quotas:
 
     def __init__(self, resources: Sequence[Resource], store: Store) -> None:
         self._defaults = {resource.member: resource.quota for resource in resources if resource.quota is not None}
+        self._defaults |= MORE
         self._store = store
         self._run = Run(store)
 

@@ -170,6 +170,22 @@ _PORTS = {
     "add_subports": ADMIN_OR_PROJECT_MEMBER,
     "remove_subports": ADMIN_OR_PROJECT_MEMBER,
 }
+_ROUTERS = {
+    "create_router": ADMIN_OR_PROJECT_MEMBER,
+    "create_router:distributed": ADMIN,
+    "create_router:ha": ADMIN,
+    "get_router": ADMIN_OR_PROJECT_READER,
+    "get_router:distributed": ADMIN,
+    "get_router:ha": ADMIN,
+    "update_router": ADMIN_OR_PROJECT_MEMBER,
+    "update_router:distributed": ADMIN,
+    "update_router:ha": ADMIN,
+    "delete_router": ADMIN_OR_PROJECT_MEMBER,
+    "add_router_interface": ADMIN_OR_PROJECT_MEMBER,
+    "remove_router_interface": ADMIN_OR_PROJECT_MEMBER,
+    "add_extraroutes": ADMIN_OR_PROJECT_MEMBER,
+    "remove_extraroutes": ADMIN_OR_PROJECT_MEMBER,
+}
 _SECURITY = {
     "create_security_group": ADMIN_OR_PROJECT_MEMBER,
     "get_security_group": ADMIN_OR_PROJECT_READER | IS_SHARED,
@@ -217,7 +233,7 @@ _ADMINISTRATION = {
     "delete_rbac_policy": ADMIN_OR_PROJECT_MEMBER,
 }
 
-RULES: Mapping[str, Rule] = _NETWORKS | _SUBNETS | _PORTS | _SECURITY | _QOS | _ADMINISTRATION
+RULES: Mapping[str, Rule] = _NETWORKS | _SUBNETS | _PORTS | _ROUTERS | _SECURITY | _QOS | _ADMINISTRATION
 
 
 def rule_of(action: str) -> Rule:

@@ -1,7 +1,7 @@
 """The network that a project gets when it has none and asks for any: whose it is, and what it takes to make one.
 
-As long as there are no routers it is a network and its subnets; nothing leads from it to the external network yet,
-which must be there all the same (decision 0284).
+It is a network and its subnets, and no router yet: nothing leads from it to the external network, which must be there
+all the same (decision 0284).
 """
 
 from netweft.control import rbac, subnetpools
@@ -10,7 +10,7 @@ from netweft.control.networks import default_external
 from netweft.store import Claim, Object, Query, ReadTransaction, WriteTransaction
 
 NETWORK = "auto_allocated_network"
-SAID = "Made by auto-allocated-topology. Nothing leads outside from here: there are no routers yet."
+SAID = "Made by auto-allocated-topology. Nothing leads outside from here: no router is made with it yet."
 _SCOPE = "auto_allocated_topology"  # a project holds one, by its network
 
 

@@ -12,6 +12,7 @@ import msgspec
 
 from netweft.control import hosts, placing
 from netweft.control.hosts import FAILED, HOST, VIF_TYPE
+from netweft.control.l3.owners import OWNERS
 from netweft.control.standard import born, bumped, now
 from netweft.control.trunks import PART_OF
 from netweft.model import NodeFacts, PortState, PortStatus
@@ -103,8 +104,8 @@ _UNBOUND = "it was unbound while it was plugged in here: bind it, or plug it in 
 
 
 def is_free(port: Object) -> bool:
-    """Whoever has it plugged in may claim it; a sub-port is where its trunk is."""
-    if port.get(PART_OF):
+    """Whoever has it plugged in may claim it; a sub-port is where its trunk is, a router's interface everywhere."""
+    if port.get(PART_OF) or (port.get("device_owner") in OWNERS and port.get("device_id")):
         return False
     return not port[HOST] or (bool(port.get(hosts.CLAIMED)) and port["status"] == "DOWN")
 
@@ -112,7 +113,11 @@ def is_free(port: Object) -> bool:
 def _where(port: Object) -> str:
     if port[HOST]:
         return f"bound to {port[HOST]}"
-    return "a sub-port of a trunk that is bound nowhere"
+    return (
+        "a sub-port of a trunk that is bound nowhere"
+        if port.get(PART_OF)
+        else f"the {port['device_owner']} of a device"
+    )
 
 
 def _reported(binder: hosts.Binder, port: Object, node: str, status: PortStatus) -> Object | None:

@@ -9,18 +9,24 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from netweft.control import rbac
+from netweft.control.l3.attached import GATEWAY_PORT
+from netweft.control.l3.owners import OWNERS
 from netweft.store import Busy, Object, WriteTransaction
 
 Row: TypeAlias = tuple[str, str]
+_ROUTERS = {owner: kind for owner, kind in OWNERS.items() if kind == "routers"}
 
 
 class Parent(NamedTuple):
     """What an attribute names.  alone: nobody else decides by it meanwhile.  home: also when that is not what changes.
-    kind: where the object's own attribute says which, a mapping of that."""
+    kind: where the object's own attribute says which, a mapping of that.
+    member: which member, of a value that is an object.  network: the network of what is named is shared with it."""
 
     kind: str | tuple[str, Mapping[str, str]]
     alone: bool = False
     home: bool = False
+    member: str = "port_id"
+    network: bool = False
 
 
 PARENTS: Mapping[str, Mapping[str, Parent]] = {
@@ -31,9 +37,10 @@ PARENTS: Mapping[str, Mapping[str, Parent]] = {
         "network_id": Parent("networks", alone=True, home=True),
         "subnetpool_id": Parent("subnetpools", alone=True),
     },
-    # seen by the project, its subnets, port security; whether groups are there, whose, stateful
+    # seen by the project, its subnets, port security; whether groups are there, whose, stateful; what a router's are
     "ports": {
         "network_id": Parent("networks", home=True),
+        "device_id": Parent(("device_owner", _ROUTERS), alone=True, home=True),
         "security_groups": Parent("security_groups"),
         "qos_policy_id": Parent("policies"),
     },
@@ -52,6 +59,13 @@ PARENTS: Mapping[str, Mapping[str, Parent]] = {
         "port_id": Parent("ports", alone=True, home=True),
         "sub_ports": Parent("ports", alone=True, home=True),
     },
+    # what it is attached to; subnets, their gateways and pools, with their networks; whether a port is free
+    "routers": {
+        "external_gateway_info": Parent("networks", home=True, member="network_id"),
+        GATEWAY_PORT: Parent("ports", alone=True, home=True),
+        "subnet_id": Parent("subnets", network=True),
+        "port_id": Parent("ports", alone=True, network=True),
+    },
     # an entry goes only when nobody needs it: until then nobody may begin to
     "rbac_policies": {"object_id": Parent(("object_type", rbac.KINDS), alone=True, home=True)},
 }
@@ -60,7 +74,7 @@ PARENTS: Mapping[str, Mapping[str, Parent]] = {
 def to_create(tx: WriteTransaction, kind: str, wanted: Sequence[Object]) -> None:
     """Before anything is checked."""
     parents = PARENTS.get(kind, {})
-    _hold(tx, [named for one in wanted for named in _named(parents, one, parents)])
+    _hold(tx, [named for one in wanted for named in _named(tx, parents, one, parents)])
 
 
 def to_change(tx: WriteTransaction, kind: str, id: str, changes: Object) -> Object | None:
@@ -68,8 +82,8 @@ def to_change(tx: WriteTransaction, kind: str, id: str, changes: Object) -> Obje
     parents = PARENTS.get(kind, {})
     homes = [name for name, parent in parents.items() if parent.home]
     before = (tx.glance.get(kind, id) or {}) if homes else {}
-    named = [(kind, id, True), *_named(parents, before, homes)]
-    _hold(tx, [*named, *_named(parents, before | changes, changes)])
+    named = [(kind, id, True), *_named(tx, parents, before, homes)]
+    _hold(tx, [*named, *_named(tx, parents, before | changes, changes)])
     found = tx.lock(kind, id)
     if found is not None and any(found.get(name) != before.get(name) for name in homes):
         raise Busy(f"{kind} {id} went elsewhere")
@@ -83,14 +97,17 @@ def _hold(tx: WriteTransaction, named: Iterable[tuple[str, str, bool]]) -> None:
     tx.hold(shared - alone, alone)
 
 
-def _named(parents: Mapping[str, Parent], object: Object, names: Iterable[str]) -> Iterator[tuple[str, str, bool]]:
+def _named(
+    tx: WriteTransaction, parents: Mapping[str, Parent], object: Object, names: Iterable[str]
+) -> Iterator[tuple[str, str, bool]]:
     for name in names:
         parent, value = parents.get(name), object.get(name)
         if parent is None or not value:
             continue
-        kind = parent.kind
-        if not isinstance(kind, str):
-            attribute, kinds = kind
-            kind = kinds[object[attribute]]
+        kind = parent.kind if isinstance(parent.kind, str) else parent.kind[1].get(object.get(parent.kind[0], ""))
         for one in value if isinstance(value, list) else [value]:
-            yield kind, one["port_id"] if isinstance(one, dict) else one, parent.alone
+            id = one[parent.member] if isinstance(one, dict) else one
+            if kind is not None:
+                yield kind, id, parent.alone
+            if parent.network and kind is not None and (found := tx.glance.get(kind, id)):
+                yield "networks", found["network_id"], False

@@ -35,14 +35,25 @@ class Allocator:
         subnets = tx.glance.get_many("subnets", list(chain.from_iterable(ids.values())))
         self._subnets = {network: [subnets[id] for id in of if id in subnets] for network, of in ids.items()}
 
-    def allocate(self, network_id: str, mac: str, wanted: FixedIps | None, held: FixedIps | None = None) -> FixedIps:
-        """The port's fixed_ips.  wanted: None for `whatever is usual`.  held: what an existing port has now."""
+    def allocate(
+        self,
+        network_id: str,
+        mac: str,
+        wanted: FixedIps | None,
+        held: FixedIps | None = None,
+        *,
+        of_router: bool = False,
+    ) -> FixedIps:
+        """The port's fixed_ips.  wanted: None for `whatever is usual`.  held: what an existing port has now.
+        of_router: it has any address that it is given, and none by itself."""
         subnets = self._subnets[network_id]
         if wanted is None:
             result = self._usual(network_id, subnets)
         else:
             kept, missing = _keep(wanted, held or [])
-            result = kept + [self._wanted(network_id, mac, one) for one in missing]
+            result = kept + [self._wanted(network_id, mac, one, of_router=of_router) for one in missing]
+        if of_router:
+            return result
         covered = {fixed["subnet_id"] for fixed in result}
         for subnet in subnets:
             if addresses.is_automatic(subnet) and subnet["id"] not in covered:
@@ -63,16 +74,17 @@ class Allocator:
                 result.append(self._draw(network_id, candidates))
         return result
 
-    def _wanted(self, network_id: str, mac: str, wanted: Object) -> Object:
+    def _wanted(self, network_id: str, mac: str, wanted: Object, *, of_router: bool) -> Object:
         subnets = self._subnets[network_id]
         address = wanted.get("ip_address")
         if address is None:
             subnet = _by_id(subnets, wanted["subnet_id"])
-            if addresses.is_automatic(subnet):
+            if addresses.is_automatic(subnet) and not of_router:
                 return _fixed(subnet, addresses.eui64(subnet["cidr"], mac))
             return self._draw(network_id, [subnet])
         subnet = _for_address(subnets, wanted)
-        if addresses.is_automatic(subnet) and address != addresses.eui64(subnet["cidr"], mac):
+        own = of_router or not addresses.is_automatic(subnet) or address == addresses.eui64(subnet["cidr"], mac)
+        if not own:
             raise AllocationOnAutoAddressSubnet(ip=address, subnet_id=subnet["id"])
         self._tx.pools.take_exactly(scope(subnet["id"]), addresses.number(address))
         return _fixed(subnet, address)
@@ -89,6 +101,12 @@ class Allocator:
 
 def claims(fixed_ips: FixedIps) -> list[Claim]:
     return [Claim(scope(fixed["subnet_id"]), str(addresses.number(fixed["ip_address"]))) for fixed in fixed_ips]
+
+
+def are_held(wanted: Sequence[Object] | None, held: FixedIps) -> bool:
+    """Whether what is wanted is just what is there."""
+    kept, missing = _keep(wanted or (), held)
+    return not missing and len(kept) == len(held)
 
 
 def _fixed(subnet: Object, address: str) -> Object:

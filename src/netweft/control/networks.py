@@ -2,7 +2,8 @@
 
 from netweft.control import qos, rbac, segments
 from netweft.control.errors import Conflict, ExternalNetworkInUse, InvalidInput, NetworkInUse
-from netweft.control.rbac import GATEWAY, IS_DEFAULT, IS_EXTERNAL
+from netweft.control.l3.owners import GATEWAY
+from netweft.control.rbac import IS_DEFAULT, IS_EXTERNAL
 from netweft.control.segments import ID, PHYSICAL, TYPE, Segment, Segments
 from netweft.control.standard import born, bumped
 from netweft.control.subnets import Subnets, refuse_small_mtu

@@ -6,6 +6,7 @@ Each use case takes the locked port and is part of one transaction.
 from netweft.control import hosts, placing, trunks
 from netweft.control.errors import Conflict, NotFound
 from netweft.control.hosts import HOST
+from netweft.control.l3 import owned
 from netweft.control.standard import bumped
 from netweft.store import Object, WriteTransaction
 
@@ -93,6 +94,7 @@ def _on(port: Object, host: str) -> Object:
 
 def _place(tx: WriteTransaction, port: Object, here: Object, others: list[Object]) -> Object:
     trunks.refuse_sub_port(port)
+    owned.refuse_bound(tx.glance, port)
     changes = placing.placed(tx, port, here, others)
     placed = tx.update("ports", port["id"], bumped(port, changes))
     placing.follow(tx, [placed])

@@ -19,6 +19,7 @@ from netweft.control.errors import (
     SecurityGroupNotFound,
 )
 from netweft.control.hosts import HOST
+from netweft.control.l3.owners import INTERFACES
 from netweft.control.security_groups import SecurityGroups
 from netweft.control.standard import born, bumped
 from netweft.settings import ServerSettings
@@ -46,7 +47,7 @@ class Ports:
         defaults: dict[str, str] = {}
         new = []
         for one, mac, fixed in zip(wanted, macs, fixed_ips, strict=True):
-            port = born(one, mac_address=mac, fixed_ips=fixed, status="DOWN")
+            port = born({"status": "DOWN"} | one, mac_address=mac, fixed_ips=fixed)
             self._secure(tx, port, networks[one["network_id"]], defaults)
             port.update(binder.bind(port.get(HOST) or "", port))
             port["binding:profile"] = port.get("binding:profile") or {}
@@ -141,14 +142,15 @@ class Ports:
     def _readdress(self, tx: WriteTransaction, current: Object, changes: Object) -> list[Object]:
         """The new fixed_ips, with the claims moved over; addresses that stay are not touched."""
         mac: str = (current | changes)["mac_address"]
-        held = current["fixed_ips"]
+        held, of_router = current["fixed_ips"], current["device_owner"] in INTERFACES
         if mac != current["mac_address"]:
             self._move_mac(tx, current, mac)
-            held = [fixed for fixed in held if not _is_own(tx, fixed, current["mac_address"])]
+            if not of_router:
+                held = [fixed for fixed in held if not _is_own(tx, fixed, current["mac_address"])]
         networks = tx.get_many("networks", [current["network_id"]])
         allocator = ipam.Allocator(tx, networks.values())
         wanted = changes.get("fixed_ips", held)
-        fixed_ips = allocator.allocate(current["network_id"], mac, wanted, held)
+        fixed_ips = allocator.allocate(current["network_id"], mac, wanted, held, of_router=of_router)
         old, new = set(ipam.claims(current["fixed_ips"])), set(ipam.claims(fixed_ips))
         tx.release("ports", current["id"], sorted(old - new))
         try:
@@ -186,7 +188,9 @@ def _allocate(
     result: list[list[Object]] = [[] for _ in wanted]
     for index in sorted(range(len(wanted)), key=lambda index: usual[index]):
         one = wanted[index]
-        result[index] = allocator.allocate(one["network_id"], macs[index], one.get("fixed_ips"))
+        of_router = one["device_owner"] in INTERFACES
+        given = one.get("fixed_ips")
+        result[index] = allocator.allocate(one["network_id"], macs[index], given, of_router=of_router)
     allocator.finish()
     return result
 

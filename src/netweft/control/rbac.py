@@ -7,6 +7,7 @@ somebody asks.  Only `router:external` is kept with the network as well: it says
 from collections.abc import Collection, Iterator
 
 from netweft.control.errors import BadRequest, Conflict, InvalidSharedSetting, NotFound
+from netweft.control.l3.owners import GATEWAY, INTERFACE
 from netweft.control.standard import Plain, born, bumped
 from netweft.store import Claim, New, Object, Query, ReadTransaction, Taken, WriteTransaction
 
@@ -15,7 +16,6 @@ EVERYBODY = "*"
 SHARED = "access_as_shared"
 EXTERNAL = "access_as_external"
 IS_EXTERNAL, IS_DEFAULT = "router:external", "is_default"  # of networks
-GATEWAY = "network:router_gateway"  # device_owner of the ports by which routers use what is external
 KINDS = {
     "network": "networks",
     "security_group": "security_groups",
@@ -23,7 +23,7 @@ KINDS = {
     "qos_policy": "policies",
     "subnetpool": "subnetpools",
 }
-_SERVICE = "network:"  # how the device_owner of a network's own ports begins: they use nothing of what is shared
+_SERVICE = "network:"  # how the device_owner of a network's own ports begins: they use nothing, but for interfaces
 _TYPES = {kind: type for type, kind in KINDS.items()}
 _ACTIONS = dict.fromkeys(KINDS, (SHARED,)) | {"network": (SHARED, EXTERNAL)}
 
@@ -133,6 +133,11 @@ def shared_with(
     return {id for scope in scopes for id in (tx.held(scope) if among is None else tx.holders(scope, among))}
 
 
+def is_shared_with(tx: ReadTransaction, kind: str, id: str, project_id: str | None) -> bool:
+    """By an entry that names this project."""
+    return bool(project_id and tx.holders(_scope(_TYPES[kind], SHARED, project_id), [id]))
+
+
 def forget(tx: WriteTransaction, kind: str, id: str) -> None:
     """The object goes, and what was said about it."""
     for entry in tx.query(KIND, Query({"object_type": [_TYPES[kind]], "object_id": [id]})):
@@ -169,7 +174,10 @@ def _users(tx: WriteTransaction, kind: str, object: Object, action: str) -> Iter
     for user in tx.referrers(kind, object["id"]):
         found = tx.glance.get(user.kind, user.id) or object
         owner = found.get("device_owner", "")
-        if (owner == GATEWAY) if action == EXTERNAL else not owner.startswith(_SERVICE):
+        if owner == GATEWAY and action == EXTERNAL:
+            router = tx.glance.get("routers", found["device_id"])  # whose gateway, itself, is nobody's
+            yield (router or found)["project_id"]
+        elif action != EXTERNAL and (owner == INTERFACE or not owner.startswith(_SERVICE)):
             yield found["project_id"]
 
 

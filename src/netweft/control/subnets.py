@@ -12,6 +12,8 @@ from netweft.control.errors import (
     SubnetInUse,
     SubnetPoolRequired,
 )
+from netweft.control.l3.errors import GatewayIpInUse
+from netweft.control.l3.owners import INTERFACES
 from netweft.control.standard import born, bumped
 from netweft.store import Claim, Link, Object, WriteTransaction
 
@@ -38,6 +40,7 @@ class Subnets:
         network = ipaddress.ip_network(current["cidr"])
         if "gateway_ip" in changes:
             _check_gateway(network, after["gateway_ip"])
+            _refuse_gateway_in_use(tx, current, after["gateway_ip"])
         if "enable_dhcp" in changes:
             _check_ipv6_modes(after)
         if after["enable_dhcp"] and not current["enable_dhcp"]:
@@ -51,11 +54,12 @@ class Subnets:
 
     def delete(self, tx: WriteTransaction, current: Object) -> None:
         network = tx.lock("networks", current["network_id"])
-        ports = {referrer.id for referrer in tx.referrers("subnets", current["id"], source_kind="ports")}
-        if ports and not addresses.is_automatic(current):
+        ids = {referrer.id for referrer in tx.referrers("subnets", current["id"], source_kind="ports")}
+        ports = tx.lock_many("ports", ids).values() if addresses.is_automatic(current) else ()
+        if any(port["device_owner"] in INTERFACES for port in ports) or (ids and not ports):
             reason = "One or more ports have an IP allocation from this subnet"
             raise SubnetInUse(subnet_id=current["id"], reason=reason)
-        for port in tx.lock_many("ports", ports).values():
+        for port in ports:
             _forget_address(tx, port, current["id"])
         self.remove(tx, current)
         if network is not None:
@@ -151,6 +155,17 @@ def _check_gateway(network: addresses.IpNetwork, gateway: str | None) -> None:
         raise InvalidInput("Gateway is not valid on subnet")
 
 
+def _refuse_gateway_in_use(tx: WriteTransaction, subnet: Object, gateway: str | None) -> None:
+    """By a router: its address is the one that hosts were told."""
+    now = subnet["gateway_ip"]
+    if not now or gateway == now:
+        return
+    holder = tx.holders(scope(subnet["id"]), [str(addresses.number(now))]).get(str(addresses.number(now)))
+    port = tx.glance.get(*holder) if holder else None
+    if port is not None and port["device_owner"] in INTERFACES:
+        raise GatewayIpInUse(ip_address=now, port_id=port["id"])
+
+
 def _check_servers(subnet: Object) -> None:
     for name in subnet["dns_nameservers"]:
         if addresses.version_of(name) != subnet["ip_version"]:
@@ -200,6 +215,8 @@ def _give_addresses(tx: WriteTransaction, subnet: Object) -> None:
     """Ports that are there already take an address of a new automatic subnet by themselves."""
     ids = {referrer.id for referrer in tx.referrers("networks", subnet["network_id"], source_kind="ports")}
     for port in tx.lock_many("ports", ids).values():
+        if port["device_owner"] in INTERFACES:
+            continue
         address = addresses.eui64(subnet["cidr"], port["mac_address"])
         fixed_ips = [*port["fixed_ips"], {"subnet_id": subnet["id"], "ip_address": address}]
         tx.claim("ports", port["id"], [Claim(scope(subnet["id"]), str(addresses.number(address)))])

@@ -62,7 +62,7 @@ def test_a_network_with_a_subnet_of_each_default_pool(api: Api, ready: None) -> 
     assert (shown["project_id"], shown["tenant_id"]) == ("red", "red")
     network = api.get("alice", f"/networks/{shown['id']}")["network"]
     assert (network["name"], network["admin_state_up"], network["shared"]) == ("auto_allocated_network", True, False)
-    assert "no routers" in network["description"]
+    assert "no router" in network["description"]
     subnets = api.get("alice", f"/subnets?network_id={shown['id']}&sort_key=ip_version")["subnets"]
     assert [(one["name"], one["cidr"], one["project_id"]) for one in subnets] == [
         ("auto_allocated_subnet_v4", "10.0.0.0/26", "red"),

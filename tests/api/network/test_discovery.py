@@ -24,6 +24,7 @@ def test_the_resources(api: Api) -> None:
             "subnetpools",
             "ports",
             "trunks",
+            "routers",
             "security_groups",
             "security_group_rules",
             "default_security_group_rules",

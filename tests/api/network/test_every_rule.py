@@ -145,6 +145,7 @@ def new(w: World, member: str, project: str, number: int) -> Object:
         "subnetpool": {"name": "p", "prefixes": ["10.3.0.0/16"]},
         "port": {"network_id": w.network},
         "trunk": {},
+        "router": {},
         "security_group": {"name": "g"},
         "security_group_rule": {"security_group_id": w.group, "direction": "ingress", "protocol": str(number + 140)},
         "default_security_group_rule": {"direction": "ingress", "protocol": str(number + 140)},
@@ -201,6 +202,9 @@ VALUES: dict[str, Any] = {
     "stateful": False,
     "addresses": ["10.9.0.0/24"],
     "target_tenant": "*",
+    "routes": [],
+    "distributed": True,
+    "ha": True,
     "minimum": 4000,
     "maximum": 4001,
 }
@@ -259,7 +263,7 @@ def answers(allowed: bool, seen: bool, status: int) -> bool:
 
 
 MEMBERS = [
-    *("network", "subnet", "subnetpool", "port", "trunk", "security_group", "security_group_rule"),
+    *("network", "subnet", "subnetpool", "port", "trunk", "router", "security_group", "security_group_rule"),
     *("default_security_group_rule", "address_group", "policy", "rbac_policy", "network_segment_range"),
 ]
 
@@ -408,6 +412,11 @@ def parts(w: World) -> Iterator[Part]:
     yield Part("update_port_binding", "port", "PUT", f"{bindings}/hv1", {"binding": {"vnic_type": "normal"}}, sees)
     yield Part("activate", "port", "PUT", f"{bindings}/hv1/activate", None, sees)
     yield Part("get_subports", "trunk", "GET", f"/trunks/{trunk['id']}/get_subports")
+    router = f"/routers/{w.make('router', project_id=OWNER)['id']}"
+    for verb in ("add", "remove"):
+        yield Part(f"{verb}_router_interface", "router", "PUT", f"{router}/{verb}_router_interface", {"x": "x"})
+        routes: Object = {"router": {"routes": []}}
+        yield Part(f"{verb}_extraroutes", "router", "PUT", f"{router}/{verb}_extraroutes", routes)
     for verb in ("add", "remove"):
         yield Part(f"{verb}_subports", "trunk", "PUT", f"/trunks/{trunk['id']}/{verb}_subports", {"sub_ports": []})
         path = f"/address-groups/{w.address_group}/{verb}_addresses"

@@ -21,6 +21,8 @@ def test_the_defaults(api: Api) -> None:
         "security_group": 10,
         "security_group_rule": 100,
         "rbac_policy": 10,
+        "router": 10,
+        "router_route": 30,
         "project_id": "red",
         "tenant_id": "red",
     }

@@ -91,6 +91,7 @@ def others(api: Api, facts: Facts, network: str) -> dict[str, str]:
             "subnet": post(api, "subnet", network_id=own, ip_version=4, cidr=f"10.{facts.vni}.0.0/24", **named)["id"],
             "subnetpool": post(api, "subnetpool", prefixes=["10.0.0.0/8"], **named)["id"],
             "trunk": post(api, "trunk", port_id=port, **named)["id"],
+            "router": _router(api, BLUE, own, facts.name),
             "address_group": post(api, "address_group", addresses=["10.0.0.0/8"], **named)["id"],
             "guest": post(api, "port", network_id=network, **named)["id"],
             "rbac_policy": post(
@@ -104,6 +105,15 @@ def others(api: Api, facts: Facts, network: str) -> dict[str, str]:
             )["id"],
         }
     api("admin", "PUT", f"/quotas/{BLUE}", {"quota": {"port": facts.vni}})
+    return made
+
+
+def _router(api: Api, project: str, network: str, name: str) -> str:
+    """With an interface on the subnet of this network."""
+    made: str = post(api, "router", project_id=project, name=name)["id"]
+    port = post(api, "port", network_id=network, project_id=project, mac_address="fa:16:3e:02:00:01")["id"]
+    added = api("admin", "PUT", f"/routers/{made}/add_router_interface", {"port_id": port})
+    assert added.status_code == 200, added.text
     return made
 
 
@@ -146,6 +156,7 @@ def make_world(store: Store, ids: Ids, facts: Facts) -> World:
         "security_group": group,
         **{f"port{number}": id for number, id in enumerate(ports)},
         "trunk": post(api, "trunk", port_id=ports[1], **named)["id"],
+        "router": _router(api, RED, network, "mine"),
         "policy": post(api, "policy", **named)["id"],
         "subnetpool": post(api, "subnetpool", prefixes=["10.0.0.0/8"], **named)["id"],
         "address_group": post(api, "address_group", addresses=["10.0.0.0/8"], **named)["id"],
@@ -294,6 +305,15 @@ BODIES: list[tuple[str, str, Object]] = [
         {"sub_ports": [{"port_id": "?", "segmentation_type": "vlan", "segmentation_id": 5}]},
     ),
     ("PUT", "/trunks/trunk/remove_subports", {"sub_ports": [{"port_id": "?"}]}),
+    *(
+        ("PUT", f"/routers/router/{verb}_router_interface", {name: "?"})
+        for verb in ("add", "remove")
+        for name in ("subnet_id", "port_id")
+    ),
+    ("PUT", "/routers/?/add_router_interface", {"subnet_id": "subnet"}),
+    ("PUT", "/routers/?/remove_router_interface", {"subnet_id": "subnet"}),
+    ("PUT", "/routers/?/add_extraroutes", {"router": {"routes": []}}),
+    ("PUT", "/ports/port0", {"port": {"device_owner": "network:router_interface", "device_id": "?"}}),
     ("POST", "/security-group-rules", {"security_group_rule": {"security_group_id": "?", "direction": "ingress"}}),
     *(
         (
@@ -325,6 +345,7 @@ BODIES: list[tuple[str, str, Object]] = [
             ("subnets", "subnet"),
             ("ports", "port"),
             ("trunks", "trunk"),
+            ("routers", "router"),
             ("subnetpools", "subnetpool"),
             ("security-groups", "security_group"),
             ("address-groups", "address_group"),

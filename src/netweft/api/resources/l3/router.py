@@ -1,0 +1,33 @@
+"""routers"""
+
+from netweft.api import checks
+from netweft.api.attributes import Attribute, Resource
+from netweft.api.resources.standard import ADMIN_STATE, READ_ONLY, STANDARD
+from netweft.control.l3.errors import RouterNotFound
+from netweft.control.standard import UseCases
+
+_MOST_ROUTES = 1000  # how many each may have is a quota
+ROUTES = checks.list_of(
+    checks.record({"destination": checks.route_cidr, "nexthop": checks.ip_address}), unique=True, most=_MOST_ROUTES
+)
+_WISH = Attribute(check=checks.or_none(checks.boolean), post=True, put=True)
+
+ATTRIBUTES = STANDARD | {
+    "admin_state_up": ADMIN_STATE,
+    "status": Attribute(check=READ_ONLY, sort=True),
+    "external_gateway_info": Attribute(check=READ_ONLY),
+    "routes": Attribute(check=ROUTES, put=True),
+    "distributed": _WISH,
+    "ha": _WISH,
+}
+
+
+def router(use_cases: UseCases) -> Resource:
+    return Resource(
+        member="router",
+        collection="routers",
+        quota=10,
+        attributes=ATTRIBUTES,
+        use_cases=use_cases,
+        not_found=RouterNotFound,
+    )

@@ -1,0 +1,1 @@
+"""Layer 3: routers, their interfaces, routes and gateways."""

@@ -1,0 +1,71 @@
+"""Layer 3's refusals, with Neutron's names and words; see `control/errors.py`."""
+
+from netweft.control.errors import BadRequest, Conflict, InvalidInput, NotFound
+
+
+class BadRouterRequest(BadRequest):
+    type = "BadRequest"
+    message = "Bad router request: %(reason)s."
+
+
+class RouterNotFound(NotFound):
+    message = "Router %(id)s could not be found"
+
+
+class RouterInUse(Conflict):
+    message = "Router %(router_id)s %(reason)s"
+
+
+class RouterInterfaceNotFound(NotFound):
+    message = "Router %(router_id)s does not have an interface with id %(port_id)s"
+
+
+class RouterInterfaceNotFoundForSubnet(NotFound):
+    message = "Router %(router_id)s has no interface on subnet %(subnet_id)s"
+
+
+class SubnetMismatchForPort(BadRequest):
+    message = "Subnet on port %(port_id)s does not match the requested subnet %(subnet_id)s."
+
+
+class RouterInterfaceInUseByRoute(Conflict):
+    message = (
+        "Router interface for subnet %(subnet_id)s on router %(router_id)s cannot be deleted, "
+        "as it is required by one or more routes."
+    )
+
+
+class InvalidRoutes(InvalidInput):
+    message = "Invalid format for routes: %(routes)s, %(reason)s"
+
+    def __init__(self, routes: object, reason: str) -> None:
+        BadRequest.__init__(self, routes=routes, reason=reason)
+
+
+class DeviceIDNotOwnedByTenant(Conflict):
+    message = "The following device_id %(device_id)s is not owned by your project or matches another project router."
+
+
+class DeviceGetsNoPorts(Conflict):
+    type = "DeviceIDNotOwnedByTenant"
+    message = (
+        "A port with the device_owner %(device_owner)s comes by way of its router or floating IP: "
+        "device_id %(device_id)s cannot be given to a port directly."
+    )
+
+
+class ServicePortInUse(Conflict):
+    message = "Port %(port_id)s cannot be deleted directly via the port API: %(reason)s."
+
+
+class IPAddressChangeNotAllowed(BadRequest):
+    message = "IP updates for port %(port_id)s are not allowed"
+
+
+class PortOnEveryHost(Conflict):
+    type = "PortInUse"
+    message = "Port %(port_id)s with the device_owner %(device_owner)s is on every host and bound to none."
+
+
+class GatewayIpInUse(Conflict):
+    message = "Current gateway ip %(ip_address)s already in use by port %(port_id)s. Unable to update."

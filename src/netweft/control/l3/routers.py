@@ -1,0 +1,54 @@
+"""Routers: how they come, change and go.  All of them are distributed (decision 0400)."""
+
+from netweft.control.l3 import attached, routes
+from netweft.control.l3.attached import GATEWAY_PORT, KIND, NETWORKS
+from netweft.control.l3.errors import BadRouterRequest, RouterInUse
+from netweft.control.l3.interfaces import Interfaces
+from netweft.control.standard import UseCases, born, bumped
+from netweft.store import Object, WriteTransaction
+
+DISTRIBUTED, HA = "distributed", "ha"
+_ACTIVE = "Please set router admin_state_up to False prior to upgrade"
+
+
+class Routers:
+    def __init__(self, ports: UseCases) -> None:
+        self.interfaces = Interfaces(ports)
+
+    def create(self, tx: WriteTransaction, wanted: list[Object]) -> list[Object]:
+        return [self._create(tx, one) for one in wanted]
+
+    def update(self, tx: WriteTransaction, current: Object, changes: Object) -> Object:
+        changes = _settled(changes)
+        _refuse_while_active(current, changes)
+        if "routes" in changes:
+            routes.check(tx, current, changes["routes"])
+        return tx.update(KIND, current["id"], bumped(current, changes))
+
+    def delete(self, tx: WriteTransaction, current: Object) -> None:
+        ports = attached.interfaces(tx, current["id"])
+        if ports:
+            reason = f"has ports still attached: {', '.join(port['id'] for port in ports)}"
+            raise RouterInUse(router_id=current["id"], reason=reason)
+        tx.delete(KIND, current["id"])
+
+    def _create(self, tx: WriteTransaction, wanted: Object) -> Object:
+        told = {DISTRIBUTED: True, HA: True} | _settled(wanted)
+        router = born(told, status="ACTIVE", routes=[], external_gateway_info=None)
+        router |= {NETWORKS: [], GATEWAY_PORT: None}
+        tx.insert(KIND, router)
+        return router
+
+
+def _settled(given: Object) -> Object:
+    """null says nothing about these."""
+    return {name: value for name, value in given.items() if value is not None or name not in (DISTRIBUTED, HA)}
+
+
+def _refuse_while_active(current: Object, changes: Object) -> None:
+    after = current | changes
+    up = after["admin_state_up"]
+    if after[DISTRIBUTED] != current[DISTRIBUTED] and (up or current["admin_state_up"]):
+        raise BadRouterRequest(reason=f"Cannot change the 'distributed' attribute of active routers. {_ACTIVE}")
+    if after[HA] != current[HA] and up:
+        raise BadRouterRequest(reason=f"Cannot change HA attribute of active routers. {_ACTIVE}")
