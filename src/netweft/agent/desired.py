@@ -15,10 +15,9 @@ from netweft.dataplane.ovsdb.rows import BridgeRow, PortRow, Row, RowKey, Vif, V
 from netweft.model import EMPTY_VIEW, Key, NodeView, PortStatus, key_of
 from netweft.services.announce import Packet, announcement
 from netweft.services.ends import Ends
-from netweft.services.local_vlans import LocalVlans
+from netweft.services.local_vlans import NETWORK_KEY, LocalVlans
 from netweft.services.pipeline import BridgeFlow
 from netweft.services.rendering import Broken, Item, ItemKey, Rendering
-from netweft.services.switching import NETWORK_KEY
 from netweft.services.values import HostFacts, Lease, LocalPort, Uplinks
 
 K = TypeVar("K")
@@ -71,10 +70,10 @@ class Desired:
     def vlans(self) -> Mapping[str, int]:
         return self._rendering.vlans.assigned if self._rendering else {}
 
-    def start(self, host: HostFacts, vlans: LocalVlans, vifs: Iterable[Vif]) -> None:
+    def start(self, host: HostFacts, vlans: LocalVlans, vifs: Iterable[Vif], links: Iterable[PortRow]) -> None:
         """The first look at Open vSwitch: local VLANs are taken over from its rows."""
         vifs = list(vifs)
-        vlans.restore(vifs)
+        vlans.restore(vifs, links)
         if any(vif.iface_id not in self.view.ports and NETWORK_KEY in dict(vif.external_ids) for vif in vifs):
             self.complete = False  # we wired a port that the view on disk does not have yet: it is too old to delete by
         self._rendering = Rendering(host, vlans)

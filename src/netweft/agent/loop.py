@@ -47,7 +47,7 @@ from netweft.dataplane.openflow.driver import FlowPlan
 from netweft.dataplane.openflow.errors import ConnectionLost, OpenFlowError
 from netweft.dataplane.openflow.messages import PacketIn
 from netweft.dataplane.ovsdb.errors import OvsdbError, OvsdbLost
-from netweft.dataplane.ovsdb.rows import OTHERS, OURS
+from netweft.dataplane.ovsdb.rows import MARK, OTHERS, OURS
 from netweft.model import key_of
 from netweft.reconcile.plan import Plan
 from netweft.services.endings import ended
@@ -214,7 +214,10 @@ class Agent:
         plugged = self.ovs.take_plugged()
         if self._host is None:
             self._host = facts.host_facts(self.settings, view.datapath_type())
-            self.desired.start(self._host, facts.local_vlans(self.settings), filter(None, plugged.values()))
+            links = (
+                row for row in view.ports(self.settings.integration_bridge).values() if MARK in dict(row.external_ids)
+            )
+            self.desired.start(self._host, facts.local_vlans(self.settings), filter(None, plugged.values()), links)
         uplinks = self.uplinks.observe(view, self._host)
         self._expect_bridges(frozenset(physical_role(name) for name in uplinks.problems))
         self.desired.observe(plugged, uplinks)

@@ -11,8 +11,22 @@ from typing import Any, TypeAlias
 import msgspec
 
 from netweft.control import protocols
-from netweft.model import AddressGroup, GroupMember, Network, Node, Peer, Port, QosPolicy, SecurityGroup, Subnet, Trunk
+from netweft.model import (
+    AddressGroup,
+    GroupMember,
+    Network,
+    Node,
+    Peer,
+    Port,
+    QosPolicy,
+    Router,
+    RouterPort,
+    SecurityGroup,
+    Subnet,
+    Trunk,
+)
 from netweft.model.connections import MOVED
+from netweft.model.router import INTERFACE_OWNER
 
 Row: TypeAlias = Mapping[str, Any]
 SERVICE_AGENTS = frozenset({"DHCP agent", "L3 agent", "Metadata agent"})  # any other is a host's L2 agent
@@ -53,6 +67,15 @@ def peer(row: Row) -> Peer | None:
         return None
     addresses = [fixed["ip_address"] for fixed in row.get("fixed_ips") or ()]
     return msgspec.convert({**row, "ip_addresses": addresses}, Peer)
+
+
+def router_port(row: Row) -> RouterPort | None:
+    """None for a port that is no router's interface."""
+    return msgspec.convert(row, RouterPort) if row.get("device_owner") == INTERFACE_OWNER else None
+
+
+def router(row: Row) -> Router:
+    return msgspec.convert(row, Router)
 
 
 def node(row: Row) -> Node | None:

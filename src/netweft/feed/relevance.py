@@ -11,6 +11,9 @@ of one kind stand in a topic, which object they give there, and to which further
               └─ its groups ──▶ group(G) ── rules' far ends ──▶ members(R)           addresses(A)
                                    gives SecurityGroup             gives GroupMember    gives AddressGroup
 
+    network(N) ── interface ──▶ router(R) ── its networks ──▶ network(M)
+                    gives RouterPort  gives Router
+
 A port that is wired ahead on a host stands in that host's topic too, as do trunks wherever their port does.
 A node starts at its own `host` topic and follows all topics that it can reach.  A new kind of object is one more rule
 (or a few); what follows from it for loading, snapshots, deltas and their routing is worked out in `interest`.
@@ -28,6 +31,7 @@ from netweft.control.placing import AHEAD
 from netweft.feed import objects
 from netweft.feed.objects import Row
 from netweft.model import Object
+from netweft.model.router import NETWORKS
 
 RowKey: TypeAlias = tuple[str, str]  # kind and id, in the store's words
 
@@ -75,6 +79,8 @@ RULES = (
         leads=[("endpoint", "binding:host_id")],
         not_for="binding:host_id",
     ),
+    Rule("network", "ports", by="network_id", gives=objects.router_port, leads=[("router", "device_id")]),
+    Rule("router", "routers", by="id", gives=objects.router, leads=[("network", f"{NETWORKS}[]")]),
     Rule("endpoint", "agents", by="host", gives=objects.node, not_for="host"),
     Rule(
         "group",

@@ -11,9 +11,21 @@ from netweft.model.network import Network, Subnet
 from netweft.model.node import Node
 from netweft.model.port import Peer, Port, SubPort, Trunk
 from netweft.model.qos import QosPolicy
+from netweft.model.router import Router, RouterPort
 
 Object: TypeAlias = (
-    Network | Subnet | Port | Peer | Node | Trunk | SecurityGroup | GroupMember | AddressGroup | QosPolicy
+    Network
+    | Subnet
+    | Port
+    | Peer
+    | Node
+    | Trunk
+    | SecurityGroup
+    | GroupMember
+    | AddressGroup
+    | QosPolicy
+    | Router
+    | RouterPort
 )
 Kind: TypeAlias = Literal[
     "network",
@@ -26,6 +38,8 @@ Kind: TypeAlias = Literal[
     "group_member",
     "address_group",
     "qos_policy",
+    "router",
+    "router_port",
 ]
 Key: TypeAlias = tuple[Kind, str]
 
@@ -57,6 +71,8 @@ class NodeView(Struct, frozen=True, kw_only=True):
     group_members: dict[str, GroupMember] = {}
     address_groups: dict[str, AddressGroup] = {}
     qos_policies: dict[str, QosPolicy] = {}
+    routers: dict[str, Router] = {}
+    router_ports: dict[str, RouterPort] = {}
 
     def get(self, key: Key) -> Object | None:
         kind, id = key
@@ -100,6 +116,8 @@ _FIELDS: dict[Kind, str] = {
     "group_member": "group_members",
     "address_group": "address_groups",
     "qos_policy": "qos_policies",
+    "router": "routers",
+    "router_port": "router_ports",
 }
 EMPTY_VIEW = NodeView()
 

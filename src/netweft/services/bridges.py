@@ -10,11 +10,14 @@ without flows of ours.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+
+from msgspec.structs import replace
 
 from netweft.dataplane.host.values import Address, VethPair
 from netweft.dataplane.ovsdb.rows import MARK, BridgeRow, PortRow
 from netweft.services.fields import Reason, cookie
+from netweft.services.local_vlans import kept
 from netweft.services.pipeline import INT, TUN
 from netweft.services.values import HostFacts, Service, Uplinks, Wanted
 
@@ -43,7 +46,8 @@ def host_rows(host: HostFacts, uplinks: Uplinks) -> Iterator[Wanted]:
     yield _bridge(host, host.tunnel_bridge)
     for kind in KINDS:
         if kind in (host.interconnect, uplinks.keep):
-            yield from joined(kind, tunnel_link(kind), (host.integration_bridge, host.tunnel_bridge))
+            bridges = (host.integration_bridge, host.tunnel_bridge)
+            yield from joined(kind, tunnel_link(kind), bridges, uplinks.transit)
     if host.tunnel_ip:
         for name in host.tunnel_types:
             options = {"local_ip": host.tunnel_ip, "remote_ip": "flow", "key": "flow"}
@@ -58,12 +62,18 @@ def _tos(host: HostFacts) -> dict[str, str]:
     return {"tos": str(host.dscp << 2)} if host.dscp else {}
 
 
-def joined(kind: str, names: tuple[str, str], bridges: tuple[str, str]) -> Iterator[Wanted]:
-    """Two bridges by a link of this kind, one of its ends in each."""
+def joined(
+    kind: str, names: tuple[str, str], bridges: tuple[str, str], carried: Iterable[tuple[int, str]] = ()
+) -> Iterator[Wanted]:
+    """Two bridges by a link of this kind, one of its ends in each.  carried: (local VLAN, network), kept on the near
+    end's row, so that an agent without any memory finds them again."""
     if kind == "veth":
         yield VethPair(*names, mtu=LINK_MTU)
     for name, peer, bridge in zip(names, reversed(names), bridges, strict=True):
-        yield _port(name, bridge, "patch", peer=peer) if kind == "patch" else _port(name, bridge)
+        end = _port(name, bridge, "patch", peer=peer) if kind == "patch" else _port(name, bridge)
+        if bridge == bridges[0]:
+            end = replace(end, external_ids=tuple(sorted((*end.external_ids, *kept(carried)))))
+        yield end
 
 
 def _underlay(host: HostFacts) -> Iterator[Wanted]:

@@ -12,12 +12,12 @@ from ipaddress import IPv4Address
 
 from netweft.dataplane.dhcp import options
 from netweft.dataplane.openflow.fields import ETH_IPV4, ETH_IPV6, PROTO_UDP
-from netweft.dataplane.openflow.flow import OFPP_IN_PORT, Action, Controller, Move, Output, PushVlan, SetField
+from netweft.dataplane.openflow.flow import OFPP_IN_PORT, Controller, Move, Output, PushVlan, SetField
 from netweft.model import ExtraDhcpOpt, FixedIp, Port, Subnet
 from netweft.services.addresses import mac, prefix
 from netweft.services.announce import Packet
 from netweft.services.fields import AGENT, IN_PORT, LOCAL_VLAN, OUT_PORT, TAG_BITS, TAG_SHIFT, Reason, cookie
-from netweft.services.neighbours import asks_for
+from netweft.services.neighbours import arp_reply, asks_for
 from netweft.services.pipeline import INT, Value
 from netweft.services.port_security import sources
 from netweft.services.values import (
@@ -85,19 +85,7 @@ def network(_: Uplinks, here: LocalNetwork, __: Flood) -> Iterator[Wanted]:
         yield ASKED.flow(ASK, owner, {LOCAL_VLAN: here.vlan, **REQUESTS[version]}, TO_AGENT)
     if 4 in here.dhcp:
         who = {LOCAL_VLAN: here.vlan, **asks_for(prefix(str(SERVER_ADDRESS)))}
-        yield ASKED.flow(ASK, owner, who, *_arp_reply(mac(SERVER_MAC), int(SERVER_ADDRESS)))
-
-
-def _arp_reply(eth: int, address: int) -> Iterator[Action]:
-    """The request turned round.  The kernel's datapath cannot: vswitchd does it there, for each."""
-    yield Move("eth_src", "eth_dst", bits=48)
-    yield SetField("eth_src", eth)
-    yield SetField("arp_op", 2)
-    yield Move("arp_sha", "arp_tha", bits=48)
-    yield SetField("arp_sha", eth)
-    yield Move("arp_spa", "arp_tpa", bits=32)
-    yield SetField("arp_spa", address)
-    yield INT["answer"].goto
+        yield ASKED.flow(ASK, owner, who, *arp_reply(mac(SERVER_MAC), int(SERVER_ADDRESS)))
 
 
 def port(here: LocalPort) -> Iterator[Wanted]:

@@ -11,6 +11,9 @@ Registers on the integration bridge (cleared by Open vSwitch at each patch port)
     reg6  CLAIMED_HIGH, reg7 CLAIMED_LOW   the MAC that ARP or neighbour discovery names inside the frame
     reg8  TRIAL       bit 0: a packet of the agent's, judged like any other and given to nobody; bit 1: and remembered
     reg9  PIECE       1: went through the connection tracker as a fragment
+    reg10 ROUTER      the router that the packet is in, by its number on this node
+    reg11 HANDED_UP   why the agent gets the packet (Why); 0 while nobody has said
+    reg12 .. reg15    NEXT_HOP, the address that the packet is sent to next; IPv4 in reg15 alone
 
 A logical port is an OpenFlow port together with the 802.1Q tag that its frames have there, 0 for none: the ports of a
 VLAN-aware VM share an interface.  Written `ofport | vlan << 16`, and `| 1 << 28` (GUARDED) when port security is on.
@@ -69,6 +72,9 @@ CLAIMED_HIGH: Final = "reg6"
 CLAIMED_LOW: Final = "reg7"
 TRIAL: Final = "reg8"
 PIECE: Final = "reg9"
+ROUTER: Final = "reg10"
+HANDED_UP: Final = "reg11"
+NEXT_HOP: Final = ("reg12", "reg13", "reg14", "reg15")
 ONE_OF_MANY: Final = 1
 CROWD: Final = 2
 JUDGED: Final = 1
@@ -145,9 +151,11 @@ class Reason(IntEnum):
     PORT_GROUPS = 21
     PORT_QOS = 22
     PORT_DHCP = 23
+    PORT_NEXT_HOP = 24
     PEER_NEIGHBOUR = 32
     PEER_SWITCHING = 33
     PEER_TUNNEL = 34
+    PEER_NEXT_HOP = 35
     NETWORK_FLOOD = 48
     NETWORK_TUNNEL = 49
     NETWORK_PHYSICAL = 50
@@ -156,12 +164,25 @@ class Reason(IntEnum):
     RULE_PERMIT = 64
     GROUP_REMOTE = 65
     ADDRESS_REMOTE = 66
+    ROUTER_INTERFACE = 80
+    ROUTER_ROUTE = 81
+    ROUTER_NEIGHBOUR = 82
+    ROUTER_HAND_UP = 83
 
     @property
     def kind(self) -> str:
-        """The object's kind: `port`, `peer`, `network`, `rule` (of a security group), `group` (of either kind) or
-        `address`; `` when there is none."""
+        """The object's kind: `port`, `peer`, `network`, `rule` (of a security group), `group` (of either kind),
+        `address` or `router`; `` when there is none."""
         return "" if self in (Reason.PIPELINE, Reason.EPOCH) else self.name.partition("_")[0].lower()
+
+
+class Why(IntEnum):
+    """Why a router hands a packet up to the agent: what HANDED_UP says."""
+
+    TTL_EXCEEDED = 1
+    NO_ROUTE = 2
+    UNKNOWN_NEXT_HOP = 3
+    NOT_LISTENING = 4  # for an address of the router's own, and nothing is there
 
 
 class Owner(NamedTuple):

@@ -17,7 +17,8 @@ broadcast address, which nobody can answer from: tracking it for each of its rec
 crowd are tracked all the same: so each copy is a packet of its own to Open vSwitch (see `switching`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from msgspec import Struct
 
@@ -114,9 +115,9 @@ EGRESS = Side(
     one={},
     pieces=INT["egress_pieces"],
     refuses=ASKER,
-    exempt=INT["switching"].goto,
-    answered=INT["switching"].goto,
-    permitted=INT["switching"].goto,
+    exempt=INT["to_router"].goto,
+    answered=INT["to_router"].goto,
+    permitted=INT["to_router"].goto,
 )
 INGRESS = Side(
     name="ingress",
@@ -268,15 +269,21 @@ def _verdict(owner: int, side: Side) -> Iterator[BridgeFlow]:
 
 
 def _commit(owner: int) -> Iterator[BridgeFlow]:
-    """Also what is for an unguarded port or another node.  One that nobody had answered may have ended while it was
-    new: it is new again (`endings.by_mark`)."""
-    table, onward = INT["commit"], INT["ingress_qos"].goto
+    """Also what is for an unguarded port or another node."""
+    yield from remembered(owner, INT["commit"], INT["ingress_qos"].goto, {FLOODED: 0})
+
+
+def remembered(
+    owner: int, table: Table, onward: Goto, one: Mapping[str, Value] = MappingProxyType({})
+) -> Iterator[BridgeFlow]:
+    """New connections are, and those that had ended and are permitted again.  One that nobody had answered may have
+    ended while it was new: it is new again (`endings.by_mark`).  one: where it is to one port alone."""
     for eth_type in IP:
         new: dict[str, Value] = {"eth_type": eth_type, "ct_state": IS_NEW}
         yield table.flow(10, owner, new, _remember(), onward)
         yield table.flow(15, owner, {**new, "ct_mark": (ASKED, ASKED)}, _unmark(ENDED), onward)
         ended: dict[str, Value] = {"eth_type": eth_type, "ct_state": IS_KNOWN, "ct_mark": (ASKED, ASKED)}
-        yield table.flow(10, owner, {FLOODED: 0, **ended}, _unmark(ASKED), onward)
+        yield table.flow(10, owner, {**one, **ended}, _unmark(ASKED), onward)
 
 
 def _trials(owner: int) -> Iterator[BridgeFlow]:

@@ -1,6 +1,7 @@
 """Which local VLAN stands for which network on this node.
 
-A network has one while a port of it is plugged in here.  The numbers live as tags on the VIFs' Port rows, so that an
+A network has one while a port of it is plugged in here, or a router leads to it from one that has.  The numbers live as
+tags on the VIFs' Port rows and, of networks behind routers, on the row of the link to the tunnel bridge, so that an
 agent without any memory finds them again (`restore`).  A number that was given up is free once nothing stands for it
 any more on any bridge (`settled`): two bridges are two bundles, and in between frames would go from one network into
 the other.  It is taken again as late as possible.
@@ -10,9 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Final
 
-from netweft.dataplane.ovsdb.rows import Vif
-from netweft.services.switching import CARRIED_KEY, NETWORK_KEY
+from netweft.dataplane.ovsdb.rows import PortRow, Vif
 
+NETWORK_KEY: Final = "netweft-network"  # external_ids of a VIF's Port row: which network its tag stands for
+CARRIED_KEY: Final = "netweft-vlan-"  # and a local VLAN: which network, of a sub-port or behind a router, it stands for
 SOON: Final = 0  # instead of a number: one is about to be free
 
 
@@ -30,10 +32,11 @@ class LocalVlans:
     def assigned(self) -> Mapping[str, int]:
         return self._of
 
-    def restore(self, vifs: Iterable[Vif]) -> None:
+    def restore(self, vifs: Iterable[Vif], links: Iterable[PortRow] = ()) -> None:
         """Take over what the rows say.  Where they contradict each other the first one holds; the others are put right
         as if somebody had changed them by hand.  What they do not say may still be on the bridges."""
-        for network_id, vlan in (pair for vif in sorted(vifs, key=lambda vif: vif.port_name) for pair in _kept(vif)):
+        rows: tuple[Vif | PortRow, ...] = (*sorted(vifs, key=lambda vif: vif.port_name), *links)
+        for network_id, vlan in (pair for row in rows for pair in _read(row)):
             if vlan in self._range and network_id not in self._of and vlan not in self._taken:
                 self._take(network_id, vlan)
         self._given_up = set(self._range) - self._taken
@@ -86,10 +89,15 @@ class LocalVlans:
         return next(vlan for vlan in candidates if vlan not in self._taken and vlan not in self._given_up)
 
 
-def _kept(vif: Vif) -> Iterator[tuple[str, int]]:
-    """(network, local VLAN) of the port itself and of the sub-ports that use its interface."""
-    for key, value in vif.external_ids:
-        if key == NETWORK_KEY and vif.tag is not None:
-            yield value, vif.tag
+def kept(carried: Iterable[tuple[int, str]]) -> tuple[tuple[str, str], ...]:
+    """external_ids that say so.  carried: (local VLAN, network)."""
+    return tuple(sorted((f"{CARRIED_KEY}{vlan}", network_id) for vlan, network_id in carried))
+
+
+def _read(row: Vif | PortRow) -> Iterator[tuple[str, int]]:
+    """(network, local VLAN) of the port itself and of those that it carries."""
+    for key, value in row.external_ids:
+        if key == NETWORK_KEY and row.tag is not None:
+            yield value, row.tag
         elif key.startswith(CARRIED_KEY) and key.removeprefix(CARRIED_KEY).isdigit():
             yield value, int(key.removeprefix(CARRIED_KEY))

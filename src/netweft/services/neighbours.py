@@ -11,7 +11,7 @@ ports without port security.  And everybody hears who looks for duplicates or an
 from collections.abc import Iterable, Iterator
 
 from netweft.dataplane.openflow.fields import ETH_ARP, ETH_IPV6, ND_SOLICIT, PROTO_ICMPV6
-from netweft.dataplane.openflow.flow import SetField
+from netweft.dataplane.openflow.flow import Action, Move, SetField
 from netweft.services.addresses import MAC_ANY_MULTICAST, Prefix, is_multicast, link_local, mac, prefix
 from netweft.services.fields import ANY_TAG, IN_PORT, LOCAL_VLAN, Reason, cookie
 from netweft.services.pipeline import INT, BridgeFlow, Value
@@ -67,6 +67,18 @@ def _to_one(owner: int, vlan: int, mac_address: str, addresses: Iterable[Prefix]
     flooded: dict[str, Value] = {LOCAL_VLAN: vlan, "eth_dst": (MAC_ANY_MULTICAST, MAC_ANY_MULTICAST)}
     for address in known:
         yield REQUESTS.flow(TO_ONE, owner, {**flooded, **asks_for(address)}, SetField("eth_dst", mac(mac_address)), ON)
+
+
+def arp_reply(eth: int, address: int) -> Iterator[Action]:
+    """The request turned round.  The kernel's datapath cannot: vswitchd does it there, for each."""
+    yield Move("eth_src", "eth_dst", bits=48)
+    yield SetField("eth_src", eth)
+    yield SetField("arp_op", 2)
+    yield Move("arp_sha", "arp_tha", bits=48)
+    yield SetField("arp_sha", eth)
+    yield Move("arp_spa", "arp_tpa", bits=32)
+    yield SetField("arp_spa", address)
+    yield INT["answer"].goto
 
 
 def asks_for(address: Prefix) -> dict[str, Value]:

@@ -8,7 +8,7 @@ the list does not promise is an error in a unit test.
 Where what is still to come goes, without moving what is here:
 
     requests  │ metadata is answered here too, next to DHCP
-    switching │ routing and NAT come before it: a routed frame gets a new destination MAC and network, then is switched
+    routing   │ NAT comes here, on both sides of it
 """
 
 from netweft.services.fields import (
@@ -16,11 +16,14 @@ from netweft.services.fields import (
     CLAIMED_LOW,
     FLOODED,
     GROUP,
+    HANDED_UP,
     IN_PORT,
     LOCAL_VLAN,
+    NEXT_HOP,
     OUT_PORT,
     PERMITTED,
     PIECE,
+    ROUTER,
     TRIAL,
 )
 from netweft.services.fragments import MATCH as FRAGMENTS
@@ -122,7 +125,7 @@ INT = Pipeline.of(
     ),
     Table(
         "answer",
-        "the DHCP server's own ARP reply: back to who asked, with the tag of its logical port",
+        "ARP replies of the DHCP server and of routers: back to who asked, with the tag of its logical port",
         match=fields(IN_PORT),
         set=fields("vlan_vid"),
         output=True,
@@ -133,8 +136,8 @@ INT = Pipeline.of(
         "like need no rule",
         match=fields(IN_PORT, *ICMPV6, "ip_frag", "udp_src", "udp_dst", "ipv4_dst", "ipv6_dst"),
         set=fields(PIECE),
-        next=("egress_pieces", "egress_state", "egress_groups", "switching"),
-        miss="switching",
+        next=("egress_pieces", "egress_state", "egress_groups", "to_router"),
+        miss="to_router",
     ),
     Table(
         "egress_pieces",
@@ -148,7 +151,7 @@ INT = Pipeline.of(
         "egress_state",
         "answers to what is allowed pass; what makes no sense ends; all else is for the rules, each packet again",
         match=fields(IN_PORT, PIECE, "eth_type", "ip_frag", "ct_state", "ct_mark"),
-        next=("egress_groups", "switching"),
+        next=("egress_groups", "to_router"),
         miss="egress_groups",
         entry=True,
     ),
@@ -166,7 +169,54 @@ INT = Pipeline.of(
         "what no rule permits ends; if it is a connection that was permitted, its answers end too, until it is again",
         match=fields(PERMITTED, FLOODED, "eth_type", "ct_state", "ct_mark"),
         set=fields(PERMITTED),
-        next=("switching",),
+        next=("to_router",),
+    ),
+    Table(
+        "to_router",
+        "what is for a router's MAC: whose?  A router's packets go through it where they start, on this node",
+        match=fields(LOCAL_VLAN, "eth_dst", "eth_type", "vlan_vid"),
+        set=fields(ROUTER),
+        next=("leaves_network", "switching"),
+        miss="switching",
+    ),
+    Table(
+        "leaves_network",
+        "what a guarded port was permitted to send is remembered in the network that it leaves; the next one has a "
+        "conntrack zone of its own",
+        match=fields("eth_type", "ct_state", "ct_mark"),
+        next=("to_router_itself",),
+        miss="to_router_itself",
+    ),
+    Table(
+        "to_router_itself",
+        "for an address of the router's own: echo requests are turned round, anything else is for the agent",
+        match=fields(ROUTER, "eth_type", "ip_proto", "ip_frag", "ipv4_dst", "ipv6_dst", "ipv6_src")
+        | fields("icmpv4_type", "icmpv6_type", "icmpv4_code", "icmpv6_code"),
+        set=fields("eth_src", "eth_dst", "ipv4_src", "ipv4_dst", "ipv6_src", "ipv6_dst", "icmpv4_type", "icmpv6_type")
+        | fields("ip_ttl", HANDED_UP, *NEXT_HOP, IN_PORT, "in_port"),
+        next=("routing", "hand_up", "switching"),
+        miss="routing",
+    ),
+    Table(
+        "routing",
+        "the router's routes, the longest prefix first: into which network, and to which next hop there",
+        match=fields(ROUTER, "eth_type", "ip_ttl", "ipv4_src", "ipv4_dst", "ipv6_src", "ipv6_dst"),
+        set=fields(LOCAL_VLAN, "eth_src", "ip_ttl", HANDED_UP, *NEXT_HOP),
+        next=("next_hop", "hand_up"),
+    ),
+    Table(
+        "next_hop",
+        "whose address is it?  As the database knows it; a neighbouring router's packets go on there at once",
+        match=fields(LOCAL_VLAN, "eth_type", *NEXT_HOP),
+        set=fields("eth_dst", IN_PORT, "in_port", HANDED_UP),
+        next=("hand_up", "switching"),
+        again=("to_router",),
+    ),
+    Table(
+        "hand_up",
+        "what the agent says an ICMP error for, to the port that the packet came from",
+        match=fields(IN_PORT),
+        agent=True,
     ),
     Table(
         "pieces",

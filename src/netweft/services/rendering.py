@@ -4,7 +4,7 @@ Owns the facts, the local VLANs and the two look-ups that services need (a netwo
 It must not know how anything is applied.
 
     units: ("host",)  ("network", id)  ("port", id)  ("peer", id)  ("security_group", id)
-           ("remote", MAC or empty, address)
+           ("remote", MAC or empty, address)  ("router", id)
 """
 
 from collections import Counter, defaultdict
@@ -18,13 +18,16 @@ from netweft.dataplane.host.values import Address, Guarantee, VethPair
 from netweft.dataplane.openflow.flow import FlowKey
 from netweft.dataplane.openflow.meters import DropMeter
 from netweft.dataplane.ovsdb.rows import BridgeRow, PortRow, RowKey, Vif, VifTag, row_key
-from netweft.model import Key, NodeView, Object, Peer, Port, PortState, PortStatus, key_of
+from netweft.model import Key, NodeView, Object, Peer, Port, PortState, PortStatus, Router, RouterPort, key_of
 from netweft.reconcile.memo import Memo, Reader, Unit
 from netweft.services import wiring
 from netweft.services.bridges import BRIDGES
 from netweft.services.dhcp import DHCP
 from netweft.services.fields import logical_port
 from netweft.services.firewall import FIREWALL
+from netweft.services.l3.interfaces import Interfaces
+from netweft.services.l3.next_hops import NEXT_HOPS
+from netweft.services.l3.routing import ROUTERS
 from netweft.services.local_vlans import LocalVlans
 from netweft.services.neighbours import NEIGHBOURS
 from netweft.services.paired_addresses import PairedAddresses
@@ -32,13 +35,16 @@ from netweft.services.physical import PHYSICAL_NETWORKS
 from netweft.services.pipeline import BridgeFlow
 from netweft.services.port_security import PORT_SECURITY
 from netweft.services.qos import QOS
-from netweft.services.remotes import Remotes
+from netweft.services.remotes import Numbers, Remotes
 from netweft.services.subnets import Subnets
 from netweft.services.switching import SWITCHING
 from netweft.services.trunks import Trunks
 from netweft.services.values import HostFacts, Lease, LocalPort, Member, Service, Uplinks, Wanted
 
-SERVICES: tuple[Service, ...] = (BRIDGES, PHYSICAL_NETWORKS, SWITCHING, PORT_SECURITY, NEIGHBOURS, DHCP, FIREWALL, QOS)
+SERVICES: tuple[Service, ...] = (
+    *(BRIDGES, PHYSICAL_NETWORKS, SWITCHING, PORT_SECURITY, NEIGHBOURS, DHCP, FIREWALL, QOS),
+    *(ROUTERS, NEXT_HOPS),
+)
 
 
 class Broken(Struct, frozen=True):
@@ -99,7 +105,8 @@ def _broken(unit: Unit, why: str) -> Item:
 
 
 def _host(read: Reader, services: Iterable[Service]) -> Iterator[Item]:
-    facts, links = wiring.host_facts(read), wiring.uplinks(read)
+    facts = wiring.host_facts(read)
+    links = replace(wiring.uplinks(read), transit=read.get(wiring.TRANSIT) or ())
     for service in services:
         yield from service.host(facts, links)
 
@@ -145,6 +152,11 @@ def _remote(read: Reader, services: Iterable[Service], mac: str, address: str) -
     return None if there is None else [item for service in services for item in service.remote(there)]
 
 
+def _router(read: Reader, services: Iterable[Service], router_id: str) -> list[Item] | None:
+    here = wiring.local_router(read, router_id)
+    return None if here is None else [item for service in services for item in service.router(here)]
+
+
 _RENDERERS: dict[str, Callable[..., Iterable[Item] | None]] = {
     "host": _host,
     "network": _network,
@@ -152,6 +164,7 @@ _RENDERERS: dict[str, Callable[..., Iterable[Item] | None]] = {
     "peer": _peer,
     "security_group": _security_group,
     "remote": _remote,
+    "router": _router,
 }
 
 
@@ -166,6 +179,8 @@ class Rendering:
         self._trunks = Trunks()
         self._subnets = Subnets()
         self._paired = PairedAddresses()
+        self._interfaces = Interfaces()
+        self._router_numbers = Numbers()
         self._hosts: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._regrouped: set[str] = set()
         self._nic_problems: frozenset[str] = frozenset()
@@ -196,15 +211,22 @@ class Rendering:
             flooded = sorted(filter(None, members.values()), key=lambda member: member.number)
             self._memo.put(("members", network_id), tuple(flooded) or None)
             self._memo.put(("hosts", network_id), tuple(sorted(hosts)) or None)
-            if members:
+            if self._is_wanted(network_id):
                 self._vlans_changed(self.vlans.want(network_id))
         for network_id in regrouped:
-            if not self._members[network_id]:
+            if not self._is_wanted(network_id):
                 self._vlans_changed(self.vlans.release(network_id))
+            if not self._members[network_id]:
                 del self._members[network_id]
             if not self._hosts[network_id]:
                 del self._hosts[network_id]
+        vlans = self.vlans.assigned
+        behind = sorted((vlans[id], id) for id in self._interfaces.networks & vlans.keys())
+        self._memo.put(wiring.TRANSIT, tuple(behind) or None)
         return self._memo.refresh()
+
+    def _is_wanted(self, network_id: str) -> bool:
+        return bool(self._members[network_id]) or self._interfaces.on(network_id)
 
     def settled(self) -> bool:
         """What was wanted at the last refresh is in place.  Returns whether that allows more: refresh again."""
@@ -264,13 +286,20 @@ class Rendering:
     def _moved(self, key: Key, before: Object | None, after: Object | None) -> None:
         """Keep the look-ups; everything else follows from reading the facts."""
         kind, name = key
-        if kind in ("network", "port", "peer") and after is not None:
+        if kind in ("network", "port", "peer", "router") and after is not None:
             self._memo.mark(key)
         if kind == "port":
             self._place(name)
         self._remotes.changed(before, after)
-        for fact, value in (*self._subnets.changed(before, after), *self._paired.changed(before, after)):
-            self._memo.put(fact, value)
+        for look_up in (self._subnets, self._paired, self._interfaces):
+            for fact, value in look_up.changed(before, after):
+                self._memo.put(fact, value)
+        for obj, step in ((after, 1), (before, -1)):
+            if isinstance(obj, RouterPort):
+                self._regrouped.add(obj.network_id)
+            elif isinstance(obj, Router):
+                for id, number in self._router_numbers.use(obj.id, step).items():
+                    self._memo.put(("number", id), number)
         if kind == "trunk":
             self._trunk_changed(before, after)
         for peer, step in ((before, -1), (after, 1)):

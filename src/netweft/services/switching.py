@@ -31,6 +31,7 @@ from netweft.services.fields import (
     cookie,
     tagged,
 )
+from netweft.services.local_vlans import NETWORK_KEY, kept
 from netweft.services.physical import outside_vlan
 from netweft.services.pipeline import INT, TUN, BridgeFlow, Value
 from netweft.services.values import (
@@ -44,10 +45,6 @@ from netweft.services.values import (
     Uplinks,
     Wanted,
 )
-
-NETWORK_KEY = "netweft-network"  # external_ids of a VIF's Port row: which network its tag stands for
-
-CARRIED_KEY = "netweft-vlan-"  # and a local VLAN: which network of a sub-port it stands for
 
 AHEAD, KNOWN, SHARED, FOR_MANY, UNKNOWN = 30, 20, 15, 10, 5
 
@@ -63,8 +60,7 @@ def port(here: LocalPort) -> Iterator[Wanted]:
     delivered, since others may have heard of its move before us; and what it sends goes out, since a VM sends here
     only once it runs here, first of all its announcement."""
     if not here.tag:
-        carried = ((f"{CARRIED_KEY}{vlan}", network_id) for vlan, network_id in here.carried)
-        ids = ((NETWORK_KEY, here.port.network_id), *carried)
+        ids = ((NETWORK_KEY, here.port.network_id), *kept(here.carried))
         mtu = here.network.network.mtu
         yield VifTag(port_name=here.port_name, tag=here.network.vlan, mtu=mtu, external_ids=ids)
     yield from _classify(here)

@@ -15,6 +15,7 @@ from netweft.dataplane.openflow.flow import (
     Clone,
     Controller,
     Ct,
+    DecTtl,
     Flow,
     Goto,
     Match,
@@ -51,7 +52,7 @@ class BridgeFlow(NamedTuple):
 class Table:
     """match, set: field names.  next: tables a flow may go on to.  output, agent: whether a flow may send a frame out,
     or to our agent.  entry: packets begin here, or go on here when the datapath gives them back.
-    again: tables further up, where what the connection tracker gives back goes on.
+    again: tables further up, where what the connection tracker gives back goes on, or what a router gives to another.
     miss: `drop`, the table where a frame goes that no flow matches, or `others' flows`: we say nothing about it."""
 
     name: str
@@ -105,8 +106,12 @@ class Table:
             case PushVlan() | PopVlan():
                 if "vlan_vid" not in self.set:
                     raise PipelineError(f"{self}: may not push or pop a VLAN tag")
+            case DecTtl():
+                if "ip_ttl" not in self.set:
+                    raise PipelineError(f"{self}: may not set ip_ttl")
             case Goto(table=table) | Resubmit(table=table) | Apart(table=table) | Ct(table=int(table)):
-                if table not in self.next_ids | (self.again_ids if isinstance(action, Ct) else frozenset()):
+                upwards = self.again_ids if isinstance(action, Ct | Resubmit) else frozenset()
+                if table not in self.next_ids | upwards:
                     raise PipelineError(f"{self}: may not go to table {table}")
                 if isinstance(action, Ct) and table not in self.entry_ids:
                     raise PipelineError(f"{self}: nothing goes on in table {table} when it has been tracked")

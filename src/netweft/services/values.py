@@ -14,8 +14,8 @@ from msgspec import Struct
 from netweft.dataplane.host.values import Address, Guarantee, VethPair
 from netweft.dataplane.openflow.meters import DropMeter
 from netweft.dataplane.ovsdb.rows import BridgeRow, PortRow, VifTag
-from netweft.model import Network, Peer, Port, QosPolicy, SecurityGroup, Segment, Subnet
-from netweft.services.addresses import Prefix, is_multicast
+from netweft.model import Network, Peer, Port, QosPolicy, Router, RouterPort, SecurityGroup, Segment, Subnet
+from netweft.services.addresses import Prefix, is_multicast, link_local, mac, prefix
 from netweft.services.fields import logical_port
 from netweft.services.pipeline import BridgeFlow
 
@@ -81,6 +81,7 @@ class Uplinks(Struct, frozen=True, kw_only=True):
     tun: to the tunnel bridge.  physical: physical network -> to its bridge.
     overlays: tunnel type -> the tunnel bridge's port.  A port is None while there is none, -1 when it cannot be opened.
     problems: physical network -> why its bridge cannot be joined.
+    transit: (local VLAN, network) of the networks that routers lead to, kept on the tunnel link's row.
     keep: the kind of link that is not wanted any more, and that frames still use.
     vlan_limit: how many tags of a frame Open vSwitch looks at; 0: as many as it can, which are two."""
 
@@ -88,17 +89,20 @@ class Uplinks(Struct, frozen=True, kw_only=True):
     physical: dict[str, Link] = {}
     overlays: dict[str, int | None] = {}
     problems: dict[str, str] = {}
+    transit: tuple[tuple[int, str], ...] = ()
     keep: str = ""
     vlan_limit: int = 1
 
 
 class LocalNetwork(Struct, frozen=True, kw_only=True):
-    """A network that is wired here, through one of its segments.  dhcp: IP versions in which DHCP is answered in it."""
+    """A network that is wired here, through one of its segments.  dhcp: IP versions in which DHCP is answered in it.
+    routed: whether a router has an interface on it."""
 
     network: Network
     vlan: int
     segment: Segment
     dhcp: tuple[int, ...] = ()
+    routed: bool = False
 
     @property
     def tunnelled(self) -> bool:
@@ -218,6 +222,30 @@ class RemotePort(Struct, frozen=True, kw_only=True):
     tunnel: Prefix | None
 
 
+class Interface(Struct, frozen=True, kw_only=True):
+    """A router's interface on a network that is wired here.  on_link: prefixes of the subnets it has addresses in."""
+
+    port: RouterPort
+    network: LocalNetwork
+    on_link: tuple[Prefix, ...]
+
+    @property
+    def addresses(self) -> tuple[Prefix, ...]:
+        """Its own, with the link-local one in IPv6."""
+        own = tuple(prefix(fixed.ip_address) for fixed in self.port.fixed_ips)
+        if any(one.version == 6 for one in own):
+            return (*own, Prefix(6, link_local(mac(self.port.mac_address)), None))
+        return own
+
+
+class LocalRouter(Struct, frozen=True, kw_only=True):
+    """A router that this node routes for.  number: its own on this node."""
+
+    router: Router
+    number: int
+    interfaces: tuple[Interface, ...]
+
+
 class Member(Struct, frozen=True):
     """A port here that frames are flooded to.  number: the logical port.  macs: those besides its own that its
     allowed address pairs name, as text."""
@@ -250,7 +278,7 @@ def _nothing(*_: object) -> Iterable[Wanted]:
 @dataclass(frozen=True, slots=True)
 class Service:
     """One feature: what it wants for the node, for each network, for each port here, for each peer elsewhere, for each
-    security group of a port here and for each remote address that such groups' rules name."""
+    security group of a port here, for each remote address that such groups' rules name, and for each router."""
 
     name: str
     host: Callable[[HostFacts, Uplinks], Iterable[Wanted]] = _nothing
@@ -259,3 +287,4 @@ class Service:
     peer: Callable[[Uplinks, RemotePort], Iterable[Wanted]] = _nothing
     group: Callable[[LocalGroup], Iterable[Wanted]] = _nothing
     remote: Callable[[RemoteAddress], Iterable[Wanted]] = _nothing
+    router: Callable[[LocalRouter], Iterable[Wanted]] = _nothing

@@ -18,13 +18,16 @@ from netweft.model import (
     PortState,
     PortStatus,
     QosPolicy,
+    Router,
+    RouterPort,
     SecurityGroup,
     Segment,
+    Subnet,
     qos_policy_id,
 )
 from netweft.reconcile.memo import Fact, Reader
 from netweft.services import dhcp, qos
-from netweft.services.addresses import MAC_ANY_MULTICAST, Prefix, endpoint, maybe_mac
+from netweft.services.addresses import MAC_ANY_MULTICAST, Prefix, endpoint, maybe_mac, prefix
 from netweft.services.fields import GUARDED
 from netweft.services.firewall_rules import remote_set
 from netweft.services.local_vlans import SOON
@@ -33,10 +36,12 @@ from netweft.services.values import (
     TUNNELLED,
     Flood,
     HostFacts,
+    Interface,
     Link,
     LocalGroup,
     LocalNetwork,
     LocalPort,
+    LocalRouter,
     Member,
     PortGroup,
     RemoteAddress,
@@ -48,6 +53,7 @@ from netweft.services.values import (
 HOST: Fact = "host"
 UPLINKS: Fact = "uplinks"
 NO_METERS: Fact = "no meters"  # the datapath has none
+TRANSIT: Fact = "transit"  # (local VLAN, network) of the networks that routers lead to
 
 
 class Problem(Struct, frozen=True):
@@ -101,7 +107,13 @@ def local_network(read: Reader, network_id: str) -> LocalNetwork | Problem:
     segment = _segment(host_facts(read), network)
     if isinstance(segment, Problem):
         return segment
-    return LocalNetwork(network=network, vlan=vlan, segment=segment, dhcp=read.get(("dhcp", network_id)) or ())
+    return LocalNetwork(
+        network=network,
+        vlan=vlan,
+        segment=segment,
+        dhcp=read.get(("dhcp", network_id)) or (),
+        routed=bool(read.get(("routed", network_id))),
+    )
 
 
 def _segment(host: HostFacts, network: Network) -> Segment | Problem:
@@ -264,6 +276,28 @@ def remote_address(read: Reader, mac_address: str, address: str) -> RemoteAddres
             numbers[direction].append(read.get(("number", name)))
     sorted_ = {name: tuple(sorted(found)) for name, found in numbers.items()}
     return RemoteAddress(address=address, mac=mac_address, **sorted_)
+
+
+def local_router(read: Reader, router_id: str) -> LocalRouter | None:
+    """None: there is no such router."""
+    found: Router | None = read.get(("router", router_id))
+    if found is None:
+        return None
+    interfaces = (_interface(read, id) for id in read.get(("interfaces", router_id)) or ())
+    number = read.get(("number", router_id))
+    return LocalRouter(router=found, number=number, interfaces=tuple(filter(None, interfaces)))
+
+
+def _interface(read: Reader, port_id: str) -> Interface | None:
+    """None: its network is not wired here."""
+    port: RouterPort | None = read.get(("router_port", port_id))
+    network = local_network(read, port.network_id) if port else None
+    if port is None or not isinstance(network, LocalNetwork):
+        return None
+    own = {fixed.subnet_id for fixed in port.fixed_ips}
+    subnets: tuple[Subnet, ...] = read.get(("subnets", port.network_id)) or ()
+    on_link = tuple(sorted(prefix(subnet.cidr) for subnet in subnets if subnet.id in own))
+    return Interface(port=port, network=network, on_link=on_link)
 
 
 def remote_port(read: Reader, peer_id: str) -> RemotePort | None:

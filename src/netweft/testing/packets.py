@@ -43,7 +43,7 @@ def rarp(src: str) -> Packet:
 
 def ping(src: str, dst: str, from_ip: str, to_ip: str) -> Packet:
     ends = {"ipv4_src": _ip(from_ip), "ipv4_dst": _ip(to_ip)}
-    return _frame(src, dst, ETH_IPV4, ip_proto=PROTO_ICMP, icmpv4_type=8, icmpv4_code=0, **ends)
+    return _frame(src, dst, ETH_IPV4, ip_proto=PROTO_ICMP, icmpv4_type=8, icmpv4_code=0, ip_ttl=64, **ends)
 
 
 def ping6(src: str, dst: str, from_ip: str, to_ip: str) -> Packet:
@@ -54,7 +54,7 @@ def udp(src: str, dst: str, from_ip: str, to_ip: str, sport: int, dport: int) ->
     version = prefix(from_ip).version
     ends = {f"ipv{version}_src": _ip(from_ip), f"ipv{version}_dst": _ip(to_ip)}
     eth_type = ETH_IPV4 if version == 4 else ETH_IPV6
-    return _frame(src, dst, eth_type, ip_proto=PROTO_UDP, udp_src=sport, udp_dst=dport, **ends)
+    return _frame(src, dst, eth_type, ip_proto=PROTO_UDP, udp_src=sport, udp_dst=dport, ip_ttl=64, **ends)
 
 
 def fragments(packet: Packet, pieces: int = 3, *, hidden: bool = False) -> list[Packet]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
-from netweft.dataplane.ovsdb.rows import Vif, VifTag
+from netweft.dataplane.ovsdb.rows import PortRow, Vif, VifTag
 from netweft.model import (
     EMPTY_VIEW,
     AddressGroup,
@@ -21,6 +21,8 @@ from netweft.model import (
     Peer,
     Port,
     PortStatus,
+    Router,
+    RouterPort,
     SecurityGroup,
     SecurityGroupRule,
     Segment,
@@ -83,6 +85,20 @@ def port(number: int, net: Network, *ips: str, **more: object) -> Port:
     )
 
 
+def router(number: int, **more: object) -> Router:
+    return replace(Router(id=f"{number:08x}-3333-4000-8000-000000000000"), **more)
+
+
+def interface(number: int, of: Router, net: Network, *ips: str) -> RouterPort:
+    return RouterPort(
+        id=f"{number:08x}-4444-4000-8000-000000000000",
+        network_id=net.id,
+        router_id=of.id,
+        mac_address=f"fa:16:3e:ff:{number >> 8:02x}:{number & 255:02x}",
+        fixed_ips=tuple(FixedIp(_subnet_id(net, ip), ip) for ip in ips),
+    )
+
+
 def uplinks_of(host: HostFacts) -> Uplinks:
     """All is there that the node's settings ask for."""
     physical = {name: UPLINKS.physical[name] for name in host.bridge_mappings}
@@ -116,7 +132,7 @@ class FakeNode:
     def restart(self) -> None:
         """The agent forgets everything; the rows and flows stay."""
         vlans = LocalVlans(*self.vlans)
-        vlans.restore(self.vifs.values())
+        vlans.restore(self.vifs.values(), [item for item in self.applied.values() if isinstance(item, PortRow)])
         self.rendering = Rendering(self.host, vlans)
         self.rendering.set_uplinks(uplinks_of(self.host))
         for port_id, vif in self.vifs.items():
@@ -203,6 +219,8 @@ class Region:
         self.groups: dict[str, SecurityGroup] = {ANYTHING.id: ANYTHING}
         self.address_groups: dict[str, AddressGroup] = {}
         self.trunks: dict[str, Trunk] = {}
+        self.routers: dict[str, Router] = {}
+        self.router_ports: dict[str, RouterPort] = {}
         self.bound: dict[str, str] = {}
         self.ahead: dict[str, str] = {}  # port -> node of a binding that is not active
         for number in range(1, nodes + 1):
@@ -215,7 +233,7 @@ class Region:
             for name, wire in self.wires.items():
                 wire.attach(node.bridges[physical_role(name)], WIRE_PORT)
 
-    def create(self, *objects: Network | Subnet | Port | Trunk | SecurityGroup | AddressGroup) -> None:
+    def create(self, *objects: Object) -> None:
         for obj in objects:
             match obj:
                 case Network():
@@ -230,6 +248,10 @@ class Region:
                     self.address_groups[obj.id] = obj
                 case Trunk():
                     self.trunks[obj.id] = obj
+                case Router():
+                    self.routers[obj.id] = obj
+                case RouterPort():
+                    self.router_ports[obj.id] = obj
 
     def sub_ports(self) -> dict[str, tuple[str, int]]:
         """sub-port -> the port whose interface it uses, its tag there."""
@@ -256,7 +278,7 @@ class Region:
         bound = self.hosts()
         here = {id: self.ports[id] for id, node in bound.items() if node == name and id in self.ports}
         here |= {id: replace(self.ports[id], active=False) for id, node in self.ahead.items() if node == name}
-        networks = {wanted.network_id for wanted in here.values()}
+        networks, routers = self._reached({wanted.network_id for wanted in here.values()})
         peers = [
             Peer(
                 id=id,
@@ -279,7 +301,16 @@ class Region:
             *peers,
             *(Node(name=host, tunnel_ip=self.nodes[host].host.tunnel_ip, tunnel_types=TUNNELLED) for host in hosts),
             *self._firewall(here.values()),
+            *(self.routers[id] for id in routers),
+            *(port for port in self.router_ports.values() if port.network_id in networks),
         ]
+
+    def _reached(self, networks: set[str]) -> tuple[set[str], set[str]]:
+        """The networks that routers lead to from these, and the routers."""
+        ports = self.router_ports.values()
+        routers = {port.router_id for port in ports if port.network_id in networks} & self.routers.keys()
+        more = networks | {port.network_id for port in ports if port.router_id in routers}
+        return (networks, routers) if more == networks else self._reached(more)
 
     def _firewall(self, here: Iterable[Port]) -> Iterator[Object]:
         """The groups of these ports, and who is in what their rules name."""

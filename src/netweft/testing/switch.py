@@ -22,6 +22,7 @@ from netweft.dataplane.openflow.flow import (
     Controller,
     Ct,
     CtClear,
+    DecTtl,
     Flow,
     FlowKey,
     Goto,
@@ -232,6 +233,10 @@ class _Frame:
                     del packet[name]
             case Controller():
                 self.punted.append(dict(packet))
+            case DecTtl():
+                packet["ip_ttl"] -= 1
+            case SetField(field="in_port", value=value):
+                packet["in_port"] = self.in_port = value
             case SetField(field=name, value=value, mask=mask):
                 packet[name] = value if mask is None else packet.get(name, 0) & ~mask | value
                 if name == "nd_options_type" and value == 2:

@@ -1,8 +1,7 @@
 """Which local VLANs are new, and when one may stand for another network."""
 
 from netweft.dataplane.ovsdb.rows import Vif
-from netweft.services.local_vlans import SOON, LocalVlans
-from netweft.services.switching import NETWORK_KEY
+from netweft.services.local_vlans import NETWORK_KEY, SOON, LocalVlans
 
 OLD = Vif(iface_id="p", port_name="tap", name="tap", ofport=1, tag=1, external_ids=((NETWORK_KEY, "old"),))
 

@@ -19,6 +19,7 @@ from netweft.dataplane.openflow.flow import (
     Controller,
     Ct,
     CtClear,
+    DecTtl,
     Goto,
     Meter,
     Move,
@@ -35,7 +36,7 @@ _OUTPUT = Packer("!HHIH6x")
 _NX_CONTROLLER = Packer("!HHIHHHBx")
 _COPY_FIELD = Packer("!HHHHH2xII4x")
 _PUSH_VLAN = Packer("!HHH2x")
-_POP_VLAN = Packer("!HH4x")
+_BARE = Packer("!HH4x")  # pop_vlan, dec_ttl
 _RESUBMIT = Packer("!HHIHHB3x")
 _CT = Packer("!HHIHHIHB3xH")
 _CT_CLEAR = Packer("!HHIH6x")
@@ -47,7 +48,7 @@ _GOTO = Packer("!HHB3x")
 _APPLY = Packer("!HH4x")
 
 _ACTION_OUTPUT, _ACTION_PUSH_VLAN, _ACTION_POP_VLAN, _ACTION_SET_FIELD, _ACTION_COPY_FIELD = 0, 17, 18, 25, 28
-_ACTION_METER = 29
+_ACTION_DEC_TTL, _ACTION_METER = 24, 29
 _ACTION_EXPERIMENTER, NICIRA = 0xFFFF, 0x2320
 _NX_RESUBMIT_TABLE, _NX_TO_CONTROLLER, _NX_CONJUNCTION, _NX_CT, _NX_CT_CLEAR = 14, 20, 34, 35, 43
 _NX_OUTPUT_CUT_OFF, _NX_CLONE = 39, 42
@@ -99,7 +100,8 @@ _NO_PORT, _ALL_OF_IT = 0xFEFF, 0xFFFF
 _TO_NOBODY = _OUTPUT_CUT_OFF.pack(
     _ACTION_EXPERIMENTER, _OUTPUT_CUT_OFF.size, NICIRA, _NX_OUTPUT_CUT_OFF, _NO_PORT, _ALL_OF_IT
 )
-_POP_VLAN_BYTES = _POP_VLAN.pack(_ACTION_POP_VLAN, _POP_VLAN.size)
+_POP_VLAN_BYTES = _BARE.pack(_ACTION_POP_VLAN, _BARE.size)
+_DEC_TTL_BYTES = _BARE.pack(_ACTION_DEC_TTL, _BARE.size)
 
 _ENCODERS: dict[type, Callable[[Any], bytes]] = {
     Output: lambda a: _OUTPUT.pack(_ACTION_OUTPUT, _OUTPUT.size, a.port, 0),
@@ -110,6 +112,7 @@ _ENCODERS: dict[type, Callable[[Any], bytes]] = {
     Move: _encode_move,
     PushVlan: lambda a: _PUSH_VLAN.pack(_ACTION_PUSH_VLAN, _PUSH_VLAN.size, a.ethertype),
     PopVlan: lambda a: _POP_VLAN_BYTES,
+    DecTtl: lambda a: _DEC_TTL_BYTES,
     Resubmit: _encode_resubmit,
     Ct: _encode_ct,
     CtClear: lambda a: _CT_CLEAR.pack(_ACTION_EXPERIMENTER, _CT_CLEAR.size, NICIRA, _NX_CT_CLEAR),
@@ -195,6 +198,10 @@ def _decode_pop_vlan(buffer: bytes, start: int, end: int) -> Action | None:
     return PopVlan()
 
 
+def _decode_dec_ttl(buffer: bytes, start: int, end: int) -> Action | None:
+    return DecTtl()
+
+
 def _decode_meter(buffer: bytes, start: int, end: int) -> Action | None:
     return Meter(id=_METER.unpack_from(buffer, start)[2])
 
@@ -266,6 +273,7 @@ _DECODERS: dict[int, Callable[[bytes, int, int], Action | None]] = {
     _ACTION_COPY_FIELD: _decode_copy_field,
     _ACTION_PUSH_VLAN: _decode_push_vlan,
     _ACTION_POP_VLAN: _decode_pop_vlan,
+    _ACTION_DEC_TTL: _decode_dec_ttl,
     _ACTION_METER: _decode_meter,
     _ACTION_EXPERIMENTER: _decode_experimenter,
 }

@@ -104,7 +104,7 @@ _FIELDS: tuple[Field, ...] = (
     Field("tun_ipv6_src",   NXM,     109, 128, "ipv6",     (),      "mw", _TUN_IPV6_SRC_TEXTS),
     Field("tun_ipv6_dst",   NXM,     110, 128, "ipv6",     (),      "mw", _TUN_IPV6_DST_TEXTS),
     Field("metadata",       OXM,       2,  64, "hex",      (),      "mw", "metadata metadata OXM_OF_METADATA"),
-    Field("in_port",        OXM,       0,  32, "port",     (),      "",   "in_port_oxm in_port OXM_OF_IN_PORT"),
+    Field("in_port",        OXM,       0,  32, "port",     (),      "w",  "in_port_oxm in_port OXM_OF_IN_PORT"),
     Field("vlan_vid",       OXM,       6,  13, "dec",      (),      "mw", "vlan_vid dl_vlan OXM_OF_VLAN_VID"),
     Field("vlan_pcp",       OXM,       7,   3, "dec",      _VLAN,   "w",  "vlan_pcp dl_vlan_pcp OXM_OF_VLAN_PCP"),
     Field("eth_src",        OXM,       4,  48, "mac",      (),      "mw", "eth_src dl_src NXM_OF_ETH_SRC"),

@@ -53,6 +53,11 @@ class PopVlan(Struct, frozen=True):
     pass
 
 
+class DecTtl(Struct, frozen=True):
+    """One less of an IPv4 or IPv6 packet's TTL.  Of one that has no more than 1 left, the actions that follow are not
+    done, and it ends: match `ip_ttl` before, where somebody has to hear of it."""
+
+
 class Resubmit(Struct, frozen=True):
     """To a table, as an action: processing comes back and goes on with the next action."""
 
@@ -127,6 +132,7 @@ Action: TypeAlias = (
     | Move
     | PushVlan
     | PopVlan
+    | DecTtl
     | Resubmit
     | Goto
     | Ct

@@ -223,6 +223,7 @@ _ACTIONS: dict[type, Callable[[Any, TableNames], str]] = {
     values.Move: _move,
     values.PushVlan: lambda action, _: f"push_vlan:{action.ethertype:#x}",
     values.PopVlan: lambda action, _: "pop_vlan",
+    values.DecTtl: lambda action, _: "dec_ttl",
     values.Resubmit: lambda action, names: f"resubmit(,{names.get(action.table, action.table)})",
     values.Goto: lambda action, names: f"goto_table:{names.get(action.table, action.table)}",
     values.Ct: _ct,

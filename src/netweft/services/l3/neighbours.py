@@ -1,0 +1,35 @@
+"""Who asks for a router's address is answered on his own node: ARP by a flow, neighbour discovery by the agent.
+
+What is answered stays there: a router has the same MAC on every node.  It answers who looks for duplicates, too.
+"""
+
+from collections.abc import Iterator
+
+from netweft.dataplane.openflow.flow import Action, Controller, Move, SetField
+from netweft.services.addresses import mac
+from netweft.services.fields import AGENT, LOCAL_VLAN, Reason, cookie
+from netweft.services.l3.next_hops import LOOPBACK
+from netweft.services.neighbours import arp_reply, asks_for
+from netweft.services.pipeline import INT, BridgeFlow
+from netweft.services.values import Interface
+
+ASK = 26  # above what `neighbours` and `dhcp` do with requests, below what is in a VLAN of the VMs' own making
+
+REQUESTS = INT["requests"]
+
+
+def answers(interface: Interface) -> Iterator[BridgeFlow]:
+    owner = cookie(Reason.ROUTER_NEIGHBOUR, interface.port.id)
+    own = mac(interface.port.mac_address)
+    for address in interface.addresses:
+        asked = {LOCAL_VLAN: interface.network.vlan, **asks_for(address)}
+        reply = arp_reply(own, address.value) if address.version == 4 else (Controller(AGENT),)
+        yield REQUESTS.flow(ASK, owner, asked, *reply)
+
+
+def back_to_sender(own_mac: str) -> Iterator[Action]:
+    """To whoever sent the frame, in its network: it may come out where it came in."""
+    yield Move("eth_src", "eth_dst", bits=48)
+    yield SetField("eth_src", mac(own_mac))
+    yield from LOOPBACK
+    yield INT["switching"].goto

@@ -1,0 +1,57 @@
+"""Which MAC a routed packet is for: the database knows the addresses of ports, here and elsewhere, and of routers."""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from netweft.dataplane.openflow.fields import ETH_IPV4, ETH_IPV6
+from netweft.dataplane.openflow.flow import Action, CtClear, SetField
+from netweft.services.addresses import Prefix, is_multicast, mac, prefix
+from netweft.services.fields import HANDED_UP, IN_PORT, LOCAL_VLAN, NEXT_HOP, Reason, Why, cookie
+from netweft.services.pipeline import INT, BridgeFlow, Value
+from netweft.services.values import HostFacts, Interface, LocalNetwork, LocalPort, RemotePort, Service, Uplinks, Wanted
+
+TABLE = INT["next_hop"]
+# a routed packet may come out where it came in: of a trunk's interface, to the wire
+LOOPBACK: Final[tuple[Action, ...]] = (SetField(IN_PORT, 0), SetField("in_port", 0))
+
+
+def at(address: Prefix) -> dict[str, Value]:
+    """Matches packets that are sent to this address next."""
+    if address.version == 4:
+        return {"eth_type": ETH_IPV4, NEXT_HOP[-1]: address.value}
+    words = (address.value >> 32 * place & 0xFFFFFFFF for place in reversed(range(len(NEXT_HOP))))
+    return {"eth_type": ETH_IPV6, **dict(zip(NEXT_HOP, words, strict=True))}
+
+
+def port(here: LocalPort) -> Iterator[Wanted]:
+    addresses = [prefix(fixed.ip_address) for fixed in here.port.fixed_ips]
+    yield from _known(cookie(Reason.PORT_NEXT_HOP, here.port.id), here.network, here.port.mac_address, addresses)
+
+
+def peer(_: Uplinks, there: RemotePort) -> Iterator[Wanted]:
+    addresses = map(prefix, there.peer.ip_addresses)
+    yield from _known(cookie(Reason.PEER_NEXT_HOP, there.peer.id), there.network, there.peer.mac_address, addresses)
+
+
+def _known(owner: int, network: LocalNetwork, mac_address: str, addresses: Iterable[Prefix]) -> Iterator[BridgeFlow]:
+    if not network.routed or is_multicast(mac_address):
+        return
+    to_it = (SetField("eth_dst", mac(mac_address)), *LOOPBACK, CtClear(), INT["switching"].goto)
+    for address in addresses:
+        yield TABLE.flow(10, owner, {LOCAL_VLAN: network.vlan, **at(address)}, *to_it)
+
+
+def reached(interface: Interface) -> Iterator[BridgeFlow]:
+    """Another router's interface, whose router goes on with the packet."""
+    owner = cookie(Reason.ROUTER_NEIGHBOUR, interface.port.id)
+    into_it = (SetField("eth_dst", mac(interface.port.mac_address)), CtClear(), INT["to_router"].resubmit)
+    for address in interface.addresses:
+        yield TABLE.flow(10, owner, {LOCAL_VLAN: interface.network.vlan, **at(address)}, *into_it)
+
+
+def host(_: HostFacts, __: Uplinks) -> Iterator[Wanted]:
+    unknown = (SetField(HANDED_UP, Why.UNKNOWN_NEXT_HOP), INT["hand_up"].goto)
+    yield TABLE.flow(1, cookie(Reason.PIPELINE), {}, *unknown)
+
+
+NEXT_HOPS = Service("next hops", host=host, port=port, peer=peer)
