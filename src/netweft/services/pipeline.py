@@ -193,7 +193,7 @@ INT = Pipeline.of(
         match=fields(ROUTER, "eth_type", "ip_proto", "ip_frag", "ipv4_dst", "ipv6_dst", "ipv6_src")
         | fields("icmpv4_type", "icmpv6_type", "icmpv4_code", "icmpv6_code"),
         set=fields("eth_src", "eth_dst", "ipv4_src", "ipv4_dst", "ipv6_src", "ipv6_dst", "icmpv4_type", "icmpv6_type")
-        | fields("ip_ttl", HANDED_UP, *NEXT_HOP, IN_PORT, "in_port"),
+        | fields("ip_ttl", HANDED_UP, *NEXT_HOP, IN_PORT, "nxm_in_port"),
         next=("routing", "hand_up", "switching"),
         miss="routing",
     ),
@@ -208,7 +208,7 @@ INT = Pipeline.of(
         "next_hop",
         "whose address is it?  As the database knows it; a neighbouring router's packets go on there at once",
         match=fields(LOCAL_VLAN, "eth_type", *NEXT_HOP),
-        set=fields("eth_dst", IN_PORT, "in_port", HANDED_UP),
+        set=fields("eth_dst", IN_PORT, "nxm_in_port", HANDED_UP),
         next=("hand_up", "switching"),
         again=("to_router",),
     ),
@@ -347,7 +347,8 @@ PHYS = Pipeline.of(
 )
 
 # How often a packet is recirculated on a node, by kind of path: tests/ovs/test_recirculations.py counts.  In the cache
-# that is what it pays most for.  All are for the connection tracker; no packet to one port is tracked twice.
+# that is what it pays most for.  All are for the connection tracker; no packet to one port is tracked twice
+# but for one that is routed: each network is a conntrack zone of its own.
 RECIRCULATIONS = {
     "between guarded ports of one node": 1,
     "from a guarded port into a tunnel": 1,
@@ -365,6 +366,9 @@ RECIRCULATIONS = {
     "the first of a connection, and each fragment": 1,
     "between unguarded ports, into and out of tunnels and wires": 0,
     "between ports of stateless groups": 0,
+    "through routers, between guarded ports of one node": 2,
+    "through routers, from a guarded port to another node, or from an unguarded port to a guarded one": 1,
+    "to an address of a router's own and back, by a guarded port": 2,
     "ARP, neighbour discovery, and what routers and DHCP servers elsewhere say": 0,
 }
 

@@ -235,7 +235,7 @@ class _Frame:
                 self.punted.append(dict(packet))
             case DecTtl():
                 packet["ip_ttl"] -= 1
-            case SetField(field="in_port", value=value):
+            case SetField(field="nxm_in_port", value=value):
                 packet["in_port"] = self.in_port = value
             case SetField(field=name, value=value, mask=mask):
                 packet[name] = value if mask is None else packet.get(name, 0) & ~mask | value

@@ -16,7 +16,7 @@ from netweft.dataplane.openflow.flow import Match
 Notation: TypeAlias = Literal["dec", "hex", "mac", "ipv4", "ipv6", "port", "ct_state", "frag", "dscp"]
 Requirement: TypeAlias = tuple[str, tuple[int, ...]]  # a field, and the values it may have (none: any)
 
-OXM, NXM, ERICOXM, PKT_REG = 0x8000, 0x0001, 0x1000, 0x8001
+OXM, NXM, NXM_0, ERICOXM, PKT_REG = 0x8000, 0x0001, 0x0000, 0x1000, 0x8001
 
 VLAN_PRESENT = 0x1000  # vlan_vid is the VLAN id with this bit set; vlan_vid=0 means that there is no tag
 ETH_IPV4, ETH_ARP, ETH_RARP, ETH_IPV6 = 0x0800, 0x0806, 0x8035, 0x86DD
@@ -104,7 +104,8 @@ _FIELDS: tuple[Field, ...] = (
     Field("tun_ipv6_src",   NXM,     109, 128, "ipv6",     (),      "mw", _TUN_IPV6_SRC_TEXTS),
     Field("tun_ipv6_dst",   NXM,     110, 128, "ipv6",     (),      "mw", _TUN_IPV6_DST_TEXTS),
     Field("metadata",       OXM,       2,  64, "hex",      (),      "mw", "metadata metadata OXM_OF_METADATA"),
-    Field("in_port",        OXM,       0,  32, "port",     (),      "w",  "in_port_oxm in_port OXM_OF_IN_PORT"),
+    Field("in_port",        OXM,       0,  32, "port",     (),      "",   "in_port_oxm in_port OXM_OF_IN_PORT"),
+    Field("nxm_in_port",    NXM_0,     0,  16, "dec",      (),      "w",  "in_port in_port NXM_OF_IN_PORT"),
     Field("vlan_vid",       OXM,       6,  13, "dec",      (),      "mw", "vlan_vid dl_vlan OXM_OF_VLAN_VID"),
     Field("vlan_pcp",       OXM,       7,   3, "dec",      _VLAN,   "w",  "vlan_pcp dl_vlan_pcp OXM_OF_VLAN_PCP"),
     Field("eth_src",        OXM,       4,  48, "mac",      (),      "mw", "eth_src dl_src NXM_OF_ETH_SRC"),

@@ -12,7 +12,7 @@ from netweft.services.values import HostFacts, Interface, LocalNetwork, LocalPor
 
 TABLE = INT["next_hop"]
 # a routed packet may come out where it came in: of a trunk's interface, to the wire
-LOOPBACK: Final[tuple[Action, ...]] = (SetField(IN_PORT, 0), SetField("in_port", 0))
+LOOPBACK: Final[tuple[Action, ...]] = (SetField(IN_PORT, 0), SetField("nxm_in_port", 0))
 
 
 def at(address: Prefix) -> dict[str, Value]:

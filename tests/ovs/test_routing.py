@@ -1,0 +1,85 @@
+"""Routers in a real Open vSwitch: it takes the flows, and its trace says what becomes of a packet."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from tests.ovs.sandbox import Sandbox
+from tests.ovs.test_recirculations import NODE, OPEN, Switch, built
+
+from netweft.model import HostRoute, Port
+from netweft.services.pipeline import RECIRCULATIONS
+from netweft.testing.region import Region, interface, network, port, router, subnet
+
+BLUE, RED, PURPLE = network(1), network(2, "vlan"), network(3)
+R = router(1, routes=(HostRoute("10.0.2.0/24", "10.0.1.2"), HostRoute("fd00:c::/64", "fd00:b::2")))
+CHAINED = router(2, routes=(HostRoute("10.0.0.0/24", "10.0.1.1"), HostRoute("fd00:a::/64", "fd00:b::1")))
+INTERFACES = (
+    TO_BLUE := interface(1, R, BLUE, "10.0.0.1", "fd00:a::1"),
+    interface(2, R, RED, "10.0.1.1", "fd00:b::1"),
+    interface(3, CHAINED, RED, "10.0.1.2", "fd00:b::2"),
+    interface(4, CHAINED, PURPLE, "10.0.2.1", "fd00:c::1"),
+)
+HERE = (
+    B1 := port(10, BLUE, "10.0.0.10", "fd00:a::10"),
+    FREE := port(11, BLUE, "10.0.0.11", "fd00:a::11", **OPEN),
+    R1 := port(20, RED, "10.0.1.20", "fd00:b::20"),
+    P1 := port(30, PURPLE, "10.0.2.30", "fd00:c::30"),
+)
+THERE = (R2 := port(21, RED, "10.0.1.21", "fd00:b::21"),)
+
+
+@pytest.fixture(scope="module")
+def region() -> Region:
+    region = Region(nodes=2)
+    region.create(BLUE, RED, PURPLE, R, CHAINED, *INTERFACES, *HERE, *THERE)
+    for net, letter, number in ((BLUE, "a", 0), (RED, "b", 1), (PURPLE, "c", 2)):
+        region.create(subnet(net, f"10.0.{number}.0/24"), subnet(net, f"fd00:{letter}::/64"))
+    region.plug(NODE, *HERE)
+    region.plug("hv2", *THERE)
+    region.settle()
+    return region
+
+
+@pytest.fixture(scope="module")
+def switch(ovs: Sandbox, region: Region) -> Iterator[Switch]:
+    with built(ovs, region.nodes[NODE]) as switch:
+        yield switch
+
+
+def packet(switch: Switch, frm: Port, to: str, *, what: str = "udp,udp_dst=80", ttl: int = 64) -> str:
+    version = 6 if ":" in to else 4
+    kind, *rest = what.split(",")
+    own = frm.fixed_ips[version == 6].ip_address
+    ends = f"nw_src={own},nw_dst={to}" if version == 4 else f"ipv6_src={own},ipv6_dst={to}"
+    words = f"in_port={switch.ofport(frm)}", kind + ("6" if version == 6 else ""), f"dl_src={frm.mac_address}"
+    return ",".join((*words, f"dl_dst={TO_BLUE.mac_address}", ends, f"nw_ttl={ttl}", *rest))
+
+
+@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize(
+    ("path", "frm", "to"),
+    [
+        ("through routers, between guarded ports of one node", B1, R1),
+        ("through routers, between guarded ports of one node", B1, P1),
+        ("through routers, from a guarded port to another node, or from an unguarded port to a guarded one", B1, R2),
+        ("through routers, from a guarded port to another node, or from an unguarded port to a guarded one", FREE, P1),
+    ],
+)
+def test_recirculations(switch: Switch, path: str, frm: Port, to: Port, version: int) -> None:
+    sent = packet(switch, frm, to.fixed_ips[version == 6].ip_address)
+    assert switch.recirculations("int", sent) == RECIRCULATIONS[path]
+    assert switch.recirculations("int", sent, "trk,new") == RECIRCULATIONS[path]
+
+
+@pytest.mark.parametrize("target", ["10.0.0.1", "10.0.1.1", "10.0.2.1", "fd00:a::1", "fd00:b::1", "fd00:c::1"])
+def test_ping_is_answered_by_flows(switch: Switch, target: str) -> None:
+    what = "icmp,icmp_type=8,icmp_code=0" if "." in target else "icmp,icmpv6_type=128,icmpv6_code=0"
+    path = "to an address of a router's own and back, by a guarded port"
+    assert switch.recirculations("int", packet(switch, B1, target, what=what)) == RECIRCULATIONS[path]
+
+
+@pytest.mark.parametrize("target", ["10.0.1.20", "fd00:b::20"])
+def test_a_packet_that_expires_goes_to_the_agent(switch: Switch, target: str) -> None:
+    traced = switch._trace("int", packet(switch, B1, target, ttl=1), "trk,est")
+    assert re.search(r"Datapath actions: userspace\(pid=\d+,controller\(", traced), traced
