@@ -19,9 +19,10 @@ from typing import Any
 from hypervisors import Lab, add_port, busy_ms, check
 from table import Row, percentile, print_table
 
-from netweft.dataplane.dhcp import datagram, message4
-from netweft.dataplane.dhcp.datagram import Datagram
+from netweft.dataplane.dhcp import message4
 from netweft.dataplane.dhcp.message4 import Message, Option, Type
+from netweft.dataplane.packets import datagram
+from netweft.dataplane.packets.datagram import Datagram
 
 LAB = "bdhcp"
 ETH_P_IP = 0x0800

@@ -16,9 +16,10 @@ from tests.netns.frames import BROADCAST, mac
 from tests.netns.harness import Lab, until
 from tests.waiting import PATIENCE
 
-from netweft.dataplane.dhcp import datagram, message4
-from netweft.dataplane.dhcp.datagram import Datagram
+from netweft.dataplane.dhcp import message4
 from netweft.dataplane.dhcp.message4 import Message, Option, Type
+from netweft.dataplane.packets import datagram
+from netweft.dataplane.packets.datagram import Datagram
 from netweft.lab import guest_qemu, guest_serial, vm
 from netweft.lab.commands import in_namespace, run
 from netweft.lab.vm import Vm

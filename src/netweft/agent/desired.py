@@ -18,7 +18,7 @@ from netweft.services.ends import Ends
 from netweft.services.local_vlans import NETWORK_KEY, LocalVlans
 from netweft.services.pipeline import BridgeFlow
 from netweft.services.rendering import Broken, Item, ItemKey, Rendering
-from netweft.services.values import HostFacts, Lease, LocalPort, Uplinks
+from netweft.services.values import Asked, HostFacts, Interface, Lease, LocalPort, LocalRouter, Uplinks
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -142,10 +142,22 @@ class Desired:
         ranges = (pair for member in self.view.group_members.values() for pair in member.ranges)
         return Ends(ports, peers, ranges)
 
-    def listen(self, port_id: str, *, again: bool) -> None:
-        """Whether the agent takes requests from this port."""
+    def port_at(self, number: int) -> LocalPort | None:
+        """By the number of its logical port."""
+        return self._rendering.port_at(number) if self._rendering else None
+
+    def router_at(self, number: int) -> LocalRouter | None:
+        """By its number on this node."""
+        return self._rendering.router_at(number) if self._rendering else None
+
+    def interfaces_on(self, network_id: str) -> list[Interface]:
+        """Of all routers that are up."""
+        return self._rendering.interfaces_on(network_id) if self._rendering else []
+
+    def listen(self, port_id: str, asked: Asked, *, again: bool) -> None:
+        """Whether the agent takes such requests from this port."""
         if self._rendering:
-            self._rendering.listen(port_id, again=again)
+            self._rendering.listen(port_id, asked, again=again)
 
     def flows(self, role: str) -> dict[FlowKey, Flow]:
         items = self._rendering.desired.values() if self._rendering else ()

@@ -20,6 +20,7 @@ import structlog
 
 from netweft.agent import facts, show
 from netweft.agent.announcer import Announcer
+from netweft.agent.answers import Answers
 from netweft.agent.bridge import BridgeSide
 from netweft.agent.denials import Denials
 from netweft.agent.desired import Desired
@@ -37,6 +38,7 @@ from netweft.agent.refusals import Refusals
 from netweft.agent.report import Reporter
 from netweft.agent.restore import RestoreWait
 from netweft.agent.retries import Retries
+from netweft.agent.routers import Errors, Neighbours
 from netweft.agent.shaping import ShapingSide
 from netweft.agent.state import StateFile
 from netweft.agent.sync import Changes, FeedClient, Link
@@ -100,7 +102,9 @@ class Agent:
         self.bridges[INT.role].on_packet = self._answer
         for bridge in self.bridges.values():
             bridge.on_lost = self._bridge_lost
-        self._dhcp = DhcpSide(self.desired, facts.dhcp_settings(settings), self.wake)
+        dhcp = DhcpSide(self.desired, facts.dhcp_settings(settings))
+        answerers = (dhcp, Neighbours(self.desired), Errors(self.desired))
+        self._answers = Answers(self.desired, answerers, self.wake)
         self.endings = Endings(run_dir, self.bridges[INT.role], lambda: self.state.settled(), self.wake)
         self.state = StateFile(Path(settings.state_dir) / "view", settings.node, lambda: self.endings.owed)
         self.feed = FeedClient(settings, self, facts=facts.node_facts(settings))
@@ -332,7 +336,7 @@ class Agent:
 
     def _answer(self, asked: PacketIn) -> None:
         try:
-            answer = self._dhcp.answer(asked)
+            answer = self._answers.answer(asked)
         except Exception:  # another boundary: one port's request must not cost us the connection
             log.exception("a request was not answered")
             return

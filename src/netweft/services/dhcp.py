@@ -21,6 +21,7 @@ from netweft.services.neighbours import arp_reply, asks_for
 from netweft.services.pipeline import INT, Value
 from netweft.services.port_security import sources
 from netweft.services.values import (
+    Asked,
     Flood,
     HostFacts,
     Lease,
@@ -96,7 +97,7 @@ def port(here: LocalPort) -> Iterator[Wanted]:
         yield lease
     for version in here.network.dhcp:
         asks: dict[str, Value] = {IN_PORT: here.number, **REQUESTS[version]}
-        if not here.heard:
+        if Asked.DHCP in here.deaf_to:
             yield ASKED.flow(UNHEARD, owner, asks)
         if not offers(lease, version):
             yield ASKED.flow(NOT_OURS, owner, asks, ON)

@@ -10,8 +10,8 @@ from ipaddress import IPv4Address, IPv4Network
 from msgspec import Struct
 
 from netweft.dataplane.dhcp import message4, options
-from netweft.dataplane.dhcp.datagram import Datagram
 from netweft.dataplane.dhcp.message4 import NONE, Message, Option, Type
+from netweft.dataplane.packets.datagram import Datagram
 from netweft.model import Subnet
 from netweft.services.addresses import octets
 from netweft.services.dhcp import SERVER_ADDRESS, SERVER_MAC, extras, offers

@@ -10,8 +10,8 @@ from ipaddress import IPv6Address, IPv6Network
 from msgspec import Struct
 
 from netweft.dataplane.dhcp import message6, options
-from netweft.dataplane.dhcp.datagram import Datagram
 from netweft.dataplane.dhcp.message6 import Association, Message, Option, Options, Status, Type
+from netweft.dataplane.packets.datagram import Datagram
 from netweft.model import Subnet
 from netweft.services.addresses import link_local, mac, octets
 from netweft.services.dhcp import SERVER_MAC, STATELESS, extras, offers

@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from netweft.dataplane.dhcp.datagram import echo, packet
 from netweft.dataplane.openflow.conntrack import Connections
 from netweft.dataplane.openflow.fields import PROTO_ICMP, PROTO_SCTP, PROTO_TCP, PROTO_UDP
 from netweft.dataplane.openflow.flow import Ct, SetField
+from netweft.dataplane.packets.datagram import echo, packet
 from netweft.dataplane.unixctl.conntrack import Connection
 from netweft.model import Key, NodeView, Peer, Port
 from netweft.services.addresses import Prefix, address, link_local, mac, parsed, prefix, text, within

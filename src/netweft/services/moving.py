@@ -17,8 +17,8 @@ from struct import error as StructError
 
 from msgspec.structs import replace
 
-from netweft.dataplane.dhcp.datagram import acknowledgement, packet
 from netweft.dataplane.openflow.fields import PROTO_ICMP, PROTO_ICMPV6, PROTO_SCTP, PROTO_TCP
+from netweft.dataplane.packets.datagram import acknowledgement, packet
 from netweft.dataplane.unixctl.conntrack import Connection
 from netweft.model import Peer, Port, Tracked
 from netweft.model.connections import MOST

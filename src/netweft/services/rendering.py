@@ -26,6 +26,7 @@ from netweft.services.dhcp import DHCP
 from netweft.services.fields import logical_port
 from netweft.services.firewall import FIREWALL
 from netweft.services.l3.interfaces import Interfaces
+from netweft.services.l3.neighbours import ROUTERS_NEIGHBOURS
 from netweft.services.l3.next_hops import NEXT_HOPS
 from netweft.services.l3.routing import ROUTERS
 from netweft.services.local_vlans import LocalVlans
@@ -39,11 +40,22 @@ from netweft.services.remotes import Numbers, Remotes
 from netweft.services.subnets import Subnets
 from netweft.services.switching import SWITCHING
 from netweft.services.trunks import Trunks
-from netweft.services.values import HostFacts, Lease, LocalPort, Member, Service, Uplinks, Wanted
+from netweft.services.values import (
+    Asked,
+    HostFacts,
+    Interface,
+    Lease,
+    LocalPort,
+    LocalRouter,
+    Member,
+    Service,
+    Uplinks,
+    Wanted,
+)
 
 SERVICES: tuple[Service, ...] = (
     *(BRIDGES, PHYSICAL_NETWORKS, SWITCHING, PORT_SECURITY, NEIGHBOURS, DHCP, FIREWALL, QOS),
-    *(ROUTERS, NEXT_HOPS),
+    *(ROUTERS, ROUTERS_NEIGHBOURS, NEXT_HOPS),
 )
 
 
@@ -176,6 +188,9 @@ class Rendering:
         # plugged ports of each network; None when nothing is to be flooded there
         self._members: defaultdict[str, dict[str, Member | None]] = defaultdict(dict)
         self._network_of: dict[str, str] = {}
+        self._number_of: dict[str, int] = {}
+        self._at: dict[int, str] = {}  # logical port -> port
+        self._router_at: dict[int, str] = {}
         self._trunks = Trunks()
         self._subnets = Subnets()
         self._paired = PairedAddresses()
@@ -195,6 +210,22 @@ class Rendering:
         """As it is wired, or will be with the next refresh; None when it is not."""
         wired = wiring.local_port(self._memo, port_id)
         return wired if isinstance(wired, LocalPort) else None
+
+    def port_at(self, number: int) -> LocalPort | None:
+        """By the number of its logical port."""
+        port_id = self._at.get(number)
+        return self.local_port(port_id) if port_id else None
+
+    def router_at(self, number: int) -> LocalRouter | None:
+        """By its number on this node."""
+        router_id = self._router_at.get(number)
+        return wiring.local_router(self._memo, router_id) if router_id else None
+
+    def interfaces_on(self, network_id: str) -> list[Interface]:
+        """Of all routers that are up."""
+        found = (wiring.local_router(self._memo, id) for id in self._interfaces.routers_on(network_id))
+        interfaces = (one for router in found if router and router.router.admin_state_up for one in router.interfaces)
+        return [one for one in interfaces if one.port.network_id == network_id and one.port.admin_state_up]
 
     def ports_on(self, vlan: int) -> tuple[str, list[LocalPort]]:
         """The network with this local VLAN (empty: none), and its ports here."""
@@ -260,8 +291,9 @@ class Rendering:
             self._memo.mark(("port", id))
             self._place(id)
 
-    def listen(self, port_id: str, *, again: bool) -> None:
-        self._memo.put(("unheard", port_id), None if again else True)
+    def listen(self, port_id: str, asked: Asked, *, again: bool) -> None:
+        deaf: frozenset[Asked] = self._memo.get(("deaf", port_id)) or frozenset()
+        self._memo.put(("deaf", port_id), (deaf - {asked} if again else deaf | {asked}) or None)
 
     def put(self, obj: Object) -> None:
         key = key_of(obj)
@@ -299,7 +331,10 @@ class Rendering:
                 self._regrouped.add(obj.network_id)
             elif isinstance(obj, Router):
                 for id, number in self._router_numbers.use(obj.id, step).items():
+                    self._router_at.pop(self._memo.get(("number", id)) or 0, None)
                     self._memo.put(("number", id), number)
+                    if number is not None:
+                        self._router_at[number] = id
         if kind == "trunk":
             self._trunk_changed(before, after)
         for peer, step in ((before, -1), (after, 1)):
@@ -328,11 +363,15 @@ class Rendering:
         if before is not None:
             del self._members[before][port_id]
             self._regrouped.add(before)
+            if self._at.get(gone := self._number_of.pop(port_id)) == port_id:
+                del self._at[gone]
         if port is not None and place is not None:
             ofport = place.vif.ofport or 0
             floodable = port.admin_state_up and port.active and place.trunk_up and ofport > 0
             self._network_of[port_id] = port.network_id
             number = logical_port(ofport, place.tag, guarded=port.port_security_enabled)
+            self._number_of[port_id] = number
+            self._at[number] = port_id
             member = Member(number, _other_macs(port)) if floodable else None
             self._members[port.network_id][port_id] = member
             self._regrouped.add(port.network_id)

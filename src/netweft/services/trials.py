@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Iterator
 
 from msgspec import Struct
 
-from netweft.dataplane.dhcp.datagram import Datagram, echo, encode, packet
 from netweft.dataplane.openflow.fields import ETH_IPV4
 from netweft.dataplane.openflow.flow import Action, Flow, SetField
+from netweft.dataplane.packets.datagram import Datagram, echo, encode, packet
 from netweft.dataplane.unixctl.conntrack import UDP, Connection
 from netweft.services.addresses import Prefix, parsed, prefix, within
 from netweft.services.announce import Packet

@@ -7,6 +7,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -156,6 +157,14 @@ class UplinkNic(Struct, frozen=True):
     problem: str = ""
 
 
+class Asked(StrEnum):
+    """What the agent answers."""
+
+    DHCP = "dhcp"
+    NEIGHBOUR = "neighbour discovery"
+    ERROR = "routes"
+
+
 class LocalPort(Struct, frozen=True, kw_only=True):
     """A port that is plugged in here and can be wired.
 
@@ -163,7 +172,7 @@ class LocalPort(Struct, frozen=True, kw_only=True):
     carried: (local VLAN, network) of the sub-ports that use this port's interface.
     uplink: the logical port by which the network leaves the node.
     groups: its security groups, as far as they are known here.
-    heard: whether the agent takes its requests.
+    deaf_to: what it has asked for so often that the agent does not listen for a while.
     subnets: all of its network's.
     qos: its QoS policy, or its network's.  can_limit: whether the datapath has meters.
     uplink_nic: None when the settings name none."""
@@ -175,7 +184,7 @@ class LocalPort(Struct, frozen=True, kw_only=True):
     tag: int = 0
     groups: tuple[PortGroup, ...] = ()
     subnets: tuple[Subnet, ...] = ()
-    heard: bool = True
+    deaf_to: frozenset[Asked] = frozenset()
     carried: tuple[tuple[int, str], ...] = ()
     uplink: int | None = None
     qos: QosPolicy | None = None

@@ -175,7 +175,7 @@ def local_port(read: Reader, port_id: str) -> LocalPort | Problem | None:
         uplink=link.near if link else None,
         groups=_port_groups(read, port),
         subnets=read.get(("subnets", port.network_id)) or (),
-        heard=not read.get(("unheard", port_id)),
+        deaf_to=read.get(("deaf", port_id)) or frozenset(),
         qos=policy,
         can_limit=policy is None or not read.get(NO_METERS),
         uplink_nic=_uplink_nic(read, network) if policy and policy.minimum_bandwidths else None,

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netweft.dataplane.dhcp import datagram, message4, options
-from netweft.dataplane.dhcp.datagram import Datagram
+from netweft.dataplane.dhcp import message4, options
 from netweft.dataplane.dhcp.message4 import Message, Option
+from netweft.dataplane.packets import datagram
+from netweft.dataplane.packets.datagram import Datagram
 
 MACS = st.binary(min_size=6, max_size=6)
 PAYLOADS = st.binary(max_size=600)

@@ -7,7 +7,7 @@ from netweft.model import AddressPair, ExtraDhcpOpt, Port, SubPort, Trunk
 from netweft.services.addresses import mac
 from netweft.services.dhcp import SERVER_ADDRESS, SERVER_MAC
 from netweft.services.fields import IN_PORT
-from netweft.services.values import Lease
+from netweft.services.values import Asked, Lease
 from netweft.testing import packets
 from netweft.testing.packets import BROADCAST
 from netweft.testing.region import Region, network, port, subnet
@@ -129,7 +129,7 @@ def test_a_port_more_costs_no_flow(region: Region) -> None:
 def test_a_port_that_is_not_heard_costs_no_more_than_a_flow(region: Region) -> None:
     node = region.nodes["hv1"]
     for again in (False, True):
-        node.rendering.listen(ASKER.id, again=again)
+        node.rendering.listen(ASKER.id, Asked.DHCP, again=again)
         region.settle()
         assert asked(region, discover(ASKER.mac_address), ASKER) == ([ASKER.id] if again else [])
         assert not region.send(ASKER, discover(ASKER.mac_address))

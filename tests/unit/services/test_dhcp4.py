@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from netweft.dataplane.dhcp import datagram, message4
-from netweft.dataplane.dhcp.datagram import Datagram
+from netweft.dataplane.dhcp import message4
 from netweft.dataplane.dhcp.message4 import Message, Option, Type
+from netweft.dataplane.packets import datagram
+from netweft.dataplane.packets.datagram import Datagram
 from netweft.model import ExtraDhcpOpt, FixedIp, HostRoute
 from netweft.services import dhcp4
 from netweft.services.addresses import octets

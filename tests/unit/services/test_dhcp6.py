@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from netweft.dataplane.dhcp import message6
-from netweft.dataplane.dhcp.datagram import Datagram
 from netweft.dataplane.dhcp.message6 import Message, Option, Options, Status, Type
+from netweft.dataplane.packets.datagram import Datagram
 from netweft.model import ExtraDhcpOpt
 from netweft.services import dhcp6
 from netweft.services.addresses import octets

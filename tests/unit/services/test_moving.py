@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from tests.unit.services.test_firewall import NET, OUT, group, rule
 
-from netweft.dataplane.dhcp.datagram import decode
 from netweft.dataplane.openflow.fields import PROTO_ICMP, PROTO_ICMPV6, PROTO_SCTP, PROTO_TCP, PROTO_UDP
+from netweft.dataplane.packets.datagram import decode
 from netweft.dataplane.unixctl.conntrack import Connection, connections
 from netweft.model import AddressPair, Port, SecurityGroup, Tracked
 from netweft.model.connections import MOST

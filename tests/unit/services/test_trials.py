@@ -3,9 +3,9 @@
 import pytest
 from tests.unit.services.test_firewall import NET, OUT, group, rule
 
-from netweft.dataplane.dhcp.datagram import decode
 from netweft.dataplane.openflow.fields import PROTO_UDP
 from netweft.dataplane.openflow.flow import Resubmit, SetField
+from netweft.dataplane.packets.datagram import decode
 from netweft.dataplane.unixctl.conntrack import Connection, udp_connections
 from netweft.model import Port, SecurityGroup
 from netweft.services.ends import End, Ends

@@ -13,6 +13,7 @@ class Interfaces:
     def __init__(self) -> None:
         self._on: defaultdict[str, set[str]] = defaultdict(set)  # network -> interfaces
         self._of: defaultdict[str, set[str]] = defaultdict(set)  # router -> interfaces
+        self._router_of: dict[str, str] = {}
 
     def on(self, network_id: str) -> bool:
         return network_id in self._on
@@ -21,10 +22,17 @@ class Interfaces:
     def networks(self) -> frozenset[str]:
         return frozenset(self._on)
 
+    def routers_on(self, network_id: str) -> list[str]:
+        return sorted({self._router_of[id] for id in self._on.get(network_id, ())})
+
     def changed(self, before: Object | None, after: Object | None) -> Iterator[tuple[Fact, object]]:
         ports = [port for port in (before, after) if isinstance(port, RouterPort)]
         for port in ports:
             here = port is after
+            if here:
+                self._router_of[port.id] = port.router_id
+            else:
+                self._router_of.pop(port.id, None)
             for found, id in ((self._on, port.network_id), (self._of, port.router_id)):
                 (found[id].add if here else found[id].discard)(port.id)
         for port in ports:

@@ -5,13 +5,14 @@ What is answered stays there: a router has the same MAC on every node.  It answe
 
 from collections.abc import Iterator
 
+from netweft.dataplane.openflow.fields import ETH_IPV6, ND_SOLICIT, PROTO_ICMPV6
 from netweft.dataplane.openflow.flow import Action, Controller, Move, SetField
 from netweft.services.addresses import mac
-from netweft.services.fields import AGENT, LOCAL_VLAN, Reason, cookie
+from netweft.services.fields import AGENT, IN_PORT, LOCAL_VLAN, Reason, cookie
 from netweft.services.l3.next_hops import LOOPBACK
 from netweft.services.neighbours import arp_reply, asks_for
 from netweft.services.pipeline import INT, BridgeFlow
-from netweft.services.values import Interface
+from netweft.services.values import Asked, Interface, LocalPort, Service, Wanted
 
 ASK = 26  # above what `neighbours` and `dhcp` do with requests, below what is in a VLAN of the VMs' own making
 
@@ -25,6 +26,17 @@ def answers(interface: Interface) -> Iterator[BridgeFlow]:
         asked = {LOCAL_VLAN: interface.network.vlan, **asks_for(address)}
         reply = arp_reply(own, address.value) if address.version == 4 else (Controller(AGENT),)
         yield REQUESTS.flow(ASK, owner, asked, *reply)
+
+
+def port(here: LocalPort) -> Iterator[Wanted]:
+    """One that asks the agent without end is not answered for a while."""
+    if here.network.routed and Asked.NEIGHBOUR in here.deaf_to:
+        owner = cookie(Reason.ROUTER_NEIGHBOUR, here.port.id)
+        asks = {"eth_type": ETH_IPV6, "ip_proto": PROTO_ICMPV6, "icmpv6_type": ND_SOLICIT}
+        yield REQUESTS.flow(ASK + 1, owner, {IN_PORT: here.number, **asks}, INT["egress"].goto)
+
+
+ROUTERS_NEIGHBOURS = Service("router neighbours", port=port)
 
 
 def back_to_sender(own_mac: str) -> Iterator[Action]:

@@ -32,7 +32,7 @@ from netweft.services.firewall import remembered
 from netweft.services.l3.neighbours import answers, back_to_sender
 from netweft.services.l3.next_hops import reached
 from netweft.services.pipeline import INT, BridgeFlow, Value
-from netweft.services.values import HostFacts, Interface, LocalPort, LocalRouter, Service, Uplinks, Wanted
+from netweft.services.values import Asked, HostFacts, Interface, LocalPort, LocalRouter, Service, Uplinks, Wanted
 
 TO_ROUTER, LEAVES, ITSELF, ROUTING, HAND_UP = (
     INT[name] for name in ("to_router", "leaves_network", "to_router_itself", "routing", "hand_up")
@@ -183,7 +183,7 @@ def host(_: HostFacts, __: Uplinks) -> Iterator[Wanted]:
 
 def port(here: LocalPort) -> Iterator[Wanted]:
     """One that makes the agent say more than it should is not heard for a while."""
-    if here.network.routed and not here.heard:
+    if here.network.routed and Asked.ERROR in here.deaf_to:
         yield HAND_UP.flow(20, cookie(Reason.ROUTER_HAND_UP, here.port.id), {IN_PORT: here.number})
 
 

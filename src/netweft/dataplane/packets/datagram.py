@@ -73,42 +73,44 @@ def encode(datagram: Datagram) -> bytes:
     """Of at most 65,507 bytes."""
     length = _UDP.size + len(datagram.payload)
     bare = _UDP.pack(datagram.sport, datagram.dport, length, 0) + datagram.payload
-    total = _upper_checksum(datagram.src, datagram.dst, PROTO_UDP, bare) or 0xFFFF
+    total = upper_checksum(datagram.src, datagram.dst, PROTO_UDP, bare) or 0xFFFF
     udp = _UDP.pack(datagram.sport, datagram.dport, length, total) + datagram.payload
     return packet((datagram.eth_src, datagram.eth_dst), (datagram.src, datagram.dst), PROTO_UDP, udp)
 
 
-def packet(macs: tuple[bytes, bytes], ends: tuple[IpAddress, IpAddress], protocol: int, body: bytes) -> bytes:
-    """Of any protocol above IP.  macs, ends: from, to."""
+def packet(
+    macs: tuple[bytes, bytes], ends: tuple[IpAddress, IpAddress], protocol: int, body: bytes, hops: int = _HOPS
+) -> bytes:
+    """Of any protocol above IP.  macs, ends: from, to.  hops: the TTL."""
     src, dst, length = ends[0].packed, ends[1].packed, len(body)
     if ends[0].version == 6:
-        eth_type, header = ETH_IPV6, _IPV6.pack(6 << 28, length, protocol, _HOPS, src, dst)
+        eth_type, header = ETH_IPV6, _IPV6.pack(6 << 28, length, protocol, hops, src, dst)
     else:
-        fields = (0x45, 0, 20 + length, 0, 0, _HOPS, protocol)
+        fields = (0x45, 0, 20 + length, 0, 0, hops, protocol)
         eth_type = ETH_IPV4
-        header = _IPV4.pack(*fields, _checksum(_IPV4.pack(*fields, 0, src, dst)), src, dst)
+        header = _IPV4.pack(*fields, checksum(_IPV4.pack(*fields, 0, src, dst)), src, dst)
     return _ETHERNET.pack(macs[1], macs[0], eth_type) + header + body
 
 
 def echo(ends: tuple[IpAddress, IpAddress], id: int, kind: int, code: int = 0) -> bytes:
     """The body of an ICMP message with an identifier, or of ICMPv6 between such ends."""
     bare = _ECHO.pack(kind, code, 0, id, 0)
-    total = _checksum(bare) if ends[0].version == 4 else _upper_checksum(*ends, PROTO_ICMPV6, bare)
+    total = checksum(bare) if ends[0].version == 4 else upper_checksum(*ends, PROTO_ICMPV6, bare)
     return _ECHO.pack(kind, code, total, id, 0)
 
 
 def acknowledgement(ends: tuple[IpAddress, IpAddress], ports: tuple[int, int], sequence: int, of: int) -> bytes:
     """The body of a TCP segment that has no data, and acknowledges."""
     fields = (*ports, sequence, of, _TCP.size << 2, _ACK, _WINDOW)
-    return _TCP.pack(*fields, _upper_checksum(*ends, PROTO_TCP, _TCP.pack(*fields, 0, 0)), 0)
+    return _TCP.pack(*fields, upper_checksum(*ends, PROTO_TCP, _TCP.pack(*fields, 0, 0)), 0)
 
 
-def _upper_checksum(src: IpAddress, dst: IpAddress, protocol: int, body: bytes) -> int:
+def upper_checksum(src: IpAddress, dst: IpAddress, protocol: int, body: bytes) -> int:
     """With the pseudo header."""
-    return _checksum(src.packed + dst.packed + protocol.to_bytes(4, "big") + len(body).to_bytes(4, "big") + body)
+    return checksum(src.packed + dst.packed + protocol.to_bytes(4, "big") + len(body).to_bytes(4, "big") + body)
 
 
-def _checksum(data: bytes) -> int:
-    """Of the Internet.  The sum of 16 bits each, carries added, is the whole as one number modulo 0xFFFF."""
+def checksum(data: bytes) -> int:
+    """The Internet's (RFC 1071).  The sum of 16 bits each, carries added, is the whole as one number modulo 0xFFFF."""
     total = int.from_bytes(data + b"\0" * (len(data) % 2), "big")
     return 0xFFFF - (total % 0xFFFF or (0xFFFF if total else 0))

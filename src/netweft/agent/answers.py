@@ -1,0 +1,67 @@
+"""Packets that flows hand up: each to who answers its kind, by the reason in the flow's cookie.
+
+Remembers only how often each port has asked of late.  One that asks for something without end is not listened to for a
+while: a flow takes care of what it says, so that it costs neither the agent nor the other ports' answers.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+import structlog
+
+from netweft.agent.desired import Desired
+from netweft.dataplane.openflow.messages import PacketIn
+from netweft.services.announce import Packet
+from netweft.services.fields import IN_PORT, Reason, owner
+from netweft.services.values import Asked, LocalPort
+
+log = structlog.get_logger(__name__)
+
+PERIOD = 10.0  # seconds
+MANY = 50  # of a kind from one port in that time; a DHCP client that hurries sends one a second
+
+
+class Answerer(Protocol):
+    """asked: the kind; reasons: of the flows that hand it up."""
+
+    asked: Asked
+    reasons: frozenset[Reason]
+
+    def answer(self, here: LocalPort, packet: PacketIn) -> Packet | None:
+        """None: there is nothing to say."""
+
+
+class Answers:
+    def __init__(self, desired: Desired, answerers: Iterable[Answerer], wake: Callable[[], None]) -> None:
+        self._desired = desired
+        self._by_reason = {reason: one for one in answerers for reason in one.reasons}
+        self._wake = wake
+        self._counts: Counter[tuple[str, Asked]] = Counter()
+        self._counted_since = 0.0
+
+    def answer(self, packet: PacketIn) -> Packet | None:
+        """None: there is nothing to say, or nobody to say it."""
+        whose = owner(packet.cookie)
+        who = self._by_reason.get(whose.reason) if whose and whose.reason else None
+        here = self._desired.port_at(packet.fields.get(IN_PORT, 0))
+        if who is None or here is None or self._is_too_much(here.port.id, who.asked):
+            return None
+        return who.answer(here, packet)
+
+    def _is_too_much(self, port_id: str, asked: Asked) -> bool:
+        loop = asyncio.get_running_loop()
+        if loop.time() - self._counted_since > PERIOD:
+            self._counts.clear()
+            self._counted_since = loop.time()
+        self._counts[port_id, asked] += 1
+        if self._counts[port_id, asked] == MANY + 1:
+            log.warning("port asks without end", port=port_id, asks_for=asked, deaf_for=PERIOD)
+            self._listen(port_id, asked, False)
+            loop.call_later(PERIOD, self._listen, port_id, asked, True)
+        return self._counts[port_id, asked] > MANY
+
+    def _listen(self, port_id: str, asked: Asked, again: bool) -> None:
+        self._desired.listen(port_id, asked, again=again)
+        self._wake()

@@ -1,0 +1,97 @@
+"""Packets that flows hand up go to who answers their kind; one port that asks without end costs the others nothing."""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+
+from netweft.agent import answers
+from netweft.agent.answers import Answers
+from netweft.agent.desired import Desired
+from netweft.dataplane.openflow.messages import PacketIn
+from netweft.services.announce import Packet
+from netweft.services.dhcp import to_port
+from netweft.services.fields import IN_PORT, Reason, cookie
+from netweft.services.values import Asked, LocalNetwork, LocalPort
+from netweft.testing.region import network, port
+
+NET = network(1)
+ONE, TWO = port(5, NET), port(6, NET)
+HERE = {
+    number: LocalPort(
+        port=one,
+        network=LocalNetwork(network=NET, vlan=1, segment=NET.segments[0]),
+        port_name=f"tap{number}",
+        ofport=number,
+    )
+    for number, one in ((17, ONE), (18, TWO))
+}
+
+
+class Ports(Desired):
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[tuple[str, Asked, bool]] = []
+
+    def port_at(self, number: int) -> LocalPort | None:
+        return HERE.get(number)
+
+    def listen(self, port_id: str, asked: Asked, *, again: bool) -> None:
+        self.told.append((port_id, asked, again))
+
+
+class Says:
+    def __init__(self, asked: Asked, *reasons: Reason) -> None:
+        self.asked, self.reasons = asked, frozenset(reasons)
+
+    def answer(self, here: LocalPort, packet: PacketIn) -> Packet | None:
+        return to_port(here.ofport, self.asked.encode())
+
+
+def asks(reason: Reason, number: int = 17) -> PacketIn:
+    return PacketIn(cookie(reason), {IN_PORT: number}, b"")
+
+
+@pytest.fixture
+def desired() -> Ports:
+    return Ports()
+
+
+@pytest.fixture
+def side(desired: Ports) -> Answers:
+    dhcp, error = Says(Asked.DHCP, Reason.NETWORK_DHCP, Reason.PORT_DHCP), Says(Asked.ERROR, Reason.ROUTER_HAND_UP)
+    return Answers(desired, (dhcp, error), lambda: None)
+
+
+async def test_each_to_who_answers_its_kind(side: Answers) -> None:
+    for reason, said in ((Reason.PORT_DHCP, Asked.DHCP), (Reason.ROUTER_HAND_UP, Asked.ERROR)):
+        answer = side.answer(asks(reason))
+        assert answer is not None
+        assert answer.frame == said.encode()
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [asks(Reason.PORT_SECURITY), asks(Reason.PORT_DHCP, 99), PacketIn(0, {IN_PORT: 17}, b""), PacketIn(0, {}, b"")],
+)
+async def test_what_nobody_answers(side: Answers, packet: PacketIn) -> None:
+    assert side.answer(packet) is None
+
+
+async def test_who_asks_without_end_is_not_heard_for_a_while(
+    side: Answers, desired: Ports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop, now, later = asyncio.get_running_loop(), [100.0], list[Callable[[], None]]()
+    monkeypatch.setattr(loop, "time", lambda: now[0])
+    monkeypatch.setattr(loop, "call_later", lambda delay, call, *arguments: later.append(partial(call, *arguments)))
+    said = [side.answer(asks(Reason.PORT_DHCP)) is not None for _ in range(answers.MANY + 5)]
+    assert said == [True] * answers.MANY + [False] * 5
+    assert side.answer(asks(Reason.PORT_DHCP, 18)) is not None, "others are heard"
+    assert side.answer(asks(Reason.ROUTER_HAND_UP)) is not None, "and so is what else it asks for"
+    assert desired.told == [(ONE.id, Asked.DHCP, False)]
+    (again,) = later
+    again()
+    assert desired.told == [(ONE.id, Asked.DHCP, False), (ONE.id, Asked.DHCP, True)]
+    now[0] += answers.PERIOD + 1
+    assert side.answer(asks(Reason.PORT_DHCP)) is not None
