@@ -11,12 +11,14 @@ from netweft.feed import objects
 from netweft.feed.objects import Row
 from netweft.feed.relevance import AHEAD_ON, RowKey
 from netweft.model import Key, Object, key_of
+from netweft.model.router import NETWORKS as ROUTED
 
 NODES = ("hv1", "hv2", "hv3")
 NETWORKS = ("n1", "n2", "n3")
 GROUPS = ("g1", "g2", "g3")
 ADDRESS_GROUPS = ("a1", "a2")
 POLICIES = ("q1", "q2")
+ROUTERS = ("r1", "r2")
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,36 @@ _port_rows = st.builds(
     st.sampled_from([[], [{"ip_address": "10.9.0.0/16", "mac_address": "fa:16:3e:00:00:01"}]]),
     _policy,
 )
+_interface_rows = st.builds(
+    lambda number, network, router, mac: {
+        "id": f"p{number}",
+        "network_id": network,
+        "mac_address": mac,
+        "fixed_ips": [{"subnet_id": "s1", "ip_address": f"10.0.1.{number}"}],
+        "binding:host_id": "",
+        "status": "ACTIVE",
+        "device_owner": "network:router_interface",
+        "device_id": router,
+        "admin_state_up": True,
+    },
+    st.integers(5, 9),
+    st.sampled_from(NETWORKS),
+    st.sampled_from(ROUTERS),
+    st.sampled_from(["fa:16:3e:00:00:01", "fa:16:3e:00:00:02"]),
+)
+_router_rows = st.builds(
+    lambda id, networks, up, routes: {
+        "id": id,
+        "name": id,
+        "admin_state_up": up,
+        "routes": routes,
+        ROUTED: networks,
+    },
+    st.sampled_from(ROUTERS),
+    st.lists(st.sampled_from(NETWORKS), max_size=2, unique=True),
+    st.booleans(),
+    st.sampled_from([[], [{"destination": "192.0.2.0/24", "nexthop": "10.0.1.9"}]]),
+)
 _group_rows = st.builds(
     lambda id, stateful: {"id": id, "stateful": stateful},
     st.sampled_from(GROUPS),
@@ -197,6 +229,8 @@ _puts = st.one_of(
     st.builds(Put, st.just("subnets"), _subnet_rows),
     st.builds(Put, st.just("ports"), _port_rows),
     st.builds(Put, st.just("ports"), _port_rows),
+    st.builds(Put, st.just("ports"), _interface_rows),
+    st.builds(Put, st.just("routers"), _router_rows),
     st.builds(Put, st.just("trunks"), _trunk_rows),
     st.builds(Put, st.just("agents"), _agent_rows),
     st.builds(Put, st.just("security_groups"), _group_rows),
@@ -270,7 +304,7 @@ def should_see(region: Region, node: str) -> dict[Key, Object]:
     active = [row for row in region.of("ports") if row["binding:host_id"] == node]
     ahead = [row for row in region.of("ports") if node in hosts_ahead(row)]
     own = active + ahead
-    networks = {row["network_id"] for row in own}
+    networks, routers = reached(region, {row["network_id"] for row in own})
     peers = [
         row for row in region.of("ports") if row["network_id"] in networks and row["binding:host_id"] not in ("", node)
     ]
@@ -282,6 +316,8 @@ def should_see(region: Region, node: str) -> dict[Key, Object]:
     ]
     seen += [objects.network(row) for row in region.of("networks") if row["id"] in networks]
     seen += [objects.subnet(row) for row in region.of("subnets") if row["network_id"] in networks]
+    seen += [objects.router_port(row) for row in region.of("ports") if row["network_id"] in networks]
+    seen += [objects.router(row) for row in region.of("routers") if row["id"] in routers]
     seen += [objects.peer(row) for row in peers]
     seen += [objects.node(row) for row in region.of("agents") if row["host"] in hosts]
     seen += firewall(region, own)
@@ -292,6 +328,14 @@ def should_see(region: Region, node: str) -> dict[Key, Object]:
     }
     seen += [objects.qos_policy(row) for row in region.of("policies") if row["id"] in policies]
     return {key_of(obj): obj for obj in seen if obj is not None}
+
+
+def reached(region: Region, networks: set[str]) -> tuple[set[str], set[str]]:
+    """These networks and those that routers lead to; the routers."""
+    ports = [row for row in region.of("ports") if objects.router_port(row) and row["network_id"] in networks]
+    routers = {row["device_id"] for row in ports}
+    more = networks | {net for row in region.of("routers") if row["id"] in routers for net in row[ROUTED]}
+    return (networks, routers) if more == networks else reached(region, more)
 
 
 def firewall(region: Region, own: list[Row]) -> list[Object | None]:

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from tests.examples import examples
 
-from netweft.model import AddressGroup, SecurityGroup, SecurityGroupRule, SubPort, Trunk
+from netweft.model import AddressGroup, HostRoute, SecurityGroup, SecurityGroupRule, SubPort, Trunk
 from netweft.services.rendering import ItemKey
-from netweft.testing.region import ANYTHING, FakeNode, Region, network, port, subnet
+from netweft.testing.region import ANYTHING, FakeNode, Region, interface, network, port, router, subnet
 
 KINDS = ("vxlan", "gre", "geneve", "vlan", "flat", "local")
 NETWORKS = [network(number, kind) for number, kind in enumerate(KINDS, 1)]
@@ -24,6 +24,7 @@ RULES = [
     SecurityGroupRule(id="d", direction="ingress", ethertype="IPv4", remote_group_id=GROUPS[2]),
     SecurityGroupRule(id="e", direction="ingress", ethertype="IPv4", remote_address_group_id="all"),
 ]
+ROUTES = (HostRoute("192.0.2.0/24", "10.0.0.1"), HostRoute("2001:db8:1::/48", "2001:db8::1"))
 CIDRS = ("10.0.0.0/24", "2001:db8::/64")
 NODES = ("hv1", "hv2", "hv3")
 
@@ -42,6 +43,10 @@ events = st.one_of(
     st.tuples(st.just("delete subnet"), st.integers(0, 5), st.sampled_from(CIDRS)),
     st.tuples(st.just("rules"), st.integers(1, 2), st.frozensets(st.integers(0, len(RULES) - 1)), st.booleans()),
     st.tuples(st.just("join"), port_numbers, st.frozensets(st.integers(0, 2))),
+    st.tuples(st.just("router"), st.integers(0, 1), st.booleans(), st.booleans()),
+    st.tuples(st.just("delete router"), st.integers(0, 1)),
+    st.tuples(st.just("interface"), st.integers(0, 3), st.integers(0, 5)),
+    st.tuples(st.just("delete interface"), st.integers(0, 3)),
     st.tuples(st.just("addresses"), st.frozensets(st.sampled_from(["10.0.0.1", "10.0.0.1/32", "10.0.0.0/8", "x"]))),
     st.tuples(st.just("restart"), st.sampled_from(NODES)),
     st.tuples(st.just("settle")),
@@ -80,6 +85,14 @@ def do(region: Region, event: tuple[object, ...]) -> None:
         case ("join", int(number), frozenset() as chosen):
             if PORTS[number].id in region.ports:
                 region.create(replace(PORTS[number], security_groups=tuple(GROUPS[n] for n in sorted(chosen))))
+        case ("router", int(number), bool(up), bool(routes)):
+            region.create(router(number, admin_state_up=up, routes=ROUTES if routes else ()))
+        case ("delete router", int(number)):
+            region.routers.pop(router(number).id, None)
+        case ("interface", int(number), int(on)):
+            region.create(interface(number, router(number % 2), NETWORKS[on], "10.0.0.254", "2001:db8::fe"))
+        case ("delete interface", int(number)):
+            region.router_ports.pop(interface(number, router(0), NETWORKS[0]).id, None)
         case ("addresses", frozenset() as chosen):
             region.create(AddressGroup(id="all", addresses=tuple(sorted(chosen))))
         case ("restart", str(node)):
@@ -129,6 +142,6 @@ def test_any_way_leads_to_the_state_of_a_fresh_start(sequence: list[tuple[object
 
 def fresh(node: FakeNode) -> dict[ItemKey, object]:
     """What an agent without memory makes on a switch without flows, from the same view and the same Port rows."""
-    other = FakeNode(node.name, node.host, vifs=dict(node.vifs), view=node.view)
+    other = FakeNode(node.name, node.host, vifs=dict(node.vifs), view=node.view, links=dict(node.links))
     other.settle()
     return dict(other.applied)

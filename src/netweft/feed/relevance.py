@@ -141,15 +141,15 @@ class Rules:
                     yield Entry(Topic(rule.topic, id), given, tuple(dict.fromkeys(leads)), not_for)
 
     def load(self, reader: Reader, topics: Iterable[Topic]) -> Mapping[RowKey, Row]:
-        """All rows of these topics, with as few questions as there are rules."""
+        """All rows of these topics, with as few questions as there are attributes that rules go by."""
         ids: dict[str, list[str]] = {}
         for topic in topics:
             ids.setdefault(topic.name, []).append(topic.id)
         return {
-            (rule.kind, row["id"]): row
+            (kind, row["id"]): row
             for name, wanted in ids.items()
-            for rule in self._by_topic[name]
-            for row in reader.find(rule.kind, rule.by, wanted)
+            for kind, by in dict.fromkeys((rule.kind, rule.by) for rule in self._by_topic[name])
+            for row in reader.find(kind, by, wanted)
         }
 
 

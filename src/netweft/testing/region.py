@@ -114,6 +114,7 @@ class FakeNode:
     vlans: tuple[int, int] = (1, 4094)
     view: NodeView = EMPTY_VIEW
     vifs: dict[str, Vif] = field(default_factory=dict)
+    links: dict[str, PortRow] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.bridges = {"int": Bridge(f"{self.name}.int")}
@@ -132,7 +133,7 @@ class FakeNode:
     def restart(self) -> None:
         """The agent forgets everything; the rows and flows stay."""
         vlans = LocalVlans(*self.vlans)
-        vlans.restore(self.vifs.values(), [item for item in self.applied.values() if isinstance(item, PortRow)])
+        vlans.restore(self.vifs.values(), self.links.values())
         self.rendering = Rendering(self.host, vlans)
         self.rendering.set_uplinks(uplinks_of(self.host))
         for port_id, vif in self.vifs.items():
@@ -189,6 +190,8 @@ class FakeNode:
             self.bridges[item.bridge].flows[item.flow.key] = item.flow
         elif isinstance(item, VifTag):
             self._tag(item)
+        elif isinstance(item, PortRow):
+            self.links[item.name] = item
 
     def _tag(self, tag: VifTag) -> None:
         for port_id, vif in self.vifs.items():
