@@ -3,7 +3,8 @@
 Rules say who may begin one; answers pass by what is tracked.  So what is tracked must not outlive the port it was
 allowed for: the next one with that address would get its answers, whatever its own groups say.
 
-    address gone from its port, or the port gone      its connections end, on each node that knew the port
+    address gone from its port, or the port gone      its connections end, on each node that knew the port, in its
+                                                      network and in those that routers lead to from there
     port gone to another node, and still known here   those that nobody here has a part in end, here
 """
 
@@ -25,6 +26,9 @@ from netweft.services.fields import ENDED, NOBODY
 
 NONSENSE = (ValueError, TypeError, AttributeError)  # as an address
 FORGETTABLE = (PROTO_ICMP, PROTO_TCP, PROTO_UDP, PROTO_SCTP)
+
+
+_LINK_LOCAL = prefix("fe80::/10")
 
 
 class Ended(Struct, frozen=True):
@@ -56,7 +60,9 @@ def ended(before: NodeView, after: NodeView, keys: Iterable[Key]) -> frozenset[E
             continue
         now = after.ports.get(id) or after.peers.get(id)
         held, still = held_by(was), held_by(now) if now else Held()
-        found |= {Ended(was.network_id, text(lost)) for lost in held.own - still.all}
+        for lost in held.own - still.all:
+            networks = {was.network_id} if within(lost, _LINK_LOCAL) else _routed_with(was.network_id, before, after)
+            found |= {Ended(network_id, text(lost)) for network_id in networks}
         for lost in held.shared - held.own - still.all:
             kept = {one for one in still.all if within(one, lost)} | _others(before, after, was, lost)
             if lost not in kept:
@@ -64,6 +70,17 @@ def ended(before: NodeView, after: NodeView, keys: Iterable[Key]) -> frozenset[E
         if now and id in before.ports and id not in after.ports:
             found.add(Ended(was.network_id))
     return frozenset(found)
+
+
+def _routed_with(network_id: str, *views: NodeView) -> set[str]:
+    """This network, and those that packets of it are routed to."""
+    ports = {(port.router_id, port.network_id) for view in views for port in view.router_ports.values()}
+    found, routers, size = {network_id}, set[str](), 0
+    while size < len(found):
+        size = len(found)
+        routers |= {router for router, network in ports if network in found}
+        found |= {network for router, network in ports if router in routers}
+    return found
 
 
 def chosen(

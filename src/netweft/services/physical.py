@@ -10,12 +10,13 @@ for what comes through that port.  Towards the wire it works as the learning swi
 from collections.abc import Iterator
 
 from netweft.dataplane.openflow.flow import OFPP_NORMAL, Action, Output, PopVlan, SetField
+from netweft.services.addresses import mac
 from netweft.services.bridges import KINDS, joined, physical_link
 from netweft.services.fields import UNTAGGED, Reason, cookie, tagged
 from netweft.services.pipeline import PHYS, physical_role
-from netweft.services.values import PHYSICAL, Flood, HostFacts, LocalNetwork, Service, Uplinks, Wanted
+from netweft.services.values import PHYSICAL, Flood, HostFacts, LocalNetwork, LocalRouter, Service, Uplinks, Wanted
 
-TRANSLATED, ANYTHING = 20, 10
+ROUTED, TRANSLATED, ANYTHING = 30, 20, 10
 
 
 def host(facts: HostFacts, uplinks: Uplinks) -> Iterator[Wanted]:
@@ -37,13 +38,32 @@ def network(uplinks: Uplinks, here: LocalNetwork, _: Flood) -> Iterator[Wanted]:
     link, name = here.link(uplinks), here.segment.physical_network or ""
     if link is None or here.segment.network_type not in PHYSICAL:
         return
-    outside = outside_vlan(here)
-    retag: Action = PopVlan() if outside == UNTAGGED else SetField("vlan_vid", outside)
+    owner = cookie(Reason.NETWORK_PHYSICAL, here.network.id)
     for far in link.fars:
         match = {"in_port": far, "vlan_vid": tagged(here.vlan)}
-        owner = cookie(Reason.NETWORK_PHYSICAL, here.network.id)
-        flow = PHYS["to_wire"].flow(TRANSLATED, owner, match, retag, Output(OFPP_NORMAL))
+        flow = PHYS["to_wire"].flow(TRANSLATED, owner, match, *_to_wire(here))
         yield flow._replace(bridge=physical_role(name))
+
+
+def router(uplinks: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
+    """A router has one MAC on all nodes, which switches would see at as many of their ports: on the wire its packets
+    come from a MAC of the node's own."""
+    for interface in here.interfaces:
+        net = interface.network
+        link, name = net.link(uplinks), net.segment.physical_network or ""
+        if link is None or net.segment.network_type not in PHYSICAL:
+            continue
+        owner = cookie(Reason.ROUTER_INTERFACE, interface.port.id)
+        for far in link.fars:
+            match = {"in_port": far, "vlan_vid": tagged(net.vlan), "eth_src": mac(interface.port.mac_address)}
+            own = SetField("eth_src", here.wire_mac)
+            flow = PHYS["to_wire"].flow(ROUTED, owner, match, own, *_to_wire(net))
+            yield flow._replace(bridge=physical_role(name))
+
+
+def _to_wire(here: LocalNetwork) -> tuple[Action, ...]:
+    outside = outside_vlan(here)
+    return (PopVlan() if outside == UNTAGGED else SetField("vlan_vid", outside), Output(OFPP_NORMAL))
 
 
 def outside_vlan(here: LocalNetwork) -> int:
@@ -52,4 +72,4 @@ def outside_vlan(here: LocalNetwork) -> int:
     return tagged(key) if here.segment.network_type == "vlan" and key is not None else UNTAGGED
 
 
-PHYSICAL_NETWORKS = Service("physical networks", host=host, network=network)
+PHYSICAL_NETWORKS = Service("physical networks", host=host, network=network, router=router)

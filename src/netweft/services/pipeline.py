@@ -337,9 +337,10 @@ PHYS = Pipeline.of(
     "a physical network's bridge, which is the operator's: only what comes from the integration bridge is ours",
     Table(
         "to_wire",
-        "from local VLAN to provider VLAN, or untagged; then as the learning switch that the bridge is",
-        match=fields("in_port", "vlan_vid"),
-        set=fields("vlan_vid"),
+        "from local VLAN to provider VLAN, or untagged, and routers' packets from a MAC of the node's own; then as the "
+        "learning switch that the bridge is",
+        match=fields("in_port", "vlan_vid", "eth_src"),
+        set=fields("vlan_vid", "eth_src"),
         output=True,
         miss=OTHERS,
         entry=True,

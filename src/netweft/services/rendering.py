@@ -166,7 +166,10 @@ def _remote(read: Reader, services: Iterable[Service], mac: str, address: str) -
 
 def _router(read: Reader, services: Iterable[Service], router_id: str) -> list[Item] | None:
     here = wiring.local_router(read, router_id)
-    return None if here is None else [item for service in services for item in service.router(here)]
+    if here is None:
+        return None
+    links = wiring.uplinks(read)
+    return [item for service in services for item in service.router(links, here)]
 
 
 _RENDERERS: dict[str, Callable[..., Iterable[Item] | None]] = {

@@ -36,6 +36,7 @@ class HostFacts(Struct, frozen=True, kw_only=True):
     """This node: what its settings say.  Names and choices, nothing that changes while the agent runs.
 
     bridge_mappings: physical network -> the operator's bridge that leads there.
+    wire_mac: the node's own, from which routed packets come on physical wires.
     dscp, dscp_inherit: of tunnels' outer headers.
     uplink_bandwidths: physical network, or `tunnel` -> the NIC by which its frames leave the node."""
 
@@ -49,6 +50,7 @@ class HostFacts(Struct, frozen=True, kw_only=True):
     underlay: str = ""
     underlay_bridge: str = "br-phy"
     bridge_mappings: dict[str, str] = {}
+    wire_mac: int = 0x024E57000000
     dscp: int = 0
     dscp_inherit: bool = False
     uplink_bandwidths: dict[str, Bandwidth] = {}
@@ -248,10 +250,12 @@ class Interface(Struct, frozen=True, kw_only=True):
 
 
 class LocalRouter(Struct, frozen=True, kw_only=True):
-    """A router that this node routes for.  number: its own on this node."""
+    """A router that this node routes for.  number: its own on this node.
+    wire_mac: from which its packets come on physical wires."""
 
     router: Router
     number: int
+    wire_mac: int
     interfaces: tuple[Interface, ...]
 
 
@@ -296,4 +300,4 @@ class Service:
     peer: Callable[[Uplinks, RemotePort], Iterable[Wanted]] = _nothing
     group: Callable[[LocalGroup], Iterable[Wanted]] = _nothing
     remote: Callable[[RemoteAddress], Iterable[Wanted]] = _nothing
-    router: Callable[[LocalRouter], Iterable[Wanted]] = _nothing
+    router: Callable[[Uplinks, LocalRouter], Iterable[Wanted]] = _nothing

@@ -285,7 +285,8 @@ def local_router(read: Reader, router_id: str) -> LocalRouter | None:
         return None
     interfaces = (_interface(read, id) for id in read.get(("interfaces", router_id)) or ())
     number = read.get(("number", router_id))
-    return LocalRouter(router=found, number=number, interfaces=tuple(filter(None, interfaces)))
+    wire_mac = host_facts(read).wire_mac
+    return LocalRouter(router=found, number=number, wire_mac=wire_mac, interfaces=tuple(filter(None, interfaces)))
 
 
 def _interface(read: Reader, port_id: str) -> Interface | None:

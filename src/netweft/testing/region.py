@@ -52,6 +52,7 @@ ANYTHING = SecurityGroup(
         for ethertype in ("IPv4", "IPv6")
     ),
 )
+WIRE_MAC = 0x024E57000000  # and the node's number
 WIRE_PORT = 1  # the NIC's, on a physical network's bridge
 FIRST_VIF = 10
 
@@ -228,7 +229,9 @@ class Region:
         self.ahead: dict[str, str] = {}  # port -> node of a binding that is not active
         for number in range(1, nodes + 1):
             tunnel_ip = f"192.0.2.{number}"
-            host = HostFacts(tunnel_ip=tunnel_ip, tunnel_types=TUNNELLED, bridge_mappings=MAPPINGS)
+            host = HostFacts(
+                tunnel_ip=tunnel_ip, tunnel_types=TUNNELLED, bridge_mappings=MAPPINGS, wire_mac=WIRE_MAC + number
+            )
             node = FakeNode(f"hv{number}", host)
             self.nodes[node.name] = node
             ofports = [ofport for ofport in UPLINKS.overlays.values() if ofport]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from netweft.dataplane.unixctl.conntrack import Connection
-from netweft.model import AddressPair, FixedIp, Key, NodeView, Object, Peer, Port, key_of, view_of
+from netweft.model import AddressPair, FixedIp, Key, NodeView, Object, Peer, Port, RouterPort, key_of, view_of
 from netweft.services.addresses import Prefix, prefix, text, within
 from netweft.services.endings import Ended, chosen, ended
 
@@ -64,6 +64,20 @@ def test_with_its_port_each_of_its_addresses_goes(form: Callable[[Port], Object]
 def test_of_one_that_has_moved_what_is_between_others() -> None:
     assert over(view(WHOLE), view(peer(WHOLE))) == {Ended("n")}
     assert over(view(peer(WHOLE)), view(WHOLE)) == frozenset()
+
+
+def router_port(n: int, router: str, network_id: str) -> RouterPort:
+    return RouterPort(id=f"rp{n}", network_id=network_id, mac_address=MACS[0], router_id=router)
+
+
+def test_behind_routers_its_addresses_go_too() -> None:
+    """In a chain; its link-local address is nobody's there."""
+    chain = [router_port(1, "r1", "n"), router_port(2, "r1", "m"), router_port(3, "r2", "m"), router_port(4, "r2", "l")]
+    others = [router_port(5, "r3", "x"), router_port(6, "r3", "y")]
+    gone = over(view(port(0, ("10.0.0.1", "fd00::1")), *chain, *others), view(*chain, *others))
+    for address in ("10.0.0.1", "fd00::1"):
+        assert {end.network_id for end in gone if end.address == address} == {"n", "m", "l"}
+    assert {end.network_id for end in gone if end.address.startswith("fe80")} == {"n"}
 
 
 def test_nonsense_stops_nobody() -> None:

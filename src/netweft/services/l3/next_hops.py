@@ -49,7 +49,9 @@ def reached(interface: Interface) -> Iterator[BridgeFlow]:
         yield TABLE.flow(10, owner, {LOCAL_VLAN: interface.network.vlan, **at(address)}, *into_it)
 
 
-def host(_: HostFacts, __: Uplinks) -> Iterator[Wanted]:
+def host(_: HostFacts, uplinks: Uplinks) -> Iterator[Wanted]:
+    if not uplinks.transit:
+        return
     unknown = (SetField(HANDED_UP, Why.UNKNOWN_NEXT_HOP), INT["hand_up"].goto)
     yield TABLE.flow(1, cookie(Reason.PIPELINE), {}, *unknown)
 

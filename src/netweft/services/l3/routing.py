@@ -60,7 +60,7 @@ TO_IT, ANSWER, LISTENS = 30, 20, 10
 HOPS = 255
 
 
-def router(here: LocalRouter) -> Iterator[Wanted]:
+def router(_: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
     for interface in here.interfaces:
         yield from _enters(here, interface)
         if here.router.admin_state_up and interface.port.admin_state_up:
@@ -163,7 +163,10 @@ def _holds(net: Prefix, address: Prefix) -> bool:
     return net.version == address.version and address.value & (net.mask or -1) == net.value
 
 
-def host(_: HostFacts, __: Uplinks) -> Iterator[Wanted]:
+def host(_: HostFacts, uplinks: Uplinks) -> Iterator[Wanted]:
+    """What is the same for all routers, once there is one."""
+    if not uplinks.transit:
+        return
     owner = cookie(Reason.PIPELINE)
     yield TO_ROUTER.flow(40, owner, {"vlan_vid": ANY_TAG}, INT["switching"].goto)  # a VLAN of the VMs' own making
     yield from remembered(owner, LEAVES, ITSELF.goto)

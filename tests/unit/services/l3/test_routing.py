@@ -7,7 +7,7 @@ from netweft.model import HostRoute, Network, Port, SecurityGroup, SecurityGroup
 from netweft.services.addresses import mac, prefix
 from netweft.services.fields import HANDED_UP, IN_PORT, Why
 from netweft.testing import packets
-from netweft.testing.region import ANYTHING, Region, interface, network, port, router, subnet
+from netweft.testing.region import ANYTHING, WIRE_MAC, Region, interface, network, port, router, subnet
 from netweft.testing.switch import Packet
 
 BLUE, RED, GREEN = network(1), network(2, "vlan"), network(3)
@@ -49,11 +49,17 @@ def ping(frm: Port, to: str, *, version: int = 4, by: str = "", ttl: int = 64) -
 def test_a_packet_is_routed_wherever_it_starts(region: Region, frm: Port, to: Port, version: int) -> None:
     (delivery,) = region.send(frm, ping(frm, own(to, version), version=version))
     assert region.ids_of([delivery]) == [to.id]
-    last = TO_RED if to.network_id == RED.id else TO_BLUE
-    assert delivery.packet["eth_src"] == mac(last.mac_address), "one MAC of the router wherever it is"
+    assert delivery.packet["eth_src"] == source(region, frm, to)
     assert delivery.packet["eth_dst"] == mac(to.mac_address)
     assert delivery.packet["ip_ttl"] == 63
     assert delivery.packet["vlan_vid"] == 0
+
+
+def source(region: Region, frm: Port, to: Port) -> int:
+    """One MAC of the router wherever it is; on a physical wire one of the node's own."""
+    if to.network_id == RED.id and region.bound[frm.id] != region.bound[to.id]:
+        return WIRE_MAC + int(region.bound[frm.id].removeprefix("hv"))
+    return mac((TO_RED if to.network_id == RED.id else TO_BLUE).mac_address)
 
 
 def test_nothing_is_routed_into_a_network_without_the_router(region: Region) -> None:
@@ -169,6 +175,16 @@ def test_routes_of_its_owner(region: Region) -> None:
     assert region.receivers(B1, ping(B1, "8.8.8.8")) == [R2.id]
     assert region.receivers(B1, ping(B1, "198.51.100.1")) == [R2.id]
     assert region.receivers(B1, ping(B1, own(R1, 4))) == [R1.id]
+
+
+def test_switches_see_the_routers_mac_nowhere(region: Region) -> None:
+    """But one of each node's own; the frames of VMs keep theirs."""
+    wire = region.wires["physnet1"]
+    wire.heard.clear()
+    for frm in (B1, B2):
+        region.send(frm, ping(frm, own(R2, 4)))
+    region.send(R1, packets.ping(R1.mac_address, R2.mac_address, own(R1, 4), own(R2, 4)))
+    assert [packet["eth_src"] for packet in wire.heard] == [WIRE_MAC + 1, WIRE_MAC + 2, mac(R1.mac_address)]
 
 
 def test_routers_in_a_chain(region: Region) -> None:
