@@ -188,13 +188,16 @@ class FakeOvs:
     def datapath_of(self, bridge: str) -> str | None:
         return "netdev" if bridge in self.bridges else None
 
+    def ports(self, bridge: str) -> dict[str, PortRow]:
+        return {row.name: row for row in self.rows if isinstance(row, PortRow) and row.bridge == bridge}
+
     def vlan_limit(self) -> int:
         return 1
 
-    def change(self, changes: RowChanges) -> None:
-        for key in changes.deletes:
+    def change(self, part: RowChanges) -> None:
+        for key in part.deletes:
             del self._wanted[key]
-        self._wanted.update((row_key(row), row) for row in changes.upserts)
+        self._wanted.update((row_key(row), row) for row in part.upserts)
 
     async def apply(self, *, delete: bool, kinds: Sequence[RowKind] = ROW_KINDS) -> int:
         if self.fail:

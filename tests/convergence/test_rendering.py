@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from tests.examples import examples
 
 from netweft.model import AddressGroup, HostRoute, SecurityGroup, SecurityGroupRule, SubPort, Trunk
-from netweft.services.rendering import ItemKey
+from netweft.services.kinds import ItemKey
 from netweft.testing.region import ANYTHING, FakeNode, Region, interface, network, port, router, subnet
 
 KINDS = ("vxlan", "gre", "geneve", "vlan", "flat", "local")

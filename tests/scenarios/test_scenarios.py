@@ -14,9 +14,10 @@ import pytest
 from netweft.dataplane.openflow.text import format_flow
 from netweft.dataplane.ovsdb.rows import Vif
 from netweft.model import Object, PortStatus, key_of, view_of
+from netweft.services.kinds import Item
 from netweft.services.local_vlans import LocalVlans
 from netweft.services.pipeline import INT, TUN, BridgeFlow, physical_role, pipeline_of
-from netweft.services.rendering import Item, Rendering
+from netweft.services.rendering import Rendering
 from netweft.services.values import HostFacts, Lease, Uplinks
 
 CASES = sorted(path.parent for path in Path(__file__).parent.glob("*/view.json"))

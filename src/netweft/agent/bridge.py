@@ -193,10 +193,10 @@ class BridgeSide:
         log.info("bridge connected", bridge=self._socket.stem, flows=len(found))
         self._wake()
 
-    def change(self, changes: FlowChanges) -> None:
+    def change(self, part: FlowChanges) -> None:
         if self._driver:
-            self._driver.change(changes.upserts, changes.deletes)
-        if self.at_rest and (changes.upserts or changes.deletes):
+            self._driver.change(part.upserts, part.deletes)
+        if self.at_rest and (part.upserts or part.deletes):
             self.expect()
 
     async def forget_connections(self, zones: Iterable[int]) -> bool:

@@ -1,4 +1,4 @@
-"""What this node should have, sorted by who makes it: rows, flows per bridge, links, statuses.
+"""What this node should have, in parts, by who keeps it: rows, flows per bridge, links, statuses.
 
 Holds the rendering, from the first look at Open vSwitch on: before, neither datapath nor local VLANs are known.
 """
@@ -6,18 +6,19 @@ Holds the rendering, from the first look at Open vSwitch on: before, neither dat
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from netweft.dataplane.host.values import Address, Guarantee, VethPair
 from netweft.dataplane.openflow.flow import Flow, FlowKey
 from netweft.dataplane.openflow.meters import DropMeter
-from netweft.dataplane.ovsdb.rows import BridgeRow, PortRow, Row, RowKey, Vif, VifTag, row_key
+from netweft.dataplane.ovsdb.rows import PortRow, Row, RowKey, Vif
 from netweft.model import EMPTY_VIEW, Key, NodeView, PortStatus, key_of
 from netweft.services.announce import Packet, announcement
 from netweft.services.ends import Ends
+from netweft.services.kinds import BROKEN, GUARANTEE, LEASE, LINK, METER, ROW, STATUS, Broken, value
 from netweft.services.local_vlans import NETWORK_KEY, LocalVlans
 from netweft.services.pipeline import BridgeFlow
-from netweft.services.rendering import Broken, Item, ItemKey, Rendering
+from netweft.services.rendering import Rendering
 from netweft.services.values import Asked, HostFacts, Interface, Lease, LocalPort, LocalRouter, Uplinks
 
 K = TypeVar("K")
@@ -33,17 +34,14 @@ class Part(Generic[K, V]):
 FlowChanges: TypeAlias = Part[FlowKey, Flow]
 RowChanges: TypeAlias = Part[RowKey, Row]
 MeterChanges: TypeAlias = Part[int, DropMeter]
+StatusChanges: TypeAlias = Part[str, PortStatus]
 
 
 @dataclass(slots=True)
 class Changes:
-    """What is wanted otherwise than before."""
+    """What is wanted otherwise than before: by part (services/kinds), a bridge's role for its flows."""
 
-    flows: defaultdict[str, FlowChanges] = field(default_factory=lambda: defaultdict(FlowChanges))
-    meters: MeterChanges = field(default_factory=MeterChanges)
-    rows: RowChanges = field(default_factory=RowChanges)
-    statuses: Part[str, PortStatus] = field(default_factory=Part)
-    guarantees: bool = False
+    parts: dict[str, Part[Any, Any]] = field(default_factory=dict)
     new_zones: frozenset[int] = frozenset()  # conntrack zones of networks that are new here
 
 
@@ -51,16 +49,11 @@ class Desired:
     def __init__(self) -> None:
         self.view = EMPTY_VIEW
         self.complete = False
-        self.statuses: dict[str, PortStatus] = {}
-        self.leases: dict[int, Lease] = {}  # by logical port
         self.vifs: dict[str, Vif] = {}
         self._rendering: Rendering | None = None
         self._swept = False
         self._moved_here: set[str] = set()  # and not announced yet
-        self._rows: dict[RowKey, Row] = {}
-        self._links: dict[ItemKey, VethPair | Address] = {}
-        self._broken: dict[ItemKey, Broken] = {}
-        self._guarantees: dict[ItemKey, Guarantee] = {}
+        self._held: defaultdict[str, dict[Any, Any]] = defaultdict(dict)  # by part, but for flows
 
     @property
     def started(self) -> bool:
@@ -110,8 +103,15 @@ class Desired:
             self._swept = True
             self._rendering.release_unused()
         changes = Changes()
-        for key, item in self._rendering.refresh().items():
-            self._sort(changes, key, item)
+        for (part, key), item in self._rendering.refresh().items():
+            change = changes.parts.setdefault(part, Part())
+            if item is None:
+                change.deletes.append(key)
+                self._held[part].pop(key, None)
+            else:
+                change.upserts.append(value(item))
+                if not isinstance(item, BridgeFlow):
+                    self._held[part][key] = item
         changes.new_zones = self._rendering.vlans.take_given()
         return changes
 
@@ -160,75 +160,39 @@ class Desired:
             self._rendering.listen(port_id, asked, again=again)
 
     def flows(self, role: str) -> dict[FlowKey, Flow]:
-        items = self._rendering.desired.values() if self._rendering else ()
-        return {item.flow.key: item.flow for item in items if isinstance(item, BridgeFlow) and item.bridge == role}
+        items = self._rendering.desired.items() if self._rendering else ()
+        return {key: value(item) for (part, key), item in items if part == role}
 
+    @property
     def meters(self) -> dict[int, DropMeter]:
-        items = self._rendering.desired.values() if self._rendering else ()
-        return {item.id: item for item in items if isinstance(item, DropMeter)}
+        return self._held[METER]
+
+    @property
+    def leases(self) -> dict[int, Lease]:
+        """By logical port."""
+        return self._held[LEASE]
+
+    @property
+    def statuses(self) -> dict[str, PortStatus]:
+        return self._held[STATUS]
 
     @property
     def guarantees(self) -> Iterable[Guarantee]:
-        return self._guarantees.values()
+        return self._held[GUARANTEE].values()
 
     @property
     def rows(self) -> Iterable[Row]:
-        return self._rows.values()
+        return self._held[ROW].values()
+
+    @property
+    def links(self) -> Iterable[VethPair | Address]:
+        return self._held[LINK].values()
 
     @property
     def problems(self) -> list[str]:
         """What could not be made sense of, but for ports: these have their status."""
-        return [f"{broken.kind} {broken.id}: {broken.why}" for broken in self._broken.values()]
-
-    @property
-    def links(self) -> Iterable[VethPair | Address]:
-        return self._links.values()
-
-    def _sort(self, changes: Changes, key: ItemKey, item: Item | None) -> None:
-        match item:
-            case BridgeFlow(bridge=bridge, flow=flow):
-                changes.flows[bridge].upserts.append(flow)
-            case BridgeRow() | PortRow() | VifTag():
-                self._rows[row_key(item)] = item
-                changes.rows.upserts.append(item)
-            case VethPair() | Address():
-                self._links[key] = item
-            case Lease():
-                self.leases[item.number] = item
-            case DropMeter():
-                changes.meters.upserts.append(item)
-            case Guarantee():
-                self._guarantees[key] = item
-                changes.guarantees = True
-            case PortStatus():
-                self.statuses[item.port_id] = item
-                changes.statuses.upserts.append(item)
-            case Broken():
-                self._broken[key] = item
-            case None:
-                self._unwant(changes, key)
-
-    def _unwant(self, changes: Changes, key: ItemKey) -> None:
-        match key:
-            case ("flow", str(bridge), (int(), int(), tuple()) as flow_key):
-                changes.flows[bridge].deletes.append(flow_key)
-            case ("meter", int(number)):
-                changes.meters.deletes.append(number)
-            case ("status", str(port_id)):
-                del self.statuses[port_id]
-                changes.statuses.deletes.append(port_id)
-            case ("lease", int(number)):
-                del self.leases[number]
-            case _ if key in self._broken:
-                del self._broken[key]
-            case ("row", (("bridge" | "port" | "vif") as kind, str(name))):
-                del self._rows[kind, name]
-                changes.rows.deletes.append((kind, name))
-            case _ if key in self._guarantees:
-                del self._guarantees[key]
-                changes.guarantees = True
-            case _:
-                del self._links[key]
+        broken: Iterable[Broken] = self._held[BROKEN].values()
+        return [f"{one.kind} {one.id}: {one.why}" for one in broken]
 
 
 def _activated(before: NodeView, after: NodeView, port_id: str) -> bool:

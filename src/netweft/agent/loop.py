@@ -14,7 +14,7 @@ import contextlib
 from collections.abc import Coroutine, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import structlog
 
@@ -23,7 +23,7 @@ from netweft.agent.announcer import Announcer
 from netweft.agent.answers import Answers
 from netweft.agent.bridge import BridgeSide
 from netweft.agent.denials import Denials
-from netweft.agent.desired import Desired
+from netweft.agent.desired import Desired, Part
 from netweft.agent.dhcp import DhcpSide
 from netweft.agent.endings import Endings
 from netweft.agent.fragments import BridgeFragments
@@ -53,6 +53,7 @@ from netweft.dataplane.ovsdb.rows import MARK, OTHERS, OURS
 from netweft.model import key_of
 from netweft.reconcile.plan import Plan
 from netweft.services.endings import ended
+from netweft.services.kinds import GUARANTEE, METER, ROW, STATUS
 from netweft.services.pipeline import INT, TUN, physical_role
 from netweft.services.values import HostFacts
 from netweft.settings import AgentSettings
@@ -64,6 +65,12 @@ _Results: TypeAlias = list[int | BaseException]
 STOP_SECONDS = 2.0
 # each after what it needs
 ORDER = ("veth", "bridge", "port", "address", "tag", "meter", "fragments", "flow", "shaping")
+
+
+class Keeper(Protocol):
+    """Keeps one part of what this node should have."""
+
+    def change(self, part: Part[Any, Any]) -> None: ...
 
 
 class Agent:
@@ -80,7 +87,7 @@ class Agent:
         self.uplinks = UplinksSide()
         self.taps = TapsSide()
         self.learned = LearnedMacs(run_dir)
-        self.meters = BridgeMeters(self.desired.meters)
+        self.meters = BridgeMeters(lambda: self.desired.meters)
         nics = {nic.interface: nic.kbps for nic in facts.uplink_bandwidths(settings).values()}
         self.shaping = ShapingSide(nics, self.wake)
         names = {INT.role: settings.integration_bridge, TUN.role: settings.tunnel_bridge}
@@ -120,6 +127,13 @@ class Agent:
         self._restore = RestoreWait(self.ovs, self.in_place)
         self._sessions = 0
         self.refusals = Refusals()
+        # what is wanted otherwise goes, part by part, to whoever keeps it; links, leases and guarantees are asked for
+        self.keepers: dict[str, tuple[Keeper, ...]] = {
+            **{role: (bridge,) for role, bridge in self.bridges.items()},
+            ROW: (self.ovs,),
+            METER: (self.meters,),
+            STATUS: (self._reporter,),
+        }
         self._owes_all = False
         self._shaping_swept = False
         self._new_zones: frozenset[int] = frozenset()
@@ -218,6 +232,8 @@ class Agent:
         plugged = self.ovs.take_plugged()
         if self._host is None:
             self._host = facts.host_facts(self.settings, view.datapath_type())
+            if self._host.datapath_type == "netdev":
+                self.keepers[ROW] = (self.ovs, self.nics)
             links = (
                 row for row in view.ports(self.settings.integration_bridge).values() if MARK in dict(row.external_ids)
             )
@@ -251,14 +267,10 @@ class Agent:
             self._owes_all = False
             self._reporter.owe_all()
         changes = self.desired.refresh()
-        for role, bridge in self.bridges.items():
-            bridge.change(changes.flows[role])
-        self.ovs.change(changes.rows)
-        if self._host is not None and self._host.datapath_type == "netdev":
-            self.nics.change(changes.rows.upserts, changes.rows.deletes)
-        self._reporter.change(changes.statuses.upserts, changes.statuses.deletes)
-        self.meters.change(changes.meters)
-        if changes.guarantees or self._shaping_swept != self.desired.complete:
+        for part, change in changes.parts.items():
+            for keeper in self.keepers.get(part, ()):
+                keeper.change(change)
+        if GUARANTEE in changes.parts or self._shaping_swept != self.desired.complete:
             self._shaping_swept = self.desired.complete
             self._shape()
         self._new_zones |= changes.new_zones
@@ -346,7 +358,7 @@ class Agent:
     def _report(self, problem: str) -> None:
         refused = {bits: why for bridge in self.bridges.values() for bits, why in bridge.refused.items()}
         told = self.refusals.statuses(refused, self.desired.view.ports, self.desired.statuses)
-        self._reporter.change(told, ())
+        self._reporter.change(Part(list(told)))
         self.retries.note(problem or self.refusals.text)
         sessions = self.bridges[INT.role].sessions  # others are not always connected
         if sessions != self._sessions:

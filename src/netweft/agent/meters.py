@@ -38,9 +38,9 @@ class BridgeMeters:
         self._driver.doubt()
         return True
 
-    def change(self, changes: MeterChanges) -> None:
+    def change(self, part: MeterChanges) -> None:
         if self._driver:
-            self._driver.change(changes.upserts, changes.deletes)
+            self._driver.change(part.upserts, part.deletes)
 
     async def put(self) -> int:
         """Returns how many were written.  Raises OpenFlowError."""

@@ -5,13 +5,14 @@ Open vSwitch's userspace datapath goes on listening on the one that is gone; tak
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import structlog
 
+from netweft.agent.desired import RowChanges
 from netweft.dataplane.host.monitor import HostMonitor
-from netweft.dataplane.ovsdb.rows import PortRow, Row, RowKey
+from netweft.dataplane.ovsdb.rows import PortRow
 
 log = structlog.get_logger(__name__)
 
@@ -25,13 +26,13 @@ class NicsSide:
         self._seen: dict[str, int] = {}  # name -> the kernel's number of the one that was there last
         self._changed = asyncio.Event()
 
-    def change(self, upserts: Iterable[Row], deletes: Iterable[RowKey]) -> None:
+    def change(self, part: RowChanges) -> None:
         """Of rows that are wanted; those of NICs are told from others."""
-        for kind, name in deletes:
+        for kind, name in part.deletes:
             if kind == "port" and name in self._ports:
                 del self._ports[name]
                 self._seen.pop(name, 0)
-        for row in upserts:
+        for row in part.upserts:
             if isinstance(row, PortRow) and not row.type:
                 self._ports[row.name] = row
                 self._changed.set()

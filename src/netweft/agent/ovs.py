@@ -86,9 +86,9 @@ class OvsSide:
         plugged, self._plugged = self._plugged, {}
         return plugged
 
-    def change(self, changes: RowChanges) -> None:
+    def change(self, part: RowChanges) -> None:
         if self._driver:
-            self._driver.change(changes.upserts, changes.deletes)
+            self._driver.change(part.upserts, part.deletes)
 
     def plan(self, *, delete: bool) -> list[Step]:
         if self._driver is None:

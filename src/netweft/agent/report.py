@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from msgspec.structs import replace
 
+from netweft.agent.desired import StatusChanges
 from netweft.model import NodeView, PortState, PortStatus
 from netweft.reconcile.delta import Delta
 
@@ -29,11 +30,11 @@ class Reporter:
         """A session began: the server gets everything at the next `tell`."""
         self._owes_all = True
 
-    def change(self, upserts: Iterable[PortStatus], deletes: Iterable[str]) -> None:
+    def change(self, part: StatusChanges) -> None:
         """What the statuses are, as soon as all that is wanted is in place; what differs from before."""
-        for port_id in deletes:
+        for port_id in part.deletes:
             self._delta.unwant(port_id)
-        for status in upserts:
+        for status in part.upserts:
             self._delta.want(status.port_id, status)
 
     def replace(self, statuses: Mapping[str, PortStatus]) -> None:

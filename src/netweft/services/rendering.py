@@ -9,15 +9,10 @@ It must not know how anything is applied.
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TypeAlias
 
-from msgspec import Struct
 from msgspec.structs import replace
 
-from netweft.dataplane.host.values import Address, Guarantee, VethPair
-from netweft.dataplane.openflow.flow import FlowKey
-from netweft.dataplane.openflow.meters import DropMeter
-from netweft.dataplane.ovsdb.rows import BridgeRow, PortRow, RowKey, Vif, VifTag, row_key
+from netweft.dataplane.ovsdb.rows import Vif
 from netweft.model import Key, NodeView, Object, Peer, Port, PortState, PortStatus, Router, RouterPort, key_of
 from netweft.reconcile.memo import Memo, Reader, Unit
 from netweft.services import wiring
@@ -25,6 +20,7 @@ from netweft.services.bridges import BRIDGES
 from netweft.services.dhcp import DHCP
 from netweft.services.fields import logical_port
 from netweft.services.firewall import FIREWALL
+from netweft.services.kinds import Broken, Item, ItemKey, item_key
 from netweft.services.l3.interfaces import Interfaces
 from netweft.services.l3.neighbours import ROUTERS_NEIGHBOURS
 from netweft.services.l3.next_hops import NEXT_HOPS
@@ -33,7 +29,6 @@ from netweft.services.local_vlans import LocalVlans
 from netweft.services.neighbours import NEIGHBOURS
 from netweft.services.paired_addresses import PairedAddresses
 from netweft.services.physical import PHYSICAL_NETWORKS
-from netweft.services.pipeline import BridgeFlow
 from netweft.services.port_security import PORT_SECURITY
 from netweft.services.qos import QOS
 from netweft.services.remotes import Numbers, Remotes
@@ -44,62 +39,17 @@ from netweft.services.values import (
     Asked,
     HostFacts,
     Interface,
-    Lease,
     LocalPort,
     LocalRouter,
     Member,
     Service,
     Uplinks,
-    Wanted,
 )
 
 SERVICES: tuple[Service, ...] = (
     *(BRIDGES, PHYSICAL_NETWORKS, SWITCHING, PORT_SECURITY, NEIGHBOURS, DHCP, FIREWALL, QOS),
     *(ROUTERS, ROUTERS_NEIGHBOURS, NEXT_HOPS),
 )
-
-
-class Broken(Struct, frozen=True):
-    """An object, not a port, of which nothing can be made.  why: for a person."""
-
-    kind: str
-    id: str
-    why: str
-
-
-Item: TypeAlias = Wanted | PortStatus | Broken
-# ("flow", bridge role, flow's key), ("row", its key), ("veth", name), ("address", interface, ip), ("status", port id),
-# ("broken", kind, id), ("lease", logical port), ("meter", number), ("guarantee", its key); the first part says which
-ItemKey: TypeAlias = (
-    tuple[str, str, FlowKey]
-    | tuple[str, RowKey]
-    | tuple[str, str]
-    | tuple[str, str, str]
-    | tuple[str, int]
-    | tuple[str, tuple[str, int, int]]
-)
-
-
-def item_key(item: Item) -> ItemKey:
-    match item:
-        case BridgeFlow():
-            return ("flow", item.bridge, item.flow.key)
-        case BridgeRow() | PortRow() | VifTag():
-            return ("row", row_key(item))
-        case VethPair():
-            return ("veth", item.name)
-        case Address():
-            return ("address", item.interface, item.ip)
-        case Lease():
-            return ("lease", item.number)
-        case DropMeter():
-            return ("meter", item.id)
-        case Guarantee():
-            return ("guarantee", item.key)
-        case PortStatus():
-            return ("status", item.port_id)
-        case Broken():
-            return ("broken", item.kind, item.id)
 
 
 def render(unit: Unit, read: Reader, services: Iterable[Service] = SERVICES) -> Mapping[ItemKey, Item] | None:

@@ -17,6 +17,7 @@ from netweft.services.addresses import octets
 from netweft.services.announce import Packet
 from netweft.services.dhcp4 import EVERYBODY, EVERYBODYS_MAC
 from netweft.services.fields import OUT_PORT
+from netweft.services.kinds import LEASE
 from netweft.services.pipeline import INT
 from netweft.services.values import DhcpSettings, Lease, LocalNetwork, LocalPort
 from netweft.testing.region import network, port, subnet
@@ -32,7 +33,7 @@ class Leases(Desired):
 
     def __init__(self) -> None:
         super().__init__()
-        self.leases = {
+        self._held[LEASE] = {
             number: Lease(number=number, port=wanted, mtu=1450, subnets=SUBNETS)
             for number, wanted in ((17, PORT), (18, OTHER))
         }

@@ -1,0 +1,71 @@
+"""The kinds of things that a node should have: of each its types, by what it is told apart, and who keeps it in order.
+
+A new kind is one more line here, and whoever keeps it in `agent/loop` (`keepers`).
+"""
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from msgspec import Struct
+
+from netweft.dataplane.host.values import Address, Guarantee, VethPair
+from netweft.dataplane.openflow.meters import DropMeter
+from netweft.dataplane.ovsdb.rows import BridgeRow, PortRow, VifTag, row_key
+from netweft.model import PortStatus
+from netweft.services.pipeline import BridgeFlow
+from netweft.services.values import Lease, Wanted
+
+
+class Broken(Struct, frozen=True):
+    """An object, not a port, of which nothing can be made.  why: for a person."""
+
+    kind: str
+    id: str
+    why: str
+
+
+Item: TypeAlias = Wanted | PortStatus | Broken
+ItemKey: TypeAlias = tuple[str, Any]  # the part, and the item's key in it
+
+ROW: Final = "row"
+LINK: Final = "link"
+METER: Final = "meter"
+GUARANTEE: Final = "guarantee"
+LEASE: Final = "lease"
+STATUS: Final = "status"
+BROKEN: Final = "broken"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """part: where it is kept with others: its name, or how to tell from the item.  key: unique in the part.
+    value: what its keeper gets."""
+
+    types: tuple[type, ...]
+    part: str | Callable[[Any], str]
+    key: Callable[[Any], Hashable]
+    value: Callable[[Any], Any] = lambda item: item
+
+
+KINDS: Final = (
+    Kind((BridgeFlow,), lambda item: item.bridge, lambda item: item.flow.key, lambda item: item.flow),
+    Kind((BridgeRow, PortRow, VifTag), ROW, row_key),
+    Kind((VethPair,), LINK, lambda item: item.name),
+    Kind((Address,), LINK, lambda item: (item.interface, item.ip)),
+    Kind((DropMeter,), METER, lambda item: item.id),
+    Kind((Guarantee,), GUARANTEE, lambda item: item.key),
+    Kind((Lease,), LEASE, lambda item: item.number),
+    Kind((PortStatus,), STATUS, lambda item: item.port_id),
+    Kind((Broken,), BROKEN, lambda item: (item.kind, item.id)),
+)
+_KIND_OF: Final = {type_: kind for kind in KINDS for type_ in kind.types}
+
+
+def item_key(item: Item) -> ItemKey:
+    kind = _KIND_OF[type(item)]
+    return (kind.part if isinstance(kind.part, str) else kind.part(item), kind.key(item))
+
+
+def value(item: Item) -> Any:
+    return _KIND_OF[type(item)].value(item)
