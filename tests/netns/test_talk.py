@@ -88,7 +88,8 @@ def test_a_router_says_itself_that_it_is_one(lab: Lab, machines: Machines, whom:
     solicitation = frames.neighbour_solicitation(asker.nic.mac, v6(asker), address)
     with lab.inside(asker, "capture") as capture:
         lab.send_frames(asker, solicitation)
-        while not (heard := bytes.fromhex(capture.line())).startswith(frames.mac(asker.nic.mac)) or heard[54] != 136:
+        to_asker = frames.mac(asker.nic.mac)
+        while not (heard := bytes.fromhex(capture.line())).startswith(to_asker) or heard[54:55] != bytes((136,)):
             pass
     assert heard[62:78] == solicitation[62:78], "the same target"
     assert heard[58] == (0xE0 if is_router else 0x60), "router, solicited, override"

@@ -10,10 +10,10 @@ from tests.ovs.sandbox import Sandbox
 from tests.unit.dataplane.flows import ACTIONS, matches, needed, sample
 
 from netweft.dataplane.openflow.client import OpenFlowConnection
-from netweft.dataplane.openflow.fields import ETH_IPV4, FIELDS, Field, canonical, match
-from netweft.dataplane.openflow.flow import Action, Clone, Ct, Flow, Output, SetField
+from netweft.dataplane.openflow.fields import ETH_IPV4, ETH_IPV6, FIELDS, Field, canonical, match
+from netweft.dataplane.openflow.flow import Action, Clone, Ct, DecTtl, Flow, Output, SetField
 
-MATCHABLE = [field for field in FIELDS.values() if not field.name.startswith("xreg")]
+MATCHABLE = [field for field in FIELDS.values() if field.matchable and not field.name.startswith("xreg")]
 MASKABLE = [field for field in MATCHABLE if field.maskable]
 WRITABLE = [field for field in FIELDS.values() if field.writable]
 
@@ -109,3 +109,11 @@ def test_any_match_comes_back_as_it_was_sent(ovs: Sandbox, bridge: str, data: st
             await connection.close()
 
     assert [flow.match for flow in asyncio.run(ask())] == [wanted]
+
+
+@pytest.mark.parametrize("eth_type", [ETH_IPV4, ETH_IPV6])
+async def test_a_ttl_is_counted_down_where_there_is_one(
+    ovs: Sandbox, bridge: str, switch: OpenFlowConnection, eth_type: int
+) -> None:
+    flow = Flow(table=3, priority=7, match=match(eth_type=eth_type), actions=(DecTtl(), Output(1)))
+    await check(ovs, bridge, switch, flow)

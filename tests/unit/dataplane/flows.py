@@ -73,7 +73,7 @@ def sample(field: Field) -> int:
 def matches(draw: st.DrawFn) -> list[tuple[str, int, int | None]]:
     """Any match a switch takes: fields with what they need, no two that contradict each other."""
     chosen: dict[str, tuple[str, int, int | None]] = {}
-    candidates = [field for field in FIELDS.values() if not field.name.startswith("xreg")]
+    candidates = [field for field in FIELDS.values() if field.matchable and not field.name.startswith("xreg")]
     for field in draw(st.lists(st.sampled_from(candidates), max_size=6, unique=True)):
         wants = needed(field)
         if any(name in chosen and chosen[name][1] != value for name, value in wants.items()):

@@ -26,7 +26,8 @@ ND_SOLICIT, ND_ADVERT = 135, 136
 
 
 class Field(Struct, frozen=True):
-    """vendor, id: OXM class and field.  access: `m` a match may have a mask, `w` an action may write it.
+    """vendor, id: OXM class and field.  access: `m` a match may have a mask, `w` an action may write it,
+    `-` no match has it.
     texts: what ovs-ofctl calls it in set_field, in a match, and in move."""
 
     name: str
@@ -50,6 +51,10 @@ class Field(Struct, frozen=True):
     @property
     def maskable(self) -> bool:
         return "m" in self.access
+
+    @property
+    def matchable(self) -> bool:
+        return "-" not in self.access
 
     @property
     def writable(self) -> bool:
@@ -105,7 +110,7 @@ _FIELDS: tuple[Field, ...] = (
     Field("tun_ipv6_dst",   NXM,     110, 128, "ipv6",     (),      "mw", _TUN_IPV6_DST_TEXTS),
     Field("metadata",       OXM,       2,  64, "hex",      (),      "mw", "metadata metadata OXM_OF_METADATA"),
     Field("in_port",        OXM,       0,  32, "port",     (),      "",   "in_port_oxm in_port OXM_OF_IN_PORT"),
-    Field("nxm_in_port",    NXM_0,     0,  16, "dec",      (),      "w",  "in_port in_port NXM_OF_IN_PORT"),
+    Field("nxm_in_port",    NXM_0,     0,  16, "dec",      (),      "-w", "in_port in_port NXM_OF_IN_PORT"),
     Field("vlan_vid",       OXM,       6,  13, "dec",      (),      "mw", "vlan_vid dl_vlan OXM_OF_VLAN_VID"),
     Field("vlan_pcp",       OXM,       7,   3, "dec",      _VLAN,   "w",  "vlan_pcp dl_vlan_pcp OXM_OF_VLAN_PCP"),
     Field("eth_src",        OXM,       4,  48, "mac",      (),      "mw", "eth_src dl_src NXM_OF_ETH_SRC"),
@@ -182,7 +187,7 @@ def _split(name: str, value: int, mask: int | None) -> Iterable[tuple[str, int, 
 
 def _checked(name: str, value: int, mask: int | None) -> Field:
     field = FIELDS.get(name)
-    if field is None:
+    if field is None or not field.matchable:
         raise BadMatch(f"{name}: no such field")
     if not 0 <= value <= field.full_mask:
         raise BadMatch(f"{name}: {value:#x} does not fit into {field.bits} bits")
