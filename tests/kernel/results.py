@@ -1,7 +1,9 @@
-"""What pytest says of each test, read off its output; and the table of it in docs/datapaths.md."""
+"""What pytest says of each test, read off its output; and the table of it in docs/datapaths.md, in which a run writes
+each file's line as soon as that is through: one that is interrupted leaves what it has learnt."""
 
 import io
 import re
+import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -9,7 +11,7 @@ from typing import NamedTuple
 
 DOCUMENT = Path(__file__).parents[2] / "docs/datapaths.md"
 BEGIN, END = "<!-- written by make test-kernel -->\n", "<!-- so far -->\n"
-HEAD = "| tests | machine | passed | skipped | not passed |\n|---|---|---|---|---|\n"
+HEAD = "| tests | machine | when | passed | skipped | not passed |\n|---|---|---|---|---|---|\n"
 PASSED, SKIPPED = "PASSED", "SKIPPED"
 _SAID = re.compile(r"^(tests/\S+?\.py::.+) (PASSED|FAILED|ERROR|SKIPPED)\b")
 
@@ -22,10 +24,11 @@ class Result(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """What became of one file, or of tests of it, on one machine.  finished: it came to its end."""
+    """What became of one file, or of tests of it, on one machine.  when: the day.  finished: it came to its end."""
 
     tests: str
     machine: str
+    when: str
     results: tuple[Result, ...] = ()
     finished: bool = False
 
@@ -65,10 +68,27 @@ def _row(turn: Turn) -> str:
     said = [f"`{name}`" for name in sorted({result.test.partition("::")[2] for result in turn.failures})]
     if not turn.finished:
         said.append("the rest was not reached" if turn.results else "not reached")
-    return f"| `{turn.tests}` | {turn.machine} | {counts[PASSED]} | {counts[SKIPPED]} | {', '.join(said) or '-'} |\n"
+    counted = f"{counts[PASSED]} | {counts[SKIPPED]}"
+    return f"| `{turn.tests}` | {turn.machine} | {turn.when} | {counted} | {', '.join(said) or '-'} |\n"
 
 
-def document(text: str) -> None:
-    before, _, rest = DOCUMENT.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    DOCUMENT.write_text(before + BEGIN + text + END + after)
+class Table:
+    """The one of the document.  A line stays, with its day, until a later run gets to that file on that machine."""
+
+    def __init__(self, path: Path = DOCUMENT) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+
+    def put(self, turn: Turn) -> None:
+        with self._lock:
+            before, _, rest = self._path.read_text().partition(BEGIN)
+            found, _, after = rest.partition(END)
+            rows = {_key(row): row for row in found.splitlines(keepends=True)[HEAD.count("\n") :]}
+            row = _row(turn)
+            if turn.results or _key(row) not in rows:
+                rows[_key(row)] = row
+            self._path.write_text(before + BEGIN + HEAD + "".join(rows.values()) + END + after)
+
+
+def _key(row: str) -> tuple[str, ...]:
+    return tuple(row.split(" | ", 2)[:2])

@@ -1,7 +1,8 @@
 """The tests with real packets, on the kernel's datapath: `python -m tests.kernel.run [quick | all | [qemu] TEST...]`.
 
 quick: one of each kind, for every day.  all: every file on User-Mode Linux, then a choice on Debian's own kernel as far
-as the time goes; it writes the table of docs/datapaths.md.  Else these tests, on User-Mode Linux or on QEMU.
+as the time goes.  Else these tests, on User-Mode Linux or on QEMU.  Whole files, but of `quick`, are written into the
+table of docs/datapaths.md as they end.  NETWEFT_KERNEL_MINUTES: how long it may take, where others use the machine.
 """
 
 import os
@@ -13,13 +14,14 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from tests.kernel import results
 from tests.kernel.emulated import Emulated
-from tests.kernel.engine import Engine, Stopped
-from tests.kernel.results import Output, Turn
+from tests.kernel.engine import CHECKOUT, Engine, Stopped
+from tests.kernel.results import Output, Table, Turn
 from tests.kernel.user_mode import UserMode
 
 QUICK_MINUTES, MINUTES = 10.0, 90.0
@@ -32,48 +34,49 @@ def _files(*names: str) -> tuple[str, ...]:
 
 QUICK = (*_files("talk", "connections"), "tests/netns/test_spoofing.py::test_the_truth_arrives")
 # the longest first: what is left in the end is short, and on all processors
-EVERY = _files(
-    *("firewall", "l2_matrix", "spoofing", "fragments", "connections_end", "faults", "keeps_working", "connections"),
-    *("dhcp", "l2_fabric", "repair", "l2_trunk", "qos", "upgrade", "l2_move", "ports", "unbinding", "mtu"),
-    *("l2_migrate", "l2_bad_input", "priority_tags", "external_agent", "linuxbridge_wiring", "talk"),
+LONG = _files(
+    *("firewall", "l2_matrix", "spoofing", "fragments", "connections_end", "faults", "keeps_working"),
+    *("connections", "connections_move", "dhcp", "l2_fabric", "repair", "l2_trunk", "qos", "upgrade", "l2_move"),
 )
+# not of a datapath: the lab's own commands; and the system's libvirt, which the machines have not
+ELSEWHERE = _files("lab", "l2_this_machine")
+_FOUND = sorted(f"tests/netns/{path.name}" for path in (CHECKOUT / "tests/netns").glob("test_*.py"))
+EVERY = (*LONG, *(name for name in _FOUND if name not in (*LONG, *ELSEWHERE)))
 # where a second takes ten: the most telling first
 CHOICE = (*QUICK, *_files("fragments", "connections_end", "l2_trunk", "repair", "dhcp", "spoofing", "l2_fabric", "qos"))
 
 
 class Share(NamedTuple):
-    """at_once: how many of its tests may run at the same time."""
+    """at_once: how many of its tests may run at the same time.  kept: where what becomes of whole files is written."""
 
     engine: type[UserMode] | type[Emulated]
     tests: tuple[str, ...]
     at_once: int = 1
+    kept: Table | None = None
 
 
 def main(words: Sequence[str]) -> int:
     shares, minutes = _choice(list(words))
-    end = time.monotonic() + minutes * 60
+    end = time.monotonic() + float(os.environ.get("NETWEFT_KERNEL_MINUTES", minutes)) * 60
     turns = [turn for share in shares for turn in _run(share, end)]
-    table = results.table(turns)
-    if words == ["all"]:
-        results.document(table)
     failed = sum(1 for turn in turns for _ in turn.failures)
     passed = sum(result.outcome == results.PASSED for turn in turns for result in turn.results)
     stuck = sum(turn.machine == UserMode.name and not turn.finished for turn in turns)
-    print(f"{table}{passed} passed, {failed} failed, {stuck} files not to their end on {UserMode.name}")
+    print(f"{results.table(turns)}{passed} passed, {failed} failed, {stuck} files not to their end on {UserMode.name}")
     return 1 if failed or stuck or not passed else 0
 
 
 def _choice(words: list[str]) -> tuple[list[Share], float]:
-    processors = os.cpu_count() or 1
+    processors, kept = os.cpu_count() or 1, Table()
     match words:
         case [] | ["quick"]:
             return [Share(UserMode, QUICK, processors)], QUICK_MINUTES
         case ["all"]:
-            return [Share(UserMode, EVERY, processors), Share(Emulated, CHOICE)], MINUTES
+            return [Share(UserMode, EVERY, processors, kept), Share(Emulated, CHOICE, kept=kept)], MINUTES
         case ["qemu", *tests]:
-            return [Share(Emulated, tuple(tests))], MINUTES
+            return [Share(Emulated, tuple(tests), kept=kept)], MINUTES
         case _:
-            return [Share(UserMode, tuple(words), processors)], MINUTES
+            return [Share(UserMode, tuple(words), processors, kept)], MINUTES
 
 
 def _run(share: Share, end: float) -> list[Turn]:
@@ -85,21 +88,23 @@ def _run(share: Share, end: float) -> list[Turn]:
         clock.start()
         pool = ThreadPoolExecutor(share.at_once)
         try:
-            return list(pool.map(lambda tests: _turn(engine, tests), share.tests))
+            return list(pool.map(lambda tests: _turn(engine, tests, share.kept), share.tests))
         finally:
             clock.cancel()
             engine.stop()
             pool.shutdown()
 
 
-def _turn(engine: Engine, tests: str) -> Turn:
-    output, finished = Output(), True
+def _turn(engine: Engine, tests: str, kept: Table | None) -> Turn:
+    output, finished, today = Output(), True, f"{datetime.now(UTC):%Y-%m-%d}"
     start = time.monotonic()
     try:
         engine.execute(f"{PYTEST} --timeout={engine.timeout} {shlex.quote(tests)}", output)
     except Stopped:
         finished = False
-    turn = Turn(tests, engine.name, tuple(output.results), finished)
+    turn = Turn(tests, engine.name, today, tuple(output.results), finished)
+    if kept and "::" not in tests:
+        kept.put(turn)
     if any(turn.failures) or (finished and not turn.results):
         print(output.text(), flush=True)
     words = "" if finished else ", not to its end"

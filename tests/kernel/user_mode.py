@@ -10,7 +10,6 @@ import re
 import signal
 import subprocess
 import tempfile
-import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -21,7 +20,8 @@ from netweft.lab import guest_image
 
 KERNEL, ROOT = KEPT / "linux", KEPT / "root"
 MEMORY = "2G"
-PATIENCE = 2400.0  # real seconds: whoever runs in a circle without a look at the clock stands still for ever
+# of a processor: whoever runs in a circle without a look at the clock stands still for ever
+SECONDS = 1200
 SETTINGS = ("time-travel=inf-cpu", "quiet", "con=null", "con0=null,fd:1", "ssl=null")
 _ENDED = re.compile(rb"netweft: ended with (\d+)\r?\n")
 
@@ -45,20 +45,17 @@ class UserMode:
             own = Path(name)
             (own / "command").write_text(command)
             (own / "checkout.tar").hardlink_to(self._folder / "checkout.tar")
-            argv = ("nice", "-n5", str(KERNEL), f"mem={MEMORY}", f"initrd={self._folder}/initrd", f"folder={own}")
+            settings = (f"mem={MEMORY}", f"initrd={self._folder}/initrd", f"folder={own}", f"lower={ROOT}", *SETTINGS)
             process = subprocess.Popen(
-                (*argv, f"lower={ROOT}", *SETTINGS),
+                ("nice", "-n5", "prlimit", f"--cpu={SECONDS}", str(KERNEL), *settings),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 start_new_session=True,
             )
             self._running.add(process)
-            clock = threading.Timer(PATIENCE, os.killpg, (process.pid, signal.SIGKILL))
-            clock.start()
             try:
                 return self._copy(process, output)
             finally:
-                clock.cancel()
                 self._running.discard(process)
                 _kill(process)
 

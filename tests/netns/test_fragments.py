@@ -303,6 +303,20 @@ def test_a_dhcp_server_elsewhere_may_answer_in_pieces(stage: Stage, forgery: str
             assert ears.hears(heard_as(whole))
 
 
+def test_and_be_asked_in_pieces_by_a_vm_that_may_say_nothing_else(stage: Stage, lab: Lab) -> None:
+    network = stage.cloud.create("networks", name="a DHCP server of its own")["id"]
+    for cidr, version in (("10.6.6.0/24", 4), ("fd00:6::/64", 6)):
+        stage.cloud.create("subnets", network_id=network, cidr=cidr, ip_version=version, enable_dhcp=False)
+    client = lab.add_vm("hv1", network, security_groups=[group_of(stage.cloud, "nothing", [])])
+    server = lab.add_vm("hv2", network, port_security_enabled=False, security_groups=[])
+    lab.meet(client, server)
+    with stage.hearing(server, 67, 547) as ears:
+        for version, build, ports in ((4, frames.udp4, (DHCP, 67)), (6, frames.udp6, (DHCPV6, 547))):
+            whole = build(*ends(client.nic, server.nic, version), bytes(1000), ports)
+            lab.send_frames(client, *_cut(608)(whole))
+            assert ears.hears(heard_as(whole))
+
+
 @pytest.mark.parametrize("version", [4, 6])
 def test_what_a_guarded_vm_may_say_is_heard_in_pieces(stage: Stage, version: int) -> None:
     """So that the tests above can fail: what they send is stopped for what it says, not for its form."""

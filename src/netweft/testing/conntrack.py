@@ -1,7 +1,8 @@
 """A connection tracker for the fake switch: what is new, what is established, what is the answer.
 
 Nothing times out, and it looks at no flags: a connection is established once it is committed.  It sees datagrams whole:
-fragments are kept until all of them are there.
+fragments are kept until all of them are there.  The userspace datapath's gives the fragments back, the kernel's the
+datagram, which is cut again where it leaves.
 """
 
 from collections.abc import Mapping
@@ -25,12 +26,15 @@ class Connection:
 
 @dataclass(slots=True)
 class Tracker:
+    """gives_whole: as the kernel's does."""
+
+    gives_whole: bool = False
     connections: dict[Key, Connection] = field(default_factory=dict)
     kept: dict[tuple[int, int], list[dict[str, int]]] = field(default_factory=dict)  # zone, datagram -> fragments
 
     def whole(self, zone: int, packet: dict[str, int]) -> list[dict[str, int]]:
-        """All fragments of the datagram, in order, once the last of them is there; none before.  What is no fragment
-        is all by itself."""
+        """All fragments of the datagram, in order, once the last of them is there, or it as one; nothing before.  What
+        is no fragment is all by itself."""
         if not packet.get("ip_frag"):
             return [packet]
         key = zone, packet["datagram"]
@@ -38,7 +42,8 @@ class Tracker:
         kept.append(packet)
         if len({piece["piece"] for piece in kept}) < packet["pieces"]:
             return []
-        return sorted(self.kept.pop(key), key=lambda piece: piece["piece"])
+        pieces = sorted(self.kept.pop(key), key=lambda piece: piece["piece"])
+        return [{**pieces[0], "ip_frag": 0}] if self.gives_whole else pieces
 
     def look(self, zone: int, packet: Mapping[str, int]) -> dict[str, int]:
         """What the packet's fields are after the tracker has seen it."""

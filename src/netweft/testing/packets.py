@@ -14,7 +14,7 @@ from netweft.dataplane.openflow.fields import (
     PROTO_UDP,
 )
 from netweft.services.addresses import mac, prefix
-from netweft.testing.switch import Packet, without_upper_layer
+from netweft.testing.switch import Packet, cut
 
 _datagrams = itertools.count(1)
 
@@ -59,12 +59,7 @@ def udp(src: str, dst: str, from_ip: str, to_ip: str, sport: int, dport: int) ->
 
 def fragments(packet: Packet, pieces: int = 3, *, hidden: bool = False) -> list[Packet]:
     """As a sender cuts it.  hidden: the first one ends before ports and types, which then read 0."""
-    number = next(_datagrams)
-    cut: list[Packet] = [
-        {**packet, "ip_frag": 3 if piece else 1, "datagram": number, "piece": piece, "pieces": pieces}
-        for piece in range(pieces)
-    ]
-    return [without_upper_layer(piece, first=hidden) for piece in cut]
+    return cut({**packet, "datagram": next(_datagrams), "pieces": pieces}, hidden=hidden)
 
 
 def solicit(src: str, from_ip: str, target: str, *, sll: str | None = None) -> Packet:

@@ -105,11 +105,16 @@ class Bridge:
         return [port for port in ports if port != in_port]
 
     def _leave(self, ofport: int, packet: Packet) -> Iterator[Delivery]:
-        bare = {name: value for name, value in packet.items() if not name.startswith(PER_BRIDGE)}
         if ofport in self.patches:
             other, in_port = self.patches[ofport]
-            yield from other.receive(bare, in_port)
-        elif ofport in self.overlays:
+            yield from other.receive(_without_what_is_the_bridges(packet), in_port)
+            return
+        for piece in cut(packet) if "datagram" in packet and not packet["ip_frag"] else (packet,):
+            yield from self._send(ofport, piece)
+
+    def _send(self, ofport: int, packet: Packet) -> Iterator[Delivery]:
+        bare = _without_what_is_the_bridges(packet)
+        if ofport in self.overlays:
             yield from self.overlays[ofport].carry(self, packet, ofport)
         elif self.wire is not None and self.wire[1] == ofport:
             yield from self.wire[0].carry(self, bare)
@@ -203,6 +208,16 @@ def matches(flow: Flow, packet: Packet) -> bool:
 def value_of(packet: Packet, name: str) -> int | None:
     """Registers, and what the connection tracker says, are 0 until set; a frame is no fragment by itself."""
     return packet.get(name, 0 if name.startswith(("reg", "ct_")) or name == "ip_frag" else None)
+
+
+def _without_what_is_the_bridges(packet: Packet) -> Packet:
+    return {name: value for name, value in packet.items() if not name.startswith(PER_BRIDGE)}
+
+
+def cut(packet: Packet, *, hidden: bool = False) -> list[Packet]:
+    """A datagram into its fragments.  hidden: the first one ends before ports and types, which then read 0."""
+    fragments = ({**packet, "ip_frag": 3 if piece else 1, "piece": piece} for piece in range(packet["pieces"]))
+    return [without_upper_layer(piece, first=hidden) for piece in fragments]
 
 
 def without_upper_layer(packet: Packet, *, first: bool) -> Packet:

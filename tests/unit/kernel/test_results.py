@@ -1,6 +1,8 @@
 """What is read off pytest's output, and what the table says of it."""
 
-from tests.kernel.results import HEAD, Output, Result, Turn, table
+from pathlib import Path
+
+from tests.kernel.results import BEGIN, END, HEAD, Output, Result, Table, Turn, table
 
 SAID = b"""collecting ... collected 4 items
 
@@ -10,6 +12,7 @@ E       tests/netns/test_a.py::test_two FAILED to say so
 tests/netns/test_a.py::test_two ERROR                                 [ 50%]
 tests/netns/test_a.py::test_three SKIPPED (no real machine)           [ 75%]
 tests/netns/test_a.py::test_fo"""
+DAY = "2026-11-28"
 RESULTS = (
     Result("tests/netns/test_a.py::test_one[4-a lie, told]", "PASSED"),
     Result("tests/netns/test_a.py::test_two", "ERROR"),
@@ -29,16 +32,31 @@ def test_what_pytest_says_is_kept_however_it_is_cut() -> None:
 
 def test_the_table_names_what_failed_and_what_was_not_reached() -> None:
     turns = [
-        Turn("tests/netns/test_a.py", "one", RESULTS, finished=True),
-        Turn("tests/netns/test_a.py", "other", RESULTS[:1]),
-        Turn("tests/netns/test_b.py", "other", RESULTS[-1:], finished=True),
-        Turn("tests/netns/test_c.py", "other"),
+        Turn("tests/netns/test_a.py", "one", DAY, RESULTS, finished=True),
+        Turn("tests/netns/test_a.py", "other", DAY, RESULTS[:1]),
+        Turn("tests/netns/test_b.py", "other", DAY, RESULTS[-1:], finished=True),
+        Turn("tests/netns/test_c.py", "other", DAY),
     ]
     assert [one.test for one in turns[0].failures] == ["tests/netns/test_a.py::test_two"] * 2
     assert table(turns) == (
         HEAD
-        + "| `tests/netns/test_a.py` | one | 1 | 1 | `test_two` |\n"
-        + "| `tests/netns/test_a.py` | other | 1 | 0 | the rest was not reached |\n"
-        + "| `tests/netns/test_b.py` | other | 0 | 1 | - |\n"
-        + "| `tests/netns/test_c.py` | other | 0 | 0 | not reached |\n"
+        + "| `tests/netns/test_a.py` | one | 2026-11-28 | 1 | 1 | `test_two` |\n"
+        + "| `tests/netns/test_a.py` | other | 2026-11-28 | 1 | 0 | the rest was not reached |\n"
+        + "| `tests/netns/test_b.py` | other | 2026-11-28 | 0 | 1 | - |\n"
+        + "| `tests/netns/test_c.py` | other | 2026-11-28 | 0 | 0 | not reached |\n"
     )
+
+
+def test_a_run_writes_what_it_gets_to_and_leaves_the_rest(tmp_path: Path) -> None:
+    path = tmp_path / "document.md"
+    path.write_text(f"before\n{BEGIN}{END}after\n")
+    a, b = "tests/netns/test_a.py", "tests/netns/test_b.py"
+    before = [Turn(a, "one", DAY, RESULTS, finished=True), Turn(a, "other", DAY), Turn(b, "one", DAY, RESULTS[:1])]
+    for turn in before:
+        Table(path).put(turn)
+    assert path.read_text() == f"before\n{BEGIN}{table(before)}{END}after\n"
+    later = "2026-11-29"
+    Table(path).put(Turn(a, "one", later))
+    Table(path).put(Turn(b, "one", later, RESULTS[:1], finished=True))
+    after = [*before[:2], Turn(b, "one", later, RESULTS[:1], finished=True)]
+    assert path.read_text() == f"before\n{BEGIN}{table(after)}{END}after\n"

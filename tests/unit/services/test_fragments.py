@@ -41,16 +41,25 @@ CLIENT, SERVER, LOOSE = (
 )
 FREE = port(4, NET, "10.0.0.4", "2001:db8::4", port_security_enabled=False, security_groups=())
 TRUSTING = port(5, NET, "10.0.0.5", "2001:db8::5")
-EVERYBODY = (CLIENT, SERVER, LOOSE, FREE, TRUSTING)
+NOTHING = SecurityGroup(id="00000003-2222-4000-8000-000000000000")
+CLOSED = port(6, NET, "10.0.0.6", "2001:db8::6", security_groups=(NOTHING.id,))
+EVERYBODY = (CLIENT, SERVER, LOOSE, FREE, TRUSTING, CLOSED)
+
+
+@pytest.fixture(params=[False, True], ids=["userspace tracker", "kernel's tracker"])
+def gives_whole(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
 
 
 @pytest.fixture(params=[False, True], ids=["same host", "across hosts"])
-def region(request: pytest.FixtureRequest) -> Region:
+def region(request: pytest.FixtureRequest, gives_whole: bool) -> Region:
     made = Region(nodes=2)
-    made.create(NET, STATEFUL, STATELESS, ANYTHING, *EVERYBODY)
+    made.create(NET, STATEFUL, STATELESS, ANYTHING, NOTHING, *EVERYBODY)
     for number, one in enumerate(EVERYBODY):
         made.plug(f"hv{1 + number % 2 if request.param else 1}", one)
     made.settle()
+    for node in made.nodes.values():
+        node.bridges["int"].tracker.gives_whole = gives_whole
     return made
 
 
@@ -133,8 +142,15 @@ def test_nobody_makes_a_guarded_vm_hear_neighbour_discovery_in_pieces(region: Re
 
 
 def test_a_dhcp_server_elsewhere_may_answer_in_pieces(region: Region) -> None:
-    for to in (CLIENT, LOOSE, TRUSTING):
+    for to in (CLIENT, LOOSE, TRUSTING, CLOSED):
         assert arriving(region, FREE, to, fragments(udp(FREE, to, 68, sport=67))) == [0, 1, 2]
+
+
+def test_and_be_asked_in_pieces_by_a_vm_that_may_say_nothing_else(region: Region) -> None:
+    for version, client, server in ((4, 68, 67), (6, 546, 547)):
+        asks = udp(CLOSED, FREE, server, version, sport=client)
+        assert arriving(region, CLOSED, FREE, fragments(asks)) == [0, 1, 2]
+        assert not usable(arriving(region, CLOSED, FREE, fragments({**asks, "udp_dst": 53})))
 
 
 def test_a_header_chain_that_makes_no_sense_gets_nowhere(region: Region) -> None:
