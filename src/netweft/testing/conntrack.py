@@ -28,9 +28,9 @@ class Connection:
 class Tracker:
     """gives_whole: as the kernel's does."""
 
-    gives_whole: bool = False
     connections: dict[Key, Connection] = field(default_factory=dict)
     kept: dict[tuple[int, int], list[dict[str, int]]] = field(default_factory=dict)  # zone, datagram -> fragments
+    gives_whole: bool = False
 
     def whole(self, zone: int, packet: dict[str, int]) -> list[dict[str, int]]:
         """All fragments of the datagram, in order, once the last of them is there, or it as one; nothing before.  What
