@@ -153,7 +153,7 @@ def capture() -> None:
 
 def serve(port: int) -> None:
     digest = hashlib.sha256()
-    with socket.create_server(("", port)) as server:
+    with socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True) as server:
         print("ready", flush=True)
         connection, _ = server.accept()
         with connection:
@@ -288,6 +288,23 @@ def say(address: str, port: int, size: int) -> None:
             print(0)
 
 
+def refused(address: str, port: int) -> None:
+    """Tells when an ICMP error has said that nobody listens there."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as udp:
+        udp.settimeout(1)
+        udp.connect((address, port))
+        print("ready", flush=True)
+        while True:
+            try:
+                udp.send(b"anybody?")
+                udp.recv(1)
+            except ConnectionRefusedError:
+                return print("refused", flush=True)
+            except TimeoutError:
+                continue
+
+
 def drink(address: str, port: int) -> None:
     with socket.create_connection((address, port), timeout=20) as connection:
         print("ready", flush=True)
@@ -359,6 +376,8 @@ if __name__ == "__main__":
             hear([int(port) for port in ports])
         case ["say", address, port, size]:
             say(address, int(port), int(size))
+        case ["refused", address, port]:
+            refused(address, int(port))
         case ["greet", port]:
             greet(int(port))
         case ["crowd", address, port, number]:

@@ -12,8 +12,7 @@ from netweft.control.l3.owners import GATEWAY, INTERFACE
 from netweft.store import Object, Query, ReadTransaction, WriteTransaction
 
 KIND = "routers"
-# Kept on a router, not shown: the networks on which it has interfaces; and the port that is its gateway.
-NETWORKS, GATEWAY_PORT = "netweft:networks", "netweft:gateway_port"
+GATEWAY_PORT = "netweft:gateway_port"  # kept on a router, not shown: the port that is its gateway
 
 
 class Asker(NamedTuple):

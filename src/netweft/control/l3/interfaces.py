@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from netweft.control import addresses, hosts, placing, rbac, trunks
 from netweft.control.errors import PortNotFound, SubnetNotFound
 from netweft.control.l3 import attached, routes
-from netweft.control.l3.attached import KIND, NETWORKS, Asker
+from netweft.control.l3.attached import KIND, Asker
 from netweft.control.l3.errors import (
     BadRouterRequest,
     DeviceIDNotOwnedByTenant,
@@ -19,6 +19,7 @@ from netweft.control.l3.errors import (
 )
 from netweft.control.l3.owners import INTERFACE, new_port
 from netweft.control.standard import UseCases, bumped
+from netweft.model.router import NETWORKS
 from netweft.store import Object, WriteTransaction
 
 _NOT_A_HOSTS = {"status": "ACTIVE", "status_detail": ""}

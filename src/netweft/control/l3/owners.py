@@ -1,8 +1,9 @@
 """The `device_owner` of ports that are a router's or a floating IP's: their names, and what each means."""
 
+from netweft.model.router import INTERFACE_OWNER
 from netweft.store import Object
 
-INTERFACE, GATEWAY, FLOATING = "network:router_interface", "network:router_gateway", "network:floatingip"
+INTERFACE, GATEWAY, FLOATING = INTERFACE_OWNER, "network:router_gateway", "network:floatingip"
 # device_owner -> the kind that device_id names
 OWNERS = {INTERFACE: "routers", GATEWAY: "routers", FLOATING: "floatingips"}
 # interfaces by all the names that Neutron has for them: no address comes to such a port by itself

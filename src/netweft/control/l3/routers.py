@@ -1,10 +1,11 @@
 """Routers: how they come, change and go.  All of them are distributed (decision 0400)."""
 
 from netweft.control.l3 import attached, routes
-from netweft.control.l3.attached import GATEWAY_PORT, KIND, NETWORKS
+from netweft.control.l3.attached import GATEWAY_PORT, KIND
 from netweft.control.l3.errors import BadRouterRequest, RouterInUse
 from netweft.control.l3.interfaces import Interfaces
 from netweft.control.standard import UseCases, born, bumped
+from netweft.model.router import NETWORKS
 from netweft.store import Object, WriteTransaction
 
 DISTRIBUTED, HA = "distributed", "ha"
