@@ -6,8 +6,9 @@ from starlette.routing import BaseRoute, Route
 
 from netweft.api import body, faults, querystring
 from netweft.api.attributes import Resource
-from netweft.api.encoding import json_response, whole_number
+from netweft.api.encoding import json_response, told, whole_number
 from netweft.api.gate import Gate, Handler
+from netweft.api.querystring import Told
 from netweft.api.running import MANY, Run
 from netweft.api.service import Service
 from netweft.api.tags import Tags
@@ -48,8 +49,8 @@ class Endpoint:
         url = str(request.url.replace(query=""))
 
         def work() -> Response:
-            found = self._service.find(context, listing)
-            return json_response(querystring.answer(self._resource, listing, found, url, pairs))
+            found = self._service.find(context, listing, lambda one: Told(one["id"], told(listing.asked_for(one))))
+            return json_response(querystring.told_answer(self._resource, listing, found, url, pairs))
 
         return await self._run.read_much(work)
 

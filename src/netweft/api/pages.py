@@ -1,13 +1,16 @@
 """Pages of what the store cannot page: filtered, sorted and cut here, as it would have done it."""
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 from netweft.api.relations import matches
 from netweft.control.errors import NotFound
 from netweft.store import Object, Query
 
+T = TypeVar("T")
 
-def of(query: Query, ids: Sequence[str], items: Sequence[Object | None]) -> list[Object]:
+
+def of(query: Query, ids: Sequence[str], items: Sequence[T | None]) -> list[T]:
     """All there are, in order; None for what is none of those that are asked for."""
     at = ids.index(query.marker) if query.marker in ids else None
     if query.reverse:

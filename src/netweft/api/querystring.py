@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import parse_qsl, urlencode
 
 from netweft.api import checks
@@ -45,6 +45,10 @@ class Listing:
     query: Query
     fields: frozenset[str]
     computed: dict[str, list[Any]]
+
+    def means(self, object: Object) -> bool:
+        """Whether the filters on what is computed let it through."""
+        return not self.computed or all(object[name] in values for name, values in self.computed.items())
 
     def asked_for(self, object: Object) -> Object:
         return {name: object[name] for name in object if name in self.fields} if self.fields else object
@@ -101,8 +105,22 @@ def answer(
     key: str = "id",
 ) -> Object:
     """The body of a list.  key: the attribute whose value is a marker; it is in all items, asked for or not."""
-    result: Object = {resource.collection: [listing.asked_for(one) for one in items]}
-    if links := _links(listing, [one[key] for one in items], url, pairs):
+    return told_answer(resource, listing, [Told(one[key], listing.asked_for(one)) for one in items], url, pairs)
+
+
+class Told(NamedTuple):
+    """Of a list: what its place is called, and what is said of it."""
+
+    marker: str
+    said: Any
+
+
+def told_answer(
+    resource: Listed, listing: Listing, items: Sequence[Told], url: str, pairs: Sequence[tuple[str, str]]
+) -> Object:
+    """The same, of what was made ready before."""
+    result: Object = {resource.collection: [one.said for one in items]}
+    if links := _links(listing, [one.marker for one in items], url, pairs):
         result[f"{resource.collection}_links"] = links
     return result
 

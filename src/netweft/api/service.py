@@ -4,7 +4,7 @@ The order of things for one object: is it there, may the caller see it, may they
 it is, and then the use case.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Any, TypeVar
 
 from msgspec import Raw
@@ -39,7 +39,8 @@ class Service:
         self._policy = Policy(resource)
         self._shows = {name: one.show for name, one in resource.attributes.items() if one.show is not None}
 
-    def find(self, context: Context, listing: Listing) -> list[Object]:
+    def find(self, context: Context, listing: Listing, tell: Callable[[Object], T]) -> list[T]:
+        """tell: what becomes of each, at once, so that a long list is never there as objects all together."""
         if self._resource.before_list is not None:
             self._resource.before_list(context, listing.query.filters)
         with self._store.read() as tx:
@@ -47,26 +48,22 @@ class Service:
             page = query if not listing.computed else Query()  # whole, where only the answers say which are meant
             if query.marker is not None:
                 self._seen(tx, context, query.marker, tx.get(self._resource.collection, query.marker))
-            found = tx.query(
-                self._resource.collection,
-                Query(
-                    looked_up(tx, context, self._resource, query.filters),
-                    any_of=self._policy.visible(tx, context),
-                    sort=query.sort,
-                    limit=page.limit,
-                    marker=page.marker,
-                    reverse=page.reverse,
-                ),
+            wanted = Query(
+                looked_up(tx, context, self._resource, query.filters),
+                any_of=self._policy.visible(tx, context),
+                sort=query.sort,
+                limit=page.limit,
+                marker=page.marker,
+                reverse=page.reverse,
             )
             # what tells the next page, and what is filtered by, too; the answer leaves out what was not asked for
             fields = listing.fields | listing.computed.keys() | {"id"} if listing.fields else frozenset()
-            shown = self._show(tx, context, found, fields)
-        if not listing.computed:
-            return shown
-        items = [
-            one if all(one[name] in values for name, values in listing.computed.items()) else None for one in shown
-        ]
-        return pages.of(query, [one["id"] for one in found], items)
+            ids: list[str] = []
+            told: list[T | None] = []
+            for part in tx.parts(self._resource.collection, wanted):
+                ids += [one["id"] for one in part]
+                told += [tell(one) if listing.means(one) else None for one in self._show(tx, context, part, fields)]
+        return pages.of(query if listing.computed else Query(), ids, told)
 
     def show(self, context: Context, id: str, fields: frozenset[str]) -> Object:
         with self._store.read() as tx:
@@ -199,8 +196,9 @@ class Service:
         if not wanted or SHARED in wanted:
             objects = with_shared(tx, context, self._resource, objects)
         stand_ins = {name: names[name].stand_in for name in hidden}
-        shown = [name for name in names if (not wanted or name in wanted) and stand_ins.get(name, name) is not None]
+        unseen = {name for name, show in stand_ins.items() if show is None}
         shows = self._shows | {name: show for name, show in stand_ins.items() if show is not None}
+        shown = (names.keys() & wanted if wanted else names.keys()) - unseen
         return [_view(one, shown, shows) for one in objects]
 
 
@@ -210,10 +208,11 @@ def _told(answer: Any, *, unchanged: bool) -> Raw:
     return told(answer)
 
 
-def _view(object: Object, names: Sequence[str], shows: Mapping[str, Callable[[Any], Any]]) -> Object:
+def _view(object: Object, names: Set[str], shows: Mapping[str, Callable[[Any], Any]]) -> Object:
     """shows: how, where it is not as it is kept."""
-    object["tenant_id"] = object.get("project_id")
-    view = {name: object[name] for name in names if name in object}
+    view = {**object, "tenant_id": object.get("project_id")}
+    for name in view.keys() - names:
+        del view[name]
     for name, show in shows.items():
         if name in view:
             view[name] = show(view[name])

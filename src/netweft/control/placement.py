@@ -13,15 +13,16 @@ _BANDWIDTH = {"egress": "NET_BW_EGR_KILOBIT_PER_SEC", "ingress": "NET_BW_IGR_KIL
 _TUNNEL = "CUSTOM_NETWORK_TUNNEL_PROVIDER"
 
 
-def with_requests(tx: ReadTransaction, ports: Iterable[Object], networks: Mapping[str, Object]) -> list[Object]:
-    """Ports, each with what it asks for: what its policy, else its network's, promises it."""
-    policies = {port["id"]: port.get(POLICY) or networks[port["network_id"]].get(POLICY) for port in ports}
-    wanted = {id for id in policies.values() if id}
-    found = tx.get_many(KIND, wanted) if wanted else {}
-    return [
-        port | {REQUEST: _request(port, networks[port["network_id"]], found.get(policies[port["id"]] or ""))}
+def requests(tx: ReadTransaction, ports: Iterable[Object], networks: Mapping[str, Object]) -> dict[str, Object | None]:
+    """By port: what its policy, else its network's, promises it.  Ports without a policy are left out."""
+    asking = [
+        (port, network, policy)
         for port in ports
+        for network in [networks[port["network_id"]]]
+        if (policy := port.get(POLICY) or network.get(POLICY))
     ]
+    found = tx.get_many(KIND, {policy for _, _, policy in asking})
+    return {port["id"]: _request(port, network, found.get(policy)) for port, network, policy in asking}
 
 
 def trait(prefix: str, name: str) -> str:

@@ -1,7 +1,7 @@
 """QoS policies and their rules, which are part of the policy; who has a policy, and which is a project's default."""
 
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from netweft.control.errors import Conflict, NotFound, UsedBy
@@ -151,11 +151,6 @@ def default_of(tx: ReadTransaction, project_id: str) -> str | None:
     """The id of the policy that the project's new networks get."""
     holder = tx.holders(_DEFAULTS, [project_id]).get(project_id)
     return holder[1] if holder else None
-
-
-def with_network_policy(ports: Iterable[Object], networks: Mapping[str, Object]) -> list[Object]:
-    """Ports, each with the policy that its network has."""
-    return [port | {"qos_network_policy_id": networks[port["network_id"]].get(POLICY)} for port in ports]
 
 
 def _default_claim(policy: Object) -> Claim:

@@ -22,6 +22,7 @@ from netweft.store import ChangesGone, ReadTransaction, Store
 from netweft.store.doorbell import Bell
 
 BATCH = 1000  # changes read at a time
+APART_SECONDS = 0.005  # between two steps: many commits in a row are not as many steps
 TICK_SECONDS = 1.0  # for what no bell tells: a write by another process to the same SQLite file, an outbox to drop
 SETTLE_SECONDS = 0.005
 RETRY_SECONDS = 1.0
@@ -109,7 +110,7 @@ class Hub:
             while True:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(patience):
-                        await self._bell.wait()
+                        await self._bell.wait(APART_SECONDS)
                 self._drop_outboxes()
                 joining, leaving = self._joining, self._leaving
                 self._joining, self._leaving = set(), set()
@@ -178,11 +179,13 @@ class Hub:
             reader = StoreReader(tx)
             step = _Step(tx.revision() if self._revision is None else self._revision)
             touched: set[RowKey] = set()
-            while changes := tx.changes(step.revision, BATCH):
+            full = True
+            while full and (changes := tx.changes(step.revision, BATCH)):
                 batch = {(change.kind, change.id) for change in changes}
                 step.add(self._interest.advance(reader, batch))
                 step.revision = changes[-1].revision
                 touched |= batch
+                full = len(changes) >= BATCH
             step.add(self._interest.follow(reader, joining))
             step.free = self._free(tx, touched)
             step.settling = tx.is_settling()

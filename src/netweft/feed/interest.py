@@ -47,7 +47,7 @@ class Interest:
                 ids.setdefault(kind, set()).add(id)
         updates: Updates = {}
         restless: set[str] = set()
-        for kind, wanted in ids.items():
+        for kind, wanted in ids.items() if self._topics else ():
             rows = {row["id"]: row for row in reader.find(kind, "id", wanted)}
             for id in wanted:
                 restless |= self._put((kind, id), rows.get(id), updates)
@@ -84,8 +84,7 @@ class Interest:
         before = self._rows.pop(row_key, {})
         after = {
             (entry.topic, key_of(entry.object)): entry
-            for entry in (self._rules.entries(row_key[0], row) if row else ())
-            if entry.topic in self._topics
+            for entry in (self._rules.entries(row_key[0], row, self._topics) if row else ())
         }
         if after:
             self._rows[row_key] = after

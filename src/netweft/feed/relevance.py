@@ -21,7 +21,7 @@ A node starts at its own `host` topic and follows all topics that it can reach. 
 One law: an object's key comes from one topic only at a time, so that leaving the topic takes the object away.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeAlias
 
@@ -126,10 +126,13 @@ class Rules:
     def concerns(self, kind: str) -> bool:
         return kind in self._by_kind
 
-    def entries(self, kind: str, row: Row) -> Iterator[Entry]:
-        """A row that makes no sense is left out and logged: it must not cost others their feed."""
+    def entries(self, kind: str, row: Row, topics: Container[Topic]) -> Iterator[Entry]:
+        """In these topics.  A row that makes no sense is left out and logged: it must not cost others their feed."""
         for rule in self._by_kind[kind]:
             for id, place in _places(row, rule.by):
+                topic = Topic(rule.topic, id)
+                if topic not in topics:
+                    continue
                 try:
                     given = rule.gives(place)
                 except (KeyError, TypeError, ValueError) as error:  # msgspec's errors are ValueErrors
@@ -138,7 +141,7 @@ class Rules:
                 if given is not None:
                     leads = [Topic(name, to) for name, attribute in rule.leads for to in _values(row, attribute)]
                     not_for = row[rule.not_for] if rule.not_for else ""
-                    yield Entry(Topic(rule.topic, id), given, tuple(dict.fromkeys(leads)), not_for)
+                    yield Entry(topic, given, tuple(dict.fromkeys(leads)), not_for)
 
     def load(self, reader: Reader, topics: Iterable[Topic]) -> Mapping[RowKey, Row]:
         """All rows of these topics, with as few questions as there are attributes that rules go by."""

@@ -13,11 +13,16 @@ class Bell:
         self._loop = loop
         self._event = asyncio.Event()
         self._event.set()
+        self._returned = float("-inf")
 
-    async def wait(self) -> None:
-        """Until rung since the last `wait` returned."""
+    async def wait(self, apart: float = 0.0) -> None:
+        """Until rung since the last `wait` returned, and not sooner than so many seconds after that: where changes come
+        one upon the other, one look is for several."""
         await self._event.wait()
+        if (early := self._returned + apart - self._loop.time()) > 0:
+            await asyncio.sleep(early)
         self._event.clear()
+        self._returned = self._loop.time()
 
     def ring(self) -> None:
         """From any thread."""

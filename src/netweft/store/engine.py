@@ -4,7 +4,6 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import psycopg
 from alembic import command
 from alembic.config import Config
@@ -18,8 +17,6 @@ from netweft.store.errors import UnknownSchema
 
 # An answered write survives a power cut, not only a kill -9 (NORMAL would do for that).  See decision 0002.
 SYNCHRONOUS = "FULL"
-
-_decode = msgspec.json.Decoder().decode
 
 
 def connect(url: str) -> Engine:
@@ -76,10 +73,14 @@ def _postgresql(url: URL) -> Engine:
 
     @event.listens_for(engine, "connect")
     def prepare(connection: psycopg.Connection[Any], record: object) -> None:
-        set_json_loads(_decode, connection)
+        set_json_loads(_as_it_is, connection)  # decoded by whoever reads it, see sql.py
         # nobody waits for ever for somebody who is stuck, or whose machine stands still
         connection.execute("SELECT set_config('lock_timeout', '10s', false)")
         connection.execute("SELECT set_config('idle_in_transaction_session_timeout', '60s', false)")
         connection.commit()
 
     return engine
+
+
+def _as_it_is(value: str | bytes) -> str | bytes:
+    return value

@@ -65,6 +65,7 @@ class Referrer(NamedTuple):
     attribute: str
 
 
+PART = 100  # objects
 _JSON: dict[bool, JsonDialect] = {False: JsonDialect(), True: PostgreSQLJson()}  # is it PostgreSQL?
 _kind: BindParameter[str] = bindparam("k")
 _this = (objects.c.kind == _kind, objects.c.id == bindparam("i"))
@@ -125,7 +126,10 @@ class ReadTransaction:
 
     def query(self, kind: str, query: Query | None = None) -> list[Object]:
         """Raises Missing when the query's marker is not there."""
-        query = query or Query()
+        return [one for part in self.parts(kind, query or Query()) for one in part]
+
+    def parts(self, kind: str, query: Query) -> Iterator[list[Object]]:
+        """The same, some at a time: what is decoded and let go is not there when the next come."""
         order = order_of(query)
         where, given = bound(self._json, query.filters)
         any_of, any_given = self._any_of(query.any_of)
@@ -139,8 +143,7 @@ class ReadTransaction:
             given |= {f"k{at}": value for at, value in enumerate(after)}
         marked, limited = query.marker is not None, query.limit is not None
         statement = page(self._json, where, any_of, order, marked=marked, limited=limited)
-        found: list[Object] = self._connection.column(statement, kind=kind, **given)
-        return found[::-1] if query.reverse else found
+        return self._connection.parts(statement, PART, backwards=query.reverse, kind=kind, **given)
 
     def ids(self, kind: str, *any_of: Filters) -> list[str]:
         """Of the objects that match one of these."""

@@ -13,7 +13,6 @@ for the lock of the file.  PostgreSQL: everything in threads.
 """
 
 import asyncio
-import gc
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -59,7 +58,6 @@ class Turns:
         self._begin(None)
 
     def _begin(self, loop: asyncio.AbstractEventLoop | None) -> None:
-        gc.enable()  # a list of the loop before may be under way
         self._loop = loop
         self._short: Shares[_Piece] = Shares()
         self._writes: Shares[_Piece] = Shares()
@@ -150,8 +148,6 @@ class Turns:
         most = 1 if self._embedded else THREADS
         while self._lists and self._busy < most:
             self._busy += 1
-            if self._embedded:
-                gc.disable()  # all that a list makes is alive: the collector looks at it in vain, and all wait for that
             self._in_thread(self._lists.pop(), self._read_done)
         writes = bool(self._writes) and not self._writing
         if writes and not (self._wrote_last and self._short):
@@ -209,8 +205,6 @@ class Turns:
 
     def _read_done(self) -> None:
         self._busy -= 1
-        if self._embedded:
-            gc.enable()  # and has its turn before the next list
 
     def _write_done(self) -> None:
         self._writing = False

@@ -82,6 +82,21 @@ def test_a_database_keeps_its_history(url: str) -> None:
     second.close()
 
 
+async def test_one_look_is_for_all_that_rang_shortly_after_the_last(store: Store) -> None:
+    with store.doorbell.subscribe() as bell:
+        loop = asyncio.get_running_loop()
+        await bell.wait(0.05)
+        started = loop.time()
+        for name in "abc":
+            write(store, name)
+            await asyncio.sleep(0)
+        await bell.wait(0.05)
+        assert loop.time() - started > 0.04
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.02):
+                await bell.wait()
+
+
 async def test_the_doorbell_rings_after_commits_of_any_thread(store: Store) -> None:
     with store.doorbell.subscribe() as bell:
         await bell.wait()  # rung at first, so that nothing is missed

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from netweft.store import Missing, New, Object, Query, Store
+from netweft.store import Missing, New, Object, Query, Store, sql
+from netweft.store.transaction import PART
 
 PORTS: list[Object] = [
     {
@@ -33,6 +34,28 @@ def filled(store: Store) -> Store:
         tx.insert_many("ports", [New(port) for port in PORTS])
         tx.insert("networks", {"id": "id00", "name": "n0"})
     return store
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_long_list_is_never_there_all_together(store: Store, monkeypatch: pytest.MonkeyPatch, reverse: bool) -> None:
+    """What is decoded is looked at, and let go, before more is."""
+    count, decode = 3 * PART + 1, sql._decode
+    with store.write() as tx:
+        tx.insert_many("ports", [New({"id": f"{at:06}", "name": ""}) for at in range(count)])
+    decoded: list[Any] = []
+
+    def counted(text: Any) -> Any:
+        decoded.append(text)
+        return decode(text)
+
+    monkeypatch.setattr(sql, "_decode", counted)
+    found: list[Object] = []
+    with store.read() as reading:
+        for part in reading.parts("ports", Query(reverse=reverse)):
+            found += part
+            assert len(part) <= PART
+            assert len(decoded) == len(found)
+    assert ids(found) == [f"{at:06}" for at in range(count)]
 
 
 def ids(objects: list[Object]) -> list[str]:

@@ -1,7 +1,6 @@
 """Whose turn it is: shares of time by project and user, in the event loop and in threads."""
 
 import asyncio
-import gc
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -332,18 +331,3 @@ def test_another_event_loop_finds_it_as_new(turns: Turns) -> None:
 
     asyncio.run(abandon())
     assert asyncio.run(ask()) == 3
-
-
-async def test_the_collector_is_off_for_no_longer_than_a_list(turns: Turns) -> None:
-    async def fail() -> None:
-        with pytest.raises(LookupError):
-            await turns.read(_missing, long=True)
-
-    assert await turns.read(gc.isenabled, long=True) is False
-    assert gc.isenabled()
-    await asyncio.gather(*(turns.read(lambda: None, long=True) for _ in range(5)), fail())
-    assert gc.isenabled()
-
-
-def _missing() -> None:
-    raise LookupError

@@ -14,9 +14,8 @@ from netweft.api.resources.standard import (
     STATUS_DETAIL,
     flag,
 )
-from netweft.control import qos
+from netweft.control import placement, qos
 from netweft.control.errors import PortNotFound
-from netweft.control.placement import REQUEST, with_requests
 from netweft.control.standard import UseCases
 from netweft.control.trunks import with_details
 from netweft.store import Object, ReadTransaction
@@ -37,6 +36,7 @@ _VNIC_TYPES = (
 
 
 _SHOWN = Attribute(check=READ_ONLY)
+_NETWORK_POLICY = "qos_network_policy_id"
 
 ATTRIBUTES = STANDARD | {
     "network_id": NETWORK_ID,
@@ -67,8 +67,8 @@ ATTRIBUTES = STANDARD | {
     "extra_dhcp_opts": Attribute(check=checks.dhcp_options, post=True, put=True, default=None),
     "trunk_details": Attribute(check=READ_ONLY),
     "qos_policy_id": Attribute(check=checks.or_none(checks.uuid_text), post=True, put=True, default=None),
-    "qos_network_policy_id": Attribute(check=READ_ONLY),
-    REQUEST: _SHOWN,
+    _NETWORK_POLICY: Attribute(check=READ_ONLY),
+    placement.REQUEST: _SHOWN,
     "binding:host_id": Attribute(
         check=checks.or_none(checks.string(255)),
         post=True,
@@ -101,7 +101,15 @@ BINDING = {
 def present(tx: ReadTransaction, ports: Sequence[Object]) -> Sequence[Object]:
     """Their trunks, what their networks say of quality, and what that asks of Placement."""
     networks = tx.get_many("networks", {port["network_id"] for port in ports})
-    return with_requests(tx, qos.with_network_policy(with_details(tx, ports), networks), networks)
+    requests = placement.requests(tx, ports, networks)
+    return [
+        port
+        | {
+            _NETWORK_POLICY: networks[port["network_id"]].get(qos.POLICY),
+            placement.REQUEST: requests.get(port["id"]),
+        }
+        for port in with_details(tx, ports)
+    ]
 
 
 def port(use_cases: UseCases) -> Resource:
@@ -113,5 +121,5 @@ def port(use_cases: UseCases) -> Resource:
         use_cases=use_cases,
         not_found=PortNotFound,
         present=present,
-        computed=frozenset({"trunk_details", "qos_network_policy_id", REQUEST}),
+        computed=frozenset({"trunk_details", _NETWORK_POLICY, placement.REQUEST}),
     )

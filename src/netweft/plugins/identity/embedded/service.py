@@ -5,7 +5,6 @@ answered.  Other servers learn of it from the change log, milliseconds later; sh
 `cache.SECONDS`.
 """
 
-import asyncio
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -96,8 +95,7 @@ class EmbeddedIdentity:
         revision = await self.read(lambda tx: tx.revision())
         with self._store.doorbell.subscribe() as bell:
             while True:
-                await bell.wait()
-                await asyncio.sleep(COALESCE_SECONDS)
+                await bell.wait(COALESCE_SECONDS)
                 revision = await self._catch_up(revision)
 
     def close(self) -> None:
