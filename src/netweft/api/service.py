@@ -209,14 +209,14 @@ def _told(answer: Any, *, unchanged: bool) -> Raw:
 
 
 def _view(object: Object, names: Set[str], shows: Mapping[str, Callable[[Any], Any]]) -> Object:
-    """shows: how, where it is not as it is kept."""
-    view = {**object, "tenant_id": object.get("project_id")}
-    for name in view.keys() - names:
-        del view[name]
+    """The object itself, which nobody else needs any more.  shows: how, where it is not as it is kept."""
+    object["tenant_id"] = object.get("project_id")
+    for name in object.keys() - names:
+        del object[name]
     for name, show in shows.items():
-        if name in view:
-            view[name] = show(view[name])
-    return view
+        if name in object:
+            object[name] = show(object[name])
+    return object
 
 
 def _check_revision(current: Object, expected: int | None) -> None:
