@@ -1,9 +1,12 @@
 """Connections to SQLite or PostgreSQL, set up the way the store needs them, and the migrations."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psycopg
 from alembic import command
 from alembic.config import Config
@@ -32,7 +35,7 @@ def migrate(engine: Engine) -> None:
     """To the newest schema.  Several servers may do this at the same time.  Raises UnknownSchema."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    with engine.begin() as connection:
+    with engine.begin() as connection, _json_decoded(connection):
         config.attributes["connection"] = connection
         try:
             command.upgrade(config, "head")
@@ -80,6 +83,20 @@ def _postgresql(url: URL) -> Engine:
         connection.commit()
 
     return engine
+
+
+@contextmanager
+def _json_decoded(connection: Connection) -> Iterator[None]:
+    """As SQLAlchemy expects it of PostgreSQL's driver."""
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, psycopg.Connection):
+        yield
+        return
+    set_json_loads(msgspec.json.decode, driver)
+    try:
+        yield
+    finally:
+        set_json_loads(_as_it_is, driver)
 
 
 def _as_it_is(value: str | bytes) -> str | bytes:

@@ -75,13 +75,13 @@ class Statement:
 def _compile(clause: ClauseElement, dialect: Dialect) -> _Compiled:
     compiled = clause.compile(dialect=dialect)
     assert isinstance(compiled, SQLCompiler)
-    in_text = (Json, JSON) if dialect.name == "postgresql" else (Json, JSON, ARRAY)
+    in_text, out_of_text = ((Json, JSON), (Json, JSON)) if dialect.name == "postgresql" else ((Json, JSON, ARRAY), Json)
     columns = clause.selected_columns if isinstance(clause, Select) else ()
     return _Compiled(
         str(compiled),
         {name: value for name, value in compiled.params.items() if value is not None},
         [name for name, bind in compiled.binds.items() if isinstance(bind.type, in_text)],
-        [at for at, column in enumerate(columns) if isinstance(column.type, Json)],
+        [at for at, column in enumerate(columns) if isinstance(column.type, out_of_text)],
     )
 
 
