@@ -27,7 +27,7 @@ _decode = msgspec.json.Decoder().decode
 
 
 class Json(UserDefinedType[Any]):
-    """A JSON document: text in SQLite, jsonb in PostgreSQL (whose driver decodes for migrations only, see engine.py)."""
+    """A JSON document: text in SQLite, jsonb in PostgreSQL (decoded by its driver for migrations only)."""
 
     cache_ok = True
 
