@@ -87,7 +87,7 @@ class Table:
             row = _row(turn)
             if turn.results or _key(row) not in rows:
                 rows[_key(row)] = row
-            self._path.write_text(before + BEGIN + HEAD + "".join(rows.values()) + END + after)
+            self._path.write_text(before + BEGIN + HEAD + "".join(rows[key] for key in sorted(rows)) + END + after)
 
 
 def _key(row: str) -> tuple[str, ...]:

@@ -52,7 +52,7 @@ def test_a_run_writes_what_it_gets_to_and_leaves_the_rest(tmp_path: Path) -> Non
     path.write_text(f"before\n{BEGIN}{END}after\n")
     a, b = "tests/netns/test_a.py", "tests/netns/test_b.py"
     before = [Turn(a, "one", DAY, RESULTS, finished=True), Turn(a, "other", DAY), Turn(b, "one", DAY, RESULTS[:1])]
-    for turn in before:
+    for turn in reversed(before):
         Table(path).put(turn)
     assert path.read_text() == f"before\n{BEGIN}{table(before)}{END}after\n"
     later = "2026-11-29"
