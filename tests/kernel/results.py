@@ -81,13 +81,23 @@ class Table:
 
     def put(self, turn: Turn) -> None:
         with self._lock:
-            before, _, rest = self._path.read_text().partition(BEGIN)
-            found, _, after = rest.partition(END)
-            rows = {_key(row): row for row in found.splitlines(keepends=True)[HEAD.count("\n") :]}
+            before, rows, after = self._read()
             row = _row(turn)
             if turn.results or _key(row) not in rows:
                 rows[_key(row)] = row
             self._path.write_text(before + BEGIN + HEAD + "".join(rows[key] for key in sorted(rows)) + END + after)
+
+    def oldest_first(self, files: Iterable[str], machine: str) -> tuple[str, ...]:
+        """So that a run after one that was interrupted begins where that ended.  What has never passed: first."""
+        _, rows, _ = self._read()
+        ended = {key: row.split(" | ")[2] for key, row in rows.items() if row.endswith("| - |\n")}
+        return tuple(sorted(files, key=lambda name: ended.get((f"| `{name}`", machine), "")))
+
+    def _read(self) -> tuple[str, dict[tuple[str, ...], str], str]:
+        """What comes before the lines, they themselves, and what comes after them."""
+        before, _, rest = self._path.read_text().partition(BEGIN)
+        found, _, after = rest.partition(END)
+        return before, {_key(row): row for row in found.splitlines(keepends=True)[HEAD.count("\n") :]}, after
 
 
 def _key(row: str) -> tuple[str, ...]:

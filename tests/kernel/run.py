@@ -72,7 +72,8 @@ def _choice(words: list[str]) -> tuple[list[Share], float]:
         case [] | ["quick"]:
             return [Share(UserMode, QUICK, processors)], QUICK_MINUTES
         case ["all"]:
-            return [Share(UserMode, EVERY, processors, kept), Share(Emulated, CHOICE, kept=kept)], MINUTES
+            every = kept.oldest_first(EVERY, UserMode.name)
+            return [Share(UserMode, every, processors, kept), Share(Emulated, CHOICE, kept=kept)], MINUTES
         case ["qemu", *tests]:
             return [Share(Emulated, tuple(tests), kept=kept)], MINUTES
         case _:

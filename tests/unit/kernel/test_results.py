@@ -55,8 +55,10 @@ def test_a_run_writes_what_it_gets_to_and_leaves_the_rest(tmp_path: Path) -> Non
     for turn in reversed(before):
         Table(path).put(turn)
     assert path.read_text() == f"before\n{BEGIN}{table(before)}{END}after\n"
+    assert Table(path).oldest_first(["c", a, b], "one") == ("c", a, b)
     later = "2026-11-29"
     Table(path).put(Turn(a, "one", later))
     Table(path).put(Turn(b, "one", later, RESULTS[:1], finished=True))
+    assert Table(path).oldest_first([b, "c", a], "one") == ("c", a, b)
     after = [*before[:2], Turn(b, "one", later, RESULTS[:1], finished=True)]
     assert path.read_text() == f"before\n{BEGIN}{table(after)}{END}after\n"
