@@ -38,6 +38,7 @@ from netweft.api.sub_ports import SubPorts
 from netweft.control.address_groups import AddressGroups
 from netweft.control.agents import Agents
 from netweft.control.default_rules import DefaultRules
+from netweft.control.l3.gateways import ExternalSubnets
 from netweft.control.l3.owned import OwnedPorts
 from netweft.control.l3.routers import Routers
 from netweft.control.networks import Networks
@@ -107,7 +108,7 @@ def resources(store: Store, settings: ServerSettings) -> list[Resource]:
     return [
         network(Shareable("networks", Networks(Segments(settings, types, ranges), subnets))),
         network_segment_range(ranges),
-        subnet(subnets),
+        subnet(ExternalSubnets(subnets, ports)),
         subnetpool(Shareable("subnetpools", SubnetPools())),
         port(OwnedPorts(ports)),
         trunk(Trunks()),

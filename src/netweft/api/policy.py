@@ -25,6 +25,7 @@ from netweft.store import Object, ReadTransaction
 # what an object refers to must be seen: attribute -> the member and the kind of what it names
 _NAMED: Mapping[str, tuple[str, str, type[NotFound]]] = {
     "network_id": ("network", "networks", NetworkNotFound),
+    "external_gateway_info": ("network", "networks", NetworkNotFound),
     "subnet_id": ("subnet", "subnets", SubnetNotFound),
     "security_group_id": ("security_group", "security_groups", SecurityGroupNotFound),
     "remote_group_id": ("security_group", "security_groups", SecurityGroupNotFound),
@@ -118,7 +119,7 @@ def check_named(tx: ReadTransaction, context: Context, wanted: Sequence[Object])
         return
     relations = Relations(tx, context)
     for name, (member, kind, not_found) in _NAMED.items():
-        for id, found in _look_up(tx, kind, (one.get(name) for one in wanted)).items():
+        for id, found in _look_up(tx, kind, (_id(one.get(name)) for one in wanted)).items():
             if found is None or not _allows(relations, context, f"get_{member}", kind, found):
                 raise not_found(id=id)
     for one in wanted:
@@ -147,6 +148,11 @@ def check_ports(tx: ReadTransaction, context: Context, wanted: Sequence[Object])
             raise PortNotFound(id=id)
         if change and not _allows(relations, context, "update_port", "ports", port):
             raise PolicyNotAuthorized(action="update_port")
+
+
+def _id(value: Any) -> Any:
+    """A gateway names its network among other things."""
+    return value["network_id"] if isinstance(value, dict) else value
 
 
 def _look_up(tx: ReadTransaction, kind: str, ids: Iterable[Any]) -> dict[str, Object | None]:

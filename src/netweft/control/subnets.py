@@ -12,6 +12,7 @@ from netweft.control.errors import (
     SubnetInUse,
     SubnetPoolRequired,
 )
+from netweft.control.l3 import attached
 from netweft.control.l3.errors import GatewayIpInUse
 from netweft.control.l3.owners import INTERFACES
 from netweft.control.standard import born, bumped
@@ -232,4 +233,4 @@ def _forget_address(tx: WriteTransaction, port: Object, subnet_id: str) -> None:
 
 def _write_addresses(tx: WriteTransaction, port: Object, fixed_ips: list[Object]) -> None:
     links = [Link("fixed_ips", "subnets", id) for id in dict.fromkeys(fixed["subnet_id"] for fixed in fixed_ips)]
-    tx.update("ports", port["id"], bumped(port, {"fixed_ips": fixed_ips}), {"fixed_ips": links})
+    attached.follow(tx, tx.update("ports", port["id"], bumped(port, {"fixed_ips": fixed_ips}), {"fixed_ips": links}))

@@ -36,6 +36,7 @@ class World(NamedTuple):
     address_group: str
     policy: str
     pool: str
+    outside: str = ""
 
     def make(self, member: str, **values: Any) -> Object:
         path = {"policy": "qos/policies", "rbac_policy": "rbac-policies"}.get(member, f"{member.replace('_', '-')}s")
@@ -63,6 +64,7 @@ def world(make_api: Callable[..., Api], store: Store) -> World:
         address_group=w.make("address_group", project_id=OWNER, name="a", addresses=["10.1.0.0/24"])["id"],
         policy=w.make("policy", project_id=OWNER, name="q")["id"],
         pool=w.make("subnetpool", project_id=OWNER, name="p", prefixes=["10.2.0.0/16"])["id"],
+        outside=w.make("network", name="out", **{"router:external": True})["id"],
     )
     for type, id in (
         ("network", w.network),
@@ -229,6 +231,8 @@ ELSEWHERE = {
 
 
 def value_of(w: World, name: str, verb: str) -> Any:
+    if name == "external_gateway_info":
+        return {"network_id": w.outside}
     if name == "fixed_ips":
         return [{"subnet_id": w.subnet, "ip_address": "10.0.7.7" if verb == "create" else "10.0.7.8"}]
     return VALUES[name]

@@ -24,6 +24,7 @@ from netweft.api.resources import (
     subnetpool,
     trunk,
 )
+from netweft.api.resources.l3 import router
 
 FACTS = Path(__file__).parents[4] / "shared" / "neutron-api" / "definitions.json"
 pytestmark = pytest.mark.skipif(not FACTS.exists(), reason="the facts about Neutron are not beside the checkout")
@@ -39,6 +40,7 @@ OURS = {
     "security_group_rules": security_group.RULE,
     "address_groups": address_group.ATTRIBUTES,
     "trunks": trunk.ATTRIBUTES,
+    "routers": router.ATTRIBUTES,
     "policies": qos.ATTRIBUTES,
     **{known.collection: known.attributes for known in qos.RULE_TYPES.values()},
 }

@@ -9,10 +9,12 @@ from typing import NamedTuple
 
 from netweft.control.l3.errors import BadRouterRequest
 from netweft.control.l3.owners import GATEWAY, INTERFACE
+from netweft.control.standard import bumped
 from netweft.store import Object, Query, ReadTransaction, WriteTransaction
 
 KIND = "routers"
 GATEWAY_PORT = "netweft:gateway_port"  # kept on a router, not shown: the port that is its gateway
+INFO = "external_gateway_info"
 
 
 class Asker(NamedTuple):
@@ -48,6 +50,14 @@ def reached(tx: WriteTransaction, port: Object) -> list[Object]:
         return subnets_of(tx, port)
     network = tx.get("networks", port["network_id"])
     return list(tx.glance.get_many("subnets", network["subnets"]).values()) if network else []
+
+
+def follow(tx: WriteTransaction, port: Object) -> None:
+    """After the addresses of a port changed: if it is a gateway, its router says the same."""
+    router = tx.lock(KIND, port["device_id"]) if port["device_owner"] == GATEWAY else None
+    if router is not None and router.get(GATEWAY_PORT) == port["id"]:
+        info = router[INFO] | {"external_fixed_ips": port["fixed_ips"]}
+        tx.update(KIND, router["id"], bumped(router, {INFO: info}))
 
 
 def refuse_overlap(tx: WriteTransaction, attached: Iterable[Object], new: Sequence[Object]) -> None:

@@ -42,6 +42,13 @@ class InvalidRoutes(InvalidInput):
         BadRequest.__init__(self, routes=routes, reason=reason)
 
 
+class RouterExternalGatewayInUseByFloatingIp(Conflict):
+    message = (
+        "Gateway cannot be updated for router %(router_id)s, since a gateway to external network %(net_id)s "
+        "is required by one or more floating IPs."
+    )
+
+
 class DeviceIDNotOwnedByTenant(Conflict):
     message = "The following device_id %(device_id)s is not owned by your project or matches another project router."
 

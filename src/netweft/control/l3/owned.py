@@ -3,6 +3,7 @@
 from netweft.control import ipam
 from netweft.control.errors import InvalidInput
 from netweft.control.hosts import HOST
+from netweft.control.l3 import attached
 from netweft.control.l3.errors import (
     DeviceGetsNoPorts,
     IPAddressChangeNotAllowed,
@@ -43,7 +44,10 @@ class OwnedPorts:
             changes = _allowed(current, changes)
         elif moved:
             _refuse_device(after)
-        return self._ports.update(tx, current, changes)
+        updated = self._ports.update(tx, current, changes)
+        if updated["fixed_ips"] != current["fixed_ips"]:
+            attached.follow(tx, updated)
+        return updated
 
     def delete(self, tx: WriteTransaction, current: Object) -> None:
         if is_owned(tx.glance, current):

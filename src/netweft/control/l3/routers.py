@@ -1,8 +1,9 @@
 """Routers: how they come, change and go.  All of them are distributed (decision 0400)."""
 
 from netweft.control.l3 import attached, routes
-from netweft.control.l3.attached import GATEWAY_PORT, KIND
+from netweft.control.l3.attached import GATEWAY_PORT, INFO, KIND
 from netweft.control.l3.errors import BadRouterRequest, RouterInUse
+from netweft.control.l3.gateways import Gateways
 from netweft.control.l3.interfaces import Interfaces
 from netweft.control.standard import UseCases, born, bumped
 from netweft.model.router import NETWORKS
@@ -15,6 +16,7 @@ _ACTIVE = "Please set router admin_state_up to False prior to upgrade"
 class Routers:
     def __init__(self, ports: UseCases) -> None:
         self.interfaces = Interfaces(ports)
+        self._gateways = Gateways(ports)
 
     def create(self, tx: WriteTransaction, wanted: list[Object]) -> list[Object]:
         return [self._create(tx, one) for one in wanted]
@@ -24,6 +26,8 @@ class Routers:
         _refuse_while_active(current, changes)
         if "routes" in changes:
             routes.check(tx, current, changes["routes"])
+        if INFO in changes:
+            changes = changes | self._gateways.set(tx, current | changes, changes[INFO])
         return tx.update(KIND, current["id"], bumped(current, changes))
 
     def delete(self, tx: WriteTransaction, current: Object) -> None:
@@ -31,13 +35,18 @@ class Routers:
         if ports:
             reason = f"has ports still attached: {', '.join(port['id'] for port in ports)}"
             raise RouterInUse(router_id=current["id"], reason=reason)
+        gateway = tx.lock("ports", current[GATEWAY_PORT]) if current[GATEWAY_PORT] else None
+        if gateway is not None:
+            self._gateways.remove(tx, current, gateway)
         tx.delete(KIND, current["id"])
 
     def _create(self, tx: WriteTransaction, wanted: Object) -> Object:
         told = {DISTRIBUTED: True, HA: True} | _settled(wanted)
-        router = born(told, status="ACTIVE", routes=[], external_gateway_info=None)
+        router = born(told | {INFO: None}, status="ACTIVE", routes=[])
         router |= {NETWORKS: [], GATEWAY_PORT: None}
         tx.insert(KIND, router)
+        if wanted.get(INFO):
+            return tx.update(KIND, router["id"], self._gateways.set(tx, router, wanted[INFO]))
         return router
 
 

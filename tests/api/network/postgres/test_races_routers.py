@@ -201,3 +201,125 @@ async def test_a_network_is_withdrawn_while_a_router_is_put_on_it(region: Region
             red("DELETE", f"/rbac-policies/{made['id']}"), _interface(blue, router, "add", subnet_id=subnet)
         )
         assert (withdrawn, added) in ((204, 404), (409, 200)), (withdrawn, added)
+
+
+# -- gateways
+
+
+def _gateway(who: Somebody, router: str, network: str | None, **values: Any) -> Any:
+    info = {"network_id": network} | values if network else None
+    return who("PUT", f"/routers/{router}", {"router": {"external_gateway_info": info}})
+
+
+async def _external(region: Region, **values: Any) -> str:
+    network: str = (await region.admin.make("network", **{"router:external": True}))["id"]
+    n = number()
+    cidr = f"198.{18 + n // 250 % 2}.{n % 250}.0/24"
+    await region.admin.make("subnet", network_id=network, ip_version=4, cidr=cidr, **values)
+    return network
+
+
+async def _agrees(region: Region, router: str) -> Any:
+    """What the router says of its gateway, which is what the port says."""
+    shown = (await region.admin.get(f"/routers/{router}"))["external_gateway_info"]
+    ports = await region.admin.get(f"/ports?device_id={router}&device_owner=network:router_gateway")
+    said = [(shown["network_id"], shown["external_fixed_ips"])] if shown else []
+    assert [(port["network_id"], port["fixed_ips"]) for port in ports] == said
+    return shown
+
+
+async def test_a_network_is_no_longer_external_while_it_becomes_a_gateways(region: Region) -> None:
+    red = await _unlimited(region, region.red)
+    for _ in range(ROUNDS):
+        network, router = await _external(region), (await red.make("router"))["id"]
+        off, set = await together(
+            region.admin("PUT", f"/networks/{network}", {"network": {"router:external": False}}),
+            _gateway(red, router, network),
+        )
+        assert (off, set) in ((200, 404), (409, 200))
+        assert bool(await _agrees(region, router)) == (set == 200)
+
+
+async def test_an_entry_is_withdrawn_while_it_is_needed(region: Region) -> None:
+    red = await _unlimited(region, region.red)
+    for _ in range(ROUNDS):
+        network, router = await _external(region), (await red.make("router"))["id"]
+        (entry,) = await region.admin.get(f"/rbac-policies?object_id={network}")
+        withdrawn, set = await together(
+            region.admin("DELETE", f"/rbac-policies/{entry['id']}"), _gateway(red, router, network)
+        )
+        assert (withdrawn, set) in ((204, 404), (409, 200))
+
+
+async def test_one_gateway_however_often_it_is_set(region: Region) -> None:
+    red = await _unlimited(region, region.red)
+    for _ in range(ROUNDS):
+        networks = [await _external(region) for _ in range(2)]
+        router = (await red.make("router"))["id"]
+        codes = await together(
+            *(_gateway(red, router, network) for network in [*networks, *networks, None]),
+            red("PUT", f"/routers/{router}", {"router": {"name": "x"}}),
+        )
+        assert set(codes) == {200}
+        await _agrees(region, router)
+        codes = await together(_gateway(red, router, networks[0]), red("DELETE", f"/routers/{router}"))
+        assert codes[1] == 204
+        assert await region.admin.get(f"/ports?device_id={router}") == []
+
+
+async def test_the_same_external_address(region: Region) -> None:
+    red = await _unlimited(region, region.red)
+    for _ in range(ROUNDS):
+        pool = [{"start": "198.51.100.9", "end": "198.51.100.9"}]
+        network = (await region.admin.make("network", **{"router:external": True}))["id"]
+        cidr = {"cidr": "198.51.100.0/24", "allocation_pools": pool}
+        await region.admin.make("subnet", network_id=network, ip_version=4, **cidr)
+        routers = [(await red.make("router"))["id"] for _ in range(4)]
+        codes = await together(*(_gateway(red, router, network) for router in routers))
+        assert sorted(codes) == [200, 409, 409, 409]
+        asked = {"external_fixed_ips": [{"ip_address": "198.51.100.77"}]}
+        codes = await together(*(_gateway(region.admin, router, network, **asked) for router in routers))
+        assert sorted(codes) == [200, 409, 409, 409]
+        for router in routers:
+            await _agrees(region, router)
+
+
+async def test_subnets_come_and_go_while_gateways_do(region: Region) -> None:
+    red, admin = await _unlimited(region, region.red), region.admin
+    for n in range(ROUNDS):
+        network = await _external(region)
+        routers = [(await red.make("router"))["id"] for _ in range(3)]
+        await _gateway(red, routers[0], network)
+        await _gateway(red, routers[1], network)
+        modes = {"ipv6_ra_mode": "slaac", "ipv6_address_mode": "slaac"} if n % 2 else {}
+        six = {"network_id": network, "ip_version": 6, "cidr": f"2001:db8:{n}::/64"} | modes
+        codes = await together(
+            admin("POST", "/subnets", {"subnet": six}),
+            _gateway(red, routers[1], None),
+            _gateway(red, routers[2], network),
+            red("PUT", f"/routers/{routers[0]}", {"router": {"description": "x"}}),
+        )
+        assert codes == [201, 200, 200, 200]
+        infos = [await _agrees(region, router) for router in routers]
+        assert [info and len(info["external_fixed_ips"]) for info in infos] == [2, None, 2]
+        if modes:
+            (made,) = await admin.get(f"/subnets?network_id={network}&ip_version=6")
+            (port,) = await admin.get(f"/ports?device_id={routers[0]}")
+            codes = await together(
+                admin("DELETE", f"/subnets/{made['id']}"),
+                admin("PUT", f"/ports/{port['id']}", {"port": {"name": "x"}}),
+                _gateway(red, routers[2], None),
+            )
+            assert codes == [204, 200, 200]
+            assert [await _agrees(region, router) is None for router in routers] == [False, True, True]
+
+
+async def test_an_interface_or_a_gateway_that_overlap(region: Region) -> None:
+    red = await _unlimited(region, region.red)
+    for _ in range(ROUNDS):
+        network = (await region.admin.make("network", **{"router:external": True}))["id"]
+        await region.admin.make("subnet", network_id=network, ip_version=4, cidr="203.0.113.0/24")
+        router, subnet = (await red.make("router"))["id"], await _subnet(red, "203.0.113.128/25")
+        codes = await together(_gateway(red, router, network), _interface(red, router, "add", subnet_id=subnet))
+        assert sorted(codes) == [200, 400]
+        await _agrees(region, router)

@@ -36,4 +36,11 @@ ROUTING: Extensions = {
         "2019-07-02T15:56:00",
     ),
 }
-ADVERTISED: Extensions = ROUTING
+OUTSIDE: Extensions = {
+    "ext-gw-mode": (
+        "Neutron L3 Configurable external gateway mode",
+        "Extension of the router abstraction for specifying whether SNAT should occur on the external gateway",
+        "2013-03-28T10:00:00-00:00",
+    ),
+}
+ADVERTISED: Extensions = ROUTING  # | OUTSIDE, once packets go there

@@ -1,5 +1,7 @@
 """routers"""
 
+from typing import Any
+
 from netweft.api import checks
 from netweft.api.attributes import Attribute, Resource
 from netweft.api.resources.standard import ADMIN_STATE, READ_ONLY, STANDARD
@@ -10,12 +12,21 @@ _MOST_ROUTES = 1000  # how many each may have is a quota
 ROUTES = checks.list_of(
     checks.record({"destination": checks.route_cidr, "nexthop": checks.ip_address}), unique=True, most=_MOST_ROUTES
 )
+_GATEWAY = checks.record(
+    {"network_id": checks.uuid_text}, {"external_fixed_ips": checks.fixed_ips, "enable_snat": checks.boolean}
+)
 _WISH = Attribute(check=checks.or_none(checks.boolean), post=True, put=True)
+
+
+def _gateway(value: Any) -> Any:
+    """Nothing in it is none."""
+    return _GATEWAY(value) if value not in (None, {}) else None
+
 
 ATTRIBUTES = STANDARD | {
     "admin_state_up": ADMIN_STATE,
     "status": Attribute(check=READ_ONLY, sort=True),
-    "external_gateway_info": Attribute(check=READ_ONLY),
+    "external_gateway_info": Attribute(check=_gateway, post=True, put=True, default=None),
     "routes": Attribute(check=ROUTES, put=True),
     "distributed": _WISH,
     "ha": _WISH,
