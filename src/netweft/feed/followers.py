@@ -1,11 +1,12 @@
 """Runs the followers of the feed that are no nodes (`plugins.followers`): each in one server of many at a time.
 
-    lease ─▶ changes after its place ─▶ rows that may be other ─▶ desired, made ─▶ steps ─▶ apply ─▶ made, place
+    lease ─▶ changes after its place ─▶ rows that may be other ─▶ desired, made ─▶ steps, begun ─▶ apply ─▶ made, place
 
 Level-triggered: the doorbell only wakes it.  What was made so is in the database, written in one transaction with the
-place up to which all is done, so whoever has the lease next goes on from there: a step may be applied twice, none is
-left out; but what was applied by a server that was killed before it wrote so, and then deleted before the next one
-looked, is not told of again.  A follower that is new takes what is there for made so.
+place up to which all is done, so whoever has the lease next goes on from there.  What is about to be applied is written
+before: where it is not known whether it was (a kill, no answer), it is applied again, and only then what the row has
+become meanwhile.  So a step may be applied twice, and none is left out.  A follower that is new takes what is there for
+made so.
 """
 
 import asyncio
@@ -126,18 +127,18 @@ class Run:
             self._retry.succeeded()
         elif self._retry.due is None:
             self._retry.failed(_clock())
-        await self._in_thread(self._keep, {}, self._away or self._refused)
+        await self._in_thread(self._keep, {}, self._away or self._refused, ())
 
     async def _apply(self, keys: frozenset[str]) -> None:
-        left = await self._in_thread(self._steps, keys)
+        left, taken_up = await self._in_thread(self._begin_steps, keys)
         outcome = await self._follower.apply(left) if left else Outcome()
         for key, why in outcome.dropped.items():
             log.warning("given up", follower=self._name, object=key, problem=why)
-        self._due -= keys
+        self._due -= keys - (taken_up - outcome.again.keys())
         self._later = (self._later - keys) | outcome.again.keys()
         self._refused = next(iter(outcome.again.values()), self._refused)
         made = {str(step.key): step.now or None for step in left if step.key not in outcome.again}
-        await self._in_thread(self._keep, made, self._refused)
+        await self._in_thread(self._keep, made, self._refused, outcome.again.keys())
 
     # -- in a thread, one transaction each
 
@@ -170,6 +171,7 @@ class Run:
                 wanted = {row["id"]: self._follower.desired(row) for row in tx.query(self._follower.kind)}
                 tx.followers.make(self._name, {key: value for key, value in wanted.items() if value})
             tx.followers.move(self._name, self._me, self._place, "")
+            self._due = set(tx.followers.begun(self._name))
 
     def _look(self) -> None:
         """Which rows changed since.  All may have, when the log does not reach back that far, or is another one."""
@@ -186,29 +188,36 @@ class Run:
                 seen = tx.revision()
             self._seen = seen
 
-    def _steps(self, keys: Collection[str]) -> list[Step]:
-        with self._store.read() as tx:
-            return steps(tx, self._follower, keys)
+    def _begin_steps(self, keys: Collection[str]) -> tuple[list[Step], set[str]]:
+        """And which of them were begun before: their rows may have become something else meanwhile."""
+        with self._store.write() as tx:
+            left, begun = steps(tx, self._follower, keys), tx.followers.begun(self._name, keys)
+            if left:
+                tx.followers.move(self._name, self._me, self._place, self._problem)
+                tx.followers.begin(self._name, {str(step.key): step.now or None for step in left})
+            return left, begun.keys() & {str(step.key) for step in left}
 
-    def _keep(self, made: Mapping[str, Any], problem: str) -> None:
-        """What is made so now (None: nothing any more), its place, and what is in its way.
+    def _keep(self, made: Mapping[str, Any], problem: str, refused: Collection[str]) -> None:
+        """What is made so now (None: nothing any more), its place, what is in its way, and what was not taken.
 
         The place alone is written now and then: else each change of anything would be two transactions.
         """
         place = self._place if self._due or self._later else self._seen
         aged = place != self._place and _clock() > self._written + PLACE_SECONDS
-        if made or problem != self._problem or aged:
+        if made or refused or problem != self._problem or aged:
             with self._store.write() as tx:
                 tx.followers.move(self._name, self._me, place, problem)
                 tx.followers.make(self._name, made)
+                tx.followers.give_up(self._name, refused)
             self._place, self._problem, self._written = place, problem, _clock()
 
 
 def steps(tx: ReadTransaction, follower: Follower, keys: Collection[str] | None = None) -> list[Step]:
-    """What is left to do for these rows; None: for all."""
-    made = tx.followers.made(follower.name, keys)
+    """What is left to do for these rows; None: for all.  What was begun comes first."""
+    made, begun = tx.followers.made(follower.name, keys), tx.followers.begun(follower.name, keys)
     rows = {row["id"]: row for row in tx.query(follower.kind)} if keys is None else tx.get_many(follower.kind, keys)
     wanted = {key: follower.desired(row) for key, row in rows.items()}
+    wanted |= {key: value for key, value in begun.items() if (made.get(key) or None) != (value or None)}
     differs = (key for key in sorted({*made, *wanted}) if (made.get(key) or None) != (wanted.get(key) or None))
     return [Step(follower.kind, key, made.get(key), wanted.get(key)) for key in differs]
 

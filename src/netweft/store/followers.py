@@ -5,20 +5,43 @@ fenced: a server that was too slow and lost its lease can write nothing any more
 """
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from sqlalchemy import Float, bindparam, cast, delete, func, insert, select, update
+from sqlalchemy import Float, Table, bindparam, cast, delete, func, insert, select, update
 
 from netweft.store.errors import NotHeld
-from netweft.store.schema import follower_state, followers
+from netweft.store.schema import follower_begun, follower_state, followers
 from netweft.store.sql import Among, Connection, Statement
 
-_of_one = follower_state.c.follower == bindparam("f")
-_all = Statement(_made := select(follower_state.c.key, follower_state.c.value).where(_of_one))
-_some = Statement(_made.where(Among(follower_state.c.key, "keys")))
-_forget = Statement(delete(follower_state).where(_of_one, follower_state.c.key == bindparam("k")))
-_remember = Statement(insert(follower_state))
+
+class _Values:
+    """JSON by follower and key."""
+
+    def __init__(self, table: Table) -> None:
+        of_one = table.c.follower == bindparam("f")
+        self._all = Statement(every := select(table.c.key, table.c.value).where(of_one))
+        self._some = Statement(every.where(Among(table.c.key, "keys")))
+        self._forget = Statement(delete(table).where(of_one, table.c.key == bindparam("k")))
+        self._remember = Statement(insert(table))
+
+    def get(self, connection: Connection, name: str, keys: Collection[str] | None) -> dict[str, Any]:
+        """Of these, or of all."""
+        some = (self._all, {}) if keys is None else (self._some, {"keys": list(keys)})
+        return dict(connection.rows(some[0], f=name, **some[1]))
+
+    def put(self, connection: Connection, name: str, values: Mapping[str, Any]) -> None:
+        self.forget(connection, name, values)
+        rows = [{"follower": name, "key": key, "value": value} for key, value in values.items()]
+        if rows:
+            connection.run(self._remember, *rows)
+
+    def forget(self, connection: Connection, name: str, keys: Iterable[str]) -> None:
+        if rows := [{"f": name, "k": key} for key in keys]:
+            connection.run(self._forget, *rows)
+
+
+_made, _begun = _Values(follower_state), _Values(follower_begun)
 _get = Statement(_this := select(followers).where(followers.c.name == bindparam("n")))
 _lock = Statement(_this.with_for_update())
 _add = Statement(insert(followers))
@@ -80,16 +103,25 @@ class Followers:
 
     def made(self, name: str, keys: Collection[str] | None = None) -> dict[str, Any]:
         """What it has made so: of these, or of all."""
-        some = (_all, {}) if keys is None else (_some, {"keys": list(keys)})
-        return dict(self._connection.rows(some[0], f=name, **some[1]))
+        return _made.get(self._connection, name, keys)
+
+    def begun(self, name: str, keys: Collection[str] | None = None) -> dict[str, Any]:
+        """What it has begun to make so (None: gone), and may have made or not: of these, or of all."""
+        return _begun.get(self._connection, name, keys)
+
+    def begin(self, name: str, values: Mapping[str, Any]) -> None:
+        """Before it makes these so.  Call `move` in the same transaction."""
+        _begun.put(self._connection, name, values)
+
+    def give_up(self, name: str, keys: Iterable[str]) -> None:
+        """What was begun of these is surely not made so.  Call `move` in the same transaction."""
+        _begun.forget(self._connection, name, keys)
 
     def make(self, name: str, values: Mapping[str, Any]) -> None:
         """It has made these so; None: forget it.  Call `move` in the same transaction: that is the fence."""
-        if values:
-            self._connection.run(_forget, *({"f": name, "k": key} for key in values))
-        rows = [{"follower": name, "key": key, "value": value} for key, value in values.items() if value is not None]
-        if rows:
-            self._connection.run(_remember, *rows)
+        _begun.forget(self._connection, name, values)
+        _made.forget(self._connection, name, [key for key, value in values.items() if value is None])
+        _made.put(self._connection, name, {key: value for key, value in values.items() if value is not None})
 
     def _now(self) -> float:
         return float(self._connection.scalar(_time)) if self._connection.is_postgresql else time.time()  # one machine

@@ -152,5 +152,14 @@ follower_state = Table(
     Column("value", Json, nullable=False),
     sqlite_with_rowid=False,
 )
+# and what it has begun to make so: that is done or not, and only doing it again tells
+follower_begun = Table(
+    "follower_begun",
+    metadata,
+    Column("follower", Text, ForeignKey("followers.name", ondelete="CASCADE"), primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("value", Json, nullable=False),
+    sqlite_with_rowid=False,
+)
 
 meta = Table("meta", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))

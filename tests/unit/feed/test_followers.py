@@ -3,17 +3,19 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from typing import TypeVar
 
 import pytest
 
 from netweft.feed import followers
-from netweft.feed.followers import Followers, steps
+from netweft.feed.followers import Followers, Run, steps
 from netweft.plugins.followers import Outcome, Unreachable
 from netweft.reconcile.plan import Step
 from netweft.store import Object, Store
 
 PATIENCE = 60.0
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -154,6 +156,21 @@ async def test_what_is_away_is_not_asked_for_each_change(store: Store) -> None:
         await until(lambda: problem(store) == "")
 
 
+async def test_what_was_taken_without_an_answer_is_taken_away_too(store: Store) -> None:
+    mirror = Mirror()
+
+    def unanswered(steps: Sequence[Step]) -> Outcome:
+        mirror.there |= {str(step.key): step.now for step in steps}
+        remove(store, "p")
+        raise Unreachable("no answer")
+
+    async with following(store, mirror):
+        mirror.fails = [unanswered]
+        put(store, "p", "a")
+        await until(lambda: mirror.calls and nothing_left(store, mirror))
+        assert mirror.there == {}
+
+
 async def test_an_error_of_ours_ends_nothing(store: Store) -> None:
     mirror = Mirror()
     async with following(store, mirror):
@@ -242,3 +259,85 @@ async def test_any_order_of_events_and_restarts_ends_the_same(store: Store, seed
                     await asyncio.sleep(0.01)
     async with following(store, Mirror(there)):
         await until(lambda: there == rows)
+
+
+class Killed(BaseException):
+    """No end of ours: nothing is tidied up."""
+
+
+class Mortal(Run):
+    """Ends at the nth time that it has been to the database, or asks what it follows for: before that, or after."""
+
+    def __init__(self, store: Store, mirror: Mirror, at: int, *, after: bool) -> None:
+        super().__init__(store, mirror)
+        self.left, self.after = at, after
+        self.mirror, self.reach = mirror, mirror.apply
+        mirror.apply = self._reached  # type: ignore[method-assign]
+
+    async def _reached(self, steps: Sequence[Step]) -> Outcome:
+        self._count(before=True)
+        outcome = await self.reach(steps)
+        self._count(before=False)
+        return outcome
+
+    async def _in_thread(self, work: Callable[..., T], *arguments: object) -> T:
+        self._count(before=True)
+        done = await super()._in_thread(work, *arguments)
+        self._count(before=False)
+        return done
+
+    def _count(self, *, before: bool) -> None:
+        self.left -= before
+        if self.left < 0 or (self.left == 0 and before != self.after):
+            raise Killed
+
+
+async def killed(store: Store, mirror: Mirror, at: int, *, after: bool) -> bool:
+    """False: it was through before."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            task = asyncio.create_task(Mortal(store, mirror, at, after=after).run())
+            while not task.done() and not nothing_left(store, mirror):
+                await asyncio.sleep(0.001)
+            if not task.done():
+                return False
+            await task
+    except Killed:
+        return True
+    finally:
+        task.cancel()
+        with suppress(Killed, asyncio.CancelledError):
+            await task
+    raise AssertionError
+
+
+async def lead_to(store: Store, there: dict[str, str], rows: dict[str, str]) -> None:
+    async with following(store, Mirror(there)):
+        await until(lambda: nothing_left(store, Mirror()) and there == rows)
+
+
+@pytest.mark.parametrize("meanwhile", [None, "c", "b"], ids=["gone", "other", "as it was"])
+@pytest.mark.parametrize("before", [None, "a"], ids=["new", "known"])
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+async def test_a_kill_at_any_step_leaves_nothing_out(
+    store: Store, before: str | None, meanwhile: str | None, after: bool
+) -> None:
+    """What the next server finds outside, it knows of, whatever the row has become before it looked."""
+    for at in range(1, 30):
+        there: dict[str, str] = {}
+        await lead_to(store, there, {})
+        if before:
+            put(store, "p", before)
+            await lead_to(store, there, {"p": before})
+        put(store, "p", "b")
+        was_killed = await killed(store, Mirror(there), at, after=after)
+        if meanwhile is None:
+            remove(store, "p")
+        else:
+            put(store, "p", meanwhile)
+            await lead_to(store, there, {"p": meanwhile})
+            remove(store, "p")
+        await lead_to(store, there, {})
+        if not was_killed:
+            break
+    assert 5 < at < 29
