@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from msgspec.structs import replace
 from tests.ovs.sandbox import Sandbox
 from tests.ovs.test_recirculations import NODE, OPEN, Switch, built
 
@@ -11,7 +12,7 @@ from netweft.model import HostRoute, Port
 from netweft.services.pipeline import RECIRCULATIONS
 from netweft.testing.region import Region, interface, network, port, router, subnet
 
-BLUE, RED, PURPLE = network(1), network(2, "vlan"), network(3)
+BLUE, RED, PURPLE = network(1), network(2, "vlan"), replace(network(3), mtu=1300)
 R = router(1, routes=(HostRoute("10.0.2.0/24", "10.0.1.2"), HostRoute("fd00:c::/64", "fd00:b::2")))
 CHAINED = router(2, routes=(HostRoute("10.0.0.0/24", "10.0.1.1"), HostRoute("fd00:a::/64", "fd00:b::1")))
 INTERFACES = (
@@ -83,3 +84,14 @@ def test_ping_is_answered_by_flows(switch: Switch, target: str) -> None:
 def test_a_packet_that_expires_goes_to_the_agent(switch: Switch, target: str) -> None:
     traced = switch._trace("int", packet(switch, B1, target, ttl=1), "trk,est")
     assert re.search(r"Datapath actions: userspace\(pid=\d+,controller\(", traced), traced
+
+
+@pytest.mark.parametrize("target", ["10.0.2.30", "fd00:c::30"])
+def test_what_is_too_big_goes_to_the_agent_and_what_is_not_on(switch: Switch, target: str) -> None:
+    """One flow of the datapath's for both, looked up by the length that it compares."""
+    traced = switch._trace("int", packet(switch, B1, target), "trk,est")
+    found = re.search(r"check_pkt_len\(size=1314,gt\((.*?)\),le\((.*)\)\)$", traced, re.MULTILINE)
+    assert found, traced
+    assert "controller(" in found[1]
+    assert "recirc(" in found[2]
+    assert "check_pkt_len" not in switch._trace("int", packet(switch, B1, "10.0.1.20"), "trk,est")

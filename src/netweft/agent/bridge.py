@@ -12,6 +12,7 @@ from pathlib import Path
 
 import structlog
 
+from netweft.agent.datapath import BridgeDatapath
 from netweft.agent.desired import FlowChanges
 from netweft.agent.fragments import BridgeFragments
 from netweft.agent.meters import BridgeMeters
@@ -36,7 +37,7 @@ LOOK_SECONDS = 10.0
 class BridgeSide:
     """role: as in BridgeFlow.  wanted: all flows that should be there, asked once per connection.
     wake: called when there is something to do.  taking_away: called before flows go, or do less, where anybody cares.
-    meters: where flows go through some.  fragments: where flows look at them.
+    meters: where flows go through some.  fragments: where flows look at them.  datapath: where they need some of it.
     place: which one of its role it is on this node, by number.
     on_packet: called with what flows send to the agent.  on_lost: called when the switch closed the connection.
     sessions: how often it has been (re)connected.
@@ -52,6 +53,7 @@ class BridgeSide:
         meters: BridgeMeters | None = None,
         place: int = 0,
         fragments: BridgeFragments | None = None,
+        datapath: BridgeDatapath | None = None,
     ) -> None:
         self.role = role
         self.sessions = 0
@@ -61,6 +63,7 @@ class BridgeSide:
         self._taking_away = taking_away
         self._meters = meters
         self._fragments = fragments
+        self._datapath = datapath
         self.at_rest = False
         self.on_packet: Callable[[PacketIn], None] | None = None
         self.on_lost: Callable[[], None] = lambda: None
@@ -179,6 +182,8 @@ class BridgeSide:
         found = await driver.read()
         if self.on_packet is not None:
             await connection.watch_packets(AGENT, self.on_packet)
+        if self._datapath:
+            await self._datapath.read()
         if self._meters:
             await self._meters.read(connection)
         if self._fragments:

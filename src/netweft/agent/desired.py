@@ -92,10 +92,10 @@ class Desired:
             self._rendering.plug(port_id, vif)
         self._rendering.set_uplinks(uplinks)
 
-    def find_out(self, *, meters: bool, nic_problems: Mapping[str, str]) -> None:
+    def find_out(self, *, meters: bool, lengths: bool, nic_problems: Mapping[str, str]) -> None:
         """What this node turned out to be able to do."""
         assert self._rendering is not None
-        self._rendering.set_abilities(meters=meters, nic_problems=nic_problems)
+        self._rendering.set_abilities(meters=meters, lengths=lengths, nic_problems=nic_problems)
 
     def refresh(self) -> Changes:
         assert self._rendering is not None

@@ -22,6 +22,7 @@ from netweft.agent import facts, show
 from netweft.agent.announcer import Announcer
 from netweft.agent.answers import Answers
 from netweft.agent.bridge import BridgeSide
+from netweft.agent.datapath import BridgeDatapath
 from netweft.agent.denials import Denials
 from netweft.agent.desired import Desired, Part
 from netweft.agent.dhcp import DhcpSide
@@ -88,6 +89,7 @@ class Agent:
         self.taps = TapsSide()
         self.learned = LearnedMacs(run_dir)
         self.meters = BridgeMeters(lambda: self.desired.meters)
+        self.datapath = BridgeDatapath(run_dir, settings.integration_bridge)
         nics = {nic.interface: nic.kbps for nic in facts.uplink_bandwidths(settings).values()}
         self.shaping = ShapingSide(nics, self.wake)
         names = {INT.role: settings.integration_bridge, TUN.role: settings.tunnel_bridge}
@@ -102,6 +104,7 @@ class Agent:
                 self.meters if role == INT.role else None,
                 place,
                 BridgeFragments(run_dir) if role == INT.role else None,
+                self.datapath if role == INT.role else None,
             )
             for place, (role, name) in enumerate(names.items())
         }
@@ -242,7 +245,9 @@ class Agent:
         self._expect_bridges(frozenset(physical_role(name) for name in uplinks.problems))
         self.desired.observe(plugged, uplinks)
         self.taps.observe(plugged)
-        self.desired.find_out(meters=self.meters.possible, nic_problems=self.shaping.problems)
+        self.desired.find_out(
+            meters=self.meters.possible, lengths=self.datapath.compares_lengths, nic_problems=self.shaping.problems
+        )
         self.denials.forget()
         return True
 

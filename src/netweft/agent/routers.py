@@ -8,7 +8,7 @@ from netweft.dataplane.packets import icmp
 from netweft.services.addresses import mac, octets
 from netweft.services.announce import Packet
 from netweft.services.dhcp import to_port
-from netweft.services.fields import HANDED_UP, ROUTER, Reason, Why
+from netweft.services.fields import HANDED_UP, LOCAL_VLAN, ROUTER, Reason, Why
 from netweft.services.l3.icmp_errors import icmp_error
 from netweft.services.values import Asked, Interface, LocalPort
 
@@ -46,9 +46,12 @@ class Errors:
         to = mac(packet.frame[:6].hex())
         at = _only(one for one in router.interfaces if mac(one.port.mac_address) == to) if router else None
         near = at if at and at.port.network_id == here.port.network_id else self._gateway(here)
-        if at is None or near is None:
+        if router is None or at is None or near is None:
             return None
-        return icmp_error(Why(packet.fields[HANDED_UP]), packet.frame, here, at, near)
+        why = Why(packet.fields[HANDED_UP])
+        into = next((one for one in router.interfaces if one.network.vlan == packet.fields.get(LOCAL_VLAN)), at)
+        mtu = into.network.network.mtu if why is Why.TOO_BIG else 0
+        return icmp_error(why, packet.frame, here, at, near, mtu=mtu)
 
     def _gateway(self, here: LocalPort) -> Interface | None:
         """By which the packet may have left the port's network, when it ended at a router further on."""

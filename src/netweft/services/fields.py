@@ -183,6 +183,7 @@ class Why(IntEnum):
     NO_ROUTE = 2
     UNKNOWN_NEXT_HOP = 3
     NOT_LISTENING = 4  # for an address of the router's own, and nothing is there
+    TOO_BIG = 1 << 3  # for the network that it is routed into; one bit, which the datapath's answer is put into
 
 
 class Owner(NamedTuple):

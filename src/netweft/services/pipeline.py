@@ -199,7 +199,8 @@ INT = Pipeline.of(
     ),
     Table(
         "routing",
-        "the router's routes, the longest prefix first: into which network, and to which next hop there",
+        "the router's routes, the longest prefix first: into which network, to which next hop there, and whether it is "
+        "too big for that network",
         match=fields(ROUTER, "eth_type", "ip_ttl", "ipv4_src", "ipv4_dst", "ipv6_src", "ipv6_dst"),
         set=fields(LOCAL_VLAN, "eth_src", "ip_ttl", HANDED_UP, *NEXT_HOP),
         next=("next_hop", "hand_up"),
@@ -207,7 +208,7 @@ INT = Pipeline.of(
     Table(
         "next_hop",
         "whose address is it?  As the database knows it; a neighbouring router's packets go on there at once",
-        match=fields(LOCAL_VLAN, "eth_type", *NEXT_HOP),
+        match=fields(LOCAL_VLAN, "eth_type", HANDED_UP, *NEXT_HOP),
         set=fields("eth_dst", IN_PORT, "nxm_in_port", HANDED_UP),
         next=("hand_up", "switching"),
         again=("to_router",),

@@ -228,9 +228,10 @@ class Rendering:
     def set_uplinks(self, uplinks: Uplinks) -> None:
         self._memo.put(wiring.UPLINKS, uplinks)
 
-    def set_abilities(self, *, meters: bool, nic_problems: Mapping[str, str]) -> None:
+    def set_abilities(self, *, meters: bool, lengths: bool, nic_problems: Mapping[str, str]) -> None:
         """What this node turned out to be able to do: of its datapath, of its NICs (interface -> why not)."""
         self._memo.put(wiring.NO_METERS, None if meters else True)
+        self._memo.put(wiring.NO_LENGTHS, None if lengths else True)
         for name in self._nic_problems - nic_problems.keys():
             self._memo.put(("nic problem", name), None)
         for name, problem in nic_problems.items():

@@ -12,6 +12,7 @@ from netweft.dataplane.openflow.epoch import Epochs
 from netweft.dataplane.openflow.flow import (
     Action,
     Apart,
+    CheckLarger,
     Clone,
     Controller,
     Ct,
@@ -100,7 +101,7 @@ class Table:
 
     def _check(self, action: Action) -> None:
         match action:
-            case SetField(field=name) | Move(dst=name):
+            case SetField(field=name) | Move(dst=name) | CheckLarger(field=name):
                 if name not in self.set:
                     raise PipelineError(f"{self}: may not set {name}")
             case PushVlan() | PopVlan():

@@ -251,12 +251,14 @@ class Interface(Struct, frozen=True, kw_only=True):
 
 class LocalRouter(Struct, frozen=True, kw_only=True):
     """A router that this node routes for.  number: its own on this node.
-    wire_mac: from which its packets come on physical wires."""
+    wire_mac: from which its packets come on physical wires.
+    checks_length: whether the datapath can tell how long a packet is."""
 
     router: Router
     number: int
     wire_mac: int
     interfaces: tuple[Interface, ...]
+    checks_length: bool = True
 
 
 class Member(Struct, frozen=True):

@@ -53,6 +53,7 @@ from netweft.services.values import (
 HOST: Fact = "host"
 UPLINKS: Fact = "uplinks"
 NO_METERS: Fact = "no meters"  # the datapath has none
+NO_LENGTHS: Fact = "no lengths"  # it does not compare packets' lengths
 TRANSIT: Fact = "transit"  # (local VLAN, network) of the networks that routers lead to
 
 
@@ -285,8 +286,13 @@ def local_router(read: Reader, router_id: str) -> LocalRouter | None:
         return None
     interfaces = (_interface(read, id) for id in read.get(("interfaces", router_id)) or ())
     number = read.get(("number", router_id))
-    wire_mac = host_facts(read).wire_mac
-    return LocalRouter(router=found, number=number, wire_mac=wire_mac, interfaces=tuple(filter(None, interfaces)))
+    return LocalRouter(
+        router=found,
+        number=number,
+        wire_mac=host_facts(read).wire_mac,
+        interfaces=tuple(filter(None, interfaces)),
+        checks_length=not read.get(NO_LENGTHS),
+    )
 
 
 def _interface(read: Reader, port_id: str) -> Interface | None:

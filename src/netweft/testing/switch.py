@@ -2,9 +2,9 @@
 
 It answers what a test wants to know ("who receives a broadcast from p1, and how often?") without a switch.  Packets are
 mappings of the fields of `dataplane.openflow.fields`; a field that a packet does not have matches nothing.  Fragments
-are those of `testing.packets.fragments`.  What Open vSwitch does is kept to: nothing leaves where it came in unless
-sent to IN_PORT, registers, tunnel fields and what the connection tracker said end at a patch port, a frame that no flow
-matches is dropped.
+are those of `testing.packets.fragments`; `length` is a frame's, its Ethernet header counted.  What Open vSwitch does is
+kept to: nothing leaves where it came in unless sent to IN_PORT, registers, tunnel fields and what the connection
+tracker said end at a patch port, a frame that no flow matches is dropped.
 """
 
 from collections import defaultdict
@@ -17,6 +17,7 @@ from netweft.dataplane.openflow.flow import (
     OFPP_NORMAL,
     Action,
     Apart,
+    CheckLarger,
     Clone,
     Conjunction,
     Controller,
@@ -250,6 +251,8 @@ class _Frame:
                 self.punted.append(dict(packet))
             case DecTtl():
                 packet["ip_ttl"] -= 1
+            case CheckLarger(length=length, field=name, bit=bit):
+                packet[name] = packet.get(name, 0) & ~(1 << bit) | (packet.get("length", 0) > length) << bit
             case SetField(field="nxm_in_port", value=value):
                 packet["in_port"] = self.in_port = value
             case SetField(field=name, value=value, mask=mask):

@@ -11,7 +11,7 @@ from netweft.dataplane.packets.datagram import packet
 from netweft.model import Port
 from netweft.services.addresses import octets, parsed
 from netweft.services.announce import Packet
-from netweft.services.fields import HANDED_UP, ROUTER, Why
+from netweft.services.fields import HANDED_UP, LOCAL_VLAN, ROUTER, Why
 from netweft.services.values import LocalPort
 from netweft.testing.region import Region, interface, network, port, router, subnet
 
@@ -79,6 +79,19 @@ def test_the_interface_that_it_came_to_says_it(
     assert said.frame[:12] == octets(B2.mac_address) + octets(TO_BLUE.mac_address)
     assert said.frame[start:end] == parsed(says).packed
     assert said.frame[kind : kind + 2] == bytes(message)
+
+
+@pytest.mark.parametrize(("to", "kind"), [("10.0.1.21", (3, 4)), ("fd00:b::21", (2, 0))])
+def test_the_mtu_of_the_network_that_it_is_too_big_for(region: Region, to: str, kind: tuple[int, int]) -> None:
+    region.create(replace(RED, mtu=1280))
+    region.settle()
+    node = Node(region)
+    asked = handed_up(node, Why.TOO_BIG, R.id, TO_BLUE.mac_address, to)
+    said = Errors(node).answer(here(node), replace(asked, fields={**asked.fields, LOCAL_VLAN: node.vlans[RED.id]}))
+    assert said is not None
+    at = 34 if "." in to else 54
+    assert tuple(said.frame[at : at + 2]) == kind
+    assert int.from_bytes(said.frame[at + 4 : at + 8], "big") == 1280
 
 
 def test_a_router_further_on_says_it_by_the_first_one(region: Region) -> None:

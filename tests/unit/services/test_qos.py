@@ -158,14 +158,14 @@ def test_what_cannot_be_kept_is_said_and_the_port_is_up() -> None:
     assert detail(made) == least + "uplink_bandwidths of this node has no tunnel"
     made = node(LEAST)
     assert detail(made) == ""
-    made.rendering.set_abilities(meters=True, nic_problems={"eth0": "eth0: there is no such interface"})
+    made.rendering.set_abilities(meters=True, lengths=True, nic_problems={"eth0": "eth0: there is no such interface"})
     made.settle()
     assert detail(made) == least + "eth0: there is no such interface"
-    made.rendering.set_abilities(meters=True, nic_problems={})
+    made.rendering.set_abilities(meters=True, lengths=True, nic_problems={})
     made.settle()
     assert detail(made) == ""
     limited = node(QosPolicy(id="q", bandwidth_limits=(BandwidthLimit(max_kbps=1000),)))
-    limited.rendering.set_abilities(meters=False, nic_problems={})
+    limited.rendering.set_abilities(meters=False, lengths=True, nic_problems={})
     limited.settle()
     assert detail(limited) == "QoS limits are not in effect: the datapath of this node has no meters"
     assert not meters(limited)

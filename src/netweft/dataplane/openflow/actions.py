@@ -14,6 +14,7 @@ from netweft.dataplane.openflow.fields import FIELDS
 from netweft.dataplane.openflow.flow import (
     Action,
     Apart,
+    CheckLarger,
     Clone,
     Conjunction,
     Controller,
@@ -43,6 +44,7 @@ _CT_CLEAR = Packer("!HHIH6x")
 _CONJUNCTION = Packer("!HHIHBBI")
 _METER = Packer("!HHI")
 _CLONE = Packer("!HHIH6x")
+_CHECK_LARGER = Packer("!HHIHHHI6x")
 _OUTPUT_CUT_OFF = Packer("!HHIHHI")
 _GOTO = Packer("!HHB3x")
 _APPLY = Packer("!HH4x")
@@ -51,7 +53,7 @@ _ACTION_OUTPUT, _ACTION_PUSH_VLAN, _ACTION_POP_VLAN, _ACTION_SET_FIELD, _ACTION_
 _ACTION_DEC_TTL, _ACTION_METER = 24, 29
 _ACTION_EXPERIMENTER, NICIRA = 0xFFFF, 0x2320
 _NX_RESUBMIT_TABLE, _NX_TO_CONTROLLER, _NX_CONJUNCTION, _NX_CT, _NX_CT_CLEAR = 14, 20, 34, 35, 43
-_NX_OUTPUT_CUT_OFF, _NX_CLONE = 39, 42
+_NX_OUTPUT_CUT_OFF, _NX_CLONE, _NX_CHECK_LARGER = 39, 42, 49
 _INSTRUCTION_GOTO, _INSTRUCTION_APPLY = 1, 4
 _SAME_IN_PORT = 0xFFF8
 _CONTROLLER = 0xFFFFFFFD
@@ -84,6 +86,11 @@ def _encode_ct(action: Ct) -> bytes:
     return _CT.pack(*head) + inside
 
 
+def _encode_check_larger(action: CheckLarger) -> bytes:
+    head = (_ACTION_EXPERIMENTER, _CHECK_LARGER.size, NICIRA, _NX_CHECK_LARGER)
+    return _CHECK_LARGER.pack(*head, action.length, action.bit, oxm.header(FIELDS[action.field]))
+
+
 def _encode_resubmit(action: Resubmit | Apart) -> bytes:
     return _RESUBMIT.pack(_ACTION_EXPERIMENTER, _RESUBMIT.size, NICIRA, _NX_RESUBMIT_TABLE, _SAME_IN_PORT, action.table)
 
@@ -113,6 +120,7 @@ _ENCODERS: dict[type, Callable[[Any], bytes]] = {
     PushVlan: lambda a: _PUSH_VLAN.pack(_ACTION_PUSH_VLAN, _PUSH_VLAN.size, a.ethertype),
     PopVlan: lambda a: _POP_VLAN_BYTES,
     DecTtl: lambda a: _DEC_TTL_BYTES,
+    CheckLarger: _encode_check_larger,
     Resubmit: _encode_resubmit,
     Ct: _encode_ct,
     CtClear: lambda a: _CT_CLEAR.pack(_ACTION_EXPERIMENTER, _CT_CLEAR.size, NICIRA, _NX_CT_CLEAR),
@@ -248,6 +256,14 @@ def _decode_ct_clear(buffer: bytes, start: int, end: int) -> Action | None:
     return CtClear()
 
 
+def _decode_check_larger(buffer: bytes, start: int, end: int) -> Action | None:
+    if end - start != _CHECK_LARGER.size:
+        return None
+    _, _, _, _, length, bit, target = _CHECK_LARGER.unpack_from(buffer, start)
+    name = oxm.field_name(target)
+    return CheckLarger(length, name, bit) if name else None
+
+
 def _decode_clone(buffer: bytes, start: int, end: int) -> Action | None:
     inside = start + _CLONE.size + len(_TO_NOBODY)
     if buffer[start + _CLONE.size : inside] != _TO_NOBODY or end - inside != _RESUBMIT.size:
@@ -265,6 +281,7 @@ _NICIRA_DECODERS: dict[int, Callable[[bytes, int, int], Action | None]] = {
     _NX_CT: _decode_ct,
     _NX_CT_CLEAR: _decode_ct_clear,
     _NX_CLONE: _decode_clone,
+    _NX_CHECK_LARGER: _decode_check_larger,
 }
 
 _DECODERS: dict[int, Callable[[bytes, int, int], Action | None]] = {

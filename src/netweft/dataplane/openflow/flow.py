@@ -58,6 +58,16 @@ class DecTtl(Struct, frozen=True):
     done, and it ends: match `ip_ttl` before, where somebody has to hear of it."""
 
 
+class CheckLarger(Struct, frozen=True):
+    """Set one bit of `field` to whether the frame is longer than `length` bytes, its Ethernet header counted and an
+    802.1Q tag not; of one that is cut for the wire later, each part.  What follows is done for both answers: of a
+    table that is resubmitted to, that is not what follows the resubmit."""
+
+    length: int
+    field: str
+    bit: int
+
+
 class Resubmit(Struct, frozen=True):
     """To a table, as an action: processing comes back and goes on with the next action."""
 
@@ -133,6 +143,7 @@ Action: TypeAlias = (
     | PushVlan
     | PopVlan
     | DecTtl
+    | CheckLarger
     | Resubmit
     | Goto
     | Ct

@@ -224,6 +224,9 @@ _ACTIONS: dict[type, Callable[[Any, TableNames], str]] = {
     values.PushVlan: lambda action, _: f"push_vlan:{action.ethertype:#x}",
     values.PopVlan: lambda action, _: "pop_vlan",
     values.DecTtl: lambda action, _: "dec_ttl",
+    values.CheckLarger: lambda action, _: (
+        f"check_pkt_larger({action.length})->{_subfield(action.field, action.bit, 1)}"
+    ),
     values.Resubmit: lambda action, names: f"resubmit(,{names.get(action.table, action.table)})",
     values.Goto: lambda action, names: f"goto_table:{names.get(action.table, action.table)}",
     values.Ct: _ct,

@@ -16,13 +16,16 @@ _MESSAGES: Final = {
     Why.NO_ROUTE: {4: (3, 0), 6: (1, 0)},
     Why.UNKNOWN_NEXT_HOP: {4: (3, 1), 6: (1, 3)},
     Why.NOT_LISTENING: {4: (3, 3), 6: (1, 4)},
+    Why.TOO_BIG: {4: (3, 4), 6: (2, 0)},
 }
 _WITH_PORTS = (PROTO_TCP, PROTO_UDP)
 
 
-def icmp_error(why: Why, frame: bytes, here: LocalPort, at: Interface, near: Interface) -> Packet | None:
+def icmp_error(
+    why: Why, frame: bytes, here: LocalPort, at: Interface, near: Interface, *, mtu: int = 0
+) -> Packet | None:
     """at: the interface that the packet came to, which is who says it.  near: the router's on the port's own network,
-    from whose MAC it comes.  None: nothing may be said about it."""
+    from whose MAC it comes.  mtu: of the network that it is too big for.  None: nothing may be said about it."""
     about = icmp.offending(frame)
     if about is None or (why is Why.NOT_LISTENING and about.protocol not in _WITH_PORTS):
         return None
@@ -32,4 +35,4 @@ def icmp_error(why: Why, frame: bytes, here: LocalPort, at: Interface, near: Int
     if says is None:
         return None
     macs = (octets(near.port.mac_address), octets(here.port.mac_address))
-    return to_port(here.number, icmp.error(macs, says, about, *_MESSAGES[why][version]))
+    return to_port(here.number, icmp.error(macs, says, about, *_MESSAGES[why][version], mtu))

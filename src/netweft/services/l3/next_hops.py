@@ -52,8 +52,10 @@ def reached(interface: Interface) -> Iterator[BridgeFlow]:
 def host(_: HostFacts, uplinks: Uplinks) -> Iterator[Wanted]:
     if not uplinks.transit:
         return
+    owner = cookie(Reason.PIPELINE)
+    yield TABLE.flow(20, owner, {HANDED_UP: Why.TOO_BIG}, INT["hand_up"].goto)
     unknown = (SetField(HANDED_UP, Why.UNKNOWN_NEXT_HOP), INT["hand_up"].goto)
-    yield TABLE.flow(1, cookie(Reason.PIPELINE), {}, *unknown)
+    yield TABLE.flow(1, owner, {}, *unknown)
 
 
 NEXT_HOPS = Service("next hops", host=host, port=port, peer=peer)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from netweft.dataplane.openflow.fields import ETH_IPV4, ETH_IPV6, PROTO_ICMP, PROTO_ICMPV6
-from netweft.dataplane.openflow.flow import Action, Controller, DecTtl, Move, SetField
+from netweft.dataplane.openflow.flow import Action, CheckLarger, Controller, DecTtl, Move, SetField
 from netweft.services import fragments
 from netweft.services.addresses import Prefix, mac, prefix
 from netweft.services.fields import (
@@ -58,6 +58,8 @@ NEVER, EXPIRED, ROUTES = 1000, 900, 100  # a route's priority is ROUTES and the 
 CONNECTED = 1  # and of two routes to the same prefix the connected one holds
 TO_IT, ANSWER, LISTENS = 30, 20, 10
 HOPS = 255
+ETHERNET = 14  # bytes of the header, which the datapath counts
+MOST = 0xFFFF  # that it can compare with
 
 
 def router(_: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
@@ -130,8 +132,17 @@ def _route(here: LocalRouter, interface: Interface, to: Prefix, next_hop: Prefix
         SetField("eth_src", mac(interface.port.mac_address)),
         DecTtl(),
         *_next_hop(to.version, next_hop),
+        *_fits(here, interface),
         INT["next_hop"].goto,
     )
+
+
+def _fits(here: LocalRouter, into: Interface) -> Iterator[Action]:
+    """Only where a packet may come from a network with a larger MTU: each answer is a way of its own for all that
+    follows.  Of fragments that are tracked together each has to fit; IPv4 without DF is treated as with it."""
+    mtu = into.network.network.mtu
+    if here.checks_length and any(one.network.network.mtu > mtu for one in here.interfaces):
+        yield CheckLarger(min(mtu + ETHERNET, MOST), HANDED_UP, Why.TOO_BIG.bit_length() - 1)
 
 
 def _next_hop(version: int, next_hop: Prefix | None) -> Iterator[Action]:

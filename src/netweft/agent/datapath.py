@@ -1,0 +1,31 @@
+"""What one bridge's datapath can do, as ovs-vswitchd says: asked whenever the bridge is connected anew.
+
+Number of meters apart (agent/meters), which OpenFlow says.
+"""
+
+from pathlib import Path
+
+import structlog
+
+from netweft.dataplane.unixctl import features
+from netweft.dataplane.unixctl.client import CommandFailed, command
+
+log = structlog.get_logger(__name__)
+
+
+class BridgeDatapath:
+    """compares_lengths: whether it tells packets longer than so many bytes from others; assumed until it is asked.
+    What is asked of one that cannot is done by vswitchd, for each packet, at a hundredth of the speed."""
+
+    def __init__(self, run_dir: Path, bridge: str) -> None:
+        self.compares_lengths = True
+        self._run_dir = run_dir
+        self._bridge = bridge
+
+    async def read(self) -> None:
+        try:
+            said = await command(self._run_dir, features.COMMAND, self._bridge)
+        except CommandFailed as error:  # as before: it is asked again when the bridge is connected anew
+            log.warning("what the datapath can do is not known", bridge=self._bridge, problem=str(error))
+            return
+        self.compares_lengths = features.has(said, features.COMPARES_LENGTHS)
