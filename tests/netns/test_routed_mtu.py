@@ -37,7 +37,7 @@ def stage(lab: Lab) -> Iterator[Stage]:
         both = [{"direction": way, "ethertype": kind} for way in ("ingress", "egress") for kind in ("IPv4", "IPv6")]
         tracked = group_of(cloud, "tracked", both)
         loose = group_of(cloud, "loose", both, stateful=False)
-    free: dict[str, object] = {"port_security_enabled": False, "security_groups": []}
+    free: dict[str, Any] = {"port_security_enabled": False, "security_groups": []}
     yield Stage(
         make_router(lab, large, small),
         large,
