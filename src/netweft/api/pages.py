@@ -20,12 +20,12 @@ def of(query: Query, ids: Sequence[str], items: Sequence[T | None]) -> list[T]:
     return found[: query.limit]
 
 
-def of_parts(query: Query, parts: Sequence[Object], absent: NotFound) -> list[Object]:
-    """Of what is part of one object, by ids: few.  Raises `absent` when none of them is the marker."""
-    found = sorted(parts, key=lambda part: str(part["id"]))
+def of_parts(query: Query, parts: Sequence[Object], absent: NotFound, key: str = "id") -> list[Object]:
+    """Of what is part of one object, by ids or another key: few.  Raises `absent` when none of them is the marker."""
+    found = sorted(parts, key=lambda part: str(part[key]))
     for name, down in reversed(query.sort):
         found.sort(key=lambda part: part[name], reverse=down)
-    ids = [part["id"] for part in found]
+    ids = [part[key] for part in found]
     if query.marker is not None and query.marker not in ids:
         raise absent
     return of(query, ids, [part if matches(part, query.filters) else None for part in found])

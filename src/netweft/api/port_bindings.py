@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from netweft.api import body
+from netweft.api import body, pages, querystring
 from netweft.api.attributes import Attribute, Resource
 from netweft.api.encoding import json_response
 from netweft.api.faults import HTTPBadRequest
@@ -21,11 +21,12 @@ from netweft.store import Object, Store, WriteTransaction
 
 
 class _Binding(NamedTuple):
-    """As bodies describe it."""
+    """As bodies and lists describe it."""
 
     member: str = "binding"
     collection: str = "bindings"
     attributes: Mapping[str, Attribute] = BINDING
+    computed: frozenset[str] = frozenset()
 
 
 class PortBindings:
@@ -46,7 +47,13 @@ class PortBindings:
         return [Route(path, gate(handler), methods=[method]) for path, method, handler in handlers]
 
     async def list(self, request: Request, context: Context) -> Response:
-        return json_response({"bindings": await self._ask(request, context, port_bindings.every) or []})
+        pairs = querystring.parse(request.url.query)
+        listing = querystring.listing(_Binding(), pairs)
+        found = await self._ask(request, context, port_bindings.every) or []
+        absent = port_bindings.PortBindingNotFound(port_id=request.path_params["id"], host=listing.query.marker)
+        page = pages.of_parts(listing.query, found, absent, "host")
+        url = str(request.url.replace(query=""))
+        return json_response(querystring.answer(_Binding(), listing, page, url, pairs, "host"))
 
     async def show(self, request: Request, context: Context) -> Response:
         return json_response({"binding": await self._one(request, context)})

@@ -1,17 +1,20 @@
 """/v2.0/qos/policies/ID/..._rules, /v2.0/qos/alias_..._rules/ID and /v2.0/qos/rule-types."""
 
 import contextlib
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from netweft.api import body, pages, querystring
-from netweft.api.attributes import Resource
+from netweft.api.attributes import Attribute, Resource
 from netweft.api.encoding import json_response
 from netweft.api.faults import HTTPBadRequest, PolicyNotAuthorized
 from netweft.api.gate import Gate, Handler
 from netweft.api.resources.qos import NOT_SUPPORTED, RULE_TYPES, RuleType
+from netweft.api.resources.standard import READ_ONLY
 from netweft.api.running import Run
 from netweft.api.service import Service
 from netweft.control import qos
@@ -26,6 +29,14 @@ _CHOICES = ("all_supported", "all_rules")
 class QosRuleTypeNotFound(NotFound):
     type = "NotFound"
     message = "Rule type %(type)s could not be found."
+
+
+class _Types(NamedTuple):
+    """As lists describe them."""
+
+    collection: str = "rule_types"
+    attributes: Mapping[str, Attribute] = {"type": Attribute(check=READ_ONLY, filter=True)}
+    computed: frozenset[str] = frozenset()
 
 
 class QosRules:
@@ -44,13 +55,17 @@ class QosRules:
 
     async def types(self, request: Request, context: Context) -> Response:
         """There is one driver, so what some drivers support is what all of them do."""
-        wanted = dict(querystring.parse(request.url.query))
-        chosen = {name: querystring.flag(name, wanted[name]) for name in _CHOICES if name in wanted}
+        pairs = querystring.parse(request.url.query)
+        wanted = {name: value for name, value in pairs if name in _CHOICES}
+        listing = querystring.listing(_Types(), [pair for pair in pairs if pair[0] not in _CHOICES])
+        chosen = {name: querystring.flag(name, value) for name, value in wanted.items()}
         if all(chosen.get(name) for name in _CHOICES):
             raise HTTPBadRequest("Only one of all_supported and all_rules can be asked for.")
         known = (*RULE_TYPES, *NOT_SUPPORTED) if chosen.get("all_rules") else RULE_TYPES
-        found = [type for type in known if wanted.get("type", type) == type]
-        return json_response({"rule_types": [{"type": type} for type in found]})
+        absent = QosRuleTypeNotFound(type=listing.query.marker)
+        page = pages.of_parts(listing.query, [{"type": type} for type in known], absent, "type")
+        url = str(request.url.replace(query=""))
+        return json_response(querystring.answer(_Types(), listing, page, url, pairs, "type"))
 
     async def type(self, request: Request, context: Context) -> Response:
         if not context.is_admin:  # as Neutron's plugin has it, whatever the rule says

@@ -5,7 +5,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from netweft.store import Object
+from netweft.control import binding
+from netweft.model import NodeFacts
+from netweft.store import Object, Store
 
 from .conftest import Api, refused
 from .test_qos import make_policy, make_rule
@@ -114,3 +116,43 @@ def test_the_availability_of_addresses(api: Api) -> None:
     assert refused(api("admin", "GET", f"{AVAILABLE}?sort_key=used_ips")) == (400, "HTTPBadRequest")
     for marker in (ids[0], "nosuch"):
         assert asked(api, AVAILABLE, f"marker={marker}", "alice") == ([], {})
+
+
+def test_a_ports_bindings(api: Api, store: Store) -> None:
+    for number in (1, 2, 3):
+        with store.write() as tx:
+            binding.node_connected(tx, f"hv{number}", NodeFacts(tunnel_ip=f"192.0.2.{number}"))
+    network = api.network("alice", "10.0.0.0/24")
+    port = api.make(
+        "admin", "port", network_id=network["id"], device_owner="compute:nova", **{"binding:host_id": "hv2"}
+    )
+    path = f"/ports/{port['id']}/bindings"
+    for host in ("hv3", "hv1"):
+        assert api("admin", "POST", path, {"binding": {"host": host}}).status_code == 201
+    first, second, third = asked(api, path, "")[0]
+    assert [one["host"] for one in (first, second, third)] == ["hv1", "hv2", "hv3"]
+    assert walk(api, path, "limit=2", "next") == [[first, second], [third]]
+    assert walk(api, path, "limit=2&page_reverse=true", "previous") == [[second, third], [first]]
+    assert asked(api, path, "marker=hv2")[0] == [third]
+    assert asked(api, path, "status=ACTIVE")[0] == [second]
+    assert asked(api, path, "host=hv1&host=hv3&limit=1") == ([first], asked(api, path, "host=hv1&host=hv3&limit=1")[1])
+    assert asked(api, path, "fields=host&status=INACTIVE")[0] == [{"host": "hv1"}, {"host": "hv3"}]
+    assert refused(api("admin", "GET", f"{path}?marker=hv9")) == (404, "PortBindingNotFound")
+    for query in ("colour=red", "sort_key=host", "limit=x", "profile=x"):
+        assert refused(api("admin", "GET", f"{path}?{query}")) == (400, "HTTPBadRequest")
+    for marker in ("hv1", "hv9"):  # she may not see any, and is not told which there are
+        assert api("alice", "GET", f"{path}?marker={marker}").status_code == 404
+    assert api.get("alice", path) == {"bindings": []}
+
+
+def test_rule_types(api: Api) -> None:
+    path = "/qos/rule-types"
+    types, links = asked(api, path, "")
+    assert (types, links) == (sorted(types, key=lambda one: str(one["type"])), {})
+    assert walk(api, path, "limit=3", "next") == [types[:3], types[3:]]
+    assert walk(api, path, "all_rules=true&limit=5", "next")[1:] == [[]]
+    assert asked(api, path, f"marker={types[0]['type']}&limit=1")[0] == types[1:2]
+    assert asked(api, path, "type=dscp_marking")[0] == [{"type": "dscp_marking"}]
+    assert refused(api("alice", "GET", f"{path}?marker=nosuch")) == (404, "NotFound")
+    for query in ("colour=red", "sort_key=type", "all_rules=perhaps"):
+        assert refused(api("alice", "GET", f"{path}?{query}")) == (400, "HTTPBadRequest")

@@ -91,9 +91,12 @@ ATTRIBUTES = STANDARD | {
 
 
 BINDING = {
-    "host": Attribute(check=checks.string(255), post=True, default=REQUIRED),
-    "vnic_type": Attribute(check=checks.one_of(*_VNIC_TYPES), post=True, put=True, default="normal"),
+    "host": Attribute(check=checks.string(255), post=True, default=REQUIRED, filter=True),
+    "vif_type": Attribute(check=READ_ONLY, filter=True),
+    "vif_details": Attribute(check=READ_ONLY),
+    "vnic_type": Attribute(check=checks.one_of(*_VNIC_TYPES), post=True, put=True, default="normal", filter=True),
     "profile": Attribute(check=checks.or_none(checks.dictionary), post=True, put=True),
+    "status": Attribute(check=READ_ONLY, filter=True),
     "project_id": PROJECT,
 }
 
