@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from netweft.dataplane.host.values import Address, VethPair
 from netweft.dataplane.ovsdb.rows import MARK, BridgeRow, PortRow
+from netweft.services.addresses import prefix
 from netweft.services.fields import Reason, cookie
 from netweft.services.local_vlans import kept
 from netweft.services.pipeline import INT, TUN
@@ -51,8 +52,13 @@ def host_rows(host: HostFacts, uplinks: Uplinks) -> Iterator[Wanted]:
     if host.tunnel_ip:
         for name in host.tunnel_types:
             options = {"local_ip": host.tunnel_ip, "remote_ip": "flow", "key": "flow"}
-            yield _port(overlay_port(name), host.tunnel_bridge, name, **options, **_tos(host))
+            yield _port(overlay_port(name), host.tunnel_bridge, _port_type(name, host), **options, **_tos(host))
     yield from _underlay(host)
+
+
+def _port_type(tunnel_type: str, host: HostFacts) -> str:
+    """As Open vSwitch names it: the kernel's `gre` knows IPv4 only (decision 0340)."""
+    return "ip6gre" if tunnel_type == "gre" and prefix(host.tunnel_ip).version == 6 else tunnel_type
 
 
 def _tos(host: HostFacts) -> dict[str, str]:
