@@ -17,6 +17,8 @@ from netweft.api.qos_rules import QosRules
 from netweft.api.quotas import Quotas
 from netweft.api.resources.address_group import address_group
 from netweft.api.resources.agent import agent
+from netweft.api.resources.l3.floating_ip_pools import FloatingIPPools
+from netweft.api.resources.l3.floatingip import floatingip
 from netweft.api.resources.l3.router import router
 from netweft.api.resources.l3.router_actions import RouterActions
 from netweft.api.resources.network import network
@@ -38,6 +40,7 @@ from netweft.api.sub_ports import SubPorts
 from netweft.control.address_groups import AddressGroups
 from netweft.control.agents import Agents
 from netweft.control.default_rules import DefaultRules
+from netweft.control.l3.floating_ips import FloatingIPs
 from netweft.control.l3.gateways import ExternalSubnets
 from netweft.control.l3.owned import OwnedPorts
 from netweft.control.l3.routers import Routers
@@ -92,6 +95,7 @@ def build(
     by_member = {resource.member: resource for resource in resources}
     more = [*Quotas(resources, store).routes(gate), *IpAvailability(store).routes(gate)]
     if {"network", "subnet"} <= by_member.keys():
+        more += FloatingIPPools(by_member["network"], store).routes(gate)
         more += AutoAllocatedTopology(by_member["network"], by_member["subnet"], store).routes(gate)
     return both([*described, *parts, *more, *empty.routes(gate), *discovery.routes(resources, gate)])
 
@@ -113,6 +117,7 @@ def resources(store: Store, settings: ServerSettings) -> list[Resource]:
         port(OwnedPorts(ports)),
         trunk(Trunks()),
         router(Routers(ports)),
+        floatingip(FloatingIPs(ports)),
         security_group(Shareable("security_groups", groups), make_default),
         security_group_rule(SecurityGroupRules(), make_default),
         default_security_group_rule(templates),

@@ -49,6 +49,9 @@ class Attribute:
 BeforeList: TypeAlias = Callable[[Context, Mapping[str, Sequence[Any]]], None]
 
 
+Refuse: TypeAlias = Callable[[ReadTransaction, Context, Object | None, Object | None], None]
+
+
 def as_it_is(tx: ReadTransaction, objects: Sequence[Object]) -> Sequence[Object]:
     return objects
 
@@ -59,6 +62,8 @@ class Resource:
     prefix: what stands before that in paths.
     present: adds what is not kept with the object but belongs to it in an answer.
     before_list: makes what must be there when somebody looks, with these filters; a use case.
+    refuse: raises for what only some may do to an object, though the rules let them: given the object, if there is one
+        yet, and what is asked for, if it is not to go.
     refuse_delete: raises for what only an admin may delete, once nothing else is in the way.
     shared_as: by which attribute, of itself or of what it hangs on, and as which kind it is shared by RBAC entries.
     quota: how many a project may have, unless an admin says otherwise; None for as many as it likes.
@@ -72,6 +77,7 @@ class Resource:
     not_found: type[NotFound]
     present: Callable[[ReadTransaction, Sequence[Object]], Sequence[Object]] = as_it_is
     before_list: BeforeList | None = None
+    refuse: Refuse | None = None
     refuse_delete: Callable[[Object], None] | None = None
     shared_as: tuple[str, str] | None = None
     quota: int | None = None

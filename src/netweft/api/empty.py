@@ -1,5 +1,5 @@
 """Collections that clients ask for before anything else, and that are empty here: service providers, since no plug-in
-provides services; floating IPs, until they are there.  Nothing can be put into them.
+provides services.  Nothing can be put into them.
 """
 
 from starlette.requests import Request
@@ -10,7 +10,7 @@ from netweft.api.encoding import json_response
 from netweft.api.gate import Gate, Handler
 from netweft.plugins.identity import Context
 
-COLLECTIONS = ("service_providers", "floatingips")
+COLLECTIONS = ("service_providers",)
 
 
 def routes(gate: Gate) -> list[BaseRoute]:

@@ -25,6 +25,7 @@ from netweft.store import Object, ReadTransaction
 # what an object refers to must be seen: attribute -> the member and the kind of what it names
 _NAMED: Mapping[str, tuple[str, str, type[NotFound]]] = {
     "network_id": ("network", "networks", NetworkNotFound),
+    "floating_network_id": ("network", "networks", NetworkNotFound),
     "external_gateway_info": ("network", "networks", NetworkNotFound),
     "subnet_id": ("subnet", "subnets", SubnetNotFound),
     "security_group_id": ("security_group", "security_groups", SecurityGroupNotFound),

@@ -194,6 +194,14 @@ _ROUTERS = {
     "add_extraroutes": ADMIN_OR_PROJECT_MEMBER,
     "remove_extraroutes": ADMIN_OR_PROJECT_MEMBER,
 }
+_FLOATING_IPS = {
+    "create_floatingip": ADMIN_OR_PROJECT_MEMBER,
+    "create_floatingip:floating_ip_address": ADMIN_OR_PROJECT_MANAGER,
+    "get_floatingip": ADMIN_OR_PROJECT_READER,
+    "update_floatingip": ADMIN_OR_PROJECT_MEMBER,
+    "delete_floatingip": ADMIN_OR_PROJECT_MEMBER,
+    "get_floatingip_pool": ADMIN_OR_PROJECT_READER,
+}
 _SECURITY = {
     "create_security_group": ADMIN_OR_PROJECT_MEMBER,
     "get_security_group": ADMIN_OR_PROJECT_READER | IS_SHARED,
@@ -241,7 +249,9 @@ _ADMINISTRATION = {
     "delete_rbac_policy": ADMIN_OR_PROJECT_MEMBER,
 }
 
-RULES: Mapping[str, Rule] = _NETWORKS | _SUBNETS | _PORTS | _ROUTERS | _SECURITY | _QOS | _ADMINISTRATION
+RULES: Mapping[str, Rule] = (
+    _NETWORKS | _SUBNETS | _PORTS | _ROUTERS | _FLOATING_IPS | _SECURITY | _QOS | _ADMINISTRATION
+)
 
 
 def rule_of(action: str) -> Rule:

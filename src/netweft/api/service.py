@@ -78,6 +78,8 @@ class Service:
             check_named(tx, context, wanted)
             self._policy.check_create(tx, context, wanted, given)
             check_ports(tx, context, wanted)
+            for one in wanted:
+                self._refuse(tx, context, None, one)
             created = self._resource.use_cases.create(tx, [dict(one) for one in wanted])
             if self._resource.quota is not None:
                 quotas.check(tx, self._resource.member, self._resource.quota, wanted)
@@ -110,6 +112,7 @@ class Service:
                 self._policy.check_update(tx, context, current, changes)
             check_named(tx, context, [changes])
             check_kept(tx, context, current, changes)
+            self._refuse(tx, context, current, changes)
             _check_revision(current, revision)
             updated = self._resource.use_cases.update(tx, dict(current), dict(changes))
             unchanged = self._is_as_it_was(tx, current, updated)
@@ -156,6 +159,7 @@ class Service:
             current = self._current(tx, context, id)
             self._policy.check_delete(tx, context, current)
             _check_revision(current, revision)
+            self._refuse(tx, context, current, None)
             try:
                 self._resource.use_cases.delete(tx, current)
             except UsedBy as refusal:
@@ -164,6 +168,10 @@ class Service:
                 self._resource.refuse_delete(current)
 
         self._store.run(work)
+
+    def _refuse(self, tx: ReadTransaction, context: Context, current: Object | None, wanted: Object | None) -> None:
+        if self._resource.refuse is not None:
+            self._resource.refuse(tx, context, current, wanted)
 
     def _changed(self, work: Callable[[WriteTransaction], Raw]) -> Raw:
         try:

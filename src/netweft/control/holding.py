@@ -5,13 +5,15 @@ where it is changed too, or where others must not decide by it meanwhile.  The s
 as it can: a row that is read is shared from then on; only the order, and who waits longest, come from naming it here.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from netweft.control import rbac
+from netweft.control.l3 import associations
+from netweft.control.l3.associations import ADDRESS_PORT, LEADING
 from netweft.control.l3.attached import GATEWAY_PORT
 from netweft.control.l3.owners import OWNERS
-from netweft.store import Busy, Object, WriteTransaction
+from netweft.store import Busy, Object, ReadTransaction, WriteTransaction
 
 Row: TypeAlias = tuple[str, str]
 _ROUTERS = {owner: kind for owner, kind in OWNERS.items() if kind == "routers"}
@@ -41,6 +43,7 @@ PARENTS: Mapping[str, Mapping[str, Parent]] = {
     "ports": {
         "network_id": Parent("networks", home=True),
         "device_id": Parent(("device_owner", _ROUTERS), alone=True, home=True),
+        LEADING: Parent("floatingips", alone=True, home=True),
         "security_groups": Parent("security_groups"),
         "qos_policy_id": Parent("policies"),
     },
@@ -66,15 +69,24 @@ PARENTS: Mapping[str, Mapping[str, Parent]] = {
         "subnet_id": Parent("subnets", network=True),
         "port_id": Parent("ports", alone=True, network=True),
     },
+    # is it external, whose pools; both ports say what they are for; and a router, see FOUND
+    "floatingips": {
+        "floating_network_id": Parent("networks", home=True),
+        "port_id": Parent("ports", alone=True, home=True),
+        ADDRESS_PORT: Parent("ports", alone=True, home=True),
+    },
     # an entry goes only when nobody needs it: until then nobody may begin to
     "rbac_policies": {"object_id": Parent(("object_type", rbac.KINDS), alone=True, home=True)},
 }
+# what nobody names, and is shared too: it takes a look to find it, before it is held and again after that
+FOUND: Mapping[str, Callable[[ReadTransaction, Object], Iterable[Row]]] = {"floatingips": associations.routers_for}
 
 
 def to_create(tx: WriteTransaction, kind: str, wanted: Sequence[Object]) -> None:
     """Before anything is checked."""
     parents = PARENTS.get(kind, {})
-    _hold(tx, [named for one in wanted for named in _named(tx, parents, one, parents)])
+    named = [named for one in wanted for named in _named(tx, parents, one, parents)]
+    _hold(tx, [*named, *(found for one in wanted for found in _found(tx, kind, one))])
 
 
 def to_change(tx: WriteTransaction, kind: str, id: str, changes: Object) -> Object | None:
@@ -83,7 +95,8 @@ def to_change(tx: WriteTransaction, kind: str, id: str, changes: Object) -> Obje
     homes = [name for name, parent in parents.items() if parent.home]
     before = (tx.glance.get(kind, id) or {}) if homes else {}
     named = [(kind, id, True), *_named(tx, parents, before, homes)]
-    _hold(tx, [*named, *_named(tx, parents, before | changes, changes)])
+    named += _named(tx, parents, before | changes, changes)
+    _hold(tx, [*named, *(_found(tx, kind, before | changes) if changes else ())])
     found = tx.lock(kind, id)
     if found is not None and any(found.get(name) != before.get(name) for name in homes):
         raise Busy(f"{kind} {id} went elsewhere")
@@ -95,6 +108,11 @@ def _hold(tx: WriteTransaction, named: Iterable[tuple[str, str, bool]]) -> None:
     for kind, id, is_alone in named:
         (alone if is_alone else shared).add((kind, id))
     tx.hold(shared - alone, alone)
+
+
+def _found(tx: WriteTransaction, kind: str, object: Object) -> Iterator[tuple[str, str, bool]]:
+    for found_kind, id in FOUND[kind](tx.glance, object) if kind in FOUND else ():
+        yield found_kind, id, False
 
 
 def _named(

@@ -2,6 +2,7 @@
 
 from netweft.control import qos, rbac, segments
 from netweft.control.errors import Conflict, ExternalNetworkInUse, InvalidInput, NetworkInUse
+from netweft.control.l3 import associations
 from netweft.control.l3.owners import GATEWAY
 from netweft.control.rbac import IS_DEFAULT, IS_EXTERNAL
 from netweft.control.segments import ID, PHYSICAL, TYPE, Segment, Segments
@@ -56,6 +57,7 @@ class Networks:
         was_external = current.get(IS_EXTERNAL, False)
         if changes.get(IS_EXTERNAL, was_external) != was_external:
             self._refuse_gateways(tx, current)
+            associations.remove_unused(tx, current["id"])
             rbac.open_to_everybody(tx, current, external=not was_external)
         if IS_EXTERNAL in changes or IS_DEFAULT in changes:
             changes[IS_DEFAULT] = _is_default(current | changes)
@@ -65,6 +67,7 @@ class Networks:
         return tx.update("networks", current["id"], bumped(current, changes), links)
 
     def delete(self, tx: WriteTransaction, current: Object) -> None:
+        associations.remove_unused(tx, current["id"])
         ports = tx.referrers("networks", current["id"], source_kind="ports")
         if ports:
             some = ", ".join(sorted(port.id for port in ports)[:10])

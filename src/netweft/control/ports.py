@@ -19,6 +19,7 @@ from netweft.control.errors import (
     SecurityGroupNotFound,
 )
 from netweft.control.hosts import HOST
+from netweft.control.l3 import associations
 from netweft.control.l3.owners import INTERFACES
 from netweft.control.security_groups import SecurityGroups
 from netweft.control.standard import born, bumped
@@ -66,6 +67,7 @@ class Ports:
             _refuse_if_bound(current, changes["mac_address"])
         if "fixed_ips" in changes or "mac_address" in changes:
             changes["fixed_ips"] = self._readdress(tx, current, changes)
+            associations.refuse_loss(tx, current, changes["fixed_ips"])
         if HOST in changes:
             changes[HOST] = changes[HOST] or ""
         if changes.get(HOST, current[HOST]) != current[HOST]:
@@ -95,6 +97,7 @@ class Ports:
 
     def delete(self, tx: WriteTransaction, current: Object) -> None:
         trunks.refuse_parts(current)
+        associations.leave(tx, current)
         tx.delete("ports", current["id"])
 
     def _macs(self, tx: WriteTransaction, wanted: Sequence[Object]) -> list[str]:

@@ -25,6 +25,7 @@ def test_the_resources(api: Api) -> None:
             "ports",
             "trunks",
             "routers",
+            "floatingips",
             "security_groups",
             "security_group_rules",
             "default_security_group_rules",

@@ -66,6 +66,7 @@ def world(make_api: Callable[..., Api], store: Store) -> World:
         pool=w.make("subnetpool", project_id=OWNER, name="p", prefixes=["10.2.0.0/16"])["id"],
         outside=w.make("network", name="out", **{"router:external": True})["id"],
     )
+    w.make("subnet", network_id=w.outside, ip_version=4, cidr="192.0.2.0/24")
     for type, id in (
         ("network", w.network),
         ("security_group", w.group),
@@ -148,6 +149,7 @@ def new(w: World, member: str, project: str, number: int) -> Object:
         "port": {"network_id": w.network},
         "trunk": {},
         "router": {},
+        "floatingip": {"floating_network_id": w.outside},
         "security_group": {"name": "g"},
         "security_group_rule": {"security_group_id": w.group, "direction": "ingress", "protocol": str(number + 140)},
         "default_security_group_rule": {"direction": "ingress", "protocol": str(number + 140)},
@@ -219,6 +221,9 @@ ELSEWHERE = {
         "ip_version",
         "cidr",
         "port_id",
+        "fixed_ip_address",
+        "floating_network_id",
+        "subnet_id",
         "sub_ports",
         "object_type",
         "object_id",
@@ -233,6 +238,8 @@ ELSEWHERE = {
 def value_of(w: World, name: str, verb: str) -> Any:
     if name == "external_gateway_info":
         return {"network_id": w.outside}
+    if name == "floating_ip_address":
+        return "192.0.2.99"
     if name == "fixed_ips":
         return [{"subnet_id": w.subnet, "ip_address": "10.0.7.7" if verb == "create" else "10.0.7.8"}]
     return VALUES[name]
@@ -267,7 +274,8 @@ def answers(allowed: bool, seen: bool, status: int) -> bool:
 
 
 MEMBERS = [
-    *("network", "subnet", "subnetpool", "port", "trunk", "router", "security_group", "security_group_rule"),
+    *("network", "subnet", "subnetpool", "port", "trunk", "router", "floatingip", "security_group"),
+    "security_group_rule",
     *("default_security_group_rule", "address_group", "policy", "rbac_policy", "network_segment_range"),
 ]
 

@@ -22,6 +22,7 @@ def test_the_defaults(api: Api) -> None:
         "security_group_rule": 100,
         "rbac_policy": 10,
         "router": 10,
+        "floatingip": 50,
         "router_route": 30,
         "project_id": "red",
         "tenant_id": "red",

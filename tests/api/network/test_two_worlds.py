@@ -71,8 +71,8 @@ def post(api: Api, member: str, **values: Any) -> Object:
     return made
 
 
-def others(api: Api, facts: Facts, network: str) -> dict[str, str]:
-    """Blue's, and an admin's; some of it on a network that is shared with red."""
+def others(api: Api, facts: Facts, network: str, outside: str) -> dict[str, str]:
+    """Blue's, and an admin's; some of it on networks that are shared with red, or external."""
     made: dict[str, str] = {}
     for _ in range(facts.copies):
         named = {"project_id": BLUE, "name": facts.name, "description": facts.name}
@@ -92,6 +92,7 @@ def others(api: Api, facts: Facts, network: str) -> dict[str, str]:
             "subnetpool": post(api, "subnetpool", prefixes=["10.0.0.0/8"], **named)["id"],
             "trunk": post(api, "trunk", port_id=port, **named)["id"],
             "router": _router(api, BLUE, own, facts.name),
+            "floatingip": post(api, "floatingip", floating_network_id=outside, project_id=BLUE)["id"],
             "address_group": post(api, "address_group", addresses=["10.0.0.0/8"], **named)["id"],
             "guest": post(api, "port", network_id=network, **named)["id"],
             "rbac_policy": post(
@@ -117,6 +118,12 @@ def _router(api: Api, project: str, network: str, name: str) -> str:
     return made
 
 
+def _floating_ip(api: Api, network: str) -> str:
+    """At an address that does not depend on how many others there are."""
+    made = post(api, "floatingip", project_id=RED, floating_network_id=network, floating_ip_address="192.0.2.222")
+    return str(made["id"])
+
+
 def make_world(store: Store, ids: Ids, facts: Facts) -> World:
     api = Api(Starlette(routes=routes(store, authenticate, SETTINGS)))
     with store.write() as tx:
@@ -126,9 +133,11 @@ def make_world(store: Store, ids: Ids, facts: Facts) -> World:
         api(who, "GET", "/security-groups")  # makes the default group
     shared = post(api, "network", project_id="green", name="shared", shared=True)["id"]
     post(api, "subnet", network_id=shared, ip_version=4, cidr="10.5.0.0/16", name="s", project_id="green")
+    outside = post(api, "network", project_id="green", name="outside", **{"router:external": True})["id"]
+    post(api, "subnet", network_id=outside, ip_version=4, cidr="192.0.2.0/24", name="o", project_id="green")
     segment = {"provider:network_type": "vxlan", "provider:segmentation_id": facts.vni}
     ids.hidden = True
-    hidden = others(api, facts, shared)
+    hidden = others(api, facts, shared, outside)
     ids.hidden = False
     named = {"project_id": RED, "name": "mine"}
     network = post(api, "network", **named, **segment)["id"]
@@ -157,12 +166,14 @@ def make_world(store: Store, ids: Ids, facts: Facts) -> World:
         **{f"port{number}": id for number, id in enumerate(ports)},
         "trunk": post(api, "trunk", port_id=ports[1], **named)["id"],
         "router": _router(api, RED, network, "mine"),
+        "outside": outside,
+        "floatingip": _floating_ip(api, outside),
         "policy": post(api, "policy", **named)["id"],
         "subnetpool": post(api, "subnetpool", prefixes=["10.0.0.0/8"], **named)["id"],
         "address_group": post(api, "address_group", addresses=["10.0.0.0/8"], **named)["id"],
     }
     ids.hidden = True
-    hidden |= {f"{name} too": id for name, id in others(api, facts, shared).items()}
+    hidden |= {f"{name} too": id for name, id in others(api, facts, shared, outside).items()}
     ids.hidden = False
     return World(api, seen, hidden)
 
@@ -310,6 +321,15 @@ BODIES: list[tuple[str, str, Object]] = [
         for verb in ("add", "remove")
         for name in ("subnet_id", "port_id")
     ),
+    ("POST", "/routers", {"router": {"external_gateway_info": {"network_id": "?"}}}),
+    ("PUT", "/routers/router", {"router": {"external_gateway_info": {"network_id": "?"}}}),
+    ("POST", "/floatingips", {"floatingip": {"floating_network_id": "?"}}),
+    ("POST", "/floatingips", {"floatingip": {"floating_network_id": "outside", "port_id": "?"}}),
+    ("POST", "/floatingips", {"floatingip": {"floating_network_id": "outside", "subnet_id": "?"}}),
+    ("PUT", "/floatingips/floatingip", {"floatingip": {"port_id": "?"}}),
+    ("PUT", "/floatingips/?", {"floatingip": {"port_id": None}}),
+    ("PUT", "/floatingips/?/tags/x", {}),
+    ("DELETE", "/floatingips/?", {}),
     ("PUT", "/routers/?/add_router_interface", {"subnet_id": "subnet"}),
     ("PUT", "/routers/?/remove_router_interface", {"subnet_id": "subnet"}),
     ("PUT", "/routers/?/add_extraroutes", {"router": {"routes": []}}),

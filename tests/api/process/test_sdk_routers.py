@@ -1,10 +1,10 @@
-"""The openstack command and openstacksdk: routers, their interfaces and routes."""
+"""The openstack command and openstacksdk: routers, their interfaces, routes and gateways, and floating IPs."""
 
 from typing import Any
 
 import pytest
 from openstack import exceptions
-from tests.api.process.client import stock_client
+from tests.api.process.client import stock_client, stock_client_tried
 from tests.api.process.conftest import Server
 
 # the SDK warns of what it will itself remove
@@ -74,3 +74,43 @@ def test_a_members_routers(running: Server, sdk: Any) -> None:
     sdk.remove_interface_from_router(router, port_id=told["port_id"])
     sdk.delete_router(router)
     sdk.delete_network(network)
+
+
+def test_gateways_and_floating_ips(running: Server) -> None:
+    admin = running.openrc()
+    stock_client(
+        admin,
+        "network create -f json --external out",
+        "subnet create -f json --network out --subnet-range 192.0.2.0/24 out4",
+        "network create -f json in",
+        "subnet create -f json --network in --subnet-range 10.3.0.0/24 in4",
+        "port create -f json --network in vm",
+        "router create -f json --external-gateway out g",
+    )
+    stock_client(admin, "router add subnet g in4", "router set g --external-gateway out --disable-snat")
+    made, shown, vm = stock_client(
+        admin,
+        "floating ip create -f json --port vm --description d out",
+        "router show -f json g",
+        "port show -f json vm",
+    )
+    assert (made["status"], made["port_id"], made["router_id"]) == ("DOWN", vm["id"], shown["id"])
+    assert shown["external_gateway_info"]["enable_snat"] is False
+    address = made["floating_ip_address"]
+    (listed,) = stock_client(admin, "floating ip list -f json")
+    assert [one["Floating IP Address"] for one in listed] == [address]
+    *_, problem = stock_client_tried(admin, "router unset --external-gateway g")
+    assert "required by one or more floating IPs" in problem
+    (free,) = stock_client(admin, f"floating ip unset --port {address}", f"floating ip show -f json {address}")
+    assert (free["port_id"], free["fixed_ip_address"]) == (None, None)
+    (led,) = stock_client(admin, f"floating ip set --port vm {address}", f"floating ip show -f json {address}")
+    assert (led["fixed_ip_address"], led["port_details"]["name"]) == (vm["fixed_ips"][0]["ip_address"], "vm")
+    (left,) = stock_client(admin, "port delete vm", f"floating ip delete {address}", "floating ip list -f json")
+    assert left == []
+    stock_client(
+        admin,
+        "router unset --external-gateway g",
+        "router remove subnet g in4",
+        "router delete g",
+        "network delete in out",
+    )

@@ -24,7 +24,7 @@ from netweft.api.resources import (
     subnetpool,
     trunk,
 )
-from netweft.api.resources.l3 import router
+from netweft.api.resources.l3 import floatingip, router
 
 FACTS = Path(__file__).parents[4] / "shared" / "neutron-api" / "definitions.json"
 pytestmark = pytest.mark.skipif(not FACTS.exists(), reason="the facts about Neutron are not beside the checkout")
@@ -41,6 +41,7 @@ OURS = {
     "address_groups": address_group.ATTRIBUTES,
     "trunks": trunk.ATTRIBUTES,
     "routers": router.ATTRIBUTES,
+    "floatingips": floatingip.ATTRIBUTES,
     "policies": qos.ATTRIBUTES,
     **{known.collection: known.attributes for known in qos.RULE_TYPES.values()},
 }

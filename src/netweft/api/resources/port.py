@@ -16,8 +16,11 @@ from netweft.api.resources.standard import (
 )
 from netweft.control import placement, qos
 from netweft.control.errors import PortNotFound
+from netweft.control.l3.associations import LEADING
+from netweft.control.l3.errors import FipAssociated
 from netweft.control.standard import UseCases
 from netweft.control.trunks import with_details
+from netweft.plugins.identity import Context
 from netweft.store import Object, ReadTransaction
 
 _VNIC_TYPES = (
@@ -115,6 +118,14 @@ def present(tx: ReadTransaction, ports: Sequence[Object]) -> Sequence[Object]:
     ]
 
 
+def refuse_to_part(tx: ReadTransaction, context: Context, current: Object | None, wanted: Object | None) -> None:
+    """A port that another project's floating IP leads to goes when an admin says so."""
+    if wanted is None and current is not None and not context.is_admin:
+        leading = tx.get_many("floatingips", current.get(LEADING) or ())
+        if any(one["project_id"] != context.project_id for one in leading.values()):
+            raise FipAssociated(port_id=current["id"])
+
+
 def port(use_cases: UseCases) -> Resource:
     return Resource(
         member="port",
@@ -124,5 +135,6 @@ def port(use_cases: UseCases) -> Resource:
         use_cases=use_cases,
         not_found=PortNotFound,
         present=present,
+        refuse=refuse_to_part,
         computed=frozenset({"trunk_details", _NETWORK_POLICY, placement.REQUEST}),
     )

@@ -8,6 +8,51 @@ class BadRouterRequest(BadRequest):
     message = "Bad router request: %(reason)s."
 
 
+class BadFloatingIPRequest(BadRequest):
+    type = "BadRequest"
+    message = "Bad floatingip request: %(reason)s."
+
+
+class BadPortRequest(BadRequest):
+    type = "BadRequest"
+    message = "Bad port request: %(reason)s."
+
+
+class FloatingIPNotFound(NotFound):
+    message = "Floating IP %(id)s could not be found"
+
+
+class ExternalGatewayForFloatingIPNotFound(NotFound):
+    message = (
+        "External network %(external_network_id)s is not reachable from subnet %(subnet_id)s.  "
+        "Therefore, cannot associate Port %(port_id)s with a Floating IP."
+    )
+
+
+class ExternalIpAddressExhausted(BadRequest):
+    message = "Unable to find any IP address on external network %(net_id)s."
+
+
+class FloatingIPPortAlreadyAssociated(Conflict):
+    message = (
+        "Cannot associate floating IP %(floating_ip_address)s (%(fip_id)s) with port %(port_id)s "
+        "using fixed IP %(fixed_ip)s, as that fixed IP already has a floating IP on external network %(net_id)s."
+    )
+
+
+class FipAssociated(Conflict):
+    message = (
+        "Unable to complete the operation on port %(port_id)s because the port still has an associated floating IP."
+    )
+
+
+class RouterInterfaceInUseByFloatingIP(Conflict):
+    message = (
+        "Router interface for subnet %(subnet_id)s on router %(router_id)s cannot be deleted, "
+        "as it is required by one or more floating IPs."
+    )
+
+
 class RouterNotFound(NotFound):
     message = "Router %(id)s could not be found"
 

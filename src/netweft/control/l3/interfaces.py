@@ -8,7 +8,7 @@ from ipaddress import ip_address
 
 from netweft.control import addresses, hosts, placing, rbac, trunks
 from netweft.control.errors import PortNotFound, SubnetNotFound
-from netweft.control.l3 import attached, routes
+from netweft.control.l3 import associations, attached, routes
 from netweft.control.l3.attached import KIND, Asker
 from netweft.control.l3.errors import (
     BadRouterRequest,
@@ -51,6 +51,7 @@ class Interfaces:
             rest = [fixed for fixed in port["fixed_ips"] if fixed["subnet_id"] != wanted["subnet_id"]]
         for subnet in subnets:
             routes.refuse_needed(router, subnet)
+            associations.refuse_needed(tx, router, subnet)
         locked = tx.lock("ports", port["id"]) or port
         if rest:
             self._ports.update(tx, locked, {"fixed_ips": rest})

@@ -42,5 +42,25 @@ OUTSIDE: Extensions = {
         "Extension of the router abstraction for specifying whether SNAT should occur on the external gateway",
         "2013-03-28T10:00:00-00:00",
     ),
+    "fip-port-details": (
+        "Floating IP Port Details Extension",
+        "Add port_details attribute to Floating IP resource",
+        "2018-04-09T10:00:00-00:00",
+    ),
+    "floating-ip-distributed": (
+        "Floating IP Distributed Extension",
+        "Add distributed attribute to Floating IP resource",
+        "2022-08-30T10:00:00-00:00",
+    ),
+    "floatingip-autodelete-internal": (
+        "Autodelete floating IPs of internal networks",
+        "Autodelete unused floating IPs of networks being turned to router:external=False",
+        "2019-01-24T00:00:00-00:00",
+    ),
+    "floatingip-pools": (
+        "Floating IP Pools Extension",
+        "Provides a floating IP pools API.",
+        "2018-03-21T10:00:00-00:00",
+    ),
 }
 ADVERTISED: Extensions = ROUTING  # | OUTSIDE, once packets go there

@@ -1,0 +1,203 @@
+"""Which floating IP leads to which port, and by which router: the rows that say so, and what must not break it.
+
+A floating IP names its port and router; a port has the ids of the floating IPs that lead to it (kept on it, not shown),
+so that whoever holds the port holds them too.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple, TypeAlias
+
+from netweft.control import addresses
+from netweft.control.l3 import attached
+from netweft.control.l3.attached import INFO
+from netweft.control.l3.errors import (
+    BadPortRequest,
+    ExternalGatewayForFloatingIPNotFound,
+    FloatingIPPortAlreadyAssociated,
+    RouterInterfaceInUseByFloatingIP,
+)
+from netweft.control.l3.owners import INTERFACE
+from netweft.control.standard import bumped
+from netweft.store import Busy, Claim, Link, Object, Query, ReadTransaction, Taken, WriteTransaction
+
+KIND = "floatingips"
+# Kept on a port, and on a floating IP, not shown: those that lead there; the port that holds its address.
+LEADING, ADDRESS_PORT = "netweft:floating_ips", "netweft:address_port"
+Row: TypeAlias = tuple[str, str]
+_NOWHERE: Object = {"port_id": None, "fixed_ip_address": None, "router_id": None}
+
+
+class Lead(NamedTuple):
+    """Where a floating IP is to lead: an address of a port, and the router by which that is reached.  All are held."""
+
+    port: Object
+    address: str
+    router_id: str
+
+    def said(self) -> Object:
+        return {"port_id": self.port["id"], "fixed_ip_address": self.address, "router_id": self.router_id}
+
+
+def insert(tx: WriteTransaction, floating_ip: Object, lead: Lead | None) -> Object:
+    """A new one, which has the port with its address already."""
+    new = floating_ip | (lead.said() if lead else _NOWHERE)
+    own = [
+        Link("floating_network_id", "networks", new["floating_network_id"]),
+        Link(ADDRESS_PORT, "ports", new[ADDRESS_PORT]),
+    ]
+    with _refusing(new):
+        tx.insert(KIND, new, [*own, *links(new)], [_claim(new)] if lead else [])
+    if lead:
+        _mark(tx, lead.port, new["id"])
+    return new
+
+
+def associate(tx: WriteTransaction, current: Object, lead: Lead, changes: Object) -> Object:
+    """changes: of the floating IP, besides."""
+    after = current | lead.said()
+    if (claim := _claim(after)) != _claim(current):
+        _let_go(tx, current)
+        with _refusing(after):
+            tx.claim(KIND, current["id"], [claim])
+        _mark(tx, tx.lock("ports", lead.port["id"]) or lead.port, current["id"])
+    return _write(tx, current, changes | lead.said())
+
+
+def dissociate(tx: WriteTransaction, current: Object, changes: Object | None = None) -> Object:
+    """It leads nowhere any more."""
+    _let_go(tx, current)
+    return _write(tx, current, (changes or {}) | _NOWHERE)
+
+
+def leave(tx: WriteTransaction, port: Object) -> None:
+    """Before a port goes."""
+    for floating_ip in tx.lock_many(KIND, port.get(LEADING) or ()).values():
+        dissociate(tx, floating_ip)
+
+
+def refuse_loss(tx: WriteTransaction, port: Object, fixed_ips: Iterable[Object]) -> None:
+    """Before a port has these addresses instead."""
+    kept = {fixed["ip_address"] for fixed in fixed_ips}
+    for floating_ip in tx.glance.get_many(KIND, port.get(LEADING) or ()).values():
+        if floating_ip["fixed_ip_address"] not in kept:
+            reason = (
+                f"Cannot update the fixed_ips of the port {port['id']}, because its original fixed_ip has been "
+                "associated to a floating ip"
+            )
+            raise BadPortRequest(reason=reason)
+
+
+def refuse_needed(tx: WriteTransaction, router: Object, subnet: Object) -> None:
+    """Before a router leaves this subnet; it is held alone."""
+    ids = {referrer.id for referrer in tx.referrers(attached.KIND, router["id"], source_kind=KIND)}
+    leading = tx.glance.get_many(KIND, ids).values()
+    ports = tx.glance.get_many("ports", {one["port_id"] for one in leading if one["port_id"]})
+    for one in leading:
+        port = ports.get(one["port_id"])
+        if port is not None and {"subnet_id": subnet["id"], "ip_address": one["fixed_ip_address"]} in port["fixed_ips"]:
+            raise RouterInterfaceInUseByFloatingIP(router_id=router["id"], subnet_id=subnet["id"])
+
+
+def remove_unused(tx: WriteTransaction, network_id: str) -> None:
+    """Before an external network goes, or is external no longer: floating IPs that lead nowhere go with it.  It is held
+    alone, so that none is made or used there."""
+    referrers = tx.referrers("networks", network_id, source_kind=KIND)
+    for floating_ip in tx.lock_many(KIND, {referrer.id for referrer in referrers}).values():
+        if floating_ip["port_id"] is None:
+            remove(tx, floating_ip)
+
+
+def remove(tx: WriteTransaction, floating_ip: Object) -> None:
+    """With the port that holds its address."""
+    _let_go(tx, floating_ip)
+    tx.delete(KIND, floating_ip["id"])
+    tx.delete("ports", floating_ip[ADDRESS_PORT])
+
+
+def router_between(tx: WriteTransaction, port: Object, subnet: Object, external_id: str) -> str:
+    """The router by which an address of this port is reached from there.  It stays so: it is held."""
+    held = tx.get_many(attached.KIND, set(_routers(tx.glance, port["network_id"], subnet, external_id)))
+    found = list(_routers(tx.glance, port["network_id"], subnet, external_id))
+    for id in found:
+        if id in held:
+            return id
+    if found:
+        raise Busy("another router came in between")
+    raise ExternalGatewayForFloatingIPNotFound(
+        subnet_id=subnet["id"], external_network_id=external_id, port_id=port["id"]
+    )
+
+
+def routers_for(tx: ReadTransaction, wanted: Object) -> Iterator[Row]:
+    """Those of which one may lead to the port that is asked for: to be held before anything is decided."""
+    port = tx.get("ports", wanted["port_id"]) if wanted.get("port_id") else None
+    if port is None:
+        return
+    subnets = tx.get_many("subnets", {fixed["subnet_id"] for fixed in port["fixed_ips"]})
+    for subnet in subnets.values():
+        for id in _routers(tx, port["network_id"], subnet, wanted["floating_network_id"]):
+            yield attached.KIND, id
+
+
+def _routers(tx: ReadTransaction, network_id: str, subnet: Object, external_id: str) -> Iterator[str]:
+    """That are attached to both, first the one that hosts on the subnet send to."""
+    on_subnet = {"network_id": [network_id], "device_owner": [INTERFACE], "fixed_ips.subnet_id": [subnet["id"]]}
+    gateway = {"subnet_id": subnet["id"], "ip_address": subnet["gateway_ip"]}
+    interfaces = sorted(tx.query("ports", Query(on_subnet)), key=lambda port: gateway not in port["fixed_ips"])
+    routers = tx.get_many(attached.KIND, {port["device_id"] for port in interfaces})
+    for id in dict.fromkeys(port["device_id"] for port in interfaces):
+        if id in routers and (routers[id][INFO] or {}).get("network_id") == external_id:
+            yield id
+
+
+def ipv4_of(port: Object) -> list[Object]:
+    return [fixed for fixed in port["fixed_ips"] if addresses.version_of(fixed["ip_address"]) == 4]
+
+
+def links(floating_ip: Object) -> list[Link]:
+    """But for the network and the port of its own address, which it always has."""
+    named = (("port_id", "ports"), ("router_id", attached.KIND))
+    return [Link(name, kind, floating_ip[name]) for name, kind in named if floating_ip[name]]
+
+
+def _write(tx: WriteTransaction, current: Object, changes: Object) -> Object:
+    new = {
+        name: [link for link in links(current | changes) if link.attribute == name] for name in ("port_id", "router_id")
+    }
+    return tx.update(KIND, current["id"], bumped(current, changes), new)
+
+
+def _mark(tx: WriteTransaction, port: Object, id: str) -> None:
+    tx.update("ports", port["id"], {LEADING: sorted({*(port.get(LEADING) or ()), id})})
+
+
+@contextmanager
+def _refusing(after: Object) -> Iterator[None]:
+    """That two of one external network lead to one address."""
+    try:
+        yield
+    except Taken as taken:
+        raise FloatingIPPortAlreadyAssociated(
+            floating_ip_address=after["floating_ip_address"],
+            fip_id=after["id"],
+            port_id=after["port_id"],
+            fixed_ip=after["fixed_ip_address"],
+            net_id=after["floating_network_id"],
+        ) from taken
+
+
+def _let_go(tx: WriteTransaction, current: Object) -> None:
+    """Of the port that it leads to, if any."""
+    if not current["port_id"]:
+        return
+    tx.release(KIND, current["id"], [_claim(current)])
+    port = tx.lock("ports", current["port_id"])
+    if port is not None:
+        tx.update("ports", port["id"], {LEADING: [id for id in port.get(LEADING) or () if id != current["id"]]})
+
+
+def _claim(floating_ip: Object) -> Claim:
+    """One for each fixed address and external network."""
+    scope = f"floating_ip:{floating_ip['floating_network_id']}:{floating_ip['port_id']}"
+    return Claim(scope, str(floating_ip["fixed_ip_address"]))
