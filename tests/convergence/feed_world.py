@@ -154,12 +154,40 @@ _interface_rows = st.builds(
     st.sampled_from(ROUTERS),
     st.sampled_from(["fa:16:3e:00:00:01", "fa:16:3e:00:00:02"]),
 )
+_gateway_rows = st.builds(
+    lambda number, network, router, host: {
+        "id": f"p{number}",
+        "network_id": network,
+        "mac_address": "fa:16:3e:00:00:01",
+        "fixed_ips": [{"subnet_id": "s1", "ip_address": f"10.0.1.{number}"}],
+        "binding:host_id": host,
+        "device_owner": "network:router_gateway",
+        "device_id": router,
+    },
+    st.integers(8, 11),
+    st.sampled_from(NETWORKS),
+    st.sampled_from(ROUTERS),
+    st.sampled_from(["", *NODES]),
+)
+_floating_rows = st.builds(
+    lambda number, router, fixed: {
+        "id": f"f{number}",
+        "router_id": router,
+        "floating_network_id": "n3",
+        "floating_ip_address": f"203.0.113.{number}",
+        "fixed_ip_address": fixed,
+    },
+    st.integers(1, 3),
+    st.sampled_from([None, *ROUTERS]),
+    st.sampled_from([None, "10.0.1.1"]),
+)
 _router_rows = st.builds(
     lambda id, networks, up, routes: {
         "id": id,
         "name": id,
         "admin_state_up": up,
         "routes": routes,
+        "external_gateway_info": {"enable_snat": False} if up and routes else None,
         ROUTED: networks,
     },
     st.sampled_from(ROUTERS),
@@ -230,6 +258,8 @@ _puts = st.one_of(
     st.builds(Put, st.just("ports"), _port_rows),
     st.builds(Put, st.just("ports"), _port_rows),
     st.builds(Put, st.just("ports"), _interface_rows),
+    st.builds(Put, st.just("ports"), _gateway_rows),
+    st.builds(Put, st.just("floatingips"), _floating_rows),
     st.builds(Put, st.just("routers"), _router_rows),
     st.builds(Put, st.just("trunks"), _trunk_rows),
     st.builds(Put, st.just("agents"), _agent_rows),
@@ -304,11 +334,15 @@ def should_see(region: Region, node: str) -> dict[Key, Object]:
     active = [row for row in region.of("ports") if row["binding:host_id"] == node]
     ahead = [row for row in region.of("ports") if node in hosts_ahead(row)]
     own = active + ahead
-    networks, routers = reached(region, {row["network_id"] for row in own})
+    gateways = [row for row in own if objects.gateway(row)]
+    networks, routers = reached(
+        region, {row["network_id"] for row in own}, {row["device_id"] for row in gateways if row in active}
+    )
     peers = [
         row for row in region.of("ports") if row["network_id"] in networks and row["binding:host_id"] not in ("", node)
     ]
-    hosts = {row["binding:host_id"] for row in peers}
+    outside = [row for row in region.of("ports") if objects.gateway_port(row) and row["device_id"] in routers]
+    hosts = {row["binding:host_id"] for row in (*peers, *outside)} - {"", node}
     seen: list[Object | None] = [objects.port(row) for row in active]
     seen += [objects.port_ahead(row) for row in ahead]
     seen += [
@@ -318,6 +352,8 @@ def should_see(region: Region, node: str) -> dict[Key, Object]:
     seen += [objects.subnet(row) for row in region.of("subnets") if row["network_id"] in networks]
     seen += [objects.router_port(row) for row in region.of("ports") if row["network_id"] in networks]
     seen += [objects.router(row) for row in region.of("routers") if row["id"] in routers]
+    seen += [objects.gateway_port(row) for row in outside]
+    seen += [objects.floating_ip(row) for row in region.of("floatingips") if row["router_id"] in routers]
     seen += [objects.peer(row) for row in peers]
     seen += [objects.node(row) for row in region.of("agents") if row["host"] in hosts]
     seen += firewall(region, own)
@@ -330,12 +366,12 @@ def should_see(region: Region, node: str) -> dict[Key, Object]:
     return {key_of(obj): obj for obj in seen if obj is not None}
 
 
-def reached(region: Region, networks: set[str]) -> tuple[set[str], set[str]]:
-    """These networks and those that routers lead to; the routers."""
+def reached(region: Region, networks: set[str], routers: set[str]) -> tuple[set[str], set[str]]:
+    """These networks and those that routers lead to; the routers, these and those on the networks."""
     ports = [row for row in region.of("ports") if objects.router_port(row) and row["network_id"] in networks]
-    routers = {row["device_id"] for row in ports}
+    routers = routers | {row["device_id"] for row in ports}
     more = networks | {net for row in region.of("routers") if row["id"] in routers for net in row[ROUTED]}
-    return (networks, routers) if more == networks else reached(region, more)
+    return (networks, routers) if more == networks else reached(region, more, routers)
 
 
 def firewall(region: Region, own: list[Row]) -> list[Object | None]:

@@ -15,7 +15,7 @@ from netweft.dataplane.openflow.text import format_flow
 from netweft.dataplane.ovsdb.rows import Vif
 from netweft.model import Object, PortStatus, key_of, view_of
 from netweft.services.kinds import Item
-from netweft.services.local_vlans import LocalVlans
+from netweft.services.local_vlans import ROUTER_ZONES, LocalVlans
 from netweft.services.pipeline import INT, TUN, BridgeFlow, physical_role, pipeline_of
 from netweft.services.rendering import Rendering
 from netweft.services.values import HostFacts, Lease, Uplinks
@@ -51,7 +51,7 @@ def test_scenario(folder: Path) -> None:
 
 
 def render(case: Case) -> list[Item]:
-    rendering = Rendering(case.host, LocalVlans(1, 4094))
+    rendering = Rendering(case.host, LocalVlans(1, 4094), LocalVlans(*ROUTER_ZONES))
     rendering.set_uplinks(case.uplinks)
     view = view_of("", 1, case.objects)
     rendering.update(view, [key_of(obj) for obj in case.objects], ())

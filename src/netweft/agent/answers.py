@@ -20,6 +20,8 @@ from netweft.services.values import Asked, LocalPort
 log = structlog.get_logger(__name__)
 
 PERIOD = 10.0  # seconds
+OUTSIDE = ""
+MANY_FROM_OUTSIDE = 1000
 MANY = 50  # of a kind from one port in that time; a DHCP client that hurries sends one a second
 
 
@@ -29,8 +31,8 @@ class Answerer(Protocol):
     asked: Asked
     reasons: frozenset[Reason]
 
-    def answer(self, here: LocalPort, packet: PacketIn) -> Packet | None:
-        """None: there is nothing to say."""
+    def answer(self, here: LocalPort | None, packet: PacketIn) -> Packet | None:
+        """here: the port that it came from; None for one that came from outside.  None: there is nothing to say."""
 
 
 class Answers:
@@ -46,21 +48,22 @@ class Answers:
         whose = owner(packet.cookie)
         who = self._by_reason.get(whose.reason) if whose and whose.reason else None
         here = self._desired.port_at(packet.fields.get(IN_PORT, 0))
-        if who is None or here is None or self._is_too_much(here.port.id, who.asked):
+        if who is None or self._is_too_much(here.port.id if here else OUTSIDE, who.asked):
             return None
         return who.answer(here, packet)
 
     def _is_too_much(self, port_id: str, asked: Asked) -> bool:
+        most = MANY if port_id else MANY_FROM_OUTSIDE
         loop = asyncio.get_running_loop()
         if loop.time() - self._counted_since > PERIOD:
             self._counts.clear()
             self._counted_since = loop.time()
         self._counts[port_id, asked] += 1
-        if self._counts[port_id, asked] == MANY + 1:
+        if port_id and self._counts[port_id, asked] == most + 1:
             log.warning("port asks without end", port=port_id, asks_for=asked, deaf_for=PERIOD)
             self._listen(port_id, asked, False)
             loop.call_later(PERIOD, self._listen, port_id, asked, True)
-        return self._counts[port_id, asked] > MANY
+        return self._counts[port_id, asked] > most
 
     def _listen(self, port_id: str, asked: Asked, again: bool) -> None:
         self._desired.listen(port_id, asked, again=again)

@@ -16,10 +16,10 @@ from netweft.model import EMPTY_VIEW, Key, NodeView, PortStatus, key_of
 from netweft.services.announce import Packet, announcement
 from netweft.services.ends import Ends
 from netweft.services.kinds import BROKEN, GUARANTEE, LEASE, LINK, METER, ROW, STATUS, Broken, value
-from netweft.services.local_vlans import NETWORK_KEY, LocalVlans
+from netweft.services.local_vlans import NETWORK_KEY, ROUTER_ZONES, LocalVlans
 from netweft.services.pipeline import BridgeFlow
 from netweft.services.rendering import Rendering
-from netweft.services.values import Asked, HostFacts, Interface, Lease, LocalPort, LocalRouter, Uplinks
+from netweft.services.values import Asked, Gateway, HostFacts, Interface, Lease, LocalPort, LocalRouter, Uplinks
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -66,10 +66,13 @@ class Desired:
     def start(self, host: HostFacts, vlans: LocalVlans, vifs: Iterable[Vif], links: Iterable[PortRow]) -> None:
         """The first look at Open vSwitch: local VLANs are taken over from its rows."""
         vifs = list(vifs)
+        links = list(links)
         vlans.restore(vifs, links)
+        zones = LocalVlans(*ROUTER_ZONES)
+        zones.restore((), links)
         if any(vif.iface_id not in self.view.ports and NETWORK_KEY in dict(vif.external_ids) for vif in vifs):
             self.complete = False  # we wired a port that the view on disk does not have yet: it is too old to delete by
-        self._rendering = Rendering(host, vlans)
+        self._rendering = Rendering(host, vlans, zones)
         self._rendering.update(self.view, [key_of(obj) for obj in self.view.objects()], ())
 
     def see(self, view: NodeView, upserts: Iterable[Key], deletes: Iterable[Key]) -> None:
@@ -112,7 +115,7 @@ class Desired:
                 change.upserts.append(value(item))
                 if not isinstance(item, BridgeFlow):
                     self._held[part][key] = item
-        changes.new_zones = self._rendering.vlans.take_given()
+        changes.new_zones = self._rendering.take_given()
         return changes
 
     def settled(self) -> bool:
@@ -149,6 +152,15 @@ class Desired:
     def router_at(self, number: int) -> LocalRouter | None:
         """By its number on this node."""
         return self._rendering.router_at(number) if self._rendering else None
+
+    def gateways(self) -> list[Gateway]:
+        """Of routers, that are on this node."""
+        return self._rendering.gateways() if self._rendering else []
+
+    def learn(self, network_id: str, address: str, mac: str | None) -> None:
+        """Who has an address that the database does not know; None: nobody any more."""
+        if self._rendering:
+            self._rendering.learn(network_id, address, mac)
 
     def interfaces_on(self, network_id: str) -> list[Interface]:
         """Of all routers that are up."""

@@ -26,8 +26,10 @@ class DhcpSide:
         self._desired = desired
         self._settings = settings
 
-    def answer(self, here: LocalPort, packet: PacketIn) -> Packet | None:
+    def answer(self, here: LocalPort | None, packet: PacketIn) -> Packet | None:
         """None: there is nothing to say, or it was no request."""
+        if here is None:
+            return None
         lease, asked = self._desired.leases.get(here.number), datagram.decode(packet.frame)
         server = _SERVERS.get(asked.dport) if asked else None
         if lease is None or asked is None or server is None:

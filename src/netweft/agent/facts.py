@@ -1,6 +1,5 @@
 """What the settings and Open vSwitch say of this node, for the services and for the server."""
 
-import hashlib
 import socket
 from collections.abc import Iterable
 
@@ -28,16 +27,11 @@ def host_facts(settings: AgentSettings, datapath_type: str) -> HostFacts:
         underlay=settings.underlay,
         underlay_bridge=settings.underlay_bridge,
         bridge_mappings=bridge_mappings(settings),
-        wire_mac=_wire_mac(node_name(settings)),
+        name=node_name(settings),
         dscp=settings.dscp,
         dscp_inherit=settings.dscp_inherit,
         uplink_bandwidths=uplink_bandwidths(settings),
     )
-
-
-def _wire_mac(node: str) -> int:
-    """Locally administered, the node's for ever."""
-    return 0x02 << 40 | int.from_bytes(hashlib.blake2s(node.encode(), digest_size=5).digest(), "big")
 
 
 def uplink_bandwidths(settings: AgentSettings) -> dict[str, Bandwidth]:

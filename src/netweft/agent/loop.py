@@ -37,6 +37,7 @@ from netweft.agent.ovs import OvsSide
 from netweft.agent.plugin import NotKnown
 from netweft.agent.refusals import Refusals
 from netweft.agent.report import Reporter
+from netweft.agent.resolver import Resolver
 from netweft.agent.restore import RestoreWait
 from netweft.agent.retries import Retries
 from netweft.agent.routers import Errors, Neighbours
@@ -113,7 +114,8 @@ class Agent:
         for bridge in self.bridges.values():
             bridge.on_lost = self._bridge_lost
         dhcp = DhcpSide(self.desired, facts.dhcp_settings(settings))
-        answerers = (dhcp, Neighbours(self.desired), Errors(self.desired))
+        self.resolver = Resolver(self.desired, self.bridges[INT.role].answer, self.wake)
+        answerers = (dhcp, Neighbours(self.desired), Errors(self.desired, self.resolver), self.resolver)
         self._answers = Answers(self.desired, answerers, self.wake)
         self.endings = Endings(run_dir, self.bridges[INT.role], lambda: self.state.settled(), self.wake)
         self.state = StateFile(Path(settings.state_dir) / "view", settings.node, lambda: self.endings.owed)
@@ -172,6 +174,7 @@ class Agent:
             tasks.create_task(self.announcer.run())
             tasks.create_task(self.arrivals.run())
             tasks.create_task(self.trials.run())
+            tasks.create_task(self.resolver.run())
             if self.settings.flow_restore_wait:
                 tasks.create_task(self._restore.run())
             tasks.create_task(self._turns())
@@ -226,6 +229,7 @@ class Agent:
                 await self._change_links()
                 self.announcer.arrived(self.desired.arrived())
                 self.arrivals.wired()
+                self.resolver.wired()
 
     def _observe(self) -> bool:
         """False: Open vSwitch has not been seen yet, so there is nothing to compare with."""

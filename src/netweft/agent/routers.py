@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from netweft.agent.desired import Desired
+from netweft.agent.resolver import Resolver
 from netweft.dataplane.openflow.messages import PacketIn
 from netweft.dataplane.packets import icmp
 from netweft.services.addresses import mac, octets
@@ -22,9 +23,9 @@ class Neighbours:
     def __init__(self, desired: Desired) -> None:
         self._desired = desired
 
-    def answer(self, here: LocalPort, packet: PacketIn) -> Packet | None:
+    def answer(self, here: LocalPort | None, packet: PacketIn) -> Packet | None:
         asked = icmp.solicitation(packet.frame)
-        if asked is None:
+        if here is None or asked is None:
             return None
         for interface in self._desired.interfaces_on(here.port.network_id):
             if any(one.version == 6 and one.value == int(asked.target) for one in interface.addresses):
@@ -38,20 +39,23 @@ class Errors:
     asked = Asked.ERROR
     reasons = frozenset({Reason.ROUTER_HAND_UP})
 
-    def __init__(self, desired: Desired) -> None:
+    def __init__(self, desired: Desired, resolver: Resolver) -> None:
         self._desired = desired
+        self._resolver = resolver
 
-    def answer(self, here: LocalPort, packet: PacketIn) -> Packet | None:
+    def answer(self, here: LocalPort | None, packet: PacketIn) -> Packet | None:
+        why = packet.fields.get(HANDED_UP, 0)
+        if (why == Why.UNKNOWN_NEXT_HOP and self._resolver.takes(packet)) or here is None:
+            return None
         router = self._desired.router_at(packet.fields.get(ROUTER, 0))
         to = mac(packet.frame[:6].hex())
         at = _only(one for one in router.interfaces if mac(one.port.mac_address) == to) if router else None
         near = at if at and at.port.network_id == here.port.network_id else self._gateway(here)
         if router is None or at is None or near is None:
             return None
-        why = Why(packet.fields[HANDED_UP])
         into = next((one for one in router.interfaces if one.network.vlan == packet.fields.get(LOCAL_VLAN)), at)
-        mtu = into.network.network.mtu if why is Why.TOO_BIG else 0
-        return icmp_error(why, packet.frame, here, at, near, mtu=mtu)
+        mtu = into.network.network.mtu if why == Why.TOO_BIG else 0
+        return icmp_error(Why(why), packet.frame, here, at, near, mtu=mtu)
 
     def _gateway(self, here: LocalPort) -> Interface | None:
         """By which the packet may have left the port's network, when it ended at a router further on."""

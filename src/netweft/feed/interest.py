@@ -8,7 +8,7 @@ nodes concerned walked through again.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -16,6 +16,7 @@ from netweft.feed.objects import Row
 from netweft.feed.relevance import RULES, Entry, Reader, RowKey, Rule, Rules, Topic
 from netweft.model import Key, Object, key_of
 
+_WAY: Key = ("way", "")  # type: ignore[assignment]
 ROOT = "host"  # the topic a node starts from
 Update: TypeAlias = dict[Key, Object | None]  # None: gone
 Updates: TypeAlias = dict[str, Update]  # by node
@@ -70,12 +71,12 @@ class Interest:
         self._unload(topics)
 
     def view(self, node: str) -> Mapping[Key, Object]:
-        return {
-            key: entry.object
-            for topic in self._follows[node]
-            for (_, key), entry in self._topics[topic].entries.items()
-            if entry.not_for != node
-        }
+        return {key: object for topic in self._follows[node] for key, object in self._told(topic, node)}
+
+    def _told(self, topic: Topic, node: str) -> Iterator[tuple[Key, Object]]:
+        for (_, key), entry in self._topics[topic].entries.items():
+            if entry.object is not None and entry.not_for != node:
+                yield key, entry.object
 
     # -- rows
 
@@ -83,7 +84,7 @@ class Interest:
         """Returns the nodes that may have to follow other topics now."""
         before = self._rows.pop(row_key, {})
         after = {
-            (entry.topic, key_of(entry.object)): entry
+            (entry.topic, _key(entry)): entry
             for entry in (self._rules.entries(row_key[0], row, self._topics) if row else ())
         }
         if after:
@@ -101,17 +102,17 @@ class Interest:
 
     def _take_out(self, row_key: RowKey, entry: Entry, updates: Updates) -> None:
         topic = self._topics[entry.topic]
-        key = key_of(entry.object)
+        key = _key(entry)
         del topic.entries[row_key, key]
-        for node in topic.followers:
+        for node in topic.followers if entry.object is not None else ():
             if node != entry.not_for:
                 updates.setdefault(node, {})[key] = None
 
     def _put_in(self, row_key: RowKey, entry: Entry, updates: Updates) -> None:
         topic = self._topics[entry.topic]
-        key = key_of(entry.object)
+        key = _key(entry)
         topic.entries[row_key, key] = entry
-        for node in topic.followers:
+        for node in topic.followers if entry.object is not None else ():
             if node != entry.not_for:
                 updates.setdefault(node, {})[key] = entry.object
 
@@ -170,10 +171,10 @@ class Interest:
         update = updates.setdefault(node, {}) if left or topics - self._follows[node] else {}
         for topic in left:
             self._topics[topic].followers.discard(node)
-            update.update((key, None) for (_, key), e in self._topics[topic].entries.items() if e.not_for != node)
+            update.update((key, None) for key, _ in self._told(topic, node))
         for topic in topics - self._follows[node]:
             self._topics[topic].followers.add(node)
-            update.update((key, e.object) for (_, key), e in self._topics[topic].entries.items() if e.not_for != node)
+            update.update(self._told(topic, node))
         self._follows[node] = topics
         return left
 
@@ -188,3 +189,8 @@ class Interest:
                 del places[name, key]
                 if not places:
                     del self._rows[row_key]
+
+
+def _key(entry: Entry) -> Key:
+    """A row leads further from a topic once, or gives one object there."""
+    return key_of(entry.object) if entry.object is not None else _WAY

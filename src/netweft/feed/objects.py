@@ -5,14 +5,17 @@ server, and raises ValidationError on what an agent could not read.
 """
 
 from collections.abc import Mapping
+from enum import Enum
 from ipaddress import ip_network
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
 from netweft.control import protocols
 from netweft.model import (
     AddressGroup,
+    FloatingIp,
+    GatewayPort,
     GroupMember,
     Network,
     Node,
@@ -26,8 +29,16 @@ from netweft.model import (
     Trunk,
 )
 from netweft.model.connections import MOVED
-from netweft.model.router import INTERFACE_OWNER
+from netweft.model.router import GATEWAY_OWNER, INTERFACE_OWNER
 
+
+class Way(Enum):
+    """Nothing to tell a node: the row only leads further."""
+
+    WAY = "way"
+
+
+WAY: Final = Way.WAY
 Row: TypeAlias = Mapping[str, Any]
 SERVICE_AGENTS = frozenset({"DHCP agent", "L3 agent", "Metadata agent"})  # any other is a host's L2 agent
 SEGMENT = ("provider:network_type", "provider:physical_network", "provider:segmentation_id")
@@ -48,8 +59,9 @@ def subnet(row: Row) -> Subnet:
     return msgspec.convert(row, Subnet)
 
 
-def port(row: Row) -> Port:
-    return msgspec.convert(row, Port)
+def port(row: Row) -> Port | None:
+    """None for a router's: it is not plugged in anywhere."""
+    return None if row.get("device_owner") == GATEWAY_OWNER else msgspec.convert(row, Port)
 
 
 def port_ahead(row: Row) -> Port:
@@ -75,7 +87,22 @@ def router_port(row: Row) -> RouterPort | None:
 
 
 def router(row: Row) -> Router:
-    return msgspec.convert(row, Router)
+    outside = row.get("external_gateway_info") or {}
+    return msgspec.convert({**row, "enable_snat": outside.get("enable_snat", True)}, Router)
+
+
+def gateway_port(row: Row) -> GatewayPort | None:
+    return msgspec.convert(row, GatewayPort) if row.get("device_owner") == GATEWAY_OWNER else None
+
+
+def gateway(row: Row) -> Way | None:
+    """Leads the node that a router's gateway is bound to."""
+    return WAY if row.get("device_owner") == GATEWAY_OWNER else None
+
+
+def floating_ip(row: Row) -> FloatingIp | None:
+    """None for one that stands for no port."""
+    return msgspec.convert(row, FloatingIp) if row.get("router_id") and row.get("fixed_ip_address") else None
 
 
 def node(row: Row) -> Node | None:

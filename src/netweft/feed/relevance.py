@@ -12,7 +12,9 @@ of one kind stand in a topic, which object they give there, and to which further
                                    gives SecurityGroup             gives GroupMember    gives AddressGroup
 
     network(N) ── interface ──▶ router(R) ── its networks ──▶ network(M)
-                    gives RouterPort  gives Router
+                    gives RouterPort  gives Router, GatewayPort, FloatingIp
+                                     └─ its gateway ──▶ endpoint(the node that it is bound to)
+    host(hv1) ── gateway ──▶ router(R), network(the external one)
 
 A port that is wired ahead on a host stands in that host's topic too, as do trunks wherever their port does.
 A node starts at its own `host` topic and follows all topics that it can reach.  A new kind of object is one more rule
@@ -29,7 +31,7 @@ import structlog
 
 from netweft.control.placing import AHEAD
 from netweft.feed import objects
-from netweft.feed.objects import Row
+from netweft.feed.objects import WAY, Row, Way
 from netweft.model import Object
 from netweft.model.router import NETWORKS
 
@@ -49,7 +51,7 @@ class Rule:
 
     Attributes are named as in the store's queries: `groups[]` is each value of a list, `rules.group` that of each
     object in a list.  By `groups[]` a row stands in several topics, in each as if that one were all of the list.
-    gives: the object, or None if this row has none to give; it then leads nowhere either.
+    gives: the object, WAY if the row only leads further, or None if it has nothing to do here.
     leads: (topic, the attribute that has its id).
     not_for: the attribute that names a node which does not need this object, because it has a better one.
     """
@@ -57,12 +59,13 @@ class Rule:
     topic: str
     kind: str
     by: str
-    gives: Callable[[Row], Object | None]
+    gives: Callable[[Row], Object | Way | None]
     leads: Sequence[tuple[str, str]] = ()
     not_for: str = ""
 
 
 _OF_A_PORT = (("network", "network_id"), ("group", "security_groups[]"), ("qos", "qos_policy_id"))
+_OF_A_GATEWAY = (("router", "device_id"), ("network", "network_id"))
 AHEAD_ON = f"{AHEAD}.binding:host_id"
 RULES = (
     Rule("host", "ports", by="binding:host_id", gives=objects.port, leads=_OF_A_PORT),
@@ -80,6 +83,9 @@ RULES = (
         not_for="binding:host_id",
     ),
     Rule("network", "ports", by="network_id", gives=objects.router_port, leads=[("router", "device_id")]),
+    Rule("host", "ports", by="binding:host_id", gives=objects.gateway, leads=_OF_A_GATEWAY),
+    Rule("router", "ports", by="device_id", gives=objects.gateway_port, leads=[("endpoint", "binding:host_id")]),
+    Rule("router", "floatingips", by="router_id", gives=objects.floating_ip),
     Rule("router", "routers", by="id", gives=objects.router, leads=[("network", f"{NETWORKS}[]")]),
     Rule("endpoint", "agents", by="host", gives=objects.node, not_for="host"),
     Rule(
@@ -99,10 +105,10 @@ RULES = (
 
 
 class Entry(NamedTuple):
-    """A row's part in one topic."""
+    """A row's part in one topic.  object: None where it only leads further."""
 
     topic: Topic
-    object: Object
+    object: Object | None
     leads: tuple[Topic, ...]
     not_for: str
 
@@ -141,7 +147,8 @@ class Rules:
                 if given is not None:
                     leads = [Topic(name, to) for name, attribute in rule.leads for to in _values(row, attribute)]
                     not_for = row[rule.not_for] if rule.not_for else ""
-                    yield Entry(topic, given, tuple(dict.fromkeys(leads)), not_for)
+                    object = None if given is WAY else given
+                    yield Entry(topic, object, tuple(dict.fromkeys(leads)), not_for)
 
     def load(self, reader: Reader, topics: Iterable[Topic]) -> Mapping[RowKey, Row]:
         """All rows of these topics, with as few questions as there are attributes that rules go by."""

@@ -4,7 +4,8 @@ from msgspec import Struct, field
 
 from netweft.model.network import FixedIp, HostRoute
 
-INTERFACE_OWNER = "network:router_interface"  # the device_owner of an interface's port
+# the device_owner of a router's ports: of its interfaces, and of the one on the external network
+INTERFACE_OWNER, GATEWAY_OWNER = "network:router_interface", "network:router_gateway"
 NETWORKS = "netweft:networks"  # kept on a router's row: the ids of the networks that it has interfaces on
 
 
@@ -12,12 +13,14 @@ class Router(Struct, frozen=True, kw_only=True, tag="router", omit_defaults=True
     """A router with an interface on a network of this node, or on one that such a router leads to.
 
     routes: those that its owner added (extra routes); the connected ones follow from its interfaces.
+    enable_snat: whether what it sends to the external network gets the gateway's address.
     """
 
     id: str
     name: str = ""
     admin_state_up: bool = True
     routes: tuple[HostRoute, ...] = ()
+    enable_snat: bool = True
 
 
 class RouterPort(Struct, frozen=True, kw_only=True, tag="router_port", omit_defaults=True):
@@ -29,3 +32,24 @@ class RouterPort(Struct, frozen=True, kw_only=True, tag="router_port", omit_defa
     fixed_ips: tuple[FixedIp, ...] = ()
     admin_state_up: bool = True
     router_id: str = field(default="", name="device_id")
+
+
+class GatewayPort(Struct, frozen=True, kw_only=True, tag="gateway_port", omit_defaults=True):
+    """A router's port on the external network: it is bound to the node through which the router's traffic leaves."""
+
+    id: str
+    network_id: str
+    mac_address: str
+    fixed_ips: tuple[FixedIp, ...] = ()
+    router_id: str = field(default="", name="device_id")
+    host_id: str = field(default="", name="binding:host_id")
+
+
+class FloatingIp(Struct, frozen=True, kw_only=True, tag="floating_ip", omit_defaults=True):
+    """An address of the external network that stands for a port's, by a router."""
+
+    id: str
+    router_id: str
+    floating_network_id: str
+    floating_ip_address: str
+    fixed_ip_address: str

@@ -11,7 +11,7 @@ from netweft.model.network import Network, Subnet
 from netweft.model.node import Node
 from netweft.model.port import Peer, Port, SubPort, Trunk
 from netweft.model.qos import QosPolicy
-from netweft.model.router import Router, RouterPort
+from netweft.model.router import FloatingIp, GatewayPort, Router, RouterPort
 
 Object: TypeAlias = (
     Network
@@ -26,6 +26,8 @@ Object: TypeAlias = (
     | QosPolicy
     | Router
     | RouterPort
+    | GatewayPort
+    | FloatingIp
 )
 Kind: TypeAlias = Literal[
     "network",
@@ -40,6 +42,8 @@ Kind: TypeAlias = Literal[
     "qos_policy",
     "router",
     "router_port",
+    "gateway_port",
+    "floating_ip",
 ]
 Key: TypeAlias = tuple[Kind, str]
 
@@ -73,6 +77,8 @@ class NodeView(Struct, frozen=True, kw_only=True):
     qos_policies: dict[str, QosPolicy] = {}
     routers: dict[str, Router] = {}
     router_ports: dict[str, RouterPort] = {}
+    gateway_ports: dict[str, GatewayPort] = {}
+    floating_ips: dict[str, FloatingIp] = {}
 
     def get(self, key: Key) -> Object | None:
         kind, id = key
@@ -118,6 +124,8 @@ _FIELDS: dict[Kind, str] = {
     "qos_policy": "qos_policies",
     "router": "routers",
     "router_port": "router_ports",
+    "gateway_port": "gateway_ports",
+    "floating_ip": "floating_ips",
 }
 EMPTY_VIEW = NodeView()
 

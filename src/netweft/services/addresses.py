@@ -32,6 +32,10 @@ def maybe_mac(text: str) -> int | None:
         return None
 
 
+def text_of_mac(number: int) -> str:
+    return ":".join(f"{byte:02x}" for byte in number.to_bytes(6, "big"))
+
+
 def octets(mac_address: str) -> bytes:
     return bytes.fromhex(mac_address.replace(":", ""))
 

@@ -161,6 +161,7 @@ class Reason(IntEnum):
     NETWORK_PHYSICAL = 50
     NETWORK_DHCP = 51
     NETWORK_NEIGHBOUR = 52
+    NETWORK_LEARNED = 53
     RULE_PERMIT = 64
     GROUP_REMOTE = 65
     ADDRESS_REMOTE = 66
@@ -168,6 +169,9 @@ class Reason(IntEnum):
     ROUTER_ROUTE = 81
     ROUTER_NEIGHBOUR = 82
     ROUTER_HAND_UP = 83
+    ROUTER_GATEWAY = 85
+    ROUTER_RESOLVE = 86
+    ROUTER_FLOATING_IP = 87
 
     @property
     def kind(self) -> str:

@@ -69,8 +69,9 @@ def _to_one(owner: int, vlan: int, mac_address: str, addresses: Iterable[Prefix]
         yield REQUESTS.flow(TO_ONE, owner, {**flooded, **asks_for(address)}, SetField("eth_dst", mac(mac_address)), ON)
 
 
-def arp_reply(eth: int, address: int) -> Iterator[Action]:
-    """The request turned round.  The kernel's datapath cannot: vswitchd does it there, for each."""
+def arp_reply(eth: int, address: int, *back: Action) -> Iterator[Action]:
+    """The request turned round.  back: how it gets there; by default to the port that asked.  The kernel's datapath
+    cannot: vswitchd does it there, for each."""
     yield Move("eth_src", "eth_dst", bits=48)
     yield SetField("eth_src", eth)
     yield SetField("arp_op", 2)
@@ -78,7 +79,7 @@ def arp_reply(eth: int, address: int) -> Iterator[Action]:
     yield SetField("arp_sha", eth)
     yield Move("arp_spa", "arp_tpa", bits=32)
     yield SetField("arp_spa", address)
-    yield INT["answer"].goto
+    yield from back or (INT["answer"].goto,)
 
 
 def asks_for(address: Prefix) -> dict[str, Value]:

@@ -13,6 +13,7 @@ from netweft.dataplane.openflow.flow import OFPP_NORMAL, Action, Output, PopVlan
 from netweft.services.addresses import mac
 from netweft.services.bridges import KINDS, joined, physical_link
 from netweft.services.fields import UNTAGGED, Reason, cookie, tagged
+from netweft.services.l3.wire import wire_mac
 from netweft.services.pipeline import PHYS, physical_role
 from netweft.services.values import PHYSICAL, Flood, HostFacts, LocalNetwork, LocalRouter, Service, Uplinks, Wanted
 
@@ -56,7 +57,7 @@ def router(uplinks: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
         owner = cookie(Reason.ROUTER_INTERFACE, interface.port.id)
         for far in link.fars:
             match = {"in_port": far, "vlan_vid": tagged(net.vlan), "eth_src": mac(interface.port.mac_address)}
-            own = SetField("eth_src", here.wire_mac)
+            own = SetField("eth_src", wire_mac(here.node, interface.port.id))
             flow = PHYS["to_wire"].flow(ROUTED, owner, match, own, *_to_wire(net))
             yield flow._replace(bridge=physical_role(name))
 

@@ -74,7 +74,7 @@ INT = Pipeline.of(
         "whose frame is it?  A VIF's untagged frames get their network; frames from other bridges bring it as tag",
         match=fields("in_port", "vlan_vid", "eth_dst"),
         set=fields(LOCAL_VLAN, IN_PORT, "vlan_vid"),
-        next=("egress_qos", "switching"),
+        next=("egress_qos", "to_router", "switching"),
     ),
     Table(
         "egress_qos",
@@ -174,16 +174,26 @@ INT = Pipeline.of(
     Table(
         "to_router",
         "what is for a router's MAC: whose?  A router's packets go through it where they start, on this node",
-        match=fields(LOCAL_VLAN, "eth_dst", "eth_type", "vlan_vid"),
-        set=fields(ROUTER),
-        next=("leaves_network", "switching"),
+        match=fields(LOCAL_VLAN, "eth_dst", "eth_type", "vlan_vid", "arp_op", "arp_tpa"),
+        set=fields(ROUTER, IN_PORT, "nxm_in_port", "eth_src", "eth_dst", *ARP_SENDER, "arp_tpa", "arp_tha"),
+        next=("leaves_network", "from_outside", "switching"),
         miss="switching",
+        agent=True,
     ),
     Table(
         "leaves_network",
         "what a guarded port was permitted to send is remembered in the network that it leaves; the next one has a "
         "conntrack zone of its own",
         match=fields("eth_type", "ct_state", "ct_mark"),
+        next=("to_router_itself",),
+        miss="to_router_itself",
+    ),
+    Table(
+        "from_outside",
+        "from the external network: what is for the gateway's address goes back to who it was for, what is for a "
+        "floating IP to the port that it stands for",
+        match=fields(ROUTER, "eth_type", "ipv4_dst"),
+        set=fields("ipv4_dst"),
         next=("to_router_itself",),
         miss="to_router_itself",
     ),
@@ -196,14 +206,23 @@ INT = Pipeline.of(
         | fields("ip_ttl", HANDED_UP, *NEXT_HOP, IN_PORT, "nxm_in_port"),
         next=("routing", "hand_up", "switching"),
         miss="routing",
+        entry=True,
     ),
     Table(
         "routing",
         "the router's routes, the longest prefix first: into which network, to which next hop there, and whether it is "
         "too big for that network",
-        match=fields(ROUTER, "eth_type", "ip_ttl", "ipv4_src", "ipv4_dst", "ipv6_src", "ipv6_dst"),
-        set=fields(LOCAL_VLAN, "eth_src", "ip_ttl", HANDED_UP, *NEXT_HOP),
+        match=fields(ROUTER, LOCAL_VLAN, "eth_type", "ip_ttl", "ipv4_src", "ipv4_dst", "ipv6_src", "ipv6_dst"),
+        set=fields(LOCAL_VLAN, "eth_src", "eth_dst", "ip_ttl", HANDED_UP, *NEXT_HOP),
+        next=("to_outside", "next_hop", "hand_up", "switching"),
+    ),
+    Table(
+        "to_outside",
+        "to the external network: a port's address becomes its floating IP, any other the gateway's",
+        match=fields(ROUTER, HANDED_UP, "eth_type", "ipv4_src"),
+        set=fields("ipv4_src"),
         next=("next_hop", "hand_up"),
+        miss="next_hop",
     ),
     Table(
         "next_hop",
@@ -212,6 +231,7 @@ INT = Pipeline.of(
         set=fields("eth_dst", IN_PORT, "nxm_in_port", HANDED_UP),
         next=("hand_up", "switching"),
         again=("to_router",),
+        entry=True,
     ),
     Table(
         "hand_up",

@@ -4,7 +4,7 @@ Owns the facts, the local VLANs and the two look-ups that services need (a netwo
 It must not know how anything is applied.
 
     units: ("host",)  ("network", id)  ("port", id)  ("peer", id)  ("security_group", id)
-           ("remote", MAC or empty, address)  ("router", id)
+           ("remote", MAC or empty, address)  ("router", id)  ("neighbour", network, address)
 """
 
 from collections import Counter, defaultdict
@@ -13,17 +13,31 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from msgspec.structs import replace
 
 from netweft.dataplane.ovsdb.rows import Vif
-from netweft.model import Key, NodeView, Object, Peer, Port, PortState, PortStatus, Router, RouterPort, key_of
+from netweft.model import (
+    GatewayPort,
+    Key,
+    NodeView,
+    Object,
+    Peer,
+    Port,
+    PortState,
+    PortStatus,
+    Router,
+    RouterPort,
+    key_of,
+)
 from netweft.reconcile.memo import Memo, Reader, Unit
 from netweft.services import wiring
+from netweft.services.addresses import prefix
 from netweft.services.bridges import BRIDGES
 from netweft.services.dhcp import DHCP
 from netweft.services.fields import logical_port
 from netweft.services.firewall import FIREWALL
 from netweft.services.kinds import Broken, Item, ItemKey, item_key
+from netweft.services.l3.gateways import GATEWAYS
 from netweft.services.l3.interfaces import Interfaces
 from netweft.services.l3.neighbours import ROUTERS_NEIGHBOURS
-from netweft.services.l3.next_hops import NEXT_HOPS
+from netweft.services.l3.next_hops import NEXT_HOPS, learned
 from netweft.services.l3.routing import ROUTERS
 from netweft.services.local_vlans import LocalVlans
 from netweft.services.neighbours import NEIGHBOURS
@@ -37,6 +51,7 @@ from netweft.services.switching import SWITCHING
 from netweft.services.trunks import Trunks
 from netweft.services.values import (
     Asked,
+    Gateway,
     HostFacts,
     Interface,
     LocalPort,
@@ -48,7 +63,7 @@ from netweft.services.values import (
 
 SERVICES: tuple[Service, ...] = (
     *(BRIDGES, PHYSICAL_NETWORKS, SWITCHING, PORT_SECURITY, NEIGHBOURS, DHCP, FIREWALL, QOS),
-    *(ROUTERS, ROUTERS_NEIGHBOURS, NEXT_HOPS),
+    *(ROUTERS, ROUTERS_NEIGHBOURS, NEXT_HOPS, GATEWAYS),
 )
 
 
@@ -122,6 +137,14 @@ def _router(read: Reader, services: Iterable[Service], router_id: str) -> list[I
     return [item for service in services for item in service.router(links, here)]
 
 
+def _neighbour(read: Reader, _: Iterable[Service], network_id: str, address: str) -> list[Item] | None:
+    found: str | None = read.get(("learned", network_id, address))
+    network = wiring.local_network(read, network_id)
+    if found is None or isinstance(network, wiring.Problem):
+        return None
+    return [learned(network, prefix(address), found)]
+
+
 _RENDERERS: dict[str, Callable[..., Iterable[Item] | None]] = {
     "host": _host,
     "network": _network,
@@ -130,12 +153,16 @@ _RENDERERS: dict[str, Callable[..., Iterable[Item] | None]] = {
     "security_group": _security_group,
     "remote": _remote,
     "router": _router,
+    "neighbour": _neighbour,
 }
 
 
 class Rendering:
-    def __init__(self, host: HostFacts, vlans: LocalVlans) -> None:
+    """zones: of routers whose gateway is here."""
+
+    def __init__(self, host: HostFacts, vlans: LocalVlans, zones: LocalVlans) -> None:
         self.vlans = vlans
+        self._zones = zones
         self._memo: Memo[ItemKey, Item] = Memo(render)
         self._remotes = Remotes(self._memo.put, self._memo.mark)
         # plugged ports of each network; None when nothing is to be flooded there
@@ -147,7 +174,8 @@ class Rendering:
         self._trunks = Trunks()
         self._subnets = Subnets()
         self._paired = PairedAddresses()
-        self._interfaces = Interfaces()
+        self._interfaces = Interfaces(host.name)
+        self._rezoned: set[str] = set()
         self._router_numbers = Numbers()
         self._hosts: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._regrouped: set[str] = set()
@@ -173,6 +201,11 @@ class Rendering:
         """By its number on this node."""
         router_id = self._router_at.get(number)
         return wiring.local_router(self._memo, router_id) if router_id else None
+
+    def gateways(self) -> list[Gateway]:
+        """Of routers that are up, on this node."""
+        found = (wiring.local_router(self._memo, id) for id in self._interfaces.gateways_here)
+        return [one.gateway for one in found if one and one.gateway and one.router.admin_state_up]
 
     def interfaces_on(self, network_id: str) -> list[Interface]:
         """Of all routers that are up."""
@@ -204,9 +237,14 @@ class Rendering:
                 del self._members[network_id]
             if not self._hosts[network_id]:
                 del self._hosts[network_id]
+        for router_id in sorted(self._rezoned):
+            wanted = self._interfaces.has_gateway_here(router_id)
+            self._zones_changed((self._zones.want if wanted else self._zones.release)(router_id))
+        self._rezoned.clear()
         vlans = self.vlans.assigned
-        behind = sorted((vlans[id], id) for id in self._interfaces.networks & vlans.keys())
-        self._memo.put(wiring.TRANSIT, tuple(behind) or None)
+        behind = {vlans[id]: id for id in self._interfaces.networks & vlans.keys()}
+        behind |= {zone: router_id for router_id, zone in self._zones.assigned.items()}
+        self._memo.put(wiring.TRANSIT, tuple(sorted(behind.items())) or None)
         return self._memo.refresh()
 
     def _is_wanted(self, network_id: str) -> bool:
@@ -214,13 +252,19 @@ class Rendering:
 
     def settled(self) -> bool:
         """What was wanted at the last refresh is in place.  Returns whether that allows more: refresh again."""
-        waiting = self.vlans.settled()
+        waiting, rezoned = self.vlans.settled(), self._zones.settled()
         self._vlans_changed(waiting)
-        return bool(waiting)
+        self._zones_changed(rezoned)
+        return bool(waiting or rezoned)
+
+    def take_given(self) -> frozenset[int]:
+        """Conntrack zones that were given out since the last call: they may have been others' before."""
+        return self.vlans.take_given() | self._zones.take_given()
 
     def release_unused(self) -> None:
         """Give up restored local VLANs that nothing needs; once the first full view has been rendered."""
         self._regrouped.update(self.vlans.assigned)
+        self._rezoned.update(self._zones.assigned)
 
     def set_host(self, host: HostFacts) -> None:
         self._memo.put(wiring.HOST, host)
@@ -248,6 +292,11 @@ class Rendering:
     def listen(self, port_id: str, asked: Asked, *, again: bool) -> None:
         deaf: frozenset[Asked] = self._memo.get(("deaf", port_id)) or frozenset()
         self._memo.put(("deaf", port_id), (deaf - {asked} if again else deaf | {asked}) or None)
+
+    def learn(self, network_id: str, address: str, mac: str | None) -> None:
+        """Who has an address that the database does not know; None: nobody any more."""
+        self._memo.put(("learned", network_id, address), mac)
+        self._memo.mark(("neighbour", network_id, address))
 
     def put(self, obj: Object) -> None:
         key = key_of(obj)
@@ -281,8 +330,9 @@ class Rendering:
             for fact, value in look_up.changed(before, after):
                 self._memo.put(fact, value)
         for obj, step in ((after, 1), (before, -1)):
-            if isinstance(obj, RouterPort):
+            if isinstance(obj, RouterPort | GatewayPort):
                 self._regrouped.add(obj.network_id)
+                self._rezoned.add(obj.router_id)
             elif isinstance(obj, Router):
                 for id, number in self._router_numbers.use(obj.id, step).items():
                     self._router_at.pop(self._memo.get(("number", id)) or 0, None)
@@ -329,6 +379,10 @@ class Rendering:
             member = Member(number, _other_macs(port)) if floodable else None
             self._members[port.network_id][port_id] = member
             self._regrouped.add(port.network_id)
+
+    def _zones_changed(self, changed: Mapping[str, int | None]) -> None:
+        for router_id, zone in changed.items():
+            self._memo.put(("zone", router_id), zone)
 
     def _vlans_changed(self, changed: Mapping[str, int | None]) -> None:
         for network_id, vlan in changed.items():

@@ -140,7 +140,8 @@ def _from_uplink(link: Link, near: int, here: LocalNetwork) -> Iterator[Wanted]:
     """Of two links to a physical network only one takes frames for everybody, which the switch there sends to both."""
     outside = tagged(here.vlan) if here.tunnelled else outside_vlan(here)
     reason = Reason.NETWORK_TUNNEL if here.tunnelled else Reason.NETWORK_PHYSICAL
-    come_in = (SetField(LOCAL_VLAN, here.vlan), SetField(IN_PORT, near), INT["switching"].goto)
+    onward = INT["to_router" if here.routed else "switching"].goto
+    come_in = (SetField(LOCAL_VLAN, here.vlan), SetField(IN_PORT, near), onward)
     for in_port in link.nears:
         match: dict[str, Value] = {"in_port": in_port, "vlan_vid": outside}
         if in_port != near and not here.tunnelled:

@@ -15,7 +15,18 @@ from msgspec import Struct
 from netweft.dataplane.host.values import Address, Guarantee, VethPair
 from netweft.dataplane.openflow.meters import DropMeter
 from netweft.dataplane.ovsdb.rows import BridgeRow, PortRow, VifTag
-from netweft.model import Network, Peer, Port, QosPolicy, Router, RouterPort, SecurityGroup, Segment, Subnet
+from netweft.model import (
+    GatewayPort,
+    Network,
+    Peer,
+    Port,
+    QosPolicy,
+    Router,
+    RouterPort,
+    SecurityGroup,
+    Segment,
+    Subnet,
+)
 from netweft.services.addresses import Prefix, is_multicast, link_local, mac, prefix
 from netweft.services.fields import logical_port
 from netweft.services.pipeline import BridgeFlow
@@ -36,7 +47,7 @@ class HostFacts(Struct, frozen=True, kw_only=True):
     """This node: what its settings say.  Names and choices, nothing that changes while the agent runs.
 
     bridge_mappings: physical network -> the operator's bridge that leads there.
-    wire_mac: the node's own, from which routed packets come on physical wires.
+    name: the node's, as its peers know it.
     dscp, dscp_inherit: of tunnels' outer headers.
     uplink_bandwidths: physical network, or `tunnel` -> the NIC by which its frames leave the node."""
 
@@ -50,7 +61,7 @@ class HostFacts(Struct, frozen=True, kw_only=True):
     underlay: str = ""
     underlay_bridge: str = "br-phy"
     bridge_mappings: dict[str, str] = {}
-    wire_mac: int = 0x024E57000000
+    name: str = ""
     dscp: int = 0
     dscp_inherit: bool = False
     uplink_bandwidths: dict[str, Bandwidth] = {}
@@ -165,6 +176,7 @@ class Asked(StrEnum):
     DHCP = "dhcp"
     NEIGHBOUR = "neighbour discovery"
     ERROR = "routes"
+    NEXT_HOP = "next hops"
 
 
 class LocalPort(Struct, frozen=True, kw_only=True):
@@ -249,15 +261,41 @@ class Interface(Struct, frozen=True, kw_only=True):
         return own
 
 
+class Gateway(Struct, frozen=True, kw_only=True):
+    """A router's way to the external network, which is on this node.  zone: the conntrack zone of its NAT.
+    on_link: the prefixes of the subnets it has addresses in; next_hops: their gateways.
+    floating_ips: address -> the one that it stands for."""
+
+    port: GatewayPort
+    network: LocalNetwork
+    zone: int
+    on_link: tuple[Prefix, ...]
+    next_hops: tuple[Prefix, ...]
+    floating_ips: dict[int, int] = {}
+
+    @property
+    def addresses(self) -> tuple[Prefix, ...]:
+        return tuple(prefix(fixed.ip_address) for fixed in self.port.fixed_ips)
+
+
+class WayToGateway(Struct, frozen=True):
+    """From a network of the router's to the node that has its gateway."""
+
+    interface: Interface
+    there: RemotePort
+
+
 class LocalRouter(Struct, frozen=True, kw_only=True):
-    """A router that this node routes for.  number: its own on this node.
-    wire_mac: from which its packets come on physical wires.
+    """A router that this node routes for.  number: its own on this node.  node: this one's name.
+    gateway: if it is here.  ways: if it is elsewhere.
     checks_length: whether the datapath can tell how long a packet is."""
 
     router: Router
     number: int
-    wire_mac: int
+    node: str
     interfaces: tuple[Interface, ...]
+    gateway: Gateway | None = None
+    ways: tuple[WayToGateway, ...] = ()
     checks_length: bool = True
 
 

@@ -4,6 +4,7 @@ A reason is a value too: it becomes the port's status.  Everything is read throu
 who depends on what.
 """
 
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -11,6 +12,8 @@ from msgspec.structs import replace
 
 from netweft.dataplane.ovsdb.rows import Vif
 from netweft.model import (
+    FloatingIp,
+    GatewayPort,
     Network,
     Node,
     Peer,
@@ -27,14 +30,16 @@ from netweft.model import (
 )
 from netweft.reconcile.memo import Fact, Reader
 from netweft.services import dhcp, qos
-from netweft.services.addresses import MAC_ANY_MULTICAST, Prefix, endpoint, maybe_mac, prefix
+from netweft.services.addresses import MAC_ANY_MULTICAST, Prefix, endpoint, maybe_mac, prefix, text_of_mac
 from netweft.services.fields import GUARDED
 from netweft.services.firewall_rules import remote_set
+from netweft.services.l3.wire import wire_mac
 from netweft.services.local_vlans import SOON
 from netweft.services.values import (
     PHYSICAL,
     TUNNELLED,
     Flood,
+    Gateway,
     HostFacts,
     Interface,
     Link,
@@ -48,6 +53,7 @@ from netweft.services.values import (
     RemotePort,
     UplinkNic,
     Uplinks,
+    WayToGateway,
 )
 
 HOST: Fact = "host"
@@ -284,15 +290,64 @@ def local_router(read: Reader, router_id: str) -> LocalRouter | None:
     found: Router | None = read.get(("router", router_id))
     if found is None:
         return None
-    interfaces = (_interface(read, id) for id in read.get(("interfaces", router_id)) or ())
-    number = read.get(("number", router_id))
+    maybe = (_interface(read, id) for id in read.get(("interfaces", router_id)) or ())
+    interfaces = tuple(one for one in maybe if one)
+    node = host_facts(read).name
+    outside = [read.get(("gateway_port", id)) for id in read.get(("gateways", router_id)) or ()]
+    here = next((port for port in outside if port.host_id == node), None)
+    there = next((port for port in outside if port.host_id not in ("", node)), None)
     return LocalRouter(
         router=found,
-        number=number,
-        wire_mac=host_facts(read).wire_mac,
-        interfaces=tuple(filter(None, interfaces)),
+        number=read.get(("number", router_id)),
+        node=node,
+        interfaces=interfaces,
         checks_length=not read.get(NO_LENGTHS),
+        gateway=_gateway(read, here) if here else None,
+        ways=tuple(_ways(read, interfaces, there.host_id)) if there and not here else (),
     )
+
+
+def _gateway(read: Reader, port: GatewayPort) -> Gateway | None:
+    """None: its network is not wired here, or there is no zone for it."""
+    network, zone = local_network(read, port.network_id), read.get(("zone", port.router_id))
+    if not isinstance(network, LocalNetwork) or not zone:
+        return None
+    subnets = _subnets_of(read, port)
+    floating: list[FloatingIp] = [
+        read.get(("floating_ip", id)) for id in read.get(("floating_ips", port.router_id)) or ()
+    ]
+    return Gateway(
+        port=port,
+        network=network,
+        zone=zone,
+        on_link=tuple(sorted(prefix(subnet.cidr) for subnet in subnets)),
+        next_hops=tuple(sorted(prefix(subnet.gateway_ip) for subnet in subnets if subnet.gateway_ip)),
+        floating_ips={
+            prefix(one.floating_ip_address).value: prefix(one.fixed_ip_address).value
+            for one in floating
+            if one.floating_network_id == port.network_id
+        },
+    )
+
+
+def _ways(read: Reader, interfaces: Iterable[Interface], host: str) -> Iterator[WayToGateway]:
+    """By the MAC that the other node has for the interface, as to any peer there."""
+    for interface in interfaces:
+        peer = Peer(
+            id=interface.port.id,
+            network_id=interface.port.network_id,
+            mac_address=text_of_mac(wire_mac(host, interface.port.id)),
+            port_security_enabled=False,
+            host_id=host,
+        )
+        tunnel = _tunnel(read, interface.network, host)
+        yield WayToGateway(interface, RemotePort(peer=peer, network=interface.network, tunnel=tunnel))
+
+
+def _subnets_of(read: Reader, port: RouterPort | GatewayPort) -> list[Subnet]:
+    own = {fixed.subnet_id for fixed in port.fixed_ips}
+    subnets: tuple[Subnet, ...] = read.get(("subnets", port.network_id)) or ()
+    return [subnet for subnet in subnets if subnet.id in own]
 
 
 def _interface(read: Reader, port_id: str) -> Interface | None:
@@ -301,9 +356,7 @@ def _interface(read: Reader, port_id: str) -> Interface | None:
     network = local_network(read, port.network_id) if port else None
     if port is None or not isinstance(network, LocalNetwork):
         return None
-    own = {fixed.subnet_id for fixed in port.fixed_ips}
-    subnets: tuple[Subnet, ...] = read.get(("subnets", port.network_id)) or ()
-    on_link = tuple(sorted(prefix(subnet.cidr) for subnet in subnets if subnet.id in own))
+    on_link = tuple(sorted(prefix(subnet.cidr) for subnet in _subnets_of(read, port)))
     return Interface(port=port, network=network, on_link=on_link)
 
 

@@ -22,6 +22,7 @@ _ANSWERS = {0: 8, 129: 128}  # ICMP type of an answer -> that of the question
 @dataclass(slots=True)
 class Connection:
     mark: int = 0
+    nat: int | None = None  # what the source has become
 
 
 @dataclass(slots=True)
@@ -45,6 +46,18 @@ class Tracker:
         pieces = sorted(self.kept.pop(key), key=lambda piece: piece["piece"])
         return [{**pieces[0], "ip_frag": 0}] if self.gives_whole else pieces
 
+    def translate(self, zone: int, packet: dict[str, int], nat: int | None) -> dict[str, int]:
+        """IPv4, as it was decided when the connection was committed; nat: the source of one that is new."""
+        there, back = _keys(zone, packet)
+        translated = ((key, one.nat) for key, one in self.connections.items() if one.nat)
+        original = next((key for key, to in translated if back == _answered(key, to)), None)
+        if original is not None:
+            return {**packet, "ipv4_dst": original[2][1]}
+        known = self.connections.get(there)
+        if known is None and nat is not None:
+            known = self.connections.setdefault(there, Connection(nat=nat))
+        return {**packet, "ipv4_src": known.nat} if known and known.nat else packet
+
     def look(self, zone: int, packet: Mapping[str, int]) -> dict[str, int]:
         """What the packet's fields are after the tracker has seen it."""
         there, back = _keys(zone, packet)
@@ -59,6 +72,12 @@ class Tracker:
         there, back = _keys(zone, packet)
         connection = self.connections.get(back) or self.connections.setdefault(there, Connection())
         connection.mark = connection.mark & ~mask | mark
+
+
+def _answered(key: Key, nat: int) -> Key:
+    """The connection as whoever it goes to sees it."""
+    zone, eth_type, (kind, _, port), target = key
+    return zone, eth_type, (kind, nat, port), target
 
 
 def _keys(zone: int, packet: Mapping[str, int]) -> tuple[Key, Key]:

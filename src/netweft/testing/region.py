@@ -13,6 +13,8 @@ from netweft.model import (
     EMPTY_VIEW,
     AddressGroup,
     FixedIp,
+    FloatingIp,
+    GatewayPort,
     GroupMember,
     Network,
     Node,
@@ -33,7 +35,7 @@ from netweft.model import (
 from netweft.services.addresses import prefix
 from netweft.services.fields import tagged
 from netweft.services.kinds import Item, ItemKey
-from netweft.services.local_vlans import LocalVlans
+from netweft.services.local_vlans import ROUTER_ZONES, LocalVlans
 from netweft.services.pipeline import INT, TUN, BridgeFlow, physical_role
 from netweft.services.rendering import Rendering
 from netweft.services.values import PHYSICAL, TUNNELLED, HostFacts, Link, Uplinks
@@ -53,7 +55,6 @@ ANYTHING = SecurityGroup(
         for ethertype in ("IPv4", "IPv6")
     ),
 )
-WIRE_MAC = 0x024E57000000  # and the node's number
 WIRE_PORT = 1  # the NIC's, on a physical network's bridge
 FIRST_VIF = 10
 
@@ -101,6 +102,27 @@ def interface(number: int, of: Router, net: Network, *ips: str) -> RouterPort:
     )
 
 
+def gateway(number: int, of: Router, net: Network, host: str, *ips: str) -> GatewayPort:
+    return GatewayPort(
+        id=f"{number:08x}-5555-4000-8000-000000000000",
+        network_id=net.id,
+        router_id=of.id,
+        host_id=host,
+        mac_address=f"fa:16:3e:ee:{number >> 8:02x}:{number & 255:02x}",
+        fixed_ips=tuple(FixedIp(_subnet_id(net, ip), ip) for ip in ips),
+    )
+
+
+def floating_ip(number: int, of: Router, net: Network, address: str, fixed: str) -> FloatingIp:
+    return FloatingIp(
+        id=f"{number:08x}-6666-4000-8000-000000000000",
+        router_id=of.id,
+        floating_network_id=net.id,
+        floating_ip_address=address,
+        fixed_ip_address=fixed,
+    )
+
+
 def uplinks_of(host: HostFacts) -> Uplinks:
     """All is there that the node's settings ask for."""
     physical = {name: UPLINKS.physical[name] for name in host.bridge_mappings}
@@ -134,9 +156,10 @@ class FakeNode:
 
     def restart(self) -> None:
         """The agent forgets everything; the rows and flows stay."""
-        vlans = LocalVlans(*self.vlans)
+        vlans, zones = LocalVlans(*self.vlans), LocalVlans(*ROUTER_ZONES)
         vlans.restore(self.vifs.values(), self.links.values())
-        self.rendering = Rendering(self.host, vlans)
+        zones.restore((), self.links.values())
+        self.rendering = Rendering(self.host, vlans, zones)
         self.rendering.set_uplinks(uplinks_of(self.host))
         for port_id, vif in self.vifs.items():
             self.rendering.plug(port_id, vif)
@@ -226,19 +249,20 @@ class Region:
         self.trunks: dict[str, Trunk] = {}
         self.routers: dict[str, Router] = {}
         self.router_ports: dict[str, RouterPort] = {}
+        self.gateway_ports: dict[str, GatewayPort] = {}
+        self.floating_ips: dict[str, FloatingIp] = {}
         self.bound: dict[str, str] = {}
         self.ahead: dict[str, str] = {}  # port -> node of a binding that is not active
         for number in range(1, nodes + 1):
             tunnel_ip = f"192.0.2.{number}"
-            host = HostFacts(
-                tunnel_ip=tunnel_ip, tunnel_types=TUNNELLED, bridge_mappings=MAPPINGS, wire_mac=WIRE_MAC + number
-            )
-            node = FakeNode(f"hv{number}", host)
+            name = f"hv{number}"
+            host = HostFacts(name=name, tunnel_ip=tunnel_ip, tunnel_types=TUNNELLED, bridge_mappings=MAPPINGS)
+            node = FakeNode(name, host)
             self.nodes[node.name] = node
             ofports = [ofport for ofport in UPLINKS.overlays.values() if ofport]
             self.overlay.attach(node.bridges[TUN.role], ofports, prefix(tunnel_ip).value)
-            for name, wire in self.wires.items():
-                wire.attach(node.bridges[physical_role(name)], WIRE_PORT)
+            for physical, wire in self.wires.items():
+                wire.attach(node.bridges[physical_role(physical)], WIRE_PORT)
 
     def create(self, *objects: Object) -> None:
         for obj in objects:
@@ -259,6 +283,10 @@ class Region:
                     self.routers[obj.id] = obj
                 case RouterPort():
                     self.router_ports[obj.id] = obj
+                case GatewayPort():
+                    self.gateway_ports[obj.id] = obj
+                case FloatingIp():
+                    self.floating_ips[obj.id] = obj
 
     def sub_ports(self) -> dict[str, tuple[str, int]]:
         """sub-port -> the port whose interface it uses, its tag there."""
@@ -285,7 +313,9 @@ class Region:
         bound = self.hosts()
         here = {id: self.ports[id] for id, node in bound.items() if node == name and id in self.ports}
         here |= {id: replace(self.ports[id], active=False) for id, node in self.ahead.items() if node == name}
-        networks, routers = self._reached({wanted.network_id for wanted in here.values()})
+        own = [port for port in self.gateway_ports.values() if port.host_id == name]
+        networks = {wanted.network_id for wanted in here.values()} | {port.network_id for port in own}
+        networks, routers = self._reached(networks, {port.router_id for port in own})
         peers = [
             Peer(
                 id=id,
@@ -299,7 +329,8 @@ class Region:
             for id, node in bound.items()
             if node != name and id in self.ports and self.ports[id].network_id in networks
         ]
-        hosts = {peer.host_id for peer in peers}
+        gateways = [port for port in self.gateway_ports.values() if port.router_id in routers]
+        hosts = ({peer.host_id for peer in peers} | {port.host_id for port in gateways}) - {name, ""}
         return [
             *(self.networks[id] for id in networks if id in self.networks),
             *(subnet for subnet in self.subnets.values() if subnet.network_id in networks),
@@ -309,15 +340,17 @@ class Region:
             *(Node(name=host, tunnel_ip=self.nodes[host].host.tunnel_ip, tunnel_types=TUNNELLED) for host in hosts),
             *self._firewall(here.values()),
             *(self.routers[id] for id in routers),
+            *gateways,
+            *(one for one in self.floating_ips.values() if one.router_id in routers),
             *(port for port in self.router_ports.values() if port.network_id in networks),
         ]
 
-    def _reached(self, networks: set[str]) -> tuple[set[str], set[str]]:
+    def _reached(self, networks: set[str], routers: set[str]) -> tuple[set[str], set[str]]:
         """The networks that routers lead to from these, and the routers."""
         ports = self.router_ports.values()
-        routers = {port.router_id for port in ports if port.network_id in networks} & self.routers.keys()
+        routers = (routers | {port.router_id for port in ports if port.network_id in networks}) & self.routers.keys()
         more = networks | {port.network_id for port in ports if port.router_id in routers}
-        return (networks, routers) if more == networks else self._reached(more)
+        return (networks, routers) if more == networks else self._reached(more, routers)
 
     def _firewall(self, here: Iterable[Port]) -> Iterator[Object]:
         """The groups of these ports, and who is in what their rules name."""

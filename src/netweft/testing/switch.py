@@ -147,7 +147,7 @@ class Bridge:
 
     def _track(self, action: Ct, frame: "_Frame", depth: int) -> None:
         zone = action.zone if isinstance(action.zone, int) else frame.packet[action.zone] & 0xFFFF
-        if action.commit:
+        if action.commit and not action.nat:
             whole = self.tracker.whole(zone, frame.packet)[:1]
             marks = [change for change in action.exec if change.field == "ct_mark"]
             for packet in whole:
@@ -158,7 +158,9 @@ class Bridge:
         if action.table is not None:
             pieces = self.tracker.whole(zone, frame.packet)
             for piece in pieces:
-                tracked = _Frame({**piece, **self.tracker.look(zone, pieces[0])}, frame.in_port)
+                nat = action.nat
+                seen = self.tracker.translate(zone, dict(piece), nat.src if action.commit else None) if nat else piece
+                tracked = _Frame({**seen, **self.tracker.look(zone, pieces[0])}, frame.in_port)
                 self._table(action.table, tracked, depth + 1)
                 frame.out += tracked.out
                 frame.punted += tracked.punted

@@ -45,8 +45,8 @@ class Says:
     def __init__(self, asked: Asked, *reasons: Reason) -> None:
         self.asked, self.reasons = asked, frozenset(reasons)
 
-    def answer(self, here: LocalPort, packet: PacketIn) -> Packet | None:
-        return to_port(here.ofport, self.asked.encode())
+    def answer(self, here: LocalPort | None, packet: PacketIn) -> Packet | None:
+        return to_port(here.ofport, self.asked.encode()) if here else None
 
 
 def asks(reason: Reason, number: int = 17) -> PacketIn:

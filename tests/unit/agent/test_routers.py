@@ -5,6 +5,7 @@ from msgspec.structs import replace
 from tests.unit.services.l3.test_routing import B2, BLUE, G1, R2, RED, TO_BLUE, TO_RED, R, own
 
 from netweft.agent.desired import Desired
+from netweft.agent.resolver import Resolver
 from netweft.agent.routers import Errors, Neighbours
 from netweft.dataplane.openflow.messages import PacketIn
 from netweft.dataplane.packets.datagram import packet
@@ -27,6 +28,10 @@ class Node(Desired):
         super().__init__()
         self._rendering = region.nodes["hv2"].rendering
         self.view = region.nodes["hv2"].view
+
+
+def errors(node: Node) -> Errors:
+    return Errors(node, Resolver(node, lambda _: None, lambda: None))
 
 
 @pytest.fixture
@@ -73,7 +78,7 @@ def test_the_interface_that_it_came_to_says_it(
     region: Region, why: Why, to: str, says: str, message: tuple[int, int]
 ) -> None:
     node = Node(region)
-    said = Errors(node).answer(here(node), handed_up(node, why, R.id, TO_BLUE.mac_address, to))
+    said = errors(node).answer(here(node), handed_up(node, why, R.id, TO_BLUE.mac_address, to))
     assert isinstance(said, Packet)
     start, end, kind = (26, 30, 34) if "." in to else (22, 38, 54)
     assert said.frame[:12] == octets(B2.mac_address) + octets(TO_BLUE.mac_address)
@@ -87,7 +92,7 @@ def test_the_mtu_of_the_network_that_it_is_too_big_for(region: Region, to: str, 
     region.settle()
     node = Node(region)
     asked = handed_up(node, Why.TOO_BIG, R.id, TO_BLUE.mac_address, to)
-    said = Errors(node).answer(here(node), replace(asked, fields={**asked.fields, LOCAL_VLAN: node.vlans[RED.id]}))
+    said = errors(node).answer(here(node), replace(asked, fields={**asked.fields, LOCAL_VLAN: node.vlans[RED.id]}))
     assert said is not None
     at = 34 if "." in to else 54
     assert tuple(said.frame[at : at + 2]) == kind
@@ -96,7 +101,7 @@ def test_the_mtu_of_the_network_that_it_is_too_big_for(region: Region, to: str, 
 
 def test_a_router_further_on_says_it_by_the_first_one(region: Region) -> None:
     node = Node(region)
-    said = Errors(node).answer(
+    said = errors(node).answer(
         here(node), handed_up(node, Why.TTL_EXCEEDED, CHAINED.id, TO_RED_TOO.mac_address, "10.0.9.1")
     )
     assert said is not None
@@ -115,13 +120,13 @@ def test_a_router_further_on_says_it_by_the_first_one(region: Region) -> None:
 )
 def test_what_is_not_answered(region: Region, why: Why, by: str, protocol: int, body: bytes) -> None:
     node = Node(region)
-    assert Errors(node).answer(here(node), handed_up(node, why, R.id, by, "10.0.1.21", protocol, body)) is None
+    assert errors(node).answer(here(node), handed_up(node, why, R.id, by, "10.0.1.21", protocol, body)) is None
 
 
 def test_nothing_of_a_router_that_is_not_there(region: Region) -> None:
     node = Node(region)
     packet_in = PacketIn(0, {HANDED_UP: Why.NO_ROUTE, ROUTER: 12345}, bytes(60))
-    assert Errors(node).answer(here(node), packet_in) is None
+    assert errors(node).answer(here(node), packet_in) is None
 
 
 def solicit(src: str, target: str) -> PacketIn:

@@ -50,7 +50,9 @@ class Story(Bindings):
     @property
     def given(self) -> MovedConnections | None:
         """To the node where it is."""
-        return objects.port(self.port).moved
+        port = objects.port(self.port)
+        assert port is not None
+        return port.moved
 
     def has(self, *told: Tracked) -> bool:
         return set(self.given.connections if self.given else ()) == set(told)
@@ -199,6 +201,7 @@ def test_sub_ports_go_along(cloud: Cloud) -> None:
     with cloud.store.write() as tx:
         moving.left(tx, "hv1", sub["id"], [told])
     found: Object = cloud.get("ports", sub)
-    moved = objects.port(found).moved
-    assert moved is not None
-    assert moved.connections == (told,)
+    port = objects.port(found)
+    assert port is not None
+    assert port.moved is not None
+    assert port.moved.connections == (told,)

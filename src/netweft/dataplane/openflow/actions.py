@@ -24,6 +24,7 @@ from netweft.dataplane.openflow.flow import (
     Goto,
     Meter,
     Move,
+    Nat,
     Output,
     PopVlan,
     PushVlan,
@@ -41,6 +42,7 @@ _BARE = Packer("!HH4x")  # pop_vlan, dec_ttl
 _RESUBMIT = Packer("!HHIHHB3x")
 _CT = Packer("!HHIHHIHB3xH")
 _CT_CLEAR = Packer("!HHIH6x")
+_NAT = Packer("!HHIH2xHH")
 _CONJUNCTION = Packer("!HHIHBBI")
 _METER = Packer("!HHI")
 _CLONE = Packer("!HHIH6x")
@@ -53,7 +55,8 @@ _ACTION_OUTPUT, _ACTION_PUSH_VLAN, _ACTION_POP_VLAN, _ACTION_SET_FIELD, _ACTION_
 _ACTION_DEC_TTL, _ACTION_METER = 24, 29
 _ACTION_EXPERIMENTER, NICIRA = 0xFFFF, 0x2320
 _NX_RESUBMIT_TABLE, _NX_TO_CONTROLLER, _NX_CONJUNCTION, _NX_CT, _NX_CT_CLEAR = 14, 20, 34, 35, 43
-_NX_OUTPUT_CUT_OFF, _NX_CLONE, _NX_CHECK_LARGER = 39, 42, 49
+_NX_NAT, _NX_OUTPUT_CUT_OFF, _NX_CLONE, _NX_CHECK_LARGER = 36, 39, 42, 49
+_NAT_SRC, _NAT_IPV4_MIN = 1, 1
 _INSTRUCTION_GOTO, _INSTRUCTION_APPLY = 1, 4
 _SAME_IN_PORT = 0xFFF8
 _CONTROLLER = 0xFFFFFFFD
@@ -78,7 +81,7 @@ def _encode_move(action: Move) -> bytes:
 
 
 def _encode_ct(action: Ct) -> bytes:
-    inside = b"".join(map(_encode_set_field, action.exec))
+    inside = b"".join(map(_encode_set_field, action.exec)) + _encode_nat(action.nat)
     source, zone = (0, action.zone) if isinstance(action.zone, int) else (oxm.header(FIELDS[action.zone]), _LOW_16_BITS)
     table = _NO_TABLE if action.table is None else action.table
     flags = _CT_COMMIT if action.commit else 0
@@ -89,6 +92,15 @@ def _encode_ct(action: Ct) -> bytes:
 def _encode_check_larger(action: CheckLarger) -> bytes:
     head = (_ACTION_EXPERIMENTER, _CHECK_LARGER.size, NICIRA, _NX_CHECK_LARGER)
     return _CHECK_LARGER.pack(*head, action.length, action.bit, oxm.header(FIELDS[action.field]))
+
+
+def _encode_nat(nat: Nat | None) -> bytes:
+    if nat is None:
+        return b""
+    address = b"" if nat.src is None else nat.src.to_bytes(4, "big") + bytes(4)
+    flags, present = (0, 0) if nat.src is None else (_NAT_SRC, _NAT_IPV4_MIN)
+    head = (_ACTION_EXPERIMENTER, _NAT.size + len(address), NICIRA, _NX_NAT, flags, present)
+    return _NAT.pack(*head) + address
 
 
 def _encode_resubmit(action: Resubmit | Apart) -> bytes:
@@ -162,7 +174,8 @@ def decode_instructions(buffer: bytes, start: int, end: int) -> tuple[Action, ..
     gotos: list[Action] = []  # always the last to be done, wherever it stands
     for kind, at, after in _tlvs(buffer, start, end, minimum=8):
         if kind == _INSTRUCTION_APPLY:
-            actions.extend(_decode_action(buffer, *tlv) for tlv in _tlvs(buffer, at + 8, after, minimum=8))
+            found = (_decode_action(buffer, *tlv) for tlv in _tlvs(buffer, at + 8, after, minimum=8))
+            actions.extend(Unreadable(data=b"nat") if isinstance(one, Nat) else one for one in found)
         elif kind == _INSTRUCTION_GOTO:
             gotos.append(Goto(table=buffer[at + 4]))
         else:
@@ -170,7 +183,7 @@ def decode_instructions(buffer: bytes, start: int, end: int) -> tuple[Action, ..
     return (*actions, *gotos)
 
 
-def _decode_action(buffer: bytes, kind: int, start: int, end: int) -> Action:
+def _decode_action(buffer: bytes, kind: int, start: int, end: int) -> Action | Nat:
     decoder = _DECODERS.get(kind)
     action = decoder(buffer, start, end) if decoder else None
     return Unreadable(data=buffer[start:end]) if action is None else action
@@ -214,7 +227,7 @@ def _decode_meter(buffer: bytes, start: int, end: int) -> Action | None:
     return Meter(id=_METER.unpack_from(buffer, start)[2])
 
 
-def _decode_experimenter(buffer: bytes, start: int, end: int) -> Action | None:
+def _decode_experimenter(buffer: bytes, start: int, end: int) -> Action | Nat | None:
     if end - start < _CT_CLEAR.size:
         return None
     _, _, vendor, subtype = _CT_CLEAR.unpack_from(buffer, start)
@@ -238,18 +251,32 @@ def _decode_conjunction(buffer: bytes, start: int, end: int) -> Action | None:
 
 
 def _decode_ct(buffer: bytes, start: int, end: int) -> Action | None:
-    """Not what we never send: an ALG, `force`, a zone from other bits than the low 16, NAT."""
+    """Not what we never send: an ALG, `force`, a zone from other bits than the low 16."""
     if end - start < _CT.size:
         return None
     _, _, _, _, flags, source, zone, table, alg = _CT.unpack_from(buffer, start)
     inside = [_decode_action(buffer, *tlv) for tlv in _tlvs(buffer, start + _CT.size, end, minimum=8)]
     exec_ = tuple(action for action in inside if isinstance(action, SetField))
+    nats = [action for action in inside if isinstance(action, Nat)]
     register = oxm.field_name(source) if source else None
-    if alg or flags & ~_CT_COMMIT or len(exec_) < len(inside):
+    if alg or flags & ~_CT_COMMIT or len(exec_) + len(nats) < len(inside) or len(nats) > 1:
         return None
     if source and (register is None or zone != _LOW_16_BITS):
         return None
-    return Ct(register or zone, commit=bool(flags), table=None if table == _NO_TABLE else table, exec=exec_)
+    recirculates = None if table == _NO_TABLE else table
+    return Ct(register or zone, bool(flags), recirculates, exec_, nats[0] if nats else None)
+
+
+def _decode_nat(buffer: bytes, start: int, end: int) -> Nat | None:
+    """Not what we never send: of destinations, ranges, ports."""
+    if end - start < _NAT.size:
+        return None
+    _, _, _, _, flags, present = _NAT.unpack_from(buffer, start)
+    if (flags, present, end - start) == (0, 0, _NAT.size):
+        return Nat()
+    if (flags, present, end - start) != (_NAT_SRC, _NAT_IPV4_MIN, _NAT.size + 8):
+        return None
+    return Nat(int.from_bytes(buffer[start + _NAT.size : start + _NAT.size + 4], "big"))
 
 
 def _decode_ct_clear(buffer: bytes, start: int, end: int) -> Action | None:
@@ -274,17 +301,18 @@ def _decode_clone(buffer: bytes, start: int, end: int) -> Action | None:
     return Apart(table=resubmit.table) if isinstance(resubmit, Resubmit) else None
 
 
-_NICIRA_DECODERS: dict[int, Callable[[bytes, int, int], Action | None]] = {
+_NICIRA_DECODERS: dict[int, Callable[[bytes, int, int], Action | Nat | None]] = {
     _NX_RESUBMIT_TABLE: _decode_resubmit,
     _NX_TO_CONTROLLER: _decode_controller,
     _NX_CONJUNCTION: _decode_conjunction,
     _NX_CT: _decode_ct,
+    _NX_NAT: _decode_nat,
     _NX_CT_CLEAR: _decode_ct_clear,
     _NX_CLONE: _decode_clone,
     _NX_CHECK_LARGER: _decode_check_larger,
 }
 
-_DECODERS: dict[int, Callable[[bytes, int, int], Action | None]] = {
+_DECODERS: dict[int, Callable[[bytes, int, int], Action | Nat | None]] = {
     _ACTION_OUTPUT: _decode_output,
     _ACTION_SET_FIELD: _decode_set_field,
     _ACTION_COPY_FIELD: _decode_copy_field,

@@ -80,6 +80,15 @@ class Goto(Struct, frozen=True):
     table: int
 
 
+class Nat(Struct, frozen=True):
+    """What the connection tracker does to addresses: of a connection that is committed, from now on the source is
+    `src` (IPv4), and answers go back to who it was; without `src`, what was decided when it was committed.
+
+    The sender's own port is kept where no other connection has it."""
+
+    src: int | None = None
+
+
 class Ct(Struct, frozen=True):
     """Through the connection tracker.
 
@@ -92,6 +101,7 @@ class Ct(Struct, frozen=True):
     commit: bool = False
     table: int | None = None
     exec: tuple[SetField, ...] = ()
+    nat: Nat | None = None
 
 
 class CtClear(Struct, frozen=True):

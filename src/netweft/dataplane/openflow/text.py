@@ -211,6 +211,8 @@ def _ct(action: values.Ct, names: TableNames) -> str:
         parts.append(f"zone={_subfield(action.zone, 0, 16)}")
     elif action.zone:
         parts.append(f"zone={action.zone}")
+    if action.nat:
+        parts.append("nat" if action.nat.src is None else f"nat(src={IPv4Address(action.nat.src)})")
     if action.exec:
         parts.append(f"exec({format_actions(action.exec, names)})")
     return f"ct({','.join(parts)})"

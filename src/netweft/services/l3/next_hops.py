@@ -41,6 +41,13 @@ def _known(owner: int, network: LocalNetwork, mac_address: str, addresses: Itera
         yield TABLE.flow(10, owner, {LOCAL_VLAN: network.vlan, **at(address)}, *to_it)
 
 
+def learned(network: LocalNetwork, address: Prefix, mac_address: str) -> BridgeFlow:
+    """The agent has asked for it.  What the database knows comes first."""
+    owner = cookie(Reason.NETWORK_LEARNED, network.network.id)
+    to_it = (SetField("eth_dst", mac(mac_address)), *LOOPBACK, CtClear(), INT["switching"].goto)
+    return TABLE.flow(5, owner, {LOCAL_VLAN: network.vlan, **at(address)}, *to_it)
+
+
 def reached(interface: Interface) -> Iterator[BridgeFlow]:
     """Another router's interface, whose router goes on with the packet."""
     owner = cookie(Reason.ROUTER_NEIGHBOUR, interface.port.id)

@@ -12,9 +12,7 @@ routed on the node of whoever answers.
 from collections.abc import Iterator
 from typing import Final
 
-from netweft.dataplane.openflow.fields import ETH_IPV4, ETH_IPV6, PROTO_ICMP, PROTO_ICMPV6
-from netweft.dataplane.openflow.flow import Action, CheckLarger, Controller, DecTtl, Move, SetField
-from netweft.services import fragments
+from netweft.dataplane.openflow.flow import Controller, DecTtl, SetField
 from netweft.services.addresses import Prefix, mac, prefix
 from netweft.services.fields import (
     AGENT,
@@ -22,27 +20,22 @@ from netweft.services.fields import (
     HANDED_UP,
     IN_PORT,
     LOCAL_VLAN,
-    NEXT_HOP,
     ROUTER,
     Reason,
     Why,
     cookie,
 )
 from netweft.services.firewall import remembered
+from netweft.services.l3.echo import answers_neighbours_ping, answers_ping, for_it
 from netweft.services.l3.neighbours import answers, back_to_sender
 from netweft.services.l3.next_hops import reached
+from netweft.services.l3.routes import BITS, DEFAULT, DST, ETH, fits, to_next_hop
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.values import Asked, HostFacts, Interface, LocalPort, LocalRouter, Service, Uplinks, Wanted
 
 TO_ROUTER, LEAVES, ITSELF, ROUTING, HAND_UP = (
     INT[name] for name in ("to_router", "leaves_network", "to_router_itself", "routing", "hand_up")
 )
-ETH: Final = {4: ETH_IPV4, 6: ETH_IPV6}
-DST: Final = {4: "ipv4_dst", 6: "ipv6_dst"}
-SRC: Final = {4: "ipv4_src", 6: "ipv6_src"}
-BITS: Final = {4: 32, 6: 128}
-# (protocol, request, reply): the type fields' values, RFC 792, RFC 4443
-ECHO: Final = {4: (PROTO_ICMP, 8, 0), 6: (PROTO_ICMPV6, 128, 129)}
 # what no router forwards: RFC 1122 3.2.1.3, RFC 3927 2.7, RFC 5771, RFC 4291 2.5.6
 NOT_FORWARDED: Final = {
     4: {
@@ -54,12 +47,8 @@ NOT_FORWARDED: Final = {
         "ipv6_src": ("::1/128", "::/128", "fe80::/10", "ff00::/8"),
     },
 }
-NEVER, EXPIRED, ROUTES = 1000, 900, 100  # a route's priority is ROUTES and the length of its prefix
+NEVER, EXPIRED = 1000, 900
 CONNECTED = 1  # and of two routes to the same prefix the connected one holds
-TO_IT, ANSWER, LISTENS = 30, 20, 10
-HOPS = 255
-ETHERNET = 14  # bytes of the header, which the datapath counts
-MOST = 0xFFFF  # that it can compare with
 
 
 def router(_: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
@@ -87,33 +76,13 @@ def _enters(here: LocalRouter, interface: Interface) -> Iterator[BridgeFlow]:
 
 
 def _itself(here: LocalRouter, interface: Interface) -> Iterator[BridgeFlow]:
-    """Ping is answered by the flows (vswitchd does it: no datapath can set an ICMP type)."""
-    owner = cookie(Reason.ROUTER_INTERFACE, interface.port.id)
+    owner, own_mac = cookie(Reason.ROUTER_INTERFACE, interface.port.id), interface.port.mac_address
     for own in interface.addresses:
-        proto, request, reply = ECHO[own.version]
-        to_it: dict[str, Value] = {ROUTER: here.number, "eth_type": ETH[own.version], DST[own.version]: own.value}
-        kind, code = (f"icmpv{own.version}_{part}" for part in ("type", "code"))
-        echo: dict[str, Value] = {**to_it, "ip_proto": proto, kind: request, code: 0, "ip_frag": fragments.NONE}
-        turned = (*_swapped(own.version), SetField(kind, reply), SetField("ip_ttl", HOPS))
-        yield ITSELF.flow(ANSWER, owner, echo, *turned, ROUTING.goto)
+        yield from answers_ping(owner, here.number, own)
         if own.version == 6:
-            near: dict[str, Value] = {**echo, "ipv6_src": _LINK_LOCAL}
-            yield ITSELF.flow(TO_IT, owner, near, *turned, *back_to_sender(interface.port.mac_address))
-        yield ITSELF.flow(LISTENS, owner, to_it, SetField(HANDED_UP, Why.NOT_LISTENING), HAND_UP.goto)
-
-
-_LINK_LOCAL: Final = prefix("fe80::/10")[1:]
-
-
-def _swapped(version: int) -> Iterator[Action]:
-    """Source and destination address."""
-    registers = NEXT_HOP[-BITS[version] // 32 :]
-    last = len(registers) - 1
-    for place, register in enumerate(registers):
-        yield Move(SRC[version], register, bits=32, src_start=32 * (last - place))
-    yield Move(DST[version], SRC[version], bits=BITS[version])
-    for place, register in enumerate(registers):
-        yield Move(register, DST[version], bits=32, dst_start=32 * (last - place))
+            yield answers_neighbours_ping(owner, here.number, own, *back_to_sender(own_mac))
+        to_it = for_it(here.number, own)
+        yield ITSELF.flow(10, owner, to_it, SetField(HANDED_UP, Why.NOT_LISTENING), HAND_UP.goto)
 
 
 def _route(here: LocalRouter, interface: Interface, to: Prefix, next_hop: Prefix | None) -> BridgeFlow:
@@ -125,35 +94,16 @@ def _route(here: LocalRouter, interface: Interface, to: Prefix, next_hop: Prefix
     }
     length = BITS[to.version] if to.mask is None else to.mask.bit_count()
     return ROUTING.flow(
-        ROUTES + 2 * length + (CONNECTED if next_hop is None else 0),
+        DEFAULT + 2 * length + (CONNECTED if next_hop is None else 0),
         cookie(Reason.ROUTER_ROUTE, here.router.id),
         match,
         SetField(LOCAL_VLAN, interface.network.vlan),
         SetField("eth_src", mac(interface.port.mac_address)),
         DecTtl(),
-        *_next_hop(to.version, next_hop),
-        *_fits(here, interface),
+        *to_next_hop(to.version, next_hop),
+        *fits(here, interface.network),
         INT["next_hop"].goto,
     )
-
-
-def _fits(here: LocalRouter, into: Interface) -> Iterator[Action]:
-    """Only where a packet may come from a network with a larger MTU: each answer is a way of its own for all that
-    follows.  Of fragments that are tracked together each has to fit; IPv4 without DF is treated as with it."""
-    mtu = into.network.network.mtu
-    if here.checks_length and any(one.network.network.mtu > mtu for one in here.interfaces):
-        yield CheckLarger(min(mtu + ETHERNET, MOST), HANDED_UP, Why.TOO_BIG.bit_length() - 1)
-
-
-def _next_hop(version: int, next_hop: Prefix | None) -> Iterator[Action]:
-    registers = NEXT_HOP[-BITS[version] // 32 :]
-    last = len(registers) - 1
-    for place, register in enumerate(registers):
-        at = 32 * (last - place)
-        if next_hop is None:
-            yield Move(DST[version], register, bits=32, src_start=at)
-        else:
-            yield SetField(register, next_hop.value >> at & 0xFFFFFFFF)
 
 
 def _extra(here: LocalRouter) -> dict[Prefix, tuple[Interface, Prefix]]:

@@ -6,8 +6,9 @@ from msgspec.structs import replace
 from netweft.model import HostRoute, Network, Port, SecurityGroup, SecurityGroupRule
 from netweft.services.addresses import mac, prefix
 from netweft.services.fields import HANDED_UP, IN_PORT, Why
+from netweft.services.l3.wire import wire_mac
 from netweft.testing import packets
-from netweft.testing.region import ANYTHING, WIRE_MAC, Region, interface, network, port, router, subnet
+from netweft.testing.region import ANYTHING, Region, interface, network, port, router, subnet
 from netweft.testing.switch import Packet
 
 BLUE, RED, GREEN = network(1), network(2, "vlan"), network(3)
@@ -58,7 +59,7 @@ def test_a_packet_is_routed_wherever_it_starts(region: Region, frm: Port, to: Po
 def source(region: Region, frm: Port, to: Port) -> int:
     """One MAC of the router wherever it is; on a physical wire one of the node's own."""
     if to.network_id == RED.id and region.bound[frm.id] != region.bound[to.id]:
-        return WIRE_MAC + int(region.bound[frm.id].removeprefix("hv"))
+        return wire_mac(region.bound[frm.id], TO_RED.id)
     return mac((TO_RED if to.network_id == RED.id else TO_BLUE).mac_address)
 
 
@@ -184,7 +185,11 @@ def test_switches_see_the_routers_mac_nowhere(region: Region) -> None:
     for frm in (B1, B2):
         region.send(frm, ping(frm, own(R2, 4)))
     region.send(R1, packets.ping(R1.mac_address, R2.mac_address, own(R1, 4), own(R2, 4)))
-    assert [packet["eth_src"] for packet in wire.heard] == [WIRE_MAC + 1, WIRE_MAC + 2, mac(R1.mac_address)]
+    assert [packet["eth_src"] for packet in wire.heard] == [
+        wire_mac("hv1", TO_RED.id),
+        wire_mac("hv2", TO_RED.id),
+        mac(R1.mac_address),
+    ]
 
 
 def test_routers_in_a_chain(region: Region) -> None:

@@ -1,0 +1,41 @@
+"""ARP over Ethernet (RFC 826): questions, and what is said in answer."""
+
+from ipaddress import IPv4Address
+from struct import Struct as Packer
+from struct import error as StructError
+from typing import Final, NamedTuple
+
+from netweft.dataplane.openflow.fields import ETH_ARP
+
+_FRAME: Final = Packer("!6s6sHHHBBH6s4s6s4s")
+_SHORTEST: Final = 60
+_ETHERNET, _IPV4 = 1, 0x0800
+_EVERYBODY: Final = b"\xff" * 6
+REQUEST: Final = 1
+REPLY: Final = 2
+
+
+class Said(NamedTuple):
+    """mac has address, its sender says."""
+
+    mac: bytes
+    address: IPv4Address
+
+
+def request(mac: bytes, own: IPv4Address, target: IPv4Address) -> bytes:
+    """Who has `target`?  Of one's own address it is an announcement (RFC 5227)."""
+    head = (_EVERYBODY, mac, ETH_ARP, _ETHERNET, _IPV4, 6, 4, REQUEST)
+    return _FRAME.pack(*head, mac, own.packed, bytes(6), target.packed).ljust(_SHORTEST, b"\0")
+
+
+def reply(frame: bytes) -> Said | None:
+    """None: it is none, or makes no sense: from a group's MAC, or from another one than its frame."""
+    try:
+        _, source, eth_type, hardware, protocol, *lengths, kind, mac, address, _, _ = _FRAME.unpack_from(frame)
+    except StructError:
+        return None
+    if (eth_type, hardware, protocol, lengths, kind) != (ETH_ARP, _ETHERNET, _IPV4, [6, 4], REPLY):
+        return None
+    if mac[0] & 1 or mac == bytes(6) or mac != source:
+        return None
+    return Said(mac, IPv4Address(address))

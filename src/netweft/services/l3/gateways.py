@@ -1,0 +1,155 @@
+"""The external network: what leaves by a router's gateway, and what comes in by it.
+
+    elsewhere                    on the node that has the gateway
+    routing ─▶ to that node ═══▶ to_router ─▶ … ─▶ routing ─▶ to_outside ─▶ next_hop ─▶ the external network
+                                 to_router ─▶ from_outside ─▶ … ─▶ routing ─▶ next_hop ─▶ the router's networks
+
+IPv4 goes out with the gateway's address (SNAT, by the connection tracker, which keeps the sender's port where it can),
+or with the port's floating IP, which is written over its own address and back, packet by packet: nothing is remembered
+for it, so nothing can be lost.  IPv6 is routed as it is.  With SNAT nothing comes in but for addresses there.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from netweft.dataplane.openflow.fields import ETH_ARP, ETH_IPV4, ETH_IPV6
+from netweft.dataplane.openflow.flow import Controller, Ct, CtClear, DecTtl, Nat, SetField
+from netweft.services import switching
+from netweft.services.addresses import Prefix, mac
+from netweft.services.fields import AGENT, HANDED_UP, LOCAL_VLAN, ROUTER, Reason, Why, cookie
+from netweft.services.l3.echo import answers_ping, for_it
+from netweft.services.l3.next_hops import LOOPBACK, at
+from netweft.services.l3.routes import DEFAULT, DST, ETH, fits, may_not_fit, to_next_hop
+from netweft.services.l3.wire import wire_mac
+from netweft.services.neighbours import arp_reply
+from netweft.services.pipeline import INT, BridgeFlow, Value
+from netweft.services.values import Gateway, LocalRouter, Service, Uplinks, Wanted
+
+TO_ROUTER, FROM_OUTSIDE, ITSELF, ROUTING, TO_OUTSIDE, NEXT_HOP = (
+    INT[name] for name in ("to_router", "from_outside", "to_router_itself", "routing", "to_outside", "next_hop")
+)
+REQUEST, REPLY = 1, 2
+GATEWAY_ROUTE: Final = DEFAULT - 1  # a default route of its owner's comes before the gateway's
+
+
+def router(uplinks: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
+    if not here.router.admin_state_up:
+        return
+    for way in here.ways:
+        yield from switching.peer(uplinks, way.there)
+        yield from _to_the_gateways_node(here, way.interface.network.vlan, mac(way.there.peer.mac_address))
+    if here.gateway is not None:
+        yield from _by_other_nodes(here)
+        yield from _neighbour(here.gateway)
+        yield from _enters(here, here.gateway)
+        yield from _leaves(here, here.gateway)
+
+
+def _to_the_gateways_node(here: LocalRouter, vlan: int, there: int) -> Iterator[BridgeFlow]:
+    """As it is, in the network that it is in: that node routes it."""
+    owner = cookie(Reason.ROUTER_GATEWAY, here.router.id)
+    for eth_type in (ETH_IPV4, ETH_IPV6):
+        match: dict[str, Value] = {ROUTER: here.number, LOCAL_VLAN: vlan, "eth_type": eth_type}
+        yield ROUTING.flow(GATEWAY_ROUTE, owner, match, SetField("eth_dst", there), CtClear(), INT["switching"].goto)
+
+
+def _by_other_nodes(here: LocalRouter) -> Iterator[BridgeFlow]:
+    owner = cookie(Reason.ROUTER_GATEWAY, here.router.id)
+    for interface in here.interfaces:
+        to_us = wire_mac(here.node, interface.port.id)
+        match: dict[str, Value] = {LOCAL_VLAN: interface.network.vlan, "eth_dst": to_us}
+        yield TO_ROUTER.flow(10, owner, match)
+        for eth_type in (ETH_IPV4, ETH_IPV6):
+            enter = SetField(ROUTER, here.number)
+            yield TO_ROUTER.flow(20, owner, {**match, "eth_type": eth_type}, enter, INT["leaves_network"].goto)
+
+
+def _neighbour(gateway: Gateway) -> Iterator[BridgeFlow]:
+    """On the external network it answers for its addresses, and hears who answers for others."""
+    owner, own = cookie(Reason.ROUTER_GATEWAY, gateway.port.id), mac(gateway.port.mac_address)
+    inside: dict[str, Value] = {LOCAL_VLAN: gateway.network.vlan}
+    arp: dict[str, Value] = {**inside, "eth_type": ETH_ARP}
+    for address in _answered(gateway):
+        reply = arp_reply(own, address, *LOOPBACK, INT["switching"].goto)
+        yield TO_ROUTER.flow(30, owner, {**arp, "arp_op": REQUEST, "arp_tpa": address}, *reply)
+    heard = cookie(Reason.ROUTER_RESOLVE, gateway.port.id)
+    yield TO_ROUTER.flow(20, heard, {**arp, "arp_op": REPLY, "eth_dst": own}, Controller(AGENT))
+    yield TO_ROUTER.flow(10, owner, {**inside, "eth_dst": own})
+
+
+def _answered(gateway: Gateway) -> list[int]:
+    own = [address.value for address in gateway.addresses if address.version == 4]
+    return sorted({*own, *gateway.floating_ips})
+
+
+def _enters(here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:
+    owner, own = cookie(Reason.ROUTER_GATEWAY, gateway.port.id), mac(gateway.port.mac_address)
+    for eth_type in (ETH_IPV4, ETH_IPV6):
+        match: dict[str, Value] = {LOCAL_VLAN: gateway.network.vlan, "eth_dst": own, "eth_type": eth_type}
+        yield TO_ROUTER.flow(20, owner, match, SetField(ROUTER, here.number), FROM_OUTSIDE.goto)
+    ipv4: dict[str, Value] = {ROUTER: here.number, "eth_type": ETH_IPV4}
+    for floating, fixed in sorted(gateway.floating_ips.items()):
+        to_it = SetField("ipv4_dst", fixed)
+        yield FROM_OUTSIDE.flow(20, _floating(here), {**ipv4, "ipv4_dst": floating}, to_it, ITSELF.goto)
+    for address in gateway.addresses:
+        yield from answers_ping(owner, here.number, address)
+        yield ITSELF.flow(10, owner, for_it(here.number, address))
+    if not here.router.enable_snat:
+        return
+    for address in gateway.addresses:
+        if address.version == 4:
+            back = Ct(zone=gateway.zone, table=ITSELF.id, nat=Nat())
+            yield FROM_OUTSIDE.flow(20, owner, {**ipv4, "ipv4_dst": address.value}, back)
+    yield FROM_OUTSIDE.flow(10, owner, ipv4)
+
+
+def _floating(here: LocalRouter) -> int:
+    return cookie(Reason.ROUTER_FLOATING_IP, here.router.id)
+
+
+def _leaves(here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:
+    owner = cookie(Reason.ROUTER_GATEWAY, gateway.port.id)
+    for on_link in gateway.on_link:
+        yield _route(here, gateway, on_link, None)
+    for next_hop in gateway.next_hops:
+        yield _route(here, gateway, Prefix(next_hop.version, 0, 0), next_hop)
+    ipv4: dict[str, Value] = {ROUTER: here.number, "eth_type": ETH_IPV4}
+    if may_not_fit(here, gateway.network):  # before it gets another address
+        for eth_type in (ETH_IPV4, ETH_IPV6):
+            too_big: dict[str, Value] = {ROUTER: here.number, "eth_type": eth_type, HANDED_UP: Why.TOO_BIG}
+            yield TO_OUTSIDE.flow(40, owner, too_big, INT["hand_up"].goto)
+    own = [address.value for address in gateway.addresses if address.version == 4]
+    for address in own:  # its own answers
+        yield TO_OUTSIDE.flow(30, owner, {**ipv4, "ipv4_src": address}, NEXT_HOP.goto)
+    for floating, fixed in sorted(gateway.floating_ips.items()):
+        from_it = SetField("ipv4_src", floating)
+        yield TO_OUTSIDE.flow(20, _floating(here), {**ipv4, "ipv4_src": fixed}, from_it, NEXT_HOP.goto)
+    if here.router.enable_snat and own:
+        snat = Ct(zone=gateway.zone, commit=True, table=NEXT_HOP.id, nat=Nat(own[0]))
+        yield TO_OUTSIDE.flow(10, owner, ipv4, CtClear(), snat)
+    into_it = (SetField("eth_dst", mac(gateway.port.mac_address)), CtClear(), TO_ROUTER.resubmit)
+    for value in _answered(gateway):  # by its own or another router of this node
+        to_it = at(Prefix(4, value, None))
+        yield NEXT_HOP.flow(10, owner, {LOCAL_VLAN: gateway.network.vlan, **to_it}, *into_it)
+
+
+def _route(here: LocalRouter, gateway: Gateway, to: Prefix, next_hop: Prefix | None) -> BridgeFlow:
+    """next_hop: None for what is on the link."""
+    match: dict[str, Value] = {ROUTER: here.number, "eth_type": ETH[to.version]}
+    if to.mask != 0:
+        match[DST[to.version]] = to.value if to.mask is None else (to.value, to.mask)
+    length = to.mask.bit_count() if to.mask is not None else None
+    return ROUTING.flow(
+        GATEWAY_ROUTE if length == 0 else DEFAULT + 2 * (length or 128),
+        cookie(Reason.ROUTER_GATEWAY, gateway.port.id),
+        match,
+        SetField(LOCAL_VLAN, gateway.network.vlan),
+        SetField("eth_src", mac(gateway.port.mac_address)),
+        DecTtl(),
+        *to_next_hop(to.version, next_hop),
+        *fits(here, gateway.network),
+        TO_OUTSIDE.goto,
+    )
+
+
+GATEWAYS = Service("gateways", router=router)

@@ -1,0 +1,13 @@
+"""Routers on the wire: each node has a MAC of its own for each of a router's interfaces.
+
+A router's own MAC is the same on all nodes, and switches must not see it at several of their ports.  With the node's
+MAC its packets come from there; and by it the node is meant when another one sends a packet to it to be routed.
+"""
+
+import hashlib
+
+
+def wire_mac(node: str, interface_id: str) -> int:
+    """Locally administered; the same whoever works it out."""
+    digest = hashlib.blake2s(f"{node} {interface_id}".encode(), digest_size=5).digest()
+    return 0x02 << 40 | int.from_bytes(digest, "big")

@@ -1,0 +1,214 @@
+"""In and out by a router's gateway, asked of fake switches that evaluate the real flows."""
+
+import pytest
+from msgspec.structs import replace
+
+from netweft.model import Port
+from netweft.services.addresses import mac, prefix
+from netweft.services.fields import HANDED_UP, Why
+from netweft.services.l3.wire import wire_mac
+from netweft.testing import packets
+from netweft.testing.region import Region, floating_ip, gateway, interface, network, port, router, subnet
+from netweft.testing.switch import Delivery, Packet
+
+BLUE, RED, OUTSIDE = network(1), network(2, "vlan"), network(9, "flat", "public")
+R = router(1)
+TO_BLUE, TO_RED = interface(1, R, BLUE, "10.0.0.1"), interface(2, R, RED, "10.0.1.1")
+GATEWAY = gateway(1, R, OUTSIDE, "hv1", "203.0.113.5")
+FLOATING = floating_ip(1, R, OUTSIDE, "203.0.113.50", "10.0.0.11")
+B1, B2, R2 = port(10, BLUE), port(11, BLUE), port(20, RED, "10.0.1.20")
+NEAR, ROUTER_OUT_THERE, SOMEBODY = "203.0.113.9", "203.0.113.1", "8.8.8.8"
+MACS = {NEAR: "02:00:00:00:00:09", ROUTER_OUT_THERE: "02:00:00:00:00:01"}
+
+
+@pytest.fixture
+def region() -> Region:
+    """hv1: B1 and the gateway; hv2: B2 and R2.  B2 has a floating IP."""
+    made = Region(nodes=3)
+    made.create(BLUE, RED, OUTSIDE, B1, B2, R2, R, TO_BLUE, TO_RED, GATEWAY)
+    made.create(subnet(BLUE, "10.0.0.0/24"), subnet(RED, "10.0.1.0/24"))
+    made.create(subnet(OUTSIDE, "203.0.113.0/24", gateway_ip=ROUTER_OUT_THERE))
+    made.plug("hv1", B1)
+    made.plug("hv2", B2, R2)
+    made.settle()
+    for address, its_mac in MACS.items():
+        made.nodes["hv1"].rendering.learn(OUTSIDE.id, address, its_mac)
+    made.settle()
+    return made
+
+
+def sent(region: Region, frm: Port, to: str, **fields: int) -> list[Packet]:
+    """What is on the external wire then."""
+    heard = region.wires["public"].heard
+    heard.clear()
+    by = TO_RED if frm.network_id == RED.id else TO_BLUE
+    region.send(frm, {**packets.udp(frm.mac_address, by.mac_address, own(frm), to, 1000, 53), **fields})
+    return list(heard)
+
+
+def own(one: Port) -> str:
+    return one.fixed_ips[0].ip_address
+
+
+def comes_in(region: Region, packet: Packet) -> list[Delivery]:
+    return list(region.wires["public"].carry(None, {"vlan_vid": 0, **packet}))
+
+
+def answer(to: str, frm: str = SOMEBODY, dst: str = "") -> Packet:
+    return packets.udp(MACS[ROUTER_OUT_THERE], dst or GATEWAY.mac_address, frm, to, 53, 1000)
+
+
+@pytest.mark.parametrize("frm", [B1, B2, R2])
+@pytest.mark.parametrize(("to", "by"), [(SOMEBODY, ROUTER_OUT_THERE), (NEAR, NEAR)])
+def test_out_with_the_gateways_address_and_back(region: Region, frm: Port, to: str, by: str) -> None:
+    (packet,) = sent(region, frm, to)
+    assert packet["ipv4_src"] == prefix("203.0.113.5").value
+    assert (packet["eth_src"], packet["eth_dst"]) == (mac(GATEWAY.mac_address), mac(MACS[by]))
+    assert packet["ip_ttl"] == 63
+    (delivery,) = comes_in(region, answer("203.0.113.5", to))
+    assert region.ids_of([delivery]) == [frm.id]
+    assert delivery.packet["ipv4_dst"] == prefix(own(frm)).value
+
+
+def test_who_asked_gets_the_answer(region: Region) -> None:
+    sent(region, B1, SOMEBODY)
+    sent(region, R2, SOMEBODY, udp_src=2000)
+    assert region.ids_of(comes_in(region, answer("203.0.113.5"))) == [B1.id]
+    assert region.ids_of(comes_in(region, {**answer("203.0.113.5"), "udp_dst": 2000})) == [R2.id]
+
+
+def test_nobody_comes_in_unasked(region: Region) -> None:
+    assert comes_in(region, answer("203.0.113.5")) == []
+    assert comes_in(region, answer(own(B1))) == [], "by the VM's own address neither"
+    assert comes_in(region, answer(own(B1), dst=TO_BLUE.mac_address)) == []
+
+
+def test_a_floating_ip_stands_for_its_port(region: Region) -> None:
+    region.create(FLOATING)
+    region.settle()
+    (packet,) = sent(region, B2, SOMEBODY)
+    assert packet["ipv4_src"] == prefix("203.0.113.50").value
+    (delivery,) = comes_in(region, answer("203.0.113.50"))
+    assert region.ids_of([delivery]) == [B2.id]
+    assert delivery.packet["ipv4_dst"] == prefix(own(B2)).value
+    (packet,) = sent(region, B1, SOMEBODY)
+    assert packet["ipv4_src"] == prefix("203.0.113.5").value, "others keep to the gateway's"
+
+
+@pytest.mark.parametrize("frm", [B1, B2, R2])
+def test_a_floating_ip_can_be_reached_from_inside(region: Region, frm: Port) -> None:
+    """By the port itself, too."""
+    region.create(FLOATING)
+    region.settle()
+    by = TO_RED if frm.network_id == RED.id else TO_BLUE
+    packet = packets.udp(frm.mac_address, by.mac_address, own(frm), "203.0.113.50", 1000, 53)
+    (delivery,) = region.send(frm, packet)
+    assert region.ids_of([delivery]) == [B2.id]
+    assert delivery.packet["ipv4_dst"] == prefix(own(B2)).value
+    said = "203.0.113.50" if frm is B2 else "203.0.113.5"
+    assert delivery.packet["ipv4_src"] == prefix(said).value
+
+
+@pytest.mark.parametrize("address", ["203.0.113.5", "203.0.113.50"])
+def test_arp_on_the_external_network_is_answered_by_one_node(region: Region, address: str) -> None:
+    region.create(FLOATING)
+    region.settle()
+    heard = region.wires["public"].heard
+    heard.clear()
+    assert comes_in(region, packets.arp(MACS[ROUTER_OUT_THERE], ROUTER_OUT_THERE, address)) == []
+    (reply,) = [packet for packet in heard if packet.get("arp_op") == 2]
+    assert (reply["arp_sha"], reply["arp_spa"]) == (mac(GATEWAY.mac_address), prefix(address).value)
+    assert reply["eth_dst"] == mac(MACS[ROUTER_OUT_THERE])
+
+
+def test_answers_to_its_own_questions_go_to_the_agent(region: Region) -> None:
+    said = packets.arp(MACS[NEAR], NEAR, "203.0.113.5", op=2, dst=GATEWAY.mac_address)
+    assert comes_in(region, said) == []
+    (found,) = region.nodes["hv1"].bridges["int"].punted
+    assert found["arp_spa"] == prefix(NEAR).value
+
+
+def test_who_is_not_known_is_asked_for(region: Region) -> None:
+    assert sent(region, B2, "203.0.113.77") == []
+    (found,) = region.nodes["hv1"].bridges["int"].punted
+    assert found[HANDED_UP] == Why.UNKNOWN_NEXT_HOP
+    assert found["ipv4_src"] == prefix("203.0.113.5").value
+
+
+def test_the_gateways_address_answers_ping(region: Region) -> None:
+    heard = region.wires["public"].heard
+    heard.clear()
+    asked = packets.ping(MACS[NEAR], GATEWAY.mac_address, NEAR, "203.0.113.5")
+    assert comes_in(region, asked) == []
+    (reply,) = [packet for packet in heard if packet.get("icmpv4_type") == 0]
+    assert (reply["ipv4_src"], reply["ipv4_dst"]) == (asked["ipv4_dst"], asked["ipv4_src"])
+
+
+def test_without_snat_it_is_routed(region: Region) -> None:
+    region.create(replace(R, enable_snat=False))
+    region.settle()
+    (packet,) = sent(region, B2, SOMEBODY)
+    assert packet["ipv4_src"] == prefix(own(B2)).value
+    assert region.ids_of(comes_in(region, answer(own(B2)))) == [B2.id]
+
+
+def test_a_gateway_that_moves_takes_all_along(region: Region) -> None:
+    region.create(FLOATING, replace(GATEWAY, host_id="hv3"))
+    region.settle()
+    region.nodes["hv3"].rendering.learn(OUTSIDE.id, ROUTER_OUT_THERE, MACS[ROUTER_OUT_THERE])
+    region.settle()
+    for frm in (B1, B2, R2):
+        (packet,) = sent(region, frm, SOMEBODY)
+        assert packet["eth_src"] == mac(GATEWAY.mac_address)
+    assert region.ids_of(comes_in(region, answer("203.0.113.50"))) == [B2.id]
+    assert not [flow for flow in region.nodes["hv1"].bridges["int"].flows.values() if "nat" in str(flow)]
+
+
+def test_a_gateway_that_is_nowhere_leads_nowhere(region: Region) -> None:
+    region.create(replace(GATEWAY, host_id=""))
+    region.settle()
+    assert sent(region, B1, SOMEBODY) == []
+    assert region.nodes["hv1"].bridges["int"].punted[-1][HANDED_UP] == Why.NO_ROUTE
+
+
+def test_down_it_lets_nothing_out_or_in(region: Region) -> None:
+    region.create(FLOATING, replace(R, admin_state_up=False))
+    region.settle()
+    assert sent(region, B1, SOMEBODY) == []
+    assert comes_in(region, answer("203.0.113.50")) == []
+
+
+def test_two_tenants_with_the_same_addresses(region: Region) -> None:
+    """Each router has a zone of its own."""
+    green, other = network(4), router(2)
+    twin = port(12, green, "10.0.0.10")
+    second = gateway(2, other, OUTSIDE, "hv1", "203.0.113.6")
+    region.create(green, other, twin, second, interface(4, other, green, "10.0.0.1"), subnet(green, "10.0.0.0/24"))
+    region.plug("hv1", twin)
+    region.settle()
+    sent(region, B1, SOMEBODY)
+    by = interface(4, other, green).mac_address
+    heard = region.wires["public"].heard
+    heard.clear()
+    region.send(twin, packets.udp(twin.mac_address, by, "10.0.0.10", SOMEBODY, 1000, 53))
+    assert [packet["ipv4_src"] for packet in heard] == [prefix("203.0.113.6").value]
+    assert region.ids_of(comes_in(region, answer("203.0.113.5"))) == [B1.id]
+    assert region.ids_of(comes_in(region, answer("203.0.113.6", dst=second.mac_address))) == [twin.id]
+
+
+def test_the_zone_is_found_again(region: Region) -> None:
+    node = region.nodes["hv1"]
+    before = dict(node.bridges["int"].flows)
+    node.restart()
+    for address, its_mac in MACS.items():
+        node.rendering.learn(OUTSIDE.id, address, its_mac)
+    node.settle()
+    assert node.bridges["int"].flows == before
+
+
+def test_to_the_gateways_node_by_its_own_mac(region: Region) -> None:
+    """Over the overlay as over a VLAN, where switches must not see the router's."""
+    heard = region.wires["physnet1"].heard
+    heard.clear()
+    sent(region, R2, SOMEBODY)
+    assert [packet["eth_dst"] for packet in heard] == [wire_mac("hv1", TO_RED.id)]
