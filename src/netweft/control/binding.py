@@ -12,6 +12,7 @@ import msgspec
 
 from netweft.control import hosts, placing
 from netweft.control.hosts import FAILED, HOST, VIF_TYPE
+from netweft.control.l3 import gateway_hosts
 from netweft.control.l3.owners import OWNERS
 from netweft.control.standard import born, bumped, now
 from netweft.control.trunks import PART_OF
@@ -34,6 +35,7 @@ def node_connected(tx: WriteTransaction, node: str, facts: NodeFacts) -> None:
     else:
         agent = tx.touch("agents", agent["id"], seen)
     _bind_again(tx, node)
+    gateway_hosts.host_came(tx, node)
 
 
 def node_seen(tx: WriteTransaction, node: str) -> None:
@@ -46,11 +48,12 @@ def node_seen(tx: WriteTransaction, node: str) -> None:
 def node_gone(tx: WriteTransaction, node: str, seconds: float = 0.0) -> None:
     """Its session ended so long ago, and no other server has heard of it since.
 
-    Its ports stay as they are: what is wired stays wired without us.
+    Its ports stay as they are: what is wired stays wired without us; but gateways go where somebody else can do it.
     """
     agent = hosts.lock_agent_of(tx, node)
     if agent is not None and hosts.seconds_silent(agent) >= seconds:
-        tx.touch("agents", agent["id"], {"status_detail": f"disconnected since {now()}"})
+        tx.touch("agents", agent["id"], {"status_detail": f"{hosts.GONE} {now()}"})
+        gateway_hosts.host_went(tx, node)
 
 
 def report_ports(tx: WriteTransaction, node: str, statuses: Sequence[PortStatus], complete: bool) -> dict[str, str]:
@@ -154,7 +157,7 @@ def expected(tx: WriteTransaction, node: str) -> set[str]:
     """Ports that are down unless the node says something else."""
     active = tx.query("ports", Query({HOST: [node], "status": ["ACTIVE"]}))
     ahead = {id for kind, id in tx.held(placing.scope(node)).values() if kind == "ports"}
-    return {port["id"] for port in active} | ahead
+    return {port["id"] for port in active if port["device_owner"] not in OWNERS} | ahead
 
 
 def _bind_again(tx: WriteTransaction, node: str) -> None:

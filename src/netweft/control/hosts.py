@@ -18,6 +18,8 @@ CLAIMED = "netweft:claimed"
 # Kept on an agent, not shown: its tunnel address, spelled as everybody would.
 TUNNEL_END = "netweft:tunnel_end"
 
+GONE = "disconnected since"  # how the status_detail of an agent begins that is away
+
 UNBOUND: Object = {HOST: "", VIF_TYPE: "unbound", VIF_DETAILS: {}, "status_detail": ""}
 
 
@@ -89,7 +91,7 @@ def _binding(host: str, agent: Object | None, network: Object) -> Object:
         return _failed(host, f"no agent has connected from host {host} yet")
     node = msgspec.convert(agent["configurations"], NodeFacts)
     segments = network.get("segments") or [network]
-    if not any(_can_wire(node, segment) for segment in segments):
+    if not can_wire(agent, network):
         wanted = " or ".join(_named(segment) for segment in segments)
         return _failed(host, f"host {host} cannot wire {wanted}: it has {_abilities(node)}")
     details: Object = {"connectivity": "l2", "port_filter": node.port_filter}
@@ -100,6 +102,17 @@ def _binding(host: str, agent: Object | None, network: Object) -> Object:
             "datapath_type": node.datapath_type,
         }
     return {HOST: host, VIF_TYPE: node.vif_type, VIF_DETAILS: details, "status_detail": ""}
+
+
+def can_wire(agent: Object, network: Object) -> bool:
+    """By one of the network's segments."""
+    node = msgspec.convert(agent["configurations"], NodeFacts)
+    return any(_can_wire(node, segment) for segment in network.get("segments") or [network])
+
+
+def is_there(agent: Object) -> bool:
+    """Nobody has found that it is not (`binding.node_gone`)."""
+    return not (agent.get("status_detail") or "").startswith(GONE)
 
 
 def _failed(host: str, reason: str) -> Object:

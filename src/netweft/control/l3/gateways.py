@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from netweft.control import addresses, ipam
 from netweft.control.errors import IpAddressGenerationFailure, NetworkNotFound
-from netweft.control.l3 import attached, routes
+from netweft.control.l3 import attached, gateway_hosts, routes
 from netweft.control.l3.attached import GATEWAY_PORT, INFO, KIND
 from netweft.control.l3.errors import BadRouterRequest, RouterExternalGatewayInUseByFloatingIp
 from netweft.control.l3.owners import GATEWAY, new_port
@@ -44,6 +44,7 @@ class Gateways:
             attached.refuse_overlap(tx, rest, new)
             made = new_port(GATEWAY, router["id"], network["id"], project_id="", fixed_ips=ips)
             (port,) = self._ports.create(tx, [made])
+            port = gateway_hosts.placed(tx, port)
         elif ips is not None and not ipam.are_held(ips, port["fixed_ips"]):
             port = self._ports.update(tx, port, {"fixed_ips": ips})
         info = {"network_id": network["id"], IPS: port["fixed_ips"], SNAT: wanted.get(SNAT, True)}

@@ -1,0 +1,58 @@
+"""On which host a router's gateway is: among those that are wired to the external network, by rendezvous hashing.
+
+Each router has its own order of hosts, so that they share the routers, and one host more or less moves only what it
+gets or had.  A gateway stays where it is until its host is gone, or cannot do it any more (decision 0410).
+"""
+
+import hashlib
+from collections.abc import Collection, Iterable
+
+from netweft.control import hosts
+from netweft.control.hosts import HOST
+from netweft.control.l3.owners import GATEWAY
+from netweft.control.standard import bumped
+from netweft.store import Object, Query, ReadTransaction, WriteTransaction
+
+_AGENT = "netweft-agent"  # the binary of agents that route
+
+
+def placed(tx: WriteTransaction, port: Object, *, without: Collection[str] = ()) -> Object:
+    """The gateway's port, held, on the host that is best for it; on none, if there is none."""
+    network = tx.glance.get("networks", port["network_id"])
+    host = _best(tx, port["device_id"], network, without) if network else ""
+    bound = hosts.Binder(tx).bind(host, port) | {"status": "ACTIVE" if host else "DOWN"}
+    if not host:
+        bound["status_detail"] = "no host that is there is wired to the external network"
+    return port if bound.items() <= port.items() else tx.update("ports", port["id"], bumped(port, bound))
+
+
+def host_came(tx: WriteTransaction, host: str) -> None:
+    """Or can do other than before: what was nowhere, or is here in vain, is placed."""
+    there = tx.query("ports", Query({HOST: ["", host], "device_owner": [GATEWAY]}))
+    _place(tx, (port["id"] for port in there if not port[HOST] or port[hosts.VIF_TYPE] == hosts.FAILED))
+
+
+def host_went(tx: WriteTransaction, host: str) -> None:
+    """Its gateways go on elsewhere, if there is somebody else; where they were they stay as they are, without us."""
+    there = tx.query("ports", Query({HOST: [host], "device_owner": [GATEWAY]}))
+    others = {port["id"]: _best(tx, port["device_id"], port["network_id"], {host}) for port in there}
+    _place(tx, (id for id, other in others.items() if other), without={host})
+
+
+def _place(tx: WriteTransaction, ids: Iterable[str], *, without: Collection[str] = ()) -> None:
+    for port in tx.lock_many("ports", sorted(ids)).values():
+        placed(tx, port, without=without)
+
+
+def _best(tx: ReadTransaction, router_id: str, network: Object | str, without: Collection[str]) -> str:
+    found = tx.get("networks", network) if isinstance(network, str) else network
+    able = [
+        agent["host"]
+        for agent in tx.query("agents", Query({"binary": [_AGENT]}))
+        if found and agent["host"] not in without and hosts.is_there(agent) and hosts.can_wire(agent, found)
+    ]
+    return max(able, key=lambda host: _weight(router_id, host), default="")
+
+
+def _weight(router_id: str, host: str) -> bytes:
+    return hashlib.blake2s(f"{router_id} {host}".encode()).digest()
