@@ -27,7 +27,7 @@ TICK = 0.25  # seconds
 PATIENCE = (0.25, 0.5, 1.0, 2.0)  # between one question and the next; then nobody is there
 AGAIN_AFTER = 20.0  # what is known is asked for again
 FORGET_AFTER = 600.0  # what no packet has asked for since
-MOST_WAITING, MOST_PACKETS, MOST_KNOWN = 64, 3, 1024  # addresses; packets to each; addresses
+MOST_WAITING, MOST_PACKETS, MOST_KNOWN = 64, 3, 1024  # addresses of a router; packets to each; addresses
 ANNOUNCE_AT = (0.0, 0.5, 2.0)  # seconds after a gateway has come here
 
 
@@ -95,12 +95,19 @@ class Resolver:
             return
         question = self._questions.get(place)
         if question is None:
-            if len(self._questions) >= MOST_WAITING or len(self._known) >= MOST_KNOWN:
+            if not self._has_room(place, gateway):
                 return
             question = self._questions[place] = Question(gateway, _now())
             self._ask(place, question)
         if len(question.frames) < MOST_PACKETS:
             question.frames.append(frame)
+
+    def _has_room(self, place: Place, gateway: Gateway) -> bool:
+        """For what routes lead to there always is: no other router, and nobody who tries each address, takes it away."""
+        if any(hop.value == int(place.address) for hop in gateway.next_hops):
+            return True
+        waiting = sum(one.gateway.port.id == gateway.port.id for one in self._questions.values())
+        return waiting < MOST_WAITING and len(self._known) < MOST_KNOWN
 
     def _answered(self, to: bytes, said: arp.Said) -> None:
         """Only what was asked for is believed."""

@@ -140,9 +140,9 @@ def _router(read: Reader, services: Iterable[Service], router_id: str) -> list[I
 def _neighbour(read: Reader, _: Iterable[Service], network_id: str, address: str) -> list[Item] | None:
     found: str | None = read.get(("learned", network_id, address))
     network = wiring.local_network(read, network_id)
-    if found is None or isinstance(network, wiring.Problem):
+    if found is None:
         return None
-    return [learned(network, prefix(address), found)]
+    return [] if isinstance(network, wiring.Problem) else [learned(network, prefix(address), found)]
 
 
 _RENDERERS: dict[str, Callable[..., Iterable[Item] | None]] = {

@@ -56,7 +56,7 @@ def test_the_life_of_a_gateway(api: Api, outside: Object) -> None:
     port = gateway(api, router)
     told = router["external_gateway_info"]
     assert told == {"network_id": outside["id"], "enable_snat": True, "external_fixed_ips": port["fixed_ips"]}
-    known = {"project_id": "", "status": "ACTIVE", "binding:host_id": "", "port_security_enabled": False, "name": ""}
+    known = {"project_id": "", "status": "DOWN", "binding:host_id": "", "port_security_enabled": False, "name": ""}
     assert port | known == port
     assert api.get("alice", f"/ports?device_id={router['id']}")["ports"] == [], "it is nobody's"
     same = change(api, router, to(outside)).json()["router"]

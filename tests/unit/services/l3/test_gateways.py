@@ -178,6 +178,14 @@ def test_down_it_lets_nothing_out_or_in(region: Region) -> None:
     assert comes_in(region, answer("203.0.113.50")) == []
 
 
+def test_a_next_hop_is_known_again_when_the_gateway_is_back(region: Region) -> None:
+    region.create(replace(GATEWAY, host_id=""))
+    region.settle()
+    region.create(GATEWAY)
+    region.settle()
+    assert len(sent(region, B1, SOMEBODY)) == 1
+
+
 def test_two_tenants_with_the_same_addresses(region: Region) -> None:
     """Each router has a zone of its own."""
     green, other = network(4), router(2)

@@ -1,0 +1,138 @@
+"""Out of the cloud and into it: SNAT by a router's gateway, from each hypervisor, to a host on the external network."""
+
+import subprocess
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pytest
+from tests.netns.harness import Lab, until
+from tests.netns.test_routing import address, make_router, subnet_of
+
+from netweft.lab import host
+from netweft.lab.commands import in_namespace, run
+from netweft.lab.host import Host
+from netweft.lab.vm import Vm
+
+FLAT: dict[str, object] = {"provider:network_type": "flat", "provider:physical_network": "public"}
+OUTSIDE, BEHIND = "203.0.113.1", "198.51.100.7"  # the next hop outside, and a host that it leads to
+
+
+class Stage(NamedTuple):
+    router: dict[str, Any]
+    external: str
+    one: Vm
+    two: Vm
+    red: Vm
+    outside: Host
+
+
+@pytest.fixture(scope="module")
+def stage(lab: Lab) -> Iterator[Stage]:
+    blue, red = lab.network("10.40.0.0/24"), lab.network("10.41.0.0/24")
+    with lab.cloud() as cloud:
+        external = cloud.create("networks", name="ext", **{"router:external": True}, **FLAT)
+        pool = [{"start": "203.0.113.10", "end": "203.0.113.99"}]
+        cloud.create(
+            "subnets", network_id=external["id"], cidr="203.0.113.0/24", ip_version=4, allocation_pools=pool,
+            gateway_ip=OUTSIDE, enable_dhcp=False,
+        )  # fmt: skip
+    outside = Host(name="outside", physical_network="public", vlan=0, addresses=(f"{OUTSIDE}/24",))
+    host.add(lab.layout, outside)
+    run("ip", "-n", lab.layout.host_namespace("outside"), "address", "add", f"{BEHIND}/32", "dev", "lo")
+    run("ip", "-n", lab.layout.host_namespace("outside"), "link", "set", "lo", "up")
+    router = make_router(lab, blue, red, external_gateway_info={"network_id": external["id"]})
+    yield Stage(
+        router, external["id"], lab.add_vm("hv1", blue), lab.add_vm("hv2", blue), lab.add_vm("hv2", red), outside
+    )
+    host.remove(lab.layout, outside)
+
+
+def gateway_port(lab: Lab, stage: Stage) -> dict[str, Any]:
+    with lab.cloud() as cloud:
+        found = cloud.list("ports", device_id=stage.router["id"], device_owner="network:router_gateway")
+    return found[0]
+
+
+@pytest.mark.parametrize("to", [OUTSIDE, BEHIND])
+@pytest.mark.parametrize("frm", ["one", "two", "red"])
+def test_out_and_back(lab: Lab, stage: Stage, frm: str, to: str) -> None:
+    assert lab.ping(getattr(stage, frm), to)
+
+
+def test_its_port_says_where_it_is(lab: Lab, stage: Stage) -> None:
+    port = gateway_port(lab, stage)
+    assert port["binding:host_id"] in ("hv1", "hv2")
+    assert port["status"] == "ACTIVE"
+
+
+@pytest.mark.parametrize("frm", ["one", "two"])
+def test_tcp_goes_out(lab: Lab, stage: Stage, frm: str) -> None:
+    there = lab.layout.host_namespace("outside")
+    feed = ("feed", BEHIND, "5001", str(2 * 2**20))
+    with lab.inside_namespace(there, "serve", "5001") as server, lab.inside(getattr(stage, frm), *feed) as client:
+        assert client.finish()[0].split()[0] == server.finish()[0]
+
+
+def test_nobody_comes_in_unasked(lab: Lab, stage: Stage) -> None:
+    """Not by the VM's own address either, with a route to it."""
+    there = lab.layout.host_namespace("outside")
+    own = gateway_port(lab, stage)["fixed_ips"][0]["ip_address"]
+    run("ip", "-n", there, "route", "replace", "10.40.0.0/24", "via", own)
+    assert not pings(there, address(stage.one), seconds=1)
+    assert pings(there, own), "but the gateway itself answers"
+
+
+def pings(namespace: str, to: str, *, seconds: float = 30) -> bool:
+    command = ("ping", "-n", "-c", "1", "-i", "0.1", "-w", f"{seconds:.0f}", to)
+    return subprocess.run(in_namespace(namespace, *command), capture_output=True, check=False).returncode == 0
+
+
+def test_the_first_packets_wait_for_the_next_hop(lab: Lab, stage: Stage) -> None:
+    """Nobody has asked for it yet: none of the first three is lost."""
+    new = "203.0.113.77"
+    run("ip", "-n", lab.layout.host_namespace("outside"), "address", "add", f"{new}/24", "dev", "eth0")
+    with lab.inside(stage.two, "echo", new, "3", "0.001", "100") as ping:
+        assert ping.result()["lost"] == 0
+
+
+def test_traceroute_shows_the_router(lab: Lab, stage: Stage) -> None:
+    gateway = subnet_of(lab, lab.port(stage.two)["network_id"])["gateway_ip"]
+    command = ("ping", "-n", "-c", "1", "-t", "1", "-W", "5", BEHIND)
+    done = subprocess.run(
+        in_namespace(lab.layout.vm_namespace(stage.two.name), *command), capture_output=True, text=True, check=False
+    )
+    assert f"From {gateway}" in done.stdout
+
+
+def test_an_agent_that_is_killed_loses_nothing(lab: Lab, stage: Stage) -> None:
+    """On the node with the gateway, with what was translated."""
+    node = gateway_port(lab, stage)["binding:host_id"]
+    assert lab.ping(stage.two, BEHIND)
+    with lab.inside(stage.two, "ping", BEHIND) as ping:
+        lab.kill("agent", node)
+        until(lambda: lab.in_sync(node), "the agent is back")
+        ping.stop()
+        assert ping.result()["lost"] == 0
+
+
+def test_without_snat_the_vm_is_seen_as_it_is(lab: Lab, stage: Stage) -> None:
+    there = lab.layout.host_namespace("outside")
+    own = gateway_port(lab, stage)["fixed_ips"][0]["ip_address"]
+    run("ip", "-n", there, "route", "replace", "10.41.0.0/24", "via", own)
+    with lab.cloud() as cloud:
+        info = {"network_id": stage.external, "enable_snat": False}
+        cloud.update("routers", stage.router["id"], {"external_gateway_info": info})
+    until(lambda: lab.ping(stage.red, BEHIND, seconds=1), "the answer finds the VM")
+    with lab.cloud() as cloud:
+        cloud.update("routers", stage.router["id"], {"external_gateway_info": info | {"enable_snat": True}})
+    until(lambda: lab.ping(stage.red, BEHIND, seconds=1), "with SNAT again")
+
+
+def test_a_gateway_that_is_taken_away(lab: Lab, stage: Stage) -> None:
+    with lab.cloud() as cloud:
+        cloud.update("routers", stage.router["id"], {"external_gateway_info": None})
+    until(lambda: not lab.ping(stage.one, BEHIND, seconds=1), "nothing gets out")
+    with lab.cloud() as cloud:
+        info = {"network_id": stage.external}
+        cloud.update("routers", stage.router["id"], {"external_gateway_info": info})
+    until(lambda: lab.ping(stage.one, BEHIND, seconds=1), "it gets out again")
