@@ -103,7 +103,7 @@ class Resolver:
             question.frames.append(frame)
 
     def _has_room(self, place: Place, gateway: Gateway) -> bool:
-        """For what routes lead to there always is: no other router, and nobody who tries each address, takes it away."""
+        """For what routes lead to there always is: nobody who tries each address takes it away."""
         if any(hop.value == int(place.address) for hop in gateway.next_hops):
             return True
         waiting = sum(one.gateway.port.id == gateway.port.id for one in self._questions.values())
