@@ -97,3 +97,11 @@ def test_what_comes_in_pieces_arrives(lab: Lab, stage: Stage, frm: str, size: in
     for target in ("near", "far", "far_free") if frm in ("guarded", "loose", "free") else ("guarded", "loose", "free"):
         to = address(getattr(stage, target), version)
         until(lambda to=to: "bytes from" in ping(lab, sender, to, size), f"{target} answers")  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize("frm", ["guarded", "loose", "free", "far", "far_free"])
+def test_the_routers_own_addresses_answer_what_comes_in_pieces(lab: Lab, stage: Stage, frm: str, version: int) -> None:
+    for network in (stage.large, stage.small):
+        gateway = subnet_of(lab, network, version)["gateway_ip"]
+        until(lambda to=gateway: "bytes from" in ping(lab, getattr(stage, frm), to, 5000), "it answers")  # type: ignore[misc]

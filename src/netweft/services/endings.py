@@ -6,9 +6,10 @@ allowed for: the next one with that address would get its answers, whatever its 
     address gone from its port, or the port gone      its connections end, on each node that knew the port, in its
                                                       network and in those that routers lead to from there
     port gone to another node, and still known here   those that nobody here has a part in end, here
+    a router leads no more from one network to another    those between the two
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -51,7 +52,7 @@ class Held(NamedTuple):
         return self.own | self.shared
 
 
-def ended(before: NodeView, after: NodeView, keys: Iterable[Key]) -> frozenset[Ended]:
+def ended(before: NodeView, after: NodeView, keys: Collection[Key]) -> frozenset[Ended]:
     """keys: of what differs between the two."""
     found: set[Ended] = set()
     for id in {id for kind, id in keys if kind in ("port", "peer")}:
@@ -69,6 +70,19 @@ def ended(before: NodeView, after: NodeView, keys: Iterable[Key]) -> frozenset[E
                 found.add(Ended(was.network_id, text(lost), frozenset(map(text, kept))))
         if now and id in before.ports and id not in after.ports:
             found.add(Ended(was.network_id))
+    return frozenset(found) | _parted(before, after, keys)
+
+
+def _parted(before: NodeView, after: NodeView, keys: Collection[Key]) -> frozenset[Ended]:
+    """Of networks between which no router leads any more: while there is none, nobody would say what becomes of the
+    addresses of one in the other."""
+    changed = {port.network_id for kind, id in keys if kind == "router_port" if (port := before.router_ports.get(id))}
+    found: set[Ended] = set()
+    for one in changed:
+        for other in _routed_with(one, before) - _routed_with(one, after):
+            for here, there in ((one, other), (other, one)):
+                cidrs = (subnet.cidr for subnet in before.subnets.values() if subnet.network_id == there)
+                found |= {Ended(here, cidr) for cidr in cidrs}
     return frozenset(found)
 
 

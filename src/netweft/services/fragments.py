@@ -25,6 +25,7 @@ from netweft.dataplane.openflow.fields import (
     ETH_IPV6,
     ND_ADVERT,
     ND_SOLICIT,
+    PROTO_FRAGMENT,
     PROTO_ICMPV6,
     PROTO_SCTP,
     PROTO_TCP,
@@ -34,6 +35,7 @@ from netweft.services.tables import Value
 
 NONE, FIRST, LATER = 0, 1, 3  # as ip_frag says it
 ANY = (1, 1)
+LATER_PROTOCOL = {6: PROTO_FRAGMENT}  # as Open vSwitch shows it, by IP version; in IPv4 it is the datagram's
 MATCH = ("eth_type", "ip_proto", "ip_frag", "icmpv6_type", "tcp_dst", "udp_dst", "sctp_dst")
 
 ROUTER_SOLICIT, ROUTER_ADVERT, REDIRECT = 133, 134, 137

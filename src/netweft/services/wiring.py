@@ -290,8 +290,9 @@ def local_router(read: Reader, router_id: str) -> LocalRouter | None:
     found: Router | None = read.get(("router", router_id))
     if found is None:
         return None
-    maybe = (_interface(read, id) for id in read.get(("interfaces", router_id)) or ())
-    interfaces = tuple(one for one in maybe if one)
+    ports: list[RouterPort | None] = [read.get(("router_port", id)) for id in read.get(("interfaces", router_id)) or ()]
+    maybe = [(port, _interface(read, port)) for port in ports if port]
+    interfaces = tuple(one for _, one in maybe if one)
     node = host_facts(read).name
     outside = [read.get(("gateway_port", id)) for id in read.get(("gateways", router_id)) or ()]
     here = next((port for port in outside if port.host_id == node), None)
@@ -302,6 +303,7 @@ def local_router(read: Reader, router_id: str) -> LocalRouter | None:
         node=node,
         interfaces=interfaces,
         checks_length=not read.get(NO_LENGTHS),
+        out_of_reach=tuple(net for port, one in maybe if one is None for net in _on_link(read, port)),
         gateway=_gateway(read, here) if here else None,
         ways=tuple(_ways(read, interfaces, there.host_id)) if there and not here else (),
     )
@@ -312,7 +314,6 @@ def _gateway(read: Reader, port: GatewayPort) -> Gateway | None:
     network, zone = local_network(read, port.network_id), read.get(("zone", port.router_id))
     if not isinstance(network, LocalNetwork) or not zone:
         return None
-    subnets = _subnets_of(read, port)
     floating: list[FloatingIp] = [
         read.get(("floating_ip", id)) for id in read.get(("floating_ips", port.router_id)) or ()
     ]
@@ -320,8 +321,8 @@ def _gateway(read: Reader, port: GatewayPort) -> Gateway | None:
         port=port,
         network=network,
         zone=zone,
-        on_link=tuple(sorted(prefix(subnet.cidr) for subnet in subnets)),
-        next_hops=tuple(sorted(prefix(subnet.gateway_ip) for subnet in subnets if subnet.gateway_ip)),
+        on_link=_on_link(read, port),
+        next_hops=tuple(sorted(prefix(one.gateway_ip) for one in _subnets_of(read, port) if one.gateway_ip)),
         floating_ips={
             prefix(one.floating_ip_address).value: prefix(one.fixed_ip_address).value
             for one in floating
@@ -350,14 +351,16 @@ def _subnets_of(read: Reader, port: RouterPort | GatewayPort) -> list[Subnet]:
     return [subnet for subnet in subnets if subnet.id in own]
 
 
-def _interface(read: Reader, port_id: str) -> Interface | None:
+def _on_link(read: Reader, port: RouterPort | GatewayPort) -> tuple[Prefix, ...]:
+    return tuple(sorted(prefix(subnet.cidr) for subnet in _subnets_of(read, port)))
+
+
+def _interface(read: Reader, port: RouterPort) -> Interface | None:
     """None: its network is not wired here."""
-    port: RouterPort | None = read.get(("router_port", port_id))
-    network = local_network(read, port.network_id) if port else None
-    if port is None or not isinstance(network, LocalNetwork):
+    network = local_network(read, port.network_id)
+    if isinstance(network, Problem):
         return None
-    on_link = tuple(sorted(prefix(subnet.cidr) for subnet in _subnets_of(read, port)))
-    return Interface(port=port, network=network, on_link=on_link)
+    return Interface(port=port, network=network, on_link=_on_link(read, port))
 
 
 def remote_port(read: Reader, peer_id: str) -> RemotePort | None:

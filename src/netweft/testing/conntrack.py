@@ -5,7 +5,7 @@ fragments are kept until all of them are there.  The userspace datapath's gives 
 datagram, which is cut again where it leaves.
 """
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 
 from netweft.dataplane.openflow.fields import ETH_IPV4, ETH_IPV6, PROTO_ICMP, PROTO_ICMPV6
@@ -30,7 +30,7 @@ class Tracker:
     """gives_whole: as the kernel's does."""
 
     connections: dict[Key, Connection] = field(default_factory=dict)
-    kept: dict[tuple[int, int], list[dict[str, int]]] = field(default_factory=dict)  # zone, datagram -> fragments
+    kept: dict[Hashable, list[dict[str, int]]] = field(default_factory=dict)  # zone, datagram, from -> fragments
     gives_whole: bool = False
 
     def whole(self, zone: int, packet: dict[str, int]) -> list[dict[str, int]]:
@@ -38,7 +38,7 @@ class Tracker:
         is no fragment is all by itself."""
         if not packet.get("ip_frag"):
             return [packet]
-        key = zone, packet["datagram"]
+        key = zone, packet["datagram"], packet.get("ipv4_src"), packet.get("ipv6_src")
         kept = self.kept.setdefault(key, [])
         kept.append(packet)
         if len({piece["piece"] for piece in kept}) < packet["pieces"]:

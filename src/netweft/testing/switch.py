@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from netweft.dataplane.openflow.fields import ETH_IPV6, PROTO_FRAGMENT
 from netweft.dataplane.openflow.flow import (
     OFPP_CONTROLLER,
     OFPP_IN_PORT,
@@ -224,11 +225,13 @@ def cut(packet: Packet, *, hidden: bool = False) -> list[Packet]:
 
 
 def without_upper_layer(packet: Packet, *, first: bool) -> Packet:
-    """What is seen of a fragment: ports and types of a later one read 0.  first: those of a first one, too."""
+    """What is seen of a fragment: ports and types of a later one read 0, and in IPv6 its protocol is that of fragments.
+    first: ports and types of a first one, too."""
     frag = packet.get("ip_frag", 0)
     if not frag & LATER and not (frag and first):
         return packet
-    return {name: 0 if name in _UPPER_LAYER else value for name, value in packet.items()}
+    seen = {name: 0 if name in _UPPER_LAYER else value for name, value in packet.items()}
+    return {**seen, "ip_proto": PROTO_FRAGMENT} if frag & LATER and seen["eth_type"] == ETH_IPV6 else seen
 
 
 class _Frame:

@@ -112,7 +112,12 @@ def test_a_router_further_on_says_it_by_the_first_one(region: Region) -> None:
 @pytest.mark.parametrize(
     ("why", "by", "protocol", "body"),
     [
-        (Why.NOT_LISTENING, TO_BLUE.mac_address, 1, bytes((8, 0, 0, 0))),  # a ping in pieces
+        (
+            Why.NOT_LISTENING,
+            TO_BLUE.mac_address,
+            1,
+            bytes((8, 0, 0, 0)),
+        ),  # an echo's question that is none: with another code
         (Why.NOT_LISTENING, TO_BLUE.mac_address, 89, b""),
         (Why.TTL_EXCEEDED, TO_BLUE.mac_address, 1, bytes((3, 3))),
         (Why.TTL_EXCEEDED, "fa:16:3e:99:99:99", 17, UDP),

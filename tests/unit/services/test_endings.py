@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from netweft.dataplane.unixctl.conntrack import Connection
-from netweft.model import AddressPair, FixedIp, Key, NodeView, Object, Peer, Port, RouterPort, key_of, view_of
+from netweft.model import AddressPair, FixedIp, Key, NodeView, Object, Peer, Port, RouterPort, Subnet, key_of, view_of
 from netweft.services.addresses import Prefix, prefix, text, within
 from netweft.services.endings import Ended, chosen, ended
 
@@ -78,6 +78,19 @@ def test_behind_routers_its_addresses_go_too() -> None:
     for address in ("10.0.0.1", "fd00::1"):
         assert {end.network_id for end in gone if end.address == address} == {"n", "m", "l"}
     assert {end.network_id for end in gone if end.address.startswith("fe80")} == {"n"}
+
+
+def test_what_is_between_networks_that_no_router_joins_any_more() -> None:
+    """While none does, an address of one may become another port's unheard of by the other."""
+    subnets = [Subnet(id=f"s{one}", network_id=one, ip_version=4, cidr=f"10.{n}.0.0/24") for n, one in enumerate("nml")]
+    joined = [router_port(1, "r1", "n"), router_port(2, "r1", "m"), router_port(3, "r1", "l")]
+    without = over(view(*subnets, *joined), view(*subnets, *joined[1:]))
+    assert without == {
+        *(Ended("n", f"10.{number}.0.0/24") for number in (1, 2)),
+        *(Ended(other, "10.0.0.0/24") for other in "ml"),
+    }
+    by_another = [router_port(4, "r2", "n"), router_port(5, "r2", "l")]
+    assert over(view(*subnets, *joined, *by_another), view(*subnets, *joined[1:], *by_another)) == frozenset()
 
 
 def test_nonsense_stops_nobody() -> None:

@@ -12,6 +12,7 @@ from netweft.dataplane.openflow.fields import (
     ETH_IPV6,
     ND_ADVERT,
     ND_SOLICIT,
+    PROTO_FRAGMENT,
     PROTO_ICMP,
     PROTO_ICMPV6,
 )
@@ -23,7 +24,6 @@ _IPV6 = Packer("!IHBB16s16s")
 _ICMP = Packer("!BBHI")
 _FRAGMENT_OFFSET = 0x1FFF
 _EXTENSIONS = {0, 43, 60}  # hop-by-hop, routing, destination options
-_FRAGMENT = 44
 # RFC 1122 3.2.2, RFC 4443 2.4 (e): nothing is said about errors
 _ERRORS_4 = {3, 4, 5, 11, 12}
 _MOST: Final = {4: 576, 6: 1280}  # bytes of an error in all: RFC 1812 4.3.2.3, RFC 4443 2.4 (c)
@@ -73,7 +73,7 @@ def _offending_6(frame: bytes) -> Offending | None:
     at = _ETHERNET + _IPV6.size
     while protocol in _EXTENSIONS:
         protocol, at = frame[at], at + 8 + frame[at + 1] * 8
-    if protocol == _FRAGMENT:
+    if protocol == PROTO_FRAGMENT:
         if int.from_bytes(frame[at + 2 : at + 4], "big") >> 3:
             return None
         protocol, at = frame[at], at + 8

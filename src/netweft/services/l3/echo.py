@@ -27,21 +27,23 @@ def for_it(router: int, own: Prefix) -> dict[str, Value]:
 
 
 def answers_ping(owner: int, router: int, own: Prefix) -> Iterator[BridgeFlow]:
-    match, turned = _echo(router, own)
-    yield ITSELF.flow(20, owner, match, *turned, INT["routing"].goto)
+    for match, turned in _echo(router, own):
+        yield ITSELF.flow(20, owner, match, *turned, INT["routing"].goto)
 
 
-def answers_neighbours_ping(owner: int, router: int, own: Prefix, *back: Action) -> BridgeFlow:
+def answers_neighbours_ping(owner: int, router: int, own: Prefix, *back: Action) -> Iterator[BridgeFlow]:
     """From a link-local address, which no route leads to."""
-    match, turned = _echo(router, own)
-    return ITSELF.flow(30, owner, {**match, "ipv6_src": _LINK_LOCAL}, *turned, *back)
+    for match, turned in _echo(router, own):
+        yield ITSELF.flow(30, owner, {**match, "ipv6_src": _LINK_LOCAL}, *turned, *back)
 
 
-def _echo(router: int, own: Prefix) -> tuple[dict[str, Value], tuple[Action, ...]]:
+def _echo(router: int, own: Prefix) -> Iterator[tuple[dict[str, Value], tuple[Action, ...]]]:
+    """In pieces the first says what it is, and the others, which say nothing, are of use with that one only."""
     proto, request, reply = ECHO[own.version]
     kind, code = (f"icmpv{own.version}_{part}" for part in ("type", "code"))
-    match = {**for_it(router, own), "ip_proto": proto, kind: request, code: 0, "ip_frag": fragments.NONE}
-    return match, (*_swapped(own.version), SetField(kind, reply), SetField("ip_ttl", HOPS))
+    to_it, turned = for_it(router, own), (*_swapped(own.version), SetField("ip_ttl", HOPS))
+    yield {**to_it, "ip_proto": proto, kind: request, code: 0}, (*turned, SetField(kind, reply))
+    yield {**to_it, "ip_proto": fragments.LATER_PROTOCOL.get(own.version, proto), "ip_frag": fragments.LATER}, turned
 
 
 def _swapped(version: int) -> Iterator[Action]:

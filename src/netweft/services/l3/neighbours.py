@@ -1,20 +1,24 @@
 """Who asks for a router's address is answered on his own node: ARP by a flow, neighbour discovery by the agent.
 
 What is answered stays there: a router has the same MAC on every node.  It answers who looks for duplicates, too.
+Who says that he has such an address (ARP from it, an advertisement of it) is not heard, with or without port security.
 """
 
 from collections.abc import Iterator
 
-from netweft.dataplane.openflow.fields import ETH_IPV6, ND_SOLICIT, PROTO_ICMPV6
+from netweft.dataplane.openflow.fields import ETH_ARP, ETH_IPV6, ND_ADVERT, ND_SOLICIT, PROTO_ICMPV6
 from netweft.dataplane.openflow.flow import Action, Controller, Move, SetField
-from netweft.services.addresses import mac
+from netweft.services.addresses import Prefix, mac
 from netweft.services.fields import AGENT, IN_PORT, LOCAL_VLAN, Reason, cookie
 from netweft.services.l3.next_hops import LOOPBACK
 from netweft.services.neighbours import arp_reply, asks_for
-from netweft.services.pipeline import INT, BridgeFlow
+from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.values import Asked, Interface, LocalPort, Service, Wanted
 
-ASK = 26  # above what `neighbours` and `dhcp` do with requests, below what is in a VLAN of the VMs' own making
+ASK, CLAIM = (
+    26,
+    28,
+)  # above what `neighbours` and `dhcp` do with requests, below what is in a VLAN of the VMs' own making
 
 REQUESTS = INT["requests"]
 
@@ -26,6 +30,18 @@ def answers(interface: Interface) -> Iterator[BridgeFlow]:
         asked = {LOCAL_VLAN: interface.network.vlan, **asks_for(address)}
         reply = arp_reply(own, address.value) if address.version == 4 else (Controller(AGENT),)
         yield REQUESTS.flow(ASK, owner, asked, *reply)
+        for claim in _claims(address):
+            yield REQUESTS.flow(CLAIM, owner, {LOCAL_VLAN: interface.network.vlan, **claim})
+
+
+def _claims(address: Prefix) -> Iterator[dict[str, Value]]:
+    """What says that somebody else has this address: nobody has, whatever his port is allowed to say."""
+    if address.version == 4:
+        yield {"eth_type": ETH_ARP, "arp_spa": address.value}
+        return
+    discovery = {"eth_type": ETH_IPV6, "ip_proto": PROTO_ICMPV6}
+    yield {**discovery, "icmpv6_type": ND_ADVERT, "icmpv6_code": 0, "nd_target": address.value}
+    yield {**discovery, "icmpv6_type": ND_SOLICIT, "ipv6_src": address.value}
 
 
 def port(here: LocalPort) -> Iterator[Wanted]:

@@ -60,8 +60,10 @@ def router(_: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
             yield from reached(interface)
             for on_link in interface.on_link:
                 yield _route(here, interface, on_link, None)
-    for destination, (interface, next_hop) in _extra(here).items():
-        yield _route(here, interface, destination, next_hop)
+    for on_link in _out_of_reach(here):
+        yield _unreachable(here, on_link, CONNECTED)
+    for destination, by in _extra(here).items():
+        yield _route(here, by[0], destination, by[1]) if by else _unreachable(here, destination)
 
 
 def _enters(here: LocalRouter, interface: Interface) -> Iterator[BridgeFlow]:
@@ -80,23 +82,17 @@ def _itself(here: LocalRouter, interface: Interface) -> Iterator[BridgeFlow]:
     for own in interface.addresses:
         yield from answers_ping(owner, here.number, own)
         if own.version == 6:
-            yield answers_neighbours_ping(owner, here.number, own, *back_to_sender(own_mac))
+            yield from answers_neighbours_ping(owner, here.number, own, *back_to_sender(own_mac))
         to_it = for_it(here.number, own)
         yield ITSELF.flow(10, owner, to_it, SetField(HANDED_UP, Why.NOT_LISTENING), HAND_UP.goto)
 
 
 def _route(here: LocalRouter, interface: Interface, to: Prefix, next_hop: Prefix | None) -> BridgeFlow:
     """next_hop: None for what is on the link."""
-    match: dict[str, Value] = {
-        ROUTER: here.number,
-        "eth_type": ETH[to.version],
-        DST[to.version]: to.value if to.mask is None else (to.value, to.mask),
-    }
-    length = BITS[to.version] if to.mask is None else to.mask.bit_count()
     return ROUTING.flow(
-        DEFAULT + 2 * length + (CONNECTED if next_hop is None else 0),
+        _priority(to) + (CONNECTED if next_hop is None else 0),
         cookie(Reason.ROUTER_ROUTE, here.router.id),
-        match,
+        _towards(here, to),
         SetField(LOCAL_VLAN, interface.network.vlan),
         SetField("eth_src", mac(interface.port.mac_address)),
         DecTtl(),
@@ -106,17 +102,41 @@ def _route(here: LocalRouter, interface: Interface, to: Prefix, next_hop: Prefix
     )
 
 
-def _extra(here: LocalRouter) -> dict[Prefix, tuple[Interface, Prefix]]:
-    """The routes that its owner added: of several to one destination the first."""
-    found: dict[Prefix, tuple[Interface, Prefix]] = {}
+def _unreachable(here: LocalRouter, to: Prefix, more: int = 0) -> BridgeFlow:
+    """What is out of reach is not sent by a shorter route, to somebody else."""
+    actions = (SetField(HANDED_UP, Why.NO_ROUTE), HAND_UP.goto)
+    return ROUTING.flow(_priority(to) + more, cookie(Reason.ROUTER_ROUTE, here.router.id), _towards(here, to), *actions)
+
+
+def _towards(here: LocalRouter, to: Prefix) -> dict[str, Value]:
+    destination = to.value if to.mask is None else (to.value, to.mask)
+    return {ROUTER: here.number, "eth_type": ETH[to.version], DST[to.version]: destination}
+
+
+def _priority(to: Prefix) -> int:
+    return DEFAULT + 2 * (BITS[to.version] if to.mask is None else to.mask.bit_count())
+
+
+def _out_of_reach(here: LocalRouter) -> tuple[Prefix, ...]:
+    """By interfaces whose networks are not wired here, or that are down."""
+    down = (one for one in here.interfaces if not one.port.admin_state_up)
+    return (*here.out_of_reach, *(net for one in down for net in one.on_link))
+
+
+def _extra(here: LocalRouter) -> dict[Prefix, tuple[Interface, Prefix] | None]:
+    """The routes that its owner added: of several to one destination the first that can be reached.  None: none can."""
+    found: dict[Prefix, tuple[Interface, Prefix] | None] = {}
     if not here.router.admin_state_up:
         return found
+    up = [(net, one) for one in here.interfaces if one.port.admin_state_up for net in one.on_link]
+    out_of_reach = _out_of_reach(here)
     for route in sorted(here.router.routes, key=lambda route: (route.destination, route.nexthop)):
-        next_hop = prefix(route.nexthop)
-        for interface in here.interfaces:
-            if interface.port.admin_state_up and any(_holds(net, next_hop) for net in interface.on_link):
-                found.setdefault(prefix(route.destination), (interface, next_hop))
-                break
+        destination, next_hop = prefix(route.destination), prefix(route.nexthop)
+        by = next((interface for net, interface in up if _holds(net, next_hop)), None)
+        if by is not None:
+            found[destination] = found.get(destination) or (by, next_hop)
+        elif any(_holds(net, next_hop) for net in out_of_reach):
+            found.setdefault(destination, None)
     return found
 
 

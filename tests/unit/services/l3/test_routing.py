@@ -3,8 +3,8 @@
 import pytest
 from msgspec.structs import replace
 
-from netweft.model import HostRoute, Network, Port, SecurityGroup, SecurityGroupRule
-from netweft.services.addresses import mac, prefix
+from netweft.model import AddressPair, HostRoute, Network, Port, SecurityGroup, SecurityGroupRule
+from netweft.services.addresses import Prefix, mac, prefix, text
 from netweft.services.fields import HANDED_UP, IN_PORT, Why
 from netweft.services.l3.wire import wire_mac
 from netweft.testing import packets
@@ -300,3 +300,67 @@ def test_networks_that_are_wired_otherwise(region: Region) -> None:
         assert region.receivers(B1, ping(B1, f"10.0.{50 + n}.5")) == [port(50 + n, nets[n]).id]
         if n:
             assert region.receivers(B2, ping(B2, f"10.0.{50 + n}.5")) == [port(50 + n, nets[n]).id]
+
+
+def test_what_is_out_of_reach_goes_no_other_way(region: Region) -> None:
+    """A longer prefix that leads nowhere from here: the network is not wired on this node, or is down, or so is the
+    interface; a shorter one leads to somebody else."""
+    elsewhere = network(70, "vlan", "a wire that no node here has")
+    interfaces = interface(70, R, elsewhere, "10.0.70.1", "fd00:70::1")
+    routes = [HostRoute(to, by) for to, by in (("0.0.0.0/0", "10.0.1.20"), ("::/0", "fd00:b::20"))]
+    by_it = [HostRoute(to, by) for to, by in (("192.0.2.0/24", "10.0.70.9"), ("2001:db8::/32", "fd00:70::9"))]
+    region.create(elsewhere, interfaces, subnet(elsewhere, "10.0.70.0/24"), subnet(elsewhere, "fd00:70::/64"))
+    region.create(replace(R, routes=(*routes, *by_it)))
+    region.settle()
+    assert region.receivers(B2, ping(B2, "8.8.8.8")) == [R1.id], "so that something can go wrong"
+    wired = network(70)
+    for change in ((), (replace(wired, admin_state_up=False),), (wired, replace(interfaces, admin_state_up=False))):
+        region.create(*change)
+        region.settle()
+        for to in ("10.0.70.9", "192.0.2.1", "fd00:70::9", "2001:db8::1"):
+            assert region.send(B2, ping(B2, to, version=6 if ":" in to else 4)) == []
+            (found,) = punted(region, "hv2")
+            assert found[HANDED_UP] == Why.NO_ROUTE
+    region.create(replace(R, routes=(*routes, *by_it, HostRoute("192.0.2.0/24", "10.0.1.21"))))
+    region.settle()
+    assert region.receivers(B2, ping(B2, "192.0.2.1")) == [R2.id], "the one of two that can be reached"
+
+
+@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize("near", [True, False])
+def test_a_ping_in_pieces_is_answered(region: Region, version: int, near: bool) -> None:
+    own_addresses = (TO_BLUE if near else TO_RED).fixed_ips
+    asked = ping(B1, own_addresses[version == 6].ip_address, version=version)
+    pieces = [one for piece in packets.fragments(asked, 3) for one in region.send(B1, piece)]
+    assert region.ids_of(pieces) == [B1.id] * 3
+    assert [one.packet["ip_frag"] for one in pieces] == [1, 3, 3]
+    assert pieces[0].packet[f"icmpv{version}_type"] == (0 if version == 4 else 129)
+    assert {one.packet[f"ipv{version}_dst"] for one in pieces} == {asked[f"ipv{version}_src"]}
+
+
+FREE = port(12, BLUE, "10.0.0.12", "fd00:a::12", port_security_enabled=False, security_groups=())
+
+
+def claims(mac_address: str, address: str) -> list[Packet]:
+    """All ways to say that somebody has this address, to everybody."""
+    if ":" in address:
+        return [
+            packets.advertise(mac_address, address, address, tll=mac_address),
+            packets.solicit(mac_address, address, "fd00:a::250", sll=mac_address),
+        ]
+    return [packets.arp(mac_address, address, target, op=op) for op in (1, 2) for target in (address, "10.0.0.250")]
+
+
+@pytest.mark.parametrize("address", ["10.0.0.1", "fd00:a::1", text(Prefix(6, TO_BLUE_LINK_LOCAL, None))])
+def test_nobody_else_says_that_he_has_its_address(region: Region, address: str) -> None:
+    """Neither without port security nor with an address pair that has it within."""
+    pairs = tuple(AddressPair(net, B2.mac_address) for net in ("10.0.0.0/24", "fd00:a::/64", "fe80::/10"))
+    region.create(FREE, paired := replace(B2, allowed_address_pairs=pairs))
+    region.plug("hv1", FREE)
+    region.settle()
+    harmless = {"10.0.0.1": "10.0.0.77"}.get(address, "fd00:a::77")
+    for one, other in ((FREE, B2), (paired, FREE)):
+        for said in claims(one.mac_address, harmless):
+            assert other.id in region.receivers(one, said), "so that it can go wrong"
+        for said in claims(one.mac_address, address):
+            assert other.id not in region.receivers(one, said)
