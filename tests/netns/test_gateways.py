@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Iterator
+from ipaddress import IPv4Address
 from typing import Any, NamedTuple
 
 import pytest
@@ -102,6 +103,42 @@ def test_traceroute_shows_the_router(lab: Lab, stage: Stage) -> None:
         in_namespace(lab.layout.vm_namespace(stage.two.name), *command), capture_output=True, text=True, check=False
     )
     assert f"From {gateway}" in done.stdout
+
+
+def test_a_floating_ip_leads_in_and_out(lab: Lab, stage: Stage) -> None:
+    """From outside, from inside, and by itself; the fixed address keeps working; it goes from one VM to another."""
+    there = lab.layout.host_namespace("outside")
+    with lab.cloud() as cloud:
+        for group in cloud.list("security-groups", name="default"):
+            cloud.create("security-group-rules", security_group_id=group["id"], direction="ingress", protocol="icmp")
+        made = cloud.create("floatingips", floating_network_id=stage.external, port_id=stage.two.port_id)
+        assert made["status"] == "ACTIVE"
+        floating = made["floating_ip_address"]
+    until(lambda: pings(there, floating, seconds=1), "it is reached from outside")
+    for frm in (stage.one, stage.two, stage.red):
+        assert lab.ping(frm, floating)
+    assert lab.ping(stage.one, address(stage.two))
+    assert seen_as(lab, stage.two) == floating
+    assert seen_as(lab, stage.one) != floating
+    with lab.cloud() as cloud:
+        cloud.update("floatingips", made["id"], {"port_id": stage.red.port_id})
+    until(lambda: seen_as(lab, stage.red) == floating, "it has gone to the other VM")
+    assert seen_as(lab, stage.two) != floating
+    assert pings(there, floating)
+    with lab.cloud() as cloud:
+        cloud.delete("floatingips", made["id"])
+    until(lambda: not pings(there, floating, seconds=1), "it is gone")
+
+
+def seen_as(lab: Lab, frm: Vm) -> str:
+    """The source address of what this VM sends, as the host outside sees it."""
+    there = lab.layout.host_namespace("outside")
+    with lab.inside_namespace(there, "capture") as capture:
+        lab.ping(frm, BEHIND)
+        while True:
+            frame = bytes.fromhex(capture.line())
+            if frame[12:14] == b"\x08\x00" and frame[23] == 1 and frame[34] == 8:
+                return str(IPv4Address(frame[26:30]))
 
 
 def test_an_agent_that_is_killed_loses_nothing(lab: Lab, stage: Stage) -> None:

@@ -25,18 +25,21 @@ KIND = "floatingips"
 # Kept on a port, and on a floating IP, not shown: those that lead there; the port that holds its address.
 LEADING, ADDRESS_PORT = "netweft:floating_ips", "netweft:address_port"
 Row: TypeAlias = tuple[str, str]
-_NOWHERE: Object = {"port_id": None, "fixed_ip_address": None, "router_id": None}
+_NOWHERE: Object = {"port_id": None, "fixed_ip_address": None, "router_id": None, "status": "DOWN"}
 
 
 class Lead(NamedTuple):
-    """Where a floating IP is to lead: an address of a port, and the router by which that is reached.  All are held."""
+    """Where a floating IP is to lead: an address of a port, and the router by which that is reached.  All are held.
+    status: what the floating IP's is there."""
 
     port: Object
     address: str
     router_id: str
+    status: str
 
     def said(self) -> Object:
-        return {"port_id": self.port["id"], "fixed_ip_address": self.address, "router_id": self.router_id}
+        by = {"port_id": self.port["id"], "fixed_ip_address": self.address, "router_id": self.router_id}
+        return by | {"status": self.status}
 
 
 def insert(tx: WriteTransaction, floating_ip: Object, lead: Lead | None) -> Object:

@@ -33,6 +33,10 @@ def ports(tx: ReadTransaction, router_id: str) -> list[Object]:
     return _ports(tx, router_id, INTERFACE, GATEWAY)
 
 
+def gateways(tx: ReadTransaction, router_id: str) -> list[Object]:
+    return _ports(tx, router_id, GATEWAY)
+
+
 def networks(ports: Iterable[Object]) -> list[str]:
     return sorted({port["network_id"] for port in ports if port["device_owner"] == INTERFACE})
 

@@ -1,12 +1,12 @@
 """Floating IPs: addresses of an external network, each of which can lead to an address of a port.
 
-Their status is what a data path says of them: DOWN, until one does.
+One is ACTIVE while it leads to a port and its router's gateway is on a host.
 """
 
 import uuid
 
 from netweft.control.errors import NetworkNotFound, PortNotFound
-from netweft.control.l3 import associations
+from netweft.control.l3 import associations, gateway_hosts
 from netweft.control.l3.associations import ADDRESS_PORT, KIND, Lead
 from netweft.control.l3.errors import BadFloatingIPRequest, ExternalIpAddressExhausted
 from netweft.control.l3.owners import FLOATING, new_port
@@ -68,7 +68,7 @@ def _lead(tx: WriteTransaction, wanted: Object) -> Lead:
     subnet = tx.get("subnets", fixed["subnet_id"])
     assert subnet is not None  # the port's address on it holds it
     router_id = associations.router_between(tx, port, subnet, wanted["floating_network_id"])
-    return Lead(port, fixed["ip_address"], router_id)
+    return Lead(port, fixed["ip_address"], router_id, gateway_hosts.floating_status(tx, router_id))
 
 
 def _fixed_ip(port: Object, address: str | None) -> Object:

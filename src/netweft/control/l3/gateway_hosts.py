@@ -9,6 +9,8 @@ from collections.abc import Collection, Iterable
 
 from netweft.control import hosts
 from netweft.control.hosts import HOST
+from netweft.control.l3 import attached
+from netweft.control.l3.associations import KIND
 from netweft.control.l3.owners import GATEWAY
 from netweft.control.standard import bumped
 from netweft.store import Object, Query, ReadTransaction, WriteTransaction
@@ -23,7 +25,28 @@ def placed(tx: WriteTransaction, port: Object, *, without: Collection[str] = ())
     bound = hosts.Binder(tx).bind(host, port) | {"status": "ACTIVE" if host else "DOWN"}
     if not host:
         bound["status_detail"] = "no host that is there is wired to the external network"
-    return port if bound.items() <= port.items() else tx.update("ports", port["id"], bumped(port, bound))
+    if bound.items() <= port.items():
+        return port
+    placed = tx.update("ports", port["id"], bumped(port, bound))
+    if bool(host) != bool(port[HOST]):
+        _tell_floating_ips(tx, port["device_id"], host)
+    return placed
+
+
+def floating_status(tx: ReadTransaction, router_id: str) -> str:
+    """Of a floating IP that leads to a port by this router."""
+    return _status(any(port[HOST] for port in attached.gateways(tx, router_id)))
+
+
+def _status(there: object) -> str:
+    return "ACTIVE" if there else "DOWN"
+
+
+def _tell_floating_ips(tx: WriteTransaction, router_id: str, host: str) -> None:
+    ids = {referrer.id for referrer in tx.referrers("routers", router_id, source_kind=KIND)}
+    for one in tx.lock_many(KIND, sorted(ids)).values():
+        if one["port_id"] and one["status"] != _status(host):
+            tx.update(KIND, one["id"], bumped(one, {"status": _status(host)}))
 
 
 def host_came(tx: WriteTransaction, host: str) -> None:

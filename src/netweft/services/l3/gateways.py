@@ -93,7 +93,8 @@ def _enters(here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:
         yield FROM_OUTSIDE.flow(20, _floating(here), {**ipv4, "ipv4_dst": floating}, to_it, ITSELF.goto)
     for address in gateway.addresses:
         yield from answers_ping(owner, here.number, address)
-        yield ITSELF.flow(10, owner, for_it(here.number, address))
+        # from inside it may be the answer to somebody who came by a floating IP
+        yield ITSELF.flow(10, owner, {**for_it(here.number, address), LOCAL_VLAN: gateway.network.vlan})
     if not here.router.enable_snat:
         return
     for address in gateway.addresses:

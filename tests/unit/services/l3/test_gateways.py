@@ -107,6 +107,19 @@ def test_a_floating_ip_can_be_reached_from_inside(region: Region, frm: Port) -> 
     assert delivery.packet["ipv4_dst"] == prefix(own(B2)).value
     said = "203.0.113.50" if frm is B2 else "203.0.113.5"
     assert delivery.packet["ipv4_src"] == prefix(said).value
+    back = packets.udp(B2.mac_address, TO_BLUE.mac_address, own(B2), said, 53, 1000)
+    (delivery,) = region.send(B2, back)
+    assert region.ids_of([delivery]) == [frm.id]
+    assert delivery.packet["ipv4_src"] == prefix("203.0.113.50").value, "from whom it asked"
+    assert delivery.packet["ipv4_dst"] == prefix(own(frm)).value
+
+
+@pytest.mark.parametrize("frm", [B1, B2, R2])
+def test_the_gateways_address_answers_ping_from_inside(region: Region, frm: Port) -> None:
+    by = TO_RED if frm.network_id == RED.id else TO_BLUE
+    (delivery,) = region.send(frm, packets.ping(frm.mac_address, by.mac_address, own(frm), "203.0.113.5"))
+    assert region.ids_of([delivery]) == [frm.id]
+    assert delivery.packet["icmpv4_type"] == 0
 
 
 @pytest.mark.parametrize("address", ["203.0.113.5", "203.0.113.50"])

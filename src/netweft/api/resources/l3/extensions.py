@@ -47,11 +47,6 @@ OUTSIDE: Extensions = {
         "Add port_details attribute to Floating IP resource",
         "2018-04-09T10:00:00-00:00",
     ),
-    "floating-ip-distributed": (
-        "Floating IP Distributed Extension",
-        "Add distributed attribute to Floating IP resource",
-        "2022-08-30T10:00:00-00:00",
-    ),
     "floatingip-autodelete-internal": (
         "Autodelete floating IPs of internal networks",
         "Autodelete unused floating IPs of networks being turned to router:external=False",
@@ -63,4 +58,12 @@ OUTSIDE: Extensions = {
         "2018-03-21T10:00:00-00:00",
     ),
 }
-ADVERTISED: Extensions = ROUTING  # | OUTSIDE, once packets go there
+# while floating IPs are on the node of their router's gateway
+WAITING: Extensions = {
+    "floating-ip-distributed": (
+        "Floating IP Distributed Extension",
+        "Add distributed attribute to Floating IP resource",
+        "2022-08-30T10:00:00-00:00",
+    ),
+}
+ADVERTISED: Extensions = ROUTING | OUTSIDE
