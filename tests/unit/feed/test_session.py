@@ -110,6 +110,7 @@ async def test_a_flood_is_slowed_down_and_others_are_served(rig: Rig) -> None:
             await asyncio.sleep(0.01)
     flooding.cancel()
     await asyncio.gather(flooding, return_exceptions=True)
+    socket.transport.abort()  # an orderly end would wait for all of it to be taken
 
 
 async def test_a_second_session_takes_over(rig: Rig) -> None:
