@@ -3,11 +3,34 @@
 import asyncio
 
 import httpx
+import pytest
 from tests.api.identity.conftest import Caller
 
+from netweft.plugins.identity.embedded import passwords
 from netweft.plugins.identity.embedded.attempts import PAIR
 
 USERS = "openstacksdk/4.8.0"
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passwords, "REFUSED_SECONDS", 0.0)
+
+
+async def test_too_many_are_told_so_a_while_later_and_hold_nobody_up(
+    nobody: Caller, password: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else clients that ask again at once keep all others of their address waiting."""
+    for _ in range(int(PAIR.burst)):
+        assert (await nobody.login("stranger", "wrong")).status_code == 401
+    monkeypatch.setattr(passwords, "REFUSED_SECONDS", 1000.0)
+    refused = [asyncio.create_task(nobody.login("stranger", "wrong")) for _ in range(50)]
+    await asyncio.sleep(0.05)
+    assert (await nobody.login("admin", password)).status_code == 201
+    assert not any(task.done() for task in refused)
+    for task in refused:
+        task.cancel()
+    await asyncio.gather(*refused, return_exceptions=True)
 
 
 async def test_too_many_are_told_when_to_come_again_and_nothing_else(nobody: Caller) -> None:

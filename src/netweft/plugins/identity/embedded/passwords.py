@@ -6,6 +6,7 @@ same, and a server that is flooded with logins stays small.  See decision 0011.
 
 import asyncio
 import os
+import random
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from netweft.plugins.identity import IdentityUnavailable
 from netweft.plugins.identity.embedded.attempts import Attempt, Attempts
+from netweft.plugins.identity.embedded.errors import TooManyAttempts
 from netweft.store.shares import Shares
 from netweft.store.turns import STRANGERS, asking
 
@@ -27,6 +29,7 @@ PASSES = 5
 KIBIBYTES = 7 * 1024
 THREADS = 2
 MAX_WAITING = 1024
+REFUSED_SECONDS = 1.0  # until one attempt too many is told so
 
 
 class Passwords:
@@ -67,11 +70,15 @@ class Passwords:
     @asynccontextmanager
     async def attempt(self, claimed: str, software: str = "") -> AsyncIterator[Attempt]:
         """Of the client that asks, to be who it claims.  software: of the client, as it says.  The block sets `right`.
-        Raises TooManyAttempts."""
+        Raises TooManyAttempts, a while later: who asks again and again would keep others at that address waiting."""
         client, claimed = asking.get()[-1], _digest(claimed)
         asking.set((STRANGERS, client, claimed))
-        async with self._attempts.attempt(client, claimed, _digest(software)) as attempt:
-            yield attempt
+        try:
+            async with self._attempts.attempt(client, claimed, _digest(software)) as attempt:
+                yield attempt
+        except TooManyAttempts:
+            await asyncio.sleep(REFUSED_SECONDS * random.uniform(0.5, 1.5))  # not all at once
+            raise
 
     async def _off_loop(self, work: Callable[[], T]) -> T:
         """A thread at a time for each client that waits, however many it has waiting."""
