@@ -39,7 +39,7 @@ events = st.one_of(
     st.tuples(st.just("trunk"), port_numbers, st.lists(port_numbers, max_size=3, unique=True)),
     st.tuples(st.just("create network"), st.integers(0, 5)),
     st.tuples(st.just("delete network"), st.integers(0, 5)),
-    st.tuples(st.just("create subnet"), st.integers(0, 5), st.sampled_from(CIDRS), st.booleans()),
+    st.tuples(st.just("create subnet"), st.integers(0, 5), st.sampled_from(CIDRS), st.booleans(), st.booleans()),
     st.tuples(st.just("delete subnet"), st.integers(0, 5), st.sampled_from(CIDRS)),
     st.tuples(st.just("rules"), st.integers(1, 2), st.frozensets(st.integers(0, len(RULES) - 1)), st.booleans()),
     st.tuples(st.just("join"), port_numbers, st.frozensets(st.integers(0, 2))),
@@ -75,8 +75,9 @@ def do(region: Region, event: tuple[object, ...]) -> None:
             region.create(NETWORKS[number])
         case ("delete network", int(number)):
             region.networks.pop(NETWORKS[number].id, None)
-        case ("create subnet", int(number), str(cidr), bool(enabled)):
-            region.create(subnet(NETWORKS[number], cidr, enable_dhcp=enabled))
+        case ("create subnet", int(number), str(cidr), bool(enabled), bool(advertised)):
+            mode = "slaac" if advertised and ":" in cidr else None
+            region.create(subnet(NETWORKS[number], cidr, enable_dhcp=enabled, ipv6_ra_mode=mode))
         case ("delete subnet", int(number), str(cidr)):
             region.subnets.pop(subnet(NETWORKS[number], cidr).id, None)
         case ("rules", int(number), frozenset() as chosen, bool(stateful)):

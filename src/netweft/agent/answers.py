@@ -31,25 +31,41 @@ class Answerer(Protocol):
     asked: Asked
     reasons: frozenset[Reason]
 
-    def answer(self, here: LocalPort | None, packet: PacketIn) -> Packet | None:
-        """here: the port that it came from; None for one that came from outside.  None: there is nothing to say."""
+    def answer(self, here: LocalPort | None, packet: PacketIn) -> Iterable[Packet]:
+        """here: the port that it came from; None for one that came from outside.  Empty: there is nothing to say."""
 
 
 class Answers:
-    def __init__(self, desired: Desired, answerers: Iterable[Answerer], wake: Callable[[], None]) -> None:
-        self._desired = desired
+    """send: at once, and never again: whoever gets no answer asks again."""
+
+    def __init__(
+        self,
+        desired: Desired,
+        answerers: Iterable[Answerer],
+        send: Callable[[Packet], None],
+        wake: Callable[[], None],
+    ) -> None:
+        self._desired, self._send = desired, send
         self._by_reason = {reason: one for one in answerers for reason in one.reasons}
         self._wake = wake
         self._counts: Counter[tuple[str, Asked]] = Counter()
         self._counted_since = 0.0
 
-    def answer(self, packet: PacketIn) -> Packet | None:
-        """None: there is nothing to say, or nobody to say it."""
+    def take(self, packet: PacketIn) -> None:
+        """Whatever becomes of it: one port's packet must not cost the others the connection."""
+        try:
+            for answer in self.answer(packet):
+                self._send(answer)
+        except Exception:
+            log.exception("a packet was not answered")
+
+    def answer(self, packet: PacketIn) -> Iterable[Packet]:
+        """Empty: there is nothing to say, or nobody to say it."""
         whose = owner(packet.cookie)
         who = self._by_reason.get(whose.reason) if whose and whose.reason else None
         here = self._desired.port_at(packet.fields.get(IN_PORT, 0))
         if who is None or self._is_too_much(here.port.id if here else OUTSIDE, who.asked):
-            return None
+            return ()
         return who.answer(here, packet)
 
     def _is_too_much(self, port_id: str, asked: Asked) -> bool:

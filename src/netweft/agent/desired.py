@@ -15,11 +15,21 @@ from netweft.dataplane.ovsdb.rows import PortRow, Row, RowKey, Vif
 from netweft.model import EMPTY_VIEW, Key, NodeView, PortStatus, key_of
 from netweft.services.announce import Packet, announcement
 from netweft.services.ends import Ends
-from netweft.services.kinds import BROKEN, GUARANTEE, LEASE, LINK, METER, ROW, STATUS, Broken, value
+from netweft.services.kinds import ADVERTISED, BROKEN, GUARANTEE, LEASE, LINK, METER, ROW, STATUS, Broken, value
 from netweft.services.local_vlans import NETWORK_KEY, ROUTER_ZONES, LocalVlans
 from netweft.services.pipeline import BridgeFlow
 from netweft.services.rendering import Rendering
-from netweft.services.values import Asked, Gateway, HostFacts, Interface, Lease, LocalPort, LocalRouter, Uplinks
+from netweft.services.values import (
+    Advertised,
+    Asked,
+    Gateway,
+    HostFacts,
+    Interface,
+    Lease,
+    LocalPort,
+    LocalRouter,
+    Uplinks,
+)
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -183,6 +193,11 @@ class Desired:
     def leases(self) -> dict[int, Lease]:
         """By logical port."""
         return self._held[LEASE]
+
+    @property
+    def advertised(self) -> dict[int, Advertised]:
+        """By logical port."""
+        return self._held[ADVERTISED]
 
     @property
     def statuses(self) -> dict[str, PortStatus]:

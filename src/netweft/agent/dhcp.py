@@ -1,6 +1,6 @@
 """DHCP requests that flows send to the agent: each to the packet that answers it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from netweft.agent.desired import Desired
 from netweft.dataplane.openflow.messages import PacketIn
@@ -26,13 +26,13 @@ class DhcpSide:
         self._desired = desired
         self._settings = settings
 
-    def answer(self, here: LocalPort | None, packet: PacketIn) -> Packet | None:
-        """None: there is nothing to say, or it was no request."""
+    def answer(self, here: LocalPort | None, packet: PacketIn) -> Iterable[Packet]:
+        """Empty: there is nothing to say, or it was no request."""
         if here is None:
-            return None
+            return ()
         lease, asked = self._desired.leases.get(here.number), datagram.decode(packet.frame)
         server = _SERVERS.get(asked.dport) if asked else None
         if lease is None or asked is None or server is None:
-            return None
+            return ()
         reply = server(lease, asked, self._settings)
-        return None if reply is None else to_port(here.number, datagram.encode(reply))
+        return () if reply is None else (to_port(here.number, datagram.encode(reply)),)

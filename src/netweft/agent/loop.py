@@ -19,6 +19,7 @@ from typing import Any, Protocol, TypeAlias
 import structlog
 
 from netweft.agent import facts, show
+from netweft.agent.advertiser import Advertiser, Solicitations
 from netweft.agent.announcer import Announcer
 from netweft.agent.answers import Answers
 from netweft.agent.bridge import BridgeSide
@@ -49,13 +50,12 @@ from netweft.agent.trials import Trials
 from netweft.agent.uplinks import UplinksSide
 from netweft.dataplane.openflow.driver import FlowPlan
 from netweft.dataplane.openflow.errors import ConnectionLost, OpenFlowError
-from netweft.dataplane.openflow.messages import PacketIn
 from netweft.dataplane.ovsdb.errors import OvsdbError, OvsdbLost
 from netweft.dataplane.ovsdb.rows import MARK, OTHERS, OURS
 from netweft.model import key_of
 from netweft.reconcile.plan import Plan
 from netweft.services.endings import ended
-from netweft.services.kinds import GUARANTEE, METER, ROW, STATUS
+from netweft.services.kinds import ADVERTISED, GUARANTEE, METER, ROW, STATUS
 from netweft.services.pipeline import INT, TUN, physical_role
 from netweft.services.values import HostFacts
 from netweft.settings import AgentSettings
@@ -110,13 +110,15 @@ class Agent:
             for place, (role, name) in enumerate(names.items())
         }
         self.trials = Trials(run_dir, self.desired.ends, self.bridges[INT.role].send_packet)
-        self.bridges[INT.role].on_packet = self._answer
         for bridge in self.bridges.values():
             bridge.on_lost = self._bridge_lost
         dhcp = DhcpSide(self.desired, facts.dhcp_settings(settings))
-        self.resolver = Resolver(self.desired, self.bridges[INT.role].answer, self.wake)
-        answerers = (dhcp, Neighbours(self.desired), Errors(self.desired, self.resolver), self.resolver)
-        self._answers = Answers(self.desired, answerers, self.wake)
+        say = self.bridges[INT.role].answer
+        self.resolver = Resolver(self.desired, say, self.wake)
+        self.advertiser = Advertiser(self.desired, say)
+        routers = (Neighbours(self.desired), Errors(self.desired, self.resolver), Solicitations(self.desired))
+        answers = Answers(self.desired, (dhcp, *routers, self.resolver), say, self.wake)
+        self.bridges[INT.role].on_packet = answers.take
         self.endings = Endings(run_dir, self.bridges[INT.role], lambda: self.state.settled(), self.wake)
         self.state = StateFile(Path(settings.state_dir) / "view", settings.node, lambda: self.endings.owed)
         self.feed = FeedClient(settings, self, facts=facts.node_facts(settings))
@@ -138,6 +140,7 @@ class Agent:
             ROW: (self.ovs,),
             METER: (self.meters,),
             STATUS: (self._reporter,),
+            ADVERTISED: (self.advertiser,),
         }
         self._owes_all = False
         self._shaping_swept = False
@@ -162,19 +165,11 @@ class Agent:
         self.load_state()
         async with asyncio.TaskGroup() as tasks:
             for side in (
-                self.ovs.run(),
-                *(bridge.run() for bridge in self.bridges.values()),
-                self.links.run(),
-                self.shaping.run(),
-                self.nics.run(),
+                *(self.ovs.run(), *(bridge.run() for bridge in self.bridges.values()), self.links.run()),
+                *(self.shaping.run(), self.nics.run(), self.feed.run(), self.state.run(), self.announcer.run()),
+                *(self.arrivals.run(), self.trials.run(), self.resolver.run(), self.advertiser.run()),
             ):
                 tasks.create_task(side)
-            tasks.create_task(self.feed.run())
-            tasks.create_task(self.state.run())
-            tasks.create_task(self.announcer.run())
-            tasks.create_task(self.arrivals.run())
-            tasks.create_task(self.trials.run())
-            tasks.create_task(self.resolver.run())
             if self.settings.flow_restore_wait:
                 tasks.create_task(self._restore.run())
             tasks.create_task(self._turns())
@@ -230,6 +225,7 @@ class Agent:
                 self.announcer.arrived(self.desired.arrived())
                 self.arrivals.wired()
                 self.resolver.wired()
+                self.advertiser.wired()
 
     def _observe(self) -> bool:
         """False: Open vSwitch has not been seen yet, so there is nothing to compare with."""
@@ -354,15 +350,6 @@ class Agent:
             if not self.uplinks.now.keep:
                 await self.learned.forget(facts.bridge_mappings(self.settings).values())
             self.wake()
-
-    def _answer(self, asked: PacketIn) -> None:
-        try:
-            answer = self._answers.answer(asked)
-        except Exception:  # another boundary: one port's request must not cost us the connection
-            log.exception("a request was not answered")
-            return
-        if answer is not None:
-            self.bridges[INT.role].answer(answer)
 
     def _report(self, problem: str) -> None:
         refused = {bits: why for bridge in self.bridges.values() for bits, why in bridge.refused.items()}

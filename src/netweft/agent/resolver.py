@@ -5,7 +5,7 @@ and it stays while the answer is right.  Limits keep who sends to a whole networ
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from typing import NamedTuple
@@ -70,12 +70,12 @@ class Resolver:
 
     # what comes in
 
-    def answer(self, here: LocalPort | None, packet: PacketIn) -> Packet | None:
+    def answer(self, here: LocalPort | None, packet: PacketIn) -> Iterable[Packet]:
         """Of an ARP reply."""
         said = arp.reply(packet.frame)
         if said is not None:
             self._answered(packet.frame[:6], said)
-        return None
+        return ()
 
     def takes(self, packet: PacketIn) -> bool:
         """A packet whose next hop nobody knows: whether it waits here."""

@@ -23,14 +23,14 @@ class Neighbours:
     def __init__(self, desired: Desired) -> None:
         self._desired = desired
 
-    def answer(self, here: LocalPort | None, packet: PacketIn) -> Packet | None:
+    def answer(self, here: LocalPort | None, packet: PacketIn) -> Iterable[Packet]:
         asked = icmp.solicitation(packet.frame)
         if here is None or asked is None:
-            return None
+            return ()
         for interface in self._desired.interfaces_on(here.port.network_id):
             if any(one.version == 6 and one.value == int(asked.target) for one in interface.addresses):
-                return to_port(here.number, icmp.advertisement(octets(interface.port.mac_address), asked))
-        return None
+                return (to_port(here.number, icmp.advertisement(octets(interface.port.mac_address), asked)),)
+        return ()
 
 
 class Errors:
@@ -43,19 +43,20 @@ class Errors:
         self._desired = desired
         self._resolver = resolver
 
-    def answer(self, here: LocalPort | None, packet: PacketIn) -> Packet | None:
+    def answer(self, here: LocalPort | None, packet: PacketIn) -> Iterable[Packet]:
         why = packet.fields.get(HANDED_UP, 0)
         if (why == Why.UNKNOWN_NEXT_HOP and self._resolver.takes(packet)) or here is None:
-            return None
+            return ()
         router = self._desired.router_at(packet.fields.get(ROUTER, 0))
         to = mac(packet.frame[:6].hex())
         at = _only(one for one in router.interfaces if mac(one.port.mac_address) == to) if router else None
         near = at if at and at.port.network_id == here.port.network_id else self._gateway(here)
         if router is None or at is None or near is None:
-            return None
+            return ()
         into = next((one for one in router.interfaces if one.network.vlan == packet.fields.get(LOCAL_VLAN)), at)
         mtu = into.network.network.mtu if why == Why.TOO_BIG else 0
-        return icmp_error(Why(why), packet.frame, here, at, near, mtu=mtu)
+        said = icmp_error(Why(why), packet.frame, here, at, near, mtu=mtu)
+        return () if said is None else (said,)
 
     def _gateway(self, here: LocalPort) -> Interface | None:
         """By which the packet may have left the port's network, when it ended at a router further on."""

@@ -31,6 +31,8 @@ from netweft.dataplane.openflow.fields import (
     ND_SOLICIT,
     PROTO_ICMPV6,
     PROTO_UDP,
+    ROUTER_ADVERT,
+    ROUTER_SOLICIT,
 )
 from netweft.dataplane.openflow.flow import Action, Clone, Ct, CtClear, Goto, Move, SetField
 from netweft.services import firewall_rules, fragments
@@ -80,7 +82,6 @@ IS_TRACKED = (TRACKED_BIT, TRACKED_BIT)
 IS_UNTRACKED = (0, TRACKED_BIT)
 
 MLD = (130, 131, 132, 143)
-ROUTER_SOLICIT, ROUTER_ADVERT = 133, 134
 
 
 class Side(Struct, frozen=True, kw_only=True):

@@ -30,6 +30,8 @@ from netweft.dataplane.openflow.fields import (
     PROTO_SCTP,
     PROTO_TCP,
     PROTO_UDP,
+    ROUTER_ADVERT,
+    ROUTER_SOLICIT,
 )
 from netweft.services.tables import Value
 
@@ -38,7 +40,7 @@ ANY = (1, 1)
 LATER_PROTOCOL = {6: PROTO_FRAGMENT}  # as Open vSwitch shows it, by IP version; in IPv4 it is the datagram's
 MATCH = ("eth_type", "ip_proto", "ip_frag", "icmpv6_type", "tcp_dst", "udp_dst", "sctp_dst")
 
-ROUTER_SOLICIT, ROUTER_ADVERT, REDIRECT = 133, 134, 137
+REDIRECT = 137
 DISCOVERY = (ROUTER_SOLICIT, ROUTER_ADVERT, ND_SOLICIT, ND_ADVERT, REDIRECT)
 PORTS = {PROTO_TCP: "tcp_dst", PROTO_UDP: "udp_dst", PROTO_SCTP: "sctp_dst"}
 NO_PROTOCOL, NO_TYPE, NO_PORT = 0, 0, 0

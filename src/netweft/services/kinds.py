@@ -14,7 +14,7 @@ from netweft.dataplane.openflow.meters import DropMeter
 from netweft.dataplane.ovsdb.rows import BridgeRow, PortRow, VifTag, row_key
 from netweft.model import PortStatus
 from netweft.services.pipeline import BridgeFlow
-from netweft.services.values import Lease, Wanted
+from netweft.services.values import Advertised, Lease, Wanted
 
 
 class Broken(Struct, frozen=True):
@@ -33,6 +33,7 @@ LINK: Final = "link"
 METER: Final = "meter"
 GUARANTEE: Final = "guarantee"
 LEASE: Final = "lease"
+ADVERTISED: Final = "advertised"
 STATUS: Final = "status"
 BROKEN: Final = "broken"
 
@@ -56,6 +57,7 @@ KINDS: Final = (
     Kind((DropMeter,), METER, lambda item: item.id),
     Kind((Guarantee,), GUARANTEE, lambda item: item.key),
     Kind((Lease,), LEASE, lambda item: item.number),
+    Kind((Advertised,), ADVERTISED, lambda item: item.number),
     Kind((PortStatus,), STATUS, lambda item: item.port_id),
     Kind((Broken,), BROKEN, lambda item: (item.kind, item.id)),
 )

@@ -19,6 +19,8 @@ from netweft.dataplane.openflow.fields import (
     ND_SOLICIT,
     PROTO_ICMPV6,
     PROTO_UDP,
+    ROUTER_ADVERT,
+    ROUTER_SOLICIT,
 )
 from netweft.dataplane.openflow.flow import Action, Move
 from netweft.model import Port
@@ -30,8 +32,8 @@ from netweft.services.values import HostFacts, LocalPort, Service, Uplinks, Want
 
 NEVER, OWN, ANYBODY = 300, 200, 100
 
-ROUTER_ADVERT = 134
-UNSPECIFIED_MAY_SEND = (131, ND_SOLICIT, 143)  # MLD reports and duplicate address detection, before there is an address
+# MLD reports, looking for routers and for duplicates, before there is an address
+UNSPECIFIED_MAY_SEND = (131, ROUTER_SOLICIT, ND_SOLICIT, 143)
 
 MAC, ADDRESS, CLAIMS, CLAIMED = (
     INT[name] for name in ("source_mac", "source_address", "neighbour_claims", "claimed_mac")

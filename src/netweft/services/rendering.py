@@ -34,6 +34,8 @@ from netweft.services.dhcp import DHCP
 from netweft.services.fields import logical_port
 from netweft.services.firewall import FIREWALL
 from netweft.services.kinds import Broken, Item, ItemKey, item_key
+from netweft.services.l3.advertisements import ADVERTISEMENTS
+from netweft.services.l3.advertisers import Advertisers
 from netweft.services.l3.gateways import GATEWAYS
 from netweft.services.l3.interfaces import Interfaces
 from netweft.services.l3.neighbours import ROUTERS_NEIGHBOURS
@@ -63,7 +65,7 @@ from netweft.services.values import (
 
 SERVICES: tuple[Service, ...] = (
     *(BRIDGES, PHYSICAL_NETWORKS, SWITCHING, PORT_SECURITY, NEIGHBOURS, DHCP, FIREWALL, QOS),
-    *(ROUTERS, ROUTERS_NEIGHBOURS, NEXT_HOPS, GATEWAYS),
+    *(ROUTERS, ROUTERS_NEIGHBOURS, ADVERTISEMENTS, NEXT_HOPS, GATEWAYS),
 )
 
 
@@ -175,6 +177,7 @@ class Rendering:
         self._subnets = Subnets()
         self._paired = PairedAddresses()
         self._interfaces = Interfaces(host.name)
+        self._advertisers = Advertisers()
         self._rezoned: set[str] = set()
         self._router_numbers = Numbers()
         self._hosts: defaultdict[str, Counter[str]] = defaultdict(Counter)
@@ -326,7 +329,7 @@ class Rendering:
         if kind == "port":
             self._place(name)
         self._remotes.changed(before, after)
-        for look_up in (self._subnets, self._paired, self._interfaces):
+        for look_up in (self._subnets, self._paired, self._interfaces, self._advertisers):
             for fact, value in look_up.changed(before, after):
                 self._memo.put(fact, value)
         for obj, step in ((after, 1), (before, -1)):

@@ -1,4 +1,4 @@
-"""Which subnets a network has, looked up by network: for its ports, and whether DHCP is answered in it at all."""
+"""Which subnets a network has, looked up by network: for its ports, and what is said of it at all."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -9,7 +9,8 @@ from netweft.services.dhcp import served
 
 
 class Subnets:
-    """Facts: ("subnets", network) -> its Subnets; ("dhcp", network) -> the IP versions in which DHCP is answered."""
+    """Facts: ("subnets", network) -> its Subnets; ("dhcp", network) -> the IP versions in which DHCP is answered;
+    ("advertised", network) -> True: routers say one of them."""
 
     def __init__(self) -> None:
         self._of: defaultdict[str, dict[str, Subnet]] = defaultdict(dict)
@@ -26,5 +27,6 @@ class Subnets:
             yield ("subnets", network_id), tuple(found[id] for id in sorted(found)) or None
             versions = {subnet.ip_version for subnet in found.values() if served(subnet)}
             yield ("dhcp", network_id), tuple(sorted(versions)) or None
+            yield ("advertised", network_id), any(subnet.ipv6_ra_mode for subnet in found.values()) or None
             if not found:
                 del self._of[network_id]

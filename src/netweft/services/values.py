@@ -15,6 +15,7 @@ from msgspec import Struct
 from netweft.dataplane.host.values import Address, Guarantee, VethPair
 from netweft.dataplane.openflow.meters import DropMeter
 from netweft.dataplane.ovsdb.rows import BridgeRow, PortRow, VifTag
+from netweft.dataplane.packets.router_advert import Advertisement
 from netweft.model import (
     GatewayPort,
     Network,
@@ -110,13 +111,14 @@ class Uplinks(Struct, frozen=True, kw_only=True):
 
 class LocalNetwork(Struct, frozen=True, kw_only=True):
     """A network that is wired here, through one of its segments.  dhcp: IP versions in which DHCP is answered in it.
-    routed: whether a router has an interface on it."""
+    routed: whether a router has an interface on it.  advertised: whether one may have to advertise itself."""
 
     network: Network
     vlan: int
     segment: Segment
     dhcp: tuple[int, ...] = ()
     routed: bool = False
+    advertised: bool = False
 
     @property
     def tunnelled(self) -> bool:
@@ -177,6 +179,7 @@ class Asked(StrEnum):
     NEIGHBOUR = "neighbour discovery"
     ERROR = "routes"
     NEXT_HOP = "next hops"
+    ROUTER = "routers"
 
 
 class LocalPort(Struct, frozen=True, kw_only=True):
@@ -188,6 +191,7 @@ class LocalPort(Struct, frozen=True, kw_only=True):
     groups: its security groups, as far as they are known here.
     deaf_to: what it has asked for so often that the agent does not listen for a while.
     subnets: all of its network's.
+    routers: interfaces on its network, with IPv6 addresses, of routers that are up.
     qos: its QoS policy, or its network's.  can_limit: whether the datapath has meters.
     uplink_nic: None when the settings name none."""
 
@@ -198,6 +202,7 @@ class LocalPort(Struct, frozen=True, kw_only=True):
     tag: int = 0
     groups: tuple[PortGroup, ...] = ()
     subnets: tuple[Subnet, ...] = ()
+    routers: tuple[RouterPort, ...] = ()
     deaf_to: frozenset[Asked] = frozenset()
     carried: tuple[tuple[int, str], ...] = ()
     uplink: int | None = None
@@ -225,6 +230,14 @@ class Lease(Struct, frozen=True, kw_only=True):
     port: Port
     mtu: int
     subnets: tuple[Subnet, ...]
+
+
+class Advertised(Struct, frozen=True, kw_only=True):
+    """What routers say to a port here.  number: the logical port that it is said to."""
+
+    number: int
+    network_id: str
+    routers: tuple[Advertisement, ...]
 
 
 FOR_EVER = 2**32 - 1
@@ -323,7 +336,9 @@ class Flood(Struct, frozen=True):
     paired: tuple[Prefix, ...] = ()
 
 
-Wanted: TypeAlias = BridgeFlow | BridgeRow | PortRow | VifTag | VethPair | Address | Lease | DropMeter | Guarantee
+Wanted: TypeAlias = (
+    BridgeFlow | BridgeRow | PortRow | VifTag | VethPair | Address | Lease | Advertised | DropMeter | Guarantee
+)
 
 
 def _nothing(*_: object) -> Iterable[Wanted]:

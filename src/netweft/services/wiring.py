@@ -120,6 +120,7 @@ def local_network(read: Reader, network_id: str) -> LocalNetwork | Problem:
         segment=segment,
         dhcp=read.get(("dhcp", network_id)) or (),
         routed=bool(read.get(("routed", network_id))),
+        advertised=bool(read.get(("has advertisers", network_id)) and read.get(("advertised", network_id))),
     )
 
 
@@ -182,6 +183,7 @@ def local_port(read: Reader, port_id: str) -> LocalPort | Problem | None:
         uplink=link.near if link else None,
         groups=_port_groups(read, port),
         subnets=read.get(("subnets", port.network_id)) or (),
+        routers=(read.get(("advertisers", port.network_id)) or ()) if network.advertised else (),
         deaf_to=read.get(("deaf", port_id)) or frozenset(),
         qos=policy,
         can_limit=policy is None or not read.get(NO_METERS),

@@ -12,6 +12,8 @@ from netweft.dataplane.openflow.fields import (
     PROTO_ICMP,
     PROTO_ICMPV6,
     PROTO_UDP,
+    ROUTER_ADVERT,
+    ROUTER_SOLICIT,
 )
 from netweft.services.addresses import mac, prefix
 from netweft.testing.switch import Packet, cut
@@ -77,7 +79,12 @@ def advertise(src: str, from_ip: str, target: str, *, tll: str, dst: str = ALL_N
 
 
 def router_advertise(src: str, from_ip: str) -> Packet:
-    return _icmpv6(src, ALL_NODES, from_ip, "ff02::1", 134)
+    return _icmpv6(src, ALL_NODES, from_ip, "ff02::1", ROUTER_ADVERT)
+
+
+def router_solicit(src: str, from_ip: str) -> Packet:
+    """Are there any?"""
+    return _icmpv6(src, "33:33:00:00:00:02", from_ip, "ff02::2", ROUTER_SOLICIT)
 
 
 def _icmpv6(src: str, dst: str, from_ip: str, to_ip: str, kind: int) -> Packet:

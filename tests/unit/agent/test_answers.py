@@ -1,7 +1,7 @@
 """Packets that flows hand up go to who answers their kind; one port that asks without end costs the others nothing."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 import pytest
@@ -45,8 +45,10 @@ class Says:
     def __init__(self, asked: Asked, *reasons: Reason) -> None:
         self.asked, self.reasons = asked, frozenset(reasons)
 
-    def answer(self, here: LocalPort | None, packet: PacketIn) -> Packet | None:
-        return to_port(here.ofport, self.asked.encode()) if here else None
+    def answer(self, here: LocalPort | None, packet: PacketIn) -> Iterable[Packet]:
+        if packet.frame:
+            raise ValueError(packet.frame)
+        return (to_port(here.ofport, self.asked.encode()),) if here else ()
 
 
 def asks(reason: Reason, number: int = 17) -> PacketIn:
@@ -59,16 +61,27 @@ def desired() -> Ports:
 
 
 @pytest.fixture
-def side(desired: Ports) -> Answers:
+def sent() -> list[Packet]:
+    return []
+
+
+@pytest.fixture
+def side(desired: Ports, sent: list[Packet]) -> Answers:
     dhcp, error = Says(Asked.DHCP, Reason.NETWORK_DHCP, Reason.PORT_DHCP), Says(Asked.ERROR, Reason.ROUTER_HAND_UP)
-    return Answers(desired, (dhcp, error), lambda: None)
+    return Answers(desired, (dhcp, error), sent.append, lambda: None)
 
 
 async def test_each_to_who_answers_its_kind(side: Answers) -> None:
     for reason, said in ((Reason.PORT_DHCP, Asked.DHCP), (Reason.ROUTER_HAND_UP, Asked.ERROR)):
-        answer = side.answer(asks(reason))
-        assert answer is not None
+        (answer,) = side.answer(asks(reason))
         assert answer.frame == said.encode()
+
+
+async def test_one_that_cannot_be_answered_costs_the_others_nothing(side: Answers, sent: list[Packet]) -> None:
+    side.take(PacketIn(cookie(Reason.PORT_DHCP), {IN_PORT: 17}, b"odd"))
+    assert sent == []
+    side.take(asks(Reason.PORT_DHCP))
+    assert [packet.frame for packet in sent] == [Asked.DHCP.encode()]
 
 
 @pytest.mark.parametrize(
@@ -76,7 +89,7 @@ async def test_each_to_who_answers_its_kind(side: Answers) -> None:
     [asks(Reason.PORT_SECURITY), asks(Reason.PORT_DHCP, 99), PacketIn(0, {IN_PORT: 17}, b""), PacketIn(0, {}, b"")],
 )
 async def test_what_nobody_answers(side: Answers, packet: PacketIn) -> None:
-    assert side.answer(packet) is None
+    assert list(side.answer(packet)) == []
 
 
 async def test_who_asks_without_end_is_not_heard_for_a_while(
@@ -85,13 +98,13 @@ async def test_who_asks_without_end_is_not_heard_for_a_while(
     loop, now, later = asyncio.get_running_loop(), [100.0], list[Callable[[], None]]()
     monkeypatch.setattr(loop, "time", lambda: now[0])
     monkeypatch.setattr(loop, "call_later", lambda delay, call, *arguments: later.append(partial(call, *arguments)))
-    said = [side.answer(asks(Reason.PORT_DHCP)) is not None for _ in range(answers.MANY + 5)]
+    said = [bool(side.answer(asks(Reason.PORT_DHCP))) for _ in range(answers.MANY + 5)]
     assert said == [True] * answers.MANY + [False] * 5
-    assert side.answer(asks(Reason.PORT_DHCP, 18)) is not None, "others are heard"
-    assert side.answer(asks(Reason.ROUTER_HAND_UP)) is not None, "and so is what else it asks for"
+    assert side.answer(asks(Reason.PORT_DHCP, 18)), "others are heard"
+    assert side.answer(asks(Reason.ROUTER_HAND_UP)), "and so is what else it asks for"
     assert desired.told == [(ONE.id, Asked.DHCP, False)]
     (again,) = later
     again()
     assert desired.told == [(ONE.id, Asked.DHCP, False), (ONE.id, Asked.DHCP, True)]
     now[0] += answers.PERIOD + 1
-    assert side.answer(asks(Reason.PORT_DHCP)) is not None
+    assert side.answer(asks(Reason.PORT_DHCP))

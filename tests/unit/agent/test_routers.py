@@ -11,7 +11,6 @@ from netweft.dataplane.openflow.messages import PacketIn
 from netweft.dataplane.packets.datagram import packet
 from netweft.model import Port
 from netweft.services.addresses import octets, parsed
-from netweft.services.announce import Packet
 from netweft.services.fields import HANDED_UP, LOCAL_VLAN, ROUTER, Why
 from netweft.services.values import LocalPort
 from netweft.testing.region import Region, interface, network, port, router, subnet
@@ -78,8 +77,7 @@ def test_the_interface_that_it_came_to_says_it(
     region: Region, why: Why, to: str, says: str, message: tuple[int, int]
 ) -> None:
     node = Node(region)
-    said = errors(node).answer(here(node), handed_up(node, why, R.id, TO_BLUE.mac_address, to))
-    assert isinstance(said, Packet)
+    (said,) = errors(node).answer(here(node), handed_up(node, why, R.id, TO_BLUE.mac_address, to))
     start, end, kind = (26, 30, 34) if "." in to else (22, 38, 54)
     assert said.frame[:12] == octets(B2.mac_address) + octets(TO_BLUE.mac_address)
     assert said.frame[start:end] == parsed(says).packed
@@ -92,8 +90,7 @@ def test_the_mtu_of_the_network_that_it_is_too_big_for(region: Region, to: str, 
     region.settle()
     node = Node(region)
     asked = handed_up(node, Why.TOO_BIG, R.id, TO_BLUE.mac_address, to)
-    said = errors(node).answer(here(node), replace(asked, fields={**asked.fields, LOCAL_VLAN: node.vlans[RED.id]}))
-    assert said is not None
+    (said,) = errors(node).answer(here(node), replace(asked, fields={**asked.fields, LOCAL_VLAN: node.vlans[RED.id]}))
     at = 34 if "." in to else 54
     assert tuple(said.frame[at : at + 2]) == kind
     assert int.from_bytes(said.frame[at + 4 : at + 8], "big") == 1280
@@ -101,10 +98,9 @@ def test_the_mtu_of_the_network_that_it_is_too_big_for(region: Region, to: str, 
 
 def test_a_router_further_on_says_it_by_the_first_one(region: Region) -> None:
     node = Node(region)
-    said = errors(node).answer(
+    (said,) = errors(node).answer(
         here(node), handed_up(node, Why.TTL_EXCEEDED, CHAINED.id, TO_RED_TOO.mac_address, "10.0.9.1")
     )
-    assert said is not None
     assert said.frame[6:12] == octets(TO_BLUE.mac_address)
     assert said.frame[26:30] == parsed("10.0.1.2").packed
 
@@ -125,13 +121,13 @@ def test_a_router_further_on_says_it_by_the_first_one(region: Region) -> None:
 )
 def test_what_is_not_answered(region: Region, why: Why, by: str, protocol: int, body: bytes) -> None:
     node = Node(region)
-    assert errors(node).answer(here(node), handed_up(node, why, R.id, by, "10.0.1.21", protocol, body)) is None
+    assert not list(errors(node).answer(here(node), handed_up(node, why, R.id, by, "10.0.1.21", protocol, body)))
 
 
 def test_nothing_of_a_router_that_is_not_there(region: Region) -> None:
     node = Node(region)
     packet_in = PacketIn(0, {HANDED_UP: Why.NO_ROUTE, ROUTER: 12345}, bytes(60))
-    assert errors(node).answer(here(node), packet_in) is None
+    assert not list(errors(node).answer(here(node), packet_in))
 
 
 def solicit(src: str, target: str) -> PacketIn:
@@ -146,8 +142,7 @@ LINK_LOCAL = "fe80::f816:3eff:feff:1"
 @pytest.mark.parametrize("target", ["fd00:a::1", LINK_LOCAL])
 def test_solicitations_for_its_addresses_are_answered(region: Region, target: str) -> None:
     node = Node(region)
-    said = Neighbours(node).answer(here(node), solicit("fd00:a::11", target))
-    assert said is not None
+    (said,) = Neighbours(node).answer(here(node), solicit("fd00:a::11", target))
     assert said.frame[22:38] == parsed(target).packed
     assert said.frame[-6:] == octets(TO_BLUE.mac_address)
 
@@ -155,14 +150,14 @@ def test_solicitations_for_its_addresses_are_answered(region: Region, target: st
 def test_nobody_elses(region: Region) -> None:
     node = Node(region)
     for target in ("fd00:b::1", "fd00:a::99"):
-        assert Neighbours(node).answer(here(node), solicit("fd00:a::11", target)) is None
+        assert not list(Neighbours(node).answer(here(node), solicit("fd00:a::11", target)))
 
 
 def test_nothing_when_it_is_down(region: Region) -> None:
     region.create(replace(R, admin_state_up=False))
     region.settle()
     node = Node(region)
-    assert Neighbours(node).answer(here(node), solicit("fd00:a::11", "fd00:a::1")) is None
+    assert not list(Neighbours(node).answer(here(node), solicit("fd00:a::11", "fd00:a::1")))
 
 
 def test_overlapping_networks_are_told_apart(region: Region) -> None:
@@ -176,7 +171,6 @@ def test_overlapping_networks_are_told_apart(region: Region) -> None:
     node = Node(region)
     there = node.local_port(one.id)
     assert there is not None
-    said = Neighbours(node).answer(there, solicit("fd00:a::31", "fd00:a::1"))
-    assert said is not None
+    (said,) = Neighbours(node).answer(there, solicit("fd00:a::31", "fd00:a::1"))
     assert said.frame[-6:] == octets(at.mac_address)
     assert G1.network_id == green.id

@@ -29,7 +29,7 @@ _ERRORS_4 = {3, 4, 5, 11, 12}
 _MOST: Final = {4: 576, 6: 1280}  # bytes of an error in all: RFC 1812 4.3.2.3, RFC 4443 2.4 (c)
 _HEADERS: Final = {4: 28, 6: 48}  # of the error itself
 SOLICITED, OVERRIDE, ROUTER = 0x40000000, 0x20000000, 0x80000000
-_SOURCE_LINK, _TARGET_LINK = 1, 2
+SOURCE_LINK, TARGET_LINK = 1, 2
 HOPS: Final = 255  # neighbour discovery is never routed
 
 ICMP: Final = {4: PROTO_ICMP, 6: PROTO_ICMPV6}
@@ -86,10 +86,10 @@ def error(macs: tuple[bytes, bytes], src: IpAddress, about: Offending, kind: int
     """A frame to whoever sent the packet.  macs: from, to.  rest: the four bytes before what is quoted, as the MTU."""
     version = src.version
     quoted = about.quoted[: _MOST[version] - _HEADERS[version]]
-    return _message(macs, (src, about.src), kind, code, rest, quoted, hops=64)
+    return message(macs, (src, about.src), kind, code, rest, quoted, hops=64)
 
 
-def _message(
+def message(
     macs: tuple[bytes, bytes],
     ends: tuple[IpAddress, IpAddress],
     kind: int,
@@ -123,12 +123,12 @@ def solicitation(frame: bytes) -> Solicitation | None:
     return Solicitation(frame[6:12], IPv6Address(src), IPv6Address(frame[at + 8 : at + 24]))
 
 
-_ALL_NODES, _ALL_NODES_MAC = IPv6Address("ff02::1"), bytes.fromhex("333300000001")
+ALL_NODES, ALL_NODES_MAC = IPv6Address("ff02::1"), bytes.fromhex("333300000001")
 
 
 def advertisement(own: bytes, asked: Solicitation) -> bytes:
     """A router's answer: solicited, or to everybody where duplicates are looked for (RFC 4861 7.2.4)."""
-    option = bytes((_TARGET_LINK, 1)) + own
+    option = bytes((TARGET_LINK, 1)) + own
     flags = ROUTER | OVERRIDE | (0 if asked.src.is_unspecified else SOLICITED)
-    to, mac = (_ALL_NODES, _ALL_NODES_MAC) if asked.src.is_unspecified else (asked.src, asked.eth_src)
-    return _message((own, mac), (asked.target, to), ND_ADVERT, 0, flags, asked.target.packed + option)
+    to, mac = (ALL_NODES, ALL_NODES_MAC) if asked.src.is_unspecified else (asked.src, asked.eth_src)
+    return message((own, mac), (asked.target, to), ND_ADVERT, 0, flags, asked.target.packed + option)
