@@ -1,7 +1,7 @@
 """DHCPv6: from a request and the lease of the port that it came from to the answer.
 
 A subnet is stateful (it gives addresses) unless it says otherwise; a stateless one only tells servers and domain.  That
-a client asks at all is for a router to say: without one nobody sends router advertisements, here as in Neutron.
+a client asks at all is for a router to say (l3.advertisements).
 """
 
 from collections.abc import Callable, Mapping
