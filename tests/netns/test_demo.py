@@ -19,10 +19,11 @@ def test_the_demo_ends_with_a_picture_and_can_be_run_again(
     first = capfd.readouterr().out
     assert "3 packets transmitted, 3 received, 0% packet loss" in first
     assert max(map(len, first.splitlines())) <= max(WIDTH, 100)
-    assert first.count("2 packets transmitted, 2 received, 0% packet loss") == 3
+    assert first.count("2 packets transmitted, 2 received, 0% packet loss") == 6
     assert first.count("2 packets transmitted, 0 received, 100% packet loss") == 1, "the firewall refuses a stranger"
     physical = ("br-eth1", "⇄ VLAN 100", "br-ex", "⇄ untagged (flat)", "host printer", "host outside")
-    for word in ("br-int", "br-tun", "VNI", "198.18.0.1", "198.18.0.2", "local VLAN tag", *physical):
+    routed = ("router r1", "blue ── 10.5.5.1", "green ── 10.7.7.1", "(SNAT)", "⇄ 203.0.113.", "(floating IP)")
+    for word in (*routed, "br-int", "br-tun", "VNI", "198.18.0.1", "198.18.0.2", "local VLAN tag", *physical):
         assert word in first
     _commands_work(first)
     demo.tell()

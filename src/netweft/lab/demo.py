@@ -9,11 +9,12 @@ import time
 from typing import Any, NamedTuple
 
 from netweft.lab import build, host, picture, status, vm
-from netweft.lab.cloud import credentials
+from netweft.lab.cloud import Cloud, credentials
 from netweft.lab.hypervisor import NETWEFT
 from netweft.lab.layout import LabError, Layout
 
 LAB = "demo"
+_SOON = 10.0  # seconds
 _WIDTH = 85  # of a command's lines
 
 
@@ -41,6 +42,16 @@ class Story:
         if bool(done.returncode) != fails:
             raise LabError(f"this {'failed' if done.returncode else 'should have failed'}: {command}")
         return done.stdout
+
+    def run_soon(self, command: str) -> str:
+        """What the last command asked for may need a moment."""
+        end = time.monotonic() + _SOON
+        while time.monotonic() < end and self._quietly(command).returncode:
+            time.sleep(0.05)
+        return self.run(command)
+
+    def _quietly(self, command: str) -> "subprocess.CompletedProcess[bytes]":
+        return subprocess.run(shlex.split(command), env=self._environment, capture_output=True, check=False)
 
     def openstack(self, command: str) -> dict[str, Any]:
         """The stock client.  For its answer it is asked for JSON, which is not shown."""
@@ -78,11 +89,15 @@ def tell() -> None:
     tagged = _physical(story, layout, RED)
     _stranger(story, layout, RED)
     flat = _physical(story, layout, PUBLIC)
+    _router(story, layout)
     first, second = vm.records(layout).get("web1"), vm.records(layout).get("web2")
     story.say("What was built, as Open vSwitch has it now.  The overlay:\n")
     print(picture.draw_tunnel(picture.read_tunnel(layout, first), picture.read_tunnel(layout, second), vni))
     print("\n         And the physical networks:\n")
     print(picture.draw_physical(tagged, flat))
+    print("\n         The router, whose flows are in br-int of both hypervisors:\n")
+    with Cloud(layout) as cloud:
+        print(picture.draw_router(picture.read_router(cloud, "r1")))
     _look_around(layout, second.nic.address)
 
 
@@ -151,6 +166,28 @@ def _physical(story: Story, layout: Layout, what: Physical) -> picture.PhysicalL
     story.run(f"netweft lab host add {what.host} --physnet {physical} {tag}--address {address}/24 --name {LAB}")
     story.run(f"netweft lab vm exec {what.vm} --name {LAB} -- ping -c 2 -i 0.2 {address}")
     return picture.read_physical(layout, vm.records(layout).get(what.vm), host.records(layout).get(what.host))
+
+
+def _router(story: Story, layout: Layout) -> None:
+    """Between the networks, out to the host on the external network, and in from there."""
+    story.say("A second network and a router: its flows are on every hypervisor, no process and no namespace.")
+    story.openstack("network create green")
+    story.openstack("subnet create --network green --subnet-range 10.7.7.0/24 green4")
+    story.run(f"netweft lab vm add app1 --node hv2 --network green --name {LAB}")
+    story.openstack("router create r1")
+    for subnet in ("blue4", "green4"):
+        story.run(f"openstack router add subnet r1 {subnet}")
+    app = vm.records(layout).get("app1").nic.address
+    ping = f"netweft lab vm exec web1 --name {LAB} -- ping -c 2 -i 0.2"
+    story.run(f"{ping} {app}")
+    story.say("The router's gateway: out to the host beyond, by SNAT.")
+    story.run(f"openstack router set --external-gateway {PUBLIC.name} r1")
+    story.run_soon(f"{ping} {PUBLIC.prefix}.200")
+    story.say("And a floating IP: the host out there reaches app1.")
+    floating = story.openstack(f"floating ip create --port {vm.records(layout).get('app1').port_id} {PUBLIC.name}")
+    address = floating["floating_ip_address"]
+    print(f"           {address} stands for {app}")
+    story.run_soon(f"netweft lab host exec {PUBLIC.host} --name {LAB} -- ping -c 2 -i 0.2 {address}")
 
 
 def _stranger(story: Story, layout: Layout, what: Physical) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from netweft.lab.build import node_of
+from netweft.lab.cloud import Cloud
 from netweft.lab.commands import vsctl
 from netweft.lab.host import Host
 from netweft.lab.layout import PHYSICAL_NETWORKS, LabError, Layout, NodeLayout
@@ -109,6 +110,59 @@ def _ports(node: NodeLayout, bridge: str) -> list[str]:
 def _rows(node: NodeLayout, table: str, columns: str) -> list[dict[str, Any]]:
     answer = json.loads(vsctl(node, "--format=json", f"--columns={columns}", "list", table))
     return [dict(zip(answer["headings"], row, strict=True)) for row in answer["data"]]
+
+
+@dataclass(frozen=True)
+class RouterLeg:
+    """A router.  networks: name -> its own address there.  floating: floating IP -> the address that it stands for."""
+
+    name: str
+    networks: dict[str, str]
+    external: str
+    gateway: str
+    node: str
+    floating: dict[str, str]
+
+
+def read_router(cloud: Cloud, name: str) -> RouterLeg:
+    """As the API has it.  Raises LabError."""
+    router = cloud.find("routers", name)
+    ports = cloud.list("ports", device_id=router["id"])
+    names = {network["id"]: network["name"] for network in cloud.list("networks")}
+    outside = next(port for port in ports if port["device_owner"] == "network:router_gateway")
+    return RouterLeg(
+        name=name,
+        networks={names[port["network_id"]]: _first(port) for port in ports if port is not outside},
+        external=names[outside["network_id"]],
+        gateway=_first(outside),
+        node=outside["binding:host_id"],
+        floating={
+            one["floating_ip_address"]: one["fixed_ip_address"]
+            for one in cloud.list("floatingips", router_id=router["id"])
+        },
+    )
+
+
+def _first(port: dict[str, Any]) -> str:
+    return str(port["fixed_ips"][0]["ip_address"])
+
+
+def draw_router(leg: RouterLeg) -> str:
+    """Its networks on the left, the external one on the right, and what becomes of addresses on the way."""
+    inside = [f"{network} ── {address}" for network, address in sorted(leg.networks.items())]
+    nat = [f"everybody ─▶ {leg.gateway} (SNAT)"]
+    nat += [f"{fixed} ⇄ {floating} (floating IP)" for floating, fixed in sorted(leg.floating.items())]
+    rows = max(len(inside), len(nat))
+    left = [*inside, *[""] * (rows - len(inside))]
+    middle = [*nat, *[""] * (rows - len(nat))]
+    width, inner = max(map(len, left)), max(map(len, middle))
+    title = f" router {leg.name} "
+    lines = [f"  {'':{width}}   ┌{title:─<{inner + 2}}┐"]
+    for number, (before, text) in enumerate(zip(left, middle, strict=True)):
+        joint = " ──┤" if before else "   │"
+        after = f"├── {leg.external}, by {leg.node}" if number == 0 else "│"
+        lines.append(f"  {before:>{width}}{joint} {text:<{inner}} {after}")
+    return "\n".join([*lines, f"  {'':{width}}   └{'─' * (inner + 2)}┘"])
 
 
 def draw_tunnel(left: TunnelLeg, right: TunnelLeg, vni: int) -> str:
