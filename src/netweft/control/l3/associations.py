@@ -120,13 +120,14 @@ def remove(tx: WriteTransaction, floating_ip: Object) -> None:
 
 def router_between(tx: WriteTransaction, port: Object, subnet: Object, external_id: str) -> str:
     """The router by which an address of this port is reached from there.  It stays so: it is held."""
-    held = tx.get_many(attached.KIND, set(_routers(tx.glance, port["network_id"], subnet, external_id)))
-    found = list(_routers(tx.glance, port["network_id"], subnet, external_id))
-    for id in found:
-        if id in held:
-            return id
-    if found:
-        raise Busy("another router came in between")
+    found = _interfaces(tx.glance, port["network_id"], subnet)
+    held = tx.get_many(attached.KIND, {interface["device_id"] for interface in found})
+    for interface in found:
+        router = held.get(interface["device_id"])
+        if router is not None and _leads_to(router, external_id):
+            if _is_on(tx.glance.get("ports", interface["id"]), router, subnet):
+                return str(router["id"])
+            raise Busy("a router has just left")
     raise ExternalGatewayForFloatingIPNotFound(
         subnet_id=subnet["id"], external_network_id=external_id, port_id=port["id"]
     )
@@ -137,21 +138,28 @@ def routers_for(tx: ReadTransaction, wanted: Object) -> Iterator[Row]:
     port = tx.get("ports", wanted["port_id"]) if wanted.get("port_id") else None
     if port is None:
         return
-    subnets = tx.get_many("subnets", {fixed["subnet_id"] for fixed in port["fixed_ips"]})
+    subnets = tx.get_many("subnets", {fixed["subnet_id"] for fixed in ipv4_of(port)})
     for subnet in subnets.values():
-        for id in _routers(tx, port["network_id"], subnet, wanted["floating_network_id"]):
-            yield attached.KIND, id
+        for interface in _interfaces(tx, port["network_id"], subnet):
+            yield attached.KIND, interface["device_id"]
 
 
-def _routers(tx: ReadTransaction, network_id: str, subnet: Object, external_id: str) -> Iterator[str]:
-    """That are attached to both, first the one that hosts on the subnet send to."""
+def _interfaces(tx: ReadTransaction, network_id: str, subnet: Object) -> list[Object]:
+    """Of routers on this subnet, first the one that hosts there send to."""
     on_subnet = {"network_id": [network_id], "device_owner": [INTERFACE], "fixed_ips.subnet_id": [subnet["id"]]}
     gateway = {"subnet_id": subnet["id"], "ip_address": subnet["gateway_ip"]}
-    interfaces = sorted(tx.query("ports", Query(on_subnet)), key=lambda port: gateway not in port["fixed_ips"])
-    routers = tx.get_many(attached.KIND, {port["device_id"] for port in interfaces})
-    for id in dict.fromkeys(port["device_id"] for port in interfaces):
-        if id in routers and (routers[id][INFO] or {}).get("network_id") == external_id:
-            yield id
+    return sorted(tx.query("ports", Query(on_subnet)), key=lambda port: gateway not in port["fixed_ips"])
+
+
+def _leads_to(router: Object, external_id: str) -> bool:
+    return bool(router[INFO]) and router[INFO]["network_id"] == external_id
+
+
+def _is_on(interface: Object | None, router: Object, subnet: Object) -> bool:
+    """Still, now that the router is held."""
+    if interface is None or interface["device_id"] != router["id"]:
+        return False
+    return any(fixed["subnet_id"] == subnet["id"] for fixed in interface["fixed_ips"])
 
 
 def ipv4_of(port: Object) -> list[Object]:

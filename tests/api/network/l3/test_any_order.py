@@ -185,7 +185,7 @@ def check(cloud: Cloud) -> None:
         assert len({f["subnet_id"] for port in inside for f in port["fixed_ips"]}) == sum(
             len(port["fixed_ips"]) for port in inside
         )
-        assert {(port["binding:host_id"], port["status"]) for port in own} <= {("", "ACTIVE")}
+        assert {(port["binding:host_id"], port["status"]) for port in inside} <= {("", "ACTIVE")}
     floating = {one["id"]: one for one in cloud.rows("floatingips")}
     leading = {id: set(port.get("netweft:floating_ips") or ()) for id, port in ports.items()}
     for one in floating.values():
