@@ -21,10 +21,8 @@ AUTOMATIC = frozenset({"slaac", "dhcpv6-stateless"})
 
 
 def is_automatic(subnet: Object) -> bool:
-    """Ports make their own address here (SLAAC), out of prefix and MAC."""
-    return subnet["ipv6_address_mode"] in AUTOMATIC or (
-        subnet["ipv6_address_mode"] is None and subnet["ipv6_ra_mode"] == "slaac"
-    )
+    """Ports make their own address here, out of prefix and MAC: whichever of the modes says so, as the router does."""
+    return not AUTOMATIC.isdisjoint((subnet["ipv6_address_mode"], subnet["ipv6_ra_mode"]))
 
 
 def text(number: int, version: int) -> str:

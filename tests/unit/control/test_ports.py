@@ -94,6 +94,33 @@ def test_addresses_that_cannot_be_had(cloud: Cloud, fixed_ip: dict[str, str], re
         cloud.port(network, fixed_ips=[wanted])
 
 
+@pytest.mark.parametrize(
+    ("modes", "automatic"),
+    [
+        ((None, None), False),
+        (("slaac", None), True),
+        ((None, "slaac"), True),
+        (("slaac", "slaac"), True),
+        (("dhcpv6-stateless", None), True),
+        ((None, "dhcpv6-stateless"), True),
+        (("dhcpv6-stateless", "dhcpv6-stateless"), True),
+        (("dhcpv6-stateful", None), False),
+        ((None, "dhcpv6-stateful"), False),
+        (("dhcpv6-stateful", "dhcpv6-stateful"), False),
+    ],
+)
+def test_who_forms_its_address_by_itself_has_that_one(
+    cloud: Cloud, modes: tuple[str | None, str | None], automatic: bool
+) -> None:
+    """The router tells so (A) by its mode, whoever else is to say more: another address would be dropped."""
+    network = cloud.network()
+    ra, address = modes
+    cloud.subnet(network, "fd00::/64", ipv6_ra_mode=ra, ipv6_address_mode=address)
+    port = cloud.port(network, mac_address="fa:16:3e:00:00:05")
+    (fixed,) = port["fixed_ips"]
+    assert (fixed["ip_address"] == "fd00::f816:3eff:fe00:5") is automatic
+
+
 def test_slaac_addresses_come_by_themselves_early_and_late(cloud: Cloud) -> None:
     network = cloud.network()
     cloud.subnet(network, "10.0.0.0/24")
