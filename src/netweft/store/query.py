@@ -64,6 +64,11 @@ class JsonDialect:
     def order(self, attribute: str) -> ColumnElement[Any]:
         return func.coalesce(self.scalar(attribute), "")
 
+    def apart(self, id: ColumnElement[Any]) -> ColumnElement[Any]:
+        """The id, to sort by those that were found by another column's index: else SQLite goes through all rows of the
+        kind, since those are in this order (decision 0404)."""
+        return func.coalesce(id, "")
+
     def elements(self, attribute: str, member: str) -> Select[Any]:
         """SELECT of what stands in a list; `member` empty: the elements themselves."""
         each = func.json_each(objects.c.attrs, f'$."{attribute}"').table_valued("value")
@@ -76,6 +81,9 @@ class PostgreSQLJson(JsonDialect):
 
     def value(self, value: Value) -> Any:
         return ("true" if value else "false") if isinstance(value, bool) else value if value is None else str(value)
+
+    def apart(self, id: ColumnElement[Any]) -> ColumnElement[Any]:
+        return id
 
     def order(self, attribute: str) -> ColumnElement[Any]:
         found = objects.c.attrs.op("->", return_type=JSONB())(cast(attribute, Text))
@@ -200,6 +208,8 @@ def page(
 ) -> Statement:
     """SELECT attrs, in `order`.  marked: only what comes after these sort keys."""
     keys = [(_key(dialect, name), down) for name, down in order]
+    if not (marked or limited) and any(shape.name in LOOKED_UP for shape in where):
+        keys[-1] = (dialect.apart(keys[-1][0]), keys[-1][1])
     statement = select(objects.c.attrs).where(_matches(dialect, where))
     if any_of:
         statement = statement.where(_any(dialect, any_of))

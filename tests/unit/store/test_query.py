@@ -1,5 +1,6 @@
 """Queries against a plain Python reading of the same question."""
 
+import re
 from collections.abc import Iterator
 from itertools import chain
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 import pytest
 
 from netweft.store import Missing, New, Object, Query, Store, sql
+from netweft.store.query import JsonDialect, bound, order_of, page
+from netweft.store.schema import LOOKED_UP
 from netweft.store.transaction import PART
 
 PORTS: list[Object] = [
@@ -148,3 +151,19 @@ def test_a_name_that_looks_like_sql_or_a_path_is_just_a_name(filled: Store) -> N
     with filled.read() as tx:
         for name in ("a' OR 1=1 --", "a%s", "a$"):
             assert tx.query("ports", Query({name: ["x"]})) == []
+
+
+@pytest.mark.parametrize("name", sorted(LOOKED_UP))
+@pytest.mark.parametrize("values", [["x"], ["x", "y"]], ids=["one", "some"])
+def test_rows_are_found_by_their_index(filled: Store, name: str, values: list[str]) -> None:
+    """And not by going through all of the kind, in the order in which they are asked for."""
+    if not filled.embedded:
+        pytest.skip("PostgreSQL knows how many there are")
+    asked = Query({name: values, "up": [True]})
+    dialect = JsonDialect()
+    shapes, _ = bound(dialect, asked.filters)
+    statement = page(dialect, shapes, (), order_of(asked), marked=False, limited=False)
+    with filled.read() as tx:
+        text = re.sub(r":\w+", "'x'", statement.on(tx._connection._dialect).sql)
+        plan = " ".join(row[3] for row in tx._connection._cursor.execute(f"EXPLAIN QUERY PLAN {text}").fetchall())
+    assert f"objects_{LOOKED_UP[name]} (kind=? AND {LOOKED_UP[name]}=?)" in plan
