@@ -86,6 +86,8 @@ def test_a_project_is_cleaned_up(running: Server) -> None:
         "subnet create -f json --project leaving --network gone --subnet-range 10.9.0.0/24 gone4",
         "port create -f json --project leaving --network gone gone-port",
         "security group create -f json --project leaving gone-group",
+        "router create -f json --project leaving gone-router",
+        "router add subnet gone-router gone4",
     )
     cleanup = [COMMAND, "project", "cleanup", "--auto-approve", "--project", "leaving"]
     done = subprocess.run(cleanup, capture_output=True, text=True, env=environment(admin))
@@ -93,5 +95,6 @@ def test_a_project_is_cleaned_up(running: Server) -> None:
     left, *_ = stock_client(admin, "network list -f json")
     assert network["id"] not in {each["ID"] for each in left}
     assert other["id"] in {each["ID"] for each in left}
+    assert stock_client(admin, "router list -f json") == [[]]
     groups, *_ = stock_client(admin, f"security group list -f json --project {project['id']}")
     assert [group["Name"] for group in groups] == ["default"]
