@@ -16,7 +16,7 @@ import structlog
 from websockets.asyncio.client import ClientConnection, connect, unix_connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
-from netweft.model import EMPTY_VIEW, Key, NodeFacts, NodeView, PortStatus, Tracked, key_of, view_of
+from netweft.model import EMPTY_VIEW, KINDS, Key, NodeFacts, NodeView, PortStatus, Tracked, key_of, view_of
 from netweft.settings import AgentSettings
 from netweft.wire import messages as wire
 
@@ -132,8 +132,10 @@ class FeedClient:
                     wire.Subscribe(
                         node=self._settings.node,
                         facts=facts,
-                        have_history=view.history,
+                        # one that an older agent has left on disk lacks what that did not know
+                        have_history=view.history if view.kinds >= KINDS else "",
                         have_revision=view.revision,
+                        kinds=KINDS,
                     )
                 )
             )

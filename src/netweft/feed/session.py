@@ -60,7 +60,7 @@ class Session:
             outbox = self._hub.subscribe(self._node, hello.have_history, hello.have_revision)
             log.info("node subscribed", node=self._node, have_revision=hello.have_revision)
             writing = (self._write_reports(), self._write_facts(), self._write_moving())
-            await _until_one_ends(self._deliver(outbox), self._listen(), *writing)
+            await _until_one_ends(self._deliver(outbox, hello.kinds), self._listen(), *writing)
         except WebSocketDisconnect:
             log.info("node left", node=self._node)
         except Closed as closed:
@@ -87,9 +87,9 @@ class Session:
 
     # -- downwards
 
-    async def _deliver(self, outbox: Outbox) -> None:
+    async def _deliver(self, outbox: Outbox, kinds: frozenset[str]) -> None:
         while True:
-            await self._send(await outbox.take())
+            await self._send(wire.known(await outbox.take(), kinds))
 
     async def _send(self, message: wire.Downward) -> None:
         async with self._sending:

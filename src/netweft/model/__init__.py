@@ -11,10 +11,12 @@ from netweft.model.port import AddressPair, ExtraDhcpOpt, Peer, Port, SubPort, T
 from netweft.model.qos import BandwidthLimit, MinimumBandwidth, PacketRateLimit, QosPolicy, qos_policy_id
 from netweft.model.router import FloatingIp, GatewayPort, Router, RouterPort
 from netweft.model.status import PortState, PortStatus
-from netweft.model.view import EMPTY_VIEW, Key, Kind, NodeView, Object, key_of, kind_of, view_of
+from netweft.model.view import EMPTY_VIEW, FIRST_KINDS, KINDS, Key, Kind, NodeView, Object, key_of, kind_of, view_of
 
 __all__ = [
     "EMPTY_VIEW",
+    "FIRST_KINDS",
+    "KINDS",
     "AddressGroup",
     "AddressPair",
     "BandwidthLimit",

@@ -1,7 +1,7 @@
 """All that one node should know, at one revision."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, get_args
 
 import msgspec
 from msgspec import Struct
@@ -46,6 +46,9 @@ Kind: TypeAlias = Literal[
     "floating_ip",
 ]
 Key: TypeAlias = tuple[Kind, str]
+KINDS: Final[frozenset[str]] = frozenset(get_args(Kind))
+# what an agent knows that says nothing of kinds: it is of the time before layer 3
+FIRST_KINDS: Final = KINDS - {"router", "router_port", "gateway_port", "floating_ip"}
 
 
 def kind_of(obj: Object) -> Kind:
@@ -61,10 +64,12 @@ class NodeView(Struct, frozen=True, kw_only=True):
     """What the feed has told a node so far.  A value: `merged` gives a new one.
 
     history: names the database's life; after a restore from a backup revisions start over under a new one.
+    kinds: those that whoever made it knew; of others nothing is in it.
     """
 
     history: str = ""
     revision: int = 0
+    kinds: frozenset[str] = FIRST_KINDS
     networks: dict[str, Network] = {}
     subnets: dict[str, Subnet] = {}
     ports: dict[str, Port] = {}
@@ -127,8 +132,8 @@ _FIELDS: dict[Kind, str] = {
     "gateway_port": "gateway_ports",
     "floating_ip": "floating_ips",
 }
-EMPTY_VIEW = NodeView()
+EMPTY_VIEW = NodeView(kinds=KINDS)
 
 
 def view_of(history: str, revision: int, objects: Iterable[Object]) -> NodeView:
-    return NodeView(history=history).merged(revision, objects, ())
+    return NodeView(history=history, kinds=KINDS).merged(revision, objects, ())

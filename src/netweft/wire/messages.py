@@ -17,8 +17,9 @@ from typing import TypeAlias
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
-from netweft.model import Key, NodeFacts, Object, PortStatus, Tracked
+from netweft.model import FIRST_KINDS, KINDS, Key, NodeFacts, Object, PortStatus, Tracked, kind_of
 
 PROTOCOL = 1
 FEED_PATH = "/netweft/v1/feed"
@@ -32,13 +33,15 @@ class BadMessage(Exception):
 
 
 class Subscribe(Struct, frozen=True, kw_only=True, tag="subscribe"):
-    """node: must be the name that the token was issued for.  have_*: the view the agent still holds, if any."""
+    """node: must be the name that the token was issued for.  have_*: the view the agent still holds, if any.
+    kinds: of objects that it knows; others are not sent to it."""
 
     protocol: int = PROTOCOL
     node: str
     facts: NodeFacts
     have_history: str = ""
     have_revision: int = 0
+    kinds: frozenset[str] = FIRST_KINDS
 
 
 class Facts(Struct, frozen=True, tag="facts"):
@@ -90,6 +93,16 @@ class Delta(Struct, frozen=True, kw_only=True, tag="delta"):
     revision: int
     upserts: tuple[Object, ...] = ()
     deletes: tuple[Key, ...] = ()
+
+
+def known(message: Snapshot | Delta, kinds: frozenset[str]) -> Snapshot | Delta:
+    """What an agent can read that knows these kinds of objects."""
+    if kinds >= KINDS:
+        return message
+    if isinstance(message, Snapshot):
+        return replace(message, objects=tuple(obj for obj in message.objects if kind_of(obj) in kinds))
+    upserts = tuple(obj for obj in message.upserts if kind_of(obj) in kinds)
+    return replace(message, upserts=upserts, deletes=tuple(key for key in message.deletes if key[0] in kinds))
 
 
 class Denied(Struct, frozen=True, tag="denied"):

@@ -11,7 +11,7 @@ from websockets.asyncio.server import Server, ServerConnection, unix_serve
 from websockets.exceptions import ConnectionClosed
 
 from netweft.agent.sync import Changes, FeedClient, Link, changes_by
-from netweft.model import EMPTY_VIEW, Network, Node, NodeFacts, Port, PortState, PortStatus, Tracked, view_of
+from netweft.model import EMPTY_VIEW, KINDS, Network, Node, NodeFacts, Port, PortState, PortStatus, Tracked, view_of
 from netweft.settings import AgentSettings
 from netweft.wire import messages as wire
 
@@ -136,11 +136,13 @@ async def test_it_says_who_it_is_and_what_it_has(script: Script, run: Run) -> No
     run(client)
     await script.until(lambda: client.link.up)
     assert script.tokens == ["Bearer secret"]
-    assert script.heard == [wire.Subscribe(node="hv1", facts=NodeFacts())]
+    assert script.heard == [wire.Subscribe(node="hv1", facts=NodeFacts(), kinds=KINDS)]
     for socket in list(script.sockets):
         socket.transport.abort()
     await script.until(lambda: len(script.heard) == 2 and client.link.up)
-    assert script.heard[1] == wire.Subscribe(node="hv1", facts=NodeFacts(), have_history="life", have_revision=5)
+    assert script.heard[1] == wire.Subscribe(
+        node="hv1", facts=NodeFacts(), have_history="life", have_revision=5, kinds=KINDS
+    )
     assert [changes.subscribed for changes in script.changes] == [True, True]
     assert script.changes[1].upserts == script.changes[1].deletes == frozenset()
 

@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netweft.model import (
+    FIRST_KINDS,
+    KINDS,
     AddressPair,
     FixedIp,
     Network,
@@ -17,6 +19,8 @@ from netweft.model import (
     Port,
     PortState,
     PortStatus,
+    Router,
+    RouterPort,
     Segment,
     Subnet,
 )
@@ -92,3 +96,14 @@ def test_deep_nesting_is_refused() -> None:
     deep = b"\x83\xa4type\xa6denied\xa5ports\x80\xa1x" + b"\x91" * 100_000
     with pytest.raises(wire.BadMessage):
         wire.decode_downward(deep)
+
+
+def test_an_older_agent_gets_what_it_can_read() -> None:
+    """Its decoder knows no other tags."""
+    objects = (Network(id="n"), Router(id="r"), RouterPort(id="i", network_id="n", mac_address="fa:16:3e:00:00:01"))
+    whole = wire.Snapshot(history="h", revision=1, objects=objects)
+    assert wire.known(whole, KINDS) == whole
+    assert wire.known(whole, FIRST_KINDS) == wire.Snapshot(history="h", revision=1, objects=objects[:1])
+    change = wire.Delta(revision=2, upserts=objects, deletes=(("network", "m"), ("floating_ip", "f")))
+    told = wire.Delta(revision=2, upserts=objects[:1], deletes=(("network", "m"),))
+    assert wire.known(change, FIRST_KINDS) == told
