@@ -48,6 +48,8 @@ KINDS = (
     "security_groups",
     "address_groups",
     "policies",
+    "routers",
+    "floatingips",
 )
 
 
