@@ -35,6 +35,8 @@ INSIDE = Path(__file__).with_name("inside.py")
 # 10 s) go before those that it has
 OVERTAKEN_BY, ON_THE_KERNELS = 0.1, 0.3
 REAL_MACHINES = "NETWEFT_NO_REAL_MACHINES" not in os.environ  # one inside of one that is emulated takes minutes to boot
+NO_REAL_MACHINES = "no real machine inside of one that is emulated"
+needs_a_real_machine = pytest.mark.skipif(not REAL_MACHINES, reason=NO_REAL_MACHINES)
 
 
 @functools.cache
@@ -93,7 +95,7 @@ class Lab:
     ) -> Vm:
         """With its port made, but neither bound nor plugged in."""
         if kind == "qemu" and not REAL_MACHINES:
-            pytest.skip("no real machine inside of one that is emulated")
+            pytest.skip(NO_REAL_MACHINES)
         self._serial += 1
         with Cloud(self.layout) as cloud:
             made = cloud.create("ports", network_id=network, **port)

@@ -1,7 +1,7 @@
 """A VM is deleted, or its address goes to another one: what it was connected to cannot go on into the next."""
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import pytest
@@ -36,7 +36,10 @@ def probe(protocol: int, version: int) -> Probe:
 
 
 class Stage:
-    """Groups: `shut` lets nothing in, `open` all, `mute` all, and its ports may only answer."""
+    """Groups: `shut` lets nothing in, `open` all, `mute` all, and its ports may only answer.
+    answered: by hand."""
+
+    answered: Sequence[tuple[int, int]] = KINDS
 
     def __init__(self, lab: Lab, cloud: Cloud) -> None:
         self.lab, self.cloud = lab, cloud
@@ -71,7 +74,7 @@ class Stage:
         talk = Talk(next(_serials))
         asks, answers = talk.asks(asker.nic, asked.nic), talk.answers(asked.nic, asker.nic)
         assert kinds(asks, self.arrive(asker, asked, asks.values())) == KINDS
-        assert kinds(answers, self.arrive(asked, asker, answers.values())) == KINDS, "answers need no rule"
+        assert set(self.answered) <= set(kinds(answers, self.arrive(asked, asker, answers.values()))), "need no rule"
         return talk
 
     def nothing_goes_on(self, talk: Talk, server: Vm, following: Vm) -> None:

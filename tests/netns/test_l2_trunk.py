@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pytest
 from tests.netns import layer2
 from tests.netns.frames import tag, udp4
-from tests.netns.harness import Inside, Lab, until
+from tests.netns.harness import Inside, Lab, needs_a_real_machine, until
 from tests.netns.layer2 import (
     ACROSS,
     PHYSICAL,
@@ -114,6 +114,7 @@ def _where_two_tags_are_looked_at(lab: Lab, flat: Carried) -> Row:
     return Row("flat", WAYS["sub-port"], TWO_TAGS, REFUSED + refused)
 
 
+@needs_a_real_machine
 def test_a_real_vm_with_vlan_interfaces(lab: Lab, carried: dict[str, Carried], trunk: dict[str, Any]) -> None:
     machine = plug_in(lab, trunk, "qemu")
     commands = guest_qemu.commands(lab.node("hv1"), machine.name)

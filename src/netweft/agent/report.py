@@ -21,10 +21,14 @@ class Reporter:
         self._free: dict[str, None] = {}  # not the node's, and not plugged in once since they were
 
     def left(self, port_ids: Iterable[str]) -> None:
-        """These are not the node's any more: the server hears which of them are not plugged in."""
-        self._left.update(port_ids)
-        for port_id in self._left:
-            self._free.pop(port_id, None)
+        """These are not the node's any more: the server hears which of them are not plugged in, also of one that is
+        plugged in anew before it is told."""
+        for port_id in port_ids:
+            self._left.add(port_id)
+            if port_id in self._delta.desired:
+                self._free.pop(port_id, None)
+            else:
+                self._remember(port_id)
 
     def owe_all(self) -> None:
         """A session began: the server gets everything at the next `tell`."""
@@ -55,10 +59,13 @@ class Reporter:
 
     def _unplugged(self, port_id: str, view: NodeView) -> PortStatus:
         if port_id not in view.ports:
-            self._free[port_id] = None
-            if len(self._free) > MOST_FREE:
-                del self._free[next(iter(self._free))]
+            self._remember(port_id)
         return PortStatus(port_id, PortState.DOWN)
+
+    def _remember(self, port_id: str) -> None:
+        self._free[port_id] = None
+        if len(self._free) > MOST_FREE:
+            del self._free[next(iter(self._free))]
 
     def _news(self, port_id: str, view: NodeView, problem: str) -> Iterable[PortStatus]:
         wanted, told = self._delta.desired.get(port_id), self._delta.actual.get(port_id)

@@ -99,3 +99,16 @@ def test_what_was_unplugged_while_it_was_nobodys_is_plugged_in_anew(server: Serv
     server.reporter.left([Q.id])
     server.tell({Q.id: replace(asked, detail="taken")})
     assert server.news() == [([replace(asked, detail="taken")], False)], "it was ours again, and plugged in"
+
+
+def test_so_is_what_was_taken_away_unplugged_and_is_plugged_in_before_the_server_hears_of_it(server: Server) -> None:
+    """The view that lacks it and the Interface that is there again are seen in one turn."""
+    asked = PortStatus(Q.id, PortState.ERROR, "not ours")
+    server.tell(UP)
+    server.news()
+    server.reporter.left([Q.id])
+    server.tell({**UP, Q.id: asked})
+    assert server.news() == [([replace(asked, anew=True)], False)]
+    server.reporter.left([P.id])
+    server.tell({P.id: replace(UP[P.id], state=PortState.ERROR), Q.id: asked})
+    assert server.news() == [([replace(UP[P.id], state=PortState.ERROR)], False)], "it was plugged in all the time"
