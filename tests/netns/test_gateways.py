@@ -18,6 +18,9 @@ FLAT: dict[str, object] = {"provider:network_type": "flat", "provider:physical_n
 OUTSIDE, BEHIND = "203.0.113.1", "198.51.100.7"  # the next hop outside, and a host that it leads to
 
 
+OUTSIDE_6, BEHIND_6 = "2001:db8::1", "2001:db8:ffff::7"
+
+
 class Stage(NamedTuple):
     router: dict[str, Any]
     external: str
@@ -29,7 +32,7 @@ class Stage(NamedTuple):
 
 @pytest.fixture(scope="module")
 def stage(lab: Lab) -> Iterator[Stage]:
-    blue, red = lab.network("10.40.0.0/24"), lab.network("10.41.0.0/24")
+    blue, red = lab.network("10.40.0.0/24", "fd00:40::/64"), lab.network("10.41.0.0/24")
     with lab.cloud() as cloud:
         external = cloud.create("networks", name="ext", **{"router:external": True}, **FLAT)
         pool = [{"start": "203.0.113.10", "end": "203.0.113.99"}]
@@ -37,9 +40,14 @@ def stage(lab: Lab) -> Iterator[Stage]:
             "subnets", network_id=external["id"], cidr="203.0.113.0/24", ip_version=4, allocation_pools=pool,
             gateway_ip=OUTSIDE, enable_dhcp=False,
         )  # fmt: skip
-    outside = Host(name="outside", physical_network="public", vlan=0, addresses=(f"{OUTSIDE}/24",))
+        cloud.create(
+            "subnets", network_id=external["id"], cidr="2001:db8::/64", ip_version=6, gateway_ip=OUTSIDE_6,
+            enable_dhcp=False,
+        )  # fmt: skip
+    outside = Host(name="outside", physical_network="public", vlan=0, addresses=(f"{OUTSIDE}/24", f"{OUTSIDE_6}/64"))
     host.add(lab.layout, outside)
-    run("ip", "-n", lab.layout.host_namespace("outside"), "address", "add", f"{BEHIND}/32", "dev", "lo")
+    for behind in (f"{BEHIND}/32", f"{BEHIND_6}/128"):
+        run("ip", "-n", lab.layout.host_namespace("outside"), "address", "add", behind, "dev", "lo")
     run("ip", "-n", lab.layout.host_namespace("outside"), "link", "set", "lo", "up")
     router = make_router(lab, blue, red, external_gateway_info={"network_id": external["id"]})
     yield Stage(
@@ -52,6 +60,10 @@ def gateway_port(lab: Lab, stage: Stage) -> dict[str, Any]:
     with lab.cloud() as cloud:
         found = cloud.list("ports", device_id=stage.router["id"], device_owner="network:router_gateway")
     return found[0]
+
+
+def own_address(lab: Lab, stage: Stage) -> str:
+    return str(next(f["ip_address"] for f in gateway_port(lab, stage)["fixed_ips"] if "." in f["ip_address"]))
 
 
 @pytest.mark.parametrize("to", [OUTSIDE, BEHIND])
@@ -77,7 +89,7 @@ def test_tcp_goes_out(lab: Lab, stage: Stage, frm: str) -> None:
 def test_nobody_comes_in_unasked(lab: Lab, stage: Stage) -> None:
     """Not by the VM's own address either, with a route to it."""
     there = lab.layout.host_namespace("outside")
-    own = gateway_port(lab, stage)["fixed_ips"][0]["ip_address"]
+    own = own_address(lab, stage)
     run("ip", "-n", there, "route", "replace", "10.40.0.0/24", "via", own)
     assert not pings(there, address(stage.one), seconds=1)
     assert pings(there, own), "but the gateway itself answers"
@@ -103,6 +115,18 @@ def test_traceroute_shows_the_router(lab: Lab, stage: Stage) -> None:
         in_namespace(lab.layout.vm_namespace(stage.two.name), *command), capture_output=True, text=True, check=False
     )
     assert f"From {gateway}" in done.stdout
+
+
+def test_ipv6_is_routed(lab: Lab, stage: Stage) -> None:
+    """Out, and in as far as the VM's groups let it."""
+    own = next(f["ip_address"] for f in gateway_port(lab, stage)["fixed_ips"] if ":" in f["ip_address"])
+    there = lab.layout.host_namespace("outside")
+    run("ip", "-n", there, "route", "replace", "fd00:40::/64", "via", own)
+    for frm in (stage.one, stage.two):
+        assert lab.ping(frm, OUTSIDE_6)
+        assert lab.ping(frm, BEHIND_6)
+        assert not pings(there, address(frm, 6), seconds=1)
+    assert pings(there, own)
 
 
 def test_a_floating_ip_leads_in_and_out(lab: Lab, stage: Stage) -> None:
@@ -154,7 +178,7 @@ def test_an_agent_that_is_killed_loses_nothing(lab: Lab, stage: Stage) -> None:
 
 def test_without_snat_the_vm_is_seen_as_it_is(lab: Lab, stage: Stage) -> None:
     there = lab.layout.host_namespace("outside")
-    own = gateway_port(lab, stage)["fixed_ips"][0]["ip_address"]
+    own = own_address(lab, stage)
     run("ip", "-n", there, "route", "replace", "10.41.0.0/24", "via", own)
     with lab.cloud() as cloud:
         info = {"network_id": stage.external, "enable_snat": False}

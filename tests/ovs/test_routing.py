@@ -9,8 +9,21 @@ from tests.ovs.sandbox import Sandbox
 from tests.ovs.test_recirculations import NODE, OPEN, Switch, built
 
 from netweft.model import HostRoute, Port
+from netweft.services.addresses import text_of_mac
+from netweft.services.l3.wire import wire_mac
 from netweft.services.pipeline import RECIRCULATIONS
-from netweft.testing.region import Region, interface, network, port, router, subnet
+from netweft.testing.region import (
+    UPLINKS,
+    WIRE_PORT,
+    Region,
+    floating_ip,
+    gateway,
+    interface,
+    network,
+    port,
+    router,
+    subnet,
+)
 
 BLUE, RED, PURPLE = network(1), network(2, "vlan"), replace(network(3), mtu=1300)
 R = router(1, routes=(HostRoute("10.0.2.0/24", "10.0.1.2"), HostRoute("fd00:c::/64", "fd00:b::2")))
@@ -27,6 +40,10 @@ HERE = (
     R1 := port(20, RED, "10.0.1.20", "fd00:b::20"),
     P1 := port(30, PURPLE, "10.0.2.30", "fd00:c::30"),
 )
+OUTSIDE = network(4, "flat", "public")
+GATEWAY = gateway(1, R, OUTSIDE, NODE, "203.0.113.5")
+FLOATING = floating_ip(1, R, OUTSIDE, "203.0.113.50", "10.0.1.20")
+NEXT = "203.0.113.1"
 THERE = (R2 := port(21, RED, "10.0.1.21", "fd00:b::21"),)
 
 
@@ -38,6 +55,9 @@ def region() -> Region:
         region.create(subnet(net, f"10.0.{number}.0/24"), subnet(net, f"fd00:{letter}::/64"))
     region.plug(NODE, *HERE)
     region.plug("hv2", *THERE)
+    region.create(OUTSIDE, GATEWAY, FLOATING, subnet(OUTSIDE, "203.0.113.0/24", gateway_ip=NEXT))
+    region.settle()
+    region.nodes[NODE].rendering.learn(OUTSIDE.id, NEXT, "02:00:00:00:00:01")
     region.settle()
     return region
 
@@ -95,3 +115,27 @@ def test_what_is_too_big_goes_to_the_agent_and_what_is_not_on(switch: Switch, ta
     assert "controller(" in found[1]
     assert "recirc(" in found[2]
     assert "check_pkt_len" not in switch._trace("int", packet(switch, B1, "10.0.1.20"), "trk,est")
+
+
+SNAT = "by SNAT to the wire from a guarded port of the gateway's node, or the answer to it"
+ONCE = "by SNAT to the wire from another node, by a floating IP to a guarded port or from one"
+
+
+def test_out_of_the_gateways_node(switch: Switch) -> None:
+    assert switch.recirculations("int", packet(switch, B1, "198.51.100.7")) == RECIRCULATIONS[SNAT]
+    by_floating_ip = packet(switch, R1, "198.51.100.7").replace(TO_BLUE.mac_address, INTERFACES[1].mac_address)
+    assert switch.recirculations("int", by_floating_ip) == RECIRCULATIONS[ONCE]
+
+
+def test_from_another_node_to_the_outside(switch: Switch) -> None:
+    """By the MAC that this node has for the interface."""
+    to_us = text_of_mac(wire_mac(NODE, TO_BLUE.id))
+    sent = f"in_port={UPLINKS.overlays['vxlan']},tun_id=1001,udp,dl_src=fa:16:3e:00:00:99,dl_dst={to_us}"
+    assert (
+        switch.recirculations("tun", f"{sent},nw_src=10.0.0.99,nw_dst=198.51.100.7,nw_ttl=64") == RECIRCULATIONS[ONCE]
+    )
+
+
+def test_in_by_a_floating_ip(switch: Switch) -> None:
+    sent = f"in_port={WIRE_PORT},udp,dl_src=02:00:00:00:00:01,dl_dst={GATEWAY.mac_address}"
+    assert switch.recirculations("phys:public", f"{sent},nw_src={NEXT},nw_dst=203.0.113.50,nw_ttl=64") == 1

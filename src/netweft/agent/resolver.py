@@ -1,4 +1,4 @@
-"""Addresses on external networks, which the database does not know: asked for by ARP, held, asked for again.
+"""Addresses on external networks, which the database does not know: asked for (ARP, ND), held, asked for again.
 
 The first packets to an address wait for the answer.  What is known is a flow; it is looked at again every now and then,
 and it stays while the answer is right.  Limits keep who sends to a whole network's addresses from filling the tables.
@@ -7,17 +7,19 @@ and it stays while the answer is right.  Limits keep who sends to a whole networ
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
 import structlog
 
 from netweft.agent.desired import Desired
+from netweft.dataplane.openflow.fields import ETH_IPV4
 from netweft.dataplane.openflow.messages import PacketIn
-from netweft.dataplane.packets import arp
-from netweft.services.addresses import octets
+from netweft.dataplane.packets import arp, icmp
+from netweft.dataplane.packets.datagram import IpAddress
+from netweft.services.addresses import Prefix, octets, within
 from netweft.services.announce import Packet
-from netweft.services.fields import NEXT_HOP, ROUTER, Reason
+from netweft.services.fields import LOCAL_VLAN, NEXT_HOP, ROUTER, Reason
 from netweft.services.l3.announcements import announcements, to_network
 from netweft.services.values import Asked, Gateway, LocalPort
 
@@ -33,7 +35,7 @@ ANNOUNCE_AT = (0.0, 0.5, 2.0)  # seconds after a gateway has come here
 
 class Place(NamedTuple):
     network_id: str
-    address: IPv4Address
+    address: IpAddress
 
 
 @dataclass(slots=True)
@@ -71,20 +73,31 @@ class Resolver:
     # what comes in
 
     def answer(self, here: LocalPort | None, packet: PacketIn) -> Iterable[Packet]:
-        """Of an ARP reply."""
-        said = arp.reply(packet.frame)
+        """Of an answer to a question, or of a question for a gateway's own address."""
+        said = arp.reply(packet.frame) or icmp.advertised(packet.frame)
         if said is not None:
             self._answered(packet.frame[:6], said)
-        return ()
+        asked = icmp.solicitation(packet.frame)
+        if asked is None:
+            return ()
+        of_it = (
+            gateway
+            for gateway in self._desired.gateways()
+            if gateway.network.vlan == packet.fields.get(LOCAL_VLAN) and int(asked.target) in gateway.own(6)
+        )
+        return [
+            to_network(gateway.network.vlan, icmp.advertisement(octets(gateway.port.mac_address), asked))
+            for gateway in of_it
+        ]
 
     def takes(self, packet: PacketIn) -> bool:
         """A packet whose next hop nobody knows: whether it waits here."""
         router = self._desired.router_at(packet.fields.get(ROUTER, 0))
         gateway = router.gateway if router else None
-        number = packet.fields.get(NEXT_HOP[-1], 0)
-        if gateway is None or not _is_on_link(gateway, number):
+        address = _next_hop(packet)
+        if gateway is None or not _is_on_link(gateway, address):
             return False
-        self._wait(Place(gateway.network.network.id, IPv4Address(number)), gateway, packet.frame)
+        self._wait(Place(gateway.network.network.id, address), gateway, packet.frame)
         return True
 
     def _wait(self, place: Place, gateway: Gateway, frame: bytes) -> None:
@@ -154,9 +167,14 @@ class Resolver:
         return {gateway.network.network.id: gateway for gateway in self._desired.gateways()}
 
     def _ask(self, place: Place, question: Question) -> None:
-        own = next(one for one in question.gateway.addresses if one.version == 4)
-        frame = arp.request(octets(question.gateway.port.mac_address), IPv4Address(own.value), place.address)
-        self._send(to_network(question.gateway.network.vlan, frame))
+        mac, ends = octets(question.gateway.port.mac_address), question.gateway.addresses
+        own = next((one.value for one in ends if one.version == place.address.version), None)
+        if own is not None and isinstance(place.address, IPv4Address):
+            frame = arp.request(mac, IPv4Address(own), place.address)
+            self._send(to_network(question.gateway.network.vlan, frame))
+        elif own is not None and isinstance(place.address, IPv6Address):
+            frame = icmp.question(mac, IPv6Address(own), place.address)
+            self._send(to_network(question.gateway.network.vlan, frame))
         question.due = _now() + PATIENCE[min(question.tries, len(PATIENCE) - 1)]
         question.tries += 1
 
@@ -194,12 +212,20 @@ class Resolver:
 
 
 def _addresses(gateway: Gateway) -> tuple[int, ...]:
-    own = [one.value for one in gateway.addresses if one.version == 4]
-    return tuple(sorted({*own, *gateway.floating_ips}))
+    return (*gateway.own(4), *gateway.own(6))
 
 
-def _is_on_link(gateway: Gateway, number: int) -> bool:
-    return any(one.version == 4 and number & (one.mask or -1) == one.value for one in gateway.on_link)
+def _next_hop(packet: PacketIn) -> IpAddress:
+    words = [packet.fields.get(register, 0) for register in NEXT_HOP]
+    if packet.frame[12:14] == ETH_IPV4.to_bytes(2, "big"):
+        return IPv4Address(words[-1])
+    return IPv6Address(b"".join(word.to_bytes(4, "big") for word in words))
+
+
+def _is_on_link(gateway: Gateway, next_hop: IpAddress) -> bool:
+    """Or where a route leads to, which in IPv6 may be a link-local address."""
+    single = Prefix(next_hop.version, int(next_hop), None)
+    return single in gateway.next_hops or any(within(single, one) for one in gateway.on_link)
 
 
 def _now() -> float:

@@ -174,7 +174,7 @@ INT = Pipeline.of(
     Table(
         "to_router",
         "what is for a router's MAC: whose?  A router's packets go through it where they start, on this node",
-        match=fields(LOCAL_VLAN, "eth_dst", "eth_type", "vlan_vid", "arp_op", "arp_tpa"),
+        match=fields(LOCAL_VLAN, "eth_dst", "vlan_vid", "arp_op", "arp_tpa", *ICMPV6, "icmpv6_code", "nd_target"),
         set=fields(ROUTER, IN_PORT, "nxm_in_port", "eth_src", "eth_dst", *ARP_SENDER, "arp_tpa", "arp_tha"),
         next=("leaves_network", "from_outside", "switching"),
         miss="switching",
@@ -391,6 +391,8 @@ RECIRCULATIONS = {
     "through routers, between guarded ports of one node": 2,
     "through routers, from a guarded port to another node, or from an unguarded port to a guarded one": 1,
     "to an address of a router's own and back, by a guarded port": 2,
+    "by SNAT to the wire from a guarded port of the gateway's node, or the answer to it": 2,
+    "by SNAT to the wire from another node, by a floating IP to a guarded port or from one": 1,
     "ARP, neighbour discovery, and what routers and DHCP servers elsewhere say": 0,
 }
 

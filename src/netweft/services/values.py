@@ -290,6 +290,13 @@ class Gateway(Struct, frozen=True, kw_only=True):
     def addresses(self) -> tuple[Prefix, ...]:
         return tuple(prefix(fixed.ip_address) for fixed in self.port.fixed_ips)
 
+    def own(self, version: int) -> list[int]:
+        """What it is asked for on the external network: its addresses, floating IPs, in IPv6 the link-local one."""
+        found = {one.value for one in self.addresses if one.version == version}
+        if version == 4:
+            return sorted({*found, *self.floating_ips})
+        return sorted({*found, link_local(mac(self.port.mac_address))} if found else ())
+
 
 class WayToGateway(Struct, frozen=True):
     """From a network of the router's to the node that has its gateway."""

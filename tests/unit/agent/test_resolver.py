@@ -2,21 +2,23 @@
 
 import asyncio
 from collections.abc import Callable
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 
 import pytest
+from msgspec.structs import replace
 from tests.unit.services.l3.test_gateways import GATEWAY, OUTSIDE, R, region
 
 from netweft.agent import resolver
 from netweft.agent.desired import Desired
 from netweft.agent.resolver import Resolver
 from netweft.dataplane.openflow.messages import PacketIn
-from netweft.dataplane.packets import arp
+from netweft.dataplane.packets import arp, icmp
 from netweft.dataplane.packets.datagram import packet
+from netweft.model import FixedIp
 from netweft.services.addresses import octets, parsed
 from netweft.services.announce import Packet
-from netweft.services.fields import HANDED_UP, NEXT_HOP, ROUTER, Why
-from netweft.testing.region import Region
+from netweft.services.fields import HANDED_UP, LOCAL_VLAN, NEXT_HOP, ROUTER, Why
+from netweft.testing.region import Region, subnet
 
 __all__ = ["region"]
 
@@ -171,3 +173,40 @@ async def test_a_gateway_is_announced_where_it_comes(stage: Stage) -> None:
     assert len(stage.sent) == len(resolver.ANNOUNCE_AT), "and some more times, then no more"
     stage.passes(30)
     assert len(stage.sent) == len(resolver.ANNOUNCE_AT)
+
+
+async def test_ipv6_by_neighbour_discovery(stage: Stage, region: Region) -> None:
+    """As ARP; and it answers who asks for the gateway's address."""
+    region.create(
+        replace(GATEWAY, fixed_ips=(*GATEWAY.fixed_ips, FixedIp(subnet(OUTSIDE, "2001:db8::/64").id, "2001:db8::5"))),
+        subnet(OUTSIDE, "2001:db8::/64"),
+    )
+    region.settle()
+    rendering = stage.node._rendering
+    assert rendering is not None
+    target, own = IPv6Address("2001:db8::9"), IPv6Address("2001:db8::5")
+    frame = packet((OWN, OWN), (IPv6Address("fd00::1"), target), 17, bytes(8))
+    words = {register: int.from_bytes(target.packed[4 * n : 4 * n + 4], "big") for n, register in enumerate(NEXT_HOP)}
+    fields = {HANDED_UP: Why.UNKNOWN_NEXT_HOP, ROUTER: rendering._memo.get(("number", R.id)), **words}
+    assert stage.resolver.takes(PacketIn(0, fields, frame))
+    (asked,) = [one.frame for one in stage.sent]
+    assert icmp.solicitation(asked) == icmp.Solicitation(OWN, own, target)
+    stage.sent.clear()
+    said = icmp.advertisement(THEIRS, icmp.Solicitation(OWN, own, target))
+    assert list(stage.resolver.answer(None, PacketIn(0, {}, said))) == []
+    assert stage.node.learned == {str(target): THEIRS.hex(":")}
+    assert [one.frame for one in stage.sent] == [THEIRS + frame[6:]]
+    question = icmp.question(THEIRS, target, own)
+    vlan = {LOCAL_VLAN: rendering.vlans.assigned[OUTSIDE.id]}
+    (reply,) = stage.resolver.answer(None, PacketIn(0, vlan, question))
+    assert icmp.advertised(reply.frame) == (OWN, own)
+    assert reply.frame[:6] == THEIRS
+    assert list(stage.resolver.answer(None, PacketIn(0, {LOCAL_VLAN: 4000}, question))) == [], "in another network"
+
+
+@pytest.mark.parametrize("at", [21, 54, 55])
+async def test_forged_advertisements(stage: Stage, at: int) -> None:
+    """Hop limit, type, code."""
+    said = icmp.advertisement(THEIRS, icmp.Solicitation(OWN, IPv6Address("fd00::1"), IPv6Address("fd00::9")))
+    assert icmp.advertised(said) is not None
+    assert icmp.advertised(said[:at] + b"\x40" + said[at + 1 :]) is None

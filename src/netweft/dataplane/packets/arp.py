@@ -6,6 +6,7 @@ from struct import error as StructError
 from typing import Final, NamedTuple
 
 from netweft.dataplane.openflow.fields import ETH_ARP
+from netweft.dataplane.packets.datagram import IpAddress
 
 _FRAME: Final = Packer("!6s6sHHHBBH6s4s6s4s")
 _SHORTEST: Final = 60
@@ -19,7 +20,7 @@ class Said(NamedTuple):
     """mac has address, its sender says."""
 
     mac: bytes
-    address: IPv4Address
+    address: IpAddress
 
 
 def request(mac: bytes, own: IPv4Address, target: IPv4Address) -> bytes:

@@ -16,6 +16,7 @@ from netweft.dataplane.openflow.fields import (
     PROTO_ICMP,
     PROTO_ICMPV6,
 )
+from netweft.dataplane.packets.arp import Said
 from netweft.dataplane.packets.datagram import IpAddress, checksum, packet, upper_checksum
 
 _ETHERNET = 14
@@ -132,3 +133,32 @@ def advertisement(own: bytes, asked: Solicitation) -> bytes:
     flags = ROUTER | OVERRIDE | (0 if asked.src.is_unspecified else SOLICITED)
     to, mac = (ALL_NODES, ALL_NODES_MAC) if asked.src.is_unspecified else (asked.src, asked.eth_src)
     return message((own, mac), (asked.target, to), ND_ADVERT, 0, flags, asked.target.packed + option)
+
+
+def announcement(own: bytes, address: IPv6Address) -> bytes:
+    """To everybody, unasked (RFC 4861 7.2.6)."""
+    return advertisement(own, Solicitation(own, IPv6Address("::"), address))
+
+
+def question(own: bytes, src: IPv6Address, target: IPv6Address) -> bytes:
+    """Who has `target`?  To its solicited-node group (RFC 4291 2.7.1)."""
+    last = target.packed[-3:]
+    group, mac = IPv6Address(_SOLICITED_NODE + last), bytes.fromhex("3333ff") + last
+    option = bytes((SOURCE_LINK, 1)) + own
+    return message((own, mac), (src, group), ND_SOLICIT, 0, 0, target.packed + option)
+
+
+_SOLICITED_NODE = IPv6Address("ff02::1:ff00:0").packed[:13]
+
+
+def advertised(frame: bytes) -> Said | None:
+    """What a neighbour advertisement says; None for what RFC 4861 7.1.2 has ignored, and for a group's MAC."""
+    at = _ETHERNET + _IPV6.size
+    if len(frame) < at + 24 or frame[12:14] != ETH_IPV6.to_bytes(2, "big"):
+        return None
+    _, length, protocol, hops, _, _ = _IPV6.unpack_from(frame, _ETHERNET)
+    if (protocol, hops, frame[at], frame[at + 1]) != (PROTO_ICMPV6, HOPS, ND_ADVERT, 0) or length < 24:
+        return None
+    option = frame[at + 24 : at + 32]
+    mac = option[2:8] if option[:2] == bytes((TARGET_LINK, 1)) and len(option) == 8 else frame[6:12]
+    return None if mac[0] & 1 or mac == bytes(6) else Said(mac, IPv6Address(frame[at + 8 : at + 24]))

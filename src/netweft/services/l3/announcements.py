@@ -1,10 +1,10 @@
 """What is said on an external network of a gateway that has come to this node: where its addresses are now."""
 
 from collections.abc import Iterator
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 
 from netweft.dataplane.openflow.flow import SetField
-from netweft.dataplane.packets import arp
+from netweft.dataplane.packets import arp, icmp
 from netweft.services.addresses import octets
 from netweft.services.announce import Packet
 from netweft.services.fields import LOCAL_VLAN
@@ -13,11 +13,12 @@ from netweft.services.values import Gateway
 
 
 def announcements(gateway: Gateway) -> Iterator[Packet]:
-    """Gratuitous ARP (RFC 5227): hosts and switches learn from it."""
-    own = [one.value for one in gateway.addresses if one.version == 4]
-    for value in sorted({*own, *gateway.floating_ips}):
-        address = IPv4Address(value)
-        yield to_network(gateway.network.vlan, arp.request(octets(gateway.port.mac_address), address, address))
+    """Gratuitous ARP (RFC 5227), unsolicited neighbour advertisements: hosts and switches learn from them."""
+    own = octets(gateway.port.mac_address)
+    frames = [arp.request(own, address, address) for address in map(IPv4Address, gateway.own(4))]
+    frames += [icmp.announcement(own, address) for address in map(IPv6Address, gateway.own(6))]
+    for frame in frames:
+        yield to_network(gateway.network.vlan, frame)
 
 
 def to_network(vlan: int, frame: bytes) -> Packet:

@@ -12,7 +12,7 @@ for it, so nothing can be lost.  IPv6 is routed as it is.  With SNAT nothing com
 from collections.abc import Iterator
 from typing import Final
 
-from netweft.dataplane.openflow.fields import ETH_ARP, ETH_IPV4, ETH_IPV6
+from netweft.dataplane.openflow.fields import ETH_ARP, ETH_IPV4, ETH_IPV6, ND_ADVERT, ND_SOLICIT, PROTO_ICMPV6
 from netweft.dataplane.openflow.flow import Controller, Ct, CtClear, DecTtl, Nat, SetField
 from netweft.services import switching
 from netweft.services.addresses import Prefix, mac
@@ -69,17 +69,17 @@ def _neighbour(gateway: Gateway) -> Iterator[BridgeFlow]:
     owner, own = cookie(Reason.ROUTER_GATEWAY, gateway.port.id), mac(gateway.port.mac_address)
     inside: dict[str, Value] = {LOCAL_VLAN: gateway.network.vlan}
     arp: dict[str, Value] = {**inside, "eth_type": ETH_ARP}
-    for address in _answered(gateway):
+    for address in gateway.own(4):
         reply = arp_reply(own, address, *LOOPBACK, INT["switching"].goto)
         yield TO_ROUTER.flow(30, owner, {**arp, "arp_op": REQUEST, "arp_tpa": address}, *reply)
     heard = cookie(Reason.ROUTER_RESOLVE, gateway.port.id)
     yield TO_ROUTER.flow(20, heard, {**arp, "arp_op": REPLY, "eth_dst": own}, Controller(AGENT))
+    nd: dict[str, Value] = {**inside, "eth_type": ETH_IPV6, "ip_proto": PROTO_ICMPV6, "icmpv6_code": 0}
+    for address in gateway.own(6):
+        asked: dict[str, Value] = {**nd, "icmpv6_type": ND_SOLICIT, "nd_target": address}
+        yield TO_ROUTER.flow(30, heard, asked, Controller(AGENT))
+    yield TO_ROUTER.flow(25, heard, {**nd, "icmpv6_type": ND_ADVERT, "eth_dst": own}, Controller(AGENT))
     yield TO_ROUTER.flow(10, owner, {**inside, "eth_dst": own})
-
-
-def _answered(gateway: Gateway) -> list[int]:
-    own = [address.value for address in gateway.addresses if address.version == 4]
-    return sorted({*own, *gateway.floating_ips})
 
 
 def _enters(here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:
@@ -129,9 +129,10 @@ def _leaves(here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:
         snat = Ct(zone=gateway.zone, commit=True, table=NEXT_HOP.id, nat=Nat(own[0]))
         yield TO_OUTSIDE.flow(10, owner, ipv4, CtClear(), snat)
     into_it = (SetField("eth_dst", mac(gateway.port.mac_address)), CtClear(), TO_ROUTER.resubmit)
-    for value in _answered(gateway):  # by its own or another router of this node
-        to_it = at(Prefix(4, value, None))
-        yield NEXT_HOP.flow(10, owner, {LOCAL_VLAN: gateway.network.vlan, **to_it}, *into_it)
+    for version in (4, 6):
+        for value in gateway.own(version):  # by its own or another router of this node
+            to_it = at(Prefix(version, value, None))
+            yield NEXT_HOP.flow(10, owner, {LOCAL_VLAN: gateway.network.vlan, **to_it}, *into_it)
 
 
 def _route(here: LocalRouter, gateway: Gateway, to: Prefix, next_hop: Prefix | None) -> BridgeFlow:

@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from netweft.model import Port
+from netweft.model import FixedIp, Port
 from netweft.services.addresses import mac, prefix
 from netweft.services.fields import HANDED_UP, Why
 from netweft.services.l3.wire import wire_mac
@@ -233,3 +233,63 @@ def test_to_the_gateways_node_by_its_own_mac(region: Region) -> None:
     heard.clear()
     sent(region, R2, SOMEBODY)
     assert [packet["eth_dst"] for packet in heard] == [wire_mac("hv1", TO_RED.id)]
+
+
+class TestIpv6:
+    """Routed as it is, in both directions."""
+
+    NEXT, FAR = "2001:db8::1", "2001:db8:ffff::7"
+
+    @pytest.fixture
+    def region(self, region: Region) -> Region:
+        made = region
+        made.create(
+            replace(
+                GATEWAY, fixed_ips=(*GATEWAY.fixed_ips, FixedIp(subnet(OUTSIDE, "2001:db8::/64").id, "2001:db8::5"))
+            ),
+            subnet(OUTSIDE, "2001:db8::/64", gateway_ip=self.NEXT),
+            subnet(BLUE, "fd00:a::/64"),
+            interface(1, R, BLUE, "10.0.0.1", "fd00:a::1"),
+            *(port(n, BLUE, f"10.0.0.{n}", f"fd00:a::{n}") for n in (10, 11)),
+        )
+        made.settle()
+        made.nodes["hv1"].rendering.learn(OUTSIDE.id, self.NEXT, MACS[ROUTER_OUT_THERE])
+        made.settle()
+        return made
+
+    @pytest.mark.parametrize("frm", [B1, B2])
+    def test_out_and_back(self, region: Region, frm: Port) -> None:
+        heard = region.wires["public"].heard
+        heard.clear()
+        own6 = f"fd00:a::{10 if frm is B1 else 11}"
+        region.send(frm, packets.udp(frm.mac_address, TO_BLUE.mac_address, own6, self.FAR, 1000, 53))
+        (packet,) = heard
+        assert (packet["ipv6_src"], packet["ipv6_dst"]) == (prefix(own6).value, prefix(self.FAR).value)
+        assert (packet["eth_src"], packet["eth_dst"]) == (mac(GATEWAY.mac_address), mac(MACS[ROUTER_OUT_THERE]))
+        back = packets.udp(MACS[ROUTER_OUT_THERE], GATEWAY.mac_address, self.FAR, own6, 53, 1000)
+        assert region.ids_of(comes_in(region, back)) == [frm.id]
+
+    def test_questions_and_answers_on_the_wire_go_to_the_agent(self, region: Region) -> None:
+        """Of others it hears nothing."""
+        punted = region.nodes["hv1"].bridges["int"].punted
+        punted.clear()
+        for target in ("2001:db8::5", "fe80::f816:3eff:feee:1", "2001:db8::9"):
+            assert comes_in(region, packets.solicit(MACS[NEAR], "2001:db8::9", target, sll=MACS[NEAR])) == []
+        assert [packet["nd_target"] for packet in punted] == [
+            prefix("2001:db8::5").value,
+            prefix("fe80::f816:3eff:feee:1").value,
+        ]
+        punted.clear()
+        said = packets.advertise(MACS[NEAR], "2001:db8::9", "2001:db8::9", tll=MACS[NEAR], dst=GATEWAY.mac_address)
+        assert comes_in(region, said) == []
+        assert len(punted) == 1
+
+    def test_its_address_answers_ping(self, region: Region) -> None:
+        heard = region.wires["public"].heard
+        region.nodes["hv1"].rendering.learn(OUTSIDE.id, "2001:db8::9", MACS[NEAR])
+        region.settle()
+        heard.clear()
+        asked = packets.ping6(MACS[NEAR], GATEWAY.mac_address, "2001:db8::9", "2001:db8::5")
+        assert comes_in(region, {**asked, "ip_ttl": 64}) == []
+        (reply,) = [packet for packet in heard if packet.get("icmpv6_type") == 129]
+        assert reply["ipv6_dst"] == asked["ipv6_src"]
