@@ -1,5 +1,6 @@
 """VMs configure themselves from what routers advertise: real kernels, no address told by anybody else."""
 
+from functools import partial
 from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,10 @@ SERVER = "2001:db8::53"
 ALL_ROUTERS = ("33:33:00:00:00:02", "ff02::2")
 
 
-def network(lab: Lab, cidr: str, mode: str | None = "slaac", **attributes: object) -> str:
+def network(lab: Lab, cidr: str, ra: str = "slaac", address: str | None = "slaac") -> str:
     """With one subnet, IPv6, that routers advertise."""
-    made = lab.network(**attributes)
-    modes = {"ipv6_ra_mode": mode, "ipv6_address_mode": mode} if mode else {}
+    made = lab.network()
+    modes = {"ipv6_ra_mode": ra} | ({"ipv6_address_mode": address} if address else {})
     with lab.cloud() as cloud:
         cloud.create("subnets", network_id=made, cidr=cidr, ip_version=6, dns_nameservers=[SERVER], **modes)
     return made
@@ -74,6 +75,11 @@ def attach(lab: Lab, router: dict[str, Any], network_id: str, verb: str = "add")
     with lab.cloud() as cloud:
         subnet = subnet_of(lab, network_id, 6)
         cloud.act("routers", router["id"], f"{verb}_router_interface", {"subnet_id": subnet["id"]})
+
+
+def delete(lab: Lab, router: dict[str, Any]) -> None:
+    with lab.cloud() as cloud:
+        cloud.delete("routers", router["id"])
 
 
 def solicitation(machine: Vm) -> bytes:
@@ -145,31 +151,32 @@ def test_what_is_said_to_who_asks(lab: Lab, blue: str, router: dict[str, Any]) -
     lab.remove_vm(machine)
 
 
-@pytest.mark.parametrize(
-    ("mode", "flags", "on_link"), [("dhcpv6-stateless", 0x40, 0xC0), ("dhcpv6-stateful", 0xC0, 0x80)]
-)
-def test_dhcpv6(lab: Lab, red: str, far: Vm, tmp_path: Path, mode: str, flags: int, on_link: int) -> None:
-    number = 42 if mode == "dhcpv6-stateless" else 43
-    net = network(lab, f"fd00:{number}::/64", mode)
-    make_router(lab, net, red_of(lab, number))
+FLAGS = {"slaac": (0, 0xC0), "dhcpv6-stateless": (0x40, 0xC0), "dhcpv6-stateful": (0xC0, 0x80)}
+
+
+@pytest.mark.parametrize("address", ["the same", None])
+@pytest.mark.parametrize("ra", FLAGS)
+def test_each_mode_leads_to_the_address_that_the_port_has(
+    lab: Lab, tmp_path: Path, request: pytest.FixtureRequest, ra: str, address: str | None
+) -> None:
+    """Without a mode of its own the address is for another DHCP server to give, if the router does not say it."""
+    net = network(lab, f"fd00:{50 + list(FLAGS).index(ra)}::/64", ra, address and ra)
+    router = make_router(lab, net)
+    request.addfinalizer(partial(delete, lab, router))
+    request.addfinalizer(partial(attach, lab, router, net, "remove"))
     machine = bare(lab, "hv1", net)
     said = advertised(lab, machine)
-    assert said[5] == flags
-    assert next(option for option in options(said) if option[0] == 3)[3] == on_link
+    assert (said[5], next(option for option in options(said) if option[0] == 3)[3]) == FLAGS[ra]
     until(lambda: gateways(lab, machine), "it knows the way out")
-    if mode == "dhcpv6-stateless":
+    if ra != "dhcpv6-stateful":
         until(lambda: fixed(lab, machine) in addresses(lab, machine), "it forms the address")
-    else:
-        assert not addresses(lab, machine), "an address is for DHCP to give"
+        return
+    assert not addresses(lab, machine), "it forms none"
+    if address:
         until(lambda: not tentative(lab, machine), "its link-local address can be used")
         with dhclient(lab, machine, tmp_path, "-6") as log:
             until(lambda: "RCV: Reply message" in log.read_text(), "is answered")
         assert fixed(lab, machine) in (tmp_path / "leases").read_text()
-
-
-def red_of(lab: Lab, number: int) -> str:
-    """One more network, not advertised."""
-    return lab.network(f"fd00:{number}ff::/64")
 
 
 def test_a_router_that_comes_and_goes_while_vms_run(lab: Lab) -> None:
@@ -273,7 +280,7 @@ def test_one_that_asks_without_end(lab: Lab, blue: str, router: dict[str, Any]) 
     """It is not heard for a while, and costs nobody else his answer."""
     hostile, other = bare(lab, "hv1", blue), bare(lab, "hv1", blue)
     with lab.inside(hostile, "capture") as capture:
-        lab.send_frames(hostile, *[solicitation(hostile)] * 2000)
+        lab.send_frames(hostile, *[solicitation(hostile)] * 6 * answers.MANY)
         until(lambda: deaf(lab), "a flow takes care of it")
         assert advertised(lab, other)
         capture.stop()
