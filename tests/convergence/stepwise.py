@@ -195,11 +195,11 @@ class _Cached(FakeSwitch):
         return {0, *(action.table for action in tracks if action.table is not None)}
 
     def _marks(self) -> Mapping[int, int]:
-        """The bits of pkt_mark that each table looks at."""
+        """The bits of the epoch's field that each table looks at."""
         found: defaultdict[int, int] = defaultdict(int)
         for flow in self.flows.values():
             for name, _, mask in flow.match:
-                found[flow.table] |= (mask or 0) if name == "pkt_mark" else 0
+                found[flow.table] |= (mask or 0) if name in ("pkt_mark", "ct_label") else 0
         return found
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
-from tests.convergence.stepwise import Killed, Outcome, Probe, Situation, SteppedWorld
+from tests.convergence.stepwise import Probe, Situation
+from tests.convergence.story import Story
 
 from netweft.model import (
     AddressPair,
@@ -22,7 +23,6 @@ from netweft.model import (
     SecurityGroup,
     SecurityGroupRule,
     key_of,
-    view_of,
 )
 from netweft.services.bridges import overlay_port
 from netweft.services.fields import tagged
@@ -147,79 +147,8 @@ def between(name: str, one: Port, other: Port) -> Iterator[Probe]:
 PROBES = list(probes())
 
 
-QUESTIONS = [probe for probe in PROBES if any(probe.name == other.answers for other in PROBES)]
-ANSWERS = {probe.name: probe.answers for probe in PROBES}
-Passes = dict[str, Outcome]
-
-
-class Story:
-    """One change, as often as a test wants it, from a world like the last."""
-
-    def __init__(self, change: str, folder: Path) -> None:
-        self.situations = CHANGES[change]
-        self.folder = folder
-        self.local_vlans = "1:1" if "local VLAN" in change else "1:9"
-        self.before: Passes = {}
-        self.after: Passes = {}
-        self.asked: set[str] = set()  # before; answers to these may pass still
-
-    async def begin(self) -> SteppedWorld:
-        """Where the change begins; connections are open."""
-        world = SteppedWorld(self.folder, self.local_vlans)
-        await world.run(self.situations[0], new=True)
-        for probe in filter(world.is_there, QUESTIONS):
-            world.send(probe)
-            self.asked.add(probe.name)
-        return world
-
-    async def look(self) -> None:
-        """Before: with the connections that are open.  After: as a node that has never known anything else."""
-        self.before = (await self.begin()).passes(PROBES)
-        fresh = SteppedWorld(self.folder, self.local_vlans)
-        await fresh.run(self.situations[1], new=True)
-        self.after = fresh.passes(PROBES)
-        assert any(self.before.values()) and any(self.after.values()), "else nothing is shown"
-
-    def follow(self, world: SteppedWorld, choose: Callable[[list[str]], str], last: int | None = None) -> list[str]:
-        """From now on each step is checked.  Returns the steps, once they are done."""
-        steps: list[str] = []
-
-        def chosen(names: list[str]) -> str:
-            steps.append(choose(names))
-            return steps[-1]
-
-        def check() -> None:
-            now = world.passes(PROBES)
-            for name, passes in now.items():
-                was, will = self.before.get(name, frozenset()), self.after.get(name, frozenset())
-                assert passes <= was | will or ANSWERS[name] in self.asked, f"{name}: {passes} after {steps}"
-                assert was & will <= passes, f"{name}: not {was & will} after {steps}"
-
-        world.choose, world.checked = chosen, check
-        world.steps, world.last_step = 0, last
-        return steps
-
-    def is_over(self, world: SteppedWorld) -> None:
-        for name, passes in world.passes(PROBES).items():
-            assert passes == self.after[name] or ANSWERS[name] in self.asked, f"{name}: {passes} in the end"
-
-
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("choose", [min, max])
 async def test_nothing_passes_that_should_not(change: str, choose: Callable[[list[str]], str], tmp_path: Path) -> None:
-    story = Story(change, tmp_path)
-    await story.look()
-    world = await story.begin()
-    steps = story.follow(world, choose)
-    await world.run(story.situations[1])
-    story.is_over(world)
-    assert steps, "something has to change"
-    for last in range(len(steps)):
-        on_disk = None if choose is min else view_of("h", 1, story.situations[0].objects)
-        world = await story.begin()
-        story.follow(world, choose, last)
-        with pytest.raises(Killed):
-            await world.run(story.situations[1])
-        world.last_step = None
-        await world.run(story.situations[1], on_disk, new=True)
-        story.is_over(world)
+    story = Story(CHANGES[change], PROBES, tmp_path, "1:1" if "local VLAN" in change else "1:9")
+    await story.tell(choose, on_disk=choose is max)

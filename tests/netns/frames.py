@@ -69,6 +69,12 @@ def icmp4(macs: tuple[str, str], addresses: tuple[str, str], kind: int, content:
     return _ipv4(macs, addresses, 1, whole)
 
 
+def with_ttl(frame: bytes, ttl: int) -> bytes:
+    """Of IPv4; its header's checksum made again."""
+    header = frame[14:22] + bytes((ttl,)) + frame[23:24] + b"\0\0" + frame[26:34]
+    return frame[:14] + header[:10] + struct.pack("!H", checksum(header)) + header[12:] + frame[34:]
+
+
 def pieces(frame: bytes, *cuts: int, ident: int = 1) -> list[bytes]:
     """The datagram in this frame as fragments that begin at 0 and at these offsets, which are multiples of 8."""
     build = _piece4 if frame[12:14] == b"\x08\x00" else _piece6

@@ -8,8 +8,8 @@ from tests.ovs.sandbox import Sandbox
 from tests.waiting import PATIENCE
 
 from netweft.dataplane.openflow.client import OpenFlowConnection
-from netweft.dataplane.openflow.fields import match
-from netweft.dataplane.openflow.flow import Controller, Flow, Output, Resubmit, SetField
+from netweft.dataplane.openflow.fields import VLAN_PRESENT, match
+from netweft.dataplane.openflow.flow import CheckLarger, Controller, Flow, Output, PopVlan, Resubmit, SetField
 from netweft.dataplane.openflow.messages import PacketIn
 
 ID = 0x4E57
@@ -72,3 +72,21 @@ async def test_a_frame_that_cannot_be_sent_does_not_spoil_what_comes_after(switc
     switch.send_packet_soon(FRAME, (Output(0xFFFFFF01),))  # no such port can be
     await switch.apply([TO_US])
     assert await switch.dump_flows() == [TO_US]
+
+
+@pytest.mark.parametrize("size", [1514, 1515])
+async def test_how_long_a_frame_is_without_the_tag_that_was_taken_off(
+    ovs: Sandbox, bridge: str, switch: OpenFlowConnection, sent: Path, size: int
+) -> None:
+    """A trunk's sub-port sends as much as any other port."""
+    tagged = (VLAN_PRESENT, VLAN_PRESENT)
+    actions = (PopVlan(), CheckLarger(1514, "reg11", 3), Controller(ID))
+    await switch.apply([Flow(table=0, priority=5, match=match(vlan_vid=tagged), actions=actions)])
+    ours: asyncio.Queue[PacketIn] = asyncio.Queue()
+    await switch.watch_packets(ID, ours.put_nowait)
+    untagged = FRAME[:12] + FRAME[12:].ljust(size - 12, b".")
+    receive(ovs, bridge, untagged[:12] + b"\x81\x00\x00\x66" + untagged[12:])
+    async with asyncio.timeout(PATIENCE):
+        packet = await ours.get()
+    assert packet.frame == untagged
+    assert packet.fields.get("reg11", 0) == (8 if size > 1514 else 0)
