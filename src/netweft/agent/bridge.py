@@ -67,6 +67,7 @@ class BridgeSide:
         self.at_rest = False
         self.on_packet: Callable[[PacketIn], None] | None = None
         self.on_lost: Callable[[], None] = lambda: None
+        self.on_read: Callable[[Iterable[Flow]], None] = lambda _: None  # what was there when it was connected
         self._driver: FlowDriver | None = None
         self._connection: OpenFlowConnection | None = None
         self._expected = asyncio.Event()
@@ -188,6 +189,7 @@ class BridgeSide:
             await self._meters.read(connection)
         if self._fragments:
             await self._fragments.read(connection)
+        self.on_read(found.values())
         driver.want(self._wanted())
         self._driver, self._connection = driver, connection
         self.at_rest = self.at_rest and driver.in_sync

@@ -115,6 +115,7 @@ class Agent:
         dhcp = DhcpSide(self.desired, facts.dhcp_settings(settings))
         say = self.bridges[INT.role].answer
         self.resolver = Resolver(self.desired, say, self.wake)
+        self.bridges[INT.role].on_read = self.resolver.found
         self.advertiser = Advertiser(self.desired, say)
         routers = (Neighbours(self.desired), Errors(self.desired, self.resolver), Solicitations(self.desired))
         answers = Answers(self.desired, (dhcp, *routers, self.resolver), say, self.wake)
@@ -244,6 +245,7 @@ class Agent:
         uplinks = self.uplinks.observe(view, self._host)
         self._expect_bridges(frozenset(physical_role(name) for name in uplinks.problems))
         self.desired.observe(plugged, uplinks)
+        self.resolver.adopt()
         self.taps.observe(plugged)
         self.desired.find_out(
             meters=self.meters.possible, lengths=self.datapath.compares_lengths, nic_problems=self.shaping.problems

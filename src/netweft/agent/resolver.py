@@ -14,13 +14,15 @@ import structlog
 
 from netweft.agent.desired import Desired
 from netweft.dataplane.openflow.fields import ETH_IPV4
+from netweft.dataplane.openflow.flow import Flow
 from netweft.dataplane.openflow.messages import PacketIn
 from netweft.dataplane.packets import arp, icmp
 from netweft.dataplane.packets.datagram import IpAddress
-from netweft.services.addresses import Prefix, octets, within
+from netweft.services.addresses import Prefix, octets, parsed, within
 from netweft.services.announce import Packet
 from netweft.services.fields import LOCAL_VLAN, NEXT_HOP, ROUTER, Reason
 from netweft.services.l3.announcements import announcements, to_network
+from netweft.services.l3.next_hops import Learned, learned_by
 from netweft.services.values import Asked, Gateway, LocalPort
 
 log = structlog.get_logger(__name__)
@@ -67,8 +69,27 @@ class Resolver:
         self._wake = wake
         self._questions: dict[Place, Question] = {}
         self._known: dict[Place, Known] = {}
+        self._found: list[Learned] = []
         self._announced: dict[str, tuple[int, ...]] = {}  # gateway's port -> its addresses
         self._announcing: list[tuple[float, str]] = []
+
+    # what the agent before this one knew
+
+    def found(self, flows: Iterable[Flow]) -> None:
+        """On the bridge: what was learned is in it."""
+        self._found += [one for one in map(learned_by, flows) if one is not None]
+
+    def adopt(self) -> None:
+        """Before flows that nobody wants are taken away.  It is looked at again soon."""
+        if not self._found or not self._desired.started:
+            return
+        networks = {vlan: network_id for network_id, vlan in self._desired.vlans.items()}
+        for vlan, address, mac in self._found:
+            place = Place(networks.get(vlan, ""), parsed(address))
+            if place.network_id and place not in self._known:
+                self._learn(place, octets(mac), known_since=None)
+                self._known[place].checked -= AGAIN_AFTER
+        self._found.clear()
 
     # what comes in
 

@@ -175,6 +175,20 @@ async def test_a_gateway_is_announced_where_it_comes(stage: Stage) -> None:
     assert len(stage.sent) == len(resolver.ANNOUNCE_AT)
 
 
+async def test_what_was_learned_before_a_restart_is_known_at_once(stage: Stage, region: Region) -> None:
+    """From the flows; and it is looked at again at once."""
+    rendering = region.nodes["hv1"].rendering
+    for address in (NEAR, "2001:db8::9"):
+        rendering.learn(OUTSIDE.id, address, THEIRS.hex(":"))
+    region.settle()
+    stage.resolver.found(region.nodes["hv1"].bridges["int"].flows.values())
+    assert stage.node.learned == {}
+    stage.resolver.adopt()
+    assert stage.node.learned.items() >= {NEAR: THEIRS.hex(":"), "2001:db8::9": THEIRS.hex(":")}.items()
+    stage.passes(1)
+    assert stage.questions()
+
+
 async def test_ipv6_by_neighbour_discovery(stage: Stage, region: Region) -> None:
     """As ARP; and it answers who asks for the gateway's address."""
     region.create(

@@ -1,12 +1,13 @@
 """Which MAC a routed packet is for: the database knows the addresses of ports, here and elsewhere, and of routers."""
 
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from netweft.dataplane.openflow.fields import ETH_IPV4, ETH_IPV6
-from netweft.dataplane.openflow.flow import Action, CtClear, SetField
-from netweft.services.addresses import Prefix, is_multicast, mac, prefix
+from netweft.dataplane.openflow.flow import Action, CtClear, Flow, SetField
+from netweft.services.addresses import Prefix, is_multicast, mac, prefix, text, text_of_mac
 from netweft.services.fields import HANDED_UP, IN_PORT, LOCAL_VLAN, NEXT_HOP, Reason, Why, cookie
+from netweft.services.fields import owner as owner_of
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.values import HostFacts, Interface, LocalNetwork, LocalPort, RemotePort, Service, Uplinks, Wanted
 
@@ -46,6 +47,29 @@ def learned(network: LocalNetwork, address: Prefix, mac_address: str) -> BridgeF
     owner = cookie(Reason.NETWORK_LEARNED, network.network.id)
     to_it = (SetField("eth_dst", mac(mac_address)), *LOOPBACK, CtClear(), INT["switching"].goto)
     return TABLE.flow(5, owner, {LOCAL_VLAN: network.vlan, **at(address)}, *to_it)
+
+
+class Learned(NamedTuple):
+    """As a flow says it: in the network with this local VLAN that address has that MAC."""
+
+    vlan: int
+    address: str
+    mac: str
+
+
+def learned_by(flow: Flow) -> Learned | None:
+    """None for a flow that `learned` has not made, or that somebody has changed."""
+    whose = owner_of(flow.cookie)
+    match = {name: value for name, value, _ in flow.match}
+    to = next((one.value for one in flow.actions if isinstance(one, SetField) and one.field == "eth_dst"), None)
+    if whose is None or whose.reason is not Reason.NETWORK_LEARNED or to is None or LOCAL_VLAN not in match:
+        return None
+    version = 4 if match.get("eth_type") == ETH_IPV4 else 6
+    words = NEXT_HOP[-1:] if version == 4 else NEXT_HOP
+    value = 0
+    for register in words:
+        value = value << 32 | match.get(register, 0)
+    return Learned(match[LOCAL_VLAN], text(Prefix(version, value, None)), text_of_mac(to))
 
 
 def reached(interface: Interface) -> Iterator[BridgeFlow]:

@@ -1,0 +1,108 @@
+"""On which host a router's gateway is, as hosts come, go, and become able to do other things."""
+
+import pytest
+from tests.api.network.conftest import Api
+
+from netweft.control import binding
+from netweft.model import NodeFacts
+from netweft.store import Object, Store
+
+from .test_gateways import gateway, to
+from .test_interfaces import add, subnet
+
+ABLE = {"physnet9": "br-ex"}
+
+
+@pytest.fixture
+def outside(api: Api) -> Object:
+    flat = {"provider:network_type": "flat", "provider:physical_network": "physnet9"}
+    network = api.make("admin", "network", name="out", **{"router:external": True}, **flat)
+    subnet(api, "192.0.2.0/24", "admin", network["id"])
+    return network
+
+
+def comes(store: Store, *hosts: str, able: bool = True) -> None:
+    with store.write() as tx:
+        for number, host in enumerate(hosts):
+            facts = NodeFacts(tunnel_ip=f"198.51.100.{number + 1}", bridge_mappings=ABLE if able else {})
+            binding.node_connected(tx, host, facts)
+
+
+def goes(store: Store, host: str) -> None:
+    with store.write() as tx:
+        binding.node_gone(tx, host)
+
+
+def where(api: Api, router: Object) -> str:
+    port = gateway(api, router)
+    assert port["status"] == ("ACTIVE" if port["binding:host_id"] else "DOWN")
+    return str(port["binding:host_id"])
+
+
+def test_without_a_host_it_waits_for_one(api: Api, outside: Object, store: Store) -> None:
+    comes(store, "hv1", able=False)
+    router = api.make("alice", "router", **to(outside))
+    assert where(api, router) == ""
+    comes(store, "hv2")
+    assert where(api, router) == "hv2"
+
+
+def test_one_that_is_there_already_is_taken(api: Api, outside: Object, store: Store) -> None:
+    comes(store, "hv1", able=False)
+    comes(store, "hv2")
+    assert where(api, api.make("alice", "router", **to(outside))) == "hv2"
+
+
+def test_routers_are_spread_and_stay_where_they_are(api: Api, outside: Object, store: Store) -> None:
+    comes(store, "hv1", "hv2", "hv3")
+    routers = [api.make("alice", "router", **to(outside)) for _ in range(9)]
+    before = [where(api, router) for router in routers]
+    assert len(set(before)) > 1
+    comes(store, "hv4")
+    assert [where(api, router) for router in routers] == before
+
+
+def test_a_host_that_is_gone_is_replaced(api: Api, outside: Object, store: Store) -> None:
+    """But not by nobody: what is wired stays wired."""
+    comes(store, "hv1", "hv2")
+    router = api.make("alice", "router", **to(outside))
+    first = where(api, router)
+    other = "hv2" if first == "hv1" else "hv1"
+    goes(store, first)
+    assert where(api, router) == other
+    goes(store, other)
+    assert where(api, router) == other
+    comes(store, first)
+    assert where(api, router) == other, "it goes on there, as far as anybody knows"
+    new = api.make("alice", "router", **to(outside))
+    assert where(api, new) == first, "but a new one goes where somebody is"
+
+
+def test_a_host_that_cannot_any_more_is_replaced(api: Api, outside: Object, store: Store) -> None:
+    comes(store, "hv1")
+    router = api.make("alice", "router", **to(outside))
+    comes(store, "hv2")
+    comes(store, "hv1", able=False)
+    assert where(api, router) == "hv2"
+
+
+def test_nodes_that_say_what_is_plugged_in_take_it_away_from_nobody(api: Api, outside: Object, store: Store) -> None:
+    comes(store, "hv1")
+    router = api.make("alice", "router", **to(outside))
+    with store.write() as tx:
+        binding.report_ports(tx, "hv1", [], complete=True)
+    assert where(api, router) == "hv1"
+
+
+def test_floating_ips_say_whether_somebody_carries_them(api: Api, outside: Object, store: Store) -> None:
+    network = api.make("alice", "network")
+    inside = subnet(api, "10.1.0.0/24", network=network["id"])
+    router = api.make("alice", "router", **to(outside))
+    add(api, router, subnet_id=inside["id"])
+    port = api.make("alice", "port", network_id=network["id"])
+    made = api.make("alice", "floatingip", floating_network_id=outside["id"], port_id=port["id"])
+    assert made["status"] == "DOWN"
+    comes(store, "hv1")
+    assert api.get("alice", f"/floatingips/{made['id']}")["floatingip"]["status"] == "ACTIVE"
+    free = api("alice", "PUT", f"/floatingips/{made['id']}", {"floatingip": {"port_id": None}})
+    assert free.json()["floatingip"]["status"] == "DOWN"
