@@ -41,6 +41,7 @@ from netweft.services.l3.interfaces import Interfaces
 from netweft.services.l3.neighbours import ROUTERS_NEIGHBOURS
 from netweft.services.l3.next_hops import NEXT_HOPS, learned
 from netweft.services.l3.routing import ROUTERS
+from netweft.services.l3.wiring import local_router
 from netweft.services.local_vlans import LocalVlans
 from netweft.services.neighbours import NEIGHBOURS
 from netweft.services.paired_addresses import PairedAddresses
@@ -132,7 +133,7 @@ def _remote(read: Reader, services: Iterable[Service], mac: str, address: str) -
 
 
 def _router(read: Reader, services: Iterable[Service], router_id: str) -> list[Item] | None:
-    here = wiring.local_router(read, router_id)
+    here = local_router(read, router_id)
     if here is None:
         return None
     links = wiring.uplinks(read)
@@ -203,16 +204,16 @@ class Rendering:
     def router_at(self, number: int) -> LocalRouter | None:
         """By its number on this node."""
         router_id = self._router_at.get(number)
-        return wiring.local_router(self._memo, router_id) if router_id else None
+        return local_router(self._memo, router_id) if router_id else None
 
     def gateways(self) -> list[Gateway]:
         """Of routers that are up, on this node."""
-        found = (wiring.local_router(self._memo, id) for id in self._interfaces.gateways_here)
+        found = (local_router(self._memo, id) for id in self._interfaces.gateways_here)
         return [one.gateway for one in found if one and one.gateway and one.router.admin_state_up]
 
     def interfaces_on(self, network_id: str) -> list[Interface]:
         """Of all routers that are up."""
-        found = (wiring.local_router(self._memo, id) for id in self._interfaces.routers_on(network_id))
+        found = (local_router(self._memo, id) for id in self._interfaces.routers_on(network_id))
         interfaces = (one for router in found if router and router.router.admin_state_up for one in router.interfaces)
         return [one for one in interfaces if one.port.network_id == network_id and one.port.admin_state_up]
 

@@ -4,7 +4,6 @@ A reason is a value too: it becomes the port's status.  Everything is read throu
 who depends on what.
 """
 
-from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -12,8 +11,6 @@ from msgspec.structs import replace
 
 from netweft.dataplane.ovsdb.rows import Vif
 from netweft.model import (
-    FloatingIp,
-    GatewayPort,
     Network,
     Node,
     Peer,
@@ -21,39 +18,31 @@ from netweft.model import (
     PortState,
     PortStatus,
     QosPolicy,
-    Router,
-    RouterPort,
     SecurityGroup,
     Segment,
-    Subnet,
     qos_policy_id,
 )
 from netweft.reconcile.memo import Fact, Reader
 from netweft.services import dhcp, qos
-from netweft.services.addresses import MAC_ANY_MULTICAST, Prefix, endpoint, maybe_mac, prefix, text_of_mac
+from netweft.services.addresses import MAC_ANY_MULTICAST, Prefix, endpoint, maybe_mac
 from netweft.services.fields import GUARDED
 from netweft.services.firewall_rules import remote_set
-from netweft.services.l3.wire import wire_mac
 from netweft.services.local_vlans import SOON
 from netweft.services.values import (
     PHYSICAL,
     TUNNELLED,
     Flood,
-    Gateway,
     HostFacts,
-    Interface,
     Link,
     LocalGroup,
     LocalNetwork,
     LocalPort,
-    LocalRouter,
     Member,
     PortGroup,
     RemoteAddress,
     RemotePort,
     UplinkNic,
     Uplinks,
-    WayToGateway,
 )
 
 HOST: Fact = "host"
@@ -287,84 +276,6 @@ def remote_address(read: Reader, mac_address: str, address: str) -> RemoteAddres
     return RemoteAddress(address=address, mac=mac_address, **sorted_)
 
 
-def local_router(read: Reader, router_id: str) -> LocalRouter | None:
-    """None: there is no such router."""
-    found: Router | None = read.get(("router", router_id))
-    if found is None:
-        return None
-    ports: list[RouterPort | None] = [read.get(("router_port", id)) for id in read.get(("interfaces", router_id)) or ()]
-    maybe = [(port, _interface(read, port)) for port in ports if port]
-    interfaces = tuple(one for _, one in maybe if one)
-    node = host_facts(read).name
-    outside = [read.get(("gateway_port", id)) for id in read.get(("gateways", router_id)) or ()]
-    here = next((port for port in outside if port.host_id == node), None)
-    there = next((port for port in outside if port.host_id not in ("", node)), None)
-    return LocalRouter(
-        router=found,
-        number=read.get(("number", router_id)),
-        node=node,
-        interfaces=interfaces,
-        checks_length=not read.get(NO_LENGTHS),
-        out_of_reach=tuple(net for port, one in maybe if one is None for net in _on_link(read, port)),
-        gateway=_gateway(read, here) if here else None,
-        ways=tuple(_ways(read, interfaces, there.host_id)) if there and not here else (),
-    )
-
-
-def _gateway(read: Reader, port: GatewayPort) -> Gateway | None:
-    """None: its network is not wired here, or there is no zone for it."""
-    network, zone = local_network(read, port.network_id), read.get(("zone", port.router_id))
-    if not isinstance(network, LocalNetwork) or not zone:
-        return None
-    floating: list[FloatingIp] = [
-        read.get(("floating_ip", id)) for id in read.get(("floating_ips", port.router_id)) or ()
-    ]
-    return Gateway(
-        port=port,
-        network=network,
-        zone=zone,
-        on_link=_on_link(read, port),
-        next_hops=tuple(sorted(prefix(one.gateway_ip) for one in _subnets_of(read, port) if one.gateway_ip)),
-        floating_ips={
-            prefix(one.floating_ip_address).value: prefix(one.fixed_ip_address).value
-            for one in floating
-            if one.floating_network_id == port.network_id
-        },
-    )
-
-
-def _ways(read: Reader, interfaces: Iterable[Interface], host: str) -> Iterator[WayToGateway]:
-    """By the MAC that the other node has for the interface, as to any peer there."""
-    for interface in interfaces:
-        peer = Peer(
-            id=interface.port.id,
-            network_id=interface.port.network_id,
-            mac_address=text_of_mac(wire_mac(host, interface.port.id)),
-            port_security_enabled=False,
-            host_id=host,
-        )
-        tunnel = _tunnel(read, interface.network, host)
-        yield WayToGateway(interface, RemotePort(peer=peer, network=interface.network, tunnel=tunnel))
-
-
-def _subnets_of(read: Reader, port: RouterPort | GatewayPort) -> list[Subnet]:
-    own = {fixed.subnet_id for fixed in port.fixed_ips}
-    subnets: tuple[Subnet, ...] = read.get(("subnets", port.network_id)) or ()
-    return [subnet for subnet in subnets if subnet.id in own]
-
-
-def _on_link(read: Reader, port: RouterPort | GatewayPort) -> tuple[Prefix, ...]:
-    return tuple(sorted(prefix(subnet.cidr) for subnet in _subnets_of(read, port)))
-
-
-def _interface(read: Reader, port: RouterPort) -> Interface | None:
-    """None: its network is not wired here."""
-    network = local_network(read, port.network_id)
-    if isinstance(network, Problem):
-        return None
-    return Interface(port=port, network=network, on_link=_on_link(read, port))
-
-
 def remote_port(read: Reader, peer_id: str) -> RemotePort | None:
     """None: there is no such peer, or its network is not wired here."""
     peer: Peer | None = read.get(("peer", peer_id))
@@ -373,12 +284,12 @@ def remote_port(read: Reader, peer_id: str) -> RemotePort | None:
     network = local_network(read, peer.network_id)
     if isinstance(network, Problem):
         return None
-    return RemotePort(peer=peer, network=network, tunnel=_tunnel(read, network, peer.host_id))
+    return RemotePort(peer=peer, network=network, tunnel=tunnel_to(read, network, peer.host_id))
 
 
 def flood(read: Reader, network: LocalNetwork) -> Flood:
     network_id = network.network.id
-    tunnels = {_tunnel(read, network, name) for name in read.get(("hosts", network_id)) or ()}
+    tunnels = {tunnel_to(read, network, name) for name in read.get(("hosts", network_id)) or ()}
     reachable = sorted(tunnel[:2] for tunnel in tunnels if tunnel)
     members: tuple[Member, ...] = read.get(("members", network_id)) or ()
     shared: dict[int, list[int]] = {}
@@ -444,7 +355,7 @@ def _missing_uplink(links: Uplinks, network: LocalNetwork) -> Problem | None:
     return None
 
 
-def _tunnel(read: Reader, network: LocalNetwork, name: str) -> Prefix | None:
+def tunnel_to(read: Reader, network: LocalNetwork, name: str) -> Prefix | None:
     """The node's end point, if it is another one than ours, of the same IP version, and takes the network's tunnels."""
     if not network.tunnelled:
         return None

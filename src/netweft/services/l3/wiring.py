@@ -1,0 +1,88 @@
+"""From facts to routers as services work on them: as in `services/wiring`, which says what is wired here."""
+
+from collections.abc import Iterable, Iterator
+
+from netweft.model import FloatingIp, GatewayPort, Peer, Router, RouterPort, Subnet
+from netweft.reconcile.memo import Reader
+from netweft.services.addresses import Prefix, prefix, text_of_mac
+from netweft.services.l3.wire import wire_mac
+from netweft.services.values import Gateway, Interface, LocalNetwork, LocalRouter, RemotePort, WayToGateway
+from netweft.services.wiring import NO_LENGTHS, Problem, host_facts, local_network, tunnel_to
+
+
+def local_router(read: Reader, router_id: str) -> LocalRouter | None:
+    """None: there is no such router."""
+    found: Router | None = read.get(("router", router_id))
+    if found is None:
+        return None
+    ports: list[RouterPort | None] = [read.get(("router_port", id)) for id in read.get(("interfaces", router_id)) or ()]
+    maybe = [(port, _interface(read, port)) for port in ports if port]
+    interfaces = tuple(one for _, one in maybe if one)
+    node = host_facts(read).name
+    outside = [read.get(("gateway_port", id)) for id in read.get(("gateways", router_id)) or ()]
+    here = next((port for port in outside if port.host_id == node), None)
+    there = next((port for port in outside if port.host_id not in ("", node)), None)
+    return LocalRouter(
+        router=found,
+        number=read.get(("number", router_id)),
+        node=node,
+        interfaces=interfaces,
+        checks_length=not read.get(NO_LENGTHS),
+        out_of_reach=tuple(net for port, one in maybe if one is None for net in _on_link(read, port)),
+        gateway=_gateway(read, here) if here else None,
+        ways=tuple(_ways(read, interfaces, there.host_id)) if there and not here else (),
+    )
+
+
+def _gateway(read: Reader, port: GatewayPort) -> Gateway | None:
+    """None: its network is not wired here, or there is no zone for it."""
+    network, zone = local_network(read, port.network_id), read.get(("zone", port.router_id))
+    if not isinstance(network, LocalNetwork) or not zone:
+        return None
+    floating: list[FloatingIp] = [
+        read.get(("floating_ip", id)) for id in read.get(("floating_ips", port.router_id)) or ()
+    ]
+    return Gateway(
+        port=port,
+        network=network,
+        zone=zone,
+        on_link=_on_link(read, port),
+        next_hops=tuple(sorted(prefix(one.gateway_ip) for one in _subnets_of(read, port) if one.gateway_ip)),
+        floating_ips={
+            prefix(one.floating_ip_address).value: prefix(one.fixed_ip_address).value
+            for one in floating
+            if one.floating_network_id == port.network_id
+        },
+    )
+
+
+def _ways(read: Reader, interfaces: Iterable[Interface], host: str) -> Iterator[WayToGateway]:
+    """By the MAC that the other node has for the interface, as to any peer there."""
+    for interface in interfaces:
+        peer = Peer(
+            id=interface.port.id,
+            network_id=interface.port.network_id,
+            mac_address=text_of_mac(wire_mac(host, interface.port.id)),
+            port_security_enabled=False,
+            host_id=host,
+        )
+        tunnel = tunnel_to(read, interface.network, host)
+        yield WayToGateway(interface, RemotePort(peer=peer, network=interface.network, tunnel=tunnel))
+
+
+def _subnets_of(read: Reader, port: RouterPort | GatewayPort) -> list[Subnet]:
+    own = {fixed.subnet_id for fixed in port.fixed_ips}
+    subnets: tuple[Subnet, ...] = read.get(("subnets", port.network_id)) or ()
+    return [subnet for subnet in subnets if subnet.id in own]
+
+
+def _on_link(read: Reader, port: RouterPort | GatewayPort) -> tuple[Prefix, ...]:
+    return tuple(sorted(prefix(subnet.cidr) for subnet in _subnets_of(read, port)))
+
+
+def _interface(read: Reader, port: RouterPort) -> Interface | None:
+    """None: its network is not wired here."""
+    network = local_network(read, port.network_id)
+    if isinstance(network, Problem):
+        return None
+    return Interface(port=port, network=network, on_link=_on_link(read, port))
