@@ -138,7 +138,7 @@ class Resolver:
 
     def _has_room(self, place: Place, gateway: Gateway) -> bool:
         """For what routes lead to there always is: nobody who tries each address takes it away."""
-        if any(hop.value == int(place.address) for hop in gateway.next_hops):
+        if _leads_to(gateway, place.address):
             return True
         waiting = sum(one.gateway.port.id == gateway.port.id for one in self._questions.values())
         return waiting < MOST_WAITING and len(self._known) < MOST_KNOWN
@@ -178,7 +178,7 @@ class Resolver:
         gateways = self._gateways()
         for place, known in list(self._known.items()):
             gateway = gateways.get(place.network_id)
-            if gateway is None or now - known.since > FORGET_AFTER:
+            if gateway is None or (now - known.since > FORGET_AFTER and not _leads_to(gateway, place.address)):
                 self._forget(place)
             elif now - known.checked > AGAIN_AFTER and place not in self._questions:
                 self._questions[place] = Question(gateway, now)
@@ -200,9 +200,16 @@ class Resolver:
         question.tries += 1
 
     def _give_up(self, place: Place) -> None:
-        del self._questions[place]
-        if place in self._known:
-            log.info("next hop does not answer any more", address=str(place.address), network=place.network_id)
+        """What routes lead to stays where it was last: nobody else says that it has the address, and whoever floods us
+        with answers, so that the right one is not heard, must not take it away."""
+        gateway = self._questions.pop(place).gateway
+        known = self._known.get(place)
+        if known is None:
+            return
+        log.info("next hop does not answer", address=str(place.address), network=place.network_id)
+        if _leads_to(gateway, place.address):
+            known.checked = _now()
+        else:
             self._forget(place)
 
     def _forget(self, place: Place) -> None:
@@ -243,10 +250,14 @@ def _next_hop(packet: PacketIn) -> IpAddress:
     return IPv6Address(b"".join(word.to_bytes(4, "big") for word in words))
 
 
+def _leads_to(gateway: Gateway, next_hop: IpAddress) -> bool:
+    return Prefix(next_hop.version, int(next_hop), None) in gateway.next_hops
+
+
 def _is_on_link(gateway: Gateway, next_hop: IpAddress) -> bool:
     """Or where a route leads to, which in IPv6 may be a link-local address."""
     single = Prefix(next_hop.version, int(next_hop), None)
-    return single in gateway.next_hops or any(within(single, one) for one in gateway.on_link)
+    return _leads_to(gateway, next_hop) or any(within(single, one) for one in gateway.on_link)
 
 
 def _now() -> float:

@@ -137,6 +137,18 @@ async def test_one_that_moves_is_followed_and_one_that_goes_is_forgotten(stage: 
     assert stage.node.learned == {NEAR: None}
 
 
+async def test_what_routes_lead_to_stays_where_it_was(stage: Stage) -> None:
+    """Until it says otherwise."""
+    stage.unknown("203.0.113.1")
+    stage.says("203.0.113.1")
+    stage.passes(3 * resolver.AGAIN_AFTER)
+    assert stage.node.learned == {"203.0.113.1": THEIRS.hex(":")}
+    while not stage.resolver._questions:
+        stage.passes(resolver.TICK)
+    stage.says("203.0.113.1", mac=OTHER)
+    assert stage.node.learned == {"203.0.113.1": OTHER.hex(":")}
+
+
 async def test_what_nobody_sends_to_is_forgotten(stage: Stage) -> None:
     stage.unknown()
     stage.says()
