@@ -122,6 +122,7 @@ _port_rows = st.builds(
         "binding:host_id": host,
         AHEAD: _elsewhere(ahead, host),
         "status": status,
+        "device_owner": "",
         "device_id": None,
         "security_groups": groups,
         "allowed_address_pairs": pairs,

@@ -170,7 +170,7 @@ def _physical(story: Story, layout: Layout, what: Physical) -> picture.PhysicalL
 
 def _router(story: Story, layout: Layout) -> None:
     """Between the networks, out to the host on the external network, and in from there."""
-    story.say("A second network and a router: its flows are on every hypervisor, no process and no namespace.")
+    story.say("A second network and a router: flows on every hypervisor, no process, no namespace.")
     story.openstack("network create green")
     story.openstack("subnet create --network green --subnet-range 10.7.7.0/24 green4")
     story.run(f"netweft lab vm add app1 --node hv2 --network green --name {LAB}")
