@@ -175,7 +175,7 @@ class Resolver:
                     self._give_up(place)
                 else:
                     self._ask(place, question)
-        gateways = self._gateways()
+        gateways = self._gateways() if self._known else {}
         for place, known in list(self._known.items()):
             gateway = gateways.get(place.network_id)
             if gateway is None or (now - known.since > FORGET_AFTER and not _leads_to(gateway, place.address)):

@@ -19,7 +19,7 @@ from netweft.services.addresses import Prefix, mac
 from netweft.services.fields import AGENT, HANDED_UP, LOCAL_VLAN, ROUTER, Reason, Why, cookie
 from netweft.services.l3.echo import answers_ping, for_it
 from netweft.services.l3.next_hops import LOOPBACK, at
-from netweft.services.l3.routes import DEFAULT, DST, ETH, fits, may_not_fit, to_next_hop
+from netweft.services.l3.routes import DEFAULT, fits, may_not_fit, priority, to_next_hop, towards
 from netweft.services.l3.wire import wire_mac
 from netweft.services.neighbours import arp_reply
 from netweft.services.pipeline import INT, BridgeFlow, Value
@@ -137,14 +137,10 @@ def _leaves(here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:
 
 def _route(here: LocalRouter, gateway: Gateway, to: Prefix, next_hop: Prefix | None) -> BridgeFlow:
     """next_hop: None for what is on the link."""
-    match: dict[str, Value] = {ROUTER: here.number, "eth_type": ETH[to.version]}
-    if to.mask != 0:
-        match[DST[to.version]] = to.value if to.mask is None else (to.value, to.mask)
-    length = to.mask.bit_count() if to.mask is not None else None
     return ROUTING.flow(
-        GATEWAY_ROUTE if length == 0 else DEFAULT + 2 * (length or 128),
+        GATEWAY_ROUTE if to.mask == 0 else priority(to),
         cookie(Reason.ROUTER_GATEWAY, gateway.port.id),
-        match,
+        towards(here, to),
         SetField(LOCAL_VLAN, gateway.network.vlan),
         SetField("eth_src", mac(gateway.port.mac_address)),
         DecTtl(),

@@ -6,7 +6,8 @@ from typing import Final
 from netweft.dataplane.openflow.fields import ETH_IPV4, ETH_IPV6
 from netweft.dataplane.openflow.flow import Action, CheckLarger, Move, SetField
 from netweft.services.addresses import Prefix
-from netweft.services.fields import HANDED_UP, NEXT_HOP, Why
+from netweft.services.fields import HANDED_UP, NEXT_HOP, ROUTER, Why
+from netweft.services.tables import Value
 from netweft.services.values import LocalNetwork, LocalRouter
 
 ETH: Final = {4: ETH_IPV4, 6: ETH_IPV6}
@@ -16,6 +17,16 @@ BITS: Final = {4: 32, 6: 128}
 ETHERNET: Final = 14  # bytes of the header, which the datapath counts
 MOST: Final = 0xFFFF  # that it can compare with
 DEFAULT: Final = 100  # the priority of a default route; with each bit of the prefix it is 2 more
+
+
+def towards(here: LocalRouter, to: Prefix) -> dict[str, Value]:
+    """Matches the router's packets to there."""
+    destination = to.value if to.mask is None else (to.value, to.mask)
+    return {ROUTER: here.number, "eth_type": ETH[to.version], DST[to.version]: destination}
+
+
+def priority(to: Prefix) -> int:
+    return DEFAULT + 2 * (BITS[to.version] if to.mask is None else to.mask.bit_count())
 
 
 def may_not_fit(here: LocalRouter, into: LocalNetwork) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from netweft.dataplane.openflow.flow import Controller, DecTtl, SetField
-from netweft.services.addresses import Prefix, mac, prefix
+from netweft.services.addresses import Prefix, mac, prefix, within
 from netweft.services.fields import (
     AGENT,
     ANY_TAG,
@@ -29,7 +29,7 @@ from netweft.services.firewall import remembered
 from netweft.services.l3.echo import answers_neighbours_ping, answers_ping, for_it
 from netweft.services.l3.neighbours import answers, back_to_sender
 from netweft.services.l3.next_hops import reached
-from netweft.services.l3.routes import BITS, DEFAULT, DST, ETH, fits, to_next_hop
+from netweft.services.l3.routes import ETH, fits, priority, to_next_hop, towards
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.values import Asked, HostFacts, Interface, LocalPort, LocalRouter, Service, Uplinks, Wanted
 
@@ -90,9 +90,9 @@ def _itself(here: LocalRouter, interface: Interface) -> Iterator[BridgeFlow]:
 def _route(here: LocalRouter, interface: Interface, to: Prefix, next_hop: Prefix | None) -> BridgeFlow:
     """next_hop: None for what is on the link."""
     return ROUTING.flow(
-        _priority(to) + (CONNECTED if next_hop is None else 0),
+        priority(to) + (CONNECTED if next_hop is None else 0),
         cookie(Reason.ROUTER_ROUTE, here.router.id),
-        _towards(here, to),
+        towards(here, to),
         SetField(LOCAL_VLAN, interface.network.vlan),
         SetField("eth_src", mac(interface.port.mac_address)),
         DecTtl(),
@@ -105,16 +105,7 @@ def _route(here: LocalRouter, interface: Interface, to: Prefix, next_hop: Prefix
 def _unreachable(here: LocalRouter, to: Prefix, more: int = 0) -> BridgeFlow:
     """What is out of reach is not sent by a shorter route, to somebody else."""
     actions = (SetField(HANDED_UP, Why.NO_ROUTE), HAND_UP.goto)
-    return ROUTING.flow(_priority(to) + more, cookie(Reason.ROUTER_ROUTE, here.router.id), _towards(here, to), *actions)
-
-
-def _towards(here: LocalRouter, to: Prefix) -> dict[str, Value]:
-    destination = to.value if to.mask is None else (to.value, to.mask)
-    return {ROUTER: here.number, "eth_type": ETH[to.version], DST[to.version]: destination}
-
-
-def _priority(to: Prefix) -> int:
-    return DEFAULT + 2 * (BITS[to.version] if to.mask is None else to.mask.bit_count())
+    return ROUTING.flow(priority(to) + more, cookie(Reason.ROUTER_ROUTE, here.router.id), towards(here, to), *actions)
 
 
 def _out_of_reach(here: LocalRouter) -> tuple[Prefix, ...]:
@@ -132,16 +123,12 @@ def _extra(here: LocalRouter) -> dict[Prefix, tuple[Interface, Prefix] | None]:
     out_of_reach = _out_of_reach(here)
     for route in sorted(here.router.routes, key=lambda route: (route.destination, route.nexthop)):
         destination, next_hop = prefix(route.destination), prefix(route.nexthop)
-        by = next((interface for net, interface in up if _holds(net, next_hop)), None)
+        by = next((interface for net, interface in up if within(next_hop, net)), None)
         if by is not None:
             found[destination] = found.get(destination) or (by, next_hop)
-        elif any(_holds(net, next_hop) for net in out_of_reach):
+        elif any(within(next_hop, net) for net in out_of_reach):
             found.setdefault(destination, None)
     return found
-
-
-def _holds(net: Prefix, address: Prefix) -> bool:
-    return net.version == address.version and address.value & (net.mask or -1) == net.value
 
 
 def host(_: HostFacts, uplinks: Uplinks) -> Iterator[Wanted]:
