@@ -7,10 +7,10 @@ from typing import cast
 from msgspec.structs import replace
 
 from netweft.agent.desired import Desired, RowChanges
-from netweft.agent.links import LinksSide
+from netweft.agent.host.links import LinksSide
+from netweft.agent.host.ovs import OvsSide
+from netweft.agent.host.shaping import ShapingSide
 from netweft.agent.loop import Agent
-from netweft.agent.ovs import OvsSide
-from netweft.agent.shaping import ShapingSide
 from netweft.agent.sync import changes_by
 from netweft.dataplane.host.values import Guarantee
 from netweft.dataplane.openflow.client import OpenFlowConnection
@@ -22,8 +22,8 @@ from netweft.dataplane.openflow.meters import DropMeter, MeterCommand
 from netweft.dataplane.ovsdb.errors import TransactionFailed
 from netweft.dataplane.ovsdb.rows import ROW_KINDS, PortRow, Row, RowKey, RowKind, Vif, VifTag, row_key
 from netweft.model import NodeView, Object, PortState, PortStatus, Tracked, key_of
-from netweft.services.bridges import KINDS, overlay_port, physical_link, tunnel_link
 from netweft.services.fields import Reason, cookie
+from netweft.services.l2.bridges import KINDS, overlay_port, physical_link, tunnel_link
 from netweft.services.pipeline import INT, TUN, physical_role
 from netweft.services.values import TUNNELLED
 from netweft.settings import AgentSettings

@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from netweft.control.placing import AHEAD
+from netweft.control.l2.placing import AHEAD
 from netweft.feed import objects
 from netweft.feed.objects import Row
 from netweft.feed.relevance import AHEAD_ON, RowKey

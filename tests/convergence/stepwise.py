@@ -21,7 +21,7 @@ from netweft.dataplane.openflow.conntrack import Connections
 from netweft.dataplane.openflow.fields import PROTO_UDP
 from netweft.dataplane.openflow.flow import Ct, Flow, FlowKey
 from netweft.model import NodeView, Object
-from netweft.services.bridges import overlay_port, physical_link, tunnel_link
+from netweft.services.l2.bridges import overlay_port, physical_link, tunnel_link
 from netweft.services.pipeline import INT, TUN, physical_role
 from netweft.services.values import TUNNELLED
 from netweft.testing.conntrack import Connection, Key, Tracker

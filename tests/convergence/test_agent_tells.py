@@ -10,7 +10,7 @@ from tests.convergence.agent_world import AgentWorld, FakeSwitch
 from tests.convergence.test_agent import NETWORKS, OBJECTS, PORTS, calm
 from tests.waiting import PATIENCE
 
-from netweft.agent import announcer
+from netweft.agent.host import announcer
 from netweft.dataplane.openflow.errors import FlowRejected
 from netweft.dataplane.openflow.flow import Flow, FlowKey
 from netweft.model import PortState, PortStatus, SecurityGroup, SecurityGroupRule

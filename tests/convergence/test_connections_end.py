@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from tests.convergence.stepwise import Killed, Situation, SteppedWorld
 from tests.convergence.test_killed_at_each_step import A1, A2, AWAY, B1, MORE_ADDRESSES, A, group, peer, state
 
-from netweft.agent import endings
+from netweft.agent.security import endings
 from netweft.dataplane.openflow.fields import ETH_IPV4, PROTO_UDP
 from netweft.model import AddressPair, Port, key_of, view_of
 from netweft.services.pipeline import INT

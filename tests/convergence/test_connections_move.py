@@ -13,7 +13,7 @@ from tests.convergence.stepwise import Killed, Situation
 from tests.convergence.test_connections_end import ALL, ENDS, Story, Ways, tracked, with_address
 from tests.convergence.test_killed_at_each_step import A1, A2, AWAY, peer, state
 
-from netweft.agent import endings, moving
+from netweft.agent.security import endings, moving
 from netweft.dataplane.unixctl.client import CommandFailed
 from netweft.model import MovedConnections, Port, Tracked
 from netweft.model.connections import FRESH_SECONDS

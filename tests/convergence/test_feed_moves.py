@@ -4,7 +4,7 @@ from typing import Any
 
 from tests.convergence.feed_world import Put, Region
 
-from netweft.control.placing import AHEAD
+from netweft.control.l2.placing import AHEAD
 from netweft.feed.interest import Interest, Updates
 from netweft.feed.relevance import RowKey
 from netweft.model import Key, Object, Peer, Port, Trunk

@@ -30,7 +30,7 @@ from tests.examples import examples
 from tests.waiting import PATIENCE
 
 from netweft.agent.sync import changes_by
-from netweft.control import placing
+from netweft.control.l2 import placing
 from netweft.feed.hub import Hub
 from netweft.feed.objects import Row
 from netweft.feed.outbox import Closed, Outbox

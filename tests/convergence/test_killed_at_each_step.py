@@ -24,8 +24,8 @@ from netweft.model import (
     SecurityGroupRule,
     key_of,
 )
-from netweft.services.bridges import overlay_port
 from netweft.services.fields import tagged
+from netweft.services.l2.bridges import overlay_port
 from netweft.services.pipeline import INT, TUN, physical_role
 from netweft.testing import packets
 from netweft.testing.region import network, port

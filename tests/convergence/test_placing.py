@@ -8,10 +8,10 @@ from random import Random
 import pytest
 from tests.unit.control.conftest import Cloud, MakeCloud, make_cloud
 
-from netweft.control import binding, placing, port_bindings
 from netweft.control.errors import Refused
-from netweft.control.hosts import CLAIMED, HOST
-from netweft.control.trunks import OWNER, PART_OF
+from netweft.control.l2 import binding, placing, port_bindings
+from netweft.control.l2.hosts import CLAIMED, HOST
+from netweft.control.l2.trunks import OWNER, PART_OF
 from netweft.model import NodeFacts, PortState, PortStatus
 from netweft.store import Object, WriteTransaction
 

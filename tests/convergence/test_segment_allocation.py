@@ -10,10 +10,10 @@ from typing import TypeVar
 import pytest
 
 from netweft.control.errors import Refused
-from netweft.control.networks import Networks
-from netweft.control.segment_ranges import KIND, SegmentRanges
-from netweft.control.segments import NoNetworkAvailable, Segments
-from netweft.control.subnets import Subnets
+from netweft.control.ipam.subnets import Subnets
+from netweft.control.l2.networks import Networks
+from netweft.control.l2.segment_ranges import KIND, SegmentRanges
+from netweft.control.l2.segments import NoNetworkAvailable, Segments
 from netweft.plugins.segments import segment_types
 from netweft.settings import ServerSettings
 from netweft.store import Busy, Missing, Object, Query, Store, WriteTransaction

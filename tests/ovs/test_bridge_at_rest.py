@@ -10,9 +10,9 @@ import pytest
 from tests.ovs.sandbox import Sandbox
 from tests.waiting import until
 
-from netweft.agent import bridge as bridge_module
-from netweft.agent.bridge import BridgeSide
 from netweft.agent.desired import FlowChanges
+from netweft.agent.host import bridge as bridge_module
+from netweft.agent.host.bridge import BridgeSide
 from netweft.dataplane.openflow.flow import Flow, FlowKey, Output
 from netweft.services.fields import Reason, cookie
 

@@ -11,8 +11,8 @@ from netweft.dataplane.openflow.flow import Ct
 from netweft.dataplane.unixctl.conntrack import LISTING, Connection, connections
 from netweft.lab.guest import Nic
 from netweft.model import FixedIp, Port
-from netweft.services.endings import Ended, by_mark, by_tuple, chosen
 from netweft.services.fields import ENDED
+from netweft.services.security.endings import Ended, by_mark, by_tuple, chosen
 
 GRE, ZONE, OTHER_ZONE = 47, 7, 8
 PROBES = (Probe(TCP, 80), Probe(UDP, 53), Probe(ICMP, 8), Probe(SCTP, 5), Probe(GRE))

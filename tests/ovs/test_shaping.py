@@ -9,7 +9,7 @@ import pytest
 from tests.ovs.sandbox import own_network
 from tests.waiting import until
 
-from netweft.agent.shaping import ShapingSide
+from netweft.agent.host.shaping import ShapingSide
 from netweft.dataplane.host import shaping
 from netweft.dataplane.host.netlink import HostError
 from netweft.dataplane.host.shaped import our_shaped_interfaces

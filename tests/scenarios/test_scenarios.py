@@ -15,7 +15,7 @@ from netweft.dataplane.openflow.text import format_flow
 from netweft.dataplane.ovsdb.rows import Vif
 from netweft.model import Object, PortStatus, key_of, view_of
 from netweft.services.kinds import Item
-from netweft.services.local_vlans import ROUTER_ZONES, LocalVlans
+from netweft.services.l2.local_vlans import ROUTER_ZONES, LocalVlans
 from netweft.services.pipeline import INT, TUN, BridgeFlow, physical_role, pipeline_of
 from netweft.services.rendering import Rendering
 from netweft.services.values import HostFacts, Lease, Uplinks

@@ -13,8 +13,8 @@ import structlog
 
 from netweft.agent.desired import Desired
 from netweft.dataplane.openflow.messages import PacketIn
-from netweft.services.announce import Packet
 from netweft.services.fields import IN_PORT, Reason, owner
+from netweft.services.l2.announce import Packet
 from netweft.services.values import Asked, LocalPort
 
 log = structlog.get_logger(__name__)

@@ -13,12 +13,12 @@ from netweft.dataplane.openflow.flow import Flow, FlowKey
 from netweft.dataplane.openflow.meters import DropMeter
 from netweft.dataplane.ovsdb.rows import PortRow, Row, RowKey, Vif
 from netweft.model import EMPTY_VIEW, Key, NodeView, PortStatus, key_of
-from netweft.services.announce import Packet, announcement
-from netweft.services.ends import Ends
 from netweft.services.kinds import ADVERTISED, BROKEN, GUARANTEE, LEASE, LINK, METER, ROW, STATUS, Broken, value
-from netweft.services.local_vlans import NETWORK_KEY, ROUTER_ZONES, LocalVlans
+from netweft.services.l2.announce import Packet, announcement
+from netweft.services.l2.local_vlans import NETWORK_KEY, ROUTER_ZONES, LocalVlans
 from netweft.services.pipeline import BridgeFlow
 from netweft.services.rendering import Rendering
+from netweft.services.security.ends import Ends
 from netweft.services.values import (
     Advertised,
     Asked,

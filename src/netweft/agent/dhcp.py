@@ -6,10 +6,10 @@ from netweft.agent.desired import Desired
 from netweft.dataplane.openflow.messages import PacketIn
 from netweft.dataplane.packets import datagram
 from netweft.dataplane.packets.datagram import Datagram
-from netweft.services import dhcp4, dhcp6
-from netweft.services.announce import Packet
-from netweft.services.dhcp import to_port
+from netweft.services.dhcp import dhcp4, dhcp6
+from netweft.services.dhcp.requests import to_port
 from netweft.services.fields import Reason
+from netweft.services.l2.announce import Packet
 from netweft.services.values import Asked, DhcpSettings, Lease, LocalPort
 
 _SERVERS: Mapping[int, Callable[[Lease, Datagram, DhcpSettings], Datagram | None]] = {

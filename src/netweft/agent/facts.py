@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from netweft import __version__
 from netweft.model import NodeFacts
-from netweft.services.local_vlans import LocalVlans
+from netweft.services.l2.local_vlans import LocalVlans
 from netweft.services.values import FOR_EVER, Bandwidth, DhcpSettings, HostFacts
 from netweft.settings import AgentSettings
 

@@ -19,44 +19,44 @@ from typing import Any, Protocol, TypeAlias
 import structlog
 
 from netweft.agent import facts, show
-from netweft.agent.advertiser import Advertiser, Solicitations
-from netweft.agent.announcer import Announcer
 from netweft.agent.answers import Answers
-from netweft.agent.bridge import BridgeSide
-from netweft.agent.datapath import BridgeDatapath
 from netweft.agent.denials import Denials
 from netweft.agent.desired import Desired, Part
 from netweft.agent.dhcp import DhcpSide
-from netweft.agent.endings import Endings
-from netweft.agent.fragments import BridgeFragments
-from netweft.agent.learned import LearnedMacs
-from netweft.agent.links import LinksSide
-from netweft.agent.meters import BridgeMeters
-from netweft.agent.moving import Arrivals, Departures
-from netweft.agent.nics import NicsSide
-from netweft.agent.ovs import OvsSide
+from netweft.agent.host.announcer import Announcer
+from netweft.agent.host.bridge import BridgeSide
+from netweft.agent.host.datapath import BridgeDatapath
+from netweft.agent.host.learned import LearnedMacs
+from netweft.agent.host.links import LinksSide
+from netweft.agent.host.meters import BridgeMeters
+from netweft.agent.host.nics import NicsSide
+from netweft.agent.host.ovs import OvsSide
+from netweft.agent.host.restore import RestoreWait
+from netweft.agent.host.shaping import ShapingSide
+from netweft.agent.host.taps import TapsSide
+from netweft.agent.host.uplinks import UplinksSide
+from netweft.agent.l3.advertiser import Advertiser, Solicitations
+from netweft.agent.l3.resolver import Resolver
+from netweft.agent.l3.routers import Errors, Neighbours
 from netweft.agent.plugin import NotKnown
 from netweft.agent.refusals import Refusals
 from netweft.agent.report import Reporter
-from netweft.agent.resolver import Resolver
-from netweft.agent.restore import RestoreWait
 from netweft.agent.retries import Retries
-from netweft.agent.routers import Errors, Neighbours
-from netweft.agent.shaping import ShapingSide
+from netweft.agent.security.endings import Endings
+from netweft.agent.security.fragments import BridgeFragments
+from netweft.agent.security.moving import Arrivals, Departures
+from netweft.agent.security.trials import Trials
 from netweft.agent.state import StateFile
 from netweft.agent.sync import Changes, FeedClient, Link
-from netweft.agent.taps import TapsSide
-from netweft.agent.trials import Trials
-from netweft.agent.uplinks import UplinksSide
 from netweft.dataplane.openflow.driver import FlowPlan
 from netweft.dataplane.openflow.errors import ConnectionLost, OpenFlowError
 from netweft.dataplane.ovsdb.errors import OvsdbError, OvsdbLost
 from netweft.dataplane.ovsdb.rows import MARK, OTHERS, OURS
 from netweft.model import key_of
 from netweft.reconcile.plan import Plan
-from netweft.services.endings import ended
 from netweft.services.kinds import ADVERTISED, GUARANTEE, METER, ROW, STATUS
 from netweft.services.pipeline import INT, TUN, physical_role
+from netweft.services.security.endings import ended
 from netweft.services.values import HostFacts
 from netweft.settings import AgentSettings
 

@@ -19,7 +19,7 @@ from msgspec import Struct
 from netweft.agent.journal import FORMAT, Journal, Record
 from netweft.agent.sync import Changes
 from netweft.model import EMPTY_VIEW, NodeView, key_of
-from netweft.services.endings import Ended, ended
+from netweft.services.security.endings import Ended, ended
 
 MAGIC = b"netweft-view-%d\n" % FORMAT
 SETTLE_SECONDS = 1.0  # a burst of changes is written once

@@ -6,56 +6,56 @@ from typing import Protocol
 from starlette.routing import BaseRoute
 
 from netweft.api import discovery, empty
-from netweft.api.addresses import Addresses
 from netweft.api.attributes import Resource
-from netweft.api.auto_allocated_topology import AutoAllocatedTopology
 from netweft.api.gate import Gate
 from netweft.api.handlers import Endpoint
-from netweft.api.ip_availability import IpAvailability
-from netweft.api.port_bindings import PortBindings
-from netweft.api.qos_rules import QosRules
-from netweft.api.quotas import Quotas
-from netweft.api.resources.address_group import address_group
 from netweft.api.resources.agent import agent
+from netweft.api.resources.auto_allocated_topology import AutoAllocatedTopology
+from netweft.api.resources.ipam.ip_availability import IpAvailability
+from netweft.api.resources.ipam.subnet import subnet
+from netweft.api.resources.ipam.subnetpool import subnetpool
+from netweft.api.resources.l2.network import network
+from netweft.api.resources.l2.network_segment_range import network_segment_range
+from netweft.api.resources.l2.port import port
+from netweft.api.resources.l2.port_bindings import PortBindings
+from netweft.api.resources.l2.sub_ports import SubPorts
+from netweft.api.resources.l2.trunk import trunk
 from netweft.api.resources.l3.floating_ip_pools import FloatingIPPools
 from netweft.api.resources.l3.floatingip import floatingip
 from netweft.api.resources.l3.router import router
 from netweft.api.resources.l3.router_actions import RouterActions
-from netweft.api.resources.network import network
-from netweft.api.resources.network_segment_range import network_segment_range
-from netweft.api.resources.port import port
 from netweft.api.resources.qos import policy
+from netweft.api.resources.qos_rules import QosRules
+from netweft.api.resources.quotas import Quotas
 from netweft.api.resources.rbac_policy import rbac_policy
-from netweft.api.resources.security_group import (
+from netweft.api.resources.security.address_group import address_group
+from netweft.api.resources.security.addresses import Addresses
+from netweft.api.resources.security.security_group import (
     default_maker,
     default_security_group_rule,
     security_group,
     security_group_rule,
 )
-from netweft.api.resources.subnet import subnet
-from netweft.api.resources.subnetpool import subnetpool
-from netweft.api.resources.trunk import trunk
 from netweft.api.spellings import both
-from netweft.api.sub_ports import SubPorts
-from netweft.control.address_groups import AddressGroups
 from netweft.control.agents import Agents
-from netweft.control.default_rules import DefaultRules
+from netweft.control.ipam.subnetpools import SubnetPools
+from netweft.control.ipam.subnets import Subnets
+from netweft.control.l2.networks import Networks
+from netweft.control.l2.ports import Ports
+from netweft.control.l2.segment_ranges import SegmentRanges
+from netweft.control.l2.segments import Segments
+from netweft.control.l2.trunks import Trunks
 from netweft.control.l3.floating_ips import FloatingIPs
 from netweft.control.l3.gateways import ExternalSubnets
 from netweft.control.l3.owned import OwnedPorts
 from netweft.control.l3.routers import Routers
-from netweft.control.networks import Networks
-from netweft.control.ports import Ports
 from netweft.control.qos import QosPolicies
 from netweft.control.rbac import RbacPolicies
-from netweft.control.security_group_rules import SecurityGroupRules
-from netweft.control.security_groups import SecurityGroups
-from netweft.control.segment_ranges import SegmentRanges
-from netweft.control.segments import Segments
+from netweft.control.security.address_groups import AddressGroups
+from netweft.control.security.default_rules import DefaultRules
+from netweft.control.security.security_group_rules import SecurityGroupRules
+from netweft.control.security.security_groups import SecurityGroups
 from netweft.control.sharing import Shareable
-from netweft.control.subnetpools import SubnetPools
-from netweft.control.subnets import Subnets
-from netweft.control.trunks import Trunks
 from netweft.plugins.identity import Authenticate
 from netweft.plugins.segments import segment_types
 from netweft.settings import ServerSettings

@@ -17,8 +17,8 @@ from netweft.control.errors import (
     SecurityGroupNotFound,
     SubnetNotFound,
 )
+from netweft.control.ipam.subnetpools import SubnetPoolNotFound
 from netweft.control.qos import QosPolicyNotFound
-from netweft.control.subnetpools import SubnetPoolNotFound
 from netweft.plugins.identity import Context
 from netweft.store import Object, ReadTransaction
 

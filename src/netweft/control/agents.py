@@ -1,7 +1,7 @@
 """Agents, as an admin sees and manages them.  They come into being by connecting: see binding.py."""
 
-from netweft.control import hosts
 from netweft.control.errors import InvalidInput
+from netweft.control.l2 import hosts
 from netweft.control.standard import now
 from netweft.settings import ServerSettings
 from netweft.store import Object, ReadTransaction, WriteTransaction

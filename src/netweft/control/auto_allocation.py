@@ -4,9 +4,10 @@ It is a network and its subnets, and no router yet: nothing leads from it to the
 all the same (decision 0284).
 """
 
-from netweft.control import rbac, subnetpools
+from netweft.control import rbac
 from netweft.control.errors import Conflict
-from netweft.control.networks import default_external
+from netweft.control.ipam import subnetpools
+from netweft.control.l2.networks import default_external
 from netweft.store import Claim, Object, Query, ReadTransaction, WriteTransaction
 
 NETWORK = "auto_allocated_network"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import structlog
 from anyio import CapacityLimiter, to_thread
 
-from netweft.control import binding
+from netweft.control.l2 import binding
 from netweft.feed.interest import Interest, Updates
 from netweft.feed.outbox import Outbox
 from netweft.feed.reader import StoreReader

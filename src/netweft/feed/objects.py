@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from netweft.control import protocols
+from netweft.control.security import protocols
 from netweft.model import (
     AddressGroup,
     FloatingIp,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from netweft.control import placing
+from netweft.control.l2 import placing
 from netweft.feed.objects import Row
 from netweft.feed.relevance import AHEAD_ON
 from netweft.store import Query, ReadTransaction

@@ -29,7 +29,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 
 import structlog
 
-from netweft.control.placing import AHEAD
+from netweft.control.l2.placing import AHEAD
 from netweft.feed import objects
 from netweft.feed.objects import WAY, Row, Way
 from netweft.model import Object

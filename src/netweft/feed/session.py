@@ -1,7 +1,7 @@
 """One node's session: its WebSocket, from Subscribe to the end.
 
 Owns the protocol's rules and what a node is allowed to cost others.  What a report or a node's facts mean is decided in
-`control.binding`; what the node needs to know in `hub`.
+`control.l2.binding`; what the node needs to know in `hub`.
 """
 
 import asyncio

@@ -11,7 +11,7 @@ from typing import TypeVar
 import structlog
 from anyio import CapacityLimiter, to_thread
 
-from netweft.control import binding, hosts, moving
+from netweft.control.l2 import binding, hosts, moving
 from netweft.model import NodeFacts, PortState, PortStatus
 from netweft.store import Store, WriteTransaction
 from netweft.wire.messages import Left, TakenUp

@@ -26,7 +26,7 @@ from netweft.services.fields import (
     ROUTER,
     TRIAL,
 )
-from netweft.services.fragments import MATCH as FRAGMENTS
+from netweft.services.security.fragments import MATCH as FRAGMENTS
 from netweft.services.tables import DROP, OTHERS, BridgeFlow, Pipeline, PipelineError, Table, Value, fields
 
 __all__ = [

@@ -29,11 +29,15 @@ from netweft.model import (
 from netweft.reconcile.memo import Memo, Reader, Unit
 from netweft.services import wiring
 from netweft.services.addresses import prefix
-from netweft.services.bridges import BRIDGES
-from netweft.services.dhcp import DHCP
+from netweft.services.dhcp.requests import DHCP
 from netweft.services.fields import logical_port
-from netweft.services.firewall import FIREWALL
 from netweft.services.kinds import Broken, Item, ItemKey, item_key
+from netweft.services.l2.bridges import BRIDGES
+from netweft.services.l2.local_vlans import LocalVlans
+from netweft.services.l2.neighbours import NEIGHBOURS
+from netweft.services.l2.physical import PHYSICAL_NETWORKS
+from netweft.services.l2.switching import SWITCHING
+from netweft.services.l2.trunks import Trunks
 from netweft.services.l3.advertisements import ADVERTISEMENTS
 from netweft.services.l3.advertisers import Advertisers
 from netweft.services.l3.gateways import GATEWAYS
@@ -42,16 +46,12 @@ from netweft.services.l3.neighbours import ROUTERS_NEIGHBOURS
 from netweft.services.l3.next_hops import NEXT_HOPS, learned
 from netweft.services.l3.routing import ROUTERS
 from netweft.services.l3.wiring import local_router
-from netweft.services.local_vlans import LocalVlans
-from netweft.services.neighbours import NEIGHBOURS
-from netweft.services.paired_addresses import PairedAddresses
-from netweft.services.physical import PHYSICAL_NETWORKS
-from netweft.services.port_security import PORT_SECURITY
 from netweft.services.qos import QOS
-from netweft.services.remotes import Numbers, Remotes
+from netweft.services.security.firewall import FIREWALL
+from netweft.services.security.paired_addresses import PairedAddresses
+from netweft.services.security.port_security import PORT_SECURITY
+from netweft.services.security.remotes import Numbers, Remotes
 from netweft.services.subnets import Subnets
-from netweft.services.switching import SWITCHING
-from netweft.services.trunks import Trunks
 from netweft.services.values import (
     Asked,
     Gateway,

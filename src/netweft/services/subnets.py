@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from netweft.model import Object, Subnet
 from netweft.reconcile.memo import Fact
-from netweft.services.dhcp import served
+from netweft.services.dhcp.requests import served
 
 
 class Subnets:

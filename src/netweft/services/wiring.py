@@ -23,11 +23,12 @@ from netweft.model import (
     qos_policy_id,
 )
 from netweft.reconcile.memo import Fact, Reader
-from netweft.services import dhcp, qos
+from netweft.services import qos
 from netweft.services.addresses import MAC_ANY_MULTICAST, Prefix, endpoint, maybe_mac
+from netweft.services.dhcp import requests as dhcp
 from netweft.services.fields import GUARDED
-from netweft.services.firewall_rules import remote_set
-from netweft.services.local_vlans import SOON
+from netweft.services.l2.local_vlans import SOON
+from netweft.services.security.firewall_rules import remote_set
 from netweft.services.values import (
     PHYSICAL,
     TUNNELLED,

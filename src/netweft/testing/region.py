@@ -35,7 +35,7 @@ from netweft.model import (
 from netweft.services.addresses import prefix
 from netweft.services.fields import tagged
 from netweft.services.kinds import Item, ItemKey
-from netweft.services.local_vlans import ROUTER_ZONES, LocalVlans
+from netweft.services.l2.local_vlans import ROUTER_ZONES, LocalVlans
 from netweft.services.pipeline import INT, TUN, BridgeFlow, physical_role
 from netweft.services.rendering import Rendering
 from netweft.services.values import PHYSICAL, TUNNELLED, HostFacts, Link, Uplinks

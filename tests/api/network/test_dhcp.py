@@ -8,7 +8,7 @@ from netweft.model import ExtraDhcpOpt, HostRoute, Port, Subnet
 from netweft.store import Object, Store
 
 from .conftest import Api, refused
-from .test_told_to_nodes import Followers, plug
+from .l2.test_told_to_nodes import Followers, plug
 
 
 def option(name: str, value: str | None, **more: int) -> dict[str, Any]:

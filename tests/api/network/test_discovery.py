@@ -64,7 +64,7 @@ def test_a_fault_of_ours_tells_users_nothing_but_that(api: Api, store: Store, mo
     def broken(*arguments: object) -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr("netweft.control.networks.born", broken)
+    monkeypatch.setattr("netweft.control.l2.networks.born", broken)
     answer = api("alice", "POST", "/networks", {"network": {}})
     assert answer.status_code == 500
     assert "NeutronError" in answer.json()

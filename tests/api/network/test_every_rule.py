@@ -10,7 +10,7 @@ import pytest
 from netweft.api.app import resources
 from netweft.api.attributes import Resource
 from netweft.api.resources.qos import RULE_TYPES
-from netweft.control import binding
+from netweft.control.l2 import binding
 from netweft.model import NodeFacts
 from netweft.settings import ServerSettings
 from netweft.store import Object, Store

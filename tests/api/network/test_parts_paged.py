@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from netweft.control import binding
+from netweft.control.l2 import binding
 from netweft.model import NodeFacts
 from netweft.store import Object, Store
 

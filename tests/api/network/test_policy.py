@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from netweft.control import binding
+from netweft.control.l2 import binding
 from netweft.model import NodeFacts
 from netweft.store import Store
 

@@ -19,7 +19,8 @@ from tests.examples import examples
 
 from netweft.api.app import resources, routes
 from netweft.api.attributes import Resource
-from netweft.control import binding, standard
+from netweft.control import standard
+from netweft.control.l2 import binding
 from netweft.model import NodeFacts, PortState, PortStatus
 from netweft.settings import ServerSettings
 from netweft.store import Object, Store

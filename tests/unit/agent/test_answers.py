@@ -10,9 +10,9 @@ from netweft.agent import answers
 from netweft.agent.answers import Answers
 from netweft.agent.desired import Desired
 from netweft.dataplane.openflow.messages import PacketIn
-from netweft.services.announce import Packet
-from netweft.services.dhcp import to_port
+from netweft.services.dhcp.requests import to_port
 from netweft.services.fields import IN_PORT, Reason, cookie
+from netweft.services.l2.announce import Packet
 from netweft.services.values import Asked, LocalNetwork, LocalPort
 from netweft.testing.region import network, port
 

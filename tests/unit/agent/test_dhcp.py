@@ -14,7 +14,7 @@ from netweft.dataplane.openflow.messages import PacketIn
 from netweft.dataplane.packets import datagram
 from netweft.dataplane.packets.datagram import Datagram
 from netweft.services.addresses import octets
-from netweft.services.dhcp4 import EVERYBODY, EVERYBODYS_MAC
+from netweft.services.dhcp.dhcp4 import EVERYBODY, EVERYBODYS_MAC
 from netweft.services.fields import OUT_PORT
 from netweft.services.kinds import LEASE
 from netweft.services.pipeline import INT

@@ -10,7 +10,10 @@ from tests.examples import examples
 from netweft.api import checks
 from netweft.api.attributes import Attribute
 from netweft.api.checks import Invalid
-from netweft.api.resources import agent, network, port, security_group, subnet
+from netweft.api.resources import agent
+from netweft.api.resources.ipam import subnet
+from netweft.api.resources.l2 import network, port
+from netweft.api.resources.security import security_group
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

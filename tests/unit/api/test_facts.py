@@ -12,19 +12,11 @@ import pytest
 from netweft.api.attributes import REQUIRED, UNSET, Attribute
 from netweft.api.checks import Invalid
 from netweft.api.discovery import EXTENSIONS
-from netweft.api.resources import (
-    address_group,
-    agent,
-    network,
-    network_segment_range,
-    port,
-    qos,
-    security_group,
-    subnet,
-    subnetpool,
-    trunk,
-)
+from netweft.api.resources import agent, qos
+from netweft.api.resources.ipam import subnet, subnetpool
+from netweft.api.resources.l2 import network, network_segment_range, port, trunk
 from netweft.api.resources.l3 import floatingip, router
+from netweft.api.resources.security import address_group, security_group
 
 FACTS = Path(__file__).parents[4] / "shared" / "neutron-api" / "definitions.json"
 pytestmark = pytest.mark.skipif(not FACTS.exists(), reason="the facts about Neutron are not beside the checkout")

@@ -5,17 +5,17 @@ from dataclasses import dataclass
 
 import pytest
 
-from netweft.control.address_groups import AddressGroups
-from netweft.control.default_rules import DefaultRules
-from netweft.control.networks import Networks
-from netweft.control.ports import Ports
-from netweft.control.security_group_rules import SecurityGroupRules
-from netweft.control.security_groups import SecurityGroups
-from netweft.control.segment_ranges import SegmentRanges
-from netweft.control.segments import Segments
+from netweft.control.ipam.subnets import Subnets
+from netweft.control.l2.networks import Networks
+from netweft.control.l2.ports import Ports
+from netweft.control.l2.segment_ranges import SegmentRanges
+from netweft.control.l2.segments import Segments
+from netweft.control.l2.trunks import Trunks
+from netweft.control.security.address_groups import AddressGroups
+from netweft.control.security.default_rules import DefaultRules
+from netweft.control.security.security_group_rules import SecurityGroupRules
+from netweft.control.security.security_groups import SecurityGroups
 from netweft.control.standard import UseCases
-from netweft.control.subnets import Subnets
-from netweft.control.trunks import Trunks
 from netweft.plugins.segments import segment_types
 from netweft.settings import ServerSettings
 from netweft.store import Object, Store

@@ -2,7 +2,7 @@
 
 import pytest
 
-from netweft.control import binding
+from netweft.control.l2 import binding
 from netweft.model import NodeFacts, PortState, PortStatus
 from netweft.store import Object
 

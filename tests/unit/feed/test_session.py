@@ -10,7 +10,7 @@ from tests.unit.feed.conftest import Rig, receive
 from tests.waiting import PATIENCE
 from websockets.exceptions import InvalidStatus
 
-from netweft.control.placing import AHEAD
+from netweft.control.l2.placing import AHEAD
 from netweft.feed import service, session
 from netweft.model import NodeFacts, PortState, PortStatus, Tracked
 from netweft.model.connections import CAME_FROM

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple, TypeAlias
 
-from netweft.control import addresses
+from netweft.control.ipam import addresses
 from netweft.control.l3 import attached
 from netweft.control.l3.attached import INFO
 from netweft.control.l3.errors import (

@@ -7,8 +7,8 @@ gets or had.  A gateway stays where it is until its host is gone, or cannot do i
 import hashlib
 from collections.abc import Collection, Iterable
 
-from netweft.control import hosts
-from netweft.control.hosts import HOST
+from netweft.control.l2 import hosts
+from netweft.control.l2.hosts import HOST
 from netweft.control.l3 import attached
 from netweft.control.l3.associations import KIND
 from netweft.control.l3.owners import GATEWAY

@@ -5,8 +5,9 @@
 
 from contextlib import suppress
 
-from netweft.control import addresses, ipam
 from netweft.control.errors import IpAddressGenerationFailure, NetworkNotFound
+from netweft.control.ipam import addresses
+from netweft.control.ipam import allocation as ipam
 from netweft.control.l3 import attached, gateway_hosts, routes
 from netweft.control.l3.attached import GATEWAY_PORT, INFO, KIND
 from netweft.control.l3.errors import BadRouterRequest, RouterExternalGatewayInUseByFloatingIp

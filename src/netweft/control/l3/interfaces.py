@@ -6,8 +6,10 @@ Each use case takes the router, which is held alone; what the request names is h
 from collections.abc import Iterable, Sequence
 from ipaddress import ip_address
 
-from netweft.control import addresses, hosts, placing, rbac, trunks
+from netweft.control import rbac
 from netweft.control.errors import PortNotFound, SubnetNotFound
+from netweft.control.ipam import addresses
+from netweft.control.l2 import hosts, placing, trunks
 from netweft.control.l3 import associations, attached, routes
 from netweft.control.l3.attached import KIND, Asker
 from netweft.control.l3.errors import (

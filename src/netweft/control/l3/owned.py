@@ -1,8 +1,9 @@
 """Ports that are a router's or a floating IP's: they come, change and go by way of those, not as ports."""
 
-from netweft.control import ipam
 from netweft.control.errors import InvalidInput
-from netweft.control.hosts import HOST
+from netweft.control.ipam import allocation as ipam
+from netweft.control.l2.hosts import HOST
+from netweft.control.l2.trunks import PortInUse
 from netweft.control.l3 import attached
 from netweft.control.l3.errors import (
     DeviceGetsNoPorts,
@@ -12,7 +13,6 @@ from netweft.control.l3.errors import (
 )
 from netweft.control.l3.owners import GATEWAY, INTERFACES, OWNERS
 from netweft.control.standard import UseCases
-from netweft.control.trunks import PortInUse
 from netweft.store import Object, ReadTransaction, WriteTransaction
 
 _RESERVED = OWNERS.keys() | INTERFACES

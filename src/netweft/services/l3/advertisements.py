@@ -15,7 +15,7 @@ from netweft.dataplane.openflow.flow import Controller
 from netweft.dataplane.packets.router_advert import Advertisement, PrefixInfo, Server
 from netweft.model import RouterPort, Subnet
 from netweft.services.addresses import link_local, mac, octets, parsed
-from netweft.services.dhcp import STATEFUL, STATELESS
+from netweft.services.dhcp.requests import STATEFUL, STATELESS
 from netweft.services.fields import AGENT, IN_PORT, LOCAL_VLAN, Reason, cookie
 from netweft.services.pipeline import INT, Value
 from netweft.services.values import Advertised, Asked, Flood, LocalNetwork, LocalPort, Service, Uplinks, Wanted

@@ -6,8 +6,8 @@ from ipaddress import IPv4Address, IPv6Address
 from netweft.dataplane.openflow.flow import SetField
 from netweft.dataplane.packets import arp, icmp
 from netweft.services.addresses import octets
-from netweft.services.announce import Packet
 from netweft.services.fields import LOCAL_VLAN
+from netweft.services.l2.announce import Packet
 from netweft.services.pipeline import INT
 from netweft.services.values import Gateway
 

@@ -8,11 +8,11 @@ from typing import Final
 
 from netweft.dataplane.openflow.fields import PROTO_ICMP, PROTO_ICMPV6
 from netweft.dataplane.openflow.flow import Action, Move, SetField
-from netweft.services import fragments
 from netweft.services.addresses import Prefix, prefix
 from netweft.services.fields import NEXT_HOP, ROUTER
 from netweft.services.l3.routes import BITS, DST, ETH, SRC
 from netweft.services.pipeline import INT, BridgeFlow, Value
+from netweft.services.security import fragments
 
 ITSELF = INT["to_router_itself"]
 # protocol, and the types of request and reply: RFC 792, RFC 4443

@@ -14,14 +14,14 @@ from typing import Final
 
 from netweft.dataplane.openflow.fields import ETH_ARP, ETH_IPV4, ETH_IPV6, ND_ADVERT, ND_SOLICIT, PROTO_ICMPV6
 from netweft.dataplane.openflow.flow import Controller, Ct, CtClear, DecTtl, Nat, SetField
-from netweft.services import switching
 from netweft.services.addresses import Prefix, mac
 from netweft.services.fields import AGENT, HANDED_UP, LOCAL_VLAN, ROUTER, Reason, Why, cookie
+from netweft.services.l2 import switching
+from netweft.services.l2.neighbours import arp_reply
 from netweft.services.l3.echo import answers_ping, for_it
 from netweft.services.l3.next_hops import LOOPBACK, at
 from netweft.services.l3.routes import DEFAULT, fits, may_not_fit, priority, to_next_hop, towards
 from netweft.services.l3.wire import wire_mac
-from netweft.services.neighbours import arp_reply
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.values import Gateway, LocalRouter, Service, Uplinks, Wanted
 

@@ -5,9 +5,9 @@ from typing import Final
 from netweft.dataplane.openflow.fields import PROTO_TCP, PROTO_UDP
 from netweft.dataplane.packets import icmp
 from netweft.services.addresses import octets, parsed
-from netweft.services.announce import Packet
-from netweft.services.dhcp import to_port
+from netweft.services.dhcp.requests import to_port
 from netweft.services.fields import Why
+from netweft.services.l2.announce import Packet
 from netweft.services.values import Interface, LocalPort
 
 # (type, code) in IPv4 (RFC 792, RFC 1812) and IPv6 (RFC 4443)

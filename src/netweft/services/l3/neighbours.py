@@ -10,8 +10,8 @@ from netweft.dataplane.openflow.fields import ETH_ARP, ETH_IPV6, ND_ADVERT, ND_S
 from netweft.dataplane.openflow.flow import Action, Controller, Move, SetField
 from netweft.services.addresses import Prefix, mac
 from netweft.services.fields import AGENT, IN_PORT, LOCAL_VLAN, Reason, cookie
+from netweft.services.l2.neighbours import arp_reply, asks_for
 from netweft.services.l3.next_hops import LOOPBACK
-from netweft.services.neighbours import arp_reply, asks_for
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.values import Asked, Interface, LocalPort, Service, Wanted
 

@@ -25,12 +25,12 @@ from netweft.services.fields import (
     Why,
     cookie,
 )
-from netweft.services.firewall import remembered
 from netweft.services.l3.echo import answers_neighbours_ping, answers_ping, for_it
 from netweft.services.l3.neighbours import answers, back_to_sender
 from netweft.services.l3.next_hops import reached
 from netweft.services.l3.routes import ETH, fits, priority, to_next_hop, towards
 from netweft.services.pipeline import INT, BridgeFlow, Value
+from netweft.services.security.firewall import remembered
 from netweft.services.values import Asked, HostFacts, Interface, LocalPort, LocalRouter, Service, Uplinks, Wanted
 
 TO_ROUTER, LEAVES, ITSELF, ROUTING, HAND_UP = (

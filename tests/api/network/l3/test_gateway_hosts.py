@@ -3,7 +3,7 @@
 import pytest
 from tests.api.network.conftest import Api
 
-from netweft.control import binding
+from netweft.control.l2 import binding
 from netweft.model import NodeFacts
 from netweft.store import Object, Store
 

@@ -12,15 +12,15 @@ from netweft.settings import ServerSettings
 from netweft.store import Store
 
 from ..conftest import authenticate
-from ..test_port_bindings import port, test_a_move
-from ..test_segments import (
+from ..l2.test_port_bindings import port, test_a_move
+from ..l2.test_segments import (
     api,
     test_an_external_network_is_seen_by_all_and_made_by_admins,
     test_ranges_are_admins_business,
     test_ranges_are_refused_in_neutrons_words,
     test_refusals_are_neutrons_and_leave_nothing_behind,
 )
-from ..test_trunks import ports, sub, test_a_trunks_life
+from ..l2.test_trunks import ports, sub, test_a_trunks_life
 
 __all__ = [
     "api",

@@ -11,6 +11,8 @@ from netweft.settings import ServerSettings
 from netweft.store import Store
 
 from ..conftest import Api, authenticate
+from ..ipam.test_subnetpools import pool, test_its_life, test_no_two_overlap, test_the_default_one
+from ..security.test_security_groups import test_an_address_group, test_templates_are_seen_by_all_and_changed_by_admins
 from ..test_any_input import (
     resources,
     sent,
@@ -26,8 +28,6 @@ from ..test_lists import ports, test_filters, test_walking_forward_and_back_by_t
 from ..test_policy import test_what_belongs_to_others_is_not_there
 from ..test_qos import test_a_port_shows_its_own_policy_and_its_networks, test_a_rules_life
 from ..test_rbac import test_a_network_is_used_by_those_it_is_shared_with, test_what_is_shared_is_seen_and_not_touched
-from ..test_security_groups import test_an_address_group, test_templates_are_seen_by_all_and_changed_by_admins
-from ..test_subnetpools import pool, test_its_life, test_no_two_overlap, test_the_default_one
 from ..test_tags import networks, test_lists
 
 __all__ = [

@@ -3,7 +3,7 @@
 import pytest
 from tests.unit.control.conftest import Cloud
 
-from netweft.control import binding, port_bindings
+from netweft.control.l2 import binding, port_bindings
 from netweft.control.l3.attached import Asker
 from netweft.control.l3.errors import PortOnEveryHost
 from netweft.control.l3.floating_ips import FloatingIPs

@@ -1,0 +1,1 @@
+"""What flows cannot do for routers: advertisements, neighbours, ICMP errors."""

@@ -1,0 +1,126 @@
+"""/v2.0/auto-allocated-topology/PROJECT: what Nova asks for a VM whose user names no network (`--nic auto`)."""
+
+from msgspec import Raw
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from netweft.api import body, querystring
+from netweft.api.attributes import Resource
+from netweft.api.encoding import json_response, told
+from netweft.api.faults import HTTPBadRequest
+from netweft.api.gate import Gate
+from netweft.api.policy import Policy
+from netweft.api.running import Run
+from netweft.control import auto_allocation, holding, quotas
+from netweft.control.auto_allocation import AutoAllocationFailure
+from netweft.control.errors import BadRequest, NotFound
+from netweft.control.ipam.subnetpools import SubnetAllocationError
+from netweft.plugins.identity import Context
+from netweft.store import Object, ReadTransaction, Store, WriteTransaction
+
+_DRY_RUN = "dry-run"
+
+
+class AutoAllocatedTopology:
+    """`None` instead of a project's id asks for the caller's own."""
+
+    def __init__(self, network: Resource, subnet: Resource, store: Store) -> None:
+        self._network, self._subnet = network, subnet
+        self._policy = Policy(network)
+        self._store = store
+        self._run = Run(store)
+
+    def routes(self, gate: Gate) -> list[BaseRoute]:
+        path = "/v2.0/auto-allocated-topology/{id}"
+        return [Route(path, gate(self.show), methods=["GET"]), Route(path, gate(self.delete), methods=["DELETE"])]
+
+    async def show(self, request: Request, context: Context) -> Response:
+        """Makes it, if it is not there."""
+        project = _project(request, context)
+        fields = querystring.fields_of(querystring.parse(request.url.query))
+        if fields and _DRY_RUN not in fields:
+            raise HTTPBadRequest("Bad auto_allocate request: Unrecognized field.")
+        run, work = (self._run.read, self._check) if fields else (self._run.write, self._get)
+        return json_response(await run(work, context, project))
+
+    async def delete(self, request: Request, context: Context) -> Response:
+        await self._run.write(self._delete, context, _project(request, context))
+        return Response(status_code=204)
+
+    def _check(self, context: Context, project: str) -> Raw:
+        with self._store.read() as tx:
+            self._require(tx, context, "get", project)
+            auto_allocation.require_external(tx)
+            if not auto_allocation.pools(tx, project):
+                raise AutoAllocationFailure(reason="No default subnetpools defined")
+        return _told("dry-run=pass", project)
+
+    def _get(self, context: Context, project: str) -> Raw:
+        with self._store.read() as tx:
+            self._require(tx, context, "get", project)
+            if found := auto_allocation.network_of(tx, project):
+                return _told(found, project)
+        return self._store.run(lambda tx: _told(self._make(tx, context, project), project))
+
+    def _make(self, tx: WriteTransaction, context: Context, project: str) -> str:
+        """One at a time: who comes second finds the first one's."""
+        tx.take_turns(f"auto-allocated topology:{project}")
+        if found := auto_allocation.network_of(tx, project):
+            return found
+        self._policy.require(tx, context, "create_network", {"project_id": project})
+        auto_allocation.require_external(tx)
+        try:
+            network = self._private_network(tx, context, project)
+        except (BadRequest, NotFound, SubnetAllocationError) as refusal:
+            raise AutoAllocationFailure(reason="Unable to provide project private network") from refusal
+        auto_allocation.keep(tx, project, network)
+        return str(network["id"])
+
+    def _private_network(self, tx: WriteTransaction, context: Context, project: str) -> Object:
+        named = {"name": auto_allocation.NETWORK, "description": auto_allocation.SAID}
+        network = _create(tx, context, self._network, named | {"project_id": project})
+        pools = auto_allocation.pools(tx, project)
+        if not pools:
+            raise AutoAllocationFailure(reason="Unable to provide project private network")
+        for pool in pools:
+            version = pool["ip_version"]
+            of = {"network_id": network["id"], "project_id": project, "subnetpool_id": pool["id"]}
+            _create(
+                tx, context, self._subnet, of | {"name": f"auto_allocated_subnet_v{version}", "ip_version": version}
+            )
+        return network
+
+    def _delete(self, context: Context, project: str) -> None:
+        def work(tx: WriteTransaction) -> None:
+            self._require(tx, context, "delete", project)
+            found = auto_allocation.network_of(tx, project)
+            network = holding.to_change(tx, "networks", found, {}) if found else None
+            if network is not None:
+                self._network.use_cases.delete(tx, network)
+
+        self._store.run(work)
+
+    def _require(self, tx: ReadTransaction, context: Context, verb: str, project: str) -> None:
+        self._policy.require(tx, context, f"{verb}_auto_allocated_topology", {"project_id": project})
+
+
+def _create(tx: WriteTransaction, context: Context, resource: Resource, values: Object) -> Object:
+    (wanted,), _ = body.for_create(resource, {resource.member: values}, context)
+    holding.to_create(tx, resource.collection, [wanted])
+    (created,) = resource.use_cases.create(tx, [wanted])
+    if resource.quota is not None:
+        quotas.check(tx, resource.member, resource.quota, [created])
+    return created
+
+
+def _told(id: str, project: str) -> Raw:
+    return told({"auto_allocated_topology": {"id": id, "project_id": project, "tenant_id": project}})
+
+
+def _project(request: Request, context: Context) -> str:
+    named: str = request.path_params["id"]
+    project = context.project_id if named == "None" else named
+    if project is None:
+        raise HTTPBadRequest("The token is not scoped to a project, and none is named")
+    return project

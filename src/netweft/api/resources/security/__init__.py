@@ -1,0 +1,1 @@
+"""Security groups' resources, and the address groups that their rules name."""

@@ -1,0 +1,1 @@
+"""Security groups, their rules, and the lists of addresses that rules name."""

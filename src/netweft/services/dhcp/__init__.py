@@ -1,0 +1,1 @@
+"""DHCP: which requests come to the agent, and what answers them."""

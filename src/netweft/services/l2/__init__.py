@@ -1,0 +1,1 @@
+"""Layer 2: bridges, local VLANs, who gets a frame."""

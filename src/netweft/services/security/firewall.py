@@ -1,0 +1,305 @@
+"""The firewall in front of every guarded port: how a packet is judged.  What the rules are is firewall_rules' business.
+
+    egress ─ct─▶ egress_state ─▶ egress_groups ⇄ egress_rules ─▶ egress_verdict ─▶ switching ─┐
+    ┌─────────────────────────────────────────────────────────────────────────────────────────┘
+    └▶ ingress ─ct, if not yet─▶ ingress_state ─▶ ingress_groups ⇄ ingress_rules ─▶ ingress_verdict ─▶ commit ─▶ …
+
+The connection tracker has one zone per network, so a packet between two ports of one node is tracked once for both.
+Only answers (of connections that both ends permit) pass without asking the rules; what goes the connection's own way
+asks them each time.  So a rule taken away ends what it alone allowed: the packet is dropped and the connection marked,
+which stops its answers, until a rule permits it again.  A rule added can only permit more.
+
+Who refuses is marked, and only who refused takes its mark away: the asker, or who is asked.  Of a frame that several
+get the others' verdicts say nothing of one port's: there each port that may be who answers (it shares an address or a
+MAC with others: LocalPort.shares) has a bit of its own, which stops its own answers and nobody else's.
+Ports of stateless groups are not tracked; their rules are asked in both directions.  Nor is what is for a multicast or
+broadcast address, which nobody can answer from: tracking it for each of its receivers would tell nothing.  Those of a
+crowd are tracked all the same: so each copy is a packet of its own to Open vSwitch (see `switching`).
+"""
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+
+from msgspec import Struct
+
+from netweft.dataplane.openflow.fields import (
+    ETH_ARP,
+    ETH_IPV4,
+    ETH_IPV6,
+    ETH_RARP,
+    ND_ADVERT,
+    ND_SOLICIT,
+    PROTO_ICMPV6,
+    PROTO_UDP,
+    ROUTER_ADVERT,
+    ROUTER_SOLICIT,
+)
+from netweft.dataplane.openflow.flow import Action, Clone, Ct, CtClear, Goto, Move, SetField
+from netweft.services.fields import (
+    ASKED,
+    ASKER,
+    CROWD,
+    ENDED,
+    FLOODED,
+    GROUP,
+    GUARDED,
+    IN_PORT,
+    JUDGED,
+    LOCAL_VLAN,
+    NOBODY,
+    ONE_OF_MANY,
+    OUT_PORT,
+    PERMITTED,
+    PIECE,
+    REMEMBERED,
+    TRIAL,
+    Reason,
+    cookie,
+    refusal,
+)
+from netweft.services.pipeline import INT, BridgeFlow, Table, Value
+from netweft.services.security import firewall_rules, fragments
+from netweft.services.values import HostFacts, LocalPort, Service, Uplinks, Wanted
+
+UNGUARDED, NEVER, ESSENTIAL, STATELESS, TO_MANY, TRACKED = 60, 55, 50, 40, 35, 30
+IN_PIECES, UNTRACKED, NOTHING_ELSE = 25, 20, 10
+TRIED = 50
+IP = (ETH_IPV4, ETH_IPV6)
+MANY: tuple[dict[str, Value], ...] = (  # RFC 5771, RFC 919, RFC 4291
+    {"eth_type": ETH_IPV4, "ipv4_dst": (0xE << 28, 0xF << 28)},
+    {"eth_type": ETH_IPV4, "ipv4_dst": 0xFFFFFFFF},
+    {"eth_type": ETH_IPV6, "ipv6_dst": (0xFF << 120, 0xFF << 120)},
+)
+
+NEW, ESTABLISHED, RELATED, REPLY, INVALID, TRACKED_BIT = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
+IS_INVALID = (TRACKED_BIT | INVALID, TRACKED_BIT | INVALID)
+IS_NEW = (TRACKED_BIT | NEW, TRACKED_BIT | NEW)
+IS_ANSWER = (TRACKED_BIT | ESTABLISHED | REPLY, TRACKED_BIT | ESTABLISHED | REPLY)
+IS_RELATED = (TRACKED_BIT | RELATED, TRACKED_BIT | RELATED)
+IS_KNOWN = (TRACKED_BIT | ESTABLISHED, TRACKED_BIT | ESTABLISHED | REPLY)  # and goes the connection's own way
+IS_OWN_WAY = (TRACKED_BIT, TRACKED_BIT | REPLY)
+IS_TRACKED = (TRACKED_BIT, TRACKED_BIT)
+IS_UNTRACKED = (0, TRACKED_BIT)
+
+MLD = (130, 131, 132, 143)
+
+
+class Side(Struct, frozen=True, kw_only=True):
+    """One direction.  port: the register with the guarded port.  to_many: which packets for many addresses are not
+    tracked.  neighbourly: which ICMPv6 types need no rule.
+    dhcp: IP version -> source and destination port of what needs none either.
+    one: where it is to one port alone.  pieces: where fragments come back to.  refuses: the mark of who is judged.
+    exempt, answered, permitted: where a packet goes on that needs no rule, that is an answer, that a rule permits."""
+
+    name: str
+    port: str
+    to_many: dict[str, Value]
+    neighbourly: tuple[int, ...]
+    dhcp: dict[int, tuple[int, int]]
+    one: dict[str, Value]
+    pieces: Table
+    refuses: int
+    exempt: Goto
+    answered: Goto
+    permitted: Goto
+
+    def table(self, name: str = "") -> Table:
+        return INT[f"{self.name}_{name}" if name else self.name]
+
+
+EGRESS = Side(
+    name="egress",
+    port=IN_PORT,
+    to_many={},
+    neighbourly=(*MLD, ROUTER_SOLICIT, ND_SOLICIT, ND_ADVERT),
+    dhcp={ETH_IPV4: (68, 67), ETH_IPV6: (546, 547)},
+    one={},
+    pieces=INT["egress_pieces"],
+    refuses=ASKER,
+    exempt=INT["to_router"].goto,
+    answered=INT["to_router"].goto,
+    permitted=INT["to_router"].goto,
+)
+INGRESS = Side(
+    name="ingress",
+    port=OUT_PORT,
+    to_many={FLOODED: (0, CROWD)},
+    neighbourly=(*MLD, ROUTER_ADVERT, ND_SOLICIT, ND_ADVERT),
+    dhcp={ETH_IPV4: (67, 68), ETH_IPV6: (547, 546)},
+    one={FLOODED: 0},
+    pieces=INT["pieces"],
+    refuses=ASKED,
+    exempt=INT["ingress_qos"].goto,
+    answered=INT["ingress_qos"].goto,
+    permitted=INT["commit"].goto,
+)
+SIDES = (EGRESS, INGRESS)
+
+
+def port(here: LocalPort) -> Iterator[Wanted]:
+    """Which groups it asks.  One that is not known here yet has no rules: closed."""
+    if not here.port.port_security_enabled:
+        return
+    owner = cookie(Reason.PORT_GROUPS, here.port.id)
+    for side in SIDES:
+        is_it = {side.port: here.number}
+        yield side.table("groups").flow(10, owner, is_it, *_ask(side, here))
+        if here.groups and not any(group.stateful for group in here.groups):
+            for eth_type in IP:
+                goto = side.table("groups").goto
+                yield side.table().flow(STATELESS, owner, {**is_it, "eth_type": eth_type}, goto)
+    if here.shares:
+        yield from _one_of_those_who_answer(here, owner)
+
+
+def _one_of_those_who_answer(here: LocalPort, owner: int) -> Iterator[BridgeFlow]:
+    """A new connection is marked too, where others may permit it: it is not this port's to answer."""
+    bit = refusal(here.port.id)
+    marked: Value = (bit, bit)
+    for state in (IS_ANSWER, IS_RELATED):
+        yield EGRESS.table("state").flow(25, owner, {IN_PORT: here.number, "ct_state": state, "ct_mark": marked})
+    for eth_type in IP:
+        asked: dict[str, Value] = {OUT_PORT: here.number, "eth_type": eth_type}
+        beside_others: dict[str, Value] = {FLOODED: (ONE_OF_MANY, ONE_OF_MANY), "ct_state": IS_NEW}
+        for states in ({"ct_state": IS_KNOWN}, beside_others):
+            yield INGRESS.table("verdict").flow(15, owner, {**asked, **states}, _mark(bit))
+        ended: dict[str, Value] = {**asked, "ct_state": IS_OWN_WAY, "ct_mark": marked}
+        yield INT["commit"].flow(20, owner, ended, _unmark(bit), INT["ingress_qos"].goto)
+
+
+def _mark(bit: int) -> Clone:
+    return _remember(SetField("ct_mark", bit, bit))
+
+
+def _unmark(bit: int) -> Clone:
+    return _remember(SetField("ct_mark", 0, bit))
+
+
+def _remember(*changes: SetField) -> Clone:
+    """By a copy that ends here, and with it the fragments that the tracker gives out at last, whosever they are.
+    Forgotten first, since the copy may be a fragment: if its rest never comes, it comes out untracked."""
+    return Clone((CtClear(), Ct(zone=LOCAL_VLAN, commit=True, exec=changes)))
+
+
+def _ask(side: Side, here: LocalPort) -> Iterator[Action]:
+    for group in here.groups:
+        yield SetField(GROUP, group.number)
+        yield side.table("rules").resubmit
+    yield side.table("verdict").goto
+
+
+def host(_: HostFacts, __: Uplinks) -> Iterator[Wanted]:
+    owner = cookie(Reason.PIPELINE)
+    for side in SIDES:
+        yield from _entry(owner, side)
+        yield from _state(owner, side)
+        yield from _verdict(owner, side)
+        yield side.pieces.flow(20, owner, {"ct_state": IS_TRACKED}, *_at_home(side), _after_pieces(side))
+        yield from firewall_rules.needs_no_rule(owner, side.table("rules"), _dhcp(side))
+    yield INGRESS.table().flow(UNGUARDED, owner, {OUT_PORT: (0, GUARDED)}, INT["commit"].goto)
+    for match in fragments.unacceptable():
+        yield INGRESS.table().flow(NEVER, owner, match)
+    guarded = {OUT_PORT: (GUARDED, GUARDED)}
+    for eth_type in (ETH_ARP, ETH_RARP):
+        yield INGRESS.table().flow(ESSENTIAL, owner, {"eth_type": eth_type}, INGRESS.exempt)
+    known: dict[str, Value] = {**guarded, FLOODED: (0, CROWD), "ct_state": IS_TRACKED}
+    yield INGRESS.table().flow(TRACKED, owner, known, INGRESS.table("state").goto)
+    yield INGRESS.table().flow(NOTHING_ELSE, owner, guarded)
+    yield from _commit(owner)
+    yield from _trials(owner)
+
+
+def _entry(owner: int, side: Side) -> Iterator[BridgeFlow]:
+    table = side.table()
+    for kind in side.neighbourly:
+        icmpv6 = {"eth_type": ETH_IPV6, "ip_proto": PROTO_ICMPV6, "icmpv6_type": kind}
+        yield table.flow(ESSENTIAL, owner, icmpv6, side.exempt)
+    for udp in _dhcp(side):
+        yield table.flow(ESSENTIAL, owner, {**udp, "ip_frag": fragments.NONE}, side.exempt)
+    guarded: dict[str, Value] = {side.port: (GUARDED, GUARDED)}
+    for many in MANY:
+        yield table.flow(TO_MANY, owner, {**guarded, **side.to_many, **many}, side.table("groups").goto)
+    state, pieces = (Ct(zone=LOCAL_VLAN, table=there.id) for there in (side.table("state"), side.pieces))
+    for eth_type in IP:  # not as tracked already, as copies for a crowd are: see _remember
+        packet = {**guarded, "eth_type": eth_type}
+        yield table.flow(UNTRACKED, owner, packet, CtClear(), state)
+        for priority, one, track in ((IN_PIECES, side.one, pieces), (IN_PIECES - 1, {}, state))[: 1 + bool(side.one)]:
+            piece: dict[str, Value] = {**packet, **one, "ip_frag": fragments.ANY}
+            yield table.flow(priority, owner, piece, CtClear(), SetField(PIECE, 1), track)
+
+
+def _dhcp(side: Side) -> Iterator[dict[str, Value]]:
+    for eth_type, (source, target) in side.dhcp.items():
+        yield {"eth_type": eth_type, "ip_proto": PROTO_UDP, "udp_src": source, "udp_dst": target}
+
+
+def _at_home(side: Side) -> Iterator[Action]:
+    """Fragments of another datagram may have come along: where they are of, and so for whom, the tracker says."""
+    yield Move("ct_zone", LOCAL_VLAN, 16)
+    if side is INGRESS:
+        yield SetField(OUT_PORT, 0)
+
+
+def _after_pieces(side: Side) -> Goto:
+    return INT["switching"].goto if side is INGRESS else side.table("state").goto
+
+
+def _state(owner: int, side: Side) -> Iterator[BridgeFlow]:
+    """Untracked: fragments of somebody else, whose rest never came, and that Open vSwitch gives out at last.  Fragments
+    beside a whole packet: somebody else's."""
+    table = side.table("state")
+    for eth_type in IP:
+        yield table.flow(50, owner, {PIECE: 0, "eth_type": eth_type, "ip_frag": fragments.ANY})
+    yield table.flow(40, owner, {"ct_state": IS_UNTRACKED})
+    yield table.flow(30, owner, {"ct_state": IS_INVALID})
+    for state in (IS_ANSWER, IS_RELATED):
+        yield table.flow(20, owner, {"ct_state": state, "ct_mark": (0, ENDED)}, side.answered)
+        yield table.flow(10, owner, {"ct_state": state})
+
+
+def _verdict(owner: int, side: Side) -> Iterator[BridgeFlow]:
+    """PERMITTED is cleared for the next one who asks: the other direction, or the next copy of a flooded frame."""
+    table, cleared = side.table("verdict"), SetField(PERMITTED, 0)
+    yield table.flow(20, owner, {PERMITTED: 1}, cleared, side.permitted)
+    for eth_type in IP:
+        known: dict[str, Value] = {"eth_type": eth_type, "ct_state": IS_KNOWN}
+        yield table.flow(10, owner, {FLOODED: 0, **known}, _mark(side.refuses))
+        if side is EGRESS:
+            again: dict[str, Value] = {PERMITTED: 1, **known, "ct_mark": (side.refuses, side.refuses)}
+            yield table.flow(30, owner, again, cleared, _unmark(side.refuses), side.permitted)
+
+
+def _commit(owner: int) -> Iterator[BridgeFlow]:
+    """Also what is for an unguarded port or another node."""
+    yield from remembered(owner, INT["commit"], INT["ingress_qos"].goto, {FLOODED: 0})
+
+
+def remembered(
+    owner: int, table: Table, onward: Goto, one: Mapping[str, Value] = MappingProxyType({})
+) -> Iterator[BridgeFlow]:
+    """New connections are, and those that had ended and are permitted again.  One that nobody had answered may have
+    ended while it was new: it is new again (`endings.by_mark`).  one: where it is to one port alone."""
+    for eth_type in IP:
+        new: dict[str, Value] = {"eth_type": eth_type, "ct_state": IS_NEW}
+        yield table.flow(10, owner, new, _remember(), onward)
+        yield table.flow(15, owner, {**new, "ct_mark": (ASKED, ASKED)}, _unmark(ENDED), onward)
+        ended: dict[str, Value] = {"eth_type": eth_type, "ct_state": IS_KNOWN, "ct_mark": (ASKED, ASKED)}
+        yield table.flow(10, owner, {**one, **ended}, _unmark(ASKED), onward)
+
+
+def _trials(owner: int) -> Iterator[BridgeFlow]:
+    """They end here, those for somebody elsewhere before they are sent there."""
+    elsewhere: dict[str, Value] = {"eth_dst": int.from_bytes(NOBODY, "big")}
+    remembered: dict[str, Value] = {TRIAL: JUDGED | REMEMBERED}
+    for table, match in ((INT["switching"], elsewhere), (INT["commit"], {})):
+        yield table.flow(TRIED, owner, {**match, TRIAL: (JUDGED, JUDGED)})
+    yield INT["switching"].flow(TRIED + 1, owner, {**elsewhere, **remembered}, INT["commit"].goto)
+    for eth_type in IP:
+        of: dict[str, Value] = {**remembered, "eth_type": eth_type}
+        yield INT["commit"].flow(TRIED + 1, owner, {**of, "ct_state": IS_NEW}, _remember())
+        for state, refused in ((IS_NEW, ENDED), (IS_KNOWN, ASKED)):
+            ended: dict[str, Value] = {**of, "ct_state": state, "ct_mark": (ASKED, ASKED)}
+            yield INT["commit"].flow(TRIED + 2, owner, ended, _unmark(refused))
+
+
+FIREWALL = Service("firewall", host=host, port=port, group=firewall_rules.group, remote=firewall_rules.remote)

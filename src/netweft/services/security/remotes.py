@@ -1,0 +1,127 @@
+"""The look-ups behind the firewall: numbers for groups and sets of addresses, and which address is in which sets.
+
+    ("number", group or set)  -> its number on this node
+    ("stateful", group)       -> whether it is
+    ("directions", set)       -> in which directions rules here name it
+    ("sets", MAC, address)    -> ids of the sets it is in; MAC: empty where it is with any
+
+Each change costs what it touches: a member more is one address, a rule more its group and the sets it names.
+"""
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from ipaddress import ip_network
+from typing import Any, TypeAlias, TypeVar
+
+from netweft.model import AddressGroup, GroupMember, Object, SecurityGroup
+from netweft.reconcile.memo import Fact, Unit
+from netweft.services.addresses import maybe_mac, prefix
+from netweft.services.security.firewall_rules import remote_set
+
+NUMBER_BYTES = 4
+_K = TypeVar("_K", bound=Hashable)
+_Place: TypeAlias = tuple[str, str]  # MAC or empty, address
+
+
+class Numbers:
+    """32 bits for each id, the same whatever came before: the id's hash, or, for ids whose hashes are equal, the hash
+    of id and place among them."""
+
+    def __init__(self) -> None:
+        self._uses: Counter[str] = Counter()
+        self._alike: defaultdict[int, set[str]] = defaultdict(set)
+
+    def use(self, id: str, step: int) -> dict[str, int | None]:
+        """step: one user more (1) or less (-1).  Returns the numbers that changed; None: it has none any more."""
+        before = self._uses[id]
+        self._uses[id] += step
+        if self._uses[id] == 0:
+            del self._uses[id]
+        if (before == 0) == (id not in self._uses):
+            return {}
+        alike = self._alike[_hash(id)]
+        (alike.discard if before else alike.add)(id)
+        changed: dict[str, int | None] = {id: None} if before else {}
+        changed |= {other: _hash(other, place) for place, other in enumerate(sorted(alike))}
+        if not alike:
+            del self._alike[_hash(id)]
+        return changed
+
+
+def _hash(id: str, place: int = 0) -> int:
+    """Never 0, which is what registers hold before they are set."""
+    text = f"{id}#{place}" if place else id
+    return int.from_bytes(hashlib.blake2s(text.encode(), digest_size=NUMBER_BYTES).digest(), "big") or 1
+
+
+class Remotes:
+    """put, mark: of the memo."""
+
+    def __init__(self, put: Callable[[Fact, Any], None], mark: Callable[[Unit], None]) -> None:
+        self._put = put
+        self._mark = mark
+        self._numbers = Numbers()
+        self._named: defaultdict[str, Counter[str]] = defaultdict(Counter)  # set -> direction -> rules
+        self._sets: defaultdict[_Place, Counter[str]] = defaultdict(Counter)  # -> set -> members
+
+    def changed(self, before: Object | None, after: Object | None) -> None:
+        for obj, step in ((after, 1), (before, -1)):  # so that what stays is never without
+            if isinstance(obj, SecurityGroup):
+                self._group(obj, step)
+            elif isinstance(obj, GroupMember):
+                self._members(obj.group_id, _places(obj), step)
+            elif isinstance(obj, AddressGroup):
+                self._members(obj.id, (("", address) for address in map(_canonical, obj.addresses)), step)
+        if isinstance(after, SecurityGroup):
+            self._put(("stateful", after.id), after.stateful)
+            self._mark(("security_group", after.id))
+        elif isinstance(before, SecurityGroup):
+            self._put(("stateful", before.id), None)
+
+    def _group(self, group: SecurityGroup, step: int) -> None:
+        self._number(group.id, step)
+        for rule in group.rules:
+            name = remote_set(rule)
+            if name is not None:
+                self._number(name, step)
+                _count(self._named, name, rule.direction, step)
+                self._put(("directions", name), tuple(sorted(self._named.get(name, ()))) or None)
+
+    def _members(self, set_id: str, places: Iterable[_Place], step: int) -> None:
+        for place in places:
+            if place[1]:
+                _count(self._sets, place, set_id, step)
+                self._put(("sets", *place), tuple(sorted(self._sets.get(place, ()))) or None)
+                self._mark(("remote", *place))
+
+    def _number(self, id: str, step: int) -> None:
+        for other, number in self._numbers.use(id, step).items():
+            self._put(("number", other), number)
+
+
+def _places(member: GroupMember) -> Iterator[_Place]:
+    """A range without its MAC, as an older server may say it, is nobody's: better closed than open."""
+    for address in map(_canonical, member.ip_addresses):
+        if prefix(address or "::/0").mask is None:
+            yield "", address
+    for pair in member.ranges:
+        if maybe_mac(pair.mac_address) is not None:
+            yield pair.mac_address.lower(), _canonical(pair.ip_address)
+
+
+def _count(counters: defaultdict[_K, Counter[str]], key: _K, value: str, step: int) -> None:
+    counter = counters[key]
+    counter[value] += step
+    if not counter[value]:
+        del counter[value]
+    if not counter:
+        del counters[key]
+
+
+def _canonical(address: str) -> str:
+    """One text for one prefix; empty for what is no address, so that nobody else suffers from it."""
+    try:
+        return str(ip_network(address, strict=False))
+    except ValueError:
+        return ""

@@ -1,0 +1,109 @@
+"""Connections on trial: when less is permitted, those that may have lost their rule are judged at once.
+
+What goes a connection's own way asks the rules each time (see `firewall`); a stream of answers alone would go on until
+its asker says something.  TCP says something all the time.  For UDP we say it: a packet of the connection's own way,
+for the pipeline to judge as any other, and to give to nobody.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from msgspec import Struct
+
+from netweft.dataplane.openflow.fields import ETH_IPV4
+from netweft.dataplane.openflow.flow import Action, Flow, SetField
+from netweft.dataplane.packets.datagram import Datagram, echo, encode, packet
+from netweft.dataplane.unixctl.conntrack import UDP, Connection
+from netweft.services.addresses import Prefix, parsed, prefix, within
+from netweft.services.fields import ENDED, GROUP, IN_PORT, JUDGED, LOCAL_VLAN, OUT_PORT, TRIAL
+from netweft.services.l2.announce import Packet
+from netweft.services.pipeline import INT
+from netweft.services.security.ends import End
+from netweft.services.security.firewall import SIDES
+from netweft.services.values import LocalPort
+
+_RULES = frozenset(side.table("rules").id for side in SIDES)
+_GROUPS = frozenset(side.table("groups").id for side in SIDES)
+_ANSWERS = INT["egress_state"].id  # a port that shares its addresses no more: what it refused is marked otherwise
+_REMOTE = ("ipv4_src", "ipv4_dst", "ipv6_src", "ipv6_dst")
+
+
+class Concern(Struct, frozen=True):
+    """Whom it concerns that less is permitted: groups and logical ports by their numbers, members of remote sets."""
+
+    groups: frozenset[int] = frozenset()
+    ports: frozenset[int] = frozenset()
+    members: frozenset[Prefix] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.groups or self.ports or self.members)
+
+    def has_port(self, port: LocalPort) -> bool:
+        return port.number in self.ports or any(group.number in self.groups for group in port.groups)
+
+    def has_address(self, address: str) -> bool:
+        return any(within(prefix(address), member) for member in self.members)
+
+
+def concern(taken: Iterable[Flow]) -> Concern:
+    """taken: flows of the integration bridge as they were, that are gone or do something else now."""
+    groups, ports, members = set(), set(), set()
+    for flow in taken:
+        match = {name: (value, mask) for name, value, mask in flow.match}
+        if flow.table in _GROUPS or flow.table == _ANSWERS:
+            ports |= {match[name][0] for name in (IN_PORT, OUT_PORT) if name in match}
+        elif flow.table in _RULES and GROUP in match:
+            groups.add(match[GROUP][0])
+        elif flow.table in _RULES:
+            named = {Prefix(4 if "4" in name else 6, *match[name]) for name in _REMOTE if name in match}
+            if not named and "eth_type" in match:  # a prefix of length 0 is no match
+                named = {Prefix(4 if match["eth_type"][0] == ETH_IPV4 else 6, 0, 0)}
+            members |= named
+    return Concern(frozenset(groups), frozenset(ports), frozenset(members))
+
+
+def trials(
+    concern: Concern, connections: Iterable[Connection], at: Callable[[int, str], tuple[End, ...]]
+) -> Iterator[Packet]:
+    """at: who has an address in the network with a local VLAN.  Where that can't be told, the asker's next packet ends
+    it."""
+    for connection in connections:
+        if connection.mark & ENDED:
+            continue
+        askers, asked = at(connection.zone, connection.src), at(connection.zone, connection.dst)
+        if len(askers) == 1 and (
+            any(end.port and concern.has_port(end.port) for end in (*askers, *asked))
+            or any(concern.has_address(end) for end in (connection.src, connection.dst))
+        ):
+            for end in {end.mac: end for end in asked}.values():
+                yield from trial(connection, askers[0], end)
+
+
+def trial(connection: Connection, asker: End, asked: End, how: int = JUDGED) -> Iterator[Packet]:
+    """Who is elsewhere is judged there."""
+    here = asker.port or asked.port
+    if here is None:
+        return
+    actions: list[Action] = [SetField(LOCAL_VLAN, connection.zone), SetField(TRIAL, how)]
+    if asker.port:
+        actions += (SetField(IN_PORT, asker.port.number), INT["egress"].resubmit)
+    else:
+        actions += (SetField(IN_PORT, here.uplink or 0), INT["switching"].resubmit)
+    yield Packet(_first((asker.mac, asked.mac), connection), tuple(actions))
+
+
+def _first(macs: tuple[bytes, bytes], connection: Connection) -> bytes:
+    """A packet of the connection's own way.  Of protocols with ports: UDP."""
+    src, dst = parsed(connection.src), parsed(connection.dst)
+    if connection.protocol != UDP:
+        body = echo((src, dst), *connection.icmp) if connection.icmp else b""
+        return packet(macs, (src, dst), connection.protocol, body)
+    frame = Datagram(
+        eth_src=macs[0],
+        eth_dst=macs[1],
+        src=src,
+        dst=dst,
+        sport=connection.sport,
+        dport=connection.dport,
+        payload=b"",
+    )
+    return encode(frame)

@@ -1,0 +1,27 @@
+"""What the datapath can do is asked at each connection, and kept where there is no answer."""
+
+from pathlib import Path
+
+import pytest
+
+from netweft.agent.host import datapath
+from netweft.agent.host.datapath import BridgeDatapath
+from netweft.dataplane.unixctl.client import CommandFailed
+
+
+async def test_it_is_asked_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = ["Check pkt length action: No\n", "", "Check pkt length action: Yes\n"]
+
+    async def command(_: Path, *words: str) -> str:
+        assert words == ("dpif/show-dp-features", "br-int")
+        if not answers[0]:
+            raise CommandFailed("no answer")
+        return answers[0]
+
+    monkeypatch.setattr(datapath, "command", command)
+    found, seen = BridgeDatapath(Path(), "br-int"), []
+    while answers:
+        await found.read()
+        seen.append(found.compares_lengths)
+        answers.pop(0)
+    assert seen == [False, False, True]
