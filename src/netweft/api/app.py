@@ -11,6 +11,7 @@ from netweft.api.gate import Gate
 from netweft.api.handlers import Endpoint
 from netweft.api.resources.agent import agent
 from netweft.api.resources.auto_allocated_topology import AutoAllocatedTopology
+from netweft.api.resources.ipam.address_scope import address_scope
 from netweft.api.resources.ipam.ip_availability import IpAvailability
 from netweft.api.resources.ipam.subnet import subnet
 from netweft.api.resources.ipam.subnetpool import subnetpool
@@ -38,6 +39,7 @@ from netweft.api.resources.security.security_group import (
 )
 from netweft.api.spellings import both
 from netweft.control.agents import Agents
+from netweft.control.ipam.address_scopes import AddressScopes
 from netweft.control.ipam.subnetpools import SubnetPools
 from netweft.control.ipam.subnets import Subnets
 from netweft.control.l2.networks import Networks
@@ -94,9 +96,10 @@ def build(
     ]
     by_member = {resource.member: resource for resource in resources}
     more = [*Quotas(resources, store).routes(gate), *IpAvailability(store).routes(gate)]
-    if {"network", "subnet"} <= by_member.keys():
-        more += FloatingIPPools(by_member["network"], store).routes(gate)
-        more += AutoAllocatedTopology(by_member["network"], by_member["subnet"], store).routes(gate)
+    if {"network", "subnet", "router"} <= by_member.keys():
+        network, subnet, router = (by_member[member] for member in ("network", "subnet", "router"))
+        more += FloatingIPPools(network, store).routes(gate)
+        more += AutoAllocatedTopology(network, subnet, router, store).routes(gate)
     return both([*described, *parts, *more, *empty.routes(gate), *discovery.routes(resources, gate)])
 
 
@@ -113,6 +116,7 @@ def resources(store: Store, settings: ServerSettings) -> list[Resource]:
         network(Shareable("networks", Networks(Segments(settings, types, ranges), subnets))),
         network_segment_range(ranges),
         subnet(ExternalSubnets(subnets, ports)),
+        address_scope(AddressScopes()),
         subnetpool(Shareable("subnetpools", SubnetPools())),
         port(OwnedPorts(ports)),
         trunk(Trunks()),

@@ -17,6 +17,7 @@ from netweft.control.errors import (
     SecurityGroupNotFound,
     SubnetNotFound,
 )
+from netweft.control.ipam.address_scopes import AddressScopeNotFound
 from netweft.control.ipam.subnetpools import SubnetPoolNotFound
 from netweft.control.qos import QosPolicyNotFound
 from netweft.plugins.identity import Context
@@ -33,6 +34,7 @@ _NAMED: Mapping[str, tuple[str, str, type[NotFound]]] = {
     "remote_address_group_id": ("address_group", "address_groups", AddressGroupNotFound),
     "qos_policy_id": ("policy", "policies", QosPolicyNotFound),
     "subnetpool_id": ("subnetpool", "subnetpools", SubnetPoolNotFound),
+    "address_scope_id": ("address_scope", "address_scopes", AddressScopeNotFound),
 }
 
 

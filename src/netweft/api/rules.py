@@ -117,6 +117,12 @@ _SUBNETS = {
     "update_subnetpool": ADMIN_OR_PROJECT_MEMBER,
     "update_subnetpool:is_default": ADMIN,
     "delete_subnetpool": ADMIN_OR_PROJECT_MEMBER,
+    "create_address_scope": ADMIN_OR_PROJECT_MEMBER,
+    "create_address_scope:shared": ADMIN,
+    "get_address_scope": ADMIN_OR_PROJECT_READER | IS_SHARED,
+    "update_address_scope": ADMIN_OR_PROJECT_MEMBER,
+    "update_address_scope:shared": ADMIN,
+    "delete_address_scope": ADMIN_OR_PROJECT_MEMBER,
 }
 _PORTS = {
     "create_port": ADMIN_OR_SERVICE | NET_OWNER_MEMBER | NET_IS_SHARED,

@@ -1,18 +1,23 @@
-"""The network that a project gets when it has none and asks for any: whose it is, and what it takes to make one.
-
-It is a network and its subnets, and no router yet: nothing leads from it to the external network, which must be there
-all the same (decision 0284).
+"""The network that a project gets when it has none and asks for any, and the router that leads from it to the external
+network: whose they are, and what it takes to make them (decision 0284).
 """
+
+from collections.abc import Sequence
 
 from netweft.control import rbac
 from netweft.control.errors import Conflict
 from netweft.control.ipam import subnetpools
 from netweft.control.l2.networks import default_external
+from netweft.control.l3 import attached
+from netweft.control.l3.attached import Asker
+from netweft.control.l3.interfaces import Interfaces
 from netweft.store import Claim, Object, Query, ReadTransaction, WriteTransaction
 
-NETWORK = "auto_allocated_network"
-SAID = "Made by auto-allocated-topology. Nothing leads outside from here: no router is made with it yet."
+NETWORK, ROUTER = "auto_allocated_network", "auto_allocated_router"
+# of those that were made before there were routers: they get theirs when somebody asks next
+WITHOUT_ROUTER = "Made by auto-allocated-topology. Nothing leads outside from here: no router is made with it yet."
 _SCOPE = "auto_allocated_topology"  # a project holds one, by its network
+_ROUTERS = "auto_allocated_router"  # likewise, by its router, while that is there
 
 
 class AutoAllocationFailure(Conflict):
@@ -24,14 +29,40 @@ def network_of(tx: ReadTransaction, project_id: str) -> str | None:
     return holder[1] if holder else None
 
 
+def router_of(tx: ReadTransaction, project_id: str) -> str | None:
+    holder = tx.holders(_ROUTERS, [project_id]).get(project_id)
+    return holder[1] if holder else None
+
+
 def keep(tx: WriteTransaction, project_id: str, network: Object) -> None:
     """Until the network goes."""
     tx.claim("networks", network["id"], [Claim(_SCOPE, project_id)])
 
 
-def require_external(tx: ReadTransaction) -> None:
-    if default_external(tx) is None:
+def connect(
+    tx: WriteTransaction, interfaces: Interfaces, project_id: str, router: Object, subnets: Sequence[Object]
+) -> None:
+    """This router leads outside from these subnets, and is the topology's until it goes."""
+    tx.claim("routers", router["id"], [Claim(_ROUTERS, project_id)])
+    for subnet in subnets:
+        held = tx.lock("routers", router["id"]) or router
+        interfaces.add(tx, held, Asker(project_id, is_admin=False), {"subnet_id": subnet["id"]})
+
+
+def disconnect(tx: WriteTransaction, interfaces: Interfaces, router: Object, subnets: Sequence[str]) -> None:
+    """Both are held alone.  Other interfaces that somebody has added keep the router from going."""
+    there = {fixed["subnet_id"] for port in attached.interfaces(tx, router["id"]) for fixed in port["fixed_ips"]}
+    for subnet in subnets:
+        if subnet in there:
+            interfaces.remove(tx, tx.lock("routers", router["id"]) or router, {"subnet_id": subnet})
+
+
+def external(tx: ReadTransaction) -> str:
+    """The id of the network that topologies lead to."""
+    found = default_external(tx)
+    if found is None:
         raise AutoAllocationFailure(reason="No default router:external network")
+    return found
 
 
 def pools(tx: ReadTransaction, project_id: str) -> list[Object]:

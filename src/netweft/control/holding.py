@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from netweft.control import rbac
+from netweft.control.ipam import address_scopes
 from netweft.control.l3 import associations
 from netweft.control.l3.associations import ADDRESS_PORT, LEADING
 from netweft.control.l3.attached import GATEWAY_PORT
@@ -39,6 +40,8 @@ PARENTS: Mapping[str, Mapping[str, Parent]] = {
         "network_id": Parent("networks", alone=True, home=True),
         "subnetpool_id": Parent("subnetpools", alone=True),
     },
+    # what other pools of the scope have; whether the scope is there, and the project's to use
+    "subnetpools": {address_scopes.SCOPE: Parent(address_scopes.KIND, alone=True, home=True)},
     # seen by the project, its subnets, port security; whether groups are there, whose, stateful; what a router's are
     "ports": {
         "network_id": Parent("networks", home=True),
@@ -80,6 +83,10 @@ PARENTS: Mapping[str, Mapping[str, Parent]] = {
 }
 # what nobody names, and is shared too: it takes a look to find it, before it is held and again after that
 FOUND: Mapping[str, Callable[[ReadTransaction, Object], Iterable[Row]]] = {"floatingips": associations.routers_for}
+# likewise, and changes too when this attribute does: the networks that follow a pool into another address scope
+FOLLOWING: Mapping[tuple[str, str], Callable[[ReadTransaction, Object], Iterable[Row]]] = {
+    (address_scopes.POOLS, address_scopes.SCOPE): address_scopes.networks_of
+}
 
 
 def to_create(tx: WriteTransaction, kind: str, wanted: Sequence[Object]) -> None:
@@ -96,6 +103,8 @@ def to_change(tx: WriteTransaction, kind: str, id: str, changes: Object) -> Obje
     before = (tx.glance.get(kind, id) or {}) if homes else {}
     named = [(kind, id, True), *_named(tx, parents, before, homes)]
     named += _named(tx, parents, before | changes, changes)
+    following = [FOLLOWING[kind, name] for name in changes if (kind, name) in FOLLOWING]
+    named += [(*row, True) for find in following for row in find(tx.glance, before)]
     _hold(tx, [*named, *(_found(tx, kind, before | changes) if changes else ())])
     found = tx.lock(kind, id)
     if found is not None and any(found.get(name) != before.get(name) for name in homes):

@@ -22,6 +22,7 @@ KINDS = {
     "address_group": "address_groups",
     "qos_policy": "policies",
     "subnetpool": "subnetpools",
+    "address_scope": "address_scopes",
 }
 _SERVICE = "network:"  # how the device_owner of a network's own ports begins: they use nothing, but for interfaces
 _TYPES = {kind: type for type, kind in KINDS.items()}
@@ -42,6 +43,10 @@ class RbacObjectNotFound(NotFound):
 
 class InvalidActionForType(BadRequest):
     message = "Invalid action '%(action)s' for object type '%(object_type)s'. Valid actions: %(valid_actions)s"
+
+
+class RbacPolicyInitError(BadRequest):
+    message = "Failed to create RBAC policy on object %(object_id)s because %(reason)s."
 
 
 class DuplicateRbacPolicy(Conflict):
@@ -67,6 +72,7 @@ class RbacPolicies(Plain):
             if action not in _ACTIONS[type]:
                 raise InvalidActionForType(action=action, object_type=type, valid_actions=_ACTIONS[type])
             _changed(tx, entry, {IS_EXTERNAL: True} if action == EXTERNAL else {})
+            _refuse_out_of_scope(tx, entry)
         _insert(tx, entries)
         return entries
 
@@ -167,6 +173,16 @@ def _refuse_in_use(tx: WriteTransaction, entry: Object, instead: str | None = No
         concerned = target in (EVERYBODY, project)
         if concerned and project != object["project_id"] and project not in others:
             raise RbacPolicyInUse(object_id=id, details="Other projects use it.")
+
+
+def _refuse_out_of_scope(tx: WriteTransaction, entry: Object) -> None:
+    """A subnet pool is for those who may use the address scope that it is in."""
+    pool = tx.glance.get("subnetpools", entry["object_id"]) if entry["object_type"] == "subnetpool" else None
+    scope, target = (pool or {}).get("address_scope_id"), entry["target_tenant"]
+    named = None if target == EVERYBODY else target
+    if scope and not shared_with(tx, "address_scopes", named, among=[scope]):
+        reason = "target project doesn't have access to associated address scope"
+        raise RbacPolicyInitError(object_id=entry["object_id"], reason=reason)
 
 
 def _users(tx: WriteTransaction, kind: str, object: Object, action: str) -> Iterator[str]:

@@ -97,6 +97,7 @@ THEIRS = {
     "security_group": Hung(OWNER, shared=True),
     "security_group_rule": Hung(OWNER, group=OWNER),
     "address_group": Hung(OWNER, shared=True),
+    "address_scope": Hung(OWNER, shared=True),
     "policy": Hung(OWNER, shared=True),
     "network_segment_range": Hung("nobody's"),
     "default_security_group_rule": Hung("nobody's"),
@@ -146,6 +147,7 @@ def new(w: World, member: str, project: str, number: int) -> Object:
         "network": {},
         "subnet": {"network_id": w.network, "ip_version": 4, "cidr": f"10.{100 + number}.0.0/24"},
         "subnetpool": {"name": "p", "prefixes": ["10.3.0.0/16"]},
+        "address_scope": {"ip_version": 4},
         "port": {"network_id": w.network},
         "trunk": {},
         "router": {},
@@ -204,6 +206,7 @@ VALUES: dict[str, Any] = {
     "default_prefixlen": 25,
     "default_quota": 5,
     "stateful": False,
+    "address_scope_id": None,
     "addresses": ["10.9.0.0/24"],
     "target_tenant": "*",
     "routes": [],
@@ -258,7 +261,7 @@ def theirs(w: World, resource: Resource, number: int) -> Object:
     answer = w.api("admin", "POST", f"/{resource.path}", {resource.member: body})
     assert answer.status_code == 201, answer.text
     made: Object = answer.json()[resource.member]
-    if resource.member in ("network", "security_group", "address_group", "policy"):
+    if resource.member in ("network", "security_group", "address_group", "address_scope", "policy"):
         type = "qos_policy" if resource.member == "policy" else resource.member
         values = {"object_type": type, "object_id": made["id"], "action": "access_as_shared"}
         w.make("rbac_policy", project_id=OWNER, target_tenant=SHARED_WITH, **values)
@@ -274,7 +277,7 @@ def answers(allowed: bool, seen: bool, status: int) -> bool:
 
 
 MEMBERS = [
-    *("network", "subnet", "subnetpool", "port", "trunk", "router", "floatingip", "security_group"),
+    *("network", "subnet", "subnetpool", "address_scope", "port", "trunk", "router", "floatingip", "security_group"),
     "security_group_rule",
     *("default_security_group_rule", "address_group", "policy", "rbac_policy", "network_segment_range"),
 ]

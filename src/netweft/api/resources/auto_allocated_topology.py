@@ -16,8 +16,9 @@ from netweft.control import auto_allocation, holding, quotas
 from netweft.control.auto_allocation import AutoAllocationFailure
 from netweft.control.errors import BadRequest, NotFound
 from netweft.control.ipam.subnetpools import SubnetAllocationError
+from netweft.control.l3.routers import Routers
 from netweft.plugins.identity import Context
-from netweft.store import Object, ReadTransaction, Store, WriteTransaction
+from netweft.store import Object, Query, ReadTransaction, Store, WriteTransaction
 
 _DRY_RUN = "dry-run"
 
@@ -25,8 +26,10 @@ _DRY_RUN = "dry-run"
 class AutoAllocatedTopology:
     """`None` instead of a project's id asks for the caller's own."""
 
-    def __init__(self, network: Resource, subnet: Resource, store: Store) -> None:
-        self._network, self._subnet = network, subnet
+    def __init__(self, network: Resource, subnet: Resource, router: Resource, store: Store) -> None:
+        assert isinstance(router.use_cases, Routers)
+        self._network, self._subnet, self._router = network, subnet, router
+        self._interfaces = router.use_cases.interfaces
         self._policy = Policy(network)
         self._store = store
         self._run = Run(store)
@@ -51,7 +54,7 @@ class AutoAllocatedTopology:
     def _check(self, context: Context, project: str) -> Raw:
         with self._store.read() as tx:
             self._require(tx, context, "get", project)
-            auto_allocation.require_external(tx)
+            auto_allocation.external(tx)
             if not auto_allocation.pools(tx, project):
                 raise AutoAllocationFailure(reason="No default subnetpools defined")
         return _told("dry-run=pass", project)
@@ -59,26 +62,44 @@ class AutoAllocatedTopology:
     def _get(self, context: Context, project: str) -> Raw:
         with self._store.read() as tx:
             self._require(tx, context, "get", project)
-            if found := auto_allocation.network_of(tx, project):
+            found = auto_allocation.network_of(tx, project)
+            if found and not _lacks_router(tx, found):
                 return _told(found, project)
         return self._store.run(lambda tx: _told(self._make(tx, context, project), project))
 
     def _make(self, tx: WriteTransaction, context: Context, project: str) -> str:
         """One at a time: who comes second finds the first one's."""
         tx.take_turns(f"auto-allocated topology:{project}")
-        if found := auto_allocation.network_of(tx, project):
+        found = auto_allocation.network_of(tx, project)
+        if found and not _lacks_router(tx.glance, found):
             return found
         self._policy.require(tx, context, "create_network", {"project_id": project})
-        auto_allocation.require_external(tx)
+        outside = auto_allocation.external(tx)
         try:
-            network = self._private_network(tx, context, project)
+            network = holding.to_change(tx, "networks", found, {}) if found else None
+            network = network or self._private_network(tx, context, project)
         except (BadRequest, NotFound, SubnetAllocationError) as refusal:
             raise AutoAllocationFailure(reason="Unable to provide project private network") from refusal
-        auto_allocation.keep(tx, project, network)
+        if not found:
+            auto_allocation.keep(tx, project, network)
+        try:
+            self._lead_outside(tx, context, project, network, outside)
+        except (BadRequest, NotFound) as refusal:
+            raise AutoAllocationFailure(reason="Unable to provide external connectivity") from refusal
         return str(network["id"])
 
+    def _lead_outside(
+        self, tx: WriteTransaction, context: Context, project: str, network: Object, outside: str
+    ) -> None:
+        gateway = {"external_gateway_info": {"network_id": outside}}
+        router = _create(tx, context, self._router, gateway | {"name": auto_allocation.ROUTER, "project_id": project})
+        subnets = list(tx.glance.query("subnets", Query({"network_id": [network["id"]]})))
+        auto_allocation.connect(tx, self._interfaces, project, router, subnets)
+        if network["description"]:
+            self._network.use_cases.update(tx, tx.lock("networks", network["id"]) or network, {"description": ""})
+
     def _private_network(self, tx: WriteTransaction, context: Context, project: str) -> Object:
-        named = {"name": auto_allocation.NETWORK, "description": auto_allocation.SAID}
+        named = {"name": auto_allocation.NETWORK}
         network = _create(tx, context, self._network, named | {"project_id": project})
         pools = auto_allocation.pools(tx, project)
         if not pools:
@@ -96,8 +117,15 @@ class AutoAllocatedTopology:
             self._require(tx, context, "delete", project)
             found = auto_allocation.network_of(tx, project)
             network = holding.to_change(tx, "networks", found, {}) if found else None
+            made = auto_allocation.router_of(tx, project)
+            router = holding.to_change(tx, "routers", made, {}) if made else None
             if network is not None:
-                self._network.use_cases.delete(tx, network)
+                tx.lock_many("subnets", network["subnets"])  # they go with it, once no router is on them
+            if router is not None:
+                auto_allocation.disconnect(tx, self._interfaces, router, network["subnets"] if network else ())
+                self._router.use_cases.delete(tx, tx.lock("routers", router["id"]) or router)
+            if network is not None:
+                self._network.use_cases.delete(tx, tx.lock("networks", network["id"]) or network)
 
         self._store.run(work)
 
@@ -112,6 +140,12 @@ def _create(tx: WriteTransaction, context: Context, resource: Resource, values: 
     if resource.quota is not None:
         quotas.check(tx, resource.member, resource.quota, [created])
     return created
+
+
+def _lacks_router(tx: ReadTransaction, network_id: str) -> bool:
+    """It was made before there were routers."""
+    network = tx.get("networks", network_id)
+    return network is not None and network["description"] == auto_allocation.WITHOUT_ROUTER
 
 
 def _told(id: str, project: str) -> Raw:

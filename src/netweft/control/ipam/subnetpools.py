@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 
 from netweft.control import rbac
 from netweft.control.errors import BadRequest, Conflict, InvalidInput, NotFound
+from netweft.control.ipam import address_scopes
+from netweft.control.ipam.address_scopes import SCOPE
 from netweft.control.ipam.addresses import IpNetwork
 from netweft.control.standard import Plain, born, bumped
 from netweft.store import Busy, Object, Query, WriteTransaction
@@ -72,7 +74,8 @@ class SubnetPools(Plain):
         pools = [born(_complete(one)) for one in wanted]
         for pool in pools:
             _refuse_second_default(tx, pool)
-            tx.insert(KIND, pool)
+            address_scopes.check_pool(tx, pool)
+            tx.insert(KIND, pool, address_scopes.links(pool))
         return pools
 
     def update(self, tx: WriteTransaction, current: Object, changes: Object) -> Object:
@@ -82,8 +85,11 @@ class SubnetPools(Plain):
         if not _hold(after["prefixes"], map(ipaddress.ip_network, current["prefixes"])):
             raise IllegalSubnetPoolPrefixUpdate(msg="Existing prefixes must be a subset of the new prefixes")
         _refuse_second_default(tx, after)
+        address_scopes.check_pool(tx, after)
+        if after.get(SCOPE) != current.get(SCOPE):
+            address_scopes.rescope(tx, current, after[SCOPE])
         known = {name: after[name] for name in (*changes, "prefixes")}
-        return tx.update(KIND, current["id"], bumped(current, known))
+        return tx.update(KIND, current["id"], bumped(current, known), {SCOPE: address_scopes.links(after)})
 
     def delete(self, tx: WriteTransaction, current: Object) -> None:
         if tx.referrers(KIND, current["id"]):

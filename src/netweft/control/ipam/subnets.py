@@ -11,7 +11,8 @@ from netweft.control.errors import (
     SubnetInUse,
     SubnetPoolRequired,
 )
-from netweft.control.ipam import addresses, subnetpools
+from netweft.control.ipam import address_scopes, addresses, subnetpools
+from netweft.control.ipam.address_scopes import SCOPE
 from netweft.control.l3 import attached
 from netweft.control.l3.errors import GatewayIpInUse
 from netweft.control.l3.owners import INTERFACES
@@ -65,7 +66,8 @@ class Subnets:
         self.remove(tx, current)
         if network is not None:
             rest = [id for id in network["subnets"] if id != current["id"]]
-            tx.update("networks", network["id"], bumped(network, {"subnets": rest}))
+            scopes = address_scopes.of_network(tx.glance, tx.glance.get_many("subnets", rest).values())
+            tx.update("networks", network["id"], bumped(network, {"subnets": rest} | scopes))
 
     def remove(self, tx: WriteTransaction, subnet: Object) -> None:
         """Without a look at its network, which goes too."""
@@ -77,8 +79,8 @@ class Subnets:
         if parent is None:
             raise NetworkNotFound(id=wanted["network_id"])
         pool = subnetpools.chosen(tx, wanted)
+        scopes = _refuse_other_pools(tx, parent, wanted["ip_version"], pool)
         if pool is not None:
-            _refuse_other_pools(tx, parent, wanted["ip_version"], pool)
             wanted = wanted | {"cidr": subnetpools.take(tx, pool, wanted)}
         subnet = born(_complete({name: value for name, value in wanted.items() if name not in _FOR_THE_POOL}))
         subnet["subnetpool_id"] = pool
@@ -88,7 +90,7 @@ class Subnets:
         links += [Link("subnetpool_id", subnetpools.KIND, pool)] if pool else []
         tx.insert("subnets", subnet, links)
         tx.pools.define(scope(subnet["id"]), addresses.ranges_of(subnet["allocation_pools"]))
-        tx.update("networks", parent["id"], bumped(parent, {"subnets": [*parent["subnets"], subnet["id"]]}))
+        tx.update("networks", parent["id"], bumped(parent, {"subnets": [*parent["subnets"], subnet["id"]]} | scopes))
         if addresses.is_automatic(subnet):
             _give_addresses(tx, subnet)
         return subnet
@@ -197,10 +199,17 @@ def _check_ipv6_modes(subnet: Object) -> None:
         )
 
 
-def _refuse_other_pools(tx: WriteTransaction, parent: Object, version: int, pool: str) -> None:
+def _refuse_other_pools(tx: WriteTransaction, parent: Object, version: int, pool_id: str | None) -> Object:
+    """What the network says of its scopes once it has a subnet of this pool, or of none."""
+    pool = tx.lock(subnetpools.KIND, pool_id) if pool_id else None
+    if pool_id and pool is None:
+        raise subnetpools.SubnetPoolNotFound(id=pool_id)
+    if pool is not None and pool["ip_version"] == version and address_scopes.are_in_one_scope(parent, pool):
+        return {}
     beside = [one for one in tx.glance.get_many("subnets", parent["subnets"]).values() if one["ip_version"] == version]
-    if any(one["subnetpool_id"] != pool for one in beside):
+    if any(one["subnetpool_id"] != pool_id for one in beside):
         raise NetworkSubnetPoolAffinityError()
+    return {address_scopes.OF_NETWORK[version]: pool[SCOPE]} if pool and pool.get(SCOPE) else {}
 
 
 def _refuse_overlap(tx: WriteTransaction, parent: Object, network: addresses.IpNetwork) -> None:

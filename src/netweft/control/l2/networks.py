@@ -2,6 +2,7 @@
 
 from netweft.control import qos, rbac
 from netweft.control.errors import Conflict, ExternalNetworkInUse, InvalidInput, NetworkInUse
+from netweft.control.ipam.address_scopes import OF_NETWORK
 from netweft.control.ipam.subnets import Subnets, refuse_small_mtu
 from netweft.control.l2 import segments
 from netweft.control.l2.segments import ID, PHYSICAL, TYPE, Segment, Segments
@@ -11,6 +12,7 @@ from netweft.control.rbac import IS_DEFAULT, IS_EXTERNAL
 from netweft.control.standard import born, bumped
 from netweft.store import Claim, New, Object, Query, ReadTransaction, Taken, WriteTransaction
 
+_NO_SCOPES = dict.fromkeys(OF_NETWORK.values())
 _THE_DEFAULT = Claim("default_external_network", "the")
 
 
@@ -84,7 +86,7 @@ class Networks:
         wanted[IS_DEFAULT] = _is_default(wanted)
         wanted[qos.POLICY] = wanted.get(qos.POLICY) or qos.default_of(tx, wanted["project_id"])
         mtu = self._mtu(chosen, wanted.get("mtu", 0))
-        network = born(wanted, mtu=mtu, status="ACTIVE", subnets=[]) | segments.shown(chosen)
+        network = born(wanted, mtu=mtu, status="ACTIVE", subnets=[], **_NO_SCOPES) | segments.shown(chosen)
         return New(network, qos.links(network), claims=[claim for segment in chosen for claim in segment.claims()])
 
     def _move(self, tx: WriteTransaction, current: Object, id: int | None) -> None:

@@ -4,6 +4,7 @@ from netweft.api import checks
 from netweft.api.attributes import Attribute, Resource
 from netweft.api.resources.standard import ADMIN_STATE, READ_ONLY, STANDARD, STATUS, flag
 from netweft.control.errors import NetworkNotFound
+from netweft.control.ipam.address_scopes import OF_NETWORK
 from netweft.control.standard import UseCases
 
 
@@ -42,6 +43,7 @@ ATTRIBUTES = STANDARD | {
     "router:external": flag(post=True, put=True, default=False, filter=True),
     "qos_policy_id": Attribute(check=checks.or_none(checks.uuid_text), post=True, put=True, default=None),
     "vlan_transparent": flag(post=True, filter=True),
+    **dict.fromkeys(OF_NETWORK.values(), Attribute(check=READ_ONLY)),
 }
 
 
