@@ -9,7 +9,7 @@ from netweft.model import NodeView, PortState, PortStatus
 from netweft.reconcile.delta import Delta
 
 Send = Callable[[Iterable[PortStatus], bool], None]  # statuses, complete
-MOST_FREE = 10_000
+MOST_UNPLUGGED = 10_000
 
 
 class Reporter:
@@ -18,7 +18,7 @@ class Reporter:
         self._delta: Delta[str, PortStatus] = Delta()  # what is so, and what was told
         self._owes_all = False
         self._left: set[str] = set()
-        self._free: dict[str, None] = {}  # not the node's, and not plugged in once since they were
+        self._unplugged: dict[str, None] = {}  # seen so; no more once it is said or it is taken away
 
     def left(self, port_ids: Iterable[str]) -> None:
         """These are not the node's any more: the server hears which of them are not plugged in, also of one that is
@@ -26,7 +26,7 @@ class Reporter:
         for port_id in port_ids:
             self._left.add(port_id)
             if port_id in self._delta.desired:
-                self._free.pop(port_id, None)
+                self._unplugged.pop(port_id, None)
             else:
                 self._remember(port_id)
 
@@ -47,7 +47,7 @@ class Reporter:
 
     def tell(self, view: NodeView, problem: str = "") -> None:
         """problem: why not everything that is wanted is in place; then nothing that was not up before is up now."""
-        left = [self._unplugged(port_id, view) for port_id in sorted(self._left - self._delta.desired.keys())]
+        left = [self._down(port_id) for port_id in sorted(self._left - self._delta.desired.keys())]
         news = [status for port_id in sorted(self._delta.dirty) for status in self._news(port_id, view, problem)]
         news += [status for status in left if status not in news]
         self._left.clear()
@@ -57,25 +57,27 @@ class Reporter:
         elif news:
             self._send(news, False)
 
-    def _unplugged(self, port_id: str, view: NodeView) -> PortStatus:
-        if port_id not in view.ports:
-            self._remember(port_id)
+    def _down(self, port_id: str) -> PortStatus:
+        self._remember(port_id)
         return PortStatus(port_id, PortState.DOWN)
 
     def _remember(self, port_id: str) -> None:
-        self._free[port_id] = None
-        if len(self._free) > MOST_FREE:
-            del self._free[next(iter(self._free))]
+        self._unplugged[port_id] = None
+        if len(self._unplugged) > MOST_UNPLUGGED:
+            del self._unplugged[next(iter(self._unplugged))]
 
     def _news(self, port_id: str, view: NodeView, problem: str) -> Iterable[PortStatus]:
         wanted, told = self._delta.desired.get(port_id), self._delta.actual.get(port_id)
         if wanted is None:
             self._delta.saw_gone(port_id)
-            return [self._unplugged(port_id, view)]
+            return [self._down(port_id)]
         was_up = told is not None and told.state is PortState.UP
         blocked = problem and wanted.state is PortState.UP and not was_up
         status = PortStatus(port_id, PortState.ERROR, problem) if blocked else wanted
-        if port_id in self._free and port_id not in view.ports:
-            status = replace(status, anew=True)
+        said = replace(status, anew=port_id in self._unplugged)
+        if port_id in view.ports:  # said once: the node may have lost it already, and not heard so
+            self._unplugged.pop(port_id, None)
+        else:
+            status = said
         self._delta.saw(port_id, status)
-        return [status] if status != told else []
+        return [said] if said != told else []

@@ -13,7 +13,7 @@ class PortState(StrEnum):
 
 class PortStatus(Struct, frozen=True, omit_defaults=True):
     """detail: one sentence for a person, empty when all is well.
-    anew: of a port that is not the node's, it was not plugged in at some time since it was."""
+    anew: the node has seen it unplugged before; of a port that is not the node's, at some time since it was."""
 
     port_id: str
     state: PortState

@@ -112,3 +112,17 @@ def test_so_is_what_was_taken_away_unplugged_and_is_plugged_in_before_the_server
     server.reporter.left([P.id])
     server.tell({P.id: replace(UP[P.id], state=PortState.ERROR), Q.id: asked})
     assert server.news() == [([replace(UP[P.id], state=PortState.ERROR)], False)], "it was plugged in all the time"
+
+
+def test_of_the_nodes_own_it_is_said_once(server: Server) -> None:
+    """It may have been taken away while it was unplugged: the node has not heard so (decision 0241)."""
+    server.tell(UP)
+    server.tell({})
+    server.news()
+    server.tell(UP)
+    assert server.news() == [([replace(UP[P.id], anew=True)], False)]
+    server.tell(UP)
+    assert server.news() == []
+    server.reporter.owe_all()
+    server.tell(UP)
+    assert server.news() == [([UP[P.id]], True)], "what is plugged in since is not a wish any more"
