@@ -55,8 +55,13 @@ def checksum(data: bytes) -> int:
 class Ping:
     def __init__(self, address: str, interval: float = INTERVAL, size: int = 28) -> None:
         self.address, self.interval, self.payload = address, interval, bytes(size - 28)
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.getprotobyname("icmp"))
-        self.socket.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO)
+        self.six = ":" in address
+        if self.six:
+            self.socket = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+        else:
+            self.socket = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+            self.socket.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO)
+        self.asks, self.answers = (128, 129) if self.six else (8, 0)
         self.identifier = os.getpid() & 0xFFFF
         self.sent: list[float] = []
         self.answered: dict[int, float] = {}
@@ -88,16 +93,17 @@ class Ping:
     def _send(self) -> None:
         """Sequence numbers are 16 bits wide: enough for ten minutes."""
         number = len(self.sent)
-        header = struct.pack("!BBHHH", 8, 0, 0, self.identifier, number)
-        packet = struct.pack("!BBHHH", 8, 0, checksum(header), self.identifier, number) + self.payload
+        header = struct.pack("!BBHHH", self.asks, 0, 0, self.identifier, number)  # the kernel writes ICMPv6's checksum
+        packet = struct.pack("!BBHHH", self.asks, 0, checksum(header), self.identifier, number) + self.payload
         self.sent.append(time.monotonic())
         with suppress(OSError):  # not sent is not answered: it counts as lost
             self.socket.sendto(packet, (self.address, 0))
 
     def _receive(self) -> None:
         data = self.socket.recv(2048)
-        kind, _, _, identifier, number = struct.unpack_from("!BBHHH", data, (data[0] & 15) * 4)
-        if kind == 0 and identifier == self.identifier:
+        start = 0 if self.six else (data[0] & 15) * 4
+        kind, _, _, identifier, number = struct.unpack_from("!BBHHH", data, start)
+        if kind == self.answers and identifier == self.identifier:
             self.duplicates += number in self.answered
             self.answered.setdefault(number, time.monotonic())
 
