@@ -17,6 +17,7 @@ from netweft.store import Object
 # alias -> (name, what it means, since when): only what is really there
 EXTENSIONS = {
     "address-group": ("Address group", "Support address group", "2020-07-15T10:00:00-00:00"),
+    "address-scope": ("Address scope", "Address scopes extension.", "2015-07-26T10:00:00-00:00"),
     "agent": ("agent", "The agent management extension.", "2013-02-03T10:00:00-00:00"),
     "agent_sort_key": ("Agents Sort Key", "Sorting of agents.", "2013-02-03T10:00:00-00:00"),
     "allowed-address-pairs": (
@@ -197,6 +198,11 @@ EXTENSIONS = {
         "Add address_group type to RBAC",
         "Sharing of address groups with some projects",
         "2021-01-20T00:00:00-00:00",
+    ),
+    "rbac-address-scope": (
+        "Add address_scope type to RBAC",
+        "Sharing of address scopes with some projects",
+        "2020-02-12T00:00:00-00:00",
     ),
     "rbac-policies": (
         "RBAC Policies",

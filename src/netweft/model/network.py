@@ -29,6 +29,8 @@ class Network(Struct, frozen=True, kw_only=True, tag="network", omit_defaults=Tr
     vlan_transparent: bool = False
     qos_policy_id: str | None = None
     segments: tuple[Segment, ...] = ()
+    ipv4_address_scope: str | None = None
+    ipv6_address_scope: str | None = None
 
 
 class HostRoute(Struct, frozen=True):

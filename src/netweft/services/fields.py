@@ -173,6 +173,7 @@ class Reason(IntEnum):
     ROUTER_GATEWAY = 85
     ROUTER_RESOLVE = 86
     ROUTER_FLOATING_IP = 87
+    ROUTER_SCOPE = 88
 
     @property
     def kind(self) -> str:

@@ -22,6 +22,7 @@ def test_the_resources(api: Api) -> None:
             "network_segment_ranges",
             "subnets",
             "subnetpools",
+            "address_scopes",
             "ports",
             "trunks",
             "routers",

@@ -18,6 +18,7 @@ from netweft.services.addresses import Prefix, mac
 from netweft.services.fields import AGENT, HANDED_UP, LOCAL_VLAN, ROUTER, Reason, Why, cookie
 from netweft.services.l2 import switching
 from netweft.services.l2.neighbours import arp_reply
+from netweft.services.l3 import scopes
 from netweft.services.l3.echo import answers_ping, for_it
 from netweft.services.l3.next_hops import LOOPBACK, at
 from netweft.services.l3.routes import DEFAULT, fits, may_not_fit, priority, to_next_hop, towards
@@ -29,7 +30,7 @@ TO_ROUTER, FROM_OUTSIDE, ITSELF, ROUTING, TO_OUTSIDE, NEXT_HOP = (
     INT[name] for name in ("to_router", "from_outside", "to_router_itself", "routing", "to_outside", "next_hop")
 )
 REQUEST, REPLY = 1, 2
-GATEWAY_ROUTE: Final = DEFAULT - 1  # a default route of its owner's comes before the gateway's
+GATEWAY_ROUTE: Final = DEFAULT - 2  # a default route of its owner's comes before the gateway's
 
 
 def router(uplinks: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
@@ -43,6 +44,7 @@ def router(uplinks: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
         yield from _neighbour(here.gateway)
         yield from _enters(here, here.gateway)
         yield from _leaves(here, here.gateway)
+        yield from scopes.by_the_gateway(here, here.gateway)
 
 
 def _to_the_gateways_node(here: LocalRouter, vlan: int, there: int) -> Iterator[BridgeFlow]:
@@ -111,9 +113,9 @@ def _floating(here: LocalRouter) -> int:
 def _leaves(here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:
     owner = cookie(Reason.ROUTER_GATEWAY, gateway.port.id)
     for on_link in gateway.on_link:
-        yield _route(here, gateway, on_link, None)
+        yield from _route(here, gateway, on_link, None)
     for next_hop in gateway.next_hops:
-        yield _route(here, gateway, Prefix(next_hop.version, 0, 0), next_hop)
+        yield from _route(here, gateway, Prefix(next_hop.version, 0, 0), next_hop)
     ipv4: dict[str, Value] = {ROUTER: here.number, "eth_type": ETH_IPV4}
     if may_not_fit(here, gateway.network):  # before it gets another address
         for eth_type in (ETH_IPV4, ETH_IPV6):
@@ -135,10 +137,12 @@ def _leaves(here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:
             yield NEXT_HOP.flow(10, owner, {LOCAL_VLAN: gateway.network.vlan, **to_it}, *into_it)
 
 
-def _route(here: LocalRouter, gateway: Gateway, to: Prefix, next_hop: Prefix | None) -> BridgeFlow:
+def _route(here: LocalRouter, gateway: Gateway, to: Prefix, next_hop: Prefix | None) -> Iterator[BridgeFlow]:
     """next_hop: None for what is on the link."""
-    return ROUTING.flow(
-        GATEWAY_ROUTE if to.mask == 0 else priority(to),
+    how_high = GATEWAY_ROUTE if to.mask == 0 else priority(to)
+    yield from scopes.kept_apart(here, how_high, to, gateway.network)
+    yield ROUTING.flow(
+        how_high,
         cookie(Reason.ROUTER_GATEWAY, gateway.port.id),
         towards(here, to),
         SetField(LOCAL_VLAN, gateway.network.vlan),

@@ -16,7 +16,9 @@ SRC: Final = {4: "ipv4_src", 6: "ipv6_src"}
 BITS: Final = {4: 32, 6: 128}
 ETHERNET: Final = 14  # bytes of the header, which the datapath counts
 MOST: Final = 0xFFFF  # that it can compare with
-DEFAULT: Final = 100  # the priority of a default route; with each bit of the prefix it is 2 more
+DEFAULT: Final = 100  # the priority of a default route; with each bit of the prefix it is 4 more
+CONNECTED: Final = 2  # and of two routes to the same prefix the connected one holds
+APART: Final = 1  # above a route: who may not take it
 
 
 def towards(here: LocalRouter, to: Prefix) -> dict[str, Value]:
@@ -26,7 +28,7 @@ def towards(here: LocalRouter, to: Prefix) -> dict[str, Value]:
 
 
 def priority(to: Prefix) -> int:
-    return DEFAULT + 2 * (BITS[to.version] if to.mask is None else to.mask.bit_count())
+    return DEFAULT + 4 * (BITS[to.version] if to.mask is None else to.mask.bit_count())
 
 
 def may_not_fit(here: LocalRouter, into: LocalNetwork) -> bool:

@@ -28,7 +28,8 @@ from netweft.services.fields import (
 from netweft.services.l3.echo import answers_neighbours_ping, answers_ping, for_it
 from netweft.services.l3.neighbours import answers, back_to_sender
 from netweft.services.l3.next_hops import reached
-from netweft.services.l3.routes import ETH, fits, priority, to_next_hop, towards
+from netweft.services.l3.routes import CONNECTED, ETH, fits, priority, to_next_hop, towards
+from netweft.services.l3.scopes import kept_apart
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.security.firewall import remembered
 from netweft.services.values import Asked, HostFacts, Interface, LocalPort, LocalRouter, Service, Uplinks, Wanted
@@ -48,7 +49,6 @@ NOT_FORWARDED: Final = {
     },
 }
 NEVER, EXPIRED = 1000, 900
-CONNECTED = 1  # and of two routes to the same prefix the connected one holds
 
 
 def router(_: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
@@ -59,11 +59,11 @@ def router(_: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
             yield from _itself(here, interface)
             yield from reached(interface)
             for on_link in interface.on_link:
-                yield _route(here, interface, on_link, None)
+                yield from _route(here, interface, on_link, None)
     for on_link in _out_of_reach(here):
         yield _unreachable(here, on_link, CONNECTED)
     for destination, by in _extra(here).items():
-        yield _route(here, by[0], destination, by[1]) if by else _unreachable(here, destination)
+        yield from _route(here, by[0], destination, by[1]) if by else [_unreachable(here, destination)]
 
 
 def _enters(here: LocalRouter, interface: Interface) -> Iterator[BridgeFlow]:
@@ -87,10 +87,12 @@ def _itself(here: LocalRouter, interface: Interface) -> Iterator[BridgeFlow]:
         yield ITSELF.flow(10, owner, to_it, SetField(HANDED_UP, Why.NOT_LISTENING), HAND_UP.goto)
 
 
-def _route(here: LocalRouter, interface: Interface, to: Prefix, next_hop: Prefix | None) -> BridgeFlow:
+def _route(here: LocalRouter, interface: Interface, to: Prefix, next_hop: Prefix | None) -> Iterator[BridgeFlow]:
     """next_hop: None for what is on the link."""
-    return ROUTING.flow(
-        priority(to) + (CONNECTED if next_hop is None else 0),
+    how_high = priority(to) + (CONNECTED if next_hop is None else 0)
+    yield from kept_apart(here, how_high, to, interface.network)
+    yield ROUTING.flow(
+        how_high,
         cookie(Reason.ROUTER_ROUTE, here.router.id),
         towards(here, to),
         SetField(LOCAL_VLAN, interface.network.vlan),
