@@ -5,7 +5,7 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 AS_ROOT = @[ "$$(id -u)" -eq 0 ] || { echo "make $@ needs root: it makes network namespaces.  Try: sudo make $@" >&2; exit 1; }
 
-.PHONY: help demo test test-kernel test-kernel-quick check fresh bench bench-scale install lock clean
+.PHONY: help demo ground test test-kernel test-kernel-quick check fresh bench bench-scale install lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -17,6 +17,11 @@ demo: ## two hypervisors, VMs over VXLAN, on a VLAN and on the external network,
 	$(AS_ROOT)
 	@scripts/install.sh
 	@$(BIN)/netweft demo
+
+ground: ## ask the installed Open vSwitch what it does right and what not; writes docs/ground.md (root)
+	$(AS_ROOT)
+	@scripts/install.sh test
+	$(BIN)/python -m tests.ground.run
 
 test: ## install, then every test there is (root)
 	$(AS_ROOT)

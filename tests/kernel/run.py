@@ -1,10 +1,12 @@
-"""The tests with real packets, on the kernel's datapath: `python -m tests.kernel.run [quick | all | [qemu] TEST...]`.
+"""The tests with real packets, on the kernel's datapath: `python -m tests.kernel.run [WHAT | [qemu] TEST...]`.
 
-quick: one of each kind, for every day.  all: every file on User-Mode Linux, then a choice on Debian's own kernel as far
-as the time goes.  Else these tests, on User-Mode Linux or on QEMU.  Whole files, but of `quick`, are written into the
-table of docs/datapaths.md as they end.  NETWEFT_KERNEL_MINUTES: how long it may take, where others use the machine.
+quick: one of each kind, for every day.  ground: what docs/ground.md says of this datapath, and no test.  all: that,
+every file on User-Mode Linux, then a choice on Debian's own kernel as far as the time goes.  Else these tests, on
+User-Mode Linux or on QEMU.  Whole files, but of `quick`, are written into the table of docs/datapaths.md as they end.
+NETWEFT_KERNEL_MINUTES: how long it may take, where others use the machine.
 """
 
+import io
 import os
 import shlex
 import signal
@@ -14,17 +16,21 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.ground.document import Document
+from tests.ground.run import PROBES, said
 from tests.kernel import results
 from tests.kernel.emulated import Emulated
 from tests.kernel.engine import CHECKOUT, Engine, Stopped
 from tests.kernel.results import Output, Table, Turn
 from tests.kernel.user_mode import UserMode
 
-QUICK_MINUTES, MINUTES = 10.0, 90.0
+QUICK_MINUTES, GROUND_MINUTES, MINUTES = 10.0, 10.0, 90.0
+ASK = ".venv/bin/python -m tests.ground.run say system"
 PYTEST = ".venv/bin/python -m pytest -v --color=no --tb=short -p no:randomly -p no:cacheprovider"
 
 
@@ -56,6 +62,9 @@ class Share(NamedTuple):
 
 
 def main(words: Sequence[str]) -> int:
+    asked = words not in (["all"], ["ground"]) or _ask_the_ground()
+    if words == ["ground"]:
+        return 0 if asked else 1
     shares, minutes = _choice(list(words))
     end = time.monotonic() + float(os.environ.get("NETWEFT_KERNEL_MINUTES", minutes)) * 60
     turns = [turn for share in shares for turn in _run(share, end)]
@@ -63,7 +72,28 @@ def main(words: Sequence[str]) -> int:
     passed = sum(result.outcome == results.PASSED for turn in turns for result in turn.results)
     stuck = sum(turn.machine == UserMode.name and not turn.finished for turn in turns)
     print(f"{results.table(turns)}{passed} passed, {failed} failed, {stuck} files not to their end on {UserMode.name}")
-    return 1 if failed or stuck or not passed else 0
+    return 1 if failed or stuck or not passed or not asked else 0
+
+
+def _ask_the_ground() -> bool:
+    """Whether all probes were answered."""
+    output = io.BytesIO()
+    with tempfile.TemporaryDirectory(prefix="netweft-kernel-") as folder:
+        engine = UserMode(Path(folder))
+        clock = threading.Timer(GROUND_MINUTES * 60, engine.stop)
+        clock.daemon = True
+        clock.start()
+        with suppress(Stopped):
+            engine.execute(ASK, output)
+        clock.cancel()
+        engine.stop()
+    text = output.getvalue().decode(errors="replace")
+    answers = list(said(text))
+    Document().put(PROBES, answers)
+    print(f"the ground: {len(answers)} of {len(PROBES)} probes were answered", flush=True)
+    if len(answers) < len(PROBES):
+        print(text[-2000:], flush=True)
+    return len(answers) == len(PROBES)
 
 
 def _choice(words: list[str]) -> tuple[list[Share], float]:

@@ -100,6 +100,12 @@ _FIELDS: tuple[Field, ...] = (
     Field("ct_zone",        NXM,     106,  16, "dec",      (),      "",   "ct_zone ct_zone NXM_NX_CT_ZONE"),
     Field("ct_mark",        NXM,     107,  32, "hex",      (),      "m",  "ct_mark ct_mark NXM_NX_CT_MARK"),
     Field("ct_label",       NXM,     108, 128, "hex",      (),      "m",  "ct_label ct_label NXM_NX_CT_LABEL"),
+    # of the connection that a packet is of, or is about, as its first packet had it: said of a packet handed up
+    Field("ct_nw_proto",    NXM,     119,   8, "dec",      (),      "-",  "ct_nw_proto ct_nw_proto NXM_NX_CT_NW_PROTO"),
+    Field("ct_nw_src",      NXM,     120,  32, "ipv4",     (),      "-",  "ct_nw_src ct_nw_src NXM_NX_CT_NW_SRC"),
+    Field("ct_nw_dst",      NXM,     121,  32, "ipv4",     (),      "-",  "ct_nw_dst ct_nw_dst NXM_NX_CT_NW_DST"),
+    Field("ct_tp_src",      NXM,     124,  16, "dec",      (),      "-",  "ct_tp_src ct_tp_src NXM_NX_CT_TP_SRC"),
+    Field("ct_tp_dst",      NXM,     125,  16, "dec",      (),      "-",  "ct_tp_dst ct_tp_dst NXM_NX_CT_TP_DST"),
     Field("eth_type",       OXM,       5,  16, "hex",      (),      "",   "eth_type dl_type NXM_OF_ETH_TYPE"),
     Field("ip_proto",       OXM,      10,   8, "dec",      _IP,     "",   "nw_proto nw_proto NXM_OF_IP_PROTO"),
     *map(_register, range(16)),

@@ -1,0 +1,119 @@
+"""What goes up to a controller and comes back: packets out, meters, TTL, packets that are too long."""
+
+from functools import partial
+from typing import Final
+
+from tests.ground.packets import Ends, udp
+from tests.ground.probe import Probe, Seen
+from tests.ground.stage import AGENT, BEYOND, ELSE, FAR, GROUND, IN, OUT, PATCH, Stage
+from tests.netns.frames import every, tag, with_ttl
+
+ENDS: Final = Ends("10.0.0.10", 5000, "198.51.100.7", 53)
+UP: Final = f"controller(id={AGENT})"
+
+
+async def packet_out(stage: Stage) -> Seen:
+    tracked = ("ip,actions=ct(zone=3,table=1)", "table=1,ct_state=+trk,actions=output")
+    stage.flows(tracked[0], f"{tracked[1]}:{OUT}")
+    stage.flows(tracked[0], f"{tracked[1]}:{BEYOND}", bridge=FAR)
+    came = []
+    for to in ("resubmit(,0)", f"output:{PATCH}"):
+        words = f"in_port=controller packet={udp(ENDS).hex()} actions={to}"
+        heard = await stage.hear(doing=partial(stage.ovs.ofctl, "packet-out", GROUND, words))
+        came.append(bool(heard.out[OUT] or heard.out[BEYOND]))
+    here, there = ("passes" if one else "is lost" for one in came)
+    return Seen(f"in its own bridge it {here}, behind a patch port it {there}", all(came))
+
+
+async def meters(stage: Stage) -> Seen:
+    """A burst that is far above the rate."""
+    sent, rate = 300, 20
+    for command in (
+        ("del-meters", GROUND),
+        ("add-meter", GROUND, f"meter=1,pktps,burst,band=type=drop,rate={rate},burst_size={rate}"),
+    ):
+        stage.ovs.ofctl(*command)
+    burst = [(IN, udp(ENDS._replace(sport=1000 + number))) for number in range(sent)]
+    stage.flows(f"in_port={IN},ip,actions=meter:1,{UP},output:{OUT}")
+    before = await stage.hear(*burst)
+    stage.flows(f"in_port={IN},ip,actions=controller(id={AGENT},meter_id=1),output:{OUT}")
+    within = await stage.hear(*burst)
+    stage.ovs.ofctl("del-meters", GROUND)
+    ups, outs = len(before.up), len(before.out[OUT])
+    held = 0 < ups < sent / 3 and ups == outs
+    words = (
+        f"of {sent} packets at once with {rate}/s allowed, `meter` before `controller` hands up {ups} and forwards "
+        f"{outs}"
+    )
+    return Seen(f"{words}; `controller(meter_id=)` hands up {len(within.up)} and forwards {len(within.out[OUT])}", held)
+
+
+async def ttl(stage: Stage) -> Seen:
+    stage.flows(f"in_port={IN},ip,actions=output:{ELSE},dec_ttl,output:{OUT}")
+    frame = udp(ENDS)
+    expired = await stage.hear((IN, with_ttl(frame, 1)))
+    decremented = await stage.hear(*((IN, with_ttl(frame, number)) for number in (2, 10, 64)))
+    left = [one[22] for one in decremented.out[OUT]]
+    cached = sum("ttl=" in line for line in stage.ovs.appctl("dpctl/dump-flows").splitlines())
+    stops = bool(expired.out[ELSE]) and not expired.out[OUT]
+    words = (
+        f"of TTL 1 the actions before `dec_ttl` are {'done' if expired.out[ELSE] else 'not done'}, "
+        f"those after it are {'done' if expired.out[OUT] else 'not done'}, a controller that takes actions' packets "
+        f"only {'hears of it' if expired.up else 'does not hear of it'}; 2, 10 and 64 become {left}, "
+        f"in {cached} flows of the cache for {1 + len(left)} TTLs"
+    )
+    return Seen(words, stops and left == [1, 9, 63])
+
+
+async def lengths(stage: Stage) -> Seen:
+    """1,000 bytes of IP, and 14 of Ethernet."""
+    limit, fits = 1014, udp(ENDS, bytes(1000 - 28))
+    stage.flows(
+        f"in_port={IN},actions=check_pkt_larger({limit})->NXM_NX_REG0[0],resubmit(,1)",
+        f"table=1,reg0=0,actions=output:{OUT}",
+        f"table=1,reg0=1,actions=output:{ELSE}",
+    )
+    first, *_ = every(udp(ENDS, bytes(4000)), 800)
+    larger = []
+    for frame in (fits, udp(ENDS, bytes(1001 - 28)), tag(fits, 5), first):
+        out = (await stage.hear((IN, frame))).out
+        if bool(out[ELSE]) == bool(out[OUT]):
+            return Seen("a packet is given to both or to none", False)
+        larger.append(bool(out[ELSE]))
+    words = (
+        f"with the Ethernet header, as many bytes are {'larger' if larger[0] else 'not larger'} and one more is "
+        f"{'larger' if larger[1] else 'not larger'}; a VLAN tag {'is' if larger[2] else 'is not'} counted; "
+        f"a fragment is {'not ' if larger[3] else ''}compared by itself"
+    )
+    return Seen(words, larger[:2] == [False, True])
+
+
+PROBES = (
+    Probe(
+        "A packet-out that is tracked, here and behind a patch port",
+        "A packet-out goes through `ct` with a table: in the bridge that it was sent to, and in one behind a "
+        "patch port. Does it come out?",
+        "What the agent sends is judged in the integration bridge; other bridges track nothing.",
+        packet_out,
+    ),
+    Probe(
+        "Meters before a controller",
+        "Does a meter limit what goes up, in the same flow?",
+        "A limit on what is handed up is a meter in the flow that hands it up.",
+        meters,
+    ),
+    Probe(
+        "`dec_ttl` and TTL 1",
+        "What becomes of a packet whose TTL runs out, who hears of it, and how many cached flows do TTLs cost?",
+        "Routers match TTL 0 and 1 before and hand them up with their own reason; one cached flow for each TTL "
+        "that is seen.",
+        ttl,
+    ),
+    Probe(
+        "`check_pkt_larger`",
+        "What is counted: the Ethernet header, a VLAN tag, a fragment's own length?",
+        "Routes into a network with a smaller MTU compare with it and 14, where all tags are off "
+        "([0425](decisions/0425-who-sends-too-much-is-told-how-much-fits.md)).",
+        lengths,
+    ),
+)

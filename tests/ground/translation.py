@@ -1,0 +1,126 @@
+"""What else the connection tracker does: ICMP's identifiers, connections whose beginning it missed, fragments."""
+
+import contextlib
+import itertools
+import subprocess
+from typing import Final
+
+from tests.ground.packets import Ends, address_of, echo, ends_of, tcp, udp
+from tests.ground.probe import Probe, Seen
+from tests.ground.stage import ELSE, IN, OUT, Stage
+from tests.netns.frames import every
+
+ZONE: Final = 7
+ACK, SYN_ACK, PUSH_ACK = 0x10, 0x12, 0x18
+NAT: Final = "203.0.113.5"
+SIZES: Final = (1480, 1184, 552)
+THERE: Final = "198.51.100.7"
+FLOWS: Final = (
+    f"in_port={IN},ip,actions=ct(commit,zone={ZONE},nat(src={NAT}),table=1)",
+    f"in_port={OUT},ip,actions=ct(zone={ZONE},nat,table=1)",
+    f"table=1,in_port={IN},actions=output:{OUT}",
+    f"table=1,in_port={OUT},actions=output:{IN}",
+)
+
+
+async def equal_ids(stage: Stage) -> Seen:
+    stage.forget()
+    stage.flows(*FLOWS)
+    askers = ("10.0.0.10", "10.0.0.11")
+    sent = (await stage.hear(*((IN, echo(asker, THERE, 7)) for asker in askers))).out[OUT]
+    if len(sent) != 2:
+        return Seen(f"{len(sent)} of 2 go out", False)
+    ids = [ends_of(frame[14:]).sport for frame in sent]
+    got = []
+    for id in ids:
+        answers = (await stage.hear((OUT, echo(THERE, NAT, id, reply=True)))).out[IN]
+        got += [address_of(answer) for answer in answers]
+    if got == list(askers):
+        return Seen(f"each gets its own answer; outside the identifiers are {ids[0]} and {ids[1]}", True)
+    return Seen(
+        f"outside the identifiers are {ids[0]} and {ids[1]}; the answers go to {' and '.join(got) or 'nobody'}", False
+    )
+
+
+async def mid_stream(stage: Stage) -> Seen:
+    """A tracker that has seen nothing yet: which segments does it take as the first of a connection?"""
+    ends = Ends("10.0.0.10", 40000, THERE, 80)
+    words = []
+    for name, flags in (("an ACK", ACK), ("data", PUSH_ACK), ("a SYN+ACK", SYN_ACK)):
+        stage.forget()
+        stage.flows(
+            f"in_port={IN},ip,actions=ct(zone={ZONE},table=1)",
+            f"table=1,ct_state=+new+trk,actions=output:{OUT}",
+            f"table=1,ct_state=+inv+trk,actions=output:{ELSE}",
+        )
+        out = (await stage.hear((IN, tcp(ends, flags)))).out
+        words.append(f"{name} is {'`+new`' if out[OUT] else '`+inv`' if out[ELSE] else 'neither'}")
+    stage.forget()
+    stage.flows(*FLOWS)
+    there = (await stage.hear((IN, tcp(ends, PUSH_ACK, 1000, 2000)))).out[OUT]
+    kept = bool(there) and ends_of(there[0][14:]) == Ends(NAT, 40000, THERE, 80)
+    back = (await stage.hear((OUT, tcp(Ends(THERE, 80, NAT, 40000), PUSH_ACK, 2000, 1008)))).out[IN]
+    passes = bool(back) and ends_of(back[0][14:]) == ends.back
+    words.append(f"by SNAT it goes out {'with its own port' if kept else 'not with its own port'}")
+    words.append(f"and the answer {'comes back' if passes else 'does not come back'}")
+    return Seen(", ".join(words), kept and passes)
+
+
+async def _fragments(stage: Stage, size: int) -> str:
+    stage.forget()
+    stage.flows(*FLOWS)
+    question = udp(Ends("10.0.0.10", 5000, THERE, 53), bytes(4000))
+    answer = udp(Ends(THERE, 53, NAT, 5000), bytes(4000))
+    there = (await stage.hear(*((IN, one) for one in every(question, size, next(_idents))))).out[OUT]
+    back = (await stage.hear(*((OUT, one) for one in every(answer, size, next(_idents))))).out[IN]
+    out, returned = _payload(there, NAT, THERE), _payload(back, THERE, "10.0.0.10")
+    if out == returned == 4008:
+        return ""
+    return f"of {size} bytes: {out} of 4008 bytes go out, {returned} come back"
+
+
+_idents = itertools.count(1)  # none twice: the tracker keeps for a while what has not come together
+
+
+def _payload(frames: list[bytes], src: str, dst: str) -> int:
+    ours = (one for one in frames if (ends_of(one[14:]).src, ends_of(one[14:]).dst) == (src, dst))
+    return sum(int.from_bytes(one[16:18], "big") - 20 for one in ours)
+
+
+async def fragments(stage: Stage) -> Seen:
+    """As installed, and with the smallest fragment that the agent sets where there is such a thing."""
+    installed = [said for size in SIZES if (said := await _fragments(stage, size))]
+    if not installed:
+        return Seen(f"of {', '.join(map(str, SIZES))} bytes: all go out and come back, translated", True)
+    with contextlib.suppress(subprocess.CalledProcessError):
+        stage.ovs.appctl("dpctl/ipf-set-min-frag", "v4", "400")
+    helped = [said for size in SIZES if (said := await _fragments(stage, size))]
+    more = "; ".join(helped) or "all go out and come back, translated"
+    words = f"as installed: {'; '.join(installed)}; with 400 bytes as the smallest: {more}"
+    return Seen(words, False)
+
+
+PROBES = (
+    Probe(
+        "Equal ICMP identifiers of two VMs behind one address",
+        "Two VMs ping one host by SNAT with the same identifier: does each get its own answer?",
+        "Known, and not helped where it is wrong: ping takes its identifiers at random or from its process's "
+        "number. Floating IPs are not concerned.",
+        equal_ids,
+    ),
+    Probe(
+        "TCP taken up in the middle",
+        "What does a tracker make of a segment of a connection that it has not seen begin, and does SNAT keep "
+        "its port?",
+        "A gateway that takes over from another one translates without a range of ports, so that most "
+        "connections go on.",
+        mid_stream,
+    ),
+    Probe(
+        "Fragments through NAT",
+        "Datagrams of 4,000 bytes in fragments of several sizes, out by SNAT, and answers back.",
+        "The agent lowers `ipf`'s smallest fragment to 400 bytes where the datapath has it "
+        "([0220](decisions/0220-fragments-are-judged-by-their-first.md)).",
+        fragments,
+    ),
+)
