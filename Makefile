@@ -61,12 +61,14 @@ bench: ## measure, and print a table (root)
 	$(BIN)/python bench/wiring.py
 	$(BIN)/python bench/dhcp.py
 	$(BIN)/python bench/throughput.py
+	$(BIN)/python bench/routers.py
 
 bench-scale: ## what one more costs beside 100, 1,000, 5,000 ports, restarts and an upgrade among them; some five minutes (root)
 	$(AS_ROOT)
 	@scripts/install.sh bench
 	$(BIN)/python bench/scale.py host --sizes 100,1000
 	$(BIN)/python bench/scale.py network
+	$(BIN)/python bench/routers.py --sizes 0,1000
 
 install: ## set up what demo, lab and tests need (root)
 	@scripts/install.sh test

@@ -1,0 +1,196 @@
+#!/usr/bin/env python3
+"""How soon a router carries packets: `bench/routers.py` prints a table.  Needs root.
+
+    interface      before add_router_interface until the first routed packet arrives, on another hypervisor
+    floating IP    before it is associated until the first packet from outside arrives at the VM; outside asks by ARP
+
+beside so many other routers, each with a network, a wired port, a gateway and a floating IP, spread over the nodes.
+Medians; and what one of the others has in flows, and what an agent needs that is killed among them.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from hypervisors import add_port, check, until_in_sync
+from table import percentile, print_sizes
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from tests.netns import frames
+from tests.netns.harness import Inside, Lab
+
+from netweft.lab import build, host
+from netweft.lab.cloud import Cloud
+from netweft.lab.commands import in_namespace
+from netweft.lab.host import Host
+from netweft.lab.vm import Vm
+
+KNOCK = str(Path(__file__).with_name("knock.py"))
+SIZES = (0, 100)
+EXTERNAL, OUTSIDE = "172.24.0.0/16", "172.24.0.1"
+BRIDGES = ("br-int", "br-ex")
+Figures = dict[str, float]
+
+
+class Scene:
+    """`one` on hv1, on a router's network; `two` on hv2, on a network that is to be; a host outside."""
+
+    def __init__(self, lab: Lab, nodes: int) -> None:
+        self.lab, self.nodes, self.others, self.taps = lab, [f"hv{n}" for n in range(1, nodes + 1)], 0, 0
+        self.cloud = Cloud(lab.layout)
+        blue, self.red = lab.network("10.70.0.0/24"), lab.network("10.71.0.0/24")
+        group = self.cloud.list("security-groups", name="default")[0]
+        names = ("network", "subnet", "port", "router", "floatingip", "security_group_rule")
+        self.cloud.request("PUT", f"quotas/{group['project_id']}", {"quota": dict.fromkeys(names, -1)})
+        self.cloud.create("security-group-rules", security_group_id=group["id"], direction="ingress", protocol="udp")
+        flat = {"provider:network_type": "flat", "provider:physical_network": "public", "router:external": True}
+        self.external = self.cloud.create("networks", name="outside", **flat)["id"]
+        outside = {"network_id": self.external, "cidr": EXTERNAL, "ip_version": 4, "gateway_ip": OUTSIDE}
+        self.cloud.create("subnets", enable_dhcp=False, **outside)
+        host.add(lab.layout, Host(name="outside", physical_network="public", vlan=0, addresses=(f"{OUTSIDE}/16",)))
+        self.router = self.router_of(blue)
+        self.one, self.two = lab.add_vm("hv1", blue), lab.add_vm("hv2", self.red)
+        self.floating = self.cloud.create("floatingips", floating_network_id=self.external)
+
+    def router_of(self, network: str) -> str:
+        router: str = self.cloud.create("routers", external_gateway_info={"network_id": self.external})["id"]
+        subnet = self.cloud.list("subnets", network_id=network)[0]["id"]
+        self.cloud.act("routers", router, "add_router_interface", {"subnet_id": subnet})
+        return router
+
+    def add_others(self, number: int) -> None:
+        ports = []
+        for at in range(self.others, number):
+            network = self.cloud.create("networks", name=f"other{at}")["id"]
+            self.cloud.create("subnets", network_id=network, cidr="10.0.0.0/24", ip_version=4)
+            self.router_of(network)
+            where = {"binding:host_id": self.nodes[at % len(self.nodes)]}
+            port = self.cloud.create("ports", network_id=network, **where)
+            self.cloud.create("floatingips", floating_network_id=self.external, port_id=port["id"])
+            ports.append(port)
+        for node in self.nodes:
+            self._plug(node, [port for port in ports if port["binding:host_id"] == node])
+        self.others = number
+        deadline = time.monotonic() + 300
+        while self.cloud.list("ports", status="DOWN", fields="id", limit="1", device_owner=""):
+            check(deadline, "all ACTIVE")
+            time.sleep(0.1)
+        self.until_quiet()
+
+    def _plug(self, node: str, ports: list[dict[str, Any]]) -> None:
+        database = f"--db=unix:{self.lab.node(node).ovs}/db.sock"
+        for start in range(0, len(ports), 100):
+            words: list[str] = []
+            for port in ports[start : start + 100]:
+                self.taps += 1
+                words += add_port(f"b{self.taps}", port)
+            subprocess.run(["ovs-vsctl", database, *words[1:]], check=True)
+
+    def until_quiet(self) -> None:
+        for node in self.nodes:
+            until_in_sync(f"{self.lab.node(node).folder}/agent.sock", seconds=300)
+
+    def flows(self) -> int:
+        return sum(len(self.lab.flows(node, bridge)) for node in self.nodes for bridge in BRIDGES)
+
+
+def first(heard: Inside, wanted: Callable[[bytes], bool], began: float) -> float:
+    """ms."""
+    while not wanted(bytes.fromhex(heard.line())):
+        pass
+    return 1e3 * (time.perf_counter() - began)
+
+
+def interface(scene: Scene) -> float:
+    """The router's MAC is known before, so nothing waits for ARP."""
+    subnet = scene.cloud.list("subnets", network_id=scene.red)[0]
+    there = {"subnet_id": subnet["id"], "ip_address": subnet["gateway_ip"]}
+    port = scene.cloud.create("ports", network_id=scene.red, fixed_ips=[there])
+    gateway = scene.cloud.list("ports", device_id=scene.router, device_owner="network:router_interface_distributed")
+    gateway = gateway or scene.cloud.list("ports", device_id=scene.router, device_owner="network:router_interface")
+    own, to = scene.one.nic, scene.two.nic
+    sent = frames.udp4((own.mac, gateway[0]["mac_address"]), (own.address, to.address), b"routed")
+    lab = scene.lab
+    with lab.inside(scene.two, "capture") as heard, lab.inside(scene.one, "repeat", sent.hex()):
+        time.sleep(0.2)
+        began = time.perf_counter()
+        scene.cloud.act("routers", scene.router, "add_router_interface", {"port_id": port["id"]})
+        took = first(heard, lambda frame: b"routed" in frame, began)
+    scene.cloud.act("routers", scene.router, "remove_router_interface", {"port_id": port["id"]})
+    scene.until_quiet()
+    return took
+
+
+def floating(scene: Scene) -> float:
+    address = scene.floating["floating_ip_address"]
+    knock = in_namespace(scene.lab.layout.host_namespace("outside"), sys.executable, KNOCK, "eth0", address)
+    with scene.lab.inside(scene.one, "capture") as heard, Inside(knock):
+        time.sleep(0.2)
+        began = time.perf_counter()
+        scene.cloud.update("floatingips", scene.floating["id"], {"port_id": scene.one.port_id})
+        took = first(heard, lambda frame: is_datagram(frame, scene.one), began)
+    scene.cloud.update("floatingips", scene.floating["id"], {"port_id": None})
+    scene.until_quiet()
+    return took
+
+
+def is_datagram(frame: bytes, machine: Vm) -> bool:
+    return frame[12:14] == b"\x08\x00" and frame[23] == 17 and frame[:6].hex(":") == machine.nic.mac
+
+
+def restarted(scene: Scene) -> tuple[float, int]:
+    """Seconds until an agent is in sync again that was killed; packets lost meanwhile, on the way out."""
+    socket = f"{scene.lab.node('hv1').folder}/agent.sock"
+    old = scene.lab.pid("agent", "hv1")
+    assert old
+    assert scene.lab.ping(scene.one, OUTSIDE)
+    with scene.lab.inside(scene.one, "ping", OUTSIDE) as ping:
+        began = time.perf_counter()
+        os.kill(old, 9)
+        took = until_in_sync(socket, other=old) - began
+        ping.stop()
+        return took, ping.result()["lost"]
+
+
+def measure(scene: Scene, sizes: list[int], rounds: int) -> dict[int, Figures]:
+    found: dict[int, Figures] = {}
+    bare = scene.flows()
+    for size in sizes:
+        scene.add_others(size)
+        here = {"flows on all nodes, one router with all of its": (scene.flows() - bare) / size} if size else {}
+        for name, work in (("interface added", interface), ("floating IP associated", floating)):
+            times = [work(scene) for _ in range(rounds)]
+            here[f"{name}: first packet after, p50, ms"] = median(times)
+            here[f"{name}: first packet after, p95, ms"] = percentile(times, 95)
+        here["agent killed: in sync after, s"], here["agent killed: packets lost"] = restarted(scene)
+        found[size] = here
+        print(f"bench: measured beside {size}", file=sys.stderr)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", default=",".join(map(str, SIZES)), help="beside how many other routers")
+    parser.add_argument("--nodes", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=20)
+    options = parser.parse_args()
+    if os.geteuid():
+        sys.exit("bench: needs root")
+    lab = Lab("benchl3")
+    build.down(lab.layout)
+    build.up(lab.layout, build.Plan(nodes=options.nodes))
+    try:
+        found = measure(Scene(lab, options.nodes), [int(size) for size in options.sizes.split(",")], options.rounds)
+    finally:
+        build.down(lab.layout)
+    print_sizes(f"Routers, on {options.nodes} hypervisors, beside so many others", found)
+
+
+if __name__ == "__main__":
+    main()
