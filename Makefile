@@ -61,6 +61,7 @@ bench: ## measure, and print a table (root)
 	$(BIN)/python bench/wiring.py
 	$(BIN)/python bench/dhcp.py
 	$(BIN)/python bench/throughput.py
+	$(BIN)/python bench/routed.py
 	$(BIN)/python bench/routers.py
 
 bench-scale: ## what one more costs beside 100, 1,000, 5,000 ports, restarts and an upgrade among them; some five minutes (root)

@@ -22,6 +22,7 @@ from netweft.lab.layout import UNDERLAYS, Layout, NodeLayout
 from netweft.lab.supervisor import Command
 
 MTU, VNI = 1450, 77
+OUTSIDE = "outside"
 PLACES = {"client": 1, "beside": 1, "there": 2}  # VM -> hypervisor
 
 
@@ -33,7 +34,9 @@ class Stage:
     addresses: dict[str, str]
 
     def command(self, machine: str, *words: str) -> tuple[str, ...]:
-        return in_namespace(self.layout.vm_namespace(machine), *words)
+        """In a VM, or in the host that is no VM."""
+        layout = self.layout
+        return in_namespace((layout.host_namespace if machine == OUTSIDE else layout.vm_namespace)(machine), *words)
 
     def vswitchd(self, node: int) -> int:
         """Its pid."""
@@ -80,7 +83,7 @@ TRACKED = (  # the least that a stateful firewall can be: one tracking, and no r
 @contextmanager
 def by_hand(lab: str, flows: tuple[str, ...]) -> Iterator[Stage]:
     """A learning switch on each hypervisor, joined by a tunnel, and the flows written by hand."""
-    with _bare(lab) as stage:
+    with bare(lab) as stage:
         datapath = hypervisor.datapath_type()
         for number, other in ((1, 2), (2, 1)):
             node = stage.layout.node(number)
@@ -96,19 +99,19 @@ def by_hand(lab: str, flows: tuple[str, ...]) -> Iterator[Stage]:
 @contextmanager
 def ovn() -> Iterator[Stage]:
     """A logical switch with the ACLs that Neutron would make for the same security group."""
-    with _bare("benchovn") as stage:
+    with bare("benchovn") as stage:
         central = stage.layout.folder / "ovn"
         central.mkdir()
-        _central(stage.layout, central)
+        central_of(stage.layout, central)
         for number in (1, 2):
-            _controller(stage.layout.node(number), central)
+            controller_on(stage.layout.node(number), central)
         _logical_switch(stage, central)
         _plug_in(stage)
-        _nbctl(central, "--wait=hv", "sync")
+        nbctl(central, "--wait=hv", "sync")
         yield stage
 
 
-def _central(layout: Layout, folder: Path) -> None:
+def central_of(layout: Layout, folder: Path) -> None:
     """The two databases, and what translates from one to the other."""
     environment = {f"{of}_{name}DIR": str(folder) for of in ("OVN", "OVS") for name in ("RUN", "LOG", "DB")}
     for name in ("nb", "sb"):
@@ -116,12 +119,12 @@ def _central(layout: Layout, folder: Path) -> None:
         words = (f"{folder}/{name}.db", f"--remote=punix:{folder}/{name}.sock", f"--unixctl={folder}/{name}.ctl")
         argv = ("ovsdb-server", *words, "-vconsole:off")
         _keep_running(layout, Command(kind=f"ovn-{name}", argv=argv, environment=environment))
-    _wait(lambda: all(listens(folder / f"{name}.sock") for name in ("nb", "sb")), "OVN's databases")
+    wait(lambda: all(listens(folder / f"{name}.sock") for name in ("nb", "sb")), "OVN's databases")
     northd = ("ovn-northd", f"--ovnnb-db=unix:{folder}/nb.sock", f"--ovnsb-db=unix:{folder}/sb.sock", "-vconsole:off")
     _keep_running(layout, Command(kind="ovn-northd", argv=northd, environment=environment))
 
 
-def _controller(node: NodeLayout, central: Path) -> None:
+def controller_on(node: NodeLayout, central: Path) -> None:
     datapath = hypervisor.datapath_type()
     vsctl(node, "add-br", "br-int", "--", "set", "Bridge", "br-int", f"datapath_type={datapath}", "fail_mode=secure")
     told = {
@@ -143,14 +146,19 @@ def _keep_running(layout: Layout, command: Command) -> None:
 
 
 def _logical_switch(stage: Stage, central: Path) -> None:
-    _nbctl(central, "ls-add", "net", "--", "pg-add", "pg")
+    nbctl(central, "ls-add", "net", "--", "pg-add", "pg")
     ports = list(PLACES)
     for name in ports:
         nic = _nic(name)
         who = f"{nic.mac} {nic.address}"
         words = ("lsp-add", "net", name, "--", "lsp-set-addresses", name, who)
-        _nbctl(central, *words, "--", "lsp-set-port-security", name, who)
-    _nbctl(central, "pg-set-ports", "pg", *ports)
+        nbctl(central, *words, "--", "lsp-set-port-security", name, who)
+    nbctl(central, "pg-set-ports", "pg", *ports)
+    permit(central)
+
+
+def permit(central: Path) -> None:
+    """To the ports of group `pg` what the default security group does, and what the services need."""
     into, low, high = "outport == @pg && ip4", PORTS[0], PORTS[-1]
     for direction, priority, match, verdict in (
         ("from-lport", 1002, "inport == @pg && ip4", "allow-related"),
@@ -160,10 +168,10 @@ def _logical_switch(stage: Stage, central: Path) -> None:
         ("to-lport", 1002, f"{into} && udp.dst >= {low} && udp.dst <= {high}", "allow-related"),
         ("to-lport", 1001, "outport == @pg && ip", "drop"),
     ):
-        _nbctl(central, "--type=port-group", "acl-add", "pg", direction, str(priority), match, verdict)
+        nbctl(central, "--type=port-group", "acl-add", "pg", direction, str(priority), match, verdict)
 
 
-def _nbctl(central: Path, *words: str) -> None:
+def nbctl(central: Path, *words: str) -> None:
     run("ovn-nbctl", f"--db=unix:{central}/nb.sock", "--timeout=20", *words)
 
 
@@ -179,7 +187,7 @@ CONTENDERS: dict[str, Callable[[], AbstractContextManager[Stage]]] = {
 
 
 @contextmanager
-def _bare(lab: str) -> Iterator[Stage]:
+def bare(lab: str) -> Iterator[Stage]:
     """Two hypervisors with Open vSwitch, an underlay and the operator's bridges to physical networks, and no server and
     no agents.  An idle bridge counts: the userspace datapath's one thread looks after all of them in each turn."""
     layout = Layout(lab)
@@ -194,7 +202,7 @@ def _bare(lab: str) -> Iterator[Stage]:
             supervisor.declare(layout, hypervisor.ovsdb_server(node))
         supervisor.start(layout, hypervisor.NETWEFT)
         for node in nodes:
-            _wait(lambda node=node: listens(node.ovs / "db.sock"), "ovsdb-server")  # type: ignore[misc]
+            wait(lambda node=node: listens(node.ovs / "db.sock"), "ovsdb-server")  # type: ignore[misc]
             hypervisor.initialise_database(node, hypervisor.datapath_type())
             supervisor.declare(layout, hypervisor.ovs_vswitchd(node))
         supervisor.reload(layout)
@@ -230,7 +238,7 @@ def _nic(name: str) -> Nic:
     return Nic(tap=f"tap-{name}", mac=mac, mtu=MTU, addresses=(address,))
 
 
-def _wait(condition: Callable[[], bool], what: str) -> None:
+def wait(condition: Callable[[], bool], what: str) -> None:
     end = time.monotonic() + 20
     while not condition():
         if time.monotonic() > end:

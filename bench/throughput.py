@@ -23,31 +23,47 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from contenders import CONTENDERS, PLACES, Stage
+from contenders import CONTENDERS, Stage
 from table import Row, percentile, print_comparison
 
 LOAD = str(Path(__file__).with_name("load.py"))
 TITLES = {"plain": "normal", "tracked": "tracked", "netweft": "Netweft", "ovn": "OVN"}
-PATHS = {"beside": "one host", "there": "VXLAN"}
 WITHIN = 0.9  # of what hand-written flows do in bulk
+
+
+class Way(NamedTuple):
+    """From one machine to another, past the switches of these nodes.  address: by which it is reached."""
+
+    title: str
+    to: str
+    nodes: tuple[int, ...]
+    frm: str = "client"
+    address: str = ""
+
+
+PATHS = (Way("one host", "beside", (1,)), Way("VXLAN", "there", (1, 2)))
 
 
 class Task(NamedTuple):
     """turn: load.py says what for."""
 
     stage: Stage
-    to: str
+    path: Way
     seconds: float
     turn: int
 
+    @property
+    def address(self) -> str:
+        return self.stage.addresses[self.path.address or self.path.to]
+
     def load(self, what: str) -> str:
-        words = (what, self.stage.addresses[self.to], str(self.seconds), str(self.turn))
-        return inside(self.stage, "client", sys.executable, LOAD, *words)
+        words = (what, self.address, str(self.seconds), str(self.turn))
+        return inside(self.stage, self.path.frm, sys.executable, LOAD, *words)
 
 
 def bulk(task: Task) -> float:
     seconds = str(math.ceil(task.seconds))
-    said = inside(task.stage, "client", "iperf3", "-c", task.stage.addresses[task.to], "-t", seconds, "-J")
+    said = inside(task.stage, task.path.frm, "iperf3", "-c", task.address, "-t", seconds, "-J")
     return float(json.loads(said)["end"]["sum_received"]["bits_per_second"]) / 1e9
 
 
@@ -89,13 +105,13 @@ def inside(stage: Stage, machine: str, *words: str) -> str:
 
 def packets(task: Task) -> tuple[int, int]:
     """That the receiver's NIC has received, and sent."""
-    line = re.findall(r"eth0:(.*)", inside(task.stage, task.to, "cat", "/proc/net/dev"))[0].split()
+    line = re.findall(r"eth0:(.*)", inside(task.stage, task.path.to, "cat", "/proc/net/dev"))[0].split()
     return int(line[1]), int(line[9])
 
 
 def busy(task: Task) -> float:
     """µs that the switches on the way have worked."""
-    return sum(_busy(task.stage.vswitchd(number)) for number in {PLACES["client"], PLACES[task.to]})
+    return sum(_busy(task.stage.vswitchd(number)) for number in task.path.nodes)
 
 
 def _busy(pid: int) -> float:
@@ -104,11 +120,11 @@ def _busy(pid: int) -> float:
 
 
 @contextmanager
-def served(stage: Stage) -> Iterator[None]:
-    """The other ends, in both VMs that are sent to."""
+def served(stage: Stage, paths: Sequence[Way] = PATHS) -> Iterator[None]:
+    """The other ends, in all machines that are sent to."""
     started: list[subprocess.Popen[str]] = []
     try:
-        for machine in PATHS:
+        for machine in {path.to for path in paths}:
             started.append(
                 subprocess.Popen(stage.command(machine, "iperf3", "-s"), stdout=subprocess.DEVNULL, text=True)
             )
@@ -132,26 +148,32 @@ class Key(NamedTuple):
 Found = dict[Key, dict[str, list[float]]]  # by contender, a value each round
 
 
-def measure(stages: dict[str, Stage], measures: Iterable[str], turns: Iterable[int], seconds: float) -> Found:
+def measure(
+    stages: dict[str, Stage],
+    measures: Iterable[str],
+    turns: Iterable[int],
+    seconds: float,
+    paths: Sequence[Way] = PATHS,
+) -> Found:
     found: Found = defaultdict(lambda: defaultdict(list))
     for turn in turns:
         for what in measures:
             for _ in range(MEASURES[what].times):
-                for to in PATHS:
-                    _one_turn(found, what, to, turn, seconds, stages)
+                for path in paths:
+                    _one_turn(found, what, path, turn, seconds, stages)
                 stages = _rotated(stages)
     return found
 
 
-def _one_turn(found: Found, what: str, to: str, turn: int, seconds: float, stages: dict[str, Stage]) -> None:
+def _one_turn(found: Found, what: str, path: Way, turn: int, seconds: float, stages: dict[str, Stage]) -> None:
     work, unit, timed, _ = MEASURES[what]
     for name, stage in stages.items():
-        task = Task(stage, to, seconds, turn)
+        task = Task(stage, path, seconds, turn)
         count, worked = sum(packets(task)), busy(task)
-        found[Key(what, PATHS[to], unit)][name].append(work(task))
+        found[Key(what, path.title, unit)][name].append(work(task))
         if timed:
             spent = (busy(task) - worked) / max(1, sum(packets(task)) - count)
-            found[Key(f"{what}: time a packet", PATHS[to], "µs")][name].append(spent)
+            found[Key(f"{what}: time a packet", path.title, "µs")][name].append(spent)
 
 
 def _rotated(stages: dict[str, Stage]) -> dict[str, Stage]:
