@@ -5,7 +5,7 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 AS_ROOT = @[ "$$(id -u)" -eq 0 ] || { echo "make $@ needs root: it makes network namespaces.  Try: sudo make $@" >&2; exit 1; }
 
-.PHONY: help demo ground test test-kernel test-kernel-quick check fresh bench bench-scale install lock clean
+.PHONY: help demo ground test test-kernel test-kernel-quick conformance check fresh bench bench-scale install lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -36,6 +36,10 @@ test-kernel: ## real packets on the kernel's datapath, in virtual machines; up t
 test-kernel-quick: ## the same, a choice of them; some ten minutes
 	@scripts/install.sh kernel
 	$(BIN)/python -m tests.kernel.run quick
+
+conformance: ## OpenStack's own tests of the Networking API; writes docs/conformance.md (some three minutes)
+	@scripts/install.sh conformance
+	$(BIN)/python -m tests.conformance.run
 
 check: ## lint, types, import contracts and the quick tests that need no root; under a minute
 	@[ -x $(BIN)/pytest ] || { echo "first: sudo make install" >&2; exit 1; }
@@ -74,12 +78,15 @@ bench-scale: ## what one more costs beside 100, 1,000, 5,000 ports, restarts and
 install: ## set up what demo, lab and tests need (root)
 	@scripts/install.sh test
 
-lock: ## requirements.lock and the tests' Keystone's anew: newest versions, with hashes
+lock: ## requirements.lock, the tests' Keystone's and tempest's anew: newest versions, with hashes
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
 	uv pip compile --quiet --universal --upgrade --python-version 3.11 --extra dev --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -o requirements.lock pyproject.toml
-	uv pip compile --quiet --universal --upgrade --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --no-emit-find-links --custom-compile-command "make lock" -o tests/keystone/requirements.lock tests/keystone/requirements.in
+	for name in keystone conformance; do \
+	  uv pip compile --quiet --universal --upgrade --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --no-emit-find-links --custom-compile-command "make lock" -o tests/$$name/requirements.lock tests/$$name/requirements.in \
+	    || exit 1; \
+	done
 
 clean: ## remove the virtual environment and caches; labs are taken down with: netweft lab down
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build src/*.egg-info

@@ -4,6 +4,7 @@
 #   scripts/install.sh          Open vSwitch, iproute2, ... and the virtual environment: enough for the demo and the lab
 #   scripts/install.sh test     also PostgreSQL's programs, QEMU, libvirt, a DHCP client and a guest kernel: what the tests need
 #   scripts/install.sh kernel   what `make test-kernel` needs: QEMU, a guest kernel, a User-Mode Linux, and a Debian root for both
+#   scripts/install.sh conformance   also tempest, whose API tests `make conformance` runs
 #   scripts/install.sh bench    also what makes the load of the benchmarks; OVN beside it takes ovn-central and ovn-host
 #
 # It starts no service itself and needs none: labs and tests run their own ovsdb-server, ovs-vswitchd and PostgreSQL.
@@ -64,14 +65,13 @@ install_python() {
     echo "$wanted" >"$stamp"
 }
 
-install_keystone() { # a real Keystone for the tests, in an environment of its own: its libraries are not ours
-    local stamp=.venv/keystone/.installed-from wanted
-    wanted=$({ cat tests/keystone/requirements.lock; pwd; } | sha256sum)
+install_beside() { # what tests use of others, in an environment of its own, .venv/NAME: its libraries are not ours
+    local name=$1 stamp=.venv/$1/.installed-from lock=tests/$1/requirements.lock wanted
+    wanted=$({ cat "$lock"; pwd; } | sha256sum)
     [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return
-    say python "installing Keystone into .venv/keystone"
-    quietly python3 -m venv --clear .venv/keystone
-    quietly .venv/keystone/bin/python -m pip install --disable-pip-version-check --require-hashes \
-        -r tests/keystone/requirements.lock
+    say python "installing $lock into .venv/$name"
+    quietly python3 -m venv --clear ".venv/$name"
+    quietly ".venv/$name/bin/python" -m pip install --disable-pip-version-check --require-hashes -r "$lock"
     echo "$wanted" >"$stamp"
 }
 
@@ -118,5 +118,6 @@ elif [ "${1:-}" = kernel ]; then
     install_machine
 fi
 install_python
-[ "${1:-}" != test ] || install_keystone
+[ "${1:-}" != test ] || install_beside keystone
+[ "${1:-}" != conformance ] || install_beside conformance
 [ "${1:-}" != kernel ] || { scripts/kernel_root.sh && scripts/kernel_uml.sh; }

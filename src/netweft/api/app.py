@@ -5,12 +5,13 @@ from typing import Protocol
 
 from starlette.routing import BaseRoute
 
-from netweft.api import discovery, empty
+from netweft.api import discovery
 from netweft.api.attributes import Resource
 from netweft.api.gate import Gate
 from netweft.api.handlers import Endpoint
 from netweft.api.resources.agent import agent
 from netweft.api.resources.auto_allocated_topology import AutoAllocatedTopology
+from netweft.api.resources.flavors import FlavorParts, flavor, service_profile
 from netweft.api.resources.ipam.address_scope import address_scope
 from netweft.api.resources.ipam.ip_availability import IpAvailability
 from netweft.api.resources.ipam.subnet import subnet
@@ -23,6 +24,7 @@ from netweft.api.resources.l2.sub_ports import SubPorts
 from netweft.api.resources.l2.trunk import trunk
 from netweft.api.resources.l3.floating_ip_pools import FloatingIPPools
 from netweft.api.resources.l3.floatingip import floatingip
+from netweft.api.resources.l3.not_there import NotThere
 from netweft.api.resources.l3.router import router
 from netweft.api.resources.l3.router_actions import RouterActions
 from netweft.api.resources.qos import policy
@@ -39,6 +41,7 @@ from netweft.api.resources.security.security_group import (
 )
 from netweft.api.spellings import both
 from netweft.control.agents import Agents
+from netweft.control.flavors import Flavors, ServiceProfiles
 from netweft.control.ipam.address_scopes import AddressScopes
 from netweft.control.ipam.subnetpools import SubnetPools
 from netweft.control.ipam.subnets import Subnets
@@ -71,6 +74,7 @@ class Part(Protocol):
 # what belongs to a resource, has paths of its own and is no attribute
 PARTS: Mapping[str, Callable[[Resource, Store], Part]] = {
     "address_group": Addresses,
+    "flavor": FlavorParts,
     "policy": QosRules,
     "port": PortBindings,
     "router": RouterActions,
@@ -97,10 +101,11 @@ def build(
     by_member = {resource.member: resource for resource in resources}
     more = [*Quotas(resources, store).routes(gate), *IpAvailability(store).routes(gate)]
     if {"network", "subnet", "router"} <= by_member.keys():
+        more += NotThere(by_member["router"], store).routes(gate)
         network, subnet, router = (by_member[member] for member in ("network", "subnet", "router"))
         more += FloatingIPPools(network, store).routes(gate)
         more += AutoAllocatedTopology(network, subnet, router, store).routes(gate)
-    return both([*described, *parts, *more, *empty.routes(gate), *discovery.routes(resources, gate)])
+    return both([*described, *parts, *more, *discovery.routes(resources, gate)])
 
 
 def resources(store: Store, settings: ServerSettings) -> list[Resource]:
@@ -120,6 +125,8 @@ def resources(store: Store, settings: ServerSettings) -> list[Resource]:
         subnetpool(Shareable("subnetpools", SubnetPools())),
         port(OwnedPorts(ports)),
         trunk(Trunks()),
+        flavor(Flavors()),
+        service_profile(ServiceProfiles()),
         router(Routers(ports)),
         floatingip(FloatingIPs(ports)),
         security_group(Shareable("security_groups", groups), make_default),

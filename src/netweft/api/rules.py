@@ -199,6 +199,23 @@ _ROUTERS = {
     "remove_router_interface": ADMIN_OR_PROJECT_MEMBER,
     "add_extraroutes": ADMIN_OR_PROJECT_MEMBER,
     "remove_extraroutes": ADMIN_OR_PROJECT_MEMBER,
+    "add_external_gateways": ADMIN_OR_PROJECT_MEMBER,
+    "update_external_gateways": ADMIN_OR_PROJECT_MEMBER,
+    "remove_external_gateways": ADMIN_OR_PROJECT_MEMBER,
+    "create_router_conntrack_helper": ADMIN_OR_PROJECT_MEMBER,
+}
+_FLAVORS = {
+    "create_flavor": ADMIN,
+    "get_flavor": READER,
+    "update_flavor": ADMIN,
+    "delete_flavor": ADMIN,
+    "create_service_profile": ADMIN,
+    "get_service_profile": ADMIN,
+    "update_service_profile": ADMIN,
+    "delete_service_profile": ADMIN,
+    "create_flavor_service_profile": ADMIN,
+    "delete_flavor_service_profile": ADMIN,
+    "get_service_provider": READER,
 }
 _FLOATING_IPS = {
     "create_floatingip": ADMIN_OR_PROJECT_MEMBER,
@@ -256,7 +273,7 @@ _ADMINISTRATION = {
 }
 
 RULES: Mapping[str, Rule] = (
-    _NETWORKS | _SUBNETS | _PORTS | _ROUTERS | _FLOATING_IPS | _SECURITY | _QOS | _ADMINISTRATION
+    _NETWORKS | _SUBNETS | _PORTS | _ROUTERS | _FLAVORS | _FLOATING_IPS | _SECURITY | _QOS | _ADMINISTRATION
 )
 
 

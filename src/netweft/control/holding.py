@@ -8,7 +8,7 @@ as it can: a row that is read is shared from then on; only the order, and who wa
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
-from netweft.control import rbac
+from netweft.control import flavors, rbac
 from netweft.control.ipam import address_scopes
 from netweft.control.l3 import associations
 from netweft.control.l3.associations import ADDRESS_PORT, LEADING
@@ -65,12 +65,15 @@ PARENTS: Mapping[str, Mapping[str, Parent]] = {
         "port_id": Parent("ports", alone=True, home=True),
         "sub_ports": Parent("ports", alone=True, home=True),
     },
+    # are its profiles there
+    "flavors": {flavors.PROFILES: Parent(flavors.PROFILES)},
     # what it is attached to; subnets, their gateways and pools, with their networks; whether a port is free
     "routers": {
         "external_gateway_info": Parent("networks", home=True, member="network_id"),
         GATEWAY_PORT: Parent("ports", alone=True, home=True),
         "subnet_id": Parent("subnets", network=True),
         "port_id": Parent("ports", alone=True, network=True),
+        flavors.FLAVOR: Parent(flavors.KIND),
     },
     # is it external, whose pools; both ports say what they are for; and a router, see FOUND
     "floatingips": {

@@ -26,6 +26,8 @@ def test_the_resources(api: Api) -> None:
             "ports",
             "trunks",
             "routers",
+            "flavors",
+            "service_profiles",
             "floatingips",
             "security_groups",
             "security_group_rules",

@@ -100,6 +100,8 @@ THEIRS = {
     "address_scope": Hung(OWNER, shared=True),
     "policy": Hung(OWNER, shared=True),
     "network_segment_range": Hung("nobody's"),
+    "flavor": Hung("nobody's"),
+    "service_profile": Hung("nobody's"),
     "default_security_group_rule": Hung("nobody's"),
 }
 
@@ -151,6 +153,8 @@ def new(w: World, member: str, project: str, number: int) -> Object:
         "port": {"network_id": w.network},
         "trunk": {},
         "router": {},
+        "flavor": {"service_type": "L3_ROUTER_NAT"},
+        "service_profile": {"driver": "netweft"},
         "floatingip": {"floating_network_id": w.outside},
         "security_group": {"name": "g"},
         "security_group_rule": {"security_group_id": w.group, "direction": "ingress", "protocol": str(number + 140)},
@@ -165,7 +169,7 @@ def new(w: World, member: str, project: str, number: int) -> Object:
         },
         "network_segment_range": {"network_type": "gre", "minimum": 5000 + number, "maximum": 5000 + number},
     }
-    unowned = member == "default_security_group_rule"
+    unowned = member in ("default_security_group_rule", "flavor", "service_profile")
     return bodies[member] | ({} if unowned else {"project_id": project})
 
 
@@ -206,6 +210,11 @@ VALUES: dict[str, Any] = {
     "default_prefixlen": 25,
     "default_quota": 5,
     "stateful": False,
+    "enabled": False,
+    "driver": "netweft",
+    "metainfo": "x",
+    "service_profiles": [],
+    "flavor_id": None,
     "address_scope_id": None,
     "addresses": ["10.9.0.0/24"],
     "target_tenant": "*",
@@ -234,7 +243,7 @@ ELSEWHERE = {
     *("action", "direction", "ethertype", "protocol", "port_range_min", "port_range_max", "remote_ip_prefix"),
     *("remote_group_id", "remote_address_group_id", "security_group_id", "subnetpool_id", "prefixlen"),
     *("use_default_subnetpool", "ipv6_ra_mode", "ipv6_address_mode", "network_type", "physical_network"),
-    *("used_in_default_sg", "used_in_non_default_sg"),
+    *("used_in_default_sg", "used_in_non_default_sg", "service_type"),
 }
 
 
@@ -277,6 +286,7 @@ def answers(allowed: bool, seen: bool, status: int) -> bool:
 
 
 MEMBERS = [
+    *("flavor", "service_profile"),
     *("network", "subnet", "subnetpool", "address_scope", "port", "trunk", "router", "floatingip", "security_group"),
     "security_group_rule",
     *("default_security_group_rule", "address_group", "policy", "rbac_policy", "network_segment_range"),

@@ -1,5 +1,7 @@
 """Routers: how they come, change and go.  All of them are distributed (decision 0400)."""
 
+from netweft.control import flavors
+from netweft.control.flavors import FLAVOR
 from netweft.control.l3 import attached, routes
 from netweft.control.l3.attached import GATEWAY_PORT, INFO, KIND
 from netweft.control.l3.errors import BadRouterRequest, RouterInUse
@@ -44,7 +46,8 @@ class Routers:
         told = {DISTRIBUTED: True, HA: True} | _settled(wanted)
         router = born(told | {INFO: None}, status="ACTIVE", routes=[])
         router |= {NETWORKS: [], GATEWAY_PORT: None}
-        tx.insert(KIND, router)
+        links = [flavors.check(tx, router[FLAVOR])] if router.get(FLAVOR) else []
+        tx.insert(KIND, router, links)
         if wanted.get(INFO):
             return tx.update(KIND, router["id"], self._gateways.set(tx, router, wanted[INFO]))
         return router

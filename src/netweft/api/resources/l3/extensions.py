@@ -17,6 +17,12 @@ ROUTING: Extensions = {
         "Edit extra routes of a router on server side by atomically adding/removing extra routes",
         "2019-07-10T00:00:00+00:00",
     ),
+    "flavors": (
+        "Neutron Service Flavors",
+        "Flavor specification for Neutron advanced services.",
+        "2015-09-17T10:00:00-00:00",
+    ),
+    "l3-flavors": ("Router Flavor Extension", "Flavor support for routers.", "2016-05-17T00:00:00-00:00"),
     "l3-ha": ("HA Router extension", "Adds HA capability to routers.", "2014-04-26T00:00:00-00:00"),
     "l3-port-ip-change-not-allowed": (
         "Prevent L3 router ports IP address change extension",

@@ -28,6 +28,7 @@ ATTRIBUTES = STANDARD | {
     "status": Attribute(check=READ_ONLY, sort=True),
     "external_gateway_info": Attribute(check=_gateway, post=True, put=True, default=None),
     "routes": Attribute(check=ROUTES, put=True),
+    "flavor_id": Attribute(check=checks.or_none(checks.uuid_text), post=True, default=None, sort=True),
     "distributed": _WISH,
     "ha": _WISH,
 }

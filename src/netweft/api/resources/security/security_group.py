@@ -51,7 +51,7 @@ RULE = (
     | _WHAT
     | {
         "security_group_id": _given_once(checks.uuid_text, REQUIRED),
-        "remote_group_id": _given_once(checks.or_none(checks.uuid_text)),
+        "remote_group_id": _given_once(checks.or_none(checks.string(255))),
         "normalized_cidr": Attribute(check=READ_ONLY, parse=checks.cidr, filter=True, sort=True),
         "belongs_to_default_sg": flag(filter=True),
     }

@@ -1,0 +1,64 @@
+"""What tempest finds: a server, an external network, and a tempest.conf that says what is there and what is not."""
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+from tests.api.process.conftest import Server
+
+CONFIG = """
+[DEFAULT]
+log_file = {folder}/tempest.log
+[oslo_concurrency]
+lock_path = {folder}
+[auth]
+admin_username = admin
+admin_password = {password}
+admin_project_name = admin
+admin_domain_name = Default
+use_dynamic_credentials = true
+default_credentials_domain_name = Default
+create_isolated_networks = false
+tempest_roles = member
+[identity]
+uri_v3 = {url}/identity/v3
+auth_version = v3
+region = RegionOne
+[identity-feature-enabled]
+api_v2 = false
+[network]
+public_network_id = {external}
+floating_network_name = public
+region = RegionOne
+project_network_cidr = 10.100.0.0/16
+[network-feature-enabled]
+ipv6 = true
+ipv6_subnet_attributes = true
+floating_ips = true
+api_extensions = {extensions}
+[service_available]
+neutron = true
+nova = false
+glance = false
+cinder = false
+swift = false
+horizon = false
+"""
+
+
+def configure(server: Server, folder: Path) -> list[str]:
+    """The aliases that the API names."""
+    http = httpx.Client(base_url=f"{server.url}/v2.0", headers={"X-Auth-Token": server.token()}, timeout=30.0)
+
+    def make(member: str, **values: Any) -> Any:
+        answer = http.post(f"/{member}s", json={member: values})
+        assert answer.status_code == 201, answer.text
+        return answer.json()[member]
+
+    external = make("network", name="public", **{"router:external": True})["id"]
+    for cidr in ("172.24.4.0/24", "2001:db8::/64"):
+        make("subnet", network_id=external, cidr=cidr, ip_version=6 if ":" in cidr else 4, enable_dhcp=False)
+    aliases = sorted(one["alias"] for one in http.get("/extensions").json()["extensions"])
+    values = {"folder": folder, "url": server.url, "external": external, "extensions": ",".join(aliases)}
+    (folder / "tempest.conf").write_text(CONFIG.format(password=server.openrc()["OS_PASSWORD"], **values))
+    return aliases

@@ -1,0 +1,38 @@
+"""Runs OpenStack's own API tests and says what became of each, a JSON line a test.  Run by the Python of their virtual
+environment: `inside.py PACKAGE`, with tempest.conf in TEMPEST_CONFIG_DIR.  Standard library and tempest, nothing else.
+"""
+
+import importlib
+import json
+import sys
+import traceback
+import unittest
+import warnings
+from pathlib import Path
+from typing import Any
+
+warnings.simplefilter("ignore")  # its libraries' own
+
+
+class Said(unittest.TestResult):
+    """Hands on what each test comes to.  A class that is skipped whole is one line, named after it."""
+
+    def _say(self, test: Any, outcome: str, reason: str = "") -> None:
+        print(json.dumps({"test": test.id(), "outcome": outcome, "reason": reason}), flush=True)
+
+    def addSuccess(self, test: Any) -> None:
+        self._say(test, "passed")
+
+    def addSkip(self, test: Any, reason: str) -> None:
+        self._say(test, "skipped", reason)
+
+    def addError(self, test: Any, err: Any) -> None:
+        self._say(test, "failed", "".join(traceback.format_exception_only(*err[:2])))
+
+    addFailure = addError
+
+
+package = importlib.import_module(sys.argv[1])
+(folder,) = package.__path__
+top = Path(folder).parents[sys.argv[1].count(".")]
+unittest.TestLoader().discover(folder, "test_*.py", str(top)).run(Said())

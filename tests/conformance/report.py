@@ -1,0 +1,60 @@
+"""What came of OpenStack's own tests, as the page docs/conformance.md."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+HEAD = """# Conformance
+
+OpenStack's own tests of the Networking API, `tempest.api.network` of tempest {version}, against a `netweft server` with
+SQLite and nothing else: no Nova, no Glance, no agent.  Written by `make conformance`, which installs tempest in an
+environment of its own, from a lock with hashes, and ends with an error when a test fails.
+
+**{passed} passed, {failed} failed, {skipped} skipped** (tests, or classes of tests that skip themselves whole), in
+{seconds} s.
+
+| tests | passed | failed | skipped |
+|---|---|---|---|
+"""
+OUTCOMES = ("passed", "failed", "skipped")
+_TAGS = re.compile(r"\[.*\]$")
+
+
+class Result(NamedTuple):
+    test: str
+    outcome: str
+    reason: str
+
+
+def told(results: Sequence[Result], version: str, seconds: int) -> str:
+    counts = Counter(result.outcome for result in results)
+    text = HEAD.format(version=version, seconds=seconds, **{name: counts[name] for name in OUTCOMES})
+    by_module: dict[str, Counter[str]] = {}
+    for result in results:
+        by_module.setdefault(_module(result.test), Counter())[result.outcome] += 1
+    for module, of in sorted(by_module.items()):
+        text += f"| `{module}` | {of['passed']} | {of['failed'] or ''} | {of['skipped'] or ''} |\n"
+    text += _listed("Failed", (result for result in results if result.outcome == "failed"))
+    text += _listed("Skipped, and why", (result for result in results if result.outcome == "skipped"))
+    return text
+
+
+def _listed(title: str, results: Iterable[Result]) -> str:
+    lines = [f"| `{_name(one.test)}` | {_line(one.reason)} |\n" for one in sorted(results, key=lambda r: _name(r.test))]
+    return f"\n## {title}\n\n| test | what it says |\n|---|---|\n{''.join(lines)}" if lines else ""
+
+
+def _name(test: str) -> str:
+    inner = re.search(r"\((.*)\)", test)  # of a class that is skipped whole
+    return _TAGS.sub("", inner[1] if inner else test).removeprefix("tempest.api.network.")
+
+
+def _module(test: str) -> str:
+    return next((part for part in _name(test).split(".") if part.startswith("test_")), _name(test))
+
+
+def _line(reason: str) -> str:
+    """Of a failure how its report ends."""
+    last = reason.strip().splitlines()[-2:]
+    return " ".join(" ".join(last).split()).replace("|", "\\|")[:300]
