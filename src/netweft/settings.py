@@ -102,6 +102,16 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     nova_interface: Annotated[
         Literal["public", "internal", "admin"], Meta(description="which of the catalogue's endpoints for Nova")
     ] = "public"
+    nova_metadata_url: Annotated[
+        str,
+        Meta(
+            pattern=r"^(https?://[^/]+.*)?$",
+            description="Nova's metadata service, which VMs' requests go on to; empty: this server answers them",
+        ),
+    ] = ""
+    metadata_secret_file: Annotated[str, Meta(description="holds what Nova has as metadata_proxy_shared_secret")] = (
+        "/etc/netweft/metadata.secret"
+    )
     max_body_bytes: Annotated[int, Meta(gt=0, description="larger request bodies are refused")] = 2**20
     max_connections_per_client: Annotated[
         int, Meta(gt=0, description="from one address, or /64 of IPv6; behind a proxy that is all of them")
@@ -162,6 +172,7 @@ class AgentSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         int, Meta(ge=-1, le=2**32 - 1, description="seconds that DHCP gives an address for; -1: for ever")
     ] = 86400
     dhcp_domain: Annotated[str, Meta(description="domain name that DHCP tells; empty: none")] = "openstacklocal"
+    metadata: Annotated[bool, Meta(description="answer what VMs ask of 169.254.169.254 and fe80::a9fe:a9fe")] = True
     flow_restore_wait: Annotated[
         bool, Meta(description="vswitchd forwards nothing after a restart until flows are back")
     ] = True

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from netweft.dataplane.host.values import Address, Guarantee, VethPair
+from netweft.dataplane.host.values import Address, Endpoint, Guarantee, VethPair
 from netweft.dataplane.openflow.flow import Flow, FlowKey
 from netweft.dataplane.openflow.meters import DropMeter
 from netweft.dataplane.ovsdb.rows import PortRow, Row, RowKey, Vif
@@ -159,6 +159,10 @@ class Desired:
         """By the number of its logical port."""
         return self._rendering.port_at(number) if self._rendering else None
 
+    def port_id_at(self, number: int) -> str | None:
+        """What has the number at this moment, wired or not."""
+        return self._rendering.port_id_at(number) if self._rendering else None
+
     def router_at(self, number: int) -> LocalRouter | None:
         """By its number on this node."""
         return self._rendering.router_at(number) if self._rendering else None
@@ -212,7 +216,7 @@ class Desired:
         return self._held[ROW].values()
 
     @property
-    def links(self) -> Iterable[VethPair | Address]:
+    def links(self) -> Iterable[VethPair | Address | Endpoint]:
         return self._held[LINK].values()
 
     @property

@@ -31,6 +31,7 @@ def host_facts(settings: AgentSettings, datapath_type: str) -> HostFacts:
         dscp=settings.dscp,
         dscp_inherit=settings.dscp_inherit,
         uplink_bandwidths=uplink_bandwidths(settings),
+        metadata=settings.metadata,
     )
 
 

@@ -38,6 +38,8 @@ from netweft.agent.host.uplinks import UplinksSide
 from netweft.agent.l3.advertiser import Advertiser, Solicitations
 from netweft.agent.l3.resolver import Resolver
 from netweft.agent.l3.routers import Errors, Neighbours
+from netweft.agent.metadata.side import MetadataSide
+from netweft.agent.metadata.side import Solicitations as MetadataSolicitations
 from netweft.agent.plugin import NotKnown
 from netweft.agent.refusals import Refusals
 from netweft.agent.report import Reporter
@@ -118,11 +120,12 @@ class Agent:
         self.bridges[INT.role].on_read = self.resolver.found
         self.advertiser = Advertiser(self.desired, say)
         routers = (Neighbours(self.desired), Errors(self.desired, self.resolver), Solicitations(self.desired))
-        answers = Answers(self.desired, (dhcp, *routers, self.resolver), say, self.wake)
+        answers = Answers(self.desired, (dhcp, *routers, self.resolver, MetadataSolicitations()), say, self.wake)
         self.bridges[INT.role].on_packet = answers.take
         self.endings = Endings(run_dir, self.bridges[INT.role], lambda: self.state.settled(), self.wake)
         self.state = StateFile(Path(settings.state_dir) / "view", settings.node, lambda: self.endings.owed)
         self.feed = FeedClient(settings, self, facts=facts.node_facts(settings))
+        self.metadata = MetadataSide(settings, self.desired, lambda: self.feed.link.server, self.wake)
         self.retries = Retries(self.wake)
         self._host: HostFacts | None = None
         self._missing: frozenset[str] = frozenset()  # bridges that the operator has not made
@@ -169,6 +172,7 @@ class Agent:
                 *(self.ovs.run(), *(bridge.run() for bridge in self.bridges.values()), self.links.run()),
                 *(self.shaping.run(), self.nics.run(), self.feed.run(), self.state.run(), self.announcer.run()),
                 *(self.arrivals.run(), self.trials.run(), self.resolver.run(), self.advertiser.run()),
+                self.metadata.run(),
             ):
                 tasks.create_task(side)
             if self.settings.flow_restore_wait:
@@ -247,6 +251,7 @@ class Agent:
         self.desired.observe(plugged, uplinks)
         self.resolver.adopt()
         self.taps.observe(plugged)
+        self.metadata.observe()
         self.desired.find_out(
             meters=self.meters.possible, lengths=self.datapath.compares_lengths, nic_problems=self.shaping.problems
         )

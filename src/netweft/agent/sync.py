@@ -109,7 +109,7 @@ class FeedClient:
             try:
                 await self._session(server)
                 problem, delay = "the server closed the session", 0.0
-            except _Refusal as refusal:
+            except NoSession as refusal:
                 problem, delay = str(refusal), 1.0 if refusal.retry else RETRY_CAP_SECONDS
             except (OSError, WebSocketException, wire.BadMessage) as error:
                 problem, delay = _in_words(error), 0.0
@@ -124,7 +124,7 @@ class FeedClient:
         return random.uniform(0.5, 1.0) * ceiling
 
     async def _session(self, server: str) -> None:
-        async with _connection(server, _token(self._settings)) as socket:
+        async with _connection(server, node_token(self._settings)) as socket:
             view, facts = self.view, self._facts
             self._unsent.facts = False
             await socket.send(
@@ -152,7 +152,7 @@ class FeedClient:
     def _receive(self, server: str, frame: str | bytes) -> None:
         message = wire.decode_downward(frame if isinstance(frame, bytes) else frame.encode())
         if isinstance(message, wire.Refused):
-            raise _Refusal(message.reason, retry=message.retry)
+            raise NoSession(message.reason, retry=message.retry)
         if isinstance(message, wire.Denied):
             self._listener.ports_denied(message.ports)
             return
@@ -236,20 +236,22 @@ class _Unsent:
             yield wire.Report(revision=revision, ports=(), taken_up=done[start : start + wire.MOST_MOVING])
 
 
-class _Refusal(Exception):
+class NoSession(Exception):
+    """The server refused, or there is nothing to go to it with."""
+
     def __init__(self, reason: str, *, retry: bool) -> None:
         super().__init__(f"refused: {reason}")
         self.retry = retry
 
 
-def _token(settings: AgentSettings) -> str:
-    """Read anew for each session, so that a replaced token is picked up."""
+def node_token(settings: AgentSettings) -> str:
+    """Read anew each time, so that a replaced token is picked up.  Raises NoSession."""
     if settings.token:
         return settings.token
     try:
         return Path(settings.token_file).read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise _Refusal(f"no token in {settings.token_file}: {error}", retry=True) from None
+        raise NoSession(f"no token in {settings.token_file}: {error}", retry=True) from None
 
 
 def _connection(server: str, token: str) -> connect:

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TextIO, TypeVar
 
 import click
 
@@ -107,8 +107,20 @@ def vm() -> None:
 @click.option("--network", default="", help="A network's id or name: a port is made on it, and goes with the VM.")
 @click.option("--kind", type=click.Choice(KINDS), default="netns", show_default=True, help="What plays it.")
 @click.option("--dhcp/--no-dhcp", default=None, help="Learn address and MTU by DHCP; without it a real machine does.")
+@click.option("--user-data", type=click.File("rb"), default=None, help="What its metadata has as user data.")
+@click.option("--key", "keys", type=click.File("r"), multiple=True, help="A public SSH key; any number of them.")
 @in_lab
-def add(layout: Layout, vm_name: str, node: str, port: str, network: str, kind: Any, dhcp: bool | None) -> None:
+def add(
+    layout: Layout,
+    vm_name: str,
+    node: str,
+    port: str,
+    network: str,
+    kind: Any,
+    dhcp: bool | None,
+    user_data: BinaryIO | None,
+    keys: tuple[TextIO, ...],
+) -> None:
     """Start a VM; done when its port is ACTIVE."""
     from netweft.lab import vm
     from netweft.lab.cloud import Cloud
@@ -117,7 +129,18 @@ def add(layout: Layout, vm_name: str, node: str, port: str, network: str, kind: 
         raise click.UsageError("give either --port or --network")
     start = time.monotonic()
     with Cloud(layout) as cloud:
-        wanted = vm.describe(cloud, layout, name=vm_name, node=node, kind=kind, port=port, network=network, dhcp=dhcp)
+        wanted = vm.describe(
+            cloud,
+            layout,
+            name=vm_name,
+            node=node,
+            kind=kind,
+            port=port,
+            network=network,
+            dhcp=dhcp,
+            user_data=user_data.read() if user_data else b"",
+            keys=tuple(key.read().strip() for key in keys),
+        )
         vm.create(cloud, layout, wanted)
     addresses = " ".join(wanted.nic.addresses) or "no address"
     click.echo(

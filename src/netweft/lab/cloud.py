@@ -107,6 +107,11 @@ class Cloud:
         """PUT /ports/ID/verb, for what is more than new values of attributes."""
         self._send("PUT", f"{self._network_url}/{collection}/{object_id}/{verb}", body)
 
+    def give_metadata(self, port_id: str, given: Mapping[str, object]) -> None:
+        """What the VM behind the port is to hear of itself."""
+        base = self._network_url.removesuffix("/v2.0")
+        self._send("PUT", f"{base}/netweft/v1/metadata/{port_id}", {"metadata": given})
+
     def bind_ahead(self, port_id: str, host: str) -> None:
         """A second binding, which is not active."""
         self._send("POST", f"{self._network_url}/ports/{port_id}/bindings", {"binding": {"host": host}})

@@ -5,7 +5,9 @@ its `external_ids`, then the port becomes ACTIVE.  What runs behind the VIF, and
 kind of guest: `guest_netns`, `guest_internal`, `guest_hybrid`, `guest_qemu`.
 """
 
+import re
 import uuid
+from base64 import b64encode
 from collections.abc import Mapping
 from ipaddress import ip_network
 from typing import Any
@@ -30,7 +32,7 @@ _GUESTS: Mapping[Kind, Guest] = {
 
 
 class Vm(Struct, frozen=True, kw_only=True):
-    """port_is_ours: made together with the VM, so it goes with it."""
+    """port_is_ours: made together with the VM, so it goes with it.  keys: public ones, as in authorized_keys."""
 
     name: str
     node: str
@@ -40,6 +42,8 @@ class Vm(Struct, frozen=True, kw_only=True):
     network_id: str
     nic: Nic
     port_is_ours: bool = False
+    user_data: bytes = b""
+    keys: tuple[str, ...] = ()
 
     @property
     def vif(self) -> str:
@@ -96,12 +100,20 @@ def create(cloud: Cloud, layout: Layout, vm: Vm) -> Vm:
     try:
         bound = {"binding:host_id": vm.node, "device_id": vm.uuid, "device_owner": "compute:lab"}
         cloud.update("ports", vm.port_id, bound)
+        cloud.give_metadata(vm.port_id, _metadata(vm))
         add(layout, vm)
         cloud.wait_active(vm.port_id, ACTIVE_WITHIN)
     except BaseException:
         destroy(cloud, layout, vm)
         raise
     return vm
+
+
+def _metadata(vm: Vm) -> dict[str, object]:
+    """A key is called by its comment, where it has one."""
+    keys = {(key.split(maxsplit=2)[2:] or [f"key{place}"])[0].strip(): key for place, key in enumerate(vm.keys)}
+    hostname = re.sub(r"[^A-Za-z0-9.-]|[.-]+$|\.(?=[.-])", "-", vm.name).strip("-")
+    return {"hostname": hostname, "public_keys": keys, "user_data": b64encode(vm.user_data).decode()}
 
 
 def destroy(cloud: Cloud, layout: Layout, vm: Vm) -> None:
@@ -122,6 +134,8 @@ def describe(
     port: str,
     network: str,
     dhcp: bool | None = None,
+    user_data: bytes = b"",
+    keys: tuple[str, ...] = (),
 ) -> Vm:
     """From what was asked for to a VM that can be added.  Exactly one of `port` and `network` is given.
     dhcp: whether it learns its address where it can; None: if it is a real machine."""
@@ -147,6 +161,8 @@ def describe(
         network_id=found["network_id"],
         nic=_nic(cloud, found, dhcp=kind == "qemu" if dhcp is None else dhcp),
         port_is_ours=not port,
+        user_data=user_data,
+        keys=keys,
     )
 
 

@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from netweft.api import app as networking_api
-from netweft.api import following, nodes
+from netweft.api import following, metadata, nodes
 from netweft.api import identity as identity_api
 from netweft.feed.followers import Followers
 from netweft.feed.service import Feed
@@ -22,6 +22,7 @@ from netweft.plugins.identity import Identity
 from netweft.plugins.identity.embedded.service import EmbeddedIdentity
 from netweft.plugins.identity.nodes import node_for_token
 from netweft.plugins.identity.registry import load_identity
+from netweft.plugins.metadata import Instances
 from netweft.server.faults import fault
 from netweft.server.frame import RequestFrame
 from netweft.settings import ServerSettings
@@ -32,11 +33,13 @@ def create_app(settings: ServerSettings, store: Store) -> Starlette:
     """Raises SettingsError for an unknown plug-in."""
     identity = load_identity(settings, store)
     followers = load_followers(settings)
+    nova = _nova_metadata(settings)
     feed = Feed(store, node_for_token=partial(node_for_token, store), down_seconds=settings.agent_down_seconds)
     routes: list[BaseRoute] = [
         *networking_api.routes(store, identity.authenticate, settings),  # first: where most requests go
         *feed.routes(),
         Route("/healthz", _health(store)),
+        *metadata.routes(store, identity.authenticate, nova),
         *nodes.routes(store, identity.authenticate),
         *following.routes(store, identity.authenticate, followers),
     ]
@@ -47,6 +50,8 @@ def create_app(settings: ServerSettings, store: Store) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with feed.running(), _beside(identity), Followers(store, followers).running():
             yield
+        if nova is not None:
+            await nova.close()
 
     return Starlette(
         routes=routes,
@@ -54,6 +59,15 @@ def create_app(settings: ServerSettings, store: Store) -> Starlette:
         exception_handlers={HTTPException: fault},
         lifespan=lifespan,
     )
+
+
+def _nova_metadata(settings: ServerSettings) -> Instances | None:
+    """Raises SettingsError."""
+    if not settings.nova_metadata_url:
+        return None
+    from netweft.plugins.metadata.nova import NovaMetadata  # its HTTP client is large
+
+    return NovaMetadata(settings)
 
 
 def _health(store: Store) -> Callable[[Request], Awaitable[Response]]:

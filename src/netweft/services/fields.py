@@ -18,7 +18,8 @@ Registers on the integration bridge (cleared by Open vSwitch at each patch port)
 A logical port is an OpenFlow port together with the 802.1Q tag that its frames have there, 0 for none: the ports of a
 VLAN-aware VM share an interface.  Written `ofport | vlan << 16`, and `| 1 << 28` (GUARDED) when port security is on.
 
-Conntrack zones: a network's zone is its local VLAN (1..4094); zones from 4096 up are kept for routers.
+Conntrack zones: a network's zone is its local VLAN (1..4094); 4095 is the metadata service's; from 4096 up they are
+routers'.
 ct_mark says who refuses what goes a connection's own way, since rules that allowed it are gone.  What it has asked for
 does not come back from there any more:
 
@@ -28,8 +29,15 @@ does not come back from there any more:
     │ address: a bit for a port  │       │       │
     └────────────────────────────┴───────┴───────┘
 
-pkt_mark and ct_label are set by nobody.  The flows of an epoch look at bits of them, each bridge at its own, to have
-the cache emptied when they move (docs/decisions/0125):
+ct_label says, in zone 4095, who asked the metadata service:
+
+     127          96 95       80 79               48 47             0
+    ┌───────────────┬───────────┬───────────────────┬────────────────┐
+    │ IPv4 address  │     –     │ logical port      │ MAC            │
+    └───────────────┴───────────┴───────────────────┴────────────────┘
+
+pkt_mark, and on other bridges ct_label, are set by nobody.  The flows of an epoch look at bits of them, each bridge at
+its own, to have the cache emptied when they move (docs/decisions/0125):
 
                          31           24 23          16 15           0
                         ┌───────────────┬──────────────┬──────────────┐
@@ -143,6 +151,7 @@ class Reason(IntEnum):
 
     PIPELINE = 1  # no object: what every node has
     EPOCH = 2  # likewise
+    METADATA = 3  # likewise
     PORT_CLASSIFY = 16
     PORT_SECURITY = 17
     PORT_NEIGHBOUR = 18
@@ -152,6 +161,7 @@ class Reason(IntEnum):
     PORT_QOS = 22
     PORT_DHCP = 23
     PORT_NEXT_HOP = 24
+    PORT_METADATA = 25
     PEER_NEIGHBOUR = 32
     PEER_SWITCHING = 33
     PEER_TUNNEL = 34
@@ -179,7 +189,7 @@ class Reason(IntEnum):
     def kind(self) -> str:
         """The object's kind: `port`, `peer`, `network`, `rule` (of a security group), `group` (of either kind),
         `address` or `router`; `` when there is none."""
-        return "" if self in (Reason.PIPELINE, Reason.EPOCH) else self.name.partition("_")[0].lower()
+        return "" if self in (Reason.PIPELINE, Reason.EPOCH, Reason.METADATA) else self.name.partition("_")[0].lower()
 
 
 class Why(IntEnum):

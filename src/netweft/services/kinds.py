@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 
 from msgspec import Struct
 
-from netweft.dataplane.host.values import Address, Guarantee, VethPair
+from netweft.dataplane.host.values import Address, Endpoint, Guarantee, VethPair
 from netweft.dataplane.openflow.meters import DropMeter
 from netweft.dataplane.ovsdb.rows import BridgeRow, PortRow, VifTag, row_key
 from netweft.model import PortStatus
@@ -54,6 +54,7 @@ KINDS: Final = (
     Kind((BridgeRow, PortRow, VifTag), ROW, row_key),
     Kind((VethPair,), LINK, lambda item: item.name),
     Kind((Address,), LINK, lambda item: (item.interface, item.ip)),
+    Kind((Endpoint,), LINK, lambda item: item.interface),
     Kind((DropMeter,), METER, lambda item: item.id),
     Kind((Guarantee,), GUARANTEE, lambda item: item.key),
     Kind((Lease,), LEASE, lambda item: item.number),

@@ -7,7 +7,6 @@ the list does not promise is an error in a unit test.
 
 Where what is still to come goes, without moving what is here:
 
-    requests  │ metadata is answered here too, next to DHCP
     routing   │ NAT comes here, on both sides of it
 """
 
@@ -35,6 +34,7 @@ __all__ = [
 ]  # fmt: skip
 
 ICMPV6 = ("eth_type", "ip_proto", "icmpv6_type")
+IP_ENDS = ("ipv4_src", "ipv4_dst", "ipv6_src", "ipv6_dst")
 ARP_SENDER = ("arp_op", "arp_spa", "arp_sha")
 SERVICE = (*ICMPV6, "icmpv6_code", "icmpv4_type", "icmpv4_code", "tcp_dst", "udp_dst", "sctp_dst")
 
@@ -74,7 +74,7 @@ INT = Pipeline.of(
         "whose frame is it?  A VIF's untagged frames get their network; frames from other bridges bring it as tag",
         match=fields("in_port", "vlan_vid", "eth_dst"),
         set=fields(LOCAL_VLAN, IN_PORT, "vlan_vid"),
-        next=("egress_qos", "to_router", "switching"),
+        next=("egress_qos", "metadata", "to_router", "switching"),
     ),
     Table(
         "egress_qos",
@@ -115,11 +115,12 @@ INT = Pipeline.of(
     Table(
         "requests",
         "what is asked of everybody: ARP requests and ND solicitations for an address that one port alone can have go "
-        "to that port, DHCP requests to the agent, which answers them",
+        "to that port, DHCP requests to the agent, which answers them, and what is asked of the metadata service",
         match=fields(LOCAL_VLAN, IN_PORT, "vlan_vid", "eth_src", "eth_dst", "arp_op", "arp_spa", "arp_tpa")
-        | fields(*ICMPV6, "icmpv6_code", "ipv6_src", "nd_target", "udp_src", "udp_dst"),
-        set=fields("eth_src", "eth_dst", *ARP_SENDER, "arp_tpa", "arp_tha"),
-        next=("answer", "egress"),
+        | fields(*ICMPV6, "icmpv6_code", "ipv6_src", "nd_target", "udp_src", "udp_dst")
+        | fields("tcp_dst", "ipv4_dst", "ipv6_dst"),
+        set=fields("eth_src", "eth_dst", *ARP_SENDER, "arp_tpa", "arp_tha", *IP_ENDS, *NEXT_HOP),
+        next=("answer", "metadata", "egress"),
         agent=True,
         miss="egress",
     ),
@@ -129,6 +130,22 @@ INT = Pipeline.of(
         match=fields(IN_PORT),
         set=fields("vlan_vid"),
         output=True,
+    ),
+    Table(
+        "metadata",
+        "to the agent's interface, with what is needed for the way back in the connection's label; and in from there",
+        match=fields(IN_PORT, "eth_type", "ip_proto", "tcp_src", "tcp_dst"),
+        set=fields("eth_dst", "tcp_dst"),
+        next=("metadata_answer",),
+        output=True,
+    ),
+    Table(
+        "metadata_answer",
+        "what the agent says, back to who asked: his port, his addresses",
+        match=fields("eth_type", "ip_proto", "ct_state"),
+        set=fields("eth_src", "eth_dst", "tcp_src", *IP_ENDS, OUT_PORT),
+        next=("ingress_qos",),
+        entry=True,
     ),
     Table(
         "egress",
@@ -393,6 +410,8 @@ RECIRCULATIONS = {
     "to an address of a router's own and back, by a guarded port": 2,
     "by SNAT to the wire from a guarded port of the gateway's node, or the answer to it": 2,
     "by SNAT to the wire from another node, by a floating IP to a guarded port or from one": 1,
+    "for the node's metadata service": 0,
+    "the metadata service's answer": 1,
     "ARP, neighbour discovery, and what routers and DHCP servers elsewhere say": 0,
 }
 

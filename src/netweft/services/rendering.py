@@ -46,6 +46,7 @@ from netweft.services.l3.neighbours import ROUTERS_NEIGHBOURS
 from netweft.services.l3.next_hops import NEXT_HOPS, learned
 from netweft.services.l3.routing import ROUTERS
 from netweft.services.l3.wiring import local_router
+from netweft.services.metadata.requests import METADATA
 from netweft.services.qos import QOS
 from netweft.services.security.firewall import FIREWALL
 from netweft.services.security.paired_addresses import PairedAddresses
@@ -66,7 +67,7 @@ from netweft.services.values import (
 
 SERVICES: tuple[Service, ...] = (
     *(BRIDGES, PHYSICAL_NETWORKS, SWITCHING, PORT_SECURITY, NEIGHBOURS, DHCP, FIREWALL, QOS),
-    *(ROUTERS, ROUTERS_NEIGHBOURS, ADVERTISEMENTS, NEXT_HOPS, GATEWAYS),
+    *(ROUTERS, ROUTERS_NEIGHBOURS, ADVERTISEMENTS, NEXT_HOPS, GATEWAYS, METADATA),
 )
 
 
@@ -200,6 +201,9 @@ class Rendering:
         """By the number of its logical port."""
         port_id = self._at.get(number)
         return self.local_port(port_id) if port_id else None
+
+    def port_id_at(self, number: int) -> str | None:
+        return self._at.get(number)
 
     def router_at(self, number: int) -> LocalRouter | None:
         """By its number on this node."""

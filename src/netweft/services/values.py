@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from netweft.dataplane.host.values import Address, Guarantee, VethPair
+from netweft.dataplane.host.values import Address, Endpoint, Guarantee, VethPair
 from netweft.dataplane.openflow.meters import DropMeter
 from netweft.dataplane.ovsdb.rows import BridgeRow, PortRow, VifTag
 from netweft.dataplane.packets.router_advert import Advertisement
@@ -50,7 +50,8 @@ class HostFacts(Struct, frozen=True, kw_only=True):
     bridge_mappings: physical network -> the operator's bridge that leads there.
     name: the node's, as its peers know it.
     dscp, dscp_inherit: of tunnels' outer headers.
-    uplink_bandwidths: physical network, or `tunnel` -> the NIC by which its frames leave the node."""
+    uplink_bandwidths: physical network, or `tunnel` -> the NIC by which its frames leave the node.
+    metadata: whether VMs' requests for it are answered here."""
 
     integration_bridge: str = "br-int"
     tunnel_bridge: str = "br-tun"
@@ -66,6 +67,7 @@ class HostFacts(Struct, frozen=True, kw_only=True):
     dscp: int = 0
     dscp_inherit: bool = False
     uplink_bandwidths: dict[str, Bandwidth] = {}
+    metadata: bool = True
 
 
 class Link(Struct, frozen=True, kw_only=True):
@@ -94,7 +96,8 @@ class Uplinks(Struct, frozen=True, kw_only=True):
     """The ways out of the integration bridge, as observed.
 
     tun: to the tunnel bridge.  physical: physical network -> to its bridge.
-    overlays: tunnel type -> the tunnel bridge's port.  A port is None while there is none, -1 when it cannot be opened.
+    overlays: tunnel type -> the tunnel bridge's port.  metadata: the agent's own.  A port
+    is None while there is none, -1 when it cannot be opened.
     problems: physical network -> why its bridge cannot be joined.
     transit: (local VLAN, network) of the networks that routers lead to, kept on the tunnel link's row.
     keep: the kind of link that is not wanted any more, and that frames still use.
@@ -103,6 +106,7 @@ class Uplinks(Struct, frozen=True, kw_only=True):
     tun: Link = Link()
     physical: dict[str, Link] = {}
     overlays: dict[str, int | None] = {}
+    metadata: int | None = None
     problems: dict[str, str] = {}
     transit: tuple[tuple[int, str], ...] = ()
     keep: str = ""
@@ -180,6 +184,7 @@ class Asked(StrEnum):
     ERROR = "routes"
     NEXT_HOP = "next hops"
     ROUTER = "routers"
+    METADATA = "metadata"
 
 
 class LocalPort(Struct, frozen=True, kw_only=True):
@@ -344,7 +349,17 @@ class Flood(Struct, frozen=True):
 
 
 Wanted: TypeAlias = (
-    BridgeFlow | BridgeRow | PortRow | VifTag | VethPair | Address | Lease | Advertised | DropMeter | Guarantee
+    BridgeFlow
+    | BridgeRow
+    | PortRow
+    | VifTag
+    | VethPair
+    | Address
+    | Endpoint
+    | Lease
+    | Advertised
+    | DropMeter
+    | Guarantee
 )
 
 

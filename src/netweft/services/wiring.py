@@ -74,6 +74,7 @@ def uplinks(read: Reader) -> Uplinks:
         tun=_usable(links.tun),
         physical={name: _usable(link) for name, link in links.physical.items()},
         overlays={name: _open(ofport) for name, ofport in links.overlays.items()},
+        metadata=_open(links.metadata),
     )
 
 

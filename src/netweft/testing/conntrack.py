@@ -22,6 +22,7 @@ _ANSWERS = {0: 8, 129: 128}  # ICMP type of an answer -> that of the question
 @dataclass(slots=True)
 class Connection:
     mark: int = 0
+    label: int = 0
     nat: int | None = None  # what the source has become
 
 
@@ -61,10 +62,11 @@ class Tracker:
     def look(self, zone: int, packet: Mapping[str, int]) -> dict[str, int]:
         """What the packet's fields are after the tracker has seen it."""
         there, back = _keys(zone, packet)
-        if back in self.connections and back != there:
-            return {"ct_state": TRACKED | ESTABLISHED | REPLY, "ct_mark": self.connections[back].mark, "ct_zone": zone}
-        if there in self.connections:
-            return {"ct_state": TRACKED | ESTABLISHED, "ct_mark": self.connections[there].mark, "ct_zone": zone}
+        for key, state in ((back, ESTABLISHED | REPLY), (there, ESTABLISHED)):
+            known = self.connections.get(key)
+            if known and (state == ESTABLISHED or back != there):
+                said = {"ct_mark": known.mark, "ct_label": known.label}
+                return {"ct_state": TRACKED | state, "ct_zone": zone, **said}
         return {"ct_state": TRACKED | NEW, "ct_mark": 0, "ct_zone": zone}
 
     def commit(self, zone: int, packet: Mapping[str, int], mark: int = 0, mask: int = 0) -> None:
@@ -72,6 +74,11 @@ class Tracker:
         there, back = _keys(zone, packet)
         connection = self.connections.get(back) or self.connections.setdefault(there, Connection())
         connection.mark = connection.mark & ~mask | mark
+
+    def name(self, zone: int, packet: Mapping[str, int], label: int) -> None:
+        """Of a connection that is committed."""
+        there, back = _keys(zone, packet)
+        (self.connections.get(back) or self.connections[there]).label = label
 
 
 def _answered(key: Key, nat: int) -> Key:

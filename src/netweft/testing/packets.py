@@ -11,6 +11,7 @@ from netweft.dataplane.openflow.fields import (
     ND_SOLICIT,
     PROTO_ICMP,
     PROTO_ICMPV6,
+    PROTO_TCP,
     PROTO_UDP,
     ROUTER_ADVERT,
     ROUTER_SOLICIT,
@@ -57,6 +58,12 @@ def udp(src: str, dst: str, from_ip: str, to_ip: str, sport: int, dport: int) ->
     ends = {f"ipv{version}_src": _ip(from_ip), f"ipv{version}_dst": _ip(to_ip)}
     eth_type = ETH_IPV4 if version == 4 else ETH_IPV6
     return _frame(src, dst, eth_type, ip_proto=PROTO_UDP, udp_src=sport, udp_dst=dport, ip_ttl=64, **ends)
+
+
+def tcp(src: str, dst: str, from_ip: str, to_ip: str, sport: int, dport: int) -> Packet:
+    datagram = udp(src, dst, from_ip, to_ip, sport, dport)
+    ports = {"tcp_src": sport, "tcp_dst": dport, "ip_proto": PROTO_TCP}
+    return {name: value for name, value in datagram.items() if not name.startswith("udp")} | ports
 
 
 def fragments(packet: Packet, pieces: int = 3, *, hidden: bool = False) -> list[Packet]:

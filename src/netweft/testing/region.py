@@ -46,6 +46,7 @@ UPLINKS = Uplinks(
     tun=Link(near=1, far=1),
     physical={"physnet1": Link(near=2, far=2), "public": Link(near=3, far=2)},
     overlays={"vxlan": 2, "gre": 3, "geneve": 4},
+    metadata=4,
 )
 ANYTHING = SecurityGroup(
     id="0000ffff-2222-4000-8000-000000000000",

@@ -150,12 +150,18 @@ class Bridge:
         zone = action.zone if isinstance(action.zone, int) else frame.packet[action.zone] & 0xFFFF
         if action.commit and not action.nat:
             whole = self.tracker.whole(zone, frame.packet)[:1]
-            marks = [change for change in action.exec if change.field == "ct_mark"]
+            marks = [change for change in action.exec if isinstance(change, SetField) and change.field == "ct_mark"]
+            moves = [change for change in action.exec if isinstance(change, Move) and change.dst == "ct_label"]
             for packet in whole:
                 for change in marks:
                     self.tracker.commit(zone, packet, change.value, -1 if change.mask is None else change.mask)
                 if not marks:
                     self.tracker.commit(zone, packet)
+                if moves:
+                    named = _Frame(dict(packet), frame.in_port)
+                    for move in moves:
+                        named.act(move)
+                    self.tracker.name(zone, packet, named.packet["ct_label"])
         if action.table is not None:
             pieces = self.tracker.whole(zone, frame.packet)
             for piece in pieces:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from netweft.dataplane.host.ours import our_interfaces
-from netweft.dataplane.host.values import Address, VethPair
+from netweft.dataplane.host.values import Address, Endpoint, VethPair
 from netweft.reconcile.plan import Step
 from netweft.reconcile.retry import Backoff
 
@@ -29,11 +29,11 @@ class LinksSide:
         self._settled = settled
         self.in_place = True
         self._host: HostLinks | None = None
-        self._links: list[VethPair | Address] = []
+        self._links: list[VethPair | Address | Endpoint] = []
         self._sweep = False
         self._dirty = asyncio.Event()
 
-    def want(self, links: Iterable[VethPair | Address], *, sweep: bool) -> None:
+    def want(self, links: Iterable[VethPair | Address | Endpoint], *, sweep: bool) -> None:
         """sweep: veth pairs and addresses of ours that are not among them go."""
         wanted = list(links)
         if (wanted, sweep) == (self._links, self._sweep):
@@ -70,9 +70,6 @@ class LinksSide:
                 try:
                     await self._apply(self._host)
                     backoff.succeeded()
-                    if not self.in_place and not self._dirty.is_set():
-                        self.in_place = True
-                        self._settled()
                 except HostError as error:
                     if backoff.failures == 3:
                         log.error("link not as wanted", problem=str(error))
@@ -83,36 +80,66 @@ class LinksSide:
 
     async def _apply(self, host: "HostLinks") -> None:
         for link in self._links:
-            match link:
-                case VethPair():
-                    if await host.ensure_veth(link):
-                        log.info("veth pair made", name=link.name, peer=link.peer)
-                case Address():
-                    await host.ensure_up(link.interface)
-                    if await host.ensure_address(link):
-                        log.info("address set", interface=link.interface, ip=link.ip)
+            if not isinstance(link, Endpoint):
+                await _ensure(host, link)
         for name in sorted(self._obsolete()):
             if await host.delete_veth(name):
                 log.info("veth pair removed", name=name)
         if self._sweep:
-            wanted = [link.ip for link in self._links if isinstance(link, Address)]
+            wanted = [ip for link in self._links for ip in _addresses(link)]
             for ip in await host.delete_addresses(but=wanted):
                 log.info("address removed", ip=ip)
+        self._joined()
+        for link in self._links:  # one that cannot be had is in nobody else's way
+            if isinstance(link, Endpoint):
+                await _ensure(host, link)
+
+    def _joined(self) -> None:
+        if not self.in_place and not self._dirty.is_set():
+            self.in_place = True
+            self._settled()
 
     async def plan(self) -> list[Step]:
         missing = [step for link in self._links if self._host and (step := await _missing(self._host, link))]
         return [*missing, *(Step("veth", name, was=name) for name in sorted(self._obsolete()))]
 
 
-def _names(link: VethPair | Address) -> tuple[str, ...]:
+def _names(link: VethPair | Address | Endpoint) -> tuple[str, ...]:
     return (link.name, link.peer) if isinstance(link, VethPair) else (link.interface,)
 
 
-async def _missing(host: "HostLinks", link: VethPair | Address) -> Step | None:
+async def _ensure(host: "HostLinks", link: VethPair | Address | Endpoint) -> None:
+    match link:
+        case VethPair():
+            if await host.ensure_veth(link):
+                log.info("veth pair made", name=link.name, peer=link.peer)
+        case Address():
+            await host.ensure_up(link.interface)
+            if await host.ensure_address(link):
+                log.info("address set", interface=link.interface, ip=link.ip)
+        case Endpoint():
+            if await host.ensure_endpoint(link):
+                log.info("interface set up", interface=link.interface)
+
+
+def _addresses(link: VethPair | Address | Endpoint) -> tuple[str, ...]:
+    match link:
+        case Address():
+            return (link.ip,)
+        case Endpoint():
+            return tuple(ip for ip, _ in link.addresses)
+        case VethPair():
+            return ()
+
+
+async def _missing(host: "HostLinks", link: VethPair | Address | Endpoint) -> Step | None:
     match link:
         case VethPair():
             there, kind, text = await host.exists(link.name), "veth", f"{link.name} {link.peer}"
         case Address():
             text = f"{link.ip}/{link.prefix_length} on {link.interface}"
             there, kind = await host.has_address(link.ip), "address"
+        case Endpoint():
+            text = " ".join(("/".join(map(str, link.addresses[0])), "on", link.interface))
+            there, kind = await host.has_address(link.addresses[0][0]), "address"
     return None if there else Step(kind, text, now=text)

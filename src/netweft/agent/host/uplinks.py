@@ -11,6 +11,7 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from netweft.services.l2.bridges import KINDS, overlay_port, physical_link, tunnel_link
+from netweft.services.metadata.ends import INTERFACE as METADATA
 from netweft.services.values import HostFacts, Link, Uplinks
 
 Names = tuple[str, str]
@@ -55,6 +56,7 @@ class UplinksSide:
                 name: self._link(look, kinds, before.physical.get(name, Link()), keep) for name, kinds in names.items()
             },
             overlays={kind: look.ofport(overlay_port(kind)) or before.overlays.get(kind) for kind in host.tunnel_types},
+            metadata=(look.ofport(METADATA) or before.metadata) if host.metadata else None,
             problems=problems,
             keep=keep,
             vlan_limit=look.vlan_limit(),

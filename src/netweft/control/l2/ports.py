@@ -24,6 +24,7 @@ from netweft.control.l2 import hosts, placing, trunks
 from netweft.control.l2.hosts import HOST
 from netweft.control.l3 import associations
 from netweft.control.l3.owners import INTERFACES
+from netweft.control.metadata import given as metadata
 from netweft.control.security.security_groups import SecurityGroups
 from netweft.control.standard import born, bumped
 from netweft.settings import ServerSettings
@@ -101,6 +102,7 @@ class Ports:
     def delete(self, tx: WriteTransaction, current: Object) -> None:
         trunks.refuse_parts(current)
         associations.leave(tx, current)
+        metadata.take(tx, current["id"])
         tx.delete("ports", current["id"])
 
     def _macs(self, tx: WriteTransaction, wanted: Sequence[Object]) -> list[str]:

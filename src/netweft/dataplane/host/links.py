@@ -12,10 +12,10 @@ from typing import Concatenate, ParamSpec, TypeVar
 from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
-from netweft.dataplane.host import netlink
+from netweft.dataplane.host import endpoint, netlink
 from netweft.dataplane.host.monitor import HostMonitor
 from netweft.dataplane.host.netlink import HostError
-from netweft.dataplane.host.values import Address, VethPair
+from netweft.dataplane.host.values import Address, Endpoint, VethPair
 
 __all__ = ["HostError", "HostLinks"]
 
@@ -47,6 +47,10 @@ class HostLinks:
     async def delete_addresses(self, *, but: Iterable[str]) -> list[str]:
         """Of all addresses that we made only these stay.  Returns what went."""
         return await self._run(netlink.delete_addresses, frozenset(but))
+
+    async def ensure_endpoint(self, end: Endpoint) -> bool:
+        """True if something had to be changed.  Raises HostError, also when there is no such interface."""
+        return await self._run(endpoint.ensure, end)
 
     async def ensure_veth(self, pair: VethPair) -> bool:
         """True if something had to be changed.  Raises HostError when something else has one of the names."""

@@ -21,7 +21,7 @@ class HostError(Exception):
 
 
 def ensure_up(netlink: IPRoute, interface: str, mtu: int | None) -> bool:
-    link = _link(netlink, interface)
+    link = find(netlink, interface)
     changes: dict[str, Any] = {}
     if not link["flags"] & _IFF_UP:
         changes["state"] = "up"
@@ -33,7 +33,7 @@ def ensure_up(netlink: IPRoute, interface: str, mtu: int | None) -> bool:
 
 
 def ensure_address(netlink: IPRoute, address: Address) -> bool:
-    link = _link(netlink, address.interface)
+    link = find(netlink, address.interface)
     wanted = ip_address(address.ip)
     for message in netlink.addr("dump", index=link["index"]):
         if ip_address(_address_of(message)) == wanted and message["prefixlen"] == address.prefix_length:
@@ -57,7 +57,7 @@ def ensure_veth(netlink: IPRoute, pair: VethPair) -> bool:
     created = not exists(netlink, pair.name)
     if created:
         netlink.link("add", ifname=pair.name, kind="veth", peer=pair.peer, mtu=pair.mtu)
-    ends = {name: _link(netlink, name) for name in (pair.name, pair.peer)}
+    ends = {name: find(netlink, name) for name in (pair.name, pair.peer)}
     if ends[pair.name].get("IFLA_LINK") != ends[pair.peer]["index"]:
         raise HostError(f"{pair.name}: is there and is not a veth with {pair.peer} at its other end")
     changed = created
@@ -68,7 +68,7 @@ def ensure_veth(netlink: IPRoute, pair: VethPair) -> bool:
         changed |= ensure_up(netlink, name, pair.mtu)
         changed |= _ensure_no_tx_checksum(name)
     for name in ends:
-        if _link(netlink, name).get("IFLA_OPERSTATE") != "UP":  # until then the kernel drops what is sent
+        if find(netlink, name).get("IFLA_OPERSTATE") != "UP":  # until then the kernel drops what is sent
             raise HostError(f"{name}: is not up yet")
     return changed
 
@@ -76,7 +76,7 @@ def ensure_veth(netlink: IPRoute, pair: VethPair) -> bool:
 def delete_veth(netlink: IPRoute, name: str) -> bool:
     if not exists(netlink, name):
         return False
-    link = _link(netlink, name)
+    link = find(netlink, name)
     if link.get("IFLA_IFALIAS") != ALIAS:
         raise HostError(f"{name}: is not ours")
     netlink.link("del", index=link["index"])
@@ -100,7 +100,7 @@ def exists(netlink: IPRoute, interface: str) -> bool:
     return True
 
 
-def _link(netlink: IPRoute, interface: str) -> Any:
+def find(netlink: IPRoute, interface: str) -> Any:
     try:
         (link,) = netlink.link("get", ifname=interface)
     except NetlinkError as error:

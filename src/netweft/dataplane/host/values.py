@@ -11,6 +11,18 @@ class Address(Struct, frozen=True):
     prefix_length: int
 
 
+class Endpoint(Struct, frozen=True, kw_only=True):
+    """An interface on which this host is whoever it is asked for, and knows nobody: it has this MAC, sends everything
+    to it, resolves nothing, and takes whole prefixes for its own.
+
+    addresses: with the lengths of their prefixes, which are on the link.  prefixes: those that are all its own."""
+
+    interface: str
+    mac: str
+    addresses: tuple[tuple[str, int], ...]
+    prefixes: tuple[str, ...]
+
+
 class Guarantee(Struct, frozen=True):
     """What is left on an interface for frames with this source MAC, also when others want it too, in kbit/s.
 

@@ -81,7 +81,7 @@ def _encode_move(action: Move) -> bytes:
 
 
 def _encode_ct(action: Ct) -> bytes:
-    inside = b"".join(map(_encode_set_field, action.exec)) + _encode_nat(action.nat)
+    inside = encode_actions(action.exec) + _encode_nat(action.nat)
     source, zone = (0, action.zone) if isinstance(action.zone, int) else (oxm.header(FIELDS[action.zone]), _LOW_16_BITS)
     table = _NO_TABLE if action.table is None else action.table
     flags = _CT_COMMIT if action.commit else 0
@@ -256,7 +256,7 @@ def _decode_ct(buffer: bytes, start: int, end: int) -> Action | None:
         return None
     _, _, _, _, flags, source, zone, table, alg = _CT.unpack_from(buffer, start)
     inside = [_decode_action(buffer, *tlv) for tlv in _tlvs(buffer, start + _CT.size, end, minimum=8)]
-    exec_ = tuple(action for action in inside if isinstance(action, SetField))
+    exec_ = tuple(action for action in inside if isinstance(action, SetField | Move))
     nats = [action for action in inside if isinstance(action, Nat)]
     register = oxm.field_name(source) if source else None
     if alg or flags & ~_CT_COMMIT or len(exec_) + len(nats) < len(inside) or len(nats) > 1:

@@ -93,14 +93,14 @@ class Ct(Struct, frozen=True):
     """Through the connection tracker.
 
     zone: a number, or the name of a register whose low 16 bits say it.
-    commit: remember the connection, and do `exec` (SetField of ct_mark or ct_label) to its entry.
+    commit: remember the connection, and do `exec` (to ct_mark or ct_label) to its entry.
     table: where a copy of the packet goes on with what the tracker knows of it; what follows does not see that.
     """
 
     zone: int | str = 0
     commit: bool = False
     table: int | None = None
-    exec: tuple[SetField, ...] = ()
+    exec: tuple[SetField | Move, ...] = ()
     nat: Nat | None = None
 
 

@@ -127,10 +127,10 @@ def solicitation(frame: bytes) -> Solicitation | None:
 ALL_NODES, ALL_NODES_MAC = IPv6Address("ff02::1"), bytes.fromhex("333300000001")
 
 
-def advertisement(own: bytes, asked: Solicitation) -> bytes:
-    """A router's answer: solicited, or to everybody where duplicates are looked for (RFC 4861 7.2.4)."""
+def advertisement(own: bytes, asked: Solicitation, *, router: bool = True) -> bytes:
+    """The answer: solicited, or to everybody where duplicates are looked for (RFC 4861 7.2.4)."""
     option = bytes((TARGET_LINK, 1)) + own
-    flags = ROUTER | OVERRIDE | (0 if asked.src.is_unspecified else SOLICITED)
+    flags = (ROUTER if router else 0) | OVERRIDE | (0 if asked.src.is_unspecified else SOLICITED)
     to, mac = (ALL_NODES, ALL_NODES_MAC) if asked.src.is_unspecified else (asked.src, asked.eth_src)
     return message((own, mac), (asked.target, to), ND_ADVERT, 0, flags, asked.target.packed + option)
 

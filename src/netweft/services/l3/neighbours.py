@@ -46,7 +46,7 @@ def _claims(address: Prefix) -> Iterator[dict[str, Value]]:
 
 def port(here: LocalPort) -> Iterator[Wanted]:
     """One that asks the agent without end is not answered for a while."""
-    if here.network.routed and Asked.NEIGHBOUR in here.deaf_to:
+    if Asked.NEIGHBOUR in here.deaf_to:
         owner = cookie(Reason.ROUTER_NEIGHBOUR, here.port.id)
         asks = {"eth_type": ETH_IPV6, "ip_proto": PROTO_ICMPV6, "icmpv6_type": ND_SOLICIT}
         yield REQUESTS.flow(ASK + 1, owner, {IN_PORT: here.number, **asks}, INT["egress"].goto)

@@ -105,10 +105,6 @@ def test_the_servers_address_is_answered_with_its_mac(region: Region, dst: str) 
     assert reply.packet["eth_dst"] == mac(ASKER.mac_address)
 
 
-def test_where_there_is_no_dhcp_the_address_is_nobodys(region: Region) -> None:
-    assert region.receivers(PARENT, packets.arp(PARENT.mac_address, "10.0.0.6", SERVER)) == []
-
-
 def test_what_else_is_sent_to_the_server_ends_there(region: Region) -> None:
     assert region.receivers(ASKER, packets.udp(ASKER.mac_address, SERVER_MAC, "10.0.0.1", SERVER, 9, 80)) == []
 

@@ -1,0 +1,1 @@
+"""Metadata for VMs: what the agent says."""

@@ -1,0 +1,85 @@
+"""The way to the server, which knows what VMs are told: the one that the feed comes from, else any other.
+
+A port has a few questions under way at a time, so that one with many does not keep the others waiting.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from typing import Final
+
+import httpx
+import structlog
+
+from netweft.agent.sync import NoSession, node_token
+from netweft.settings import AgentSettings
+from netweft.wire.messages import BadMessage
+from netweft.wire.metadata import PATH, Ask, Said, decode, encode
+
+TIMEOUT_SECONDS: Final = 10.0
+AT_ONCE: Final = 32
+AT_ONCE_EACH: Final = 2
+
+log = structlog.get_logger(__name__)
+
+NOBODY = Said(status=503, body=b"The metadata service does not answer. Try again.\n")
+
+
+class MetadataServer:
+    """first: the server to ask first; empty for any."""
+
+    def __init__(self, settings: AgentSettings, first: Callable[[], str]) -> None:
+        self._settings, self._first = settings, first
+        self._clients: dict[str, httpx.AsyncClient] = {}
+        self._room = asyncio.Semaphore(AT_ONCE)
+        self._turns: dict[str, asyncio.Semaphore] = {}
+        self._asking: Counter[str] = Counter()
+        self._silent = False
+
+    async def ask(self, question: Ask) -> Said:
+        """Always an answer, if only that there is none."""
+        port_id = question.port_id
+        turn = self._turns.setdefault(port_id, asyncio.Semaphore(AT_ONCE_EACH))
+        self._asking[port_id] += 1
+        try:
+            async with turn, self._room:
+                return await self._ask(question)
+        finally:
+            self._asking[port_id] -= 1
+            if not self._asking[port_id]:
+                del self._asking[port_id], self._turns[port_id]
+
+    async def _ask(self, question: Ask) -> Said:
+        first, problem = self._first(), ""
+        for server in sorted(self._settings.server, key=lambda one: one != first):
+            try:
+                said = await self._ask_one(server, question)
+            except (httpx.HTTPError, BadMessage, OSError, ValueError, NoSession) as error:
+                problem = str(error) or type(error).__name__
+                continue
+            self._silent = False
+            return said
+        if not self._silent:
+            log.warning("no server answers what VMs ask for", problem=problem)
+        self._silent = True
+        return NOBODY
+
+    async def _ask_one(self, server: str, question: Ask) -> Said:
+        base = "http://server" if server.startswith("unix:") else server.rstrip("/")
+        headers = {"Authorization": f"Bearer {node_token(self._settings)}"}
+        response = await self._client(server).post(f"{base}{PATH}", content=encode(question), headers=headers)
+        if response.status_code != 200:
+            raise ValueError(f"{server} answers {response.status_code}")
+        return decode(Said, response.content)
+
+    def _client(self, server: str) -> httpx.AsyncClient:
+        if server not in self._clients:
+            limits = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE, keepalive_expiry=30)
+            socket = server.removeprefix("unix:") if server.startswith("unix:") else None
+            transport = httpx.AsyncHTTPTransport(limits=limits, uds=socket, trust_env=False)
+            self._clients[server] = httpx.AsyncClient(transport=transport, timeout=TIMEOUT_SECONDS, trust_env=False)
+        return self._clients[server]
+
+    async def close(self) -> None:
+        for client in self._clients.values():
+            await client.aclose()

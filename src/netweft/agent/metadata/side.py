@@ -1,0 +1,180 @@
+"""The node's metadata service: it listens where flows bring what VMs ask, and knows by the address who it is.
+
+The libraries that it needs take as long to import as all ports take to be wired: only then, and beside the loop.  When
+the interface is made anew, as when vswitchd starts, so are the sockets.
+"""
+
+import asyncio
+import contextlib
+import socket
+from collections import Counter
+from collections.abc import Callable, Iterable
+from functools import partial
+from importlib import import_module
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+
+from netweft.agent.desired import Desired
+from netweft.agent.metadata.guests import Guests, room
+from netweft.dataplane.openflow.messages import PacketIn
+from netweft.dataplane.packets import icmp
+from netweft.services.addresses import octets
+from netweft.services.dhcp.requests import to_port
+from netweft.services.fields import Reason
+from netweft.services.l2.announce import Packet
+from netweft.services.metadata import ends
+from netweft.services.values import Asked, LocalPort
+from netweft.settings import AgentSettings
+from netweft.wire.metadata import Ask, Said
+
+if TYPE_CHECKING:
+    from netweft.agent.metadata.connection import Answer, Connection
+    from netweft.agent.metadata.server import MetadataServer
+
+LOOK_SECONDS: Final = 0.5
+BACKLOG: Final = 1024
+PERIOD: Final = 10.0
+MANY: Final = 400  # connections of one port in that time
+
+log = structlog.get_logger(__name__)
+
+
+class Solicitations:
+    """Answers who looks for the server's IPv6 address."""
+
+    asked = Asked.NEIGHBOUR
+    reasons = frozenset({Reason.METADATA})
+
+    def answer(self, here: LocalPort | None, packet: PacketIn) -> Iterable[Packet]:
+        asked = icmp.solicitation(packet.frame)
+        if here is None or asked is None or asked.target != ends.SERVER_6:
+            return ()
+        return (to_port(here.number, icmp.advertisement(octets(ends.MAC), asked, router=False)),)
+
+
+class MetadataSide:
+    """first: the server to ask first.  wake: the loop, when a port is not listened to for a while."""
+
+    def __init__(
+        self, settings: AgentSettings, desired: Desired, first: Callable[[], str], wake: Callable[[], None]
+    ) -> None:
+        self._settings, self._desired, self._first, self._wake = settings, desired, first, wake
+        self._guests = Guests(0)
+        self._here: dict[Connection, LocalPort] = {}  # as it was when it connected
+        self._counts: Counter[str] = Counter()
+        self._counted_since = 0.0
+        self._server: MetadataServer | None = None
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        if not self._settings.metadata:
+            return
+        self._guests = Guests(room())
+        for name in ("connection", "server"):
+            await asyncio.to_thread(import_module, f"netweft.agent.metadata.{name}")
+        from netweft.agent.metadata.server import MetadataServer
+
+        self._server = MetadataServer(self._settings, self._first)
+        try:
+            await self._keep_listening()
+        finally:
+            await self._server.close()
+
+    async def _keep_listening(self) -> None:
+        index, problem = 0, ""
+        listeners: list[asyncio.Server] = []
+        while True:
+            now = _index()
+            if now != index:
+                for listener in listeners:
+                    listener.close()
+                index, listeners = 0, []
+                try:
+                    listeners = await self._listen() if now else []
+                    index, problem = now, ""
+                except OSError as error:
+                    if str(error) != problem:
+                        problem = str(error)
+                        log.warning("cannot listen for what VMs ask", problem=problem)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _listen(self) -> list[asyncio.Server]:
+        """Raises OSError."""
+        from netweft.agent.metadata.connection import Connection
+
+        with contextlib.ExitStack() as opened:
+            sockets = [opened.enter_context(_socket(family)) for family in (socket.AF_INET, socket.AF_INET6)]
+            opened.pop_all()
+        loop = asyncio.get_running_loop()
+        return [await loop.create_server(partial(Connection, self), sock=one, backlog=BACKLOG) for one in sockets]
+
+    # -- House
+
+    def enter(self, connection: "Connection", ends_: tuple[Any, Any]) -> "Answer | None":
+        (peer, *_), (own, *_) = ends_
+        here = self._who(peer.partition("%")[0])
+        if here is None or self._is_too_much(here.port.id) or not self._guests.enter(here.port.id, connection):
+            return None
+        self._here[connection] = here
+        asked_from = ends.asked_from(here.port, ip_address(own.partition("%")[0]))
+        return partial(self._answer, here.port.id, asked_from)
+
+    def left(self, connection: "Connection") -> None:
+        if here := self._here.pop(connection, None):
+            self._guests.left(here.port.id, connection)
+
+    def observe(self) -> None:
+        """What is on its way to a port that has gone must not reach whoever gets its number."""
+        for connection, here in list(self._here.items()):
+            if self._desired.port_id_at(here.number) != here.port.id:
+                connection.leave()
+
+    def _who(self, address: str) -> LocalPort | None:
+        found = (self._desired.port_at(number) for number in ends.numbers(ip_address(address)))
+        return next((here for here in found if here), None)
+
+    async def _answer(self, port_id: str, asked_from: str, method: str, target: str, body: bytes) -> Said:
+        assert self._server is not None
+        question = Ask(port_id=port_id, asked_from=asked_from, method=method, target=target, body=body)
+        return await self._server.ask(question)
+
+    def _is_too_much(self, port_id: str) -> bool:
+        loop = asyncio.get_running_loop()
+        if loop.time() - self._counted_since > PERIOD:
+            self._counts.clear()
+            self._counted_since = loop.time()
+        self._counts[port_id] += 1
+        if self._counts[port_id] == MANY + 1:
+            log.warning("port connects without end", port=port_id, deaf_for=PERIOD)
+            self._listen_to(port_id, False)
+            loop.call_later(PERIOD, self._listen_to, port_id, True)
+        return self._counts[port_id] > MANY
+
+    def _listen_to(self, port_id: str, again: bool) -> None:
+        self._desired.listen(port_id, Asked.METADATA, again=again)
+        self._wake()
+
+
+def _index() -> int:
+    """Of the interface; 0: there is none."""
+    try:
+        return socket.if_nametoindex(ends.INTERFACE)
+    except OSError:
+        return 0
+
+
+def _socket(family: socket.AddressFamily) -> socket.socket:
+    """Only what comes by our interface: there the flows vouch for who it is."""
+    found = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    try:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, ends.INTERFACE.encode())
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            found.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        found.bind(("", ends.PORT))
+    except BaseException:
+        found.close()
+        raise
+    return found

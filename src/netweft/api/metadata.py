@@ -1,0 +1,178 @@
+"""`/netweft/v1/metadata`: agents ask what their VMs have asked; users say what there is to tell.  Not Neutron's API.
+
+POST                  from a node, with its token: an `Ask` in, a `Said` out
+GET, PUT, DELETE /ID  what is given for the VM behind a port: for admins and members of the port's project
+"""
+
+from typing import Any
+
+from msgspec import Struct, field, to_builtins
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from netweft.api import access
+from netweft.api.encoding import Malformed, decode, json_response
+from netweft.api.faults import status_of
+from netweft.api.running import Run
+from netweft.control.errors import Refused
+from netweft.control.metadata import given
+from netweft.control.metadata.documents import document
+from netweft.control.metadata.subject import Asker, asker, subject
+from netweft.plugins.identity import Authenticate, Context, IdentityUnavailable, Unauthorized
+from netweft.plugins.identity.nodes import node_for_token
+from netweft.plugins.metadata import Instances
+from netweft.store import Object, Store, WriteTransaction
+from netweft.store.turns import asking
+from netweft.wire import metadata as wire
+from netweft.wire.messages import BadMessage
+
+_NOT_THERE = wire.Said(status=404, body=b"There is nothing of that name.\n")
+_METHODS = ("GET", "HEAD")
+
+
+class Given(Struct, frozen=True, forbid_unknown_fields=True):
+    """user_data: base64."""
+
+    hostname: str = ""
+    public_keys: dict[str, str] = field(default_factory=dict)
+    user_data: str = ""
+    meta: dict[str, str] = field(default_factory=dict)
+
+
+class GivenBody(Struct, frozen=True):
+    metadata: Given
+
+
+def routes(store: Store, authenticate: Authenticate, nova: Instances | None) -> list[Route]:
+    async def ask(request: Request) -> Response:
+        return await _ask(request, store, nova)
+
+    async def one(request: Request) -> Response:
+        context = await _authenticated(request, authenticate)
+        return await _METHODS_OF_ONE[request.method](request, store, context)
+
+    return [
+        Route(wire.PATH, ask, methods=["POST"]),
+        Route(f"{wire.PATH}/{{port_id}}", one, methods=list(_METHODS_OF_ONE)),
+    ]
+
+
+# from nodes
+
+
+async def _ask(request: Request, store: Store, nova: Instances | None) -> Response:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    bearer = token.strip() if scheme.lower() == "bearer" else ""
+    node = await Run(store).read(node_for_token, store, bearer)
+    if node is None:
+        raise HTTPException(401, "No node has this token.")
+    asking.set((f"node {node}",))
+    try:
+        question = wire.decode(wire.Ask, await request.body())
+    except BadMessage as error:
+        raise HTTPException(400, f"Not a message of this protocol: {error}") from None
+    said = await (_of_nova(store, nova, node, question) if nova else _of_ours(store, node, question))
+    return Response(wire.encode(said), media_type="application/msgpack")
+
+
+async def _of_ours(store: Store, node: str, question: wire.Ask) -> wire.Said:
+    if question.method not in _METHODS:
+        return wire.Said(status=405, body=b"GET or HEAD.\n")
+
+    def work() -> wire.Said:
+        with store.read() as tx:
+            who = asker(tx, node, question.port_id)
+            found = document(subject(tx, who), question.target) if who else None
+        return wire.Said(status=200, body=found.body, content_type=found.type) if found else _NOT_THERE
+
+    return await Run(store).read(work)
+
+
+async def _of_nova(store: Store, nova: Instances, node: str, question: wire.Ask) -> wire.Said:
+    def work() -> Asker | None:
+        with store.read() as tx:
+            return asker(tx, node, question.port_id)
+
+    who = await Run(store).read(work)
+    if who is None or not who.instance_id:
+        return _NOT_THERE
+    return await nova.ask(
+        question.method,
+        question.target,
+        question.body,
+        instance_id=who.instance_id,
+        project_id=who.project_id,
+        address=question.asked_from,
+    )
+
+
+# from users
+
+
+async def _authenticated(request: Request, authenticate: Authenticate) -> Context:
+    try:
+        context = await authenticate(request.headers.get("x-auth-token", ""))
+        await access.check(request, context, access.NETWORK, authenticate)
+    except Unauthorized:
+        raise HTTPException(401, "The request you have made requires authentication.") from None
+    except IdentityUnavailable as error:
+        raise HTTPException(503, str(error)) from None
+    access.ask_as(context)
+    return context
+
+
+def _allowed(context: Context, port: Object | None, port_id: str) -> Object:
+    """Whoever may not hears no more than that there is no such port."""
+    mine = port is not None and "member" in context.roles and port["project_id"] == context.project_id
+    if port is None or not (context.is_admin or mine):
+        raise HTTPException(404, f"Port {port_id} could not be found.")
+    return port
+
+
+async def _show(request: Request, store: Store, context: Context) -> Response:
+    port_id = request.path_params["port_id"]
+
+    def work() -> Object:
+        with store.read() as tx:
+            return given.of(tx, _allowed(context, tx.get("ports", port_id), port_id))
+
+    found = await Run(store).read(work)
+    return _told(found)
+
+
+async def _put(request: Request, store: Store, context: Context) -> Response:
+    port_id = request.path_params["port_id"]
+    try:
+        wanted: Given = decode(await request.body(), GivenBody).metadata
+    except Malformed as malformed:
+        raise HTTPException(400, str(malformed)) from None
+
+    def work(tx: WriteTransaction) -> Object:
+        port = _allowed(context, tx.lock("ports", port_id), port_id)
+        return given.give(tx, port, to_builtins(wanted))
+
+    try:
+        return _told(await Run(store).write(store.run, work))
+    except Refused as refused:
+        raise HTTPException(status_of(refused), str(refused)) from None
+
+
+async def _delete(request: Request, store: Store, context: Context) -> Response:
+    port_id = request.path_params["port_id"]
+
+    def work(tx: WriteTransaction) -> None:
+        _allowed(context, tx.lock("ports", port_id), port_id)
+        given.take(tx, port_id)
+
+    await Run(store).write(store.run, work)
+    return Response(status_code=204)
+
+
+_METHODS_OF_ONE = {"GET": _show, "PUT": _put, "DELETE": _delete}
+
+
+def _told(found: Object) -> Response:
+    content: dict[str, Any] = {name: found[name] for name in Given.__struct_fields__ if name in found}
+    return json_response({"metadata": content})

@@ -1,0 +1,1 @@
+"""Metadata for VMs: what flows do about it."""

@@ -1,0 +1,58 @@
+"""The two ends of a connection for metadata, as the VM sees them and as the agent does (decision 0440).
+
+Who asks is in the address, put there by flows, so that what VMs of several tenants call themselves does not matter:
+
+            of the VM's connection                  of the agent's
+    IPv4    from A.B.C.D                            from 240.0.0.0 | logical port
+            to 169.254.169.254, port 80             to 240.0.255.D, port PORT
+    IPv6    from its link-local address, fe80::X    from fe80:: | logical port
+            to fe80::a9fe:a9fe, port 80             to fe80:0:0:4e57:X, port PORT
+
+No logical port has a number of OpenFlow that begins with 0xff, so that 240.0.255.0/24 is nobody's.
+"""
+
+from ipaddress import IPv4Address, IPv6Address
+from typing import Final
+
+from netweft.dataplane.host.values import Endpoint
+from netweft.model import Port
+from netweft.services.dhcp.requests import SERVER_ADDRESS, SERVER_MAC
+from netweft.services.fields import GUARDED
+
+INTERFACE: Final = "nw-metadata"
+MAC: Final = SERVER_MAC  # a node is one server to its VMs, whatever they ask
+SERVER_4, SERVER_6 = SERVER_ADDRESS, IPv6Address("fe80::a9fe:a9fe")
+HTTP: Final = 80
+PORT: Final = 0x4E57
+
+ASKERS_4, ASKERS_6 = int(IPv4Address("240.0.0.0")), int(IPv6Address("fe80::"))
+PLACES_4, PLACES_6 = int(IPv4Address("240.0.255.0")), int(IPv6Address("fe80:0:0:4e57::"))
+NUMBER_BITS: Final = 28  # of a logical port, without GUARDED
+# what of the VM's address is in the agent's: in IPv4 so that two of them are less likely to be one connection
+PLACE_BITS_4: Final = 8
+PLACE_BITS_6: Final = 64
+ZONE: Final = 4095  # of the connection tracker: no network's, no router's
+_NUMBER: Final = (1 << NUMBER_BITS) - 1
+LINK_LOCAL: Final = (ASKERS_6, (1 << 128) - (1 << PLACE_BITS_6))
+
+ENDPOINT: Final = Endpoint(
+    interface=INTERFACE,
+    mac=MAC,
+    addresses=((str(IPv4Address(PLACES_4)), 4), (str(IPv6Address(ASKERS_6 | _NUMBER + 1)), 64)),
+    prefixes=(f"{IPv4Address(PLACES_4)}/24", f"{IPv6Address(PLACES_6)}/64"),
+)
+
+
+def numbers(address: IPv4Address | IPv6Address) -> tuple[int, int]:
+    """Of the logical port that has it: without port security, and with it."""
+    number = int(address) & _NUMBER
+    return number, number | GUARDED
+
+
+def asked_from(port: Port, end: IPv4Address | IPv6Address) -> str:
+    """The VM's own address, by the one of the agent's that was asked; empty when it has none."""
+    if end.version == 6:
+        return str(IPv6Address(ASKERS_6 | int(end) & (1 << PLACE_BITS_6) - 1))
+    own = [fixed.ip_address for fixed in port.fixed_ips if ":" not in fixed.ip_address]
+    last = str(end).rpartition(".")[2]
+    return next((one for one in own if one.rpartition(".")[2] == last), own[0] if own else "")

@@ -1,0 +1,164 @@
+"""Metadata: what VMs ask of 169.254.169.254 and fe80::a9fe:a9fe over HTTP goes to the agent of their node, and back.
+
+Whoever the VM takes for the way there, it comes no further than this: the router's MAC or the server's, it is caught by
+its destination, before the firewall, which has to be open to nothing for it.  Anything else for these addresses is
+not for the agent.  The addresses are nobody else's (decision 0427).
+
+    VM ── source_address ── requests ───────────── metadata ── nw-metadata, the agent
+    VM ── deliver ── ingress_qos ── metadata_answer ──┘
+
+No flow is a port's own: the way back is in the connection's label.
+"""
+
+from collections.abc import Iterator
+
+from netweft.dataplane.openflow.fields import (
+    ETH_ARP,
+    ETH_IPV4,
+    ETH_IPV6,
+    ND_ADVERT,
+    ND_SOLICIT,
+    PROTO_ICMPV6,
+    PROTO_TCP,
+)
+from netweft.dataplane.openflow.flow import Controller, Ct, Move, Output, SetField
+from netweft.dataplane.ovsdb.rows import MARK, PortRow
+from netweft.services.addresses import Prefix, mac
+from netweft.services.fields import AGENT, IN_PORT, NEXT_HOP, OUT_PORT, Reason, cookie
+from netweft.services.l2.neighbours import arp_reply, asks_for
+from netweft.services.l3.neighbours import ASK, CLAIM
+from netweft.services.metadata import ends
+from netweft.services.pipeline import INT, BridgeFlow, Value
+from netweft.services.security.firewall import REPLY, TRACKED_BIT
+from netweft.services.values import Asked, HostFacts, LocalPort, Service, Uplinks, Wanted
+
+UNHEARD = 29
+
+PORT_AT, ADDRESS_AT = 48, 96  # where what is in a connection's label begins
+
+REQUESTS, METADATA_TABLE, ANSWER = INT["requests"], INT["metadata"], INT["metadata_answer"]
+ADDRESS = NEXT_HOP[-1]
+TO_AGENT = Controller(AGENT)
+_ASKED_4: dict[str, Value] = {
+    "eth_type": ETH_IPV4,
+    "ip_proto": PROTO_TCP,
+    "ipv4_dst": int(ends.SERVER_4),
+    "tcp_dst": ends.HTTP,
+}
+_ASKED_6: dict[str, Value] = {
+    "eth_type": ETH_IPV6,
+    "ip_proto": PROTO_TCP,
+    "ipv6_dst": int(ends.SERVER_6),
+    "tcp_dst": ends.HTTP,
+}
+_REMEMBERED = (
+    Move("eth_src", "ct_label", bits=48),
+    Move(IN_PORT, "ct_label", bits=32, dst_start=PORT_AT),
+    Move(ADDRESS, "ct_label", bits=32, dst_start=ADDRESS_AT),
+)
+_ADDRESSES_4 = (
+    SetField("ipv4_src", int(ends.SERVER_4)),
+    Move("ct_label", "ipv4_dst", bits=32, src_start=ADDRESS_AT),
+)
+_ADDRESSES_6 = (
+    SetField("ipv6_dst", ends.ASKERS_6),
+    Move("ipv6_src", "ipv6_dst", bits=ends.PLACE_BITS_6),
+    SetField("ipv6_src", int(ends.SERVER_6)),
+)
+
+
+def host(host: HostFacts, uplinks: Uplinks) -> Iterator[Wanted]:
+    if not host.metadata:
+        return
+    marks = ((MARK, "metadata"),)
+    yield PortRow(name=ends.INTERFACE, bridge=host.integration_bridge, type="internal", external_ids=marks)
+    yield ends.ENDPOINT
+    owner = cookie(Reason.METADATA)
+    looks_for = asks_for(Prefix(4, int(ends.SERVER_4), None))
+    yield REQUESTS.flow(ASK, owner, looks_for, *arp_reply(mac(ends.MAC), int(ends.SERVER_4)))
+    yield REQUESTS.flow(ASK, owner, asks_for(Prefix(6, int(ends.SERVER_6), None)), TO_AGENT)
+    for claim in _claims():
+        yield REQUESTS.flow(CLAIM, owner, claim)
+    yield from _asked(owner)
+    yield from _answered(owner)
+    if uplinks.metadata is not None:
+        yield from _through(owner, uplinks.metadata)
+
+
+def _asked(owner: int) -> Iterator[BridgeFlow]:
+    """From its port's place on this node, as an address."""
+    yield REQUESTS.flow(
+        ASK,
+        owner,
+        _ASKED_4,
+        Move("ipv4_src", ADDRESS, bits=32),
+        SetField("ipv4_dst", ends.PLACES_4),
+        Move("ipv4_src", "ipv4_dst", bits=ends.PLACE_BITS_4),
+        SetField("ipv4_src", ends.ASKERS_4),
+        Move(IN_PORT, "ipv4_src", bits=ends.NUMBER_BITS),
+        METADATA_TABLE.goto,
+    )
+    yield REQUESTS.flow(
+        ASK,
+        owner,
+        {**_ASKED_6, "ipv6_src": ends.LINK_LOCAL},
+        SetField("ipv6_dst", ends.PLACES_6),
+        Move("ipv6_src", "ipv6_dst", bits=ends.PLACE_BITS_6),
+        SetField("ipv6_src", ends.ASKERS_6),
+        Move(IN_PORT, "ipv6_src", bits=ends.NUMBER_BITS),
+        METADATA_TABLE.goto,
+    )
+
+
+def _through(owner: int, interface: int) -> Iterator[BridgeFlow]:
+    """To the agent's interface and in from there."""
+    for version in (ETH_IPV4, ETH_IPV6):
+        tcp: dict[str, Value] = {"eth_type": version, "ip_proto": PROTO_TCP}
+        yield METADATA_TABLE.flow(
+            10,
+            owner,
+            {**tcp, "tcp_dst": ends.HTTP},
+            SetField("tcp_dst", ends.PORT),
+            Ct(zone=ends.ZONE, commit=True, exec=_REMEMBERED),
+            SetField("eth_dst", mac(ends.MAC)),
+            Output(interface),
+        )
+        # in from there: no logical port is set
+        said: dict[str, Value] = {**tcp, IN_PORT: 0, "tcp_src": ends.PORT}
+        yield METADATA_TABLE.flow(20, owner, said, Ct(zone=ends.ZONE, table=ANSWER.id))
+    yield INT["classify"].flow(10, owner, {"in_port": interface}, METADATA_TABLE.goto)
+
+
+def _answered(owner: int) -> Iterator[BridgeFlow]:
+    """Only to who has asked: nothing begins here."""
+    for version, addresses in ((ETH_IPV4, _ADDRESSES_4), (ETH_IPV6, _ADDRESSES_6)):
+        yield ANSWER.flow(
+            10,
+            owner,
+            {"eth_type": version, "ip_proto": PROTO_TCP, "ct_state": (TRACKED_BIT | REPLY, TRACKED_BIT | REPLY)},
+            SetField("eth_src", mac(ends.MAC)),
+            Move("ct_label", "eth_dst", bits=48),
+            Move("ct_label", OUT_PORT, bits=32, src_start=PORT_AT),
+            *addresses,
+            SetField("tcp_src", ends.HTTP),
+            INT["ingress_qos"].goto,
+        )
+
+
+def _claims() -> Iterator[dict[str, Value]]:
+    """What says that somebody else is the server."""
+    yield {"eth_type": ETH_ARP, "arp_spa": int(ends.SERVER_4)}
+    discovery: dict[str, Value] = {"eth_type": ETH_IPV6, "ip_proto": PROTO_ICMPV6}
+    yield {**discovery, "icmpv6_type": ND_ADVERT, "icmpv6_code": 0, "nd_target": int(ends.SERVER_6)}
+    yield {**discovery, "icmpv6_type": ND_SOLICIT, "ipv6_src": int(ends.SERVER_6)}
+
+
+def port(here: LocalPort) -> Iterator[Wanted]:
+    """One that connects without end is not heard for a while."""
+    if Asked.METADATA in here.deaf_to:
+        owner = cookie(Reason.PORT_METADATA, here.port.id)
+        for asked in (_ASKED_4, _ASKED_6):
+            yield REQUESTS.flow(UNHEARD, owner, {IN_PORT: here.number, **asked})
+
+
+METADATA = Service("metadata", host=host, port=port)
