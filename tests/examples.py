@@ -5,7 +5,7 @@ from hypothesis import settings
 _ALL = 100
 
 settings.register_profile("all", max_examples=_ALL, deadline=None)
-settings.register_profile("check", max_examples=_ALL // 3, deadline=None)
+settings.register_profile("check", max_examples=_ALL // 5, deadline=None)
 settings.load_profile("all")
 
 
