@@ -125,9 +125,20 @@ def check_named(tx: ReadTransaction, context: Context, wanted: Sequence[Object])
         for id, found in _look_up(tx, kind, (_id(one.get(name)) for one in wanted)).items():
             if found is None or not _allows(relations, context, f"get_{member}", kind, found):
                 raise not_found(id=id)
+    _check_gateways_limits(tx, relations, context, wanted)
     for one in wanted:
         if "object_type" in one:
             _check_shareable(tx, relations, context, one["object_type"], one["object_id"])
+
+
+def _check_gateways_limits(
+    tx: ReadTransaction, relations: Relations, context: Context, wanted: Sequence[Object]
+) -> None:
+    """A router's gateway names a QoS policy, too."""
+    infos = [info for one in wanted if isinstance(info := one.get("external_gateway_info"), dict)]
+    for id, found in _look_up(tx, "policies", (info.get("qos_policy_id") for info in infos)).items():
+        if found is None or not _allows(relations, context, "get_policy", "policies", found):
+            raise QosPolicyNotFound(id=id)
 
 
 def check_kept(tx: ReadTransaction, context: Context, current: Object, changes: Object) -> None:

@@ -6,7 +6,7 @@ as it can: a row that is read is shared from then on; only the order, and who wa
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from netweft.control import flavors, rbac
 from netweft.control.ipam import address_scopes
@@ -32,7 +32,8 @@ class Parent(NamedTuple):
     network: bool = False
 
 
-PARENTS: Mapping[str, Mapping[str, Parent]] = {
+Parents: TypeAlias = Mapping[str, Parent | tuple[Parent, ...]]
+PARENTS: Mapping[str, Parents] = {
     # is the policy there, and the project's to use?
     "networks": {"qos_policy_id": Parent("policies")},
     # overlaps, pools of the same network, its list of subnets; what a pool has left
@@ -69,7 +70,10 @@ PARENTS: Mapping[str, Mapping[str, Parent]] = {
     "flavors": {flavors.PROFILES: Parent(flavors.PROFILES)},
     # what it is attached to; subnets, their gateways and pools, with their networks; whether a port is free
     "routers": {
-        "external_gateway_info": Parent("networks", home=True, member="network_id"),
+        "external_gateway_info": (
+            Parent("networks", home=True, member="network_id"),
+            Parent("policies", member="qos_policy_id"),
+        ),
         GATEWAY_PORT: Parent("ports", alone=True, home=True),
         "subnet_id": Parent("subnets", network=True),
         "port_id": Parent("ports", alone=True, network=True),
@@ -79,6 +83,7 @@ PARENTS: Mapping[str, Mapping[str, Parent]] = {
     "floatingips": {
         "floating_network_id": Parent("networks", home=True),
         "port_id": Parent("ports", alone=True, home=True),
+        "qos_policy_id": Parent("policies"),
         ADDRESS_PORT: Parent("ports", alone=True, home=True),
     },
     # an entry goes only when nobody needs it: until then nobody may begin to
@@ -102,7 +107,7 @@ def to_create(tx: WriteTransaction, kind: str, wanted: Sequence[Object]) -> None
 def to_change(tx: WriteTransaction, kind: str, id: str, changes: Object) -> Object | None:
     """The object, to be changed or deleted; it and what it belongs to are held.  changes: what else will be named."""
     parents = PARENTS.get(kind, {})
-    homes = [name for name, parent in parents.items() if parent.home]
+    homes = [name for name in parents if any(parent.home for parent in _parents(parents, name))]
     before = (tx.glance.get(kind, id) or {}) if homes else {}
     named = [(kind, id, True), *_named(tx, parents, before, homes)]
     named += _named(tx, parents, before | changes, changes)
@@ -128,16 +133,24 @@ def _found(tx: WriteTransaction, kind: str, object: Object) -> Iterator[tuple[st
 
 
 def _named(
-    tx: WriteTransaction, parents: Mapping[str, Parent], object: Object, names: Iterable[str]
+    tx: WriteTransaction, parents: Parents, object: Object, names: Iterable[str]
 ) -> Iterator[tuple[str, str, bool]]:
     for name in names:
-        parent, value = parents.get(name), object.get(name)
-        if parent is None or not value:
+        for parent in _parents(parents, name) if object.get(name) else ():
+            yield from _by(tx, parent, object, object[name])
+
+
+def _by(tx: WriteTransaction, parent: Parent, object: Object, value: Any) -> Iterator[tuple[str, str, bool]]:
+    kind = parent.kind if isinstance(parent.kind, str) else parent.kind[1].get(object.get(parent.kind[0], ""))
+    for one in value if isinstance(value, list) else [value]:
+        id = one.get(parent.member) if isinstance(one, dict) else one
+        if kind is None or id is None:
             continue
-        kind = parent.kind if isinstance(parent.kind, str) else parent.kind[1].get(object.get(parent.kind[0], ""))
-        for one in value if isinstance(value, list) else [value]:
-            id = one[parent.member] if isinstance(one, dict) else one
-            if kind is not None:
-                yield kind, id, parent.alone
-            if parent.network and kind is not None and (found := tx.glance.get(kind, id)):
-                yield "networks", found["network_id"], False
+        yield kind, id, parent.alone
+        if parent.network and (found := tx.glance.get(kind, id)):
+            yield "networks", found["network_id"], False
+
+
+def _parents(parents: Parents, name: str) -> tuple[Parent, ...]:
+    found = parents.get(name, ())
+    return (found,) if isinstance(found, Parent) else found

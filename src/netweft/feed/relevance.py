@@ -85,8 +85,14 @@ RULES = (
     Rule("network", "ports", by="network_id", gives=objects.router_port, leads=[("router", "device_id")]),
     Rule("host", "ports", by="binding:host_id", gives=objects.gateway, leads=_OF_A_GATEWAY),
     Rule("router", "ports", by="device_id", gives=objects.gateway_port, leads=[("endpoint", "binding:host_id")]),
-    Rule("router", "floatingips", by="router_id", gives=objects.floating_ip),
-    Rule("router", "routers", by="id", gives=objects.router, leads=[("network", f"{NETWORKS}[]")]),
+    Rule("router", "floatingips", by="router_id", gives=objects.floating_ip, leads=[("qos", "qos_policy_id")]),
+    Rule(
+        "router",
+        "routers",
+        by="id",
+        gives=objects.router,
+        leads=[("network", f"{NETWORKS}[]"), ("qos", "qos_policy_id")],
+    ),
     Rule("endpoint", "agents", by="host", gives=objects.node, not_for="host"),
     Rule(
         "group",

@@ -21,6 +21,7 @@ class Router(Struct, frozen=True, kw_only=True, tag="router", omit_defaults=True
     admin_state_up: bool = True
     routes: tuple[HostRoute, ...] = ()
     enable_snat: bool = True
+    qos_policy_id: str | None = None  # of what gets the gateway's address
 
 
 class RouterPort(Struct, frozen=True, kw_only=True, tag="router_port", omit_defaults=True):
@@ -53,3 +54,4 @@ class FloatingIp(Struct, frozen=True, kw_only=True, tag="floating_ip", omit_defa
     floating_network_id: str
     floating_ip_address: str
     fixed_ip_address: str
+    qos_policy_id: str | None = None

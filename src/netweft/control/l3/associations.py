@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple, TypeAlias
 
+from netweft.control import qos
 from netweft.control.ipam import addresses
 from netweft.control.l3 import attached
 from netweft.control.l3.attached import INFO
@@ -50,7 +51,7 @@ def insert(tx: WriteTransaction, floating_ip: Object, lead: Lead | None) -> Obje
         Link(ADDRESS_PORT, "ports", new[ADDRESS_PORT]),
     ]
     with _refusing(new):
-        tx.insert(KIND, new, [*own, *links(new)], [_claim(new)] if lead else [])
+        tx.insert(KIND, new, [*own, *links(new), *qos.links(new)], [_claim(new)] if lead else [])
     if lead:
         _mark(tx, lead.port, new["id"])
     return new
@@ -64,13 +65,13 @@ def associate(tx: WriteTransaction, current: Object, lead: Lead, changes: Object
         with _refusing(after):
             tx.claim(KIND, current["id"], [claim])
         _mark(tx, tx.lock("ports", lead.port["id"]) or lead.port, current["id"])
-    return _write(tx, current, changes | lead.said())
+    return write(tx, current, changes | lead.said())
 
 
 def dissociate(tx: WriteTransaction, current: Object, changes: Object | None = None) -> Object:
     """It leads nowhere any more."""
     _let_go(tx, current)
-    return _write(tx, current, (changes or {}) | _NOWHERE)
+    return write(tx, current, (changes or {}) | _NOWHERE)
 
 
 def leave(tx: WriteTransaction, port: Object) -> None:
@@ -172,10 +173,12 @@ def links(floating_ip: Object) -> list[Link]:
     return [Link(name, kind, floating_ip[name]) for name, kind in named if floating_ip[name]]
 
 
-def _write(tx: WriteTransaction, current: Object, changes: Object) -> Object:
+def write(tx: WriteTransaction, current: Object, changes: Object) -> Object:
+    """With what links follow from it."""
     new = {
         name: [link for link in links(current | changes) if link.attribute == name] for name in ("port_id", "router_id")
     }
+    new |= {qos.POLICY: qos.links(changes)} if qos.POLICY in changes else {}
     return tx.update(KIND, current["id"], bumped(current, changes), new)
 
 

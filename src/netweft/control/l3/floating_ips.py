@@ -5,13 +5,14 @@ One is ACTIVE while it leads to a port and its router's gateway is on a host.
 
 import uuid
 
+from netweft.control import qos
 from netweft.control.errors import NetworkNotFound, PortNotFound
 from netweft.control.l3 import associations, gateway_hosts
-from netweft.control.l3.associations import ADDRESS_PORT, KIND, Lead
+from netweft.control.l3.associations import ADDRESS_PORT, Lead
 from netweft.control.l3.errors import BadFloatingIPRequest, ExternalIpAddressExhausted
 from netweft.control.l3.owners import FLOATING, new_port
 from netweft.control.rbac import IS_EXTERNAL
-from netweft.control.standard import UseCases, born, bumped
+from netweft.control.standard import UseCases, born
 from netweft.store import Object, WriteTransaction
 
 DISTRIBUTED = "distributed"
@@ -29,6 +30,7 @@ class FloatingIPs:
     def update(self, tx: WriteTransaction, current: Object, changes: Object) -> Object:
         """Without a port named it stays where it is."""
         _refuse_address_alone(changes)
+        qos.refuse_missing(tx, [changes])
         rest = {name: value for name, value in changes.items() if name not in ("port_id", "fixed_ip_address")}
         if rest.get(DISTRIBUTED, True) is None:
             del rest[DISTRIBUTED]
@@ -37,7 +39,7 @@ class FloatingIPs:
             return associations.associate(tx, current, lead, rest)
         if "port_id" in changes:
             return associations.dissociate(tx, current, rest)
-        return tx.update(KIND, current["id"], bumped(current, rest))
+        return associations.write(tx, current, rest)
 
     def delete(self, tx: WriteTransaction, current: Object) -> None:
         associations.remove(tx, current)
@@ -46,6 +48,7 @@ class FloatingIPs:
         _refuse_address_alone(wanted)
         network_id, id = wanted["floating_network_id"], str(uuid.uuid4())
         _check_network(tx, network_id)
+        qos.refuse_missing(tx, [wanted])
         lead = _lead(tx, wanted) if wanted.get("port_id") else None
         asked = {"subnet_id": wanted.get("subnet_id"), "ip_address": wanted.get("floating_ip_address")}
         asked = {name: value for name, value in asked.items() if value is not None}

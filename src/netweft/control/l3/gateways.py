@@ -5,6 +5,7 @@
 
 from contextlib import suppress
 
+from netweft.control import qos
 from netweft.control.errors import IpAddressGenerationFailure, NetworkNotFound
 from netweft.control.ipam import addresses
 from netweft.control.ipam import allocation as ipam
@@ -40,7 +41,7 @@ class Gateways:
             self.remove(tx, router, port)
             port = None
         if network is None or wanted is None:
-            return {INFO: None, GATEWAY_PORT: None}
+            return {INFO: None, GATEWAY_PORT: None, qos.POLICY: None}
         if port is None:
             attached.refuse_overlap(tx, rest, new)
             made = new_port(GATEWAY, router["id"], network["id"], project_id="", fixed_ips=ips)
@@ -48,8 +49,11 @@ class Gateways:
             port = gateway_hosts.placed(tx, port)
         elif ips is not None and not ipam.are_held(ips, port["fixed_ips"]):
             port = self._ports.update(tx, port, {"fixed_ips": ips})
+        limits = wanted.get(qos.POLICY, router.get(qos.POLICY))  # null takes them away, nothing leaves them
         info = {"network_id": network["id"], IPS: port["fixed_ips"], SNAT: wanted.get(SNAT, True)}
-        return {INFO: info, GATEWAY_PORT: port["id"]}
+        info |= {qos.POLICY: limits} if limits else {}
+        qos.refuse_missing(tx, [info])
+        return {INFO: info, GATEWAY_PORT: port["id"], qos.POLICY: limits}
 
     def remove(self, tx: WriteTransaction, router: Object, port: Object) -> None:
         if tx.referrers(KIND, router["id"], source_kind="floatingips"):

@@ -1,6 +1,6 @@
 """Routers: how they come, change and go.  All of them are distributed (decision 0400)."""
 
-from netweft.control import flavors
+from netweft.control import flavors, qos
 from netweft.control.flavors import FLAVOR
 from netweft.control.l3 import attached, routes
 from netweft.control.l3.attached import GATEWAY_PORT, INFO, KIND
@@ -30,7 +30,7 @@ class Routers:
             routes.check(tx, current, changes["routes"])
         if INFO in changes:
             changes = changes | self._gateways.set(tx, current | changes, changes[INFO])
-        return tx.update(KIND, current["id"], bumped(current, changes))
+        return _written(tx, current, bumped(current, changes))
 
     def delete(self, tx: WriteTransaction, current: Object) -> None:
         ports = attached.interfaces(tx, current["id"])
@@ -45,12 +45,17 @@ class Routers:
     def _create(self, tx: WriteTransaction, wanted: Object) -> Object:
         told = {DISTRIBUTED: True, HA: True} | _settled(wanted)
         router = born(told | {INFO: None}, status="ACTIVE", routes=[])
-        router |= {NETWORKS: [], GATEWAY_PORT: None}
+        router |= {NETWORKS: [], GATEWAY_PORT: None, qos.POLICY: None}
         links = [flavors.check(tx, router[FLAVOR])] if router.get(FLAVOR) else []
         tx.insert(KIND, router, links)
         if wanted.get(INFO):
-            return tx.update(KIND, router["id"], self._gateways.set(tx, router, wanted[INFO]))
+            return _written(tx, router, self._gateways.set(tx, router, wanted[INFO]))
         return router
+
+
+def _written(tx: WriteTransaction, router: Object, changes: Object) -> Object:
+    links = {qos.POLICY: qos.links(changes)} if qos.POLICY in changes else {}
+    return tx.update(KIND, router["id"], changes, links)
 
 
 def _settled(given: Object) -> Object:

@@ -15,6 +15,8 @@ from netweft.store import Object, ReadTransaction
 _IP = checks.or_none(checks.ip_address)
 _ID = checks.or_none(checks.uuid_text)
 
+_NETWORK_POLICY = "qos_network_policy_id"  # what limits it without a policy of its own
+
 ATTRIBUTES = {name: attribute for name, attribute in STANDARD.items() if name != "name"} | {
     "floating_network_id": Attribute(check=checks.uuid_text, post=True, default=REQUIRED, filter=True, sort=True),
     "floating_ip_address": Attribute(check=_IP, post=True, default=None, filter=True, sort=True),
@@ -24,6 +26,8 @@ ATTRIBUTES = {name: attribute for name, attribute in STANDARD.items() if name !=
     "router_id": Attribute(check=READ_ONLY, filter=True, sort=True),
     "status": STATUS,
     "port_details": Attribute(check=READ_ONLY),
+    "qos_policy_id": Attribute(check=_ID, post=True, put=True, default=None),
+    _NETWORK_POLICY: Attribute(check=READ_ONLY),
     "distributed": Attribute(
         check=checks.or_none(checks.boolean), parse=checks.boolean, post=True, put=True, filter=True
     ),
@@ -32,8 +36,13 @@ ATTRIBUTES = {name: attribute for name, attribute in STANDARD.items() if name !=
 
 def present(tx: ReadTransaction, floating_ips: Sequence[Object]) -> Sequence[Object]:
     ports = tx.get_many("ports", {one["port_id"] for one in floating_ips if one["port_id"]})
+    networks = tx.get_many("networks", {one["floating_network_id"] for one in floating_ips})
     return [
-        one | {"port_details": details(ports[one["port_id"]]) if one["port_id"] in ports else None}
+        one
+        | {
+            "port_details": details(ports[one["port_id"]]) if one["port_id"] in ports else None,
+            _NETWORK_POLICY: networks[one["floating_network_id"]].get("qos_policy_id"),
+        }
         for one in floating_ips
     ]
 
@@ -63,5 +72,5 @@ def floatingip(use_cases: UseCases) -> Resource:
         not_found=FloatingIPNotFound,
         present=present,
         refuse=refuse_others_port,
-        computed=frozenset({"port_details"}),
+        computed=frozenset({"port_details", _NETWORK_POLICY}),
     )

@@ -12,15 +12,24 @@ _MOST_ROUTES = 1000  # how many each may have is a quota
 ROUTES = checks.list_of(
     checks.record({"destination": checks.route_cidr, "nexthop": checks.ip_address}), unique=True, most=_MOST_ROUTES
 )
+_POLICY = "qos_policy_id"
 _GATEWAY = checks.record(
-    {"network_id": checks.uuid_text}, {"external_fixed_ips": checks.fixed_ips, "enable_snat": checks.boolean}
+    {"network_id": checks.uuid_text},
+    {
+        "external_fixed_ips": checks.fixed_ips,
+        "enable_snat": checks.boolean,
+        _POLICY: checks.or_none(checks.uuid_text),
+    },
 )
 _WISH = Attribute(check=checks.or_none(checks.boolean), post=True, put=True)
 
 
 def _gateway(value: Any) -> Any:
-    """Nothing in it is none."""
-    return _GATEWAY(value) if value not in (None, {}) else None
+    """Nothing in it is none.  null for a policy takes it away."""
+    if value in (None, {}):
+        return None
+    checked = _GATEWAY(value)
+    return checked | {_POLICY: None} if _POLICY in value and value[_POLICY] is None else checked
 
 
 ATTRIBUTES = STANDARD | {
