@@ -154,6 +154,9 @@ class AgentSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     underlay_bridge: Annotated[str, Meta(description="the bridge of the underlay NIC")] = "br-phy"
     tunnel_types: Annotated[tuple[str, ...], Meta(description="tunnel types this node offers")] = ("vxlan",)
     bridge_mappings: Annotated[tuple[str, ...], Meta(description="PHYSICAL_NETWORK:BRIDGE")] = ()
+    availability_zone: Annotated[
+        str, Meta(min_length=1, max_length=255, description="the zone in which routers may ask for their gateways")
+    ] = "nova"
     dscp: Annotated[int, Meta(ge=0, le=63, description="DSCP of tunnels' outer headers")] = 0
     dscp_inherit: Annotated[bool, Meta(description="tunnels' outer headers take over the DSCP of what is inside")] = (
         False

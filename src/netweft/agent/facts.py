@@ -57,6 +57,7 @@ def node_facts(
         integration_bridge=settings.integration_bridge,
         ovs_version=ovs_version,
         agent_version=__version__,
+        availability_zone=settings.availability_zone,
         problems=tuple(problems),
     )
 

@@ -11,6 +11,7 @@ from netweft.api.gate import Gate
 from netweft.api.handlers import Endpoint
 from netweft.api.resources.agent import agent
 from netweft.api.resources.auto_allocated_topology import AutoAllocatedTopology
+from netweft.api.resources.availability_zones import AvailabilityZones
 from netweft.api.resources.flavors import FlavorParts, flavor, service_profile
 from netweft.api.resources.ipam.address_scope import address_scope
 from netweft.api.resources.ipam.ip_availability import IpAvailability
@@ -24,6 +25,7 @@ from netweft.api.resources.l2.sub_ports import SubPorts
 from netweft.api.resources.l2.trunk import trunk
 from netweft.api.resources.l3.floating_ip_pools import FloatingIPPools
 from netweft.api.resources.l3.floatingip import floatingip
+from netweft.api.resources.l3.l3_agents import L3Agents
 from netweft.api.resources.l3.not_there import NotThere
 from netweft.api.resources.l3.router import router
 from netweft.api.resources.l3.router_actions import RouterActions
@@ -101,6 +103,8 @@ def build(
     by_member = {resource.member: resource for resource in resources}
     more = [*Quotas(resources, store).routes(gate), *IpAvailability(store).routes(gate)]
     if {"network", "subnet", "router"} <= by_member.keys():
+        more += AvailabilityZones(store).routes(gate)
+        more += L3Agents(by_member["router"], by_member["agent"], store).routes(gate)
         more += NotThere(by_member["router"], store).routes(gate)
         network, subnet, router = (by_member[member] for member in ("network", "subnet", "router"))
         more += FloatingIPPools(network, store).routes(gate)

@@ -258,6 +258,11 @@ _QOS = {
     },
 }
 _ADMINISTRATION = {
+    "get_availability_zone": READER,
+    "get_l3-routers": ADMIN,
+    "create_l3-router": ADMIN,
+    "delete_l3-router": ADMIN,
+    "get_l3-agents": ADMIN,
     "get_agent": ADMIN,
     "update_agent": ADMIN,
     "delete_agent": ADMIN,

@@ -11,6 +11,9 @@ class Node(Struct, frozen=True, kw_only=True, tag="node", omit_defaults=True):
     tunnel_types: tuple[str, ...] = ()
 
 
+DEFAULT_ZONE = "nova"  # as Neutron and Nova have it
+
+
 class NodeFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a node says of itself when it subscribes, and again when it changes.
 
@@ -18,6 +21,7 @@ class NodeFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     datapath_type: `system` or `netdev`.
     agent_type, binary: what the API shows in `agents`.
     vif_type: how a VM is plugged in here, in Nova's words; port_filter: whether the node keeps ports to their rules.
+    availability_zone: in which the node's gateways are.
     problems: a sentence each, such as "bridge br-eth1 of physical network physnet1 is not there".
     """
 
@@ -32,4 +36,5 @@ class NodeFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     binary: str = "netweft-agent"
     vif_type: str = "ovs"
     port_filter: bool = True
+    availability_zone: str = DEFAULT_ZONE
     problems: tuple[str, ...] = ()

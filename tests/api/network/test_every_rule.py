@@ -215,6 +215,7 @@ VALUES: dict[str, Any] = {
     "metainfo": "x",
     "service_profiles": [],
     "flavor_id": None,
+    "availability_zone_hints": [],
     "address_scope_id": None,
     "addresses": ["10.9.0.0/24"],
     "target_tenant": "*",

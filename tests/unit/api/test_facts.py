@@ -12,8 +12,8 @@ import pytest
 from netweft.api.attributes import REQUIRED, UNSET, Attribute
 from netweft.api.checks import Invalid
 from netweft.api.discovery import EXTENSIONS
-from netweft.api.resources import agent, qos
-from netweft.api.resources.ipam import subnet, subnetpool
+from netweft.api.resources import agent, flavors, qos
+from netweft.api.resources.ipam import address_scope, subnet, subnetpool
 from netweft.api.resources.l2 import network, network_segment_range, port, trunk
 from netweft.api.resources.l3 import floatingip, router
 from netweft.api.resources.security import address_group, security_group
@@ -25,6 +25,9 @@ OURS = {
     "networks": network.ATTRIBUTES,
     "subnets": subnet.ATTRIBUTES,
     "subnetpools": subnetpool.ATTRIBUTES,
+    "address_scopes": address_scope.ATTRIBUTES,
+    "flavors": flavors.FLAVOR,
+    "service_profiles": flavors.PROFILE,
     "ports": port.ATTRIBUTES,
     "agents": agent.ATTRIBUTES,
     "network_segment_ranges": network_segment_range.ATTRIBUTES,
@@ -57,6 +60,7 @@ WITHOUT_FACTS = {
 ABSENT = {("subnets", "shared"), ("address_groups", "shared")}
 # (collection, attribute, flag) -> why
 DIFFERENT = {
+    ("service_profiles", "id", "allow_post"): "said of the path below a flavor, which is no resource of its own here",
     ("trunks", "status", "is_sort_key"): "computed when asked for, from the ports",
     ("agents", "alive", "is_sort_key"): "computed when asked for: sort by heartbeat_timestamp",
 }

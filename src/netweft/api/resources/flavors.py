@@ -1,5 +1,7 @@
 """flavors and service_profiles; /v2.0/flavors/ID/service_profiles, next_providers; and /v2.0/service-providers."""
 
+from dataclasses import replace
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -33,7 +35,13 @@ FLAVOR = {
     "enabled": _ENABLED,
     PROFILES: _IDS,
 }
-PROFILE = {"id": ID, "description": _TEXT, "driver": _TEXT, "enabled": _ENABLED, "metainfo": _TEXT}
+PROFILE = {
+    "id": ID,
+    "description": _TEXT,
+    "driver": _TEXT,
+    "enabled": _ENABLED,
+    "metainfo": replace(_TEXT, filter=False),
+}
 
 
 def flavor(use_cases: Flavors) -> Resource:

@@ -186,7 +186,7 @@ def _complete(wanted: Object) -> Object:
     version = versions.pop()
     prefixes = [str(network) for network in sorted(ipaddress.collapse_addresses(networks))]  # type: ignore[type-var]
     least = wanted.get("min_prefixlen")
-    pool = {"default_quota": None, "max_prefixlen": _LARGEST[version]} | wanted
+    pool = {"default_quota": None, SCOPE: None, "max_prefixlen": _LARGEST[version]} | wanted
     pool["min_prefixlen"] = _SMALLEST[version] if least is None else least
     pool.setdefault("default_prefixlen", pool["min_prefixlen"])
     _check_bounds(pool, version)

@@ -1,6 +1,6 @@
 """Networks: which segments carry them, their MTU, and when they can go."""
 
-from netweft.control import qos, rbac
+from netweft.control import qos, rbac, zones
 from netweft.control.errors import Conflict, ExternalNetworkInUse, InvalidInput, NetworkInUse
 from netweft.control.ipam.address_scopes import OF_NETWORK
 from netweft.control.ipam.subnets import Subnets, refuse_small_mtu
@@ -38,6 +38,7 @@ class Networks:
 
     def create(self, tx: WriteTransaction, wanted: list[Object]) -> list[Object]:
         qos.refuse_missing(tx, wanted)
+        zones.check(tx, wanted)
         new = [self._new(tx, one) for one in wanted]
         try:
             tx.insert_many("networks", new)

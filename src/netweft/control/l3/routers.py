@@ -1,6 +1,6 @@
 """Routers: how they come, change and go.  All of them are distributed (decision 0400)."""
 
-from netweft.control import flavors, qos
+from netweft.control import flavors, qos, zones
 from netweft.control.flavors import FLAVOR
 from netweft.control.l3 import attached, routes
 from netweft.control.l3.attached import GATEWAY_PORT, INFO, KIND
@@ -44,7 +44,8 @@ class Routers:
 
     def _create(self, tx: WriteTransaction, wanted: Object) -> Object:
         told = {DISTRIBUTED: True, HA: True} | _settled(wanted)
-        router = born(told | {INFO: None}, status="ACTIVE", routes=[])
+        zones.check(tx, [wanted])
+        router = born({FLAVOR: None} | told | {INFO: None}, status="ACTIVE", routes=[])
         router |= {NETWORKS: [], GATEWAY_PORT: None, qos.POLICY: None}
         links = [flavors.check(tx, router[FLAVOR])] if router.get(FLAVOR) else []
         tx.insert(KIND, router, links)

@@ -22,7 +22,7 @@ ATTRIBUTES = STANDARD | {
     "max_prefixlen": _LENGTH,
     "default_prefixlen": _LENGTH,
     "default_quota": _COUNT,
-    SCOPE: Attribute(check=checks.or_none(checks.uuid_text), post=True, put=True, default=None, filter=True, sort=True),
+    SCOPE: Attribute(check=checks.or_none(checks.uuid_text), post=True, put=True, filter=True, sort=True),
     "shared": flag(post=True, default=False, filter=True, sort=True),
     "is_default": flag(post=True, put=True, default=False, filter=True, sort=True),
 }

@@ -1,11 +1,16 @@
 """networks"""
 
+from collections.abc import Sequence
+
 from netweft.api import checks
 from netweft.api.attributes import Attribute, Resource
+from netweft.api.resources.availability_zones import hints
 from netweft.api.resources.standard import ADMIN_STATE, READ_ONLY, STANDARD, STATUS, flag
+from netweft.control import zones
 from netweft.control.errors import NetworkNotFound
 from netweft.control.ipam.address_scopes import OF_NETWORK
 from netweft.control.standard import UseCases
+from netweft.store import Object, ReadTransaction
 
 
 def _provider(check: checks.Check, parse: checks.Check = str) -> Attribute:
@@ -43,8 +48,14 @@ ATTRIBUTES = STANDARD | {
     "router:external": flag(post=True, put=True, default=False, filter=True),
     "qos_policy_id": Attribute(check=checks.or_none(checks.uuid_text), post=True, put=True, default=None),
     "vlan_transparent": flag(post=True, filter=True),
+    **hints(sort=True),
     **dict.fromkeys(OF_NETWORK.values(), Attribute(check=READ_ONLY)),
 }
+
+
+def present(tx: ReadTransaction, networks: Sequence[Object]) -> Sequence[Object]:
+    """Each node has all of what it has ports on: a network is in the zones that it asks for, and in any other."""
+    return [one | {"availability_zones": one.get(zones.HINTS) or []} for one in networks]
 
 
 def network(use_cases: UseCases) -> Resource:
@@ -56,4 +67,5 @@ def network(use_cases: UseCases) -> Resource:
         use_cases=use_cases,
         not_found=NetworkNotFound,
         shared_as=("id", "networks"),
+        present=present,
     )

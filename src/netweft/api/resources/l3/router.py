@@ -1,12 +1,18 @@
 """routers"""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from netweft.api import checks
 from netweft.api.attributes import Attribute, Resource
+from netweft.api.resources.availability_zones import hints
 from netweft.api.resources.standard import ADMIN_STATE, READ_ONLY, STANDARD
+from netweft.control import zones
+from netweft.control.l3 import gateway_agents
+from netweft.control.l3.attached import GATEWAY_PORT
 from netweft.control.l3.errors import RouterNotFound
 from netweft.control.standard import UseCases
+from netweft.store import Object, ReadTransaction
 
 _MOST_ROUTES = 1000  # how many each may have is a quota
 ROUTES = checks.list_of(
@@ -37,10 +43,22 @@ ATTRIBUTES = STANDARD | {
     "status": Attribute(check=READ_ONLY, sort=True),
     "external_gateway_info": Attribute(check=_gateway, post=True, put=True, default=None),
     "routes": Attribute(check=ROUTES, put=True),
-    "flavor_id": Attribute(check=checks.or_none(checks.uuid_text), post=True, default=None, sort=True),
+    "flavor_id": Attribute(check=checks.or_none(checks.uuid_text), post=True, sort=True),
+    **hints(sort=False),
     "distributed": _WISH,
     "ha": _WISH,
 }
+
+
+def present(tx: ReadTransaction, routers: Sequence[Object]) -> Sequence[Object]:
+    """With the zones in which their gateways are."""
+    ports = tx.get_many("ports", {id for one in routers if (id := one.get(GATEWAY_PORT))})
+    zone = zones.of_hosts(tx, {host for port in ports.values() for host in gateway_agents.hosts_of(port)})
+    return [one | {"availability_zones": _zones(ports.get(one.get(GATEWAY_PORT) or ""), zone)} for one in routers]
+
+
+def _zones(port: Object | None, zone: Mapping[str, str]) -> list[str]:
+    return sorted({zone[host] for host in gateway_agents.hosts_of(port) if host in zone} if port else ())
 
 
 def router(use_cases: UseCases) -> Resource:
@@ -51,4 +69,6 @@ def router(use_cases: UseCases) -> Resource:
         attributes=ATTRIBUTES,
         use_cases=use_cases,
         not_found=RouterNotFound,
+        present=present,
+        computed=frozenset({"availability_zones"}),
     )

@@ -1,0 +1,39 @@
+"""Routers' gateways as Neutron's agent scheduler speaks of them: which agents have them, and moving them."""
+
+from netweft.control.errors import NotFound
+from netweft.control.l2.hosts import HOST
+from netweft.control.l3 import attached
+from netweft.control.l3.owners import GATEWAY
+from netweft.control.zones import ROUTING
+from netweft.store import Object, Query, ReadTransaction
+
+
+class InvalidL3Agent(NotFound):
+    message = "Agent %(id)s is not a L3 Agent or has been disabled"
+
+
+def hosts_of(port: Object) -> list[str]:
+    """First the one that has the gateway."""
+    return [port[HOST]] if port[HOST] else []
+
+
+def routers_on(tx: ReadTransaction, agent: Object) -> list[str]:
+    """Their ids."""
+    _require_l3(agent)
+    ports = tx.query("ports", Query({HOST: [agent["host"]], "device_owner": [GATEWAY]}))
+    return sorted({port["device_id"] for port in ports})
+
+
+def agents_of(tx: ReadTransaction, router_id: str) -> dict[str, str]:
+    """Their ids, and whether a gateway of the router is active there or waits to take over."""
+    states: dict[str, str] = {}
+    for port in attached.gateways(tx, router_id):
+        for place, host in enumerate(hosts_of(port)):
+            states[host] = "active" if place == 0 else states.get(host, "standby")
+    agents = tx.query("agents", Query({"host": sorted(states), "binary": [ROUTING]})) if states else []
+    return {agent["id"]: states[agent["host"]] for agent in agents}
+
+
+def _require_l3(agent: Object) -> None:
+    if agent["binary"] != ROUTING or not agent["admin_state_up"]:
+        raise InvalidL3Agent(id=agent["id"])
