@@ -197,7 +197,7 @@ PROBES = (
         "ICMP errors through NAT: another destination address",
         f"{ASKED}. The destination address was translated, as by a floating IP.",
         "Floating IPs are not in the tracker ([0410](decisions/0410-a-router-is-flows.md)): errors about them "
-        "are not translated as yet ([layer3.md](layer3.md)).",
+        "are translated by the agent ([0430](decisions/0430-errors-by-floating-ips.md)).",
         destination,
     ),
     Probe(

@@ -13,16 +13,22 @@ UP: Final = f"controller(id={AGENT})"
 
 
 async def packet_out(stage: Stage) -> Seen:
-    tracked = ("ip,actions=ct(zone=3,table=1)", "table=1,ct_state=+trk,actions=output")
-    stage.flows(tracked[0], f"{tracked[1]}:{OUT}")
-    stage.flows(tracked[0], f"{tracked[1]}:{BEYOND}", bridge=FAR)
-    came = []
-    for to in ("resubmit(,0)", f"output:{PATCH}"):
-        words = f"in_port=controller packet={udp(ENDS).hex()} actions={to}"
+    came = {}
+    for name, port, first, to in (
+        ("from no port", "controller", "", "resubmit(,0)"),
+        ("from no port, where a flow writes in_port", "controller", "load:0->NXM_OF_IN_PORT[],", "resubmit(,0)"),
+        ("from the bridge's own, where a flow writes in_port", "local", "load:0->NXM_OF_IN_PORT[],", "resubmit(,0)"),
+        ("from no port, behind a patch port", "controller", "", f"output:{PATCH}"),
+        ("from the bridge's own, behind a patch port", "local", "", f"output:{PATCH}"),
+    ):
+        stage.flows(f"ip,actions={first}ct(zone=3,table=1)", f"table=1,ct_state=+trk,actions=output:{OUT}")
+        stage.flows("ip,actions=ct(zone=3,table=1)", f"table=1,ct_state=+trk,actions=output:{BEYOND}", bridge=FAR)
+        words = f"in_port={port} packet={udp(ENDS).hex()} actions={to}"
         heard = await stage.hear(doing=partial(stage.ovs.ofctl, "packet-out", GROUND, words))
-        came.append(bool(heard.out[OUT] or heard.out[BEYOND]))
-    here, there = ("passes" if one else "is lost" for one in came)
-    return Seen(f"in its own bridge it {here}, behind a patch port it {there}", all(came))
+        came[name] = bool(heard.out[OUT] or heard.out[BEYOND])
+    lost = [name for name, passes in came.items() if not passes]
+    passes = [name for name, passes in came.items() if passes]
+    return Seen(f"it passes {'; '.join(passes) or 'nowhere'}. It is lost {'; '.join(lost) or 'nowhere'}", not lost)
 
 
 async def meters(stage: Stage) -> Seen:
@@ -93,7 +99,7 @@ PROBES = (
         "A packet-out that is tracked, here and behind a patch port",
         "A packet-out goes through `ct` with a table: in the bridge that it was sent to, and in one behind a "
         "patch port. Does it come out?",
-        "What the agent sends is judged in the integration bridge; other bridges track nothing.",
+        "The agent's frames are sent as from the integration bridge's own port, and tracked there only.",
         packet_out,
     ),
     Probe(

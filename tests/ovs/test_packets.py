@@ -4,12 +4,13 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from tests.ground.packets import Ends, udp
 from tests.ovs.sandbox import Sandbox
 from tests.waiting import PATIENCE
 
 from netweft.dataplane.openflow.client import OpenFlowConnection
 from netweft.dataplane.openflow.fields import VLAN_PRESENT, match
-from netweft.dataplane.openflow.flow import CheckLarger, Controller, Flow, Output, PopVlan, Resubmit, SetField
+from netweft.dataplane.openflow.flow import CheckLarger, Controller, Ct, Flow, Output, PopVlan, Resubmit, SetField
 from netweft.dataplane.openflow.messages import PacketIn
 
 ID = 0x4E57
@@ -66,6 +67,20 @@ async def test_a_frame_of_ours_goes_through_tables(
     switch.send_packet_soon(FRAME, (SetField("reg1", 4), Resubmit(9)))
     await switch.barrier()
     assert FRAME in await asyncio.to_thread(sent.read_bytes)
+
+
+async def test_a_frame_of_ours_is_tracked_where_a_flow_writes_in_port(
+    ovs: Sandbox, bridge: str, switch: OpenFlowConnection, sent: Path
+) -> None:
+    """As routers' next hops do."""
+    frame = udp(Ends("10.0.0.1", 1000, "10.0.0.2", 53))
+    track = Flow(
+        table=9, priority=5, match=match(eth_type=0x0800), actions=(SetField("nxm_in_port", 0), Ct(zone=3, table=10))
+    )
+    out = Flow(table=10, priority=5, actions=(Output(1),))
+    await switch.apply([track, out])
+    await switch.send_packet(frame, (Resubmit(9),))
+    assert frame in await asyncio.to_thread(sent.read_bytes)
 
 
 async def test_a_frame_that_cannot_be_sent_does_not_spoil_what_comes_after(switch: OpenFlowConnection) -> None:

@@ -36,6 +36,7 @@ from netweft.agent.host.shaping import ShapingSide
 from netweft.agent.host.taps import TapsSide
 from netweft.agent.host.uplinks import UplinksSide
 from netweft.agent.l3.advertiser import Advertiser, Solicitations
+from netweft.agent.l3.floating_errors import FloatingErrors
 from netweft.agent.l3.resolver import Resolver
 from netweft.agent.l3.routers import Errors, Neighbours
 from netweft.agent.metadata.side import MetadataSide
@@ -120,7 +121,8 @@ class Agent:
         self.bridges[INT.role].on_read = self.resolver.found
         self.advertiser = Advertiser(self.desired, say)
         routers = (Neighbours(self.desired), Errors(self.desired, self.resolver), Solicitations(self.desired))
-        answers = Answers(self.desired, (dhcp, *routers, self.resolver, MetadataSolicitations()), say, self.wake)
+        outside = (self.resolver, FloatingErrors(self.desired))
+        answers = Answers(self.desired, (dhcp, *routers, *outside, MetadataSolicitations()), say, self.wake)
         self.bridges[INT.role].on_packet = answers.take
         self.endings = Endings(run_dir, self.bridges[INT.role], lambda: self.state.settled(), self.wake)
         self.state = StateFile(Path(settings.state_dir) / "view", settings.node, lambda: self.endings.owed)

@@ -184,6 +184,8 @@ class Reason(IntEnum):
     ROUTER_RESOLVE = 86
     ROUTER_FLOATING_IP = 87
     ROUTER_SCOPE = 88
+    ROUTER_ERROR_IN = 89
+    ROUTER_ERROR_OUT = 90
 
     @property
     def kind(self) -> str:

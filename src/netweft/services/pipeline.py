@@ -208,11 +208,12 @@ INT = Pipeline.of(
     Table(
         "from_outside",
         "from the external network: what is for the gateway's address goes back to who it was for, what is for a "
-        "floating IP to the port that it stands for",
-        match=fields(ROUTER, "eth_type", "ipv4_dst"),
+        "floating IP to the port that it stands for; an ICMP error about that goes to the agent",
+        match=fields(ROUTER, "eth_type", "ip_proto", "icmpv4_type", "ipv4_dst", "conj_id"),
         set=fields("ipv4_dst"),
         next=("to_router_itself",),
         miss="to_router_itself",
+        agent=True,
     ),
     Table(
         "to_router_itself",
@@ -235,11 +236,13 @@ INT = Pipeline.of(
     ),
     Table(
         "to_outside",
-        "to the external network: a port's address becomes its floating IP, any other the gateway's",
-        match=fields(ROUTER, HANDED_UP, "eth_type", "ipv4_src"),
+        "to the external network: a port's address becomes its floating IP, any other the gateway's; ICMP errors of "
+        "who has a floating IP go to the agent",
+        match=fields(ROUTER, HANDED_UP, "eth_type", "ip_proto", "icmpv4_type", "ipv4_src", "conj_id"),
         set=fields("ipv4_src"),
         next=("next_hop", "hand_up"),
         miss="next_hop",
+        agent=True,
     ),
     Table(
         "next_hop",

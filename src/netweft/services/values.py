@@ -185,6 +185,7 @@ class Asked(StrEnum):
     NEXT_HOP = "next hops"
     ROUTER = "routers"
     METADATA = "metadata"
+    FLOATING_ERROR = "errors by floating IPs"
 
 
 class LocalPort(Struct, frozen=True, kw_only=True):

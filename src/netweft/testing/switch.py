@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 from netweft.dataplane.openflow.fields import ETH_IPV6, PROTO_FRAGMENT
 from netweft.dataplane.openflow.flow import (
-    OFPP_CONTROLLER,
     OFPP_IN_PORT,
+    OFPP_LOCAL,
     OFPP_NORMAL,
     Action,
     Apart,
@@ -90,7 +90,7 @@ class Bridge:
 
     def packet_out(self, packet: Packet, actions: Iterable[Action]) -> Iterator[Delivery]:
         """Where a packet of the agent's comes out."""
-        frame = _Frame({"vlan_vid": 0, **packet}, OFPP_CONTROLLER)
+        frame = _Frame({"vlan_vid": 0, **packet}, OFPP_LOCAL)
         for action in actions:
             self._act(action, frame, 1)
         yield from self._leaves(frame)

@@ -22,6 +22,7 @@ from netweft.services.addresses import Prefix, octets, parsed, within
 from netweft.services.fields import LOCAL_VLAN, NEXT_HOP, ROUTER, Reason
 from netweft.services.l2.announce import Packet
 from netweft.services.l3.announcements import announcements, to_network
+from netweft.services.l3.icmp_errors import unanswered
 from netweft.services.l3.next_hops import Learned, learned_by
 from netweft.services.values import Asked, Gateway, LocalPort
 
@@ -42,11 +43,12 @@ class Place(NamedTuple):
 
 @dataclass(slots=True)
 class Question:
-    """tries: that were made.  frames: what waits for the answer."""
+    """tries: that were made.  frames: what waits for the answer.  router: whose they are, by its number."""
 
     gateway: Gateway
     due: float
     tries: int = 0
+    router: int = 0
     frames: list[bytes] = field(default_factory=list)
 
 
@@ -118,10 +120,11 @@ class Resolver:
         address = _next_hop(packet)
         if gateway is None or not _is_on_link(gateway, address):
             return False
-        self._wait(Place(gateway.network.network.id, address), gateway, packet.frame)
+        self._wait(Place(gateway.network.network.id, address), gateway, packet)
         return True
 
-    def _wait(self, place: Place, gateway: Gateway, frame: bytes) -> None:
+    def _wait(self, place: Place, gateway: Gateway, packet: PacketIn) -> None:
+        frame = packet.frame
         known = self._known.get(place)
         if known is not None:  # its flow is about to be there
             known.since = _now()
@@ -131,7 +134,7 @@ class Resolver:
         if question is None:
             if not self._has_room(place, gateway):
                 return
-            question = self._questions[place] = Question(gateway, _now())
+            question = self._questions[place] = Question(gateway, _now(), router=packet.fields[ROUTER])
             self._ask(place, question)
         if len(question.frames) < MOST_PACKETS:
             question.frames.append(frame)
@@ -202,7 +205,9 @@ class Resolver:
     def _give_up(self, place: Place) -> None:
         """What routes lead to stays where it was last: nobody else says that it has the address, and whoever floods us
         with answers, so that the right one is not heard, must not take it away."""
-        gateway = self._questions.pop(place).gateway
+        question = self._questions.pop(place)
+        gateway = question.gateway
+        self._say_so(question)
         known = self._known.get(place)
         if known is None:
             return
@@ -211,6 +216,13 @@ class Resolver:
             known.checked = _now()
         else:
             self._forget(place)
+
+    def _say_so(self, question: Question) -> None:
+        """To who waited."""
+        router = self._desired.router_at(question.router)
+        for said in (unanswered(frame, router) for frame in question.frames if router):
+            if said is not None:
+                self._send(said)
 
     def _forget(self, place: Place) -> None:
         del self._known[place]

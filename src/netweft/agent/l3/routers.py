@@ -8,9 +8,9 @@ from netweft.dataplane.openflow.messages import PacketIn
 from netweft.dataplane.packets import icmp
 from netweft.services.addresses import mac, octets
 from netweft.services.dhcp.requests import to_port
-from netweft.services.fields import HANDED_UP, LOCAL_VLAN, ROUTER, Reason, Why
+from netweft.services.fields import HANDED_UP, ROUTER, Reason, Why
 from netweft.services.l2.announce import Packet
-from netweft.services.l3.icmp_errors import icmp_error
+from netweft.services.l3.icmp_errors import icmp_error, mtu_of, routed_error
 from netweft.services.values import Asked, Interface, LocalPort
 
 
@@ -34,7 +34,7 @@ class Neighbours:
 
 
 class Errors:
-    """Says what became of packets that no router can deliver."""
+    """Says what became of packets that no router can deliver: to ports here, other nodes' ports, hosts outside."""
 
     asked = Asked.ERROR
     reasons = frozenset({Reason.ROUTER_HAND_UP})
@@ -45,17 +45,17 @@ class Errors:
 
     def answer(self, here: LocalPort | None, packet: PacketIn) -> Iterable[Packet]:
         why = packet.fields.get(HANDED_UP, 0)
-        if (why == Why.UNKNOWN_NEXT_HOP and self._resolver.takes(packet)) or here is None:
-            return ()
         router = self._desired.router_at(packet.fields.get(ROUTER, 0))
-        to = mac(packet.frame[:6].hex())
-        at = _only(one for one in router.interfaces if mac(one.port.mac_address) == to) if router else None
-        near = at if at and at.port.network_id == here.port.network_id else self._gateway(here)
-        if router is None or at is None or near is None:
+        if router is None or (why == Why.UNKNOWN_NEXT_HOP and self._resolver.takes(packet)):
             return ()
-        into = next((one for one in router.interfaces if one.network.vlan == packet.fields.get(LOCAL_VLAN)), at)
-        mtu = into.network.network.mtu if why == Why.TOO_BIG else 0
-        said = icmp_error(Why(why), packet.frame, here, at, near, mtu=mtu)
+        to = int.from_bytes(packet.frame[:6], "big")
+        at = _only(one for one in router.interfaces if mac(one.port.mac_address) == to)
+        if here is None or at is None:
+            said = routed_error(Why(why), packet.frame, router, packet.fields)
+        else:
+            near = at if at.port.network_id == here.port.network_id else self._gateway(here)
+            mtu = mtu_of(router, packet.fields) if why == Why.TOO_BIG else 0
+            said = icmp_error(Why(why), packet.frame, here, at, near, mtu=mtu) if near else None
         return () if said is None else (said,)
 
     def _gateway(self, here: LocalPort) -> Interface | None:

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from netweft.dataplane.openflow.actions import NICIRA, decode_instructions, encode_actions, encode_instructions
 from netweft.dataplane.openflow.errors import ProtocolError
-from netweft.dataplane.openflow.flow import Action, Flow, FlowKey
+from netweft.dataplane.openflow.flow import OFPP_LOCAL, Action, Flow, FlowKey
 from netweft.dataplane.openflow.oxm import decode_match, encode_match
 
 VERSION = 6
@@ -35,7 +35,6 @@ _ERROR = Packer("!HH")
 _FEATURES = Packer("!Q")
 
 _ANY = 0xFFFFFFFF  # port, group, buffer: none
-_CONTROLLER = 0xFFFFFFFD
 _ALL_TABLES = 0xFF
 _ADD, _DELETE, _DELETE_STRICT, _ALL_TABLES = 0, 3, 4, 0xFF
 _ATOMIC_ORDERED = 3
@@ -143,9 +142,10 @@ def delete_flows(cookie: int, cookie_mask: int, xid: int) -> bytes:
 
 
 def packet_out(frame: bytes, actions: tuple[Action, ...], xid: int) -> bytes:
-    """Does these actions with a frame of our own."""
+    """Does these actions with a frame of our own, as if the bridge's own port had sent it: one that came from no port
+    is lost where it is tracked after a flow has written in_port."""
     encoded = encode_actions(actions)
-    fixed = _PACKET_OUT.pack(_ANY, len(encoded)) + encode_match((("in_port", _CONTROLLER, None),))
+    fixed = _PACKET_OUT.pack(_ANY, len(encoded)) + encode_match((("in_port", OFPP_LOCAL, None),))
     return message(Type.PACKET_OUT, xid, fixed + encoded + frame)
 
 

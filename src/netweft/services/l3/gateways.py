@@ -18,7 +18,7 @@ from netweft.services.addresses import Prefix, mac
 from netweft.services.fields import AGENT, HANDED_UP, LOCAL_VLAN, ROUTER, Reason, Why, cookie
 from netweft.services.l2 import switching
 from netweft.services.l2.neighbours import arp_reply
-from netweft.services.l3 import scopes
+from netweft.services.l3 import floating_errors, scopes
 from netweft.services.l3.echo import answers_ping, for_it
 from netweft.services.l3.next_hops import LOOPBACK, at
 from netweft.services.l3.routes import DEFAULT, fits, may_not_fit, priority, to_next_hop, towards
@@ -45,6 +45,7 @@ def router(uplinks: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
         yield from _enters(here, here.gateway)
         yield from _leaves(here, here.gateway)
         yield from scopes.by_the_gateway(here, here.gateway)
+        yield from floating_errors.flows(here, here.gateway)
 
 
 def _to_the_gateways_node(here: LocalRouter, vlan: int, there: int) -> Iterator[BridgeFlow]:
@@ -96,7 +97,8 @@ def _enters(here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:
     for address in gateway.addresses:
         yield from answers_ping(owner, here.number, address)
         # from inside it may be the answer to somebody who came by a floating IP
-        yield ITSELF.flow(10, owner, {**for_it(here.number, address), LOCAL_VLAN: gateway.network.vlan})
+        itself: dict[str, Value] = {**for_it(here.number, address), LOCAL_VLAN: gateway.network.vlan}
+        yield ITSELF.flow(10, owner, itself, SetField(HANDED_UP, Why.NOT_LISTENING), INT["hand_up"].goto)
     if not here.router.enable_snat:
         return
     for address in gateway.addresses:

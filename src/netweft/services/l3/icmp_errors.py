@@ -1,14 +1,26 @@
-"""What a router says about a packet that it cannot deliver, to the port that the packet came from."""
+"""What a router says about a packet that it cannot deliver.
 
-from typing import Final
+To a port of this node straight out of its interface, from the router's address that the packet came to.  To anybody
+else, on another node or outside, as a packet that the router routes: it is translated like any other on its way.
+"""
+
+from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Address
+from typing import Final, NamedTuple
 
 from netweft.dataplane.openflow.fields import PROTO_TCP, PROTO_UDP
+from netweft.dataplane.openflow.flow import SetField
 from netweft.dataplane.packets import icmp
-from netweft.services.addresses import octets, parsed
+from netweft.dataplane.packets.icmp import Offending
+from netweft.dataplane.packets.readdressed import readdressed
+from netweft.services.addresses import Prefix, mac, octets, parsed, text
 from netweft.services.dhcp.requests import to_port
-from netweft.services.fields import Why
+from netweft.services.fields import LOCAL_VLAN, ROUTER, Why
 from netweft.services.l2.announce import Packet
-from netweft.services.values import Interface, LocalPort
+from netweft.services.l3.floating_errors import outside
+from netweft.services.l3.wire import wire_mac
+from netweft.services.pipeline import INT
+from netweft.services.values import Gateway, Interface, LocalPort, LocalRouter
 
 # (type, code) in IPv4 (RFC 792, RFC 1812) and IPv6 (RFC 4443)
 _MESSAGES: Final = {
@@ -26,13 +38,80 @@ def icmp_error(
 ) -> Packet | None:
     """at: the interface that the packet came to, which is who says it.  near: the router's on the port's own network,
     from whose MAC it comes.  mtu: of the network that it is too big for.  None: nothing may be said about it."""
-    about = icmp.offending(frame)
-    if about is None or (why is Why.NOT_LISTENING and about.protocol not in _WITH_PORTS):
+    about = _offending(why, frame)
+    if about is None:
         return None
-    version = about.src.version
-    own = [parsed(fixed.ip_address) for fixed in at.port.fixed_ips]
-    says = next((address for address in own if address.version == version), None)
+    own = (parsed(fixed.ip_address) for fixed in at.port.fixed_ips)
+    says = next((address for address in own if address.version == about.src.version), None)
     if says is None:
         return None
     macs = (octets(near.port.mac_address), octets(here.port.mac_address))
-    return to_port(here.number, icmp.error(macs, says, about, *_MESSAGES[why][version], mtu))
+    return to_port(here.number, icmp.error(macs, says, about, *_MESSAGES[why][says.version], mtu))
+
+
+def routed_error(why: Why, frame: bytes, router: LocalRouter, fields: Mapping[str, int]) -> Packet | None:
+    """fields: what was known besides it.  None: it came to none of the router's MACs, or nothing may be said."""
+    about, to = _offending(why, frame), int.from_bytes(frame[:6], "big")
+    entry = next((one for one in _entries(router) if to in one.macs), None)
+    if about is None or entry is None:
+        return None
+    if entry.gateway is not None and isinstance(about.dst, IPv4Address):
+        sent_to = _before_translation(entry.gateway, about.dst, fields)
+        about = about._replace(quoted=readdressed(about.quoted, dst=sent_to))
+    return _routed(why, about, router, entry, mtu_of(router, fields) if why is Why.TOO_BIG else 0)
+
+
+def unanswered(frame: bytes, router: LocalRouter) -> Packet | None:
+    """Nobody on the external network has the address that this packet was for, which has been translated already: as if
+    the error came from there."""
+    about = _offending(Why.UNKNOWN_NEXT_HOP, frame)
+    entry = next((one for one in _entries(router) if one.gateway is not None), None)
+    return _routed(Why.UNKNOWN_NEXT_HOP, about, router, entry, 0) if about and entry else None
+
+
+def mtu_of(router: LocalRouter, fields: Mapping[str, int]) -> int:
+    """Of the network that the packet was about to be in; 0: it is none of the router's."""
+    networks = [one.network for one in (*router.interfaces, *((router.gateway,) if router.gateway else ()))]
+    return next((one.network.mtu for one in networks if one.vlan == fields.get(LOCAL_VLAN)), 0)
+
+
+class _Entry(NamedTuple):
+    """Where packets come into a router: to which MACs, from which network.  addresses: who says it, then."""
+
+    macs: tuple[int, ...]
+    vlan: int
+    addresses: tuple[Prefix, ...]
+    gateway: Gateway | None = None
+
+
+def _entries(router: LocalRouter) -> Iterator[_Entry]:
+    for one in router.interfaces:
+        macs = mac(one.port.mac_address), wire_mac(router.node, one.port.id)
+        yield _Entry(macs, one.network.vlan, one.addresses)
+    if router.gateway is not None:
+        own = (mac(router.gateway.port.mac_address),)
+        yield _Entry(own, router.gateway.network.vlan, router.gateway.addresses, router.gateway)
+
+
+def _offending(why: Why, frame: bytes) -> Offending | None:
+    about = icmp.offending(frame)
+    return None if about and why is Why.NOT_LISTENING and about.protocol not in _WITH_PORTS else about
+
+
+def _before_translation(gateway: Gateway, address: IPv4Address, fields: Mapping[str, int]) -> IPv4Address | None:
+    """As who sent the packet knows it.  An answer to a connection by SNAT was for the gateway's address; its port is
+    the asker's own but where two had the same."""
+    if fields.get("ct_nw_src") == int(address):
+        return next((IPv4Address(one.value) for one in gateway.addresses if one.version == 4), None)
+    return outside(gateway, address)
+
+
+def _routed(why: Why, about: Offending, router: LocalRouter, entry: _Entry, mtu: int) -> Packet | None:
+    version = about.src.version
+    says = next((one for one in entry.addresses if one.version == version), None)
+    if says is None:
+        return None
+    macs = (bytes(6), bytes(6))  # as routes and next hops write them
+    frame = icmp.error(macs, parsed(text(says)), about, *_MESSAGES[why][version], mtu)
+    in_it = (SetField(ROUTER, router.number), SetField(LOCAL_VLAN, entry.vlan))
+    return Packet(frame, (*in_it, INT["routing"].resubmit))

@@ -1,0 +1,239 @@
+"""ICMP errors through NAT: path MTU, traceroute and "unreachable", by SNAT and by a floating IP, in and out.
+
+    VM ── router ── outside (203.0.113.1) ── 192.0.2.0/30, MTU 1300 ── behind (198.51.100.7)
+
+What a socket hears has been matched with what it sent: the kernel looks at what is quoted.
+"""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from tests.netns.harness import Lab, until
+from tests.netns.test_routing import make_router, subnet_of
+
+from netweft.lab import fabric, host
+from netweft.lab.commands import in_namespace, run
+from netweft.lab.host import Host
+from netweft.lab.vm import Vm
+
+HOPS = Path(__file__).with_name("hops.py")
+OUTSIDE, NEAR, BEHIND = "203.0.113.1", "192.0.2.1", "198.51.100.7"
+NARROW, CLOSED, OPEN = 1300, "9", "7007"
+EXCEEDED, NO_PORT, TOO_BIG = (11, 0), (3, 3), (3, 4)
+
+
+class Stage(NamedTuple):
+    """snat: on each node a VM without, floating: with a floating IP, by its address."""
+
+    snat: dict[str, Vm]
+    floating: dict[str, tuple[Vm, str]]
+    gateway: str
+    own: str
+    outside: str
+    behind: str
+
+
+@pytest.fixture(scope="module")
+def stage(lab: Lab) -> Iterator[Stage]:
+    blue = lab.network("10.40.0.0/24")
+    with lab.cloud() as cloud:
+        flat = {"provider:network_type": "flat", "provider:physical_network": "public"}
+        external = cloud.create("networks", name="ext", **{"router:external": True}, **flat)
+        pool = [{"start": "203.0.113.10", "end": "203.0.113.99"}]
+        cloud.create(
+            "subnets", network_id=external["id"], cidr="203.0.113.0/24", ip_version=4, allocation_pools=pool,
+            gateway_ip=OUTSIDE, enable_dhcp=False,
+        )  # fmt: skip
+    outside = Host(name="outside", physical_network="public", vlan=0, addresses=(f"{OUTSIDE}/24",))
+    host.add(lab.layout, outside)
+    there = lab.layout.host_namespace("outside")
+    behind = lab.layout.host_namespace("behind")
+    _behind(there, behind)
+    router = make_router(lab, blue, external_gateway_info={"network_id": external["id"]})
+    lab.let_strangers_in()
+    snat = {node: lab.add_vm(node, blue) for node in ("hv1", "hv2")}
+    floating = {}
+    for node in ("hv1", "hv2"):
+        vm = lab.add_vm(node, blue)
+        with lab.cloud() as cloud:
+            made = cloud.create("floatingips", floating_network_id=external["id"], port_id=vm.port_id)
+        floating[node] = vm, made["floating_ip_address"]
+    with lab.cloud() as cloud:
+        (port,) = cloud.list("ports", device_id=router["id"], device_owner="network:router_gateway")
+    found = Stage(snat, floating, subnet_of(lab, blue)["gateway_ip"], port["fixed_ips"][0]["ip_address"], there, behind)
+    for vm in (*snat.values(), *(vm for vm, _ in floating.values())):
+        assert lab.ping(vm, BEHIND)
+    for _, public in floating.values():
+        until(lambda public=public: _pings(behind, public), "it is reached from outside")  # type: ignore[misc]
+    yield found
+    host.remove(lab.layout, outside)
+    fabric.remove([behind])
+
+
+def _behind(there: str, behind: str) -> None:
+    """Another router's hop away, by a narrow link."""
+    fabric.machine(behind)
+    run(
+        "ip",
+        "-n",
+        there,
+        "link",
+        "add",
+        "far",
+        "mtu",
+        str(NARROW),
+        "type",
+        "veth",
+        "peer",
+        "name",
+        "eth0",
+        "netns",
+        behind,
+    )
+    for namespace, nic, own in ((there, "far", NEAR), (behind, "eth0", "192.0.2.2")):
+        run("ip", "-n", namespace, "address", "add", f"{own}/30", "dev", nic)
+        run("ip", "-n", namespace, "link", "set", nic, "up", "mtu", str(NARROW))
+        run(*in_namespace(namespace, "sysctl", "-qw", "net.ipv4.ip_forward=1"))
+        # errors as often as they are asked for
+        run(*in_namespace(namespace, "sysctl", "-qw", "net.ipv4.icmp_ratelimit=0"))
+    run("ip", "-n", behind, "link", "set", "lo", "up")
+    run("ip", "-n", behind, "address", "add", f"{BEHIND}/32", "dev", "lo")
+    run("ip", "-n", behind, "route", "add", "default", "via", NEAR)
+    run("ip", "-n", there, "route", "add", f"{BEHIND}/32", "via", "192.0.2.2")
+
+
+def _pings(namespace: str, to: str, *words: str, seconds: int = 1) -> bool:
+    command = in_namespace(namespace, "ping", "-n", "-c", "1", "-i", "0.2", "-w", str(seconds), *words, to)
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def _said(namespace: str, to: str, *words: str) -> str:
+    command = in_namespace(namespace, "ping", "-n", "-c", "1", "-W", "2", *words, to)
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+
+def _hop(namespace: str, to: str, port: str = CLOSED, ttl: int = 64, size: int = 100) -> dict[str, Any]:
+    command = in_namespace(namespace, sys.executable, str(HOPS), to, port, str(ttl), str(size))
+    return dict(json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout))
+
+
+def _heard(namespace: str, to: str, **how: int) -> tuple[Any, tuple[Any, Any]]:
+    """Who says what.  Once more where the first one had to wait for its next hop's address."""
+    for _ in range(3):
+        if (hop := _hop(namespace, to, **how)).get("from"):  # type: ignore[arg-type]
+            break
+    return hop.get("from"), (hop.get("type"), hop.get("code"))
+
+
+def _forget(namespace: str) -> None:
+    run("ip", "-n", namespace, "route", "flush", "cache")
+
+
+@pytest.fixture(params=["snat-hv1", "snat-hv2", "floating-hv1", "floating-hv2"])
+def inside(request: pytest.FixtureRequest, lab: Lab, stage: Stage) -> str:
+    """The namespace of a VM that goes out this way."""
+    how, node = request.param.split("-")
+    vm = stage.snat[node] if how == "snat" else stage.floating[node][0]
+    return lab.layout.vm_namespace(vm.name)
+
+
+@pytest.fixture(params=["hv1", "hv2"])
+def public(request: pytest.FixtureRequest, stage: Stage) -> str:
+    return stage.floating[request.param][1]
+
+
+class TestFromInside:
+    def test_traceroute_by_udp_shows_each_hop(self, stage: Stage, inside: str) -> None:
+        path = [_heard(inside, BEHIND, ttl=ttl) for ttl in (1, 2, 3)]
+        assert path == [(stage.gateway, EXCEEDED), (OUTSIDE, EXCEEDED), (BEHIND, NO_PORT)]
+
+    def test_traceroute_by_ping_shows_each_hop(self, stage: Stage, inside: str) -> None:
+        for ttl, hop in ((1, stage.gateway), (2, OUTSIDE)):
+            assert re.search(rf"From {hop} .*Time to live exceeded", _said(inside, BEHIND, "-t", str(ttl)))
+        assert _pings(inside, BEHIND, "-t", "3", seconds=5)
+
+    def test_the_path_is_narrow_further_on(self, inside: str) -> None:
+        _forget(inside)
+        hop = _hop(inside, BEHIND, size=1400)
+        assert (hop["from"], hop["type"], hop["code"], hop["mtu"]) == (OUTSIDE, *TOO_BIG, NARROW)
+        assert _hop(inside, BEHIND, size=1400) == {"too big": NARROW}, "the kernel believed it"
+        _forget(inside)
+        assert f"mtu = {NARROW}" in _said(inside, BEHIND, "-M", "do", "-s", "1372")
+        _forget(inside)
+
+    def test_tcp_finds_out_how_much_fits(self, lab: Lab, stage: Stage, inside: str) -> None:
+        _forget(inside)
+        feed = ("feed", BEHIND, "5001", str(2**20))
+        with (
+            lab.inside_namespace(stage.behind, "serve", "5001") as server,
+            lab.inside_namespace(inside, *feed) as client,
+        ):
+            assert client.finish()[0].split()[0] == server.finish()[0]
+
+    def test_nobody_has_the_address(self, stage: Stage, inside: str) -> None:
+        assert "Destination Host Unreachable" in _said(inside, "203.0.113.200", "-W", "10")
+
+
+class TestFromOutside:
+    def test_traceroute_by_udp_shows_the_router(self, stage: Stage, public: str) -> None:
+        path = [_heard(stage.behind, public, ttl=ttl) for ttl in (1, 2, 3)]
+        assert path == [(NEAR, EXCEEDED), (stage.own, EXCEEDED), (public, NO_PORT)]
+
+    def test_traceroute_by_ping_shows_the_router(self, stage: Stage, public: str) -> None:
+        for ttl, hop in ((1, NEAR), (2, stage.own)):
+            assert re.search(rf"From {hop} .*Time to live exceeded", _said(stage.behind, public, "-t", str(ttl)))
+        assert _pings(stage.behind, public, "-t", "3", seconds=5)
+
+    def test_too_big_for_the_network_inside(self, stage: Stage, public: str) -> None:
+        _forget(stage.outside)
+        hop = _hop(stage.outside, public, size=1500)
+        assert (hop["from"], hop["type"], hop["code"], hop["mtu"]) == (stage.own, *TOO_BIG, 1450)
+        _forget(stage.outside)
+        assert "mtu = 1450" in _said(stage.outside, public, "-M", "do", "-s", "1472")
+        _forget(stage.outside)
+
+    def test_the_routers_own_address_listens_to_nothing(self, stage: Stage) -> None:
+        assert _heard(stage.behind, stage.own) == (stage.own, NO_PORT)
+
+
+@pytest.mark.parametrize("node", ["hv1", "hv2"])
+@pytest.mark.parametrize("frm", ["hv1", "hv2"])
+def test_a_floating_ip_from_inside(lab: Lab, stage: Stage, frm: str, node: str) -> None:
+    """By SNAT out, by the floating IP in, and the error all the way back."""
+    vm, public = stage.snat[frm], stage.floating[node][1]
+    assert _heard(lab.layout.vm_namespace(vm.name), public) == (public, NO_PORT)
+
+
+@pytest.mark.parametrize("node", ["hv1", "hv2"])
+def test_an_answer_that_nobody_waits_for_any_more(lab: Lab, stage: Stage, node: str) -> None:
+    """The error about it goes out by SNAT, to the socket that has answered."""
+    inside = lab.layout.vm_namespace(stage.snat[node].name)
+    script = (
+        "import socket, time\n"
+        "here = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+        f"here.bind(('{BEHIND}', 7007))\n"
+        "print('ready', flush=True)\n"
+        "said, there = here.recvfrom(99)\n"
+        "here.connect(there)\n"
+        "end = time.monotonic() + 20\n"
+        "while time.monotonic() < end:\n"
+        "    time.sleep(0.2)\n"
+        "    try:\n"
+        "        here.send(b'late')\n"
+        "    except ConnectionRefusedError:\n"
+        "        print('refused')\n"
+        "        break\n"
+    )
+    command = in_namespace(stage.behind, sys.executable, "-c", script)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as answers:
+        assert answers.stdout is not None
+        assert answers.stdout.readline() == "ready\n"
+        ask = f"import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'?', ('{BEHIND}', 7007))"
+        run(*in_namespace(inside, sys.executable, "-c", ask))
+        assert answers.stdout.read() == "refused\n"

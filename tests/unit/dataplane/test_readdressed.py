@@ -1,0 +1,171 @@
+"""Other addresses outside and inside of ICMP errors: what was right stays right, what makes no sense is none."""
+
+from ipaddress import IPv4Address
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netweft.dataplane.packets import icmp
+from netweft.dataplane.packets.datagram import checksum, packet, upper_checksum
+from netweft.dataplane.packets.readdressed import error, readdressed, with_ends
+
+OWN, THEIRS = bytes.fromhex("fa163e000001"), bytes.fromhex("fa163e000002")
+VM, FLOATING, THERE, HOP = map(IPv4Address, ("10.0.0.5", "203.0.113.50", "198.51.100.7", "198.51.100.1"))
+PORTS = bytes.fromhex("1388 0035")
+
+addresses = st.integers(1, 2**32 - 1).map(IPv4Address)
+optional = st.none() | addresses
+
+
+def upper(protocol: int, src: IPv4Address, dst: IPv4Address, payload: bytes) -> bytes:
+    """With a right checksum; of UDP and TCP, else as it is."""
+    if protocol == 17:
+        bare = PORTS + (8 + len(payload)).to_bytes(2, "big") + b"\0\0" + payload
+        return bare[:6] + (upper_checksum(src, dst, 17, bare) or 0xFFFF).to_bytes(2, "big") + bare[8:]
+    if protocol == 6:
+        bare = PORTS + bytes(8) + bytes((5 << 4, 0x18, 32, 0, 0, 0, 0, 0)) + payload
+        return bare[:16] + upper_checksum(src, dst, 6, bare).to_bytes(2, "big") + bare[18:]
+    return payload
+
+
+def about(src: IPv4Address, dst: IPv4Address, protocol: int = 17, payload: bytes = b"netweft!") -> bytes:
+    return packet((OWN, THEIRS), (src, dst), protocol, upper(protocol, src, dst, payload))
+
+
+def made(frame: bytes, sender: IPv4Address = HOP, kind: int = 3, rest: int = 0) -> bytes:
+    found = icmp.offending(frame)
+    assert found is not None
+    return icmp.error((THEIRS, OWN), sender, found, kind, 4 if kind == 3 else 0, rest)
+
+
+def all_right(frame: bytes, *, whole: bool) -> None:
+    """All four checksums.  whole: what is quoted is all of it."""
+    quoted = frame[42:]
+    assert checksum(frame[14:34]) == 0
+    assert checksum(frame[34:]) == 0
+    assert checksum(quoted[:20]) == 0
+    if whole and quoted[9] in (6, 17):
+        ends = IPv4Address(quoted[12:16]), IPv4Address(quoted[16:20])
+        assert upper_checksum(*ends, quoted[9], quoted[20:]) == 0
+
+
+def test_in_by_a_floating_ip() -> None:
+    found = error(made(about(FLOATING, THERE), kind=3, rest=1300))
+    assert found is not None
+    assert (found.src, found.dst, found.quoted_src, found.quoted_dst) == (HOP, FLOATING, FLOATING, THERE)
+    frame = with_ends(found, dst=VM, quoted_src=VM)
+    assert frame[:26] + frame[34:36] == found.frame[:24] + frame[24:26] + found.frame[34:36]
+    assert frame[40:42] == (1300).to_bytes(2, "big"), "the MTU"
+    again = error(frame)
+    assert again is not None
+    assert (again.src, again.dst, again.quoted_src, again.quoted_dst) == (HOP, VM, VM, THERE)
+    assert frame[42:] == about(VM, THERE)[14:], "as the VM sent it"
+    all_right(frame, whole=True)
+
+
+@given(
+    addresses,
+    addresses,
+    optional,
+    optional,
+    optional,
+    optional,
+    st.sampled_from([1, 6, 17, 47]),
+    st.binary(max_size=700),
+)
+def test_what_was_right_stays_right(
+    src: IPv4Address,
+    dst: IPv4Address,
+    new_src: IPv4Address | None,
+    new_dst: IPv4Address | None,
+    quoted_src: IPv4Address | None,
+    quoted_dst: IPv4Address | None,
+    protocol: int,
+    payload: bytes,
+) -> None:
+    frame = packet((OWN, THEIRS), (src, dst), protocol, upper(protocol, src, dst, payload))
+    quoted = frame[14 : 14 + 548]
+    body = icmp.message((THEIRS, OWN), (HOP, src), 11, 0, 0, quoted)
+    found = error(body)
+    assert found is not None
+    changed = with_ends(found, src=new_src, dst=new_dst, quoted_src=quoted_src, quoted_dst=quoted_dst)
+    again = error(changed)
+    assert again is not None
+    assert again.src == (new_src or HOP)
+    assert again.dst == (new_dst or src)
+    assert again.quoted_src == (quoted_src or src)
+    assert again.quoted_dst == (quoted_dst or dst)
+    assert len(changed) == len(body)
+    all_right(changed, whole=len(frame) - 14 <= 548)
+
+
+@given(st.binary(min_size=2, max_size=2).filter(any), addresses)
+def test_what_was_wrong_stays_wrong(bits: bytes, new: IPv4Address) -> None:
+    frame = bytearray(made(about(FLOATING, THERE)))
+    frame[36:38] = (int.from_bytes(frame[36:38], "big") ^ int.from_bytes(bits, "big")).to_bytes(2, "big")
+    before = checksum(bytes(frame[34:]))
+    found = error(bytes(frame))
+    assert found is not None
+    after = checksum(with_ends(found, dst=new, quoted_src=new)[34:])
+    assert (before in (0, 0xFFFF)) == (after in (0, 0xFFFF))
+
+
+def test_a_datagram_without_a_checksum_has_none_after_it() -> None:
+    frame = about(FLOATING, THERE)
+    bare = frame[:40] + b"\0\0" + frame[42:]
+    changed = readdressed(bare[14:], src=VM)
+    assert changed[26:28] == b"\0\0"
+
+
+def test_of_a_later_fragment_only_the_header() -> None:
+    frame = about(FLOATING, THERE)[14:]
+    later = frame[:6] + (185).to_bytes(2, "big") + frame[8:]
+    assert readdressed(later, src=VM)[20:] == frame[20:]
+
+
+WHOLE = made(about(FLOATING, THERE))
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b"",
+        WHOLE[:33],
+        WHOLE[:41],
+        WHOLE[:42],
+        WHOLE[:61],
+        about(VM, THERE),
+        WHOLE[:12] + b"\x86\xdd" + WHOLE[14:],
+        WHOLE[:14] + b"\x65" + WHOLE[15:],  # version 6
+        WHOLE[:14] + b"\x44" + WHOLE[15:],  # a header that is too short
+        WHOLE[:14] + b"\x4f" + WHOLE[15:],  # one that is longer than what is there
+        WHOLE[:16] + b"\xff\xff" + WHOLE[18:],  # it says that it is longer
+        WHOLE[:16] + b"\x00\x00" + WHOLE[18:],  # and shorter
+        WHOLE[:16] + b"\x00\x1c" + WHOLE[18:],  # nothing is quoted
+        WHOLE[:16] + b"\x00\x2f" + WHOLE[18:],  # a header is quoted but for its last byte
+        WHOLE[:20] + b"\x20\x00" + WHOLE[22:],  # a fragment
+        WHOLE[:20] + b"\x00\x01" + WHOLE[22:],
+        WHOLE[:23] + b"\x11" + WHOLE[24:],
+        WHOLE[:34] + b"\x08" + WHOLE[35:],  # an echo
+        WHOLE[:42] + b"\x65" + WHOLE[43:],  # about another version
+        WHOLE[:42] + b"\x4f" + WHOLE[43:],
+    ],
+)
+def test_what_makes_no_sense(frame: bytes) -> None:
+    assert error(frame) is None
+
+
+@given(st.binary(max_size=120), st.integers(0, len(WHOLE)), st.integers(0, 255), st.integers(0, len(WHOLE) - 1))
+def test_nothing_hostile_breaks_it(noise: bytes, cut: int, byte: int, at: int) -> None:
+    """Noise, ends cut off, bytes changed: none, or one that can be written anew with nothing else changed."""
+    bent = WHOLE[:at] + bytes((byte,)) + WHOLE[at + 1 :]
+    for frame in (noise, WHOLE[:14] + noise, WHOLE[:42] + noise, WHOLE[:cut], bent, bent[:cut]):
+        found = error(frame)
+        if found is not None:
+            changed = with_ends(found, src=VM, dst=VM, quoted_src=VM, quoted_dst=VM)
+            assert len(changed) == len(frame)
+            again = error(changed)
+            assert again is not None
+            assert (again.src, again.dst, again.quoted_src, again.quoted_dst) == (VM,) * 4
+            assert (changed[:24], changed[34:36]) == (frame[:24], frame[34:36])
