@@ -24,6 +24,7 @@ from netweft.dataplane.ovsdb.rows import ROW_KINDS, PortRow, Row, RowKey, RowKin
 from netweft.model import NodeView, Object, PortState, PortStatus, Tracked, key_of
 from netweft.services.fields import Reason, cookie
 from netweft.services.l2.bridges import KINDS, overlay_port, physical_link, tunnel_link
+from netweft.services.metadata.ends import INTERFACE as METADATA_PORT
 from netweft.services.pipeline import INT, TUN, physical_role
 from netweft.services.values import TUNNELLED
 from netweft.settings import AgentSettings
@@ -34,6 +35,7 @@ PORTS_OF_OURS = [
     *(name for kind in KINDS for name in tunnel_link(kind)),
     *(name for kind in KINDS for bridge in MAPPINGS.values() for name in physical_link(kind, bridge)),
     *map(overlay_port, TUNNELLED),
+    METADATA_PORT,
 ]
 
 
