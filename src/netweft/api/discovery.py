@@ -149,6 +149,17 @@ EXTENSIONS = {
         "2017-04-10T10:00:00-00:00",
     ),
     "qos-default": ("QoS default policy", "Expose the QoS default policy per project", "2017-041-06T10:00:00-00:00"),
+    "qos-fip": ("Floating IP QoS", "The floating IP Quality of Service extension", "2017-07-20T00:00:00-00:00"),
+    "qos-fip-network-policy": (
+        "QoS floating IP network policy ID",
+        "Expose the QoS policy of the floating IP's network",
+        "2021-11-15T10:00:00-00:00",
+    ),
+    "qos-gateway-ip": (
+        "Router gateway IP QoS",
+        "The router gateway IP Quality of Service extension",
+        "2018-02-24T00:00:00-00:00",
+    ),
     "qos-port-network-policy": (
         "QoS port network policy ID",
         "Expose the QoS policy of the port's network",

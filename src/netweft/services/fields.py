@@ -53,6 +53,9 @@ Meter, 32 bits, the number says whose it is and what it limits, so nothing has t
     31 30 29                     2 1      0
     ┌────┬────────────────────────┬────────┐
     │ 10 │ logical port           │ LIMITS │
+    ├────┼────────────────────────┼────────┤
+    │ 11 │ first 27 bits of the   │ LIMITS │    of a floating IP, or of a router for its gateway's address
+    │    │ object's UUID          │        │
     └────┴────────────────────────┴────────┘
 
 Cookie, 64 bits, on every flow of ours:
@@ -98,8 +101,10 @@ SHARING_BITS: Final = 30
 NOBODY: Final = bytes(6)  # the MAC of whoever is elsewhere, where only what is here is asked
 AGENT: Final = 0x4E57  # the controller id that our agent takes: frames for it reach no other controller
 
-OUR_METERS: Final = 0b10 << 30  # a meter is ours when number & METERS_MASK == OUR_METERS
-METERS_MASK: Final = 0b11 << 30
+OUR_METERS: Final = 1 << 31  # a meter is ours when number & METERS_MASK == OUR_METERS
+METERS_MASK: Final = 1 << 31
+_OUTSIDE_METERS: Final = 1 << 30  # Open vSwitch takes no number above 0xffff0000: of an id there are 27 bits
+_OUTSIDE_BITS: Final = 27
 
 # by a bridge's role: where the epoch's number begins in which field, and its bits; its complement comes above it
 EPOCH_BITS: Final = {"int": ("pkt_mark", 0, 8), "tun": ("pkt_mark", 16, 4), "phys": ("ct_label", 0, 4)}
@@ -146,6 +151,12 @@ def meter_number(logical_port: int, limit: Limit) -> int:
     return OUR_METERS | (logical_port & ~GUARDED) << 2 | limit
 
 
+def outside_meter(object_id: str, limit: Limit) -> int:
+    """Of a floating IP's or a gateway's address.  Two on a node that have the same number would share it: one pair in
+    134 million."""
+    return OUR_METERS | _OUTSIDE_METERS | object_bits(object_id) >> OBJECT_BITS - _OUTSIDE_BITS << 2 | limit
+
+
 class Reason(IntEnum):
     """Why a flow is there, and of what kind the object in its cookie is.  Numbers stay for ever: switches hold them."""
 
@@ -186,6 +197,7 @@ class Reason(IntEnum):
     ROUTER_SCOPE = 88
     ROUTER_ERROR_IN = 89
     ROUTER_ERROR_OUT = 90
+    ROUTER_LIMIT = 98
 
     @property
     def kind(self) -> str:

@@ -10,7 +10,8 @@ from the logical port, so that a restarted agent finds the meters it made.  What
 in the port's status; the port is wired all the same.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Literal
 
 from netweft.dataplane.host.values import Guarantee
@@ -38,9 +39,13 @@ def port(here: LocalPort) -> Iterator[Wanted]:
     policy = here.qos
     if policy is None:
         return
-    limits = {direction: list(_meters(here, policy, direction)) for direction in ("egress", "ingress")}
-    for meters in limits.values():
-        yield from meters
+    number, mtu = partial(meter_number, here.number), here.network.network.mtu
+    limits = {
+        direction: list(meters(policy, direction, mtu, number) if here.can_limit else ())
+        for direction in ("egress", "ingress")
+    }
+    for made in limits.values():
+        yield from made
     yield from _sent(here, policy, [Meter(meter.id) for meter in limits["egress"]])
     yield from _received(here, [Meter(meter.id) for meter in limits["ingress"]])
     yield from _guarantees(here, policy)
@@ -62,26 +67,24 @@ def unmet(here: LocalPort) -> str:
     return "; ".join(reasons)
 
 
-def _meters(here: LocalPort, policy: QosPolicy, direction: str) -> Iterator[DropMeter]:
-    """A rate of 0 is none: no limit, as Neutron's agent has it."""
-    if not here.can_limit:
-        return
-    frame = -(-(here.network.network.mtu + ETHERNET) * 8 // 1000)  # in kilobits: with less nothing would ever pass
+def meters(policy: QosPolicy, direction: str, mtu: int, number: Callable[[Limit], int]) -> Iterator[DropMeter]:
+    """direction: as the VM sees it.  A rate of 0 is none: no limit, as Neutron's agent has it."""
+    frame = -(-(mtu + ETHERNET) * 8 // 1000)  # in kilobits: with less nothing would ever pass
     upward = direction == "egress"
     for bandwidth in policy.bandwidth_limits:
         if bandwidth.direction == direction and bandwidth.max_kbps:
             limit = Limit.EGRESS_BANDWIDTH if upward else Limit.INGRESS_BANDWIDTH
-            yield _meter(here, limit, "kbps", bandwidth.max_kbps, bandwidth.max_burst_kbps, frame)
+            yield _meter(number(limit), "kbps", bandwidth.max_kbps, bandwidth.max_burst_kbps, frame)
     for packets in policy.packet_rate_limits:
         if packets.direction == direction and packets.max_kpps:
             limit = Limit.EGRESS_PACKETS if upward else Limit.INGRESS_PACKETS
-            yield _meter(here, limit, "pktps", packets.max_kpps * 1000, packets.max_burst_kpps * 1000, 1)
+            yield _meter(number(limit), "pktps", packets.max_kpps * 1000, packets.max_burst_kpps * 1000, 1)
 
 
-def _meter(here: LocalPort, limit: Limit, unit: Unit, rate: int, burst: int, least: int) -> DropMeter:
+def _meter(number: int, unit: Unit, rate: int, burst: int, least: int) -> DropMeter:
     share, of = DEFAULT_BURST
     burst = max(burst or rate * share // of, least)
-    return DropMeter(id=meter_number(here.number, limit), unit=unit, rate=min(rate, MOST), burst=min(burst, MOST))
+    return DropMeter(id=number, unit=unit, rate=min(rate, MOST), burst=min(burst, MOST))
 
 
 def _sent(here: LocalPort, policy: QosPolicy, meters: list[Action]) -> Iterator[Wanted]:

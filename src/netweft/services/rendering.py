@@ -42,6 +42,7 @@ from netweft.services.l3.advertisements import ADVERTISEMENTS
 from netweft.services.l3.advertisers import Advertisers
 from netweft.services.l3.gateways import GATEWAYS
 from netweft.services.l3.interfaces import Interfaces
+from netweft.services.l3.limits import LIMITS
 from netweft.services.l3.neighbours import ROUTERS_NEIGHBOURS
 from netweft.services.l3.next_hops import NEXT_HOPS, learned
 from netweft.services.l3.routing import ROUTERS
@@ -67,7 +68,7 @@ from netweft.services.values import (
 
 SERVICES: tuple[Service, ...] = (
     *(BRIDGES, PHYSICAL_NETWORKS, SWITCHING, PORT_SECURITY, NEIGHBOURS, DHCP, FIREWALL, QOS),
-    *(ROUTERS, ROUTERS_NEIGHBOURS, ADVERTISEMENTS, NEXT_HOPS, GATEWAYS, METADATA),
+    *(ROUTERS, ROUTERS_NEIGHBOURS, ADVERTISEMENTS, NEXT_HOPS, GATEWAYS, LIMITS, METADATA),
 )
 
 

@@ -304,6 +304,16 @@ class Gateway(Struct, frozen=True, kw_only=True):
         return sorted({*found, link_local(mac(self.port.mac_address))} if found else ())
 
 
+class Limited(Struct, frozen=True, kw_only=True):
+    """An external address of a router's that is translated here and has a QoS policy: a floating IP, or the gateway's.
+    id: the floating IP's, or the router's."""
+
+    id: str
+    address: int
+    mtu: int
+    policy: QosPolicy
+
+
 class WayToGateway(Struct, frozen=True):
     """From a network of the router's to the node that has its gateway."""
 
@@ -315,7 +325,8 @@ class LocalRouter(Struct, frozen=True, kw_only=True):
     """A router that this node routes for.  number: its own on this node.  node: this one's name.
     gateway: if it is here.  ways: if it is elsewhere.
     checks_length: whether the datapath can tell how long a packet is.
-    out_of_reach: on-link prefixes of interfaces whose networks are not wired here."""
+    out_of_reach: on-link prefixes of interfaces whose networks are not wired here.
+    limited: nothing, where the datapath has no meters."""
 
     router: Router
     number: int
@@ -325,6 +336,7 @@ class LocalRouter(Struct, frozen=True, kw_only=True):
     ways: tuple[WayToGateway, ...] = ()
     checks_length: bool = True
     out_of_reach: tuple[Prefix, ...] = ()
+    limited: tuple[Limited, ...] = ()
 
 
 class Member(Struct, frozen=True):

@@ -23,6 +23,7 @@ from netweft.model import (
     Peer,
     Port,
     PortStatus,
+    QosPolicy,
     Router,
     RouterPort,
     SecurityGroup,
@@ -252,6 +253,7 @@ class Region:
         self.router_ports: dict[str, RouterPort] = {}
         self.gateway_ports: dict[str, GatewayPort] = {}
         self.floating_ips: dict[str, FloatingIp] = {}
+        self.policies: dict[str, QosPolicy] = {}
         self.bound: dict[str, str] = {}
         self.ahead: dict[str, str] = {}  # port -> node of a binding that is not active
         for number in range(1, nodes + 1):
@@ -288,6 +290,8 @@ class Region:
                     self.gateway_ports[obj.id] = obj
                 case FloatingIp():
                     self.floating_ips[obj.id] = obj
+                case QosPolicy():
+                    self.policies[obj.id] = obj
 
     def sub_ports(self) -> dict[str, tuple[str, int]]:
         """sub-port -> the port whose interface it uses, its tag there."""
@@ -340,6 +344,7 @@ class Region:
             *peers,
             *(Node(name=host, tunnel_ip=self.nodes[host].host.tunnel_ip, tunnel_types=TUNNELLED) for host in hosts),
             *self._firewall(here.values()),
+            *self.policies.values(),
             *(self.routers[id] for id in routers),
             *gateways,
             *(one for one in self.floating_ips.values() if one.router_id in routers),

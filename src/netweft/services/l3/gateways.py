@@ -29,6 +29,7 @@ from netweft.services.values import Gateway, LocalRouter, Service, Uplinks, Want
 TO_ROUTER, FROM_OUTSIDE, ITSELF, ROUTING, TO_OUTSIDE, NEXT_HOP = (
     INT[name] for name in ("to_router", "from_outside", "to_router_itself", "routing", "to_outside", "next_hop")
 )
+LIMITS = INT["outside_egress"]  # before the next hop
 REQUEST, REPLY = 1, 2
 GATEWAY_ROUTE: Final = DEFAULT - 2  # a default route of its owner's comes before the gateway's
 
@@ -89,7 +90,7 @@ def _enters(here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:
     owner, own = cookie(Reason.ROUTER_GATEWAY, gateway.port.id), mac(gateway.port.mac_address)
     for eth_type in (ETH_IPV4, ETH_IPV6):
         match: dict[str, Value] = {LOCAL_VLAN: gateway.network.vlan, "eth_dst": own, "eth_type": eth_type}
-        yield TO_ROUTER.flow(20, owner, match, SetField(ROUTER, here.number), FROM_OUTSIDE.goto)
+        yield TO_ROUTER.flow(20, owner, match, SetField(ROUTER, here.number), INT["outside_ingress"].goto)
     ipv4: dict[str, Value] = {ROUTER: here.number, "eth_type": ETH_IPV4}
     for floating, fixed in sorted(gateway.floating_ips.items()):
         to_it = SetField("ipv4_dst", fixed)
@@ -125,12 +126,12 @@ def _leaves(here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:
             yield TO_OUTSIDE.flow(40, owner, too_big, INT["hand_up"].goto)
     own = [address.value for address in gateway.addresses if address.version == 4]
     for address in own:  # its own answers
-        yield TO_OUTSIDE.flow(30, owner, {**ipv4, "ipv4_src": address}, NEXT_HOP.goto)
+        yield TO_OUTSIDE.flow(30, owner, {**ipv4, "ipv4_src": address}, LIMITS.goto)
     for floating, fixed in sorted(gateway.floating_ips.items()):
         from_it = SetField("ipv4_src", floating)
-        yield TO_OUTSIDE.flow(20, _floating(here), {**ipv4, "ipv4_src": fixed}, from_it, NEXT_HOP.goto)
+        yield TO_OUTSIDE.flow(20, _floating(here), {**ipv4, "ipv4_src": fixed}, from_it, LIMITS.goto)
     if here.router.enable_snat and own:
-        snat = Ct(zone=gateway.zone, commit=True, table=NEXT_HOP.id, nat=Nat(own[0]))
+        snat = Ct(zone=gateway.zone, commit=True, table=LIMITS.id, nat=Nat(own[0]))
         yield TO_OUTSIDE.flow(10, owner, ipv4, CtClear(), snat)
     into_it = (SetField("eth_dst", mac(gateway.port.mac_address)), CtClear(), TO_ROUTER.resubmit)
     for version in (4, 6):

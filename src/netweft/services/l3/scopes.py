@@ -17,8 +17,8 @@ from netweft.services.l3.routes import APART, towards
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.values import Gateway, Interface, LocalNetwork, LocalRouter
 
-FROM_OUTSIDE, ITSELF, ROUTING, TO_OUTSIDE, NEXT_HOP = (
-    INT[name] for name in ("from_outside", "to_router_itself", "routing", "to_outside", "next_hop")
+FROM_OUTSIDE, ITSELF, ROUTING, TO_OUTSIDE, LIMITS = (
+    INT[name] for name in ("from_outside", "to_router_itself", "routing", "to_outside", "outside_egress")
 )
 AS_IT_IS, NOT_AT_ALL = 15, 12  # below floating IPs and the gateway's own, above SNAT
 
@@ -53,7 +53,7 @@ def _both_ways(here: LocalRouter, net: Prefix, priority: int) -> Iterator[Bridge
     packet: dict[str, Value] = {ROUTER: here.number, "eth_type": ETH_IPV4}
     there: Value = net.value if net.mask is None else (net.value, net.mask)
     passes = priority == AS_IT_IS
-    yield TO_OUTSIDE.flow(priority, owner, {**packet, "ipv4_src": there}, *([NEXT_HOP.goto] if passes else ()))
+    yield TO_OUTSIDE.flow(priority, owner, {**packet, "ipv4_src": there}, *([LIMITS.goto] if passes else ()))
     yield FROM_OUTSIDE.flow(priority, owner, {**packet, "ipv4_dst": there}, *([ITSELF.goto] if passes else ()))
 
 

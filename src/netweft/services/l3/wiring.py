@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 
-from netweft.model import FloatingIp, GatewayPort, Peer, Router, RouterPort, Subnet
+from netweft.model import FloatingIp, GatewayPort, Peer, QosPolicy, Router, RouterPort, Subnet
 from netweft.reconcile.memo import Reader
 from netweft.services.addresses import Prefix, prefix, text_of_mac
 from netweft.services.l3.wire import wire_mac
-from netweft.services.values import Gateway, Interface, LocalNetwork, LocalRouter, RemotePort, WayToGateway
-from netweft.services.wiring import NO_LENGTHS, Problem, host_facts, local_network, tunnel_to
+from netweft.services.values import Gateway, Interface, Limited, LocalNetwork, LocalRouter, RemotePort, WayToGateway
+from netweft.services.wiring import NO_LENGTHS, NO_METERS, Problem, host_facts, local_network, tunnel_to
 
 
 def local_router(read: Reader, router_id: str) -> LocalRouter | None:
@@ -22,6 +22,7 @@ def local_router(read: Reader, router_id: str) -> LocalRouter | None:
     outside = [read.get(("gateway_port", id)) for id in read.get(("gateways", router_id)) or ()]
     here = next((port for port in outside if port.host_id == node), None)
     there = next((port for port in outside if port.host_id not in ("", node)), None)
+    gateway = _gateway(read, here) if here else None
     return LocalRouter(
         router=found,
         number=read.get(("number", router_id)),
@@ -29,7 +30,8 @@ def local_router(read: Reader, router_id: str) -> LocalRouter | None:
         interfaces=interfaces,
         checks_length=not read.get(NO_LENGTHS),
         out_of_reach=tuple(net for port, one in maybe if one is None for net in _on_link(read, port)),
-        gateway=_gateway(read, here) if here else None,
+        gateway=gateway,
+        limited=tuple(_limited(read, found, gateway)) if gateway and not read.get(NO_METERS) else (),
         ways=tuple(_ways(read, interfaces, there.host_id)) if there and not here else (),
     )
 
@@ -54,6 +56,22 @@ def _gateway(read: Reader, port: GatewayPort) -> Gateway | None:
             if one.floating_network_id == port.network_id
         },
     )
+
+
+def _limited(read: Reader, router: Router, gateway: Gateway) -> Iterator[Limited]:
+    """What is translated here and has a policy, or whose network has one."""
+    network = gateway.network.network
+    own = [address.value for address in gateway.addresses if address.version == 4][:1]
+    ends = [(router.id, value, router.qos_policy_id) for value in own if router.enable_snat]
+    for id in read.get(("floating_ips", router.id)) or ():
+        one: FloatingIp = read.get(("floating_ip", id))
+        if one.floating_network_id == network.id:
+            ends.append((one.id, prefix(one.floating_ip_address).value, one.qos_policy_id))
+    for id, address, own_policy in sorted(ends):
+        policy_id = own_policy or network.qos_policy_id
+        policy: QosPolicy | None = read.get(("qos_policy", policy_id)) if policy_id else None
+        if policy is not None:
+            yield Limited(id=id, address=address, mtu=network.mtu, policy=policy)
 
 
 def _ways(read: Reader, interfaces: Iterable[Interface], host: str) -> Iterator[WayToGateway]:

@@ -1,0 +1,133 @@
+"""QoS policies of floating IPs and gateways: meters on the node that translates, and which packets pass them."""
+
+import pytest
+from msgspec.structs import replace
+
+from netweft.dataplane.openflow.meters import DropMeter
+from netweft.model import BandwidthLimit, PacketRateLimit, QosPolicy
+from netweft.services.addresses import prefix
+from netweft.services.fields import METERS_MASK, OUR_METERS, Limit, meter_number, outside_meter
+from netweft.services.pipeline import INT
+from netweft.testing.region import Region
+
+from .test_gateways import B1, B2, FLOATING, GATEWAY, OUTSIDE, SOMEBODY, R, answer, comes_in, region, sent
+
+__all__ = ["region"]
+SLOW = QosPolicy(
+    id="51000000-0000-4000-8000-000000000001",
+    bandwidth_limits=(
+        BandwidthLimit(max_kbps=1000, direction="egress"),
+        BandwidthLimit(max_kbps=500, direction="ingress"),
+    ),
+)
+PACKETS = QosPolicy(
+    id="ac000000-0000-4000-8000-000000000001", packet_rate_limits=(PacketRateLimit(max_kpps=2, direction="egress"),)
+)
+TABLES = ("outside_egress", "outside_ingress")
+OUT, IN = Limit.EGRESS_BANDWIDTH, Limit.INGRESS_BANDWIDTH
+
+
+def meters(region: Region, node: str = "hv1") -> dict[int, tuple[str | None, int]]:
+    found = (item for item in region.nodes[node].applied.values() if isinstance(item, DropMeter))
+    return {meter.id: (meter.unit, meter.rate) for meter in found}
+
+
+def limited(region: Region, node: str = "hv1") -> dict[tuple[str, int], str]:
+    """(table, address) -> the flow's actions as text."""
+    names = {INT[name].id: name for name in TABLES}
+    flows = region.nodes[node].bridges["int"].flows.values()
+    found: dict[tuple[str, int], str] = {}
+    for flow in (one for one in flows if one.table in names and one.actions):
+        match = {name: value for name, value, _ in flow.match}
+        if "meter" in str(flow):
+            found[names[flow.table], match.get("ipv4_src") or match["ipv4_dst"]] = str(flow)
+    return found
+
+
+def at(address: str) -> int:
+    return prefix(address).value
+
+
+def test_a_floating_ip_is_limited_where_it_is_translated(region: Region) -> None:
+    region.create(SLOW, replace(FLOATING, qos_policy_id=SLOW.id))
+    region.settle()
+    out, into = (outside_meter(FLOATING.id, limit) for limit in (OUT, IN))
+    assert meters(region) == {out: ("kbps", 1000), into: ("kbps", 500)}
+    assert meters(region, "hv2") == {}
+    flows = limited(region)
+    assert flows.keys() == {("outside_egress", at("203.0.113.50")), ("outside_ingress", at("203.0.113.50"))}
+    assert f"meter:{out}" in flows["outside_egress", at("203.0.113.50")]
+    assert f"meter:{into}" in flows["outside_ingress", at("203.0.113.50")]
+
+
+def test_what_is_limited_goes_on_as_before(region: Region) -> None:
+    region.create(SLOW, replace(FLOATING, qos_policy_id=SLOW.id), replace(R, qos_policy_id=SLOW.id))
+    region.settle()
+    (packet,) = sent(region, B2, SOMEBODY)
+    assert packet["ipv4_src"] == at("203.0.113.50")
+    assert region.ids_of(comes_in(region, answer("203.0.113.50"))) == [B2.id]
+    (packet,) = sent(region, B1, SOMEBODY)
+    assert packet["ipv4_src"] == at("203.0.113.5")
+    assert region.ids_of(comes_in(region, answer("203.0.113.5"))) == [B1.id]
+
+
+def test_a_gateways_policy_is_for_its_address_alone(region: Region) -> None:
+    region.create(PACKETS, replace(R, qos_policy_id=PACKETS.id), FLOATING)
+    region.settle()
+    number = outside_meter(R.id, Limit.EGRESS_PACKETS)
+    assert meters(region) == {number: ("pktps", 2000)}
+    assert limited(region).keys() == {("outside_egress", at("203.0.113.5"))}
+    region.create(replace(R, qos_policy_id=PACKETS.id, enable_snat=False))
+    region.settle()
+    assert meters(region) == {}, "nothing gets that address"
+
+
+def test_the_networks_policy_holds_without_an_own_one(region: Region) -> None:
+    region.create(SLOW, PACKETS, replace(OUTSIDE, qos_policy_id=SLOW.id), replace(FLOATING, qos_policy_id=PACKETS.id))
+    region.settle()
+    own, networks = (
+        outside_meter(FLOATING.id, Limit.EGRESS_PACKETS),
+        (outside_meter(R.id, limit) for limit in (OUT, IN)),
+    )
+    assert meters(region).keys() == {own, *networks}
+
+
+def test_a_limit_goes_with_what_had_it(region: Region) -> None:
+    region.create(SLOW, replace(FLOATING, qos_policy_id=SLOW.id))
+    region.settle()
+    before = meters(region)
+    region.create(FLOATING)
+    region.settle()
+    assert (meters(region), limited(region)) == ({}, {})
+    region.create(replace(FLOATING, qos_policy_id=SLOW.id))
+    region.settle()
+    assert meters(region) == before
+    region.create(replace(GATEWAY, host_id="hv3"))
+    region.settle()
+    assert meters(region, "hv3") == before, "the number follows from the floating IP, not from the node"
+    assert meters(region) == {}
+    region.create(replace(R, admin_state_up=False))
+    region.settle()
+    assert meters(region, "hv3") == {}
+
+
+def test_a_datapath_without_meters_limits_nothing(region: Region) -> None:
+    region.nodes["hv1"].rendering.set_abilities(meters=False, lengths=True, nic_problems={})
+    region.create(SLOW, replace(FLOATING, qos_policy_id=SLOW.id))
+    region.settle()
+    assert meters(region) == {}
+    assert region.ids_of(comes_in(region, answer("203.0.113.50"))) == [B2.id]
+
+
+@pytest.mark.parametrize("limit", list(Limit))
+def test_numbers(limit: Limit) -> None:
+    """Ours, never a port's, and none that Open vSwitch would refuse."""
+    most = outside_meter("ffffffff-ffff-4fff-bfff-ffffffffffff", limit)
+    for number in (
+        outside_meter(FLOATING.id, limit),
+        most,
+        outside_meter("00000000-0000-4000-8000-000000000000", limit),
+    ):
+        assert number & METERS_MASK == OUR_METERS
+        assert number <= 0xFFFF0000
+        assert number > meter_number(0xFFF << 16 | 0xFFFF, Limit.INGRESS_PACKETS)
