@@ -6,7 +6,8 @@ written when that changes: the feed and answers need no look at pools.
 """
 
 import ipaddress
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
 
 from netweft.control import rbac
 from netweft.control.errors import BadRequest, Conflict, NotFound
@@ -132,10 +133,16 @@ def are_in_one_scope(network: Object, pool: Object) -> bool:
     return bool(scope)
 
 
-def _overlap(prefixes: Sequence[str], others: Sequence[str]) -> bool:
-    theirs = [ipaddress.ip_network(other) for other in others]
-    return any(
-        one.version == other.version and one.overlaps(other)
-        for one in map(ipaddress.ip_network, prefixes)
-        for other in theirs
-    )
+def _overlap(prefixes: Iterable[str], others: Iterable[str]) -> bool:
+    """Of the others no two overlap: those of one pool are put together, those of pools in one scope are apart."""
+    bounds = sorted(_bounds(other) for other in others)
+    for version, first, last in map(_bounds, prefixes):
+        at = bisect_right(bounds, (version, last, last)) - 1  # the last one that begins before the end
+        if at >= 0 and bounds[at][0] == version and bounds[at][2] >= first:
+            return True
+    return False
+
+
+def _bounds(prefix: str) -> tuple[int, int, int]:
+    network = ipaddress.ip_network(prefix)
+    return network.version, int(network.network_address), int(network.broadcast_address)
