@@ -13,6 +13,7 @@ from netweft.store import Link, New, Object, ReadTransaction, WriteTransaction
 KIND, PROFILES = "flavors", "service_profiles"
 FLAVOR = "flavor_id"  # of routers
 ROUTERS = "L3_ROUTER_NAT"  # Neutron's name for the service
+SERVICES = (ROUTERS, "CORE", "FLAVORS", "QOS")  # of those there may be flavors; only routers are made of any
 PROVIDER = "netweft"
 DRIVER = "netweft"
 PROVIDERS: Sequence[Object] = ({"service_type": ROUTERS, "name": PROVIDER, "default": True},)

@@ -30,7 +30,7 @@ FLAVOR = {
     "name": NAME,
     "description": _TEXT,
     "service_type": Attribute(
-        check=checks.one_of(flavors.ROUTERS), post=True, default=REQUIRED, filter=True, sort=True
+        check=checks.one_of(*flavors.SERVICES), post=True, default=REQUIRED, filter=True, sort=True
     ),
     "enabled": _ENABLED,
     PROFILES: _IDS,

@@ -28,7 +28,10 @@ class FloatingIPs:
         return [self._create(tx, one) for one in wanted]
 
     def update(self, tx: WriteTransaction, current: Object, changes: Object) -> Object:
-        """Without a port named it stays where it is."""
+        """Without a port named it stays where it is; without anything it leads nowhere, which is what Neutron's first
+        clients say."""
+        if not changes:
+            return associations.dissociate(tx, current)
         _refuse_address_alone(changes)
         qos.refuse_missing(tx, [changes])
         rest = {name: value for name, value in changes.items() if name not in ("port_id", "fixed_ip_address")}

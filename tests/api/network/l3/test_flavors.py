@@ -107,6 +107,7 @@ def test_flavors_of_which_there_can_be_no_router(api: Api) -> None:
         (flavor(api, one, enabled=False), (503, "FlavorDisabled")),
         (flavor(api, off, one), (503, "ServiceProfileDisabled")),
         (flavor(api, bare), (404, "ServiceProfileDriverNotFound")),
+        (flavor(api, one, service_type="QOS"), (400, "InvalidInput")),
     ):
         assert refused(router(api, of)) == refusal
     assert api.get("alice", "/routers")["routers"] == []

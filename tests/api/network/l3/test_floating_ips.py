@@ -103,6 +103,13 @@ def test_the_life_of_a_floating_ip(api: Api, there: Place) -> None:
     assert refused(api("alice", "GET", f"/floatingips/{made['id']}")) == (404, "FloatingIPNotFound")
 
 
+def test_an_empty_update_ends_where_it_leads(api: Api, there: Place) -> None:
+    made = make(api, there.outside, port_id=there.port["id"], description="d")
+    left = change(api, made).json()["floatingip"]
+    assert (leads(left), left["description"]) == (FREE, "d")
+    assert change(api, made).json()["floatingip"] == left, "and once more changes nothing"
+
+
 def test_its_address(api: Api, there: Place) -> None:
     assert refused(try_make(api, there.outside, floating_ip_address="192.0.2.77")) == FORBIDDEN
     manager = make(api, there.outside, "ann", floating_ip_address="192.0.2.77")

@@ -1,12 +1,20 @@
 """address_groups"""
 
+from typing import Any
+
 from netweft.api import checks
 from netweft.api.attributes import Attribute, Resource
 from netweft.api.resources.standard import STANDARD
 from netweft.control.errors import AddressGroupNotFound
 from netweft.control.standard import UseCases
 
-ADDRESSES = checks.list_of(checks.cidr, unique=True)
+
+def _prefix(value: Any) -> str:
+    """An address is the prefix that has it alone."""
+    return checks.cidr(checks.cidr_or_address(value))
+
+
+ADDRESSES = checks.list_of(_prefix, unique=True)
 
 ATTRIBUTES = {name: attribute for name, attribute in STANDARD.items() if name != "tags"} | {
     "addresses": Attribute(check=ADDRESSES, post=True),
