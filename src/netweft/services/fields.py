@@ -9,6 +9,8 @@ Registers on the integration bridge (cleared by Open vSwitch at each patch port)
     reg4  PERMITTED   1: a rule of one of the groups lets the frame pass
     reg5  FLOODED     bit 0: guarded ports get the frame whose rules may differ; bit 1: and they are a crowd
     reg6  CLAIMED_HIGH, reg7 CLAIMED_LOW   the MAC that ARP or neighbour discovery names inside the frame
+    reg6  ANSWERED    of what a router answers itself: the logical port that asked; guarded ones have a number that no
+                      16 bits of a MAC are
     reg8  TRIAL       bit 0: a packet of the agent's, judged like any other and given to nobody; bit 1: and remembered
     reg9  PIECE       1: went through the connection tracker as a fragment
     reg10 ROUTER      the router that the packet is in, by its number on this node
@@ -81,6 +83,7 @@ PERMITTED: Final = "reg4"
 FLOODED: Final = "reg5"
 CLAIMED_HIGH: Final = "reg6"
 CLAIMED_LOW: Final = "reg7"
+ANSWERED: Final = CLAIMED_HIGH
 TRIAL: Final = "reg8"
 PIECE: Final = "reg9"
 ROUTER: Final = "reg10"

@@ -11,6 +11,7 @@ Where what is still to come goes, without moving what is here:
 """
 
 from netweft.services.fields import (
+    ANSWERED,
     CLAIMED_HIGH,
     CLAIMED_LOW,
     FLOODED,
@@ -228,7 +229,7 @@ INT = Pipeline.of(
         match=fields(ROUTER, LOCAL_VLAN, "eth_type", "ip_proto", "ip_frag", "ipv4_dst", "ipv6_dst", "ipv6_src")
         | fields("icmpv4_type", "icmpv6_type", "icmpv4_code", "icmpv6_code"),
         set=fields("eth_src", "eth_dst", "ipv4_src", "ipv4_dst", "ipv6_src", "ipv6_dst", "icmpv4_type", "icmpv6_type")
-        | fields("ip_ttl", HANDED_UP, *NEXT_HOP, IN_PORT, "nxm_in_port"),
+        | fields("ip_ttl", ANSWERED, HANDED_UP, *NEXT_HOP, IN_PORT, "nxm_in_port"),
         next=("routing", "hand_up", "switching"),
         miss="routing",
         entry=True,
@@ -294,7 +295,7 @@ INT = Pipeline.of(
         "ingress",
         "for each destination: what is for a guarded port goes through the connection tracker, unless it has or is for "
         "many",
-        match=fields(OUT_PORT, FLOODED, *FRAGMENTS, "udp_src", "ipv4_dst", "ipv6_dst", "ct_state"),
+        match=fields(OUT_PORT, ANSWERED, FLOODED, *FRAGMENTS, "udp_src", "ipv4_dst", "ipv6_dst", "ct_state"),
         set=fields(PIECE),
         next=("ingress_state", "ingress_groups", "commit", "ingress_qos"),
         again=("pieces",),
@@ -425,7 +426,7 @@ RECIRCULATIONS = {
     "between ports of stateless groups": 0,
     "through routers, between guarded ports of one node": 2,
     "through routers, from a guarded port to another node, or from an unguarded port to a guarded one": 1,
-    "to an address of a router's own and back, by a guarded port": 2,
+    "to an address of a router's own and back, by a guarded port": 1,
     "by SNAT to the wire from a guarded port of the gateway's node, or the answer to it": 2,
     "by SNAT to the wire from another node, by a floating IP to a guarded port or from one": 1,
     "for the node's metadata service": 0,

@@ -40,6 +40,7 @@ from netweft.services.l2.switching import SWITCHING
 from netweft.services.l2.trunks import Trunks
 from netweft.services.l3.advertisements import ADVERTISEMENTS
 from netweft.services.l3.advertisers import Advertisers
+from netweft.services.l3.echo import ECHOES
 from netweft.services.l3.gateways import GATEWAYS
 from netweft.services.l3.interfaces import Interfaces
 from netweft.services.l3.limits import LIMITS
@@ -68,7 +69,7 @@ from netweft.services.values import (
 
 SERVICES: tuple[Service, ...] = (
     *(BRIDGES, PHYSICAL_NETWORKS, SWITCHING, PORT_SECURITY, NEIGHBOURS, DHCP, FIREWALL, QOS),
-    *(ROUTERS, ROUTERS_NEIGHBOURS, ADVERTISEMENTS, NEXT_HOPS, GATEWAYS, LIMITS, METADATA),
+    *(ROUTERS, ROUTERS_NEIGHBOURS, ECHOES, ADVERTISEMENTS, NEXT_HOPS, GATEWAYS, LIMITS, METADATA),
 )
 
 

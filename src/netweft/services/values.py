@@ -352,13 +352,15 @@ class Flood(Struct, frozen=True):
 
     ports: all here, for multicast and broadcast.  unguarded: those here that may have any MAC.
     shared: a MAC that address pairs here name -> the guarded ports that may have it.
-    paired: addresses that allowed address pairs name, here or elsewhere: more than one port may have them."""
+    paired: addresses that allowed address pairs name, here or elsewhere: more than one port may have them.
+    paired_macs: those of them that can have one MAC only, with it."""
 
     ports: tuple[int, ...] = ()
     tunnels: tuple[Prefix, ...] = ()
     unguarded: tuple[int, ...] = ()
     shared: dict[int, tuple[int, ...]] = {}
     paired: tuple[Prefix, ...] = ()
+    paired_macs: tuple[tuple[Prefix, str], ...] = ()
 
 
 Wanted: TypeAlias = (

@@ -305,6 +305,7 @@ def flood(read: Reader, network: LocalNetwork) -> Flood:
         unguarded=tuple(member.number for member in members if not member.number & GUARDED),
         shared={address: tuple(shared[address]) for address in sorted(shared)},
         paired=read.get(("paired", network_id)) or (),
+        paired_macs=read.get(("paired_macs", network_id)) or (),
     )
 
 

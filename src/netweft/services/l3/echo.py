@@ -1,6 +1,8 @@
 """Ping of a router's own addresses: flows turn the request round, and the router routes it like any other packet.
 
-vswitchd does it for each: no datapath can set an ICMP type.
+vswitchd does it for each: no datapath can set an ICMP type.  Where it does that for the kernel's datapath, what it has
+tracked is forgotten at the next recirculation.  So the answer to a port of this node, which had to be permitted to ask,
+is not tracked again.
 """
 
 from collections.abc import Iterator
@@ -9,10 +11,12 @@ from typing import Final
 from netweft.dataplane.openflow.fields import PROTO_ICMP, PROTO_ICMPV6
 from netweft.dataplane.openflow.flow import Action, Move, SetField
 from netweft.services.addresses import Prefix, prefix
-from netweft.services.fields import NEXT_HOP, ROUTER
+from netweft.services.fields import ANSWERED, IN_PORT, NEXT_HOP, OUT_PORT, ROUTER, Reason, cookie
 from netweft.services.l3.routes import BITS, DST, ETH, SRC
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.security import fragments
+from netweft.services.security.firewall import ESSENTIAL, INGRESS
+from netweft.services.values import LocalPort, Service, Wanted
 
 ITSELF = INT["to_router_itself"]
 # protocol, and the types of request and reply: RFC 792, RFC 4443
@@ -41,7 +45,8 @@ def _echo(router: int, own: Prefix) -> Iterator[tuple[dict[str, Value], tuple[Ac
     """In pieces the first says what it is, and the others, which say nothing, are of use with that one only."""
     proto, request, reply = ECHO[own.version]
     kind, code = (f"icmpv{own.version}_{part}" for part in ("type", "code"))
-    to_it, turned = for_it(router, own), (*_swapped(own.version), SetField("ip_ttl", HOPS))
+    asker = Move(IN_PORT, ANSWERED, bits=32)
+    to_it, turned = for_it(router, own), (asker, *_swapped(own.version), SetField("ip_ttl", HOPS))
     yield {**to_it, "ip_proto": proto, kind: request, code: 0}, (*turned, SetField(kind, reply))
     yield {**to_it, "ip_proto": fragments.LATER_PROTOCOL.get(own.version, proto), "ip_frag": fragments.LATER}, turned
 
@@ -55,3 +60,15 @@ def _swapped(version: int) -> Iterator[Action]:
     yield Move(DST[version], SRC[version], bits=BITS[version])
     for place, register in enumerate(registers):
         yield Move(register, DST[version], bits=32, dst_start=32 * (last - place))
+
+
+def port(here: LocalPort) -> Iterator[Wanted]:
+    """What a stateless group has no rule for does not come in as an answer either."""
+    guarded = here.port.port_security_enabled and any(group.stateful for group in here.groups)
+    if here.network.routed and guarded:
+        own_answer: dict[str, Value] = {OUT_PORT: here.number, ANSWERED: here.number}
+        owner = cookie(Reason.PORT_GROUPS, here.port.id)
+        yield INGRESS.table().flow(ESSENTIAL, owner, own_answer, INGRESS.exempt)
+
+
+ECHOES = Service("echo", port=port)

@@ -9,9 +9,20 @@ from netweft.services.addresses import Prefix, is_multicast, mac, prefix, text, 
 from netweft.services.fields import HANDED_UP, IN_PORT, LOCAL_VLAN, NEXT_HOP, Reason, Why, cookie
 from netweft.services.fields import owner as owner_of
 from netweft.services.pipeline import INT, BridgeFlow, Value
-from netweft.services.values import HostFacts, Interface, LocalNetwork, LocalPort, RemotePort, Service, Uplinks, Wanted
+from netweft.services.values import (
+    Flood,
+    HostFacts,
+    Interface,
+    LocalNetwork,
+    LocalPort,
+    RemotePort,
+    Service,
+    Uplinks,
+    Wanted,
+)
 
 TABLE = INT["next_hop"]
+KNOWN, PAIRED = 10, 8
 # a routed packet may come out where it came in: of a trunk's interface, to the wire
 LOOPBACK: Final[tuple[Action, ...]] = (SetField(IN_PORT, 0), SetField("nxm_in_port", 0))
 
@@ -34,12 +45,22 @@ def peer(_: Uplinks, there: RemotePort) -> Iterator[Wanted]:
     yield from _known(cookie(Reason.PEER_NEXT_HOP, there.peer.id), there.network, there.peer.mac_address, addresses)
 
 
-def _known(owner: int, network: LocalNetwork, mac_address: str, addresses: Iterable[Prefix]) -> Iterator[BridgeFlow]:
+def network(_: Uplinks, here: LocalNetwork, flood: Flood) -> Iterator[Wanted]:
+    """Addresses of allowed address pairs, as far as it is sure which MAC has them: the same for all who may have it, as
+    in VRRP (RFC 5798 7.3), or there is one such port.  Its own addresses come before another's pair."""
+    owner = cookie(Reason.NETWORK_NEIGHBOUR, here.network.id)
+    for address, mac_address in flood.paired_macs:
+        yield from _known(owner, here, mac_address, [address], priority=PAIRED)
+
+
+def _known(
+    owner: int, network: LocalNetwork, mac_address: str, addresses: Iterable[Prefix], priority: int = KNOWN
+) -> Iterator[BridgeFlow]:
     if not network.routed or is_multicast(mac_address):
         return
     to_it = (SetField("eth_dst", mac(mac_address)), *LOOPBACK, CtClear(), INT["switching"].goto)
     for address in addresses:
-        yield TABLE.flow(10, owner, {LOCAL_VLAN: network.vlan, **at(address)}, *to_it)
+        yield TABLE.flow(priority, owner, {LOCAL_VLAN: network.vlan, **at(address)}, *to_it)
 
 
 def learned(network: LocalNetwork, address: Prefix, mac_address: str) -> BridgeFlow:
@@ -89,4 +110,4 @@ def host(_: HostFacts, uplinks: Uplinks) -> Iterator[Wanted]:
     yield TABLE.flow(1, owner, {}, *unknown)
 
 
-NEXT_HOPS = Service("next hops", host=host, port=port, peer=peer)
+NEXT_HOPS = Service("next hops", host=host, network=network, port=port, peer=peer)

@@ -12,17 +12,18 @@ from netweft.services.addresses import Prefix, prefix
 
 
 class PairedAddresses:
-    """Facts: ("paired", network) -> the addresses, sorted."""
+    """Facts: ("paired", network) -> the addresses, sorted; ("paired_macs", network) -> of the single addresses that all
+    pairs give the same MAC, both, sorted: for a router that is who has it."""
 
     def __init__(self) -> None:
-        self._of: defaultdict[str, Counter[Prefix]] = defaultdict(Counter)
+        self._of: defaultdict[str, Counter[tuple[Prefix, str]]] = defaultdict(Counter)
 
     def changed(self, before: Object | None, after: Object | None) -> Iterator[tuple[Fact, object]]:
         networks = set()
         for port, step in ((before, -1), (after, 1)):
             if isinstance(port, Port | Peer):
-                for address in _pairs(port):
-                    self._of[port.network_id][address] += step
+                for pair in _pairs(port):
+                    self._of[port.network_id][pair] += step
                     networks.add(port.network_id)
         for network_id in sorted(networks):
             found = +self._of[network_id]
@@ -30,14 +31,20 @@ class PairedAddresses:
                 self._of[network_id] = found
             else:
                 del self._of[network_id]
-            yield ("paired", network_id), tuple(sorted(found, key=_order)) or None
+            macs: defaultdict[Prefix, set[str]] = defaultdict(set)
+            for address, mac in found:
+                macs[address].add(mac)
+            known = sorted(macs, key=_order)
+            yield ("paired", network_id), tuple(known) or None
+            sole = tuple((one, *macs[one]) for one in known if one.mask is None and len(macs[one]) == 1)
+            yield ("paired_macs", network_id), sole or None
 
 
-def _pairs(port: Port | Peer) -> Iterator[Prefix]:
+def _pairs(port: Port | Peer) -> Iterator[tuple[Prefix, str]]:
     """Also of its own address, with another MAC.  What is no address is its own port's problem."""
     for pair in port.allowed_address_pairs:
         try:
-            yield prefix(pair.ip_address)
+            yield prefix(pair.ip_address), pair.mac_address or port.mac_address
         except ValueError:
             continue
 

@@ -81,6 +81,23 @@ def test_each_of_its_addresses_answers_ping(region: Region, frm: Port, to: str, 
     assert delivery.packet["eth_src"] == mac(near.mac_address)
 
 
+@pytest.mark.parametrize(("stateful", "answered"), [(True, True), (False, False)])
+def test_an_answer_of_its_own_needs_a_rule_of_stateless_groups_only(
+    region: Region, *, stateful: bool, answered: bool
+) -> None:
+    """Nobody else gets one unasked: what B1 asks in B2's name is answered to B2, whose group lets nothing in."""
+    out = tuple(rule for rule in ANYTHING.rules if rule.direction == "egress")
+    closed = SecurityGroup(id="c0000000-0000-4000-8000-000000000000", rules=out, stateful=stateful)
+    region.create(closed)
+    shares = AddressPair(ip_address="10.0.0.11", mac_address=B1.mac_address)
+    for one in (B1, B2):
+        region.create(replace(one, security_groups=(closed.id,), allowed_address_pairs=(shares,) if one is B1 else ()))
+    region.settle()
+    assert region.receivers(B1, ping(B1, "10.0.0.1")) == [B1.id] * answered
+    in_its_name = {**ping(B1, "10.0.0.1"), "ipv4_src": prefix("10.0.0.11").value}
+    assert B2.id not in region.receivers(B1, in_its_name)
+
+
 def test_its_link_local_address_answers_ping(region: Region) -> None:
     link_local = {"ipv6_src": prefix("fe80::f816:3eff:fe00:a").value, "ipv6_dst": TO_BLUE_LINK_LOCAL}
     (delivery,) = region.send(B1, {**ping(B1, "::1", version=6), **link_local})
@@ -92,6 +109,34 @@ def test_its_link_local_address_answers_ping(region: Region) -> None:
 
 
 TO_BLUE_LINK_LOCAL = prefix("fe80::f816:3eff:feff:1").value
+
+
+VIRTUAL = "00:00:5e:00:01:07"
+
+
+@pytest.mark.parametrize(
+    ("pairs", "reached"),
+    [
+        ({R1: ""}, [R1.id]),
+        ({R2: ""}, [R2.id]),
+        ({R2: VIRTUAL}, [R2.id]),
+        ({R1: VIRTUAL, R2: VIRTUAL}, [R1.id, R2.id]),
+        ({R1: "", R2: ""}, []),
+        ({}, []),
+    ],
+)
+def test_an_address_of_a_pair_is_reached_where_it_is_sure_whose_it_is(
+    region: Region, pairs: dict[Port, str], reached: list[str]
+) -> None:
+    for one, mac_address in pairs.items():
+        pair = AddressPair(ip_address="10.0.1.77", mac_address=mac_address or one.mac_address)
+        region.create(replace(one, allowed_address_pairs=(pair,)))
+    region.settle()
+    assert sorted(region.receivers(B1, ping(B1, "10.0.1.77"))) == reached
+    for one in pairs:
+        region.create(one)
+    region.settle()
+    assert region.receivers(B1, ping(B1, "10.0.1.77")) == []
 
 
 def test_arp_for_its_address_is_answered_on_the_spot(region: Region) -> None:
