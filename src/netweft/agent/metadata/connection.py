@@ -86,6 +86,8 @@ class Connection(asyncio.Protocol):
             event = self._http.next_event()
             if isinstance(event, h11.Request):
                 self._head, self._body = event, bytearray()
+                if sum(len(name) + len(value) for name, value in event.headers) > HEAD_BYTES:
+                    return self._refuse(431, "The headers are too long.")
                 if len(event.target) > MOST_TARGET:
                     return self._refuse(414, "The path is too long.")
                 if event.method.decode() not in METHODS:

@@ -9,7 +9,7 @@ import secrets
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 from zlib import crc32
 
 import msgspec
@@ -42,10 +42,16 @@ class Document(NamedTuple):
 
 def document(subject: Subject, target: str) -> Document | None:
     """None: there is nothing of that name."""
-    path = [part for part in unquote(urlsplit(target).path).split("/") if part]
+    path = parts(target)
     if path[:1] == ["openstack"]:
         return _openstack(subject, path[1:])
     return _ec2(subject, path)
+
+
+def parts(target: str) -> list[str]:
+    """Of a path, whatever it is: a query is nothing to us, and neither is a host before it."""
+    path = target.partition("?")[0].partition("#")[0]
+    return [part for part in unquote(path).split("/") if part]
 
 
 # OpenStack's form

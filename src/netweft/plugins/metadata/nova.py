@@ -8,6 +8,7 @@ import hashlib
 import hmac
 from pathlib import Path
 from typing import Final
+from urllib.parse import unquote
 
 import httpx
 import structlog
@@ -41,10 +42,13 @@ class NovaMetadata:
             "X-Tenant-ID": project_id,
             "X-Instance-ID-Signature": hmac.new(self._secret, instance_id.encode(), hashlib.sha256).hexdigest(),
         }
-        path = target if target.startswith("/") else f"/{target}"
+        if {".", ".."} & set(unquote(target.partition("?")[0]).split("/")):
+            return Said(status=404, body=b"There is nothing of that name.\n")  # it could lead to what is beside Nova
         try:
-            # the path goes as it was written: what it means is Nova's business
-            url = httpx.URL(self._url).copy_with(raw_path=path.encode("ascii"))
+            # else the path goes as it was written: what it means is Nova's business
+            url = httpx.URL(self._url)
+            whole = f"{url.path.rstrip('/')}/{target.removeprefix('/')}"
+            url = url.copy_with(raw_path=whole.encode("ascii"))
             found = await self._http.request(method, url, content=body, headers=headers)
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             log.warning("Nova's metadata service does not answer", problem=str(error) or type(error).__name__)
