@@ -31,11 +31,11 @@ does not come back from there any more:
     │ address: a bit for a port  │       │       │
     └────────────────────────────┴───────┴───────┘
 
-ct_label says, in zone 4095, who asked the metadata service:
+ct_label says, in zone 4095, who asked the metadata service (of an IPv6 address its first 32 bits):
 
      127          96 95       80 79               48 47             0
     ┌───────────────┬───────────┬───────────────────┬────────────────┐
-    │ IPv4 address  │     –     │ logical port      │ MAC            │
+    │ its address   │     –     │ logical port      │ MAC            │
     └───────────────┴───────────┴───────────────────┴────────────────┘
 
 pkt_mark, and on other bridges ct_label, are set by nobody.  The flows of an epoch look at bits of them, each bridge at

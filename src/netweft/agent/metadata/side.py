@@ -118,7 +118,8 @@ class MetadataSide:
         if here is None or self._is_too_much(here.port.id) or not self._guests.enter(here.port.id, connection):
             return None
         self._here[connection] = here
-        asked_from = ends.asked_from(here.port, ip_address(own.partition("%")[0]))
+        addresses = (ip_address(one.partition("%")[0]) for one in (peer, own))
+        asked_from = ends.asked_from(here.port, *addresses)
         return partial(self._answer, here.port.id, asked_from)
 
     def left(self, connection: "Connection") -> None:

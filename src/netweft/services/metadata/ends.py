@@ -5,7 +5,7 @@ Who asks is in the address, put there by flows, so that what VMs of several tena
             of the VM's connection                  of the agent's
     IPv4    from A.B.C.D                            from 240.0.0.0 | logical port
             to 169.254.169.254, port 80             to 240.0.255.D, port PORT
-    IPv6    from its link-local address, fe80::X    from fe80:: | logical port
+    IPv6    from P:S:X, of 32, 32 and 64 bits       from fe80::S:0:0 | logical port
             to fe80::a9fe:a9fe, port 80             to fe80:0:0:4e57:X, port PORT
 
 No logical port has a number of OpenFlow that begins with 0xff, so that 240.0.255.0/24 is nobody's.
@@ -16,6 +16,7 @@ from typing import Final
 
 from netweft.dataplane.host.values import Endpoint
 from netweft.model import Port
+from netweft.services.addresses import parsed
 from netweft.services.dhcp.requests import SERVER_ADDRESS, SERVER_MAC
 from netweft.services.fields import GUARDED
 
@@ -33,7 +34,7 @@ PLACE_BITS_4: Final = 8
 PLACE_BITS_6: Final = 64
 ZONE: Final = 4095  # of the connection tracker: no network's, no router's
 _NUMBER: Final = (1 << NUMBER_BITS) - 1
-LINK_LOCAL: Final = (ASKERS_6, (1 << 128) - (1 << PLACE_BITS_6))
+SUBNET_AT: Final = 32
 
 ENDPOINT: Final = Endpoint(
     interface=INTERFACE,
@@ -49,10 +50,13 @@ def numbers(address: IPv4Address | IPv6Address) -> tuple[int, int]:
     return number, number | GUARDED
 
 
-def asked_from(port: Port, end: IPv4Address | IPv6Address) -> str:
-    """The VM's own address, by the one of the agent's that was asked; empty when it has none."""
-    if end.version == 6:
-        return str(IPv6Address(ASKERS_6 | int(end) & (1 << PLACE_BITS_6) - 1))
-    own = [fixed.ip_address for fixed in port.fixed_ips if ":" not in fixed.ip_address]
-    last = str(end).rpartition(".")[2]
-    return next((one for one in own if one.rpartition(".")[2] == last), own[0] if own else "")
+def asked_from(port: Port, peer: IPv4Address | IPv6Address, own: IPv4Address | IPv6Address) -> str:
+    """The VM's own address, by the two of the connection at the agent's end; empty for one that is not known."""
+    mine = [address for fixed in port.fixed_ips if (address := parsed(fixed.ip_address)).version == own.version]
+    if own.version == 4:
+        found = [one for one in mine if int(one) & 255 == int(own) & 255] or mine
+        return str(found[0]) if found else ""
+    subnet = int(peer) >> SUBNET_AT & (1 << 32) - 1
+    low = subnet << PLACE_BITS_6 | int(own) & (1 << PLACE_BITS_6) - 1
+    known = (int(one) for one in (*mine, IPv6Address(ASKERS_6 | int(own) & (1 << PLACE_BITS_6) - 1)))
+    return next((str(IPv6Address(one)) for one in known if one & (1 << 96) - 1 == low), "")

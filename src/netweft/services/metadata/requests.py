@@ -37,7 +37,7 @@ UNHEARD = 29
 PORT_AT, ADDRESS_AT = 48, 96  # where what is in a connection's label begins
 
 REQUESTS, METADATA_TABLE, ANSWER = INT["requests"], INT["metadata"], INT["metadata_answer"]
-ADDRESS = NEXT_HOP[-1]
+ADDRESS, SUBNET = NEXT_HOP[-1], NEXT_HOP[-2]  # of IPv6: the first 32 bits, the 32 after them
 TO_AGENT = Controller(AGENT)
 _ASKED_4: dict[str, Value] = {
     "eth_type": ETH_IPV4,
@@ -61,7 +61,8 @@ _ADDRESSES_4 = (
     Move("ct_label", "ipv4_dst", bits=32, src_start=ADDRESS_AT),
 )
 _ADDRESSES_6 = (
-    SetField("ipv6_dst", ends.ASKERS_6),
+    Move("ipv6_dst", "ipv6_dst", bits=32, src_start=ends.SUBNET_AT, dst_start=64),
+    Move("ct_label", "ipv6_dst", bits=32, src_start=ADDRESS_AT, dst_start=96),
     Move("ipv6_src", "ipv6_dst", bits=ends.PLACE_BITS_6),
     SetField("ipv6_src", int(ends.SERVER_6)),
 )
@@ -101,10 +102,13 @@ def _asked(owner: int) -> Iterator[BridgeFlow]:
     yield REQUESTS.flow(
         ASK,
         owner,
-        {**_ASKED_6, "ipv6_src": ends.LINK_LOCAL},
+        _ASKED_6,
+        Move("ipv6_src", ADDRESS, bits=32, src_start=96),
+        Move("ipv6_src", SUBNET, bits=32, src_start=64),
         SetField("ipv6_dst", ends.PLACES_6),
         Move("ipv6_src", "ipv6_dst", bits=ends.PLACE_BITS_6),
         SetField("ipv6_src", ends.ASKERS_6),
+        Move(SUBNET, "ipv6_src", bits=32, dst_start=ends.SUBNET_AT),
         Move(IN_PORT, "ipv6_src", bits=ends.NUMBER_BITS),
         METADATA_TABLE.goto,
     )

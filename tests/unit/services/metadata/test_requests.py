@@ -83,16 +83,19 @@ def number_of(region: Region, one: Port) -> int:
 
 @pytest.mark.parametrize("to", [ends.MAC, GATEWAY_MAC])
 @pytest.mark.parametrize("who", [ASKER, TWIN, FREE, SUB], ids=["guarded", "same addresses", "unguarded", "sub-port"])
-@pytest.mark.parametrize("version", [4, 6])
-def test_the_agent_hears_who_asks_and_he_alone_the_answer(region: Region, who: Port, version: int, to: str) -> None:
+@pytest.mark.parametrize("source", ["IPv4", "link-local", "global"])
+def test_the_agent_hears_who_asks_and_he_alone_the_answer(region: Region, who: Port, source: str, to: str) -> None:
     """Though his group lets nothing out or in."""
-    src = who.fixed_ips[0].ip_address if version == 4 else link_local(who)
+    src, version = link_local(who) if source == "link-local" else "2001:db8:aa:bb::99", 4 if source == "IPv4" else 6
+    if source == "IPv4" or (source == "global" and who is not FREE):
+        src = who.fixed_ips[source == "global"].ip_address
     packet = asks(who, src, to=to)
     [asked] = taken(region, who, packet)
     came_from = ip_address(asked["ipv4_src"] if version == 4 else asked["ipv6_src"])
     assert number_of(region, who) in ends.numbers(came_from)
     assert (asked["tcp_dst"], asked["eth_dst"]) == (ends.PORT, mac(ends.MAC))
-    assert ends.asked_from(who, ip_address(asked[f"ipv{version}_dst"])) == src
+    told = "" if source == "global" and who is FREE else src  # nobody knows of it
+    assert ends.asked_from(who, came_from, ip_address(asked[f"ipv{version}_dst"])) == told
     [said] = answer(region, asked)
     assert region.ids_of([said]) == [who.id]
     ip = f"ipv{version}"
