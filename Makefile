@@ -65,6 +65,7 @@ bench: ## measure, and print a table (root)
 	$(BIN)/python bench/fair.py
 	$(BIN)/python bench/wiring.py
 	$(BIN)/python bench/dhcp.py
+	$(BIN)/python bench/metadata.py
 	$(BIN)/python bench/throughput.py
 	$(BIN)/python bench/routed.py
 	$(BIN)/python bench/routers.py
