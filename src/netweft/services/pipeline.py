@@ -119,7 +119,7 @@ INT = Pipeline.of(
         "to that port, DHCP requests to the agent, which answers them, and what is asked of the metadata service",
         match=fields(LOCAL_VLAN, IN_PORT, "vlan_vid", "eth_src", "eth_dst", "arp_op", "arp_spa", "arp_tpa")
         | fields(*ICMPV6, "icmpv6_code", "ipv6_src", "nd_target", "udp_src", "udp_dst")
-        | fields("tcp_dst", "ipv4_dst", "ipv6_dst"),
+        | fields("ip_frag", "tcp_dst", "ipv4_dst", "ipv6_dst"),
         set=fields("eth_src", "eth_dst", *ARP_SENDER, "arp_tpa", "arp_tha", *IP_ENDS, *NEXT_HOP),
         next=("answer", "metadata", "egress"),
         agent=True,

@@ -19,6 +19,10 @@ from netweft.wire.metadata import PATH, Ask, Said, decode, encode
 TIMEOUT_SECONDS: Final = 10.0
 AT_ONCE: Final = 32
 AT_ONCE_EACH: Final = 2
+A_SECOND_EACH: Final = 20.0  # for long
+BURST_SECONDS: Final = 10.0  # so much of that at once: a guest that starts asks some fifty times
+
+MANY: Final = 1000
 
 log = structlog.get_logger(__name__)
 
@@ -34,6 +38,7 @@ class MetadataServer:
         self._room = asyncio.Semaphore(AT_ONCE)
         self._turns: dict[str, asyncio.Semaphore] = {}
         self._asking: Counter[str] = Counter()
+        self._owed: dict[str, float] = {}  # when what a port has asked so far would be due, at that pace
         self._silent = False
 
     async def ask(self, question: Ask) -> Said:
@@ -42,12 +47,23 @@ class MetadataServer:
         turn = self._turns.setdefault(port_id, asyncio.Semaphore(AT_ONCE_EACH))
         self._asking[port_id] += 1
         try:
-            async with turn, self._room:
-                return await self._ask(question)
+            async with turn:
+                await self._pace(port_id)
+                async with self._room:
+                    return await self._ask(question)
         finally:
             self._asking[port_id] -= 1
             if not self._asking[port_id]:
                 del self._asking[port_id], self._turns[port_id]
+
+    async def _pace(self, port_id: str) -> None:
+        now = asyncio.get_running_loop().time()
+        if len(self._owed) > MANY:
+            self._owed = {id: owed for id, owed in self._owed.items() if owed > now - BURST_SECONDS}
+        owed = max(self._owed.get(port_id, 0.0), now - BURST_SECONDS) + 1 / A_SECOND_EACH
+        self._owed[port_id] = owed
+        if owed > now:
+            await asyncio.sleep(owed - now)
 
     async def _ask(self, question: Ask) -> Said:
         first, problem = self._first(), ""

@@ -39,15 +39,18 @@ PORT_AT, ADDRESS_AT = 48, 96  # where what is in a connection's label begins
 REQUESTS, METADATA_TABLE, ANSWER = INT["requests"], INT["metadata"], INT["metadata_answer"]
 ADDRESS, SUBNET = NEXT_HOP[-1], NEXT_HOP[-2]  # of IPv6: the first 32 bits, the 32 after them
 TO_AGENT = Controller(AGENT)
+# no pieces: what the tracker keeps of them it may give back with somebody else's (decision 0221)
 _ASKED_4: dict[str, Value] = {
     "eth_type": ETH_IPV4,
     "ip_proto": PROTO_TCP,
+    "ip_frag": 0,
     "ipv4_dst": int(ends.SERVER_4),
     "tcp_dst": ends.HTTP,
 }
 _ASKED_6: dict[str, Value] = {
     "eth_type": ETH_IPV6,
     "ip_proto": PROTO_TCP,
+    "ip_frag": 0,
     "ipv6_dst": int(ends.SERVER_6),
     "tcp_dst": ends.HTTP,
 }

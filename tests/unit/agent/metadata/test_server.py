@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from netweft.agent.metadata.server import AT_ONCE_EACH, MetadataServer
+from netweft.agent.metadata.server import A_SECOND_EACH, AT_ONCE_EACH, BURST_SECONDS, MetadataServer
 from netweft.settings import AgentSettings
 from netweft.wire.metadata import PATH, Ask, Said, decode, encode
 
@@ -93,3 +93,23 @@ async def test_a_port_has_few_questions_under_way_and_keeps_nobody_waiting(tmp_p
         assert (await other).body == b"other"
         assert [(await one).body for one in many] == [b"greedy"] * 50
         assert slow.most <= AT_ONCE_EACH + 1
+
+
+async def test_who_asks_on_and_on_is_answered_more_slowly_and_others_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    async with asking(tmp_path, Server()) as server:
+        monkeypatch.setattr(asyncio, "sleep", sleep)
+        for _ in range(int(BURST_SECONDS * A_SECOND_EACH)):
+            await server._pace("greedy")
+        assert not slept
+        for _ in range(10):
+            await server._pace("greedy")
+        assert len(slept) >= 9
+        await server._pace("other")
+        assert len(slept) <= 10

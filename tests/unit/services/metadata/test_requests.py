@@ -115,6 +115,11 @@ def test_twins_have_connections_of_their_own(region: Region) -> None:
     assert region.ids_of(answer(region, other)) == [TWIN.id]
 
 
+def test_a_piece_of_a_packet_asks_nothing(region: Region) -> None:
+    for piece in packets.fragments(asks(ASKER)):
+        assert taken(region, ASKER, piece) == []
+
+
 @pytest.mark.parametrize("src", ["10.0.0.6", "fe80::f816:3eff:fe00:6"])
 def test_a_guarded_port_cannot_ask_as_another(region: Region, src: str) -> None:
     assert taken(region, ASKER, asks(ASKER, src)) == []
