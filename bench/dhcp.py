@@ -26,6 +26,7 @@ from netweft.dataplane.packets.datagram import Datagram
 
 LAB = "bdhcp"
 ETH_P_IP = 0x0800
+AT_ONCE = 100  # ports in one request
 CLIENT = ("busybox", "udhcpc", "-f", "-q", "-n", "-t", "20", "-T", "1", "-s", "/bin/true", "-i")
 
 
@@ -36,7 +37,8 @@ def plugged(lab: Lab, count: int) -> dict[str, str]:
     subnet = {"network_id": network, "ip_version": 4, "cidr": "10.0.0.0/16"}
     api.request("POST", "/v2.0/subnets", {"subnet": subnet})
     wanted = [{"network_id": network, "binding:host_id": "hv1"} for _ in range(count)]
-    ports = api.request("POST", "/v2.0/ports", {"ports": wanted})["ports"]
+    parts = [wanted[start : start + AT_ONCE] for start in range(0, count, AT_ONCE)]
+    ports = [port for part in parts for port in api.request("POST", "/v2.0/ports", {"ports": part})["ports"]]
     macs = {f"vm{number}": port["mac_address"] for number, port in enumerate(ports)}
     words: list[str] = []
     for name, port in zip(macs, ports, strict=True):
