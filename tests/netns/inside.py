@@ -15,7 +15,8 @@ inside.py crowd ADDRESS PORT N    N TCP connections; says "here" when they stand
 inside.py hear PORT...            every UDP datagram to these ports, and every ICMP message, that the kernel gives to
                                   sockets: a line each, as {"udp": PORT, "size": N} or {"icmp": TYPE, "size": N};
                                   UDP is answered
-inside.py say ADDRESS PORT SIZE   one UDP datagram; then the size of the answer, or 0 when there is none in a second
+inside.py say ADDRESS PORT SIZE   one UDP datagram; then the size of the answer, 0 when there is none in a second, or -1
+                                  when it is another than the question
 inside.py pass PORT               takes one TCP connection, and sends each line of its stdin
 inside.py drink ADDRESS PORT      connects, says nothing, prints how many bytes came in each tenth of a second, and in
                                   the end for how many ms nothing came at the longest, as {"silent_ms": N}
@@ -287,9 +288,11 @@ def say(address: str, port: int, size: int) -> None:
         udp.settimeout(1)
         print("ready", flush=True)
         udp.connect((address, port))
-        udp.send(bytes(size))
+        said = bytes(place % 251 for place in range(size))
+        udp.send(said)
         try:
-            print(len(udp.recv(65536)))
+            heard = udp.recv(65536)
+            print(len(heard) if heard == said else -1)
         except OSError:
             print(0)
 

@@ -27,6 +27,7 @@ from netweft.api.resources.l3.floating_ip_pools import FloatingIPPools
 from netweft.api.resources.l3.floatingip import floatingip
 from netweft.api.resources.l3.l3_agents import L3Agents
 from netweft.api.resources.l3.not_there import NotThere
+from netweft.api.resources.l3.port_forwardings import PortForwardings
 from netweft.api.resources.l3.router import router
 from netweft.api.resources.l3.router_actions import RouterActions
 from netweft.api.resources.qos import policy
@@ -77,6 +78,7 @@ class Part(Protocol):
 PARTS: Mapping[str, Callable[[Resource, Store], Part]] = {
     "address_group": Addresses,
     "flavor": FlavorParts,
+    "floatingip": PortForwardings,
     "policy": QosRules,
     "port": PortBindings,
     "router": RouterActions,

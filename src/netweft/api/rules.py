@@ -224,6 +224,10 @@ _FLOATING_IPS = {
     "update_floatingip": ADMIN_OR_PROJECT_MEMBER,
     "delete_floatingip": ADMIN_OR_PROJECT_MEMBER,
     "get_floatingip_pool": ADMIN_OR_PROJECT_READER,
+    "create_floatingip_port_forwarding": ADMIN_OR_PROJECT_MEMBER,
+    "get_floatingip_port_forwarding": ADMIN_OR_PROJECT_READER,
+    "update_floatingip_port_forwarding": ADMIN_OR_PROJECT_MEMBER,
+    "delete_floatingip_port_forwarding": ADMIN_OR_PROJECT_MEMBER,
 }
 _SECURITY = {
     "create_security_group": ADMIN_OR_PROJECT_MEMBER,

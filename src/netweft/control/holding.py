@@ -11,8 +11,9 @@ from typing import Any, NamedTuple, TypeAlias
 from netweft.control import flavors, rbac
 from netweft.control.ipam import address_scopes
 from netweft.control.l3 import associations
-from netweft.control.l3.associations import ADDRESS_PORT, LEADING
+from netweft.control.l3.associations import ADDRESS_PORT, FORWARDED_TO, LEADING
 from netweft.control.l3.attached import GATEWAY_PORT
+from netweft.control.l3.forwardings import FORWARDED
 from netweft.control.l3.owners import OWNERS
 from netweft.store import Busy, Object, ReadTransaction, WriteTransaction
 
@@ -48,6 +49,7 @@ PARENTS: Mapping[str, Parents] = {
         "network_id": Parent("networks", home=True),
         "device_id": Parent(("device_owner", _ROUTERS), alone=True, home=True),
         LEADING: Parent("floatingips", alone=True, home=True),
+        FORWARDED: Parent("floatingips", alone=True, home=True),
         "security_groups": Parent("security_groups"),
         "qos_policy_id": Parent("policies"),
     },
@@ -85,6 +87,7 @@ PARENTS: Mapping[str, Parents] = {
         "port_id": Parent("ports", alone=True, home=True),
         "qos_policy_id": Parent("policies"),
         ADDRESS_PORT: Parent("ports", alone=True, home=True),
+        FORWARDED_TO: Parent("ports", alone=True),
     },
     # an entry goes only when nobody needs it: until then nobody may begin to
     "rbac_policies": {"object_id": Parent(("object_type", rbac.KINDS), alone=True, home=True)},

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
+from netweft.control.l3.port_ranges import parsed
 from netweft.control.security import protocols
 from netweft.model import (
     AddressGroup,
@@ -21,6 +22,7 @@ from netweft.model import (
     Node,
     Peer,
     Port,
+    PortForwarding,
     QosPolicy,
     Router,
     RouterPort,
@@ -103,6 +105,16 @@ def gateway(row: Row) -> Way | None:
 def floating_ip(row: Row) -> FloatingIp | None:
     """None for one that stands for no port."""
     return msgspec.convert(row, FloatingIp) if row.get("router_id") and row.get("fixed_ip_address") else None
+
+
+def port_forwarding(row: Row) -> PortForwarding:
+    ends = {
+        f"{side}_{end}": getattr(parsed(row[f"{side}_port_range"]), end)
+        for side in ("external", "internal")
+        for end in ("first", "last")
+    }
+    protocol = protocols.number(row["protocol"], "IPv4")
+    return msgspec.convert({**row, **ends, "protocol": protocol}, PortForwarding)
 
 
 def node(row: Row) -> Node | None:

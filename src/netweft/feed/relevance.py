@@ -12,7 +12,7 @@ of one kind stand in a topic, which object they give there, and to which further
                                    gives SecurityGroup             gives GroupMember    gives AddressGroup
 
     network(N) ── interface ──▶ router(R) ── its networks ──▶ network(M)
-                    gives RouterPort  gives Router, GatewayPort, FloatingIp
+                    gives RouterPort  gives Router, GatewayPort, FloatingIp, PortForwarding
                                      └─ its gateway ──▶ endpoint(the node that it is bound to)
     host(hv1) ── gateway ──▶ router(R), network(the external one)
 
@@ -86,6 +86,7 @@ RULES = (
     Rule("host", "ports", by="binding:host_id", gives=objects.gateway, leads=_OF_A_GATEWAY),
     Rule("router", "ports", by="device_id", gives=objects.gateway_port, leads=[("endpoint", "binding:host_id")]),
     Rule("router", "floatingips", by="router_id", gives=objects.floating_ip, leads=[("qos", "qos_policy_id")]),
+    Rule("router", "port_forwardings", by="device_id", gives=objects.port_forwarding),
     Rule(
         "router",
         "routers",

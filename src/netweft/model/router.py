@@ -46,6 +46,23 @@ class GatewayPort(Struct, frozen=True, kw_only=True, tag="gateway_port", omit_de
     host_id: str = field(default="", name="binding:host_id")
 
 
+class PortForwarding(Struct, frozen=True, kw_only=True, tag="port_forwarding", omit_defaults=True):
+    """Ports of a floating IP that lead to ports of an address inside, in order or all to one.
+
+    protocol: its number."""
+
+    id: str
+    floating_network_id: str
+    floating_ip_address: str
+    internal_ip_address: str
+    protocol: int
+    external_first: int
+    external_last: int
+    internal_first: int
+    internal_last: int
+    router_id: str = field(default="", name="device_id")
+
+
 class FloatingIp(Struct, frozen=True, kw_only=True, tag="floating_ip", omit_defaults=True):
     """An address of the external network that stands for a port's, by a router."""
 

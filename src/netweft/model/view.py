@@ -11,7 +11,7 @@ from netweft.model.network import Network, Subnet
 from netweft.model.node import Node
 from netweft.model.port import Peer, Port, SubPort, Trunk
 from netweft.model.qos import QosPolicy
-from netweft.model.router import FloatingIp, GatewayPort, Router, RouterPort
+from netweft.model.router import FloatingIp, GatewayPort, PortForwarding, Router, RouterPort
 
 Object: TypeAlias = (
     Network
@@ -28,6 +28,7 @@ Object: TypeAlias = (
     | RouterPort
     | GatewayPort
     | FloatingIp
+    | PortForwarding
 )
 Kind: TypeAlias = Literal[
     "network",
@@ -44,11 +45,12 @@ Kind: TypeAlias = Literal[
     "router_port",
     "gateway_port",
     "floating_ip",
+    "port_forwarding",
 ]
 Key: TypeAlias = tuple[Kind, str]
 KINDS: Final[frozenset[str]] = frozenset(get_args(Kind))
 # what an agent knows that says nothing of kinds: it is of the time before layer 3
-FIRST_KINDS: Final = KINDS - {"router", "router_port", "gateway_port", "floating_ip"}
+FIRST_KINDS: Final = KINDS - {"router", "router_port", "gateway_port", "floating_ip", "port_forwarding"}
 
 
 def kind_of(obj: Object) -> Kind:
@@ -84,6 +86,7 @@ class NodeView(Struct, frozen=True, kw_only=True):
     router_ports: dict[str, RouterPort] = {}
     gateway_ports: dict[str, GatewayPort] = {}
     floating_ips: dict[str, FloatingIp] = {}
+    port_forwardings: dict[str, PortForwarding] = {}
 
     def get(self, key: Key) -> Object | None:
         kind, id = key
@@ -131,6 +134,7 @@ _FIELDS: dict[Kind, str] = {
     "router_port": "router_ports",
     "gateway_port": "gateway_ports",
     "floating_ip": "floating_ips",
+    "port_forwarding": "port_forwardings",
 }
 EMPTY_VIEW = NodeView(kinds=KINDS)
 

@@ -104,6 +104,7 @@ SHARING_BITS: Final = 30
 NOBODY: Final = bytes(6)  # the MAC of whoever is elsewhere, where only what is here is asked
 AGENT: Final = 0x4E57  # the controller id that our agent takes: frames for it reach no other controller
 
+PIECES_ZONE: Final = 1 << 15  # added to the zone of a gateway: where fragments for forwarded ports are collected
 OUR_METERS: Final = 1 << 31  # a meter is ours when number & METERS_MASK == OUR_METERS
 METERS_MASK: Final = 1 << 31
 _OUTSIDE_METERS: Final = 1 << 30  # Open vSwitch takes no number above 0xffff0000: of an id there are 27 bits
@@ -200,12 +201,13 @@ class Reason(IntEnum):
     ROUTER_SCOPE = 88
     ROUTER_ERROR_IN = 89
     ROUTER_ERROR_OUT = 90
+    FORWARDING_PORTS = 96
     ROUTER_LIMIT = 98
 
     @property
     def kind(self) -> str:
         """The object's kind: `port`, `peer`, `network`, `rule` (of a security group), `group` (of either kind),
-        `address` or `router`; `` when there is none."""
+        `address`, `router` or `forwarding`; `` when there is none."""
         return "" if self in (Reason.PIPELINE, Reason.EPOCH, Reason.METADATA) else self.name.partition("_")[0].lower()
 
 

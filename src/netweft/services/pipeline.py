@@ -37,6 +37,7 @@ __all__ = [
 ICMPV6 = ("eth_type", "ip_proto", "icmpv6_type")
 IP_ENDS = ("ipv4_src", "ipv4_dst", "ipv6_src", "ipv6_dst")
 ARP_SENDER = ("arp_op", "arp_spa", "arp_sha")
+SOURCE_PORTS, TARGET_PORTS = ((f"tcp_{end}", f"udp_{end}", f"sctp_{end}") for end in ("src", "dst"))
 SERVICE = (*ICMPV6, "icmpv6_code", "icmpv4_type", "icmpv4_code", "tcp_dst", "udp_dst", "sctp_dst")
 
 
@@ -216,12 +217,21 @@ INT = Pipeline.of(
     Table(
         "from_outside",
         "from the external network: what is for the gateway's address goes back to who it was for, what is for a "
-        "floating IP to the port that it stands for; an ICMP error about that goes to the agent",
-        match=fields(ROUTER, "eth_type", "ip_proto", "icmpv4_type", "ipv4_dst", "conj_id"),
-        set=fields("ipv4_dst"),
-        next=("to_router_itself",),
+        "floating IP to the port that it stands for, or that its port is forwarded to; an ICMP error about that goes "
+        "to the agent",
+        match=fields(ROUTER, "eth_type", "ip_proto", "icmpv4_type", "ipv4_dst", "conj_id", "ip_frag", *TARGET_PORTS),
+        set=fields("ipv4_dst", *TARGET_PORTS, PIECE),
+        next=("forwarded_pieces", "translated", "to_router_itself"),
         miss="to_router_itself",
         agent=True,
+    ),
+    Table(
+        "translated",
+        "what a gateway's tracker gives back goes on in that gateway's router; fragments may have come with another's",
+        match=fields("ct_zone", "ct_state", "eth_type"),
+        set=fields(ROUTER, LOCAL_VLAN),
+        next=("to_router_itself",),
+        entry=True,
     ),
     Table(
         "to_router_itself",
@@ -244,13 +254,24 @@ INT = Pipeline.of(
     ),
     Table(
         "to_outside",
-        "to the external network: a port's address becomes its floating IP, any other the gateway's; ICMP errors of "
-        "who has a floating IP go to the agent",
-        match=fields(ROUTER, HANDED_UP, "eth_type", "ip_proto", "icmpv4_type", "ipv4_src", "conj_id"),
-        set=fields("ipv4_src"),
-        next=("outside_egress", "next_hop", "hand_up"),
+        "to the external network: a port's address becomes its floating IP, what comes from where a port is forwarded "
+        "to becomes that port, any other the gateway's; ICMP errors of who has a floating IP go to the agent",
+        match=fields(ROUTER, HANDED_UP, "eth_type", "ip_proto", "icmpv4_type", "ipv4_src", "conj_id", "ip_frag")
+        | fields(*SOURCE_PORTS),
+        set=fields("eth_src", "ipv4_src", *SOURCE_PORTS, PIECE),
+        next=("forwarded_pieces", "outside_egress", "next_hop", "hand_up"),
         miss="outside_egress",
         agent=True,
+    ),
+    Table(
+        "forwarded_pieces",
+        "fragments from or to where ports are forwarded: of which ports they are, where the tracker gives them whole",
+        match=fields(
+            "ct_zone", "ct_state", "eth_type", "ct_nw_proto", "ct_nw_src", "ct_nw_dst", "ct_tp_src", "ct_tp_dst"
+        ),
+        next=("outside_egress",),
+        again=("translated",),
+        entry=True,
     ),
     Table(
         "outside_egress",

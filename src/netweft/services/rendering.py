@@ -4,7 +4,8 @@ Owns the facts, the local VLANs and the two look-ups that services need (a netwo
 It must not know how anything is applied.
 
     units: ("host",)  ("network", id)  ("port", id)  ("peer", id)  ("security_group", id)
-           ("remote", MAC or empty, address)  ("router", id)  ("neighbour", network, address)
+           ("remote", MAC or empty, address)  ("router", id)  ("port_forwarding", id)
+           ("neighbour", network, address)
 """
 
 from collections import Counter, defaultdict
@@ -41,6 +42,9 @@ from netweft.services.l2.trunks import Trunks
 from netweft.services.l3.advertisements import ADVERTISEMENTS
 from netweft.services.l3.advertisers import Advertisers
 from netweft.services.l3.echo import ECHOES
+from netweft.services.l3.floating import FLOATING_IPS
+from netweft.services.l3.forwarded import ForwardedAddresses, local_forwarding
+from netweft.services.l3.forwarding import FORWARDINGS
 from netweft.services.l3.gateways import GATEWAYS
 from netweft.services.l3.interfaces import Interfaces
 from netweft.services.l3.limits import LIMITS
@@ -69,7 +73,8 @@ from netweft.services.values import (
 
 SERVICES: tuple[Service, ...] = (
     *(BRIDGES, PHYSICAL_NETWORKS, SWITCHING, PORT_SECURITY, NEIGHBOURS, DHCP, FIREWALL, QOS),
-    *(ROUTERS, ROUTERS_NEIGHBOURS, ECHOES, ADVERTISEMENTS, NEXT_HOPS, GATEWAYS, LIMITS, METADATA),
+    *(ROUTERS, ROUTERS_NEIGHBOURS, ECHOES, ADVERTISEMENTS, NEXT_HOPS, GATEWAYS, FLOATING_IPS, FORWARDINGS, LIMITS),
+    METADATA,
 )
 
 
@@ -143,6 +148,13 @@ def _router(read: Reader, services: Iterable[Service], router_id: str) -> list[I
     return [item for service in services for item in service.router(links, here)]
 
 
+def _forwarding(read: Reader, services: Iterable[Service], forwarding_id: str) -> list[Item] | None:
+    if read.get(("port_forwarding", forwarding_id)) is None:
+        return None
+    here = local_forwarding(read, forwarding_id)
+    return [] if here is None else [item for service in services for item in service.forwarding(here)]
+
+
 def _neighbour(read: Reader, _: Iterable[Service], network_id: str, address: str) -> list[Item] | None:
     found: str | None = read.get(("learned", network_id, address))
     network = wiring.local_network(read, network_id)
@@ -159,6 +171,7 @@ _RENDERERS: dict[str, Callable[..., Iterable[Item] | None]] = {
     "security_group": _security_group,
     "remote": _remote,
     "router": _router,
+    "port_forwarding": _forwarding,
     "neighbour": _neighbour,
 }
 
@@ -182,6 +195,7 @@ class Rendering:
         self._paired = PairedAddresses()
         self._interfaces = Interfaces(host.name)
         self._advertisers = Advertisers()
+        self._forwarded = ForwardedAddresses()
         self._rezoned: set[str] = set()
         self._router_numbers = Numbers()
         self._hosts: defaultdict[str, Counter[str]] = defaultdict(Counter)
@@ -331,12 +345,12 @@ class Rendering:
     def _moved(self, key: Key, before: Object | None, after: Object | None) -> None:
         """Keep the look-ups; everything else follows from reading the facts."""
         kind, name = key
-        if kind in ("network", "port", "peer", "router") and after is not None:
+        if kind in ("network", "port", "peer", "router", "port_forwarding") and after is not None:
             self._memo.mark(key)
         if kind == "port":
             self._place(name)
         self._remotes.changed(before, after)
-        for look_up in (self._subnets, self._paired, self._interfaces, self._advertisers):
+        for look_up in (self._subnets, self._paired, self._interfaces, self._advertisers, self._forwarded):
             for fact, value in look_up.changed(before, after):
                 self._memo.put(fact, value)
         for obj, step in ((after, 1), (before, -1)):

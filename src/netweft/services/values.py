@@ -21,6 +21,7 @@ from netweft.model import (
     Network,
     Peer,
     Port,
+    PortForwarding,
     QosPolicy,
     Router,
     RouterPort,
@@ -280,10 +281,18 @@ class Interface(Struct, frozen=True, kw_only=True):
         return own
 
 
+class Forwarded(Struct, frozen=True, order=True):
+    """That some ports of an external address lead to an address inside.  protocol: its number."""
+
+    outside: int
+    inside: int
+    protocol: int
+
+
 class Gateway(Struct, frozen=True, kw_only=True):
     """A router's way to the external network, which is on this node.  zone: the conntrack zone of its NAT.
     on_link: the prefixes of the subnets it has addresses in; next_hops: their gateways.
-    floating_ips: address -> the one that it stands for."""
+    floating_ips: address -> the one that it stands for.  forwarded: where ports of other floating IPs lead."""
 
     port: GatewayPort
     network: LocalNetwork
@@ -291,6 +300,7 @@ class Gateway(Struct, frozen=True, kw_only=True):
     on_link: tuple[Prefix, ...]
     next_hops: tuple[Prefix, ...]
     floating_ips: dict[int, int] = {}
+    forwarded: tuple[Forwarded, ...] = ()
 
     @property
     def addresses(self) -> tuple[Prefix, ...]:
@@ -300,7 +310,7 @@ class Gateway(Struct, frozen=True, kw_only=True):
         """What it is asked for on the external network: its addresses, floating IPs, in IPv6 the link-local one."""
         found = {one.value for one in self.addresses if one.version == version}
         if version == 4:
-            return sorted({*found, *self.floating_ips})
+            return sorted({*found, *self.floating_ips, *(one.outside for one in self.forwarded)})
         return sorted({*found, link_local(mac(self.port.mac_address))} if found else ())
 
 
@@ -312,6 +322,16 @@ class Limited(Struct, frozen=True, kw_only=True):
     address: int
     mtu: int
     policy: QosPolicy
+
+
+class LocalForwarding(Struct, frozen=True, kw_only=True):
+    """A forwarding of a router whose gateway is on this node.  router: the router's number here.  zone: the gateway's.
+    snat: whether what comes from inside by itself gets the gateway's address."""
+
+    forwarding: PortForwarding
+    router: int
+    zone: int
+    snat: bool
 
 
 class WayToGateway(Struct, frozen=True):
@@ -385,7 +405,8 @@ def _nothing(*_: object) -> Iterable[Wanted]:
 @dataclass(frozen=True, slots=True)
 class Service:
     """One feature: what it wants for the node, for each network, for each port here, for each peer elsewhere, for each
-    security group of a port here, for each remote address that such groups' rules name, and for each router."""
+    security group of a port here, for each remote address that such groups' rules name, for each router, and for each
+    forwarding of one whose gateway is here."""
 
     name: str
     host: Callable[[HostFacts, Uplinks], Iterable[Wanted]] = _nothing
@@ -395,3 +416,4 @@ class Service:
     group: Callable[[LocalGroup], Iterable[Wanted]] = _nothing
     remote: Callable[[RemoteAddress], Iterable[Wanted]] = _nothing
     router: Callable[[Uplinks, LocalRouter], Iterable[Wanted]] = _nothing
+    forwarding: Callable[[LocalForwarding], Iterable[Wanted]] = _nothing

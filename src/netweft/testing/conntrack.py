@@ -9,6 +9,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 
 from netweft.dataplane.openflow.fields import ETH_IPV4, ETH_IPV6, PROTO_ICMP, PROTO_ICMPV6
+from netweft.dataplane.openflow.flow import Nat
 
 NEW, ESTABLISHED, REPLY, TRACKED = 0x01, 0x02, 0x08, 0x20
 
@@ -23,7 +24,7 @@ _ANSWERS = {0: 8, 129: 128}  # ICMP type of an answer -> that of the question
 class Connection:
     mark: int = 0
     label: int = 0
-    nat: int | None = None  # what the source has become
+    nat: Nat | None = None  # what an end has become
 
 
 @dataclass(slots=True)
@@ -33,58 +34,95 @@ class Tracker:
     connections: dict[Key, Connection] = field(default_factory=dict)
     kept: dict[Hashable, list[dict[str, int]]] = field(default_factory=dict)  # zone, datagram, from -> fragments
     gives_whole: bool = False
+    _first: dict[Hashable, dict[str, int]] = field(default_factory=dict)  # of datagrams that were whole
 
     def whole(self, zone: int, packet: dict[str, int]) -> list[dict[str, int]]:
         """All fragments of the datagram, in order, once the last of them is there, or it as one; nothing before.  What
         is no fragment is all by itself."""
         if not packet.get("ip_frag"):
             return [packet]
-        key = zone, packet["datagram"], packet.get("ipv4_src"), packet.get("ipv6_src")
+        key = _datagram(zone, packet)
         kept = self.kept.setdefault(key, [])
         kept.append(packet)
         if len({piece["piece"] for piece in kept}) < packet["pieces"]:
             return []
         pieces = sorted(self.kept.pop(key), key=lambda piece: piece["piece"])
+        self._first[key] = pieces[0]
         return [{**pieces[0], "ip_frag": 0}] if self.gives_whole else pieces
 
-    def translate(self, zone: int, packet: dict[str, int], nat: int | None) -> dict[str, int]:
-        """IPv4, as it was decided when the connection was committed; nat: the source of one that is new."""
-        there, back = _keys(zone, packet)
-        translated = ((key, one.nat) for key, one in self.connections.items() if one.nat)
-        original = next((key for key, to in translated if back == _answered(key, to)), None)
+    def translate(self, zone: int, packet: dict[str, int], nat: Nat | None) -> dict[str, int]:
+        """IPv4, as it was decided when the connection was committed; nat: what becomes of one that is new.  Of a later
+        fragment nobody sees the ports."""
+        whole = self._first.get(_datagram(zone, packet), packet)
+        there, _ = _keys(zone, whole)
+        original = self._asked(there)
         if original is not None:
-            return {**packet, "ipv4_dst": original[2][1]}
-        known = self.connections.get(there)
-        if known is None and nat is not None:
-            known = self.connections.setdefault(there, Connection(nat=nat))
-        return {**packet, "ipv4_src": known.nat} if known and known.nat else packet
+            (_, source, source_port), (_, target, target_port) = original[2:]
+            if (known := self.connections[original]).nat is None:
+                return packet
+            if known.nat.dst is None:
+                return _changed(packet, "dst", source, source_port)
+            return _changed(packet, "src", target, target_port)
+        if there not in self.connections and nat is not None:
+            self.connections[there] = Connection(nat=nat if (nat.src, nat.dst) != (None, None) else None)
+        found = self.connections.get(there)
+        if found is None or found.nat is None:
+            return packet
+        side, address = ("dst", found.nat.dst) if found.nat.dst is not None else ("src", found.nat.src)
+        return _changed(packet, side, address, found.nat.port)
+
+    def _asked(self, there: Key) -> Key | None:
+        """The connection that this packet is an answer of."""
+        return next((key for key, one in self.connections.items() if there == _answer(key, one.nat) != key), None)
 
     def look(self, zone: int, packet: Mapping[str, int]) -> dict[str, int]:
         """What the packet's fields are after the tracker has seen it."""
-        there, back = _keys(zone, packet)
-        for key, state in ((back, ESTABLISHED | REPLY), (there, ESTABLISHED)):
-            known = self.connections.get(key)
-            if known and (state == ESTABLISHED or back != there):
-                said = {"ct_mark": known.mark, "ct_label": known.label}
-                return {"ct_state": TRACKED | state, "ct_zone": zone, **said}
-        return {"ct_state": TRACKED | NEW, "ct_mark": 0, "ct_zone": zone}
+        there, _ = _keys(zone, packet)
+        original = self._asked(there)
+        if original is not None:
+            state, key = TRACKED | ESTABLISHED | REPLY, original
+        else:
+            state, key = TRACKED | (ESTABLISHED if there in self.connections else NEW), there
+        known = self.connections.get(key)
+        (_, source, source_port), (_, target, target_port) = key[2:]
+        began = {"ct_nw_proto": packet.get("ip_proto", 0), "ct_tp_src": source_port, "ct_tp_dst": target_port}
+        if key[1] == ETH_IPV4:
+            began |= {"ct_nw_src": source, "ct_nw_dst": target}
+        said = {"ct_mark": known.mark, "ct_label": known.label} if known else {"ct_mark": 0}
+        return {"ct_state": state, "ct_zone": zone} | said | began
 
     def commit(self, zone: int, packet: Mapping[str, int], mark: int = 0, mask: int = 0) -> None:
         """mark: these bits of it."""
-        there, back = _keys(zone, packet)
-        connection = self.connections.get(back) or self.connections.setdefault(there, Connection())
+        there, _ = _keys(zone, packet)
+        key = self._asked(there) or there
+        connection = self.connections.setdefault(key, Connection())
         connection.mark = connection.mark & ~mask | mark
 
     def name(self, zone: int, packet: Mapping[str, int], label: int) -> None:
         """Of a connection that is committed."""
-        there, back = _keys(zone, packet)
-        (self.connections.get(back) or self.connections[there]).label = label
+        there, _ = _keys(zone, packet)
+        self.connections[self._asked(there) or there].label = label
 
 
-def _answered(key: Key, nat: int) -> Key:
-    """The connection as whoever it goes to sees it."""
-    zone, eth_type, (kind, _, port), target = key
-    return zone, eth_type, (kind, nat, port), target
+def _answer(key: Key, nat: Nat | None) -> Key:
+    """How an answer to it begins."""
+    zone, eth_type, (kind, source, source_port), (_, target, target_port) = key
+    if nat is not None and nat.src is not None:
+        source, source_port = nat.src, nat.port or source_port
+    if nat is not None and nat.dst is not None:
+        target, target_port = nat.dst, nat.port or target_port
+    return zone, eth_type, (kind, target, target_port), (kind, source, source_port)
+
+
+def _changed(packet: dict[str, int], side: str, address: int | None, port: int | None) -> dict[str, int]:
+    changed = packet if address is None else {**packet, f"ipv4_{side}": address}
+    names = [f"{name}_{side}" for name in _PORTS if f"{name}_{side}" in packet]
+    seen = packet.get("ip_frag", 0) != 3
+    return {**changed, **dict.fromkeys(names, port)} if port and seen else changed
+
+
+def _datagram(zone: int, packet: Mapping[str, int]) -> Hashable:
+    return zone, packet.get("datagram"), packet.get("ipv4_src"), packet.get("ipv6_src")
 
 
 def _keys(zone: int, packet: Mapping[str, int]) -> tuple[Key, Key]:

@@ -22,6 +22,7 @@ from netweft.model import (
     Object,
     Peer,
     Port,
+    PortForwarding,
     PortStatus,
     QosPolicy,
     Router,
@@ -122,6 +123,24 @@ def floating_ip(number: int, of: Router, net: Network, address: str, fixed: str)
         floating_network_id=net.id,
         floating_ip_address=address,
         fixed_ip_address=fixed,
+    )
+
+
+def port_forwarding(
+    number: int, of: Router, net: Network, outside: tuple[str, str], inside: tuple[str, str], protocol: int = 17
+) -> PortForwarding:
+    """outside, inside: an address, and a port or `first:last`."""
+    ranges = {"external": outside[1].split(":"), "internal": inside[1].split(":")}
+    ends = {f"{side}_first": int(ports[0]) for side, ports in ranges.items()}
+    ends |= {f"{side}_last": int(ports[-1]) for side, ports in ranges.items()}
+    return PortForwarding(
+        id=f"{number:08x}-7777-4000-8000-000000000000",
+        router_id=of.id,
+        floating_network_id=net.id,
+        floating_ip_address=outside[0],
+        internal_ip_address=inside[0],
+        protocol=protocol,
+        **ends,
     )
 
 
@@ -254,6 +273,7 @@ class Region:
         self.gateway_ports: dict[str, GatewayPort] = {}
         self.floating_ips: dict[str, FloatingIp] = {}
         self.policies: dict[str, QosPolicy] = {}
+        self.port_forwardings: dict[str, PortForwarding] = {}
         self.bound: dict[str, str] = {}
         self.ahead: dict[str, str] = {}  # port -> node of a binding that is not active
         for number in range(1, nodes + 1):
@@ -292,6 +312,8 @@ class Region:
                     self.floating_ips[obj.id] = obj
                 case QosPolicy():
                     self.policies[obj.id] = obj
+                case PortForwarding():
+                    self.port_forwardings[obj.id] = obj
 
     def sub_ports(self) -> dict[str, tuple[str, int]]:
         """sub-port -> the port whose interface it uses, its tag there."""
@@ -348,6 +370,7 @@ class Region:
             *(self.routers[id] for id in routers),
             *gateways,
             *(one for one in self.floating_ips.values() if one.router_id in routers),
+            *(one for one in self.port_forwardings.values() if one.router_id in routers),
             *(port for port in self.router_ports.values() if port.network_id in networks),
         ]
 

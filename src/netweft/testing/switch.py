@@ -166,8 +166,11 @@ class Bridge:
             pieces = self.tracker.whole(zone, frame.packet)
             for piece in pieces:
                 nat = action.nat
-                seen = self.tracker.translate(zone, dict(piece), nat.src if action.commit else None) if nat else piece
-                tracked = _Frame({**seen, **self.tracker.look(zone, pieces[0])}, frame.in_port)
+                seen = self.tracker.translate(zone, piece, nat if action.commit else None) if nat else piece
+                said = self.tracker.look(zone, pieces[0])
+                if piece.get("ip_frag", 0) & LATER == LATER:  # as it has no ports, it is shown none
+                    said = {name: value for name, value in said.items() if not name.startswith("ct_tp_")}
+                tracked = _Frame({**seen, **said}, frame.in_port)
                 self._table(action.table, tracked, depth + 1)
                 frame.out += tracked.out
                 frame.punted += tracked.punted

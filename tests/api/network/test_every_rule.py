@@ -427,7 +427,30 @@ def qos_parts(w: World) -> Iterator[Part]:
             yield Part(f"delete_{name}", "policy", "DELETE", one, None, sees)
 
 
+def forwarding_parts(w: World) -> Iterator[Part]:
+    inside = w.make("network", project_id=OWNER)["id"]
+    subnet = w.make("subnet", network_id=inside, project_id=OWNER, ip_version=4, cidr="10.9.0.0/24")["id"]
+    outside = {"external_gateway_info": {"network_id": w.outside}}
+    router = w.make("router", project_id=OWNER, **outside)["id"]
+    added = w.api("admin", "PUT", f"/routers/{router}/add_router_interface", {"subnet_id": subnet})
+    assert added.status_code == 200, added.text
+    port = w.make("port", network_id=inside, project_id=OWNER)
+    floating_ip = w.make("floatingip", floating_network_id=w.outside, project_id=OWNER)["id"]
+    path, name = f"/floatingips/{floating_ip}/port_forwardings", "floatingip_port_forwarding"
+    leads = {"internal_port_id": port["id"], "internal_ip_address": port["fixed_ips"][0]["ip_address"]}
+    body = {"port_forwarding": {**leads, "protocol": "tcp", "internal_port": 1, "external_port": 1}}
+    made = w.api("admin", "POST", path, body)
+    assert made.status_code == 201, made.text
+    one = f"{path}/{made.json()['port_forwarding']['id']}"
+    yield Part(f"create_{name}", "floatingip", "POST", path, body)
+    yield Part(f"get_{name}", "floatingip", "GET", path)
+    yield Part(f"get_{name}", "floatingip", "GET", one)
+    yield Part(f"update_{name}", "floatingip", "PUT", one, {"port_forwarding": {"description": "d"}})
+    yield Part(f"delete_{name}", "floatingip", "DELETE", one)
+
+
 def parts(w: World) -> Iterator[Part]:
+    yield from forwarding_parts(w)
     port = w.make("port", network_id=w.network, project_id=OWNER)["id"]
     made = w.api("admin", "POST", f"/ports/{port}/bindings", {"binding": {"host": "hv1"}})
     assert made.status_code == 201, made.text

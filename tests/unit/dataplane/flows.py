@@ -47,6 +47,9 @@ ACTIONS: list[tuple[Action, ...]] = [
     (CheckLarger(1514, "reg11", 3), CheckLarger(0xFFFF, "reg5", 31), Goto(8)),
     (Ct(zone=5000, table=9, nat=Nat()),),
     (Ct(zone=5000, commit=True, table=9, nat=Nat(0xCB007105)),),
+    (Ct(zone=5000, commit=True, table=9, nat=Nat(src=0xCB007105, port=80)),),
+    (Ct(zone=5000, commit=True, table=9, nat=Nat(dst=0x0A000005)),),
+    (Ct(zone=5000, commit=True, table=9, nat=Nat(dst=0x0A000005, port=65535)),),
     (Ct(zone="reg3", commit=True, exec=(SetField("ct_mark", 1), SetField("ct_label", 1 << 100, 1 << 100))),),
     (Ct(zone="reg3", commit=True, table=8, exec=(SetField("ct_mark", 0, 1),)),),
     (Apart(7), Apart(254), Output(3)),
@@ -62,13 +65,15 @@ ACTIONS: list[tuple[Action, ...]] = [
 
 
 def needed(field: Field) -> dict[str, int]:
-    return {name: values[-1] if values else VLAN_PRESENT | 5 for name, values in field.requires}
+    any_of = {"vlan_vid": VLAN_PRESENT | 5, "ct_state": 0x21}
+    return {name: values[-1] if values else any_of[name] for name, values in field.requires}
 
 
 def sample(field: Field) -> int:
     """A value that is legal in a match and in an action, and shows a swapped byte."""
     special = {"vlan_vid": VLAN_PRESENT | 0x123, "vlan_pcp": 5, "eth_type": 0x88B5, "ip_proto": 89, "ct_state": 0x21}
     special |= {"in_port": 0x123, "ip_ttl": 64, "icmpv6_type": 136, "nd_options_type": 2, "arp_op": 2, "ct_zone": 7}
+    special |= {"ct_nw_proto": 17}
     special |= {"ip_frag": 1}  # a first fragment: later ones have no ports to match
     pattern = int.from_bytes(bytes(range(1, 17)), "big")
     return special.get(field.name, pattern & field.full_mask)
@@ -91,7 +96,13 @@ def matches(draw: st.DrawFn) -> list[tuple[str, int, int | None]]:
 
 
 def _value(field: Field) -> st.SearchStrategy[tuple[int, int | None]]:
-    if field.name in ("vlan_vid", "in_port", "arp_op", "ip_frag"):  # not every value is one that the switch takes
+    if field.name in (
+        "vlan_vid",
+        "in_port",
+        "arp_op",
+        "ip_frag",
+        "ct_nw_proto",
+    ):  # not every value is one that the switch takes
         return st.just((sample(field), None))
     exact = st.tuples(st.integers(0, field.full_mask), st.none())
     if not field.maskable:

@@ -71,7 +71,8 @@ def test_a_cookie_leads_back() -> None:
 
 
 def test_reasons_tell_the_kind_of_their_object() -> None:
-    assert {reason.kind for reason in Reason} == {"", "port", "peer", "network", "rule", "group", "address", "router"}
+    kinds = {"", "port", "peer", "network", "rule", "group", "address", "router", "forwarding"}
+    assert {reason.kind for reason in Reason} == kinds
 
 
 def test_flows_are_in_the_form_that_the_switch_reports_and_marked() -> None:

@@ -22,7 +22,7 @@ from netweft.control.ipam import addresses
 from netweft.control.ipam import allocation as ipam
 from netweft.control.l2 import hosts, placing, trunks
 from netweft.control.l2.hosts import HOST
-from netweft.control.l3 import associations
+from netweft.control.l3 import associations, forwardings
 from netweft.control.l3.owners import INTERFACES
 from netweft.control.metadata import given as metadata
 from netweft.control.security.security_groups import SecurityGroups
@@ -72,6 +72,7 @@ class Ports:
         if "fixed_ips" in changes or "mac_address" in changes:
             changes["fixed_ips"] = self._readdress(tx, current, changes)
             associations.refuse_loss(tx, current, changes["fixed_ips"])
+            forwardings.leave(tx, current, changes["fixed_ips"])
         if HOST in changes:
             changes[HOST] = changes[HOST] or ""
         if changes.get(HOST, current[HOST]) != current[HOST]:
@@ -103,6 +104,7 @@ class Ports:
         trunks.refuse_parts(current)
         associations.leave(tx, current)
         metadata.take(tx, current["id"])
+        forwardings.leave(tx, current)
         tx.delete("ports", current["id"])
 
     def _macs(self, tx: WriteTransaction, wanted: Sequence[Object]) -> list[str]:

@@ -25,6 +25,7 @@ from netweft.store import Busy, Claim, Link, Object, Query, ReadTransaction, Tak
 KIND = "floatingips"
 # Kept on a port, and on a floating IP, not shown: those that lead there; the port that holds its address.
 LEADING, ADDRESS_PORT = "netweft:floating_ips", "netweft:address_port"
+FORWARDED_TO = "netweft:forwarded_to"  # what a request names of a floating IP: the ports of its forwardings
 Row: TypeAlias = tuple[str, str]
 _NOWHERE: Object = {"port_id": None, "fixed_ip_address": None, "router_id": None, "status": "DOWN"}
 
@@ -108,7 +109,7 @@ def remove_unused(tx: WriteTransaction, network_id: str) -> None:
     alone, so that none is made or used there."""
     referrers = tx.referrers("networks", network_id, source_kind=KIND)
     for floating_ip in tx.lock_many(KIND, {referrer.id for referrer in referrers}).values():
-        if floating_ip["port_id"] is None:
+        if floating_ip["router_id"] is None:
             remove(tx, floating_ip)
 
 
@@ -135,14 +136,13 @@ def router_between(tx: WriteTransaction, port: Object, subnet: Object, external_
 
 
 def routers_for(tx: ReadTransaction, wanted: Object) -> Iterator[Row]:
-    """Those of which one may lead to the port that is asked for: to be held before anything is decided."""
-    port = tx.get("ports", wanted["port_id"]) if wanted.get("port_id") else None
-    if port is None:
-        return
-    subnets = tx.get_many("subnets", {fixed["subnet_id"] for fixed in ipv4_of(port)})
-    for subnet in subnets.values():
-        for interface in _interfaces(tx, port["network_id"], subnet):
-            yield attached.KIND, interface["device_id"]
+    """Those of which one may lead to a port that is asked for: to be held before anything is decided."""
+    named = {wanted.get("port_id"), *(wanted.get(FORWARDED_TO) or ())} - {None}
+    for port in tx.get_many("ports", named).values():
+        subnets = tx.get_many("subnets", {fixed["subnet_id"] for fixed in ipv4_of(port)})
+        for subnet in subnets.values():
+            for interface in _interfaces(tx, port["network_id"], subnet):
+                yield attached.KIND, interface["device_id"]
 
 
 def _interfaces(tx: ReadTransaction, network_id: str, subnet: Object) -> list[Object]:

@@ -121,3 +121,27 @@ class PortOnEveryHost(Conflict):
 
 class GatewayIpInUse(Conflict):
     message = "Current gateway ip %(ip_address)s already in use by port %(port_id)s. Unable to update."
+
+
+class BadPortForwardingRequest(BadRequest):
+    type = "BadRequest"
+    message = "Bad port_forwarding request: %(reason)s."
+
+
+class PortForwardingNotFound(NotFound):
+    message = "Port Forwarding %(id)s could not be found."
+
+
+class PortHasPortForwarding(BadRequest):
+    message = "Cannot associate floating IP to port %(port_id)s because it already has a Port Forwarding binding."
+
+
+class FipInUseByPortForwarding(Conflict):
+    message = "Floating IP %(id)s in use by Port Forwarding resources."
+
+
+class PortHasBindingFloatingIP(Conflict):
+    message = (
+        "Cannot create port forwarding to floating IP %(floating_ip_address)s (%(fip_id)s) with port %(port_id)s "
+        "using fixed IP %(fixed_ip)s, as that port already has a binding floating IP."
+    )

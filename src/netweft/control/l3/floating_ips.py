@@ -1,13 +1,13 @@
 """Floating IPs: addresses of an external network, each of which can lead to an address of a port.
 
-One is ACTIVE while it leads to a port and its router's gateway is on a host.
+One is ACTIVE while it leads to a port, or its forwardings do, and its router's gateway is on a host.
 """
 
 import uuid
 
 from netweft.control import qos
 from netweft.control.errors import NetworkNotFound, PortNotFound
-from netweft.control.l3 import associations, gateway_hosts
+from netweft.control.l3 import associations, forwardings, gateway_hosts
 from netweft.control.l3.associations import ADDRESS_PORT, Lead
 from netweft.control.l3.errors import BadFloatingIPRequest, ExternalIpAddressExhausted
 from netweft.control.l3.owners import FLOATING, new_port
@@ -38,13 +38,15 @@ class FloatingIPs:
         if rest.get(DISTRIBUTED, True) is None:
             del rest[DISTRIBUTED]
         if changes.get("port_id"):
+            forwardings.refuse_association(tx, current, changes["port_id"])
             lead = _lead(tx, current | {"fixed_ip_address": None} | changes)
             return associations.associate(tx, current, lead, rest)
-        if "port_id" in changes:
+        if "port_id" in changes and current["port_id"]:
             return associations.dissociate(tx, current, rest)
         return associations.write(tx, current, rest)
 
     def delete(self, tx: WriteTransaction, current: Object) -> None:
+        forwardings.refuse_used(tx, current)
         associations.remove(tx, current)
 
     def _create(self, tx: WriteTransaction, wanted: Object) -> Object:
@@ -52,6 +54,8 @@ class FloatingIPs:
         network_id, id = wanted["floating_network_id"], str(uuid.uuid4())
         _check_network(tx, network_id)
         qos.refuse_missing(tx, [wanted])
+        if wanted.get("port_id"):
+            forwardings.refuse_association(tx, None, wanted["port_id"])
         lead = _lead(tx, wanted) if wanted.get("port_id") else None
         asked = {"subnet_id": wanted.get("subnet_id"), "ip_address": wanted.get("floating_ip_address")}
         asked = {name: value for name, value in asked.items() if value is not None}

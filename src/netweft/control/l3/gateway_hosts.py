@@ -45,7 +45,7 @@ def _status(there: object) -> str:
 def _tell_floating_ips(tx: WriteTransaction, router_id: str, host: str) -> None:
     ids = {referrer.id for referrer in tx.referrers("routers", router_id, source_kind=KIND)}
     for one in tx.lock_many(KIND, sorted(ids)).values():
-        if one["port_id"] and one["status"] != _status(host):
+        if one["router_id"] and one["status"] != _status(host):
             tx.update(KIND, one["id"], bumped(one, {"status": _status(host)}))
 
 

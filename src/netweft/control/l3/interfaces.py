@@ -10,7 +10,7 @@ from netweft.control import rbac
 from netweft.control.errors import PortNotFound, SubnetNotFound
 from netweft.control.ipam import addresses
 from netweft.control.l2 import hosts, placing, trunks
-from netweft.control.l3 import associations, attached, routes
+from netweft.control.l3 import associations, attached, forwardings, routes
 from netweft.control.l3.attached import KIND, Asker
 from netweft.control.l3.errors import (
     BadRouterRequest,
@@ -54,6 +54,7 @@ class Interfaces:
         for subnet in subnets:
             routes.refuse_needed(router, subnet)
             associations.refuse_needed(tx, router, subnet)
+            forwardings.refuse_needed(tx, router, subnet)
         locked = tx.lock("ports", port["id"]) or port
         if rest:
             self._ports.update(tx, locked, {"fixed_ips": rest})

@@ -56,7 +56,7 @@ _ACTION_DEC_TTL, _ACTION_METER = 24, 29
 _ACTION_EXPERIMENTER, NICIRA = 0xFFFF, 0x2320
 _NX_RESUBMIT_TABLE, _NX_TO_CONTROLLER, _NX_CONJUNCTION, _NX_CT, _NX_CT_CLEAR = 14, 20, 34, 35, 43
 _NX_NAT, _NX_OUTPUT_CUT_OFF, _NX_CLONE, _NX_CHECK_LARGER = 36, 39, 42, 49
-_NAT_SRC, _NAT_IPV4_MIN = 1, 1
+_NAT_SRC, _NAT_DST, _NAT_IPV4_MIN, _NAT_PORT_MIN = 1, 2, 1, 1 << 4
 _INSTRUCTION_GOTO, _INSTRUCTION_APPLY = 1, 4
 _SAME_IN_PORT = 0xFFF8
 _CONTROLLER = 0xFFFFFFFD
@@ -97,10 +97,14 @@ def _encode_check_larger(action: CheckLarger) -> bytes:
 def _encode_nat(nat: Nat | None) -> bytes:
     if nat is None:
         return b""
-    address = b"" if nat.src is None else nat.src.to_bytes(4, "big") + bytes(4)
-    flags, present = (0, 0) if nat.src is None else (_NAT_SRC, _NAT_IPV4_MIN)
-    head = (_ACTION_EXPERIMENTER, _NAT.size + len(address), NICIRA, _NX_NAT, flags, present)
-    return _NAT.pack(*head) + address
+    flags, address = (_NAT_DST, nat.dst) if nat.dst is not None else (_NAT_SRC, nat.src)
+    if address is None:
+        return _NAT.pack(_ACTION_EXPERIMENTER, _NAT.size, NICIRA, _NX_NAT, 0, 0)
+    port = b"" if nat.port is None else nat.port.to_bytes(2, "big")
+    ends = address.to_bytes(4, "big") + port
+    ends += bytes(-len(ends) % 8)
+    present = _NAT_IPV4_MIN | (_NAT_PORT_MIN if port else 0)
+    return _NAT.pack(_ACTION_EXPERIMENTER, _NAT.size + len(ends), NICIRA, _NX_NAT, flags, present) + ends
 
 
 def _encode_resubmit(action: Resubmit | Apart) -> bytes:
@@ -274,9 +278,12 @@ def _decode_nat(buffer: bytes, start: int, end: int) -> Nat | None:
     _, _, _, _, flags, present = _NAT.unpack_from(buffer, start)
     if (flags, present, end - start) == (0, 0, _NAT.size):
         return Nat()
-    if (flags, present, end - start) != (_NAT_SRC, _NAT_IPV4_MIN, _NAT.size + 8):
+    if flags not in (_NAT_SRC, _NAT_DST) or present & ~_NAT_PORT_MIN != _NAT_IPV4_MIN or end - start != _NAT.size + 8:
         return None
-    return Nat(int.from_bytes(buffer[start + _NAT.size : start + _NAT.size + 4], "big"))
+    ends = buffer[start + _NAT.size : end]
+    address = int.from_bytes(ends[:4], "big")
+    port = int.from_bytes(ends[4:6], "big") if present & _NAT_PORT_MIN else None
+    return Nat(src=address, port=port) if flags == _NAT_SRC else Nat(dst=address, port=port)
 
 
 def _decode_ct_clear(buffer: bytes, start: int, end: int) -> Action | None:

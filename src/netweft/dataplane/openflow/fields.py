@@ -77,6 +77,10 @@ _NS: tuple[Requirement, ...] = (*_ICMPV6, ("icmpv6_type", (ND_SOLICIT,)))
 _NA: tuple[Requirement, ...] = (*_ICMPV6, ("icmpv6_type", (ND_ADVERT,)))
 
 
+# what the tracker knew of the packet that a connection began with
+_CT: tuple[Requirement, ...] = (*_IP, ("ct_state", ()))
+_CT_PORTS: tuple[Requirement, ...] = (*_CT, ("ct_nw_proto", (PROTO_TCP, PROTO_UDP, PROTO_SCTP)))
+_CT4: tuple[Requirement, ...] = (*_IPV4, ("ct_state", ()))
 _TUN_IPV6_SRC_TEXTS = "tun_ipv6_src tun_ipv6_src NXM_NX_TUN_IPV6_SRC"
 _TUN_IPV6_DST_TEXTS = "tun_ipv6_dst tun_ipv6_dst NXM_NX_TUN_IPV6_DST"
 _ND_RESERVED_TEXTS = "nd_reserved nd_reserved ERICOXM_OF_ICMPV6_ND_RESERVED"
@@ -100,14 +104,14 @@ _FIELDS: tuple[Field, ...] = (
     Field("ct_zone",        NXM,     106,  16, "dec",      (),      "",   "ct_zone ct_zone NXM_NX_CT_ZONE"),
     Field("ct_mark",        NXM,     107,  32, "hex",      (),      "m",  "ct_mark ct_mark NXM_NX_CT_MARK"),
     Field("ct_label",       NXM,     108, 128, "hex",      (),      "m",  "ct_label ct_label NXM_NX_CT_LABEL"),
-    # of the connection that a packet is of, or is about, as its first packet had it: said of a packet handed up
-    Field("ct_nw_proto",    NXM,     119,   8, "dec",      (),      "-",  "ct_nw_proto ct_nw_proto NXM_NX_CT_NW_PROTO"),
-    Field("ct_nw_src",      NXM,     120,  32, "ipv4",     (),      "-",  "ct_nw_src ct_nw_src NXM_NX_CT_NW_SRC"),
-    Field("ct_nw_dst",      NXM,     121,  32, "ipv4",     (),      "-",  "ct_nw_dst ct_nw_dst NXM_NX_CT_NW_DST"),
-    Field("ct_tp_src",      NXM,     124,  16, "dec",      (),      "-",  "ct_tp_src ct_tp_src NXM_NX_CT_TP_SRC"),
-    Field("ct_tp_dst",      NXM,     125,  16, "dec",      (),      "-",  "ct_tp_dst ct_tp_dst NXM_NX_CT_TP_DST"),
     Field("eth_type",       OXM,       5,  16, "hex",      (),      "",   "eth_type dl_type NXM_OF_ETH_TYPE"),
     Field("ip_proto",       OXM,      10,   8, "dec",      _IP,     "",   "nw_proto nw_proto NXM_OF_IP_PROTO"),
+    # of the connection that a packet is of, or is about, as its first packet had it
+    Field("ct_nw_proto",    NXM,     119,   8, "dec",      _CT,     "",   "ct_nw_proto ct_nw_proto NXM_NX_CT_NW_PROTO"),
+    Field("ct_nw_src",      NXM,     120,  32, "ipv4",     _CT4,    "m",  "ct_nw_src ct_nw_src NXM_NX_CT_NW_SRC"),
+    Field("ct_nw_dst",      NXM,     121,  32, "ipv4",     _CT4,    "m",  "ct_nw_dst ct_nw_dst NXM_NX_CT_NW_DST"),
+    Field("ct_tp_src",      NXM,     124,  16, "dec",      _CT_PORTS, "m", "ct_tp_src ct_tp_src NXM_NX_CT_TP_SRC"),
+    Field("ct_tp_dst",      NXM,     125,  16, "dec",      _CT_PORTS, "m", "ct_tp_dst ct_tp_dst NXM_NX_CT_TP_DST"),
     *map(_register, range(16)),
     *map(_wide_register, range(8)),
     Field("tun_id",         OXM,      38,  64, "hex",      (),      "mw", "tun_id tun_id NXM_NX_TUN_ID"),

@@ -82,11 +82,15 @@ class Goto(Struct, frozen=True):
 
 class Nat(Struct, frozen=True):
     """What the connection tracker does to addresses: of a connection that is committed, from now on the source is
-    `src` (IPv4), and answers go back to who it was; without `src`, what was decided when it was committed.
+    `src`, or the destination `dst` (IPv4), and answers go back to who it was; with neither, what was decided when it
+    was committed.
 
-    The sender's own port is kept where no other connection has it."""
+    port: of that end, from now on.  Without one the sender's own is kept where no other connection has it, and the
+    receiver's always."""
 
     src: int | None = None
+    dst: int | None = None
+    port: int | None = None
 
 
 class Ct(Struct, frozen=True):

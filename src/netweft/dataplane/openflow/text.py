@@ -203,6 +203,12 @@ def _subfield(name: str, start: int, bits: int) -> str:
     return f"{nxm}[{start}]" if bits == 1 else f"{nxm}[{start}..{start + bits - 1}]"
 
 
+def _nat(nat: values.Nat) -> str:
+    side, address = ("dst", nat.dst) if nat.dst is not None else ("src", nat.src)
+    port = "" if nat.port is None else f":{nat.port}"
+    return "nat" if address is None else f"nat({side}={IPv4Address(address)}{port})"
+
+
 def _ct(action: values.Ct, names: TableNames) -> str:
     parts = ["commit"] if action.commit else []
     if action.table is not None:
@@ -212,7 +218,7 @@ def _ct(action: values.Ct, names: TableNames) -> str:
     elif action.zone:
         parts.append(f"zone={action.zone}")
     if action.nat:
-        parts.append("nat" if action.nat.src is None else f"nat(src={IPv4Address(action.nat.src)})")
+        parts.append(_nat(action.nat))
     if action.exec:
         parts.append(f"exec({format_actions(action.exec, names)})")
     return f"ct({','.join(parts)})"

@@ -92,9 +92,6 @@ def _enters(here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:
         match: dict[str, Value] = {LOCAL_VLAN: gateway.network.vlan, "eth_dst": own, "eth_type": eth_type}
         yield TO_ROUTER.flow(20, owner, match, SetField(ROUTER, here.number), INT["outside_ingress"].goto)
     ipv4: dict[str, Value] = {ROUTER: here.number, "eth_type": ETH_IPV4}
-    for floating, fixed in sorted(gateway.floating_ips.items()):
-        to_it = SetField("ipv4_dst", fixed)
-        yield FROM_OUTSIDE.flow(20, _floating(here), {**ipv4, "ipv4_dst": floating}, to_it, ITSELF.goto)
     for address in gateway.addresses:
         yield from answers_ping(owner, here.number, address)
         # from inside it may be the answer to somebody who came by a floating IP
@@ -104,13 +101,9 @@ def _enters(here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:
         return
     for address in gateway.addresses:
         if address.version == 4:
-            back = Ct(zone=gateway.zone, table=ITSELF.id, nat=Nat())
+            back = Ct(zone=gateway.zone, table=INT["translated"].id, nat=Nat())
             yield FROM_OUTSIDE.flow(20, owner, {**ipv4, "ipv4_dst": address.value}, back)
     yield FROM_OUTSIDE.flow(10, owner, ipv4)
-
-
-def _floating(here: LocalRouter) -> int:
-    return cookie(Reason.ROUTER_FLOATING_IP, here.router.id)
 
 
 def _leaves(here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:
@@ -127,9 +120,6 @@ def _leaves(here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:
     own = [address.value for address in gateway.addresses if address.version == 4]
     for address in own:  # its own answers
         yield TO_OUTSIDE.flow(30, owner, {**ipv4, "ipv4_src": address}, LIMITS.goto)
-    for floating, fixed in sorted(gateway.floating_ips.items()):
-        from_it = SetField("ipv4_src", floating)
-        yield TO_OUTSIDE.flow(20, _floating(here), {**ipv4, "ipv4_src": fixed}, from_it, LIMITS.goto)
     if here.router.enable_snat and own:
         snat = Ct(zone=gateway.zone, commit=True, table=LIMITS.id, nat=Nat(own[0]))
         yield TO_OUTSIDE.flow(10, owner, ipv4, CtClear(), snat)

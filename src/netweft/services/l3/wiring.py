@@ -55,6 +55,7 @@ def _gateway(read: Reader, port: GatewayPort) -> Gateway | None:
             for one in floating
             if one.floating_network_id == port.network_id
         },
+        forwarded=read.get(("forwarded", port.router_id, port.network_id)) or (),
     )
 
 

@@ -64,6 +64,33 @@ OUTSIDE: Extensions = {
         "2018-03-21T10:00:00-00:00",
     ),
 }
+FORWARDING: Extensions = {
+    "expose-port-forwarding-in-fip": (
+        "Expose Floating IP port forwardings",
+        "Expose the floating IP port forwardings in floating IP resource",
+        "2018-06-28T16:00:00-00:00",
+    ),
+    "floating-ip-port-forwarding": (
+        "Floating IP Port Forwarding",
+        "Allows to forward traffic from a specific Floating IP port to a specific private IP port.",
+        "2018-01-19T10:00:00-00:00",
+    ),
+    "floating-ip-port-forwarding-description": (
+        "Floating IP Port Forwarding new attribute description",
+        "Add a description field to Port Forwarding rules",
+        "2019-11-01T10:00:00-00:00",
+    ),
+    "floating-ip-port-forwarding-detail": (
+        "Floating IP port forwarding detail",
+        "Adds the id and the internal port id of port forwardings to floating IPs",
+        "2022-05-06T10:00:00-00:00",
+    ),
+    "floating-ip-port-forwarding-port-ranges": (
+        "Floating IP Port Forwarding support port ranges",
+        "Support port ranges when creating Port Forwardings",
+        "2020-07-01T10:00:00-00:00",
+    ),
+}
 # while floating IPs are on the node of their router's gateway
 WAITING: Extensions = {
     "floating-ip-distributed": (
@@ -72,4 +99,4 @@ WAITING: Extensions = {
         "2022-08-30T10:00:00-00:00",
     ),
 }
-ADVERTISED: Extensions = ROUTING | OUTSIDE
+ADVERTISED: Extensions = ROUTING | OUTSIDE | FORWARDING

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from netweft.api import checks
 from netweft.api.attributes import REQUIRED, Attribute, Resource
 from netweft.api.policy import check_ports
+from netweft.api.resources.l3.port_forwardings import exposed
 from netweft.api.resources.standard import READ_ONLY, STANDARD, STATUS
 from netweft.control.l3.errors import BadFloatingIPRequest, FloatingIPNotFound
 from netweft.control.l3.floating_ips import details
@@ -28,6 +29,7 @@ ATTRIBUTES = {name: attribute for name, attribute in STANDARD.items() if name !=
     "port_details": Attribute(check=READ_ONLY),
     "qos_policy_id": Attribute(check=_ID, post=True, put=True, default=None),
     _NETWORK_POLICY: Attribute(check=READ_ONLY),
+    "port_forwardings": Attribute(check=READ_ONLY),
     "distributed": Attribute(
         check=checks.or_none(checks.boolean), parse=checks.boolean, post=True, put=True, filter=True
     ),
@@ -37,10 +39,12 @@ ATTRIBUTES = {name: attribute for name, attribute in STANDARD.items() if name !=
 def present(tx: ReadTransaction, floating_ips: Sequence[Object]) -> Sequence[Object]:
     ports = tx.get_many("ports", {one["port_id"] for one in floating_ips if one["port_id"]})
     networks = tx.get_many("networks", {one["floating_network_id"] for one in floating_ips})
+    forwarded = exposed(tx, floating_ips)
     return [
         one
         | {
             "port_details": details(ports[one["port_id"]]) if one["port_id"] in ports else None,
+            "port_forwardings": forwarded[one["id"]],
             _NETWORK_POLICY: networks[one["floating_network_id"]].get("qos_policy_id"),
         }
         for one in floating_ips
@@ -72,5 +76,5 @@ def floatingip(use_cases: UseCases) -> Resource:
         not_found=FloatingIPNotFound,
         present=present,
         refuse=refuse_others_port,
-        computed=frozenset({"port_details", _NETWORK_POLICY}),
+        computed=frozenset({"port_details", "port_forwardings", _NETWORK_POLICY}),
     )

@@ -1,0 +1,55 @@
+"""From facts to forwardings as services work on them; and which addresses forwardings name, looked up by router."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+
+from netweft.model import GatewayPort, Object, PortForwarding, Router
+from netweft.reconcile.memo import Fact, Reader
+from netweft.services.addresses import prefix
+from netweft.services.values import Forwarded, LocalForwarding, LocalNetwork
+from netweft.services.wiring import host_facts, local_network
+
+
+class ForwardedAddresses:
+    """Facts: ("forwarded", router, external network) -> what its forwardings lead from and to, sorted: the router
+    needs to hear only of addresses that are new."""
+
+    def __init__(self) -> None:
+        self._found: defaultdict[tuple[str, str], Counter[Forwarded]] = defaultdict(Counter)
+
+    def changed(self, before: Object | None, after: Object | None) -> Iterator[tuple[Fact, object]]:
+        places = {}
+        for one, step in ((before, -1), (after, 1)):
+            if isinstance(one, PortForwarding):
+                place = places[one.router_id, one.floating_network_id] = one.router_id, one.floating_network_id
+                self._found[place][_addresses(one)] += step
+        for place in places:
+            left = +self._found[place]
+            if left:
+                self._found[place] = left
+            else:
+                del self._found[place]
+            yield ("forwarded", *place), tuple(sorted(left)) or None
+
+
+def _addresses(one: PortForwarding) -> Forwarded:
+    outside, inside = (prefix(text).value for text in (one.floating_ip_address, one.internal_ip_address))
+    return Forwarded(outside, inside, one.protocol)
+
+
+def local_forwarding(read: Reader, id: str) -> LocalForwarding | None:
+    """None: its router has no gateway here that leads there, or is down."""
+    forwarding: PortForwarding = read.get(("port_forwarding", id))
+    router: Router | None = read.get(("router", forwarding.router_id))
+    zone = read.get(("zone", forwarding.router_id))
+    if router is None or not router.admin_state_up or not zone:
+        return None
+    gateways: list[GatewayPort] = [
+        read.get(("gateway_port", id)) for id in read.get(("gateways", forwarding.router_id)) or ()
+    ]
+    node, outside = host_facts(read).name, forwarding.floating_network_id
+    here = any(one.host_id == node and one.network_id == outside for one in gateways)
+    if not here or not isinstance(local_network(read, outside), LocalNetwork):
+        return None
+    number = read.get(("number", router.id))
+    return LocalForwarding(forwarding=forwarding, router=number, zone=zone, snat=router.enable_snat)

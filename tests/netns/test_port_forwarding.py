@@ -1,0 +1,175 @@
+"""Ports of a floating IP lead inside: real packets from a host outside, from VMs, and back."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pytest
+from tests.netns.harness import Lab, on_the_kernels_datapath, until
+from tests.netns.test_gateways import BEHIND, OUTSIDE, Stage, own_address, pings, seen_as
+from tests.netns.test_gateways import stage as stage
+from tests.netns.test_routing import address
+
+from netweft.lab.commands import run
+from netweft.lab.vm import Vm
+
+UDP, TCP, FIRST, LAST, TO_ONE, SAME = 9000, 9001, 9100, 9103, 9200, 9300
+SMALL, PIECES = 100, 4000
+
+
+class Forwarded(NamedTuple):
+    """Of one floating IP: to two and red."""
+
+    id: str
+    address: str
+
+
+@pytest.fixture(scope="module")
+def forwarded(lab: Lab, stage: Stage) -> Iterator[Forwarded]:
+    with lab.cloud() as cloud:
+        for group in cloud.list("security-groups", name="default"):
+            for protocol in ("icmp", "udp", "tcp"):
+                cloud.create("security-group-rules", security_group_id=group["id"], direction="ingress",
+                             protocol=protocol)  # fmt: skip
+        made = cloud.create("floatingips", floating_network_id=stage.external)
+    found = Forwarded(made["id"], made["floating_ip_address"])
+    # what the host outside cuts fits into tenants' networks: it would not hear what does
+    run("ip", "-n", outside(lab), "route", "replace", "203.0.113.0/24", "dev", "eth0", "mtu", "lock", "1400")
+    forward(lab, found, stage.two, "udp", internal_port=5000, external_port=UDP)
+    forward(lab, found, stage.two, "tcp", internal_port=5001, external_port=TCP)
+    shifted = {"internal_port_range": "6000:6003", "external_port_range": f"{FIRST}:{LAST}"}
+    forward(lab, found, stage.red, "udp", **shifted)
+    forward(lab, found, stage.red, "udp", internal_port=53, external_port_range=f"{TO_ONE}:{TO_ONE + 9}")
+    same = f"{SAME}:{SAME + 9}"
+    forward(lab, found, stage.red, "udp", internal_port_range=same, external_port_range=same)
+    until(lambda: pings(outside(lab), found.address, seconds=1), "it answers")
+    yield found
+
+
+def forward(lab: Lab, by: Forwarded, to: Vm, protocol: str, **ports: Any) -> str:
+    with lab.cloud() as cloud:
+        leads = {"internal_port_id": to.port_id, "internal_ip_address": address(to), "protocol": protocol}
+        path = f"floatingips/{by.id}/port_forwardings"
+        made = cloud.request("POST", path, {"port_forwarding": {**leads, **ports}})
+    return str(made["port_forwarding"]["id"])
+
+
+def outside(lab: Lab) -> str:
+    return lab.layout.host_namespace("outside")
+
+
+def said(lab: Lab, frm: Vm | None, to: str, port: int, size: int = SMALL) -> int:
+    """The size of the answer, which is the question; 0: there is none.  frm: the host outside, if it is no VM."""
+    words = ("say", to, str(port), str(size))
+    speaker = lab.inside(frm, *words) if frm else lab.inside_namespace(outside(lab), *words)
+    with speaker as inside:
+        return int(inside.line())
+
+
+@pytest.mark.parametrize(
+    ("port", "name", "inside"),
+    [
+        (UDP, "two", 5000),
+        (FIRST, "red", 6000),
+        (LAST, "red", 6003),
+        (TO_ONE + 7, "red", 53),
+        (SAME + 5, "red", SAME + 5),
+    ],
+)
+def test_from_outside_and_back(lab: Lab, stage: Stage, forwarded: Forwarded, port: int, name: str, inside: int) -> None:
+    with lab.inside(getattr(stage, name), "hear", str(inside)):
+        until(lambda: said(lab, None, forwarded.address, port) == SMALL, f"{port} answers")
+
+
+@pytest.mark.skipif(on_the_kernels_datapath(), reason="its tracker puts datagrams together")
+def test_in_pieces_nothing_comes_in(lab: Lab, stage: Stage, forwarded: Forwarded) -> None:
+    """Of later ones nobody knows the ports; what the VM sends so by itself does get out (decision 0451)."""
+    with lab.inside(stage.red, "hear", str(SAME), "53"):
+        for port in (SAME, TO_ONE):
+            assert said(lab, None, forwarded.address, port, PIECES) == 0
+    with lab.inside_namespace(outside(lab), "hear", "5002"):
+        assert said(lab, stage.red, OUTSIDE, 5002, PIECES) == PIECES
+
+
+@pytest.mark.parametrize("frm", ["one", "two", "red"])
+def test_from_inside(lab: Lab, stage: Stage, forwarded: Forwarded, frm: str) -> None:
+    """By the VM itself, too."""
+    with lab.inside(stage.two, "hear", "5000"):
+        sender = getattr(stage, frm)
+        until(lambda: said(lab, sender, forwarded.address, UDP) == SMALL, f"{frm} has its answer")
+
+
+def test_tcp(lab: Lab, stage: Stage, forwarded: Forwarded) -> None:
+    with lab.inside(stage.two, "serve", "5001") as server:
+        feed = ("feed", forwarded.address, str(TCP), str(2 * 2**20))
+        with lab.inside_namespace(outside(lab), *feed) as client:
+            assert client.finish()[0].split()[0] == server.finish()[0]
+
+
+def test_nothing_else_leads_in(lab: Lab, stage: Stage, forwarded: Forwarded) -> None:
+    with lab.inside(stage.two, "hear", "5000", "8000"):
+        for port in (5000, 8000, FIRST - 1, LAST + 1):
+            assert said(lab, None, forwarded.address, port) == 0
+        assert said(lab, None, forwarded.address, UDP) == SMALL
+
+
+def test_what_the_vm_sends_besides_has_the_gateways_address(lab: Lab, stage: Stage, forwarded: Forwarded) -> None:
+    assert seen_as(lab, stage.two) == own_address(lab, stage)
+    assert lab.ping(stage.two, BEHIND)
+
+
+def test_groups_hold(lab: Lab, stage: Stage, forwarded: Forwarded) -> None:
+    """What nobody lets in does not come in by a forwarding either."""
+    with lab.cloud() as cloud:
+        group = cloud.create("security-groups", name="closed")
+        cloud.update("ports", stage.red.port_id, {"security_groups": [group["id"]]})
+    with lab.inside(stage.red, "hear", "6000"):
+        until(lambda: said(lab, None, forwarded.address, FIRST) == 0, "it is closed")
+        with lab.cloud() as cloud:
+            rule = {"security_group_id": group["id"], "direction": "ingress", "protocol": "udp"}
+            cloud.create("security-group-rules", **rule, port_range_min=6000, port_range_max=6000)
+        until(lambda: said(lab, None, forwarded.address, FIRST) == SMALL, "its own port is what a rule names")
+    with lab.cloud() as cloud:
+        default = cloud.list("security-groups", name="default")[0]["id"]
+        cloud.update("ports", stage.red.port_id, {"security_groups": [default]})
+
+
+def test_one_that_is_deleted_ends_what_it_allowed(lab: Lab, stage: Stage, forwarded: Forwarded) -> None:
+    """And nothing else is disturbed: a download by another one goes on."""
+    made = forward(lab, forwarded, stage.one, "udp", internal_port=7000, external_port=7777)
+    with lab.inside(stage.one, "hear", "7000"), lab.inside(stage.two, "hear", "5000"):
+        until(lambda: said(lab, None, forwarded.address, 7777) == SMALL, "it is there")
+        with lab.cloud() as cloud:
+            cloud.request("DELETE", f"floatingips/{forwarded.id}/port_forwardings/{made}")
+        until(lambda: said(lab, None, forwarded.address, 7777) == 0, "it is gone")
+        assert said(lab, None, forwarded.address, UDP) == SMALL
+
+
+def test_a_floating_ip_in_pieces(lab: Lab, stage: Stage, forwarded: Forwarded) -> None:
+    """What Open vSwitch spoils when it writes over addresses of fragments: docs/decisions/0451."""
+    with lab.cloud() as cloud:
+        made = cloud.create("floatingips", floating_network_id=stage.external, port_id=stage.one.port_id)
+    floating = made["floating_ip_address"]
+    until(lambda: pings(outside(lab), floating, seconds=1), "it is reached")
+    with lab.inside(stage.one, "hear", "5000"):
+        for size in (SMALL, PIECES):
+            assert said(lab, None, floating, 5000, size) == size
+            assert said(lab, stage.two, floating, 5000, size) == size
+    with lab.inside_namespace(outside(lab), "hear", "5002"):
+        assert said(lab, stage.one, OUTSIDE, 5002, PIECES) == PIECES
+    with lab.cloud() as cloud:
+        cloud.delete("floatingips", made["id"])
+
+
+def test_an_agent_that_is_killed_disturbs_nothing(lab: Lab, stage: Stage, forwarded: Forwarded) -> None:
+    """A download through a forwarding goes on meanwhile, and after that."""
+    with (
+        lab.inside(stage.two, "pour", "5001"),
+        lab.inside_namespace(outside(lab), "drink", forwarded.address, str(TCP)) as client,
+    ):
+        for node in ("hv1", "hv2"):
+            lab.kill("agent", node)
+        until(lambda: all(lab.in_sync(node) for node in ("hv1", "hv2")), "the agents are back")
+        client.stop()
+        silent = json.loads(client.finish()[-1])["silent_ms"]
+    assert silent < 1000, "TCP would send again what was lost"
