@@ -20,8 +20,7 @@ from netweft.services.values import Asked, LocalPort
 log = structlog.get_logger(__name__)
 
 PERIOD = 10.0  # seconds
-OUTSIDE = ""
-MANY_FROM_OUTSIDE = 1000
+MANY_FROM_OUTSIDE = 2500  # above what meters let up of all kinds that one answers (services/l3/hand_ups)
 MANY = 50  # of a kind from one port in that time; a DHCP client that hurries sends one a second
 
 
@@ -36,7 +35,9 @@ class Answerer(Protocol):
 
 
 class Answers:
-    """send: at once, and never again: whoever gets no answer asks again."""
+    """send: at once, and never again: whoever gets no answer asks again.
+
+    What comes from outside is counted for each object that the flow is of: one router's flood is not another's."""
 
     def __init__(
         self,
@@ -48,7 +49,7 @@ class Answers:
         self._desired, self._send = desired, send
         self._by_reason = {reason: one for one in answerers for reason in one.reasons}
         self._wake = wake
-        self._counts: Counter[tuple[str, Asked]] = Counter()
+        self._counts: Counter[tuple[str, str, Asked]] = Counter()
         self._counted_since = 0.0
 
     def take(self, packet: PacketIn) -> None:
@@ -64,22 +65,25 @@ class Answers:
         whose = owner(packet.cookie)
         who = self._by_reason.get(whose.reason) if whose and whose.reason else None
         here = self._desired.port_at(packet.fields.get(IN_PORT, 0))
-        if who is None or self._is_too_much(here.port.id if here else OUTSIDE, who.asked):
+        if whose is None or who is None:
+            return ()
+        if self._is_too_much(here.port.id if here else "", "" if here else whose.object, who.asked):
             return ()
         return who.answer(here, packet)
 
-    def _is_too_much(self, port_id: str, asked: Asked) -> bool:
+    def _is_too_much(self, port_id: str, outside: str, asked: Asked) -> bool:
         most = MANY if port_id else MANY_FROM_OUTSIDE
+        whose = (port_id, outside, asked)
         loop = asyncio.get_running_loop()
         if loop.time() - self._counted_since > PERIOD:
             self._counts.clear()
             self._counted_since = loop.time()
-        self._counts[port_id, asked] += 1
-        if port_id and self._counts[port_id, asked] == most + 1:
+        self._counts[whose] += 1
+        if port_id and self._counts[whose] == most + 1:
             log.warning("port asks without end", port=port_id, asks_for=asked, deaf_for=PERIOD)
             self._listen(port_id, asked, False)
             loop.call_later(PERIOD, self._listen, port_id, asked, True)
-        return self._counts[port_id, asked] > most
+        return self._counts[whose] > most
 
     def _listen(self, port_id: str, asked: Asked, again: bool) -> None:
         self._desired.listen(port_id, asked, again=again)

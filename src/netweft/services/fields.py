@@ -60,6 +60,13 @@ Meter, 32 bits, the number says whose it is and what it limits, so nothing has t
     │    │ object's UUID          │        │
     └────┴────────────────────────┴────────┘
 
+The meters of a router stand where no port's can: no OpenFlow port has a number from 0xff00 up.
+
+    31 30 29            18 17      10 9             2 1      0
+    ┌────┬────────────────┬──────────┬───────────────┬────────┐
+    │ 10 │ upper bits of  │   0xff   │ middle bits   │ lower  │    router number << 4 | ROUTER_LIMIT
+    └────┴────────────────┴──────────┴───────────────┴────────┘
+
 Cookie, 64 bits, on every flow of ours:
 
     63      48 47    40 39                 0
@@ -159,6 +166,26 @@ def outside_meter(object_id: str, limit: Limit) -> int:
     """Of a floating IP's or a gateway's address.  Two on a node that have the same number would share it: one pair in
     134 million."""
     return OUR_METERS | _OUTSIDE_METERS | object_bits(object_id) >> OBJECT_BITS - _OUTSIDE_BITS << 2 | limit
+
+
+class RouterLimit(IntEnum):
+    """What a router's meter limits, of what comes from outside but where it says otherwise."""
+
+    NEIGHBOURS = 0  # who says that he has an address
+    NEXT_HOPS = 1  # likewise, of those that routes lead to
+    SOLICITED = 2  # neighbour discovery for its own addresses
+    UNDELIVERED_FROM_OUTSIDE = 3
+    UNDELIVERED_FROM_NODES = 4  # for which this one has the gateway
+    ERRORS_IN = 5  # ICMP's, to floating IPs
+    ERRORS_OUT = 6  # from inside, of who has a floating IP
+    ASKED_FOR = 7  # ARP for its own addresses
+    PINGED = 8  # its own addresses
+
+
+def router_meter_number(router: int, limit: RouterLimit) -> int:
+    """router: its number on this node, of at most 18 bits."""
+    number = router << 4 | limit
+    return meter_number((number >> 10) << TAG_SHIFT | 0xFF00 | number >> 2 & 0xFF, Limit(number & 3))
 
 
 class Reason(IntEnum):

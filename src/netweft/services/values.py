@@ -344,7 +344,7 @@ class WayToGateway(Struct, frozen=True):
 class LocalRouter(Struct, frozen=True, kw_only=True):
     """A router that this node routes for.  number: its own on this node.  node: this one's name.
     gateway: if it is here.  ways: if it is elsewhere.
-    checks_length: whether the datapath can tell how long a packet is.
+    checks_length: whether the datapath can tell how long a packet is.  can_limit: whether it has meters.
     out_of_reach: on-link prefixes of interfaces whose networks are not wired here.
     limited: nothing, where the datapath has no meters."""
 
@@ -355,6 +355,7 @@ class LocalRouter(Struct, frozen=True, kw_only=True):
     gateway: Gateway | None = None
     ways: tuple[WayToGateway, ...] = ()
     checks_length: bool = True
+    can_limit: bool = True
     out_of_reach: tuple[Prefix, ...] = ()
     limited: tuple[Limited, ...] = ()
 

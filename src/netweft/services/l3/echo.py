@@ -30,9 +30,9 @@ def for_it(router: int, own: Prefix) -> dict[str, Value]:
     return {ROUTER: router, "eth_type": ETH[own.version], DST[own.version]: own.value}
 
 
-def answers_ping(owner: int, router: int, own: Prefix) -> Iterator[BridgeFlow]:
+def answers_ping(owner: int, router: int, own: Prefix, *first: Action) -> Iterator[BridgeFlow]:
     for match, turned in _echo(router, own):
-        yield ITSELF.flow(20, owner, match, *turned, INT["routing"].goto)
+        yield ITSELF.flow(20, owner, match, *first, *turned, INT["routing"].goto)
 
 
 def answers_neighbours_ping(owner: int, router: int, own: Prefix, *back: Action) -> Iterator[BridgeFlow]:

@@ -12,10 +12,11 @@ from ipaddress import IPv4Address
 from typing import Final
 
 from netweft.dataplane.openflow.fields import ETH_IPV4, PROTO_ICMP
-from netweft.dataplane.openflow.flow import Action, Conjunction, Controller, SetField
+from netweft.dataplane.openflow.flow import Action, Conjunction, SetField
 from netweft.dataplane.packets.readdressed import ERRORS, Error, with_ends
-from netweft.services.fields import AGENT, LOCAL_VLAN, NEXT_HOP, ROUTER, Reason, cookie
+from netweft.services.fields import LOCAL_VLAN, NEXT_HOP, ROUTER, Reason, RouterLimit, cookie
 from netweft.services.l2.announce import Packet
+from netweft.services.l3.hand_ups import handed_up
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.tables import Table
 from netweft.services.values import Gateway, LocalRouter
@@ -28,22 +29,22 @@ _WHAT, _WHOSE = 1, 2
 def flows(here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:
     if gateway.floating_ips:
         to, frm = sorted(gateway.floating_ips), sorted(set(gateway.floating_ips.values()))
-        yield from _handed_up(here, gateway, FROM_OUTSIDE, Reason.ROUTER_ERROR_IN, "ipv4_dst", to)
-        yield from _handed_up(here, gateway, TO_OUTSIDE, Reason.ROUTER_ERROR_OUT, "ipv4_src", frm)
+        up_in, up_out = (handed_up(here, kind) for kind in (RouterLimit.ERRORS_IN, RouterLimit.ERRORS_OUT))
+        yield from _errors(here, cookie(Reason.ROUTER_ERROR_IN, gateway.port.id), FROM_OUTSIDE, "ipv4_dst", to, up_in)
+        yield from _errors(here, cookie(Reason.ROUTER_ERROR_OUT, gateway.port.id), TO_OUTSIDE, "ipv4_src", frm, up_out)
 
 
-def _handed_up(
-    here: LocalRouter, gateway: Gateway, table: Table, reason: Reason, field: str, addresses: Iterable[int]
+def _errors(
+    here: LocalRouter, owner: int, table: Table, field: str, addresses: Iterable[int], up: Iterable[Action]
 ) -> Iterator[BridgeFlow]:
     """Two lists instead of their product: what is an error, and who has a floating IP."""
-    owner = cookie(reason, gateway.port.id)
     packet: dict[str, Value] = {ROUTER: here.number, "eth_type": ETH_IPV4}
     icmp: dict[str, Value] = {**packet, "ip_proto": PROTO_ICMP}
     for kind in ERRORS:
         yield table.flow(PRIORITY, owner, {**icmp, "icmpv4_type": kind}, Conjunction(here.number, _WHAT, 2))
     for address in addresses:
         yield table.flow(PRIORITY, owner, {**packet, field: address}, Conjunction(here.number, _WHOSE, 2))
-    yield table.flow(PRIORITY, owner, {**icmp, "conj_id": here.number}, Controller(AGENT))
+    yield table.flow(PRIORITY, owner, {**icmp, "conj_id": here.number}, *up)
 
 
 def came_in(here: LocalRouter, gateway: Gateway, error: Error) -> Packet | None:

@@ -12,15 +12,14 @@ for it, so nothing can be lost.  IPv6 is routed as it is.  With SNAT nothing com
 from collections.abc import Iterator
 from typing import Final
 
-from netweft.dataplane.openflow.fields import ETH_ARP, ETH_IPV4, ETH_IPV6, ND_ADVERT, ND_SOLICIT, PROTO_ICMPV6
-from netweft.dataplane.openflow.flow import Controller, Ct, CtClear, DecTtl, Nat, SetField
+from netweft.dataplane.openflow.fields import ETH_IPV4, ETH_IPV6
+from netweft.dataplane.openflow.flow import Ct, CtClear, DecTtl, Nat, SetField
 from netweft.services.addresses import Prefix, mac
-from netweft.services.fields import AGENT, HANDED_UP, LOCAL_VLAN, ROUTER, Reason, Why, cookie
+from netweft.services.fields import HANDED_UP, LOCAL_VLAN, ROUTER, Reason, RouterLimit, Why, cookie
 from netweft.services.l2 import switching
-from netweft.services.l2.neighbours import arp_reply
-from netweft.services.l3 import floating_errors, scopes
+from netweft.services.l3 import floating_errors, hand_ups, outside_neighbours, scopes
 from netweft.services.l3.echo import answers_ping, for_it
-from netweft.services.l3.next_hops import LOOPBACK, at
+from netweft.services.l3.next_hops import at
 from netweft.services.l3.routes import DEFAULT, fits, may_not_fit, priority, to_next_hop, towards
 from netweft.services.l3.wire import wire_mac
 from netweft.services.pipeline import INT, BridgeFlow, Value
@@ -30,7 +29,6 @@ TO_ROUTER, FROM_OUTSIDE, ITSELF, ROUTING, TO_OUTSIDE, NEXT_HOP = (
     INT[name] for name in ("to_router", "from_outside", "to_router_itself", "routing", "to_outside", "next_hop")
 )
 LIMITS = INT["outside_egress"]  # before the next hop
-REQUEST, REPLY = 1, 2
 GATEWAY_ROUTE: Final = DEFAULT - 2  # a default route of its owner's comes before the gateway's
 
 
@@ -42,11 +40,13 @@ def router(uplinks: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
         yield from _to_the_gateways_node(here, way.interface.network.vlan, mac(way.there.peer.mac_address))
     if here.gateway is not None:
         yield from _by_other_nodes(here)
-        yield from _neighbour(here.gateway)
+        yield from outside_neighbours.flows(here, here.gateway)
         yield from _enters(here, here.gateway)
         yield from _leaves(here, here.gateway)
         yield from scopes.by_the_gateway(here, here.gateway)
         yield from floating_errors.flows(here, here.gateway)
+        yield from hand_ups.meters(here)
+        yield from hand_ups.undelivered(uplinks, here, here.gateway)
 
 
 def _to_the_gateways_node(here: LocalRouter, vlan: int, there: int) -> Iterator[BridgeFlow]:
@@ -68,24 +68,6 @@ def _by_other_nodes(here: LocalRouter) -> Iterator[BridgeFlow]:
             yield TO_ROUTER.flow(20, owner, {**match, "eth_type": eth_type}, enter, INT["leaves_network"].goto)
 
 
-def _neighbour(gateway: Gateway) -> Iterator[BridgeFlow]:
-    """On the external network it answers for its addresses, and hears who answers for others."""
-    owner, own = cookie(Reason.ROUTER_GATEWAY, gateway.port.id), mac(gateway.port.mac_address)
-    inside: dict[str, Value] = {LOCAL_VLAN: gateway.network.vlan}
-    arp: dict[str, Value] = {**inside, "eth_type": ETH_ARP}
-    for address in gateway.own(4):
-        reply = arp_reply(own, address, *LOOPBACK, INT["switching"].goto)
-        yield TO_ROUTER.flow(30, owner, {**arp, "arp_op": REQUEST, "arp_tpa": address}, *reply)
-    heard = cookie(Reason.ROUTER_RESOLVE, gateway.port.id)
-    yield TO_ROUTER.flow(20, heard, {**arp, "arp_op": REPLY, "eth_dst": own}, Controller(AGENT))
-    nd: dict[str, Value] = {**inside, "eth_type": ETH_IPV6, "ip_proto": PROTO_ICMPV6, "icmpv6_code": 0}
-    for address in gateway.own(6):
-        asked: dict[str, Value] = {**nd, "icmpv6_type": ND_SOLICIT, "nd_target": address}
-        yield TO_ROUTER.flow(30, heard, asked, Controller(AGENT))
-    yield TO_ROUTER.flow(25, heard, {**nd, "icmpv6_type": ND_ADVERT, "eth_dst": own}, Controller(AGENT))
-    yield TO_ROUTER.flow(10, owner, {**inside, "eth_dst": own})
-
-
 def _enters(here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:
     owner, own = cookie(Reason.ROUTER_GATEWAY, gateway.port.id), mac(gateway.port.mac_address)
     for eth_type in (ETH_IPV4, ETH_IPV6):
@@ -93,7 +75,7 @@ def _enters(here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:
         yield TO_ROUTER.flow(20, owner, match, SetField(ROUTER, here.number), INT["outside_ingress"].goto)
     ipv4: dict[str, Value] = {ROUTER: here.number, "eth_type": ETH_IPV4}
     for address in gateway.addresses:
-        yield from answers_ping(owner, here.number, address)
+        yield from answers_ping(owner, here.number, address, *hand_ups.limited(here, RouterLimit.PINGED))
         # from inside it may be the answer to somebody who came by a floating IP
         itself: dict[str, Value] = {**for_it(here.number, address), LOCAL_VLAN: gateway.network.vlan}
         yield ITSELF.flow(10, owner, itself, SetField(HANDED_UP, Why.NOT_LISTENING), INT["hand_up"].goto)

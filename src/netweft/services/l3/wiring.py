@@ -29,6 +29,7 @@ def local_router(read: Reader, router_id: str) -> LocalRouter | None:
         node=node,
         interfaces=interfaces,
         checks_length=not read.get(NO_LENGTHS),
+        can_limit=not read.get(NO_METERS),
         out_of_reach=tuple(net for port, one in maybe if one is None for net in _on_link(read, port)),
         gateway=gateway,
         limited=tuple(_limited(read, found, gateway)) if gateway and not read.get(NO_METERS) else (),

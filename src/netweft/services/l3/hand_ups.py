@@ -1,0 +1,57 @@
+"""How much of each kind may come up from outside, or be answered, for a router whose gateway is on this node.
+
+Each kind has a meter of its own for each router, in the flow that hands it up: a flood of one kind fills neither
+another kind's nor another router's.  What next hops say is a kind of its own: without it a router would lose its way
+out.  Who floods with a next hop's own address is in its place anyway; what was known of it stays (`agent/l3/resolver`).
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from netweft.dataplane.openflow.flow import Action, Controller, Meter
+from netweft.dataplane.openflow.meters import DropMeter
+from netweft.services.fields import AGENT, IN_PORT, ROUTER, Reason, RouterLimit, cookie, router_meter_number
+from netweft.services.pipeline import INT, BridgeFlow
+from netweft.services.values import Gateway, LocalRouter, Uplinks
+
+# packets a second, and at once after a pause
+RATES: Final = {
+    RouterLimit.NEIGHBOURS: 100,
+    RouterLimit.NEXT_HOPS: 20,
+    RouterLimit.SOLICITED: 50,
+    RouterLimit.UNDELIVERED_FROM_OUTSIDE: 100,
+    RouterLimit.UNDELIVERED_FROM_NODES: 100,
+    RouterLimit.ERRORS_IN: 100,
+    RouterLimit.ERRORS_OUT: 100,
+    RouterLimit.ASKED_FOR: 500,
+    RouterLimit.PINGED: 500,
+}
+
+
+def limited(here: LocalRouter, kind: RouterLimit) -> tuple[Action, ...]:
+    """Before what is done with it; nothing where the datapath has no meters."""
+    return (Meter(router_meter_number(here.number, kind)),) if here.can_limit else ()
+
+
+def handed_up(here: LocalRouter, kind: RouterLimit) -> tuple[Action, ...]:
+    return (*limited(here, kind), Controller(AGENT))
+
+
+def meters(here: LocalRouter) -> Iterator[DropMeter]:
+    for kind, rate in RATES.items() if here.can_limit else ():
+        yield DropMeter(id=router_meter_number(here.number, kind), unit="pktps", rate=rate, burst=rate)
+
+
+def undelivered(uplinks: Uplinks, here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:
+    """What no router can deliver, of packets that came by a way into this node.  Of ports here the agent counts."""
+    owner, table = cookie(Reason.ROUTER_HAND_UP, here.router.id), INT["hand_up"]
+    link = gateway.network.link(uplinks)
+    outside = frozenset(link.nears if link else ())
+    ways = {near for link in (uplinks.tun, *uplinks.physical.values()) for near in link.nears}
+    for near in sorted(ways | outside):
+        from_outside = near in outside
+        kind = RouterLimit.UNDELIVERED_FROM_OUTSIDE if from_outside else RouterLimit.UNDELIVERED_FROM_NODES
+        yield table.flow(15, owner, {ROUTER: here.number, IN_PORT: near}, *handed_up(here, kind))
+    # what the agent itself has said, and what went by a router to another one of this node
+    inside = handed_up(here, RouterLimit.UNDELIVERED_FROM_NODES)
+    yield table.flow(15, owner, {ROUTER: here.number, IN_PORT: 0}, *inside)

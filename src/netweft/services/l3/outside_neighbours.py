@@ -1,0 +1,40 @@
+"""A router on the external network: it answers for its addresses, and hears who answers for others."""
+
+from collections.abc import Iterator
+
+from netweft.dataplane.openflow.fields import ETH_ARP, ETH_IPV6, ND_ADVERT, ND_SOLICIT, PROTO_ICMPV6
+from netweft.services.addresses import mac
+from netweft.services.fields import LOCAL_VLAN, Reason, RouterLimit, cookie
+from netweft.services.l2.neighbours import arp_reply
+from netweft.services.l3.hand_ups import handed_up, limited
+from netweft.services.l3.next_hops import LOOPBACK
+from netweft.services.pipeline import INT, BridgeFlow, Value
+from netweft.services.values import Gateway, LocalRouter
+
+TO_ROUTER = INT["to_router"]
+REQUEST, REPLY = 1, 2
+ASKED, NEXT_HOP, ADVERT, ANSWER, REST = 30, 28, 25, 20, 10
+
+
+def flows(here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:
+    owner, own = cookie(Reason.ROUTER_GATEWAY, gateway.port.id), mac(gateway.port.mac_address)
+    inside: dict[str, Value] = {LOCAL_VLAN: gateway.network.vlan}
+    arp: dict[str, Value] = {**inside, "eth_type": ETH_ARP}
+    for address in gateway.own(4):
+        reply = arp_reply(own, address, *LOOPBACK, INT["switching"].goto)
+        asked: dict[str, Value] = {**arp, "arp_op": REQUEST, "arp_tpa": address}
+        yield TO_ROUTER.flow(ASKED, owner, asked, *limited(here, RouterLimit.ASKED_FOR), *reply)
+    nd: dict[str, Value] = {**inside, "eth_type": ETH_IPV6, "ip_proto": PROTO_ICMPV6, "icmpv6_code": 0}
+    heard = cookie(Reason.ROUTER_RESOLVE, gateway.port.id)
+    for address in gateway.own(6):
+        solicited: dict[str, Value] = {**nd, "icmpv6_type": ND_SOLICIT, "nd_target": address}
+        yield TO_ROUTER.flow(ASKED, heard, solicited, *handed_up(here, RouterLimit.SOLICITED))
+    answer: dict[str, Value] = {**arp, "arp_op": REPLY, "eth_dst": own}
+    advert: dict[str, Value] = {**nd, "icmpv6_type": ND_ADVERT, "eth_dst": own}
+    for next_hop in gateway.next_hops:
+        ipv4 = next_hop.version == 4
+        its: dict[str, Value] = {**(answer if ipv4 else advert), "arp_spa" if ipv4 else "nd_target": next_hop.value}
+        yield TO_ROUTER.flow(NEXT_HOP, heard, its, *handed_up(here, RouterLimit.NEXT_HOPS))
+    yield TO_ROUTER.flow(ADVERT, heard, advert, *handed_up(here, RouterLimit.NEIGHBOURS))
+    yield TO_ROUTER.flow(ANSWER, heard, answer, *handed_up(here, RouterLimit.NEIGHBOURS))
+    yield TO_ROUTER.flow(REST, owner, {**inside, "eth_dst": own})
