@@ -105,7 +105,8 @@ PROBES = (
     Probe(
         "Meters before a controller",
         "Does a meter limit what goes up, in the same flow?",
-        "A limit on what is handed up is a meter in the flow that hands it up.",
+        "Each kind of thing that comes up from outside has a meter of its own for each router, in the flow that "
+        "hands it up ([0431](decisions/0431-limits-of-what-comes-up-from-outside.md)).",
         meters,
     ),
     Probe(

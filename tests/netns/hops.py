@@ -1,16 +1,19 @@
-"""What a path answers to one datagram, as a socket hears it.  A script; standard library only.
+"""What a path answers to one packet, as a socket hears it.  A script; standard library only.
 
 hops.py ADDRESS PORT TTL SIZE   SIZE bytes with IP header, not to be fragmented.  Prints one line of JSON: {"from",
                                 "type", "code", "mtu"} of the ICMP error that the kernel found to be about it,
                                 {"answer": true}, {"too big": MTU} that it knew before, or {} when nothing comes in two
                                 seconds
+hops.py ADDRESS PORT TTL tcp    the beginning of a TCP connection; likewise, or {"refused": true}
 """
 
+import errno
 import json
 import select
 import socket
 import struct
 import sys
+from contextlib import suppress
 
 IP_RECVERR, MSG_ERRQUEUE, IP_MTU = 11, 0x2000, 14
 IP_MTU_DISCOVER, IP_PMTUDISC_DO = 10, 2
@@ -20,13 +23,16 @@ _ERROR = struct.Struct("=IBBBBII")
 
 
 def main(address: str, port: str, ttl: str, size: str) -> None:
-    there = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    there = socket.socket(socket.AF_INET, socket.SOCK_STREAM if size == "tcp" else socket.SOCK_DGRAM)
     there.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO)
     there.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
     there.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, int(ttl))
-    there.connect((address, int(port)))
+    there.setblocking(False)
     try:
-        there.send(bytes(int(size) - 28))
+        with suppress(BlockingIOError):
+            there.connect((address, int(port)))
+        if size != "tcp":
+            there.send(bytes(int(size) - 28))
     except OSError:
         print(json.dumps({"too big": there.getsockopt(socket.IPPROTO_IP, IP_MTU)}))
         return
@@ -36,7 +42,8 @@ def main(address: str, port: str, ttl: str, size: str) -> None:
     if not events:
         print("{}")
     elif events[0][1] & select.POLLERR:
-        print(json.dumps(_error(there)))
+        refused = there.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNREFUSED
+        print(json.dumps({"refused": True} if refused and size == "tcp" else _error(there)))
     else:
         print(json.dumps({"answer": True}))
 

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import pytest
 from tests.netns.harness import Lab
-from tests.netns.test_gateways import OUTSIDE, Stage, stage
+from tests.netns.outside import OUTSIDE
+from tests.netns.test_gateways import Stage, stage
 from tests.netns.test_routing import address, make_router
 
 from netweft.lab.cloud import Cloud

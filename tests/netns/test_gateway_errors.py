@@ -15,15 +15,15 @@ from typing import Any, NamedTuple
 
 import pytest
 from tests.netns.harness import Lab, until
+from tests.netns.outside import OUTSIDE, external_network, next_hop
 from tests.netns.test_routing import make_router, subnet_of
 
 from netweft.lab import fabric, host
 from netweft.lab.commands import in_namespace, run
-from netweft.lab.host import Host
 from netweft.lab.vm import Vm
 
 HOPS = Path(__file__).with_name("hops.py")
-OUTSIDE, NEAR, BEHIND = "203.0.113.1", "192.0.2.1", "198.51.100.7"
+NEAR, BEHIND = "192.0.2.1", "198.51.100.7"
 NARROW, CLOSED, OPEN = 1300, "9", "7007"
 EXCEEDED, NO_PORT, TOO_BIG = (11, 0), (3, 3), (3, 4)
 
@@ -42,27 +42,18 @@ class Stage(NamedTuple):
 @pytest.fixture(scope="module")
 def stage(lab: Lab) -> Iterator[Stage]:
     blue = lab.network("10.40.0.0/24")
-    with lab.cloud() as cloud:
-        flat = {"provider:network_type": "flat", "provider:physical_network": "public"}
-        external = cloud.create("networks", name="ext", **{"router:external": True}, **flat)
-        pool = [{"start": "203.0.113.10", "end": "203.0.113.99"}]
-        cloud.create(
-            "subnets", network_id=external["id"], cidr="203.0.113.0/24", ip_version=4, allocation_pools=pool,
-            gateway_ip=OUTSIDE, enable_dhcp=False,
-        )  # fmt: skip
-    outside = Host(name="outside", physical_network="public", vlan=0, addresses=(f"{OUTSIDE}/24",))
-    host.add(lab.layout, outside)
+    external, outside = external_network(lab), next_hop(lab)
     there = lab.layout.host_namespace("outside")
     behind = lab.layout.host_namespace("behind")
     _behind(there, behind)
-    router = make_router(lab, blue, external_gateway_info={"network_id": external["id"]})
+    router = make_router(lab, blue, external_gateway_info={"network_id": external})
     lab.let_strangers_in()
     snat = {node: lab.add_vm(node, blue) for node in ("hv1", "hv2")}
     floating = {}
     for node in ("hv1", "hv2"):
         vm = lab.add_vm(node, blue)
         with lab.cloud() as cloud:
-            made = cloud.create("floatingips", floating_network_id=external["id"], port_id=vm.port_id)
+            made = cloud.create("floatingips", floating_network_id=external, port_id=vm.port_id)
         floating[node] = vm, made["floating_ip_address"]
     with lab.cloud() as cloud:
         (port,) = cloud.list("ports", device_id=router["id"], device_owner="network:router_gateway")
@@ -118,12 +109,12 @@ def _said(namespace: str, to: str, *words: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
-def _hop(namespace: str, to: str, port: str = CLOSED, ttl: int = 64, size: int = 100) -> dict[str, Any]:
+def _hop(namespace: str, to: str, port: str = CLOSED, ttl: int = 64, size: int | str = 100) -> dict[str, Any]:
     command = in_namespace(namespace, sys.executable, str(HOPS), to, port, str(ttl), str(size))
     return dict(json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout))
 
 
-def _heard(namespace: str, to: str, **how: int) -> tuple[Any, tuple[Any, Any]]:
+def _heard(namespace: str, to: str, **how: int | str) -> tuple[Any, tuple[Any, Any]]:
     """Who says what.  Once more where the first one had to wait for its next hop's address."""
     for _ in range(3):
         if (hop := _hop(namespace, to, **how)).get("from"):  # type: ignore[arg-type]
@@ -152,6 +143,11 @@ class TestFromInside:
     def test_traceroute_by_udp_shows_each_hop(self, stage: Stage, inside: str) -> None:
         path = [_heard(inside, BEHIND, ttl=ttl) for ttl in (1, 2, 3)]
         assert path == [(stage.gateway, EXCEEDED), (OUTSIDE, EXCEEDED), (BEHIND, NO_PORT)]
+
+    def test_traceroute_by_tcp_shows_each_hop(self, stage: Stage, inside: str) -> None:
+        path = [_heard(inside, BEHIND, ttl=ttl, size="tcp") for ttl in (1, 2)]
+        assert path == [(stage.gateway, EXCEEDED), (OUTSIDE, EXCEEDED)]
+        assert _hop(inside, BEHIND, ttl=3, size="tcp") == {"refused": True}
 
     def test_traceroute_by_ping_shows_each_hop(self, stage: Stage, inside: str) -> None:
         for ttl, hop in ((1, stage.gateway), (2, OUTSIDE)):
@@ -184,6 +180,11 @@ class TestFromOutside:
     def test_traceroute_by_udp_shows_the_router(self, stage: Stage, public: str) -> None:
         path = [_heard(stage.behind, public, ttl=ttl) for ttl in (1, 2, 3)]
         assert path == [(NEAR, EXCEEDED), (stage.own, EXCEEDED), (public, NO_PORT)]
+
+    def test_traceroute_by_tcp_shows_the_router(self, stage: Stage, public: str) -> None:
+        path = [_heard(stage.behind, public, ttl=ttl, size="tcp") for ttl in (1, 2)]
+        assert path == [(NEAR, EXCEEDED), (stage.own, EXCEEDED)]
+        assert _hop(stage.behind, public, ttl=3, size="tcp") == {"refused": True}
 
     def test_traceroute_by_ping_shows_the_router(self, stage: Stage, public: str) -> None:
         for ttl, hop in ((1, NEAR), (2, stage.own)):

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from tests.netns.harness import Lab, until
+from tests.netns.outside import OUTSIDE, external_network, next_hop
 from tests.netns.test_routing import address, make_router, subnet_of
 
 from netweft.lab import host
@@ -14,8 +15,7 @@ from netweft.lab.commands import in_namespace, run
 from netweft.lab.host import Host
 from netweft.lab.vm import Vm
 
-FLAT: dict[str, object] = {"provider:network_type": "flat", "provider:physical_network": "public"}
-OUTSIDE, BEHIND = "203.0.113.1", "198.51.100.7"  # the next hop outside, and a host that it leads to
+BEHIND = "198.51.100.7"  # a host that the next hop outside leads to
 
 
 OUTSIDE_6, BEHIND_6 = "2001:db8::1", "2001:db8:ffff::7"
@@ -33,26 +33,17 @@ class Stage(NamedTuple):
 @pytest.fixture(scope="module")
 def stage(lab: Lab) -> Iterator[Stage]:
     blue, red = lab.network("10.40.0.0/24", "fd00:40::/64"), lab.network("10.41.0.0/24")
+    external, outside = external_network(lab), next_hop(lab, f"{OUTSIDE_6}/64")
     with lab.cloud() as cloud:
-        external = cloud.create("networks", name="ext", **{"router:external": True}, **FLAT)
-        pool = [{"start": "203.0.113.10", "end": "203.0.113.99"}]
         cloud.create(
-            "subnets", network_id=external["id"], cidr="203.0.113.0/24", ip_version=4, allocation_pools=pool,
-            gateway_ip=OUTSIDE, enable_dhcp=False,
-        )  # fmt: skip
-        cloud.create(
-            "subnets", network_id=external["id"], cidr="2001:db8::/64", ip_version=6, gateway_ip=OUTSIDE_6,
+            "subnets", network_id=external, cidr="2001:db8::/64", ip_version=6, gateway_ip=OUTSIDE_6,
             enable_dhcp=False,
         )  # fmt: skip
-    outside = Host(name="outside", physical_network="public", vlan=0, addresses=(f"{OUTSIDE}/24", f"{OUTSIDE_6}/64"))
-    host.add(lab.layout, outside)
     for behind in (f"{BEHIND}/32", f"{BEHIND_6}/128"):
         run("ip", "-n", lab.layout.host_namespace("outside"), "address", "add", behind, "dev", "lo")
     run("ip", "-n", lab.layout.host_namespace("outside"), "link", "set", "lo", "up")
-    router = make_router(lab, blue, red, external_gateway_info={"network_id": external["id"]})
-    yield Stage(
-        router, external["id"], lab.add_vm("hv1", blue), lab.add_vm("hv2", blue), lab.add_vm("hv2", red), outside
-    )
+    router = make_router(lab, blue, red, external_gateway_info={"network_id": external})
+    yield Stage(router, external, lab.add_vm("hv1", blue), lab.add_vm("hv2", blue), lab.add_vm("hv2", red), outside)
     host.remove(lab.layout, outside)
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from tests.netns.harness import Inside, Lab, until
-from tests.netns.test_gateways import OUTSIDE, Stage, stage
+from tests.netns.outside import OUTSIDE
+from tests.netns.test_gateways import Stage, stage
 
 from netweft.lab.cloud import Cloud
 from netweft.lab.commands import in_namespace

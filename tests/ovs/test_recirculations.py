@@ -13,6 +13,7 @@ from tests.ovs.sandbox import Sandbox, running
 
 from netweft.dataplane.openflow.client import OpenFlowConnection
 from netweft.dataplane.openflow.flow import OFPP_NORMAL, Flow, Output
+from netweft.dataplane.openflow.meters import DropMeter, MeterCommand
 from netweft.model import AddressPair, Port, SecurityGroup, SubPort, Trunk
 from netweft.services import addresses
 from netweft.services.pipeline import RECIRCULATIONS
@@ -120,6 +121,8 @@ async def _fill(switch: Switch) -> None:
         connection = await OpenFlowConnection.connect(switch.ovs.mgmt(switch.bridge(role)))
         if role == "int":
             await connection.show_first_fragments()
+            meters = (item for item in switch.node.applied.values() if isinstance(item, DropMeter))
+            await connection.change_meters([(MeterCommand.ADD, meter) for meter in meters])
         await connection.apply([*bridge.flows.values(), *normal])
         await connection.close()
 

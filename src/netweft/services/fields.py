@@ -60,11 +60,11 @@ Meter, 32 bits, the number says whose it is and what it limits, so nothing has t
     │    │ object's UUID          │        │
     └────┴────────────────────────┴────────┘
 
-The meters of a router stand where no port's can: no OpenFlow port has a number from 0xff00 up.
+The meters of a router's gateway stand where no port's can: no OpenFlow port has a number from 0xff00 up.
 
     31 30 29            18 17      10 9             2 1      0
     ┌────┬────────────────┬──────────┬───────────────┬────────┐
-    │ 10 │ upper bits of  │   0xff   │ middle bits   │ lower  │    router number << 4 | ROUTER_LIMIT
+    │ 10 │ upper bits of  │   0xff   │ middle bits   │ lower  │    zone << 4 | ROUTER_LIMIT
     └────┴────────────────┴──────────┴───────────────┴────────┘
 
 Cookie, 64 bits, on every flow of ours:
@@ -182,9 +182,9 @@ class RouterLimit(IntEnum):
     PINGED = 8  # its own addresses
 
 
-def router_meter_number(router: int, limit: RouterLimit) -> int:
-    """router: its number on this node, of at most 18 bits."""
-    number = router << 4 | limit
+def router_meter_number(zone: int, limit: RouterLimit) -> int:
+    """zone: the conntrack zone of its NAT here."""
+    number = zone << 4 | limit
     return meter_number((number >> 10) << TAG_SHIFT | 0xFF00 | number >> 2 & 0xFF, Limit(number & 3))
 
 

@@ -11,7 +11,7 @@ from netweft.agent.answers import Answers
 from netweft.agent.desired import Desired
 from netweft.dataplane.openflow.messages import PacketIn
 from netweft.services.dhcp.requests import to_port
-from netweft.services.fields import IN_PORT, Reason, cookie
+from netweft.services.fields import IN_PORT, Reason, cookie, owner
 from netweft.services.l2.announce import Packet
 from netweft.services.values import Asked, LocalNetwork, LocalPort
 from netweft.testing.region import network, port
@@ -108,3 +108,23 @@ async def test_who_asks_without_end_is_not_heard_for_a_while(
     assert desired.told == [(ONE.id, Asked.DHCP, False), (ONE.id, Asked.DHCP, True)]
     now[0] += answers.PERIOD + 1
     assert side.answer(asks(Reason.PORT_DHCP))
+
+
+async def test_from_outside_one_routers_flood_is_not_anothers(side: Answers, desired: Ports) -> None:
+    """Counted by the object that the flow is of."""
+    heard: list[str] = []
+
+    class Hears(Says):
+        def answer(self, here: LocalPort | None, packet: PacketIn) -> Iterable[Packet]:
+            whose = owner(packet.cookie)
+            heard.append(whose.object if whose else "")
+            return ()
+
+    side = Answers(desired, (Hears(Asked.NEXT_HOP, Reason.ROUTER_RESOLVE),), lambda _: None, lambda: None)
+    one, other = (PacketIn(cookie(Reason.ROUTER_RESOLVE, id), {}, b"") for id in ("a" * 10, "b" * 10))
+    for _ in range(answers.MANY_FROM_OUTSIDE + 50):
+        side.answer(one)
+    assert len(heard) == answers.MANY_FROM_OUTSIDE
+    side.answer(other)
+    assert heard[-1] == "b" * 10
+    assert desired.told == []

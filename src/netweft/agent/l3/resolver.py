@@ -32,7 +32,7 @@ TICK = 0.25  # seconds
 PATIENCE = (0.25, 0.5, 1.0, 2.0)  # between one question and the next; then nobody is there
 AGAIN_AFTER = 20.0  # what is known is asked for again
 FORGET_AFTER = 600.0  # what no packet has asked for since
-MOST_WAITING, MOST_PACKETS, MOST_KNOWN = 64, 3, 1024  # addresses of a router; packets to each; addresses
+MOST_WAITING, MOST_PACKETS, MOST_KNOWN = 64, 3, 1024  # addresses of a router; packets to each; addresses of a router
 ANNOUNCE_AT = (0.0, 0.5, 2.0)  # seconds after a gateway has come here
 
 
@@ -54,9 +54,12 @@ class Question:
 
 @dataclass(slots=True)
 class Known:
+    """asker: whose router has asked first, by its gateway's port; empty for what the agent before this one knew."""
+
     mac: bytes
     since: float
     checked: float
+    asker: str = ""
 
 
 class Resolver:
@@ -89,7 +92,7 @@ class Resolver:
         for vlan, address, mac in self._found:
             place = Place(networks.get(vlan, ""), parsed(address))
             if place.network_id and place not in self._known:
-                self._learn(place, octets(mac), known_since=None)
+                self._learn(place, octets(mac))
                 self._known[place].checked -= AGAIN_AFTER
         self._found.clear()
 
@@ -144,23 +147,24 @@ class Resolver:
         if _leads_to(gateway, place.address):
             return True
         waiting = sum(one.gateway.port.id == gateway.port.id for one in self._questions.values())
-        return waiting < MOST_WAITING and len(self._known) < MOST_KNOWN
+        known = sum(one.asker == gateway.port.id for one in self._known.values())
+        return waiting < MOST_WAITING and known < MOST_KNOWN
 
     def _answered(self, to: bytes, said: arp.Said) -> None:
         """Only what was asked for is believed."""
         for place, question in list(self._questions.items()):
             if place.address == said.address and octets(question.gateway.port.mac_address) == to:
                 del self._questions[place]
-                self._learn(place, said.mac, known_since=self._known.get(place))
+                self._learn(place, said.mac, self._known.get(place), question.gateway.port.id)
                 for frame in question.frames:
                     self._send(to_network(question.gateway.network.vlan, said.mac + frame[6:]))
 
-    def _learn(self, place: Place, mac: bytes, known_since: Known | None) -> None:
-        if known_since is None or known_since.mac != mac:
+    def _learn(self, place: Place, mac: bytes, before: Known | None = None, asker: str = "") -> None:
+        if before is None or before.mac != mac:
             self._desired.learn(place.network_id, str(place.address), mac.hex(":"))
             self._wake()
-        since = known_since.since if known_since else _now()
-        self._known[place] = Known(mac, since, _now())
+        since, asker = (before.since, before.asker) if before else (_now(), asker)
+        self._known[place] = Known(mac, since, _now(), asker)
 
     # what time brings
 

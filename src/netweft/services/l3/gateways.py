@@ -45,7 +45,7 @@ def router(uplinks: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
         yield from _leaves(here, here.gateway)
         yield from scopes.by_the_gateway(here, here.gateway)
         yield from floating_errors.flows(here, here.gateway)
-        yield from hand_ups.meters(here)
+        yield from hand_ups.meters(here, here.gateway)
         yield from hand_ups.undelivered(uplinks, here, here.gateway)
 
 

@@ -30,16 +30,18 @@ RATES: Final = {
 
 def limited(here: LocalRouter, kind: RouterLimit) -> tuple[Action, ...]:
     """Before what is done with it; nothing where the datapath has no meters."""
-    return (Meter(router_meter_number(here.number, kind)),) if here.can_limit else ()
+    if here.gateway is None or not here.can_limit:
+        return ()
+    return (Meter(router_meter_number(here.gateway.zone, kind)),)
 
 
 def handed_up(here: LocalRouter, kind: RouterLimit) -> tuple[Action, ...]:
     return (*limited(here, kind), Controller(AGENT))
 
 
-def meters(here: LocalRouter) -> Iterator[DropMeter]:
+def meters(here: LocalRouter, gateway: Gateway) -> Iterator[DropMeter]:
     for kind, rate in RATES.items() if here.can_limit else ():
-        yield DropMeter(id=router_meter_number(here.number, kind), unit="pktps", rate=rate, burst=rate)
+        yield DropMeter(id=router_meter_number(gateway.zone, kind), unit="pktps", rate=rate, burst=rate)
 
 
 def undelivered(uplinks: Uplinks, here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:

@@ -28,8 +28,9 @@ OUT, IN = Limit.EGRESS_BANDWIDTH, Limit.INGRESS_BANDWIDTH
 
 
 def meters(region: Region, node: str = "hv1") -> dict[int, tuple[str | None, int]]:
+    """Without those of `hand_ups`."""
     found = (item for item in region.nodes[node].applied.values() if isinstance(item, DropMeter))
-    return {meter.id: (meter.unit, meter.rate) for meter in found}
+    return {meter.id: (meter.unit, meter.rate) for meter in found if meter.id & 1 << 30}
 
 
 def limited(region: Region, node: str = "hv1") -> dict[tuple[str, int], str]:
