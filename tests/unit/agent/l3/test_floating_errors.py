@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from ipaddress import IPv4Address
+from random import Random
 
 import pytest
 from msgspec.structs import replace
@@ -238,3 +239,21 @@ def test_to_a_port_of_another_node(node: Node, to: str) -> None:
 )
 def test_what_nothing_is_said_about(node: Node, frame: bytes) -> None:
     assert undelivered(node, Why.TTL_EXCEEDED, frame) == []
+
+
+def test_nothing_hostile_breaks_it(node: Node) -> None:
+    """Errors bent and cut in any place, of any router: silence, or one that is whole."""
+    chance = Random(430)
+    incoming, outgoing = error(HOP, datagram(PUBLIC, SOMEBODY)), error(own(B2), datagram(SOMEBODY, own(B2)))
+    for reason, whole in ((Reason.ROUTER_ERROR_IN, incoming), (Reason.ROUTER_ERROR_OUT, outgoing)):
+        for _ in range(1500):
+            frame = bytearray(whole)
+            for _ in range(chance.randint(0, 4)):
+                frame[chance.randrange(len(frame))] = chance.randrange(256)
+            bent = bytes(frame[: chance.choice((len(frame), chance.randrange(len(frame))))])
+            for said in FloatingErrors(node).answer(None, handed_up(node, reason, bent)):
+                assert len(said.frame) == len(bent)
+                assert readdressed.error(said.frame) is not None
+            for why in Why:
+                for said in undelivered(node, why, bent):
+                    assert checksum(said.frame[34:]) == 0

@@ -11,6 +11,7 @@ from tests.unit.services.l3.test_gateways import GATEWAY, OUTSIDE, R, region
 from netweft.agent.desired import Desired
 from netweft.agent.l3 import resolver
 from netweft.agent.l3.resolver import Resolver
+from netweft.dataplane.openflow.flow import Resubmit
 from netweft.dataplane.openflow.messages import PacketIn
 from netweft.dataplane.packets import arp, icmp
 from netweft.dataplane.packets.datagram import packet
@@ -18,7 +19,8 @@ from netweft.model import FixedIp
 from netweft.services.addresses import octets, parsed
 from netweft.services.fields import HANDED_UP, LOCAL_VLAN, NEXT_HOP, ROUTER, Why
 from netweft.services.l2.announce import Packet
-from netweft.testing.region import Region, subnet
+from netweft.services.pipeline import INT
+from netweft.testing.region import Region, gateway, router, subnet
 
 __all__ = ["region"]
 
@@ -46,11 +48,11 @@ class Stage:
         self.sent: list[Packet] = []
         self.resolver = Resolver(self.node, self.sent.append, lambda: None)
 
-    def unknown(self, to: str = NEAR, payload: bytes = b"") -> bytes:
+    def unknown(self, to: str = NEAR, payload: bytes = b"", router: str = R.id) -> bytes:
         rendering = self.node._rendering
         assert rendering is not None
         frame = packet((OWN, OWN), (parsed("203.0.113.5"), parsed(to)), 17, bytes(8) + payload)
-        number = rendering._memo.get(("number", R.id))
+        number = rendering._memo.get(("number", router))
         fields = {HANDED_UP: Why.UNKNOWN_NEXT_HOP, ROUTER: number, NEXT_HOP[-1]: int(parsed(to))}
         assert self.resolver.takes(PacketIn(0, fields, frame))
         return frame
@@ -99,6 +101,30 @@ async def test_it_asks_again_and_gives_up(stage: Stage) -> None:
     assert stage.node.learned == {}, "too late: nobody has asked"
     stage.unknown()
     assert len(stage.questions()) == 1, "but whoever sends again begins anew"
+
+
+async def test_who_waited_hears_that_nobody_is_there(stage: Stage) -> None:
+    """By way of the router, which translates it back."""
+    frame = stage.unknown()
+    stage.passes(10)
+    (said,) = [one for one in stage.sent if one.frame[12:14] == b"\x08\x00"]
+    assert said.frame[34:36] == bytes((3, 1))
+    assert said.frame[26:34] == parsed("203.0.113.5").packed * 2, "from the gateway's address to who sent it"
+    assert said.frame[42:] == frame[14:]
+    assert said.actions[-1] == Resubmit(INT["routing"].id)
+
+
+async def test_what_is_known_is_counted_by_router(stage: Stage, region: Region) -> None:
+    second = router(2)
+    region.create(second, gateway(2, second, OUTSIDE, "hv1", "203.0.113.6"))
+    region.settle()
+    for number in range(resolver.MOST_KNOWN):
+        place = resolver.Place(OUTSIDE.id, IPv4Address(0xC0000200 + number))
+        stage.resolver._known[place] = resolver.Known(THEIRS, stage.clock[0], stage.clock[0], GATEWAY.id)
+    stage.unknown("203.0.113.40")
+    assert stage.questions() == [], "this one has found enough"
+    stage.unknown("203.0.113.41", router=second.id)
+    assert len(stage.questions()) == 1
 
 
 @pytest.mark.parametrize(
