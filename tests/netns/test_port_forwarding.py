@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import pytest
 from tests.netns.harness import Lab, on_the_kernels_datapath, until
-from tests.netns.test_gateways import BEHIND, OUTSIDE, Stage, own_address, pings, seen_as
+from tests.netns.outside import OUTSIDE
+from tests.netns.test_gateways import BEHIND, Stage, own_address, pings, seen_as
 from tests.netns.test_gateways import stage as stage
 from tests.netns.test_routing import address
 

@@ -22,7 +22,7 @@ from netweft.services.tables import Table
 from netweft.services.values import Gateway, LocalRouter
 
 FROM_OUTSIDE, TO_OUTSIDE = INT["from_outside"], INT["to_outside"]
-PRIORITY: Final = 25  # above what writes floating IPs over addresses, below what has another reason to go up
+PRIORITY: Final = 27  # nobody else's here: above what translates, below the router's own and what is too big
 _WHAT, _WHOSE = 1, 2
 
 
