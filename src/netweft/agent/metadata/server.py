@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
-import httpx
 import structlog
 
+from netweft.agent.metadata.client import Client, NoAnswer
 from netweft.agent.sync import NoSession, node_token
 from netweft.settings import AgentSettings
 from netweft.wire.messages import BadMessage
@@ -34,7 +34,7 @@ class MetadataServer:
 
     def __init__(self, settings: AgentSettings, first: Callable[[], str]) -> None:
         self._settings, self._first = settings, first
-        self._clients: dict[str, httpx.AsyncClient] = {}
+        self._clients: dict[str, Client] = {}
         self._room = asyncio.Semaphore(AT_ONCE)
         self._turns: dict[str, asyncio.Semaphore] = {}
         self._asking: Counter[str] = Counter()
@@ -70,7 +70,7 @@ class MetadataServer:
         for server in sorted(self._settings.server, key=lambda one: one != first):
             try:
                 said = await self._ask_one(server, question)
-            except (httpx.HTTPError, BadMessage, OSError, ValueError, NoSession) as error:
+            except (NoAnswer, BadMessage, OSError, ValueError, NoSession) as error:
                 problem = str(error) or type(error).__name__
                 continue
             self._silent = False
@@ -81,21 +81,15 @@ class MetadataServer:
         return NOBODY
 
     async def _ask_one(self, server: str, question: Ask) -> Said:
-        base = "http://server" if server.startswith("unix:") else server.rstrip("/")
-        headers = {"Authorization": f"Bearer {node_token(self._settings)}"}
-        response = await self._client(server).post(f"{base}{PATH}", content=encode(question), headers=headers)
-        if response.status_code != 200:
-            raise ValueError(f"{server} answers {response.status_code}")
-        return decode(Said, response.content)
-
-    def _client(self, server: str) -> httpx.AsyncClient:
         if server not in self._clients:
-            limits = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE, keepalive_expiry=30)
-            socket = server.removeprefix("unix:") if server.startswith("unix:") else None
-            transport = httpx.AsyncHTTPTransport(limits=limits, uds=socket, trust_env=False)
-            self._clients[server] = httpx.AsyncClient(transport=transport, timeout=TIMEOUT_SECONDS, trust_env=False)
-        return self._clients[server]
+            self._clients[server] = Client(server)
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            token = node_token(self._settings)
+            status, body = await self._clients[server].post(PATH, token, encode(question))
+        if status != 200:
+            raise NoAnswer(f"{server} answers {status}")
+        return decode(Said, body)
 
-    async def close(self) -> None:
+    def close(self) -> None:
         for client in self._clients.values():
-            await client.aclose()
+            client.close()

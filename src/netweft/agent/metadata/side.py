@@ -80,7 +80,7 @@ class MetadataSide:
         try:
             await self._keep_listening()
         finally:
-            await self._server.close()
+            self._server.close()
 
     async def _keep_listening(self) -> None:
         index, problem = 0, ""

@@ -50,7 +50,7 @@ async def asking(
     try:
         yield found
     finally:
-        await found.close()
+        found.close()
         for one in there:
             one.close()
 
