@@ -16,6 +16,7 @@ from netweft.dataplane.openflow.flow import OFPP_NORMAL, Flow, Output
 from netweft.dataplane.openflow.meters import DropMeter, MeterCommand
 from netweft.model import AddressPair, Port, SecurityGroup, SubPort, Trunk
 from netweft.services import addresses
+from netweft.services.metadata import ends
 from netweft.services.pipeline import RECIRCULATIONS
 from netweft.testing.region import ANYTHING, MAPPINGS, UPLINKS, WIRE_PORT, FakeNode, Region, network, port
 
@@ -72,16 +73,16 @@ class Switch:
 
     def recirculations(self, role: str, packet: str, state: str = "trk,est") -> int:
         """Of a packet that gets out.  state: what the connection tracker says of it each time."""
-        said = self._trace(role, packet, state)
+        said = self.trace(role, packet, state)
         assert re.findall(r"^ +output:", said, re.MULTILINE), said
         return len(re.findall(r"^recirc\(0x", said, re.MULTILINE))
 
     def outputs(self, role: str, packet: str, state: str) -> set[int]:
         """The datapath's ports that it comes out of."""
-        done = re.findall(r"^Datapath actions: (.*)", self._trace(role, packet, state), re.MULTILINE)
+        done = re.findall(r"^Datapath actions: (.*)", self.trace(role, packet, state), re.MULTILINE)
         return {int(action) for actions in done for action in actions.split(",") if action.isdigit()}
 
-    def _trace(self, role: str, packet: str, state: str) -> str:
+    def trace(self, role: str, packet: str, state: str) -> str:
         tracked = [word for _ in range(1000) for word in ("--ct-next", state)]
         return self.ovs.appctl("ofproto/trace", self.bridge(role), packet, *tracked)
 
@@ -145,6 +146,7 @@ def _build(switch: Switch) -> None:
     for vif in switch.node.vifs.values():
         sent = f"options:tx_pcap={switch.sent(vif.name)}"
         words += _port(switch.bridge("int"), f"rec-{vif.name}", vif.ofport, "type=dummy", sent)
+    words += _port(switch.bridge("int"), "rec-metadata", UPLINKS.metadata, "type=dummy")
     switch.ovs.vsctl(*words[1:])
 
 
@@ -198,6 +200,19 @@ def test_from_a_port(switch: Switch, path: str, frm: Port, to: Port) -> None:
     tagged = f",dl_vlan={TRUNK.sub_ports[0].segmentation_id}" if frm is SUB else ""
     here = f"in_port={switch.ofport(ON_VLAN if frm is SUB else frm)},"
     assert switch.recirculations("int", here + frame(frm, to) + tagged) == RECIRCULATIONS[path]
+
+
+@pytest.mark.parametrize("frm", [GUARDED, FREE, SUB])
+def test_to_the_metadata_service_and_back(switch: Switch, frm: Port) -> None:
+    tagged = f",dl_vlan={TRUNK.sub_ports[0].segmentation_id}" if frm is SUB else ""
+    asked = f"tcp,dl_src={frm.mac_address},nw_src={ip(frm)},nw_dst={ends.SERVER_4},tcp_src=4000,tcp_dst=80{tagged}"
+    here = f"in_port={switch.ofport(ON_VLAN if frm is SUB else frm)},"
+    assert switch.recirculations("int", here + asked) == RECIRCULATIONS["for the node's metadata service"]
+    own, asker = f"240.0.255.{ip(frm).rpartition('.')[2]}", f"240.0.0.{switch.ofport(ON_VLAN if frm is SUB else frm)}"
+    said = f"in_port={UPLINKS.metadata},tcp,nw_src={own},nw_dst={asker},tcp_src={ends.PORT},tcp_dst=4000"
+    trace = switch.trace("int", said, "trk,est,rpl")  # the label, which says where to, is the tracker's
+    assert trace.count("\nrecirc(0x") == RECIRCULATIONS["the metadata service's answer"]
+    assert f"set_field:{ends.SERVER_4}->ip_src" in trace
 
 
 @pytest.mark.parametrize("what", ["tcp,tcp_dst=80,tcp_flags=syn", "udp,udp_dst=53,nw_frag=first", "ip,nw_frag=later"])
