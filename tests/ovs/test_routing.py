@@ -102,19 +102,19 @@ def test_ping_is_answered_by_flows(switch: Switch, target: str) -> None:
 
 @pytest.mark.parametrize("target", ["10.0.1.20", "fd00:b::20"])
 def test_a_packet_that_expires_goes_to_the_agent(switch: Switch, target: str) -> None:
-    traced = switch._trace("int", packet(switch, B1, target, ttl=1), "trk,est")
+    traced = switch.trace("int", packet(switch, B1, target, ttl=1), "trk,est")
     assert re.search(r"Datapath actions: userspace\(pid=\d+,controller\(", traced), traced
 
 
 @pytest.mark.parametrize("target", ["10.0.2.30", "fd00:c::30"])
 def test_what_is_too_big_goes_to_the_agent_and_what_is_not_on(switch: Switch, target: str) -> None:
     """One flow of the datapath's for both, looked up by the length that it compares."""
-    traced = switch._trace("int", packet(switch, B1, target), "trk,est")
+    traced = switch.trace("int", packet(switch, B1, target), "trk,est")
     found = re.search(r"check_pkt_len\(size=1314,gt\((.*?)\),le\((.*)\)\)$", traced, re.MULTILINE)
     assert found, traced
     assert "controller(" in found[1]
     assert "recirc(" in found[2]
-    assert "check_pkt_len" not in switch._trace("int", packet(switch, B1, "10.0.1.20"), "trk,est")
+    assert "check_pkt_len" not in switch.trace("int", packet(switch, B1, "10.0.1.20"), "trk,est")
 
 
 SNAT = "by SNAT to the wire from a guarded port of the gateway's node, or the answer to it"
