@@ -69,13 +69,19 @@ def format_actions(actions: tuple[values.Action, ...], tables: TableNames | None
     return ",".join(_ACTIONS[type(action)](action, tables or {}) for action in actions) or "drop"
 
 
+# what comes before the protocol, which it needs and so follows in a message
+_EARLY = ("ct_nw_src", "ct_nw_dst", "ct_nw_proto", "ct_tp_src", "ct_tp_dst")
+
+
 def _match_parts(match: values.Match) -> Iterator[str]:
     parts: dict[str, Part] = {name: (value, mask) for name, value, mask in match}
     protocol, told = _protocol(parts)
     for name, field in FIELDS.items():
+        if name == "eth_type":
+            yield from (_part_text(FIELDS[early], *parts[early]) for early in _EARLY if early in parts)
         if name == "eth_type" and protocol:
             yield protocol
-        elif name in parts and name not in ("eth_type", "ip_proto"):
+        elif name in parts and name not in ("eth_type", "ip_proto", *_EARLY):
             yield _vlan_text(*parts[name]) if name == "vlan_vid" else _part_text(field, *parts[name])
         late = _LATE.get(name)
         if late in parts and late not in told:
