@@ -10,10 +10,12 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from tests.netns.frames import _ipv4, icmp4, udp4
 from tests.netns.harness import Lab, until
 from tests.netns.outside import OUTSIDE, external_network, next_hop
 from tests.netns.test_routing import make_router, subnet_of
@@ -199,8 +201,9 @@ class TestFromOutside:
         assert "mtu = 1450" in _said(stage.outside, public, "-M", "do", "-s", "1472")
         _forget(stage.outside)
 
-    def test_the_routers_own_address_listens_to_nothing(self, stage: Stage) -> None:
-        assert _heard(stage.behind, stage.own) == (stage.own, NO_PORT)
+    def test_the_routers_own_address_says_nothing(self, stage: Stage) -> None:
+        """It may be for a connection that another gateway knew."""
+        assert _hop(stage.behind, stage.own) == {}
 
 
 @pytest.mark.parametrize("node", ["hv1", "hv2"])
@@ -238,3 +241,25 @@ def test_an_answer_that_nobody_waits_for_any_more(lab: Lab, stage: Stage, node: 
         ask = f"import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'?', ('{BEHIND}', 7007))"
         run(*in_namespace(inside, sys.executable, "-c", ask))
         assert answers.stdout.read() == "refused\n"
+
+
+@pytest.mark.parametrize("node", ["hv1", "hv2"])
+def test_what_nobody_can_translate_does_not_get_out(lab: Lab, stage: Stage, node: str) -> None:
+    """An answer, and an error, of no connection that the gateway knows, from a VM without port security."""
+    vm = stage.snat[node]
+    with lab.cloud() as cloud:
+        cloud.update("ports", vm.port_id, {"port_security_enabled": False, "security_groups": []})
+        gateway = next(one["mac_address"] for one in cloud.list("ports", network_id=vm.network_id)
+                       if one["device_owner"].startswith("network:router_interface"))  # fmt: skip
+    until(lambda: not lab.port(vm)["port_security_enabled"] and lab.in_sync(node), "the port is unguarded")
+    own, macs = vm.nic.address, (vm.nic.mac, gateway)
+    syn_ack = bytes.fromhex("1f90 9c40 00000001 00000001 5012 2000 0000 0000".replace(" ", ""))
+    answer = _ipv4(macs, (own, BEHIND), 6, syn_ack)
+    about = udp4(macs, (BEHIND, own), b"never sent")[14:]
+    with lab.inside_namespace(stage.outside, "capture") as capture:
+        lab.send_frames(vm, answer, icmp4(macs, (own, BEHIND), 3, bytes(4) + about))
+        assert _pings(lab.layout.vm_namespace(vm.name), BEHIND, seconds=10)
+        seen: list[bytes] = []
+        while not seen or seen[-1][23:24] != b"\x01" or seen[-1][34] != 8:
+            seen.append(bytes.fromhex(capture.line()))
+    assert [frame for frame in seen if frame[26:30] == ip_address(own).packed] == []

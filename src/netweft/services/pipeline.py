@@ -276,8 +276,8 @@ INT = Pipeline.of(
     ),
     Table(
         "outside_egress",
-        "to the external network, with such an address",
-        match=fields(ROUTER, "eth_type", "ipv4_src"),
+        "to the external network, with such an address; what the tracker could not translate ends",
+        match=fields(ROUTER, "eth_type", "ipv4_src", "ct_state"),
         next=("next_hop",),
         miss="next_hop",
         entry=True,

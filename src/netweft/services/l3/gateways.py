@@ -23,12 +23,14 @@ from netweft.services.l3.next_hops import at
 from netweft.services.l3.routes import DEFAULT, fits, may_not_fit, priority, to_next_hop, towards
 from netweft.services.l3.wire import wire_mac
 from netweft.services.pipeline import INT, BridgeFlow, Value
+from netweft.services.security.firewall import IS_INVALID
 from netweft.services.values import Gateway, LocalRouter, Service, Uplinks, Wanted
 
 TO_ROUTER, FROM_OUTSIDE, ITSELF, ROUTING, TO_OUTSIDE, NEXT_HOP = (
     INT[name] for name in ("to_router", "from_outside", "to_router_itself", "routing", "to_outside", "next_hop")
 )
 LIMITS = INT["outside_egress"]  # before the next hop
+INVALID: Final = 100
 GATEWAY_ROUTE: Final = DEFAULT - 2  # a default route of its owner's comes before the gateway's
 
 
@@ -76,9 +78,11 @@ def _enters(here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:
     ipv4: dict[str, Value] = {ROUTER: here.number, "eth_type": ETH_IPV4}
     for address in gateway.addresses:
         yield from answers_ping(owner, here.number, address, *hand_ups.limited(here, RouterLimit.PINGED))
-        # from inside it may be the answer to somebody who came by a floating IP
+        # from inside it may be the answer to somebody who came by a floating IP.  With SNAT it may be for a connection
+        # that the gateway before this one knew: nothing is said that could end it
         itself: dict[str, Value] = {**for_it(here.number, address), LOCAL_VLAN: gateway.network.vlan}
-        yield ITSELF.flow(10, owner, itself, SetField(HANDED_UP, Why.NOT_LISTENING), INT["hand_up"].goto)
+        says = () if here.router.enable_snat else (SetField(HANDED_UP, Why.NOT_LISTENING), INT["hand_up"].goto)
+        yield ITSELF.flow(10, owner, itself, *says)
     if not here.router.enable_snat:
         return
     for address in gateway.addresses:
@@ -105,6 +109,7 @@ def _leaves(here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:
     if here.router.enable_snat and own:
         snat = Ct(zone=gateway.zone, commit=True, table=LIMITS.id, nat=Nat(own[0]))
         yield TO_OUTSIDE.flow(10, owner, ipv4, CtClear(), snat)
+        yield LIMITS.flow(INVALID, owner, {**ipv4, "ct_state": IS_INVALID})  # it has kept its address
     into_it = (SetField("eth_dst", mac(gateway.port.mac_address)), CtClear(), TO_ROUTER.resubmit)
     for version in (4, 6):
         for value in gateway.own(version):  # by its own or another router of this node

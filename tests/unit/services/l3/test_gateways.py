@@ -5,8 +5,9 @@ from msgspec.structs import replace
 
 from netweft.model import FixedIp, Port
 from netweft.services.addresses import mac, prefix
-from netweft.services.fields import HANDED_UP, Why
+from netweft.services.fields import HANDED_UP, ROUTER, Why
 from netweft.services.l3.wire import wire_mac
+from netweft.services.pipeline import INT
 from netweft.testing import packets
 from netweft.testing.region import Region, floating_ip, gateway, interface, network, port, router, subnet
 from netweft.testing.switch import Delivery, Packet
@@ -293,3 +294,15 @@ class TestIpv6:
         assert comes_in(region, {**asked, "ip_ttl": 64}) == []
         (reply,) = [packet for packet in heard if packet.get("icmpv6_type") == 129]
         assert reply["ipv6_dst"] == asked["ipv6_src"]
+
+
+def test_what_the_tracker_cannot_translate_does_not_leave(region: Region) -> None:
+    """It keeps its own address: by SNAT only what is translated goes out."""
+    bridge = region.nodes["hv1"].bridges["int"]
+    number = region.nodes["hv1"].rendering._memo.get(("number", R.id))
+    invalid = {ROUTER: number, "eth_type": 0x0800, "ipv4_src": prefix(own(B1)).value, "ct_state": 0x30, "vlan_vid": 0}
+    found = bridge._lookup(INT["outside_egress"].id, invalid)
+    assert found is not None
+    assert found.actions == ()
+    translated = bridge._lookup(INT["outside_egress"].id, {**invalid, "ct_state": 0x21})
+    assert translated is None or translated.actions
