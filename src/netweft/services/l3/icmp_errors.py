@@ -85,9 +85,12 @@ class _Entry(NamedTuple):
 
 
 def _entries(router: LocalRouter) -> Iterator[_Entry]:
-    for one in router.interfaces:
-        macs = mac(one.port.mac_address), wire_mac(router.node, one.port.id)
-        yield _Entry(macs, one.network.vlan, one.addresses)
+    """One for each network: a packet may come to the MAC of the interface that has the other IP version's address."""
+    networks = sorted({one.network.vlan for one in router.interfaces})
+    for vlan in networks:
+        there = [one for one in router.interfaces if one.network.vlan == vlan]
+        macs = (which for one in there for which in (mac(one.port.mac_address), wire_mac(router.node, one.port.id)))
+        yield _Entry(tuple(macs), vlan, tuple(address for one in there for address in one.addresses))
     if router.gateway is not None:
         own = (mac(router.gateway.port.mac_address),)
         yield _Entry(own, router.gateway.network.vlan, router.gateway.addresses, router.gateway)

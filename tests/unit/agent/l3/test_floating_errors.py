@@ -39,7 +39,7 @@ from netweft.services.l2.announce import Packet
 from netweft.services.l3.wire import wire_mac
 from netweft.services.pipeline import INT
 from netweft.testing import packets
-from netweft.testing.region import Region
+from netweft.testing.region import Region, interface
 
 __all__ = ["region"]
 PUBLIC, SNAT, HOP = "203.0.113.50", "203.0.113.5", "192.0.2.1"
@@ -231,6 +231,15 @@ def test_to_a_port_of_another_node(node: Node, to: str) -> None:
     (said,) = undelivered(node, Why.NO_ROUTE, datagram(own(B2), SOMEBODY, to))
     assert ends(said) == ("10.0.0.1", own(B2), own(B2), SOMEBODY)
     assert way(said) == ({ROUTER: node.number, LOCAL_VLAN: node.vlans[BLUE.id]}, INT["routing"].id)
+
+
+def test_by_the_mac_of_the_interface_with_the_other_version(region: Region, node: Node) -> None:
+    """Subnets of the two IP versions, added one by one, are two interfaces: other nodes send all by one of them."""
+    six = interface(9, R, BLUE, "fd00:9::1")
+    region.create(six)
+    region.settle()
+    (said,) = undelivered(node, Why.NO_ROUTE, datagram(own(B2), SOMEBODY, text_of_mac(wire_mac("hv1", six.id))))
+    assert ends(said) == ("10.0.0.1", own(B2), own(B2), SOMEBODY)
 
 
 @pytest.mark.parametrize(
