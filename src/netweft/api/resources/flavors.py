@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from netweft.api import body, checks
+from netweft.api import body, checks, querystring
 from netweft.api.attributes import REQUIRED, Attribute, Resource
 from netweft.api.checks import Invalid
 from netweft.api.encoding import json_response
@@ -108,7 +108,17 @@ class FlavorParts:
 
 
 async def _providers(request: Request, context: Context) -> Response:
-    return json_response({"service_providers": list(flavors.PROVIDERS) if may(context, "get_service_provider") else []})
+    pairs = querystring.parse(request.url.query)
+    asked = [(name, value) for name, value in pairs if name != "fields"]
+    if unknown := [name for name, _ in asked if name not in flavors.PROVIDERS[0]]:
+        raise HTTPBadRequest(f"{unknown} is invalid attribute for filtering")
+    wanted = {name: [value.lower() for other, value in asked if other == name] for name, _ in asked}
+    fields = querystring.fields_of(pairs) or flavors.PROVIDERS[0].keys()
+    found = [
+        one for one in flavors.PROVIDERS if all(str(one[name]).lower() in values for name, values in wanted.items())
+    ]
+    seen = found if may(context, "get_service_provider") else []
+    return json_response({"service_providers": [{n: v for n, v in one.items() if n in fields} for one in seen]})
 
 
 def _profile(parsed: Object) -> str:

@@ -116,4 +116,9 @@ def test_flavors_of_which_there_can_be_no_router(api: Api) -> None:
 def test_who_provides(api: Api) -> None:
     provided = {"service_providers": [{"service_type": "L3_ROUTER_NAT", "name": "netweft", "default": True}]}
     assert api.get("adam", "/service-providers") == provided
+    assert api.get("adam", "/service-providers?service_type=L3_ROUTER_NAT&default=True") == provided
+    for other in ("service_type=VPN", "default=false"):  # openstacksdk asks so whether there are VPNs to clean up
+        assert api.get("adam", f"/service-providers?{other}") == {"service_providers": []}
+    assert api.get("adam", "/service-providers?fields=name") == {"service_providers": [{"name": "netweft"}]}
+    assert refused(api("adam", "GET", "/service-providers?driver=x"))[0] == 400
     assert api.get("alf", "/service-providers") == {"service_providers": []}, "without a role that reads"
