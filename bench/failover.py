@@ -3,7 +3,7 @@
 
     seen           from the outage until the VM's node has noticed, by its agent's log
     out, in        for how long packets were lost: of a VM on a third node by SNAT, of a host outside to its floating IP
-    IPv6           10 ms for each packet lost, one sent each 10 ms
+    IPv6           likewise, by how many were lost
     connections    of so many that were translated: those that are answered after it
     other          packets lost by another router, whose gateway is elsewhere
     back           packets lost when the node comes back
@@ -78,7 +78,7 @@ def once(lab: Lab, stage: Stage, outage: str, connections: int) -> dict[str, flo
         "seen": seen,
         "out": found["out"]["lost_span_ms"],
         "in": found["in"]["lost_span_ms"],
-        "IPv6": found["lost 6"] * 10,
+        "IPv6": found["6"],
         "connections": went_on,
         "other": found["other"]["lost"],
         "back": max(after[way]["lost"] for way in ("out", "in", "other")),
