@@ -3,12 +3,9 @@
 from collections.abc import Iterable
 
 from netweft.control.l2 import placing
-from netweft.control.l3 import gateway_hosts
 from netweft.feed.objects import Row
-from netweft.feed.relevance import AHEAD_ON, GATEWAY_ON
+from netweft.feed.relevance import AHEAD_ON
 from netweft.store import Query, ReadTransaction
-
-_CLAIMED = {AHEAD_ON: placing.scope, GATEWAY_ON: gateway_hosts.scope}  # by host
 
 
 class StoreReader:
@@ -19,13 +16,12 @@ class StoreReader:
 
     def find(self, kind: str, by: str, values: Iterable[str]) -> Iterable[Row]:
         ids = list(values)
-        scope_of = _CLAIMED.get(by)
-        if scope_of:  # claims are indexed
-            claimed = [holder for host in ids for holder in self._tx.held(scope_of(host)).values()]
-            ids, by = [id for of, id in claimed if of == kind], "id"
-        if by.endswith("[]"):  # as are links; what stands in a list is not
+        if by.endswith("[]"):  # links are indexed, what stands in a list is not
             linked = self._tx.referrers(by[:-2], ids, source_kind=kind, attribute=by[:-2])
             ids, by = [referrer.id for referrer in linked], "id"
+        if by == AHEAD_ON:  # as are claims
+            ahead = [holder for host in ids for holder in self._tx.held(placing.scope(host)).values()]
+            ids, by = [id for of, id in ahead if of == kind], "id"
         rows = self._tx.get_many(kind, set(ids)).values() if by == "id" else self._tx.query(kind, Query({by: ids}))
         return self._with_rules(rows) if kind == "security_groups" else rows
 

@@ -12,7 +12,6 @@ import structlog
 from anyio import CapacityLimiter, to_thread
 
 from netweft.control.l2 import binding, hosts, moving
-from netweft.control.l3 import gateway_hosts
 from netweft.model import NodeFacts, PortState, PortStatus
 from netweft.store import Store, WriteTransaction
 from netweft.wire.messages import Left, TakenUp
@@ -67,11 +66,6 @@ class Writer:
                 return None
             denied |= found
         return denied
-
-    async def gateways(self, node: str, port_ids: Iterable[str]) -> None:
-        """That the node has taken over; it says so again as long as it sees that this is not known."""
-        for id in sorted(port_ids):
-            await self._write(partial(gateway_hosts.taken_over, host=node, port_id=id))
 
     async def moving(self, node: str, left: Iterable[Left], taken_up: Iterable[TakenUp]) -> None:
         """Connections of ports that move.  What could not be written is lost, and nothing else with it."""

@@ -187,7 +187,6 @@ class Asked(StrEnum):
     ROUTER = "routers"
     METADATA = "metadata"
     FLOATING_ERROR = "errors by floating IPs"
-    TAKEOVER = "gateways that others may have"
 
 
 class LocalPort(Struct, frozen=True, kw_only=True):
@@ -290,21 +289,8 @@ class Forwarded(Struct, frozen=True, order=True):
     protocol: int
 
 
-class GatewayPlace(Struct, frozen=True):
-    """Where a router's gateway is, as this node sees it.  host: where packets that leave by it go, "" while there is
-    nobody.  here: what comes in is taken here.  answers: for its addresses, and announces them."""
-
-    host: str
-    here: bool = False
-    answers: bool = False
-
-
 class Gateway(Struct, frozen=True, kw_only=True):
-    """A router's way to the external network, which this node has or may have to take over.
-
-    zone: the conntrack zone of its NAT.  leaves: packets leave by it here.  answers: as in GatewayPlace.
-    node_mac: with which this node speaks on the external network while others have the gateway.
-    others_macs: likewise those of the other nodes that may have it.
+    """A router's way to the external network, which is on this node.  zone: the conntrack zone of its NAT.
     on_link: the prefixes of the subnets it has addresses in; next_hops: their gateways.
     floating_ips: address -> the one that it stands for.  forwarded: where ports of other floating IPs lead."""
 
@@ -315,19 +301,10 @@ class Gateway(Struct, frozen=True, kw_only=True):
     next_hops: tuple[Prefix, ...]
     floating_ips: dict[int, int] = {}
     forwarded: tuple[Forwarded, ...] = ()
-    leaves: bool = True
-    answers: bool = True
-    node_mac: int = 0
-    others_macs: tuple[int, ...] = ()
 
     @property
     def addresses(self) -> tuple[Prefix, ...]:
         return tuple(prefix(fixed.ip_address) for fixed in self.port.fixed_ips)
-
-    @property
-    def asked_for(self) -> list[int]:
-        """By whoever is about to take it: the first of its IPv4 addresses, if it has any."""
-        return [one.value for one in self.addresses if one.version == 4][:1]
 
     def own(self, version: int) -> list[int]:
         """What it is asked for on the external network: its addresses, floating IPs, in IPv6 the link-local one."""
@@ -358,18 +335,15 @@ class LocalForwarding(Struct, frozen=True, kw_only=True):
 
 
 class WayToGateway(Struct, frozen=True):
-    """From a network of the router's to a node that has its gateway, or takes over when it is gone.  relay: for
-    packets that another node has passed on."""
+    """From a network of the router's to the node that has its gateway."""
 
     interface: Interface
     there: RemotePort
-    relay: RemotePort
 
 
 class LocalRouter(Struct, frozen=True, kw_only=True):
     """A router that this node routes for.  number: its own on this node.  node: this one's name.
-    gateway: if it is here.  standby: if it may have to be taken over.  ways: to the other nodes of its order.
-    leads_to: which of these packets are sent to; "" for none.
+    gateway: if it is here.  ways: if it is elsewhere.
     checks_length: whether the datapath can tell how long a packet is.  can_limit: whether it has meters.
     out_of_reach: on-link prefixes of interfaces whose networks are not wired here.
     limited: nothing, where the datapath has no meters."""
@@ -379,9 +353,7 @@ class LocalRouter(Struct, frozen=True, kw_only=True):
     node: str
     interfaces: tuple[Interface, ...]
     gateway: Gateway | None = None
-    standby: Gateway | None = None
     ways: tuple[WayToGateway, ...] = ()
-    leads_to: str = ""
     checks_length: bool = True
     can_limit: bool = True
     out_of_reach: tuple[Prefix, ...] = ()

@@ -72,7 +72,6 @@ class Report(Struct, frozen=True, kw_only=True, tag="report"):
     once that was said.
 
     left, taken_up: of ports that move, MOST_MOVING of each; nothing is said to them.
-    gateways: ports of routers' gateways that the node has taken over, as many at most.
     """
 
     revision: int
@@ -80,7 +79,6 @@ class Report(Struct, frozen=True, kw_only=True, tag="report"):
     complete: bool = False
     left: tuple[Left, ...] = ()
     taken_up: tuple[TakenUp, ...] = ()
-    gateways: tuple[str, ...] = ()
 
 
 class Snapshot(Struct, frozen=True, kw_only=True, tag="snapshot"):

@@ -18,7 +18,7 @@ from netweft.dataplane.openflow.flow import Flow
 from netweft.dataplane.openflow.messages import PacketIn
 from netweft.dataplane.packets import arp, icmp
 from netweft.dataplane.packets.datagram import IpAddress
-from netweft.services.addresses import Prefix, link_local, octets, parsed, text, within
+from netweft.services.addresses import Prefix, octets, parsed, within
 from netweft.services.fields import LOCAL_VLAN, NEXT_HOP, ROUTER, Reason
 from netweft.services.l2.announce import Packet
 from netweft.services.l3.announcements import announcements, to_network
@@ -31,7 +31,6 @@ log = structlog.get_logger(__name__)
 TICK = 0.25  # seconds
 PATIENCE = (0.25, 0.5, 1.0, 2.0)  # between one question and the next; then nobody is there
 AGAIN_AFTER = 20.0  # what is known is asked for again
-LOOK_AHEAD = 5.0  # for what may have to be taken over
 FORGET_AFTER = 600.0  # what no packet has asked for since
 MOST_WAITING, MOST_PACKETS, MOST_KNOWN = 64, 3, 1024  # addresses of a router; packets to each; addresses of a router
 ANNOUNCE_AT = (0.0, 0.5, 2.0)  # seconds after a gateway has come here
@@ -67,13 +66,12 @@ class Resolver:
     """send: a packet-out on the integration bridge."""
 
     asked = Asked.NEXT_HOP
-    reasons = frozenset({Reason.ROUTER_RESOLVE, Reason.ROUTER_ANSWERS})
+    reasons = frozenset({Reason.ROUTER_RESOLVE})
 
     def __init__(self, desired: Desired, send: Callable[[Packet], None], wake: Callable[[], None]) -> None:
         self._desired = desired
         self._send = send
         self._wake = wake
-        self._looked_ahead = float("-inf")
         self._questions: dict[Place, Question] = {}
         self._known: dict[Place, Known] = {}
         self._found: list[Learned] = []
@@ -104,7 +102,7 @@ class Resolver:
         """Of an answer to a question, or of a question for a gateway's own address."""
         said = arp.reply(packet.frame) or icmp.advertised(packet.frame)
         if said is not None:
-            self.said(packet.frame[:6], said)
+            self._answered(packet.frame[:6], said)
         asked = icmp.solicitation(packet.frame)
         if asked is None:
             return ()
@@ -152,10 +150,10 @@ class Resolver:
         known = sum(one.asker == gateway.port.id for one in self._known.values())
         return waiting < MOST_WAITING and known < MOST_KNOWN
 
-    def said(self, to: bytes, said: arp.Said) -> None:
+    def _answered(self, to: bytes, said: arp.Said) -> None:
         """Only what was asked for is believed."""
         for place, question in list(self._questions.items()):
-            if place.address == said.address and _speaks_as(question.gateway) == to:
+            if place.address == said.address and octets(question.gateway.port.mac_address) == to:
                 del self._questions[place]
                 self._learn(place, said.mac, self._known.get(place), question.gateway.port.id)
                 for frame in question.frames:
@@ -184,8 +182,6 @@ class Resolver:
                     self._give_up(place)
                 else:
                     self._ask(place, question)
-        if now - self._looked_ahead > LOOK_AHEAD:
-            self._look_ahead(now)
         gateways = self._gateways() if self._known else {}
         for place, known in list(self._known.items()):
             gateway = gateways.get(place.network_id)
@@ -196,26 +192,11 @@ class Resolver:
         self._announce(now)
 
     def _gateways(self) -> dict[str, Gateway]:
-        """By network; one that this node has, if there is one."""
-        found = (*self._desired.standbys(), *self._desired.gateways())
-        return {gateway.network.network.id: gateway for gateway in found}
-
-    def _look_ahead(self, now: float) -> None:
-        """What the routes of gateways lead to that this node may have to take over is asked for beforehand."""
-        self._looked_ahead = now
-        for standby in self._desired.standbys():
-            for next_hop in standby.next_hops:
-                place = Place(standby.network.network.id, parsed(text(next_hop)))
-                if place not in self._known and place not in self._questions:
-                    self._questions[place] = Question(standby, now)
+        return {gateway.network.network.id: gateway for gateway in self._desired.gateways()}
 
     def _ask(self, place: Place, question: Question) -> None:
-        """As long as others have the gateway it is not for this node to say where its addresses are."""
-        gateway = question.gateway
-        mac, ends = _speaks_as(gateway), gateway.addresses
+        mac, ends = octets(question.gateway.port.mac_address), question.gateway.addresses
         own = next((one.value for one in ends if one.version == place.address.version), None)
-        if own is not None and not gateway.answers:
-            own = 0 if place.address.version == 4 else link_local(gateway.node_mac)
         if own is not None and isinstance(place.address, IPv4Address):
             frame = arp.request(mac, IPv4Address(own), place.address)
             self._send(to_network(question.gateway.network.vlan, frame))
@@ -258,9 +239,7 @@ class Resolver:
     def wired(self) -> None:
         """All that is wanted is in place: a gateway that is new here, or has a new address, is announced."""
         now = _now()
-        self._look_ahead(now)
-        answering = [gateway for gateway in self._desired.gateways() if gateway.answers]
-        current = {gateway.port.id: _addresses(gateway) for gateway in answering}
+        current = {gateway.port.id: _addresses(gateway) for gateway in self._desired.gateways()}
         for port_id, addresses in current.items():
             if self._announced.get(port_id) != addresses:
                 self._announcing += [(now + after, port_id) for after in ANNOUNCE_AT]
@@ -271,13 +250,9 @@ class Resolver:
         due = {port_id for at, port_id in self._announcing if at <= now}
         self._announcing = [(at, port_id) for at, port_id in self._announcing if at > now]
         for gateway in self._desired.gateways() if due else ():
-            if gateway.port.id in due and gateway.answers:
+            if gateway.port.id in due:
                 for packet in announcements(gateway):
                     self._send(packet)
-
-
-def _speaks_as(gateway: Gateway) -> bytes:
-    return octets(gateway.port.mac_address) if gateway.answers else gateway.node_mac.to_bytes(6, "big")
 
 
 def _addresses(gateway: Gateway) -> tuple[int, ...]:

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from netweft.model import GatewayPort, Object, PortForwarding, Router
 from netweft.reconcile.memo import Fact, Reader
 from netweft.services.addresses import prefix
-from netweft.services.l3.wiring import place_of
 from netweft.services.values import Forwarded, LocalForwarding, LocalNetwork
-from netweft.services.wiring import local_network
+from netweft.services.wiring import host_facts, local_network
 
 
 class ForwardedAddresses:
@@ -48,8 +47,8 @@ def local_forwarding(read: Reader, id: str) -> LocalForwarding | None:
     gateways: list[GatewayPort] = [
         read.get(("gateway_port", id)) for id in read.get(("gateways", forwarding.router_id)) or ()
     ]
-    outside = forwarding.floating_network_id
-    here = any(place_of(read, one).here and one.network_id == outside for one in gateways)
+    node, outside = host_facts(read).name, forwarding.floating_network_id
+    here = any(one.host_id == node and one.network_id == outside for one in gateways)
     if not here or not isinstance(local_network(read, outside), LocalNetwork):
         return None
     number = read.get(("number", router.id))

@@ -16,11 +16,11 @@ from netweft.dataplane.openflow.fields import ETH_IPV4, ETH_IPV6
 from netweft.dataplane.openflow.flow import Ct, CtClear, DecTtl, Nat, SetField
 from netweft.services.addresses import Prefix, mac
 from netweft.services.fields import HANDED_UP, LOCAL_VLAN, ROUTER, Reason, RouterLimit, Why, cookie
-from netweft.services.l3 import floating_errors, hand_ups, outside_neighbours, scopes, takeover_flows
+from netweft.services.l2 import switching
+from netweft.services.l3 import floating_errors, hand_ups, outside_neighbours, scopes
 from netweft.services.l3.echo import answers_ping, for_it
-from netweft.services.l3.elsewhere import GATEWAY_ROUTE, elsewhere
 from netweft.services.l3.next_hops import at
-from netweft.services.l3.routes import fits, may_not_fit, priority, to_next_hop, towards
+from netweft.services.l3.routes import DEFAULT, fits, may_not_fit, priority, to_next_hop, towards
 from netweft.services.l3.wire import wire_mac
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.security.firewall import IS_INVALID
@@ -31,36 +31,43 @@ TO_ROUTER, FROM_OUTSIDE, ITSELF, ROUTING, TO_OUTSIDE, NEXT_HOP = (
 )
 LIMITS = INT["outside_egress"]  # before the next hop
 INVALID: Final = 100
+GATEWAY_ROUTE: Final = DEFAULT - 2  # a default route of its owner's comes before the gateway's
 
 
 def router(uplinks: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
     if not here.router.admin_state_up:
         return
-    yield from elsewhere(uplinks, here)
-    yield from takeover_flows.flows(here)
-    gateway = here.gateway
-    if gateway is not None:
-        yield from outside_neighbours.flows(here, gateway)
-        yield from _enters(here, gateway)
-        if gateway.leaves:
-            yield from _by_other_nodes(here)
-            yield from _leaves(here, gateway)
-        yield from scopes.by_the_gateway(here, gateway)
-        yield from floating_errors.flows(here, gateway)
-        yield from hand_ups.meters(here, gateway)
-        yield from hand_ups.undelivered(uplinks, here, gateway)
+    for way in here.ways:
+        yield from switching.peer(uplinks, way.there)
+        yield from _to_the_gateways_node(here, way.interface.network.vlan, mac(way.there.peer.mac_address))
+    if here.gateway is not None:
+        yield from _by_other_nodes(here)
+        yield from outside_neighbours.flows(here, here.gateway)
+        yield from _enters(here, here.gateway)
+        yield from _leaves(here, here.gateway)
+        yield from scopes.by_the_gateway(here, here.gateway)
+        yield from floating_errors.flows(here, here.gateway)
+        yield from hand_ups.meters(here, here.gateway)
+        yield from hand_ups.undelivered(uplinks, here, here.gateway)
+
+
+def _to_the_gateways_node(here: LocalRouter, vlan: int, there: int) -> Iterator[BridgeFlow]:
+    """As it is, in the network that it is in: that node routes it."""
+    owner = cookie(Reason.ROUTER_GATEWAY, here.router.id)
+    for eth_type in (ETH_IPV4, ETH_IPV6):
+        match: dict[str, Value] = {ROUTER: here.number, LOCAL_VLAN: vlan, "eth_type": eth_type}
+        yield ROUTING.flow(GATEWAY_ROUTE, owner, match, SetField("eth_dst", there), CtClear(), INT["switching"].goto)
 
 
 def _by_other_nodes(here: LocalRouter) -> Iterator[BridgeFlow]:
     owner = cookie(Reason.ROUTER_GATEWAY, here.router.id)
     for interface in here.interfaces:
-        for relayed in (False, True)[: 1 + bool(here.ways)]:
-            to_us = wire_mac(here.node, interface.port.id, relayed=relayed)
-            match: dict[str, Value] = {LOCAL_VLAN: interface.network.vlan, "eth_dst": to_us}
-            yield TO_ROUTER.flow(10, owner, match)
-            for eth_type in (ETH_IPV4, ETH_IPV6):
-                enter = SetField(ROUTER, here.number)
-                yield TO_ROUTER.flow(20, owner, {**match, "eth_type": eth_type}, enter, INT["leaves_network"].goto)
+        to_us = wire_mac(here.node, interface.port.id)
+        match: dict[str, Value] = {LOCAL_VLAN: interface.network.vlan, "eth_dst": to_us}
+        yield TO_ROUTER.flow(10, owner, match)
+        for eth_type in (ETH_IPV4, ETH_IPV6):
+            enter = SetField(ROUTER, here.number)
+            yield TO_ROUTER.flow(20, owner, {**match, "eth_type": eth_type}, enter, INT["leaves_network"].goto)
 
 
 def _enters(here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:

@@ -6,16 +6,7 @@ from netweft.model import FloatingIp, GatewayPort, Peer, QosPolicy, Router, Rout
 from netweft.reconcile.memo import Reader
 from netweft.services.addresses import Prefix, prefix, text_of_mac
 from netweft.services.l3.wire import wire_mac
-from netweft.services.values import (
-    Gateway,
-    GatewayPlace,
-    Interface,
-    Limited,
-    LocalNetwork,
-    LocalRouter,
-    RemotePort,
-    WayToGateway,
-)
+from netweft.services.values import Gateway, Interface, Limited, LocalNetwork, LocalRouter, RemotePort, WayToGateway
 from netweft.services.wiring import NO_LENGTHS, NO_METERS, Problem, host_facts, local_network, tunnel_to
 
 
@@ -28,12 +19,10 @@ def local_router(read: Reader, router_id: str) -> LocalRouter | None:
     maybe = [(port, _interface(read, port)) for port in ports if port]
     interfaces = tuple(one for _, one in maybe if one)
     node = host_facts(read).name
-    outside: list[GatewayPort] = [read.get(("gateway_port", id)) for id in read.get(("gateways", router_id)) or ()]
-    port = next((port for port in outside if port.order), None)
-    place = place_of(read, port) if port else GatewayPlace("")
-    mine = _gateway(read, port, place) if port and node in port.order else None
-    gateway = mine if place.here else None
-    others = tuple(host for host in port.order if host != node) if port else ()
+    outside = [read.get(("gateway_port", id)) for id in read.get(("gateways", router_id)) or ()]
+    here = next((port for port in outside if port.host_id == node), None)
+    there = next((port for port in outside if port.host_id not in ("", node)), None)
+    gateway = _gateway(read, here) if here else None
     return LocalRouter(
         router=found,
         number=read.get(("number", router_id)),
@@ -44,20 +33,11 @@ def local_router(read: Reader, router_id: str) -> LocalRouter | None:
         out_of_reach=tuple(net for port, one in maybe if one is None for net in _on_link(read, port)),
         gateway=gateway,
         limited=tuple(_limited(read, found, gateway)) if gateway and not read.get(NO_METERS) else (),
-        standby=None if place.here else mine,
-        ways=tuple(way for host in others for way in _ways(read, interfaces, host)),
-        leads_to=place.host if place.host in others else "",
+        ways=tuple(_ways(read, interfaces, there.host_id)) if there and not here else (),
     )
 
 
-def place_of(read: Reader, port: GatewayPort) -> GatewayPlace:
-    """As this node has found; else as the server says."""
-    found: GatewayPlace | None = read.get(("place", port.id))
-    here = port.host_id == host_facts(read).name
-    return found or GatewayPlace(port.host_id, here=here, answers=here)
-
-
-def _gateway(read: Reader, port: GatewayPort, place: GatewayPlace) -> Gateway | None:
+def _gateway(read: Reader, port: GatewayPort) -> Gateway | None:
     """None: its network is not wired here, or there is no zone for it."""
     network, zone = local_network(read, port.network_id), read.get(("zone", port.router_id))
     if not isinstance(network, LocalNetwork) or not zone:
@@ -65,13 +45,8 @@ def _gateway(read: Reader, port: GatewayPort, place: GatewayPlace) -> Gateway | 
     floating: list[FloatingIp] = [
         read.get(("floating_ip", id)) for id in read.get(("floating_ips", port.router_id)) or ()
     ]
-    node = host_facts(read).name
     return Gateway(
         port=port,
-        leaves=place.host == node,
-        answers=place.answers,
-        node_mac=wire_mac(node, port.id),
-        others_macs=tuple(wire_mac(host, port.id) for host in port.order if host != node),
         network=network,
         zone=zone,
         on_link=_on_link(read, port),
@@ -102,24 +77,17 @@ def _limited(read: Reader, router: Router, gateway: Gateway) -> Iterator[Limited
 
 
 def _ways(read: Reader, interfaces: Iterable[Interface], host: str) -> Iterator[WayToGateway]:
-    """By the MACs that the other node has for the interface, as to any peer there."""
+    """By the MAC that the other node has for the interface, as to any peer there."""
     for interface in interfaces:
-        tunnel = tunnel_to(read, interface.network, host)
-        there, relay = (
-            RemotePort(peer=_there(interface, host, relayed=relayed), network=interface.network, tunnel=tunnel)
-            for relayed in (False, True)
+        peer = Peer(
+            id=interface.port.id,
+            network_id=interface.port.network_id,
+            mac_address=text_of_mac(wire_mac(host, interface.port.id)),
+            port_security_enabled=False,
+            host_id=host,
         )
-        yield WayToGateway(interface, there, relay)
-
-
-def _there(interface: Interface, host: str, *, relayed: bool) -> Peer:
-    return Peer(
-        id=interface.port.id,
-        network_id=interface.port.network_id,
-        mac_address=text_of_mac(wire_mac(host, interface.port.id, relayed=relayed)),
-        port_security_enabled=False,
-        host_id=host,
-    )
+        tunnel = tunnel_to(read, interface.network, host)
+        yield WayToGateway(interface, RemotePort(peer=peer, network=interface.network, tunnel=tunnel))
 
 
 def _subnets_of(read: Reader, port: RouterPort | GatewayPort) -> list[Subnet]:
