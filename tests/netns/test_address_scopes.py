@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
-from tests.netns.harness import Lab
+from tests.netns.harness import Lab, until
 from tests.netns.outside import OUTSIDE
 from tests.netns.test_gateways import Stage, stage
 from tests.netns.test_routing import address, make_router
@@ -62,6 +62,11 @@ def test_within_and_between(lab: Lab, scoped: Scoped) -> None:
 
 def test_a_pool_in_another_scope(lab: Lab, scoped: Scoped) -> None:
     with lab.cloud() as cloud:
+        before = cloud.find("subnetpools", scoped.pool)["address_scope_id"]
         cloud.update("subnetpools", scoped.pool, {"address_scope_id": scoped.scope})
     assert lab.ping(scoped.one, address(scoped.far))
     assert lab.ping(scoped.far, address(scoped.near))
+    with lab.cloud() as cloud:
+        cloud.update("subnetpools", scoped.pool, {"address_scope_id": before})
+    until(lambda: not lab.ping(scoped.one, address(scoped.far), seconds=1), "apart again")
+    until(lambda: not lab.ping(scoped.far, address(scoped.near), seconds=1), "apart again")
