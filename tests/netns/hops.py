@@ -5,6 +5,7 @@ hops.py ADDRESS PORT TTL SIZE   SIZE bytes with IP header, not to be fragmented.
                                 {"answer": true}, {"too big": MTU} that it knew before, or {} when nothing comes in two
                                 seconds
 hops.py ADDRESS PORT TTL tcp    the beginning of a TCP connection; likewise, or {"refused": true}
+hops.py ADDRESS PORT TTL SIZE SOURCE   from this port
 """
 
 import errno
@@ -22,8 +23,10 @@ FROM_ICMP = 2
 _ERROR = struct.Struct("=IBBBBII")
 
 
-def main(address: str, port: str, ttl: str, size: str) -> None:
+def main(address: str, port: str, ttl: str, size: str, source: str = "0") -> None:
     there = socket.socket(socket.AF_INET, socket.SOCK_STREAM if size == "tcp" else socket.SOCK_DGRAM)
+    there.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    there.bind(("", int(source)))
     there.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO)
     there.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
     there.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, int(ttl))

@@ -26,15 +26,17 @@ from netweft.lab.vm import Vm
 
 HOPS = Path(__file__).with_name("hops.py")
 NEAR, BEHIND = "192.0.2.1", "198.51.100.7"
-NARROW, CLOSED, OPEN = 1300, "9", "7007"
+NARROW, CLOSED = 1300, 9
+FIRST, TO_ONE, INSIDE = 7100, 7200, 8100  # ports of a floating IP, and where they lead
 EXCEEDED, NO_PORT, TOO_BIG = (11, 0), (3, 3), (3, 4)
 
 
 class Stage(NamedTuple):
-    """snat: on each node a VM without, floating: with a floating IP, by its address."""
+    """snat: on each node a VM without, floating: with a floating IP, by its address; forwarded: with ports of one."""
 
     snat: dict[str, Vm]
     floating: dict[str, tuple[Vm, str]]
+    forwarded: dict[str, tuple[Vm, str]]
     gateway: str
     own: str
     outside: str
@@ -57,16 +59,34 @@ def stage(lab: Lab) -> Iterator[Stage]:
         with lab.cloud() as cloud:
             made = cloud.create("floatingips", floating_network_id=external, port_id=vm.port_id)
         floating[node] = vm, made["floating_ip_address"]
+    forwarded = {node: _forwarded(lab, external, lab.add_vm(node, blue)) for node in ("hv1", "hv2")}
     with lab.cloud() as cloud:
         (port,) = cloud.list("ports", device_id=router["id"], device_owner="network:router_gateway")
-    found = Stage(snat, floating, subnet_of(lab, blue)["gateway_ip"], port["fixed_ips"][0]["ip_address"], there, behind)
-    for vm in (*snat.values(), *(vm for vm, _ in floating.values())):
+    own = port["fixed_ips"][0]["ip_address"]
+    found = Stage(snat, floating, forwarded, subnet_of(lab, blue)["gateway_ip"], own, there, behind)
+    with_public = (*floating.values(), *forwarded.values())
+    for vm in (*snat.values(), *(vm for vm, _ in with_public)):
         assert lab.ping(vm, BEHIND)
-    for _, public in floating.values():
+    for _, public in with_public:
         until(lambda public=public: _pings(behind, public), "it is reached from outside")  # type: ignore[misc]
     yield found
     host.remove(lab.layout, outside)
     fabric.remove([behind])
+
+
+def _forwarded(lab: Lab, external: str, vm: Vm) -> tuple[Vm, str]:
+    """In order, and ten ports to one."""
+    ports = {"internal_port_id": vm.port_id, "internal_ip_address": vm.nic.address}
+    with lab.cloud() as cloud:
+        made = cloud.create("floatingips", floating_network_id=external)
+        for protocol, outside, inside in (
+            ("udp", f"{FIRST}:{FIRST + 2}", f"{INSIDE}:{INSIDE + 2}"),
+            ("tcp", f"{FIRST}:{FIRST + 2}", f"{INSIDE}:{INSIDE + 2}"),
+            ("udp", f"{TO_ONE}:{TO_ONE + 9}", str(INSIDE + 5)),
+        ):
+            wanted = {**ports, "protocol": protocol, "external_port_range": outside, "internal_port_range": inside}
+            cloud.request("POST", f"floatingips/{made['id']}/port_forwardings", {"port_forwarding": wanted})
+    return vm, str(made["floating_ip_address"])
 
 
 def _behind(there: str, behind: str) -> None:
@@ -97,7 +117,8 @@ def _behind(there: str, behind: str) -> None:
         run(*in_namespace(namespace, "sysctl", "-qw", "net.ipv4.icmp_ratelimit=0"))
     run("ip", "-n", behind, "link", "set", "lo", "up")
     run("ip", "-n", behind, "address", "add", f"{BEHIND}/32", "dev", "lo")
-    run("ip", "-n", behind, "route", "add", "default", "via", NEAR)
+    # what it says of itself is no way to find out how much fits
+    run("ip", "-n", behind, "route", "add", "default", "via", NEAR, "advmss", "1400")
     run("ip", "-n", there, "route", "add", f"{BEHIND}/32", "via", "192.0.2.2")
 
 
@@ -111,8 +132,10 @@ def _said(namespace: str, to: str, *words: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
-def _hop(namespace: str, to: str, port: str = CLOSED, ttl: int = 64, size: int | str = 100) -> dict[str, Any]:
-    command = in_namespace(namespace, sys.executable, str(HOPS), to, port, str(ttl), str(size))
+def _hop(
+    namespace: str, to: str, port: int = CLOSED, ttl: int = 64, size: int | str = 100, source: int = 0
+) -> dict[str, Any]:
+    command = in_namespace(namespace, sys.executable, str(HOPS), to, *map(str, (port, ttl, size, source)))
     return dict(json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout))
 
 
@@ -207,6 +230,57 @@ class TestFromOutside:
 
 
 @pytest.mark.parametrize("node", ["hv1", "hv2"])
+class TestForwardedPorts:
+    @pytest.mark.parametrize("port", [FIRST, FIRST + 2, TO_ONE + 7])
+    def test_traceroute_by_udp_shows_the_router(self, stage: Stage, node: str, port: int) -> None:
+        public = stage.forwarded[node][1]
+        path = [_heard(stage.behind, public, port=port, ttl=ttl) for ttl in (1, 2, 3)]
+        assert path == [(NEAR, EXCEEDED), (stage.own, EXCEEDED), (public, NO_PORT)]
+
+    def test_traceroute_by_tcp_shows_the_router(self, stage: Stage, node: str) -> None:
+        public = stage.forwarded[node][1]
+        path = [_heard(stage.behind, public, port=FIRST, ttl=ttl, size="tcp") for ttl in (1, 2)]
+        assert path == [(NEAR, EXCEEDED), (stage.own, EXCEEDED)]
+        assert _hop(stage.behind, public, port=FIRST, ttl=3, size="tcp") == {"refused": True}
+
+    @pytest.mark.parametrize("port", [FIRST, TO_ONE])
+    def test_too_big_for_the_network_inside(self, stage: Stage, node: str, port: int) -> None:
+        _forget(stage.outside)
+        hop = _hop(stage.outside, stage.forwarded[node][1], port=port, size=1500)
+        assert (hop["from"], hop["type"], hop["code"], hop["mtu"]) == (stage.own, *TOO_BIG, 1450)
+        _forget(stage.outside)
+
+    def test_what_they_say_shows_each_hop(self, lab: Lab, stage: Stage, node: str) -> None:
+        """From the very port that is forwarded to."""
+        inside = lab.layout.vm_namespace(stage.forwarded[node][0].name)
+        path = [_heard(inside, BEHIND, ttl=ttl, source=INSIDE) for ttl in (1, 2, 3)]
+        assert path == [(stage.gateway, EXCEEDED), (OUTSIDE, EXCEEDED), (BEHIND, NO_PORT)]
+        _forget(inside)
+        hop = _hop(inside, BEHIND, size=1400, source=INSIDE)
+        assert (hop["from"], hop["type"], hop["code"], hop["mtu"]) == (OUTSIDE, *TOO_BIG, NARROW)
+        _forget(inside)
+
+    def test_tcp_finds_out_how_much_fits(self, lab: Lab, stage: Stage, node: str) -> None:
+        vm, public = stage.forwarded[node]
+        _forget(lab.layout.vm_namespace(vm.name))
+        drink = ("drink", public, str(FIRST + 1))
+        with lab.inside(vm, "pour", str(INSIDE + 1)), lab.inside_namespace(stage.behind, *drink) as client:
+            got = 0
+            while got < 2**18:
+                got += int(client.line())
+
+    @pytest.mark.parametrize("port", [FIRST, TO_ONE])
+    @pytest.mark.parametrize("frm", ["hv1", "hv2"])
+    def test_from_inside(self, lab: Lab, stage: Stage, node: str, frm: str, port: int) -> None:
+        public = stage.forwarded[node][1]
+        namespace = lab.layout.vm_namespace(stage.snat[frm].name)
+        assert _heard(namespace, public, port=port) == (public, NO_PORT)
+
+    def test_nothing_is_said_about_ports_that_lead_nowhere(self, stage: Stage, node: str) -> None:
+        assert _hop(stage.behind, stage.forwarded[node][1], port=FIRST + 3) == {}
+
+
+@pytest.mark.parametrize("node", ["hv1", "hv2"])
 @pytest.mark.parametrize("frm", ["hv1", "hv2"])
 def test_a_floating_ip_from_inside(lab: Lab, stage: Stage, frm: str, node: str) -> None:
     """By SNAT out, by the floating IP in, and the error all the way back."""
@@ -214,10 +288,11 @@ def test_a_floating_ip_from_inside(lab: Lab, stage: Stage, frm: str, node: str) 
     assert _heard(lab.layout.vm_namespace(vm.name), public) == (public, NO_PORT)
 
 
+@pytest.mark.parametrize("ports", ["none", "forwarded"])
 @pytest.mark.parametrize("node", ["hv1", "hv2"])
-def test_an_answer_that_nobody_waits_for_any_more(lab: Lab, stage: Stage, node: str) -> None:
-    """The error about it goes out by SNAT, to the socket that has answered."""
-    inside = lab.layout.vm_namespace(stage.snat[node].name)
+def test_an_answer_that_nobody_waits_for_any_more(lab: Lab, stage: Stage, node: str, ports: str) -> None:
+    """The error about it goes out by SNAT, to the socket that has answered; also of who has ports forwarded to it."""
+    inside = lab.layout.vm_namespace((stage.snat[node] if ports == "none" else stage.forwarded[node][0]).name)
     script = (
         "import socket, time\n"
         "here = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"

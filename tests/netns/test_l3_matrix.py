@@ -3,9 +3,10 @@
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from tests.netns.harness import Lab, until
@@ -20,6 +21,7 @@ from netweft.lab.vm import Vm
 
 pytestmark = pytest.mark.timeout(600)
 
+HOPS = Path(__file__).with_name("hops.py")
 DOCUMENT = Path(__file__).parents[2] / "docs/layer3-tried.md"
 INTRODUCTION = """\
 # Layer 3, tried
@@ -28,9 +30,9 @@ Every way through a router, from each place, by each protocol. Made by `NETWEFT_
 tests/netns/test_l3_matrix.py`; `make test` tries all of it again and fails where a row is not as written here.
 
 ping: one that is answered. TCP: 1 MiB, compared by digest. UDP: a datagram of 1,000 bytes, and its answer. traceroute:
-with each number of hops fewer than it takes, somebody says so. path MTU: who sends more than the next network takes is
-told how much fits. `-`: there is no such thing (a forwarded port answers no ping; what comes from the smaller network
-fits).
+with each number of hops fewer than it takes, somebody says so (by ping; to a forwarded port by UDP). path MTU: who
+sends more than the next network takes is told how much fits. `-`: there is no such thing (a forwarded port answers no
+ping; what comes from the smaller network fits).
 
 Two hypervisors, both with the external network, whose MTU is 1480; `blue` is VXLAN (MTU 1450), `red` a VLAN (MTU 1500).
 
@@ -72,9 +74,10 @@ class Tried(NamedTuple):
     def row(self) -> tuple[str, ...]:
         way = self.way
         named = (way.title, way.frm.name, way.to.name, f"IPv{way.version}")
-        pings = (NONE, NONE) if way.forwarded else (_said(self._ping()), _said(self._traceroute()))
-        too_big = _said(self._is_told()) if way.fits else NONE
-        return (*named, pings[0], _said(self._tcp()), _said(self._udp()), pings[1], too_big)
+        ping = NONE if way.forwarded else _said(self._ping())
+        traceroute = _said(self._traceroute_by_udp() if way.forwarded else self._traceroute())
+        too_big = _said(self._is_told_by_udp() if way.forwarded else self._is_told()) if way.fits else NONE
+        return (*named, ping, _said(self._tcp()), _said(self._udp()), traceroute, too_big)
 
     def _ping(self, *options: str) -> bool:
         return " 1 received" in self._pinged("-w", "10", *options)
@@ -94,6 +97,23 @@ class Tried(NamedTuple):
             if "From " not in said:
                 return False
         return False
+
+    def _traceroute_by_udp(self) -> bool:
+        """To the very port."""
+        with self.lab.inside_namespace(self.way.to.namespace, "hear", str(UDP)):
+            for hops in range(1, MOST_HOPS):
+                hop = self._hop(hops, 100)
+                if not hop.get("from"):
+                    return hops > 1 and hop == {"answer": True}
+        return False
+
+    def _is_told_by_udp(self) -> bool:
+        return bool(self._hop(64, self.way.fits + 10).get("mtu") == self.way.fits)
+
+    def _hop(self, ttl: int, size: int) -> dict[str, Any]:
+        words = (sys.executable, str(HOPS), self.way.address, str(UDP), str(ttl), str(size))
+        done = subprocess.run(in_namespace(self.way.frm.namespace, *words), capture_output=True, text=True, check=True)
+        return dict(json.loads(done.stdout))
 
     def _tcp(self) -> bool:
         with self.lab.inside_namespace(self.way.to.namespace, "serve", str(TCP)) as server:
@@ -199,8 +219,8 @@ class Scene:
         yield Way("floating IP to floating IP", blue1, red2, second)
         yield Way("floating IP, its own", blue1, blue1, first)
         third = self.forwarded(blue2)
-        for frm in (outside, red1, blue1, blue2):
-            yield Way("port forwarding", frm, blue2, third, forwarded=True)
+        for frm, fits in ((outside, 1450), (red1, 1450), (blue1, 0), (blue2, 0)):
+            yield Way("port forwarding", frm, blue2, third, fits, forwarded=True)
 
 
 def _addresses(machine: Vm) -> dict[int, str]:

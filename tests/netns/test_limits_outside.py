@@ -12,6 +12,7 @@ import pytest
 from tests.netns.harness import Inside, Lab, until
 from tests.netns.outside import OUTSIDE
 from tests.netns.test_gateways import Stage, stage
+from tests.netns.test_routing import address
 
 from netweft.lab.cloud import Cloud
 from netweft.lab.commands import in_namespace
@@ -85,6 +86,15 @@ def test_a_floating_ip(lab: Lab, stage: Stage, let_in: None) -> None:
         cloud.update("floatingips", made["id"], {"qos_policy_id": None})
         until(lambda: meters(lab) == 0, "no meter")
         assert arrives(vm, there, OUTSIDE, 3 * OUT) > 2 * OUT
+        cloud.update("floatingips", made["id"], {"port_id": None, "qos_policy_id": limits})
+        leads = {"protocol": "udp", "internal_port_id": stage.two.port_id, "internal_ip_address": address(stage.two)}
+        ports = leads | {"internal_port": PORT, "external_port": PORT}
+        path = f"floatingips/{made['id']}/port_forwardings"
+        cloud.request("POST", path, {"port_forwarding": ports})
+        until(lambda: meters(lab) == 2, "one with forwardings only is limited the same")
+        assert close(arrives(there, vm, made["floating_ip_address"], 3 * IN), IN)
+        (one,) = cloud.request("GET", path)["port_forwardings"]
+        cloud.request("DELETE", f"{path}/{one['id']}")
         cloud.delete("floatingips", made["id"])
 
 

@@ -16,6 +16,7 @@ from netweft.model import EMPTY_VIEW, Key, NodeView, PortStatus, key_of
 from netweft.services.kinds import ADVERTISED, BROKEN, GUARANTEE, LEASE, LINK, METER, ROW, STATUS, Broken, value
 from netweft.services.l2.announce import Packet, announcement
 from netweft.services.l2.local_vlans import NETWORK_KEY, ROUTER_ZONES, LocalVlans
+from netweft.services.l3.forwarded import ForwardedAddresses
 from netweft.services.pipeline import BridgeFlow
 from netweft.services.rendering import Rendering
 from netweft.services.security.ends import Ends
@@ -166,6 +167,11 @@ class Desired:
     def router_at(self, number: int) -> LocalRouter | None:
         """By its number on this node."""
         return self._rendering.router_at(number) if self._rendering else None
+
+    @property
+    def forwarded(self) -> ForwardedAddresses:
+        """By routers on this node."""
+        return self._rendering.forwarded if self._rendering else ForwardedAddresses()
 
     def gateways(self) -> list[Gateway]:
         """Of routers, that are on this node."""

@@ -103,8 +103,9 @@ def gateway(row: Row) -> Way | None:
 
 
 def floating_ip(row: Row) -> FloatingIp | None:
-    """None for one that stands for no port."""
-    return msgspec.convert(row, FloatingIp) if row.get("router_id") and row.get("fixed_ip_address") else None
+    """None for one that leads nowhere."""
+    fixed = row.get("fixed_ip_address") or ""
+    return msgspec.convert({**row, "fixed_ip_address": fixed}, FloatingIp) if row.get("router_id") else None
 
 
 def port_forwarding(row: Row) -> PortForwarding:

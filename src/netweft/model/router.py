@@ -64,11 +64,13 @@ class PortForwarding(Struct, frozen=True, kw_only=True, tag="port_forwarding", o
 
 
 class FloatingIp(Struct, frozen=True, kw_only=True, tag="floating_ip", omit_defaults=True):
-    """An address of the external network that stands for a port's, by a router."""
+    """An address of the external network that stands for a port's, by a router.
+
+    fixed_ip_address: the port's; empty where only ports of it are forwarded."""
 
     id: str
     router_id: str
     floating_network_id: str
     floating_ip_address: str
-    fixed_ip_address: str
+    fixed_ip_address: str = ""
     qos_policy_id: str | None = None

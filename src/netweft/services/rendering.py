@@ -195,7 +195,7 @@ class Rendering:
         self._paired = PairedAddresses()
         self._interfaces = Interfaces(host.name)
         self._advertisers = Advertisers()
-        self._forwarded = ForwardedAddresses()
+        self.forwarded = ForwardedAddresses()
         self._rezoned: set[str] = set()
         self._router_numbers = Numbers()
         self._hosts: defaultdict[str, Counter[str]] = defaultdict(Counter)
@@ -350,7 +350,7 @@ class Rendering:
         if kind == "port":
             self._place(name)
         self._remotes.changed(before, after)
-        for look_up in (self._subnets, self._paired, self._interfaces, self._advertisers, self._forwarded):
+        for look_up in (self._subnets, self._paired, self._interfaces, self._advertisers, self.forwarded):
             for fact, value in look_up.changed(before, after):
                 self._memo.put(fact, value)
         for obj, step in ((after, 1), (before, -1)):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from netweft.dataplane.packets import icmp
 from netweft.dataplane.packets.datagram import checksum, packet, upper_checksum
-from netweft.dataplane.packets.readdressed import error, readdressed, with_ends
+from netweft.dataplane.packets.readdressed import End, Ports, error, ports, readdressed, with_ends
 
 OWN, THEIRS = bytes.fromhex("fa163e000001"), bytes.fromhex("fa163e000002")
 VM, FLOATING, THERE, HOP = map(IPv4Address, ("10.0.0.5", "203.0.113.50", "198.51.100.7", "198.51.100.1"))
@@ -16,6 +16,7 @@ PORTS = bytes.fromhex("1388 0035")
 
 addresses = st.integers(1, 2**32 - 1).map(IPv4Address)
 optional = st.none() | addresses
+ends = st.none() | st.builds(End, addresses, st.none() | st.integers(0, 65535))
 
 
 def upper(protocol: int, src: IPv4Address, dst: IPv4Address, payload: bytes) -> bytes:
@@ -54,7 +55,7 @@ def test_in_by_a_floating_ip() -> None:
     found = error(made(about(FLOATING, THERE), kind=3, rest=1300))
     assert found is not None
     assert (found.src, found.dst, found.quoted_src, found.quoted_dst) == (HOP, FLOATING, FLOATING, THERE)
-    frame = with_ends(found, dst=VM, quoted_src=VM)
+    frame = with_ends(found, dst=VM, quoted_src=End(VM))
     assert frame[:26] + frame[34:36] == found.frame[:24] + frame[24:26] + found.frame[34:36]
     assert frame[40:42] == (1300).to_bytes(2, "big"), "the MTU"
     again = error(frame)
@@ -69,8 +70,8 @@ def test_in_by_a_floating_ip() -> None:
     addresses,
     optional,
     optional,
-    optional,
-    optional,
+    ends,
+    ends,
     st.sampled_from([1, 6, 17, 47]),
     st.binary(max_size=700),
 )
@@ -79,8 +80,8 @@ def test_what_was_right_stays_right(
     dst: IPv4Address,
     new_src: IPv4Address | None,
     new_dst: IPv4Address | None,
-    quoted_src: IPv4Address | None,
-    quoted_dst: IPv4Address | None,
+    quoted_src: End | None,
+    quoted_dst: End | None,
     protocol: int,
     payload: bytes,
 ) -> None:
@@ -94,8 +95,8 @@ def test_what_was_right_stays_right(
     assert again is not None
     assert again.src == (new_src or HOP)
     assert again.dst == (new_dst or src)
-    assert again.quoted_src == (quoted_src or src)
-    assert again.quoted_dst == (quoted_dst or dst)
+    assert again.quoted_src == (quoted_src.address if quoted_src else src)
+    assert again.quoted_dst == (quoted_dst.address if quoted_dst else dst)
     assert len(changed) == len(body)
     all_right(changed, whole=len(frame) - 14 <= 548)
 
@@ -107,21 +108,37 @@ def test_what_was_wrong_stays_wrong(bits: bytes, new: IPv4Address) -> None:
     before = checksum(bytes(frame[34:]))
     found = error(bytes(frame))
     assert found is not None
-    after = checksum(with_ends(found, dst=new, quoted_src=new)[34:])
+    after = checksum(with_ends(found, dst=new, quoted_src=End(new))[34:])
     assert (before in (0, 0xFFFF)) == (after in (0, 0xFFFF))
 
 
 def test_a_datagram_without_a_checksum_has_none_after_it() -> None:
     frame = about(FLOATING, THERE)
     bare = frame[:40] + b"\0\0" + frame[42:]
-    changed = readdressed(bare[14:], src=VM)
+    changed = readdressed(bare[14:], src=End(VM, 7))
     assert changed[26:28] == b"\0\0"
 
 
 def test_of_a_later_fragment_only_the_header() -> None:
     frame = about(FLOATING, THERE)[14:]
     later = frame[:6] + (185).to_bytes(2, "big") + frame[8:]
-    assert readdressed(later, src=VM)[20:] == frame[20:]
+    assert readdressed(later, src=End(VM, 7))[20:] == frame[20:]
+    assert ports(later) is None
+
+
+@given(st.sampled_from([1, 6, 17, 47, 132]), st.integers(0, 700), st.booleans())
+def test_ports_of_what_has_them(protocol: int, cut: int, source: bool) -> None:
+    """As much of it as there is."""
+    frame = about(FLOATING, THERE, protocol, b"netweft!" if protocol in (6, 17) else PORTS + b"netweft!")
+    quoted = frame[14 : 14 + cut]
+    there = ports(quoted)
+    has = protocol in (6, 17, 132) and len(quoted) >= 24
+    assert there == (Ports(protocol, 5000, 53) if has else None)
+    if len(quoted) >= 20:
+        changed = readdressed(quoted, **{"src" if source else "dst": End(VM, 9999)})
+        expected = Ports(protocol, 9999, 53) if source else Ports(protocol, 5000, 9999)
+        assert ports(changed) == (expected if has else None)
+        assert len(changed) == len(quoted)
 
 
 WHOLE = made(about(FLOATING, THERE))
@@ -163,7 +180,7 @@ def test_nothing_hostile_breaks_it(noise: bytes, cut: int, byte: int, at: int) -
     for frame in (noise, WHOLE[:14] + noise, WHOLE[:42] + noise, WHOLE[:cut], bent, bent[:cut]):
         found = error(frame)
         if found is not None:
-            changed = with_ends(found, src=VM, dst=VM, quoted_src=VM, quoted_dst=VM)
+            changed = with_ends(found, src=VM, dst=VM, quoted_src=End(VM, 7), quoted_dst=End(VM))
             assert len(changed) == len(frame)
             again = error(changed)
             assert again is not None

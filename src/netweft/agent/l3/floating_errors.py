@@ -1,4 +1,4 @@
-"""Translates ICMP errors that go to or come from whom a floating IP stands for, and gives them back to the router."""
+"""Translates ICMP errors to and from whom a floating IP, or ports of one, stand for; gives them back to the router."""
 
 from collections.abc import Iterable
 
@@ -7,6 +7,7 @@ from netweft.dataplane.openflow.messages import PacketIn
 from netweft.dataplane.packets import readdressed
 from netweft.services.fields import NEXT_HOP, ROUTER, Reason, owner
 from netweft.services.l2.announce import Packet
+from netweft.services.l3.ends import Ends
 from netweft.services.l3.floating_errors import came_in, goes_out
 from netweft.services.values import Asked, LocalPort
 
@@ -23,8 +24,9 @@ class FloatingErrors:
         error, whose = readdressed.error(packet.frame), owner(packet.cookie)
         if router is None or router.gateway is None or error is None or whose is None:
             return ()
+        ends = Ends(router.gateway, self._desired.forwarded)
         if whose.reason is Reason.ROUTER_ERROR_IN:
-            said = came_in(router, router.gateway, error)
+            said = came_in(router, ends, error)
         else:
-            said = goes_out(router, router.gateway, error, packet.fields.get(NEXT_HOP[-1], 0))
+            said = goes_out(router, ends, error, packet.fields.get(NEXT_HOP[-1], 0))
         return () if said is None else (said,)

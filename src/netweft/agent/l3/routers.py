@@ -51,7 +51,7 @@ class Errors:
         to = int.from_bytes(packet.frame[:6], "big")
         at = _only(one for one in router.interfaces if mac(one.port.mac_address) == to)
         if here is None or at is None:
-            said = routed_error(Why(why), packet.frame, router, packet.fields)
+            said = routed_error(Why(why), packet.frame, router, self._desired.forwarded, packet.fields)
         else:
             near = at if at.port.network_id == here.port.network_id else self._gateway(here)
             mtu = mtu_of(router, packet.fields) if why == Why.TOO_BIG else 0

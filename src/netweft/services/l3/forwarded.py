@@ -1,7 +1,8 @@
-"""From facts to forwardings as services work on them; and which addresses forwardings name, looked up by router."""
+"""From facts to forwardings as services work on them; and what forwardings name, looked up by router."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from typing import TypeAlias
 
 from netweft.model import GatewayPort, Object, PortForwarding, Router
 from netweft.reconcile.memo import Fact, Reader
@@ -9,20 +10,38 @@ from netweft.services.addresses import prefix
 from netweft.services.values import Forwarded, LocalForwarding, LocalNetwork
 from netweft.services.wiring import host_facts, local_network
 
+Place: TypeAlias = tuple[str, str]
+_End: TypeAlias = tuple[Place, int, int]  # the address, the protocol
+
 
 class ForwardedAddresses:
     """Facts: ("forwarded", router, external network) -> what its forwardings lead from and to, sorted: the router
-    needs to hear only of addresses that are new."""
+    needs to hear only of addresses that are new.  A place is a router and an external network."""
 
     def __init__(self) -> None:
-        self._found: defaultdict[tuple[str, str], Counter[Forwarded]] = defaultdict(Counter)
+        self._found: defaultdict[Place, Counter[Forwarded]] = defaultdict(Counter)
+        self._from: defaultdict[_End, dict[str, PortForwarding]] = defaultdict(dict)
+        self._to: defaultdict[_End, dict[str, PortForwarding]] = defaultdict(dict)
+
+    def by_port(self, place: Place, address: int, protocol: int, port: int) -> PortForwarding | None:
+        """Which one leads in from this port outside."""
+        found = self._from.get((place, address, protocol), {}).values()
+        return next((one for one in found if one.external_first <= port <= one.external_last), None)
+
+    def by_port_inside(self, place: Place, address: int, protocol: int, port: int) -> PortForwarding | None:
+        """Which one leads there: no two do."""
+        found = self._to.get((place, address, protocol), {}).values()
+        return next((one for one in found if one.internal_first <= port <= one.internal_last), None)
 
     def changed(self, before: Object | None, after: Object | None) -> Iterator[tuple[Fact, object]]:
         places = {}
         for one, step in ((before, -1), (after, 1)):
             if isinstance(one, PortForwarding):
                 place = places[one.router_id, one.floating_network_id] = one.router_id, one.floating_network_id
-                self._found[place][_addresses(one)] += step
+                leads = _addresses(one)
+                self._found[place][leads] += step
+                for found, address in ((self._from, leads.outside), (self._to, leads.inside)):
+                    _keep(found, (place, address, one.protocol), one, here=step > 0)
         for place in places:
             left = +self._found[place]
             if left:
@@ -30,6 +49,15 @@ class ForwardedAddresses:
             else:
                 del self._found[place]
             yield ("forwarded", *place), tuple(sorted(left)) or None
+
+
+def _keep(found: defaultdict[_End, dict[str, PortForwarding]], end: _End, one: PortForwarding, *, here: bool) -> None:
+    if here:
+        found[end][one.id] = one
+    else:
+        found[end].pop(one.id, None)
+        if not found[end]:
+            del found[end]
 
 
 def _addresses(one: PortForwarding) -> Forwarded:

@@ -20,6 +20,7 @@ from typing import Final, NamedTuple
 
 from netweft.dataplane.openflow.fields import ETH_IPV4, PROTO_ICMP, PROTO_SCTP, PROTO_TCP, PROTO_UDP
 from netweft.dataplane.openflow.flow import Action, Ct, CtClear, Nat, SetField
+from netweft.model import PortForwarding
 from netweft.services.addresses import Prefix, prefix
 from netweft.services.fields import LOCAL_VLAN, PIECE, PIECES_ZONE, ROUTER, Reason, cookie
 from netweft.services.l3.echo import answers_ping, for_it
@@ -57,7 +58,7 @@ class Block(NamedTuple):
 def blocks(here: LocalForwarding) -> Iterator[Block]:
     """Ports that keep their numbers, or all lead to one, in as few as there can be; any others one by one."""
     one = here.forwarding
-    if not _keeps(here) and not _to_one(here):
+    if not _keeps(one) and not to_one(one):
         for port in range(one.external_first, one.external_last + 1):
             yield Block(port, None, port - one.external_first + one.internal_first)
         return
@@ -67,25 +68,23 @@ def blocks(here: LocalForwarding) -> Iterator[Block]:
         while at + size > end:
             size //= 2
         mask = None if size == 1 else (1 << BITS) - size
-        yield Block(at, mask, one.internal_first if _to_one(here) else at)
+        yield Block(at, mask, one.internal_first if to_one(one) else at)
         at += size
 
 
-def _keeps(here: LocalForwarding) -> bool:
-    return here.forwarding.external_first == here.forwarding.internal_first and not _to_one(here)
+def _keeps(one: PortForwarding) -> bool:
+    return one.external_first == one.internal_first and not to_one(one)
 
 
-def _to_one(here: LocalForwarding) -> bool:
-    one = here.forwarding
+def to_one(one: PortForwarding) -> bool:
     return one.internal_first == one.internal_last and one.external_first != one.external_last
 
 
 def forwarding(here: LocalForwarding) -> Iterator[Wanted]:
-    to_one = _to_one(here)
     for block in blocks(here):
-        yield from (_all_to_one if to_one else _in_order)(here, block)
+        yield from (_all_to_one if to_one(here.forwarding) else _in_order)(here, block)
         yield from _pieces(here, block)
-    if to_one:
+    if to_one(here.forwarding):
         yield from _answers(here)
 
 
@@ -123,7 +122,7 @@ def _pieces(here: LocalForwarding, block: Block) -> Iterator[BridgeFlow]:
     outside, inside = _addresses(here)
     to_it = {**_piece(here), "ct_nw_dst": outside, "ct_tp_dst": block.ports}
     yield PIECES.flow(20, _owner(here), to_it, _tracked(here, _to(here, block), TRANSLATED.id))
-    if not _to_one(here):
+    if not to_one(here.forwarding):
         port = block.first if block.first != block.inside else None
         from_it = {**_piece(here), "ct_nw_src": inside, "ct_tp_src": block.ports_inside}
         yield PIECES.flow(20, _owner(here), from_it, _tracked(here, Nat(src=outside, port=port), OUT.id))
@@ -131,7 +130,7 @@ def _pieces(here: LocalForwarding, block: Block) -> Iterator[BridgeFlow]:
 
 def _to(here: LocalForwarding, block: Block) -> Nat:
     _, inside = _addresses(here)
-    return Nat(dst=inside, port=None if _keeps(here) else block.inside)
+    return Nat(dst=inside, port=None if _keeps(here.forwarding) else block.inside)
 
 
 def _tracked(here: LocalForwarding, nat: Nat, table: int) -> Ct:

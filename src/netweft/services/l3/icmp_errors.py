@@ -12,12 +12,13 @@ from netweft.dataplane.openflow.fields import PROTO_TCP, PROTO_UDP
 from netweft.dataplane.openflow.flow import SetField
 from netweft.dataplane.packets import icmp
 from netweft.dataplane.packets.icmp import Offending
-from netweft.dataplane.packets.readdressed import readdressed
+from netweft.dataplane.packets.readdressed import End, ports, readdressed
 from netweft.services.addresses import Prefix, mac, octets, parsed, text
 from netweft.services.dhcp.requests import to_port
 from netweft.services.fields import LOCAL_VLAN, ROUTER, Why
 from netweft.services.l2.announce import Packet
-from netweft.services.l3.floating_errors import outside
+from netweft.services.l3.ends import Ends
+from netweft.services.l3.forwarded import ForwardedAddresses
 from netweft.services.l3.wire import wire_mac
 from netweft.services.pipeline import INT
 from netweft.services.values import Gateway, Interface, LocalPort, LocalRouter
@@ -49,14 +50,17 @@ def icmp_error(
     return to_port(here.number, icmp.error(macs, says, about, *_MESSAGES[why][says.version], mtu))
 
 
-def routed_error(why: Why, frame: bytes, router: LocalRouter, fields: Mapping[str, int]) -> Packet | None:
-    """fields: what was known besides it.  None: it came to none of the router's MACs, or nothing may be said."""
+def routed_error(
+    why: Why, frame: bytes, router: LocalRouter, forwarded: ForwardedAddresses, fields: Mapping[str, int]
+) -> Packet | None:
+    """forwarded: all on this node.  fields: what was known besides it.  None: it came to none of the router's MACs, or
+    nothing may be said."""
     about, to = _offending(why, frame), int.from_bytes(frame[:6], "big")
     entry = next((one for one in _entries(router) if to in one.macs), None)
     if about is None or entry is None:
         return None
     if entry.gateway is not None and isinstance(about.dst, IPv4Address):
-        sent_to = _before_translation(entry.gateway, about.dst, fields)
+        sent_to = _before_translation(Ends(entry.gateway, forwarded), about.dst, about.quoted, fields)
         about = about._replace(quoted=readdressed(about.quoted, dst=sent_to))
     return _routed(why, about, router, entry, mtu_of(router, fields) if why is Why.TOO_BIG else 0)
 
@@ -101,12 +105,15 @@ def _offending(why: Why, frame: bytes) -> Offending | None:
     return None if about and why is Why.NOT_LISTENING and about.protocol not in _WITH_PORTS else about
 
 
-def _before_translation(gateway: Gateway, address: IPv4Address, fields: Mapping[str, int]) -> IPv4Address | None:
+def _before_translation(ends: Ends, address: IPv4Address, quoted: bytes, fields: Mapping[str, int]) -> End | None:
     """As who sent the packet knows it.  An answer to a connection by SNAT was for the gateway's address; its port is
     the asker's own but where two had the same."""
     if fields.get("ct_nw_src") == int(address):
-        return next((IPv4Address(one.value) for one in gateway.addresses if one.version == 4), None)
-    return outside(gateway, address)
+        return next((End(IPv4Address(one.value)) for one in ends.gateway.addresses if one.version == 4), None)
+    first_to = fields.get("ct_nw_dst", 0)
+    if any(one.outside == first_to and one.inside == int(address) for one in ends.gateway.forwarded):
+        return End(IPv4Address(first_to), fields.get("ct_tp_dst"))
+    return ends.outside(address, ports(quoted))
 
 
 def _routed(why: Why, about: Offending, router: LocalRouter, entry: _Entry, mtu: int) -> Packet | None:

@@ -54,7 +54,7 @@ def _gateway(read: Reader, port: GatewayPort) -> Gateway | None:
         floating_ips={
             prefix(one.floating_ip_address).value: prefix(one.fixed_ip_address).value
             for one in floating
-            if one.floating_network_id == port.network_id
+            if one.fixed_ip_address and one.floating_network_id == port.network_id
         },
         forwarded=read.get(("forwarded", port.router_id, port.network_id)) or (),
     )

@@ -8,9 +8,9 @@ from netweft.model import BandwidthLimit, PacketRateLimit, QosPolicy
 from netweft.services.addresses import prefix
 from netweft.services.fields import METERS_MASK, OUR_METERS, Limit, meter_number, outside_meter
 from netweft.services.pipeline import INT
-from netweft.testing.region import Region
+from netweft.testing.region import Region, port_forwarding
 
-from .test_gateways import B1, B2, FLOATING, GATEWAY, OUTSIDE, SOMEBODY, R, answer, comes_in, region, sent
+from .test_gateways import B1, B2, FLOATING, GATEWAY, OUTSIDE, SOMEBODY, R, answer, comes_in, own, region, sent
 
 __all__ = ["region"]
 SLOW = QosPolicy(
@@ -47,6 +47,21 @@ def limited(region: Region, node: str = "hv1") -> dict[tuple[str, int], str]:
 
 def at(address: str) -> int:
     return prefix(address).value
+
+
+def test_one_that_only_has_forwardings_is_limited_the_same(region: Region) -> None:
+    only_ports = replace(FLOATING, fixed_ip_address="", qos_policy_id=SLOW.id)
+    leads = port_forwarding(1, R, OUTSIDE, ("203.0.113.50", "100"), (own(B2), "53"))
+    region.create(SLOW, only_ports, leads)
+    region.settle()
+    assert meters(region) == {
+        outside_meter(FLOATING.id, OUT): ("kbps", 1000),
+        outside_meter(FLOATING.id, IN): ("kbps", 500),
+    }
+    assert limited(region).keys() == {(table, at("203.0.113.50")) for table in TABLES}
+    assert comes_in(region, {**answer("203.0.113.50"), "udp_dst": 200}) == [], "no other port of it leads in"
+    (delivery,) = comes_in(region, {**answer("203.0.113.50"), "udp_dst": 100})
+    assert region.ids_of([delivery]) == [B2.id]
 
 
 def test_a_floating_ip_is_limited_where_it_is_translated(region: Region) -> None:
