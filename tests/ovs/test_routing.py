@@ -26,7 +26,15 @@ from netweft.testing.region import (
 )
 
 BLUE, RED, PURPLE = network(1), network(2, "vlan"), replace(network(3), mtu=1300)
-R = router(1, routes=(HostRoute("10.0.2.0/24", "10.0.1.2"), HostRoute("fd00:c::/64", "fd00:b::2")))
+R = router(
+    1,
+    routes=(
+        HostRoute("10.0.2.0/24", "10.0.1.2"),
+        HostRoute("fd00:c::/64", "fd00:b::2"),
+        *(HostRoute("192.0.2.0/24", hop) for hop in ("10.0.1.20", "10.0.1.22")),
+        *(HostRoute("2001:db8:1::/64", hop) for hop in ("fd00:b::20", "fd00:b::22")),
+    ),
+)
 CHAINED = router(2, routes=(HostRoute("10.0.0.0/24", "10.0.1.1"), HostRoute("fd00:a::/64", "fd00:b::1")))
 INTERFACES = (
     TO_BLUE := interface(1, R, BLUE, "10.0.0.1", "fd00:a::1"),
@@ -38,6 +46,7 @@ HERE = (
     B1 := port(10, BLUE, "10.0.0.10", "fd00:a::10"),
     FREE := port(11, BLUE, "10.0.0.11", "fd00:a::11", **OPEN),
     R1 := port(20, RED, "10.0.1.20", "fd00:b::20"),
+    HOP := port(22, RED, "10.0.1.22", "fd00:b::22"),
     P1 := port(30, PURPLE, "10.0.2.30", "fd00:c::30"),
 )
 OUTSIDE = network(4, "flat", "public")
@@ -115,6 +124,21 @@ def test_what_is_too_big_goes_to_the_agent_and_what_is_not_on(switch: Switch, ta
     assert "controller(" in found[1]
     assert "recirc(" in found[2]
     assert "check_pkt_len" not in switch.trace("int", packet(switch, B1, "10.0.1.20"), "trk,est")
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_several_next_hops_cost_nothing_more(switch: Switch, version: int) -> None:
+    """Each flow has one of them, and packets in fragments go by their addresses."""
+    path = "through routers, from a guarded port to another node, or from an unguarded port to a guarded one"
+    to = "192.0.2.7" if version == 4 else "2001:db8:1::7"
+    found = set()
+    for number in range(16):
+        sent = packet(switch, FREE, to, what=f"udp,udp_dst={1000 + number}")
+        assert switch.recirculations("int", sent) == RECIRCULATIONS[path]
+        found |= set(re.findall(r"set_field:(\S+)->eth_dst", switch.trace("int", sent, "trk,est")))
+        pieces = packet(switch, FREE, to, what=f"udp,udp_dst={1000 + number},nw_frag=first")
+        assert "multipath(symmetric_l3," in switch.trace("int", pieces, "trk,est")
+    assert {R1.mac_address, HOP.mac_address} <= found
 
 
 SNAT = "by SNAT to the wire from a guarded port of the gateway's node, or the answer to it"

@@ -182,6 +182,11 @@ class Desired:
         if self._rendering:
             self._rendering.learn(network_id, address, mac)
 
+    def fall_silent(self, network_id: str, addresses: Iterable[str]) -> None:
+        """Which next hops on this network, of those that are watched, do not answer."""
+        if self._rendering:
+            self._rendering.fall_silent(network_id, addresses)
+
     def interfaces_on(self, network_id: str) -> list[Interface]:
         """Of all routers that are up."""
         return self._rendering.interfaces_on(network_id) if self._rendering else []

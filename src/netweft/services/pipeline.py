@@ -249,9 +249,16 @@ INT = Pipeline.of(
         "routing",
         "the router's routes, the longest prefix first: into which network, to which next hop there, and whether it is "
         "too big for that network",
-        match=fields(ROUTER, LOCAL_VLAN, "eth_type", "ip_ttl", "ipv4_src", "ipv4_dst", "ipv6_src", "ipv6_dst"),
+        match=fields(ROUTER, LOCAL_VLAN, "eth_type", "ip_ttl", "ip_frag", *IP_ENDS),
         set=fields(LOCAL_VLAN, "eth_src", "eth_dst", "ip_ttl", HANDED_UP, *NEXT_HOP),
-        next=("to_outside", "next_hop", "hand_up", "switching"),
+        next=("paths", "to_outside", "next_hop", "hand_up", "switching"),
+    ),
+    Table(
+        "paths",
+        "of a route with several next hops: the one that has the slot of the packet's flow",
+        match=fields(ROUTER, LOCAL_VLAN, "eth_type", "ipv4_dst", "ipv6_dst", NEXT_HOP[0]),
+        set=fields(LOCAL_VLAN, "eth_src", "eth_dst", "ip_ttl", HANDED_UP, *NEXT_HOP),
+        next=("to_outside", "next_hop", "switching"),
     ),
     Table(
         "to_outside",

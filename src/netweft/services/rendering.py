@@ -322,6 +322,10 @@ class Rendering:
         self._memo.put(("learned", network_id, address), mac)
         self._memo.mark(("neighbour", network_id, address))
 
+    def fall_silent(self, network_id: str, addresses: Iterable[str]) -> None:
+        """Which next hops on this network, of those that are watched, do not answer."""
+        self._memo.put(("silent", network_id), frozenset(map(prefix, addresses)) or None)
+
     def put(self, obj: Object) -> None:
         key = key_of(obj)
         before = self._memo.get(key)

@@ -21,6 +21,7 @@ from netweft.dataplane.openflow.flow import (
     Goto,
     Match,
     Move,
+    Multipath,
     Output,
     PopVlan,
     PushVlan,
@@ -101,7 +102,7 @@ class Table:
 
     def _check(self, action: Action) -> None:
         match action:
-            case SetField(field=name) | Move(dst=name) | CheckLarger(field=name):
+            case SetField(field=name) | Move(dst=name) | CheckLarger(field=name) | Multipath(field=name):
                 if name not in self.set:
                     raise PipelineError(f"{self}: may not set {name}")
             case PushVlan() | PopVlan():

@@ -292,7 +292,9 @@ class Forwarded(Struct, frozen=True, order=True):
 class Gateway(Struct, frozen=True, kw_only=True):
     """A router's way to the external network, which is on this node.  zone: the conntrack zone of its NAT.
     on_link: the prefixes of the subnets it has addresses in; next_hops: their gateways.
-    floating_ips: address -> the one that it stands for.  forwarded: where ports of other floating IPs lead."""
+    floating_ips: address -> the one that it stands for.  forwarded: where ports of other floating IPs lead.
+    watched: next hops there that are one of several to the same destination.  silent: those of them that do not
+    answer."""
 
     port: GatewayPort
     network: LocalNetwork
@@ -301,6 +303,8 @@ class Gateway(Struct, frozen=True, kw_only=True):
     next_hops: tuple[Prefix, ...]
     floating_ips: dict[int, int] = {}
     forwarded: tuple[Forwarded, ...] = ()
+    watched: tuple[Prefix, ...] = ()
+    silent: frozenset[Prefix] = frozenset()
 
     @property
     def addresses(self) -> tuple[Prefix, ...]:

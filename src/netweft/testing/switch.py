@@ -7,6 +7,7 @@ kept to: nothing leaves where it came in unless sent to IN_PORT, registers, tunn
 tracker said end at a patch port, a frame that no flow matches is dropped.
 """
 
+import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ from netweft.dataplane.openflow.flow import (
     FlowKey,
     Goto,
     Move,
+    Multipath,
     Output,
     PopVlan,
     PushVlan,
@@ -267,6 +269,9 @@ class _Frame:
                 packet["ip_ttl"] -= 1
             case CheckLarger(length=length, field=name, bit=bit):
                 packet[name] = packet.get(name, 0) & ~(1 << bit) | (packet.get("length", 0) > length) << bit
+            case Multipath(field=name, bits=bits, links=links):
+                ones = (1 << bits) - 1
+                packet[name] = packet.get(name, 0) & ~ones | _hashed(packet, action) % links
             case SetField(field="nxm_in_port", value=value):
                 packet["in_port"] = self.in_port = value
             case SetField(field=name, value=value, mask=mask):
@@ -283,6 +288,14 @@ class _Frame:
                 packet["vlan_vid"] = 0x1000
             case PopVlan():
                 packet["vlan_vid"] = packet.pop("inner_vid", 0)
+
+
+def _hashed(packet: Packet, action: Multipath) -> int:
+    """The same for a flow's answers, as `symmetric_l3l4+udp` and `symmetric_l3` are."""
+    version = 4 if "ipv4_src" in packet else 6
+    names = [f"ipv{version}", *(("tcp", "udp", "sctp") if action.ports else ())]
+    ends = sorted([packet.get(f"{name}_{end}", 0) for name in names] for end in ("src", "dst"))
+    return zlib.crc32(f"{action.basis} {packet.get('ip_proto') if action.ports else 0} {ends}".encode())
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import structlog
 
 from netweft.agent.desired import Desired
+from netweft.agent.l3.next_hop_watch import NextHopWatch
 from netweft.dataplane.openflow.fields import ETH_IPV4
 from netweft.dataplane.openflow.flow import Flow
 from netweft.dataplane.openflow.messages import PacketIn
@@ -22,6 +23,7 @@ from netweft.services.addresses import Prefix, octets, parsed, within
 from netweft.services.fields import LOCAL_VLAN, NEXT_HOP, ROUTER, Reason
 from netweft.services.l2.announce import Packet
 from netweft.services.l3.announcements import announcements, to_network
+from netweft.services.l3.announcements import question as asks
 from netweft.services.l3.icmp_errors import unanswered
 from netweft.services.l3.next_hops import Learned, learned_by
 from netweft.services.values import Asked, Gateway, LocalPort
@@ -72,6 +74,7 @@ class Resolver:
         self._desired = desired
         self._send = send
         self._wake = wake
+        self._watch = NextHopWatch(desired, send, wake)
         self._questions: dict[Place, Question] = {}
         self._known: dict[Place, Known] = {}
         self._found: list[Learned] = []
@@ -102,6 +105,9 @@ class Resolver:
         """Of an answer to a question, or of a question for a gateway's own address."""
         said = arp.reply(packet.frame) or icmp.advertised(packet.frame)
         if said is not None:
+            for network_id, port_id in self._watch.heard(packet.frame[:6], said):
+                place = Place(network_id, said.address)
+                self._learn(place, said.mac, self._known.get(place), port_id)
             self._answered(packet.frame[:6], said)
         asked = icmp.solicitation(packet.frame)
         if asked is None:
@@ -182,6 +188,7 @@ class Resolver:
                     self._give_up(place)
                 else:
                     self._ask(place, question)
+        self._watch.tick(now)
         gateways = self._gateways() if self._known else {}
         for place, known in list(self._known.items()):
             gateway = gateways.get(place.network_id)
@@ -195,13 +202,8 @@ class Resolver:
         return {gateway.network.network.id: gateway for gateway in self._desired.gateways()}
 
     def _ask(self, place: Place, question: Question) -> None:
-        mac, ends = octets(question.gateway.port.mac_address), question.gateway.addresses
-        own = next((one.value for one in ends if one.version == place.address.version), None)
-        if own is not None and isinstance(place.address, IPv4Address):
-            frame = arp.request(mac, IPv4Address(own), place.address)
-            self._send(to_network(question.gateway.network.vlan, frame))
-        elif own is not None and isinstance(place.address, IPv6Address):
-            frame = icmp.question(mac, IPv6Address(own), place.address)
+        frame = asks(question.gateway, place.address)
+        if frame is not None:
             self._send(to_network(question.gateway.network.vlan, frame))
         question.due = _now() + PATIENCE[min(question.tries, len(PATIENCE) - 1)]
         question.tries += 1
@@ -267,7 +269,7 @@ def _next_hop(packet: PacketIn) -> IpAddress:
 
 
 def _leads_to(gateway: Gateway, next_hop: IpAddress) -> bool:
-    return Prefix(next_hop.version, int(next_hop), None) in gateway.next_hops
+    return Prefix(next_hop.version, int(next_hop), None) in (*gateway.next_hops, *gateway.watched)
 
 
 def _is_on_link(gateway: Gateway, next_hop: IpAddress) -> bool:

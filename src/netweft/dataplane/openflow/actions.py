@@ -24,6 +24,7 @@ from netweft.dataplane.openflow.flow import (
     Goto,
     Meter,
     Move,
+    Multipath,
     Nat,
     Output,
     PopVlan,
@@ -47,6 +48,7 @@ _CONJUNCTION = Packer("!HHIHBBI")
 _METER = Packer("!HHI")
 _CLONE = Packer("!HHIH6x")
 _CHECK_LARGER = Packer("!HHIHHHI6x")
+_MULTIPATH = Packer("!HHIHHH2xHHI2xHI")
 _OUTPUT_CUT_OFF = Packer("!HHIHHI")
 _GOTO = Packer("!HHB3x")
 _APPLY = Packer("!HH4x")
@@ -55,14 +57,17 @@ _ACTION_OUTPUT, _ACTION_PUSH_VLAN, _ACTION_POP_VLAN, _ACTION_SET_FIELD, _ACTION_
 _ACTION_DEC_TTL, _ACTION_METER = 24, 29
 _ACTION_EXPERIMENTER, NICIRA = 0xFFFF, 0x2320
 _NX_RESUBMIT_TABLE, _NX_TO_CONTROLLER, _NX_CONJUNCTION, _NX_CT, _NX_CT_CLEAR = 14, 20, 34, 35, 43
+_NX_MULTIPATH = 10
 _NX_NAT, _NX_OUTPUT_CUT_OFF, _NX_CLONE, _NX_CHECK_LARGER = 36, 39, 42, 49
 _NAT_SRC, _NAT_DST, _NAT_IPV4_MIN, _NAT_PORT_MIN = 1, 2, 1, 1 << 4
+_BY_PORTS, _BY_ADDRESSES, _MODULO = 3, 6, 0  # what is hashed, and what becomes of it
 _INSTRUCTION_GOTO, _INSTRUCTION_APPLY = 1, 4
 _SAME_IN_PORT = 0xFFF8
 _CONTROLLER = 0xFFFFFFFD
 _BY_ACTION = 1  # why a packet comes to the controller
 _NO_TABLE = 0xFF
 _CT_COMMIT = 1
+_LOW_BITS = 63  # of offset and number of bits in one, those of the number
 _LOW_16_BITS = 15  # offset 0, 16 bits, as the connection tracker's zone has it
 
 
@@ -92,6 +97,12 @@ def _encode_ct(action: Ct) -> bytes:
 def _encode_check_larger(action: CheckLarger) -> bytes:
     head = (_ACTION_EXPERIMENTER, _CHECK_LARGER.size, NICIRA, _NX_CHECK_LARGER)
     return _CHECK_LARGER.pack(*head, action.length, action.bit, oxm.header(FIELDS[action.field]))
+
+
+def _encode_multipath(action: Multipath) -> bytes:
+    hashed = _BY_PORTS if action.ports else _BY_ADDRESSES
+    head = (_ACTION_EXPERIMENTER, _MULTIPATH.size, NICIRA, _NX_MULTIPATH, hashed, action.basis)
+    return _MULTIPATH.pack(*head, _MODULO, action.links - 1, 0, action.bits - 1, oxm.header(FIELDS[action.field]))
 
 
 def _encode_nat(nat: Nat | None) -> bytes:
@@ -137,6 +148,7 @@ _ENCODERS: dict[type, Callable[[Any], bytes]] = {
     PopVlan: lambda a: _POP_VLAN_BYTES,
     DecTtl: lambda a: _DEC_TTL_BYTES,
     CheckLarger: _encode_check_larger,
+    Multipath: _encode_multipath,
     Resubmit: _encode_resubmit,
     Ct: _encode_ct,
     CtClear: lambda a: _CT_CLEAR.pack(_ACTION_EXPERIMENTER, _CT_CLEAR.size, NICIRA, _NX_CT_CLEAR),
@@ -298,6 +310,17 @@ def _decode_check_larger(buffer: bytes, start: int, end: int) -> Action | None:
     return CheckLarger(length, name, bit) if name else None
 
 
+def _decode_multipath(buffer: bytes, start: int, end: int) -> Action | None:
+    """Not what we never send: other hashes, part of a field that is not its end."""
+    if end - start != _MULTIPATH.size:
+        return None
+    _, _, _, _, hashed, basis, how, most, argument, place, target = _MULTIPATH.unpack_from(buffer, start)
+    name = oxm.field_name(target)
+    if hashed not in (_BY_PORTS, _BY_ADDRESSES) or how != _MODULO or argument or place > _LOW_BITS or name is None:
+        return None
+    return Multipath(name, place + 1, most + 1, basis, hashed == _BY_PORTS)
+
+
 def _decode_clone(buffer: bytes, start: int, end: int) -> Action | None:
     inside = start + _CLONE.size + len(_TO_NOBODY)
     if buffer[start + _CLONE.size : inside] != _TO_NOBODY or end - inside != _RESUBMIT.size:
@@ -317,6 +340,7 @@ _NICIRA_DECODERS: dict[int, Callable[[bytes, int, int], Action | Nat | None]] = 
     _NX_CT_CLEAR: _decode_ct_clear,
     _NX_CLONE: _decode_clone,
     _NX_CHECK_LARGER: _decode_check_larger,
+    _NX_MULTIPATH: _decode_multipath,
 }
 
 _DECODERS: dict[int, Callable[[bytes, int, int], Action | Nat | None]] = {

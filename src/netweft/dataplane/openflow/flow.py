@@ -68,6 +68,20 @@ class CheckLarger(Struct, frozen=True):
     bit: int
 
 
+class Multipath(Struct, frozen=True):
+    """Write which of `links` the packet's flow gets, 0 to links - 1, into the low `bits` of `field`: the same for all
+    of its packets and its answers', whichever switch asks.
+
+    ports: by addresses, and ports of TCP, UDP and SCTP; else by addresses alone.  basis: with another one, flows are
+    spread otherwise."""
+
+    field: str
+    bits: int
+    links: int
+    basis: int = 0
+    ports: bool = True
+
+
 class Resubmit(Struct, frozen=True):
     """To a table, as an action: processing comes back and goes on with the next action."""
 
@@ -158,6 +172,7 @@ Action: TypeAlias = (
     | PopVlan
     | DecTtl
     | CheckLarger
+    | Multipath
     | Resubmit
     | Goto
     | Ct

@@ -201,6 +201,12 @@ def _move(action: values.Move, _: TableNames) -> str:
     return f"move:{source}->{_subfield(action.dst, action.dst_start, action.bits)}"
 
 
+def _multipath(action: values.Multipath, _: TableNames) -> str:
+    hashed = "symmetric_l3l4+udp" if action.ports else "symmetric_l3"
+    target = _subfield(action.field, 0, action.bits)
+    return f"multipath({hashed},{action.basis},modulo_n,{action.links},0,{target})"
+
+
 def _subfield(name: str, start: int, bits: int) -> str:
     field = FIELDS[name]
     nxm = field.texts.split()[2]
@@ -241,6 +247,7 @@ _ACTIONS: dict[type, Callable[[Any, TableNames], str]] = {
     values.CheckLarger: lambda action, _: (
         f"check_pkt_larger({action.length})->{_subfield(action.field, action.bit, 1)}"
     ),
+    values.Multipath: _multipath,
     values.Resubmit: lambda action, names: f"resubmit(,{names.get(action.table, action.table)})",
     values.Goto: lambda action, names: f"goto_table:{names.get(action.table, action.table)}",
     values.Ct: _ct,

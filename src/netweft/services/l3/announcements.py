@@ -1,10 +1,12 @@
-"""What is said on an external network of a gateway that has come to this node: where its addresses are now."""
+"""What is said on an external network by a gateway that is on this node: where its addresses are now, and who it asks
+for."""
 
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
 
 from netweft.dataplane.openflow.flow import SetField
 from netweft.dataplane.packets import arp, icmp
+from netweft.dataplane.packets.datagram import IpAddress
 from netweft.services.addresses import octets
 from netweft.services.fields import LOCAL_VLAN
 from netweft.services.l2.announce import Packet
@@ -19,6 +21,17 @@ def announcements(gateway: Gateway) -> Iterator[Packet]:
     frames += [icmp.announcement(own, address) for address in map(IPv6Address, gateway.own(6))]
     for frame in frames:
         yield to_network(gateway.network.vlan, frame)
+
+
+def question(gateway: Gateway, address: IpAddress) -> bytes | None:
+    """Who has it?  None: the gateway has no address of that IP version to ask from."""
+    own = next((one.value for one in gateway.addresses if one.version == address.version), None)
+    mac = octets(gateway.port.mac_address)
+    if own is not None and isinstance(address, IPv4Address):
+        return arp.request(mac, IPv4Address(own), address)
+    if own is not None and isinstance(address, IPv6Address):
+        return icmp.question(mac, IPv6Address(own), address)
+    return None
 
 
 def to_network(vlan: int, frame: bytes) -> Packet:

@@ -13,18 +13,19 @@ from collections.abc import Iterator
 from typing import Final
 
 from netweft.dataplane.openflow.fields import ETH_IPV4, ETH_IPV6
-from netweft.dataplane.openflow.flow import Ct, CtClear, DecTtl, Nat, SetField
+from netweft.dataplane.openflow.flow import Ct, CtClear, Nat, SetField
 from netweft.services.addresses import Prefix, mac
 from netweft.services.fields import HANDED_UP, LOCAL_VLAN, ROUTER, Reason, RouterLimit, Why, cookie
 from netweft.services.l2 import switching
 from netweft.services.l3 import floating_errors, hand_ups, outside_neighbours, scopes
 from netweft.services.l3.echo import answers_ping, for_it
 from netweft.services.l3.next_hops import at
-from netweft.services.l3.routes import DEFAULT, fits, may_not_fit, priority, to_next_hop, towards
+from netweft.services.l3.paths import by_gateway, route, to_the_gateways_node
+from netweft.services.l3.routes import DEFAULT, may_not_fit, priority
 from netweft.services.l3.wire import wire_mac
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.security.firewall import IS_INVALID
-from netweft.services.values import Gateway, LocalRouter, Service, Uplinks, Wanted
+from netweft.services.values import Gateway, LocalRouter, Service, Uplinks, Wanted, WayToGateway
 
 TO_ROUTER, FROM_OUTSIDE, ITSELF, ROUTING, TO_OUTSIDE, NEXT_HOP = (
     INT[name] for name in ("to_router", "from_outside", "to_router_itself", "routing", "to_outside", "next_hop")
@@ -39,7 +40,7 @@ def router(uplinks: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
         return
     for way in here.ways:
         yield from switching.peer(uplinks, way.there)
-        yield from _to_the_gateways_node(here, way.interface.network.vlan, mac(way.there.peer.mac_address))
+        yield from _to_the_gateways_node(here, way)
     if here.gateway is not None:
         yield from _by_other_nodes(here)
         yield from outside_neighbours.flows(here, here.gateway)
@@ -51,12 +52,11 @@ def router(uplinks: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
         yield from hand_ups.undelivered(uplinks, here, here.gateway)
 
 
-def _to_the_gateways_node(here: LocalRouter, vlan: int, there: int) -> Iterator[BridgeFlow]:
-    """As it is, in the network that it is in: that node routes it."""
+def _to_the_gateways_node(here: LocalRouter, way: WayToGateway) -> Iterator[BridgeFlow]:
     owner = cookie(Reason.ROUTER_GATEWAY, here.router.id)
     for eth_type in (ETH_IPV4, ETH_IPV6):
-        match: dict[str, Value] = {ROUTER: here.number, LOCAL_VLAN: vlan, "eth_type": eth_type}
-        yield ROUTING.flow(GATEWAY_ROUTE, owner, match, SetField("eth_dst", there), CtClear(), INT["switching"].goto)
+        match: dict[str, Value] = {ROUTER: here.number, LOCAL_VLAN: way.interface.network.vlan, "eth_type": eth_type}
+        yield ROUTING.flow(GATEWAY_ROUTE, owner, match, *to_the_gateways_node(way))
 
 
 def _by_other_nodes(here: LocalRouter) -> Iterator[BridgeFlow]:
@@ -120,18 +120,8 @@ def _leaves(here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:
 def _route(here: LocalRouter, gateway: Gateway, to: Prefix, next_hop: Prefix | None) -> Iterator[BridgeFlow]:
     """next_hop: None for what is on the link."""
     how_high = GATEWAY_ROUTE if to.mask == 0 else priority(to)
-    yield from scopes.kept_apart(here, how_high, to, gateway.network)
-    yield ROUTING.flow(
-        how_high,
-        cookie(Reason.ROUTER_GATEWAY, gateway.port.id),
-        towards(here, to),
-        SetField(LOCAL_VLAN, gateway.network.vlan),
-        SetField("eth_src", mac(gateway.port.mac_address)),
-        DecTtl(),
-        *to_next_hop(to.version, next_hop),
-        *fits(here, gateway.network),
-        TO_OUTSIDE.goto,
-    )
+    owner = cookie(Reason.ROUTER_GATEWAY, gateway.port.id)
+    yield from route(here, owner, how_high, to, [by_gateway(gateway, next_hop)])
 
 
 GATEWAYS = Service("gateways", router=router)

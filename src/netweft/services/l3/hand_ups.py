@@ -17,7 +17,7 @@ from netweft.services.values import Gateway, LocalRouter, Uplinks
 # packets a second, and at once after a pause
 RATES: Final = {
     RouterLimit.NEIGHBOURS: 100,
-    RouterLimit.NEXT_HOPS: 20,
+    RouterLimit.NEXT_HOPS: 60,
     RouterLimit.SOLICITED: 50,
     RouterLimit.UNDELIVERED_FROM_OUTSIDE: 100,
     RouterLimit.UNDELIVERED_FROM_NODES: 100,

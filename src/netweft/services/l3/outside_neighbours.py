@@ -31,7 +31,7 @@ def flows(here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:
         yield TO_ROUTER.flow(ASKED, heard, solicited, *handed_up(here, RouterLimit.SOLICITED))
     answer: dict[str, Value] = {**arp, "arp_op": REPLY, "eth_dst": own}
     advert: dict[str, Value] = {**nd, "icmpv6_type": ND_ADVERT, "eth_dst": own}
-    for next_hop in gateway.next_hops:
+    for next_hop in sorted({*gateway.next_hops, *gateway.watched}):
         ipv4 = next_hop.version == 4
         its: dict[str, Value] = {**(answer if ipv4 else advert), "arp_spa" if ipv4 else "nd_target": next_hop.value}
         yield TO_ROUTER.flow(NEXT_HOP, heard, its, *handed_up(here, RouterLimit.NEXT_HOPS))

@@ -9,10 +9,10 @@ switched like any other; it is tracked once more, since each network is a conntr
 routed on the node of whoever answers.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-from netweft.dataplane.openflow.flow import Controller, DecTtl, SetField
+from netweft.dataplane.openflow.flow import Controller, SetField
 from netweft.services.addresses import Prefix, mac, prefix, within
 from netweft.services.fields import (
     AGENT,
@@ -28,8 +28,8 @@ from netweft.services.fields import (
 from netweft.services.l3.echo import answers_neighbours_ping, answers_ping, for_it
 from netweft.services.l3.neighbours import answers, back_to_sender
 from netweft.services.l3.next_hops import reached
-from netweft.services.l3.routes import CONNECTED, ETH, fits, priority, to_next_hop, towards
-from netweft.services.l3.scopes import kept_apart
+from netweft.services.l3.paths import Elsewhere, Hop, Path, answering, by_gateway, route
+from netweft.services.l3.routes import CONNECTED, ETH, priority, towards
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.security.firewall import remembered
 from netweft.services.values import Asked, HostFacts, Interface, LocalPort, LocalRouter, Service, Uplinks, Wanted
@@ -59,11 +59,11 @@ def router(_: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
             yield from _itself(here, interface)
             yield from reached(interface)
             for on_link in interface.on_link:
-                yield from _route(here, interface, on_link, None)
+                yield from _connected(here, interface, on_link)
     for on_link in _out_of_reach(here):
         yield _unreachable(here, on_link, CONNECTED)
-    for destination, by in _extra(here).items():
-        yield from _route(here, by[0], destination, by[1]) if by else [_unreachable(here, destination)]
+    for destination, hops in _extra(here).items():
+        yield from _route(here, destination, hops) if hops else [_unreachable(here, destination)]
 
 
 def _enters(here: LocalRouter, interface: Interface) -> Iterator[BridgeFlow]:
@@ -87,21 +87,17 @@ def _itself(here: LocalRouter, interface: Interface) -> Iterator[BridgeFlow]:
         yield ITSELF.flow(10, owner, to_it, SetField(HANDED_UP, Why.NOT_LISTENING), HAND_UP.goto)
 
 
-def _route(here: LocalRouter, interface: Interface, to: Prefix, next_hop: Prefix | None) -> Iterator[BridgeFlow]:
-    """next_hop: None for what is on the link."""
-    how_high = priority(to) + (CONNECTED if next_hop is None else 0)
-    yield from kept_apart(here, how_high, to, interface.network)
-    yield ROUTING.flow(
-        how_high,
-        cookie(Reason.ROUTER_ROUTE, here.router.id),
-        towards(here, to),
-        SetField(LOCAL_VLAN, interface.network.vlan),
-        SetField("eth_src", mac(interface.port.mac_address)),
-        DecTtl(),
-        *to_next_hop(to.version, next_hop),
-        *fits(here, interface.network),
-        INT["next_hop"].goto,
-    )
+def _route(here: LocalRouter, to: Prefix, hops: Sequence[Hop]) -> Iterator[BridgeFlow]:
+    yield from route(here, cookie(Reason.ROUTER_ROUTE, here.router.id), priority(to), to, hops)
+
+
+def _connected(here: LocalRouter, interface: Interface, on_link: Prefix) -> Iterator[BridgeFlow]:
+    owner, path = cookie(Reason.ROUTER_ROUTE, here.router.id), _path(interface, None)
+    yield from route(here, owner, priority(on_link) + CONNECTED, on_link, [path])
+
+
+def _path(interface: Interface, next_hop: Prefix | None) -> Path:
+    return Path(interface.network, interface.port.mac_address, next_hop, INT["next_hop"].goto)
 
 
 def _unreachable(here: LocalRouter, to: Prefix, more: int = 0) -> BridgeFlow:
@@ -116,21 +112,33 @@ def _out_of_reach(here: LocalRouter) -> tuple[Prefix, ...]:
     return (*here.out_of_reach, *(net for one in down for net in one.on_link))
 
 
-def _extra(here: LocalRouter) -> dict[Prefix, tuple[Interface, Prefix] | None]:
-    """The routes that its owner added: of several to one destination the first that can be reached.  None: none can."""
-    found: dict[Prefix, tuple[Interface, Prefix] | None] = {}
+def _extra(here: LocalRouter) -> dict[Prefix, list[Hop]]:
+    """The routes that its owner added: to each destination the next hops that can be reached.  Those outside, on the
+    node that has the gateway; what is for them goes there."""
+    found: dict[Prefix, list[Hop]] = {}
     if not here.router.admin_state_up:
         return found
     up = [(net, one) for one in here.interfaces if one.port.admin_state_up for net in one.on_link]
     out_of_reach = _out_of_reach(here)
-    for route in sorted(here.router.routes, key=lambda route: (route.destination, route.nexthop)):
-        destination, next_hop = prefix(route.destination), prefix(route.nexthop)
+    for said in sorted(here.router.routes, key=lambda said: (said.destination, said.nexthop)):
+        destination, next_hop = prefix(said.destination), prefix(said.nexthop)
         by = next((interface for net, interface in up if within(next_hop, net)), None)
         if by is not None:
-            found[destination] = found.get(destination) or (by, next_hop)
+            found.setdefault(destination, []).append(_path(by, next_hop))
         elif any(within(next_hop, net) for net in out_of_reach):
-            found.setdefault(destination, None)
-    return found
+            found.setdefault(destination, [])
+        else:
+            for hop in _outside(here, next_hop):
+                found.setdefault(destination, []).append(hop)
+    return {destination: answering(here, hops) for destination, hops in found.items()}
+
+
+def _outside(here: LocalRouter, next_hop: Prefix) -> Iterator[Hop]:
+    if here.gateway is None and here.ways:
+        yield Elsewhere(here.ways, next_hop)
+    for gateway in (here.gateway,) if here.gateway else ():
+        if any(within(next_hop, net) for net in gateway.on_link):
+            yield by_gateway(gateway, next_hop)
 
 
 def host(_: HostFacts, uplinks: Uplinks) -> Iterator[Wanted]:

@@ -12,27 +12,25 @@ from collections.abc import Iterator
 
 from netweft.dataplane.openflow.fields import ETH_IPV4
 from netweft.services.addresses import Prefix, prefix, within
-from netweft.services.fields import LOCAL_VLAN, ROUTER, Reason, cookie
-from netweft.services.l3.routes import APART, towards
+from netweft.services.fields import ROUTER, Reason, cookie
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.values import Gateway, Interface, LocalNetwork, LocalRouter
 
-FROM_OUTSIDE, ITSELF, ROUTING, TO_OUTSIDE, LIMITS = (
-    INT[name] for name in ("from_outside", "to_router_itself", "routing", "to_outside", "outside_egress")
+FROM_OUTSIDE, ITSELF, TO_OUTSIDE, LIMITS = (
+    INT[name] for name in ("from_outside", "to_router_itself", "to_outside", "outside_egress")
 )
 AS_IT_IS, NOT_AT_ALL = 15, 12  # below floating IPs and the gateway's own, above SNAT
 
 
-def kept_apart(here: LocalRouter, route: int, to: Prefix, into: LocalNetwork) -> Iterator[BridgeFlow]:
-    """Where this route of this priority does not lead.  In IPv4 NAT decides what passes to and from outside."""
+def kept_apart(here: LocalRouter, to: Prefix, into: LocalNetwork) -> list[int]:
+    """From which local VLANs a route into that network does not lead.  In IPv4 NAT decides what passes to and from
+    outside."""
     inside = [interface.network for interface in here.interfaces]
     outside = here.gateway.network if here.gateway else None
     if to.version == 4 and outside is not None and into.vlan == outside.vlan:
-        return
+        return []
     sources = [*inside, *([outside] if outside and to.version == 6 else [])]
-    owner = cookie(Reason.ROUTER_SCOPE, here.router.id)
-    for vlan in sorted({frm.vlan for frm in sources if _scope(frm, to.version) != _scope(into, to.version)}):
-        yield ROUTING.flow(route + APART, owner, {**towards(here, to), LOCAL_VLAN: vlan})
+    return sorted({frm.vlan for frm in sources if _scope(frm, to.version) != _scope(into, to.version)})
 
 
 def by_the_gateway(here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:

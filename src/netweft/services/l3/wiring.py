@@ -1,10 +1,11 @@
 """From facts to routers as services work on them: as in `services/wiring`, which says what is wired here."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from netweft.model import FloatingIp, GatewayPort, Peer, QosPolicy, Router, RouterPort, Subnet
 from netweft.reconcile.memo import Reader
-from netweft.services.addresses import Prefix, prefix, text_of_mac
+from netweft.services.addresses import Prefix, prefix, text_of_mac, within
 from netweft.services.l3.wire import wire_mac
 from netweft.services.values import Gateway, Interface, Limited, LocalNetwork, LocalRouter, RemotePort, WayToGateway
 from netweft.services.wiring import NO_LENGTHS, NO_METERS, Problem, host_facts, local_network, tunnel_to
@@ -22,7 +23,7 @@ def local_router(read: Reader, router_id: str) -> LocalRouter | None:
     outside = [read.get(("gateway_port", id)) for id in read.get(("gateways", router_id)) or ()]
     here = next((port for port in outside if port.host_id == node), None)
     there = next((port for port in outside if port.host_id not in ("", node)), None)
-    gateway = _gateway(read, here) if here else None
+    gateway = _gateway(read, found, here) if here else None
     return LocalRouter(
         router=found,
         number=read.get(("number", router_id)),
@@ -37,7 +38,7 @@ def local_router(read: Reader, router_id: str) -> LocalRouter | None:
     )
 
 
-def _gateway(read: Reader, port: GatewayPort) -> Gateway | None:
+def _gateway(read: Reader, router: Router, port: GatewayPort) -> Gateway | None:
     """None: its network is not wired here, or there is no zone for it."""
     network, zone = local_network(read, port.network_id), read.get(("zone", port.router_id))
     if not isinstance(network, LocalNetwork) or not zone:
@@ -57,7 +58,16 @@ def _gateway(read: Reader, port: GatewayPort) -> Gateway | None:
             if one.fixed_ip_address and one.floating_network_id == port.network_id
         },
         forwarded=read.get(("forwarded", port.router_id, port.network_id)) or (),
+        watched=tuple(_watched(router, _on_link(read, port))),
+        silent=read.get(("silent", port.network_id)) or frozenset(),
     )
+
+
+def _watched(router: Router, on_link: Iterable[Prefix]) -> Iterator[Prefix]:
+    """The next hops there of routes that have several."""
+    times = Counter(route.destination for route in router.routes)
+    several = {prefix(route.nexthop) for route in router.routes if times[route.destination] > 1}
+    yield from sorted(hop for hop in several if any(within(hop, net) for net in on_link))
 
 
 def _limited(read: Reader, router: Router, gateway: Gateway) -> Iterator[Limited]:

@@ -1,0 +1,109 @@
+"""A route's next hops.  With several of them (ECMP) each flow of packets gets one, by a hash of its ends.
+
+    routing ─multipath: a slot─▶ paths ─the next hop that has the slot─▶ next_hop, to_outside
+
+Which next hop has a slot is decided by rendezvous hashing: one more, or one that does not answer and is left out, moves
+the flows that it gets or had, and nobody else's.  Nothing is remembered, and all nodes decide the same.  Packets in
+fragments go by their addresses alone, since later fragments have no ports.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+from netweft.dataplane.openflow.flow import Action, CtClear, DecTtl, Goto, Multipath, SetField
+from netweft.services.addresses import Prefix, mac, text
+from netweft.services.fields import LOCAL_VLAN, NEXT_HOP, Reason, cookie, object_bits
+from netweft.services.l3.routes import APART, fits, to_next_hop, towards
+from netweft.services.l3.scopes import kept_apart
+from netweft.services.pipeline import INT, BridgeFlow
+from netweft.services.security import fragments
+from netweft.services.tables import Value
+from netweft.services.values import Gateway, LocalNetwork, LocalRouter, WayToGateway
+
+ROUTING, PATHS = INT["routing"], INT["paths"]
+SLOT: Final = NEXT_HOP[0]  # until there is a next hop
+FEW: Final = 8  # next hops
+FEW_BITS, MANY_BITS = 6, 8  # of slots' numbers, for a few next hops and for more
+
+
+class Path(NamedTuple):
+    """Into that network, from that MAC.  next_hop: None for what is on the link.  onward: to which table then."""
+
+    network: LocalNetwork
+    mac: str
+    next_hop: Prefix | None
+    onward: Goto
+
+
+class Elsewhere(NamedTuple):
+    """To the node that has the router's gateway, which goes on to the next hop."""
+
+    ways: tuple[WayToGateway, ...]
+    next_hop: Prefix
+
+
+Hop = Path | Elsewhere
+
+
+def route(here: LocalRouter, owner: int, how_high: int, to: Prefix, hops: Sequence[Hop]) -> Iterator[BridgeFlow]:
+    """To there by these next hops, all of which answer."""
+    if len(hops) == 1:
+        yield from _one(here, owner, how_high, to, hops[0])
+        return
+    width = FEW_BITS if len(hops) <= FEW else MANY_BITS
+    for ports, more in ((True, {}), (False, {"ip_frag": fragments.ANY})):
+        choose = Multipath(SLOT, width, 1 << width, object_bits(here.router.id) & 0xFFFF, ports)
+        match: dict[str, Value] = {**towards(here, to), **more}
+        yield ROUTING.flow(how_high + (APART if more else 0), owner, match, choose, PATHS.goto)
+    for slot, hop in enumerate(shares(hops, 1 << width)):
+        yield from _one(here, owner, how_high, to, hop, {SLOT: (slot, (1 << width) - 1)})
+
+
+def by_gateway(gateway: Gateway, next_hop: Prefix | None) -> Path:
+    return Path(gateway.network, gateway.port.mac_address, next_hop, INT["to_outside"].goto)
+
+
+def answering(here: LocalRouter, hops: Sequence[Hop]) -> list[Hop]:
+    """Without those that do not, as long as there is one that does."""
+    silent = here.gateway.silent if here.gateway else frozenset()
+    return [hop for hop in hops if hop.next_hop not in silent] or list(hops)
+
+
+def shares(hops: Sequence[Hop], slots: int) -> Iterator[Hop]:
+    """Whose each slot is: of whom has the highest number for it."""
+    for slot in range(slots):
+        yield max(hops, key=lambda hop: _weight(hop, slot))
+
+
+def _weight(hop: Hop, slot: int) -> bytes:
+    named = text(hop.next_hop) if hop.next_hop else ""
+    return hashlib.blake2s(f"{named} {slot}".encode(), digest_size=8).digest()
+
+
+def _one(
+    here: LocalRouter, owner: int, how_high: int, to: Prefix, hop: Hop, slot: dict[str, Value] | None = None
+) -> Iterator[BridgeFlow]:
+    table, match = (ROUTING, towards(here, to)) if slot is None else (PATHS, {**towards(here, to), **slot})
+    if isinstance(hop, Elsewhere):
+        for way in hop.ways:
+            there = {**match, LOCAL_VLAN: way.interface.network.vlan}
+            yield table.flow(how_high, owner, there, *to_the_gateways_node(way))
+        return
+    for vlan in kept_apart(here, to, hop.network):
+        yield table.flow(how_high + APART, cookie(Reason.ROUTER_SCOPE, here.router.id), {**match, LOCAL_VLAN: vlan})
+    yield table.flow(how_high, owner, match, *_by(here, to, hop))
+
+
+def to_the_gateways_node(way: WayToGateway) -> Iterable[Action]:
+    """As it is, in the network that it is in: that node routes it."""
+    return SetField("eth_dst", mac(way.there.peer.mac_address)), CtClear(), INT["switching"].goto
+
+
+def _by(here: LocalRouter, to: Prefix, path: Path) -> Iterator[Action]:
+    yield SetField(LOCAL_VLAN, path.network.vlan)
+    yield SetField("eth_src", mac(path.mac))
+    yield DecTtl()
+    yield from to_next_hop(to.version, path.next_hop)
+    yield from fits(here, path.network)
+    yield path.onward
