@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 PERIOD = 10.0  # seconds
 MANY_FROM_OUTSIDE = 2500  # above what meters let up of all kinds that one answers (services/l3/hand_ups)
 MANY = 50  # of a kind from one port in that time; a DHCP client that hurries sends one a second
+MANY_ANSWERS = 500  # of a port that has many addresses that nobody knows, each asked for again every 20 s
 
 
 class Answerer(Protocol):
@@ -72,7 +73,8 @@ class Answers:
         return who.answer(here, packet)
 
     def _is_too_much(self, port_id: str, outside: str, asked: Asked) -> bool:
-        most = MANY if port_id else MANY_FROM_OUTSIDE
+        own = MANY_ANSWERS if asked is Asked.NEXT_HOP else MANY
+        most = own if port_id else MANY_FROM_OUTSIDE
         whose = (port_id, outside, asked)
         loop = asyncio.get_running_loop()
         if loop.time() - self._counted_since > PERIOD:

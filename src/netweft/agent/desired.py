@@ -12,6 +12,7 @@ from netweft.dataplane.host.values import Address, Endpoint, Guarantee, VethPair
 from netweft.dataplane.openflow.flow import Flow, FlowKey
 from netweft.dataplane.openflow.meters import DropMeter
 from netweft.dataplane.ovsdb.rows import PortRow, Row, RowKey, Vif
+from netweft.dataplane.packets.datagram import IpAddress
 from netweft.model import EMPTY_VIEW, Key, NodeView, PortStatus, key_of
 from netweft.services.kinds import ADVERTISED, BROKEN, GUARANTEE, LEASE, LINK, METER, ROW, STATUS, Broken, value
 from netweft.services.l2.announce import Packet, announcement
@@ -187,9 +188,21 @@ class Desired:
         if self._rendering:
             self._rendering.fall_silent(network_id, addresses)
 
+    def may_be_there(self, network_id: str, address: IpAddress) -> bool:
+        """Whether a host in the network may have this address that the database does not know."""
+        return self._rendering is not None and self._rendering.may_be_there(network_id, address)
+
+    def wire_of(self, network_id: str) -> int | None:
+        """The OpenFlow port to the network's wire; None where it has none."""
+        return self._rendering.near(network_id) if self._rendering else None
+
     def interfaces_on(self, network_id: str) -> list[Interface]:
         """Of all routers that are up."""
         return self._rendering.interfaces_on(network_id) if self._rendering else []
+
+    def routers_on(self, network_id: str) -> Iterable[tuple[LocalRouter, Interface]]:
+        """All that are up, with their interfaces there."""
+        return self._rendering.routers_on(network_id) if self._rendering else ()
 
     def listen(self, port_id: str, asked: Asked, *, again: bool) -> None:
         """Whether the agent takes such requests from this port."""

@@ -169,7 +169,8 @@ def outside_meter(object_id: str, limit: Limit) -> int:
 
 
 class RouterLimit(IntEnum):
-    """What a router's meter limits, of what comes from outside but where it says otherwise."""
+    """What a router's meter limits, of what comes from outside but where it says otherwise.  A network that is routed
+    has meters of the first two kinds, for hosts in it that the database does not know."""
 
     NEIGHBOURS = 0  # who says that he has an address
     NEXT_HOPS = 1  # likewise, of those that routes lead to
@@ -183,7 +184,7 @@ class RouterLimit(IntEnum):
 
 
 def router_meter_number(zone: int, limit: RouterLimit) -> int:
-    """zone: the conntrack zone of its NAT here."""
+    """zone: the conntrack zone of its NAT here, or a network's."""
     number = zone << 4 | limit
     return meter_number((number >> 10) << TAG_SHIFT | 0xFF00 | number >> 2 & 0xFF, Limit(number & 3))
 
@@ -215,6 +216,7 @@ class Reason(IntEnum):
     NETWORK_NEIGHBOUR = 52
     NETWORK_LEARNED = 53
     NETWORK_ADVERTISE = 54
+    NETWORK_CLAIM = 55
     RULE_PERMIT = 64
     GROUP_REMOTE = 65
     ADDRESS_REMOTE = 66
@@ -245,6 +247,8 @@ class Why(IntEnum):
     NO_ROUTE = 2
     UNKNOWN_NEXT_HOP = 3
     NOT_LISTENING = 4  # for an address of the router's own, and nothing is there
+    ANSWERED = 5  # no packet of the router's: somebody says to it that he has an address
+    CLAIMED = 6  # likewise, to anybody, that he has one that an agent has asked for
     TOO_BIG = 1 << 3  # for the network that it is routed into; one bit, which the datapath's answer is put into
 
 

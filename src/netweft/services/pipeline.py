@@ -194,9 +194,10 @@ INT = Pipeline.of(
         "to_router",
         "what is for a router's MAC: whose?  A router's packets go through it where they start, on this node",
         match=fields(LOCAL_VLAN, "eth_dst", "vlan_vid", "arp_op", "arp_spa", "arp_tpa")
-        | fields(*ICMPV6, "icmpv6_code", "nd_target"),
-        set=fields(ROUTER, IN_PORT, "nxm_in_port", "eth_src", "eth_dst", *ARP_SENDER, "arp_tpa", "arp_tha"),
-        next=("leaves_network", "outside_ingress", "from_outside", "switching"),
+        | fields(*ICMPV6, "icmpv6_code", "nd_target", "ipv6_src", "ipv6_dst"),
+        set=fields(ROUTER, IN_PORT, "nxm_in_port", "eth_src", "eth_dst", *ARP_SENDER, "arp_tpa", "arp_tha", "nd_sll")
+        | fields(HANDED_UP),
+        next=("leaves_network", "outside_ingress", "from_outside", "hand_up", "switching"),
         miss="switching",
         agent=True,
     ),
@@ -250,14 +251,14 @@ INT = Pipeline.of(
         "the router's routes, the longest prefix first: into which network, to which next hop there, and whether it is "
         "too big for that network",
         match=fields(ROUTER, LOCAL_VLAN, "eth_type", "ip_ttl", "ip_frag", *IP_ENDS),
-        set=fields(LOCAL_VLAN, "eth_src", "eth_dst", "ip_ttl", HANDED_UP, *NEXT_HOP),
+        set=fields(LOCAL_VLAN, "eth_src", "eth_dst", "ip_ttl", HANDED_UP, *NEXT_HOP, IN_PORT, "nxm_in_port"),
         next=("paths", "to_outside", "next_hop", "hand_up", "switching"),
     ),
     Table(
         "paths",
         "of a route with several next hops: the one that has the slot of the packet's flow",
         match=fields(ROUTER, LOCAL_VLAN, "eth_type", "ipv4_dst", "ipv6_dst", NEXT_HOP[0]),
-        set=fields(LOCAL_VLAN, "eth_src", "eth_dst", "ip_ttl", HANDED_UP, *NEXT_HOP),
+        set=fields(LOCAL_VLAN, "eth_src", "eth_dst", "ip_ttl", HANDED_UP, *NEXT_HOP, IN_PORT, "nxm_in_port"),
         next=("to_outside", "next_hop", "switching"),
     ),
     Table(
@@ -300,8 +301,11 @@ INT = Pipeline.of(
     ),
     Table(
         "hand_up",
-        "what the agent says an ICMP error for, to whom the packet came from; of each way into the node so much",
-        match=fields(IN_PORT, ROUTER),
+        "what the agent says an ICMP error for, to whom the packet came from; of each way into the node so much; and "
+        "who says that he has an address that agents ask for: to all nodes that route there",
+        match=fields(IN_PORT, ROUTER, LOCAL_VLAN, HANDED_UP),
+        set=fields("eth_dst", OUT_PORT),
+        next=("ingress",),
         agent=True,
     ),
     Table(
@@ -402,8 +406,9 @@ TUN = Pipeline.of(
     ),
     Table(
         "to_peer",
-        "by local VLAN and destination MAC: to the one host that has the peer",
-        match=fields("vlan_vid", "eth_dst"),
+        "by local VLAN and destination MAC: to the one host that has the peer; who announces himself where routers "
+        "do not know all: to all hosts that route there",
+        match=fields("vlan_vid", "eth_dst", *ICMPV6),
         set=fields("vlan_vid", "tun_id", "tun_ipv4_dst", "tun_ipv6_dst"),
         next=("flood",),
         output=True,

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from msgspec.structs import replace
 
 from netweft.dataplane.ovsdb.rows import Vif
+from netweft.dataplane.packets.datagram import IpAddress
 from netweft.model import (
     GatewayPort,
     Key,
@@ -29,7 +30,7 @@ from netweft.model import (
 )
 from netweft.reconcile.memo import Memo, Reader, Unit
 from netweft.services import wiring
-from netweft.services.addresses import prefix
+from netweft.services.addresses import Prefix, prefix, within
 from netweft.services.dhcp.requests import DHCP
 from netweft.services.fields import logical_port
 from netweft.services.kinds import Broken, Item, ItemKey, item_key
@@ -51,6 +52,8 @@ from netweft.services.l3.limits import LIMITS
 from netweft.services.l3.neighbours import ROUTERS_NEIGHBOURS
 from netweft.services.l3.next_hops import NEXT_HOPS, learned
 from netweft.services.l3.routing import ROUTERS
+from netweft.services.l3.unknown_hosts import UNKNOWN_HOSTS, claimed
+from netweft.services.l3.unsure import Domains, UnsurePorts
 from netweft.services.l3.wiring import local_router
 from netweft.services.metadata.requests import METADATA
 from netweft.services.qos import QOS
@@ -60,10 +63,12 @@ from netweft.services.security.port_security import PORT_SECURITY
 from netweft.services.security.remotes import Numbers, Remotes
 from netweft.services.subnets import Subnets
 from netweft.services.values import (
+    PHYSICAL,
     Asked,
     Gateway,
     HostFacts,
     Interface,
+    LocalNetwork,
     LocalPort,
     LocalRouter,
     Member,
@@ -74,7 +79,7 @@ from netweft.services.values import (
 SERVICES: tuple[Service, ...] = (
     *(BRIDGES, PHYSICAL_NETWORKS, SWITCHING, PORT_SECURITY, NEIGHBOURS, DHCP, FIREWALL, QOS),
     *(ROUTERS, ROUTERS_NEIGHBOURS, ECHOES, ADVERTISEMENTS, NEXT_HOPS, GATEWAYS, FLOATING_IPS, FORWARDINGS, LIMITS),
-    METADATA,
+    *(METADATA, UNKNOWN_HOSTS),
 )
 
 
@@ -160,7 +165,9 @@ def _neighbour(read: Reader, _: Iterable[Service], network_id: str, address: str
     network = wiring.local_network(read, network_id)
     if found is None:
         return None
-    return [] if isinstance(network, wiring.Problem) else [learned(network, prefix(address), found)]
+    if isinstance(network, wiring.Problem):
+        return []
+    return [learned(network, prefix(address), found), *claimed(network, prefix(address))]
 
 
 _RENDERERS: dict[str, Callable[..., Iterable[Item] | None]] = {
@@ -196,6 +203,8 @@ class Rendering:
         self._interfaces = Interfaces(host.name)
         self._advertisers = Advertisers()
         self.forwarded = ForwardedAddresses()
+        self._unsure = UnsurePorts()
+        self._domains = Domains()
         self._rezoned: set[str] = set()
         self._router_numbers = Numbers()
         self._hosts: defaultdict[str, Counter[str]] = defaultdict(Counter)
@@ -233,9 +242,31 @@ class Rendering:
 
     def interfaces_on(self, network_id: str) -> list[Interface]:
         """Of all routers that are up."""
-        found = (local_router(self._memo, id) for id in self._interfaces.routers_on(network_id))
-        interfaces = (one for router in found if router and router.router.admin_state_up for one in router.interfaces)
-        return [one for one in interfaces if one.port.network_id == network_id and one.port.admin_state_up]
+        return [interface for _, interface in self.routers_on(network_id)]
+
+    def routers_on(self, network_id: str) -> Iterator[tuple[LocalRouter, Interface]]:
+        """All that are up, with their interfaces there."""
+        for router in (local_router(self._memo, id) for id in self._interfaces.routers_on(network_id)):
+            for one in router.interfaces if router and router.router.admin_state_up else ():
+                if router and one.port.network_id == network_id and one.port.admin_state_up:
+                    yield router, one
+
+    def may_be_there(self, network_id: str, address: IpAddress) -> bool:
+        """Whether a host may have this address that the database does not know: agents ask for such only."""
+        network = wiring.local_network(self._memo, network_id)
+        if not isinstance(network, LocalNetwork) or not network.unsure:
+            return False
+        if not network.tunnelled or self._memo.get(("unguarded", network_id)):
+            return True
+        single = Prefix(address.version, int(address), None)
+        return any(within(single, pair) for pair in self._memo.get(("paired", network_id)) or ())
+
+    def near(self, network_id: str) -> int | None:
+        """The way to the network's wire; None where it has none."""
+        network = wiring.local_network(self._memo, network_id)
+        is_wired = isinstance(network, LocalNetwork) and network.segment.network_type in PHYSICAL
+        link = network.link(wiring.uplinks(self._memo)) if isinstance(network, LocalNetwork) and is_wired else None
+        return link.near if link else None
 
     def ports_on(self, vlan: int) -> tuple[str, list[LocalPort]]:
         """The network with this local VLAN (empty: none), and its ports here."""
@@ -252,6 +283,7 @@ class Rendering:
             flooded = sorted(filter(None, members.values()), key=lambda member: member.number)
             self._memo.put(("members", network_id), tuple(flooded) or None)
             self._memo.put(("hosts", network_id), tuple(sorted(hosts)) or None)
+            self._domains.has_hosts(network_id, hosts)
             if self._is_wanted(network_id):
                 self._vlans_changed(self.vlans.want(network_id))
         for network_id in regrouped:
@@ -261,6 +293,8 @@ class Rendering:
                 del self._members[network_id]
             if not self._hosts[network_id]:
                 del self._hosts[network_id]
+        for fact, value in self._domains.refresh(wiring.host_facts(self._memo).name):
+            self._memo.put(fact, value)
         for router_id in sorted(self._rezoned):
             wanted = self._interfaces.has_gateway_here(router_id)
             self._zones_changed((self._zones.want if wanted else self._zones.release)(router_id))
@@ -354,7 +388,8 @@ class Rendering:
         if kind == "port":
             self._place(name)
         self._remotes.changed(before, after)
-        for look_up in (self._subnets, self._paired, self._interfaces, self._advertisers, self.forwarded):
+        by_network = (self._subnets, self._paired, self._interfaces, self._advertisers, self.forwarded, self._unsure)
+        for look_up in (*by_network, self._domains):
             for fact, value in look_up.changed(before, after):
                 self._memo.put(fact, value)
         for obj, step in ((after, 1), (before, -1)):

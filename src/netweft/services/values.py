@@ -116,7 +116,9 @@ class Uplinks(Struct, frozen=True, kw_only=True):
 
 class LocalNetwork(Struct, frozen=True, kw_only=True):
     """A network that is wired here, through one of its segments.  dhcp: IP versions in which DHCP is answered in it.
-    routed: whether a router has an interface on it.  advertised: whether one may have to advertise itself."""
+    routed: whether a router has an interface on it.  advertised: whether one may have to advertise itself.
+    unsure: it is routed, and hosts may be in it that the database does not know, or not surely.
+    can_limit: whether the datapath has meters."""
 
     network: Network
     vlan: int
@@ -124,6 +126,8 @@ class LocalNetwork(Struct, frozen=True, kw_only=True):
     dhcp: tuple[int, ...] = ()
     routed: bool = False
     advertised: bool = False
+    unsure: bool = False
+    can_limit: bool = True
 
     @property
     def tunnelled(self) -> bool:
@@ -378,7 +382,8 @@ class Flood(Struct, frozen=True):
     ports: all here, for multicast and broadcast.  unguarded: those here that may have any MAC.
     shared: a MAC that address pairs here name -> the guarded ports that may have it.
     paired: addresses that allowed address pairs name, here or elsewhere: more than one port may have them.
-    paired_macs: those of them that can have one MAC only, with it."""
+    paired_macs: those of them that can have one MAC only, with it.
+    domain: tunnel end points of all nodes that route into it, where these are more."""
 
     ports: tuple[int, ...] = ()
     tunnels: tuple[Prefix, ...] = ()
@@ -386,6 +391,7 @@ class Flood(Struct, frozen=True):
     shared: dict[int, tuple[int, ...]] = {}
     paired: tuple[Prefix, ...] = ()
     paired_macs: tuple[tuple[Prefix, str], ...] = ()
+    domain: tuple[Prefix, ...] = ()
 
 
 Wanted: TypeAlias = (

@@ -4,6 +4,7 @@ A reason is a value too: it becomes the port's status.  Everything is read throu
 who depends on what.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -105,12 +106,15 @@ def local_network(read: Reader, network_id: str) -> LocalNetwork | Problem:
     segment = _segment(host_facts(read), network)
     if isinstance(segment, Problem):
         return segment
+    routed = bool(read.get(("routed", network_id)))
     return LocalNetwork(
         network=network,
         vlan=vlan,
         segment=segment,
         dhcp=read.get(("dhcp", network_id)) or (),
-        routed=bool(read.get(("routed", network_id))),
+        routed=routed,
+        unsure=routed and (segment.network_type in PHYSICAL or bool(read.get(("unsure", network_id)))),
+        can_limit=not routed or not read.get(NO_METERS),
         advertised=bool(read.get(("has advertisers", network_id)) and read.get(("advertised", network_id))),
     )
 
@@ -291,8 +295,8 @@ def remote_port(read: Reader, peer_id: str) -> RemotePort | None:
 
 def flood(read: Reader, network: LocalNetwork) -> Flood:
     network_id = network.network.id
-    tunnels = {tunnel_to(read, network, name) for name in read.get(("hosts", network_id)) or ()}
-    reachable = sorted(tunnel[:2] for tunnel in tunnels if tunnel)
+    tunnels = _tunnels(read, network, read.get(("hosts", network_id)) or ())
+    domain = _tunnels(read, network, (read.get(("domain", network_id)) or ()) if network.unsure else ())
     members: tuple[Member, ...] = read.get(("members", network_id)) or ()
     shared: dict[int, list[int]] = {}
     for member in members:
@@ -301,12 +305,18 @@ def flood(read: Reader, network: LocalNetwork) -> Flood:
                 shared.setdefault(address, []).append(member.number)
     return Flood(
         ports=tuple(member.number for member in members),
-        tunnels=tuple(Prefix(*tunnel, None) for tunnel in reachable),
+        tunnels=tunnels,
         unguarded=tuple(member.number for member in members if not member.number & GUARDED),
         shared={address: tuple(shared[address]) for address in sorted(shared)},
         paired=read.get(("paired", network_id)) or (),
         paired_macs=read.get(("paired_macs", network_id)) or (),
+        domain=domain if set(domain) > set(tunnels) else (),
     )
+
+
+def _tunnels(read: Reader, network: LocalNetwork, hosts: Iterable[str]) -> tuple[Prefix, ...]:
+    found = {tunnel_to(read, network, name) for name in hosts}
+    return tuple(Prefix(*tunnel, None) for tunnel in sorted(tunnel[:2] for tunnel in found if tunnel))
 
 
 def status(read: Reader, port_id: str, wired: LocalPort | Problem) -> PortStatus | None:

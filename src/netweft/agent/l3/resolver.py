@@ -1,10 +1,12 @@
-"""Addresses on external networks, which the database does not know: asked for (ARP, ND), held, asked for again.
+"""Addresses that the database does not know, outside and on routed networks: asked for (ARP, ND), held, asked again.
 
 The first packets to an address wait for the answer.  What is known is a flow; it is looked at again every now and then,
-and it stays while the answer is right.  Limits keep who sends to a whole network's addresses from filling the tables.
+and it stays while the answer is right.  It moves when somebody else says that he has it now, as by gratuitous ARP.
+Limits keep who sends to a whole network's addresses from filling the tables, and from taking others' places there.
 """
 
 import asyncio
+import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
@@ -13,17 +15,18 @@ from typing import NamedTuple
 import structlog
 
 from netweft.agent.desired import Desired
+from netweft.agent.l3.askers import Asker, asker, askers_on
 from netweft.agent.l3.next_hop_watch import NextHopWatch
+from netweft.agent.l3.undelivered import undelivered
 from netweft.dataplane.openflow.fields import ETH_IPV4
 from netweft.dataplane.openflow.flow import Flow
 from netweft.dataplane.openflow.messages import PacketIn
 from netweft.dataplane.packets import arp, icmp
 from netweft.dataplane.packets.datagram import IpAddress
-from netweft.services.addresses import Prefix, octets, parsed, within
-from netweft.services.fields import LOCAL_VLAN, NEXT_HOP, ROUTER, Reason
+from netweft.services.addresses import octets, parsed
+from netweft.services.fields import IN_PORT, LOCAL_VLAN, NEXT_HOP, ROUTER, Reason, owner
 from netweft.services.l2.announce import Packet
 from netweft.services.l3.announcements import announcements, to_network
-from netweft.services.l3.announcements import question as asks
 from netweft.services.l3.icmp_errors import unanswered
 from netweft.services.l3.next_hops import Learned, learned_by
 from netweft.services.values import Asked, Gateway, LocalPort
@@ -33,8 +36,11 @@ log = structlog.get_logger(__name__)
 TICK = 0.25  # seconds
 PATIENCE = (0.25, 0.5, 1.0, 2.0)  # between one question and the next; then nobody is there
 AGAIN_AFTER = 20.0  # what is known is asked for again
-FORGET_AFTER = 600.0  # what no packet has asked for since
+SPREAD = 5.0  # by up to so much later: what one node asks the others hear answered
+FORGET_AFTER = 600.0  # what no packet has asked for since, where much is known
 MOST_WAITING, MOST_PACKETS, MOST_KNOWN = 64, 3, 1024  # addresses of a router; packets to each; addresses of a router
+MOST_OF_ONE = 16  # of those that wait, for one port here
+MUCH = 256  # addresses in a network
 ANNOUNCE_AT = (0.0, 0.5, 2.0)  # seconds after a gateway has come here
 
 
@@ -45,22 +51,23 @@ class Place(NamedTuple):
 
 @dataclass(slots=True)
 class Question:
-    """tries: that were made.  frames: what waits for the answer.  router: whose they are, by its number."""
+    """tries: that were made.  by: the logical port that the first packet came from.  packets: what waits."""
 
-    gateway: Gateway
+    asker: Asker
     due: float
     tries: int = 0
-    router: int = 0
-    frames: list[bytes] = field(default_factory=list)
+    by: int = 0
+    packets: list[PacketIn] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class Known:
-    """asker: whose router has asked first, by its gateway's port; empty for what the agent before this one knew."""
+    """asker: whose router has asked first, by its gateway's or interface's port; empty for what the agent before this
+    one knew.  again: when it is asked for again."""
 
     mac: bytes
     since: float
-    checked: float
+    again: float
     asker: str = ""
 
 
@@ -68,7 +75,7 @@ class Resolver:
     """send: a packet-out on the integration bridge."""
 
     asked = Asked.NEXT_HOP
-    reasons = frozenset({Reason.ROUTER_RESOLVE})
+    reasons = frozenset({Reason.ROUTER_RESOLVE, Reason.NETWORK_CLAIM})
 
     def __init__(self, desired: Desired, send: Callable[[Packet], None], wake: Callable[[], None]) -> None:
         self._desired = desired
@@ -91,18 +98,26 @@ class Resolver:
         """Before flows that nobody wants are taken away.  It is looked at again soon."""
         if not self._found or not self._desired.started:
             return
-        networks = {vlan: network_id for network_id, vlan in self._desired.vlans.items()}
         for vlan, address, mac in self._found:
-            place = Place(networks.get(vlan, ""), parsed(address))
+            place = Place(self._network_at(vlan), parsed(address))
             if place.network_id and place not in self._known:
                 self._learn(place, octets(mac))
-                self._known[place].checked -= AGAIN_AFTER
+                self._known[place].again = _now()
         self._found.clear()
+
+    def _network_at(self, vlan: int) -> str:
+        return next((network_id for network_id, given in self._desired.vlans.items() if given == vlan), "")
 
     # what comes in
 
     def answer(self, here: LocalPort | None, packet: PacketIn) -> Iterable[Packet]:
         """Of an answer to a question, or of a question for a gateway's own address."""
+        whose = owner(packet.cookie)
+        if whose is not None and whose.reason is Reason.NETWORK_CLAIM:
+            said = arp.claim(packet.frame) or icmp.advertised(packet.frame)
+            if said is not None:
+                self._claimed(Place(self._network_at(packet.fields.get(LOCAL_VLAN, 0)), said.address), said.mac)
+            return ()
         said = arp.reply(packet.frame) or icmp.advertised(packet.frame)
         if said is not None:
             for network_id, port_id in self._watch.heard(packet.frame[:6], said):
@@ -125,52 +140,68 @@ class Resolver:
     def takes(self, packet: PacketIn) -> bool:
         """A packet whose next hop nobody knows: whether it waits here."""
         router = self._desired.router_at(packet.fields.get(ROUTER, 0))
-        gateway = router.gateway if router else None
         address = _next_hop(packet)
-        if gateway is None or not _is_on_link(gateway, address):
-            return False
-        self._wait(Place(gateway.network.network.id, address), gateway, packet)
-        return True
+        who = asker(self._desired, router, packet.fields.get(LOCAL_VLAN), address) if router else None
+        if who is not None:
+            self._wait(Place(who.network.network.id, address), who, packet)
+        return who is not None
 
-    def _wait(self, place: Place, gateway: Gateway, packet: PacketIn) -> None:
-        frame = packet.frame
+    def _wait(self, place: Place, who: Asker, packet: PacketIn) -> None:
         known = self._known.get(place)
         if known is not None:  # its flow is about to be there
             known.since = _now()
-            self._send(to_network(gateway.network.vlan, known.mac + frame[6:]))
+            self._send(to_network(who.network.vlan, known.mac + packet.frame[6:]))
             return
         question = self._questions.get(place)
         if question is None:
-            if not self._has_room(place, gateway):
+            by = packet.fields.get(IN_PORT, 0)
+            if not self._has_room(place, who, by):
                 return
-            question = self._questions[place] = Question(gateway, _now(), router=packet.fields[ROUTER])
+            question = self._questions[place] = Question(who, _now(), by=by)
             self._ask(place, question)
-        if len(question.frames) < MOST_PACKETS:
-            question.frames.append(frame)
+        if len(question.packets) < MOST_PACKETS:
+            question.packets.append(packet)
 
-    def _has_room(self, place: Place, gateway: Gateway) -> bool:
+    def _has_room(self, place: Place, who: Asker, by: int) -> bool:
         """For what routes lead to there always is: nobody who tries each address takes it away."""
-        if _leads_to(gateway, place.address):
+        if who.leads_to(place.address):
             return True
-        waiting = sum(one.gateway.port.id == gateway.port.id for one in self._questions.values())
-        known = sum(one.asker == gateway.port.id for one in self._known.values())
-        return waiting < MOST_WAITING and known < MOST_KNOWN
+        waiting = [one for one in self._questions.values() if one.asker.port_id == who.port_id]
+        known = sum(one.asker == who.port_id for one in self._known.values())
+        own = sum(one.by == by for one in waiting) if self._desired.port_at(by) else 0
+        return len(waiting) < MOST_WAITING and own < MOST_OF_ONE and known < MOST_KNOWN
 
     def _answered(self, to: bytes, said: arp.Said) -> None:
         """Only what was asked for is believed."""
         for place, question in list(self._questions.items()):
-            if place.address == said.address and octets(question.gateway.port.mac_address) == to:
-                del self._questions[place]
-                self._learn(place, said.mac, self._known.get(place), question.gateway.port.id)
-                for frame in question.frames:
-                    self._send(to_network(question.gateway.network.vlan, said.mac + frame[6:]))
+            if question.asker.is_gateway and place.address == said.address and question.asker.mac == to:
+                self._is_there(place, said.mac)
+
+    def _claimed(self, place: Place, mac: bytes) -> None:
+        """Likewise; or what is known, whether it still is there or elsewhere.  No router has another's address."""
+        question, known = self._questions.get(place), self._known.get(place)
+        if (question is None and known is None) or self._is_a_routers(place.network_id, mac):
+            return
+        self._is_there(place, mac)
+
+    def _is_a_routers(self, network_id: str, mac: bytes) -> bool:
+        of_it = askers_on(self._desired, network_id)
+        return any(mac in (one.mac, one.wire and one.wire[0]) for one in of_it)
+
+    def _is_there(self, place: Place, mac: bytes) -> None:
+        question, known = self._questions.pop(place, None), self._known.get(place)
+        self._learn(place, mac, known, question.asker.port_id if question else "")
+        if question is not None:
+            for packet in question.packets:
+                self._send(to_network(question.asker.network.vlan, mac + packet.frame[6:]))
 
     def _learn(self, place: Place, mac: bytes, before: Known | None = None, asker: str = "") -> None:
         if before is None or before.mac != mac:
             self._desired.learn(place.network_id, str(place.address), mac.hex(":"))
             self._wake()
-        since, asker = (before.since, before.asker) if before else (_now(), asker)
-        self._known[place] = Known(mac, since, _now(), asker)
+        now = _now()
+        since, asker = (before.since, before.asker) if before else (now, asker)
+        self._known[place] = Known(mac, since, now + AGAIN_AFTER + random.uniform(0, SPREAD), asker)
 
     # what time brings
 
@@ -189,22 +220,28 @@ class Resolver:
                 else:
                     self._ask(place, question)
         self._watch.tick(now)
-        gateways = self._gateways() if self._known else {}
-        for place, known in list(self._known.items()):
-            gateway = gateways.get(place.network_id)
-            if gateway is None or (now - known.since > FORGET_AFTER and not _leads_to(gateway, place.address)):
-                self._forget(place)
-            elif now - known.checked > AGAIN_AFTER and place not in self._questions:
-                self._questions[place] = Question(gateway, now)
+        for network_id in {place.network_id for place in self._known}:
+            self._look_again(network_id, now)
         self._announce(now)
 
-    def _gateways(self) -> dict[str, Gateway]:
-        return {gateway.network.network.id: gateway for gateway in self._desired.gateways()}
+    def _look_again(self, network_id: str, now: float) -> None:
+        askers = list(askers_on(self._desired, network_id))
+        here = [(place, known) for place, known in self._known.items() if place.network_id == network_id]
+        much = len(here) > MUCH
+        for place, known in here:
+            who = next((one for one in askers if one.is_on_link(place.address)), None)
+            old = much and now - known.since > FORGET_AFTER
+            if who is None or (old and not any(one.leads_to(place.address) for one in askers)):
+                self._forget(place)
+            elif now > known.again and place not in self._questions:
+                self._questions[place] = Question(who, now)
 
     def _ask(self, place: Place, question: Question) -> None:
-        frame = asks(question.gateway, place.address)
-        if frame is not None:
-            self._send(to_network(question.gateway.network.vlan, frame))
+        """What is known at first of who has it, then of all."""
+        known = self._known.get(place)
+        alone = known.mac if known and not question.tries else None
+        for packet in question.asker.questions(place.address, alone):
+            self._send(packet)
         question.due = _now() + PATIENCE[min(question.tries, len(PATIENCE) - 1)]
         question.tries += 1
 
@@ -212,21 +249,25 @@ class Resolver:
         """What routes lead to stays where it was last: nobody else says that it has the address, and whoever floods us
         with answers, so that the right one is not heard, must not take it away."""
         question = self._questions.pop(place)
-        gateway = question.gateway
         self._say_so(question)
         known = self._known.get(place)
         if known is None:
             return
         log.info("next hop does not answer", address=str(place.address), network=place.network_id)
-        if _leads_to(gateway, place.address):
-            known.checked = _now()
+        if question.asker.leads_to(place.address):
+            known.again = _now() + AGAIN_AFTER
         else:
             self._forget(place)
 
     def _say_so(self, question: Question) -> None:
         """To who waited."""
-        router = self._desired.router_at(question.router)
-        for said in (unanswered(frame, router) for frame in question.frames if router):
+        for packet in question.packets:
+            if question.asker.is_gateway:  # it has been translated
+                router = self._desired.router_at(packet.fields.get(ROUTER, 0))
+                said = unanswered(packet.frame, router) if router else None
+            else:
+                here = self._desired.port_at(packet.fields.get(IN_PORT, 0))
+                said = undelivered(self._desired, here, packet)
             if said is not None:
                 self._send(said)
 
@@ -266,16 +307,6 @@ def _next_hop(packet: PacketIn) -> IpAddress:
     if packet.frame[12:14] == ETH_IPV4.to_bytes(2, "big"):
         return IPv4Address(words[-1])
     return IPv6Address(b"".join(word.to_bytes(4, "big") for word in words))
-
-
-def _leads_to(gateway: Gateway, next_hop: IpAddress) -> bool:
-    return Prefix(next_hop.version, int(next_hop), None) in (*gateway.next_hops, *gateway.watched)
-
-
-def _is_on_link(gateway: Gateway, next_hop: IpAddress) -> bool:
-    """Or where a route leads to, which in IPv6 may be a link-local address."""
-    single = Prefix(next_hop.version, int(next_hop), None)
-    return _leads_to(gateway, next_hop) or any(within(single, one) for one in gateway.on_link)
 
 
 def _now() -> float:

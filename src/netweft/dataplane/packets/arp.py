@@ -23,20 +23,27 @@ class Said(NamedTuple):
     address: IpAddress
 
 
-def request(mac: bytes, own: IPv4Address, target: IPv4Address) -> bytes:
+def request(mac: bytes, own: IPv4Address, target: IPv4Address, *, to: bytes = _EVERYBODY) -> bytes:
     """Who has `target`?  Of one's own address it is an announcement (RFC 5227)."""
-    head = (_EVERYBODY, mac, ETH_ARP, _ETHERNET, _IPV4, 6, 4, REQUEST)
+    head = (to, mac, ETH_ARP, _ETHERNET, _IPV4, 6, 4, REQUEST)
     return _FRAME.pack(*head, mac, own.packed, bytes(6), target.packed).ljust(_SHORTEST, b"\0")
 
 
 def reply(frame: bytes) -> Said | None:
-    """None: it is none, or makes no sense: from a group's MAC, or from another one than its frame."""
+    """None: it is none, or makes no sense."""
+    said = claim(frame)
+    return said if said is not None and frame[20:22] == REPLY.to_bytes(2, "big") else None
+
+
+def claim(frame: bytes) -> Said | None:
+    """What a question or an answer says of its sender, an announcement above all.  None: nothing, or it makes no sense:
+    from a group's MAC, or from another one than its frame."""
     try:
         _, source, eth_type, hardware, protocol, *lengths, kind, mac, address, _, _ = _FRAME.unpack_from(frame)
     except StructError:
         return None
-    if (eth_type, hardware, protocol, lengths, kind) != (ETH_ARP, _ETHERNET, _IPV4, [6, 4], REPLY):
+    if (eth_type, hardware, protocol, lengths) != (ETH_ARP, _ETHERNET, _IPV4, [6, 4]) or kind not in (REQUEST, REPLY):
         return None
-    if mac[0] & 1 or mac == bytes(6) or mac != source:
+    if mac[0] & 1 or mac == bytes(6) or mac != source or address == bytes(4):
         return None
     return Said(mac, IPv4Address(address))

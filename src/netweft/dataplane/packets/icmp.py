@@ -140,12 +140,13 @@ def announcement(own: bytes, address: IPv6Address) -> bytes:
     return advertisement(own, Solicitation(own, IPv6Address("::"), address))
 
 
-def question(own: bytes, src: IPv6Address, target: IPv6Address) -> bytes:
-    """Who has `target`?  To its solicited-node group (RFC 4291 2.7.1)."""
+def question(own: bytes, src: IPv6Address, target: IPv6Address, *, to: bytes | None = None) -> bytes:
+    """Who has `target`?  To its solicited-node group (RFC 4291 2.7.1).  to: who alone is asked."""
     last = target.packed[-3:]
     group, mac = IPv6Address(_SOLICITED_NODE + last), bytes.fromhex("3333ff") + last
     option = bytes((SOURCE_LINK, 1)) + own
-    return message((own, mac), (src, group), ND_SOLICIT, 0, 0, target.packed + option)
+    ends = (src, group if to is None else target)
+    return message((own, to or mac), ends, ND_SOLICIT, 0, 0, target.packed + option)
 
 
 _SOLICITED_NODE = IPv6Address("ff02::1:ff00:0").packed[:13]

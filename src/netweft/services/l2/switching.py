@@ -173,7 +173,7 @@ def _tunnelled(uplinks: Uplinks, here: LocalNetwork, flood: Flood) -> Iterator[W
             10,
             cookie(Reason.NETWORK_FLOOD, here.network.id),
             {"vlan_vid": tagged(here.vlan)},
-            *_encapsulate(key, flood.tunnels, overlay),
+            *encapsulate(key, flood.tunnels, overlay),
         )
 
 
@@ -199,7 +199,7 @@ def peer(uplinks: Uplinks, there: RemotePort) -> Iterator[Wanted]:
             10,
             cookie(Reason.PEER_TUNNEL, there.peer.id),
             {"vlan_vid": tagged(here.vlan), "eth_dst": eth_dst},
-            *_encapsulate(here.segment.segmentation_id or 0, (there.tunnel,), overlay),
+            *encapsulate(here.segment.segmentation_id or 0, (there.tunnel,), overlay),
         )
 
 
@@ -223,7 +223,7 @@ def _copy_to(number: int) -> Iterator[Action]:
     yield INT["ingress"].resubmit
 
 
-def _encapsulate(tunnel_key: int, tunnels: Iterable[Prefix], overlay: int) -> Iterator[Action]:
+def encapsulate(tunnel_key: int, tunnels: Iterable[Prefix], overlay: int) -> Iterator[Action]:
     yield PopVlan()
     yield SetField("tun_id", tunnel_key)
     for tunnel in tunnels:

@@ -22,10 +22,10 @@ from netweft.services.l3.echo import answers_ping, for_it
 from netweft.services.l3.next_hops import at
 from netweft.services.l3.paths import by_gateway, route, to_the_gateways_node
 from netweft.services.l3.routes import DEFAULT, may_not_fit, priority
-from netweft.services.l3.wire import wire_mac
+from netweft.services.l3.unknown_hosts import by_its_wire_mac
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.security.firewall import IS_INVALID
-from netweft.services.values import Gateway, LocalRouter, Service, Uplinks, Wanted, WayToGateway
+from netweft.services.values import PHYSICAL, Gateway, LocalRouter, Service, Uplinks, Wanted, WayToGateway
 
 TO_ROUTER, FROM_OUTSIDE, ITSELF, ROUTING, TO_OUTSIDE, NEXT_HOP = (
     INT[name] for name in ("to_router", "from_outside", "to_router_itself", "routing", "to_outside", "next_hop")
@@ -60,14 +60,10 @@ def _to_the_gateways_node(here: LocalRouter, way: WayToGateway) -> Iterator[Brid
 
 
 def _by_other_nodes(here: LocalRouter) -> Iterator[BridgeFlow]:
-    owner = cookie(Reason.ROUTER_GATEWAY, here.router.id)
+    """On a wire they may at any rate."""
     for interface in here.interfaces:
-        to_us = wire_mac(here.node, interface.port.id)
-        match: dict[str, Value] = {LOCAL_VLAN: interface.network.vlan, "eth_dst": to_us}
-        yield TO_ROUTER.flow(10, owner, match)
-        for eth_type in (ETH_IPV4, ETH_IPV6):
-            enter = SetField(ROUTER, here.number)
-            yield TO_ROUTER.flow(20, owner, {**match, "eth_type": eth_type}, enter, INT["leaves_network"].goto)
+        if interface.network.segment.network_type not in PHYSICAL or not interface.port.admin_state_up:
+            yield from by_its_wire_mac(here, interface)
 
 
 def _enters(here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:

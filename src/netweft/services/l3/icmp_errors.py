@@ -101,7 +101,7 @@ def _entries(router: LocalRouter) -> Iterator[_Entry]:
 
 
 def _offending(why: Why, frame: bytes) -> Offending | None:
-    about = icmp.offending(frame)
+    about = icmp.offending(frame) if why in _MESSAGES else None
     return None if about and why is Why.NOT_LISTENING and about.protocol not in _WITH_PORTS else about
 
 

@@ -8,18 +8,19 @@ fragments go by their addresses alone, since later fragments have no ports.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from netweft.dataplane.openflow.flow import Action, CtClear, DecTtl, Goto, Multipath, SetField
 from netweft.services.addresses import Prefix, mac, text
 from netweft.services.fields import LOCAL_VLAN, NEXT_HOP, Reason, cookie, object_bits
+from netweft.services.l3.next_hops import LOOPBACK
 from netweft.services.l3.routes import APART, fits, to_next_hop, towards
 from netweft.services.l3.scopes import kept_apart
 from netweft.services.pipeline import INT, BridgeFlow
 from netweft.services.security import fragments
 from netweft.services.tables import Value
-from netweft.services.values import Gateway, LocalNetwork, LocalRouter, WayToGateway
+from netweft.services.values import PHYSICAL, Gateway, LocalNetwork, LocalRouter, WayToGateway
 
 ROUTING, PATHS = INT["routing"], INT["paths"]
 SLOT: Final = NEXT_HOP[0]  # until there is a next hop
@@ -95,9 +96,15 @@ def _one(
     yield table.flow(how_high, owner, match, *_by(here, to, hop))
 
 
-def to_the_gateways_node(way: WayToGateway) -> Iterable[Action]:
-    """As it is, in the network that it is in: that node routes it."""
-    return SetField("eth_dst", mac(way.there.peer.mac_address)), CtClear(), INT["switching"].goto
+def to_the_gateways_node(way: WayToGateway) -> Iterator[Action]:
+    """As it is, in the network that it is in: that node routes it.  What came by a wire may go back to it, but not with
+    the MAC of who sent it, which is elsewhere."""
+    yield SetField("eth_dst", mac(way.there.peer.mac_address))
+    if way.interface.network.segment.network_type in PHYSICAL:
+        yield SetField("eth_src", mac(way.interface.port.mac_address))
+        yield from LOOPBACK
+    yield CtClear()
+    yield INT["switching"].goto
 
 
 def _by(here: LocalRouter, to: Prefix, path: Path) -> Iterator[Action]:

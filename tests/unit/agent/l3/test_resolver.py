@@ -147,7 +147,7 @@ async def test_what_is_known_is_looked_at_again_and_stays(stage: Stage) -> None:
     stage.says()
     stage.sent.clear()
     for _ in range(5):
-        stage.passes(resolver.AGAIN_AFTER + 1)
+        stage.passes(resolver.AGAIN_AFTER + resolver.SPREAD + 1)
         assert stage.questions()
         stage.says()
     assert stage.node.learned == {NEAR: THEIRS.hex(":")}
@@ -156,7 +156,7 @@ async def test_what_is_known_is_looked_at_again_and_stays(stage: Stage) -> None:
 async def test_one_that_moves_is_followed_and_one_that_goes_is_forgotten(stage: Stage) -> None:
     stage.unknown()
     stage.says()
-    stage.passes(resolver.AGAIN_AFTER + 1)
+    stage.passes(resolver.AGAIN_AFTER + resolver.SPREAD + 1)
     stage.says(mac=OTHER)
     assert stage.node.learned == {NEAR: OTHER.hex(":")}
     stage.passes(resolver.AGAIN_AFTER + 20)

@@ -1,0 +1,116 @@
+"""As whom the agent asks who has an address: as a router, by its gateway or by one of its interfaces.
+
+On a physical wire each node asks by a MAC of its own, which the answer is for; VMs here hear the router's.
+"""
+
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv6Address
+from typing import NamedTuple
+
+from netweft.agent.desired import Desired
+from netweft.dataplane.openflow.flow import Output, PushVlan, SetField
+from netweft.dataplane.packets import arp, icmp
+from netweft.dataplane.packets.datagram import IpAddress
+from netweft.services.addresses import Prefix, link_local, mac, octets, prefix, within
+from netweft.services.fields import IN_PORT, LOCAL_VLAN, tagged
+from netweft.services.l2.announce import Packet
+from netweft.services.l3.announcements import to_network
+from netweft.services.l3.wire import wire_mac
+from netweft.services.pipeline import INT
+from netweft.services.values import Gateway, Interface, LocalNetwork, LocalRouter
+
+
+class Asker(NamedTuple):
+    """port_id: of the gateway or interface.  own: its addresses.  on_link: whose are asked for; next_hops: what routes
+    lead to.  wire: the MAC and the OpenFlow port by which an interface asks on a physical network."""
+
+    port_id: str
+    network: LocalNetwork
+    mac: bytes
+    own: tuple[Prefix, ...]
+    on_link: tuple[Prefix, ...]
+    next_hops: tuple[Prefix, ...]
+    wire: tuple[bytes, int] | None = None
+    is_gateway: bool = False
+
+    def is_on_link(self, address: IpAddress) -> bool:
+        """Or where a route leads to, which in IPv6 may be a link-local address."""
+        return self.leads_to(address) or any(within(_single(address), one) for one in self.on_link)
+
+    def leads_to(self, address: IpAddress) -> bool:
+        return _single(address) in self.next_hops
+
+    def questions(self, target: IpAddress, known: bytes | None) -> Iterator[Packet]:
+        """known: who alone is asked, whether he still has it."""
+        if self.wire is None:
+            yield from (to_network(self.network.vlan, frame) for frame in self._frames(self.mac, target, known))
+            return
+        on_the_wire, near = self.wire
+        for frame in self._frames(self.mac, target, known):
+            here = (SetField(LOCAL_VLAN, self.network.vlan), SetField(IN_PORT, near), INT["switching"].resubmit)
+            yield Packet(frame, here)
+        for frame in self._frames(on_the_wire, target, known):
+            yield Packet(frame, (PushVlan(), SetField("vlan_vid", tagged(self.network.vlan)), Output(near)))
+
+    def _frames(self, own_mac: bytes, target: IpAddress, known: bytes | None) -> Iterator[bytes]:
+        own = next((one.value for one in self.own if one.version == target.version), None)
+        if own is None:
+            return
+        if isinstance(target, IPv4Address):
+            yield arp.request(own_mac, IPv4Address(own), target, **({"to": known} if known else {}))
+        else:
+            yield icmp.question(own_mac, IPv6Address(own), target, to=known)
+
+
+def _single(address: IpAddress) -> Prefix:
+    return Prefix(address.version, int(address), None)
+
+
+def by_gateway(gateway: Gateway) -> Asker:
+    return Asker(
+        gateway.port.id,
+        gateway.network,
+        octets(gateway.port.mac_address),
+        gateway.addresses,
+        gateway.on_link,
+        (*gateway.next_hops, *gateway.watched),
+        is_gateway=True,
+    )
+
+
+def by_interface(desired: Desired, router: LocalRouter, interface: Interface) -> Asker:
+    """In IPv6 by the link-local address."""
+    near = desired.wire_of(interface.port.network_id)
+    its_mac = mac(interface.port.mac_address)
+    linked = Prefix(6, link_local(its_mac), None)
+    return Asker(
+        interface.port.id,
+        interface.network,
+        octets(interface.port.mac_address),
+        tuple(one for one in interface.addresses if one.version == 4 or one == linked),
+        interface.on_link,
+        tuple(sorted({prefix(route.nexthop) for route in router.router.routes})),
+        None if near is None else (wire_mac(router.node, interface.port.id).to_bytes(6, "big"), near),
+    )
+
+
+def asker(desired: Desired, router: LocalRouter, vlan: int | None, address: IpAddress) -> Asker | None:
+    """As whom it asks for a next hop in the network with this local VLAN.  None: nobody can have the address but who is
+    known."""
+    gateway = by_gateway(router.gateway) if router.gateway else None
+    if gateway and vlan in (None, gateway.network.vlan) and gateway.is_on_link(address):
+        return gateway
+    for interface in router.interfaces:
+        if interface.network.vlan == vlan and any(within(_single(address), one) for one in interface.on_link):
+            there = desired.may_be_there(interface.port.network_id, address)
+            return by_interface(desired, router, interface) if there else None
+    return None
+
+
+def askers_on(desired: Desired, network_id: str) -> Iterator[Asker]:
+    """Who may go on asking in a network."""
+    for gateway in desired.gateways():
+        if gateway.network.network.id == network_id:
+            yield by_gateway(gateway)
+    for router, interface in desired.routers_on(network_id):
+        yield by_interface(desired, router, interface)

@@ -1,0 +1,107 @@
+"""Where hosts may be that the database does not know, and which nodes route into which network: looked up by network.
+
+A guarded port has the addresses that the database gives it.  One without port security may have any, one with allowed
+address pairs those of the pairs, which others may have too, each with a MAC of its own.
+"""
+
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable, Iterator
+
+from netweft.model import GatewayPort, Object, Peer, Port, RouterPort
+from netweft.reconcile.memo import Fact
+
+
+class UnsurePorts:
+    """Facts: ("unguarded", network) -> True where a port may have any address; ("unsure", network) -> True where one
+    may have any, or those of pairs."""
+
+    def __init__(self) -> None:
+        self._of: defaultdict[Fact, int] = defaultdict(int)
+
+    def changed(self, before: Object | None, after: Object | None) -> Iterator[tuple[Fact, object]]:
+        places = []
+        for port, step in ((before, -1), (after, 1)):
+            if isinstance(port, Port | Peer):
+                for fact in _facts(port):
+                    self._of[fact] += step
+                    places.append(fact)
+        for fact in dict.fromkeys(places):
+            yield fact, self._of[fact] > 0 or None
+            if not self._of[fact]:
+                del self._of[fact]
+
+
+def _facts(port: Port | Peer) -> Iterator[Fact]:
+    if not port.port_security_enabled:
+        yield "unguarded", port.network_id
+    if not port.port_security_enabled or port.allowed_address_pairs:
+        yield "unsure", port.network_id
+
+
+class Domains:
+    """Facts: ("domain", network) -> the other nodes that route into it, sorted: those with ports on a network that
+    routers join to it, and those with the routers' gateways."""
+
+    def __init__(self) -> None:
+        self._networks: defaultdict[str, Counter[str]] = defaultdict(Counter)  # router -> of its interfaces
+        self._routers: defaultdict[str, Counter[str]] = defaultdict(Counter)  # network -> with interfaces on it
+        self._gateways: defaultdict[str, Counter[str]] = defaultdict(Counter)  # router -> nodes
+        self._hosts: dict[str, tuple[str, ...]] = {}
+        self._said: dict[str, tuple[str, ...]] = {}
+        self._dirty: set[str] = set()
+
+    def changed(self, before: Object | None, after: Object | None) -> Iterator[tuple[Fact, object]]:
+        """What follows is said by `refresh`."""
+        for port, step in ((before, -1), (after, 1)):
+            if isinstance(port, RouterPort):
+                _count(self._networks, port.router_id, port.network_id, step)
+                _count(self._routers, port.network_id, port.router_id, step)
+                self._dirty |= {port.network_id, *self._networks.get(port.router_id, ())}
+            elif isinstance(port, GatewayPort):
+                _count(self._gateways, port.router_id, port.host_id, step)
+                self._dirty.update(self._networks.get(port.router_id, ()))
+        yield from ()
+
+    def has_hosts(self, network_id: str, hosts: Iterable[str]) -> None:
+        """Other nodes with ports on it."""
+        found = tuple(sorted(hosts))
+        if found != self._hosts.get(network_id, ()):
+            self._dirty.add(network_id)
+            self._hosts[network_id] = found
+            if not found:
+                del self._hosts[network_id]
+
+    def refresh(self, node: str) -> Iterator[tuple[Fact, object]]:
+        while self._dirty:
+            networks, routers = self._joined(self._dirty.pop())
+            self._dirty -= networks
+            hosts = {host for id in networks for host in self._hosts.get(id, ())}
+            hosts |= {host for id in routers for host in self._gateways.get(id, ())}
+            found = tuple(sorted(hosts - {"", node}))
+            for network_id in sorted(networks):
+                here = found if network_id in self._routers else ()
+                if here != self._said.get(network_id, ()):
+                    yield ("domain", network_id), here or None
+                    self._said[network_id] = here
+                    if not here:
+                        del self._said[network_id]
+
+    def _joined(self, network_id: str) -> tuple[set[str], set[str]]:
+        """The networks that routers join to this one, itself among them, and these routers."""
+        networks, routers, left = {network_id}, set[str](), deque([network_id])
+        while left:
+            for router in self._routers.get(left.popleft(), ()):
+                if router not in routers:
+                    routers.add(router)
+                    left += self._networks[router].keys() - networks
+                    networks |= self._networks[router].keys()
+        return networks, routers
+
+
+def _count(found: defaultdict[str, Counter[str]], key: str, id: str, step: int) -> None:
+    counts = found[key]
+    counts[id] += step
+    if not counts[id]:
+        del counts[id]
+    if not counts:
+        del found[key]

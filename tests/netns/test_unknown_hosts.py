@@ -1,0 +1,116 @@
+"""Hosts on routed networks that the database does not know, with real packets: second addresses, VRRP, physical hosts.
+
+hv1 has no port on the networks that they are on, but for the VMs that ask."""
+
+import time
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv6Address
+from typing import NamedTuple
+
+import pytest
+from tests.netns.harness import Lab
+from tests.netns.test_routing import VLAN, make_router, subnet_of
+
+from netweft.dataplane.packets import arp, icmp
+from netweft.lab import host
+from netweft.lab.commands import run
+from netweft.lab.host import Host
+from netweft.lab.vm import Vm
+from netweft.services.addresses import link_local, mac, octets
+
+VRRP, VRRP_6 = "10.51.0.77", "fd00:51::77"
+PHYSICAL, PHYSICAL_6 = "10.52.0.99", "fd00:52::99"
+
+
+class Stage(NamedTuple):
+    asker: Vm  # hv1, blue
+    open: Vm  # hv2, green, no port security
+    one: Vm  # hv2, green, may have VRRP's address
+    two: Vm  # hv1, green, likewise
+    red: Vm  # hv2, red, no port security
+    server: Host  # on red's wire
+
+
+@pytest.fixture(scope="module")
+def stage(lab: Lab) -> Iterator[Stage]:
+    lab.let_strangers_in()
+    blue, green = lab.network("10.50.0.0/24", "fd00:50::/64"), lab.network("10.51.0.0/24", "fd00:51::/64")
+    red = lab.network("10.52.0.0/24", "fd00:52::/64", **VLAN)
+    with lab.cloud() as cloud:
+        tag = cloud.list("networks", id=red)[0]["provider:segmentation_id"]
+    make_router(lab, blue, green, red)
+    addresses = (f"{PHYSICAL}/24", f"{PHYSICAL_6}/64")
+    server = Host(name="server", physical_network="physnet1", vlan=tag, addresses=addresses)
+    host.add(lab.layout, server)
+    there = lab.layout.host_namespace("server")
+    run("ip", "-n", there, "route", "add", "10.50.0.0/24", "via", subnet_of(lab, red)["gateway_ip"])
+    with lab.cloud() as cloud:
+        by = cloud.list("ports", network_id=red, device_owner="network:router_interface")
+    linked = str(
+        IPv6Address(link_local(mac(next(one["mac_address"] for one in by if ":" in one["fixed_ips"][0]["ip_address"]))))
+    )
+    run("ip", "-n", there, "route", "add", "fd00:50::/64", "via", linked, "dev", "eth0")
+    pairs = [{"ip_address": VRRP}, {"ip_address": VRRP_6}]
+    made = Stage(
+        lab.add_vm("hv1", blue),
+        lab.add_vm("hv2", green, port_security_enabled=False, security_groups=[]),
+        lab.add_vm("hv2", green, allowed_address_pairs=pairs),
+        lab.add_vm("hv1", green, allowed_address_pairs=pairs),
+        lab.add_vm("hv2", red, port_security_enabled=False, security_groups=[]),
+        server,
+    )
+    yield made
+    host.remove(lab.layout, server)
+
+
+def has(lab: Lab, machine: Vm, *addresses: str) -> None:
+    for one in addresses:
+        more = ("nodad",) if ":" in one else ()
+        run("ip", "-n", lab.layout.vm_namespace(machine.name), "address", "add", one, "dev", "eth0", *more)
+
+
+@pytest.mark.parametrize("to", ["10.51.0.201", "fd00:51::201"])
+def test_the_first_packets_to_a_second_address_are_not_lost(lab: Lab, stage: Stage, to: str) -> None:
+    has(lab, stage.open, f"{to}/{64 if ':' in to else 24}")
+    with lab.inside(stage.asker, "echo", to, "3", "0.001", "100") as ping:
+        assert ping.result()["lost"] == 0
+
+
+@pytest.mark.parametrize("to", ["10.52.0.201", "fd00:52::201"])
+def test_nor_to_one_on_another_nodes_wire(lab: Lab, stage: Stage, to: str) -> None:
+    has(lab, stage.red, f"{to}/{64 if ':' in to else 24}")
+    with lab.inside(stage.asker, "echo", to, "3", "0.001", "100") as ping:
+        assert ping.result()["lost"] == 0
+
+
+@pytest.mark.parametrize("to", [PHYSICAL, PHYSICAL_6])
+def test_nor_to_a_physical_host(lab: Lab, stage: Stage, to: str) -> None:
+    with lab.inside(stage.asker, "echo", to, "3", "0.001", "100") as ping:
+        assert ping.result()["lost"] == 0
+
+
+@pytest.mark.parametrize("to", [VRRP, VRRP_6])
+def test_an_address_with_a_mac_of_each_holders_is_followed(lab: Lab, stage: Stage, to: str) -> None:
+    """By what the new one announces, there and back: lost is no more than while nobody had it."""
+    length = 64 if ":" in to else 24
+    has(lab, stage.one, f"{to}/{length}")
+    assert lab.ping(stage.asker, to)
+    for frm, new in ((stage.one, stage.two), (stage.two, stage.one)):
+        with lab.inside(stage.asker, "ping", to) as ping:
+            time.sleep(0.3)
+            start = time.monotonic()
+            run("ip", "-n", lab.layout.vm_namespace(frm.name), "address", "del", f"{to}/{length}", "dev", "eth0")
+            has(lab, new, f"{to}/{length}")
+            lab.send_frames(new, announcement(new, to))
+            away = (time.monotonic() - start) * 1000
+            time.sleep(0.5)
+            ping.stop()
+            result = ping.result()
+        assert result["lost_span_ms"] <= away + 100, result
+
+
+def announcement(machine: Vm, to: str) -> bytes:
+    own = octets(machine.nic.mac)
+    if ":" in to:
+        return icmp.announcement(own, IPv6Address(to))
+    return arp.request(own, IPv4Address(to), IPv4Address(to))
