@@ -34,7 +34,7 @@ from netweft.services.values import Asked, Gateway, LocalPort
 log = structlog.get_logger(__name__)
 
 TICK = 0.25  # seconds
-PATIENCE = (0.25, 0.5, 1.0, 2.0)  # between one question and the next; then nobody is there
+PATIENCE = (0.25, 0.5, 0.75, 1.0)  # between one question and the next; then nobody is there
 AGAIN_AFTER = 20.0  # what is known is asked for again
 SPREAD = 5.0  # by up to so much later: what one node asks the others hear answered
 FORGET_AFTER = 600.0  # what no packet has asked for since, where much is known
