@@ -80,6 +80,7 @@ class Stage:
 async def stage(region: Region, monkeypatch: pytest.MonkeyPatch) -> Stage:
     clock = [1000.0]
     monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: clock[0])
+    monkeypatch.setattr(resolver, "SPREAD", 0)
     return Stage(region, clock)
 
 
@@ -147,7 +148,7 @@ async def test_what_is_known_is_looked_at_again_and_stays(stage: Stage) -> None:
     stage.says()
     stage.sent.clear()
     for _ in range(5):
-        stage.passes(resolver.AGAIN_AFTER + resolver.SPREAD + 1)
+        stage.passes(resolver.AGAIN_AFTER + 1)
         assert stage.questions()
         stage.says()
     assert stage.node.learned == {NEAR: THEIRS.hex(":")}
@@ -156,7 +157,7 @@ async def test_what_is_known_is_looked_at_again_and_stays(stage: Stage) -> None:
 async def test_one_that_moves_is_followed_and_one_that_goes_is_forgotten(stage: Stage) -> None:
     stage.unknown()
     stage.says()
-    stage.passes(resolver.AGAIN_AFTER + resolver.SPREAD + 1)
+    stage.passes(resolver.AGAIN_AFTER + 1)
     stage.says(mac=OTHER)
     assert stage.node.learned == {NEAR: OTHER.hex(":")}
     stage.passes(resolver.AGAIN_AFTER + 20)
@@ -175,14 +176,22 @@ async def test_what_routes_lead_to_stays_where_it_was(stage: Stage) -> None:
     assert stage.node.learned == {"203.0.113.1": OTHER.hex(":")}
 
 
-async def test_what_nobody_sends_to_is_forgotten(stage: Stage) -> None:
+@pytest.mark.parametrize(("others", "stays"), [(0, True), (50, False)])
+async def test_what_answers_is_forgotten_only_where_much_is_known(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, *, others: int, stays: bool
+) -> None:
+    """A fast stream would lose what comes before the next answer."""
+    monkeypatch.setattr(resolver, "MUCH", 40)
     stage.unknown()
     stage.says()
-    for _ in range(int(resolver.FORGET_AFTER / 10) + 1):
-        stage.passes(10)
+    for number in range(others):
+        place = resolver.Place(OUTSIDE.id, IPv4Address(0xCB007164 + number))
+        stage.resolver._known[place] = resolver.Known(THEIRS, stage.clock[0], stage.clock[0] + 1e6, GATEWAY.id)
+    for _ in range(int(resolver.FORGET_AFTER / resolver.TICK) + 8):
+        stage.passes(resolver.TICK)
         if NEAR in [str(place.address) for place in stage.resolver._questions]:
             stage.says()
-    assert stage.node.learned == {NEAR: None}
+    assert stage.node.learned[NEAR] == (THEIRS.hex(":") if stays else None)
 
 
 async def test_a_scan_fills_nothing(stage: Stage) -> None:
