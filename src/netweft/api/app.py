@@ -23,6 +23,7 @@ from netweft.api.resources.l2.port import port
 from netweft.api.resources.l2.port_bindings import PortBindings
 from netweft.api.resources.l2.sub_ports import SubPorts
 from netweft.api.resources.l2.trunk import trunk
+from netweft.api.resources.l3.conntrack_helpers import ConntrackHelpers
 from netweft.api.resources.l3.floating_ip_pools import FloatingIPPools
 from netweft.api.resources.l3.floatingip import floatingip
 from netweft.api.resources.l3.l3_agents import L3Agents
@@ -107,6 +108,7 @@ def build(
     if {"network", "subnet", "router"} <= by_member.keys():
         more += AvailabilityZones(store).routes(gate)
         more += L3Agents(by_member["router"], by_member["agent"], store).routes(gate)
+        more += ConntrackHelpers(by_member["router"], store).routes(gate)
         more += NotThere(by_member["router"], store).routes(gate)
         network, subnet, router = (by_member[member] for member in ("network", "subnet", "router"))
         more += FloatingIPPools(network, store).routes(gate)

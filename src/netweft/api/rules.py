@@ -203,6 +203,9 @@ _ROUTERS = {
     "update_external_gateways": ADMIN_OR_PROJECT_MEMBER,
     "remove_external_gateways": ADMIN_OR_PROJECT_MEMBER,
     "create_router_conntrack_helper": ADMIN_OR_PROJECT_MEMBER,
+    "get_router_conntrack_helper": ADMIN_OR_PROJECT_READER,
+    "update_router_conntrack_helper": ADMIN_OR_PROJECT_MEMBER,
+    "delete_router_conntrack_helper": ADMIN_OR_PROJECT_MEMBER,
 }
 _FLAVORS = {
     "create_flavor": ADMIN,

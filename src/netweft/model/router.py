@@ -6,7 +6,16 @@ from netweft.model.network import FixedIp, HostRoute
 
 # the device_owner of a router's ports: of its interfaces, and of the one on the external network
 INTERFACE_OWNER, GATEWAY_OWNER = "network:router_interface", "network:router_gateway"
+HELPERS = "netweft:conntrack_helpers"  # kept on a router's row: shown as a resource of its own
 NETWORKS = "netweft:networks"  # kept on a router's row: the ids of the networks that it has interfaces on
+
+
+class ConntrackHelper(Struct, frozen=True):
+    """Whose connections to a port the tracker reads along.  helper: its name; protocol: `tcp` or `udp`."""
+
+    helper: str
+    protocol: str
+    port: int
 
 
 class Router(Struct, frozen=True, kw_only=True, tag="router", omit_defaults=True):
@@ -14,6 +23,7 @@ class Router(Struct, frozen=True, kw_only=True, tag="router", omit_defaults=True
 
     routes: those that its owner added (extra routes); the connected ones follow from its interfaces.
     enable_snat: whether what it sends to the external network gets the gateway's address.
+    helpers: of the connection tracker, for its NAT.
     """
 
     id: str
@@ -22,6 +32,7 @@ class Router(Struct, frozen=True, kw_only=True, tag="router", omit_defaults=True
     routes: tuple[HostRoute, ...] = ()
     enable_snat: bool = True
     qos_policy_id: str | None = None  # of what gets the gateway's address
+    helpers: tuple[ConntrackHelper, ...] = field(default=(), name=HELPERS)
 
 
 class RouterPort(Struct, frozen=True, kw_only=True, tag="router_port", omit_defaults=True):

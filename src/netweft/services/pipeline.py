@@ -221,15 +221,17 @@ INT = Pipeline.of(
         "from the external network: what is for the gateway's address goes back to who it was for, what is for a "
         "floating IP to the port that it stands for, or that its port is forwarded to; an ICMP error about that goes "
         "to the agent",
-        match=fields(ROUTER, "eth_type", "ip_proto", "icmpv4_type", "ipv4_dst", "conj_id", "ip_frag", *TARGET_PORTS),
-        set=fields("ipv4_dst", *TARGET_PORTS, PIECE),
+        match=fields(ROUTER, "eth_type", "ip_proto", "icmpv4_type", "ipv4_dst", "conj_id", "ip_frag", *TARGET_PORTS)
+        | fields("tcp_src", "udp_src"),
+        set=fields("ipv4_dst", *TARGET_PORTS, PIECE, NEXT_HOP[-1]),
         next=("forwarded_pieces", "translated", "to_router_itself"),
         miss="to_router_itself",
         agent=True,
     ),
     Table(
         "translated",
-        "what a gateway's tracker gives back goes on in that gateway's router; fragments may have come with another's",
+        "what a gateway's tracker gives back goes on in that gateway's router; fragments may have come with another's; "
+        "what a helper has heard of is committed",
         match=fields("ct_zone", "ct_state", "eth_type"),
         set=fields(ROUTER, LOCAL_VLAN),
         next=("to_router_itself",),
@@ -266,7 +268,7 @@ INT = Pipeline.of(
         "to the external network: a port's address becomes its floating IP, what comes from where a port is forwarded "
         "to becomes that port, any other the gateway's; ICMP errors of who has a floating IP go to the agent",
         match=fields(ROUTER, HANDED_UP, "eth_type", "ip_proto", "icmpv4_type", "ipv4_src", "conj_id", "ip_frag")
-        | fields(*SOURCE_PORTS),
+        | fields(*SOURCE_PORTS, "tcp_dst", "udp_dst"),
         set=fields("eth_src", "ipv4_src", *SOURCE_PORTS, PIECE),
         next=("forwarded_pieces", "outside_egress", "next_hop", "hand_up"),
         miss="outside_egress",

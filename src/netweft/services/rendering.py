@@ -47,6 +47,7 @@ from netweft.services.l3.floating import FLOATING_IPS
 from netweft.services.l3.forwarded import ForwardedAddresses, local_forwarding
 from netweft.services.l3.forwarding import FORWARDINGS
 from netweft.services.l3.gateways import GATEWAYS
+from netweft.services.l3.helpers import HELPERS
 from netweft.services.l3.interfaces import Interfaces
 from netweft.services.l3.limits import LIMITS
 from netweft.services.l3.neighbours import ROUTERS_NEIGHBOURS
@@ -79,7 +80,7 @@ from netweft.services.values import (
 SERVICES: tuple[Service, ...] = (
     *(BRIDGES, PHYSICAL_NETWORKS, SWITCHING, PORT_SECURITY, NEIGHBOURS, DHCP, FIREWALL, QOS),
     *(ROUTERS, ROUTERS_NEIGHBOURS, ECHOES, ADVERTISEMENTS, NEXT_HOPS, GATEWAYS, FLOATING_IPS, FORWARDINGS, LIMITS),
-    *(METADATA, UNKNOWN_HOSTS),
+    *(HELPERS, METADATA, UNKNOWN_HOSTS),
 )
 
 

@@ -8,7 +8,7 @@ from netweft.control.l3.errors import BadRouterRequest, RouterInUse
 from netweft.control.l3.gateways import Gateways
 from netweft.control.l3.interfaces import Interfaces
 from netweft.control.standard import UseCases, born, bumped
-from netweft.model.router import NETWORKS
+from netweft.model.router import HELPERS, NETWORKS
 from netweft.store import Object, WriteTransaction
 
 DISTRIBUTED, HA = "distributed", "ha"
@@ -46,7 +46,7 @@ class Routers:
         told = {DISTRIBUTED: True, HA: True} | _settled(wanted)
         zones.check(tx, [wanted])
         router = born({FLAVOR: None} | told | {INFO: None}, status="ACTIVE", routes=[])
-        router |= {NETWORKS: [], GATEWAY_PORT: None, qos.POLICY: None}
+        router |= {NETWORKS: [], GATEWAY_PORT: None, qos.POLICY: None, HELPERS: []}
         links = [flavors.check(tx, router[FLAVOR])] if router.get(FLAVOR) else []
         tx.insert(KIND, router, links)
         if wanted.get(INFO):

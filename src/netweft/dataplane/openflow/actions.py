@@ -68,6 +68,7 @@ _BY_ACTION = 1  # why a packet comes to the controller
 _NO_TABLE = 0xFF
 _CT_COMMIT = 1
 _LOW_BITS = 63  # of offset and number of bits in one, those of the number
+_ALGS = {"": 0, "ftp": 21, "tftp": 69}
 _LOW_16_BITS = 15  # offset 0, 16 bits, as the connection tracker's zone has it
 
 
@@ -90,7 +91,7 @@ def _encode_ct(action: Ct) -> bytes:
     source, zone = (0, action.zone) if isinstance(action.zone, int) else (oxm.header(FIELDS[action.zone]), _LOW_16_BITS)
     table = _NO_TABLE if action.table is None else action.table
     flags = _CT_COMMIT if action.commit else 0
-    head = (_ACTION_EXPERIMENTER, _CT.size + len(inside), NICIRA, _NX_CT, flags, source, zone, table, 0)
+    head = (_ACTION_EXPERIMENTER, _CT.size + len(inside), NICIRA, _NX_CT, flags, source, zone, table, _ALGS[action.alg])
     return _CT.pack(*head) + inside
 
 
@@ -267,7 +268,7 @@ def _decode_conjunction(buffer: bytes, start: int, end: int) -> Action | None:
 
 
 def _decode_ct(buffer: bytes, start: int, end: int) -> Action | None:
-    """Not what we never send: an ALG, `force`, a zone from other bits than the low 16."""
+    """Not what we never send: another ALG, `force`, a zone from other bits than the low 16."""
     if end - start < _CT.size:
         return None
     _, _, _, _, flags, source, zone, table, alg = _CT.unpack_from(buffer, start)
@@ -275,12 +276,13 @@ def _decode_ct(buffer: bytes, start: int, end: int) -> Action | None:
     exec_ = tuple(action for action in inside if isinstance(action, SetField | Move))
     nats = [action for action in inside if isinstance(action, Nat)]
     register = oxm.field_name(source) if source else None
-    if alg or flags & ~_CT_COMMIT or len(exec_) + len(nats) < len(inside) or len(nats) > 1:
+    named = next((name for name, number in _ALGS.items() if number == alg), None)
+    if named is None or flags & ~_CT_COMMIT or len(exec_) + len(nats) < len(inside) or len(nats) > 1:
         return None
     if source and (register is None or zone != _LOW_16_BITS):
         return None
     recirculates = None if table == _NO_TABLE else table
-    return Ct(register or zone, bool(flags), recirculates, exec_, nats[0] if nats else None)
+    return Ct(register or zone, bool(flags), recirculates, exec_, nats[0] if nats else None, named)
 
 
 def _decode_nat(buffer: bytes, start: int, end: int) -> Nat | None:

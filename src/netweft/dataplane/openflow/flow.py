@@ -113,6 +113,7 @@ class Ct(Struct, frozen=True):
     zone: a number, or the name of a register whose low 16 bits say it.
     commit: remember the connection, and do `exec` (to ct_mark or ct_label) to its entry.
     table: where a copy of the packet goes on with what the tracker knows of it; what follows does not see that.
+    alg: the tracker's helper that reads along, `ftp` or `tftp`: connections that it hears of are related; empty: none.
     """
 
     zone: int | str = 0
@@ -120,6 +121,7 @@ class Ct(Struct, frozen=True):
     table: int | None = None
     exec: tuple[SetField | Move, ...] = ()
     nat: Nat | None = None
+    alg: str = ""
 
 
 class CtClear(Struct, frozen=True):

@@ -231,6 +231,8 @@ def _ct(action: values.Ct, names: TableNames) -> str:
         parts.append(f"zone={action.zone}")
     if action.nat:
         parts.append(_nat(action.nat))
+    if action.alg:
+        parts.append(f"alg={action.alg}")
     if action.exec:
         parts.append(f"exec({format_actions(action.exec, names)})")
     return f"ct({','.join(parts)})"

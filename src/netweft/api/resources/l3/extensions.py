@@ -91,6 +91,18 @@ FORWARDING: Extensions = {
         "2020-07-01T10:00:00-00:00",
     ),
 }
+HELPERS: Extensions = {
+    "expose-l3-conntrack-helper": (
+        "Expose CT target rules for conntrack helper",
+        "Expose allowed conntrack helpers in the router",
+        "2019-04-04T10:00:00-00:00",
+    ),
+    "l3-conntrack-helper": (
+        "L3 Conntrack helper",
+        "CT helpers of a router: which connections the connection tracker reads along",
+        "2019-04-04T10:00:00-00:00",
+    ),
+}
 # while floating IPs are on the node of their router's gateway
 WAITING: Extensions = {
     "floating-ip-distributed": (
@@ -99,4 +111,4 @@ WAITING: Extensions = {
         "2022-08-30T10:00:00-00:00",
     ),
 }
-ADVERTISED: Extensions = ROUTING | OUTSIDE | FORWARDING
+ADVERTISED: Extensions = ROUTING | OUTSIDE | FORWARDING | HELPERS

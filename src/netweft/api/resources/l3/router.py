@@ -6,6 +6,7 @@ from typing import Any
 from netweft.api import checks
 from netweft.api.attributes import Attribute, Resource
 from netweft.api.resources.availability_zones import hints
+from netweft.api.resources.l3 import conntrack_helpers
 from netweft.api.resources.standard import ADMIN_STATE, READ_ONLY, STANDARD
 from netweft.control import zones
 from netweft.control.l3 import gateway_agents
@@ -45,16 +46,22 @@ ATTRIBUTES = STANDARD | {
     "routes": Attribute(check=ROUTES, put=True),
     "flavor_id": Attribute(check=checks.or_none(checks.uuid_text), post=True, sort=True),
     **hints(sort=False),
+    "conntrack_helpers": Attribute(check=READ_ONLY),
     "distributed": _WISH,
     "ha": _WISH,
 }
 
 
 def present(tx: ReadTransaction, routers: Sequence[Object]) -> Sequence[Object]:
-    """With the zones in which their gateways are."""
+    """With the zones in which their gateways are, and their helpers."""
     ports = tx.get_many("ports", {id for one in routers if (id := one.get(GATEWAY_PORT))})
     zone = zones.of_hosts(tx, {host for port in ports.values() for host in gateway_agents.hosts_of(port)})
-    return [one | {"availability_zones": _zones(ports.get(one.get(GATEWAY_PORT) or ""), zone)} for one in routers]
+    return [
+        one
+        | {"availability_zones": _zones(ports.get(one.get(GATEWAY_PORT) or ""), zone)}
+        | {"conntrack_helpers": conntrack_helpers.exposed(one)}
+        for one in routers
+    ]
 
 
 def _zones(port: Object | None, zone: Mapping[str, str]) -> list[str]:
@@ -70,5 +77,5 @@ def router(use_cases: UseCases) -> Resource:
         use_cases=use_cases,
         not_found=RouterNotFound,
         present=present,
-        computed=frozenset({"availability_zones"}),
+        computed=frozenset({"availability_zones", "conntrack_helpers"}),
     )
