@@ -14,4 +14,6 @@ sys.argv = ["keystone-wsgi-public"]
 from keystone.server.wsgi import initialize_public_application  # type: ignore[import-not-found]  # noqa: E402
 from werkzeug.serving import run_simple  # type: ignore[import-not-found]  # noqa: E402
 
-run_simple("127.0.0.1", port, initialize_public_application(), threaded=True)
+# one request at a time: clouds run Keystone in processes, and with threads it did not find, now and then, a role
+# that it had granted before
+run_simple("127.0.0.1", port, initialize_public_application(), threaded=False)

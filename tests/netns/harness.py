@@ -30,7 +30,8 @@ from netweft.lab.layout import Kind, LabError, Layout, NodeLayout
 from netweft.lab.vm import Vm
 from netweft.services.fields import Reason, cookie
 
-INSIDE = Path(__file__).with_name("inside.py")
+# standard library only, so that it starts sooner without what the environment adds
+INSIDE = (sys.executable, "-I", "-S", str(Path(__file__).with_name("inside.py")))
 # seconds: the userspace datapath takes packets by the batch, and those that it has not cached (it forgets a flow after
 # 10 s) go before those that it has
 OVERTAKEN_BY, ON_THE_KERNELS = 0.1, 0.3
@@ -132,10 +133,10 @@ class Lab:
         return self.inside_namespace(self.layout.vm_namespace(machine.name), *words)
 
     def inside_namespace(self, namespace: str, *words: str) -> "Inside":
-        return Inside(in_namespace(namespace, sys.executable, str(INSIDE), *words))
+        return Inside(in_namespace(namespace, *INSIDE, *words))
 
     def send_frames(self, machine: Vm, *frames: bytes) -> None:
-        command = in_namespace(self.layout.vm_namespace(machine.name), sys.executable, str(INSIDE), "send")
+        command = in_namespace(self.layout.vm_namespace(machine.name), *INSIDE, "send")
         run(*command, stdin="".join(f"{frame.hex()}\n" for frame in frames))
 
     def silence(self, machine: Vm) -> None:

@@ -1,7 +1,6 @@
 """Frames with a tag that says a priority and no VLAN (VID 0), from VMs and from the wire."""
 
 import asyncio
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -72,7 +71,7 @@ def test_a_flat_wires_are_taken_as_untagged(stage: Stage, lab: Lab) -> None:
     outside = "52:54:00:00:00:09"
     plain = udp4((outside, stage.free.nic.mac), ("10.5.5.222", stage.free.nic.address), b"from the wire")
     last = udp4((outside, stage.free.nic.mac), ("10.5.5.222", stage.free.nic.address), b"the last one!")
-    send = in_namespace(lab.layout.fabric.namespace, sys.executable, str(INSIDE), "send", f"hv1-{nic}")
+    send = in_namespace(lab.layout.fabric.namespace, *INSIDE, "send", f"hv1-{nic}")
     with lab.inside(stage.free, "capture") as seen:
         run(*send, stdin=f"{tag(plain, VOICE).hex()}\n")
         run(*send, stdin=f"{tag(tag(plain, 77), VOICE).hex()}\n{last.hex()}\n")

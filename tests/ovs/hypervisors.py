@@ -175,7 +175,7 @@ def cable(one: Hypervisor, other: Hypervisor, nic: str = "eth0") -> None:
 async def ping(vm: str, address: str, count: int = 1, interval: float = 0.2) -> int:
     """How many answers came.  One is waited for a second; of many, late ones are not lost."""
     if count > 1:
-        words = [sys.executable, str(INSIDE), "echo", address, str(count), str(interval), "84"]
+        words = [sys.executable, "-I", "-S", str(INSIDE), "echo", address, str(count), str(interval), "84"]
         result = json.loads((await _told(vm, *words)).splitlines()[-1])
         return int(result["sent"] - result["lost"])
     told = await _told(vm, "ping", "-n", "-q", "-c", "1", "-W", "1", address)

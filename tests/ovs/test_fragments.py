@@ -4,11 +4,13 @@ import asyncio
 import re
 import subprocess
 import time
+from collections.abc import Callable
 
 import pytest
 from tests.netns import frames
 from tests.ovs.sandbox import Sandbox
 from tests.ovs.test_recirculations import NODE, OPEN, Switch, built
+from tests.waiting import PATIENCE
 
 from netweft.dataplane.openflow.client import OpenFlowConnection
 from netweft.dataplane.unixctl.fragments import MOST
@@ -84,8 +86,8 @@ def test_fragments_whose_rest_never_comes_come_out_nowhere(
             number += 1
             receive(switch, sender, frames.udp4(*_ends(sender, receiver), b"ours"))
             time.sleep(0.3)
-        out = switch.sent(switch.node.vifs[receiver.id].name).read_bytes()
-    assert out.count(b"ours") == number
+        eventually(lambda: heard(switch, receiver).count(b"ours") == number)
+        out = heard(switch, receiver)
     assert MARK not in out
 
 
@@ -122,8 +124,8 @@ def test_what_is_left_of_many_fragments_goes_to_nobody_else(
             for ident in range(4):
                 cut = frames.every(ours_too, 608, ident=ident) if carrier == "in pieces" else [ours_too]
                 receive(switch, sender, *cut)
-        out = [switch.sent(switch.node.vifs[one.id].name).read_bytes() for one in (receiver, beside)]
-    assert out[0].count(b"ours") == 8 * 300
+        eventually(lambda: heard(switch, receiver).count(b"ours") == 8 * 300)
+        out = [heard(switch, one) for one in (receiver, beside)]
     assert MARK not in out[0]
     assert out[1].count(MARK) >= 32 * 45
 
@@ -135,6 +137,18 @@ def _ends(frm: Port, to: Port) -> tuple[tuple[str, str], tuple[str, str]]:
 def receive(switch: Switch, at: Port, *sent: bytes) -> None:
     for frame in sent:
         switch.ovs.appctl("netdev-dummy/receive", f"rec-{switch.node.vifs[at.id].name}", frame.hex())
+
+
+def heard(switch: Switch, at: Port) -> bytes:
+    return switch.sent(switch.node.vifs[at.id].name).read_bytes()
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    """What is received is taken in the switch's next turn."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def expired(switch: Switch) -> int:
