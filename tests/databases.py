@@ -103,6 +103,8 @@ def database(cluster: Path) -> str:
 def postgres_url(cluster: Path, database: str) -> str:
     """A database without a row."""
     with psycopg.connect(f"postgresql://postgres@/postgres?host={cluster}") as connection:
-        connection.execute("TRUNCATE objects, links, claims, pools, free_ranges, changes, tokens, followers CASCADE")
+        connection.execute(
+            "TRUNCATE objects, links, claims, pools, free_ranges, changes, tokens, counters, followers CASCADE"
+        )
         connection.execute("UPDATE meta SET value = '0' WHERE key = 'pruned'")
     return database

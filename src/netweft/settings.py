@@ -176,6 +176,9 @@ class AgentSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ] = 86400
     dhcp_domain: Annotated[str, Meta(description="domain name that DHCP tells; empty: none")] = "openstacklocal"
     metadata: Annotated[bool, Meta(description="answer what VMs ask of 169.254.169.254 and fe80::a9fe:a9fe")] = True
+    count_seconds: Annotated[
+        float, Meta(ge=0.5, description="seconds between two reports of what floating IPs and gateways have counted")
+    ] = 10.0
     flow_restore_wait: Annotated[
         bool, Meta(description="vswitchd forwards nothing after a restart until flows are back")
     ] = True

@@ -36,6 +36,7 @@ from netweft.agent.host.shaping import ShapingSide
 from netweft.agent.host.taps import TapsSide
 from netweft.agent.host.uplinks import UplinksSide
 from netweft.agent.l3.advertiser import Advertiser, Solicitations
+from netweft.agent.l3.counting import Counting
 from netweft.agent.l3.floating_errors import FloatingErrors
 from netweft.agent.l3.resolver import Resolver
 from netweft.agent.l3.routers import Errors, Neighbours
@@ -127,6 +128,14 @@ class Agent:
         self.endings = Endings(run_dir, self.bridges[INT.role], lambda: self.state.settled(), self.wake)
         self.state = StateFile(Path(settings.state_dir) / "view", settings.node, lambda: self.endings.owed)
         self.feed = FeedClient(settings, self, facts=facts.node_facts(settings))
+        self.counting = Counting(
+            Path(settings.state_dir) / "counts",
+            settings.node,
+            settings.count_seconds,
+            lambda: self.desired.view,
+            lambda counted: self.feed.tell_counted(counted),
+        )
+        self.bridges[INT.role].on_connected = self.counting.connected
         self.metadata = MetadataSide(settings, self.desired, lambda: self.feed.link.server, self.wake)
         self.retries = Retries(self.wake)
         self._host: HostFacts | None = None
@@ -174,7 +183,7 @@ class Agent:
                 *(self.ovs.run(), *(bridge.run() for bridge in self.bridges.values()), self.links.run()),
                 *(self.shaping.run(), self.nics.run(), self.feed.run(), self.state.run(), self.announcer.run()),
                 *(self.arrivals.run(), self.trials.run(), self.resolver.run(), self.advertiser.run()),
-                self.metadata.run(),
+                *(self.metadata.run(), self.counting.run()),
             ):
                 tasks.create_task(side)
             if self.settings.flow_restore_wait:
@@ -204,7 +213,9 @@ class Agent:
         self.denials.add(reasons)
 
     def link_changed(self, link: Link) -> None:
-        """Nothing to do: what is wired stays wired."""
+        """What is wired stays wired."""
+        if link.up:
+            self.counting.begin_session()
 
     # the loop
 

@@ -17,6 +17,7 @@ from websockets.asyncio.client import ClientConnection, connect, unix_connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from netweft.model import EMPTY_VIEW, KINDS, Key, NodeFacts, NodeView, PortStatus, Tracked, key_of, view_of
+from netweft.model.counting import Counted
 from netweft.settings import AgentSettings
 from netweft.wire import messages as wire
 
@@ -92,6 +93,11 @@ class FeedClient:
     def tell_taken_up(self, port_id: str, at: float) -> None:
         """The list of a port that has moved here."""
         self._unsent.taken_up[port_id] = at
+        self._awake.set()
+
+    def tell_counted(self, counted: Iterable[Counted]) -> None:
+        """The totals of these objects; the latest of each wins."""
+        self._unsent.counted.update(((one.kind, one.id), one) for one in counted)
         self._awake.set()
 
     def tell(self, facts: NodeFacts) -> None:
@@ -211,6 +217,7 @@ class _Unsent:
         self.facts = False
         self.left: dict[str, tuple[Tracked, ...]] = {}
         self.taken_up: dict[str, float] = {}
+        self.counted: dict[tuple[str, str], Counted] = {}
 
     def add(self, statuses: Iterable[PortStatus], *, complete: bool) -> None:
         if complete:
@@ -223,6 +230,7 @@ class _Unsent:
         self.facts |= newer.facts
         self.left |= newer.left
         self.taken_up |= newer.taken_up
+        self.counted |= newer.counted
         return self
 
     def as_reports(self, revision: int) -> Iterator[wire.Report]:
@@ -234,6 +242,9 @@ class _Unsent:
         done = tuple(wire.TakenUp(port_id, at) for port_id, at in self.taken_up.items())
         for start in range(0, len(done), wire.MOST_MOVING):
             yield wire.Report(revision=revision, ports=(), taken_up=done[start : start + wire.MOST_MOVING])
+        counted = tuple(self.counted.values())
+        for start in range(0, len(counted), wire.MOST_COUNTED):
+            yield wire.Report(revision=revision, ports=(), counted=counted[start : start + wire.MOST_COUNTED])
 
 
 class NoSession(Exception):

@@ -24,9 +24,11 @@ from netweft.api.resources.l2.port_bindings import PortBindings
 from netweft.api.resources.l2.sub_ports import SubPorts
 from netweft.api.resources.l2.trunk import trunk
 from netweft.api.resources.l3.conntrack_helpers import ConntrackHelpers
+from netweft.api.resources.l3.counters import Counters
 from netweft.api.resources.l3.floating_ip_pools import FloatingIPPools
 from netweft.api.resources.l3.floatingip import floatingip
 from netweft.api.resources.l3.l3_agents import L3Agents
+from netweft.api.resources.l3.metering import metering_label, metering_label_rule
 from netweft.api.resources.l3.not_there import NotThere
 from netweft.api.resources.l3.port_forwardings import PortForwardings
 from netweft.api.resources.l3.router import router
@@ -56,6 +58,7 @@ from netweft.control.l2.segments import Segments
 from netweft.control.l2.trunks import Trunks
 from netweft.control.l3.floating_ips import FloatingIPs
 from netweft.control.l3.gateways import ExternalSubnets
+from netweft.control.l3.metering import MeteringLabelRules, MeteringLabels
 from netweft.control.l3.owned import OwnedPorts
 from netweft.control.l3.routers import Routers
 from netweft.control.qos import QosPolicies
@@ -109,6 +112,8 @@ def build(
         more += AvailabilityZones(store).routes(gate)
         more += L3Agents(by_member["router"], by_member["agent"], store).routes(gate)
         more += ConntrackHelpers(by_member["router"], store).routes(gate)
+        counted = [by_member[member] for member in ("floatingip", "router", "metering_label")]
+        more += Counters(counted, store).routes(gate)
         more += NotThere(by_member["router"], store).routes(gate)
         network, subnet, router = (by_member[member] for member in ("network", "subnet", "router"))
         more += FloatingIPPools(network, store).routes(gate)
@@ -137,6 +142,8 @@ def resources(store: Store, settings: ServerSettings) -> list[Resource]:
         service_profile(ServiceProfiles()),
         router(Routers(ports)),
         floatingip(FloatingIPs(ports)),
+        metering_label(MeteringLabels()),
+        metering_label_rule(MeteringLabelRules()),
         security_group(Shareable("security_groups", groups), make_default),
         security_group_rule(SecurityGroupRules(), make_default),
         default_security_group_rule(templates),

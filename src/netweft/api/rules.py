@@ -232,6 +232,11 @@ _FLOATING_IPS = {
     "update_floatingip_port_forwarding": ADMIN_OR_PROJECT_MEMBER,
     "delete_floatingip_port_forwarding": ADMIN_OR_PROJECT_MEMBER,
 }
+_METERING = {
+    f"{verb}_{member}": ADMIN
+    for verb in ("create", "get", "delete")
+    for member in ("metering_label", "metering_label_rule")
+}
 _SECURITY = {
     "create_security_group": ADMIN_OR_PROJECT_MEMBER,
     "get_security_group": ADMIN_OR_PROJECT_READER | IS_SHARED,
@@ -285,7 +290,7 @@ _ADMINISTRATION = {
 }
 
 RULES: Mapping[str, Rule] = (
-    _NETWORKS | _SUBNETS | _PORTS | _ROUTERS | _FLAVORS | _FLOATING_IPS | _SECURITY | _QOS | _ADMINISTRATION
+    _NETWORKS | _SUBNETS | _PORTS | _ROUTERS | _FLAVORS | _FLOATING_IPS | _METERING | _SECURITY | _QOS | _ADMINISTRATION
 )
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from netweft.control import flavors, rbac
 from netweft.control.ipam import address_scopes
-from netweft.control.l3 import associations
+from netweft.control.l3 import associations, metering
 from netweft.control.l3.associations import ADDRESS_PORT, FORWARDED_TO, LEADING
 from netweft.control.l3.attached import GATEWAY_PORT
 from netweft.control.l3.forwardings import FORWARDED
@@ -63,6 +63,8 @@ PARENTS: Mapping[str, Parents] = {
         "remote_group_id": Parent("security_groups"),
         "remote_address_group_id": Parent("address_groups"),
     },
+    # other rules of the label, which keeps them
+    "metering_label_rules": {metering.LABEL: Parent(metering.KIND, alone=True, home=True)},
     # in use by a trunk, or by a VM; the ports say whose they are
     "trunks": {
         "port_id": Parent("ports", alone=True, home=True),

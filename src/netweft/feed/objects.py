@@ -18,6 +18,7 @@ from netweft.model import (
     FloatingIp,
     GatewayPort,
     GroupMember,
+    MeteringLabel,
     Network,
     Node,
     Peer,
@@ -116,6 +117,10 @@ def port_forwarding(row: Row) -> PortForwarding:
     }
     protocol = protocols.number(row["protocol"], "IPv4")
     return msgspec.convert({**row, **ends, "protocol": protocol}, PortForwarding)
+
+
+def metering_label(row: Row) -> MeteringLabel:
+    return msgspec.convert(row, MeteringLabel)
 
 
 def node(row: Row) -> Node | None:

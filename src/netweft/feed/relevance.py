@@ -13,6 +13,8 @@ of one kind stand in a topic, which object they give there, and to which further
 
     network(N) ── interface ──▶ router(R) ── its networks ──▶ network(M)
                     gives RouterPort  gives Router, GatewayPort, FloatingIp, PortForwarding
+                                     ├─ its project ──▶ metered(P), and metered(all)
+                                     │                     gives MeteringLabel
                                      └─ its gateway ──▶ endpoint(the node that it is bound to)
     host(hv1) ── gateway ──▶ router(R), network(the external one)
 
@@ -33,6 +35,7 @@ from netweft.control.l2.placing import AHEAD
 from netweft.feed import objects
 from netweft.feed.objects import WAY, Row, Way
 from netweft.model import Object
+from netweft.model.metering import METERED, SHARED
 from netweft.model.router import NETWORKS
 
 RowKey: TypeAlias = tuple[str, str]  # kind and id, in the store's words
@@ -52,7 +55,7 @@ class Rule:
     Attributes are named as in the store's queries: `groups[]` is each value of a list, `rules.group` that of each
     object in a list.  By `groups[]` a row stands in several topics, in each as if that one were all of the list.
     gives: the object, WAY if the row only leads further, or None if it has nothing to do here.
-    leads: (topic, the attribute that has its id).
+    leads: (topic, the attribute that has its id; EVERY: the one that all such rows lead to).
     not_for: the attribute that names a node which does not need this object, because it has a better one.
     """
 
@@ -66,6 +69,7 @@ class Rule:
 
 _OF_A_PORT = (("network", "network_id"), ("group", "security_groups[]"), ("qos", "qos_policy_id"))
 _OF_A_GATEWAY = (("router", "device_id"), ("network", "network_id"))
+EVERY = "*"
 AHEAD_ON = f"{AHEAD}.binding:host_id"
 RULES = (
     Rule("host", "ports", by="binding:host_id", gives=objects.port, leads=_OF_A_PORT),
@@ -92,8 +96,9 @@ RULES = (
         "routers",
         by="id",
         gives=objects.router,
-        leads=[("network", f"{NETWORKS}[]"), ("qos", "qos_policy_id")],
+        leads=[("network", f"{NETWORKS}[]"), ("qos", "qos_policy_id"), ("metered", "project_id"), ("metered", EVERY)],
     ),
+    Rule("metered", "metering_labels", by=METERED, gives=objects.metering_label),
     Rule("endpoint", "agents", by="host", gives=objects.node, not_for="host"),
     Rule(
         "group",
@@ -179,6 +184,8 @@ def _places(row: Row, by: str) -> Iterator[tuple[str, Row]]:
 
 def _values(row: Row, attribute: str) -> Iterable[str]:
     """The ids that stand there; nothing for what is missing or empty."""
+    if attribute == EVERY:
+        return (SHARED,)
     name, several, _ = attribute.partition("[]")
     outer, inside, inner = attribute.partition(".")
     if several:

@@ -17,6 +17,7 @@ from netweft.feed.hub import Hub
 from netweft.feed.outbox import Closed, Outbox
 from netweft.feed.writer import Writer
 from netweft.model import NodeFacts, PortStatus
+from netweft.model.counting import Counted
 from netweft.store.turns import asking
 from netweft.wire import messages as wire
 
@@ -24,8 +25,10 @@ HELLO_SECONDS = 10.0
 FRAMES_PER_SECOND = 200  # what a node may send for long; short bursts may be twice that
 MAX_HELLO_BYTES = 64 * 1024  # Subscribe and Facts
 MAX_PORTS = 16_384
+MAX_COUNTED = 65_536
 MAX_DETAIL = 500
 MOVING_AT_ONCE = 8  # reports about connections of ports that move; a node that sends more waits
+COUNTED_SECONDS = 1.0  # between two times that counts are stored
 FACTS_SECONDS = 1.0  # between two that are stored: the newest counts
 
 log = structlog.get_logger(__name__)
@@ -49,6 +52,7 @@ class Session:
         self._reports = _Reports()
         self._facts: asyncio.Queue[NodeFacts] = asyncio.Queue(1)
         self._moving: asyncio.Queue[wire.Report] = asyncio.Queue(MOVING_AT_ONCE)
+        self._counted = _Counts()
 
     async def run(self) -> None:
         """Returns when the session is over, however it ends."""
@@ -59,7 +63,7 @@ class Session:
             await self._store_facts(hello.facts)
             outbox = self._hub.subscribe(self._node, hello.have_history, hello.have_revision)
             log.info("node subscribed", node=self._node, have_revision=hello.have_revision)
-            writing = (self._write_reports(), self._write_facts(), self._write_moving())
+            writing = (self._write_reports(), self._write_facts(), self._write_moving(), self._write_counted())
             await _until_one_ends(self._deliver(outbox, hello.kinds), self._listen(), *writing)
         except WebSocketDisconnect:
             log.info("node left", node=self._node)
@@ -130,6 +134,7 @@ class Session:
             if isinstance(message, wire.Report):
                 self._reports.add(message.ports, complete=message.complete)
                 await self._moves(message)
+                self._counted.add(message.counted)
             elif isinstance(message, wire.Facts):
                 if self._facts.full():
                     self._facts.get_nowait()
@@ -166,6 +171,13 @@ class Session:
             report = await self._moving.get()
             await self._writer.moving(self._node, report.left, report.taken_up)
 
+    async def _write_counted(self) -> None:
+        """What comes in while some are being written goes with the next, the latest of each object."""
+        while True:
+            if not await self._writer.counted(self._node, await self._counted.take()):
+                raise _Refusal("what was counted could not be stored", retry=True)
+            await asyncio.sleep(COUNTED_SECONDS)
+
     async def _write_reports(self) -> None:
         """What comes in while a report is being written goes into the next one, all of it."""
         reports = self._reports
@@ -180,6 +192,30 @@ class Session:
             self._hub.claim(self._node, reports.claims(), reports.retry)
             if denied:
                 await self._send(wire.Denied(ports=dict(denied)))
+
+
+class _Counts:
+    """What the node has counted and is not written yet."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[tuple[str, str], Counted] = {}
+        self._some = asyncio.Event()
+
+    def add(self, counted: Iterable[Counted]) -> None:
+        told: dict[tuple[str, str], Counted] = {(one.kind, one.id): one for one in counted}
+        if len(told) > wire.MOST_COUNTED:
+            raise _Refusal(f"more than {wire.MOST_COUNTED} counted in one report")
+        self._waiting |= told
+        if len(self._waiting) > MAX_COUNTED:
+            raise _Refusal(f"more than {MAX_COUNTED} counted")
+        if told:
+            self._some.set()
+
+    async def take(self) -> list[Counted]:
+        await self._some.wait()
+        self._some.clear()
+        taken, self._waiting = self._waiting, {}
+        return list(taken.values())
 
 
 class _Reports:

@@ -4,7 +4,7 @@ Where the database is a process of its own, in a few worker threads of its own, 
 the API's requests take each other's.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -12,12 +12,15 @@ import structlog
 from anyio import CapacityLimiter, to_thread
 
 from netweft.control.l2 import binding, hosts, moving
+from netweft.control.l3 import counters
 from netweft.model import NodeFacts, PortState, PortStatus
+from netweft.model.counting import Counted
 from netweft.store import Store, WriteTransaction
 from netweft.wire.messages import Left, TakenUp
 
 THREADS = 4
 PORTS = 50  # in one transaction
+COUNTED = 200  # likewise
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -73,6 +76,14 @@ class Writer:
             await self._write(partial(moving.left, node=node, port_id=one.port_id, told=one.connections))
         for done in taken_up:
             await self._write(partial(moving.taken_up, node=node, port_id=done.port_id, at=done.at))
+
+    async def counted(self, node: str, counted: Sequence[Counted]) -> bool:
+        """Totals of objects that the node has something to do with."""
+        for start in range(0, len(counted), COUNTED):
+            part = counted[start : start + COUNTED]
+            if await self._write(partial(counters.report, node=node, counted=part)) is None:
+                return False
+        return True
 
     async def _write(self, use_case: Callable[[WriteTransaction], T]) -> T | None:
         try:

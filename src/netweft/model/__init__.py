@@ -5,6 +5,7 @@ These structs are the wire format too.  They hold what a *node* needs, not the w
 
 from netweft.model.connections import MovedConnections, Tracked
 from netweft.model.firewall import AddressGroup, GroupMember, SecurityGroup, SecurityGroupRule
+from netweft.model.metering import MeteringLabel
 from netweft.model.network import FixedIp, HostRoute, Network, Segment, Subnet
 from netweft.model.node import Node, NodeFacts
 from netweft.model.port import AddressPair, ExtraDhcpOpt, Peer, Port, SubPort, Trunk
@@ -29,6 +30,7 @@ __all__ = [
     "HostRoute",
     "Key",
     "Kind",
+    "MeteringLabel",
     "MinimumBandwidth",
     "MovedConnections",
     "Network",

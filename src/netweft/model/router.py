@@ -28,6 +28,7 @@ class Router(Struct, frozen=True, kw_only=True, tag="router", omit_defaults=True
 
     id: str
     name: str = ""
+    project_id: str = ""
     admin_state_up: bool = True
     routes: tuple[HostRoute, ...] = ()
     enable_snat: bool = True

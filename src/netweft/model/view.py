@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from netweft.model.firewall import AddressGroup, GroupMember, SecurityGroup
+from netweft.model.metering import MeteringLabel
 from netweft.model.network import Network, Subnet
 from netweft.model.node import Node
 from netweft.model.port import Peer, Port, SubPort, Trunk
@@ -29,6 +30,7 @@ Object: TypeAlias = (
     | GatewayPort
     | FloatingIp
     | PortForwarding
+    | MeteringLabel
 )
 Kind: TypeAlias = Literal[
     "network",
@@ -46,11 +48,19 @@ Kind: TypeAlias = Literal[
     "gateway_port",
     "floating_ip",
     "port_forwarding",
+    "metering_label",
 ]
 Key: TypeAlias = tuple[Kind, str]
 KINDS: Final[frozenset[str]] = frozenset(get_args(Kind))
 # what an agent knows that says nothing of kinds: it is of the time before layer 3
-FIRST_KINDS: Final = KINDS - {"router", "router_port", "gateway_port", "floating_ip", "port_forwarding"}
+FIRST_KINDS: Final = KINDS - {
+    "router",
+    "router_port",
+    "gateway_port",
+    "floating_ip",
+    "port_forwarding",
+    "metering_label",
+}
 
 
 def kind_of(obj: Object) -> Kind:
@@ -87,6 +97,7 @@ class NodeView(Struct, frozen=True, kw_only=True):
     gateway_ports: dict[str, GatewayPort] = {}
     floating_ips: dict[str, FloatingIp] = {}
     port_forwardings: dict[str, PortForwarding] = {}
+    metering_labels: dict[str, MeteringLabel] = {}
 
     def get(self, key: Key) -> Object | None:
         kind, id = key
@@ -135,6 +146,7 @@ _FIELDS: dict[Kind, str] = {
     "gateway_port": "gateway_ports",
     "floating_ip": "floating_ips",
     "port_forwarding": "port_forwardings",
+    "metering_label": "metering_labels",
 }
 EMPTY_VIEW = NodeView(kinds=KINDS)
 

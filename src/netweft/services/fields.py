@@ -6,6 +6,7 @@ Registers on the integration bridge (cleared by Open vSwitch at each patch port)
     reg1  OUT_PORT    the logical port the frame is about to leave through
     reg2  IN_PORT     the logical port the frame came in through
     reg3  GROUP       the security group whose rules are asked, by its number on this node
+    reg3  METERED     the metering label whose rules are asked, by its number on this node << 1 | whether out
     reg4  PERMITTED   1: a rule of one of the groups lets the frame pass
     reg5  FLOODED     bit 0: guarded ports get the frame whose rules may differ; bit 1: and they are a crowd
     reg6  CLAIMED_HIGH, reg7 CLAIMED_LOW   the MAC that ARP or neighbour discovery names inside the frame
@@ -86,6 +87,7 @@ LOCAL_VLAN: Final = "reg0"
 OUT_PORT: Final = "reg1"
 IN_PORT: Final = "reg2"
 GROUP: Final = "reg3"
+METERED: Final = GROUP
 PERMITTED: Final = "reg4"
 FLOODED: Final = "reg5"
 CLAIMED_HIGH: Final = "reg6"
@@ -231,12 +233,18 @@ class Reason(IntEnum):
     ROUTER_ERROR_IN = 89
     ROUTER_ERROR_OUT = 90
     FORWARDING_PORTS = 96
+    FLOATING_ADDRESS = 97
     ROUTER_LIMIT = 98
+    ROUTER_PASSES = 104
+    METERING_IN = 105
+    METERING_OUT = 106
+    METERING_EXCLUDED = 107
+    FORWARDING_BACK = 108
 
     @property
     def kind(self) -> str:
         """The object's kind: `port`, `peer`, `network`, `rule` (of a security group), `group` (of either kind),
-        `address`, `router` or `forwarding`; `` when there is none."""
+        `address`, `router`, `forwarding`, `floating` (IP) or `metering` (label); `` when there is none."""
         return "" if self in (Reason.PIPELINE, Reason.EPOCH, Reason.METADATA) else self.name.partition("_")[0].lower()
 
 

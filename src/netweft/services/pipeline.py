@@ -19,6 +19,7 @@ from netweft.services.fields import (
     HANDED_UP,
     IN_PORT,
     LOCAL_VLAN,
+    METERED,
     NEXT_HOP,
     OUT_PORT,
     PERMITTED,
@@ -253,15 +254,23 @@ INT = Pipeline.of(
         "the router's routes, the longest prefix first: into which network, to which next hop there, and whether it is "
         "too big for that network",
         match=fields(ROUTER, LOCAL_VLAN, "eth_type", "ip_ttl", "ip_frag", *IP_ENDS),
-        set=fields(LOCAL_VLAN, "eth_src", "eth_dst", "ip_ttl", HANDED_UP, *NEXT_HOP, IN_PORT, "nxm_in_port"),
-        next=("paths", "to_outside", "next_hop", "hand_up", "switching"),
+        set=fields(LOCAL_VLAN, "eth_src", "eth_dst", "ip_ttl", HANDED_UP, METERED, *NEXT_HOP)
+        | fields(IN_PORT, "nxm_in_port"),
+        next=("paths", "metering", "to_outside", "next_hop", "hand_up", "switching"),
     ),
     Table(
         "paths",
         "of a route with several next hops: the one that has the slot of the packet's flow",
         match=fields(ROUTER, LOCAL_VLAN, "eth_type", "ipv4_dst", "ipv6_dst", NEXT_HOP[0]),
-        set=fields(LOCAL_VLAN, "eth_src", "eth_dst", "ip_ttl", HANDED_UP, *NEXT_HOP, IN_PORT, "nxm_in_port"),
-        next=("to_outside", "next_hop", "switching"),
+        set=fields(LOCAL_VLAN, "eth_src", "eth_dst", "ip_ttl", HANDED_UP, METERED, *NEXT_HOP)
+        | fields(IN_PORT, "nxm_in_port"),
+        next=("metering", "to_outside", "next_hop", "switching"),
+    ),
+    Table(
+        "metering",
+        "asked in passing, for each metering label of the router, about what comes from the external network and what "
+        "leaves for it: its flows only count",
+        match=fields(METERED, ROUTER, LOCAL_VLAN, "eth_type", *IP_ENDS),
     ),
     Table(
         "to_outside",

@@ -49,7 +49,9 @@ from netweft.services.l3.forwarding import FORWARDINGS
 from netweft.services.l3.gateways import GATEWAYS
 from netweft.services.l3.helpers import HELPERS
 from netweft.services.l3.interfaces import Interfaces
+from netweft.services.l3.labels import Labels
 from netweft.services.l3.limits import LIMITS
+from netweft.services.l3.metering import METERINGS
 from netweft.services.l3.neighbours import ROUTERS_NEIGHBOURS
 from netweft.services.l3.next_hops import NEXT_HOPS, learned
 from netweft.services.l3.routing import ROUTERS
@@ -80,7 +82,7 @@ from netweft.services.values import (
 SERVICES: tuple[Service, ...] = (
     *(BRIDGES, PHYSICAL_NETWORKS, SWITCHING, PORT_SECURITY, NEIGHBOURS, DHCP, FIREWALL, QOS),
     *(ROUTERS, ROUTERS_NEIGHBOURS, ECHOES, ADVERTISEMENTS, NEXT_HOPS, GATEWAYS, FLOATING_IPS, FORWARDINGS, LIMITS),
-    *(HELPERS, METADATA, UNKNOWN_HOSTS),
+    *(HELPERS, METERINGS, METADATA, UNKNOWN_HOSTS),
 )
 
 
@@ -206,6 +208,7 @@ class Rendering:
         self.forwarded = ForwardedAddresses()
         self._unsure = UnsurePorts()
         self._domains = Domains()
+        self._labels = Labels()
         self._rezoned: set[str] = set()
         self._router_numbers = Numbers()
         self._hosts: defaultdict[str, Counter[str]] = defaultdict(Counter)
@@ -390,7 +393,7 @@ class Rendering:
             self._place(name)
         self._remotes.changed(before, after)
         by_network = (self._subnets, self._paired, self._interfaces, self._advertisers, self.forwarded, self._unsure)
-        for look_up in (*by_network, self._domains):
+        for look_up in (*by_network, self._domains, self._labels):
             for fact, value in look_up.changed(before, after):
                 self._memo.put(fact, value)
         for obj, step in ((after, 1), (before, -1)):

@@ -18,6 +18,7 @@ from netweft.dataplane.ovsdb.rows import BridgeRow, PortRow, VifTag
 from netweft.dataplane.packets.router_advert import Advertisement
 from netweft.model import (
     GatewayPort,
+    MeteringLabel,
     Network,
     Peer,
     Port,
@@ -296,7 +297,8 @@ class Forwarded(Struct, frozen=True, order=True):
 class Gateway(Struct, frozen=True, kw_only=True):
     """A router's way to the external network, which is on this node.  zone: the conntrack zone of its NAT.
     on_link: the prefixes of the subnets it has addresses in; next_hops: their gateways.
-    floating_ips: address -> the one that it stands for.  forwarded: where ports of other floating IPs lead.
+    floating_ips: address -> the one that it stands for; floating_ids: -> its id.
+    forwarded: where ports of other floating IPs lead.
     watched: next hops there that are one of several to the same destination.  silent: those of them that do not
     answer."""
 
@@ -306,6 +308,7 @@ class Gateway(Struct, frozen=True, kw_only=True):
     on_link: tuple[Prefix, ...]
     next_hops: tuple[Prefix, ...]
     floating_ips: dict[int, int] = {}
+    floating_ids: dict[int, str] = {}
     forwarded: tuple[Forwarded, ...] = ()
     watched: tuple[Prefix, ...] = ()
     silent: frozenset[Prefix] = frozenset()
@@ -342,6 +345,13 @@ class LocalForwarding(Struct, frozen=True, kw_only=True):
     snat: bool
 
 
+class LocalLabel(Struct, frozen=True, kw_only=True):
+    """A metering label of a router whose way to the external network is here.  numbers: direction -> its own here."""
+
+    label: MeteringLabel
+    numbers: dict[str, int]
+
+
 class WayToGateway(Struct, frozen=True):
     """From a network of the router's to the node that has its gateway."""
 
@@ -354,7 +364,8 @@ class LocalRouter(Struct, frozen=True, kw_only=True):
     gateway: if it is here.  ways: if it is elsewhere.
     checks_length: whether the datapath can tell how long a packet is.  can_limit: whether it has meters.
     out_of_reach: on-link prefixes of interfaces whose networks are not wired here.
-    limited: nothing, where the datapath has no meters."""
+    limited: nothing, where the datapath has no meters.
+    labels: by which what passes the gateway is counted here, in a fixed order."""
 
     router: Router
     number: int
@@ -366,6 +377,7 @@ class LocalRouter(Struct, frozen=True, kw_only=True):
     can_limit: bool = True
     out_of_reach: tuple[Prefix, ...] = ()
     limited: tuple[Limited, ...] = ()
+    labels: tuple[LocalLabel, ...] = ()
 
 
 class Member(Struct, frozen=True):

@@ -14,6 +14,7 @@
         tx.lock("networks", id)                                      # get, and hold against concurrent writers
         tx.pools.define("ip:SUBNET", [(first, last)]); tx.pools.take("ip:SUBNET", 10)
         tx.followers.hold("nova", me, 15.0)                          # the lease of a follower that is no node
+        tx.counters.tell("hv1", [Told("routers", id, life, Counts(...))])  # what a node has counted; `sums` adds up
         tx.take_turns("segment ranges")                              # one at a time, where no row can be locked
 
 Objects are plain dicts with at least `id`, and Neutron's attribute names.  `kind` is a collection name with
@@ -26,6 +27,7 @@ asyncio waiters after each commit: `with store.doorbell.subscribe() as bell: awa
 """
 
 from netweft.store.changelog import Change
+from netweft.store.counters import Counts, Told
 from netweft.store.errors import Busy, ChangesGone, Duplicate, InUse, Missing, NotHeld, StoreError, Taken
 from netweft.store.followers import Following
 from netweft.store.query import Query
@@ -37,6 +39,7 @@ __all__ = [
     "Change",
     "ChangesGone",
     "Claim",
+    "Counts",
     "Duplicate",
     "Following",
     "InUse",
@@ -51,5 +54,6 @@ __all__ = [
     "Store",
     "StoreError",
     "Taken",
+    "Told",
     "WriteTransaction",
 ]

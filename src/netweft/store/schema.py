@@ -162,4 +162,21 @@ follower_begun = Table(
     sqlite_with_rowid=False,
 )
 
+# what nodes have counted of objects' traffic: no objects, since it changes all the time and is no news to followers.
+# Of each node what it has told since it began (`life`), and what it had told before that; what is counted of objects
+# that are gone goes with the next tidying up
+COUNTS = ("packets_in", "bytes_in", "packets_out", "bytes_out")
+counters = Table(
+    "counters",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("node", Text, primary_key=True),
+    Column("life", BigInteger, nullable=False),
+    Column("at", Float, nullable=False),
+    *(Column(name, BigInteger, nullable=False) for name in COUNTS),
+    *(Column(f"earlier_{name}", BigInteger, nullable=False) for name in COUNTS),
+    sqlite_with_rowid=False,
+)
+
 meta = Table("meta", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))

@@ -13,6 +13,7 @@ from sqlalchemy import Engine, select
 
 from netweft.store import changelog
 from netweft.store.address import without_password
+from netweft.store.counters import Counters
 from netweft.store.doorbell import Doorbell
 from netweft.store.engine import connect, migrate
 from netweft.store.errors import Busy, StoreError
@@ -101,9 +102,11 @@ class Store:
             time.sleep(random.uniform(0, min(0.004 * 2 ** sum(failed.values()), _LONGEST_PAUSE)))
 
     def prune(self, *, keep: int = KEEP_CHANGES, seconds: float = KEEP_SECONDS) -> None:
-        """Shorten the change log.  A follower that is further behind than that gets a snapshot."""
+        """Shorten the change log.  A follower that is further behind than that gets a snapshot.  And forget what was
+        counted of objects that are gone."""
         with translating(), self._turn, transaction(self._engine, writing=True) as connection:
             changelog.prune(connection, older_than=time.time() - seconds, keep=keep)
+            Counters(connection).tidy_up()
 
 
 class _Listener:

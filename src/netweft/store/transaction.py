@@ -11,6 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from netweft.store import changelog
 from netweft.store.changelog import Change, Operation
+from netweft.store.counters import Counters
 from netweft.store.errors import Busy, Duplicate, InUse, Missing, Taken
 from netweft.store.followers import Followers
 from netweft.store.holding import Held, Row, rows_of, take_turns
@@ -115,6 +116,7 @@ class ReadTransaction:
         self._json = _JSON[connection.is_postgresql]
         self.tokens = Tokens(connection)
         self.followers = Followers(connection)
+        self.counters = Counters(connection)
 
     def get(self, kind: str, id: str) -> Object | None:
         found: Object | None = self._connection.scalar(_get, k=kind, i=id)

@@ -16,6 +16,7 @@ from netweft.model import (
     FloatingIp,
     GatewayPort,
     GroupMember,
+    MeteringLabel,
     Network,
     Node,
     NodeView,
@@ -274,6 +275,7 @@ class Region:
         self.floating_ips: dict[str, FloatingIp] = {}
         self.policies: dict[str, QosPolicy] = {}
         self.port_forwardings: dict[str, PortForwarding] = {}
+        self.labels: dict[str, MeteringLabel] = {}
         self.bound: dict[str, str] = {}
         self.ahead: dict[str, str] = {}  # port -> node of a binding that is not active
         for number in range(1, nodes + 1):
@@ -312,6 +314,8 @@ class Region:
                     self.floating_ips[obj.id] = obj
                 case QosPolicy():
                     self.policies[obj.id] = obj
+                case MeteringLabel():
+                    self.labels[obj.id] = obj
                 case PortForwarding():
                     self.port_forwardings[obj.id] = obj
 
@@ -367,6 +371,7 @@ class Region:
             *(Node(name=host, tunnel_ip=self.nodes[host].host.tunnel_ip, tunnel_types=TUNNELLED) for host in hosts),
             *self._firewall(here.values()),
             *self.policies.values(),
+            *(self.labels.values() if routers else ()),
             *(self.routers[id] for id in routers),
             *gateways,
             *(one for one in self.floating_ips.values() if one.router_id in routers),

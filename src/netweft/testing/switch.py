@@ -8,7 +8,7 @@ tracker said end at a patch port, a frame that no flow matches is dropped.
 """
 
 import zlib
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -76,6 +76,7 @@ class Bridge:
     tracker: Tracker = field(default_factory=Tracker)
     shows_first_fragments: bool = True  # their ports and types: `nx-match`, not `normal`
     punted: list[Packet] = field(default_factory=list)  # to the agent
+    counted: deque[int] = field(default_factory=lambda: deque(maxlen=1000))  # cookies of the flows packets met last
 
     def join(self, ofport: int, other: "Bridge", other_ofport: int) -> None:
         """A patch cable."""
@@ -131,6 +132,8 @@ class Bridge:
         flow = self._lookup(table, frame.packet)
         if flow is None and self.wire is not None and table == 0:
             frame.act(Output(OFPP_NORMAL))
+        if flow is not None:
+            self.counted.append(flow.cookie)
         for action in flow.actions if flow else ():
             self._act(action, frame, depth)
 

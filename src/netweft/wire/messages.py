@@ -20,11 +20,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from netweft.model import FIRST_KINDS, KINDS, Key, NodeFacts, Object, PortStatus, Tracked, kind_of
+from netweft.model.counting import Counted
 
 PROTOCOL = 1
 FEED_PATH = "/netweft/v1/feed"
 MAX_MESSAGE_BYTES = 64 * 2**20  # downwards: a snapshot
 MOST_MOVING = 100  # ports that move, in one report
+MOST_COUNTED = 1000  # objects whose traffic was counted, in one report
 MAX_UPWARD_BYTES = 4 * 2**20
 
 
@@ -72,6 +74,7 @@ class Report(Struct, frozen=True, kw_only=True, tag="report"):
     once that was said.
 
     left, taken_up: of ports that move, MOST_MOVING of each; nothing is said to them.
+    counted: totals that have changed, and after each subscribe all of them; MOST_COUNTED in a report.
     """
 
     revision: int
@@ -79,6 +82,7 @@ class Report(Struct, frozen=True, kw_only=True, tag="report"):
     complete: bool = False
     left: tuple[Left, ...] = ()
     taken_up: tuple[TakenUp, ...] = ()
+    counted: tuple[Counted, ...] = ()
 
 
 class Snapshot(Struct, frozen=True, kw_only=True, tag="snapshot"):

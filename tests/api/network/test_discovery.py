@@ -27,6 +27,8 @@ def test_the_resources(api: Api) -> None:
             "trunks",
             "routers",
             "flavors",
+            "metering_label_rules",
+            "metering_labels",
             "service_profiles",
             "floatingips",
             "security_groups",

@@ -37,9 +37,11 @@ class World(NamedTuple):
     policy: str
     pool: str
     outside: str = ""
+    label: str = ""
 
     def make(self, member: str, **values: Any) -> Object:
-        path = {"policy": "qos/policies", "rbac_policy": "rbac-policies"}.get(member, f"{member.replace('_', '-')}s")
+        paths = {"policy": "qos/policies", "rbac_policy": "rbac-policies", "metering_label": "metering/metering-labels"}
+        path = paths.get(member, f"{member.replace('_', '-')}s")
         answer = self.api("admin", "POST", f"/{path}", {member: values})
         assert answer.status_code == 201, answer.text
         made: Object = answer.json()[member]
@@ -65,6 +67,7 @@ def world(make_api: Callable[..., Api], store: Store) -> World:
         policy=w.make("policy", project_id=OWNER, name="q")["id"],
         pool=w.make("subnetpool", project_id=OWNER, name="p", prefixes=["10.2.0.0/16"])["id"],
         outside=w.make("network", name="out", **{"router:external": True})["id"],
+        label=w.make("metering_label", project_id=OWNER)["id"],
     )
     w.make("subnet", network_id=w.outside, ip_version=4, cidr="192.0.2.0/24")
     for type, id in (
@@ -155,6 +158,12 @@ def new(w: World, member: str, project: str, number: int) -> Object:
         "router": {},
         "flavor": {"service_type": "L3_ROUTER_NAT"},
         "service_profile": {"driver": "netweft"},
+        "metering_label": {},
+        "metering_label_rule": {
+            "metering_label_id": w.label,
+            "direction": "egress",
+            "remote_ip_prefix": f"10.{100 + number}.0.0/24",
+        },
         "floatingip": {"floating_network_id": w.outside},
         "security_group": {"name": "g"},
         "security_group_rule": {"security_group_id": w.group, "direction": "ingress", "protocol": str(number + 140)},
@@ -210,6 +219,7 @@ VALUES: dict[str, Any] = {
     "default_prefixlen": 25,
     "default_quota": 5,
     "stateful": False,
+    "excluded": True,
     "enabled": False,
     "driver": "netweft",
     "metainfo": "x",
@@ -245,6 +255,7 @@ ELSEWHERE = {
     *("remote_group_id", "remote_address_group_id", "security_group_id", "subnetpool_id", "prefixlen"),
     *("use_default_subnetpool", "ipv6_ra_mode", "ipv6_address_mode", "network_type", "physical_network"),
     *("used_in_default_sg", "used_in_non_default_sg", "service_type"),
+    *("metering_label_id", "source_ip_prefix", "destination_ip_prefix"),
 }
 
 
@@ -287,7 +298,7 @@ def answers(allowed: bool, seen: bool, status: int) -> bool:
 
 
 MEMBERS = [
-    *("flavor", "service_profile"),
+    *("flavor", "service_profile", "metering_label", "metering_label_rule"),
     *("network", "subnet", "subnetpool", "address_scope", "port", "trunk", "router", "floatingip", "security_group"),
     "security_group_rule",
     *("default_security_group_rule", "address_group", "policy", "rbac_policy", "network_segment_range"),

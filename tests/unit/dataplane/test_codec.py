@@ -1,6 +1,7 @@
 """Bytes and back without a switch; and bytes that make no sense."""
 
 import contextlib
+import struct
 from collections.abc import Callable
 
 import pytest
@@ -66,3 +67,18 @@ def test_garbage_is_a_protocol_error(decode: Callable[[bytes], object], data: st
     garbage = data.draw(st.one_of(st.binary(max_size=200), st.just(good[cut:]), st.just(good[:cut])))
     with contextlib.suppress(ProtocolError):
         decode(garbage)
+
+
+@given(st.binary(max_size=200))
+def test_counts_are_read_or_refused(data: bytes) -> None:
+    """Whatever the switch sends: nothing but ProtocolError, and an end."""
+    with contextlib.suppress(ProtocolError):
+        list(messages.decode_counts(data, 0))
+
+
+def test_counts_of_a_flow() -> None:
+    statistics = bytes.fromhex("0000002480020808000000000000000780020a0800000000000003848002000400000001") + bytes(4)
+    body = encode_match(match(in_port=3))
+    head = struct.pack("!H2xBxHHHHHQ", 24 + len(body) + len(statistics), 21, 20, 0, 0, 0, 0, 0xABCD)
+    (found,) = messages.decode_counts(head + body + statistics, 0)
+    assert found == messages.Count(0xABCD, (21, 20, body), 7, 900)

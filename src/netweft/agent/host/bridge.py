@@ -7,7 +7,7 @@ each time around, and that is time in which it forwards nothing (docs/decisions/
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 
 import structlog
@@ -32,6 +32,10 @@ from netweft.services.pipeline import pipeline_of
 log = structlog.get_logger(__name__)
 
 LOOK_SECONDS = 10.0
+
+
+async def _nothing(_: OpenFlowConnection) -> None:
+    return
 
 
 class BridgeSide:
@@ -67,6 +71,7 @@ class BridgeSide:
         self.at_rest = False
         self.on_packet: Callable[[PacketIn], None] | None = None
         self.on_lost: Callable[[], None] = lambda: None
+        self.on_connected: Callable[[OpenFlowConnection], Awaitable[None]] = _nothing  # before anything is changed
         self.on_read: Callable[[Iterable[Flow]], None] = lambda _: None  # what was there when it was connected
         self._driver: FlowDriver | None = None
         self._connection: OpenFlowConnection | None = None
@@ -189,6 +194,7 @@ class BridgeSide:
             await self._meters.read(connection)
         if self._fragments:
             await self._fragments.read(connection)
+        await self.on_connected(connection)
         self.on_read(found.values())
         driver.want(self._wanted())
         self._driver, self._connection = driver, connection

@@ -20,8 +20,13 @@ def hosts_of(port: Object) -> list[str]:
 def routers_on(tx: ReadTransaction, agent: Object) -> list[str]:
     """Their ids."""
     _require_l3(agent)
-    ports = tx.query("ports", Query({HOST: [agent["host"]], "device_owner": [GATEWAY]}))
-    return sorted({port["device_id"] for port in ports})
+    return sorted(routers_with(tx, agent["host"]))
+
+
+def routers_with(tx: ReadTransaction, host: str) -> set[str]:
+    """The ids of routers whose gateway this host has."""
+    ports = tx.query("ports", Query({HOST: [host], "device_owner": [GATEWAY]}))
+    return {port["device_id"] for port in ports}
 
 
 def agents_of(tx: ReadTransaction, router_id: str) -> dict[str, str]:

@@ -12,7 +12,7 @@ from netweft.dataplane.openflow import conntrack, messages, meters
 from netweft.dataplane.openflow.conntrack import Connections
 from netweft.dataplane.openflow.errors import ConnectionLost, FlowRejected, OpenFlowError, ProtocolError, Rejected
 from netweft.dataplane.openflow.flow import Action, Flow, FlowKey
-from netweft.dataplane.openflow.messages import Bundle, FlowChange, PacketIn, Type
+from netweft.dataplane.openflow.messages import Bundle, Count, FlowChange, PacketIn, Type
 from netweft.dataplane.openflow.meters import DropMeter, MeterCommand
 from netweft.dataplane.openflow.reasons import reason
 from netweft.dataplane.openflow.session import NOBODY, REPLY_SECONDS, Session
@@ -52,6 +52,17 @@ class OpenFlowConnection:
         parts = await self._session.request(messages.dump_request(cookie, cookie_mask, xid), xid)
         try:
             return [flow for part in parts for flow in messages.decode_flows(part, 0)]
+        except ProtocolError as error:
+            self._session.abort(error)
+            raise
+
+    async def count(self, table: int, cookie: int, cookie_mask: int) -> list[Count]:
+        """What these flows of a table have counted, as far as the switch knows by now: it asks its datapath about once
+        a second."""
+        xid = self._session.next_xid()
+        parts = await self._session.request(messages.dump_request(cookie, cookie_mask, xid, table), xid)
+        try:
+            return [count for part in parts for count in messages.decode_counts(part, 0)]
         except ProtocolError as error:
             self._session.abort(error)
             raise

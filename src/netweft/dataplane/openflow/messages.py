@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from enum import IntEnum
 from struct import Struct as Packer
 from struct import error as StructError
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -27,6 +28,8 @@ _CONTROLLER_ID = Packer("!II6xH")
 _FLOW_REQUEST = Packer("!B3xII4xQQ")
 _FLOW_DESC = Packer("!H2xBxHHHHHQ")
 _MULTIPART = Packer("!HH4x")
+_STATISTIC = Packer("!HBB")
+_NUMBER = Packer("!Q")
 _BUNDLE = Packer("!IHH")
 _MONITOR = Packer("!IIIHBB")
 _UPDATE_HEAD = Packer("!HH")
@@ -39,6 +42,7 @@ _ALL_TABLES = 0xFF
 _ADD, _DELETE, _DELETE_STRICT, _ALL_TABLES = 0, 3, 4, 0xFF
 _ATOMIC_ORDERED = 3
 _MORE = 1
+_STATISTICS, _PACKETS, _BYTES = 0x8002, 4 << 1, 5 << 1  # class, fields
 _NXT_SET_CONTROLLER_ID = 20
 _WHOLE = 0xFFFF
 _FRAGMENTS, _NX_MATCH = 3, 3  # of the bridge's flags, those that say what becomes of fragments
@@ -103,6 +107,16 @@ class FlowChange(Struct, frozen=True):
 
     flow: Flow | None
     removed: bool = False
+
+
+class Count(NamedTuple):
+    """What a flow has counted.  flow: table, priority and match as the switch writes them: the same as long as it is
+    that flow."""
+
+    cookie: int
+    flow: tuple[int, int, bytes]
+    packets: int
+    bytes: int
 
 
 class PacketIn(Struct, frozen=True):
@@ -192,8 +206,8 @@ def multipart_request(kind: Multipart, body: bytes, xid: int) -> bytes:
     return message(Type.MULTIPART_REQUEST, xid, _MULTIPART.pack(kind, 0) + body)
 
 
-def dump_request(cookie: int, cookie_mask: int, xid: int) -> bytes:
-    fixed = _FLOW_REQUEST.pack(_ALL_TABLES, _ANY, _ANY, cookie, cookie_mask)
+def dump_request(cookie: int, cookie_mask: int, xid: int, table: int = _ALL_TABLES) -> bytes:
+    fixed = _FLOW_REQUEST.pack(table, _ANY, _ANY, cookie, cookie_mask)
     return multipart_request(Multipart.FLOW_DESC, fixed + encode_match(()), xid)
 
 
@@ -221,6 +235,36 @@ def decode_flows(body: bytes, start: int) -> Iterator[Flow]:
         actions = decode_instructions(body, _skip_statistics(body, at, after), after)
         yield Flow(table=table, priority=priority, match=match, actions=actions, cookie=cookie)
         start = after
+
+
+def decode_counts(body: bytes, start: int) -> Iterator[Count]:
+    """What the flows of one part of the answer to a dump have counted."""
+    end = len(body)
+    while start < end:
+        length, table, priority, _, _, _, _, cookie = _unpack(_FLOW_DESC, body, start)
+        after, match = start + length, start + _FLOW_DESC.size
+        _, match_length = _unpack(_UPDATE_HEAD, body, match)
+        at = match + match_length + -match_length % 8
+        if length < _FLOW_DESC.size or after > end or match_length < 4 or at > after:
+            raise ProtocolError("a flow has an impossible length")
+        found = _statistics(body, at, after)
+        yield Count(cookie, (table, priority, body[match:at]), found.get(_PACKETS, 0), found.get(_BYTES, 0))
+        start = after
+
+
+def _statistics(body: bytes, start: int, end: int) -> dict[int, int]:
+    """Those of 64 bits."""
+    found: dict[int, int] = {}
+    _skip_statistics(body, start, end)
+    _, length = _unpack(_UPDATE_HEAD, body, start)
+    at, after = start + _UPDATE_HEAD.size, start + length
+    while at < after:
+        class_, field, size = _unpack(_STATISTIC, body, at)
+        at += _STATISTIC.size
+        if class_ == _STATISTICS and size == _NUMBER.size:
+            (found[field & ~1],) = _unpack(_NUMBER, body, at)
+        at += size
+    return found
 
 
 def decode_changes(body: bytes, start: int) -> Iterator[FlowChange]:

@@ -24,11 +24,11 @@ def router(_: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
     if gateway is None or not here.router.admin_state_up:
         return
     for floating, fixed in sorted(gateway.floating_ips.items()):
-        yield from _both_ways(here, gateway.zone, floating, fixed)
+        yield from _both_ways(here, gateway.zone, gateway.floating_ids[floating], floating, fixed)
 
 
-def _both_ways(here: LocalRouter, zone: int, floating: int, fixed: int) -> Iterator[BridgeFlow]:
-    owner = cookie(Reason.ROUTER_FLOATING_IP, here.router.id)
+def _both_ways(here: LocalRouter, zone: int, id: str, floating: int, fixed: int) -> Iterator[BridgeFlow]:
+    owner = cookie(Reason.FLOATING_ADDRESS, id)
     ipv4: dict[str, Value] = {ROUTER: here.number, "eth_type": ETH_IPV4}
     to_it, from_it = {**ipv4, "ipv4_dst": floating}, {**ipv4, "ipv4_src": fixed}
     yield FROM_OUTSIDE.flow(20, owner, to_it, SetField("ipv4_dst", fixed), ITSELF.goto)

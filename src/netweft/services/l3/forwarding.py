@@ -125,7 +125,8 @@ def _pieces(here: LocalForwarding, block: Block) -> Iterator[BridgeFlow]:
     if not to_one(here.forwarding):
         port = block.first if block.first != block.inside else None
         from_it = {**_piece(here), "ct_nw_src": inside, "ct_tp_src": block.ports_inside}
-        yield PIECES.flow(20, _owner(here), from_it, _tracked(here, Nat(src=outside, port=port), OUT.id))
+        back = cookie(Reason.FORWARDING_BACK, here.forwarding.id)
+        yield PIECES.flow(20, back, from_it, _tracked(here, Nat(src=outside, port=port), OUT.id))
 
 
 def _to(here: LocalForwarding, block: Block) -> Nat:

@@ -79,17 +79,20 @@ def _enters(here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:
         itself: dict[str, Value] = {**for_it(here.number, address), LOCAL_VLAN: gateway.network.vlan}
         says = () if here.router.enable_snat else (SetField(HANDED_UP, Why.NOT_LISTENING), INT["hand_up"].goto)
         yield ITSELF.flow(10, owner, itself, *says)
+    passes = cookie(Reason.ROUTER_PASSES, here.router.id)
+    for eth_type in _untranslated(here, gateway):
+        yield FROM_OUTSIDE.flow(5, passes, {ROUTER: here.number, "eth_type": eth_type}, ITSELF.goto)
     if not here.router.enable_snat:
         return
     for address in gateway.addresses:
         if address.version == 4:
             back = Ct(zone=gateway.zone, table=INT["translated"].id, nat=Nat())
-            yield FROM_OUTSIDE.flow(20, owner, {**ipv4, "ipv4_dst": address.value}, back)
+            yield FROM_OUTSIDE.flow(20, passes, {**ipv4, "ipv4_dst": address.value}, back)
     yield FROM_OUTSIDE.flow(10, owner, ipv4)
 
 
 def _leaves(here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:
-    owner = cookie(Reason.ROUTER_GATEWAY, gateway.port.id)
+    owner, passes = cookie(Reason.ROUTER_GATEWAY, gateway.port.id), cookie(Reason.ROUTER_PASSES, here.router.id)
     for on_link in gateway.on_link:
         yield from _route(here, gateway, on_link, None)
     for next_hop in gateway.next_hops:
@@ -101,16 +104,27 @@ def _leaves(here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:
             yield TO_OUTSIDE.flow(40, owner, too_big, INT["hand_up"].goto)
     own = [address.value for address in gateway.addresses if address.version == 4]
     for address in own:  # its own answers
-        yield TO_OUTSIDE.flow(30, owner, {**ipv4, "ipv4_src": address}, LIMITS.goto)
+        yield TO_OUTSIDE.flow(30, passes, {**ipv4, "ipv4_src": address}, LIMITS.goto)
+    for eth_type in _untranslated(here, gateway):
+        yield TO_OUTSIDE.flow(5, passes, {ROUTER: here.number, "eth_type": eth_type}, LIMITS.goto)
     if here.router.enable_snat and own:
         snat = Ct(zone=gateway.zone, commit=True, table=LIMITS.id, nat=Nat(own[0]))
-        yield TO_OUTSIDE.flow(10, owner, ipv4, CtClear(), snat)
+        yield TO_OUTSIDE.flow(10, passes, ipv4, CtClear(), snat)
         yield LIMITS.flow(INVALID, owner, {**ipv4, "ct_state": IS_INVALID})  # it has kept its address
     into_it = (SetField("eth_dst", mac(gateway.port.mac_address)), CtClear(), TO_ROUTER.resubmit)
     for version in (4, 6):
         for value in gateway.own(version):  # by its own or another router of this node
             to_it = at(Prefix(version, value, None))
             yield NEXT_HOP.flow(10, owner, {LOCAL_VLAN: gateway.network.vlan, **to_it}, *into_it)
+
+
+def _untranslated(here: LocalRouter, gateway: Gateway) -> Iterator[int]:
+    """By itself it passes without a flow: these count."""
+    versions = {address.version for address in gateway.addresses}
+    if 4 in versions and not here.router.enable_snat:
+        yield ETH_IPV4
+    if 6 in versions:
+        yield ETH_IPV6
 
 
 def _route(here: LocalRouter, gateway: Gateway, to: Prefix, next_hop: Prefix | None) -> Iterator[BridgeFlow]:

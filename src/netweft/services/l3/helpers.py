@@ -44,7 +44,7 @@ def router(_: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
 
 
 def _helped(here: LocalRouter, gateway: Gateway, own: int, helper: ConntrackHelper) -> Iterator[BridgeFlow]:
-    owner, protocol = cookie(Reason.ROUTER_GATEWAY, gateway.port.id), _NUMBERS[helper.protocol]
+    owner, protocol = cookie(Reason.ROUTER_PASSES, here.router.id), _NUMBERS[helper.protocol]
     packet: dict[str, Value] = {ROUTER: here.number, "eth_type": ETH_IPV4, "ip_proto": protocol}
     asks = {**packet, f"{helper.protocol}_dst": helper.port}
     committed = Ct(zone=gateway.zone, commit=True, nat=Nat(src=own), table=OUT.id, alg=helper.helper)

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from netweft.dataplane.openflow.flow import Action, CtClear, DecTtl, Goto, Multipath, SetField
 from netweft.services.addresses import Prefix, mac, text
 from netweft.services.fields import LOCAL_VLAN, NEXT_HOP, Reason, cookie, object_bits
+from netweft.services.l3.metering import metered
 from netweft.services.l3.next_hops import LOOPBACK
 from netweft.services.l3.routes import APART, fits, to_next_hop, towards
 from netweft.services.l3.scopes import kept_apart
@@ -108,9 +109,14 @@ def to_the_gateways_node(way: WayToGateway) -> Iterator[Action]:
 
 
 def _by(here: LocalRouter, to: Prefix, path: Path) -> Iterator[Action]:
+    outward = path.onward == INT["to_outside"].goto
+    if not outward:
+        yield from metered(here, "ingress")
     yield SetField(LOCAL_VLAN, path.network.vlan)
     yield SetField("eth_src", mac(path.mac))
     yield DecTtl()
     yield from to_next_hop(to.version, path.next_hop)
     yield from fits(here, path.network)
+    if outward:
+        yield from metered(here, "egress")
     yield path.onward

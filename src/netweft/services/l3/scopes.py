@@ -47,10 +47,10 @@ def by_the_gateway(here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:
 
 
 def _both_ways(here: LocalRouter, net: Prefix, priority: int) -> Iterator[BridgeFlow]:
-    owner = cookie(Reason.ROUTER_SCOPE, here.router.id)
+    passes = priority == AS_IT_IS
+    owner = cookie(Reason.ROUTER_PASSES if passes else Reason.ROUTER_SCOPE, here.router.id)
     packet: dict[str, Value] = {ROUTER: here.number, "eth_type": ETH_IPV4}
     there: Value = net.value if net.mask is None else (net.value, net.mask)
-    passes = priority == AS_IT_IS
     yield TO_OUTSIDE.flow(priority, owner, {**packet, "ipv4_src": there}, *([LIMITS.goto] if passes else ()))
     yield FROM_OUTSIDE.flow(priority, owner, {**packet, "ipv4_dst": there}, *([ITSELF.goto] if passes else ()))
 

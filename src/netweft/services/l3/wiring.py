@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from netweft.model import FloatingIp, GatewayPort, Peer, QosPolicy, Router, RouterPort, Subnet
 from netweft.reconcile.memo import Reader
 from netweft.services.addresses import Prefix, prefix, text_of_mac, within
+from netweft.services.l3.labels import labels_of
 from netweft.services.l3.wire import wire_mac
 from netweft.services.values import Gateway, Interface, Limited, LocalNetwork, LocalRouter, RemotePort, WayToGateway
 from netweft.services.wiring import NO_LENGTHS, NO_METERS, Problem, host_facts, local_network, tunnel_to
@@ -34,6 +35,7 @@ def local_router(read: Reader, router_id: str) -> LocalRouter | None:
         out_of_reach=tuple(net for port, one in maybe if one is None for net in _on_link(read, port)),
         gateway=gateway,
         limited=tuple(_limited(read, found, gateway)) if gateway and not read.get(NO_METERS) else (),
+        labels=tuple(labels_of(read, found)) if gateway else (),
         ways=tuple(_ways(read, interfaces, there.host_id)) if there and not here else (),
     )
 
@@ -54,6 +56,11 @@ def _gateway(read: Reader, router: Router, port: GatewayPort) -> Gateway | None:
         next_hops=tuple(sorted(prefix(one.gateway_ip) for one in _subnets_of(read, port) if one.gateway_ip)),
         floating_ips={
             prefix(one.floating_ip_address).value: prefix(one.fixed_ip_address).value
+            for one in floating
+            if one.fixed_ip_address and one.floating_network_id == port.network_id
+        },
+        floating_ids={
+            prefix(one.floating_ip_address).value: one.id
             for one in floating
             if one.fixed_ip_address and one.floating_network_id == port.network_id
         },

@@ -8,7 +8,7 @@ from ..conftest import Api, refused
 
 
 def test_no_alias_says_that_they_are_there(api: Api) -> None:
-    for alias in ("external-gateway-multihoming", "metering"):
+    for alias in ("external-gateway-multihoming", "network_ha"):
         assert refused(api("alice", "GET", f"/extensions/{alias}")) == (404, "ExtensionNotFound")
 
 

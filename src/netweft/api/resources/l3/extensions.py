@@ -103,6 +103,15 @@ HELPERS: Extensions = {
         "2019-04-04T10:00:00-00:00",
     ),
 }
+METERING: Extensions = {
+    "metering": ("Neutron Metering", "Neutron Metering extension.", "2013-06-12T10:00:00-00:00"),
+    "metering_source_and_destination_fields": (
+        "Neutron Metering with source and destination filtering",
+        "Neutron Metering extension that enables the use of source and destination IP prefixes to create metering "
+        "label rules.",
+        "2020-08-21T08:12:00-00:00",
+    ),
+}
 # while floating IPs are on the node of their router's gateway
 WAITING: Extensions = {
     "floating-ip-distributed": (
@@ -111,4 +120,4 @@ WAITING: Extensions = {
         "2022-08-30T10:00:00-00:00",
     ),
 }
-ADVERTISED: Extensions = ROUTING | OUTSIDE | FORWARDING | HELPERS
+ADVERTISED: Extensions = ROUTING | OUTSIDE | FORWARDING | HELPERS | METERING

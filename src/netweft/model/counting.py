@@ -1,0 +1,23 @@
+"""What a node has counted of an object's traffic with the external network."""
+
+from typing import Annotated, Literal, TypeAlias
+
+from msgspec import Meta, Struct
+
+CountedKind: TypeAlias = Literal["floatingips", "port_forwardings", "routers", "metering_labels"]
+MOST = 2**60
+Number: TypeAlias = Annotated[int, Meta(ge=0, le=MOST)]
+
+
+class Counted(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Of a floating IP, a port forwarding, a router's gateway, a metering label: on this node, since it began to count
+    for it.  in: from the external network.  Bytes: of frames, with their Ethernet headers.
+    life: which beginning that was; with another one all begins at 0 again."""
+
+    kind: CountedKind
+    id: Annotated[str, Meta(max_length=36)]
+    life: Annotated[int, Meta(ge=0, lt=2**62)]
+    packets_in: Number = 0
+    bytes_in: Number = 0
+    packets_out: Number = 0
+    bytes_out: Number = 0

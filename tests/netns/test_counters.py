@@ -1,0 +1,147 @@
+"""What is sent by floating IPs, forwardings and gateways is what their counters say, in packets and in bytes."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from tests.netns.harness import Lab, until
+from tests.netns.outside import OUTSIDE
+from tests.netns.test_gateways import BEHIND, Stage, gateway_port
+from tests.netns.test_gateways import stage as stage
+from tests.netns.test_port_forwarding import Forwarded, forward
+from tests.netns.test_routing import address
+
+from netweft.lab.commands import in_namespace
+from netweft.lab.vm import Vm
+
+HEADERS = 14 + 20 + 8  # Ethernet, IPv4, UDP or ICMP
+SEND = (
+    "import socket,sys; a,p,n,s=sys.argv[1:]; k=socket.socket(2,2); "
+    "[k.sendto(bytes(int(s)),(a,int(p))) for _ in range(int(n))]"
+)
+NOTHING = {"packets_in": 0, "bytes_in": 0, "packets_out": 0, "bytes_out": 0}
+
+
+@pytest.fixture(scope="module")
+def counting(lab: Lab, stage: Stage) -> Iterator[None]:
+    """Often, and every next hop is known."""
+    for node in ("hv1", "hv2"):
+        lab.configure_agent(node, count_seconds="0.5")
+    for one in (stage.one, stage.two, stage.red):
+        assert lab.ping(one, BEHIND)
+    yield
+
+
+def counters(lab: Lab, id: str) -> dict[str, int]:
+    with lab.cloud() as cloud:
+        found: dict[str, Any] = cloud.request("GET", f"netweft/counters/{id}")["counter"]
+    return {name: found[name] for name in NOTHING}
+
+
+def settled(lab: Lab, *ids: str) -> list[dict[str, int]]:
+    """As they are when nothing more comes for three reports."""
+    seen: list[list[dict[str, int]]] = []
+
+    def still() -> bool:
+        seen.append([counters(lab, id) for id in ids])
+        return len(seen) > 6 and seen[-1] == seen[-7]
+
+    until(still, "the counters are still")
+    return seen[-1]
+
+
+def grown(lab: Lab, before: dict[str, int], id: str, **by: int) -> None:
+    """By exactly so much, and by nothing else."""
+    wanted = {name: value + by.get(name, 0) for name, value in before.items()}
+    (now,) = settled(lab, id)
+    assert now == wanted
+
+
+def ping(namespace: str, to: str, count: int, size: int = 56) -> None:
+    command = ("ping", "-n", "-q", "-c", str(count), "-i", "0.01", "-s", str(size), "-w", "30", to)
+    done = subprocess.run(in_namespace(namespace, *command), capture_output=True, text=True, check=False)
+    assert f"{count} received" in done.stdout, done.stdout
+
+
+def pour(namespace: str, to: str, port: int, count: int, size: int) -> None:
+    subprocess.run(in_namespace(namespace, sys.executable, "-c", SEND, to, *map(str, (port, count, size))), check=True)
+
+
+def there(lab: Lab, vm: Vm | None = None) -> str:
+    return lab.layout.vm_namespace(vm.name) if vm else lab.layout.host_namespace("outside")
+
+
+def both_ways(count: int, size: int) -> dict[str, int]:
+    return {"packets_in": count, "packets_out": count, "bytes_in": count * size, "bytes_out": count * size}
+
+
+def test_what_the_gateway_translates(lab: Lab, stage: Stage, counting: None) -> None:
+    """From each node; and what is sent while the agent of the gateway's node is away."""
+    (before,) = settled(lab, stage.router["id"])
+    ping(there(lab, stage.one), BEHIND, 20)
+    ping(there(lab, stage.two), BEHIND, 30)
+    grown(lab, before, stage.router["id"], **both_ways(50, 56 + HEADERS))
+    node = gateway_port(lab, stage)["binding:host_id"]
+    with lab.away("agent", node):
+        ping(there(lab, stage.two), BEHIND, 40)
+    until(lambda: lab.in_sync(node), "the agent is back")
+    grown(lab, before, stage.router["id"], **both_ways(90, 56 + HEADERS))
+    lab.kill("agent", node)
+    pour(there(lab, stage.one), BEHIND, 9, 100, 500)
+    until(lambda: lab.in_sync(node), "the agent is back")
+    (now,) = settled(lab, stage.router["id"])
+    assert now["packets_out"] - before["packets_out"] == 190
+    assert now["bytes_out"] - before["bytes_out"] == 90 * (56 + HEADERS) + 100 * (500 + HEADERS)
+
+
+def test_a_floating_ip_and_forwarded_ports(lab: Lab, stage: Stage, counting: None) -> None:
+    """Each packet once: the gateway's counters stand still meanwhile, but for the forwarding VM's own traffic."""
+    with lab.cloud() as cloud:
+        lent = cloud.create("floatingips", floating_network_id=stage.external, port_id=stage.one.port_id)
+        ports = cloud.create("floatingips", floating_network_id=stage.external)
+        for group in cloud.list("security-groups", name="default"):
+            cloud.create("security-group-rules", security_group_id=group["id"], direction="ingress", protocol="icmp")
+    forwarding = forward(lab, Forwarded(ports["id"], ports["floating_ip_address"]), stage.two, "udp",
+                         internal_port=5000, external_port=9000)  # fmt: skip
+    outside, ip = there(lab), lent["floating_ip_address"]
+    until(lambda: lab.ping(stage.one, BEHIND), "it is there")
+    subprocess.run(in_namespace(outside, "ping", "-c", "1", "-w", "30", ip), check=True, capture_output=True)
+    gateway, floating, forwarded = settled(lab, stage.router["id"], lent["id"], forwarding)
+    ping(outside, ip, 25, 1000)
+    ping(there(lab, stage.one), BEHIND, 15)
+    pour(outside, ip, 9, 60, 200)
+    pour(outside, ports["floating_ip_address"], 9000, 70, 300)
+    pour(outside, ports["floating_ip_address"], 9001, 10, 300)  # forwarded nowhere
+    pings = 25 * (1000 + HEADERS) + 15 * (56 + HEADERS)
+    got = {"packets_in": 100, "bytes_in": pings + 60 * (200 + HEADERS)}
+    grown(lab, floating, lent["id"], **got, packets_out=40, bytes_out=pings)
+    grown(lab, forwarded, forwarding, packets_in=70, bytes_in=70 * (300 + HEADERS))
+    grown(lab, gateway, stage.router["id"])
+
+
+def test_metering_labels(lab: Lab, stage: Stage, counting: None) -> None:
+    """By addresses inside, of what passes the gateway, whoever translates it; not from one network to the other."""
+    with lab.cloud() as cloud:
+        label = cloud.request("POST", "metering/metering-labels", {"metering_label": {"shared": True}})
+        id = label["metering_label"]["id"]
+        for rule in (
+            {"direction": "egress", "remote_ip_prefix": "10.40.0.0/24"},
+            {"direction": "egress", "source_ip_prefix": f"{address(stage.two)}/32", "excluded": True},
+            {"direction": "ingress", "source_ip_prefix": f"{BEHIND}/32", "destination_ip_prefix": "10.40.0.0/15"},
+        ):
+            body = {"metering_label_rule": {"metering_label_id": id} | rule}
+            cloud.request("POST", "metering/metering-label-rules", body)
+    until(lambda: lab.in_sync("hv1") and lab.in_sync("hv2"), "all is in place")
+    until(lambda: lab.ping(stage.one, BEHIND) and counters(lab, id)["packets_out"], "it counts")
+    (before,) = settled(lab, id)
+    ping(there(lab, stage.one), BEHIND, 11)
+    ping(there(lab, stage.one), OUTSIDE, 12)
+    ping(there(lab, stage.two), BEHIND, 13)
+    ping(there(lab, stage.red), BEHIND, 14)
+    ping(there(lab, stage.one), address(stage.red), 15)
+    size = 56 + HEADERS
+    grown(lab, before, id, packets_out=23, bytes_out=23 * size, packets_in=38, bytes_in=38 * size)
+    with lab.cloud() as cloud:
+        cloud.delete("metering/metering-labels", id)
