@@ -11,6 +11,7 @@ from netweft.feed import objects
 from netweft.feed.objects import Row
 from netweft.feed.relevance import AHEAD_ON, RowKey
 from netweft.model import Key, Object, key_of
+from netweft.model.router import ANSWERS_ON
 from netweft.model.router import NETWORKS as ROUTED
 
 NODES = ("hv1", "hv2", "hv3")
@@ -139,7 +140,7 @@ _port_rows = st.builds(
     _policy,
 )
 _interface_rows = st.builds(
-    lambda number, network, router, mac: {
+    lambda number, network, router, mac, answers: {
         "id": f"p{number}",
         "network_id": network,
         "mac_address": mac,
@@ -148,12 +149,14 @@ _interface_rows = st.builds(
         "status": "ACTIVE",
         "device_owner": "network:router_interface",
         "device_id": router,
+        ANSWERS_ON: answers,
         "admin_state_up": True,
     },
     st.integers(5, 9),
     st.sampled_from(NETWORKS),
     st.sampled_from(ROUTERS),
     st.sampled_from(["fa:16:3e:00:00:01", "fa:16:3e:00:00:02"]),
+    st.sampled_from(["", *NODES]),
 )
 _gateway_rows = st.builds(
     lambda number, network, router, host: {
@@ -336,9 +339,9 @@ def should_see(region: Region, node: str) -> dict[Key, Object]:
     ahead = [row for row in region.of("ports") if node in hosts_ahead(row)]
     own = active + ahead
     gateways = [row for row in own if objects.gateway(row)]
-    networks, routers = reached(
-        region, {row["network_id"] for row in own}, {row["device_id"] for row in gateways if row in active}
-    )
+    answering = [row for row in region.of("ports") if row.get(ANSWERS_ON) == node and objects.answering(row)]
+    leading = {row["device_id"] for row in (*gateways, *answering) if row in active or row in answering}
+    networks, routers = reached(region, {row["network_id"] for row in (*own, *answering)}, leading)
     peers = [
         row for row in region.of("ports") if row["network_id"] in networks and row["binding:host_id"] not in ("", node)
     ]

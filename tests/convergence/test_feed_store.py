@@ -31,10 +31,12 @@ from tests.waiting import PATIENCE
 
 from netweft.agent.sync import changes_by
 from netweft.control.l2 import placing
+from netweft.control.l3 import wire_hosts
 from netweft.feed.hub import Hub
 from netweft.feed.objects import Row
 from netweft.feed.outbox import Closed, Outbox
 from netweft.model import EMPTY_VIEW, NodeView, key_of
+from netweft.model.router import ANSWERS_ON
 from netweft.store import InUse, Link, Missing, Store
 
 KINDS = (
@@ -58,6 +60,7 @@ def write(store: Store, event: Put | Delete) -> None:
     with suppress(Missing, InUse), store.write() as tx:
         id = event.id if isinstance(event, Delete) else event.row["id"]
         before = tx.lock(event.kind, id)
+        before_claims = dict(before) if before else None
         after = None if isinstance(event, Delete) else event.row
         if after is None:
             tx.delete(event.kind, id)
@@ -67,6 +70,8 @@ def write(store: Store, event: Put | Delete) -> None:
             tx.update(event.kind, id, after, {"security_groups": links_of(after)})
         if after is not None and placing.AHEAD in after:
             placing.claim_ahead(tx, event.kind, before or {"id": id}, placing.ahead(after))
+        if after is not None and ANSWERS_ON in after:
+            wire_hosts.claim(tx, before_claims or {"id": id}, after[ANSWERS_ON])
         for kind, group in groups_of(before, after):
             if tx.lock(kind, group):
                 tx.update(kind, group, {})

@@ -9,14 +9,15 @@ from typing import NamedTuple
 
 import pytest
 from tests.netns.harness import Lab
-from tests.netns.test_routing import VLAN, make_router, subnet_of
+from tests.netns.test_gateways import pings
+from tests.netns.test_routing import VLAN, address, make_router, subnet_of
 
 from netweft.dataplane.packets import arp, icmp
 from netweft.lab import host
 from netweft.lab.commands import run
 from netweft.lab.host import Host
 from netweft.lab.vm import Vm
-from netweft.services.addresses import link_local, mac, octets
+from netweft.services.addresses import octets
 
 VRRP, VRRP_6 = "10.51.0.77", "fd00:51::77"
 PHYSICAL, PHYSICAL_6 = "10.52.0.99", "fd00:52::99"
@@ -29,11 +30,16 @@ class Stage(NamedTuple):
     two: Vm  # hv1, green, likewise
     red: Vm  # hv2, red, no port security
     server: Host  # on red's wire
+    network: str  # red
 
 
 @pytest.fixture(scope="module")
 def stage(lab: Lab) -> Iterator[Stage]:
     lab.let_strangers_in()
+    with lab.cloud() as cloud:
+        for group in cloud.list("security-groups", name="default"):
+            whose = {"security_group_id": group["id"], "direction": "ingress", "ethertype": "IPv6"}
+            cloud.create("security-group-rules", **whose)
     blue, green = lab.network("10.50.0.0/24", "fd00:50::/64"), lab.network("10.51.0.0/24", "fd00:51::/64")
     red = lab.network("10.52.0.0/24", "fd00:52::/64", **VLAN)
     with lab.cloud() as cloud:
@@ -44,12 +50,7 @@ def stage(lab: Lab) -> Iterator[Stage]:
     host.add(lab.layout, server)
     there = lab.layout.host_namespace("server")
     run("ip", "-n", there, "route", "add", "10.50.0.0/24", "via", subnet_of(lab, red)["gateway_ip"])
-    with lab.cloud() as cloud:
-        by = cloud.list("ports", network_id=red, device_owner="network:router_interface")
-    linked = str(
-        IPv6Address(link_local(mac(next(one["mac_address"] for one in by if ":" in one["fixed_ips"][0]["ip_address"]))))
-    )
-    run("ip", "-n", there, "route", "add", "fd00:50::/64", "via", linked, "dev", "eth0")
+    run("ip", "-n", there, "route", "add", "fd00:50::/64", "via", subnet_of(lab, red, 6)["gateway_ip"])
     pairs = [{"ip_address": VRRP}, {"ip_address": VRRP_6}]
     made = Stage(
         lab.add_vm("hv1", blue),
@@ -58,6 +59,7 @@ def stage(lab: Lab) -> Iterator[Stage]:
         lab.add_vm("hv1", green, allowed_address_pairs=pairs),
         lab.add_vm("hv2", red, port_security_enabled=False, security_groups=[]),
         server,
+        red,
     )
     yield made
     host.remove(lab.layout, server)
@@ -114,3 +116,28 @@ def announcement(machine: Vm, to: str) -> bytes:
     if ":" in to:
         return icmp.announcement(own, IPv6Address(to))
     return arp.request(own, IPv4Address(to), IPv4Address(to))
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_a_physical_host_goes_first(lab: Lab, stage: Stage, version: int) -> None:
+    """It knows nobody yet: the router is its gateway, and pings, also into the overlay of either node."""
+    there = lab.layout.host_namespace("server")
+    run("ip", "-n", there, "neighbour", "flush", "dev", "eth0")
+    for to in (subnet_of(lab, stage.network, version)["gateway_ip"], address(stage.asker, version)):
+        assert pings(there, to)
+
+
+def test_exactly_one_node_answers_it(lab: Lab, stage: Stage) -> None:
+    """By a MAC that is not the router's."""
+    there = lab.layout.host_namespace("server")
+    run("ip", "-n", there, "neighbour", "flush", "dev", "eth0")
+    with lab.inside_namespace(there, "capture") as capture:
+        assert pings(there, subnet_of(lab, stage.network)["gateway_ip"])
+        time.sleep(0.3)
+        capture.stop()
+        heard = [arp.reply(bytes.fromhex(line)) for line in capture.finish()]
+    claims = {one.mac for one in heard if one and str(one.address) == subnet_of(lab, stage.network)["gateway_ip"]}
+    assert len(claims) == 1
+    with lab.cloud() as cloud:
+        own = [octets(one["mac_address"]) for one in cloud.list("ports", network_id=stage.network)]
+    assert claims.isdisjoint(own)

@@ -204,6 +204,10 @@ class Desired:
         """All that are up, with their interfaces there."""
         return self._rendering.routers_on(network_id) if self._rendering else ()
 
+    def answering(self) -> Iterable[tuple[LocalRouter, Interface]]:
+        """The interfaces for which this node answers physical hosts."""
+        return self._rendering.answering() if self._rendering else ()
+
     def listen(self, port_id: str, asked: Asked, *, again: bool) -> None:
         """Whether the agent takes such requests from this port."""
         if self._rendering:

@@ -89,6 +89,11 @@ def router_port(row: Row) -> RouterPort | None:
     return msgspec.convert(row, RouterPort) if row.get("device_owner") == INTERFACE_OWNER else None
 
 
+def answering(row: Row) -> Way | None:
+    """Leads the node that answers for a router's interface on a wire."""
+    return WAY if row.get("device_owner") == INTERFACE_OWNER else None
+
+
 def router(row: Row) -> Router:
     outside = row.get("external_gateway_info") or {}
     return msgspec.convert({**row, "enable_snat": outside.get("enable_snat", True)}, Router)

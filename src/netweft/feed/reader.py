@@ -1,11 +1,16 @@
 """The store, as relevance asks it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from netweft.control.l2 import placing
+from netweft.control.l3 import wire_hosts
 from netweft.feed.objects import Row
 from netweft.feed.relevance import AHEAD_ON
+from netweft.model.router import ANSWERS_ON
 from netweft.store import Query, ReadTransaction
+
+# what is kept on rows -> the scope in which they are claimed for a host
+_CLAIMED_IN: Mapping[str, Callable[[str], str]] = {AHEAD_ON: placing.scope, ANSWERS_ON: wire_hosts.scope}
 
 
 class StoreReader:
@@ -19,9 +24,9 @@ class StoreReader:
         if by.endswith("[]"):  # links are indexed, what stands in a list is not
             linked = self._tx.referrers(by[:-2], ids, source_kind=kind, attribute=by[:-2])
             ids, by = [referrer.id for referrer in linked], "id"
-        if by == AHEAD_ON:  # as are claims
-            ahead = [holder for host in ids for holder in self._tx.held(placing.scope(host)).values()]
-            ids, by = [id for of, id in ahead if of == kind], "id"
+        if by in _CLAIMED_IN:  # as are claims
+            claimed = [holder for host in ids for holder in self._tx.held(_CLAIMED_IN[by](host)).values()]
+            ids, by = [id for of, id in claimed if of == kind], "id"
         rows = self._tx.get_many(kind, set(ids)).values() if by == "id" else self._tx.query(kind, Query({by: ids}))
         return self._with_rules(rows) if kind == "security_groups" else rows
 

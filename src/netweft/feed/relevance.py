@@ -17,6 +17,7 @@ of one kind stand in a topic, which object they give there, and to which further
                                      │                     gives MeteringLabel
                                      └─ its gateway ──▶ endpoint(the node that it is bound to)
     host(hv1) ── gateway ──▶ router(R), network(the external one)
+    host(hv1) ── interface that it answers for on a wire ──▶ router(R), network(N)
 
 A port that is wired ahead on a host stands in that host's topic too, as do trunks wherever their port does.
 A node starts at its own `host` topic and follows all topics that it can reach.  A new kind of object is one more rule
@@ -36,7 +37,7 @@ from netweft.feed import objects
 from netweft.feed.objects import WAY, Row, Way
 from netweft.model import Object
 from netweft.model.metering import METERED, SHARED
-from netweft.model.router import NETWORKS
+from netweft.model.router import ANSWERS_ON, NETWORKS
 
 RowKey: TypeAlias = tuple[str, str]  # kind and id, in the store's words
 
@@ -88,6 +89,7 @@ RULES = (
     ),
     Rule("network", "ports", by="network_id", gives=objects.router_port, leads=[("router", "device_id")]),
     Rule("host", "ports", by="binding:host_id", gives=objects.gateway, leads=_OF_A_GATEWAY),
+    Rule("host", "ports", by=ANSWERS_ON, gives=objects.answering, leads=_OF_A_GATEWAY),
     Rule("router", "ports", by="device_id", gives=objects.gateway_port, leads=[("endpoint", "binding:host_id")]),
     Rule("router", "floatingips", by="router_id", gives=objects.floating_ip, leads=[("qos", "qos_policy_id")]),
     Rule("router", "port_forwardings", by="device_id", gives=objects.port_forwarding),

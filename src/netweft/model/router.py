@@ -7,6 +7,7 @@ from netweft.model.network import FixedIp, HostRoute
 # the device_owner of a router's ports: of its interfaces, and of the one on the external network
 INTERFACE_OWNER, GATEWAY_OWNER = "network:router_interface", "network:router_gateway"
 HELPERS = "netweft:conntrack_helpers"  # kept on a router's row: shown as a resource of its own
+ANSWERS_ON = "netweft:answers_on"  # kept on an interface on a provider network: the host that answers there
 NETWORKS = "netweft:networks"  # kept on a router's row: the ids of the networks that it has interfaces on
 
 
@@ -37,7 +38,9 @@ class Router(Struct, frozen=True, kw_only=True, tag="router", omit_defaults=True
 
 
 class RouterPort(Struct, frozen=True, kw_only=True, tag="router_port", omit_defaults=True):
-    """A router's interface on a network that this node has: it is bound nowhere, since every node routes for itself."""
+    """A router's interface on a network that this node has: it is bound nowhere, since every node routes for itself.
+
+    answers_on: the node that answers physical hosts for it, on a provider network."""
 
     id: str
     network_id: str
@@ -45,6 +48,7 @@ class RouterPort(Struct, frozen=True, kw_only=True, tag="router_port", omit_defa
     fixed_ips: tuple[FixedIp, ...] = ()
     admin_state_up: bool = True
     router_id: str = field(default="", name="device_id")
+    answers_on: str = field(default="", name=ANSWERS_ON)
 
 
 class GatewayPort(Struct, frozen=True, kw_only=True, tag="gateway_port", omit_defaults=True):

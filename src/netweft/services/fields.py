@@ -172,7 +172,7 @@ def outside_meter(object_id: str, limit: Limit) -> int:
 
 class RouterLimit(IntEnum):
     """What a router's meter limits, of what comes from outside but where it says otherwise.  A network that is routed
-    has meters of the first two kinds, for hosts in it that the database does not know."""
+    has meters of some of these kinds, too, for hosts in it that the database does not know."""
 
     NEIGHBOURS = 0  # who says that he has an address
     NEXT_HOPS = 1  # likewise, of those that routes lead to

@@ -255,6 +255,12 @@ class Rendering:
                 if router and one.port.network_id == network_id and one.port.admin_state_up:
                     yield router, one
 
+    def answering(self) -> Iterator[tuple[LocalRouter, Interface]]:
+        """The interfaces for which this node answers on a wire."""
+        for network_id in sorted(self._interfaces.networks):
+            if self.near(network_id) is not None:
+                yield from (one for one in self.routers_on(network_id) if one[1].port.answers_on == one[0].node)
+
     def may_be_there(self, network_id: str, address: IpAddress) -> bool:
         """Whether a host may have this address that the database does not know: agents ask for such only."""
         network = wiring.local_network(self._memo, network_id)

@@ -45,12 +45,18 @@ class Asker(NamedTuple):
         if self.wire is None:
             yield from (to_network(self.network.vlan, frame) for frame in self._frames(self.mac, target, known))
             return
-        on_the_wire, near = self.wire
+        on_the_wire = self.wire[0]
         for frame in self._frames(self.mac, target, known):
-            here = (SetField(LOCAL_VLAN, self.network.vlan), SetField(IN_PORT, near), INT["switching"].resubmit)
+            here = (SetField(LOCAL_VLAN, self.network.vlan), SetField(IN_PORT, self.wire[1]), INT["switching"].resubmit)
             yield Packet(frame, here)
         for frame in self._frames(on_the_wire, target, known):
-            yield Packet(frame, (PushVlan(), SetField("vlan_vid", tagged(self.network.vlan)), Output(near)))
+            yield self.to_wire(frame)
+
+    def to_wire(self, frame: bytes) -> Packet:
+        """To nobody here."""
+        assert self.wire is not None
+        near = self.wire[1]
+        return Packet(frame, (PushVlan(), SetField("vlan_vid", tagged(self.network.vlan)), Output(near)))
 
     def _frames(self, own_mac: bytes, target: IpAddress, known: bytes | None) -> Iterator[bytes]:
         own = next((one.value for one in self.own if one.version == target.version), None)

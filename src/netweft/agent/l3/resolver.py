@@ -18,6 +18,7 @@ from netweft.agent.desired import Desired
 from netweft.agent.l3.askers import Asker, asker, askers_on
 from netweft.agent.l3.next_hop_watch import NextHopWatch
 from netweft.agent.l3.undelivered import undelivered
+from netweft.agent.l3.wire_announcer import WireAnnouncer
 from netweft.dataplane.openflow.fields import ETH_IPV4
 from netweft.dataplane.openflow.flow import Flow
 from netweft.dataplane.openflow.messages import PacketIn
@@ -39,7 +40,7 @@ AGAIN_AFTER = 20.0  # what is known is asked for again
 SPREAD = 5.0  # by up to so much later: what one node asks the others hear answered
 FORGET_AFTER = 600.0  # what no packet has asked for since, where much is known
 MOST_WAITING, MOST_PACKETS, MOST_KNOWN = 64, 3, 1024  # addresses of a router; packets to each; addresses of a router
-MOST_OF_ONE = 16  # of those that wait, for one port here
+MOST_OF_ONE, MOST_OF_OTHERS = 16, 48  # of those that wait: for one port here, for all that come by one link
 MUCH = 256  # addresses in a network
 ANNOUNCE_AT = (0.0, 0.5, 2.0)  # seconds after a gateway has come here
 
@@ -82,6 +83,7 @@ class Resolver:
         self._send = send
         self._wake = wake
         self._watch = NextHopWatch(desired, send, wake)
+        self._on_wires = WireAnnouncer(desired, send)
         self._questions: dict[Place, Question] = {}
         self._known: dict[Place, Known] = {}
         self._found: list[Learned] = []
@@ -168,8 +170,9 @@ class Resolver:
             return True
         waiting = [one for one in self._questions.values() if one.asker.port_id == who.port_id]
         known = sum(one.asker == who.port_id for one in self._known.values())
-        own = sum(one.by == by for one in waiting) if self._desired.port_at(by) else 0
-        return len(waiting) < MOST_WAITING and own < MOST_OF_ONE and known < MOST_KNOWN
+        most = MOST_OF_ONE if self._desired.port_at(by) else MOST_OF_OTHERS
+        its_own = sum(one.by == by for one in waiting) if by else 0
+        return len(waiting) < MOST_WAITING and its_own < most and known < MOST_KNOWN
 
     def _answered(self, to: bytes, said: arp.Said) -> None:
         """Only what was asked for is believed."""
@@ -220,6 +223,7 @@ class Resolver:
                 else:
                     self._ask(place, question)
         self._watch.tick(now)
+        self._on_wires.tick(now)
         for network_id in {place.network_id for place in self._known}:
             self._look_again(network_id, now)
         self._announce(now)
@@ -288,6 +292,7 @@ class Resolver:
                 self._announcing += [(now + after, port_id) for after in ANNOUNCE_AT]
         self._announced = current
         self._announce(now)
+        self._on_wires.wired(now)
 
     def _announce(self, now: float) -> None:
         due = {port_id for at, port_id in self._announcing if at <= now}

@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 
 from netweft.agent.desired import Desired
+from netweft.agent.l3.askers import by_interface
 from netweft.agent.l3.resolver import Resolver
 from netweft.agent.l3.undelivered import undelivered
 from netweft.dataplane.openflow.messages import PacketIn
 from netweft.dataplane.packets import icmp
 from netweft.services.addresses import octets
 from netweft.services.dhcp.requests import to_port
-from netweft.services.fields import HANDED_UP, Reason, Why
+from netweft.services.fields import HANDED_UP, LOCAL_VLAN, Reason, Why
 from netweft.services.l2.announce import Packet
 from netweft.services.values import Asked, LocalPort
 
@@ -25,12 +26,21 @@ class Neighbours:
 
     def answer(self, here: LocalPort | None, packet: PacketIn) -> Iterable[Packet]:
         asked = icmp.solicitation(packet.frame)
-        if here is None or asked is None:
+        if asked is None:
             return ()
+        if here is None:
+            return self._on_the_wire(packet.fields.get(LOCAL_VLAN, 0), asked)
         for interface in self._desired.interfaces_on(here.port.network_id):
             if any(one.version == 6 and one.value == int(asked.target) for one in interface.addresses):
                 return (to_port(here.number, icmp.advertisement(octets(interface.port.mac_address), asked)),)
         return ()
+
+    def _on_the_wire(self, vlan: int, asked: icmp.Solicitation) -> Iterable[Packet]:
+        for router, interface in self._desired.answering():
+            its = (one.value for one in interface.addresses if one.version == 6)
+            who = by_interface(self._desired, router, interface)
+            if interface.network.vlan == vlan and int(asked.target) in its and who.wire:
+                yield who.to_wire(icmp.advertisement(who.wire[0], asked))
 
 
 class Errors:

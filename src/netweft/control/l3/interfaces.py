@@ -10,7 +10,7 @@ from netweft.control import rbac
 from netweft.control.errors import PortNotFound, SubnetNotFound
 from netweft.control.ipam import addresses
 from netweft.control.l2 import hosts, placing, trunks
-from netweft.control.l3 import associations, attached, forwardings, routes
+from netweft.control.l3 import associations, attached, forwardings, routes, wire_hosts
 from netweft.control.l3.attached import KIND, Asker
 from netweft.control.l3.errors import (
     BadRouterRequest,
@@ -39,6 +39,7 @@ class Interfaces:
             port, subnets = self._add_port(tx, router, asker, wanted["port_id"], there)
         else:
             port, subnets = self._add_subnet(tx, router, asker, wanted["subnet_id"], there)
+        port = wire_hosts.placed(tx, port)
         _keep_networks(tx, router)
         return _told(router, port, subnets[-1:], subnets)
 

@@ -12,6 +12,9 @@ several VMs may have with MACs of their own.  The agent of the node that routes 
 On the wire it asks by the node's own MAC, which the answer is for; other nodes' VMs hear the router's MAC of it.
 What is known is a flow (`next_hops.learned`) and one that hears whoever claims the address: it moves by gratuitous ARP.
 Such an announcement goes to all nodes that route into the network, also those without a port there.
+
+A physical host uses the router as its gateway by the MAC of one node, which the server names (`answers_on`): it alone
+answers there, and announces itself when it has become the one.  What comes to its MAC, it routes like any other.
 """
 
 from collections.abc import Iterator
@@ -35,8 +38,10 @@ from netweft.services.fields import (
     router_meter_number,
     tagged,
 )
+from netweft.services.l2.neighbours import arp_reply
 from netweft.services.l2.switching import encapsulate
 from netweft.services.l3.hand_ups import RATES
+from netweft.services.l3.next_hops import LOOPBACK
 from netweft.services.l3.wire import wire_mac
 from netweft.services.pipeline import INT, TUN, BridgeFlow, Value
 from netweft.services.values import (
@@ -55,12 +60,13 @@ from netweft.services.values import (
 TO_ROUTER, HAND_UP = INT["to_router"], INT["hand_up"]
 REQUEST, REPLY = 1, 2
 EVERYBODY: Final = 0xFFFFFFFFFFFF
-ANSWER, QUESTION, FORGED, CLAIM = 27, 26, 25, 15  # a gateway's own come before (`outside_neighbours`)
+ASKED, ANSWER, QUESTION, FORGED, CLAIM = 29, 27, 26, 25, 15  # a gateway's own come before (`outside_neighbours`)
 DISCOVERY: Final[dict[str, Value]] = {"eth_type": ETH_IPV6, "ip_proto": PROTO_ICMPV6, "icmpv6_code": 0}
+OF_A_WIRE: Final = (RouterLimit.UNDELIVERED_FROM_OUTSIDE, RouterLimit.ASKED_FOR, RouterLimit.SOLICITED)
 LIMITS: Final = {Why.ANSWERED: RouterLimit.NEIGHBOURS, Why.CLAIMED: RouterLimit.NEXT_HOPS}
 
 
-def router(_: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
+def router(uplinks: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
     for interface in here.interfaces if here.router.admin_state_up else ():
         if interface.network.unsure and interface.port.admin_state_up:
             is_wired = interface.network.segment.network_type in PHYSICAL
@@ -70,6 +76,9 @@ def router(_: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
                     yield from _said_on_the_wire(interface, address)
             if is_wired:
                 yield from by_its_wire_mac(here, interface)
+                yield from _undelivered(uplinks, here, interface)
+            if is_wired and interface.port.answers_on == here.node:
+                yield from _asked_for(here, interface)
 
 
 def _answers(interface: Interface, own: Prefix) -> Iterator[BridgeFlow]:
@@ -111,6 +120,29 @@ def by_its_wire_mac(here: LocalRouter, interface: Interface) -> Iterator[BridgeF
         yield TO_ROUTER.flow(20, owner, {**match, "eth_type": eth_type}, enter, INT["leaves_network"].goto)
 
 
+def _undelivered(uplinks: Uplinks, here: LocalRouter, interface: Interface) -> Iterator[BridgeFlow]:
+    """What came by the wire and no router can deliver: so much.  Of ports here the agent counts."""
+    link, owner = interface.network.link(uplinks), cookie(Reason.ROUTER_HAND_UP, here.router.id)
+    up = (*limited(interface.network, RouterLimit.UNDELIVERED_FROM_OUTSIDE), Controller(AGENT))
+    for near in link.nears if link else ():
+        yield HAND_UP.flow(14, owner, {ROUTER: here.number, IN_PORT: near}, *up)
+
+
+def _asked_for(here: LocalRouter, interface: Interface) -> Iterator[BridgeFlow]:
+    """By physical hosts, of which this node alone answers; who asks for duplicates is answered, too."""
+    own, inside = wire_mac(here.node, interface.port.id), {LOCAL_VLAN: interface.network.vlan}
+    owner = cookie(Reason.ROUTER_NEIGHBOUR, interface.port.id)
+    for address in interface.addresses:
+        if address.version == 4:
+            arp: dict[str, Value] = {**inside, "eth_type": ETH_ARP, "arp_op": REQUEST, "arp_tpa": address.value}
+            reply = arp_reply(own, address.value, *LOOPBACK, INT["switching"].goto)
+            yield TO_ROUTER.flow(ASKED, owner, arp, *limited(interface.network, RouterLimit.ASKED_FOR), *reply)
+        else:
+            asks: dict[str, Value] = {**inside, **DISCOVERY, "icmpv6_type": ND_SOLICIT, "nd_target": address.value}
+            up = (*limited(interface.network, RouterLimit.SOLICITED), Controller(AGENT))
+            yield TO_ROUTER.flow(ASKED, owner, asks, *up)
+
+
 def claimed(network: LocalNetwork, address: Prefix) -> Iterator[BridgeFlow]:
     """Who says that he has an address that was learned: the agent hears it, beside whoever it is for."""
     if not network.unsure:
@@ -127,8 +159,10 @@ def network(uplinks: Uplinks, here: LocalNetwork, flood: Flood) -> Iterator[Want
     if not here.unsure:
         return
     owner = cookie(Reason.NETWORK_CLAIM, here.network.id)
-    for why, kind in LIMITS.items():
+    wired = OF_A_WIRE if here.segment.network_type in PHYSICAL else ()
+    for kind in (*LIMITS.values(), *wired):
         yield from meters(here, kind)
+    for why, kind in LIMITS.items():
         match: dict[str, Value] = {LOCAL_VLAN: here.vlan, HANDED_UP: why}
         relayed = _to_other_nodes(uplinks, here) if why is Why.ANSWERED else ()
         yield HAND_UP.flow(30, owner, match, *limited(here, kind), Controller(AGENT), *relayed)

@@ -164,8 +164,9 @@ def _fields(frame: bytes) -> Packet:
         src, dst = (int.from_bytes(frame[start : start + 16], "big") for start in (22, 38))
         found: dict[str, int] = {**at, "eth_type": eth_type, "ipv6_src": src, "ipv6_dst": dst, "ip_proto": frame[20]}
         found |= {"icmpv6_type": frame[54], "icmpv6_code": frame[55], "ip_ttl": frame[21]}
-        if frame[54] == ND_SOLICIT:
-            found |= {"nd_target": int.from_bytes(frame[62:78], "big"), "nd_sll": int.from_bytes(frame[80:86], "big")}
+        if frame[54] in (ND_SOLICIT, ND_ADVERT):
+            option = "nd_sll" if frame[54] == ND_SOLICIT else "nd_tll"
+            found |= {"nd_target": int.from_bytes(frame[62:78], "big"), option: int.from_bytes(frame[80:86], "big")}
         return found
     ends = {"ipv4_src": int.from_bytes(frame[26:30], "big"), "ipv4_dst": int.from_bytes(frame[30:34], "big")}
     return {**at, "eth_type": eth_type, **ends, "ip_proto": frame[23], "ip_ttl": frame[22]}
