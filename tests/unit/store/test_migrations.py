@@ -9,6 +9,8 @@ from alembic.config import Config
 
 from netweft import store as package
 from netweft.control import rbac
+from netweft.control.l3 import wire_hosts
+from netweft.model.router import ANSWERS_ON
 from netweft.store import Claim, Store
 from netweft.store.engine import connect
 
@@ -82,4 +84,22 @@ def test_what_was_external_by_an_attribute_has_an_entry(each_url: str) -> None:
         assert (entry["project_id"], entry["target_tenant"], entry["revision_number"]) == ("red", "*", 1)
         with pytest.raises(rbac.RbacPolicyInUse):
             rbac.RbacPolicies().delete(tx, entry)
+    new.close()
+
+
+def test_interfaces_on_wires_wait_for_a_host_that_answers(each_url: str) -> None:
+    at(each_url, "0008")
+    old = Store(connect(each_url))
+    with old.write() as tx:
+        for id, physical in (("wired", "physnet1"), ("overlay", None)):
+            tx.insert("networks", {"id": id, "provider:physical_network": physical})
+            router = {"network_id": id, "device_owner": "network:router_interface", "device_id": "r"}
+            tx.insert("ports", {"id": f"router's on {id}", **router})
+            tx.insert("ports", {"id": f"vm's on {id}", "network_id": id, "device_owner": "compute:nova"})
+    old.close()
+    new = Store.open(each_url)
+    with new.read() as tx:
+        assert tx.held(wire_hosts.scope("")).keys() == {"router's on wired"}
+        kept = {port["id"]: port.get(ANSWERS_ON) for port in tx.query("ports")}
+        assert {id for id, host in kept.items() if host is not None} == {"router's on wired"}
     new.close()

@@ -39,7 +39,7 @@ class Interfaces:
             port, subnets = self._add_port(tx, router, asker, wanted["port_id"], there)
         else:
             port, subnets = self._add_subnet(tx, router, asker, wanted["subnet_id"], there)
-        port = wire_hosts.placed(tx, port)
+        port = wire_hosts.added(tx, port)
         _keep_networks(tx, router)
         return _told(router, port, subnets[-1:], subnets)
 

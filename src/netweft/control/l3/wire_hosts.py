@@ -11,7 +11,7 @@ from netweft.control.l2 import hosts
 from netweft.control.l2.segments import PHYSICAL
 from netweft.control.standard import bumped
 from netweft.model.router import ANSWERS_ON
-from netweft.store import Claim, Object, Query, ReadTransaction, WriteTransaction
+from netweft.store import Claim, Object, Query, WriteTransaction
 
 _AGENT = "netweft-agent"  # the binary of agents that route
 
@@ -21,13 +21,23 @@ def scope(host: str) -> str:
     return f"answers_on {host}"
 
 
-def placed(tx: WriteTransaction, port: Object, *, without: Collection[str] = ()) -> Object:
-    """The interface, held; as it is where its network has no wire."""
-    network = tx.glance.get("networks", port["network_id"])
-    if network is None or not any(segment[PHYSICAL] for segment in network.get("segments") or [network]):
+def added(tx: WriteTransaction, port: Object) -> Object:
+    """A router's interface, which may have been one before.  The host that is chosen does not go meanwhile."""
+    if port.get(ANSWERS_ON) is not None:
         return port
-    host = _best(tx, port["id"], network, without)
-    if host == port.get(ANSWERS_ON):
+    gone: set[str] = set()
+    while host := _best(tx, port, gone):
+        agent = hosts.agent_of(tx, host)
+        if agent is not None and hosts.is_there(agent):
+            break
+        gone.add(host)
+    return _placed(tx, port, gone)
+
+
+def _placed(tx: WriteTransaction, port: Object, without: Collection[str] = ()) -> Object:
+    """As it is where its network has no wire."""
+    host = _best(tx, port, without)
+    if host is None or host == port.get(ANSWERS_ON):
         return port
     claim(tx, port, host)
     return tx.update("ports", port["id"], bumped(port, {ANSWERS_ON: host}))
@@ -48,22 +58,26 @@ def host_came(tx: WriteTransaction, host: str) -> None:
     networks = tx.glance.get_many("networks", {port["network_id"] for port in mine.values()})
     lost = [id for id, port in mine.items() if not agent or not hosts.can_wire(agent, networks[port["network_id"]])]
     for port in tx.lock_many("ports", sorted([*tx.held(scope("")), *lost])).values():
-        placed(tx, port)
+        if port.get(ANSWERS_ON) in ("", host):
+            _placed(tx, port)
 
 
 def host_went(tx: WriteTransaction, host: str) -> None:
     """Somebody else answers, if there is somebody; where it was it stays as it is, without us."""
-    ports = tx.lock_many("ports", sorted(tx.held(scope(host))))
-    for port in ports.values():
-        network = tx.glance.get("networks", port["network_id"])
-        if network and _best(tx, port["id"], network, {host}):
-            placed(tx, port, without={host})
+    for port in tx.lock_many("ports", sorted(tx.held(scope(host)))).values():
+        if port.get(ANSWERS_ON) == host and _best(tx, port, {host}):
+            _placed(tx, port, {host})
 
 
-def _best(tx: ReadTransaction, port_id: str, network: Object, without: Collection[str]) -> str:
+def _best(tx: WriteTransaction, port: Object, without: Collection[str]) -> str | None:
+    """None: its network has no wire; empty: nobody is wired to it."""
+    network = tx.glance.get("networks", port["network_id"])
+    if network is None or not any(segment[PHYSICAL] for segment in network.get("segments") or [network]):
+        return None
     agents = tx.query("agents", Query({"binary": [_AGENT]}))
     able = (one["host"] for one in agents if hosts.is_there(one) and hosts.can_wire(one, network))
-    return max((host for host in able if host not in without), key=lambda host: _weight(port_id, host), default="")
+    others = (host for host in able if host not in without)
+    return max(others, key=lambda host: _weight(port["id"], host), default="")
 
 
 def _weight(port_id: str, host: str) -> bytes:
