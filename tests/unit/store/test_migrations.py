@@ -88,7 +88,7 @@ def test_what_was_external_by_an_attribute_has_an_entry(each_url: str) -> None:
 
 
 def test_interfaces_on_wires_wait_for_a_host_that_answers(each_url: str) -> None:
-    at(each_url, "0008")
+    at(each_url, "0009")
     old = Store(connect(each_url))
     with old.write() as tx:
         for id, physical in (("wired", "physnet1"), ("overlay", None)):

@@ -5,8 +5,8 @@ from sqlalchemy import Text, column, insert, select, table, update
 
 from netweft.store.schema import Json
 
-revision = "0009"
-down_revision = "0008"
+revision = "0010"
+down_revision = "0009"
 
 _objects = table("objects", column("kind", Text), column("id", Text), column("attrs", Json()))
 _claims = table("claims", column("scope", Text), column("value", Text), column("kind", Text), column("id", Text))
