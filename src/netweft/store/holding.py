@@ -35,6 +35,12 @@ _queue = Statement(
     )
 )
 _turn = Statement(text("SELECT pg_advisory_xact_lock(hashtextextended(:topic, 0))"))
+_turns = Statement(
+    text(
+        "SELECT pg_advisory_xact_lock(hashtextextended(topic, 0))"
+        " FROM unnest(CAST(:topics AS text[])) AS wanted (topic)"
+    )
+)
 _turn_shared = Statement(text("SELECT pg_advisory_xact_lock_shared(hashtextextended(:topic, 0))"))
 
 
@@ -42,6 +48,13 @@ def take_turns(connection: Connection, topic: str, *, shared: bool = False) -> N
     """Until this transaction ends, no other one is past this call, unless both share the turn."""
     if connection.is_postgresql:
         connection.first(_turn_shared if shared else _turn, topic=topic)
+
+
+def take_all_turns(connection: Connection, topics: Iterable[str]) -> None:
+    """In one order for everybody, that of their names: nobody waits for somebody who waits for him."""
+    wanted = sorted(topics)
+    if connection.is_postgresql and wanted:
+        connection.rows(_turns, topics=wanted)
 
 
 class Held:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
-from netweft.store.holding import take_turns
+from netweft.store.holding import take_all_turns
 from netweft.store.schema import claims, free_ranges, pools
 from netweft.store.sql import Connection, Statement
 
@@ -124,11 +124,16 @@ class Pools:
             self._connection.run(_remove, {"of": scope, "old": _bytes(number + 1)})
         self._connection.run(_add, _row(scope, (first, last)))
 
+    def hold(self, scopes: Iterable[str]) -> None:
+        """Before numbers of several pools are taken or given back, in whatever order: else two who take from two pools
+        come to wait for each other."""
+        new = set(scopes) - self._mine
+        take_all_turns(self._connection, new)
+        self._mine |= new
+
     def _take_turns(self, scope: str) -> None:
         """All who change this pool."""
-        if scope not in self._mine:
-            take_turns(self._connection, scope)
-            self._mine.add(scope)
+        self.hold([scope])
 
     def _bounds(self, scope: str) -> list[Range]:
         return [(_int(first), _int(last)) for first, last in self._connection.rows(_bounds, scope=scope)]

@@ -295,9 +295,10 @@ class WriteTransaction(ReadTransaction):
         """Decimal values go back to the pool of their scope, if it has one."""
         if claims:
             self._connection.run(_release, *({"k": kind, "i": id, "s": c.scope, "v": c.value} for c in claims))
-        for scope, value in claims:
-            if value.isascii() and value.isdigit():
-                self.pools.give_back(scope, int(value))
+        numbers = [(scope, int(value)) for scope, value in claims if value.isascii() and value.isdigit()]
+        self.pools.hold({scope for scope, _ in numbers})
+        for scope, number in numbers:
+            self.pools.give_back(scope, number)
 
     def revoke_token(self, hash: str) -> None:
         """In the change log, so that every server forgets it.  Nothing happens when it is gone already."""

@@ -34,6 +34,7 @@ class Allocator:
         ids = {network["id"]: network["subnets"] for network in networks}
         subnets = tx.glance.get_many("subnets", list(chain.from_iterable(ids.values())))
         self._subnets = {network: [subnets[id] for id in of if id in subnets] for network, of in ids.items()}
+        tx.pools.hold(map(scope, subnets))
 
     def allocate(
         self,

@@ -9,6 +9,7 @@ from netweft.control import qos
 from netweft.control.errors import IpAddressGenerationFailure, NetworkNotFound
 from netweft.control.ipam import addresses
 from netweft.control.ipam import allocation as ipam
+from netweft.control.ipam.subnets import scope
 from netweft.control.l3 import attached, gateway_hosts, routes
 from netweft.control.l3.attached import GATEWAY_PORT, INFO, KIND
 from netweft.control.l3.errors import BadRouterRequest, RouterExternalGatewayInUseByFloatingIp
@@ -38,6 +39,8 @@ class Gateways:
         routes.check_reachable(router["routes"], [*kept, *new], rest)
         port = tx.lock("ports", router[GATEWAY_PORT]) if router[GATEWAY_PORT] else None
         if port is not None and (network is None or port["network_id"] != network["id"]):
+            left = [one["subnet_id"] for one in port["fixed_ips"]]
+            tx.pools.hold(map(scope, {*left, *(one["id"] for one in new)}))
             self.remove(tx, router, port)
             port = None
         if network is None or wanted is None:

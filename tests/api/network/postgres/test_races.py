@@ -335,6 +335,22 @@ async def test_subnets_and_ports_of_one_network_come_and_go(region: Region) -> N
     assert set(await together(*(red("DELETE", f"/subnets/{id}") for id in subnets), *changes)) == {204, 200}
 
 
+async def test_ports_take_addresses_of_several_subnets(region: Region) -> None:
+    """In whatever order they name them, while others give theirs back."""
+    for _ in range(ROUNDS):
+        network = (await region.red.make("network"))["id"]
+        four = await region.red.make("subnet", network_id=network, ip_version=4, cidr="10.9.0.0/24")
+        six = await region.red.make("subnet", network_id=network, ip_version=6, cidr="fd00:9::/64")
+        there = [(await region.red.make("port", network_id=network))["id"] for _ in range(3)]
+        ways = [[{"subnet_id": one["id"]} for one in way] for way in ((four, six), (six, four))]
+        wanted = [{"network_id": network, "fixed_ips": ways[n % 2]} for n in range(6)]
+        codes = await together(
+            *(region.red("POST", "/ports", {"port": port}) for port in wanted),
+            *(region.red("DELETE", f"/ports/{port}") for port in there),
+        )
+        assert codes == [201] * 6 + [204] * 3
+
+
 async def test_who_wants_a_network_alone_gets_it_while_ports_are_made_on_it(region: Region) -> None:
     """Some are always at it: they stand in the queue behind the one who waits longer."""
     red = region.red

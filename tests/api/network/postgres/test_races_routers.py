@@ -267,6 +267,21 @@ async def test_one_gateway_however_often_it_is_set(region: Region) -> None:
         assert await region.admin.get(f"/ports?device_id={router}") == []
 
 
+async def test_gateways_change_places(region: Region) -> None:
+    """Each gives back addresses of the network that the other gets some of."""
+    red = await _unlimited(region, region.red)
+    for _ in range(ROUNDS):
+        networks, routers = (
+            [await _external(region) for _ in range(2)],
+            [(await red.make("router"))["id"] for _ in "xy"],
+        )
+        for way in (networks, networks[::-1], networks):
+            codes = await together(*(_gateway(red, *both) for both in zip(routers, way, strict=True)))
+            assert codes == [200, 200]
+        for router in routers:
+            await _agrees(region, router)
+
+
 async def test_the_same_external_address(region: Region) -> None:
     red = await _unlimited(region, region.red)
     for _ in range(ROUNDS):
