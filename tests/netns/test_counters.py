@@ -145,3 +145,21 @@ def test_metering_labels(lab: Lab, stage: Stage, counting: None) -> None:
     grown(lab, before, id, packets_out=23, bytes_out=23 * size, packets_in=38, bytes_in=38 * size)
     with lab.cloud() as cloud:
         cloud.delete("metering/metering-labels", id)
+
+
+def test_a_gateway_that_moves_takes_nothing_along(lab: Lab, stage: Stage, counting: None) -> None:
+    """There and back by the agents' API: what either node has counted is in the sum, and none of it twice."""
+    for _ in range(2):
+        (before,) = settled(lab, stage.router["id"])
+        ping(there(lab, stage.two), BEHIND, 20)
+        grown(lab, before, stage.router["id"], **both_ways(20, 56 + HEADERS))
+        other = "hv1" if gateway_port(lab, stage)["binding:host_id"] == "hv2" else "hv2"
+        with lab.cloud() as cloud:
+            (agent,) = cloud.list("agents", host=other)
+            cloud.request("POST", f"agents/{agent['id']}/l3-routers", {"router_id": stage.router["id"]})
+        assert gateway_port(lab, stage)["binding:host_id"] == other
+        until(lambda: lab.ping(stage.one, BEHIND) and lab.ping(stage.two, BEHIND), "it is there")
+        (after,) = settled(lab, stage.router["id"])
+        assert all(after[name] >= before[name] + value for name, value in both_ways(20, 56 + HEADERS).items())
+        ping(there(lab, stage.one), BEHIND, 30)
+        grown(lab, after, stage.router["id"], **both_ways(30, 56 + HEADERS))

@@ -2,6 +2,7 @@
 
 from netweft.control.errors import InvalidInput
 from netweft.control.l2 import hosts
+from netweft.control.l3 import gateway_agents
 from netweft.control.standard import now
 from netweft.settings import ServerSettings
 from netweft.store import Object, ReadTransaction, WriteTransaction
@@ -15,7 +16,10 @@ class Agents:
         raise InvalidInput("Agents make themselves known by connecting")
 
     def update(self, tx: WriteTransaction, current: Object, changes: Object) -> Object:
-        return tx.update("agents", current["id"], changes | {"updated_at": now()})
+        updated = tx.update("agents", current["id"], changes | {"updated_at": now()})
+        if updated["admin_state_up"] != current["admin_state_up"]:
+            gateway_agents.switched(tx, updated)
+        return updated
 
     def delete(self, tx: WriteTransaction, current: Object) -> None:
         tx.delete("agents", current["id"])

@@ -1,15 +1,24 @@
 """Routers' gateways as Neutron's agent scheduler speaks of them: which agents have them, and moving them."""
 
-from netweft.control.errors import NotFound
+from netweft.control.errors import AgentNotFound, Conflict, NotFound
 from netweft.control.l2.hosts import HOST
-from netweft.control.l3 import attached
+from netweft.control.l3 import attached, gateway_hosts
+from netweft.control.l3.errors import RouterNotFound
 from netweft.control.l3.owners import GATEWAY
 from netweft.control.zones import ROUTING
-from netweft.store import Object, Query, ReadTransaction
+from netweft.store import Busy, Object, Query, ReadTransaction, WriteTransaction
 
 
 class InvalidL3Agent(NotFound):
     message = "Agent %(id)s is not a L3 Agent or has been disabled"
+
+
+class RouterSchedulingFailed(Conflict):
+    message = "Failed scheduling router %(router_id)s to the L3 Agent %(agent_id)s."
+
+
+class RouterNotHostedByL3Agent(Conflict):
+    message = "The router %(router_id)s is not hosted by L3 agent %(agent_id)s."
 
 
 def hosts_of(port: Object) -> list[str]:
@@ -19,7 +28,7 @@ def hosts_of(port: Object) -> list[str]:
 
 def routers_on(tx: ReadTransaction, agent: Object) -> list[str]:
     """Their ids."""
-    _require_l3(agent)
+    _require_l3(agent, on=False)
     return sorted(routers_with(tx, agent["host"]))
 
 
@@ -39,6 +48,53 @@ def agents_of(tx: ReadTransaction, router_id: str) -> dict[str, str]:
     return {agent["id"]: states[agent["host"]] for agent in agents}
 
 
-def _require_l3(agent: Object) -> None:
-    if agent["binary"] != ROUTING or not agent["admin_state_up"]:
+def add(tx: WriteTransaction, agent_id: str, router_id: str) -> None:
+    """The router's gateway goes to this agent's host, and stays there."""
+    agent = _agent(tx, agent_id)
+    _require_l3(agent)
+    ports = _gateways(tx, router_id)
+    if not ports or any(agent["host"] not in gateway_hosts.able(tx, port) for port in ports):
+        raise RouterSchedulingFailed(router_id=router_id, agent_id=agent_id)
+    for port in ports:
+        gateway_hosts.put(tx, port, agent["host"])
+
+
+def remove(tx: WriteTransaction, agent_id: str, router_id: str) -> None:
+    """To the best of the others; nowhere, until one comes, if there is none."""
+    agent = _agent(tx, agent_id)
+    _require_l3(agent, on=False)
+    here = [port for port in _gateways(tx, router_id) if agent["host"] in hosts_of(port)]
+    if not here:
+        raise RouterNotHostedByL3Agent(router_id=router_id, agent_id=agent_id)
+    for port in here:
+        gateway_hosts.placed(tx, port, without={agent["host"]})
+
+
+def switched(tx: WriteTransaction, agent: Object) -> None:
+    """On or off: what it has goes elsewhere, if there is somebody else; what is nowhere may come."""
+    if agent["binary"] == ROUTING:
+        (gateway_hosts.host_came if agent["admin_state_up"] else gateway_hosts.host_went)(tx, agent["host"])
+
+
+def _gateways(tx: WriteTransaction, router_id: str) -> list[Object]:
+    """Held, with their router: nobody gives or takes one meanwhile."""
+    ids = {port["id"] for port in attached.gateways(tx.glance, router_id)}
+    tx.hold([], [("routers", router_id), *(("ports", id) for id in sorted(ids))])
+    if tx.lock("routers", router_id) is None:
+        raise RouterNotFound(id=router_id)
+    ports = attached.gateways(tx, router_id)
+    if ids != {port["id"] for port in ports}:
+        raise Busy(f"router {router_id} got another gateway")
+    return list(tx.lock_many("ports", ids).values())
+
+
+def _agent(tx: WriteTransaction, id: str) -> Object:
+    agent = tx.glance.get("agents", id)
+    if agent is None:
+        raise AgentNotFound(id=id)
+    return agent
+
+
+def _require_l3(agent: Object, *, on: bool = True) -> None:
+    if agent["binary"] != ROUTING or (on and not agent["admin_state_up"]):
         raise InvalidL3Agent(id=agent["id"])

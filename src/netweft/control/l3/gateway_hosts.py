@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 
 from netweft.control.l2 import hosts
 from netweft.control.l2.hosts import HOST
-from netweft.control.l3 import attached
+from netweft.control.l3 import attached, eligible
 from netweft.control.l3.associations import KIND
 from netweft.control.l3.owners import GATEWAY
 from netweft.control.standard import bumped
@@ -20,8 +20,20 @@ _AGENT = "netweft-agent"  # the binary of agents that route
 
 def placed(tx: WriteTransaction, port: Object, *, without: Collection[str] = ()) -> Object:
     """The gateway's port, held, on the host that is best for it; on none, if there is none."""
+    return put(tx, port, _best(tx, port, without))
+
+
+def able(tx: WriteTransaction, port: Object, without: Collection[str] = ()) -> list[str]:
+    """The hosts that may have this gateway, the best one first."""
     network = tx.glance.get("networks", port["network_id"])
-    host = _best(tx, port["device_id"], network, without) if network else ""
+    agents = tx.query("agents", Query({"binary": [_AGENT]}))
+    there = [one for one in agents if network and hosts.is_there(one) and hosts.can_wire(one, network)]
+    found = {one["host"] for one in eligible.for_router(tx.glance, port["device_id"], there)}
+    return sorted(found.difference(without), key=lambda host: _weight(port["device_id"], host), reverse=True)
+
+
+def put(tx: WriteTransaction, port: Object, host: str) -> Object:
+    """On this host; on none, if it is empty."""
     bound = hosts.Binder(tx).bind(host, port) | {"status": "ACTIVE" if host else "DOWN"}
     if not host:
         bound["status_detail"] = "no host that is there is wired to the external network"
@@ -58,7 +70,7 @@ def host_came(tx: WriteTransaction, host: str) -> None:
 def host_went(tx: WriteTransaction, host: str) -> None:
     """Its gateways go on elsewhere, if there is somebody else; where they were they stay as they are, without us."""
     there = tx.query("ports", Query({HOST: [host], "device_owner": [GATEWAY]}))
-    others = {port["id"]: _best(tx, port["device_id"], port["network_id"], {host}) for port in there}
+    others = {port["id"]: _best(tx, port, {host}) for port in there}
     _place(tx, (id for id, other in others.items() if other), without={host})
 
 
@@ -67,14 +79,8 @@ def _place(tx: WriteTransaction, ids: Iterable[str], *, without: Collection[str]
         placed(tx, port, without=without)
 
 
-def _best(tx: ReadTransaction, router_id: str, network: Object | str, without: Collection[str]) -> str:
-    found = tx.get("networks", network) if isinstance(network, str) else network
-    able = [
-        agent["host"]
-        for agent in tx.query("agents", Query({"binary": [_AGENT]}))
-        if found and agent["host"] not in without and hosts.is_there(agent) and hosts.can_wire(agent, found)
-    ]
-    return max(able, key=lambda host: _weight(router_id, host), default="")
+def _best(tx: WriteTransaction, port: Object, without: Collection[str]) -> str:
+    return next(iter(able(tx, port, without)), "")
 
 
 def _weight(router_id: str, host: str) -> bytes:

@@ -103,6 +103,25 @@ HELPERS: Extensions = {
         "2019-04-04T10:00:00-00:00",
     ),
 }
+PLACES: Extensions = {
+    "availability_zone": ("Availability Zone", "The availability zone extension.", "2015-01-01T10:00:00-00:00"),
+    "availability_zone_filter": (
+        "Availability Zone Filter Extension",
+        "Add filter parameters to AvailabilityZone resource",
+        "2018-06-22T10:00:00-00:00",
+    ),
+    "l3_agent_scheduler": ("L3 Agent Scheduler", "Schedule routers among l3 agents", "2013-02-07T10:00:00-00:00"),
+    "network_availability_zone": (
+        "Network Availability Zone",
+        "Availability zone support for network.",
+        "2015-01-01T10:00:00-00:00",
+    ),
+    "router_availability_zone": (
+        "Router Availability Zone",
+        "Availability zone support for router.",
+        "2015-01-01T10:00:00-00:00",
+    ),
+}
 METERING: Extensions = {
     "metering": ("Neutron Metering", "Neutron Metering extension.", "2013-06-12T10:00:00-00:00"),
     "metering_source_and_destination_fields": (
@@ -120,4 +139,4 @@ WAITING: Extensions = {
         "2022-08-30T10:00:00-00:00",
     ),
 }
-ADVERTISED: Extensions = ROUTING | OUTSIDE | FORWARDING | HELPERS | METERING
+ADVERTISED: Extensions = ROUTING | OUTSIDE | FORWARDING | HELPERS | METERING | PLACES
