@@ -44,6 +44,7 @@ OURS = {
 BASE = ["network", "subnet", "subnetpool", "port", "agent"]
 # aliases of which the file has no definition of its own
 WITHOUT_FACTS = {
+    "l3_agent_scheduler",
     "netweft-counters",
     "netweft-status",
     "quota_details",
