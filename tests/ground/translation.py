@@ -7,7 +7,7 @@ from typing import Final
 
 from tests.ground.packets import Ends, address_of, echo, ends_of, tcp, udp
 from tests.ground.probe import Probe, Seen
-from tests.ground.stage import ELSE, IN, OUT, Stage
+from tests.ground.stage import ELSE, GROUND, IN, OUT, Stage
 from tests.netns.frames import every
 
 ZONE: Final = 7
@@ -100,6 +100,33 @@ async def fragments(stage: Stage) -> Seen:
     return Seen(words, False)
 
 
+async def pieces_of_ports(stage: Stage) -> Seen:
+    """To port 9000, in three: is the tracker's knowledge of ports there of later ones?  And, where it is not, could
+    they be kept in a second zone until the first, which knows, comes there last?"""
+    stage.forget()
+    stage.flows(
+        f"in_port={IN},udp,actions=ct(zone={ZONE},table=1)",
+        f"table=1,priority=20,ct_state=+trk-inv,ip,ct_nw_proto=17,ct_tp_dst=9000,actions=output:{OUT}",
+        f"table=1,priority=10,udp,actions=output:{ELSE}",
+    )
+    datagram = udp(Ends(THERE, 5000, NAT, 9000), bytes(4000))
+    known = len((await stage.hear(*((IN, one) for one in every(datagram, 1480, next(_idents))))).out[OUT])
+    stage.forget()
+    stage.ovs.ofctl("add-group", GROUND, "group_id=1,type=select,selection_method=dp_hash,bucket=actions=resubmit(,6)")
+    stage.flows(
+        f"in_port={IN},udp,ip_frag=first,actions=ct(zone={ZONE},table=1)",
+        f"in_port={IN},udp,ip_frag=later,actions=clone(group:1),ct(zone={ZONE},table=1)",
+        "table=1,udp,ip_frag=first,udp_dst=9000,actions=ct_clear,group:1",
+        f"table=6,udp,ip_frag=first,actions=ct(commit,zone={ZONE + 1},nat(dst=10.0.0.10:5000),table=3)",
+        f"table=6,udp,ip_frag=later,actions=ct(zone={ZONE + 1},table=3)",
+        f"table=3,udp,actions=output:{OUT}",
+    )
+    kept = len((await stage.hear(*((IN, one) for one in every(datagram, 1480, next(_idents))))).out[OUT])
+    stage.ovs.ofctl("del-groups", GROUND)
+    words = f"of 3 fragments {known} are known to be for the port; kept in a second zone for the first, {kept} come out"
+    return Seen(words, known == 3)
+
+
 PROBES = (
     Probe(
         "Equal ICMP identifiers of two VMs behind one address",
@@ -122,5 +149,14 @@ PROBES = (
         "The agent lowers `ipf`'s smallest fragment to 400 bytes where the datapath has it "
         "([0220](decisions/0220-fragments-are-judged-by-their-first.md)).",
         fragments,
+    ),
+    Probe(
+        "Of which port later fragments are",
+        "A datagram in fragments goes through `ct` to a table that matches `ct_tp_dst`. And a copy of later ones, "
+        "recirculated by a `dp_hash` group, waits in a second zone: does the first, which knows the port, get there "
+        "last?",
+        "Fragments to forwarded ports are translated where this is right "
+        "([0451](decisions/0451-fragments-are-translated-by-the-tracker.md)).",
+        pieces_of_ports,
     ),
 )

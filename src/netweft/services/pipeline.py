@@ -233,7 +233,8 @@ INT = Pipeline.of(
         "translated",
         "what a gateway's tracker gives back goes on in that gateway's router; fragments may have come with another's; "
         "what a helper has heard of is committed",
-        match=fields("ct_zone", "ct_state", "eth_type"),
+        match=fields("ct_zone", "ct_state", "eth_type", "ct_nw_proto", "ct_nw_dst")
+        | fields("ip_proto", "ipv4_dst", "sctp_dst"),
         set=fields(ROUTER, LOCAL_VLAN),
         next=("to_router_itself",),
         entry=True,
@@ -296,7 +297,7 @@ INT = Pipeline.of(
     Table(
         "outside_egress",
         "to the external network, with such an address; what the tracker could not translate ends",
-        match=fields(ROUTER, "eth_type", "ipv4_src", "ct_state"),
+        match=fields(ROUTER, "eth_type", "ipv4_src", "ct_state", "ct_zone"),
         next=("next_hop",),
         miss="next_hop",
         entry=True,

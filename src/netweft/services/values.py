@@ -337,11 +337,13 @@ class Limited(Struct, frozen=True, kw_only=True):
 
 class LocalForwarding(Struct, frozen=True, kw_only=True):
     """A forwarding of a router whose gateway is on this node.  router: the router's number here.  zone: the gateway's.
+    vlan: the external network's here.
     snat: whether what comes from inside by itself gets the gateway's address."""
 
     forwarding: PortForwarding
     router: int
     zone: int
+    vlan: int
     snat: bool
 
 

@@ -12,6 +12,7 @@ from netweft.dataplane.openflow.fields import ETH_IPV4, ETH_IPV6, PROTO_ICMP, PR
 from netweft.dataplane.openflow.flow import Nat
 
 NEW, ESTABLISHED, REPLY, TRACKED = 0x01, 0x02, 0x08, 0x20
+SOURCE_TRANSLATED, TARGET_TRANSLATED = 0x40, 0x80
 
 Ends = tuple[int, int, int]  # IP protocol, or ICMP's kind of question; address, port
 Key = tuple[int, int, Ends, Ends]  # zone, eth_type, from, to

@@ -37,7 +37,7 @@ from netweft.dataplane.openflow.flow import (
     Resubmit,
     SetField,
 )
-from netweft.testing.conntrack import Tracker
+from netweft.testing.conntrack import SOURCE_TRANSLATED, TARGET_TRANSLATED, Tracker
 
 Packet = Mapping[str, int]
 
@@ -175,6 +175,8 @@ class Bridge:
                 said = self.tracker.look(zone, pieces[0])
                 if piece.get("ip_frag", 0) & LATER == LATER:  # as it has no ports, it is shown none
                     said = {name: value for name, value in said.items() if not name.startswith("ct_tp_")}
+                for end, bit in (("ipv4_src", SOURCE_TRANSLATED), ("ipv4_dst", TARGET_TRANSLATED)):
+                    said["ct_state"] |= bit if seen.get(end) != piece.get(end) else 0
                 tracked = _Frame({**seen, **said}, frame.in_port)
                 self._table(action.table, tracked, depth + 1)
                 frame.out += tracked.out

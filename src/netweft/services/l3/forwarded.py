@@ -77,7 +77,8 @@ def local_forwarding(read: Reader, id: str) -> LocalForwarding | None:
     ]
     node, outside = host_facts(read).name, forwarding.floating_network_id
     here = any(one.host_id == node and one.network_id == outside for one in gateways)
-    if not here or not isinstance(local_network(read, outside), LocalNetwork):
+    network = local_network(read, outside)
+    if not here or not isinstance(network, LocalNetwork):
         return None
     number = read.get(("number", router.id))
-    return LocalForwarding(forwarding=forwarding, router=number, zone=zone, snat=router.enable_snat)
+    return LocalForwarding(forwarding=forwarding, router=number, zone=zone, vlan=network.vlan, snat=router.enable_snat)

@@ -36,6 +36,7 @@ FROM_OUTSIDE, TRANSLATED, ITSELF, TO_OUTSIDE, PIECES, OUT = (
 PORTS: Final = {PROTO_TCP: "tcp", PROTO_UDP: "udp", PROTO_SCTP: "sctp"}
 BITS: Final = 16
 IN_PIECES, WHOLE, ITS_OWN, NOTHING_ELSE = 32, 25, 22, 21  # above other floating IPs', below what is too big
+BECOME: Final = 16
 INVALID_BIT: Final = IS_INVALID[0] & ~TRACKED_BIT
 
 
@@ -86,6 +87,7 @@ def forwarding(here: LocalForwarding) -> Iterator[Wanted]:
         yield from _pieces(here, block)
     if to_one(here.forwarding):
         yield from _answers(here)
+        yield from _has_become(here)
 
 
 def _in_order(here: LocalForwarding, block: Block) -> Iterator[BridgeFlow]:
@@ -115,6 +117,25 @@ def _answers(here: LocalForwarding) -> Iterator[BridgeFlow]:
     from_it = {**_packet(here), "ipv4_src": _addresses(here)[1], _ends(here)[0]: here.forwarding.internal_first}
     known = Ct(zone=here.zone, nat=Nat(), table=OUT.id)
     yield TO_OUTSIDE.flow(WHOLE, _owner(here), from_it, CtClear(), known)
+
+
+def _has_become(here: LocalForwarding) -> Iterator[BridgeFlow]:
+    """SCTP's port the one that all lead to: a tracker that knows no ports of SCTP has left it as it was."""
+    if here.forwarding.protocol == PROTO_SCTP:
+        outside, inside = _addresses(here)
+        match = {
+            **_sctp_to(here.zone, outside),
+            "ip_proto": PROTO_SCTP,
+            "ipv4_dst": inside,
+            "sctp_dst": here.forwarding.internal_first,
+        }
+        yield TRANSLATED.flow(
+            BECOME, _owner(here), match, SetField(ROUTER, here.router), SetField(LOCAL_VLAN, here.vlan), ITSELF.goto
+        )
+
+
+def _sctp_to(zone: int, outside: int) -> dict[str, Value]:
+    return {**_valid(zone), "ct_nw_proto": PROTO_SCTP, "ct_nw_dst": outside}
 
 
 def _pieces(here: LocalForwarding, block: Block) -> Iterator[BridgeFlow]:
@@ -148,7 +169,12 @@ def _piece(here: LocalForwarding) -> dict[str, Value]:
 
 
 def _known(zone: int) -> dict[str, Value]:
-    return {"ct_zone": zone | PIECES_ZONE, "ct_state": (TRACKED_BIT, TRACKED_BIT | INVALID_BIT), "eth_type": ETH_IPV4}
+    return _valid(zone | PIECES_ZONE)
+
+
+def _valid(zone: int) -> dict[str, Value]:
+    """Open vSwitch wants to hear so before it lets a connection's ends be matched."""
+    return {"ct_zone": zone, "ct_state": (TRACKED_BIT, TRACKED_BIT | INVALID_BIT), "eth_type": ETH_IPV4}
 
 
 def _ends(here: LocalForwarding) -> tuple[str, str]:
@@ -175,6 +201,8 @@ def router(_: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
     yield TRANSLATED.flow(10, owner, of_it, *outside, ITSELF.goto)
     for address in sorted({one.outside for one in gateway.forwarded}):
         yield from _like_the_gateways(here, gateway, Prefix(4, address, None))
+    for address in sorted({one.outside for one in gateway.forwarded if one.protocol == PROTO_SCTP}):
+        yield TRANSLATED.flow(BECOME - 1, owner, _sctp_to(gateway.zone, address))
     for one in gateway.forwarded:
         yield from _collected(here, gateway, one)
     for inside in sorted({one.inside for one in gateway.forwarded}):

@@ -24,7 +24,7 @@ from netweft.services.l3.paths import by_gateway, route, to_the_gateways_node
 from netweft.services.l3.routes import DEFAULT, may_not_fit, priority
 from netweft.services.l3.unknown_hosts import by_its_wire_mac
 from netweft.services.pipeline import INT, BridgeFlow, Value
-from netweft.services.security.firewall import IS_INVALID
+from netweft.services.security.firewall import IS_INVALID, TRACKED_BIT
 from netweft.services.values import PHYSICAL, Gateway, LocalRouter, Service, Uplinks, Wanted, WayToGateway
 
 TO_ROUTER, FROM_OUTSIDE, ITSELF, ROUTING, TO_OUTSIDE, NEXT_HOP = (
@@ -32,6 +32,8 @@ TO_ROUTER, FROM_OUTSIDE, ITSELF, ROUTING, TO_OUTSIDE, NEXT_HOP = (
 )
 LIMITS = INT["outside_egress"]  # before the next hop
 INVALID: Final = 100
+SOURCE_TRANSLATED: Final = 0x40
+IS_AS_IT_WAS: Final = (TRACKED_BIT, TRACKED_BIT | SOURCE_TRANSLATED)
 GATEWAY_ROUTE: Final = DEFAULT - 2  # a default route of its owner's comes before the gateway's
 
 
@@ -104,13 +106,15 @@ def _leaves(here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:
             yield TO_OUTSIDE.flow(40, owner, too_big, INT["hand_up"].goto)
     own = [address.value for address in gateway.addresses if address.version == 4]
     for address in own:  # its own answers
-        yield TO_OUTSIDE.flow(30, passes, {**ipv4, "ipv4_src": address}, LIMITS.goto)
+        yield TO_OUTSIDE.flow(30, passes, {**ipv4, "ipv4_src": address}, CtClear(), LIMITS.goto)
     for eth_type in _untranslated(here, gateway):
         yield TO_OUTSIDE.flow(5, passes, {ROUTER: here.number, "eth_type": eth_type}, LIMITS.goto)
     if here.router.enable_snat and own:
         snat = Ct(zone=gateway.zone, commit=True, table=LIMITS.id, nat=Nat(own[0]))
         yield TO_OUTSIDE.flow(10, passes, ipv4, CtClear(), snat)
-        yield LIMITS.flow(INVALID, owner, {**ipv4, "ct_state": IS_INVALID})  # it has kept its address
+        # what has kept its address: of no connection, or where Open vSwitch found no other one that is free
+        yield LIMITS.flow(INVALID, owner, {**ipv4, "ct_state": IS_INVALID})
+        yield LIMITS.flow(INVALID, owner, {**ipv4, "ct_zone": gateway.zone, "ct_state": IS_AS_IT_WAS})
     into_it = (SetField("eth_dst", mac(gateway.port.mac_address)), CtClear(), TO_ROUTER.resubmit)
     for version in (4, 6):
         for value in gateway.own(version):  # by its own or another router of this node

@@ -239,7 +239,7 @@ def _carried(region: Region, pieces: Iterable[Packet]) -> list[Delivery]:
 )
 def test_blocks_cover_each_port_once(outside: str, inside: str) -> None:
     one: PortForwarding = port_forwarding(9, R, OUTSIDE, (FIP, outside), (own(B1), inside))
-    found = list(blocks(LocalForwarding(forwarding=one, router=1, zone=4096, snat=True)))
+    found = list(blocks(LocalForwarding(forwarding=one, router=1, zone=4096, vlan=1, snat=True)))
     covered = [(port, _inside(block, port)) for block in found for port in _ports(block)]
     to_one = one.internal_first == one.internal_last and one.external_first != one.external_last
     every = range(one.external_first, one.external_last + 1)
