@@ -26,7 +26,7 @@ from netweft.services.fields import LOCAL_VLAN, PIECE, PIECES_ZONE, ROUTER, Reas
 from netweft.services.l3.echo import answers_ping, for_it
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.security import fragments
-from netweft.services.security.firewall import IS_INVALID, TRACKED_BIT
+from netweft.services.security.firewall import IS_INVALID, REPLY, TRACKED_BIT
 from netweft.services.values import Forwarded, Gateway, LocalForwarding, LocalRouter, Service, Uplinks, Wanted
 
 FROM_OUTSIDE, TRANSLATED, ITSELF, TO_OUTSIDE, PIECES, OUT = (
@@ -135,7 +135,9 @@ def _has_become(here: LocalForwarding) -> Iterator[BridgeFlow]:
 
 
 def _sctp_to(zone: int, outside: int) -> dict[str, Value]:
-    return {**_valid(zone), "ct_nw_proto": PROTO_SCTP, "ct_nw_dst": outside}
+    """Not answers by SNAT, to who asked it from inside."""
+    own_way = (TRACKED_BIT, TRACKED_BIT | INVALID_BIT | REPLY)
+    return {**_valid(zone), "ct_state": own_way, "ct_nw_proto": PROTO_SCTP, "ct_nw_dst": outside}
 
 
 def _pieces(here: LocalForwarding, block: Block) -> Iterator[BridgeFlow]:
