@@ -29,7 +29,6 @@ from netweft.api.resources.l3.floating_ip_pools import FloatingIPPools
 from netweft.api.resources.l3.floatingip import floatingip
 from netweft.api.resources.l3.l3_agents import L3Agents
 from netweft.api.resources.l3.metering import metering_label, metering_label_rule
-from netweft.api.resources.l3.not_there import NotThere
 from netweft.api.resources.l3.port_forwardings import PortForwardings
 from netweft.api.resources.l3.router import router
 from netweft.api.resources.l3.router_actions import RouterActions
@@ -114,7 +113,6 @@ def build(
         more += ConntrackHelpers(by_member["router"], store).routes(gate)
         counted = [by_member[member] for member in ("floatingip", "router", "metering_label")]
         more += Counters(counted, store).routes(gate)
-        more += NotThere(by_member["router"], store).routes(gate)
         network, subnet, router = (by_member[member] for member in ("network", "subnet", "router"))
         more += FloatingIPPools(network, store).routes(gate)
         more += AutoAllocatedTopology(network, subnet, router, store).routes(gate)

@@ -28,6 +28,7 @@ _NAMED: Mapping[str, tuple[str, str, type[NotFound]]] = {
     "network_id": ("network", "networks", NetworkNotFound),
     "floating_network_id": ("network", "networks", NetworkNotFound),
     "external_gateway_info": ("network", "networks", NetworkNotFound),
+    "external_gateways": ("network", "networks", NetworkNotFound),
     "subnet_id": ("subnet", "subnets", SubnetNotFound),
     "security_group_id": ("security_group", "security_groups", SecurityGroupNotFound),
     "remote_group_id": ("security_group", "security_groups", SecurityGroupNotFound),
@@ -36,6 +37,9 @@ _NAMED: Mapping[str, tuple[str, str, type[NotFound]]] = {
     "subnetpool_id": ("subnetpool", "subnetpools", SubnetPoolNotFound),
     "address_scope_id": ("address_scope", "address_scopes", AddressScopeNotFound),
 }
+
+
+_INFO = "external_gateway_info"
 
 
 class Policy:
@@ -83,6 +87,20 @@ class Policy:
         action = f"update_{self._resource.member}"
         self._check(Relations(tx, context), context, action, {**current, **changes}, changes.keys())
 
+    def check_gateways(
+        self, tx: ReadTransaction, context: Context, router: Object, wanted: Sequence[Object], ports: Iterable[Object]
+    ) -> None:
+        """Of several gateways each asks for what one alone would.  ports: the router's gateways, whose addresses only
+        say which is meant."""
+        held = {fixed["ip_address"] for port in ports for fixed in port["fixed_ips"]}
+        now = router.get("external_gateway_info") or {}
+        relations = Relations(tx, context)
+        for one in wanted:
+            known = {"external_fixed_ips"} if _addresses(one) <= held else set()
+            known |= {name for name, value in now.items() if name == "enable_snat" and one.get(name) == value}
+            asked = {name: value for name, value in one.items() if name not in known}
+            self._check(relations, context, "update_router", {**router, _INFO: asked}, [_INFO])
+
     def check_delete(self, tx: ReadTransaction, context: Context, current: Object) -> None:
         self.require(tx, context, f"delete_{self._resource.member}", current)
 
@@ -122,7 +140,7 @@ def check_named(tx: ReadTransaction, context: Context, wanted: Sequence[Object])
         return
     relations = Relations(tx, context)
     for name, (member, kind, not_found) in _NAMED.items():
-        for id, found in _look_up(tx, kind, (_id(one.get(name)) for one in wanted)).items():
+        for id, found in _look_up(tx, kind, (id for one in wanted for id in _ids(one.get(name)))).items():
             if found is None or not _allows(relations, context, f"get_{member}", kind, found):
                 raise not_found(id=id)
     _check_gateways_limits(tx, relations, context, wanted)
@@ -136,6 +154,7 @@ def _check_gateways_limits(
 ) -> None:
     """A router's gateway names a QoS policy, too."""
     infos = [info for one in wanted if isinstance(info := one.get("external_gateway_info"), dict)]
+    infos += [info for one in wanted for info in one.get("external_gateways") or ()]
     for id, found in _look_up(tx, "policies", (info.get("qos_policy_id") for info in infos)).items():
         if found is None or not _allows(relations, context, "get_policy", "policies", found):
             raise QosPolicyNotFound(id=id)
@@ -164,9 +183,14 @@ def check_ports(tx: ReadTransaction, context: Context, wanted: Sequence[Object])
             raise PolicyNotAuthorized(action="update_port")
 
 
-def _id(value: Any) -> Any:
-    """A gateway names its network among other things."""
-    return value["network_id"] if isinstance(value, dict) else value
+def _addresses(gateway: Object) -> set[str]:
+    return {ip["ip_address"] for ip in gateway.get("external_fixed_ips") or () if ip.get("ip_address")}
+
+
+def _ids(value: Any) -> Iterable[Any]:
+    """A gateway names its network among other things; a router may have several."""
+    for one in value if isinstance(value, list) else [value]:
+        yield one["network_id"] if isinstance(one, dict) else one
 
 
 def _look_up(tx: ReadTransaction, kind: str, ids: Iterable[Any]) -> dict[str, Object | None]:

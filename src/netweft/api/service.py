@@ -138,9 +138,10 @@ class Service:
         rule: str,
         action: Callable[[WriteTransaction, Object], Any],
         naming: Object | None = None,
+        answer: Callable[[Object], Any] = dict,
     ) -> Raw:
         """On an object that the rule lets the caller act on; it is locked.  The answer is what the action gives, or the
-        object as it is then."""
+        object as it is then, out of which `answer` makes it."""
 
         def work(tx: WriteTransaction) -> Raw:
             current = self._current(tx, context, id, naming)
@@ -149,7 +150,8 @@ class Service:
             after = tx.glance.get(self._resource.collection, id) or current
             unchanged = self._is_as_it_was(tx, current, after)
             if given is None:
-                (given,) = self._show(tx.glance, context, [dict(current if unchanged else after)], frozenset())
+                (shown,) = self._show(tx.glance, context, [dict(current if unchanged else after)], frozenset())
+                given = answer(shown)
             return _told(given, unchanged=unchanged)
 
         return self._changed(work)

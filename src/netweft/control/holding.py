@@ -12,9 +12,10 @@ from netweft.control import flavors, rbac
 from netweft.control.ipam import address_scopes
 from netweft.control.l3 import associations, metering
 from netweft.control.l3.associations import ADDRESS_PORT, FORWARDED_TO, LEADING
-from netweft.control.l3.attached import GATEWAY_PORT
 from netweft.control.l3.forwardings import FORWARDED
+from netweft.control.l3.more_gateways import GATEWAYS
 from netweft.control.l3.owners import OWNERS
+from netweft.model.router import EXTRA, GATEWAY_PORT
 from netweft.store import Busy, Object, ReadTransaction, WriteTransaction
 
 Row: TypeAlias = tuple[str, str]
@@ -79,6 +80,8 @@ PARENTS: Mapping[str, Parents] = {
             Parent("policies", member="qos_policy_id"),
         ),
         GATEWAY_PORT: Parent("ports", alone=True, home=True),
+        EXTRA: Parent("ports", alone=True, home=True),
+        GATEWAYS: (Parent("networks", member="network_id"), Parent("policies", member="qos_policy_id")),
         "subnet_id": Parent("subnets", network=True),
         "port_id": Parent("ports", alone=True, network=True),
         flavors.FLAVOR: Parent(flavors.KIND),

@@ -8,6 +8,8 @@ from netweft.model.network import FixedIp, HostRoute
 INTERFACE_OWNER, GATEWAY_OWNER = "network:router_interface", "network:router_gateway"
 HELPERS = "netweft:conntrack_helpers"  # kept on a router's row: shown as a resource of its own
 ANSWERS_ON = "netweft:answers_on"  # kept on an interface on a provider network: the host that answers there
+# kept on a router's row: the port that is its gateway; its further gateways' ports, in order
+GATEWAY_PORT, EXTRA = "netweft:gateway_port", "netweft:extra_gateways"
 NETWORKS = "netweft:networks"  # kept on a router's row: the ids of the networks that it has interfaces on
 
 
@@ -25,6 +27,8 @@ class Router(Struct, frozen=True, kw_only=True, tag="router", omit_defaults=True
     routes: those that its owner added (extra routes); the connected ones follow from its interfaces.
     enable_snat: whether what it sends to the external network gets the gateway's address.
     helpers: of the connection tracker, for its NAT.
+    first_gateway, extra_gateways: their ports, in their order.
+    ecmp: whether all of them lead out, or the first only.
     """
 
     id: str
@@ -35,6 +39,9 @@ class Router(Struct, frozen=True, kw_only=True, tag="router", omit_defaults=True
     enable_snat: bool = True
     qos_policy_id: str | None = None  # of what gets the gateway's address
     helpers: tuple[ConntrackHelper, ...] = field(default=(), name=HELPERS)
+    first_gateway: str | None = field(default=None, name=GATEWAY_PORT)
+    extra_gateways: tuple[str, ...] = field(default=(), name=EXTRA)
+    ecmp: bool | None = field(default=None, name="enable_default_route_ecmp")
 
 
 class RouterPort(Struct, frozen=True, kw_only=True, tag="router_port", omit_defaults=True):

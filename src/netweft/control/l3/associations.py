@@ -20,6 +20,7 @@ from netweft.control.l3.errors import (
 )
 from netweft.control.l3.owners import INTERFACE
 from netweft.control.standard import bumped
+from netweft.model.router import EXTRA
 from netweft.store import Busy, Claim, Link, Object, Query, ReadTransaction, Taken, WriteTransaction
 
 KIND = "floatingips"
@@ -126,7 +127,7 @@ def router_between(tx: WriteTransaction, port: Object, subnet: Object, external_
     held = tx.get_many(attached.KIND, {interface["device_id"] for interface in found})
     for interface in found:
         router = held.get(interface["device_id"])
-        if router is not None and _leads_to(router, external_id):
+        if router is not None and _leads_to(tx, router, external_id):
             if _is_on(tx.glance.get("ports", interface["id"]), router, subnet):
                 return str(router["id"])
             raise Busy("a router has just left")
@@ -152,8 +153,12 @@ def _interfaces(tx: ReadTransaction, network_id: str, subnet: Object) -> list[Ob
     return sorted(tx.query("ports", Query(on_subnet)), key=lambda port: gateway not in port["fixed_ips"])
 
 
-def _leads_to(router: Object, external_id: str) -> bool:
-    return bool(router[INFO]) and router[INFO]["network_id"] == external_id
+def _leads_to(tx: ReadTransaction, router: Object, external_id: str) -> bool:
+    """By any of its gateways."""
+    if not router[INFO]:
+        return False
+    more = tx.get_many("ports", router.get(EXTRA) or ())
+    return external_id in (router[INFO]["network_id"], *(port["network_id"] for port in more.values()))
 
 
 def _is_on(interface: Object | None, router: Object, subnet: Object) -> bool:

@@ -10,10 +10,10 @@ from typing import NamedTuple
 from netweft.control.l3.errors import BadRouterRequest
 from netweft.control.l3.owners import GATEWAY, INTERFACE
 from netweft.control.standard import bumped
+from netweft.model.router import EXTRA, GATEWAY_PORT
 from netweft.store import Object, Query, ReadTransaction, WriteTransaction
 
 KIND = "routers"
-GATEWAY_PORT = "netweft:gateway_port"  # kept on a router, not shown: the port that is its gateway
 INFO = "external_gateway_info"
 
 
@@ -35,6 +35,11 @@ def ports(tx: ReadTransaction, router_id: str) -> list[Object]:
 
 def gateways(tx: ReadTransaction, router_id: str) -> list[Object]:
     return _ports(tx, router_id, GATEWAY)
+
+
+def gateway_ports(router: Object) -> list[str]:
+    """Their ids, in order: the first is `external_gateway_info`'s."""
+    return [*filter(None, [router.get(GATEWAY_PORT)]), *(router.get(EXTRA) or ())]
 
 
 def networks(ports: Iterable[Object]) -> list[str]:
@@ -59,7 +64,9 @@ def reached(tx: WriteTransaction, port: Object) -> list[Object]:
 def follow(tx: WriteTransaction, port: Object) -> None:
     """After the addresses of a port changed: if it is a gateway, its router says the same."""
     router = tx.lock(KIND, port["device_id"]) if port["device_owner"] == GATEWAY else None
-    if router is not None and router.get(GATEWAY_PORT) == port["id"]:
+    if router is not None and port["id"] in (router.get(EXTRA) or ()):
+        tx.update(KIND, router["id"], bumped(router, {}))
+    elif router is not None and router.get(GATEWAY_PORT) == port["id"]:
         info = router[INFO] | {"external_fixed_ips": port["fixed_ips"]}
         tx.update(KIND, router["id"], bumped(router, {INFO: info}))
 

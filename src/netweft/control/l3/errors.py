@@ -94,6 +94,18 @@ class RouterExternalGatewayInUseByFloatingIp(Conflict):
     )
 
 
+class UnableToAddExtraGateways(BadRequest):
+    message = "Unable to add extra gateways to a router %(router_id)s: %(reason)s."
+
+
+class UnableToRemoveGateways(BadRequest):
+    message = "Unable to remove extra gateways from a router %(router_id)s: %(reason)s."
+
+
+class UnableToMatchGateways(BadRequest):
+    message = "Unable to match a requested gateway port to existing gateway ports for router %(router_id)s: %(reason)s."
+
+
 class DeviceIDNotOwnedByTenant(Conflict):
     message = "The following device_id %(device_id)s is not owned by your project or matches another project router."
 

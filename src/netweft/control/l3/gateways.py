@@ -3,6 +3,7 @@
 `external_gateway_info` on the router repeats what the port says, and is written in the same transaction.
 """
 
+from collections.abc import Iterable
 from contextlib import suppress
 
 from netweft.control import qos
@@ -11,57 +12,120 @@ from netweft.control.ipam import addresses
 from netweft.control.ipam import allocation as ipam
 from netweft.control.ipam.subnets import scope
 from netweft.control.l3 import attached, gateway_hosts, routes
-from netweft.control.l3.attached import GATEWAY_PORT, INFO, KIND
+from netweft.control.l3.attached import INFO, KIND
 from netweft.control.l3.errors import BadRouterRequest, RouterExternalGatewayInUseByFloatingIp
 from netweft.control.l3.owners import GATEWAY, new_port
 from netweft.control.rbac import IS_EXTERNAL
 from netweft.control.standard import UseCases
+from netweft.model.router import EXTRA, GATEWAY_PORT
 from netweft.store import Object, Query, WriteTransaction
 
 IPS, SNAT = "external_fixed_ips", "enable_snat"
 
 
 class Gateways:
-    """Each use case takes the router, which is held alone with its gateway's port, its network and the new one."""
+    """Each use case takes the router, which is held alone with its gateways' ports, their networks and new ones."""
 
     def __init__(self, ports: UseCases) -> None:
         self._ports = ports
 
     def set(self, tx: WriteTransaction, router: Object, wanted: Object | None) -> Object:
-        """What changes on the router.  wanted: nothing for no gateway; without addresses those stay as they are."""
-        there = attached.ports(tx, router["id"])
-        rest = [port for port in there if port["id"] != router[GATEWAY_PORT]]
+        """The first; what changes on the router.  wanted: nothing for none, so that the next one is the first then;
+        without addresses those stay as they are."""
         network = _network(tx, wanted["network_id"]) if wanted else None
-        new = list(tx.glance.get_many("subnets", network["subnets"]).values()) if network else []
         ips = (wanted or {}).get(IPS) or None
-        _refuse_gateways_address(new, ips)
-        kept = [subnet for port in rest for subnet in attached.subnets_of(tx, port)]
-        routes.check_reachable(router["routes"], [*kept, *new], rest)
+        rest = self._checked(tx, router, network, ips, router[GATEWAY_PORT])
         port = tx.lock("ports", router[GATEWAY_PORT]) if router[GATEWAY_PORT] else None
         if port is not None and (network is None or port["network_id"] != network["id"]):
-            left = [one["subnet_id"] for one in port["fixed_ips"]]
-            tx.pools.hold(map(scope, {*left, *(one["id"] for one in new)}))
-            self.remove(tx, router, port)
+            hold_pools(tx, [port], [network] if network else [])
+            self.remove(tx, router, port, rest)
             port = None
         if network is None or wanted is None:
-            return {INFO: None, GATEWAY_PORT: None, qos.POLICY: None}
+            return self._without_first(tx, router)
         if port is None:
-            attached.refuse_overlap(tx, rest, new)
-            made = new_port(GATEWAY, router["id"], network["id"], project_id="", fixed_ips=ips)
-            (port,) = self._ports.create(tx, [made])
-            port = gateway_hosts.placed(tx, port)
+            port = self.make(tx, router, network, ips, rest)
         elif ips is not None and not ipam.are_held(ips, port["fixed_ips"]):
             port = self._ports.update(tx, port, {"fixed_ips": ips})
-        limits = wanted.get(qos.POLICY, router.get(qos.POLICY))  # null takes them away, nothing leaves them
-        info = {"network_id": network["id"], IPS: port["fixed_ips"], SNAT: wanted.get(SNAT, True)}
-        info |= {qos.POLICY: limits} if limits else {}
-        qos.refuse_missing(tx, [info])
-        return {INFO: info, GATEWAY_PORT: port["id"], qos.POLICY: limits}
+        return _first(tx, router, port, wanted)
 
-    def remove(self, tx: WriteTransaction, router: Object, port: Object) -> None:
-        if tx.referrers(KIND, router["id"], source_kind="floatingips"):
+    def add(self, tx: WriteTransaction, router: Object, wanted: Object) -> Object:
+        """A further one; its port."""
+        network, ips = _network(tx, wanted["network_id"]), wanted.get(IPS) or None
+        return self.make(tx, router, network, ips, self._checked(tx, router, network, ips, None))
+
+    def make(
+        self, tx: WriteTransaction, router: Object, network: Object, ips: list[Object] | None, rest: list[Object]
+    ) -> Object:
+        others = [port for port in rest if not _is_gateway_on(port, network)]  # several on one network are no overlap
+        attached.refuse_overlap(tx, others, _subnets(tx, network))
+        made = new_port(GATEWAY, router["id"], network["id"], project_id="", fixed_ips=ips)
+        (port,) = self._ports.create(tx, [made])
+        return gateway_hosts.placed(tx, port)
+
+    def readdress(self, tx: WriteTransaction, port: Object, ips: list[Object]) -> None:
+        if not ipam.are_held(ips, port["fixed_ips"]):
+            self._ports.update(tx, port, {"fixed_ips": ips})
+
+    def remove(self, tx: WriteTransaction, router: Object, port: Object, others: Iterable[Object]) -> None:
+        """others: the router's other ports."""
+        beside = any(_is_gateway_on(one, {"id": port["network_id"]}) for one in others)
+        if not beside and port["network_id"] in _used(tx, router):
             raise RouterExternalGatewayInUseByFloatingIp(router_id=router["id"], net_id=port["network_id"])
         self._ports.delete(tx, port)
+
+    def remove_all(self, tx: WriteTransaction, router: Object) -> None:
+        for port in tx.lock_many("ports", attached.gateway_ports(router)).values():
+            self.remove(tx, router, port, [])
+
+    def _checked(
+        self, tx: WriteTransaction, router: Object, network: Object | None, ips: list[Object] | None, gone: str | None
+    ) -> list[Object]:
+        """The router's ports besides the one that goes; with these on the network its routes still lead somewhere."""
+        rest = [port for port in attached.ports(tx, router["id"]) if port["id"] != gone]
+        new = _subnets(tx, network) if network else []
+        _refuse_gateways_address(new, ips)
+        check_routes(tx, router, rest, new)
+        return rest
+
+    def _without_first(self, tx: WriteTransaction, router: Object) -> Object:
+        ids = router.get(EXTRA) or []
+        port = tx.lock("ports", ids[0]) if ids else None
+        if port is None:
+            return {INFO: None, GATEWAY_PORT: None, EXTRA: [], qos.POLICY: None}
+        return _first(tx, router, port, {}) | {EXTRA: ids[1:]}
+
+
+def hold_pools(tx: WriteTransaction, ports: Iterable[Object], networks: Iterable[Object]) -> None:
+    """Before addresses of several are taken and given back."""
+    left = {fixed["subnet_id"] for port in ports for fixed in port["fixed_ips"]}
+    tx.pools.hold(map(scope, left | {id for network in networks for id in network["subnets"]}))
+
+
+def _is_gateway_on(port: Object, network: Object) -> bool:
+    return bool(port["device_owner"] == GATEWAY and port["network_id"] == network["id"])
+
+
+def _first(tx: WriteTransaction, router: Object, port: Object, wanted: Object) -> Object:
+    limits = wanted.get(qos.POLICY, router.get(qos.POLICY))  # null takes them away, nothing leaves them
+    info = {"network_id": port["network_id"], IPS: port["fixed_ips"], SNAT: wanted.get(SNAT, True)}
+    info |= {qos.POLICY: limits} if limits else {}
+    qos.refuse_missing(tx, [info])
+    return {INFO: info, GATEWAY_PORT: port["id"], qos.POLICY: limits}
+
+
+def check_routes(tx: WriteTransaction, router: Object, rest: list[Object], new: list[Object]) -> None:
+    kept = [subnet for port in rest for subnet in attached.subnets_of(tx, port)]
+    routes.check_reachable(router["routes"], [*kept, *new], rest)
+
+
+def _subnets(tx: WriteTransaction, network: Object) -> list[Object]:
+    return list(tx.glance.get_many("subnets", network["subnets"]).values())
+
+
+def _used(tx: WriteTransaction, router: Object) -> set[str]:
+    """The external networks of floating IPs that lead somewhere by this router."""
+    ids = {one.id for one in tx.referrers(KIND, router["id"], source_kind="floatingips")}
+    return {one["floating_network_id"] for one in tx.glance.get_many("floatingips", ids).values()}
 
 
 class ExternalSubnets:

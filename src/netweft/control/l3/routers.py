@@ -3,22 +3,23 @@
 from netweft.control import flavors, qos, zones
 from netweft.control.flavors import FLAVOR
 from netweft.control.l3 import attached, routes
-from netweft.control.l3.attached import GATEWAY_PORT, INFO, KIND
+from netweft.control.l3.attached import INFO, KIND
 from netweft.control.l3.errors import BadRouterRequest, RouterInUse
 from netweft.control.l3.gateways import Gateways
 from netweft.control.l3.interfaces import Interfaces
+from netweft.control.l3.more_gateways import SeveralGateways
 from netweft.control.standard import UseCases, born, bumped
-from netweft.model.router import HELPERS, NETWORKS
+from netweft.model.router import EXTRA, GATEWAY_PORT, HELPERS, NETWORKS
 from netweft.store import Object, WriteTransaction
 
-DISTRIBUTED, HA = "distributed", "ha"
+DISTRIBUTED, HA, ECMP = "distributed", "ha", "enable_default_route_ecmp"
 _ACTIVE = "Please set router admin_state_up to False prior to upgrade"
 
 
 class Routers:
     def __init__(self, ports: UseCases) -> None:
         self.interfaces = Interfaces(ports)
-        self._gateways = Gateways(ports)
+        self.gateways = Gateways(ports)
 
     def create(self, tx: WriteTransaction, wanted: list[Object]) -> list[Object]:
         return [self._create(tx, one) for one in wanted]
@@ -29,7 +30,12 @@ class Routers:
         if "routes" in changes:
             routes.check(tx, current, changes["routes"])
         if INFO in changes:
-            changes = changes | self._gateways.set(tx, current | changes, changes[INFO])
+            changes = changes | self.gateways.set(tx, current | changes, changes[INFO])
+        return _written(tx, current, bumped(current, changes))
+
+    def change_gateways(self, tx: WriteTransaction, current: Object, verb: str, wanted: list[Object]) -> Object:
+        """verb: add, update or remove."""
+        changes = SeveralGateways(self.gateways).change(tx, current, verb, wanted)
         return _written(tx, current, bumped(current, changes))
 
     def delete(self, tx: WriteTransaction, current: Object) -> None:
@@ -37,20 +43,18 @@ class Routers:
         if ports:
             reason = f"has ports still attached: {', '.join(port['id'] for port in ports)}"
             raise RouterInUse(router_id=current["id"], reason=reason)
-        gateway = tx.lock("ports", current[GATEWAY_PORT]) if current[GATEWAY_PORT] else None
-        if gateway is not None:
-            self._gateways.remove(tx, current, gateway)
+        self.gateways.remove_all(tx, current)
         tx.delete(KIND, current["id"])
 
     def _create(self, tx: WriteTransaction, wanted: Object) -> Object:
-        told = {DISTRIBUTED: True, HA: True} | _settled(wanted)
+        told = {DISTRIBUTED: True, HA: True, ECMP: False} | _settled(wanted)
         zones.check(tx, [wanted])
         router = born({FLAVOR: None} | told | {INFO: None}, status="ACTIVE", routes=[])
-        router |= {NETWORKS: [], GATEWAY_PORT: None, qos.POLICY: None, HELPERS: []}
+        router |= {NETWORKS: [], GATEWAY_PORT: None, EXTRA: [], qos.POLICY: None, HELPERS: []}
         links = [flavors.check(tx, router[FLAVOR])] if router.get(FLAVOR) else []
         tx.insert(KIND, router, links)
         if wanted.get(INFO):
-            return _written(tx, router, self._gateways.set(tx, router, wanted[INFO]))
+            return _written(tx, router, self.gateways.set(tx, router, wanted[INFO]))
         return router
 
 
@@ -61,7 +65,7 @@ def _written(tx: WriteTransaction, router: Object, changes: Object) -> Object:
 
 def _settled(given: Object) -> Object:
     """null says nothing about these."""
-    return {name: value for name, value in given.items() if value is not None or name not in (DISTRIBUTED, HA)}
+    return {name: value for name, value in given.items() if value is not None or name not in (DISTRIBUTED, HA, ECMP)}
 
 
 def _refuse_while_active(current: Object, changes: Object) -> None:

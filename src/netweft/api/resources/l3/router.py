@@ -9,9 +9,9 @@ from netweft.api.resources.availability_zones import hints
 from netweft.api.resources.l3 import conntrack_helpers
 from netweft.api.resources.standard import ADMIN_STATE, READ_ONLY, STANDARD
 from netweft.control import zones
-from netweft.control.l3 import gateway_agents
-from netweft.control.l3.attached import GATEWAY_PORT
+from netweft.control.l3 import attached, gateway_agents
 from netweft.control.l3.errors import RouterNotFound
+from netweft.control.l3.more_gateways import GATEWAYS, MOST, listed
 from netweft.control.standard import UseCases
 from netweft.store import Object, ReadTransaction
 
@@ -39,9 +39,20 @@ def _gateway(value: Any) -> Any:
     return checked | {_POLICY: None} if _POLICY in value and value[_POLICY] is None else checked
 
 
+def _several(value: Any) -> Any:
+    """One of several, which is not nothing."""
+    checked = _gateway(value)
+    return _GATEWAY(value) if checked is None else checked
+
+
+EXTERNAL_GATEWAYS = checks.list_of(_several, most=MOST)
 ATTRIBUTES = STANDARD | {
     "admin_state_up": ADMIN_STATE,
     "status": Attribute(check=READ_ONLY, sort=True),
+    GATEWAYS: Attribute(check=READ_ONLY),
+    "enable_default_route_ecmp": Attribute(
+        check=checks.or_none(checks.boolean), post=True, put=True, default=None, show=bool
+    ),
     "external_gateway_info": Attribute(check=_gateway, post=True, put=True, default=None),
     "routes": Attribute(check=ROUTES, put=True),
     "flavor_id": Attribute(check=checks.or_none(checks.uuid_text), post=True, sort=True),
@@ -53,19 +64,20 @@ ATTRIBUTES = STANDARD | {
 
 
 def present(tx: ReadTransaction, routers: Sequence[Object]) -> Sequence[Object]:
-    """With the zones in which their gateways are, and their helpers."""
-    ports = tx.get_many("ports", {id for one in routers if (id := one.get(GATEWAY_PORT))})
+    """With their gateways, the zones in which these are, and their helpers."""
+    ports = tx.get_many("ports", {id for one in routers for id in attached.gateway_ports(one)})
     zone = zones.of_hosts(tx, {host for port in ports.values() for host in gateway_agents.hosts_of(port)})
     return [
         one
-        | {"availability_zones": _zones(ports.get(one.get(GATEWAY_PORT) or ""), zone)}
+        | _outside([ports[id] for id in attached.gateway_ports(one) if id in ports], zone)
         | {"conntrack_helpers": conntrack_helpers.exposed(one)}
         for one in routers
     ]
 
 
-def _zones(port: Object | None, zone: Mapping[str, str]) -> list[str]:
-    return sorted({zone[host] for host in gateway_agents.hosts_of(port) if host in zone} if port else ())
+def _outside(ports: list[Object], zone: Mapping[str, str]) -> Object:
+    hosts = {host for port in ports for host in gateway_agents.hosts_of(port)}
+    return {"availability_zones": sorted({zone[host] for host in hosts if host in zone}), GATEWAYS: listed(ports)}
 
 
 def router(use_cases: UseCases) -> Resource:
@@ -77,5 +89,5 @@ def router(use_cases: UseCases) -> Resource:
         use_cases=use_cases,
         not_found=RouterNotFound,
         present=present,
-        computed=frozenset({"availability_zones", "conntrack_helpers"}),
+        computed=frozenset({"availability_zones", "conntrack_helpers", GATEWAYS}),
     )

@@ -1,7 +1,8 @@
-"""/v2.0/routers/ID/add_router_interface, remove_router_interface, add_extraroutes, remove_extraroutes."""
+"""/v2.0/routers/ID/{add,remove}_router_interface, {add,remove}_extraroutes, {add,update,remove}_external_gateways."""
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import TypeAlias
 
 from starlette.requests import Request
@@ -14,13 +15,14 @@ from netweft.api.checks import Invalid
 from netweft.api.encoding import json_response
 from netweft.api.faults import HTTPBadRequest
 from netweft.api.gate import Gate, Handler
-from netweft.api.policy import check_named, check_ports
-from netweft.api.resources.l3.router import ROUTES
+from netweft.api.policy import Policy, check_named, check_ports
+from netweft.api.resources.l3.router import EXTERNAL_GATEWAYS, ROUTES
 from netweft.api.running import Run
 from netweft.api.service import Service
-from netweft.control.l3 import routes
+from netweft.control.l3 import attached, routes
 from netweft.control.l3.attached import Asker
 from netweft.control.l3.errors import BadRouterRequest
+from netweft.control.l3.more_gateways import GATEWAYS
 from netweft.control.l3.routers import Routers
 from netweft.plugins.identity import Context
 from netweft.store import Object, Store, WriteTransaction
@@ -35,6 +37,8 @@ class RouterActions:
         assert isinstance(router.use_cases, Routers)
         self._service = Service(router, store)
         self._run = Run(store)
+        self._policy = Policy(router)
+        self._routers = router.use_cases
         self._interfaces = router.use_cases.interfaces
 
     def routes(self, gate: Gate) -> list[BaseRoute]:
@@ -44,6 +48,8 @@ class RouterActions:
             "add_extraroutes": self.add_routes,
             "remove_extraroutes": self.remove_routes,
         }
+        for verb in ("add", "update", "remove"):
+            handlers[f"{verb}_external_gateways"] = partial(self.change_gateways, verb)
         path = "/v2.0/routers/{id}"
         return [Route(f"{path}/{name}", gate(handler), methods=["PUT"]) for name, handler in handlers.items()]
 
@@ -72,6 +78,24 @@ class RouterActions:
 
     async def remove_routes(self, request: Request, context: Context) -> Response:
         return await self._edit_routes(request, context, "remove_extraroutes", routes.without)
+
+    async def change_gateways(self, verb: str, request: Request, context: Context) -> Response:
+        parsed, id = body.parse(await request.body()), request.path_params["id"]
+        wanted: list[Object] | None = None
+        with suppress(HTTPBadRequest):
+            wanted = _gateways(parsed)
+
+        def act(tx: WriteTransaction, router: Object) -> None:
+            gateways = _gateways(parsed)  # what is wrong is said once the caller may ask
+            check_named(tx, context, [{GATEWAYS: gateways}])
+            if verb != "remove":
+                ports = tx.get_many("ports", attached.gateway_ports(router)).values()
+                self._policy.check_gateways(tx, context, router, gateways, ports)
+            self._routers.change_gateways(tx, router, verb, gateways)
+
+        rule, naming = f"{verb}_external_gateways", {GATEWAYS: wanted or []}
+        answer = await self._run.write(self._service.act, context, id, rule, act, naming, _around)
+        return json_response(answer)
 
     async def _change(self, request: Request, context: Context, rule: str, change: Change) -> Response:
         """What is wrong with the request is said once the caller may ask.  The answer has nothing around it."""
@@ -110,6 +134,18 @@ def _interface(parsed: Object) -> Object:
         return {name: checks.uuid_text(value) for name, value in wanted.items()}
     except Invalid as invalid:
         raise BadRouterRequest(reason=str(invalid)) from None
+
+
+def _gateways(parsed: Object) -> list[Object]:
+    """Not given, there are none."""
+    inner = parsed.get("router")
+    if not isinstance(inner, dict):
+        raise HTTPBadRequest("Unable to find 'router' in request body")
+    try:
+        given: list[Object] = EXTERNAL_GATEWAYS(inner.get(GATEWAYS) or [])
+    except Invalid as invalid:
+        raise HTTPBadRequest(f"Invalid input for external_gateways. Reason: {invalid}.") from None
+    return given
 
 
 def _routes(parsed: Object) -> list[Object]:
