@@ -223,7 +223,7 @@ INT = Pipeline.of(
         "floating IP to the port that it stands for, or that its port is forwarded to; an ICMP error about that goes "
         "to the agent",
         match=fields(ROUTER, "eth_type", "ip_proto", "icmpv4_type", "ipv4_dst", "conj_id", "ip_frag", *TARGET_PORTS)
-        | fields("tcp_src", "udp_src"),
+        | fields(LOCAL_VLAN, "tcp_src", "udp_src"),
         set=fields("ipv4_dst", *TARGET_PORTS, PIECE, NEXT_HOP[-1]),
         next=("forwarded_pieces", "translated", "to_router_itself"),
         miss="to_router_itself",
@@ -277,7 +277,9 @@ INT = Pipeline.of(
         "to_outside",
         "to the external network: a port's address becomes its floating IP, what comes from where a port is forwarded "
         "to becomes that port, any other the gateway's; ICMP errors of who has a floating IP go to the agent",
-        match=fields(ROUTER, HANDED_UP, "eth_type", "ip_proto", "icmpv4_type", "ipv4_src", "conj_id", "ip_frag")
+        match=fields(
+            ROUTER, HANDED_UP, "eth_src", "eth_type", "ip_proto", "icmpv4_type", "ipv4_src", "conj_id", "ip_frag"
+        )
         | fields(*SOURCE_PORTS, "tcp_dst", "udp_dst"),
         set=fields("eth_src", "ipv4_src", *SOURCE_PORTS, PIECE),
         next=("forwarded_pieces", "outside_egress", "next_hop", "hand_up"),

@@ -242,7 +242,7 @@ class Rendering:
     def gateways(self) -> list[Gateway]:
         """Of routers that are up, on this node."""
         found = (local_router(self._memo, id) for id in self._interfaces.gateways_here)
-        return [one.gateway for one in found if one and one.gateway and one.router.admin_state_up]
+        return [gateway for one in found if one and one.router.admin_state_up for gateway in one.gateways]
 
     def interfaces_on(self, network_id: str) -> list[Interface]:
         """Of all routers that are up."""
@@ -305,15 +305,22 @@ class Rendering:
                 del self._hosts[network_id]
         for fact, value in self._domains.refresh(wiring.host_facts(self._memo).name):
             self._memo.put(fact, value)
-        for router_id in sorted(self._rezoned):
-            wanted = self._interfaces.has_gateway_here(router_id)
-            self._zones_changed((self._zones.want if wanted else self._zones.release)(router_id))
+        for id in sorted(self._rezoned):
+            self._zones_changed((self._zones.want if self._has_zone(id) else self._zones.release)(id))
         self._rezoned.clear()
         vlans = self.vlans.assigned
         behind = {vlans[id]: id for id in self._interfaces.networks & vlans.keys()}
         behind |= {zone: router_id for router_id, zone in self._zones.assigned.items()}
         self._memo.put(wiring.TRANSIT, tuple(sorted(behind.items())) or None)
         return self._memo.refresh()
+
+    def _has_zone(self, id: str) -> bool:
+        """A router with its gateway here, or the port of a further gateway of such a one."""
+        port: GatewayPort | None = self._memo.get(("gateway_port", id))
+        if port is None:
+            return self._interfaces.has_gateway_here(id)
+        router: Router | None = self._memo.get(("router", port.router_id))
+        return bool(router and id in router.extra_gateways and self._interfaces.has_gateway_here(router.id))
 
     def _is_wanted(self, network_id: str) -> bool:
         return bool(self._members[network_id]) or self._interfaces.on(network_id)
@@ -405,8 +412,9 @@ class Rendering:
         for obj, step in ((after, 1), (before, -1)):
             if isinstance(obj, RouterPort | GatewayPort):
                 self._regrouped.add(obj.network_id)
-                self._rezoned.add(obj.router_id)
+                self._rezoned |= {obj.id, obj.router_id} if isinstance(obj, GatewayPort) else {obj.router_id}
             elif isinstance(obj, Router):
+                self._rezoned.update(obj.extra_gateways)
                 for id, number in self._router_numbers.use(obj.id, step).items():
                     self._router_at.pop(self._memo.get(("number", id)) or 0, None)
                     self._memo.put(("number", id), number)

@@ -363,7 +363,7 @@ class WayToGateway(Struct, frozen=True):
 
 class LocalRouter(Struct, frozen=True, kw_only=True):
     """A router that this node routes for.  number: its own on this node.  node: this one's name.
-    gateway: if it is here.  ways: if it is elsewhere.
+    gateway: if it is here; more: further ones, where the first is.  ways: if it is elsewhere.
     checks_length: whether the datapath can tell how long a packet is.  can_limit: whether it has meters.
     out_of_reach: on-link prefixes of interfaces whose networks are not wired here.
     limited: nothing, where the datapath has no meters.
@@ -374,12 +374,18 @@ class LocalRouter(Struct, frozen=True, kw_only=True):
     node: str
     interfaces: tuple[Interface, ...]
     gateway: Gateway | None = None
+    more: tuple[Gateway, ...] = ()
     ways: tuple[WayToGateway, ...] = ()
     checks_length: bool = True
     can_limit: bool = True
     out_of_reach: tuple[Prefix, ...] = ()
     limited: tuple[Limited, ...] = ()
     labels: tuple[LocalLabel, ...] = ()
+
+    @property
+    def gateways(self) -> tuple[Gateway, ...]:
+        """Those that are here."""
+        return (self.gateway, *self.more) if self.gateway else ()
 
 
 class Member(Struct, frozen=True):

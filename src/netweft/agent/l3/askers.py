@@ -103,9 +103,9 @@ def by_interface(desired: Desired, router: LocalRouter, interface: Interface) ->
 def asker(desired: Desired, router: LocalRouter, vlan: int | None, address: IpAddress) -> Asker | None:
     """As whom it asks for a next hop in the network with this local VLAN.  None: nobody can have the address but who is
     known."""
-    gateway = by_gateway(router.gateway) if router.gateway else None
-    if gateway and vlan in (None, gateway.network.vlan) and gateway.is_on_link(address):
-        return gateway
+    for gateway in map(by_gateway, router.gateways):
+        if vlan in (None, gateway.network.vlan) and gateway.is_on_link(address):
+            return gateway
     for interface in router.interfaces:
         if interface.network.vlan == vlan and any(within(_single(address), one) for one in interface.on_link):
             there = desired.may_be_there(interface.port.network_id, address)

@@ -22,11 +22,14 @@ class FloatingErrors:
     def answer(self, here: LocalPort | None, packet: PacketIn) -> Iterable[Packet]:
         router = self._desired.router_at(packet.fields.get(ROUTER, 0))
         error, whose = readdressed.error(packet.frame), owner(packet.cookie)
-        if router is None or router.gateway is None or error is None or whose is None:
+        if router is None or error is None or whose is None:
             return ()
-        ends = Ends(router.gateway, self._desired.forwarded)
-        if whose.reason is Reason.ROUTER_ERROR_IN:
-            said = came_in(router, ends, error)
-        else:
-            said = goes_out(router, ends, error, packet.fields.get(NEXT_HOP[-1], 0))
-        return () if said is None else (said,)
+        for gateway in router.gateways:
+            ends = Ends(gateway, self._desired.forwarded)
+            if whose.reason is Reason.ROUTER_ERROR_IN:
+                said = came_in(router, ends, error)
+            else:
+                said = goes_out(router, ends, error, packet.fields.get(NEXT_HOP[-1], 0))
+            if said is not None:
+                return (said,)
+        return ()

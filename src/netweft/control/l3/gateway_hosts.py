@@ -13,6 +13,7 @@ from netweft.control.l3 import attached, eligible
 from netweft.control.l3.associations import KIND
 from netweft.control.l3.owners import GATEWAY
 from netweft.control.standard import bumped
+from netweft.model.router import EXTRA, GATEWAY_PORT
 from netweft.store import Object, Query, ReadTransaction, WriteTransaction
 
 _AGENT = "netweft-agent"  # the binary of agents that route
@@ -75,12 +76,40 @@ def host_went(tx: WriteTransaction, host: str) -> None:
 
 
 def _place(tx: WriteTransaction, ids: Iterable[str], *, without: Collection[str] = ()) -> None:
-    for port in tx.lock_many("ports", sorted(ids)).values():
+    for port in tx.lock_many("ports", sorted(_with_others(tx, set(ids)))).values():
         placed(tx, port, without=without)
 
 
+def _with_others(tx: WriteTransaction, ids: set[str]) -> set[str]:
+    """With the other gateways of routers that have several: one goes where the others go."""
+    routers = {port["device_id"] for port in tx.glance.get_many("ports", ids).values()}
+    several = (one for one in tx.glance.get_many(attached.KIND, routers).values() if one.get(EXTRA))
+    return ids | {id for one in several for id in attached.gateway_ports(one)}
+
+
+def together(tx: WriteTransaction, router: Object) -> None:
+    """A router's gateways, after one has come or gone: all are where the first is."""
+    ids = attached.gateway_ports(router)
+    if len(ids) > 1:
+        _place(tx, ids)
+
+
 def _best(tx: WriteTransaction, port: Object, without: Collection[str]) -> str:
-    return next(iter(able(tx, port, without)), "")
+    """Where the router's first gateway can be, and as many of its others as there can; "" if that is no place for this
+    one."""
+    router_id, first, networks = port["device_id"], port, {}
+    router = tx.glance.get(attached.KIND, router_id) or {}
+    for one in [port, *tx.glance.get_many("ports", attached.gateway_ports(router)).values()]:
+        first = one if one["id"] == router.get(GATEWAY_PORT) else first
+        networks[one["id"]] = tx.glance.get("networks", one["network_id"])
+    agents = [one for one in tx.query("agents", Query({"binary": [_AGENT]})) if hosts.is_there(one)]
+    wired: dict[str, set[str]] = {}
+    for agent in eligible.for_router(tx.glance, router_id, agents):
+        if agent["host"] not in without:
+            wired[agent["host"]] = {id for id, found in networks.items() if found and hosts.can_wire(agent, found)}
+    there = [host for host, ids in wired.items() if first["id"] in ids]
+    host = max(there, key=lambda host: (len(wired[host]), host == first[HOST], _weight(router_id, host)), default="")
+    return host if port["id"] in wired.get(host, ()) else ""
 
 
 def _weight(router_id: str, host: str) -> bytes:

@@ -2,7 +2,7 @@
 
 from netweft.control import flavors, qos, zones
 from netweft.control.flavors import FLAVOR
-from netweft.control.l3 import attached, routes
+from netweft.control.l3 import attached, gateway_hosts, routes
 from netweft.control.l3.attached import INFO, KIND
 from netweft.control.l3.errors import BadRouterRequest, RouterInUse
 from netweft.control.l3.gateways import Gateways
@@ -31,12 +31,12 @@ class Routers:
             routes.check(tx, current, changes["routes"])
         if INFO in changes:
             changes = changes | self.gateways.set(tx, current | changes, changes[INFO])
-        return _written(tx, current, bumped(current, changes))
+        return self._written(tx, current, bumped(current, changes))
 
     def change_gateways(self, tx: WriteTransaction, current: Object, verb: str, wanted: list[Object]) -> Object:
         """verb: add, update or remove."""
         changes = SeveralGateways(self.gateways).change(tx, current, verb, wanted)
-        return _written(tx, current, bumped(current, changes))
+        return self._written(tx, current, bumped(current, changes))
 
     def delete(self, tx: WriteTransaction, current: Object) -> None:
         ports = attached.interfaces(tx, current["id"])
@@ -54,13 +54,15 @@ class Routers:
         links = [flavors.check(tx, router[FLAVOR])] if router.get(FLAVOR) else []
         tx.insert(KIND, router, links)
         if wanted.get(INFO):
-            return _written(tx, router, self.gateways.set(tx, router, wanted[INFO]))
+            return self._written(tx, router, self.gateways.set(tx, router, wanted[INFO]))
         return router
 
-
-def _written(tx: WriteTransaction, router: Object, changes: Object) -> Object:
-    links = {qos.POLICY: qos.links(changes)} if qos.POLICY in changes else {}
-    return tx.update(KIND, router["id"], changes, links)
+    def _written(self, tx: WriteTransaction, router: Object, changes: Object) -> Object:
+        links = {qos.POLICY: qos.links(changes)} if qos.POLICY in changes else {}
+        written = tx.update(KIND, router["id"], changes, links)
+        if GATEWAY_PORT in changes or EXTRA in changes:
+            gateway_hosts.together(tx, written)
+        return written
 
 
 def _settled(given: Object) -> Object:

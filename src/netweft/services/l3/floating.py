@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from netweft.dataplane.openflow.fields import ETH_IPV4, PROTO_TCP, PROTO_UDP
 from netweft.dataplane.openflow.flow import Action, Ct, CtClear, Nat, SetField
 from netweft.services.fields import PIECE, ROUTER, Reason, cookie
+from netweft.services.l3.several_gateways import of_each_gateway
 from netweft.services.pipeline import INT, BridgeFlow, Table, Value
 from netweft.services.security import fragments
 from netweft.services.values import LocalRouter, Service, Uplinks, Wanted
@@ -44,4 +45,4 @@ def _tracked(zone: int, nat: Nat, table: Table) -> tuple[Action, ...]:
     return CtClear(), SetField(PIECE, 1), Ct(zone=zone, commit=True, nat=nat, table=table.id)
 
 
-FLOATING_IPS = Service("floating IPs", router=router)
+FLOATING_IPS = Service("floating IPs", router=of_each_gateway(router))

@@ -4,9 +4,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import TypeAlias
 
-from netweft.model import GatewayPort, Object, PortForwarding, Router
+from netweft.model import Object, PortForwarding, Router
 from netweft.reconcile.memo import Fact, Reader
 from netweft.services.addresses import prefix
+from netweft.services.l3.wiring import gateways_of, zone_of
 from netweft.services.values import Forwarded, LocalForwarding, LocalNetwork
 from netweft.services.wiring import host_facts, local_network
 
@@ -69,16 +70,13 @@ def local_forwarding(read: Reader, id: str) -> LocalForwarding | None:
     """None: its router has no gateway here that leads there, or is down."""
     forwarding: PortForwarding = read.get(("port_forwarding", id))
     router: Router | None = read.get(("router", forwarding.router_id))
-    zone = read.get(("zone", forwarding.router_id))
-    if router is None or not router.admin_state_up or not zone:
+    if router is None or not router.admin_state_up:
         return None
-    gateways: list[GatewayPort] = [
-        read.get(("gateway_port", id)) for id in read.get(("gateways", forwarding.router_id)) or ()
-    ]
-    node, outside = host_facts(read).name, forwarding.floating_network_id
-    here = any(one.host_id == node and one.network_id == outside for one in gateways)
+    node, outside, ports = host_facts(read).name, forwarding.floating_network_id, gateways_of(read, router)
+    port = next((one for one in ports if one.host_id == node and one.network_id == outside), None)
+    zone = zone_of(read, router, port) if port else None
     network = local_network(read, outside)
-    if not here or not isinstance(network, LocalNetwork):
+    if not zone or not isinstance(network, LocalNetwork):
         return None
     number = read.get(("number", router.id))
     return LocalForwarding(forwarding=forwarding, router=number, zone=zone, vlan=network.vlan, snat=router.enable_snat)

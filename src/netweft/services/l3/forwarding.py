@@ -24,6 +24,7 @@ from netweft.model import PortForwarding
 from netweft.services.addresses import Prefix, prefix
 from netweft.services.fields import LOCAL_VLAN, PIECE, PIECES_ZONE, ROUTER, Reason, cookie
 from netweft.services.l3.echo import answers_ping, for_it
+from netweft.services.l3.several_gateways import of_each_gateway
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.security import fragments
 from netweft.services.security.firewall import IS_INVALID, REPLY, TRACKED_BIT
@@ -242,4 +243,4 @@ def _other_pieces(here: LocalRouter, gateway: Gateway, inside: int) -> BridgeFlo
     return PIECES.flow(10, cookie(Reason.ROUTER_FLOATING_IP, here.router.id), match, onward)
 
 
-FORWARDINGS = Service("forwardings", router=router, forwarding=forwarding)
+FORWARDINGS = Service("forwardings", router=of_each_gateway(router), forwarding=forwarding)

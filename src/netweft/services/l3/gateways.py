@@ -21,7 +21,8 @@ from netweft.services.l3 import floating_errors, hand_ups, outside_neighbours, s
 from netweft.services.l3.echo import answers_ping, for_it
 from netweft.services.l3.next_hops import at
 from netweft.services.l3.paths import by_gateway, route, to_the_gateways_node
-from netweft.services.l3.routes import DEFAULT, may_not_fit, priority
+from netweft.services.l3.routes import may_not_fit, priority
+from netweft.services.l3.several_gateways import GATEWAY_ROUTE, default_routes, of_each_gateway
 from netweft.services.l3.unknown_hosts import by_its_wire_mac
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.security.firewall import IS_INVALID, TRACKED_BIT
@@ -34,7 +35,6 @@ LIMITS = INT["outside_egress"]  # before the next hop
 INVALID: Final = 100
 SOURCE_TRANSLATED: Final = 0x40
 IS_AS_IT_WAS: Final = (TRACKED_BIT, TRACKED_BIT | SOURCE_TRANSLATED)
-GATEWAY_ROUTE: Final = DEFAULT - 2  # a default route of its owner's comes before the gateway's
 
 
 def router(uplinks: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
@@ -43,15 +43,22 @@ def router(uplinks: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
     for way in here.ways:
         yield from switching.peer(uplinks, way.there)
         yield from _to_the_gateways_node(here, way)
-    if here.gateway is not None:
+    if here.gateways:
         yield from _by_other_nodes(here)
+        yield from of_each_gateway(_gateway)(uplinks, here)
+        yield from _on_link(here)
+        yield from default_routes(here)
+        yield from hand_ups.undelivered(uplinks, here)
+
+
+def _gateway(_: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
+    if here.gateway is not None:
         yield from outside_neighbours.flows(here, here.gateway)
         yield from _enters(here, here.gateway)
         yield from _leaves(here, here.gateway)
         yield from scopes.by_the_gateway(here, here.gateway)
         yield from floating_errors.flows(here, here.gateway)
         yield from hand_ups.meters(here, here.gateway)
-        yield from hand_ups.undelivered(uplinks, here, here.gateway)
 
 
 def _to_the_gateways_node(here: LocalRouter, way: WayToGateway) -> Iterator[BridgeFlow]:
@@ -95,10 +102,6 @@ def _enters(here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:
 
 def _leaves(here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:
     owner, passes = cookie(Reason.ROUTER_GATEWAY, gateway.port.id), cookie(Reason.ROUTER_PASSES, here.router.id)
-    for on_link in gateway.on_link:
-        yield from _route(here, gateway, on_link, None)
-    for next_hop in gateway.next_hops:
-        yield from _route(here, gateway, Prefix(next_hop.version, 0, 0), next_hop)
     ipv4: dict[str, Value] = {ROUTER: here.number, "eth_type": ETH_IPV4}
     if may_not_fit(here, gateway.network):  # before it gets another address
         for eth_type in (ETH_IPV4, ETH_IPV6):
@@ -131,11 +134,12 @@ def _untranslated(here: LocalRouter, gateway: Gateway) -> Iterator[int]:
         yield ETH_IPV6
 
 
-def _route(here: LocalRouter, gateway: Gateway, to: Prefix, next_hop: Prefix | None) -> Iterator[BridgeFlow]:
-    """next_hop: None for what is on the link."""
-    how_high = GATEWAY_ROUTE if to.mask == 0 else priority(to)
-    owner = cookie(Reason.ROUTER_GATEWAY, gateway.port.id)
-    yield from route(here, owner, how_high, to, [by_gateway(gateway, next_hop)])
+def _on_link(here: LocalRouter) -> Iterator[BridgeFlow]:
+    """Of several gateways on one network by the first."""
+    for on_link in sorted({net for gateway in here.gateways for net in gateway.on_link}):
+        gateway = next(one for one in here.gateways if on_link in one.on_link)
+        owner = cookie(Reason.ROUTER_GATEWAY, gateway.port.id)
+        yield from route(here, owner, priority(on_link), on_link, [by_gateway(gateway, None)])
 
 
 GATEWAYS = Service("gateways", router=router)

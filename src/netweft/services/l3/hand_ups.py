@@ -44,11 +44,11 @@ def meters(here: LocalRouter, gateway: Gateway) -> Iterator[DropMeter]:
         yield DropMeter(id=router_meter_number(gateway.zone, kind), unit="pktps", rate=rate, burst=rate)
 
 
-def undelivered(uplinks: Uplinks, here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:
+def undelivered(uplinks: Uplinks, here: LocalRouter) -> Iterator[BridgeFlow]:
     """What no router can deliver, of packets that came by a way into this node.  Of ports here the agent counts."""
     owner, table = cookie(Reason.ROUTER_HAND_UP, here.router.id), INT["hand_up"]
-    link = gateway.network.link(uplinks)
-    outside = frozenset(link.nears if link else ())
+    links = [gateway.network.link(uplinks) for gateway in here.gateways]
+    outside = frozenset(near for link in links if link for near in link.nears)
     ways = {near for link in (uplinks.tun, *uplinks.physical.values()) for near in link.nears}
     for near in sorted(ways | outside):
         from_outside = near in outside

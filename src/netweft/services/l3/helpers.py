@@ -13,6 +13,7 @@ from netweft.dataplane.openflow.fields import ETH_IPV4, PROTO_TCP, PROTO_UDP
 from netweft.dataplane.openflow.flow import Ct, CtClear, Move, Nat, SetField
 from netweft.model import ConntrackHelper
 from netweft.services.fields import LOCAL_VLAN, NEXT_HOP, ROUTER, Reason, cookie
+from netweft.services.l3.several_gateways import of_each_gateway
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.security.firewall import IS_NEW, IS_RELATED
 from netweft.services.values import Gateway, LocalRouter, Service, Uplinks, Wanted
@@ -59,4 +60,4 @@ def _both(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
     return one[0] | other[0], one[1] | other[1]
 
 
-HELPERS = Service("conntrack helpers", router=router)
+HELPERS = Service("conntrack helpers", router=of_each_gateway(router))

@@ -69,13 +69,15 @@ def unanswered(frame: bytes, router: LocalRouter) -> Packet | None:
     """Nobody on the external network has the address that this packet was for, which has been translated already: as if
     the error came from there."""
     about = _offending(Why.UNKNOWN_NEXT_HOP, frame)
-    entry = next((one for one in _entries(router) if one.gateway is not None), None)
+    by = int.from_bytes(frame[6:12], "big")
+    outside = [one for one in _entries(router) if one.gateway is not None]
+    entry = next((one for one in outside if by in one.macs), next(iter(outside), None))
     return _routed(Why.UNKNOWN_NEXT_HOP, about, router, entry, 0) if about and entry else None
 
 
 def mtu_of(router: LocalRouter, fields: Mapping[str, int]) -> int:
     """Of the network that the packet was about to be in; 0: it is none of the router's."""
-    networks = [one.network for one in (*router.interfaces, *((router.gateway,) if router.gateway else ()))]
+    networks = [*(one.network for one in router.interfaces), *(one.network for one in router.gateways)]
     return next((one.network.mtu for one in networks if one.vlan == fields.get(LOCAL_VLAN)), 0)
 
 
@@ -95,9 +97,8 @@ def _entries(router: LocalRouter) -> Iterator[_Entry]:
         there = [one for one in router.interfaces if one.network.vlan == vlan]
         macs = (which for one in there for which in (mac(one.port.mac_address), wire_mac(router.node, one.port.id)))
         yield _Entry(tuple(macs), vlan, tuple(address for one in there for address in one.addresses))
-    if router.gateway is not None:
-        own = (mac(router.gateway.port.mac_address),)
-        yield _Entry(own, router.gateway.network.vlan, router.gateway.addresses, router.gateway)
+    for gateway in router.gateways:
+        yield _Entry((mac(gateway.port.mac_address),), gateway.network.vlan, gateway.addresses, gateway)
 
 
 def _offending(why: Why, frame: bytes) -> Offending | None:

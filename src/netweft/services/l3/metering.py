@@ -31,10 +31,10 @@ def metered(here: LocalRouter, direction: str) -> Iterator[Action]:
 
 
 def router(_: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
-    if here.gateway is not None and here.router.admin_state_up:
+    for outside in sorted({gateway.network.vlan for gateway in here.gateways}) if here.router.admin_state_up else ():
         for label in here.labels:
             for rule in label.label.rules:
-                yield from _counts(here, here.gateway.network.vlan, label, rule)
+                yield from _counts(here, outside, label, rule)
 
 
 def _counts(here: LocalRouter, outside: int, label: LocalLabel, rule: MeteringRule) -> Iterator[BridgeFlow]:

@@ -8,7 +8,8 @@ fragments go by their addresses alone, since later fragments have no ports.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from netweft.dataplane.openflow.flow import Action, CtClear, DecTtl, Goto, Multipath, SetField
@@ -20,7 +21,7 @@ from netweft.services.l3.routes import APART, fits, to_next_hop, towards
 from netweft.services.l3.scopes import kept_apart
 from netweft.services.pipeline import INT, BridgeFlow
 from netweft.services.security import fragments
-from netweft.services.tables import Value
+from netweft.services.tables import Table, Value
 from netweft.services.values import PHYSICAL, Gateway, LocalNetwork, LocalRouter, WayToGateway
 
 ROUTING, PATHS = INT["routing"], INT["paths"]
@@ -30,12 +31,14 @@ FEW_BITS, MANY_BITS = 6, 8  # of slots' numbers, for a few next hops and for mor
 
 
 class Path(NamedTuple):
-    """Into that network, from that MAC.  next_hop: None for what is on the link.  onward: to which table then."""
+    """Into that network, from that MAC.  next_hop: None for what is on the link.  onward: to which table then.
+    by: of several ways to one next hop, which."""
 
     network: LocalNetwork
     mac: str
     next_hop: Prefix | None
     onward: Goto
+    by: str = ""
 
 
 class Elsewhere(NamedTuple):
@@ -48,18 +51,31 @@ class Elsewhere(NamedTuple):
 Hop = Path | Elsewhere
 
 
-def route(here: LocalRouter, owner: int, how_high: int, to: Prefix, hops: Sequence[Hop]) -> Iterator[BridgeFlow]:
-    """To there by these next hops, all of which answer."""
+def route(
+    here: LocalRouter,
+    owner: int,
+    how_high: int,
+    to: Prefix,
+    hops: Sequence[Hop],
+    *,
+    ports: bool = True,
+    more: Mapping[str, Value] = MappingProxyType({}),
+) -> Iterator[BridgeFlow]:
+    """To there by these next hops, all of which answer.  ports: flows are told apart by ports, too.  more: what else
+    packets have that take it, by one next hop."""
     if len(hops) == 1:
-        yield from _one(here, owner, how_high, to, hops[0])
+        yield from _one(here, owner, how_high, to, hops[0], more=more)
         return
     width = FEW_BITS if len(hops) <= FEW else MANY_BITS
-    for ports, more in ((True, {}), (False, {"ip_frag": fragments.ANY})):
-        choose = Multipath(SLOT, width, 1 << width, object_bits(here.router.id) & 0xFFFF, ports)
-        match: dict[str, Value] = {**towards(here, to), **more}
-        yield ROUTING.flow(how_high + (APART if more else 0), owner, match, choose, PATHS.goto)
+    for by_ports in sorted({ports, False}):
+        match: dict[str, Value] = {
+            **towards(here, to),
+            **({"ip_frag": fragments.ANY} if ports and not by_ports else {}),
+        }
+        choose = Multipath(SLOT, width, 1 << width, object_bits(here.router.id) & 0xFFFF, by_ports)
+        yield ROUTING.flow(how_high + (APART if "ip_frag" in match else 0), owner, match, choose, PATHS.goto)
     for slot, hop in enumerate(shares(hops, 1 << width)):
-        yield from _one(here, owner, how_high, to, hop, {SLOT: (slot, (1 << width) - 1)})
+        yield from _one(here, owner, how_high, to, hop, more={SLOT: (slot, (1 << width) - 1)}, table=PATHS)
 
 
 def by_gateway(gateway: Gateway, next_hop: Prefix | None) -> Path:
@@ -68,8 +84,9 @@ def by_gateway(gateway: Gateway, next_hop: Prefix | None) -> Path:
 
 def answering(here: LocalRouter, hops: Sequence[Hop]) -> list[Hop]:
     """Without those that do not, as long as there is one that does."""
-    silent = here.gateway.silent if here.gateway else frozenset()
-    return [hop for hop in hops if hop.next_hop not in silent] or list(hops)
+    silent = {(gateway.network.vlan, hop) for gateway in here.gateways for hop in gateway.silent}
+    left = [hop for hop in hops if isinstance(hop, Elsewhere) or (hop.network.vlan, hop.next_hop) not in silent]
+    return left or list(hops)
 
 
 def shares(hops: Sequence[Hop], slots: int) -> Iterator[Hop]:
@@ -80,13 +97,21 @@ def shares(hops: Sequence[Hop], slots: int) -> Iterator[Hop]:
 
 def _weight(hop: Hop, slot: int) -> bytes:
     named = text(hop.next_hop) if hop.next_hop else ""
+    named += f" {hop.by}" if isinstance(hop, Path) and hop.by else ""
     return hashlib.blake2s(f"{named} {slot}".encode(), digest_size=8).digest()
 
 
 def _one(
-    here: LocalRouter, owner: int, how_high: int, to: Prefix, hop: Hop, slot: dict[str, Value] | None = None
+    here: LocalRouter,
+    owner: int,
+    how_high: int,
+    to: Prefix,
+    hop: Hop,
+    *,
+    more: Mapping[str, Value],
+    table: Table = ROUTING,
 ) -> Iterator[BridgeFlow]:
-    table, match = (ROUTING, towards(here, to)) if slot is None else (PATHS, {**towards(here, to), **slot})
+    match = {**towards(here, to), **more}
     if isinstance(hop, Elsewhere):
         for way in hop.ways:
             there = {**match, LOCAL_VLAN: way.interface.network.vlan}

@@ -33,8 +33,8 @@ def priority(to: Prefix) -> int:
 
 def may_not_fit(here: LocalRouter, into: LocalNetwork) -> bool:
     """Whether packets may come from a network of the router's with a larger MTU, and the datapath can tell."""
-    others = [one.network for one in (*here.interfaces, *([here.gateway] if here.gateway else ()))]
-    return here.checks_length and any(one.network.mtu > into.network.mtu for one in others)
+    others = [one.network.network for one in here.interfaces] + [one.network.network for one in here.gateways]
+    return here.checks_length and any(one.mtu > into.network.mtu for one in others)
 
 
 def fits(here: LocalRouter, into: LocalNetwork) -> Iterator[Action]:

@@ -136,9 +136,10 @@ def _extra(here: LocalRouter) -> dict[Prefix, list[Hop]]:
 def _outside(here: LocalRouter, next_hop: Prefix) -> Iterator[Hop]:
     if here.gateway is None and here.ways:
         yield Elsewhere(here.ways, next_hop)
-    for gateway in (here.gateway,) if here.gateway else ():
+    for gateway in here.gateways:
         if any(within(next_hop, net) for net in gateway.on_link):
             yield by_gateway(gateway, next_hop)
+            return
 
 
 def host(_: HostFacts, uplinks: Uplinks) -> Iterator[Wanted]:

@@ -26,10 +26,10 @@ def kept_apart(here: LocalRouter, to: Prefix, into: LocalNetwork) -> list[int]:
     """From which local VLANs a route into that network does not lead.  In IPv4 NAT decides what passes to and from
     outside."""
     inside = [interface.network for interface in here.interfaces]
-    outside = here.gateway.network if here.gateway else None
-    if to.version == 4 and outside is not None and into.vlan == outside.vlan:
+    outside = [gateway.network for gateway in here.gateways]
+    if to.version == 4 and any(into.vlan == one.vlan for one in outside):
         return []
-    sources = [*inside, *([outside] if outside and to.version == 6 else [])]
+    sources = [*inside, *(outside if to.version == 6 else [])]
     return sorted({frm.vlan for frm in sources if _scope(frm, to.version) != _scope(into, to.version)})
 
 

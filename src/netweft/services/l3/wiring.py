@@ -1,7 +1,7 @@
 """From facts to routers as services work on them: as in `services/wiring`, which says what is wired here."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from netweft.model import FloatingIp, GatewayPort, Peer, QosPolicy, Router, RouterPort, Subnet
 from netweft.reconcile.memo import Reader
@@ -21,10 +21,12 @@ def local_router(read: Reader, router_id: str) -> LocalRouter | None:
     maybe = [(port, _interface(read, port)) for port in ports if port]
     interfaces = tuple(one for _, one in maybe if one)
     node = host_facts(read).name
-    outside = [read.get(("gateway_port", id)) for id in read.get(("gateways", router_id)) or ()]
-    here = next((port for port in outside if port.host_id == node), None)
-    there = next((port for port in outside if port.host_id not in ("", node)), None)
-    gateway = _gateway(read, found, here) if here else None
+    outside = gateways_of(read, found)
+    first = outside[0] if outside else None
+    here = first if first and first.host_id == node else None
+    there = first if first and first.host_id not in ("", node) else None
+    gateway = _gateway(read, found, here, ()) if here else None
+    more = tuple(_more(read, found, outside)) if gateway else ()
     return LocalRouter(
         router=found,
         number=read.get(("number", router_id)),
@@ -34,15 +36,48 @@ def local_router(read: Reader, router_id: str) -> LocalRouter | None:
         can_limit=not read.get(NO_METERS),
         out_of_reach=tuple(net for port, one in maybe if one is None for net in _on_link(read, port)),
         gateway=gateway,
-        limited=tuple(_limited(read, found, gateway)) if gateway and not read.get(NO_METERS) else (),
+        more=more,
+        limited=tuple(
+            limited
+            for one in ((gateway, *more) if gateway and not read.get(NO_METERS) else ())
+            for limited in _limited(read, found, one)
+        ),
         labels=tuple(labels_of(read, found)) if gateway else (),
         ways=tuple(_ways(read, interfaces, there.host_id)) if there and not here else (),
     )
 
 
-def _gateway(read: Reader, router: Router, port: GatewayPort) -> Gateway | None:
-    """None: its network is not wired here, or there is no zone for it."""
-    network, zone = local_network(read, port.network_id), read.get(("zone", port.router_id))
+def gateways_of(read: Reader, router: Router) -> list[GatewayPort]:
+    """Their ports, in order: the first says where they are."""
+    ids: tuple[str, ...] = read.get(("gateways", router.id)) or ()
+    order = (router.first_gateway, *router.extra_gateways)
+    return [read.get(("gateway_port", id)) for id in sorted(ids, key=lambda id: _place(order, id))]
+
+
+def _place(order: tuple[str | None, ...], id: str) -> int:
+    return order.index(id) if id in order else len(order)
+
+
+def zone_of(read: Reader, router: Router, port: GatewayPort) -> int | None:
+    """The first gateway's is the router's, a further one's its own."""
+    zone: int | None = read.get(("zone", port.id if port.id in router.extra_gateways else router.id))
+    return zone
+
+
+def _more(read: Reader, router: Router, ports: list[GatewayPort]) -> Iterator[Gateway]:
+    """What leads to ports inside by a network's addresses has the first gateway there."""
+    taken = {ports[0].network_id}
+    for port in ports[1:]:
+        gateway = _gateway(read, router, port, taken) if port.id in router.extra_gateways else None
+        taken.add(port.network_id)
+        if gateway is not None:
+            yield gateway
+
+
+def _gateway(read: Reader, router: Router, port: GatewayPort, taken: Collection[str]) -> Gateway | None:
+    """None: its network is not wired here, or there is no zone for it.  taken: networks that gateways before it are
+    on."""
+    network, zone = local_network(read, port.network_id), zone_of(read, router, port)
     if not isinstance(network, LocalNetwork) or not zone:
         return None
     floating: list[FloatingIp] = [
@@ -57,24 +92,27 @@ def _gateway(read: Reader, router: Router, port: GatewayPort) -> Gateway | None:
         floating_ips={
             prefix(one.floating_ip_address).value: prefix(one.fixed_ip_address).value
             for one in floating
-            if one.fixed_ip_address and one.floating_network_id == port.network_id
+            if one.fixed_ip_address and one.floating_network_id == port.network_id and port.network_id not in taken
         },
         floating_ids={
             prefix(one.floating_ip_address).value: one.id
             for one in floating
             if one.fixed_ip_address and one.floating_network_id == port.network_id
         },
-        forwarded=read.get(("forwarded", port.router_id, port.network_id)) or (),
-        watched=tuple(_watched(router, _on_link(read, port))),
+        forwarded=() if port.network_id in taken else read.get(("forwarded", port.router_id, port.network_id)) or (),
+        watched=tuple(_watched(read, router, port)),
         silent=read.get(("silent", port.network_id)) or frozenset(),
     )
 
 
-def _watched(router: Router, on_link: Iterable[Prefix]) -> Iterator[Prefix]:
+def _watched(read: Reader, router: Router, port: GatewayPort) -> Iterator[Prefix]:
     """The next hops there of routes that have several."""
-    times = Counter(route.destination for route in router.routes)
+    times, on_link = Counter(route.destination for route in router.routes), _on_link(read, port)
     several = {prefix(route.nexthop) for route in router.routes if times[route.destination] > 1}
-    yield from sorted(hop for hop in several if any(within(hop, net) for net in on_link))
+    several = {hop for hop in several if any(within(hop, net) for net in on_link)}
+    if router.ecmp and router.extra_gateways:
+        several |= {prefix(one.gateway_ip) for one in _subnets_of(read, port) if one.gateway_ip}
+    yield from sorted(several)
 
 
 def _limited(read: Reader, router: Router, gateway: Gateway) -> Iterator[Limited]:

@@ -106,3 +106,31 @@ def test_floating_ips_say_whether_somebody_carries_them(api: Api, outside: Objec
     assert api.get("alice", f"/floatingips/{made['id']}")["floatingip"]["status"] == "ACTIVE"
     free = api("alice", "PUT", f"/floatingips/{made['id']}", {"floatingip": {"port_id": None}})
     assert free.json()["floatingip"]["status"] == "DOWN"
+
+
+def test_several_gateways_are_on_one_host(api: Api, outside: Object, store: Store) -> None:
+    """On one that is wired to all of their networks, if there is one; what is not wired there is down."""
+    flat = {"provider:network_type": "flat", "provider:physical_network": "physnet8"}
+    other = api.make("admin", "network", name="other", **{"router:external": True}, **flat)
+    subnet(api, "198.51.100.0/24", "admin", other["id"])
+
+    def hosts(router: Object) -> list[tuple[str, str]]:
+        ids = f"/ports?device_id={router['id']}&device_owner=network:router_gateway"
+        ports = {one["network_id"]: one for one in api.get("admin", ids)["ports"]}
+        return [(ports[one["id"]]["binding:host_id"], ports[one["id"]]["status"]) for one in (outside, other)]
+
+    comes(store, "hv1", "hv2")
+    routers = [api.make("alice", "router", **to(outside)) for _ in range(6)]
+    for router in routers:
+        body = {"router": {"external_gateways": [{"network_id": other["id"]}]}}
+        assert api("alice", "PUT", f"/routers/{router['id']}/add_external_gateways", body).status_code == 200
+        assert hosts(router) == [(hosts(router)[0][0], "ACTIVE"), ("", "DOWN")]
+    both = ABLE | {"physnet8": "br-ex8"}
+    with store.write() as tx:
+        binding.node_connected(tx, "hv3", NodeFacts(tunnel_ip="198.51.100.3", bridge_mappings=both))
+    assert [hosts(router) for router in routers] == [[("hv3", "ACTIVE")] * 2] * 6
+    goes(store, "hv3")
+    for router in routers:
+        first, second = hosts(router)
+        assert first[0] in ("hv1", "hv2")
+        assert second == ("", "DOWN")

@@ -43,10 +43,20 @@ ROUTING: Extensions = {
     ),
 }
 OUTSIDE: Extensions = {
+    "enable-default-route-ecmp": (
+        "Enable Default Route ECMP",
+        "Enables configuration of ECMP for default routes",
+        "2023-02-27T00:00:00-00:00",
+    ),
     "ext-gw-mode": (
         "Neutron L3 Configurable external gateway mode",
         "Extension of the router abstraction for specifying whether SNAT should occur on the external gateway",
         "2013-03-28T10:00:00-00:00",
+    ),
+    "external-gateway-multihoming": (
+        "Neutron L3 External Gateway Multihoming",
+        "Allows multiple external gateways to be configured for a router",
+        "2023-01-18T00:00:00-00:00",
     ),
     "fip-port-details": (
         "Floating IP Port Details Extension",

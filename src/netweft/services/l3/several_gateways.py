@@ -1,0 +1,83 @@
+"""A router with several gateways, all of which are on one node: each has its own NAT, told apart where packets leave by
+the MAC that they leave with, and where they come in by their network.
+
+    routing ─▶ paths ─▶ one of the default routes, by the packet's addresses    where `enable_default_route_ecmp` is on
+            └▶ the first gateway's                                              else
+            └▶ that gateway's whose address it has, or will have                by a floating IP, its own answer
+
+By addresses alone: all that a host has with another one leaves with one address, fragments, too.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
+
+from msgspec.structs import replace
+
+from netweft.services.addresses import Prefix, mac
+from netweft.services.fields import LOCAL_VLAN, Reason, cookie
+from netweft.services.l3.paths import Hop, answering, by_gateway, route
+from netweft.services.l3.routes import DEFAULT, SRC
+from netweft.services.pipeline import INT, BridgeFlow, Value
+from netweft.services.values import Gateway, LocalRouter, Uplinks, Wanted
+
+TABLES: Final = {INT[name].id: INT[name] for name in ("from_outside", "to_outside")}
+ROUTING = INT["routing"]
+BY_SOURCE, GATEWAY_ROUTE = DEFAULT - 2, DEFAULT - 4  # a default route of its owner's comes before
+
+Render = Callable[[Uplinks, LocalRouter], Iterable[Wanted]]
+
+
+def of_each_gateway(render: Render) -> Render:
+    """What `render` wants for a router with one gateway, for each."""
+
+    def rendered(uplinks: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
+        if len(here.gateways) < 2:
+            yield from render(uplinks, here)
+            return
+        for gateway in here.gateways:
+            for item in render(uplinks, replace(here, gateway=gateway, more=())):
+                yield _its(item, gateway) if isinstance(item, BridgeFlow) else item
+
+    return rendered
+
+
+def _its(item: BridgeFlow, gateway: Gateway) -> BridgeFlow:
+    flow, table = item.flow, TABLES.get(item.flow.table)
+    if table is None or item.bridge != table.bridge:
+        return item
+    match: dict[str, Value] = {name: value if mask is None else (value, mask) for name, value, mask in flow.match}
+    its: dict[str, Value] = {"eth_src": mac(gateway.port.mac_address)}
+    if table.name == "from_outside":
+        its = {LOCAL_VLAN: gateway.network.vlan}
+    return table.flow(flow.priority, flow.cookie, match | its, *flow.actions)
+
+
+def default_routes(here: LocalRouter) -> Iterator[BridgeFlow]:
+    for version in (4, 6):
+        leads = [gateway for gateway in here.gateways if _hops(gateway, version)]
+        used = leads if here.router.ecmp else leads[:1]
+        hops: list[Hop] = [hop for gateway in used for hop in _hops(gateway, version)]
+        if hops:
+            owner = cookie(Reason.ROUTER_GATEWAY, here.router.id if len(hops) > 1 else used[0].port.id)
+            everywhere = Prefix(version, 0, 0)
+            yield from route(here, owner, GATEWAY_ROUTE, everywhere, answering(here, hops), ports=False)
+        for gateway in leads if len(here.gateways) > 1 else ():
+            yield from _by_source(here, gateway, version)
+
+
+def _hops(gateway: Gateway, version: int) -> list[Hop]:
+    """Several gateways may have one next hop, and are told apart."""
+    found = (by_gateway(gateway, hop) for hop in gateway.next_hops if hop.version == version)
+    return [path._replace(by=gateway.port.id) for path in found]
+
+
+def _by_source(here: LocalRouter, gateway: Gateway, version: int) -> Iterator[BridgeFlow]:
+    """What has, or will have, an address that only this gateway has on the outside."""
+    sources = {one.value for one in gateway.addresses if one.version == version}
+    if version == 4:
+        sources |= {*gateway.floating_ips.values(), *(one.inside for one in gateway.forwarded)}
+    owner = cookie(Reason.ROUTER_GATEWAY, gateway.port.id)
+    for source in sorted(sources):
+        hops = answering(here, _hops(gateway, version))[:1]
+        more: dict[str, Value] = {SRC[version]: source}
+        yield from route(here, owner, BY_SOURCE, Prefix(version, 0, 0), hops, more=more)

@@ -1,0 +1,111 @@
+"""A router with two gateways, on two external networks, with real packets: spread, as whom, who dies, floating IPs."""
+
+import subprocess
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, NamedTuple
+
+import pytest
+from tests.netns.harness import Lab, until
+from tests.netns.outside import external_network, next_hop
+from tests.netns.test_gateways import pings
+from tests.netns.test_routing import make_router
+
+from netweft.lab import host
+from netweft.lab.commands import in_namespace, run, vsctl
+from netweft.lab.host import Host
+from netweft.lab.vm import Vm
+
+VLAN = 77
+SECOND = "198.51.100.1"  # the next hop there
+BEHIND = "192.0.2."  # what both lead to
+TARGETS = range(1, 33)
+LEFT_OUT = 10.0  # seconds, generously: it is 2
+
+
+class Stage(NamedTuple):
+    router: dict[str, Any]
+    networks: tuple[str, str]
+    vms: tuple[Vm, Vm]
+    hops: tuple[Host, Host]
+
+
+@pytest.fixture(scope="module")
+def stage(lab: Lab) -> Iterator[Stage]:
+    blue, first = lab.network("10.45.0.0/24"), external_network(lab)
+    vlan = {"provider:network_type": "vlan", "provider:physical_network": "public", "provider:segmentation_id": VLAN}
+    hops = (next_hop(lab), Host(name="hop2", physical_network="public", vlan=VLAN, addresses=(f"{SECOND}/24",)))
+    host.add(lab.layout, hops[1])
+    with lab.cloud() as cloud:
+        second = cloud.create("networks", name="ext2", **{"router:external": True}, **vlan)["id"]
+        cloud.create(
+            "subnets", network_id=second, cidr="198.51.100.0/24", ip_version=4, gateway_ip=SECOND, enable_dhcp=False
+        )
+        router = make_router(lab, blue, external_gateway_info={"network_id": first}, enable_default_route_ecmp=True)
+        more = {"router": {"external_gateways": [{"network_id": second}]}}
+        cloud.act("routers", router["id"], "add_external_gateways", more)
+    for one in hops:
+        there = lab.layout.host_namespace(one.name)
+        run("ip", "-n", there, "link", "set", "lo", "up")
+        run("ip", "-n", there, "route", "add", "local", f"{BEHIND}0/24", "dev", "lo")
+    yield Stage(router, (first, second), (lab.add_vm("hv1", blue), lab.add_vm("hv2", blue)), hops)
+    for one in hops:
+        host.remove(lab.layout, one)
+
+
+def asked(lab: Lab, one: Host) -> int:
+    """Pings that have come there."""
+    words = in_namespace(lab.layout.host_namespace(one.name), "cat", "/proc/net/snmp")
+    said = subprocess.check_output(words, text=True).split()
+    names = said.index("Icmp:")
+    values = said.index("Icmp:", names + 1)
+    return int(said[values + said.index("InEchos") - names])
+
+
+def reached(lab: Lab, stage: Stage, frm: Vm) -> list[int]:
+    """All of the targets answer; how many are reached by each next hop.  Empty: some do not."""
+    before = [asked(lab, one) for one in stage.hops]
+    script = f"for i in $(seq 1 {len(TARGETS)}); do ping -n -q -c 1 -W 3 {BEHIND}$i >/dev/null && echo & done; wait"
+    done = subprocess.check_output(in_namespace(lab.layout.vm_namespace(frm.name), "sh", "-c", script), text=True)
+    each = [asked(lab, one) - was for one, was in zip(stage.hops, before, strict=True)]
+    return each if len(done.splitlines()) == sum(each) == len(TARGETS) else []
+
+
+def test_flows_are_spread_and_a_gateway_whose_next_hop_dies_is_left_out(lab: Lab, stage: Stage) -> None:
+    for frm in stage.vms:
+        until(partial(reached, lab, stage, frm), "both lead out")
+        spread = reached(lab, stage, frm)
+        assert min(spread) > 0
+        assert reached(lab, stage, frm) == spread, "each flow stays"
+    vsctl(lab.layout.fabric, "set", "port", "h-hop2", "tag=4000")
+    try:
+        until(lambda: reached(lab, stage, stage.vms[0]) == [len(TARGETS), 0], "it is left out", LEFT_OUT)
+        assert reached(lab, stage, stage.vms[1]) == [len(TARGETS), 0]
+    finally:
+        vsctl(lab.layout.fabric, "set", "port", "h-hop2", f"tag={VLAN}")
+    until(lambda: reached(lab, stage, stage.vms[1]) == spread, "each has what it had", 4 * LEFT_OUT)
+
+
+@pytest.mark.parametrize("at", [0, 1])
+def test_tcp_by_each(lab: Lab, stage: Stage, at: int) -> None:
+    """To a host that only one of them knows."""
+    own = ("203.0.113.1", SECOND)[at]
+    there = lab.layout.host_namespace(stage.hops[at].name)
+    feed = ("feed", own, "5001", str(2**20))
+    with lab.inside_namespace(there, "serve", "5001") as server, lab.inside(stage.vms[1], *feed) as client:
+        assert client.finish()[0].split()[0] == server.finish()[0]
+
+
+def test_a_floating_ip_of_the_second_network(lab: Lab, stage: Stage) -> None:
+    """In and out by its own gateway, whatever the hash says; the other one's network does not see it."""
+    lab.let_strangers_in()
+    with lab.cloud() as cloud:
+        made = cloud.create("floatingips", floating_network_id=stage.networks[1], port_id=stage.vms[1].port_id)
+    floating = made["floating_ip_address"]
+    second = lab.layout.host_namespace(stage.hops[1].name)
+    assert pings(second, floating)
+    until(lambda: reached(lab, stage, stage.vms[1]) == [0, len(TARGETS)], "all of it by the floating IP")
+    assert min(reached(lab, stage, stage.vms[0])) > 0
+    with lab.cloud() as cloud:
+        cloud.delete("floatingips", made["id"])
+    until(lambda: reached(lab, stage, stage.vms[1]) and min(reached(lab, stage, stage.vms[1])), "spread again")

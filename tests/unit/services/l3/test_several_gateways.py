@@ -1,0 +1,164 @@
+"""Several gateways of a router, asked of fake switches: by which a packet leaves, as whom, and how the answer comes."""
+
+import pytest
+from msgspec.structs import replace
+from tests.unit.services.l3.test_gateways import B1, B2, BLUE, MACS, NEAR, OUTSIDE, R2, RED, SOMEBODY, TO_BLUE, TO_RED
+from tests.unit.services.l3.test_gateways import sent as sent_to
+
+from netweft.model import GatewayPort, Network, Port, Router
+from netweft.services.addresses import Prefix, mac, prefix, text
+from netweft.testing import packets
+from netweft.testing.region import Region, floating_ip, gateway, interface, network, port, router, subnet
+from netweft.testing.switch import Delivery, Packet
+
+SECOND = network(8, "vlan", "public")
+R = router(1)
+FIRST_PORT = gateway(1, R, OUTSIDE, "hv1", "203.0.113.5", "2001:db8:1::5")
+OTHER_PORT = gateway(2, R, SECOND, "hv1", "198.51.100.5", "2001:db8:2::5")
+TWIN_PORT = gateway(3, R, OUTSIDE, "hv1", "203.0.113.6", "2001:db8:1::6")
+HOPS = {FIRST_PORT: "203.0.113.1", OTHER_PORT: "198.51.100.1"}
+HOPS_6 = {FIRST_PORT: "2001:db8:1::1", OTHER_PORT: "2001:db8:2::1"}
+MAC = {FIRST_PORT: "02:00:00:00:01:01", OTHER_PORT: "02:00:00:00:02:01"}
+FLOWS = [f"192.0.2.{number}" for number in range(40)]
+SIX = port(12, BLUE, "10.0.0.12", "fd00:a::12")
+TO_BLUE_6 = interface(1, R, BLUE, "10.0.0.1", "fd00:a::1")
+
+
+def with_gateways(*more: GatewayPort, ecmp: bool = True) -> Router:
+    return replace(R, first_gateway=FIRST_PORT.id, extra_gateways=tuple(one.id for one in more), ecmp=ecmp)
+
+
+@pytest.fixture
+def region() -> Region:
+    """hv1: B1, SIX and the gateways; hv2: B2, R2."""
+    made = Region(nodes=2)
+    made.create(BLUE, RED, OUTSIDE, SECOND, B1, B2, R2, SIX, TO_BLUE_6, TO_RED)
+    made.create(subnet(BLUE, "10.0.0.0/24"), subnet(BLUE, "fd00:a::/64"), subnet(RED, "10.0.1.0/24"))
+    for net, first in ((OUTSIDE, FIRST_PORT), (SECOND, OTHER_PORT)):
+        for hop, length in ((HOPS[first], 24), (HOPS_6[first], 64)):
+            cidr = f"{hop.rpartition('.')[0]}.0/24" if length == 24 else f"{hop[:-1]}/64"
+            made.create(subnet(net, cidr, gateway_ip=hop))
+    made.create(with_gateways(OTHER_PORT), FIRST_PORT, OTHER_PORT)
+    made.plug("hv1", B1, SIX)
+    made.plug("hv2", B2, R2)
+    made.settle()
+    for net, first in ((OUTSIDE, FIRST_PORT), (SECOND, OTHER_PORT)):
+        for hop in (HOPS[first], HOPS_6[first]):
+            made.nodes["hv1"].rendering.learn(net.id, hop, MAC[first])
+    made.nodes["hv1"].rendering.learn(OUTSIDE.id, NEAR, MACS[NEAR])
+    made.settle()
+    return made
+
+
+def leaves(region: Region, frm: Port, to: str) -> Packet:
+    (packet,) = sent_to(region, frm, to)
+    return packet
+
+
+def leaves_as(region: Region, frm: Port, to: str) -> tuple[str, int, int]:
+    """(source address, source MAC, destination MAC)"""
+    packet = leaves(region, frm, to)
+    return text(Prefix(4, packet["ipv4_src"], None)), packet["eth_src"], packet["eth_dst"]
+
+
+def by(one: GatewayPort, hop: GatewayPort | None = None) -> tuple[str, int, int]:
+    return one.fixed_ips[0].ip_address, mac(one.mac_address), mac(MAC[hop or one])
+
+
+def comes_in(region: Region, packet: Packet, net: Network) -> list[Delivery]:
+    tag = net.segments[0].segmentation_id
+    return list(region.wires["public"].carry(None, {"vlan_vid": 0x1000 | tag if tag else 0, **packet}))
+
+
+@pytest.mark.parametrize("frm", [B1, B2, R2])
+def test_each_leaves_as_itself_and_answers_come_back(region: Region, frm: Port) -> None:
+    """A host keeps its gateway towards another host, whatever the ports."""
+    found = {to: leaves_as(region, frm, to) for to in FLOWS}
+    assert set(found.values()) == {by(FIRST_PORT), by(OTHER_PORT)}
+    assert found == {to: leaves_as(region, frm, to) for to in FLOWS}
+    for to in FLOWS[:8]:
+        one = FIRST_PORT if found[to] == by(FIRST_PORT) else OTHER_PORT
+        answer = packets.udp(MAC[one], one.mac_address, to, found[to][0], 53, 1000)
+        (delivery,) = comes_in(region, answer, OUTSIDE if one is FIRST_PORT else SECOND)
+        assert region.ids_of([delivery]) == [frm.id]
+
+
+def test_without_ecmp_the_first_leads_out(region: Region) -> None:
+    region.create(with_gateways(OTHER_PORT, ecmp=False))
+    region.settle()
+    for frm in (B1, B2):
+        assert {leaves_as(region, frm, to) for to in FLOWS} == {by(FIRST_PORT)}
+        packet = leaves(region, frm, "198.51.100.1")
+        assert packet["ipv4_src"] == prefix("198.51.100.5").value, "but a network of its own is reached by each"
+
+
+def test_who_is_silent_is_left_out(region: Region) -> None:
+    before = {to: leaves_as(region, B1, to) for to in FLOWS}
+    region.nodes["hv1"].rendering.fall_silent(SECOND.id, [HOPS[OTHER_PORT]])
+    region.settle()
+    assert {leaves_as(region, B1, to) for to in FLOWS} == {by(FIRST_PORT)}
+    region.nodes["hv1"].rendering.fall_silent(SECOND.id, [])
+    region.settle()
+    assert {to: leaves_as(region, B1, to) for to in FLOWS} == before
+
+
+def test_two_on_one_network(region: Region) -> None:
+    """One next hop, two addresses."""
+    region.create(with_gateways(TWIN_PORT), TWIN_PORT)
+    region.gateway_ports.pop(OTHER_PORT.id)
+    region.settle()
+    found = {to: leaves_as(region, B1, to) for to in FLOWS}
+    assert set(found.values()) == {by(FIRST_PORT), by(TWIN_PORT, FIRST_PORT)}
+    to = next(to for to, how in found.items() if how == by(TWIN_PORT, FIRST_PORT))
+    answer = packets.udp(MAC[FIRST_PORT], TWIN_PORT.mac_address, to, "203.0.113.6", 53, 1000)
+    (delivery,) = comes_in(region, answer, OUTSIDE)
+    assert region.ids_of([delivery]) == [B1.id]
+
+
+@pytest.mark.parametrize("ecmp", [True, False])
+@pytest.mark.parametrize("frm", [B1, B2])
+def test_a_floating_ip_leaves_by_its_own_gateway(region: Region, frm: Port, *, ecmp: bool) -> None:
+    own = frm.fixed_ips[0].ip_address
+    region.create(floating_ip(5, R, SECOND, "198.51.100.50", own), with_gateways(OTHER_PORT, ecmp=ecmp))
+    region.settle()
+    floating = ("198.51.100.50", *by(OTHER_PORT)[1:])
+    assert {leaves_as(region, frm, to) for to in FLOWS} == {floating}
+    assert leaves_as(region, frm, NEAR)[0] == "203.0.113.5", "but not into another network with its address"
+    came = packets.udp(MAC[OTHER_PORT], OTHER_PORT.mac_address, SOMEBODY, "198.51.100.50", 1000, 53)
+    (delivery,) = comes_in(region, came, SECOND)
+    assert region.ids_of([delivery]) == [frm.id]
+    assert not comes_in(region, {**came, "eth_dst": mac(FIRST_PORT.mac_address)}, OUTSIDE), "it is not that one's"
+
+
+@pytest.mark.parametrize("one", [FIRST_PORT, OTHER_PORT])
+def test_each_answers_from_where_it_was_asked(region: Region, one: GatewayPort) -> None:
+    """Whoever asks: not as the hash of the two addresses says."""
+    heard = region.wires["public"].heard
+    for to in FLOWS[:12]:
+        asks = packets.ping(MAC[one], one.mac_address, to, one.fixed_ips[0].ip_address)
+        comes_in(region, {**asks, "ip_ttl": 64}, OUTSIDE if one is FIRST_PORT else SECOND)
+        (answer,) = [packet for packet in heard if packet.get("ipv4_dst") == prefix(to).value]
+        assert (answer["eth_src"], answer["eth_dst"]) == by(one)[1:]
+        assert answer["ipv4_src"] == prefix(one.fixed_ips[0].ip_address).value
+        heard.clear()
+
+
+def test_ipv6_by_each(region: Region) -> None:
+    heard, found = region.wires["public"].heard, set()
+    for number in range(40):
+        heard.clear()
+        ping = packets.ping6(SIX.mac_address, TO_BLUE.mac_address, "fd00:a::12", f"2001:db8:ffff::{number:x}")
+        region.send(SIX, {**ping, "ip_ttl": 64})
+        (packet,) = heard
+        found.add((packet["eth_src"], packet["eth_dst"]))
+    assert found == {by(FIRST_PORT)[1:], by(OTHER_PORT)[1:]}
+
+
+def test_one_gateway_costs_what_it_did(region: Region) -> None:
+    """Further ones bring the slots, and what each has."""
+    region.create(with_gateways(), FIRST_PORT)
+    region.gateway_ports.pop(OTHER_PORT.id)
+    region.settle()
+    paths = [flow for flow in region.nodes["hv1"].bridges["int"].flows.values() if "multipath" in str(flow)]
+    assert not paths
+    assert {leaves_as(region, B1, to) for to in FLOWS} == {by(FIRST_PORT)}
