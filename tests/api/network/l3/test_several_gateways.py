@@ -193,3 +193,11 @@ def test_not_without_end(api: Api, one: Object) -> None:
     assert refused(gateways(api, router, "add", by(one))) == (400, "UnableToAddExtraGateways")
     assert gateways(api, router, "add", *[by(one)] * 17).status_code == 400
     assert len(shown(api, router)) == 16
+
+
+def test_what_is_true_is_among_the_extensions(api: Api) -> None:
+    aliases = {one["alias"] for one in api.get("alice", "/extensions")["extensions"]}
+    assert {"external-gateway-multihoming", "enable-default-route-ecmp"} <= aliases
+    assert not {"enable-default-route-bfd", "network_ha"} & aliases
+    answer = api("admin", "POST", "/routers", {"router": {"enable_default_route_bfd": True}})
+    assert answer.status_code == 400
