@@ -9,7 +9,7 @@ from typing import Final
 
 from netweft.control.l3 import attached
 from netweft.control.l3.errors import UnableToAddExtraGateways, UnableToMatchGateways, UnableToRemoveGateways
-from netweft.control.l3.gateways import IPS, Gateways, check_routes
+from netweft.control.l3.gateways import IPS, Gateways, check_routes, hold_pools
 from netweft.model.router import EXTRA, GATEWAY_PORT
 from netweft.store import Object, WriteTransaction
 
@@ -35,6 +35,8 @@ class SeveralGateways:
             "update": self._update,
             "remove": self._remove,
         }
+        networks = tx.glance.get_many("networks", {one["network_id"] for one in wanted})
+        hold_pools(tx, _ports(tx, router), networks.values())
         after = verbs[verb](tx, router, wanted)
         return {name: value for name, value in after.items() if router.get(name) != value}
 
