@@ -10,8 +10,17 @@ from tests.ovs.sandbox import Sandbox
 from tests.unit.dataplane.flows import ACTIONS, matches, needed, sample
 
 from netweft.dataplane.openflow.client import OpenFlowConnection
-from netweft.dataplane.openflow.fields import ETH_IPV4, ETH_IPV6, FIELDS, Field, canonical, match
-from netweft.dataplane.openflow.flow import Action, Clone, Ct, DecTtl, Flow, Output, SetField
+from netweft.dataplane.openflow.fields import (
+    ETH_IPV4,
+    ETH_IPV6,
+    FIELDS,
+    PROTO_TCP,
+    PROTO_UDP,
+    Field,
+    canonical,
+    match,
+)
+from netweft.dataplane.openflow.flow import Action, Clone, Ct, DecTtl, Flow, Match, Output, SetField
 
 MATCHABLE = [field for field in FIELDS.values() if field.matchable and not field.name.startswith("xreg")]
 MASKABLE = [field for field in MATCHABLE if field.maskable]
@@ -81,8 +90,16 @@ async def test_a_masked_set_field_comes_back_as_it_was_sent(
 async def test_actions_come_back_as_they_were_sent(
     ovs: Sandbox, bridge: str, switch: OpenFlowConnection, actions: tuple[Action, ...]
 ) -> None:
-    tracked = match(eth_type=ETH_IPV4) if any(isinstance(action, Ct | Clone) for action in actions) else ()
-    await check(ovs, bridge, switch, Flow(table=3, priority=7, match=tracked, actions=actions))
+    await check(ovs, bridge, switch, Flow(table=3, priority=7, match=tracked(actions), actions=actions))
+
+
+def tracked(actions: tuple[Action, ...]) -> Match:
+    """What Open vSwitch wants to be matched where packets are tracked, and for which helper."""
+    if not any(isinstance(action, Ct | Clone) for action in actions):
+        return ()
+    helpers = [action.alg for action in actions if isinstance(action, Ct) and action.alg]
+    protocol = {"ip_proto": {"ftp": PROTO_TCP, "tftp": PROTO_UDP}[helpers[0]]} if helpers else {}
+    return match(eth_type=ETH_IPV4, **protocol)
 
 
 async def test_a_wide_register_in_a_match_is_two_registers(switch: OpenFlowConnection) -> None:
