@@ -17,7 +17,7 @@ from netweft.dataplane.openflow.client import OpenFlowConnection
 from netweft.dataplane.openflow.conntrack import Connections
 from netweft.dataplane.openflow.errors import FlowRejected, Rejected
 from netweft.dataplane.openflow.flow import Action, Flow, FlowKey, Meter
-from netweft.dataplane.openflow.messages import FlowChange, PacketIn
+from netweft.dataplane.openflow.messages import Count, FlowChange, PacketIn
 from netweft.dataplane.openflow.meters import DropMeter, MeterCommand
 from netweft.dataplane.ovsdb.errors import TransactionFailed
 from netweft.dataplane.ovsdb.rows import ROW_KINDS, PortRow, Row, RowKey, RowKind, Vif, VifTag, row_key
@@ -63,6 +63,14 @@ class FakeSwitch:
         self.packets: list[bytes] = []
         self.first_fragments = False
         self._watcher: Callable[[FlowChange], None] = lambda _: None
+
+    async def count(self, table: int, cookie: int, cookie_mask: int) -> list[Count]:
+        """No packet has come by."""
+        return [
+            Count(flow.cookie, (flow.table, flow.priority, repr(flow.match).encode()), 0, 0)
+            for flow in await self.dump_flows(cookie, cookie_mask)
+            if flow.table == table
+        ]
 
     async def dump_flows(self, cookie: int = 0, cookie_mask: int = 0) -> list[Flow]:
         return [flow for flow in self.flows.values() if flow.cookie & cookie_mask == cookie & cookie_mask]
