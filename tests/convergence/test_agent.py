@@ -167,7 +167,7 @@ async def test_another_versions_tables_stay_as_they_are_before_the_view_is_compl
     world.see(world.desired.view, OBJECTS)
     await calm(world)
     switch = world.switches["int"]
-    theirs = {flow.key: flow for flow in (replace(flow, table=flow.table + 40) for flow in switch.flows.values())}
+    theirs = {flow.key: flow for flow in (replace(flow, table=flow.table + 100) for flow in switch.flows.values())}
     switch.flows.clear()
     switch.flows.update(theirs)
     await world.start(subscribed=False)
