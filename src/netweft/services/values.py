@@ -317,6 +317,11 @@ class Gateway(Struct, frozen=True, kw_only=True):
     def addresses(self) -> tuple[Prefix, ...]:
         return tuple(prefix(fixed.ip_address) for fixed in self.port.fixed_ips)
 
+    @property
+    def snat_address(self) -> int | None:
+        """What SNAT translates to: the first IPv4 address."""
+        return next((address.value for address in self.addresses if address.version == 4), None)
+
     def own(self, version: int) -> list[int]:
         """What it is asked for on the external network: its addresses, floating IPs, in IPv6 the link-local one."""
         found = {one.value for one in self.addresses if one.version == version}

@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator
 
 from netweft.dataplane.openflow.fields import ETH_ARP, ETH_IPV6, ND_SOLICIT, PROTO_ICMPV6
 from netweft.dataplane.openflow.flow import Action, Move, SetField
+from netweft.dataplane.packets.arp import REQUEST
 from netweft.services.addresses import MAC_ANY_MULTICAST, Prefix, is_multicast, link_local, mac, prefix
 from netweft.services.fields import ANY_TAG, IN_PORT, LOCAL_VLAN, Reason, cookie
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.values import Flood, HostFacts, LocalNetwork, LocalPort, RemotePort, Service, Uplinks, Wanted
 
 NOT_OURS, TO_EVERYBODY, TO_ONE = 30, 20, 10
-REQUEST = 1
 
 REQUESTS = INT["requests"]
 ON = INT["egress"].goto

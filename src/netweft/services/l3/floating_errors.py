@@ -75,7 +75,7 @@ def goes_out(here: LocalRouter, ends: Ends, error: Error, next_hop: int) -> Pack
         return Packet(with_ends(error, src=says, quoted_dst=to), (*in_it, INT["next_hop"].resubmit))
     if all(one.inside != int(error.src) for one in gateway.forwarded):
         return None
-    own = next((address.value for address in gateway.addresses if address.version == 4), None)
+    own = gateway.snat_address
     if here.router.enable_snat and own is not None:
         return Packet(error.frame, (*in_it, *_tracked(gateway, Nat(src=own), OUT, commit=True)))
     known = ends.forwarding_to(error.quoted_dst, quoted)

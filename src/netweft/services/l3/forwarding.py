@@ -236,7 +236,7 @@ def _collected(here: LocalRouter, gateway: Gateway, one: Forwarded) -> Iterator[
 
 def _other_pieces(here: LocalRouter, gateway: Gateway, inside: int) -> BridgeFlow:
     """From there, but from none of the ports: as anything else from there."""
-    own = next((address.value for address in gateway.addresses if address.version == 4), None)
+    own = gateway.snat_address
     snat = here.router.enable_snat and own is not None
     onward = Ct(zone=gateway.zone, commit=True, nat=Nat(src=own), table=OUT.id) if snat else OUT.goto
     match = {**_known(gateway.zone), "ct_nw_src": inside}

@@ -112,8 +112,8 @@ def _leaves(here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:
         yield TO_OUTSIDE.flow(30, passes, {**ipv4, "ipv4_src": address}, CtClear(), LIMITS.goto)
     for eth_type in _untranslated(here, gateway):
         yield TO_OUTSIDE.flow(5, passes, {ROUTER: here.number, "eth_type": eth_type}, LIMITS.goto)
-    if here.router.enable_snat and own:
-        snat = Ct(zone=gateway.zone, commit=True, table=LIMITS.id, nat=Nat(own[0]))
+    if here.router.enable_snat and gateway.snat_address is not None:
+        snat = Ct(zone=gateway.zone, commit=True, table=LIMITS.id, nat=Nat(gateway.snat_address))
         yield TO_OUTSIDE.flow(10, passes, ipv4, CtClear(), snat)
         # what has kept its address: of no connection, or where Open vSwitch found no other one that is free
         yield LIMITS.flow(INVALID, owner, {**ipv4, "ct_state": IS_INVALID})

@@ -40,8 +40,13 @@ def handed_up(here: LocalRouter, kind: RouterLimit) -> tuple[Action, ...]:
 
 
 def meters(here: LocalRouter, gateway: Gateway) -> Iterator[DropMeter]:
-    for kind, rate in RATES.items() if here.can_limit else ():
-        yield DropMeter(id=router_meter_number(gateway.zone, kind), unit="pktps", rate=rate, burst=rate)
+    for kind in RATES if here.can_limit else ():
+        yield meter(gateway.zone, kind)
+
+
+def meter(of: int, kind: RouterLimit) -> DropMeter:
+    """of: a gateway's zone, or a network's local VLAN."""
+    return DropMeter(id=router_meter_number(of, kind), unit="pktps", rate=RATES[kind], burst=RATES[kind])
 
 
 def undelivered(uplinks: Uplinks, here: LocalRouter) -> Iterator[BridgeFlow]:

@@ -32,7 +32,7 @@ def router(_: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
     gateway, helpers = here.gateway, here.router.helpers
     if gateway is None or not helpers or not here.router.admin_state_up or not here.router.enable_snat:
         return
-    own = next((address.value for address in gateway.addresses if address.version == 4), None)
+    own = gateway.snat_address
     if own is None:
         return
     for helper in helpers:

@@ -110,7 +110,8 @@ def _before_translation(ends: Ends, address: IPv4Address, quoted: bytes, fields:
     """As who sent the packet knows it.  An answer to a connection by SNAT was for the gateway's address; its port is
     the asker's own but where two had the same."""
     if fields.get("ct_nw_src") == int(address):
-        return next((End(IPv4Address(one.value)) for one in ends.gateway.addresses if one.version == 4), None)
+        own = ends.gateway.snat_address
+        return None if own is None else End(IPv4Address(own))
     first_to = fields.get("ct_nw_dst", 0)
     if any(one.outside == first_to and one.inside == int(address) for one in ends.gateway.forwarded):
         return End(IPv4Address(first_to), fields.get("ct_tp_dst"))

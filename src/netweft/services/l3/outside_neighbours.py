@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from netweft.dataplane.openflow.fields import ETH_ARP, ETH_IPV6, ND_ADVERT, ND_SOLICIT, PROTO_ICMPV6
+from netweft.dataplane.packets.arp import REPLY, REQUEST
 from netweft.services.addresses import mac
 from netweft.services.fields import LOCAL_VLAN, Reason, RouterLimit, cookie
 from netweft.services.l2.neighbours import arp_reply
@@ -12,7 +13,6 @@ from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.values import Gateway, LocalRouter
 
 TO_ROUTER = INT["to_router"]
-REQUEST, REPLY = 1, 2
 ASKED, NEXT_HOP, ADVERT, ANSWER, REST = 30, 28, 25, 20, 10
 
 

@@ -23,6 +23,7 @@ from typing import Final
 from netweft.dataplane.openflow.fields import ETH_ARP, ETH_IPV4, ETH_IPV6, ND_ADVERT, ND_SOLICIT, PROTO_ICMPV6
 from netweft.dataplane.openflow.flow import Action, Controller, Meter, SetField
 from netweft.dataplane.openflow.meters import DropMeter
+from netweft.dataplane.packets.arp import REPLY, REQUEST
 from netweft.services.addresses import MAC_ANY_MULTICAST, Prefix, link_local, mac
 from netweft.services.fields import (
     AGENT,
@@ -40,7 +41,7 @@ from netweft.services.fields import (
 )
 from netweft.services.l2.neighbours import arp_reply
 from netweft.services.l2.switching import encapsulate
-from netweft.services.l3.hand_ups import RATES
+from netweft.services.l3.hand_ups import meter
 from netweft.services.l3.next_hops import LOOPBACK
 from netweft.services.l3.wire import wire_mac
 from netweft.services.pipeline import INT, TUN, BridgeFlow, Value
@@ -58,7 +59,6 @@ from netweft.services.values import (
 )
 
 TO_ROUTER, HAND_UP = INT["to_router"], INT["hand_up"]
-REQUEST, REPLY = 1, 2
 EVERYBODY: Final = 0xFFFFFFFFFFFF
 ASKED, ANSWER, QUESTION, FORGED, CLAIM = 29, 27, 26, 25, 15  # a gateway's own come before (`outside_neighbours`)
 DISCOVERY: Final[dict[str, Value]] = {"eth_type": ETH_IPV6, "ip_proto": PROTO_ICMPV6, "icmpv6_code": 0}
@@ -188,8 +188,7 @@ def _to_other_nodes(uplinks: Uplinks, here: LocalNetwork) -> Iterator[Action]:
 
 def meters(here: LocalNetwork, kind: RouterLimit) -> Iterator[DropMeter]:
     if here.can_limit:
-        rate = RATES[kind]
-        yield DropMeter(id=router_meter_number(here.vlan, kind), unit="pktps", rate=rate, burst=rate)
+        yield meter(here.vlan, kind)
 
 
 def limited(here: LocalNetwork, kind: RouterLimit) -> tuple[Action, ...]:

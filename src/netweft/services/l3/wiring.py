@@ -118,8 +118,8 @@ def _watched(read: Reader, router: Router, port: GatewayPort) -> Iterator[Prefix
 def _limited(read: Reader, router: Router, gateway: Gateway) -> Iterator[Limited]:
     """What is translated here and has a policy, or whose network has one."""
     network = gateway.network.network
-    own = [address.value for address in gateway.addresses if address.version == 4][:1]
-    ends = [(router.id, value, router.qos_policy_id) for value in own if router.enable_snat]
+    own = gateway.snat_address
+    ends = [(router.id, own, router.qos_policy_id)] if router.enable_snat and own is not None else []
     for id in read.get(("floating_ips", router.id)) or ():
         one: FloatingIp = read.get(("floating_ip", id))
         if one.floating_network_id == network.id:
