@@ -1,29 +1,26 @@
 """/v2.0/floatingips/ID/port_forwardings: which ports of a floating IP lead where inside."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
 
-from netweft.api import body, checks, pages, querystring
-from netweft.api.attributes import REQUIRED, Attribute, Resource
+from netweft.api import body, checks
+from netweft.api.attributes import REQUIRED, Attribute
 from netweft.api.checks import Invalid
 from netweft.api.encoding import json_response
 from netweft.api.faults import HTTPBadRequest
-from netweft.api.gate import Gate, Handler
 from netweft.api.policy import check_ports
+from netweft.api.resources.parts import Part, Parts
 from netweft.api.resources.standard import READ_ONLY
-from netweft.api.running import Run
-from netweft.api.service import Service
 from netweft.control.l3 import forwardings
 from netweft.control.l3.associations import FORWARDED_TO
 from netweft.control.l3.errors import BadPortForwardingRequest, PortForwardingNotFound
 from netweft.control.l3.forwardings import EXTERNAL, INSIDE, INTERNAL, PORT
 from netweft.control.l3.port_ranges import LEAST, MOST, parsed
 from netweft.plugins.identity import Context
-from netweft.store import Object, ReadTransaction, Store, WriteTransaction
+from netweft.store import Object, Query, ReadTransaction, WriteTransaction
 
 # a range, and the attribute that says the same of one port
 _SINGLE = {EXTERNAL: "external_port", INTERNAL: "internal_port"}
@@ -65,15 +62,6 @@ _SHOWN = ("id", PORT, INSIDE, INTERNAL, EXTERNAL, "protocol", "description")
 _EXPOSED = ("id", "protocol", PORT, INSIDE, *_SINGLE.values())
 
 
-class _Forwarding(NamedTuple):
-    """As bodies and lists describe it."""
-
-    member: str = "port_forwarding"
-    collection: str = "port_forwardings"
-    attributes: Mapping[str, Attribute] = ATTRIBUTES
-    computed: frozenset[str] = frozenset()
-
-
 def shown(row: Object) -> Object:
     """A range of one port is that port, too."""
     ports = {name: parsed(row[of]).single for of, name in _SINGLE.items()}
@@ -89,43 +77,31 @@ def exposed(tx: ReadTransaction, floating_ips: Sequence[Object]) -> dict[str, li
     }
 
 
-class PortForwardings:
-    def __init__(self, floatingip: Resource, store: Store) -> None:
-        self._service = Service(floatingip, store)
-        self._store = store
-        self._run = Run(store)
+class PortForwardings(Parts):
+    part = Part("port_forwarding", "port_forwardings", ATTRIBUTES)
+    absent = PortForwardingNotFound
 
-    def routes(self, gate: Gate) -> list[BaseRoute]:
-        path = "/v2.0/floatingips/{floatingip_id}/port_forwardings"
-        handlers: list[tuple[str, str, Handler]] = [
-            (path, "GET", self.list),
-            (path, "POST", self.create),
-            (path + "/{id}", "GET", self.show),
-            (path + "/{id}", "PUT", self.update),
-            (path + "/{id}", "DELETE", self.delete),
-        ]
-        return [Route(path, gate(handler), methods=[method]) for path, method, handler in handlers]
+    def every(self, tx: ReadTransaction, parent: Object) -> list[Object]:
+        return forwardings.of(tx, parent["id"])
 
-    async def list(self, request: Request, context: Context) -> Response:
-        pairs = querystring.parse(request.url.query)
-        listing = querystring.listing(_Forwarding(), pairs)
-        found = await self._ask(
-            request, context, lambda tx, floating_ip: [shown(row) for row in forwardings.of(tx, floating_ip["id"])]
-        )
-        absent = PortForwardingNotFound(id=listing.query.marker)
-        page = pages.of_parts(listing.query, [_whole(one) for one in found or ()], absent)
-        answered = [{name: value for name, value in one.items() if value != _NO_PORT} for one in page]
-        url = str(request.url.replace(query=""))
-        return json_response(querystring.answer(_Forwarding(), listing, answered, url, pairs))
+    def one(self, tx: ReadTransaction, parent: Object, id: str) -> Object:
+        return forwardings.one(tx, parent["id"], id)
 
-    async def show(self, request: Request, context: Context) -> Response:
-        row = await self._one(request, context)
-        fields = querystring.fields_of(querystring.parse(request.url.query))
-        answer = {name: value for name, value in shown(row).items() if not fields or name in fields}
-        return json_response({"port_forwarding": answer})
+    def remove(self, tx: WriteTransaction, parent: Object, part: Object) -> None:
+        forwardings.remove(tx, parent, part)
+
+    def shown(self, part: Object) -> Object:
+        return shown(part)
+
+    def naming(self, part: Object) -> Object:
+        return {FORWARDED_TO: [part[PORT]]}
+
+    def page(self, query: Query, shown: Sequence[Object]) -> list[Object]:
+        page = super().page(query, [_whole(one) for one in shown])
+        return [{name: value for name, value in one.items() if value != _NO_PORT} for one in page]
 
     async def create(self, request: Request, context: Context) -> Response:
-        (wanted, *more), bulk = body.for_create(_Forwarding(), body.parse(await request.body()), context)
+        (wanted, *more), bulk = body.for_create(self.part, body.parse(await request.body()), context)
         every = [_ranges(one, whole=True) for one in (wanted, *more)]
         named = {FORWARDED_TO: [one[PORT] for one in every]}
 
@@ -138,11 +114,11 @@ class PortForwardings:
                 made.append(shown(forwardings.add(tx, current, one)))
             return {"port_forwardings": made} if bulk else {"port_forwarding": made[0]}
 
-        return json_response(await self._act(request, context, "create", create, named), 201)
+        return json_response(await self.act(request, context, "create", create, named), 201)
 
     async def update(self, request: Request, context: Context) -> Response:
-        changes = _ranges(body.for_update(_Forwarding(), body.parse(await request.body())), whole=False)
-        before = await self._one(request, context)
+        changes = _ranges(body.for_update(self.part, body.parse(await request.body())), whole=False)
+        before = await self.asked_for(request, context)
         named = {FORWARDED_TO: [before[PORT], *([changes[PORT]] if PORT in changes else ())]}
 
         def update(tx: WriteTransaction, floating_ip: Object) -> Object:
@@ -150,41 +126,7 @@ class PortForwardings:
             _check_port(tx, context, floating_ip, changes)
             return {"port_forwarding": shown(forwardings.change(tx, floating_ip, current, changes))}
 
-        return json_response(await self._act(request, context, "update", update, named))
-
-    async def delete(self, request: Request, context: Context) -> Response:
-        before = await self._one(request, context)
-
-        def delete(tx: WriteTransaction, floating_ip: Object) -> Object:
-            forwardings.remove(tx, floating_ip, forwardings.one(tx.glance, floating_ip["id"], before["id"]))
-            return {}
-
-        await self._act(request, context, "delete", delete, {FORWARDED_TO: [before[PORT]]})
-        return Response(status_code=204)
-
-    async def _one(self, request: Request, context: Context) -> Object:
-        id = request.path_params["id"]
-        found: Object | None = await self._ask(
-            request, context, lambda tx, floating_ip: forwardings.one(tx, floating_ip["id"], id)
-        )
-        if found is None:
-            raise PortForwardingNotFound(id=id)
-        return found
-
-    async def _ask(self, request: Request, context: Context, question: Callable[[ReadTransaction, Object], Any]) -> Any:
-        id = request.path_params["floatingip_id"]
-        return await self._run.read(self._service.ask, context, id, "get_floatingip_port_forwarding", question)
-
-    async def _act(
-        self,
-        request: Request,
-        context: Context,
-        verb: str,
-        action: Callable[[WriteTransaction, Object], Any],
-        naming: Object,
-    ) -> Any:
-        id, rule = request.path_params["floatingip_id"], f"{verb}_floatingip_port_forwarding"
-        return await self._run.write(self._service.act, context, id, rule, action, naming)
+        return json_response(await self.act(request, context, "update", update, named))
 
 
 def _ranges(given: Object, *, whole: bool) -> Object:
