@@ -7,9 +7,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.examples import examples
 from tests.ovs.sandbox import Sandbox
-from tests.unit.dataplane.flows import ACTIONS, matches, needed, sample
+from tests.unit.dataplane.flows import ACTIONS, OF_A_CONNECTION, matches, needed, sample
 
 from netweft.dataplane.openflow.client import OpenFlowConnection
+from netweft.dataplane.openflow.errors import Rejected
 from netweft.dataplane.openflow.fields import (
     ETH_IPV4,
     ETH_IPV6,
@@ -61,6 +62,20 @@ async def test_a_prefix_is_written_as_one(ovs: Sandbox, bridge: str, switch: Ope
     parts: dict[str, int | tuple[int, int | None]] = dict(needed(field))
     parts[field.name] = (sample(field) & mask, mask)
     await check(ovs, bridge, switch, Flow(table=3, priority=7, match=match(**parts)))
+
+
+@pytest.mark.parametrize(("state", "taken"), OF_A_CONNECTION)
+async def test_of_which_packets_it_may_be_asked_what_their_connection_began_with(
+    switch: OpenFlowConnection, state: tuple[int, int | None] | None, taken: bool
+) -> None:
+    """As tests/unit/dataplane/test_fields.py has it."""
+    parts = [("ct_nw_dst", 6, None), *([("ct_state", *state)] if state else []), ("eth_type", ETH_IPV4, None)]
+    sent = switch.apply([Flow(table=3, priority=7, match=tuple(parts))])
+    if taken:
+        await sent
+    else:
+        with pytest.raises(Rejected):
+            await sent
 
 
 @pytest.mark.parametrize("field", WRITABLE, ids=ids)

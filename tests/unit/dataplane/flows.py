@@ -68,9 +68,25 @@ ACTIONS: list[tuple[Action, ...]] = [
 ]
 
 
+NEW, ESTABLISHED, REPLY, INVALID, TRACKED, TRANSLATED = 0x01, 0x02, 0x08, 0x10, 0x20, 0x40
+# what a match says of ct_state, and whether that is enough to ask for what the connection's first packet was
+OF_A_CONNECTION: list[tuple[tuple[int, int | None] | None, bool]] = [
+    (None, False),
+    ((TRACKED, TRACKED), False),
+    ((0, INVALID), False),
+    ((0, TRACKED), False),
+    ((TRACKED | INVALID, TRACKED | INVALID), False),
+    ((0, ESTABLISHED | REPLY), False),
+    ((TRACKED, TRACKED | INVALID), True),
+    ((NEW, NEW), True),
+    ((TRACKED | ESTABLISHED, TRACKED | ESTABLISHED | REPLY), True),
+    ((TRANSLATED, TRANSLATED), True),
+    ((TRACKED | ESTABLISHED, None), True),
+]
+
+
 def needed(field: Field) -> dict[str, int]:
-    any_of = {"vlan_vid": VLAN_PRESENT | 5, "ct_state": 0x21}
-    return {name: values[-1] if values else any_of[name] for name, values in field.requires}
+    return {needed.field: needed.any_of[-1][0] for needed in field.requires}
 
 
 def sample(field: Field) -> int:

@@ -14,7 +14,6 @@ from msgspec import Struct
 from netweft.dataplane.openflow.flow import Match
 
 Notation: TypeAlias = Literal["dec", "hex", "mac", "ipv4", "ipv6", "port", "ct_state", "frag", "dscp"]
-Requirement: TypeAlias = tuple[str, tuple[int, ...]]  # a field, and the values it may have (none: any)
 
 OXM, NXM, NXM_0, ERICOXM, PKT_REG = 0x8000, 0x0001, 0x0000, 0x1000, 0x8001
 
@@ -24,6 +23,24 @@ ETH_VLAN, ETH_QINQ = 0x8100, 0x88A8
 PROTO_ICMP, PROTO_TCP, PROTO_UDP, PROTO_ICMPV6, PROTO_SCTP = 1, 6, 17, 58, 132
 PROTO_FRAGMENT = 44  # what IPv6 says of a later fragment
 ROUTER_SOLICIT, ROUTER_ADVERT, ND_SOLICIT, ND_ADVERT = 133, 134, 135, 136
+
+
+class Requirement(Struct, frozen=True):
+    """A match has to say of this field one of these, at least: value and mask (None: all bits)."""
+
+    field: str
+    any_of: tuple[tuple[int, int | None], ...]
+
+    def met_by(self, value: int, mask: int | None) -> bool:
+        full = FIELDS[self.field].full_mask
+        return any((mask or full) & needed == needed and value & needed == wanted for wanted, needed in self._all(full))
+
+    def __str__(self) -> str:
+        words = (f"{wanted:#x}" + ("" if mask is None else f"/{mask:#x}") for wanted, mask in self.any_of)
+        return f"{self.field} to be {' or '.join(words)}"
+
+    def _all(self, full: int) -> Iterable[tuple[int, int]]:
+        return ((wanted, full if mask is None else mask) for wanted, mask in self.any_of)
 
 
 class Field(Struct, frozen=True):
@@ -62,25 +79,32 @@ class Field(Struct, frozen=True):
         return "w" in self.access
 
 
-_VLAN: tuple[Requirement, ...] = (("vlan_vid", ()),)
-_IP: tuple[Requirement, ...] = (("eth_type", (ETH_IPV4, ETH_IPV6)),)
-_IPV4: tuple[Requirement, ...] = (("eth_type", (ETH_IPV4,)),)
-_IPV6: tuple[Requirement, ...] = (("eth_type", (ETH_IPV6,)),)
-_ARP: tuple[Requirement, ...] = (("eth_type", (ETH_ARP,)),)
-_TCP: tuple[Requirement, ...] = (*_IP, ("ip_proto", (PROTO_TCP,)))
-_UDP: tuple[Requirement, ...] = (*_IP, ("ip_proto", (PROTO_UDP,)))
-_SCTP: tuple[Requirement, ...] = (*_IP, ("ip_proto", (PROTO_SCTP,)))
-_ICMP: tuple[Requirement, ...] = (*_IPV4, ("ip_proto", (PROTO_ICMP,)))
-_ICMPV6: tuple[Requirement, ...] = (*_IPV6, ("ip_proto", (PROTO_ICMPV6,)))
-_ND: tuple[Requirement, ...] = (*_ICMPV6, ("icmpv6_type", (ND_SOLICIT, ND_ADVERT)))
-_NS: tuple[Requirement, ...] = (*_ICMPV6, ("icmpv6_type", (ND_SOLICIT,)))
-_NA: tuple[Requirement, ...] = (*_ICMPV6, ("icmpv6_type", (ND_ADVERT,)))
+def _is(field: str, *values: int) -> Requirement:
+    return Requirement(field, tuple((value, None) for value in values))
 
 
-# what the tracker knew of the packet that a connection began with
-_CT: tuple[Requirement, ...] = (*_IP, ("ct_state", ()))
-_CT_PORTS: tuple[Requirement, ...] = (*_CT, ("ct_nw_proto", (PROTO_TCP, PROTO_UDP, PROTO_SCTP)))
-_CT4: tuple[Requirement, ...] = (*_IPV4, ("ct_state", ()))
+_VLAN = (Requirement("vlan_vid", ((VLAN_PRESENT, VLAN_PRESENT),)),)
+_IP = (_is("eth_type", ETH_IPV4, ETH_IPV6),)
+_IPV4 = (_is("eth_type", ETH_IPV4),)
+_IPV6 = (_is("eth_type", ETH_IPV6),)
+_ARP = (_is("eth_type", ETH_ARP),)
+_TCP = (*_IP, _is("ip_proto", PROTO_TCP))
+_UDP = (*_IP, _is("ip_proto", PROTO_UDP))
+_SCTP = (*_IP, _is("ip_proto", PROTO_SCTP))
+_ICMP = (*_IPV4, _is("ip_proto", PROTO_ICMP))
+_ICMPV6 = (*_IPV6, _is("ip_proto", PROTO_ICMPV6))
+_ND = (*_ICMPV6, _is("icmpv6_type", ND_SOLICIT, ND_ADVERT))
+_NS = (*_ICMPV6, _is("icmpv6_type", ND_SOLICIT))
+_NA = (*_ICMPV6, _is("icmpv6_type", ND_ADVERT))
+
+# what the tracker knew of the packet that a connection began with; ovs-fields(7): only of a packet that is of one,
+# by +new, +est, +rel, +rpl, +snat or +dnat, or -inv+trk
+_OF_A_CONNECTION = Requirement(
+    "ct_state", (*((flag, flag) for flag in (0x01, 0x02, 0x04, 0x08, 0x40, 0x80)), (0x20, 0x30))
+)
+_CT = (*_IP, _OF_A_CONNECTION)
+_CT4 = (*_IPV4, _OF_A_CONNECTION)
+_CT_PORTS = (*_CT, _is("ct_nw_proto", PROTO_TCP, PROTO_UDP, PROTO_SCTP))
 _TUN_IPV6_SRC_TEXTS = "tun_ipv6_src tun_ipv6_src NXM_NX_TUN_IPV6_SRC"
 _TUN_IPV6_DST_TEXTS = "tun_ipv6_dst tun_ipv6_dst NXM_NX_TUN_IPV6_DST"
 _ND_RESERVED_TEXTS = "nd_reserved nd_reserved ERICOXM_OF_ICMPV6_ND_RESERVED"
@@ -211,7 +235,6 @@ def _checked(name: str, value: int, mask: int | None) -> Field:
 
 def _check_requirements(found: dict[str, tuple[str, int, int | None]]) -> None:
     for name in found:
-        for needed, values in FIELDS[name].requires:
-            if needed not in found or (values and found[needed][1] not in values):
-                wanted = " or ".join(map(hex, values)) or "matched"
-                raise BadMatch(f"{name}: needs {needed} to be {wanted}")
+        for needed in FIELDS[name].requires:
+            if needed.field not in found or not needed.met_by(*found[needed.field][1:]):
+                raise BadMatch(f"{name}: needs {needed}")
