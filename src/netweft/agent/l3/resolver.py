@@ -17,6 +17,7 @@ import structlog
 from netweft.agent.desired import Desired
 from netweft.agent.l3.askers import Asker, asker, askers_on
 from netweft.agent.l3.next_hop_watch import NextHopWatch
+from netweft.agent.l3.shares import Shares
 from netweft.agent.l3.undelivered import undelivered
 from netweft.agent.l3.wire_announcer import WireAnnouncer
 from netweft.dataplane.openflow.fields import ETH_IPV4
@@ -83,6 +84,7 @@ class Resolver:
         self._send = send
         self._wake = wake
         self._watch = NextHopWatch(desired, send, wake)
+        self._shares = Shares(desired, wake)
         self._on_wires = WireAnnouncer(desired, send)
         self._questions: dict[Place, Question] = {}
         self._known: dict[Place, Known] = {}
@@ -117,11 +119,11 @@ class Resolver:
         whose = owner(packet.cookie)
         if whose is not None and whose.reason is Reason.NETWORK_CLAIM:
             said = arp.claim(packet.frame) or icmp.advertised(packet.frame)
-            if said is not None:
+            if said is not None and self._hears(here, said):
                 self._claimed(Place(self._network_at(packet.fields.get(LOCAL_VLAN, 0)), said.address), said.mac)
             return ()
         said = arp.reply(packet.frame) or icmp.advertised(packet.frame)
-        if said is not None:
+        if said is not None and self._hears(here, said):
             for network_id, port_id in self._watch.heard(packet.frame[:6], said):
                 place = Place(network_id, said.address)
                 self._learn(place, said.mac, self._known.get(place), port_id)
@@ -138,6 +140,9 @@ class Resolver:
             to_network(gateway.network.vlan, icmp.advertisement(octets(gateway.port.mac_address), asked))
             for gateway in of_it
         ]
+
+    def _hears(self, here: LocalPort | None, said: arp.Said) -> bool:
+        return here is None or self._shares.takes(here.port.id, said.address, _now())
 
     def takes(self, packet: PacketIn) -> bool:
         """A packet whose next hop nobody knows: whether it waits here."""
@@ -223,6 +228,7 @@ class Resolver:
                 else:
                     self._ask(place, question)
         self._watch.tick(now)
+        self._shares.tick(now)
         self._on_wires.tick(now)
         for network_id in {place.network_id for place in self._known}:
             self._look_again(network_id, now)

@@ -8,6 +8,7 @@ from tests.unit.agent.l3.test_unknown_hosts import B1, G1, G2, GREEN, SECOND, TO
 from tests.unit.agent.l3.unknown_world import World, announced
 
 from netweft.agent import answers
+from netweft.agent.l3 import shares
 from netweft.dataplane.openflow.fields import ETH_ARP, ETH_IPV6, ND_ADVERT, ND_SOLICIT
 from netweft.services.addresses import mac, prefix
 from netweft.services.l3.wire import wire_mac
@@ -87,6 +88,34 @@ async def test_who_floods_with_answers_keeps_nobody_elses_from_being_heard(world
     world.send(B1, to(SECOND[4]))
     world.send(G2, answer(G2.mac_address, "10.0.1.21"))
     assert other.handed_up == answers.MANY_ANSWERS + 2
+
+
+@pytest.mark.parametrize("claims", [False, True])
+async def test_who_has_every_address_gets_a_share_and_loses_it(
+    clock: list[float], monkeypatch: pytest.MonkeyPatch, claims: bool
+) -> None:
+    """It answers for all of them, or claims those that another VM without port security has; who asks is elsewhere."""
+    monkeypatch.setattr(shares, "MOST", 8)
+    world = World(made(replace(G2, port_security_enabled=False)))
+    every = [f"10.0.1.{number}" for number in range(100, 130)]
+    theirs = [SECOND[4], *every[:6]] if claims else [SECOND[4]]
+    world.has[G2.id] = dict.fromkeys(theirs, G2.mac_address)
+    if not claims:
+        world.has[G1.id] = dict.fromkeys(every, G1.mac_address)
+    agent = world.agents["hv1"]
+    for address in (SECOND[4], *every):
+        world.send(B1, to(address))
+        if claims:
+            world.send(G1, announced(G1, address))
+        had = list(agent.known.values()).count(G1.mac_address)
+        assert had <= shares.MOST + 1, "the one too many is on its way to other nodes before it is counted"
+    assert G1.mac_address in agent.known.values()
+    world.passes(shares.DEAF_FOR - 8, clock)
+    assert agent.known == dict.fromkeys(theirs, G2.mac_address), "others have theirs, and it has none"
+    world.has[G1.id] = {every[-1]: G1.mac_address}
+    world.passes(10, clock)
+    world.send(B1, to(every[-1]))
+    assert agent.known[every[-1]] == G1.mac_address, "it is heard again"
 
 
 MACS = st.sampled_from([mac(one) for one in (G1.mac_address, G2.mac_address, ROUTER, TO_BLUE.mac_address)])
