@@ -5,7 +5,7 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 AS_ROOT = @[ "$$(id -u)" -eq 0 ] || { echo "make $@ needs root: it makes network namespaces.  Try: sudo make $@" >&2; exit 1; }
 
-.PHONY: help demo ground test test-kernel test-kernel-quick conformance check fresh bench bench-scale install lock clean
+.PHONY: help demo ground test test-kernel test-kernel-quick test-cloud-init conformance check fresh bench bench-scale install lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -37,6 +37,12 @@ test-kernel: ## real packets on the kernel's datapath, in virtual machines; up t
 test-kernel-quick: ## the same, a choice of them; some ten minutes
 	@scripts/install.sh kernel
 	$(BIN)/python -m tests.kernel.run quick
+
+test-cloud-init: ## a Debian in a lab, set up by its own cloud-init; writes into docs/metadata.md; three minutes, five the first time (root)
+	$(AS_ROOT)
+	@scripts/install.sh test
+	@scripts/install.sh cloud-init
+	$(BIN)/python -m tests.cloud_init.run
 
 conformance: ## OpenStack's own tests of the Networking API; writes docs/conformance.md (some three minutes)
 	@scripts/install.sh conformance

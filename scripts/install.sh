@@ -4,6 +4,7 @@
 #   scripts/install.sh          Open vSwitch, iproute2, ... and the virtual environment: enough for the demo and the lab
 #   scripts/install.sh test     also PostgreSQL's programs, QEMU, libvirt, a DHCP client and a guest kernel: what the tests need
 #   scripts/install.sh kernel   what `make test-kernel` needs: QEMU, a guest kernel, a User-Mode Linux, and a Debian root for both
+#   scripts/install.sh cloud-init   the disk of `netweft lab vm add --kind debian`, for `make test-cloud-init`
 #   scripts/install.sh conformance   also tempest, whose API tests `make conformance` runs
 #   scripts/install.sh bench    also what makes the load of the benchmarks; OVN beside it takes ovn-central and ovn-host
 #
@@ -14,7 +15,8 @@ cd "$(dirname "$0")/.."
 DEMO_PACKAGES=(openvswitch-switch iproute2 iputils-ping ethtool python3 python3-venv ca-certificates)
 TEST_PACKAGES=(postgresql qemu-system-x86 busybox-static cpio libvirt-daemon libvirt-clients isc-dhcp-client libfaketime)
 BENCH_PACKAGES=(iperf3)
-KERNEL_PACKAGES=(qemu-system-x86 busybox-static cpio mmdebstrap e2fsprogs debian-archive-keyring git
+DEBIAN_PACKAGES=(qemu-system-x86 busybox-static cpio mmdebstrap e2fsprogs debian-archive-keyring)
+KERNEL_PACKAGES=("${DEBIAN_PACKAGES[@]}" git
     gcc libc6-dev make flex bison bc xz-utils)
 MACHINE_DIR=/var/lib/netweft/machine   # the guest kernel of `netweft lab vm add --kind qemu`
 
@@ -113,6 +115,10 @@ if [ "${1:-}" = test ]; then
     install_machine
 elif [ "${1:-}" = bench ]; then
     install_packages "${BENCH_PACKAGES[@]}"
+elif [ "${1:-}" = cloud-init ]; then
+    install_packages "${DEBIAN_PACKAGES[@]}" openssh-client
+    install_machine
+    scripts/debian_root.sh
 elif [ "${1:-}" = kernel ]; then
     install_packages "${KERNEL_PACKAGES[@]}"
     install_machine

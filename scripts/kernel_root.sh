@@ -4,32 +4,22 @@
 # the checkout itself is put in at each run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/debian.sh
 
 TARGET=/var/lib/netweft/kernel
 MODULES=/var/lib/netweft/machine/lib/modules
 PACKAGES=(openvswitch-switch iproute2 iputils-ping ethtool python3 python3-venv busybox-static isc-dhcp-client libfaketime kmod procps tcpdump conntrack)
 
-fail() { printf 'kernel_root: %s\n' "$1" >&2; exit 1; }
-
-wanted=$({ cat "$0" requirements.lock pyproject.toml; ls "$MODULES"; } | sha256sum)
+wanted=$({ cat "$0" scripts/debian.sh requirements.lock pyproject.toml; ls "$MODULES"; } | sha256sum)
 [ "$(cat "$TARGET/made-from" 2>/dev/null)" = "$wanted" ] && exit 0
 [ "$(id -u)" -eq 0 ] || fail "as root (sudo), because the machine's root is missing or old"
 
-mkdir -p "$TARGET"
-work=$(mktemp -d -p "$TARGET")
-trap 'rm -rf "$work"' EXIT
-log=$work/log
-quietly() { "$@" >"$log" 2>&1 || { cat "$log" >&2; fail "this failed: $*"; }; }
-
-# where apt gets Debian from; the signatures are checked with the keys of this machine
-mirror=$(apt-get indextargets --format '$(SITE) $(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' | awk '{print $2}' | grep -v security | head -n 1)
-[ -n "$mirror" ] || fail "apt of this machine knows no repository of Debian's"
-
+begin "$TARGET"
 printf '  %-10s %s\n' kernel "making a Debian 12 root: some two minutes"
 mkdir "$work/wheels"
 quietly .venv/bin/python -m pip download --disable-pip-version-check --python-version 3.11 --only-binary=:all: \
     --require-hashes -r requirements.lock -d "$work/wheels"
-quietly mmdebstrap --variant=minbase --include="$(IFS=,; echo "${PACKAGES[*]}")" bookworm "$work/root" "$mirror"
+debian "$work/root" "${PACKAGES[@]}"
 
 mkdir -p "$work/root/lib/modules" "$work/root/netweft"
 cp -a "$MODULES"/. "$work/root/lib/modules/"
@@ -41,7 +31,7 @@ quietly env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot "$work/root" sh -ec '
     python3 -m venv .venv
     .venv/bin/pip install --no-index --find-links /wheels --require-hashes -r requirements.lock
     .venv/bin/pip install --no-index --no-deps --no-build-isolation --editable .'
-rm -rf "$work/root/wheels" "$work/root/var/cache/apt" "$work/root/var/lib/apt/lists"
+rm -rf "$work/root/wheels"
 
 rm -f "$TARGET/made-from"
 rm -rf "$TARGET/root"

@@ -5,7 +5,6 @@ to whoever looks at a clock inside, it is a machine of one speed, however slowly
 """
 
 import subprocess
-import tempfile
 import time
 from pathlib import Path
 from typing import BinaryIO
@@ -17,7 +16,6 @@ from netweft.lab.layout import LabError
 
 ROOT = KEPT / "root.ext4"
 MODULES = ("virtio_pci", "virtio_blk")
-READY = "netweft: this machine is ready"
 BOOTED_WITHIN = 300.0  # some 20 s where nothing else runs
 CLOCK = ("-accel", "tcg", "-icount", "shift=0,sleep=on", "-smp", "1")
 
@@ -52,7 +50,7 @@ class Emulated:
 
     def _boot(self) -> None:
         """Returns when it takes commands."""
-        _build_initrd(self._folder / "initrd")
+        guest_image.pack(self._folder / "initrd", {"init": (HERE / "initrd.sh").read_text()}, MODULES)
         pack_checkout(self._folder / "checkout.tar")
         argv = (
             *("nice", "qemu-system-x86_64", *CLOCK, "-m", "6G"),
@@ -65,7 +63,7 @@ class Emulated:
         )
         self._process = subprocess.Popen(argv)
         end = time.monotonic() + BOOTED_WITHIN
-        while READY not in self._said():
+        while guest_serial.READY not in self._said():
             if self._process.poll() is not None or time.monotonic() > end:
                 self.stop()
                 print(f"the machine has not booted:\n{self._said()[-2000:]}", flush=True)
@@ -74,15 +72,3 @@ class Emulated:
 
     def _said(self) -> str:
         return self._console.read_text(errors="replace") if self._console.exists() else ""
-
-
-def _build_initrd(path: Path) -> None:
-    with tempfile.TemporaryDirectory() as name:
-        root = Path(name)
-        for folder in ("bin", "dev", "modules", "proc", "root", "sys"):
-            (root / folder).mkdir()
-        guest_image.copy_busybox(root / "bin")
-        guest_image.copy_modules(root / "modules", MODULES)
-        (root / "init").write_text((HERE / "initrd.sh").read_text())
-        (root / "init").chmod(0o755)
-        guest_image.pack(root, path)

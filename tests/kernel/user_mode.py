@@ -35,7 +35,7 @@ class UserMode:
         self._folder = folder
         self._running: set[subprocess.Popen[bytes]] = set()
         self._stopped = False
-        _build_initrd(folder / "initrd")
+        guest_image.pack(folder / "initrd", {"init": (HERE / "user_mode.sh").read_text()})
         pack_checkout(folder / "checkout.tar")
 
     def execute(self, command: str, output: BinaryIO) -> int:
@@ -80,14 +80,3 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
     process.wait()
     if process.stdout is not None:
         process.stdout.close()
-
-
-def _build_initrd(path: Path) -> None:
-    with tempfile.TemporaryDirectory() as name:
-        root = Path(name)
-        for folder in ("bin", "lower", "over", "proc", "root"):
-            (root / folder).mkdir()
-        guest_image.copy_busybox(root / "bin")
-        (root / "init").write_text((HERE / "user_mode.sh").read_text())
-        (root / "init").chmod(0o755)
-        guest_image.pack(root, path)

@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.netns.harness import until
 from tests.waiting import PATIENCE
 
-from netweft.lab import guest_image
+from netweft.lab import guest_image, guest_serial
 from netweft.lab.commands import listens, run
 from netweft.lab.guest import Nic
 from netweft.lab.layout import SYSTEM_OVS
@@ -65,7 +65,7 @@ class Libvirt:
         self.virsh("create", str(description))
         try:
             booted = "a libvirt domain booted"
-            until(lambda: console.exists() and guest_image.READY in console.read_text(errors="replace"), booted, 120)
+            until(lambda: console.exists() and guest_serial.READY in console.read_text(errors="replace"), booted, 120)
             yield self.folder / "commands.sock"
         finally:
             self.virsh("destroy", "netweft-test")

@@ -1,4 +1,4 @@
-"""The initial RAM disk of a real machine: busybox, the kernel modules of its NIC, and an init that takes commands.
+"""The initial RAM disk of a real machine: busybox, kernel modules and an init.  That of kind `qemu` has nothing else.
 
 The kernel is where scripts/install.sh unpacked it.
 """
@@ -7,12 +7,13 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from netweft.lab import dhcp_client
 from netweft.lab.commands import run
 from netweft.lab.guest import Nic
+from netweft.lab.guest_serial import LISTENER
 from netweft.lab.layout import LabError
 
 MACHINE = Path("/var/lib/netweft/machine")
@@ -20,7 +21,6 @@ KERNEL = MACHINE / "vmlinuz"
 # no_timer_check: else a guest that gets no processor for a moment at that point panics for want of a timer
 COMMAND_LINE = "console=ttyS0 quiet panic=1 no_timer_check"
 LEARN = "learn"  # the DHCP client's script
-READY = "netweft: this machine is ready"
 WANTED_MODULES = ("virtio_pci", "virtio_net", "8021q")
 _UNPACK = {".xz": ("xz", "-dc"), ".zst": ("zstd", "-dcq")}
 
@@ -33,43 +33,28 @@ mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev
 for module in $(cat /modules/order); do insmod /modules/$module; done
 sh -e /network
-stty -F /dev/ttyS1 raw -echo
-echo "{READY}"
-exec 3>/dev/ttyS1
-# a shell that reads loses what it has read of a line when a child of its own ends: so commands are no children of the
-# shell that reads them, and that is not the first process, whose children all orphans become
-while read -r token command; do
-  [ -n "$running" ] && kill -9 -$running 2>/dev/null
-  running=$(setsid sh -c 'sh -c "$(echo "$2" | base64 -d)" </dev/null; echo "$1 $?"' sh "$token" "$command" >&3 2>&3 &
-    echo $!)
-done </dev/ttyS1 &
-wait
-"""
+{LISTENER}"""
 
 
 def build(path: Path, hostname: str, nic: Nic) -> None:
+    pack(path, {"init": INIT, LEARN: dhcp_client.SCRIPT, "network": _network(hostname, nic)}, WANTED_MODULES)
+
+
+def pack(path: Path, files: Mapping[str, str], modules: Iterable[str] = ()) -> None:
+    """These files, which may be programs, busybox, and modules with their order."""
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
-        for folder in ("bin", "dev", "etc", "modules", "proc", "sys"):
+        for folder in ("bin", "dev", "etc", "lower", "modules", "over", "proc", "root", "sys"):
             (root / folder).mkdir()
-        copy_busybox(root / "bin")
-        copy_modules(root / "modules", WANTED_MODULES)
-        (root / "network").write_text(_network(hostname, nic))
-        for name, script in (("init", INIT), (LEARN, dhcp_client.SCRIPT)):
-            (root / name).write_text(script)
+        shutil.copy(run("sh", "-c", "command -v busybox").strip(), root / "bin/busybox")
+        _copy_modules(root / "modules", modules)
+        for name, text in files.items():
+            (root / name).write_text(text)
             (root / name).chmod(0o755)
-        pack(root, path)
-
-
-def copy_busybox(folder: Path) -> None:
-    shutil.copy(run("sh", "-c", "command -v busybox").strip(), folder / "busybox")
-
-
-def pack(root: Path, path: Path) -> None:
-    files = "\n".join(str(found.relative_to(root)) for found in sorted(root.rglob("*")))
-    with path.open("wb") as image:
-        packer = ("cpio", "--create", "--format=newc", "--quiet", f"--directory={root}")
-        subprocess.run(packer, input=files.encode(), stdout=image, check=True)
+        found = "\n".join(str(found.relative_to(root)) for found in sorted(root.rglob("*")))
+        with path.open("wb") as image:
+            packer = ("cpio", "--create", "--format=newc", "--quiet", f"--directory={root}")
+            subprocess.run(packer, input=found.encode(), stdout=image, check=True)
 
 
 def _network(hostname: str, nic: Nic) -> str:
@@ -94,7 +79,7 @@ def kernel_modules() -> Path:
     return folder
 
 
-def copy_modules(target: Path, wanted: Iterable[str]) -> None:
+def _copy_modules(target: Path, wanted: Iterable[str]) -> None:
     """With the file `order`: how to load them.  What is not in modules.dep is built into the kernel."""
     folder = kernel_modules()
     needs: dict[str, list[str]] = {}

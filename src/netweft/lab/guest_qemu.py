@@ -44,36 +44,43 @@ def start(node: NodeLayout, vm: str, nic: Nic) -> None:
     own = folder(node, vm)
     own.mkdir()
     guest_image.build(own / "initrd", vm, nic)
-    run(node, vm, nic)
-    _wait(lambda: guest_image.READY in _console(own), lambda: f"VM {vm} has not booted:\n{_console(own)[-500:]}")
+    boot(node, vm, command(node, vm, nic))
 
 
-def run(node: NodeLayout, vm: str, nic: Nic, incoming: str = "") -> None:
-    """incoming: where another QEMU will send the machine from."""
-    supervisor.declare(node.layout, command(node, vm, nic, incoming))
+def boot(node: NodeLayout, vm: str, machine: Command, seconds: float = BOOTED_WITHIN) -> None:
+    """Done when it takes commands."""
+    run(node, vm, machine)
+    own = folder(node, vm)
+    unready = f"VM {vm} is not ready after {seconds:.0f} s"
+    _wait(lambda: guest_serial.READY in _console(own), lambda: f"{unready}:\n{_console(own)[-500:]}", seconds)
+
+
+def run(node: NodeLayout, vm: str, machine: Command) -> None:
+    supervisor.declare(node.layout, machine)
     if not supervisor.reload(node.layout):
         raise LabError("the lab's supervisor is gone: take the lab down and up again")
     _wait(lambda: listens(_monitor(node, vm)), lambda: f"QEMU of VM {vm} has not started on {node.name}")
 
 
-def _wait(condition: Callable[[], bool], otherwise: Callable[[], str]) -> None:
-    end = time.monotonic() + BOOTED_WITHIN
+def _wait(condition: Callable[[], bool], otherwise: Callable[[], str], seconds: float = BOOTED_WITHIN) -> None:
+    end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
             raise LabError(otherwise())
         time.sleep(0.05)
 
 
-def command(node: NodeLayout, vm: str, nic: Nic, incoming: str = "") -> Command:
+def command(node: NodeLayout, vm: str, nic: Nic, *more: str, memory: str = "192") -> Command:
+    """more: further arguments of QEMU."""
     own = folder(node, vm)
     argv = (
-        *(QEMU, "-accel", "tcg", "-m", "192", "-nodefaults", "-no-user-config", "-display", "none"),
+        *(QEMU, "-accel", "tcg", "-m", memory, "-nodefaults", "-no-user-config", "-display", "none"),
         *("-kernel", str(guest_image.KERNEL), "-initrd", f"{own}/initrd", "-append", guest_image.COMMAND_LINE),
         *("-serial", f"file:{own}/console.log", "-serial", f"unix:{commands(node, vm)},server=on,wait=off"),
         *("-qmp", f"unix:{_monitor(node, vm)},server=on,wait=off"),
         *("-netdev", f"tap,id=nic,ifname={nic.tap},script=no,downscript=no"),
         *("-device", f"virtio-net-pci,netdev=nic,mac={nic.mac},romfile=,{_NO_OFFLOADS}"),
-        *(("-incoming", incoming) if incoming else ()),
+        *more,
     )
     return Command(kind=_kind(vm), node=node.name, argv=argv, namespace=node.namespace)
 

@@ -1,4 +1,4 @@
-"""Commands for a real machine, over its second serial port, where `guest_image`'s init waits for them.
+"""Commands for a real machine, over its second serial port, where LISTENER waits for them inside of it.
 
 A line `TOKEN BASE64` runs a shell command, whose output is followed by `TOKEN STATUS`.
 """
@@ -12,6 +12,21 @@ from pathlib import Path
 from typing import BinaryIO
 
 from netweft.lab.layout import LabError
+
+READY = "netweft: this machine is ready"
+# a shell that reads loses what it has read of a line when a child of its own ends: so commands are no children of the
+# shell that reads them, and that is not the first process, whose children all orphans become
+LISTENER = f"""\
+stty -F /dev/ttyS1 raw -echo
+echo "{READY}" >/dev/console
+exec 3>/dev/ttyS1
+while read -r token command; do
+  [ -n "$running" ] && kill -9 -$running 2>/dev/null
+  running=$(setsid sh -c 'sh -c "$(echo "$2" | base64 -d)" </dev/null; echo "$1 $?"' sh "$token" "$command" >&3 2>&3 &
+    echo $!)
+done </dev/ttyS1 &
+wait
+"""
 
 
 def execute(path: Path, argv: Sequence[str], output: BinaryIO) -> int:

@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple, Protocol, TypeAlias, get_args
 ROOT = Path("/run/netweft/lab")
 UNDERLAYS = {4: ip_network("198.18.0.0/24"), 6: ip_network("2001:2::/64")}  # set aside for benchmarks: never routed
 MAX_NODES = 200
-Kind: TypeAlias = Literal["netns", "internal", "hybrid", "qemu"]  # of VMs
+Kind: TypeAlias = Literal["netns", "internal", "hybrid", "qemu", "debian"]  # of VMs
 KINDS: tuple[Kind, ...] = get_args(Kind)
 SYSTEM_OVS = Path("/var/run/openvswitch")
 

@@ -20,7 +20,8 @@ def arrive(source: NodeLayout, target: NodeLayout, vm: Vm) -> None:
     folder = guest_qemu.folder(target, vm.name)
     folder.mkdir()
     shutil.copy(guest_qemu.folder(source, vm.name) / "initrd", folder)
-    guest_qemu.run(target, vm.name, vm.nic, f"unix:{folder}/incoming.sock")
+    waiting = guest_qemu.command(target, vm.name, vm.nic, "-incoming", f"unix:{folder}/incoming.sock")
+    guest_qemu.run(target, vm.name, waiting)
 
 
 def go_over(source: NodeLayout, target: NodeLayout, vm: Vm, switch_over: Callable[[], None]) -> float:

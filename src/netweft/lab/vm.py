@@ -2,7 +2,7 @@
 
 First the API hears where the port will be (`binding:host_id`), then the VIF appears on `br-int` with the port's id in
 its `external_ids`, then the port becomes ACTIVE.  What runs behind the VIF, and what the VIF is, is the business of a
-kind of guest: `guest_netns`, `guest_internal`, `guest_hybrid`, `guest_qemu`.
+kind of guest: `guest_netns`, `guest_internal`, `guest_hybrid`, `guest_qemu`, `guest_debian`.
 """
 
 import re
@@ -14,7 +14,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from netweft.lab import dhcp_client, guest_hybrid, guest_internal, guest_netns, guest_qemu
+from netweft.lab import dhcp_client, guest_debian, guest_hybrid, guest_internal, guest_netns, guest_qemu
 from netweft.lab.build import exists, node_of
 from netweft.lab.cloud import Cloud
 from netweft.lab.commands import vsctl
@@ -28,6 +28,7 @@ _GUESTS: Mapping[Kind, Guest] = {
     "internal": guest_internal,
     "hybrid": guest_hybrid,
     "qemu": guest_qemu,
+    "debian": guest_debian,
 }
 
 
@@ -159,7 +160,7 @@ def describe(
         uuid=str(uuid.uuid4()),
         port_id=found["id"],
         network_id=found["network_id"],
-        nic=_nic(cloud, found, dhcp=kind == "qemu" if dhcp is None else dhcp),
+        nic=_nic(cloud, found, dhcp=kind in ("qemu", "debian") if dhcp is None else dhcp),
         port_is_ours=not port,
         user_data=user_data,
         keys=keys,
