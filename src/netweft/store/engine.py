@@ -1,46 +1,43 @@
-"""Connections to SQLite or PostgreSQL, set up the way the store needs them, and the migrations."""
+"""Connections to SQLite or PostgreSQL, set up the way the store needs them, and whether the schema is today's."""
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import msgspec
-import psycopg
-from alembic import command
-from alembic.config import Config
-from alembic.util.exc import CommandError
-from psycopg.types.json import set_json_loads
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
 from netweft.store import address
-from netweft.store.errors import UnknownSchema
 
 # An answered write survives a power cut, not only a kill -9 (NORMAL would do for that).  See decision 0002.
 SYNCHRONOUS = "FULL"
+MIGRATIONS = Path(__file__).parent / "migrations"
+NEWEST = max(file.name for file in (MIGRATIONS / "versions").glob("[0-9]*.py")).partition("_")[0]
 
 
 def connect(url: str) -> Engine:
     """Raises UnknownAddress, and OSError for a file that others can read and that is not ours."""
     database = address.parse(url)
     if database.get_backend_name() != "sqlite":
-        return _postgresql(database)
+        from netweft.store import postgresql  # only who has one waits for its driver
+
+        return postgresql.connect(database)
     address.make_private(database.database)
     return _sqlite(database)
 
 
 def migrate(engine: Engine) -> None:
     """To the newest schema.  Several servers may do this at the same time.  Raises UnknownSchema."""
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    with engine.begin() as connection, _json_decoded(connection):
-        config.attributes["connection"] = connection
-        try:
-            command.upgrade(config, "head")
-        except CommandError as error:
-            raise UnknownSchema(f"this version does not know its tables: made by a newer one? ({error})") from error
+    if not _is_newest(engine):
+        from netweft.store import migrating  # a quarter of a server's start, for one of many
+
+        migrating.upgrade(engine)
+
+
+def _is_newest(engine: Engine) -> bool:
+    with engine.connect() as connection:
+        if not engine.dialect.has_table(connection, "alembic_version"):
+            return False
+        return connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars().all() == [NEWEST]
 
 
 def _sqlite(url: URL) -> Engine:
@@ -69,35 +66,3 @@ def _sqlite(url: URL) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
-
-
-def _postgresql(url: URL) -> Engine:
-    engine = create_engine(url, pool_size=8, max_overflow=32, pool_pre_ping=True, hide_parameters=True)
-
-    @event.listens_for(engine, "connect")
-    def prepare(connection: psycopg.Connection[Any], record: object) -> None:
-        set_json_loads(_as_it_is, connection)  # decoded by whoever reads it, see sql.py
-        # nobody waits for ever for somebody who is stuck, or whose machine stands still
-        connection.execute("SELECT set_config('lock_timeout', '10s', false)")
-        connection.execute("SELECT set_config('idle_in_transaction_session_timeout', '60s', false)")
-        connection.commit()
-
-    return engine
-
-
-@contextmanager
-def _json_decoded(connection: Connection) -> Iterator[None]:
-    """As SQLAlchemy expects it of PostgreSQL's driver."""
-    driver = connection.connection.driver_connection
-    if not isinstance(driver, psycopg.Connection):
-        yield
-        return
-    set_json_loads(msgspec.json.decode, driver)
-    try:
-        yield
-    finally:
-        set_json_loads(_as_it_is, driver)
-
-
-def _as_it_is(value: str | bytes) -> str | bytes:
-    return value

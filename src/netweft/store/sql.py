@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple, Self
 
 import msgspec
-import psycopg
 from sqlalchemy import JSON, Boolean, ClauseElement, ColumnElement, Engine, Select, Text, bindparam
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Dialect
@@ -91,6 +90,7 @@ class Connection:
     def __init__(self, driver: Any, dialect: Dialect) -> None:
         self._cursor = driver.cursor()
         self._dialect = dialect
+        self.driver = dialect.loaded_dbapi
         self.is_postgresql = dialect.name == "postgresql"
 
     def rows(self, statement: Statement, **parameters: Any) -> list[Row]:
@@ -148,7 +148,8 @@ def transaction(engine: Engine, *, writing: bool) -> Iterator[Connection]:
     try:
         driver: Any = pooled.dbapi_connection
         if engine.dialect.name == "postgresql":
-            driver.isolation_level = None if writing else psycopg.IsolationLevel.REPEATABLE_READ
+            repeatable = engine.dialect.loaded_dbapi.IsolationLevel.REPEATABLE_READ
+            driver.isolation_level = None if writing else repeatable
             driver.read_only = None if writing else True
         else:
             # a deferred transaction that turns from reading to writing fails at once when another one wrote meanwhile

@@ -5,14 +5,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-import psycopg
-import structlog
 from sqlalchemy import Engine, select
 
 from netweft.store import changelog
-from netweft.store.address import without_password
 from netweft.store.counters import Counters
 from netweft.store.doorbell import Doorbell
 from netweft.store.engine import connect, migrate
@@ -29,10 +26,11 @@ _PRUNE_EVERY = 4096  # write transactions
 _ATTEMPTS = {True: 10, False: 3}  # Busy, another refusal
 _SECONDS = 15.0
 _LONGEST_PAUSE = 0.1
-_LOOK_SECONDS = 1.0
 _history = Statement(select(meta.c.value).where(meta.c.key == "history"))
 T = TypeVar("T")
-_log = structlog.get_logger(__name__)
+
+if TYPE_CHECKING:
+    from netweft.store.postgresql import Listener
 
 
 class Store:
@@ -41,6 +39,7 @@ class Store:
     def __init__(self, engine: Engine) -> None:
         """For a migrated database; use `open`."""
         self._engine = engine
+        self._driver = engine.dialect.loaded_dbapi
         # in this process: a transaction takes no longer than the call that makes it
         self.embedded = engine.dialect.name == "sqlite"
         self._turn = threading.Lock() if self.embedded else nullcontext()
@@ -49,7 +48,7 @@ class Store:
         self.turns = Turns(embedded=self.embedded)
         with transaction(engine, writing=False) as connection:
             self.history: str = connection.scalar(_history)
-        self._listener = _Listener(engine, self.doorbell) if not self.embedded else None
+        self._listener = None if self.embedded else _listener(engine, self.doorbell)
 
     @classmethod
     def open(cls, url: str) -> "Store":
@@ -68,13 +67,13 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[ReadTransaction]:
-        with translating(), transaction(self._engine, writing=False) as connection:
+        with translating(self._driver), transaction(self._engine, writing=False) as connection:
             yield ReadTransaction(connection)
 
     @contextmanager
     def write(self) -> Iterator[WriteTransaction]:
         """Commits at the end, unless an exception leaves the block.  Raises Busy; `run` tries again."""
-        with translating(), self._turn:
+        with translating(self._driver), self._turn:
             with transaction(self._engine, writing=True) as connection:
                 tx = WriteTransaction(connection)
                 yield tx
@@ -104,38 +103,12 @@ class Store:
     def prune(self, *, keep: int = KEEP_CHANGES, seconds: float = KEEP_SECONDS) -> None:
         """Shorten the change log.  A follower that is further behind than that gets a snapshot.  And forget what was
         counted of objects that are gone."""
-        with translating(), self._turn, transaction(self._engine, writing=True) as connection:
+        with translating(self._driver), self._turn, transaction(self._engine, writing=True) as connection:
             changelog.prune(connection, older_than=time.time() - seconds, keep=keep)
             Counters(connection).tidy_up()
 
 
-class _Listener:
-    """Rings the doorbell when another process commits, and after a lost connection: something may have been missed."""
+def _listener(engine: Engine, doorbell: Doorbell) -> "Listener":
+    from netweft.store.postgresql import Listener  # only who has one waits for its driver
 
-    def __init__(self, engine: Engine, doorbell: Doorbell) -> None:
-        self._url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-        self._doorbell = doorbell
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="netweft-listen", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stopped.set()
-        self._thread.join(2 * _LOOK_SECONDS)  # one that is just connecting is not waited for
-
-    def _run(self) -> None:
-        while not self._stopped.is_set():
-            try:
-                self._listen()
-            except psycopg.Error as error:
-                said = without_password(str(error), self._url)
-                _log.warning("lost the connection that listens for changes", error=said)
-                self._stopped.wait(1.0)
-
-    def _listen(self) -> None:
-        with psycopg.connect(self._url, autocommit=True) as connection:
-            connection.execute(f"LISTEN {changelog.CHANNEL}")
-            self._doorbell.ring()
-            while not self._stopped.is_set():
-                for _ in connection.notifies(timeout=_LOOK_SECONDS, stop_after=1):
-                    self._doorbell.ring()
+    return Listener(engine, doorbell)

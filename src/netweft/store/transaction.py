@@ -1,13 +1,12 @@
 """What can be done inside a transaction.  Reading never blocks; writing collects what goes into the change log."""
 
-import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeAlias
 
-import psycopg
 from sqlalchemy import BindParameter, bindparam, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine.interfaces import DBAPIModule
 
 from netweft.store import changelog
 from netweft.store.changelog import Change, Operation
@@ -239,7 +238,7 @@ class WriteTransaction(ReadTransaction):
         """Raises Duplicate, Taken, or Missing for a link to nowhere."""
         if not new:
             return
-        with _refusing(lambda _: Duplicate(kind, new[0].object["id"]), "UNIQUE"):
+        with _refusing(self._connection.driver, lambda _: Duplicate(kind, new[0].object["id"]), "UNIQUE"):
             self._connection.run(_insert, *({"kind": kind, "id": n.object["id"]} | _columns(n.object) for n in new))
         self._link(kind, [(n.object["id"], link) for n in new for link in dict.fromkeys(n.links)])
         self._claim(kind, [(n.object["id"], claim) for n in new for claim in n.claims])
@@ -281,7 +280,7 @@ class WriteTransaction(ReadTransaction):
         self._held.refuse_upgrade(kind, id)
         held = self._connection.rows(_claims_of, k=kind, i=id)
         self.release(kind, id, [Claim(*row) for row in sorted(held)])
-        with _refusing(lambda _: InUse(kind, id), "FOREIGN KEY"):
+        with _refusing(self._connection.driver, lambda _: InUse(kind, id), "FOREIGN KEY"):
             if self._connection.run(_delete, {"k": kind, "i": id}) == 0:
                 raise Missing(kind, id)
         self._held.gone(kind, id)
@@ -321,7 +320,7 @@ class WriteTransaction(ReadTransaction):
                 {"source_kind": kind, "source_id": id, "attribute": a, "target_kind": to, "target_id": to_id}
                 for id, (a, to, to_id) in rows
             ]
-            with _refusing(lambda error: self._first_missing(rows, error), "FOREIGN KEY"):
+            with _refusing(self._connection.driver, lambda error: self._first_missing(rows, error), "FOREIGN KEY"):
                 self._connection.run(_link, *values)
 
     def _first_missing(self, rows: Sequence[tuple[str, Link]], error: Exception) -> Missing:
@@ -360,11 +359,11 @@ _STATES = {"FOREIGN KEY": "23503", "UNIQUE": "23505"}
 
 
 @contextmanager
-def _refusing(refusal: Callable[[Exception], Exception], constraint: str) -> Iterator[None]:
+def _refusing(driver: DBAPIModule, refusal: Callable[[Exception], Exception], constraint: str) -> Iterator[None]:
     """A broken constraint of this kind becomes this refusal; another one is a fault of ours."""
     try:
         yield
-    except (sqlite3.IntegrityError, psycopg.IntegrityError) as error:
+    except driver.IntegrityError as error:
         state = getattr(error, "sqlstate", None)
         if state == _STATES[constraint] or (state is None and str(error).startswith(constraint)):
             raise refusal(error) from error
@@ -372,11 +371,11 @@ def _refusing(refusal: Callable[[Exception], Exception], constraint: str) -> Ite
 
 
 @contextmanager
-def translating() -> Iterator[None]:
+def translating(driver: DBAPIModule) -> Iterator[None]:
     """What the database says about concurrency becomes Busy; the rest is a fault and passes."""
     try:
         yield
-    except (sqlite3.Error, psycopg.Error) as error:
+    except driver.Error as error:
         state = getattr(error, "sqlstate", None)
         if state in ("40001", "40P01", "55P03") or "database is locked" in str(error):
             raise Busy(str(error)) from error

@@ -1,20 +1,20 @@
 """Databases of earlier versions: what they kept is there in the form of today."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import psycopg
 import pytest
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 
-from netweft import store as package
 from netweft.control import rbac
 from netweft.control.l3 import wire_hosts
 from netweft.model.router import ANSWERS_ON
-from netweft.store import Claim, Store
-from netweft.store.engine import connect
-
-MIGRATIONS = Path(package.__file__).parent / "migrations"
+from netweft.store import Claim, Query, Store
+from netweft.store.engine import MIGRATIONS, NEWEST, connect
 
 
 def at(url: str, revision: str) -> None:
@@ -63,7 +63,7 @@ def test_what_was_shared_by_an_attribute_has_an_entry(each_url: str) -> None:
         assert tx.count("rbac_policies", {}) == 4
         assert "shared" not in (tx.get("networks", "open") or {})
         assert (tx.get("network_segment_ranges", "range") or {})["shared"] is True
-        (entry,) = tx.query("rbac_policies", package.Query({"object_id": ["pool"]}))
+        (entry,) = tx.query("rbac_policies", Query({"object_id": ["pool"]}))
         assert (entry["project_id"], entry["target_tenant"], entry["revision_number"]) == ("red", "*", 1)
     new.close()
 
@@ -80,7 +80,7 @@ def test_what_was_external_by_an_attribute_has_an_entry(each_url: str) -> None:
     with new.write() as tx:
         assert rbac.shared_with(tx, "networks", "blue", rbac.EXTERNAL) == {"out"}
         assert rbac.shared_with(tx, "networks", "blue") == set()
-        (entry,) = tx.query("rbac_policies", package.Query())
+        (entry,) = tx.query("rbac_policies", Query())
         assert (entry["project_id"], entry["target_tenant"], entry["revision_number"]) == ("red", "*", 1)
         with pytest.raises(rbac.RbacPolicyInUse):
             rbac.RbacPolicies().delete(tx, entry)
@@ -103,3 +103,16 @@ def test_interfaces_on_wires_wait_for_a_host_that_answers(each_url: str) -> None
         kept = {port["id"]: port.get(ANSWERS_ON) for port in tx.query("ports")}
         assert {id for id, host in kept.items() if host is not None} == {"router's on wired"}
     new.close()
+
+
+def test_the_newest_schema_is_known_without_alembic() -> None:
+    assert ScriptDirectory(str(MIGRATIONS)).get_heads() == [NEWEST]
+
+
+def test_a_later_start_waits_for_nothing_that_only_others_need(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/netweft.db"
+    Store.open(url).close()
+    look = "import sys, netweft.server.run as run; run.Store.open(sys.argv[1]).close(); print(*sys.modules)"
+    there = subprocess.run([sys.executable, "-c", look, url], check=True, capture_output=True, text=True).stdout.split()
+    assert "sqlite3" in there
+    assert not {"alembic", "psycopg"} & set(there)

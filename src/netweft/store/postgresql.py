@@ -1,0 +1,71 @@
+"""What is so with PostgreSQL alone: its driver, and the thread that hears of other servers' commits.
+
+Imported when a database is one: nobody else waits for the driver.
+"""
+
+import threading
+from typing import Any
+
+import psycopg
+import structlog
+from psycopg.types.json import set_json_loads
+from sqlalchemy import URL, Engine, create_engine, event
+
+from netweft.store.address import without_password
+from netweft.store.changelog import CHANNEL
+from netweft.store.doorbell import Doorbell
+
+__all__ = ["Listener", "as_it_is", "connect", "set_json_loads"]
+
+_LOOK_SECONDS = 1.0
+_log = structlog.get_logger(__name__)
+
+
+def connect(url: URL) -> Engine:
+    engine = create_engine(url, pool_size=8, max_overflow=32, pool_pre_ping=True, hide_parameters=True)
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: psycopg.Connection[Any], record: object) -> None:
+        set_json_loads(as_it_is, connection)  # decoded by whoever reads it, see sql.py
+        # nobody waits for ever for somebody who is stuck, or whose machine stands still
+        connection.execute("SELECT set_config('lock_timeout', '10s', false)")
+        connection.execute("SELECT set_config('idle_in_transaction_session_timeout', '60s', false)")
+        connection.commit()
+
+    return engine
+
+
+def as_it_is(value: str | bytes) -> str | bytes:
+    return value
+
+
+class Listener:
+    """Rings the doorbell when another process commits, and after a lost connection: something may have been missed."""
+
+    def __init__(self, engine: Engine, doorbell: Doorbell) -> None:
+        self._url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._doorbell = doorbell
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="netweft-listen", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._thread.join(2 * _LOOK_SECONDS)  # one that is just connecting is not waited for
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                self._listen()
+            except psycopg.Error as error:
+                said = without_password(str(error), self._url)
+                _log.warning("lost the connection that listens for changes", error=said)
+                self._stopped.wait(1.0)
+
+    def _listen(self) -> None:
+        with psycopg.connect(self._url, autocommit=True) as connection:
+            connection.execute(f"LISTEN {CHANNEL}")
+            self._doorbell.ring()
+            while not self._stopped.is_set():
+                for _ in connection.notifies(timeout=_LOOK_SECONDS, stop_after=1):
+                    self._doorbell.ring()
