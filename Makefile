@@ -75,6 +75,7 @@ bench: ## measure, and print a table (root)
 	$(BIN)/python bench/throughput.py
 	$(BIN)/python bench/routed.py
 	$(BIN)/python bench/routers.py
+	$(BIN)/python bench/failover.py
 
 bench-scale: ## what one more costs beside 100, 1,000, 5,000 ports, restarts and an upgrade among them; some five minutes (root)
 	$(AS_ROOT)

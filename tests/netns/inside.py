@@ -12,6 +12,12 @@ inside.py pour PORT               takes one TCP connection, and sends until its 
 inside.py greet PORT              takes TCP connections, and sends one byte on each when a line comes in at its stdin
 inside.py crowd ADDRESS PORT N    N TCP connections; says "here" when they stand, then nothing on them, and how many of
                                   them have got something by then when its stdin closes
+inside.py mirror PORT             takes TCP connections, and sends back what comes, until its stdin closes
+inside.py chat ADDRESS PORT N     N TCP connections to a mirror; says "here" when each has had an answer; then for each
+                                  line at its stdin says something on each, and prints how many are answered
+inside.py ask ADDRESS             ARP requests for this address out of eth0, one each 2 ms, until its stdin closes
+inside.py answers ADDRESS NIC...  which of these NICs ARP replies from this address come in at, one line each time that
+                                  it is another one than before, until its stdin closes; then how many there were
 inside.py hear PORT...            every UDP datagram to these ports, and every ICMP message, that the kernel gives to
                                   sockets: a line each, as {"udp": PORT, "size": N} or {"icmp": TYPE, "size": N};
                                   UDP is answered
@@ -244,6 +250,93 @@ def crowd(address: str, port: int, number: int) -> None:
     print(got)
 
 
+def ask(address: str) -> None:
+    nic = packet_socket()
+    own = nic.getsockname()[4]
+    kind = struct.pack("!HHBBH", 1, 0x0800, 6, 4, 1)
+    ips = bytes(4) + bytes(6) + socket.inet_aton(address)  # from nobody's, so that nobody notes it
+    frame = (b"\xff" * 6 + own + b"\x08\x06" + kind + own + ips).ljust(60, b"\0")
+    print("ready", flush=True)
+    while sys.stdin not in select.select([sys.stdin], [], [], 0.002)[0]:
+        nic.send(frame)
+
+
+def answers(address: str, names: list[str]) -> None:
+    nics = {packet_socket(name): name for name in names}
+    wanted, last, count = b"\0\2" + bytes(6) + socket.inet_aton(address), "", 0
+    print("ready", flush=True)
+    while True:
+        readable = select.select([*nics, sys.stdin], [], [])[0]
+        if sys.stdin in readable:
+            break
+        for nic, name in nics.items():
+            if nic not in readable:
+                continue
+            try:
+                frame, (_, _, kind, _, _) = nic.recvfrom(2048)
+            except OSError:  # it has been switched off
+                continue
+            said = frame[20:22] + bytes(6) + frame[28:32]
+            if kind == socket.PACKET_OUTGOING or frame[12:14] != b"\x08\x06" or said != wanted:
+                continue
+            count += 1
+            if name != last:
+                last = name
+                print(name, flush=True)
+    print(count)
+
+
+def mirror(port: int) -> None:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (MANY_FILES, MANY_FILES))
+    with socket.create_server(("", port), backlog=4096) as server:
+        print("ready", flush=True)
+        guests: set[socket.socket] = set()
+        while True:
+            readable = select.select([server, sys.stdin, *guests], [], [])[0]
+            if sys.stdin in readable:
+                return
+            if server in readable:
+                guests.add(server.accept()[0])
+            for guest in guests.intersection(readable):
+                if not _sent_back(guest):
+                    guests.discard(guest)
+                    guest.close()
+
+
+def _sent_back(guest: socket.socket) -> bool:
+    """False: it has ended."""
+    with suppress(OSError):
+        heard = guest.recv(4096)
+        guest.sendall(heard)
+        return bool(heard)
+    return False
+
+
+def chat(address: str, port: int, number: int) -> None:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (MANY_FILES, MANY_FILES))
+    print("ready", flush=True)
+    guests = [socket.create_connection((address, port), timeout=20) for _ in range(number)]
+    if _answered(guests) == number:
+        print("here", flush=True)
+    while sys.stdin.readline():
+        print(_answered(guests), flush=True)
+
+
+def _answered(guests: list[socket.socket]) -> int:
+    waiting = set()
+    for guest in guests:
+        with suppress(OSError):
+            guest.send(b"?")
+            waiting.add(guest)
+    end, got = time.monotonic() + 2 * PATIENCE, 0
+    while waiting and time.monotonic() < end:
+        for guest in select.select([*waiting], [], [], 1.0)[0]:
+            waiting.discard(guest)
+            with suppress(OSError):
+                got += bool(guest.recv(4096))
+    return got
+
+
 def hear(ports: list[int]) -> None:
     """What comes to the last port is told after all that came before it.  Closed stdin ends it."""
     sockets: dict[socket.socket, int] = {}
@@ -391,6 +484,14 @@ if __name__ == "__main__":
             greet(int(port))
         case ["crowd", address, port, number]:
             crowd(address, int(port), int(number))
+        case ["ask", address]:
+            ask(address)
+        case ["answers", address, *nics]:
+            answers(address, nics)
+        case ["mirror", port]:
+            mirror(int(port))
+        case ["chat", address, port, number]:
+            chat(address, int(port), int(number))
         case ["pass", port]:
             pass_on(int(port))
         case ["drink", address, port]:

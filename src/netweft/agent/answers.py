@@ -13,7 +13,7 @@ import structlog
 
 from netweft.agent.desired import Desired
 from netweft.dataplane.openflow.messages import PacketIn
-from netweft.services.fields import IN_PORT, Reason, owner
+from netweft.services.fields import IN_PORT, Reason, object_bits, owner
 from netweft.services.l2.announce import Packet
 from netweft.services.values import Asked, LocalPort
 
@@ -71,6 +71,11 @@ class Answers:
         if self._is_too_much(here.port.id if here else "", "" if here else whose.object, who.asked):
             return ()
         return who.answer(here, packet)
+
+    def is_deaf(self, asked: Asked, object_id: str) -> bool:
+        """Whether some of this kind, of this object's flows, is not heard at the moment: there is too much of it."""
+        late = asyncio.get_running_loop().time() - self._counted_since > PERIOD
+        return not late and self._counts["", f"{object_bits(object_id):010x}", asked] > MANY_FROM_OUTSIDE
 
     def _is_too_much(self, port_id: str, outside: str, asked: Asked) -> bool:
         own = MANY_ANSWERS if asked is Asked.NEXT_HOP else MANY

@@ -25,6 +25,7 @@ from netweft.services.values import (
     Advertised,
     Asked,
     Gateway,
+    GatewayPlace,
     HostFacts,
     Interface,
     Lease,
@@ -177,6 +178,29 @@ class Desired:
     def gateways(self) -> list[Gateway]:
         """Of routers, that are on this node."""
         return self._rendering.gateways() if self._rendering else []
+
+    def standbys(self) -> list[Gateway]:
+        """Of routers, that this node may have to take over."""
+        return self._rendering.standbys() if self._rendering else []
+
+    def candidate(self, port_id: str) -> Gateway | None:
+        """The gateway with this port, if this node has it or may have to take it over."""
+        return self._rendering.candidate(port_id) if self._rendering else None
+
+    @property
+    def watched(self) -> frozenset[str]:
+        """The nodes that this one has a session with."""
+        return self._rendering.watched if self._rendering else frozenset()
+
+    def choose(self, port_id: str, place: GatewayPlace | None) -> None:
+        """Where the gateway with this port is; None: there is none."""
+        if self._rendering:
+            self._rendering.choose(port_id, place)
+
+    def cut_off(self, cut: bool) -> None:
+        """Whether this node's way outside is cut."""
+        if self._rendering:
+            self._rendering.cut_off(cut)
 
     def learn(self, network_id: str, address: str, mac: str | None) -> None:
         """Who has an address that the database does not know; None: nobody any more."""

@@ -11,7 +11,7 @@ failed different from what is desired, so the next turn finds it again.
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
@@ -37,6 +37,7 @@ from netweft.agent.host.taps import TapsSide
 from netweft.agent.host.uplinks import UplinksSide
 from netweft.agent.l3.advertiser import Advertiser, Solicitations
 from netweft.agent.l3.counting import Counting
+from netweft.agent.l3.failover import Failover
 from netweft.agent.l3.floating_errors import FloatingErrors
 from netweft.agent.l3.resolver import Resolver
 from netweft.agent.l3.routers import Errors, Neighbours
@@ -54,6 +55,7 @@ from netweft.agent.state import StateFile
 from netweft.agent.sync import Changes, FeedClient, Link
 from netweft.dataplane.openflow.driver import FlowPlan
 from netweft.dataplane.openflow.errors import ConnectionLost, OpenFlowError
+from netweft.dataplane.openflow.flow import Flow
 from netweft.dataplane.ovsdb.errors import OvsdbError, OvsdbLost
 from netweft.dataplane.ovsdb.rows import MARK, OTHERS, OURS
 from netweft.model import key_of
@@ -119,11 +121,16 @@ class Agent:
         dhcp = DhcpSide(self.desired, facts.dhcp_settings(settings))
         say = self.bridges[INT.role].answer
         self.resolver = Resolver(self.desired, say, self.wake)
-        self.bridges[INT.role].on_read = self.resolver.found
+        self.failover = Failover(
+            facts.node_name(settings), self.desired, say, self.wake, lambda ids: self.feed.tell_gateways(ids)
+        )
+        self.failover.on_said = self.resolver.said
+        self.bridges[INT.role].on_read = self._flows_found
         self.advertiser = Advertiser(self.desired, say)
         routers = (Neighbours(self.desired), Errors(self.desired, self.resolver), Solicitations(self.desired))
-        outside = (self.resolver, FloatingErrors(self.desired))
+        outside = (self.resolver, self.failover, FloatingErrors(self.desired))
         answers = Answers(self.desired, (dhcp, *routers, *outside, MetadataSolicitations()), say, self.wake)
+        self.failover.is_deaf = partial(answers.is_deaf, self.failover.asked)
         self.bridges[INT.role].on_packet = answers.take
         self.endings = Endings(run_dir, self.bridges[INT.role], lambda: self.state.settled(), self.wake)
         self.state = StateFile(Path(settings.state_dir) / "view", settings.node, lambda: self.endings.owed)
@@ -183,7 +190,7 @@ class Agent:
                 *(self.ovs.run(), *(bridge.run() for bridge in self.bridges.values()), self.links.run()),
                 *(self.shaping.run(), self.nics.run(), self.feed.run(), self.state.run(), self.announcer.run()),
                 *(self.arrivals.run(), self.trials.run(), self.resolver.run(), self.advertiser.run()),
-                *(self.metadata.run(), self.counting.run()),
+                *(self.metadata.run(), self.counting.run(), self.failover.run()),
             ):
                 tasks.create_task(side)
             if self.settings.flow_restore_wait:
@@ -238,6 +245,8 @@ class Agent:
             await self.taps.see_to(self.desired.view.ports.keys())
             if problem is not None:
                 self._report(problem)
+            if problem is not None and self.bridges[INT.role].connected:
+                self.failover.wired()
             if problem == "":
                 await self._change_links()
                 self.announcer.arrived(self.desired.arrived())
@@ -262,6 +271,7 @@ class Agent:
         uplinks = self.uplinks.observe(view, self._host)
         self._expect_bridges(frozenset(physical_role(name) for name in uplinks.problems))
         self.desired.observe(plugged, uplinks)
+        self.failover.observe(view, self._host)
         self.resolver.adopt()
         self.taps.observe(plugged)
         self.metadata.observe()
@@ -352,10 +362,16 @@ class Agent:
     def _settled(self) -> bool:
         return self.desired.complete and all(bridge.in_sync for bridge in self._needed)
 
+    def _flows_found(self, flows: Iterable[Flow]) -> None:
+        found = list(flows)
+        self.resolver.found(found)
+        self.failover.found(found)
+
     def _bridge_lost(self) -> None:
         """vswitchd may have ended, and then those at rest have lost what they had, too."""
         for bridge in self.bridges.values():
             bridge.expect()
+        self.failover.lost()
 
     def _taking_away(self, plan: FlowPlan) -> None:
         self.trials.taking_away(plan)

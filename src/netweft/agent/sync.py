@@ -100,6 +100,11 @@ class FeedClient:
         self._unsent.counted.update(((one.kind, one.id), one) for one in counted)
         self._awake.set()
 
+    def tell_gateways(self, port_ids: Iterable[str]) -> None:
+        """Of routers, that this node has taken over."""
+        self._unsent.gateways |= set(port_ids)
+        self._awake.set()
+
     def tell(self, facts: NodeFacts) -> None:
         if facts != self._facts:
             self._facts = facts
@@ -218,6 +223,7 @@ class _Unsent:
         self.left: dict[str, tuple[Tracked, ...]] = {}
         self.taken_up: dict[str, float] = {}
         self.counted: dict[tuple[str, str], Counted] = {}
+        self.gateways: set[str] = set()
 
     def add(self, statuses: Iterable[PortStatus], *, complete: bool) -> None:
         if complete:
@@ -231,10 +237,14 @@ class _Unsent:
         self.left |= newer.left
         self.taken_up |= newer.taken_up
         self.counted |= newer.counted
+        self.gateways |= newer.gateways
         return self
 
     def as_reports(self, revision: int) -> Iterator[wire.Report]:
         """Those that a VM waits for first; each list by itself, since a message has a most."""
+        gateways = sorted(self.gateways)
+        for start in range(0, len(gateways), wire.MOST_MOVING):
+            yield wire.Report(revision=revision, ports=(), gateways=tuple(gateways[start : start + wire.MOST_MOVING]))
         for port_id, connections in self.left.items():
             yield wire.Report(revision=revision, ports=(), left=(wire.Left(port_id, connections),))
         if self.ports or self.complete:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from netweft.control import flavors, rbac
 from netweft.control.ipam import address_scopes
-from netweft.control.l3 import associations, metering
+from netweft.control.l3 import associations, gateway_hosts, metering
 from netweft.control.l3.associations import ADDRESS_PORT, FORWARDED_TO, LEADING
 from netweft.control.l3.forwardings import FORWARDED
 from netweft.control.l3.more_gateways import GATEWAYS
@@ -98,10 +98,15 @@ PARENTS: Mapping[str, Parents] = {
     "rbac_policies": {"object_id": Parent(("object_type", rbac.KINDS), alone=True, home=True)},
 }
 # what nobody names, and is shared too: it takes a look to find it, before it is held and again after that
-FOUND: Mapping[str, Callable[[ReadTransaction, Object], Iterable[Row]]] = {"floatingips": associations.routers_for}
-# likewise, and changes too when this attribute does: the networks that follow a pool into another address scope
+FOUND: Mapping[str, Callable[[ReadTransaction, Object], Iterable[Row]]] = {
+    "floatingips": associations.routers_for,
+    "routers": gateway_hosts.decided_by,
+}
+# likewise, and changes too when this attribute does: the networks that follow a pool into another address scope; where
+# gateways may be
 FOLLOWING: Mapping[tuple[str, str], Callable[[ReadTransaction, Object], Iterable[Row]]] = {
-    (address_scopes.POOLS, address_scopes.SCOPE): address_scopes.networks_of
+    (address_scopes.POOLS, address_scopes.SCOPE): address_scopes.networks_of,
+    ("agents", "admin_state_up"): lambda *_: [gateway_hosts.PLACES],
 }
 
 

@@ -3,14 +3,18 @@
 from collections.abc import Callable, Iterable, Mapping
 
 from netweft.control.l2 import placing
-from netweft.control.l3 import wire_hosts
+from netweft.control.l3 import gateway_hosts, wire_hosts
 from netweft.feed.objects import Row
-from netweft.feed.relevance import AHEAD_ON
+from netweft.feed.relevance import AHEAD_ON, GATEWAY_ON
 from netweft.model.router import ANSWERS_ON
 from netweft.store import Query, ReadTransaction
 
 # what is kept on rows -> the scope in which they are claimed for a host
-_CLAIMED_IN: Mapping[str, Callable[[str], str]] = {AHEAD_ON: placing.scope, ANSWERS_ON: wire_hosts.scope}
+_CLAIMED_IN: Mapping[str, Callable[[str], str]] = {
+    AHEAD_ON: placing.scope,
+    GATEWAY_ON: gateway_hosts.scope,
+    ANSWERS_ON: wire_hosts.scope,
+}
 
 
 class StoreReader:
@@ -21,12 +25,13 @@ class StoreReader:
 
     def find(self, kind: str, by: str, values: Iterable[str]) -> Iterable[Row]:
         ids = list(values)
-        if by.endswith("[]"):  # links are indexed, what stands in a list is not
+        scope_of = _CLAIMED_IN.get(by)
+        if scope_of:  # claims are indexed
+            claimed = [holder for host in ids for holder in self._tx.held(scope_of(host)).values()]
+            ids, by = [id for of, id in claimed if of == kind], "id"
+        if by.endswith("[]"):  # as are links; what stands in a list is not
             linked = self._tx.referrers(by[:-2], ids, source_kind=kind, attribute=by[:-2])
             ids, by = [referrer.id for referrer in linked], "id"
-        if by in _CLAIMED_IN:  # as are claims
-            claimed = [holder for host in ids for holder in self._tx.held(_CLAIMED_IN[by](host)).values()]
-            ids, by = [id for of, id in claimed if of == kind], "id"
         rows = self._tx.get_many(kind, set(ids)).values() if by == "id" else self._tx.query(kind, Query({by: ids}))
         return self._with_rules(rows) if kind == "security_groups" else rows
 

@@ -15,8 +15,8 @@ of one kind stand in a topic, which object they give there, and to which further
                     gives RouterPort  gives Router, GatewayPort, FloatingIp, PortForwarding
                                      ├─ its project ──▶ metered(P), and metered(all)
                                      │                     gives MeteringLabel
-                                     └─ its gateway ──▶ endpoint(the node that it is bound to)
-    host(hv1) ── gateway ──▶ router(R), network(the external one)
+                                     └─ its gateway ──▶ endpoint(the nodes that have it, or can take over)
+    host(hv1) ── gateway, had or to be taken over ──▶ router(R), network(the external one)
     host(hv1) ── interface that it answers for on a wire ──▶ router(R), network(N)
 
 A port that is wired ahead on a host stands in that host's topic too, as do trunks wherever their port does.
@@ -37,7 +37,7 @@ from netweft.feed import objects
 from netweft.feed.objects import WAY, Row, Way
 from netweft.model import Object
 from netweft.model.metering import METERED, SHARED
-from netweft.model.router import ANSWERS_ON, NETWORKS
+from netweft.model.router import ANSWERS_ON, GATEWAY_HOSTS, NETWORKS
 
 RowKey: TypeAlias = tuple[str, str]  # kind and id, in the store's words
 
@@ -72,6 +72,7 @@ _OF_A_PORT = (("network", "network_id"), ("group", "security_groups[]"), ("qos",
 _OF_A_GATEWAY = (("router", "device_id"), ("network", "network_id"))
 EVERY = "*"
 AHEAD_ON = f"{AHEAD}.binding:host_id"
+GATEWAY_ON = f"{GATEWAY_HOSTS}[]"
 RULES = (
     Rule("host", "ports", by="binding:host_id", gives=objects.port, leads=_OF_A_PORT),
     Rule("host", "ports", by=AHEAD_ON, gives=objects.port_ahead, leads=_OF_A_PORT),
@@ -89,8 +90,15 @@ RULES = (
     ),
     Rule("network", "ports", by="network_id", gives=objects.router_port, leads=[("router", "device_id")]),
     Rule("host", "ports", by="binding:host_id", gives=objects.gateway, leads=_OF_A_GATEWAY),
+    Rule("host", "ports", by=GATEWAY_ON, gives=objects.gateway, leads=_OF_A_GATEWAY),
     Rule("host", "ports", by=ANSWERS_ON, gives=objects.answering, leads=_OF_A_GATEWAY),
-    Rule("router", "ports", by="device_id", gives=objects.gateway_port, leads=[("endpoint", "binding:host_id")]),
+    Rule(
+        "router",
+        "ports",
+        by="device_id",
+        gives=objects.gateway_port,
+        leads=[("endpoint", "binding:host_id"), ("endpoint", GATEWAY_ON)],
+    ),
     Rule("router", "floatingips", by="router_id", gives=objects.floating_ip, leads=[("qos", "qos_policy_id")]),
     Rule("router", "port_forwardings", by="device_id", gives=objects.port_forwarding),
     Rule(

@@ -161,14 +161,15 @@ class Session:
             await asyncio.sleep(FACTS_SECONDS)
 
     async def _moves(self, report: wire.Report) -> None:
-        if max(len(report.left), len(report.taken_up)) > wire.MOST_MOVING:
+        if max(map(len, (report.left, report.taken_up, report.gateways))) > wire.MOST_MOVING:
             raise _Refusal(f"more than {wire.MOST_MOVING} ports that move in one report")
-        if report.left or report.taken_up:
+        if report.left or report.taken_up or report.gateways:
             await self._moving.put(report)
 
     async def _write_moving(self) -> None:
         while True:
             report = await self._moving.get()
+            await self._writer.gateways(self._node, report.gateways)
             await self._writer.moving(self._node, report.left, report.taken_up)
 
     async def _write_counted(self) -> None:

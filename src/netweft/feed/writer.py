@@ -12,7 +12,7 @@ import structlog
 from anyio import CapacityLimiter, to_thread
 
 from netweft.control.l2 import binding, hosts, moving
-from netweft.control.l3 import counters
+from netweft.control.l3 import counters, gateway_hosts
 from netweft.model import NodeFacts, PortState, PortStatus
 from netweft.model.counting import Counted
 from netweft.store import Store, WriteTransaction
@@ -69,6 +69,11 @@ class Writer:
                 return None
             denied |= found
         return denied
+
+    async def gateways(self, node: str, port_ids: Iterable[str]) -> None:
+        """That the node has taken over; it says so again as long as it sees that this is not known."""
+        for id in sorted(port_ids):
+            await self._write(partial(gateway_hosts.taken_over, host=node, port_id=id))
 
     async def moving(self, node: str, left: Iterable[Left], taken_up: Iterable[TakenUp]) -> None:
         """Connections of ports that move.  What could not be written is lost, and nothing else with it."""

@@ -11,6 +11,7 @@ ANSWERS_ON = "netweft:answers_on"  # kept on an interface on a provider network:
 # kept on a router's row: the port that is its gateway; its further gateways' ports, in order
 GATEWAY_PORT, EXTRA = "netweft:gateway_port", "netweft:extra_gateways"
 NETWORKS = "netweft:networks"  # kept on a router's row: the ids of the networks that it has interfaces on
+GATEWAY_HOSTS = "netweft:gateway_hosts"  # kept on a gateway's port: who has it, then who takes over
 
 
 class ConntrackHelper(Struct, frozen=True):
@@ -59,7 +60,9 @@ class RouterPort(Struct, frozen=True, kw_only=True, tag="router_port", omit_defa
 
 
 class GatewayPort(Struct, frozen=True, kw_only=True, tag="gateway_port", omit_defaults=True):
-    """A router's port on the external network: it is bound to the node through which the router's traffic leaves."""
+    """A router's port on the external network: it is bound to the node through which the router's traffic leaves.
+
+    hosts: that node, then those that take over when it is gone, in this order."""
 
     id: str
     network_id: str
@@ -67,6 +70,12 @@ class GatewayPort(Struct, frozen=True, kw_only=True, tag="gateway_port", omit_de
     fixed_ips: tuple[FixedIp, ...] = ()
     router_id: str = field(default="", name="device_id")
     host_id: str = field(default="", name="binding:host_id")
+    hosts: tuple[str, ...] = field(default=(), name=GATEWAY_HOSTS)
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """Also as a server that knows one host only says it."""
+        return self.hosts or ((self.host_id,) if self.host_id else ())
 
 
 class PortForwarding(Struct, frozen=True, kw_only=True, tag="port_forwarding", omit_defaults=True):

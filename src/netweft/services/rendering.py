@@ -5,7 +5,7 @@ It must not know how anything is applied.
 
     units: ("host",)  ("network", id)  ("port", id)  ("peer", id)  ("security_group", id)
            ("remote", MAC or empty, address)  ("router", id)  ("port_forwarding", id)
-           ("neighbour", network, address)
+           ("neighbour", network, address)  ("watch", host)
 """
 
 from collections import Counter, defaultdict
@@ -18,6 +18,7 @@ from netweft.dataplane.packets.datagram import IpAddress
 from netweft.model import (
     GatewayPort,
     Key,
+    Node,
     NodeView,
     Object,
     Peer,
@@ -57,6 +58,7 @@ from netweft.services.l3.next_hops import NEXT_HOPS, learned
 from netweft.services.l3.routing import ROUTERS
 from netweft.services.l3.unknown_hosts import UNKNOWN_HOSTS, claimed
 from netweft.services.l3.unsure import Domains, UnsurePorts
+from netweft.services.l3.watch import session, watched
 from netweft.services.l3.wiring import local_router
 from netweft.services.metadata.requests import METADATA
 from netweft.services.qos import QOS
@@ -69,6 +71,7 @@ from netweft.services.values import (
     PHYSICAL,
     Asked,
     Gateway,
+    GatewayPlace,
     HostFacts,
     Interface,
     LocalNetwork,
@@ -173,6 +176,14 @@ def _neighbour(read: Reader, _: Iterable[Service], network_id: str, address: str
     return [learned(network, prefix(address), found), *claimed(network, prefix(address))]
 
 
+def _watch(read: Reader, _: Iterable[Service], host: str) -> list[Item] | None:
+    there: Node | None = read.get(("node", host))
+    if not read.get(("watched", host)) or there is None:
+        return None
+    row = session(wiring.host_facts(read), there, cut=bool(read.get(wiring.CUT)))
+    return [] if row is None else [row]
+
+
 _RENDERERS: dict[str, Callable[..., Iterable[Item] | None]] = {
     "host": _host,
     "network": _network,
@@ -183,6 +194,7 @@ _RENDERERS: dict[str, Callable[..., Iterable[Item] | None]] = {
     "router": _router,
     "port_forwarding": _forwarding,
     "neighbour": _neighbour,
+    "watch": _watch,
 }
 
 
@@ -203,12 +215,15 @@ class Rendering:
         self._trunks = Trunks()
         self._subnets = Subnets()
         self._paired = PairedAddresses()
+        self._node = host.name
         self._interfaces = Interfaces(host.name)
         self._advertisers = Advertisers()
         self.forwarded = ForwardedAddresses()
         self._unsure = UnsurePorts()
         self._domains = Domains()
         self._labels = Labels()
+        self._watched: frozenset[str] = frozenset()
+        self._rewatched = False
         self._rezoned: set[str] = set()
         self._router_numbers = Numbers()
         self._hosts: defaultdict[str, Counter[str]] = defaultdict(Counter)
@@ -241,8 +256,21 @@ class Rendering:
 
     def gateways(self) -> list[Gateway]:
         """Of routers that are up, on this node."""
+        return [gateway for router in self._routers_outside() for gateway in router.gateways]
+
+    def standbys(self) -> list[Gateway]:
+        """Likewise those that it may have to take over."""
+        return [gateway for router in self._routers_outside() for gateway in router.standbys]
+
+    def candidate(self, port_id: str) -> Gateway | None:
+        """One of either, whether or not its router is up."""
+        port: GatewayPort | None = self._memo.get(("gateway_port", port_id))
+        router = local_router(self._memo, port.router_id) if port else None
+        return next((one for one in router.candidates if one.port.id == port_id), None) if router else None
+
+    def _routers_outside(self) -> Iterator[LocalRouter]:
         found = (local_router(self._memo, id) for id in self._interfaces.gateways_here)
-        return [gateway for one in found if one and one.router.admin_state_up for gateway in one.gateways]
+        return (one for one in found if one and one.router.admin_state_up)
 
     def interfaces_on(self, network_id: str) -> list[Interface]:
         """Of all routers that are up."""
@@ -308,6 +336,9 @@ class Rendering:
         for id in sorted(self._rezoned):
             self._zones_changed((self._zones.want if self._has_zone(id) else self._zones.release)(id))
         self._rezoned.clear()
+        if self._rewatched:
+            self._rewatched = False
+            self._watch()
         vlans = self.vlans.assigned
         behind = {vlans[id]: id for id in self._interfaces.networks & vlans.keys()}
         behind |= {zone: router_id for router_id, zone in self._zones.assigned.items()}
@@ -321,6 +352,26 @@ class Rendering:
             return self._interfaces.has_gateway_here(id)
         router: Router | None = self._memo.get(("router", port.router_id))
         return bool(router and id in router.extra_gateways and self._interfaces.has_gateway_here(router.id))
+
+    def _watch(self) -> None:
+        found = watched(self._node, self._interfaces.gateways.values(), self._interfaces.networks_of, self._hosts)
+        for host in found ^ self._watched:
+            self._memo.put(("watched", host), host in found or None)
+            self._memo.mark(("watch", host))
+        self._watched = found
+
+    @property
+    def watched(self) -> frozenset[str]:
+        """The nodes that this one has a session with, or is about to."""
+        return self._watched
+
+    def choose(self, port_id: str, place: GatewayPlace | None) -> None:
+        """Where the gateway with this port is."""
+        self._memo.put(("place", port_id), place)
+
+    def cut_off(self, cut: bool) -> None:
+        """Whether this node's way outside is cut."""
+        self._memo.put(wiring.CUT, cut or None)
 
     def _is_wanted(self, network_id: str) -> bool:
         return bool(self._members[network_id]) or self._interfaces.on(network_id)
@@ -413,6 +464,7 @@ class Rendering:
             if isinstance(obj, RouterPort | GatewayPort):
                 self._regrouped.add(obj.network_id)
                 self._rezoned |= {obj.id, obj.router_id} if isinstance(obj, GatewayPort) else {obj.router_id}
+                self._rewatched = True
             elif isinstance(obj, Router):
                 self._rezoned.update(obj.extra_gateways)
                 for id, number in self._router_numbers.use(obj.id, step).items():
@@ -436,6 +488,7 @@ class Rendering:
     def _count_host(self, peer: Peer, step: int) -> None:
         hosts = self._hosts[peer.network_id]
         hosts[peer.host_id] += step
+        self._rewatched |= hosts[peer.host_id] in (0, step)  # comes or goes
         if hosts[peer.host_id] == 0:
             del hosts[peer.host_id]
         self._regrouped.add(peer.network_id)

@@ -192,6 +192,7 @@ class Asked(StrEnum):
     ROUTER = "routers"
     METADATA = "metadata"
     FLOATING_ERROR = "errors by floating IPs"
+    TAKEOVER = "gateways that others may have"
 
 
 class LocalPort(Struct, frozen=True, kw_only=True):
@@ -294,8 +295,21 @@ class Forwarded(Struct, frozen=True, order=True):
     protocol: int
 
 
+class GatewayPlace(Struct, frozen=True):
+    """Where a router's gateway is, as this node sees it.  host: where packets that leave by it go, "" while there is
+    nobody.  here: what comes in is taken here.  answers: for its addresses, and announces them."""
+
+    host: str
+    here: bool = False
+    answers: bool = False
+
+
 class Gateway(Struct, frozen=True, kw_only=True):
-    """A router's way to the external network, which is on this node.  zone: the conntrack zone of its NAT.
+    """A router's way to the external network, which this node has or may have to take over.
+
+    zone: the conntrack zone of its NAT.  leaves: packets leave by it here.  answers: as in GatewayPlace.
+    node_mac: with which this node speaks on the external network while others have the gateway.
+    others_macs: likewise those of the other nodes that may have it.
     on_link: the prefixes of the subnets it has addresses in; next_hops: their gateways.
     floating_ips: address -> the one that it stands for; floating_ids: -> its id.
     forwarded: where ports of other floating IPs lead.
@@ -312,6 +326,10 @@ class Gateway(Struct, frozen=True, kw_only=True):
     forwarded: tuple[Forwarded, ...] = ()
     watched: tuple[Prefix, ...] = ()
     silent: frozenset[Prefix] = frozenset()
+    leaves: bool = True
+    answers: bool = True
+    node_mac: int = 0
+    others_macs: tuple[int, ...] = ()
 
     @property
     def addresses(self) -> tuple[Prefix, ...]:
@@ -321,6 +339,11 @@ class Gateway(Struct, frozen=True, kw_only=True):
     def snat_address(self) -> int | None:
         """What SNAT translates to: the first IPv4 address."""
         return next((address.value for address in self.addresses if address.version == 4), None)
+
+    @property
+    def asked_for(self) -> list[int]:
+        """By whoever is about to take it: the first of its IPv4 addresses, if it has any."""
+        return [] if self.snat_address is None else [self.snat_address]
 
     def own(self, version: int) -> list[int]:
         """What it is asked for on the external network: its addresses, floating IPs, in IPv6 the link-local one."""
@@ -360,15 +383,18 @@ class LocalLabel(Struct, frozen=True, kw_only=True):
 
 
 class WayToGateway(Struct, frozen=True):
-    """From a network of the router's to the node that has its gateway."""
+    """From a network of the router's to a node that has its gateway, or takes over when it is gone.  relay: for
+    packets that another node has passed on."""
 
     interface: Interface
     there: RemotePort
+    relay: RemotePort
 
 
 class LocalRouter(Struct, frozen=True, kw_only=True):
     """A router that this node routes for.  number: its own on this node.  node: this one's name.
-    gateway: if it is here; more: further ones, where the first is.  ways: if it is elsewhere.
+    gateway: if it is here; more: further ones, where the first is.  standbys: those that may have to be taken over, the
+    first one first.  ways: to the other nodes of its order.  leads_to: which of these packets are sent to; "" for none.
     checks_length: whether the datapath can tell how long a packet is.  can_limit: whether it has meters.
     out_of_reach: on-link prefixes of interfaces whose networks are not wired here.
     limited: nothing, where the datapath has no meters.
@@ -380,7 +406,9 @@ class LocalRouter(Struct, frozen=True, kw_only=True):
     interfaces: tuple[Interface, ...]
     gateway: Gateway | None = None
     more: tuple[Gateway, ...] = ()
+    standbys: tuple[Gateway, ...] = ()
     ways: tuple[WayToGateway, ...] = ()
+    leads_to: str = ""
     checks_length: bool = True
     can_limit: bool = True
     out_of_reach: tuple[Prefix, ...] = ()
@@ -391,6 +419,20 @@ class LocalRouter(Struct, frozen=True, kw_only=True):
     def gateways(self) -> tuple[Gateway, ...]:
         """Those that are here."""
         return (self.gateway, *self.more) if self.gateway else ()
+
+    @property
+    def leaving(self) -> tuple[Gateway, ...]:
+        """Those of them by which packets leave."""
+        return tuple(gateway for gateway in self.gateways if gateway.leaves)
+
+    @property
+    def candidates(self) -> tuple[Gateway, ...]:
+        """Those that are here or may come here."""
+        return (*self.gateways, *self.standbys)
+
+    @property
+    def ways_out(self) -> tuple[WayToGateway, ...]:
+        return tuple(way for way in self.ways if way.there.peer.host_id == self.leads_to)
 
 
 class Member(Struct, frozen=True):

@@ -51,6 +51,7 @@ HOST: Fact = "host"
 UPLINKS: Fact = "uplinks"
 NO_METERS: Fact = "no meters"  # the datapath has none
 NO_LENGTHS: Fact = "no lengths"  # it does not compare packets' lengths
+CUT: Fact = "cut"  # this node's way outside is
 TRANSIT: Fact = "transit"  # (local VLAN, network) of the networks that routers lead to
 
 

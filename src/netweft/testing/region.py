@@ -344,7 +344,7 @@ class Region:
         bound = self.hosts()
         here = {id: self.ports[id] for id, node in bound.items() if node == name and id in self.ports}
         here |= {id: replace(self.ports[id], active=False) for id, node in self.ahead.items() if node == name}
-        own = [port for port in self.gateway_ports.values() if port.host_id == name]
+        own = [port for port in self.gateway_ports.values() if name in port.order]
         led: list[GatewayPort | RouterPort] = [*own, *(p for p in self.router_ports.values() if p.answers_on == name)]
         networks = {wanted.network_id for wanted in here.values()} | {port.network_id for port in led}
         networks, routers = self._reached(networks, {port.router_id for port in led})
@@ -362,7 +362,7 @@ class Region:
             if node != name and id in self.ports and self.ports[id].network_id in networks
         ]
         gateways = [port for port in self.gateway_ports.values() if port.router_id in routers]
-        hosts = ({peer.host_id for peer in peers} | {port.host_id for port in gateways}) - {name, ""}
+        hosts = ({peer.host_id for peer in peers} | {host for port in gateways for host in port.order}) - {name, ""}
         return [
             *(self.networks[id] for id in networks if id in self.networks),
             *(subnet for subnet in self.subnets.values() if subnet.network_id in networks),

@@ -75,6 +75,7 @@ class Report(Struct, frozen=True, kw_only=True, tag="report"):
 
     left, taken_up: of ports that move, MOST_MOVING of each; nothing is said to them.
     counted: totals that have changed, and after each subscribe all of them; MOST_COUNTED in a report.
+    gateways: ports of routers' gateways that the node has taken over, as many at most.
     """
 
     revision: int
@@ -83,6 +84,7 @@ class Report(Struct, frozen=True, kw_only=True, tag="report"):
     left: tuple[Left, ...] = ()
     taken_up: tuple[TakenUp, ...] = ()
     counted: tuple[Counted, ...] = ()
+    gateways: tuple[str, ...] = ()
 
 
 class Snapshot(Struct, frozen=True, kw_only=True, tag="snapshot"):

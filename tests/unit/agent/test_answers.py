@@ -128,3 +128,17 @@ async def test_from_outside_one_routers_flood_is_not_anothers(side: Answers, des
     side.answer(other)
     assert heard[-1] == "b" * 10
     assert desired.told == []
+
+
+async def test_it_knows_when_it_does_not_hear_everybody_outside(side: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now[0])
+    outside = PacketIn(cookie(Reason.ROUTER_HAND_UP, "a" * 10), {}, b"")
+    for _ in range(answers.MANY_FROM_OUTSIDE):
+        side.answer(outside)
+        assert not side.is_deaf(Asked.ERROR, "a" * 10)
+    side.answer(outside)
+    assert side.is_deaf(Asked.ERROR, "a" * 10)
+    assert not side.is_deaf(Asked.ERROR, "b" * 10)
+    now[0] += answers.PERIOD + 1
+    assert not side.is_deaf(Asked.ERROR, "a" * 10)

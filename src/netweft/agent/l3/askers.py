@@ -73,11 +73,17 @@ def _single(address: IpAddress) -> Prefix:
 
 
 def by_gateway(gateway: Gateway) -> Asker:
+    """As long as others have the gateway it is not for this node to say where its addresses are."""
+    own, own_mac = gateway.addresses, octets(gateway.port.mac_address)
+    if not gateway.answers:
+        nobody = {4: 0, 6: link_local(gateway.node_mac)}
+        own = tuple(Prefix(version, nobody[version], None) for version in sorted({one.version for one in own}))
+        own_mac = gateway.node_mac.to_bytes(6, "big")
     return Asker(
         gateway.port.id,
         gateway.network,
-        octets(gateway.port.mac_address),
-        gateway.addresses,
+        own_mac,
+        own,
         gateway.on_link,
         (*gateway.next_hops, *gateway.watched),
         is_gateway=True,
@@ -115,7 +121,7 @@ def asker(desired: Desired, router: LocalRouter, vlan: int | None, address: IpAd
 
 def askers_on(desired: Desired, network_id: str) -> Iterator[Asker]:
     """Who may go on asking in a network."""
-    for gateway in desired.gateways():
+    for gateway in (*desired.gateways(), *desired.standbys()):
         if gateway.network.network.id == network_id:
             yield by_gateway(gateway)
     for router, interface in desired.routers_on(network_id):

@@ -65,7 +65,7 @@ class NextHopWatch:
         return answered
 
     def tick(self, now: float) -> None:
-        wanted = dict(_watched(self._desired.gateways()))
+        wanted = dict(_watched([one for one in self._desired.gateways() if one.answers]))
         for gone in self._states.keys() - wanted.keys():
             state = self._states.pop(gone)
             self._turn(gone, state, silent=False)

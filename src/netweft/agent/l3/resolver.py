@@ -15,7 +15,7 @@ from typing import NamedTuple
 import structlog
 
 from netweft.agent.desired import Desired
-from netweft.agent.l3.askers import Asker, asker, askers_on
+from netweft.agent.l3.askers import Asker, asker, askers_on, by_gateway
 from netweft.agent.l3.next_hop_watch import NextHopWatch
 from netweft.agent.l3.shares import Shares
 from netweft.agent.l3.undelivered import undelivered
@@ -25,7 +25,7 @@ from netweft.dataplane.openflow.flow import Flow
 from netweft.dataplane.openflow.messages import PacketIn
 from netweft.dataplane.packets import arp, icmp
 from netweft.dataplane.packets.datagram import IpAddress
-from netweft.services.addresses import octets, parsed
+from netweft.services.addresses import octets, parsed, text
 from netweft.services.fields import IN_PORT, LOCAL_VLAN, NEXT_HOP, ROUTER, Reason, owner
 from netweft.services.l2.announce import Packet
 from netweft.services.l3.announcements import announcements, to_network
@@ -38,6 +38,7 @@ log = structlog.get_logger(__name__)
 TICK = 0.25  # seconds
 PATIENCE = (0.25, 0.5, 0.75, 1.0)  # between one question and the next; then nobody is there
 AGAIN_AFTER = 20.0  # what is known is asked for again
+LOOK_AHEAD = 5.0  # for what may have to be taken over
 SPREAD = 5.0  # by up to so much later: what one node asks the others hear answered
 FORGET_AFTER = 600.0  # what no packet has asked for since, where much is known
 MOST_WAITING, MOST_PACKETS, MOST_KNOWN = 64, 3, 1024  # addresses of a router; packets to each; addresses of a router
@@ -77,7 +78,7 @@ class Resolver:
     """send: a packet-out on the integration bridge."""
 
     asked = Asked.NEXT_HOP
-    reasons = frozenset({Reason.ROUTER_RESOLVE, Reason.NETWORK_CLAIM})
+    reasons = frozenset({Reason.ROUTER_RESOLVE, Reason.ROUTER_ANSWERS, Reason.NETWORK_CLAIM})
 
     def __init__(self, desired: Desired, send: Callable[[Packet], None], wake: Callable[[], None]) -> None:
         self._desired = desired
@@ -86,6 +87,7 @@ class Resolver:
         self._watch = NextHopWatch(desired, send, wake)
         self._shares = Shares(desired, wake)
         self._on_wires = WireAnnouncer(desired, send)
+        self._looked_ahead = float("-inf")
         self._questions: dict[Place, Question] = {}
         self._known: dict[Place, Known] = {}
         self._found: list[Learned] = []
@@ -127,7 +129,7 @@ class Resolver:
             for network_id, port_id in self._watch.heard(packet.frame[:6], said):
                 place = Place(network_id, said.address)
                 self._learn(place, said.mac, self._known.get(place), port_id)
-            self._answered(packet.frame[:6], said)
+            self.said(packet.frame[:6], said)
         asked = icmp.solicitation(packet.frame)
         if asked is None:
             return ()
@@ -179,7 +181,7 @@ class Resolver:
         its_own = sum(one.by == by for one in waiting) if by else 0
         return len(waiting) < MOST_WAITING and its_own < most and known < MOST_KNOWN
 
-    def _answered(self, to: bytes, said: arp.Said) -> None:
+    def said(self, to: bytes, said: arp.Said) -> None:
         """Only what was asked for is believed."""
         for place, question in list(self._questions.items()):
             if question.asker.is_gateway and place.address == said.address and question.asker.mac == to:
@@ -227,12 +229,24 @@ class Resolver:
                     self._give_up(place)
                 else:
                     self._ask(place, question)
+        if now - self._looked_ahead > LOOK_AHEAD:
+            self._look_ahead(now)
         self._watch.tick(now)
         self._shares.tick(now)
         self._on_wires.tick(now)
         for network_id in {place.network_id for place in self._known}:
             self._look_again(network_id, now)
         self._announce(now)
+
+    def _look_ahead(self, now: float) -> None:
+        """What the routes of gateways lead to that this node may have to take over is asked for beforehand."""
+        self._looked_ahead = now
+        for standby in self._desired.standbys():
+            who = by_gateway(standby)
+            for next_hop in who.next_hops:
+                place = Place(standby.network.network.id, parsed(text(next_hop)))
+                if place not in self._known and place not in self._questions:
+                    self._questions[place] = Question(who, now)
 
     def _look_again(self, network_id: str, now: float) -> None:
         askers = list(askers_on(self._desired, network_id))
@@ -292,7 +306,9 @@ class Resolver:
     def wired(self) -> None:
         """All that is wanted is in place: a gateway that is new here, or has a new address, is announced."""
         now = _now()
-        current = {gateway.port.id: _addresses(gateway) for gateway in self._desired.gateways()}
+        self._look_ahead(now)
+        answering = [gateway for gateway in self._desired.gateways() if gateway.answers]
+        current = {gateway.port.id: _addresses(gateway) for gateway in answering}
         for port_id, addresses in current.items():
             if self._announced.get(port_id) != addresses:
                 self._announcing += [(now + after, port_id) for after in ANNOUNCE_AT]
@@ -304,7 +320,7 @@ class Resolver:
         due = {port_id for at, port_id in self._announcing if at <= now}
         self._announcing = [(at, port_id) for at, port_id in self._announcing if at > now]
         for gateway in self._desired.gateways() if due else ():
-            if gateway.port.id in due:
+            if gateway.port.id in due and gateway.answers:
                 for packet in announcements(gateway):
                     self._send(packet)
 

@@ -18,15 +18,19 @@ from netweft.control.l3.owners import OWNERS
 from netweft.control.standard import born, bumped, now
 from netweft.model import NodeFacts, PortState, PortStatus
 from netweft.model.status import PLUGGED
-from netweft.store import Claim, Object, Query, WriteTransaction
+from netweft.store import Busy, Claim, Object, Query, WriteTransaction
 
 
 def node_connected(tx: WriteTransaction, node: str, facts: NodeFacts) -> None:
     """A session of this node began, or its facts changed: what it can wire is bound, what it cannot says why."""
-    agent = hosts.lock_agent_of(tx, node)
     said: Object = {"agent_type": facts.agent_type, "binary": facts.binary, "configurations": _configurations(facts)}
     said[hosts.TUNNEL_END] = hosts.tunnel_end(facts.tunnel_ip)
     seen = {"heartbeat_timestamp": _timestamp(), "status_detail": "; ".join(facts.problems)}
+    news = _is_news(hosts.agent_of(tx.glance, node), said)
+    gateway_hosts.hold(tx, alone=news)
+    agent = hosts.lock_agent_of(tx, node)
+    if _is_news(agent, said) != news:
+        raise Busy(f"another server has heard of {node}")
     if agent is None:
         agent = _new_agent(node) | said | seen | {"started_at": seen["heartbeat_timestamp"]}
         tx.insert("agents", agent, claims=[Claim(hosts.HOST_SCOPE, node)])
@@ -35,8 +39,13 @@ def node_connected(tx: WriteTransaction, node: str, facts: NodeFacts) -> None:
     else:
         agent = tx.touch("agents", agent["id"], seen)
     _bind_again(tx, node)
-    gateway_hosts.host_came(tx, node)
+    gateway_hosts.host_came(tx, node, news=news)
     wire_hosts.host_came(tx, node)
+
+
+def _is_news(agent: Object | None, said: Object) -> bool:
+    """Whether the node can do other than was known."""
+    return agent is None or not hosts.is_there(agent) or not said.items() <= agent.items()
 
 
 def node_seen(tx: WriteTransaction, node: str) -> None:
@@ -51,6 +60,7 @@ def node_gone(tx: WriteTransaction, node: str, seconds: float = 0.0) -> None:
 
     Its ports stay as they are: what is wired stays wired without us; but gateways go where somebody else can do it.
     """
+    gateway_hosts.hold(tx, alone=True)
     agent = hosts.lock_agent_of(tx, node)
     if agent is not None and hosts.seconds_silent(agent) >= seconds:
         tx.touch("agents", agent["id"], {"status_detail": f"{hosts.GONE} {now()}"})

@@ -82,11 +82,11 @@ class Binder:
             self.prepare([port])
             if host not in self._agents:
                 self._agents[host] = agent_of(self._tx, host)
-            self._known[place] = _binding(host, self._agents[host], self._networks[port["network_id"]])
+            self._known[place] = binding(host, self._agents[host], self._networks[port["network_id"]])
         return self._known[place]
 
 
-def _binding(host: str, agent: Object | None, network: Object) -> Object:
+def binding(host: str, agent: Object | None, network: Object) -> Object:
     if agent is None:
         return _failed(host, f"no agent has connected from host {host} yet")
     node = msgspec.convert(agent["configurations"], NodeFacts)

@@ -14,7 +14,7 @@ from netweft.model.router import EXTRA, GATEWAY_PORT
 from netweft.store import Object, Query, ReadTransaction, WriteTransaction
 
 KIND = "routers"
-INFO = "external_gateway_info"
+INFO, GATEWAYS = "external_gateway_info", "external_gateways"
 
 
 class Asker(NamedTuple):

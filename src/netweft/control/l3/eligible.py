@@ -1,4 +1,4 @@
-"""Which agents may have a router's gateway: those that are switched on, in the zones that the router asks for."""
+"""Which agents may have a router's gateway by the zones that the router asks for: without hints any."""
 
 from collections.abc import Iterable
 
@@ -6,7 +6,7 @@ from netweft.control.zones import HINTS, zone_of
 from netweft.store import Object, ReadTransaction
 
 
-def for_router(tx: ReadTransaction, router_id: str, agents: Iterable[Object]) -> list[Object]:
-    router = tx.get("routers", router_id)  # hints do not change
-    hints = (router or {}).get(HINTS)
-    return [one for one in agents if one["admin_state_up"] and (not hints or zone_of(one) in hints)]
+def in_its_zones(tx: ReadTransaction, router_id: str, agents: Iterable[Object]) -> set[str]:
+    """Their hosts."""
+    hints = (tx.get("routers", router_id) or {}).get(HINTS)  # these do not change
+    return {one["host"] for one in agents if not hints or zone_of(one) in hints}

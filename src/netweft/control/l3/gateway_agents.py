@@ -23,7 +23,7 @@ class RouterNotHostedByL3Agent(Conflict):
 
 def hosts_of(port: Object) -> list[str]:
     """First the one that has the gateway."""
-    return [port[HOST]] if port[HOST] else []
+    return gateway_hosts.order(port)
 
 
 def routers_on(tx: ReadTransaction, agent: Object) -> list[str]:
@@ -33,9 +33,10 @@ def routers_on(tx: ReadTransaction, agent: Object) -> list[str]:
 
 
 def routers_with(tx: ReadTransaction, host: str) -> set[str]:
-    """The ids of routers whose gateway this host has."""
-    ports = tx.query("ports", Query({HOST: [host], "device_owner": [GATEWAY]}))
-    return {port["device_id"] for port in ports}
+    """The ids of routers whose gateway this host has, or may take over."""
+    bound = tx.query("ports", Query({HOST: [host], "device_owner": [GATEWAY]}))
+    waiting = tx.get_many("ports", tx.held(gateway_hosts.scope(host)).keys()).values()
+    return {port["device_id"] for port in (*bound, *waiting)}
 
 
 def agents_of(tx: ReadTransaction, router_id: str) -> dict[str, str]:
@@ -49,43 +50,43 @@ def agents_of(tx: ReadTransaction, router_id: str) -> dict[str, str]:
 
 
 def add(tx: WriteTransaction, agent_id: str, router_id: str) -> None:
-    """The router's gateway goes to this agent's host, and stays there."""
+    """The router's gateways go to this agent's host, and stay there."""
     agent = _agent(tx, agent_id)
     _require_l3(agent)
-    ports = _gateways(tx, router_id)
-    if not ports or any(agent["host"] not in gateway_hosts.able(tx, port) for port in ports):
+    router, _ = _held(tx, router_id)
+    if not gateway_hosts.moved(tx, router, agent["host"]):
         raise RouterSchedulingFailed(router_id=router_id, agent_id=agent_id)
-    for port in ports:
-        gateway_hosts.put(tx, port, agent["host"])
 
 
 def remove(tx: WriteTransaction, agent_id: str, router_id: str) -> None:
     """To the best of the others; nowhere, until one comes, if there is none."""
     agent = _agent(tx, agent_id)
     _require_l3(agent, on=False)
-    here = [port for port in _gateways(tx, router_id) if agent["host"] in hosts_of(port)]
-    if not here:
+    router, ports = _held(tx, router_id)
+    if not any(agent["host"] in hosts_of(port) for port in ports):
         raise RouterNotHostedByL3Agent(router_id=router_id, agent_id=agent_id)
-    for port in here:
-        gateway_hosts.placed(tx, port, without={agent["host"]})
+    gateway_hosts.moved_away(tx, router, agent["host"])
 
 
 def switched(tx: WriteTransaction, agent: Object) -> None:
     """On or off: what it has goes elsewhere, if there is somebody else; what is nowhere may come."""
-    if agent["binary"] == ROUTING:
-        (gateway_hosts.host_came if agent["admin_state_up"] else gateway_hosts.host_went)(tx, agent["host"])
+    if agent["binary"] == ROUTING and agent["admin_state_up"]:
+        gateway_hosts.host_came(tx, agent["host"], news=True)
+    elif agent["binary"] == ROUTING:
+        gateway_hosts.host_went(tx, agent["host"])
 
 
-def _gateways(tx: WriteTransaction, router_id: str) -> list[Object]:
-    """Held, with their router: nobody gives or takes one meanwhile."""
+def _held(tx: WriteTransaction, router_id: str) -> tuple[Object, list[Object]]:
+    """The router, with its gateways' ports: nobody gives or takes one meanwhile."""
     ids = {port["id"] for port in attached.gateways(tx.glance, router_id)}
-    tx.hold([], [("routers", router_id), *(("ports", id) for id in sorted(ids))])
-    if tx.lock("routers", router_id) is None:
+    tx.hold([gateway_hosts.PLACES], [("routers", router_id), *(("ports", id) for id in sorted(ids))])
+    router = tx.lock("routers", router_id)
+    if router is None:
         raise RouterNotFound(id=router_id)
     ports = attached.gateways(tx, router_id)
     if ids != {port["id"] for port in ports}:
         raise Busy(f"router {router_id} got another gateway")
-    return list(tx.lock_many("ports", ids).values())
+    return router, ports
 
 
 def _agent(tx: WriteTransaction, id: str) -> Object:

@@ -13,7 +13,7 @@ from netweft.control.l3.gateways import IPS, Gateways, check_routes, hold_pools
 from netweft.model.router import EXTRA, GATEWAY_PORT
 from netweft.store import Object, WriteTransaction
 
-GATEWAYS: Final = "external_gateways"
+GATEWAYS: Final = attached.GATEWAYS
 MOST: Final = 16  # of a router
 
 

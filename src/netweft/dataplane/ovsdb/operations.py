@@ -92,8 +92,9 @@ def _insert_port(row: PortRow) -> list[Operation]:
         "tag": _optional(row.tag),
         "external_ids": _ovs_map(row.external_ids),
     }
+    own = {"name": row.name, "type": row.type, "options": _ovs_map(row.options), "bfd": _ovs_map(row.bfd)}
     return [
-        _insert("Interface", interface, {"name": row.name, "type": row.type, "options": _ovs_map(row.options)}),
+        _insert("Interface", interface, own),
         _insert("Port", port, columns),
         _mutate("Bridge", row.bridge, ["ports", "insert", ["set", [["named-uuid", port]]]]),
     ]
@@ -102,7 +103,8 @@ def _insert_port(row: PortRow) -> list[Operation]:
 def _update_port(replica: Replica, port: PortRecord, row: PortRow) -> list[Operation]:
     interface = next(replica.interfaces_of(port), InterfaceRecord())
     bridge = bridge_of(replica, row.name)
-    same = (bridge, interface.type, interface.options, port.tag) == (row.bridge, row.type, dict(row.options), row.tag)
+    there = (bridge, interface.type, interface.options, port.tag, interface.bfd)
+    same = there == (row.bridge, row.type, dict(row.options), row.tag, dict(row.bfd))
     if MARK not in port.external_ids:
         if same:
             return []  # somebody else made just what is wanted: it will do, and stays theirs
@@ -124,6 +126,8 @@ def _interface_columns(record: InterfaceRecord, row: PortRow) -> dict[str, Any]:
         columns["type"] = row.type
     if record.options != dict(row.options):
         columns["options"] = _ovs_map(row.options)
+    if record.bfd != dict(row.bfd):
+        columns["bfd"] = _ovs_map(row.bfd)
     return columns
 
 

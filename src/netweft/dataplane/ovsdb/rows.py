@@ -22,13 +22,14 @@ class BridgeRow(Struct, frozen=True, kw_only=True):
 
 
 class PortRow(Struct, frozen=True, kw_only=True):
-    """A port of ours with one interface: patch, tunnel, internal, or system (veth, NIC)."""
+    """A port of ours with one interface: patch, tunnel, internal, or system (veth, NIC).  bfd: keys of that column."""
 
     name: str
     bridge: str
     type: str = ""
     options: tuple[tuple[str, str], ...] = ()
     tag: int | None = None
+    bfd: tuple[tuple[str, str], ...] = ()
     external_ids: tuple[tuple[str, str], ...] = ()
 
 

@@ -62,6 +62,20 @@ class OvsView:
         record = self._replica.interface(interface)
         return (record.error or "") if record else ""
 
+    def bfd_status(self, interface: str) -> dict[str, str] | None:
+        """Of its session; empty before there is one, None while there is no such interface."""
+        record = self._replica.interface(interface)
+        return record.bfd_status if record else None
+
+    def has_carrier(self, bridge: str) -> bool:
+        """Whether one of the NICs in it has; where there is none, nothing is known that speaks against it."""
+        nics = [
+            interface
+            for port, interface in self._interfaces(bridge)
+            if MARK not in port.external_ids and interface.type not in ("internal", "patch")
+        ]
+        return not nics or any(nic.link_state != "down" for nic in nics)
+
     def _interfaces(self, bridge: str) -> Iterator[tuple[PortRecord, InterfaceRecord]]:
         record = self._replica.bridge(bridge)
         for uuid in record.ports if record else ():
@@ -94,6 +108,7 @@ def port_row(bridge: str, port: PortRecord, interface: InterfaceRecord) -> PortR
         type=interface.type,
         options=_pairs(interface.options),
         tag=port.tag,
+        bfd=_pairs(interface.bfd),
         external_ids=_pairs(port.external_ids),
     )
 

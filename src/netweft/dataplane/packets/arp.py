@@ -31,19 +31,44 @@ def request(mac: bytes, own: IPv4Address, target: IPv4Address, *, to: bytes = _E
 
 def reply(frame: bytes) -> Said | None:
     """None: it is none, or makes no sense."""
-    said = claim(frame)
-    return said if said is not None and frame[20:22] == REPLY.to_bytes(2, "big") else None
+    return _said(_read(frame, REPLY))
 
 
 def claim(frame: bytes) -> Said | None:
     """What a question or an answer says of its sender, an announcement above all.  None: nothing, or it makes no sense:
     from a group's MAC, or from another one than its frame."""
+    return _said(_read(frame, REQUEST, REPLY))
+
+
+def probe(frame: bytes) -> Said | None:
+    """Who asks for an address to take it if nobody has it (RFC 5227), and for which; None: it is no such question."""
+    found = _read(frame, REQUEST)
+    return Said(found.mac, found.target) if found and int(found.own) == 0 else None
+
+
+def answer(own: bytes, asked: Said) -> bytes:
+    """To a probe: this MAC has the address."""
+    head = (asked.mac, own, ETH_ARP, _ETHERNET, _IPV4, 6, 4, REPLY)
+    return _FRAME.pack(*head, own, asked.address.packed, asked.mac, bytes(4)).ljust(_SHORTEST, b"\0")
+
+
+class _Arp(NamedTuple):
+    mac: bytes
+    own: IPv4Address
+    target: IPv4Address
+
+
+def _said(found: _Arp | None) -> Said | None:
+    return Said(found.mac, found.own) if found and int(found.own) else None
+
+
+def _read(frame: bytes, *wanted: int) -> _Arp | None:
     try:
-        _, source, eth_type, hardware, protocol, *lengths, kind, mac, address, _, _ = _FRAME.unpack_from(frame)
+        _, source, eth_type, hardware, protocol, *lengths, kind, mac, own, _, target = _FRAME.unpack_from(frame)
     except StructError:
         return None
-    if (eth_type, hardware, protocol, lengths) != (ETH_ARP, _ETHERNET, _IPV4, [6, 4]) or kind not in (REQUEST, REPLY):
+    if (eth_type, hardware, protocol, lengths) != (ETH_ARP, _ETHERNET, _IPV4, [6, 4]) or kind not in wanted:
         return None
-    if mac[0] & 1 or mac == bytes(6) or mac != source or address == bytes(4):
+    if mac[0] & 1 or mac == bytes(6) or mac != source:
         return None
-    return Said(mac, IPv4Address(address))
+    return _Arp(mac, IPv4Address(own), IPv4Address(target))

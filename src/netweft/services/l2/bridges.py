@@ -52,11 +52,11 @@ def host_rows(host: HostFacts, uplinks: Uplinks) -> Iterator[Wanted]:
     if host.tunnel_ip:
         for name in host.tunnel_types:
             options = {"local_ip": host.tunnel_ip, "remote_ip": "flow", "key": "flow"}
-            yield _port(overlay_port(name), host.tunnel_bridge, _port_type(name, host), **options, **_tos(host))
+            yield port_row(overlay_port(name), host.tunnel_bridge, port_type(name, host), **options, **_tos(host))
     yield from _underlay(host)
 
 
-def _port_type(tunnel_type: str, host: HostFacts) -> str:
+def port_type(tunnel_type: str, host: HostFacts) -> str:
     """As Open vSwitch names it: the kernel's `gre` knows IPv4 only (decision 0340)."""
     return "ip6gre" if tunnel_type == "gre" and prefix(host.tunnel_ip).version == 6 else tunnel_type
 
@@ -76,7 +76,7 @@ def joined(
     if kind == "veth":
         yield VethPair(*names, mtu=LINK_MTU)
     for name, peer, bridge in zip(names, reversed(names), bridges, strict=True):
-        end = _port(name, bridge, "patch", peer=peer) if kind == "patch" else _port(name, bridge)
+        end = port_row(name, bridge, "patch", peer=peer) if kind == "patch" else port_row(name, bridge)
         if bridge == bridges[0]:
             end = replace(end, external_ids=tuple(sorted((*end.external_ids, *kept(carried)))))
         yield end
@@ -89,7 +89,7 @@ def _underlay(host: HostFacts) -> Iterator[Wanted]:
     if host.datapath_type == "netdev":
         holder = host.underlay_bridge
         yield _bridge(host, holder, fail_mode="standalone")
-        yield _port(host.underlay, holder)
+        yield port_row(host.underlay, holder)
     yield Address(holder, host.tunnel_ip, host.tunnel_prefix_length)
 
 
@@ -109,7 +109,7 @@ def _bridge(host: HostFacts, name: str, fail_mode: str = "secure") -> BridgeRow:
     return BridgeRow(name=name, datapath_type=host.datapath_type, fail_mode=fail_mode, external_ids=((MARK, "bridge"),))
 
 
-def _port(name: str, bridge: str, type: str = "", **options: str) -> PortRow:
+def port_row(name: str, bridge: str, type: str = "", **options: str) -> PortRow:
     return PortRow(
         name=name, bridge=bridge, type=type, options=tuple(sorted(options.items())), external_ids=((MARK, "port"),)
     )

@@ -7,9 +7,9 @@ from typing import TypeAlias
 from netweft.model import Object, PortForwarding, Router
 from netweft.reconcile.memo import Fact, Reader
 from netweft.services.addresses import prefix
-from netweft.services.l3.wiring import gateways_of, zone_of
+from netweft.services.l3.wiring import gateways_here, zone_of
 from netweft.services.values import Forwarded, LocalForwarding, LocalNetwork
-from netweft.services.wiring import host_facts, local_network
+from netweft.services.wiring import local_network
 
 Place: TypeAlias = tuple[str, str]
 _End: TypeAlias = tuple[Place, int, int]  # the address, the protocol
@@ -72,8 +72,8 @@ def local_forwarding(read: Reader, id: str) -> LocalForwarding | None:
     router: Router | None = read.get(("router", forwarding.router_id))
     if router is None or not router.admin_state_up:
         return None
-    node, outside, ports = host_facts(read).name, forwarding.floating_network_id, gateways_of(read, router)
-    port = next((one for one in ports if one.host_id == node and one.network_id == outside), None)
+    outside = forwarding.floating_network_id
+    port = next((one for one in gateways_here(read, router) if one.network_id == outside), None)
     zone = zone_of(read, router, port) if port else None
     network = local_network(read, outside)
     if not zone or not isinstance(network, LocalNetwork):

@@ -16,17 +16,17 @@ from netweft.dataplane.openflow.fields import ETH_IPV4, ETH_IPV6
 from netweft.dataplane.openflow.flow import Ct, CtClear, Nat, SetField
 from netweft.services.addresses import Prefix, mac
 from netweft.services.fields import HANDED_UP, LOCAL_VLAN, ROUTER, Reason, RouterLimit, Why, cookie
-from netweft.services.l2 import switching
-from netweft.services.l3 import floating_errors, hand_ups, outside_neighbours, scopes
+from netweft.services.l3 import floating_errors, hand_ups, outside_neighbours, scopes, takeover_flows
 from netweft.services.l3.echo import answers_ping, for_it
+from netweft.services.l3.elsewhere import elsewhere
 from netweft.services.l3.next_hops import at
-from netweft.services.l3.paths import by_gateway, route, to_the_gateways_node
+from netweft.services.l3.paths import by_gateway, route
 from netweft.services.l3.routes import may_not_fit, priority
-from netweft.services.l3.several_gateways import GATEWAY_ROUTE, default_routes, of_each_gateway
+from netweft.services.l3.several_gateways import default_routes, of_each_gateway
 from netweft.services.l3.unknown_hosts import by_its_wire_mac
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.security.firewall import IS_INVALID, TRACKED_BIT
-from netweft.services.values import PHYSICAL, Gateway, LocalRouter, Service, Uplinks, Wanted, WayToGateway
+from netweft.services.values import PHYSICAL, Gateway, LocalRouter, Service, Uplinks, Wanted
 
 TO_ROUTER, FROM_OUTSIDE, ITSELF, ROUTING, TO_OUTSIDE, NEXT_HOP = (
     INT[name] for name in ("to_router", "from_outside", "to_router_itself", "routing", "to_outside", "next_hop")
@@ -40,32 +40,26 @@ IS_AS_IT_WAS: Final = (TRACKED_BIT, TRACKED_BIT | SOURCE_TRANSLATED)
 def router(uplinks: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
     if not here.router.admin_state_up:
         return
-    for way in here.ways:
-        yield from switching.peer(uplinks, way.there)
-        yield from _to_the_gateways_node(here, way)
+    yield from elsewhere(uplinks, here)
+    yield from takeover_flows.flows(here)
+    yield from of_each_gateway(_gateway)(uplinks, here)
     if here.gateways:
+        yield from hand_ups.undelivered(uplinks, here)
+    if here.leaving:
         yield from _by_other_nodes(here)
-        yield from of_each_gateway(_gateway)(uplinks, here)
         yield from _on_link(here)
         yield from default_routes(here)
-        yield from hand_ups.undelivered(uplinks, here)
 
 
 def _gateway(_: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
     if here.gateway is not None:
         yield from outside_neighbours.flows(here, here.gateway)
         yield from _enters(here, here.gateway)
-        yield from _leaves(here, here.gateway)
+        if here.gateway.leaves:
+            yield from _leaves(here, here.gateway)
         yield from scopes.by_the_gateway(here, here.gateway)
         yield from floating_errors.flows(here, here.gateway)
         yield from hand_ups.meters(here, here.gateway)
-
-
-def _to_the_gateways_node(here: LocalRouter, way: WayToGateway) -> Iterator[BridgeFlow]:
-    owner = cookie(Reason.ROUTER_GATEWAY, here.router.id)
-    for eth_type in (ETH_IPV4, ETH_IPV6):
-        match: dict[str, Value] = {ROUTER: here.number, LOCAL_VLAN: way.interface.network.vlan, "eth_type": eth_type}
-        yield ROUTING.flow(GATEWAY_ROUTE, owner, match, *to_the_gateways_node(way))
 
 
 def _by_other_nodes(here: LocalRouter) -> Iterator[BridgeFlow]:
@@ -73,6 +67,8 @@ def _by_other_nodes(here: LocalRouter) -> Iterator[BridgeFlow]:
     for interface in here.interfaces:
         if interface.network.segment.network_type not in PHYSICAL or not interface.port.admin_state_up:
             yield from by_its_wire_mac(here, interface)
+        if here.ways:
+            yield from by_its_wire_mac(here, interface, relayed=True)
 
 
 def _enters(here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:
@@ -136,8 +132,8 @@ def _untranslated(here: LocalRouter, gateway: Gateway) -> Iterator[int]:
 
 def _on_link(here: LocalRouter) -> Iterator[BridgeFlow]:
     """Of several gateways on one network by the first."""
-    for on_link in sorted({net for gateway in here.gateways for net in gateway.on_link}):
-        gateway = next(one for one in here.gateways if on_link in one.on_link)
+    for on_link in sorted({net for gateway in here.leaving for net in gateway.on_link}):
+        gateway = next(one for one in here.leaving if on_link in one.on_link)
         owner = cookie(Reason.ROUTER_GATEWAY, gateway.port.id)
         yield from route(here, owner, priority(on_link), on_link, [by_gateway(gateway, None)])
 

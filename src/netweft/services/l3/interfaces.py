@@ -1,6 +1,6 @@
 """Which networks routers have interfaces on and gateways to, looked up by network and by router."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Final, TypeVar
 
@@ -13,7 +13,8 @@ _PARTS: Final = {RouterPort: "interfaces", GatewayPort: "gateways", FloatingIp: 
 
 
 class Interfaces:
-    """node: this one.  Facts: ("routed", network) -> True where a router has an interface, or here its gateway;
+    """node: this one.  A gateway is here where this node has it or may have to take over.
+    Facts: ("routed", network) -> True where a router has an interface, or here its gateway;
     ("interfaces", router), ("gateways", router), ("floating_ips", router) -> the ids of what is there, sorted."""
 
     def __init__(self, node: str) -> None:
@@ -21,6 +22,8 @@ class Interfaces:
         self._on: defaultdict[str, set[str]] = defaultdict(set)  # network -> interfaces, gateways here
         self._of: defaultdict[tuple[str, str], set[str]] = defaultdict(set)  # fact, router -> ids
         self._router_of: dict[str, str] = {}
+        self.gateways: dict[str, GatewayPort] = {}  # all
+        self.networks_of: defaultdict[str, Counter[str]] = defaultdict(Counter)  # router -> of its interfaces
         self._gateways_here: dict[str, str] = {}
 
     def on(self, network_id: str) -> bool:
@@ -35,13 +38,21 @@ class Interfaces:
 
     @property
     def gateways_here(self) -> list[str]:
-        """The routers whose gateway is on this node."""
+        """The routers whose gateway is on this node, or may have to be taken over."""
         return sorted(set(self._gateways_here.values()))
 
     def has_gateway_here(self, router_id: str) -> bool:
         return router_id in self._gateways_here.values()
 
     def changed(self, before: Object | None, after: Object | None) -> Iterator[tuple[Fact, object]]:
+        if isinstance(before, RouterPort):
+            _count(self.networks_of, before, -1)
+        if isinstance(after, RouterPort):
+            _count(self.networks_of, after, 1)
+        if isinstance(before, GatewayPort):
+            self.gateways.pop(before.id, None)
+        if isinstance(after, GatewayPort):
+            self.gateways[after.id] = after
         places: list[tuple[str, str]] = []
         for part in (before, after):
             if isinstance(part, RouterPort | GatewayPort | FloatingIp):
@@ -56,7 +67,7 @@ class Interfaces:
         fact = (_PARTS[type(part)], part.router_id)
         _keep(self._of, fact, part.id, here=here)
         yield fact
-        if isinstance(part, FloatingIp) or (isinstance(part, GatewayPort) and part.host_id != self._node):
+        if isinstance(part, FloatingIp) or (isinstance(part, GatewayPort) and self._node not in part.order):
             return
         _keep(self._on, part.network_id, part.id, here=here)
         for found in (self._router_of, self._gateways_here)[: 1 + isinstance(part, GatewayPort)]:
@@ -74,3 +85,12 @@ def _keep(found: defaultdict[_K, set[str]], key: _K, id: str, *, here: bool) -> 
         found[key].discard(id)
         if not found[key]:
             del found[key]
+
+
+def _count(networks_of: defaultdict[str, Counter[str]], port: RouterPort, step: int) -> None:
+    networks = networks_of[port.router_id]
+    networks[port.network_id] += step
+    if not networks[port.network_id]:
+        del networks[port.network_id]
+    if not networks:
+        del networks_of[port.router_id]

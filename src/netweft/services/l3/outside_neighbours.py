@@ -17,18 +17,35 @@ ASKED, NEXT_HOP, ADVERT, ANSWER, REST = 30, 28, 25, 20, 10
 
 
 def flows(here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:
-    owner, own = cookie(Reason.ROUTER_GATEWAY, gateway.port.id), mac(gateway.port.mac_address)
-    inside: dict[str, Value] = {LOCAL_VLAN: gateway.network.vlan}
-    arp: dict[str, Value] = {**inside, "eth_type": ETH_ARP}
+    if gateway.answers:
+        yield from _answers(here, gateway)
+    yield from _hears(here, gateway)
+
+
+def _answers(here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:
+    """By their cookie an agent that is new finds that it is this node that does (`agent/l3/failover`)."""
+    owner, own = cookie(Reason.ROUTER_ANSWERS, gateway.port.id), mac(gateway.port.mac_address)
     for address in gateway.own(4):
         reply = arp_reply(own, address, *LOOPBACK, INT["switching"].goto)
-        asked: dict[str, Value] = {**arp, "arp_op": REQUEST, "arp_tpa": address}
+        asked: dict[str, Value] = {**_arp(gateway), "arp_op": REQUEST, "arp_tpa": address}
         yield TO_ROUTER.flow(ASKED, owner, asked, *limited(here, RouterLimit.ASKED_FOR), *reply)
-    nd: dict[str, Value] = {**inside, "eth_type": ETH_IPV6, "ip_proto": PROTO_ICMPV6, "icmpv6_code": 0}
-    heard = cookie(Reason.ROUTER_RESOLVE, gateway.port.id)
     for address in gateway.own(6):
-        solicited: dict[str, Value] = {**nd, "icmpv6_type": ND_SOLICIT, "nd_target": address}
-        yield TO_ROUTER.flow(ASKED, heard, solicited, *handed_up(here, RouterLimit.SOLICITED))
+        solicited: dict[str, Value] = {**_nd(gateway), "icmpv6_type": ND_SOLICIT, "nd_target": address}
+        yield TO_ROUTER.flow(ASKED, owner, solicited, *handed_up(here, RouterLimit.SOLICITED))
+
+
+def _arp(gateway: Gateway) -> dict[str, Value]:
+    return {LOCAL_VLAN: gateway.network.vlan, "eth_type": ETH_ARP}
+
+
+def _nd(gateway: Gateway) -> dict[str, Value]:
+    inside: dict[str, Value] = {LOCAL_VLAN: gateway.network.vlan, "eth_type": ETH_IPV6}
+    return {**inside, "ip_proto": PROTO_ICMPV6, "icmpv6_code": 0}
+
+
+def _hears(here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:
+    owner, own = cookie(Reason.ROUTER_GATEWAY, gateway.port.id), mac(gateway.port.mac_address)
+    heard, arp, nd = cookie(Reason.ROUTER_RESOLVE, gateway.port.id), _arp(gateway), _nd(gateway)
     answer: dict[str, Value] = {**arp, "arp_op": REPLY, "eth_dst": own}
     advert: dict[str, Value] = {**nd, "icmpv6_type": ND_ADVERT, "eth_dst": own}
     for next_hop in sorted({*gateway.next_hops, *gateway.watched}):
@@ -37,4 +54,4 @@ def flows(here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:
         yield TO_ROUTER.flow(NEXT_HOP, heard, its, *handed_up(here, RouterLimit.NEXT_HOPS))
     yield TO_ROUTER.flow(ADVERT, heard, advert, *handed_up(here, RouterLimit.NEIGHBOURS))
     yield TO_ROUTER.flow(ANSWER, heard, answer, *handed_up(here, RouterLimit.NEIGHBOURS))
-    yield TO_ROUTER.flow(REST, owner, {**inside, "eth_dst": own})
+    yield TO_ROUTER.flow(REST, owner, {LOCAL_VLAN: gateway.network.vlan, "eth_dst": own})

@@ -134,9 +134,9 @@ def _extra(here: LocalRouter) -> dict[Prefix, list[Hop]]:
 
 
 def _outside(here: LocalRouter, next_hop: Prefix) -> Iterator[Hop]:
-    if here.gateway is None and here.ways:
-        yield Elsewhere(here.ways, next_hop)
-    for gateway in here.gateways:
+    if not here.leaving and here.ways_out:
+        yield Elsewhere(here.ways_out, next_hop)
+    for gateway in here.leaving:
         if any(within(next_hop, net) for net in gateway.on_link):
             yield by_gateway(gateway, next_hop)
             return

@@ -54,14 +54,14 @@ def _its(item: BridgeFlow, gateway: Gateway) -> BridgeFlow:
 
 def default_routes(here: LocalRouter) -> Iterator[BridgeFlow]:
     for version in (4, 6):
-        leads = [gateway for gateway in here.gateways if _hops(gateway, version)]
+        leads = [gateway for gateway in here.leaving if _hops(gateway, version)]
         used = leads if here.router.ecmp else leads[:1]
         hops: list[Hop] = [hop for gateway in used for hop in _hops(gateway, version)]
         if hops:
             owner = cookie(Reason.ROUTER_GATEWAY, here.router.id if len(hops) > 1 else used[0].port.id)
             everywhere = Prefix(version, 0, 0)
             yield from route(here, owner, GATEWAY_ROUTE, everywhere, answering(here, hops), ports=False)
-        for gateway in leads if len(here.gateways) > 1 else ():
+        for gateway in leads if len(here.leaving) > 1 else ():
             yield from _by_source(here, gateway, version)
 
 

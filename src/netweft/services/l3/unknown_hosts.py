@@ -110,10 +110,11 @@ def _said_on_the_wire(interface: Interface, own: Prefix) -> Iterator[BridgeFlow]
     yield TO_ROUTER.flow(FORGED, owner, claims)
 
 
-def by_its_wire_mac(here: LocalRouter, interface: Interface) -> Iterator[BridgeFlow]:
+def by_its_wire_mac(here: LocalRouter, interface: Interface, *, relayed: bool = False) -> Iterator[BridgeFlow]:
     """From who is on the wire, or from another node: what is for this node's MAC is for the router."""
     owner = cookie(Reason.ROUTER_INTERFACE, interface.port.id)
-    match: dict[str, Value] = {LOCAL_VLAN: interface.network.vlan, "eth_dst": wire_mac(here.node, interface.port.id)}
+    own = wire_mac(here.node, interface.port.id, relayed=relayed)
+    match: dict[str, Value] = {LOCAL_VLAN: interface.network.vlan, "eth_dst": own}
     yield TO_ROUTER.flow(10, owner, match)
     for eth_type in (ETH_IPV4, ETH_IPV6):
         enter = SetField(ROUTER, here.number)

@@ -40,7 +40,7 @@ def _facts(port: Port | Peer) -> Iterator[Fact]:
 
 class Domains:
     """Facts: ("domain", network) -> the other nodes that route into it, sorted: those with ports on a network that
-    routers join to it, and those with the routers' gateways."""
+    routers join to it, and those with the routers' gateways, or that may have to take over."""
 
     def __init__(self) -> None:
         self._networks: defaultdict[str, Counter[str]] = defaultdict(Counter)  # router -> of its interfaces
@@ -58,7 +58,8 @@ class Domains:
                 _count(self._routers, port.network_id, port.router_id, step)
                 self._dirty |= {port.network_id, *self._networks.get(port.router_id, ())}
             elif isinstance(port, GatewayPort):
-                _count(self._gateways, port.router_id, port.host_id, step)
+                for host in port.order:
+                    _count(self._gateways, port.router_id, host, step)
                 self._dirty.update(self._networks.get(port.router_id, ()))
         yield from ()
 

@@ -7,7 +7,8 @@ MAC its packets come from there; and by it the node is meant when another one se
 import hashlib
 
 
-def wire_mac(node: str, interface_id: str) -> int:
-    """Locally administered; the same whoever works it out."""
-    digest = hashlib.blake2s(f"{node} {interface_id}".encode(), digest_size=5).digest()
+def wire_mac(node: str, interface_id: str, *, relayed: bool = False) -> int:
+    """Locally administered; the same whoever works it out.  relayed: another one, for what a node that has been meant
+    passes on, so that it is passed on once only."""
+    digest = hashlib.blake2s(f"{node} {interface_id}{' relayed' * relayed}".encode(), digest_size=5).digest()
     return 0x02 << 40 | int.from_bytes(digest, "big")

@@ -8,7 +8,16 @@ from netweft.reconcile.memo import Reader
 from netweft.services.addresses import Prefix, prefix, text_of_mac, within
 from netweft.services.l3.labels import labels_of
 from netweft.services.l3.wire import wire_mac
-from netweft.services.values import Gateway, Interface, Limited, LocalNetwork, LocalRouter, RemotePort, WayToGateway
+from netweft.services.values import (
+    Gateway,
+    GatewayPlace,
+    Interface,
+    Limited,
+    LocalNetwork,
+    LocalRouter,
+    RemotePort,
+    WayToGateway,
+)
 from netweft.services.wiring import NO_LENGTHS, NO_METERS, Problem, host_facts, local_network, tunnel_to
 
 
@@ -23,10 +32,10 @@ def local_router(read: Reader, router_id: str) -> LocalRouter | None:
     node = host_facts(read).name
     outside = gateways_of(read, found)
     first = outside[0] if outside else None
-    here = first if first and first.host_id == node else None
-    there = first if first and first.host_id not in ("", node) else None
-    gateway = _gateway(read, found, here, ()) if here else None
-    more = tuple(_more(read, found, outside)) if gateway else ()
+    place = place_of(read, first) if first else GatewayPlace("")
+    mine = tuple(_mine(read, found, outside))
+    gateways = tuple(one for one, is_here in mine if is_here)
+    others = tuple(host for host in first.order if host != node) if first else ()
     return LocalRouter(
         router=found,
         number=read.get(("number", router_id)),
@@ -35,15 +44,15 @@ def local_router(read: Reader, router_id: str) -> LocalRouter | None:
         checks_length=not read.get(NO_LENGTHS),
         can_limit=not read.get(NO_METERS),
         out_of_reach=tuple(net for port, one in maybe if one is None for net in _on_link(read, port)),
-        gateway=gateway,
-        more=more,
+        gateway=next(iter(gateways), None),
+        more=gateways[1:],
         limited=tuple(
-            limited
-            for one in ((gateway, *more) if gateway and not read.get(NO_METERS) else ())
-            for limited in _limited(read, found, one)
+            limited for one in (gateways if not read.get(NO_METERS) else ()) for limited in _limited(read, found, one)
         ),
-        labels=tuple(labels_of(read, found)) if gateway else (),
-        ways=tuple(_ways(read, interfaces, there.host_id)) if there and not here else (),
+        labels=tuple(labels_of(read, found)) if gateways else (),
+        standbys=tuple(one for one, is_here in mine if not is_here),
+        ways=tuple(way for host in others for way in _ways(read, interfaces, host)),
+        leads_to=place.host if place.host in others else "",
     )
 
 
@@ -52,6 +61,13 @@ def gateways_of(read: Reader, router: Router) -> list[GatewayPort]:
     ids: tuple[str, ...] = read.get(("gateways", router.id)) or ()
     order = (router.first_gateway, *router.extra_gateways)
     return [read.get(("gateway_port", id)) for id in sorted(ids, key=lambda id: _place(order, id))]
+
+
+def gateways_here(read: Reader, router: Router) -> list[GatewayPort]:
+    """Those that are on this node: none without the first."""
+    there = gateways_of(read, router)
+    is_here = bool(there) and place_of(read, there[0]).here
+    return [port for port in there if is_here and place_of(read, port).here]
 
 
 def _place(order: tuple[str | None, ...], id: str) -> int:
@@ -64,17 +80,31 @@ def zone_of(read: Reader, router: Router, port: GatewayPort) -> int | None:
     return zone
 
 
-def _more(read: Reader, router: Router, ports: list[GatewayPort]) -> Iterator[Gateway]:
-    """What leads to ports inside by a network's addresses has the first gateway there."""
-    taken = {ports[0].network_id}
-    for port in ports[1:]:
-        gateway = _gateway(read, router, port, taken) if port.id in router.extra_gateways else None
+def place_of(read: Reader, port: GatewayPort) -> GatewayPlace:
+    """As this node has found; else as the server says."""
+    found: GatewayPlace | None = read.get(("place", port.id))
+    here = port.host_id == host_facts(read).name
+    return found or GatewayPlace(port.host_id, here=here, answers=here)
+
+
+def _mine(read: Reader, router: Router, ports: list[GatewayPort]) -> Iterator[tuple[Gateway, bool]]:
+    """What this node has or may have to take over, and whether it is here: nothing without the first.  What leads to
+    ports inside by a network's addresses has the first gateway there."""
+    node, taken, here = host_facts(read).name, set[str](), gateways_here(read, router)
+    for place, port in enumerate(ports):
+        is_here, found = port in here, None
+        if node in port.order and (not place or port.id in router.extra_gateways):
+            found = _gateway(read, router, port, place_of(read, port) if is_here else GatewayPlace(""), taken)
         taken.add(port.network_id)
-        if gateway is not None:
-            yield gateway
+        if found is not None:
+            yield found, is_here
+        elif not place:
+            return
 
 
-def _gateway(read: Reader, router: Router, port: GatewayPort, taken: Collection[str]) -> Gateway | None:
+def _gateway(
+    read: Reader, router: Router, port: GatewayPort, place: GatewayPlace, taken: Collection[str]
+) -> Gateway | None:
     """None: its network is not wired here, or there is no zone for it.  taken: networks that gateways before it are
     on."""
     network, zone = local_network(read, port.network_id), zone_of(read, router, port)
@@ -83,8 +113,13 @@ def _gateway(read: Reader, router: Router, port: GatewayPort, taken: Collection[
     floating: list[FloatingIp] = [
         read.get(("floating_ip", id)) for id in read.get(("floating_ips", port.router_id)) or ()
     ]
+    node = host_facts(read).name
     return Gateway(
         port=port,
+        leaves=place.host == node,
+        answers=place.answers,
+        node_mac=wire_mac(node, port.id),
+        others_macs=tuple(wire_mac(host, port.id) for host in port.order if host != node),
         network=network,
         zone=zone,
         on_link=_on_link(read, port),
@@ -132,17 +167,24 @@ def _limited(read: Reader, router: Router, gateway: Gateway) -> Iterator[Limited
 
 
 def _ways(read: Reader, interfaces: Iterable[Interface], host: str) -> Iterator[WayToGateway]:
-    """By the MAC that the other node has for the interface, as to any peer there."""
+    """By the MACs that the other node has for the interface, as to any peer there."""
     for interface in interfaces:
-        peer = Peer(
-            id=interface.port.id,
-            network_id=interface.port.network_id,
-            mac_address=text_of_mac(wire_mac(host, interface.port.id)),
-            port_security_enabled=False,
-            host_id=host,
-        )
         tunnel = tunnel_to(read, interface.network, host)
-        yield WayToGateway(interface, RemotePort(peer=peer, network=interface.network, tunnel=tunnel))
+        there, relay = (
+            RemotePort(peer=_there(interface, host, relayed=relayed), network=interface.network, tunnel=tunnel)
+            for relayed in (False, True)
+        )
+        yield WayToGateway(interface, there, relay)
+
+
+def _there(interface: Interface, host: str, *, relayed: bool) -> Peer:
+    return Peer(
+        id=interface.port.id,
+        network_id=interface.port.network_id,
+        mac_address=text_of_mac(wire_mac(host, interface.port.id, relayed=relayed)),
+        port_security_enabled=False,
+        host_id=host,
+    )
 
 
 def _subnets_of(read: Reader, port: RouterPort | GatewayPort) -> list[Subnet]:

@@ -4,6 +4,7 @@ import pytest
 from tests.api.network.conftest import Api
 
 from netweft.control.l2 import binding
+from netweft.control.l3 import gateway_hosts
 from netweft.model import NodeFacts
 from netweft.store import Object, Store
 
@@ -134,3 +135,74 @@ def test_several_gateways_are_on_one_host(api: Api, outside: Object, store: Stor
         first, second = hosts(router)
         assert first[0] in ("hv1", "hv2")
         assert second == ("", "DOWN")
+
+
+def order(api: Api, store: Store, router: Object) -> list[str]:
+    """Who has it, then who takes over; and each of them is led to it."""
+    with store.read() as tx:
+        port = tx.get("ports", gateway(api, router)["id"])
+        assert port is not None
+        found = gateway_hosts.order(port)
+        held = {host for host in HOSTS if port["id"] in tx.held(gateway_hosts.scope(host))}
+    assert held == set(found)
+    assert port["binding:host_id"] == next(iter(found), "")
+    return found
+
+
+HOSTS = [f"hv{number}" for number in range(1, 8)]
+
+
+def test_three_take_turns(api: Api, outside: Object, store: Store) -> None:
+    """One that comes takes its place behind who has it; one that goes leaves it to others."""
+    comes(store, "hv1")
+    router = api.make("alice", "router", **to(outside))
+    assert order(api, store, router) == ["hv1"]
+    comes(store, *HOSTS)
+    first, *others = order(api, store, router)
+    assert first == "hv1"
+    assert len(others) == 2
+    goes(store, others[0])
+    assert others[0] not in order(api, store, router)
+    assert len(order(api, store, router)) == 3
+
+
+def test_an_order_is_spread_by_weight(api: Api, outside: Object, store: Store) -> None:
+    """One host more takes what it is best for, and nothing else moves."""
+    comes(store, *HOSTS[:5])
+    routers = [api.make("alice", "router", **to(outside)) for _ in range(10)]
+    before = [order(api, store, router) for router in routers]
+    comes(store, "hv6")
+    for was, router in zip(before, routers, strict=True):
+        now = order(api, store, router)
+        assert now[0] == was[0]
+        if "hv6" not in now:
+            assert now == was
+        else:
+            assert [host for host in now if host != "hv6"] == was[:2]
+
+
+def test_who_takes_over_has_it_from_then_on(api: Api, outside: Object, store: Store) -> None:
+    """Also when the one before comes back."""
+    comes(store, *HOSTS[:3])
+    router = api.make("alice", "router", **to(outside))
+    before = order(api, store, router)
+    port_id = gateway(api, router)["id"]
+    with store.write() as tx:
+        gateway_hosts.taken_over(tx, before[1], port_id)
+    assert order(api, store, router) == [before[1], before[0], before[2]]
+    goes(store, before[0])
+    comes(store, before[0])
+    assert order(api, store, router)[0] == before[1]
+
+
+def test_nobody_else_takes_over(api: Api, outside: Object, store: Store) -> None:
+    """A host that is not in the order, the one that has it; what is no gateway's port."""
+    comes(store, "hv1", "hv2")
+    router = api.make("alice", "router", **to(outside))
+    before = order(api, store, router)
+    with store.write() as tx:
+        gateway_hosts.taken_over(tx, "hv9", gateway(api, router)["id"])
+        gateway_hosts.taken_over(tx, before[0], gateway(api, router)["id"])
+        gateway_hosts.taken_over(tx, before[1], "no such port")
+        gateway_hosts.taken_over(tx, before[1], router["id"])
+    assert order(api, store, router) == before

@@ -1,0 +1,296 @@
+"""Takes over routers' gateways from nodes that are gone, and leaves them to others when this one is cut off.
+
+    bfd_status, carriers ─▶ takeover.chosen ─▶ mine?  ─▶ nobody else answers for it? ─▶ taken, announced, told
+                                               other's ─▶ no more answered for, what still comes in is taken for a while
+
+Two nodes never answer for one address: who is to have a gateway asks for its address first (ARP, from a MAC of its
+own), and takes it once nobody has answered.  Nothing is remembered but who has it; an agent that is new finds what it
+answers for in the flows.  docs/decisions/0460 has the why.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address
+
+import structlog
+
+from netweft.agent.desired import Desired
+from netweft.agent.l3.sightings import Look, Sightings
+from netweft.dataplane.openflow.flow import Flow
+from netweft.dataplane.openflow.messages import PacketIn
+from netweft.dataplane.packets import arp, icmp
+from netweft.dataplane.packets.datagram import IpAddress
+from netweft.model import GatewayPort
+from netweft.services.addresses import octets
+from netweft.services.fields import Reason, cookie
+from netweft.services.l2.announce import Packet
+from netweft.services.l3.announcements import to_network
+from netweft.services.l3.takeover import Order, chosen
+from netweft.services.l3.wire import wire_mac
+from netweft.services.values import Asked, Gateway, GatewayPlace, HostFacts, LocalPort
+
+log = structlog.get_logger(__name__)
+
+QUESTIONS, WAIT = 2, 0.03  # asked so often, waited so many seconds each time, and nobody answers
+IN_A_HURRY, MOST_PAUSE = 1.0, 0.5  # seconds without a pause; between two questions then, while somebody does
+LEAVES_FOR, HEARS_FOR = 0.2, 2.0  # seconds that a gateway that is left to another is used here, and what comes in taken
+TICK = 1.0
+
+
+@dataclass(slots=True)
+class Seat:
+    """What is known of a gateway.  is_first: of its router; further ones go where that one goes.
+    answers: this node, for its addresses.  left: when it was left to another.
+    leads_to: the other node that packets go to, also as long as there is nothing better than one that is gone.
+    wired: its network is, so that others can be asked and heard.  asking: whether it is about to be taken."""
+
+    port: GatewayPort
+    is_first: bool = True
+    order: Order = field(default_factory=Order)
+    answers: bool = False
+    left: float = float("-inf")
+    leads_to: str = ""
+    wired: bool = False
+    asking: "asyncio.Task[None] | None" = None
+
+
+class Failover:
+    """node: this one.  say: a packet-out on the integration bridge.  tell: the server, what has been taken over.
+
+    is_deaf: whether it has to be thought that somebody answers, for nobody would be heard.
+    on_said: called with all that is said to this node's own MACs."""
+
+    asked = Asked.TAKEOVER
+    reasons = frozenset({Reason.ROUTER_TAKEOVER})
+
+    def __init__(
+        self,
+        node: str,
+        desired: Desired,
+        say: Callable[[Packet], None],
+        wake: Callable[[], None],
+        tell: Callable[[Iterable[str]], None],
+    ) -> None:
+        self._node, self._desired, self._say, self._wake, self._tell = node, desired, say, wake, tell
+        self._seats: dict[str, Seat] = {}
+        self._found: frozenset[int] = frozenset()  # cookies of flows that answer for gateways
+        self._sightings = Sightings(node, self._again)
+        self._all = True  # seats are to be looked at again
+        self._answered: set[str] = set()
+        self.is_deaf: Callable[[str], bool] = lambda port_id: False
+        self.on_said: Callable[[bytes, arp.Said], None] = lambda to, said: None
+
+    # what Open vSwitch says
+
+    def found(self, flows: Iterable[Flow]) -> None:
+        """On the bridge, when it is connected: for what this node answers."""
+        self._found = frozenset(flow.cookie for flow in flows)
+        self._all = True
+        for port_id, seat in self._seats.items():
+            seat.answers = cookie(Reason.ROUTER_ANSWERS, port_id) in self._found
+
+    def lost(self) -> None:
+        """The bridge: if vswitchd has ended, somebody else has what was here."""
+        self._all = True
+        for seat in self._seats.values():
+            self._stop_asking(seat)
+            seat.answers = seat.wired = False
+
+    def observe(self, look: Look, host: HostFacts) -> None:
+        """Each turn, before what is wanted is worked out."""
+        ports = self._desired.view.gateway_ports
+        self._all |= self._sightings.look(look, self._desired.watched, self._ways_outside(host))
+        self._desired.cut_off(bool(self._sightings.cut))
+        for id in self._seats.keys() - ports.keys():
+            self._stop_asking(self._seats.pop(id))
+            self._desired.choose(id, None)
+        due = {port.router_id for id, port in ports.items() if self._all or self._is_news(id, port)}
+        for id, port in sorted(ports.items(), key=lambda one: not self._is_first(one[1])):
+            if port.router_id in due and port.order:
+                self._decide(id, port)
+        self._all = False
+
+    def _is_news(self, id: str, port: GatewayPort) -> bool:
+        seat = self._seats.get(id)
+        return seat is None or seat.port is not port or seat.is_first != self._is_first(port)
+
+    def _ways_outside(self, host: HostFacts) -> dict[str, str]:
+        """Physical network -> bridge, of gateways that are here or may come here."""
+        view = self._desired.view
+        networks = {port.network_id for port in view.gateway_ports.values() if self._node in port.order}
+        segments = (segment for id in networks if id in view.networks for segment in view.networks[id].segments)
+        names = {segment.physical_network for segment in segments}
+        return {name: bridge for name, bridge in host.bridge_mappings.items() if name in names}
+
+    def _again(self) -> None:
+        self._all = True
+        self._wake()
+
+    # who has it
+
+    def _decide(self, id: str, port: GatewayPort) -> None:
+        sees, seat = self._sightings, self._seats.get(id)
+        if seat is None:
+            seat = self._seats[id] = Seat(port, answers=cookie(Reason.ROUTER_ANSWERS, id) in self._found)
+            if seat.answers:
+                seat.order = Order(port.order, self._node)
+        seat.port, seat.is_first, before = port, self._is_first(port), seat.order
+        if not seat.is_first:
+            seat.order = Order(port.order, self._where_the_first_is(port))
+        else:
+            if not seat.answers and (seat.order.now == self._node or sees.is_back(port.order[0])):
+                seat.order = Order()
+            seat.order = chosen(port.order, seat.order, sees.can, self._node if sees.is_cut_off else "")
+        if seat.order.now != before.now and before.now:
+            log.info("gateway of a router", router=port.router_id, was_at=before.now, now_at=seat.order.now)
+        if seat.order.now != self._node:
+            self._leave(seat)
+        elif seat.wired:
+            self._begin_to_ask(id, seat)
+        self._choose(id, seat)
+
+    def _is_first(self, port: GatewayPort) -> bool:
+        router = self._desired.view.routers.get(port.router_id)
+        return router is None or port.id not in router.extra_gateways
+
+    def _where_the_first_is(self, port: GatewayPort) -> str:
+        """A router's further gateways are where its first is; nowhere, where they cannot be."""
+        seats = (seat for seat in self._seats.values() if seat.is_first and seat.port.router_id == port.router_id)
+        found = next(seats, None)
+        return found.order.now if found and found.order.now in port.order else ""
+
+    def _leave(self, seat: Seat) -> None:
+        self._stop_asking(seat)
+        if seat.answers:
+            seat.answers = False
+            seat.left = _now() if self._sightings.can(self._node) else float("-inf")
+            for after in (LEAVES_FOR, HEARS_FOR):
+                asyncio.get_running_loop().call_later(after + 0.01, self._again)
+
+    def _choose(self, id: str, seat: Seat) -> None:
+        place = self._place(seat)
+        seat.leads_to = "" if place.host == self._node else place.host
+        self._desired.choose(id, place)
+
+    def _place(self, seat: Seat) -> GatewayPlace:
+        if seat.order.now == self._node:
+            if seat.answers:
+                return GatewayPlace(self._node, here=True, answers=True)
+            others = (host for host in seat.order.hosts if host != self._node and self._sightings.can(host))
+            return GatewayPlace(next(others, seat.leads_to))
+        ago = _now() - seat.left
+        return GatewayPlace(self._node if ago < LEAVES_FOR else seat.order.now, here=ago < HEARS_FOR)
+
+    # before it is taken
+
+    @property
+    def asking(self) -> list[str]:
+        """Gateways' ports that this node is about to take."""
+        return [id for id, seat in self._seats.items() if seat.asking]
+
+    def wired(self) -> None:
+        """What was wanted is in place."""
+        for id, seat in self._seats.items():
+            seat.wired = True
+            if seat.order.now == self._node:
+                self._begin_to_ask(id, seat)
+
+    def _begin_to_ask(self, id: str, seat: Seat) -> None:
+        if not seat.answers and seat.asking is None:
+            seat.asking = asyncio.create_task(self._ask(id, seat))
+
+    async def _ask(self, id: str, seat: Seat) -> None:
+        unanswered, pause, begun = 0, 0.0, _now()
+        while unanswered < QUESTIONS:
+            self._answered.discard(id)
+            found = self._desired.candidate(id)
+            if found is None:  # its network is not wired here
+                await asyncio.sleep(MOST_PAUSE)
+                continue
+            for packet in _questions(found):
+                self._say(packet)
+            await asyncio.sleep(WAIT)
+            unanswered = 0 if id in self._answered or self.is_deaf(id) else unanswered + 1
+            if not unanswered:
+                await asyncio.sleep(pause)
+                pause = 0.0 if _now() - begun < IN_A_HURRY else MOST_PAUSE
+        seat.asking, seat.answers = None, True
+        log.info("gateway taken", port=id)
+        self._choose(id, seat)
+        self._tell_what_is_not_known()
+        self._wake()
+
+    def answer(self, here: LocalPort | None, packet: PacketIn) -> Iterable[Packet]:
+        """What answers a question of this node's, or asks as it would."""
+        said = arp.reply(packet.frame) or icmp.advertised(packet.frame)
+        if said is None:
+            return self.asks(packet.frame)
+        self.heard(packet.frame[:6], said)
+        self.on_said(packet.frame[:6], said)
+        return ()
+
+    def heard(self, to: bytes, said: arp.Said) -> None:
+        """Somebody has answered a question."""
+        for id in self._asking(said.address):
+            if _octets(wire_mac(self._node, id)) == to:
+                self._answered.add(id)
+
+    def asks(self, frame: bytes) -> Iterable[Packet]:
+        """Somebody else is about to take a gateway: if this node has just done so, or is before it, it is told."""
+        question = arp.probe(frame)
+        for id in self._asking(question.address) if question else ():
+            seat, found = self._seats[id], self._desired.candidate(id)
+            if question and found and seat.answers:  # not by a flow yet
+                answer = arp.answer(octets(seat.port.mac_address), question)
+                yield to_network(found.network.vlan, answer)
+            elif question and question.mac in self._before_us(id, seat):
+                self._answered.add(id)
+
+    def _asking(self, address: IpAddress) -> list[str]:
+        """For which gateways one asks that asks for this address, among those that may be here."""
+        text = str(address)
+        return [
+            id
+            for id, seat in self._seats.items()
+            if self._node in seat.order.hosts and any(fixed.ip_address == text for fixed in seat.port.fixed_ips)
+        ]
+
+    def _before_us(self, id: str, seat: Seat) -> set[bytes]:
+        """The MACs of nodes that are before this one in the order."""
+        hosts = seat.order.hosts
+        return {_octets(wire_mac(host, id)) for host in hosts[: hosts.index(self._node)]}
+
+    def _stop_asking(self, seat: Seat) -> None:
+        if seat.asking:
+            seat.asking.cancel()
+            seat.asking = None
+
+    # what the server has to know
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await asyncio.sleep(TICK)
+            self._tell_what_is_not_known()
+
+    def _tell_what_is_not_known(self) -> None:
+        ports = self._desired.view.gateway_ports
+        mine = [id for id, seat in self._seats.items() if seat.is_first and seat.answers and id in ports]
+        if taken := [id for id in mine if self._node in ports[id].order[1:]]:
+            self._tell(taken)
+
+
+def _questions(gateway: Gateway) -> Iterable[Packet]:
+    """A probe (RFC 5227), from a MAC that nobody else has: it moves nothing in switches and in others' tables."""
+    for address in gateway.asked_for:
+        frame = arp.request(_octets(gateway.node_mac), IPv4Address(0), IPv4Address(address))
+        yield to_network(gateway.network.vlan, frame)
+
+
+def _octets(mac: int) -> bytes:
+    return mac.to_bytes(6, "big")
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,114 @@
+"""What this node sees of those that it watches for their gateways, and of its own way outside.
+
+From bfd_status and carriers in Open vSwitch's database, which vswitchd keeps: an agent that is killed changes nothing.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
+
+import structlog
+
+from netweft.services.l3.takeover import SETTLING, Sight, is_cut_off, sight
+from netweft.services.l3.watch import interface_to
+
+log = structlog.get_logger(__name__)
+
+PATIENCE = 3.0  # seconds that the first of an order has been back without the server's naming another one first
+
+
+class Look(Protocol):
+    """What is asked of Open vSwitch's database."""
+
+    def bfd_status(self, interface: str) -> dict[str, str] | None: ...
+    def has_carrier(self, bridge: str) -> bool: ...
+
+
+class Sightings:
+    """node: this one.  again: called when time has made a difference.  cut: physical networks without carrier."""
+
+    def __init__(self, node: str, again: Callable[[], None]) -> None:
+        self._node, self._again = node, again
+        self.cut: frozenset[str] = frozenset()
+        self._seen: dict[str, Sight] = {}
+        self._since: dict[str, float] = {}  # host -> when its session was asked for
+        self._ended: dict[str, float] = {}  # host -> when its session was seen to have ended
+        self._back: dict[str, float] = {}  # host -> since when it can have a gateway
+        self._was_cut_off = False
+
+    def look(self, look: Look, watched: Iterable[str], bridges: Mapping[str, str]) -> bool:
+        """Whether it is otherwise than before.  bridges: by physical networks to which gateways lead here."""
+        hosts, now = set(watched), _now()
+        gone = self._seen.keys() - hosts
+        for host in gone:
+            for kept in (self._seen, self._since, self._ended, self._back):
+                kept.pop(host, None)
+        changed = [host for host in hosts if self._see(host, look, now)]
+        if self._was_cut_off and not self.is_cut_off:  # the others are about to be seen, too
+            changed += [host for host, seen in self._seen.items() if seen is Sight.GONE and self._expect(host, now)]
+        self._was_cut_off = self.is_cut_off
+        cut = frozenset(name for name, bridge in bridges.items() if not look.has_carrier(bridge))
+        differs = bool(changed or gone or cut != self.cut)
+        if cut != self.cut:
+            log.warning("no carrier on the way outside", physical_networks=sorted(cut))
+            self.cut = cut
+        self._note_who_can(now)
+        return differs
+
+    def _see(self, host: str, look: Look, now: float) -> bool:
+        before, seen = self._seen.get(host), sight(look.bfd_status(interface_to(host)) or {})
+        if host not in self._since:
+            self._since[host] = now
+            self._later(SETTLING)
+        settled = now - self._since[host] > SETTLING
+        if seen is Sight.UNKNOWN and settled:
+            seen = Sight.GONE
+        elif seen is Sight.GONE and before is Sight.UNKNOWN and not settled:
+            seen = before
+        if seen is before:
+            return False
+        if seen is Sight.GONE:
+            self._ended[host] = now
+        else:
+            self._ended.pop(host, None)
+        if before is not None:
+            log.info("node watched for its gateways", host=host, seen=seen.value)
+        self._seen[host] = seen
+        return True
+
+    def _expect(self, host: str, now: float) -> bool:
+        """It may be seen soon."""
+        self._since[host] = now
+        self._seen[host] = Sight.UNKNOWN
+        self._ended.pop(host, None)
+        self._later(SETTLING)
+        return True
+
+    def _note_who_can(self, now: float) -> None:
+        for host in (self._node, *self._seen):
+            if not self.can(host):
+                self._back.pop(host, None)
+            elif host not in self._back:
+                self._back[host] = now
+                self._later(PATIENCE)
+
+    def _later(self, seconds: float) -> None:
+        asyncio.get_running_loop().call_later(seconds + 0.01, self._again)
+
+    def can(self, host: str) -> bool:
+        """Have a gateway.  Who is not watched is as the server says."""
+        if host == self._node:
+            return not self.cut and not self.is_cut_off
+        return self._seen.get(host, Sight.THERE) in (Sight.THERE, Sight.UNKNOWN)
+
+    def is_back(self, host: str) -> bool:
+        """Has been able to for so long that the server knows better who has taken over from it meanwhile."""
+        return _now() - self._back.get(host, _now()) > PATIENCE
+
+    @property
+    def is_cut_off(self) -> bool:
+        return is_cut_off([self._ended.get(host) for host in self._seen])
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,49 @@
+"""What a node hears and says on the external network for gateways that it may have to take over (`agent/l3/failover`).
+
+Questions and answers of the nodes themselves have flows of their own, without the limits of what others ask.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from netweft.dataplane.openflow.fields import ETH_ARP, ETH_IPV6, ND_ADVERT, PROTO_ICMPV6
+from netweft.dataplane.openflow.flow import Controller
+from netweft.services.addresses import mac
+from netweft.services.fields import AGENT, LOCAL_VLAN, Reason, cookie
+from netweft.services.l2.neighbours import arp_reply
+from netweft.services.l3.next_hops import LOOPBACK
+from netweft.services.pipeline import INT, BridgeFlow, Value
+from netweft.services.values import Gateway, LocalRouter
+
+TO_ROUTER = INT["to_router"]
+REQUEST, REPLY = 1, 2
+PROBED: Final = 32  # above what anybody asks
+
+
+def flows(here: LocalRouter) -> Iterator[BridgeFlow]:
+    for candidate in here.candidates:
+        yield from _hears(candidate)
+        yield from _probed(candidate)
+
+
+def _hears(gateway: Gateway) -> Iterator[BridgeFlow]:
+    """Who answers this node's own MAC.  Else nobody is meant by it."""
+    heard = cookie(Reason.ROUTER_TAKEOVER, gateway.port.id)
+    inside: dict[str, Value] = {LOCAL_VLAN: gateway.network.vlan, "eth_dst": gateway.node_mac}
+    arp: dict[str, Value] = {**inside, "eth_type": ETH_ARP, "arp_op": REPLY}
+    nd: dict[str, Value] = {"eth_type": ETH_IPV6, "ip_proto": PROTO_ICMPV6, "icmpv6_type": ND_ADVERT, "icmpv6_code": 0}
+    yield TO_ROUTER.flow(20, heard, arp, Controller(AGENT))
+    yield TO_ROUTER.flow(25, heard, {**inside, **nd}, Controller(AGENT))
+    yield TO_ROUTER.flow(10, heard, inside)
+
+
+def _probed(gateway: Gateway) -> Iterator[BridgeFlow]:
+    """By the other nodes that may have to.  Who has it answers; of two that ask at once one gives way."""
+    reason = Reason.ROUTER_ANSWERS if gateway.answers else Reason.ROUTER_TAKEOVER
+    asked: dict[str, Value] = {LOCAL_VLAN: gateway.network.vlan, "eth_type": ETH_ARP, "arp_op": REQUEST}
+    for address in gateway.asked_for:
+        reply = tuple(arp_reply(mac(gateway.port.mac_address), address, *LOOPBACK, INT["switching"].goto))
+        for other in gateway.others_macs:
+            match: dict[str, Value] = {**asked, "arp_tpa": address, "arp_sha": other}
+            done = reply if gateway.answers else (Controller(AGENT),)
+            yield TO_ROUTER.flow(PROBED, cookie(reason, gateway.port.id), match, *done)

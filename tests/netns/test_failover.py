@@ -1,0 +1,62 @@
+"""A gateway's node dies, is cut off, or loses its way outside: another takes over while packets flow."""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+from tests.netns.failover_stage import NODES, Stage, Traffic, at_rest, holder, router_elsewhere, sees_all, staged
+from tests.netns.harness import Lab, until
+from tests.netns.outages import OUTAGES
+from tests.netns.test_gateways import BEHIND
+
+from netweft.lab import build
+
+MOST_MS = 500
+CONNECTIONS, GO_ON = 200, 0.95
+PORT = 7
+
+
+@pytest.fixture(scope="module")
+def plan() -> build.Plan:
+    return build.Plan(nodes=3)
+
+
+@pytest.fixture(scope="module")
+def stage(lab: Lab) -> Iterator[Stage]:
+    with staged(lab) as found:
+        yield found
+
+
+@pytest.mark.parametrize("outage", OUTAGES)
+def test_another_takes_over(lab: Lab, stage: Stage, outage: str) -> None:
+    """Within 0.5 s, for what goes out, comes in, IPv6; nothing of another gateway's is lost; connections go on.  Two
+    nodes never answer for one address.  Nothing is lost when the first comes back: it gets nothing."""
+    first = holder(lab, stage.router)
+    with ExitStack() as open_:
+        open_.enter_context(router_elsewhere(lab, stage))
+        at_rest(lab, stage)
+        there = lab.layout.host_namespace("outside")
+        open_.enter_context(lab.inside_namespace(there, "mirror", str(PORT)))
+        chat = open_.enter_context(lab.inside(stage.vm, "chat", BEHIND, str(PORT), str(CONNECTIONS)))
+        assert chat.line() == "here"
+        traffic = Traffic(lab, stage, open_)
+        with OUTAGES[outage](lab, first):
+            until(lambda: holder(lab, stage.router) != first, "the server knows who has taken over")
+            chat.say("")
+            went_on = int(chat.line(60))
+            found = traffic.end()
+            print(outage, found, went_on)
+            assert max(found["out"]["lost_span_ms"], found["in"]["lost_span_ms"], found["6"]) <= MOST_MS
+            assert went_on >= GO_ON * CONNECTIONS
+            assert found["other"]["lost"] == 0, "it has another gateway"
+            assert len(found["who"]) <= 2, "one after the other, never both"
+            assert found["answers"]
+            back = Traffic(lab, stage, open_)
+        until(lambda: all(sees_all(lab, node) for node in NODES), "all sessions are up again")
+        time.sleep(4)
+        found = back.end()
+        print("back", outage, found)
+        assert [found[way]["lost"] for way in ("out", "in", "other")] == [0, 0, 0]
+        assert len(found["who"]) == 1
+        assert holder(lab, stage.router) != first

@@ -1,0 +1,239 @@
+"""Whoever dies, is cut off, comes back, is asked anew: one node has the gateway, all send there, never two answer."""
+
+import asyncio
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.unit.agent.l3.failover_world import PORT, Node, World, in_own_time
+
+GATEWAYS, USERS = ("a", "b", "c"), ("x", "y")
+SETTLED = 6.0
+FAULTS = ("dies", "is cut off", "its uplink is cut")
+
+
+def do(node: Node, what: str) -> None:
+    match what:
+        case "dies" if node.alive:
+            node.die()
+        case "comes back":
+            if not node.alive:
+                node.come_back()
+            node.underlay = node.uplink = True
+        case "is cut off":
+            node.underlay = False
+        case "its uplink is cut":
+            node.uplink = False
+        case "its agent restarts" if node.alive:
+            node.agent_restarts()
+    node.wake()
+
+
+def has_it(world: World, *but: str) -> str:
+    """The one that has the gateway, as all but these see it."""
+    (one,) = world.answering
+    assert one.place.here
+    hosts = {node.place.host for node in world.nodes.values() if node.name not in but}
+    assert hosts == {one.name}
+    return one.name
+
+
+def reached(world: World, node: Node) -> str:
+    """Where what it sends leaves: who is meant may pass it on, once."""
+    for _ in range(2):
+        node = world.nodes[node.place.host]
+    return node.name if node.place.host == node.name else ""
+
+
+def test_the_first_takes_it() -> None:
+    async def story() -> None:
+        world = World(GATEWAYS, USERS, 1)
+        await world.passes(SETTLED)
+        assert has_it(world) == "a"
+        assert world.order == GATEWAYS
+
+    in_own_time(story())
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("seed", range(10))
+def test_the_next_takes_over_within_half_a_second(fault: str, seed: int) -> None:
+    """And keeps it when the first comes back."""
+
+    async def story() -> None:
+        world = World(GATEWAYS, USERS, seed)
+        await world.passes(SETTLED)
+        do(world.nodes["a"], fault)
+        await world.passes(0.5)
+        assert has_it(world, "a") == "b"
+        assert world.order[0] == "b"
+        await world.passes(SETTLED)
+        assert has_it(world, "a") == "b"
+        do(world.nodes["a"], "comes back")
+        for _ in range(60):
+            await world.passes(0.1)
+            assert has_it(world, "a") == "b", "not for a moment is it elsewhere"
+        assert has_it(world) == "b"
+        assert not world.twice
+
+    in_own_time(story())
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_the_server_need_not_be_there(fault: str) -> None:
+    """It does not hear of it; who comes back finds that somebody answers, and sends there."""
+
+    async def story() -> None:
+        world = World(GATEWAYS, USERS, 3)
+        await world.passes(SETTLED)
+        world.server = False
+        do(world.nodes["a"], fault)
+        await world.passes(1.0)
+        assert has_it(world, "a") == "b"
+        do(world.nodes["a"], "comes back")
+        for _ in range(60):
+            await world.passes(0.1)
+            assert [one.name for one in world.answering] == ["b"]
+            assert {reached(world, node) for node in world.nodes.values() if node.name != "a"} == {"b"}
+        assert reached(world, world.nodes["a"]) == "b"
+        world.server = True
+        await world.passes(2.0)
+        assert (world.order[0], has_it(world)) == ("b", "b")
+        assert not world.twice
+
+    in_own_time(story())
+
+
+def test_an_agent_that_restarts_goes_on_answering() -> None:
+    async def story() -> None:
+        world = World(GATEWAYS, USERS, 4)
+        await world.passes(SETTLED)
+        for name in (*GATEWAYS, *USERS):
+            do(world.nodes[name], "its agent restarts")
+            for _ in range(20):
+                await world.passes(0.05)
+                assert has_it(world) == "a"
+
+    in_own_time(story())
+
+
+def test_who_would_not_hear_an_answer_takes_nothing() -> None:
+    """Somebody floods it with answers: then it knows nothing."""
+
+    async def story() -> None:
+        world = World(GATEWAYS, USERS, 8)
+        await world.passes(SETTLED)
+        for name in ("b", "c"):
+            world.nodes[name].failover.is_deaf = lambda port_id: True
+        do(world.nodes["a"], "dies")
+        await world.passes(2.0)
+        assert not world.answering
+        world.nodes["b"].failover.is_deaf = lambda port_id: False
+        await world.passes(2.0)
+        assert has_it(world, "a") == "b"
+
+    in_own_time(story())
+
+
+@pytest.mark.parametrize("first_back", ["b", "c", "x", "y"])
+def test_who_was_cut_off_waits_for_the_others(first_back: str) -> None:
+    """It sees them one after the other; the one that has taken over may be the last."""
+
+    async def story() -> None:
+        world = World(GATEWAYS, USERS, 9)
+        await world.passes(SETTLED)
+        do(world.nodes["a"], "is cut off")
+        await world.passes(SETTLED)
+        assert has_it(world, "a") == "b"
+        world.first_back = ("a", first_back)
+        do(world.nodes["a"], "comes back")
+        for _ in range(60):
+            await world.passes(0.05)
+            assert world.nodes["a"].failover.asking == [], "it does not even ask"
+            assert has_it(world, "a") == "b"
+        assert has_it(world) == "b"
+
+    in_own_time(story())
+
+
+def test_two_alone() -> None:
+    """One that sees its only neighbour gone cannot know whose end it is; who answers outside says so."""
+
+    async def story() -> None:
+        world = World(("a", "b"), (), 5)
+        await world.passes(SETTLED)
+        do(world.nodes["a"], "is cut off")
+        await world.passes(SETTLED)
+        assert [one.name for one in world.answering] == ["a"]
+        do(world.nodes["a"], "dies")
+        await world.passes(1.0)
+        assert [one.name for one in world.answering] == ["b"]
+        assert not world.twice
+
+    in_own_time(story())
+
+
+def test_what_is_left_to_another_is_heard_for_a_while() -> None:
+    """The server wants it elsewhere: the new one has it before the old one stops taking what comes in."""
+
+    async def story() -> None:
+        world = World(GATEWAYS, USERS, 6)
+        await world.passes(SETTLED)
+        world.taken("b")  # as if somebody had asked for it
+        here = dict.fromkeys(GATEWAYS, 0)
+        for _ in range(200):
+            await world.passes(0.005)
+            now = [node.name for node in world.nodes.values() if node.place.here]
+            assert now, "never nobody"
+            here |= {name: here[name] + 1 for name in now}
+        assert has_it(world, "a") == "b"
+        assert here["a"] and here["b"]
+        await world.passes(3.0)
+        assert [node.name for node in world.nodes.values() if node.place.here] == ["b"]
+        assert not world.twice
+
+    in_own_time(story())
+
+
+steps = st.lists(
+    st.tuples(
+        st.sampled_from((*GATEWAYS, "x")),
+        st.sampled_from((*FAULTS, "comes back", "comes back", "its agent restarts")),
+        st.sampled_from((0.0, 0.05, 0.2, 0.35, 1.0, 5.0)),
+    ),
+    max_size=6,
+)
+
+
+@settings(max_examples=15, deadline=None)
+@given(steps, st.integers(0, 1000))
+def test_in_any_order_of_events(story: list[tuple[str, str, float]], seed: int) -> None:
+    """In the end all are there again: one has it, and all send there.  At no time have two answered."""
+
+    async def play() -> None:
+        world = World(GATEWAYS, USERS, seed)
+        await world.passes(SETTLED)
+        for name, what, seconds in story:
+            do(world.nodes[name], what)
+            await world.passes(seconds)
+        for node in world.nodes.values():
+            do(node, "comes back")
+        await world.passes(2 * SETTLED)
+        assert has_it(world) == world.order[0]
+        assert not world.twice
+
+    in_own_time(play())
+
+
+def test_no_gateway_no_seat() -> None:
+    async def story() -> None:
+        world = World(GATEWAYS, USERS, 7)
+        await world.passes(SETTLED)
+        world.view = world.view.merged(2, (), [("gateway_port", PORT.id)])
+        for node in world.nodes.values():
+            node.wake()
+        await world.passes(1.0)
+        assert not world.answering
+        assert len(asyncio.all_tasks()) == len(world.nodes) + 1, "nobody asks on"
+
+    in_own_time(story())
