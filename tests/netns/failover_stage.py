@@ -110,6 +110,15 @@ def at_rest(lab: Lab, stage: Stage) -> None:
     time.sleep(1)
 
 
+def found_anew(lab: Lab, stage: Stage) -> bool:
+    """From outside, by who knows nothing yet: by ARP and by neighbour discovery."""
+    there = lab.layout.host_namespace("outside")
+    run("ip", "-n", there, "neighbour", "flush", "dev", "eth0")
+    addresses = [own_address(lab, stage.router, version) for version in (4, 6)]
+    pings = [in_namespace(there, "ping", "-n", "-c", "1", "-w", "2", one) for one in (*addresses, stage.floating)]
+    return all(subprocess.run(ping, capture_output=True, check=False).returncode == 0 for ping in pings)
+
+
 def sees_all(lab: Lab, node: str) -> bool:
     told = lab.vsctl(node, "--format=json", "--columns=bfd_status", "find", "Interface", "bfd:enable=true")
     states = [dict(row[0][1]).get("state") for row in json.loads(told)["data"]]

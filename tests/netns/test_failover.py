@@ -5,7 +5,17 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
-from tests.netns.failover_stage import NODES, Stage, Traffic, at_rest, holder, router_elsewhere, sees_all, staged
+from tests.netns.failover_stage import (
+    NODES,
+    Stage,
+    Traffic,
+    at_rest,
+    found_anew,
+    holder,
+    router_elsewhere,
+    sees_all,
+    staged,
+)
 from tests.netns.harness import Lab, until
 from tests.netns.outages import OUTAGES
 from tests.netns.test_gateways import BEHIND
@@ -52,6 +62,7 @@ def test_another_takes_over(lab: Lab, stage: Stage, outage: str) -> None:
             assert found["other"]["lost"] == 0, "it has another gateway"
             assert len(found["who"]) <= 2, "one after the other, never both"
             assert found["answers"]
+            assert found_anew(lab, stage)
             back = Traffic(lab, stage, open_)
         until(lambda: all(sees_all(lab, node) for node in NODES), "all sessions are up again")
         time.sleep(4)
@@ -59,4 +70,5 @@ def test_another_takes_over(lab: Lab, stage: Stage, outage: str) -> None:
         print("back", outage, found)
         assert [found[way]["lost"] for way in ("out", "in", "other")] == [0, 0, 0]
         assert len(found["who"]) == 1
+        assert found_anew(lab, stage)
         assert holder(lab, stage.router) != first

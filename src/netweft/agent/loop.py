@@ -125,6 +125,7 @@ class Agent:
             facts.node_name(settings), self.desired, say, self.wake, lambda ids: self.feed.tell_gateways(ids)
         )
         self.failover.on_said = self.resolver.said
+        self.ovs.on_opened = self.failover.opened
         self.bridges[INT.role].on_read = self._flows_found
         self.advertiser = Advertiser(self.desired, say)
         routers = (Neighbours(self.desired), Errors(self.desired, self.resolver), Solicitations(self.desired))

@@ -40,6 +40,7 @@ class OvsSide:
         self._vifs: Vifs | None = None
         self._plugged: dict[str, Vif | None] = {}  # otherwise than was taken last
         self._conflicts: tuple[str, ...] = ()
+        self.on_opened: Callable[[], None] = lambda: None
 
     async def run(self) -> None:
         clock = asyncio.get_running_loop().time
@@ -75,6 +76,7 @@ class OvsSide:
         self._plugged |= dict.fromkeys(before.keys() - now.keys())
         self._plugged |= {port_id: vif for port_id, vif in now.items() if before.get(port_id) != vif}
         connection.watch(partial(self._changed, self._vifs))
+        self.on_opened()
         self._wake()
 
     @property

@@ -97,11 +97,16 @@ class Failover:
             self._stop_asking(seat)
             seat.answers = seat.wired = False
 
+    def opened(self) -> None:
+        """The database, again."""
+        self._sightings.anew()
+        self._all = True
+
     def observe(self, look: Look, host: HostFacts) -> None:
         """Each turn, before what is wanted is worked out."""
         ports = self._desired.view.gateway_ports
         self._all |= self._sightings.look(look, self._desired.watched, self._ways_outside(host))
-        self._desired.cut_off(bool(self._sightings.cut))
+        self._desired.cut_off(bool(self._sightings.cut) or self._sightings.is_cut_off)
         for id in self._seats.keys() - ports.keys():
             self._stop_asking(self._seats.pop(id))
             self._desired.choose(id, None)

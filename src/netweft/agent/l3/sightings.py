@@ -33,15 +33,23 @@ class Sightings:
         self._seen: dict[str, Sight] = {}
         self._since: dict[str, float] = {}  # host -> when its session was asked for
         self._ended: dict[str, float] = {}  # host -> when its session was seen to have ended
+        self._deaf: dict[str, float] = {}  # host -> since when it does not hear this one
         self._back: dict[str, float] = {}  # host -> since when it can have a gateway
         self._was_cut_off = False
+
+    def anew(self) -> None:
+        """The database was away, and in the userspace datapath vswitchd stood still meanwhile: it heard nobody, so that
+        its sessions have ended says nothing of the others."""
+        for host, seen in self._seen.items():
+            if seen is not Sight.GONE:
+                self._expect(host, _now())
 
     def look(self, look: Look, watched: Iterable[str], bridges: Mapping[str, str]) -> bool:
         """Whether it is otherwise than before.  bridges: by physical networks to which gateways lead here."""
         hosts, now = set(watched), _now()
         gone = self._seen.keys() - hosts
         for host in gone:
-            for kept in (self._seen, self._since, self._ended, self._back):
+            for kept in (self._seen, self._since, self._ended, self._deaf, self._back):
                 kept.pop(host, None)
         changed = [host for host in hosts if self._see(host, look, now)]
         if self._was_cut_off and not self.is_cut_off:  # the others are about to be seen, too
@@ -60,21 +68,37 @@ class Sightings:
         if host not in self._since:
             self._since[host] = now
             self._later(SETTLING)
-        settled = now - self._since[host] > SETTLING
-        if seen is Sight.UNKNOWN and settled:
-            seen = Sight.GONE
-        elif seen is Sight.GONE and before is Sight.UNKNOWN and not settled:
-            seen = before
+        if seen is Sight.UNKNOWN and before not in (None, Sight.UNKNOWN, Sight.GONE):  # its session has begun anew
+            self._expect(host, now)
+        seen = self._in_time(host, before, seen, now)
         if seen is before:
             return False
-        if seen is Sight.GONE:
-            self._ended[host] = now
+        if seen in (Sight.GONE, Sight.DEAF):
+            self._ended.setdefault(host, now)
         else:
             self._ended.pop(host, None)
         if before is not None:
             log.info("node watched for its gateways", host=host, seen=seen.value)
         self._seen[host] = seen
         return True
+
+    def _in_time(self, host: str, before: Sight | None, seen: Sight, now: float) -> Sight:
+        """What it is by what was seen before, and how long ago."""
+        settled = now - self._since[host] > SETTLING
+        if seen is not Sight.DEAF:
+            self._deaf.pop(host, None)
+        elif host not in self._deaf:
+            self._deaf[host] = now
+            self._later(SETTLING)
+        if seen is Sight.UNKNOWN:
+            return Sight.GONE if settled else seen
+        if seen is Sight.GONE:
+            return Sight.UNKNOWN if before is Sight.UNKNOWN and not settled else seen
+        if seen is Sight.DEAF:
+            if before is Sight.UNKNOWN and not settled:
+                return before
+            return Sight.GONE if before is Sight.GONE or now - self._deaf[host] > SETTLING else seen
+        return seen
 
     def _expect(self, host: str, now: float) -> bool:
         """It may be seen soon."""
@@ -99,7 +123,7 @@ class Sightings:
         """Have a gateway.  Who is not watched is as the server says."""
         if host == self._node:
             return not self.cut and not self.is_cut_off
-        return self._seen.get(host, Sight.THERE) in (Sight.THERE, Sight.UNKNOWN)
+        return self._seen.get(host, Sight.THERE) in (Sight.THERE, Sight.DEAF, Sight.UNKNOWN)
 
     def is_back(self, host: str) -> bool:
         """Has been able to for so long that the server knows better who has taken over from it meanwhile."""

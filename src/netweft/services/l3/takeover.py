@@ -10,7 +10,7 @@ from typing import Final
 
 from msgspec import Struct
 
-SETTLING: Final = 4.0  # seconds: a session that has never been up may be about to be
+SETTLING: Final = 4.0  # seconds: a session that has never been up, or whose other end lives, may be about to be
 AT_ONCE: Final = 1.0  # sessions that end within so many seconds have one cause
 
 
@@ -19,15 +19,21 @@ class Sight(Enum):
 
     THERE = "there"
     CUT = "cut"  # it is, and its way outside is not
+    DEAF = "deaf"  # it says that it does not hear this one, so it lives
     GONE = "gone"
     UNKNOWN = "unknown"  # the session has not been up yet
 
 
 def sight(bfd: Mapping[str, str]) -> Sight:
     """bfd: bfd_status of ovs-vswitchd.conf.db(5)."""
-    if bfd.get("state") == "up":
-        return Sight.CUT if bfd.get("remote_diagnostic") == "Concatenated Path Down" else Sight.THERE
-    return Sight.GONE if bfd.get("flap_count", "0") != "0" else Sight.UNKNOWN
+    is_up = bfd.get("state") == "up"
+    if not is_up and bfd.get("flap_count", "0") == "0":
+        return Sight.UNKNOWN
+    if not is_up and bfd.get("diagnostic") != "Neighbor Signaled Session Down":
+        return Sight.GONE
+    if bfd.get("remote_diagnostic") == "Concatenated Path Down":
+        return Sight.CUT
+    return Sight.THERE if is_up else Sight.DEAF
 
 
 class Order(Struct, frozen=True):

@@ -86,6 +86,7 @@ class Node:
     def __init__(self, world: "World", name: str) -> None:
         self.world, self.name = world, name
         self.alive = self.underlay = self.uplink = True
+        self.stands_still = False  # its vswitchd, but for what BFD sends
         self.place = GatewayPlace("")  # as it is in the switch
         self.sessions: dict[str, dict[str, str]] = {}
         self._waking = False
@@ -110,7 +111,7 @@ class Node:
 
     def _turn(self) -> None:
         self._waking = False
-        if self.alive:
+        if self.alive and not self.stands_still:
             self.told.view = self.world.view
             self.failover.observe(self, HostFacts(name=self.name, bridge_mappings={"public": "br-ex"}))
             asyncio.get_running_loop().call_later(self.world.between(*RENDERED_AFTER), self._done, self.told.place)
@@ -128,6 +129,10 @@ class Node:
     def has_carrier(self, _: str) -> bool:
         return self.uplink
 
+    @property
+    def runs(self) -> bool:
+        return self.alive and not self.stands_still
+
     # what leaves it
 
     def _say(self, packet: Packet) -> None:
@@ -144,6 +149,18 @@ class Node:
         self.alive, self.place = False, GatewayPlace("")
         self.failover.lost()
         self.sessions = {}
+
+    def stand_still(self) -> None:
+        """Its ovsdb-server is away."""
+        self.stands_still = True
+
+    def go_on(self) -> None:
+        """It finds that its sessions have ended meanwhile."""
+        self.stands_still = False
+        down = {"state": "down", "flap_count": "2", "diagnostic": "Control Detection Time Expired"}
+        self.sessions = dict.fromkeys(self.sessions, down)
+        self.failover.opened()
+        self.wake()
 
     def come_back(self) -> None:
         self.alive = True
@@ -180,12 +197,12 @@ class World:
 
     @property
     def answering(self) -> list[Node]:
-        return [one for one in self.nodes.values() if one.alive and one.uplink and one.place.answers]
+        return [one for one in self.nodes.values() if one.runs and one.uplink and one.place.answers]
 
     def asked(self, by: Node, frame: bytes) -> None:
         """By flows of who answers; by the agents of those that do not, or not yet."""
         for one in self.nodes.values():
-            if one is by or not (one.alive and one.uplink):
+            if one is by or not (one.runs and one.uplink):
                 continue
             if one.place.answers or list(one.failover.asks(frame)):
                 said = arp.Said(b"\2\0\0\0\0\1", ADDRESS)
@@ -200,11 +217,14 @@ class World:
 
     def _status(self, one: Node, other: Node) -> dict[str, str]:
         before = one.sessions.get(interface_to(other.name), {})
-        up = one.alive and other.alive and one.underlay and other.underlay
+        up = one.runs and other.runs and one.underlay and other.underlay
         state = "up" if up else "down"
         flaps = int(before.get("flap_count", "0")) + (before.get("state", "down") != state)
         told = "Concatenated Path Down" if up and other.told.cut else "No Diagnostic"
-        return {"state": state, "flap_count": str(flaps), "remote_diagnostic": told}
+        says_so = one.runs and other.alive and other.stands_still and one.underlay and other.underlay
+        why = "Neighbor Signaled Session Down" if says_so else "Control Detection Time Expired"
+        diagnostic = {} if up else {"diagnostic": why}
+        return {"state": state, "flap_count": str(flaps), "remote_diagnostic": told} | diagnostic
 
     async def passes(self, seconds: float) -> None:
         """Time, in which each end of a session sees in its own time what has become of it."""
@@ -215,7 +235,7 @@ class World:
             self.twice += len(self.answering) > 1
             for one in self.nodes.values():
                 for other in self.nodes.values():
-                    if one is not other and one.alive:
+                    if one is not other and one.runs:
                         self._see(one, other)
 
     def _see(self, one: Node, other: Node) -> None:

@@ -117,6 +117,73 @@ def test_an_agent_that_restarts_goes_on_answering() -> None:
     in_own_time(story())
 
 
+@pytest.mark.parametrize("seconds", [0.3, 1.0, 2.5])
+@pytest.mark.parametrize("who", ["a", "b", "x"])
+def test_who_stands_still_for_a_moment_keeps_what_it_has(who: str, seconds: float) -> None:
+    """Its ovsdb-server is killed: packets wait, and are not lost as long as nobody takes over."""
+
+    async def story() -> None:
+        world = World(GATEWAYS, USERS, 10)
+        await world.passes(SETTLED)
+        world.nodes[who].stand_still()
+        for waits in (seconds, SETTLED):
+            for _ in range(int(waits / 0.05)):
+                await world.passes(0.05)
+                assert {node.place.host for node in world.nodes.values()} == {"a"}
+                assert not any(node.failover.asking for node in world.nodes.values()), "nobody even asks"
+                assert world.nodes["a"].place.answers
+            if world.nodes[who].stands_still:
+                world.nodes[who].go_on()
+        assert has_it(world) == world.order[0] == "a"
+
+    in_own_time(story())
+
+
+def test_who_stands_still_for_good_is_replaced() -> None:
+    async def story() -> None:
+        world = World(GATEWAYS, USERS, 11)
+        await world.passes(SETTLED)
+        world.nodes["a"].stand_still()
+        await world.passes(SETTLED)
+        assert has_it(world, "a") == "b"
+        world.nodes["a"].die()
+        world.nodes["a"].stands_still = False
+        world.nodes["a"].come_back()
+        await world.passes(SETTLED)
+        assert has_it(world) == "b"
+
+    in_own_time(story())
+
+
+def test_who_is_gone_after_it_was_deaf_is_gone_at_once() -> None:
+    async def story() -> None:
+        world = World(GATEWAYS, USERS, 12)
+        await world.passes(SETTLED)
+        world.nodes["a"].stand_still()
+        await world.passes(1.0)
+        world.nodes["a"].die()
+        await world.passes(0.5)
+        assert has_it(world, "a") == "b"
+
+    in_own_time(story())
+
+
+def test_who_finds_all_gone_when_its_database_is_back_waits_and_leaves() -> None:
+    """It was cut off while it could not see it."""
+
+    async def story() -> None:
+        world = World(GATEWAYS, USERS, 13)
+        await world.passes(SETTLED)
+        do(world.nodes["a"], "is cut off")
+        world.nodes["a"].stand_still()
+        await world.passes(0.5)
+        world.nodes["a"].go_on()
+        await world.passes(SETTLED)
+        assert has_it(world, "a") == "b"
+
+    in_own_time(story())
+
+
 def test_who_would_not_hear_an_answer_takes_nothing() -> None:
     """Somebody floods it with answers: then it knows nothing."""
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from netweft.services.l3.takeover import AT_ONCE, Order, Sight, chosen, is_cut_off, sight
 
 HOSTS = tuple("abcde")
+SIGNALED, CUT = "Neighbor Signaled Session Down", "Concatenated Path Down"
 orders = st.permutations(HOSTS).flatmap(lambda all_: st.integers(1, 5).map(lambda n: tuple(all_[:n])))
 able = st.sets(st.sampled_from(HOSTS))
 
@@ -87,6 +88,11 @@ def test_being_cut_off(ended: tuple[float | None, ...], cut_off: bool) -> None:
         ({"state": "down", "flap_count": "2"}, Sight.GONE),
         ({"state": "init", "flap_count": "2"}, Sight.GONE),
         ({"state": "admin_down", "flap_count": "1"}, Sight.GONE),
+        ({"state": "down", "flap_count": "2", "diagnostic": "Control Detection Time Expired"}, Sight.GONE),
+        ({"state": "down", "flap_count": "2", "diagnostic": SIGNALED}, Sight.DEAF),
+        ({"state": "init", "flap_count": "2", "diagnostic": SIGNALED}, Sight.DEAF),
+        ({"state": "init", "flap_count": "2", "diagnostic": SIGNALED, "remote_diagnostic": CUT}, Sight.CUT),
+        ({"state": "down", "flap_count": "0", "diagnostic": SIGNALED}, Sight.UNKNOWN),
     ],
 )
 def test_what_a_session_says(bfd: dict[str, str], seen: Sight) -> None:
