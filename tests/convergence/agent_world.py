@@ -123,6 +123,9 @@ class FakeSwitch:
     async def send_packet(self, frame: bytes, actions: tuple[Action, ...]) -> None:
         self.packets.append(frame)
 
+    def send_packet_soon(self, frame: bytes, actions: tuple[Action, ...]) -> None:
+        self.packets.append(frame)
+
     async def watch_packets(self, controller_id: int, callback: Callable[[PacketIn], None]) -> None:
         """No packet comes in here."""
 
@@ -203,6 +206,9 @@ class FakeOvs:
 
     def vlan_limit(self) -> int:
         return 1
+
+    def has_carrier(self, bridge: str) -> bool:
+        return True
 
     def change(self, part: RowChanges) -> None:
         for key in part.deletes:

@@ -321,8 +321,9 @@ class Agent:
     async def _apply(self) -> str | None:
         """Returns what stands in the way; None when a connection was lost over it, so that nobody knows: its side
         reconnects, and wakes us then."""
+        read = {role: bridge.sessions for role, bridge in self.bridges.items()}
         (rows, flows), _ = await asyncio.gather(
-            self._carry_out(delete=self.desired.complete), self.departures.carry_out()
+            self._carry_out(read, delete=self.desired.complete), self.departures.carry_out()
         )
         self.trials.call()
         problems: list[str] = []
@@ -341,12 +342,15 @@ class Agent:
             self.wake()
         return "; ".join(problems)
 
-    async def _carry_out(self, *, delete: bool) -> tuple[_Results, _Results]:
+    async def _carry_out(self, read: Mapping[str, int], *, delete: bool) -> tuple[_Results, _Results]:
         """Of rows, of flows.  Rows of ours and flows side by side: a flow names only what has been observed.  What we
         write on the rows of VIFs comes after: for it vswitchd looks at all of its ports again, and the flows would
         wait.  But before anything stands for a local VLAN that is given out, it is written down: an agent that is
-        killed here must find it again."""
-        flows = (bridge.apply(delete=delete) for bridge in self.bridges.values())
+        killed here must find it again.
+
+        read: the sessions of bridges when it was worked out what is wanted.  One that was read since has to wait for
+        the next turn: what was on it says which gateways are here."""
+        flows = (bridge.apply(delete=delete) for role, bridge in self.bridges.items() if bridge.sessions == read[role])
         if self._new_zones:
             written = await _all(self._write_numbers(delete=delete))
             return written, [] if isinstance(written[0], ConnectionLost) else await _all(*flows)
