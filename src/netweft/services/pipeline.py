@@ -194,7 +194,7 @@ INT = Pipeline.of(
     Table(
         "to_router",
         "what is for a router's MAC: whose?  A router's packets go through it where they start, on this node",
-        match=fields(LOCAL_VLAN, "eth_dst", "vlan_vid", "arp_op", "arp_sha", "arp_spa", "arp_tpa")
+        match=fields(LOCAL_VLAN, "eth_dst", "eth_src", "vlan_vid", "arp_op", "arp_sha", "arp_spa", "arp_tpa")
         | fields(*ICMPV6, "icmpv6_code", "nd_target", "ipv6_src", "ipv6_dst"),
         set=fields(ROUTER, IN_PORT, "nxm_in_port", "eth_src", "eth_dst", *ARP_SENDER, "arp_tpa", "arp_tha", "nd_sll")
         | fields(HANDED_UP),

@@ -21,7 +21,7 @@ from netweft.services.l3.paths import to_the_gateways_node
 from netweft.services.l3.several_gateways import GATEWAY_ROUTE
 from netweft.services.l3.wire import wire_mac
 from netweft.services.pipeline import INT, BridgeFlow, Value
-from netweft.services.values import PHYSICAL, LocalRouter, Uplinks, Wanted, WayToGateway
+from netweft.services.values import PHYSICAL, Gateway, LocalRouter, Uplinks, Wanted, WayToGateway
 
 TO_ROUTER, ROUTING, SWITCHING = INT["to_router"], INT["routing"], INT["switching"]
 PASSED_ON: Final = 21
@@ -36,7 +36,7 @@ def elsewhere(uplinks: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
         if way.there.peer.host_id == here.leads_to:
             yield from _sent(here, way)
             if candidate and not candidate.leaves:
-                yield _passed_on(here, way)
+                yield from _passed_on(here, candidate, way)
 
 
 def _sent(here: LocalRouter, way: WayToGateway) -> Iterator[BridgeFlow]:
@@ -47,16 +47,16 @@ def _sent(here: LocalRouter, way: WayToGateway) -> Iterator[BridgeFlow]:
         yield ROUTING.flow(GATEWAY_ROUTE, owner, match, *to_the_gateways_node(way))
 
 
-def _passed_on(here: LocalRouter, way: WayToGateway) -> BridgeFlow:
-    """Also what came by a wire, which the router would take here (`unknown_hosts`)."""
-    wired = way.interface.network.segment.network_type in PHYSICAL
-    to_us = wire_mac(here.node, way.interface.port.id)
-    return TO_ROUTER.flow(
-        PASSED_ON,
-        cookie(Reason.ROUTER_GATEWAY, here.router.id),
-        {LOCAL_VLAN: way.interface.network.vlan, "eth_dst": to_us},
-        SetField("eth_dst", mac(way.relay.peer.mac_address)),
-        *([SetField("eth_src", mac(way.interface.port.mac_address))] if wired else []),
-        *LOOPBACK,
-        SWITCHING.goto,
-    )
+def _passed_on(here: LocalRouter, candidate: Gateway, way: WayToGateway) -> Iterator[BridgeFlow]:
+    """On a wire only what comes from those who may make a loop of it.  What physical hosts send to this node, and nodes
+    that have heard nothing yet, is routed here (`unknown_hosts`)."""
+    id, owner = way.interface.port.id, cookie(Reason.ROUTER_GATEWAY, here.router.id)
+    to_us: dict[str, Value] = {LOCAL_VLAN: way.interface.network.vlan, "eth_dst": wire_mac(here.node, id)}
+    relay = (SetField("eth_dst", mac(way.relay.peer.mac_address)), *LOOPBACK, SWITCHING.goto)
+    if way.interface.network.segment.network_type not in PHYSICAL:
+        yield TO_ROUTER.flow(PASSED_ON, owner, to_us, *relay)
+        return
+    own = SetField("eth_src", mac(way.interface.port.mac_address))
+    for host in candidate.port.order:
+        if host != here.node:
+            yield TO_ROUTER.flow(PASSED_ON, owner, {**to_us, "eth_src": wire_mac(host, id)}, own, *relay)

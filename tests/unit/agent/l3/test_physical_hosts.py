@@ -9,7 +9,7 @@ from netweft.agent.l3 import wire_announcer
 from netweft.services.addresses import mac, prefix, text_of_mac
 from netweft.services.l3.wire import wire_mac
 from netweft.testing import packets
-from netweft.testing.region import Region
+from netweft.testing.region import Region, gateway, network, subnet
 from netweft.testing.switch import Packet
 
 __all__ = ["clock"]
@@ -83,6 +83,22 @@ async def test_what_it_sends_is_routed(world: World, to: str, port: object, by: 
     world.send(who, {**answer(who.mac_address, TO_BLUE.mac_address, to, PHYSICAL[version]), "ip_ttl": 64})
     assert world.got["wire"][-1]["eth_dst"] == mac(THEIRS)
     assert world.got["wire"][-1]["eth_src"] == wire_mac(world.region.bound[who.id], TO_RED.id)
+
+
+async def test_who_may_take_over_a_gateway_routes_by_itself(clock: list[float]) -> None:
+    """To the gateway's node goes only what leaves by it, by the MAC that switches know that node by."""
+    region, external = answered_by("hv3"), network(9, "flat", "public")
+    port = replace(gateway(1, R, external, "hv1", "203.0.113.5"), hosts=("hv1", "hv3"))
+    region.create(external, subnet(external, "203.0.113.0/24", gateway_ip="203.0.113.1"), port)
+    region.settle()
+    world = World(region)
+    world.from_wire(routed(4, "10.0.0.11"))
+    (got,) = world.got[B2.id]
+    assert got["ip_ttl"] == 63
+    assert [one for one in world.got["wire"] if one["eth_src"] != mac(THEIRS)] == []
+    world.from_wire(routed(4, "8.8.8.8"))
+    (out,) = [one for one in world.got["wire"] if one["eth_src"] != mac(THEIRS)]
+    assert (out["eth_src"], out["eth_dst"]) == (wire_mac("hv3", TO_RED.id), wire_mac("hv1", TO_RED.id))
 
 
 async def test_the_router_answers_its_ping(world: World) -> None:
