@@ -195,6 +195,40 @@ def test_who_takes_over_has_it_from_then_on(api: Api, outside: Object, store: St
     assert order(api, store, router)[0] == before[1]
 
 
+def test_several_gateways_are_taken_over_together(api: Api, outside: Object, store: Store) -> None:
+    flat = {"provider:network_type": "flat", "provider:physical_network": "physnet8"}
+    other = api.make("admin", "network", name="other", **{"router:external": True}, **flat)
+    subnet(api, "198.51.100.0/24", "admin", other["id"])
+    for number, host in enumerate(HOSTS[:3]):
+        able = ABLE | ({} if host == "hv3" else {"physnet8": "br-ex8"})
+        with store.write() as tx:
+            facts = NodeFacts(tunnel_ip=f"198.51.100.{number + 1}", bridge_mappings=able)
+            binding.node_connected(tx, host, facts)
+    router = api.make("alice", "router", **to(outside))
+    body = {"router": {"external_gateways": [{"network_id": other["id"]}]}}
+    assert api("alice", "PUT", f"/routers/{router['id']}/add_external_gateways", body).status_code == 200
+    listed = f"/ports?device_id={router['id']}&device_owner=network:router_gateway"
+    ids = {one["network_id"]: one["id"] for one in api.get("admin", listed)["ports"]}
+
+    def orders() -> list[list[str]]:
+        with store.read() as tx:
+            ports = [tx.get("ports", ids[network["id"]]) for network in (outside, other)]
+        return [gateway_hosts.order(port) for port in ports if port]
+
+    first, second = orders()
+    assert sorted(second) == ["hv1", "hv2"]
+    assert first == [*second, "hv3"], "who is wired to one of them only comes last"
+    with store.write() as tx:
+        gateway_hosts.taken_over(tx, first[1], ids[other["id"]])
+    assert orders() == [first, second], "the first gateway says where they are"
+    with store.write() as tx:
+        gateway_hosts.taken_over(tx, first[1], ids[outside["id"]])
+    assert orders() == [[first[1], first[0], "hv3"], [first[1], first[0]]]
+    with store.write() as tx:
+        gateway_hosts.taken_over(tx, "hv3", ids[outside["id"]])
+    assert orders() == [["hv3", first[1], first[0]], []], "what is not wired there is nowhere"
+
+
 def test_nobody_else_takes_over(api: Api, outside: Object, store: Store) -> None:
     """A host that is not in the order, the one that has it; what is no gateway's port."""
     comes(store, "hv1", "hv2")

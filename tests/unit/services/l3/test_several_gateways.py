@@ -7,6 +7,7 @@ from tests.unit.services.l3.test_gateways import sent as sent_to
 
 from netweft.model import GatewayPort, Network, Port, Router
 from netweft.services.addresses import Prefix, mac, prefix, text
+from netweft.services.values import GatewayPlace
 from netweft.testing import packets
 from netweft.testing.region import Region, floating_ip, gateway, interface, network, port, router, subnet
 from netweft.testing.switch import Delivery, Packet
@@ -162,3 +163,30 @@ def test_one_gateway_costs_what_it_did(region: Region) -> None:
     paths = [flow for flow in region.nodes["hv1"].bridges["int"].flows.values() if "multipath" in str(flow)]
     assert not paths
     assert {leaves_as(region, B1, to) for to in FLOWS} == {by(FIRST_PORT)}
+
+
+@pytest.mark.parametrize("host", ["hv1", "hv2"])
+def test_both_where_the_first_is(region: Region, host: str) -> None:
+    """Also after another node has taken them over; an answer to either address is that node's to give."""
+    order = ("hv1", "hv2")
+    region.create(*(replace(one, hosts=order) for one in (FIRST_PORT, OTHER_PORT)))
+    for net, first in ((OUTSIDE, FIRST_PORT), (SECOND, OTHER_PORT)):
+        region.nodes["hv2"].rendering.learn(net.id, HOPS[first], MAC[first])
+    for name, node in region.nodes.items():
+        for one in (FIRST_PORT, OTHER_PORT):
+            node.rendering.choose(one.id, GatewayPlace(host, here=name == host, answers=name == host))
+    region.settle()
+    used = {leaves_as(region, frm, to)[1] for frm in (B1, B2) for to in FLOWS}
+    assert used == {mac(FIRST_PORT.mac_address), mac(OTHER_PORT.mac_address)}
+    assert [len(node.rendering.gateways()) for node in region.nodes.values()] == [2 * (name == host) for name in order]
+    assert [len(node.rendering.standbys()) for node in region.nodes.values()] == [2 * (name != host) for name in order]
+
+
+def test_none_without_the_first(region: Region) -> None:
+    """Whose address somebody else may still answer for."""
+    region.create(*(replace(one, hosts=("hv1", "hv2")) for one in (FIRST_PORT, OTHER_PORT)))
+    region.nodes["hv1"].rendering.choose(FIRST_PORT.id, GatewayPlace("hv2"))
+    region.nodes["hv1"].rendering.choose(OTHER_PORT.id, GatewayPlace("hv1", here=True, answers=True))
+    region.settle()
+    assert region.nodes["hv1"].rendering.gateways() == []
+    assert [one.answers for one in region.nodes["hv1"].rendering.standbys()] == [False, False]
