@@ -1,4 +1,4 @@
-"""A new agent, on a node that has a router's gateway: what was on the bridge says so, whenever it comes to be read."""
+"""A new agent, on a node that has a router's gateway: what was on the bridge says so."""
 
 import asyncio
 from pathlib import Path
@@ -7,7 +7,6 @@ from tests.convergence.agent_world import AgentWorld
 from tests.convergence.test_agent import calm
 
 from netweft.dataplane.openflow.flow import Flow
-from netweft.dataplane.ovsdb.rows import ROW_KINDS, RowKind
 from netweft.model import NodeView
 from netweft.services.fields import Reason, cookie
 from netweft.testing.region import gateway, network, router, subnet
@@ -39,29 +38,6 @@ async def test_it_goes_on_answering(tmp_path: Path) -> None:
     world, view = await world_with_gateway(tmp_path)
     before = answering(world)
     await world.start(subscribed=False, on_disk=view)
-    await calm(world)
-    assert answering(world) == before
-    assert world.switches["int"].deleted == 0
-
-
-async def test_what_was_worked_out_before_the_bridge_was_read_is_not_done_there(tmp_path: Path) -> None:
-    """It knew nothing of the gateway's being here."""
-    world, view = await world_with_gateway(tmp_path)
-    world.new_agent(on_disk=view)
-    write, attached = world.ovs.apply, False
-
-    async def written(*, delete: bool, kinds: tuple[RowKind, ...] = ROW_KINDS) -> int:
-        nonlocal attached
-        if not attached:
-            attached = True
-            await world.attach()
-        return await write(delete=delete, kinds=kinds)
-
-    world.ovs.apply = written  # type: ignore[method-assign,assignment]
-    before = answering(world)
-    await world.agent.turn()
-    assert attached
-    assert answering(world) == before
     await calm(world)
     assert answering(world) == before
     assert world.switches["int"].deleted == 0
