@@ -192,7 +192,7 @@ class Failover:
     @property
     def asking(self) -> list[str]:
         """Gateways' ports that this node is about to take."""
-        return [id for id, seat in self._seats.items() if seat.asking]
+        return [id for id, seat in self._seats.items() if seat.asking and not seat.asking.done()]
 
     def wired(self) -> None:
         """What was wanted is in place."""
@@ -202,7 +202,7 @@ class Failover:
                 self._begin_to_ask(id, seat)
 
     def _begin_to_ask(self, id: str, seat: Seat) -> None:
-        if not seat.answers and seat.asking is None:
+        if not seat.answers and (seat.asking is None or seat.asking.done()):  # done: it has failed
             seat.asking = asyncio.create_task(self._ask(id, seat))
 
     async def _ask(self, id: str, seat: Seat) -> None:

@@ -7,6 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.agent.l3.failover_world import PORT, Node, World, in_own_time
 
+from netweft.services.l2.announce import Packet
+
 GATEWAYS, USERS = ("a", "b", "c"), ("x", "y")
 SETTLED = 6.0
 FAULTS = ("dies", "is cut off", "its uplink is cut")
@@ -51,6 +53,28 @@ def test_the_first_takes_it() -> None:
         await world.passes(SETTLED)
         assert has_it(world) == "a"
         assert world.order == GATEWAYS
+
+    in_own_time(story())
+
+
+def test_who_could_not_ask_asks_again() -> None:
+    async def story() -> None:
+        world = World(GATEWAYS, USERS, 1)
+        failing = [True]
+
+        def say(packet: Packet) -> None:
+            if failing.pop():
+                raise ConnectionError("no bridge")
+
+        first = world.nodes["a"].failover
+        first._say, works = say, first._say
+        await world.passes(0.2)
+        assert not failing
+        assert not world.answering
+        first._say = works
+        world.nodes["a"].wake()
+        await world.passes(SETTLED)
+        assert has_it(world) == "a"
 
     in_own_time(story())
 
