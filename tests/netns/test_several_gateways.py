@@ -2,10 +2,13 @@
 
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from tests.netns.bird import speaks_bfd
 from tests.netns.harness import Lab, until
 from tests.netns.outside import external_network, next_hop
 from tests.netns.test_gateways import pings
@@ -109,3 +112,31 @@ def test_a_floating_ip_of_the_second_network(lab: Lab, stage: Stage) -> None:
     with lab.cloud() as cloud:
         cloud.delete("floatingips", made["id"])
     until(lambda: reached(lab, stage, stage.vms[1]) and min(reached(lab, stage, stage.vms[1])), "spread again")
+
+
+def test_a_next_hop_that_is_down_by_bfd_is_left_out(lab: Lab, stage: Stage, tmp_path: Path) -> None:
+    """It answers ARP all the time.  Sessions outlive the agent; with neither up both lead out."""
+    with lab.cloud() as cloud:
+        shown = cloud.update("routers", stage.router["id"], {"enable_default_route_bfd": True})
+    infos = {one["network_id"]: one["external_fixed_ips"][0]["ip_address"] for one in shown["external_gateways"]}
+    owns = ("203.0.113.1", SECOND)
+    with ExitStack() as open_:
+        birds = [
+            open_.enter_context(speaks_bfd(lab, hop, own, infos[network], tmp_path))
+            for hop, own, network in zip(stage.hops, owns, stage.networks, strict=True)
+        ]
+        until(lambda: all(bird.up for bird in birds), "sessions with both", LEFT_OUT)
+        until(lambda: min(reached(lab, stage, stage.vms[1]) or [0]), "both lead out")
+        since = [bird.session() for bird in birds]
+        lab.kill("agent", "hv1")
+        lab.kill("agent", "hv2")
+        until(lambda: lab.agent_alive("hv1") and lab.agent_alive("hv2"), "agents are back", 30)
+        assert min(reached(lab, stage, stage.vms[0]))
+        assert [bird.session() for bird in birds] == since, "the same sessions"
+        birds[1].stop()
+        until(lambda: reached(lab, stage, stage.vms[0]) == [len(TARGETS), 0], "it is left out", LEFT_OUT)
+        assert reached(lab, stage, stage.vms[1]) == [len(TARGETS), 0]
+        birds[0].stop()
+        until(lambda: min(reached(lab, stage, stage.vms[1]) or [0]), "nobody is up: all are used", LEFT_OUT)
+    with lab.cloud() as cloud:
+        cloud.update("routers", stage.router["id"], {"enable_default_route_bfd": False})

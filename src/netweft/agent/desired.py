@@ -24,6 +24,7 @@ from netweft.services.security.ends import Ends
 from netweft.services.values import (
     Advertised,
     Asked,
+    BfdSession,
     Gateway,
     GatewayPlace,
     HostFacts,
@@ -211,6 +212,11 @@ class Desired:
         """Which next hops on this network, of those that are watched, do not answer."""
         if self._rendering:
             self._rendering.fall_silent(network_id, addresses)
+
+    def see_session(self, session: BfdSession, ofport: int | None, *, down: bool) -> None:
+        """What has become of a session with a next hop; ofport: None: its ports are not there, or it is not wanted."""
+        if self._rendering:
+            self._rendering.see_session(session, ofport, down=down)
 
     def may_be_there(self, network_id: str, address: IpAddress) -> bool:
         """Whether a host in the network may have this address that the database does not know."""

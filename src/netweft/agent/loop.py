@@ -36,6 +36,7 @@ from netweft.agent.host.shaping import ShapingSide
 from netweft.agent.host.taps import TapsSide
 from netweft.agent.host.uplinks import UplinksSide
 from netweft.agent.l3.advertiser import Advertiser, Solicitations
+from netweft.agent.l3.bfd_watch import BfdWatch
 from netweft.agent.l3.counting import Counting
 from netweft.agent.l3.failover import Failover
 from netweft.agent.l3.floating_errors import FloatingErrors
@@ -125,6 +126,7 @@ class Agent:
             facts.node_name(settings), self.desired, say, self.wake, lambda ids: self.feed.tell_gateways(ids)
         )
         self.failover.on_said = self.resolver.said
+        self.bfd = BfdWatch(self.desired, self.wake)
         self.ovs.on_opened = self.failover.opened
         self.bridges[INT.role].on_read = self._flows_found
         self.advertiser = Advertiser(self.desired, say)
@@ -273,6 +275,7 @@ class Agent:
         self._expect_bridges(frozenset(physical_role(name) for name in uplinks.problems))
         self.desired.observe(plugged, uplinks)
         self.failover.observe(view, self._host)
+        self.bfd.observe(view)
         self.resolver.adopt()
         self.taps.observe(plugged)
         self.metadata.observe()

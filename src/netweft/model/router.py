@@ -29,7 +29,7 @@ class Router(Struct, frozen=True, kw_only=True, tag="router", omit_defaults=True
     enable_snat: whether what it sends to the external network gets the gateway's address.
     helpers: of the connection tracker, for its NAT.
     first_gateway, extra_gateways: their ports, in their order.
-    ecmp: whether all of them lead out, or the first only.
+    ecmp: whether all of them lead out, or the first only.  bfd: whether their next hops are watched by BFD.
     """
 
     id: str
@@ -43,6 +43,7 @@ class Router(Struct, frozen=True, kw_only=True, tag="router", omit_defaults=True
     first_gateway: str | None = field(default=None, name=GATEWAY_PORT)
     extra_gateways: tuple[str, ...] = field(default=(), name=EXTRA)
     ecmp: bool | None = field(default=None, name="enable_default_route_ecmp")
+    bfd: bool | None = field(default=None, name="enable_default_route_bfd")
 
 
 class RouterPort(Struct, frozen=True, kw_only=True, tag="router_port", omit_defaults=True):

@@ -183,6 +183,7 @@ class RouterLimit(IntEnum):
     ERRORS_OUT = 6  # from inside, of who has a floating IP
     ASKED_FOR = 7  # ARP for its own addresses
     PINGED = 8  # its own addresses
+    BFD = 9  # of its next hops
 
 
 def router_meter_number(zone: int, limit: RouterLimit) -> int:
@@ -234,6 +235,7 @@ class Reason(IntEnum):
     ROUTER_ERROR_OUT = 90
     ROUTER_ANSWERS = 92
     ROUTER_TAKEOVER = 93
+    ROUTER_BFD = 94
     FORWARDING_PORTS = 96
     FLOATING_ADDRESS = 97
     ROUTER_LIMIT = 98

@@ -76,8 +76,8 @@ INT = Pipeline.of(
         "classify",
         "whose frame is it?  A VIF's untagged frames get their network; frames from other bridges bring it as tag",
         match=fields("in_port", "vlan_vid", "eth_dst"),
-        set=fields(LOCAL_VLAN, IN_PORT, "vlan_vid"),
-        next=("egress_qos", "metadata", "to_router", "switching"),
+        set=fields(LOCAL_VLAN, IN_PORT, "vlan_vid", "eth_src", NEXT_HOP[-1]),
+        next=("egress_qos", "metadata", "to_router", "next_hop", "switching"),
     ),
     Table(
         "egress_qos",
@@ -193,14 +193,16 @@ INT = Pipeline.of(
     ),
     Table(
         "to_router",
-        "what is for a router's MAC: whose?  A router's packets go through it where they start, on this node",
+        "what is for a router's MAC: whose?  A router's packets go through it where they start, on this node; BFD of "
+        "a next hop goes to its session",
         match=fields(LOCAL_VLAN, "eth_dst", "eth_src", "vlan_vid", "arp_op", "arp_sha", "arp_spa", "arp_tpa")
-        | fields(*ICMPV6, "icmpv6_code", "nd_target", "ipv6_src", "ipv6_dst"),
+        | fields(*ICMPV6, "icmpv6_code", "nd_target", *IP_ENDS, "ip_ttl", "udp_dst"),
         set=fields(ROUTER, IN_PORT, "nxm_in_port", "eth_src", "eth_dst", *ARP_SENDER, "arp_tpa", "arp_tha", "nd_sll")
         | fields(HANDED_UP),
         next=("leaves_network", "outside_ingress", "from_outside", "hand_up", "switching"),
         miss="switching",
         agent=True,
+        output=True,
     ),
     Table(
         "leaves_network",

@@ -43,6 +43,7 @@ from netweft.services.l2.switching import SWITCHING
 from netweft.services.l2.trunks import Trunks
 from netweft.services.l3.advertisements import ADVERTISEMENTS
 from netweft.services.l3.advertisers import Advertisers
+from netweft.services.l3.bfd import BFD
 from netweft.services.l3.echo import ECHOES
 from netweft.services.l3.floating import FLOATING_IPS
 from netweft.services.l3.forwarded import ForwardedAddresses, local_forwarding
@@ -70,6 +71,7 @@ from netweft.services.subnets import Subnets
 from netweft.services.values import (
     PHYSICAL,
     Asked,
+    BfdSession,
     Gateway,
     GatewayPlace,
     HostFacts,
@@ -85,7 +87,7 @@ from netweft.services.values import (
 SERVICES: tuple[Service, ...] = (
     *(BRIDGES, PHYSICAL_NETWORKS, SWITCHING, PORT_SECURITY, NEIGHBOURS, DHCP, FIREWALL, QOS),
     *(ROUTERS, ROUTERS_NEIGHBOURS, ECHOES, ADVERTISEMENTS, NEXT_HOPS, GATEWAYS, FLOATING_IPS, FORWARDINGS, LIMITS),
-    *(HELPERS, METERINGS, METADATA, UNKNOWN_HOSTS),
+    *(HELPERS, METERINGS, METADATA, UNKNOWN_HOSTS, BFD),
 )
 
 
@@ -427,6 +429,11 @@ class Rendering:
     def fall_silent(self, network_id: str, addresses: Iterable[str]) -> None:
         """Which next hops on this network, of those that are watched, do not answer."""
         self._memo.put(("silent", network_id), frozenset(map(prefix, addresses)) or None)
+
+    def see_session(self, session: BfdSession, ofport: int | None, *, down: bool) -> None:
+        """What has become of a session with a next hop.  ofport: None: its ports are not there, or it is not wanted."""
+        self._memo.put(("ofport", session.far), ofport)
+        self._memo.put(("bfd down", session.near), down or None)
 
     def put(self, obj: Object) -> None:
         key = key_of(obj)

@@ -304,6 +304,20 @@ class GatewayPlace(Struct, frozen=True):
     answers: bool = False
 
 
+class BfdSession(Struct, frozen=True):
+    """With the next hop of a gateway: two patch ports joined on the integration bridge, of which `near` speaks BFD and
+    what it says comes out of `far`.  own: the gateway's address.  ofport: of `far`; None: not there yet.
+    up: as long as nothing else is known."""
+
+    next_hop: Prefix
+    own: str
+    bridge: str
+    near: str
+    far: str
+    ofport: int | None = None
+    up: bool = True
+
+
 class Gateway(Struct, frozen=True, kw_only=True):
     """A router's way to the external network, which this node has or may have to take over.
 
@@ -314,7 +328,8 @@ class Gateway(Struct, frozen=True, kw_only=True):
     floating_ips: address -> the one that it stands for; floating_ids: -> its id.
     forwarded: where ports of other floating IPs lead.
     watched: next hops there that are one of several to the same destination.  silent: those of them that do not
-    answer."""
+    answer.
+    sessions: with its next hops, where they are watched by BFD from here."""
 
     port: GatewayPort
     network: LocalNetwork
@@ -326,6 +341,7 @@ class Gateway(Struct, frozen=True, kw_only=True):
     forwarded: tuple[Forwarded, ...] = ()
     watched: tuple[Prefix, ...] = ()
     silent: frozenset[Prefix] = frozenset()
+    sessions: tuple[BfdSession, ...] = ()
     leaves: bool = True
     answers: bool = True
     node_mac: int = 0

@@ -232,6 +232,7 @@ VALUES: dict[str, Any] = {
     "routes": [],
     "distributed": True,
     "ha": True,
+    "enable_default_route_bfd": True,
     "enable_default_route_ecmp": True,
     "minimum": 4000,
     "maximum": 4001,

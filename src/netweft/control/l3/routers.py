@@ -12,7 +12,9 @@ from netweft.control.standard import UseCases, born, bumped
 from netweft.model.router import EXTRA, GATEWAY_PORT, HELPERS, NETWORKS
 from netweft.store import Object, WriteTransaction
 
-DISTRIBUTED, HA, ECMP = "distributed", "ha", "enable_default_route_ecmp"
+DISTRIBUTED, HA = "distributed", "ha"
+ECMP, BFD = "enable_default_route_ecmp", "enable_default_route_bfd"
+_DEFAULTS = {DISTRIBUTED: True, HA: True, ECMP: False, BFD: False}
 _ACTIVE = "Please set router admin_state_up to False prior to upgrade"
 
 
@@ -47,7 +49,7 @@ class Routers:
         tx.delete(KIND, current["id"])
 
     def _create(self, tx: WriteTransaction, wanted: Object) -> Object:
-        told = {DISTRIBUTED: True, HA: True, ECMP: False} | _settled(wanted)
+        told = _DEFAULTS | _settled(wanted)
         zones.check(tx, [wanted])
         router = born({FLAVOR: None} | told | {INFO: None}, status="ACTIVE", routes=[])
         router |= {NETWORKS: [], GATEWAY_PORT: None, EXTRA: [], qos.POLICY: None, HELPERS: []}
@@ -67,7 +69,7 @@ class Routers:
 
 def _settled(given: Object) -> Object:
     """null says nothing about these."""
-    return {name: value for name, value in given.items() if value is not None or name not in (DISTRIBUTED, HA, ECMP)}
+    return {name: value for name, value in given.items() if value is not None or name not in _DEFAULTS}
 
 
 def _refuse_while_active(current: Object, changes: Object) -> None:

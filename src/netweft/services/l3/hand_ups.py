@@ -25,6 +25,7 @@ RATES: Final = {
     RouterLimit.ERRORS_OUT: 100,
     RouterLimit.ASKED_FOR: 500,
     RouterLimit.PINGED: 500,
+    RouterLimit.BFD: 100,
 }
 
 

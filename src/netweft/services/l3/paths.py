@@ -85,7 +85,13 @@ def by_gateway(gateway: Gateway, next_hop: Prefix | None) -> Path:
 def answering(here: LocalRouter, hops: Sequence[Hop]) -> list[Hop]:
     """Without those that do not, as long as there is one that does."""
     silent = {(gateway.network.vlan, hop) for gateway in here.gateways for hop in gateway.silent}
-    left = [hop for hop in hops if isinstance(hop, Elsewhere) or (hop.network.vlan, hop.next_hop) not in silent]
+    down = {(gateway.port.id, one.next_hop) for gateway in here.gateways for one in gateway.sessions if not one.up}
+    left = [
+        hop
+        for hop in hops
+        if isinstance(hop, Elsewhere)
+        or not ((hop.network.vlan, hop.next_hop) in silent or (hop.by, hop.next_hop) in down)
+    ]
     return left or list(hops)
 
 

@@ -2,7 +2,7 @@
 the MAC that they leave with, and where they come in by their network.
 
     routing ─▶ paths ─▶ one of the default routes, by the packet's addresses    where `enable_default_route_ecmp` is on
-            └▶ the first gateway's                                              else
+            └▶ the first gateway's whose next hop is not down                   else
             └▶ that gateway's whose address it has, or will have                by a floating IP, its own answer
 
 By addresses alone: all that a host has with another one leaves with one address, fragments, too.
@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from netweft.services.addresses import Prefix, mac
 from netweft.services.fields import LOCAL_VLAN, Reason, cookie
-from netweft.services.l3.paths import Hop, answering, by_gateway, route
+from netweft.services.l3.paths import Hop, Path, answering, by_gateway, route
 from netweft.services.l3.routes import DEFAULT, SRC
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.values import Gateway, LocalRouter, Uplinks, Wanted
@@ -55,12 +55,13 @@ def _its(item: BridgeFlow, gateway: Gateway) -> BridgeFlow:
 def default_routes(here: LocalRouter) -> Iterator[BridgeFlow]:
     for version in (4, 6):
         leads = [gateway for gateway in here.leaving if _hops(gateway, version)]
-        used = leads if here.router.ecmp else leads[:1]
-        hops: list[Hop] = [hop for gateway in used for hop in _hops(gateway, version)]
-        if hops:
-            owner = cookie(Reason.ROUTER_GATEWAY, here.router.id if len(hops) > 1 else used[0].port.id)
-            everywhere = Prefix(version, 0, 0)
-            yield from route(here, owner, GATEWAY_ROUTE, everywhere, answering(here, hops), ports=False)
+        hops: list[Hop] = [hop for gateway in leads for hop in _hops(gateway, version)]
+        used = answering(here, hops)
+        if not here.router.ecmp:  # the first that answers
+            used = [hop for hop in used if _of(hop) == _of(used[0])]
+        if used:
+            owner = cookie(Reason.ROUTER_GATEWAY, here.router.id if len(hops) > 1 else _of(hops[0]))
+            yield from route(here, owner, GATEWAY_ROUTE, Prefix(version, 0, 0), used, ports=False)
         for gateway in leads if len(here.leaving) > 1 else ():
             yield from _by_source(here, gateway, version)
 
@@ -69,6 +70,10 @@ def _hops(gateway: Gateway, version: int) -> list[Hop]:
     """Several gateways may have one next hop, and are told apart."""
     found = (by_gateway(gateway, hop) for hop in gateway.next_hops if hop.version == version)
     return [path._replace(by=gateway.port.id) for path in found]
+
+
+def _of(hop: Hop) -> str:
+    return hop.by if isinstance(hop, Path) else ""
 
 
 def _by_source(here: LocalRouter, gateway: Gateway, version: int) -> Iterator[BridgeFlow]:

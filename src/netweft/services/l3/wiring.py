@@ -6,9 +6,11 @@ from collections.abc import Collection, Iterable, Iterator
 from netweft.model import FloatingIp, GatewayPort, Peer, QosPolicy, Router, RouterPort, Subnet
 from netweft.reconcile.memo import Reader
 from netweft.services.addresses import Prefix, prefix, text_of_mac, within
+from netweft.services.l3.bfd import ends
 from netweft.services.l3.labels import labels_of
 from netweft.services.l3.wire import wire_mac
 from netweft.services.values import (
+    BfdSession,
     Gateway,
     GatewayPlace,
     Interface,
@@ -137,6 +139,7 @@ def _gateway(
         forwarded=() if port.network_id in taken else read.get(("forwarded", port.router_id, port.network_id)) or (),
         watched=tuple(_watched(read, router, port)),
         silent=read.get(("silent", port.network_id)) or frozenset(),
+        sessions=tuple(_sessions(read, router, port)) if place.answers else (),
     )
 
 
@@ -150,16 +153,28 @@ def _watched(read: Reader, router: Router, port: GatewayPort) -> Iterator[Prefix
     yield from sorted(several)
 
 
+def _sessions(read: Reader, router: Router, port: GatewayPort) -> Iterator[BfdSession]:
+    """vswitchd speaks BFD by IPv4."""
+    subnets = {one.id: one for one in _subnets_of(read, port) if router.bfd and one.gateway_ip}
+    for own in port.fixed_ips:
+        subnet = subnets.get(own.subnet_id)
+        hop = prefix(subnet.gateway_ip) if subnet and subnet.gateway_ip else None
+        if hop and hop.version == 4:
+            near, far = ends(port.id, hop)
+            ofport, up = read.get(("ofport", far)), not read.get(("bfd down", near))
+            yield BfdSession(hop, own.ip_address, host_facts(read).integration_bridge, near, far, ofport, up)
+
+
 def _limited(read: Reader, router: Router, gateway: Gateway) -> Iterator[Limited]:
     """What is translated here and has a policy, or whose network has one."""
     network = gateway.network.network
     own = gateway.snat_address
-    ends = [(router.id, own, router.qos_policy_id)] if router.enable_snat and own is not None else []
+    limited = [(router.id, own, router.qos_policy_id)] if router.enable_snat and own is not None else []
     for id in read.get(("floating_ips", router.id)) or ():
         one: FloatingIp = read.get(("floating_ip", id))
         if one.floating_network_id == network.id:
-            ends.append((one.id, prefix(one.floating_ip_address).value, one.qos_policy_id))
-    for id, address, own_policy in sorted(ends):
+            limited.append((one.id, prefix(one.floating_ip_address).value, one.qos_policy_id))
+    for id, address, own_policy in sorted(limited):
         policy_id = own_policy or network.qos_policy_id
         policy: QosPolicy | None = read.get(("qos_policy", policy_id)) if policy_id else None
         if policy is not None:

@@ -43,6 +43,11 @@ ROUTING: Extensions = {
     ),
 }
 OUTSIDE: Extensions = {
+    "enable-default-route-bfd": (
+        "Enable Default Route BFD",
+        "Enables configuration of BFD for default routes",
+        "2023-02-27T00:00:00-00:00",
+    ),
     "enable-default-route-ecmp": (
         "Enable Default Route ECMP",
         "Enables configuration of ECMP for default routes",

@@ -45,14 +45,14 @@ def _several(value: Any) -> Any:
     return _GATEWAY(value) if checked is None else checked
 
 
+_DEFAULT_ROUTES = Attribute(check=checks.or_none(checks.boolean), post=True, put=True, default=None, show=bool)
 EXTERNAL_GATEWAYS = checks.list_of(_several, most=MOST)
 ATTRIBUTES = STANDARD | {
     "admin_state_up": ADMIN_STATE,
     "status": Attribute(check=READ_ONLY, sort=True),
     GATEWAYS: Attribute(check=READ_ONLY),
-    "enable_default_route_ecmp": Attribute(
-        check=checks.or_none(checks.boolean), post=True, put=True, default=None, show=bool
-    ),
+    "enable_default_route_bfd": _DEFAULT_ROUTES,
+    "enable_default_route_ecmp": _DEFAULT_ROUTES,
     "external_gateway_info": Attribute(check=_gateway, post=True, put=True, default=None),
     "routes": Attribute(check=ROUTES, put=True),
     "flavor_id": Attribute(check=checks.or_none(checks.uuid_text), post=True, sort=True),
