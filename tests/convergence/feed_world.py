@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from netweft.control.l2.placing import AHEAD
 from netweft.feed import objects
 from netweft.feed.objects import Row
-from netweft.feed.relevance import AHEAD_ON, RowKey
+from netweft.feed.relevance import AHEAD_ON, FLOATING_ON, RowKey
 from netweft.model import Key, Object, key_of
 from netweft.model.router import ANSWERS_ON
 from netweft.model.router import NETWORKS as ROUTED
@@ -358,6 +358,8 @@ def should_see(region: Region, node: str) -> dict[Key, Object]:
     seen += [objects.router(row) for row in region.of("routers") if row["id"] in routers]
     seen += [objects.gateway_port(row) for row in outside]
     seen += [objects.floating_ip(row) for row in region.of("floatingips") if row["router_id"] in routers]
+    plugged = {row["network_id"] for row in own if row in ahead or not objects.gateway(row)}
+    seen += [objects.floating_address(row) for row in region.of("floatingips") if row[FLOATING_ON] in plugged]
     seen += [objects.peer(row) for row in peers]
     seen += [objects.node(row) for row in region.of("agents") if row["host"] in hosts]
     seen += firewall(region, own)

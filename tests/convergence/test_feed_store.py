@@ -35,11 +35,13 @@ from netweft.control.l3 import wire_hosts
 from netweft.feed.hub import Hub
 from netweft.feed.objects import Row
 from netweft.feed.outbox import Closed, Outbox
+from netweft.feed.relevance import FLOATING_ON
 from netweft.model import EMPTY_VIEW, NodeView, key_of
 from netweft.model.router import ANSWERS_ON
 from netweft.store import InUse, Link, Missing, Store
 
 KINDS = (
+    "floatingips",
     "networks",
     "subnets",
     "trunks",
@@ -51,7 +53,6 @@ KINDS = (
     "address_groups",
     "policies",
     "routers",
-    "floatingips",
 )
 
 
@@ -65,7 +66,7 @@ def write(store: Store, event: Put | Delete) -> None:
         if after is None:
             tx.delete(event.kind, id)
         elif before is None:
-            tx.insert(event.kind, after, links_of(after))
+            tx.insert(event.kind, after, [*links_of(after), *network_of(after)])
         else:
             tx.update(event.kind, id, after, {"security_groups": links_of(after)})
         if after is not None and placing.AHEAD in after:
@@ -79,6 +80,11 @@ def write(store: Store, event: Put | Delete) -> None:
 
 def links_of(row: Row) -> list[Link]:
     return [Link("security_groups", "security_groups", group) for group in row.get("security_groups", ())]
+
+
+def network_of(row: Row) -> list[Link]:
+    """A floating IP's."""
+    return [Link(FLOATING_ON, "networks", row[FLOATING_ON])] if FLOATING_ON in row else []
 
 
 def empty(store: Store) -> None:

@@ -15,6 +15,7 @@ from netweft.control.l3.port_ranges import parsed
 from netweft.control.security import protocols
 from netweft.model import (
     AddressGroup,
+    FloatingAddress,
     FloatingIp,
     GatewayPort,
     GroupMember,
@@ -81,7 +82,8 @@ def peer(row: Row) -> Peer | None:
     if not row.get("binding:host_id"):
         return None
     addresses = [fixed["ip_address"] for fixed in row.get("fixed_ips") or ()]
-    return msgspec.convert({**row, "ip_addresses": addresses}, Peer)
+    is_gateway = row.get("device_owner") == GATEWAY_OWNER
+    return msgspec.convert({**row, "ip_addresses": addresses, "is_gateway": is_gateway}, Peer)
 
 
 def router_port(row: Row) -> RouterPort | None:
@@ -112,6 +114,10 @@ def floating_ip(row: Row) -> FloatingIp | None:
     """None for one that leads nowhere."""
     fixed = row.get("fixed_ip_address") or ""
     return msgspec.convert({**row, "fixed_ip_address": fixed}, FloatingIp) if row.get("router_id") else None
+
+
+def floating_address(row: Row) -> FloatingAddress:
+    return msgspec.convert(row, FloatingAddress)
 
 
 def port_forwarding(row: Row) -> PortForwarding:

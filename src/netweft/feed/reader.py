@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from netweft.control.l2 import placing
 from netweft.control.l3 import gateway_hosts, wire_hosts
 from netweft.feed.objects import Row
-from netweft.feed.relevance import AHEAD_ON, GATEWAY_ON
+from netweft.feed.relevance import AHEAD_ON, FLOATING_ON, GATEWAY_ON
 from netweft.model.router import ANSWERS_ON
 from netweft.store import Query, ReadTransaction
 
@@ -15,6 +15,7 @@ _CLAIMED_IN: Mapping[str, Callable[[str], str]] = {
     GATEWAY_ON: gateway_hosts.scope,
     ANSWERS_ON: wire_hosts.scope,
 }
+_LINKED_TO: Mapping[str, str] = {FLOATING_ON: "networks"}
 
 
 class StoreReader:
@@ -31,6 +32,9 @@ class StoreReader:
             ids, by = [id for of, id in claimed if of == kind], "id"
         if by.endswith("[]"):  # as are links; what stands in a list is not
             linked = self._tx.referrers(by[:-2], ids, source_kind=kind, attribute=by[:-2])
+            ids, by = [referrer.id for referrer in linked], "id"
+        if by in _LINKED_TO:
+            linked = self._tx.referrers(_LINKED_TO[by], ids, source_kind=kind, attribute=by)
             ids, by = [referrer.id for referrer in linked], "id"
         rows = self._tx.get_many(kind, set(ids)).values() if by == "id" else self._tx.query(kind, Query({by: ids}))
         return self._with_rules(rows) if kind == "security_groups" else rows

@@ -7,6 +7,8 @@ of one kind stand in a topic, which object they give there, and to which further
         gives Port, Trunk    gives Network,               gives Node
               │              Subnet, Peer ── its policy ──▶ qos(Q)
               │                                                gives QosPolicy
+              ├─ its network ──▶ floating(N)
+              │                     gives FloatingAddress, which nobody may claim
               ├─ its policy ──▶ qos(Q)
               └─ its groups ──▶ group(G) ── rules' far ends ──▶ members(R)           addresses(A)
                                    gives SecurityGroup             gives GroupMember    gives AddressGroup
@@ -68,9 +70,15 @@ class Rule:
     not_for: str = ""
 
 
-_OF_A_PORT = (("network", "network_id"), ("group", "security_groups[]"), ("qos", "qos_policy_id"))
+_OF_A_PORT = (
+    ("network", "network_id"),
+    ("floating", "network_id"),
+    ("group", "security_groups[]"),
+    ("qos", "qos_policy_id"),
+)
 _OF_A_GATEWAY = (("router", "device_id"), ("network", "network_id"))
 EVERY = "*"
+FLOATING_ON = "floating_network_id"
 AHEAD_ON = f"{AHEAD}.binding:host_id"
 GATEWAY_ON = f"{GATEWAY_HOSTS}[]"
 RULES = (
@@ -100,6 +108,7 @@ RULES = (
         leads=[("endpoint", "binding:host_id"), ("endpoint", GATEWAY_ON)],
     ),
     Rule("router", "floatingips", by="router_id", gives=objects.floating_ip, leads=[("qos", "qos_policy_id")]),
+    Rule("floating", "floatingips", by=FLOATING_ON, gives=objects.floating_address),
     Rule("router", "port_forwardings", by="device_id", gives=objects.port_forwarding),
     Rule(
         "router",

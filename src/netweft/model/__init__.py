@@ -10,7 +10,15 @@ from netweft.model.network import FixedIp, HostRoute, Network, Segment, Subnet
 from netweft.model.node import Node, NodeFacts
 from netweft.model.port import AddressPair, ExtraDhcpOpt, Peer, Port, SubPort, Trunk
 from netweft.model.qos import BandwidthLimit, MinimumBandwidth, PacketRateLimit, QosPolicy, qos_policy_id
-from netweft.model.router import ConntrackHelper, FloatingIp, GatewayPort, PortForwarding, Router, RouterPort
+from netweft.model.router import (
+    ConntrackHelper,
+    FloatingAddress,
+    FloatingIp,
+    GatewayPort,
+    PortForwarding,
+    Router,
+    RouterPort,
+)
 from netweft.model.status import PortState, PortStatus
 from netweft.model.view import EMPTY_VIEW, FIRST_KINDS, KINDS, Key, Kind, NodeView, Object, key_of, kind_of, view_of
 
@@ -24,6 +32,7 @@ __all__ = [
     "ConntrackHelper",
     "ExtraDhcpOpt",
     "FixedIp",
+    "FloatingAddress",
     "FloatingIp",
     "GatewayPort",
     "GroupMember",

@@ -50,6 +50,7 @@ class Peer(Struct, frozen=True, kw_only=True, tag="peer", omit_defaults=True):
     whose connections end with it.
 
     No more than that leaves the server: names and owners stay with the nodes that run the port.
+    is_gateway: a router's, which is plugged in nowhere.
     """
 
     id: str
@@ -59,6 +60,7 @@ class Peer(Struct, frozen=True, kw_only=True, tag="peer", omit_defaults=True):
     port_security_enabled: bool = True
     allowed_address_pairs: tuple[AddressPair, ...] = ()
     host_id: str = field(default="", name="binding:host_id")
+    is_gateway: bool = False
 
 
 class SubPort(Struct, frozen=True):

@@ -79,6 +79,14 @@ class GatewayPort(Struct, frozen=True, kw_only=True, tag="gateway_port", omit_de
         return self.hosts or ((self.host_id,) if self.host_id else ())
 
 
+class FloatingAddress(Struct, frozen=True, kw_only=True, tag="floating_address", omit_defaults=True):
+    """That a floating IP, led anywhere or not, has this address of a network that a port of this node is on."""
+
+    id: str
+    floating_network_id: str
+    floating_ip_address: str
+
+
 class PortForwarding(Struct, frozen=True, kw_only=True, tag="port_forwarding", omit_defaults=True):
     """Ports of a floating IP that lead to ports of an address inside, in order or all to one.
 

@@ -12,7 +12,7 @@ from netweft.model.network import Network, Subnet
 from netweft.model.node import Node
 from netweft.model.port import Peer, Port, SubPort, Trunk
 from netweft.model.qos import QosPolicy
-from netweft.model.router import FloatingIp, GatewayPort, PortForwarding, Router, RouterPort
+from netweft.model.router import FloatingAddress, FloatingIp, GatewayPort, PortForwarding, Router, RouterPort
 
 Object: TypeAlias = (
     Network
@@ -29,6 +29,7 @@ Object: TypeAlias = (
     | RouterPort
     | GatewayPort
     | FloatingIp
+    | FloatingAddress
     | PortForwarding
     | MeteringLabel
 )
@@ -47,6 +48,7 @@ Kind: TypeAlias = Literal[
     "router_port",
     "gateway_port",
     "floating_ip",
+    "floating_address",
     "port_forwarding",
     "metering_label",
 ]
@@ -58,6 +60,7 @@ FIRST_KINDS: Final = KINDS - {
     "router_port",
     "gateway_port",
     "floating_ip",
+    "floating_address",
     "port_forwarding",
     "metering_label",
 }
@@ -96,6 +99,7 @@ class NodeView(Struct, frozen=True, kw_only=True):
     router_ports: dict[str, RouterPort] = {}
     gateway_ports: dict[str, GatewayPort] = {}
     floating_ips: dict[str, FloatingIp] = {}
+    floating_addresses: dict[str, FloatingAddress] = {}
     port_forwardings: dict[str, PortForwarding] = {}
     metering_labels: dict[str, MeteringLabel] = {}
 
@@ -145,6 +149,7 @@ _FIELDS: dict[Kind, str] = {
     "router_port": "router_ports",
     "gateway_port": "gateway_ports",
     "floating_ip": "floating_ips",
+    "floating_address": "floating_addresses",
     "port_forwarding": "port_forwardings",
     "metering_label": "metering_labels",
 }

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from netweft.dataplane.ovsdb.rows import Vif
 from netweft.dataplane.packets.datagram import IpAddress
 from netweft.model import (
+    FloatingAddress,
     GatewayPort,
     Key,
     Node,
@@ -33,7 +34,7 @@ from netweft.reconcile.memo import Memo, Reader, Unit
 from netweft.services import wiring
 from netweft.services.addresses import Prefix, prefix, within
 from netweft.services.dhcp.requests import DHCP
-from netweft.services.fields import logical_port
+from netweft.services.fields import Reason, cookie, logical_port
 from netweft.services.kinds import Broken, Item, ItemKey, item_key
 from netweft.services.l2.bridges import BRIDGES
 from netweft.services.l2.local_vlans import LocalVlans
@@ -54,7 +55,7 @@ from netweft.services.l3.interfaces import Interfaces
 from netweft.services.l3.labels import Labels
 from netweft.services.l3.limits import LIMITS
 from netweft.services.l3.metering import METERINGS
-from netweft.services.l3.neighbours import ROUTERS_NEIGHBOURS
+from netweft.services.l3.neighbours import ROUTERS_NEIGHBOURS, nobody_elses
 from netweft.services.l3.next_hops import NEXT_HOPS, learned
 from netweft.services.l3.routing import ROUTERS
 from netweft.services.l3.unknown_hosts import UNKNOWN_HOSTS, claimed
@@ -168,6 +169,16 @@ def _forwarding(read: Reader, services: Iterable[Service], forwarding_id: str) -
     return [] if here is None else [item for service in services for item in service.forwarding(here)]
 
 
+def _floating_address(read: Reader, _: Iterable[Service], id: str) -> list[Item] | None:
+    found: FloatingAddress | None = read.get(("floating_address", id))
+    if found is None:
+        return None
+    network = wiring.local_network(read, found.floating_network_id)
+    if isinstance(network, wiring.Problem):
+        return []
+    return list(nobody_elses(cookie(Reason.FLOATING_ADDRESS, id), network, [prefix(found.floating_ip_address)]))
+
+
 def _neighbour(read: Reader, _: Iterable[Service], network_id: str, address: str) -> list[Item] | None:
     found: str | None = read.get(("learned", network_id, address))
     network = wiring.local_network(read, network_id)
@@ -195,6 +206,7 @@ _RENDERERS: dict[str, Callable[..., Iterable[Item] | None]] = {
     "remote": _remote,
     "router": _router,
     "port_forwarding": _forwarding,
+    "floating_address": _floating_address,
     "neighbour": _neighbour,
     "watch": _watch,
 }
@@ -458,7 +470,7 @@ class Rendering:
     def _moved(self, key: Key, before: Object | None, after: Object | None) -> None:
         """Keep the look-ups; everything else follows from reading the facts."""
         kind, name = key
-        if kind in ("network", "port", "peer", "router", "port_forwarding") and after is not None:
+        if kind in ("network", "port", "peer", "router", "port_forwarding", "floating_address") and after is not None:
             self._memo.mark(key)
         if kind == "port":
             self._place(name)

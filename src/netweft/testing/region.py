@@ -13,6 +13,7 @@ from netweft.model import (
     EMPTY_VIEW,
     AddressGroup,
     FixedIp,
+    FloatingAddress,
     FloatingIp,
     GatewayPort,
     GroupMember,
@@ -361,6 +362,19 @@ class Region:
             for id, node in bound.items()
             if node != name and id in self.ports and self.ports[id].network_id in networks
         ]
+        peers += [
+            Peer(
+                id=one.id,
+                network_id=one.network_id,
+                mac_address=one.mac_address,
+                ip_addresses=tuple(fixed.ip_address for fixed in one.fixed_ips),
+                host_id=one.host_id,
+                is_gateway=True,
+            )
+            for one in self.gateway_ports.values()
+            if one.host_id not in (name, "") and one.network_id in networks
+        ]
+        on = {one.network_id for one in here.values()}
         gateways = [port for port in self.gateway_ports.values() if port.router_id in routers]
         hosts = ({peer.host_id for peer in peers} | {host for port in gateways for host in port.order}) - {name, ""}
         return [
@@ -376,6 +390,15 @@ class Region:
             *(self.routers[id] for id in routers),
             *gateways,
             *(one for one in self.floating_ips.values() if one.router_id in routers),
+            *(
+                FloatingAddress(
+                    id=one.id,
+                    floating_network_id=one.floating_network_id,
+                    floating_ip_address=one.floating_ip_address,
+                )
+                for one in self.floating_ips.values()
+                if one.floating_network_id in on
+            ),
             *(one for one in self.port_forwardings.values() if one.router_id in routers),
             *(port for port in self.router_ports.values() if port.network_id in networks),
         ]

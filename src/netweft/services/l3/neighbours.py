@@ -1,19 +1,30 @@
 """Who asks for a router's address is answered on his own node: ARP by a flow, neighbour discovery by the agent.
 
 What is answered stays there: a router has the same MAC on every node.  It answers who looks for duplicates, too.
-Who says that he has such an address (ARP from it, an advertisement of it) is not heard, with or without port security.
+Who says that he has such an address (ARP from it, an advertisement of it) is not heard, with or without port security;
+nor who says so of a gateway's address or of a floating IP, on the external network.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from netweft.dataplane.openflow.fields import ETH_ARP, ETH_IPV6, ND_ADVERT, ND_SOLICIT, PROTO_ICMPV6
 from netweft.dataplane.openflow.flow import Action, Controller, Move, SetField
-from netweft.services.addresses import Prefix, mac
+from netweft.services.addresses import Prefix, link_local, mac, prefix
 from netweft.services.fields import AGENT, IN_PORT, LOCAL_VLAN, Reason, cookie
 from netweft.services.l2.neighbours import arp_reply, asks_for
 from netweft.services.l3.next_hops import LOOPBACK
 from netweft.services.pipeline import INT, BridgeFlow, Value
-from netweft.services.values import Asked, Interface, LocalPort, Service, Wanted
+from netweft.services.values import (
+    Asked,
+    Interface,
+    LocalNetwork,
+    LocalPort,
+    LocalRouter,
+    RemotePort,
+    Service,
+    Uplinks,
+    Wanted,
+)
 
 ASK, CLAIM = (
     26,
@@ -30,8 +41,23 @@ def answers(interface: Interface) -> Iterator[BridgeFlow]:
         asked = {LOCAL_VLAN: interface.network.vlan, **asks_for(address)}
         reply = arp_reply(own, address.value) if address.version == 4 else (Controller(AGENT),)
         yield REQUESTS.flow(ASK, owner, asked, *reply)
+    yield from nobody_elses(owner, interface.network, interface.addresses)
+
+
+def nobody_elses(owner: int, network: LocalNetwork, addresses: Iterable[Prefix]) -> Iterator[BridgeFlow]:
+    """Of what is plugged in nowhere: no port here is heard when it says that it has one of these addresses."""
+    for address in addresses:
         for claim in _claims(address):
-            yield REQUESTS.flow(CLAIM, owner, {LOCAL_VLAN: interface.network.vlan, **claim})
+            yield REQUESTS.flow(CLAIM, owner, {LOCAL_VLAN: network.vlan, **claim})
+
+
+def gateways(owner: int, network: LocalNetwork, mac_address: str, addresses: Iterable[Prefix]) -> Iterator[BridgeFlow]:
+    """Likewise of a router's gateway; nor does anything leave with its MAC, which the wire's switches would believe."""
+    own, known = mac(mac_address), list(addresses)
+    if any(address.version == 6 for address in known):
+        known.append(Prefix(6, link_local(own), None))
+    yield from nobody_elses(owner, network, known)
+    yield REQUESTS.flow(CLAIM, owner, {LOCAL_VLAN: network.vlan, "eth_src": own})
 
 
 def _claims(address: Prefix) -> Iterator[dict[str, Value]]:
@@ -52,7 +78,19 @@ def port(here: LocalPort) -> Iterator[Wanted]:
         yield REQUESTS.flow(ASK + 1, owner, {IN_PORT: here.number, **asks}, INT["egress"].goto)
 
 
-ROUTERS_NEIGHBOURS = Service("router neighbours", port=port)
+def peer(_: Uplinks, there: RemotePort) -> Iterator[Wanted]:
+    if there.peer.is_gateway:
+        owner, addresses = cookie(Reason.PEER_NEIGHBOUR, there.peer.id), map(prefix, there.peer.ip_addresses)
+        yield from gateways(owner, there.network, there.peer.mac_address, addresses)
+
+
+def router(_: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
+    for gateway in here.gateways:
+        owner = cookie(Reason.ROUTER_GATEWAY, gateway.port.id)
+        yield from gateways(owner, gateway.network, gateway.port.mac_address, gateway.addresses)
+
+
+ROUTERS_NEIGHBOURS = Service("router neighbours", port=port, peer=peer, router=router)
 
 
 def back_to_sender(own_mac: str) -> Iterator[Action]:
