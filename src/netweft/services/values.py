@@ -371,7 +371,7 @@ class Gateway(Struct, frozen=True, kw_only=True):
 
 class Limited(Struct, frozen=True, kw_only=True):
     """An external address of a router's that is translated here and has a QoS policy: a floating IP, or the gateway's.
-    id: the floating IP's, or the router's."""
+    id: the floating IP's, or the gateway's port's."""
 
     id: str
     address: int

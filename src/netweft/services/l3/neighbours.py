@@ -51,7 +51,7 @@ def nobody_elses(owner: int, network: LocalNetwork, addresses: Iterable[Prefix])
             yield REQUESTS.flow(CLAIM, owner, {LOCAL_VLAN: network.vlan, **claim})
 
 
-def gateways(owner: int, network: LocalNetwork, mac_address: str, addresses: Iterable[Prefix]) -> Iterator[BridgeFlow]:
+def _gateways(owner: int, network: LocalNetwork, mac_address: str, addresses: Iterable[Prefix]) -> Iterator[BridgeFlow]:
     """Likewise of a router's gateway; nor does anything leave with its MAC, which the wire's switches would believe."""
     own, known = mac(mac_address), list(addresses)
     if any(address.version == 6 for address in known):
@@ -81,13 +81,15 @@ def port(here: LocalPort) -> Iterator[Wanted]:
 def peer(_: Uplinks, there: RemotePort) -> Iterator[Wanted]:
     if there.peer.is_gateway:
         owner, addresses = cookie(Reason.PEER_NEIGHBOUR, there.peer.id), map(prefix, there.peer.ip_addresses)
-        yield from gateways(owner, there.network, there.peer.mac_address, addresses)
+        yield from _gateways(owner, there.network, there.peer.mac_address, addresses)
 
 
 def router(_: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
-    for gateway in here.gateways:
-        owner = cookie(Reason.ROUTER_GATEWAY, gateway.port.id)
-        yield from gateways(owner, gateway.network, gateway.port.mac_address, gateway.addresses)
+    """Of those that are bound to this node, wherever they are at the moment: others are peers."""
+    for gateway in (*here.gateways, *here.standbys):
+        if gateway.port.host_id == here.node:
+            owner = cookie(Reason.ROUTER_GATEWAY, gateway.port.id)
+            yield from _gateways(owner, gateway.network, gateway.port.mac_address, gateway.addresses)
 
 
 ROUTERS_NEIGHBOURS = Service("router neighbours", port=port, peer=peer, router=router)

@@ -169,7 +169,7 @@ def _limited(read: Reader, router: Router, gateway: Gateway) -> Iterator[Limited
     """What is translated here and has a policy, or whose network has one."""
     network = gateway.network.network
     own = gateway.snat_address
-    limited = [(router.id, own, router.qos_policy_id)] if router.enable_snat and own is not None else []
+    limited = [(gateway.port.id, own, router.qos_policy_id)] if router.enable_snat and own is not None else []
     for id in read.get(("floating_ips", router.id)) or ():
         one: FloatingIp = read.get(("floating_ip", id))
         if one.floating_network_id == network.id:

@@ -2,8 +2,9 @@
 
 import pytest
 from msgspec.structs import replace
+from tests.unit.services.l3.test_routing import claims
 
-from netweft.model import FixedIp, Port
+from netweft.model import AddressPair, FixedIp, Port
 from netweft.services.addresses import mac, prefix
 from netweft.services.fields import HANDED_UP, ROUTER, Why
 from netweft.services.l3.wire import wire_mac
@@ -315,3 +316,50 @@ def test_what_could_not_be_translated_does_not_get_out(region: Region, monkeypat
     monkeypatch.setattr(Tracker, "translate", lambda _, zone, packet, nat: packet)
     assert sent(region, B1, SOMEBODY, udp_src=2000) == []
     assert sent(region, B2, SOMEBODY, udp_src=2000) == [], "from another node neither"
+
+
+FREE = port(30, OUTSIDE, "203.0.113.30", port_security_enabled=False)
+OTHER = port(31, OUTSIDE, "203.0.113.31")
+SIX = "2001:db8::5"
+
+
+@pytest.mark.parametrize("node", ["hv1", "hv3"])
+@pytest.mark.parametrize("address", ["203.0.113.5", "203.0.113.50", "203.0.113.51", SIX])
+def test_no_vm_outside_says_that_it_has_a_gateways_address_or_a_floating_ip(
+    region: Region, node: str, address: str
+) -> None:
+    """Beside the gateway and on a node without it: neither without port security nor with an address pair."""
+    both = (*GATEWAY.fixed_ips, FixedIp("six", SIX))
+    unled = floating_ip(2, router(7), OUTSIDE, "203.0.113.51", "")
+    region.create(replace(GATEWAY, fixed_ips=both), FLOATING, unled, FREE)
+    paired = replace(
+        OTHER, allowed_address_pairs=tuple(AddressPair(net, OTHER.mac_address) for net in ("0.0.0.0/0", "::/0"))
+    )
+    region.create(paired)
+    region.plug(node, FREE, paired)
+    region.settle()
+    heard = region.wires["public"].heard
+    for one in (FREE, paired):
+        for said in claims(one.mac_address, "2001:db8::77" if ":" in address else "203.0.113.77"):
+            heard.clear()
+            region.send(one, said)
+            assert heard, "so that it can go wrong"
+        for said in claims(one.mac_address, address):
+            heard.clear()
+            assert not region.send(one, said)
+            assert not heard
+    heard.clear()
+    region.send(FREE, {**packets.udp(GATEWAY.mac_address, packets.BROADCAST, "203.0.113.30", "203.0.113.255", 9, 9)})
+    assert not heard, "nor anything as from the gateway's MAC"
+
+
+def test_a_floating_ip_that_goes_may_be_a_vms(region: Region) -> None:
+    region.create(FLOATING, FREE)
+    region.plug("hv3", FREE)
+    region.settle()
+    del region.floating_ips[FLOATING.id]
+    region.settle()
+    said = packets.arp(FREE.mac_address, "203.0.113.50", "203.0.113.50")
+    region.wires["public"].heard.clear()
+    region.send(FREE, said)
+    assert region.wires["public"].heard

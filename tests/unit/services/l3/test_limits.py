@@ -8,7 +8,7 @@ from netweft.model import BandwidthLimit, PacketRateLimit, QosPolicy
 from netweft.services.addresses import prefix
 from netweft.services.fields import METERS_MASK, OUR_METERS, Limit, meter_number, outside_meter
 from netweft.services.pipeline import INT
-from netweft.testing.region import Region, port_forwarding
+from netweft.testing.region import Region, gateway, network, port_forwarding, subnet
 
 from .test_gateways import B1, B2, FLOATING, GATEWAY, OUTSIDE, SOMEBODY, R, answer, comes_in, own, region, sent
 
@@ -22,6 +22,13 @@ SLOW = QosPolicy(
 )
 PACKETS = QosPolicy(
     id="ac000000-0000-4000-8000-000000000001", packet_rate_limits=(PacketRateLimit(max_kpps=2, direction="egress"),)
+)
+FAST = QosPolicy(
+    id="fa000000-0000-4000-8000-000000000001",
+    bandwidth_limits=(
+        BandwidthLimit(max_kbps=8000, direction="egress"),
+        BandwidthLimit(max_kbps=4000, direction="ingress"),
+    ),
 )
 TABLES = ("outside_egress", "outside_ingress")
 OUT, IN = Limit.EGRESS_BANDWIDTH, Limit.INGRESS_BANDWIDTH
@@ -90,7 +97,7 @@ def test_what_is_limited_goes_on_as_before(region: Region) -> None:
 def test_a_gateways_policy_is_for_its_address_alone(region: Region) -> None:
     region.create(PACKETS, replace(R, qos_policy_id=PACKETS.id), FLOATING)
     region.settle()
-    number = outside_meter(R.id, Limit.EGRESS_PACKETS)
+    number = outside_meter(GATEWAY.id, Limit.EGRESS_PACKETS)
     assert meters(region) == {number: ("pktps", 2000)}
     assert limited(region).keys() == {("outside_egress", at("203.0.113.5"))}
     region.create(replace(R, qos_policy_id=PACKETS.id, enable_snat=False))
@@ -103,7 +110,7 @@ def test_the_networks_policy_holds_without_an_own_one(region: Region) -> None:
     region.settle()
     own, networks = (
         outside_meter(FLOATING.id, Limit.EGRESS_PACKETS),
-        (outside_meter(R.id, limit) for limit in (OUT, IN)),
+        (outside_meter(GATEWAY.id, limit) for limit in (OUT, IN)),
     )
     assert meters(region).keys() == {own, *networks}
 
@@ -147,3 +154,27 @@ def test_numbers(limit: Limit) -> None:
         assert number & METERS_MASK == OUR_METERS
         assert number <= 0xFFFF0000
         assert number > meter_number(0xFFF << 16 | 0xFFFF, Limit.INGRESS_PACKETS)
+
+
+APART = "b1000000-5555-4000-8000-000000000002"  # ids of tests begin alike, and meters' numbers are how they begin
+
+
+@pytest.mark.parametrize("twin", [False, True])
+def test_each_of_several_gateways_has_its_own(region: Region, twin: bool) -> None:
+    """On another network with another policy; or on the same, with the same: each address has the whole rate."""
+    second = OUTSIDE if twin else replace(network(8, "flat", "physnet1"), qos_policy_id=FAST.id)
+    other = replace(gateway(2, R, second, "hv1", "203.0.113.6" if twin else "198.51.100.5"), id=APART)
+    both = replace(R, first_gateway=GATEWAY.id, extra_gateways=(other.id,))
+    region.create(SLOW, FAST, replace(OUTSIDE, qos_policy_id=SLOW.id), second if not twin else SLOW)
+    region.create(subnet(second, "198.51.100.0/24") if not twin else SLOW, other, both)
+    region.settle()
+    rates = (1000, 500) if twin else (8000, 4000)
+    numbers = {of: [outside_meter(of, limit) for limit in (OUT, IN)] for of in (GATEWAY.id, APART)}
+    assert meters(region) == {
+        **dict(zip(numbers[GATEWAY.id], [("kbps", 1000), ("kbps", 500)], strict=True)),
+        **dict(zip(numbers[APART], [("kbps", rate) for rate in rates], strict=True)),
+    }
+    flows = limited(region)
+    for address, of in (("203.0.113.5", GATEWAY.id), (other.fixed_ips[0].ip_address, APART)):
+        for table, number in zip(TABLES, numbers[of], strict=True):
+            assert f"meter:{number}" in flows[table, at(address)]
