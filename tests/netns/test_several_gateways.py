@@ -2,7 +2,7 @@
 
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -51,7 +51,9 @@ def stage(lab: Lab) -> Iterator[Stage]:
         there = lab.layout.host_namespace(one.name)
         run("ip", "-n", there, "link", "set", "lo", "up")
         run("ip", "-n", there, "route", "add", "local", f"{BEHIND}0/24", "dev", "lo")
-    yield Stage(router, (first, second), (lab.add_vm("hv1", blue), lab.add_vm("hv2", blue)), hops)
+    vms = lab.add_vm("hv1", blue), lab.add_vm("hv2", blue)
+    lab.let_strangers_in()
+    yield Stage(router, (first, second), vms, hops)
     for one in hops:
         host.remove(lab.layout, one)
 
@@ -101,7 +103,6 @@ def test_tcp_by_each(lab: Lab, stage: Stage, at: int) -> None:
 
 def test_a_floating_ip_of_the_second_network(lab: Lab, stage: Stage) -> None:
     """In and out by its own gateway, whatever the hash says; the other one's network does not see it."""
-    lab.let_strangers_in()
     with lab.cloud() as cloud:
         made = cloud.create("floatingips", floating_network_id=stage.networks[1], port_id=stage.vms[1].port_id)
     floating = made["floating_ip_address"]
@@ -140,3 +141,61 @@ def test_a_next_hop_that_is_down_by_bfd_is_left_out(lab: Lab, stage: Stage, tmp_
         until(lambda: min(reached(lab, stage, stage.vms[1]) or [0]), "nobody is up: all are used", LEFT_OUT)
     with lab.cloud() as cloud:
         cloud.update("routers", stage.router["id"], {"enable_default_route_bfd": False})
+
+
+@pytest.fixture
+def between(lab: Lab, stage: Stage) -> str:
+    """The next hops route between their networks; the namespace of the first one."""
+    first, second = (lab.layout.host_namespace(one.name) for one in stage.hops)
+    run("ip", "link", "add", "name", "over", "netns", first, "type", "veth", "peer", "name", "over", "netns", second)
+    for namespace, own in ((first, "192.168.9.1"), (second, "192.168.9.2")):
+        run("ip", "-n", namespace, "address", "add", f"{own}/24", "dev", "over")
+        run("ip", "-n", namespace, "link", "set", "over", "up")
+        run(*in_namespace(namespace, "sysctl", "-q", "net.ipv4.ip_forward=1"))
+    way = ("via", "192.168.9.2", "src", "203.0.113.1", "mtu", "lock", "1400")  # fits into tenants' networks
+    run("ip", "-n", first, "route", "add", "198.51.100.0/24", *way)
+    run("ip", "-n", second, "route", "add", "203.0.113.0/24", "via", "192.168.9.1")
+    return first
+
+
+def test_who_asks_from_the_other_link_hears_the_address_that_he_asked(lab: Lab, stage: Stage, between: str) -> None:
+    """A floating IP, then ports of one; also in fragments, and the gateway's own address."""
+    frm, machine = partial(lab.inside_namespace, between), stage.vms[1]
+    with lab.cloud() as cloud:
+        made = cloud.create("floatingips", floating_network_id=stage.networks[1], port_id=machine.port_id)
+        gateways = cloud.find("routers", stage.router["id"])["external_gateways"]
+    floating, own = made["floating_ip_address"], gateways[1]["external_fixed_ips"][0]["ip_address"]
+    assert pings(between, own)
+    until(lambda: pings(between, floating, seconds=1), "it is answered")
+    with lab.inside(machine, "hear", "5000", "5001"):
+        for size in (100, 3000):
+            with frm("say", floating, "5000", str(size)) as speaker:
+                assert int(speaker.line()) == size
+        with _forwarded(lab, made["id"], machine):
+            for port in ("7000", "7102"):
+                until(partial(_is_answered, frm, floating, port), f"port {port} is answered")
+            server, client = frm("serve", "5002"), lab.inside(machine, "feed", "203.0.113.1", "5002", "4096")
+            with server, client:
+                assert client.finish()[0].split()[0] == server.finish()[0], "and it reaches him by itself"
+    with lab.cloud() as cloud:
+        cloud.delete("floatingips", made["id"])
+
+
+@contextmanager
+def _forwarded(lab: Lab, floating_id: str, to: Vm) -> Iterator[None]:
+    """One port, and four that all lead to one; it leads nowhere else meanwhile."""
+    path = f"floatingips/{floating_id}/port_forwardings"
+    to_it = {"internal_port_id": to.port_id, "internal_ip_address": to.nic.address, "protocol": "udp"}
+    ports: list[dict[str, Any]] = [{"internal_port": 5000, "external_port": 7000}]
+    ports += [{"internal_port": 5001, "external_port_range": "7100:7103"}]
+    with lab.cloud() as cloud:
+        cloud.update("floatingips", floating_id, {"port_id": None})
+        made = [cloud.request("POST", path, {"port_forwarding": to_it | one})["port_forwarding"] for one in ports]
+        yield
+        for one in made:
+            cloud.request("DELETE", f"{path}/{one['id']}")
+
+
+def _is_answered(frm: Any, floating: str, port: str) -> bool:
+    with frm("say", floating, port, "100") as speaker:
+        return int(speaker.line()) == 100

@@ -225,7 +225,7 @@ INT = Pipeline.of(
         "floating IP to the port that it stands for, or that its port is forwarded to; an ICMP error about that goes "
         "to the agent",
         match=fields(ROUTER, "eth_type", "ip_proto", "icmpv4_type", "ipv4_dst", "conj_id", "ip_frag", *TARGET_PORTS)
-        | fields(LOCAL_VLAN, "tcp_src", "udp_src"),
+        | fields(LOCAL_VLAN, "ipv4_src", "tcp_src", "udp_src"),
         set=fields("ipv4_dst", *TARGET_PORTS, PIECE, NEXT_HOP[-1]),
         next=("forwarded_pieces", "translated", "to_router_itself"),
         miss="to_router_itself",
@@ -283,8 +283,8 @@ INT = Pipeline.of(
             ROUTER, HANDED_UP, "eth_src", "eth_type", "ip_proto", "icmpv4_type", "ipv4_src", "conj_id", "ip_frag"
         )
         | fields(*SOURCE_PORTS, "tcp_dst", "udp_dst"),
-        set=fields("eth_src", "ipv4_src", *SOURCE_PORTS, PIECE),
-        next=("forwarded_pieces", "outside_egress", "next_hop", "hand_up"),
+        set=fields(LOCAL_VLAN, "eth_src", "ipv4_src", *SOURCE_PORTS, PIECE, *NEXT_HOP),
+        next=("forwarded_pieces", "answers", "outside_egress", "next_hop", "hand_up"),
         miss="outside_egress",
         agent=True,
     ),
@@ -296,6 +296,14 @@ INT = Pipeline.of(
         ),
         next=("outside_egress",),
         again=("translated",),
+        entry=True,
+    ),
+    Table(
+        "answers",
+        "of a router with several gateways: whether it was asked through another one than routes lead to",
+        match=fields(ROUTER, "eth_src", "eth_type", "ipv4_src", "ct_zone", "ct_state"),
+        set=fields(LOCAL_VLAN, "eth_src", "ipv4_src", *NEXT_HOP),
+        next=("outside_egress",),
         entry=True,
     ),
     Table(

@@ -45,6 +45,7 @@ from netweft.services.l2.trunks import Trunks
 from netweft.services.l3.advertisements import ADVERTISEMENTS
 from netweft.services.l3.advertisers import Advertisers
 from netweft.services.l3.bfd import BFD
+from netweft.services.l3.came_in_by import CAME_IN_BY
 from netweft.services.l3.echo import ECHOES
 from netweft.services.l3.floating import FLOATING_IPS
 from netweft.services.l3.forwarded import ForwardedAddresses, local_forwarding
@@ -87,8 +88,8 @@ from netweft.services.values import (
 
 SERVICES: tuple[Service, ...] = (
     *(BRIDGES, PHYSICAL_NETWORKS, SWITCHING, PORT_SECURITY, NEIGHBOURS, DHCP, FIREWALL, QOS),
-    *(ROUTERS, ROUTERS_NEIGHBOURS, ECHOES, ADVERTISEMENTS, NEXT_HOPS, GATEWAYS, FLOATING_IPS, FORWARDINGS, LIMITS),
-    *(HELPERS, METERINGS, METADATA, UNKNOWN_HOSTS, BFD),
+    *(ROUTERS, ROUTERS_NEIGHBOURS, ECHOES, ADVERTISEMENTS, NEXT_HOPS, GATEWAYS, FLOATING_IPS, FORWARDINGS),
+    *(CAME_IN_BY, LIMITS, HELPERS, METERINGS, METADATA, UNKNOWN_HOSTS, BFD),
 )
 
 

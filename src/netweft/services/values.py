@@ -382,13 +382,18 @@ class Limited(Struct, frozen=True, kw_only=True):
 class LocalForwarding(Struct, frozen=True, kw_only=True):
     """A forwarding of a router whose gateway is on this node.  router: the router's number here.  zone: the gateway's.
     vlan: the external network's here.
-    snat: whether what comes from inside by itself gets the gateway's address."""
+    snat: whether what comes from inside by itself gets the gateway's address.
+    mac, hop: the gateway's, and its IPv4 next hop (None: it has none).  others: MACs of the router's gateways on other
+    networks, by which routes may lead to who has asked."""
 
     forwarding: PortForwarding
     router: int
     zone: int
     vlan: int
     snat: bool
+    mac: str = ""
+    hop: Prefix | None = None
+    others: tuple[str, ...] = ()
 
 
 class LocalLabel(Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from typing import TypeAlias
 from netweft.model import Object, PortForwarding, Router
 from netweft.reconcile.memo import Fact, Reader
 from netweft.services.addresses import prefix
-from netweft.services.l3.wiring import gateways_here, zone_of
+from netweft.services.l3.wiring import gateways_here, next_hops_of, zone_of
 from netweft.services.values import Forwarded, LocalForwarding, LocalNetwork
 from netweft.services.wiring import local_network
 
@@ -73,10 +73,20 @@ def local_forwarding(read: Reader, id: str) -> LocalForwarding | None:
     if router is None or not router.admin_state_up:
         return None
     outside = forwarding.floating_network_id
-    port = next((one for one in gateways_here(read, router) if one.network_id == outside), None)
+    gateways = gateways_here(read, router)
+    port = next((one for one in gateways if one.network_id == outside), None)
     zone = zone_of(read, router, port) if port else None
     network = local_network(read, outside)
-    if not zone or not isinstance(network, LocalNetwork):
+    if port is None or not zone or not isinstance(network, LocalNetwork):
         return None
     number = read.get(("number", router.id))
-    return LocalForwarding(forwarding=forwarding, router=number, zone=zone, vlan=network.vlan, snat=router.enable_snat)
+    return LocalForwarding(
+        forwarding=forwarding,
+        router=number,
+        zone=zone,
+        vlan=network.vlan,
+        snat=router.enable_snat,
+        mac=port.mac_address,
+        hop=next((hop for hop in next_hops_of(read, port) if hop.version == 4), None),
+        others=tuple(sorted(one.mac_address for one in gateways if one.network_id != outside)),
+    )

@@ -21,10 +21,10 @@ from typing import Final, NamedTuple
 from netweft.dataplane.openflow.fields import ETH_IPV4, PROTO_ICMP, PROTO_SCTP, PROTO_TCP, PROTO_UDP
 from netweft.dataplane.openflow.flow import Action, Ct, CtClear, Nat, SetField
 from netweft.model import PortForwarding
-from netweft.services.addresses import Prefix, prefix
+from netweft.services.addresses import Prefix, mac, prefix
 from netweft.services.fields import LOCAL_VLAN, PIECE, PIECES_ZONE, ROUTER, Reason, cookie
 from netweft.services.l3.echo import answers_ping, for_it
-from netweft.services.l3.several_gateways import of_each_gateway
+from netweft.services.l3.several_gateways import by_its_gateway, of_each_gateway
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.security import fragments
 from netweft.services.security.firewall import IS_INVALID, REPLY, TRACKED_BIT
@@ -100,9 +100,11 @@ def _in_order(here: LocalForwarding, block: Block) -> Iterator[BridgeFlow]:
         WHOLE, _owner(here), {**_packet(here), "ipv4_dst": outside, target: block.ports}, *to_it, ITSELF.goto
     )
     from_it: tuple[Action, ...] = (SetField("ipv4_src", outside), *([SetField(source, block.first)] if moved else ()))
-    yield TO_OUTSIDE.flow(
-        WHOLE, _owner(here), {**_packet(here), "ipv4_src": inside, source: block.ports_inside}, *from_it, OUT.goto
-    )
+    answer: dict[str, Value] = {**_packet(here), "ipv4_src": inside, source: block.ports_inside}
+    yield TO_OUTSIDE.flow(WHOLE, _owner(here), answer, *from_it, OUT.goto)
+    for other in here.others if here.hop else ():  # by the gateway that was asked, wherever routes lead
+        by = by_its_gateway(here.mac, here.vlan, here.hop)
+        yield TO_OUTSIDE.flow(WHOLE + 1, _owner(here), {**answer, "eth_src": mac(other)}, *from_it, *by, OUT.goto)
 
 
 def _all_to_one(here: LocalForwarding, block: Block) -> Iterator[BridgeFlow]:

@@ -13,10 +13,11 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from netweft.services.addresses import Prefix, mac
+from netweft.dataplane.openflow.flow import Action, SetField
+from netweft.services.addresses import Prefix, mac, prefix, within
 from netweft.services.fields import LOCAL_VLAN, Reason, cookie
 from netweft.services.l3.paths import Hop, Path, answering, by_gateway, route
-from netweft.services.l3.routes import DEFAULT, SRC
+from netweft.services.l3.routes import CONNECTED, DEFAULT, SRC, priority, to_next_hop
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.values import Gateway, LocalRouter, Uplinks, Wanted
 
@@ -86,3 +87,26 @@ def _by_source(here: LocalRouter, gateway: Gateway, version: int) -> Iterator[Br
         hops = answering(here, _hops(gateway, version))[:1]
         more: dict[str, Value] = {SRC[version]: source}
         yield from route(here, owner, BY_SOURCE, Prefix(version, 0, 0), hops, more=more)
+    own = {one.value for one in gateway.addresses if one.version == version}
+    own |= {one.outside for one in gateway.forwarded} if version == 4 else set()
+    for net in sorted({net for one in here.leaving for net in led_to(here, one, version)} - {*gateway.on_link}):
+        for source in sorted(own):  # what it answers itself
+            more = {SRC[version]: source}
+            yield from route(here, owner, priority(net) + CONNECTED, net, _hops(gateway, version)[:1], more=more)
+
+
+def by_its_gateway(mac_address: str, vlan: int, next_hop: Prefix | None) -> Iterator[Action]:
+    """What has been routed to another gateway of the router."""
+    yield SetField("eth_src", mac(mac_address))
+    yield SetField(LOCAL_VLAN, vlan)
+    yield from to_next_hop(4, next_hop)
+
+
+def led_to(here: LocalRouter, gateway: Gateway, version: int) -> Iterator[Prefix]:
+    """Whom routes lead to by this gateway, but for the default ones."""
+    yield from (net for net in gateway.on_link if net.version == version)
+    for said in here.router.routes:
+        destination, hop = prefix(said.destination), prefix(said.nexthop)
+        is_of_it = destination.version == version and any(within(hop, net) for net in gateway.on_link)
+        if is_of_it and destination.mask != 0:
+            yield destination

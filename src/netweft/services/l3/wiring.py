@@ -125,7 +125,7 @@ def _gateway(
         network=network,
         zone=zone,
         on_link=_on_link(read, port),
-        next_hops=tuple(sorted(prefix(one.gateway_ip) for one in _subnets_of(read, port) if one.gateway_ip)),
+        next_hops=next_hops_of(read, port),
         floating_ips={
             prefix(one.floating_ip_address).value: prefix(one.fixed_ip_address).value
             for one in floating
@@ -141,6 +141,11 @@ def _gateway(
         silent=read.get(("silent", port.network_id)) or frozenset(),
         sessions=tuple(_sessions(read, router, port)) if place.answers else (),
     )
+
+
+def next_hops_of(read: Reader, port: GatewayPort) -> tuple[Prefix, ...]:
+    """Of its default routes."""
+    return tuple(sorted(prefix(one.gateway_ip) for one in _subnets_of(read, port) if one.gateway_ip))
 
 
 def _watched(read: Reader, router: Router, port: GatewayPort) -> Iterator[Prefix]:

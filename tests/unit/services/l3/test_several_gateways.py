@@ -5,11 +5,21 @@ from msgspec.structs import replace
 from tests.unit.services.l3.test_gateways import B1, B2, BLUE, MACS, NEAR, OUTSIDE, R2, RED, SOMEBODY, TO_BLUE, TO_RED
 from tests.unit.services.l3.test_gateways import sent as sent_to
 
-from netweft.model import GatewayPort, Network, Port, Router
+from netweft.model import GatewayPort, HostRoute, Network, Port, Router
 from netweft.services.addresses import Prefix, mac, prefix, text
 from netweft.services.values import GatewayPlace
 from netweft.testing import packets
-from netweft.testing.region import Region, floating_ip, gateway, interface, network, port, router, subnet
+from netweft.testing.region import (
+    Region,
+    floating_ip,
+    gateway,
+    interface,
+    network,
+    port,
+    port_forwarding,
+    router,
+    subnet,
+)
 from netweft.testing.switch import Delivery, Packet
 
 SECOND = network(8, "vlan", "public")
@@ -190,3 +200,72 @@ def test_none_without_the_first(region: Region) -> None:
     region.settle()
     assert region.nodes["hv1"].rendering.gateways() == []
     assert [one.answers for one in region.nodes["hv1"].rendering.standbys()] == [False, False]
+
+
+def from_near(one: GatewayPort, to: str) -> Packet:
+    """NEAR is on the first gateway's link, and comes by somebody's router."""
+    return {**packets.udp(MAC[one], one.mac_address, NEAR, to, 1000, 53), "ip_ttl": 64}
+
+
+def answered(region: Region, frm: Port) -> tuple[str, int, int]:
+    """What NEAR's question is answered with."""
+    heard = region.wires["public"].heard
+    heard.clear()
+    own = frm.fixed_ips[0].ip_address
+    region.send(frm, {**packets.udp(frm.mac_address, TO_BLUE.mac_address, own, NEAR, 53, 1000), "ip_ttl": 64})
+    (packet,) = heard
+    return text(Prefix(4, packet["ipv4_src"], None)), packet["eth_src"], packet["eth_dst"]
+
+
+@pytest.mark.parametrize("ecmp", [True, False])
+@pytest.mark.parametrize("frm", [B1, B2])
+@pytest.mark.parametrize("ports", ["", "53:54", "50:60"])
+def test_who_asks_from_the_other_link_is_answered_by_the_address_that_he_asked(
+    region: Region, frm: Port, ecmp: bool, ports: str
+) -> None:
+    """And by its gateway.  What the port itself asks there leaves as ever.  ports: that alone lead in, in order or all
+    to one."""
+    own = frm.fixed_ips[0].ip_address
+    outside = floating_ip(5, R, SECOND, "198.51.100.50", "" if ports else own)
+    region.create(outside, with_gateways(OTHER_PORT, ecmp=ecmp))
+    if ports:
+        inside = ports if ports == "53:54" else "53"
+        region.create(port_forwarding(5, R, SECOND, ("198.51.100.50", ports), (own, inside)))
+    region.settle()
+    if ports != "53:54":
+        assert answered(region, frm)[0] == "203.0.113.5", "nobody has asked"
+    (delivery,) = comes_in(region, from_near(OTHER_PORT, "198.51.100.50"), SECOND)
+    assert region.ids_of([delivery]) == [frm.id]
+    assert answered(region, frm) == ("198.51.100.50", *by(OTHER_PORT)[1:])
+    assert leaves(region, frm, NEAR)["ipv4_src"] == prefix("203.0.113.5").value
+
+
+def test_where_an_extra_route_leads(region: Region) -> None:
+    own = B2.fixed_ips[0].ip_address
+    behind = HostRoute(f"{FLOWS[0]}/32", NEAR)
+    region.create(floating_ip(5, R, SECOND, "198.51.100.50", own), replace(with_gateways(OTHER_PORT), routes=(behind,)))
+    region.settle()
+    assert leaves(region, B2, FLOWS[0])["ipv4_src"] == prefix("203.0.113.5").value
+    asks = packets.udp(MAC[OTHER_PORT], OTHER_PORT.mac_address, FLOWS[0], "198.51.100.50", 53, 1000)
+    assert comes_in(region, {**asks, "ip_ttl": 64}, SECOND)
+    assert leaves_as(region, B2, FLOWS[0]) == ("198.51.100.50", *by(OTHER_PORT)[1:])
+
+
+def test_a_port_with_floating_ips_of_both(region: Region) -> None:
+    """Each link's hosts are answered by what they asked; the first one's gateway leads out."""
+    own = B2.fixed_ips[0].ip_address
+    region.create(floating_ip(5, R, SECOND, "198.51.100.50", own), floating_ip(6, R, OUTSIDE, "203.0.113.50", own))
+    region.settle()
+    assert answered(region, B2)[0] == "203.0.113.50"
+    assert comes_in(region, from_near(FIRST_PORT, "203.0.113.50"), OUTSIDE)
+    assert answered(region, B2)[0] == "203.0.113.50"
+
+
+def test_its_own_answer_to_the_other_link(region: Region) -> None:
+    heard = region.wires["public"].heard
+    heard.clear()
+    asks = packets.ping(MAC[OTHER_PORT], OTHER_PORT.mac_address, NEAR, "198.51.100.5")
+    comes_in(region, {**asks, "ip_ttl": 64}, SECOND)
+    (answer,) = [packet for packet in heard if packet.get("ipv4_dst") == prefix(NEAR).value]
+    assert answer["ipv4_src"] == prefix("198.51.100.5").value
+    assert (answer["eth_src"], answer["eth_dst"]) == by(OTHER_PORT)[1:]
