@@ -1,4 +1,4 @@
-"""The stock client on several gateways of a router: each option that names them, repeated, and ECMP."""
+"""The stock client on several gateways of a router: each option that names them, repeated, ECMP and BFD."""
 
 from typing import Any
 
@@ -42,11 +42,11 @@ def test_made_with_several_and_set(running: Server, networks: dict[str, str]) ->
         running.openrc(),
         "router create -f json r --external-gateway one --external-gateway two --fixed-ip ip-address=192.0.2.9",
         SHOW,
-        "router set r --enable-default-route-ecmp",
+        "router set r --enable-default-route-ecmp --enable-default-route-bfd",
         SHOW,
         "router set r --external-gateway two --external-gateway one --fixed-ip subnet=one4,ip-address=192.0.2.7",
         SHOW,
-        "router set r --external-gateway two --disable-default-route-ecmp",
+        "router set r --external-gateway two --disable-default-route-ecmp --disable-default-route-bfd",
         SHOW,
         "router set r --external-gateway one --external-gateway one --disable-snat",
         SHOW,
@@ -58,10 +58,11 @@ def test_made_with_several_and_set(running: Server, networks: dict[str, str]) ->
     assert made["name"] == "r"
     assert gateways(both, networks) == ["one", "two"]
     assert addresses(both, 0) == {"192.0.2.9"}
-    assert (both["enable_default_route_ecmp"], with_ecmp["enable_default_route_ecmp"]) == (False, True)
+    for name in ("enable_default_route_ecmp", "enable_default_route_bfd"):
+        assert [each[name] for each in (both, with_ecmp, fewer)] == [False, True, False]
     assert gateways(swapped, networks) == ["two", "one"]
     assert addresses(swapped, 1) == {"192.0.2.7"}
-    assert (gateways(fewer, networks), fewer["enable_default_route_ecmp"]) == (["two"], False)
+    assert gateways(fewer, networks) == ["two"]
     assert gateways(twice, networks) == ["one", "one"]
     assert twice["external_gateway_info"]["enable_snat"] is False
     assert gateways(none, networks) == []
