@@ -2,10 +2,12 @@
 
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from ipaddress import IPv4Address
 from typing import Any, NamedTuple
 
 import pytest
+from tests.netns import frames
 from tests.netns.harness import Lab, until
 from tests.netns.outside import OUTSIDE, external_network, next_hop
 from tests.netns.test_routing import address, make_router, subnet_of
@@ -84,6 +86,28 @@ def test_nobody_comes_in_unasked(lab: Lab, stage: Stage) -> None:
     run("ip", "-n", there, "route", "replace", "10.40.0.0/24", "via", own)
     assert not pings(there, address(stage.one), seconds=1)
     assert pings(there, own), "but the gateway itself answers"
+
+
+@pytest.mark.parametrize("node", ["hv1", "hv2"])
+def test_no_vm_outside_says_that_it_has_its_address(lab: Lab, stage: Stage, node: str) -> None:
+    """Nor a floating IP's, without port security: the wire hears nothing of it."""
+    vm = lab.add_vm(node, stage.external, port_security_enabled=False, security_groups=[])
+    with lab.cloud() as cloud:
+        floating = cloud.create("floatingips", floating_network_id=stage.external, port_id=stage.two.port_id)
+    taken = (own_address(lab, stage), floating["floating_ip_address"])
+    mine, *claims, last = (
+        frames.arp((vm.nic.mac, frames.BROADCAST), 1, (vm.nic.mac, said), (frames.NOBODY, said))
+        for said in ("203.0.113.77", *taken, "203.0.113.78")
+    )
+    flows = partial(lab.flows, node, "br-int")
+    until(lambda: all(any(f"arp_spa={one} " in flow for flow in flows()) for one in taken), "the node knows of both")
+    with lab.inside_namespace(lab.layout.host_namespace("outside"), "capture") as capture:
+        lab.send_frames(vm, mine, *claims, last)
+        heard = capture.frames_until(last)
+    assert mine in heard and not [one for one in claims if one in heard]
+    lab.remove_vm(vm)
+    with lab.cloud() as cloud:
+        cloud.delete("floatingips", floating["id"])
 
 
 def pings(namespace: str, to: str, *, seconds: float = 30) -> bool:
