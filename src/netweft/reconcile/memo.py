@@ -10,7 +10,7 @@ units want the same key, the smaller unit has it, whatever the order they came i
 Not thread-safe.  `render` must be a pure function of what it reads.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Generic, Protocol, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -96,15 +96,15 @@ class Memo(Generic[K, V]):
     def _claim(self, key: K, unit: Unit, *, wanted: bool) -> None:
         """Keep who has the key.  Nearly every key has one owner; only the others cost a set."""
         owner = self._owner.get(key)
+        winner: Unit | None
         if key not in self._contested and (owner is None or owner == unit):
-            owners: Iterable[Unit] = (unit,) if wanted else ()
+            winner = unit if wanted else None
         else:
             rivals = self._contested.setdefault(key, {owner} if owner else set())
             (rivals.add if wanted else rivals.discard)(unit)
             if len(rivals) < 2:
                 del self._contested[key]
-            owners = rivals
-        winner = min(owners, default=None)
+            winner = min(rivals, default=None)
         if winner is None:
             self._owner.pop(key, None)
             self.desired.pop(key, None)

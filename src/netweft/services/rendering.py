@@ -10,6 +10,7 @@ It must not know how anything is applied.
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -216,10 +217,12 @@ _RENDERERS: dict[str, Callable[..., Iterable[Item] | None]] = {
 class Rendering:
     """zones: of routers whose gateway is here."""
 
-    def __init__(self, host: HostFacts, vlans: LocalVlans, zones: LocalVlans) -> None:
+    def __init__(
+        self, host: HostFacts, vlans: LocalVlans, zones: LocalVlans, services: Iterable[Service] = SERVICES
+    ) -> None:
         self.vlans = vlans
         self._zones = zones
-        self._memo: Memo[ItemKey, Item] = Memo(render)
+        self._memo: Memo[ItemKey, Item] = Memo(partial(render, services=services))
         self._remotes = Remotes(self._memo.put, self._memo.mark)
         # plugged ports of each network; None when nothing is to be flooded there
         self._members: defaultdict[str, dict[str, Member | None]] = defaultdict(dict)

@@ -4,11 +4,12 @@ A flow is checked against its table's record when it is built, so that one which
 an error in a unit test.  The list itself is pipeline.py.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from netweft.dataplane.openflow.epoch import Epochs
+from netweft.dataplane.openflow.fields import FIELDS
 from netweft.dataplane.openflow.flow import (
     Action,
     Apart,
@@ -34,6 +35,7 @@ DROP = "drop"
 MAX_ACTIONS = 4000  # a flow is one message of at most 64 KiB, an action 16 bytes or more
 # else vswitchd gives the kernel's datapath a flow without what we look at: one packet's verdict would be every packet's
 NO_CODE = "what neighbour discovery says inside is looked at only where icmpv6_code is matched as 0"
+NEIGHBOUR_FIELDS: Final = frozenset(name for name in FIELDS if name.startswith("nd_"))
 OTHERS = "others' flows"  # the bridge is not ours alone
 
 Value: TypeAlias = int | tuple[int, int | None]  # what a field must be, or (value, mask)
@@ -92,43 +94,81 @@ class Table:
             raise PipelineError(f"{self}: may not match {', '.join(sorted(match.keys() - self.match))}")
         if len(actions) > MAX_ACTIONS:
             raise PipelineError(f"{self}: {len(actions)} actions do not fit into one flow")
+        neighbours = not NEIGHBOUR_FIELDS.isdisjoint(match)
         for action in actions:
-            self._check(action)
-        looked_at = (*match, *(action.src for action in actions if isinstance(action, Move)))
-        if match.get("icmpv6_code") != 0 and any(field.startswith("nd_") for field in looked_at):
+            if check := _CHECKS.get(type(action)):
+                check(self, action)
+            neighbours = neighbours or (type(action) is Move and action.src in NEIGHBOUR_FIELDS)
+        if neighbours and match.get("icmpv6_code") != 0:
             raise PipelineError(f"{self}: {NO_CODE}")
         flow = Flow(table=self.id, priority=priority, match=_sorted(match), actions=actions, cookie=cookie)
         return BridgeFlow(self.bridge, flow)
 
-    def _check(self, action: Action) -> None:
-        match action:
-            case SetField(field=name) | Move(dst=name) | CheckLarger(field=name) | Multipath(field=name):
-                if name not in self.set:
-                    raise PipelineError(f"{self}: may not set {name}")
-            case PushVlan() | PopVlan():
-                if "vlan_vid" not in self.set:
-                    raise PipelineError(f"{self}: may not push or pop a VLAN tag")
-            case DecTtl():
-                if "ip_ttl" not in self.set:
-                    raise PipelineError(f"{self}: may not set ip_ttl")
-            case Goto(table=table) | Resubmit(table=table) | Apart(table=table) | Ct(table=int(table)):
-                upwards = self.again_ids if isinstance(action, Ct | Resubmit) else frozenset()
-                if table not in self.next_ids | upwards:
-                    raise PipelineError(f"{self}: may not go to table {table}")
-                if isinstance(action, Ct) and table not in self.entry_ids:
-                    raise PipelineError(f"{self}: nothing goes on in table {table} when it has been tracked")
-            case Clone(actions=inside):
-                for one in inside:
-                    self._check(one)
-            case Output():
-                if not self.output:
-                    raise PipelineError(f"{self}: may not send a frame out")
-            case Controller():
-                if not self.agent:
-                    raise PipelineError(f"{self}: may not send a frame to the agent")
-
     def __str__(self) -> str:
         return f"{self.bridge}.{self.name}"
+
+
+def _sets(table: Table, action: SetField | CheckLarger | Multipath) -> None:
+    _may_set(table, action.field)
+
+
+def _moves(table: Table, action: Move) -> None:
+    _may_set(table, action.dst)
+
+
+def _may_set(table: Table, name: str) -> None:
+    if name not in table.set:
+        raise PipelineError(f"{table}: may not set {name}")
+
+
+def _tags(table: Table, _: PushVlan | PopVlan) -> None:
+    if "vlan_vid" not in table.set:
+        raise PipelineError(f"{table}: may not push or pop a VLAN tag")
+
+
+def _goes(table: Table, action: Goto | Apart) -> None:
+    if action.table not in table.next_ids:
+        raise PipelineError(f"{table}: may not go to table {action.table}")
+
+
+def _goes_again(table: Table, action: Resubmit | Ct) -> None:
+    to = action.table
+    if to is None:
+        return
+    if to not in table.next_ids and to not in table.again_ids:
+        raise PipelineError(f"{table}: may not go to table {to}")
+    if type(action) is Ct and to not in table.entry_ids:
+        raise PipelineError(f"{table}: nothing goes on in table {to} when it has been tracked")
+
+
+def _clones(table: Table, action: Clone) -> None:
+    for inside in action.actions:
+        if check := _CHECKS.get(type(inside)):
+            check(table, inside)
+
+
+def _sends(table: Table, _: Output) -> None:
+    if not table.output:
+        raise PipelineError(f"{table}: may not send a frame out")
+
+
+def _tells(table: Table, _: Controller) -> None:
+    if not table.agent:
+        raise PipelineError(f"{table}: may not send a frame to the agent")
+
+
+# by type: of thousands of flows each action is checked
+_CHECKS: Mapping[type[Action], Callable[[Table, Any], None]] = {
+    **dict.fromkeys((SetField, CheckLarger, Multipath), _sets),
+    Move: _moves,
+    **dict.fromkeys((PushVlan, PopVlan), _tags),
+    DecTtl: lambda table, _: _may_set(table, "ip_ttl"),
+    **dict.fromkeys((Goto, Apart), _goes),
+    **dict.fromkeys((Resubmit, Ct), _goes_again),
+    Clone: _clones,
+    Output: _sends,
+    Controller: _tells,
+}
 
 
 def _sorted(match: Mapping[str, Value]) -> Match:

@@ -3,6 +3,7 @@
 The region plays the server (who is where, and so what is in each node's view) and Open vSwitch (OpenFlow ports).
 """
 
+import dataclasses
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -41,8 +42,8 @@ from netweft.services.fields import tagged
 from netweft.services.kinds import Item, ItemKey
 from netweft.services.l2.local_vlans import ROUTER_ZONES, LocalVlans
 from netweft.services.pipeline import INT, TUN, BridgeFlow, physical_role
-from netweft.services.rendering import Rendering
-from netweft.services.values import PHYSICAL, TUNNELLED, HostFacts, Link, Uplinks
+from netweft.services.rendering import SERVICES, Rendering
+from netweft.services.values import PHYSICAL, TUNNELLED, HostFacts, Link, Service, Uplinks, Wanted
 from netweft.testing.switch import Bridge, Delivery, Overlay, Packet, Wire
 
 MAPPINGS = {"physnet1": "br-eth1", "public": "br-ex"}
@@ -152,6 +153,20 @@ def uplinks_of(host: HostFacts) -> Uplinks:
     return replace(UPLINKS, physical=physical, overlays={kind: UPLINKS.overlays[kind] for kind in host.tunnel_types})
 
 
+_of_hosts: dict[str, tuple[Wanted, ...]] = {}
+
+
+def _host(facts: HostFacts, links: Uplinks) -> tuple[Wanted, ...]:
+    """What a node of these settings has without any network is rendered once, and not for each test."""
+    key = f"{facts} {links}"
+    if key not in _of_hosts:
+        _of_hosts[key] = tuple(item for service in SERVICES for item in service.host(facts, links))
+    return _of_hosts[key]
+
+
+_SERVICES = (Service("host", host=_host), *(dataclasses.replace(service, host=lambda *_: ()) for service in SERVICES))
+
+
 @dataclass
 class FakeNode:
     """One hypervisor.  `settle` does what the agent does: render, and make the bridges so."""
@@ -182,7 +197,7 @@ class FakeNode:
         vlans, zones = LocalVlans(*self.vlans), LocalVlans(*ROUTER_ZONES)
         vlans.restore(self.vifs.values(), self.links.values())
         zones.restore((), self.links.values())
-        self.rendering = Rendering(self.host, vlans, zones)
+        self.rendering = Rendering(self.host, vlans, zones, _SERVICES)
         self.rendering.set_uplinks(uplinks_of(self.host))
         for port_id, vif in self.vifs.items():
             self.rendering.plug(port_id, vif)

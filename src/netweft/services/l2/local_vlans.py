@@ -26,6 +26,7 @@ class LocalVlans:
         self._of: dict[str, int] = {}
         self._taken: set[int] = set()
         self._given_up: set[int] = set()  # and flows may still stand for them
+        self._unknown = False  # whether flows stand for any that is not taken
         self._waiting: set[str] = set()
         self._given: set[int] = set()
         self._latest = first - 1
@@ -41,7 +42,7 @@ class LocalVlans:
         for network_id, vlan in (pair for row in rows for pair in _read(row)):
             if vlan in self._range and network_id not in self._of and vlan not in self._taken:
                 self._take(network_id, vlan)
-        self._given_up = set(self._range) - self._taken
+        self._unknown = len(self._taken) < len(self._range)
 
     def want(self, network_id: str) -> Mapping[str, int | None]:
         """Returns what holds now: network -> VLAN, SOON, or None when none is left."""
@@ -50,7 +51,7 @@ class LocalVlans:
         vlan = self._next_free()
         if vlan is None:
             self._waiting.add(network_id)
-            return {network_id: SOON if self._given_up else None}
+            return {network_id: SOON if self._unknown or self._given_up else None}
         self._take(network_id, vlan)
         self._given.add(vlan)
         return {network_id: vlan}
@@ -73,8 +74,9 @@ class LocalVlans:
 
     def settled(self) -> Mapping[str, int | None]:
         """On every bridge is what is wanted, and nothing else.  Returns what holds now for networks that waited."""
-        if not self._given_up:
+        if not self._unknown and not self._given_up:
             return {}
+        self._unknown = False
         self._given_up.clear()
         return {id: vlan for waiting in sorted(self._waiting) for id, vlan in self.want(waiting).items()}
 
@@ -85,7 +87,7 @@ class LocalVlans:
         self._latest = vlan
 
     def _next_free(self) -> int | None:
-        if len(self._taken) + len(self._given_up) >= len(self._range):
+        if self._unknown or len(self._taken) + len(self._given_up) >= len(self._range):
             return None
         candidates = chain(range(self._latest + 1, self._range.stop), self._range)
         return next(vlan for vlan in candidates if vlan not in self._taken and vlan not in self._given_up)
