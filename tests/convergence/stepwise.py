@@ -9,10 +9,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from msgspec.structs import replace
 from tests.convergence.agent_world import AgentWorld, FakeSwitch
@@ -24,14 +23,15 @@ from netweft.model import NodeView, Object
 from netweft.services.l2.bridges import overlay_port, physical_link, tunnel_link
 from netweft.services.pipeline import INT, TUN, physical_role
 from netweft.services.values import TUNNELLED
+from netweft.testing.classifier import Flows, Packet
 from netweft.testing.conntrack import Connection, Key, Tracker
 from netweft.testing.region import MAPPINGS
-from netweft.testing.switch import Bridge, Delivery, Overlay, Packet, Wire
+from netweft.testing.switch import Bridge, Delivery, Overlay, Wire
 
 NIC = 99  # on a physical network's bridge
 QUIET = 30  # passes of the event loop in which an agent that has something to do gets to the next gate
 
-Tables = Mapping[str, Mapping[FlowKey, Flow]]
+Tables = Mapping[str, Flows]
 Outcome = frozenset[tuple[str, int, int]]  # where: bridge, port and tag; or overlay and wire with their keys
 
 
@@ -141,13 +141,16 @@ class SteppedWorld(AgentWorld):
 
     def passes(self, probes: Iterable[Probe]) -> dict[str, Outcome]:
         """By the tables, or by what is cached of earlier ones."""
-        now = {role: switch.flows for role, switch in self.switches.items()}
         found: defaultdict[str, Outcome] = defaultdict(frozenset)
-        for tables in (now, *self.cached):
+        for tables in (self.tables(), *self.cached):
             node = Node(tables, self.trackers, self.ovs.ofport)
             for probe in filter(self.is_there, probes):
                 found[probe.name] |= self._named(node.outcome(probe, self._ofport(probe)))
         return dict(found)
+
+    def tables(self) -> Tables:
+        """As they are now."""
+        return {role: cast(_Cached, switch).sorted_flows() for role, switch in self.switches.items()}
 
     def is_there(self, probe: Probe) -> bool:
         return probe.at in self.ovs.plugged or probe.at == "nic" or self.ovs.ofport(probe.at) is not None
@@ -164,7 +167,7 @@ class SteppedWorld(AgentWorld):
 
     def send(self, probe: Probe) -> None:
         """For real: connections are remembered."""
-        node = Node({role: switch.flows for role, switch in self.switches.items()}, self.trackers, self.ovs.ofport)
+        node = Node(self.tables(), self.trackers, self.ovs.ofport)
         node.deliver(probe, self._ofport(probe))
 
 
@@ -172,17 +175,25 @@ class _Cached(FakeSwitch):
     """What it does away with stays in the cache, unless it begins another epoch on the way."""
 
     world: SteppedWorld
+    _sorted: Flows | None = None
+
+    def sorted_flows(self) -> Flows:
+        """The same until something is changed: a switch is asked more often than it is changed."""
+        if self._sorted is None:
+            self._sorted = Flows(self.flows)
+        return self._sorted
 
     async def apply(
         self, adds: Sequence[Flow], deletes: Iterable[FlowKey] = (), *, clear: tuple[int, int] | None = None
     ) -> None:
         deletes = list(deletes)
-        before = {role: dict(switch.flows) for role, switch in self.world.switches.items()}
+        before = self.world.tables()
         shorter = [flow for flow in adds if len(self.flows.get(flow.key, flow).actions) > len(flow.actions)]
         other = [flow for flow in adds if len(self.flows.get(flow.key, flow).actions) == len(flow.actions)]
         changed = [flow for flow in other if self.flows.get(flow.key, flow).actions != flow.actions]
         marks = self._marks()
         await super().apply(adds, deletes, clear=clear)
+        self._sorted = None
         now = self._marks()
         if any(not now[table] & ~marks[table] for table in self._entries()) and (
             clear or deletes or shorter or changed
@@ -207,7 +218,7 @@ class Node:
     """Bridges with these flows, joined as the agent has them; what leaves the node is what comes out."""
 
     def __init__(self, tables: Tables, trackers: dict[str, Tracker], ofport: Callable[[str], int | None]) -> None:
-        self.bridges = {role: _Indexed(role, dict(flows), tracker=trackers[role]) for role, flows in tables.items()}
+        self.bridges = {role: Bridge(role, flows, tracker=trackers[role]) for role, flows in tables.items()}
         names = {TUN.role: tunnel_link("patch")}
         names |= {physical_role(name): physical_link("patch", bridge) for name, bridge in MAPPINGS.items()}
         for role, (near, far) in names.items():
@@ -252,18 +263,6 @@ def _listed(key: Key) -> str:
 
 def copy_of(connections: Mapping[Key, Connection]) -> dict[Key, Connection]:
     return {key: Connection(connection.mark) for key, connection in connections.items()}
-
-
-class _Indexed(Bridge):
-    @cached_property
-    def _tables(self) -> dict[int, list[Flow]]:
-        found: defaultdict[int, list[Flow]] = defaultdict(list)
-        for flow in self.flows.values():
-            found[flow.table].append(flow)
-        return found
-
-    def in_table(self, table: int) -> list[Flow]:
-        return self._tables.get(table, [])
 
 
 class _Outside(Overlay):

@@ -9,8 +9,9 @@ tracker said end at a patch port, a frame that no flow matches is dropped.
 
 import zlib
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 
 from netweft.dataplane.openflow.fields import ETH_IPV6, PROTO_FRAGMENT
 from netweft.dataplane.openflow.flow import (
@@ -27,7 +28,6 @@ from netweft.dataplane.openflow.flow import (
     CtClear,
     DecTtl,
     Flow,
-    FlowKey,
     Goto,
     Move,
     Multipath,
@@ -37,9 +37,9 @@ from netweft.dataplane.openflow.flow import (
     Resubmit,
     SetField,
 )
+from netweft.testing.classifier import Flows, matches, value_of
+from netweft.testing.classifier import Packet as Packet  # for whoever sends one here
 from netweft.testing.conntrack import SOURCE_TRANSLATED, TARGET_TRANSLATED, Tracker
-
-Packet = Mapping[str, int]
 
 MAX_DEPTH = 64  # tables below each other, as in Open vSwitch: more is a loop
 LATER = 2  # the bit of ip_frag that all fragments but the first have
@@ -66,7 +66,7 @@ class Delivery:
 @dataclass(slots=True)
 class Bridge:
     name: str
-    flows: dict[FlowKey, Flow] = field(default_factory=dict)
+    flows: Flows = field(default_factory=Flows)
     patches: dict[int, tuple["Bridge", int]] = field(default_factory=dict)
     overlays: "dict[int, Overlay]" = field(default_factory=dict)  # by the port that leads into it
     wire: "tuple[Wire, int] | None" = (
@@ -184,20 +184,15 @@ class Bridge:
 
     def _lookup(self, table: int, packet: Packet) -> Flow | None:
         """Priority by priority: a flow that matches, or one whose conjunction does."""
-        candidates = self.in_table(table)
-        matching = [flow for flow in candidates if matches(flow, packet)]
-        for priority in sorted({flow.priority for flow in matching}, reverse=True):
-            level = [flow for flow in matching if flow.priority == priority]
-            plain = [flow for flow in level if not isinstance(next(iter(flow.actions), None), Conjunction)]
-            for number in _complete(level):
+        for matching in self.flows.matching(table, packet):
+            plain = [flow for flow in matching if not isinstance(next(iter(flow.actions), None), Conjunction)]
+            for number in _complete(matching) if len(plain) < len(matching) else ():
                 met = {**packet, "conj_id": number}
-                plain += [flow for flow in candidates if matches(flow, met) and not matches(flow, packet)]
+                all_met = chain.from_iterable(self.flows.matching(table, met))
+                plain += [flow for flow in all_met if not matches(flow, packet)]
             if plain:
                 return self._only(plain)
         return None
-
-    def in_table(self, table: int) -> list[Flow]:
-        return [flow for flow in self.flows.values() if flow.table == table]
 
     def _only(self, found: list[Flow]) -> Flow:
         """Two flows of one priority that both match are a fault of the pipeline: which one wins is not defined."""
@@ -215,19 +210,6 @@ def _complete(flows: Iterable[Flow]) -> list[int]:
             if isinstance(action, Conjunction):
                 met[action.id, action.clauses].add(action.clause)
     return sorted(number for (number, clauses), seen in met.items() if len(seen) == clauses)
-
-
-def matches(flow: Flow, packet: Packet) -> bool:
-    for name, value, mask in flow.match:
-        actual = value_of(packet, name)
-        if actual is None or (actual if mask is None else actual & mask) != value:
-            return False
-    return True
-
-
-def value_of(packet: Packet, name: str) -> int | None:
-    """Registers, and what the connection tracker says, are 0 until set; a frame is no fragment by itself."""
-    return packet.get(name, 0 if name.startswith(("reg", "ct_")) or name == "ip_frag" else None)
 
 
 def _without_what_is_the_bridges(packet: Packet) -> Packet:

@@ -17,13 +17,14 @@ from netweft.dataplane.openflow.flow import (
     Resubmit,
     SetField,
 )
+from netweft.testing.classifier import Flows
 from netweft.testing.switch import Bridge, Delivery, LoopError, Overlay, Packet
 
 PACKET: Packet = {"eth_src": 1, "eth_dst": 2, "eth_type": 0x0800}
 
 
 def bridge(*flows: Flow, name: str = "br") -> Bridge:
-    return Bridge(name, {flow.key: flow for flow in flows})
+    return Bridge(name, Flows({flow.key: flow for flow in flows}))
 
 
 def flow(table: int, *actions: Action, match: Match = (), priority: int = 1) -> Flow:
