@@ -28,9 +28,17 @@ def _no_power_cut() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With today's tables; that migrations make these is what tests/unit/store/test_migrations.py is about."""
+    file = tmp_path_factory.mktemp("empty") / "netweft.db"
+    Store.open(f"sqlite:///{file}").close()
+    return file
+
+
+@pytest.fixture(scope="session")
+def template(empty: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """As a server of default settings leaves it after its start: setting one up takes longer than most tests."""
-    file = tmp_path_factory.mktemp("template") / "netweft.db"
+    file = Path(shutil.copy(empty, tmp_path_factory.mktemp("template")))
     store = Store.open(f"sqlite:///{file}")
     resources(store, ServerSettings())
     store.close()
@@ -46,7 +54,7 @@ def sqlite_url(template: Path, tmp_path: Path) -> str:
 def each_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty one of each kind."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/netweft.db"
+        return f"sqlite:///{shutil.copy(request.getfixturevalue('empty'), tmp_path)}"
     url: str = request.getfixturevalue("postgres_url")
     return url
 

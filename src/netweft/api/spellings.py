@@ -5,6 +5,7 @@ Not in what stands between: ids and tags are what they are.
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 
 from starlette.routing import BaseRoute, Route
 
@@ -18,9 +19,13 @@ def both(routes: Iterable[BaseRoute]) -> list[BaseRoute]:
 
 
 def _others(route: Route) -> Iterator[Route]:
-    spelled = {_respelled(route.path, wrong, right) for wrong, right in ("-_", "_-")}
-    for path in sorted(spelled - {route.path}):
+    for path in _spelled(route.path):
         yield Route(path, route.endpoint, methods=list(route.methods or ()))
+
+
+@cache
+def _spelled(path: str) -> list[str]:
+    return sorted({_respelled(path, wrong, right) for wrong, right in ("-_", "_-")} - {path})
 
 
 def _respelled(path: str, wrong: str, right: str) -> str:
