@@ -2,6 +2,7 @@
 
 import subprocess
 import time
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ key_repository = {folder}/fernet
 key_repository = {folder}/credential
 [cache]
 enabled = false
+[identity]
+password_hash_rounds = 4
 """
 
 
@@ -33,16 +36,16 @@ class Keystone:
         self.process: subprocess.Popen[bytes] | None = None
         self.url = f"http://127.0.0.1:{port}/v3"
         (folder / "keystone.conf").write_text(CONFIG.format(folder=folder))
-        self._manage("db_sync")
-        for what in ("fernet_setup", "credential_setup"):
-            self._manage(what, "--keystone-user", "root", "--keystone-group", "root")
-        self._manage("bootstrap", "--bootstrap-password", PASSWORD, "--bootstrap-public-url", self.url,
-                     "--bootstrap-region-id", "RegionOne")  # fmt: skip
+        self._manage(
+            "db_sync",
+            *(f"{what} --keystone-user root --keystone-group root" for what in ("fernet_setup", "credential_setup")),
+            f"bootstrap --bootstrap-password {PASSWORD} --bootstrap-public-url {self.url} "
+            "--bootstrap-region-id RegionOne",
+        )
 
-    def _manage(self, *words: str) -> None:
-        command = [f"{ENVIRONMENT}/bin/python", "-W", "ignore", f"{ENVIRONMENT}/bin/keystone-manage"]
-        config = ["--config-file", f"{self.folder}/keystone.conf"]
-        subprocess.run([*command, *config, *words], check=True, capture_output=True)
+    def _manage(self, *commands: str) -> None:
+        command = [f"{ENVIRONMENT}/bin/python", f"{HERE}/set_up.py", str(self.folder)]
+        subprocess.run(command, input="\n".join(commands), text=True, check=True, capture_output=True)
 
     def start(self) -> None:
         command = [f"{ENVIRONMENT}/bin/python", f"{HERE}/serve.py", str(self.folder), str(self.port)]
@@ -79,8 +82,12 @@ class Keystone:
         assert answer.status_code == 201, answer.text
         return answer.headers["X-Subject-Token"]
 
+    @cached_property
+    def _admin(self) -> str:
+        return self.token()
+
     def call(self, method: str, path: str, body: Any = None, token: str = "") -> Any:
-        headers = {"X-Auth-Token": token or self.token()}
+        headers = {"X-Auth-Token": token or self._admin}
         answer = httpx.request(method, f"{self.url}/{path}", json=body, headers=headers, timeout=30.0)
         assert answer.is_success, (method, path, answer.text)
         return answer.json() if answer.content else None
