@@ -1,14 +1,15 @@
 """`make demo`: a story with timings, told with the commands a user would type, and a picture at its end."""
 
-import json
 import os
 import shlex
 import subprocess
 import textwrap
 import time
-from typing import Any, NamedTuple
+from contextlib import ExitStack
+from typing import Any, NamedTuple, Self
 
 from netweft.lab import build, host, picture, status, vm
+from netweft.lab.client import StockClient, stock_client
 from netweft.lab.cloud import Cloud, credentials
 from netweft.lab.hypervisor import NETWEFT
 from netweft.lab.layout import LabError, Layout
@@ -24,6 +25,14 @@ class Story:
     def __init__(self) -> None:
         self._start = time.monotonic()
         self._environment = dict(os.environ)
+        self._opened = ExitStack()
+        self._client: StockClient | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._opened.close()
 
     def use(self, variables: dict[str, str]) -> None:
         self._environment |= variables
@@ -56,13 +65,9 @@ class Story:
     def openstack(self, command: str) -> dict[str, Any]:
         """The stock client.  For its answer it is asked for JSON, which is not shown."""
         _show(f"openstack {command}")
-        done = subprocess.run(
-            ("openstack", *shlex.split(command), "-f", "json"), env=self._environment, capture_output=True, text=True
-        )
-        if done.returncode:
-            raise LabError(f"openstack {command}: {done.stderr.strip()}")
-        answer: dict[str, Any] = json.loads(done.stdout)
-        return answer
+        if self._client is None:
+            self._client = self._opened.enter_context(stock_client(self._environment))
+        return self._client.ask(command)
 
 
 def _show(command: str) -> None:
@@ -74,7 +79,11 @@ def _show(command: str) -> None:
 
 def tell() -> None:
     """Raises LabError."""
-    layout, story = Layout(LAB), Story()
+    with Story() as story:
+        _tell(story, Layout(LAB))
+
+
+def _tell(story: Story, layout: Layout) -> None:
     commands = str(NETWEFT.parent)
     story.use({"PATH": f"{commands}:{os.environ.get('PATH', '')}"})
     print("Netweft: two hypervisors on this machine, VMs, one network over VXLAN, two on physical networks")
