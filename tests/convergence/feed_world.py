@@ -7,11 +7,12 @@ from typing import Any
 from hypothesis import strategies as st
 
 from netweft.control.l2.placing import AHEAD
+from netweft.control.l3.associations import LEADING
 from netweft.feed import objects
 from netweft.feed.objects import Row
 from netweft.feed.relevance import AHEAD_ON, FLOATING_ON, RowKey
 from netweft.model import Key, Object, key_of
-from netweft.model.router import ANSWERS_ON
+from netweft.model.router import ANSWERS_ON, GATEWAY_HOSTS
 from netweft.model.router import NETWORKS as ROUTED
 
 NODES = ("hv1", "hv2", "hv3")
@@ -115,7 +116,7 @@ def _elsewhere(ahead: list[str], host: str) -> list[Row]:
 
 
 _port_rows = st.builds(
-    lambda number, network, host, ahead, mac, status, groups, pairs, policy: {
+    lambda number, network, host, ahead, mac, status, groups, pairs, policy, leading: {
         "id": f"p{number}",
         "network_id": network,
         "mac_address": mac,
@@ -128,6 +129,7 @@ _port_rows = st.builds(
         "security_groups": groups,
         "allowed_address_pairs": pairs,
         "qos_policy_id": policy,
+        LEADING: leading,
     },
     st.integers(1, 6),
     st.sampled_from(NETWORKS),
@@ -138,6 +140,7 @@ _port_rows = st.builds(
     st.lists(st.sampled_from(GROUPS), max_size=2, unique=True),
     st.sampled_from([[], [{"ip_address": "10.9.0.0/16", "mac_address": "fa:16:3e:00:00:01"}]]),
     _policy,
+    st.sampled_from([[], [], ["f1"], ["f2", "f3"]]),
 )
 _interface_rows = st.builds(
     lambda number, network, router, mac, answers: {
@@ -159,31 +162,35 @@ _interface_rows = st.builds(
     st.sampled_from(["", *NODES]),
 )
 _gateway_rows = st.builds(
-    lambda number, network, router, host: {
+    lambda number, network, router, order: {
         "id": f"p{number}",
         "network_id": network,
         "mac_address": "fa:16:3e:00:00:01",
         "fixed_ips": [{"subnet_id": "s1", "ip_address": f"10.0.1.{number}"}],
-        "binding:host_id": host,
+        "binding:host_id": next(iter(order), ""),
+        GATEWAY_HOSTS: order,
         "device_owner": "network:router_gateway",
         "device_id": router,
     },
     st.integers(8, 11),
     st.sampled_from(NETWORKS),
     st.sampled_from(ROUTERS),
-    st.sampled_from(["", *NODES]),
+    st.lists(st.sampled_from(NODES), max_size=2, unique=True),
 )
 _floating_rows = st.builds(
-    lambda number, router, fixed: {
+    lambda number, router, fixed, policy: {
         "id": f"f{number}",
         "router_id": router,
         "floating_network_id": "n3",
         "floating_ip_address": f"203.0.113.{number}",
         "fixed_ip_address": fixed,
+        "port_id": fixed and "p1",
+        "qos_policy_id": policy,
     },
     st.integers(1, 3),
     st.sampled_from([None, *ROUTERS]),
     st.sampled_from([None, "10.0.1.1"]),
+    _policy,
 )
 _router_rows = st.builds(
     lambda id, networks, up, routes: {
@@ -246,15 +253,16 @@ _trunk_rows = st.builds(
     st.lists(st.integers(3, 6), max_size=2, unique=True),
 )
 _agent_rows = st.builds(
-    lambda host, ip, type: {
+    lambda host, ip, type, wired: {
         "id": f"{type} of {host}",
         "host": host,
         "agent_type": type,
-        "configurations": {"tunnel_ip": ip, "tunnel_types": ["vxlan"]},
+        "configurations": {"tunnel_ip": ip, "tunnel_types": ["vxlan"], "floating_ips": wired},
     },
     _node,
     st.sampled_from([None, "192.0.2.1", "192.0.2.2"]),
     st.sampled_from(["Open vSwitch agent", "Open vSwitch agent", "DHCP agent"]),
+    st.sampled_from([[], ["public"]]),
 )
 _puts = st.one_of(
     st.builds(Put, st.just("networks"), _network_rows),
@@ -338,26 +346,32 @@ def should_see(region: Region, node: str) -> dict[Key, Object]:
     active = [row for row in region.of("ports") if row["binding:host_id"] == node]
     ahead = [row for row in region.of("ports") if node in hosts_ahead(row)]
     own = active + ahead
-    gateways = [row for row in own if objects.gateway(row)]
+    gateways = [row for row in region.of("ports") if objects.gateway(row) and node in row[GATEWAY_HOSTS]]
     answering = [row for row in region.of("ports") if row.get(ANSWERS_ON) == node and objects.answering(row)]
-    leading = {row["device_id"] for row in (*gateways, *answering) if row in active or row in answering}
-    networks, routers = reached(region, {row["network_id"] for row in (*own, *answering)}, leading)
+    led = {row["device_id"] for row in (*gateways, *answering)}
+    networks, routers = reached(region, {row["network_id"] for row in (*own, *gateways, *answering)}, led)
     peers = [
         row for row in region.of("ports") if row["network_id"] in networks and row["binding:host_id"] not in ("", node)
     ]
     outside = [row for row in region.of("ports") if objects.gateway_port(row) and row["device_id"] in routers]
     hosts = {row["binding:host_id"] for row in (*peers, *outside)} - {"", node}
+    hosts |= {host for row in outside for host in row[GATEWAY_HOSTS]} - {node}
     seen: list[Object | None] = [objects.port(row) for row in active]
     seen += [objects.port_ahead(row) for row in ahead]
     seen += [
         objects.trunk(row) for row in region.of("trunks") if row["binding:host_id"] == node or node in hosts_ahead(row)
     ]
-    seen += [objects.network(row) for row in region.of("networks") if row["id"] in networks]
-    seen += [objects.subnet(row) for row in region.of("subnets") if row["network_id"] in networks]
+    leading = {id for row in own for id in row.get(LEADING) or ()}
+    behind = {row["device_id"] for row in gateways}
+    floating = [row for row in region.of("floatingips") if row["id"] in leading or row["router_id"] in behind]
+    floating = [row for row in floating if objects.floating_ip(row)]
+    wires = networks | {row["floating_network_id"] for row in floating}
+    seen += [objects.floating_ip(row) for row in floating]
+    seen += [objects.network(row) for row in region.of("networks") if row["id"] in wires]
+    seen += [objects.subnet(row) for row in region.of("subnets") if row["network_id"] in wires]
     seen += [objects.router_port(row) for row in region.of("ports") if row["network_id"] in networks]
     seen += [objects.router(row) for row in region.of("routers") if row["id"] in routers]
     seen += [objects.gateway_port(row) for row in outside]
-    seen += [objects.floating_ip(row) for row in region.of("floatingips") if row["router_id"] in routers]
     plugged = {row["network_id"] for row in own if row in ahead or not objects.gateway(row)}
     seen += [objects.floating_address(row) for row in region.of("floatingips") if row[FLOATING_ON] in plugged]
     seen += [objects.peer(row) for row in peers]
@@ -365,8 +379,7 @@ def should_see(region: Region, node: str) -> dict[Key, Object]:
     seen += firewall(region, own)
     policies = {
         row.get("qos_policy_id")
-        for row in (*own, *region.of("networks"))
-        if row.get("network_id", row["id"]) in networks
+        for row in (*own, *floating, *(row for row in region.of("networks") if row["id"] in wires))
     }
     seen += [objects.qos_policy(row) for row in region.of("policies") if row["id"] in policies]
     return {key_of(obj): obj for obj in seen if obj is not None}

@@ -31,14 +31,14 @@ from tests.waiting import PATIENCE
 
 from netweft.agent.sync import changes_by
 from netweft.control.l2 import placing
-from netweft.control.l3 import wire_hosts
+from netweft.control.l3 import gateway_hosts, wire_hosts
 from netweft.feed.hub import Hub
 from netweft.feed.objects import Row
 from netweft.feed.outbox import Closed, Outbox
 from netweft.feed.relevance import FLOATING_ON
 from netweft.model import EMPTY_VIEW, NodeView, key_of
-from netweft.model.router import ANSWERS_ON
-from netweft.store import InUse, Link, Missing, Store
+from netweft.model.router import ANSWERS_ON, GATEWAY_HOSTS
+from netweft.store import Claim, InUse, Link, Missing, Store, WriteTransaction
 
 KINDS = (
     "floatingips",
@@ -66,11 +66,13 @@ def write(store: Store, event: Put | Delete) -> None:
         if after is None:
             tx.delete(event.kind, id)
         elif before is None:
-            tx.insert(event.kind, after, [*links_of(after), *network_of(after)])
+            tx.insert(event.kind, after, [link for name in LINKED for link in links_of(after, name)])
         else:
-            tx.update(event.kind, id, after, {"security_groups": links_of(after)})
+            tx.update(event.kind, id, after, {name: links_of(after, name) for name in LINKED})
         if after is not None and placing.AHEAD in after:
             placing.claim_ahead(tx, event.kind, before or {"id": id}, placing.ahead(after))
+        if after is not None and GATEWAY_HOSTS in after:
+            claim_order(tx, before_claims or {"id": id}, after[GATEWAY_HOSTS])
         if after is not None and ANSWERS_ON in after:
             wire_hosts.claim(tx, before_claims or {"id": id}, after[ANSWERS_ON])
         for kind, group in groups_of(before, after):
@@ -78,13 +80,18 @@ def write(store: Store, event: Put | Delete) -> None:
                 tx.update(kind, group, {})
 
 
-def links_of(row: Row) -> list[Link]:
-    return [Link("security_groups", "security_groups", group) for group in row.get("security_groups", ())]
+def claim_order(tx: WriteTransaction, port: Row, hosts: list[str]) -> None:
+    id = port["id"]
+    for change, its in ((tx.release, port.get(GATEWAY_HOSTS) or []), (tx.claim, hosts)):
+        change("ports", id, [Claim(gateway_hosts.scope(host), id) for host in its])
 
 
-def network_of(row: Row) -> list[Link]:
-    """A floating IP's."""
-    return [Link(FLOATING_ON, "networks", row[FLOATING_ON])] if FLOATING_ON in row else []
+LINKED = {"security_groups": "security_groups", "router_id": "routers", FLOATING_ON: "networks"}
+
+
+def links_of(row: Row, name: str) -> list[Link]:
+    there = row.get(name) or ()
+    return [Link(name, LINKED[name], id) for id in ([there] if isinstance(there, str) else there)]
 
 
 def empty(store: Store) -> None:

@@ -176,7 +176,8 @@ def seen_as(lab: Lab, frm: Vm) -> str:
         lab.ping(frm, BEHIND)
         while True:
             frame = bytes.fromhex(capture.line())
-            if frame[12:14] == b"\x08\x00" and frame[23] == 1 and frame[34] == 8:
+            asks = frame[12:14] == b"\x08\x00" and frame[23] == 1 and frame[34] == 8
+            if asks and frame[30:34] == IPv4Address(BEHIND).packed:
                 return str(IPv4Address(frame[26:30]))
 
 

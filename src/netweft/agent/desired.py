@@ -98,8 +98,9 @@ class Desired:
         if self._rendering:
             self._rendering.update(view, upserts, deletes)
 
-    def observe(self, plugged: Mapping[str, Vif | None], uplinks: Uplinks) -> None:
-        """plugged: what is plugged in otherwise than before; None: nothing any more."""
+    def observe(self, plugged: Mapping[str, Vif | None], uplinks: Uplinks, cut: frozenset[str] = frozenset()) -> None:
+        """plugged: what is plugged in otherwise than before; None: nothing any more.  cut: the physical networks on
+        which no floating IP is here."""
         assert self._rendering is not None
         for port_id, vif in plugged.items():
             if vif is None:
@@ -107,7 +108,7 @@ class Desired:
             else:
                 self.vifs[port_id] = vif
             self._rendering.plug(port_id, vif)
-        self._rendering.set_uplinks(uplinks)
+        self._rendering.set_uplinks(uplinks, cut)
 
     def find_out(self, *, meters: bool, lengths: bool, nic_problems: Mapping[str, str]) -> None:
         """What this node turned out to be able to do."""

@@ -1,7 +1,7 @@
 """What the settings and Open vSwitch say of this node, for the services and for the server."""
 
 import socket
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from netweft import __version__
 from netweft.model import NodeFacts
@@ -47,8 +47,13 @@ def bridge_mappings(settings: AgentSettings) -> dict[str, str]:
 
 
 def node_facts(
-    settings: AgentSettings, datapath_type: str = "", ovs_version: str = "", problems: Iterable[str] = ()
+    settings: AgentSettings,
+    datapath_type: str = "",
+    ovs_version: str = "",
+    problems: Iterable[str] = (),
+    unwired: Collection[str] = (),
 ) -> NodeFacts:
+    """unwired: the physical networks whose bridges cannot be joined, or have no carrier."""
     return NodeFacts(
         tunnel_ip=settings.tunnel_ip or None,
         tunnel_types=settings.tunnel_types,
@@ -57,6 +62,7 @@ def node_facts(
         integration_bridge=settings.integration_bridge,
         ovs_version=ovs_version,
         agent_version=__version__,
+        floating_ips=tuple(sorted(bridge_mappings(settings).keys() - set(unwired))),
         availability_zone=settings.availability_zone,
         problems=tuple(problems),
     )

@@ -37,6 +37,7 @@ from netweft.agent.host.taps import TapsSide
 from netweft.agent.host.uplinks import UplinksSide
 from netweft.agent.l3.advertiser import Advertiser, Solicitations
 from netweft.agent.l3.bfd_watch import BfdWatch
+from netweft.agent.l3.carriers import Carriers
 from netweft.agent.l3.counting import Counting
 from netweft.agent.l3.failover import Failover
 from netweft.agent.l3.floating_errors import FloatingErrors
@@ -127,6 +128,7 @@ class Agent:
         )
         self.failover.on_said = self.resolver.said
         self.bfd = BfdWatch(self.desired, self.wake)
+        self.carriers = Carriers(self.wake)
         self.ovs.on_opened = self.failover.opened
         self.bridges[INT.role].on_read = self._flows_found
         self.advertiser = Advertiser(self.desired, say)
@@ -273,7 +275,8 @@ class Agent:
             self.desired.start(self._host, facts.local_vlans(self.settings), filter(None, plugged.values()), links)
         uplinks = self.uplinks.observe(view, self._host)
         self._expect_bridges(frozenset(physical_role(name) for name in uplinks.problems))
-        self.desired.observe(plugged, uplinks)
+        self.carriers.observe(view, self._host.bridge_mappings)
+        self.desired.observe(plugged, uplinks, self.carriers.cut)
         self.failover.observe(view, self._host)
         self.bfd.observe(view)
         self.resolver.adopt()
@@ -290,7 +293,8 @@ class Agent:
             uplinks = (*self.uplinks.now.problems.values(), *self.shaping.problems.values())
             problems = [*uplinks, *self.desired.problems, *self.refusals.of_no_port]
             version = self.ovs.view.version()
-            self.feed.tell(facts.node_facts(self.settings, self._host.datapath_type, version, problems))
+            unwired = self.uplinks.now.problems.keys() | self.carriers.told
+            self.feed.tell(facts.node_facts(self.settings, self._host.datapath_type, version, problems, unwired))
 
     def _expect_bridges(self, missing: frozenset[str]) -> None:
         for role in self._missing - missing:

@@ -33,7 +33,7 @@ from netweft.model import (
     Trunk,
 )
 from netweft.model.connections import MOVED
-from netweft.model.router import GATEWAY_OWNER, INTERFACE_OWNER
+from netweft.model.router import ADDRESS_MAC, GATEWAY_OWNER, INTERFACE_OWNER
 
 
 class Way(Enum):
@@ -46,6 +46,10 @@ WAY: Final = Way.WAY
 Row: TypeAlias = Mapping[str, Any]
 SERVICE_AGENTS = frozenset({"DHCP agent", "L3 agent", "Metadata agent"})  # any other is a host's L2 agent
 SEGMENT = ("provider:network_type", "provider:physical_network", "provider:segmentation_id")
+
+
+def way(_: Row) -> Way:
+    return WAY
 
 
 def network(row: Row) -> Network:
@@ -112,12 +116,14 @@ def gateway(row: Row) -> Way | None:
 
 def floating_ip(row: Row) -> FloatingIp | None:
     """None for one that leads nowhere."""
-    fixed = row.get("fixed_ip_address") or ""
-    return msgspec.convert({**row, "fixed_ip_address": fixed}, FloatingIp) if row.get("router_id") else None
+    if not row.get("router_id"):
+        return None
+    kept = {name: row.get(name) or "" for name in ("fixed_ip_address", "port_id", ADDRESS_MAC)}
+    return msgspec.convert({**row, **kept, "distributed": row.get("distributed") is not False}, FloatingIp)
 
 
 def floating_address(row: Row) -> FloatingAddress:
-    return msgspec.convert(row, FloatingAddress)
+    return msgspec.convert({**row, ADDRESS_MAC: row.get(ADDRESS_MAC) or ""}, FloatingAddress)
 
 
 def port_forwarding(row: Row) -> PortForwarding:

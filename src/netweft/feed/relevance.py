@@ -4,22 +4,25 @@ A *topic* is something a node may follow: the ports of a host, what belongs to a
 of one kind stand in a topic, which object they give there, and to which further topics they lead whoever follows it:
 
     host(hv1) ── port ──▶ network(N) ── bound port ──▶ endpoint(hv2)
-        gives Port, Trunk    gives Network,               gives Node
-              │              Subnet, Peer ── its policy ──▶ qos(Q)
-              │                                                gives QosPolicy
+        gives Port, Trunk    gives Peer                   gives Node
+              │
               ├─ its network ──▶ floating(N)
               │                     gives FloatingAddress, which nobody may claim
+              ├────────▶ wire(N) ── its policy ──▶ qos(Q)
+              │             gives Network, Subnet     gives QosPolicy
               ├─ its policy ──▶ qos(Q)
               └─ its groups ──▶ group(G) ── rules' far ends ──▶ members(R)           addresses(A)
                                    gives SecurityGroup             gives GroupMember    gives AddressGroup
 
-    network(N) ── interface ──▶ router(R) ── its networks ──▶ network(M)
-                    gives RouterPort  gives Router, GatewayPort, FloatingIp, PortForwarding
+    network(N) ── interface ──▶ router(R) ── its networks ──▶ network(M), wire(M)
+                    gives RouterPort  gives Router, GatewayPort, PortForwarding
                                      ├─ its project ──▶ metered(P), and metered(all)
                                      │                     gives MeteringLabel
                                      └─ its gateway ──▶ endpoint(the nodes that have it, or can take over)
-    host(hv1) ── gateway, had or to be taken over ──▶ router(R), network(the external one)
-    host(hv1) ── interface that it answers for on a wire ──▶ router(R), network(N)
+    host(hv1) ── gateway, had or to be taken over ──▶ router(R), network(E), wire(E), behind(R) ──▶ floating_ip(F)
+    host(hv1) ── interface that it answers for on a wire ──▶ router(R), network(N), wire(N)
+    host(hv1) ── port ── what leads to it ──▶ floating_ip(F) ──▶ wire(E)    E: an external network
+                                                gives FloatingIp
 
 A port that is wired ahead on a host stands in that host's topic too, as do trunks wherever their port does.
 A node starts at its own `host` topic and follows all topics that it can reach.  A new kind of object is one more rule
@@ -35,6 +38,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 import structlog
 
 from netweft.control.l2.placing import AHEAD
+from netweft.control.l3.associations import LEADING
 from netweft.feed import objects
 from netweft.feed.objects import WAY, Row, Way
 from netweft.model import Object
@@ -71,14 +75,13 @@ class Rule:
 
 
 _OF_A_PORT = (
-    ("network", "network_id"),
-    ("floating", "network_id"),
-    ("group", "security_groups[]"),
-    ("qos", "qos_policy_id"),
+    *(("network", "network_id"), ("wire", "network_id"), ("group", "security_groups[]"), ("qos", "qos_policy_id")),
+    *(("floating", "network_id"), ("floating_ip", f"{LEADING}[]")),
 )
-_OF_A_GATEWAY = (("router", "device_id"), ("network", "network_id"))
+_OF_AN_INTERFACE = (("router", "device_id"), ("network", "network_id"), ("wire", "network_id"))
+_OF_A_GATEWAY = (*_OF_AN_INTERFACE, ("behind", "device_id"))
 EVERY = "*"
-FLOATING_ON = "floating_network_id"
+FLOATING_ON, BEHIND = "floating_network_id", "router_id"  # links of floating IPs
 AHEAD_ON = f"{AHEAD}.binding:host_id"
 GATEWAY_ON = f"{GATEWAY_HOSTS}[]"
 RULES = (
@@ -86,8 +89,8 @@ RULES = (
     Rule("host", "ports", by=AHEAD_ON, gives=objects.port_ahead, leads=_OF_A_PORT),
     Rule("host", "trunks", by="binding:host_id", gives=objects.trunk),
     Rule("host", "trunks", by=AHEAD_ON, gives=objects.trunk),
-    Rule("network", "networks", by="id", gives=objects.network, leads=[("qos", "qos_policy_id")]),
-    Rule("network", "subnets", by="network_id", gives=objects.subnet),
+    Rule("wire", "networks", by="id", gives=objects.network, leads=[("qos", "qos_policy_id")]),
+    Rule("wire", "subnets", by="network_id", gives=objects.subnet),
     Rule(
         "network",
         "ports",
@@ -99,7 +102,7 @@ RULES = (
     Rule("network", "ports", by="network_id", gives=objects.router_port, leads=[("router", "device_id")]),
     Rule("host", "ports", by="binding:host_id", gives=objects.gateway, leads=_OF_A_GATEWAY),
     Rule("host", "ports", by=GATEWAY_ON, gives=objects.gateway, leads=_OF_A_GATEWAY),
-    Rule("host", "ports", by=ANSWERS_ON, gives=objects.answering, leads=_OF_A_GATEWAY),
+    Rule("host", "ports", by=ANSWERS_ON, gives=objects.answering, leads=_OF_AN_INTERFACE),
     Rule(
         "router",
         "ports",
@@ -107,15 +110,25 @@ RULES = (
         gives=objects.gateway_port,
         leads=[("endpoint", "binding:host_id"), ("endpoint", GATEWAY_ON)],
     ),
-    Rule("router", "floatingips", by="router_id", gives=objects.floating_ip, leads=[("qos", "qos_policy_id")]),
     Rule("floating", "floatingips", by=FLOATING_ON, gives=objects.floating_address),
+    Rule("behind", "floatingips", by=BEHIND, gives=objects.way, leads=[("floating_ip", "id")]),
+    Rule(
+        "floating_ip",
+        "floatingips",
+        by="id",
+        gives=objects.floating_ip,
+        leads=[("qos", "qos_policy_id"), ("wire", "floating_network_id")],
+    ),
     Rule("router", "port_forwardings", by="device_id", gives=objects.port_forwarding),
     Rule(
         "router",
         "routers",
         by="id",
         gives=objects.router,
-        leads=[("network", f"{NETWORKS}[]"), ("qos", "qos_policy_id"), ("metered", "project_id"), ("metered", EVERY)],
+        leads=[
+            *(("network", f"{NETWORKS}[]"), ("wire", f"{NETWORKS}[]"), ("qos", "qos_policy_id")),
+            *(("metered", "project_id"), ("metered", EVERY)),
+        ],
     ),
     Rule("metered", "metering_labels", by=METERED, gives=objects.metering_label),
     Rule("endpoint", "agents", by="host", gives=objects.node, not_for="host"),

@@ -4,11 +4,14 @@ from msgspec import Struct
 
 
 class Node(Struct, frozen=True, kw_only=True, tag="node", omit_defaults=True):
-    """Another hypervisor that shares a network with this one: a tunnel end point."""
+    """Another hypervisor that shares a network with this one: a tunnel end point.
+
+    floating_ips: the physical networks on which it has those of its VMs."""
 
     name: str
     tunnel_ip: str | None = None
     tunnel_types: tuple[str, ...] = ()
+    floating_ips: tuple[str, ...] = ()
 
 
 DEFAULT_ZONE = "nova"  # as Neutron and Nova have it
@@ -21,6 +24,7 @@ class NodeFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     datapath_type: `system` or `netdev`.
     agent_type, binary: what the API shows in `agents`.
     vif_type: how a VM is plugged in here, in Nova's words; port_filter: whether the node keeps ports to their rules.
+    floating_ips: the physical networks, wired, on which it has those of its VMs itself.
     availability_zone: in which the node's gateways are.
     problems: a sentence each, such as "bridge br-eth1 of physical network physnet1 is not there".
     """
@@ -36,5 +40,6 @@ class NodeFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     binary: str = "netweft-agent"
     vif_type: str = "ovs"
     port_filter: bool = True
+    floating_ips: tuple[str, ...] = ()
     availability_zone: str = DEFAULT_ZONE
     problems: tuple[str, ...] = ()

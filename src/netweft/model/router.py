@@ -10,6 +10,7 @@ HELPERS = "netweft:conntrack_helpers"  # kept on a router's row: shown as a reso
 ANSWERS_ON = "netweft:answers_on"  # kept on an interface on a provider network: the host that answers there
 # kept on a router's row: the port that is its gateway; its further gateways' ports, in order
 GATEWAY_PORT, EXTRA = "netweft:gateway_port", "netweft:extra_gateways"
+ADDRESS_MAC = "netweft:mac_address"  # kept on a floating IP: of the port that holds its address
 NETWORKS = "netweft:networks"  # kept on a router's row: the ids of the networks that it has interfaces on
 GATEWAY_HOSTS = "netweft:gateway_hosts"  # kept on a gateway's port: who has it, then who takes over
 
@@ -80,11 +81,13 @@ class GatewayPort(Struct, frozen=True, kw_only=True, tag="gateway_port", omit_de
 
 
 class FloatingAddress(Struct, frozen=True, kw_only=True, tag="floating_address", omit_defaults=True):
-    """That a floating IP, led anywhere or not, has this address of a network that a port of this node is on."""
+    """That a floating IP, led anywhere or not, has this address of a network that a port of this node is on, and this
+    MAC (empty where the server is older than it is)."""
 
     id: str
     floating_network_id: str
     floating_ip_address: str
+    mac_address: str = field(default="", name=ADDRESS_MAC)
 
 
 class PortForwarding(Struct, frozen=True, kw_only=True, tag="port_forwarding", omit_defaults=True):
@@ -107,11 +110,16 @@ class PortForwarding(Struct, frozen=True, kw_only=True, tag="port_forwarding", o
 class FloatingIp(Struct, frozen=True, kw_only=True, tag="floating_ip", omit_defaults=True):
     """An address of the external network that stands for a port's, by a router.
 
-    fixed_ip_address: the port's; empty where only ports of it are forwarded."""
+    fixed_ip_address: the port's; empty where only ports of it are forwarded.
+    port_id: whose; mac_address: of the address' own port.  Empty where the server is older than they are.
+    distributed: whether it may be with its VM."""
 
     id: str
     router_id: str
     floating_network_id: str
     floating_ip_address: str
     fixed_ip_address: str = ""
+    port_id: str = ""
+    mac_address: str = field(default="", name=ADDRESS_MAC)
+    distributed: bool = True
     qos_policy_id: str | None = None

@@ -264,7 +264,7 @@ INT = Pipeline.of(
     Table(
         "paths",
         "of a route with several next hops: the one that has the slot of the packet's flow",
-        match=fields(ROUTER, LOCAL_VLAN, "eth_type", "ipv4_dst", "ipv6_dst", NEXT_HOP[0]),
+        match=fields(ROUTER, LOCAL_VLAN, "eth_type", "ipv4_src", "ipv4_dst", "ipv6_dst", NEXT_HOP[0]),
         set=fields(LOCAL_VLAN, "eth_src", "eth_dst", "ip_ttl", HANDED_UP, METERED, *NEXT_HOP)
         | fields(IN_PORT, "nxm_in_port"),
         next=("metering", "to_outside", "next_hop", "switching"),

@@ -31,7 +31,7 @@ from netweft.model import (
     RouterPort,
     key_of,
 )
-from netweft.reconcile.memo import Memo, Reader, Unit
+from netweft.reconcile.memo import Fact, Memo, Reader, Unit
 from netweft.services import wiring
 from netweft.services.addresses import Prefix, prefix, within
 from netweft.services.dhcp.requests import DHCP
@@ -49,9 +49,11 @@ from netweft.services.l3.bfd import BFD
 from netweft.services.l3.came_in_by import CAME_IN_BY
 from netweft.services.l3.echo import ECHOES
 from netweft.services.l3.floating import FLOATING_IPS
+from netweft.services.l3.floating_places import FloatingPlaces
 from netweft.services.l3.forwarded import ForwardedAddresses, local_forwarding
 from netweft.services.l3.forwarding import FORWARDINGS
 from netweft.services.l3.gateways import GATEWAYS
+from netweft.services.l3.hand_ups import HAND_UPS
 from netweft.services.l3.helpers import HELPERS
 from netweft.services.l3.interfaces import Interfaces
 from netweft.services.l3.labels import Labels
@@ -90,7 +92,7 @@ from netweft.services.values import (
 SERVICES: tuple[Service, ...] = (
     *(BRIDGES, PHYSICAL_NETWORKS, SWITCHING, PORT_SECURITY, NEIGHBOURS, DHCP, FIREWALL, QOS),
     *(ROUTERS, ROUTERS_NEIGHBOURS, ECHOES, ADVERTISEMENTS, NEXT_HOPS, GATEWAYS, FLOATING_IPS, FORWARDINGS),
-    *(CAME_IN_BY, LIMITS, HELPERS, METERINGS, METADATA, UNKNOWN_HOSTS, BFD),
+    *(CAME_IN_BY, LIMITS, HELPERS, HAND_UPS, METERINGS, METADATA, UNKNOWN_HOSTS, BFD),
 )
 
 
@@ -178,7 +180,8 @@ def _floating_address(read: Reader, _: Iterable[Service], id: str) -> list[Item]
     network = wiring.local_network(read, found.floating_network_id)
     if isinstance(network, wiring.Problem):
         return []
-    return list(nobody_elses(cookie(Reason.FLOATING_ADDRESS, id), network, [prefix(found.floating_ip_address)]))
+    address = [prefix(found.floating_ip_address)]
+    return list(nobody_elses(cookie(Reason.FLOATING_ADDRESS, id), network, address, found.mac_address))
 
 
 def _neighbour(read: Reader, _: Iterable[Service], network_id: str, address: str) -> list[Item] | None:
@@ -215,7 +218,7 @@ _RENDERERS: dict[str, Callable[..., Iterable[Item] | None]] = {
 
 
 class Rendering:
-    """zones: of routers whose gateway is here."""
+    """zones: of routers whose gateway, or a floating IP, is here."""
 
     def __init__(
         self, host: HostFacts, vlans: LocalVlans, zones: LocalVlans, services: Iterable[Service] = SERVICES
@@ -242,6 +245,8 @@ class Rendering:
         self._labels = Labels()
         self._watched: frozenset[str] = frozenset()
         self._rewatched = False
+        self._mappings = frozenset(host.bridge_mappings)
+        self._floating = FloatingPlaces(self._memo, self._mappings)
         self._rezoned: set[str] = set()
         self._router_numbers = Numbers()
         self._hosts: defaultdict[str, Counter[str]] = defaultdict(Counter)
@@ -273,8 +278,8 @@ class Rendering:
         return local_router(self._memo, router_id) if router_id else None
 
     def gateways(self) -> list[Gateway]:
-        """Of routers that are up, on this node."""
-        return [gateway for router in self._routers_outside() for gateway in router.gateways]
+        """Of routers that are up, on this node; each floating IP with a MAC of its own is one, too."""
+        return [end for router in self._routers_outside() for end in router.ends]
 
     def standbys(self) -> list[Gateway]:
         """Likewise those that it may have to take over."""
@@ -287,7 +292,7 @@ class Rendering:
         return next((one for one in router.candidates if one.port.id == port_id), None) if router else None
 
     def _routers_outside(self) -> Iterator[LocalRouter]:
-        found = (local_router(self._memo, id) for id in self._interfaces.gateways_here)
+        found = (local_router(self._memo, id) for id in self._interfaces.outside_here)
         return (one for one in found if one and one.router.admin_state_up)
 
     def interfaces_on(self, network_id: str) -> list[Interface]:
@@ -364,12 +369,12 @@ class Rendering:
         return self._memo.refresh()
 
     def _has_zone(self, id: str) -> bool:
-        """A router with its gateway here, or the port of a further gateway of such a one."""
+        """A router that is outside here, or the port of a further gateway of such a one."""
         port: GatewayPort | None = self._memo.get(("gateway_port", id))
         if port is None:
-            return self._interfaces.has_gateway_here(id)
+            return self._interfaces.is_outside_here(id)
         router: Router | None = self._memo.get(("router", port.router_id))
-        return bool(router and id in router.extra_gateways and self._interfaces.has_gateway_here(router.id))
+        return bool(router and id in router.extra_gateways and self._interfaces.is_outside_here(router.id))
 
     def _watch(self) -> None:
         found = watched(self._node, self._interfaces.gateways.values(), self._interfaces.networks_of, self._hosts)
@@ -413,8 +418,10 @@ class Rendering:
     def set_host(self, host: HostFacts) -> None:
         self._memo.put(wiring.HOST, host)
 
-    def set_uplinks(self, uplinks: Uplinks) -> None:
+    def set_uplinks(self, uplinks: Uplinks, cut: frozenset[str] = frozenset()) -> None:
+        """cut: the physical networks on which no floating IP is here."""
         self._memo.put(wiring.UPLINKS, uplinks)
+        self._place_floating_ips(self._floating.rewired(self._mappings - uplinks.problems.keys() - cut))
 
     def set_abilities(self, *, meters: bool, lengths: bool, nic_problems: Mapping[str, str]) -> None:
         """What this node turned out to be able to do: of its datapath, of its NICs (interface -> why not)."""
@@ -483,6 +490,7 @@ class Rendering:
         for look_up in (*by_network, self._domains, self._labels):
             for fact, value in look_up.changed(before, after):
                 self._memo.put(fact, value)
+        self._place_floating_ips(self._floating.changed(before, after))
         for obj, step in ((after, 1), (before, -1)):
             if isinstance(obj, RouterPort | GatewayPort):
                 self._regrouped.add(obj.network_id)
@@ -500,6 +508,15 @@ class Rendering:
         for peer, step in ((before, -1), (after, 1)):
             if isinstance(peer, Peer):
                 self._count_host(peer, step)
+
+    def _place_floating_ips(self, facts: Iterable[tuple[Fact, object]]) -> None:
+        for fact, value in facts:
+            self._memo.put(fact, value)
+        for one, here in self._floating.moved():
+            self._memo.put(*self._interfaces.placed(one, here=here))
+            self._regrouped.add(one.floating_network_id)
+            router: Router | None = self._memo.get(("router", one.router_id))
+            self._rezoned |= {one.router_id, *(router.extra_gateways if router else ())}
 
     def _trunk_changed(self, before: Object | None, after: Object | None) -> None:
         for fact, value in self._trunks.changed(before, after):

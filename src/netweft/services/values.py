@@ -325,8 +325,7 @@ class Gateway(Struct, frozen=True, kw_only=True):
     node_mac: with which this node speaks on the external network while others have the gateway.
     others_macs: likewise those of the other nodes that may have it.
     on_link: the prefixes of the subnets it has addresses in; next_hops: their gateways.
-    floating_ips: address -> the one that it stands for; floating_ids: -> its id.
-    forwarded: where ports of other floating IPs lead.
+    beside: floating IPs that share its MAC.  forwarded: where ports of other floating IPs lead.
     watched: next hops there that are one of several to the same destination.  silent: those of them that do not
     answer.
     sessions: with its next hops, where they are watched by BFD from here."""
@@ -336,8 +335,7 @@ class Gateway(Struct, frozen=True, kw_only=True):
     zone: int
     on_link: tuple[Prefix, ...]
     next_hops: tuple[Prefix, ...]
-    floating_ips: dict[int, int] = {}
-    floating_ids: dict[int, str] = {}
+    beside: tuple[int, ...] = ()
     forwarded: tuple[Forwarded, ...] = ()
     watched: tuple[Prefix, ...] = ()
     silent: frozenset[Prefix] = frozenset()
@@ -362,11 +360,29 @@ class Gateway(Struct, frozen=True, kw_only=True):
         return [] if self.snat_address is None else [self.snat_address]
 
     def own(self, version: int) -> list[int]:
-        """What it is asked for on the external network: its addresses, floating IPs, in IPv6 the link-local one."""
+        """What it is asked for on the external network: its addresses, others with its MAC, in IPv6 the link-local
+        one."""
         found = {one.value for one in self.addresses if one.version == version}
         if version == 4:
-            return sorted({*found, *self.floating_ips, *(one.outside for one in self.forwarded)})
+            return sorted({*found, *self.beside, *(one.outside for one in self.forwarded)})
         return sorted({*found, link_local(mac(self.port.mac_address))} if found else ())
+
+
+class LocalFloatingIp(Struct, frozen=True, kw_only=True):
+    """A floating IP that is translated here.  end: on the external network it is one more gateway, with that address
+    alone.  gateway_id: the port of the gateway that it belongs to, wherever that is.  fixed: the address that it stands
+    for.  own_mac: whether it has one that nobody shares."""
+
+    end: Gateway
+    gateway_id: str
+    address: int
+    fixed: int
+    own_mac: bool
+    qos_policy_id: str | None = None
+
+    @property
+    def id(self) -> str:
+        return self.end.port.id
 
 
 class Limited(Struct, frozen=True, kw_only=True):
@@ -416,6 +432,8 @@ class LocalRouter(Struct, frozen=True, kw_only=True):
     """A router that this node routes for.  number: its own on this node.  node: this one's name.
     gateway: if it is here; more: further ones, where the first is.  standbys: those that may have to be taken over, the
     first one first.  ways: to the other nodes of its order.  leads_to: which of these packets are sent to; "" for none.
+    outside: its addresses there, and outside_on_link what is on the links there, wherever its gateways are.
+    floating_ips: those that are here.
     checks_length: whether the datapath can tell how long a packet is.  can_limit: whether it has meters.
     out_of_reach: on-link prefixes of interfaces whose networks are not wired here.
     limited: nothing, where the datapath has no meters.
@@ -428,6 +446,9 @@ class LocalRouter(Struct, frozen=True, kw_only=True):
     gateway: Gateway | None = None
     more: tuple[Gateway, ...] = ()
     standbys: tuple[Gateway, ...] = ()
+    outside: tuple[Prefix, ...] = ()
+    outside_on_link: tuple[Prefix, ...] = ()
+    floating_ips: tuple[LocalFloatingIp, ...] = ()
     ways: tuple[WayToGateway, ...] = ()
     leads_to: str = ""
     checks_length: bool = True
@@ -454,6 +475,29 @@ class LocalRouter(Struct, frozen=True, kw_only=True):
     @property
     def ways_out(self) -> tuple[WayToGateway, ...]:
         return tuple(way for way in self.ways if way.there.peer.host_id == self.leads_to)
+
+    @property
+    def by_themselves(self) -> list[LocalFloatingIp]:
+        """Floating IPs by which packets leave here while none do by their gateway."""
+        leaving = {one.port.id for one in self.leaving}
+        return [one for one in self.floating_ips if one.end.leaves and one.gateway_id not in leaving]
+
+    @property
+    def exits(self) -> tuple[Gateway, ...]:
+        """To external networks, from here: the gateways, and of each other network a floating IP's end."""
+        of_each = {one.end.port.network_id: one.end for one in reversed(self.floating_ips)}
+        others = of_each.keys() - {one.port.network_id for one in self.gateways}
+        return (*self.gateways, *(of_each[id] for id in sorted(others)))
+
+    @property
+    def networks(self) -> list[LocalNetwork]:
+        """That it leads to from here."""
+        return [*(one.network for one in self.interfaces), *(one.network for one in self.exits)]
+
+    @property
+    def ends(self) -> list[Gateway]:
+        """On the external networks, here: who is asked for there, and asks."""
+        return [*self.gateways, *(one.end for one in self.floating_ips if one.own_mac)]
 
 
 class Member(Struct, frozen=True):

@@ -119,13 +119,18 @@ def gateway(number: int, of: Router, net: Network, host: str, *ips: str) -> Gate
     )
 
 
-def floating_ip(number: int, of: Router, net: Network, address: str, fixed: str) -> FloatingIp:
+def floating_ip(
+    number: int, of: Router, net: Network, address: str, fixed: str, port: Port | None = None
+) -> FloatingIp:
+    """port: whose the fixed address is; without one it is where the gateway is, as if it were bound nowhere."""
     return FloatingIp(
         id=f"{number:08x}-6666-4000-8000-000000000000",
         router_id=of.id,
         floating_network_id=net.id,
         floating_ip_address=address,
         fixed_ip_address=fixed,
+        port_id=port.id if port else "",
+        mac_address=f"fa:16:3e:dd:{number >> 8:02x}:{number & 255:02x}",
     )
 
 
@@ -275,7 +280,8 @@ def _member(group_id: str, one: Port) -> GroupMember:
 class Region:
     """Nodes hv1, hv2, ... with tunnel addresses 192.0.2.1, 192.0.2.2, ..."""
 
-    def __init__(self, nodes: int = 2) -> None:
+    def __init__(self, nodes: int = 2, unwired: frozenset[str] = frozenset()) -> None:
+        """unwired: nodes that are not on the physical network `public`."""
         self.overlay = Overlay()
         self.wires = {name: Wire() for name in MAPPINGS}
         self.nodes: dict[str, FakeNode] = {}
@@ -297,13 +303,14 @@ class Region:
         for number in range(1, nodes + 1):
             tunnel_ip = f"192.0.2.{number}"
             name = f"hv{number}"
-            host = HostFacts(name=name, tunnel_ip=tunnel_ip, tunnel_types=TUNNELLED, bridge_mappings=MAPPINGS)
+            wired = {net: bridge for net, bridge in MAPPINGS.items() if name not in unwired or net != "public"}
+            host = HostFacts(name=name, tunnel_ip=tunnel_ip, tunnel_types=TUNNELLED, bridge_mappings=wired)
             node = FakeNode(name, host)
             self.nodes[node.name] = node
             ofports = [ofport for ofport in UPLINKS.overlays.values() if ofport]
             self.overlay.attach(node.bridges[TUN.role], ofports, prefix(tunnel_ip).value)
-            for physical, wire in self.wires.items():
-                wire.attach(node.bridges[physical_role(physical)], WIRE_PORT)
+            for physical in wired:
+                self.wires[physical].attach(node.bridges[physical_role(physical)], WIRE_PORT)
 
     def create(self, *objects: Object) -> None:
         for obj in objects:
@@ -392,24 +399,28 @@ class Region:
         on = {one.network_id for one in here.values()}
         gateways = [port for port in self.gateway_ports.values() if port.router_id in routers]
         hosts = ({peer.host_id for peer in peers} | {host for port in gateways for host in port.order}) - {name, ""}
+        behind = {port.router_id for port in own}
+        floating = [one for one in self.floating_ips.values() if one.port_id in here or one.router_id in behind]
+        wires = networks | {one.floating_network_id for one in floating}
         return [
-            *(self.networks[id] for id in networks if id in self.networks),
-            *(subnet for subnet in self.subnets.values() if subnet.network_id in networks),
+            *(self.networks[id] for id in wires if id in self.networks),
+            *(subnet for subnet in self.subnets.values() if subnet.network_id in wires),
             *here.values(),
             *(trunk for trunk in self.trunks.values() if trunk.port_id in here),
             *peers,
-            *(Node(name=host, tunnel_ip=self.nodes[host].host.tunnel_ip, tunnel_types=TUNNELLED) for host in hosts),
+            *map(self._seen, hosts),
             *self._firewall(here.values()),
             *self.policies.values(),
             *(self.labels.values() if routers else ()),
             *(self.routers[id] for id in routers),
             *gateways,
-            *(one for one in self.floating_ips.values() if one.router_id in routers),
+            *floating,
             *(
                 FloatingAddress(
                     id=one.id,
                     floating_network_id=one.floating_network_id,
                     floating_ip_address=one.floating_ip_address,
+                    mac_address=one.mac_address,
                 )
                 for one in self.floating_ips.values()
                 if one.floating_network_id in on
@@ -417,6 +428,11 @@ class Region:
             *(one for one in self.port_forwardings.values() if one.router_id in routers),
             *(port for port in self.router_ports.values() if port.network_id in networks),
         ]
+
+    def _seen(self, host: str) -> Node:
+        facts = self.nodes[host].host
+        wired = tuple(sorted(facts.bridge_mappings))
+        return Node(name=host, tunnel_ip=facts.tunnel_ip, tunnel_types=TUNNELLED, floating_ips=wired)
 
     def _reached(self, networks: set[str], routers: set[str]) -> tuple[set[str], set[str]]:
         """The networks that routers lead to from these, and the routers."""

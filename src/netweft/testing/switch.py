@@ -76,7 +76,7 @@ class Bridge:
     tracker: Tracker = field(default_factory=Tracker)
     shows_first_fragments: bool = True  # their ports and types: `nx-match`, not `normal`
     punted: list[Packet] = field(default_factory=list)  # to the agent
-    counted: deque[int] = field(default_factory=lambda: deque(maxlen=1000))  # cookies of the flows packets met last
+    counted: deque[Flow] = field(default_factory=lambda: deque(maxlen=1000))  # the flows that packets met last
 
     def join(self, ofport: int, other: "Bridge", other_ofport: int) -> None:
         """A patch cable."""
@@ -133,7 +133,7 @@ class Bridge:
         if flow is None and self.wire is not None and table == 0:
             frame.act(Output(OFPP_NORMAL))
         if flow is not None:
-            self.counted.append(flow.cookie)
+            self.counted.append(flow)
         for action in flow.actions if flow else ():
             self._act(action, frame, depth)
 

@@ -7,6 +7,7 @@ import pytest
 from tests.unit.feed.conftest import Rig, receive
 from tests.waiting import PATIENCE
 
+from netweft.control.l3.associations import LEADING
 from netweft.feed import session
 from netweft.model.counting import Counted
 from netweft.model.metering import METERED
@@ -25,8 +26,12 @@ def held(rig: Rig) -> Rig:
     rig.port("vm", "hv2")
     rig.write("floatingips", id="f", router_id="r-red", port_id="vm")
     rig.write("floatingips", id="free", router_id=None, port_id=None)
+    rig.write("routers", id="r-green", project_id="green")
+    rig.port("vm-green", "hv2")
+    rig.write("ports", id="vm-green", **{LEADING: ["f-green"]})
+    rig.write("floatingips", id="f-green", router_id="r-green", port_id="vm-green")
     rig.write("port_forwardings", id="p", device_id="r-red")
-    for id, metered in (("l-red", "red"), ("l-all", "*")):
+    for id, metered in (("l-red", "red"), ("l-all", "*"), ("l-green", "green")):
         rig.write("metering_labels", id=id, **{METERED: metered})
     return rig
 
@@ -65,6 +70,8 @@ def report(*counted: Counted) -> bytes:
         ("hv1", "metering_labels", "l-red", True),
         ("hv2", "metering_labels", "l-red", False),
         ("hv2", "metering_labels", "l-all", True),
+        ("hv1", "metering_labels", "l-green", False),
+        ("hv2", "metering_labels", "l-green", True),  # by a floating IP
     ],
 )
 async def test_of_what_it_holds(held: Rig, node: str, kind: str, id: str, taken: bool) -> None:

@@ -106,10 +106,11 @@ def by_interface(desired: Desired, router: LocalRouter, interface: Interface) ->
     )
 
 
-def asker(desired: Desired, router: LocalRouter, vlan: int | None, address: IpAddress) -> Asker | None:
-    """As whom it asks for a next hop in the network with this local VLAN.  None: nobody can have the address but who is
-    known."""
-    for gateway in map(by_gateway, router.gateways):
+def asker(desired: Desired, router: LocalRouter, vlan: int | None, address: IpAddress, own: bytes) -> Asker | None:
+    """As whom it asks for a next hop in the network with this local VLAN, for a packet that leaves with this MAC.
+    None: nobody can have the address but who is known."""
+    floating = (one.end for one in router.floating_ips if one.own_mac and octets(one.end.port.mac_address) == own)
+    for gateway in map(by_gateway, (*floating, *router.gateways)):
         if vlan in (None, gateway.network.vlan) and gateway.is_on_link(address):
             return gateway
     for interface in router.interfaces:

@@ -74,7 +74,8 @@ class Failover:
     ) -> None:
         self._node, self._desired, self._say, self._wake, self._tell = node, desired, say, wake, tell
         self._seats: dict[str, Seat] = {}
-        self._found: frozenset[int] = frozenset()  # cookies of flows that answer for gateways
+        self._found: frozenset[int] = frozenset()  # cookies of flows that answer for gateways, until they are others
+        self._knew_all = False  # when it was observed last
         self._sightings = Sightings(node, self._again)
         self._all = True  # seats are to be looked at again
         self._answered: set[str] = set()
@@ -88,7 +89,10 @@ class Failover:
         self._found = frozenset(flow.cookie for flow in flows)
         self._all = True
         for port_id, seat in self._seats.items():
-            seat.answers = cookie(Reason.ROUTER_ANSWERS, port_id) in self._found
+            seat.answers = self._answered_already(port_id, seat.port)
+
+    def _answered_already(self, id: str, port: GatewayPort) -> bool:
+        return self._node in port.order and cookie(Reason.ROUTER_ANSWERS, id) in self._found
 
     def lost(self) -> None:
         """The bridge: if vswitchd has ended, somebody else has what was here."""
@@ -104,6 +108,7 @@ class Failover:
 
     def observe(self, look: Look, host: HostFacts) -> None:
         """Each turn, before what is wanted is worked out."""
+        self._knew_all = self._desired.complete
         ports = self._desired.view.gateway_ports
         self._all |= self._sightings.look(look, self._desired.watched, self._ways_outside(host))
         self._desired.cut_off(bool(self._sightings.cut) or self._sightings.is_cut_off)
@@ -137,7 +142,7 @@ class Failover:
     def _decide(self, id: str, port: GatewayPort) -> None:
         sees, seat = self._sightings, self._seats.get(id)
         if seat is None:
-            seat = self._seats[id] = Seat(port, answers=cookie(Reason.ROUTER_ANSWERS, id) in self._found)
+            seat = self._seats[id] = Seat(port, answers=self._answered_already(id, port))
             if seat.answers:
                 seat.order = Order(port.order, self._node)
         seat.port, seat.is_first, before = port, self._is_first(port), seat.order
@@ -195,7 +200,9 @@ class Failover:
         return [id for id, seat in self._seats.items() if seat.asking and not seat.asking.done()]
 
     def wired(self) -> None:
-        """What was wanted is in place."""
+        """What was wanted is in place, and what was found and is not wanted is gone."""
+        if self._knew_all:
+            self._found = frozenset()
         for id, seat in self._seats.items():
             seat.wired = True
             if seat.order.now == self._node:

@@ -7,7 +7,7 @@ from netweft.dataplane.openflow.messages import PacketIn
 from netweft.dataplane.packets import readdressed
 from netweft.services.fields import NEXT_HOP, ROUTER, Reason, owner
 from netweft.services.l2.announce import Packet
-from netweft.services.l3.ends import Ends
+from netweft.services.l3.ends import ends_of
 from netweft.services.l3.floating_errors import came_in, goes_out
 from netweft.services.values import Asked, LocalPort
 
@@ -24,8 +24,7 @@ class FloatingErrors:
         error, whose = readdressed.error(packet.frame), owner(packet.cookie)
         if router is None or error is None or whose is None:
             return ()
-        for gateway in router.gateways:
-            ends = Ends(gateway, self._desired.forwarded)
+        for ends in ends_of(router, self._desired.forwarded, packet.frame[6:12]):
             if whose.reason is Reason.ROUTER_ERROR_IN:
                 said = came_in(router, ends, error)
             else:

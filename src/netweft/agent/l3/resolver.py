@@ -7,7 +7,7 @@ Limits keep who sends to a whole network's addresses from filling the tables, an
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
@@ -150,7 +150,8 @@ class Resolver:
         """A packet whose next hop nobody knows: whether it waits here."""
         router = self._desired.router_at(packet.fields.get(ROUTER, 0))
         address = _next_hop(packet)
-        who = asker(self._desired, router, packet.fields.get(LOCAL_VLAN), address) if router else None
+        vlan, own = packet.fields.get(LOCAL_VLAN), packet.frame[6:12]
+        who = asker(self._desired, router, vlan, address, own) if router else None
         if who is not None:
             self._wait(Place(who.network.network.id, address), who, packet)
         return who is not None
@@ -223,8 +224,11 @@ class Resolver:
 
     def tick(self) -> None:
         now = _now()
+        here = set(self._ways_to_ask()) if self._questions else set()
         for place, question in list(self._questions.items()):
-            if now >= question.due:
+            if question.asker.is_gateway and (question.asker.port_id, question.asker.mac) not in here:
+                del self._questions[place]  # by its MAC, which is elsewhere now, switches would look for it here
+            elif now >= question.due:
                 if question.tries > len(PATIENCE):
                     self._give_up(place)
                 else:
@@ -237,6 +241,12 @@ class Resolver:
         for network_id in {place.network_id for place in self._known}:
             self._look_again(network_id, now)
         self._announce(now)
+
+    def _ways_to_ask(self) -> Iterator[tuple[str, bytes]]:
+        """The ends on external networks, and the MACs with which this node may ask for them."""
+        for one in (*self._desired.gateways(), *self._desired.standbys()):
+            yield one.port.id, by_gateway(one).mac
+            yield one.port.id, one.node_mac.to_bytes(6, "big")
 
     def _look_ahead(self, now: float) -> None:
         """What the routes of gateways lead to that this node may have to take over is asked for beforehand."""

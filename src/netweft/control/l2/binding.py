@@ -44,8 +44,13 @@ def node_connected(tx: WriteTransaction, node: str, facts: NodeFacts) -> None:
 
 
 def _is_news(agent: Object | None, said: Object) -> bool:
-    """Whether the node can do other than was known."""
-    return agent is None or not hosts.is_there(agent) or not said.items() <= agent.items()
+    """Whether the node can have other gateways than was known."""
+    return agent is None or not hosts.is_there(agent) or not _able(said).items() <= _able(agent).items()
+
+
+def _able(said: Object) -> Object:
+    """Without where it has floating IPs of its VMs: that goes with each carrier, and moves no gateway."""
+    return said | {"configurations": (said.get("configurations") or {}) | {"floating_ips": None}}
 
 
 def node_seen(tx: WriteTransaction, node: str) -> None:

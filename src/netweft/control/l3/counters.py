@@ -9,6 +9,7 @@ from typing import Final
 
 from netweft.control.l2.hosts import HOST
 from netweft.control.l3 import gateway_agents
+from netweft.control.l3.associations import LEADING
 from netweft.control.l3.owners import GATEWAY
 from netweft.model.counting import Counted, CountedKind
 from netweft.model.metering import METERED, SHARED
@@ -57,5 +58,13 @@ def _of_vms(tx: ReadTransaction, node: str, kind: str, rows: Mapping[str, Object
 
 def _projects_of(tx: ReadTransaction, node: str) -> set[str]:
     """Whose labels are asked on the node."""
-    routers = tx.get_many("routers", gateway_agents.routers_with(tx, node)).values()
+    ids = {*gateway_agents.routers_with(tx, node), *_routers_by_floating_ips(tx, node)}
+    routers = tx.get_many("routers", ids).values()
     return {SHARED, *(router["project_id"] for router in routers)} if routers else set()
+
+
+def _routers_by_floating_ips(tx: ReadTransaction, node: str) -> set[str]:
+    """By which VMs there have floating IPs."""
+    ports = tx.query("ports", Query({HOST: [node]}))
+    leading = tx.get_many(FLOATING, {id for port in ports for id in port.get(LEADING) or ()})
+    return {row["router_id"] for row in leading.values() if row["router_id"]}

@@ -13,6 +13,7 @@ from netweft.control.l3.errors import BadFloatingIPRequest, ExternalIpAddressExh
 from netweft.control.l3.owners import FLOATING, new_port
 from netweft.control.rbac import IS_EXTERNAL
 from netweft.control.standard import UseCases, born
+from netweft.model.router import ADDRESS_MAC
 from netweft.store import Object, WriteTransaction
 
 DISTRIBUTED = "distributed"
@@ -65,7 +66,8 @@ class FloatingIPs:
         if not found:
             raise ExternalIpAddressExhausted(net_id=network_id)
         kept = {name: value for name, value in wanted.items() if name != "subnet_id"}
-        kept |= {"id": id, ADDRESS_PORT: port["id"], "floating_ip_address": found[0]["ip_address"]}
+        kept |= {"id": id, ADDRESS_PORT: port["id"], ADDRESS_MAC: port["mac_address"]}
+        kept["floating_ip_address"] = found[0]["ip_address"]
         kept[DISTRIBUTED] = wanted.get(DISTRIBUTED) is not False
         return associations.insert(tx, born(kept, status="DOWN"), lead)
 

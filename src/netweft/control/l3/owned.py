@@ -11,8 +11,9 @@ from netweft.control.l3.errors import (
     PortOnEveryHost,
     ServicePortInUse,
 )
-from netweft.control.l3.owners import GATEWAY, INTERFACES, OWNERS
+from netweft.control.l3.owners import FLOATING, GATEWAY, INTERFACES, OWNERS
 from netweft.control.standard import UseCases
+from netweft.model.router import ADDRESS_MAC
 from netweft.store import Object, ReadTransaction, WriteTransaction
 
 _RESERVED = OWNERS.keys() | INTERFACES
@@ -47,6 +48,8 @@ class OwnedPorts:
         updated = self._ports.update(tx, current, changes)
         if updated["fixed_ips"] != current["fixed_ips"]:
             attached.follow(tx, updated)
+        if updated["mac_address"] != current["mac_address"] and updated["device_owner"] == FLOATING:
+            tx.update(OWNERS[FLOATING], updated["device_id"], {ADDRESS_MAC: updated["mac_address"]})
         return updated
 
     def delete(self, tx: WriteTransaction, current: Object) -> None:

@@ -23,7 +23,7 @@ from netweft.services.l3.several_gateways import by_its_gateway, led_to
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.security import fragments
 from netweft.services.security.firewall import INVALID, REPLY, TRACKED_BIT
-from netweft.services.values import Gateway, LocalRouter, Service, Uplinks, Wanted
+from netweft.services.values import Gateway, LocalFloatingIp, LocalRouter, Service, Uplinks, Wanted
 
 FROM_OUTSIDE, TRANSLATED, TO_OUTSIDE, ANSWERS, OUT = (
     INT[name] for name in ("from_outside", "translated", "to_outside", "answers", "outside_egress")
@@ -39,7 +39,7 @@ def router(_: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
     looked_up: set[tuple[str, int]] = set()
     for gateway in here.gateways:
         others = [one for one in here.gateways if _leads_elsewhere(one, gateway)]
-        insides = {*gateway.floating_ips.values(), *(one.inside for one in gateway.forwarded)}
+        insides = {one.fixed for one in _its(here, gateway)} | {one.inside for one in gateway.forwarded}
         hop = next((one for one in gateway.next_hops if one.version == 4), None)
         if not others or not insides or hop is None:
             continue
@@ -51,22 +51,28 @@ def router(_: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
         yield from _asks(here, other)
 
 
+def _its(here: LocalRouter, gateway: Gateway) -> list[LocalFloatingIp]:
+    """On this node, all of them: of such a router none is with its VM (`floating_places`)."""
+    found = (one for one in here.floating_ips if one.gateway_id == gateway.port.id)
+    return sorted(found, key=lambda one: one.address)
+
+
 def _leads_elsewhere(one: Gateway, other: Gateway) -> bool:
     return one.network.network.id != other.network.network.id
 
 
 def _asked(here: LocalRouter, gateway: Gateway, others: list[Gateway]) -> Iterator[BridgeFlow]:
     for source in sorted({net for other in others for net in led_to(here, other, 4)}):
-        for floating, fixed in sorted(gateway.floating_ips.items()):
+        for one in _its(here, gateway):
             match: dict[str, Value] = {
                 **_ipv4(here),
                 LOCAL_VLAN: gateway.network.vlan,
                 "ipv4_src": source.value if source.mask is None else (source.value, source.mask),
-                "ipv4_dst": floating,
+                "ipv4_dst": one.address,
                 "ip_frag": WHOLE,
             }
-            owner = cookie(Reason.FLOATING_ADDRESS, gateway.floating_ids[floating])
-            track = Ct(zone=gateway.zone, commit=True, nat=Nat(dst=fixed), table=TRANSLATED.id)
+            owner = cookie(Reason.FLOATING_ADDRESS, one.id)
+            track = Ct(zone=gateway.zone, commit=True, nat=Nat(dst=one.fixed), table=TRANSLATED.id)
             yield FROM_OUTSIDE.flow(TRACKED, owner, match, CtClear(), track)
 
 
@@ -96,9 +102,10 @@ def _answered(here: LocalRouter, gateway: Gateway, hop: Prefix) -> BridgeFlow:
 
 def _asks(here: LocalRouter, other: Gateway) -> Iterator[BridgeFlow]:
     owner = cookie(Reason.ROUTER_GATEWAY, other.port.id)
-    for floating, fixed in sorted(other.floating_ips.items()):
-        match: dict[str, Value] = {**_by(here, other), "ipv4_src": fixed}
-        yield ANSWERS.flow(15, owner, match, CtClear(), SetField("ipv4_src", floating), OUT.goto)
+    for one in _its(here, other):
+        match: dict[str, Value] = {**_by(here, other), "ipv4_src": one.fixed}
+        own = SetField("eth_src", mac(one.end.port.mac_address))
+        yield ANSWERS.flow(15, owner, match, CtClear(), own, SetField("ipv4_src", one.address), OUT.goto)
     if here.router.enable_snat and other.snat_address is not None:
         snat = Ct(zone=other.zone, commit=True, table=OUT.id, nat=Nat(other.snat_address))
         yield ANSWERS.flow(10, owner, _by(here, other), CtClear(), snat)

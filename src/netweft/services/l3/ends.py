@@ -1,4 +1,4 @@
-"""Who stands for whom at a router's gateway: by floating IPs, and by ports of them that are forwarded in order.
+"""Who stands for whom at a router: by floating IPs, and by ports of them that are forwarded in order.
 
 Where all ports lead to one, and by SNAT, only the tracker knows.
 """
@@ -8,23 +8,39 @@ from typing import NamedTuple
 
 from netweft.dataplane.packets.readdressed import End, Ports
 from netweft.model import PortForwarding
-from netweft.services.addresses import prefix
-from netweft.services.l3.forwarded import ForwardedAddresses
+from netweft.services.addresses import octets, prefix
+from netweft.services.l3.forwarded import ForwardedAddresses, Place
 from netweft.services.l3.forwarding import to_one
-from netweft.services.values import Gateway
+from netweft.services.values import Gateway, LocalFloatingIp, LocalRouter
 
 
 class Ends(NamedTuple):
-    """A gateway here, and all that is forwarded on this node."""
+    """Of a router here those that belong to one of its gateways, wherever that is; and all that is forwarded on this
+    node."""
 
-    gateway: Gateway
+    router: LocalRouter
+    gateway_id: str
     forwarded: ForwardedAddresses
+
+    @property
+    def gateway(self) -> Gateway | None:
+        """If it is here."""
+        return next((one for one in self.router.gateways if one.port.id == self.gateway_id), None)
+
+    @property
+    def floating_ips(self) -> list[LocalFloatingIp]:
+        return [one for one in self.router.floating_ips if one.gateway_id == self.gateway_id]
+
+    def leaves_by(self, own: bytes) -> bool:
+        """Whether routes give packets this MAC to leave by it."""
+        ends = [*([self.gateway] if self.gateway else []), *(one.end for one in self.floating_ips)]
+        return any(octets(end.port.mac_address) == own for end in ends)
 
     def inside(self, address: IPv4Address, port: Ports | None) -> End | None:
         """Whom this address stands for, or this port of it (the source)."""
-        fixed = self.gateway.floating_ips.get(int(address))
-        if fixed is not None:
-            return End(IPv4Address(fixed))
+        floating = next((one for one in self.floating_ips if one.address == int(address)), None)
+        if floating is not None:
+            return End(IPv4Address(floating.fixed))
         one = self.forwarding(address, port)
         if one is None or port is None or to_one(one):
             return None
@@ -34,27 +50,38 @@ class Ends(NamedTuple):
         """What stands for this address, or this port of it (the target); the lowest of several floating IPs."""
         floating = self.floating(address)
         if floating is not None:
-            return End(floating)
+            return End(IPv4Address(floating.address))
         one = self.forwarding_to(address, port)
         if one is None or port is None or to_one(one):
             return None
         return End(_address(one.floating_ip_address), port.target - one.internal_first + one.external_first)
 
-    def floating(self, address: IPv4Address) -> IPv4Address | None:
-        found = sorted(outside for outside, fixed in self.gateway.floating_ips.items() if fixed == int(address))
-        return IPv4Address(found[0]) if found else None
+    def floating(self, address: IPv4Address) -> LocalFloatingIp | None:
+        found = (one for one in self.floating_ips if one.fixed == int(address))
+        return min(found, key=lambda one: one.address, default=None)
 
     def forwarding(self, address: IPv4Address, port: Ports | None) -> PortForwarding | None:
         """By which this port outside, the source, leads in."""
-        return port and self.forwarded.by_port(self._place, int(address), port.protocol, port.source)
+        if port is None or self._place is None:
+            return None
+        return self.forwarded.by_port(self._place, int(address), port.protocol, port.source)
 
     def forwarding_to(self, address: IPv4Address, port: Ports | None) -> PortForwarding | None:
         """Which leads to this port inside, the target."""
-        return port and self.forwarded.by_port_inside(self._place, int(address), port.protocol, port.target)
+        if port is None or self._place is None:
+            return None
+        return self.forwarded.by_port_inside(self._place, int(address), port.protocol, port.target)
 
     @property
-    def _place(self) -> tuple[str, str]:
-        return self.gateway.port.router_id, self.gateway.port.network_id
+    def _place(self) -> Place | None:
+        """None: what is forwarded is so on another node."""
+        return (self.router.router.id, self.gateway.port.network_id) if self.gateway else None
+
+
+def ends_of(router: LocalRouter, forwarded: ForwardedAddresses, own: bytes) -> list[Ends]:
+    """First those of the gateway by whose MAC a packet leaves."""
+    ids = dict.fromkeys([*(one.port.id for one in router.gateways), *(one.gateway_id for one in router.floating_ips)])
+    return sorted((Ends(router, id, forwarded) for id in ids), key=lambda ends: not ends.leaves_by(own))
 
 
 def _address(text: str) -> IPv4Address:

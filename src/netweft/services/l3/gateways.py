@@ -5,8 +5,8 @@
                                  to_router ─▶ from_outside ─▶ … ─▶ routing ─▶ next_hop ─▶ the router's networks
 
 IPv4 goes out with the gateway's address (SNAT, by the connection tracker, which keeps the sender's port where it can),
-or with the port's floating IP, which is written over its own address and back, packet by packet: nothing is remembered
-for it, so nothing can be lost.  IPv6 is routed as it is.  With SNAT nothing comes in but for addresses there.
+or with the port's floating IP (`floating`).  IPv6 is routed as it is.  With SNAT nothing comes in but for
+addresses there.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from netweft.dataplane.openflow.fields import ETH_IPV4, ETH_IPV6
 from netweft.dataplane.openflow.flow import Ct, CtClear, Nat, SetField
 from netweft.services.addresses import Prefix, mac
 from netweft.services.fields import HANDED_UP, LOCAL_VLAN, ROUTER, Reason, RouterLimit, Why, cookie
-from netweft.services.l3 import floating_errors, hand_ups, outside_neighbours, scopes, takeover_flows
+from netweft.services.l3 import hand_ups, outside_neighbours, scopes, takeover_flows
 from netweft.services.l3.echo import answers_ping, for_it
 from netweft.services.l3.elsewhere import elsewhere
 from netweft.services.l3.next_hops import at
@@ -43,8 +43,6 @@ def router(uplinks: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
     yield from elsewhere(uplinks, here)
     yield from takeover_flows.flows(here)
     yield from of_each_gateway(_gateway)(uplinks, here)
-    if here.gateways:
-        yield from hand_ups.undelivered(uplinks, here)
     if here.leaving:
         yield from _by_other_nodes(here)
         yield from _on_link(here)
@@ -53,13 +51,17 @@ def router(uplinks: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
 
 def _gateway(_: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
     if here.gateway is not None:
-        yield from outside_neighbours.flows(here, here.gateway)
+        yield from _on_the_link(here, here.gateway)
         yield from _enters(here, here.gateway)
         if here.gateway.leaves:
             yield from _leaves(here, here.gateway)
         yield from scopes.by_the_gateway(here, here.gateway)
-        yield from floating_errors.flows(here, here.gateway)
-        yield from hand_ups.meters(here, here.gateway)
+
+
+def _on_the_link(here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:
+    """By the cookie of what answers an agent that is new finds that it is this node that does (`agent/l3/failover`)."""
+    answers, enters = (cookie(reason, gateway.port.id) for reason in (Reason.ROUTER_ANSWERS, Reason.ROUTER_GATEWAY))
+    yield from outside_neighbours.flows(here, gateway, answers, enters)
 
 
 def _by_other_nodes(here: LocalRouter) -> Iterator[BridgeFlow]:

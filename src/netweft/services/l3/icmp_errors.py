@@ -13,15 +13,16 @@ from netweft.dataplane.openflow.flow import SetField
 from netweft.dataplane.packets import icmp
 from netweft.dataplane.packets.icmp import Offending
 from netweft.dataplane.packets.readdressed import End, ports, readdressed
-from netweft.services.addresses import Prefix, mac, octets, parsed, text
+from netweft.services.addresses import Prefix, mac, octets, parsed, text, within
 from netweft.services.dhcp.requests import to_port
 from netweft.services.fields import LOCAL_VLAN, ROUTER, Why
 from netweft.services.l2.announce import Packet
 from netweft.services.l3.ends import Ends
+from netweft.services.l3.floating_errors import to_outside
 from netweft.services.l3.forwarded import ForwardedAddresses
 from netweft.services.l3.wire import wire_mac
 from netweft.services.pipeline import INT
-from netweft.services.values import Gateway, Interface, LocalPort, LocalRouter
+from netweft.services.values import Gateway, Interface, LocalFloatingIp, LocalPort, LocalRouter
 
 # (type, code) in IPv4 (RFC 792, RFC 1812) and IPv6 (RFC 4443)
 _MESSAGES: Final = {
@@ -56,13 +57,17 @@ def routed_error(
     """forwarded: all on this node.  fields: what was known besides it.  None: it came to none of the router's MACs, or
     nothing may be said."""
     about, to = _offending(why, frame), int.from_bytes(frame[:6], "big")
+    mtu = mtu_of(router, fields) if why is Why.TOO_BIG else 0
+    floating = _floating_ip_at(router, to)
+    if about is not None and floating is not None:
+        return _by_floating_ip(why, about, router, floating, mtu)
     entry = next((one for one in _entries(router) if to in one.macs), None)
     if about is None or entry is None:
         return None
     if entry.gateway is not None and isinstance(about.dst, IPv4Address):
-        sent_to = _before_translation(Ends(entry.gateway, forwarded), about.dst, about.quoted, fields)
+        sent_to = _before_translation(Ends(router, entry.gateway.port.id, forwarded), entry.gateway, about, fields)
         about = about._replace(quoted=readdressed(about.quoted, dst=sent_to))
-    return _routed(why, about, router, entry, mtu_of(router, fields) if why is Why.TOO_BIG else 0)
+    return _routed(why, about, router, entry, mtu)
 
 
 def unanswered(frame: bytes, router: LocalRouter) -> Packet | None:
@@ -70,6 +75,9 @@ def unanswered(frame: bytes, router: LocalRouter) -> Packet | None:
     the error came from there."""
     about = _offending(Why.UNKNOWN_NEXT_HOP, frame)
     by = int.from_bytes(frame[6:12], "big")
+    floating = _floating_ip_at(router, by)
+    if about is not None and floating is not None:
+        return _by_floating_ip(Why.UNKNOWN_NEXT_HOP, about, router, floating, 0)
     outside = [one for one in _entries(router) if one.gateway is not None]
     entry = next((one for one in outside if by in one.macs), next(iter(outside), None))
     return _routed(Why.UNKNOWN_NEXT_HOP, about, router, entry, 0) if about and entry else None
@@ -77,8 +85,7 @@ def unanswered(frame: bytes, router: LocalRouter) -> Packet | None:
 
 def mtu_of(router: LocalRouter, fields: Mapping[str, int]) -> int:
     """Of the network that the packet was about to be in; 0: it is none of the router's."""
-    networks = [*(one.network for one in router.interfaces), *(one.network for one in router.gateways)]
-    return next((one.network.mtu for one in networks if one.vlan == fields.get(LOCAL_VLAN)), 0)
+    return next((one.network.mtu for one in router.networks if one.vlan == fields.get(LOCAL_VLAN)), 0)
 
 
 class _Entry(NamedTuple):
@@ -106,16 +113,35 @@ def _offending(why: Why, frame: bytes) -> Offending | None:
     return None if about and why is Why.NOT_LISTENING and about.protocol not in _WITH_PORTS else about
 
 
-def _before_translation(ends: Ends, address: IPv4Address, quoted: bytes, fields: Mapping[str, int]) -> End | None:
+def _before_translation(ends: Ends, gateway: Gateway, about: Offending, fields: Mapping[str, int]) -> End | None:
     """As who sent the packet knows it.  An answer to a connection by SNAT was for the gateway's address; its port is
     the asker's own but where two had the same."""
+    address = IPv4Address(int(about.dst))
     if fields.get("ct_nw_src") == int(address):
-        own = ends.gateway.snat_address
-        return None if own is None else End(IPv4Address(own))
+        return None if gateway.snat_address is None else End(IPv4Address(gateway.snat_address))
     first_to = fields.get("ct_nw_dst", 0)
-    if any(one.outside == first_to and one.inside == int(address) for one in ends.gateway.forwarded):
+    if any(one.outside == first_to and one.inside == int(address) for one in gateway.forwarded):
         return End(IPv4Address(first_to), fields.get("ct_tp_dst"))
-    return ends.outside(address, ports(quoted))
+    return ends.outside(address, ports(about.quoted))
+
+
+def _floating_ip_at(router: LocalRouter, own: int) -> LocalFloatingIp | None:
+    """With this MAC."""
+    return next((one for one in router.floating_ips if one.own_mac and mac(one.end.port.mac_address) == own), None)
+
+
+def _by_floating_ip(why: Why, about: Offending, router: LocalRouter, one: LocalFloatingIp, mtu: int) -> Packet | None:
+    """About what came by it, back to outside: said with its gateway's address, wherever that is, and by this way."""
+    if not isinstance(about.src, IPv4Address):
+        return None
+    near_it = (address for address in router.outside if any(within(address, net) for net in one.end.on_link))
+    own = next((address.value for address in near_it), one.address)
+    if about.dst == IPv4Address(one.fixed):
+        about = about._replace(quoted=readdressed(about.quoted, dst=End(IPv4Address(one.address))))
+    frame = icmp.error((bytes(6), bytes(6)), IPv4Address(own), about, *_MESSAGES[why][4], mtu)
+    near = any(within(Prefix(4, int(about.src), None), net) for net in one.end.on_link)
+    next_hop = int(about.src) if near else next((hop.value for hop in one.end.next_hops), None)
+    return None if next_hop is None else to_outside(router, one, frame, next_hop)
 
 
 def _routed(why: Why, about: Offending, router: LocalRouter, entry: _Entry, mtu: int) -> Packet | None:

@@ -9,22 +9,22 @@ from netweft.reconcile.memo import Fact
 
 _K = TypeVar("_K")
 # what belongs to a router -> the fact in which their ids are, sorted
-_PARTS: Final = {RouterPort: "interfaces", GatewayPort: "gateways", FloatingIp: "floating_ips"}
+_PARTS: Final = {RouterPort: "interfaces", GatewayPort: "gateways"}
 
 
 class Interfaces:
     """node: this one.  A gateway is here where this node has it or may have to take over.
-    Facts: ("routed", network) -> True where a router has an interface, or here its gateway;
-    ("interfaces", router), ("gateways", router), ("floating_ips", router) -> the ids of what is there, sorted."""
+    Facts: ("routed", network) -> True where a router has an interface, or here its gateway or a floating IP;
+    ("interfaces", router), ("gateways", router) -> the ids of what is there, sorted."""
 
     def __init__(self, node: str) -> None:
         self._node = node
-        self._on: defaultdict[str, set[str]] = defaultdict(set)  # network -> interfaces, gateways here
+        self._on: defaultdict[str, set[str]] = defaultdict(set)  # network -> interfaces; gateways, floating IPs here
         self._of: defaultdict[tuple[str, str], set[str]] = defaultdict(set)  # fact, router -> ids
         self._router_of: dict[str, str] = {}
         self.gateways: dict[str, GatewayPort] = {}  # all
         self.networks_of: defaultdict[str, Counter[str]] = defaultdict(Counter)  # router -> of its interfaces
-        self._gateways_here: dict[str, str] = {}
+        self._outside_here: dict[str, str] = {}  # gateways, floating IPs -> their router
 
     def on(self, network_id: str) -> bool:
         return network_id in self._on
@@ -37,12 +37,18 @@ class Interfaces:
         return sorted({self._router_of[id] for id in self._on.get(network_id, ())})
 
     @property
-    def gateways_here(self) -> list[str]:
-        """The routers whose gateway is on this node, or may have to be taken over."""
-        return sorted(set(self._gateways_here.values()))
+    def outside_here(self) -> list[str]:
+        """The routers that are on an external network on this node: by their gateway, which it may have to take over
+        yet, or a floating IP."""
+        return sorted(set(self._outside_here.values()))
 
-    def has_gateway_here(self, router_id: str) -> bool:
-        return router_id in self._gateways_here.values()
+    def is_outside_here(self, router_id: str) -> bool:
+        return router_id in self._outside_here.values()
+
+    def placed(self, one: FloatingIp, *, here: bool) -> tuple[Fact, object]:
+        """A floating IP that has come to this node with its VM, or has gone."""
+        self._stands(one.id, one.router_id, one.floating_network_id, outside=True, here=here)
+        return ("routed", one.floating_network_id), self.on(one.floating_network_id) or None
 
     def changed(self, before: Object | None, after: Object | None) -> Iterator[tuple[Fact, object]]:
         if isinstance(before, RouterPort):
@@ -55,7 +61,7 @@ class Interfaces:
             self.gateways[after.id] = after
         places: list[tuple[str, str]] = []
         for part in (before, after):
-            if isinstance(part, RouterPort | GatewayPort | FloatingIp):
+            if isinstance(part, RouterPort | GatewayPort):
                 places += self._place(part, here=part is after)
         for name, id in dict.fromkeys(places):
             if name == "routed":
@@ -63,22 +69,25 @@ class Interfaces:
             else:
                 yield (name, id), tuple(sorted(self._of.get((name, id), ()))) or None
 
-    def _place(self, part: RouterPort | GatewayPort | FloatingIp, *, here: bool) -> Iterator[tuple[str, str]]:
+    def _place(self, part: RouterPort | GatewayPort, *, here: bool) -> Iterator[tuple[str, str]]:
         fact = (_PARTS[type(part)], part.router_id)
-        _keep(self._of, fact, part.id, here=here)
+        keep(self._of, fact, part.id, here=here)
         yield fact
-        if isinstance(part, FloatingIp) or (isinstance(part, GatewayPort) and self._node not in part.order):
-            return
-        _keep(self._on, part.network_id, part.id, here=here)
-        for found in (self._router_of, self._gateways_here)[: 1 + isinstance(part, GatewayPort)]:
+        outside = isinstance(part, GatewayPort)
+        if isinstance(part, RouterPort) or self._node in part.order:
+            self._stands(part.id, part.router_id, part.network_id, outside=outside, here=here)
+            yield ("routed", part.network_id)
+
+    def _stands(self, id: str, router_id: str, network_id: str, *, outside: bool, here: bool) -> None:
+        keep(self._on, network_id, id, here=here)
+        for found in (self._router_of, self._outside_here)[: 1 + outside]:
             if here:
-                found[part.id] = part.router_id
+                found[id] = router_id
             else:
-                found.pop(part.id, None)
-        yield ("routed", part.network_id)
+                found.pop(id, None)
 
 
-def _keep(found: defaultdict[_K, set[str]], key: _K, id: str, *, here: bool) -> None:
+def keep(found: defaultdict[_K, set[str]], key: _K, id: str, *, here: bool) -> None:
     if here:
         found[key].add(id)
     elif key in found:

@@ -31,7 +31,7 @@ def metered(here: LocalRouter, direction: str) -> Iterator[Action]:
 
 
 def router(_: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
-    for outside in sorted({gateway.network.vlan for gateway in here.gateways}) if here.router.admin_state_up else ():
+    for outside in sorted({one.network.vlan for one in here.exits}) if here.router.admin_state_up else ():
         for label in here.labels:
             for rule in label.label.rules:
                 yield from _counts(here, outside, label, rule)

@@ -44,20 +44,24 @@ def answers(interface: Interface) -> Iterator[BridgeFlow]:
     yield from nobody_elses(owner, interface.network, interface.addresses)
 
 
-def nobody_elses(owner: int, network: LocalNetwork, addresses: Iterable[Prefix]) -> Iterator[BridgeFlow]:
-    """Of what is plugged in nowhere: no port here is heard when it says that it has one of these addresses."""
+def nobody_elses(
+    owner: int, network: LocalNetwork, addresses: Iterable[Prefix], mac_address: str = ""
+) -> Iterator[BridgeFlow]:
+    """Of what is plugged in nowhere: no port here is heard when it says that it has one of these addresses; nor does
+    anything leave with this MAC, which the wire's switches would believe."""
+    if mac_address:
+        yield REQUESTS.flow(CLAIM, owner, {LOCAL_VLAN: network.vlan, "eth_src": mac(mac_address)})
     for address in addresses:
         for claim in _claims(address):
             yield REQUESTS.flow(CLAIM, owner, {LOCAL_VLAN: network.vlan, **claim})
 
 
 def _gateways(owner: int, network: LocalNetwork, mac_address: str, addresses: Iterable[Prefix]) -> Iterator[BridgeFlow]:
-    """Likewise of a router's gateway; nor does anything leave with its MAC, which the wire's switches would believe."""
-    own, known = mac(mac_address), list(addresses)
+    """Likewise of a router's gateway."""
+    known = list(addresses)
     if any(address.version == 6 for address in known):
-        known.append(Prefix(6, link_local(own), None))
-    yield from nobody_elses(owner, network, known)
-    yield REQUESTS.flow(CLAIM, owner, {LOCAL_VLAN: network.vlan, "eth_src": own})
+        known.append(Prefix(6, link_local(mac(mac_address)), None))
+    yield from nobody_elses(owner, network, known, mac_address)
 
 
 def _claims(address: Prefix) -> Iterator[dict[str, Value]]:

@@ -16,15 +16,15 @@ TO_ROUTER = INT["to_router"]
 ASKED, NEXT_HOP, ADVERT, ANSWER, REST = 30, 28, 25, 20, 10
 
 
-def flows(here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:
+def flows(here: LocalRouter, gateway: Gateway, answers: int, enters: int) -> Iterator[BridgeFlow]:
+    """The cookies of what answers for it, and of what comes in by it."""
     if gateway.answers:
-        yield from _answers(here, gateway)
-    yield from _hears(here, gateway)
+        yield from _answers(here, gateway, answers)
+    yield from _hears(here, gateway, enters)
 
 
-def _answers(here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:
-    """By their cookie an agent that is new finds that it is this node that does (`agent/l3/failover`)."""
-    owner, own = cookie(Reason.ROUTER_ANSWERS, gateway.port.id), mac(gateway.port.mac_address)
+def _answers(here: LocalRouter, gateway: Gateway, owner: int) -> Iterator[BridgeFlow]:
+    own = mac(gateway.port.mac_address)
     for address in gateway.own(4):
         reply = arp_reply(own, address, *LOOPBACK, INT["switching"].goto)
         asked: dict[str, Value] = {**_arp(gateway), "arp_op": REQUEST, "arp_tpa": address}
@@ -43,15 +43,16 @@ def _nd(gateway: Gateway) -> dict[str, Value]:
     return {**inside, "ip_proto": PROTO_ICMPV6, "icmpv6_code": 0}
 
 
-def _hears(here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:
-    owner, own = cookie(Reason.ROUTER_GATEWAY, gateway.port.id), mac(gateway.port.mac_address)
-    heard, arp, nd = cookie(Reason.ROUTER_RESOLVE, gateway.port.id), _arp(gateway), _nd(gateway)
+def _hears(here: LocalRouter, gateway: Gateway, owner: int) -> Iterator[BridgeFlow]:
+    own, heard = mac(gateway.port.mac_address), cookie(Reason.ROUTER_RESOLVE, here.router.id)
+    arp, nd = _arp(gateway), _nd(gateway)
     answer: dict[str, Value] = {**arp, "arp_op": REPLY, "eth_dst": own}
     advert: dict[str, Value] = {**nd, "icmpv6_type": ND_ADVERT, "eth_dst": own}
     for next_hop in sorted({*gateway.next_hops, *gateway.watched}):
         ipv4 = next_hop.version == 4
         its: dict[str, Value] = {**(answer if ipv4 else advert), "arp_spa" if ipv4 else "nd_target": next_hop.value}
         yield TO_ROUTER.flow(NEXT_HOP, heard, its, *handed_up(here, RouterLimit.NEXT_HOPS))
-    yield TO_ROUTER.flow(ADVERT, heard, advert, *handed_up(here, RouterLimit.NEIGHBOURS))
+    if gateway.own(6):
+        yield TO_ROUTER.flow(ADVERT, heard, advert, *handed_up(here, RouterLimit.NEIGHBOURS))
     yield TO_ROUTER.flow(ANSWER, heard, answer, *handed_up(here, RouterLimit.NEIGHBOURS))
     yield TO_ROUTER.flow(REST, owner, {LOCAL_VLAN: gateway.network.vlan, "eth_dst": own})

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from netweft.dataplane.openflow.flow import Action, CtClear, DecTtl, Goto, Multipath, SetField
-from netweft.services.addresses import Prefix, mac, text
+from netweft.services.addresses import Prefix, mac, text, within
 from netweft.services.fields import LOCAL_VLAN, NEXT_HOP, Reason, cookie, object_bits
 from netweft.services.l3.metering import metered
 from netweft.services.l3.next_hops import LOOPBACK
@@ -84,13 +84,17 @@ def by_gateway(gateway: Gateway, next_hop: Prefix | None) -> Path:
 
 def answering(here: LocalRouter, hops: Sequence[Hop]) -> list[Hop]:
     """Without those that do not, as long as there is one that does."""
-    silent = {(gateway.network.vlan, hop) for gateway in here.gateways for hop in gateway.silent}
+    silent = {(one.network.vlan, hop) for one in here.exits for hop in one.silent}
+    there = {hop for _, hop in silent}  # no two of a router's networks have one address
     down = {(gateway.port.id, one.next_hop) for gateway in here.gateways for one in gateway.sessions if not one.up}
     left = [
         hop
         for hop in hops
-        if isinstance(hop, Elsewhere)
-        or not ((hop.network.vlan, hop.next_hop) in silent or (hop.by, hop.next_hop) in down)
+        if (
+            hop.next_hop not in there
+            if isinstance(hop, Elsewhere)
+            else (hop.network.vlan, hop.next_hop) not in silent and (hop.by, hop.next_hop) not in down
+        )
     ]
     return left or list(hops)
 
@@ -122,10 +126,22 @@ def _one(
         for way in hop.ways:
             there = {**match, LOCAL_VLAN: way.interface.network.vlan}
             yield table.flow(how_high, owner, there, *to_the_gateways_node(way))
+        yield from _by_floating_ips(here, how_high, to, hop.next_hop, table, match)
         return
     for vlan in kept_apart(here, to, hop.network):
         yield table.flow(how_high + APART, cookie(Reason.ROUTER_SCOPE, here.router.id), {**match, LOCAL_VLAN: vlan})
-    yield table.flow(how_high, owner, match, *_by(here, to, hop))
+    yield table.flow(how_high, owner, match, *by(here, to, hop))
+
+
+def _by_floating_ips(
+    here: LocalRouter, how_high: int, to: Prefix, next_hop: Prefix, table: Table, match: dict[str, Value]
+) -> Iterator[BridgeFlow]:
+    """What has one on this node goes out by it, to next hops outside as well."""
+    for one in here.by_themselves:
+        if any(within(next_hop, net) for net in one.end.on_link):
+            owner = cookie(Reason.FLOATING_ADDRESS, one.id)
+            its = {**match, "ipv4_src": one.fixed}
+            yield table.flow(how_high + APART, owner, its, *by(here, to, by_gateway(one.end, next_hop)))
 
 
 def to_the_gateways_node(way: WayToGateway) -> Iterator[Action]:
@@ -139,7 +155,7 @@ def to_the_gateways_node(way: WayToGateway) -> Iterator[Action]:
     yield INT["switching"].goto
 
 
-def _by(here: LocalRouter, to: Prefix, path: Path) -> Iterator[Action]:
+def by(here: LocalRouter, to: Prefix, path: Path) -> Iterator[Action]:
     outward = path.onward == INT["to_outside"].goto
     if not outward:
         yield from metered(here, "ingress")

@@ -33,8 +33,7 @@ def priority(to: Prefix) -> int:
 
 def may_not_fit(here: LocalRouter, into: LocalNetwork) -> bool:
     """Whether packets may come from a network of the router's with a larger MTU, and the datapath can tell."""
-    others = [one.network.network for one in here.interfaces] + [one.network.network for one in here.gateways]
-    return here.checks_length and any(one.mtu > into.network.mtu for one in others)
+    return here.checks_length and any(one.network.mtu > into.network.mtu for one in here.networks)
 
 
 def fits(here: LocalRouter, into: LocalNetwork) -> Iterator[Action]:

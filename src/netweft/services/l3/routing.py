@@ -134,12 +134,13 @@ def _extra(here: LocalRouter) -> dict[Prefix, list[Hop]]:
 
 
 def _outside(here: LocalRouter, next_hop: Prefix) -> Iterator[Hop]:
-    if not here.leaving and here.ways_out:
-        yield Elsewhere(here.ways_out, next_hop)
     for gateway in here.leaving:
         if any(within(next_hop, net) for net in gateway.on_link):
             yield by_gateway(gateway, next_hop)
             return
+    near = any(within(next_hop, net) for one in here.by_themselves for net in one.end.on_link)
+    if here.ways_out or near:
+        yield Elsewhere(here.ways_out, next_hop)
 
 
 def host(_: HostFacts, uplinks: Uplinks) -> Iterator[Wanted]:

@@ -36,7 +36,8 @@ def of_each_gateway(render: Render) -> Render:
             yield from render(uplinks, here)
             return
         for gateway in here.gateways:
-            for item in render(uplinks, replace(here, gateway=gateway, more=())):
+            its = tuple(one for one in here.floating_ips if one.gateway_id == gateway.port.id)
+            for item in render(uplinks, replace(here, gateway=gateway, more=(), floating_ips=its)):
                 yield _its(item, gateway) if isinstance(item, BridgeFlow) else item
 
     return rendered
@@ -63,7 +64,7 @@ def default_routes(here: LocalRouter) -> Iterator[BridgeFlow]:
         if used:
             owner = cookie(Reason.ROUTER_GATEWAY, here.router.id if len(hops) > 1 else _of(hops[0]))
             yield from route(here, owner, GATEWAY_ROUTE, Prefix(version, 0, 0), used, ports=False)
-        for gateway in leads if len(here.leaving) > 1 else ():
+        for gateway in reversed(leads) if len(here.leaving) > 1 else ():  # of two for one address the first holds
             yield from _by_source(here, gateway, version)
 
 
@@ -81,7 +82,8 @@ def _by_source(here: LocalRouter, gateway: Gateway, version: int) -> Iterator[Br
     """What has, or will have, an address that only this gateway has on the outside."""
     sources = {one.value for one in gateway.addresses if one.version == version}
     if version == 4:
-        sources |= {*gateway.floating_ips.values(), *(one.inside for one in gateway.forwarded)}
+        sources |= {one.fixed for one in here.floating_ips if one.gateway_id == gateway.port.id}
+        sources |= {one.inside for one in gateway.forwarded}
     owner = cookie(Reason.ROUTER_GATEWAY, gateway.port.id)
     for source in sorted(sources):
         hops = answering(here, _hops(gateway, version))[:1]

@@ -3,10 +3,13 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 
-from netweft.model import FloatingIp, GatewayPort, Peer, QosPolicy, Router, RouterPort, Subnet
+from msgspec.structs import replace
+
+from netweft.model import FixedIp, FloatingIp, GatewayPort, Network, Peer, QosPolicy, Router, RouterPort, Subnet
 from netweft.reconcile.memo import Reader
 from netweft.services.addresses import Prefix, prefix, text_of_mac, within
 from netweft.services.l3.bfd import ends
+from netweft.services.l3.floating_places import Where
 from netweft.services.l3.labels import labels_of
 from netweft.services.l3.wire import wire_mac
 from netweft.services.values import (
@@ -15,6 +18,7 @@ from netweft.services.values import (
     GatewayPlace,
     Interface,
     Limited,
+    LocalFloatingIp,
     LocalNetwork,
     LocalRouter,
     RemotePort,
@@ -36,7 +40,8 @@ def local_router(read: Reader, router_id: str) -> LocalRouter | None:
     first = outside[0] if outside else None
     place = place_of(read, first) if first else GatewayPlace("")
     mine = tuple(_mine(read, found, outside))
-    gateways = tuple(one for one, is_here in mine if is_here)
+    floating = tuple(_floating_ips(read, found, outside, [one for one, is_here in mine if is_here]))
+    gateways = tuple(_with_beside(one, floating) for one, is_here in mine if is_here)
     others = tuple(host for host in first.order if host != node) if first else ()
     return LocalRouter(
         router=found,
@@ -48,11 +53,12 @@ def local_router(read: Reader, router_id: str) -> LocalRouter | None:
         out_of_reach=tuple(net for port, one in maybe if one is None for net in _on_link(read, port)),
         gateway=next(iter(gateways), None),
         more=gateways[1:],
-        limited=tuple(
-            limited for one in (gateways if not read.get(NO_METERS) else ()) for limited in _limited(read, found, one)
-        ),
-        labels=tuple(labels_of(read, found)) if gateways else (),
         standbys=tuple(one for one, is_here in mine if not is_here),
+        outside=tuple(prefix(fixed.ip_address) for port in outside for fixed in port.fixed_ips),
+        outside_on_link=tuple(net for port in outside for net in _on_link(read, port)) if floating else (),
+        floating_ips=floating,
+        limited=() if read.get(NO_METERS) else tuple(_limited(read, found, gateways, floating)),
+        labels=tuple(labels_of(read, found)) if gateways or floating else (),
         ways=tuple(way for host in others for way in _ways(read, interfaces, host)),
         leads_to=place.host if place.host in others else "",
     )
@@ -112,9 +118,6 @@ def _gateway(
     network, zone = local_network(read, port.network_id), zone_of(read, router, port)
     if not isinstance(network, LocalNetwork) or not zone:
         return None
-    floating: list[FloatingIp] = [
-        read.get(("floating_ip", id)) for id in read.get(("floating_ips", port.router_id)) or ()
-    ]
     node = host_facts(read).name
     return Gateway(
         port=port,
@@ -126,16 +129,6 @@ def _gateway(
         zone=zone,
         on_link=_on_link(read, port),
         next_hops=next_hops_of(read, port),
-        floating_ips={
-            prefix(one.floating_ip_address).value: prefix(one.fixed_ip_address).value
-            for one in floating
-            if one.fixed_ip_address and one.floating_network_id == port.network_id and port.network_id not in taken
-        },
-        floating_ids={
-            prefix(one.floating_ip_address).value: one.id
-            for one in floating
-            if one.fixed_ip_address and one.floating_network_id == port.network_id
-        },
         forwarded=() if port.network_id in taken else read.get(("forwarded", port.router_id, port.network_id)) or (),
         watched=tuple(_watched(read, router, port)),
         silent=read.get(("silent", port.network_id)) or frozenset(),
@@ -170,20 +163,100 @@ def _sessions(read: Reader, router: Router, port: GatewayPort) -> Iterator[BfdSe
             yield BfdSession(hop, own.ip_address, host_facts(read).integration_bridge, near, far, ofport, up)
 
 
-def _limited(read: Reader, router: Router, gateway: Gateway) -> Iterator[Limited]:
+def _limited(
+    read: Reader, router: Router, gateways: Iterable[Gateway], floating: Iterable[LocalFloatingIp]
+) -> Iterator[Limited]:
     """What is translated here and has a policy, or whose network has one."""
-    network = gateway.network.network
-    own = gateway.snat_address
-    limited = [(gateway.port.id, own, router.qos_policy_id)] if router.enable_snat and own is not None else []
-    for id in read.get(("floating_ips", router.id)) or ():
-        one: FloatingIp = read.get(("floating_ip", id))
-        if one.floating_network_id == network.id:
-            limited.append((one.id, prefix(one.floating_ip_address).value, one.qos_policy_id))
-    for id, address, own_policy in sorted(limited):
+    limited = [(one.id, one.address, one.qos_policy_id, one.end.network.network) for one in floating]
+    for network in {one.port.network_id: one.network.network for one in gateways}.values():
+        limited += _of_forwarded_ports(read, router.id, network)
+    for gateway in gateways if router.enable_snat else ():
+        if gateway.snat_address is not None:
+            limited.append((gateway.port.id, gateway.snat_address, router.qos_policy_id, gateway.network.network))
+    for id, address, own_policy, network in sorted(limited, key=lambda end: end[:2]):
         policy_id = own_policy or network.qos_policy_id
         policy: QosPolicy | None = read.get(("qos_policy", policy_id)) if policy_id else None
         if policy is not None:
             yield Limited(id=id, address=address, mtu=network.mtu, policy=policy)
+
+
+def _of_forwarded_ports(
+    read: Reader, router_id: str, network: Network
+) -> Iterator[tuple[str, int, str | None, Network]]:
+    """Floating IPs that only ports of lead somewhere."""
+    for id in read.get((Where.GATEWAY, router_id)) or ():
+        one: FloatingIp = read.get(("floating_ip", id))
+        if not one.fixed_ip_address and one.floating_network_id == network.id:
+            yield id, prefix(one.floating_ip_address).value, one.qos_policy_id, network
+
+
+def _floating_ips(
+    read: Reader, router: Router, outside: Iterable[GatewayPort], gateways: Iterable[Gateway]
+) -> Iterator[LocalFloatingIp]:
+    """Those with VMs of this node, by which packets come and go whoever has the gateways; and those with the gateways,
+    if they are here, as these do.  In the gateways' order.  By one of each network next hops are watched, where no
+    gateway does."""
+    ids: dict[Where, tuple[str, ...]] = {where: read.get((where, router.id)) or () for where in Where}
+    by = {one.port.id: one for one in gateways}
+    if ids[Where.HERE]:
+        always, own = GatewayPlace(host_facts(read).name, here=True, answers=True), dict(by)
+        found = {port.id: own.get(port.id) or _gateway(read, router, port, always, ()) for port in outside}
+        by = {id: one for id, one in found.items() if one is not None}
+    leads: dict[str, list[tuple[FloatingIp, Gateway]]] = {id: [] for id in by}
+    for where, there in ((Where.HERE, [*by.values()]), (Where.GATEWAY, [*gateways])):
+        for one in (read.get(("floating_ip", id)) for id in ids[where]):
+            gateway = _gateway_of(one, there) if one.fixed_ip_address else None
+            if gateway is not None:
+                as_here = replace(gateway, leaves=True, answers=True) if where is Where.HERE else gateway
+                leads[gateway.port.id].append((one, as_here))
+    watched = {one.port.network_id for one in gateways}
+    for its in leads.values():
+        for one, gateway in its:
+            yield _floating_ip(one, gateway, watches=one.floating_network_id not in watched)
+            watched.add(one.floating_network_id)
+
+
+def _gateway_of(one: FloatingIp, gateways: Iterable[Gateway]) -> Gateway | None:
+    """The first on its network, of those that are on its link if there are such."""
+    there = [gateway for gateway in gateways if gateway.port.network_id == one.floating_network_id]
+    address = prefix(one.floating_ip_address)
+    near = (gateway for gateway in there if any(within(address, net) for net in gateway.on_link))
+    return next(near, there[0] if there else None)
+
+
+def _with_beside(gateway: Gateway, floating: Iterable[LocalFloatingIp]) -> Gateway:
+    its = (one for one in floating if one.gateway_id == gateway.port.id)
+    return replace(gateway, beside=tuple(one.address for one in its if not one.own_mac))
+
+
+def _floating_ip(one: FloatingIp, by: Gateway, *, watches: bool) -> LocalFloatingIp:
+    """With a MAC of its own, so that switches see no MAC at two of their ports, and who knows it need not learn another
+    one when it moves.  On an overlay, where it does not move, other nodes know the gateway's."""
+    own_mac = not by.network.tunnelled
+    port = GatewayPort(
+        id=one.id,
+        network_id=one.floating_network_id,
+        mac_address=(one.mac_address or text_of_mac(wire_mac("", one.id))) if own_mac else by.port.mac_address,
+        fixed_ips=(FixedIp("", one.floating_ip_address),),
+        router_id=one.router_id,
+        host_id=by.port.host_id,
+    )
+    ipv4 = {
+        name: tuple(net for net in nets if net.version == 4)
+        for name, nets in (
+            ("on_link", by.on_link),
+            ("next_hops", by.next_hops),
+            ("watched", by.watched if watches else ()),
+        )
+    }
+    return LocalFloatingIp(
+        end=replace(by, port=port, forwarded=(), beside=(), others_macs=(), sessions=(), **ipv4),
+        gateway_id=by.port.id,
+        address=prefix(one.floating_ip_address).value,
+        fixed=prefix(one.fixed_ip_address).value,
+        own_mac=own_mac,
+        qos_policy_id=one.qos_policy_id,
+    )
 
 
 def _ways(read: Reader, interfaces: Iterable[Interface], host: str) -> Iterator[WayToGateway]:

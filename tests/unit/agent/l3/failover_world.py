@@ -61,6 +61,7 @@ class Told(Desired):
     def __init__(self, node: "Node") -> None:
         super().__init__()
         self.node = node
+        self.complete = True
         self.place = GatewayPlace("")
         self.cut = False
 

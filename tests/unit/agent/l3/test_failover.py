@@ -5,9 +5,11 @@ import asyncio
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tests.unit.agent.l3.failover_world import PORT, Node, World, in_own_time
 
 from netweft.services.l2.announce import Packet
+from netweft.services.values import GatewayPlace
 
 GATEWAYS, USERS = ("a", "b", "c"), ("x", "y")
 SETTLED = 6.0
@@ -314,6 +316,44 @@ def test_in_any_order_of_events(story: list[tuple[str, str, float]], seed: int) 
         assert not world.twice
 
     in_own_time(play())
+
+
+@pytest.mark.parametrize("order", [("b", "a", "c"), ("b", "c")])
+def test_what_was_found_once_says_nothing_of_a_gateway_that_comes_again(order: tuple[str, ...]) -> None:
+    """It had it when its agent restarted; then it was not concerned any more, and its flows went."""
+
+    async def story() -> None:
+        world = World(GATEWAYS, USERS, 8)
+        await world.passes(SETTLED)
+        do(world.nodes["a"], "its agent restarts")
+        await world.passes(1.0)
+        whole = world.view
+        for world.order, world.view in (
+            (GATEWAYS, whole.merged(2, (), [("gateway_port", PORT.id)])),
+            (order, whole.merged(3, [replace(PORT, host_id="b", hosts=order)], ())),
+        ):
+            for node in world.nodes.values():
+                node.wake()
+            await world.passes(1.0)
+        assert has_it(world) == "b"
+        assert not world.twice
+
+    in_own_time(story())
+
+
+def test_flows_that_were_found_are_nothing_to_who_is_not_in_the_order() -> None:
+    """It had it before its agent was restarted to be wired otherwise."""
+
+    async def story() -> None:
+        world = World(("b", "c"), ("a", *USERS), 9)
+        await world.passes(SETTLED)
+        node = world.nodes["a"]
+        node.place = GatewayPlace("a", here=True, answers=True)
+        node.agent_restarts()
+        await world.passes(1.0)
+        assert has_it(world) == "b"
+
+    in_own_time(story())
 
 
 def test_no_gateway_no_seat() -> None:

@@ -47,12 +47,12 @@ UDP = bytes.fromhex("1388 0035 0010 0000") + b"netweft!"
 
 
 class Node(Desired):
-    """hv1: the gateway's."""
+    """By default the gateway's."""
 
-    def __init__(self, region: Region) -> None:
+    def __init__(self, region: Region, name: str = "hv1") -> None:
         super().__init__()
-        self._rendering = region.nodes["hv1"].rendering
-        self.view = region.nodes["hv1"].view
+        self._rendering = region.nodes[name].rendering
+        self.view = region.nodes[name].view
 
     @property
     def number(self) -> int:

@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 from msgspec.structs import replace
-from tests.unit.services.l3.test_gateways import GATEWAY, OUTSIDE, R, region
+from tests.unit.services.l3.test_gateways import GATEWAY, OUTSIDE, ROUTER_OUT_THERE, R, region
 
 from netweft.agent.desired import Desired
 from netweft.agent.l3 import resolver
@@ -19,6 +19,7 @@ from netweft.model import FixedIp
 from netweft.services.addresses import octets, parsed
 from netweft.services.fields import HANDED_UP, LOCAL_VLAN, NEXT_HOP, ROUTER, Why
 from netweft.services.l2.announce import Packet
+from netweft.services.l3.wire import wire_mac
 from netweft.services.pipeline import INT
 from netweft.testing.region import Region, gateway, router, subnet
 
@@ -102,6 +103,31 @@ async def test_it_asks_again_and_gives_up(stage: Stage) -> None:
     assert stage.node.learned == {}, "too late: nobody has asked"
     stage.unknown()
     assert len(stage.questions()) == 1, "but whoever sends again begins anew"
+
+
+async def test_nobody_asks_by_a_gateway_that_has_gone(stage: Stage, region: Region) -> None:
+    """Its MAC is elsewhere now, and switches would look for it here."""
+    stage.unknown()
+    assert stage.questions()
+    region.create(replace(GATEWAY, host_id="hv2"))
+    region.settle()
+    stage.passes(10)
+    assert stage.sent == []
+
+
+async def test_who_may_have_to_take_over_asks_beforehand(stage: Stage, region: Region) -> None:
+    """For what routes lead to, with its own MAC; and no more with the gateway's, once others have that."""
+    stage.unknown()
+    stage.sent.clear()
+    region.create(replace(GATEWAY, host_id="hv2", hosts=("hv2", "hv1")))
+    region.settle()
+    stage.passes(20)
+    asked = stage.questions()
+    own = wire_mac("hv1", GATEWAY.id).to_bytes(6, "big")
+    assert len(asked) > len(resolver.PATIENCE)
+    assert {(frame[6:12], frame[28:32], frame[38:42]) for frame in asked} == {
+        (own, bytes(4), parsed(ROUTER_OUT_THERE).packed)
+    }
 
 
 async def test_who_waited_hears_that_nobody_is_there(stage: Stage) -> None:

@@ -4,9 +4,11 @@ import time
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from netweft.control.agents import Agents
 from netweft.control.l2 import binding
+from netweft.control.l3 import gateway_hosts
 from netweft.model import NodeFacts, PortState, PortStatus
 from netweft.settings import ServerSettings
 from netweft.store import Object, Query
@@ -242,3 +244,24 @@ def test_a_port_that_is_not_plugged_in_is_nobodys_business(cloud: Cloud, port: O
     before = revision(cloud)
     report(cloud, "hv1", port, state=PortState.DOWN)
     assert revision(cloud) == before
+
+
+@pytest.mark.parametrize(
+    ("facts", "news"),
+    [
+        (FACTS, False),
+        (replace(FACTS, floating_ips=("public",)), False),
+        (replace(FACTS, bridge_mappings={"public": "br-ex"}), True),
+    ],
+)
+def test_what_a_node_says_of_floating_ips_moves_no_gateway(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, facts: NodeFacts, *, news: bool
+) -> None:
+    """It goes with each carrier.  But it is there for other nodes."""
+    connect(cloud, "hv1")
+    told: list[bool] = []
+    monkeypatch.setattr(gateway_hosts, "host_came", lambda *_, news: told.append(news))
+    connect(cloud, "hv1", facts)
+    assert told == [news]
+    (agent,) = agents(cloud)
+    assert agent["configurations"]["floating_ips"] == list(facts.floating_ips)

@@ -18,7 +18,7 @@ BLUE, RED, OUTSIDE = network(1), network(2, "vlan"), network(9, "flat", "public"
 R = router(1)
 TO_BLUE, TO_RED = interface(1, R, BLUE, "10.0.0.1"), interface(2, R, RED, "10.0.1.1")
 GATEWAY = gateway(1, R, OUTSIDE, "hv1", "203.0.113.5")
-FLOATING = floating_ip(1, R, OUTSIDE, "203.0.113.50", "10.0.0.11")
+FLOATING = floating_ip(1, R, OUTSIDE, "203.0.113.50", "10.0.0.11")  # of a port that is bound nowhere
 B1, B2, R2 = port(10, BLUE), port(11, BLUE), port(20, RED, "10.0.1.20")
 NEAR, ROUTER_OUT_THERE, SOMEBODY = "203.0.113.9", "203.0.113.1", "8.8.8.8"
 MACS = {NEAR: "02:00:00:00:00:09", ROUTER_OUT_THERE: "02:00:00:00:00:01"}
@@ -58,7 +58,8 @@ def comes_in(region: Region, packet: Packet) -> list[Delivery]:
 
 
 def answer(to: str, frm: str = SOMEBODY, dst: str = "") -> Packet:
-    return packets.udp(MACS[ROUTER_OUT_THERE], dst or GATEWAY.mac_address, frm, to, 53, 1000)
+    at = FLOATING.mac_address if to == FLOATING.floating_ip_address else GATEWAY.mac_address
+    return packets.udp(MACS[ROUTER_OUT_THERE], dst or at, frm, to, 53, 1000)
 
 
 @pytest.mark.parametrize("frm", [B1, B2, R2])
@@ -133,7 +134,8 @@ def test_arp_on_the_external_network_is_answered_by_one_node(region: Region, add
     heard.clear()
     assert comes_in(region, packets.arp(MACS[ROUTER_OUT_THERE], ROUTER_OUT_THERE, address)) == []
     (reply,) = [packet for packet in heard if packet.get("arp_op") == 2]
-    assert (reply["arp_sha"], reply["arp_spa"]) == (mac(GATEWAY.mac_address), prefix(address).value)
+    own_mac = FLOATING.mac_address if address == FLOATING.floating_ip_address else GATEWAY.mac_address
+    assert (reply["arp_sha"], reply["arp_spa"]) == (mac(own_mac), prefix(address).value)
     assert reply["eth_dst"] == mac(MACS[ROUTER_OUT_THERE])
 
 
@@ -175,7 +177,7 @@ def test_a_gateway_that_moves_takes_all_along(region: Region) -> None:
     region.settle()
     for frm in (B1, B2, R2):
         (packet,) = sent(region, frm, SOMEBODY)
-        assert packet["eth_src"] == mac(GATEWAY.mac_address)
+        assert packet["eth_src"] == mac((FLOATING if frm is B2 else GATEWAY).mac_address)
     assert region.ids_of(comes_in(region, answer("203.0.113.50"))) == [B2.id]
     assert not [flow for flow in region.nodes["hv1"].bridges["int"].flows.values() if "nat" in str(flow)]
 

@@ -114,7 +114,7 @@ def test_what_next_hops_say_is_apart(full: Region) -> None:
     heard = [flow for flow in up(full) if (whose := owner(flow.cookie)) and whose.reason is Reason.ROUTER_RESOLVE]
     next_hops = {meter_of(flow) for flow in heard if flow.priority == 28}
     others = {meter_of(flow) for flow in heard if flow.priority != 28}
-    assert len([flow for flow in heard if flow.priority == 28]) == 3, "two in IPv4, one in IPv6"
+    assert len([flow for flow in heard if flow.priority == 28]) == 4, "two in IPv4, one in IPv6, one of the floating IP"
     assert next_hops.isdisjoint(others)
 
 

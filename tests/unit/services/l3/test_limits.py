@@ -66,8 +66,10 @@ def test_one_that_only_has_forwardings_is_limited_the_same(region: Region) -> No
         outside_meter(FLOATING.id, IN): ("kbps", 500),
     }
     assert limited(region).keys() == {(table, at("203.0.113.50")) for table in TABLES}
-    assert comes_in(region, {**answer("203.0.113.50"), "udp_dst": 200}) == [], "no other port of it leads in"
-    (delivery,) = comes_in(region, {**answer("203.0.113.50"), "udp_dst": 100})
+    assert comes_in(region, {**answer("203.0.113.50", dst=GATEWAY.mac_address), "udp_dst": 200}) == [], (
+        "no other port of it leads in"
+    )
+    (delivery,) = comes_in(region, {**answer("203.0.113.50", dst=GATEWAY.mac_address), "udp_dst": 100})
     assert region.ids_of([delivery]) == [B2.id]
 
 

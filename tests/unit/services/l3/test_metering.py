@@ -20,6 +20,7 @@ from tests.unit.services.l3.test_gateways import (
 )
 from tests.unit.services.l3.test_gateways import region as region
 
+from netweft.dataplane.openflow.flow import Flow
 from netweft.model import FloatingIp, MeteringLabel
 from netweft.model.metering import MeteringRule
 from netweft.services.fields import METERED, Owner, Reason, owner
@@ -65,8 +66,8 @@ def asked(region: Region, packet: Packet) -> list[tuple[Reason | None, str]]:
     return _found(bridge.counted)
 
 
-def _found(cookies: Iterable[int]) -> list[tuple[Reason | None, str]]:
-    found: list[Owner] = [one for one in map(owner, cookies) if one is not None]
+def _found(flows: Iterable[Flow]) -> list[tuple[Reason | None, str]]:
+    found: list[Owner] = [one for flow in flows if (one := owner(flow.cookie)) is not None]
     return sorted((one.reason, one.object) for one in found if one.reason and one.reason.name.startswith("METERING"))
 
 

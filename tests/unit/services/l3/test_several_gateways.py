@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from tests.unit.services.l3.test_gateways import B1, B2, BLUE, MACS, NEAR, OUTSIDE, R2, RED, SOMEBODY, TO_BLUE, TO_RED
 from tests.unit.services.l3.test_gateways import sent as sent_to
 
-from netweft.model import GatewayPort, HostRoute, Network, Port, Router
+from netweft.model import FixedIp, FloatingIp, GatewayPort, HostRoute, Network, Port, Router
 from netweft.services.addresses import Prefix, mac, prefix, text
 from netweft.services.values import GatewayPlace
 from netweft.testing import packets
@@ -126,19 +126,62 @@ def test_two_on_one_network(region: Region) -> None:
     assert region.ids_of([delivery]) == [B1.id]
 
 
-@pytest.mark.parametrize("ecmp", [True, False])
-@pytest.mark.parametrize("frm", [B1, B2])
-def test_a_floating_ip_leaves_by_its_own_gateway(region: Region, frm: Port, *, ecmp: bool) -> None:
-    own = frm.fixed_ips[0].ip_address
-    region.create(floating_ip(5, R, SECOND, "198.51.100.50", own), with_gateways(OTHER_PORT, ecmp=ecmp))
+def lent(number: int, net: Network, address: str, to: Port, *, with_vm: bool = True) -> FloatingIp:
+    return floating_ip(number, R, net, address, to.fixed_ips[0].ip_address, to if with_vm else None)
+
+
+def settle_with(region: Region, *objects: FloatingIp | Router) -> None:
+    """All next hops are known on the VM's own node, too."""
+    region.create(*objects)
     region.settle()
-    floating = ("198.51.100.50", *by(OTHER_PORT)[1:])
+    for net, first in ((OUTSIDE, FIRST_PORT), (SECOND, OTHER_PORT)):
+        region.nodes["hv2"].rendering.learn(net.id, HOPS[first], MAC[first])
+    region.nodes["hv2"].rendering.learn(OUTSIDE.id, NEAR, MACS[NEAR])
+    region.settle()
+
+
+@pytest.mark.parametrize("ecmp", [True, False])
+@pytest.mark.parametrize(("frm", "with_vm"), [(B1, True), (B2, True), (B2, False)])
+def test_a_floating_ip_leaves_by_its_own_gateway(region: Region, frm: Port, *, with_vm: bool, ecmp: bool) -> None:
+    """Or on its VM's node, hv2, as by it."""
+    one = lent(5, SECOND, "198.51.100.50", frm, with_vm=with_vm)
+    settle_with(region, one, with_gateways(OTHER_PORT, ecmp=ecmp))
+    floating = ("198.51.100.50", mac(one.mac_address), by(OTHER_PORT)[2])
     assert {leaves_as(region, frm, to) for to in FLOWS} == {floating}
-    assert leaves_as(region, frm, NEAR)[0] == "203.0.113.5", "but not into another network with its address"
-    came = packets.udp(MAC[OTHER_PORT], OTHER_PORT.mac_address, SOMEBODY, "198.51.100.50", 1000, 53)
+    assert leaves_as(region, frm, NEAR)[:2] == by(FIRST_PORT)[:2], "but not into another network with its address"
+    came = packets.udp(MAC[OTHER_PORT], one.mac_address, SOMEBODY, "198.51.100.50", 1000, 53)
     (delivery,) = comes_in(region, came, SECOND)
     assert region.ids_of([delivery]) == [frm.id]
+    assert not comes_in(region, came, OUTSIDE), "it is not there"
     assert not comes_in(region, {**came, "eth_dst": mac(FIRST_PORT.mac_address)}, OUTSIDE), "it is not that one's"
+
+
+@pytest.mark.parametrize("frm", [B1, B2])
+def test_two_floating_ips_of_one_address(region: Region, frm: Port) -> None:
+    """One of each network: each is there in its network, and the first gateway's beyond."""
+    first, other = lent(9, OUTSIDE, "203.0.113.50", frm), lent(5, SECOND, "198.51.100.50", frm)
+    settle_with(region, first, other)
+    for to, one in ((NEAR, first), (HOPS[OTHER_PORT], other), (SOMEBODY, first)):
+        assert leaves_as(region, frm, to)[:2] == (one.floating_ip_address, mac(one.mac_address))
+    for one, net in ((first, OUTSIDE), (other, SECOND)):
+        came = packets.udp(MACS[NEAR], one.mac_address, SOMEBODY, one.floating_ip_address, 1000, 53)
+        (delivery,) = comes_in(region, came, net)
+        assert delivery.packet["ipv4_dst"] == prefix(one.fixed_ip_address).value
+
+
+@pytest.mark.parametrize("frm", [B1, B2])
+def test_a_floating_ip_belongs_to_the_gateway_on_its_link(region: Region, frm: Port) -> None:
+    """Of several on one network, which has several subnets."""
+    twin = replace(TWIN_PORT, fixed_ips=(FixedIp("twin", "192.0.2.5"),))
+    region.create(subnet(OUTSIDE, "192.0.2.0/24", gateway_ip="192.0.2.1", id="twin"), twin)
+    region.gateway_ports.pop(OTHER_PORT.id)
+    region.gateway_ports[FIRST_PORT.id] = replace(FIRST_PORT, fixed_ips=FIRST_PORT.fixed_ips[:1])
+    one = lent(5, OUTSIDE, "192.0.2.50", frm)
+    settle_with(region, with_gateways(twin), one)
+    region.nodes[region.bound[frm.id]].rendering.learn(OUTSIDE.id, "192.0.2.1", "02:00:00:00:03:01")
+    region.settle()
+    assert leaves_as(region, frm, SOMEBODY) == ("192.0.2.50", mac(one.mac_address), mac("02:00:00:00:03:01"))
+    assert leaves_as(region, frm, NEAR)[0] == "203.0.113.5", "the first gateway's link"
 
 
 @pytest.mark.parametrize("one", [FIRST_PORT, OTHER_PORT])
@@ -190,6 +233,77 @@ def test_both_where_the_first_is(region: Region, host: str) -> None:
     assert used == {mac(FIRST_PORT.mac_address), mac(OTHER_PORT.mac_address)}
     assert [len(node.rendering.gateways()) for node in region.nodes.values()] == [2 * (name == host) for name in order]
     assert [len(node.rendering.standbys()) for node in region.nodes.values()] == [2 * (name != host) for name in order]
+
+
+HAS, LEFT, SENDS_ON = (
+    GatewayPlace("hv1", here=True, answers=True),
+    GatewayPlace("hv1", here=True),
+    GatewayPlace("hv2", here=True),
+)
+
+
+@pytest.mark.parametrize("ecmp", [True, False])
+@pytest.mark.parametrize("place", [HAS, LEFT, SENDS_ON, GatewayPlace("hv2")])
+def test_floating_ips_while_gateways_go(region: Region, place: GatewayPlace, *, ecmp: bool) -> None:
+    """From hv1 to hv2, one after the other: they come and go by their own networks, all where the gateways are."""
+    order = ("hv1", "hv2")
+    theirs = GatewayPlace("hv2", here=True, answers=True) if place.host == "hv2" else GatewayPlace("hv1")
+    of_hv1 = [lent(5, SECOND, "198.51.100.50", B1), lent(6, OUTSIDE, "203.0.113.56", SIX)]
+    of_hv2 = [lent(7, SECOND, "198.51.100.57", B2), lent(8, OUTSIDE, "203.0.113.58", R2)]
+    region.create(*(replace(one, hosts=order) for one in (FIRST_PORT, OTHER_PORT)), *of_hv1, *of_hv2)
+    for one in (FIRST_PORT, OTHER_PORT):
+        for name, seen in (("hv1", place), ("hv2", theirs)):
+            region.nodes[name].rendering.choose(one.id, seen)
+    settle_with(region, with_gateways(OTHER_PORT, ecmp=ecmp))
+    for frm, floating in zip((B1, SIX, B2, R2), (*of_hv1, *of_hv2), strict=True):
+        gateway_ = OTHER_PORT if floating.floating_network_id == SECOND.id else FIRST_PORT
+        its = (floating.floating_ip_address, mac(floating.mac_address), mac(MAC[gateway_]))
+        assert {leaves_as(region, frm, to) for to in FLOWS[:8]} == {its}
+        net = SECOND if gateway_ is OTHER_PORT else OUTSIDE
+        came = packets.udp(MAC[gateway_], floating.mac_address, SOMEBODY, floating.floating_ip_address, 1000, 53)
+        assert set(region.ids_of(comes_in(region, came, net))) == {frm.id}, "the wire floods"
+        error = packets.udp(MAC[gateway_], floating.mac_address, SOMEBODY, frm.fixed_ips[0].ip_address, 1000, 53)
+        assert comes_in(region, error, net) == [], "by its MAC to nothing else"
+
+
+def answering(region: Region, one: FloatingIp) -> set[str]:
+    asked = ("arp_tpa", prefix(one.floating_ip_address).value, None)
+    return {
+        name
+        for name, node in region.nodes.items()
+        if any(asked in flow.match and ("arp_op", 1, None) in flow.match for flow in node.bridges["int"].flows.values())
+    }
+
+
+def test_of_several_networks_none_is_with_its_vm(region: Region) -> None:
+    """Who has asked by which is known where the gateways are.  With those of one network it is with its VM, on hv2."""
+    one = lent(8, OUTSIDE, "203.0.113.58", R2)
+    settle_with(region, one)
+    assert answering(region, one) == {"hv1"}
+    region.gateway_ports.pop(OTHER_PORT.id)
+    settle_with(region, with_gateways())
+    assert answering(region, one) == {"hv2"}
+    region.create(TWIN_PORT)
+    settle_with(region, with_gateways(TWIN_PORT))
+    assert answering(region, one) == {"hv2"}
+    region.create(OTHER_PORT)
+    settle_with(region, with_gateways(TWIN_PORT, OTHER_PORT))
+    assert answering(region, one) == {"hv1"}
+
+
+def test_a_floating_ip_whose_gateway_is_nowhere(region: Region) -> None:
+    """The first is on this node, that one is on none: it goes by itself, and others by the first."""
+    floating = lent(5, SECOND, "198.51.100.50", B1)
+    region.create(replace(OTHER_PORT, host_id=""))
+    settle_with(region, floating)
+    its = (floating.floating_ip_address, mac(floating.mac_address), mac(MAC[OTHER_PORT]))
+    assert {leaves_as(region, B1, to) for to in FLOWS[:8]} == {its}
+    came = packets.udp(MAC[OTHER_PORT], floating.mac_address, SOMEBODY, floating.floating_ip_address, 1000, 53)
+    (delivery,) = comes_in(region, came, SECOND)
+    assert region.ids_of([delivery]) == [B1.id]
+    assert comes_in(region, {**came, "ipv4_dst": prefix("10.0.0.10").value}, SECOND) == []
+    for frm in (SIX, B2):
+        assert {leaves_as(region, frm, to) for to in FLOWS[:8]} == {by(FIRST_PORT)}
 
 
 def test_none_without_the_first(region: Region) -> None:

@@ -1,0 +1,269 @@
+"""Floating IPs with their VMs: who answers for them, as the host outside sees it, and what becomes of them on the way.
+
+hv1 and hv2 are wired to the external network, hv3 is not.
+"""
+
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any, NamedTuple
+
+import pytest
+from tests.netns.harness import INSIDE, Lab, results, until
+from tests.netns.outages import OUTSIDE_NIC, uplink_cut
+from tests.netns.outside import OUTSIDE
+from tests.netns.test_gateways import BEHIND, Stage, gateway_port, pings, seen_as
+from tests.netns.test_gateways import stage as stage
+from tests.netns.test_routing import address
+
+from netweft.lab import move, vm
+from netweft.lab.cloud import Cloud
+from netweft.lab.commands import in_namespace
+from netweft.lab.vm import Vm
+
+MOST_CUT_MS = 5000  # by the server, as soon as it hears of it; half of it is what others get to hear it
+
+
+@pytest.fixture(scope="module")
+def nodes() -> int:
+    return 3
+
+
+class Floating(NamedTuple):
+    id: str
+    address: str
+    mac: str
+
+
+@pytest.fixture(scope="module")
+def three(lab: Lab, stage: Stage) -> Iterator[Vm]:
+    """On the node that has no external network."""
+    lab.configure_agent("hv3", bridge_mappings=["physnet1:br-eth1"])
+    with lab.cloud() as cloud:
+        for group in cloud.list("security-groups", name="default"):
+            for protocol in ("icmp", "udp", "tcp"):
+                cloud.create("security-group-rules", security_group_id=group["id"], direction="ingress",
+                             protocol=protocol)  # fmt: skip
+    yield lab.add_vm("hv3", lab.port(stage.one)["network_id"])
+
+
+def led(lab: Lab, stage: Stage, to: Vm, **more: Any) -> Floating:
+    with lab.cloud() as cloud:
+        made = cloud.create("floatingips", floating_network_id=stage.external, port_id=to.port_id, **more)
+        (port,) = cloud.list("ports", device_id=made["id"])
+    found = Floating(made["id"], made["floating_ip_address"], port["mac_address"])
+    until(lambda: pings(outside(lab), found.address, seconds=1), f"{found.address} is reached")
+    return found
+
+
+def drop(lab: Lab, *gone: Floating) -> None:
+    with lab.cloud() as cloud:
+        for one in gone:
+            cloud.delete("floatingips", one.id)
+
+
+def outside(lab: Lab) -> str:
+    return lab.layout.host_namespace("outside")
+
+
+def answers(lab: Lab, asked: str) -> list[str]:
+    """The MACs from which ARP for this address is answered, one each time."""
+    frames = ask(lab, asked)
+    return [frame[22:28].hex(":") for frame in frames if frame[20:22] == b"\0\2" and frame[28:32] == packed(asked)]
+
+
+def ask(lab: Lab, asked: str) -> list[bytes]:
+    """By ARP, of somebody without an address; what the host outside hears in the next half second."""
+    own = bytes.fromhex("020000000901")
+    question = b"\xff" * 6 + own + bytes.fromhex("08060001080006040001") + own + bytes(4)
+    question += bytes(6) + packed(asked)
+    with lab.inside_namespace(outside(lab), "capture") as capture:
+        send = in_namespace(outside(lab), *INSIDE, "send")
+        subprocess.run(send, input=question.hex() + "\n", text=True, check=True)
+        time.sleep(0.5)
+        capture.stop()
+        return [bytes.fromhex(line) for line in capture.finish() if line[24:28] == "0806"]
+
+
+def packed(address: str) -> bytes:
+    return bytes(map(int, address.split(".")))
+
+
+@pytest.mark.parametrize("name", ["one", "two", "three"])
+def test_one_node_answers_with_its_own_mac(lab: Lab, stage: Stage, three: Vm, name: str) -> None:
+    to = three if name == "three" else getattr(stage, name)
+    floating = led(lab, stage, to)
+    assert answers(lab, floating.address) == [floating.mac]
+    assert seen_as(lab, to) == floating.address
+    with lab.inside_namespace(outside(lab), "capture") as capture:
+        assert lab.ping(to, BEHIND)
+        while True:
+            frame = bytes.fromhex(capture.line())
+            if frame[12:14] == b"\x08\x00" and frame[23] == 1:
+                assert frame[6:12].hex(":") == floating.mac
+                break
+    drop(lab, floating)
+    until(lambda: answers(lab, floating.address) == [], "nobody answers any more")
+    assert seen_as(lab, to) != floating.address
+
+
+def test_it_is_where_its_vm_is(lab: Lab, stage: Stage, three: Vm) -> None:
+    """Or, where that cannot be, where the gateway is."""
+    gateways = gateway_port(lab, stage)["binding:host_id"]
+    for to in (stage.one, stage.two, three):
+        floating = led(lab, stage, to)
+        having = [node for node in ("hv1", "hv2", "hv3") if answers_on(lab, node, floating)]
+        assert having == [gateways if to is three else to.node]
+        drop(lab, floating)
+
+
+def answers_on(lab: Lab, node: str, floating: Floating) -> bool:
+    return any(f"arp_tpa={floating.address}" in flow for flow in lab.flows(node, "br-int"))
+
+
+def test_from_inside(lab: Lab, stage: Stage, three: Vm) -> None:
+    """By neighbours' floating IPs and their own, on the same and other hosts, with one or without."""
+    beside = lab.add_vm("hv1", lab.port(stage.one)["network_id"])
+    machines = [stage.one, stage.two, three]
+    floating = [led(lab, stage, one) for one in machines]
+    for frm in (*machines, beside, stage.red):
+        for one in floating:
+            until(lambda frm=frm, one=one: lab.ping(frm, one.address, seconds=1), f"{frm.name} to {one.address}")  # type: ignore[misc]
+        assert lab.ping(frm, address(stage.two)), "and by the fixed address"
+    drop(lab, *floating)
+    lab.remove_vm(beside)
+
+
+def test_it_moves_with_its_vm(lab: Lab, stage: Stage, three: Vm) -> None:
+    """Under a ping from outside: between nodes that can have it, to one that cannot and back.  Announced, each time."""
+    moving = lab.add_vm("hv1", lab.port(stage.one)["network_id"])
+    floating = led(lab, stage, moving)
+    gateways, place = gateway_port(lab, stage)["binding:host_id"], "hv1"
+    for target in ("hv2", "hv3", "hv1"):
+        ping = lab.inside_namespace(outside(lab), "ping", floating.address)
+        with ping, lab.inside_namespace(outside(lab), "capture") as capture:
+            with Cloud(lab.layout) as cloud:
+                paused = 1000 * move.move(cloud, lab.layout, vm.records(lab.layout).get(moving.name), target)
+            until(lambda: pings(outside(lab), floating.address, seconds=1), f"it is on {target}")
+            time.sleep(1)
+            (result,) = results([ping])
+            capture.stop()
+            heard = [bytes.fromhex(line) for line in capture.finish()]
+        print(f"\nto {target}: paused {paused:.0f} ms; {result}")
+        before, place = place, gateways if target == "hv3" else target
+        assert place == before or [frame for frame in heard if is_announcement(frame, floating)], "it is announced"
+        assert result["lost_span_ms"] <= paused + 1500
+        assert answers(lab, floating.address) == [floating.mac]
+    lab.remove_vm(vm.records(lab.layout).get(moving.name))
+    drop(lab, floating)
+
+
+def is_announcement(frame: bytes, floating: Floating) -> bool:
+    gratuitous = frame[12:14] == b"\x08\x06" and frame[28:32] == frame[38:42] == packed(floating.address)
+    return gratuitous and frame[22:28].hex(":") == floating.mac
+
+
+def test_led_to_another_vm_under_traffic(lab: Lab, stage: Stage, three: Vm) -> None:
+    """On another node; others' traffic is not disturbed."""
+    bare = lab.add_vm("hv3", lab.port(stage.one)["network_id"])
+    until(lambda: lab.ping(bare, OUTSIDE, seconds=1), "it gets out")
+    floating, other = led(lab, stage, stage.one), led(lab, stage, stage.red)
+    with (
+        lab.inside_namespace(outside(lab), "ping", other.address) as beside,
+        lab.inside(bare, "ping", OUTSIDE) as by_snat,
+    ):
+        for to in (stage.two, stage.one, three, stage.one):
+            with lab.cloud() as cloud:
+                cloud.update("floatingips", floating.id, {"port_id": to.port_id})
+            until(lambda to=to: seen_as(lab, to) == floating.address, f"it leads to {to.name}")  # type: ignore[misc]
+            until(lambda: pings(outside(lab), floating.address, seconds=1), "and in")
+        assert [result["lost"] for result in results([beside, by_snat])] == [0, 0]
+    drop(lab, floating, other)
+    lab.remove_vm(bare)
+
+
+def test_an_agent_that_is_killed_loses_nothing(lab: Lab, stage: Stage, three: Vm) -> None:
+    floating = [led(lab, stage, one) for one in (stage.one, stage.two, three)]
+    running = [lab.inside_namespace(outside(lab), "ping", one.address) for one in floating]
+    for node in ("hv1", "hv2", "hv3"):
+        lab.kill("agent", node)
+    for node in ("hv1", "hv2", "hv3"):
+        until(lambda node=node: lab.in_sync(node), f"{node} is back")  # type: ignore[misc]
+    assert [result["lost"] for result in results(running)] == [0, 0, 0]
+    drop(lab, *floating)
+
+
+def test_the_gateways_node_is_dead(lab: Lab, stage: Stage, three: Vm) -> None:
+    """What has its floating IP on another node loses nothing, in and out."""
+    gateways = gateway_port(lab, stage)["binding:host_id"]
+    spared = stage.two if gateways == "hv1" else stage.one
+    floating = led(lab, stage, spared)
+    assert lab.ping(spared, BEHIND)
+    with (
+        lab.inside_namespace(outside(lab), "ping", floating.address) as into,
+        lab.inside(spared, "ping", BEHIND) as out,
+    ):
+        with lab.away("ovs-vswitchd", gateways):
+            time.sleep(2)
+        assert [result["lost"] for result in results([into, out])] == [0, 0]
+    until(lambda: lab.in_sync(gateways), f"{gateways} is back")
+    drop(lab, floating)
+
+
+class Watched:
+    """By whom it is answered for, and what is lost on both ways, until the end."""
+
+    def __init__(self, lab: Lab, floating: Floating, vm: Vm, open_: ExitStack) -> None:
+        nics = [f"{node}-{OUTSIDE_NIC}" for node in ("hv1", "hv2")]
+        fabric = lab.layout.fabric.namespace
+        self._who = open_.enter_context(lab.inside_namespace(fabric, "answers", floating.address, *nics))
+        self._asks = open_.enter_context(lab.inside_namespace(outside(lab), "ask", floating.address))
+        into = open_.enter_context(lab.inside_namespace(outside(lab), "ping", floating.address))
+        self._pings = [into, open_.enter_context(lab.inside(vm, "ping", BEHIND))]
+        time.sleep(0.5)
+
+    def end(self) -> tuple[list[str], int]:
+        """The nodes, one after the other; the longest time without a packet, in ms."""
+        time.sleep(0.5)
+        for one in (*self._pings, self._asks, self._who):
+            one.stop()
+        lost = results(self._pings)
+        *who, _ = self._who.finish()
+        print(lost, who)
+        return [name.split("-")[0] for name in who], max(one["lost_span_ms"] for one in lost)
+
+
+def test_its_node_loses_its_way_outside(lab: Lab, stage: Stage, three: Vm) -> None:
+    """By the gateway's node meanwhile, and then by its own again: never by both."""
+    gateways = gateway_port(lab, stage)["binding:host_id"]
+    its = stage.two if gateways == "hv1" else stage.one
+    floating = led(lab, stage, its)
+    with ExitStack() as open_:
+        watched = Watched(lab, floating, its, open_)
+        with uplink_cut(lab, its.node):
+            until(lambda: answers_on(lab, gateways, floating), "the gateway's node has it")
+            until(lambda: pings(outside(lab), floating.address, seconds=1), "it is reached there")
+            assert seen_as(lab, its) == floating.address
+            who, lost = watched.end()
+            assert who == [its.node, gateways]
+            assert lost <= MOST_CUT_MS
+            watched = Watched(lab, floating, its, open_)
+        until(lambda: answers_on(lab, its.node, floating), "it is with its VM again")
+        until(lambda: pings(outside(lab), floating.address, seconds=1), "it is reached there")
+        who, lost = watched.end()
+        assert who == [gateways, its.node]
+        assert lost <= MOST_CUT_MS
+    drop(lab, floating)
+
+
+def test_with_a_node_that_is_dead_nobody_has_what_its_vms_had(lab: Lab, stage: Stage, three: Vm) -> None:
+    """Nobody could send them anything."""
+    gateways = gateway_port(lab, stage)["binding:host_id"]
+    its = stage.two if gateways == "hv1" else stage.one
+    floating = led(lab, stage, its)
+    with lab.away("ovs-vswitchd", its.node):
+        time.sleep(1)
+        assert answers(lab, floating.address) == []
+    until(lambda: pings(outside(lab), floating.address, seconds=1), "it is there again, with its VM")
+    drop(lab, floating)
