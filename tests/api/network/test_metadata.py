@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from tests.examples import examples
 
 from netweft.api import metadata
 from netweft.api.app import routes
@@ -293,7 +294,7 @@ def test_nothing_is_written_this_way(cloud: Cloud) -> None:
     assert cloud.asks(cloud.port(), "/openstack/latest/password", method="POST").status == 405
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @property_of(target=st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=60))
 def test_any_path_has_an_answer(target: str) -> None:
     """Whatever a VM writes: urlsplit raises for some."""

@@ -183,11 +183,13 @@ class World:
         self.twice = 0  # times that two answered
         self.first_back = ("", "")  # nodes whose session comes back at once
         self._due: dict[tuple[str, str], tuple[float, dict[str, str]]] = {}
+        self._agreed: dict[tuple[str, str], tuple[object, object]] = {}  # where a session says what is so
+        self._interfaces = {name: interface_to(name) for name in (*gateways, *users)}
         self.view = self._view()
         self.nodes: dict[str, Node] = {}
         self.nodes = {name: Node(self, name) for name in (*self.order, *users)}
         for one in self.nodes.values():
-            one.sessions = {interface_to(other): self._status(one, self.nodes[other]) for other in self.nodes}
+            one.sessions = {self._interfaces[other]: self._status(one, self.nodes[other]) for other in self.nodes}
 
     def between(self, least: float, most: float) -> float:
         return self._random.uniform(least, most)
@@ -217,7 +219,7 @@ class World:
                 node.wake()
 
     def _status(self, one: Node, other: Node) -> dict[str, str]:
-        before = one.sessions.get(interface_to(other.name), {})
+        before = one.sessions.get(self._interfaces[other.name], {})
         up = one.runs and other.runs and one.underlay and other.underlay
         state = "up" if up else "down"
         flaps = int(before.get("flap_count", "0")) + (before.get("state", "down") != state)
@@ -240,11 +242,17 @@ class World:
                         self._see(one, other)
 
     def _see(self, one: Node, other: Node) -> None:
-        due = self._due
-        now, interface = asyncio.get_running_loop().time(), interface_to(other.name)
-        status, key = self._status(one, other), (one.name, other.name)
-        if one.sessions.get(interface) == status:
+        due, key, interface = self._due, (one.name, other.name), self._interfaces[other.name]
+        said = one.sessions.get(interface)
+        facts = (one.runs, one.underlay, other.alive, other.stands_still, other.underlay, other.told.cut)
+        agreed = self._agreed.get(key)
+        if agreed and agreed[0] == facts and agreed[1] is said:
+            return
+        self._agreed.pop(key, None)
+        now, status = asyncio.get_running_loop().time(), self._status(one, other)
+        if said == status:
             due.pop(key, None)
+            self._agreed[key] = facts, said
             return
         if key not in due:
             ends = status["state"] == "down"

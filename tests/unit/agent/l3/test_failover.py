@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from tests.examples import examples
 from tests.unit.agent.l3.failover_world import PORT, Node, World, in_own_time
 
 from netweft.services.l2.announce import Packet
@@ -298,7 +299,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(steps, st.integers(0, 1000))
 def test_in_any_order_of_events(story: list[tuple[str, str, float]], seed: int) -> None:
     """In the end all are there again: one has it, and all send there.  At no time have two answered."""

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from tests.examples import examples
 from tests.unit.agent.l3.test_unknown_hosts import B1, G1, G2, GREEN, SECOND, TO_BLUE, TO_GREEN, clock, made, to, world
 from tests.unit.agent.l3.unknown_world import World, announced
 
@@ -139,7 +140,7 @@ DISCOVERIES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(said=st.lists(ARPS | DISCOVERIES, max_size=6))
 async def test_whatever_it_says_the_others_are_reached(said: list[Packet]) -> None:
     """And only what was asked for is known afterwards: with a MAC that a host may have."""

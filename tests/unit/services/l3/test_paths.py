@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from tests.examples import examples
 from tests.unit.services.l3.test_gateways import B1 as INSIDE
 from tests.unit.services.l3.test_gateways import MACS, NEAR, OUTSIDE, own, sent
 from tests.unit.services.l3.test_gateways import R2 as FAR_INSIDE
@@ -152,7 +153,7 @@ def hop(number: int) -> Elsewhere:
 
 
 @given(numbers=st.sets(st.integers(1, 2**32 - 1), min_size=2, max_size=30), which=st.integers(0))
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 def test_one_less_moves_only_what_it_had(numbers: set[int], which: int) -> None:
     hops = [hop(number) for number in sorted(numbers)]
     gone = hops[which % len(hops)]
