@@ -8,6 +8,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -32,7 +33,8 @@ NIC = 99  # on a physical network's bridge
 QUIET = 30  # passes of the event loop in which an agent that has something to do gets to the next gate
 
 Tables = Mapping[str, Flows]
-Outcome = frozenset[tuple[str, int, int]]  # where: bridge, port and tag; or overlay and wire with their keys
+# where: bridge, port and tag; or overlay and wire with their keys.  And its addresses, as they have become
+Outcome = frozenset[tuple[str, int, int, str]]
 
 
 class Probe(NamedTuple):
@@ -158,7 +160,8 @@ class SteppedWorld(AgentWorld):
     def _named(self, outcome: Outcome) -> Outcome:
         """Ports by what is plugged in there; where nothing is any more, nothing comes out."""
         names = {vif.ofport: port_id for port_id, vif in self.ovs.plugged.items()}
-        inside = {(names[ofport], 0, tag) for where, ofport, tag in outcome if where == INT.role and ofport in names}
+        at_ports = [one for one in outcome if one[0] == INT.role and one[1] in names]
+        inside = {(names[ofport], 0, tag, addresses) for _, ofport, tag, addresses in at_ports}
         return frozenset({*inside, *(one for one in outcome if one[0] != INT.role)})
 
     def _ofport(self, probe: Probe) -> int:
@@ -241,9 +244,14 @@ class Node:
         finally:
             bridge.tracker = before
 
-    def deliver(self, probe: Probe, ofport: int) -> list[tuple[str, int, int]]:
+    def deliver(self, probe: Probe, ofport: int) -> list[tuple[str, int, int, str]]:
         got = self.bridges[probe.role].receive(probe.packet, ofport)
-        return [(one.bridge, one.ofport, one.packet["vlan_vid"]) for one in got]
+        return [(one.bridge, one.ofport, one.packet["vlan_vid"], _addresses(one.packet)) for one in got]
+
+
+def _addresses(packet: Packet) -> str:
+    found = (packet.get(name) for name in ("ipv4_src", "ipv4_dst", "udp_src", "udp_dst"))
+    return " ".join(f"{value:x}" for value in found if value is not None)
 
 
 def _is_of(which: Connections, key: Key) -> bool:
@@ -262,7 +270,7 @@ def _listed(key: Key) -> str:
 
 
 def copy_of(connections: Mapping[Key, Connection]) -> dict[Key, Connection]:
-    return {key: Connection(connection.mark) for key, connection in connections.items()}
+    return {key: copy(connection) for key, connection in connections.items()}
 
 
 class _Outside(Overlay):

@@ -15,8 +15,14 @@ class Story:
     """One change, as often as a test wants it, from a world like the last."""
 
     def __init__(
-        self, situations: tuple[Situation, Situation], probes: Sequence[Probe], folder: Path, local_vlans: str = "1:9"
+        self,
+        situations: tuple[Situation, Situation],
+        probes: Sequence[Probe],
+        folder: Path,
+        local_vlans: str = "1:9",
+        world: type[SteppedWorld] = SteppedWorld,
     ) -> None:
+        self._world = world
         self.situations = situations
         self.probes = probes
         self.answers = {probe.name: probe.answers for probe in probes}
@@ -28,7 +34,7 @@ class Story:
 
     async def begin(self) -> SteppedWorld:
         """Where the change begins; connections are open."""
-        world = SteppedWorld(self.folder, self.local_vlans)
+        world = self._world(self.folder, self.local_vlans)
         await world.run(self.situations[0], new=True)
         for probe in filter(world.is_there, self.probes):
             if probe.name in self.answers.values():
@@ -39,7 +45,7 @@ class Story:
     async def look(self) -> None:
         """Before: with the connections that are open.  After: as a node that has never known anything else."""
         self.before = (await self.begin()).passes(self.probes)
-        fresh = SteppedWorld(self.folder, self.local_vlans)
+        fresh = self._world(self.folder, self.local_vlans)
         await fresh.run(self.situations[1], new=True)
         self.after = fresh.passes(self.probes)
         assert any(self.before.values()) and any(self.after.values()), "else nothing is shown"
