@@ -65,7 +65,7 @@ from netweft.services.l3.routing import ROUTERS
 from netweft.services.l3.unknown_hosts import UNKNOWN_HOSTS, claimed
 from netweft.services.l3.unsure import Domains, UnsurePorts
 from netweft.services.l3.watch import session, watched
-from netweft.services.l3.wiring import local_router
+from netweft.services.l3.wiring import local_router, nat_name
 from netweft.services.metadata.requests import METADATA
 from netweft.services.qos import QOS
 from netweft.services.security.firewall import FIREWALL
@@ -247,7 +247,9 @@ class Rendering:
         self._rewatched = False
         self._mappings = frozenset(host.bridge_mappings)
         self._floating = FloatingPlaces(self._memo, self._mappings)
-        self._rezoned: set[str] = set()
+        self._rezoned: set[str] = set()  # routers
+        self._zones_of: dict[str, set[str]] = {}
+        self._zones_swept = True
         self._router_numbers = Numbers()
         self._hosts: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._regrouped: set[str] = set()
@@ -356,25 +358,34 @@ class Rendering:
                 del self._hosts[network_id]
         for fact, value in self._domains.refresh(wiring.host_facts(self._memo).name):
             self._memo.put(fact, value)
-        for id in sorted(self._rezoned):
-            self._zones_changed((self._zones.want if self._has_zone(id) else self._zones.release)(id))
-        self._rezoned.clear()
+        self._rezone()
         if self._rewatched:
             self._rewatched = False
             self._watch()
         vlans = self.vlans.assigned
         behind = {vlans[id]: id for id in self._interfaces.networks & vlans.keys()}
-        behind |= {zone: router_id for router_id, zone in self._zones.assigned.items()}
+        behind |= {zone: name for name, zone in self._zones.assigned.items()}
         self._memo.put(wiring.TRANSIT, tuple(sorted(behind.items())) or None)
         return self._memo.refresh()
 
-    def _has_zone(self, id: str) -> bool:
-        """A router that is outside here, or the port of a further gateway of such a one."""
-        port: GatewayPort | None = self._memo.get(("gateway_port", id))
-        if port is None:
-            return self._interfaces.is_outside_here(id)
-        router: Router | None = self._memo.get(("router", port.router_id))
-        return bool(router and id in router.extra_gateways and self._interfaces.is_outside_here(router.id))
+    def _rezone(self) -> None:
+        """Of routers that are outside here each gateway has a zone."""
+        for id in sorted(self._rezoned):
+            ids: tuple[str, ...] = self._memo.get(("gateways", id)) or ()
+            is_outside = self._interfaces.is_outside_here(id)
+            wanted = {nat_name(self._memo.get(("gateway_port", port_id))) for port_id in ids if is_outside}
+            for name in sorted(self._zones_of.pop(id, set()) - wanted):
+                self._zones_changed(self._zones.release(name))
+            for name in sorted(wanted):
+                self._zones_changed(self._zones.want(name))
+            if wanted:
+                self._zones_of[id] = wanted
+        self._rezoned.clear()
+        if self._zones_swept:
+            return
+        self._zones_swept = True
+        for name in sorted(self._zones.assigned.keys() - set().union(*self._zones_of.values())):
+            self._zones_changed(self._zones.release(name))
 
     def _watch(self) -> None:
         found = watched(self._node, self._interfaces.gateways.values(), self._interfaces.networks_of, self._hosts)
@@ -413,7 +424,7 @@ class Rendering:
     def release_unused(self) -> None:
         """Give up restored local VLANs that nothing needs; once the first full view has been rendered."""
         self._regrouped.update(self.vlans.assigned)
-        self._rezoned.update(self._zones.assigned)
+        self._zones_swept = False
 
     def set_host(self, host: HostFacts) -> None:
         self._memo.put(wiring.HOST, host)
@@ -494,10 +505,9 @@ class Rendering:
         for obj, step in ((after, 1), (before, -1)):
             if isinstance(obj, RouterPort | GatewayPort):
                 self._regrouped.add(obj.network_id)
-                self._rezoned |= {obj.id, obj.router_id} if isinstance(obj, GatewayPort) else {obj.router_id}
+                self._rezoned.add(obj.router_id)
                 self._rewatched = True
             elif isinstance(obj, Router):
-                self._rezoned.update(obj.extra_gateways)
                 for id, number in self._router_numbers.use(obj.id, step).items():
                     self._router_at.pop(self._memo.get(("number", id)) or 0, None)
                     self._memo.put(("number", id), number)
@@ -515,8 +525,7 @@ class Rendering:
         for one, here in self._floating.moved():
             self._memo.put(*self._interfaces.placed(one, here=here))
             self._regrouped.add(one.floating_network_id)
-            router: Router | None = self._memo.get(("router", one.router_id))
-            self._rezoned |= {one.router_id, *(router.extra_gateways if router else ())}
+            self._rezoned.add(one.router_id)
 
     def _trunk_changed(self, before: Object | None, after: Object | None) -> None:
         for fact, value in self._trunks.changed(before, after):
@@ -555,8 +564,8 @@ class Rendering:
             self._regrouped.add(port.network_id)
 
     def _zones_changed(self, changed: Mapping[str, int | None]) -> None:
-        for router_id, zone in changed.items():
-            self._memo.put(("zone", router_id), zone)
+        for name, zone in changed.items():
+            self._memo.put(("zone", name), zone)
 
     def _vlans_changed(self, changed: Mapping[str, int | None]) -> None:
         for network_id, vlan in changed.items():

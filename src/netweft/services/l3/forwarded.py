@@ -75,7 +75,7 @@ def local_forwarding(read: Reader, id: str) -> LocalForwarding | None:
     outside = forwarding.floating_network_id
     gateways = gateways_here(read, router)
     port = next((one for one in gateways if one.network_id == outside), None)
-    zone = zone_of(read, router, port) if port else None
+    zone = zone_of(read, port) if port else None
     network = local_network(read, outside)
     if port is None or not zone or not isinstance(network, LocalNetwork):
         return None

@@ -82,9 +82,15 @@ def _place(order: tuple[str | None, ...], id: str) -> int:
     return order.index(id) if id in order else len(order)
 
 
-def zone_of(read: Reader, router: Router, port: GatewayPort) -> int | None:
-    """The first gateway's is the router's, a further one's its own."""
-    zone: int | None = read.get(("zone", port.id if port.id in router.extra_gateways else router.id))
+def nat_name(port: GatewayPort) -> str:
+    """What the conntrack zone of a gateway's NAT is given out for.  With another address it is another zone: what is
+    tracked in this one goes on with the address that it began with."""
+    own = next((one.ip_address for one in port.fixed_ips if ":" not in one.ip_address), "")
+    return f"{port.id} {own}"
+
+
+def zone_of(read: Reader, port: GatewayPort) -> int | None:
+    zone: int | None = read.get(("zone", nat_name(port)))
     return zone
 
 
@@ -115,7 +121,7 @@ def _gateway(
 ) -> Gateway | None:
     """None: its network is not wired here, or there is no zone for it.  taken: networks that gateways before it are
     on."""
-    network, zone = local_network(read, port.network_id), zone_of(read, router, port)
+    network, zone = local_network(read, port.network_id), zone_of(read, port)
     if not isinstance(network, LocalNetwork) or not zone:
         return None
     node = host_facts(read).name
