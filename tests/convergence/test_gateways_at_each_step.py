@@ -113,13 +113,11 @@ def probes() -> Iterator[Probe]:
         for target in (SOMEBODY, "203.0.113.50", "203.0.113.6"):
             asks = f"{name} to {target}"
             yield Probe(asks, INT.role, one.id, packets.udp(me, by.mac_address, ip, target, 999, 53))
-            large = packets.udp(me, by.mac_address, ip, target, 99, 53)
-            yield Probe(f"{asks}, large", INT.role, one.id, {**large, "length": 1514})
         out, own = (S_OUT, "203.0.113.6") if one is C1 else (R_OUT, "203.0.113.5")
         said = packets.udp(HOP_MAC, out.mac_address, SOMEBODY, own, 53, 999)
         yield Probe(f"answer to {name}", physical_role("public"), "nic", said, f"{name} to {SOMEBODY}")
     for mac in (R_OUT.mac_address, S_OUT.mac_address):
-        for target in ("203.0.113.5", "203.0.113.50", "203.0.113.60", "10.0.0.1", "10.0.1.1"):
+        for target in ("203.0.113.5", "203.0.113.50", "203.0.113.60", "10.0.0.1"):
             for number in (53, 8053):
                 frame = packets.udp(HOP_MAC, mac, SOMEBODY, target, 1000, number)
                 yield Probe(f"in to {target} {number} at {mac}", physical_role("public"), "nic", frame)
@@ -128,8 +126,15 @@ def probes() -> Iterator[Probe]:
 PROBES = list(probes())
 
 
-@pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("choose", [min, max])
+IN_BOTH_ORDERS = ("another address", "SNAT on", "it goes to another node", "a floating IP for another tenant")
+ORDERS = [
+    (change, choose)
+    for place, change in enumerate(CHANGES)
+    for choose in ((min, max) if change in IN_BOTH_ORDERS else ((min, max)[place % 2],))
+]
+
+
+@pytest.mark.parametrize(("change", "choose"), ORDERS)
 async def test_nothing_passes_that_should_not(
     change: str, choose: Callable[[list[str]], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
