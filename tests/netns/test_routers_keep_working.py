@@ -49,8 +49,8 @@ def scene(lab: Lab, stage: Stage) -> Iterator[Scene]:  # noqa: F811
     outside = lab.layout.host_namespace("outside")
     own = next(fixed["ip_address"] for fixed in port["fixed_ips"] if ":" in fixed["ip_address"])
     run("ip", "-n", outside, "route", "replace", "fd00:40::/64", "via", own)
-    # neighbour discovery is the agent's to answer (decision 0460): a host that forgets a router that has been silent for
-    # 3 s would say how long an agent takes to start beside all other tests
+    # neighbour discovery is the agent's to answer (decision 0460): a host that forgets a router which has been silent
+    # for 3 s would say how long an agent takes to start beside all other tests
     run("ip", "-n", outside, "ntable", "change", "name", "ndisc_cache", "dev", "eth0", "ucast_probes", "60")
     until(lambda: pings(outside, floating, seconds=1), "the floating IP is reached")
     gateway = port["binding:host_id"]
