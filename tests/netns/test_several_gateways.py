@@ -1,6 +1,7 @@
 """A router with two gateways, on two external networks, with real packets: spread, as whom, who dies, floating IPs."""
 
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -115,6 +116,22 @@ def test_a_floating_ip_of_the_second_network(lab: Lab, stage: Stage) -> None:
     until(lambda: reached(lab, stage, stage.vms[1]) and min(reached(lab, stage, stage.vms[1])), "spread again")
 
 
+NONSENSE = """
+import random, socket, sys
+chosen, said = random.Random(1), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+said.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 255)
+for _ in range(3000):
+    length = chosen.choice((24, chosen.randrange(60)))
+    head = bytes([chosen.choice((0x20, chosen.randrange(256))), chosen.randrange(256), 3, length])
+    said.sendto(head + chosen.randbytes(chosen.choice((20, length))), (sys.argv[1], 3784))
+"""
+
+
+def nonsense(lab: Lab, frm: Host, to: str) -> None:
+    """By BFD, from the next hop's own address: of all lengths, some with a version and a length that are right."""
+    run(*in_namespace(lab.layout.host_namespace(frm.name), sys.executable, "-c", NONSENSE, to))
+
+
 def test_a_next_hop_that_is_down_by_bfd_is_left_out(lab: Lab, stage: Stage, tmp_path: Path) -> None:
     """It answers ARP all the time.  Sessions outlive the agent; with neither up both lead out."""
     with lab.cloud() as cloud:
@@ -133,6 +150,8 @@ def test_a_next_hop_that_is_down_by_bfd_is_left_out(lab: Lab, stage: Stage, tmp_
         lab.kill("agent", "hv2")
         until(lambda: lab.agent_alive("hv1") and lab.agent_alive("hv2"), "agents are back", 30)
         assert min(reached(lab, stage, stage.vms[0]))
+        for hop, network in zip(stage.hops, stage.networks, strict=True):
+            nonsense(lab, hop, infos[network])
         assert [bird.session() for bird in birds] == since, "the same sessions"
         birds[1].stop()
         until(lambda: reached(lab, stage, stage.vms[0]) == [len(TARGETS), 0], "it is left out", LEFT_OUT)
