@@ -12,6 +12,7 @@ from netweft.api.handlers import Endpoint
 from netweft.api.resources.agent import agent
 from netweft.api.resources.auto_allocated_topology import AutoAllocatedTopology
 from netweft.api.resources.availability_zones import AvailabilityZones
+from netweft.api.resources.explain.explain import Explain, Lags
 from netweft.api.resources.flavors import FlavorParts, flavor, service_profile
 from netweft.api.resources.ipam.address_scope import address_scope
 from netweft.api.resources.ipam.ip_availability import IpAvailability
@@ -89,13 +90,18 @@ PARTS: Mapping[str, Callable[[Resource, Store], Part]] = {
 }
 
 
-def routes(store: Store, authenticate: Authenticate, settings: ServerSettings) -> list[BaseRoute]:
-    """Everything under `/` and `/v2.0`.  Writes to the store once: pools, as the settings ask for, and templates."""
-    return build(resources(store, settings), store, authenticate, settings)
+def routes(store: Store, authenticate: Authenticate, settings: ServerSettings, lags: Lags = dict) -> list[BaseRoute]:
+    """Everything under `/` and `/v2.0`.  Writes to the store once: pools, as the settings ask for, and templates.
+    lags: how far nodes are behind the feed."""
+    return build(resources(store, settings), store, authenticate, settings, lags)
 
 
 def build(
-    resources: Sequence[Resource], store: Store, authenticate: Authenticate, settings: ServerSettings
+    resources: Sequence[Resource],
+    store: Store,
+    authenticate: Authenticate,
+    settings: ServerSettings,
+    lags: Lags = dict,
 ) -> list[BaseRoute]:
     gate = Gate(authenticate, settings.public_url, settings.keystone_url)
     described = [route for resource in resources for route in Endpoint(resource, store).routes(gate)]
@@ -113,6 +119,7 @@ def build(
         more += ConntrackHelpers(by_member["router"], store).routes(gate)
         counted = [by_member[member] for member in ("floatingip", "router", "metering_label")]
         more += Counters(counted, store).routes(gate)
+        more += Explain(resources, store, settings, lags).routes(gate)
         network, subnet, router = (by_member[member] for member in ("network", "subnet", "router"))
         more += FloatingIPPools(network, store).routes(gate)
         more += AutoAllocatedTopology(network, subnet, router, store).routes(gate)

@@ -96,6 +96,11 @@ EXTENSIONS = {
         "Packets and bytes of floating IPs, port forwardings, router gateways and metering labels",
         "2026-11-29T00:00:00-00:00",
     ),
+    "netweft-explain": (
+        "Explanations",
+        "Says of a port, network, router, floating IP, security group or agent everything that keeps it from working.",
+        "2026-11-29T00:00:00-00:00",
+    ),
     "netweft-status": (
         "Status detail",
         "Says in one sentence why a port or an agent is not as one might expect.",

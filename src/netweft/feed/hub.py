@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import structlog
 from anyio import CapacityLimiter, to_thread
 
+from netweft.control.explain.snapshot import Lag
 from netweft.control.l2 import binding
 from netweft.feed.interest import Interest, Updates
 from netweft.feed.outbox import Outbox
@@ -97,6 +98,10 @@ class Hub:
 
     def here(self) -> list[str]:
         return [node for node in self._outboxes if node not in self._away]
+
+    def lags(self) -> dict[str, Lag]:
+        """Of nodes that have a session here, or had one just now."""
+        return {node: box.lag(connected=node not in self._away) for node, box in self._outboxes.items()}
 
     def claim(self, node: str, ports: Iterable[str], retry: Callable[[Iterable[str]], None]) -> None:
         """Ports that are plugged in there and not the node's: `retry` is called when they become free."""

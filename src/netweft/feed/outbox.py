@@ -5,7 +5,9 @@ it was.  Used in the event loop only.
 """
 
 import asyncio
+import time
 
+from netweft.control.explain.snapshot import Lag
 from netweft.feed.interest import Update
 from netweft.wire.messages import Delta, Snapshot
 
@@ -23,20 +25,22 @@ class Outbox:
         self._whole = False  # pending is a whole view, not what differs from the last
         self._revision = 0
         self._sent: int | None = None  # what the node must have to go on from here; None: it cannot
+        self._told = 0  # the last revision that was taken
+        self._since: float | None = None  # when what waits began to wait
         self._ready = asyncio.Event()
         self._closed = ""
 
     def replace(self, revision: int, view: Update) -> None:
         """Start over: the next message is a snapshot."""
         self._pending, self._whole, self._revision = dict(view), True, revision
-        self._ready.set()
+        self._waits()
 
     def merge(self, revision: int, update: Update) -> None:
         if self._pending is None:
             return  # the view to come has it
         self._pending.update(update)
         self._revision = revision
-        self._ready.set()
+        self._waits()
 
     async def take(self) -> Snapshot | Delta:
         """The next message, as soon as there is one.  Raises Closed.  One taker at a time."""
@@ -48,6 +52,7 @@ class Outbox:
         self._pending, self._whole = {}, False
         # After two messages of one revision, a node that says it has this revision may have the first only.
         self._sent = revision if revision != self._sent else None
+        self._told, self._since = revision, None
         objects = tuple(obj for obj in pending.values() if obj is not None)
         if whole:
             return Snapshot(history=self._history, revision=revision, objects=objects)
@@ -60,8 +65,21 @@ class Outbox:
         successor = Outbox(self._history)
         successor._pending, successor._revision = self._pending, self._revision
         successor._sent = self._sent if self._pending else None
-        successor._ready.set()
+        successor._told, successor._since = self._told, self._since
+        successor._waits()
         return successor
+
+    def lag(self, *, connected: bool) -> Lag:
+        """How far the node is behind; a whole view that it waits for is not counted in revisions."""
+        waiting = len(self._pending or ())
+        revisions = max(self._revision - self._told, 0) if waiting and self._told else 0
+        seconds = time.monotonic() - self._since if waiting and self._since is not None else 0.0
+        return Lag(connected, self._told, revisions, waiting, seconds)
+
+    def _waits(self) -> None:
+        if self._since is None:
+            self._since = time.monotonic()
+        self._ready.set()
 
     def close(self, reason: str) -> None:
         self._closed = reason

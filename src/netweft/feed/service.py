@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket
 
+from netweft.control.explain.snapshot import Lag
 from netweft.feed.hub import Hub
 from netweft.feed.session import Session
 from netweft.feed.writer import Writer
@@ -45,6 +46,10 @@ class Feed:
 
     def routes(self) -> list[BaseRoute]:
         return [WebSocketRoute(FEED_PATH, self._endpoint)]
+
+    def lags(self) -> dict[str, Lag]:
+        """How far the nodes are behind that are connected here, or were just now."""
+        return self._hub.lags()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

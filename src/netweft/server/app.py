@@ -36,7 +36,7 @@ def create_app(settings: ServerSettings, store: Store) -> Starlette:
     nova = _nova_metadata(settings)
     feed = Feed(store, node_for_token=partial(node_for_token, store), down_seconds=settings.agent_down_seconds)
     routes: list[BaseRoute] = [
-        *networking_api.routes(store, identity.authenticate, settings),  # first: where most requests go
+        *networking_api.routes(store, identity.authenticate, settings, feed.lags),  # first: where most requests go
         *feed.routes(),
         Route("/healthz", _health(store)),
         *metadata.routes(store, identity.authenticate, nova),

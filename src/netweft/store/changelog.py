@@ -32,6 +32,12 @@ _between = Statement(
     .order_by(changes.c.revision)
     .limit(bindparam("limit"))
 )
+_of = Statement(
+    select(changes.c.revision, changes.c.op, changes.c.at)
+    .where(changes.c.kind == bindparam("k"), changes.c.id == bindparam("i"))
+    .order_by(changes.c.revision.desc())
+    .limit(bindparam("limit"))
+)
 _at = Statement(select(*_columns).where(changes.c.revision == bindparam("revision")))
 _pruned = Statement(select(meta.c.value).where(meta.c.key == "pruned"))
 _locked = Statement(select(meta.c.value).where(meta.c.key == "history").with_for_update())
@@ -46,6 +52,14 @@ class Change(NamedTuple):
     kind: str
     id: str
     op: Operation
+
+
+class Past(NamedTuple):
+    """What happened to one object.  at: seconds since 1970."""
+
+    revision: int
+    op: Operation
+    at: float
 
 
 def append(connection: Connection, changed: Mapping[tuple[str, str], Operation]) -> None:
@@ -78,6 +92,11 @@ def read(connection: Connection, after: int, limit: int) -> list[Change]:
     last = rows[-1].revision
     whole = _as_changes(connection.rows(_at, revision=last))
     return [row for row in rows if row.revision < last] + whole
+
+
+def of(connection: Connection, kind: str, id: str, limit: int) -> list[Past]:
+    """The newest first, as far back as the log goes.  Looks through all of it: no index is kept for this."""
+    return [Past(*row) for row in connection.rows(_of, k=kind, i=id, limit=limit)]
 
 
 def _as_changes(rows: Iterable[Row]) -> list[Change]:

@@ -52,6 +52,11 @@ def _row(scope: str, range: Range) -> dict[str, str | bytes]:
     return {"scope": scope, "first": _bytes(range[0]), "last": _bytes(range[1])}
 
 
+def is_used_up(connection: Connection, scope: str) -> bool:
+    """For who only reads."""
+    return connection.first(_first_free, scope=scope) is None
+
+
 class Pools:
     """The pools, within one write transaction."""
 

@@ -9,12 +9,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPIModule
 
 from netweft.store import changelog
-from netweft.store.changelog import Change, Operation
+from netweft.store.changelog import Change, Operation, Past
 from netweft.store.counters import Counters
 from netweft.store.errors import Busy, Duplicate, InUse, Missing, Taken
 from netweft.store.followers import Followers
 from netweft.store.holding import Held, Row, rows_of, take_turns
-from netweft.store.pools import Pools
+from netweft.store.pools import Pools, is_used_up
 from netweft.store.query import (
     Filters,
     JsonDialect,
@@ -183,6 +183,14 @@ class ReadTransaction:
     def changes(self, after: int, limit: int = 1000) -> list[Change]:
         """What was changed after a revision, in order, whole transactions.  Raises ChangesGone."""
         return changelog.read(self._connection, after, limit)
+
+    def past(self, kind: str, id: str, limit: int) -> list[Past]:
+        """What the change log still knows of one object, the newest first."""
+        return changelog.of(self._connection, kind, id, limit)
+
+    def is_used_up(self, scope: str) -> bool:
+        """Whether this pool has no number to give."""
+        return is_used_up(self._connection, scope)
 
     def revision(self) -> int:
         """Everything up to this one is in this snapshot."""

@@ -46,6 +46,7 @@ BASE = ["network", "subnet", "subnetpool", "port", "agent"]
 WITHOUT_FACTS = {
     "l3_agent_scheduler",
     "netweft-counters",
+    "netweft-explain",
     "netweft-status",
     "quota_details",
     "quotas",

@@ -110,3 +110,17 @@ async def test_the_doorbell_rings_after_commits_of_any_thread(store: Store) -> N
                     if tx.get("things", "a") is not None:
                         break
         thread.join()
+
+
+def test_what_happened_to_one_object(store: Store) -> None:
+    write(store, "a")
+    write(store, "b")
+    for x in range(3):
+        with store.write() as tx:
+            tx.update("things", "a", {"x": x})
+    with store.read() as tx:
+        past = tx.past("things", "a", 3)
+        assert [one.op for one in past] == ["update"] * 3
+        assert past[0].revision == tx.revision() > past[1].revision > past[2].revision
+        assert [one.op for one in tx.past("things", "a", 9)] == ["update"] * 3 + ["insert"]
+        assert tx.past("things", "c", 9) == tx.past("others", "a", 9) == []

@@ -59,6 +59,7 @@ def test_a_pool_is_a_set_of_numbers(shared: Store, steps: list[tuple[str, int | 
             else:
                 tx.pools.give_back("scope", argument)
                 free |= {argument} & pool
+            assert tx.is_used_up("scope") == (not free)
         assert tx.pools.take("scope", 100) == sorted(free)
 
 

@@ -1,0 +1,109 @@
+"""An explanation's facts: out of the object as the API shows it to the caller, so nothing is in it that is hidden from
+them; and, for who sees agents, of the nodes.  Pure."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from netweft.control.explain import hosts, routers
+from netweft.control.explain.examine import Finding
+from netweft.control.explain.snapshot import Row, Snapshot
+from netweft.control.l2.hosts import HOST
+from netweft.control.l3.owners import FLOATING, GATEWAY
+from netweft.store import Object, Past
+
+_STATE = ("admin_state_up", "status", "status_detail")
+
+
+class Type(NamedTuple):
+    """name: the attribute that people call it by.  where, state: attributes.  should: those of the state that tell
+    whether all is well, and what they say then."""
+
+    name: str = "name"
+    where: tuple[str, ...] = ()
+    state: tuple[str, ...] = _STATE
+    should: Mapping[str, object] = {"admin_state_up": True, "status": "ACTIVE"}
+
+
+_PORT = ("network_id", "fixed_ips", "mac_address", "device_owner", "device_id", HOST, "security_groups")
+_PROVIDER = ("provider:network_type", "provider:physical_network", "provider:segmentation_id", "segments")
+TYPES: Mapping[str, Type] = {
+    "port": Type(where=_PORT, state=(*_STATE, "binding:vif_type", "binding:vif_details")),
+    "network": Type(where=("subnets", *_PROVIDER, "mtu")),
+    "router": Type(where=("external_gateway_info", "availability_zones", "routes")),
+    "floatingip": Type(
+        name="floating_ip_address",
+        where=("floating_network_id", "floating_ip_address", "port_id", "fixed_ip_address", "router_id"),
+        should={"status": "ACTIVE"},
+    ),
+    "security_group": Type(where=("security_group_rules", "stateful"), state=(), should={}),
+    "agent": Type(
+        name="host",
+        where=("host", "agent_type", "binary", "availability_zone", "configurations"),
+        state=("alive", *_STATE, "heartbeat_timestamp", "started_at"),
+        should={"alive": True, "admin_state_up": True},
+    ),
+}
+
+
+def facts(type: str, shown: Row) -> Object:
+    """shown: as the caller sees it."""
+    of = TYPES[type]
+    should = {} if shown.get("device_owner") == FLOATING else of.should
+    return {
+        **named(type, shown),
+        "where": {name: shown[name] for name in of.where if name in shown},
+        "should_be": {name: value for name, value in should.items() if name in shown},
+        "is": {name: shown[name] for name in of.state if name in shown},
+        **{name: shown.get(name) for name in ("created_at", "updated_at", "revision_number")},
+    }
+
+
+def named(type: str, row: Row) -> Object:
+    name = row.get(TYPES[type].name if type in TYPES else "name") or ""
+    return {"type": type, "id": row["id"], "name": name, "project_id": row.get("project_id")}
+
+
+def change(past: Past) -> Object:
+    at = datetime.fromtimestamp(past.at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {"revision": past.revision, "operation": past.op, "at": at}
+
+
+def finding(type: str, found: Finding, *, sees_nodes: bool) -> Object:
+    """Who does not see nodes is told neither which one nor what only an admin can do."""
+    code = found.code
+    mine = sees_nodes or not code.by_admin
+    return {
+        "code": code.code,
+        "blocks": code.blocks,
+        "object": {name: value for name, value in named(type, found.row).items() if name != "project_id"},
+        "message": code.meaning,
+        "detail": found.told.detail if sees_nodes else "",
+        "fix": found.fix if mine else "",
+        "fixed_by": "admin" if code.by_admin else "owner",
+    }
+
+
+def nodes_of(seen: Snapshot, kind: str, row: Row) -> list[str]:
+    """The hosts that it is on."""
+    router = seen.get("routers", row.get("router_id")) if kind == "floatingips" else row
+    its: Iterable[Any] = {
+        "agents": (row.get("host"),),
+        "ports": (row.get(HOST),),
+        "networks": (),
+        "security_groups": (),
+    }.get(kind) or (port[HOST] for port in (routers.ports(seen, router, GATEWAY) if router else ()))
+    return sorted({host for host in its if host})
+
+
+def node(seen: Snapshot, host: str) -> Object:
+    """As its agent said last, and what the feed knows.  feed: null where this server has no session with it."""
+    agent, lag = seen.agent(host) or {}, seen.lags.get(host)
+    said = {name: agent.get(name) for name in ("heartbeat_timestamp", "admin_state_up", "status_detail")}
+    known = bool(agent)
+    return {
+        "host": host,
+        "alive": known and not hosts.is_dead(seen, host),
+        **said,
+        "feed": None if lag is None else lag._asdict(),
+    }

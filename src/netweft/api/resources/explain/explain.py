@@ -1,0 +1,124 @@
+"""/v2.0/netweft/explain: what an object is, and everything that keeps it from working.
+
+Read only.  Whoever sees an object has it explained; findings of objects that they do not see are left out, and nodes,
+wires and tunnels are told to nobody but those who see agents.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from netweft.api import querystring
+from netweft.api.attributes import Resource
+from netweft.api.encoding import json_response
+from netweft.api.faults import HTTPBadRequest
+from netweft.api.gate import Gate
+from netweft.api.policy import Policy, may
+from netweft.api.querystring import Listing
+from netweft.api.resources.explain import described
+from netweft.api.resources.explain.described import TYPES
+from netweft.api.running import Run
+from netweft.api.service import Service
+from netweft.control.errors import NotFound
+from netweft.control.explain import codes
+from netweft.control.explain.examine import Finding, examine
+from netweft.control.explain.gather import COUNTED, Gathering
+from netweft.control.explain.snapshot import Lag, Row
+from netweft.plugins.identity import Context
+from netweft.settings import ServerSettings
+from netweft.store import Object, Query, ReadTransaction, Store
+
+Lags = Callable[[], Mapping[str, Lag]]
+CHANGES = 10  # that are told, the newest
+
+
+class NothingToExplain(NotFound):
+    message = "There is nothing to explain under %(id)s"
+
+
+class Explain:
+    """lags: how far nodes are behind the feed; called in the event loop."""
+
+    def __init__(self, resources: Sequence[Resource], store: Store, settings: ServerSettings, lags: Lags) -> None:
+        by_member = {resource.member: resource for resource in resources}
+        self._kinds = {type: by_member[type].collection for type in TYPES}
+        self._types = {resource.collection: resource.member for resource in resources}
+        self._services = {type: Service(by_member[type], store) for type in TYPES}
+        self._policies = {resource.collection: Policy(resource) for resource in resources}
+        self._limits = {member: by_member[member].quota or 0 for member in COUNTED.values()}
+        self._down_seconds, self._lags = settings.agent_down_seconds, lags
+        self._store = store
+        self._run = Run(store)
+
+    def routes(self, gate: Gate) -> list[BaseRoute]:
+        path = "/v2.0/netweft/explain"
+        return [
+            Route(path, gate(self.search), methods=["GET"]),
+            Route(path + "/{id}", gate(self.show), methods=["GET"]),
+        ]
+
+    async def search(self, request: Request, context: Context) -> Response:
+        """What the caller sees under a name: an id, a floating IP's address and an agent's host are names too."""
+        given = dict(querystring.parse(request.url.query))
+        name, type = given.get("name"), given.get("type")
+        if not name or (type is not None and type not in TYPES) or given.keys() - {"name", "type"}:
+            raise HTTPBadRequest(f"Give a name, and perhaps a type, which is one of {', '.join(TYPES)}")
+        types = [type] if type else list(TYPES)
+        found = await self._run.read_much(lambda: [one for each in types for one in self._find(context, each, name)])
+        return json_response({"objects": found})
+
+    async def show(self, request: Request, context: Context) -> Response:
+        lags = self._lags()
+        told = await self._run.read_much(self._explained, context, request.path_params["id"], lags)
+        return json_response({"explanation": told})
+
+    def _find(self, context: Context, type: str, name: str) -> list[Object]:
+        by = {id["id"]: id for key in ("id", TYPES[type].name) for id in self._named(context, type, key, name)}
+        return [described.named(type, one) for one in by.values()]
+
+    def _named(self, context: Context, type: str, key: str, value: str) -> list[Object]:
+        fields = frozenset({"id", "project_id", TYPES[type].name})
+        return self._services[type].find(context, Listing(Query({key: [value]}), fields, {}), dict)
+
+    def _explained(self, context: Context, id: str, lags: Mapping[str, Lag]) -> Object:
+        type, shown = self._shown(context, id)
+        kind = self._kinds[type]
+        with self._store.read() as tx:
+            row = tx.get(kind, id)
+            if row is None:
+                raise NothingToExplain(id=id)
+            seen = Gathering(tx, self._down_seconds, self._limits).around(kind, row, lags)
+            found = [one for one in examine(seen, kind, row) if self._is_for(tx, context, one)]
+            past = tx.past(kind, id, CHANGES) if _is_own(context, row) else []
+        sees_nodes = may(context, "get_agent")
+        hosts = described.nodes_of(seen, kind, row) if sees_nodes else []
+        return {
+            **described.facts(type, shown),
+            "works": not any(one.code.blocks for one in found),
+            "findings": [described.finding(self._types[one.kind], one, sees_nodes=sees_nodes) for one in found],
+            "nodes": [described.node(seen, host) for host in hosts],
+            "changes": [described.change(one) for one in past],
+            "unseen": ["openvswitch", *(f"feed of {host}" for host in hosts if host not in lags)],
+        }
+
+    def _shown(self, context: Context, id: str) -> tuple[str, Object]:
+        for type, service in self._services.items():
+            try:
+                return type, service.show(context, id, frozenset())
+            except NotFound:
+                continue
+        raise NothingToExplain(id=id)
+
+    def _is_for(self, tx: ReadTransaction, context: Context, found: Finding) -> bool:
+        """The caller sees all that it is about; of quotas only their own project's."""
+        if found.code in (codes.NETWORK_QUOTA, codes.GROUP_QUOTA) and not _is_own(context, found.row):
+            return False
+        objects = [(found.kind, dict(found.row))]
+        objects += [(kind, row) for kind, id in found.told.about if (row := tx.get(kind, id)) is not None]
+        return all(self._policies[kind].may_see(tx, context, one) for kind, one in objects)
+
+
+def _is_own(context: Context, row: Row) -> bool:
+    return context.sees_all or row.get("project_id") == context.project_id

@@ -1,0 +1,174 @@
+"""The table of codes: what a finding means, and the command that mends it.  docs/codes.md is generated from it.
+
+A code never changes its meaning.  {words} of a fix are filled in; a fix by an admin may name hosts, no other one may.
+"""
+
+from typing import NamedTuple
+
+
+class Code(NamedTuple):
+    """blocks: the object does not work because of it; else it is worth knowing.  by_admin: tenants cannot mend it."""
+
+    code: str
+    meaning: str
+    fix: str
+    blocks: bool = True
+    by_admin: bool = False
+
+
+def _known(code: str, meaning: str, fix: str) -> Code:
+    return Code(code, meaning, fix, blocks=False)
+
+
+def _operators(code: str, meaning: str, fix: str, *, blocks: bool = True) -> Code:
+    return Code(code, meaning, fix, blocks=blocks, by_admin=True)
+
+
+_RESTART = "systemctl restart netweft-agent  # on {host}"
+_LOG = "journalctl -u netweft-agent  # on {host}"
+_ANY_RULE = "openstack security group rule create --{direction} --protocol tcp --dst-port 22 {group}"
+
+PORT_ADMIN_DOWN = Code("port-admin-down", "The port is switched off.", "openstack port set --enable {id}")
+PORT_NOT_BOUND = Code(
+    "port-not-bound",
+    "The port is on no hypervisor: no server uses it, or its server has not been started since.",
+    "openstack server add port SERVER {id}",
+)
+PORT_TRUNK_NOT_BOUND = Code(
+    "port-trunk-not-bound",
+    "The port is a sub-port, and the trunk's own port is on no hypervisor.",
+    "openstack server add port SERVER {parent}",
+)
+PORT_TRUNK_ADMIN_DOWN = Code(
+    "port-trunk-admin-down",
+    "The port is a sub-port of a trunk that is switched off.",
+    "openstack network trunk set --enable {trunk}",
+)
+PORT_HOST_UNKNOWN = _operators(
+    "port-host-unknown",
+    "The port is bound to a host from which no agent has ever connected.",
+    "netweft node add {host}  # then start netweft-agent there with that token",
+)
+PORT_NO_SEGMENT = _operators(
+    "port-no-segment",
+    "The port's host is not connected to what carries the port's network.",
+    "netweft agent show  # on {host}: add the physical network to bridge_mappings, or set tunnel_ip; restart the agent",
+)
+PORT_BINDING_FAILED = _operators(
+    "port-binding-failed",
+    "The port could not be bound to its host when that was tried last.",
+    "openstack port set --host {host} {id}",
+)
+PORT_HOST_DEAD = _operators("port-host-dead", "The agent of the port's host does not answer.", _RESTART)
+PORT_HOST_BEHIND = _operators(
+    "port-host-behind", "Changes that the port's host needs have not been sent to it yet.", _LOG
+)
+PORT_NOT_PLUGGED = Code(
+    "port-not-plugged",
+    "The port's host sees no interface of it: the server is not running, or its interface lacks the port's id.",
+    "openstack server start {device}",
+)
+PORT_NOT_WIRED = _operators("port-not-wired", "The port's host reports that it cannot wire the port.", _LOG)
+PORT_NOTHING_IN = _known("port-nothing-let-in", "No rule of the port's security groups lets anything in.", _ANY_RULE)
+PORT_NOTHING_OUT = _known("port-nothing-let-out", "No rule of the port's security groups lets anything out.", _ANY_RULE)
+PORT_PAIR_TAKEN = _known(
+    "port-address-pair-taken",
+    "An allowed address pair of the port is the address of another port that is in use on the network.",
+    "openstack port unset --allowed-address ip-address={address},mac-address={mac} {id}",
+)
+PORT_NO_DHCP = _known(
+    "port-no-dhcp",
+    "The subnet of one of the port's addresses has no DHCP: the server has to know the address by other means.",
+    "openstack subnet set --dhcp {subnet}",
+)
+NETWORK_ADMIN_DOWN = Code("network-admin-down", "The network is switched off.", "openstack network set --enable {id}")
+NETWORK_NO_HOST = _operators(
+    "network-no-host",
+    "No hypervisor whose agent answers is connected to what carries the network.",
+    "openstack network agent list  # add the physical network to a host's bridge_mappings, or set its tunnel_ip",
+)
+NETWORK_NO_SUBNET = _known(
+    "network-no-subnet",
+    "The network has no subnet, so that its ports get no addresses.",
+    "openstack subnet create --network {id} --subnet-range 10.0.0.0/24 NAME",
+)
+NETWORK_NO_DHCP = _known(
+    "network-no-dhcp", "A subnet of the network has no DHCP.", "openstack subnet set --dhcp {subnet}"
+)
+NETWORK_NO_ADDRESSES = _known(
+    "network-no-addresses",
+    "All addresses of a subnet's allocation pools are in use: no new port gets one there.",
+    "openstack subnet set --allocation-pool start=FIRST,end=LAST {subnet}",
+)
+NETWORK_QUOTA = _operators(
+    "network-ports-quota-full",
+    "The project of the network has as many ports as its quota lets it have.",
+    "openstack quota set --ports NUMBER {project}",
+    blocks=False,
+)
+ROUTER_ADMIN_DOWN = Code("router-admin-down", "The router is switched off.", "openstack router set --enable {id}")
+ROUTER_NO_INTERFACE = Code(
+    "router-no-interface", "The router is on no subnet.", "openstack router add subnet {id} SUBNET"
+)
+ROUTER_INTERFACE_DOWN = Code(
+    "router-interface-admin-down",
+    "An interface of the router is switched off.",
+    "openstack port set --enable {port}",
+)
+ROUTER_NO_GATEWAY = _known(
+    "router-no-gateway",
+    "The router leads to no external network.",
+    "openstack router set --external-gateway NETWORK {id}",
+)
+ROUTER_GATEWAY_NOWHERE = _operators(
+    "router-gateway-nowhere",
+    "The router's gateway is on no hypervisor: none that is there is connected to the external network.",
+    "openstack network agent list  # add the external network's physical network to a host's bridge_mappings",
+)
+ROUTER_GATEWAY_DEAD = _operators(
+    "router-gateway-host-dead", "The agent of the host that has the router's gateway does not answer.", _RESTART
+)
+ROUTER_GATEWAY_BEHIND = _operators(
+    "router-gateway-host-behind",
+    "Changes that the host with the router's gateway needs have not been sent to it yet.",
+    _LOG,
+)
+FLOATING_NO_PORT = Code(
+    "floatingip-no-port",
+    "The floating IP leads to no port, and no ports of it are forwarded.",
+    "openstack floating ip set --port PORT {id}",
+)
+FLOATING_NO_GATEWAY = Code(
+    "floatingip-no-gateway",
+    "The floating IP's router has no gateway on the floating IP's network.",
+    "openstack router set --external-gateway {network} {router}",
+)
+FLOATING_NOT_ACTIVE = Code(
+    "floatingip-not-active",
+    "The floating IP leads somewhere, its router's gateway is on a host, and still it is not ACTIVE.",
+    "openstack floating ip set --port {port} {id}",
+)
+GROUP_NOTHING_IN = _known("security-group-nothing-let-in", "No rule of the group lets anything in.", _ANY_RULE)
+GROUP_NOTHING_OUT = _known("security-group-nothing-let-out", "No rule of the group lets anything out.", _ANY_RULE)
+GROUP_QUOTA = _operators(
+    "security-group-rules-quota-full",
+    "The project of the group has as many security group rules as its quota lets it have.",
+    "openstack quota set --secgroup-rules NUMBER {project}",
+    blocks=False,
+)
+AGENT_DEAD = _operators("agent-dead", "The agent does not answer.", _RESTART)
+AGENT_DISABLED = _operators(
+    "agent-admin-down",
+    "The agent is switched off: no router's gateway is put on its host.",
+    "openstack network agent set --enable {id}",
+    blocks=False,
+)
+AGENT_BEHIND = _operators("agent-behind", "Changes that the host needs have not been sent to it yet.", _LOG)
+AGENT_PROBLEMS = _operators("agent-problems", "The agent reports that something is wrong with its host.", _LOG)
+AGENT_TUNNEL_SHARED = _operators(
+    "agent-tunnel-address-shared",
+    "Another host says that it has this host's tunnel address: frames for the one get lost at the other.",
+    "netweft agent show  # on {host} and {rivals}: give each a tunnel_ip of its own",
+)
+
+CODES = tuple(value for value in list(globals().values()) if isinstance(value, Code))

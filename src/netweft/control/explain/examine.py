@@ -1,0 +1,150 @@
+"""Which checks there are, and which other objects have to work for an object to work.
+
+    findings = examine(snapshot, "ports", row)
+
+Of the others only what blocks is told: that a router has no gateway is no fault of a port's.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from netweft.control.explain import codes, floating_ips, hosts, networks, ports, routers, rules
+from netweft.control.explain.codes import Code
+from netweft.control.explain.snapshot import Find, Row, Snapshot, Told
+from netweft.control.l3.associations import LEADING
+from netweft.control.l3.owners import GATEWAY, INTERFACE
+
+
+class Check(NamedTuple):
+    """Of rows of this kind; the codes that it may tell."""
+
+    kind: str
+    find: Find
+    codes: tuple[Code, ...]
+
+
+CHECKS = (
+    Check("ports", ports.admin_down, (codes.PORT_ADMIN_DOWN,)),
+    Check("ports", ports.not_bound, (codes.PORT_NOT_BOUND, codes.PORT_TRUNK_NOT_BOUND)),
+    Check("ports", ports.trunk_down, (codes.PORT_TRUNK_ADMIN_DOWN,)),
+    Check(
+        "ports",
+        ports.binding_failed,
+        (codes.PORT_HOST_UNKNOWN, codes.PORT_NO_SEGMENT, codes.PORT_BINDING_FAILED),
+    ),
+    Check("ports", ports.host_dead, (codes.PORT_HOST_DEAD,)),
+    Check("ports", ports.host_behind, (codes.PORT_HOST_BEHIND,)),
+    Check("ports", ports.not_wired, (codes.PORT_NOT_WIRED, codes.PORT_NOT_PLUGGED)),
+    Check("ports", ports.nothing_in, (codes.PORT_NOTHING_IN,)),
+    Check("ports", ports.nothing_out, (codes.PORT_NOTHING_OUT,)),
+    Check("ports", ports.pair_taken, (codes.PORT_PAIR_TAKEN,)),
+    Check("ports", ports.no_dhcp, (codes.PORT_NO_DHCP,)),
+    Check("networks", networks.admin_down, (codes.NETWORK_ADMIN_DOWN,)),
+    Check("networks", networks.no_host, (codes.NETWORK_NO_HOST,)),
+    Check("networks", networks.no_subnet, (codes.NETWORK_NO_SUBNET,)),
+    Check("networks", networks.no_dhcp, (codes.NETWORK_NO_DHCP,)),
+    Check("networks", networks.no_addresses, (codes.NETWORK_NO_ADDRESSES,)),
+    Check("networks", networks.quota_full, (codes.NETWORK_QUOTA,)),
+    Check("routers", routers.admin_down, (codes.ROUTER_ADMIN_DOWN,)),
+    Check("routers", routers.no_interface, (codes.ROUTER_NO_INTERFACE,)),
+    Check("routers", routers.interface_down, (codes.ROUTER_INTERFACE_DOWN,)),
+    Check("routers", routers.no_gateway, (codes.ROUTER_NO_GATEWAY,)),
+    Check("routers", routers.gateway_nowhere, (codes.ROUTER_GATEWAY_NOWHERE,)),
+    Check("routers", routers.gateway_dead, (codes.ROUTER_GATEWAY_DEAD,)),
+    Check("routers", routers.gateway_behind, (codes.ROUTER_GATEWAY_BEHIND,)),
+    Check("floatingips", floating_ips.no_port, (codes.FLOATING_NO_PORT,)),
+    Check("floatingips", floating_ips.no_gateway, (codes.FLOATING_NO_GATEWAY,)),
+    Check("floatingips", floating_ips.not_active, (codes.FLOATING_NOT_ACTIVE,)),
+    Check("security_groups", rules.nothing_in, (codes.GROUP_NOTHING_IN,)),
+    Check("security_groups", rules.nothing_out, (codes.GROUP_NOTHING_OUT,)),
+    Check("security_groups", rules.quota_full, (codes.GROUP_QUOTA,)),
+    Check("agents", hosts.agent_dead, (codes.AGENT_DEAD,)),
+    Check("agents", hosts.agent_disabled, (codes.AGENT_DISABLED,)),
+    Check("agents", hosts.agent_behind, (codes.AGENT_BEHIND,)),
+    Check("agents", hosts.agent_problems, (codes.AGENT_PROBLEMS,)),
+    Check("agents", hosts.agent_tunnel_shared, (codes.AGENT_TUNNEL_SHARED,)),
+)
+
+
+class Finding(NamedTuple):
+    """Of which row it is."""
+
+    kind: str
+    row: Row
+    told: Told
+
+    @property
+    def code(self) -> Code:
+        return self.told.code
+
+    @property
+    def fix(self) -> str:
+        return self.code.fix.format_map({"id": self.row["id"]} | dict(self.told.values))
+
+
+Named = tuple[str, Row]
+
+
+def examine(seen: Snapshot, kind: str, row: Row) -> list[Finding]:
+    """First what blocks."""
+    found = list(_found(seen, kind, row))
+    others = {(other, one["id"]): one for other, one in _needed(seen, kind, row)}
+    for (other, _), one in others.items():
+        found += [finding for finding in _found(seen, other, one) if finding.code.blocks]
+    return sorted(found, key=lambda finding: not finding.code.blocks)
+
+
+def _found(seen: Snapshot, kind: str, row: Row) -> Iterator[Finding]:
+    for check in CHECKS:
+        if check.kind == kind:
+            yield from (Finding(kind, row, told) for told in check.find(seen, row))
+
+
+def _needed(seen: Snapshot, kind: str, row: Row) -> Iterable[Named]:
+    return _NEEDED[kind](seen, row) if kind in _NEEDED else ()
+
+
+def _of_port(seen: Snapshot, port: Row) -> Iterator[Named]:
+    """Its network, the routers that its subnets' gateways are, and what leads to it from outside."""
+    yield from _networks(seen, [port["network_id"]])
+    if not ports.is_plugged_in(port):
+        return
+    for router in gateways_of(seen, port):
+        yield "routers", router
+        yield from _networks(seen, [one["network_id"] for one in routers.ports(seen, router, GATEWAY)])
+    for one in seen.many("floatingips", port.get(LEADING) or ()):
+        yield "floatingips", one
+
+
+def gateways_of(seen: Snapshot, port: Row) -> Iterator[Row]:
+    """Routers to which its VM sends what is for elsewhere."""
+    subnets = seen.many("subnets", {fixed["subnet_id"] for fixed in port["fixed_ips"]})
+    wanted = {(subnet["id"], subnet["gateway_ip"]) for subnet in subnets}
+    for interface in seen.all("ports", network_id=port["network_id"], device_owner=INTERFACE):
+        if wanted & {(fixed["subnet_id"], fixed["ip_address"]) for fixed in interface["fixed_ips"]}:
+            yield from seen.many("routers", [interface["device_id"]])
+
+
+def _of_router(seen: Snapshot, router: Row) -> Iterator[Named]:
+    its = [*routers.ports(seen, router, INTERFACE), *routers.ports(seen, router, GATEWAY)]
+    return _networks(seen, [port["network_id"] for port in its])
+
+
+def _of_floating_ip(seen: Snapshot, floating_ip: Row) -> Iterator[Named]:
+    yield from _networks(seen, [floating_ip["floating_network_id"]])
+    for router in seen.many("routers", [floating_ip.get("router_id") or ""]):
+        yield "routers", router
+    for port in seen.many("ports", [floating_ip.get("port_id") or ""]):
+        yield "ports", port
+        yield from _networks(seen, [port["network_id"]])
+
+
+def _networks(seen: Snapshot, ids: Sequence[str]) -> Iterator[Named]:
+    return (("networks", network) for network in seen.many("networks", ids))
+
+
+_NEEDED: Mapping[str, Callable[[Snapshot, Row], Iterator[Named]]] = {
+    "ports": _of_port,
+    "routers": _of_router,
+    "floatingips": _of_floating_ip,
+}

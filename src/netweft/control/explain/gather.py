@@ -1,0 +1,132 @@
+"""Reads what checks of one object need, in one transaction.  The only part of this package that asks the store."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from netweft.control import quotas
+from netweft.control.explain.snapshot import Lag, Row, Snapshot
+from netweft.control.ipam import addresses
+from netweft.control.ipam.subnets import scope
+from netweft.control.l2 import hosts
+from netweft.control.l2.hosts import HOST
+from netweft.control.l2.trunks import PART_OF
+from netweft.control.l3 import forwardings
+from netweft.control.l3.associations import LEADING
+from netweft.control.l3.owners import GATEWAY, INTERFACE
+from netweft.store import Object, Query, ReadTransaction
+
+# of what a project has too few, by the kind that it is looked at for
+COUNTED: Mapping[str, str] = {"networks": "port", "security_groups": "security_group_rule"}
+
+
+class Gathering:
+    """down_seconds: an agent silent for so long is dead.  limits: quotas, where nobody has said anything."""
+
+    def __init__(self, tx: ReadTransaction, down_seconds: float, limits: Mapping[str, int]) -> None:
+        self._tx, self._down_seconds, self._limits = tx, down_seconds, limits
+        self._rows: dict[str, dict[str, Row]] = {}
+        self._whole: set[str] = set()
+        self._rivals: dict[str, tuple[str, ...]] = {}
+        self._full: set[str] = set()
+
+    def around(self, kind: str, object: Object, lags: Mapping[str, Lag]) -> Snapshot:
+        self._add(kind, [object])
+        _AROUND[kind](self, object)
+        self._quota(kind, object)
+        self._agents()
+        agents = self._rows.get("agents", {}).values()
+        silent = {agent["host"]: hosts.seconds_silent(dict(agent)) for agent in agents}
+        return Snapshot(
+            rows=self._rows,
+            whole=frozenset(self._whole),
+            silent={host: seconds for host, seconds in silent.items() if seconds >= self._down_seconds},
+            lags=lags,
+            rivals=self._rivals,
+            used_up=frozenset(id for id, one in self._rows.get("subnets", {}).items() if self._is_used_up(one)),
+            full=frozenset(self._full),
+        )
+
+    def port(self, port: Object) -> None:
+        self.networks([port["network_id"]])
+        self._get("trunks", [port.get(PART_OF)])
+        groups = port.get("security_groups") or []
+        self._find("security_group_rules", {"security_group_id": groups})
+        pairs = [pair["ip_address"] for pair in port.get("allowed_address_pairs") or ()]
+        self._find("ports", {"network_id": [port["network_id"]], "fixed_ips.ip_address": pairs})
+        interfaces = self._find("ports", {"network_id": [port["network_id"]], "device_owner": [INTERFACE]})
+        for router in self._get("routers", [interface["device_id"] for interface in interfaces]):
+            self.router(router)
+        for one in self._get("floatingips", port.get(LEADING) or ()):
+            self._lead(one)
+
+    def networks(self, ids: Iterable[str]) -> None:
+        found = self._get("networks", ids)
+        self._get("subnets", [id for network in found for id in network["subnets"]])
+
+    def network(self, network: Object) -> None:
+        self.networks([network["id"]])
+        self._add("agents", self._tx.query("agents"))
+        self._whole.add("agents")
+
+    def router(self, router: Object) -> None:
+        owners = [INTERFACE, GATEWAY]
+        ports = self._find("ports", {"device_id": [router["id"]], "device_owner": owners})
+        self.networks([port["network_id"] for port in ports])
+
+    def floating_ip(self, floating_ip: Object) -> None:
+        self._lead(floating_ip)
+        for port in self._get("ports", [floating_ip.get("port_id")]):
+            self.port(port)
+
+    def _lead(self, floating_ip: Object) -> None:
+        self.networks([floating_ip["floating_network_id"]])
+        self._find(forwardings.KIND, {forwardings.FIP: [floating_ip["id"]]})
+        for router in self._get("routers", [floating_ip.get("router_id")]):
+            self.router(router)
+
+    def group(self, group: Object) -> None:
+        self._find("security_group_rules", {"security_group_id": [group["id"]]})
+
+    def agent(self, agent: Object) -> None:
+        self._rivals[agent["host"]] = tuple(hosts.rivals(self._tx, agent["host"], agent.get(hosts.TUNNEL_END)))
+
+    # -- rows
+
+    def _add(self, kind: str, rows: Iterable[Row]) -> None:
+        self._rows.setdefault(kind, {}).update({row["id"]: row for row in rows})
+
+    def _get(self, kind: str, ids: Iterable[str | None]) -> list[Object]:
+        found = list(self._tx.get_many(kind, {id for id in ids if id}).values())
+        self._add(kind, found)
+        return found
+
+    def _find(self, kind: str, filters: Mapping[str, list[str]]) -> list[Object]:
+        found = self._tx.query(kind, Query(filters)) if all(filters.values()) else []
+        self._add(kind, found)
+        return found
+
+    def _agents(self) -> None:
+        """Of the hosts on which ports are that were found."""
+        named = {port[HOST] for port in self._rows.get("ports", {}).values()} - {""}
+        if named and "agents" not in self._whole:
+            self._add("agents", self._tx.query("agents", Query({"host": sorted(named)})))
+
+    def _quota(self, kind: str, object: Object) -> None:
+        member, project = COUNTED.get(kind, ""), object.get("project_id")
+        if member in self._limits and project:
+            limit = quotas.limits(self._tx, project, self._limits)[member]
+            if limit != quotas.UNLIMITED and quotas.used(self._tx, member, project) >= limit:
+                self._full.add(member)
+
+    def _is_used_up(self, subnet: Row) -> bool:
+        """Addresses that ports make themselves never are."""
+        return not addresses.is_automatic(dict(subnet)) and self._tx.is_used_up(scope(subnet["id"]))
+
+
+_AROUND: Mapping[str, Callable[[Gathering, Object], None]] = {
+    "ports": Gathering.port,
+    "networks": Gathering.network,
+    "routers": Gathering.router,
+    "floatingips": Gathering.floating_ip,
+    "security_groups": Gathering.group,
+    "agents": Gathering.agent,
+}

@@ -1,0 +1,64 @@
+"""What is said of an agent, and of whatever needs its host."""
+
+from collections.abc import Iterator
+
+from netweft.control.explain import codes
+from netweft.control.explain.codes import Code
+from netweft.control.explain.snapshot import Row, Snapshot, Told
+from netweft.control.l2 import hosts
+
+PATIENCE = 1.0  # seconds that a change may wait for a node: shorter is on its way
+
+
+def dead(seen: Snapshot, host: str, code: Code) -> Iterator[Told]:
+    if is_dead(seen, host):
+        silent = seen.silent.get(host)
+        since = f"nothing was heard of {host}" + (f" for {silent:.0f} s" if silent is not None else "")
+        agent = seen.agent(host) or {}
+        yield Told(code, "; ".join(filter(None, [since, agent.get("status_detail")])), {"host": host})
+
+
+def behind(seen: Snapshot, host: str, code: Code) -> Iterator[Told]:
+    lag = seen.lags.get(host)
+    if lag is not None and lag.objects and lag.seconds >= PATIENCE:
+        why = "it reads too slowly" if lag.connected else "its session has ended"
+        detail = f"{host} has revision {lag.revision}, {lag.revisions} behind ({lag.objects} objects): {why}"
+        yield Told(code, detail, {"host": host})
+
+
+def is_dead(seen: Snapshot, host: str) -> bool:
+    agent = seen.agent(host)
+    return agent is not None and (host in seen.silent or not hosts.is_there(dict(agent)))
+
+
+def is_able(agent: Row, network: Row) -> bool:
+    """Whether it can carry the network."""
+    return hosts.can_wire(dict(agent), dict(network))
+
+
+# -- checks of agents
+
+
+def agent_dead(seen: Snapshot, agent: Row) -> Iterator[Told]:
+    yield from dead(seen, agent["host"], codes.AGENT_DEAD)
+
+
+def agent_disabled(seen: Snapshot, agent: Row) -> Iterator[Told]:
+    if not agent["admin_state_up"]:
+        yield Told(codes.AGENT_DISABLED)
+
+
+def agent_behind(seen: Snapshot, agent: Row) -> Iterator[Told]:
+    yield from behind(seen, agent["host"], codes.AGENT_BEHIND)
+
+
+def agent_problems(seen: Snapshot, agent: Row) -> Iterator[Told]:
+    if agent.get("status_detail") and hosts.is_there(dict(agent)):
+        yield Told(codes.AGENT_PROBLEMS, agent["status_detail"], {"host": agent["host"]})
+
+
+def agent_tunnel_shared(seen: Snapshot, agent: Row) -> Iterator[Told]:
+    rivals = ", ".join(seen.rivals.get(agent["host"], ()))
+    if rivals:
+        detail = f"tunnel_ip {agent.get(hosts.TUNNEL_END)} is also that of {rivals}"
+        yield Told(codes.AGENT_TUNNEL_SHARED, detail, {"host": agent["host"], "rivals": rivals})

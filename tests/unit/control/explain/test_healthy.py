@@ -1,0 +1,282 @@
+"""Of a healthy region nothing is said; of one with one fault, that fault, about each object that suffers from it."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.examples import examples
+
+from netweft.control.explain.examine import CHECKS, examine
+from netweft.control.explain.snapshot import Lag
+from netweft.control.l2 import hosts
+from netweft.control.l3 import attached
+from netweft.testing import region as made
+from netweft.testing.explained import Rows, rows_of, seen
+from netweft.testing.region import Region
+
+KINDS = ("ports", "networks", "routers", "floatingips", "security_groups", "agents")
+
+
+def build(nodes: int, types: list[str], vms: int) -> Region:
+    """Networks of these types on one router with a gateway on the first node; each VM has a floating IP."""
+    region, router = Region(nodes=nodes), made.router(1)
+    outside = made.network(90, "flat", "public")
+    region.create(router, outside, made.subnet(outside, "203.0.113.0/24", gateway_ip="203.0.113.1"))
+    region.create(made.gateway(1, router, outside, "hv1", "203.0.113.2"))
+    for number, network_type in enumerate(types, 1):
+        net = made.network(number, network_type)
+        region.create(net, made.subnet(net, f"10.0.{number}.0/24", gateway_ip=f"10.0.{number}.1"))
+        region.create(made.interface(number, router, net, f"10.0.{number}.1"))
+        for vm in range(1, vms + 1):
+            of = 16 * number + vm
+            address = f"10.0.{number}.{10 + vm}"
+            port = made.port(of, net, address)
+            region.create(port)
+            region.plug(f"hv{1 + of % nodes}", port)
+            region.create(made.floating_ip(of, router, outside, f"203.0.113.{of}", address, port))
+    return region
+
+
+@st.composite
+def regions(draw: st.DrawFn) -> Region:
+    types = draw(st.lists(st.sampled_from(["vxlan", "gre", "geneve", "vlan"]), min_size=1, max_size=3))
+    return build(draw(st.integers(1, 3)), types, draw(st.integers(1, 3)))
+
+
+def said(rows: Rows, kind: str, row: Any, **more: Any) -> list[str]:
+    return [finding.code.code for finding in examine(seen(rows, **more), kind, row)]
+
+
+@settings(max_examples=examples(30))
+@given(regions())
+def test_a_healthy_region_has_no_finding(region: Region) -> None:
+    rows = rows_of(region)
+    assert {kind: [said(rows, kind, row) for row in rows[kind].values()] for kind in KINDS} == {
+        kind: [[]] * len(rows[kind]) for kind in KINDS
+    }
+    assert all(rows[kind] for kind in KINDS)
+
+
+ONE = build(2, ["vxlan"], 1)
+
+
+class Fault(NamedTuple):
+    """breaks: the rows; returns what else is seen.  code: what is said of that object; suffers: and of what else."""
+
+    code: str
+    kind: str
+    breaks: Callable[[Rows, dict[str, Any]], dict[str, Any] | None]
+    suffers: tuple[str, ...] = ()
+
+
+def becomes(**values: Any) -> Callable[[Rows, dict[str, Any]], None]:
+    def breaks(rows: Rows, row: dict[str, Any]) -> None:
+        row.update({name.replace("__", ":"): value for name, value in values.items()})
+
+    return breaks
+
+
+def its_agent(rows: Rows, port: dict[str, Any]) -> dict[str, Any]:
+    return next(one for one in rows["agents"].values() if one["host"] == port[hosts.HOST])
+
+
+def unknown_host(rows: Rows, port: dict[str, Any]) -> None:
+    port |= {hosts.HOST: "nowhere", hosts.VIF_TYPE: hosts.FAILED, "status": "DOWN"}
+
+
+def unwired_host(rows: Rows, port: dict[str, Any]) -> None:
+    its_agent(rows, port)["configurations"] |= {"tunnel_ip": None, "bridge_mappings": {}}
+    port |= {hosts.VIF_TYPE: hosts.FAILED, "status": "DOWN"}
+
+
+def dead_host(rows: Rows, port: dict[str, Any]) -> dict[str, Any]:
+    return {"silent": {port[hosts.HOST]: 99.0}}
+
+
+def late_host(rows: Rows, port: dict[str, Any]) -> dict[str, Any]:
+    return {"lags": {port[hosts.HOST]: Lag(True, 7, 3, 2, 5.0)}}
+
+
+def gone_host(rows: Rows, port: dict[str, Any]) -> None:
+    its_agent(rows, port)["status_detail"] = f"{hosts.GONE} 2026-11-29T12:00:00Z"
+
+
+def without(direction: str) -> Callable[[Rows, dict[str, Any]], None]:
+    def breaks(rows: Rows, _: dict[str, Any]) -> None:
+        rules = rows["security_group_rules"]
+        rows["security_group_rules"] = {id: rule for id, rule in rules.items() if rule["direction"] != direction}
+
+    return breaks
+
+
+def taken_pair(rows: Rows, port: dict[str, Any]) -> None:
+    other = port | {"id": "other", "fixed_ips": [{"subnet_id": "s", "ip_address": "10.0.1.99"}]}
+    rows["ports"]["other"] = other
+    port["allowed_address_pairs"] = [{"ip_address": "10.0.1.99", "mac_address": port["mac_address"]}]
+
+
+def no_dhcp(rows: Rows, _: dict[str, Any]) -> None:
+    for subnet in rows["subnets"].values():
+        subnet["enable_dhcp"] = False
+
+
+def sub_port(**trunk: Any) -> Callable[[Rows, dict[str, Any]], None]:
+    def breaks(rows: Rows, port: dict[str, Any]) -> None:
+        rows["trunks"]["t"] = {"id": "t", "port_id": "parent", "admin_state_up": True} | trunk
+        port["netweft:sub_port_of"] = "t"
+        if not trunk:
+            port |= {hosts.HOST: "", "status": "DOWN"}
+
+    return breaks
+
+
+def gateway(**values: Any) -> Callable[[Rows, dict[str, Any]], None]:
+    def breaks(rows: Rows, _: dict[str, Any]) -> None:
+        for port in rows["ports"].values():
+            if port.get("device_owner") == "network:router_gateway":
+                becomes(**values)(rows, port)
+
+    return breaks
+
+
+def interface_down(rows: Rows, _: dict[str, Any]) -> None:
+    next(one for one in rows["ports"].values() if "router_interface" in one["device_owner"])["admin_state_up"] = False
+
+
+def no_interface(rows: Rows, _: dict[str, Any]) -> None:
+    rows["ports"] = {id: one for id, one in rows["ports"].items() if "router_interface" not in one["device_owner"]}
+
+
+def no_gateway(rows: Rows, router: dict[str, Any]) -> None:
+    router[attached.INFO] = None
+    rows["ports"] = {id: one for id, one in rows["ports"].items() if "router_gateway" not in one["device_owner"]}
+
+
+def lost_gateway(rows: Rows, floating_ip: dict[str, Any]) -> None:
+    no_gateway(rows, rows["routers"][floating_ip["router_id"]])
+
+
+def used_up(rows: Rows, network: dict[str, Any]) -> dict[str, Any]:
+    return {"used_up": frozenset(network["subnets"])}
+
+
+def full(member: str) -> Callable[[Rows, dict[str, Any]], dict[str, Any]]:
+    return lambda rows, _: {"full": frozenset({member})}
+
+
+def everywhere_dead(rows: Rows, _: dict[str, Any]) -> dict[str, Any]:
+    return {"silent": {agent["host"]: 99.0 for agent in rows["agents"].values()}}
+
+
+def everywhere_late(rows: Rows, _: dict[str, Any]) -> dict[str, Any]:
+    return {"lags": {agent["host"]: Lag(False, 7, 3, 2, 5.0) for agent in rows["agents"].values()}}
+
+
+def shared_tunnel(rows: Rows, agent: dict[str, Any]) -> dict[str, Any]:
+    return {"rivals": {agent["host"]: ("hv9",)}}
+
+
+DOWN = {"admin_state_up": False}
+FAULTS = (
+    Fault("port-admin-down", "ports", becomes(**DOWN), ("floatingips",)),
+    Fault("port-not-bound", "ports", becomes(binding__host_id="", status="DOWN"), ("floatingips",)),
+    Fault("port-trunk-not-bound", "ports", sub_port()),
+    Fault("port-trunk-admin-down", "ports", sub_port(**DOWN)),
+    Fault("port-host-unknown", "ports", unknown_host),
+    Fault("port-no-segment", "ports", unwired_host),
+    Fault("port-binding-failed", "ports", becomes(binding__vif_type=hosts.FAILED, status="DOWN")),
+    Fault("port-host-dead", "ports", dead_host, ("floatingips",)),
+    Fault("port-host-dead", "ports", gone_host),
+    Fault("port-host-behind", "ports", late_host),
+    Fault("port-not-plugged", "ports", becomes(status="DOWN"), ("floatingips",)),
+    Fault("port-not-wired", "ports", becomes(status="DOWN", status_detail="no bridge"), ("floatingips",)),
+    Fault("port-nothing-let-in", "ports", without("ingress")),
+    Fault("port-nothing-let-out", "ports", without("egress")),
+    Fault("port-address-pair-taken", "ports", taken_pair),
+    Fault("port-no-dhcp", "ports", no_dhcp),
+    Fault("network-admin-down", "networks", becomes(**DOWN), ("routers", "ports", "floatingips")),
+    Fault("network-no-host", "networks", everywhere_dead),
+    Fault("network-no-subnet", "networks", becomes(subnets=[])),
+    Fault("network-no-dhcp", "networks", no_dhcp),
+    Fault("network-no-addresses", "networks", used_up),
+    Fault("network-ports-quota-full", "networks", full("port")),
+    Fault("router-admin-down", "routers", becomes(**DOWN), ("ports", "floatingips")),
+    Fault("router-no-interface", "routers", no_interface),
+    Fault("router-interface-admin-down", "routers", interface_down),
+    Fault("router-no-gateway", "routers", no_gateway),
+    Fault("router-gateway-nowhere", "routers", gateway(binding__host_id=""), ("ports", "floatingips")),
+    Fault("router-gateway-nowhere", "routers", gateway(binding__vif_type=hosts.FAILED), ("ports", "floatingips")),
+    Fault("router-gateway-host-dead", "routers", everywhere_dead, ("ports", "floatingips")),
+    Fault("router-gateway-host-behind", "routers", everywhere_late, ("ports", "floatingips")),
+    Fault("floatingip-no-port", "floatingips", becomes(port_id="", router_id=None, status="DOWN")),
+    Fault("floatingip-no-gateway", "floatingips", lost_gateway, ("ports",)),
+    Fault("floatingip-not-active", "floatingips", becomes(status="DOWN"), ("ports",)),
+    Fault("security-group-nothing-let-in", "security_groups", without("ingress")),
+    Fault("security-group-nothing-let-out", "security_groups", without("egress")),
+    Fault("security-group-rules-quota-full", "security_groups", full("security_group_rule")),
+    Fault("agent-dead", "agents", everywhere_dead),
+    Fault("agent-admin-down", "agents", becomes(**DOWN)),
+    Fault("agent-behind", "agents", everywhere_late),
+    Fault("agent-problems", "agents", becomes(status_detail="bridge br-ex is not there")),
+    Fault("agent-tunnel-address-shared", "agents", shared_tunnel),
+)
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.code)
+def test_each_fault_is_named(fault: Fault) -> None:
+    """First, and with a fix that can be told; and of objects that need the broken one too."""
+    rows = rows_of(ONE)
+    row = next(one for one in rows[fault.kind].values() if not one.get("device_owner"))
+    more = fault.breaks(rows, row) or {}
+    found = examine(seen(rows, **more), fault.kind, row)
+    mine = next(one for one in found if one.code.code == fault.code)
+    assert not any(one.code.blocks for one in found[: found.index(mine)]), "it is named first"
+    assert all("{" not in one.fix and one.fix for one in found)
+    for kind in fault.suffers:
+        (other,) = (one for one in rows[kind].values() if one.get("device_owner", "") == "")
+        assert fault.code in said(rows, kind, other, **more)
+
+
+# of a port: these hide each other's nothing
+APART = ("port-admin-down", "port-host-dead", "port-host-behind", "port-nothing-let-in", "port-nothing-let-out")
+
+
+@settings(max_examples=examples(25))
+@given(st.sets(st.sampled_from(APART)))
+def test_all_are_named_not_only_the_first(wanted: set[str]) -> None:
+    rows, more = rows_of(ONE), dict[str, Any]()
+    (port,) = (one for one in rows["ports"].values() if not one["device_owner"])
+    for fault in {fault.code: fault for fault in FAULTS if fault.code in wanted}.values():
+        more |= fault.breaks(rows, port) or {}
+    assert set(said(rows, "ports", port, **more)) == wanted
+
+
+def test_each_code_has_its_fault() -> None:
+    assert {one.code for one in FAULTS} == {code.code for check in CHECKS for code in check.codes}
+
+
+def test_what_is_on_its_way_is_no_fault() -> None:
+    rows = rows_of(ONE)
+    agent = next(iter(rows["agents"].values()))
+    assert said(rows, "agents", agent, lags={"hv1": Lag(True, 7, 3, 2, 0.01)}) == []
+    assert said(rows, "agents", agent, lags={"hv1": Lag(False, 7, 0, 0, 99.0)}) == []
+
+
+def test_an_address_that_is_kept_for_a_pair_is_not_taken() -> None:
+    """VRRP's: a port that is bound nowhere holds the address, those that take turns with it have it as a pair."""
+    rows = rows_of(ONE)
+    (port,) = (one for one in rows["ports"].values() if not one["device_owner"])
+    taken_pair(rows, port)
+    rows["ports"]["other"] |= {hosts.HOST: "", "status": "DOWN"}
+    assert said(rows, "ports", port) == []
+
+
+def test_without_port_security_there_are_no_rules() -> None:
+    rows = rows_of(ONE)
+    (port,) = (one for one in rows["ports"].values() if not one["device_owner"])
+    port["security_groups"] = []
+    assert said(rows, "ports", port) == ["port-nothing-let-in", "port-nothing-let-out"]
+    port["port_security_enabled"] = False
+    assert said(rows, "ports", port) == []
