@@ -18,22 +18,11 @@ from netweft.services.kinds import ADVERTISED, BROKEN, GUARANTEE, LEASE, LINK, M
 from netweft.services.l2.announce import Packet, announcement
 from netweft.services.l2.local_vlans import NETWORK_KEY, ROUTER_ZONES, LocalVlans
 from netweft.services.l3.forwarded import ForwardedAddresses
+from netweft.services.l3.values import BfdSession, Gateway, GatewayPlace, Interface, LocalRouter
 from netweft.services.pipeline import BridgeFlow
 from netweft.services.rendering import Rendering
 from netweft.services.security.ends import Ends
-from netweft.services.values import (
-    Advertised,
-    Asked,
-    BfdSession,
-    Gateway,
-    GatewayPlace,
-    HostFacts,
-    Interface,
-    Lease,
-    LocalPort,
-    LocalRouter,
-    Uplinks,
-)
+from netweft.services.values import Advertised, Asked, HostFacts, Lease, LocalPort, Uplinks
 
 K = TypeVar("K")
 V = TypeVar("V")

@@ -14,7 +14,8 @@ from netweft.dataplane.openflow.meters import DropMeter
 from netweft.dataplane.ovsdb.rows import BridgeRow, PortRow, VifTag, row_key
 from netweft.model import PortStatus
 from netweft.services.pipeline import BridgeFlow
-from netweft.services.values import Advertised, Lease, Wanted
+from netweft.services.service import Wanted
+from netweft.services.values import Advertised, Lease
 
 
 class Broken(Struct, frozen=True):

@@ -22,7 +22,8 @@ from netweft.model import QosPolicy
 from netweft.services.addresses import mac
 from netweft.services.fields import IN_PORT, OUT_PORT, Limit, Reason, cookie, meter_number
 from netweft.services.pipeline import INT
-from netweft.services.values import TUNNELLED, LocalPort, Service, Wanted
+from netweft.services.service import Service, Wanted
+from netweft.services.values import TUNNELLED, LocalPort
 
 Direction = Literal["egress", "ingress"]
 

@@ -64,6 +64,7 @@ from netweft.services.l3.next_hops import NEXT_HOPS, learned
 from netweft.services.l3.routing import ROUTERS
 from netweft.services.l3.unknown_hosts import UNKNOWN_HOSTS, claimed
 from netweft.services.l3.unsure import Domains, UnsurePorts
+from netweft.services.l3.values import BfdSession, Gateway, GatewayPlace, Interface, LocalRouter
 from netweft.services.l3.watch import session, watched
 from netweft.services.l3.wiring import local_router, nat_name
 from netweft.services.metadata.requests import METADATA
@@ -72,22 +73,9 @@ from netweft.services.security.firewall import FIREWALL
 from netweft.services.security.paired_addresses import PairedAddresses
 from netweft.services.security.port_security import PORT_SECURITY
 from netweft.services.security.remotes import Numbers, Remotes
+from netweft.services.service import Service
 from netweft.services.subnets import Subnets
-from netweft.services.values import (
-    PHYSICAL,
-    Asked,
-    BfdSession,
-    Gateway,
-    GatewayPlace,
-    HostFacts,
-    Interface,
-    LocalNetwork,
-    LocalPort,
-    LocalRouter,
-    Member,
-    Service,
-    Uplinks,
-)
+from netweft.services.values import PHYSICAL, Asked, HostFacts, LocalNetwork, LocalPort, Member, Uplinks
 
 SERVICES: tuple[Service, ...] = (
     *(BRIDGES, PHYSICAL_NETWORKS, SWITCHING, PORT_SECURITY, NEIGHBOURS, DHCP, FIREWALL, QOS),

@@ -15,9 +15,10 @@ from netweft.services.addresses import Prefix, link_local, mac, octets, prefix, 
 from netweft.services.fields import IN_PORT, LOCAL_VLAN, tagged
 from netweft.services.l2.announce import Packet
 from netweft.services.l3.announcements import to_network
+from netweft.services.l3.values import Gateway, Interface, LocalRouter
 from netweft.services.l3.wire import wire_mac
 from netweft.services.pipeline import INT
-from netweft.services.values import Gateway, Interface, LocalNetwork, LocalRouter
+from netweft.services.values import LocalNetwork
 
 
 class Asker(NamedTuple):

@@ -11,7 +11,7 @@ import structlog
 
 from netweft.agent.desired import Desired
 from netweft.services.addresses import text
-from netweft.services.values import BfdSession
+from netweft.services.l3.values import BfdSession
 
 log = structlog.get_logger(__name__)
 

@@ -27,8 +27,9 @@ from netweft.services.fields import Reason, cookie
 from netweft.services.l2.announce import Packet
 from netweft.services.l3.announcements import to_network
 from netweft.services.l3.takeover import Order, chosen
+from netweft.services.l3.values import Gateway, GatewayPlace
 from netweft.services.l3.wire import wire_mac
-from netweft.services.values import Asked, Gateway, GatewayPlace, HostFacts, LocalPort
+from netweft.services.values import Asked, HostFacts, LocalPort
 
 log = structlog.get_logger(__name__)
 

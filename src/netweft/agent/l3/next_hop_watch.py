@@ -17,7 +17,7 @@ from netweft.dataplane.packets.datagram import IpAddress
 from netweft.services.addresses import octets, parsed, text
 from netweft.services.l2.announce import Packet
 from netweft.services.l3.announcements import question, to_network
-from netweft.services.values import Gateway
+from netweft.services.l3.values import Gateway
 
 log = structlog.get_logger(__name__)
 

@@ -31,7 +31,8 @@ from netweft.services.l2.announce import Packet
 from netweft.services.l3.announcements import announcements, to_network
 from netweft.services.l3.icmp_errors import unanswered
 from netweft.services.l3.next_hops import Learned, learned_by
-from netweft.services.values import Asked, Gateway, LocalPort
+from netweft.services.l3.values import Gateway
+from netweft.services.values import Asked, LocalPort
 
 log = structlog.get_logger(__name__)
 

@@ -8,7 +8,8 @@ from netweft.services.addresses import mac
 from netweft.services.fields import HANDED_UP, ROUTER, Why
 from netweft.services.l2.announce import Packet
 from netweft.services.l3.icmp_errors import icmp_error, mtu_of, routed_error
-from netweft.services.values import Interface, LocalPort
+from netweft.services.l3.values import Interface
+from netweft.services.values import LocalPort
 
 
 def undelivered(desired: Desired, here: LocalPort | None, packet: PacketIn) -> Packet | None:

@@ -20,17 +20,8 @@ from netweft.services.l2.announce import Packet
 from netweft.services.l2.neighbours import arp_reply, asks_for
 from netweft.services.pipeline import INT, Value
 from netweft.services.security.port_security import sources
-from netweft.services.values import (
-    Asked,
-    Flood,
-    HostFacts,
-    Lease,
-    LocalNetwork,
-    LocalPort,
-    Service,
-    Uplinks,
-    Wanted,
-)
+from netweft.services.service import Service, Wanted
+from netweft.services.values import Asked, Flood, HostFacts, Lease, LocalNetwork, LocalPort, Uplinks
 
 UNHEARD, OWN, NOT_OURS, ASK, DEAD_END = 24, 23, 22, 21, 20
 

@@ -20,7 +20,8 @@ from netweft.services.addresses import prefix
 from netweft.services.fields import Reason, cookie
 from netweft.services.l2.local_vlans import kept
 from netweft.services.pipeline import INT, TUN
-from netweft.services.values import HostFacts, Service, Uplinks, Wanted
+from netweft.services.service import Service, Wanted
+from netweft.services.values import HostFacts, Uplinks
 
 KINDS = ("patch", "veth")
 LINK_MTU = 9216  # of a veth between bridges: no bottleneck, whatever the physical network can do

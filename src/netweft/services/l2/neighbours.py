@@ -16,7 +16,8 @@ from netweft.dataplane.packets.arp import REQUEST
 from netweft.services.addresses import MAC_ANY_MULTICAST, Prefix, is_multicast, link_local, mac, prefix
 from netweft.services.fields import ANY_TAG, IN_PORT, LOCAL_VLAN, Reason, cookie
 from netweft.services.pipeline import INT, BridgeFlow, Value
-from netweft.services.values import Flood, HostFacts, LocalNetwork, LocalPort, RemotePort, Service, Uplinks, Wanted
+from netweft.services.service import Service, Wanted
+from netweft.services.values import Flood, HostFacts, LocalNetwork, LocalPort, RemotePort, Uplinks
 
 NOT_OURS, TO_EVERYBODY, TO_ONE = 30, 20, 10
 

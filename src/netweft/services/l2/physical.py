@@ -13,9 +13,11 @@ from netweft.dataplane.openflow.flow import OFPP_NORMAL, Action, Output, PopVlan
 from netweft.services.addresses import mac
 from netweft.services.fields import UNTAGGED, Reason, cookie, tagged
 from netweft.services.l2.bridges import KINDS, joined, physical_link
+from netweft.services.l3.values import LocalRouter
 from netweft.services.l3.wire import wire_mac
 from netweft.services.pipeline import PHYS, physical_role
-from netweft.services.values import PHYSICAL, Flood, HostFacts, LocalNetwork, LocalRouter, Service, Uplinks, Wanted
+from netweft.services.service import Service, Wanted
+from netweft.services.values import PHYSICAL, Flood, HostFacts, LocalNetwork, Uplinks
 
 ROUTED, TRANSLATED, ANYTHING = 30, 20, 10
 

@@ -34,17 +34,8 @@ from netweft.services.fields import (
 from netweft.services.l2.local_vlans import NETWORK_KEY, kept
 from netweft.services.l2.physical import outside_vlan
 from netweft.services.pipeline import INT, TUN, BridgeFlow, Value
-from netweft.services.values import (
-    Flood,
-    HostFacts,
-    Link,
-    LocalNetwork,
-    LocalPort,
-    RemotePort,
-    Service,
-    Uplinks,
-    Wanted,
-)
+from netweft.services.service import Service, Wanted
+from netweft.services.values import Flood, HostFacts, Link, LocalNetwork, LocalPort, RemotePort, Uplinks
 
 AHEAD, KNOWN, SHARED, FOR_MANY, UNKNOWN = 30, 20, 15, 10, 5
 

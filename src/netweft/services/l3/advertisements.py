@@ -18,7 +18,8 @@ from netweft.services.addresses import link_local, mac, octets, parsed
 from netweft.services.dhcp.requests import STATEFUL, STATELESS
 from netweft.services.fields import AGENT, IN_PORT, LOCAL_VLAN, Reason, cookie
 from netweft.services.pipeline import INT, Value
-from netweft.services.values import Advertised, Asked, Flood, LocalNetwork, LocalPort, Service, Uplinks, Wanted
+from netweft.services.service import Service, Wanted
+from netweft.services.values import Advertised, Asked, Flood, LocalNetwork, LocalPort, Uplinks
 
 ASK: Final = 26  # as `l3.neighbours`
 REQUESTS = INT["requests"]

@@ -10,8 +10,8 @@ from netweft.dataplane.packets.datagram import IpAddress
 from netweft.services.addresses import octets
 from netweft.services.fields import LOCAL_VLAN
 from netweft.services.l2.announce import Packet
+from netweft.services.l3.values import Gateway
 from netweft.services.pipeline import INT
-from netweft.services.values import Gateway
 
 
 def announcements(gateway: Gateway) -> Iterator[Packet]:

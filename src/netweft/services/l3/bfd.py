@@ -21,8 +21,10 @@ from netweft.services.l2.bridges import port_row
 from netweft.services.l3 import hand_ups
 from netweft.services.l3.routes import to_next_hop
 from netweft.services.l3.several_gateways import of_each_gateway
+from netweft.services.l3.values import BfdSession, Gateway, LocalRouter
 from netweft.services.pipeline import INT, BridgeFlow, Value
-from netweft.services.values import BfdSession, Gateway, LocalRouter, Service, Uplinks, Wanted
+from netweft.services.service import Service, Wanted
+from netweft.services.values import Uplinks
 
 CLASSIFY, TO_ROUTER = INT["classify"], INT["to_router"]
 INTERVAL: Final = 300  # ms; three of silence are an end

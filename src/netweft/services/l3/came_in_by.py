@@ -20,10 +20,12 @@ from netweft.dataplane.openflow.flow import Ct, CtClear, Nat, SetField
 from netweft.services.addresses import Prefix, mac
 from netweft.services.fields import LOCAL_VLAN, PIECE, ROUTER, Reason, cookie
 from netweft.services.l3.several_gateways import by_its_gateway, led_to
+from netweft.services.l3.values import Gateway, LocalFloatingIp, LocalRouter
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.security import fragments
 from netweft.services.security.firewall import INVALID, REPLY, TRACKED_BIT
-from netweft.services.values import Gateway, LocalFloatingIp, LocalRouter, Service, Uplinks, Wanted
+from netweft.services.service import Service, Wanted
+from netweft.services.values import Uplinks
 
 FROM_OUTSIDE, TRANSLATED, TO_OUTSIDE, ANSWERS, OUT = (
     INT[name] for name in ("from_outside", "translated", "to_outside", "answers", "outside_egress")

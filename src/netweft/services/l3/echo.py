@@ -16,7 +16,8 @@ from netweft.services.l3.routes import BITS, DST, ETH, SRC
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.security import fragments
 from netweft.services.security.firewall import ESSENTIAL, INGRESS
-from netweft.services.values import LocalPort, Service, Wanted
+from netweft.services.service import Service, Wanted
+from netweft.services.values import LocalPort
 
 ITSELF = INT["to_router_itself"]
 # protocol, and the types of request and reply: RFC 792, RFC 4443

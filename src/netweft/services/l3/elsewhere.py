@@ -19,9 +19,11 @@ from netweft.services.l2 import switching
 from netweft.services.l3.next_hops import LOOPBACK
 from netweft.services.l3.paths import to_the_gateways_node
 from netweft.services.l3.several_gateways import GATEWAY_ROUTE
+from netweft.services.l3.values import Gateway, LocalRouter, WayToGateway
 from netweft.services.l3.wire import wire_mac
 from netweft.services.pipeline import INT, BridgeFlow, Value
-from netweft.services.values import PHYSICAL, Gateway, LocalRouter, Uplinks, Wanted, WayToGateway
+from netweft.services.service import Wanted
+from netweft.services.values import PHYSICAL, Uplinks
 
 TO_ROUTER, ROUTING, SWITCHING = INT["to_router"], INT["routing"], INT["switching"]
 PASSED_ON: Final = 21

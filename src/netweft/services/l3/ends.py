@@ -11,7 +11,7 @@ from netweft.model import PortForwarding
 from netweft.services.addresses import octets, prefix
 from netweft.services.l3.forwarded import ForwardedAddresses, Place
 from netweft.services.l3.forwarding import to_one
-from netweft.services.values import Gateway, LocalFloatingIp, LocalRouter
+from netweft.services.l3.values import Gateway, LocalFloatingIp, LocalRouter
 
 
 class Ends(NamedTuple):

@@ -24,10 +24,12 @@ from netweft.services.l3.next_hops import at
 from netweft.services.l3.paths import answering, by, by_gateway, to_the_gateways_node
 from netweft.services.l3.routes import DEFAULT, may_not_fit, priority, towards
 from netweft.services.l3.several_gateways import Render, of_each_gateway
+from netweft.services.l3.values import Gateway, LocalFloatingIp, LocalRouter
 from netweft.services.pipeline import INT, BridgeFlow, Table, Value
 from netweft.services.security import fragments
 from netweft.services.security.firewall import TRACKED_BIT
-from netweft.services.values import Gateway, LocalFloatingIp, LocalRouter, Service, Uplinks, Wanted
+from netweft.services.service import Service, Wanted
+from netweft.services.values import Uplinks
 
 TO_ROUTER, FROM_OUTSIDE, TRANSLATED, ITSELF, ROUTING, TO_OUTSIDE, OUT, NEXT_HOP = (
     INT[name]

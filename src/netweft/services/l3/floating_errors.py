@@ -19,9 +19,9 @@ from netweft.services.fields import LOCAL_VLAN, NEXT_HOP, ROUTER, Reason, Router
 from netweft.services.l2.announce import Packet
 from netweft.services.l3.ends import Ends
 from netweft.services.l3.hand_ups import handed_up
+from netweft.services.l3.values import Gateway, LocalFloatingIp, LocalRouter
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.tables import Table
-from netweft.services.values import Gateway, LocalFloatingIp, LocalRouter
 
 FROM_OUTSIDE, TO_OUTSIDE, OUT = INT["from_outside"], INT["to_outside"], INT["outside_egress"]
 PRIORITY: Final = 27  # nobody else's here: above what translates, below the router's own and what is too big

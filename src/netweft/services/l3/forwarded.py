@@ -7,8 +7,9 @@ from typing import TypeAlias
 from netweft.model import Object, PortForwarding, Router
 from netweft.reconcile.memo import Fact, Reader
 from netweft.services.addresses import prefix
+from netweft.services.l3.values import Forwarded, LocalForwarding
 from netweft.services.l3.wiring import gateways_here, next_hops_of, zone_of
-from netweft.services.values import Forwarded, LocalForwarding, LocalNetwork
+from netweft.services.values import LocalNetwork
 from netweft.services.wiring import local_network
 
 Place: TypeAlias = tuple[str, str]

@@ -25,10 +25,12 @@ from netweft.services.addresses import Prefix, mac, prefix
 from netweft.services.fields import LOCAL_VLAN, PIECE, PIECES_ZONE, ROUTER, Reason, cookie
 from netweft.services.l3.echo import answers_ping, for_it
 from netweft.services.l3.several_gateways import by_its_gateway, of_each_gateway
+from netweft.services.l3.values import Forwarded, Gateway, LocalForwarding, LocalRouter
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.security import fragments
 from netweft.services.security.firewall import IS_INVALID, REPLY, TRACKED_BIT
-from netweft.services.values import Forwarded, Gateway, LocalForwarding, LocalRouter, Service, Uplinks, Wanted
+from netweft.services.service import Service, Wanted
+from netweft.services.values import Uplinks
 
 FROM_OUTSIDE, TRANSLATED, ITSELF, TO_OUTSIDE, PIECES, OUT = (
     INT[name]

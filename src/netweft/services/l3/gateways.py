@@ -24,9 +24,11 @@ from netweft.services.l3.paths import by_gateway, route
 from netweft.services.l3.routes import may_not_fit, priority
 from netweft.services.l3.several_gateways import default_routes, of_each_gateway
 from netweft.services.l3.unknown_hosts import by_its_wire_mac
+from netweft.services.l3.values import Gateway, LocalRouter
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.security.firewall import IS_INVALID, TRACKED_BIT
-from netweft.services.values import PHYSICAL, Gateway, LocalRouter, Service, Uplinks, Wanted
+from netweft.services.service import Service, Wanted
+from netweft.services.values import PHYSICAL, Uplinks
 
 TO_ROUTER, FROM_OUTSIDE, ITSELF, ROUTING, TO_OUTSIDE, NEXT_HOP = (
     INT[name] for name in ("to_router", "from_outside", "to_router_itself", "routing", "to_outside", "next_hop")

@@ -12,8 +12,10 @@ from typing import Final
 from netweft.dataplane.openflow.flow import Action, Controller, Meter
 from netweft.dataplane.openflow.meters import DropMeter
 from netweft.services.fields import AGENT, IN_PORT, ROUTER, Reason, RouterLimit, cookie, router_meter_number
+from netweft.services.l3.values import LocalRouter
 from netweft.services.pipeline import INT, BridgeFlow
-from netweft.services.values import LocalRouter, Service, Uplinks, Wanted
+from netweft.services.service import Service, Wanted
+from netweft.services.values import Uplinks
 
 # packets a second, and at once after a pause
 RATES: Final = {

@@ -14,9 +14,11 @@ from netweft.dataplane.openflow.flow import Ct, CtClear, Move, Nat, SetField
 from netweft.model import ConntrackHelper
 from netweft.services.fields import LOCAL_VLAN, NEXT_HOP, ROUTER, Reason, cookie
 from netweft.services.l3.several_gateways import of_each_gateway
+from netweft.services.l3.values import Gateway, LocalRouter
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.security.firewall import IS_NEW, IS_RELATED
-from netweft.services.values import Gateway, LocalRouter, Service, Uplinks, Wanted
+from netweft.services.service import Service, Wanted
+from netweft.services.values import Uplinks
 
 FROM_OUTSIDE, TRANSLATED, ITSELF, TO_OUTSIDE, OUT = (
     INT[name] for name in ("from_outside", "translated", "to_router_itself", "to_outside", "outside_egress")

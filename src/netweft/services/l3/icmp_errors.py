@@ -20,9 +20,10 @@ from netweft.services.l2.announce import Packet
 from netweft.services.l3.ends import Ends
 from netweft.services.l3.floating_errors import to_outside
 from netweft.services.l3.forwarded import ForwardedAddresses
+from netweft.services.l3.values import Gateway, Interface, LocalFloatingIp, LocalRouter
 from netweft.services.l3.wire import wire_mac
 from netweft.services.pipeline import INT
-from netweft.services.values import Gateway, Interface, LocalFloatingIp, LocalPort, LocalRouter
+from netweft.services.values import LocalPort
 
 # (type, code) in IPv4 (RFC 792, RFC 1812) and IPv6 (RFC 4443)
 _MESSAGES: Final = {

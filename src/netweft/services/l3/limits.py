@@ -13,9 +13,11 @@ from functools import partial
 from netweft.dataplane.openflow.fields import ETH_IPV4
 from netweft.dataplane.openflow.flow import Meter
 from netweft.services.fields import ROUTER, Reason, cookie, outside_meter
+from netweft.services.l3.values import Limited, LocalRouter
 from netweft.services.pipeline import INT, Value
 from netweft.services.qos import meters
-from netweft.services.values import Limited, LocalRouter, Service, Uplinks, Wanted
+from netweft.services.service import Service, Wanted
+from netweft.services.values import Uplinks
 
 EGRESS, INGRESS = INT["outside_egress"], INT["outside_ingress"]
 

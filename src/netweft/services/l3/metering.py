@@ -16,8 +16,10 @@ from netweft.model.metering import MeteringRule
 from netweft.services.addresses import Prefix, prefix
 from netweft.services.fields import LOCAL_VLAN, METERED, ROUTER, Reason, cookie
 from netweft.services.l3.routes import DST, ETH, SRC
+from netweft.services.l3.values import LocalLabel, LocalRouter
 from netweft.services.pipeline import INT, BridgeFlow, Value
-from netweft.services.values import LocalLabel, LocalRouter, Service, Uplinks, Wanted
+from netweft.services.service import Service, Wanted
+from netweft.services.values import Uplinks
 
 METERING = INT["metering"]
 REASONS: Final = {"ingress": Reason.METERING_IN, "egress": Reason.METERING_OUT}

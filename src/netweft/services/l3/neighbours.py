@@ -13,18 +13,10 @@ from netweft.services.addresses import Prefix, link_local, mac, prefix
 from netweft.services.fields import AGENT, IN_PORT, LOCAL_VLAN, Reason, cookie
 from netweft.services.l2.neighbours import arp_reply, asks_for
 from netweft.services.l3.next_hops import LOOPBACK
+from netweft.services.l3.values import Interface, LocalRouter
 from netweft.services.pipeline import INT, BridgeFlow, Value
-from netweft.services.values import (
-    Asked,
-    Interface,
-    LocalNetwork,
-    LocalPort,
-    LocalRouter,
-    RemotePort,
-    Service,
-    Uplinks,
-    Wanted,
-)
+from netweft.services.service import Service, Wanted
+from netweft.services.values import Asked, LocalNetwork, LocalPort, RemotePort, Uplinks
 
 ASK, CLAIM = (
     26,

@@ -8,18 +8,10 @@ from netweft.dataplane.openflow.flow import Action, CtClear, Flow, SetField
 from netweft.services.addresses import Prefix, is_multicast, mac, prefix, text, text_of_mac
 from netweft.services.fields import HANDED_UP, IN_PORT, LOCAL_VLAN, NEXT_HOP, Reason, Why, cookie
 from netweft.services.fields import owner as owner_of
+from netweft.services.l3.values import Interface
 from netweft.services.pipeline import INT, BridgeFlow, Value
-from netweft.services.values import (
-    Flood,
-    HostFacts,
-    Interface,
-    LocalNetwork,
-    LocalPort,
-    RemotePort,
-    Service,
-    Uplinks,
-    Wanted,
-)
+from netweft.services.service import Service, Wanted
+from netweft.services.values import Flood, HostFacts, LocalNetwork, LocalPort, RemotePort, Uplinks
 
 TABLE = INT["next_hop"]
 KNOWN, PAIRED = 10, 8

@@ -9,8 +9,8 @@ from netweft.services.fields import LOCAL_VLAN, Reason, RouterLimit, cookie
 from netweft.services.l2.neighbours import arp_reply
 from netweft.services.l3.hand_ups import handed_up, limited
 from netweft.services.l3.next_hops import LOOPBACK
+from netweft.services.l3.values import Gateway, LocalRouter
 from netweft.services.pipeline import INT, BridgeFlow, Value
-from netweft.services.values import Gateway, LocalRouter
 
 TO_ROUTER = INT["to_router"]
 ASKED, NEXT_HOP, ADVERT, ANSWER, REST = 30, 28, 25, 20, 10

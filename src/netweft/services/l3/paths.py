@@ -19,10 +19,11 @@ from netweft.services.l3.metering import metered
 from netweft.services.l3.next_hops import LOOPBACK
 from netweft.services.l3.routes import APART, fits, to_next_hop, towards
 from netweft.services.l3.scopes import kept_apart
+from netweft.services.l3.values import Gateway, LocalRouter, WayToGateway
 from netweft.services.pipeline import INT, BridgeFlow
 from netweft.services.security import fragments
 from netweft.services.tables import Table, Value
-from netweft.services.values import PHYSICAL, Gateway, LocalNetwork, LocalRouter, WayToGateway
+from netweft.services.values import PHYSICAL, LocalNetwork
 
 ROUTING, PATHS = INT["routing"], INT["paths"]
 SLOT: Final = NEXT_HOP[0]  # until there is a next hop

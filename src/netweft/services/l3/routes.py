@@ -7,8 +7,9 @@ from netweft.dataplane.openflow.fields import ETH_IPV4, ETH_IPV6
 from netweft.dataplane.openflow.flow import Action, CheckLarger, Move, SetField
 from netweft.services.addresses import Prefix
 from netweft.services.fields import HANDED_UP, NEXT_HOP, ROUTER, Why
+from netweft.services.l3.values import LocalRouter
 from netweft.services.tables import Value
-from netweft.services.values import LocalNetwork, LocalRouter
+from netweft.services.values import LocalNetwork
 
 ETH: Final = {4: ETH_IPV4, 6: ETH_IPV6}
 DST: Final = {4: "ipv4_dst", 6: "ipv6_dst"}

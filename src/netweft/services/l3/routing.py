@@ -30,9 +30,11 @@ from netweft.services.l3.neighbours import answers, back_to_sender
 from netweft.services.l3.next_hops import reached
 from netweft.services.l3.paths import Elsewhere, Hop, Path, answering, by_gateway, route
 from netweft.services.l3.routes import CONNECTED, ETH, priority, towards
+from netweft.services.l3.values import Interface, LocalRouter
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.security.firewall import remembered
-from netweft.services.values import Asked, HostFacts, Interface, LocalPort, LocalRouter, Service, Uplinks, Wanted
+from netweft.services.service import Service, Wanted
+from netweft.services.values import Asked, HostFacts, LocalPort, Uplinks
 
 TO_ROUTER, LEAVES, ITSELF, ROUTING, HAND_UP = (
     INT[name] for name in ("to_router", "leaves_network", "to_router_itself", "routing", "hand_up")

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from netweft.dataplane.openflow.fields import ETH_IPV4
 from netweft.services.addresses import Prefix, prefix, within
 from netweft.services.fields import ROUTER, Reason, cookie
+from netweft.services.l3.values import Gateway, Interface, LocalRouter
 from netweft.services.pipeline import INT, BridgeFlow, Value
-from netweft.services.values import Gateway, Interface, LocalNetwork, LocalRouter
+from netweft.services.values import LocalNetwork
 
 FROM_OUTSIDE, ITSELF, TO_OUTSIDE, LIMITS = (
     INT[name] for name in ("from_outside", "to_router_itself", "to_outside", "outside_egress")

@@ -18,8 +18,10 @@ from netweft.services.addresses import Prefix, mac, prefix, within
 from netweft.services.fields import LOCAL_VLAN, Reason, cookie
 from netweft.services.l3.paths import Hop, Path, answering, by_gateway, route
 from netweft.services.l3.routes import CONNECTED, DEFAULT, SRC, priority, to_next_hop
+from netweft.services.l3.values import Gateway, LocalRouter
 from netweft.services.pipeline import INT, BridgeFlow, Value
-from netweft.services.values import Gateway, LocalRouter, Uplinks, Wanted
+from netweft.services.service import Wanted
+from netweft.services.values import Uplinks
 
 TABLES: Final = {INT[name].id: INT[name] for name in ("from_outside", "to_outside")}
 ROUTING = INT["routing"]

@@ -12,8 +12,8 @@ from netweft.services.addresses import mac
 from netweft.services.fields import AGENT, LOCAL_VLAN, Reason, cookie
 from netweft.services.l2.neighbours import arp_reply
 from netweft.services.l3.next_hops import LOOPBACK
+from netweft.services.l3.values import Gateway, LocalRouter
 from netweft.services.pipeline import INT, BridgeFlow, Value
-from netweft.services.values import Gateway, LocalRouter
 
 TO_ROUTER = INT["to_router"]
 REQUEST, REPLY = 1, 2

@@ -43,20 +43,11 @@ from netweft.services.l2.neighbours import arp_reply
 from netweft.services.l2.switching import encapsulate
 from netweft.services.l3.hand_ups import meter
 from netweft.services.l3.next_hops import LOOPBACK
+from netweft.services.l3.values import Interface, LocalRouter
 from netweft.services.l3.wire import wire_mac
 from netweft.services.pipeline import INT, TUN, BridgeFlow, Value
-from netweft.services.values import (
-    PHYSICAL,
-    Asked,
-    Flood,
-    Interface,
-    LocalNetwork,
-    LocalPort,
-    LocalRouter,
-    Service,
-    Uplinks,
-    Wanted,
-)
+from netweft.services.service import Service, Wanted
+from netweft.services.values import PHYSICAL, Asked, Flood, LocalNetwork, LocalPort, Uplinks
 
 TO_ROUTER, HAND_UP = INT["to_router"], INT["hand_up"]
 EVERYBODY: Final = 0xFFFFFFFFFFFF

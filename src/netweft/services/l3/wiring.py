@@ -11,19 +11,18 @@ from netweft.services.addresses import Prefix, prefix, text_of_mac, within
 from netweft.services.l3.bfd import ends
 from netweft.services.l3.floating_places import Where
 from netweft.services.l3.labels import labels_of
-from netweft.services.l3.wire import wire_mac
-from netweft.services.values import (
+from netweft.services.l3.values import (
     BfdSession,
     Gateway,
     GatewayPlace,
     Interface,
     Limited,
     LocalFloatingIp,
-    LocalNetwork,
     LocalRouter,
-    RemotePort,
     WayToGateway,
 )
+from netweft.services.l3.wire import wire_mac
+from netweft.services.values import LocalNetwork, RemotePort
 from netweft.services.wiring import NO_LENGTHS, NO_METERS, Problem, host_facts, local_network, tunnel_to
 
 

@@ -30,7 +30,8 @@ from netweft.services.l3.neighbours import ASK, CLAIM
 from netweft.services.metadata import ends
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.security.firewall import REPLY, TRACKED_BIT
-from netweft.services.values import Asked, HostFacts, LocalPort, Service, Uplinks, Wanted
+from netweft.services.service import Service, Wanted
+from netweft.services.values import Asked, HostFacts, LocalPort, Uplinks
 
 UNHEARD = 29
 

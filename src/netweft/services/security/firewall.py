@@ -59,7 +59,8 @@ from netweft.services.fields import (
 )
 from netweft.services.pipeline import INT, BridgeFlow, Table, Value
 from netweft.services.security import firewall_rules, fragments
-from netweft.services.values import HostFacts, LocalPort, Service, Uplinks, Wanted
+from netweft.services.service import Service, Wanted
+from netweft.services.values import HostFacts, LocalPort, Uplinks
 
 UNGUARDED, NEVER, ESSENTIAL, STATELESS, TO_MANY, TRACKED = 60, 55, 50, 40, 35, 30
 IN_PIECES, UNTRACKED, NOTHING_ELSE = 25, 20, 10

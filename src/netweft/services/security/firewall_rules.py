@@ -29,7 +29,8 @@ from netweft.services.addresses import mac, prefix
 from netweft.services.fields import GROUP, PERMITTED, Reason, cookie
 from netweft.services.pipeline import INT, BridgeFlow, Table, Value
 from netweft.services.security import fragments
-from netweft.services.values import LocalGroup, RemoteAddress, Wanted
+from netweft.services.service import Wanted
+from netweft.services.values import LocalGroup, RemoteAddress
 
 ANY_REMOTE, REMOTE_SET = 20, 10
 FROM_WHOM, WHAT, CLAUSES = 1, 2, 2

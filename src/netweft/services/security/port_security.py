@@ -28,7 +28,8 @@ from netweft.services.addresses import Prefix, link_local, mac, prefix
 from netweft.services.fields import CLAIMED_HIGH, CLAIMED_LOW, IN_PORT, SECOND_TAGS, Reason, cookie
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.security import fragments
-from netweft.services.values import HostFacts, LocalPort, Service, Uplinks, Wanted
+from netweft.services.service import Service, Wanted
+from netweft.services.values import HostFacts, LocalPort, Uplinks
 
 NEVER, OWN, ANYBODY = 300, 200, 100
 

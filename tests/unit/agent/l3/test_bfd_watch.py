@@ -9,7 +9,7 @@ from tests.unit.agent.l3.failover_world import EXTERNAL, PORT, in_own_time
 from netweft.agent.desired import Desired
 from netweft.agent.l3.bfd_watch import SETTLING, BfdWatch
 from netweft.services.addresses import prefix
-from netweft.services.values import BfdSession, Gateway
+from netweft.services.l3.values import BfdSession, Gateway
 
 SESSION = BfdSession(prefix("203.0.113.1"), "203.0.113.5", "br-int", "hop-1", "hop-1p")
 

@@ -10,7 +10,7 @@ from tests.examples import examples
 from tests.unit.agent.l3.failover_world import PORT, Node, World, in_own_time
 
 from netweft.services.l2.announce import Packet
-from netweft.services.values import GatewayPlace
+from netweft.services.l3.values import GatewayPlace
 
 GATEWAYS, USERS = ("a", "b", "c"), ("x", "y")
 SETTLED = 6.0

@@ -10,7 +10,8 @@ from netweft.agent.l3.failover import Failover
 from netweft.dataplane.openflow.flow import Flow
 from netweft.model import EMPTY_VIEW, GatewayPort, Network, NodeView, Router
 from netweft.services.fields import Reason, cookie
-from netweft.services.values import Gateway, GatewayPlace, HostFacts
+from netweft.services.l3.values import Gateway, GatewayPlace
+from netweft.services.values import HostFacts
 
 BOTH = ("hv1", "hv2")
 FIRST = replace(PORT, router_id="r", host_id="hv1", hosts=BOTH)

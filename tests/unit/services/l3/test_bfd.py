@@ -10,7 +10,7 @@ from netweft.dataplane.ovsdb.rows import PortRow
 from netweft.model import GatewayPort, Network
 from netweft.services.addresses import mac, prefix
 from netweft.services.l3.bfd import ONE_HOP, PORT
-from netweft.services.values import BfdSession
+from netweft.services.l3.values import BfdSession
 from netweft.testing import packets
 from netweft.testing.region import Region
 from netweft.testing.switch import Packet

@@ -22,7 +22,7 @@ from tests.unit.services.l3.test_gateways import (
 
 from netweft.model import Port
 from netweft.services.addresses import mac, prefix
-from netweft.services.values import GatewayPlace
+from netweft.services.l3.values import GatewayPlace
 from netweft.testing import packets
 from netweft.testing.region import Region, subnet
 

@@ -14,7 +14,7 @@ from netweft.model.metering import SHARED, MeteringRule
 from netweft.services.addresses import mac, prefix
 from netweft.services.fields import Reason, owner
 from netweft.services.l3.counting import COUNTED, TABLES
-from netweft.services.values import GatewayPlace
+from netweft.services.l3.values import GatewayPlace
 from netweft.testing import packets
 from netweft.testing.region import Region, port, uplinks_of
 

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from netweft.model import Port, PortForwarding
 from netweft.services.addresses import prefix
 from netweft.services.l3.forwarding import Block, blocks
-from netweft.services.values import LocalForwarding
+from netweft.services.l3.values import LocalForwarding
 from netweft.testing import packets
 from netweft.testing.region import Region, floating_ip, port_forwarding
 from netweft.testing.switch import Delivery, Packet

@@ -7,7 +7,7 @@ from tests.unit.services.l3.test_gateways import sent as sent_to
 
 from netweft.model import FixedIp, FloatingIp, GatewayPort, HostRoute, Network, Port, Router
 from netweft.services.addresses import Prefix, mac, prefix, text
-from netweft.services.values import GatewayPlace
+from netweft.services.l3.values import GatewayPlace
 from netweft.testing import packets
 from netweft.testing.region import (
     Region,

@@ -1,0 +1,66 @@
+"""A service, and what services make.
+
+    LocalPort, RemotePort, LocalNetwork, Flood, HostFacts, LocalRouter  ──service──▶  Wanted
+
+The agent's drivers apply that.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from netweft.dataplane.host.values import Address, Endpoint, Guarantee, VethPair
+from netweft.dataplane.openflow.meters import DropMeter
+from netweft.dataplane.ovsdb.rows import BridgeRow, PortRow, VifTag
+from netweft.services.l3.values import (
+    LocalForwarding,
+    LocalRouter,
+)
+from netweft.services.pipeline import BridgeFlow
+from netweft.services.values import (
+    Advertised,
+    Flood,
+    HostFacts,
+    Lease,
+    LocalGroup,
+    LocalNetwork,
+    LocalPort,
+    RemoteAddress,
+    RemotePort,
+    Uplinks,
+)
+
+Wanted: TypeAlias = (
+    BridgeFlow
+    | BridgeRow
+    | PortRow
+    | VifTag
+    | VethPair
+    | Address
+    | Endpoint
+    | Lease
+    | Advertised
+    | DropMeter
+    | Guarantee
+)
+
+
+def _nothing(*_: object) -> Iterable[Wanted]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One feature: what it wants for the node, for each network, for each port here, for each peer elsewhere, for each
+    security group of a port here, for each remote address that such groups' rules name, for each router, and for each
+    forwarding of one whose gateway is here."""
+
+    name: str
+    host: Callable[[HostFacts, Uplinks], Iterable[Wanted]] = _nothing
+    network: Callable[[Uplinks, LocalNetwork, Flood], Iterable[Wanted]] = _nothing
+    port: Callable[[LocalPort], Iterable[Wanted]] = _nothing
+    peer: Callable[[Uplinks, RemotePort], Iterable[Wanted]] = _nothing
+    group: Callable[[LocalGroup], Iterable[Wanted]] = _nothing
+    remote: Callable[[RemoteAddress], Iterable[Wanted]] = _nothing
+    router: Callable[[Uplinks, LocalRouter], Iterable[Wanted]] = _nothing
+    forwarding: Callable[[LocalForwarding], Iterable[Wanted]] = _nothing
