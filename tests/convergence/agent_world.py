@@ -341,7 +341,8 @@ class AgentWorld:
         """Everything that can be seen from outside."""
         flows = {role: without_epoch(switch.flows) for role, switch in self.switches.items()}
         tags = {port_id: (vif.ofport, vif.tag, vif.external_ids) for port_id, vif in self.ovs.plugged.items()}
-        plugged = {port_id: status for port_id, status in self.told.items() if port_id in self.ovs.plugged}
+        # that it was unplugged before is said of what has happened, which a fresh start knows nothing of
+        plugged = {id: replace(status, anew=False) for id, status in self.told.items() if id in self.ovs.plugged}
         # and that a port which is not the node's is in the way of nothing any more, it is not told
         for port_id in plugged.keys() - self.desired.view.ports.keys():
             if plugged[port_id].state is PortState.ERROR:

@@ -2,14 +2,10 @@
 
 Owns the facts, the local VLANs and the two look-ups that services need (a network's ports here, its hosts elsewhere).
 It must not know how anything is applied.
-
-    units: ("host",)  ("network", id)  ("port", id)  ("peer", id)  ("security_group", id)
-           ("remote", MAC or empty, address)  ("router", id)  ("port_forwarding", id)
-           ("neighbour", network, address)  ("watch", host)
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 
 from msgspec.structs import replace
@@ -17,192 +13,39 @@ from msgspec.structs import replace
 from netweft.dataplane.ovsdb.rows import Vif
 from netweft.dataplane.packets.datagram import IpAddress
 from netweft.model import (
-    FloatingAddress,
     GatewayPort,
     Key,
-    Node,
     NodeView,
     Object,
     Peer,
     Port,
-    PortState,
-    PortStatus,
     Router,
     RouterPort,
     key_of,
 )
-from netweft.reconcile.memo import Fact, Memo, Reader, Unit
+from netweft.reconcile.memo import Fact, Memo
 from netweft.services import wiring
 from netweft.services.addresses import Prefix, prefix, within
-from netweft.services.dhcp.requests import DHCP
-from netweft.services.fields import Reason, cookie, logical_port
-from netweft.services.kinds import Broken, Item, ItemKey, item_key
-from netweft.services.l2.bridges import BRIDGES
+from netweft.services.fields import logical_port
+from netweft.services.kinds import Item, ItemKey
 from netweft.services.l2.local_vlans import LocalVlans
-from netweft.services.l2.neighbours import NEIGHBOURS
-from netweft.services.l2.physical import PHYSICAL_NETWORKS
-from netweft.services.l2.switching import SWITCHING
 from netweft.services.l2.trunks import Trunks
-from netweft.services.l3.advertisements import ADVERTISEMENTS
 from netweft.services.l3.advertisers import Advertisers
-from netweft.services.l3.bfd import BFD
-from netweft.services.l3.came_in_by import CAME_IN_BY
-from netweft.services.l3.echo import ECHOES
-from netweft.services.l3.floating import FLOATING_IPS
 from netweft.services.l3.floating_places import FloatingPlaces
-from netweft.services.l3.forwarded import ForwardedAddresses, local_forwarding
-from netweft.services.l3.forwarding import FORWARDINGS
-from netweft.services.l3.gateways import GATEWAYS
-from netweft.services.l3.hand_ups import HAND_UPS
-from netweft.services.l3.helpers import HELPERS
+from netweft.services.l3.forwarded import ForwardedAddresses
 from netweft.services.l3.interfaces import Interfaces
 from netweft.services.l3.labels import Labels
-from netweft.services.l3.limits import LIMITS
-from netweft.services.l3.metering import METERINGS
-from netweft.services.l3.neighbours import ROUTERS_NEIGHBOURS, nobody_elses
-from netweft.services.l3.next_hops import NEXT_HOPS, learned
-from netweft.services.l3.routing import ROUTERS
-from netweft.services.l3.unknown_hosts import UNKNOWN_HOSTS, claimed
+from netweft.services.l3.nat_zones import NatZones, name_of
 from netweft.services.l3.unsure import Domains, UnsurePorts
 from netweft.services.l3.values import BfdSession, Gateway, GatewayPlace, Interface, LocalRouter
-from netweft.services.l3.watch import session, watched
-from netweft.services.l3.wiring import local_router, nat_name
-from netweft.services.metadata.requests import METADATA
-from netweft.services.qos import QOS
-from netweft.services.security.firewall import FIREWALL
+from netweft.services.l3.watch import watched
+from netweft.services.l3.wiring import local_router
 from netweft.services.security.paired_addresses import PairedAddresses
-from netweft.services.security.port_security import PORT_SECURITY
 from netweft.services.security.remotes import Numbers, Remotes
 from netweft.services.service import Service
 from netweft.services.subnets import Subnets
+from netweft.services.units import SERVICES, render
 from netweft.services.values import PHYSICAL, Asked, HostFacts, LocalNetwork, LocalPort, Member, Uplinks
-
-SERVICES: tuple[Service, ...] = (
-    *(BRIDGES, PHYSICAL_NETWORKS, SWITCHING, PORT_SECURITY, NEIGHBOURS, DHCP, FIREWALL, QOS),
-    *(ROUTERS, ROUTERS_NEIGHBOURS, ECHOES, ADVERTISEMENTS, NEXT_HOPS, GATEWAYS, FLOATING_IPS, FORWARDINGS),
-    *(CAME_IN_BY, LIMITS, HELPERS, HAND_UPS, METERINGS, METADATA, UNKNOWN_HOSTS, BFD),
-)
-
-
-def render(unit: Unit, read: Reader, services: Iterable[Service] = SERVICES) -> Mapping[ItemKey, Item] | None:
-    try:
-        items = _RENDERERS[unit[0]](read, services, *unit[1:])
-        return None if items is None else {item_key(item): item for item in items}
-    except Exception as error:  # an address that is none, a flow that must not be, a fault of ours: nobody else suffers
-        broken = _broken(unit, str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}")
-        return {item_key(broken): broken}
-
-
-def _broken(unit: Unit, why: str) -> Item:
-    kind, id = unit[0], unit[-1]
-    return PortStatus(id, PortState.ERROR, f"cannot be wired: {why}") if kind == "port" else Broken(kind, id, why)
-
-
-def _host(read: Reader, services: Iterable[Service]) -> Iterator[Item]:
-    facts = wiring.host_facts(read)
-    links = replace(wiring.uplinks(read), transit=read.get(wiring.TRANSIT) or ())
-    for service in services:
-        yield from service.host(facts, links)
-
-
-def _network(read: Reader, services: Iterable[Service], network_id: str) -> list[Item] | None:
-    if read.get(("network", network_id)) is None:
-        return None
-    network = wiring.local_network(read, network_id)
-    if isinstance(network, wiring.Problem):
-        return []
-    links, flood = wiring.uplinks(read), wiring.flood(read, network)
-    return [item for service in services for item in service.network(links, network, flood)]
-
-
-def _port(read: Reader, services: Iterable[Service], port_id: str) -> list[Item] | None:
-    wired = wiring.local_port(read, port_id)
-    if wired is None:
-        return None
-    status = wiring.status(read, port_id, wired)
-    items: list[Item] = [] if status is None else [status]
-    if isinstance(wired, LocalPort) and wired.port.admin_state_up:
-        items.extend(item for service in services for item in service.port(wired))
-    return items
-
-
-def _peer(read: Reader, services: Iterable[Service], peer_id: str) -> list[Item] | None:
-    if read.get(("peer", peer_id)) is None:
-        return None
-    there = wiring.remote_port(read, peer_id)
-    if there is None:
-        return []
-    links = wiring.uplinks(read)
-    return [item for service in services for item in service.peer(links, there)]
-
-
-def _security_group(read: Reader, services: Iterable[Service], group_id: str) -> list[Item] | None:
-    group = wiring.local_group(read, group_id)
-    return None if group is None else [item for service in services for item in service.group(group)]
-
-
-def _remote(read: Reader, services: Iterable[Service], mac: str, address: str) -> list[Item] | None:
-    there = wiring.remote_address(read, mac, address)
-    return None if there is None else [item for service in services for item in service.remote(there)]
-
-
-def _router(read: Reader, services: Iterable[Service], router_id: str) -> list[Item] | None:
-    here = local_router(read, router_id)
-    if here is None:
-        return None
-    links = wiring.uplinks(read)
-    return [item for service in services for item in service.router(links, here)]
-
-
-def _forwarding(read: Reader, services: Iterable[Service], forwarding_id: str) -> list[Item] | None:
-    if read.get(("port_forwarding", forwarding_id)) is None:
-        return None
-    here = local_forwarding(read, forwarding_id)
-    return [] if here is None else [item for service in services for item in service.forwarding(here)]
-
-
-def _floating_address(read: Reader, _: Iterable[Service], id: str) -> list[Item] | None:
-    found: FloatingAddress | None = read.get(("floating_address", id))
-    if found is None:
-        return None
-    network = wiring.local_network(read, found.floating_network_id)
-    if isinstance(network, wiring.Problem):
-        return []
-    address = [prefix(found.floating_ip_address)]
-    return list(nobody_elses(cookie(Reason.FLOATING_ADDRESS, id), network, address, found.mac_address))
-
-
-def _neighbour(read: Reader, _: Iterable[Service], network_id: str, address: str) -> list[Item] | None:
-    found: str | None = read.get(("learned", network_id, address))
-    network = wiring.local_network(read, network_id)
-    if found is None:
-        return None
-    if isinstance(network, wiring.Problem):
-        return []
-    return [learned(network, prefix(address), found), *claimed(network, prefix(address))]
-
-
-def _watch(read: Reader, _: Iterable[Service], host: str) -> list[Item] | None:
-    there: Node | None = read.get(("node", host))
-    if not read.get(("watched", host)) or there is None:
-        return None
-    row = session(wiring.host_facts(read), there, cut=bool(read.get(wiring.CUT)))
-    return [] if row is None else [row]
-
-
-_RENDERERS: dict[str, Callable[..., Iterable[Item] | None]] = {
-    "host": _host,
-    "network": _network,
-    "port": _port,
-    "peer": _peer,
-    "security_group": _security_group,
-    "remote": _remote,
-    "router": _router,
-    "port_forwarding": _forwarding,
-    "floating_address": _floating_address,
-    "neighbour": _neighbour,
-    "watch": _watch,
-}
 
 
 class Rendering:
@@ -212,7 +55,7 @@ class Rendering:
         self, host: HostFacts, vlans: LocalVlans, zones: LocalVlans, services: Iterable[Service] = SERVICES
     ) -> None:
         self.vlans = vlans
-        self._zones = zones
+        self._zones = NatZones(zones)
         self._memo: Memo[ItemKey, Item] = Memo(partial(render, services=services))
         self._remotes = Remotes(self._memo.put, self._memo.mark)
         # plugged ports of each network; None when nothing is to be flooded there
@@ -236,7 +79,6 @@ class Rendering:
         self._mappings = frozenset(host.bridge_mappings)
         self._floating = FloatingPlaces(self._memo, self._mappings)
         self._rezoned: set[str] = set()  # routers
-        self._zones_of: dict[str, set[str]] = {}
         self._zones_swept = True
         self._router_numbers = Numbers()
         self._hosts: defaultdict[str, Counter[str]] = defaultdict(Counter)
@@ -352,7 +194,7 @@ class Rendering:
             self._watch()
         vlans = self.vlans.assigned
         behind = {vlans[id]: id for id in self._interfaces.networks & vlans.keys()}
-        behind |= {zone: name for name, zone in self._zones.assigned.items()}
+        behind |= {zone: name for name, zone in self._zones.numbers.assigned.items()}
         self._memo.put(wiring.TRANSIT, tuple(sorted(behind.items())) or None)
         return self._memo.refresh()
 
@@ -360,20 +202,15 @@ class Rendering:
         """Of routers that are outside here each gateway has a zone."""
         for id in sorted(self._rezoned):
             ids: tuple[str, ...] = self._memo.get(("gateways", id)) or ()
-            is_outside = self._interfaces.is_outside_here(id)
-            wanted = {nat_name(self._memo.get(("gateway_port", port_id))) for port_id in ids if is_outside}
-            for name in sorted(self._zones_of.pop(id, set()) - wanted):
-                self._zones_changed(self._zones.release(name))
-            for name in sorted(wanted):
-                self._zones_changed(self._zones.want(name))
-            if wanted:
-                self._zones_of[id] = wanted
+            ports = [self._memo.get(("gateway_port", port_id)) for port_id in ids]
+            names = frozenset(map(name_of, ports)) if self._interfaces.is_outside_here(id) else frozenset()
+            for changed in self._zones.want(id, names):
+                self._zones_changed(changed)
         self._rezoned.clear()
-        if self._zones_swept:
-            return
-        self._zones_swept = True
-        for name in sorted(self._zones.assigned.keys() - set().union(*self._zones_of.values())):
-            self._zones_changed(self._zones.release(name))
+        if not self._zones_swept:
+            self._zones_swept = True
+            for changed in self._zones.release_unused():
+                self._zones_changed(changed)
 
     def _watch(self) -> None:
         found = watched(self._node, self._interfaces.gateways.values(), self._interfaces.networks_of, self._hosts)
@@ -400,14 +237,14 @@ class Rendering:
 
     def settled(self) -> bool:
         """What was wanted at the last refresh is in place.  Returns whether that allows more: refresh again."""
-        waiting, rezoned = self.vlans.settled(), self._zones.settled()
+        waiting, rezoned = self.vlans.settled(), self._zones.numbers.settled()
         self._vlans_changed(waiting)
         self._zones_changed(rezoned)
         return bool(waiting or rezoned)
 
     def take_given(self) -> frozenset[int]:
         """Conntrack zones that were given out since the last call: they may have been others' before."""
-        return self.vlans.take_given() | self._zones.take_given()
+        return self.vlans.take_given() | self._zones.numbers.take_given()
 
     def release_unused(self) -> None:
         """Give up restored local VLANs that nothing needs; once the first full view has been rendered."""

@@ -42,8 +42,9 @@ from netweft.services.fields import tagged
 from netweft.services.kinds import Item, ItemKey
 from netweft.services.l2.local_vlans import ROUTER_ZONES, LocalVlans
 from netweft.services.pipeline import INT, TUN, BridgeFlow, physical_role
-from netweft.services.rendering import SERVICES, Rendering
+from netweft.services.rendering import Rendering
 from netweft.services.service import Service, Wanted
+from netweft.services.units import SERVICES
 from netweft.services.values import PHYSICAL, TUNNELLED, HostFacts, Link, Uplinks
 from netweft.testing.switch import Bridge, Delivery, Overlay, Packet, Wire
 

@@ -11,6 +11,7 @@ from netweft.services.addresses import Prefix, prefix, text_of_mac, within
 from netweft.services.l3.bfd import ends
 from netweft.services.l3.floating_places import Where
 from netweft.services.l3.labels import labels_of
+from netweft.services.l3.nat_zones import name_of
 from netweft.services.l3.values import (
     BfdSession,
     Gateway,
@@ -81,15 +82,8 @@ def _place(order: tuple[str | None, ...], id: str) -> int:
     return order.index(id) if id in order else len(order)
 
 
-def nat_name(port: GatewayPort) -> str:
-    """What the conntrack zone of a gateway's NAT is given out for.  With another address it is another zone: what is
-    tracked in this one goes on with the address that it began with."""
-    own = next((one.ip_address for one in port.fixed_ips if ":" not in one.ip_address), "")
-    return f"{port.id} {own}"
-
-
 def zone_of(read: Reader, port: GatewayPort) -> int | None:
-    zone: int | None = read.get(("zone", nat_name(port)))
+    zone: int | None = read.get(("zone", name_of(port)))
     return zone
 
 

@@ -1,0 +1,39 @@
+"""Which conntrack zone the NAT of each gateway has on this node: its router is outside here, or may have to be.
+
+A zone is given out for a gateway's port and address (`name_of`): what is tracked in it goes on with the address that it
+began with, so another address is another zone.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from netweft.model import GatewayPort
+from netweft.services.l2.local_vlans import LocalVlans
+
+Changed = Mapping[str, int | None]  # name -> its zone now, SOON, or None
+
+
+def name_of(port: GatewayPort) -> str:
+    own = next((one.ip_address for one in port.fixed_ips if ":" not in one.ip_address), "")
+    return f"{port.id} {own}"
+
+
+class NatZones:
+    """numbers: which are there, and which were found on the rows."""
+
+    def __init__(self, numbers: LocalVlans) -> None:
+        self.numbers = numbers
+        self._of: dict[str, frozenset[str]] = {}
+
+    def want(self, router_id: str, names: frozenset[str]) -> Iterator[Changed]:
+        """All that it is to have."""
+        for name in sorted(self._of.pop(router_id, frozenset()) - names):
+            yield self.numbers.release(name)
+        for name in sorted(names):
+            yield self.numbers.want(name)
+        if names:
+            self._of[router_id] = names
+
+    def release_unused(self) -> Iterator[Changed]:
+        """Those that were found and that nobody wants, once all that is there is known."""
+        for name in sorted(self.numbers.assigned.keys() - frozenset().union(*self._of.values())):
+            yield self.numbers.release(name)
