@@ -81,4 +81,4 @@ def test_nobody_sees_it_and_the_host_hears_of_the_router(api: Api, wired: Object
     with store.read() as tx:
         rows = Rules().load(StoreReader(tx), [Topic("host", "hv1")])
         found = list(Rules().entries("ports", rows["ports", port], {Topic("host", "hv1")}))
-    assert {topic.name for entry in found for topic in entry.leads} == {"router", "network"}
+    assert {topic.name for entry in found for topic in entry.leads} == {"router", "network", "wire"}
