@@ -29,7 +29,7 @@ class AgentError(Exception):
 def run(settings: AgentSettings) -> None:
     """Until SIGTERM or SIGINT.  Raises AgentError."""
     logs.configure(settings.log_level)
-    _check(settings)
+    check(settings)
     gc.set_threshold(50_000, 20, 100)  # flows are many, live long and hold no cycles
     try:
         factory = l2_agent(settings.driver)
@@ -47,7 +47,8 @@ def run(settings: AgentSettings) -> None:
         gc.freeze()  # a process that ends need not look for cycles among all it has
 
 
-def _check(settings: AgentSettings) -> None:
+def check(settings: AgentSettings) -> None:
+    """Of values that no single setting shows to be wrong.  Raises AgentError."""
     if settings.tunnel_ip and endpoint(settings.tunnel_ip) is None:
         raise AgentError(f"tunnel_ip: {settings.tunnel_ip} is not an IP address")
     for mapping in settings.bridge_mappings:

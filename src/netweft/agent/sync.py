@@ -123,7 +123,7 @@ class FeedClient:
             except NoSession as refusal:
                 problem, delay = str(refusal), 1.0 if refusal.retry else RETRY_CAP_SECONDS
             except (OSError, WebSocketException, wire.BadMessage) as error:
-                problem, delay = _in_words(error), 0.0
+                problem, delay = in_words(error), 0.0
             failures = 0 if self.link.up and clock() - started > STABLE_SECONDS else failures + 1
             self._set_link(Link(server, problem=problem))
             await asyncio.sleep(max(delay, self._pause(failures)))
@@ -135,7 +135,7 @@ class FeedClient:
         return random.uniform(0.5, 1.0) * ceiling
 
     async def _session(self, server: str) -> None:
-        async with _connection(server, node_token(self._settings)) as socket:
+        async with connection(server, node_token(self._settings)) as socket:
             view, facts = self.view, self._facts
             self._unsent.facts = False
             await socket.send(
@@ -275,7 +275,7 @@ def node_token(settings: AgentSettings) -> str:
         raise NoSession(f"no token in {settings.token_file}: {error}", retry=True) from None
 
 
-def _connection(server: str, token: str) -> connect:
+def connection(server: str, token: str) -> connect:
     options: dict[str, Any] = {
         "additional_headers": {"Authorization": f"Bearer {token}"},
         "compression": None,
@@ -291,7 +291,7 @@ def _connection(server: str, token: str) -> connect:
     return connect(f"{base}{wire.FEED_PATH}", proxy=None, **options)
 
 
-def _in_words(error: Exception) -> str:
+def in_words(error: Exception) -> str:
     if isinstance(error, InvalidStatus) and error.response.status_code == 401:
         return "the server does not know this node's token"
     if isinstance(error, wire.BadMessage):

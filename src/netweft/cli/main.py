@@ -26,6 +26,7 @@ COMMANDS = {
     "follower": Lazy("netweft.cli.follower:follower", "Who else follows the feed, and what it would do."),
     "node": Lazy("netweft.cli.node:node", "Let hypervisors in: their tokens."),
     "explain": Lazy("netweft.cli.explain:explain", "What an object is, and everything that keeps it from working."),
+    "doctor": Lazy("netweft.cli.doctor:doctor", "What this host lacks before the first start."),
     "lab": Lazy("netweft.cli.lab:lab", "Hypervisors, their fabric and VMs, on this machine."),
     "demo": Lazy("netweft.cli.demo:demo", "Two hypervisors, two VMs, a ping over VXLAN, and a picture of it."),
 }

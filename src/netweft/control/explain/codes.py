@@ -3,17 +3,7 @@
 A code never changes its meaning.  {words} of a fix are filled in; a fix by an admin may name hosts, no other one may.
 """
 
-from typing import NamedTuple
-
-
-class Code(NamedTuple):
-    """blocks: the object does not work because of it; else it is worth knowing.  by_admin: tenants cannot mend it."""
-
-    code: str
-    meaning: str
-    fix: str
-    blocks: bool = True
-    by_admin: bool = False
+from netweft.findings import Code as Code
 
 
 def _known(code: str, meaning: str, fix: str) -> Code:

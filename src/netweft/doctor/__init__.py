@@ -1,0 +1,1 @@
+"""What a host lacks before the first start: facts are gathered (gather*), checks are pure (checks*), codes stable."""

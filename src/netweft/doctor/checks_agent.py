@@ -1,0 +1,73 @@
+"""Checks of what an agent needs of Open vSwitch, of its bridges, its servers, and of whom it shares the host with."""
+
+import re
+from collections.abc import Iterator
+
+from netweft.doctor import codes
+from netweft.doctor.facts import Facts
+from netweft.doctor.found import Found
+
+OLDEST_OVS = (3, 1)
+_NIC = ("", "system", "dpdk", "afxdp")
+
+
+def open_vswitch(facts: Facts) -> Iterator[Found]:
+    """Only the first reason: what is not installed does not run either."""
+    if facts.agent is None:
+        return
+    ovs = facts.agent.ovs
+    if ovs.ovsdb and not ovs.installed:
+        yield Found(codes.OVS_MISSING)
+    elif ovs.ovsdb:
+        yield Found(codes.OVSDB_UNREACHABLE, ovs.ovsdb, {"run_dir": facts.agent.wanted.ovs_run_dir})
+    elif ovs.vswitchd:
+        yield Found(codes.VSWITCHD_UNREACHABLE, ovs.vswitchd)
+    if ovs.version and tuple(map(int, re.findall(r"\d+", ovs.version)[:2])) < OLDEST_OVS:
+        yield Found(codes.OVS_OLD, ovs.version)
+
+
+def datapath(facts: Facts) -> Iterator[Found]:
+    if facts.agent is None:
+        return
+    if facts.agent.wanted.datapath_type == "system" and not facts.agent.ovs.kernel:
+        yield Found(codes.KERNEL_DATAPATH_MISSING)
+    if facts.agent.wanted.datapath_type == "auto" and not facts.agent.ovs.kernel:
+        yield Found(codes.USERSPACE_DATAPATH)
+    if facts.agent.userspace and not facts.agent.ovs.tun:
+        yield Found(codes.TUN_MISSING)
+
+
+def mappings(facts: Facts) -> Iterator[Found]:
+    if facts.agent is None or facts.agent.ovs.ovsdb:
+        return
+    for network, name in facts.agent.wanted.mappings.items():
+        values = {"bridge": name, "network": network}
+        bridge = facts.agent.ovs.bridges.get(name)
+        if bridge is None:
+            yield Found(codes.BRIDGE_MISSING, f"{name}, for {network}", values)
+        elif not any(kind in _NIC for kind in bridge.interfaces.values()):
+            yield Found(codes.BRIDGE_NO_NIC, f"{name}, for {network}", values)
+
+
+def servers(facts: Facts) -> Iterator[Found]:
+    if facts.agent is None:
+        return
+    asked, node = facts.agent.servers, facts.agent.wanted.node
+    if facts.agent.token_node and facts.agent.token_node != node:
+        yield Found(codes.TOKEN_OTHERS, f"{facts.agent.token_node}'s, and this is {node}", {"node": node})
+    lost = {url: one.problem for url, one in asked.items() if one.problem}
+    code = codes.SERVER_UNREACHABLE if len(lost) == len(asked) else codes.SERVER_ONE_UNREACHABLE
+    for url, problem in lost.items():
+        yield Found(code, f"{url}: {problem}", {"url": url})
+    for url, one in asked.items():
+        if one.token_refused:
+            yield Found(codes.TOKEN_REFUSED, url, {"node": node, "path": facts.agent.token.path})
+
+
+def neighbours(facts: Facts) -> Iterator[Found]:
+    if facts.agent is None:
+        return
+    for name in facts.agent.rivals:
+        yield Found(codes.SERVICE_CONFLICT, name, {"name": name})
+    if facts.agent.managed:
+        yield Found(codes.NETWORKMANAGER, ", ".join(facts.agent.managed))
