@@ -52,7 +52,10 @@ class Gathering:
         self._find("security_group_rules", {"security_group_id": groups})
         pairs = [pair["ip_address"] for pair in port.get("allowed_address_pairs") or ()]
         self._find("ports", {"network_id": [port["network_id"]], "fixed_ips.ip_address": pairs})
-        interfaces = self._find("ports", {"network_id": [port["network_id"]], "device_owner": [INTERFACE]})
+        on_its_subnets = self._tx.get_many("subnets", {fixed["subnet_id"] for fixed in port["fixed_ips"]}).values()
+        gateways = [subnet["gateway_ip"] for subnet in on_its_subnets if subnet["gateway_ip"]]
+        of_routers = {"network_id": [port["network_id"]], "device_owner": [INTERFACE]}
+        interfaces = self._find("ports", of_routers | {"fixed_ips.ip_address": gateways})
         for router in self._get("routers", [interface["device_id"] for interface in interfaces]):
             self.router(router)
         for one in self._get("floatingips", port.get(LEADING) or ()):
