@@ -65,7 +65,8 @@ def text(told: Mapping[str, Any]) -> Iterator[str]:
         yield from _values(f"node {node['host']}", _of_node(node))
     yield from _values("made", {"at": told["created_at"], "project": told["project_id"]})
     for change in told["changes"]:
-        yield f"  changed    {change['at']}: {change['operation']}, revision {change['revision']}"
+        by = f" by {change['by']}" if change["by"] else ""
+        yield f"  changed    {change['at']}: {change['operation']}{by}, revision {change['revision']}"
     yield "it works, as far as the server knows" if told["works"] else "it does not work:"
     for finding in sorted(told["findings"], key=lambda one: not one["blocks"]):
         yield from _of_finding(told, finding)

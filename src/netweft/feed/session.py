@@ -18,6 +18,7 @@ from netweft.feed.outbox import Closed, Outbox
 from netweft.feed.writer import Writer
 from netweft.model import NodeFacts, PortStatus
 from netweft.model.counting import Counted
+from netweft.store.changelog import actor
 from netweft.store.turns import asking
 from netweft.wire import messages as wire
 
@@ -58,6 +59,7 @@ class Session:
         """Returns when the session is over, however it ends."""
         outbox: Outbox | None = None
         asking.set((f"node {self._node}",))
+        actor.set(f"node {self._node}")
         try:
             hello = await self._hello()
             await self._store_facts(hello.facts)

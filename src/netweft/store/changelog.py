@@ -9,6 +9,7 @@ up; it never makes it skip.)
 
 import time
 from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
 from typing import Literal, NamedTuple
 from uuid import uuid4
 
@@ -19,6 +20,8 @@ from netweft.store.schema import changes, meta
 from netweft.store.sql import Connection, Row, Statement
 
 Operation = Literal["insert", "update", "delete"]
+# for whom this task or thread works: `user ID`, `node NAME`; the server itself, where nobody said
+actor: ContextVar[str] = ContextVar("actor", default="server")
 CHANNEL = "netweft_changes"
 _SETTLED = Statement(text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1"))
 _NEXT = Statement(text("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"))
@@ -33,7 +36,7 @@ _between = Statement(
     .limit(bindparam("limit"))
 )
 _of = Statement(
-    select(changes.c.revision, changes.c.op, changes.c.at)
+    select(changes.c.revision, changes.c.op, changes.c.at, changes.c.actor)
     .where(changes.c.kind == bindparam("k"), changes.c.id == bindparam("i"))
     .order_by(changes.c.revision.desc())
     .limit(bindparam("limit"))
@@ -55,19 +58,20 @@ class Change(NamedTuple):
 
 
 class Past(NamedTuple):
-    """What happened to one object.  at: seconds since 1970."""
+    """What happened to one object.  at: seconds since 1970.  actor: see there; None: it was not kept then."""
 
     revision: int
     op: Operation
     at: float
+    actor: str | None
 
 
 def append(connection: Connection, changed: Mapping[tuple[str, str], Operation]) -> None:
     """At the end of a transaction: its one revision, all that it changed."""
     revision = connection.scalar(_NOTIFY) if connection.is_postgresql else settled(connection) + 1
     now = time.time()
-    rows = [{"revision": revision, "kind": kind, "id": id, "op": op, "at": now} for (kind, id), op in changed.items()]
-    connection.run(_insert, *rows)
+    same = {"revision": revision, "at": now, "actor": actor.get()}
+    connection.run(_insert, *({"kind": kind, "id": id, "op": op} | same for (kind, id), op in changed.items()))
 
 
 def settled(connection: Connection) -> int:
@@ -95,7 +99,7 @@ def read(connection: Connection, after: int, limit: int) -> list[Change]:
 
 
 def of(connection: Connection, kind: str, id: str, limit: int) -> list[Past]:
-    """The newest first, as far back as the log goes.  Looks through all of it: no index is kept for this."""
+    """The newest first, as far back as the log goes."""
     return [Past(*row) for row in connection.rows(_of, k=kind, i=id, limit=limit)]
 
 

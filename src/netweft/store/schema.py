@@ -119,8 +119,10 @@ changes = Table(
     Column("id", Text, primary_key=True),
     Column("op", Text, nullable=False),
     Column("at", Float, nullable=False),
+    Column("actor", Text),  # none: before it was kept
     sqlite_with_rowid=False,
 )
+Index("changes_object", changes.c.kind, changes.c.id, changes.c.revision)
 
 # identity's tokens: no objects, since they are many and short-lived, and issuing one is no news to followers
 tokens = Table(

@@ -16,7 +16,8 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from netweft.store.shares import Names, Shares
@@ -96,10 +97,10 @@ class Turns:
     async def write(self, work: Callable[[], T], *, long: bool = False) -> T:
         self._look_at_loop()
         if not self._embedded:
-            return await self._wait(self._lists, work, long=True)
+            return await self._wait(self._lists, _in_its_name(work), long=True)
         if not long and not self._writing and not self._writes and (self._has_floor() or self._free()):
             return self._at_once(work)
-        return await self._wait(self._writes, work, long=long)
+        return await self._wait(self._writes, _in_its_name(work), long=long)
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -214,6 +215,11 @@ class Turns:
         seconds = time.perf_counter() - started
         for shares in (self._short, self._writes, self._lists):
             shares.charge(names, seconds)
+
+
+def _in_its_name(work: Callable[[], T]) -> Callable[[], T]:
+    """Whoever does it later, or in a thread, does it for the same (`changelog.actor`)."""
+    return partial(copy_context().run, work)
 
 
 def _nothing() -> None:

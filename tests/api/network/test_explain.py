@@ -85,6 +85,8 @@ def test_the_facts_of_a_port(api: Api, there: Place) -> None:
     assert found["should_be"] == {"admin_state_up": True, "status": "ACTIVE"}
     assert found["is"] | found["should_be"] | {"binding:vif_type": "ovs"} == found["is"]
     assert [change["operation"] for change in found["changes"]][-1] == "insert"
+    assert {change["by"] for change in found["changes"]} == {"server", "user alice"}
+    assert found["changes"][-1]["by"] == "user alice"
     assert found["changes"][0]["revision"] > found["changes"][-1]["revision"]
     (node,) = found["nodes"]
     assert node | {"host": "hv-secret", "alive": True, "feed": None} == node

@@ -38,7 +38,7 @@ PORT: dict[str, Any] = {
     "works": True,
     "findings": [],
     "nodes": [{"host": "hv1", "alive": True, "feed": {"revision": 7, "revisions": 0}}],
-    "changes": [{"revision": 6, "operation": "insert", "at": "2026-11-29T12:00:00Z"}],
+    "changes": [{"revision": 6, "operation": "insert", "at": "2026-11-29T12:00:00Z", "by": "user u"}],
     "unseen": ["openvswitch"],
 }
 NAMED = {"type": "port", "id": "p-1", "name": "web", "project_id": "red"}
@@ -72,7 +72,7 @@ def test_what_works(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
     assert "  where      fixed_ips 10.0.0.5, binding:host_id hv1" in out
     assert "  should be  admin_state_up yes, status ACTIVE" in out
     assert "  node hv1   alive yes, revision 7, behind 0" in out
-    assert "  changed    2026-11-29T12:00:00Z: insert, revision 6" in out
+    assert "  changed    2026-11-29T12:00:00Z: insert by user u, revision 6" in out
     assert out[-2:] == ["it works, as far as the server knows", "not looked at: openvswitch"]
 
 

@@ -7,6 +7,7 @@ import pytest
 from tests.waiting import PATIENCE
 
 from netweft.store import ChangesGone, New, Store
+from netweft.store.changelog import actor
 from netweft.store.doorbell import Doorbell
 
 
@@ -124,3 +125,26 @@ def test_what_happened_to_one_object(store: Store) -> None:
         assert past[0].revision == tx.revision() > past[1].revision > past[2].revision
         assert [one.op for one in tx.past("things", "a", 9)] == ["update"] * 3 + ["insert"]
         assert tx.past("things", "c", 9) == tx.past("others", "a", 9) == []
+
+
+def test_who_did_it(store: Store) -> None:
+    write(store, "a")
+    before = actor.set("user u")
+    write(store, "b")
+    actor.reset(before)
+    with store.read() as tx:
+        assert [tx.past("things", id, 1)[0].actor for id in "ab"] == ["server", "user u"]
+
+
+@pytest.mark.parametrize("long", [False, True])
+async def test_whoever_does_it_does_it_for_who_asked(store: Store, long: bool) -> None:
+    """Some wait for their turn, and are done by others' tasks or in threads."""
+
+    async def ask(who: str) -> None:
+        actor.set(who)
+        await store.turns.write(lambda: write(store, who), long=long)
+
+    people = [f"user {number}" for number in range(8)]
+    await asyncio.gather(*map(ask, people))
+    with store.read() as tx:
+        assert [tx.past("things", who, 1)[0].actor for who in people] == people

@@ -64,9 +64,13 @@ def named(type: str, row: Row) -> Object:
     return {"type": type, "id": row["id"], "name": name, "project_id": row.get("project_id")}
 
 
-def change(past: Past) -> Object:
+def change(past: Past, *, sees_nodes: bool) -> Object:
+    """by: empty where it was not kept.  A node is the server to who does not see nodes."""
     at = datetime.fromtimestamp(past.at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return {"revision": past.revision, "operation": past.op, "at": at}
+    by = past.actor or ""
+    if by.startswith("node ") and not sees_nodes:
+        by = "server"
+    return {"revision": past.revision, "operation": past.op, "at": at, "by": by}
 
 
 def finding(type: str, found: Finding, *, sees_nodes: bool) -> Object:

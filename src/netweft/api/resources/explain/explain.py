@@ -99,7 +99,7 @@ class Explain:
             "works": not any(one.code.blocks for one in found),
             "findings": [described.finding(self._types[one.kind], one, sees_nodes=sees_nodes) for one in found],
             "nodes": [described.node(seen, host) for host in hosts],
-            "changes": [described.change(one) for one in past],
+            "changes": [described.change(one, sees_nodes=sees_nodes) for one in past],
             "unseen": ["openvswitch", *(f"feed of {host}" for host in hosts if host not in lags)],
         }
 
