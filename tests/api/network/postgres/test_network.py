@@ -24,6 +24,7 @@ from ..test_any_input import (
     test_what_was_a_fault_once,
 )
 from ..test_crud import test_if_match, test_the_life_of_an_object
+from ..test_explain import test_by_name, test_everything_is_named, test_the_facts_of_a_port, there
 from ..test_lists import ports, test_filters, test_walking_forward_and_back_by_the_links
 from ..test_policy import test_what_belongs_to_others_is_not_there
 from ..test_qos import test_a_port_shows_its_own_policy_and_its_networks, test_a_rules_life
@@ -42,7 +43,9 @@ __all__ = [
     "test_a_rules_life",
     "test_an_address_group",
     "test_bodies",
+    "test_by_name",
     "test_changes_of_what_is_there",
+    "test_everything_is_named",
     "test_filters",
     "test_if_match",
     "test_its_life",
@@ -52,11 +55,13 @@ __all__ = [
     "test_questions_with_large_numbers",
     "test_templates_are_seen_by_all_and_changed_by_admins",
     "test_the_default_one",
+    "test_the_facts_of_a_port",
     "test_the_life_of_an_object",
     "test_walking_forward_and_back_by_the_links",
     "test_what_belongs_to_others_is_not_there",
     "test_what_is_shared_is_seen_and_not_touched",
     "test_what_was_a_fault_once",
+    "there",
 ]
 pytestmark = pytest.mark.postgres
 
