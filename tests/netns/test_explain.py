@@ -76,10 +76,8 @@ def test_each_of_five_is_named_and_gone_when_it_is_mended(lab: Lab, stage: Stage
         until(lambda: "network-admin-down" in blockers(lab, stage.two.port_id), "3: and the network")
         set_up(cloud, "networks", stage.network, up=True)
         set_up(cloud, "routers", stage.router, up=True)
-        far = cloud.create("networks", **{"provider:network_type": "flat", "provider:physical_network": "nowhere"})
-        apart = cloud.create("ports", network_id=far["id"], **{"binding:host_id": "hv1"})
-    assert blockers(lab, apart["id"]) == {"port-no-segment"}, "4: no host is wired to that network"
-    assert blockers(lab, far["id"]) == {"network-no-host"}
+        apart = cloud.create("ports", network_id=stage.network, **{"binding:host_id": "hv9"})
+    assert blockers(lab, apart["id"]) == {"port-host-unknown"}, "4: nobody has heard of that host"
     vm.add(lab.layout, stage.one)
     with lab.away("agent", "hv2"):
         with lab.cloud() as cloud:
