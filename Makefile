@@ -5,7 +5,7 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 AS_ROOT = @[ "$$(id -u)" -eq 0 ] || { echo "make $@ needs root: it makes network namespaces.  Try: sudo make $@" >&2; exit 1; }
 
-.PHONY: help demo ground test test-kernel test-kernel-quick test-cloud-init conformance check fresh bench bench-scale install lock clean
+.PHONY: help demo ground test test-kernel test-kernel-quick test-cloud-init conformance test-deploy check fresh bench bench-scale install lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -43,6 +43,10 @@ test-cloud-init: ## a Debian in a lab, set up by its own cloud-init; writes into
 	@scripts/install.sh test
 	@scripts/install.sh cloud-init
 	$(BIN)/python -m tests.cloud_init.run
+
+test-deploy: ## Prometheus' own tool tries the alerts in deploy/, with what they are to make of values (root, first time)
+	@scripts/install.sh deploy
+	$(BIN)/python -m tests.deploy.run
 
 conformance: ## OpenStack's own tests of the Networking API; writes docs/conformance.md (some three minutes)
 	@scripts/install.sh conformance

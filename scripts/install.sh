@@ -6,6 +6,7 @@
 #   scripts/install.sh kernel   what `make test-kernel` needs: QEMU, a guest kernel, a User-Mode Linux, and a Debian root for both
 #   scripts/install.sh cloud-init   the disk of `netweft lab vm add --kind debian`, for `make test-cloud-init`
 #   scripts/install.sh conformance   also tempest, whose API tests `make conformance` runs
+#   scripts/install.sh deploy   promtool, of Debian's package prometheus, which is not installed: `make test-deploy` needs no more
 #   scripts/install.sh bench    also what makes the load of the benchmarks; OVN beside it takes ovn-central and ovn-host
 #
 # It starts no service itself and needs none: labs and tests run their own ovsdb-server, ovs-vswitchd and PostgreSQL.
@@ -18,6 +19,7 @@ BENCH_PACKAGES=(iperf3)
 DEBIAN_PACKAGES=(qemu-system-x86 busybox-static cpio mmdebstrap e2fsprogs debian-archive-keyring)
 KERNEL_PACKAGES=("${DEBIAN_PACKAGES[@]}" git
     gcc libc6-dev make flex bison bc xz-utils)
+PROMTOOL=/var/lib/netweft/bin/promtool
 MACHINE_DIR=/var/lib/netweft/machine   # the guest kernel of `netweft lab vm add --kind qemu`
 
 say() { printf '  %-10s %s\n' "$1" "$2"; }
@@ -109,6 +111,20 @@ install_machine() { # unpacked into a folder of our own: a guest's kernel has no
     rm -rf "$work"
 }
 
+install_promtool() { # 19 MB to fetch, one program of it to keep
+    [ -x "$PROMTOOL" ] && return
+    [ "$(id -u)" -eq 0 ] || fail "as root (sudo), because promtool is missing"
+    local work
+    update_lists
+    say promtool "fetching it"
+    work=$(mktemp -d)
+    chmod 755 "$work"
+    (cd "$work" && apt-get download -q prometheus) >/dev/null 2>&1 || fail "could not fetch: prometheus"
+    dpkg-deb -x "$work"/prometheus_*.deb "$work/tree"
+    install -D "$work/tree/usr/bin/promtool" "$PROMTOOL"
+    rm -rf "$work"
+}
+
 install_packages "${DEMO_PACKAGES[@]}"
 if [ "${1:-}" = test ]; then
     install_packages "${TEST_PACKAGES[@]}"
@@ -119,6 +135,8 @@ elif [ "${1:-}" = cloud-init ]; then
     install_packages "${DEBIAN_PACKAGES[@]}" openssh-client
     install_machine
     scripts/debian_root.sh
+elif [ "${1:-}" = deploy ]; then
+    install_promtool
 elif [ "${1:-}" = kernel ]; then
     install_packages "${KERNEL_PACKAGES[@]}"
     install_machine

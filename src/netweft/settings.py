@@ -20,6 +20,14 @@ STATE_DIR = "/var/lib/netweft"
 SECTIONS = ("server", "agent")
 SECRET = frozenset({"database", "token"})  # may hold what nobody prints
 
+Address: TypeAlias = Annotated[str, Meta(pattern=r"^(unix:/.+|\[[0-9a-fA-F:.]+\]:[0-9]{1,5}|[^\[\]:/]+:[0-9]{1,5})$")]
+MetricsListen: TypeAlias = Annotated[
+    tuple[Address, ...],
+    Meta(
+        description="where Prometheus may read /metrics, as everybody who reaches it may: HOST:PORT, [IPv6]:PORT or"
+        " unix:/PATH; none: nowhere"
+    ),
+]
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
 
 
@@ -29,7 +37,7 @@ class SettingsError(Exception):
 
 class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     listen: Annotated[
-        tuple[Annotated[str, Meta(pattern=r"^(unix:/.+|\[[0-9a-fA-F:.]+\]:[0-9]{1,5}|[^\[\]:/]+:[0-9]{1,5})$")], ...],
+        tuple[Address, ...],
         Meta(min_length=1, description="where to listen: HOST:PORT, [IPv6]:PORT or unix:/PATH; any number of them"),
     ] = ("127.0.0.1:9696",)
     database: Annotated[
@@ -116,6 +124,7 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     max_connections_per_client: Annotated[
         int, Meta(gt=0, description="from one address, or /64 of IPv6; behind a proxy that is all of them")
     ] = 256
+    metrics_listen: MetricsListen = ()
     log_level: Annotated[LogLevel, Meta(description="debug, info, warning or error")] = "info"
 
     def __repr__(self) -> str:
@@ -182,6 +191,7 @@ class AgentSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     flow_restore_wait: Annotated[
         bool, Meta(description="vswitchd forwards nothing after a restart until flows are back")
     ] = True
+    metrics_listen: MetricsListen = ()
     log_level: Annotated[LogLevel, Meta(description="debug, info, warning or error")] = "info"
 
     def __repr__(self) -> str:

@@ -11,16 +11,18 @@ log = structlog.get_logger(__name__)
 
 
 class Tally:
-    """Used in the event loop only.  event: what the line is called."""
+    """Used in the event loop only.  event: what the line is called.  totals: of all that was counted ever."""
 
     def __init__(self, event: str, seconds: float = SECONDS) -> None:
         self._event = event
         self._seconds = seconds
+        self.totals: Counter[str] = Counter()
         self._counts: Counter[str] = Counter()
         self._timer: asyncio.TimerHandle | None = None
 
     def count(self, reason: str) -> None:
         """reason: a name, as the line has it.  The first one is told at once."""
+        self.totals[reason] += 1
         self._counts[reason] += 1
         if self._timer is None:
             self._tell()

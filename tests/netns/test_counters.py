@@ -5,18 +5,23 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from tests.metrics import described, said
 from tests.netns.harness import Lab, until
 from tests.netns.outside import OUTSIDE
 from tests.netns.test_gateways import BEHIND, Stage, gateway_port
 from tests.netns.test_gateways import stage as stage
 from tests.netns.test_port_forwarding import Forwarded, forward
 from tests.netns.test_routing import address
+from tests.waiting import PATIENCE
 
 from netweft.lab.commands import in_namespace
 from netweft.lab.vm import Vm
+from netweft.metrics.definitions import AGENT, REFUSED, SERVER
 
 HEADERS = 14 + 20 + 8  # Ethernet, IPv4, UDP or ICMP
 SEND = (
@@ -28,12 +33,26 @@ NOTHING = {"packets_in": 0, "bytes_in": 0, "packets_out": 0, "bytes_out": 0}
 
 @pytest.fixture(scope="module")
 def counting(lab: Lab, stage: Stage) -> Iterator[None]:
-    """Often, and every next hop is known."""
+    """Often, and every next hop is known; and everybody has metrics."""
+    with (lab.layout.server_folder / "netweft.toml").open("a") as file:
+        file.write(f'metrics_listen = ["unix:{metrics_socket(lab)}"]\n')
+    lab.kill("server")
     for node in ("hv1", "hv2"):
-        lab.configure_agent(node, count_seconds="0.5")
+        lab.configure_agent(node, count_seconds="0.5", metrics_listen=[f"unix:{metrics_socket(lab, node)}"])
     for one in (stage.one, stage.two, stage.red):
         assert lab.ping(one, BEHIND)
     yield
+
+
+def metrics_socket(lab: Lab, node: str = "") -> Path:
+    return (lab.node(node).folder if node else lab.layout.server_folder) / "metrics.sock"
+
+
+def scrape(lab: Lab, node: str = "") -> str:
+    with httpx.Client(transport=httpx.HTTPTransport(uds=str(metrics_socket(lab, node)))) as client:
+        answer = client.get("http://metrics/metrics", timeout=PATIENCE)
+    assert answer.status_code == 200, answer.text
+    return answer.text
 
 
 def counters(lab: Lab, id: str) -> dict[str, int]:
@@ -173,3 +192,46 @@ def test_a_gateway_that_moves_takes_nothing_along(lab: Lab, stage: Stage, counti
     assert all(after[name] >= before[name] + value for name, value in both_ways(20, 56 + HEADERS).items())
     ping(there(lab, stage.two), BEHIND, 30)
     grown(lab, after, stage.router["id"], **both_ways(30, 56 + HEADERS))
+
+
+def test_metrics(lab: Lab, stage: Stage, counting: None) -> None:
+    """Of a server and two agents that have something to say: all that is defined is there, and true."""
+    before = said(scrape(lab, "hv1"))
+    with lab.cloud() as cloud:
+        (subnet,) = cloud.list("subnets", name="", cidr="10.40.0.0/24")
+    vm = lab.add_vm("hv1", subnet["network_id"], dhcp=True)
+    pages = {node: scrape(lab, node) for node in ("", "hv1", "hv2")}
+    found = {node: said(page) for node, page in pages.items()}
+    assert {metric.name for metric in SERVER} <= described(pages[""])
+    assert {metric.name for metric in AGENT} <= described(pages["hv1"])
+    samples = {name for page in found.values() for name in page}
+    assert [one for one in (*SERVER, *AGENT) if one.series[-1] not in samples and one is not REFUSED] == []
+    assert not any(id in page for id in (vm.port_id, stage.router["id"]) for page in pages.values())
+
+    wired = "netweft_agent_wiring_seconds_count"
+    assert found["hv1"][wired]["plugged",] == before[wired]["plugged",] + 1
+    assert found["hv1"][wired]["bound",] == before[wired]["bound",] + 1
+    answers = "netweft_agent_answers_total"
+    assert found["hv1"][answers]["dhcp",] >= before[answers]["dhcp",] + 2, "an offer and an acknowledgement"
+    has_it = gateway_port(lab, stage)["binding:host_id"]
+    for node in ("hv1", "hv2"):
+        assert found[node]["netweft_agent_gateways"]["here",] == (node == has_it)
+        assert found[""]["netweft_server_feed_session"][node,] == found[""]["netweft_server_node_alive"][node,] == 1
+
+    def flows() -> float:
+        listed = said(scrape(lab, "hv1"))["netweft_agent_flows"]
+        return sum(number for (bridge, _), number in listed.items() if bridge == "int")
+
+    until(lambda: flows() == len(lab.flows("hv1", "br-int")), "as many flows as Open vSwitch has")
+    namespace, stranger = there(lab, vm), "10.40.0.250"
+    in_it = ("ip", "-n", namespace, "address", "add", f"{stranger}/32", "dev", "eth0")
+    subprocess.run(in_it, check=True)
+    spoofing = ("ping", "-c", "20", "-i", "0.01", "-W", "1", "-I", stranger, address(stage.one))
+    assert subprocess.run(in_namespace(namespace, *spoofing), capture_output=True, check=False).returncode == 1
+    place = ("int", "pipeline", "source_address")
+
+    def dropped() -> float:
+        return said(scrape(lab, "hv1"))["netweft_agent_dropped_packets_total"].get(place, 0.0)
+
+    until(lambda: dropped() >= 20 + before["netweft_agent_dropped_packets_total"].get(place, 0.0), "all are counted")
+    lab.remove_vm(vm)

@@ -13,7 +13,7 @@ import structlog
 
 from netweft.agent.desired import Desired
 from netweft.dataplane.openflow.messages import PacketIn
-from netweft.services.fields import IN_PORT, Reason, object_bits, owner
+from netweft.services.fields import IN_PORT, Owner, Reason, object_bits, owner
 from netweft.services.l2.announce import Packet
 from netweft.services.values import Asked, LocalPort
 
@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 PERIOD = 10.0  # seconds
 MANY_FROM_OUTSIDE = 2500  # above what meters let up of all kinds that one answers (services/l3/hand_ups)
 MANY = 50  # of a kind from one port in that time; a DHCP client that hurries sends one a second
+TOO_MUCH, FAILED = "too much", "failed"
 MANY_ANSWERS = 500  # of a port that has many addresses that nobody knows, each asked for again every 20 s
 
 
@@ -37,6 +38,7 @@ class Answerer(Protocol):
 
 class Answers:
     """send: at once, and never again: whoever gets no answer asks again.
+    handed_up, said, unheard: how many packets, ever, by what they ask; of the last why, too.
 
     What comes from outside is counted for each object that the flow is of: one router's flood is not another's."""
 
@@ -50,27 +52,40 @@ class Answers:
         self._desired, self._send = desired, send
         self._by_reason = {reason: one for one in answerers for reason in one.reasons}
         self._wake = wake
+        self.handed_up: Counter[Asked] = Counter()
+        self.said: Counter[Asked] = Counter()
+        self.unheard: Counter[tuple[Asked, str]] = Counter()
         self._counts: Counter[tuple[str, str, Asked]] = Counter()
         self._counted_since = 0.0
 
     def take(self, packet: PacketIn) -> None:
         """Whatever becomes of it: one port's packet must not cost the others the connection."""
+        _, who = self._who(packet)
         try:
             for answer in self.answer(packet):
                 self._send(answer)
+                if who:
+                    self.said[who.asked] += 1
         except Exception:
             log.exception("a packet was not answered")
+            if who:
+                self.unheard[who.asked, FAILED] += 1
 
     def answer(self, packet: PacketIn) -> Iterable[Packet]:
         """Empty: there is nothing to say, or nobody to say it."""
-        whose = owner(packet.cookie)
-        who = self._by_reason.get(whose.reason) if whose and whose.reason else None
+        whose, who = self._who(packet)
         here = self._desired.port_at(packet.fields.get(IN_PORT, 0))
         if whose is None or who is None:
             return ()
+        self.handed_up[who.asked] += 1
         if self._is_too_much(here.port.id if here else "", "" if here else whose.object, who.asked):
+            self.unheard[who.asked, TOO_MUCH] += 1
             return ()
         return who.answer(here, packet)
+
+    def _who(self, packet: PacketIn) -> tuple[Owner | None, Answerer | None]:
+        whose = owner(packet.cookie)
+        return whose, self._by_reason.get(whose.reason) if whose and whose.reason else None
 
     def is_deaf(self, asked: Asked, object_id: str) -> bool:
         """Whether some of this kind, of this object's flows, is not heard at the moment: there is too much of it."""

@@ -8,7 +8,8 @@ host equal to the view and knows nothing of these.  Our own agent does not use i
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +19,8 @@ from msgspec.structs import replace
 from netweft.agent.report import Reporter
 from netweft.agent.state import StateFile
 from netweft.agent.sync import Changes, FeedClient, Link
+from netweft.metrics import definitions as metrics
+from netweft.metrics.values import Reading
 from netweft.model import NodeFacts, NodeView, PortState, PortStatus
 from netweft.reconcile.plan import Plan
 from netweft.reconcile.retry import Backoff
@@ -85,6 +88,15 @@ class Follower:
 
     async def plan(self) -> Plan:
         return await self._wiring.plan(self._feed.view, delete=self._current)
+
+    async def readings(self) -> Iterable[Reading]:
+        states = Counter(status.state.value for status in (self._statuses or {}).values())
+        return [
+            metrics.SESSION.at(self._feed.link.up),
+            metrics.VIEW_REVISION.at(self._feed.view.revision),
+            metrics.IN_PLACE.at(self._current and not self._problem and not self._awake.is_set()),
+            *metrics.PORTS.each(states.items()),
+        ]
 
     def show(self) -> str:
         link, view = self._feed.link, self._feed.view

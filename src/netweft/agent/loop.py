@@ -18,11 +18,12 @@ from typing import Any, Protocol, TypeAlias
 
 import structlog
 
-from netweft.agent import facts, show
+from netweft.agent import facts, measured, show
 from netweft.agent.answers import Answers
 from netweft.agent.denials import Denials
 from netweft.agent.desired import Desired, Part
 from netweft.agent.dhcp import DhcpSide
+from netweft.agent.drops import Drops
 from netweft.agent.host.announcer import Announcer
 from netweft.agent.host.bridge import BridgeSide
 from netweft.agent.host.datapath import BridgeDatapath
@@ -55,12 +56,14 @@ from netweft.agent.security.moving import Arrivals, Departures
 from netweft.agent.security.trials import Trials
 from netweft.agent.state import StateFile
 from netweft.agent.sync import Changes, FeedClient, Link
+from netweft.agent.wiring_times import WiringTimes
 from netweft.dataplane.openflow.driver import FlowPlan
 from netweft.dataplane.openflow.errors import ConnectionLost, OpenFlowError
 from netweft.dataplane.openflow.flow import Flow
 from netweft.dataplane.ovsdb.errors import OvsdbError, OvsdbLost
 from netweft.dataplane.ovsdb.rows import MARK, OTHERS, OURS
-from netweft.model import key_of
+from netweft.metrics.values import Reading
+from netweft.model import PortStatus, key_of
 from netweft.reconcile.plan import Plan
 from netweft.services.kinds import ADVERTISED, GUARANTEE, METER, ROW, STATUS
 from netweft.services.pipeline import INT, TUN, physical_role
@@ -117,6 +120,7 @@ class Agent:
             )
             for place, (role, name) in enumerate(names.items())
         }
+        self.drops = Drops(self.bridges)
         self.trials = Trials(run_dir, self.desired.ends, self.bridges[INT.role].send_packet)
         for bridge in self.bridges.values():
             bridge.on_lost = self._bridge_lost
@@ -134,9 +138,9 @@ class Agent:
         self.advertiser = Advertiser(self.desired, say)
         routers = (Neighbours(self.desired), Errors(self.desired, self.resolver), Solicitations(self.desired))
         outside = (self.resolver, self.failover, FloatingErrors(self.desired))
-        answers = Answers(self.desired, (dhcp, *routers, *outside, MetadataSolicitations()), say, self.wake)
-        self.failover.is_deaf = partial(answers.is_deaf, self.failover.asked)
-        self.bridges[INT.role].on_packet = answers.take
+        self.answers = Answers(self.desired, (dhcp, *routers, *outside, MetadataSolicitations()), say, self.wake)
+        self.failover.is_deaf = partial(self.answers.is_deaf, self.failover.asked)
+        self.bridges[INT.role].on_packet = self.answers.take
         self.endings = Endings(run_dir, self.bridges[INT.role], lambda: self.state.settled(), self.wake)
         self.state = StateFile(Path(settings.state_dir) / "view", settings.node, lambda: self.endings.owed)
         self.feed = FeedClient(settings, self, facts=facts.node_facts(settings))
@@ -152,7 +156,8 @@ class Agent:
         self.retries = Retries(self.wake)
         self._host: HostFacts | None = None
         self._missing: frozenset[str] = frozenset()  # bridges that the operator has not made
-        self._reporter = Reporter(lambda statuses, complete: self.feed.report(statuses, complete=complete))
+        self.wiring = WiringTimes()
+        self._reporter = Reporter(self._tell)
         self.departures = Departures(run_dir, lambda id, found: self.feed.tell_left(id, found))
         self.arrivals = Arrivals(
             run_dir, self.desired, self.bridges[INT.role].send_packet, lambda id, at: self.feed.tell_taken_up(id, at)
@@ -212,6 +217,7 @@ class Agent:
     # what the feed tells: sync.Listener
 
     def view_changed(self, changes: Changes) -> None:
+        self.wiring.see(self.desired.view, changes)
         self.endings.owe(ended(self.desired.view, changes.view, changes.upserts | changes.deletes))
         self.departures.see(self.desired.view, changes, self.desired.vlans)
         self.arrivals.see(changes)
@@ -277,6 +283,7 @@ class Agent:
         self._expect_bridges(frozenset(physical_role(name) for name in uplinks.problems))
         self.carriers.observe(view, self._host.bridge_mappings)
         self.desired.observe(plugged, uplinks, self.carriers.cut)
+        self.wiring.plugged(plugged)
         self.failover.observe(view, self._host)
         self.bfd.observe(view)
         self.resolver.adopt()
@@ -416,6 +423,11 @@ class Agent:
             if not problem:
                 self._restore.settled()
 
+    def _tell(self, statuses: Iterable[PortStatus], complete: bool) -> None:
+        told = list(statuses)
+        self.feed.report(told, complete=complete)
+        self.wiring.told(told)
+
     def _hand_over_links(self) -> None:
         """Only once the bridges are connected, for their sake, unless the links are to join them."""
         self.links.want(self.desired.links, sweep=self.desired.complete)
@@ -429,6 +441,9 @@ class Agent:
             and not self._awake.is_set()
             and all(bridge.in_sync for bridge in self._needed)
         )
+
+    async def readings(self) -> Iterable[Reading]:
+        return await measured.read(self)
 
     def show(self) -> str:
         return show.describe(self)

@@ -5,6 +5,9 @@ import contextlib
 import gc
 import signal
 import socket
+from asyncio import Server
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import msgspec
@@ -13,8 +16,10 @@ import structlog
 from netweft import logs
 from netweft.agent import facts
 from netweft.agent.facts import node_name
-from netweft.agent.plugin import Factory, l2_agent
+from netweft.agent.plugin import Factory, L2Agent, l2_agent
 from netweft.agent.questions import SocketInUse, listen, serve
+from netweft.listeners import ListenError, bind
+from netweft.metrics.definitions import AGENT
 from netweft.services.addresses import endpoint
 from netweft.services.values import TUNNEL, TUNNELLED
 from netweft.settings import AgentSettings, SettingsError
@@ -41,7 +46,13 @@ def run(settings: AgentSettings) -> None:
     except (SocketInUse, OSError) as error:
         raise AgentError(f"cannot listen on {path}: {error}") from None
     try:
-        asyncio.run(_run(factory, msgspec.structs.replace(settings, node=node_name(settings)), listener))
+        metrics = bind(settings.metrics_listen)
+    except ListenError as error:
+        listener.close()
+        path.unlink(missing_ok=True)
+        raise AgentError(f"metrics_listen: {error}") from None
+    try:
+        asyncio.run(_run(factory, msgspec.structs.replace(settings, node=node_name(settings)), listener, metrics))
     finally:
         path.unlink(missing_ok=True)
         gc.freeze()  # a process that ends need not look for cycles among all it has
@@ -76,12 +87,27 @@ def _check_uplinks(settings: AgentSettings) -> None:
             raise AgentError(f"uplink_bandwidths: {nic.interface} has two bandwidths")
 
 
-async def _run(factory: Factory, settings: AgentSettings, listener: socket.socket) -> None:
+async def _run(
+    factory: Factory, settings: AgentSettings, listener: socket.socket, metrics: Sequence[socket.socket]
+) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     agent = factory(settings)
-    questions = await serve(agent, listener)
+    async with _measured(agent, metrics):
+        await _until_stopped(agent, settings, stop, await serve(agent, listener))
+
+
+def _measured(agent: L2Agent, sockets: Sequence[socket.socket]) -> AbstractAsyncContextManager[None]:
+    """What it says at /metrics."""
+    if not sockets:
+        return contextlib.nullcontext()
+    from netweft.metrics.serving import served  # Prometheus' library, and a web server
+
+    return served(sockets, AGENT, agent.readings)
+
+
+async def _until_stopped(agent: L2Agent, settings: AgentSettings, stop: asyncio.Event, questions: Server) -> None:
     log.info("agent started", node=settings.node, driver=settings.driver)
     work, stopping = asyncio.create_task(agent.run()), asyncio.create_task(stop.wait())
     try:

@@ -5,10 +5,11 @@ returns an `L2Agent`.  Ours is one of them.  For a host whose wiring is looked a
 all but the wiring.  See docs/plugins.md.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib.metadata import EntryPoint, entry_points
 from typing import Protocol, TypeAlias
 
+from netweft.metrics.values import Reading
 from netweft.reconcile.plan import Plan
 from netweft.settings import AgentSettings, SettingsError
 
@@ -33,6 +34,11 @@ class L2Agent(Protocol):
 
     async def plan(self) -> Plan:
         """What would change now; changes nothing.  Raises NotKnown."""
+        ...
+
+    async def readings(self) -> Iterable[Reading]:
+        """Of the metrics in `netweft.metrics.definitions.AGENT`, those that it knows.  Asked where there is
+        `metrics_listen`."""
         ...
 
     def show(self) -> str:

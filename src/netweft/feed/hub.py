@@ -99,6 +99,11 @@ class Hub:
     def here(self) -> list[str]:
         return [node for node in self._outboxes if node not in self._away]
 
+    @property
+    def revision(self) -> int:
+        """The newest that was read; 0: none was."""
+        return self._revision or 0
+
     def lags(self) -> dict[str, Lag]:
         """Of nodes that have a session here, or had one just now."""
         return {node: box.lag(connected=node not in self._away) for node, box in self._outboxes.items()}

@@ -51,6 +51,16 @@ class Feed:
         """How far the nodes are behind that are connected here, or were just now."""
         return self._hub.lags()
 
+    @property
+    def revision(self) -> int:
+        """The newest that was read; 0: none was."""
+        return self._hub.revision
+
+    @property
+    def waiting(self) -> int:
+        """How much of what nodes tell waits to be written."""
+        return self._writer.waiting
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         tasks = [asyncio.create_task(self._hub.run()), asyncio.create_task(self._heartbeat())]

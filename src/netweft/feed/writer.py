@@ -33,6 +33,11 @@ class Writer:
         self._store = store
         self._threads = CapacityLimiter(THREADS)
 
+    @property
+    def waiting(self) -> int:
+        """How much, for a thread."""
+        return self._threads.statistics().tasks_waiting
+
     async def connected(self, node: str, facts: NodeFacts) -> bool:
         def write(tx: WriteTransaction) -> list[str]:
             binding.node_connected(tx, node, facts)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from functools import partial
 
 from starlette.applications import Starlette
@@ -25,12 +25,15 @@ from netweft.plugins.identity.registry import load_identity
 from netweft.plugins.metadata import Instances
 from netweft.server.faults import fault
 from netweft.server.frame import RequestFrame
+from netweft.server.measured import Measured
 from netweft.settings import ServerSettings
 from netweft.store import Store
 
 
-def create_app(settings: ServerSettings, store: Store) -> Starlette:
-    """Raises SettingsError for an unknown plug-in."""
+def create_app(settings: ServerSettings, store: Store, measured: Measured | None = None) -> Starlette:
+    """measured: None where nobody may read what the server says of itself.
+
+    Raises SettingsError for an unknown plug-in."""
     identity = load_identity(settings, store)
     followers = load_followers(settings)
     nova = _nova_metadata(settings)
@@ -46,16 +49,28 @@ def create_app(settings: ServerSettings, store: Store) -> Starlette:
     if isinstance(identity, EmbeddedIdentity):
         routes += identity_api.routes(identity, settings)
 
+    beside: AbstractAsyncContextManager[None] = nullcontext()
+    if measured:
+        measured.requests.know(routes)
+        beside = measured.running(feed)
+
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with feed.running(), _beside(identity), Followers(store, followers).running():
+        async with feed.running(), _beside(identity), Followers(store, followers).running(), beside:
             yield
         if nova is not None:
             await nova.close()
 
     return Starlette(
         routes=routes,
-        middleware=[Middleware(RequestFrame, max_body_bytes=settings.max_body_bytes, turns=store.turns)],
+        middleware=[
+            Middleware(
+                RequestFrame,
+                max_body_bytes=settings.max_body_bytes,
+                turns=store.turns,
+                record=measured.requests.add if measured else None,
+            )
+        ],
         exception_handlers={HTTPException: fault},
         lifespan=lifespan,
     )

@@ -51,6 +51,10 @@ class Crowd:
         self._count = 0
         self._timer: asyncio.TimerHandle | None = None
 
+    @property
+    def connected(self) -> dict[str, int]:
+        return {"clients": self._count, "nodes": len(self._admitted)}
+
     def enter(self, member: Member) -> bool:
         """False: there is no room for it."""
         mine = self._clients.get(member.client_key, {})

@@ -3,7 +3,10 @@
 Plain ASGI, since it is on the path of each request.  Nothing here knows a resource.
 """
 
+import time
 import uuid
+from collections.abc import Callable
+from typing import TypeAlias
 
 import msgspec
 import structlog
@@ -18,16 +21,19 @@ from netweft.store.turns import STRANGERS, Turns, asking
 
 IDENTITY_BODY_BYTES = 112 * 1024  # as Keystone: what is sent there is read before it is known who sends it
 
+Record: TypeAlias = Callable[[Scope, int, float], None]  # what was asked for, its status, the seconds it took
+
 log = structlog.get_logger()
 
 
 class RequestFrame:
     """The id is in `request.state.request_id`, in the answer's header and in the log, when something goes wrong."""
 
-    def __init__(self, app: ASGIApp, max_body_bytes: int, turns: Turns) -> None:
+    def __init__(self, app: ASGIApp, max_body_bytes: int, turns: Turns, record: Record | None = None) -> None:
         self.app = app
         self.max_body_bytes = max_body_bytes
         self._turns = turns
+        self._record = record
         self._known = Known()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -37,27 +43,31 @@ class RequestFrame:
         token = next((value for name, value in scope["headers"] if name == b"x-auth-token"), b"")
         client = key_of(scope.get("client"))
         asking.set(self._known.names(token, client))
+        started = time.perf_counter()
         await self._turns.begin()
         asking.set((STRANGERS, client))  # until the token was looked at
-        await self._serve(scope, receive, send)
+        status = await self._serve(scope, receive, send)
+        if self._record:
+            self._record(scope, status, time.perf_counter() - started)
         self._known.learn(token, asking.get())
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> int:
+        """The answer's status; 0: there was nobody to answer."""
         request_id = f"req-{uuid.uuid4()}"
         scope.setdefault("state", {})["request_id"] = request_id
         header = (b"x-openstack-request-id", request_id.encode())
-        started = False
+        status = 0
 
         async def send_marked(message: Message) -> None:
-            nonlocal started
+            nonlocal status
             if message["type"] == "http.response.start":
-                started = True
+                status = message["status"]
                 message["headers"] = [*message["headers"], header]
             await send(message)
 
         if "\0" in scope["path"] or b"%00" in scope["query_string"]:
             await self._answer(scope, send_marked, 400, "NUL characters are not allowed.")
-            return
+            return status
         most = self.max_body_bytes
         if scope["path"].startswith(IDENTITY_PATH):
             most = min(most, IDENTITY_BODY_BYTES)
@@ -66,17 +76,18 @@ class RequestFrame:
             receive = _counted(receive, most)
         elif int(length) > most:
             await self._answer(scope, send_marked, 413, _too_large(most))
-            return
+            return status
         try:
             await self.app(scope, self._in_turn(receive), send_marked)
         except ClientDisconnect:
-            return  # nobody is there to be answered
+            pass  # nobody is there to be answered
         except Exception as error:
             log.exception("request failed", request_id=request_id, method=scope["method"], path=scope["path"])
-            if started:
+            if status:
                 raise
             text = f"An unexpected error prevented the server from fulfilling your request ({type(error).__name__})."
             await self._answer(scope, send_marked, 500, text)
+        return status
 
     def _in_turn(self, receive: Receive) -> Receive:
         """When all of a body is there, what is done with it is a piece of its own; it may be long."""

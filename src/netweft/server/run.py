@@ -6,7 +6,9 @@ There is nothing to be saved at the end, so a kill -9 costs no more than the ans
 
 import gc
 import os
+import socket
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -14,12 +16,13 @@ import structlog
 import uvicorn
 
 from netweft import logs
+from netweft.listeners import bind
 from netweft.server.accepting import Server, protocols
 from netweft.server.app import create_app
 from netweft.server.connection import IDLE_SECONDS
 from netweft.server.crowd import Crowd, room
 from netweft.server.ending import Ending
-from netweft.server.listeners import bind
+from netweft.server.measured import Measured
 from netweft.settings import ServerSettings
 from netweft.store import Store
 from netweft.store.address import without_password
@@ -42,9 +45,10 @@ def serve(settings: ServerSettings) -> None:
     os.umask(0o077)  # password hashes are in the database
     with ExitStack() as opened:
         sockets = [opened.enter_context(sock) for sock in bind(settings.listen)]
+        metrics = [opened.enter_context(sock) for sock in bind(settings.metrics_listen)]
         store = opened.enter_context(closing(_open(settings)))
         crowd = Crowd(room(), settings.max_connections_per_client)
-        server = Server(_config(settings, store, crowd), crowd, store.turns)
+        server = Server(_config(settings, store, crowd, metrics), crowd, store.turns)
         ending.of(server)
         # what is there now stays: the collector need not look through it again and again
         gc.collect()
@@ -67,10 +71,11 @@ def _open(settings: ServerSettings) -> Store:
         raise StateError(f"cannot use the database: {said}") from None
 
 
-def _config(settings: ServerSettings, store: Store, crowd: Crowd) -> uvicorn.Config:
+def _config(settings: ServerSettings, store: Store, crowd: Crowd, metrics: Sequence[socket.socket]) -> uvicorn.Config:
     connection, session = protocols(crowd, store.turns)
+    measured = Measured(store, crowd, metrics, settings.agent_down_seconds) if metrics else None
     return uvicorn.Config(
-        create_app(settings, store),
+        create_app(settings, store, measured),
         loop="uvloop",
         http=connection,
         ws=session,

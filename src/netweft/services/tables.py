@@ -77,6 +77,11 @@ class Table:
     entry_ids: frozenset[int] = frozenset()
 
     @property
+    def is_asked_in_passing(self) -> bool:
+        """Nothing goes on from here: what no flow says anything of goes on where it was asked from."""
+        return not (self.next or self.output or self.agent)
+
+    @property
     def goto(self) -> Goto:
         return Goto(self.id)
 

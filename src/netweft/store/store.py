@@ -3,6 +3,7 @@
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, TypeVar
@@ -34,16 +35,20 @@ if TYPE_CHECKING:
 
 
 class Store:
-    """Thread-safe.  history: names this database's life; revisions of another one mean nothing here."""
+    """Thread-safe.  history: names this database's life; revisions of another one mean nothing here.
+    kind: `sqlite` or `postgresql`.  errors: transactions that failed by the database, `busy` or by another `fault`."""
 
     def __init__(self, engine: Engine) -> None:
         """For a migrated database; use `open`."""
         self._engine = engine
         self._driver = engine.dialect.loaded_dbapi
         # in this process: a transaction takes no longer than the call that makes it
-        self.embedded = engine.dialect.name == "sqlite"
+        self.kind = engine.dialect.name
+        self.embedded = self.kind == "sqlite"
         self._turn = threading.Lock() if self.embedded else nullcontext()
         self._writes = 0
+        self.errors: Counter[str] = Counter()
+        self._counting = threading.Lock()
         self.doorbell = Doorbell()
         self.turns = Turns(embedded=self.embedded)
         with transaction(engine, writing=False) as connection:
@@ -67,13 +72,13 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[ReadTransaction]:
-        with translating(self._driver), transaction(self._engine, writing=False) as connection:
+        with translating(self._driver, self._failed), transaction(self._engine, writing=False) as connection:
             yield ReadTransaction(connection)
 
     @contextmanager
     def write(self) -> Iterator[WriteTransaction]:
         """Commits at the end, unless an exception leaves the block.  Raises Busy; `run` tries again."""
-        with translating(self._driver), self._turn:
+        with translating(self._driver, self._failed), self._turn:
             with transaction(self._engine, writing=True) as connection:
                 tx = WriteTransaction(connection)
                 yield tx
@@ -100,10 +105,15 @@ class Store:
                     raise
             time.sleep(random.uniform(0, min(0.004 * 2 ** sum(failed.values()), _LONGEST_PAUSE)))
 
+    def _failed(self, kind: str) -> None:
+        with self._counting:
+            self.errors[kind] += 1
+
     def prune(self, *, keep: int = KEEP_CHANGES, seconds: float = KEEP_SECONDS) -> None:
         """Shorten the change log.  A follower that is further behind than that gets a snapshot.  And forget what was
         counted of objects that are gone."""
-        with translating(self._driver), self._turn, transaction(self._engine, writing=True) as connection:
+        writing = transaction(self._engine, writing=True)
+        with translating(self._driver, self._failed), self._turn, writing as connection:
             changelog.prune(connection, older_than=time.time() - seconds, keep=keep)
             Counters(connection).tidy_up()
 

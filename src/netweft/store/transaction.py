@@ -379,12 +379,14 @@ def _refusing(driver: DBAPIModule, refusal: Callable[[Exception], Exception], co
 
 
 @contextmanager
-def translating(driver: DBAPIModule) -> Iterator[None]:
-    """What the database says about concurrency becomes Busy; the rest is a fault and passes."""
+def translating(driver: DBAPIModule, failed: Callable[[str], None]) -> Iterator[None]:
+    """What the database says about concurrency becomes Busy; the rest is a fault and passes.  failed: is told which."""
     try:
         yield
     except driver.Error as error:
         state = getattr(error, "sqlstate", None)
         if state in ("40001", "40P01", "55P03") or "database is locked" in str(error):
+            failed("busy")
             raise Busy(str(error)) from error
+        failed("fault")
         raise

@@ -105,6 +105,11 @@ class Turns:
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
+    @property
+    def waiting(self) -> dict[str, int]:
+        """How much work, by the queue that it is in."""
+        return {"short": len(self._short), "writes": len(self._writes), "lists": len(self._lists)}
+
     def _free(self) -> bool:
         """Whether nobody is before us, and nothing was done since the loop last looked at its sockets."""
         return not self._stepping and not self._short and not self._writes

@@ -142,3 +142,14 @@ async def test_it_knows_when_it_does_not_hear_everybody_outside(side: Answers, m
     assert not side.is_deaf(Asked.ERROR, "b" * 10)
     now[0] += answers.PERIOD + 1
     assert not side.is_deaf(Asked.ERROR, "a" * 10)
+
+
+async def test_what_came_of_packets_is_counted(side: Answers) -> None:
+    side.take(PacketIn(cookie(Reason.PORT_DHCP), {IN_PORT: 17}, b"odd"))
+    for _ in range(answers.MANY + 4):
+        side.take(asks(Reason.PORT_DHCP))
+    side.take(asks(Reason.ROUTER_HAND_UP))
+    side.take(asks(Reason.PORT_SECURITY))
+    assert side.handed_up == {Asked.DHCP: answers.MANY + 5, Asked.ERROR: 1}
+    assert side.said == {Asked.DHCP: answers.MANY - 1, Asked.ERROR: 1}
+    assert side.unheard == {(Asked.DHCP, answers.TOO_MUCH): 5, (Asked.DHCP, answers.FAILED): 1}

@@ -9,9 +9,9 @@ import uvicorn
 import uvloop
 from tests.waiting import PATIENCE
 
+from netweft.listeners import bind
 from netweft.server import accepting
 from netweft.server.crowd import Crowd
-from netweft.server.listeners import bind
 from netweft.store.turns import Turns
 
 ROOMY = 100

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from netweft.server.listeners import UNIX_MODE, ListenError, bind
+from netweft.listeners import UNIX_MODE, ListenError, bind
 
 
 @pytest.fixture

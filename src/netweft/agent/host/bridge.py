@@ -7,7 +7,7 @@ each time around, and that is time in which it forwards nothing (docs/decisions/
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
 import structlog
@@ -21,7 +21,7 @@ from netweft.dataplane.openflow.conntrack import Connections
 from netweft.dataplane.openflow.driver import FlowDriver, FlowPlan
 from netweft.dataplane.openflow.errors import ConnectionLost, OpenFlowError
 from netweft.dataplane.openflow.flow import Flow, FlowKey
-from netweft.dataplane.openflow.messages import PacketIn
+from netweft.dataplane.openflow.messages import Count, PacketIn
 from netweft.dataplane.openflow.text import format_flow
 from netweft.reconcile.plan import Step
 from netweft.reconcile.retry import Backoff
@@ -211,6 +211,15 @@ class BridgeSide:
             self._driver.change(part.upserts, part.deletes)
         if self.at_rest and (part.upserts or part.deletes):
             self.expect()
+
+    @property
+    def flows(self) -> Collection[Flow]:
+        """Ours that are there; none while it is away or left alone."""
+        return self._driver.actual.values() if self._driver else ()
+
+    async def count(self, table: int, cookie: int, mask: int) -> list[tuple[Flow, Count]]:
+        """Raises OpenFlowError."""
+        return await self._connection.count_flows(table, cookie, mask) if self._connection else []
 
     async def forget_connections(self, zones: Iterable[int]) -> bool:
         """In these conntrack zones.  False: the bridge is away.  Raises OpenFlowError."""

@@ -4,7 +4,7 @@ From bfd_status in Open vSwitch's database, which vswitchd keeps.  A session tha
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
 import structlog
@@ -32,6 +32,11 @@ class BfdWatch:
         self._desired, self._again = desired, again
         self._since: dict[str, float] = {}  # near end -> when it was first seen
         self._known: dict[str, BfdSession] = {}
+
+    @property
+    def up(self) -> Iterable[bool]:
+        """Whether each session is; one that is new counts as up."""
+        return (one.up for gateway in self._desired.gateways() for one in gateway.sessions)
 
     def observe(self, look: Look) -> None:
         """Each turn, before what is wanted is worked out."""

@@ -26,7 +26,7 @@ from netweft.services.addresses import octets
 from netweft.services.fields import Reason, cookie
 from netweft.services.l2.announce import Packet
 from netweft.services.l3.announcements import to_network
-from netweft.services.l3.takeover import Order, chosen
+from netweft.services.l3.takeover import Order, Sight, chosen
 from netweft.services.l3.values import Gateway, GatewayPlace
 from netweft.services.l3.wire import wire_mac
 from netweft.services.values import Asked, HostFacts, LocalPort
@@ -80,6 +80,7 @@ class Failover:
         self._sightings = Sightings(node, self._again)
         self._all = True  # seats are to be looked at again
         self._answered: set[str] = set()
+        self.taken = self.left = 0  # gateways, ever
         self.is_deaf: Callable[[str], bool] = lambda port_id: False
         self.on_said: Callable[[bytes, arp.Said], None] = lambda to, said: None
 
@@ -175,6 +176,7 @@ class Failover:
         self._stop_asking(seat)
         if seat.answers:
             seat.answers = False
+            self.left += 1
             seat.left = _now() if self._sightings.can(self._node) else float("-inf")
             for after in (LEAVES_FOR, HEARS_FOR):
                 asyncio.get_running_loop().call_later(after + 0.01, self._again)
@@ -192,6 +194,25 @@ class Failover:
             return GatewayPlace(next(others, seat.leads_to))
         ago = _now() - seat.left
         return GatewayPlace(self._node if ago < LEAVES_FOR else seat.order.now, here=ago < HEARS_FOR)
+
+    @property
+    def seats(self) -> Iterable[str]:
+        """Of each gateway: `here`, `asking`, `elsewhere` or `nowhere`."""
+        for seat in self._seats.values():
+            if seat.order.now == self._node:
+                yield "here" if seat.answers else "asking"
+            else:
+                yield "elsewhere" if seat.order.now else "nowhere"
+
+    @property
+    def seen(self) -> Iterable[Sight]:
+        """What each node that is watched is seen as."""
+        return self._sightings.seen
+
+    @property
+    def cut(self) -> int:
+        """Physical networks on the way outside without carrier."""
+        return len(self._sightings.cut)
 
     # before it is taken
 
@@ -229,6 +250,7 @@ class Failover:
                 await asyncio.sleep(pause)
                 pause = 0.0 if _now() - begun < IN_A_HURRY else MOST_PAUSE
         seat.asking, seat.answers = None, True
+        self.taken += 1
         log.info("gateway taken", port=id)
         self._choose(id, seat)
         self._tell_what_is_not_known()

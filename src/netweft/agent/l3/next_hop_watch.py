@@ -5,7 +5,7 @@ answers again; what led to him goes by the others.  Nobody is silent from the st
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -52,6 +52,11 @@ class NextHopWatch:
         self._send = send
         self._wake = wake
         self._states: dict[Watched, State] = {}
+
+    @property
+    def silent(self) -> Iterable[bool]:
+        """Whether each is."""
+        return (state.silent for state in self._states.values())
 
     def heard(self, to: bytes, said: arp.Said) -> list[tuple[str, str]]:
         """For which networks, by which gateways' ports that is an answer."""

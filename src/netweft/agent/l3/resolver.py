@@ -85,7 +85,7 @@ class Resolver:
         self._desired = desired
         self._send = send
         self._wake = wake
-        self._watch = NextHopWatch(desired, send, wake)
+        self.watch = NextHopWatch(desired, send, wake)
         self._shares = Shares(desired, wake)
         self._on_wires = WireAnnouncer(desired, send)
         self._looked_ahead = float("-inf")
@@ -127,7 +127,7 @@ class Resolver:
             return ()
         said = arp.reply(packet.frame) or icmp.advertised(packet.frame)
         if said is not None and self._hears(here, said):
-            for network_id, port_id in self._watch.heard(packet.frame[:6], said):
+            for network_id, port_id in self.watch.heard(packet.frame[:6], said):
                 place = Place(network_id, said.address)
                 self._learn(place, said.mac, self._known.get(place), port_id)
             self.said(packet.frame[:6], said)
@@ -236,7 +236,7 @@ class Resolver:
                     self._ask(place, question)
         if now - self._looked_ahead > LOOK_AHEAD:
             self._look_ahead(now)
-        self._watch.tick(now)
+        self.watch.tick(now)
         self._shares.tick(now)
         self._on_wires.tick(now)
         for network_id in {place.network_id for place in self._known}:

@@ -37,6 +37,10 @@ class Sightings:
         self._back: dict[str, float] = {}  # host -> since when it can have a gateway
         self._was_cut_off = False
 
+    @property
+    def seen(self) -> Iterable[Sight]:
+        return self._seen.values()
+
     def anew(self) -> None:
         """The database was away, and in the userspace datapath vswitchd stood still meanwhile: it heard nobody, so that
         its sessions have ended says nothing of the others."""

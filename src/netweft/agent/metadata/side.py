@@ -55,12 +55,15 @@ class Solicitations:
 
 
 class MetadataSide:
-    """first: the server to ask first.  wake: the loop, when a port is not listened to for a while."""
+    """first: the server to ask first.  wake: the loop, when a port is not listened to for a while.
+    said: how many answers, by the class of their status; refused: connections that were not let in."""
 
     def __init__(
         self, settings: AgentSettings, desired: Desired, first: Callable[[], str], wake: Callable[[], None]
     ) -> None:
         self._settings, self._desired, self._first, self._wake = settings, desired, first, wake
+        self.said: Counter[str] = Counter()
+        self.refused = 0
         self._guests = Guests(0)
         self._here: dict[Connection, LocalPort] = {}  # as it was when it connected
         self._counts: Counter[str] = Counter()
@@ -116,6 +119,7 @@ class MetadataSide:
         (peer, *_), (own, *_) = ends_
         here = self._who(peer.partition("%")[0])
         if here is None or self._is_too_much(here.port.id) or not self._guests.enter(here.port.id, connection):
+            self.refused += 1
             return None
         self._here[connection] = here
         addresses = (ip_address(one.partition("%")[0]) for one in (peer, own))
@@ -139,7 +143,13 @@ class MetadataSide:
     async def _answer(self, port_id: str, asked_from: str, method: str, target: str, body: bytes) -> Said:
         assert self._server is not None
         question = Ask(port_id=port_id, asked_from=asked_from, method=method, target=target, body=body)
-        return await self._server.ask(question)
+        said = await self._server.ask(question)
+        self.said[f"{said.status // 100}xx"] += 1
+        return said
+
+    @property
+    def connected(self) -> int:
+        return len(self._here)
 
     def _is_too_much(self, port_id: str) -> bool:
         loop = asyncio.get_running_loop()

@@ -67,6 +67,19 @@ class OpenFlowConnection:
             self._session.abort(error)
             raise
 
+    async def count_flows(self, table: int, cookie: int, cookie_mask: int) -> list[tuple[Flow, Count]]:
+        """The same, with what each of them does."""
+        xid = self._session.next_xid()
+        parts = await self._session.request(messages.dump_request(cookie, cookie_mask, xid, table), xid)
+        try:
+            pairs = (
+                zip(messages.decode_flows(part, 0), messages.decode_counts(part, 0), strict=True) for part in parts
+            )
+            return [pair for part in pairs for pair in part]
+        except ProtocolError as error:
+            self._session.abort(error)
+            raise
+
     async def apply(
         self, adds: Sequence[Flow], deletes: Iterable[FlowKey] = (), *, clear: tuple[int, int] | None = None
     ) -> None:

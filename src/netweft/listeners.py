@@ -1,4 +1,4 @@
-"""The server's sockets: bound by us, so that what is wrong with one can be said in a sentence.
+"""Listening sockets of server and agent: bound by us, so that what is wrong with one can be said in a sentence.
 
 `127.0.0.1:9696`, `[::1]:9696` or `unix:/run/netweft/api.sock`.
 """
