@@ -226,7 +226,8 @@ def test_metrics(lab: Lab, stage: Stage, counting: None) -> None:
     namespace, stranger = there(lab, vm), "10.40.0.250"
     in_it = ("ip", "-n", namespace, "address", "add", f"{stranger}/32", "dev", "eth0")
     subprocess.run(in_it, check=True)
-    spoofing = ("ping", "-c", "20", "-i", "0.01", "-W", "1", "-I", stranger, address(stage.one))
+    assert lab.ping(vm, BEHIND), "the gateway's MAC is known: nobody is asked for it by the stranger's address"
+    spoofing = ("ping", "-c", "20", "-i", "0.01", "-W", "1", "-I", stranger, BEHIND)
     assert subprocess.run(in_namespace(namespace, *spoofing), capture_output=True, check=False).returncode == 1
     place = ("int", "pipeline", "source_address")
 

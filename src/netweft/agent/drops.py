@@ -27,7 +27,7 @@ from netweft.services.pipeline import pipeline_of
 
 LEADING: Final = (Goto, Resubmit, Apart, Output, Controller, Clone, Conjunction, Unreadable)
 AT_ONCE: Final = 2000  # flows that are looked at before others have their turn
-SECONDS: Final = 4.0
+SECONDS: Final = 4.0  # for all bridges together
 
 _Place: TypeAlias = tuple[int, int]  # table, and the cookie's bits of mark and reason
 
@@ -52,11 +52,15 @@ class Drops:
         """One at a time.  Of a bridge that is away, or does not answer in time, what was known stays."""
         async with self._looking:
             self.flows.clear()
+            end = asyncio.get_running_loop().time() + SECONDS
             for role, side in self._bridges.items():
+                flows = side.flows
+                if flows is None:
+                    continue
                 names = {table.id: table.name for table in pipeline_of(role).tables.values()}
-                places = await self._survey(role, side, names)
+                places = await self._survey(role, list(flows), names)
                 try:
-                    async with asyncio.timeout(SECONDS):
+                    async with asyncio.timeout_at(end):
                         found = [one for place in sorted(places) for one in await side.count(*_asked(place))]
                 except (OpenFlowError, TimeoutError):  # whoever keeps the connection up says so
                     continue
@@ -68,12 +72,12 @@ class Drops:
                         more = count.packets - before if count.packets >= before else count.packets
                         self.packets[Where(role, names.get(flow.table, str(flow.table)), _reason(flow))] += more
 
-    async def _survey(self, role: str, side: BridgeSide, names: Mapping[int, str]) -> set[_Place]:
+    async def _survey(self, role: str, there: list[Flow], names: Mapping[int, str]) -> set[_Place]:
         """Counts the flows, and finds where there are some that lead nowhere."""
         passing = {table.id for table in pipeline_of(role).tables.values() if table.is_asked_in_passing}
         places: set[_Place] = set()
         tables: defaultdict[int, int] = defaultdict(int)
-        for flows in _parts(list(side.flows)):
+        for flows in _parts(there):
             for flow in flows:
                 tables[flow.table] += 1
                 if flow.table not in passing and not _leads_on(flow):

@@ -116,7 +116,12 @@ BRIDGE_CONNECTED: Final = Metric(
 BRIDGE_SESSIONS: Final = Metric(
     "netweft_agent_bridge_sessions_total", "counter", "How often the agent has connected to the bridge", ("bridge",)
 )
-FLOWS: Final = Metric("netweft_agent_flows", "gauge", "Flows of ours on the bridge, by table", ("bridge", "table"))
+FLOWS: Final = Metric(
+    "netweft_agent_flows",
+    "gauge",
+    "Flows of ours on the bridge, by table; of one that carries nothing and is left alone, none",
+    ("bridge", "table"),
+)
 FLOWS_REFUSED: Final = Metric(
     "netweft_agent_flows_refused", "gauge", "Objects of which the bridge refuses a flow", ("bridge",)
 )

@@ -10,6 +10,7 @@ from tests.waiting import until
 
 from netweft.agent import follower
 from netweft.agent.follower import Follower
+from netweft.metrics.definitions import AGENT
 from netweft.model import Network, NodeFacts, NodeView, Port, PortState, PortStatus
 from netweft.reconcile.plan import Plan, Step
 from netweft.settings import AgentSettings
@@ -188,3 +189,15 @@ async def test_a_fault_of_the_plug_in_takes_nothing_down(settings: AgentSettings
         await until(lambda: host.turns >= turns + 2)
         assert states(feed) == {P.id: PortState.UP}
         assert "problem" in agent.show()
+
+
+async def test_it_says_at_metrics_what_it_knows(settings: AgentSettings, feed: FakeFeed) -> None:
+    host = Host(P.id, Q.id)
+    host.refuses.add(Q.id)
+    async with running(settings, host) as agent:
+        await feed.set("hv1", [NET, P, Q])
+        await feed.wait(lambda: states(feed) == {P.id: PortState.UP, Q.id: PortState.ERROR})
+        found = {(one.metric.name, *one.labels): one.value for one in await agent.readings()}
+        assert found["netweft_agent_feed_session",] == 1
+        assert found["netweft_agent_ports", "up"] == found["netweft_agent_ports", "error"] == 1
+    assert {one.metric for one in await agent.readings()} <= set(AGENT)

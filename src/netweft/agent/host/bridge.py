@@ -213,13 +213,15 @@ class BridgeSide:
             self.expect()
 
     @property
-    def flows(self) -> Collection[Flow]:
-        """Ours that are there; none while it is away or left alone."""
-        return self._driver.actual.values() if self._driver else ()
+    def flows(self) -> Collection[Flow] | None:
+        """Ours that are there; None: it is away, or left alone."""
+        return self._driver.actual.values() if self._driver else None
 
     async def count(self, table: int, cookie: int, mask: int) -> list[tuple[Flow, Count]]:
         """Raises OpenFlowError."""
-        return await self._connection.count_flows(table, cookie, mask) if self._connection else []
+        if self._connection is None:
+            raise ConnectionLost(f"{self._socket.stem} is away")
+        return await self._connection.count_flows(table, cookie, mask)
 
     async def forget_connections(self, zones: Iterable[int]) -> bool:
         """In these conntrack zones.  False: the bridge is away.  Raises OpenFlowError."""
