@@ -7,7 +7,7 @@ import httpx
 from netweft.doctor.facts import Database, Server
 from netweft.doctor.gather_host import folder, secret
 from netweft.doctor.processes import holders
-from netweft.server.listeners import ListenError, bind
+from netweft.listeners import ListenError, bind
 from netweft.settings import ServerSettings
 from netweft.store.looking import look
 
@@ -19,7 +19,7 @@ def gather(settings: ServerSettings) -> Server:
     return Server(
         state_dir=folder(settings.state_dir),
         database=Database(_writable(settings.database) or looked.problem, looked.schema, looked.newest),
-        listen={one: _listen(one) for one in settings.listen},
+        listen={one: _listen(one) for one in (*settings.listen, *settings.metrics_listen)},
         secrets=tuple(secret(path) for path in _secrets(settings)),
         keystone=_keystone(settings.keystone_url),
     )
