@@ -41,8 +41,13 @@ def explain(object: str, type_: str | None, *, as_json: bool) -> int:
             told = client.call("GET", f"{PATH}/{quote(found['id'], safe='')}")["explanation"]
     except CommandError as error:
         raise _NoAnswer(str(error)) from None
-    click.echo(json.dumps(told, indent=2) if as_json else "\n".join(text(told)))
+    click.echo(json.dumps(told, indent=2) if as_json else "\n".join(map(_printable, text(told))))
     return _WORKS if told["works"] else _DOES_NOT
+
+
+def _printable(line: str) -> str:
+    """Names are what users chose: nothing in them is for the terminal."""
+    return "".join(each if each.isprintable() else "?" for each in line)
 
 
 def _only(client: Client, name: str, type: str | None) -> dict[str, Any]:

@@ -85,6 +85,15 @@ def test_what_does_not(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
     assert "  ! router-admin-down: router r: The router is switched off.\n      fix: openstack router set" in out
 
 
+def test_a_name_says_nothing_to_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "web", told=PORT | {"name": "a\x1b[2J\r\nit works", "works": False})[0] == 1
+    out = capsys.readouterr().out
+    assert out.splitlines()[0] == "port a?[2J??it works (p-1)"
+    assert "\x1b" not in out
+
+
 def test_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(monkeypatch, "a b/c", "--json") == (0, ["?name=a+b%2Fc", "/p-1"])
     assert json.loads(capsys.readouterr().out) == PORT

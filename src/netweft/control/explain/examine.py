@@ -5,6 +5,7 @@
 Of the others only what blocks is told: that a router has no gateway is no fault of a port's.
 """
 
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -79,7 +80,13 @@ class Finding(NamedTuple):
 
     @property
     def fix(self) -> str:
-        return self.code.fix.format_map({"id": self.row["id"]} | dict(self.told.values))
+        """Values are what users chose (a device's id), and the command is for an admin's shell: each is one word."""
+        values = {"id": self.row["id"]} | dict(self.told.values)
+        return self.code.fix.format_map({name: _word(value) for name, value in values.items()})
+
+
+def _word(value: str) -> str:
+    return shlex.quote("".join(each if each.isprintable() else "?" for each in value))
 
 
 Named = tuple[str, Row]

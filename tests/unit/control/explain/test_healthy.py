@@ -1,5 +1,6 @@
 """Of a healthy region nothing is said; of one with one fault, that fault, about each object that suffers from it."""
 
+import shlex
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -255,6 +256,15 @@ def test_all_are_named_not_only_the_first(wanted: set[str]) -> None:
 
 def test_each_code_has_its_fault() -> None:
     assert {one.code for one in FAULTS} == {code.code for check in CHECKS for code in check.codes}
+
+
+def test_a_fix_is_one_command_whatever_users_call_things() -> None:
+    rows = rows_of(ONE)
+    (port,) = (one for one in rows["ports"].values() if not one["device_owner"])
+    port |= {"status": "DOWN", "device_id": "a; reboot $(id)\nreboot"}
+    (found,) = (one for one in examine(seen(rows), "ports", port) if one.code.code == "port-not-plugged")
+    assert shlex.split(found.fix) == ["openstack", "server", "start", "a; reboot $(id)?reboot"]
+    assert "\n" not in found.fix
 
 
 def test_what_is_on_its_way_is_no_fault() -> None:
