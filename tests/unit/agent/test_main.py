@@ -1,5 +1,7 @@
 """Settings that cannot work are said in one line, before anything is touched."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,7 @@ from netweft.settings import AgentSettings
         ({"uplink_bandwidths": ("a:eth1:5", "tunnel:eth1:6"), "bridge_mappings": ("a:b",)}, "eth1 has two bandwidths"),
         ({"local_vlans": "0:4094"}, "local_vlans: 0:4094"),
         ({"local_vlans": "9:3"}, "local_vlans: 9:3"),
+        ({"metrics_listen": ("192.0.2.1:9698",)}, "metrics_listen: cannot listen on 192.0.2.1:9698"),
     ],
 )
 def test_bad_settings(settings: dict[str, object], why: str, tmp_path: Path) -> None:
@@ -34,6 +37,13 @@ def test_a_socket_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(AgentError, match="cannot listen on"):
         run(AgentSettings(socket=str(tmp_path / "file" / "s")))
+
+
+def test_without_metrics_nothing_of_them_is_imported() -> None:
+    imported = "import sys, netweft.agent.loop, netweft.agent.main, netweft.server.run"
+    script = f"{imported}; print('prometheus_client' in sys.modules)"
+    done = subprocess.run((sys.executable, "-c", script), capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 def test_facts() -> None:
