@@ -27,6 +27,10 @@ COMMANDS = {
     "node": Lazy("netweft.cli.node:node", "Let hypervisors in: their tokens."),
     "explain": Lazy("netweft.cli.explain:explain", "What an object is, and everything that keeps it from working."),
     "doctor": Lazy("netweft.cli.doctor:doctor", "What this host lacks before the first start."),
+    "support-bundle": Lazy(
+        "netweft.cli.support_bundle:support_bundle",
+        "What a maintainer needs of this host, in one file.",
+    ),
     "lab": Lazy("netweft.cli.lab:lab", "Hypervisors, their fabric and VMs, on this machine."),
     "demo": Lazy("netweft.cli.demo:demo", "Two hypervisors, two VMs, a ping over VXLAN, and a picture of it."),
 }

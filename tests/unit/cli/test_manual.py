@@ -33,7 +33,7 @@ def test_a_page_tells_of_each_option_and_command() -> None:
     assert "\\-\\-integration\\-bridge" in pages["man/netweft-agent.1"]
     assert '.SS "netweft agent plan"' in pages["man/netweft-agent.1"]
     assert '.SS "netweft lab vm add"' in pages["man/netweft-lab.1"]
-    assert all(f"netweft\\-{name}" in pages["man/netweft.1"] for name in COMMANDS)
+    assert all(name.replace("-", "\\-") in pages["man/netweft.1"] for name in COMMANDS)
 
 
 def test_no_line_is_a_command_that_we_did_not_mean() -> None:

@@ -1,0 +1,42 @@
+"""Which secrets this host knows of, so that they can be taken out.  They are kept nowhere."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from netweft.settings import AgentSettings, ServerSettings
+
+_VARIABLE = re.compile(r"^\s*(?:export\s+)?OS_\w*(?:PASSWORD|SECRET|TOKEN)=(.*)$", re.MULTILINE)
+
+
+def secrets(server: ServerSettings | None, agent: AgentSettings | None, environ: Mapping[str, str]) -> Iterator[str]:
+    yield from (
+        value for name, value in environ.items() if re.search("PASSWORD|SECRET|TOKEN", name) and "FILE" not in name
+    )
+    if server:
+        yield from _of_address(server.database)
+        yield from _of_file(server.service_password_file)
+        yield from _of_file(server.metadata_secret_file)
+        for line in _of_file(str(Path(server.state_dir) / "admin-openrc")):
+            yield from (found.strip("\"' ") for found in _VARIABLE.findall(line))
+    if agent:
+        yield from (token for token in (agent.token, *_of_file(agent.token_file)) if token)
+        yield from (token.rpartition(".")[2] for token in (agent.token, *_of_file(agent.token_file)))
+
+
+def _of_address(url: str) -> Iterator[str]:
+    try:
+        password = urlsplit(url).password
+    except ValueError:
+        password = None
+    raw = url.partition("://")[2].rpartition("@")[0].partition(":")[2]
+    yield from {one for one in (password, unquote(password or ""), raw) if one}
+    yield from re.findall(r"password=([^&]+)", url)
+
+
+def _of_file(path: str) -> Iterator[str]:
+    try:
+        yield Path(path).read_text().strip()
+    except (OSError, UnicodeDecodeError):
+        return
