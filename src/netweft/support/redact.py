@@ -12,12 +12,12 @@ GONE = "***"
 _SHORTEST = 4  # what is shorter would take half of the text with it
 
 _NAMES = (
-    r"[\w.-]*(?:password|passwd|passphrase|secret|token|user_?data|private_?key|admin_?pass|psk|api_?key|credential"
-    r"|authorization|public_?key)[\w.-]*"
+    r"(?:password|passwd|passphrase|secret|token|user_?data|private_?key|admin_?pass|psk|api_?key|credential"
+    r"|authorization|public_?key)[\w.-]{0,64}"
 )
 _ESCAPED = r"(?P<depth>\\+)\".*?(?<!\\)(?P=depth)\""  # of JSON that is in a string
 _QUOTED = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'"
-_BARE = r"[^\s{\[\"'\\](?:\S*[^\s,])?"  # to the next space: who knows what may be in a password
+_BARE = r"(?!(?:true|false|null)[,\s])[^\s{\[\"'\\](?:\S*[^\s,])?"  # to the next space
 _PATTERNS = (
     # a block of PEM or of OpenSSH, also where its lines ends are written as \n
     (re.compile(r"-----BEGIN [A-Z0-9 ]+-----.*?(?:-----END [A-Z0-9 ]+-----|\Z)", re.DOTALL), GONE),
@@ -25,7 +25,7 @@ _PATTERNS = (
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]+"), rf"\1 {GONE}"),
     (re.compile(r"(://)[^/\s@\"']*(@)"), rf"\1{GONE}\2"),
     (re.compile(r"\bgAAAA[\w=-]{20,}"), GONE),  # Keystone's tokens
-    (re.compile(r"\b[\w.-]+\.[\w-]{43}\b"), GONE),  # a node's token
+    (re.compile(r"(?<=\w)\.[\w-]{43}(?![\w-])"), f".{GONE}"),  # a node's token
     (re.compile(rf"(?i)({_NAMES}\\*[\"']?\s*[=:]\s*)(?:{_ESCAPED}|{_QUOTED}|{_BARE})"), rf'\1"{GONE}"'),
     (re.compile(r"#cloud-config.*", re.DOTALL), GONE),
 )

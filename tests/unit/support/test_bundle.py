@@ -102,7 +102,8 @@ def test_no_secret_is_in_any_byte_of_it(host: Path, tmp_path: Path, capsys: pyte
     log = next(text.decode() for name, text in members.items() if name.endswith("agent.log"))
     assert "agent started" in log and "last useful line, port 5f0c" in log and "remote_ip" in log and "stays" in log
     assert json.loads(members["settings/agent.json"])["node"] == "hv1"
-    assert json.loads(members["doctor.json"])["ready"] is False
+    told = json.loads(members["doctor.json"])
+    assert told["ready"] is False and told["facts"]["agent"]["servers"]["http://127.0.0.1:1"]["token_refused"] is False
     assert b"no agent answers" in members["agent/show.txt"]
     with pytest.raises(SystemExit) as ended:
         main(command)
@@ -134,3 +135,9 @@ def test_whatever_a_password_is_made_of_it_goes(rest: str, data: st.DataObject) 
     said = redactor([])(f"event=x {line} port=5f0c")
     assert "SEED" not in said
     assert said.startswith("event=x ") and said.endswith(" port=5f0c")
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("word", ["a", "a.", "password", 'password="', "://", "-----BEGIN A-----"])
+def test_a_long_line_that_somebody_made_takes_no_hour(word: str) -> None:
+    redactor([])(word * (2**18 // len(word)))
