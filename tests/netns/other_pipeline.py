@@ -7,7 +7,7 @@ import importlib.util
 import sys
 from pathlib import Path
 
-NAME = "netweft.services.pipeline"
+NAME = "netweft.services.integration_tables"
 FRONT = '    Table(\n        "priority_tag",\n        "a tag of VLAN 0'
 MORE = """    Table(
         "admission",
