@@ -32,16 +32,19 @@ while not select.select([sys.stdin], [], [], 0.01)[0]:
 """
 AT_ONCE = 30  # frames: some 3,000 a second, far above each limit
 FLOODER = "02:00:00:00:00:66"
+BY_FLOATING_IP = (RouterLimit.UNDELIVERED_FROM_OUTSIDE, RouterLimit.ERRORS_IN)
 
 
 class Stage(NamedTuple):
-    """one, other: VMs, each behind a router of its own.  flooded: the gateway of the first, and a floating IP there."""
+    """one, other: VMs, each behind a router of its own, both on hv1.  flooded: the gateway of the first on `node`, by
+    its MAC and address, and a floating IP, which is with its VM and has a MAC of its own."""
 
     one: Vm
     other: Vm
     mac: str
     own: str
     floating: str
+    floating_mac: str
     node: str
     outside: str
 
@@ -61,6 +64,7 @@ def stage(lab: Lab) -> Iterator[Stage]:
     with lab.cloud() as cloud:
         (port,) = cloud.list("ports", device_id=routers[0]["id"], device_owner="network:router_gateway")
         floating = cloud.create("floatingips", floating_network_id=external, port_id=vms[0].port_id)
+        (its_own,) = cloud.list("ports", device_id=floating["id"])
     for vm in vms:
         assert lab.ping(vm, BEHIND)
     yield Stage(
@@ -69,6 +73,7 @@ def stage(lab: Lab) -> Iterator[Stage]:
         port["mac_address"],
         port["fixed_ips"][0]["ip_address"],
         floating["floating_ip_address"],
+        its_own["mac_address"],
         port["binding:host_id"],
         there,
     )
@@ -77,7 +82,7 @@ def stage(lab: Lab) -> Iterator[Stage]:
 
 def frames(stage: Stage, kind: RouterLimit) -> list[bytes]:
     """All different, as far as there are so many."""
-    macs, numbers = (FLOODER, stage.mac), range(AT_ONCE)
+    macs, numbers = (FLOODER, stage.floating_mac if kind in BY_FLOATING_IP else stage.mac), range(AT_ONCE)
     match kind:
         case RouterLimit.NEIGHBOURS:
             senders = [(FLOODER, f"203.0.113.{150 + number}") for number in numbers]
@@ -112,7 +117,7 @@ def flood(stage: Stage, kind: RouterLimit) -> Iterator[None]:
 
 def dropped(lab: Lab, stage: Stage, kind: RouterLimit) -> int:
     """By the meters of that kind on the node that is flooded."""
-    socket = lab.node(stage.node).ovs / "br-int.mgmt"
+    socket = lab.node("hv1" if kind in BY_FLOATING_IP else stage.node).ovs / "br-int.mgmt"
     command = ("ovs-ofctl", "-OOpenFlow15", "meter-stats", str(socket))
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     counts = 0
