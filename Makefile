@@ -52,7 +52,7 @@ conformance: ## OpenStack's own tests of the Networking API; writes docs/conform
 	@scripts/install.sh conformance
 	$(BIN)/python -m tests.conformance.run
 
-check: ## lint, types, import contracts and the quick tests that need no root; under a minute
+check: ## lint, types, import contracts and the quick tests that need no root; some two minutes on two cores
 	@[ -x $(BIN)/pytest ] || { echo "first: sudo make install" >&2; exit 1; }
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/pytest -n auto --hypothesis-profile=check -m "not root and not ovs and not postgres and not client and not keystone and not slow"
