@@ -168,15 +168,15 @@ class Desired:
 
     def gateways(self) -> list[Gateway]:
         """Of routers, that are on this node."""
-        return self._rendering.gateways() if self._rendering else []
+        return self._rendering.routers.gateways() if self._rendering else []
 
     def standbys(self) -> list[Gateway]:
         """Of routers, that this node may have to take over."""
-        return self._rendering.standbys() if self._rendering else []
+        return self._rendering.routers.standbys() if self._rendering else []
 
     def candidate(self, port_id: str) -> Gateway | None:
         """The gateway with this port, if this node has it or may have to take it over."""
-        return self._rendering.candidate(port_id) if self._rendering else None
+        return self._rendering.routers.candidate(port_id) if self._rendering else None
 
     @property
     def watched(self) -> frozenset[str]:
@@ -218,11 +218,11 @@ class Desired:
 
     def interfaces_on(self, network_id: str) -> list[Interface]:
         """Of all routers that are up."""
-        return self._rendering.interfaces_on(network_id) if self._rendering else []
+        return [interface for _, interface in self._rendering.routers.on(network_id)] if self._rendering else []
 
     def routers_on(self, network_id: str) -> Iterable[tuple[LocalRouter, Interface]]:
         """All that are up, with their interfaces there."""
-        return self._rendering.routers_on(network_id) if self._rendering else ()
+        return self._rendering.routers.on(network_id) if self._rendering else ()
 
     def answering(self) -> Iterable[tuple[LocalRouter, Interface]]:
         """The interfaces for which this node answers physical hosts."""

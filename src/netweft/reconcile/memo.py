@@ -59,6 +59,16 @@ class Memo(Generic[K, V]):
         if unit not in self._reads:
             self._dirty.add(unit)
 
+    @property
+    def dirty(self) -> frozenset[Unit]:
+        """The units whose facts have changed since the last refresh, or that are new: what was worked out for any other
+        one from what it reads is still so."""
+        return frozenset(self._dirty)
+
+    def is_current(self, unit: Unit) -> bool:
+        """It is there and not dirty."""
+        return unit in self._reads and unit not in self._dirty
+
     def refresh(self) -> dict[K, V | None]:
         """Render what is dirty.  Returns the keys whose desired value changed; None: no longer wanted."""
         before: dict[K, V | None] = {}

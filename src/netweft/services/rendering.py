@@ -35,11 +35,11 @@ from netweft.services.l3.floating_places import FloatingPlaces
 from netweft.services.l3.forwarded import ForwardedAddresses
 from netweft.services.l3.interfaces import Interfaces
 from netweft.services.l3.labels import Labels
+from netweft.services.l3.local_routers import LocalRouters
 from netweft.services.l3.nat_zones import NatZones, name_of
 from netweft.services.l3.unsure import Domains, UnsurePorts
-from netweft.services.l3.values import BfdSession, Gateway, GatewayPlace, Interface, LocalRouter
+from netweft.services.l3.values import BfdSession, GatewayPlace, Interface, LocalRouter
 from netweft.services.l3.watch import watched
-from netweft.services.l3.wiring import local_router
 from netweft.services.security.paired_addresses import PairedAddresses
 from netweft.services.security.remotes import Numbers, Remotes
 from netweft.services.service import Service
@@ -69,6 +69,7 @@ class Rendering:
         self._paired = PairedAddresses()
         self._node = host.name
         self._interfaces = Interfaces(host.name)
+        self.routers = LocalRouters(self._memo, self._interfaces)
         self._advertisers = Advertisers()
         self.forwarded = ForwardedAddresses()
         self._unsure = UnsurePorts()
@@ -107,42 +108,13 @@ class Rendering:
     def router_at(self, number: int) -> LocalRouter | None:
         """By its number on this node."""
         router_id = self._router_at.get(number)
-        return local_router(self._memo, router_id) if router_id else None
-
-    def gateways(self) -> list[Gateway]:
-        """Of routers that are up, on this node; each floating IP with a MAC of its own is one, too."""
-        return [end for router in self._routers_outside() for end in router.ends]
-
-    def standbys(self) -> list[Gateway]:
-        """Likewise those that it may have to take over."""
-        return [gateway for router in self._routers_outside() for gateway in router.standbys]
-
-    def candidate(self, port_id: str) -> Gateway | None:
-        """One of either, whether or not its router is up."""
-        port: GatewayPort | None = self._memo.get(("gateway_port", port_id))
-        router = local_router(self._memo, port.router_id) if port else None
-        return next((one for one in router.candidates if one.port.id == port_id), None) if router else None
-
-    def _routers_outside(self) -> Iterator[LocalRouter]:
-        found = (local_router(self._memo, id) for id in self._interfaces.outside_here)
-        return (one for one in found if one and one.router.admin_state_up)
-
-    def interfaces_on(self, network_id: str) -> list[Interface]:
-        """Of all routers that are up."""
-        return [interface for _, interface in self.routers_on(network_id)]
-
-    def routers_on(self, network_id: str) -> Iterator[tuple[LocalRouter, Interface]]:
-        """All that are up, with their interfaces there."""
-        for router in (local_router(self._memo, id) for id in self._interfaces.routers_on(network_id)):
-            for one in router.interfaces if router and router.router.admin_state_up else ():
-                if router and one.port.network_id == network_id and one.port.admin_state_up:
-                    yield router, one
+        return self.routers.get(router_id) if router_id else None
 
     def answering(self) -> Iterator[tuple[LocalRouter, Interface]]:
         """The interfaces for which this node answers on a wire."""
         for network_id in sorted(self._interfaces.networks):
             if self.near(network_id) is not None:
-                yield from (one for one in self.routers_on(network_id) if one[1].port.answers_on == one[0].node)
+                yield from (one for one in self.routers.on(network_id) if one[1].port.answers_on == one[0].node)
 
     def may_be_there(self, network_id: str, address: IpAddress) -> bool:
         """Whether a host may have this address that the database does not know: agents ask for such only."""
@@ -196,6 +168,7 @@ class Rendering:
         behind = {vlans[id]: id for id in self._interfaces.networks & vlans.keys()}
         behind |= {zone: name for name, zone in self._zones.numbers.assigned.items()}
         self._memo.put(wiring.TRANSIT, tuple(sorted(behind.items())) or None)
+        self.routers.forget_dirty()
         return self._memo.refresh()
 
     def _rezone(self) -> None:

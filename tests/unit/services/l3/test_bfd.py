@@ -20,7 +20,8 @@ FAR = {FIRST_PORT.id: 901, OTHER_PORT.id: 902}
 
 
 def sessions(region: Region) -> dict[str, BfdSession]:
-    return {one.port.id: session for one in region.nodes["hv1"].rendering.gateways() for session in one.sessions}
+    gateways = region.nodes["hv1"].rendering.routers.gateways()
+    return {one.port.id: session for one in gateways for session in one.sessions}
 
 
 def network_of(one: GatewayPort) -> Network:

@@ -231,8 +231,12 @@ def test_both_where_the_first_is(region: Region, host: str) -> None:
     region.settle()
     used = {leaves_as(region, frm, to)[1] for frm in (B1, B2) for to in FLOWS}
     assert used == {mac(FIRST_PORT.mac_address), mac(OTHER_PORT.mac_address)}
-    assert [len(node.rendering.gateways()) for node in region.nodes.values()] == [2 * (name == host) for name in order]
-    assert [len(node.rendering.standbys()) for node in region.nodes.values()] == [2 * (name != host) for name in order]
+    assert [len(node.rendering.routers.gateways()) for node in region.nodes.values()] == [
+        2 * (name == host) for name in order
+    ]
+    assert [len(node.rendering.routers.standbys()) for node in region.nodes.values()] == [
+        2 * (name != host) for name in order
+    ]
 
 
 HAS, LEFT, SENDS_ON = (
@@ -312,8 +316,8 @@ def test_none_without_the_first(region: Region) -> None:
     region.nodes["hv1"].rendering.choose(FIRST_PORT.id, GatewayPlace("hv2"))
     region.nodes["hv1"].rendering.choose(OTHER_PORT.id, GatewayPlace("hv1", here=True, answers=True))
     region.settle()
-    assert region.nodes["hv1"].rendering.gateways() == []
-    assert [one.answers for one in region.nodes["hv1"].rendering.standbys()] == [False, False]
+    assert region.nodes["hv1"].rendering.routers.gateways() == []
+    assert [one.answers for one in region.nodes["hv1"].rendering.routers.standbys()] == [False, False]
 
 
 def from_near(one: GatewayPort, to: str) -> Packet:
