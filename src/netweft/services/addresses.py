@@ -33,7 +33,11 @@ def maybe_mac(text: str) -> int | None:
 
 
 def text_of_mac(number: int) -> str:
-    return ":".join(f"{byte:02x}" for byte in number.to_bytes(6, "big"))
+    return ":".join(f"{byte:02x}" for byte in octets_of_mac(number))
+
+
+def octets_of_mac(number: int) -> bytes:
+    return number.to_bytes(6, "big")
 
 
 def octets(mac_address: str) -> bytes:

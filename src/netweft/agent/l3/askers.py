@@ -11,7 +11,7 @@ from netweft.agent.desired import Desired
 from netweft.dataplane.openflow.flow import Output, PushVlan, SetField
 from netweft.dataplane.packets import arp, icmp
 from netweft.dataplane.packets.datagram import IpAddress
-from netweft.services.addresses import Prefix, link_local, mac, octets, prefix, within
+from netweft.services.addresses import Prefix, link_local, mac, octets, octets_of_mac, prefix, within
 from netweft.services.fields import IN_PORT, LOCAL_VLAN, tagged
 from netweft.services.l2.announce import Packet
 from netweft.services.l3.announcements import to_network
@@ -79,7 +79,7 @@ def by_gateway(gateway: Gateway) -> Asker:
     if not gateway.answers:
         nobody = {4: 0, 6: link_local(gateway.node_mac)}
         own = tuple(Prefix(version, nobody[version], None) for version in sorted({one.version for one in own}))
-        own_mac = gateway.node_mac.to_bytes(6, "big")
+        own_mac = octets_of_mac(gateway.node_mac)
     return Asker(
         gateway.port.id,
         gateway.network,
@@ -103,7 +103,7 @@ def by_interface(desired: Desired, router: LocalRouter, interface: Interface) ->
         tuple(one for one in interface.addresses if one.version == 4 or one == linked),
         interface.on_link,
         tuple(sorted({prefix(route.nexthop) for route in router.router.routes})),
-        None if near is None else (wire_mac(router.node, interface.port.id).to_bytes(6, "big"), near),
+        None if near is None else (octets_of_mac(wire_mac(router.node, interface.port.id)), near),
     )
 
 

@@ -22,7 +22,7 @@ from netweft.dataplane.openflow.messages import PacketIn
 from netweft.dataplane.packets import arp, icmp
 from netweft.dataplane.packets.datagram import IpAddress
 from netweft.model import GatewayPort
-from netweft.services.addresses import octets
+from netweft.services.addresses import octets, octets_of_mac
 from netweft.services.fields import Reason, cookie
 from netweft.services.l2.announce import Packet
 from netweft.services.l3.announcements import to_network
@@ -118,9 +118,9 @@ class Failover:
             self._stop_asking(self._seats.pop(id))
             self._desired.choose(id, None)
         due = {port.router_id for id, port in ports.items() if self._all or self._is_news(id, port)}
-        for id, port in sorted(ports.items(), key=lambda one: not self._is_first(one[1])):
-            if port.router_id in due and port.order:
-                self._decide(id, port)
+        those = [(id, port) for id, port in ports.items() if port.router_id in due and port.order]
+        for id, port in sorted(those, key=lambda one: not self._is_first(one[1])):
+            self._decide(id, port)
         self._all = False
 
     def _is_news(self, id: str, port: GatewayPort) -> bool:
@@ -268,7 +268,7 @@ class Failover:
     def heard(self, to: bytes, said: arp.Said) -> None:
         """Somebody has answered a question."""
         for id in self._asking(said.address):
-            if _octets(wire_mac(self._node, id)) == to:
+            if octets_of_mac(wire_mac(self._node, id)) == to:
                 self._answered.add(id)
 
     def asks(self, frame: bytes) -> Iterable[Packet]:
@@ -294,7 +294,7 @@ class Failover:
     def _before_us(self, id: str, seat: Seat) -> set[bytes]:
         """The MACs of nodes that are before this one in the order."""
         hosts = seat.order.hosts
-        return {_octets(wire_mac(host, id)) for host in hosts[: hosts.index(self._node)]}
+        return {octets_of_mac(wire_mac(host, id)) for host in hosts[: hosts.index(self._node)]}
 
     def _stop_asking(self, seat: Seat) -> None:
         if seat.asking:
@@ -319,12 +319,8 @@ class Failover:
 def _questions(gateway: Gateway) -> Iterable[Packet]:
     """A probe (RFC 5227), from a MAC that nobody else has: it moves nothing in switches and in others' tables."""
     for address in gateway.asked_for:
-        frame = arp.request(_octets(gateway.node_mac), IPv4Address(0), IPv4Address(address))
+        frame = arp.request(octets_of_mac(gateway.node_mac), IPv4Address(0), IPv4Address(address))
         yield to_network(gateway.network.vlan, frame)
-
-
-def _octets(mac: int) -> bytes:
-    return mac.to_bytes(6, "big")
 
 
 def _now() -> float:

@@ -25,7 +25,7 @@ from netweft.dataplane.openflow.flow import Flow
 from netweft.dataplane.openflow.messages import PacketIn
 from netweft.dataplane.packets import arp, icmp
 from netweft.dataplane.packets.datagram import IpAddress
-from netweft.services.addresses import octets, parsed, text
+from netweft.services.addresses import octets, octets_of_mac, parsed, text
 from netweft.services.fields import IN_PORT, LOCAL_VLAN, NEXT_HOP, ROUTER, Reason, owner
 from netweft.services.l2.announce import Packet
 from netweft.services.l3.announcements import announcements, to_network
@@ -247,7 +247,7 @@ class Resolver:
         """The ends on external networks, and the MACs with which this node may ask for them."""
         for one in (*self._desired.gateways(), *self._desired.standbys()):
             yield one.port.id, by_gateway(one).mac
-            yield one.port.id, one.node_mac.to_bytes(6, "big")
+            yield one.port.id, octets_of_mac(one.node_mac)
 
     def _look_ahead(self, now: float) -> None:
         """What the routes of gateways lead to that this node may have to take over is asked for beforehand."""

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from netweft.dataplane.openflow.fields import ETH_RARP
 from netweft.dataplane.openflow.flow import Action, Output, PushVlan, SetField
-from netweft.services.addresses import mac
+from netweft.services.addresses import mac, octets_of_mac
 from netweft.services.fields import tagged
 from netweft.services.values import LocalPort
 
@@ -36,6 +36,6 @@ def announcement(here: LocalPort, time: int = 0) -> Packet | None:
 
 def rarp(address: int, to: bytes = _EVERYBODY[0]) -> bytes:
     """Who am I?"""
-    own = address.to_bytes(6, "big")
+    own = octets_of_mac(address)
     frame = to + own + ETH_RARP.to_bytes(2, "big") + _HEAD + own + bytes(4) + own + bytes(4)
     return frame.ljust(_SHORTEST, b"\0")

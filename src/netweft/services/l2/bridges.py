@@ -116,6 +116,13 @@ def port_row(name: str, bridge: str, type: str = "", **options: str) -> PortRow:
     )
 
 
+def speaks_bfd(row: PortRow, interval: int, **more: str) -> PortRow:
+    """This port, by vswitchd's own BFD (RFC 5880); interval: ms, three of silence are an end.  more: keys of that
+    column in ovs-vswitchd.conf.db(5)."""
+    keys = {"enable": "true", "min_rx": str(interval), "min_tx": str(interval), "mult": "3"} | more
+    return replace(row, bfd=tuple(sorted(keys.items())))
+
+
 def _short(name: str) -> str:
     """Unique also when what tells two names apart is cut off."""
     if len(name) <= NAME_LENGTH:

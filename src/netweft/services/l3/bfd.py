@@ -10,14 +10,12 @@ import hashlib
 from collections.abc import Iterator
 from typing import Final
 
-from msgspec.structs import replace
-
 from netweft.dataplane.openflow.fields import ETH_IPV4, PROTO_UDP
 from netweft.dataplane.openflow.flow import Output, SetField
 from netweft.dataplane.ovsdb.rows import PortRow
 from netweft.services.addresses import Prefix, mac, text
 from netweft.services.fields import LOCAL_VLAN, Reason, RouterLimit, cookie
-from netweft.services.l2.bridges import port_row
+from netweft.services.l2.bridges import port_row, speaks_bfd
 from netweft.services.l3 import hand_ups
 from netweft.services.l3.routes import to_next_hop
 from netweft.services.l3.several_gateways import of_each_gateway
@@ -28,7 +26,6 @@ from netweft.services.values import Uplinks
 
 CLASSIFY, TO_ROUTER = INT["classify"], INT["to_router"]
 INTERVAL: Final = 300  # ms; three of silence are an end
-TIMES: Final = {"enable": "true", "min_rx": str(INTERVAL), "min_tx": str(INTERVAL), "mult": "3"}
 PORT: Final = 3784
 ONE_HOP: Final = 255  # the TTL of who is on the link (RFC 5082)
 
@@ -48,9 +45,8 @@ def router(_: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
 
 
 def _rows(session: BfdSession) -> Iterator[PortRow]:
-    keys = TIMES | {"bfd_src_ip": session.own, "bfd_dst_ip": text(session.next_hop)}
-    speaks = port_row(session.near, session.bridge, "patch", peer=session.far)
-    yield replace(speaks, bfd=tuple(sorted(keys.items())))
+    near = port_row(session.near, session.bridge, "patch", peer=session.far)
+    yield speaks_bfd(near, INTERVAL, bfd_src_ip=session.own, bfd_dst_ip=text(session.next_hop))
     yield port_row(session.far, session.bridge, "patch", peer=session.near)
 
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from netweft.dataplane.openflow.fields import ETH_ARP, ETH_IPV6, ND_ADVERT, PROTO_ICMPV6
 from netweft.dataplane.openflow.flow import Controller
+from netweft.dataplane.packets.arp import REPLY, REQUEST
 from netweft.services.addresses import mac
 from netweft.services.fields import AGENT, LOCAL_VLAN, Reason, cookie
 from netweft.services.l2.neighbours import arp_reply
@@ -16,7 +17,6 @@ from netweft.services.l3.values import Gateway, LocalRouter
 from netweft.services.pipeline import INT, BridgeFlow, Value
 
 TO_ROUTER = INT["to_router"]
-REQUEST, REPLY = 1, 2
 PROBED: Final = 32  # above what anybody asks
 
 

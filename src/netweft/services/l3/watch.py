@@ -12,12 +12,11 @@ from typing import Final
 from netweft.dataplane.ovsdb.rows import PortRow
 from netweft.model import GatewayPort, Node
 from netweft.services.addresses import endpoint
-from netweft.services.l2.bridges import port_row, port_type
+from netweft.services.l2.bridges import port_row, port_type, speaks_bfd
 from netweft.services.values import HostFacts
 
 # ms; three intervals of silence are an end: seen 140 to 210 ms after it
 INTERVAL: Final = 70
-BFD: Final = {"enable": "true", "min_rx": str(INTERVAL), "min_tx": str(INTERVAL), "mult": "3"}
 _PREFERRED: Final = ("geneve", "vxlan", "gre")
 
 
@@ -34,15 +33,7 @@ def session(here: HostFacts, there: Node, *, cut: bool) -> PortRow | None:
         return None
     options = {"local_ip": here.tunnel_ip, "remote_ip": there.tunnel_ip or "", "key": "0", "tos": "inherit"}
     row = port_row(interface_to(there.name), here.tunnel_bridge, port_type(common[0], here), **options)
-    keys = BFD | ({"cpath_down": "true"} if cut else {})
-    return PortRow(
-        name=row.name,
-        bridge=row.bridge,
-        type=row.type,
-        options=row.options,
-        bfd=tuple(sorted(keys.items())),
-        external_ids=row.external_ids,
-    )
+    return speaks_bfd(row, INTERVAL, **({"cpath_down": "true"} if cut else {}))
 
 
 def watched(

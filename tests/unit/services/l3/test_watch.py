@@ -5,11 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netweft.model import GatewayPort, Node
-from netweft.services.l3.watch import BFD, interface_to, session, watched
+from netweft.services.l3.watch import interface_to, session, watched
 from netweft.services.values import HostFacts
 
 HOSTS, ROUTERS, NETWORKS = [f"hv{n}" for n in range(6)], ["r1", "r2", "r3"], ["n1", "n2", "n3", "n4"]
 orders = st.lists(st.sampled_from(HOSTS), max_size=3, unique=True)
+BFD = {"enable": "true", "min_rx": "70", "min_tx": "70", "mult": "3"}
 some_networks = st.sets(st.sampled_from(NETWORKS), max_size=3)
 
 
