@@ -5,7 +5,7 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 AS_ROOT = @[ "$$(id -u)" -eq 0 ] || { echo "make $@ needs root: it makes network namespaces.  Try: sudo make $@" >&2; exit 1; }
 
-.PHONY: help demo ground test test-kernel test-kernel-quick test-cloud-init conformance test-deploy check fresh bench bench-scale install lock clean
+.PHONY: help demo ground test test-kernel test-kernel-quick test-cloud-init conformance test-deploy check fresh bench bench-scale install web lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -55,7 +55,7 @@ conformance: ## OpenStack's own tests of the Networking API; writes docs/conform
 check: ## lint, types, import contracts and the quick tests that need no root; some two minutes on two cores
 	@[ -x $(BIN)/pytest ] || { echo "first: sudo make install" >&2; exit 1; }
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/pytest -n auto --hypothesis-profile=check -m "not root and not ovs and not postgres and not client and not keystone and not slow"
+	$(BIN)/pytest -n auto --hypothesis-profile=check -m "not root and not ovs and not postgres and not client and not keystone and not browser and not slow"
 
 fresh: ## what the README promises, on Debian 12 and 13 with nothing on them; writes docs/fresh.md (root)
 	$(AS_ROOT)
@@ -87,6 +87,9 @@ bench-scale: ## what one more costs beside 100, 1,000, 5,000 ports, restarts and
 	$(BIN)/python bench/scale.py host --sizes 100,1000
 	$(BIN)/python bench/scale.py network
 	$(BIN)/python bench/routers.py --sizes 0,1000
+
+web: ## the dashboard's files, from web/ to where the server has them (needs Node.js and npm)
+	@scripts/web.sh src/netweft/dashboard/static
 
 install: ## set up what demo, lab and tests need (root)
 	@scripts/install.sh test

@@ -2,7 +2,8 @@
 # Sets up what Netweft needs on Debian 12 or 13.  Safe to run again: a second run takes well under a second.
 #
 #   scripts/install.sh          Open vSwitch, iproute2, ... and the virtual environment: enough for the demo and the lab
-#   scripts/install.sh test     also PostgreSQL's programs, QEMU, libvirt, a DHCP client and a guest kernel: what the tests need
+#   scripts/install.sh test     also PostgreSQL's programs, QEMU, libvirt, a DHCP client, a guest kernel,
+#                               Chromium and Node.js: what the tests need
 #   scripts/install.sh kernel   what `make test-kernel` needs: QEMU, a guest kernel, a User-Mode Linux, and a Debian root for both
 #   scripts/install.sh cloud-init   the disk of `netweft lab vm add --kind debian`, for `make test-cloud-init`
 #   scripts/install.sh conformance   also tempest, whose API tests `make conformance` runs
@@ -14,7 +15,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 DEMO_PACKAGES=(openvswitch-switch iproute2 iputils-ping ethtool python3 python3-venv ca-certificates)
-TEST_PACKAGES=(postgresql bird2 qemu-system-x86 busybox-static cpio libvirt-daemon libvirt-clients isc-dhcp-client libfaketime)
+TEST_PACKAGES=(postgresql bird2 qemu-system-x86 busybox-static cpio libvirt-daemon libvirt-clients isc-dhcp-client libfaketime
+    chromium fonts-dejavu-core)
 BENCH_PACKAGES=(iperf3)
 DEBIAN_PACKAGES=(qemu-system-x86 busybox-static cpio mmdebstrap e2fsprogs debian-archive-keyring)
 KERNEL_PACKAGES=("${DEBIAN_PACKAGES[@]}" git
@@ -125,10 +127,16 @@ install_promtool() { # 19 MB to fetch, one program of it to keep
     rm -rf "$work"
 }
 
+install_web() { # the eight packages that build the dashboard, and what looks for faults of it that shut people out
+    command -v npm >/dev/null || install_packages nodejs npm
+    scripts/web.sh
+}
+
 install_packages "${DEMO_PACKAGES[@]}"
 if [ "${1:-}" = test ]; then
     install_packages "${TEST_PACKAGES[@]}"
     install_machine
+    install_web
 elif [ "${1:-}" = bench ]; then
     install_packages "${BENCH_PACKAGES[@]}"
 elif [ "${1:-}" = cloud-init ]; then

@@ -21,7 +21,7 @@ REQUEST_SECONDS: Final = Metric(
 CONNECTIONS: Final = Metric(
     "netweft_server_connections",
     "gauge",
-    "Open connections; of `clients` of the API, and of `nodes` whose token is known",
+    "Open connections; of `clients` of the API, and of `nodes` and `pages` of the dashboard whose token is known",
     ("of",),
 )
 REFUSED: Final = Metric(

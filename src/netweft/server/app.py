@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Route
 from netweft.api import app as networking_api
 from netweft.api import following, metadata, nodes
 from netweft.api import identity as identity_api
+from netweft.dashboard.mounted import Dashboard
 from netweft.feed.followers import Followers
 from netweft.feed.service import Feed
 from netweft.plugins.followers.registry import load_followers
@@ -38,13 +39,17 @@ def create_app(settings: ServerSettings, store: Store, measured: Measured | None
     followers = load_followers(settings)
     nova = _nova_metadata(settings)
     feed = Feed(store, node_for_token=partial(node_for_token, store), down_seconds=settings.agent_down_seconds)
+    resources = networking_api.resources(store, settings)
+    dashboard = Dashboard(settings, store, resources, identity.authenticate)
     routes: list[BaseRoute] = [
-        *networking_api.routes(store, identity.authenticate, settings, feed.lags),  # first: where most requests go
+        # first: where most requests go
+        *networking_api.build(resources, store, identity.authenticate, settings, feed.lags),
         *feed.routes(),
         Route("/healthz", _health(store)),
         *metadata.routes(store, identity.authenticate, nova),
         *nodes.routes(store, identity.authenticate),
         *following.routes(store, identity.authenticate, followers),
+        *dashboard.routes(),
     ]
     if isinstance(identity, EmbeddedIdentity):
         routes += identity_api.routes(identity, settings)
@@ -56,7 +61,13 @@ def create_app(settings: ServerSettings, store: Store, measured: Measured | None
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with feed.running(), _beside(identity), Followers(store, followers).running(), beside:
+        async with (
+            feed.running(),
+            _beside(identity),
+            Followers(store, followers).running(),
+            dashboard.running(),
+            beside,
+        ):
             yield
         if nova is not None:
             await nova.close()
@@ -64,12 +75,13 @@ def create_app(settings: ServerSettings, store: Store, measured: Measured | None
     return Starlette(
         routes=routes,
         middleware=[
+            dashboard.middleware(),
             Middleware(
                 RequestFrame,
                 max_body_bytes=settings.max_body_bytes,
                 turns=store.turns,
                 record=measured.requests.add if measured else None,
-            )
+            ),
         ],
         exception_handlers={HTTPException: fault},
         lifespan=lifespan,

@@ -6,6 +6,7 @@ client gives way: of that client, or of the client with the most.  Where each is
 
 import asyncio
 import resource
+from collections import Counter
 from collections.abc import Iterator
 from ipaddress import IPv6Address, ip_address
 from typing import Protocol
@@ -16,6 +17,7 @@ SWEEP_SECONDS = 1.0
 WANTED_DESCRIPTORS = 65_536
 SPARE_DESCRIPTORS = 128  # for the database's connections, listeners, the event loop
 LOCAL = "local"
+NODES, PAGES = "nodes", "pages"  # whose WebSockets they are
 
 
 class Member(Protocol):
@@ -47,13 +49,14 @@ class Crowd:
         self._most = most
         self._per_client = per_client
         self._clients: dict[str, dict[Member, None]] = {}  # in the order in which they came
-        self._admitted: set[Member] = set()
+        self._admitted: dict[Member, str] = {}
         self._count = 0
         self._timer: asyncio.TimerHandle | None = None
 
     @property
     def connected(self) -> dict[str, int]:
-        return {"clients": self._count, "nodes": len(self._admitted)}
+        of = {"clients": self._count, NODES: 0, PAGES: 0}
+        return of | Counter(self._admitted.values())
 
     def enter(self, member: Member) -> bool:
         """False: there is no room for it."""
@@ -72,7 +75,7 @@ class Crowd:
 
     def leave(self, member: Member) -> None:
         """Nothing happens when it is not there."""
-        self._admitted.discard(member)
+        self._admitted.pop(member, None)
         mine = self._clients.get(member.client_key, {})
         if member in mine:
             del mine[member]
@@ -80,10 +83,10 @@ class Crowd:
             if not mine:
                 del self._clients[member.client_key]
 
-    def admit(self, member: Member) -> None:
+    def admit(self, member: Member, what: str = NODES) -> None:
         """It is known who that is: it does not give way any more, only its descriptor counts."""
         self.leave(member)
-        self._admitted.add(member)
+        self._admitted[member] = what
 
     def _make_room(self, members: dict[Member, None], reason: str) -> bool:
         waiting = (one for one in members if one.gives_way())

@@ -1,6 +1,6 @@
-"""A node's connection to the feed: uvicorn's WebSocket protocol with the limits that it lacks (decision 0270).
+"""A node's or a page's connection: uvicorn's WebSocket protocol with the limits that it lacks (decision 0270).
 
-What comes in is parsed in turn, a little at a time, and not while the node does not read: a ping makes an answer.
+What comes in is parsed in turn, a little at a time, and not while the other does not read: a ping makes an answer.
 """
 
 import time
@@ -8,15 +8,15 @@ from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from netweft.server.crowd import Crowd, key_of
+from netweft.server.crowd import NODES, PAGES, Crowd, key_of
 from netweft.server.refusal import answer_to, malformed
 from netweft.server.stall import Linger, Stall
 from netweft.store.turns import Turns
+from netweft.wire.messages import FEED_PATH
 
 HANDSHAKE_SECONDS = 10.0
 SLICE = 1024  # bytes: some 170 of the smallest frames
 PIECE_SECONDS = 0.001
-NODES = "nodes"
 
 
 class Session(WebSocketsSansIOProtocol):
@@ -94,7 +94,7 @@ class Session(WebSocketsSansIOProtocol):
 
     async def send(self, message: Any) -> None:
         if message["type"] == "websocket.accept":
-            self.crowd.admit(self)
+            self.crowd.admit(self, NODES if self.scope["path"] == FEED_PATH else PAGES)
         await super().send(message)
 
     def gives_way(self) -> bool:

@@ -1,0 +1,69 @@
+"""What the API itself says of its resources, for the page's lists and forms: `python -m netweft.dashboard.facts`.
+
+Written into web/src/facts.json, from where it goes into the bundle; a test compares.  Pure.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from netweft.api import checks
+from netweft.api.attributes import REQUIRED, UNSET, Attribute, Resource
+from netweft.api.relations import ANY
+from netweft.api.rules import RULES, rule_of
+
+_ADMINS = frozenset({"admin", "service"})
+
+
+def facts(resources: Sequence[Resource]) -> dict[str, Any]:
+    """By the name of the collection."""
+    return {resource.collection: _of(resource) for resource in resources}
+
+
+def _of(resource: Resource) -> dict[str, Any]:
+    member = resource.member
+    return {
+        "member": member,
+        "path": resource.path,
+        "actions": sorted(resource.actions),
+        "admin": {verb: _is_admins(f"{verb}_{member}") for verb in ("create", "get", "update", "delete")},
+        "attributes": {name: _attribute(member, name, one) for name, one in resource.attributes.items()},
+    }
+
+
+def _attribute(member: str, name: str, attribute: Attribute) -> dict[str, Any]:
+    """Only what is so."""
+    said: dict[str, Any] = {
+        "post": attribute.post,
+        "put": attribute.put,
+        "required": attribute.default is REQUIRED,
+        "filter": attribute.filter,
+        "sort": attribute.sort,
+        "flag": attribute.check is checks.boolean,
+        "admin": attribute.post and _has_rule_for_admins(f"create_{member}:{name}"),
+        "hidden": _has_rule_for_admins(f"get_{member}:{name}"),
+    }
+    if attribute.post and attribute.default not in (REQUIRED, UNSET, "", None, [], False):
+        said["default"] = attribute.default
+    return {name: value for name, value in said.items() if value}
+
+
+def _has_rule_for_admins(action: str) -> bool:
+    return action in RULES and _is_admins(action)
+
+
+def _is_admins(action: str) -> bool:
+    return all(grant.role in _ADMINS and grant.relation == ANY for grant in rule_of(action).grants)
+
+
+def main() -> None:
+    from netweft.api import app
+    from netweft.settings import ServerSettings
+    from netweft.store import Store
+
+    found = facts(app.resources(Store.open("sqlite:///:memory:"), ServerSettings()))
+    print(json.dumps(found, indent=1, sort_keys=True))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+// The Networking API, as any client speaks it; the session's cookie stands for the token (decision 0523).
+
+export type Thing = Record<string, any>;
+
+export class Refusal extends Error {
+  constructor(
+    readonly status: number,
+    readonly type: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+const HEADERS = { "X-Netweft-Dashboard": "1" };
+const API = "api/v2.0/";
+
+// set by session.ts: the session may be over, or another tab may have changed it
+export const unauthorized: { tell: () => void } = { tell: () => {} };
+
+export async function request(method: string, url: string, body?: unknown, signal?: AbortSignal): Promise<any> {
+  const headers: Record<string, string> = { ...HEADERS };
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  let answer: Response;
+  try {
+    answer = await fetch(url, {
+      method,
+      headers,
+      body: body === undefined ? undefined : JSON.stringify(body),
+      credentials: "same-origin",
+      cache: "no-store",
+      signal,
+    });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new Refusal(0, "Unreachable", "The server cannot be reached.");
+  }
+  const text = await answer.text();
+  const said = parsed(text);
+  if (answer.ok) return said;
+  const fault = said?.NeutronError ?? said?.error ?? {};
+  throw new Refusal(answer.status, fault.type ?? fault.title ?? "", fault.message ?? `The server answers ${answer.status}.`);
+}
+
+function parsed(text: string): any {
+  try {
+    return text ? JSON.parse(text) : null;
+  } catch {
+    return null;
+  }
+}
+
+async function ask(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<any> {
+  try {
+    return await request(method, API + path, body, signal);
+  } catch (error) {
+    if (error instanceof Refusal && error.status === 401) unauthorized.tell();
+    throw error;
+  }
+}
+
+export const api = {
+  get: (path: string, signal?: AbortSignal): Promise<any> => ask("GET", path, undefined, signal),
+  post: (path: string, body: unknown): Promise<any> => ask("POST", path, body),
+  put: (path: string, body: unknown): Promise<any> => ask("PUT", path, body),
+  delete: (path: string): Promise<any> => ask("DELETE", path),
+};
+
+export function query(values: Iterable<[string, string]>): string {
+  const text = new URLSearchParams([...values]).toString();
+  return text && `?${text}`;
+}
+
+// an id of somebody's making as a part of a path
+export const part = encodeURIComponent;
+
+export const isAborted = (error: unknown): boolean => error instanceof DOMException && error.name === "AbortError";

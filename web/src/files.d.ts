@@ -1,0 +1,2 @@
+// what esbuild takes besides
+declare module "*.css" {}

@@ -1,0 +1,38 @@
+// The keyboard: a view names its keys while it is shown.  No key is taken while somebody writes.
+import { signal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+
+export interface Key {
+  key: string;
+  does: string;
+  run: () => void;
+}
+
+export const keys = signal<Key[]>([]);
+
+export function useKeys(mine: Key[]): void {
+  useEffect(() => {
+    keys.value = [...keys.peek(), ...mine];
+    return () => {
+      keys.value = keys.peek().filter((key) => !mine.includes(key));
+    };
+  });
+}
+
+const WRITING = "input:not([type=checkbox]), textarea, select, [contenteditable]";
+
+addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+  const target = event.target as HTMLElement;
+  if (event.key === "Escape" && target.matches(WRITING)) {
+    target.blur();
+    return;
+  }
+  if (target.matches(WRITING) || document.querySelector("dialog[open]")) return;
+  if (event.key === "Enter" && target.matches("a, button, summary, [type=checkbox]")) return;
+  const found = keys.peek().findLast((key) => key.key === event.key);
+  if (found) {
+    event.preventDefault();
+    found.run();
+  }
+});

@@ -1,0 +1,18 @@
+import { render } from "preact";
+import { LoginPage } from "./pages/login";
+import { look, session } from "./session";
+import { Shell } from "./shell";
+import "./style.css";
+
+function App() {
+  if (session.value === undefined) return null;
+  return session.value ? <Shell /> : <LoginPage />;
+}
+
+const root = document.getElementById("app")!;
+look().then(
+  () => render(<App />, root),
+  (error: Error) => {
+    root.textContent = error.message;
+  },
+);

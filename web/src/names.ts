@@ -1,0 +1,61 @@
+// What objects are called, for links to them: asked for together, kept, and asked for again when they change.
+import { type Signal, signal } from "@preact/signals";
+import { api, query } from "./api";
+import { listen } from "./live";
+import { RESOURCES } from "./resources/all";
+import { session } from "./session";
+
+const AT_ONCE = 40;
+const names = new Map<string, Map<string, Signal<string>>>();
+const asked = new Map<string, Set<string>>();
+let due = false;
+
+export function nameOf(kind: string, id: string): Signal<string> {
+  let kept = names.get(kind);
+  if (!kept) {
+    kept = new Map();
+    names.set(kind, kept);
+    listen([kind], (ids) => {
+      for (const one of names.get(kind)!.keys()) if (!ids || ids.has(one)) want(kind, one);
+    });
+  }
+  let found = kept.get(id);
+  if (!found) {
+    found = signal("");
+    kept.set(id, found);
+    want(kind, id);
+  }
+  return found;
+}
+
+function want(kind: string, id: string): void {
+  asked.set(kind, (asked.get(kind) ?? new Set()).add(id));
+  if (due) return;
+  due = true;
+  setTimeout(() => {
+    due = false;
+    for (const [kind, ids] of asked) void fetchNames(kind, [...ids]);
+    asked.clear();
+  });
+}
+
+async function fetchNames(kind: string, ids: string[]): Promise<void> {
+  if (kind === "projects") {
+    for (const one of session.value?.projects ?? []) if (ids.includes(one.id)) names.get(kind)!.get(one.id)!.value = one.name;
+    return;
+  }
+  const resource = RESOURCES[kind];
+  for (let at = 0; at < ids.length; at += AT_ONCE) {
+    const some = ids.slice(at, at + AT_ONCE);
+    const wanted: [string, string][] = some.map((id) => ["id", id]);
+    try {
+      const found = await api.get(resource.path + query([...wanted, ["fields", "id"], ["fields", resource.name]]));
+      for (const one of found[kind]) {
+        const kept = names.get(kind)!.get(one.id);
+        if (kept) kept.value = one[resource.name] ?? "";
+      }
+    } catch {
+      // it stays an id
+    }
+  }
+}

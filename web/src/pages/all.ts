@@ -1,0 +1,22 @@
+// Every page that is no list and no object: a new one is a line here, and stands in the menu.
+import type { JSX } from "preact";
+import { BuildPage } from "./build";
+import { OverviewPage } from "./overview";
+import { QuotasPage } from "./quotas";
+
+export interface Page {
+  path: string;
+  title: string;
+  group: string; // of the menu
+  admin?: boolean;
+  changes?: boolean; // only for who may change something
+  show: () => JSX.Element;
+}
+
+export const GROUPS = ["", "Network", "Routing", "Security", "Project", "Region"];
+
+export const PAGES: Page[] = [
+  { path: "overview", title: "Overview", group: "", show: OverviewPage },
+  { path: "build", title: "Build a network", group: "", changes: true, show: BuildPage },
+  { path: "quotas", title: "Quotas", group: "Project", show: QuotasPage },
+];

@@ -1,0 +1,131 @@
+// The first page: what does not work, how much is used, and for admins the region's pools.
+import type { ComponentChildren, JSX } from "preact";
+import { type Thing, api, query } from "../api";
+import { useData } from "../data";
+import { RESOURCES } from "../resources/all";
+import { href } from "../route";
+import { isAdmin, mayChange, session } from "../session";
+import { Ref } from "../ui/cells";
+import { Refused } from "../ui/notice";
+import { Table } from "../ui/table";
+import { Use } from "../ui/use";
+import { useQuota, wordOf } from "./quotas";
+
+export function OverviewPage(): JSX.Element {
+  const project = session.value?.project;
+  return (
+    <section>
+      <header class="head">
+        <h1>{project?.name ?? "No project"}</h1>
+        {mayChange.value && (
+          <a class="button main" href={href(["build"])}>
+            Build a network
+          </a>
+        )}
+      </header>
+      <Faulty />
+      <div class="halves">
+        {project && <Quota project={project.id} />}
+        {isAdmin.value && <Region />}
+      </div>
+      {isAdmin.value && <Addresses />}
+    </section>
+  );
+}
+
+const MOST = 20;
+
+// ports that are to carry traffic and do not; agents that are silent
+function Faulty(): JSX.Element {
+  const ports = `ports${query([["status", "DOWN"], ["status", "ERROR"], ["admin_state_up", "true"], ["limit", String(MOST)]])}`;
+  const { value, refusal } = useData<Thing>(ports, (signal) => api.get(ports, signal), ["ports"]);
+  const waiting: Thing[] = (value?.ports ?? []).filter((port: Thing) => port.device_id && !port.device_owner.startsWith("network:"));
+  const { value: told } = useData<Thing>(
+    `silent ${isAdmin.value}`,
+    (signal) => (isAdmin.value ? api.get("agents?alive=false", signal) : Promise.resolve({ agents: [] })),
+    ["agents"],
+  );
+  const silent: Thing[] = told?.agents ?? [];
+  return (
+    <section class="part">
+      <h2>{value && !waiting.length && !silent.length ? <span class="state good">all that is in use works</span> : "What does not work"}</h2>
+      <Refused by={refusal} />
+      {silent.length > 0 && <Table resource={RESOURCES.agents} rows={silent} label="Silent agents" />}
+      {waiting.length > 0 && <Table resource={RESOURCES.ports} rows={waiting} label="Ports that are down" />}
+    </section>
+  );
+}
+
+function Panel({ title, children }: { title: string; children: ComponentChildren }): JSX.Element {
+  return (
+    <section class="part">
+      <h2>{title}</h2>
+      {children}
+    </section>
+  );
+}
+
+function Quota({ project }: { project: string }): JSX.Element {
+  const { value, refusal } = useQuota(project);
+  const used = Object.entries<any>(value?.quota ?? {}).filter(([, one]) => one.used > 0 || one.limit >= 0);
+  return (
+    <Panel title="Quota">
+      <Refused by={refusal} />
+      <dl class="facts">
+        {used.map(([member, { used, limit }]) => (
+          <Line key={member} title={wordOf(member)}>
+            <Use used={used} of={limit} />
+          </Line>
+        ))}
+      </dl>
+      <a href={href(["quotas"])}>All quotas</a>
+    </Panel>
+  );
+}
+
+function Line({ title, children }: { title: ComponentChildren; children: ComponentChildren }): JSX.Element {
+  return (
+    <>
+      <dt>{title}</dt>
+      <dd>{children}</dd>
+    </>
+  );
+}
+
+function Region(): JSX.Element {
+  const { value, refusal } = useData<Thing>(
+    "ranges",
+    (signal) => api.get(`network_segment_ranges${query([["fields", "id"], ["fields", "name"], ["fields", "network_type"], ["fields", "physical_network"], ["fields", "minimum"], ["fields", "maximum"], ["fields", "used"]])}`, signal),
+    ["network_segment_ranges", "networks"],
+  );
+  return (
+    <Panel title="VLANs and VNIs">
+      <Refused by={refusal} />
+      <dl class="facts">
+        {(value?.network_segment_ranges ?? []).map((one: Thing) => (
+          <Line key={one.id} title={`${one.network_type} ${one.physical_network ?? ""} ${one.minimum}–${one.maximum}`}>
+            <Use used={Object.keys(one.used ?? {}).length} of={one.maximum - one.minimum + 1} />
+          </Line>
+        ))}
+      </dl>
+      <a href={href(["network_segment_ranges"])}>All ranges</a>
+    </Panel>
+  );
+}
+
+function Addresses(): JSX.Element {
+  const { value, refusal } = useData<Thing>("addresses", (signal) => api.get(`network-ip-availabilities${query([["limit", "200"]])}`, signal), ["networks", "subnets", "ports"]);
+  const those: Thing[] = [...(value?.network_ip_availabilities ?? [])].filter((one) => one.total_ips > 0).sort((a, b) => b.used_ips / b.total_ips - a.used_ips / a.total_ips);
+  return (
+    <Panel title="Addresses, the fullest networks first">
+      <Refused by={refusal} />
+      <dl class="facts">
+        {those.slice(0, MOST).map((one) => (
+          <Line key={one.network_id} title={<Ref kind="networks" id={one.network_id} />}>
+            <Use used={one.used_ips} of={one.total_ips} />
+          </Line>
+        ))}
+      </dl>
+    </Panel>
+  );
+}

@@ -1,0 +1,26 @@
+// All that there are.  A new one is a declaration in one of these files, and nothing else.
+import facts from "../facts.json";
+import { NETWORK } from "./network";
+import { REGION } from "./region";
+import { ROUTING } from "./routing";
+import { SECURITY } from "./security";
+import { SHARING } from "./sharing";
+import type { Declared, Fact, Resource } from "./types";
+
+interface Facts {
+  member: string;
+  path: string;
+  actions: string[];
+  admin: Record<"create" | "get" | "update" | "delete", boolean>;
+  attributes: Record<string, Fact>;
+}
+
+const known = facts as unknown as Record<string, Facts>;
+
+function made(declared: Declared): Resource {
+  const { actions: can, ...rest } = known[declared.kind];
+  return { name: "name", ...declared, ...rest, can: new Set(can) };
+}
+
+export const LIST: Resource[] = [...NETWORK, ...ROUTING, ...SECURITY, ...SHARING, ...REGION].map(made);
+export const RESOURCES: Record<string, Resource> = Object.fromEntries(LIST.map((one) => [one.kind, one]));

@@ -1,0 +1,50 @@
+// Lists that are written one a line, and how one is read.
+
+export const pool = {
+  from: (line: string) => {
+    const [start, end] = line.split(/\s*-\s*|\s+/);
+    return { start, end: end ?? start };
+  },
+  to: (value: { start: string; end: string }) => `${value.start} - ${value.end}`,
+};
+
+export const hostRoute = {
+  from: (line: string) => {
+    const [destination, nexthop] = line.split(/\s+via\s+|\s+/);
+    return { destination, nexthop: nexthop ?? "" };
+  },
+  to: (value: { destination: string; nexthop: string }) => `${value.destination} via ${value.nexthop}`,
+};
+
+export const fixedIp = {
+  from: (line: string) => {
+    const [first, second] = line.split(/\s+in\s+|\s+/);
+    if (second) return { ip_address: first, subnet_id: second };
+    return /^[0-9a-f]{8}-[0-9a-f-]{27}$/.test(first) ? { subnet_id: first } : { ip_address: first };
+  },
+  to: (value: { ip_address: string; subnet_id: string }) => `${value.ip_address} in ${value.subnet_id}`,
+};
+
+export const pair = {
+  from: (line: string) => {
+    const [ip_address, mac_address] = line.split(/\s+/);
+    return mac_address ? { ip_address, mac_address } : { ip_address };
+  },
+  to: (value: { ip_address: string; mac_address: string }) => `${value.ip_address} ${value.mac_address}`,
+};
+
+export const dhcpOption = {
+  from: (line: string) => {
+    const [opt_name, ...rest] = line.split("=");
+    return { opt_name: opt_name.trim(), opt_value: rest.join("=").trim() || null };
+  },
+  to: (value: { opt_name: string; opt_value: string }) => `${value.opt_name}=${value.opt_value}`,
+};
+
+export const subPort = {
+  from: (line: string) => {
+    const [port_id, tag] = line.split(/\s+/);
+    return { port_id, segmentation_type: "vlan", segmentation_id: Number(tag) };
+  },
+  to: (value: { port_id: string; segmentation_id: number }) => `${value.port_id} ${value.segmentation_id}`,
+};

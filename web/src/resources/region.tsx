@@ -1,0 +1,107 @@
+// What only admins see: agents, pools of VLANs and VNIs.
+import { Alive, Mono, Time, Yes } from "../ui/cells";
+import { Use } from "../ui/use";
+import { NAME } from "./standard";
+import type { Declared } from "./types";
+
+export const REGION: Declared[] = [
+  {
+    kind: "agents",
+    title: "Agents",
+    one: "agent",
+    group: "Region",
+    name: "host",
+    columns: [
+      { name: "host", title: "Host", cell: undefined },
+      {
+        name: "alive",
+        title: "Alive",
+        cell: (one) => (
+          <>
+            <Alive is={one.alive} />
+            {one.status_detail && <span class="note">{one.status_detail}</span>}
+          </>
+        ),
+      },
+      { name: "agent_type", title: "Type" },
+      { name: "admin_state_up", title: "Admin up", cell: (one) => <Yes is={one.admin_state_up} /> },
+      { name: "availability_zone", title: "Zone", cell: (one) => <Mono>{one.availability_zone}</Mono> },
+      { name: "configurations", title: "Tunnel IP", cell: (one) => <Mono>{one.configurations?.tunneling_ip}</Mono> },
+      { name: "heartbeat_timestamp", title: "Last heard", cell: (one) => <Time at={one.heartbeat_timestamp} /> },
+    ],
+    filters: ["host", "alive", "agent_type"],
+    fields: [{ name: "admin_state_up", label: "Admin state up" }, { name: "description", label: "Description" }],
+  },
+  {
+    kind: "network_segment_ranges",
+    title: "VLANs and VNIs",
+    one: "segment range",
+    group: "Region",
+    columns: [
+      NAME,
+      { name: "network_type", title: "Type", cell: (one) => <Mono>{one.network_type}</Mono> },
+      { name: "physical_network", title: "Physical network", cell: (one) => <Mono>{one.physical_network}</Mono> },
+      { name: "minimum", title: "Range", cell: (one) => <Mono>{`${one.minimum} – ${one.maximum}`}</Mono> },
+      {
+        name: "used",
+        title: "Used",
+        cell: (one) => <Use used={Object.keys(one.used ?? {}).length} of={one.maximum - one.minimum + 1} />,
+      },
+      { name: "shared", title: "Shared", cell: (one) => <Yes is={one.shared} /> },
+    ],
+    filters: ["network_type", "physical_network"],
+    hide: ["available"],
+    fields: [
+      { name: "name" },
+      { name: "network_type", label: "Type", as: "choice", choices: ["vlan", "vxlan", "geneve", "gre"], initial: () => "vlan" },
+      { name: "physical_network", label: "Physical network", when: (values) => values.network_type === "vlan" },
+      { name: "minimum", label: "First", as: "number" },
+      { name: "maximum", label: "Last", as: "number" },
+      { name: "shared", label: "For all projects" },
+      { name: "project_id", label: "or for project" },
+    ],
+  },
+  {
+    kind: "default_security_group_rules",
+    title: "Default rules",
+    one: "default rule",
+    group: "Region",
+    name: "id",
+    columns: [
+      { name: "direction", title: "Direction" },
+      { name: "ethertype", title: "Over" },
+      { name: "protocol", title: "Protocol", cell: (one) => <Mono>{one.protocol ?? "any"}</Mono> },
+      { name: "remote_group_id", title: "Remote group", cell: (one) => <Mono>{one.remote_group_id}</Mono> },
+      { name: "used_in_default_sg", title: "In default groups", cell: (one) => <Yes is={one.used_in_default_sg} /> },
+      { name: "used_in_non_default_sg", title: "In other groups", cell: (one) => <Yes is={one.used_in_non_default_sg} /> },
+    ],
+    fields: [
+      { name: "direction", label: "Direction", as: "choice", choices: ["ingress", "egress"], initial: () => "ingress" },
+      { name: "ethertype", label: "Over", as: "choice", choices: ["IPv4", "IPv6"], initial: () => "IPv4" },
+      { name: "protocol", label: "Protocol" },
+      { name: "port_range_min", label: "First port", as: "number" },
+      { name: "port_range_max", label: "Last port", as: "number" },
+      { name: "remote_ip_prefix", label: "CIDR" },
+      { name: "used_in_default_sg", label: "In default groups" },
+      { name: "used_in_non_default_sg", label: "In other groups" },
+    ],
+  },
+  {
+    kind: "metering_labels",
+    title: "Metering labels",
+    one: "metering label",
+    group: "Region",
+    columns: [NAME, { name: "description", title: "Description" }, { name: "shared", title: "All projects", cell: (one) => <Yes is={one.shared} /> }],
+    filters: ["name"],
+    fields: [{ name: "name" }, { name: "description", label: "Description" }, { name: "shared", label: "Counts all projects" }],
+  },
+  {
+    kind: "flavors",
+    title: "Router flavors",
+    one: "flavor",
+    group: "Region",
+    columns: [NAME, { name: "service_type", title: "Service", cell: (one) => <Mono>{one.service_type}</Mono> }, { name: "enabled", title: "Enabled", cell: (one) => <Yes is={one.enabled} /> }],
+    filters: ["name"],
+    fields: [{ name: "name" }, { name: "service_type", label: "Service", initial: () => "L3_ROUTER_NAT" }, { name: "description", label: "Description" }, { name: "enabled", label: "Enabled" }],
+  },
+];

@@ -1,0 +1,98 @@
+// Security groups with their rules, address groups.
+import { AddressList } from "../ui/addresslist";
+import { Mono, Yes } from "../ui/cells";
+import { Members } from "../ui/members";
+import { Rules, RuleText } from "../ui/rules";
+import { DESCRIPTION, NAME, projectColumn } from "./standard";
+import type { Declared } from "./types";
+
+const PROTOCOLS = ["", "tcp", "udp", "icmp", "ipv6-icmp", "sctp", "gre", "esp", "vrrp"] as const;
+const isIcmp = (protocol: string) => protocol === "icmp" || protocol === "ipv6-icmp";
+const hasPorts = (values: Record<string, any>) => ["tcp", "udp", "sctp"].includes(values.protocol) || isIcmp(values.protocol);
+
+export const SECURITY: Declared[] = [
+  {
+    kind: "security_groups",
+    title: "Security groups",
+    one: "security group",
+    group: "Security",
+    columns: [
+      NAME,
+      {
+        name: "security_group_rules",
+        title: "Lets",
+        cell: (one) => {
+          const rules: any[] = one.security_group_rules ?? [];
+          const inward = rules.filter((rule) => rule.direction === "ingress");
+          return (
+            <span class="many">
+              {inward.slice(0, 3).map((rule) => (
+                <span key={rule.id}>
+                  <RuleText rule={rule} />
+                </span>
+              ))}
+              {inward.length > 3 && <span class="dim">and {inward.length - 3} more</span>}
+              {!inward.length && <span class="dim">lets nothing in</span>}
+            </span>
+          );
+        },
+      },
+      { name: "stateful", title: "Stateful", cell: (one) => <Yes is={one.stateful} /> },
+      { name: "description", title: "Description" },
+      projectColumn,
+    ],
+    filters: ["name", "stateful", "shared"],
+    hide: ["security_group_rules"],
+    fields: [{ name: "name" }, DESCRIPTION, { name: "stateful", label: "Stateful: answers are let through" }],
+    parts: (one) => (
+      <>
+        <Rules group={one} />
+        <Members kind="ports" by="security_groups" id={one.id} title="Ports in it" />
+      </>
+    ),
+  },
+  {
+    kind: "security_group_rules",
+    title: "Rules",
+    one: "rule",
+    group: "",
+    name: "id",
+    columns: [
+      { name: "direction", title: "Rule", cell: (one) => <RuleText rule={one} /> },
+      { name: "description", title: "Description" },
+    ],
+    refs: { security_group_id: "security_groups", remote_group_id: "security_groups", remote_address_group_id: "address_groups" },
+    fields: [
+      { name: "security_group_id", label: "Security group", as: "ref", of: "security_groups", initial: (query) => query.get("security_group_id") ?? "" },
+      { name: "direction", label: "Direction", as: "choice", choices: ["ingress", "egress"], initial: () => "ingress" },
+      { name: "ethertype", label: "Over", as: "choice", choices: ["IPv4", "IPv6"], initial: () => "IPv4" },
+      { name: "protocol", label: "Protocol", as: "choice", choices: PROTOCOLS, help: "None: any" },
+      { name: "port_range_min", label: "First port (ICMP: type)", as: "number", when: hasPorts },
+      { name: "port_range_max", label: "Last port (ICMP: code)", as: "number", when: hasPorts },
+      { name: "remote_ip_prefix", label: "From or to: CIDR", help: "Nothing here and below: everywhere" },
+      { name: "remote_group_id", label: "or: ports of a security group", as: "ref", of: "security_groups" },
+      { name: "remote_address_group_id", label: "or: an address group", as: "ref", of: "address_groups" },
+      DESCRIPTION,
+    ],
+  },
+  {
+    kind: "address_groups",
+    title: "Address groups",
+    one: "address group",
+    group: "Security",
+    columns: [
+      NAME,
+      {
+        name: "addresses",
+        title: "Addresses",
+        cell: (one) => <Mono>{(one.addresses ?? []).slice(0, 6).join(" ") + ((one.addresses ?? []).length > 6 ? " …" : "")}</Mono>,
+      },
+      { name: "description", title: "Description" },
+      projectColumn,
+    ],
+    filters: ["name"],
+    hide: ["addresses"],
+    fields: [{ name: "name" }, { name: "addresses", label: "Addresses", as: "lines", help: "One CIDR a line" }, DESCRIPTION],
+    parts: (one) => <AddressList group={one} />,
+  },
+];

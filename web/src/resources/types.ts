@@ -1,0 +1,70 @@
+// What describes a resource to the page: one declaration each; lists, forms and object pages are made of it.
+import type { ComponentChildren } from "preact";
+import type { Thing } from "../api";
+
+export interface Column {
+  name: string; // the attribute by which it is sorted, where the API can
+  title: string;
+  cell?: (one: Thing) => ComponentChildren;
+  admin?: boolean; // shown to those only
+}
+
+export type As = "text" | "area" | "number" | "flag" | "choice" | "ref" | "refs" | "lines";
+
+export interface Field {
+  name: string;
+  label?: string;
+  as?: As; // text; flag where the API says so
+  help?: string;
+  choices?: readonly string[]; // of a choice; "" is none
+  of?: string; // the kind that a ref is of
+  asking?: Record<string, string>; // which of those
+  from?: (line: string) => unknown; // of lines: what one says
+  to?: (value: any) => string;
+  initial?: (query: URLSearchParams) => unknown; // of a new one, when it is not the API's default
+  when?: (values: Record<string, any>) => boolean;
+}
+
+export interface Action {
+  title: string;
+  danger?: boolean;
+  may?: (one: Thing) => boolean;
+  run: (one: Thing) => Promise<unknown>;
+}
+
+export interface Resource {
+  kind: string; // the collection, as the API and the live feed call it
+  title: string;
+  one: string;
+  group: string;
+  name: string; // the attribute that people call it by
+  columns: Column[];
+  fields: Field[];
+  filters?: string[]; // offered; any that the API takes can be typed
+  refs?: Record<string, string>; // attributes that name others -> their kind
+  hide?: string[]; // attributes that its page shows elsewhere or not at all
+  actions?: Action[];
+  parts?: (one: Thing) => ComponentChildren; // what its page shows besides
+  more?: (one: Thing) => string; // what goes with it when it is deleted, in words
+  help?: string;
+  // from the API's facts
+  member: string;
+  path: string;
+  admin: Record<"create" | "get" | "update" | "delete", boolean>;
+  can: ReadonlySet<string>;
+  attributes: Record<string, Fact>;
+}
+
+export interface Fact {
+  post?: boolean;
+  put?: boolean;
+  required?: boolean;
+  filter?: boolean;
+  sort?: boolean;
+  flag?: boolean;
+  admin?: boolean;
+  hidden?: boolean;
+  default?: unknown;
+}
+
+export type Declared = Omit<Resource, "member" | "path" | "admin" | "can" | "attributes" | "name"> & { name?: string };

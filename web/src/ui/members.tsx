@@ -1,0 +1,36 @@
+// On an object's page: the objects of another kind that belong to it.
+import type { JSX } from "preact";
+import { type Thing, api, query } from "../api";
+import { useData } from "../data";
+import { mayCreate } from "../pages/list";
+import { RESOURCES } from "../resources/all";
+import { href } from "../route";
+import { Refused } from "./notice";
+import { Table } from "./table";
+
+const MOST = 50;
+
+export function Members({ kind, by, id, title, add }: { kind: string; by: string; id: string; title: string; add?: string }): JSX.Element {
+  const resource = RESOURCES[kind];
+  const url = resource.path + query([[by, id], ["limit", String(MOST + 1)]]);
+  const { value, refusal } = useData<Thing>(url, (signal) => api.get(url, signal), [kind]);
+  const rows: Thing[] = value?.[kind] ?? [];
+  return (
+    <section class="part">
+      <header class="head">
+        <h2>
+          {title} {value && <span class="count">{rows.length > MOST ? `more than ${MOST}` : rows.length}</span>}
+        </h2>
+        {add && mayCreate(resource) && (
+          <a class="button" href={href([kind, "new"], [[by, id]])}>
+            {add}
+          </a>
+        )}
+      </header>
+      <Refused by={refusal} />
+      {rows.length > 0 && <Table resource={resource} rows={rows.slice(0, MOST)} label={title} />}
+      {rows.length > MOST && <a href={href([kind], [[by, id]])}>All of them</a>}
+      {value && !rows.length && <p class="dim">None.</p>}
+    </section>
+  );
+}
