@@ -27,11 +27,10 @@ from tests.netns.harness import Inside, Lab
 
 from netweft.lab import build, host
 from netweft.lab.cloud import Cloud
-from netweft.lab.commands import in_namespace
 from netweft.lab.host import Host
 from netweft.lab.vm import Vm
 
-KNOCK = str(Path(__file__).with_name("knock.py"))
+KNOCK = Path(__file__).with_name("knock.py")
 SIZES = (0, 100)
 EXTERNAL, OUTSIDE = "172.24.0.0/16", "172.24.0.1"
 BRIDGES = ("br-int", "br-ex")
@@ -129,8 +128,8 @@ def interface(scene: Scene) -> float:
 
 def floating(scene: Scene) -> float:
     address = scene.floating["floating_ip_address"]
-    knock = in_namespace(scene.lab.layout.host_namespace("outside"), sys.executable, KNOCK, "eth0", address)
-    with scene.lab.inside(scene.one, "capture") as heard, Inside(knock):
+    knock = Inside.script(scene.lab.layout.host_namespace("outside"), KNOCK, "eth0", address)
+    with scene.lab.inside(scene.one, "capture") as heard, knock:
         time.sleep(0.2)
         began = time.perf_counter()
         scene.cloud.update("floatingips", scene.floating["id"], {"port_id": scene.one.port_id})

@@ -26,7 +26,8 @@ from scene import SHAPES, Scene, Shape, Watch, peers
 from table import percentile, print_sizes
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from tests.netns.harness import INSIDE, Inside
+from tests.netns.forked import Forked
+from tests.netns.harness import Inside
 
 from netweft.lab import hypervisor, processes, supervisor
 from netweft.lab.layout import Layout
@@ -121,8 +122,7 @@ class Pings:
         self._running = []
         for source, target in ways:
             address = vms[target]["addresses"][0].split("/")[0]
-            command = ("ip", "netns", "exec", vms[source]["namespace"], sys.executable, str(INSIDE), "ping", address)
-            self._running.append(Inside(command))
+            self._running.append(Inside(Forked(vms[source]["namespace"], ("ping", address))))
 
     def lost(self) -> tuple[int, int]:
         """How many, of how many."""

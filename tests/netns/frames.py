@@ -4,7 +4,7 @@ import os
 import struct
 from ipaddress import IPv4Address, IPv6Address
 
-from tests.netns.inside import checksum
+from tests.netns.inside.pings import checksum
 
 from netweft.lab.guest import Nic
 

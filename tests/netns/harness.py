@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
+from tests.netns import forked
+from tests.netns.forked import Forked
 from tests.netns.frames import fence
 from tests.waiting import PATIENCE
 
@@ -30,8 +32,6 @@ from netweft.lab.layout import Kind, LabError, Layout, NodeLayout
 from netweft.lab.vm import Vm
 from netweft.services.fields import Reason, cookie
 
-# standard library only, so that it starts sooner without what the environment adds
-INSIDE = (sys.executable, "-I", "-S", str(Path(__file__).with_name("inside.py")))
 # seconds: the userspace datapath takes packets by the batch, and those that it has not cached (it forgets a flow after
 # 10 s) go before those that it has
 OVERTAKEN_BY, ON_THE_KERNELS = 0.1, 0.3
@@ -129,15 +129,15 @@ class Lab:
         return subprocess.run(in_namespace(namespace, *command), capture_output=True, check=False).returncode == 0
 
     def inside(self, machine: Vm, *words: str) -> "Inside":
-        """inside.py in a VM."""
+        """`inside` in a VM."""
         return self.inside_namespace(self.layout.vm_namespace(machine.name), *words)
 
     def inside_namespace(self, namespace: str, *words: str) -> "Inside":
-        return Inside(in_namespace(namespace, *INSIDE, *words))
+        return Inside(Forked(namespace, words))
 
     def send_frames(self, machine: Vm, *frames: bytes) -> None:
-        command = in_namespace(self.layout.vm_namespace(machine.name), *INSIDE, "send")
-        run(*command, stdin="".join(f"{frame.hex()}\n" for frame in frames))
+        namespace = self.layout.vm_namespace(machine.name)
+        forked.do(namespace, "send", stdin="".join(f"{frame.hex()}\n" for frame in frames))
 
     def silence(self, machine: Vm) -> None:
         """Its own stack answers nothing from now on: a reset to a SYN made by hand ends that connection for the
@@ -264,12 +264,19 @@ def group_of(cloud: Cloud, name: str, rules: Iterable[Mapping[str, object]], *, 
 
 
 class Inside:
-    """A running inside.py; a context manager.  `finish` closes its stdin and gives what it had not told yet."""
+    """A running `inside`, or what speaks like one; a context manager.  `finish` closes its stdin and gives what it had
+    not told yet."""
 
-    def __init__(self, command: tuple[str, ...]) -> None:
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+    def __init__(self, process: "Forked | subprocess.Popen[bytes]") -> None:
+        self._process = process
         self._pending = b""
         assert self.line() == "ready"
+
+    @classmethod
+    def script(cls, namespace: str, file: Path, *words: object) -> Self:
+        """Another of our scripts."""
+        command = in_namespace(namespace, sys.executable, str(file), *map(str, words))
+        return cls(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0))
 
     def __enter__(self) -> Self:
         return self

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from tests.netns.frames import ethernet
-from tests.netns.inside import checksum
+from tests.netns.inside.pings import checksum
 
 from netweft.lab.guest import Nic
 

@@ -1,7 +1,6 @@
 """VMs whose policies are measured, what they send, and the table in docs/qos.md that comes of it."""
 
 import json
-import sys
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -11,7 +10,6 @@ from typing import NamedTuple
 from tests.netns.harness import Inside, Lab, until
 
 from netweft.lab.cloud import Cloud
-from netweft.lab.commands import in_namespace
 from netweft.lab.vm import Vm
 
 LOAD = Path(__file__).with_name("load.py")
@@ -87,7 +85,7 @@ class Stage:
 
     def load(self, machine: Vm, *words: object) -> Load:
         namespace = self.lab.layout.vm_namespace(machine.name)
-        return Load(in_namespace(namespace, sys.executable, str(LOAD), *map(str, words)))
+        return Load.script(namespace, LOAD, *words)
 
     def policy(self, *rules: tuple[str, Mapping[str, object]], **attributes: object) -> str:
         body = {"policy": {"name": "measured", **attributes}}

@@ -32,7 +32,7 @@ def vms(lab: Lab) -> Iterator[dict[str, Any]]:
     for vm in found.values():
         assert lab.ping(vm, OUTSIDE)
     servers = (("ftp", str(FTP), str(OTHER)), ("tftp", str(TFTP)))
-    running = [Inside(script(lab.layout.host_namespace("outside"), *words)) for words in servers]
+    running = [Inside.script(lab.layout.host_namespace("outside"), CALLERS, *words) for words in servers]
     yield found | {"router": router}
     for one in running:
         one.__exit__()

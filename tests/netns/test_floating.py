@@ -3,14 +3,14 @@
 hv1 and hv2 are wired to the external network, hv3 is not.
 """
 
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any, NamedTuple
 
 import pytest
-from tests.netns.harness import INSIDE, Lab, results, until
+from tests.netns import forked
+from tests.netns.harness import Lab, results, until
 from tests.netns.outages import OUTSIDE_NIC, uplink_cut
 from tests.netns.outside import OUTSIDE
 from tests.netns.test_gateways import BEHIND, Stage, gateway_port, pings, seen_as
@@ -19,7 +19,6 @@ from tests.netns.test_routing import address
 
 from netweft.lab import move, vm
 from netweft.lab.cloud import Cloud
-from netweft.lab.commands import in_namespace
 from netweft.lab.vm import Vm
 
 MOST_CUT_MS = 5000  # by the server, as soon as it hears of it; half of it is what others get to hear it
@@ -79,8 +78,7 @@ def ask(lab: Lab, asked: str) -> list[bytes]:
     question = b"\xff" * 6 + own + bytes.fromhex("08060001080006040001") + own + bytes(4)
     question += bytes(6) + packed(asked)
     with lab.inside_namespace(outside(lab), "capture") as capture:
-        send = in_namespace(outside(lab), *INSIDE, "send")
-        subprocess.run(send, input=question.hex() + "\n", text=True, check=True)
+        forked.do(outside(lab), "send", stdin=question.hex() + "\n")
         time.sleep(0.5)
         capture.stop()
         return [bytes.fromhex(line) for line in capture.finish() if line[24:28] == "0806"]

@@ -45,7 +45,7 @@ class Carried(NamedTuple):
 
     @property
     def nic(self) -> tuple[str, str, str, str]:
-        """inside.py's words for it."""
+        """The words of `inside` for it."""
         return str(self.tag), self.port["mac_address"], f"{self.address}/24", str(self.segment.mtu)
 
     @property

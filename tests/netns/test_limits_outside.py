@@ -2,7 +2,6 @@
 
 import json
 import re
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +14,6 @@ from tests.netns.test_gateways import Stage, stage
 from tests.netns.test_routing import address
 
 from netweft.lab.cloud import Cloud
-from netweft.lab.commands import in_namespace
 
 __all__ = ["stage"]
 LOAD = Path(__file__).with_name("load.py")
@@ -26,7 +24,7 @@ TOLERANCE = 0.15
 
 
 def load(namespace: str, *words: object) -> Inside:
-    return Inside(in_namespace(namespace, sys.executable, str(LOAD), *map(str, words)))
+    return Inside.script(namespace, LOAD, *words)
 
 
 def tell(running: Inside, line: object) -> dict[str, float]:

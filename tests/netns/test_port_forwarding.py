@@ -156,7 +156,7 @@ _sources = itertools.count(20000)
 
 
 def associates(lab: Lab, namespace: str, port: int) -> Inside:
-    return Inside(in_namespace(namespace, sys.executable, str(SCTP), "hear", str(port)))
+    return Inside.script(namespace, SCTP, "hear", port)
 
 
 def associated(namespace: str, address: str, port: int) -> list[int]:

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from tests.netns import forked
 from tests.netns.frames import BROADCAST, NOBODY, arp, tag, udp4
-from tests.netns.harness import INSIDE, Lab
+from tests.netns.harness import Lab
 
 from netweft.dataplane.unixctl.client import command
 from netweft.lab import vm
 from netweft.lab.cloud import Cloud
-from netweft.lab.commands import in_namespace, run
 from netweft.lab.layout import PHYSICAL_NETWORKS
 from netweft.lab.vm import Vm
 
@@ -71,10 +71,10 @@ def test_a_flat_wires_are_taken_as_untagged(stage: Stage, lab: Lab) -> None:
     outside = "52:54:00:00:00:09"
     plain = udp4((outside, stage.free.nic.mac), ("10.5.5.222", stage.free.nic.address), b"from the wire")
     last = udp4((outside, stage.free.nic.mac), ("10.5.5.222", stage.free.nic.address), b"the last one!")
-    send = in_namespace(lab.layout.fabric.namespace, *INSIDE, "send", f"hv1-{nic}")
+    send = (lab.layout.fabric.namespace, "send", f"hv1-{nic}")
     with lab.inside(stage.free, "capture") as seen:
-        run(*send, stdin=f"{tag(plain, VOICE).hex()}\n")
-        run(*send, stdin=f"{tag(tag(plain, 77), VOICE).hex()}\n{last.hex()}\n")
+        forked.do(*send, stdin=f"{tag(plain, VOICE).hex()}\n")
+        forked.do(*send, stdin=f"{tag(tag(plain, 77), VOICE).hex()}\n{last.hex()}\n")
         heard = seen.frames_until(last)
     assert heard.count(plain) == 1
     assert not [frame for frame in heard if b"from the wire" in frame and frame != plain]

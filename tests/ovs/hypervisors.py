@@ -22,7 +22,7 @@ from netweft.cli.agent import ask
 from netweft.cli.errors import CommandError
 from netweft.model import Port
 
-INSIDE = Path(__file__).parents[1] / "netns" / "inside.py"
+INSIDE = Path(__file__).parents[1] / "netns" / "inside"
 SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 
 

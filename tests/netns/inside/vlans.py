@@ -1,0 +1,48 @@
+"""A VLAN's NIC, where the kernel knows nothing of 802.1Q."""
+
+import fcntl
+import os
+import select
+import socket
+import struct
+import subprocess
+import sys
+
+from tests.netns.inside.packets import packet_socket
+
+ETH_P_8021Q = 0x8100
+TUNSETIFF, IFF_TAP, IFF_NO_PI = 0x400454CA, 2, 0x1000
+SOL_PACKET, PACKET_AUXDATA, TP_STATUS_VLAN_VALID = 263, 8, 0x10
+
+
+def vlan(tag: int, mac: str, address: str, mtu: int) -> None:
+    name = f"vlan{tag}"
+    tap = os.open("/dev/net/tun", os.O_RDWR)
+    fcntl.ioctl(tap, TUNSETIFF, struct.pack("16sH22x", name.encode(), IFF_TAP | IFF_NO_PI))
+    for words in (f"link set {name} address {mac} mtu {mtu} up", f"address add {address} dev {name}"):
+        subprocess.run(("ip", *words.split()), check=True)
+    with packet_socket() as nic:
+        nic.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
+        print("ready", flush=True)
+        while True:
+            readable, _, _ = select.select([nic, tap, sys.stdin], [], [])
+            if sys.stdin in readable:
+                return
+            if tap in readable:
+                frame = os.read(tap, 65536)
+                nic.send(frame[:12] + struct.pack("!HH", ETH_P_8021Q, tag) + frame[12:])
+            if nic in readable and (untagged := _untagged(nic, tag)):
+                os.write(tap, untagged)
+
+
+def _untagged(nic: socket.socket, tag: int) -> bytes:
+    """What came in with this tag, which the kernel has put beside the frame; else nothing."""
+    frame, extra, _, address = nic.recvmsg(65536, 256)
+    if address[2] == socket.PACKET_OUTGOING:
+        return b""
+    for level, kind, data in extra:
+        if (level, kind) == (SOL_PACKET, PACKET_AUXDATA):
+            status, *_, tci, _ = struct.unpack("=IIIHHHH", data[:20])
+            if status & TP_STATUS_VLAN_VALID and tci & 0xFFF == tag:
+                return frame
+    return b""
