@@ -157,8 +157,8 @@ def _initialise_database(switch: FabricLayout | NodeLayout, hypervisors: list[No
 
 def server_answers(layout: Layout) -> bool:
     """That somebody listens says little: a server that cannot go on did so, too."""
-    with suppress(LabError), Cloud(layout):
-        return True
+    with suppress(LabError), Cloud(layout) as cloud:
+        return cloud.list("agents") is not None
     return False
 
 

@@ -4,7 +4,7 @@ import shlex
 import time
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import httpx
 
@@ -22,14 +22,23 @@ def credentials(layout: Layout) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
+class _Session(NamedTuple):
+    token: str
+    network_url: str
+
+
+_kept: dict[frozenset[tuple[str, str]], _Session] = {}  # by credentials: a login costs more than most requests
+
+
 class Cloud:
     """A context manager; not for more than one thread.  Each method raises LabError."""
 
     def __init__(self, layout: Layout) -> None:
-        given = credentials(layout)
-        self._auth_url = given["OS_AUTH_URL"].rstrip("/")
-        self._http = httpx.Client(timeout=30, trust_env=False)
-        self._http.headers["X-Auth-Token"] = self._login(given)
+        self._given = credentials(layout)
+        self._auth_url = self._given["OS_AUTH_URL"].rstrip("/")
+        # a lab's server speaks plain HTTP on the loopback: to read all authorities' certificates takes 50 ms
+        self._http = httpx.Client(timeout=30, trust_env=False, verify=False)
+        self._session = _kept.get(frozenset(self._given.items())) or self._log_in()
 
     def __enter__(self) -> Self:
         return self
@@ -39,7 +48,8 @@ class Cloud:
     ) -> None:
         self._http.close()
 
-    def _login(self, given: Mapping[str, str]) -> str:
+    def _log_in(self) -> _Session:
+        given = self._given
         user = {
             "name": given["OS_USERNAME"],
             "password": given["OS_PASSWORD"],
@@ -50,19 +60,34 @@ class Cloud:
             "identity": {"methods": ["password"], "password": {"user": user}},
             "scope": {"project": project},
         }
-        response = self._send("POST", f"{self._auth_url}/auth/tokens", {"auth": auth})
+        response = self._checked(self._ask("POST", f"{self._auth_url}/auth/tokens", {"auth": auth}))
         endpoints = {entry["type"]: entry["endpoints"] for entry in response.json()["token"]["catalog"]}
         public = next(e["url"] for e in endpoints["network"] if e["interface"] == "public")
-        self._network_url = public.rstrip("/").removesuffix("/v2.0") + "/v2.0"
-        return response.headers["X-Subject-Token"]
+        network_url = public.rstrip("/").removesuffix("/v2.0") + "/v2.0"
+        _kept[frozenset(given.items())] = session = _Session(response.headers["X-Subject-Token"], network_url)
+        return session
+
+    @property
+    def _network_url(self) -> str:
+        return self._session.network_url
 
     def _send(self, method: str, url: str, body: object = None) -> httpx.Response:
+        response = self._ask(method, url, body, self._session.token)
+        if response.status_code == 401:  # the token has been kept for too long
+            self._session = self._log_in()
+            response = self._ask(method, url, body, self._session.token)
+        return self._checked(response)
+
+    def _ask(self, method: str, url: str, body: object, token: str = "") -> httpx.Response:
         try:
-            response = self._http.request(method, url, json=body)
+            return self._http.request(method, url, json=body, headers={"X-Auth-Token": token} if token else {})
         except httpx.HTTPError as error:
             raise LabError(f"the server does not answer ({error}); see netweft lab status") from None
+
+    def _checked(self, response: httpx.Response) -> httpx.Response:
         if response.status_code >= 400:
-            raise LabError(f"{method} {httpx.URL(url).path}: {response.status_code} {_message(response)}")
+            request = response.request
+            raise LabError(f"{request.method} {request.url.path}: {response.status_code} {_message(response)}")
         return response
 
     def _url(self, collection: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from netweft.lab import cloud as cloud_module
 from netweft.lab.cloud import Cloud, credentials
 from netweft.lab.layout import LabError, Layout
 from netweft.lab.vm import _nic
@@ -28,16 +29,19 @@ Answer = Callable[[httpx.Request], httpx.Response]
 
 
 @pytest.fixture
-def cloud_with(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> Callable[[Answer], Cloud]:
+def cloud_with(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Cloud]:
     layout.server_folder.mkdir()
     layout.openrc.write_text(OPENRC)
     plain = httpx.Client
 
-    def make(answer: Answer) -> Cloud:
+    def in_time(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(201, json=TOKEN, headers={"X-Subject-Token": "t0"})
+
+    def make(answer: Answer, login: Answer = in_time) -> Cloud:
         def handle(request: httpx.Request) -> httpx.Response:
             if request.url.path.endswith("/auth/tokens"):
-                return httpx.Response(201, json=TOKEN, headers={"X-Subject-Token": "t0"})
-            assert request.headers["X-Auth-Token"] == "t0"
+                return login(request)
+            assert request.headers["X-Auth-Token"]
             return answer(request)
 
         def client(**options: Any) -> httpx.Client:
@@ -60,14 +64,35 @@ def test_no_lab_is_told_with_what_to_do(layout: Layout) -> None:
         credentials(layout)
 
 
-def test_an_error_of_the_api_is_told_in_its_words(cloud_with: Callable[[Answer], Cloud]) -> None:
+def test_an_error_of_the_api_is_told_in_its_words(cloud_with: Callable[..., Cloud]) -> None:
     body = {"NeutronError": {"type": "Conflict", "message": "in use", "detail": ""}}
     why = r"DELETE /v2.0/ports/x: 409 in use"
     with cloud_with(lambda request: httpx.Response(409, json=body)) as cloud, pytest.raises(LabError, match=why):
         cloud.delete("ports", "x")
 
 
-def test_a_name_that_two_have_is_not_guessed_at(cloud_with: Callable[[Answer], Cloud]) -> None:
+def test_a_token_is_asked_for_once_and_anew_when_it_is_refused(
+    layout: Layout, cloud_with: Callable[..., Cloud], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cloud_module, "_kept", {})
+    logins = 0
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        refused = request.headers["X-Auth-Token"] == "t1"
+        return httpx.Response(401 if refused else 200, json={"error": {"message": "old"}} if refused else {"ports": []})
+
+    def login(request: httpx.Request) -> httpx.Response:
+        nonlocal logins
+        logins += 1
+        return httpx.Response(201, json=TOKEN, headers={"X-Subject-Token": f"t{logins}"})
+
+    cloud_with(answer, login).list("ports")
+    assert logins == 2
+    Cloud(layout).list("ports")
+    assert logins == 2
+
+
+def test_a_name_that_two_have_is_not_guessed_at(cloud_with: Callable[..., Cloud]) -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         found = [{"id": "1"}, {"id": "2"}] if "name" in request.url.params else []
         return httpx.Response(200, json={"networks": found})
@@ -76,14 +101,14 @@ def test_a_name_that_two_have_is_not_guessed_at(cloud_with: Callable[[Answer], C
         cloud.find("networks", "blue")
 
 
-def test_a_port_that_stays_down_says_why(cloud_with: Callable[[Answer], Cloud]) -> None:
+def test_a_port_that_stays_down_says_why(cloud_with: Callable[..., Cloud]) -> None:
     port = {"id": "p", "status": "DOWN", "status_detail": "bound to hv2, plugged in at hv1"}
     answer = httpx.Response(200, json={"ports": [port]})
     with cloud_with(lambda request: answer) as cloud, pytest.raises(LabError, match="DOWN after 0 s: bound to hv2"):
         cloud.wait_active("p", 0)
 
 
-def test_a_nic_is_made_of_what_the_api_says(cloud_with: Callable[[Answer], Cloud]) -> None:
+def test_a_nic_is_made_of_what_the_api_says(cloud_with: Callable[..., Cloud]) -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         if request.url.path.endswith("/networks"):
             return httpx.Response(200, json={"networks": [{"id": "n", "mtu": 1450}]})
