@@ -20,6 +20,7 @@ import structlog
 
 from netweft.agent import facts, measured, show
 from netweft.agent.answers import Answers
+from netweft.agent.asked.answering import Answering
 from netweft.agent.denials import Denials
 from netweft.agent.desired import Desired, Part
 from netweft.agent.dhcp import DhcpSide
@@ -144,6 +145,7 @@ class Agent:
         self.endings = Endings(run_dir, self.bridges[INT.role], lambda: self.state.settled(), self.wake)
         self.state = StateFile(Path(settings.state_dir) / "view", settings.node, lambda: self.endings.owed)
         self.feed = FeedClient(settings, self, facts=facts.node_facts(settings))
+        self.feed.on_asked = Answering(self).answer
         self.counting = Counting(
             Path(settings.state_dir) / "counts",
             settings.node,

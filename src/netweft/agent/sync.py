@@ -5,8 +5,9 @@ switch, decide what a change means, or keep anything on disk.
 """
 
 import asyncio
+import contextlib
 import random
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
@@ -20,10 +21,12 @@ from netweft.model import EMPTY_VIEW, KINDS, Key, NodeFacts, NodeView, PortStatu
 from netweft.model.counting import Counted
 from netweft.settings import AgentSettings
 from netweft.wire import messages as wire
+from netweft.wire.questions import Answer, Ask
 
 OPEN_SECONDS = 5.0
 PING_SECONDS = 10.0  # a server that is silently gone is noticed within twice this time
 RETRY_CAP_SECONDS = 5.0
+MOST_ASKED = 16  # questions at once
 STABLE_SECONDS = 1.0  # a session that lived this long is followed by a retry without delay
 
 log = structlog.get_logger(__name__)
@@ -79,6 +82,8 @@ class FeedClient:
         self._facts = facts
         self._unsent = _Unsent()
         self._awake = asyncio.Event()
+        self.on_asked: Callable[[Ask], Awaitable[Answer]] | None = None  # None: this agent cannot be asked
+        self._answering: set[asyncio.Task[None]] = set()
 
     def report(self, statuses: Iterable[PortStatus], *, complete: bool = False) -> None:
         """Delivered at once, or after the next subscribe; the latest of a port wins."""
@@ -147,31 +152,49 @@ class FeedClient:
                         have_history=view.history if view.kinds >= KINDS else "",
                         have_revision=view.revision,
                         kinds=KINDS,
+                        answers=self.on_asked is not None,
                     )
                 )
             )
             sender: asyncio.Task[None] | None = None
             try:
                 async for frame in socket:
-                    self._receive(server, frame)
+                    self._receive(server, frame, socket)
                     if self.link.up and not sender:
                         sender = asyncio.create_task(self._send(socket))
             finally:
-                if sender:
-                    sender.cancel()
+                for task in (*([sender] if sender else ()), *self._answering):
+                    task.cancel()
 
-    def _receive(self, server: str, frame: str | bytes) -> None:
+    def _receive(self, server: str, frame: str | bytes, socket: ClientConnection) -> None:
         message = wire.decode_downward(frame if isinstance(frame, bytes) else frame.encode())
         if isinstance(message, wire.Refused):
             raise NoSession(message.reason, retry=message.retry)
         if isinstance(message, wire.Denied):
             self._listener.ports_denied(message.ports)
             return
+        if isinstance(message, Ask):
+            self._answer_soon(message, socket)
+            return
         changes = changes_by(self.view, message, subscribed=not self.link.up)
         self.view = changes.view
         if not self.link.up:
             self._set_link(Link(server, up=True))
         self._listener.view_changed(changes)
+
+    def _answer_soon(self, question: Ask, socket: ClientConnection) -> None:
+        """Nothing else waits for it.  Who asks for more than it may is not answered: the server has a deadline."""
+        if self.on_asked is None or len(self._answering) >= MOST_ASKED:
+            return
+        task = asyncio.create_task(self._answer(self.on_asked, question, socket))
+        self._answering.add(task)
+        task.add_done_callback(self._answering.discard)
+
+    async def _answer(
+        self, answer: Callable[[Ask], Awaitable[Answer]], question: Ask, socket: ClientConnection
+    ) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            await socket.send(wire.encode(await answer(question)))
 
     async def _send(self, socket: ClientConnection) -> None:
         """From the first answer on: the server takes reports only from who is subscribed."""

@@ -45,6 +45,8 @@ from netweft.api.resources.security.security_group import (
     security_group,
     security_group_rule,
 )
+from netweft.api.resources.trace.nodes import Asks
+from netweft.api.resources.trace.trace import Trace
 from netweft.api.spellings import both
 from netweft.control.agents import Agents
 from netweft.control.flavors import Flavors, ServiceProfiles
@@ -90,10 +92,16 @@ PARTS: Mapping[str, Callable[[Resource, Store], Part]] = {
 }
 
 
-def routes(store: Store, authenticate: Authenticate, settings: ServerSettings, lags: Lags = dict) -> list[BaseRoute]:
+def routes(
+    store: Store,
+    authenticate: Authenticate,
+    settings: ServerSettings,
+    lags: Lags = dict,
+    asks: Asks | None = None,
+) -> list[BaseRoute]:
     """Everything under `/` and `/v2.0`.  Writes to the store once: pools, as the settings ask for, and templates.
-    lags: how far nodes are behind the feed."""
-    return build(resources(store, settings), store, authenticate, settings, lags)
+    lags: how far nodes are behind the feed.  asks: who asks them what they have."""
+    return build(resources(store, settings), store, authenticate, settings, lags, asks)
 
 
 def build(
@@ -102,6 +110,7 @@ def build(
     authenticate: Authenticate,
     settings: ServerSettings,
     lags: Lags = dict,
+    asks: Asks | None = None,
 ) -> list[BaseRoute]:
     gate = Gate(authenticate, settings.public_url, settings.keystone_url)
     described = [route for resource in resources for route in Endpoint(resource, store).routes(gate)]
@@ -120,6 +129,7 @@ def build(
         counted = [by_member[member] for member in ("floatingip", "router", "metering_label")]
         more += Counters(counted, store).routes(gate)
         more += Explain(resources, store, settings, lags).routes(gate)
+        more += Trace(resources, store, settings, lags, asks).routes(gate)
         network, subnet, router = (by_member[member] for member in ("network", "subnet", "router"))
         more += FloatingIPPools(network, store).routes(gate)
         more += AutoAllocatedTopology(network, subnet, router, store).routes(gate)

@@ -106,6 +106,11 @@ EXTENSIONS = {
         "Says in one sentence why a port or an agent is not as one might expect.",
         "2026-11-21T00:00:00-00:00",
     ),
+    "netweft-trace": (
+        "Traces",
+        "Says whether a packet passes from one end to another, and everything that is in its way.",
+        "2026-11-29T00:00:00-00:00",
+    ),
     "pagination": (
         "Pagination support",
         "Extension that indicates that pagination is enabled.",

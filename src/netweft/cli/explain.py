@@ -15,7 +15,7 @@ TYPES = ("port", "network", "router", "floatingip", "security_group", "agent")
 _WORKS, _DOES_NOT = 0, 1
 
 
-class _NoAnswer(click.ClickException):
+class NoAnswer(click.ClickException):
     """It is not known whether it works: no exit code that says so."""
 
     exit_code = 2
@@ -40,12 +40,12 @@ def explain(object: str, type_: str | None, *, as_json: bool) -> int:
             found = _only(client, object, type_)
             told = client.call("GET", f"{PATH}/{quote(found['id'], safe='')}")["explanation"]
     except CommandError as error:
-        raise _NoAnswer(str(error)) from None
-    click.echo(json.dumps(told, indent=2) if as_json else "\n".join(map(_printable, text(told))))
+        raise NoAnswer(str(error)) from None
+    click.echo(json.dumps(told, indent=2) if as_json else "\n".join(map(printable, text(told))))
     return _WORKS if told["works"] else _DOES_NOT
 
 
-def _printable(line: str) -> str:
+def printable(line: str) -> str:
     """Names are what users chose: nothing in them is for the terminal."""
     return "".join(each if each.isprintable() else "?" for each in line)
 

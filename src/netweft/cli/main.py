@@ -26,6 +26,7 @@ COMMANDS = {
     "follower": Lazy("netweft.cli.follower:follower", "Who else follows the feed, and what it would do."),
     "node": Lazy("netweft.cli.node:node", "Let hypervisors in: their tokens."),
     "explain": Lazy("netweft.cli.explain:explain", "What an object is, and everything that keeps it from working."),
+    "trace": Lazy("netweft.cli.trace:trace", "Whether a packet passes, and everything that is in its way."),
     "doctor": Lazy("netweft.cli.doctor:doctor", "What this host lacks before the first start."),
     "support-bundle": Lazy(
         "netweft.cli.support_bundle:support_bundle",

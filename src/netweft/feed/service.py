@@ -18,6 +18,7 @@ from starlette.websockets import WebSocket
 
 from netweft.control.explain.snapshot import Lag
 from netweft.feed.hub import Hub
+from netweft.feed.questions import Questions
 from netweft.feed.session import Session
 from netweft.feed.writer import Writer
 from netweft.store import Store
@@ -38,6 +39,7 @@ class Feed:
     def __init__(self, store: Store, *, node_for_token: Callable[[str], str | None], down_seconds: float) -> None:
         self._hub = Hub(store)
         self._writer = Writer(store)
+        self.questions = Questions()
         self._node_for_token = node_for_token
         self._down_seconds = down_seconds
         self._door = CapacityLimiter(2)  # threads that look tokens up
@@ -79,7 +81,7 @@ class Feed:
             return
         await self._its_turn(node)
         await websocket.accept()
-        await Session(websocket, node, self._hub, self._writer).run()
+        await Session(websocket, node, self._hub, self._writer, self.questions).run()
         self._await_return(node)
 
     async def _its_turn(self, node: str) -> None:

@@ -15,12 +15,14 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from netweft.feed.hub import Hub
 from netweft.feed.outbox import Closed, Outbox
+from netweft.feed.questions import Questions
 from netweft.feed.writer import Writer
 from netweft.model import NodeFacts, PortStatus
 from netweft.model.counting import Counted
 from netweft.store.changelog import actor
 from netweft.store.turns import asking
 from netweft.wire import messages as wire
+from netweft.wire.questions import MAX_ANSWER_BYTES, Answer
 
 HELLO_SECONDS = 10.0
 FRAMES_PER_SECOND = 200  # what a node may send for long; short bursts may be twice that
@@ -44,8 +46,9 @@ class _Refusal(Exception):
 class Session:
     """node: whose token it was."""
 
-    def __init__(self, websocket: WebSocket, node: str, hub: Hub, writer: Writer) -> None:
+    def __init__(self, websocket: WebSocket, node: str, hub: Hub, writer: Writer, questions: Questions) -> None:
         self._websocket = websocket
+        self._questions = questions
         self._node = node
         self._hub = hub
         self._writer = writer
@@ -65,6 +68,8 @@ class Session:
             await self._store_facts(hello.facts)
             outbox = self._hub.subscribe(self._node, hello.have_history, hello.have_revision)
             log.info("node subscribed", node=self._node, have_revision=hello.have_revision)
+            if hello.answers:
+                self._questions.join(self._node, self._send)
             writing = (self._write_reports(), self._write_facts(), self._write_moving(), self._write_counted())
             await _until_one_ends(self._deliver(outbox, hello.kinds), self._listen(), *writing)
         except WebSocketDisconnect:
@@ -74,6 +79,7 @@ class Session:
         except _Refusal as refusal:
             await self._refuse(refusal.message)
         finally:
+            self._questions.leave(self._node, self._send)
             if outbox:
                 self._hub.leave(self._node, outbox)
 
@@ -123,7 +129,10 @@ class Session:
             message = wire.decode_upward(frame)
         except wire.BadMessage as error:
             raise _Refusal(f"not a message of this protocol: {error}") from None
-        if not isinstance(message, wire.Report) and len(frame) > MAX_HELLO_BYTES:
+        if isinstance(message, Answer):
+            if len(frame) > MAX_ANSWER_BYTES:
+                raise _Refusal(f"more than {MAX_ANSWER_BYTES} bytes of an answer")
+        elif not isinstance(message, wire.Report) and len(frame) > MAX_HELLO_BYTES:
             raise _Refusal(f"more than {MAX_HELLO_BYTES} bytes of facts")
         return message
 
@@ -141,6 +150,8 @@ class Session:
                 if self._facts.full():
                     self._facts.get_nowait()
                 self._facts.put_nowait(message.facts)
+            elif isinstance(message, Answer):
+                self._questions.answered(self._node, message)
             else:
                 raise _Refusal("subscribed already")
             owed = max(owed, clock() - 1.0) + 1 / FRAMES_PER_SECOND

@@ -43,7 +43,7 @@ def create_app(settings: ServerSettings, store: Store, measured: Measured | None
     dashboard = Dashboard(settings, store, resources, identity.authenticate)
     routes: list[BaseRoute] = [
         # first: where most requests go
-        *networking_api.build(resources, store, identity.authenticate, settings, feed.lags),
+        *networking_api.build(resources, store, identity.authenticate, settings, feed.lags, feed.questions),
         *feed.routes(),
         Route("/healthz", _health(store)),
         *metadata.routes(store, identity.authenticate, nova),

@@ -6,6 +6,7 @@
       | <- Snapshot, or Delta if `have` is usable |
       | <- Delta ...                              |
       | -- Report, Facts ...                    -> |
+      | <- Ask; its Answer by the same session    |
       | <- Refused, then close, if it may not     |
 
 A frame holds one message.  An unknown protocol version is refused in words.
@@ -21,6 +22,7 @@ from msgspec.structs import replace
 
 from netweft.model import FIRST_KINDS, KINDS, Key, NodeFacts, Object, PortStatus, Tracked, kind_of
 from netweft.model.counting import Counted
+from netweft.wire.questions import Answer, Ask
 
 PROTOCOL = 1
 FEED_PATH = "/netweft/v1/feed"
@@ -36,7 +38,7 @@ class BadMessage(Exception):
 
 class Subscribe(Struct, frozen=True, kw_only=True, tag="subscribe"):
     """node: must be the name that the token was issued for.  have_*: the view the agent still holds, if any.
-    kinds: of objects that it knows; others are not sent to it."""
+    kinds: of objects that it knows; others are not sent to it.  answers: it can be asked (see `questions`)."""
 
     protocol: int = PROTOCOL
     node: str
@@ -44,6 +46,7 @@ class Subscribe(Struct, frozen=True, kw_only=True, tag="subscribe"):
     have_history: str = ""
     have_revision: int = 0
     kinds: frozenset[str] = FIRST_KINDS
+    answers: bool = False
 
 
 class Facts(Struct, frozen=True, tag="facts"):
@@ -124,8 +127,8 @@ class Refused(Struct, frozen=True, tag="refused"):
     retry: bool = False
 
 
-Upward: TypeAlias = Subscribe | Facts | Report
-Downward: TypeAlias = Snapshot | Delta | Denied | Refused
+Upward: TypeAlias = Subscribe | Facts | Report | Answer
+Downward: TypeAlias = Snapshot | Delta | Denied | Refused | Ask
 
 _encoder = msgspec.msgpack.Encoder()
 _upward: msgspec.msgpack.Decoder[Upward] = msgspec.msgpack.Decoder(Upward)

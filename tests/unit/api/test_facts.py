@@ -47,6 +47,7 @@ WITHOUT_FACTS = {
     "l3_agent_scheduler",
     "netweft-counters",
     "netweft-explain",
+    "netweft-trace",
     "netweft-status",
     "quota_details",
     "quotas",

@@ -249,6 +249,10 @@ class BridgeSide:
             *(self._fragments.plan() if self._fragments else ()),
         ]
 
+    def flow_plan(self) -> FlowPlan | None:
+        """None: it is away, or left alone."""
+        return self._driver.plan(delete=True) if self._driver else None
+
     async def apply(self, *, delete: bool) -> int:
         """Meters come before the flows that name them, and go after; what becomes of fragments before flows that look
         at them.  Returns how much was written.

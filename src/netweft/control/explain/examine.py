@@ -94,14 +94,15 @@ Named = tuple[str, Row]
 
 def examine(seen: Snapshot, kind: str, row: Row) -> list[Finding]:
     """First what blocks."""
-    found = list(_found(seen, kind, row))
+    found = list(found_of(seen, kind, row))
     others = {(other, one["id"]): one for other, one in _needed(seen, kind, row)}
     for (other, _), one in others.items():
-        found += [finding for finding in _found(seen, other, one) if finding.code.blocks]
+        found += [finding for finding in found_of(seen, other, one) if finding.code.blocks]
     return sorted(found, key=lambda finding: not finding.code.blocks)
 
 
-def _found(seen: Snapshot, kind: str, row: Row) -> Iterator[Finding]:
+def found_of(seen: Snapshot, kind: str, row: Row) -> Iterator[Finding]:
+    """About the object itself."""
     for check in CHECKS:
         if check.kind == kind:
             yield from (Finding(kind, row, told) for told in check.find(seen, row))

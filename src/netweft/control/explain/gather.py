@@ -23,95 +23,99 @@ class Gathering:
 
     def __init__(self, tx: ReadTransaction, down_seconds: float, limits: Mapping[str, int]) -> None:
         self._tx, self._down_seconds, self._limits = tx, down_seconds, limits
-        self._rows: dict[str, dict[str, Row]] = {}
+        self.rows: dict[str, dict[str, Row]] = {}
         self._whole: set[str] = set()
         self._rivals: dict[str, tuple[str, ...]] = {}
         self._full: set[str] = set()
 
     def around(self, kind: str, object: Object, lags: Mapping[str, Lag]) -> Snapshot:
-        self._add(kind, [object])
+        self.add(kind, [object])
         _AROUND[kind](self, object)
         self._quota(kind, object)
+        return self.snapshot(lags)
+
+    def snapshot(self, lags: Mapping[str, Lag]) -> Snapshot:
+        """Of all that was read."""
         self._agents()
-        agents = self._rows.get("agents", {}).values()
+        agents = self.rows.get("agents", {}).values()
         silent = {agent["host"]: hosts.seconds_silent(dict(agent)) for agent in agents}
         return Snapshot(
-            rows=self._rows,
+            rows=self.rows,
             whole=frozenset(self._whole),
             silent={host: seconds for host, seconds in silent.items() if seconds >= self._down_seconds},
             lags=lags,
             rivals=self._rivals,
-            used_up=frozenset(id for id, one in self._rows.get("subnets", {}).items() if self._is_used_up(one)),
+            used_up=frozenset(id for id, one in self.rows.get("subnets", {}).items() if self._is_used_up(one)),
             full=frozenset(self._full),
         )
 
     def port(self, port: Object) -> None:
         self.networks([port["network_id"]])
-        self._get("trunks", [port.get(PART_OF)])
+        self.get("trunks", [port.get(PART_OF)])
         groups = port.get("security_groups") or []
-        self._find("security_group_rules", {"security_group_id": groups})
+        self.find("security_group_rules", {"security_group_id": groups})
         pairs = [pair["ip_address"] for pair in port.get("allowed_address_pairs") or ()]
-        self._find("ports", {"network_id": [port["network_id"]], "fixed_ips.ip_address": pairs})
+        self.find("ports", {"network_id": [port["network_id"]], "fixed_ips.ip_address": pairs})
         on_its_subnets = self._tx.get_many("subnets", {fixed["subnet_id"] for fixed in port["fixed_ips"]}).values()
         gateways = [subnet["gateway_ip"] for subnet in on_its_subnets if subnet["gateway_ip"]]
         of_routers = {"network_id": [port["network_id"]], "device_owner": [INTERFACE]}
-        interfaces = self._find("ports", of_routers | {"fixed_ips.ip_address": gateways})
-        for router in self._get("routers", [interface["device_id"] for interface in interfaces]):
+        interfaces = self.find("ports", of_routers | {"fixed_ips.ip_address": gateways})
+        for router in self.get("routers", [interface["device_id"] for interface in interfaces]):
             self.router(router)
-        for one in self._get("floatingips", port.get(LEADING) or ()):
+        for one in self.get("floatingips", port.get(LEADING) or ()):
             self._lead(one)
 
     def networks(self, ids: Iterable[str]) -> None:
-        found = self._get("networks", ids)
-        self._get("subnets", [id for network in found for id in network["subnets"]])
+        found = self.get("networks", ids)
+        self.get("subnets", [id for network in found for id in network["subnets"]])
 
     def network(self, network: Object) -> None:
         self.networks([network["id"]])
-        self._add("agents", self._tx.query("agents"))
+        self.add("agents", self._tx.query("agents"))
         self._whole.add("agents")
 
     def router(self, router: Object) -> None:
         owners = [INTERFACE, GATEWAY]
-        ports = self._find("ports", {"device_id": [router["id"]], "device_owner": owners})
+        ports = self.find("ports", {"device_id": [router["id"]], "device_owner": owners})
         self.networks([port["network_id"] for port in ports])
 
     def floating_ip(self, floating_ip: Object) -> None:
         self._lead(floating_ip)
-        for port in self._get("ports", [floating_ip.get("port_id")]):
+        for port in self.get("ports", [floating_ip.get("port_id")]):
             self.port(port)
 
     def _lead(self, floating_ip: Object) -> None:
         self.networks([floating_ip["floating_network_id"]])
-        self._find(forwardings.KIND, {forwardings.FIP: [floating_ip["id"]]})
-        for router in self._get("routers", [floating_ip.get("router_id")]):
+        self.find(forwardings.KIND, {forwardings.FIP: [floating_ip["id"]]})
+        for router in self.get("routers", [floating_ip.get("router_id")]):
             self.router(router)
 
     def group(self, group: Object) -> None:
-        self._find("security_group_rules", {"security_group_id": [group["id"]]})
+        self.find("security_group_rules", {"security_group_id": [group["id"]]})
 
     def agent(self, agent: Object) -> None:
         self._rivals[agent["host"]] = tuple(hosts.rivals(self._tx, agent["host"], agent.get(hosts.TUNNEL_END)))
 
     # -- rows
 
-    def _add(self, kind: str, rows: Iterable[Row]) -> None:
-        self._rows.setdefault(kind, {}).update({row["id"]: row for row in rows})
+    def add(self, kind: str, rows: Iterable[Row]) -> None:
+        self.rows.setdefault(kind, {}).update({row["id"]: row for row in rows})
 
-    def _get(self, kind: str, ids: Iterable[str | None]) -> list[Object]:
+    def get(self, kind: str, ids: Iterable[str | None]) -> list[Object]:
         found = list(self._tx.get_many(kind, {id for id in ids if id}).values())
-        self._add(kind, found)
+        self.add(kind, found)
         return found
 
-    def _find(self, kind: str, filters: Mapping[str, list[str]]) -> list[Object]:
+    def find(self, kind: str, filters: Mapping[str, list[str]]) -> list[Object]:
         found = self._tx.query(kind, Query(filters)) if all(filters.values()) else []
-        self._add(kind, found)
+        self.add(kind, found)
         return found
 
     def _agents(self) -> None:
         """Of the hosts on which ports are that were found."""
-        named = {port[HOST] for port in self._rows.get("ports", {}).values()} - {""}
+        named = {port[HOST] for port in self.rows.get("ports", {}).values()} - {""}
         if named and "agents" not in self._whole:
-            self._add("agents", self._tx.query("agents", Query({"host": sorted(named)})))
+            self.add("agents", self._tx.query("agents", Query({"host": sorted(named)})))
 
     def _quota(self, kind: str, object: Object) -> None:
         member, project = COUNTED.get(kind, ""), object.get("project_id")

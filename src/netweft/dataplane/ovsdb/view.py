@@ -69,12 +69,19 @@ class OvsView:
 
     def has_carrier(self, bridge: str) -> bool:
         """Whether one of the NICs in it has; where there is none, nothing is known that speaks against it."""
-        nics = [
+        nics = self.nics(bridge)
+        return not nics or any(nic.link_state != "down" for nic in nics)
+
+    def nics(self, bridge: str) -> list[InterfaceRecord]:
+        """What leads out of this bridge and is nothing that we or Open vSwitch made."""
+        return [
             interface
             for port, interface in self._interfaces(bridge)
             if MARK not in port.external_ids and interface.type not in ("internal", "patch")
         ]
-        return not nics or any(nic.link_state != "down" for nic in nics)
+
+    def interface(self, name: str) -> InterfaceRecord | None:
+        return self._replica.interface(name)
 
     def _interfaces(self, bridge: str) -> Iterator[tuple[PortRecord, InterfaceRecord]]:
         record = self._replica.bridge(bridge)

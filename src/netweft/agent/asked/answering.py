@@ -1,0 +1,62 @@
+"""Answers a server's questions, a few at a time: vswitchd, which answers them, has packets to forward."""
+
+import asyncio
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
+
+from netweft.agent.asked.differences import differences, interfaces
+from netweft.agent.asked.entry import NotHere
+from netweft.agent.asked.tracing import traced
+from netweft.dataplane.unixctl.client import CommandFailed, command
+from netweft.wire.questions import SECONDS, Answer, Ask
+
+if TYPE_CHECKING:
+    from netweft.agent.loop import Agent
+
+PER_SECOND: Final = 20.0  # questions, for long
+BURST: Final = 60.0
+
+
+class Answering:
+    def __init__(self, agent: "Agent") -> None:
+        self._agent = agent
+        self._command = partial(command, Path(agent.settings.ovs_run_dir))
+        self._turn = asyncio.Semaphore(1)
+        self._left, self._since = BURST, 0.0
+
+    async def answer(self, question: Ask) -> Answer:
+        if not self._may():
+            return Answer(id=question.id, error="too much is asked of this node")
+        try:
+            async with asyncio.timeout(SECONDS), self._turn:
+                return await self._answer(question)
+        except TimeoutError:
+            return Answer(id=question.id, error="Open vSwitch does not answer in time")
+
+    async def _answer(self, question: Ask) -> Answer:
+        try:
+            found = Answer(id=question.id)
+            if question.packet is not None:
+                found = await traced(self._agent, question, question.packet, self._command)
+        except (CommandFailed, NotHere) as problem:
+            found = Answer(id=question.id, error=str(problem))
+        return replace(
+            found,
+            revision=self._agent.desired.view.revision,
+            in_place=self._agent.in_place(),
+            differs=await differences(self._agent),
+            interfaces=interfaces(self._agent, question),
+        )
+
+    def _may(self) -> bool:
+        now = asyncio.get_running_loop().time()
+        self._left = min(BURST, self._left + (now - self._since) * PER_SECOND)
+        self._since = now
+        self._left -= 1
+        if self._left < 0:
+            self._left = 0
+            return False
+        return True

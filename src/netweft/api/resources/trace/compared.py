@@ -1,0 +1,129 @@
+"""What nodes said against what the rows say: findings of the layers below the API, and of the host.  Pure."""
+
+from collections.abc import Iterator, Sequence
+
+from netweft.api.resources.trace.nodes import Followed, Looked
+from netweft.control.explain.examine import Finding
+from netweft.control.explain.snapshot import Row, Snapshot, Told
+from netweft.control.trace import codes
+from netweft.control.trace.way import Way
+from netweft.findings import Code
+from netweft.wire.questions import Answer, Exit, Interface
+
+OVERHEAD = {"vxlan": 50, "gre": 42, "geneve": 58, "stt": 76}
+_KINDS = ("ports", "networks", "routers", "floatingips", "security_groups", "security_group_rules", "port_forwardings")
+Layered = tuple[str, Finding]  # `host`, `agent`, `openvswitch`
+
+
+def compared(seen: Snapshot, followed: Followed, way: Way, about: Row, asked: Sequence[Row]) -> list[Layered]:
+    """about: whom the rest is said of, where no object is to blame.  asked: the ports at the ends."""
+    found = [("host", one) for one in _hosts(seen, followed, asked)]
+    if followed.arrived is False:
+        found += [("agent", one) for looked in followed.looked for one in _not_as_wanted(seen, looked, about)]
+        found += [("openvswitch", one) for one in _lost(seen, followed, about)] if not way.blocked else []
+    if followed.arrived and any(one.code in codes.PACKET and one.code.blocks for one in way.findings):
+        found.append(("openvswitch", Finding("ports", about, Told(codes.OVS_PASSES, "", _where(followed)))))
+    return found
+
+
+def _where(followed: Followed) -> dict[str, str]:
+    return {"host": followed.looked[0].host if followed.looked else "HOST"}
+
+
+# -- hosts
+
+
+def _hosts(seen: Snapshot, followed: Followed, asked: Sequence[Row]) -> Iterator[Finding]:
+    by_id = {port["id"]: port for port in asked}
+    for looked in followed.looked:
+        there = {one.port_id: one for one in looked.answer.interfaces if one.port_id}
+        for id, port in by_id.items():
+            if port.get("binding:host_id") == looked.host:
+                yield from _of_port(port, looked.host, there.get(id))
+        for out in looked.answer.exits:
+            yield from _of_uplink(seen, looked, out)
+
+
+def _of_port(port: Row, host: str, interface: Interface | None) -> Iterator[Finding]:
+    if interface is None or interface.ofport <= 0:
+        detail = f"{host}: {interface.error}" if interface and interface.error else host
+        yield Finding("ports", port, Told(codes.NODE_NOT_WIRED, detail, {"host": host}))
+    elif interface.link == "down":
+        values = {"host": host, "interface": interface.name}
+        yield Finding("ports", port, Told(codes.VM_LINK_DOWN, f"{interface.name} on {host}", values))
+
+
+def _of_uplink(seen: Snapshot, looked: Looked, out: Exit) -> Iterator[Finding]:
+    if out.kind not in ("wire", "tunnel"):
+        return
+    network = _network(seen, looked)
+    for one in looked.answer.interfaces:
+        if one.port_id or one.name != out.interface or network is None:
+            continue
+        values = {"host": looked.host, "interface": one.name}
+        if one.link == "down":
+            yield Finding("networks", network, Told(codes.UPLINK_DOWN, f"{one.name} on {looked.host}", values))
+        needs = network.get("mtu", 0) + (OVERHEAD.get(network.get("provider:network_type", ""), 0) if out.tunnel else 0)
+        if one.mtu and one.mtu < needs:
+            detail = f"{one.name} on {looked.host}: {one.mtu} bytes, {needs} are needed"
+            yield Finding("networks", network, Told(codes.UPLINK_SMALL_MTU, detail, values | {"mtu": str(needs)}))
+
+
+def _network(seen: Snapshot, looked: Looked) -> Row | None:
+    port = seen.get("ports", looked.question.port_id)
+    return seen.get("networks", port["network_id"] if port is not None else looked.question.network_id)
+
+
+# -- what is in Open vSwitch
+
+
+def _not_as_wanted(seen: Snapshot, looked: Looked, about: Row) -> Iterator[Finding]:
+    for one in looked.answer.differs:
+        said = " instead of ".join(filter(None, (one.there and f"there is {one.there}", one.wanted)))
+        detail = f"{looked.host}: {one.what}: {said if one.there else f'missing: {one.wanted}'}"
+        yield _about(seen, one.object, about, codes.NOT_AS_WANTED, detail, host=looked.host)
+
+
+def _lost(seen: Snapshot, followed: Followed, about: Row) -> Iterator[Finding]:
+    for looked in followed.looked:
+        for hop in looked.answer.hops:
+            if hop.foreign:
+                detail = f"{looked.host} {hop.bridge} {hop.table}: {hop.flow}: {hop.actions}"
+                values = {"host": looked.host, "bridge": hop.bridge, "match": hop.flow}
+                yield Finding("ports", about, Told(codes.OVS_FOREIGN_FLOW, detail, values))
+    if followed.nobody and followed.lost is not None:
+        detail = f"{followed.lost[0].host} sends it to {followed.nobody}"
+        yield Finding("ports", about, Told(codes.NO_PEER, detail, {"host": followed.lost[0].host}))
+    elif followed.lost is not None:
+        looked, out = followed.lost
+        code = codes.OVS_DROPS if out.kind == "drop" else codes.OVS_ELSEWHERE
+        yield _about(seen, _last(looked.answer), about, code, f"{looked.host}: {_words(out)}", host=looked.host)
+
+
+def _words(out: Exit) -> str:
+    if out.kind == "drop":
+        return out.why
+    return f"to {out.kind} {out.interface or out.tunnel} {out.port_id}".rstrip()
+
+
+def _last(answer: Answer) -> str:
+    """Whose the flow is that it met last."""
+    return next((hop.object for hop in reversed(answer.hops) if hop.object.strip("0")), "")
+
+
+def _about(seen: Snapshot, object: str, about: Row, code: Code, detail: str, **values: str) -> Finding:
+    for kind in _KINDS if object.strip("0") else ():
+        for row in seen.all(kind):
+            if str(row["id"]).replace("-", "").startswith(object):
+                return _finding(kind, row, seen, code, detail, values)
+    return Finding("ports", about, Told(code, detail, values))
+
+
+def _finding(kind: str, row: Row, seen: Snapshot, code: Code, detail: str, values: dict[str, str]) -> Finding:
+    """Of a forwarding its floating IP: that is shown."""
+    floating = seen.get("floatingips", row.get("floatingip_id")) if kind == "port_forwardings" else None
+    return (
+        Finding("floatingips", floating, Told(code, detail, values))
+        if floating is not None
+        else Finding(kind, row, Told(code, detail, values))
+    )

@@ -1,0 +1,84 @@
+"""What is meant by the two ends: ports, floating IPs, addresses, outside; of those that the caller sees."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from netweft.api.querystring import Listing
+from netweft.api.resources.trace.wanted import OUTSIDE, address_of
+from netweft.api.service import Service
+from netweft.control.errors import BadRequest, NotFound
+from netweft.plugins.identity import Context
+from netweft.store import Object, Query
+
+PORTS, FLOATING, ADDRESS = "ports", "floatingips", "address"
+_FIELDS = frozenset({"id", "name", "project_id", "network_id", "fixed_ips", "port_id", "floating_ip_address"})
+
+
+class NothingOfThatName(NotFound):
+    message = "There is no port, floating IP or address %(name)s"
+
+
+class SeveralOfThatName(BadRequest):
+    message = "Several are meant by %(name)s, give an id: %(ids)s"
+
+
+class End(NamedTuple):
+    """kind: PORTS, FLOATING, ADDRESS or OUTSIDE.  id: of the port or the floating IP.  address: what was asked for."""
+
+    kind: str
+    id: str = ""
+    address: str = ""
+    name: str = ""
+
+    def said(self) -> dict[str, str]:
+        words = {PORTS: "port", FLOATING: "floatingip"}
+        said = {"type": words.get(self.kind, self.kind), "id": self.id, "name": self.name, "address": self.address}
+        return {name: value for name, value in said.items() if value}
+
+
+class Ends:
+    def __init__(self, services: Mapping[str, Service]) -> None:
+        self._services = services
+
+    def find(self, context: Context, text: str) -> End:
+        """Raises NothingOfThatName, SeveralOfThatName."""
+        if text == OUTSIDE:
+            return End(OUTSIDE)
+        address = address_of(text)
+        if address is not None:
+            return self._of_address(context, address)
+        floating = self._all(context, FLOATING, "id", text)
+        if floating:
+            return _floating(floating[0])
+        for by in ("id", "name", "device_id"):
+            found = self._all(context, PORTS, by, text)
+            if found:
+                return _port(_only(text, found))
+        raise NothingOfThatName(name=text)
+
+    def _of_address(self, context: Context, address: str) -> End:
+        floating = self._all(context, FLOATING, "floating_ip_address", address)
+        if floating:
+            return _floating(_only(address, floating))
+        return End(ADDRESS, address=address)
+
+    def ports_with(self, context: Context, address: str) -> list[Object]:
+        return self._all(context, PORTS, "fixed_ips.ip_address", address)
+
+    def _all(self, context: Context, kind: str, by: str, value: str) -> list[Object]:
+        return self._services[kind].find(context, Listing(Query({by: [value]}, limit=10), _FIELDS, {}), dict)
+
+
+def _only(name: str, found: Iterable[Object]) -> Object:
+    first, *more = found
+    if more:
+        raise SeveralOfThatName(name=name, ids=", ".join(str(one["id"]) for one in (first, *more)))
+    return first
+
+
+def _port(port: Object) -> End:
+    return End(PORTS, port["id"], "", port.get("name") or "")
+
+
+def _floating(one: Object) -> End:
+    return End(FLOATING, one["id"], one["floating_ip_address"])

@@ -1,0 +1,102 @@
+"""The layers below the API, for one trace: nodes are asked, there and back at once, and compared with the rows.
+
+Bounded: so many traces ask at once in all, and of one user; the others are told what the rows say, and that no more was
+looked at.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, NamedTuple
+
+from netweft.api.resources.trace import nodes
+from netweft.api.resources.trace.compared import Layered, compared
+from netweft.api.resources.trace.nodes import Asks, Followed, Goal, HostAt, follow, goal_of
+from netweft.control.explain.snapshot import Row, Snapshot
+from netweft.control.trace.ends import Begun
+from netweft.control.trace.walk import Start
+from netweft.control.trace.way import PORT, Way
+
+MOST: Final = 32
+MOST_OF_ONE: Final = 4
+
+
+class Lower(NamedTuple):
+    """findings: with layer and direction.  asked: whether any node was."""
+
+    there: Followed
+    back: Followed
+    findings: tuple[tuple[str, Layered], ...] = ()
+    asked: bool = True
+
+
+NOT_ASKED = Lower(Followed(), Followed(), asked=False)
+
+
+class Nodes:
+    """asks: None where there is nobody to ask."""
+
+    def __init__(self, asks: Asks | None, host_at: HostAt) -> None:
+        self._asks, self._host_at = asks, host_at
+        self._running: Counter[str] = Counter()
+
+    async def look(self, user: str, seen: Snapshot, begun: Begun, there: Way, back: Way | None) -> Lower:
+        if self._asks is None or begun.start is None:
+            return NOT_ASKED
+        if self._running.total() >= MOST or self._running[user] >= MOST_OF_ONE:
+            unseen = Followed(unseen=["nodes: too much is traced at once, try again"])
+            return Lower(unseen, Followed())
+        ends = [
+            port for port in (begun.start.port, there.at if there.end == PORT else begun.target) if port is not None
+        ]
+        also = tuple(port["id"] for port in ends)
+        with self._counted(user):
+            forth = self._way(seen, begun.start, there, goal_of(seen, there, begun.target), also, reply=False)
+            ways = await asyncio.gather(forth, self._back(seen, begun.start, there, back, also))
+        found = [
+            (direction, one)
+            for direction, followed, way in (("forward", ways[0], there), ("return", ways[1], back))
+            if way is not None and (direction == "forward" or (ways[0].arrived and not there.blocked))
+            for one in compared(seen, followed, way, _about(way, ends), ends)
+        ]
+        return Lower(ways[0], ways[1], tuple(found))
+
+    async def _back(
+        self, seen: Snapshot, start: Start, there: Way, back: Way | None, also: tuple[str, ...]
+    ) -> Followed:
+        if back is None or there.network is None or there.end != PORT or there.at is None:
+            return Followed()  # what answers from outside, or is a router's, is seen by nobody here
+        if any(nat.side == "src" and not _is_floating(seen, nat.now[0]) for nat in there.nats):
+            return Followed()  # what the tracker would make of it, it does for a connection only that is there
+        goal = goal_of(seen, back, start.port)
+        return await self._way(seen, Start(there.at, there.network), back, goal, also, reply=True)
+
+    async def _way(
+        self, seen: Snapshot, start: Start, way: Way, goal: Goal, also: tuple[str, ...], *, reply: bool
+    ) -> Followed:
+        begin = nodes.first(seen, start, way, reply=reply, also=also)
+        if isinstance(begin, str):
+            return Followed() if way.blocked else Followed(unseen=[begin])
+        assert self._asks is not None
+        return await follow(self._asks, seen, self._host_at, begin, goal)
+
+    @contextmanager
+    def _counted(self, user: str) -> Iterator[None]:
+        self._running[user] += 1
+        try:
+            yield
+        finally:
+            self._running[user] -= 1
+            if not self._running[user]:
+                del self._running[user]
+
+
+def _is_floating(seen: Snapshot, address: str) -> bool:
+    return any(seen.all("floatingips", floating_ip_address=address))
+
+
+def _about(way: Way, ends: list[Row]) -> Row:
+    """The port that a fault is said of where no object is to blame."""
+    first = next((step.row for step in way.steps if step.kind == "ports" and step.row is not None), None)
+    return first if first is not None else (ends or [{}])[0]

@@ -1,0 +1,211 @@
+"""A packet from node to node: what each node's Open vSwitch does with it, until it is somewhere or nowhere.
+
+Each node is asked what it has itself; where the packet leaves by a tunnel or a wire, the next node is asked what comes
+in there.  Changes nothing, and waits no longer than each question may take.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from netweft.control.explain.hosts import is_able, is_dead
+from netweft.control.explain.snapshot import Row, Snapshot
+from netweft.control.l2.hosts import HOST
+from netweft.control.l3.owners import GATEWAY
+from netweft.control.trace.packet import Packet
+from netweft.control.trace.walk import Start
+from netweft.control.trace.way import OUTSIDE, PORT, ROUTER, Way
+from netweft.feed.questions import Silence
+from netweft.wire.questions import Answer, Ask, Exit, Sent
+
+MOST_NODES = 8  # that one packet is followed through
+OUTSIDERS_MAC = "02:00:00:00:00:01"  # of somebody on the external network
+_KEY, _TYPE, _PHYSICAL = "provider:segmentation_id", "provider:network_type", "provider:physical_network"
+TUNNELLED = ("vxlan", "gre", "geneve", "stt")
+
+
+class Asks(Protocol):
+    async def ask(self, node: str, question: Ask) -> Answer | Silence: ...
+
+
+HostAt = Callable[[str], Awaitable[str]]  # tunnel address -> host; empty: nobody's
+
+
+class Looked(NamedTuple):
+    """What one node said."""
+
+    host: str
+    question: Ask
+    answer: Answer
+
+
+@dataclass(slots=True)
+class Followed:
+    """arrived: None: that was not found out.  lost: where it ended, if not where it should.
+    nobody: a tunnel's far end that is nobody's."""
+
+    looked: list[Looked] = field(default_factory=list)
+    unseen: list[str] = field(default_factory=list)
+    arrived: bool | None = None
+    lost: tuple[Looked, Exit] | None = None
+    nobody: str = ""
+
+
+class Goal(NamedTuple):
+    """Where by the rows it ends: a port, or outside by this network.  gateways: the hosts that have the gateways of the
+    routers on the way."""
+
+    end: str
+    port_id: str = ""
+    network: Row | None = None
+    gateways: tuple[str, ...] = ()
+
+
+def goal_of(seen: Snapshot, way: Way, target: Row | None) -> Goal:
+    ports = seen.all("ports", device_owner=GATEWAY)
+    gateways = tuple(str(one[HOST]) for one in ports if one["device_id"] in way.routers and one.get(HOST))
+    if way.end == PORT and way.at is not None:
+        return Goal(PORT, way.at["id"], way.network, gateways)
+    if target is not None:
+        return Goal(PORT, target["id"], None, gateways)
+    return Goal(way.end, "", way.network, gateways)
+
+
+def first(seen: Snapshot, start: Start, way: Way, *, reply: bool, also: tuple[str, ...]) -> tuple[str, Ask] | str:
+    """Whom to ask first, and what; or why nobody can be asked."""
+    if not way.mac:
+        return "where it is sent first is not known"
+    begins = way.steps[0].packet
+    if start.port is not None:
+        host = start.port.get(HOST) or ""
+        packet = _sent(begins, start.port["mac_address"], way.mac)
+        asked = Ask(id="", port_id=start.port["id"], packet=packet, reply=reply, also=also)
+    else:
+        host = _host_outside(seen, start.network, way)
+        asked = Ask(
+            id="", network_id=start.network["id"], packet=_sent(begins, OUTSIDERS_MAC, way.mac), reply=reply, also=also
+        )
+    return (host, asked) if host else "it starts on no host"
+
+
+def _host_outside(seen: Snapshot, network: Row, way: Way) -> str:
+    """Which node takes what comes from outside: the VM's own where that is wired, else the gateway's."""
+    inside = way.at.get(HOST) if way.end == PORT and way.at is not None else None
+    agent = seen.agent(inside) if inside else None
+    if agent is not None and any(nat.side == "dst" for nat in way.nats) and is_able(agent, network):
+        return str(inside)
+    gateways = seen.all("ports", device_owner=GATEWAY, network_id=network["id"])
+    return next((str(one[HOST]) for one in gateways if one["device_id"] in way.routers and one.get(HOST)), "")
+
+
+def _sent(packet: Packet, src: str, dst: str) -> Sent:
+    ports = (packet.sport, packet.dport) if packet.icmp_type is None else (packet.icmp_type, 0)
+    return Sent(
+        eth_src=src,
+        eth_dst=dst,
+        src=packet.src,
+        dst=packet.dst,
+        protocol=packet.protocol,
+        sport=ports[0],
+        dport=ports[1],
+    )
+
+
+async def follow(asks: Asks, seen: Snapshot, host_at: HostAt, begin: tuple[str, Ask], goal: Goal) -> Followed:
+    found = Followed()
+    waiting = [begin]
+    while waiting and len(found.looked) < MOST_NODES:
+        host, question = waiting.pop(0)
+        answer = await _asked(asks, seen, host, question)
+        if isinstance(answer, str):
+            found.unseen.append(f"{host}: {answer}")
+            continue
+        looked = Looked(host, question, answer)
+        found.looked.append(looked)
+        for out in answer.exits:
+            more = await _onward(seen, host_at, found, looked, out, goal)
+            waiting += [more] if more else []
+    if not found.arrived and found.unseen:
+        found.arrived = None
+    elif not found.arrived:
+        found.arrived = False if found.looked else None
+    return found
+
+
+async def _asked(asks: Asks, seen: Snapshot, host: str, question: Ask) -> Answer | str:
+    if is_dead(seen, host):
+        return "its agent does not answer"
+    answer = await asks.ask(host, question)
+    if isinstance(answer, Silence):
+        return answer.why
+    return answer.error or answer
+
+
+async def _onward(
+    seen: Snapshot, host_at: HostAt, found: Followed, looked: Looked, out: Exit, goal: Goal
+) -> tuple[str, Ask] | None:
+    """What comes of one way out: the next node to ask, or an end."""
+    if _is_goal(seen, out, goal):
+        found.arrived = True
+    elif out.kind == "tunnel" and out.packet is not None:
+        host = await host_at(out.tunnel)
+        network = next(_with_key(seen, out.key), None)
+        if host and network is not None:
+            return host, _next(looked, out.packet, network, tunnel=_tunnel_of(seen, looked.host))
+        found.nobody = found.nobody or ("" if host else out.tunnel)
+        found.lost = found.lost or (looked, out)
+    elif out.kind == "wire" and out.packet is not None and (beyond := _on_wire(seen, looked, out, goal)) is not None:
+        return beyond
+    elif out.kind == "agent":
+        found.unseen.append(f"{looked.host}: its agent is asked first, as for a neighbour that is not known yet")
+    else:
+        found.lost = found.lost or (looked, out)
+    return None
+
+
+def _is_goal(seen: Snapshot, out: Exit, goal: Goal) -> bool:
+    if goal.end == PORT:
+        return out.kind == "port" and out.port_id == goal.port_id
+    if goal.end == OUTSIDE:
+        return out.kind == "wire" and goal.network is not None and _is_wire_of(goal.network, out)
+    return goal.end == ROUTER and out.kind in ("agent", "port")
+
+
+def _is_wire_of(network: Row, out: Exit) -> bool:
+    return any(
+        segment.get(_PHYSICAL) == out.physical and (segment.get(_KEY) or 0) == out.vlan
+        for segment in _segments(network)
+    )
+
+
+def _next(looked: Looked, packet: Sent, network: Row, tunnel: str = "") -> Ask:
+    asked = looked.question
+    return Ask(id="", network_id=network["id"], tunnel_src=tunnel, packet=packet, reply=asked.reply, also=asked.also)
+
+
+def _tunnel_of(seen: Snapshot, host: str) -> str:
+    agent: Mapping[str, object] = (seen.agent(host) or {}).get("configurations") or {}
+    return str(agent.get("tunnel_ip") or "")
+
+
+def _with_key(seen: Snapshot, key: int) -> "filter[Row]":
+    return filter(lambda network: any(_is_segment(one, key) for one in _segments(network)), seen.all("networks"))
+
+
+def _segments(network: Row) -> list[Row]:
+    return list(network.get("segments") or [network])
+
+
+def _is_segment(segment: Row, key: int) -> bool:
+    return segment.get(_TYPE) in TUNNELLED and segment.get(_KEY) == key
+
+
+def _on_wire(seen: Snapshot, looked: Looked, out: Exit, goal: Goal) -> tuple[str, Ask] | None:
+    """To who has the MAC that the frame is sent to; where that is nobody's, to who has the router's gateway: between
+    nodes it has a MAC of its own."""
+    network = next((one for one in seen.all("networks") if _is_wire_of(one, out)), None)
+    if network is None or out.packet is None:
+        return None
+    its = [one.get(HOST) for one in seen.all("ports", mac_address=out.packet.eth_dst, network_id=network["id"])]
+    host = next((one for one in (*its, *goal.gateways) if one and one != looked.host), None)
+    return (str(host), _next(looked, out.packet, network)) if host else None

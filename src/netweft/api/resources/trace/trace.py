@@ -1,0 +1,223 @@
+"""POST /v2.0/netweft/trace: whether a packet passes from one end to the other, and everything that is in its way.
+
+Nothing is changed.  What its caller does not see is not there for it (`visible`); nodes are asked what they have, for
+whoever asks, and told about to nobody but those who see agents.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from msgspec import UNSET
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from netweft.api.attributes import Resource
+from netweft.api.encoding import json_response
+from netweft.api.gate import Gate
+from netweft.api.policy import Policy, may
+from netweft.api.resources.explain.explain import Lags
+from netweft.api.resources.trace import ends, told, visible, what_if
+from netweft.api.resources.trace.lower import NOT_ASKED, Lower, Nodes
+from netweft.api.resources.trace.nodes import Asks
+from netweft.api.resources.trace.wanted import OUTSIDE, Wanted, address_of, number_of, parse
+from netweft.api.running import Run
+from netweft.api.service import Service
+from netweft.control.errors import BadRequest
+from netweft.control.explain.snapshot import Lag, Snapshot
+from netweft.control.l2 import hosts
+from netweft.control.trace.ends import Begun, Far, Question, begin
+from netweft.control.trace.gather import TraceGathering
+from netweft.control.trace.packet import WITH_PORTS
+from netweft.control.trace.walk import answer, walk
+from netweft.control.trace.way import NOWHERE, Way
+from netweft.plugins.identity import Context
+from netweft.settings import ServerSettings
+from netweft.store import Object, ReadTransaction, Store
+
+SOURCE_PORT = 49152  # the first of those that clients use (RFC 6335)
+FORWARD, RETURN = "forward", "return"
+
+
+class NoCommonVersion(BadRequest):
+    message = "The two ends have no addresses of one IP version"
+
+
+class Traced(NamedTuple):
+    """By the rows: layer 1."""
+
+    frm: ends.End
+    to: ends.End
+    seen: Snapshot
+    begun: Begun
+    there: Way
+    back: Way | None
+    findings: list[Object]
+
+
+class Trace:
+    """asks: who asks nodes; None: nobody does, and the rows are all that is looked at."""
+
+    def __init__(
+        self,
+        resources: Sequence[Resource],
+        store: Store,
+        settings: ServerSettings,
+        lags: Lags,
+        asks: Asks | None = None,
+    ) -> None:
+        by_member = {resource.member: resource for resource in resources}
+        services = {
+            ends.PORTS: Service(by_member["port"], store),
+            ends.FLOATING: Service(by_member["floatingip"], store),
+        }
+        self._ends = ends.Ends(services)
+        self._types = {resource.collection: resource.member for resource in resources}
+        self._policies = {resource.collection: Policy(resource) for resource in resources}
+        self._down_seconds, self._lags = settings.agent_down_seconds, lags
+        self._store, self._run = store, Run(store)
+        self._nodes = Nodes(asks, self._host_at)
+
+    def routes(self, gate: Gate) -> list[BaseRoute]:
+        return [Route("/v2.0/netweft/trace", gate(self.trace), methods=["POST"])]
+
+    async def trace(self, request: Request, context: Context) -> Response:
+        wanted = parse(await request.body())
+        suppose = what_if.parse(wanted.what_if) if wanted.what_if is not UNSET else what_if.WhatIf()
+        traced = await self._run.read_much(self._by_rows, context, wanted, suppose, self._lags())
+        lower = NOT_ASKED
+        if wanted.what_if is UNSET:
+            lower = await self._nodes.look(context.user_id, traced.seen, traced.begun, traced.there, traced.back)
+        return json_response({"trace": self._told(context, traced, lower)})
+
+    async def _host_at(self, tunnel_address: str) -> str:
+        """Nodes say the address: it may be none."""
+
+        def work() -> str:
+            with self._store.read() as tx:
+                return next(iter(hosts.rivals(tx, "", tunnel_address)), "")
+
+        if address_of(tunnel_address) is None:
+            return ""
+        return await self._run.read(work)
+
+    # -- layer 1
+
+    def _by_rows(self, context: Context, wanted: Wanted, suppose: what_if.WhatIf, lags: Mapping[str, Lag]) -> Traced:
+        frm, to = self._start(context, self._ends.find(context, wanted.from_)), self._ends.find(context, wanted.to)
+        with self._store.read() as tx:
+            seen = self._seen(context, tx, frm, to, suppose, lags)
+        protocol = {version: number_of(wanted, version) for version in (4, 6)}
+        with_ports = protocol[4] in WITH_PORTS
+        sport = (wanted.source_port or SOURCE_PORT) if with_ports else 0
+        source = wanted.source_address or (frm.address if frm.kind == ends.ADDRESS else "")
+        asked = Question(protocol, sport, wanted.port or 0, source, wanted.size)
+        begun = begin(seen, _far(seen, frm), _far(seen, to), asked)
+        there, back = _ways(seen, begun)
+        sees_nodes = may(context, "get_agent")
+        findings = [
+            told.finding(self._types, one, layer="api", direction=direction, sees_nodes=sees_nodes)
+            for direction, way in ((FORWARD, there), (RETURN, back))
+            for one in (way.findings if way else ())
+        ]
+        return Traced(frm, to, seen, begun, there, back, _once(findings))
+
+    def _start(self, context: Context, end: ends.End) -> ends.End:
+        """Of an address: the port that has it, or somebody outside."""
+        if end.kind != ends.ADDRESS:
+            return end
+        found = self._ends.ports_with(context, end.address)
+        if len(found) > 1:
+            raise ends.SeveralOfThatName(name=end.address, ids=", ".join(one["id"] for one in found))
+        return replace_end(end, found[0]["id"]) if found else end
+
+    def _seen(
+        self,
+        context: Context,
+        tx: ReadTransaction,
+        frm: ends.End,
+        to: ends.End,
+        suppose: what_if.WhatIf,
+        lags: Mapping[str, Lag],
+    ) -> Snapshot:
+        gathered = TraceGathering(tx, self._down_seconds)
+        for end in (frm, to):
+            port = tx.get("ports", end.id) if end.kind == ends.PORTS else None
+            if port is not None:
+                gathered.port(port)
+        gathered.settle()
+        for end in (frm, to):
+            if end.address:
+                gathered.address(end.address)
+        gathered.settle()
+        networks = {row["id"] for row in gathered.base.rows.get("networks", {}).values()}
+        gathered.addresses(networks, what_if.next_hops(suppose))
+        ports = (tx.get("ports", end.id) for end in (frm, to) if end.kind == ends.PORTS)
+        fixed = [one["ip_address"] for port in ports if port is not None for one in port["fixed_ips"]]
+        gathered.members([*fixed, *filter(None, (frm.address, to.address))])
+        whole = gathered.base.snapshot(lags)
+        rows = visible.as_seen_by(context, tx, self._policies, whole)
+        what_if.supposed(rows, suppose)
+        return replace(whole, rows=rows, whole=visible.whole_kinds(context, rows))
+
+    # -- the answer
+
+    def _told(self, context: Context, traced: Traced, lower: Lower) -> Object:
+        sees_nodes = may(context, "get_agent")
+        packet = traced.begun.packet
+        ways = [traced.there, traced.back]
+        assumed = [*traced.begun.assumptions, *(one for way in ways if way for one in way.assumptions)]
+        below = [
+            told.finding(self._types, one, layer=layer, direction=direction, sees_nodes=sees_nodes)
+            for direction, (layer, one) in lower.findings
+        ]
+        findings = _once([*traced.findings, *below])
+        shown = [told.way(self._types, one, sees_nodes=sees_nodes) if one else None for one in ways]
+        unseen = [*lower.there.unseen, *lower.back.unseen]
+        passes = told.passes(ways, findings)
+        return {
+            "from": traced.frm.said(),
+            "to": traced.to.said(),
+            "packet": packet._asdict() if packet else None,
+            "passes": None if passes and unseen else passes,
+            "parts_at": next((one["layer"] for one in findings if one["blocks"]), None),
+            "findings": findings,
+            "assumptions": list(dict.fromkeys(assumed)),
+            "forward": shown[0],
+            "return": shown[1],
+            "layers": told.layers(ways, lower),
+            "nodes": told.nodes(lower) if sees_nodes else [],
+            "unseen": list(dict.fromkeys(unseen)) if sees_nodes else ["openvswitch"] if unseen else [],
+        }
+
+
+def replace_end(end: ends.End, id: str) -> ends.End:
+    return end._replace(kind=ends.PORTS, id=id)
+
+
+def _far(seen: Snapshot, end: ends.End) -> Far:
+    if end.kind == ends.PORTS:
+        return Far(port=seen.get("ports", end.id), address=end.address)
+    if end.kind == ends.FLOATING:
+        return Far(floating=seen.get("floatingips", end.id))
+    return Far() if end.kind == OUTSIDE else Far(address=end.address)
+
+
+def _ways(seen: Snapshot, begun: Begun) -> tuple[Way, Way | None]:
+    if begun.start is None or begun.packet is None:
+        if begun.way is None:
+            raise NoCommonVersion()
+        return begun.way, None
+    there = walk(seen, begun.start, begun.packet, begun.target)
+    return there, answer(seen, there, begun.start) if there.end != NOWHERE else None
+
+
+def _once(findings: list[Object]) -> list[Object]:
+    """What is in the way there and back is said once; first what blocks."""
+    seen: list[Object] = []
+    for one in findings:
+        same = {name: value for name, value in one.items() if name != "direction"}
+        if all(same != {name: value for name, value in other.items() if name != "direction"} for other in seen):
+            seen.append(one)
+    return sorted(seen, key=lambda one: not one["blocks"])

@@ -1,0 +1,152 @@
+"""`netweft trace`: whether a packet passes, its way, and everything that is in its way, out of the server's answer."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from netweft.cli.client import Client
+from netweft.cli.errors import CommandError
+from netweft.cli.explain import NoAnswer, printable
+
+PATH = "/v2.0/netweft/trace"
+_ENDS = {True: 0, False: 1, None: 2}
+_WORDS = {True: "it passes", False: "it does not pass", None: "not found out whether it passes"}
+
+
+@click.command
+@click.argument("from_", metavar="FROM")
+@click.argument("to", metavar="TO")
+@click.option("--proto", "protocol", default="icmp", show_default=True, help="tcp, udp, sctp, icmp, a name or a number")
+@click.option("--port", type=click.IntRange(1, 65535), help="the port that it is for")
+@click.option("--source-port", type=click.IntRange(1, 65535), help="of a connection that is there already")
+@click.option("--source-address", default="", help="another address than the port's own")
+@click.option("--size", type=click.IntRange(0, 65535), default=0, help="of the packet, with its IP header")
+@click.option("--reply", is_flag=True, help="show the way of the answer, too")
+@click.option("--flows", is_flag=True, help="show the flows that it meets in Open vSwitch (for who sees agents)")
+@click.option(
+    "--what-if",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="a JSON file with rules and routes that are not there yet; nodes are not asked then",
+)
+@click.option("--json", "as_json", is_flag=True, help="the server's answer; its codes are stable, see docs/codes.md")
+def trace(
+    from_: str,
+    to: str,
+    protocol: str,
+    port: int | None,
+    source_port: int | None,
+    source_address: str,
+    size: int,
+    what_if: Path | None,
+    *,
+    reply: bool,
+    flows: bool,
+    as_json: bool,
+) -> int:
+    """Say whether a packet gets from FROM to TO and its answer back, and everything that is in its way.
+
+    FROM and TO are the name or id of a port, the id of a server with one port, an address, a floating IP, or `outside`.
+    Ends with 0 if it passes, 1 if it does not, 2 if that could not be found out.  Needs OS_* variables, as in the
+    server's admin-openrc.
+    """
+    asked: dict[str, Any] = {"from": from_, "to": to, "protocol": protocol, "size": size}
+    asked |= {"source_address": source_address} if source_address else {}
+    asked |= {name: value for name, value in (("port", port), ("source_port", source_port)) if value is not None}
+    try:
+        if what_if is not None:
+            asked["what_if"] = _read(what_if)
+        with Client.from_environment() as client:
+            told = client.call("POST", PATH, {"trace": asked})["trace"]
+    except CommandError as error:
+        raise NoAnswer(str(error)) from None
+    lines = [json.dumps(told, indent=2)] if as_json else map(printable, text(told, reply=reply, flows=flows))
+    click.echo("\n".join(lines))
+    return _ENDS[told["passes"]]
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError, RecursionError) as error:
+        raise CommandError(f"{path}: {error}") from None
+
+
+def text(told: Mapping[str, Any], *, reply: bool, flows: bool) -> Iterator[str]:
+    yield f"{_end(told['from'])} -> {_end(told['to'])}: {_WORDS[told['passes']]}"
+    directions = ["forward", *(["return"] if reply else [])]
+    for direction in directions:
+        if told[direction]:
+            yield f"{'there' if direction == 'forward' else 'back'}:"
+            yield from _steps(told[direction])
+            yield from _nodes(told, direction, flows=flows)
+    findings = sorted(told["findings"], key=lambda one: not one["blocks"])
+    if findings:
+        yield "in its way:" if findings[0]["blocks"] else "to know:"
+    for one in findings:
+        yield from _of_finding(one)
+    for one in told["assumptions"]:
+        yield f"supposed: {one}"
+    for one in told["unseen"]:
+        yield f"not seen: {one}"
+
+
+def _end(end: Mapping[str, Any]) -> str:
+    return str(end.get("name") or end.get("address") or end.get("id") or end["type"])
+
+
+def _steps(way: Mapping[str, Any]) -> Iterator[str]:
+    last = ""
+    for step in way["steps"]:
+        if step["packet"] != last:
+            yield f"    {step['packet']}"
+            last = step["packet"]
+        where = " ".join(filter(None, (step["type"], step.get("name") or step.get("id", ""))))
+        yield f"  {'|' if step['type'] == 'network' else 'o'} {where}{_under(step)}: {step['does']}"
+
+
+def _under(step: Mapping[str, Any]) -> str:
+    """Of the underlay, to who sees it."""
+    said = [step.get("host"), step.get("provider:network_type"), step.get("provider:physical_network")]
+    key = step.get("provider:segmentation_id")
+    words = " ".join(str(one) for one in (*said, key) if one is not None)
+    return f" ({words})" if words else ""
+
+
+def _nodes(told: Mapping[str, Any], direction: str, *, flows: bool) -> Iterator[str]:
+    for node in told["nodes"]:
+        if node["direction"] != direction:
+            continue
+        bridges = dict.fromkeys(hop["bridge"] for hop in node["flows"])
+        yield f"  {node['host']}: {' -> '.join(bridges)} -> {'; '.join(map(_exit, node['ends'])) or 'nowhere'}"
+        for hop in node["flows"] if flows else ():
+            whose = " ".join(filter(None, (hop["reason"], hop["object"].strip("0") and hop["object"])))
+            yield f"      {hop['bridge']} {hop['table']}: {hop['flow'] or 'no flow'}{f'  [{whose}]' if whose else ''}"
+
+
+def _exit(end: Mapping[str, Any]) -> str:
+    match end["kind"]:
+        case "port":
+            return f"port {end['port_id']} ({end['interface']})"
+        case "tunnel":
+            return f"tunnel to {end['tunnel']}, key {end['key']}"
+        case "wire":
+            return f"wire {end['interface']}, {'VLAN ' + str(end['vlan']) if end['vlan'] else 'untagged'}"
+        case "drop":
+            return f"dropped: {end['why']}"
+    return f"{end['kind']} {end['interface']}".rstrip()
+
+
+def _of_finding(one: Mapping[str, Any]) -> Iterator[str]:
+    of = one["object"]
+    back = " (of the answer)" if one["direction"] == "return" else ""
+    whose = f"{of['type']} {of['name'] or of['id']}"
+    yield f"  {'!' if one['blocks'] else '-'} {one['code']}{back}: {whose}: {one['message']}"
+    if one["detail"]:
+        yield f"      {one['detail']}"
+    if one["fix"]:
+        yield f"      fix: {one['fix']}"
+    elif one["fixed_by"] == "admin":
+        yield "      fix: ask an administrator"

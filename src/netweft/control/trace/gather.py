@@ -1,0 +1,99 @@
+"""Reads what may matter for a packet's way, in one transaction: both ends, and the routers that can be between them."""
+
+from collections.abc import Iterable
+from ipaddress import ip_address, ip_network
+
+from netweft.control.explain.gather import Gathering
+from netweft.control.explain.snapshot import Row
+from netweft.control.l3 import forwardings
+from netweft.control.l3.owners import GATEWAY, INTERFACE
+from netweft.control.trace.walk import MOST_ROUTERS
+from netweft.store import Object, Query, ReadTransaction
+
+MOST_PORTS = 200  # of a network, where nobody has an address as his own: others may use it
+
+
+class TraceGathering:
+    def __init__(self, tx: ReadTransaction, down_seconds: float) -> None:
+        self.base = Gathering(tx, down_seconds, {})
+        self._tx = tx
+        self._routers: set[str] = set()
+
+    def port(self, port: Object) -> None:
+        """An end, and whom it sends to what is elsewhere."""
+        self.base.add("ports", [port])
+        self.base.port(port)
+        self._groups(port)
+        network = self._tx.get("networks", port["network_id"])
+        subnets = self.base.get("subnets", network["subnets"]) if network else []
+        hops = [subnet["gateway_ip"] for subnet in subnets]
+        hops += [route["nexthop"] for subnet in subnets for route in subnet.get("host_routes") or ()]
+        self.addresses([port["network_id"]], filter(None, hops))
+
+    def address(self, address: str) -> None:
+        """The destination, wherever on the networks that are reached: a floating IP's, or a port's."""
+        for floating in self.base.find("floatingips", {"floating_ip_address": [address]}):
+            self.base.floating_ip(floating)
+            for port in self.base.get("ports", [floating.get("port_id")]):
+                self.port(port)
+            self._forwarded(floating)
+        reached = {
+            subnet["network_id"]
+            for subnet in self._seen("subnets")
+            if ip_address(address) in ip_network(subnet["cidr"])
+        }
+        if not self.addresses(reached, [address]):
+            for network in reached:
+                self.base.add("ports", self._tx.query("ports", Query({"network_id": [network]}, limit=MOST_PORTS)))
+
+    def outside(self, network: Object) -> None:
+        self.base.networks([network["id"]])
+
+    def addresses(self, networks: Iterable[str], addresses: Iterable[str]) -> list[Object]:
+        """Whoever has them there, and what is behind."""
+        filters = {"network_id": sorted(networks), "fixed_ips.ip_address": sorted(set(addresses))}
+        found = self.base.find("ports", filters)
+        for port in found:
+            if port["device_owner"] in (INTERFACE, GATEWAY):
+                self._router(port["device_id"])
+            else:
+                self.base.port(port)
+                self._groups(port)
+        return found
+
+    def _router(self, id: str) -> None:
+        """With those that its routes lead to."""
+        if id in self._routers or len(self._routers) > MOST_ROUTERS:
+            return
+        self._routers.add(id)
+        for router in self.base.get("routers", [id]):
+            self.base.router(router)
+            networks = {port["network_id"] for port in self._seen("ports") if port["device_id"] == id}
+            hops = [route["nexthop"] for route in router.get("routes") or ()]
+            outside = [one["gateway_ip"] for one in self._seen("subnets") if one["network_id"] in networks]
+            self.addresses(networks, filter(None, [*hops, *outside]))
+
+    def _groups(self, port: Row) -> None:
+        groups = port.get("security_groups") or []
+        self.base.get("security_groups", groups)
+        rules = [rule for rule in self._seen("security_group_rules") if rule["security_group_id"] in groups]
+        self.base.get("address_groups", [rule["remote_address_group_id"] for rule in rules])
+
+    def members(self, addresses: Iterable[str]) -> None:
+        """Whoever has one of these addresses, on whatever network, and is in a group that a rule names."""
+        named = {rule["remote_group_id"] for rule in self._seen("security_group_rules")}
+        groups = sorted(filter(None, named))
+        self.base.find("ports", {"security_groups[]": groups, "fixed_ips.ip_address": sorted(set(addresses))})
+
+    def _forwarded(self, floating: Row) -> None:
+        rows = [one for one in self._seen(forwardings.KIND) if one[forwardings.FIP] == floating["id"]]
+        for port in self.base.get("ports", [one[forwardings.PORT] for one in rows]):
+            self.port(port)
+
+    def settle(self) -> None:
+        """The routers that ends and floating IPs brought along."""
+        for router in list(self._seen("routers")):
+            self._router(router["id"])
+
+    def _seen(self, kind: str) -> list[Row]:
+        return list(self.base.rows.get(kind, {}).values())

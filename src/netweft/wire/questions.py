@@ -1,0 +1,116 @@
+"""What a server asks a node, and what the node answers: one message each way in the node's session.
+
+A question is about one port, or about one packet at one node: whoever asks puts the answers of several nodes together.
+Answering changes nothing on the node.
+"""
+
+from typing import Final, Literal, TypeAlias
+
+from msgspec import Struct
+
+MAX_ANSWER_BYTES: Final = 256 * 1024
+MOST_HOPS: Final = 200  # flows that a packet meets on one node
+MOST_EXITS: Final = 64
+MOST_DIFFERENCES: Final = 50
+MOST_TEXT: Final = 1000  # characters of one flow, row, or reason
+SECONDS: Final = 2.0  # that an answer may take
+
+Kind: TypeAlias = Literal["port", "tunnel", "wire", "agent", "drop", "elsewhere"]
+
+
+class Sent(Struct, frozen=True, kw_only=True):
+    """A packet.  Of ICMP sport is the type and dport the code, as in OpenFlow."""
+
+    eth_src: str
+    eth_dst: str
+    src: str
+    dst: str
+    protocol: int
+    sport: int = 0
+    dport: int = 0
+    ttl: int = 64
+
+
+class Ask(Struct, frozen=True, kw_only=True, tag="ask"):
+    """port_id: from where the packet starts, or what is asked about where there is none.
+    network_id: else, the network that it comes in for, by the wire or, with tunnel_src, out of a tunnel from there.
+    reply: it answers what was let through before.  also: other ports of which the node says how they are."""
+
+    id: str
+    port_id: str = ""
+    network_id: str = ""
+    tunnel_src: str = ""
+    packet: Sent | None = None
+    reply: bool = False
+    also: tuple[str, ...] = ()
+
+
+class Hop(Struct, frozen=True, kw_only=True):
+    """A flow that the packet met; an empty one: none.  table: its name, or number where that is another's bridge.
+    reason, object: whose it is, by its cookie: 10 hex digits, how the object's id begins.  foreign: it is not ours, on
+    a bridge where all have to be."""
+
+    bridge: str
+    table: str
+    flow: str
+    actions: str = ""
+    reason: str = ""
+    object: str = ""
+    foreign: bool = False
+
+
+class Exit(Struct, frozen=True, kw_only=True):
+    """What becomes of it on this node.  port_id: of a VIF.  interface: by which it leaves.  tunnel: the far end; key:
+    the tunnel's.  physical: the physical network of a wire.  vlan: 0 untagged.  why: of what is dropped, in Open
+    vSwitch's words."""
+
+    kind: Kind
+    port_id: str = ""
+    interface: str = ""
+    tunnel: str = ""
+    key: int = 0
+    physical: str = ""
+    vlan: int = 0
+    why: str = ""
+    packet: Sent | None = None
+
+
+class Differs(Struct, frozen=True, kw_only=True):
+    """What is not as the agent wants it: a step of its plan.  reason, object: as in Hop, of a flow."""
+
+    what: str
+    there: str = ""
+    wanted: str = ""
+    reason: str = ""
+    object: str = ""
+
+
+class Interface(Struct, frozen=True, kw_only=True):
+    """port_id: whose it is; empty: it leads out of the node.  link: `up`, `down`, or empty.  overhead: of the
+    encapsulation that leaves there."""
+
+    name: str
+    port_id: str = ""
+    link: str = ""
+    mtu: int = 0
+    ofport: int = 0
+    error: str = ""
+
+
+class Answer(Struct, frozen=True, kw_only=True, tag="answer"):
+    """error: why there is nothing to say.  tracked: what the connection tracker was asked and said, in words.
+    revision: of the view that it is about."""
+
+    id: str
+    error: str = ""
+    revision: int = 0
+    in_place: bool = True
+    hops: tuple[Hop, ...] = ()
+    exits: tuple[Exit, ...] = ()
+    differs: tuple[Differs, ...] = ()
+    interfaces: tuple[Interface, ...] = ()
+    tracked: tuple[str, ...] = ()
+
+
+def cut(text: str) -> str:
+    return text if len(text) <= MOST_TEXT else f"{text[: MOST_TEXT - 3]}..."

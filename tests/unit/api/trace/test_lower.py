@@ -1,0 +1,69 @@
+"""How many traces ask nodes at once; and that nodes which send a packet in circles are left."""
+
+import asyncio
+from typing import Any
+
+from netweft.api.resources.trace import lower, nodes
+from netweft.api.resources.trace.lower import Nodes
+from netweft.control.trace.ends import Begun
+from netweft.control.trace.packet import ICMP, Packet
+from netweft.control.trace.walk import Start, answer, walk
+from netweft.testing import region as made
+from netweft.testing.explained import rows_of, seen
+from netweft.testing.region import Region
+from netweft.wire.questions import Answer, Ask, Exit
+
+
+def place() -> tuple[Any, Begun]:
+    region, net = Region(nodes=2), made.network(1)
+    region.create(net, made.subnet(net, "10.0.0.0/24"))
+    for number in (1, 2):
+        region.create(made.port(number, net))
+        region.plug(f"hv{number}", list(region.ports.values())[-1])
+    rows = seen(rows_of(region))
+    one, two = rows.rows["ports"].values()
+    start = Start(one, rows.rows["networks"][net.id])
+    return rows, Begun(start, Packet("10.0.0.1", "10.0.0.2", ICMP), two)
+
+
+class Circle:
+    """Each node sends it on by a tunnel, to the other."""
+
+    def __init__(self) -> None:
+        self.now = self.most = self.asked = 0
+
+    async def ask(self, node: str, question: Ask) -> Answer:
+        self.asked += 1
+        self.now += 1
+        self.most = max(self.most, self.now)
+        await asyncio.sleep(0.001)
+        self.now -= 1
+        return Answer(id="", exits=(Exit(kind="tunnel", tunnel="192.0.2.9", key=1001, packet=question.packet),) * 3)
+
+
+async def host_at(address: str) -> str:
+    return "hv2"
+
+
+async def test_a_thousand_at_once() -> None:
+    rows, begun = place()
+    assert begun.start is not None
+    assert begun.packet is not None
+    there = walk(rows, begun.start, begun.packet, begun.target)
+    back = answer(rows, there, begun.start)
+    circle = Circle()
+    looking = Nodes(circle, host_at)
+    found = await asyncio.gather(
+        *(looking.look(f"user {number % 100}", rows, begun, there, back) for number in range(1000))
+    )
+    asked = [one for one in found if not one.there.unseen]
+    assert len(asked) == lower.MOST
+    assert circle.most <= 2 * lower.MOST, "there and back"
+    assert circle.asked <= 2 * lower.MOST * nodes.MOST_NODES
+    assert all(
+        one.there.unseen == ["nodes: too much is traced at once, try again"] for one in found if one.there.unseen
+    )
+    one = await looking.look("user", rows, begun, there, back)
+    assert (len(one.there.looked), one.there.arrived) == (nodes.MOST_NODES, False)
+    many = await asyncio.gather(*(looking.look("user", rows, begun, there, back) for _ in range(100)))
+    assert sum(not one.there.unseen for one in many) == lower.MOST_OF_ONE

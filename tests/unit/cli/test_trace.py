@@ -1,0 +1,119 @@
+"""`netweft trace` as it is called: what it asks, what it prints, and the three ways in which it ends."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from netweft.cli.main import main
+
+STEPS = [
+    {"type": "port", "id": "p-1", "name": "web", "does": "lets it out", "packet": "tcp a -> b", "host": "hv1"},
+    {
+        "type": "network", "id": "n-1", "name": "blue", "does": "carries it", "packet": "tcp a -> b",
+        "provider:network_type": "vxlan", "provider:segmentation_id": 7,
+    },
+    {"type": "outside", "does": "gets it", "packet": "tcp c -> b"},
+]  # fmt: skip
+FINDING = {
+    "layer": "api", "direction": "forward", "code": "no-rule-lets-it-in", "blocks": True,
+    "object": {"type": "port", "id": "p-2", "name": "db"}, "message": "No rule lets it in.", "detail": "tcp a -> b",
+    "fix": "openstack security group rule create", "fixed_by": "owner",
+}  # fmt: skip
+FLOW = {"bridge": "br-int", "table": "classify", "flow": "in_port=5", "reason": "port classify", "object": "00abc"}
+NODE = {
+    "direction": "forward", "host": "hv1", "flows": [FLOW, FLOW | {"bridge": "br-tun", "object": "0000000000"}],
+    "ends": [{"kind": "tunnel", "tunnel": "192.0.2.2", "key": 7, "interface": "vxlan"}],
+}  # fmt: skip
+TRACE: dict[str, Any] = {
+    "from": {"type": "port", "id": "p-1", "name": "web"}, "to": {"type": "address", "address": "10.0.0.9"},
+    "packet": {}, "passes": True, "parts_at": None, "findings": [], "assumptions": ["it answers"],
+    "forward": {"ends": "port", "steps": STEPS, "translations": []}, "return": None, "layers": {}, "nodes": [NODE],
+    "unseen": [],
+}  # fmt: skip
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str, told: Any = TRACE, status: int = 200) -> tuple[int, Any]:
+    """The exit code, and what was asked."""
+    asked: list[Any] = [None]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(json.loads(request.content)["trace"])
+        return httpx.Response(status, json={"trace": told})
+
+    real = httpx.Client
+    monkeypatch.setattr(httpx, "Client", lambda **_: real(transport=httpx.MockTransport(answer)))
+    monkeypatch.setenv("OS_AUTH_URL", "http://a/v3")
+    monkeypatch.setenv("OS_TOKEN", "t")
+    with pytest.raises(SystemExit) as end:
+        main(["trace", *arguments])
+    assert isinstance(end.value.code, int)
+    return end.value.code, asked[-1]
+
+
+def test_what_passes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    status, asked = run(monkeypatch, "web", "10.0.0.9", "--proto", "tcp", "--port", "443", "--flows")
+    assert (status, asked) == (0, {"from": "web", "to": "10.0.0.9", "protocol": "tcp", "port": 443, "size": 0})
+    assert capsys.readouterr().out.splitlines() == [
+        "web -> 10.0.0.9: it passes",
+        "there:",
+        "    tcp a -> b",
+        "  o port web (hv1): lets it out",
+        "  | network blue (vxlan 7): carries it",
+        "    tcp c -> b",
+        "  o outside: gets it",
+        "  hv1: br-int -> br-tun -> tunnel to 192.0.2.2, key 7",
+        "      br-int classify: in_port=5  [port classify 00abc]",
+        "      br-tun classify: in_port=5  [port classify]",
+        "supposed: it answers",
+    ]
+
+
+def test_what_does_not(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    operators = FINDING | {"direction": "return", "detail": "", "fix": "", "fixed_by": "admin", "code": "vm-link-down"}
+    told = TRACE | {"passes": False, "findings": [FINDING, operators], "return": TRACE["forward"]}
+    assert run(monkeypatch, "web", "db", "--reply", told=told)[0] == 1
+    out = capsys.readouterr().out
+    assert "in its way:\n  ! no-rule-lets-it-in: port db: No rule lets it in.\n      tcp a -> b\n      fix: open" in out
+    assert "  ! vm-link-down (of the answer): port db" in out
+    assert "      fix: ask an administrator" in out
+    assert "back:\n" in out
+
+
+def test_what_was_not_found_out(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    told = TRACE | {"passes": None, "unseen": ["hv2: its agent does not answer"]}
+    assert run(monkeypatch, "web", "db", told=told)[0] == 2
+    assert "not seen: hv2: its agent does not answer" in capsys.readouterr().out
+
+
+def test_a_name_says_nothing_to_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = TRACE | {"from": {"type": "port", "name": "a\x1b[2J\r\nit passes"}}
+    run(monkeypatch, "web", "db", told=told)
+    out = capsys.readouterr().out
+    assert out.splitlines()[0] == "a?[2J??it passes -> 10.0.0.9: it passes"
+    assert "\x1b" not in out
+
+
+def test_json_and_what_if(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "rules.json"
+    file.write_text('{"routes": []}')
+    status, asked = run(monkeypatch, "a", "b", "--json", "--what-if", str(file))
+    assert (status, asked["what_if"]) == (0, {"routes": []})
+    assert json.loads(capsys.readouterr().out) == TRACE
+    file.write_text("{")
+    assert run(monkeypatch, "a", "b", "--what-if", str(file))[0] == 2
+    assert "rules.json" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"), [(("web",), 200), (("web", "db", "--port", "0"), 200), (("web", "db"), 500)]
+)
+def test_what_cannot_be_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], status: int
+) -> None:
+    assert run(monkeypatch, *arguments, status=status)[0] == 2
+    assert "Traceback" not in capsys.readouterr().err
