@@ -1,4 +1,5 @@
-"""How many examples a property is tried with: as many as it says in `make test`, fewer in `make check`."""
+"""How many examples a property is tried with: as many as it says in `make test`, fewer in `make check`,
+20 times as many with `--hypothesis-profile=deep`."""
 
 from hypothesis import settings
 
@@ -6,6 +7,7 @@ _ALL = 100
 
 settings.register_profile("all", max_examples=_ALL, deadline=None)
 settings.register_profile("check", max_examples=_ALL // 5, deadline=None)
+settings.register_profile("deep", max_examples=_ALL * 20, deadline=None)
 settings.load_profile("all")
 
 

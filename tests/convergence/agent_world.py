@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
+from zlib import crc32
 
 from msgspec.structs import replace
 
@@ -24,6 +25,7 @@ from netweft.dataplane.ovsdb.rows import ROW_KINDS, PortRow, Row, RowKey, RowKin
 from netweft.model import NodeView, Object, PortState, PortStatus, Tracked, key_of
 from netweft.services.fields import Reason, cookie
 from netweft.services.l2.bridges import KINDS, overlay_port, physical_link, tunnel_link
+from netweft.services.l3.watch import interface_to
 from netweft.services.metadata.ends import INTERFACE as METADATA_PORT
 from netweft.services.pipeline import INT, TUN, physical_role
 from netweft.services.values import TUNNELLED
@@ -173,6 +175,8 @@ class FakeOvs:
         self.rows: list[Row] = []
         self.begin()
         self.bridges = set(MAPPINGS.values())  # the operator's
+        self.gone: set[str] = set()  # nodes that are watched and whose sessions have ended
+        self.cut: set[str] = set()  # bridges whose NICs have no carrier
         self.fail = False
         self.connection = object()
         self.view = self
@@ -195,8 +199,20 @@ class FakeOvs:
 
     def ofport(self, interface: str) -> int | None:
         """Every port whose row is there is open at once, with a number of its own."""
-        there = any(isinstance(row, PortRow) and row.name == interface for row in self.rows)
-        return PORTS_OF_OURS.index(interface) + 1 if there else None
+        if not self._is_there(interface):
+            return None
+        known = PORTS_OF_OURS
+        return known.index(interface) + 1 if interface in known else 1000 + crc32(interface.encode()) % 50000
+
+    def _is_there(self, interface: str) -> bool:
+        return any(isinstance(row, PortRow) and row.name == interface for row in self.rows)
+
+    def bfd_status(self, interface: str) -> dict[str, str] | None:
+        """Sessions with next hops are up."""
+        if not self._is_there(interface):
+            return None
+        is_up = interface not in map(interface_to, self.gone)
+        return {"state": "up" if is_up else "down", "flap_count": "1"}
 
     def datapath_of(self, bridge: str) -> str | None:
         return "netdev" if bridge in self.bridges else None
@@ -208,7 +224,7 @@ class FakeOvs:
         return 1
 
     def has_carrier(self, bridge: str) -> bool:
-        return True
+        return bridge not in self.cut
 
     def change(self, part: RowChanges) -> None:
         for key in part.deletes:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from tests.convergence.agent_world import AgentWorld, FakeSwitch
 
 from netweft.dataplane.openflow.conntrack import Connections
-from netweft.dataplane.openflow.fields import PROTO_UDP
+from netweft.dataplane.openflow.fields import ETH_IPV4, PROTO_TCP, PROTO_UDP
 from netweft.dataplane.openflow.flow import Ct, Flow, FlowKey
 from netweft.model import NodeView, Object
 from netweft.services.l2.bridges import overlay_port, physical_link, tunnel_link
@@ -250,7 +250,7 @@ class Node:
 
 
 def _addresses(packet: Packet) -> str:
-    found = (packet.get(name) for name in ("ipv4_src", "ipv4_dst", "udp_src", "udp_dst"))
+    found = (packet.get(f"{name}_{end}") for name in ("ipv4", "ipv6", "udp", "tcp") for end in ("src", "dst"))
     return " ".join(f"{value:x}" for value in found if value is not None)
 
 
@@ -261,12 +261,12 @@ def _is_of(which: Connections, key: Key) -> bool:
 
 
 def _listed(key: Key) -> str:
-    """As vswitchd does; of UDP on IPv4."""
-    zone, _, (kind, src, sport), (_, dst, dport) = key
-    assert kind == PROTO_UDP
-    there = f"src={IPv4Address(src)},dst={IPv4Address(dst)},sport={sport},dport={dport}"
-    back = f"src={IPv4Address(dst)},dst={IPv4Address(src)},sport={dport},dport={sport}"
-    return f"udp,orig=({there}),reply=({back}),zone={zone}"
+    """As vswitchd does; of UDP and TCP."""
+    zone, eth_type, (kind, src, sport), (_, dst, dport) = key
+    shown = IPv4Address if eth_type == ETH_IPV4 else IPv6Address
+    there = f"src={shown(src)},dst={shown(dst)},sport={sport},dport={dport}"
+    back = f"src={shown(dst)},dst={shown(src)},sport={dport},dport={sport}"
+    return f"{ {PROTO_TCP: 'tcp', PROTO_UDP: 'udp'}[kind] },orig=({there}),reply=({back}),zone={zone}"
 
 
 def copy_of(connections: Mapping[Key, Connection]) -> dict[Key, Connection]:

@@ -37,6 +37,7 @@ A1, A2, B1, C1 = (
     *(port(3, B, "10.0.1.1"), port(5, C, "10.0.0.1")),
 )
 HOP, HOP_MAC, SECOND_HOP, SOMEBODY = "203.0.113.1", "02:00:00:00:01:01", "198.51.100.1", "192.0.2.77"
+NEXT_HOPS = ((EXT, HOP), (MORE, SECOND_HOP), (EXT, "fe80::1"), (MORE, "fe80::2"))
 R_OUT, S_OUT = gateway(1, R, EXT, "hv1", "203.0.113.5"), gateway(2, S, EXT, "hv1", "203.0.113.6")
 R_ELSEWHERE = replace(R_OUT, host_id="hv11", hosts=("hv11",))
 R_MORE = gateway(3, R, MORE, "hv1", "198.51.100.5")
@@ -103,7 +104,7 @@ class Outside(SteppedWorld):
 
     def see(self, view: NodeView, objects: Iterable[Object]) -> None:
         super().see(view, objects)
-        for net, hop in ((EXT, HOP), (MORE, SECOND_HOP)):
+        for net, hop in NEXT_HOPS:
             self.desired.learn(net.id, hop, HOP_MAC)
 
 

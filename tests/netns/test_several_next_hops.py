@@ -1,4 +1,5 @@
-"""A destination by several next hops outside (ECMP), with real packets: flows are spread, who dies is left out."""
+"""A destination by several next hops (ECMP), outside and on a tenant's network, with real packets: flows are spread,
+who dies is left out."""
 
 import subprocess
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from netweft.lab.vm import Vm
 
 HOPS = {4: ("203.0.113.2", "203.0.113.3"), 6: ("2001:db8::ff02", "2001:db8::ff03")}
 BEHIND = {4: "198.51.100.", 6: "2001:db8:ffff::"}  # both lead to hosts there
+BEHIND_VMS = {4: "198.51.101.", 6: "2001:db8:fffe::"}
 TARGETS = range(1, 33)
 COUNTERS = {4: ("snmp", "InEchos"), 6: ("snmp6", "Icmp6InEchos")}
 LEFT_OUT = 10.0  # seconds, generously: it is 2
@@ -24,6 +26,7 @@ LEFT_OUT = 10.0  # seconds, generously: it is 2
 class Stage(NamedTuple):
     vms: tuple[Vm, Vm]
     hops: tuple[Host, Host]
+    router: str
 
 
 @pytest.fixture(scope="module")
@@ -54,16 +57,15 @@ def stage(lab: Lab) -> Iterator[Stage]:
     own = next(fixed["ip_address"] for fixed in port["fixed_ips"] if ":" in fixed["ip_address"])
     for one in hosts[1:]:
         run("ip", "-n", lab.layout.host_namespace(one.name), "route", "add", "fd00:44::/64", "via", own)
-    yield Stage((lab.add_vm("hv1", blue), lab.add_vm("hv2", blue)), (hosts[1], hosts[2]))
+    yield Stage((lab.add_vm("hv1", blue), lab.add_vm("hv2", blue)), (hosts[1], hosts[2]), router["id"])
     for one in hosts:
         host.remove(lab.layout, one)
 
 
-def asked(lab: Lab, one: Host, version: int) -> int:
+def asked(namespace: str, version: int) -> int:
     """Pings that have come there."""
     file, name = COUNTERS[version]
-    words = ("cat", f"/proc/net/{file}")
-    said = subprocess.check_output(in_namespace(lab.layout.host_namespace(one.name), *words), text=True).split()
+    said = subprocess.check_output(in_namespace(namespace, "cat", f"/proc/net/{file}"), text=True).split()
     if version == 6:
         return int(said[said.index(name) + 1])
     names = said.index("Icmp:")
@@ -81,9 +83,10 @@ def reached(lab: Lab, frm: Vm, version: int, targets: list[int]) -> list[int]:
 
 def reached_by(lab: Lab, stage: Stage, frm: Vm, version: int, targets: list[int]) -> list[int]:
     """How many of them each of the two gets."""
-    before = [asked(lab, one, version) for one in stage.hops]
+    namespaces = [lab.layout.host_namespace(one.name) for one in stage.hops]
+    before = [asked(one, version) for one in namespaces]
     assert reached(lab, frm, version, targets) == targets
-    return [asked(lab, one, version) - was for one, was in zip(stage.hops, before, strict=True)]
+    return [asked(one, version) - was for one, was in zip(namespaces, before, strict=True)]
 
 
 def at(lab: Lab, stage: Stage, frm: Vm, version: int) -> dict[int, int]:
@@ -113,3 +116,53 @@ def test_flows_are_spread_and_who_dies_is_left_out(lab: Lab, stage: Stage, versi
     finally:
         vsctl(lab.layout.fabric, "set", "port", f"h-{stage.hops[1].name}", "tag=0")
     until(lambda: at(lab, stage, frm, version) == both, "each has what it had", 4 * LEFT_OUT)
+
+
+@pytest.fixture(scope="module")
+def inside(lab: Lab, stage: Stage) -> tuple[Vm, Vm]:
+    """On another network of the router's, on each node one: what is for hosts behind them is for them."""
+    green = lab.network("10.45.0.0/24", "fd00:45::/64")
+    vms = lab.add_vm("hv1", green), lab.add_vm("hv2", green)
+    with lab.cloud() as cloud:
+        for subnet in cloud.list("subnets", network_id=green):
+            cloud.act("routers", stage.router, "add_router_interface", {"subnet_id": subnet["id"]})
+        routes = cloud.find("routers", stage.router)["routes"]
+        for one in vms:
+            there = lab.layout.vm_namespace(one.name)
+            run("ip", "-n", there, "link", "set", "lo", "up")
+            for fixed in cloud.find("ports", one.port_id)["fixed_ips"]:
+                version = 6 if ":" in fixed["ip_address"] else 4
+                behind = f"{BEHIND_VMS[version]}{'0/24' if version == 4 else '/64'}"
+                routes.append({"destination": behind, "nexthop": fixed["ip_address"]})
+                run("ip", "-n", there, "route", "add", "local", behind, "dev", "lo")
+        cloud.update("routers", stage.router, {"routes": routes})
+    return vms
+
+
+def heard(lab: Lab, frm: Vm, vms: tuple[Vm, Vm], version: int) -> list[bool]:
+    """Whether each gets some of what is sent there; nobody may answer with such an address."""
+    namespaces = [lab.layout.vm_namespace(one.name) for one in vms]
+    before = [asked(one, version) for one in namespaces]
+    one = f"ping -n -q -c 1 -W 1 {BEHIND_VMS[version]}$i >/dev/null &"
+    script = f"for i in {' '.join(map(str, TARGETS))}; do {one} done; wait"
+    subprocess.run(in_namespace(lab.layout.vm_namespace(frm.name), "sh", "-c", script), check=True)
+    return [asked(one, version) > was for one, was in zip(namespaces, before, strict=True)]
+
+
+def test_a_vm_that_does_not_answer_is_left_out(lab: Lab, stage: Stage, inside: tuple[Vm, Vm]) -> None:
+    """By nodes with and without it; nothing is said of its port, which is plugged in."""
+    for version in (4, 6):
+        for frm in stage.vms:
+            until(lambda: heard(lab, frm, inside, version) == [True, True], "both get some")  # noqa: B023
+    there = lab.layout.vm_namespace(inside[1].name)
+    listed = subprocess.check_output(["ip", "-n", there, "-o", "address", "show", "dev", "eth0"], text=True)
+    addresses = [line.split()[3] for line in listed.splitlines()]
+    lab.silence(inside[1])
+    for version in (4, 6):
+        for frm in stage.vms:
+            until(lambda: heard(lab, frm, inside, version) == [True, False], "who is dead is left out", LEFT_OUT)  # noqa: B023
+    for address in addresses:
+        run("ip", "-n", there, "address", "add", address, "dev", "eth0", *(["nodad"] if ":" in address else []))
+    for version in (4, 6):
+        for frm in stage.vms:
+            until(lambda: heard(lab, frm, inside, version) == [True, True], "he is back", LEFT_OUT)  # noqa: B023

@@ -104,6 +104,11 @@ class Desired:
         assert self._rendering is not None
         self._rendering.set_abilities(meters=meters, lengths=lengths, nic_problems=nic_problems)
 
+    def found(self, flows: Iterable[Flow]) -> None:
+        """On the integration bridge, as it was read."""
+        if self._rendering:
+            self._rendering.found(flows)
+
     def refresh(self) -> Changes:
         assert self._rendering is not None
         if self.complete and not self._swept:
@@ -223,6 +228,10 @@ class Desired:
     def routers_on(self, network_id: str) -> Iterable[tuple[LocalRouter, Interface]]:
         """All that are up, with their interfaces there."""
         return self._rendering.routers.on(network_id) if self._rendering else ()
+
+    def watching(self) -> Iterable[tuple[LocalRouter, Interface]]:
+        """The interfaces on networks where next hops of their routers are watched."""
+        return self._rendering.routers.watching() if self._rendering else ()
 
     def answering(self) -> Iterable[tuple[LocalRouter, Interface]]:
         """The interfaces for which this node answers physical hosts."""

@@ -385,6 +385,7 @@ class Agent:
 
     def _flows_found(self, flows: Iterable[Flow]) -> None:
         found = list(flows)
+        self.desired.found(found)
         self.resolver.found(found)
         self.failover.found(found)
 

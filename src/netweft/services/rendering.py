@@ -10,6 +10,7 @@ from functools import partial
 
 from msgspec.structs import replace
 
+from netweft.dataplane.openflow.flow import Flow
 from netweft.dataplane.ovsdb.rows import Vif
 from netweft.dataplane.packets.datagram import IpAddress
 from netweft.model import (
@@ -25,7 +26,7 @@ from netweft.model import (
 )
 from netweft.reconcile.memo import Fact, Memo
 from netweft.services import wiring
-from netweft.services.addresses import Prefix, prefix, within
+from netweft.services.addresses import Prefix, prefix
 from netweft.services.fields import logical_port
 from netweft.services.kinds import Item, ItemKey
 from netweft.services.l2.local_vlans import LocalVlans
@@ -36,10 +37,11 @@ from netweft.services.l3.forwarded import ForwardedAddresses
 from netweft.services.l3.interfaces import Interfaces
 from netweft.services.l3.labels import Labels
 from netweft.services.l3.local_routers import LocalRouters
-from netweft.services.l3.nat_zones import NatZones, name_of
-from netweft.services.l3.unsure import Domains, UnsurePorts
+from netweft.services.l3.nat_zones import NatZones, name_of, zones_in
+from netweft.services.l3.unsure import Domains, UnsurePorts, may_be_there
 from netweft.services.l3.values import BfdSession, GatewayPlace, Interface, LocalRouter
 from netweft.services.l3.watch import watched
+from netweft.services.l3.watched_hops import WatchedHops
 from netweft.services.security.paired_addresses import PairedAddresses
 from netweft.services.security.remotes import Numbers, Remotes
 from netweft.services.service import Service
@@ -69,7 +71,8 @@ class Rendering:
         self._paired = PairedAddresses()
         self._node = host.name
         self._interfaces = Interfaces(host.name)
-        self.routers = LocalRouters(self._memo, self._interfaces)
+        self._hops = WatchedHops()
+        self.routers = LocalRouters(self._memo, self._interfaces, self._hops)
         self._advertisers = Advertisers()
         self.forwarded = ForwardedAddresses()
         self._unsure = UnsurePorts()
@@ -119,12 +122,8 @@ class Rendering:
     def may_be_there(self, network_id: str, address: IpAddress) -> bool:
         """Whether a host may have this address that the database does not know: agents ask for such only."""
         network = wiring.local_network(self._memo, network_id)
-        if not isinstance(network, LocalNetwork) or not network.unsure:
-            return False
-        if not network.tunnelled or self._memo.get(("unguarded", network_id)):
-            return True
         single = Prefix(address.version, int(address), None)
-        return any(within(single, pair) for pair in self._memo.get(("paired", network_id)) or ())
+        return isinstance(network, LocalNetwork) and may_be_there(self._memo, network, single)
 
     def near(self, network_id: str) -> int | None:
         """The way to the network's wire; None where it has none."""
@@ -215,6 +214,10 @@ class Rendering:
         self._zones_changed(rezoned)
         return bool(waiting or rezoned)
 
+    def found(self, flows: Iterable[Flow]) -> None:
+        """On the integration bridge, as it was read: which zones these have is known for sure."""
+        self._zones_changed(self._zones.numbers.found(zones_in(flows)))
+
     def take_given(self) -> frozenset[int]:
         """Conntrack zones that were given out since the last call: they may have been others' before."""
         return self.vlans.take_given() | self._zones.numbers.take_given()
@@ -296,7 +299,7 @@ class Rendering:
             self._place(name)
         self._remotes.changed(before, after)
         by_network = (self._subnets, self._paired, self._interfaces, self._advertisers, self.forwarded, self._unsure)
-        for look_up in (*by_network, self._domains, self._labels):
+        for look_up in (*by_network, self._domains, self._labels, self._hops):
             for fact, value in look_up.changed(before, after):
                 self._memo.put(fact, value)
         self._place_floating_ips(self._floating.changed(before, after))

@@ -105,7 +105,8 @@ class Uplinks(Struct, frozen=True, kw_only=True):
 class LocalNetwork(Struct, frozen=True, kw_only=True):
     """A network that is wired here, through one of its segments.  dhcp: IP versions in which DHCP is answered in it.
     routed: whether a router has an interface on it.  advertised: whether one may have to advertise itself.
-    unsure: it is routed, and hosts may be in it that the database does not know, or not surely.
+    unsure: it is routed, and hosts may be in it that the database does not know, or not surely, or that are asked
+    whether they live.
     can_limit: whether the datapath has meters."""
 
     network: Network

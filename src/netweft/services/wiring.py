@@ -21,11 +21,12 @@ from netweft.model import (
     QosPolicy,
     SecurityGroup,
     Segment,
+    Subnet,
     qos_policy_id,
 )
 from netweft.reconcile.memo import Fact, Reader
 from netweft.services import qos
-from netweft.services.addresses import MAC_ANY_MULTICAST, Prefix, endpoint, maybe_mac
+from netweft.services.addresses import MAC_ANY_MULTICAST, Prefix, endpoint, maybe_mac, prefix, within
 from netweft.services.dhcp import requests as dhcp
 from netweft.services.fields import GUARDED
 from netweft.services.l2.local_vlans import SOON
@@ -114,10 +115,17 @@ def local_network(read: Reader, network_id: str) -> LocalNetwork | Problem:
         segment=segment,
         dhcp=read.get(("dhcp", network_id)) or (),
         routed=routed,
-        unsure=routed and (segment.network_type in PHYSICAL or bool(read.get(("unsure", network_id)))),
+        unsure=routed and (segment.network_type in PHYSICAL or _is_unsure(read, network_id)),
         can_limit=not routed or not read.get(NO_METERS),
         advertised=bool(read.get(("has advertisers", network_id)) and read.get(("advertised", network_id))),
     )
+
+
+def _is_unsure(read: Reader, network_id: str) -> bool:
+    hops: tuple[Prefix, ...] = read.get(("several", network_id)) or ()
+    subnets: tuple[Subnet, ...] = (read.get(("subnets", network_id)) or ()) if hops else ()
+    asked = any(within(hop, prefix(subnet.cidr)) for hop in hops for subnet in subnets)
+    return asked or bool(read.get(("unsure", network_id)))
 
 
 def _segment(host: HostFacts, network: Network) -> Segment | Problem:
@@ -344,6 +352,12 @@ def _switched_off(read: Reader, port_id: str) -> Problem | None:
     if place is not None and place.vif.down:
         return Problem(f"its interface {place.vif.name} is switched off", state=PortState.DOWN)
     return None
+
+
+def is_out_of_use(read: Reader, port_id: str) -> bool:
+    """Nothing is plugged in for it, or what is cannot be used."""
+    place = plugged(read, port_id)
+    return place is None or (place.vif.ofport or 0) < 1 or _switched_off(read, port_id) is not None
 
 
 def _report(port_id: str, problem: Problem) -> PortStatus | None:

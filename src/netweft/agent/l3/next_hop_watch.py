@@ -1,17 +1,23 @@
-"""Next hops outside of which a route has several: whether each answers, so that one that does not is left out.
+"""Next hops of which a route has several: whether each answers, so that one that does not is left out.
 
 Each is asked (ARP, ND) once a second.  Who has left a few questions in a row without an answer is silent until he
 answers again; what led to him goes by the others.  Nobody is silent from the start: he is asked first.
+
+Outside the gateway's node asks, and the answer is for it.  On networks inside all nodes of the router watch, and hear
+whatever one of them was answered: who hears that a next hop lives has no question of his own for a while.
 """
 
+import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, NamedTuple
 
 import structlog
 
 from netweft.agent.desired import Desired
+from netweft.agent.l3.askers import by_interface
 from netweft.dataplane.packets import arp
 from netweft.dataplane.packets.datagram import IpAddress
 from netweft.services.addresses import octets, parsed, text
@@ -24,21 +30,29 @@ log = structlog.get_logger(__name__)
 EVERY: Final = 1.0  # seconds between two questions; while there is no answer, AGAIN
 AGAIN: Final = 0.25
 MOST_UNANSWERED: Final = 4
+SPREAD: Final = 0.5  # what is asked by all nodes is asked again by up to so much later
 
 
 class Watched(NamedTuple):
-    """port: the gateway's, by which it is asked."""
+    """port: the gateway's or interface's, by which it is asked."""
 
     port: str
     address: IpAddress
 
 
-@dataclass(slots=True)
-class State:
-    """mac: the gateway's, which answers are for."""
+class Target(NamedTuple):
+    """gateway: the MAC of the one that answers are for; None inside.  mac: of whom the database knows to have the
+    address.  questions: for it."""
 
     network: str
-    mac: bytes
+    gateway: bytes | None
+    mac: bytes | None
+    questions: Callable[[], Iterable[Packet]]
+
+
+@dataclass(slots=True)
+class State:
+    target: Target
     due: float
     unanswered: int = 0
     silent: bool = False
@@ -52,6 +66,7 @@ class NextHopWatch:
         self._send = send
         self._wake = wake
         self._states: dict[Watched, State] = {}
+        self._now = 0.0
 
     @property
     def silent(self) -> Iterable[bool]:
@@ -62,31 +77,45 @@ class NextHopWatch:
         """For which networks, by which gateways' ports that is an answer."""
         answered = []
         for watched, state in list(self._states.items()):
-            if watched.address == said.address and state.mac == to:
-                state.due += EVERY - AGAIN if state.unanswered else 0.0
-                state.unanswered = 0
-                self._turn(watched, state, silent=False)
-                answered.append((state.network, watched.port))
+            if watched.address == said.address and state.target.gateway == to:
+                self._lives(watched, state, EVERY)
+                answered.append((state.target.network, watched.port))
         return answered
 
-    def tick(self, now: float) -> None:
-        wanted = dict(_watched([one for one in self._desired.gateways() if one.answers]))
-        for gone in self._states.keys() - wanted.keys():
-            state = self._states.pop(gone)
-            self._turn(gone, state, silent=False)
-        for watched, gateway in wanted.items():
-            mac = octets(gateway.port.mac_address)
-            state = self._states.setdefault(watched, State(gateway.network.network.id, mac, now))
-            state.mac = mac
-            if now >= state.due:
-                self._ask(watched, state, gateway, now)
+    def heard_inside(self, network_id: str, said: arp.Said) -> bool:
+        """What was said to a router on a network.  Whether the address is asked for here, and nobody is known to have
+        it."""
+        found = False
+        for watched, state in list(self._states.items()):
+            target = state.target
+            if (watched.address, target.network, target.gateway) == (said.address, network_id, None):
+                if target.mac in (None, said.mac):
+                    self._lives(watched, state, EVERY + random.uniform(0, SPREAD))
+                found = found or target.mac is None
+        return found
 
-    def _ask(self, watched: Watched, state: State, gateway: Gateway, now: float) -> None:
+    def _lives(self, watched: Watched, state: State, pause: float) -> None:
+        if state.unanswered or state.target.gateway is None:
+            state.due = self._now + pause
+        state.unanswered = 0
+        self._turn(watched, state, silent=False)
+
+    def tick(self, now: float) -> None:
+        self._now = now
+        wanted = {**dict(_outside(self._desired)), **dict(_inside(self._desired))}
+        for gone in self._states.keys() - wanted.keys():
+            self._turn(gone, self._states.pop(gone), silent=False)
+        for watched, target in wanted.items():
+            state = self._states.setdefault(watched, State(target, now))
+            state.target = target
+            if now >= state.due:
+                self._ask(watched, state, now)
+
+    def _ask(self, watched: Watched, state: State, now: float) -> None:
         if state.unanswered >= MOST_UNANSWERED:
             self._turn(watched, state, silent=True)
-        frame = question(gateway, watched.address)
-        if frame is not None:
-            self._send(to_network(gateway.network.vlan, frame))
+        for packet in state.target.questions():
+            self._send(packet)
         state.unanswered += 1
         state.due = now + (EVERY if state.silent else AGAIN)
 
@@ -98,12 +127,30 @@ class NextHopWatch:
         found: defaultdict[str, set[str]] = defaultdict(set)
         for other, one in self._states.items():
             if one.silent:
-                found[one.network].add(str(other.address))
-        self._desired.fall_silent(state.network, found[state.network])
+                found[one.target.network].add(str(other.address))
+        self._desired.fall_silent(state.target.network, found[state.target.network])
         self._wake()
 
 
-def _watched(gateways: list[Gateway]) -> Iterator[tuple[Watched, Gateway]]:
-    for gateway in gateways:
-        for hop in gateway.watched:
-            yield Watched(gateway.port.id, parsed(text(hop))), gateway
+def _outside(desired: Desired) -> Iterator[tuple[Watched, Target]]:
+    for gateway in desired.gateways():
+        for address in map(parsed, map(text, gateway.watched)) if gateway.answers else ():
+            asks = partial(_by_gateway, gateway, address)
+            own_mac = octets(gateway.port.mac_address)
+            yield Watched(gateway.port.id, address), Target(gateway.network.network.id, own_mac, None, asks)
+
+
+def _by_gateway(gateway: Gateway, address: IpAddress) -> Iterator[Packet]:
+    frame = question(gateway, address)
+    if frame is not None:
+        yield to_network(gateway.network.vlan, frame)
+
+
+def _inside(desired: Desired) -> Iterator[tuple[Watched, Target]]:
+    """Who is known is asked alone."""
+    for router, interface in desired.watching():
+        asker = by_interface(desired, router, interface)
+        for hop in interface.watched:
+            address, its_mac = parsed(text(hop.address)), octets(hop.mac) if hop.mac else None
+            asks = partial(asker.questions, address, its_mac)
+            yield Watched(interface.port.id, address), Target(interface.network.network.id, None, its_mac, asks)

@@ -123,7 +123,7 @@ class Resolver:
         if whose is not None and whose.reason is Reason.NETWORK_CLAIM:
             said = arp.claim(packet.frame) or icmp.advertised(packet.frame)
             if said is not None and self._hears(here, said):
-                self._claimed(Place(self._network_at(packet.fields.get(LOCAL_VLAN, 0)), said.address), said.mac)
+                self._claimed(self._network_at(packet.fields.get(LOCAL_VLAN, 0)), said)
             return ()
         said = arp.reply(packet.frame) or icmp.advertised(packet.frame)
         if said is not None and self._hears(here, said):
@@ -189,12 +189,12 @@ class Resolver:
             if question.asker.is_gateway and place.address == said.address and question.asker.mac == to:
                 self._is_there(place, said.mac)
 
-    def _claimed(self, place: Place, mac: bytes) -> None:
+    def _claimed(self, network_id: str, said: arp.Said) -> None:
         """Likewise; or what is known, whether it still is there or elsewhere.  No router has another's address."""
-        question, known = self._questions.get(place), self._known.get(place)
-        if (question is None and known is None) or self._is_a_routers(place.network_id, mac):
-            return
-        self._is_there(place, mac)
+        place = Place(network_id, said.address)
+        is_wanted = self.watch.heard_inside(network_id, said) or place in self._questions or place in self._known
+        if is_wanted and not self._is_a_routers(network_id, said.mac):
+            self._is_there(place, said.mac)
 
     def _is_a_routers(self, network_id: str, mac: bytes) -> bool:
         of_it = askers_on(self._desired, network_id)

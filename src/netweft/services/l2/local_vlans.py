@@ -78,6 +78,16 @@ class LocalVlans:
             return {}
         self._unknown = False
         self._given_up.clear()
+        return self._give()
+
+    def found(self, numbers: Iterable[int]) -> Mapping[str, int | None]:
+        """Flows stand for these, on the only bridge where any can: none besides is unknown.  Returns what holds now for
+        networks that waited."""
+        self._given_up |= {number for number in numbers if number in self._range} - self._taken
+        self._unknown = False
+        return self._give()
+
+    def _give(self) -> dict[str, int | None]:
         return {id: vlan for waiting in sorted(self._waiting) for id, vlan in self.want(waiting).items()}
 
     def _take(self, network_id: str, vlan: int) -> None:

@@ -8,6 +8,7 @@ from netweft.model import FloatingIp, GatewayPort, Object, RouterPort
 from netweft.reconcile.memo import Fact
 
 _K = TypeVar("_K")
+_V = TypeVar("_V")
 # what belongs to a router -> the fact in which their ids are, sorted
 _PARTS: Final = {RouterPort: "interfaces", GatewayPort: "gateways"}
 
@@ -87,11 +88,11 @@ class Interfaces:
                 found.pop(id, None)
 
 
-def keep(found: defaultdict[_K, set[str]], key: _K, id: str, *, here: bool) -> None:
+def keep(found: defaultdict[_K, set[_V]], key: _K, one: _V, *, here: bool) -> None:
     if here:
-        found[key].add(id)
+        found[key].add(one)
     elif key in found:
-        found[key].discard(id)
+        found[key].discard(one)
         if not found[key]:
             del found[key]
 

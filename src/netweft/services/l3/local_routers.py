@@ -12,12 +12,13 @@ from netweft.reconcile.memo import Memo
 from netweft.services.kinds import Item, ItemKey
 from netweft.services.l3.interfaces import Interfaces
 from netweft.services.l3.values import Gateway, Interface, LocalRouter
+from netweft.services.l3.watched_hops import WatchedHops
 from netweft.services.l3.wiring import local_router
 
 
 class LocalRouters:
-    def __init__(self, memo: Memo[ItemKey, Item], interfaces: Interfaces) -> None:
-        self._memo, self._interfaces = memo, interfaces
+    def __init__(self, memo: Memo[ItemKey, Item], interfaces: Interfaces, hops: WatchedHops) -> None:
+        self._memo, self._interfaces, self._hops = memo, interfaces, hops
         self._kept: dict[str, LocalRouter | None] = {}
 
     def forget_dirty(self) -> None:
@@ -53,6 +54,13 @@ class LocalRouters:
         for router in map(self.get, self._interfaces.routers_on(network_id)):
             for one in router.interfaces if router and router.router.admin_state_up else ():
                 if router and one.port.network_id == network_id and one.port.admin_state_up:
+                    yield router, one
+
+    def watching(self) -> Iterator[tuple[LocalRouter, Interface]]:
+        """All that are up, with their interfaces on networks where next hops of theirs are watched."""
+        for router in map(self.get, self._hops.routers):
+            for one in router.interfaces if router and router.router.admin_state_up else ():
+                if router and one.watched and one.port.admin_state_up:
                     yield router, one
 
     def _outside(self) -> Iterator[LocalRouter]:

@@ -4,9 +4,11 @@ A zone is given out for a gateway's port and address (`name_of`): what is tracke
 began with, so another address is another zone.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
+from netweft.dataplane.openflow.flow import Clone, Ct, Flow
 from netweft.model import GatewayPort
+from netweft.services.fields import PIECES_ZONE
 from netweft.services.l2.local_vlans import LocalVlans
 
 Changed = Mapping[str, int | None]  # name -> its zone now, SOON, or None
@@ -15,6 +17,13 @@ Changed = Mapping[str, int | None]  # name -> its zone now, SOON, or None
 def name_of(port: GatewayPort) -> str:
     own = next((one.ip_address for one in port.fixed_ips if ":" not in one.ip_address), "")
     return f"{port.id} {own}"
+
+
+def zones_in(flows: Iterable[Flow]) -> set[int]:
+    """That flows track in; of fragments' zones those that they belong to."""
+    found = (action for flow in flows for action in flow.actions)
+    flat = (one for action in found for one in (action.actions if isinstance(action, Clone) else (action,)))
+    return {one.zone & ~PIECES_ZONE for one in flat if isinstance(one, Ct) and isinstance(one.zone, int)}
 
 
 class NatZones:

@@ -85,8 +85,9 @@ def by_gateway(gateway: Gateway, next_hop: Prefix | None) -> Path:
 
 def answering(here: LocalRouter, hops: Sequence[Hop]) -> list[Hop]:
     """Without those that do not, as long as there is one that does."""
+    there = {hop for one in here.exits for hop in one.silent}  # no two of a router's networks have one address
     silent = {(one.network.vlan, hop) for one in here.exits for hop in one.silent}
-    there = {hop for _, hop in silent}  # no two of a router's networks have one address
+    silent |= {(one.network.vlan, hop) for one in here.interfaces for hop in one.silent}
     down = {(gateway.port.id, one.next_hop) for gateway in here.gateways for one in gateway.sessions if not one.up}
     left = [
         hop

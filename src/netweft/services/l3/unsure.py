@@ -8,7 +8,19 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator
 
 from netweft.model import GatewayPort, Object, Peer, Port, RouterPort
-from netweft.reconcile.memo import Fact
+from netweft.reconcile.memo import Fact, Reader
+from netweft.services.addresses import Prefix, within
+from netweft.services.values import LocalNetwork
+
+
+def may_be_there(read: Reader, network: LocalNetwork, address: Prefix) -> bool:
+    """Whether a host may have this address that the database does not know: agents ask for such only."""
+    network_id = network.network.id
+    if not network.unsure:
+        return False
+    if not network.tunnelled or read.get(("unguarded", network_id)):
+        return True
+    return any(within(address, pair) for pair in read.get(("paired", network_id)) or ())
 
 
 class UnsurePorts:

@@ -17,12 +17,23 @@ from netweft.services.addresses import Prefix, link_local, mac, prefix
 from netweft.services.values import LocalNetwork, RemotePort
 
 
+class WatchedHop(Struct, frozen=True, order=True):
+    """mac: of the port that has the address; None where nobody is known to have it."""
+
+    address: Prefix
+    mac: str | None = None
+
+
 class Interface(Struct, frozen=True, kw_only=True):
-    """A router's interface on a network that is wired here.  on_link: prefixes of the subnets it has addresses in."""
+    """A router's interface on a network that is wired here.  on_link: prefixes of the subnets it has addresses in.
+    watched: next hops there that are one of several to the same destination, and are asked whether they live.
+    silent: of those that are one of several, who does not answer or is down."""
 
     port: RouterPort
     network: LocalNetwork
     on_link: tuple[Prefix, ...]
+    watched: tuple[WatchedHop, ...] = ()
+    silent: frozenset[Prefix] = frozenset()
 
     @property
     def addresses(self) -> tuple[Prefix, ...]:

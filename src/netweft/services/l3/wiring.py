@@ -1,6 +1,5 @@
 """From facts to routers as services work on them: as in `services/wiring`, which says what is wired here."""
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 
 from msgspec.structs import replace
@@ -22,6 +21,7 @@ from netweft.services.l3.values import (
     LocalRouter,
     WayToGateway,
 )
+from netweft.services.l3.watched_hops import on_the_link, several
 from netweft.services.l3.wire import wire_mac
 from netweft.services.values import LocalNetwork, RemotePort
 from netweft.services.wiring import NO_LENGTHS, NO_METERS, Problem, host_facts, local_network, tunnel_to
@@ -33,7 +33,7 @@ def local_router(read: Reader, router_id: str) -> LocalRouter | None:
     if found is None:
         return None
     ports: list[RouterPort | None] = [read.get(("router_port", id)) for id in read.get(("interfaces", router_id)) or ()]
-    maybe = [(port, _interface(read, port)) for port in ports if port]
+    maybe = [(port, _interface(read, found, port)) for port in ports if port]
     interfaces = tuple(one for _, one in maybe if one)
     node = host_facts(read).name
     outside = gateways_of(read, found)
@@ -142,12 +142,11 @@ def next_hops_of(read: Reader, port: GatewayPort) -> tuple[Prefix, ...]:
 
 def _watched(read: Reader, router: Router, port: GatewayPort) -> Iterator[Prefix]:
     """The next hops there of routes that have several."""
-    times, on_link = Counter(route.destination for route in router.routes), _on_link(read, port)
-    several = {prefix(route.nexthop) for route in router.routes if times[route.destination] > 1}
-    several = {hop for hop in several if any(within(hop, net) for net in on_link)}
+    on_link = _on_link(read, port)
+    found = {hop for hop in several(router) if any(within(hop, net) for net in on_link)}
     if router.ecmp and router.extra_gateways:
-        several |= {prefix(one.gateway_ip) for one in _subnets_of(read, port) if one.gateway_ip}
-    yield from sorted(several)
+        found |= {prefix(one.gateway_ip) for one in _subnets_of(read, port) if one.gateway_ip}
+    yield from sorted(found)
 
 
 def _sessions(read: Reader, router: Router, port: GatewayPort) -> Iterator[BfdSession]:
@@ -289,9 +288,12 @@ def _on_link(read: Reader, port: RouterPort | GatewayPort) -> tuple[Prefix, ...]
     return tuple(sorted(prefix(subnet.cidr) for subnet in _subnets_of(read, port)))
 
 
-def _interface(read: Reader, port: RouterPort) -> Interface | None:
+def _interface(read: Reader, router: Router, port: RouterPort) -> Interface | None:
     """None: its network is not wired here."""
     network = local_network(read, port.network_id)
     if isinstance(network, Problem):
         return None
-    return Interface(port=port, network=network, on_link=_on_link(read, port))
+    on_link = _on_link(read, port)
+    watched, down = on_the_link(read, router, network, on_link)
+    silent: frozenset[Prefix] = (read.get(("silent", port.network_id)) if watched else None) or frozenset()
+    return Interface(port=port, network=network, on_link=on_link, watched=tuple(watched), silent=silent.union(down))

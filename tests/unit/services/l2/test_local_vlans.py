@@ -31,3 +31,13 @@ def test_a_number_that_was_given_up_is_free_once_nothing_stands_for_it() -> None
     assert vlans.want("a") == {"a": SOON}
     assert vlans.settled() == {"a": 1, "c": None}
     assert vlans.settled() == {}
+
+
+def test_what_flows_are_known_to_have_is_all_that_is_not_free() -> None:
+    """At once, where they can be on one bridge only."""
+    numbers = LocalVlans(1, 3)
+    numbers.restore([OLD])
+    assert numbers.want("two") == {"two": SOON}
+    assert numbers.found({1, 2, 99}) == {"two": 3}
+    assert numbers.want("three") == {"three": SOON}, "2 may be another's"
+    assert numbers.settled() == {"three": 2}
