@@ -6,9 +6,16 @@ from pathlib import Path
 import pytest
 from tests.convergence.stepwise import Killed, Outcome, Probe, Situation, SteppedWorld
 
+from netweft.agent.l3 import failover
 from netweft.model import view_of
 
 Passes = dict[str, Outcome]
+
+
+def taken_at_once(patch: pytest.MonkeyPatch) -> None:
+    """Gateways, and left at once: no time passes here."""
+    for time, seconds in (("WAIT", 0.0), ("MOST_PAUSE", 0.0), ("LEAVES_FOR", -1.0), ("HEARS_FOR", -1.0)):
+        patch.setattr(failover, time, seconds)
 
 
 class Story:

@@ -17,9 +17,10 @@ from msgspec.structs import replace
 from tests.convergence import outside_events
 from tests.convergence.agent_world import AgentWorld
 from tests.convergence.outside_events import EXT, HOPS, MORE
+from tests.convergence.story import taken_at_once
 from tests.examples import examples
 
-from netweft.agent.l3 import carriers, failover, sightings
+from netweft.agent.l3 import carriers, sightings
 from netweft.agent.l3.resolver import Place
 from netweft.model import NodeView, key_of
 from netweft.services.addresses import octets
@@ -197,8 +198,7 @@ class Cloud:
 @contextmanager
 def without_waiting() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        for time, seconds in (("WAIT", 0.0), ("MOST_PAUSE", 0.0), ("LEAVES_FOR", -1.0), ("HEARS_FOR", -1.0)):
-            patch.setattr(failover, time, seconds)
+        taken_at_once(patch)
         for time in ("STEADY", "HEARD"):
             patch.setattr(carriers, time, -1.0)
         patch.setattr(sightings, "_now", CLOCK)

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 from tests.convergence.stepwise import Probe, Situation
-from tests.convergence.story import Story
+from tests.convergence.story import Story, taken_at_once
 from tests.convergence.test_gateways_at_each_step import EXT, HOP_MAC, MORE, Outside
 
-from netweft.agent.l3 import failover
 from netweft.model import BandwidthLimit, ConntrackHelper, Node, Object, PacketRateLimit, Port, QosPolicy, key_of
 from netweft.services.pipeline import INT, physical_role
 from netweft.testing import packets
@@ -158,7 +157,6 @@ PROBES = list(probes())
 async def test_nothing_passes_that_should_not(
     change: str, choose: Callable[[list[str]], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for time, seconds in (("WAIT", 0.0), ("LEAVES_FOR", -1.0), ("HEARS_FOR", -1.0)):
-        monkeypatch.setattr(failover, time, seconds)
+    taken_at_once(monkeypatch)
     story = Story(CHANGES[change], PROBES, tmp_path, world=Outside)
     await story.tell(choose, on_disk=choose is max)
