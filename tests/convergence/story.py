@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.convergence.stepwise import Killed, Outcome, Probe, Situation, SteppedWorld
 
-from netweft.agent.l3 import failover
+from netweft.agent.l3 import asking, failover
 from netweft.model import view_of
 
 Passes = dict[str, Outcome]
@@ -14,8 +14,10 @@ Passes = dict[str, Outcome]
 
 def taken_at_once(patch: pytest.MonkeyPatch) -> None:
     """Gateways, and left at once: no time passes here."""
-    for time, seconds in (("WAIT", 0.0), ("MOST_PAUSE", 0.0), ("LEAVES_FOR", -1.0), ("HEARS_FOR", -1.0)):
-        patch.setattr(failover, time, seconds)
+    for time in ("WAIT", "MOST_PAUSE"):
+        patch.setattr(asking, time, 0.0)
+    for time in ("LEAVES_FOR", "HEARS_FOR"):
+        patch.setattr(failover, time, -1.0)
 
 
 class Story:

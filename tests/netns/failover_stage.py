@@ -156,4 +156,4 @@ class Traffic:
         *who, count = self.answers.finish()
         sent, received, ms = map(int, told.groups())
         lost_6 = round((sent - received) * ms / sent)  # it sends less often than it is told to
-        return {"out": out, "in": into, "other": other, "6": lost_6, "who": who, "answers": int(count)}
+        return {"out": out, "in": into, "other": other, "6": lost_6, "who": who, "answers": int(count.split()[0])}

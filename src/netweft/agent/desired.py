@@ -17,8 +17,9 @@ from netweft.model import EMPTY_VIEW, Key, NodeView, PortStatus, key_of
 from netweft.services.kinds import ADVERTISED, BROKEN, GUARANTEE, LEASE, LINK, METER, ROW, STATUS, Broken, value
 from netweft.services.l2.announce import Packet, announcement
 from netweft.services.l2.local_vlans import NETWORK_KEY, ROUTER_ZONES, LocalVlans
+from netweft.services.l3.floating_places import FloatingPlace
 from netweft.services.l3.forwarded import ForwardedAddresses
-from netweft.services.l3.values import BfdSession, Gateway, GatewayPlace, Interface, LocalRouter
+from netweft.services.l3.values import BfdSession, Gateway, GatewayPlace, Interface, LocalFloatingIp, LocalRouter
 from netweft.services.pipeline import BridgeFlow
 from netweft.services.rendering import Rendering
 from netweft.services.security.ends import Ends
@@ -99,10 +100,10 @@ class Desired:
             self._rendering.plug(port_id, vif)
         self._rendering.set_uplinks(uplinks, cut)
 
-    def find_out(self, *, meters: bool, lengths: bool, nic_problems: Mapping[str, str]) -> None:
+    def find_out(self, *, meters: bool, lengths: bool, discovery: bool, nic_problems: Mapping[str, str]) -> None:
         """What this node turned out to be able to do."""
         assert self._rendering is not None
-        self._rendering.set_abilities(meters=meters, lengths=lengths, nic_problems=nic_problems)
+        self._rendering.set_abilities(meters=meters, lengths=lengths, discovery=discovery, nic_problems=nic_problems)
 
     def found(self, flows: Iterable[Flow]) -> None:
         """On the integration bridge, as it was read."""
@@ -192,6 +193,26 @@ class Desired:
         """Where the gateway with this port is; None: there is none."""
         if self._rendering:
             self._rendering.choose(port_id, place)
+
+    def settled_floating_ips(self) -> set[str]:
+        """Those that may have another place since it was asked last."""
+        return self._rendering.settled_floating_ips() if self._rendering else set()
+
+    def floating_place(self, id: str) -> FloatingPlace | None:
+        """None: it leads nowhere, or concerns nobody here."""
+        return self._rendering.floating_place(id) if self._rendering else None
+
+    def floating_ip(self, id: str) -> LocalFloatingIp | None:
+        """If it is translated here."""
+        return self._rendering.floating_ip(id) if self._rendering else None
+
+    def router(self, id: str) -> LocalRouter | None:
+        return self._rendering.routers.get(id) if self._rendering else None
+
+    def hold_back(self, id: str, held: bool) -> None:
+        """Whether this floating IP is not answered for here, as long as another node may be."""
+        if self._rendering:
+            self._rendering.hold_back(id, held)
 
     def cut_off(self, cut: bool) -> None:
         """Whether this node's way outside is cut."""

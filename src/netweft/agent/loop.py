@@ -43,6 +43,7 @@ from netweft.agent.l3.carriers import Carriers
 from netweft.agent.l3.counting import Counting
 from netweft.agent.l3.failover import Failover
 from netweft.agent.l3.floating_errors import FloatingErrors
+from netweft.agent.l3.floating_handover import FloatingHandover
 from netweft.agent.l3.resolver import Resolver
 from netweft.agent.l3.routers import Errors, Neighbours
 from netweft.agent.metadata.side import MetadataSide
@@ -132,15 +133,18 @@ class Agent:
             facts.node_name(settings), self.desired, say, self.wake, lambda ids: self.feed.tell_gateways(ids)
         )
         self.failover.on_said = self.resolver.said
+        self.handover = FloatingHandover(facts.node_name(settings), self.desired, say, self.wake)
+        self.handover.on_said = self.resolver.said
         self.bfd = BfdWatch(self.desired, self.wake)
         self.carriers = Carriers(self.wake)
         self.ovs.on_opened = self.failover.opened
         self.bridges[INT.role].on_read = self._flows_found
         self.advertiser = Advertiser(self.desired, say)
         routers = (Neighbours(self.desired), Errors(self.desired, self.resolver), Solicitations(self.desired))
-        outside = (self.resolver, self.failover, FloatingErrors(self.desired))
+        outside = (self.resolver, self.failover, self.handover, FloatingErrors(self.desired))
         self.answers = Answers(self.desired, (dhcp, *routers, *outside, MetadataSolicitations()), say, self.wake)
-        self.failover.is_deaf = partial(self.answers.is_deaf, self.failover.asked)
+        for side in (self.failover, self.handover):
+            side.asking.is_deaf = partial(self.answers.is_deaf, side.asked)
         self.bridges[INT.role].on_packet = self.answers.take
         self.endings = Endings(run_dir, self.bridges[INT.role], lambda: self.state.settled(), self.wake)
         self.state = StateFile(Path(settings.state_dir) / "view", settings.node, lambda: self.endings.owed)
@@ -224,6 +228,8 @@ class Agent:
         self.departures.see(self.desired.view, changes, self.desired.vlans)
         self.arrivals.see(changes)
         self.desired.see(changes.view, changes.upserts, changes.deletes)
+        if changes.subscribed:
+            self.handover.doubt()
         self.state.keep(changes)
         self._reporter.left(id for kind, id in changes.deletes if kind == "port")
         self._owes_all |= changes.subscribed
@@ -236,6 +242,7 @@ class Agent:
         """What is wired stays wired."""
         if link.up:
             self.counting.begin_session()
+            self.wake()  # it can be told what waits for that
 
     # the loop
 
@@ -264,6 +271,7 @@ class Agent:
                 await self._change_links()
                 self.announcer.arrived(self.desired.arrived())
                 self.arrivals.wired()
+                self.handover.wired()
                 self.resolver.wired()
                 self.advertiser.wired()
 
@@ -283,16 +291,20 @@ class Agent:
             self.desired.start(self._host, facts.local_vlans(self.settings), filter(None, plugged.values()), links)
         uplinks = self.uplinks.observe(view, self._host)
         self._expect_bridges(frozenset(physical_role(name) for name in uplinks.problems))
-        self.carriers.observe(view, self._host.bridge_mappings)
-        self.desired.observe(plugged, uplinks, self.carriers.cut)
+        self.carriers.observe(view, self._host.bridge_mappings, connected=self.feed.link.up)
+        self.desired.observe(plugged, uplinks, self.carriers.apart)
         self.wiring.plugged(plugged)
-        self.failover.observe(view, self._host)
+        self.failover.observe(view, self._host, self.carriers.cut)
+        self.handover.observe()
         self.bfd.observe(view)
         self.resolver.adopt()
         self.taps.observe(plugged)
         self.metadata.observe()
         self.desired.find_out(
-            meters=self.meters.possible, lengths=self.datapath.compares_lengths, nic_problems=self.shaping.problems
+            meters=self.meters.possible,
+            lengths=self.datapath.compares_lengths,
+            discovery=self.datapath.writes_discovery,
+            nic_problems=self.shaping.problems,
         )
         self.denials.forget()
         return True
@@ -302,7 +314,7 @@ class Agent:
             uplinks = (*self.uplinks.now.problems.values(), *self.shaping.problems.values())
             problems = [*uplinks, *self.desired.problems, *self.refusals.of_no_port]
             version = self.ovs.view.version()
-            unwired = self.uplinks.now.problems.keys() | self.carriers.told
+            unwired = self.uplinks.now.problems.keys() | self.carriers.cut
             self.feed.tell(facts.node_facts(self.settings, self._host.datapath_type, version, problems, unwired))
 
     def _expect_bridges(self, missing: frozenset[str]) -> None:
@@ -388,6 +400,7 @@ class Agent:
         self.desired.found(found)
         self.resolver.found(found)
         self.failover.found(found)
+        self.handover.found(found)
 
     def _bridge_lost(self) -> None:
         """vswitchd may have ended, and then those at rest have lost what they had, too."""

@@ -32,7 +32,7 @@ from netweft.model import (
     Subnet,
     Trunk,
 )
-from netweft.model.connections import MOVED
+from netweft.model.connections import CAME_FROM, LEFT, MOVED
 from netweft.model.router import ADDRESS_MAC, GATEWAY_OWNER, INTERFACE_OWNER
 
 
@@ -69,7 +69,9 @@ def subnet(row: Row) -> Subnet:
 
 def port(row: Row) -> Port | None:
     """None for a router's: it is not plugged in anywhere."""
-    return None if row.get("device_owner") == GATEWAY_OWNER else msgspec.convert(row, Port)
+    if row.get("device_owner") == GATEWAY_OWNER:
+        return None
+    return msgspec.convert({**row, LEFT: bool(row.get(CAME_FROM))}, Port)
 
 
 def port_ahead(row: Row) -> Port:

@@ -8,6 +8,7 @@ FRESH_SECONDS = 60.0  # older ones are not taken up any more
 # kept on ports, not shown: what a MovedConnections says, and which hosts a port has just left, with the time
 MOVED = "netweft:moved"
 CAME_FROM = "netweft:came_from"
+LEFT = "netweft:left"  # what nodes are told of CAME_FROM: whether there is any
 
 
 class Tracked(Struct, frozen=True, array_like=True):

@@ -2,7 +2,7 @@
 
 from msgspec import Struct, field
 
-from netweft.model.connections import MovedConnections
+from netweft.model.connections import LEFT, MOVED, MovedConnections
 from netweft.model.network import FixedIp
 
 
@@ -27,6 +27,7 @@ class Port(Struct, frozen=True, kw_only=True, tag="port", omit_defaults=True):
     A trunk's sub-port has no Interface of its own: it is wired with the trunk's port (see Trunk).
     active: False for a binding that is not active yet: another node runs the port, which may move here soon.
     moved: what it was connected to where it came from; None again once its node has taken that up.
+    left: whether it was on another node not long before it came to this one.
     """
 
     id: str
@@ -42,7 +43,8 @@ class Port(Struct, frozen=True, kw_only=True, tag="port", omit_defaults=True):
     device_owner: str = ""
     active: bool = True
     host_id: str = field(default="", name="binding:host_id")
-    moved: MovedConnections | None = field(default=None, name="netweft:moved")
+    moved: MovedConnections | None = field(default=None, name=MOVED)
+    left: bool = field(default=False, name=LEFT)
 
 
 class Peer(Struct, frozen=True, kw_only=True, tag="peer", omit_defaults=True):

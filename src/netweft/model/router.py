@@ -11,6 +11,7 @@ ANSWERS_ON = "netweft:answers_on"  # kept on an interface on a provider network:
 # kept on a router's row: the port that is its gateway; its further gateways' ports, in order
 GATEWAY_PORT, EXTRA = "netweft:gateway_port", "netweft:extra_gateways"
 ADDRESS_MAC = "netweft:mac_address"  # kept on a floating IP: of the port that holds its address
+LED_ON = "netweft:led_on"  # kept on a floating IP: the only host that it has led to ports on; "*": several, or none
 NETWORKS = "netweft:networks"  # kept on a router's row: the ids of the networks that it has interfaces on
 GATEWAY_HOSTS = "netweft:gateway_hosts"  # kept on a gateway's port: who has it, then who takes over
 
@@ -112,7 +113,8 @@ class FloatingIp(Struct, frozen=True, kw_only=True, tag="floating_ip", omit_defa
 
     fixed_ip_address: the port's; empty where only ports of it are forwarded.
     port_id: whose; mac_address: of the address' own port.  Empty where the server is older than they are.
-    distributed: whether it may be with its VM."""
+    distributed: whether it may be with its VM.
+    led_on: the host of its VM, if it has never led to a port elsewhere: nobody else can have it."""
 
     id: str
     router_id: str
@@ -123,3 +125,4 @@ class FloatingIp(Struct, frozen=True, kw_only=True, tag="floating_ip", omit_defa
     mac_address: str = field(default="", name=ADDRESS_MAC)
     distributed: bool = True
     qos_policy_id: str | None = None
+    led_on: str = field(default="", name=LED_ON)

@@ -244,6 +244,8 @@ class Reason(IntEnum):
     METERING_OUT = 106
     METERING_EXCLUDED = 107
     FORWARDING_BACK = 108
+    FLOATING_ANSWERS = 109
+    FLOATING_TAKEOVER = 110
 
     @property
     def kind(self) -> str:

@@ -22,6 +22,7 @@ from netweft.services.tables import Pipeline, Table, fields
 
 ICMPV6 = ("eth_type", "ip_proto", "icmpv6_type")
 IP_ENDS = ("ipv4_src", "ipv4_dst", "ipv6_src", "ipv6_dst")
+ADVERTISED = ("icmpv6_type", "nd_options_type", "nd_reserved")
 ARP_SENDER = ("arp_op", "arp_spa", "arp_sha")
 SOURCE_PORTS, TARGET_PORTS = ((f"tcp_{end}", f"udp_{end}", f"sctp_{end}") for end in ("src", "dst"))
 SERVICE = (*ICMPV6, "icmpv6_code", "icmpv4_type", "icmpv4_code", "tcp_dst", "udp_dst", "sctp_dst")
@@ -105,12 +106,20 @@ INT = Pipeline.of(
         "what is asked of everybody: ARP requests and ND solicitations for an address that one port alone can have go "
         "to that port, DHCP requests to the agent, which answers them, and what is asked of the metadata service",
         match=fields(LOCAL_VLAN, IN_PORT, "vlan_vid", "eth_src", "eth_dst", "arp_op", "arp_spa", "arp_tpa")
-        | fields(*ICMPV6, "icmpv6_code", "ipv6_src", "nd_target", "udp_src", "udp_dst")
+        | fields(*ICMPV6, "icmpv6_code", "ipv6_src", "nd_target", "nd_sll", "udp_src", "udp_dst")
         | fields("ip_frag", "tcp_dst", "ipv4_dst", "ipv6_dst"),
-        set=fields("eth_src", "eth_dst", *ARP_SENDER, "arp_tpa", "arp_tha", *IP_ENDS, *NEXT_HOP),
-        next=("answer", "metadata", "egress"),
+        set=fields("eth_src", "eth_dst", *ARP_SENDER, "arp_tpa", "arp_tha", *IP_ENDS, *NEXT_HOP) | fields(*ADVERTISED),
+        next=("advertised", "answer", "metadata", "egress"),
         agent=True,
         miss="egress",
+    ),
+    Table(
+        "advertised",
+        "finishes a router's neighbour advertisement: its option can be written only once it is one.  What came from "
+        "farther than the link (RFC 4861 7.1.1) ends",
+        match=fields(IN_PORT, *ICMPV6, "ip_ttl", "ipv6_dst"),
+        set=fields("nd_tll"),
+        next=("answer", "switching"),
     ),
     Table(
         "answer",
@@ -181,10 +190,11 @@ INT = Pipeline.of(
         "what is for a router's MAC: whose?  A router's packets go through it where they start, on this node; BFD of "
         "a next hop goes to its session",
         match=fields(LOCAL_VLAN, "eth_dst", "eth_src", "vlan_vid", "arp_op", "arp_sha", "arp_spa", "arp_tpa")
-        | fields(*ICMPV6, "icmpv6_code", "nd_target", *IP_ENDS, "ip_ttl", "udp_dst"),
+        | fields(*ICMPV6, "icmpv6_code", "nd_target", "nd_sll", *IP_ENDS, "ip_ttl", "udp_dst"),
         set=fields(ROUTER, IN_PORT, "nxm_in_port", "eth_src", "eth_dst", *ARP_SENDER, "arp_tpa", "arp_tha", "nd_sll")
-        | fields(HANDED_UP),
+        | fields(HANDED_UP, "ipv6_src", "ipv6_dst", *ADVERTISED),
         next=("leaves_network", "outside_ingress", "from_outside", "hand_up", "switching"),
+        again=("advertised",),
         miss="switching",
         agent=True,
         output=True,

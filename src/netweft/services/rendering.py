@@ -32,14 +32,14 @@ from netweft.services.kinds import Item, ItemKey
 from netweft.services.l2.local_vlans import LocalVlans
 from netweft.services.l2.trunks import Trunks
 from netweft.services.l3.advertisers import Advertisers
-from netweft.services.l3.floating_places import FloatingPlaces
+from netweft.services.l3.floating_places import FloatingPlace, FloatingPlaces
 from netweft.services.l3.forwarded import ForwardedAddresses
 from netweft.services.l3.interfaces import Interfaces
 from netweft.services.l3.labels import Labels
 from netweft.services.l3.local_routers import LocalRouters
 from netweft.services.l3.nat_zones import NatZones, name_of, zones_in
 from netweft.services.l3.unsure import Domains, UnsurePorts, may_be_there
-from netweft.services.l3.values import BfdSession, GatewayPlace, Interface, LocalRouter
+from netweft.services.l3.values import BfdSession, GatewayPlace, Interface, LocalFloatingIp, LocalRouter
 from netweft.services.l3.watch import watched
 from netweft.services.l3.watched_hops import WatchedHops
 from netweft.services.security.paired_addresses import PairedAddresses
@@ -200,6 +200,23 @@ class Rendering:
         """Where the gateway with this port is."""
         self._memo.put(("place", port_id), place)
 
+    def settled_floating_ips(self) -> set[str]:
+        """Those that may have another place since it was asked last."""
+        return self._floating.settled()
+
+    def floating_place(self, id: str) -> FloatingPlace | None:
+        return self._floating.place(id, self._node)
+
+    def floating_ip(self, id: str) -> LocalFloatingIp | None:
+        """If it is translated here."""
+        place = self._floating.place(id, self._node)
+        router = self.routers.get(place.floating_ip.router_id) if place else None
+        return next((one for one in router.floating_ips if one.id == id), None) if router else None
+
+    def hold_back(self, id: str, held: bool) -> None:
+        """Whether this floating IP is not answered for here, as long as another node may be."""
+        self._memo.put(("held back", id), held or None)
+
     def cut_off(self, cut: bool) -> None:
         """Whether this node's way outside is cut."""
         self._memo.put(wiring.CUT, cut or None)
@@ -235,10 +252,13 @@ class Rendering:
         self._memo.put(wiring.UPLINKS, uplinks)
         self._place_floating_ips(self._floating.rewired(self._mappings - uplinks.problems.keys() - cut))
 
-    def set_abilities(self, *, meters: bool, lengths: bool, nic_problems: Mapping[str, str]) -> None:
+    def set_abilities(
+        self, *, meters: bool, lengths: bool, discovery: bool = False, nic_problems: Mapping[str, str]
+    ) -> None:
         """What this node turned out to be able to do: of its datapath, of its NICs (interface -> why not)."""
         self._memo.put(wiring.NO_METERS, None if meters else True)
         self._memo.put(wiring.NO_LENGTHS, None if lengths else True)
+        self._memo.put(wiring.DISCOVERY, discovery or None)
         for name in self._nic_problems - nic_problems.keys():
             self._memo.put(("nic problem", name), None)
         for name, problem in nic_problems.items():

@@ -107,7 +107,8 @@ class LocalNetwork(Struct, frozen=True, kw_only=True):
     routed: whether a router has an interface on it.  advertised: whether one may have to advertise itself.
     unsure: it is routed, and hosts may be in it that the database does not know, or not surely, or that are asked
     whether they live.
-    can_limit: whether the datapath has meters."""
+    can_limit: whether the datapath has meters.  discovery: whether it can turn a solicitation into its answer, for a
+    router's addresses."""
 
     network: Network
     vlan: int
@@ -117,6 +118,7 @@ class LocalNetwork(Struct, frozen=True, kw_only=True):
     advertised: bool = False
     unsure: bool = False
     can_limit: bool = True
+    discovery: bool = False
 
     @property
     def tunnelled(self) -> bool:

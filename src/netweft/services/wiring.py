@@ -52,6 +52,7 @@ HOST: Fact = "host"
 UPLINKS: Fact = "uplinks"
 NO_METERS: Fact = "no meters"  # the datapath has none
 NO_LENGTHS: Fact = "no lengths"  # it does not compare packets' lengths
+DISCOVERY: Fact = "discovery"  # it can turn a solicitation into its answer
 CUT: Fact = "cut"  # this node's way outside is
 TRANSIT: Fact = "transit"  # (local VLAN, network) of the networks that routers lead to
 
@@ -117,6 +118,7 @@ def local_network(read: Reader, network_id: str) -> LocalNetwork | Problem:
         routed=routed,
         unsure=routed and (segment.network_type in PHYSICAL or _is_unsure(read, network_id)),
         can_limit=not routed or not read.get(NO_METERS),
+        discovery=routed and bool(read.get(DISCOVERY)),
         advertised=bool(read.get(("has advertisers", network_id)) and read.get(("advertised", network_id))),
     )
 

@@ -59,7 +59,7 @@ def ask(address: str) -> None:
 
 def answers(address: str, names: list[str]) -> None:
     nics = {packet_socket(name): name for name in names}
-    wanted, last, count = b"\0\2" + bytes(6) + socket.inet_aton(address), "", 0
+    wanted, last, count, longest, at = b"\0\2" + bytes(6) + socket.inet_aton(address), "", 0, 0.0, 0.0
     print("ready", flush=True)
     while True:
         readable = select.select([*nics, sys.stdin], [], [])[0]
@@ -75,8 +75,9 @@ def answers(address: str, names: list[str]) -> None:
             said = frame[20:22] + bytes(6) + frame[28:32]
             if kind == socket.PACKET_OUTGOING or frame[12:14] != b"\x08\x06" or said != wanted:
                 continue
-            count += 1
+            now = time.monotonic()
+            count, longest, at = count + 1, max(longest, now - at if at else 0.0), now
             if name != last:
                 last = name
                 print(name, flush=True)
-    print(count)
+    print(count, round(1000 * longest))

@@ -17,7 +17,8 @@ chat ADDRESS PORT N     N TCP connections to a mirror; says "here" when each has
                                   line at its stdin says something on each, and prints how many are answered
 ask ADDRESS             ARP requests for this address out of eth0, one each 2 ms, until its stdin closes
 answers ADDRESS NIC...  which of these NICs ARP replies from this address come in at, one line each time that
-                                  it is another one than before, until its stdin closes; then how many there were
+                                  it is another one than before, until its stdin closes; then how many there were,
+                                  and for how many ms there was none at the longest
 hear PORT...            every UDP datagram to these ports, and every ICMP message, that the kernel gives to
                                   sockets: a line each, as {"udp": PORT, "size": N} or {"icmp": TYPE, "size": N};
                                   UDP is answered

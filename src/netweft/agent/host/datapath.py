@@ -15,10 +15,12 @@ log = structlog.get_logger(__name__)
 
 class BridgeDatapath:
     """compares_lengths: whether it tells packets longer than so many bytes from others; assumed until it is asked.
+    writes_discovery: whether it can write all of an answer of neighbour discovery; not before it is asked.
     What is asked of one that cannot is done by vswitchd, for each packet, at a hundredth of the speed."""
 
     def __init__(self, run_dir: Path, bridge: str) -> None:
         self.compares_lengths = True
+        self.writes_discovery = False
         self._run_dir = run_dir
         self._bridge = bridge
 
@@ -29,3 +31,4 @@ class BridgeDatapath:
             log.warning("what the datapath can do is not known", bridge=self._bridge, problem=str(error))
             return
         self.compares_lengths = features.has(said, features.COMPARES_LENGTHS)
+        self.writes_discovery = features.has(said, features.WRITES_DISCOVERY)

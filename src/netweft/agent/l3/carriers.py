@@ -1,7 +1,9 @@
-"""On which physical networks this node's VMs have their floating IPs elsewhere, for its own NICs there have no carrier.
+"""Which physical networks this node is cut off from: its own NICs there have no carrier, or have it again only just.
 
-no carrier ─▶ they are not here, and the server is told: whoever has the gateway has them
-carrier, and it stays ─▶ the server is told ─▶ (the gateway's node has heard) ─▶ they are here again
+no carrier ─▶ nothing leaves by it: gateways and floating IPs go to other nodes, and the server is told
+carrier, and it stays ─▶ gateways may be here again, and the server is told ─▶ floating IPs are with their VMs again
+
+One that comes and goes is cut all the time: nothing moves, and nobody is told.
 """
 
 import asyncio
@@ -13,7 +15,6 @@ import structlog
 log = structlog.get_logger(__name__)
 
 STEADY = 1.0  # seconds that a carrier has been back before it is believed
-HEARD = 2.0  # seconds after which whoever has them has heard of it: never two nodes at once
 NEVER = float("inf")
 
 
@@ -30,34 +31,33 @@ class Carriers:
         self._again = again
         self._back: dict[str, float] = {}  # physical network -> since when it has a carrier again
 
-    def observe(self, look: Look, mappings: Mapping[str, str]) -> None:
-        """mappings: physical networks to bridges."""
+    def observe(self, look: Look, mappings: Mapping[str, str], *, connected: bool) -> None:
+        """mappings: physical networks to bridges.  connected: to a server, which is told what is cut."""
         for name in self._back.keys() - mappings.keys():
             del self._back[name]
         for name, bridge in mappings.items():
-            self._look_at(name, has_carrier=look.has_carrier(bridge))
+            self._look_at(name, has_carrier=look.has_carrier(bridge), connected=connected)
 
-    def _look_at(self, name: str, *, has_carrier: bool) -> None:
+    def _look_at(self, name: str, *, has_carrier: bool, connected: bool) -> None:
         now, back = asyncio.get_running_loop().time(), self._back.get(name)
         if not has_carrier:
             if back is None:
-                log.warning("no carrier: floating IPs are at the gateway", physical_network=name)
+                log.warning("no carrier: gateways and floating IPs are elsewhere", physical_network=name)
             self._back[name] = NEVER
         elif back == NEVER:
             self._back[name] = now
-            for after in (STEADY, STEADY + HEARD):
-                asyncio.get_running_loop().call_later(after + 0.01, self._again)
-        elif back is not None and now - back > STEADY + HEARD:
-            log.info("carrier again: floating IPs are with their VMs", physical_network=name)
+            asyncio.get_running_loop().call_later(STEADY + 0.01, self._again)
+        elif back is not None and now - back > STEADY and connected:
+            log.info("carrier again", physical_network=name)
             del self._back[name]
 
     @property
-    def told(self) -> frozenset[str]:
-        """Those that the server is told not to be wired to here."""
+    def cut(self) -> frozenset[str]:
+        """Those that nothing is to leave by."""
         now = asyncio.get_running_loop().time()
         return frozenset(name for name, back in self._back.items() if now - back <= STEADY)
 
     @property
-    def cut(self) -> frozenset[str]:
-        """Those on which no floating IP is here."""
+    def apart(self) -> frozenset[str]:
+        """Those on which no floating IP is here: others have them as long as no server is told that they may be."""
         return frozenset(self._back)

@@ -9,13 +9,14 @@ answers for in the flows.  docs/decisions/0460 has the why.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
 import structlog
 
 from netweft.agent.desired import Desired
+from netweft.agent.l3.asking import Asking
 from netweft.agent.l3.sightings import Look, Sightings
 from netweft.dataplane.openflow.flow import Flow
 from netweft.dataplane.openflow.messages import PacketIn
@@ -33,8 +34,6 @@ from netweft.services.values import Asked, HostFacts, LocalPort
 
 log = structlog.get_logger(__name__)
 
-QUESTIONS, WAIT = 2, 0.03  # asked so often, waited so many seconds each time, and nobody answers
-IN_A_HURRY, MOST_PAUSE = 1.0, 0.5  # seconds without a pause; between two questions then, while somebody does
 LEAVES_FOR, HEARS_FOR = 0.2, 2.0  # seconds that a gateway that is left to another is used here, and what comes in taken
 TICK = 1.0
 
@@ -44,7 +43,7 @@ class Seat:
     """What is known of a gateway.  is_first: of its router; further ones go where that one goes.
     answers: this node, for its addresses.  left: when it was left to another.
     leads_to: the other node that packets go to, also as long as there is nothing better than one that is gone.
-    wired: its network is, so that others can be asked and heard.  asking: whether it is about to be taken."""
+    wired: its network is, so that others can be asked and heard."""
 
     port: GatewayPort
     is_first: bool = True
@@ -53,13 +52,12 @@ class Seat:
     left: float = float("-inf")
     leads_to: str = ""
     wired: bool = False
-    asking: "asyncio.Task[None] | None" = None
 
 
 class Failover:
     """node: this one.  say: a packet-out on the integration bridge.  tell: the server, what has been taken over.
 
-    is_deaf: whether it has to be thought that somebody answers, for nobody would be heard.
+    asking: before it takes one.
     on_said: called with all that is said to this node's own MACs."""
 
     asked = Asked.TAKEOVER
@@ -73,15 +71,14 @@ class Failover:
         wake: Callable[[], None],
         tell: Callable[[Iterable[str]], None],
     ) -> None:
-        self._node, self._desired, self._say, self._wake, self._tell = node, desired, say, wake, tell
+        self._node, self._desired, self._wake, self._tell = node, desired, wake, tell
         self._seats: dict[str, Seat] = {}
         self._found: frozenset[int] = frozenset()  # cookies of flows that answer for gateways, until they are others
         self._knew_all = False  # when it was observed last
         self._sightings = Sightings(node, self._again)
         self._all = True  # seats are to be looked at again
-        self._answered: set[str] = set()
+        self.asking = Asking(say)
         self.taken = self.left = 0  # gateways, ever
-        self.is_deaf: Callable[[str], bool] = lambda port_id: False
         self.on_said: Callable[[bytes, arp.Said], None] = lambda to, said: None
 
     # what Open vSwitch says
@@ -99,8 +96,8 @@ class Failover:
     def lost(self) -> None:
         """The bridge: if vswitchd has ended, somebody else has what was here."""
         self._all = True
-        for seat in self._seats.values():
-            self._stop_asking(seat)
+        for id, seat in self._seats.items():
+            self.asking.stop(id)
             seat.answers = seat.wired = False
 
     def opened(self) -> None:
@@ -108,14 +105,15 @@ class Failover:
         self._sightings.anew()
         self._all = True
 
-    def observe(self, look: Look, host: HostFacts) -> None:
-        """Each turn, before what is wanted is worked out."""
+    def observe(self, look: Look, host: HostFacts, cut: Collection[str]) -> None:
+        """Each turn, before what is wanted is worked out.  cut: physical networks that this node is cut off from."""
         self._knew_all = self._desired.complete
         ports = self._desired.view.gateway_ports
-        self._all |= self._sightings.look(look, self._desired.watched, self._ways_outside(host))
+        self._all |= self._sightings.look(look, self._desired.watched, self._ways_outside(host) & {*cut})
         self._desired.cut_off(bool(self._sightings.cut) or self._sightings.is_cut_off)
         for id in self._seats.keys() - ports.keys():
-            self._stop_asking(self._seats.pop(id))
+            del self._seats[id]
+            self.asking.stop(id)
             self._desired.choose(id, None)
         due = {port.router_id for id, port in ports.items() if self._all or self._is_news(id, port)}
         those = [(id, port) for id, port in ports.items() if port.router_id in due and port.order]
@@ -127,13 +125,13 @@ class Failover:
         seat = self._seats.get(id)
         return seat is None or seat.port is not port or seat.is_first != self._is_first(port)
 
-    def _ways_outside(self, host: HostFacts) -> dict[str, str]:
-        """Physical network -> bridge, of gateways that are here or may come here."""
+    def _ways_outside(self, host: HostFacts) -> frozenset[str]:
+        """The physical networks here of gateways that are here or may come here."""
         view = self._desired.view
         networks = {port.network_id for port in view.gateway_ports.values() if self._node in port.order}
         segments = (segment for id in networks if id in view.networks for segment in view.networks[id].segments)
         names = {segment.physical_network for segment in segments}
-        return {name: bridge for name, bridge in host.bridge_mappings.items() if name in names}
+        return frozenset(name for name in host.bridge_mappings if name in names)
 
     def _again(self) -> None:
         self._all = True
@@ -151,16 +149,23 @@ class Failover:
         if not seat.is_first:
             seat.order = Order(port.order, self._where_the_first_is(port))
         else:
-            if not seat.answers and (seat.order.now == self._node or sees.is_back(port.order[0])):
+            if not seat.answers and self._begins_anew(port, seat):
                 seat.order = Order()
             seat.order = chosen(port.order, seat.order, sees.can, self._node if sees.is_cut_off else "")
         if seat.order.now != before.now and before.now:
             log.info("gateway of a router", router=port.router_id, was_at=before.now, now_at=seat.order.now)
         if seat.order.now != self._node:
-            self._leave(seat)
+            self._leave(id, seat)
         elif seat.wired:
             self._begin_to_ask(id, seat)
         self._choose(id, seat)
+
+    def _begins_anew(self, port: GatewayPort, seat: Seat) -> bool:
+        """Forgets who it thought has it.  Whose turn it is asks, whoever else may have it: two that saw each other's
+        end at the same time would wait for each other.  Who saw nobody knows nothing better than the order."""
+        sees = self._sightings
+        turn = next((host for host in port.order if sees.can(host)), "")
+        return self._node in (turn, seat.order.now) or sees.is_back(port.order[0]) or sees.is_just_back
 
     def _is_first(self, port: GatewayPort) -> bool:
         router = self._desired.view.routers.get(port.router_id)
@@ -172,8 +177,8 @@ class Failover:
         found = next(seats, None)
         return found.order.now if found and found.order.now in port.order else ""
 
-    def _leave(self, seat: Seat) -> None:
-        self._stop_asking(seat)
+    def _leave(self, id: str, seat: Seat) -> None:
+        self.asking.stop(id)
         if seat.answers:
             seat.answers = False
             self.left += 1
@@ -216,11 +221,6 @@ class Failover:
 
     # before it is taken
 
-    @property
-    def asking(self) -> list[str]:
-        """Gateways' ports that this node is about to take."""
-        return [id for id, seat in self._seats.items() if seat.asking and not seat.asking.done()]
-
     def wired(self) -> None:
         """What was wanted is in place, and what was found and is not wanted is gone."""
         if self._knew_all:
@@ -231,25 +231,17 @@ class Failover:
                 self._begin_to_ask(id, seat)
 
     def _begin_to_ask(self, id: str, seat: Seat) -> None:
-        if not seat.answers and (seat.asking is None or seat.asking.done()):  # done: it has failed
-            seat.asking = asyncio.create_task(self._ask(id, seat))
+        if not seat.answers:
+            self.asking.begin(id, lambda: self._questions(id), lambda: self._take(id, seat))
 
-    async def _ask(self, id: str, seat: Seat) -> None:
-        unanswered, pause, begun = 0, 0.0, _now()
-        while unanswered < QUESTIONS:
-            self._answered.discard(id)
-            found = self._desired.candidate(id)
-            if found is None:  # its network is not wired here
-                await asyncio.sleep(MOST_PAUSE)
-                continue
-            for packet in _questions(found):
-                self._say(packet)
-            await asyncio.sleep(WAIT)
-            unanswered = 0 if id in self._answered or self.is_deaf(id) else unanswered + 1
-            if not unanswered:
-                await asyncio.sleep(pause)
-                pause = 0.0 if _now() - begun < IN_A_HURRY else MOST_PAUSE
-        seat.asking, seat.answers = None, True
+    def _questions(self, id: str) -> list[Packet] | None:
+        """None: its network is not wired here."""
+        found = self._desired.candidate(id)
+        return None if found is None else list(_questions(found))
+
+    def _take(self, id: str, seat: Seat) -> None:
+        """Nobody else answers for it."""
+        seat.answers = True
         self.taken += 1
         log.info("gateway taken", port=id)
         self._choose(id, seat)
@@ -267,22 +259,22 @@ class Failover:
 
     def heard(self, to: bytes, said: arp.Said) -> None:
         """Somebody has answered a question."""
-        for id in self._asking(said.address):
+        for id in self._meant(said.address):
             if octets_of_mac(wire_mac(self._node, id)) == to:
-                self._answered.add(id)
+                self.asking.answered(id)
 
     def asks(self, frame: bytes) -> Iterable[Packet]:
         """Somebody else is about to take a gateway: if this node has just done so, or is before it, it is told."""
         question = arp.probe(frame)
-        for id in self._asking(question.address) if question else ():
+        for id in self._meant(question.address) if question else ():
             seat, found = self._seats[id], self._desired.candidate(id)
             if question and found and seat.answers:  # not by a flow yet
                 answer = arp.answer(octets(seat.port.mac_address), question)
                 yield to_network(found.network.vlan, answer)
             elif question and question.mac in self._before_us(id, seat):
-                self._answered.add(id)
+                self.asking.answered(id)
 
-    def _asking(self, address: IpAddress) -> list[str]:
+    def _meant(self, address: IpAddress) -> list[str]:
         """For which gateways one asks that asks for this address, among those that may be here."""
         text = str(address)
         return [
@@ -295,11 +287,6 @@ class Failover:
         """The MACs of nodes that are before this one in the order."""
         hosts = seat.order.hosts
         return {octets_of_mac(wire_mac(host, id)) for host in hosts[: hosts.index(self._node)]}
-
-    def _stop_asking(self, seat: Seat) -> None:
-        if seat.asking:
-            seat.asking.cancel()
-            seat.asking = None
 
     # what the server has to know
 

@@ -1,10 +1,10 @@
 """What this node sees of those that it watches for their gateways, and of its own way outside.
 
-From bfd_status and carriers in Open vSwitch's database, which vswitchd keeps: an agent that is killed changes nothing.
+From bfd_status in Open vSwitch's database, which vswitchd keeps: an agent that is killed changes nothing.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 import structlog
@@ -21,11 +21,10 @@ class Look(Protocol):
     """What is asked of Open vSwitch's database."""
 
     def bfd_status(self, interface: str) -> dict[str, str] | None: ...
-    def has_carrier(self, bridge: str) -> bool: ...
 
 
 class Sightings:
-    """node: this one.  again: called when time has made a difference.  cut: physical networks without carrier."""
+    """node: this one.  again: called when time has made a difference.  cut: physical networks it is cut off from."""
 
     def __init__(self, node: str, again: Callable[[], None]) -> None:
         self._node, self._again = node, again
@@ -36,6 +35,7 @@ class Sightings:
         self._deaf: dict[str, float] = {}  # host -> since when it does not hear this one
         self._back: dict[str, float] = {}  # host -> since when it can have a gateway
         self._was_cut_off = False
+        self._alone = float("-inf")  # when it was cut off last
 
     @property
     def seen(self) -> Iterable[Sight]:
@@ -48,8 +48,8 @@ class Sightings:
             if seen is not Sight.GONE:
                 self._expect(host, _now())
 
-    def look(self, look: Look, watched: Iterable[str], bridges: Mapping[str, str]) -> bool:
-        """Whether it is otherwise than before.  bridges: by physical networks to which gateways lead here."""
+    def look(self, look: Look, watched: Iterable[str], cut: frozenset[str]) -> bool:
+        """Whether it is otherwise than before.  cut: of the physical networks to which gateways lead here."""
         hosts, now = set(watched), _now()
         gone = self._seen.keys() - hosts
         for host in gone:
@@ -59,10 +59,11 @@ class Sightings:
         if self._was_cut_off and not self.is_cut_off:  # the others are about to be seen, too
             changed += [host for host, seen in self._seen.items() if seen is Sight.GONE and self._expect(host, now)]
         self._was_cut_off = self.is_cut_off
-        cut = frozenset(name for name, bridge in bridges.items() if not look.has_carrier(bridge))
+        if self.is_cut_off:
+            self._alone = now
         differs = bool(changed or gone or cut != self.cut)
         if cut != self.cut:
-            log.warning("no carrier on the way outside", physical_networks=sorted(cut))
+            log.warning("the way outside is cut", physical_networks=sorted(cut))
             self.cut = cut
         self._note_who_can(now)
         return differs
@@ -132,6 +133,11 @@ class Sightings:
     def is_back(self, host: str) -> bool:
         """Has been able to for so long that the server knows better who has taken over from it meanwhile."""
         return _now() - self._back.get(host, _now()) > PATIENCE
+
+    @property
+    def is_just_back(self) -> bool:
+        """Was cut off, and sees the others again one by one."""
+        return not self.is_cut_off and _now() - self._alone < PATIENCE
 
     @property
     def is_cut_off(self) -> bool:

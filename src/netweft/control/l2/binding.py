@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from netweft.control.l2 import hosts, placing
+from netweft.control.l2 import hosts, moving, placing
 from netweft.control.l2.hosts import FAILED, HOST, VIF_TYPE
 from netweft.control.l2.trunks import PART_OF
 from netweft.control.l3 import gateway_hosts, wire_hosts
@@ -149,7 +149,7 @@ def _reported(binder: hosts.Binder, port: Object, node: str, status: PortStatus)
         return _with_ahead(port, node, _shown(status, {}))
     if is_free(port):
         bound = binder.bind(node, port)
-        return bound | {hosts.CLAIMED: True} | _shown(status, bound)
+        return bound | {hosts.CLAIMED: True} | moving.goes(port, node) | _shown(status, bound)
     return None
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeAlias
 
 from netweft.control import qos
 from netweft.control.ipam import addresses
+from netweft.control.l2.hosts import HOST
 from netweft.control.l3 import attached
 from netweft.control.l3.attached import INFO
 from netweft.control.l3.errors import (
@@ -20,13 +21,14 @@ from netweft.control.l3.errors import (
 )
 from netweft.control.l3.owners import INTERFACE
 from netweft.control.standard import bumped
-from netweft.model.router import EXTRA
+from netweft.model.router import EXTRA, LED_ON
 from netweft.store import Busy, Claim, Link, Object, Query, ReadTransaction, Taken, WriteTransaction
 
 KIND = "floatingips"
 # Kept on a port, and on a floating IP, not shown: those that lead there; the port that holds its address.
 LEADING, ADDRESS_PORT = "netweft:floating_ips", "netweft:address_port"
 FORWARDED_TO = "netweft:forwarded_to"  # what a request names of a floating IP: the ports of its forwardings
+SEVERAL = "*"  # hosts
 Row: TypeAlias = tuple[str, str]
 _NOWHERE: Object = {"port_id": None, "fixed_ip_address": None, "router_id": None, "status": "DOWN"}
 
@@ -44,10 +46,15 @@ class Lead(NamedTuple):
         by = {"port_id": self.port["id"], "fixed_ip_address": self.address, "router_id": self.router_id}
         return by | {"status": self.status}
 
+    def led_on(self, before: str) -> str:
+        """Once it has led there, too.  Where the port is nowhere the gateway's node has it."""
+        host = self.port[HOST] or SEVERAL
+        return host if before in ("", host) else SEVERAL
+
 
 def insert(tx: WriteTransaction, floating_ip: Object, lead: Lead | None) -> Object:
     """A new one, which has the port with its address already."""
-    new = floating_ip | (lead.said() if lead else _NOWHERE)
+    new = floating_ip | (lead.said() if lead else _NOWHERE) | {LED_ON: lead.led_on("") if lead else ""}
     own = [
         Link("floating_network_id", "networks", new["floating_network_id"]),
         Link(ADDRESS_PORT, "ports", new[ADDRESS_PORT]),
@@ -67,7 +74,7 @@ def associate(tx: WriteTransaction, current: Object, lead: Lead, changes: Object
         with _refusing(after):
             tx.claim(KIND, current["id"], [claim])
         _mark(tx, tx.lock("ports", lead.port["id"]) or lead.port, current["id"])
-    return write(tx, current, changes | lead.said())
+    return write(tx, current, changes | lead.said() | {LED_ON: lead.led_on(current.get(LED_ON, SEVERAL))})
 
 
 def dissociate(tx: WriteTransaction, current: Object, changes: Object | None = None) -> Object:

@@ -2,6 +2,7 @@
 
 COMMAND = "dpif/show-dp-features"
 COMPARES_LENGTHS = "Check pkt length action"  # Linux 5.2 and the userspace datapath
+WRITES_DISCOVERY = "IPv6 ND Extension"  # the userspace datapath: a solicitation can be turned into its answer
 
 
 def has(said: str, feature: str) -> bool:

@@ -10,8 +10,9 @@ ports without port security.  And everybody hears who looks for duplicates or an
 
 from collections.abc import Iterable, Iterator
 
-from netweft.dataplane.openflow.fields import ETH_ARP, ETH_IPV6, ND_SOLICIT, PROTO_ICMPV6
+from netweft.dataplane.openflow.fields import ETH_ARP, ETH_IPV6, ND_ADVERT, ND_SOLICIT, PROTO_ICMPV6
 from netweft.dataplane.openflow.flow import Action, Move, SetField
+from netweft.dataplane.packets import icmp
 from netweft.dataplane.packets.arp import REQUEST
 from netweft.services.addresses import MAC_ANY_MULTICAST, Prefix, is_multicast, link_local, mac, prefix
 from netweft.services.fields import ANY_TAG, IN_PORT, LOCAL_VLAN, Reason, cookie
@@ -54,8 +55,13 @@ def host(_: HostFacts, __: Uplinks) -> Iterator[Wanted]:
     owner = cookie(Reason.PIPELINE)
     yield REQUESTS.flow(NOT_OURS, owner, {"vlan_vid": ANY_TAG}, ON)
     yield REQUESTS.flow(TO_EVERYBODY, owner, {"eth_type": ETH_ARP, "arp_op": REQUEST, "arp_spa": 0}, ON)
-    solicit = {"eth_type": ETH_IPV6, "ip_proto": PROTO_ICMPV6, "icmpv6_type": ND_SOLICIT}
+    solicit: dict[str, Value] = {"eth_type": ETH_IPV6, "ip_proto": PROTO_ICMPV6, "icmpv6_type": ND_SOLICIT}
     yield REQUESTS.flow(TO_EVERYBODY, owner, {**solicit, "ipv6_src": 0}, ON)
+    done: dict[str, Value] = {**solicit, "icmpv6_type": ND_ADVERT}
+    write, near = Move("eth_src", "nd_tll", bits=48), {**done, "ip_ttl": icmp.HOPS}
+    yield INT["advertised"].flow(30, owner, {**done, "ipv6_dst": 0})  # nobody has a MAC
+    yield INT["advertised"].flow(20, owner, {**near, IN_PORT: 0}, write, INT["switching"].goto)
+    yield INT["advertised"].flow(10, owner, near, write, INT["answer"].goto)
 
 
 def _to_one(owner: int, vlan: int, mac_address: str, addresses: Iterable[Prefix]) -> Iterator[BridgeFlow]:
@@ -81,6 +87,19 @@ def arp_reply(eth: int, address: int, *back: Action) -> Iterator[Action]:
     yield Move("arp_spa", "arp_tpa", bits=32)
     yield SetField("arp_spa", address)
     yield from back or (INT["answer"].goto,)
+
+
+def advertisement(eth: int, address: int, *on: Action) -> Iterator[Action]:
+    """A router's, the solicitation turned round, where that has its sender's MAC in it: there has to be an option to
+    write to.  on: as `back` above."""
+    yield Move("eth_src", "eth_dst", bits=48)
+    yield SetField("eth_src", eth)
+    yield Move("ipv6_src", "ipv6_dst", bits=128)
+    yield SetField("ipv6_src", address)
+    yield SetField("icmpv6_type", ND_ADVERT)
+    yield SetField("nd_options_type", icmp.TARGET_LINK)
+    yield SetField("nd_reserved", icmp.ROUTER | icmp.SOLICITED | icmp.OVERRIDE)
+    yield from on or (INT["advertised"].goto,)
 
 
 def asks_for(address: Prefix) -> dict[str, Value]:

@@ -19,7 +19,7 @@ from netweft.dataplane.openflow.fields import ETH_IPV4, PROTO_TCP, PROTO_UDP
 from netweft.dataplane.openflow.flow import Action, Ct, CtClear, Nat, SetField
 from netweft.services.addresses import Prefix, mac, within
 from netweft.services.fields import HANDED_UP, LOCAL_VLAN, PIECE, ROUTER, Reason, Why, cookie
-from netweft.services.l3 import floating_errors, outside_neighbours
+from netweft.services.l3 import floating_errors, outside_neighbours, takeover_flows
 from netweft.services.l3.next_hops import at
 from netweft.services.l3.paths import answering, by, by_gateway, to_the_gateways_node
 from netweft.services.l3.routes import DEFAULT, may_not_fit, priority, towards
@@ -75,7 +75,8 @@ def _enter(_: Uplinks, here: LocalRouter) -> Iterator[BridgeFlow]:
         if here.gateway is None:  # several may stand for one address, each on a network of its own
             to_it |= {LOCAL_VLAN: one.end.network.vlan}
         if one.own_mac:
-            yield from outside_neighbours.flows(here, one.end, owner, owner)
+            yield from outside_neighbours.flows(here, one.end, cookie(Reason.FLOATING_ANSWERS, one.id), owner)
+            yield from takeover_flows.of_floating_ip(one)
             match: dict[str, Value] = {LOCAL_VLAN: one.end.network.vlan, "eth_dst": mac(one.end.port.mac_address)}
             enter = (SetField(ROUTER, here.number), INT["outside_ingress"].goto)
             yield TO_ROUTER.flow(20, owner, {**match, "eth_type": ETH_IPV4}, *enter)

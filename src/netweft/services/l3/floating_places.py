@@ -24,6 +24,16 @@ class Where(StrEnum):
     ELSEWHERE = "floating IPs elsewhere"
 
 
+class FloatingPlace(NamedTuple):
+    """host: of its VM, if that is another node's.  by_gateway: whether it is on a wire, and this node has or may have
+    its gateway there."""
+
+    floating_ip: FloatingIp
+    where: Where
+    host: str
+    by_gateway: bool
+
+
 class Placed(NamedTuple):
     """One that has come here with its VM, or has gone."""
 
@@ -42,6 +52,22 @@ class FloatingPlaces:
         self._place: dict[str, tuple[FloatingIp, Where, str]] = {}  # of each; and the VM's node, if it is another
         self._at: defaultdict[tuple[Where, str], set[str]] = defaultdict(set)
         self._moved: list[Placed] = []
+        self._settled: set[str] = set()
+
+    def settled(self) -> set[str]:
+        """Those that may have another place since it was asked last."""
+        settled, self._settled = self._settled, set()
+        return settled
+
+    def place(self, id: str, node: str) -> FloatingPlace | None:
+        """node: this one."""
+        if id not in self._place:
+            return None
+        one, where, host = self._place[id]
+        there = (port for port in self._gateways(one.router_id) if port.network_id == one.floating_network_id)
+        network: Network | None = self._read.get(("network", one.floating_network_id))
+        may = network is not None and bool(_wires(network)) and any(node in port.order for port in there)
+        return FloatingPlace(one, where, host, may)
 
     def moved(self) -> list[Placed]:
         """Since it was asked last."""
@@ -65,6 +91,7 @@ class FloatingPlaces:
         facts: dict[tuple[Where, str], None] = {}
         for id in ids:
             before, after = self._place.pop(id, None), self._found(id)
+            self._settled.add(id)
             for found, there in ((before, False), (after, True)):
                 if found is not None:
                     one, where, host = found
@@ -96,10 +123,10 @@ class FloatingPlaces:
         return one, Where.ELSEWHERE if node and wires.intersection(node.floating_ips) else Where.GATEWAY, host
 
     def _has_several_networks(self, router_id: str) -> bool:
-        gateways: list[GatewayPort] = [
-            self._read.get(("gateway_port", id)) for id in self._read.get(("gateways", router_id)) or ()
-        ]
-        return len({one.network_id for one in gateways if one.order}) > 1
+        return len({one.network_id for one in self._gateways(router_id) if one.order}) > 1
+
+    def _gateways(self, router_id: str) -> list[GatewayPort]:
+        return [self._read.get(("gateway_port", id)) for id in self._read.get(("gateways", router_id)) or ()]
 
 
 def _key(obj: Port | Peer | Network | Node | GatewayPort) -> str:

@@ -1,4 +1,5 @@
-"""Who asks for a router's address is answered on his own node: ARP by a flow, neighbour discovery by the agent.
+"""Who asks for a router's address is answered on his own node: by flows, but for neighbour discovery where the datapath
+cannot write its answer, and for who looks for duplicates: there by the agent.
 
 What is answered stays there: a router has the same MAC on every node.  It answers who looks for duplicates, too.
 Who says that he has such an address (ARP from it, an advertisement of it) is not heard, with or without port security;
@@ -11,7 +12,7 @@ from netweft.dataplane.openflow.fields import ETH_ARP, ETH_IPV6, ND_ADVERT, ND_S
 from netweft.dataplane.openflow.flow import Action, Controller, Move, SetField
 from netweft.services.addresses import Prefix, link_local, mac, prefix
 from netweft.services.fields import AGENT, IN_PORT, LOCAL_VLAN, Reason, cookie
-from netweft.services.l2.neighbours import arp_reply, asks_for
+from netweft.services.l2.neighbours import advertisement, arp_reply, asks_for
 from netweft.services.l3.next_hops import LOOPBACK
 from netweft.services.l3.values import Interface, LocalRouter
 from netweft.services.pipeline import INT, BridgeFlow, Value
@@ -23,6 +24,8 @@ ASK, CLAIM = (
     28,
 )  # above what `neighbours` and `dhcp` do with requests, below what is in a VLAN of the VMs' own making
 
+NOT_SAID = "nd_sll"  # 0: a solicitation without its sender's MAC, as in looking for duplicates: the agent's to answer
+
 REQUESTS = INT["requests"]
 
 
@@ -31,8 +34,13 @@ def answers(interface: Interface) -> Iterator[BridgeFlow]:
     own = mac(interface.port.mac_address)
     for address in interface.addresses:
         asked = {LOCAL_VLAN: interface.network.vlan, **asks_for(address)}
-        reply = arp_reply(own, address.value) if address.version == 4 else (Controller(AGENT),)
-        yield REQUESTS.flow(ASK, owner, asked, *reply)
+        if address.version == 4:
+            yield REQUESTS.flow(ASK, owner, asked, *arp_reply(own, address.value))
+            continue
+        if interface.network.discovery:
+            yield REQUESTS.flow(ASK - 1, owner, asked, *advertisement(own, address.value))
+            asked[NOT_SAID] = 0
+        yield REQUESTS.flow(ASK, owner, asked, Controller(AGENT))
     yield from nobody_elses(owner, interface.network, interface.addresses)
 
 

@@ -6,8 +6,9 @@ from netweft.dataplane.openflow.fields import ETH_ARP, ETH_IPV6, ND_ADVERT, ND_S
 from netweft.dataplane.packets.arp import REPLY, REQUEST
 from netweft.services.addresses import mac
 from netweft.services.fields import LOCAL_VLAN, Reason, RouterLimit, cookie
-from netweft.services.l2.neighbours import arp_reply
+from netweft.services.l2.neighbours import advertisement, arp_reply
 from netweft.services.l3.hand_ups import handed_up, limited
+from netweft.services.l3.neighbours import NOT_SAID
 from netweft.services.l3.next_hops import LOOPBACK
 from netweft.services.l3.values import Gateway, LocalRouter
 from netweft.services.pipeline import INT, BridgeFlow, Value
@@ -31,6 +32,10 @@ def _answers(here: LocalRouter, gateway: Gateway, owner: int) -> Iterator[Bridge
         yield TO_ROUTER.flow(ASKED, owner, asked, *limited(here, RouterLimit.ASKED_FOR), *reply)
     for address in gateway.own(6):
         solicited: dict[str, Value] = {**_nd(gateway), "icmpv6_type": ND_SOLICIT, "nd_target": address}
+        if gateway.network.discovery:
+            reply = advertisement(own, address, *LOOPBACK, INT["advertised"].resubmit)
+            yield TO_ROUTER.flow(ASKED - 1, owner, solicited, *limited(here, RouterLimit.ASKED_FOR), *reply)
+            solicited[NOT_SAID] = 0
         yield TO_ROUTER.flow(ASKED, owner, solicited, *handed_up(here, RouterLimit.SOLICITED))
 
 

@@ -1,4 +1,5 @@
-"""What a node hears and says on the external network for gateways that it may have to take over (`agent/l3/failover`).
+"""What a node hears and says on the external network for gateways that it may have to take over (`agent/l3/failover`),
+and for floating IPs that come here from another node (`agent/l3/floating_handover`).
 
 Questions and answers of the nodes themselves have flows of their own, without the limits of what others ask.
 """
@@ -13,7 +14,8 @@ from netweft.services.addresses import mac
 from netweft.services.fields import AGENT, LOCAL_VLAN, Reason, cookie
 from netweft.services.l2.neighbours import arp_reply
 from netweft.services.l3.next_hops import LOOPBACK
-from netweft.services.l3.values import Gateway, LocalRouter
+from netweft.services.l3.values import Gateway, LocalFloatingIp, LocalRouter
+from netweft.services.l3.wire import ASKS, asking_mac
 from netweft.services.pipeline import INT, BridgeFlow, Value
 
 TO_ROUTER = INT["to_router"]
@@ -35,6 +37,23 @@ def _hears(gateway: Gateway) -> Iterator[BridgeFlow]:
     yield TO_ROUTER.flow(20, heard, arp, Controller(AGENT))
     yield TO_ROUTER.flow(25, heard, {**inside, **nd}, Controller(AGENT))
     yield TO_ROUTER.flow(10, heard, inside)
+
+
+def of_floating_ip(here: LocalFloatingIp) -> Iterator[BridgeFlow]:
+    """Who has it answers any node that asks; who asks hears what is answered, and what others ask and say."""
+    if not here.end.answers and not here.waits:
+        return
+    end, reason = here.end, Reason.FLOATING_ANSWERS if here.end.answers else Reason.FLOATING_TAKEOVER
+    inside: dict[str, Value] = {LOCAL_VLAN: end.network.vlan}
+    asked: dict[str, Value] = {**inside, "eth_type": ETH_ARP, "arp_op": REQUEST, "arp_tpa": here.address}
+    by_a_node: Value = (asking_mac("", here.id), ASKS)
+    reply = tuple(arp_reply(mac(end.port.mac_address), here.address, *LOOPBACK, INT["switching"].goto))
+    done = reply if end.answers else (Controller(AGENT),)
+    yield TO_ROUTER.flow(PROBED, cookie(reason, here.id), {**asked, "arp_sha": by_a_node}, *done)
+    if not end.answers:
+        heard, to_it = cookie(reason, here.id), {**inside, "eth_dst": end.node_mac}
+        yield TO_ROUTER.flow(20, heard, {**to_it, "eth_type": ETH_ARP, "arp_op": REPLY}, Controller(AGENT))
+        yield TO_ROUTER.flow(10, heard, to_it)
 
 
 def _probed(gateway: Gateway) -> Iterator[BridgeFlow]:

@@ -39,9 +39,10 @@ from netweft.services.fields import (
     router_meter_number,
     tagged,
 )
-from netweft.services.l2.neighbours import arp_reply
+from netweft.services.l2.neighbours import advertisement, arp_reply
 from netweft.services.l2.switching import encapsulate
 from netweft.services.l3.hand_ups import meter
+from netweft.services.l3.neighbours import NOT_SAID
 from netweft.services.l3.next_hops import LOOPBACK
 from netweft.services.l3.values import Interface, LocalRouter
 from netweft.services.l3.wire import wire_mac
@@ -131,6 +132,11 @@ def _asked_for(here: LocalRouter, interface: Interface) -> Iterator[BridgeFlow]:
             yield TO_ROUTER.flow(ASKED, owner, arp, *limited(interface.network, RouterLimit.ASKED_FOR), *reply)
         else:
             asks: dict[str, Value] = {**inside, **DISCOVERY, "icmpv6_type": ND_SOLICIT, "nd_target": address.value}
+            if interface.network.discovery:
+                reply = advertisement(own, address.value, *LOOPBACK, INT["advertised"].resubmit)
+                meter_of = limited(interface.network, RouterLimit.ASKED_FOR)
+                yield TO_ROUTER.flow(ASKED - 1, owner, asks, *meter_of, *reply)
+                asks[NOT_SAID] = 0
             up = (*limited(interface.network, RouterLimit.SOLICITED), Controller(AGENT))
             yield TO_ROUTER.flow(ASKED, owner, asks, *up)
 

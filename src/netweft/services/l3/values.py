@@ -128,13 +128,14 @@ class Gateway(Struct, frozen=True, kw_only=True):
 class LocalFloatingIp(Struct, frozen=True, kw_only=True):
     """A floating IP that is translated here.  end: on the external network it is one more gateway, with that address
     alone.  gateway_id: the port of the gateway that it belongs to, wherever that is.  fixed: the address that it stands
-    for.  own_mac: whether it has one that nobody shares."""
+    for.  own_mac: whether it has one that nobody shares.  waits: does not answer yet, another node may."""
 
     end: Gateway
     gateway_id: str
     address: int
     fixed: int
     own_mac: bool
+    waits: bool = False
     qos_policy_id: str | None = None
 
     @property

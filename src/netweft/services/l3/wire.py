@@ -5,6 +5,9 @@ MAC its packets come from there; and by it the node is meant when another one se
 """
 
 import hashlib
+from typing import Final
+
+ASKS: Final = 0xFFFF_FFFF_0000  # the part that is the same on all nodes that ask for a floating IP
 
 
 def wire_mac(node: str, interface_id: str, *, relayed: bool = False) -> int:
@@ -12,3 +15,11 @@ def wire_mac(node: str, interface_id: str, *, relayed: bool = False) -> int:
     passes on, so that it is passed on once only."""
     digest = hashlib.blake2s(f"{node} {interface_id}{' relayed' * relayed}".encode(), digest_size=5).digest()
     return 0x02 << 40 | int.from_bytes(digest, "big")
+
+
+def asking_mac(node: str, floating_ip_id: str) -> int:
+    """With which a node asks for a floating IP that comes to it.  node: empty: by which whoever had it says that it has
+    let it go."""
+    its = hashlib.blake2s(f"{floating_ip_id} asking".encode(), digest_size=3).digest()
+    who = int.from_bytes(hashlib.blake2s(node.encode(), digest_size=2).digest(), "big") or 1
+    return 0x02 << 40 | int.from_bytes(its, "big") << 16 | (who if node else 0)

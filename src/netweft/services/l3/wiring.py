@@ -22,7 +22,7 @@ from netweft.services.l3.values import (
     WayToGateway,
 )
 from netweft.services.l3.watched_hops import on_the_link, several
-from netweft.services.l3.wire import wire_mac
+from netweft.services.l3.wire import asking_mac, wire_mac
 from netweft.services.values import LocalNetwork, RemotePort
 from netweft.services.wiring import NO_LENGTHS, NO_METERS, Problem, host_facts, local_network, tunnel_to
 
@@ -210,7 +210,7 @@ def _floating_ips(
     watched = {one.port.network_id for one in gateways}
     for its in leads.values():
         for one, gateway in its:
-            yield _floating_ip(one, gateway, watches=one.floating_network_id not in watched)
+            yield _floating_ip(read, one, gateway, watches=one.floating_network_id not in watched)
             watched.add(one.floating_network_id)
 
 
@@ -227,7 +227,7 @@ def _with_beside(gateway: Gateway, floating: Iterable[LocalFloatingIp]) -> Gatew
     return replace(gateway, beside=tuple(one.address for one in its if not one.own_mac))
 
 
-def _floating_ip(one: FloatingIp, by: Gateway, *, watches: bool) -> LocalFloatingIp:
+def _floating_ip(read: Reader, one: FloatingIp, by: Gateway, *, watches: bool) -> LocalFloatingIp:
     """With a MAC of its own, so that switches see no MAC at two of their ports, and who knows it need not learn another
     one when it moves.  On an overlay, where it does not move, other nodes know the gateway's."""
     own_mac = not by.network.tunnelled
@@ -247,12 +247,15 @@ def _floating_ip(one: FloatingIp, by: Gateway, *, watches: bool) -> LocalFloatin
             ("watched", by.watched if watches else ()),
         )
     }
+    waits = bool(read.get(("held back", one.id)))
+    by = replace(by, node_mac=asking_mac(host_facts(read).name, one.id), answers=by.answers and not waits)
     return LocalFloatingIp(
         end=replace(by, port=port, forwarded=(), beside=(), others_macs=(), sessions=(), **ipv4),
         gateway_id=by.port.id,
         address=prefix(one.floating_ip_address).value,
         fixed=prefix(one.fixed_ip_address).value,
         own_mac=own_mac,
+        waits=waits,
         qos_policy_id=one.qos_policy_id,
     )
 

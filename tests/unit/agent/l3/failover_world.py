@@ -10,6 +10,7 @@ from typing import Any, cast
 from msgspec.structs import replace
 
 from netweft.agent.desired import Desired
+from netweft.agent.l3.carriers import Carriers
 from netweft.agent.l3.failover import Failover
 from netweft.dataplane.openflow.flow import Flow
 from netweft.dataplane.packets import arp
@@ -101,6 +102,7 @@ class Node:
         self.told.view = NodeView(kinds=EMPTY_VIEW.kinds)
         self.failover = Failover(self.name, self.told, self._say, self.wake, self._tell)
         self.failover.found(flows)
+        self.carriers = Carriers(self.wake)
         if self._runs:
             self._runs.cancel()
         self._runs = asyncio.create_task(self.failover.run())
@@ -115,7 +117,9 @@ class Node:
         self._waking = False
         if self.alive and not self.stands_still:
             self.told.view = self.world.view
-            self.failover.observe(self, HostFacts(name=self.name, bridge_mappings={"public": "br-ex"}))
+            host = HostFacts(name=self.name, bridge_mappings={"public": "br-ex"})
+            self.carriers.observe(self, host.bridge_mappings, connected=self.world.server)
+            self.failover.observe(self, host, self.carriers.cut)
             asyncio.get_running_loop().call_later(self.world.between(*RENDERED_AFTER), self._done, self.told.place)
 
     def _done(self, place: GatewayPlace) -> None:

@@ -1,8 +1,8 @@
-"""Floating IPs leave a node whose way outside has no carrier, and come back once others have heard of it."""
+"""What is outside leaves a node whose way there has no carrier, and comes back once that stays, and is told."""
 
 import asyncio
 
-from netweft.agent.l3.carriers import HEARD, STEADY, Carriers
+from netweft.agent.l3.carriers import STEADY, Carriers
 
 from .failover_world import in_own_time
 
@@ -12,7 +12,7 @@ MAPPINGS = {"public": "br-ex", "physnet1": "br-eth1"}
 class Nics:
     def __init__(self) -> None:
         self.down: set[str] = set()
-        self.woken = 0
+        self.woken, self.connected = 0, True
         self.carriers = Carriers(self.again)
 
     def has_carrier(self, bridge: str) -> bool:
@@ -23,11 +23,11 @@ class Nics:
         self.look()
 
     def look(self) -> tuple[frozenset[str], frozenset[str]]:
-        self.carriers.observe(self, MAPPINGS)
-        return self.carriers.cut, self.carriers.told
+        self.carriers.observe(self, MAPPINGS, connected=self.connected)
+        return self.carriers.cut, self.carriers.apart
 
 
-def test_gone_at_once_and_back_after_others_have_heard() -> None:
+def test_gone_at_once_and_back_when_it_stays() -> None:
     async def work() -> None:
         nics, public, none = Nics(), frozenset({"public"}), frozenset[str]()
         assert nics.look() == (none, none)
@@ -38,9 +38,21 @@ def test_gone_at_once_and_back_after_others_have_heard() -> None:
         nics.down = set()
         assert nics.look() == (public, public), "not yet believed"
         await asyncio.sleep(STEADY + 0.1)
-        assert (nics.woken, nics.look()) == (1, (public, none)), "the server is told"
-        await asyncio.sleep(HEARD)
-        assert (nics.woken, nics.look()) == (2, (none, none))
+        assert (nics.woken, nics.look()) == (1, (none, none))
+
+    in_own_time(work())
+
+
+def test_without_a_server_floating_ips_stay_where_they_are() -> None:
+    async def work() -> None:
+        nics, public, none = Nics(), frozenset({"public"}), frozenset[str]()
+        for nics.down in ({"br-ex"}, set()):
+            nics.look()
+        nics.connected = False
+        await asyncio.sleep(60)
+        assert nics.look() == (none, public)
+        nics.connected = True
+        assert nics.look() == (none, none)
 
     in_own_time(work())
 
@@ -59,27 +71,12 @@ def test_one_that_flaps_is_not_believed() -> None:
     in_own_time(work())
 
 
-def test_one_that_goes_again_while_others_hear_of_it() -> None:
-    async def work() -> None:
-        nics, public = Nics(), frozenset({"public"})
-        for nics.down in ({"br-ex"}, set()):
-            nics.look()
-        await asyncio.sleep(STEADY + HEARD / 2)
-        assert nics.look() == (public, frozenset())
-        nics.down = {"br-ex"}
-        assert nics.look() == (public, public)
-        await asyncio.sleep(10)
-        assert nics.look() == (public, public)
-
-    in_own_time(work())
-
-
 def test_a_network_that_is_not_mapped_any_more_is_forgotten() -> None:
     async def work() -> None:
         nics = Nics()
         nics.down = {"br-ex"}
         nics.look()
-        nics.carriers.observe(nics, {})
-        assert (nics.carriers.cut, nics.carriers.told) == (frozenset(), frozenset())
+        nics.carriers.observe(nics, {}, connected=True)
+        assert (nics.carriers.cut, nics.carriers.apart) == (frozenset(), frozenset())
 
     in_own_time(work())

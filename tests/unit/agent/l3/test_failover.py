@@ -69,7 +69,7 @@ def test_who_could_not_ask_asks_again() -> None:
             if failing.pop():
                 raise ConnectionError("no bridge")
 
-        first = world.nodes["a"].failover
+        first = world.nodes["a"].failover.asking
         first._say, works = say, first._say
         await world.passes(0.2)
         assert not failing
@@ -157,7 +157,7 @@ def test_who_stands_still_for_a_moment_keeps_what_it_has(who: str, seconds: floa
             for _ in range(int(waits / 0.05)):
                 await world.passes(0.05)
                 assert {node.place.host for node in world.nodes.values()} == {"a"}
-                assert not any(node.failover.asking for node in world.nodes.values()), "nobody even asks"
+                assert not any(node.failover.asking.ids for node in world.nodes.values()), "nobody even asks"
                 assert world.nodes["a"].place.answers
             if world.nodes[who].stands_still:
                 world.nodes[who].go_on()
@@ -218,11 +218,11 @@ def test_who_would_not_hear_an_answer_takes_nothing() -> None:
         world = World(GATEWAYS, USERS, 8)
         await world.passes(SETTLED)
         for name in ("b", "c"):
-            world.nodes[name].failover.is_deaf = lambda port_id: True
+            world.nodes[name].failover.asking.is_deaf = lambda port_id: True
         do(world.nodes["a"], "dies")
         await world.passes(2.0)
         assert not world.answering
-        world.nodes["b"].failover.is_deaf = lambda port_id: False
+        world.nodes["b"].failover.asking.is_deaf = lambda port_id: False
         await world.passes(2.0)
         assert has_it(world, "a") == "b"
 
@@ -243,9 +243,57 @@ def test_who_was_cut_off_waits_for_the_others(first_back: str) -> None:
         do(world.nodes["a"], "comes back")
         for _ in range(60):
             await world.passes(0.05)
-            assert world.nodes["a"].failover.asking == [], "it does not even ask"
+            assert world.nodes["a"].failover.asking.ids == [], "it does not even ask"
             assert has_it(world, "a") == "b"
         assert has_it(world) == "b"
+
+    in_own_time(story())
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_all_that_see_each_other_end_at_once_find_together_again(seed: int) -> None:
+    """None of them gets a turn of its processor for a while, again and again, and the server none to note who took
+    over: they must not wait for each other until one has been there for some time."""
+
+    async def story() -> None:
+        world = World(GATEWAYS, USERS, seed)
+        await world.passes(SETTLED)
+        world.server = False
+        for _ in range(6):
+            for node in world.nodes.values():
+                do(node, "is cut off")
+            await world.passes(0.3)
+            for node in world.nodes.values():
+                do(node, "comes back")
+            await world.passes(2.0)
+            (one,) = world.answering
+            assert {reached(world, node) for node in world.nodes.values()} == {one.name}
+        world.server = True
+        await world.passes(SETTLED)
+        assert has_it(world) == world.order[0]
+        assert not world.twice
+
+    in_own_time(story())
+
+
+@pytest.mark.parametrize("who", ["a", "b"])
+def test_a_way_outside_that_comes_and_goes_moves_nothing_more_than_once(who: str) -> None:
+    """Ten times a second: nobody announces, asks or tells the server each time."""
+
+    async def story() -> None:
+        world = World(GATEWAYS, USERS, 2)
+        await world.passes(SETTLED)
+        taken = sum(node.failover.taken for node in world.nodes.values())
+        for _ in range(30):
+            do(world.nodes[who], "its uplink is cut")
+            await world.passes(0.05)
+            world.nodes[who].uplink = True
+            world.nodes[who].wake()
+            await world.passes(0.05)
+        assert sum(node.failover.taken for node in world.nodes.values()) == taken + (who == "a")
+        await world.passes(SETTLED)
+        assert has_it(world) == "b" if who == "a" else "a"
+        assert not world.twice
 
     in_own_time(story())
 

@@ -43,20 +43,15 @@ class Told(Desired):
 
 
 class Look:
-    carrier = True
-
     def bfd_status(self, interface: str) -> dict[str, str] | None:
         return None
-
-    def has_carrier(self, bridge: str) -> bool:
-        return self.carrier
 
 
 class Agent:
     """hv1, on which both are found.  told: what the server heard."""
 
     def __init__(self, *ports: GatewayPort) -> None:
-        self.desired, self.look, self.told = Told(*ports), Look(), list[str]()
+        self.desired, self.cut, self.told = Told(*ports), frozenset[str](), list[str]()
         self.failover = Failover("hv1", self.desired, lambda _: None, lambda: None, self.told.extend)
         self.failover.found(
             Flow(table=0, priority=1, cookie=cookie(Reason.ROUTER_ANSWERS, one.id)) for one in (FIRST, OTHER)
@@ -64,7 +59,7 @@ class Agent:
         self.turn()
 
     def turn(self) -> dict[str, GatewayPlace | None]:
-        self.failover.observe(self.look, HostFacts(name="hv1", bridge_mappings={"public": "br-ex"}))
+        self.failover.observe(Look(), HostFacts(name="hv1", bridge_mappings={"public": "br-ex"}), self.cut)
         return self.desired.places
 
 
@@ -72,7 +67,7 @@ def test_they_leave_together() -> None:
     async def run() -> None:
         agent = Agent(OTHER, FIRST)
         assert agent.desired.places == {FIRST.id: HERE, OTHER.id: HERE}
-        agent.look.carrier = False
+        agent.cut = frozenset({"public"})
         gone = GatewayPlace("hv2")
         assert agent.turn() == {FIRST.id: gone, OTHER.id: gone}
 
@@ -82,7 +77,7 @@ def test_they_leave_together() -> None:
 def test_what_cannot_go_there_is_nowhere() -> None:
     async def run() -> None:
         agent = Agent(FIRST, replace(OTHER, hosts=("hv1",)))
-        agent.look.carrier = False
+        agent.cut = frozenset({"public"})
         assert agent.turn() == {FIRST.id: GatewayPlace("hv2"), OTHER.id: GatewayPlace("")}
 
     in_own_time(run())

@@ -1,0 +1,84 @@
+"""Asks whether somebody answers for an address on an external network, before this node does: never two nodes at once.
+
+By ARP probes (RFC 5227), which move nothing in switches and in others' tables.  As long as somebody answers it waits;
+who has the address may also say that it has just let it go.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+
+from netweft.services.l2.announce import Packet
+
+QUESTIONS, WAIT = 2, 0.03  # asked so often, waited so many seconds each time, and nobody answers
+IN_A_HURRY, MOST_PAUSE = 1.0, 0.5  # seconds without a pause; between two questions then, while somebody does
+FOR_EVER = float("inf")
+
+Questions = Callable[[], Iterable[Packet] | None]
+
+
+class Asking:
+    """say: a packet-out on the integration bridge.
+
+    is_deaf: whether it has to be thought that somebody answers, for nobody would be heard."""
+
+    def __init__(self, say: Callable[[Packet], None]) -> None:
+        self._say = say
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._answered: set[str] = set()
+        self._let_go: dict[str, asyncio.Event] = {}
+        self.is_deaf: Callable[[str], bool] = lambda id: False
+
+    @property
+    def ids(self) -> list[str]:
+        """What is asked for at the moment."""
+        return [id for id, task in self._tasks.items() if not task.done()]
+
+    def begin(self, id: str, questions: Questions, is_free: Callable[[], None], most: float = FOR_EVER) -> None:
+        """Unless it is asked for already.  questions: None as long as they cannot be asked.  is_free: called once.
+        most: seconds that one who answers is waited for."""
+        task = self._tasks.get(id)
+        if task is None or task.done():  # done: it has failed
+            self._tasks[id] = asyncio.create_task(self._ask(id, questions, is_free, most))
+
+    def stop(self, id: str) -> None:
+        if task := self._tasks.pop(id, None):
+            task.cancel()
+
+    def answered(self, id: str) -> None:
+        """Somebody has it, or is to have it before this node."""
+        self._answered.add(id)
+
+    def let_go(self, id: str) -> None:
+        """Who had it says that it has it no more."""
+        if event := self._let_go.get(id):
+            event.set()
+
+    async def _ask(self, id: str, questions: Questions, is_free: Callable[[], None], most: float) -> None:
+        unanswered, pause, begun = 0, 0.0, _now()
+        let_go = self._let_go[id] = asyncio.Event()
+        while unanswered < QUESTIONS and not let_go.is_set() and _now() - begun < most:
+            self._answered.discard(id)
+            asked = questions()
+            if asked is None:
+                await asyncio.sleep(MOST_PAUSE)
+                continue
+            for packet in asked:
+                self._say(packet)
+            await _unless(let_go, WAIT)
+            unanswered = 0 if id in self._answered or self.is_deaf(id) else unanswered + 1
+            if not unanswered:
+                await _unless(let_go, pause)
+                pause = 0.0 if _now() - begun < IN_A_HURRY else MOST_PAUSE
+        del self._tasks[id], self._let_go[id]
+        is_free()
+
+
+async def _unless(told: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await told.wait()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
