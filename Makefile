@@ -94,7 +94,7 @@ web: ## the dashboard's files, from web/ to where the server has them (needs Nod
 install: ## set up what demo, lab and tests need (root)
 	@scripts/install.sh test
 
-lock: ## requirements.lock, the tests' Keystone's and tempest's anew: newest versions, with hashes
+lock: ## requirements.lock, the tests' Keystone's, tempest's and the dashboard's anew: newest versions, with hashes
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
 	uv pip compile --quiet --universal --upgrade --python-version 3.11 --extra dev --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -o requirements.lock pyproject.toml
@@ -103,6 +103,7 @@ lock: ## requirements.lock, the tests' Keystone's and tempest's anew: newest ver
 	    --no-emit-find-links --custom-compile-command "make lock" -o tests/$$name/requirements.lock tests/$$name/requirements.in \
 	    || exit 1; \
 	done
+	cd web && npm update --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved && node lock.mjs
 
 clean: ## remove the virtual environment and caches; labs are taken down with: netweft lab down
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build src/*.egg-info

@@ -121,7 +121,7 @@ function Menu(): JSX.Element {
     ...LIST.filter((one) => isAdmin.value || !one.admin.get).map((one) => ({ path: one.kind, title: one.title, group: one.group || "hidden" })),
   ];
   return (
-    <nav class="menu" aria-label="Pages">
+    <nav class="menu" aria-label="Menu">
       {GROUPS.map((group) => {
         const those = entries.filter((one) => one.group === group);
         if (!those.length) return null;

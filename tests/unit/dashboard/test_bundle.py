@@ -2,6 +2,7 @@
 
 import gzip
 import re
+from pathlib import Path
 
 from netweft.dashboard.bundle import bundle
 
@@ -38,3 +39,8 @@ def test_every_file_forbids_frames_foreign_scripts_and_guessing_its_type() -> No
         assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
         assert "unsafe" not in str(policy)
         assert file.headers["x-content-type-options"] == "nosniff"
+
+
+def test_the_lock_file_names_versions_and_no_addresses() -> None:
+    lock = (Path(__file__).parents[3] / "web/package-lock.json").read_text()
+    assert '"integrity"' in lock and "://" not in lock

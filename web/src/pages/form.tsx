@@ -24,7 +24,15 @@ export function EditPage({ resource, id }: { resource: Resource; id: string }): 
   const url = `${resource.path}/${part(id)}`;
   const { value, refusal } = useData<Thing>(url, (signal) => api.get(url, signal));
   const before = value?.[resource.member];
-  if (!before) return refusal ? <Refused by={refusal} /> : <Waiting />;
+  if (!before)
+    return refusal ? (
+      <section>
+        <h1>{resource.one}</h1>
+        <Refused by={refusal} />
+      </section>
+    ) : (
+      <Waiting />
+    );
   const save = async (said: Thing): Promise<void> => {
     if (Object.keys(said).length) await api.put(url, { [resource.member]: said });
     go([resource.kind, id]);
