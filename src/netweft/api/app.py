@@ -12,6 +12,7 @@ from netweft.api.handlers import Endpoint
 from netweft.api.resources.agent import agent
 from netweft.api.resources.auto_allocated_topology import AutoAllocatedTopology
 from netweft.api.resources.availability_zones import AvailabilityZones
+from netweft.api.resources.explain.asked import Asks
 from netweft.api.resources.explain.explain import Explain, Lags
 from netweft.api.resources.flavors import FlavorParts, flavor, service_profile
 from netweft.api.resources.ipam.address_scope import address_scope
@@ -45,7 +46,6 @@ from netweft.api.resources.security.security_group import (
     security_group,
     security_group_rule,
 )
-from netweft.api.resources.trace.nodes import Asks
 from netweft.api.resources.trace.trace import Trace
 from netweft.api.spellings import both
 from netweft.control.agents import Agents
@@ -128,7 +128,7 @@ def build(
         more += ConntrackHelpers(by_member["router"], store).routes(gate)
         counted = [by_member[member] for member in ("floatingip", "router", "metering_label")]
         more += Counters(counted, store).routes(gate)
-        more += Explain(resources, store, settings, lags).routes(gate)
+        more += Explain(resources, store, settings, lags, asks).routes(gate)
         more += Trace(resources, store, settings, lags, asks).routes(gate)
         network, subnet, router = (by_member[member] for member in ("network", "subnet", "router"))
         more += FloatingIPPools(network, store).routes(gate)

@@ -17,8 +17,9 @@ from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from netweft.control.explain.snapshot import Lag
+from netweft.feed.elsewhere import ByLetters
 from netweft.feed.hub import Hub
-from netweft.feed.questions import Questions
+from netweft.feed.questions import Elsewhere, Questions
 from netweft.feed.session import Session
 from netweft.feed.writer import Writer
 from netweft.store import Store
@@ -40,6 +41,7 @@ class Feed:
         self._hub = Hub(store)
         self._writer = Writer(store)
         self.questions = Questions()
+        self._letters = store.letters
         self._node_for_token = node_for_token
         self._down_seconds = down_seconds
         self._door = CapacityLimiter(2)  # threads that look tokens up
@@ -66,9 +68,13 @@ class Feed:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         tasks = [asyncio.create_task(self._hub.run()), asyncio.create_task(self._heartbeat())]
+        by_letters = ByLetters(self._letters, self.questions) if self._letters else None
+        self.questions.elsewhere = by_letters or Elsewhere()
         try:
             yield
         finally:
+            if by_letters:
+                by_letters.close()
             await _cancel([*tasks, *self._departures.values()])
 
     async def _endpoint(self, websocket: WebSocket) -> None:

@@ -11,9 +11,11 @@ import structlog
 from psycopg.types.json import set_json_loads
 from sqlalchemy import URL, Engine, create_engine, event
 
+from netweft.store import letters
 from netweft.store.address import without_password
 from netweft.store.changelog import CHANNEL
 from netweft.store.doorbell import Doorbell
+from netweft.store.letters import Letters
 
 __all__ = ["Listener", "as_it_is", "connect", "set_json_loads"]
 
@@ -40,11 +42,12 @@ def as_it_is(value: str | bytes) -> str | bytes:
 
 
 class Listener:
-    """Rings the doorbell when another process commits, and after a lost connection: something may have been missed."""
+    """Rings the doorbell when another process commits, and after a lost connection: something may have been missed.
+    Letters go to whoever reads them."""
 
-    def __init__(self, engine: Engine, doorbell: Doorbell) -> None:
+    def __init__(self, engine: Engine, doorbell: Doorbell, of: Letters) -> None:
         self._url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-        self._doorbell = doorbell
+        self._doorbell, self._letters = doorbell, of
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="netweft-listen", daemon=True)
         self._thread.start()
@@ -65,7 +68,11 @@ class Listener:
     def _listen(self) -> None:
         with psycopg.connect(self._url, autocommit=True) as connection:
             connection.execute(f"LISTEN {CHANNEL}")
+            connection.execute(f"LISTEN {letters.CHANNEL}")
             self._doorbell.ring()
             while not self._stopped.is_set():
-                for _ in connection.notifies(timeout=_LOOK_SECONDS, stop_after=1):
-                    self._doorbell.ring()
+                for told in connection.notifies(timeout=_LOOK_SECONDS, stop_after=1):
+                    if told.channel == letters.CHANNEL:
+                        self._letters.heard(told.payload)
+                    else:
+                        self._doorbell.ring()

@@ -15,6 +15,7 @@ from netweft.store.counters import Counters
 from netweft.store.doorbell import Doorbell
 from netweft.store.engine import connect, migrate
 from netweft.store.errors import Busy, StoreError
+from netweft.store.letters import Letters
 from netweft.store.schema import meta
 from netweft.store.sql import Statement, transaction
 from netweft.store.transaction import ReadTransaction, WriteTransaction, translating
@@ -53,7 +54,8 @@ class Store:
         self.turns = Turns(embedded=self.embedded)
         with transaction(engine, writing=False) as connection:
             self.history: str = connection.scalar(_history)
-        self._listener = None if self.embedded else _listener(engine, self.doorbell)
+        self.letters = None if self.embedded else Letters(engine)  # None: there is no other server
+        self._listener = None if self.letters is None else _listener(engine, self.doorbell, self.letters)
 
     @classmethod
     def open(cls, url: str) -> "Store":
@@ -118,7 +120,7 @@ class Store:
             Counters(connection).tidy_up()
 
 
-def _listener(engine: Engine, doorbell: Doorbell) -> "Listener":
+def _listener(engine: Engine, doorbell: Doorbell, letters: Letters) -> "Listener":
     from netweft.store.postgresql import Listener  # only who has one waits for its driver
 
-    return Listener(engine, doorbell)
+    return Listener(engine, doorbell, letters)

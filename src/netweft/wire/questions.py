@@ -18,7 +18,7 @@ SECONDS: Final = 2.0  # that an answer may take
 Kind: TypeAlias = Literal["port", "tunnel", "wire", "agent", "drop", "elsewhere"]
 
 
-class Sent(Struct, frozen=True, kw_only=True):
+class Sent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A packet.  Of ICMP sport is the type and dport the code, as in OpenFlow."""
 
     eth_src: str
@@ -31,7 +31,7 @@ class Sent(Struct, frozen=True, kw_only=True):
     ttl: int = 64
 
 
-class Ask(Struct, frozen=True, kw_only=True, tag="ask"):
+class Ask(Struct, frozen=True, kw_only=True, tag="ask", omit_defaults=True):
     """port_id: from where the packet starts, or what is asked about where there is none.
     network_id: else, the network that it comes in for, by the wire or, with tunnel_src, out of a tunnel from there.
     reply: it answers what was let through before.  also: other ports of which the node says how they are."""
@@ -45,7 +45,7 @@ class Ask(Struct, frozen=True, kw_only=True, tag="ask"):
     also: tuple[str, ...] = ()
 
 
-class Hop(Struct, frozen=True, kw_only=True):
+class Hop(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A flow that the packet met; an empty one: none.  table: its name, or number where that is another's bridge.
     reason, object: whose it is, by its cookie: 10 hex digits, how the object's id begins.  foreign: it is not ours, on
     a bridge where all have to be."""
@@ -59,7 +59,7 @@ class Hop(Struct, frozen=True, kw_only=True):
     foreign: bool = False
 
 
-class Exit(Struct, frozen=True, kw_only=True):
+class Exit(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What becomes of it on this node.  port_id: of a VIF.  interface: by which it leaves.  tunnel: the far end; key:
     the tunnel's.  physical: the physical network of a wire.  vlan: 0 untagged.  why: of what is dropped, in Open
     vSwitch's words."""
@@ -75,7 +75,7 @@ class Exit(Struct, frozen=True, kw_only=True):
     packet: Sent | None = None
 
 
-class Differs(Struct, frozen=True, kw_only=True):
+class Differs(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is not as the agent wants it: a step of its plan.  reason, object: as in Hop, of a flow."""
 
     what: str
@@ -85,7 +85,7 @@ class Differs(Struct, frozen=True, kw_only=True):
     object: str = ""
 
 
-class Interface(Struct, frozen=True, kw_only=True):
+class Interface(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """port_id: whose it is; empty: it leads out of the node.  link: `up`, `down`, or empty.  overhead: of the
     encapsulation that leaves there."""
 
@@ -97,7 +97,7 @@ class Interface(Struct, frozen=True, kw_only=True):
     error: str = ""
 
 
-class Answer(Struct, frozen=True, kw_only=True, tag="answer"):
+class Answer(Struct, frozen=True, kw_only=True, tag="answer", omit_defaults=True):
     """error: why there is nothing to say.  tracked: what the connection tracker was asked and said, in words.
     revision: of the view that it is about."""
 

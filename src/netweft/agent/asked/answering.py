@@ -48,7 +48,7 @@ class Answering:
             revision=self._agent.desired.view.revision,
             in_place=self._agent.in_place(),
             differs=await differences(self._agent),
-            interfaces=interfaces(self._agent, question),
+            interfaces=interfaces(self._agent, question, found.exits),
         )
 
     def _may(self) -> bool:

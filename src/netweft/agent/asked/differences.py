@@ -1,8 +1,8 @@
 """What is not as the agent wants it, by what it has read: flows, rows, links.  Changes nothing."""
 
 import itertools
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Final
 
 from netweft.agent.asked.entry import mapped, reason_of
 from netweft.agent.host.bridge import BridgeSide
@@ -10,10 +10,13 @@ from netweft.dataplane.host.mtu import mtu_of
 from netweft.dataplane.openflow.text import format_flow
 from netweft.services.fields import owner
 from netweft.services.pipeline import pipeline_of
-from netweft.wire.questions import MOST_DIFFERENCES, Ask, Differs, Interface, cut
+from netweft.wire.questions import MOST_DIFFERENCES, Ask, Differs, Exit, Interface, cut
 
 if TYPE_CHECKING:
     from netweft.agent.loop import Agent
+
+
+_DEVICES: Final = ("", "system")  # others Open vSwitch makes itself, and may be in another namespace
 
 
 async def differences(agent: "Agent") -> tuple[Differs, ...]:
@@ -52,7 +55,7 @@ def _said(value: object) -> str:
     return "" if value is None else cut(str(value))
 
 
-def interfaces(agent: "Agent", question: Ask) -> tuple[Interface, ...]:
+def interfaces(agent: "Agent", question: Ask, exits: Iterable[Exit]) -> tuple[Interface, ...]:
     """Of the ports that are asked about, and those that lead out of the node."""
     view = agent.ovs.view
     if view is None:
@@ -64,8 +67,9 @@ def interfaces(agent: "Agent", question: Ask) -> tuple[Interface, ...]:
             found.append((vif.name, port_id))
         elif here is not None:  # a trunk's sub-port, on its parent's
             found.append((here.port_name, port_id))
-    bridges = [*mapped(agent).values(), agent.settings.underlay_bridge]
-    found += [(nic.name, "") for bridge in bridges for nic in view.nics(bridge)]
+    uplinks = [nic.name for bridge in mapped(agent).values() for nic in view.nics(bridge)]
+    uplinks += [out.interface for out in exits if out.kind in ("tunnel", "wire")]
+    found += [(name, "") for name in dict.fromkeys(uplinks)]
     return tuple(_interface(agent, name, port_id) for name, port_id in found)
 
 
@@ -74,7 +78,7 @@ def _interface(agent: "Agent", name: str, port_id: str) -> Interface:
     return Interface(
         name=name,
         port_id=port_id,
-        link=(record.link_state or "") if record else "",
+        link=(record.link_state or "") if record and record.type in _DEVICES else "",
         mtu=mtu_of(name),
         ofport=(record.ofport or 0) if record else 0,
         error=cut((record.error or "") if record else ""),

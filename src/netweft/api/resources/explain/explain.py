@@ -17,7 +17,8 @@ from netweft.api.faults import HTTPBadRequest
 from netweft.api.gate import Gate
 from netweft.api.policy import Policy, may
 from netweft.api.querystring import Listing
-from netweft.api.resources.explain import described
+from netweft.api.resources.explain import asked, described
+from netweft.api.resources.explain.asked import Asks
 from netweft.api.resources.explain.described import TYPES
 from netweft.api.running import Run
 from netweft.api.service import Service
@@ -31,6 +32,7 @@ from netweft.settings import ServerSettings
 from netweft.store import Object, Query, ReadTransaction, Store
 
 Lags = Callable[[], Mapping[str, Lag]]
+OPENVSWITCH = "openvswitch"  # not looked at
 CHANGES = 10  # that are told, the newest
 
 
@@ -39,9 +41,16 @@ class NothingToExplain(NotFound):
 
 
 class Explain:
-    """lags: how far nodes are behind the feed; called in the event loop."""
+    """lags: how far nodes are behind the feed; called in the event loop.  asks: who asks nodes; None: nobody does."""
 
-    def __init__(self, resources: Sequence[Resource], store: Store, settings: ServerSettings, lags: Lags) -> None:
+    def __init__(
+        self,
+        resources: Sequence[Resource],
+        store: Store,
+        settings: ServerSettings,
+        lags: Lags,
+        asks: Asks | None = None,
+    ) -> None:
         by_member = {resource.member: resource for resource in resources}
         self._kinds = {type: by_member[type].collection for type in TYPES}
         self._types = {resource.collection: resource.member for resource in resources}
@@ -49,7 +58,7 @@ class Explain:
         self._policies = {resource.collection: Policy(resource) for resource in resources}
         self._limits = {member: by_member[member].quota or 0 for member in COUNTED.values()}
         self._down_seconds, self._lags = settings.agent_down_seconds, lags
-        self._store = store
+        self._store, self._asks = store, asks
         self._run = Run(store)
 
     def routes(self, gate: Gate) -> list[BaseRoute]:
@@ -71,7 +80,17 @@ class Explain:
 
     async def show(self, request: Request, context: Context) -> Response:
         lags = self._lags()
-        told = await self._run.read_much(self._explained, context, request.path_params["id"], lags)
+        kind, row, told = await self._run.read_much(self._explained, context, request.path_params["id"], lags)
+        answer = await asked.said(self._asks, kind, row) if self._asks else None
+        if answer is not None:
+            sees_nodes = may(context, "get_agent")
+            more = [
+                described.finding(self._types[kind], one, sees_nodes=sees_nodes) for one in asked.found(row, answer)
+            ]
+            findings = sorted([*told["findings"], *more], key=lambda one: not one["blocks"])
+            unseen = [one for one in told["unseen"] if one != OPENVSWITCH]
+            works = told["works"] and not any(one["blocks"] for one in more)
+            told |= {"findings": findings, "unseen": unseen, "works": works}
         return json_response({"explanation": told})
 
     def _find(self, context: Context, type: str, name: str) -> list[Object]:
@@ -82,7 +101,8 @@ class Explain:
         fields = frozenset({"id", "project_id", TYPES[type].name})
         return self._services[type].find(context, Listing(Query({key: [value]}), fields, {}), dict)
 
-    def _explained(self, context: Context, id: str, lags: Mapping[str, Lag]) -> Object:
+    def _explained(self, context: Context, id: str, lags: Mapping[str, Lag]) -> tuple[str, Row, Object]:
+        """Its kind, as it is kept, and what is told of it by the rows."""
         type, shown = self._shown(context, id)
         kind = self._kinds[type]
         with self._store.read() as tx:
@@ -94,14 +114,18 @@ class Explain:
             past = tx.past(kind, id, CHANGES) if _is_own(context, row) else []
         sees_nodes = may(context, "get_agent")
         hosts = described.nodes_of(seen, kind, row) if sees_nodes else []
-        return {
-            **described.facts(type, shown),
-            "works": not any(one.code.blocks for one in found),
-            "findings": [described.finding(self._types[one.kind], one, sees_nodes=sees_nodes) for one in found],
-            "nodes": [described.node(seen, host) for host in hosts],
-            "changes": [described.change(one, sees_nodes=sees_nodes) for one in past],
-            "unseen": ["openvswitch", *(f"feed of {host}" for host in hosts if host not in lags)],
-        }
+        return (
+            kind,
+            row,
+            {
+                **described.facts(type, shown),
+                "works": not any(one.code.blocks for one in found),
+                "findings": [described.finding(self._types[one.kind], one, sees_nodes=sees_nodes) for one in found],
+                "nodes": [described.node(seen, host) for host in hosts],
+                "changes": [described.change(one, sees_nodes=sees_nodes) for one in past],
+                "unseen": [OPENVSWITCH, *(f"feed of {host}" for host in hosts if host not in lags)],
+            },
+        )
 
     def _shown(self, context: Context, id: str) -> tuple[str, Object]:
         for type, service in self._services.items():

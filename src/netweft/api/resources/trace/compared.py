@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 
+from netweft.api.resources.explain.asked import in_words, of_interface
 from netweft.api.resources.trace.nodes import Followed, Looked
 from netweft.control.explain.examine import Finding
 from netweft.control.explain.snapshot import Row, Snapshot, Told
 from netweft.control.trace import codes
 from netweft.control.trace.way import Way
 from netweft.findings import Code
-from netweft.wire.questions import Answer, Exit, Interface
+from netweft.wire.questions import Answer, Exit
 
 OVERHEAD = {"vxlan": 50, "gre": 42, "geneve": 58, "stt": 76}
 _KINDS = ("ports", "networks", "routers", "floatingips", "security_groups", "security_group_rules", "port_forwardings")
@@ -39,18 +40,9 @@ def _hosts(seen: Snapshot, followed: Followed, asked: Sequence[Row]) -> Iterator
         there = {one.port_id: one for one in looked.answer.interfaces if one.port_id}
         for id, port in by_id.items():
             if port.get("binding:host_id") == looked.host:
-                yield from _of_port(port, looked.host, there.get(id))
+                yield from of_interface(port, looked.host, there.get(id))
         for out in looked.answer.exits:
             yield from _of_uplink(seen, looked, out)
-
-
-def _of_port(port: Row, host: str, interface: Interface | None) -> Iterator[Finding]:
-    if interface is None or interface.ofport <= 0:
-        detail = f"{host}: {interface.error}" if interface and interface.error else host
-        yield Finding("ports", port, Told(codes.NODE_NOT_WIRED, detail, {"host": host}))
-    elif interface.link == "down":
-        values = {"host": host, "interface": interface.name}
-        yield Finding("ports", port, Told(codes.VM_LINK_DOWN, f"{interface.name} on {host}", values))
 
 
 def _of_uplink(seen: Snapshot, looked: Looked, out: Exit) -> Iterator[Finding]:
@@ -79,18 +71,27 @@ def _network(seen: Snapshot, looked: Looked) -> Row | None:
 
 def _not_as_wanted(seen: Snapshot, looked: Looked, about: Row) -> Iterator[Finding]:
     for one in looked.answer.differs:
-        said = " instead of ".join(filter(None, (one.there and f"there is {one.there}", one.wanted)))
-        detail = f"{looked.host}: {one.what}: {said if one.there else f'missing: {one.wanted}'}"
-        yield _about(seen, one.object, about, codes.NOT_AS_WANTED, detail, host=looked.host)
+        yield _about(seen, one.object, about, codes.NOT_AS_WANTED, in_words(looked.host, one), host=looked.host)
 
 
 def _lost(seen: Snapshot, followed: Followed, about: Row) -> Iterator[Finding]:
+    """Where nobody else's flow decides, whose the last one is."""
+    foreign = list(_foreign(followed, about))
+    yield from foreign
+    if not foreign:
+        yield from _ours(seen, followed, about)
+
+
+def _foreign(followed: Followed, about: Row) -> Iterator[Finding]:
     for looked in followed.looked:
         for hop in looked.answer.hops:
             if hop.foreign:
                 detail = f"{looked.host} {hop.bridge} {hop.table}: {hop.flow}: {hop.actions}"
                 values = {"host": looked.host, "bridge": hop.bridge, "match": hop.flow}
                 yield Finding("ports", about, Told(codes.OVS_FOREIGN_FLOW, detail, values))
+
+
+def _ours(seen: Snapshot, followed: Followed, about: Row) -> Iterator[Finding]:
     if followed.nobody and followed.lost is not None:
         detail = f"{followed.lost[0].host} sends it to {followed.nobody}"
         yield Finding("ports", about, Told(codes.NO_PEER, detail, {"host": followed.lost[0].host}))

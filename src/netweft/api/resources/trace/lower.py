@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, NamedTuple
 
+from netweft.api.resources.explain.asked import Asks
 from netweft.api.resources.trace import nodes
 from netweft.api.resources.trace.compared import Layered, compared
-from netweft.api.resources.trace.nodes import Asks, Followed, Goal, HostAt, follow, goal_of
+from netweft.api.resources.trace.nodes import Followed, Goal, HostAt, follow, goal_of
 from netweft.control.explain.snapshot import Row, Snapshot
 from netweft.control.trace.ends import Begun
 from netweft.control.trace.walk import Start

@@ -6,8 +6,9 @@ in there.  Changes nothing, and waits no longer than each question may take.
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
+from netweft.api.resources.explain.asked import Asks
 from netweft.control.explain.hosts import is_able, is_dead
 from netweft.control.explain.snapshot import Row, Snapshot
 from netweft.control.l2.hosts import HOST
@@ -22,10 +23,6 @@ MOST_NODES = 8  # that one packet is followed through
 OUTSIDERS_MAC = "02:00:00:00:00:01"  # of somebody on the external network
 _KEY, _TYPE, _PHYSICAL = "provider:segmentation_id", "provider:network_type", "provider:physical_network"
 TUNNELLED = ("vxlan", "gre", "geneve", "stt")
-
-
-class Asks(Protocol):
-    async def ask(self, node: str, question: Ask) -> Answer | Silence: ...
 
 
 HostAt = Callable[[str], Awaitable[str]]  # tunnel address -> host; empty: nobody's

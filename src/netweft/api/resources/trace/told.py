@@ -6,7 +6,7 @@ nodes say is for who sees agents."""
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from msgspec import to_builtins
+from msgspec import Struct, structs
 
 from netweft.api.resources.explain import described
 from netweft.api.resources.trace.lower import Lower
@@ -90,11 +90,17 @@ def nodes(lower: Lower) -> list[Object]:
             "revision": looked.answer.revision,
             "in_place": looked.answer.in_place,
             "connections": list(looked.answer.tracked),
-            "flows": [to_builtins(hop) for hop in looked.answer.hops],
-            "ends": [to_builtins(out) for out in looked.answer.exits],
-            "differs": [to_builtins(one) for one in looked.answer.differs],
-            "interfaces": [to_builtins(one) for one in looked.answer.interfaces],
+            "flows": [_whole(hop) for hop in looked.answer.hops],
+            "ends": [_whole(out) for out in looked.answer.exits],
+            "differs": [_whole(one) for one in looked.answer.differs],
+            "interfaces": [_whole(one) for one in looked.answer.interfaces],
         }
         for direction, followed in zip(DIRECTIONS, (lower.there, lower.back), strict=True)
         for looked in followed.looked
     ]
+
+
+def _whole(one: Struct) -> Object:
+    """With what is left out of messages."""
+    values = structs.asdict(one)
+    return {name: _whole(value) if isinstance(value, Struct) else value for name, value in values.items()}

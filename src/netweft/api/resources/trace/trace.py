@@ -17,10 +17,10 @@ from netweft.api.attributes import Resource
 from netweft.api.encoding import json_response
 from netweft.api.gate import Gate
 from netweft.api.policy import Policy, may
+from netweft.api.resources.explain.asked import Asks
 from netweft.api.resources.explain.explain import Lags
 from netweft.api.resources.trace import ends, told, visible, what_if
 from netweft.api.resources.trace.lower import NOT_ASKED, Lower, Nodes
-from netweft.api.resources.trace.nodes import Asks
 from netweft.api.resources.trace.wanted import OUTSIDE, Wanted, address_of, number_of, parse
 from netweft.api.running import Run
 from netweft.api.service import Service

@@ -1,0 +1,59 @@
+"""What a port's node says of it when it is asked: its interface, its link, and what of it is not as the agent wants it.
+Pure but for the question."""
+
+from collections.abc import Iterator, Mapping
+from typing import Protocol
+
+from netweft.control.explain.examine import Finding
+from netweft.control.explain.ports import is_plugged_in
+from netweft.control.explain.snapshot import Row, Told
+from netweft.control.l2.hosts import HOST
+from netweft.control.trace import codes
+from netweft.feed.questions import Silence
+from netweft.wire.questions import Answer, Ask, Differs, Interface
+
+
+class Asks(Protocol):
+    async def ask(self, node: str, question: Ask) -> Answer | Silence: ...
+
+
+def host_of(kind: str, row: Row) -> str:
+    """Whom to ask; empty: nobody."""
+    return str(row.get(HOST) or "") if kind == "ports" and is_plugged_in(row) else ""
+
+
+async def said(asks: Asks, kind: str, row: Row) -> Answer | None:
+    """None: nobody is asked, or nobody answers."""
+    host = host_of(kind, row)
+    answer = await asks.ask(host, Ask(id="", port_id=row["id"])) if host else None
+    return answer if isinstance(answer, Answer) and not answer.error else None
+
+
+def found(row: Row, answer: Answer) -> Iterator[Finding]:
+    """What is said of a port anyway that is not ACTIVE is not said again."""
+    host = row[HOST]
+    its = next((one for one in answer.interfaces if one.port_id == row["id"]), None)
+    if row["status"] == "ACTIVE" or its is not None:
+        yield from of_interface(row, host, its)
+    digits = str(row["id"]).replace("-", "")
+    for one in answer.differs:
+        if one.object.strip("0") and digits.startswith(one.object):
+            yield Finding("ports", row, Told(codes.NOT_AS_WANTED, in_words(host, one), _at(host)))
+
+
+def of_interface(port: Row, host: str, interface: Interface | None) -> Iterator[Finding]:
+    if interface is None or interface.ofport <= 0:
+        detail = f"{host}: {interface.error}" if interface and interface.error else host
+        yield Finding("ports", port, Told(codes.NODE_NOT_WIRED, detail, _at(host)))
+    elif interface.link == "down":
+        values = {"host": host, "interface": interface.name}
+        yield Finding("ports", port, Told(codes.VM_LINK_DOWN, f"{interface.name} on {host}", values))
+
+
+def in_words(host: str, one: Differs) -> str:
+    there = f"there is {one.there}" if one.there else "it is missing"
+    return f"{host}: {one.what}: {there}" + (f", wanted {one.wanted}" if one.wanted else "")
+
+
+def _at(host: str) -> Mapping[str, str]:
+    return {"host": host}

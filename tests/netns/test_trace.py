@@ -1,0 +1,263 @@
+"""Faults on nodes, in a lab of three: the true cause comes first; and of healthy pairs not one false word is said.
+
+Each fault is one declaration: what it is, the code that has to come first, how it is made and undone.
+docs/trace-tried.md has them with those of the rows (tests/unit/control/trace/test_way.py)."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from itertools import permutations
+from typing import Any, NamedTuple
+
+import pytest
+from tests.netns.harness import Lab, until
+from tests.netns.outside import external_network, next_hop
+from tests.netns.test_routing import address, make_router
+
+from netweft.lab import host
+from netweft.lab.commands import run, vsctl
+from netweft.lab.vm import Vm
+
+SECONDS = 2.0  # for three nodes
+VLAN: dict[str, object] = {"provider:network_type": "vlan", "provider:physical_network": "physnet1"}
+
+
+class Stage(NamedTuple):
+    """vms: by name, as their ports are called: blue ones on hv1, hv2; a red one on hv3; on a VLAN on hv1, hv2."""
+
+    vms: dict[str, Vm]
+    floating: str
+    router: str
+
+
+@pytest.fixture(scope="module")
+def nodes() -> int:
+    return 3
+
+
+@pytest.fixture(scope="module")
+def stage(lab: Lab) -> Iterator[Stage]:
+    blue, red, vlan = lab.network("10.40.0.0/24"), lab.network("10.41.0.0/24"), lab.network("10.42.0.0/24", **VLAN)
+    external, outside = external_network(lab), next_hop(lab)
+    router = make_router(lab, blue, red, vlan, external_gateway_info={"network_id": external})
+    places = (
+        ("one", "hv1", blue),
+        ("two", "hv2", blue),
+        ("red", "hv3", red),
+        ("tag", "hv1", vlan),
+        ("tog", "hv2", vlan),
+    )
+    vms = {name: lab.add_vm(node, network, name=name) for name, node, network in places}
+    with lab.cloud() as cloud:
+        made = cloud.create("floatingips", floating_network_id=external, port_id=vms["two"].port_id)
+        for group in cloud.list("security-groups", name="default"):
+            rule = {"protocol": "tcp", "port_range_min": 80, "port_range_max": 80}
+            cloud.create("security-group-rules", security_group_id=group["id"], direction="ingress", **rule)
+    yield Stage(vms, made["floating_ip_address"], router["id"])
+    host.remove(lab.layout, outside)
+
+
+def trace(lab: Lab, frm: str, to: str, **more: Any) -> dict[str, Any]:
+    with lab.cloud() as cloud:
+        found: dict[str, Any] = cloud.request("POST", "netweft/trace", {"trace": {"from": frm, "to": to, **more}})
+    told: dict[str, Any] = found["trace"]
+    return told
+
+
+def codes(told: dict[str, Any]) -> list[str]:
+    return [one["code"] for one in told["findings"]]
+
+
+def is_healthy(told: dict[str, Any]) -> bool:
+    return (told["passes"], told["findings"], told["unseen"]) == (True, [], [])
+
+
+HTTP = {"protocol": "tcp", "port": 80}
+
+
+def test_of_healthy_pairs_not_one_false_word(lab: Lab, stage: Stage) -> None:
+    """As soon as the nodes have what they need, which takes a moment after a VM is ACTIVE elsewhere."""
+    pairs = [*permutations(stage.vms, 2), *((name, "outside") for name in stage.vms), ("outside", stage.floating)]
+    asked = [(frm, to, more) for frm, to in pairs for more in (HTTP, {"protocol": "udp", "port": 53}, {})]
+    asked = [one for one in asked if one[0] != "outside" or one[2] == HTTP]
+
+    def one(asks: tuple[str, str, dict[str, Any]]) -> None:
+        frm, to, more = asks
+        until(lambda: is_healthy(trace(lab, frm, to, **more)), f"{frm} to {to}: nothing is said")
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(one, asked))
+    told = trace(lab, "one", "red", **HTTP)
+    assert told["layers"]["openvswitch"] == {"forward": "passes", "return": "passes"}
+    assert [(node["host"], node["direction"]) for node in told["nodes"]] == [
+        ("hv1", "forward"), ("hv3", "forward"), ("hv3", "return"), ("hv1", "return"),
+    ]  # fmt: skip
+    through = " ".join(hop["reason"] for hop in told["nodes"][0]["flows"])
+    assert "rule permit" in through and "router route" in through
+    told = trace(lab, "tag", "outside", **HTTP)
+    assert [node["host"] for node in told["nodes"]][-1] == gateway_host(lab, stage), "by the wire to the gateway's node"
+
+
+def gateway_host(lab: Lab, stage: Stage) -> str:
+    with lab.cloud() as cloud:
+        (port,) = cloud.list("ports", device_id=stage.router, device_owner="network:router_gateway")
+    return str(port["binding:host_id"])
+
+
+# -- faults
+
+Breaks = Callable[[Lab, Stage], AbstractContextManager[None]]
+
+
+class Fault(NamedTuple):
+    """code: what comes first; empty: that nothing is known of a node is told, in these words (`unseen`)."""
+
+    what: str
+    code: str
+    breaks: Breaks
+    frm: str = "one"
+    to: str = "two"
+    passes: bool | None = False
+    unseen: str = ""
+
+
+def nic(where: Callable[[Lab, Stage], str], name: str, *how: str, back: tuple[str, ...] = ("up",)) -> Breaks:
+    @contextmanager
+    def breaks(lab: Lab, stage: Stage) -> Iterator[None]:
+        run("ip", "-n", where(lab, stage), "link", "set", name, *how)
+        try:
+            yield
+        finally:
+            run("ip", "-n", where(lab, stage), "link", "set", name, *back)
+
+    return breaks
+
+
+def vm_of(name: str) -> Callable[[Lab, Stage], str]:
+    return lambda lab, stage: lab.layout.vm_namespace(stage.vms[name].name)
+
+
+def node_of(name: str) -> Callable[[Lab, Stage], str]:
+    return lambda lab, stage: lab.node(name).namespace
+
+
+def flow(node: str, bridge: str, match: Callable[[Stage], str], actions: str = "drop") -> Breaks:
+    @contextmanager
+    def breaks(lab: Lab, stage: Stage) -> Iterator[None]:
+        its = f"table=0,priority=60000,{match(stage)}"
+        lab.ofctl(node, "add-flow", bridge, f"{its},actions={actions}")
+        try:
+            yield
+        finally:
+            lab.ofctl(node, "del-flows", bridge, its, "--strict")
+
+    return breaks
+
+
+def to_two(stage: Stage) -> str:
+    return f"ip,nw_dst={address(stage.vms['two'])}"
+
+
+def stopped(kind: str, node: str) -> Breaks:
+    @contextmanager
+    def breaks(lab: Lab, _: Stage) -> Iterator[None]:
+        pid = lab.pid(kind, node)
+        assert pid
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+    return breaks
+
+
+@contextmanager
+def no_agent(lab: Lab, _: Stage) -> Iterator[None]:
+    with lab.away("agent", "hv2"):
+        yield
+
+
+@contextmanager
+def taken_out(lab: Lab, stage: Stage) -> Iterator[None]:
+    """Of br-int, and another one's id."""
+    interface = f"tap{stage.vms['two'].port_id[:11]}"
+    ids = ("set", "Interface", interface, f"external_ids:iface-id={stage.vms['two'].port_id[:-1]}x")
+    vsctl(lab.node("hv2"), *ids)
+    try:
+        yield
+    finally:
+        vsctl(lab.node("hv2"), *ids[:-1], f"external_ids:iface-id={stage.vms['two'].port_id}")
+
+
+LAB = (
+    Fault("the NIC of the receiving VM is down", "vm-link-down", nic(vm_of("two"), "eth0", "down")),
+    Fault("the NIC of the sending VM is down", "vm-link-down", nic(vm_of("one"), "eth0", "down")),
+    Fault("the interface has another port's id", "port-not-plugged", taken_out),
+    Fault("somebody's flow drops it on br-int", "openvswitch-foreign-flow", flow("hv2", "br-int", to_two)),
+    Fault("somebody's flow drops it on br-tun", "openvswitch-foreign-flow", flow("hv1", "br-tun", to_two)),
+    Fault(
+        "somebody's flow sends it elsewhere",
+        "openvswitch-foreign-flow",
+        flow("hv1", "br-int", to_two, "LOCAL"),
+    ),
+    Fault(
+        "the operator's flow drops it on the bridge to the wire",
+        "openvswitch-drops",
+        flow("hv2", "br-eth1", lambda _: f"dl_dst={_.vms['tog'].nic.mac}"),
+        "tag",
+        "tog",
+    ),
+    Fault("the NIC to the wire is down", "uplink-link-down", nic(node_of("hv1"), "eth1", "down"), "tag", "tog"),
+    Fault("the NIC to the underlay is down", "uplink-link-down", nic(node_of("hv1"), "eth0", "down")),
+    Fault(
+        "the NIC to the wire takes small packets only",
+        "uplink-mtu-too-small",
+        nic(node_of("hv1"), "eth1", "mtu", "1400", back=("mtu", "1500")),
+        "tag",
+        "tog",
+        passes=True,
+    ),
+    Fault("the agent is not there", "", no_agent, passes=None, unseen="hv2: its agent is not connected"),
+    Fault("the agent hangs", "", stopped("agent", "hv2"), passes=None, unseen="hv2: its agent does not answer within"),
+    Fault(
+        "ovs-vswitchd hangs", "", stopped("ovs-vswitchd", "hv2"), passes=None, unseen="hv2: "
+    ),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", LAB, ids=lambda fault: fault.what)
+def test_the_true_cause_comes_first(lab: Lab, stage: Stage, fault: Fault) -> None:
+    def first() -> bool:
+        told = trace(lab, fault.frm, fault.to)
+        if told["passes"] is not fault.passes:
+            return False
+        return codes(told)[:1] == ([fault.code] if fault.code else []) and (
+            not fault.unseen or any(one.startswith(fault.unseen) for one in told["unseen"])
+        )
+
+    with fault.breaks(lab, stage):
+        until(first, f"{fault.what}: {fault.code or fault.unseen}, but {trace(lab, fault.frm, fault.to)['findings']}")
+    until(lambda: is_healthy(trace(lab, fault.frm, fault.to)), "it is mended")
+
+
+def test_what_a_flow_deleted_by_hand_comes_to(lab: Lab, stage: Stage) -> None:
+    """The agent puts it back before anybody can ask."""
+    lab.ofctl("hv2", "del-flows", "br-int", "table=2")
+    until(lambda: is_healthy(trace(lab, "one", "two")), "it is back")
+
+
+def test_explain_asks_the_node_too(lab: Lab, stage: Stage) -> None:
+    port = stage.vms["two"].port_id
+
+    def told() -> dict[str, Any]:
+        with lab.cloud() as cloud:
+            found: dict[str, Any] = cloud.request("GET", f"netweft/explain/{port}")["explanation"]
+        return found
+
+    until(lambda: (told()["works"], told()["unseen"]) == (True, []), "all is seen, and well")
+    with nic(vm_of("two"), "eth0", "down")(lab, stage):
+        until(lambda: codes(told()) == ["vm-link-down"], "its NIC is down")
+        assert not told()["works"]
