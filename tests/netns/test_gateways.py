@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from tests.netns import frames
-from tests.netns.harness import Lab, until
+from tests.netns.harness import Lab, on_the_kernels_datapath, until
 from tests.netns.outside import OUTSIDE, external_network, next_hop
 from tests.netns.test_routing import address, make_router, subnet_of
 
@@ -190,6 +190,20 @@ def test_an_agent_that_is_killed_loses_nothing(lab: Lab, stage: Stage) -> None:
         until(lambda: lab.in_sync(node), "the agent is back")
         ping.stop()
         assert ping.result()["lost"] == 0
+
+
+@pytest.mark.skipif(on_the_kernels_datapath(), reason="it cannot write the answer: the agent says it (0435)")
+def test_who_looks_for_a_routers_ipv6_address_needs_no_agent(lab: Lab, stage: Stage) -> None:
+    """From outside the gateway's, from a VM the interface's: both by who has forgotten it."""
+    there, own = lab.layout.host_namespace("outside"), gateway_port(lab, stage)["fixed_ips"]
+    gateway = next(fixed["ip_address"] for fixed in own if ":" in fixed["ip_address"])
+    inside = lab.layout.vm_namespace(stage.one.name)
+    until(lambda: pings(inside, "fd00:40::1", seconds=1) and pings(there, gateway, seconds=1), "both are reached")
+    with lab.away("agent", "hv1"), lab.away("agent", "hv2"):
+        for frm, to in ((there, gateway), (inside, "fd00:40::1")):
+            run("ip", "-n", frm, "neighbour", "flush", "dev", "eth0")
+            assert pings(frm, to), f"{to} is found"
+    until(lambda: all(lab.in_sync(node) for node in ("hv1", "hv2")), "the agents are back")
 
 
 def test_without_snat_the_vm_is_seen_as_it_is(lab: Lab, stage: Stage) -> None:

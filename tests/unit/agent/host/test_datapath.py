@@ -10,7 +10,7 @@ from netweft.dataplane.unixctl.client import CommandFailed
 
 
 async def test_it_is_asked_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    answers = ["Check pkt length action: No\n", "", "Check pkt length action: Yes\n"]
+    answers = ["Check pkt length action: No\n", "", "Check pkt length action: Yes\nIPv6 ND Extension: Yes\n"]
 
     async def command(_: Path, *words: str) -> str:
         assert words == ("dpif/show-dp-features", "br-int")
@@ -22,6 +22,6 @@ async def test_it_is_asked_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     found, seen = BridgeDatapath(Path(), "br-int"), []
     while answers:
         await found.read()
-        seen.append(found.compares_lengths)
+        seen.append((found.compares_lengths, found.writes_discovery))
         answers.pop(0)
-    assert seen == [False, False, True]
+    assert seen == [(False, False), (False, False), (True, True)]

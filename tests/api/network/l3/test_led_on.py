@@ -1,0 +1,77 @@
+"""What nodes are told of where a floating IP has been, so that they know whether somebody else may have it still."""
+
+from typing import Any
+
+import pytest
+from tests.api.network.conftest import Api
+
+from netweft.feed import objects
+from netweft.model import FloatingIp, Port
+from netweft.store import Object, Store
+
+from .test_floating_ips import Place, change, make, place
+from .test_gateways import external
+
+
+@pytest.fixture
+def there(api: Api) -> Place:
+    return place(api, external(api, "192.0.2.0/24"))
+
+
+def bound(api: Api, there: Place, host: str) -> Object:
+    port: Object = api.make("alice", "port", network_id=there.port["network_id"])
+    return moved(api, port, host)
+
+
+def moved(api: Api, port: Object, host: str) -> Object:
+    changed: Object = api("admin", "PUT", f"/ports/{port['id']}", {"port": {"binding:host_id": host}}).json()["port"]
+    return changed
+
+
+def told(store: Store, one: Object) -> tuple[str | None, bool | None]:
+    """Of the floating IP, and of the port that it leads to."""
+    with store.read() as tx:
+        row = tx.get("floatingips", one["id"])
+        assert row is not None
+        floating: FloatingIp | None = objects.floating_ip(row)
+        port: Any = tx.get("ports", row["port_id"]) if row["port_id"] else None
+    wired: Port | None = objects.port(port) if port else None
+    return floating.led_on if floating else None, wired.left if wired else None
+
+
+def test_the_only_host_that_it_has_led_to_ports_on(api: Api, there: Place, store: Store) -> None:
+    one, two, far = (bound(api, there, host) for host in ("hv1", "hv1", "hv2"))
+    floating = make(api, there.outside)
+    for port in (one, None, one, two):
+        change(api, floating, port_id=port and port["id"])
+        assert told(store, floating) == (("hv1", False) if port else (None, None))
+    for port in (far, one, None, one):
+        change(api, floating, port_id=port and port["id"])
+        assert told(store, floating) == (("*", False) if port else (None, None)), "it has been elsewhere, for ever"
+
+
+def test_it_does_not_follow_its_vm(api: Api, there: Place, store: Store) -> None:
+    port = bound(api, there, "hv1")
+    floating = make(api, there.outside, port_id=port["id"])
+    assert told(store, floating) == ("hv1", False)
+    for host in ("hv2", "", "hv1"):
+        moved(api, port, host)
+        assert told(store, floating) == ("hv1", True)
+
+
+def test_where_its_port_was_nowhere_the_gateways_node_has_had_it(api: Api, there: Place, store: Store) -> None:
+    floating = make(api, there.outside, port_id=there.port["id"])
+    moved(api, there.port, "hv1")
+    assert told(store, floating) == ("*", False)
+
+
+def test_where_only_ports_of_it_were_forwarded_as_well(api: Api, there: Place, store: Store) -> None:
+    floating, port = make(api, there.outside), bound(api, there, "hv1")
+    wanted = {"protocol": "tcp", "internal_port": 80, "external_port": 80, "internal_port_id": port["id"]}
+    wanted["internal_ip_address"] = port["fixed_ips"][0]["ip_address"]
+    path = f"/floatingips/{floating['id']}/port_forwardings"
+    made = api("alice", "POST", path, {"port_forwarding": wanted})
+    assert made.status_code == 201, made.text
+    assert api("alice", "DELETE", f"{path}/{made.json()['port_forwarding']['id']}").status_code == 204
+    change(api, floating, port_id=port["id"])
+    assert told(store, floating) == ("*", False)
