@@ -3,6 +3,7 @@ import type { JSX } from "preact";
 import { BuildPage } from "./build";
 import { OverviewPage } from "./overview";
 import { QuotasPage } from "./quotas";
+import { TopologyPage } from "./topology";
 
 export interface Page {
   path: string;
@@ -17,6 +18,7 @@ export const GROUPS = ["", "Network", "Routing", "Security", "Project", "Region"
 
 export const PAGES: Page[] = [
   { path: "overview", title: "Overview", group: "", show: OverviewPage },
+  { path: "topology", title: "Topology", group: "", show: TopologyPage },
   { path: "build", title: "Build a network", group: "", changes: true, show: BuildPage },
   { path: "quotas", title: "Quotas", group: "Project", show: QuotasPage },
 ];

@@ -12,6 +12,7 @@ import { remove } from "../ui/delete";
 import { Explained, isExplained } from "../ui/explained";
 import { Refused, Waiting } from "../ui/notice";
 import { TagEditor } from "../ui/tageditor";
+import { Views } from "../ui/views";
 import { mayDelete } from "./list";
 
 export function ObjectPage({ resource, id }: { resource: Resource; id: string }): JSX.Element {
@@ -58,6 +59,7 @@ function Shown({ resource, one }: { resource: Resource; one: Thing }): JSX.Eleme
           </h1>
           <code class="whole">{one.id}</code>
         </div>
+        <Views kind={resource.kind} id={one.id} />
         {resource.actions
           ?.filter((action) => mayChange.value && (action.may?.(one) ?? true))
           .map((action) => (

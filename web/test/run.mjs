@@ -1,0 +1,15 @@
+// The tests of what needs no browser: built as the page is, run by Node.js.
+//   node test/run.mjs
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { build } from "esbuild";
+
+const here = import.meta.dirname;
+const folder = mkdtempSync(join(tmpdir(), "netweft-web-"));
+const tests = readdirSync(here).filter((name) => name.endsWith(".test.ts"));
+await build({ entryPoints: tests.map((name) => join(here, name)), outdir: folder, outExtension: { ".js": ".mjs" }, bundle: true, format: "esm", platform: "node", logLevel: "warning" });
+const { status } = spawnSync(process.execPath, ["--test", ...tests.map((name) => join(folder, name.replace(/ts$/, "mjs")))], { stdio: "inherit" });
+rmSync(folder, { recursive: true });
+process.exit(status ?? 1);
