@@ -88,6 +88,7 @@ function BoxShape({ box, x, y, start, lit, opened }: ShapeProps): JSX.Element {
       <Icon of={box.kind} />
       <Link to={place} layer={box.layer}>
         <title>{`${box.title}${word}`}</title>
+        {place && <rect class="hit" x="3" y="3" width={box.width - 6} height={HEAD - 6} rx="2" />}
         <text class="title" x="28" y="17">
           {fitted(box.title, "title", room)}
           {box.opens && <tspan class="dim">{box.isOpen ? " ▾" : " ▸"}</tspan>}
@@ -121,6 +122,7 @@ function RowShape({ row, x, y, width, names, lit, opened }: RowProps): JSX.Eleme
   return (
     <Link to={row.opens ? opened(row.opens) : row.to && href(row.to)} lit={lit}>
       {(row.title || (row.left?.length ?? 0) > 20 || (row.right?.length ?? 0) > 20) && <title>{row.title ?? [row.left, row.right].filter(Boolean).join("  ")}</title>}
+      {(row.to || row.opens) && <rect class="hit" x={x + 3} y={y} width={width - 6} height={ROW} rx="2" />}
       {row.look && <Mark look={row.look} x={x + 13} y={y + ROW / 2} />}
       {(row.left || row.word) && (
         <text class={font === "mono" ? "mono" : undefined} x={x + from} y={y + 13}>
