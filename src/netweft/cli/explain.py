@@ -75,7 +75,8 @@ def text(told: Mapping[str, Any]) -> Iterator[str]:
     yield "it works, as far as the server knows" if told["works"] else "it does not work:"
     for finding in sorted(told["findings"], key=lambda one: not one["blocks"]):
         yield from _of_finding(told, finding)
-    yield f"not looked at: {', '.join(told['unseen'])}"
+    if told["unseen"]:
+        yield f"not looked at: {', '.join(told['unseen'])}"
 
 
 def _of_finding(told: Mapping[str, Any], finding: Mapping[str, Any]) -> Iterator[str]:

@@ -76,6 +76,13 @@ def test_what_works(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
     assert out[-2:] == ["it works, as far as the server knows", "not looked at: openvswitch"]
 
 
+def test_nothing_is_said_of_what_nothing_is_missing_of(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(monkeypatch, "web", told=PORT | {"unseen": []})
+    assert capsys.readouterr().out.splitlines()[-1] == "it works, as far as the server knows"
+
+
 def test_what_does_not(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     broken = PORT | {"works": False, "findings": [OTHER, FINDING]}
     assert run(monkeypatch, "web", "--type", "port", told=broken)[0] == 1
