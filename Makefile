@@ -80,6 +80,8 @@ bench: ## measure, and print a table (root)
 	$(BIN)/python bench/routed.py
 	$(BIN)/python bench/routers.py
 	$(BIN)/python bench/failover.py
+	@scripts/install.sh test
+	$(BIN)/python bench/dashboard.py
 
 bench-scale: ## what one more costs beside 100, 1,000, 5,000 ports, restarts and an upgrade among them; some five minutes (root)
 	$(AS_ROOT)

@@ -11,8 +11,14 @@ export interface Data<T> {
   again: () => void;
 }
 
-// key: what is asked for, as text; another key is another question.  kinds: as the live feed names them
-export function useData<T>(key: string, ask: (signal: AbortSignal) => Promise<T>, kinds: readonly string[] = []): Data<T> {
+// key: what is asked for, as text; another key is another question.  kinds: as the live feed names them.  apart: not asked
+// again sooner than after so many milliseconds, where the answer is dear
+export function useData<T>(
+  key: string,
+  ask: (signal: AbortSignal) => Promise<T>,
+  kinds: readonly string[] = [],
+  apart = APART_MS,
+): Data<T> {
   const [state, setState] = useState<{ key: string; value?: T; refusal?: Refusal }>({ key });
   const asking = useRef(ask);
   asking.current = ask;
@@ -44,7 +50,7 @@ export function useData<T>(key: string, ask: (signal: AbortSignal) => Promise<T>
     const soon = (): void => {
       wanted = running;
       if (running || timer !== undefined) return;
-      timer = setTimeout(run, Math.max(0, before + APART_MS - performance.now()));
+      timer = setTimeout(run, Math.max(0, before + apart - performance.now()));
     };
 
     refresh.current = soon;

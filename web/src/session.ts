@@ -35,8 +35,13 @@ export async function logIn(login: { user: string; password: string; domain: str
   session.value = await request("POST", URL_, login);
 }
 
+// where that is refused, one stays where one is
 export async function changeProject(id: string): Promise<void> {
-  session.value = await request("PUT", URL_, { project_id: id });
+  try {
+    session.value = await request("PUT", URL_, { project_id: id });
+  } catch {
+    await look();
+  }
 }
 
 export async function logOut(): Promise<void> {

@@ -9,6 +9,7 @@ from netweft.api import discovery
 from netweft.api.attributes import Resource
 from netweft.api.gate import Gate
 from netweft.api.handlers import Endpoint
+from netweft.api.resources.activity import Activity
 from netweft.api.resources.agent import agent
 from netweft.api.resources.auto_allocated_topology import AutoAllocatedTopology
 from netweft.api.resources.availability_zones import AvailabilityZones
@@ -128,6 +129,7 @@ def build(
         more += ConntrackHelpers(by_member["router"], store).routes(gate)
         counted = [by_member[member] for member in ("floatingip", "router", "metering_label")]
         more += Counters(counted, store).routes(gate)
+        more += Activity(resources, store).routes(gate)
         more += Explain(resources, store, settings, lags, asks).routes(gate)
         more += Trace(resources, store, settings, lags, asks).routes(gate)
         network, subnet, router = (by_member[member] for member in ("network", "subnet", "router"))

@@ -91,6 +91,11 @@ EXTENSIONS = {
         "Provides support for the network segment range management",
         "2018-11-29T00:00:00-00:00",
     ),
+    "netweft-activity": (
+        "Activity",
+        "Who changed what, and when",
+        "2026-11-29T00:00:00-00:00",
+    ),
     "netweft-counters": (
         "Counters of traffic",
         "Packets and bytes of floating IPs, port forwardings, router gateways and metering labels",

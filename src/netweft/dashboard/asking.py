@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from starlette.types import ASGIApp, Message
 
 from netweft.dashboard.login import Answer, Ask, Asked, NotLoggedIn
-from netweft.plugins import service_user
 from netweft.plugins.identity.embedded.attempts import Attempts
 from netweft.plugins.identity.embedded.errors import TooManyAttempts
 from netweft.settings import ServerSettings
@@ -59,6 +58,8 @@ class OfKeystone:
 
     def __init__(self, settings: ServerSettings) -> None:
         """Raises SettingsError."""
+        from netweft.plugins import service_user  # its library is large, too
+
         self._url = service_user.identity_url(settings).removesuffix("/v3")
         self._attempts = Attempts()
         self._client: AsyncClient | None = None  # its library is large: only when somebody logs in

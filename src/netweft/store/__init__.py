@@ -26,7 +26,7 @@ Everything here blocks: while the server runs, ask `store.turns` for a turn, or 
 asyncio waiters after each commit: `with store.doorbell.subscribe() as bell: await bell.wait()`.
 """
 
-from netweft.store.changelog import Change, Past
+from netweft.store.changelog import Change, Entry, Past
 from netweft.store.counters import Counts, Told
 from netweft.store.errors import Busy, ChangesGone, Duplicate, InUse, Missing, NotHeld, StoreError, Taken
 from netweft.store.followers import Following
@@ -41,6 +41,7 @@ __all__ = [
     "Claim",
     "Counts",
     "Duplicate",
+    "Entry",
     "Following",
     "InUse",
     "Link",

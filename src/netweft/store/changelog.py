@@ -41,6 +41,12 @@ _of = Statement(
     .order_by(changes.c.revision.desc())
     .limit(bindparam("limit"))
 )
+_newest = Statement(
+    select(*_columns, changes.c.at, changes.c.actor)
+    .where(changes.c.revision < bindparam("before"))
+    .order_by(changes.c.revision.desc(), changes.c.kind, changes.c.id)
+    .limit(bindparam("limit"))
+)
 _at = Statement(select(*_columns).where(changes.c.revision == bindparam("revision")))
 _pruned = Statement(select(meta.c.value).where(meta.c.key == "pruned"))
 _locked = Statement(select(meta.c.value).where(meta.c.key == "history").with_for_update())
@@ -61,6 +67,17 @@ class Past(NamedTuple):
     """What happened to one object.  at: seconds since 1970.  actor: see there; None: it was not kept then."""
 
     revision: int
+    op: Operation
+    at: float
+    actor: str | None
+
+
+class Entry(NamedTuple):
+    """A change with all that is known of it, as in Past."""
+
+    revision: int
+    kind: str
+    id: str
     op: Operation
     at: float
     actor: str | None
@@ -101,6 +118,11 @@ def read(connection: Connection, after: int, limit: int) -> list[Change]:
 def of(connection: Connection, kind: str, id: str, limit: int) -> list[Past]:
     """The newest first, as far back as the log goes."""
     return [Past(*row) for row in connection.rows(_of, k=kind, i=id, limit=limit)]
+
+
+def newest(connection: Connection, before: int, limit: int) -> list[Entry]:
+    """Of all objects, the newest first, before a revision."""
+    return [Entry(*row) for row in connection.rows(_newest, before=before, limit=limit)]
 
 
 def _as_changes(rows: Iterable[Row]) -> list[Change]:

@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPIModule
 
 from netweft.store import changelog
-from netweft.store.changelog import Change, Operation, Past
+from netweft.store.changelog import Change, Entry, Operation, Past
 from netweft.store.counters import Counters
 from netweft.store.errors import Busy, Duplicate, InUse, Missing, Taken
 from netweft.store.followers import Followers
@@ -187,6 +187,10 @@ class ReadTransaction:
     def past(self, kind: str, id: str, limit: int) -> list[Past]:
         """What the change log still knows of one object, the newest first."""
         return changelog.of(self._connection, kind, id, limit)
+
+    def newest_changes(self, before: int, limit: int) -> list[Entry]:
+        """What the change log still knows of anything, the newest first."""
+        return changelog.newest(self._connection, before, limit)
 
     def is_used_up(self, scope: str) -> bool:
         """Whether this pool has no number to give."""

@@ -153,3 +153,19 @@ def test_keystone_away_is_503_and_known_tokens_go_on(cloud: Cloud) -> None:
         cloud.keystone.start()
     cloud.until(unknown, 200)
     assert "Traceback" not in cloud.server.log()
+
+
+def test_the_dashboard_logs_in_at_the_clouds_keystone(cloud: Cloud) -> None:
+    url = cloud.server.url
+    with httpx.Client(base_url=f"{url}/dashboard", headers={"x-netweft-dashboard": "1", "origin": url}) as browser:
+        assert browser.post("/session", json={"user": "ann", "password": "wrong"}).status_code == 401
+        begun = browser.post("/session", json={"user": "ann", "password": PASSWORD})
+        assert begun.status_code == 201, begun.text
+        assert begun.json()["project"]["id"] == cloud.blue and "member" in begun.json()["roles"]
+        assert [project["name"] for project in begun.json()["projects"]] == ["blue"]
+        assert browser.get("/session").json()["user"]["name"] == "ann"
+        assert browser.post("/api/v2.0/networks", json={"network": {}}).status_code == 201
+        assert browser.put("/session", json={"project_id": cloud.red}).status_code == 401
+        token = browser.cookies["netweft-session"]
+        assert browser.delete("/session").status_code == 204
+        cloud.until(token, 401)

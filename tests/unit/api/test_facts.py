@@ -46,6 +46,7 @@ BASE = ["network", "subnet", "subnetpool", "port", "agent"]
 WITHOUT_FACTS = {
     "l3_agent_scheduler",
     "netweft-counters",
+    "netweft-activity",
     "netweft-explain",
     "netweft-trace",
     "netweft-status",

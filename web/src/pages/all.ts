@@ -1,5 +1,6 @@
 // Every page that is no list and no object: a new one is a line here, and stands in the menu.
 import type { JSX } from "preact";
+import { ActivityPage } from "./activity";
 import { BuildPage } from "./build";
 import { OverviewPage } from "./overview";
 import { QuotasPage } from "./quotas";
@@ -20,5 +21,6 @@ export const PAGES: Page[] = [
   { path: "overview", title: "Overview", group: "", show: OverviewPage },
   { path: "topology", title: "Topology", group: "", show: TopologyPage },
   { path: "build", title: "Build a network", group: "", changes: true, show: BuildPage },
+  { path: "activity", title: "Activity", group: "Project", show: ActivityPage },
   { path: "quotas", title: "Quotas", group: "Project", show: QuotasPage },
 ];

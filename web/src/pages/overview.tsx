@@ -38,7 +38,7 @@ const MOST = 20;
 // ports that are to carry traffic and do not; agents that are silent
 function Faulty(): JSX.Element {
   const ports = `ports${query([["status", "DOWN"], ["status", "ERROR"], ["admin_state_up", "true"], ["limit", String(MOST)]])}`;
-  const { value, refusal } = useData<Thing>(ports, (signal) => api.get(ports, signal), ["ports"]);
+  const { value, refusal } = useData<Thing>(ports, (signal) => api.get(ports, signal), ["ports"], 1000);
   const waiting: Thing[] = (value?.ports ?? []).filter((port: Thing) => port.device_id && !port.device_owner.startsWith("network:"));
   const { value: told } = useData<Thing>(
     `silent ${isAdmin.value}`,
@@ -97,6 +97,7 @@ function Region(): JSX.Element {
     "ranges",
     (signal) => api.get(`network_segment_ranges${query([["fields", "id"], ["fields", "name"], ["fields", "network_type"], ["fields", "physical_network"], ["fields", "minimum"], ["fields", "maximum"], ["fields", "used"]])}`, signal),
     ["network_segment_ranges", "networks"],
+    3000,
   );
   return (
     <Panel title="VLANs and VNIs">
@@ -114,7 +115,7 @@ function Region(): JSX.Element {
 }
 
 function Addresses(): JSX.Element {
-  const { value, refusal } = useData<Thing>("addresses", (signal) => api.get(`network-ip-availabilities${query([["limit", "200"]])}`, signal), ["networks", "subnets", "ports"]);
+  const { value, refusal } = useData<Thing>("addresses", (signal) => api.get(`network-ip-availabilities${query([["limit", "200"]])}`, signal), ["networks", "subnets", "ports"], 3000);
   const those: Thing[] = [...(value?.network_ip_availabilities ?? [])].filter((one) => one.total_ips > 0).sort((a, b) => b.used_ips / b.total_ips - a.used_ips / a.total_ips);
   return (
     <Panel title="Addresses, the fullest networks first">

@@ -14,7 +14,7 @@ const KINDS = LIST.map((one) => one.kind);
 
 export function useQuota(project: string) {
   const url = `quotas/${part(project)}/details`;
-  return useData<Thing>(url, (signal) => api.get(url, signal), KINDS);
+  return useData<Thing>(url, (signal) => api.get(url, signal), KINDS, 1500);
 }
 
 export const wordOf = (member: string): string => LIST.find((one) => one.member === member)?.title ?? member.replace(/_/g, " ");

@@ -16,7 +16,7 @@ export const isExplained = (member: string): boolean => TYPES.has(member);
 
 export function Explained({ id, revision }: { id: string; revision: number }): JSX.Element {
   const url = `netweft/explain/${part(id)}`;
-  const { value, refusal } = useData<Thing>(`${url} ${revision}`, (signal) => api.get(url, signal), KINDS);
+  const { value, refusal } = useData<Thing>(`${url} ${revision}`, (signal) => api.get(url, signal), KINDS, 1500);
   const told: Thing | undefined = value?.explanation;
   return (
     <aside class="explained" aria-label="Explanation">
