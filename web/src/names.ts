@@ -1,9 +1,9 @@
 // What objects are called, for links to them: asked for together, kept, and asked for again when they change.
 import { type Signal, signal } from "@preact/signals";
-import { api, query } from "./api";
+import { api, query, request } from "./api";
 import { listen } from "./live";
 import { RESOURCES } from "./resources/all";
-import { session } from "./session";
+import { type Named, isAdmin, session } from "./session";
 
 const AT_ONCE = 40;
 const names = new Map<string, Map<string, Signal<string>>>();
@@ -39,9 +39,30 @@ function want(kind: string, id: string): void {
   });
 }
 
+const people = new Map<string, Promise<Named[]>>();
+
+// projects and users: an admin's page may list all, others know their own
+function peopleOf(kind: "projects" | "users"): Promise<Named[]> {
+  const who = session.value;
+  const mine: Named[] = !who ? [] : kind === "projects" ? who.projects : [who.user];
+  if (!isAdmin.value) return Promise.resolve(mine);
+  const key = `${kind} ${who?.user.id}`;
+  const found =
+    people.get(key) ??
+    request("GET", `names/${kind}`).then(
+      (said) => said[kind] as Named[],
+      () => mine,
+    );
+  people.set(key, found);
+  return found;
+}
+
 async function fetchNames(kind: string, ids: string[]): Promise<void> {
-  if (kind === "projects") {
-    for (const one of session.value?.projects ?? []) if (ids.includes(one.id)) names.get(kind)!.get(one.id)!.value = one.name;
+  if (kind === "projects" || kind === "users") {
+    for (const one of await peopleOf(kind)) {
+      const kept = names.get(kind)!.get(one.id);
+      if (kept) kept.value = one.name;
+    }
     return;
   }
   const resource = RESOURCES[kind];

@@ -119,6 +119,11 @@ class Identity:
         found = _read(await self._about("GET", PROJECTS, token), _Projects).projects
         return sorted(found, key=lambda one: one.name)
 
+    async def names(self, token: str, kind: str) -> list[Named]:
+        """Of all projects or users, as far as identity lets the caller list them."""
+        found = _read(await self._about("GET", f"/v3/{kind}", token), dict[str, Any])
+        return msgspec.convert(found.get(kind, []), list[Named])
+
     async def log_out(self, token: str) -> None:
         await self._about("DELETE", TOKENS.partition("?")[0], token)
 

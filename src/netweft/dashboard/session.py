@@ -1,6 +1,7 @@
 """The browser's session in front of the whole application: a cookie that becomes the API's token, and nothing else.
 
     POST, GET, PUT, DELETE /dashboard/session     log in, who am I, change the project, log out
+    GET /dashboard/names/projects, .../users      what they are called, as far as identity lets the caller list them
     /dashboard/api/v2.0/...                       the request that the API knows, with the token
 
 So what anybody may do is what the API lets them.  No server remembers a session: any server takes the cookie.
@@ -23,7 +24,9 @@ from netweft.dashboard.login import Ask, Identity, Login, NotLoggedIn, Said, Ses
 
 T = TypeVar("T")
 SESSION: Final = f"{PATH}/session"
+NAMES: Final = f"{PATH}/names"
 API: Final = f"{PATH}/api"
+_NAMED = {f"{NAMES}/{kind}": kind for kind in ("projects", "users")}
 _BEHIND = ("/v2.0", "/netweft/v1/")  # what the page may ask for
 _DROPPED = frozenset({b"cookie", b"x-auth-token", b"x-service-token", b"x-subject-token"})
 _PRIVATE = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
@@ -46,7 +49,7 @@ class Sessions:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"] if scope["type"] == "http" else ""
-        if path == SESSION:
+        if path == SESSION or path in _NAMED:
             await (await self._session(Request(scope, receive)))(scope, receive, send)
         elif path.startswith(f"{API}/"):
             await self._api(scope, receive, send)
@@ -91,6 +94,8 @@ class Sessions:
         token = cookie.token_of(request.headers.get("cookie", ""))
         try:
             match request.method:
+                case _ if kind := _NAMED.get(request.url.path):
+                    return _answer({kind: await identity.names(token, kind)}) if token else _said(401, _NO_SESSION)
                 case "POST":
                     return await self._log_in(request, identity, token)
                 case "DELETE":

@@ -160,3 +160,16 @@ async def test_the_page_is_for_everybody(browser: Browser) -> None:
     assert plain.content == page.content and "content-encoding" not in plain.headers
     for path in ("..%2f..%2fetc/passwd", "app.js", "__init__.py", "LICENSES.txt", "//evil.example"):
         assert (await browser.http.get(f"/dashboard/{path}")).status_code == 404
+
+
+async def test_names_of_all_are_for_who_may_list_them(browser: Browser, password: str, alice: Alice) -> None:
+    assert (await browser("GET", "names/projects")).status_code == 401
+    await browser.log_in("alice", alice.password)
+    assert (await browser("GET", "names/users")).status_code == 403
+    await browser.log_in("admin", password)
+    projects = (await browser("GET", "names/projects")).json()["projects"]
+    assert {"id": alice.project_id, "name": "blue"} in projects and all(
+        one.keys() == {"id", "name"} for one in projects
+    )
+    assert {"id": alice.id, "name": "alice"} in (await browser("GET", "names/users")).json()["users"]
+    assert (await browser("GET", "names/tokens")).status_code == 404

@@ -157,7 +157,8 @@ def test_keystone_away_is_503_and_known_tokens_go_on(cloud: Cloud) -> None:
 
 def test_the_dashboard_logs_in_at_the_clouds_keystone(cloud: Cloud) -> None:
     url = cloud.server.url
-    with httpx.Client(base_url=f"{url}/dashboard", headers={"x-netweft-dashboard": "1", "origin": url}) as browser:
+    own = {"x-netweft-dashboard": "1", "origin": url}
+    with httpx.Client(base_url=f"{url}/dashboard", headers=own, timeout=120) as browser:
         assert browser.post("/session", json={"user": "ann", "password": "wrong"}).status_code == 401
         begun = browser.post("/session", json={"user": "ann", "password": PASSWORD})
         assert begun.status_code == 201, begun.text

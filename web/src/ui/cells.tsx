@@ -36,7 +36,7 @@ export function Ref({ kind, id }: { kind: string; id: string | null | undefined 
   if (!id) return <span class="dim">–</span>;
   const name = nameOf(kind, id).value;
   const text = name ? <span>{name}</span> : <Id id={id} />;
-  return kind === "projects" ? text : <a href={href([kind, id])}>{text}</a>;
+  return kind === "projects" || kind === "users" ? text : <a href={href([kind, id])}>{text}</a>;
 }
 
 export function Refs({ kind, ids }: { kind: string; ids: string[] | undefined }): JSX.Element {

@@ -3,10 +3,9 @@ import type { JSX } from "preact";
 import { type Thing, api, part } from "../api";
 import { useData } from "../data";
 import { href } from "../route";
-import { Alive, Id, Time } from "./cells";
+import { Alive, Ref, Time } from "./cells";
 import { Refused } from "./notice";
 import { LIST } from "../resources/all";
-import { session } from "../session";
 
 const TYPES = new Set(["port", "network", "router", "floatingip", "security_group", "agent"]);
 const KINDS = ["ports", "networks", "subnets", "routers", "floatingips", "security_groups", "security_group_rules", "agents"];
@@ -86,7 +85,6 @@ const WORDS: Record<string, string> = { insert: "made", update: "changed", delet
 
 export function Actor({ by }: { by: string }): JSX.Element {
   const [type, id] = by.split(" ", 2);
-  const me = session.value?.user;
-  if (type === "user") return id === me?.id ? <span>{me.name}</span> : <Id id={id} />;
+  if (type === "user") return <Ref kind="users" id={id} />;
   return <code>{by || "unknown"}</code>;
 }

@@ -18,6 +18,7 @@ from starlette.websockets import WebSocket
 
 from netweft.api.attributes import Resource
 from netweft.dashboard import PATH, cookie, guard
+from netweft.dashboard.live.pace import Pace
 from netweft.dashboard.live.page import CROWDED, OTHER, OVER, Page
 from netweft.dashboard.live.sight import Change, Sight
 from netweft.plugins.identity import Authenticate, Context, IdentityUnavailable, Unauthorized
@@ -35,6 +36,7 @@ SETTLE_SECONDS = 0.005
 RETRY_SECONDS = 1.0
 LOOK_SECONDS = 10.0  # at tokens, whatever was heard of them
 HEARD_SECONDS = 0.1  # by then identity has heard, too, what another server revoked
+DOUBTS_APART_SECONDS = 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -80,6 +82,7 @@ class Live:
         self._sights: dict[_Key, Sight] = {}
         self._joining: list[Page] = []
         self._revision: int | None = None
+        self._pace = Pace()
         self._bell: Bell | None = None
         self._wake = asyncio.Event()
         self._doubt = asyncio.Event()  # what tokens are worth may have changed
@@ -117,6 +120,7 @@ class Live:
         if text:
             await websocket.send_denial_response(JSONResponse({"error": text}, status_code=status))
             return
+        await self._pace.turn(context.user_id)
         page = Page(websocket, token, context)
         self._enter(page)
         try:
@@ -224,12 +228,14 @@ class Live:
 
     async def _look_at_tokens(self) -> None:
         """Whoever has no session any more, or another project or role, is told so, and comes again if they may."""
+        now, looked = asyncio.get_running_loop().time, float("-inf")
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_SECONDS):
                     await self._doubt.wait()
-            await asyncio.sleep(HEARD_SECONDS)
+            await asyncio.sleep(max(HEARD_SECONDS, looked + DOUBTS_APART_SECONDS - now()))
             self._doubt.clear()
+            looked = now()
             for token in {page.token for page in self._pages}:
                 key = await self._worth(token)
                 for page in [page for page in self._pages if page.token == token]:
