@@ -5,6 +5,7 @@ import { BuildPage } from "./build";
 import { OverviewPage } from "./overview";
 import { QuotasPage } from "./quotas";
 import { TopologyPage } from "./topology";
+import { TracePage } from "./trace";
 
 export interface Page {
   path: string;
@@ -20,6 +21,7 @@ export const GROUPS = ["", "Network", "Routing", "Security", "Project", "Region"
 export const PAGES: Page[] = [
   { path: "overview", title: "Overview", group: "", show: OverviewPage },
   { path: "topology", title: "Topology", group: "", show: TopologyPage },
+  { path: "trace", title: "Trace", group: "", show: TracePage },
   { path: "build", title: "Build a network", group: "", changes: true, show: BuildPage },
   { path: "activity", title: "Activity", group: "Project", show: ActivityPage },
   { path: "quotas", title: "Quotas", group: "Project", show: QuotasPage },

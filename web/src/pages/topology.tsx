@@ -28,7 +28,7 @@ export function TopologyPage(): JSX.Element {
   const open = new Set((asked.get("open") ?? "").split(",").filter(Boolean));
   const svg = useRef<SVGSVGElement>(null);
   const mine = session.value?.project?.id ?? "";
-  const { things, more, refusal, again } = useTopology(`${mine} ${all} ${at} ${hops}`, isAdmin.value && !all ? mine : "", at, hops);
+  const { things, more, refusal, again } = useTopology(`${mine} ${all} ${at} ${hops}`, at ? { at, hops } : { project: isAdmin.value && !all ? mine : "" });
   const drawn = useMemo(() => things && draw(things, { at, hops, open, keep: NONE }), [things, again, at, hops, asked.get("open")]);
 
   const set = (name: string, value: string | null): URLSearchParams => {

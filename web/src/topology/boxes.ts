@@ -86,7 +86,7 @@ function networks(graph: Graph, shown: Shown, open: ReadonlySet<string>, boxes: 
   const sorted = [...shown.nets].sort((a, b) => place(a) - place(b));
   const first = sorted.find(lone);
   for (const net of sorted) {
-    const those = (graph.ports.get(net.id) ?? []).filter((port) => !shown.near || shown.near.has(port.id) || shown.near.has(net.id));
+    const those = (graph.ports.get(net.id) ?? []).filter((port) => !shown.only || shown.only.has(port.id));
     const ports = those.length ? portsBox(net, those, open.has(net.id)) : undefined;
     const box = networkBox(net);
     box.height = Math.max(box.height, ports?.height ?? 0);
@@ -129,7 +129,7 @@ function routerBox(router: Router, here: ReadonlySet<string>, shown: Shown, open
   if (open && nat.length > NAT + 1) rows.push({ key: "fewer", left: "fewer floating IPs", opens: router.id });
   const more = shown.folded.find((one) => one.router === router.id);
   const hidden = new Set(more?.members);
-  const legs = router.legs.filter((leg) => !hidden.has(leg.network));
+  const legs = router.legs.filter((leg) => !hidden.has(leg.network) && (!shown.only || here.has(leg.network)));
   legs.sort((a, b) => (rank.get(a.network) ?? 0) - (rank.get(b.network) ?? 0));
   for (const leg of legs) {
     const word = leg.works ? "" : "DOWN";

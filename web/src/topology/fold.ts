@@ -9,7 +9,8 @@ export interface Wanted {
   at?: string; // an object's id: only what is around it
   hops: number;
   open: ReadonlySet<string>; // ids of what is not to be in one box
-  keep: ReadonlySet<string>; // what has to be seen, e.g. a trace's way
+  keep: ReadonlySet<string>; // what has to be seen
+  only?: ReadonlySet<string>; // nothing else, e.g. a trace's way
 }
 
 export interface Folded {
@@ -27,11 +28,11 @@ export interface Shown {
   routers: Router[];
   nets: Net[];
   folded: Folded[];
-  near: ReadonlySet<string> | null; // all that is around Wanted.at
+  only?: ReadonlySet<string>;
 }
 
 export function shown(graph: Graph, wanted: Wanted): Shown {
-  const near = wanted.at ? around(graph, wanted.at, wanted.hops) : null;
+  const near = wanted.only ?? (wanted.at ? around(graph, wanted.at, wanted.hops) : null);
   const seen = (id: string): boolean => !near || near.has(id);
   const byName = (a: Net | Router, b: Net | Router): number => natural(a.name, b.name) || natural(a.id, b.id);
   const externals = [...graph.nets.values()].filter((net) => net.external && seen(net.id)).sort(byName);
@@ -40,7 +41,7 @@ export function shown(graph: Graph, wanted: Wanted): Shown {
   const folding = new Folding(graph, wanted, inside);
   const routers = folding.routers(all);
   const nets = folding.networks(routers, all);
-  return { externals, routers, nets, folded: folding.made, near };
+  return { externals, routers, nets, folded: folding.made, only: wanted.only };
 }
 
 class Folding {

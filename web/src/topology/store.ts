@@ -77,6 +77,14 @@ class Rows {
     this.put("subnets", await byIds("subnets", "network_id", this.kept.networks.keys(), this.signal));
   }
 
+  // these, and what joins them
+  async exactly(ids: readonly string[]): Promise<void> {
+    const found = await Promise.all(KINDS.map((kind) => byIds(kind, "id", ids, this.signal)));
+    KINDS.forEach((kind, at) => this.put(kind, found[at]));
+    this.put("ports", await byIds("ports", "device_id", this.kept.routers.keys(), this.signal));
+    this.put("subnets", await byIds("subnets", "network_id", this.kept.networks.keys(), this.signal));
+  }
+
   // what is named and not there: others' networks, which one uses; the routers of interfaces
   private async named(): Promise<void> {
     const { networks, routers, ports } = this.kept;
@@ -105,10 +113,14 @@ class Rows {
   }
 }
 
-export function useTopology(key: string, project: string, at: string | undefined, hops: number): Kept {
+export type Start = { project: string } | { at: string; hops: number } | { ids: readonly string[] };
+
+// another key is another picture
+export function useTopology(key: string, start: Start): Kept {
   const [state, setState] = useState<Kept & { key: string }>({ key, more: [], again: 0 });
   useEffect(() => {
     const gone = new AbortController();
+    const project = "project" in start ? start.project : "";
     let rows = new Rows(project, gone.signal);
     let again = 0;
     let running = false;
@@ -120,7 +132,7 @@ export function useTopology(key: string, project: string, at: string | undefined
         all = false;
         waiting.clear();
         const next = new Rows(project, gone.signal);
-        await (at ? next.around(at, hops) : next.load());
+        await ("ids" in start ? next.exactly(start.ids) : "at" in start ? next.around(start.at, start.hops) : next.load());
         rows = next;
         return;
       }
@@ -163,6 +175,6 @@ export function useTopology(key: string, project: string, at: string | undefined
       gone.abort();
       for (const stop of stops) stop();
     };
-  }, [key, project, at, hops]);
+  }, [key]);
   return state.key === key ? state : { more: [], again: 0 };
 }

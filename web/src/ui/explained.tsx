@@ -32,7 +32,7 @@ export function Explained({ id, revision }: { id: string; revision: number }): J
   );
 }
 
-function Findings({ of }: { of: Thing[] }): JSX.Element {
+export function Findings({ of }: { of: Thing[] }): JSX.Element {
   return (
     <ul class="findings">
       {of.map((one, at) => (
