@@ -24,6 +24,7 @@ _WORDS = {True: "it passes", False: "it does not pass", None: "not found out whe
 @click.option("--source-port", type=click.IntRange(1, 65535), help="of a connection that is there already")
 @click.option("--source-address", default="", help="another address than the port's own")
 @click.option("--size", type=click.IntRange(0, 65535), default=0, help="of the packet, with its IP header")
+@click.option("--probe", is_flag=True, help="send a packet at the port FROM, where all else lets it pass")
 @click.option("--reply", is_flag=True, help="show the way of the answer, too")
 @click.option("--flows", is_flag=True, help="show the flows that it meets in Open vSwitch (for who sees agents)")
 @click.option(
@@ -42,6 +43,7 @@ def trace(
     size: int,
     what_if: Path | None,
     *,
+    probe: bool,
     reply: bool,
     flows: bool,
     as_json: bool,
@@ -54,6 +56,7 @@ def trace(
     """
     asked: dict[str, Any] = {"from": from_, "to": to, "protocol": protocol, "size": size}
     asked |= {"source_address": source_address} if source_address else {}
+    asked |= {"probe": True} if probe else {}
     asked |= {name: value for name, value in (("port", port), ("source_port", source_port)) if value is not None}
     try:
         if what_if is not None:
@@ -82,6 +85,10 @@ def text(told: Mapping[str, Any], *, reply: bool, flows: bool) -> Iterator[str]:
             yield f"{'there' if direction == 'forward' else 'back'}:"
             yield from _steps(told[direction])
             yield from _nodes(told, direction, flows=flows)
+    if told.get("probe"):
+        seen = ", ".join(f"{one['host']} {one['interface']}" for one in told["probe"]["seen"])
+        words = {True: "has arrived", False: "has not arrived", None: "was not seen"}
+        yield f"probe: {words[told['probe']['arrived']]}{f', seen at {seen}' if seen else ''}"
     findings = sorted(told["findings"], key=lambda one: not one["blocks"])
     if findings:
         yield "in its way:" if findings[0]["blocks"] else "to know:"

@@ -31,10 +31,20 @@ class Sent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     ttl: int = 64
 
 
+class Probe(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A packet to be known again, looked for at these interfaces; where the question has a port and a packet, sent
+    there.  mark: hexadecimal, what it carries.  length: of its frame."""
+
+    mark: str
+    length: int
+    interfaces: tuple[str, ...] = ()
+
+
 class Ask(Struct, frozen=True, kw_only=True, tag="ask", omit_defaults=True):
     """port_id: from where the packet starts, or what is asked about where there is none.
     network_id: else, the network that it comes in for, by the wire or, with tunnel_src, out of a tunnel from there.
-    reply: it answers what was let through before.  also: other ports of which the node says how they are."""
+    reply: it answers what was let through before.  also: other ports of which the node says how they are.
+    probe: nothing else is asked."""
 
     id: str
     port_id: str = ""
@@ -43,6 +53,7 @@ class Ask(Struct, frozen=True, kw_only=True, tag="ask", omit_defaults=True):
     packet: Sent | None = None
     reply: bool = False
     also: tuple[str, ...] = ()
+    probe: Probe | None = None
 
 
 class Hop(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -99,7 +110,7 @@ class Interface(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 class Answer(Struct, frozen=True, kw_only=True, tag="answer", omit_defaults=True):
     """error: why there is nothing to say.  tracked: what the connection tracker was asked and said, in words.
-    revision: of the view that it is about."""
+    revision: of the view that it is about.  seen: the interfaces where a probe was seen, in that order."""
 
     id: str
     error: str = ""
@@ -110,6 +121,7 @@ class Answer(Struct, frozen=True, kw_only=True, tag="answer", omit_defaults=True
     differs: tuple[Differs, ...] = ()
     interfaces: tuple[Interface, ...] = ()
     tracked: tuple[str, ...] = ()
+    seen: tuple[str, ...] = ()
 
 
 def cut(text: str) -> str:

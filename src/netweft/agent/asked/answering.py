@@ -9,15 +9,17 @@ from msgspec.structs import replace
 
 from netweft.agent.asked.differences import differences, interfaces
 from netweft.agent.asked.entry import NotHere
+from netweft.agent.asked.probing import probed
 from netweft.agent.asked.tracing import traced
 from netweft.dataplane.unixctl.client import CommandFailed, command
-from netweft.wire.questions import SECONDS, Answer, Ask
+from netweft.wire.questions import SECONDS, Answer, Ask, Probe
 
 if TYPE_CHECKING:
     from netweft.agent.loop import Agent
 
 PER_SECOND: Final = 20.0  # questions, for long
 BURST: Final = 60.0
+MOST_PROBES: Final = 4
 
 
 class Answering:
@@ -26,15 +28,30 @@ class Answering:
         self._command = partial(command, Path(agent.settings.ovs_run_dir))
         self._turn = asyncio.Semaphore(1)
         self._left, self._since = BURST, 0.0
+        self._probing = 0
 
     async def answer(self, question: Ask) -> Answer:
         if not self._may():
             return Answer(id=question.id, error="too much is asked of this node")
         try:
-            async with asyncio.timeout(SECONDS), self._turn:
-                return await self._answer(question)
+            async with asyncio.timeout(SECONDS):
+                if question.probe is not None:  # vswitchd is not asked for it
+                    return await self._probed(question, question.probe)
+                async with self._turn:
+                    return await self._answer(question)
         except TimeoutError:
             return Answer(id=question.id, error="Open vSwitch does not answer in time")
+
+    async def _probed(self, question: Ask, probe: Probe) -> Answer:
+        if self._probing >= MOST_PROBES:
+            return Answer(id=question.id, error="too many probes at once")
+        self._probing += 1
+        try:
+            return Answer(id=question.id, seen=await probed(self._agent, question, probe))
+        except NotHere as problem:
+            return Answer(id=question.id, error=str(problem))
+        finally:
+            self._probing -= 1
 
     async def _answer(self, question: Ask) -> Answer:
         try:

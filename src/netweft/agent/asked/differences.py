@@ -68,6 +68,7 @@ def interfaces(agent: "Agent", question: Ask, exits: Iterable[Exit]) -> tuple[In
         elif here is not None:  # a trunk's sub-port, on its parent's
             found.append((here.port_name, port_id))
     uplinks = [nic.name for bridge in mapped(agent).values() for nic in view.nics(bridge)]
+    uplinks += [agent.settings.underlay] if agent.settings.underlay else []
     uplinks += [out.interface for out in exits if out.kind in ("tunnel", "wire")]
     found += [(name, "") for name in dict.fromkeys(uplinks)]
     return tuple(_interface(agent, name, port_id) for name, port_id in found)

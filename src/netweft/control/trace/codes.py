@@ -154,6 +154,12 @@ NOT_AS_WANTED = _operators(
     _LOG,
 )
 
+PROBE_LOST = _operators(
+    "probe-lost",
+    "A packet that was sent to try it has not arrived, which passes by the rows and by Open vSwitch on each host.",
+    "tcpdump -eni {interface}  # on {host}, and look at what is between the hosts: cables, switches, MTU, firewalls",
+)
+
 CODES = tuple(value for value in list(globals().values()) if isinstance(value, Code))
 PACKET = (
     NO_RULE_OUT, NO_RULE_IN, NO_GROUP, SPOOFED, NO_COMMON_VERSION, SUBNET_NO_GATEWAY, GATEWAY_NOBODYS, NO_ROUTE,

@@ -14,6 +14,7 @@ from netweft.api.resources.explain.asked import Asks
 from netweft.api.resources.trace import nodes
 from netweft.api.resources.trace.compared import Layered, compared
 from netweft.api.resources.trace.nodes import Followed, Goal, HostAt, follow, goal_of
+from netweft.api.resources.trace.probing import Probed, finding, probe
 from netweft.control.explain.snapshot import Row, Snapshot
 from netweft.control.trace.ends import Begun
 from netweft.control.trace.walk import Start
@@ -24,12 +25,13 @@ MOST_OF_ONE: Final = 4
 
 
 class Lower(NamedTuple):
-    """findings: with layer and direction.  asked: whether any node was."""
+    """findings: with layer and direction.  asked: whether any node was.  probed: None: no packet was sent."""
 
     there: Followed
     back: Followed
     findings: tuple[tuple[str, Layered], ...] = ()
     asked: bool = True
+    probed: Probed | None = None
 
 
 NOT_ASKED = Lower(Followed(), Followed(), asked=False)
@@ -42,7 +44,10 @@ class Nodes:
         self._asks, self._host_at = asks, host_at
         self._running: Counter[str] = Counter()
 
-    async def look(self, user: str, seen: Snapshot, begun: Begun, there: Way, back: Way | None) -> Lower:
+    async def look(
+        self, user: str, seen: Snapshot, begun: Begun, there: Way, back: Way | None, *, probes: bool = False
+    ) -> Lower:
+        """probes: a packet may be sent, where all else lets it pass."""
         if self._asks is None or begun.start is None:
             return NOT_ASKED
         if self._running.total() >= MOST or self._running[user] >= MOST_OF_ONE:
@@ -53,15 +58,20 @@ class Nodes:
         ]
         also = tuple(port["id"] for port in ends)
         with self._counted(user):
+            probed = None
             forth = self._way(seen, begun.start, there, goal_of(seen, there, begun.target), also, reply=False)
             ways = await asyncio.gather(forth, self._back(seen, begun.start, there, back, also))
+            if probes and begun.start.port is not None and ways[0].arrived and not there.blocked:
+                probed = await probe(self._asks, ways[0])
         found = [
             (direction, one)
             for direction, followed, way in (("forward", ways[0], there), ("return", ways[1], back))
             if way is not None and (direction == "forward" or (ways[0].arrived and not there.blocked))
             for one in compared(seen, followed, way, _about(way, ends), ends)
         ]
-        return Lower(ways[0], ways[1], tuple(found))
+        lost = finding(probed, _about(there, ends)) if probed else None
+        found += [("forward", ("probe", lost))] if lost else []
+        return Lower(ways[0], ways[1], tuple(found), probed=probed)
 
     async def _back(
         self, seen: Snapshot, start: Start, there: Way, back: Way | None, also: tuple[str, ...]

@@ -71,10 +71,19 @@ def layers(ways: Sequence[Way | None], lower: Lower) -> Object:
     """What each of them says of the packet there and back."""
     by_rows = [None if one is None or one.end == UNKNOWN else not one.blocked for one in ways]
     seen = [lower.there.arrived, lower.back.arrived] if lower.asked else [None, None]
-    return {
+    found = {
         "api": dict(zip(DIRECTIONS, map(_word, by_rows), strict=True)),
         "openvswitch": dict(zip(DIRECTIONS, map(_word, seen), strict=True)),
     }
+    return found | ({"probe": {DIRECTIONS[0]: _word(lower.probed.arrived)}} if lower.probed else {})
+
+
+def probe(lower: Lower, *, sees_nodes: bool) -> Object | None:
+    """None: no packet was sent."""
+    if lower.probed is None:
+        return None
+    seen = [{"host": host, "interface": interface} for host, interface in lower.probed.seen] if sees_nodes else []
+    return {"arrived": lower.probed.arrived, "seen": seen}
 
 
 def _word(passes: bool | None) -> str:

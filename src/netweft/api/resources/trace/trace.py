@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Route
 
 from netweft.api.attributes import Resource
 from netweft.api.encoding import json_response
+from netweft.api.faults import HTTPBadRequest
 from netweft.api.gate import Gate
 from netweft.api.policy import Policy, may
 from netweft.api.resources.explain.asked import Asks
@@ -54,6 +55,7 @@ class Traced(NamedTuple):
     there: Way
     back: Way | None
     findings: list[Object]
+    probes: bool
 
 
 class Trace:
@@ -88,7 +90,8 @@ class Trace:
         traced = await self._run.read_much(self._by_rows, context, wanted, suppose, self._lags())
         lower = NOT_ASKED
         if wanted.what_if is UNSET:
-            lower = await self._nodes.look(context.user_id, traced.seen, traced.begun, traced.there, traced.back)
+            ways = (traced.begun, traced.there, traced.back)
+            lower = await self._nodes.look(context.user_id, traced.seen, *ways, probes=traced.probes)
         return json_response({"trace": self._told(context, traced, lower)})
 
     async def _host_at(self, tunnel_address: str) -> str:
@@ -108,6 +111,8 @@ class Trace:
         frm, to = self._start(context, self._ends.find(context, wanted.from_)), self._ends.find(context, wanted.to)
         with self._store.read() as tx:
             seen = self._seen(context, tx, frm, to, suppose, lags)
+            if wanted.probe:
+                self._check_may_send(context, tx, frm)
         protocol = {version: number_of(wanted, version) for version in (4, 6)}
         with_ports = protocol[4] in WITH_PORTS
         sport = (wanted.source_port or SOURCE_PORT) if with_ports else 0
@@ -121,7 +126,7 @@ class Trace:
             for direction, way in ((FORWARD, there), (RETURN, back))
             for one in (way.findings if way else ())
         ]
-        return Traced(frm, to, seen, begun, there, back, _once(findings))
+        return Traced(frm, to, seen, begun, there, back, _once(findings), wanted.probe)
 
     def _start(self, context: Context, end: ends.End) -> ends.End:
         """Of an address: the port that has it, or somebody outside."""
@@ -131,6 +136,13 @@ class Trace:
         if len(found) > 1:
             raise ends.SeveralOfThatName(name=end.address, ids=", ".join(one["id"] for one in found))
         return replace_end(end, found[0]["id"]) if found else end
+
+    def _check_may_send(self, context: Context, tx: ReadTransaction, frm: ends.End) -> None:
+        """Who may change the port may send from it.  Raises PolicyNotAuthorized."""
+        port = tx.get("ports", frm.id) if frm.kind == ends.PORTS else None
+        if port is None:
+            raise HTTPBadRequest("A probe is sent at a port: give one that it is from")
+        self._policies["ports"].require(tx, context, "update_port", port)
 
     def _seen(
         self,
@@ -175,6 +187,7 @@ class Trace:
         findings = _once([*traced.findings, *below])
         shown = [told.way(self._types, one, sees_nodes=sees_nodes) if one else None for one in ways]
         unseen = [*lower.there.unseen, *lower.back.unseen]
+        unseen += [f"probe: {lower.probed.why}"] if lower.probed and lower.probed.why else []
         passes = told.passes(ways, findings)
         return {
             "from": traced.frm.said(),
@@ -186,6 +199,7 @@ class Trace:
             "assumptions": list(dict.fromkeys(assumed)),
             "forward": shown[0],
             "return": shown[1],
+            "probe": told.probe(lower, sees_nodes=sees_nodes),
             "layers": told.layers(ways, lower),
             "nodes": told.nodes(lower) if sees_nodes else [],
             "unseen": list(dict.fromkeys(unseen)) if sees_nodes else ["openvswitch"] if unseen else [],

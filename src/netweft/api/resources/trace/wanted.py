@@ -17,8 +17,8 @@ MOST_SUPPOSED = 20  # rules and routes that are not there yet
 
 class Wanted(Struct, frozen=True, forbid_unknown_fields=True, rename={"from_": "from"}):
     """from_, to: the name or id of a port, an address, a floating IP, or `outside`.  source_address: another than the
-    port's own.  size: of the packet in bytes, with its IP header.  what_if: rules and routes as if they were there:
-    then nothing but rows is looked at."""
+    port's own.  size: of the packet in bytes, with its IP header.  probe: a packet is sent, where all lets it pass.
+    what_if: rules and routes as if they were there: then nothing but rows is looked at."""
 
     from_: str
     to: str
@@ -27,6 +27,7 @@ class Wanted(Struct, frozen=True, forbid_unknown_fields=True, rename={"from_": "
     source_port: int | None = None
     source_address: str = ""
     size: int = 0
+    probe: bool = False
     what_if: dict[str, Any] | UnsetType = UNSET
 
 

@@ -1,0 +1,60 @@
+"""A packet with a mark is put in where a VM's comes in, and looked for at interfaces of this node.
+
+Sent and looked for only where a server asks for it; nothing is written but that packet."""
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from netweft.agent.asked.entry import NotHere
+from netweft.dataplane.host.sniffing import Sniffer
+from netweft.dataplane.openflow.errors import OpenFlowError
+from netweft.dataplane.openflow.fields import VLAN_PRESENT
+from netweft.dataplane.openflow.flow import PushVlan, SetField
+from netweft.dataplane.packets.probe import PROTOCOLS, probe
+from netweft.services.addresses import octets, parsed
+from netweft.services.l2.announce import Packet
+from netweft.services.pipeline import INT
+from netweft.wire.questions import Ask, Probe, Sent
+
+if TYPE_CHECKING:
+    from netweft.agent.loop import Agent
+
+SETTLE: Final = 0.25  # seconds until other nodes look too
+LOOK: Final = 1.2  # seconds in all
+_SMALLEST: Final = 60  # bytes of a frame, as some NICs pad it
+FIRST: Final = next(iter(INT.tables.values()))
+
+
+async def probed(agent: "Agent", question: Ask, asked: Probe) -> tuple[str, ...]:
+    """The interfaces where it was seen.  Raises NotHere."""
+    mark = bytes.fromhex(asked.mark)
+    if len(mark) < _SMALLEST:
+        raise NotHere("a mark that is too short")
+    packet = _packet(agent, question, mark) if question.packet and question.port_id else None
+    length = len(packet.frame) if packet else asked.length
+    try:
+        with Sniffer(asked.interfaces, mark, length) as sniffer:
+            if packet is not None:
+                await asyncio.sleep(SETTLE)
+                await agent.bridges[INT.role].send_packet(packet)
+            await sniffer.until(asked.interfaces, LOOK - (SETTLE if packet else 0.0))
+            return tuple(sniffer.seen)
+    except (OSError, OpenFlowError) as error:
+        raise NotHere(f"no probe can be sent or seen: {error}") from None
+
+
+def _packet(agent: "Agent", question: Ask, mark: bytes) -> Packet:
+    """As if the port's VM had sent it."""
+    sent = question.packet
+    here = agent.desired.local_port(question.port_id)
+    if sent is None or here is None or here.ofport <= 0:
+        raise NotHere("the port is not wired here")
+    if sent.protocol not in PROTOCOLS:
+        raise NotHere("there is no probe of this protocol")
+    tag = (PushVlan(), SetField("vlan_vid", here.tag | VLAN_PRESENT)) if here.tag else ()
+    return Packet(frame(sent, mark), (*tag, SetField("nxm_in_port", here.ofport), FIRST.resubmit))
+
+
+def frame(sent: Sent, mark: bytes) -> bytes:
+    macs, ends = (octets(sent.eth_src), octets(sent.eth_dst)), (parsed(sent.src), parsed(sent.dst))
+    return probe(macs, ends, sent.protocol, (sent.sport, sent.dport), mark)

@@ -1,0 +1,67 @@
+"""Who is asked to look for a probe, and what it comes to where it was seen or not."""
+
+import pytest
+
+from netweft.api.resources.trace.nodes import Followed, Looked
+from netweft.api.resources.trace.probing import finding, probe
+from netweft.feed.questions import Silence
+from netweft.wire.questions import Answer, Ask, Exit, Interface, Sent
+
+PACKET = Sent(eth_src="a", eth_dst="b", src="10.0.0.1", dst="10.0.0.2", protocol=17, sport=1, dport=2)
+NIC = Interface(name="eth0")
+OUT = Answer(id="", exits=(Exit(kind="tunnel", interface="eth0", tunnel="192.0.2.2"),), interfaces=(NIC,))
+HERE = Answer(id="", exits=(Exit(kind="port", interface="tap2"),), interfaces=(NIC,))
+FOLLOWED = Followed(
+    looked=[
+        Looked("hv1", Ask(id="", port_id="p", packet=PACKET), OUT),
+        Looked("hv2", Ask(id="", network_id="n", packet=PACKET), HERE),
+    ],
+    arrived=True,
+)
+
+
+class Nodes:
+    def __init__(self, **seen: tuple[str, ...] | str) -> None:
+        self.seen, self.asked = seen, dict[str, Ask]()
+
+    async def ask(self, node: str, question: Ask) -> Answer | Silence:
+        self.asked[node] = question
+        said = self.seen[node]
+        return Silence(said) if isinstance(said, str) else Answer(id="", seen=said)
+
+
+async def test_it_is_sent_at_the_port_and_looked_for_on_the_way() -> None:
+    nodes = Nodes(hv1=("eth0",), hv2=("eth0", "tap2"))
+    found = await probe(nodes, FOLLOWED)
+    assert found.arrived
+    assert found.seen == (("hv1", "eth0"), ("hv2", "eth0"), ("hv2", "tap2"))
+    assert finding(found, {"id": "p"}) is None
+    first, second = nodes.asked["hv1"], nodes.asked["hv2"]
+    assert (first.port_id, first.packet, second.port_id, second.packet) == ("p", PACKET, "", None)
+    assert first.probe is not None
+    assert second.probe is not None
+    assert first.probe.mark == second.probe.mark
+    assert (second.probe.interfaces, second.probe.length) == (("tap2", "eth0"), 14 + 20 + 8 + 64)
+
+
+@pytest.mark.parametrize(
+    ("seen", "missed"),
+    [
+        ({"hv1": ("eth0",), "hv2": ()}, ("hv2", "tap2")),
+        ({"hv1": ("eth0",), "hv2": ("eth0",)}, ("hv2", "tap2")),
+        ({"hv1": (), "hv2": ()}, ("hv1", "eth0")),
+    ],
+)
+async def test_it_is_lost(seen: dict[str, tuple[str, ...]], missed: tuple[str, str]) -> None:
+    found = await probe(Nodes(**seen), FOLLOWED)
+    assert (found.arrived, found.missed) == (False, missed)
+    said = finding(found, {"id": "p"})
+    assert said is not None
+    assert said.code.code == "probe-lost"
+    assert f"not at {missed[0]} {missed[1]}" in said.told.detail
+
+
+async def test_a_node_that_does_not_look_says_nothing_about_it() -> None:
+    found = await probe(Nodes(hv1=("eth0",), hv2="its agent does not answer"), FOLLOWED)
+    assert (found.arrived, found.why) == (None, "hv2: its agent does not answer")
+    assert finding(found, {"id": "p"}) is None
