@@ -5,7 +5,6 @@ switch, decide what a change means, or keep anything on disk.
 """
 
 import asyncio
-import contextlib
 import random
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -193,8 +192,12 @@ class FeedClient:
     async def _answer(
         self, answer: Callable[[Ask], Awaitable[Answer]], question: Ask, socket: ClientConnection
     ) -> None:
-        with contextlib.suppress(ConnectionClosed):
+        try:
             await socket.send(wire.encode(await answer(question)))
+        except ConnectionClosed:
+            pass
+        except Exception:  # whatever is asked: the session goes on
+            log.exception("a question was not answered")
 
     async def _send(self, socket: ClientConnection) -> None:
         """From the first answer on: the server takes reports only from who is subscribed."""

@@ -27,7 +27,7 @@ class Answering:
         self._agent = agent
         self._command = partial(command, Path(agent.settings.ovs_run_dir))
         self._turn = asyncio.Semaphore(1)
-        self._left, self._since = BURST, 0.0
+        self._left, self._since = BURST, float("-inf")
         self._probing = 0
 
     async def answer(self, question: Ask) -> Answer:

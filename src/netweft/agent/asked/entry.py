@@ -1,6 +1,10 @@
 """How a packet that is asked about comes into Open vSwitch here: the bridge, and the flow for `ofproto/trace`."""
 
+import re
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+from msgspec.structs import replace
 
 from netweft.agent.facts import bridge_mappings
 from netweft.model import Segment
@@ -13,11 +17,24 @@ if TYPE_CHECKING:
     from netweft.agent.loop import Agent
 
 _PORTS: Final = {6: "tcp", 17: "udp", 132: "sctp"}
+_MAC: Final = re.compile("[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
 _ICMP: Final = {(4, 1): "icmp", (6, 58): "icmp6"}
 
 
 class NotHere(Exception):
     """There is no way in for it; the message says why."""
+
+
+def check(packet: Sent) -> None:
+    """What one node says of a packet another is asked about: here it becomes part of a command.  Raises NotHere."""
+    try:
+        versions = {ip_address(packet.src).version, ip_address(packet.dst).version}
+    except ValueError:
+        raise NotHere("no packet: its addresses are none") from None
+    numbers = (packet.protocol, packet.ttl, packet.sport >> 8, packet.dport >> 8)
+    macs = _MAC.fullmatch(packet.eth_src) and _MAC.fullmatch(packet.eth_dst)
+    if len(versions) > 1 or not macs or "%" in packet.src + packet.dst or not all(0 <= one < 256 for one in numbers):
+        raise NotHere("no packet: its fields go together with none")
 
 
 class Entry(NamedTuple):
@@ -27,6 +44,9 @@ class Entry(NamedTuple):
 
 def entry(agent: "Agent", question: Ask, packet: Sent) -> Entry:
     """Raises NotHere."""
+    check(packet)
+    if question.tunnel_src:
+        check(replace(packet, src=question.tunnel_src, dst=question.tunnel_src))
     if question.port_id:
         return _from_port(agent, question.port_id, packet)
     network = agent.desired.view.networks.get(question.network_id)

@@ -5,7 +5,7 @@ Sent and looked for only where a server asks for it; nothing is written but that
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from netweft.agent.asked.entry import NotHere
+from netweft.agent.asked.entry import NotHere, check
 from netweft.dataplane.host.sniffing import Sniffer
 from netweft.dataplane.openflow.errors import OpenFlowError
 from netweft.dataplane.openflow.fields import VLAN_PRESENT
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 SETTLE: Final = 0.25  # seconds until other nodes look too
 LOOK: Final = 1.2  # seconds in all
+MOST: Final = 64  # bytes of a mark, and interfaces
+_FRAME: Final = 1500
 _SMALLEST: Final = 60  # bytes of a frame, as some NICs pad it
 FIRST: Final = next(iter(INT.tables.values()))
 
 
 async def probed(agent: "Agent", question: Ask, asked: Probe) -> tuple[str, ...]:
     """The interfaces where it was seen.  Raises NotHere."""
-    mark = bytes.fromhex(asked.mark)
-    if len(mark) < _SMALLEST:
-        raise NotHere("a mark that is too short")
+    mark = _mark(asked)
     packet = _packet(agent, question, mark) if question.packet and question.port_id else None
     length = len(packet.frame) if packet else asked.length
     try:
@@ -43,10 +43,22 @@ async def probed(agent: "Agent", question: Ask, asked: Probe) -> tuple[str, ...]
         raise NotHere(f"no probe can be sent or seen: {error}") from None
 
 
+def _mark(asked: Probe) -> bytes:
+    try:
+        mark = bytes.fromhex(asked.mark)
+    except ValueError:
+        mark = b""
+    if not _SMALLEST <= len(mark) <= MOST or len(asked.interfaces) > MOST or not 0 <= asked.length <= _FRAME:
+        raise NotHere("a probe that cannot be looked for")
+    return mark
+
+
 def _packet(agent: "Agent", question: Ask, mark: bytes) -> Packet:
     """As if the port's VM had sent it."""
     sent = question.packet
     here = agent.desired.local_port(question.port_id)
+    if sent is not None:
+        check(sent)
     if sent is None or here is None or here.ofport <= 0:
         raise NotHere("the port is not wired here")
     if sent.protocol not in PROTOCOLS:

@@ -56,7 +56,7 @@ class Sniffer:
             _attach(raw, self._length, self._length + MORE)
             raw.setblocking(False)
             raw.bind((name, _ETH_P_ALL))
-        except OSError:
+        except (OSError, ValueError):  # nothing of that name, or no name
             raw.close()
             yield None
             return

@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from netweft.api.resources.explain.asked import Asks
 from netweft.control.explain.hosts import is_able, is_dead
 from netweft.control.explain.snapshot import Row, Snapshot
@@ -17,8 +19,9 @@ from netweft.control.trace.packet import Packet
 from netweft.control.trace.walk import Start
 from netweft.control.trace.way import OUTSIDE, PORT, ROUTER, Way
 from netweft.feed.questions import Silence
-from netweft.wire.questions import Answer, Ask, Exit, Sent
+from netweft.wire.questions import MOST_DIFFERENCES, MOST_EXITS, MOST_HOPS, Answer, Ask, Exit, Sent, cut
 
+MOST_INTERFACES = 64  # of one node
 MOST_NODES = 8  # that one packet is followed through
 OUTSIDERS_MAC = "02:00:00:00:00:01"  # of somebody on the external network
 _KEY, _TYPE, _PHYSICAL = "provider:segmentation_id", "provider:network_type", "provider:physical_network"
@@ -135,7 +138,19 @@ async def _asked(asks: Asks, seen: Snapshot, host: str, question: Ask) -> Answer
     answer = await asks.ask(host, question)
     if isinstance(answer, Silence):
         return answer.why
-    return answer.error or answer
+    return cut(answer.error) or _bounded(answer)
+
+
+def _bounded(answer: Answer) -> Answer:
+    """A node may say what it likes."""
+    return replace(
+        answer,
+        hops=answer.hops[:MOST_HOPS],
+        exits=answer.exits[:MOST_EXITS],
+        differs=answer.differs[:MOST_DIFFERENCES],
+        interfaces=answer.interfaces[:MOST_INTERFACES],
+        tracked=answer.tracked[:MOST_HOPS],
+    )
 
 
 async def _onward(

@@ -1,0 +1,62 @@
+"""What a server may ask: packets that are none become part of no command, and nobody asks without end."""
+
+import asyncio
+from typing import Any, cast
+
+import pytest
+
+from netweft.agent.asked import answering
+from netweft.agent.asked.answering import Answering
+from netweft.agent.asked.entry import NotHere, check, flow_of
+from netweft.settings import AgentSettings
+from netweft.wire.questions import Ask, Probe, Sent
+
+MACS: dict[str, Any] = {"eth_src": "fa:16:3e:00:00:01", "eth_dst": "fa:16:3e:00:00:02"}
+FOUR: dict[str, Any] = {**MACS, "src": "10.0.0.1", "dst": "10.0.0.2"}
+SIX: dict[str, Any] = {**MACS, "src": "fd00::1", "dst": "fd00::2"}
+
+
+V4, V6 = "nw_src=10.0.0.1,nw_dst=10.0.0.2,nw_ttl=64", "ipv6_src=fd00::1,ipv6_dst=fd00::2,nw_ttl=64"
+PORTS: dict[str, Any] = {"sport": 5, "dport": 53}
+FLOWS = (
+    (Sent(**FOUR, protocol=1, sport=8), f"icmp,*,{V4},icmp_type=8,icmp_code=0"),
+    (Sent(**SIX, protocol=58, sport=128), f"icmp6,*,{V6},icmp_type=128,icmp_code=0"),
+    (Sent(**FOUR, protocol=17, **PORTS), f"udp,*,{V4},udp_src=5,udp_dst=53"),
+    (Sent(**SIX, protocol=6, **PORTS), f"tcp6,*,{V6},tcp_src=5,tcp_dst=53"),
+    (Sent(**FOUR, protocol=47), f"ip,*,{V4},nw_proto=47"),
+    (Sent(**SIX, protocol=47), f"ipv6,*,{V6},nw_proto=47"),
+)
+
+
+@pytest.mark.parametrize(("packet", "flow"), FLOWS)
+def test_a_packet_as_a_flow(packet: Sent, flow: str) -> None:
+    check(packet)
+    assert flow_of(packet) == flow.replace("*", "dl_src=fa:16:3e:00:00:01,dl_dst=fa:16:3e:00:00:02")
+
+
+WRONG = (
+    {"src": "10.0.0.1,actions=drop"}, {"dst": "fd00::1"}, {"dst": "fe80::1%eth0", "src": "fe80::2"}, {"src": ""},
+    {"eth_src": "fa:16:3e:00:00:01,in_port=1"}, {"eth_dst": "nobody"}, {"sport": 65536}, {"dport": -1},
+    {"protocol": 256}, {"ttl": -1},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=str)
+def test_what_is_no_packet_is_part_of_no_command(wrong: dict[str, Any]) -> None:
+    packet = Sent(**{**FOUR, "protocol": 6, **wrong})
+    with pytest.raises(NotHere):
+        check(packet)
+
+
+class Nothing:
+    settings = AgentSettings(node="hv1")
+
+
+async def test_nobody_asks_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answering, "BURST", 3.0)
+    asked = Answering(cast(Any, Nothing()))
+    probe = Probe(mark="zz", length=100)
+    found = await asyncio.gather(*(asked.answer(Ask(id=f"{number}", probe=probe)) for number in range(10)))
+    assert [one.id for one in found] == [f"{number}" for number in range(10)]
+    assert [one.error for one in found].count("too much is asked of this node") == 7
+    assert found[0].error == "a probe that cannot be looked for"
