@@ -153,6 +153,9 @@ def _of_finding(one: Mapping[str, Any]) -> Iterator[str]:
     yield f"  {'!' if one['blocks'] else '-'} {one['code']}{back}: {whose}: {one['message']}"
     if one["detail"]:
         yield f"      {one['detail']}"
+    if one["changed"]:
+        by = f" by {one['changed']['by']}" if one["changed"]["by"] else ""
+        yield f"      changed last {one['changed']['at']}{by}"
     if one["fix"]:
         yield f"      fix: {one['fix']}"
     elif one["fixed_by"] == "admin":

@@ -96,6 +96,7 @@ def test_from_outside_no_rule_lets_it_in(api: Api, there: Pair) -> None:
         assert (found["passes"], codes(found)) == (False, ["no-rule-lets-it-in"]), found
     found = trace(api, "8.8.8.8", address, **TCP)
     (finding,) = found["findings"]
+    assert finding["changed"]["by"] in ("user alice", "node hv-secret", "server")
     assert "from " + there.group["id"] in finding["detail"]
     command = "openstack security group rule create --ingress --ethertype IPv4 --protocol tcp --dst-port=443"
     assert finding["fix"] == f"{command} --remote-ip 8.8.8.8/32 {there.group['id']}"

@@ -21,6 +21,7 @@ FINDING = {
     "layer": "api", "direction": "forward", "code": "no-rule-lets-it-in", "blocks": True,
     "object": {"type": "port", "id": "p-2", "name": "db"}, "message": "No rule lets it in.", "detail": "tcp a -> b",
     "fix": "openstack security group rule create", "fixed_by": "owner",
+    "changed": {"at": "2026-11-29T12:00:00Z", "by": "user u", "operation": "update", "revision": 7},
 }  # fmt: skip
 FLOW = {"bridge": "br-int", "table": "classify", "flow": "in_port=5", "reason": "port classify", "object": "00abc"}
 NODE = {
@@ -73,10 +74,12 @@ def test_what_passes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
 
 def test_what_does_not(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     operators = FINDING | {"direction": "return", "detail": "", "fix": "", "fixed_by": "admin", "code": "vm-link-down"}
+    operators["changed"] = None
     told = TRACE | {"passes": False, "findings": [FINDING, operators], "return": TRACE["forward"]}
     assert run(monkeypatch, "web", "db", "--reply", told=told)[0] == 1
     out = capsys.readouterr().out
-    assert "in its way:\n  ! no-rule-lets-it-in: port db: No rule lets it in.\n      tcp a -> b\n      fix: open" in out
+    assert "in its way:\n  ! no-rule-lets-it-in: port db: No rule lets it in.\n      tcp a -> b\n" in out
+    assert "      changed last 2026-11-29T12:00:00Z by user u\n      fix: openstack" in out
     assert "  ! vm-link-down (of the answer): port db" in out
     assert "      fix: ask an administrator" in out
     assert "back:\n" in out

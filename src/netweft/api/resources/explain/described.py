@@ -10,6 +10,7 @@ from netweft.control.explain.examine import Finding
 from netweft.control.explain.snapshot import Row, Snapshot
 from netweft.control.l2.hosts import HOST
 from netweft.control.l3.owners import FLOATING, GATEWAY
+from netweft.plugins.identity import Context
 from netweft.store import Object, Past
 
 _STATE = ("admin_state_up", "status", "status_detail")
@@ -111,3 +112,7 @@ def node(seen: Snapshot, host: str) -> Object:
         **said,
         "feed": None if lag is None else lag._asdict(),
     }
+
+
+def is_own(context: Context, row: Row) -> bool:
+    return context.sees_all or row.get("project_id") == context.project_id

@@ -111,7 +111,7 @@ class Explain:
                 raise NothingToExplain(id=id)
             seen = Gathering(tx, self._down_seconds, self._limits).around(kind, row, lags)
             found = [one for one in examine(seen, kind, row) if self._is_for(tx, context, one)]
-            past = tx.past(kind, id, CHANGES) if _is_own(context, row) else []
+            past = tx.past(kind, id, CHANGES) if described.is_own(context, row) else []
         sees_nodes = may(context, "get_agent")
         hosts = described.nodes_of(seen, kind, row) if sees_nodes else []
         return (
@@ -137,12 +137,8 @@ class Explain:
 
     def _is_for(self, tx: ReadTransaction, context: Context, found: Finding) -> bool:
         """The caller sees all that it is about; of quotas only their own project's."""
-        if found.code in (codes.NETWORK_QUOTA, codes.GROUP_QUOTA) and not _is_own(context, found.row):
+        if found.code in (codes.NETWORK_QUOTA, codes.GROUP_QUOTA) and not described.is_own(context, found.row):
             return False
         objects = [(found.kind, dict(found.row))]
         objects += [(kind, row) for kind, id in found.told.about if (row := tx.get(kind, id)) is not None]
         return all(self._policies[kind].may_see(tx, context, one) for kind, one in objects)
-
-
-def _is_own(context: Context, row: Row) -> bool:
-    return context.sees_all or row.get("project_id") == context.project_id

@@ -24,7 +24,7 @@ def finding(types: Types, found: Finding, *, layer: str, direction: str, sees_no
     told = described.finding(types[found.kind], found, sees_nodes=sees_nodes)
     if found.code in codes.PACKET:
         told["detail"] = found.told.detail
-    return {"layer": layer, "direction": direction, **told}
+    return {"layer": layer, "direction": direction, **told, "changed": None}
 
 
 def way(types: Types, there: Way, *, sees_nodes: bool) -> Object:

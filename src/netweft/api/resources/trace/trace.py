@@ -18,6 +18,7 @@ from netweft.api.encoding import json_response
 from netweft.api.faults import HTTPBadRequest
 from netweft.api.gate import Gate
 from netweft.api.policy import Policy, may
+from netweft.api.resources.explain import described
 from netweft.api.resources.explain.asked import Asks
 from netweft.api.resources.explain.explain import Lags
 from netweft.api.resources.trace import ends, told, visible, what_if
@@ -26,6 +27,7 @@ from netweft.api.resources.trace.wanted import OUTSIDE, Wanted, address_of, numb
 from netweft.api.running import Run
 from netweft.api.service import Service
 from netweft.control.errors import BadRequest
+from netweft.control.explain.examine import Finding
 from netweft.control.explain.snapshot import Lag, Snapshot
 from netweft.control.l2 import hosts
 from netweft.control.trace.ends import Begun, Far, Question, begin
@@ -116,17 +118,32 @@ class Trace:
         protocol = {version: number_of(wanted, version) for version in (4, 6)}
         with_ports = protocol[4] in WITH_PORTS
         sport = (wanted.source_port or SOURCE_PORT) if with_ports else 0
-        source = wanted.source_address or (frm.address if frm.kind == ends.ADDRESS else "")
+        source = wanted.source_address or (frm.address if frm.kind != ends.FLOATING else "")
         asked = Question(protocol, sport, wanted.port or 0, source, wanted.size)
         begun = begin(seen, _far(seen, frm), _far(seen, to), asked)
         there, back = _ways(seen, begun)
         sees_nodes = may(context, "get_agent")
-        findings = [
-            told.finding(self._types, one, layer="api", direction=direction, sees_nodes=sees_nodes)
+        found = [
+            (direction, one)
             for direction, way in ((FORWARD, there), (RETURN, back))
             for one in (way.findings if way else ())
         ]
+        changes = self._changes(context, [one for _, one in found], sees_nodes=sees_nodes)
+        findings = [
+            told.finding(self._types, one, layer="api", direction=direction, sees_nodes=sees_nodes)
+            | {"changed": changes.get((one.kind, one.row["id"]))}
+            for direction, one in found
+        ]
         return Traced(frm, to, seen, begun, there, back, _once(findings), wanted.probe)
+
+    def _changes(
+        self, context: Context, found: Sequence[Finding], *, sees_nodes: bool
+    ) -> dict[tuple[str, str], Object]:
+        """Who has changed what is in the way last, and when: of the caller's own."""
+        mine = {(one.kind, one.row["id"]) for one in found if described.is_own(context, one.row)}
+        with self._store.read() as tx:
+            past = {key: tx.past(*key, 1) for key in sorted(mine)}
+        return {key: described.change(one[0], sees_nodes=sees_nodes) for key, one in past.items() if one}
 
     def _start(self, context: Context, end: ends.End) -> ends.End:
         """Of an address: the port that has it, or somebody outside."""
