@@ -86,10 +86,11 @@ class Session(NamedTuple):
 
 
 class Identity:
-    """client, software: of the browser."""
+    """client, software: of the browser.  chained: who revokes a token revokes those that were made of it, too."""
 
-    def __init__(self, ask: Ask, client: Any, software: str) -> None:
+    def __init__(self, ask: Ask, client: Any, software: str, *, chained: bool) -> None:
         self._ask, self._client, self._software = ask, client, {"user-agent": software}
+        self._chained = chained
 
     async def log_in(self, login: Login) -> Session:
         """Raises NotLoggedIn, as all of these."""
@@ -105,10 +106,11 @@ class Identity:
         return await self.change_project(session.token, projects[0].id) if projects else session
 
     async def change_project(self, token: str, project_id: str) -> Session:
-        """The token before is worth nothing any more."""
+        """The token before is worth nothing any more, where that can be had."""
         identity = {"methods": ["token"], "token": {"id": token}}
         session = await self._new({"identity": identity, "scope": {"project": {"id": project_id}}})
-        await self.log_out(token)
+        if not self._chained:
+            await self.log_out(token)
         return session
 
     async def who(self, token: str) -> Said:

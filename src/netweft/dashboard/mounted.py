@@ -32,7 +32,9 @@ class Dashboard:
         return [*self._live.routes(), *bundle.routes()]
 
     def middleware(self) -> Middleware:
-        return Middleware(Sessions, ask_by=self._ask_by(), public_url=self._public_url)
+        """Keystone finds what was made of a token by its audit ids."""
+        chained = self._keystone is not None
+        return Middleware(Sessions, ask_by=self._ask_by(), public_url=self._public_url, chained=chained)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

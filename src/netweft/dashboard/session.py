@@ -39,11 +39,14 @@ class _Into(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Sessions:
-    """ask_by: how identity is asked; None where it knows no passwords."""
+    """ask_by: how identity is asked; None where it knows no passwords.  chained: see Identity."""
 
-    def __init__(self, app: ASGIApp, ask_by: Callable[[ASGIApp], Ask] | None, public_url: str) -> None:
+    def __init__(
+        self, app: ASGIApp, ask_by: Callable[[ASGIApp], Ask] | None, public_url: str, *, chained: bool = False
+    ) -> None:
         self.app = app
         self._ask = ask_by(app) if ask_by else None
+        self._chained = chained
         self._public_url = public_url
         self._path = urlsplit(public_url).path.rstrip("/") + PATH
 
@@ -90,7 +93,8 @@ class Sessions:
             return _said(403, refused)
         if self._ask is None:
             return _said(501, "This server's identity has no way to log in by a page.")
-        identity = Identity(self._ask, request.scope.get("client"), request.headers.get("user-agent", ""))
+        client, software = request.scope.get("client"), request.headers.get("user-agent", "")
+        identity = Identity(self._ask, client, software, chained=self._chained)
         token = cookie.token_of(request.headers.get("cookie", ""))
         try:
             match request.method:

@@ -15,7 +15,8 @@ export function NewPage({ resource }: { resource: Resource }): JSX.Element {
   const back = [resource.kind];
   const save = async (said: Thing): Promise<void> => {
     const made = await api.post(resource.path, { [resource.member]: said });
-    go([resource.kind, made[resource.member].id]);
+    const one = made[resource.member];
+    go(resource.after?.(one) ?? [resource.kind, one.id]);
   };
   return <Form key={resource.kind} resource={resource} title={`New ${resource.one}`} save={save} back={back} />;
 }
@@ -89,6 +90,11 @@ function Form({ resource, title, before, save, back }: Props): JSX.Element {
               set={(value) => setValues((now) => ({ ...now, [field.name]: value }))}
             />
           ))}
+        {resource.preview && (
+          <p class="preview" aria-live="polite">
+            {resource.preview(values)}
+          </p>
+        )}
         <footer>
           <a class="button" href={href(back)}>
             Cancel

@@ -28,7 +28,10 @@ export function ListPage({ resource }: { resource: Resource }): JSX.Element {
   const [chosen, choose] = useState<ReadonlySet<string>>(new Set());
   const [kept, setKept] = useState<Kept[]>([]);
   const url = resource.path + query(asked(wanted, PAGE, sortedBy));
-  const { value, refusal } = useData<Thing>(`${session.value?.project?.id} ${url}`, (signal) => api.get(url, signal), [resource.kind]);
+  const { value: told, refusal } = useData<Thing>(`${session.value?.project?.id} ${url}`, (signal) => api.get(url, signal), [resource.kind]);
+  const before = useRef<Thing | undefined>(undefined); // shown until the next answer is there
+  if (told) before.current = told;
+  const value = told ?? (refusal ? undefined : before.current);
   const rows = found(resource, value?.[resource.kind] ?? [], wanted.get("find") ?? "");
   const those = rows.filter((one) => chosen.has(one.id));
 
@@ -55,7 +58,7 @@ export function ListPage({ resource }: { resource: Resource }): JSX.Element {
     },
   };
   return (
-    <section>
+    <section aria-busy={told || refusal ? undefined : true}>
       <header class="head">
         <h1>{resource.title}</h1>
         <Filter resource={resource} />

@@ -7,6 +7,7 @@ import { DESCRIPTION, NAME, projectColumn } from "./standard";
 import type { Declared } from "./types";
 
 const PROTOCOLS = ["", "tcp", "udp", "icmp", "ipv6-icmp", "sctp", "gre", "esp", "vrrp"] as const;
+const asNumber = (text: string): number | null => (/^\d+$/.test(text) ? Number(text) : null);
 const isIcmp = (protocol: string) => protocol === "icmp" || protocol === "ipv6-icmp";
 const hasPorts = (values: Record<string, any>) => ["tcp", "udp", "sctp"].includes(values.protocol) || isIcmp(values.protocol);
 
@@ -61,6 +62,8 @@ export const SECURITY: Declared[] = [
       { name: "direction", title: "Rule", cell: (one) => <RuleText rule={one} /> },
       { name: "description", title: "Description" },
     ],
+    after: (made) => ["security_groups", made.security_group_id],
+    preview: (values) => <RuleText rule={{ ...values, port_range_min: asNumber(values.port_range_min), port_range_max: asNumber(values.port_range_max) }} />,
     refs: { security_group_id: "security_groups", remote_group_id: "security_groups", remote_address_group_id: "address_groups" },
     fields: [
       { name: "security_group_id", label: "Security group", as: "ref", of: "security_groups", initial: (query) => query.get("security_group_id") ?? "" },

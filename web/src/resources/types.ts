@@ -47,6 +47,8 @@ export interface Resource {
   parts?: (one: Thing) => ComponentChildren; // what its page shows besides
   more?: (one: Thing) => string; // what goes with it when it is deleted, in words
   help?: string;
+  preview?: (values: Thing) => ComponentChildren; // of what a form holds
+  after?: (made: Thing) => string[]; // where one is when it was made; else at its page
   // from the API's facts
   member: string;
   path: string;

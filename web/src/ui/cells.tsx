@@ -35,7 +35,7 @@ export function Id({ id }: { id: string }): JSX.Element {
 export function Ref({ kind, id }: { kind: string; id: string | null | undefined }): JSX.Element {
   if (!id) return <span class="dim">–</span>;
   const name = nameOf(kind, id).value;
-  const text = name ? <span>{name}</span> : <Id id={id} />;
+  const text = name && name !== id ? <span>{name}</span> : <Id id={id} />;
   return kind === "projects" || kind === "users" ? text : <a href={href([kind, id])}>{text}</a>;
 }
 
