@@ -172,6 +172,20 @@ class Desired:
         """By routers on this node."""
         return self._rendering.forwarded if self._rendering else ForwardedAddresses()
 
+    @property
+    def routers(self) -> int:
+        """Another number as soon as any router here may be otherwise."""
+        return self._rendering.routers.version if self._rendering else 0
+
+    def changed_routers(self, since: int) -> tuple[int, Iterable[str]]:
+        """Those that may be otherwise since then, and when that is asked next; 0: all that are outside here."""
+        return self._rendering.routers.changed(since) if self._rendering else (0, ())
+
+    def router(self, id: str) -> LocalRouter | None:
+        """If it is up."""
+        found = self._rendering.routers.get(id) if self._rendering else None
+        return found if found and found.router.admin_state_up else None
+
     def gateways(self) -> list[Gateway]:
         """Of routers, that are on this node."""
         return self._rendering.routers.gateways() if self._rendering else []

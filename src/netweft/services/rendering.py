@@ -80,6 +80,7 @@ class Rendering:
         self._labels = Labels()
         self._watched: frozenset[str] = frozenset()
         self._rewatched = False
+        self._renumbered = True  # networks behind routers, or zones
         self._mappings = frozenset(host.bridge_mappings)
         self._floating = FloatingPlaces(self._memo, self._mappings)
         self._rezoned: set[str] = set()  # routers
@@ -115,9 +116,11 @@ class Rendering:
 
     def answering(self) -> Iterator[tuple[LocalRouter, Interface]]:
         """The interfaces for which this node answers on a wire."""
-        for network_id in sorted(self._interfaces.networks):
-            if self.near(network_id) is not None:
-                yield from (one for one in self.routers.on(network_id) if one[1].port.answers_on == one[0].node)
+        for router in filter(None, map(self.routers.get, self._interfaces.answering)):
+            for one in router.interfaces if router.router.admin_state_up else ():
+                here = one.port.answers_on == router.node and one.port.admin_state_up
+                if here and self.near(one.port.network_id) is not None:
+                    yield router, one
 
     def may_be_there(self, network_id: str, address: IpAddress) -> bool:
         """Whether a host may have this address that the database does not know: agents ask for such only."""
@@ -163,10 +166,12 @@ class Rendering:
         if self._rewatched:
             self._rewatched = False
             self._watch()
-        vlans = self.vlans.assigned
-        behind = {vlans[id]: id for id in self._interfaces.networks & vlans.keys()}
-        behind |= {zone: name for name, zone in self._zones.numbers.assigned.items()}
-        self._memo.put(wiring.TRANSIT, tuple(sorted(behind.items())) or None)
+        if self._renumbered:
+            self._renumbered = False
+            vlans = self.vlans.assigned
+            behind = {vlans[id]: id for id in self._interfaces.networks & vlans.keys()}
+            behind |= {zone: name for name, zone in self._zones.numbers.assigned.items()}
+            self._memo.put(wiring.TRANSIT, tuple(sorted(behind.items())) or None)
         self.routers.forget_dirty()
         return self._memo.refresh()
 
@@ -385,10 +390,12 @@ class Rendering:
             self._regrouped.add(port.network_id)
 
     def _zones_changed(self, changed: Mapping[str, int | None]) -> None:
+        self._renumbered |= bool(changed)
         for name, zone in changed.items():
             self._memo.put(("zone", name), zone)
 
     def _vlans_changed(self, changed: Mapping[str, int | None]) -> None:
+        self._renumbered |= bool(changed)
         for network_id, vlan in changed.items():
             self._memo.put(("vlan", network_id), vlan)
 

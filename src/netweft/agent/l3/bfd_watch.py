@@ -10,6 +10,7 @@ from typing import Final, Protocol
 import structlog
 
 from netweft.agent.desired import Desired
+from netweft.agent.l3.news import News
 from netweft.services.addresses import text
 from netweft.services.l3.values import BfdSession
 
@@ -32,6 +33,7 @@ class BfdWatch:
         self._desired, self._again = desired, again
         self._since: dict[str, float] = {}  # near end -> when it was first seen
         self._known: dict[str, BfdSession] = {}
+        self._news = News(desired)
 
     @property
     def up(self) -> Iterable[bool]:
@@ -41,7 +43,9 @@ class BfdWatch:
     def observe(self, look: Look) -> None:
         """Each turn, before what is wanted is worked out."""
         now = asyncio.get_running_loop().time()
-        wanted = {one.near: one for gateway in self._desired.gateways() for one in gateway.sessions}
+        wanted = self._known
+        if self._news():
+            wanted = {one.near: one for gateway in self._desired.gateways() for one in gateway.sessions}
         for gone in self._known.keys() - wanted.keys():
             self._since.pop(gone, None)
             self._desired.see_session(self._known[gone], None, down=False)

@@ -18,6 +18,7 @@ import structlog
 
 from netweft.agent.desired import Desired
 from netweft.agent.l3.askers import by_interface
+from netweft.agent.l3.news import News
 from netweft.dataplane.packets import arp
 from netweft.dataplane.packets.datagram import IpAddress
 from netweft.services.addresses import octets, parsed, text
@@ -67,6 +68,7 @@ class NextHopWatch:
         self._wake = wake
         self._states: dict[Watched, State] = {}
         self._now = 0.0
+        self._news = News(desired)
 
     @property
     def silent(self) -> Iterable[bool]:
@@ -102,14 +104,17 @@ class NextHopWatch:
 
     def tick(self, now: float) -> None:
         self._now = now
-        wanted = {**dict(_outside(self._desired)), **dict(_inside(self._desired))}
+        if self._news():
+            self._want({**dict(_outside(self._desired)), **dict(_inside(self._desired))}, now)
+        for watched, state in list(self._states.items()):
+            if now >= state.due:
+                self._ask(watched, state, now)
+
+    def _want(self, wanted: dict[Watched, Target], now: float) -> None:
         for gone in self._states.keys() - wanted.keys():
             self._turn(gone, self._states.pop(gone), silent=False)
         for watched, target in wanted.items():
-            state = self._states.setdefault(watched, State(target, now))
-            state.target = target
-            if now >= state.due:
-                self._ask(watched, state, now)
+            self._states.setdefault(watched, State(target, now)).target = target
 
     def _ask(self, watched: Watched, state: State, now: float) -> None:
         if state.unanswered >= MOST_UNANSWERED:

@@ -7,7 +7,7 @@ Limits keep who sends to a whole network's addresses from filling the tables, an
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
@@ -16,6 +16,7 @@ import structlog
 
 from netweft.agent.desired import Desired
 from netweft.agent.l3.askers import Asker, asker, askers_on, by_gateway
+from netweft.agent.l3.news import News
 from netweft.agent.l3.next_hop_watch import NextHopWatch
 from netweft.agent.l3.shares import Shares
 from netweft.agent.l3.undelivered import undelivered
@@ -31,7 +32,7 @@ from netweft.services.l2.announce import Packet
 from netweft.services.l3.announcements import announcements, to_network
 from netweft.services.l3.icmp_errors import unanswered
 from netweft.services.l3.next_hops import Learned, learned_by
-from netweft.services.l3.values import Gateway
+from netweft.services.l3.values import Gateway, LocalRouter
 from netweft.services.values import Asked, LocalPort
 
 log = structlog.get_logger(__name__)
@@ -92,8 +93,10 @@ class Resolver:
         self._questions: dict[Place, Question] = {}
         self._known: dict[Place, Known] = {}
         self._found: list[Learned] = []
-        self._announced: dict[str, tuple[int, ...]] = {}  # gateway's port -> its addresses
+        self._announced: dict[str, dict[str, tuple[int, ...]]] = {}  # router -> its gateways' ports -> their addresses
+        self._looked_at = 0
         self._announcing: list[tuple[float, str]] = []
+        self._news = News(desired)
 
     # what the agent before this one knew
 
@@ -225,9 +228,9 @@ class Resolver:
 
     def tick(self) -> None:
         now = _now()
-        here = set(self._ways_to_ask()) if self._questions else set()
+        here = self._ends() if self._questions else {}
         for place, question in list(self._questions.items()):
-            if question.asker.is_gateway and (question.asker.port_id, question.asker.mac) not in here:
+            if question.asker.is_gateway and question.asker.mac not in _macs(here.get(question.asker.port_id)):
                 del self._questions[place]  # by its MAC, which is elsewhere now, switches would look for it here
             elif now >= question.due:
                 if question.tries > len(PATIENCE):
@@ -235,24 +238,23 @@ class Resolver:
                 else:
                     self._ask(place, question)
         if now - self._looked_ahead > LOOK_AHEAD:
-            self._look_ahead(now)
+            self._looked_ahead = now
+            self._look_ahead(self._desired.standbys(), now)
         self.watch.tick(now)
         self._shares.tick(now)
         self._on_wires.tick(now)
-        for network_id in {place.network_id for place in self._known}:
+        news = self._news()
+        for network_id in {place.network_id for place, known in self._known.items() if news or now > known.again}:
             self._look_again(network_id, now)
         self._announce(now)
 
-    def _ways_to_ask(self) -> Iterator[tuple[str, bytes]]:
-        """The ends on external networks, and the MACs with which this node may ask for them."""
-        for one in (*self._desired.gateways(), *self._desired.standbys()):
-            yield one.port.id, by_gateway(one).mac
-            yield one.port.id, octets_of_mac(one.node_mac)
+    def _ends(self) -> dict[str, Gateway]:
+        """On external networks, by their ports."""
+        return {one.port.id: one for one in (*self._desired.gateways(), *self._desired.standbys())}
 
-    def _look_ahead(self, now: float) -> None:
+    def _look_ahead(self, standbys: Iterable[Gateway], now: float) -> None:
         """What the routes of gateways lead to that this node may have to take over is asked for beforehand."""
-        self._looked_ahead = now
-        for standby in self._desired.standbys():
+        for standby in standbys:
             who = by_gateway(standby)
             for next_hop in who.next_hops:
                 place = Place(standby.network.network.id, parsed(text(next_hop)))
@@ -317,15 +319,21 @@ class Resolver:
     def wired(self) -> None:
         """All that is wanted is in place: a gateway that is new here, or has a new address, is announced."""
         now = _now()
-        self._look_ahead(now)
-        answering = [gateway for gateway in self._desired.gateways() if gateway.answers]
-        current = {gateway.port.id: _addresses(gateway) for gateway in answering}
-        for port_id, addresses in current.items():
-            if self._announced.get(port_id) != addresses:
-                self._announcing += [(now + after, port_id) for after in ANNOUNCE_AT]
-        self._announced = current
+        self._looked_at, changed = self._desired.changed_routers(self._looked_at)
+        for router in changed:
+            self._look_who_answers(router, self._desired.router(router), now)
         self._announce(now)
         self._on_wires.wired(now)
+
+    def _look_who_answers(self, id: str, router: LocalRouter | None, now: float) -> None:
+        before = self._announced.pop(id, {})
+        current = {one.port.id: _addresses(one) for one in (router.ends if router else ()) if one.answers}
+        for port_id, addresses in current.items():
+            if before.get(port_id) != addresses:
+                self._announcing += [(now + after, port_id) for after in ANNOUNCE_AT]
+        if current:
+            self._announced[id] = current
+        self._look_ahead(router.standbys if router else (), now)
 
     def _announce(self, now: float) -> None:
         due = {port_id for at, port_id in self._announcing if at <= now}
@@ -334,6 +342,11 @@ class Resolver:
             if gateway.port.id in due and gateway.answers:
                 for packet in announcements(gateway):
                     self._send(packet)
+
+
+def _macs(gateway: Gateway | None) -> tuple[bytes, ...]:
+    """With which this node may ask for it."""
+    return () if gateway is None else (by_gateway(gateway).mac, octets_of_mac(gateway.node_mac))
 
 
 def _addresses(gateway: Gateway) -> tuple[int, ...]:

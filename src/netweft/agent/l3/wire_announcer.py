@@ -10,6 +10,7 @@ from typing import Final
 
 from netweft.agent.desired import Desired
 from netweft.agent.l3.askers import by_interface
+from netweft.agent.l3.news import News
 from netweft.dataplane.packets import arp, icmp
 from netweft.services.addresses import Prefix
 from netweft.services.l2.announce import Packet
@@ -24,14 +25,16 @@ class WireAnnouncer:
         self._desired, self._send = desired, send
         self._announced: dict[str, tuple[Prefix, ...]] = {}  # interface -> its addresses
         self._due: list[tuple[float, str]] = []
+        self._news = News(desired)
 
     def wired(self, now: float) -> None:
         """All that is wanted is in place."""
-        current = {one.port.id: one.addresses for _, one in self._desired.answering()}
-        for port_id, addresses in current.items():
-            if self._announced.get(port_id) != addresses:
-                self._due += [(now + after, port_id) for after in AT]
-        self._announced = current
+        if self._news():
+            current = {one.port.id: one.addresses for _, one in self._desired.answering()}
+            for port_id, addresses in current.items():
+                if self._announced.get(port_id) != addresses:
+                    self._due += [(now + after, port_id) for after in AT]
+            self._announced = current
         self.tick(now)
 
     def tick(self, now: float) -> None:

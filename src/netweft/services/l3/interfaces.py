@@ -25,7 +25,8 @@ class Interfaces:
         self._router_of: dict[str, str] = {}
         self.gateways: dict[str, GatewayPort] = {}  # all
         self.networks_of: defaultdict[str, Counter[str]] = defaultdict(Counter)  # router -> of its interfaces
-        self._outside_here: dict[str, str] = {}  # gateways, floating IPs -> their router
+        self._answering: dict[str, str] = {}  # interfaces for which this node answers physical hosts -> their router
+        self._outside: defaultdict[str, set[str]] = defaultdict(set)  # router -> gateways, floating IPs here
 
     def on(self, network_id: str) -> bool:
         return network_id in self._on
@@ -41,10 +42,15 @@ class Interfaces:
     def outside_here(self) -> list[str]:
         """The routers that are on an external network on this node: by their gateway, which it may have to take over
         yet, or a floating IP."""
-        return sorted(set(self._outside_here.values()))
+        return sorted(self._outside)
+
+    @property
+    def answering(self) -> list[str]:
+        """The routers with interfaces for which this node answers physical hosts."""
+        return sorted(set(self._answering.values()))
 
     def is_outside_here(self, router_id: str) -> bool:
-        return router_id in self._outside_here.values()
+        return router_id in self._outside
 
     def placed(self, one: FloatingIp, *, here: bool) -> tuple[Fact, object]:
         """A floating IP that has come to this node with its VM, or has gone."""
@@ -54,8 +60,11 @@ class Interfaces:
     def changed(self, before: Object | None, after: Object | None) -> Iterator[tuple[Fact, object]]:
         if isinstance(before, RouterPort):
             _count(self.networks_of, before, -1)
+            self._answering.pop(before.id, None)
         if isinstance(after, RouterPort):
             _count(self.networks_of, after, 1)
+            if after.answers_on == self._node:
+                self._answering[after.id] = after.router_id
         if isinstance(before, GatewayPort):
             self.gateways.pop(before.id, None)
         if isinstance(after, GatewayPort):
@@ -81,11 +90,12 @@ class Interfaces:
 
     def _stands(self, id: str, router_id: str, network_id: str, *, outside: bool, here: bool) -> None:
         keep(self._on, network_id, id, here=here)
-        for found in (self._router_of, self._outside_here)[: 1 + outside]:
-            if here:
-                found[id] = router_id
-            else:
-                found.pop(id, None)
+        if outside:
+            keep(self._outside, router_id, id, here=here)
+        if here:
+            self._router_of[id] = router_id
+        else:
+            self._router_of.pop(id, None)
 
 
 def keep(found: defaultdict[_K, set[_V]], key: _K, one: _V, *, here: bool) -> None:

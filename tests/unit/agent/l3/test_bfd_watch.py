@@ -23,6 +23,10 @@ class World(Desired):
     wanted: bool = True
     seen: list[tuple[int | None, bool]] = field(default_factory=list)
 
+    @property
+    def routers(self) -> int:
+        return int(self.wanted)
+
     def gateways(self) -> list[Gateway]:
         sessions = (SESSION,) if self.wanted else ()
         return [Gateway(port=PORT, network=EXTERNAL, zone=1, on_link=(), next_hops=(), sessions=sessions)]

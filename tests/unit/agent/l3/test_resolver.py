@@ -213,7 +213,7 @@ async def test_what_answers_is_forgotten_only_where_much_is_known(
     for number in range(others):
         place = resolver.Place(OUTSIDE.id, IPv4Address(0xCB007164 + number))
         stage.resolver._known[place] = resolver.Known(THEIRS, stage.clock[0], stage.clock[0] + 1e6, GATEWAY.id)
-    for _ in range(int(resolver.FORGET_AFTER / resolver.TICK) + 8):
+    for _ in range(int((resolver.FORGET_AFTER + resolver.AGAIN_AFTER + resolver.SPREAD) / resolver.TICK) + 8):
         stage.passes(resolver.TICK)
         if NEAR in [str(place.address) for place in stage.resolver._questions]:
             stage.says()
