@@ -155,6 +155,10 @@ class Desired:
         ranges = (pair for member in self.view.group_members.values() for pair in member.ranges)
         return Ends(ports, peers, ranges)
 
+    def ports_on(self, vlan: int) -> list[int]:
+        """Numbers of the logical ports here of the network with this local VLAN."""
+        return [here.number for here in self._rendering.ports_on(vlan)[1]] if self._rendering else []
+
     def port_at(self, number: int) -> LocalPort | None:
         """By the number of its logical port."""
         return self._rendering.port_at(number) if self._rendering else None

@@ -16,6 +16,7 @@ import structlog
 
 from netweft.agent.desired import Desired
 from netweft.agent.l3.askers import Asker, asker, askers_on, by_gateway
+from netweft.agent.l3.interface_announcer import InterfaceAnnouncer
 from netweft.agent.l3.news import News
 from netweft.agent.l3.next_hop_watch import NextHopWatch
 from netweft.agent.l3.shares import Shares
@@ -88,7 +89,7 @@ class Resolver:
         self._wake = wake
         self.watch = NextHopWatch(desired, send, wake)
         self._shares = Shares(desired, wake)
-        self._on_wires = WireAnnouncer(desired, send)
+        self._on_wires, self._to_vms = WireAnnouncer(desired, send), InterfaceAnnouncer(desired, send)
         self._looked_ahead = float("-inf")
         self._questions: dict[Place, Question] = {}
         self._known: dict[Place, Known] = {}
@@ -243,6 +244,7 @@ class Resolver:
         self.watch.tick(now)
         self._shares.tick(now)
         self._on_wires.tick(now)
+        self._to_vms.tick(now)
         news = self._news()
         for network_id in {place.network_id for place, known in self._known.items() if news or now > known.again}:
             self._look_again(network_id, now)
@@ -324,6 +326,7 @@ class Resolver:
             self._look_who_answers(router, self._desired.router(router), now)
         self._announce(now)
         self._on_wires.wired(now)
+        self._to_vms.wired(now)
 
     def _look_who_answers(self, id: str, router: LocalRouter | None, now: float) -> None:
         before = self._announced.pop(id, {})
