@@ -22,6 +22,7 @@ from tests.examples import examples
 
 from netweft.agent.l3 import carriers, sightings
 from netweft.agent.l3.resolver import Place
+from netweft.agent.sync import Link
 from netweft.model import NodeView, key_of
 from netweft.services.addresses import octets
 from netweft.services.pipeline import INT
@@ -58,8 +59,11 @@ class Node(AgentWorld):
 
     def new_agent(self, on_disk: NodeView | None = None) -> None:
         if hasattr(self, "agent"):
-            self.agent.failover.lost()  # whom it is asking for it asks for no more
+            for asking in (self.agent.failover.asking, self.agent.handover.asking):
+                for id in asking.ids:
+                    asking.stop(id)
         super().new_agent(on_disk)
+        self.agent.feed.link = Link(up=True)
         self.agent.feed.tell_gateways = self._told_gateways  # type: ignore[method-assign]
 
     def _told_gateways(self, port_ids: Iterable[str]) -> None:
@@ -199,8 +203,7 @@ class Cloud:
 def without_waiting() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         taken_at_once(patch)
-        for time in ("STEADY", "HEARD"):
-            patch.setattr(carriers, time, -1.0)
+        patch.setattr(carriers, "STEADY", -1.0)
         patch.setattr(sightings, "_now", CLOCK)
         yield
 

@@ -185,8 +185,7 @@ class Desired:
         """Those that may be otherwise since then, and when that is asked next; 0: all that are outside here."""
         return self._rendering.routers.changed(since) if self._rendering else (0, ())
 
-    def router(self, id: str) -> LocalRouter | None:
-        """If it is up."""
+    def router_that_is_up(self, id: str) -> LocalRouter | None:
         found = self._rendering.routers.get(id) if self._rendering else None
         return found if found and found.router.admin_state_up else None
 

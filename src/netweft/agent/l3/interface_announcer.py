@@ -31,7 +31,7 @@ class InterfaceAnnouncer:
         """All that is wanted is in place."""
         is_first, (self._looked_at, changed) = not self._looked_at, self._desired.changed_routers(self._looked_at)
         for id in changed:
-            router = self._desired.router(id)
+            router = self._desired.router_that_is_up(id)
             up = [one for one in (router.interfaces if router else ()) if one.port.admin_state_up]
             before, current = self._known.pop(id, {}), {one.port.id: _has(one) for one in up}
             if current:
@@ -44,7 +44,7 @@ class InterfaceAnnouncer:
         due = dict.fromkeys((id, port) for at, id, port in self._due if at <= now)
         self._due = [one for one in self._due if one[0] > now]
         for id, port in due:
-            router = self._desired.router(id)
+            router = self._desired.router_that_is_up(id)
             for interface in router.interfaces if router else ():
                 if interface.port.id == port:
                     self._tell(interface)

@@ -323,7 +323,7 @@ class Resolver:
         now = _now()
         self._looked_at, changed = self._desired.changed_routers(self._looked_at)
         for router in changed:
-            self._look_who_answers(router, self._desired.router(router), now)
+            self._look_who_answers(router, self._desired.router_that_is_up(router), now)
         self._announce(now)
         self._on_wires.wired(now)
         self._to_vms.wired(now)
