@@ -1,11 +1,16 @@
-"""The stock `openstack` command.  One process takes many commands from its standard input, as in its interactive mode:
-to start it takes longer than to answer."""
+"""The stock `openstack` command.  One process takes many commands from its standard input, as in its interactive mode,
+and is forked by one that has imported it (`stock_forks`): to start it takes longer than to answer."""
 
+import atexit
+import functools
 import json
+import os
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from tests.api.process.conftest import environment
@@ -22,10 +27,36 @@ def stock_client(variables: Mapping[str, str], *commands: str) -> list[Any]:
 
 def stock_client_tried(variables: Mapping[str, str], *commands: str) -> tuple[list[Any], str]:
     """And what they complain of."""
-    done = subprocess.run(
-        [COMMAND], input="\n".join([*commands, ""]), capture_output=True, text=True, env=environment(variables)
-    )
-    return list(_documents(done.stdout)), done.stderr.strip()
+    with TemporaryFile() as stdin, TemporaryFile() as stdout, TemporaryFile() as stderr:
+        stdin.write("\n".join([*commands, ""]).encode())
+        stdin.seek(0)
+        told, tell = os.pipe()
+        descriptors = [stdin.fileno(), stdout.fileno(), stderr.fileno(), tell]
+        socket.send_fds(_forks(), [json.dumps(environment(variables)).encode()], descriptors)
+        os.close(tell)
+        with os.fdopen(told) as status:
+            assert status.read(), "it has not ended"
+        stdout.seek(0)
+        stderr.seek(0)
+        return list(_documents(stdout.read().decode())), stderr.read().decode().strip()
+
+
+@functools.cache
+def _forks() -> socket.socket:
+    """One for this process; it ends when this one does."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs:
+        words = (sys.executable, str(Path(__file__).with_name("stock_forks.py")), str(theirs.fileno()))
+        process = subprocess.Popen(
+            words, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        )
+
+    def end() -> None:
+        ours.close()
+        process.wait()
+
+    atexit.register(end)
+    return ours
 
 
 def _documents(text: str) -> list[Any]:
