@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from netweft.lab import fabric, guest_image, guest_serial, processes, supervisor
+from netweft.lab import fabric, guest_image, guest_kernel, guest_serial, processes, supervisor
 from netweft.lab.commands import ip_batch, listens
 from netweft.lab.guest import Nic
 from netweft.lab.layout import LabError, NodeLayout
@@ -75,7 +75,7 @@ def command(node: NodeLayout, vm: str, nic: Nic, *more: str, memory: str = "192"
     own = folder(node, vm)
     argv = (
         *(QEMU, "-accel", "tcg", "-m", memory, "-nodefaults", "-no-user-config", "-display", "none"),
-        *("-kernel", str(guest_image.KERNEL), "-initrd", f"{own}/initrd", "-append", guest_image.COMMAND_LINE),
+        *("-kernel", str(guest_kernel.kernel()), "-initrd", f"{own}/initrd", "-append", guest_image.COMMAND_LINE),
         *("-serial", f"file:{own}/console.log", "-serial", f"unix:{commands(node, vm)},server=on,wait=off"),
         *("-qmp", f"unix:{_monitor(node, vm)},server=on,wait=off"),
         *("-netdev", f"tap,id=nic,ifname={nic.tap},script=no,downscript=no"),
