@@ -48,7 +48,8 @@ class Client:
 
     def __init__(self, login: Login, transport: httpx.BaseTransport | None = None) -> None:
         self._login = login
-        self._http = httpx.Client(transport=transport, timeout=TIMEOUT_SECONDS)
+        self._transport = transport
+        self._clients: dict[bool, httpx.Client] = {}  # by whether it is https: all authorities' certificates take 50 ms
         self._token = login.token
         # beside a Keystone of its own the catalogue tells where we are; a bare token comes without one
         self._root = login.auth_url.removesuffix("/v3").removesuffix("/identity")
@@ -63,7 +64,8 @@ class Client:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._http.close()
+        for http in self._clients.values():
+            http.close()
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """The answer's JSON, or None.  `path` is from the server's root.  Raises CommandError."""
@@ -79,9 +81,17 @@ class Client:
             if service["type"] == "network":
                 self._root = next(e["url"] for e in service["endpoints"] if e["interface"] == "public").rstrip("/")
 
+    def _http(self, url: str) -> httpx.Client:
+        encrypted = not url.startswith("http://")
+        if encrypted not in self._clients:
+            self._clients[encrypted] = httpx.Client(
+                transport=self._transport, timeout=TIMEOUT_SECONDS, verify=encrypted
+            )
+        return self._clients[encrypted]
+
     def _send(self, method: str, url: str, body: Any, headers: dict[str, str]) -> httpx.Response:
         try:
-            answer = self._http.request(method, url, json=body, headers=headers)
+            answer = self._http(url).request(method, url, json=body, headers=headers)
         except httpx.HTTPError as error:
             raise CommandError(f"{method} {url}: {error}") from error
         if answer.is_error:
