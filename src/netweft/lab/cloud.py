@@ -149,12 +149,12 @@ class Cloud:
         self._send("DELETE", f"{self._network_url}/ports/{port_id}/bindings/{host}")
 
     def wait_active(self, port_id: str, seconds: float) -> None:
-        end = time.monotonic() + seconds
+        start = time.monotonic()
         while (port := self.find("ports", port_id))["status"] != "ACTIVE":
-            if time.monotonic() > end:
+            if (waited := time.monotonic() - start) > seconds:
                 detail = port.get("status_detail") or "it says no more; see the agent's log"
                 raise LabError(f"port {port_id} is {port['status']} after {seconds:.0f} s: {detail}")
-            time.sleep(0.02)
+            time.sleep(min(0.02 + waited / 10, 0.2))
 
 
 def _message(response: httpx.Response) -> str:

@@ -1,6 +1,7 @@
 """A real `netweft server` process."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -82,7 +83,9 @@ def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
+def server(tmp_path: Path, empty: Path) -> Iterator[Server]:
+    """Its database has its tables already: tests/netns/test_lab.py is about those that have not."""
+    shutil.copy(empty, tmp_path)
     server = Server(tmp_path)
     yield server
     server.stop()
@@ -95,9 +98,9 @@ def options() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def running(options: list[str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def running(options: list[str], empty: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One for all tests of a module."""
-    server = Server(tmp_path_factory.mktemp("running"))
+    server = Server(Path(shutil.copy(empty, tmp_path_factory.mktemp("running"))).parent)
     server.start(*options)
     yield server
     server.stop()

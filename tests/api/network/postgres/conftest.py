@@ -1,6 +1,6 @@
 """The same API, over PostgreSQL."""
 
-import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -26,15 +26,15 @@ def database_url(cluster: Path, request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def servers(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Any]]:
+    """Two, on one database; no request may wait for one that waits for it: no deadlock is found while they run."""
     with two_servers(database_url, tmp_path_factory.mktemp("races")) as servers:
+        before = deadlocks(database_url)
         yield servers
+        time.sleep(1.1)  # a deadlock is found after a second, and counted then
+        assert deadlocks(database_url) == before
 
 
 @pytest.fixture
-async def region(servers: list[Any], database_url: str) -> AsyncIterator[Region]:
-    """Two servers on it; no request may wait for one that waits for it: no deadlock is found."""
-    before = deadlocks(database_url)
+async def region(servers: list[Any]) -> AsyncIterator[Region]:
     async with Region(servers) as region:
         yield region
-    await asyncio.sleep(1.1)  # a deadlock is found after a second, and counted then
-    assert deadlocks(database_url) == before
