@@ -9,6 +9,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
 from netweft.agent.desired import Desired
+from netweft.agent.l3.due import Due
 from netweft.dataplane.packets import arp, icmp
 from netweft.services.addresses import Prefix, octets
 from netweft.services.dhcp.requests import to_port
@@ -24,7 +25,7 @@ class InterfaceAnnouncer:
     def __init__(self, desired: Desired, send: Callable[[Packet], None]) -> None:
         self._desired, self._send = desired, send
         self._known: dict[str, dict[str, tuple[str, tuple[Prefix, ...]]]] = {}  # router -> interface -> what it has
-        self._due: list[tuple[float, str, str]] = []  # when, router, interface
+        self._due: Due[tuple[str, str]] = Due()  # router, interface
         self._looked_at = 0
 
     def wired(self, now: float) -> None:
@@ -36,14 +37,12 @@ class InterfaceAnnouncer:
             before, current = self._known.pop(id, {}), {one.port.id: _has(one) for one in up}
             if current:
                 self._known[id] = current
-            news = [] if is_first else [port for port, has in current.items() if before.get(port) != has]
-            self._due += [(now + after, id, port) for port in news for after in AT]
+            for port in () if is_first else (port for port, has in current.items() if before.get(port) != has):
+                self._due.add((id, port), (now + after for after in AT))
         self.tick(now)
 
     def tick(self, now: float) -> None:
-        due = dict.fromkeys((id, port) for at, id, port in self._due if at <= now)
-        self._due = [one for one in self._due if one[0] > now]
-        for id, port in due:
+        for id, port in self._due.take(now):
             router = self._desired.router_that_is_up(id)
             for interface in router.interfaces if router else ():
                 if interface.port.id == port:

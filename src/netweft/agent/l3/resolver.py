@@ -16,6 +16,7 @@ import structlog
 
 from netweft.agent.desired import Desired
 from netweft.agent.l3.askers import Asker, asker, askers_on, by_gateway
+from netweft.agent.l3.due import Due
 from netweft.agent.l3.interface_announcer import InterfaceAnnouncer
 from netweft.agent.l3.news import News
 from netweft.agent.l3.next_hop_watch import NextHopWatch
@@ -96,7 +97,7 @@ class Resolver:
         self._found: list[Learned] = []
         self._announced: dict[str, dict[str, tuple[int, ...]]] = {}  # router -> its gateways' ports -> their addresses
         self._looked_at = 0
-        self._announcing: list[tuple[float, str]] = []
+        self._announcing: Due[str] = Due()
         self._news = News(desired)
 
     # what the agent before this one knew
@@ -333,14 +334,13 @@ class Resolver:
         current = {one.port.id: _addresses(one) for one in (router.ends if router else ()) if one.answers}
         for port_id, addresses in current.items():
             if before.get(port_id) != addresses:
-                self._announcing += [(now + after, port_id) for after in ANNOUNCE_AT]
+                self._announcing.add(port_id, (now + after for after in ANNOUNCE_AT))
         if current:
             self._announced[id] = current
         self._look_ahead(router.standbys if router else (), now)
 
     def _announce(self, now: float) -> None:
-        due = {port_id for at, port_id in self._announcing if at <= now}
-        self._announcing = [(at, port_id) for at, port_id in self._announcing if at > now]
+        due = set(self._announcing.take(now))
         for gateway in self._desired.gateways() if due else ():
             if gateway.port.id in due and gateway.answers:
                 for packet in announcements(gateway):

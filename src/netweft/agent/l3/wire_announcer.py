@@ -10,6 +10,7 @@ from typing import Final
 
 from netweft.agent.desired import Desired
 from netweft.agent.l3.askers import by_interface
+from netweft.agent.l3.due import Due
 from netweft.agent.l3.news import News
 from netweft.dataplane.packets import arp, icmp
 from netweft.services.addresses import Prefix
@@ -24,7 +25,7 @@ class WireAnnouncer:
     def __init__(self, desired: Desired, send: Callable[[Packet], None]) -> None:
         self._desired, self._send = desired, send
         self._announced: dict[str, tuple[Prefix, ...]] = {}  # interface -> its addresses
-        self._due: list[tuple[float, str]] = []
+        self._due: Due[str] = Due()
         self._news = News(desired)
 
     def wired(self, now: float) -> None:
@@ -33,13 +34,12 @@ class WireAnnouncer:
             current = {one.port.id: one.addresses for _, one in self._desired.answering()}
             for port_id, addresses in current.items():
                 if self._announced.get(port_id) != addresses:
-                    self._due += [(now + after, port_id) for after in AT]
+                    self._due.add(port_id, (now + after for after in AT))
             self._announced = current
         self.tick(now)
 
     def tick(self, now: float) -> None:
-        due = {port_id for at, port_id in self._due if at <= now}
-        self._due = [(at, port_id) for at, port_id in self._due if at > now]
+        due = self._due.take(now)
         for router, interface in self._desired.answering() if due else ():
             who = by_interface(self._desired, router, interface)
             for address in interface.addresses if interface.port.id in due and who.wire else ():

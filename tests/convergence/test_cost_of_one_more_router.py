@@ -1,0 +1,117 @@
+"""One more floating IP, one more interface, or nothing at all costs an agent little more, the more routers have their
+gateways on its node: counted in lines of our code that run."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from tests.convergence.agent_world import AgentWorld
+from tests.convergence.story import taken_at_once
+from tests.convergence.test_cost_of_one_more import Counter
+
+from netweft.model import Object
+from netweft.testing.region import (
+    ANYTHING,
+    floating_ip,
+    gateway,
+    interface,
+    network,
+    port,
+    router,
+    subnet,
+)
+from netweft.wire.messages import Delta
+
+FEW, MANY = 4, 64
+OUTSIDE = network(900, "flat", "public")
+OWN, RED, R = network(800), network(801), router(800)
+ONE, TWO = port(800, OWN, "10.0.0.10"), port(801, RED, "10.1.0.10")
+GATEWAY = gateway(800, R, OUTSIDE, "hv1", "172.24.0.2")
+FLOATING = floating_ip(800, R, OUTSIDE, "172.24.200.1", "10.0.0.10", ONE)
+
+
+def other(number: int) -> list[Object]:
+    net, of = network(number), router(number)
+    vm = port(number, net, "10.0.0.10")
+    return [
+        *(net, subnet(net, "10.0.0.0/24"), of, interface(number, of, net, "10.0.0.1"), vm),
+        gateway(number, of, OUTSIDE, "hv1", f"172.24.1.{number}"),
+        floating_ip(number, of, OUTSIDE, f"172.24.2.{number}", "10.0.0.10", vm),
+    ]
+
+
+class Region:
+    def __init__(self, size: int, folder: Path) -> None:
+        self.world, self.size = AgentWorld(folder), size
+
+    async def build(self) -> None:
+        await self.world.start()
+        for number in (*range(1, self.size + 1), 800, 801):
+            self.world.plug(port(number, OWN).id)
+        own: list[Object] = [
+            *(OUTSIDE, subnet(OUTSIDE, "172.24.0.0/16", gateway_ip="172.24.0.1"), ANYTHING, OWN, RED, R, ONE, TWO),
+            *(subnet(OWN, "10.0.0.0/24"), subnet(RED, "10.1.0.0/24"), interface(800, R, OWN, "10.0.0.1"), GATEWAY),
+        ]
+        others = [obj for number in range(1, self.size + 1) for obj in other(number)]
+        self.world.see(self.world.desired.view, [*own, *others])
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Gateways and floating IPs are asked for."""
+        for _ in range(6):
+            await self.world.agent.turn()
+            for _ in range(8):
+                await asyncio.sleep(0)
+
+    async def told(self, *objects: Object) -> None:
+        revision = self.world.desired.view.revision + 1
+        self.world.tell(Delta(revision=revision, upserts=objects, deletes=()))
+        await self.world.agent.turn()
+
+
+async def nothing(region: Region) -> None:
+    await region.world.agent.turn()
+
+
+async def a_tick(region: Region) -> None:
+    region.world.agent.resolver.tick()
+
+
+async def a_floating_ip_more(region: Region) -> None:
+    await region.told(FLOATING)
+
+
+async def an_interface_more(region: Region) -> None:
+    await region.told(interface(801, R, RED, "10.1.0.1"))
+
+
+async def a_next_hop_learned(region: Region) -> None:
+    region.world.desired.learn(OUTSIDE.id, "172.24.0.1", "02:00:00:00:01:01")
+    await region.world.agent.turn()
+
+
+# lines for each router that is there besides: who has which gateway is looked at each turn (`failover`), which nodes
+# are watched when an interface comes or goes (`watch`)
+MOST: dict[Callable[[Region], Awaitable[None]], int] = {
+    nothing: 20,
+    a_tick: 15,
+    a_floating_ip_more: 36,
+    an_interface_more: 65,
+    a_next_hop_learned: 20,
+}
+
+
+@pytest.mark.parametrize("change", MOST)
+async def test_one_more_costs_the_same(
+    change: Callable[[Region], Awaitable[None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken_at_once(monkeypatch)
+    lines = []
+    for size in (FEW, MANY):
+        region = Region(size, tmp_path / str(size))
+        await region.build()
+        with Counter() as counter:
+            await change(region)
+        lines.append(counter.lines)
+    assert lines[1] - lines[0] <= MOST[change] * (MANY - FEW), f"{lines} lines"
