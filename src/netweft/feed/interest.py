@@ -1,8 +1,8 @@
 """Which node follows which topics, and what a change means to each: incremental, in memory, no clock, no threads.
 
 Each row of a followed topic is held once, rendered, however many nodes follow it.  A change costs as much as the nodes
-that follow its topics; only when a way between two topics appears or vanishes are the topics (not the rows) of the
-nodes concerned walked through again.
+that follow its topics.  A way that appears between two topics leads on from there; only when one vanishes are the
+topics (not the rows) of the nodes concerned walked through again.
 
     rows ─▶ entries ─▶ topics ─▶ followers          ways: topic ─▶ topic, counted by the rows that lead there
 """
@@ -10,6 +10,7 @@ nodes concerned walked through again.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TypeAlias
 
 from netweft.feed.objects import Row
@@ -31,6 +32,19 @@ class _Loaded:
     followers: set[str] = field(default_factory=set)
 
 
+class Restless:
+    """Nodes that may have to follow other topics now.  To which ways from what they follow have only appeared; None:
+    some have vanished, so all is walked through again."""
+
+    def __init__(self, nodes: "Mapping[str, set[Topic] | None]" = MappingProxyType({})) -> None:
+        self.nodes: dict[str, set[Topic] | None] = dict(nodes)
+
+    def add(self, other: "Restless") -> None:
+        for node, gained in other.nodes.items():
+            before = self.nodes.get(node, set())
+            self.nodes[node] = None if gained is None or before is None else before | gained
+
+
 class Interest:
     """`reader` arguments: each call sees one snapshot, and no call sees an older one than the call before."""
 
@@ -47,11 +61,11 @@ class Interest:
             if self._rules.concerns(kind):
                 ids.setdefault(kind, set()).add(id)
         updates: Updates = {}
-        restless: set[str] = set()
+        restless = Restless()
         for kind, wanted in ids.items() if self._topics else ():
             rows = {row["id"]: row for row in reader.find(kind, "id", wanted)}
             for id in wanted:
-                restless |= self._put((kind, id), rows.get(id), updates)
+                restless.add(self._put((kind, id), rows.get(id), updates))
         self._settle(reader, restless, updates)
         return updates
 
@@ -61,7 +75,7 @@ class Interest:
         updates: Updates = {}
         fresh = {node for node in wanted if node not in self._follows}
         self._follows.update((node, set()) for node in fresh)
-        self._settle(reader, fresh, updates)
+        self._settle(reader, Restless(dict.fromkeys(fresh)), updates)
         return updates | {node: dict(self.view(node)) for node in wanted}
 
     def unfollow(self, node: str) -> None:
@@ -80,7 +94,7 @@ class Interest:
 
     # -- rows
 
-    def _put(self, row_key: RowKey, row: Row | None, updates: Updates) -> set[str]:
+    def _put(self, row_key: RowKey, row: Row | None, updates: Updates) -> "Restless":
         """Returns the nodes that may have to follow other topics now."""
         before = self._rows.pop(row_key, {})
         after = {
@@ -116,9 +130,9 @@ class Interest:
             if node != entry.not_for:
                 updates.setdefault(node, {})[key] = entry.object
 
-    def _turn(self, turned: Counter[tuple[Topic, Topic]]) -> set[str]:
+    def _turn(self, turned: Counter[tuple[Topic, Topic]]) -> "Restless":
         """Count the ways; the followers of a topic from which one appeared or vanished."""
-        restless: set[str] = set()
+        restless = Restless()
         for (source, target), difference in turned.items():
             if not difference:
                 continue
@@ -128,55 +142,63 @@ class Interest:
             if not topic.ways[target]:
                 del topic.ways[target]
             if was_there != (target in topic.ways):
-                restless |= topic.followers
+                restless.add(Restless({node: None if was_there else {target} for node in topic.followers}))
         return restless
 
     # -- topics
 
-    def _settle(self, reader: Reader, restless: set[str], updates: Updates) -> None:
+    def _settle(self, reader: Reader, restless: "Restless", updates: Updates) -> None:
         """Load what is reached and not there yet, level by level; then let each node follow just what it reaches."""
         loaded: set[Topic] = set()
         while True:
-            reached = {node: self._reach(node) for node in restless}
+            reached = {node: self._reach(node, gained) for node, gained in restless.nodes.items()}
             missing = set().union(*reached.values()) - self._topics.keys()
             if not missing:
                 break
             loaded |= missing
-            restless |= self._load(reader, missing, updates)
+            restless.add(self._load(reader, missing, updates))
         left: set[Topic] = set()
         for node, topics in reached.items():
-            left |= self._follow_just(node, topics, updates)
+            is_all = restless.nodes[node] is None
+            left |= self._follow_just(node, topics, updates) if is_all else self._follow_more(node, topics, updates)
         self._unload(left | loaded)
 
-    def _reach(self, node: str) -> set[Topic]:
-        start = Topic(ROOT, node)
-        reached, ahead = {start}, [start]
+    def _reach(self, node: str, gained: set[Topic] | None) -> set[Topic]:
+        """All that it reaches; or, where it has only gained ways to these, what it reaches besides what it follows."""
+        follows = set() if gained is None else self._follows[node]
+        reached = {Topic(ROOT, node)} if gained is None else gained - follows
+        ahead = list(reached)
         while ahead:
             topic = self._topics.get(ahead.pop())
-            new = topic.ways.keys() - reached if topic else ()
+            new = topic.ways.keys() - reached - follows if topic else set()
             reached.update(new)
             ahead.extend(new)
         return reached
 
-    def _load(self, reader: Reader, topics: set[Topic], updates: Updates) -> set[str]:
+    def _load(self, reader: Reader, topics: set[Topic], updates: Updates) -> "Restless":
         self._topics.update((topic, _Loaded()) for topic in topics)
-        restless: set[str] = set()
+        restless = Restless()
         for row_key, row in self._rules.load(reader, topics).items():
-            restless |= self._put(row_key, row, updates)
+            restless.add(self._put(row_key, row, updates))
         return restless
 
     def _follow_just(self, node: str, topics: set[Topic], updates: Updates) -> set[Topic]:
         """Returns the topics that the node does not follow any more."""
         left = self._follows[node] - topics
-        update = updates.setdefault(node, {}) if left or topics - self._follows[node] else {}
         for topic in left:
             self._topics[topic].followers.discard(node)
+            update = updates.setdefault(node, {})
             update.update((key, None) for key, _ in self._told(topic, node))
-        for topic in topics - self._follows[node]:
-            self._topics[topic].followers.add(node)
-            update.update(self._told(topic, node))
+        self._follow_more(node, topics - self._follows[node], updates)
         self._follows[node] = topics
         return left
+
+    def _follow_more(self, node: str, topics: set[Topic], updates: Updates) -> set[Topic]:
+        for topic in topics:
+            self._topics[topic].followers.add(node)
+            updates.setdefault(node, {}).update(self._told(topic, node))
+        self._follows[node] |= topics
+        return set()
 
     def _unload(self, topics: Iterable[Topic]) -> None:
         for name in topics:
