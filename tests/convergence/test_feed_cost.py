@@ -69,7 +69,6 @@ def test_one_more_costs_the_same(change: list[Put]) -> None:
         region, interest = built(size)
         for put in change:
             region.write(put)
-        found = interest
         rows = {(put.kind, put.row["id"]) for put in change}
         with Counter() as counter:
             updates = interest.advance(region, rows)
