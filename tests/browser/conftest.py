@@ -32,7 +32,7 @@ class Cloud:
     """The server, what an admin does at its API, and two projects with a user each."""
 
     def __init__(self, server: Server) -> None:
-        self.url = server.url
+        self.url, self.log = server.url, server.log
         self.password = server.openrc()["OS_PASSWORD"]
         self.http = httpx.Client(base_url=server.url, headers={"X-Auth-Token": server.token()}, timeout=30)
         self.blue, self.green = self._project("blue"), self._project("green")

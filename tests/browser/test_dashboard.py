@@ -84,6 +84,7 @@ def test_another_site_changes_nothing(alices: Dashboard, cloud: Cloud) -> None:
         headers={"cookie": f"{cookie['name']}={cookie['value']}", "origin": "http://evil.example"},
     )
     assert forged.status_code == 403
+    assert not [secret for secret in (cookie["value"], ALICE, cloud.password) if secret in cloud.log()]
     assert alices.page.evaluate("fetch('api/v2.0/networks').then((answer) => answer.status)") == 403
 
 

@@ -56,7 +56,7 @@ export function ActivityPage(): JSX.Element {
                     <Actor by={one.by} />
                   </td>
                   <td>{WORDS[one.operation]}</td>
-                  <td>
+                  <td class="said">
                     <What one={one} />
                   </td>
                   <td>

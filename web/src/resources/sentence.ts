@@ -2,6 +2,7 @@
 import type { Thing } from "../api";
 
 const NUMBERS: Record<string, string> = { "1": "ICMP", "6": "TCP", "17": "UDP", "47": "GRE", "50": "ESP", "58": "ICMPv6", "112": "VRRP", "132": "SCTP" };
+const WORDS: Record<string, string> = { icmpv6: "ICMPv6", "ipv6-icmp": "ICMPv6" };
 const ICMP = new Set(["icmp", "1", "icmpv6", "ipv6-icmp", "58"]);
 
 export interface Sentence {
@@ -23,7 +24,7 @@ export function sentence(rule: Thing): Sentence {
 
 function what(rule: Thing): string {
   const protocol: string | null = rule.protocol && String(rule.protocol).toLowerCase();
-  const name = protocol ? (NUMBERS[protocol] ?? protocol.toUpperCase().replace("ICMPV6", "ICMPv6")) : `any ${rule.ethertype}`;
+  const name = protocol ? (NUMBERS[protocol] ?? (/^\d+$/.test(protocol) ? `protocol ${protocol}` : (WORDS[protocol] ?? protocol.toUpperCase()))) : `any ${rule.ethertype}`;
   const least = rule.port_range_min;
   const most = rule.port_range_max;
   const all = least === null || least === undefined;

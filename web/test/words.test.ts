@@ -1,0 +1,79 @@
+// Rules as sentences, what is typed into a filter, what a form says to the API.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { sentence } from "../src/resources/sentence";
+import type { Resource } from "../src/resources/types";
+import { asked, read, written } from "../src/ui/filters";
+import { blamed, body, initial } from "../src/ui/values";
+
+function said(rule: Record<string, unknown>): string {
+  const { verb, what, way, who } = sentence({ direction: "ingress", ethertype: "IPv4", protocol: null, ...rule });
+  return `${verb} ${what} ${way} ${"text" in who ? who.text : `${who.kind} ${who.id}`}`;
+}
+
+test("a rule reads as a sentence", () => {
+  const tcp = { protocol: "tcp", port_range_min: 443, port_range_max: 443 };
+  assert.equal(said(tcp), "let in TCP 443 from everywhere (IPv4)");
+  assert.equal(said({ ...tcp, protocol: "6", port_range_max: 8443 }), "let in TCP 443 to 8443 from everywhere (IPv4)");
+  assert.equal(said({ ...tcp, remote_ip_prefix: "10.0.0.0/8" }), "let in TCP 443 from 10.0.0.0/8");
+  assert.equal(said({ ...tcp, ethertype: "IPv6", remote_ip_prefix: "::/0" }), "let in TCP 443 over IPv6 from everywhere (IPv6)");
+  assert.equal(said({ protocol: "udp" }), "let in UDP from everywhere (IPv4)");
+  assert.equal(said({ direction: "egress" }), "let out any IPv4 to everywhere");
+  assert.equal(said({ protocol: "icmp" }), "let in ICMP from everywhere (IPv4)");
+  assert.equal(said({ protocol: "icmp", port_range_min: 8, port_range_max: 0 }), "let in ICMP type 8 code 0 from everywhere (IPv4)");
+  assert.equal(said({ protocol: "ipv6-icmp", port_range_min: 0 }), "let in ICMPv6 type 0 from everywhere (IPv4)");
+  assert.equal(said({ protocol: "112" }), "let in VRRP from everywhere (IPv4)");
+  assert.equal(said({ protocol: "77" }), "let in protocol 77 from everywhere (IPv4)");
+  assert.equal(said({ remote_group_id: "g" }), "let in any IPv4 from security_groups g");
+  assert.equal(said({ remote_group_id: "PARENT" }), "let in any IPv4 from the same group");
+  assert.equal(said({ remote_address_group_id: "a" }), "let in any IPv4 from address_groups a");
+});
+
+const known = (name: string): boolean => ["name", "status", "router:external", "binding:host_id"].includes(name);
+const typed = (text: string): string => read(text, known, new URLSearchParams("sort_key=name&marker=x")).toString();
+
+test("pairs that the API knows are asked of it, any other word is looked for", () => {
+  assert.equal(typed("status:ACTIVE web"), "sort_key=name&status=ACTIVE&find=web");
+  assert.equal(typed('name:"my net"'), "sort_key=name&name=my+net");
+  assert.equal(typed("router:external:true"), "sort_key=name&router%3Aexternal=true");
+  assert.equal(typed("binding:host_id:hv1"), "sort_key=name&binding%3Ahost_id=hv1");
+  assert.equal(typed("fa:16:3e:00:00:01"), "sort_key=name&find=fa%3A16%3A3e%3A00%3A00%3A01");
+  assert.equal(typed("unknown:x"), "sort_key=name&find=unknown%3Ax");
+  assert.equal(written(new URLSearchParams("name=my net&status=DOWN&find=a b&sort_key=name")), 'name:"my net" status:DOWN a b');
+  assert.deepEqual(asked(new URLSearchParams("status=DOWN&find=x"), 5, "name"), [["status", "DOWN"], ["sort_key", "name"], ["limit", "5"]]);
+});
+
+const resource = {
+  fields: [
+    { name: "name" },
+    { name: "up", as: "flag" },
+    { name: "mtu", as: "number" },
+    { name: "pool", as: "ref" },
+    { name: "lines", as: "lines", from: (line: string) => ({ line }), to: (value: { line: string }) => value.line },
+    { name: "odd", when: (values: { up: boolean }) => !values.up },
+  ],
+  attributes: { name: { put: true }, up: { flag: true, default: true }, mtu: {}, pool: {}, lines: {}, odd: {} },
+} as unknown as Resource;
+
+test("a form says only what was said", () => {
+  const start = initial(resource, resource.fields, undefined, new URLSearchParams());
+  assert.deepEqual(start, { name: "", up: true, mtu: "", pool: "", lines: "", odd: "" });
+  assert.deepEqual(body(resource, resource.fields, start, start, true), {});
+  const now = { ...start, name: " n ", mtu: "1400", lines: "a\n\n b ", odd: "left out while up" };
+  assert.deepEqual(body(resource, resource.fields, now, start, true), { name: "n", mtu: 1400, lines: [{ line: "a" }, { line: "b" }] });
+  assert.deepEqual(body(resource, resource.fields, { ...start, mtu: "many" }, start, true), { mtu: "many" }); // the API says what is wrong
+});
+
+test("what is changed is said, what was emptied is none", () => {
+  const before = { name: "n", up: true, mtu: 1450, pool: "p", lines: [{ line: "a" }], odd: "" };
+  const start = initial(resource, resource.fields, before, new URLSearchParams());
+  assert.deepEqual(body(resource, resource.fields, start, start, false), {});
+  assert.deepEqual(body(resource, resource.fields, { ...start, name: "", pool: "", lines: "", up: false }, start, false), { name: "", up: false, pool: null, lines: [] });
+});
+
+test("a refusal is about the field that it names", () => {
+  assert.equal(blamed("Invalid input for mtu. Reason: 'many' is not an integer.", resource.fields), "mtu");
+  assert.equal(blamed("Failed to parse request. Required attribute 'name' not specified", resource.fields), "name");
+  assert.equal(blamed("Invalid input for other. Reason: x", resource.fields), undefined);
+  assert.equal(blamed("Quota exceeded for resources: ['network'].", resource.fields), undefined);
+});
