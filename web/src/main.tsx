@@ -11,7 +11,10 @@ function App() {
 
 const root = document.getElementById("app")!;
 look().then(
-  () => render(<App />, root),
+  () => {
+    root.replaceChildren(); // what index.html shows until here
+    render(<App />, root);
+  },
   (error: Error) => {
     root.textContent = error.message;
   },
