@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
 AXE = REPOSITORY / "web/node_modules/axe-core/axe.min.js"
 SHOTS = "NETWEFT_WRITE_SCREENSHOTS"  # into docs/, where it is set
-PATIENCE_MS = 30_000
+PATIENCE_MS = 60_000  # many tests share a machine
 SIZE = ViewportSize(width=1280, height=760)
 QUIET = "responded with a status of 4"  # a browser tells of what the API refuses as if it were a fault of the page
 ALICE, BOB = "alice's own password", "bob's own password"
@@ -36,8 +36,8 @@ class Cloud:
         self.password = server.openrc()["OS_PASSWORD"]
         self.http = httpx.Client(base_url=server.url, headers={"X-Auth-Token": server.token()}, timeout=30)
         self.blue, self.green = self._project("blue"), self._project("green")
-        self._user("alice", ALICE, self.blue)
-        self._user("bob", BOB, self.green)
+        self.user("alice", ALICE, self.blue)
+        self.user("bob", BOB, self.green)
 
     def __call__(self, method: str, path: str, body: Any = None) -> Any:
         answer = self.http.request(method, path, json=body)
@@ -51,10 +51,12 @@ class Cloud:
         id: str = self("POST", "/identity/v3/projects", {"project": {"name": name}})["project"]["id"]
         return id
 
-    def _user(self, name: str, password: str, project: str) -> None:
-        user = self("POST", "/identity/v3/users", {"user": {"name": name, "password": password}})["user"]["id"]
+    def user(self, name: str, password: str, *projects: str) -> str:
+        user: str = self("POST", "/identity/v3/users", {"user": {"name": name, "password": password}})["user"]["id"]
         role = self("GET", "/identity/v3/roles?name=member")["roles"][0]["id"]
-        self("PUT", f"/identity/v3/projects/{project}/users/{user}/roles/{role}")
+        for project in projects:
+            self("PUT", f"/identity/v3/projects/{project}/users/{user}/roles/{role}")
+        return user
 
 
 class Dashboard:

@@ -73,6 +73,26 @@ def test_another_tenant_sees_nothing(alices: Dashboard, opened: Callable[..., Da
     cloud("DELETE", f"/v2.0/networks/{network}")
 
 
+def test_a_session_in_several_tabs(opened: Callable[..., Dashboard], cloud: Cloud) -> None:
+    """One project in all of them; who is logged out in one, or by an admin, is in none."""
+    cloud.make("networks", "network", name="green's", project_id=cloud.green)
+    carol = cloud.user("carol", "carol's own", cloud.blue, cloud.green)
+    first = opened("carol", "carol's own").at("networks")
+    second = Dashboard(first.page.context.new_page(), cloud).at("networks")
+    assert "green's" not in first.page.inner_text("main")
+    first.page.select_option("header select", label="green")
+    for tab in (first, second):
+        tab.row("green's").wait_for()
+        assert tab.page.locator("header select option:checked").inner_text() == "green"
+    cloud.make("networks", "network", name="and one more", project_id=cloud.green)
+    second.row("and one more").wait_for()
+    cloud("PATCH", f"/identity/v3/users/{carol}", {"user": {"enabled": False}})
+    for tab in (first, second):
+        tab.page.wait_for_selector("#user")
+        assert "green's" not in tab.page.inner_text("body")
+    assert not second.faults
+
+
 def test_another_site_changes_nothing(alices: Dashboard, cloud: Cloud) -> None:
     """With the very cookie, which a browser would not even send."""
     (cookie,) = alices.at("overview").page.context.cookies()
