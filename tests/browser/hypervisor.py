@@ -3,17 +3,21 @@ wired; nothing is wired."""
 
 import asyncio
 import threading
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from netweft.agent.sync import Changes, FeedClient, Link
 from netweft.model import NodeFacts, PortState, PortStatus
 from netweft.settings import AgentSettings
+from netweft.wire.questions import Answer, Ask
 
 
 class Hypervisor:
-    """In a thread, for as long as the block."""
+    """In a thread, for as long as the block.  answer: to what servers ask of it; None: it cannot be asked."""
 
-    def __init__(self, server: str, node: str, token: str) -> None:
+    def __init__(
+        self, server: str, node: str, token: str, answer: Callable[[Ask], Awaitable[Answer]] | None = None
+    ) -> None:
+        self._answer = answer
         self._settings = AgentSettings(node=node, token=token, server=(server,))
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -38,6 +42,7 @@ class Hypervisor:
 
     async def _follow(self) -> None:
         self._feed = FeedClient(self._settings, self, facts=NodeFacts(tunnel_ip="192.0.2.1"))
+        self._feed.on_asked = self._answer
         await self._feed.run()
 
     def view_changed(self, changes: Changes) -> None:

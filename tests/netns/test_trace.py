@@ -72,6 +72,37 @@ def codes(told: dict[str, Any]) -> list[str]:
     return [one["code"] for one in told["findings"]]
 
 
+def test_how_a_port_is_wired_is_what_open_vswitch_has(lab: Lab, stage: Stage) -> None:
+    for name, kind, bridge in (("one", "vxlan", "br-tun"), ("tag", "vlan", "br-eth1")):
+        vm = stage.vms[name]
+        with lab.cloud() as cloud:
+            (port,) = cloud.list("ports", name=name)
+            network = cloud.find("networks", port["network_id"])
+            told = cloud.request("GET", f"netweft/wiring/{port['id']}")["wiring"]
+        node = told["node"]
+        assert (told["host"], told["wired"], told["interface"]["link"]) == ("hv1", True, "up")
+        switch = lab.node("hv1")
+        assert str(node["tag"]) == vsctl(switch, "get", "port", vm.vif, "tag").strip()
+        assert str(node["vif"]["ofport"]) == vsctl(switch, "get", "interface", vm.vif, "ofport").strip()
+        assert (node["network_type"], node["key"]) == (kind, network["provider:segmentation_id"])
+        for station in (*node["link"], *node["out"]):
+            assert vsctl(switch, "iface-to-br", station["name"]).strip() == station["bridge"]
+        assert [one["bridge"] for one in node["link"]] == ["br-int", bridge]
+        assert len(node["out"]) == 1
+        far = [{"host": "hv2", "address": lab.node("hv2").tunnel_ip}] if kind == "vxlan" else []
+        assert node["far"][: len(far)] == far and bool(node["far"]) == bool(far)
+    assert lab.ping(stage.vms["one"], stage.vms["two"].nic.address)
+    until(lambda: received(lab, "one") > 0, "what is sent is counted, each 5 s")
+
+
+def received(lab: Lab, name: str) -> int:
+    with lab.cloud() as cloud:
+        (port,) = cloud.list("ports", name=name)
+        told = cloud.request("GET", f"netweft/wiring/{port['id']}")["wiring"]
+    assert told["interface"]["counts"] == told["node"]["vif"]["counts"]
+    return int(told["interface"]["counts"]["rx_packets"])
+
+
 def is_healthy(told: dict[str, Any]) -> bool:
     return (told["passes"], told["findings"], told["unseen"]) == (True, [], [])
 

@@ -15,6 +15,7 @@ from netweft.api.resources.auto_allocated_topology import AutoAllocatedTopology
 from netweft.api.resources.availability_zones import AvailabilityZones
 from netweft.api.resources.explain.asked import Asks
 from netweft.api.resources.explain.explain import Explain, Lags
+from netweft.api.resources.fabric import Fabric
 from netweft.api.resources.flavors import FlavorParts, flavor, service_profile
 from netweft.api.resources.ipam.address_scope import address_scope
 from netweft.api.resources.ipam.ip_availability import IpAvailability
@@ -26,6 +27,7 @@ from netweft.api.resources.l2.port import port
 from netweft.api.resources.l2.port_bindings import PortBindings
 from netweft.api.resources.l2.sub_ports import SubPorts
 from netweft.api.resources.l2.trunk import trunk
+from netweft.api.resources.l2.wiring import PortWiring
 from netweft.api.resources.l3.conntrack_helpers import ConntrackHelpers
 from netweft.api.resources.l3.counters import Counters
 from netweft.api.resources.l3.floating_ip_pools import FloatingIPPools
@@ -132,6 +134,8 @@ def build(
         more += Activity(resources, store).routes(gate)
         more += Explain(resources, store, settings, lags, asks).routes(gate)
         more += Trace(resources, store, settings, lags, asks).routes(gate)
+        more += Fabric(lags).routes(gate)
+        more += PortWiring(by_member["port"], store, lags, asks).routes(gate)
         network, subnet, router = (by_member[member] for member in ("network", "subnet", "router"))
         more += FloatingIPPools(network, store).routes(gate)
         more += AutoAllocatedTopology(network, subnet, router, store).routes(gate)

@@ -8,6 +8,8 @@ from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
 
+from netweft.wire.wired import Wiring
+
 MAX_ANSWER_BYTES: Final = 256 * 1024
 MOST_HOPS: Final = 200  # flows that a packet meets on one node
 MOST_EXITS: Final = 64
@@ -44,7 +46,7 @@ class Ask(Struct, frozen=True, kw_only=True, tag="ask", omit_defaults=True):
     """port_id: from where the packet starts, or what is asked about where there is none.
     network_id: else, the network that it comes in for, by the wire or, with tunnel_src, out of a tunnel from there.
     reply: it answers what was let through before.  also: other ports of which the node says how they are.
-    probe: nothing else is asked."""
+    probe: nothing else is asked.  wiring: nothing but how the port is wired."""
 
     id: str
     port_id: str = ""
@@ -54,6 +56,7 @@ class Ask(Struct, frozen=True, kw_only=True, tag="ask", omit_defaults=True):
     reply: bool = False
     also: tuple[str, ...] = ()
     probe: Probe | None = None
+    wiring: bool = False
 
 
 class Hop(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -122,6 +125,7 @@ class Answer(Struct, frozen=True, kw_only=True, tag="answer", omit_defaults=True
     interfaces: tuple[Interface, ...] = ()
     tracked: tuple[str, ...] = ()
     seen: tuple[str, ...] = ()
+    wiring: Wiring | None = None
 
 
 def cut(text: str) -> str:

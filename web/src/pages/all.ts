@@ -2,10 +2,12 @@
 import type { JSX } from "preact";
 import { ActivityPage } from "./activity";
 import { BuildPage } from "./build";
+import { FabricPage } from "./fabric";
 import { OverviewPage } from "./overview";
 import { QuotasPage } from "./quotas";
 import { TopologyPage } from "./topology";
 import { TracePage } from "./trace";
+import { WiringPage } from "./wiring";
 
 export interface Page {
   path: string;
@@ -22,7 +24,9 @@ export const PAGES: Page[] = [
   { path: "overview", title: "Overview", group: "", show: OverviewPage },
   { path: "topology", title: "Topology", group: "", show: TopologyPage },
   { path: "trace", title: "Trace", group: "", show: TracePage },
+  { path: "wiring", title: "Wiring", group: "", show: WiringPage },
   { path: "build", title: "Build a network", group: "", changes: true, show: BuildPage },
   { path: "activity", title: "Activity", group: "Project", show: ActivityPage },
   { path: "quotas", title: "Quotas", group: "Project", show: QuotasPage },
+  { path: "fabric", title: "Fabric", group: "Region", admin: true, show: FabricPage },
 ];

@@ -1,11 +1,11 @@
 // Whether a packet passes, its way there and back, and all that is in its way.  The address holds the question; it is
 // asked again when something of the project changes.
 import type { JSX } from "preact";
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
+import { useAgain } from "../again";
 import { type Thing, api, query } from "../api";
 import { useData } from "../data";
 import { useKeys } from "../keys";
-import { listen } from "../live";
 import { go, href, place } from "../route";
 import { session } from "../session";
 import { draw } from "../topology/draw";
@@ -118,21 +118,7 @@ function Answer({ asked }: { asked: URLSearchParams }): JSX.Element {
   const body = bodyOf(asked);
   const key = `${session.value?.project?.id} ${JSON.stringify(body)}`;
   const { value, refusal, again } = useData<Thing>(key, () => api.post("netweft/trace", { trace: body }));
-  useEffect(() => {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    let before = -Infinity;
-    const stop = listen(KINDS, () => {
-      timer ??= setTimeout(() => {
-        timer = undefined;
-        before = performance.now();
-        again();
-      }, Math.max(0, before + AGAIN_MS - performance.now()));
-    });
-    return () => {
-      stop();
-      clearTimeout(timer);
-    };
-  }, [key]);
+  useAgain(key, KINDS, again, AGAIN_MS);
   useKeys([{ key: "r", does: "trace again", run: again }]);
   const told: Thing | undefined = value?.trace;
   if (!told) return refusal ? <Refused by={refusal} /> : <Waiting />;

@@ -26,7 +26,7 @@ export const REGION: Declared[] = [
       { name: "agent_type", title: "Type" },
       { name: "admin_state_up", title: "Admin up", cell: (one) => <Yes is={one.admin_state_up} /> },
       { name: "availability_zone", title: "Zone", cell: (one) => <Mono>{one.availability_zone}</Mono> },
-      { name: "configurations", title: "Tunnel IP", cell: (one) => <Mono>{one.configurations?.tunneling_ip}</Mono> },
+      { name: "configurations", title: "Tunnel IP", cell: (one) => <Mono>{one.configurations?.tunnel_ip}</Mono> },
       { name: "heartbeat_timestamp", title: "Last heard", cell: (one) => <Time at={one.heartbeat_timestamp} /> },
     ],
     filters: ["host", "alive", "agent_type"],

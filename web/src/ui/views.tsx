@@ -12,9 +12,14 @@ export function Views({ kind, id }: { kind: string; id: string }): JSX.Element |
         Topology
       </a>
       {kind === "ports" && (
-        <a class="button" href={href(["trace"], [["from", id]])}>
-          Trace
-        </a>
+        <>
+          <a class="button" href={href(["wiring", id])}>
+            Wiring
+          </a>
+          <a class="button" href={href(["trace"], [["from", id]])}>
+            Trace
+          </a>
+        </>
       )}
     </>
   );

@@ -11,6 +11,8 @@ from netweft.agent.asked.differences import differences, interfaces
 from netweft.agent.asked.entry import NotHere
 from netweft.agent.asked.probing import probed
 from netweft.agent.asked.tracing import traced
+from netweft.agent.asked.wired import wiring
+from netweft.dataplane.ovsdb.errors import OvsdbError
 from netweft.dataplane.unixctl.client import CommandFailed, command
 from netweft.wire.questions import SECONDS, Answer, Ask, Probe
 
@@ -56,9 +58,12 @@ class Answering:
     async def _answer(self, question: Ask) -> Answer:
         try:
             found = Answer(id=question.id)
+            if question.wiring:
+                revision = self._agent.desired.view.revision
+                return replace(found, revision=revision, wiring=await wiring(self._agent, question.port_id))
             if question.packet is not None:
                 found = await traced(self._agent, question, question.packet, self._command)
-        except (CommandFailed, NotHere) as problem:
+        except (CommandFailed, NotHere, OvsdbError) as problem:
             found = Answer(id=question.id, error=str(problem))
         return replace(
             found,

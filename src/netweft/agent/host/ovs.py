@@ -14,6 +14,7 @@ from netweft.dataplane.ovsdb.driver import RowDriver
 from netweft.dataplane.ovsdb.errors import OvsdbError
 from netweft.dataplane.ovsdb.replica import Changes
 from netweft.dataplane.ovsdb.rows import ROW_KINDS, BridgeRow, PortRow, Row, RowKind, Vif, row_key
+from netweft.dataplane.ovsdb.statistics import select_statistics, statistics_of
 from netweft.dataplane.ovsdb.view import OvsView
 from netweft.dataplane.ovsdb.vifs import Vifs
 from netweft.reconcile.plan import Step
@@ -124,6 +125,14 @@ class OvsSide:
             log.warning("port not opened anew", port=port.name, problem=str(error) or "vswitchd does not answer")
         driver.change(upserts=[port])
         self._wake()
+
+    async def statistics(self, interfaces: Iterable[str]) -> dict[str, dict[str, int]]:
+        """By name: what vswitchd has counted, some seconds ago at most.  Read when asked for: a monitor would wake us
+        for each count.  Raises OvsdbError."""
+        if self.connection is None:
+            return {}
+        found = await self.connection.transact([select_statistics(name) for name in interfaces])
+        return {name: dict(statistics) for one in found for name, statistics in statistics_of(one)}
 
     async def set_other_config(self, key: str, value: str, *, wait: bool = True) -> None:
         """Of the root row.  wait: until vswitchd has read it.  Raises OvsdbError, TimeoutError."""

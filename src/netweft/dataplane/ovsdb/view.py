@@ -80,6 +80,11 @@ class OvsView:
             if MARK not in port.external_ids and interface.type not in ("internal", "patch")
         ]
 
+    def tag(self, port: str) -> int | None:
+        """Its local VLAN, as it stands there."""
+        record = self._replica.port(port)
+        return record.tag if record else None
+
     def interface(self, name: str) -> InterfaceRecord | None:
         return self._replica.interface(name)
 
