@@ -14,6 +14,7 @@ LIVE_MS = 5_000  # on a busy machine; bench/dashboard.py measures
 class Shop(NamedTuple):
     """Alice's: web behind edge, and a port in a network that she shares with Bob; his port is there, too."""
 
+    outside: str
     web: str
     edge: str
     shared: str
@@ -44,7 +45,7 @@ def shop(cloud: Cloud) -> Shop:
     ]
     ports = [port["id"] for port in cloud("POST", "/v2.0/ports", {"ports": wanted})["ports"]]
     cloud.make("floatingips", "floatingip", floating_network_id=public, port_id=ports[0], project_id=blue)
-    return Shop(web, edge["id"], shared, ports)
+    return Shop(public, web, edge["id"], shared, ports)
 
 
 def drawn(page: Page) -> str:
@@ -86,6 +87,9 @@ def test_the_same_as_a_table_by_the_keyboard(alices: Dashboard, shop: Shop) -> N
     assert "edge" in str(page.evaluate("document.activeElement.textContent"))
     page.keyboard.press("t")
     page.locator("tbody tr", has_text="edge").first.wait_for()
+    page.fill(".filter input", "vm7")
+    page.press(".filter input", "Enter")
+    alices.see("around vm7")
     assert "view=table" in page.url
     assert alices.violations() == []
 
@@ -104,6 +108,12 @@ def test_another_tenants_objects_are_in_no_picture(
     assert "bobs-secret-vm" in seen and "alices-nas" not in seen and "10.5.0" not in seen and "edge" not in seen
     for foreign in (shop.web, shop.edge, shop.ports[0]):
         bobs.at(f"topology?at={foreign}&hops=6").see("It is not there, or not yours")
+
+
+def test_from_the_outside_a_tenant_finds_its_own_routers(alices: Dashboard, shop: Shop) -> None:
+    page = alices.at(f"topology?at={shop.outside}&hops=2").page
+    box(page, "web").wait_for()
+    assert "10.5.0.1" in (box(page, "edge").text_content() or "") and "bob" not in drawn(page)
 
 
 def test_in_the_dark(admins: Dashboard, shop: Shop) -> None:

@@ -1,7 +1,8 @@
 // External networks, routers, networks, ports, from left to right: all that a project has, or what is around one object.
 // The address holds what is shown: at, hops, open, view, zoom, all.
 import type { JSX } from "preact";
-import { useMemo, useRef } from "preact/hooks";
+import { useMemo, useRef, useState } from "preact/hooks";
+import { type Thing, api, query } from "../api";
 import { useKeys } from "../keys";
 import { goHere, href, place } from "../route";
 import { isAdmin, session } from "../session";
@@ -139,23 +140,36 @@ function Shown({ drawn, at, zoom, table, opened, frame }: ShownProps): JSX.Eleme
   );
 }
 
-// by name, address or ID, among what is there
+// by name, address or ID: among what is there, else by the API
 function Start({ things, go }: { things: Things; go: (id: string) => void }): JSX.Element {
-  const look = (text: string): void => {
-    const wanted = text.trim().toLowerCase();
+  const [none, setNone] = useState("");
+  const look = async (text: string): Promise<void> => {
+    const wanted = text.trim();
+    if (!wanted) return;
     const those = [...things.routers.values(), ...things.networks.values(), ...things.ports.values()];
-    const found =
-      those.find((one) => one.id === wanted || one.name?.toLowerCase() === wanted || one.fixed_ips?.some((ip: any) => ip.ip_address === wanted)) ??
-      those.find((one) => wanted && (one.name?.toLowerCase().includes(wanted) || one.id.startsWith(wanted)));
-    if (found) go(found.id);
-    else if (/^[0-9a-f-]{36}$/.test(wanted)) go(wanted);
+    const here = those.find((one) => one.id === wanted || one.name === wanted || one.fixed_ips?.some((ip: Thing) => ip.ip_address === wanted));
+    const found = here?.id ?? (await asked(wanted));
+    setNone(found ? "" : wanted);
+    if (found) go(found);
   };
   return (
     <label class="filter">
       <span class="hidden">Start from</span>
-      <input placeholder="Start from: name, address or ID" onChange={(event) => look(event.currentTarget.value)} />
+      <input placeholder="Start from: name, address or ID" onChange={(event) => void look(event.currentTarget.value)} aria-invalid={none ? true : undefined} />
+      {none && <span class="note">nothing is called {none}</span>}
     </label>
   );
+}
+
+async function asked(wanted: string): Promise<string | undefined> {
+  const by: [string, string][] = /^[\d.]+$|:/.test(wanted) ? [["fixed_ips", `ip_address=${wanted}`]] : [["name", wanted]];
+  const ways = by[0][0] === "name" ? ["routers", "networks", "ports"] : ["ports"];
+  for (const kind of ways)
+    for (const [name, value] of [...by, ["id", wanted]]) {
+      const found = await api.get(kind + query([[name, value], ["limit", "1"], ["fields", "id"]])).catch(() => ({ [kind]: [] }));
+      if (found[kind].length) return found[kind][0].id;
+    }
+  return undefined;
 }
 
 function nameOf(things: Things, id: string): string {

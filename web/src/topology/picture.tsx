@@ -27,6 +27,8 @@ export function Picture({ drawing, placed, zoom, start, lit, opened, frame }: Pr
   const height = placed.height + TOP + 2 * EDGE;
   const [room, outer] = useRoom();
   const scale = zoom === 1 && room < width ? Math.max(LEAST_SCALE, room / width) : zoom;
+  const about = `${opened("")} ${lit ? [...lit].join() : ""}`;
+  const kept = useKept();
   const used = new Set(drawing.boxes.map((box) => box.layer));
   return (
     <div ref={outer} class="pictured" tabIndex={0} role="region" aria-label="Picture">
@@ -41,12 +43,26 @@ export function Picture({ drawing, placed, zoom, start, lit, opened, frame }: Pr
         {drawing.lines.map((line) => (
           <path key={line.id} class={classOf(line, lit)} d={placed.paths.get(line.id)} />
         ))}
-        {drawing.boxes.map((box) => (
-          <BoxShape key={box.id} box={box} x={placed.x.get(box.layer)!} y={placed.y.get(box.id)!} start={start === box.id} lit={lit} opened={opened} />
-        ))}
+        {drawing.boxes.map((box) => {
+          const [x, y] = [placed.x.get(box.layer)!, placed.y.get(box.id)!];
+          return kept(box.id, [box, x, y, start === box.id, about], () => <BoxShape key={box.id} box={box} x={x} y={y} start={start === box.id} lit={lit} opened={opened} />);
+        })}
       </svg>
     </div>
   );
+}
+
+// What is as it was is not looked at again: of 1,000 ports one changes.
+function useKept(): (id: string, of: unknown[], make: () => JSX.Element) => JSX.Element {
+  const all = useRef(new Map<string, [string, JSX.Element]>());
+  return (id, of, make) => {
+    const now = JSON.stringify(of);
+    const before = all.current.get(id);
+    if (before?.[0] === now) return before[1];
+    const made = make();
+    all.current.set(id, [now, made]);
+    return made;
+  };
 }
 
 // what fits across

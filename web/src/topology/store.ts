@@ -2,6 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { Refusal, type Thing, api, isAborted, query } from "../api";
 import { listen } from "../live";
+import { isAdmin } from "../session";
 import type { Kind, Things } from "./graph";
 
 export const MOST: Record<Kind, number> = { networks: 1000, subnets: 2000, routers: 500, ports: 5000, floatingips: 2000 };
@@ -42,6 +43,7 @@ async function byIds(kind: Kind, name: string, ids: Iterable<string>, signal: Ab
 class Rows {
   readonly kept = Object.fromEntries(KINDS.map((kind) => [kind, new Map<string, Thing>()])) as Record<Kind, Map<string, Thing>>;
   readonly more: Kind[] = [];
+  private looked = false;
 
   constructor(
     private readonly project: string,
@@ -69,8 +71,11 @@ class Rows {
       const routers = fresh(this.kept.routers.keys());
       const networks = fresh(this.kept.networks.keys());
       this.put("ports", await byIds("ports", "device_id", routers, this.signal));
-      this.put("ports", await byIds("ports", "network_id", networks, this.signal));
+      const ports = await byIds("ports", "network_id", networks, this.signal);
+      if (ports.length >= MOST.ports && !this.more.includes("ports")) this.more.push("ports");
+      this.put("ports", ports);
       await this.named();
+      await this.outside();
     }
     const routers = [...this.kept.routers.keys()];
     this.put("floatingips", await byIds("floatingips", "router_id", routers, this.signal));
@@ -94,6 +99,13 @@ class Rows {
     const wanted = [...[...ports.values()].map((port) => port.network_id), ...[...routers.values()].map((router) => router.external_gateway_info?.network_id)];
     const away = new Set<string>(wanted.filter((id) => id && !networks.has(id)));
     this.put("networks", await byIds("networks", "id", away, this.signal));
+  }
+
+  // who does not see gateways' ports finds routers by what they say of their gateway
+  private async outside(): Promise<void> {
+    if (isAdmin.peek() || this.looked || ![...this.kept.networks.values()].some((one) => one["router:external"])) return;
+    this.looked = true;
+    this.put("routers", await some("routers", [["limit", String(MOST.routers)]], this.signal));
   }
 
   private put(kind: Kind, those: Thing[]): void {
