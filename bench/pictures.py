@@ -72,7 +72,10 @@ def fill(api: Any) -> tuple[list[str], str]:
 
 def measured(browser: Browser, page: Page, url: str, times: int, made: tuple[list[str], str]) -> list[Row]:
     opens, port = made
-    first, opened, frames, seen = [], [], [], []
+    first: list[float] = []
+    opened: list[float] = []
+    frames: list[float] = []
+    seen: list[float] = []
     for _ in range(times):
         context = browser.new_context(
             storage_state=page.context.storage_state(), viewport={"width": 1280, "height": 760}
