@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import subprocess
+from ipaddress import IPv4Address
 from typing import Final
 
 from tests.ground.packets import Ends, address_of, echo, ends_of, tcp, udp
@@ -124,7 +125,48 @@ async def pieces_of_ports(stage: Stage) -> Seen:
     kept = len((await stage.hear(*((IN, one) for one in every(datagram, 1480, next(_idents))))).out[OUT])
     stage.ovs.ofctl("del-groups", GROUND)
     words = f"of 3 fragments {known} are known to be for the port; kept in a second zone for the first, {kept} come out"
-    return Seen(words, known == 3)
+    return Seen(f"{words}; {await _by_address(stage, datagram)}", known == 3)
+
+
+async def _by_address(stage: Stage, datagram: bytes) -> str:
+    """The port by flows, of the first alone and before the tracker; the address by the tracker, of all."""
+    stage.forget()
+    stage.flows(
+        f"in_port={IN},udp,ip_frag=first,udp_dst=9000,actions=mod_tp_dst:5000,"
+        f"ct(commit,zone={ZONE},nat(dst=10.0.0.10),table=3)",
+        f"in_port={IN},udp,ip_frag=later,actions=ct(commit,zone={ZONE},nat(dst=10.0.0.10),table=3)",
+        f"in_port={OUT},udp,actions=ct(zone={ZONE},nat,table=4)",
+        f"table=3,udp,actions=output:{OUT}",
+        f"table=4,udp,ip_frag=first,udp_src=5000,actions=mod_tp_src:9000,output:{IN}",
+        f"table=4,udp,ip_frag=later,actions=output:{IN}",
+    )
+    there = (await stage.hear(*((IN, one) for one in every(datagram, 1480, next(_idents))))).out[OUT]
+    answer = udp(Ends("10.0.0.10", 5000, THERE, 5000), bytes(4000))
+    back = (await stage.hear(*((OUT, one) for one in every(answer, 1480, next(_idents))))).out[IN]
+    come, return_ = (
+        _is_whole(frames, Ends(*ends))
+        for frames, ends in ((there, (THERE, 5000, "10.0.0.10", 5000)), (back, (NAT, 9000, THERE, 5000)))
+    )
+    said = {True: "whole and right", False: "spoiled or not at all"}
+    return (
+        f"with one address behind all ports, translated by that, it comes in {said[come]}, the answer {said[return_]}"
+    )
+
+
+def _is_whole(frames: list[bytes], ends: Ends) -> bool:
+    """A datagram in fragments, with these ends and the right checksum."""
+    parts = sorted((int.from_bytes(one[20:22], "big") & 0x1FFF, one[34 : 14 + int.from_bytes(one[16:18], "big")])
+                   for one in frames)  # fmt: skip
+    whole = b"".join(part for _, part in parts)
+    if len(whole) != 4008 or {one[26:34] for one in frames} != {
+        IPv4Address(ends.src).packed + IPv4Address(ends.dst).packed
+    }:
+        return False
+    ports = int.from_bytes(whole[:2], "big"), int.from_bytes(whole[2:4], "big")
+    summed = frames[0][26:34] + bytes((0, 17)) + len(whole).to_bytes(2, "big") + whole
+    words = sum(int.from_bytes(summed[at : at + 2], "big") for at in range(0, len(summed), 2))
+    words = (words & 0xFFFF) + (words >> 16)
+    return ports == (ends.sport, ends.dport) and (words & 0xFFFF) + (words >> 16) == 0xFFFF
 
 
 PROBES = (
@@ -154,8 +196,10 @@ PROBES = (
         "Of which port later fragments are",
         "A datagram in fragments goes through `ct` to a table that matches `ct_tp_dst`. And a copy of later ones, "
         "recirculated by a `dp_hash` group, waits in a second zone: does the first, which knows the port, get there "
-        "last?",
-        "Fragments to forwarded ports are translated where this is right "
+        "last? And where one address is behind all ports: the port written over in the first fragment, the address by "
+        "the tracker?",
+        "Fragments to forwarded ports are translated where this is right. Where it is not, it could be done for "
+        "floating IPs that lead to one address only, and is not yet "
         "([0451](decisions/0451-fragments-are-translated-by-the-tracker.md)).",
         pieces_of_ports,
     ),
