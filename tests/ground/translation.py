@@ -113,6 +113,7 @@ async def pieces_of_ports(stage: Stage) -> Seen:
     datagram = udp(Ends(THERE, 5000, NAT, 9000), bytes(4000))
     known = len((await stage.hear(*((IN, one) for one in every(datagram, 1480, next(_idents))))).out[OUT])
     stage.forget()
+    stage.ovs.ofctl("del-groups", GROUND)  # of the probes before
     stage.ovs.ofctl("add-group", GROUND, "group_id=1,type=select,selection_method=dp_hash,bucket=actions=resubmit(,6)")
     stage.flows(
         f"in_port={IN},udp,ip_frag=first,actions=ct(zone={ZONE},table=1)",
