@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from netweft.api.attributes import Resource
+from netweft.control import rbac
 from netweft.dashboard import PATH, cookie, guard
 from netweft.dashboard.live.pace import Pace
 from netweft.dashboard.live.page import CROWDED, OTHER, OVER, Page
@@ -29,6 +30,7 @@ from netweft.store.doorbell import Bell
 LIVE: Final = f"{PATH}/live"
 PAGES, PAGES_OF_USER = 2000, 24
 BATCH = 1000  # changes read at a time
+FEW = 20  # callers' looks that take no time worth a thread
 MANY = 2000  # more objects than these at once are not told one by one
 APART_SECONDS = 0.005
 TICK_SECONDS = 1.0  # for what no bell tells
@@ -82,6 +84,7 @@ class Live:
         self._sights: dict[_Key, Sight] = {}
         self._joining: list[Page] = []
         self._revision: int | None = None
+        self._targets: dict[str, str] | None = None  # RBAC entry -> to whom it shares
         self._pace = Pace()
         self._bell: Bell | None = None
         self._wake = asyncio.Event()
@@ -153,7 +156,7 @@ class Live:
             self._wake.clear()
             with self._store.doorbell.subscribe() as self._bell:
                 await self._while_pages_are_open()
-            self._bell = self._revision = None
+            self._bell = self._revision = self._targets = None
             self._sights.clear()
 
     async def _while_pages_are_open(self) -> None:
@@ -171,8 +174,9 @@ class Live:
         keys = {self._pages[page] for page in joining if page in self._pages}
         opening = {key: Sight(key.context, self._resources) for key in keys - self._sights.keys()}
         known = dict(self._sights)
+        long = bool(opening) or len(known) > FEW
         try:
-            step = await self._store.turns.read(partial(self._read, known, opening), long=bool(opening))
+            step = await self._store.turns.read(partial(self._read, known, opening), long=long)
         except Exception as error:  # whatever it is, pages are told again
             if not isinstance(error, ChangesGone):
                 log.exception("the dashboard's feed cannot read the store")
@@ -187,7 +191,7 @@ class Live:
         return step.settling
 
     def _start_over(self) -> None:
-        self._revision = None
+        self._revision = self._targets = None
         self._sights.clear()
         self._joining = list(self._pages)
         if self._bell:
@@ -210,9 +214,23 @@ class Live:
                 sight.open(tx)
             if not step.everything:
                 rows = {kind: tx.get_many(kind, ids) for kind, ids in touched.items() if kind in self._resources}
-                step.told = {key: sight.look(tx, touched, rows) for key, sight in known.items()}
+                to = self._shared_to(tx, touched.get(rbac.KIND, set()))
+                step.told = {
+                    key: sight.look(tx, touched, rows, shared=rbac.EVERYBODY in to or sight.project_id in to)
+                    for key, sight in known.items()
+                }
             step.settling = tx.is_settling()
         return step
+
+    def _shared_to(self, tx: ReadTransaction, ids: set[str]) -> set[str]:
+        """To whom something is shared that was not, or is not any more."""
+        if self._targets is None:
+            self._targets = {one["id"]: one["target_tenant"] for one in tx.query(rbac.KIND)}
+            return {rbac.EVERYBODY} if ids else set()
+        before = {self._targets.pop(id) for id in ids if id in self._targets}
+        now = {id: row["target_tenant"] for id, row in tx.get_many(rbac.KIND, ids).items()}
+        self._targets |= now
+        return before | set(now.values())
 
     def _touched(self, tx: ReadTransaction, step: _Step) -> dict[str, set[str]]:
         touched: dict[str, set[str]] = {}

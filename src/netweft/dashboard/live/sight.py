@@ -5,15 +5,15 @@ not all are.
 """
 
 from collections.abc import Mapping, Sequence, Set
-from typing import Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from netweft.api.attributes import Resource
 from netweft.api.policy import Policy
-from netweft.api.relations import Filters, matches
+from netweft.api.relations import Filters
 from netweft.plugins.identity import Context
 from netweft.store import Object, ReadTransaction
 
-SHARING: Final = "rbac_policies"  # what changes who sees others
+_LOOKED_UP: Final = frozenset({"networks", "security_groups"})  # whoever has one sees what hangs on it
 
 Touched: TypeAlias = Mapping[str, Set[str]]  # ids, by kind
 Rows: TypeAlias = Mapping[str, Mapping[str, Object]]
@@ -28,19 +28,24 @@ class Change(NamedTuple):
 
 
 class Sight:
-    """Used by one thread at a time."""
+    """Used by one thread at a time.  What the rules say is asked once and kept while it holds, so that what others do
+    costs a caller's pages next to nothing."""
 
     def __init__(self, context: Context, resources: Mapping[str, Resource]) -> None:
         """resources: by the kind of their objects."""
+        self.project_id = context.project_id
         self._context = context
         self._policies = {kind: Policy(resource) for kind, resource in resources.items()}
         self._seen: dict[str, set[str]] = {}  # of the kinds of which not all are seen
+        self._visible: dict[str, list[Mapping[str, frozenset[Any]]]] = {}
 
     def open(self, tx: ReadTransaction) -> list[Change]:
         """What is seen from now on, and how that differs from before."""
         before, self._seen = self._seen, {}
         for kind, policy in self._policies.items():
-            if visible := policy.visible(tx, self._context):
+            visible = policy.visible(tx, self._context)
+            self._visible[kind] = _as_sets(visible)
+            if visible:
                 self._seen[kind] = set(tx.ids(kind, *visible))
         return [
             Change(kind, id, gone=id not in seen)
@@ -48,19 +53,23 @@ class Sight:
             for id in sorted(seen ^ before.get(kind, set()))
         ]
 
-    def look(self, tx: ReadTransaction, touched: Touched, rows: Rows) -> list[Change]:
-        """rows: those of what was touched that are still there."""
-        found = self.open(tx) if SHARING in touched else []
-        for kind, ids in touched.items():
-            if kind in self._policies:
-                found += self._of_kind(tx, kind, ids, rows.get(kind, {}))
+    def look(self, tx: ReadTransaction, touched: Touched, rows: Rows, *, shared: bool) -> list[Change]:
+        """rows: those of what was touched that are still there.  shared: something is to this project, or was."""
+        found = self.open(tx) if shared else []
+        for kind in sorted(touched.keys() & self._policies.keys(), key=lambda kind: kind not in _LOOKED_UP):
+            of_kind = self._of_kind(tx, kind, touched[kind], rows.get(kind, {}))
+            if of_kind and kind in _LOOKED_UP:
+                self._visible.clear()
+            found += of_kind
         return list(dict.fromkeys(found))
 
     def _of_kind(self, tx: ReadTransaction, kind: str, ids: Set[str], rows: Mapping[str, Object]) -> list[Change]:
-        visible = self._policies[kind].visible(tx, self._context)
+        if kind not in self._visible:
+            self._visible[kind] = _as_sets(self._policies[kind].visible(tx, self._context))
+        visible = self._visible[kind]
         if not visible:
             return [Change(kind, id, gone=id not in rows) for id in ids]
-        now = {id for id, row in rows.items() if _is_any(row, visible)}
+        now = {id for id, row in rows.items() if any(_matches(row, filters) for filters in visible)}
         seen = self._seen.setdefault(kind, set())
         found = [Change(kind, id, gone=id not in now) for id in ids if id in now or id in seen]
         seen.difference_update(ids)
@@ -68,5 +77,9 @@ class Sight:
         return found
 
 
-def _is_any(row: Object, visible: Sequence[Filters]) -> bool:
-    return any(matches(row, filters) for filters in visible)
+def _as_sets(visible: Sequence[Filters]) -> list[Mapping[str, frozenset[Any]]]:
+    return [{name: frozenset(values) for name, values in one.items()} for one in visible]
+
+
+def _matches(row: Object, filters: Mapping[str, frozenset[Any]]) -> bool:
+    return all(row.get(name) in values for name, values in filters.items())
