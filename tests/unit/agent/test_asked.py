@@ -7,9 +7,9 @@ import pytest
 
 from netweft.agent.asked import answering
 from netweft.agent.asked.answering import Answering
-from netweft.agent.asked.entry import NotHere, check, flow_of
+from netweft.agent.asked.entry import NotHere, beyond, check, flow_of
 from netweft.settings import AgentSettings
-from netweft.wire.questions import Ask, Probe, Sent
+from netweft.wire.questions import Ask, Exit, Probe, Sent
 
 MACS: dict[str, Any] = {"eth_src": "fa:16:3e:00:00:01", "eth_dst": "fa:16:3e:00:00:02"}
 FOUR: dict[str, Any] = {**MACS, "src": "10.0.0.1", "dst": "10.0.0.2"}
@@ -46,6 +46,35 @@ def test_what_is_no_packet_is_part_of_no_command(wrong: dict[str, Any]) -> None:
     packet = Sent(**{**FOUR, "protocol": 6, **wrong})
     with pytest.raises(NotHere):
         check(packet)
+
+
+class Joined:
+    """A node whose bridges are joined by veths."""
+
+    settings = AgentSettings(node="hv1", bridge_mappings=("physnet1:br-eth1",))
+
+    class ovs:
+        class view:
+            @staticmethod
+            def ofport(name: str) -> int | None:
+                return {"veth-tun": 1, "veth-int": 2, "vint-br-eth1": 3, "vphy-br-eth1": 4}.get(name)
+
+
+@pytest.mark.parametrize(
+    ("interface", "bridge", "in_port"),
+    [
+        ("veth-tun", "br-tun", 2),
+        ("veth-int", "br-int", 1),
+        ("vint-br-eth1", "br-eth1", 4),
+        ("vphy-br-eth1", "br-int", 3),
+    ],
+)
+def test_over_veths_it_goes_on_in_the_other_bridge(interface: str, bridge: str, in_port: int) -> None:
+    packet = Sent(**FOUR, protocol=6, **PORTS)
+    found = beyond(cast(Any, Joined()), Exit(kind="elsewhere", interface=interface, vlan=7, packet=packet))
+    assert found == (bridge, f"in_port={in_port},dl_vlan=7,dl_vlan_pcp=0,{flow_of(packet)}")
+    assert beyond(cast(Any, Joined()), Exit(kind="elsewhere", interface="eth7", packet=packet)) is None
+    assert beyond(cast(Any, Joined()), Exit(kind="wire", interface=interface, packet=packet)) is None
 
 
 class Nothing:

@@ -9,9 +9,10 @@ from msgspec.structs import replace
 from netweft.agent.facts import bridge_mappings
 from netweft.model import Segment
 from netweft.services.fields import owner
+from netweft.services.l2.bridges import physical_link, tunnel_link
 from netweft.services.pipeline import INT, TUN, physical_role
 from netweft.services.values import PHYSICAL, TUNNELLED
-from netweft.wire.questions import Ask, Sent
+from netweft.wire.questions import Ask, Exit, Sent
 
 if TYPE_CHECKING:
     from netweft.agent.loop import Agent
@@ -88,6 +89,19 @@ def _from_wire(agent: "Agent", segments: tuple[Segment, ...], packet: Sent) -> E
         tag = f"dl_vlan={segment.segmentation_id},dl_vlan_pcp=0," if segment.network_type == "vlan" else ""
         return Entry(bridge, f"in_port={nic.ofport},{tag}{flow_of(packet)}")
     raise NotHere("the node is not wired to what carries the network")
+
+
+def beyond(agent: "Agent", out: Exit) -> Entry | None:
+    """What leaves by a veth between two bridges comes into the other one.  None: it has left the node, or ends."""
+    ours, view = agent.settings.integration_bridge, agent.ovs.view
+    ends = {agent.settings.tunnel_bridge: tunnel_link("veth")}
+    ends |= {bridge: physical_link("veth", bridge) for bridge in mapped(agent).values()}
+    for bridge, (near, far) in ends.items():
+        other = {near: (bridge, far), far: (ours, near)}.get(out.interface) if out.kind == "elsewhere" else None
+        if other is not None and view is not None and out.packet is not None and (view.ofport(other[1]) or 0) > 0:
+            tag = f"dl_vlan={out.vlan},dl_vlan_pcp=0," if out.vlan else ""
+            return Entry(other[0], f"in_port={view.ofport(other[1])},{tag}{flow_of(out.packet)}")
+    return None
 
 
 def flow_of(packet: Sent) -> str:

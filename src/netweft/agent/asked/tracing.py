@@ -3,7 +3,9 @@
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
-from netweft.agent.asked.entry import entry, mapped, reason_of, role_of
+from msgspec.structs import replace
+
+from netweft.agent.asked.entry import Entry, beyond, entry, mapped, reason_of, role_of
 from netweft.dataplane.unixctl.conntrack import LISTING, Connection, connections
 from netweft.dataplane.unixctl.ofproto_trace import Met, Out, Part, asking, outs, parts
 from netweft.services.fields import logical_port, owner
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from netweft.agent.loop import Agent
 
 MOST_TRACKED: Final = 20_000  # connections: a listing of more takes vswitchd too long
+BRIDGES: Final = 4  # that veths join, one after the other
 ROUNDS: Final = 8  # times that the tracker may be asked on the way: the datapath itself has a limit
 COUNT: Final = "dpctl/ct-get-nconns"
 NEW, KNOWN, ANSWER = "trk,new", "trk,est", "trk,est,rpl"
@@ -23,7 +26,25 @@ Command = Callable[..., Awaitable[str]]
 
 async def traced(agent: "Agent", question: Ask, packet: Sent, command: Command) -> Answer:
     """Raises NotHere, CommandFailed."""
-    start = entry(agent, question, packet)
+    start: Entry | None = entry(agent, question, packet)
+    said = Answer(id=question.id)
+    for _ in range(BRIDGES):
+        if start is None:
+            break
+        part = await _through(agent, question, packet, command, start)
+        crossing = [(out, beyond(agent, out)) for out in part.exits]
+        said = replace(
+            part,
+            hops=(*said.hops, *part.hops),
+            exits=(*said.exits, *(out for out, onward in crossing if onward is None)),
+            tracked=(*said.tracked, *part.tracked),
+        )
+        packet, start = next(((out.packet or packet, onward) for out, onward in crossing if onward), (packet, None))
+    return replace(said, hops=said.hops[:MOST_HOPS], exits=said.exits[:MOST_EXITS])
+
+
+async def _through(agent: "Agent", question: Ask, packet: Sent, command: Command, start: Entry) -> Answer:
+    """As far as Open vSwitch follows it: over patch ports, not over veths."""
     states: list[str] = []
     tracked: list[str] = []
     found = parts(await command(*asking(start.bridge, start.flow)))
@@ -40,8 +61,8 @@ async def traced(agent: "Agent", question: Ask, packet: Sent, command: Command) 
             found = parts(await command(*asking(start.bridge, start.flow, states)))
     return Answer(
         id=question.id,
-        hops=tuple(hop for part in found for hop in _hops(agent, part))[:MOST_HOPS],
-        exits=tuple(_exits(agent, found, packet))[:MOST_EXITS],
+        hops=tuple(hop for part in found for hop in _hops(agent, part)),
+        exits=tuple(_exits(agent, found, packet)),
         tracked=tuple(tracked),
     )
 
