@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from starlette.applications import Starlette
 from tests.api.network.conftest import Api, authenticate, refused
+from tests.api.network.l3.test_gateways import to as by_gateway
 from tests.api.network.l3.test_interfaces import subnet
 from tests.api.network.test_explain import UNDERLAY, Place, reports
 
@@ -197,6 +198,32 @@ def test_a_node_that_says_nothing(api: Api, store: Store, there: Pair) -> None:
     assert (found["passes"], found["findings"]) == (None, [])
     assert found["unseen"] == ["hv-secret: its agent does not answer within 2 s"]
     assert trace(asked, "web", "db", **TCP)["unseen"] == ["openvswitch"]
+
+
+def test_what_becomes_of_it_at_others_is_not_told(api: Api, store: Store, there: Pair) -> None:
+    """By a floating IP of somebody else that is on the same node: for bob that is outside."""
+    mine = subnet(api, "10.0.0.0/24", "bob")
+    router = api.make("bob", "router", **by_gateway(there.outside))
+    assert (
+        api("bob", "PUT", f"/routers/{router['id']}/add_router_interface", {"subnet_id": mine["id"]}).status_code == 200
+    )
+    port = api.make("bob", "port", network_id=mine["network_id"], name="bobs")
+    reports(store, port)
+    nodes = Nodes()
+    asked = asking(api, store, nodes)
+    theirs = Hop(bridge="br-int", table="ingress_rules", flow="x", object=there.port["id"].replace("-", "")[:10])
+    for exits, passes in (
+        ((Exit(kind="port", port_id=there.port["id"]),), True),
+        ((Exit(kind="drop", why="br-int table 39"),), None),
+    ):
+        interface = Interface(name="tap", port_id=port["id"], ofport=5, link="up")
+        nodes.answer = Answer(id="", hops=(theirs,), exits=exits, interfaces=(interface,))
+        answer = asked("bob", "POST", PATH, {"trace": {"from": "bobs", "to": there.floating_ip["floating_ip_address"]}})
+        found = answer.json()["trace"]
+        assert (found["findings"], found["layers"]["openvswitch"]["forward"]) == (
+            [], "passes" if passes else "not found out",
+        )  # fmt: skip
+        assert there.port["id"][:8] not in answer.text
 
 
 def test_others_see_nothing(api: Api, there: Pair) -> None:

@@ -3,16 +3,15 @@
 from collections.abc import Iterator, Sequence
 
 from netweft.api.resources.explain.asked import in_words, of_interface
-from netweft.api.resources.trace.nodes import Followed, Looked
+from netweft.api.resources.trace.nodes import Followed, Looked, last_object, row_of
 from netweft.control.explain.examine import Finding
 from netweft.control.explain.snapshot import Row, Snapshot, Told
 from netweft.control.trace import codes
 from netweft.control.trace.way import Way
 from netweft.findings import Code
-from netweft.wire.questions import Answer, Exit
+from netweft.wire.questions import Exit
 
 OVERHEAD = {"vxlan": 50, "gre": 42, "geneve": 58, "stt": 76}
-_KINDS = ("ports", "networks", "routers", "floatingips", "security_groups", "security_group_rules", "port_forwardings")
 Layered = tuple[str, Finding]  # `host`, `agent`, `openvswitch`
 
 
@@ -98,7 +97,7 @@ def _ours(seen: Snapshot, followed: Followed, about: Row) -> Iterator[Finding]:
     elif followed.lost is not None:
         looked, out = followed.lost
         code = codes.OVS_DROPS if out.kind == "drop" else codes.OVS_ELSEWHERE
-        yield _about(seen, _last(looked.answer), about, code, f"{looked.host}: {_words(out)}", host=looked.host)
+        yield _about(seen, last_object(looked.answer), about, code, f"{looked.host}: {_words(out)}", host=looked.host)
 
 
 def _words(out: Exit) -> str:
@@ -107,17 +106,11 @@ def _words(out: Exit) -> str:
     return f"to {out.kind} {out.interface or out.tunnel} {out.port_id}".rstrip()
 
 
-def _last(answer: Answer) -> str:
-    """Whose the flow is that it met last."""
-    return next((hop.object for hop in reversed(answer.hops) if hop.object.strip("0")), "")
-
-
 def _about(seen: Snapshot, object: str, about: Row, code: Code, detail: str, **values: str) -> Finding:
-    for kind in _KINDS if object.strip("0") else ():
-        for row in seen.all(kind):
-            if str(row["id"]).replace("-", "").startswith(object):
-                return _finding(kind, row, seen, code, detail, values)
-    return Finding("ports", about, Told(code, detail, values))
+    found = row_of(seen, object)
+    return (
+        _finding(*found, seen, code, detail, values) if found else Finding("ports", about, Told(code, detail, values))
+    )
 
 
 def _finding(kind: str, row: Row, seen: Snapshot, code: Code, detail: str, values: dict[str, str]) -> Finding:

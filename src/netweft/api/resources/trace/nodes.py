@@ -17,7 +17,7 @@ from netweft.control.l2.hosts import HOST
 from netweft.control.l3.owners import GATEWAY
 from netweft.control.trace.packet import Packet
 from netweft.control.trace.walk import Start
-from netweft.control.trace.way import OUTSIDE, PORT, ROUTER, Way
+from netweft.control.trace.way import OUTSIDE, PORT, ROUTER, UNKNOWN, Way
 from netweft.feed.questions import Silence
 from netweft.wire.questions import MOST_DIFFERENCES, MOST_EXITS, MOST_HOPS, Answer, Ask, Exit, Sent, cut
 
@@ -25,6 +25,7 @@ MOST_INTERFACES = 64  # of one node
 MOST_NODES = 8  # that one packet is followed through
 OUTSIDERS_MAC = "02:00:00:00:00:01"  # of somebody on the external network
 _KEY, _TYPE, _PHYSICAL = "provider:segmentation_id", "provider:network_type", "provider:physical_network"
+KINDS = ("ports", "networks", "routers", "floatingips", "security_groups", "security_group_rules", "port_forwardings")
 TUNNELLED = ("vxlan", "gre", "geneve", "stt")
 
 
@@ -125,8 +126,8 @@ async def follow(asks: Asks, seen: Snapshot, host_at: HostAt, begin: tuple[str, 
         for out in answer.exits:
             more = await _onward(seen, host_at, found, looked, out, goal)
             waiting += [more] if more else []
-    if not found.arrived and found.unseen:
-        found.arrived = None
+    if not found.arrived and (found.unseen or goal.end == UNKNOWN or _is_others(seen, found, goal)):
+        found.arrived = found.lost = None
     elif not found.arrived:
         found.arrived = False if found.looked else None
     return found
@@ -178,9 +179,32 @@ async def _onward(
 def _is_goal(seen: Snapshot, out: Exit, goal: Goal) -> bool:
     if goal.end == PORT:
         return out.kind == "port" and out.port_id == goal.port_id
+    if goal.end == OUTSIDE and out.kind == "port":  # outside for who asks: by a floating IP that is not theirs
+        return seen.get("ports", out.port_id) is None
     if goal.end == OUTSIDE:
         return out.kind == "wire" and goal.network is not None and _is_wire_of(goal.network, out)
     return goal.end == ROUTER and out.kind in ("agent", "port")
+
+
+def _is_others(seen: Snapshot, found: Followed, goal: Goal) -> bool:
+    """It has ended at what is not the caller's, on the way outside: that is not told."""
+    if goal.end != OUTSIDE or found.lost is None:
+        return False
+    return (digits := last_object(found.lost[0].answer)) != "" and row_of(seen, digits) is None
+
+
+def last_object(answer: Answer) -> str:
+    """Whose the flow is that it met last: how the id begins."""
+    return next((hop.object for hop in reversed(answer.hops) if hop.object.strip("0")), "")
+
+
+def row_of(seen: Snapshot, digits: str) -> tuple[str, Row] | None:
+    """The object whose id begins so, of those that are seen."""
+    for kind in KINDS if digits.strip("0") else ():
+        for row in seen.all(kind):
+            if str(row["id"]).replace("-", "").startswith(digits):
+                return kind, row
+    return None
 
 
 def _is_wire_of(network: Row, out: Exit) -> bool:
