@@ -20,7 +20,7 @@ V4, V6 = "nw_src=10.0.0.1,nw_dst=10.0.0.2,nw_ttl=64", "ipv6_src=fd00::1,ipv6_dst
 PORTS: dict[str, Any] = {"sport": 5, "dport": 53}
 FLOWS = (
     (Sent(**FOUR, protocol=1, sport=8), f"icmp,*,{V4},icmp_type=8,icmp_code=0"),
-    (Sent(**SIX, protocol=58, sport=128), f"icmp6,*,{V6},icmp_type=128,icmp_code=0"),
+    (Sent(**SIX, protocol=58, sport=128), f"icmp6,*,{V6},icmpv6_type=128,icmpv6_code=0"),
     (Sent(**FOUR, protocol=17, **PORTS), f"udp,*,{V4},udp_src=5,udp_dst=53"),
     (Sent(**SIX, protocol=6, **PORTS), f"tcp6,*,{V6},tcp_src=5,tcp_dst=53"),
     (Sent(**FOUR, protocol=47), f"ip,*,{V4},nw_proto=47"),

@@ -112,7 +112,8 @@ def flow_of(packet: Sent) -> str:
     )
     base = f"dl_src={packet.eth_src},dl_dst={packet.eth_dst},{ends},nw_ttl={packet.ttl}"
     if name := _ICMP.get((version, packet.protocol)):
-        return f"{name},{base},icmp_type={packet.sport},icmp_code={packet.dport}"
+        fields = "icmpv6" if six else "icmp"
+        return f"{name},{base},{fields}_type={packet.sport},{fields}_code={packet.dport}"
     if name := _PORTS.get(packet.protocol):
         return f"{name}{six},{base},{name}_src={packet.sport},{name}_dst={packet.dport}"
     return f"ip{'v6' if six else ''},{base},nw_proto={packet.protocol}"
