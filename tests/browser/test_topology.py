@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
+from xml.etree import ElementTree
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -65,6 +67,7 @@ def test_what_a_project_has_from_the_outside_to_its_ports(alices: Dashboard, clo
     assert re.search(r"198\.51\.100\.\d+ ⇄ 10\.5\.0\.\d+", box(page, "edge").text_content() or "")
     assert "vm3" not in drawn(page), "more than ten are one box"
     assert alices.violations() == []
+    alices.shot("topology")
     box(page, "12 ports").locator("a").first.click()
     expect(page.locator("g.box.ports a", has_text=re.compile("vm[0-9]+ DOWN"))).to_have_count(12)
     assert f"open={shop.web}" in page.url
@@ -116,8 +119,33 @@ def test_from_the_outside_a_tenant_finds_its_own_routers(alices: Dashboard, shop
     assert "10.5.0.1" in (box(page, "edge").text_content() or "") and "bob" not in drawn(page)
 
 
-def test_in_the_dark(admins: Dashboard, shop: Shop) -> None:
+def test_the_picture_as_a_file_is_light_and_whole(alices: Dashboard, shop: Shop) -> None:
+    alices.page.emulate_media(color_scheme="dark")
+    page = alices.at("topology").page
+    box(page, "web").wait_for()
+    with page.expect_download() as saving:
+        page.click("text=Save as SVG")
+    text = Path(saving.value.path()).read_text()
+    root = ElementTree.fromstring(text)
+    assert root.tag.endswith("svg") and root.get("viewBox") and "edge" in text and "--text: #1b1f24" in text
+    assert "href" not in text and "script" not in text
+
+
+def test_in_the_dark(admins: Dashboard, cloud: Cloud, shop: Shop) -> None:
     admins.page.emulate_media(color_scheme="dark")
     page = admins.at("topology?all=1").page
     box(page, "bobs-hidden-router").wait_for()
     assert admins.violations() == []
+    cloud.make("networks", "network", name="another-of-bobs", project_id=cloud.green)
+    box(page, "another-of-bobs").wait_for(timeout=LIVE_MS)
+
+
+def test_an_admins_project_holds_no_others_changes(admins: Dashboard, cloud: Cloud, shop: Shop) -> None:
+    cloud.make("networks", "network", name="admins-own")
+    page = admins.at("topology").page
+    box(page, "admins-own").wait_for()
+    cloud.make("ports", "port", network_id=shop.web, name="alices-new", project_id=cloud.blue)
+    cloud.make("networks", "network", name="alices-net", project_id=cloud.blue)
+    cloud.make("networks", "network", name="admins-second")
+    box(page, "admins-second").wait_for(timeout=LIVE_MS)
+    assert "alice" not in drawn(page) and "bob" not in drawn(page)

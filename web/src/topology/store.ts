@@ -7,14 +7,16 @@ import type { Kind, Things } from "./graph";
 
 export const MOST: Record<Kind, number> = { networks: 1000, subnets: 2000, routers: 500, ports: 5000, floatingips: 2000 };
 const AT_ONCE = 40;
+const APART_MS = 60; // where changes come one upon the other
+const WHOLE_APART_MS = 1500;
 const FEW = 200; // changes of a kind; of more, all is asked for again
 const KINDS = Object.keys(MOST) as Kind[];
 const FIELDS: Record<Kind, string[]> = {
   networks: ["name", "status", "admin_state_up", "shared", "router:external", "project_id", "provider:network_type", "provider:physical_network", "provider:segmentation_id"],
-  subnets: ["network_id", "cidr"],
+  subnets: ["network_id", "cidr", "project_id"],
   routers: ["name", "status", "admin_state_up", "project_id", "external_gateway_info", "external_gateways"],
   ports: ["name", "status", "admin_state_up", "network_id", "fixed_ips", "device_owner", "device_id", "project_id", "binding:host_id"],
-  floatingips: ["status", "floating_ip_address", "fixed_ip_address", "floating_network_id", "port_id", "router_id", "port_forwardings"],
+  floatingips: ["status", "floating_ip_address", "fixed_ip_address", "floating_network_id", "port_id", "router_id", "port_forwardings", "project_id"],
 };
 
 export interface Kept {
@@ -44,6 +46,7 @@ class Rows {
   readonly kept = Object.fromEntries(KINDS.map((kind) => [kind, new Map<string, Thing>()])) as Record<Kind, Map<string, Thing>>;
   readonly more: Kind[] = [];
   private looked = false;
+  private all = false; // whatever is seen belongs
 
   constructor(
     private readonly project: string,
@@ -51,6 +54,7 @@ class Rows {
   ) {}
 
   async load(): Promise<void> {
+    this.all = !this.project;
     const own: Asked = this.project ? [["project_id", this.project]] : [];
     const answers = await Promise.all(
       KINDS.map((kind) => some(kind, [...(kind === "subnets" ? [] : own), ["limit", String(MOST[kind] + 1)]], this.signal)),
@@ -99,6 +103,7 @@ class Rows {
     const wanted = [...[...ports.values()].map((port) => port.network_id), ...[...routers.values()].map((router) => router.external_gateway_info?.network_id)];
     const away = new Set<string>(wanted.filter((id) => id && !networks.has(id)));
     this.put("networks", await byIds("networks", "id", away, this.signal));
+    this.put("subnets", await byIds("subnets", "network_id", away, this.signal));
   }
 
   // who does not see gateways' ports finds routers by what they say of their gateway
@@ -114,10 +119,20 @@ class Rows {
 
   async changed(kind: Kind, ids: ReadonlySet<string>, gone: ReadonlySet<string>): Promise<void> {
     const asked = [...ids].filter((id) => !gone.has(id));
-    const found = await byIds(kind, "id", asked, this.signal);
+    const found = (await byIds(kind, "id", asked, this.signal)).filter((one) => this.kept[kind].has(one.id) || this.belongs(kind, one));
     for (const id of ids) this.kept[kind].delete(id);
     this.put(kind, found);
     if (kind === "ports" || kind === "routers") await this.named();
+  }
+
+  // something new: of the project, or joined to what is there.  An admin is told of everybody's changes
+  private belongs(kind: Kind, one: Thing): boolean {
+    const { networks, routers } = this.kept;
+    if (this.all || (this.project && one.project_id === this.project)) return true;
+    if (kind === "subnets") return networks.has(one.network_id);
+    if (kind === "floatingips") return !this.project && routers.has(one.router_id);
+    if (kind === "ports") return routers.has(one.device_id) || (!this.project && networks.has(one.network_id));
+    return kind === "routers" && !this.project && networks.has(one.external_gateway_info?.network_id);
   }
 
   get now(): Things {
@@ -157,9 +172,13 @@ export function useTopology(key: string, start: Start): Kept {
       running = true;
       try {
         while ((all || waiting.size) && !gone.signal.aborted) {
+          const whole = all;
           await step();
+          const apart = whole && again ? WHOLE_APART_MS : APART_MS;
           again += 1;
-          if (!gone.signal.aborted) setState({ key, things: { ...rows.now }, more: rows.more, again });
+          if (gone.signal.aborted) return;
+          setState({ key, things: { ...rows.now }, more: rows.more, again });
+          await new Promise((done) => setTimeout(done, apart));
         }
       } catch (error) {
         if (isAborted(error) || gone.signal.aborted) return;

@@ -170,7 +170,7 @@ function Way({ name, packets, bytes, lost, each }: { name: string; packets: numb
       <dt>{name}</dt>
       <dd>{packets.toLocaleString("en")} packets</dd>
       <dd>{sized(bytes)}</dd>
-      <dd class={each ? "moves" : "dim"}>{each === undefined ? "" : `${each < 10 ? each.toFixed(1) : Math.round(each).toLocaleString("en")}/s`}</dd>
+      <dd class={each ? "moves" : "dim"}>{each === undefined ? "" : `${each > 0 && each < 10 ? each.toFixed(1) : Math.round(each).toLocaleString("en")}/s`}</dd>
       <dd>{lost > 0 && <span class="state bad">{lost.toLocaleString("en")} lost</span>}</dd>
     </div>
   );
