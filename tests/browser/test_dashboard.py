@@ -181,6 +181,9 @@ def test_many_are_deleted_at_once_and_what_is_kept_says_why(alices: Dashboard, c
     port = cloud.make("ports", "port", network_id=made[0], project_id=cloud.blue)["id"]
     page = alices.at("networks?find=bulk-").page
     page.get_by_label("Choose all").check()
+    page.get_by_role("button", name="Admin down").click()
+    alices.until("document.querySelectorAll('tbody .note').length === 4")
+    assert {cloud("GET", f"/v2.0/networks/{id}")["network"]["admin_state_up"] for id in made} == {False}
     page.click("text=Delete 4")
     page.click("dialog >> text=Delete >> nth=-1")
     page.locator(".refusal").wait_for()

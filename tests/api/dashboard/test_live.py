@@ -149,6 +149,24 @@ async def test_another_sites_page_and_who_has_no_session_hear_nothing(
         assert socket.status == status and not socket.said
 
 
+async def test_a_token_that_is_good_for_some_requests_only_is_not_good_for_pages(
+    alices: Browser, alice: Alice, admin: Caller
+) -> None:
+    rules = [{"service": "network", "method": "GET", "path": "/v2.0/networks"}]
+    wanted = {"name": "narrow", "access_rules": rules}
+    path = f"/identity/v3/users/{alice.id}/application_credentials"
+    made = (await alice.call("POST", path, {"application_credential": wanted})).json()["application_credential"]
+    proof = {
+        "methods": ["application_credential"],
+        "application_credential": {"id": made["id"], "secret": made["secret"]},
+    }
+    token = (await alice.call("POST", "/identity/v3/auth/tokens", {"auth": {"identity": proof}})).headers[
+        "x-subject-token"
+    ]
+    async with opened(alices, cookie=f"netweft-session={token}") as socket:
+        assert socket.status == 403 and not socket.said
+
+
 async def test_a_page_ends_with_its_session(alices: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     async with opened(alices) as socket:
         await alices("DELETE", "session")

@@ -1,13 +1,13 @@
 // A list of one kind: filtered, sorted and paged by the API; bulk actions; a page of it has an address.
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { type Thing, api, query } from "../api";
+import { type Thing, api, part, query } from "../api";
 import { useData } from "../data";
 import { useKeys } from "../keys";
 import { go, goHere, href, place } from "../route";
 import type { Resource } from "../resources/types";
 import { isAdmin, mayChange, session } from "../session";
-import { type Kept, remove } from "../ui/delete";
+import { type Kept, each, remove } from "../ui/delete";
 import { asked, read, written } from "../ui/filters";
 import { Refused, Waiting } from "../ui/notice";
 import { Table, columnsOf } from "../ui/table";
@@ -41,6 +41,11 @@ export function ListPage({ resource }: { resource: Resource }): JSX.Element {
     setKept(left);
     choose(new Set(left.map(({ one }) => one.id)));
   };
+  const switches = mayChange.value && resource.attributes.admin_state_up?.put && (isAdmin.value || !resource.admin.update);
+  const turn = async (admin_state_up: boolean): Promise<void> => {
+    const changed = those.filter((one) => one.admin_state_up !== admin_state_up);
+    setKept(await each(changed, (one) => api.put(`${resource.path}/${part(one.id)}`, { [resource.member]: { admin_state_up } })));
+  };
   useKeys([
     ...(mayCreate(resource) ? [{ key: "n", does: `new ${resource.one}`, run: () => go([resource.kind, "new"]) }] : []),
     ...(mayDelete(resource) ? [{ key: "#", does: "delete the chosen rows", run: () => void removeThose() }] : []),
@@ -62,6 +67,16 @@ export function ListPage({ resource }: { resource: Resource }): JSX.Element {
       <header class="head">
         <h1>{resource.title}</h1>
         <Filter resource={resource} />
+        {switches && those.length > 0 && (
+          <>
+            <button type="button" onClick={() => turn(true)}>
+              Admin up
+            </button>
+            <button type="button" onClick={() => turn(false)}>
+              Admin down
+            </button>
+          </>
+        )}
         {mayDelete(resource) && (
           <button type="button" class="danger" disabled={!those.length} onClick={removeThose}>
             Delete{those.length ? ` ${those.length}` : ""}
@@ -86,7 +101,7 @@ export function ListPage({ resource }: { resource: Resource }): JSX.Element {
           label={resource.title}
           walked
           sorting={sorting}
-          choosing={mayDelete(resource) ? { chosen, choose } : undefined}
+          choosing={mayDelete(resource) || switches ? { chosen, choose } : undefined}
         />
       )}
       {value && !rows.length && (

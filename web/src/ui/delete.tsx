@@ -25,12 +25,17 @@ export async function remove(resource: Resource, those: Thing[]): Promise<Kept[]
     </ul>
   );
   if (!(await confirmed(title, text, "Delete"))) return null;
+  return each(those, (one) => api.delete(`${resource.path}/${part(one.id)}`));
+}
+
+// the same to each of many, some at a time: what was refused, and why
+export async function each(those: Thing[], work: (one: Thing) => Promise<unknown>): Promise<Kept[]> {
   const left = [...those];
   const kept: Kept[] = [];
   const worker = async (): Promise<void> => {
     for (let one = left.shift(); one; one = left.shift())
       try {
-        await api.delete(`${resource.path}/${part(one.id)}`);
+        await work(one);
       } catch (error) {
         if (error instanceof Refusal && error.status !== 404) kept.push({ one, refusal: error });
       }

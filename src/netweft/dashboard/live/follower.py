@@ -26,6 +26,7 @@ from netweft.plugins.identity import Authenticate, Context, IdentityUnavailable,
 from netweft.plugins.identity.embedded.service import KINDS
 from netweft.store import ChangesGone, ReadTransaction, Store
 from netweft.store.doorbell import Bell
+from netweft.store.turns import STRANGERS, asking
 
 LIVE: Final = f"{PATH}/live"
 PAGES, PAGES_OF_USER = 2000, 24
@@ -72,6 +73,12 @@ class _Step:
     settling: bool = False
 
 
+class _Refused(Exception):
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+
+
 class Live:
     def __init__(
         self, store: Store, resources: Sequence[Resource], authenticate: Authenticate, public_url: str
@@ -106,22 +113,13 @@ class Live:
     # -- pages
 
     async def _endpoint(self, websocket: WebSocket) -> None:
-        status, text = 403, guard.foreign(websocket.headers, self._public_url)
+        asking.set((STRANGERS, websocket.client.host if websocket.client else "local"))
         token = cookie.token_of(websocket.headers.get("cookie", ""))
-        if not text:
-            try:
-                if not token:
-                    raise Unauthorized
-                context = await self._authenticate(token)
-            except Unauthorized:
-                status, text = 401, "There is no session, or it is over."
-            except IdentityUnavailable as error:
-                status, text = 503, str(error)
-            else:
-                text = "" if len(self._pages) < PAGES else "There are too many pages open."
-                status = 503
-        if text:
-            await websocket.send_denial_response(JSONResponse({"error": text}, status_code=status))
+        try:
+            context = await self._let_in(websocket, token)
+        except _Refused as refused:
+            answer = JSONResponse({"error": str(refused)}, status_code=refused.status)
+            await websocket.send_denial_response(answer)
             return
         await self._pace.turn(context.user_id)
         page = Page(websocket, token, context)
@@ -130,6 +128,24 @@ class Live:
             await page.run()
         finally:
             self._leave(page)
+
+    async def _let_in(self, websocket: WebSocket, token: str) -> Context:
+        """Raises _Refused."""
+        if text := guard.foreign(websocket.headers, self._public_url):
+            raise _Refused(403, text)
+        try:
+            if not token:
+                raise Unauthorized
+            context = await self._authenticate(token)
+        except Unauthorized:
+            raise _Refused(401, "There is no session, or it is over.") from None
+        except IdentityUnavailable as error:
+            raise _Refused(503, str(error)) from None
+        if context.system or context.access_rules is not None:
+            raise _Refused(403, "This token is not good for pages.")
+        if len(self._pages) >= PAGES:
+            raise _Refused(503, "There are too many pages open.")
+        return context
 
     def _enter(self, page: Page) -> None:
         user = page.context.user_id
