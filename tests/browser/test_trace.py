@@ -6,6 +6,8 @@ from playwright.sync_api import expect
 from tests.browser.conftest import Cloud, Dashboard
 from tests.browser.hypervisor import Hypervisor
 
+from netweft.wire.questions import Answer, Ask, Exit, Hop, Interface
+
 
 def test_a_drop_to_its_rule_and_the_rule_lets_it_pass(alices: Dashboard, cloud: Cloud) -> None:
     project = {"project_id": cloud.blue}
@@ -41,6 +43,32 @@ def test_a_drop_to_its_rule_and_the_rule_lets_it_pass(alices: Dashboard, cloud: 
         expect(page.locator(".facts").first).to_contain_text("there: passes", timeout=30_000)
         expect(page.locator(".hop.stops")).to_have_count(0)
         expect(page.locator(".findings .blocks")).to_have_count(0)
+
+
+async def delivered(question: Ask) -> Answer:
+    """What the node's Open vSwitch does with the packet: it gets to the other end."""
+    there = next(id for id in question.also if id != question.port_id)
+    hop = Hop(bridge="br-int", table="deliver", flow="reg1=0x5", actions="output:7", reason="deliver")
+    here = tuple(Interface(name=f"tap{at}", port_id=id, link="up", ofport=7) for at, id in enumerate(question.also))
+    out = Exit(kind="port", port_id=there, interface="tap-of-it")
+    return Answer(id=question.id, revision=9, hops=(hop,), exits=(out,), interfaces=here)
+
+
+def test_what_each_node_does_with_it_is_shown_to_admins(admins: Dashboard, cloud: Cloud) -> None:
+    network = cloud.make("networks", "network", name="looked-into")["id"]
+    cloud.make("subnets", "subnet", network_id=network, ip_version=4, cidr="10.46.0.0/24")
+    token = cloud("POST", "/netweft/v1/nodes", {"node": {"name": "hv8"}})["node"]["token"]
+    with Hypervisor(cloud.url, "hv8", token, delivered):
+        for name in ("here", "there"):
+            cloud.make("ports", "port", network_id=network, name=name, **{"binding:host_id": "hv8"})
+        page = admins.at("trace?from=here&to=there&reply=1").page
+        expect(page.locator(".verdict")).to_contain_text("it passes", timeout=30_000)
+        node = page.locator(".hop.node").first
+        expect(node).to_contain_text("hv8")
+        expect(node).to_contain_text("to the port at tap-of-it")
+        node.locator("summary").click()
+        expect(node).to_contain_text("br-int deliver: reg1=0x5")
+        assert admins.violations() == []
 
 
 def test_what_cannot_be_asked_is_said_in_the_apis_words(alices: Dashboard) -> None:

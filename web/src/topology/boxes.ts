@@ -176,7 +176,7 @@ function portsBox(net: Net, ports: Port[], open: boolean): Drawn {
 
 function foldedBox(folded: Folded, layer: number, words: string): Drawn {
   const look: Look = folded.failing ? "idle" : "good";
-  const rows: Row[] = [{ key: "ports", left: folded.ports ? `${folded.ports} ports` : "no ports", look: folded.ports ? look : undefined, word: folded.failing ? `${folded.failing} down` : "" }];
+  const rows: Row[] = [{ key: "ports", left: folded.ports === 1 ? "1 port" : `${folded.ports || "no"} ports`, look: folded.ports ? look : undefined, word: folded.failing ? `${folded.failing} down` : "" }];
   return made({ id: folded.id, layer, kind: "folded", title: `${folded.members.length} ${words}`, word: "", look: "none", opens: folded.id, rows });
 }
 

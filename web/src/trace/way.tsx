@@ -68,7 +68,7 @@ export function Nodes({ nodes }: { nodes: Thing[] }): JSX.Element {
           {node.connections.length > 0 && <Mono>{node.connections.join("\n")}</Mono>}
           {node.flows.length > 0 && (
             <details>
-              <summary>{node.flows.length} flows</summary>
+              <summary>{node.flows.length === 1 ? "1 flow" : `${node.flows.length} flows`}</summary>
               <ul class="flows">
                 {node.flows.map((flow: Thing, at: number) => (
                   <li key={at}>
@@ -84,7 +84,7 @@ export function Nodes({ nodes }: { nodes: Thing[] }): JSX.Element {
           )}
           {node.differs.length > 0 && (
             <details>
-              <summary>{node.differs.length} things are not as they should be</summary>
+              <summary>{node.differs.length} not as it should be</summary>
               <ul class="flows">
                 {node.differs.map((one: Thing, at: number) => (
                   <li key={at}>
