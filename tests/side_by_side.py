@@ -20,10 +20,12 @@ FOLDER = Path(__file__).parents[1]
 LAB_TESTS = "tests/netns/"
 # longest first, of those with labs and of those that compute: else the last one would go on when all others are done
 LONGEST = (
-    *("test_routers_at_each_step.py", "test_killed_at_each_step.py"),
+    *("test_keystone.py", "test_routers_at_each_step.py", "test_killed_at_each_step.py", "test_ground.py"),
+    *("test_sdk_routers.py", "test_openstack_client.py"),
     *("test_l2_matrix.py", "test_connections.py", "test_l2_trunk.py", "test_fragments.py", "test_l2_migrate.py"),
     *("test_faults.py", "test_firewall.py", "test_lab.py", "test_l2_this_machine.py", "test_l2_fabric.py"),
-    *("test_spoofing.py", "test_connections_end.py", "test_dhcp.py", "test_demo.py", "test_qos.py"),
+    *("test_demo.py", "test_failover.py", "test_floating.py", "test_l2_move.py", "test_qos.py"),
+    *("test_spoofing.py", "test_connections_end.py", "test_dhcp.py"),
 )
 
 
