@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.netns.harness import Lab, new_name
+from tests.netns.keeping import Keeper
 
 from netweft.lab import build
 from netweft.lab.layout import Layout
@@ -33,15 +34,29 @@ def plan(nodes: int) -> build.Plan:
     return build.Plan(nodes=nodes)
 
 
-@pytest.fixture(scope="module")
-def lab(plan: build.Plan, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    found = Lab(new_name())
-    build.up(found.layout, plan)
+@pytest.fixture(scope="session")
+def keeper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keeper]:
+    found = Keeper(lambda lab: lab.keep_logs(tmp_path_factory.mktemp("lab-logs")))
     try:
         yield found
     finally:
-        found.keep_logs(tmp_path_factory.mktemp("lab-logs"))
-        build.down(found.layout)
+        found.take_down()
+
+
+@pytest.fixture(scope="module")
+def leaves_it_otherwise() -> bool:
+    """Whether the module's lab can't be used again; a module overrides it and says why."""
+    return False
+
+
+@pytest.fixture(scope="module")
+def lab(plan: build.Plan, keeper: Keeper, leaves_it_otherwise: bool, request: pytest.FixtureRequest) -> Iterator[Lab]:
+    failed = request.session.testsfailed
+    yield keeper.lab(plan)
+    if leaves_it_otherwise or request.session.testsfailed > failed:
+        keeper.take_down()
+    else:
+        keeper.sweep()
 
 
 @pytest.fixture

@@ -87,7 +87,7 @@ def grown(lab: Lab, before: dict[str, int], id: str, **by: int) -> None:
 
 
 def ping(namespace: str, to: str, count: int, size: int = 56) -> None:
-    command = ("ping", "-n", "-q", "-c", str(count), "-i", "0.01", "-s", str(size), "-w", "30", to)
+    command = ("ping", "-n", "-q", "-c", str(count), "-i", "0.01", "-s", str(size), "-W", "30", to)
     done = subprocess.run(in_namespace(namespace, *command), capture_output=True, text=True, check=False)
     assert f"{count} received" in done.stdout, done.stdout
 

@@ -1,15 +1,16 @@
 """Five things are broken in a lab, and `netweft explain` names each of them, for what suffers from it."""
 
+import io
 import json
-import os
-import subprocess
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from typing import Any, NamedTuple
 
 import pytest
 from tests.netns.harness import Lab, until
 
-from netweft.lab import hypervisor, vm
+from netweft.cli.main import main
+from netweft.lab import vm
 from netweft.lab.cloud import Cloud, credentials
 from netweft.lab.vm import Vm
 
@@ -34,13 +35,15 @@ def stage(lab: Lab) -> Iterator[Stage]:
 
 
 def explain(lab: Lab, object: str) -> tuple[int, dict[str, Any]]:
-    """The exit code, and what it says in JSON."""
-    command = (str(hypervisor.NETWEFT), "explain", object, "--json")
-    environ = os.environ | credentials(lab.layout)
-    ended = subprocess.run(command, capture_output=True, text=True, env=environ, check=False)
-    assert ended.returncode in (0, 1), ended.stderr
-    told: dict[str, Any] = json.loads(ended.stdout)
-    return ended.returncode, told
+    """The exit code of `netweft explain`, and what it says in JSON.  It is asked often: no process each time."""
+    out = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), pytest.raises(SystemExit) as ended:
+        for name, value in credentials(lab.layout).items():
+            patch.setenv(name, value)
+        main(["explain", object, "--json"])
+    assert ended.value.code in (0, 1), out.getvalue()
+    told: dict[str, Any] = json.loads(out.getvalue())
+    return int(ended.value.code), told
 
 
 def blockers(lab: Lab, object: str) -> set[str]:

@@ -31,6 +31,12 @@ def nodes() -> int:
 
 
 @pytest.fixture(scope="module")
+def leaves_it_otherwise() -> bool:
+    """With a second node, which has no Open vSwitch."""
+    return True
+
+
+@pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The example as a package of its own, beside what the virtual environment has."""
     source, site = tmp_path_factory.mktemp("example") / "source", tmp_path_factory.mktemp("site")

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import pytest
 from tests.netns import layer2
@@ -20,39 +19,32 @@ MTU = {"flat": 1500, "vlan": 1500, "vxlan": 1450, "gre": 1458, "geneve": 1450}
 CHEAP: tuple[Kind, ...] = ("netns", "internal", "hybrid")
 
 
-@contextmanager
-def a_lab(plan: build.Plan) -> Iterator[Lab]:
-    lab = Lab(new_name())
-    build.up(lab.layout, plan)
-    try:
-        yield lab
-    finally:
-        build.down(lab.layout)
-
-
 @pytest.fixture(scope="module")
-def rows() -> list[Row]:
-    return [*_underlay_of_ipv4(), *_underlay_of_ipv6()]
+def rows(lab: Lab) -> list[Row]:
+    return [*_underlay_of_ipv4(lab), *_underlay_of_ipv6()]
 
 
-def _underlay_of_ipv4() -> Iterator[Row]:
-    with a_lab(build.Plan()) as lab:
-        lab.let_strangers_in()
-        segments = [Segment(lab, kind, _cidr(number)) for number, kind in enumerate(TYPES)]
-        for segment in segments:
-            for way in CHEAP:
-                yield from segment.rows(way, layer2.vm_end(lab, lab.add_vm("hv1", segment.network, kind=way)))
-        yield from (_to_a_plain_host(segment) for segment in segments if segment.kind in PHYSICAL)
-        for segment, machine in zip(segments, _real_vms(segments), strict=True) if REAL_MACHINES else ():
-            yield from segment.rows("qemu", layer2.vm_end(lab, machine))
+def _underlay_of_ipv4(lab: Lab) -> Iterator[Row]:
+    lab.let_strangers_in()
+    segments = [Segment(lab, kind, _cidr(number)) for number, kind in enumerate(TYPES)]
+    for segment in segments:
+        for way in CHEAP:
+            yield from segment.rows(way, layer2.vm_end(lab, lab.add_vm("hv1", segment.network, kind=way)))
+    yield from (_to_a_plain_host(segment) for segment in segments if segment.kind in PHYSICAL)
+    for segment, machine in zip(segments, _real_vms(segments), strict=True) if REAL_MACHINES else ():
+        yield from segment.rows("qemu", layer2.vm_end(lab, machine))
 
 
 def _underlay_of_ipv6() -> Iterator[Row]:
-    with a_lab(build.Plan(underlay=6)) as lab:
+    lab = Lab(new_name())
+    build.up(lab.layout, build.Plan(underlay=6))
+    try:
         for number, kind in enumerate(kind for kind in TYPES if kind not in PHYSICAL):
             segment = Segment(lab, kind, _cidr(number))
             subject = layer2.vm_end(lab, lab.add_vm("hv1", segment.network))
             yield from segment.rows("netns", subject, f"{kind} over IPv6")
+    finally:
+        build.down(lab.layout)
 
 
 def _cidr(number: int) -> str:
