@@ -2,9 +2,11 @@
 
 import contextlib
 import ctypes
+import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -66,10 +68,21 @@ class Sandbox:
         full = ["ovs-ofctl", "-O", "OpenFlow15", command, f"unix:{self.mgmt(bridge)}", *arguments]
         return subprocess.run(full, check=True, capture_output=True, text=True).stdout
 
-    def appctl(self, *arguments: str) -> str:
-        """What vswitchd says."""
-        command = ["ovs-appctl", "-t", f"{self.folder}/vs.ctl", *arguments]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    def appctl(self, verb: str, *words: str) -> str:
+        """What vswitchd says; as ovs-appctl asks, which takes ten times as long to start."""
+        with socket.socket(socket.AF_UNIX) as control:
+            control.settimeout(PATIENCE)
+            control.connect(f"{self.folder}/vs.ctl")
+            control.sendall(json.dumps({"id": 0, "method": verb, "params": words}).encode())
+            said = b""
+            while chunk := control.recv(1 << 20):
+                said += chunk
+                with contextlib.suppress(ValueError):  # there is more
+                    answer = json.loads(said)
+                    if answer["error"] is not None:
+                        raise subprocess.CalledProcessError(2, (verb, *words), stderr=answer["error"])
+                    return str(answer["result"])
+        raise ConnectionError(f"vswitchd did not answer {verb}: {said!r}")
 
     def dump_flows(self, bridge: str) -> list[str]:
         lines = self.ofctl("dump-flows", bridge, "--no-stats", "--no-names").splitlines()
