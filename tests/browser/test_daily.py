@@ -170,6 +170,7 @@ def test_pools_groups_of_addresses_and_sharing(alices: Dashboard, place: dict[st
     alices.at(f"rbac_policies/new?object_id={place['other']['id']}")
     page.fill("#field-target_tenant", cloud.green)
     page.get_by_role("button", name="Make the RBAC policy").click()
+    alices.see("access_as_shared")
     alices.at("rbac_policies").row("network").wait_for()
 
 

@@ -1,6 +1,6 @@
 // A new object, or one that is changed: the fields that the API takes from this caller.
 import type { JSX } from "preact";
-import { useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Refusal, type Thing, api, part } from "../api";
 import { useData } from "../data";
 import { useKeys } from "../keys";
@@ -13,10 +13,10 @@ import { type Values, asOf, blamed, body, fieldsOf, initial } from "../ui/values
 
 export function NewPage({ resource }: { resource: Resource }): JSX.Element {
   const back = [resource.kind];
-  const save = async (said: Thing): Promise<void> => {
+  const save = async (said: Thing): Promise<string[]> => {
     const made = await api.post(resource.path, { [resource.member]: said });
     const one = made[resource.member];
-    go(resource.after?.(one) ?? [resource.kind, one.id]);
+    return resource.after?.(one) ?? [resource.kind, one.id];
   };
   return <Form key={resource.kind} resource={resource} title={`New ${resource.one}`} save={save} back={back} />;
 }
@@ -34,9 +34,9 @@ export function EditPage({ resource, id }: { resource: Resource; id: string }): 
     ) : (
       <Waiting />
     );
-  const save = async (said: Thing): Promise<void> => {
+  const save = async (said: Thing): Promise<string[]> => {
     if (Object.keys(said).length) await api.put(url, { [resource.member]: said });
-    go([resource.kind, id]);
+    return [resource.kind, id];
   };
   return <Form key={id} resource={resource} title={`Change ${before[resource.name] || id}`} before={before} save={save} back={[resource.kind, id]} />;
 }
@@ -45,7 +45,7 @@ interface Props {
   resource: Resource;
   title: string;
   before?: Thing;
-  save: (said: Thing) => Promise<void>;
+  save: (said: Thing) => Promise<string[]>; // where one is then
   back: string[];
 }
 
@@ -55,6 +55,13 @@ function Form({ resource, title, before, save, back }: Props): JSX.Element {
   const [values, setValues] = useState<Values>(start);
   const [refusal, setRefusal] = useState<Refusal>();
   const [busy, setBusy] = useState(false);
+  const here = useRef(true);
+  useEffect(
+    () => () => {
+      here.current = false;
+    },
+    [],
+  );
   const wrong = refusal && blamed(refusal.message, fields);
   useKeys([{ key: "Escape", does: "back", run: () => go(back) }]);
 
@@ -63,7 +70,8 @@ function Form({ resource, title, before, save, back }: Props): JSX.Element {
     setBusy(true);
     setRefusal(undefined);
     try {
-      await save(body(resource, fields, values, start, !before));
+      const next = await save(body(resource, fields, values, start, !before));
+      if (here.current) go(next); // who has gone elsewhere meanwhile stays there
     } catch (error) {
       setRefusal(error instanceof Refusal ? error : new Refusal(0, "Fault", String(error)));
       setBusy(false);

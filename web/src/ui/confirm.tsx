@@ -1,7 +1,7 @@
 // One question at a time, asked in a dialog; answered by a promise.
 import { signal } from "@preact/signals";
 import type { ComponentChildren, JSX } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
 interface Question {
   title: string;
@@ -30,8 +30,11 @@ export function confirmed(title: string, text: ComponentChildren, yes: string): 
 export function Confirm(): JSX.Element | null {
   const question = asked.value;
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
-    if (question && !dialog.current?.open) dialog.current?.showModal();
+  const yes = useRef<HTMLButtonElement>(null);
+  useLayoutEffect(() => {
+    if (!question) return;
+    if (!dialog.current?.open) dialog.current?.showModal();
+    yes.current?.focus();
   }, [question]);
   if (!question) return null;
   return (
@@ -42,7 +45,7 @@ export function Confirm(): JSX.Element | null {
         <button type="button" onClick={() => question.answer(false)}>
           Cancel
         </button>
-        <button type="button" class="danger" autofocus onClick={() => question.answer(true)}>
+        <button type="button" class="danger" ref={yes} onClick={() => question.answer(true)}>
           {question.yes}
         </button>
       </footer>
