@@ -31,6 +31,7 @@ from netweft.control.explain.examine import Finding
 from netweft.control.explain.snapshot import Lag, Snapshot
 from netweft.control.l2 import hosts
 from netweft.control.trace.ends import Begun, Far, Question, begin
+from netweft.control.trace.filters import has_address
 from netweft.control.trace.gather import TraceGathering
 from netweft.control.trace.packet import WITH_PORTS
 from netweft.control.trace.walk import answer, walk
@@ -121,6 +122,8 @@ class Trace:
         source = wanted.source_address or (frm.address if frm.kind != ends.FLOATING else "")
         asked = Question(protocol, sport, wanted.port or 0, source, wanted.size)
         begun = begin(seen, _far(seen, frm), _far(seen, to), asked)
+        if begun.start and begun.start.port and begun.packet and has_address(begun.start.port, begun.packet.dst):
+            raise HTTPBadRequest("Both ends are the same port")
         there, back = _ways(seen, begun)
         sees_nodes = may(context, "get_agent")
         found = [

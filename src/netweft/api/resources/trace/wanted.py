@@ -79,6 +79,8 @@ def address_of(text: str) -> str | None:
         return None
     if found.is_multicast or found.is_unspecified or found.is_loopback or str(found) == "255.255.255.255":
         raise HTTPBadRequest(f"{found} is no address of one host")
+    if found.is_link_local:  # nor does a node's metadata service stand in any row
+        raise HTTPBadRequest(f"{found} is not routed: what becomes of it is in no row")
     return str(found)
 
 
