@@ -138,7 +138,7 @@ def test_nodes_are_asked_there_and_back(api: Api, store: Store, there: Pair) -> 
     nodes = Nodes()
     nodes.answer = there.delivered()
     found = trace(asking(api, store, nodes), "web", "db", "admin", **TCP)
-    (one, first), (two, second) = nodes.asked
+    (one, first), (two, second), *_ = nodes.asked
     assert (one, two) == ("hv-secret", "hv-secret")
     assert (first.port_id, second.port_id) == (there.port["id"], there.other["id"])
     assert (first.reply, second.reply) == (False, True)

@@ -22,6 +22,7 @@ from netweft.control.trace.way import PORT, Way
 
 MOST: Final = 32
 MOST_OF_ONE: Final = 4
+SETTLE: Final = 0.3  # seconds until nodes are asked once more, where they do not do what the rows say
 
 
 class Lower(NamedTuple):
@@ -59,8 +60,10 @@ class Nodes:
         also = tuple(port["id"] for port in ends)
         with self._counted(user):
             probed = None
-            forth = self._way(seen, begun.start, there, goal_of(seen, there, begun.target), also, reply=False)
-            ways = await asyncio.gather(forth, self._back(seen, begun.start, there, back, also))
+            ways = await self._both(seen, begun, there, back, also)
+            if any(_disagrees(*each) for each in ((there, ways[0]), (back, ways[1]))):
+                await asyncio.sleep(SETTLE)
+                ways = await self._both(seen, begun, there, back, also)
             if probes and begun.start.port is not None and ways[0].arrived and not there.blocked:
                 probed = await probe(self._asks, ways[0])
         found = [
@@ -72,6 +75,13 @@ class Nodes:
         lost = finding(probed, _about(there, ends)) if probed else None
         found += [("forward", ("probe", lost))] if lost else []
         return Lower(ways[0], ways[1], tuple(found), probed=probed)
+
+    async def _both(
+        self, seen: Snapshot, begun: Begun, there: Way, back: Way | None, also: tuple[str, ...]
+    ) -> tuple[Followed, Followed]:
+        assert begun.start is not None
+        forth = self._way(seen, begun.start, there, goal_of(seen, there, begun.target), also, reply=False)
+        return await asyncio.gather(forth, self._back(seen, begun.start, there, back, also))
 
     async def _back(
         self, seen: Snapshot, start: Start, there: Way, back: Way | None, also: tuple[str, ...]
@@ -101,6 +111,11 @@ class Nodes:
             self._running[user] -= 1
             if not self._running[user]:
                 del self._running[user]
+
+
+def _disagrees(way: Way | None, followed: Followed) -> bool:
+    """Perhaps since what has just changed is on its way to the node."""
+    return way is not None and followed.arrived is not None and followed.arrived == way.blocked
 
 
 def _is_floating(seen: Snapshot, address: str) -> bool:
