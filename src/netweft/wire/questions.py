@@ -35,11 +35,13 @@ class Sent(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 class Probe(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A packet to be known again, looked for at these interfaces; where the question has a port and a packet, sent
-    there.  mark: hexadecimal, what it carries.  length: of its frame."""
+    there.  mark: hexadecimal, what it carries.  length: of its frame.  awaited: once it was seen at these, there is an
+    answer."""
 
     mark: str
     length: int
     interfaces: tuple[str, ...] = ()
+    awaited: tuple[str, ...] = ()
 
 
 class Ask(Struct, frozen=True, kw_only=True, tag="ask", omit_defaults=True):

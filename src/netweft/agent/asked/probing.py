@@ -37,7 +37,7 @@ async def probed(agent: "Agent", question: Ask, asked: Probe) -> tuple[str, ...]
             if packet is not None:
                 await asyncio.sleep(SETTLE)
                 await agent.bridges[INT.role].send_packet(packet)
-            await sniffer.until(asked.interfaces, LOOK - (SETTLE if packet else 0.0))
+            await sniffer.until(asked.awaited or asked.interfaces, LOOK - (SETTLE if packet else 0.0))
             return tuple(sniffer.seen)
     except (OSError, OpenFlowError) as error:
         raise NotHere(f"no probe can be sent or seen: {error}") from None

@@ -42,6 +42,7 @@ async def test_it_is_sent_at_the_port_and_looked_for_on_the_way() -> None:
     assert second.probe is not None
     assert first.probe.mark == second.probe.mark
     assert (second.probe.interfaces, second.probe.length) == (("tap2", "eth0"), 14 + 20 + 8 + 64)
+    assert (first.probe.awaited, second.probe.awaited) == (("eth0",), ("tap2",))
 
 
 @pytest.mark.parametrize(

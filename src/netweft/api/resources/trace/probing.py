@@ -36,7 +36,8 @@ async def probe(asks: Asks, followed: Followed) -> Probed:
     for number, looked in enumerate(followed.looked):
         if looked.host not in questions:
             names = tuple(dict.fromkeys(name for of, name in places if of.host == looked.host))
-            questions[looked.host] = _question(looked, names, mark, sends=number == 0)
+            awaited = tuple(dict.fromkeys(name for host, name in ends if host == looked.host))
+            questions[looked.host] = _question(looked, names, awaited, mark, sends=number == 0)
     answers = await asyncio.gather(*(asks.ask(host, question) for host, question in questions.items()))
     said = dict(zip(questions, answers, strict=True))
     problems = [f"{host}: {why}" for host, answer in said.items() if (why := _problem(answer))]
@@ -58,9 +59,9 @@ def _interfaces(looked: Looked) -> list[str]:
     return [*(out.interface for out in looked.answer.exits if out.interface), *ways_in]
 
 
-def _question(looked: Looked, names: tuple[str, ...], mark: str, *, sends: bool) -> Ask:
+def _question(looked: Looked, names: tuple[str, ...], awaited: tuple[str, ...], mark: str, *, sends: bool) -> Ask:
     packet = looked.question.packet
-    asked = Probe(mark=mark, length=_length(packet) if packet else 0, interfaces=names)
+    asked = Probe(mark=mark, length=_length(packet) if packet else 0, interfaces=names, awaited=awaited)
     if not sends:
         return Ask(id="", probe=asked)
     return Ask(id="", port_id=looked.question.port_id, packet=packet, probe=asked)
