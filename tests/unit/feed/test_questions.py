@@ -76,16 +76,31 @@ async def test_too_long_an_answer_ends_the_session(rig: Rig, monkeypatch: pytest
 
 
 async def test_a_node_that_never_answers_is_asked_a_few_things_at_once() -> None:
-    asks, sent = Questions(seconds=0.2), list[Ask]()
+    asks, sent = Questions(seconds=600), list[Ask]()
 
     async def send(question: Ask) -> None:
         sent.append(question)
 
     asks.join("hv1", send)
-    found = await asyncio.gather(*(asks.ask("hv1", Ask(id="")) for _ in range(1000)))
-    assert all(isinstance(one, Silence) for one in found)
-    assert len(sent) == questions.AT_ONCE
-    assert [one.why for one in found if isinstance(one, Silence)].count("too much is asked of it at once") == (
-        1000 - questions.WAITING
-    )
+    asked = [asyncio.create_task(asks.ask("hv1", Ask(id=""))) for _ in range(1000)]
+    while sum(task.done() for task in asked) < 1000 - questions.WAITING:
+        await asyncio.sleep(0)
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert (len(sent), asks.asked) == (questions.AT_ONCE, questions.WAITING)
+    asks.leave("hv1", send)
+    found = await asyncio.gather(*asked)
+    assert len(sent) == questions.AT_ONCE, "nobody is left to be asked"
+    said = [one.why for one in found if isinstance(one, Silence)]
+    assert (len(said), said.count("too much is asked of it at once")) == (1000, 1000 - questions.WAITING)
     assert (asks.asked, asks._waiting, asks._gates) == (0, {}, {})
+
+
+async def test_nobody_waits_for_ever() -> None:
+    asks = Questions(seconds=0.05)
+
+    async def send(_: Ask) -> None:
+        return
+
+    asks.join("hv1", send)
+    assert await asks.ask("hv1", Ask(id="")) == Silence("its agent does not answer within 0.05 s")
