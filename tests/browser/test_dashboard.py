@@ -36,7 +36,6 @@ def test_a_network_is_built_and_its_port_comes_to_life(alices: Dashboard, cloud:
     page.fill("#field-cidr", "10.77.0.0/24")
     page.click("footer >> text=Build")
     alices.see("built")
-    alices.shot("build")
     page.click("ul >> text=shop-vm")
     alices.see("DOWN")
     port = page.url.rpartition("/")[2]
@@ -240,4 +239,3 @@ def test_every_page_is_for_everybody_and_no_script_fails(admins: Dashboard, clou
     for place in ("overview", "networks", f"routers/{router['id']}"):
         admins.at(place)
         assert admins.violations() == [], place
-    admins.shot("dark")
