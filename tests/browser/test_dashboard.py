@@ -234,7 +234,8 @@ def test_every_page_is_for_everybody_and_no_script_fails(admins: Dashboard, clou
     admins.at(f"security_groups/{group['id']}")
     assert re.search(r"let in\s+TCP 443\s+from\s+everywhere", admins.page.inner_text("main"))
     admins.shot("security-group")
-    admins.at("overview").shot("overview")
+    admins.at("overview").page.locator("meter").first.wait_for()
+    admins.shot("overview")
     admins.page.emulate_media(color_scheme="dark")
     for place in ("overview", "networks", f"routers/{router['id']}"):
         admins.at(place)

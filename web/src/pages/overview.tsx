@@ -6,7 +6,7 @@ import { RESOURCES } from "../resources/all";
 import { href } from "../route";
 import { isAdmin, mayChange, session } from "../session";
 import { Ref } from "../ui/cells";
-import { Refused } from "../ui/notice";
+import { Refused, Waiting } from "../ui/notice";
 import { Table } from "../ui/table";
 import { Use } from "../ui/use";
 import { useQuota, wordOf } from "./quotas";
@@ -46,9 +46,10 @@ function Faulty(): JSX.Element {
     ["agents"],
   );
   const silent: Thing[] = told?.agents ?? [];
+  if (!value && !refusal) return <Waiting />;
   return (
     <section class="part">
-      <h2>{value && !waiting.length && !silent.length ? <span class="state good">all that is in use works</span> : "What does not work"}</h2>
+      <h2>{refusal || waiting.length || silent.length ? "What does not work" : <span class="state good">all that is in use works</span>}</h2>
       <Refused by={refusal} />
       {silent.length > 0 && <Table resource={RESOURCES.agents} rows={silent} label="Silent agents" />}
       {waiting.length > 0 && <Table resource={RESOURCES.ports} rows={waiting} label="Ports that are down" />}
@@ -71,6 +72,7 @@ function Quota({ project }: { project: string }): JSX.Element {
   return (
     <Panel title="Quota">
       <Refused by={refusal} />
+      {!value && !refusal && <Waiting />}
       <dl class="facts">
         {used.map(([member, { used, limit }]) => (
           <Line key={member} title={wordOf(member)}>
