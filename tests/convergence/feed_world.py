@@ -12,7 +12,7 @@ from netweft.feed import objects
 from netweft.feed.objects import Row
 from netweft.feed.relevance import AHEAD_ON, FLOATING_ON, RowKey
 from netweft.model import Key, Object, key_of
-from netweft.model.router import ANSWERS_ON, GATEWAY_HOSTS
+from netweft.model.router import ANSWERS_HOSTS, ANSWERS_ON, GATEWAY_HOSTS
 from netweft.model.router import NETWORKS as ROUTED
 
 NODES = ("hv1", "hv2", "hv3")
@@ -152,14 +152,15 @@ _interface_rows = st.builds(
         "status": "ACTIVE",
         "device_owner": "network:router_interface",
         "device_id": router,
-        ANSWERS_ON: answers,
+        ANSWERS_ON: next(iter(answers), ""),
+        ANSWERS_HOSTS: answers,
         "admin_state_up": True,
     },
     st.integers(5, 9),
     st.sampled_from(NETWORKS),
     st.sampled_from(ROUTERS),
     st.sampled_from(["fa:16:3e:00:00:01", "fa:16:3e:00:00:02"]),
-    st.sampled_from(["", *NODES]),
+    st.lists(st.sampled_from(NODES), max_size=2, unique=True),
 )
 _gateway_rows = st.builds(
     lambda number, network, router, order: {
@@ -347,7 +348,7 @@ def should_see(region: Region, node: str) -> dict[Key, Object]:
     ahead = [row for row in region.of("ports") if node in hosts_ahead(row)]
     own = active + ahead
     gateways = [row for row in region.of("ports") if objects.gateway(row) and node in row[GATEWAY_HOSTS]]
-    answering = [row for row in region.of("ports") if row.get(ANSWERS_ON) == node and objects.answering(row)]
+    answering = [row for row in region.of("ports") if node in row.get(ANSWERS_HOSTS, ()) and objects.answering(row)]
     led = {row["device_id"] for row in (*gateways, *answering)}
     networks, routers = reached(region, {row["network_id"] for row in (*own, *gateways, *answering)}, led)
     peers = [
@@ -356,6 +357,7 @@ def should_see(region: Region, node: str) -> dict[Key, Object]:
     outside = [row for row in region.of("ports") if objects.gateway_port(row) and row["device_id"] in routers]
     hosts = {row["binding:host_id"] for row in (*peers, *outside)} - {"", node}
     hosts |= {host for row in outside for host in row[GATEWAY_HOSTS]} - {node}
+    hosts |= {host for row in answering for host in row[ANSWERS_HOSTS]} - {node}
     seen: list[Object | None] = [objects.port(row) for row in active]
     seen += [objects.port_ahead(row) for row in ahead]
     seen += [

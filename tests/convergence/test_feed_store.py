@@ -74,7 +74,8 @@ def write(store: Store, event: Put | Delete) -> None:
         if after is not None and GATEWAY_HOSTS in after:
             claim_order(tx, before_claims or {"id": id}, after[GATEWAY_HOSTS])
         if after is not None and ANSWERS_ON in after:
-            wire_hosts.claim(tx, before_claims or {"id": id}, after[ANSWERS_ON])
+            for change, its in ((tx.release, before_claims or {}), (tx.claim, after)):
+                change("ports", id, [Claim(wire_hosts.scope(host), id) for host in wire_hosts.scopes(its)])
         for kind, group in groups_of(before, after):
             if tx.lock(kind, group):
                 tx.update(kind, group, {})

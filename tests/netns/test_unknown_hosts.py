@@ -8,7 +8,8 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
 import pytest
-from tests.netns.harness import Lab
+from tests.netns.harness import Lab, results, until
+from tests.netns.outages import OUTAGES
 from tests.netns.test_gateways import pings
 from tests.netns.test_routing import VLAN, address, make_router, subnet_of
 
@@ -17,8 +18,10 @@ from netweft.lab import host
 from netweft.lab.commands import run
 from netweft.lab.host import Host
 from netweft.lab.vm import Vm
-from netweft.services.addresses import octets
+from netweft.services.addresses import octets, text_of_mac
+from netweft.services.l3.wire import wire_mac
 
+MOST_MS = 2000  # as of gateways (test_failover)
 VRRP, VRRP_6 = "10.51.0.77", "fd00:51::77"
 PHYSICAL, PHYSICAL_6 = "10.52.0.99", "fd00:52::99"
 
@@ -141,3 +144,38 @@ def test_exactly_one_node_answers_it(lab: Lab, stage: Stage) -> None:
     with lab.cloud() as cloud:
         own = [octets(one["mac_address"]) for one in cloud.list("ports", network_id=stage.network)]
     assert claims.isdisjoint(own)
+
+
+def test_a_dead_node_that_answers_it_is_replaced_at_once(lab: Lab, stage: Stage) -> None:
+    """By the node with the VM that it sends to, which announces itself; nothing is lost when the first is back."""
+    there, own = lab.layout.host_namespace("server"), subnet_of(lab, stage.network)["gateway_ip"]
+    with lab.cloud() as cloud:
+        found = cloud.list("ports", network_id=stage.network, device_owner="network:router_interface")
+    (port,) = [one for one in found if any(fixed["ip_address"] == own for fixed in one["fixed_ips"])]
+    macs = {text_of_mac(wire_mac(node, port["id"])): node for node in ("hv1", "hv2")}
+    run("ip", "-n", there, "route", "replace", "10.51.0.0/24", "via", own)
+    until(lambda: answering(lab, macs, own), "one of them answers")
+    first = answering(lab, macs, own)
+    target = stage.two if first == "hv2" else stage.one
+    until(lambda: pings(there, address(target), seconds=1), "it is reached")
+    time.sleep(4)  # the sessions between them are up
+    with OUTAGES["killed"](lab, first), lab.inside_namespace(there, "ping", address(target)) as running:
+        time.sleep(3)
+        (lost,) = results([running])
+        print(lost)
+        assert lost["lost_span_ms"] <= MOST_MS, "it was 75 s"
+        assert answering(lab, macs, own) not in ("", first)
+    with lab.inside_namespace(there, "ping", address(target)) as running:
+        time.sleep(5)
+        (lost,) = results([running])
+    assert lost["lost"] == 0
+    assert answering(lab, macs, own) != first
+
+
+def answering(lab: Lab, macs: dict[str, str], own: str) -> str:
+    """The node whose MAC the physical host has heard, asked anew."""
+    there = lab.layout.host_namespace("server")
+    run("ip", "-n", there, "neighbour", "flush", "dev", "eth0")
+    pings(there, own, seconds=1)
+    told = run("ip", "-n", there, "neighbour", "show", own).split()
+    return macs.get(told[told.index("lladdr") + 1], "") if "lladdr" in told else ""

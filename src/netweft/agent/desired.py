@@ -13,7 +13,7 @@ from netweft.dataplane.openflow.flow import Flow, FlowKey
 from netweft.dataplane.openflow.meters import DropMeter
 from netweft.dataplane.ovsdb.rows import PortRow, Row, RowKey, Vif
 from netweft.dataplane.packets.datagram import IpAddress
-from netweft.model import EMPTY_VIEW, Key, NodeView, PortStatus, key_of
+from netweft.model import EMPTY_VIEW, GatewayPort, Key, NodeView, PortStatus, key_of
 from netweft.services.kinds import ADVERTISED, BROKEN, GUARANTEE, LEASE, LINK, METER, ROW, STATUS, Broken, value
 from netweft.services.l2.announce import Packet, announcement
 from netweft.services.l2.local_vlans import NETWORK_KEY, ROUTER_ZONES, LocalVlans
@@ -205,6 +205,11 @@ class Desired:
     def watched(self) -> frozenset[str]:
         """The nodes that this one has a session with."""
         return self._rendering.watched if self._rendering else frozenset()
+
+    @property
+    def on_wires(self) -> Mapping[str, GatewayPort]:
+        """The interfaces for which this node answers physical hosts, or may have to."""
+        return self._rendering.on_wires if self._rendering else {}
 
     def choose(self, port_id: str, place: GatewayPlace | None) -> None:
         """Where the gateway with this port is; None: there is none."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from netweft.control.l2 import placing
 from netweft.control.l3 import gateway_hosts, wire_hosts
 from netweft.feed.objects import Row
-from netweft.feed.relevance import AHEAD_ON, BEHIND, FLOATING_ON, GATEWAY_ON
+from netweft.feed.relevance import AHEAD_ON, ANSWERS_IN, BEHIND, FLOATING_ON, GATEWAY_ON
 from netweft.model.router import ANSWERS_ON
 from netweft.store import Query, ReadTransaction
 
@@ -14,6 +14,7 @@ _CLAIMED_IN: Mapping[str, Callable[[str], str]] = {
     AHEAD_ON: placing.scope,
     GATEWAY_ON: gateway_hosts.scope,
     ANSWERS_ON: wire_hosts.scope,
+    ANSWERS_IN: wire_hosts.scope,
 }
 _LINKED_TO: Mapping[str, str] = {FLOATING_ON: "networks", BEHIND: "routers"}
 

@@ -43,7 +43,7 @@ from netweft.feed import objects
 from netweft.feed.objects import WAY, Row, Way
 from netweft.model import Object
 from netweft.model.metering import METERED, SHARED
-from netweft.model.router import ANSWERS_ON, GATEWAY_HOSTS, NETWORKS
+from netweft.model.router import ANSWERS_HOSTS, ANSWERS_ON, GATEWAY_HOSTS, NETWORKS
 
 RowKey: TypeAlias = tuple[str, str]  # kind and id, in the store's words
 
@@ -83,6 +83,7 @@ _OF_A_GATEWAY = (*_OF_AN_INTERFACE, ("behind", "device_id"))
 EVERY = "*"
 FLOATING_ON, BEHIND = "floating_network_id", "router_id"  # links of floating IPs
 AHEAD_ON = f"{AHEAD}.binding:host_id"
+ANSWERS_IN = f"{ANSWERS_HOSTS}[]"
 GATEWAY_ON = f"{GATEWAY_HOSTS}[]"
 RULES = (
     Rule("host", "ports", by="binding:host_id", gives=objects.port, leads=_OF_A_PORT),
@@ -103,6 +104,13 @@ RULES = (
     Rule("host", "ports", by="binding:host_id", gives=objects.gateway, leads=_OF_A_GATEWAY),
     Rule("host", "ports", by=GATEWAY_ON, gives=objects.gateway, leads=_OF_A_GATEWAY),
     Rule("host", "ports", by=ANSWERS_ON, gives=objects.answering, leads=_OF_AN_INTERFACE),
+    Rule(
+        "host",
+        "ports",
+        by=ANSWERS_IN,
+        gives=objects.answering,
+        leads=[*_OF_AN_INTERFACE, ("endpoint", ANSWERS_IN)],
+    ),
     Rule(
         "router",
         "ports",

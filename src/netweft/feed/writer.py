@@ -12,7 +12,7 @@ import structlog
 from anyio import CapacityLimiter, to_thread
 
 from netweft.control.l2 import binding, hosts, moving
-from netweft.control.l3 import counters, gateway_hosts
+from netweft.control.l3 import counters, gateway_hosts, wire_hosts
 from netweft.model import NodeFacts, PortState, PortStatus
 from netweft.model.counting import Counted
 from netweft.store import Store, WriteTransaction
@@ -78,7 +78,7 @@ class Writer:
     async def gateways(self, node: str, port_ids: Iterable[str]) -> None:
         """That the node has taken over; it says so again as long as it sees that this is not known."""
         for id in sorted(port_ids):
-            await self._write(partial(gateway_hosts.taken_over, host=node, port_id=id))
+            await self._write(partial(_taken_over, host=node, port_id=id))
 
     async def moving(self, node: str, left: Iterable[Left], taken_up: Iterable[TakenUp]) -> None:
         """Connections of ports that move.  What could not be written is lost, and nothing else with it."""
@@ -103,3 +103,11 @@ class Writer:
         except Exception:  # whatever it is, other nodes' sessions go on
             log.exception("what a node told could not be written")
             return None
+
+
+def _taken_over(tx: WriteTransaction, host: str, port_id: str) -> None:
+    """A gateway, or what answers physical hosts on a wire."""
+    if port_id in tx.held(wire_hosts.scope(host)):
+        wire_hosts.taken_over(tx, host, port_id)
+    else:
+        gateway_hosts.taken_over(tx, host, port_id)

@@ -8,6 +8,7 @@ from netweft.model.network import FixedIp, HostRoute
 INTERFACE_OWNER, GATEWAY_OWNER = "network:router_interface", "network:router_gateway"
 HELPERS = "netweft:conntrack_helpers"  # kept on a router's row: shown as a resource of its own
 ANSWERS_ON = "netweft:answers_on"  # kept on an interface on a provider network: the host that answers there
+ANSWERS_HOSTS = "netweft:answers_hosts"  # kept likewise: that host, then those that take over
 # kept on a router's row: the port that is its gateway; its further gateways' ports, in order
 GATEWAY_PORT, EXTRA = "netweft:gateway_port", "netweft:extra_gateways"
 ADDRESS_MAC = "netweft:mac_address"  # kept on a floating IP: of the port that holds its address
@@ -51,7 +52,8 @@ class Router(Struct, frozen=True, kw_only=True, tag="router", omit_defaults=True
 class RouterPort(Struct, frozen=True, kw_only=True, tag="router_port", omit_defaults=True):
     """A router's interface on a network that this node has: it is bound nowhere, since every node routes for itself.
 
-    answers_on: the node that answers physical hosts for it, on a provider network."""
+    answers_on: the node that answers physical hosts for it, on a provider network; hosts: that one, then those that
+    take over when it is gone, in this order."""
 
     id: str
     network_id: str
@@ -60,6 +62,12 @@ class RouterPort(Struct, frozen=True, kw_only=True, tag="router_port", omit_defa
     admin_state_up: bool = True
     router_id: str = field(default="", name="device_id")
     answers_on: str = field(default="", name=ANSWERS_ON)
+    hosts: tuple[str, ...] = field(default=(), name=ANSWERS_HOSTS)
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """Also as a server that knows one host only says it."""
+        return self.hosts or ((self.answers_on,) if self.answers_on else ())
 
 
 class GatewayPort(Struct, frozen=True, kw_only=True, tag="gateway_port", omit_defaults=True):

@@ -118,7 +118,7 @@ class Rendering:
         """The interfaces for which this node answers on a wire."""
         for router in filter(None, map(self.routers.get, self._interfaces.answering)):
             for one in router.interfaces if router.router.admin_state_up else ():
-                here = one.port.answers_on == router.node and one.port.admin_state_up
+                here = one.answers and one.port.admin_state_up
                 if here and self.near(one.port.network_id) is not None:
                     yield router, one
 
@@ -190,7 +190,8 @@ class Rendering:
                 self._zones_changed(changed)
 
     def _watch(self) -> None:
-        found = watched(self._node, self._interfaces.gateways.values(), self._interfaces.networks_of, self._hosts)
+        there, on_wires = self._interfaces, [port.order for port in self._interfaces.on_wires.values()]
+        found = watched(self._node, there.gateways.values(), there.networks_of, self._hosts, on_wires)
         for host in found ^ self._watched:
             self._memo.put(("watched", host), host in found or None)
             self._memo.mark(("watch", host))
@@ -200,6 +201,11 @@ class Rendering:
     def watched(self) -> frozenset[str]:
         """The nodes that this one has a session with, or is about to."""
         return self._watched
+
+    @property
+    def on_wires(self) -> Mapping[str, GatewayPort]:
+        """The interfaces for which this node answers physical hosts, or may have to."""
+        return self._interfaces.on_wires
 
     def choose(self, port_id: str, place: GatewayPlace | None) -> None:
         """Where the gateway with this port is."""

@@ -370,7 +370,7 @@ class Region:
         here = {id: self.ports[id] for id, node in bound.items() if node == name and id in self.ports}
         here |= {id: replace(self.ports[id], active=False) for id, node in self.ahead.items() if node == name}
         own = [port for port in self.gateway_ports.values() if name in port.order]
-        led: list[GatewayPort | RouterPort] = [*own, *(p for p in self.router_ports.values() if p.answers_on == name)]
+        led: list[GatewayPort | RouterPort] = [*own, *(p for p in self.router_ports.values() if name in p.order)]
         networks = {wanted.network_id for wanted in here.values()} | {port.network_id for port in led}
         networks, routers = self._reached(networks, {port.router_id for port in led})
         peers = [

@@ -1,4 +1,5 @@
-"""Takes over routers' gateways from nodes that are gone, and leaves them to others when this one is cut off.
+"""Takes over routers' gateways from nodes that are gone, and leaves them to others when this one is cut off.  Likewise
+what answers physical hosts for a router's interface: it is one more gateway here.
 
     bfd_status, carriers ─▶ takeover.chosen ─▶ mine?  ─▶ nobody else answers for it? ─▶ taken, announced, told
                                                other's ─▶ no more answered for, what still comes in is taken for a while
@@ -9,13 +10,14 @@ answers for in the flows.  docs/decisions/0460 has the why.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
 import structlog
 
 from netweft.agent.desired import Desired
+from netweft.agent.l3.askers import Asker, by_interface
 from netweft.agent.l3.asking import Asking
 from netweft.agent.l3.sightings import Look, Sightings
 from netweft.dataplane.openflow.flow import Flow
@@ -28,7 +30,7 @@ from netweft.services.fields import Reason, cookie
 from netweft.services.l2.announce import Packet
 from netweft.services.l3.announcements import to_network
 from netweft.services.l3.takeover import Order, Sight, chosen
-from netweft.services.l3.values import Gateway, GatewayPlace
+from netweft.services.l3.values import Gateway, GatewayPlace, Interface
 from netweft.services.l3.wire import wire_mac
 from netweft.services.values import Asked, HostFacts, LocalPort
 
@@ -108,7 +110,7 @@ class Failover:
     def observe(self, look: Look, host: HostFacts, cut: Collection[str]) -> None:
         """Each turn, before what is wanted is worked out.  cut: physical networks that this node is cut off from."""
         self._knew_all = self._desired.complete
-        ports = self._desired.view.gateway_ports
+        ports = self._ports
         self._all |= self._sightings.look(look, self._desired.watched, self._ways_outside(host) & {*cut})
         self._desired.cut_off(bool(self._sightings.cut) or self._sightings.is_cut_off)
         for id in self._seats.keys() - ports.keys():
@@ -121,6 +123,11 @@ class Failover:
             self._decide(id, port)
         self._all = False
 
+    @property
+    def _ports(self) -> Mapping[str, GatewayPort]:
+        """What nodes may have to take over from each other."""
+        return {**self._desired.view.gateway_ports, **self._desired.on_wires}
+
     def _is_news(self, id: str, port: GatewayPort) -> bool:
         seat = self._seats.get(id)
         return seat is None or seat.port is not port or seat.is_first != self._is_first(port)
@@ -128,7 +135,7 @@ class Failover:
     def _ways_outside(self, host: HostFacts) -> frozenset[str]:
         """The physical networks here of gateways that are here or may come here."""
         view = self._desired.view
-        networks = {port.network_id for port in view.gateway_ports.values() if self._node in port.order}
+        networks = {port.network_id for port in self._ports.values() if self._node in port.order}
         segments = (segment for id in networks if id in view.networks for segment in view.networks[id].segments)
         names = {segment.physical_network for segment in segments}
         return frozenset(name for name in host.bridge_mappings if name in names)
@@ -203,7 +210,9 @@ class Failover:
     @property
     def seats(self) -> Iterable[str]:
         """Of each gateway: `here`, `asking`, `elsewhere` or `nowhere`."""
-        for seat in self._seats.values():
+        for id, seat in self._seats.items():
+            if id in self._desired.on_wires:
+                continue
             if seat.order.now == self._node:
                 yield "here" if seat.answers else "asking"
             else:
@@ -236,8 +245,20 @@ class Failover:
 
     def _questions(self, id: str) -> list[Packet] | None:
         """None: its network is not wired here."""
-        found = self._desired.candidate(id)
-        return None if found is None else list(_questions(found))
+        if id in self._desired.on_wires:
+            found = self._on_wire(id)
+            return _questions_on_wire(*found) if found else None
+        gateway = self._desired.candidate(id)
+        return list(_questions(gateway)) if gateway else None
+
+    def _on_wire(self, id: str) -> tuple[Asker, Interface] | None:
+        """By whom it is asked there, and for what."""
+        port = self._desired.on_wires[id]
+        for router, one in self._desired.routers_on(port.network_id):
+            if one.port.id == id:
+                who = by_interface(self._desired, router, one)
+                return (who, one) if who.wire else None
+        return None
 
     def _take(self, id: str, seat: Seat) -> None:
         """Nobody else answers for it."""
@@ -267,12 +288,21 @@ class Failover:
         """Somebody else is about to take a gateway: if this node has just done so, or is before it, it is told."""
         question = arp.probe(frame)
         for id in self._meant(question.address) if question else ():
-            seat, found = self._seats[id], self._desired.candidate(id)
-            if question and found and seat.answers:  # not by a flow yet
-                answer = arp.answer(octets(seat.port.mac_address), question)
-                yield to_network(found.network.vlan, answer)
+            seat = self._seats[id]
+            if question and seat.answers:  # not by a flow yet
+                yield from self._answer(id, seat, question)
             elif question and question.mac in self._before_us(id, seat):
                 self.asking.answered(id)
+
+    def _answer(self, id: str, seat: Seat, question: arp.Said) -> Iterable[Packet]:
+        if question.mac not in {octets_of_mac(wire_mac(host, id)) for host in seat.order.hosts}:
+            return
+        if id not in self._desired.on_wires:
+            if gateway := self._desired.candidate(id):
+                yield to_network(gateway.network.vlan, arp.answer(octets(seat.port.mac_address), question))
+        elif found := self._on_wire(id):
+            who, _ = found
+            yield who.to_wire(arp.answer(who.wire[0] if who.wire else b"", question))
 
     def _meant(self, address: IpAddress) -> list[str]:
         """For which gateways one asks that asks for this address, among those that may be here."""
@@ -297,7 +327,7 @@ class Failover:
             self._tell_what_is_not_known()
 
     def _tell_what_is_not_known(self) -> None:
-        ports = self._desired.view.gateway_ports
+        ports = self._ports
         mine = [id for id, seat in self._seats.items() if seat.is_first and seat.answers and id in ports]
         if taken := [id for id in mine if self._node in ports[id].order[1:]]:
             self._tell(taken)
@@ -308,6 +338,13 @@ def _questions(gateway: Gateway) -> Iterable[Packet]:
     for address in gateway.asked_for:
         frame = arp.request(octets_of_mac(gateway.node_mac), IPv4Address(0), IPv4Address(address))
         yield to_network(gateway.network.vlan, frame)
+
+
+def _questions_on_wire(who: Asker, interface: Interface) -> list[Packet]:
+    """By the node's MAC there."""
+    if interface.asked_for is None or who.wire is None:
+        return []
+    return [who.to_wire(arp.request(who.wire[0], IPv4Address(0), IPv4Address(interface.asked_for)))]
 
 
 def _now() -> float:

@@ -24,8 +24,10 @@ class Interfaces:
         self._of: defaultdict[tuple[str, str], set[str]] = defaultdict(set)  # fact, router -> ids
         self._router_of: dict[str, str] = {}
         self.gateways: dict[str, GatewayPort] = {}  # all
+        # interfaces for which this node may answer physical hosts: to take-over each is a gateway of its own router
+        self.on_wires: dict[str, GatewayPort] = {}
         self.networks_of: defaultdict[str, Counter[str]] = defaultdict(Counter)  # router -> of its interfaces
-        self._answering: dict[str, str] = {}  # interfaces for which this node answers physical hosts -> their router
+        self._answering: dict[str, str] = {}  # interfaces for which this node may answer physical hosts -> their router
         self._outside: defaultdict[str, set[str]] = defaultdict(set)  # router -> gateways, floating IPs here
 
     def on(self, network_id: str) -> bool:
@@ -46,7 +48,7 @@ class Interfaces:
 
     @property
     def answering(self) -> list[str]:
-        """The routers with interfaces for which this node answers physical hosts."""
+        """The routers with interfaces for which this node answers physical hosts, or may have to."""
         return sorted(set(self._answering.values()))
 
     def is_outside_here(self, router_id: str) -> bool:
@@ -61,10 +63,12 @@ class Interfaces:
         if isinstance(before, RouterPort):
             _count(self.networks_of, before, -1)
             self._answering.pop(before.id, None)
+            self.on_wires.pop(before.id, None)
         if isinstance(after, RouterPort):
             _count(self.networks_of, after, 1)
-            if after.answers_on == self._node:
+            if self._node in after.order:
                 self._answering[after.id] = after.router_id
+                self.on_wires[after.id] = _as_gateway(after)
         if isinstance(before, GatewayPort):
             self.gateways.pop(before.id, None)
         if isinstance(after, GatewayPort):
@@ -96,6 +100,18 @@ class Interfaces:
             self._router_of[id] = router_id
         else:
             self._router_of.pop(id, None)
+
+
+def _as_gateway(port: RouterPort) -> GatewayPort:
+    return GatewayPort(
+        id=port.id,
+        network_id=port.network_id,
+        mac_address=port.mac_address,
+        fixed_ips=port.fixed_ips,
+        router_id=port.id,
+        host_id=port.answers_on,
+        hosts=port.order,
+    )
 
 
 def keep(found: defaultdict[_K, set[_V]], key: _K, one: _V, *, here: bool) -> None:

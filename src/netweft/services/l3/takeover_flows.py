@@ -14,8 +14,8 @@ from netweft.services.addresses import mac
 from netweft.services.fields import AGENT, LOCAL_VLAN, Reason, cookie
 from netweft.services.l2.neighbours import arp_reply
 from netweft.services.l3.next_hops import LOOPBACK
-from netweft.services.l3.values import Gateway, LocalFloatingIp, LocalRouter
-from netweft.services.l3.wire import ASKS, asking_mac
+from netweft.services.l3.values import Gateway, Interface, LocalFloatingIp, LocalRouter
+from netweft.services.l3.wire import ASKS, asking_mac, wire_mac
 from netweft.services.pipeline import INT, BridgeFlow, Value
 
 TO_ROUTER = INT["to_router"]
@@ -54,6 +54,23 @@ def of_floating_ip(here: LocalFloatingIp) -> Iterator[BridgeFlow]:
         heard, to_it = cookie(reason, here.id), {**inside, "eth_dst": end.node_mac}
         yield TO_ROUTER.flow(20, heard, {**to_it, "eth_type": ETH_ARP, "arp_op": REPLY}, Controller(AGENT))
         yield TO_ROUTER.flow(10, heard, to_it)
+
+
+def on_the_wire(here: LocalRouter, interface: Interface) -> Iterator[BridgeFlow]:
+    """Likewise of a router's interface, for physical hosts: each node there has its own MAC, and asks and answers by
+    it."""
+    own, address = wire_mac(here.node, interface.port.id), interface.asked_for
+    if address is None:
+        return
+    inside: dict[str, Value] = {LOCAL_VLAN: interface.network.vlan, "eth_type": ETH_ARP}
+    reason = Reason.ROUTER_ANSWERS if interface.answers else Reason.ROUTER_TAKEOVER
+    reply = tuple(arp_reply(own, address, *LOOPBACK, INT["switching"].goto))
+    done = reply if interface.answers else (Controller(AGENT),)
+    for other in interface.others_macs:
+        asked: dict[str, Value] = {**inside, "arp_op": REQUEST, "arp_tpa": address, "arp_sha": other}
+        yield TO_ROUTER.flow(PROBED, cookie(reason, interface.port.id), asked, *done)
+        said: dict[str, Value] = {**inside, "arp_op": REPLY, "arp_spa": address, "arp_sha": other, "eth_dst": own}
+        yield TO_ROUTER.flow(PROBED, cookie(Reason.ROUTER_TAKEOVER, interface.port.id), said, Controller(AGENT))
 
 
 def _probed(gateway: Gateway) -> Iterator[BridgeFlow]:

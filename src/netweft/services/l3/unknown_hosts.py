@@ -41,6 +41,7 @@ from netweft.services.fields import (
 )
 from netweft.services.l2.neighbours import advertisement, arp_reply
 from netweft.services.l2.switching import encapsulate
+from netweft.services.l3 import takeover_flows
 from netweft.services.l3.hand_ups import meter
 from netweft.services.l3.neighbours import NOT_SAID
 from netweft.services.l3.next_hops import LOOPBACK
@@ -69,8 +70,10 @@ def router(uplinks: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
             if is_wired:
                 yield from by_its_wire_mac(here, interface)
                 yield from _undelivered(uplinks, here, interface)
-            if is_wired and interface.port.answers_on == here.node:
+            if is_wired and interface.answers:
                 yield from _asked_for(here, interface)
+            if is_wired:
+                yield from takeover_flows.on_the_wire(here, interface)
 
 
 def _answers(interface: Interface, own: Prefix) -> Iterator[BridgeFlow]:
@@ -122,20 +125,21 @@ def _undelivered(uplinks: Uplinks, here: LocalRouter, interface: Interface) -> I
 
 
 def _asked_for(here: LocalRouter, interface: Interface) -> Iterator[BridgeFlow]:
-    """By physical hosts, of which this node alone answers; who asks for duplicates is answered, too."""
+    """By physical hosts, of which this node alone answers; who asks for duplicates is answered, too.  By the cookie of
+    what flows answer an agent that is new finds that it is this node that does (`agent/l3/failover`)."""
     own, inside = wire_mac(here.node, interface.port.id), {LOCAL_VLAN: interface.network.vlan}
-    owner = cookie(Reason.ROUTER_NEIGHBOUR, interface.port.id)
+    owner, found = (cookie(why, interface.port.id) for why in (Reason.ROUTER_NEIGHBOUR, Reason.ROUTER_ANSWERS))
     for address in interface.addresses:
         if address.version == 4:
             arp: dict[str, Value] = {**inside, "eth_type": ETH_ARP, "arp_op": REQUEST, "arp_tpa": address.value}
             reply = arp_reply(own, address.value, *LOOPBACK, INT["switching"].goto)
-            yield TO_ROUTER.flow(ASKED, owner, arp, *limited(interface.network, RouterLimit.ASKED_FOR), *reply)
+            yield TO_ROUTER.flow(ASKED, found, arp, *limited(interface.network, RouterLimit.ASKED_FOR), *reply)
         else:
             asks: dict[str, Value] = {**inside, **DISCOVERY, "icmpv6_type": ND_SOLICIT, "nd_target": address.value}
             if interface.network.discovery:
                 reply = advertisement(own, address.value, *LOOPBACK, INT["advertised"].resubmit)
                 meter_of = limited(interface.network, RouterLimit.ASKED_FOR)
-                yield TO_ROUTER.flow(ASKED - 1, owner, asks, *meter_of, *reply)
+                yield TO_ROUTER.flow(ASKED - 1, found, asks, *meter_of, *reply)
                 asks[NOT_SAID] = 0
             up = (*limited(interface.network, RouterLimit.SOLICITED), Controller(AGENT))
             yield TO_ROUTER.flow(ASKED, owner, asks, *up)

@@ -27,13 +27,22 @@ class WatchedHop(Struct, frozen=True, order=True):
 class Interface(Struct, frozen=True, kw_only=True):
     """A router's interface on a network that is wired here.  on_link: prefixes of the subnets it has addresses in.
     watched: next hops there that are one of several to the same destination, and are asked whether they live.
-    silent: of those that are one of several, who does not answer or is down."""
+    silent: of those that are one of several, who does not answer or is down.
+    answers: physical hosts, by this node.  others_macs: on the wire, of the other nodes that may answer."""
 
     port: RouterPort
     network: LocalNetwork
     on_link: tuple[Prefix, ...]
+    answers: bool = False
+    others_macs: tuple[int, ...] = ()
     watched: tuple[WatchedHop, ...] = ()
     silent: frozenset[Prefix] = frozenset()
+
+    @property
+    def asked_for(self) -> int | None:
+        """By whoever is about to answer physical hosts: the first of its IPv4 addresses."""
+        own = (prefix(fixed.ip_address) for fixed in self.port.fixed_ips)
+        return next((one.value for one in own if one.version == 4), None)
 
     @property
     def addresses(self) -> tuple[Prefix, ...]:

@@ -41,9 +41,11 @@ def watched(
     gateways: Iterable[GatewayPort],
     networks_of: Mapping[str, Collection[str]],
     hosts_on: Mapping[str, Collection[str]],
+    on_wires: Iterable[Collection[str]] = (),
 ) -> frozenset[str]:
-    """networks_of: routers' interfaces.  hosts_on: where networks' ports are, elsewhere."""
-    found: set[str] = set()
+    """networks_of: routers' interfaces.  hosts_on: where networks' ports are, elsewhere.  on_wires: the orders of nodes
+    that answer physical hosts, which only watch each other."""
+    found = set[str]().union(*(hosts for hosts in on_wires if node in hosts))
     orders: dict[str, set[str]] = {}
     for gateway in gateways:
         orders.setdefault(gateway.router_id, set()).update(gateway.order)

@@ -299,4 +299,13 @@ def _interface(read: Reader, router: Router, port: RouterPort) -> Interface | No
     on_link = _on_link(read, port)
     watched, down = on_the_link(read, router, network, on_link)
     silent: frozenset[Prefix] = (read.get(("silent", port.network_id)) if watched else None) or frozenset()
-    return Interface(port=port, network=network, on_link=on_link, watched=tuple(watched), silent=silent.union(down))
+    node, place = host_facts(read).name, read.get(("place", port.id))
+    return Interface(
+        port=port,
+        network=network,
+        on_link=on_link,
+        answers=place.answers if place else port.answers_on == node,
+        others_macs=tuple(wire_mac(host, port.id) for host in port.order if host != node and node in port.order),
+        watched=tuple(watched),
+        silent=silent.union(down),
+    )

@@ -6,8 +6,9 @@ from tests.api.network.conftest import Api
 from netweft.control.l3 import wire_hosts
 from netweft.feed.reader import StoreReader
 from netweft.feed.relevance import Rules, Topic
-from netweft.model.router import ANSWERS_ON
-from netweft.store import Object, Store
+from netweft.feed.writer import _taken_over
+from netweft.model.router import ANSWERS_HOSTS, ANSWERS_ON
+from netweft.store import Claim, Object, Store
 
 from .test_gateway_hosts import comes, goes
 from .test_interfaces import add, remove, subnet
@@ -59,6 +60,50 @@ def test_a_host_that_is_gone_or_unwired_is_replaced(api: Api, wired: Object, sto
     assert where(store, port) == first
 
 
+def order(store: Store, port_id: str) -> list[str]:
+    with store.read() as tx:
+        port = tx.get("ports", port_id)
+        assert port is not None
+        hosts = wire_hosts.order(port)
+        for host in ("hv1", "hv2", "hv3", "hv4"):
+            assert (port_id in tx.held(wire_hosts.scope(host))) == (host in hosts)
+    assert hosts[:1] == [port[ANSWERS_ON]]
+    return hosts
+
+
+def test_others_stand_by_and_say_when_they_have_taken_over(api: Api, wired: Object, store: Store) -> None:
+    comes(store, "hv1")
+    port = interface(api, wired)
+    assert order(store, port) == ["hv1"]
+    comes(store, "hv1", "hv2")
+    assert order(store, port) == ["hv1", "hv2"], "there is room for more"
+    comes(store, "hv3", "hv4")
+    first = order(store, port)
+    assert (first[0], len(first)) == ("hv1", 3)
+    (left_out,) = {"hv1", "hv2", "hv3", "hv4"} - set(first)
+    for host in (left_out, "hv1", first[1], first[1]):
+        with store.write() as tx:
+            _taken_over(tx, host, port)
+        assert order(store, port) == ([first[1], "hv1", first[2]] if host == first[1] else first)
+    goes(store, first[2])
+    assert order(store, port)[0] == first[1]
+    assert first[2] not in order(store, port)
+
+
+def test_one_that_a_server_of_before_has_placed(api: Api, wired: Object, store: Store) -> None:
+    comes(store, "hv1")
+    port = interface(api, wired)
+    with store.write() as tx:
+        tx.release("ports", port, [Claim(wire_hosts.scope(""), port)])
+        row = tx.lock("ports", port)
+        assert row is not None
+        tx.update("ports", port, {ANSWERS_HOSTS: None})
+    comes(store, "hv2")
+    assert order(store, port) == ["hv1"]
+    comes(store, "hv1")
+    assert order(store, port) == ["hv1", "hv2"]
+
+
 def test_without_a_wire_there_is_none(api: Api, store: Store) -> None:
     comes(store, "hv1")
     port = interface(api, subnet(api, "10.8.0.0/24", "admin"))
@@ -81,4 +126,4 @@ def test_nobody_sees_it_and_the_host_hears_of_the_router(api: Api, wired: Object
     with store.read() as tx:
         rows = Rules().load(StoreReader(tx), [Topic("host", "hv1")])
         found = list(Rules().entries("ports", rows["ports", port], {Topic("host", "hv1")}))
-    assert {topic.name for entry in found for topic in entry.leads} == {"router", "network", "wire"}
+    assert {topic.name for entry in found for topic in entry.leads} == {"router", "network", "wire", "endpoint"}
