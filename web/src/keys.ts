@@ -1,6 +1,6 @@
 // The keyboard: a view names its keys while it is shown.  No key is taken while somebody writes.
 import { signal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
 export interface Key {
   key: string;
@@ -10,13 +10,21 @@ export interface Key {
 
 export const keys = signal<Key[]>([]);
 
+// what a key does is what the last rendering says, so that one pressed at once after another finds what that one did
 export function useKeys(mine: Key[]): void {
-  useEffect(() => {
-    keys.value = [...keys.peek(), ...mine];
+  const latest = useRef(mine);
+  latest.current = mine;
+  useLayoutEffect(() => {
+    const those = latest.current.map(({ key, does }) => ({
+      key,
+      does,
+      run: () => latest.current.find((one) => one.key === key)?.run(),
+    }));
+    keys.value = [...keys.peek(), ...those];
     return () => {
-      keys.value = keys.peek().filter((key) => !mine.includes(key));
+      keys.value = keys.peek().filter((key) => !those.includes(key));
     };
-  });
+  }, [mine.map(({ key, does }) => `${key} ${does}`).join("\n")]);
 }
 
 const WRITING = "input:not([type=checkbox]), textarea, select, [contenteditable]";
