@@ -74,7 +74,9 @@ class Reporter:
         was_up = told is not None and told.state is PortState.UP
         blocked = problem and wanted.state is PortState.UP and not was_up
         status = PortStatus(port_id, PortState.ERROR, problem) if blocked else wanted
-        said = replace(status, anew=port_id in self._unplugged)
+        # who said so of a port that was not the node's has got it by that: if it is unbound now, it was plugged in
+        claimed = told is not None and told.anew and port_id in view.ports
+        said = replace(status, anew=port_id in self._unplugged and not claimed)
         if port_id in view.ports:  # said once: the node may have lost it already, and not heard so
             self._unplugged.pop(port_id, None)
         else:

@@ -126,3 +126,18 @@ def test_of_the_nodes_own_it_is_said_once(server: Server) -> None:
     server.reporter.owe_all()
     server.tell(UP)
     assert server.news() == [([UP[P.id]], True)], "what is plugged in since is not a wish any more"
+
+
+def test_what_is_claimed_by_being_plugged_in_anew_is_so_no_more_when_it_is_up(server: Server) -> None:
+    """Unbound between the claim and the report that it is up, it would be claimed once more (decision 0241)."""
+    asked = PortStatus(P.id, PortState.ERROR, "not ours yet")
+    server.reporter.left([P.id])
+    server.reporter.replace({P.id: asked})
+    server.reporter.tell(NodeView())
+    assert server.news() == [([replace(asked, anew=True)], False)]
+    server.tell(UP)
+    assert server.news() == [([UP[P.id]], False)]
+    server.tell({})
+    server.news()
+    server.tell(UP)
+    assert server.news() == [([replace(UP[P.id], anew=True)], False)], "plugged in once more"
