@@ -185,6 +185,15 @@ class AgentSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ] = 86400
     dhcp_domain: Annotated[str, Meta(description="domain name that DHCP tells; empty: none")] = "openstacklocal"
     metadata: Annotated[bool, Meta(description="answer what VMs ask of 169.254.169.254 and fe80::a9fe:a9fe")] = True
+    bfd_interval: Annotated[
+        int,
+        Meta(
+            ge=20,
+            le=1000,
+            description="ms between two signs of life that nodes with gateways give each other; three are missed"
+            " before a gateway is taken over. More where hypervisors give Open vSwitch no processor for so long",
+        ),
+    ] = 70
     count_seconds: Annotated[
         float, Meta(ge=0.5, description="seconds between two reports of what floating IPs and gateways have counted")
     ] = 10.0

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.netns.harness import Lab, new_name
+from tests.netns.harness import BFD_INTERVAL, Lab, new_name
 from tests.netns.keeping import Keeper
 
 from netweft.lab import build
@@ -31,7 +31,7 @@ def nodes() -> int:
 @pytest.fixture(scope="module")
 def plan(nodes: int) -> build.Plan:
     """What `lab` is; a module overrides it."""
-    return build.Plan(nodes=nodes)
+    return build.Plan(nodes=nodes, bfd_interval=BFD_INTERVAL)
 
 
 @pytest.fixture(scope="session")

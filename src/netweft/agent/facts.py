@@ -32,6 +32,7 @@ def host_facts(settings: AgentSettings, datapath_type: str) -> HostFacts:
         dscp_inherit=settings.dscp_inherit,
         uplink_bandwidths=uplink_bandwidths(settings),
         metadata=settings.metadata,
+        bfd_interval=settings.bfd_interval,
     )
 
 

@@ -25,12 +25,13 @@ PATIENCE = 60.0  # seconds for a server or the agents to come up, on a slow mach
 
 class Plan(Struct, frozen=True, kw_only=True):
     """What a lab is to be.  root_node: which node is the machine itself.  underlay: its IP version.
-    mtu: of the fabric."""
+    mtu: of the fabric.  bfd_interval: the agents' setting."""
 
     nodes: int = 2
     root_node: str = ""
     underlay: Literal[4, 6] = 4
     mtu: int = 1500
+    bfd_interval: int = 70
 
     def node(self, layout: Layout, number: int) -> NodeLayout:
         return layout.node(number, is_root=self.root_node == f"hv{number}", ip_version=self.underlay)
@@ -86,7 +87,7 @@ def _write_files(layout: Layout, plan: Plan, hypervisors: list[NodeLayout]) -> N
     layout.folder.chmod(0o700)
     for node in hypervisors:
         node.folder.mkdir()
-        (node.folder / "netweft.toml").write_text(hypervisor.agent_settings(node))
+        (node.folder / "netweft.toml").write_text(hypervisor.agent_settings(node, plan.bfd_interval))
     layout.plan_file.write_bytes(msgspec.json.encode(plan))
     settings = hypervisor.server_settings(layout, _free_port(layout.lab), plan.underlay, plan.mtu)
     (layout.server_folder / "netweft.toml").write_text(settings)

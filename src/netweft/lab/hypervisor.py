@@ -52,7 +52,7 @@ def agent(node: NodeLayout) -> Command:
     return Command(kind="agent", node=node.name, argv=argv, namespace=node.namespace)
 
 
-def agent_settings(node: NodeLayout) -> str:
+def agent_settings(node: NodeLayout, bfd_interval: int) -> str:
     return f"""\
 [agent]
 node = "{node.name}"
@@ -66,6 +66,7 @@ tunnel_prefix_length = {UNDERLAYS[node.ip_version].prefixlen}
 tunnel_types = {_toml(TUNNEL_TYPES)}
 underlay = "{node.nic(UNDERLAY_NIC)}"
 bridge_mappings = {_toml(f"{network.name}:{network.bridge}" for network in PHYSICAL_NETWORKS)}
+bfd_interval = {bfd_interval}
 """
 
 

@@ -40,7 +40,8 @@ class HostFacts(Struct, frozen=True, kw_only=True):
     name: the node's, as its peers know it.
     dscp, dscp_inherit: of tunnels' outer headers.
     uplink_bandwidths: physical network, or `tunnel` -> the NIC by which its frames leave the node.
-    metadata: whether VMs' requests for it are answered here."""
+    metadata: whether VMs' requests for it are answered here.
+    bfd_interval: ms, to nodes that may have to take over gateways; three of silence are an end."""
 
     integration_bridge: str = "br-int"
     tunnel_bridge: str = "br-tun"
@@ -57,6 +58,7 @@ class HostFacts(Struct, frozen=True, kw_only=True):
     dscp_inherit: bool = False
     uplink_bandwidths: dict[str, Bandwidth] = {}
     metadata: bool = True
+    bfd_interval: int = 70
 
 
 class Link(Struct, frozen=True, kw_only=True):

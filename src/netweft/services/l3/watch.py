@@ -15,8 +15,6 @@ from netweft.services.addresses import endpoint
 from netweft.services.l2.bridges import port_row, port_type, speaks_bfd
 from netweft.services.values import HostFacts
 
-# ms; three intervals of silence are an end: seen 140 to 210 ms after it
-INTERVAL: Final = 70
 _PREFERRED: Final = ("geneve", "vxlan", "gre")
 
 
@@ -33,7 +31,7 @@ def session(here: HostFacts, there: Node, *, cut: bool) -> PortRow | None:
         return None
     options = {"local_ip": here.tunnel_ip, "remote_ip": there.tunnel_ip or "", "key": "0", "tos": "inherit"}
     row = port_row(interface_to(there.name), here.tunnel_bridge, port_type(common[0], here), **options)
-    return speaks_bfd(row, INTERVAL, **({"cpath_down": "true"} if cut else {}))
+    return speaks_bfd(row, here.bfd_interval, **({"cpath_down": "true"} if cut else {}))
 
 
 def watched(

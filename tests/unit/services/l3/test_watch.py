@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from netweft.model import GatewayPort, Node
 from netweft.services.l3.watch import interface_to, session, watched
@@ -60,6 +61,14 @@ def test_a_session_is_a_tunnel_port_with_bfd() -> None:
     assert (row.name, row.bridge, row.type) == (interface_to("hv1"), "br-tun", "vxlan")
     assert dict(row.options) == {"local_ip": "198.18.0.1", "remote_ip": "198.18.0.2", "key": "0", "tos": "inherit"}
     assert dict(row.bfd) == BFD
+
+
+def test_an_operator_says_how_patient_it_is() -> None:
+    """Where hypervisors have no processor to spare (`bfd_interval`)."""
+    patient = replace(HERE, bfd_interval=300)
+    row = session(patient, Node(name="hv1", tunnel_ip="198.18.0.2", tunnel_types=("gre",)), cut=False)
+    assert row is not None
+    assert dict(row.bfd) == BFD | {"min_rx": "300", "min_tx": "300"}
 
 
 def test_others_are_told_that_the_way_outside_is_cut() -> None:
