@@ -213,8 +213,8 @@ def _look_around(layout: Layout, address: str) -> None:
     node = status.collect(layout)["nodes"][0]
     page = f"{credentials(layout)['OS_AUTH_URL'].partition('/identity')[0]}/dashboard"
     print(f"""
-The lab stays up.  Its dashboard is at {page}: user admin, with the password that `lab env` prints.
-As root, look around:
+The lab stays up.  Its dashboard is at {page}
+(user admin; `lab env` prints the password).  As root, look around:
   eval "$({NETWEFT} lab env --name {LAB})"
   openstack port list --long
   netweft lab status --name {LAB}
