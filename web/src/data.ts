@@ -4,12 +4,16 @@ import { Refusal, isAborted } from "./api";
 import { listen } from "./live";
 
 const APART_MS = 400; // where changes come one upon the other
+export const AGAIN_MS = 3000; // where the server could not answer: it may be starting, or busy
 
 export interface Data<T> {
   value: T | undefined;
   refusal: Refusal | undefined;
   again: () => void;
 }
+
+// it says nothing of what was asked, and another time the answer is another
+export const passes = (refusal: Refusal): boolean => refusal.status === 0 || refusal.status === 429 || refusal.status >= 500;
 
 // key: what is asked for, as text; another key is another question.  kinds: as the live feed names them.  apart: not asked
 // again sooner than after so many milliseconds, where the answer is dear
@@ -42,6 +46,7 @@ export function useData<T>(
         if (isAborted(error) || gone.signal.aborted) return;
         const refusal = error instanceof Refusal ? error : new Refusal(0, "Fault", String(error));
         setState((now) => ({ key, refusal, value: now.key === key && refusal.status !== 404 ? now.value : undefined }));
+        if (passes(refusal)) timer ??= setTimeout(run, AGAIN_MS);
       } finally {
         running = false;
         if (wanted && !gone.signal.aborted) soon();

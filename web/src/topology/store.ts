@@ -1,4 +1,5 @@
 // The rows that the picture is made of, kept as they are now: asked for once, and then only what the feed tells of.
+import { AGAIN_MS, passes } from "../data";
 import { useEffect, useState } from "preact/hooks";
 import { Refusal, type Thing, api, isAborted, query } from "../api";
 import { listen } from "../live";
@@ -152,6 +153,7 @@ export function useTopology(key: string, start: Start): Kept {
     let again = 0;
     let running = false;
     let all = true;
+    let later: ReturnType<typeof setTimeout> | undefined;
     const waiting = new Map<Kind, { ids: Set<string>; gone: Set<string> }>();
 
     const step = async (): Promise<void> => {
@@ -182,9 +184,11 @@ export function useTopology(key: string, start: Start): Kept {
         }
       } catch (error) {
         if (isAborted(error) || gone.signal.aborted) return;
-        all = true; // at the next change
+        all = true; // at the next change, or then
         const refusal = error instanceof Refusal ? error : new Refusal(0, "Fault", String(error));
         setState((now) => ({ ...now, key, refusal }));
+        clearTimeout(later);
+        if (passes(refusal)) later = setTimeout(run, AGAIN_MS);
       } finally {
         running = false;
       }
@@ -204,6 +208,7 @@ export function useTopology(key: string, start: Start): Kept {
     void run();
     return () => {
       gone.abort();
+      clearTimeout(later);
       for (const stop of stops) stop();
     };
   }, [key]);
