@@ -1,13 +1,11 @@
-"""Runs `inside` in a namespace, by a process that forks: `inside/forks.py`.."""
+"""Runs `inside` in a namespace, by a process that forks: `inside/forks.py`."""
 
-import atexit
 import functools
 import json
 import os
 import select
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -16,6 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from tests.forking import fork_server
+
 INSIDE = (sys.executable, "-I", "-S", str(Path(__file__).with_name("inside")))
 LONGEST = 600.0  # seconds
 _once = threading.Lock()
@@ -23,20 +23,8 @@ _once = threading.Lock()
 
 @functools.cache
 def _server() -> socket.socket:
-    """One for this process; it ends when this one does."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with theirs:
-        words = (*INSIDE, "serve-forks", str(theirs.fileno()))
-        process = subprocess.Popen(
-            words, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-        )
-
-    def end() -> None:
-        ours.close()
-        process.wait()
-
-    atexit.register(end)
-    return ours
+    """One for this process."""
+    return fork_server((*INSIDE, "serve-forks"))
 
 
 class Forked:

@@ -1,12 +1,10 @@
 """The stock `openstack` command.  One process takes many commands from its standard input, as in its interactive mode,
 and is forked by one that has imported it (`stock_forks`): to start it takes longer than to answer."""
 
-import atexit
 import functools
 import json
 import os
 import socket
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +12,7 @@ from tempfile import TemporaryFile
 from typing import Any
 
 from tests.api.process.conftest import environment
+from tests.forking import fork_server
 
 COMMAND = str(Path(sys.executable).with_name("openstack"))
 
@@ -43,20 +42,8 @@ def stock_client_tried(variables: Mapping[str, str], *commands: str) -> tuple[li
 
 @functools.cache
 def _forks() -> socket.socket:
-    """One for this process; it ends when this one does."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with theirs:
-        words = (sys.executable, str(Path(__file__).with_name("stock_forks.py")), str(theirs.fileno()))
-        process = subprocess.Popen(
-            words, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-        )
-
-    def end() -> None:
-        ours.close()
-        process.wait()
-
-    atexit.register(end)
-    return ours
+    """One for this process."""
+    return fork_server((sys.executable, str(Path(__file__).with_name("stock_forks.py"))))
 
 
 def _documents(text: str) -> list[Any]:
