@@ -14,3 +14,13 @@ class Code(NamedTuple):
     fix: str
     blocks: bool = True
     by_admin: bool = False
+
+
+def known(code: str, meaning: str, fix: str) -> Code:
+    """It keeps nothing from working."""
+    return Code(code, meaning, fix, blocks=False)
+
+
+def operators(code: str, meaning: str, fix: str, *, blocks: bool = True) -> Code:
+    """Only an admin can mend it."""
+    return Code(code, meaning, fix, blocks=blocks, by_admin=True)

@@ -1,11 +1,6 @@
 """The table of doctor's codes: what a finding means, and the command that mends it.  docs/doctor.md is made of it."""
 
-from netweft.findings import Code
-
-
-def _known(code: str, meaning: str, fix: str) -> Code:
-    return Code(code, meaning, fix, blocks=False)
-
+from netweft.findings import Code, known
 
 SETTINGS_WRONG = Code("settings-wrong", "The settings cannot be used.", "netweft {role} --help")
 PYTHON_OLD = Code("python-old", "Python is older than 3.11.", "apt-get install python3  # 3.11 or newer")
@@ -15,21 +10,21 @@ CAPABILITIES_MISSING = Code(
     "Whoever asks lacks privileges that the agent needs.",
     "sudo netweft doctor agent  # and run the agent as root, or with these in AmbientCapabilities= of its unit",
 )
-OPEN_FILES_FEW = _known(
+OPEN_FILES_FEW = known(
     "open-files-few",
     "It may have few files open at once: each connection takes one.",
     "systemctl edit netweft-{role}  # [Service] LimitNOFILE=65536",
 )
-CLOCK_NOT_KEPT = _known("clock-not-kept", "Nothing keeps the clock right.", "apt-get install systemd-timesyncd")
-CLOCK_WRONG = _known(
+CLOCK_NOT_KEPT = known("clock-not-kept", "Nothing keeps the clock right.", "apt-get install systemd-timesyncd")
+CLOCK_WRONG = known(
     "clock-differs",
     "This host's clock is not the server's: what is told about times, and tokens' ends, will puzzle.",
     "apt-get install systemd-timesyncd  # on both",
 )
 FOLDER_UNUSABLE = Code("folder-unusable", "A folder that is written to cannot be.", "install -d -m 0700 {path}")
-FOLDER_OPEN = _known("folder-open", "Others can write to a folder that should be ours alone.", "chmod go-w {path}")
+FOLDER_OPEN = known("folder-open", "Others can write to a folder that should be ours alone.", "chmod go-w {path}")
 SECRET_UNREADABLE = Code("secret-unreadable", "A file with a secret cannot be read.", "ls -l {path}")
-SECRET_OPEN = _known("secret-open", "Others can read a file with a secret.", "chmod 0600 {path}")
+SECRET_OPEN = known("secret-open", "Others can read a file with a secret.", "chmod 0600 {path}")
 
 DATABASE_UNREACHABLE = Code(
     "database-unreachable", "The database cannot be used.", "netweft server --help  # --database; is it running?"
@@ -39,7 +34,7 @@ DATABASE_NEWER = Code(
     "The database was migrated by a newer version, or is not Netweft's.",
     "pip install --upgrade netweft",
 )
-DATABASE_OLDER = _known(
+DATABASE_OLDER = known(
     "database-older",
     "The schema is an older version's: the server migrates it when it starts.",
     "netweft server  # after a back-up of the database",
@@ -56,7 +51,7 @@ OVSDB_UNREACHABLE = Code(
 VSWITCHD_UNREACHABLE = Code(
     "vswitchd-unreachable", "ovs-vswitchd does not answer.", "systemctl restart openvswitch-switch"
 )
-OVS_OLD = _known(
+OVS_OLD = known(
     "ovs-old", "Open vSwitch is older than 3.1, the oldest that was tried.", "apt-get install openvswitch-switch"
 )
 KERNEL_DATAPATH_MISSING = Code(
@@ -64,7 +59,7 @@ KERNEL_DATAPATH_MISSING = Code(
     "The settings ask for the kernel's datapath, and the kernel has none.",
     'modprobe openvswitch  # or datapath_type = "netdev"',
 )
-USERSPACE_DATAPATH = _known(
+USERSPACE_DATAPATH = known(
     "userspace-datapath",
     "The kernel has no Open vSwitch datapath: the slower one in userspace will be used.",
     "modprobe openvswitch",
@@ -75,12 +70,12 @@ BRIDGE_MISSING = Code(
     "A bridge of bridge_mappings is not there.",
     "ovs-vsctl add-br {bridge} -- add-port {bridge} NIC  # the NIC that is wired to {network}",
 )
-BRIDGE_NO_NIC = _known(
+BRIDGE_NO_NIC = known(
     "bridge-without-nic",
     "A bridge of bridge_mappings has no NIC in it: it leads nowhere.",
     "ovs-vsctl add-port {bridge} NIC  # the NIC that is wired to {network}",
 )
-TUNNEL_UNSET = _known(
+TUNNEL_UNSET = known(
     "tunnel-address-unset",
     "No tunnel_ip is set: this node has no overlay, only physical networks.",
     "netweft agent --help  # --tunnel-ip",
@@ -110,7 +105,7 @@ TOKEN_MISSING = Code(
 )
 TOKEN_OTHERS = Code("token-of-another-node", "The token is another node's.", "netweft node add {node}")
 SERVER_UNREACHABLE = Code("server-unreachable", "No server answers.", "curl -v {url}")
-SERVER_ONE_UNREACHABLE = _known("server-one-unreachable", "One of the servers does not answer.", "curl -v {url}")
+SERVER_ONE_UNREACHABLE = known("server-one-unreachable", "One of the servers does not answer.", "curl -v {url}")
 TOKEN_REFUSED = Code(
     "token-refused", "A server does not know this node's token.", "netweft node add --rotate {node} > {path}"
 )

@@ -4,15 +4,7 @@ A code never changes its meaning.  {words} of a fix are filled in; a fix by an a
 """
 
 from netweft.findings import Code as Code
-
-
-def _known(code: str, meaning: str, fix: str) -> Code:
-    return Code(code, meaning, fix, blocks=False)
-
-
-def _operators(code: str, meaning: str, fix: str, *, blocks: bool = True) -> Code:
-    return Code(code, meaning, fix, blocks=blocks, by_admin=True)
-
+from netweft.findings import known, operators
 
 _RESTART = "systemctl restart netweft-agent  # on {host}"
 _LOG = "journalctl -u netweft-agent  # on {host}"
@@ -34,23 +26,23 @@ PORT_TRUNK_ADMIN_DOWN = Code(
     "The port is a sub-port of a trunk that is switched off.",
     "openstack network trunk set --enable {trunk}",
 )
-PORT_HOST_UNKNOWN = _operators(
+PORT_HOST_UNKNOWN = operators(
     "port-host-unknown",
     "The port is bound to a host from which no agent has ever connected.",
     "netweft node add {host}  # then start netweft-agent there with that token",
 )
-PORT_NO_SEGMENT = _operators(
+PORT_NO_SEGMENT = operators(
     "port-no-segment",
     "The port's host is not connected to what carries the port's network.",
     "netweft agent show  # on {host}: add the physical network to bridge_mappings, or set tunnel_ip; restart the agent",
 )
-PORT_BINDING_FAILED = _operators(
+PORT_BINDING_FAILED = operators(
     "port-binding-failed",
     "The port could not be bound to its host when that was tried last.",
     "openstack port set --host {host} {id}",
 )
-PORT_HOST_DEAD = _operators("port-host-dead", "The agent of the port's host does not answer.", _RESTART)
-PORT_HOST_BEHIND = _operators(
+PORT_HOST_DEAD = operators("port-host-dead", "The agent of the port's host does not answer.", _RESTART)
+PORT_HOST_BEHIND = operators(
     "port-host-behind", "Changes that the port's host needs have not been sent to it yet.", _LOG
 )
 PORT_NOT_PLUGGED = Code(
@@ -58,39 +50,39 @@ PORT_NOT_PLUGGED = Code(
     "The port's host sees no interface of it: the server is not running, or its interface lacks the port's id.",
     "openstack server start {device}",
 )
-PORT_NOT_WIRED = _operators("port-not-wired", "The port's host reports that it cannot wire the port.", _LOG)
-PORT_NOTHING_IN = _known("port-nothing-let-in", "No rule of the port's security groups lets anything in.", _ANY_RULE)
-PORT_NOTHING_OUT = _known("port-nothing-let-out", "No rule of the port's security groups lets anything out.", _ANY_RULE)
-PORT_PAIR_TAKEN = _known(
+PORT_NOT_WIRED = operators("port-not-wired", "The port's host reports that it cannot wire the port.", _LOG)
+PORT_NOTHING_IN = known("port-nothing-let-in", "No rule of the port's security groups lets anything in.", _ANY_RULE)
+PORT_NOTHING_OUT = known("port-nothing-let-out", "No rule of the port's security groups lets anything out.", _ANY_RULE)
+PORT_PAIR_TAKEN = known(
     "port-address-pair-taken",
     "An allowed address pair of the port is the address of another port that is in use on the network.",
     "openstack port unset --allowed-address ip-address={address},mac-address={mac} {id}",
 )
-PORT_NO_DHCP = _known(
+PORT_NO_DHCP = known(
     "port-no-dhcp",
     "The subnet of one of the port's addresses has no DHCP: the server has to know the address by other means.",
     "openstack subnet set --dhcp {subnet}",
 )
 NETWORK_ADMIN_DOWN = Code("network-admin-down", "The network is switched off.", "openstack network set --enable {id}")
-NETWORK_NO_HOST = _operators(
+NETWORK_NO_HOST = operators(
     "network-no-host",
     "No hypervisor whose agent answers is connected to what carries the network.",
     "openstack network agent list  # add the physical network to a host's bridge_mappings, or set its tunnel_ip",
 )
-NETWORK_NO_SUBNET = _known(
+NETWORK_NO_SUBNET = known(
     "network-no-subnet",
     "The network has no subnet, so that its ports get no addresses.",
     "openstack subnet create --network {id} --subnet-range 10.0.0.0/24 NAME",
 )
-NETWORK_NO_DHCP = _known(
+NETWORK_NO_DHCP = known(
     "network-no-dhcp", "A subnet of the network has no DHCP.", "openstack subnet set --dhcp {subnet}"
 )
-NETWORK_NO_ADDRESSES = _known(
+NETWORK_NO_ADDRESSES = known(
     "network-no-addresses",
     "All addresses of a subnet's allocation pools are in use: no new port gets one there.",
     "openstack subnet set --allocation-pool start=FIRST,end=LAST {subnet}",
 )
-NETWORK_QUOTA = _operators(
+NETWORK_QUOTA = operators(
     "network-ports-quota-full",
     "The project of the network has as many ports as its quota lets it have.",
     "openstack quota set --ports NUMBER {project}",
@@ -105,20 +97,20 @@ ROUTER_INTERFACE_DOWN = Code(
     "An interface of the router is switched off.",
     "openstack port set --enable {port}",
 )
-ROUTER_NO_GATEWAY = _known(
+ROUTER_NO_GATEWAY = known(
     "router-no-gateway",
     "The router leads to no external network.",
     "openstack router set --external-gateway NETWORK {id}",
 )
-ROUTER_GATEWAY_NOWHERE = _operators(
+ROUTER_GATEWAY_NOWHERE = operators(
     "router-gateway-nowhere",
     "The router's gateway is on no hypervisor: none that is there is connected to the external network.",
     "openstack network agent list  # add the external network's physical network to a host's bridge_mappings",
 )
-ROUTER_GATEWAY_DEAD = _operators(
+ROUTER_GATEWAY_DEAD = operators(
     "router-gateway-host-dead", "The agent of the host that has the router's gateway does not answer.", _RESTART
 )
-ROUTER_GATEWAY_BEHIND = _operators(
+ROUTER_GATEWAY_BEHIND = operators(
     "router-gateway-host-behind",
     "Changes that the host with the router's gateway needs have not been sent to it yet.",
     _LOG,
@@ -138,24 +130,24 @@ FLOATING_NOT_ACTIVE = Code(
     "The floating IP leads somewhere, its router's gateway is on a host, and still it is not ACTIVE.",
     "openstack floating ip set --port {port} {id}",
 )
-GROUP_NOTHING_IN = _known("security-group-nothing-let-in", "No rule of the group lets anything in.", _ANY_RULE)
-GROUP_NOTHING_OUT = _known("security-group-nothing-let-out", "No rule of the group lets anything out.", _ANY_RULE)
-GROUP_QUOTA = _operators(
+GROUP_NOTHING_IN = known("security-group-nothing-let-in", "No rule of the group lets anything in.", _ANY_RULE)
+GROUP_NOTHING_OUT = known("security-group-nothing-let-out", "No rule of the group lets anything out.", _ANY_RULE)
+GROUP_QUOTA = operators(
     "security-group-rules-quota-full",
     "The project of the group has as many security group rules as its quota lets it have.",
     "openstack quota set --secgroup-rules NUMBER {project}",
     blocks=False,
 )
-AGENT_DEAD = _operators("agent-dead", "The agent does not answer.", _RESTART)
-AGENT_DISABLED = _operators(
+AGENT_DEAD = operators("agent-dead", "The agent does not answer.", _RESTART)
+AGENT_DISABLED = operators(
     "agent-admin-down",
     "The agent is switched off: no router's gateway is put on its host.",
     "openstack network agent set --enable {id}",
     blocks=False,
 )
-AGENT_BEHIND = _operators("agent-behind", "Changes that the host needs have not been sent to it yet.", _LOG)
-AGENT_PROBLEMS = _operators("agent-problems", "The agent reports that something is wrong with its host.", _LOG)
-AGENT_TUNNEL_SHARED = _operators(
+AGENT_BEHIND = operators("agent-behind", "Changes that the host needs have not been sent to it yet.", _LOG)
+AGENT_PROBLEMS = operators("agent-problems", "The agent reports that something is wrong with its host.", _LOG)
+AGENT_TUNNEL_SHARED = operators(
     "agent-tunnel-address-shared",
     "Another host says that it has this host's tunnel address: frames for the one get lost at the other.",
     "netweft agent show  # on {host} and {rivals}: give each a tunnel_ip of its own",

@@ -1,11 +1,6 @@
 """What only a packet's way shows, beside the codes of objects (`explain/codes`): the same catalogue, docs/codes.md."""
 
-from netweft.findings import Code
-
-
-def _operators(code: str, meaning: str, fix: str, *, blocks: bool = True) -> Code:
-    return Code(code, meaning, fix, blocks=blocks, by_admin=True)
-
+from netweft.findings import Code, operators
 
 _RULE = (
     "openstack security group rule create --{direction} --ethertype {ethertype} --protocol {protocol} {what}"
@@ -56,7 +51,7 @@ ROUTE_TO_NOBODY = Code(
     "openstack router remove route --route destination={destination},gateway={nexthop} {id}",
 )
 ROUTE_LOOP = Code("route-loop", "Routers send the packet round and round.", "openstack router show {id} -c routes")
-OUTSIDE_NO_GATEWAY = _operators(
+OUTSIDE_NO_GATEWAY = operators(
     "external-subnet-no-gateway",
     "The destination is further outside, and the external subnet says of no gateway.",
     "openstack subnet set --gateway ADDRESS {id}",
@@ -107,54 +102,54 @@ TOO_LARGE = Code(
     "openstack network set --mtu {mtu} {id}",
 )
 
-OVS_DROPS = _operators("openvswitch-drops", "Open vSwitch drops the packet, which passes by what the API says.", _LOG)
-OVS_FOREIGN_FLOW = _operators(
+OVS_DROPS = operators("openvswitch-drops", "Open vSwitch drops the packet, which passes by what the API says.", _LOG)
+OVS_FOREIGN_FLOW = operators(
     "openvswitch-foreign-flow",
     "A flow that is not Netweft's decides about the packet.",
     "ovs-ofctl --strict del-flows {bridge} {match}  # on {host}",
 )
-OVS_ELSEWHERE = _operators(
+OVS_ELSEWHERE = operators(
     "openvswitch-sends-elsewhere", "Open vSwitch sends the packet elsewhere than the API says.", _LOG
 )
-OVS_PASSES = _operators(
+OVS_PASSES = operators(
     "openvswitch-lets-pass",
     "Open vSwitch lets the packet pass, which by what the API says does not: the host is behind, or it is a fault.",
     _LOG,
     blocks=False,
 )
-NODE_NOT_WIRED = _operators(
+NODE_NOT_WIRED = operators(
     "interface-not-in-openvswitch",
     "The host's Open vSwitch has no interface of the port that could be used.",
     "ovs-vsctl find Interface external_ids:iface-id={id}  # on {host}",
 )
-VM_LINK_DOWN = _operators(
+VM_LINK_DOWN = operators(
     "vm-link-down",
     "The interface of the VM has no carrier: the VM is stopped, or has set its NIC down.",
     "ip link show {interface}  # on {host}",
 )
-UPLINK_DOWN = _operators(
+UPLINK_DOWN = operators(
     "uplink-link-down",
     "The interface by which the network leaves the host has no carrier.",
     "ip link set {interface} up  # on {host}, or look at its cable and switch",
 )
-UPLINK_SMALL_MTU = _operators(
+UPLINK_SMALL_MTU = operators(
     "uplink-mtu-too-small",
     "The interface by which the network leaves the host takes smaller packets than the network says.",
     "ip link set {interface} mtu {mtu}  # on {host}",
     blocks=False,
 )
-NO_PEER = _operators(
+NO_PEER = operators(
     "tunnel-to-nobody",
     "The tunnel leads to an address that is no hypervisor's.",
     "openstack network agent list  # compare tunnel_ip",
 )
-NOT_AS_WANTED = _operators(
+NOT_AS_WANTED = operators(
     "openvswitch-not-as-wanted",
     "What the agent wants for an object on the way is not what is in Open vSwitch, or the other way round.",
     _LOG,
 )
 
-PROBE_LOST = _operators(
+PROBE_LOST = operators(
     "probe-lost",
     "A packet that was sent to try it has not arrived, which passes by the rows and by Open vSwitch on each host.",
     "tcpdump -eni {interface}  # on {host}, and look at what is between the hosts: cables, switches, MTU, firewalls",
