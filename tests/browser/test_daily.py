@@ -10,7 +10,7 @@ from tests.browser.conftest import Cloud, Dashboard
 
 @pytest.fixture(scope="module")
 def place(cloud: Cloud) -> dict[str, Any]:
-    """An external network, and blue's: two networks with subnets, a router with a gateway, two ports."""
+    """An external network, and blue's: two networks with subnets and a port, a router with a gateway, in `other` already."""
     flat = {"router:external": True, "provider:network_type": "flat", "provider:physical_network": "physnet1"}
     outside = cloud.make("networks", "network", name="public", **flat)
     cloud.make("subnets", "subnet", network_id=outside["id"], ip_version=4, cidr="203.0.113.0/24")
@@ -24,6 +24,8 @@ def place(cloud: Cloud) -> dict[str, Any]:
         subnet = {"network_id": network["id"], "ip_version": 4, "cidr": f"10.{at}.0.0/24", "name": name}
         made[f"{name}-subnet"] = cloud.make("subnets", "subnet", **subnet, **blue)
         made[f"{name}-port"] = cloud.make("ports", "port", network_id=network["id"], name=f"{name}-port", **blue)
+    joined = {"subnet_id": made["other-subnet"]["id"]}
+    cloud("PUT", f"/v2.0/routers/{made['router']['id']}/add_router_interface", joined)
     return made
 
 
@@ -96,15 +98,15 @@ def test_a_floating_ip_and_its_forwardings(alices: Dashboard, place: dict[str, A
     _write(form, "floating_network_id", "public")
     page.get_by_role("button", name="Make the floating IP").click()
     page.locator("h1", has_text="203.0.113.").wait_for()
-    inline(alices, "Forward a port", external_port="8080", internal_port_id="inner-port", internal_port="80",
-           internal_ip_address=place["inner-port"]["fixed_ips"][0]["ip_address"])  # fmt: skip
+    inline(alices, "Forward a port", external_port="8080", internal_port_id="other-port", internal_port="80",
+           internal_ip_address=place["other-port"]["fixed_ips"][0]["ip_address"])  # fmt: skip
     forwarding = page.locator(".plainlist li", has_text=":8080")
     forwarding.wait_for()
     assert alices.violations() == []
     forwarding.get_by_role("button").click()
     forwarding.wait_for(state="detached")
     page.click("main >> text=Change")
-    _write(form, "port_id", "inner-port")
+    _write(form, "port_id", "other-port")
     page.get_by_role("button", name="Save").click()
     page.get_by_role("button", name="Disassociate").click()
     page.get_by_role("button", name="Disassociate").wait_for(state="detached")
