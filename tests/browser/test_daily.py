@@ -10,7 +10,7 @@ from tests.browser.conftest import Cloud, Dashboard
 
 @pytest.fixture(scope="module")
 def place(cloud: Cloud) -> dict[str, Any]:
-    """An external network, and blue's: two networks with subnets and a port, a router with a gateway, in `other` already."""
+    """An external network, and blue's: two networks with subnets and a port, a router with a gateway, in `other`."""
     flat = {"router:external": True, "provider:network_type": "flat", "provider:physical_network": "physnet1"}
     outside = cloud.make("networks", "network", name="public", **flat)
     cloud.make("subnets", "subnet", network_id=outside["id"], ip_version=4, cidr="203.0.113.0/24")
@@ -71,6 +71,7 @@ def test_a_group_with_rules_that_read_as_sentences(alices: Dashboard) -> None:
     rule = page.locator(".plainlist li", has_text="TCP 443")
     rule.wait_for()
     assert "let in TCP 443 from 10.0.0.0/8" in rule.inner_text()
+    page.locator(".explained", has_text="No port has the group").wait_for()
     assert alices.violations() == []
     rule.get_by_role("button").click()
     rule.wait_for(state="detached")
@@ -118,6 +119,7 @@ def test_a_trunk_and_its_subports(alices: Dashboard, place: dict[str, Any]) -> N
     _write(page.locator("form"), "port_id", "inner-port")
     page.get_by_role("button", name="Make the trunk").click()
     page.locator("h1", has_text="trunk").wait_for()
+    page.locator(".explained", has_text="on no hypervisor").wait_for()
     inline(alices, "Add a subport", port_id="other-port", segmentation_id="101")
     page.locator(".plainlist li", has_text="vlan 101").get_by_role("button").click()
     page.locator(".plainlist li", has_text="vlan 101").wait_for(state="detached")

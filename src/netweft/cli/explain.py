@@ -11,7 +11,19 @@ from netweft.cli.client import Client
 from netweft.cli.errors import CommandError
 
 PATH = "/v2.0/netweft/explain"
-TYPES = ("port", "network", "router", "floatingip", "security_group", "agent")
+TYPES = (
+    "port",
+    "network",
+    "subnet",
+    "trunk",
+    "router",
+    "floatingip",
+    "security_group",
+    "security_group_rule",
+    "address_group",
+    "policy",
+    "agent",
+)
 _WORKS, _DOES_NOT = 0, 1
 
 
@@ -31,8 +43,9 @@ class NoAnswer(click.ClickException):
 def explain(object: str, type_: str | None, *, as_json: bool) -> int:
     """Say what OBJECT is, where, how it should be and how it is, and everything that keeps it from working.
 
-    OBJECT is the id or name of a port, network, router, security group, the address of a floating IP, the id of an
-    agent or the name of its host.  Ends with 0 if it works, 1 if it does not, 2 if that could not be found out.
+    OBJECT is the id or name of a port, network, subnet, trunk, router, security group, address group or QoS policy, the
+    id of a security group rule, the address of a floating IP, the id of an agent or the name of its host.
+    Ends with 0 if it works, 1 if it does not, 2 if that could not be found out.
     Needs OS_* variables, as in the server's admin-openrc; whoever sees an object may ask.
     """
     try:

@@ -239,3 +239,44 @@ def test_a_node_that_is_behind(store: Store, there: Place) -> None:
 def test_tunnel_address_of_two(api: Api, store: Store, there: Place) -> None:
     connect(store, "twin", NodeFacts(tunnel_ip=FACTS.tunnel_ip))
     assert codes(told(api, there.agent, "admin")) == ["agent-tunnel-address-shared"]
+
+
+def test_subnets_groups_rules_and_policies(api: Api, store: Store, there: Place) -> None:
+    assert codes(told(api, there.subnet)) == []
+    assert told(api, there.subnet)["where"]["cidr"] == "10.0.0.0/24"
+    (named,) = api.get("alice", f"{PATH}?name={there.subnet['id']}&type=subnet")["objects"]
+    assert named["type"] == "subnet"
+    alone = subnet(api, "10.9.0.0/24", enable_dhcp=False)
+    assert codes(told(api, alone)) == ["subnet-no-dhcp", "subnet-gateway-nobody"]
+    group = api.make("alice", "security_group", name="empty")
+    addresses = api.make("alice", "address_group", name="none", addresses=[])
+    ingress = {"security_group_id": there.group["id"], "direction": "ingress"}
+    by_group = api.make("alice", "security_group_rule", remote_group_id=group["id"], **ingress)
+    by_address = api.make("alice", "security_group_rule", remote_address_group_id=addresses["id"], **ingress)
+    assert codes(told(api, group)) == ["security-group-nothing-let-in", "security-group-unused"]
+    assert codes(told(api, by_group)) == ["rule-remote-group-unused"]
+    assert codes(told(api, by_address)) == ["rule-address-group-empty"]
+    assert codes(told(api, addresses)) == ["address-group-empty"]
+    api.make("alice", "port", network_id=there.network["id"], security_groups=[group["id"]])
+    assert codes(told(api, by_group)) == []
+    policy = api("admin", "POST", "/qos/policies", {"policy": {"name": "gold", "project_id": "red", "shared": True}})
+    gold = policy.json()["policy"]
+    assert codes(told(api, gold)) == ["policy-no-rules", "policy-unused"]
+    assert codes(told(api, gold, "bob")) == ["policy-no-rules"], "who else uses it is its owner's business"
+    for one in (alone, group, by_group, addresses):
+        assert refused(api("bob", "GET", f"{PATH}/{one['id']}")) == (404, "NothingToExplain")
+
+
+def test_a_trunk(api: Api, store: Store, there: Place) -> None:
+    sub = api.make("alice", "port", network_id=there.network["id"])
+    its = [{"port_id": sub["id"], "segmentation_type": "vlan", "segmentation_id": 5}]
+    trunk = api.make("alice", "trunk", name="t", port_id=there.port["id"], sub_ports=its)
+    found = told(api, trunk)
+    assert (found["works"], codes(found)) == (False, ["trunk-sub-port-down", "port-not-plugged"])
+    assert found["findings"][0]["fix"] == f"netweft explain {sub['id']}"
+    assert found["nodes"] == []
+    assert [node["host"] for node in told(api, trunk, "admin")["nodes"]] == ["hv-secret"]
+    reports(store, sub)
+    assert told(api, trunk)["works"]
+    api("alice", "PUT", f"/trunks/{trunk['id']}", {"trunk": {"admin_state_up": False}})
+    assert codes(told(api, trunk)) == ["trunk-admin-down"]

@@ -7,8 +7,14 @@ import { Alive, Ref, Time } from "./cells";
 import { Refused } from "./notice";
 import { LIST } from "../resources/all";
 
-const TYPES = new Set(["port", "network", "router", "floatingip", "security_group", "agent"]);
-const KINDS = ["ports", "networks", "subnets", "routers", "floatingips", "security_groups", "security_group_rules", "agents"];
+const TYPES = new Set([
+  "port", "network", "subnet", "trunk", "router", "floatingip",
+  "security_group", "security_group_rule", "address_group", "policy", "agent",
+]);
+const KINDS = [
+  "ports", "networks", "subnets", "trunks", "routers", "floatingips",
+  "security_groups", "security_group_rules", "address_groups", "policies", "agents",
+];
 const kindOf = (member: string): string | undefined => LIST.find((one) => one.member === member)?.kind;
 
 export const isExplained = (member: string): boolean => TYPES.has(member);

@@ -88,6 +88,29 @@ NETWORK_QUOTA = operators(
     "openstack quota set --ports NUMBER {project}",
     blocks=False,
 )
+SUBNET_NO_DHCP = known("subnet-no-dhcp", "The subnet has no DHCP.", "openstack subnet set --dhcp {id}")
+SUBNET_NO_ADDRESSES = known(
+    "subnet-no-addresses",
+    "All addresses of the subnet's allocation pools are in use: no new port gets one there.",
+    "openstack subnet set --allocation-pool start=FIRST,end=LAST {id}",
+)
+SUBNET_NO_GATEWAY = known(
+    "subnet-gateway-nobody",
+    "No port has the address of the subnet's gateway: what servers send elsewhere goes nowhere.",
+    "openstack router add subnet ROUTER {id}",
+)
+SUBNET_NOT_ADVERTISED = known(
+    "subnet-not-advertised",
+    "Routers are to advertise the subnet, and none is on it: servers make themselves no addresses.",
+    "openstack router add subnet ROUTER {id}",
+)
+TRUNK_ADMIN_DOWN = Code("trunk-admin-down", "The trunk is switched off.", "openstack network trunk set --enable {id}")
+TRUNK_SUB_PORT_DOWN = Code("trunk-sub-port-down", "Not all sub-ports of the trunk are wired.", "netweft explain {port}")
+TRUNK_SUB_PORT_MTU = known(
+    "trunk-sub-port-mtu",
+    "The network of a sub-port has a larger MTU than that of the trunk's port: its large frames are lost.",
+    "openstack network set --mtu {mtu} {network}",
+)
 ROUTER_ADMIN_DOWN = Code("router-admin-down", "The router is switched off.", "openstack router set --enable {id}")
 ROUTER_NO_INTERFACE = Code(
     "router-no-interface", "The router is on no subnet.", "openstack router add subnet {id} SUBNET"
@@ -138,6 +161,31 @@ GROUP_QUOTA = operators(
     "openstack quota set --secgroup-rules NUMBER {project}",
     blocks=False,
 )
+GROUP_UNUSED = known("security-group-unused", "No port has the group.", "openstack port set --security-group {id} PORT")
+RULE_REMOTE_GROUP_UNUSED = known(
+    "rule-remote-group-unused",
+    "No port has the group that the rule names as the far end: the rule lets nothing pass.",
+    "openstack port set --security-group {group} PORT",
+)
+RULE_ADDRESS_GROUP_EMPTY = known(
+    "rule-address-group-empty",
+    "The address group that the rule names as the far end has no addresses: the rule lets nothing pass.",
+    "openstack address group set --address CIDR {group}",
+)
+ADDRESS_GROUP_EMPTY = known(
+    "address-group-empty", "The address group has no addresses.", "openstack address group set --address CIDR {id}"
+)
+ADDRESS_GROUP_UNUSED = known(
+    "address-group-unused",
+    "No security group rule names the address group.",
+    "openstack security group rule create --protocol tcp --dst-port 22 --remote-address-group {id} GROUP",
+)
+POLICY_NO_RULES = known(
+    "policy-no-rules",
+    "The QoS policy has no rules: it changes nothing.",
+    "openstack network qos rule create --type bandwidth-limit --max-kbps NUMBER {id}",
+)
+POLICY_UNUSED = known("policy-unused", "Nothing has the QoS policy.", "openstack port set --qos-policy {id} PORT")
 AGENT_DEAD = operators("agent-dead", "The agent does not answer.", _RESTART)
 AGENT_DISABLED = operators(
     "agent-admin-down",

@@ -10,9 +10,14 @@ from netweft.findings import Code
 _TITLES = {
     "ports": "Ports",
     "networks": "Networks",
+    "subnets": "Subnets",
+    "trunks": "Trunks",
     "routers": "Routers",
     "floatingips": "Floating IPs",
     "security_groups": "Security groups",
+    "security_group_rules": "Security group rules",
+    "address_groups": "Address groups",
+    "policies": "QoS policies",
     "agents": "Agents",
 }
 

@@ -9,7 +9,18 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from netweft.control.explain import codes, floating_ips, hosts, networks, ports, routers, rules
+from netweft.control.explain import (
+    codes,
+    floating_ips,
+    hosts,
+    networks,
+    policies,
+    ports,
+    routers,
+    rules,
+    subnets,
+    trunks,
+)
 from netweft.control.explain.codes import Code
 from netweft.control.explain.snapshot import Find, Row, Snapshot, Told
 from netweft.control.l3.associations import LEADING
@@ -46,6 +57,13 @@ CHECKS = (
     Check("networks", networks.no_dhcp, (codes.NETWORK_NO_DHCP,)),
     Check("networks", networks.no_addresses, (codes.NETWORK_NO_ADDRESSES,)),
     Check("networks", networks.quota_full, (codes.NETWORK_QUOTA,)),
+    Check("subnets", subnets.no_dhcp, (codes.SUBNET_NO_DHCP,)),
+    Check("subnets", subnets.no_addresses, (codes.SUBNET_NO_ADDRESSES,)),
+    Check("subnets", subnets.no_gateway, (codes.SUBNET_NO_GATEWAY,)),
+    Check("subnets", subnets.not_advertised, (codes.SUBNET_NOT_ADVERTISED,)),
+    Check("trunks", trunks.admin_down, (codes.TRUNK_ADMIN_DOWN,)),
+    Check("trunks", trunks.sub_port_down, (codes.TRUNK_SUB_PORT_DOWN,)),
+    Check("trunks", trunks.sub_port_mtu, (codes.TRUNK_SUB_PORT_MTU,)),
     Check("routers", routers.admin_down, (codes.ROUTER_ADMIN_DOWN,)),
     Check("routers", routers.no_interface, (codes.ROUTER_NO_INTERFACE,)),
     Check("routers", routers.interface_down, (codes.ROUTER_INTERFACE_DOWN,)),
@@ -59,6 +77,16 @@ CHECKS = (
     Check("security_groups", rules.nothing_in, (codes.GROUP_NOTHING_IN,)),
     Check("security_groups", rules.nothing_out, (codes.GROUP_NOTHING_OUT,)),
     Check("security_groups", rules.quota_full, (codes.GROUP_QUOTA,)),
+    Check("security_groups", rules.on_no_port, (codes.GROUP_UNUSED,)),
+    Check(
+        "security_group_rules",
+        rules.from_nobody,
+        (codes.RULE_REMOTE_GROUP_UNUSED, codes.RULE_ADDRESS_GROUP_EMPTY),
+    ),
+    Check("address_groups", policies.no_addresses, (codes.ADDRESS_GROUP_EMPTY,)),
+    Check("address_groups", policies.in_no_rule, (codes.ADDRESS_GROUP_UNUSED,)),
+    Check("policies", policies.no_rules, (codes.POLICY_NO_RULES,)),
+    Check("policies", policies.unused, (codes.POLICY_UNUSED,)),
     Check("agents", hosts.agent_dead, (codes.AGENT_DEAD,)),
     Check("agents", hosts.agent_disabled, (codes.AGENT_DISABLED,)),
     Check("agents", hosts.agent_behind, (codes.AGENT_BEHIND,)),
@@ -118,19 +146,42 @@ def _of_port(seen: Snapshot, port: Row) -> Iterator[Named]:
     if not ports.is_plugged_in(port):
         return
     for router in gateways_of(seen, port):
-        yield "routers", router
-        yield from _networks(seen, [one["network_id"] for one in routers.ports(seen, router, GATEWAY)])
+        yield from _routed(seen, router)
     for one in seen.many("floatingips", port.get(LEADING) or ()):
         yield "floatingips", one
 
 
 def gateways_of(seen: Snapshot, port: Row) -> Iterator[Row]:
     """Routers to which its VM sends what is for elsewhere."""
-    subnets = seen.many("subnets", {fixed["subnet_id"] for fixed in port["fixed_ips"]})
-    wanted = {(subnet["id"], subnet["gateway_ip"]) for subnet in subnets}
-    for interface in seen.all("ports", network_id=port["network_id"], device_owner=INTERFACE):
+    ids = {fixed["subnet_id"] for fixed in port["fixed_ips"]}
+    return _routers_at(seen, port["network_id"], seen.many("subnets", ids))
+
+
+def _routers_at(seen: Snapshot, network_id: str, of: Iterable[Row]) -> Iterator[Row]:
+    """The gateways of these subnets."""
+    wanted = {(subnet["id"], subnet["gateway_ip"]) for subnet in of}
+    for interface in seen.all("ports", network_id=network_id, device_owner=INTERFACE):
         if wanted & {(fixed["subnet_id"], fixed["ip_address"]) for fixed in interface["fixed_ips"]}:
             yield from seen.many("routers", [interface["device_id"]])
+
+
+def _routed(seen: Snapshot, router: Row) -> Iterator[Named]:
+    """A router and where it leads outside."""
+    yield "routers", router
+    yield from _networks(seen, [one["network_id"] for one in routers.ports(seen, router, GATEWAY)])
+
+
+def _of_subnet(seen: Snapshot, subnet: Row) -> Iterator[Named]:
+    yield from _networks(seen, [subnet["network_id"]])
+    for router in _routers_at(seen, subnet["network_id"], [subnet]):
+        yield from _routed(seen, router)
+
+
+def _of_trunk(seen: Snapshot, trunk: Row) -> Iterator[Named]:
+    its = [*seen.many("ports", [trunk["port_id"]]), *trunks.not_wired(seen, trunk)[: trunks.MOST]]
+    for port in its:
+        yield "ports", port
+        yield from _networks(seen, [port["network_id"]])
 
 
 def _of_router(seen: Snapshot, router: Row) -> Iterator[Named]:
@@ -153,6 +204,8 @@ def _networks(seen: Snapshot, ids: Sequence[str]) -> Iterator[Named]:
 
 _NEEDED: Mapping[str, Callable[[Snapshot, Row], Iterator[Named]]] = {
     "ports": _of_port,
+    "subnets": _of_subnet,
+    "trunks": _of_trunk,
     "routers": _of_router,
     "floatingips": _of_floating_ip,
 }

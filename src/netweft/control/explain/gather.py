@@ -11,11 +11,17 @@ from netweft.control.l2.hosts import HOST
 from netweft.control.l2.trunks import PART_OF
 from netweft.control.l3 import forwardings
 from netweft.control.l3.associations import LEADING
-from netweft.control.l3.owners import GATEWAY, INTERFACE
+from netweft.control.l3.owners import GATEWAY, INTERFACE, INTERFACES
 from netweft.store import Object, Query, ReadTransaction
 
 # of what a project has too few, by the kind that it is looked at for
 COUNTED: Mapping[str, str] = {"networks": "port", "security_groups": "security_group_rule"}
+# what works by being named, and by which kind; None: by any
+_USERS: Mapping[str, str | None] = {
+    "policies": None,
+    "security_groups": "ports",
+    "address_groups": "security_group_rules",
+}
 
 
 class Gathering:
@@ -27,6 +33,7 @@ class Gathering:
         self._whole: set[str] = set()
         self._rivals: dict[str, tuple[str, ...]] = {}
         self._full: set[str] = set()
+        self._unused: set[str] = set()
 
     def around(self, kind: str, object: Object, lags: Mapping[str, Lag]) -> Snapshot:
         self.add(kind, [object])
@@ -47,6 +54,7 @@ class Gathering:
             rivals=self._rivals,
             used_up=frozenset(id for id, one in self.rows.get("subnets", {}).items() if self._is_used_up(one)),
             full=frozenset(self._full),
+            unused=frozenset(self._unused),
         )
 
     def port(self, port: Object) -> None:
@@ -90,8 +98,36 @@ class Gathering:
         for router in self.get("routers", [floating_ip.get("router_id")]):
             self.router(router)
 
+    def subnet(self, subnet: Object) -> None:
+        for network in self.get("networks", [subnet["network_id"]]):
+            self.network(network)
+        on_it = {"network_id": [subnet["network_id"]]}
+        self.find("ports", on_it | {"fixed_ips.ip_address": [subnet["gateway_ip"] or ""]})
+        for interface in self.find("ports", on_it | {"device_owner": list(INTERFACES)}):
+            for router in self.get("routers", [interface["device_id"]]):
+                self.router(router)
+
+    def trunk(self, trunk: Object) -> None:
+        for parent in self.get("ports", [trunk["port_id"]]):
+            self.port(parent)
+        sub_ports = self.get("ports", [sub["port_id"] for sub in trunk["sub_ports"]])
+        self.get("networks", [port["network_id"] for port in sub_ports])
+
     def group(self, group: Object) -> None:
         self.find("security_group_rules", {"security_group_id": [group["id"]]})
+        self._users("security_groups", group["id"])
+
+    def rule(self, rule: Object) -> None:
+        self.get("security_groups", [rule["security_group_id"], rule.get("remote_group_id")])
+        self.get("address_groups", [rule.get("remote_address_group_id")])
+        if rule.get("remote_group_id"):
+            self._users("security_groups", rule["remote_group_id"])
+
+    def policy(self, policy: Object) -> None:
+        self._users("policies", policy["id"])
+
+    def address_group(self, group: Object) -> None:
+        self._users("address_groups", group["id"])
 
     def agent(self, agent: Object) -> None:
         self._rivals[agent["host"]] = tuple(hosts.rivals(self._tx, agent["host"], agent.get(hosts.TUNNEL_END)))
@@ -124,6 +160,11 @@ class Gathering:
             if limit != quotas.UNLIMITED and quotas.used(self._tx, member, project) >= limit:
                 self._full.add(member)
 
+    def _users(self, kind: str, id: str) -> None:
+        source = _USERS[kind]
+        if not self._tx.referrers(kind, id, source_kind=source):
+            self._unused.add(id)
+
     def _is_used_up(self, subnet: Row) -> bool:
         """Addresses that ports make themselves never are."""
         return not addresses.is_automatic(dict(subnet)) and self._tx.is_used_up(scope(subnet["id"]))
@@ -134,6 +175,11 @@ _AROUND: Mapping[str, Callable[[Gathering, Object], None]] = {
     "networks": Gathering.network,
     "routers": Gathering.router,
     "floatingips": Gathering.floating_ip,
+    "subnets": Gathering.subnet,
+    "trunks": Gathering.trunk,
     "security_groups": Gathering.group,
+    "security_group_rules": Gathering.rule,
+    "address_groups": Gathering.address_group,
+    "policies": Gathering.policy,
     "agents": Gathering.agent,
 }

@@ -1,4 +1,4 @@
-"""Checks of security groups: whether they let anything pass at all."""
+"""Checks of security groups and their rules: whether they let anything pass at all."""
 
 from collections.abc import Collection, Iterator
 
@@ -24,3 +24,20 @@ def nothing_out(seen: Snapshot, group: Row) -> Iterator[Told]:
 def quota_full(seen: Snapshot, group: Row) -> Iterator[Told]:
     if "security_group_rule" in seen.full:
         yield Told(codes.GROUP_QUOTA, values={"project": group["project_id"]})
+
+
+def on_no_port(seen: Snapshot, group: Row) -> Iterator[Told]:
+    if group["id"] in seen.unused:
+        yield Told(codes.GROUP_UNUSED)
+
+
+def from_nobody(seen: Snapshot, rule: Row) -> Iterator[Told]:
+    """Of a group of another project it is not told who is in it."""
+    group = seen.get("security_groups", rule.get("remote_group_id"))
+    if group is not None and group["id"] in seen.unused and group["project_id"] == rule["project_id"]:
+        about = (("security_groups", group["id"]),)
+        yield Told(codes.RULE_REMOTE_GROUP_UNUSED, values={"group": group["id"]}, about=about)
+    addresses = seen.get("address_groups", rule.get("remote_address_group_id"))
+    if addresses is not None and not addresses["addresses"]:
+        about = (("address_groups", addresses["id"]),)
+        yield Told(codes.RULE_ADDRESS_GROUP_EMPTY, values={"group": addresses["id"]}, about=about)

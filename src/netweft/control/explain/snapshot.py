@@ -42,7 +42,8 @@ class Snapshot:
     """rows: by kind and id.  whole: kinds of which all rows are here.  silent: hosts whose agents count as dead, with
     how many seconds they were not heard of.  lags: of hosts that this server has a session with, or had just now.
     rivals: host -> others at its tunnel address.  used_up: subnets without a free address.
-    full: of what (`port`, ...) the quota of the object's project is used up."""
+    full: of what (`port`, ...) the quota of the object's project is used up.
+    unused: ids of groups and policies that were looked at, and that nothing has."""
 
     rows: Mapping[str, Mapping[str, Row]]
     whole: frozenset[str] = frozenset()
@@ -51,6 +52,7 @@ class Snapshot:
     rivals: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     used_up: frozenset[str] = frozenset()
     full: frozenset[str] = frozenset()
+    unused: frozenset[str] = frozenset()
 
     def get(self, kind: str, id: str | None) -> Row | None:
         return self.rows.get(kind, {}).get(id or "")

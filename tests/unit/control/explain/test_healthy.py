@@ -17,7 +17,7 @@ from netweft.testing import region as made
 from netweft.testing.explained import Rows, rows_of, seen
 from netweft.testing.region import Region
 
-KINDS = ("ports", "networks", "routers", "floatingips", "security_groups", "agents")
+KINDS = ("ports", "networks", "subnets", "routers", "floatingips", "security_groups", "security_group_rules", "agents")
 
 
 def build(nodes: int, types: list[str], vms: int) -> Region:
@@ -61,6 +61,7 @@ def test_a_healthy_region_has_no_finding(region: Region) -> None:
 
 
 ONE = build(2, ["vxlan"], 1)
+MORE = ("trunks", "address_groups", "policies")  # as `with_more` makes them
 
 
 class Fault(NamedTuple):
@@ -179,6 +180,51 @@ def shared_tunnel(rows: Rows, agent: dict[str, Any]) -> dict[str, Any]:
     return {"rivals": {agent["host"]: ("hv9",)}}
 
 
+def advertised(rows: Rows, subnet: dict[str, Any]) -> None:
+    subnet["ipv6_ra_mode"] = "slaac"
+    no_interface(rows, subnet)
+
+
+def used_by_none(rows: Rows, row: dict[str, Any]) -> dict[str, Any]:
+    return {"unused": frozenset({row["id"]})}
+
+
+def remote(rows: Rows, rule: dict[str, Any]) -> dict[str, Any]:
+    (group,) = rows["security_groups"].values()
+    rule["remote_group_id"] = group["id"]
+    return {"unused": frozenset({group["id"]})}
+
+
+def remote_addresses(rows: Rows, rule: dict[str, Any]) -> None:
+    rule["remote_address_group_id"] = "addresses"
+    rows["address_groups"]["addresses"]["addresses"] = []
+
+
+def sub_port_with(**values: Any) -> Callable[[Rows, dict[str, Any]], None]:
+    def breaks(rows: Rows, _: dict[str, Any]) -> None:
+        rows["ports"]["sub"] |= {name.replace("__", ":"): value for name, value in values.items()}
+
+    return breaks
+
+
+def sub_port_mtu(rows: Rows, _: dict[str, Any]) -> None:
+    network = rows["networks"][rows["ports"]["sub"]["network_id"]] | {"id": "jumbo", "mtu": 9000}
+    rows["networks"]["jumbo"] = network
+    rows["ports"]["sub"]["network_id"] = "jumbo"
+
+
+def with_more(rows: Rows) -> Rows:
+    """And a trunk on the port, a QoS policy and an address group."""
+    (port,) = (one for one in rows["ports"].values() if not one["device_owner"])
+    sub = {"port_id": "sub", "segmentation_type": "vlan", "segmentation_id": 7}
+    trunk = {"id": "trunk", "port_id": port["id"], "sub_ports": [sub], "admin_state_up": True, "status": "ACTIVE"}
+    rows["ports"]["sub"] = port | {"id": "sub", "device_owner": "trunk:subport", "netweft:sub_port_of": "trunk"}
+    rows["trunks"]["trunk"] = trunk
+    rows["policies"] = {"policy": {"id": "policy", "project_id": "p", "rules": [{"type": "dscp_marking"}]}}
+    rows["address_groups"] = {"addresses": {"id": "addresses", "project_id": "p", "addresses": ["10.0.0.0/8"]}}
+    return rows
+
+
 DOWN = {"admin_state_up": False}
 FAULTS = (
     Fault("port-admin-down", "ports", becomes(**DOWN), ("floatingips",)),
@@ -203,6 +249,15 @@ FAULTS = (
     Fault("network-no-dhcp", "networks", no_dhcp),
     Fault("network-no-addresses", "networks", used_up),
     Fault("network-ports-quota-full", "networks", full("port")),
+    Fault("subnet-no-dhcp", "subnets", no_dhcp),
+    Fault("subnet-no-addresses", "subnets", lambda rows, row: {"used_up": frozenset({row["id"]})}),
+    Fault("subnet-gateway-nobody", "subnets", no_interface),
+    Fault("subnet-not-advertised", "subnets", advertised),
+    Fault("network-admin-down", "subnets", lambda rows, row: rows["networks"][row["network_id"]].update(DOWN)),
+    Fault("trunk-admin-down", "trunks", becomes(**DOWN)),
+    Fault("trunk-sub-port-down", "trunks", sub_port_with(status="DOWN")),
+    Fault("port-admin-down", "trunks", lambda rows, row: rows["ports"][row["port_id"]].update(DOWN)),
+    Fault("trunk-sub-port-mtu", "trunks", sub_port_mtu),
     Fault("router-admin-down", "routers", becomes(**DOWN), ("ports", "floatingips")),
     Fault("router-no-interface", "routers", no_interface),
     Fault("router-interface-admin-down", "routers", interface_down),
@@ -217,6 +272,13 @@ FAULTS = (
     Fault("security-group-nothing-let-in", "security_groups", without("ingress")),
     Fault("security-group-nothing-let-out", "security_groups", without("egress")),
     Fault("security-group-rules-quota-full", "security_groups", full("security_group_rule")),
+    Fault("security-group-unused", "security_groups", used_by_none),
+    Fault("rule-remote-group-unused", "security_group_rules", remote),
+    Fault("rule-address-group-empty", "security_group_rules", remote_addresses),
+    Fault("address-group-empty", "address_groups", becomes(addresses=[])),
+    Fault("address-group-unused", "address_groups", used_by_none),
+    Fault("policy-no-rules", "policies", becomes(rules=[])),
+    Fault("policy-unused", "policies", used_by_none),
     Fault("agent-dead", "agents", everywhere_dead),
     Fault("agent-admin-down", "agents", becomes(**DOWN)),
     Fault("agent-behind", "agents", everywhere_late),
@@ -228,8 +290,8 @@ FAULTS = (
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.code)
 def test_each_fault_is_named(fault: Fault) -> None:
     """First, and with a fix that can be told; and of objects that need the broken one too."""
-    rows = rows_of(ONE)
-    row = next(one for one in rows[fault.kind].values() if not one.get("device_owner"))
+    rows = with_more(rows_of(ONE))
+    *_, row = (one for one in rows[fault.kind].values() if not one.get("device_owner"))
     more = fault.breaks(rows, row) or {}
     found = examine(seen(rows, **more), fault.kind, row)
     mine = next(one for one in found if one.code.code == fault.code)
@@ -249,9 +311,16 @@ APART = ("port-admin-down", "port-host-dead", "port-host-behind", "port-nothing-
 def test_all_are_named_not_only_the_first(wanted: set[str]) -> None:
     rows, more = rows_of(ONE), dict[str, Any]()
     (port,) = (one for one in rows["ports"].values() if not one["device_owner"])
-    for fault in {fault.code: fault for fault in FAULTS if fault.code in wanted}.values():
+    for fault in {fault.code: fault for fault in FAULTS if fault.code in wanted and fault.kind == "ports"}.values():
         more |= fault.breaks(rows, port) or {}
     assert set(said(rows, "ports", port, **more)) == wanted
+
+
+def test_nor_has_what_is_made_besides() -> None:
+    rows = with_more(rows_of(ONE))
+    assert {kind: [said(rows, kind, row) for row in rows[kind].values()] for kind in MORE} == {
+        kind: [[]] for kind in MORE
+    }
 
 
 def test_each_code_has_its_fault() -> None:

@@ -28,6 +28,17 @@ class Type(NamedTuple):
 
 _PORT = ("network_id", "fixed_ips", "mac_address", "device_owner", "device_id", HOST, "security_groups")
 _PROVIDER = ("provider:network_type", "provider:physical_network", "provider:segmentation_id", "segments")
+_RULE = (
+    "security_group_id",
+    "direction",
+    "ethertype",
+    "protocol",
+    "port_range_min",
+    "port_range_max",
+    "remote_ip_prefix",
+    "remote_group_id",
+    "remote_address_group_id",
+)
 TYPES: Mapping[str, Type] = {
     "port": Type(where=_PORT, state=(*_STATE, "binding:vif_type", "binding:vif_details")),
     "network": Type(where=("subnets", *_PROVIDER, "mtu")),
@@ -37,7 +48,16 @@ TYPES: Mapping[str, Type] = {
         where=("floating_network_id", "floating_ip_address", "port_id", "fixed_ip_address", "router_id"),
         should={"status": "ACTIVE"},
     ),
+    "subnet": Type(
+        where=("network_id", "cidr", "gateway_ip", "allocation_pools", "subnetpool_id", "dns_nameservers"),
+        state=("enable_dhcp", "ipv6_ra_mode", "ipv6_address_mode"),
+        should={},
+    ),
+    "trunk": Type(where=("port_id", "sub_ports")),
     "security_group": Type(where=("security_group_rules", "stateful"), state=(), should={}),
+    "security_group_rule": Type(name="description", where=_RULE, state=(), should={}),
+    "address_group": Type(where=("addresses",), state=(), should={}),
+    "policy": Type(where=("rules", "shared", "is_default"), state=(), should={}),
     "agent": Type(
         name="host",
         where=("host", "agent_type", "binary", "availability_zone", "configurations"),
@@ -91,13 +111,17 @@ def finding(type: str, found: Finding, *, sees_nodes: bool) -> Object:
 
 def nodes_of(seen: Snapshot, kind: str, row: Row) -> list[str]:
     """The hosts that it is on."""
-    router = seen.get("routers", row.get("router_id")) if kind == "floatingips" else row
-    its: Iterable[Any] = {
-        "agents": (row.get("host"),),
-        "ports": (row.get(HOST),),
-        "networks": (),
-        "security_groups": (),
-    }.get(kind) or (port[HOST] for port in (routers.ports(seen, router, GATEWAY) if router else ()))
+    its: Iterable[Any] = ()
+    match kind:
+        case "agents":
+            its = (row.get("host"),)
+        case "ports":
+            its = (row.get(HOST),)
+        case "trunks":
+            its = (port[HOST] for port in seen.many("ports", [row["port_id"]]))
+        case "routers" | "floatingips":
+            router = seen.get("routers", row.get("router_id")) if kind == "floatingips" else row
+            its = (port[HOST] for port in (routers.ports(seen, router, GATEWAY) if router else ()))
     return sorted({host for host in its if host})
 
 

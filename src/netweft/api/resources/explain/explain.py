@@ -34,6 +34,15 @@ from netweft.store import Object, Query, ReadTransaction, Store
 Lags = Callable[[], Mapping[str, Lag]]
 OPENVSWITCH = "openvswitch"  # not looked at
 CHANGES = 10  # that are told, the newest
+_OWNERS = frozenset(  # told of their own project's objects only
+    {
+        codes.NETWORK_QUOTA,
+        codes.GROUP_QUOTA,
+        codes.GROUP_UNUSED,
+        codes.ADDRESS_GROUP_UNUSED,
+        codes.POLICY_UNUSED,
+    }
+)
 
 
 class NothingToExplain(NotFound):
@@ -136,8 +145,8 @@ class Explain:
         raise NothingToExplain(id=id)
 
     def _is_for(self, tx: ReadTransaction, context: Context, found: Finding) -> bool:
-        """The caller sees all that it is about; of quotas only their own project's."""
-        if found.code in (codes.NETWORK_QUOTA, codes.GROUP_QUOTA) and not described.is_own(context, found.row):
+        """The caller sees all that it is about; of quotas and of who uses what only their own project's."""
+        if found.code in _OWNERS and not described.is_own(context, found.row):
             return False
         objects = [(found.kind, dict(found.row))]
         objects += [(kind, row) for kind, id in found.told.about if (row := tx.get(kind, id)) is not None]
