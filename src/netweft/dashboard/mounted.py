@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 from netweft.api.attributes import Resource
 from netweft.dashboard import bundle
 from netweft.dashboard.asking import OfKeystone, of_application
+from netweft.dashboard.compute.asked import Compute
 from netweft.dashboard.live.follower import Live
 from netweft.dashboard.login import Ask
 from netweft.dashboard.session import Sessions
@@ -26,6 +27,7 @@ class Dashboard:
         self._keystone = OfKeystone(settings) if settings.identity == "keystone" else None
         self._ours = settings.identity == "embedded"
         self._public_url = settings.public_url
+        self._compute = Compute(settings, authenticate)
         self._live = Live(store, resources, authenticate, settings.public_url)
 
     def routes(self) -> list[BaseRoute]:
@@ -34,12 +36,15 @@ class Dashboard:
     def middleware(self) -> Middleware:
         """Keystone finds what was made of a token by its audit ids."""
         chained = self._keystone is not None
-        return Middleware(Sessions, ask_by=self._ask_by(), public_url=self._public_url, chained=chained)
+        return Middleware(
+            Sessions, ask_by=self._ask_by(), compute=self._compute, public_url=self._public_url, chained=chained
+        )
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         async with self._live.running():
             yield
+        await self._compute.close()
         if self._keystone:
             await self._keystone.close()
 

@@ -2,6 +2,7 @@
 
     POST, GET, PUT, DELETE /dashboard/session     log in, who am I, change the project, log out
     GET /dashboard/names/projects, .../users      what they are called, as far as identity lets the caller list them
+    GET /dashboard/servers                        the VMs behind ports, as the cloud's Nova tells the user
     /dashboard/api/v2.0/...                       the request that the API knows, with the token
 
 So what anybody may do is what the API lets them.  No server remembers a session: any server takes the cookie.
@@ -20,11 +21,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from netweft.api.encoding import Malformed, decode
 from netweft.dashboard import PATH, cookie, guard
+from netweft.dashboard.compute.asked import Compute
 from netweft.dashboard.login import Ask, Identity, Login, NotLoggedIn, Said, Session
 
 T = TypeVar("T")
 SESSION: Final = f"{PATH}/session"
 NAMES: Final = f"{PATH}/names"
+SERVERS: Final = f"{PATH}/servers"
 API: Final = f"{PATH}/api"
 _NAMED = {f"{NAMES}/{kind}": kind for kind in ("projects", "users")}
 _BEHIND = ("/v2.0", "/netweft/v1/")  # what the page may ask for
@@ -42,9 +45,16 @@ class Sessions:
     """ask_by: how identity is asked; None where it knows no passwords.  chained: see Identity."""
 
     def __init__(
-        self, app: ASGIApp, ask_by: Callable[[ASGIApp], Ask] | None, public_url: str, *, chained: bool = False
+        self,
+        app: ASGIApp,
+        ask_by: Callable[[ASGIApp], Ask] | None,
+        compute: Compute,
+        public_url: str,
+        *,
+        chained: bool = False,
     ) -> None:
         self.app = app
+        self._compute = compute
         self._ask = ask_by(app) if ask_by else None
         self._chained = chained
         self._public_url = public_url
@@ -52,7 +62,7 @@ class Sessions:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"] if scope["type"] == "http" else ""
-        if path == SESSION or path in _NAMED:
+        if path in (SESSION, SERVERS) or path in _NAMED:
             await (await self._session(Request(scope, receive)))(scope, receive, send)
         elif path.startswith(f"{API}/"):
             await self._api(scope, receive, send)
@@ -100,6 +110,10 @@ class Sessions:
             match request.method:
                 case _ if kind := _NAMED.get(request.url.path):
                     return _answer({kind: await identity.names(token, kind)}) if token else _said(401, _NO_SESSION)
+                case "GET" if token and request.url.path == SERVERS:
+                    return _json(await self._compute.answer(request, self._ask, token))
+                case "POST" | "PUT" | "DELETE" if request.url.path == SERVERS:
+                    return _said(405, "Servers are only looked at.")
                 case "POST":
                     return await self._log_in(request, identity, token)
                 case "DELETE":
@@ -174,7 +188,11 @@ async def _body(request: Request, type: type[T]) -> T:
 
 
 def _answer(content: Any, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(content), status, _PRIVATE, media_type="application/json")
+    return _json(msgspec.json.encode(content), status)
+
+
+def _json(content: bytes, status: int = 200) -> Response:
+    return Response(content, status, _PRIVATE, media_type="application/json")
 
 
 def _said(status: int, message: str) -> Response:

@@ -124,9 +124,9 @@ export function ListPage({ resource }: { resource: Resource }): JSX.Element {
 function found(resource: Resource, rows: Thing[], text: string): Thing[] {
   if (!text) return rows;
   const words = text.toLowerCase().split(" ");
-  const names = ["id", ...columnsOf(resource).map((column) => column.name)];
+  const columns = columnsOf(resource);
   return rows.filter((one) => {
-    const said = JSON.stringify(names.map((name) => one[name])).toLowerCase();
+    const said = JSON.stringify([one.id, ...columns.map((column) => [one[column.name], column.text?.(one)])]).toLowerCase();
     return words.every((word) => said.includes(word));
   });
 }

@@ -11,7 +11,7 @@ import { useWiring } from "../wiring/asked";
 import { FarSides, Leg, NetworkOf, Wire } from "../wiring/leg";
 
 const MOST = 300;
-const FIELDS = ["id", "name", "status", "fixed_ips", "mac_address", "network_id", "device_owner", "binding:host_id"];
+const FIELDS = ["id", "name", "status", "fixed_ips", "mac_address", "network_id", "device_owner", "device_id", "binding:host_id"];
 const fields: [string, string][] = FIELDS.map((name) => ["fields", name]);
 const isPlugged = (port: Thing): boolean => !port.device_owner.startsWith("network:");
 

@@ -1,6 +1,8 @@
 // Networks, subnets, ports, trunks, subnet pools, address scopes.
+import { knownServer, serverIdOf } from "../servers";
 import { Addresses, Id, Many, Mono, Ref, Refs, Yes } from "../ui/cells";
 import { Members } from "../ui/members";
+import { ServerPart, UsedBy } from "../ui/server";
 import { SubPorts } from "../ui/subports";
 import { dhcpOption, fixedIp, hostRoute, pair, pool, subPort } from "./lines";
 import { DESCRIPTION, NAME, PROJECT, STATE, UP, projectColumn } from "./standard";
@@ -104,7 +106,7 @@ export const NETWORK: Declared[] = [
       { name: "fixed_ips", title: "Addresses", cell: (one) => <Addresses of={one.fixed_ips} /> },
       { name: "mac_address", title: "MAC", cell: (one) => <code>{one.mac_address}</code> },
       { name: "network_id", title: "Network", cell: (one) => <Ref kind="networks" id={one.network_id} /> },
-      { name: "device_owner", title: "Used by", cell: (one) => <Mono>{one.device_owner || (one.device_id && "device")}</Mono> },
+      { name: "device_owner", title: "Used by", cell: (one) => <UsedBy port={one} />, text: (one) => knownServer(serverIdOf(one))?.name ?? "" },
       { name: "binding:host_id", title: "Host", admin: true, cell: (one) => <Mono>{one["binding:host_id"]}</Mono> },
       { name: "security_groups", title: "Security groups", cell: (one) => <Refs kind="security_groups" ids={one.security_groups} /> },
       projectColumn,
@@ -129,6 +131,7 @@ export const NETWORK: Declared[] = [
       DESCRIPTION,
       PROJECT,
     ],
+    parts: (one) => <ServerPart port={one} />,
   },
   {
     kind: "trunks",

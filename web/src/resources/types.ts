@@ -7,6 +7,7 @@ export interface Column {
   title: string;
   cell?: (one: Thing) => ComponentChildren;
   admin?: boolean; // shown to those only
+  text?: (one: Thing) => string; // of what its cell shows, what is not the attribute's
 }
 
 export type As = "text" | "area" | "number" | "flag" | "choice" | "ref" | "refs" | "lines";

@@ -24,6 +24,7 @@ export interface Row {
   joins?: string; // the box that a line leads to from here
   title?: string; // all of it, where it may be cut
   whole?: string; // of `right`, where that is not all
+  server?: string; // the VM that it is of
 }
 
 export interface Drawn extends Box {
@@ -161,6 +162,7 @@ function portRow(port: Port): Row {
     look: lookOf(port),
     word,
     to: ["ports", port.id],
+    server: port.server,
     title: [port.name, ...port.addresses, word || "ACTIVE", port.host && `on ${port.host}`, ...port.floating.map((address) => `floating IP ${address}`)].filter(Boolean).join(", "),
   };
 }

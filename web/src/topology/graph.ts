@@ -51,6 +51,7 @@ export interface Port {
   up: boolean;
   host: string;
   owner: string;
+  server: string; // its VM; empty: none
   floating: string[];
 }
 
@@ -144,6 +145,7 @@ function portOf(one: Thing): Port {
     up: one.admin_state_up !== false,
     host: one["binding:host_id"] ?? "",
     owner: one.device_owner ?? "",
+    server: one.device_owner?.startsWith("compute:") ? (one.device_id ?? "").toLowerCase() : "",
     floating: [],
   };
 }

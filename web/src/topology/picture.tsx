@@ -2,6 +2,7 @@
 import type { JSX, Ref } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { href } from "../route";
+import { useServer } from "../servers";
 import { type Drawing, type Drawn, HEAD, type Joint, ROW, type Row } from "./boxes";
 import type { Placed } from "./layout";
 import { fitted, widthOf } from "./measure";
@@ -130,6 +131,9 @@ interface RowProps {
 }
 
 function RowShape({ row, x, y, width, names, lit, opened }: RowProps): JSX.Element {
+  const server = useServer(row.server ?? "");
+  const left = server?.name ? (row.to?.[1].startsWith(row.left!) ? server.name : `${row.left}, ${server.name}`) : row.left;
+  const whole = row.title ?? [row.left, row.right].filter(Boolean).join("  ");
   const from = row.look ? 24 : 10;
   const font = names || row.opens ? "plain" : "mono";
   const word = row.word ? widthOf(` ${row.word}`, "word") : 0;
@@ -137,13 +141,13 @@ function RowShape({ row, x, y, width, names, lit, opened }: RowProps): JSX.Eleme
   const room = width - from - word - (right ? widthOf(right, "mono") + 20 : 10);
   return (
     <Link to={row.opens ? opened(row.opens) : row.to && href(row.to)} lit={lit}>
-      {(row.title || (row.left?.length ?? 0) > 20 || (row.right?.length ?? 0) > 20) && <title>{row.title ?? [row.left, row.right].filter(Boolean).join("  ")}</title>}
+      {(row.title || (row.left?.length ?? 0) > 20 || (row.right?.length ?? 0) > 20) && <title>{server ? `${whole}, server ${server.name} ${server.status} ${server.host}` : whole}</title>}
       {(row.to || row.opens) && <rect class="hit" x={x + 3} y={y} width={width - 6} height={ROW} rx="2" />}
       {row.look && <Mark look={row.look} x={x + 13} y={y + ROW / 2} />}
       {(row.left || row.word) && (
         <text class={font === "mono" ? "mono" : undefined} x={x + from} y={y + 13}>
-          {row.left ? fitted(row.left, font, room) : ""}
-          {row.word && <tspan class={`word ${row.look ?? "idle"}`}>{`${row.left ? " " : ""}${row.word}`}</tspan>}
+          {left ? fitted(left, font, room) : ""}
+          {row.word && <tspan class={`word ${row.look ?? "idle"}`}>{`${left ? " " : ""}${row.word}`}</tspan>}
         </text>
       )}
       {right && (

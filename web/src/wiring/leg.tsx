@@ -2,8 +2,10 @@
 import type { ComponentChildren, JSX } from "preact";
 import type { Thing } from "../api";
 import { href } from "../route";
+import { serverIdOf } from "../servers";
 import { Ref, State, short } from "../ui/cells";
 import { Refused } from "../ui/notice";
+import { UsedBy } from "../ui/server";
 import type { Asked, Rate } from "./asked";
 import "./wiring.css";
 
@@ -23,6 +25,7 @@ export function Leg({ port, network, asked }: Props): JSX.Element {
           <code key={ip.ip_address}>{ip.ip_address}</code>
         ))}
         <code>{port.mac_address}</code>
+        {serverIdOf(port) && <UsedBy port={port} />}
       </Box>
       <Refused by={refusal} />
       {!told && !refusal && <p class="dim joint">asking its node…</p>}
