@@ -14,6 +14,7 @@ export class Refusal extends Error {
 
 const HEADERS = { "X-Netweft-Dashboard": "1" };
 const API = "api/v2.0/";
+export const IDENTITY = "/identity/v3/"; // a path from the API's root
 
 // set by session.ts: the session may be over, or another tab may have changed it
 export const unauthorized: { tell: () => void } = { tell: () => {} };
@@ -52,7 +53,7 @@ function parsed(text: string): any {
 
 async function ask(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<any> {
   try {
-    return await request(method, API + path, body, signal);
+    return await request(method, path.startsWith("/") ? `api${path}` : API + path, body, signal);
   } catch (error) {
     if (error instanceof Refusal && error.status === 401) unauthorized.tell();
     throw error;
@@ -62,7 +63,8 @@ async function ask(method: string, path: string, body?: unknown, signal?: AbortS
 export const api = {
   get: (path: string, signal?: AbortSignal): Promise<any> => ask("GET", path, undefined, signal),
   post: (path: string, body: unknown): Promise<any> => ask("POST", path, body),
-  put: (path: string, body: unknown): Promise<any> => ask("PUT", path, body),
+  patch: (path: string, body: unknown): Promise<any> => ask("PATCH", path, body),
+  put: (path: string, body?: unknown): Promise<any> => ask("PUT", path, body),
   delete: (path: string): Promise<any> => ask("DELETE", path),
 };
 

@@ -57,6 +57,12 @@ function peopleOf(kind: "projects" | "users"): Promise<Named[]> {
   return found;
 }
 
+// users and projects are not in the feed: who has changed some says so
+export function forget(kind: "projects" | "users"): void {
+  for (const key of [...people.keys()]) if (key.startsWith(`${kind} `)) people.delete(key);
+  for (const id of names.get(kind)?.keys() ?? []) want(kind, id);
+}
+
 async function fetchNames(kind: string, ids: string[]): Promise<void> {
   if (kind === "projects" || kind === "users") {
     for (const one of await peopleOf(kind)) {

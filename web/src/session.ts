@@ -13,6 +13,7 @@ export interface Session {
   roles: string[];
   expires_at: string;
   projects: Named[];
+  keystone: string; // where users are made; empty: here
 }
 
 // undefined: not known yet; null: nobody

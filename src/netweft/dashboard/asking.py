@@ -60,7 +60,7 @@ class OfKeystone:
         """Raises SettingsError."""
         from netweft.plugins import service_user  # its library is large, too
 
-        self._url = service_user.identity_url(settings).removesuffix("/v3")
+        self.url = service_user.identity_url(settings).removesuffix("/v3")
         self._attempts = Attempts()
         self._client: AsyncClient | None = None  # its library is large: only when somebody logs in
 
@@ -84,7 +84,7 @@ class OfKeystone:
             self._client = httpx.AsyncClient(timeout=_SECONDS, follow_redirects=False)
         try:
             answer = await self._client.request(
-                asked.method, self._url + asked.path, headers=dict(asked.headers), content=asked.body
+                asked.method, self.url + asked.path, headers=dict(asked.headers), content=asked.body
             )
         except httpx.HTTPError:
             raise NotLoggedIn(503, "The identity service does not answer.") from None

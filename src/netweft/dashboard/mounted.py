@@ -34,10 +34,9 @@ class Dashboard:
         return [*self._live.routes(), *bundle.routes()]
 
     def middleware(self) -> Middleware:
-        """Keystone finds what was made of a token by its audit ids."""
-        chained = self._keystone is not None
+        keystone = self._keystone.url if self._keystone else ""
         return Middleware(
-            Sessions, ask_by=self._ask_by(), compute=self._compute, public_url=self._public_url, chained=chained
+            Sessions, ask_by=self._ask_by(), compute=self._compute, public_url=self._public_url, keystone=keystone
         )
 
     @asynccontextmanager

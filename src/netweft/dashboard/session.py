@@ -4,10 +4,12 @@
     GET /dashboard/names/projects, .../users      what they are called, as far as identity lets the caller list them
     GET /dashboard/servers                        the VMs behind ports, as the cloud's Nova tells the user
     /dashboard/api/v2.0/...                       the request that the API knows, with the token
+    /dashboard/api/identity/v3/users, ...         users, projects and roles, where identity is ours
 
 So what anybody may do is what the API lets them.  No server remembers a session: any server takes the cookie.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
@@ -31,6 +33,11 @@ SERVERS: Final = f"{PATH}/servers"
 API: Final = f"{PATH}/api"
 _NAMED = {f"{NAMES}/{kind}": kind for kind in ("projects", "users")}
 _BEHIND = ("/v2.0", "/netweft/v1/")  # what the page may ask for
+# and of identity: nothing by which a script would come to have a token or a secret
+_ONE = "[A-Za-z0-9_-]{1,64}"
+_IDENTITY = re.compile(
+    rf"/identity/v3/(roles|role_assignments|(users|projects)(/{_ONE})?|projects/{_ONE}/users/{_ONE}/roles/{_ONE})"
+)
 _DROPPED = frozenset({b"cookie", b"x-auth-token", b"x-service-token", b"x-subject-token"})
 _PRIVATE = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 _BODY_BYTES = 16 * 1024
@@ -42,7 +49,8 @@ class _Into(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Sessions:
-    """ask_by: how identity is asked; None where it knows no passwords.  chained: see Identity."""
+    """ask_by: how identity is asked; None where it knows no passwords.  keystone: the address of the cloud's; empty:
+    identity is ours.  Keystone finds what was made of a token by its audit ids."""
 
     def __init__(
         self,
@@ -51,12 +59,12 @@ class Sessions:
         compute: Compute,
         public_url: str,
         *,
-        chained: bool = False,
+        keystone: str = "",
     ) -> None:
         self.app = app
         self._compute = compute
         self._ask = ask_by(app) if ask_by else None
-        self._chained = chained
+        self._keystone = keystone
         self._public_url = public_url
         self._path = urlsplit(public_url).path.rstrip("/") + PATH
 
@@ -75,7 +83,7 @@ class Sessions:
         headers = Headers(scope=scope)
         behind = scope["path"].removeprefix(API)
         refused = guard.problem(scope["method"], headers, self._public_url)
-        if refused or not behind.startswith(_BEHIND):
+        if refused or not (behind.startswith(_BEHIND) or _IDENTITY.fullmatch(behind)):
             answer = _said(403, refused) if refused else _said(404, "There is nothing here.")
             await answer(scope, receive, send)
             return
@@ -104,7 +112,7 @@ class Sessions:
         if self._ask is None:
             return _said(501, "This server's identity has no way to log in by a page.")
         client, software = request.scope.get("client"), request.headers.get("user-agent", "")
-        identity = Identity(self._ask, client, software, chained=self._chained)
+        identity = Identity(self._ask, client, software, chained=bool(self._keystone))
         token = cookie.token_of(request.headers.get("cookie", ""))
         try:
             match request.method:
@@ -123,7 +131,7 @@ class Sessions:
                 case "GET" | "PUT" if not token:
                     return _said(401, _NO_SESSION)
                 case "GET":
-                    return _answer(await _told(identity, token, await identity.who(token)))
+                    return _answer(await self._told(identity, token, await identity.who(token)))
                 case "PUT":
                     wanted = await _body(request, _Into)
                     session = await identity.change_project(token, wanted.project_id)
@@ -147,10 +155,22 @@ class Sessions:
         """With a token that nobody had before."""
         if not cookie.can_hold(session.token):
             return _said(501, "A token of this identity service does not go into a cookie.")
-        answer = _answer(await _told(identity, session.token, session.said), 201)
+        answer = _answer(await self._told(identity, session.token, session.said), 201)
         encrypted = guard.is_encrypted(request.headers)
         answer.headers["set-cookie"] = cookie.kept(session.token, self._path, encrypted=encrypted)
         return answer
+
+    async def _told(self, identity: Identity, token: str, said: Said) -> dict[str, Any]:
+        """What the page may know of the session: all but the token.  Where users are made is told to admins."""
+        roles = [role.name for role in said.roles]
+        return {
+            "user": said.user,
+            "project": said.project,
+            "roles": roles,
+            "expires_at": said.expires_at,
+            "projects": await identity.projects(token),
+            "keystone": self._keystone if "admin" in roles else "",
+        }
 
     def _refused(self, request: Request, error: NotLoggedIn) -> Response:
         if error.status in (401, 404) and request.method == "GET":
@@ -163,17 +183,6 @@ class Sessions:
     def _over(self, request: Request, answer: Response) -> Response:
         answer.headers["set-cookie"] = cookie.gone(self._path, encrypted=guard.is_encrypted(request.headers))
         return answer
-
-
-async def _told(identity: Identity, token: str, said: Said) -> dict[str, Any]:
-    """What the page may know of the session: all but the token."""
-    return {
-        "user": said.user,
-        "project": said.project,
-        "roles": [role.name for role in said.roles],
-        "expires_at": said.expires_at,
-        "projects": await identity.projects(token),
-    }
 
 
 async def _body(request: Request, type: type[T]) -> T:

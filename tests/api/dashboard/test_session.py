@@ -77,10 +77,52 @@ async def test_the_cookie_is_nothing_to_the_api_itself(alices: Browser) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["api/identity/v3/users", "api/identity/v3/auth/tokens", "api/healthz", "api/dashboard/session", "api//v2.0"],
+    [
+        "api/identity/v3/auth/tokens",
+        "api/identity/v3/users/x/application_credentials",
+        "api/identity/v3/users/x/password",
+        "api/identity/v3/users/%2e%2e/auth/tokens",
+        "api/identity/v3/credentials",
+        "api/identity/v3/groups",
+        "api/healthz",
+        "api/dashboard/session",
+        "api//v2.0",
+    ],
 )
-async def test_nothing_but_the_networking_api_is_behind(alices: Browser, path: str) -> None:
-    assert (await alices("GET", path)).status_code == 404
+async def test_nothing_else_is_behind(alices: Browser, path: str) -> None:
+    """Above all nothing that hands a token or a secret to a script."""
+    for method in ("GET", "POST"):
+        assert (await alices(method, path)).status_code == 404
+
+
+async def test_users_and_projects_are_an_admins(
+    browser: Browser, alices: Browser, alice: Alice, admin: Caller, password: str, nobody: Caller
+) -> None:
+    role = await admin.role("member")
+    grant = f"api/identity/v3/projects/{alice.project_id}/users/{alice.id}/roles/{role}"
+    asked = [
+        ("GET", "api/identity/v3/users", None),
+        ("GET", "api/identity/v3/projects", None),
+        ("GET", f"api/identity/v3/role_assignments?scope.project.id={alice.project_id}", None),
+        ("POST", "api/identity/v3/users", {"user": {"name": "made"}}),
+        ("POST", "api/identity/v3/projects", {"project": {"name": "made"}}),
+        ("PATCH", f"api/identity/v3/users/{alice.id}", {"user": {"enabled": False}}),
+        ("DELETE", f"api/identity/v3/projects/{alice.project_id}", None),
+        ("PUT", grant, None),
+        ("DELETE", grant, None),
+    ]
+    for method, path, body in asked:
+        assert (await alices(method, path, body)).status_code == 403, (method, path)
+    assert alices is browser
+    admins = Browser(nobody.http._transport)
+    assert (await admins.log_in("admin", password, project="admin")).json()["keystone"] == ""
+    for method, path, body in asked:
+        admins.origin = "http://evil.example"
+        assert (await admins(method, path, body)).status_code == 403, (method, path)
+        admins.origin = alices.origin
+    made = await admins("POST", "api/identity/v3/users", {"user": {"name": "made", "password": "her password"}})
+    assert made.status_code == 201 and "her password" not in made.text and "hash" not in made.text
+    assert (await admins("PUT", grant)).status_code == 204
 
 
 @pytest.mark.parametrize("headers", [{HEADER: None}, {"origin": "http://evil.example"}, {"origin": None}])

@@ -4,6 +4,7 @@ import { ActivityPage } from "./activity";
 import { BuildPage } from "./build";
 import { FabricPage } from "./fabric";
 import { OverviewPage } from "./overview";
+import { PeoplePage } from "./people";
 import { QuotasPage } from "./quotas";
 import { TopologyPage } from "./topology";
 import { TracePage } from "./trace";
@@ -28,5 +29,6 @@ export const PAGES: Page[] = [
   { path: "build", title: "Build a network", group: "", changes: true, show: BuildPage },
   { path: "activity", title: "Activity", group: "Project", show: ActivityPage },
   { path: "quotas", title: "Quotas", group: "Project", show: QuotasPage },
+  { path: "people", title: "Users and projects", group: "Region", admin: true, show: PeoplePage },
   { path: "fabric", title: "Fabric", group: "Region", admin: true, show: FabricPage },
 ];

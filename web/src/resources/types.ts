@@ -10,7 +10,7 @@ export interface Column {
   text?: (one: Thing) => string; // of what its cell shows, what is not the attribute's
 }
 
-export type As = "text" | "area" | "number" | "flag" | "choice" | "ref" | "refs" | "lines";
+export type As = "text" | "password" | "area" | "number" | "flag" | "choice" | "ref" | "refs" | "lines";
 
 export interface Field {
   name: string;
@@ -18,6 +18,7 @@ export interface Field {
   as?: As; // text; flag where the API says so
   help?: string;
   choices?: readonly string[]; // of a choice; "" is none
+  labels?: Record<string, string>; // of choices: what stands for one
   of?: string; // the kind that a ref is of
   asking?: Record<string, string>; // which of those
   from?: (line: string) => unknown; // of lines: what one says

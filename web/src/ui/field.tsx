@@ -59,7 +59,7 @@ function Input({ field, as, value, set, id, about, required, problem }: InputPro
         <select {...same} value={value} onChange={read}>
           {field.choices?.map((choice) => (
             <option key={choice} value={choice}>
-              {choice || "–"}
+              {field.labels?.[choice] || choice || "–"}
             </option>
           ))}
         </select>
@@ -68,8 +68,10 @@ function Input({ field, as, value, set, id, about, required, problem }: InputPro
       return <One {...{ field, as, value, set, id, about, required, problem, label: "" }} />;
     case "refs":
       return <Several {...{ field, as, value, set, id, about, label: "" }} />;
+    case "password":
+      return <input {...same} type="password" value={value} onInput={read} autocomplete="new-password" />;
     default:
-      return <input {...same} type={as === "number" ? "text" : "text"} inputMode={as === "number" ? "numeric" : undefined} value={value} onInput={read} autocomplete="off" />;
+      return <input {...same} type="text" inputMode={as === "number" ? "numeric" : undefined} value={value} onInput={read} autocomplete="off" />;
   }
 }
 
