@@ -56,6 +56,36 @@ class Seat:
     wired: bool = False
 
 
+class _Ports:
+    """What nodes may have to take over from each other, as it was told last.  node: this one.
+
+    networks: those that this node may have one on.  asked_for: which of these ask for an address when they take it."""
+
+    def __init__(self, node: str) -> None:
+        self._node = node
+        self._seen: tuple[Mapping[str, object], ...] = ()
+        self.all: Mapping[str, GatewayPort] = {}
+        self.networks: frozenset[str] = frozenset()
+        self.asked_for: dict[str, list[str]] = {}
+
+    def look(self, desired: Desired) -> bool:
+        """Whether it is otherwise, or its routers are: of each turn that is asked, so all of them are looked at only
+        where one has been told."""
+        ports, on_wires, routers = desired.view.gateway_ports, desired.on_wires, desired.view.routers
+        seen = (ports, on_wires, routers)
+        if len(self._seen) == len(seen) and all(one is other for one, other in zip(seen, self._seen, strict=True)):
+            return False
+        self._seen = seen
+        self.all = {**ports, **on_wires}
+        mine = {id: port for id, port in self.all.items() if self._node in port.order}
+        self.networks = frozenset(port.network_id for port in mine.values())
+        self.asked_for = {}
+        for id, port in mine.items():
+            for fixed in port.fixed_ips:
+                self.asked_for.setdefault(fixed.ip_address, []).append(id)
+        return True
+
+
 class Failover:
     """node: this one.  say: a packet-out on the integration bridge.  tell: the server, what has been taken over.
 
@@ -74,7 +104,9 @@ class Failover:
         tell: Callable[[Iterable[str]], None],
     ) -> None:
         self._node, self._desired, self._wake, self._tell = node, desired, wake, tell
+        self._ports = _Ports(node)
         self._seats: dict[str, Seat] = {}
+        self._open: set[str] = set()  # seats that are not wired yet, or whose gateways are still asked for
         self._found: frozenset[int] = frozenset()  # cookies of flows that answer for gateways, until they are others
         self._knew_all = False  # when it was observed last
         self._sightings = Sightings(node, self._again)
@@ -98,6 +130,7 @@ class Failover:
     def lost(self) -> None:
         """The bridge: if vswitchd has ended, somebody else has what was here."""
         self._all = True
+        self._open |= self._seats.keys()
         for id, seat in self._seats.items():
             self.asking.stop(id)
             seat.answers = seat.wired = False
@@ -110,11 +143,18 @@ class Failover:
     def observe(self, look: Look, host: HostFacts, cut: Collection[str]) -> None:
         """Each turn, before what is wanted is worked out.  cut: physical networks that this node is cut off from."""
         self._knew_all = self._desired.complete
-        ports = self._ports
+        is_news = self._ports.look(self._desired)
         self._all |= self._sightings.look(look, self._desired.watched, self._ways_outside(host) & {*cut})
         self._desired.cut_off(bool(self._sightings.cut) or self._sightings.is_cut_off)
+        if is_news or self._all:
+            self._look_again()
+
+    def _look_again(self) -> None:
+        """At all of them, and further at those that are otherwise."""
+        ports = self._ports.all
         for id in self._seats.keys() - ports.keys():
             del self._seats[id]
+            self._open.discard(id)
             self.asking.stop(id)
             self._desired.choose(id, None)
         due = {port.router_id for id, port in ports.items() if self._all or self._is_news(id, port)}
@@ -123,11 +163,6 @@ class Failover:
             self._decide(id, port)
         self._all = False
 
-    @property
-    def _ports(self) -> Mapping[str, GatewayPort]:
-        """What nodes may have to take over from each other."""
-        return {**self._desired.view.gateway_ports, **self._desired.on_wires}
-
     def _is_news(self, id: str, port: GatewayPort) -> bool:
         seat = self._seats.get(id)
         return seat is None or seat.port is not port or seat.is_first != self._is_first(port)
@@ -135,8 +170,8 @@ class Failover:
     def _ways_outside(self, host: HostFacts) -> frozenset[str]:
         """The physical networks here of gateways that are here or may come here."""
         view = self._desired.view
-        networks = {port.network_id for port in self._ports.values() if self._node in port.order}
-        segments = (segment for id in networks if id in view.networks for segment in view.networks[id].segments)
+        networks = (view.networks[id] for id in self._ports.networks if id in view.networks)
+        segments = (segment for network in networks for segment in network.segments)
         names = {segment.physical_network for segment in segments}
         return frozenset(name for name in host.bridge_mappings if name in names)
 
@@ -148,6 +183,7 @@ class Failover:
 
     def _decide(self, id: str, port: GatewayPort) -> None:
         sees, seat = self._sightings, self._seats.get(id)
+        self._open.add(id)
         if seat is None:
             seat = self._seats[id] = Seat(port, answers=self._answered_already(id, port))
             if seat.answers:
@@ -234,10 +270,13 @@ class Failover:
         """What was wanted is in place, and what was found and is not wanted is gone."""
         if self._knew_all:
             self._found = frozenset()
-        for id, seat in self._seats.items():
+        for id in sorted(self._open):
+            seat = self._seats[id]
             seat.wired = True
-            if seat.order.now == self._node:
+            if seat.order.now == self._node and not seat.answers:
                 self._begin_to_ask(id, seat)
+            else:
+                self._open.discard(id)
 
     def _begin_to_ask(self, id: str, seat: Seat) -> None:
         if not seat.answers:
@@ -266,7 +305,7 @@ class Failover:
         self.taken += 1
         log.info("gateway taken", port=id)
         self._choose(id, seat)
-        self._tell_what_is_not_known()
+        self._tell_what_is_not_known([id])
         self._wake()
 
     def answer(self, here: LocalPort | None, packet: PacketIn) -> Iterable[Packet]:
@@ -306,12 +345,8 @@ class Failover:
 
     def _meant(self, address: IpAddress) -> list[str]:
         """For which gateways one asks that asks for this address, among those that may be here."""
-        text = str(address)
-        return [
-            id
-            for id, seat in self._seats.items()
-            if self._node in seat.order.hosts and any(fixed.ip_address == text for fixed in seat.port.fixed_ips)
-        ]
+        asked_for = self._ports.asked_for.get(str(address), ())
+        return [id for id in asked_for if id in self._seats and self._node in self._seats[id].order.hosts]
 
     def _before_us(self, id: str, seat: Seat) -> set[bytes]:
         """The MACs of nodes that are before this one in the order."""
@@ -326,9 +361,10 @@ class Failover:
             await asyncio.sleep(TICK)
             self._tell_what_is_not_known()
 
-    def _tell_what_is_not_known(self) -> None:
-        ports = self._ports
-        mine = [id for id, seat in self._seats.items() if seat.is_first and seat.answers and id in ports]
+    def _tell_what_is_not_known(self, ids: Iterable[str] = ()) -> None:
+        """Of these; of all."""
+        seats, ports = ((id, self._seats[id]) for id in ids or self._seats), self._ports.all
+        mine = [id for id, seat in seats if seat.is_first and seat.answers and id in ports]
         if taken := [id for id in mine if self._node in ports[id].order[1:]]:
             self._tell(taken)
 

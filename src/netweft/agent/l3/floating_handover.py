@@ -9,6 +9,7 @@ its gateway is answered for where that is (`failover`).  docs/decisions/0434 has
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address
@@ -26,6 +27,7 @@ from netweft.services.fields import Reason, cookie, object_bits, owner
 from netweft.services.l2.announce import Packet
 from netweft.services.l3.announcements import to_network
 from netweft.services.l3.floating_places import FloatingPlace, Where
+from netweft.services.l3.interfaces import keep
 from netweft.services.l3.values import LocalFloatingIp
 from netweft.services.l3.wire import ASKS, asking_mac
 from netweft.services.values import Asked, LocalPort
@@ -41,12 +43,13 @@ Place: TypeAlias = tuple[Where, str]
 class Seat:
     """What is known of a floating IP.  place: of this node's where it may be, with its router; None: elsewhere.
     free: as far as its place is concerned it may be answered for here.  answered: it is, in the switch.
-    since: when it came.  network_id, address: of it."""
+    since: when it came.  network_id, address: of it.  router_id: by which it leads."""
 
     network_id: str
     address: IPv4Address
     place: Place | None
     since: float
+    router_id: str
     free: bool = False
     answered: bool = False
 
@@ -63,6 +66,9 @@ class FloatingHandover:
         self._seats: dict[str, Seat] = {}
         self._ids: dict[int, str] = {}  # by their bits in cookies
         self._waiting: set[str] = set()  # not free yet
+        self._of_router: defaultdict[str, set[str]] = defaultdict(set)  # router -> those that lead by it
+        self._touched: set[str] = set()  # since it was wired last
+        self._looked_at = 0
         self._let_go: dict[str, Seat] = {}  # and not told yet
         self._found: frozenset[int] = frozenset()  # cookies of flows that answer, until they are others
         self._in_doubt, self._knew_all = True, False
@@ -75,6 +81,7 @@ class FloatingHandover:
         for id in sorted(self._waiting):
             if self._answered_already(id):
                 self._seats[id].answered = True
+                self._touched.add(id)
                 self._set_free(id)
 
     def _answered_already(self, id: str) -> bool:
@@ -98,10 +105,13 @@ class FloatingHandover:
     def _settle(self, id: str, now: float) -> None:
         found, seat = self._desired.floating_place(id), self._seats.get(id)
         place = self._place(found) if found else None
+        self._touched.add(id)
         if found is not None and seat is None:
             one = found.floating_ip
-            seat = self._seats[id] = Seat(one.floating_network_id, IPv4Address(one.floating_ip_address), place, now)
+            address = IPv4Address(one.floating_ip_address)
+            seat = self._seats[id] = Seat(one.floating_network_id, address, place, now, one.router_id)
             self._ids[object_bits(id)] = id
+            keep(self._of_router, seat.router_id, id, here=True)
             seat.answered = self._answered_already(id)
             seat.free = seat.answered or (not self._in_doubt and self._is_new(found))
         elif seat is not None and place != seat.place:
@@ -109,7 +119,12 @@ class FloatingHandover:
             if seat.answered and not free:
                 self._let_go[id] = seat
             seat.place, seat.since, seat.free, seat.answered = place, now, free, free
+        if found is not None and seat is not None and found.floating_ip.router_id != seat.router_id:
+            keep(self._of_router, seat.router_id, id, here=False)
+            seat.router_id = found.floating_ip.router_id
+            keep(self._of_router, seat.router_id, id, here=True)
         if found is None and seat is not None:
+            keep(self._of_router, seat.router_id, id, here=False)
             del self._seats[id]
             self._ids.pop(object_bits(id), None)
         if seat is not None and place is not None and not seat.free:
@@ -147,6 +162,7 @@ class FloatingHandover:
         self._desired.hold_back(id, False)
         if seat := self._seats.get(id):
             seat.free = seat.place is not None
+            self._touched.add(id)
 
     # once what is wanted is in place
 
@@ -157,8 +173,11 @@ class FloatingHandover:
         for id, seat in self._let_go.items():
             self._tell(id, seat)
         self._let_go.clear()
-        for id, seat in self._seats.items():
+        self._looked_at, changed = self._desired.changed_routers(self._looked_at)
+        for id in self._touched.union(*(self._of_router.get(router, ()) for router in changed)) & self._seats.keys():
+            seat = self._seats[id]
             seat.answered = seat.free and self._is_answered(id, seat)
+        self._touched.clear()
         for id in sorted(self._waiting):
             if self._desired.floating_ip(id) is not None:
                 self._ask(id)

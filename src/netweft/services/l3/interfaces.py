@@ -1,7 +1,7 @@
 """Which networks routers have interfaces on and gateways to, looked up by network and by router."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final, TypeVar
 
 from netweft.model import FloatingIp, GatewayPort, Object, RouterPort
@@ -24,8 +24,9 @@ class Interfaces:
         self._of: defaultdict[tuple[str, str], set[str]] = defaultdict(set)  # fact, router -> ids
         self._router_of: dict[str, str] = {}
         self.gateways: dict[str, GatewayPort] = {}  # all
-        # interfaces for which this node may answer physical hosts: to take-over each is a gateway of its own router
-        self.on_wires: dict[str, GatewayPort] = {}
+        # interfaces for which this node may answer physical hosts: to take-over each is a gateway of its own router.
+        # A value: another one is there when it changes
+        self.on_wires: Mapping[str, GatewayPort] = {}
         self.networks_of: defaultdict[str, Counter[str]] = defaultdict(Counter)  # router -> of its interfaces
         self._answering: dict[str, str] = {}  # interfaces for which this node may answer physical hosts -> their router
         self._outside: defaultdict[str, set[str]] = defaultdict(set)  # router -> gateways, floating IPs here
@@ -63,12 +64,13 @@ class Interfaces:
         if isinstance(before, RouterPort):
             _count(self.networks_of, before, -1)
             self._answering.pop(before.id, None)
-            self.on_wires.pop(before.id, None)
+            if before.id in self.on_wires:
+                self.on_wires = {id: port for id, port in self.on_wires.items() if id != before.id}
         if isinstance(after, RouterPort):
             _count(self.networks_of, after, 1)
             if self._node in after.order:
                 self._answering[after.id] = after.router_id
-                self.on_wires[after.id] = _as_gateway(after)
+                self.on_wires = {**self.on_wires, after.id: _as_gateway(after)}
         if isinstance(before, GatewayPort):
             self.gateways.pop(before.id, None)
         if isinstance(after, GatewayPort):
