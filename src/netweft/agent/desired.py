@@ -197,6 +197,14 @@ class Desired:
         """Of routers, that this node may have to take over."""
         return self._rendering.routers.standbys() if self._rendering else []
 
+    def with_watched(self) -> list[Gateway]:
+        """Those of the gateways by which next hops are watched."""
+        return self._rendering.routers.with_watched() if self._rendering else []
+
+    def bfd_sessions(self) -> list[BfdSession]:
+        """Of gateways that are answered for here."""
+        return self._rendering.routers.sessions() if self._rendering else []
+
     def candidate(self, port_id: str) -> Gateway | None:
         """The gateway with this port, if this node has it or may have to take it over."""
         return self._rendering.routers.candidate(port_id) if self._rendering else None

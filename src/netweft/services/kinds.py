@@ -13,6 +13,7 @@ from netweft.dataplane.host.values import Address, Endpoint, Guarantee, VethPair
 from netweft.dataplane.openflow.meters import DropMeter
 from netweft.dataplane.ovsdb.rows import BridgeRow, PortRow, VifTag, row_key
 from netweft.model import PortStatus
+from netweft.services.l3.values import LocalRouter
 from netweft.services.pipeline import BridgeFlow
 from netweft.services.service import Wanted
 from netweft.services.values import Advertised, Lease
@@ -26,7 +27,7 @@ class Broken(Struct, frozen=True):
     why: str
 
 
-Item: TypeAlias = Wanted | PortStatus | Broken
+Item: TypeAlias = Wanted | PortStatus | Broken | LocalRouter
 ItemKey: TypeAlias = tuple[str, Any]  # the part, and the item's key in it
 
 ROW: Final = "row"
@@ -37,6 +38,7 @@ LEASE: Final = "lease"
 ADVERTISED: Final = "advertised"
 STATUS: Final = "status"
 BROKEN: Final = "broken"
+ROUTER: Final = "router"  # as it is rendered: nobody keeps it, who asks between two refreshes finds it
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ KINDS: Final = (
     Kind((Advertised,), ADVERTISED, lambda item: item.number),
     Kind((PortStatus,), STATUS, lambda item: item.port_id),
     Kind((Broken,), BROKEN, lambda item: (item.kind, item.id)),
+    Kind((LocalRouter,), ROUTER, lambda item: item.router.id),
 )
 _KIND_OF: Final = {type_: kind for kind in KINDS for type_ in kind.types}
 

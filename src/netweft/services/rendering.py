@@ -40,7 +40,6 @@ from netweft.services.l3.local_routers import LocalRouters
 from netweft.services.l3.nat_zones import NatZones, name_of, zones_in
 from netweft.services.l3.unsure import Domains, UnsurePorts, may_be_there
 from netweft.services.l3.values import BfdSession, GatewayPlace, Interface, LocalFloatingIp, LocalRouter
-from netweft.services.l3.watch import watched
 from netweft.services.l3.watched_hops import WatchedHops
 from netweft.services.security.paired_addresses import PairedAddresses
 from netweft.services.security.remotes import Numbers, Remotes
@@ -76,11 +75,10 @@ class Rendering:
         self._advertisers = Advertisers()
         self.forwarded = ForwardedAddresses()
         self._unsure = UnsurePorts()
-        self._domains = Domains()
+        self._domains = Domains(host.name)
         self._labels = Labels()
-        self._watched: frozenset[str] = frozenset()
-        self._rewatched = False
-        self._renumbered = True  # networks behind routers, or zones
+        self._behind = dict(zones.assigned)  # networks behind routers, and zones
+        self._renumbered = bool(self._behind)
         self._mappings = frozenset(host.bridge_mappings)
         self._floating = FloatingPlaces(self._memo, self._mappings)
         self._rezoned: set[str] = set()  # routers
@@ -160,18 +158,17 @@ class Rendering:
                 del self._members[network_id]
             if not self._hosts[network_id]:
                 del self._hosts[network_id]
-        for fact, value in self._domains.refresh(wiring.host_facts(self._memo).name):
+            self._carry_network(network_id)
+        for fact, value in self._domains.refresh():
             self._memo.put(fact, value)
+        for host, is_watched in self._domains.watched.take_changed():
+            self._memo.put(("watched", host), is_watched or None)
+            self._memo.mark(("watch", host))
         self._rezone()
-        if self._rewatched:
-            self._rewatched = False
-            self._watch()
         if self._renumbered:
             self._renumbered = False
-            vlans = self.vlans.assigned
-            behind = {vlans[id]: id for id in self._interfaces.networks & vlans.keys()}
-            behind |= {zone: name for name, zone in self._zones.numbers.assigned.items()}
-            self._memo.put(wiring.TRANSIT, tuple(sorted(behind.items())) or None)
+            behind = sorted((number, name) for name, number in self._behind.items())
+            self._memo.put(wiring.TRANSIT, tuple(behind) or None)
         self.routers.forget_dirty()
         return self._memo.refresh()
 
@@ -189,18 +186,10 @@ class Rendering:
             for changed in self._zones.release_unused():
                 self._zones_changed(changed)
 
-    def _watch(self) -> None:
-        there, on_wires = self._interfaces, [port.order for port in self._interfaces.on_wires.values()]
-        found = watched(self._node, there.gateways.values(), there.networks_of, self._hosts, on_wires)
-        for host in found ^ self._watched:
-            self._memo.put(("watched", host), host in found or None)
-            self._memo.mark(("watch", host))
-        self._watched = found
-
     @property
     def watched(self) -> frozenset[str]:
         """The nodes that this one has a session with, or is about to."""
-        return self._watched
+        return self._domains.watched.hosts
 
     @property
     def on_wires(self) -> Mapping[str, GatewayPort]:
@@ -338,7 +327,6 @@ class Rendering:
             if isinstance(obj, RouterPort | GatewayPort):
                 self._regrouped.add(obj.network_id)
                 self._rezoned.add(obj.router_id)
-                self._rewatched = True
             elif isinstance(obj, Router):
                 for id, number in self._router_numbers.use(obj.id, step).items():
                     self._router_at.pop(self._memo.get(("number", id)) or 0, None)
@@ -369,7 +357,6 @@ class Rendering:
     def _count_host(self, peer: Peer, step: int) -> None:
         hosts = self._hosts[peer.network_id]
         hosts[peer.host_id] += step
-        self._rewatched |= hosts[peer.host_id] in (0, step)  # comes or goes
         if hosts[peer.host_id] == 0:
             del hosts[peer.host_id]
         self._regrouped.add(peer.network_id)
@@ -396,14 +383,26 @@ class Rendering:
             self._regrouped.add(port.network_id)
 
     def _zones_changed(self, changed: Mapping[str, int | None]) -> None:
-        self._renumbered |= bool(changed)
         for name, zone in changed.items():
             self._memo.put(("zone", name), zone)
+            self._carry(name, self._zones.numbers.assigned.get(name))
 
     def _vlans_changed(self, changed: Mapping[str, int | None]) -> None:
-        self._renumbered |= bool(changed)
         for network_id, vlan in changed.items():
             self._memo.put(("vlan", network_id), vlan)
+            self._carry_network(network_id)
+
+    def _carry_network(self, network_id: str) -> None:
+        is_behind = self._interfaces.on(network_id)
+        self._carry(network_id, self.vlans.assigned.get(network_id) if is_behind else None)
+
+    def _carry(self, name: str, number: int | None) -> None:
+        """Keep which numbers the link to the tunnel bridge has to carry."""
+        if self._behind.get(name) != number:
+            self._renumbered = True
+            self._behind.pop(name, None)
+            if number is not None:
+                self._behind[name] = number
 
 
 def _other_macs(port: Port) -> tuple[str, ...]:

@@ -124,7 +124,7 @@ def _router(read: Reader, services: Iterable[Service], router_id: str) -> list[I
     if here is None:
         return None
     links = wiring.uplinks(read)
-    return [item for service in services for item in service.router(links, here)]
+    return [here, *(item for service in services for item in service.router(links, here))]
 
 
 def _forwarding(read: Reader, services: Iterable[Service], forwarding_id: str) -> list[Item] | None:

@@ -3,7 +3,7 @@
 On a physical wire each node asks by a MAC of its own, which the answer is for; VMs here hear the router's.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
@@ -123,8 +123,30 @@ def asker(desired: Desired, router: LocalRouter, vlan: int | None, address: IpAd
 
 def askers_on(desired: Desired, network_id: str) -> Iterator[Asker]:
     """Who may go on asking in a network."""
+    yield from map(by_gateway, _gateways_on(desired, network_id))
+    yield from _interfaces_on(desired, network_id)
+
+
+def unlike_askers_on(desired: Desired, network_id: str) -> Iterator[Asker]:
+    """Likewise; of gateways that ask for the same the first."""
+    yield from map(by_gateway, unlike(_gateways_on(desired, network_id)))
+    yield from _interfaces_on(desired, network_id)
+
+
+def unlike(gateways: Iterable[Gateway]) -> list[Gateway]:
+    """Of those that ask for the same, as nearly all on one network do, the first."""
+    alike: dict[object, Gateway] = {}
+    for one in gateways:
+        alike.setdefault((one.port.network_id, one.on_link, one.next_hops, one.watched), one)
+    return list(alike.values())
+
+
+def _gateways_on(desired: Desired, network_id: str) -> Iterator[Gateway]:
     for gateway in (*desired.gateways(), *desired.standbys()):
         if gateway.network.network.id == network_id:
-            yield by_gateway(gateway)
+            yield gateway
+
+
+def _interfaces_on(desired: Desired, network_id: str) -> Iterator[Asker]:
     for router, interface in desired.routers_on(network_id):
         yield by_interface(desired, router, interface)

@@ -38,14 +38,14 @@ class BfdWatch:
     @property
     def up(self) -> Iterable[bool]:
         """Whether each session is; one that is new counts as up."""
-        return (one.up for gateway in self._desired.gateways() for one in gateway.sessions)
+        return (one.up for one in self._desired.bfd_sessions())
 
     def observe(self, look: Look) -> None:
         """Each turn, before what is wanted is worked out."""
         now = asyncio.get_running_loop().time()
         wanted = self._known
         if self._news():
-            wanted = {one.near: one for gateway in self._desired.gateways() for one in gateway.sessions}
+            wanted = {one.near: one for one in self._desired.bfd_sessions()}
         for gone in self._known.keys() - wanted.keys():
             self._since.pop(gone, None)
             self._desired.see_session(self._known[gone], None, down=False)

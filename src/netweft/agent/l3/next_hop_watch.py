@@ -138,7 +138,7 @@ class NextHopWatch:
 
 
 def _outside(desired: Desired) -> Iterator[tuple[Watched, Target]]:
-    for gateway in desired.gateways():
+    for gateway in desired.with_watched():
         for address in map(parsed, map(text, gateway.watched)) if gateway.answers else ():
             asks = partial(_by_gateway, gateway, address)
             own_mac = octets(gateway.port.mac_address)

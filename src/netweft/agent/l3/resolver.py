@@ -15,7 +15,7 @@ from typing import NamedTuple
 import structlog
 
 from netweft.agent.desired import Desired
-from netweft.agent.l3.askers import Asker, asker, askers_on, by_gateway
+from netweft.agent.l3.askers import Asker, asker, askers_on, by_gateway, unlike, unlike_askers_on
 from netweft.agent.l3.due import Due
 from netweft.agent.l3.interface_announcer import InterfaceAnnouncer
 from netweft.agent.l3.news import News
@@ -92,12 +92,14 @@ class Resolver:
         self._shares = Shares(desired, wake)
         self._on_wires, self._to_vms = WireAnnouncer(desired, send), InterfaceAnnouncer(desired, send)
         self._looked_ahead = float("-inf")
+        self._standbys: list[Gateway] = []
+        self._ahead: list[Gateway] = []
         self._questions: dict[Place, Question] = {}
         self._known: dict[Place, Known] = {}
         self._found: list[Learned] = []
         self._announced: dict[str, dict[str, tuple[int, ...]]] = {}  # router -> its gateways' ports -> their addresses
         self._looked_at = 0
-        self._announcing: Due[str] = Due()
+        self._announcing: Due[tuple[str, str]] = Due()  # router, gateway's port
         self._news = News(desired)
 
     # what the agent before this one knew
@@ -241,7 +243,7 @@ class Resolver:
                     self._ask(place, question)
         if now - self._looked_ahead > LOOK_AHEAD:
             self._looked_ahead = now
-            self._look_ahead(self._desired.standbys(), now)
+            self._look_ahead(self._all_ahead(), now)
         self.watch.tick(now)
         self._shares.tick(now)
         self._on_wires.tick(now)
@@ -255,6 +257,13 @@ class Resolver:
         """On external networks, by their ports."""
         return {one.port.id: one for one in (*self._desired.gateways(), *self._desired.standbys())}
 
+    def _all_ahead(self) -> list[Gateway]:
+        """Of standbys that ask for the same, as nearly all on one network do, the first."""
+        standbys = self._desired.standbys()
+        if standbys is not self._standbys:
+            self._standbys, self._ahead = standbys, unlike(standbys)
+        return self._ahead
+
     def _look_ahead(self, standbys: Iterable[Gateway], now: float) -> None:
         """What the routes of gateways lead to that this node may have to take over is asked for beforehand."""
         for standby in standbys:
@@ -265,7 +274,7 @@ class Resolver:
                     self._questions[place] = Question(who, now)
 
     def _look_again(self, network_id: str, now: float) -> None:
-        askers = list(askers_on(self._desired, network_id))
+        askers = list(unlike_askers_on(self._desired, network_id))
         here = [(place, known) for place, known in self._known.items() if place.network_id == network_id]
         much = len(here) > MUCH
         for place, known in here:
@@ -334,17 +343,18 @@ class Resolver:
         current = {one.port.id: _addresses(one) for one in (router.ends if router else ()) if one.answers}
         for port_id, addresses in current.items():
             if before.get(port_id) != addresses:
-                self._announcing.add(port_id, (now + after for after in ANNOUNCE_AT))
+                self._announcing.add((id, port_id), (now + after for after in ANNOUNCE_AT))
         if current:
             self._announced[id] = current
         self._look_ahead(router.standbys if router else (), now)
 
     def _announce(self, now: float) -> None:
-        due = set(self._announcing.take(now))
-        for gateway in self._desired.gateways() if due else ():
-            if gateway.port.id in due and gateway.answers:
-                for packet in announcements(gateway):
-                    self._send(packet)
+        for router_id, port_id in self._announcing.take(now):
+            router = self._desired.router_that_is_up(router_id)
+            for gateway in router.ends if router else ():
+                if gateway.port.id == port_id and gateway.answers:
+                    for packet in announcements(gateway):
+                        self._send(packet)
 
 
 def _macs(gateway: Gateway | None) -> tuple[bytes, ...]:

@@ -1,6 +1,6 @@
 """Which networks routers have interfaces on and gateways to, looked up by network and by router."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Final, TypeVar
 
@@ -23,20 +23,14 @@ class Interfaces:
         self._on: defaultdict[str, set[str]] = defaultdict(set)  # network -> interfaces; gateways, floating IPs here
         self._of: defaultdict[tuple[str, str], set[str]] = defaultdict(set)  # fact, router -> ids
         self._router_of: dict[str, str] = {}
-        self.gateways: dict[str, GatewayPort] = {}  # all
         # interfaces for which this node may answer physical hosts: to take-over each is a gateway of its own router.
         # A value: another one is there when it changes
         self.on_wires: Mapping[str, GatewayPort] = {}
-        self.networks_of: defaultdict[str, Counter[str]] = defaultdict(Counter)  # router -> of its interfaces
         self._answering: dict[str, str] = {}  # interfaces for which this node may answer physical hosts -> their router
         self._outside: defaultdict[str, set[str]] = defaultdict(set)  # router -> gateways, floating IPs here
 
     def on(self, network_id: str) -> bool:
         return network_id in self._on
-
-    @property
-    def networks(self) -> frozenset[str]:
-        return frozenset(self._on)
 
     def routers_on(self, network_id: str) -> list[str]:
         return sorted({self._router_of[id] for id in self._on.get(network_id, ())})
@@ -62,19 +56,12 @@ class Interfaces:
 
     def changed(self, before: Object | None, after: Object | None) -> Iterator[tuple[Fact, object]]:
         if isinstance(before, RouterPort):
-            _count(self.networks_of, before, -1)
             self._answering.pop(before.id, None)
             if before.id in self.on_wires:
                 self.on_wires = {id: port for id, port in self.on_wires.items() if id != before.id}
-        if isinstance(after, RouterPort):
-            _count(self.networks_of, after, 1)
-            if self._node in after.order:
-                self._answering[after.id] = after.router_id
-                self.on_wires = {**self.on_wires, after.id: _as_gateway(after)}
-        if isinstance(before, GatewayPort):
-            self.gateways.pop(before.id, None)
-        if isinstance(after, GatewayPort):
-            self.gateways[after.id] = after
+        if isinstance(after, RouterPort) and self._node in after.order:
+            self._answering[after.id] = after.router_id
+            self.on_wires = {**self.on_wires, after.id: _as_gateway(after)}
         places: list[tuple[str, str]] = []
         for part in (before, after):
             if isinstance(part, RouterPort | GatewayPort):
@@ -123,12 +110,3 @@ def keep(found: defaultdict[_K, set[_V]], key: _K, one: _V, *, here: bool) -> No
         found[key].discard(one)
         if not found[key]:
             del found[key]
-
-
-def _count(networks_of: defaultdict[str, Counter[str]], port: RouterPort, step: int) -> None:
-    networks = networks_of[port.router_id]
-    networks[port.network_id] += step
-    if not networks[port.network_id]:
-        del networks[port.network_id]
-    if not networks:
-        del networks_of[port.router_id]

@@ -1,45 +1,101 @@
 """The routers of this node, as services work on them, for whoever asks between two refreshes: each packet that is
 handed up, each turn, each question to a next hop.
 
-A router's unit reads what its `LocalRouter` is made of.  So that is made once for each change, and kept until the unit
-is dirty.
+A router's unit makes its `LocalRouter`, and hands it out with the flows; while the unit is dirty it is made anew for
+who asks.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final
+from typing import Final, Generic, TypeVar
 
-from netweft.model import GatewayPort
+from netweft.model import GatewayPort, Router
 from netweft.reconcile.memo import Memo
-from netweft.services.kinds import Item, ItemKey
+from netweft.services.kinds import ROUTER, Item, ItemKey
 from netweft.services.l3.interfaces import Interfaces
 from netweft.services.l3.values import Gateway, Interface, LocalRouter
-from netweft.services.l3.watched_hops import WatchedHops
+from netweft.services.l3.watched_hops import WatchedHops, has_several
 from netweft.services.l3.wiring import local_router
 
 MOST_LOGGED: Final = 10_000
 
 
+T = TypeVar("T")
+
+
+class Listing(Generic[T]):
+    """What routers that are up have of a kind, by their ids in order.  Asked again, it costs what has changed.
+
+    of: what a router has of it.  may: whether it can have any, by what is told of it alone."""
+
+    def __init__(
+        self,
+        routers: "LocalRouters",
+        of: Callable[[LocalRouter], Iterable[T]],
+        may: Callable[[Router], bool] = lambda router: True,
+    ) -> None:
+        self._routers, self._of, self._may = routers, of, may
+        self._found: dict[str, tuple[T, ...]] = {}
+        self._version = self._looked_at = 0
+        self._all: list[T] = []
+
+    def __call__(self) -> list[T]:
+        version = self._routers.version
+        if version != self._version:
+            self._version = version
+            if self._look_again():
+                self._all = [one for id in sorted(self._found) for one in self._found[id]]
+        return self._all
+
+    def _look_again(self) -> bool:
+        """Whether any is otherwise."""
+        differs = False
+        for id in self._news():
+            differs |= self._look_at(id)
+        return differs
+
+    def _news(self) -> Iterable[str]:
+        forgotten = () if self._routers.remembers(self._looked_at) else tuple(self._found)
+        self._looked_at, changed = self._routers.changed(self._looked_at)
+        return {*changed, *self._routers.dirty(), *forgotten}
+
+    def _look_at(self, id: str) -> bool:
+        before, told = self._found.pop(id, ()), self._routers.told(id)
+        router = self._routers.get(id) if told and told.admin_state_up and self._may(told) else None
+        if found := tuple(self._of(router)) if router else ():
+            self._found[id] = found
+        return found != before
+
+
 class LocalRouters:
+    """gateways: of routers that are up, on this node; each floating IP with a MAC of its own is one, too.
+    standbys: likewise those that it may have to take over.
+    watching: those of the gateways by which next hops are watched.  sessions: of BFD, by gateways."""
+
     def __init__(self, memo: Memo[ItemKey, Item], interfaces: Interfaces, hops: WatchedHops) -> None:
         self._memo, self._interfaces, self._hops = memo, interfaces, hops
-        self._kept: dict[str, LocalRouter | None] = {}
         self._version = 0
         self._log: list[str] = []  # routers that were dirty
         self._logged = 0  # and so many before
-        self._listed: dict[str, tuple[int, list[Gateway]]] = {}
+        self.gateways = Listing(self, lambda router: router.ends)
+        self.standbys = Listing(self, lambda router: router.standbys)
+        self.with_watched = Listing(self, lambda router: (one for one in router.ends if one.watched), has_several)
+        self.sessions = Listing(
+            self,
+            lambda router: (one for gateway in router.gateways for one in gateway.sessions),
+            lambda told: bool(told.bfd),
+        )
 
     def forget_dirty(self) -> None:
         """Before they are rendered."""
-        dirty = self._dirty()
+        dirty = self.dirty()
         self._version += bool(dirty)
         self._log += dirty
         if len(self._log) > MOST_LOGGED:
             self._logged += len(self._log)
             self._log.clear()
-        for router_id in dirty:
-            self._kept.pop(router_id, None)
 
-    def _dirty(self) -> list[str]:
+    def dirty(self) -> list[str]:
+        """Those that the next refresh renders."""
         return [unit[1] for unit in self._memo.dirty if unit[0] == "router"]
 
     @property
@@ -48,43 +104,30 @@ class LocalRouters:
         self._version += any(unit[0] == "router" for unit in self._memo.dirty)
         return self._version
 
+    def remembers(self, since: int) -> bool:
+        """Whether it is known what has changed since then."""
+        return bool(since) and since >= self._logged
+
     def changed(self, since: int) -> tuple[int, Iterable[str]]:
         """The routers that may be otherwise since then, and when that is asked next; 0: all that are outside here."""
         at = since - self._logged
-        ids = self._log[at:] if since and at >= 0 else (*self._interfaces.outside_here, *self._log)
+        ids = self._log[at:] if self.remembers(since) else (*self._interfaces.outside_here, *self._log)
         return self._logged + len(self._log), dict.fromkeys(ids)
+
+    def told(self, router_id: str) -> Router | None:
+        """As the server has it."""
+        found: Router | None = self._memo.get(("router", router_id))
+        return found
 
     def get(self, router_id: str) -> LocalRouter | None:
         """As it is, or will be with the next refresh.  None as well for what makes no sense: its unit says so."""
-        if router_id in self._kept and self._memo.is_current(("router", router_id)):
-            return self._kept[router_id]
-        try:
-            found = local_router(self._memo, router_id)
-        except ValueError:
-            found = None
         if self._memo.is_current(("router", router_id)):
-            self._kept[router_id] = found
-        return found
-
-    def gateways(self) -> list[Gateway]:
-        """Of routers that are up, on this node; each floating IP with a MAC of its own is one, too."""
-        return self._all("ends", lambda router: router.ends)
-
-    def standbys(self) -> list[Gateway]:
-        """Likewise those that it may have to take over."""
-        return self._all("standbys", lambda router: router.standbys)
-
-    def _all(self, what: str, of: Callable[[LocalRouter], Iterable[Gateway]]) -> list[Gateway]:
-        version = self.version
-        found = self._listed.get(what)
-        if found is None or found[0] != version:
-            routers = map(self.get, self._interfaces.outside_here)
-            found = (
-                version,
-                [one for router in routers if router and router.router.admin_state_up for one in of(router)],
-            )
-            self._listed[what] = found
-        return found[1]
+            found = self._memo.desired.get((ROUTER, router_id))
+            return found if isinstance(found, LocalRouter) else None
+        try:
+            return local_router(self._memo, router_id)
+        except ValueError:
+            return None
 
     def candidate(self, port_id: str) -> Gateway | None:
         """One of either, whether or not its router is up."""

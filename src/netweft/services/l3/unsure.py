@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from netweft.model import GatewayPort, Object, Peer, Port, RouterPort
 from netweft.reconcile.memo import Fact, Reader
 from netweft.services.addresses import Prefix, within
+from netweft.services.l3.watch import Watched, of_domain
 from netweft.services.values import LocalNetwork
 
 
@@ -51,16 +52,21 @@ def _facts(port: Port | Peer) -> Iterator[Fact]:
 
 
 class Domains:
-    """Facts: ("domain", network) -> the other nodes that route into it, sorted: those with ports on a network that
-    routers join to it, and those with the routers' gateways, or that may have to take over."""
+    """What routers join.  Facts: ("domain", network) -> the other nodes that route into it, sorted: those with ports on
+    a network that routers join to it, and those with the routers' gateways, or that may have to take over.
 
-    def __init__(self) -> None:
+    node: this one.  watched: the nodes that it watches for gateways."""
+
+    def __init__(self, node: str) -> None:
+        self._node = node
+        self.watched = Watched(node)
         self._networks: defaultdict[str, Counter[str]] = defaultdict(Counter)  # router -> of its interfaces
         self._routers: defaultdict[str, Counter[str]] = defaultdict(Counter)  # network -> with interfaces on it
         self._gateways: defaultdict[str, Counter[str]] = defaultdict(Counter)  # router -> nodes
         self._hosts: dict[str, tuple[str, ...]] = {}
         self._said: dict[str, tuple[str, ...]] = {}
-        self._dirty: set[str] = set()
+        self._dirty: set[str] = set()  # networks
+        self._dirty_routers: set[str] = set()
 
     def changed(self, before: Object | None, after: Object | None) -> Iterator[tuple[Fact, object]]:
         """What follows is said by `refresh`."""
@@ -69,10 +75,13 @@ class Domains:
                 _count(self._networks, port.router_id, port.network_id, step)
                 _count(self._routers, port.network_id, port.router_id, step)
                 self._dirty |= {port.network_id, *self._networks.get(port.router_id, ())}
+                self._dirty_routers.add(port.router_id)
+                on_a_wire = port.order if step > 0 and self._node in port.order else ()
+                self.watched.want(port.id, frozenset(on_a_wire))
             elif isinstance(port, GatewayPort):
                 for host in port.order:
                     _count(self._gateways, port.router_id, host, step)
-                self._dirty.update(self._networks.get(port.router_id, ()))
+                self._dirty_routers.add(port.router_id)
         yield from ()
 
     def has_hosts(self, network_id: str, hosts: Iterable[str]) -> None:
@@ -84,13 +93,14 @@ class Domains:
             if not found:
                 del self._hosts[network_id]
 
-    def refresh(self, node: str) -> Iterator[tuple[Fact, object]]:
-        while self._dirty:
-            networks, routers = self._joined(self._dirty.pop())
-            self._dirty -= networks
-            hosts = {host for id in networks for host in self._hosts.get(id, ())}
-            hosts |= {host for id in routers for host in self._gateways.get(id, ())}
-            found = tuple(sorted(hosts - {"", node}))
+    def refresh(self) -> Iterator[tuple[Fact, object]]:
+        for networks, routers in self._changed_domains():
+            users = {host for id in networks for host in self._hosts.get(id, ())}
+            able = {host for id in routers for host in self._gateways.get(id, ())}
+            watched = of_domain(self._node, able, users)
+            for router_id in routers:
+                self.watched.want(router_id, watched)
+            found = tuple(sorted((users | able) - {"", self._node}))
             for network_id in sorted(networks):
                 here = found if network_id in self._routers else ()
                 if here != self._said.get(network_id, ()):
@@ -98,6 +108,18 @@ class Domains:
                     self._said[network_id] = here
                     if not here:
                         del self._said[network_id]
+
+    def _changed_domains(self) -> Iterator[tuple[set[str], set[str]]]:
+        """Networks and routers.  A router without interfaces is one by itself; so is one that is gone."""
+        for router_id in self._dirty_routers:
+            self._dirty.update(self._networks.get(router_id, ()))
+        while self._dirty:
+            networks, routers = self._joined(self._dirty.pop())
+            self._dirty -= networks
+            self._dirty_routers -= routers
+            yield networks, routers
+        while self._dirty_routers:
+            yield set(), {self._dirty_routers.pop()}
 
     def _joined(self, network_id: str) -> tuple[set[str], set[str]]:
         """The networks that routers join to this one, itself among them, and these routers."""

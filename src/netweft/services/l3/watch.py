@@ -2,15 +2,16 @@
 
 A session is a tunnel port of its own to one node, since the ports of the overlay lead to all.  Its key is 0, which no
 network has, so that it takes nothing else out of the overlay.  Who may have to take over, and who uses them, watch each
-other: what `watched` says here of another node, it says there of this one.
+other: what `of_domain` says here of another node, it says there of this one.
 """
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from netweft.dataplane.ovsdb.rows import PortRow
-from netweft.model import GatewayPort, Node
+from netweft.model import Node
 from netweft.services.addresses import endpoint
 from netweft.services.l2.bridges import port_row, port_type, speaks_bfd
 from netweft.services.values import HostFacts
@@ -34,45 +35,41 @@ def session(here: HostFacts, there: Node, *, cut: bool) -> PortRow | None:
     return speaks_bfd(row, here.bfd_interval, **({"cpath_down": "true"} if cut else {}))
 
 
-def watched(
-    node: str,
-    gateways: Iterable[GatewayPort],
-    networks_of: Mapping[str, Collection[str]],
-    hosts_on: Mapping[str, Collection[str]],
-    on_wires: Iterable[Collection[str]] = (),
-) -> frozenset[str]:
-    """networks_of: routers' interfaces.  hosts_on: where networks' ports are, elsewhere.  on_wires: the orders of nodes
-    that answer physical hosts, which only watch each other."""
-    found = set[str]().union(*(hosts for hosts in on_wires if node in hosts))
-    orders: dict[str, set[str]] = {}
-    for gateway in gateways:
-        orders.setdefault(gateway.router_id, set()).update(gateway.order)
-    for routers, networks in domains(networks_of, orders):
-        able = set().union(*(orders.get(router, ()) for router in routers))
-        if len(able) > 1:
-            users = set().union(*(hosts_on.get(network, ()) for network in networks))
-            found |= able | users if node in able else able
-    return frozenset(found - {node, ""})
+def of_domain(node: str, able: Collection[str], users: Iterable[str]) -> frozenset[str]:
+    """Whom this node watches for routers that hang together.  able: who has their gateways or may take over; users: who
+    has ports on their networks."""
+    if len(able) < 2:
+        return frozenset()
+    return frozenset((*able, *users) if node in able else able)
 
 
-def domains(
-    networks_of: Mapping[str, Collection[str]], routers: Iterable[str]
-) -> Iterator[tuple[frozenset[str], frozenset[str]]]:
-    """Routers and networks that hang together.  routers: which to begin with; each is in one domain."""
-    routers_on: dict[str, set[str]] = {}
-    for router, networks in networks_of.items():
-        for network in networks:
-            routers_on.setdefault(network, set()).add(router)
-    seen: set[str] = set()
-    for start in sorted(set(routers)):
-        if start in seen:
-            continue
-        together, reached, ahead = {start}, set[str](), [start]
-        while ahead:
-            for network in set(networks_of.get(ahead.pop(), ())) - reached:
-                reached.add(network)
-                new = routers_on[network] - together
-                together |= new
-                ahead += new
-        seen |= together
-        yield frozenset(together), frozenset(reached)
+class Watched:
+    """Which nodes this one watches, and for how many: routers with theirs, interfaces on wires."""
+
+    def __init__(self, node: str) -> None:
+        self._but = {node, ""}
+        self._wanted: dict[str, frozenset[str]] = {}
+        self._times: Counter[str] = Counter()
+        self._changed: set[str] = set()
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        return frozenset(self._times)
+
+    def want(self, id: str, hosts: frozenset[str]) -> None:
+        """hosts: all that are watched for it from now on."""
+        before, now = self._wanted.pop(id, frozenset()), hosts - self._but
+        if now:
+            self._wanted[id] = now
+        for one in (now - before, before - now):
+            for host in one:
+                self._times[host] += 1 if host in now else -1
+                if self._times[host] == (1 if host in now else 0):
+                    self._changed.add(host)
+                if not self._times[host]:
+                    del self._times[host]
+
+    def take_changed(self) -> list[tuple[str, bool]]:
+        """Those that may be watched otherwise than when this was asked last, and whether they are."""
+        changed, self._changed = sorted(self._changed), set()
+        return [(host, host in self._times) for host in changed]

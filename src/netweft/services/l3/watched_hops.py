@@ -36,6 +36,11 @@ def several(router: Router) -> frozenset[Prefix]:
     return frozenset(prefix(route.nexthop) for route in router.routes if times[route.destination] > 1)
 
 
+def has_several(router: Router) -> bool:
+    """Whether next hops outside may be watched for it."""
+    return bool(several(router)) or bool(router.ecmp and router.extra_gateways)
+
+
 class WatchedHops:
     """Facts: ("several", network) -> next hops that are one of several of a router with an interface there, sorted;
     ("holder", network, next hop) -> the key of who has that address."""

@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tests.unit.agent.l3.failover_world import EXTERNAL, PORT, in_own_time
+from tests.unit.agent.l3.failover_world import in_own_time
 
 from netweft.agent.desired import Desired
 from netweft.agent.l3.bfd_watch import SETTLING, BfdWatch
 from netweft.services.addresses import prefix
-from netweft.services.l3.values import BfdSession, Gateway
+from netweft.services.l3.values import BfdSession
 
 SESSION = BfdSession(prefix("203.0.113.1"), "203.0.113.5", "br-int", "hop-1", "hop-1p")
 
@@ -27,9 +27,8 @@ class World(Desired):
     def routers(self) -> int:
         return int(self.wanted)
 
-    def gateways(self) -> list[Gateway]:
-        sessions = (SESSION,) if self.wanted else ()
-        return [Gateway(port=PORT, network=EXTERNAL, zone=1, on_link=(), next_hops=(), sessions=sessions)]
+    def bfd_sessions(self) -> list[BfdSession]:
+        return [SESSION] if self.wanted else []
 
     def see_session(self, session: BfdSession, ofport: int | None, *, down: bool) -> None:
         self.seen.append((ofport, down))

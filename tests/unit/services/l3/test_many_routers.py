@@ -28,7 +28,8 @@ def here(monkeypatch: pytest.MonkeyPatch) -> tuple[Region, LocalRouters, list[st
         worked_out.append(id)
         return local_router(read, id)
 
-    monkeypatch.setattr("netweft.services.l3.local_routers.local_router", counted)
+    for place in ("l3.local_routers", "units"):
+        monkeypatch.setattr(f"netweft.services.{place}.local_router", counted)
     return region, region.nodes["hv1"].rendering.routers, worked_out
 
 

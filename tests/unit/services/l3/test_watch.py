@@ -1,12 +1,16 @@
 """Who watches whom: whoever may take over and whoever uses it, both ways; nobody where there is nothing to choose."""
 
+from collections.abc import Mapping, Set
+from typing import TypeAlias
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from netweft.model import GatewayPort, Node
-from netweft.services.l3.watch import interface_to, session, watched
+from netweft.model import GatewayPort, Node, RouterPort
+from netweft.services.l3.unsure import Domains
+from netweft.services.l3.watch import interface_to, session
 from netweft.services.values import HostFacts
 
 HOSTS, ROUTERS, NETWORKS = [f"hv{n}" for n in range(6)], ["r1", "r2", "r3"], ["n1", "n2", "n3", "n4"]
@@ -20,24 +24,59 @@ def gateway(router: str, order: list[str]) -> GatewayPort:
     return GatewayPort(id=f"p{router}", network_id="ext", mac_address=mac, router_id=router, hosts=tuple(order))
 
 
-@given(
+def interface(router: str, network: str) -> RouterPort:
+    return RouterPort(id=f"{router} {network}", network_id=network, router_id=router, mac_address="02:00:00:00:00:02")
+
+
+class Sight:
+    """What one node is told, and whom it watches for it."""
+
+    def __init__(self, node: str) -> None:
+        self.domains = Domains(node)
+        self.gateways: dict[str, GatewayPort] = {}
+        self.interfaces: dict[tuple[str, str], RouterPort] = {}
+
+    def told(
+        self, order: Mapping[str, list[str]], networks_of: Mapping[str, Set[str]], hosts_on: Mapping[str, Set[str]]
+    ) -> frozenset[str]:
+        """All of it; what was told before and is not named holds no longer."""
+        gateways = {router: gateway(router, hosts) for router, hosts in order.items() if hosts}
+        wanted = {(router, network) for router, networks in networks_of.items() for network in networks}
+        for router in self.gateways.keys() | gateways.keys():
+            list(self.domains.changed(self.gateways.get(router), gateways.get(router)))
+        for key in self.interfaces.keys() ^ wanted:
+            before, after = self.interfaces.pop(key, None), interface(*key) if key in wanted else None
+            list(self.domains.changed(before, after))
+            if after:
+                self.interfaces[key] = after
+        self.gateways = gateways
+        for network in NETWORKS:
+            self.domains.has_hosts(network, hosts_on.get(network, ()))
+        list(self.domains.refresh())
+        return self.domains.watched.hosts
+
+
+regions = st.tuples(
     st.fixed_dictionaries(dict.fromkeys(ROUTERS, orders)),
     st.fixed_dictionaries(dict.fromkeys(ROUTERS, some_networks)),
     st.fixed_dictionaries(dict.fromkeys(NETWORKS, st.sets(st.sampled_from(HOSTS)))),
 )
-def test_both_ends_have_a_session(
-    order: dict[str, list[str]], networks_of: dict[str, set[str]], hosts_on: dict[str, set[str]]
-) -> None:
+_Region: TypeAlias = tuple[dict[str, list[str]], dict[str, set[str]], dict[str, set[str]]]
+
+
+@given(regions)
+def test_both_ends_have_a_session(region: _Region) -> None:
     """Each sees the networks that it is led to, and other nodes' ports on them."""
+    order, networks_of, hosts_on = region
     sees = {}
     for node in HOSTS:
         own = {network for network in NETWORKS if node in hosts_on[network]}
         known = {router for router in ROUTERS if networks_of[router] & own or node in order[router]}
         while more := {r for r in ROUTERS for k in known if networks_of[r] & networks_of[k]} - known:
             known |= more
-        gateways = [gateway(router, order[router]) for router in sorted(known) if order[router]]
         elsewhere = {network: hosts_on[network] - {node} for network in NETWORKS}
-        sees[node] = watched(node, gateways, {router: networks_of[router] for router in known}, elsewhere)
+        there = {router: networks_of[router] for router in sorted(known)}
+        sees[node] = Sight(node).told({router: order[router] for router in there}, there, elsewhere)
     for one in HOSTS:
         for other in HOSTS:
             assert (other in sees[one]) == (one in sees[other]), (one, other)
@@ -48,8 +87,30 @@ def test_both_ends_have_a_session(
                 assert sees[one] >= set(candidates) - {one}
 
 
+@given(st.lists(regions, min_size=2, max_size=4))
+def test_who_is_watched_is_what_holds_now(regions: list[_Region]) -> None:
+    """Whatever was told before: routers that came to hang together, and parted."""
+    sight = Sight("hv0")
+    before: dict[str, bool] = {}
+    for region in regions:
+        found = sight.told(*region)
+        assert found == Sight("hv0").told(*region)
+        before |= dict(sight.domains.watched.take_changed())
+        assert {host for host, is_watched in before.items() if is_watched} == found, "each change is told"
+
+
 def test_where_one_alone_can_nobody_is_watched() -> None:
-    assert watched("hv0", [gateway("r1", ["hv1"])], {"r1": ["n1"]}, {"n1": ["hv1", "hv2"]}) == frozenset()
+    assert Sight("hv0").told({"r1": ["hv1"]}, {"r1": {"n1"}}, {"n1": {"hv1", "hv2"}}) == frozenset()
+
+
+def test_who_answers_on_a_wire_watches_who_may() -> None:
+    domains, port = Domains("hv0"), replace(interface("r1", "n1"), hosts=("hv0", "hv1"))
+    list(domains.changed(None, port))
+    assert domains.watched.hosts == {"hv1"}
+    list(domains.changed(port, replace(port, hosts=("hv1", "hv2"))))
+    assert not domains.watched.hosts, "nor who only sends there"
+    list(domains.changed(port, None))
+    assert domains.watched.take_changed() == [("hv1", False)]
 
 
 HERE = HostFacts(name="hv0", tunnel_ip="198.18.0.1", tunnel_types=("gre", "vxlan"))
