@@ -3,10 +3,12 @@
 Each fault is one declaration: what it is, the code that has to come first, how it is made and undone.
 docs/trace-tried.md has them with those of the rows (tests/unit/control/trace/test_way.py)."""
 
+import base64
 import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from itertools import permutations
 from typing import Any, NamedTuple
@@ -330,3 +332,54 @@ def test_explain_asks_the_node_too(lab: Lab, stage: Stage) -> None:
     with nic(vm_of("two"), "eth0", "down")(lab, stage):
         until(lambda: codes(told()) == ["vm-link-down"], "its NIC is down")
         assert not told()["works"]
+
+
+# -- real packets
+
+
+def caught(lab: Lab, stage: Stage, frm: str, to: str, **more: Any) -> dict[str, Any]:
+    """What a live trace tells, while the first VM pings the other's address."""
+    target = stage.vms[to].nic.address
+    with ThreadPoolExecutor(1) as waiting:
+        told = waiting.submit(trace, lab, frm, to, live={"seconds": 2 * PATIENCE, **more})
+        while not told.done():
+            lab.ping(stage.vms[frm], target, seconds=1)
+        return told.result()
+
+
+def test_the_next_real_packet_is_caught_at_both_ends(lab: Lab, stage: Stage) -> None:
+    """Over the overlay and a router; the packets are those that the VMs see, and nothing is left behind."""
+    assert lab.ping(stage.vms["one"], stage.vms["red"].nic.address)
+    before = lab.flows("hv1", "br-int")
+    told = caught(lab, stage, "one", "red", capture=True)
+    live = told["live"]
+    assert (told["passes"], live["caught"], live["arrived"], live["lost"]) == (True, 1, True, 0)
+    assert [(one["host"], one["out"], one["tunnel"]) for one in live["seen"]] == [
+        ("hv1", False, None), ("hv1", True, "vxlan"), ("hv3", False, "vxlan"), ("hv3", True, None),
+    ]  # fmt: skip
+    assert [one["ttl"] for one in live["seen"]] == [64, 63, 63, 63]
+    ports = [stage.vms[name].port_id for name in ("one", "red")]
+    assert [one["port_id"] for one in live["packets"]] == ports
+    frames = [base64.b64decode(one["data"]) for one in live["packets"]]
+    assert frames[0][6:12].hex(":") == stage.vms["one"].nic.mac
+    assert frames[1][:6].hex(":") == stage.vms["red"].nic.mac
+    assert lab.flows("hv1", "br-int") == before
+
+
+def test_the_next_dropped_packet_is_caught_and_told_why(lab: Lab, stage: Stage) -> None:
+    with lab.cloud() as cloud:
+        (port,) = cloud.list("ports", name="red")
+        empty = cloud.create("security-groups", name="nothing comes in")
+        cloud.update("ports", port["id"], {"security_groups": [empty["id"]]})
+    try:
+        until(lambda: not lab.ping(stage.vms["one"], stage.vms["red"].nic.address, seconds=1), "nothing comes in")
+        told = caught(lab, stage, "one", "red", dropped=True)
+        assert (told["passes"], told["live"]["arrived"], codes(told)[0]) == (False, False, "no-rule-lets-it-in")
+        assert [one["host"] for one in told["live"]["seen"]] == ["hv1", "hv1", "hv3"], "it reaches the node"
+        assert told["live"]["dropped_by"]["host"] == "hv3"
+        assert told["live"]["dropped_by"]["bridge"] == "br-int"
+    finally:
+        with lab.cloud() as cloud:
+            cloud.update("ports", port["id"], {"security_groups": port["security_groups"]})
+            cloud.delete("security-groups", empty["id"])
+    nothing_is_said(lab, "one", "red")

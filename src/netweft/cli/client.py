@@ -67,11 +67,12 @@ class Client:
         for http in self._clients.values():
             http.close()
 
-    def call(self, method: str, path: str, body: Any = None) -> Any:
-        """The answer's JSON, or None.  `path` is from the server's root.  Raises CommandError."""
+    def call(self, method: str, path: str, body: Any = None, seconds: float = 0.0) -> Any:
+        """The answer's JSON, or None.  `path` is from the server's root.  seconds: that the server waits for something.
+        Raises CommandError."""
         if not self._token:
             self._log_in()
-        answer = self._send(method, self._root + path, body, {"X-Auth-Token": self._token})
+        answer = self._send(method, self._root + path, body, {"X-Auth-Token": self._token}, seconds)
         return answer.json() if answer.content else None
 
     def _log_in(self) -> None:
@@ -89,9 +90,10 @@ class Client:
             )
         return self._clients[encrypted]
 
-    def _send(self, method: str, url: str, body: Any, headers: dict[str, str]) -> httpx.Response:
+    def _send(self, method: str, url: str, body: Any, headers: dict[str, str], seconds: float = 0.0) -> httpx.Response:
         try:
-            answer = self._http(url).request(method, url, json=body, headers=headers)
+            timeout = TIMEOUT_SECONDS + seconds
+            answer = self._http(url).request(method, url, json=body, headers=headers, timeout=timeout)
         except httpx.HTTPError as error:
             raise CommandError(f"{method} {url}: {error}") from error
         if answer.is_error:

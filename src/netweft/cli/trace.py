@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from netweft.cli import live
 from netweft.cli.client import Client
 from netweft.cli.errors import CommandError
 from netweft.cli.explain import NoAnswer, printable
@@ -25,6 +26,7 @@ _WORDS = {True: "it passes", False: "it does not pass", None: "not found out whe
 @click.option("--source-address", default="", help="another address than the port's own")
 @click.option("--size", type=click.IntRange(0, 65535), default=0, help="of the packet, with its IP header")
 @click.option("--probe", is_flag=True, help="send a packet at the port FROM, where all else lets it pass")
+@live.options
 @click.option("--reply", is_flag=True, help="show the way of the answer, too")
 @click.option("--flows", is_flag=True, help="show the flows that it meets in Open vSwitch (for who sees agents)")
 @click.option(
@@ -42,15 +44,18 @@ def trace(
     source_address: str,
     size: int,
     what_if: Path | None,
+    pcap: Path | None,
     *,
     probe: bool,
     reply: bool,
     flows: bool,
     as_json: bool,
+    **waits: Any,
 ) -> int:
     """Say whether a packet gets from FROM to TO and its answer back, and everything that is in its way.
 
     FROM and TO are the name or id of a port, the id of a server with one port, an address, a floating IP, or `outside`.
+    With --live the next real packet that matches is waited for, and is what is told about.
     Ends with 0 if it passes, 1 if it does not, 2 if that could not be found out.  Needs OS_* variables, as in the
     server's admin-openrc.
     """
@@ -61,8 +66,10 @@ def trace(
     try:
         if what_if is not None:
             asked["what_if"] = _read(what_if)
-        with Client.from_environment() as client:
-            told = client.call("POST", PATH, {"trace": asked})["trace"]
+        asked |= live.asked(pcap, **waits)
+        with live.written(pcap) as write, Client.from_environment() as client:
+            told = client.call("POST", PATH, {"trace": asked}, live.seconds(asked))["trace"]
+            write(told)
     except CommandError as error:
         raise NoAnswer(str(error)) from None
     lines = [json.dumps(told, indent=2)] if as_json else map(printable, text(told, reply=reply, flows=flows))
@@ -79,6 +86,7 @@ def _read(path: Path) -> Any:
 
 def text(told: Mapping[str, Any], *, reply: bool, flows: bool) -> Iterator[str]:
     yield f"{_end(told['from'])} -> {_end(told['to'])}: {_WORDS[told['passes']]}"
+    yield from live.text(told)
     directions = ["forward", *(["return"] if reply else [])]
     for direction in directions:
         if told[direction]:

@@ -8,6 +8,7 @@ from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
 
+from netweft.wire.watched import Caught, Watch
 from netweft.wire.wired import Wiring
 
 MAX_ANSWER_BYTES: Final = 256 * 1024
@@ -48,7 +49,7 @@ class Ask(Struct, frozen=True, kw_only=True, tag="ask", omit_defaults=True):
     """port_id: from where the packet starts, or what is asked about where there is none.
     network_id: else, the network that it comes in for, by the wire or, with tunnel_src, out of a tunnel from there.
     reply: it answers what was let through before.  also: other ports of which the node says how they are.
-    probe: nothing else is asked.  wiring: nothing but how the port is wired."""
+    probe, watch: nothing else is asked.  wiring: nothing but how the port is wired."""
 
     id: str
     port_id: str = ""
@@ -58,6 +59,7 @@ class Ask(Struct, frozen=True, kw_only=True, tag="ask", omit_defaults=True):
     reply: bool = False
     also: tuple[str, ...] = ()
     probe: Probe | None = None
+    watch: Watch | None = None
     wiring: bool = False
 
 
@@ -127,6 +129,7 @@ class Answer(Struct, frozen=True, kw_only=True, tag="answer", omit_defaults=True
     interfaces: tuple[Interface, ...] = ()
     tracked: tuple[str, ...] = ()
     seen: tuple[str, ...] = ()
+    caught: Caught | None = None
     wiring: Wiring | None = None
 
 

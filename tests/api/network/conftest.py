@@ -100,7 +100,10 @@ class Client:
         coming: list[Message] = [{"type": "http.request", "body": content}]
 
         async def receive() -> Message:
-            return coming.pop() if coming else {"type": "http.disconnect"}
+            if not coming:  # there is no more, and who asks waits
+                await asyncio.sleep(0)
+                return {"type": "http.disconnect"}
+            return coming.pop()
 
         async def send(message: Message) -> None:
             said.append(message)

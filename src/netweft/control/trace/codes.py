@@ -155,6 +155,13 @@ PROBE_LOST = operators(
     "tcpdump -eni {interface}  # on {host}, and look at what is between the hosts: cables, switches, MTU, firewalls",
 )
 
+LIVE_LOST = operators(
+    "packet-lost",
+    "A real packet that was caught has not arrived, and nothing else says why: it was in the way for a moment, or is"
+    " between the hosts.",
+    "tcpdump -eni {interface}  # on {host}, and look at what is between the hosts: cables, switches, MTU, firewalls",
+)
+
 CODES = tuple(value for value in list(globals().values()) if isinstance(value, Code))
 PACKET = (
     NO_RULE_OUT, NO_RULE_IN, NO_GROUP, SPOOFED, NO_COMMON_VERSION, SUBNET_NO_GATEWAY, GATEWAY_NOBODYS, NO_ROUTE,

@@ -4,6 +4,7 @@ Nothing is changed.  What its caller does not see is not there for it (`visible`
 whoever asks, and told about to nobody but those who see agents.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -22,6 +23,11 @@ from netweft.api.resources.explain import described
 from netweft.api.resources.explain.asked import Asks
 from netweft.api.resources.explain.explain import Lags
 from netweft.api.resources.trace import ends, told, visible, what_if
+from netweft.api.resources.trace.live import told as live_told
+from netweft.api.resources.trace.live.plan import Plan, plan
+from netweft.api.resources.trace.live.told import Lived, of_packet
+from netweft.api.resources.trace.live.waiting import Gone, Waiting
+from netweft.api.resources.trace.live.wanted import Live
 from netweft.api.resources.trace.lower import NOT_ASKED, Lower, Nodes
 from netweft.api.resources.trace.wanted import OUTSIDE, Wanted, address_of, number_of, parse
 from netweft.api.running import Run
@@ -83,19 +89,64 @@ class Trace:
         self._down_seconds, self._lags = settings.agent_down_seconds, lags
         self._store, self._run = store, Run(store)
         self._nodes = Nodes(asks, self._host_at)
+        self._waiting = Waiting(asks) if asks is not None else None
 
     def routes(self, gate: Gate) -> list[BaseRoute]:
         return [Route("/v2.0/netweft/trace", gate(self.trace), methods=["POST"])]
 
     async def trace(self, request: Request, context: Context) -> Response:
         wanted = parse(await request.body())
+        if wanted.live is not UNSET:
+            return json_response({"trace": await self._live(context, wanted, wanted.live, request.is_disconnected)})
+        return json_response({"trace": await self.traced(context, wanted)})
+
+    async def traced(self, context: Context, wanted: Wanted) -> Object:
         suppose = what_if.parse(wanted.what_if) if wanted.what_if is not UNSET else what_if.WhatIf()
-        traced = await self._run.read_much(self._by_rows, context, wanted, suppose, self._lags())
-        lower = NOT_ASKED
-        if wanted.what_if is UNSET:
-            ways = (traced.begun, traced.there, traced.back)
-            lower = await self._nodes.look(context.user_id, traced.seen, *ways, probes=traced.probes)
-        return json_response({"trace": self._told(context, traced, lower)})
+        traced = await self._rows(context, wanted, suppose)
+        lower = await self._lower(context, traced) if wanted.what_if is UNSET else NOT_ASKED
+        return self._told(context, traced, lower)
+
+    async def _rows(self, context: Context, wanted: Wanted, suppose: what_if.WhatIf) -> Traced:
+        return await self._run.read_much(self._by_rows, context, wanted, suppose, self._lags())
+
+    async def _lower(self, context: Context, traced: Traced) -> Lower:
+        ways = (traced.begun, traced.there, traced.back)
+        return await self._nodes.look(context.user_id, traced.seen, *ways, probes=traced.probes)
+
+    # -- of a real packet
+
+    async def _live(self, context: Context, wanted: Wanted, asked: Live, gone: Gone) -> Object:
+        """What is waited for is what the rows let come; what is traced then is the packet that came."""
+
+        def look() -> tuple[Traced, Plan | None]:
+            traced = self._by_rows(context, wanted, what_if.WhatIf(), self._lags())
+            return traced, self._plan(context, wanted, traced)
+
+        async def replan() -> Plan | None:
+            return (await self._run.read_much(look))[1]
+
+        traced, plan = await self._run.read_much(look)
+        began, found = time.monotonic(), None
+        if plan is not None and self._waiting is not None:
+            found = await self._waiting.catch(context.project_id or "", asked, plan, replan, gone)
+        waited = time.monotonic() - began
+        if found is not None and found.fates:
+            its = of_packet(wanted, found.fates[0].sent.frame, outside=traced.frm.kind in (OUTSIDE, ends.ADDRESS))
+            traced = await self._rows(context, its, what_if.WhatIf())
+        return self._told(context, traced, await self._lower(context, traced), Lived(asked, found, waited))
+
+    def _plan(self, context: Context, wanted: Wanted, traced: Traced) -> Plan | None:
+        """Raises PolicyNotAuthorized where no packet of the two ends is the caller's to see."""
+        ports = [traced.begun.start.port if traced.begun.start else None, traced.begun.target, traced.there.at]
+        policy = self._policies["ports"]
+        with self._store.read() as tx:
+            there = [found for one in ports if one and (found := tx.get("ports", one["id"])) is not None]
+            mine = {one["id"] for one in there if policy.allows(tx, context, "update_port", one)}
+            if there and not mine:
+                policy.require(tx, context, "update_port", there[0])
+        if not mine:
+            raise HTTPBadRequest("Packets are caught at ports: one of the ends is a port")
+        return plan(traced.seen, traced.begun, traced.there, mine, wanted.source_port or 0)
 
     async def _host_at(self, tunnel_address: str) -> str:
         """Nodes say the address: it may be none."""
@@ -195,7 +246,7 @@ class Trace:
 
     # -- the answer
 
-    def _told(self, context: Context, traced: Traced, lower: Lower) -> Object:
+    def _told(self, context: Context, traced: Traced, lower: Lower, lived: Lived | None = None) -> Object:
         sees_nodes = may(context, "get_agent")
         packet = traced.begun.packet
         ways = [traced.there, traced.back]
@@ -205,25 +256,40 @@ class Trace:
             for direction, (layer, one) in lower.findings
         ]
         findings = _once([*traced.findings, *below])
+        if lived is not None:
+            findings = self._of_live(traced, lived, findings, sees_nodes=sees_nodes)
         shown = [told.way(self._types, one, sees_nodes=sees_nodes) if one else None for one in ways]
         unseen = [*lower.there.unseen, *lower.back.unseen]
         unseen += [f"probe: {lower.probed.why}"] if lower.probed and lower.probed.why else []
-        passes = told.passes(ways, findings)
+        unseen += live_told.unseen(lived.found) if lived else []
+        passes = lived.arrived if lived and lived.found else told.passes(ways, findings)
         return {
             "from": traced.frm.said(),
             "to": traced.to.said(),
             "packet": packet._asdict() if packet else None,
-            "passes": None if passes and unseen else passes,
+            "passes": None if passes and unseen and not (lived and lived.found) else passes,
             "parts_at": next((one["layer"] for one in findings if one["blocks"]), None),
             "findings": findings,
             "assumptions": list(dict.fromkeys(assumed)),
             "forward": shown[0],
             "return": shown[1],
             "probe": told.probe(lower, sees_nodes=sees_nodes),
+            "live": lived.told(lower, sees_nodes=sees_nodes) if lived else None,
             "layers": told.layers(ways, lower),
             "nodes": told.nodes(lower) if sees_nodes else [],
             "unseen": list(dict.fromkeys(unseen)) if sees_nodes else ["openvswitch"] if unseen else [],
         }
+
+    def _of_live(self, traced: Traced, lived: Lived, findings: list[Object], *, sees_nodes: bool) -> list[Object]:
+        """What has arrived was stopped by nothing: it is of a connection that was there before, or nodes are behind."""
+        if lived.arrived:
+            return [one for one in findings if not one["blocks"]]
+        about = traced.begun.start.port if traced.begun.start else None
+        lost = live_told.finding(lived.found, about or traced.begun.target)
+        if lost is None or any(one["blocks"] for one in findings):
+            return findings
+        its = told.finding(self._types, lost, layer="packet", direction=FORWARD, sees_nodes=sees_nodes)
+        return [its, *findings]
 
 
 def replace_end(end: ends.End, id: str) -> ends.End:

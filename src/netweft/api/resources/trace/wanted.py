@@ -7,6 +7,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from netweft.api.encoding import Malformed, decode
 from netweft.api.faults import HTTPBadRequest
+from netweft.api.resources.trace.live.wanted import Live
 from netweft.control.trace.packet import WITH_PORTS, protocol_number
 
 OUTSIDE: Final = "outside"
@@ -18,7 +19,8 @@ MOST_SUPPOSED = 20  # rules and routes that are not there yet
 class Wanted(Struct, frozen=True, forbid_unknown_fields=True, rename={"from_": "from"}):
     """from_, to: the name or id of a port, an address, a floating IP, or `outside`.  source_address: another than the
     port's own.  size: of the packet in bytes, with its IP header.  probe: a packet is sent, where all lets it pass.
-    what_if: rules and routes as if they were there: then nothing but rows is looked at."""
+    what_if: rules and routes as if they were there: then nothing but rows is looked at.
+    live: a real packet is waited for, and is what is traced."""
 
     from_: str
     to: str
@@ -29,6 +31,7 @@ class Wanted(Struct, frozen=True, forbid_unknown_fields=True, rename={"from_": "
     size: int = 0
     probe: bool = False
     what_if: dict[str, Any] | UnsetType = UNSET
+    live: Live | UnsetType = UNSET
 
 
 class Body(Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,6 +61,10 @@ def parse(data: bytes) -> Wanted:
         raise HTTPBadRequest(f"{wanted.protocol} needs a port")
     if wanted.source_address and address_of(wanted.source_address) is None:
         raise HTTPBadRequest("source_address is no IP address")
+    if wanted.live is not UNSET:
+        if wanted.probe or wanted.what_if is not UNSET:
+            raise HTTPBadRequest("live: a real packet goes with neither probe nor what_if")
+        wanted.live.check()
     return wanted
 
 
