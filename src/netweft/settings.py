@@ -28,6 +28,14 @@ MetricsListen: TypeAlias = Annotated[
         " unix:/PATH; none: nowhere"
     ),
 ]
+OtlpEndpoint: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern=r"^(https?://[^/@]+(/[^@]*)?)?$",
+        description="OpenTelemetry collector that spans go to by OTLP: http://HOST:4318; empty: as OTEL_EXPORTER_OTLP_*"
+        " in the environment say, or nowhere",
+    ),
+]
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
 
 
@@ -125,6 +133,7 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         int, Meta(gt=0, description="from one address, or /64 of IPv6; behind a proxy that is all of them")
     ] = 256
     metrics_listen: MetricsListen = ()
+    otlp_endpoint: OtlpEndpoint = ""
     log_level: Annotated[LogLevel, Meta(description="debug, info, warning or error")] = "info"
 
     def __repr__(self) -> str:
@@ -201,6 +210,7 @@ class AgentSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         bool, Meta(description="vswitchd forwards nothing after a restart until flows are back")
     ] = True
     metrics_listen: MetricsListen = ()
+    otlp_endpoint: OtlpEndpoint = ""
     log_level: Annotated[LogLevel, Meta(description="debug, info, warning or error")] = "info"
 
     def __repr__(self) -> str:

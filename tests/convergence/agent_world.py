@@ -12,7 +12,7 @@ from netweft.agent.host.links import LinksSide
 from netweft.agent.host.ovs import OvsSide
 from netweft.agent.host.shaping import ShapingSide
 from netweft.agent.loop import Agent
-from netweft.agent.sync import changes_by
+from netweft.agent.sync import NO_CAUSES, changes_by
 from netweft.dataplane.host.values import Guarantee
 from netweft.dataplane.openflow.client import OpenFlowConnection
 from netweft.dataplane.openflow.conntrack import Connections
@@ -31,6 +31,7 @@ from netweft.services.pipeline import INT, TUN, physical_role
 from netweft.services.values import TUNNELLED
 from netweft.settings import AgentSettings
 from netweft.testing.region import MAPPINGS
+from netweft.wire.causes import Cause
 from netweft.wire.messages import Delta, Snapshot
 
 PORTS_OF_OURS = [
@@ -338,7 +339,9 @@ class AgentWorld:
             tap = f"tap{ofport}"
             self.ovs.plugged[port_id] = Vif(iface_id=port_id, port_name=tap, name=tap, ofport=ofport)
 
-    def _told(self, statuses: Iterable[PortStatus], *, complete: bool = False) -> None:
+    def _told(
+        self, statuses: Iterable[PortStatus], *, complete: bool = False, causes: Mapping[str, Cause] = NO_CAUSES
+    ) -> None:
         if complete:
             self.told.clear()
         self.told.update((status.port_id, status) for status in statuses)

@@ -1,7 +1,7 @@
 """What the agent says outside: of each port to its server, of what stands in its way, and where a VM has moved to."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,10 +11,12 @@ from tests.convergence.test_agent import NETWORKS, OBJECTS, PORTS, calm
 from tests.waiting import PATIENCE
 
 from netweft.agent.host import announcer
+from netweft.agent.sync import NO_CAUSES
 from netweft.dataplane.openflow.errors import FlowRejected
 from netweft.dataplane.openflow.flow import Flow, FlowKey
 from netweft.model import PortState, PortStatus, SecurityGroup, SecurityGroupRule
 from netweft.services.fields import OBJECT_MASK, object_bits
+from netweft.wire.causes import Cause
 from netweft.wire.messages import Delta
 
 
@@ -123,7 +125,9 @@ class Slow(AgentWorld):
         self.writing.set()
         await self.go.wait()
 
-    def _told(self, statuses: Iterable[PortStatus], *, complete: bool = False) -> None:
+    def _told(
+        self, statuses: Iterable[PortStatus], *, complete: bool = False, causes: Mapping[str, Cause] = NO_CAUSES
+    ) -> None:
         statuses = list(statuses)
         if complete:
             self.complete.append({status.port_id: status.state for status in statuses})

@@ -39,6 +39,7 @@ def new_tag() -> str:
 
 class Hypervisor:
     settings = ""  # more lines of the agent's settings file
+    token, underlay = "t", "eth0"
 
     def __init__(self, name: str, tag: str, folder: Path, feed: Path, tunnel_ip: str) -> None:
         self.name, self.namespace, self.folder, self.feed = name, f"{tag}-{name}", folder / name, feed
@@ -98,9 +99,9 @@ class Hypervisor:
     def settings_file(self) -> Path:
         path = self.folder / "netweft.toml"
         path.write_text(
-            f'[agent]\nnode = "{self.name}"\nserver = ["unix:{self.feed}"]\ntoken = "t"\n'
+            f'[agent]\nnode = "{self.name}"\nserver = ["unix:{self.feed}"]\ntoken = "{self.token}"\n'
             f'ovs_run_dir = "{self.folder}"\nstate_dir = "{self.folder}/state"\nsocket = "{self.folder}/agent.sock"\n'
-            f'tunnel_ip = "{self.tunnel_ip}"\nunderlay = "eth0"\n{self.settings}\n'
+            f'tunnel_ip = "{self.tunnel_ip}"\nunderlay = "{self.underlay}"\n{self.settings}\n'
         )
         return path
 

@@ -21,6 +21,7 @@ import structlog
 from netweft.agent import facts, measured, show
 from netweft.agent.answers import Answers
 from netweft.agent.asked.answering import Answering
+from netweft.agent.causes import Causes
 from netweft.agent.denials import Denials
 from netweft.agent.desired import Desired, Part
 from netweft.agent.dhcp import DhcpSide
@@ -163,6 +164,7 @@ class Agent:
         self._host: HostFacts | None = None
         self._missing: frozenset[str] = frozenset()  # bridges that the operator has not made
         self.wiring = WiringTimes()
+        self.causes = Causes(facts.node_name(settings))
         self._reporter = Reporter(self._tell)
         self.departures = Departures(run_dir, lambda id, found: self.feed.tell_left(id, found))
         self.arrivals = Arrivals(
@@ -224,6 +226,7 @@ class Agent:
 
     def view_changed(self, changes: Changes) -> None:
         self.wiring.see(self.desired.view, changes)
+        self.causes.see(self.desired.view, changes)
         self.endings.owe(ended(self.desired.view, changes.view, changes.upserts | changes.deletes))
         self.departures.see(self.desired.view, changes, self.desired.vlans)
         self.arrivals.see(changes)
@@ -258,13 +261,18 @@ class Agent:
                 self.retries.note(f"{type(error).__name__}: {error}")
 
     async def turn(self) -> None:
+        self.causes.begin_turn()
         if self._observe():
+            self.causes.done("observe")
             self._render()
             self._tell_facts()
+            self.causes.done("render")
             problem = await self._apply()
+            self.causes.done("write rows and flows")
             await self.taps.see_to(self.desired.view.ports.keys())
             if problem is not None:
                 self._report(problem)
+            self.causes.end_turn(problem, in_place=problem == "" and self._settled())
             if problem is not None and self.bridges[INT.role].connected:
                 self.failover.wired()
             if problem == "":
@@ -365,7 +373,7 @@ class Agent:
         if not problems:
             await self.endings.carry_out(self.desired.vlans, self.desired.view.ports.values())
         if _count(rows) or _count(flows):
-            log.info("applied", rows=_count(rows), flows=_count(flows))
+            log.info("applied", rows=_count(rows), flows=_count(flows), **self.causes.said())
         if not problems and self._settled() and self.desired.settled():
             self.wake()
         return "; ".join(problems)
@@ -441,7 +449,7 @@ class Agent:
 
     def _tell(self, statuses: Iterable[PortStatus], complete: bool) -> None:
         told = list(statuses)
-        self.feed.report(told, complete=complete)
+        self.feed.report(told, complete=complete, causes=self.causes.told(told))
         self.wiring.told(told)
 
     def _hand_over_links(self) -> None:

@@ -23,6 +23,7 @@ from netweft.metrics.definitions import AGENT
 from netweft.services.addresses import endpoint
 from netweft.services.values import TUNNEL, TUNNELLED
 from netweft.settings import AgentSettings, SettingsError
+from netweft.spans.exporting import SpansError, exporting
 
 log = structlog.get_logger(__name__)
 
@@ -51,8 +52,12 @@ def run(settings: AgentSettings) -> None:
         listener.close()
         path.unlink(missing_ok=True)
         raise AgentError(f"metrics_listen: {error}") from None
+    settings = msgspec.structs.replace(settings, node=node_name(settings))
     try:
-        asyncio.run(_run(factory, msgspec.structs.replace(settings, node=node_name(settings)), listener, metrics))
+        with exporting("netweft-agent", settings.otlp_endpoint, {"host.name": settings.node}):
+            asyncio.run(_run(factory, settings, listener, metrics))
+    except SpansError as error:
+        raise AgentError(str(error)) from None
     finally:
         path.unlink(missing_ok=True)
         gc.freeze()  # a process that ends need not look for cycles among all it has

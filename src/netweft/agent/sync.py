@@ -8,7 +8,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import cycle
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,12 +20,14 @@ from netweft.model import EMPTY_VIEW, KINDS, Key, NodeFacts, NodeView, PortStatu
 from netweft.model.counting import Counted
 from netweft.settings import AgentSettings
 from netweft.wire import messages as wire
+from netweft.wire.causes import MOST_CAUSES, Cause
 from netweft.wire.questions import Answer, Ask
 
 OPEN_SECONDS = 5.0
 PING_SECONDS = 10.0  # a server that is silently gone is noticed within twice this time
 RETRY_CAP_SECONDS = 5.0
 MOST_ASKED = 16  # questions at once
+NO_CAUSES: Mapping[str, Cause] = {}
 STABLE_SECONDS = 1.0  # a session that lived this long is followed by a retry without delay
 
 log = structlog.get_logger(__name__)
@@ -37,12 +39,14 @@ class Changes:
 
     subscribed: these are the first words of a session.  As soon as this view is wired the agent owes the server
     `report(every plugged-in port, complete=True)`, even if nothing changed.
+    causes: why, where the server knows.
     """
 
     view: NodeView
     upserts: frozenset[Key]
     deletes: frozenset[Key]
     subscribed: bool = False
+    causes: tuple[Cause, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +88,12 @@ class FeedClient:
         self.on_asked: Callable[[Ask], Awaitable[Answer]] | None = None  # None: this agent cannot be asked
         self._answering: set[asyncio.Task[None]] = set()
 
-    def report(self, statuses: Iterable[PortStatus], *, complete: bool = False) -> None:
-        """Delivered at once, or after the next subscribe; the latest of a port wins."""
+    def report(
+        self, statuses: Iterable[PortStatus], *, complete: bool = False, causes: Mapping[str, Cause] = NO_CAUSES
+    ) -> None:
+        """Delivered at once, or after the next subscribe; the latest of a port wins.  causes: by port."""
         self._unsent.add(statuses, complete=complete)
+        self._unsent.causes.update(causes)
         self._awake.set()
 
     def tell_left(self, port_id: str, connections: tuple[Tracked, ...]) -> None:
@@ -236,7 +243,7 @@ def changes_by(view: NodeView, message: wire.Snapshot | wire.Delta, *, subscribe
         touched = {key_of(obj) for obj in message.upserts} | set(message.deletes)
     changed = {key for key in touched if view.get(key) != after.get(key)}
     gone = frozenset(key for key in changed if after.get(key) is None)
-    return Changes(after, frozenset(changed - gone), gone, subscribed)
+    return Changes(after, frozenset(changed - gone), gone, subscribed, message.causes)
 
 
 class _Unsent:
@@ -244,6 +251,7 @@ class _Unsent:
 
     def __init__(self) -> None:
         self.ports: dict[str, PortStatus] = {}
+        self.causes: dict[str, Cause] = {}
         self.complete = False
         self.facts = False
         self.left: dict[str, tuple[Tracked, ...]] = {}
@@ -259,6 +267,7 @@ class _Unsent:
 
     def followed_by(self, newer: "_Unsent") -> "_Unsent":
         self.add(newer.ports.values(), complete=newer.complete)
+        self.causes |= newer.causes
         self.facts |= newer.facts
         self.left |= newer.left
         self.taken_up |= newer.taken_up
@@ -274,7 +283,10 @@ class _Unsent:
         for port_id, connections in self.left.items():
             yield wire.Report(revision=revision, ports=(), left=(wire.Left(port_id, connections),))
         if self.ports or self.complete:
-            yield wire.Report(revision=revision, ports=tuple(self.ports.values()), complete=self.complete)
+            causes = dict(islice(self.causes.items(), MOST_CAUSES))
+            yield wire.Report(
+                revision=revision, ports=tuple(self.ports.values()), complete=self.complete, causes=causes
+            )
         done = tuple(wire.TakenUp(port_id, at) for port_id, at in self.taken_up.items())
         for start in range(0, len(done), wire.MOST_MOVING):
             yield wire.Report(revision=revision, ports=(), taken_up=done[start : start + wire.MOST_MOVING])

@@ -5,6 +5,7 @@ from starlette.requests import Request
 
 from netweft.plugins.identity import Authenticate, Context, Unauthorized
 from netweft.plugins.identity.access import permits
+from netweft.spans.arriving import let_in
 from netweft.store.changelog import actor
 from netweft.store.turns import asking
 
@@ -14,6 +15,7 @@ NETWORK, IDENTITY = "network", "identity"
 def ask_as(context: Context) -> None:
     asking.set((context.project_id or "", context.user_id, asking.get()[-1]))
     actor.set(f"user {context.user_id}")
+    let_in(project_id=context.project_id, user_id=context.user_id)
 
 
 async def check(request: Request, context: Context, service: str, authenticate: Authenticate) -> None:

@@ -19,8 +19,9 @@ def server(**options: Any) -> None:
     settings = from_options(ServerSettings, options)
     from netweft.listeners import ListenError
     from netweft.server.run import StateError, serve
+    from netweft.spans.exporting import SpansError
 
     try:
         serve(settings)
-    except (ListenError, StateError, SettingsError) as error:
+    except (ListenError, StateError, SettingsError, SpansError) as error:
         raise CommandError(str(error)) from error

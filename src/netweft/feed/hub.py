@@ -15,6 +15,7 @@ from anyio import CapacityLimiter, to_thread
 
 from netweft.control.explain.snapshot import Lag
 from netweft.control.l2 import binding
+from netweft.feed.causes import Causes
 from netweft.feed.interest import Interest, Updates
 from netweft.feed.outbox import Outbox
 from netweft.feed.reader import StoreReader
@@ -45,6 +46,7 @@ class _Step:
     free: set[str] = field(default_factory=set)
     credentials: set[str] = field(default_factory=set)
     settling: bool = False
+    causes: Causes = field(default_factory=Causes)
 
     def add(self, updates: Updates) -> None:
         for node, update in updates.items():
@@ -174,6 +176,9 @@ class Hub:
                 outbox.replace(step.revision, update)
             elif outbox and update:
                 outbox.merge(step.revision, update)
+        for node, deliveries in step.causes.deliveries(step.updates).items():
+            if outbox := self._outboxes.get(node):
+                outbox.because_of(deliveries)
         for node in step.credentials & self._outboxes.keys():
             self._drop(node, "the node's token was replaced or removed")
         for claim in self._claims.values():
@@ -193,6 +198,7 @@ class Hub:
             while full and (changes := tx.changes(step.revision, BATCH)):
                 batch = {(change.kind, change.id) for change in changes}
                 step.add(self._interest.advance(reader, batch))
+                step.causes.add(changes)
                 step.revision = changes[-1].revision
                 touched |= batch
                 full = len(changes) >= BATCH

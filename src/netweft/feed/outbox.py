@@ -6,9 +6,12 @@ it was.  Used in the event loop only.
 
 import asyncio
 import time
+from collections.abc import Iterable
 
 from netweft.control.explain.snapshot import Lag
+from netweft.feed.causes import Delivery
 from netweft.feed.interest import Update
+from netweft.wire.causes import MOST_CAUSES
 from netweft.wire.messages import Delta, Snapshot
 
 
@@ -29,6 +32,8 @@ class Outbox:
         self._since: float | None = None  # when what waits began to wait
         self._ready = asyncio.Event()
         self._closed = ""
+        self._deliveries: list[Delivery] = []  # why there is what waits
+        self._under_way: list[Delivery] = []
 
     def replace(self, revision: int, view: Update) -> None:
         """Start over: the next message is a snapshot."""
@@ -42,6 +47,18 @@ class Outbox:
         self._revision = revision
         self._waits()
 
+    def because_of(self, deliveries: Iterable[Delivery]) -> None:
+        """Of what was merged or replaced just now."""
+        if self._pending is not None:
+            self._deliveries += deliveries
+            del self._deliveries[MOST_CAUSES:]
+
+    def sent(self) -> None:
+        """What was taken last is on its way."""
+        for delivery in self._under_way:
+            delivery.done()
+        self._under_way = []
+
     async def take(self) -> Snapshot | Delta:
         """The next message, as soon as there is one.  Raises Closed.  One taker at a time."""
         await self._ready.wait()
@@ -53,10 +70,13 @@ class Outbox:
         # After two messages of one revision, a node that says it has this revision may have the first only.
         self._sent = revision if revision != self._sent else None
         self._told, self._since = revision, None
+        self._under_way, self._deliveries = self._deliveries, []
+        causes = tuple(delivery.cause for delivery in self._under_way)
         objects = tuple(obj for obj in pending.values() if obj is not None)
         if whole:
-            return Snapshot(history=self._history, revision=revision, objects=objects)
-        return Delta(revision=revision, upserts=objects, deletes=tuple(k for k, obj in pending.items() if obj is None))
+            return Snapshot(history=self._history, revision=revision, objects=objects, causes=causes)
+        deletes = tuple(key for key, obj in pending.items() if obj is None)
+        return Delta(revision=revision, upserts=objects, deletes=deletes, causes=causes)
 
     def succeeded(self, have_history: str, have_revision: int) -> "Outbox | None":
         """For the node's next session, if what the node has is what this one has sent.  It speaks at once."""
@@ -66,6 +86,7 @@ class Outbox:
         successor._pending, successor._revision = self._pending, self._revision
         successor._sent = self._sent if self._pending else None
         successor._told, successor._since = self._told, self._since
+        successor._deliveries, self._deliveries = self._deliveries, []
         successor._waits()
         return successor
 
@@ -83,4 +104,7 @@ class Outbox:
 
     def close(self, reason: str) -> None:
         self._closed = reason
+        for delivery in (*self._under_way, *self._deliveries):
+            delivery.done(reason)
+        self._under_way, self._deliveries = [], []
         self._ready.set()

@@ -13,13 +13,15 @@ import msgspec
 import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from netweft.feed.causes import ReportedSpans
 from netweft.feed.hub import Hub
 from netweft.feed.outbox import Closed, Outbox
 from netweft.feed.questions import Questions
 from netweft.feed.writer import Writer
 from netweft.model import NodeFacts, PortStatus
 from netweft.model.counting import Counted
-from netweft.store.changelog import actor
+from netweft.spans.arriving import outside
+from netweft.store.changelog import actor, request
 from netweft.store.turns import asking
 from netweft.wire import messages as wire
 from netweft.wire.questions import MAX_ANSWER_BYTES, Answer
@@ -57,12 +59,15 @@ class Session:
         self._facts: asyncio.Queue[NodeFacts] = asyncio.Queue(1)
         self._moving: asyncio.Queue[wire.Report] = asyncio.Queue(MOVING_AT_ONCE)
         self._counted = _Counts()
+        self._spans = ReportedSpans()
 
     async def run(self) -> None:
         """Returns when the session is over, however it ends."""
         outbox: Outbox | None = None
         asking.set((f"node {self._node}",))
         actor.set(f"node {self._node}")
+        request.set(None)
+        outside()
         try:
             hello = await self._hello()
             await self._store_facts(hello.facts)
@@ -102,6 +107,7 @@ class Session:
     async def _deliver(self, outbox: Outbox, kinds: frozenset[str]) -> None:
         while True:
             await self._send(wire.known(await outbox.take(), kinds))
+            outbox.sent()
 
     async def _send(self, message: wire.Downward) -> None:
         async with self._sending:
@@ -144,6 +150,7 @@ class Session:
             message = await self._receive()
             if isinstance(message, wire.Report):
                 self._reports.add(message.ports, complete=message.complete)
+                self._spans.add(message.causes)
                 await self._moves(message)
                 self._counted.add(message.counted)
             elif isinstance(message, wire.Facts):
@@ -199,7 +206,8 @@ class Session:
             await reports.wait()
             statuses, complete = reports.take()
             self._hub.claim(self._node, reports.claims(), reports.retry)
-            denied = await self._writer.report(self._node, statuses, complete=complete)
+            with self._spans.writing(statuses):
+                denied = await self._writer.report(self._node, statuses, complete=complete)
             if denied is None:
                 raise _Refusal("the report could not be stored", retry=True)
             reports.written(denied.keys())

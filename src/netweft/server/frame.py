@@ -17,6 +17,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from netweft.server.crowd import key_of
 from netweft.server.faults import IDENTITY_PATH, fault_body
 from netweft.server.known import Known
+from netweft.server.requests import NOWHERE
+from netweft.spans.arriving import arrived
+from netweft.store.changelog import request
 from netweft.store.turns import STRANGERS, Turns, asking
 
 IDENTITY_BODY_BYTES = 112 * 1024  # as Keystone: what is sent there is read before it is known who sends it
@@ -27,7 +30,8 @@ log = structlog.get_logger()
 
 
 class RequestFrame:
-    """The id is in `request.state.request_id`, in the answer's header and in the log, when something goes wrong."""
+    """The id is in `request.state.request_id`, in the answer's header, with each line of the log that is about the
+    request, in the change log, and with the nodes that what it changed is sent to."""
 
     def __init__(self, app: ASGIApp, max_body_bytes: int, turns: Turns, record: Record | None = None) -> None:
         self.app = app
@@ -44,16 +48,21 @@ class RequestFrame:
         client = key_of(scope.get("client"))
         asking.set(self._known.names(token, client))
         started = time.perf_counter()
+        span = arrived(scope["method"], scope["headers"])
+        request_id = f"req-{uuid.uuid4()}"
+        request.set(request_id)
+        structlog.contextvars.bind_contextvars(request_id=request_id)
         await self._turns.begin()
         asking.set((STRANGERS, client))  # until the token was looked at
-        status = await self._serve(scope, receive, send)
+        status = await self._serve(scope, receive, send, request_id)
+        if span:
+            span.answered(_route(scope), status, request_id)
         if self._record:
             self._record(scope, status, time.perf_counter() - started)
         self._known.learn(token, asking.get())
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> int:
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> int:
         """The answer's status; 0: there was nobody to answer."""
-        request_id = f"req-{uuid.uuid4()}"
         scope.setdefault("state", {})["request_id"] = request_id
         header = (b"x-openstack-request-id", request_id.encode())
         status = 0
@@ -82,7 +91,7 @@ class RequestFrame:
         except ClientDisconnect:
             pass  # nobody is there to be answered
         except Exception as error:
-            log.exception("request failed", request_id=request_id, method=scope["method"], path=scope["path"])
+            log.exception("request failed", method=scope["method"], path=scope["path"])
             if status:
                 raise
             text = f"An unexpected error prevented the server from fulfilling your request ({type(error).__name__})."
@@ -105,6 +114,11 @@ class RequestFrame:
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content))]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content})
+
+
+def _route(scope: Scope) -> str:
+    """The path's template, without anybody's ids."""
+    return str(getattr(scope.get("route"), "path", NOWHERE))
 
 
 def _too_large(most: int) -> str:

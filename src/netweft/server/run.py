@@ -24,6 +24,7 @@ from netweft.server.crowd import Crowd, room
 from netweft.server.ending import Ending
 from netweft.server.measured import Measured
 from netweft.settings import ServerSettings
+from netweft.spans.exporting import exporting
 from netweft.store import Store
 from netweft.store.address import without_password
 from netweft.wire.messages import MAX_UPWARD_BYTES
@@ -39,13 +40,14 @@ class StateError(Exception):
 
 
 def serve(settings: ServerSettings) -> None:
-    """Until a signal ends it.  Raises ListenError, StateError, SettingsError."""
+    """Until a signal ends it.  Raises ListenError, StateError, SettingsError, SpansError."""
     logs.configure(settings.log_level)
     ending = Ending()
     os.umask(0o077)  # password hashes are in the database
     with ExitStack() as opened:
         sockets = [opened.enter_context(sock) for sock in bind(settings.listen)]
         metrics = [opened.enter_context(sock) for sock in bind(settings.metrics_listen)]
+        opened.enter_context(exporting("netweft-server", settings.otlp_endpoint))
         store = opened.enter_context(closing(_open(settings)))
         crowd = Crowd(room(), settings.max_connections_per_client)
         server = Server(_config(settings, store, crowd, metrics), crowd, store.turns)

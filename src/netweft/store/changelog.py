@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from sqlalchemy import bindparam, delete, func, insert, select, text, update
 
+from netweft.spans.recording import current
 from netweft.store.errors import ChangesGone
 from netweft.store.schema import changes, meta
 from netweft.store.sql import Connection, Row, Statement
@@ -22,6 +23,8 @@ from netweft.store.sql import Connection, Row, Statement
 Operation = Literal["insert", "update", "delete"]
 # for whom this task or thread works: `user ID`, `node NAME`; the server itself, where nobody said
 actor: ContextVar[str] = ContextVar("actor", default="server")
+# the id of the request that it works for; None: for none
+request: ContextVar[str | None] = ContextVar("request", default=None)
 CHANNEL = "netweft_changes"
 _SETTLED = Statement(text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1"))
 _NEXT = Statement(text("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"))
@@ -29,8 +32,9 @@ _NOTIFY = Statement(text(f"SELECT pg_current_xact_id()::text::bigint, pg_notify(
 _LAST = Statement(select(func.coalesce(func.max(changes.c.revision), 0)))
 _insert = Statement(insert(changes))
 _columns = (changes.c.revision, changes.c.kind, changes.c.id, changes.c.op)
+_causes = (changes.c.request, changes.c.span)
 _between = Statement(
-    select(*_columns)
+    select(*_columns, *_causes)
     .where(changes.c.revision > bindparam("after"), changes.c.revision <= bindparam("until"))
     .order_by(changes.c.revision)
     .limit(bindparam("limit"))
@@ -47,7 +51,7 @@ _newest = Statement(
     .order_by(changes.c.revision.desc(), changes.c.kind, changes.c.id)
     .limit(bindparam("limit"))
 )
-_at = Statement(select(*_columns).where(changes.c.revision == bindparam("revision")))
+_at = Statement(select(*_columns, *_causes).where(changes.c.revision == bindparam("revision")))
 _pruned = Statement(select(meta.c.value).where(meta.c.key == "pruned"))
 _locked = Statement(select(meta.c.value).where(meta.c.key == "history").with_for_update())
 _set = Statement(update(meta).where(meta.c.key == bindparam("k")).values(value=bindparam("v")))
@@ -57,10 +61,15 @@ _aged = Statement(select(func.max(changes.c.revision)).where(changes.c.at < bind
 
 
 class Change(NamedTuple):
+    """request: the id of the request that made it.  span: that in which it was made, as a `traceparent`; None: of
+    none that is recorded."""
+
     revision: int
     kind: str
     id: str
     op: Operation
+    request: str | None = None
+    span: str | None = None
 
 
 class Past(NamedTuple):
@@ -87,7 +96,9 @@ def append(connection: Connection, changed: Mapping[tuple[str, str], Operation])
     """At the end of a transaction: its one revision, all that it changed."""
     revision = connection.scalar(_NOTIFY) if connection.is_postgresql else settled(connection) + 1
     now = time.time()
-    same = {"revision": revision, "at": now, "actor": actor.get()}
+    span = current.get()
+    causes = {"request": request.get(), "span": str(span.as_parent) if span is not None else None}
+    same = {"revision": revision, "at": now, "actor": actor.get(), **causes}
     connection.run(_insert, *({"kind": kind, "id": id, "op": op} | same for (kind, id), op in changed.items()))
 
 

@@ -120,6 +120,8 @@ changes = Table(
     Column("op", Text, nullable=False),
     Column("at", Float, nullable=False),
     Column("actor", Text),  # none: before it was kept
+    Column("request", Text),  # its id; none: no request made it, or before it was kept
+    Column("span", Text),  # as a traceparent; none: of none that is recorded
     sqlite_with_rowid=False,
 )
 Index("changes_object", changes.c.kind, changes.c.id, changes.c.revision)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import Engine, select
 
+from netweft.spans.recording import Span, child
 from netweft.store import changelog
 from netweft.store.counters import Counters
 from netweft.store.doorbell import Doorbell
@@ -46,6 +47,7 @@ class Store:
         # in this process: a transaction takes no longer than the call that makes it
         self.kind = engine.dialect.name
         self.embedded = self.kind == "sqlite"
+        self._described = {"db.system.name": self.kind}  # a span
         self._turn = threading.Lock() if self.embedded else nullcontext()
         self._writes = 0
         self.errors: Counter[str] = Counter()
@@ -74,7 +76,8 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[ReadTransaction]:
-        with translating(self._driver, self._failed), transaction(self._engine, writing=False) as connection:
+        reading = transaction(self._engine, writing=False)
+        with child("read transaction", self._described), translating(self._driver, self._failed), reading as connection:
             yield ReadTransaction(connection)
 
     @contextmanager
@@ -94,6 +97,10 @@ class Store:
     def run(self, work: Callable[[WriteTransaction], T]) -> T:
         """In a write transaction; in another one, when others were in the way: what had just been checked, the store
         refused.  Where there is one writer, what is refused once is refused always.  Raises StoreError."""
+        with child("write transaction", self._described) as span:
+            return self._run(work, span)
+
+    def _run(self, work: Callable[[WriteTransaction], T], span: Span | None) -> T:
         failed = {True: 0, False: 0}
         deadline = time.monotonic() + _SECONDS
         while True:
@@ -105,6 +112,8 @@ class Store:
                 failed[busy] += 1
                 if self.embedded or failed[busy] >= _ATTEMPTS[busy] or time.monotonic() > deadline:
                     raise
+            if span is not None:
+                span.set({"netweft.attempts_failed": sum(failed.values())})
             time.sleep(random.uniform(0, min(0.004 * 2 ** sum(failed.values()), _LONGEST_PAUSE)))
 
     def _failed(self, kind: str) -> None:

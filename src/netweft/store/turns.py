@@ -89,10 +89,10 @@ class Turns:
     async def read(self, work: Callable[[], T], *, long: bool = False) -> T:
         self._look_at_loop()
         if not self._embedded or long:
-            return await self._wait(self._lists, work, long=True)
+            return await self._wait(self._lists, _in_its_name(work), long=True)
         if self._has_floor() or self._free():
             return self._at_once(work)
-        return await self._wait(self._short, work)
+        return await self._wait(self._short, _in_its_name(work))
 
     async def write(self, work: Callable[[], T], *, long: bool = False) -> T:
         self._look_at_loop()
@@ -223,7 +223,7 @@ class Turns:
 
 
 def _in_its_name(work: Callable[[], T]) -> Callable[[], T]:
-    """Whoever does it later, or in a thread, does it for the same (`changelog.actor`)."""
+    """Whoever does it later, or in a thread, does it for the same (`changelog.actor`), and in the same span."""
     return partial(copy_context().run, work)
 
 

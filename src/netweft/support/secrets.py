@@ -14,6 +14,8 @@ def secrets(server: ServerSettings | None, agent: AgentSettings | None, environ:
     yield from (
         value for name, value in environ.items() if re.search("PASSWORD|SECRET|TOKEN", name) and "FILE" not in name
     )
+    for name in ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS"):
+        yield from _of_headers(environ.get(name, ""))
     if server:
         yield from _of_address(server.database)
         yield from _of_file(server.service_password_file)
@@ -33,6 +35,13 @@ def _of_address(url: str) -> Iterator[str]:
     raw = url.partition("://")[2].rpartition("@")[0].partition(":")[2]
     yield from {one for one in (password, unquote(password or ""), raw) if one}
     yield from re.findall(r"password=([^&]+)", url)
+
+
+def _of_headers(text: str) -> Iterator[str]:
+    """`name=value,name=value`, as in URLs; of a value with its scheme (`Bearer ...`), what follows it, too."""
+    for pair in text.split(","):
+        value = pair.partition("=")[2].strip()
+        yield from {one for one in (value, unquote(value), unquote(value).rpartition(" ")[2]) if one}
 
 
 def _of_file(path: str) -> Iterator[str]:

@@ -22,6 +22,7 @@ from msgspec.structs import replace
 
 from netweft.model import FIRST_KINDS, KINDS, Key, NodeFacts, Object, PortStatus, Tracked, kind_of
 from netweft.model.counting import Counted
+from netweft.wire.causes import Cause
 from netweft.wire.questions import Answer, Ask
 
 PROTOCOL = 1
@@ -67,7 +68,7 @@ class TakenUp(Struct, frozen=True):
     at: float
 
 
-class Report(Struct, frozen=True, kw_only=True, tag="report"):
+class Report(Struct, frozen=True, kw_only=True, tag="report", omit_defaults=True):
     """revision: the view these statuses were reached at.  complete: `ports` are all ports plugged in here,
     so that a bound port which is not among them is DOWN (sent once after each subscribe).
 
@@ -79,6 +80,7 @@ class Report(Struct, frozen=True, kw_only=True, tag="report"):
     left, taken_up: of ports that move, MOST_MOVING of each; nothing is said to them.
     counted: totals that have changed, and after each subscribe all of them; MOST_COUNTED in a report.
     gateways: ports of routers' gateways that the node has taken over, as many at most.
+    causes: of these ports, by id, the spans in which they have become what they are; MOST_CAUSES.
     """
 
     revision: int
@@ -88,20 +90,25 @@ class Report(Struct, frozen=True, kw_only=True, tag="report"):
     taken_up: tuple[TakenUp, ...] = ()
     counted: tuple[Counted, ...] = ()
     gateways: tuple[str, ...] = ()
+    causes: dict[str, Cause] = {}
 
 
-class Snapshot(Struct, frozen=True, kw_only=True, tag="snapshot"):
-    """Everything the node needs; what it has besides is obsolete."""
+class Snapshot(Struct, frozen=True, kw_only=True, tag="snapshot", omit_defaults=True):
+    """Everything the node needs; what it has besides is obsolete.  causes: as in Delta."""
 
     history: str
     revision: int
     objects: tuple[Object, ...]
+    causes: tuple[Cause, ...] = ()
 
 
-class Delta(Struct, frozen=True, kw_only=True, tag="delta"):
+class Delta(Struct, frozen=True, kw_only=True, tag="delta", omit_defaults=True):
+    """causes: why, of what is known of it: MOST_CAUSES."""
+
     revision: int
     upserts: tuple[Object, ...] = ()
     deletes: tuple[Key, ...] = ()
+    causes: tuple[Cause, ...] = ()
 
 
 def known(message: Snapshot | Delta, kinds: frozenset[str]) -> Snapshot | Delta:

@@ -12,9 +12,11 @@ from netweft.model import (
     KINDS,
     AddressPair,
     FixedIp,
+    Key,
     Network,
     Node,
     NodeFacts,
+    Object,
     Peer,
     Port,
     PortState,
@@ -24,7 +26,9 @@ from netweft.model import (
     Segment,
     Subnet,
 )
+from netweft.model.counting import Counted
 from netweft.wire import messages as wire
+from netweft.wire.causes import Cause
 
 OBJECTS = (
     Network(id="n", name="net", segments=(Segment("vxlan", None, 7),)),
@@ -107,3 +111,34 @@ def test_an_older_agent_gets_what_it_can_read() -> None:
     change = wire.Delta(revision=2, upserts=objects, deletes=(("network", "m"), ("floating_ip", "f")))
     told = wire.Delta(revision=2, upserts=objects[:1], deletes=(("network", "m"),))
     assert wire.known(change, FIRST_KINDS) == told
+
+
+class _OlderDelta(msgspec.Struct, frozen=True, kw_only=True, tag="delta"):
+    """As it was before there were causes; as was the report below."""
+
+    revision: int
+    upserts: tuple[Object, ...] = ()
+    deletes: tuple[Key, ...] = ()
+
+
+class _OlderReport(msgspec.Struct, frozen=True, kw_only=True, tag="report"):
+    revision: int
+    ports: tuple[PortStatus, ...]
+    complete: bool = False
+    left: tuple[wire.Left, ...] = ()
+    taken_up: tuple[wire.TakenUp, ...] = ()
+    counted: tuple[Counted, ...] = ()
+    gateways: tuple[str, ...] = ()
+
+
+def test_who_knows_no_causes_reads_over_them_and_says_none() -> None:
+    cause = Cause(request="req-1", span="00-", ids=("n",))
+    up = (PortStatus("p", PortState.UP),)
+    frame = wire.encode(wire.Delta(revision=2, upserts=(Network(id="n"),), causes=(cause,)))
+    older = msgspec.msgpack.decode(frame, type=_OlderDelta)
+    assert older == _OlderDelta(revision=2, upserts=(Network(id="n"),))
+    assert wire.decode_downward(msgspec.msgpack.encode(older)) == wire.Delta(revision=2, upserts=older.upserts)
+    frame = wire.encode(wire.Report(revision=2, ports=up, causes={"p": cause}))
+    told = msgspec.msgpack.decode(frame, type=_OlderReport)
+    assert told == _OlderReport(revision=2, ports=up)
+    assert wire.decode_upward(msgspec.msgpack.encode(told)) == wire.Report(revision=2, ports=up)
