@@ -2,10 +2,13 @@
 tags, quotas."""
 
 import re
+import time
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 from tests.browser.conftest import Cloud, Dashboard
+from tests.browser.hypervisor import Hypervisor
 
 
 @pytest.fixture(scope="module")
@@ -194,3 +197,64 @@ def test_an_admins_policy_and_quota(admins: Dashboard, cloud: Cloud) -> None:
     assert cloud("GET", f"/v2.0/quotas/{cloud.green}")["quota"]["router"] == 33
     admins.at("activity").row("gold").first.wait_for()
     assert admins.row("gold").first.inner_text().split("\t")[1] == "admin"
+
+
+def test_several_gateways_and_helpers(alices: Dashboard, place: dict[str, Any], cloud: Cloud) -> None:
+    flat = {"router:external": True, "provider:network_type": "flat", "provider:physical_network": "physnet2"}
+    second = cloud.make("networks", "network", name="second", **flat)
+    cloud.make("subnets", "subnet", network_id=second["id"], ip_version=4, cidr="198.51.100.0/24")
+    router = cloud.make("routers", "router", name="several", project_id=cloud.blue)
+    page = alices.at(f"routers/{router['id']}").page
+    inline(alices, "Add a gateway", network_id="public")
+    page.locator(".plainlist li", has_text="203.0.113.").wait_for()
+    inline(alices, "Add a gateway", network_id="second")
+    page.locator(".plainlist li", has_text="198.51.100.").wait_for()
+    inline(alices, "Add a helper", helper="ftp", port="2121")
+    page.locator(".plainlist li", has_text="tcp 2121").wait_for()
+    assert alices.violations() == []
+    shown = cloud("GET", f"/v2.0/routers/{router['id']}")["router"]
+    assert [one["network_id"] for one in shown["external_gateways"]] == [place["outside"]["id"], second["id"]]
+    assert shown["conntrack_helpers"] == [{"protocol": "tcp", "helper": "ftp", "port": 2121}]
+    for text in ("tcp 2121", "198.51.100."):
+        line = page.locator(".plainlist li", has_text=text)
+        line.get_by_role("button").click()
+        line.wait_for(state="detached")
+    shown = cloud("GET", f"/v2.0/routers/{router['id']}")["router"]
+    assert len(shown["external_gateways"]) == 1 and not shown["conntrack_helpers"]
+
+
+def test_a_network_of_several_segments(admins: Dashboard, cloud: Cloud) -> None:
+    page = admins.at("networks/new").page
+    page.fill("#field-name", "segments")
+    page.fill("#field-segments", "flat physnet3\nvxlan 5000")
+    page.get_by_role("button", name="Make the network").click()
+    page.locator("h1", has_text="segments").wait_for()
+    (made,) = cloud("GET", "/v2.0/networks?name=segments")["networks"]
+    names = ("provider:network_type", "provider:physical_network", "provider:segmentation_id")
+    told = [tuple(one[name] for name in names) for one in made["segments"]]
+    assert told == [("flat", "physnet3", None), ("vxlan", None, 5000)]
+
+
+def test_a_ports_bindings(admins: Dashboard, place: dict[str, Any], cloud: Cloud) -> None:
+    with ExitStack() as stack:
+        for host in ("hv-old", "hv-new"):
+            token = cloud("POST", "/netweft/v1/nodes", {"node": {"name": host}})["node"]["token"]
+            stack.enter_context(Hypervisor(cloud.url, host, token))
+        _until_there(cloud, {"hv-old", "hv-new"})
+        port = cloud.make("ports", "port", network_id=place["other"]["id"], **{"binding:host_id": "hv-old"})
+        page = admins.at(f"ports/{port['id']}").page
+        inline(admins, "Add a binding", host="hv-new")
+        second = page.locator(".plainlist li", has_text="hv-new")
+        second.get_by_role("button", name="Activate").click()
+        second.locator(".state", has_text=re.compile("^ACTIVE$")).wait_for()
+        first = page.locator(".plainlist li", has_text="hv-old")
+        first.get_by_role("button", name="Remove").click()
+        first.wait_for(state="detached")
+    assert cloud("GET", f"/v2.0/ports/{port['id']}")["port"]["binding:host_id"] == "hv-new"
+
+
+def _until_there(cloud: Cloud, hosts: set[str]) -> None:
+    deadline = time.monotonic() + 60
+    while not hosts <= {agent["host"] for agent in cloud("GET", "/v2.0/agents")["agents"]}:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

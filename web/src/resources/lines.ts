@@ -25,6 +25,22 @@ export const fixedIp = {
   to: (value: { ip_address: string; subnet_id: string }) => `${value.ip_address} in ${value.subnet_id}`,
 };
 
+// what carries a network: its type, and what that type needs
+export const segment = {
+  from: (line: string) => {
+    const [type, ...rest] = line.split(/\s+/);
+    const id = rest.find((word) => /^\d+$/.test(word));
+    const physical = rest.find((word) => word !== id);
+    return {
+      "provider:network_type": type,
+      ...(physical === undefined ? {} : { "provider:physical_network": physical }),
+      ...(id === undefined ? {} : { "provider:segmentation_id": Number(id) }),
+    };
+  },
+  to: (value: Record<string, unknown>) =>
+    [value["provider:network_type"], value["provider:physical_network"], value["provider:segmentation_id"]].filter((part) => part !== null && part !== undefined).join(" "),
+};
+
 export const pair = {
   from: (line: string) => {
     const [ip_address, mac_address] = line.split(/\s+/);

@@ -1,10 +1,11 @@
 // Networks, subnets, ports, trunks, subnet pools, address scopes.
 import { knownServer, serverIdOf } from "../servers";
 import { Addresses, Id, Many, Mono, Ref, Refs, Yes } from "../ui/cells";
+import { Bindings } from "../ui/bindings";
 import { Members } from "../ui/members";
 import { ServerPart, UsedBy } from "../ui/server";
 import { SubPorts } from "../ui/subports";
-import { dhcpOption, fixedIp, hostRoute, pair, pool, subPort } from "./lines";
+import { dhcpOption, fixedIp, hostRoute, pair, pool, segment, subPort } from "./lines";
 import { DESCRIPTION, NAME, PROJECT, STATE, UP, projectColumn } from "./standard";
 import type { Declared } from "./types";
 
@@ -53,6 +54,7 @@ export const NETWORK: Declared[] = [
       { name: "provider:network_type", label: "Carried by", as: "choice", choices: TYPES },
       { name: "provider:physical_network", label: "Physical network" },
       { name: "provider:segmentation_id", label: "VLAN or VNI", as: "number" },
+      { name: "segments", label: "or several segments", as: "lines", help: "TYPE PHYSICAL-NETWORK VLAN, one a line: vlan physnet1 101, vxlan 5000, flat physnet2", ...segment },
       PROJECT,
     ],
     parts: (one) => (
@@ -131,7 +133,12 @@ export const NETWORK: Declared[] = [
       DESCRIPTION,
       PROJECT,
     ],
-    parts: (one) => <ServerPart port={one} />,
+    parts: (one) => (
+      <>
+        <ServerPart port={one} />
+        <Bindings port={one} />
+      </>
+    ),
   },
   {
     kind: "trunks",

@@ -1,6 +1,8 @@
 // Routers and floating IPs.
 import { api, part } from "../api";
 import { Forwardings } from "../ui/forwardings";
+import { Gateways } from "../ui/gateways";
+import { ConntrackHelpers } from "../ui/helpers";
 import { Interfaces } from "../ui/interfaces";
 import { Addresses, Many, Mono, Ref } from "../ui/cells";
 import { hostRoute } from "./lines";
@@ -38,7 +40,7 @@ export const ROUTING: Declared[] = [
     ],
     filters: ["name"],
     refs: { flavor_id: "flavors" },
-    hide: ["external_gateways"],
+    hide: ["external_gateways", "conntrack_helpers"],
     fields: [
       { name: "name" },
       {
@@ -54,7 +56,13 @@ export const ROUTING: Declared[] = [
       DESCRIPTION,
       PROJECT,
     ],
-    parts: (one) => <Interfaces router={one} />,
+    parts: (one) => (
+      <>
+        <Interfaces router={one} />
+        <Gateways router={one} />
+        <ConntrackHelpers router={one} />
+      </>
+    ),
   },
   {
     kind: "floatingips",

@@ -4,7 +4,8 @@ import { useState } from "preact/hooks";
 import { Refusal } from "../api";
 import { mayChange } from "../session";
 
-export function Remove({ what, run }: { what: string; run: () => Promise<unknown> }): JSX.Element | null {
+// word: what it does instead
+export function Remove({ what, word = "Remove", run }: { what: string; word?: string; run: () => Promise<unknown> }): JSX.Element | null {
   const [problem, setProblem] = useState("");
   const [busy, setBusy] = useState(false);
   if (!mayChange.value) return null;
@@ -20,8 +21,8 @@ export function Remove({ what, run }: { what: string; run: () => Promise<unknown
   };
   return (
     <>
-      <button type="button" class="small" aria-label={`Remove ${what}`} disabled={busy} onClick={go}>
-        Remove
+      <button type="button" class="small" aria-label={`${word} ${what}`} disabled={busy} onClick={go}>
+        {word}
       </button>
       {problem && (
         <small class="problem" role="alert">
