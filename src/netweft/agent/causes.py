@@ -10,6 +10,8 @@ Knows no flow and no row.  What nobody traces costs a look at an empty list.
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
+import structlog
+
 from netweft.agent.sync import Changes
 from netweft.model import NodeView, PortState, PortStatus
 from netweft.spans import recording
@@ -85,6 +87,8 @@ class Causes:
         del self._at_work[:-MOST_CAUSES]
         self._turn_began = self._phase_began = recording.now()
         self._phases = []
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(**self._said())  # what is logged from here on, until the next
 
     def done(self, phase: str) -> None:
         """All since the one before, or since the turn began."""
@@ -127,8 +131,8 @@ class Causes:
                 causes[status.port_id] = Cause(span=str(span.as_parent))
         return causes
 
-    def said(self) -> dict[str, str]:
-        """For the log: what this turn works for."""
+    def _said(self) -> dict[str, str]:
+        """What this turn works for."""
         requests = dict.fromkeys(one.request for one in self._at_work if one.request)
         traces = dict.fromkeys(one.trace_id for one in self._at_work if one.span)
         found = {"request_id": ",".join(requests), "trace_id": ",".join(traces)}

@@ -373,7 +373,7 @@ class Agent:
         if not problems:
             await self.endings.carry_out(self.desired.vlans, self.desired.view.ports.values())
         if _count(rows) or _count(flows):
-            log.info("applied", rows=_count(rows), flows=_count(flows), **self.causes.said())
+            log.info("applied", rows=_count(rows), flows=_count(flows))
         if not problems and self._settled() and self.desired.settled():
             self.wake()
         return "; ".join(problems)

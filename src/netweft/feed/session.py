@@ -20,8 +20,7 @@ from netweft.feed.questions import Questions
 from netweft.feed.writer import Writer
 from netweft.model import NodeFacts, PortStatus
 from netweft.model.counting import Counted
-from netweft.spans.arriving import outside
-from netweft.store.changelog import actor, request
+from netweft.store.changelog import actor
 from netweft.store.turns import asking
 from netweft.wire import messages as wire
 from netweft.wire.questions import MAX_ANSWER_BYTES, Answer
@@ -66,8 +65,6 @@ class Session:
         outbox: Outbox | None = None
         asking.set((f"node {self._node}",))
         actor.set(f"node {self._node}")
-        request.set(None)
-        outside()
         try:
             hello = await self._hello()
             await self._store_facts(hello.facts)

@@ -18,7 +18,7 @@ from netweft.server.crowd import key_of
 from netweft.server.faults import IDENTITY_PATH, fault_body
 from netweft.server.known import Known
 from netweft.server.requests import NOWHERE
-from netweft.spans.arriving import arrived
+from netweft.spans.arriving import arrived, outside
 from netweft.store.changelog import request
 from netweft.store.turns import STRANGERS, Turns, asking
 
@@ -42,6 +42,7 @@ class RequestFrame:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
+            _outside_of_requests()
             await self.app(scope, receive, send)
             return
         token = next((value for name, value in scope["headers"] if name == b"x-auth-token"), b"")
@@ -114,6 +115,13 @@ class RequestFrame:
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content))]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content})
+
+
+def _outside_of_requests() -> None:
+    """A connection that is accepted while a request is served may be so in its context."""
+    request.set(None)
+    structlog.contextvars.clear_contextvars()
+    outside()
 
 
 def _route(scope: Scope) -> str:

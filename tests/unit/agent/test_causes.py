@@ -1,6 +1,9 @@
 """Spans of a node: from when a change came until it is in place, and until its port is ACTIVE."""
 
+from collections.abc import Iterator
+
 import pytest
+from structlog.contextvars import clear_contextvars, get_contextvars
 
 from netweft.agent.causes import Causes
 from netweft.agent.sync import Changes
@@ -15,6 +18,13 @@ ONE = port(5, NET)
 VIEW = view_of("h", 1, (NET, ONE))
 SENT = Parent(7, 8, True)
 CAUSE = Cause(request="req-1", span=str(SENT), ids=(ONE.id,))
+
+
+@pytest.fixture(autouse=True)
+def _no_turn_before() -> Iterator[None]:
+    clear_contextvars()
+    yield
+    clear_contextvars()
 
 
 def came(*causes: Cause) -> Changes:
@@ -69,13 +79,14 @@ def test_what_comes_while_a_turn_works_waits_for_the_next() -> None:
         side = Causes("hv1")
         side.begin_turn()
         side.see(EMPTY_VIEW, came(CAUSE))
-        assert side.said() == {}
+        assert get_contextvars() == {}
         side.end_turn("", in_place=True)
         assert not spans.named("apply on node")[0].ended
         side.begin_turn()
-        assert side.said() == {"request_id": "req-1", "trace_id": f"{SENT.trace_id:032x}"}
+        assert get_contextvars() == {"request_id": "req-1", "trace_id": f"{SENT.trace_id:032x}"}
         side.end_turn("", in_place=True)
-    assert side.said() == {}
+    side.begin_turn()
+    assert get_contextvars() == {}
     assert spans.named("apply on node")[0].ended
 
 
@@ -109,7 +120,7 @@ def test_what_makes_no_sense_is_passed_over(cause: Cause) -> None:
         side = Causes("hv1")
         side.see(EMPTY_VIEW, came(cause))
         side.begin_turn()
-        assert (side.said(), spans.spans) == ({}, [])
+        assert (get_contextvars(), spans.spans) == ({}, [])
 
 
 def test_no_more_than_so_many_at_once() -> None:
@@ -127,5 +138,5 @@ def test_off_it_says_the_request_all_the_same() -> None:
     side = Causes("hv1")
     side.see(EMPTY_VIEW, came(CAUSE))
     side.begin_turn()
-    assert side.said() == {"request_id": "req-1"}
+    assert get_contextvars() == {"request_id": "req-1"}
     assert side.told([PortStatus(ONE.id, PortState.UP)]) == {}

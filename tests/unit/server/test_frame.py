@@ -1,18 +1,23 @@
 """What stands around every request."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
+import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
+from netweft import logs
 from netweft.server.faults import fault
 from netweft.server.frame import RequestFrame
+from netweft.store import changelog
 from netweft.store.turns import Turns
 
 LIMIT = 100
@@ -70,3 +75,30 @@ async def test_unknown_path_and_wrong_method_are_answered_in_json(client: httpx.
     assert (await client.get("/none")).json()["NeutronError"]["type"] == "HTTPNotFound"
     assert (await client.get("/identity/none")).json()["error"]["code"] == 404
     assert (await client.get("/echo")).status_code == 405
+
+
+async def test_each_line_about_a_request_has_its_id_in_threads_too(capsys: pytest.CaptureFixture[str]) -> None:
+    turns = Turns(embedded=False)
+
+    async def telling(request: Request) -> PlainTextResponse:
+        await turns.read(lambda: structlog.get_logger().warning("read"))
+        await turns.write(lambda: structlog.get_logger().warning("written"))
+        return PlainTextResponse(str(changelog.request.get()))
+
+    async def whispering(scope: Scope, receive: Receive, send: Send) -> None:
+        structlog.get_logger().warning("whispered", request=changelog.request.get())
+
+    app = Starlette(routes=[Route("/x", telling)], middleware=[Middleware(RequestFrame, max_body_bytes=9, turns=turns)])
+    logs.configure("info")
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        first, second = [await client.get("/x") for _ in range(2)]
+    with structlog.contextvars.bound_contextvars(request_id="another's", trace_id="another's"):
+        await RequestFrame(whispering, 9, turns)({"type": "websocket"}, nothing, nothing)
+    turns.close()
+    ids = [answer.headers["x-openstack-request-id"] for answer in (first, second)]
+    assert [first.text, second.text] == ids
+    said = [line.partition("event=")[2] for line in capsys.readouterr().err.splitlines()]
+    assert said == [f"{event} request_id={id}" for id in ids for event in ("read", "written")] + ["whispered request="]
+
+
+async def nothing(*_: Any) -> Any: ...
