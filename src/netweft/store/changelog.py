@@ -46,7 +46,7 @@ _of = Statement(
     .limit(bindparam("limit"))
 )
 _newest = Statement(
-    select(*_columns, changes.c.at, changes.c.actor)
+    select(*_columns, changes.c.at, changes.c.actor, changes.c.project, changes.c.name)
     .where(changes.c.revision < bindparam("before"))
     .order_by(changes.c.revision.desc(), changes.c.kind, changes.c.id)
     .limit(bindparam("limit"))
@@ -81,8 +81,18 @@ class Past(NamedTuple):
     actor: str | None
 
 
+class Gone(NamedTuple):
+    """Of what is deleted: whose it was, and what it was called."""
+
+    project: str | None = None
+    name: str | None = None
+
+
+_NOT_GONE = Gone()
+
+
 class Entry(NamedTuple):
-    """A change with all that is known of it, as in Past."""
+    """A change with all that is known of it, as in Past and, of a deletion, Gone."""
 
     revision: int
     kind: str
@@ -90,16 +100,26 @@ class Entry(NamedTuple):
     op: Operation
     at: float
     actor: str | None
+    project: str | None = None
+    name: str | None = None
 
 
-def append(connection: Connection, changed: Mapping[tuple[str, str], Operation]) -> None:
+def append(
+    connection: Connection,
+    changed: Mapping[tuple[str, str], Operation],
+    gone: Mapping[tuple[str, str], Gone],
+) -> None:
     """At the end of a transaction: its one revision, all that it changed."""
     revision = connection.scalar(_NOTIFY) if connection.is_postgresql else settled(connection) + 1
     now = time.time()
     span = current.get()
     causes = {"request": request.get(), "span": str(span.as_parent) if span is not None else None}
     same = {"revision": revision, "at": now, "actor": actor.get(), **causes}
-    connection.run(_insert, *({"kind": kind, "id": id, "op": op} | same for (kind, id), op in changed.items()))
+    rows = (
+        {"kind": key[0], "id": key[1], "op": op} | gone.get(key, _NOT_GONE)._asdict() | same
+        for key, op in changed.items()
+    )
+    connection.run(_insert, *rows)
 
 
 def settled(connection: Connection) -> int:

@@ -122,6 +122,8 @@ changes = Table(
     Column("actor", Text),  # none: before it was kept
     Column("request", Text),  # its id; none: no request made it, or before it was kept
     Column("span", Text),  # as a traceparent; none: of none that is recorded
+    Column("project", Text),  # of what is deleted: whose it was, and what it was called; none: of all else
+    Column("name", Text),
     sqlite_with_rowid=False,
 )
 Index("changes_object", changes.c.kind, changes.c.id, changes.c.revision)

@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPIModule
 
 from netweft.store import changelog
-from netweft.store.changelog import Change, Entry, Operation, Past
+from netweft.store.changelog import Change, Entry, Gone, Operation, Past
 from netweft.store.counters import Counters
 from netweft.store.errors import Busy, Duplicate, InUse, Missing, Taken
 from netweft.store.followers import Followers
@@ -93,7 +93,7 @@ _insert = Statement(insert(objects))
 _update = Statement(
     update(objects).where(*_this).values({name: bindparam(name) for name in (*LOOKED_UP.values(), "attrs")})
 )
-_delete = Statement(delete(objects).where(*_this))
+_delete = Statement(delete(objects).where(*_this).returning(objects.c.project_id, objects.c.name))
 _release = Statement(delete(claims).where(claims.c.scope == bindparam("s"), claims.c.value == bindparam("v"), *_mine))
 _link = Statement(insert(links))
 _unlink = Statement(
@@ -219,6 +219,7 @@ class WriteTransaction(ReadTransaction):
         self.glance = ReadTransaction(connection)
         self._held = Held(connection)
         self._changed: dict[Row, Operation] = {}
+        self._gone: dict[Row, Gone] = {}
 
     def hold(self, shared: Iterable[Row], alone: Iterable[Row]) -> None:
         """Before all else, in a queue: who waits longest is first, and no two such calls wait for each other."""
@@ -293,10 +294,12 @@ class WriteTransaction(ReadTransaction):
         held = self._connection.rows(_claims_of, k=kind, i=id)
         self.release(kind, id, [Claim(*row) for row in sorted(held)])
         with _refusing(self._connection.driver, lambda _: InUse(kind, id), "FOREIGN KEY"):
-            if self._connection.run(_delete, {"k": kind, "i": id}) == 0:
-                raise Missing(kind, id)
+            deleted = self._connection.rows(_delete, k=kind, i=id)
+        if not deleted:
+            raise Missing(kind, id)
         self._held.gone(kind, id)
         self._changed[kind, id] = "delete"
+        self._gone[kind, id] = Gone(*deleted[0])
 
     def claim(self, kind: str, id: str, claims: Sequence[Claim]) -> None:
         """For an object that is there already.  Raises Taken."""
@@ -323,7 +326,7 @@ class WriteTransaction(ReadTransaction):
     def finish(self) -> bool:
         """Write the change log entry.  Says whether there was anything to tell."""
         if self._changed:
-            changelog.append(self._connection, self._changed)
+            changelog.append(self._connection, self._changed, self._gone)
         return bool(self._changed)
 
     def _link(self, kind: str, rows: Sequence[tuple[str, Link]]) -> None:

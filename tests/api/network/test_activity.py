@@ -8,8 +8,11 @@ from tests.api.network.conftest import PEOPLE, Api, refused
 from tests.api.network.test_explain import connect, reports
 from tests.api.network.test_rbac import share
 
+from netweft.api.app import resources
 from netweft.api.resources import activity
+from netweft.settings import ServerSettings
 from netweft.store import Store
+from netweft.store.changelog import Entry
 
 PATH = "/netweft/activity"
 
@@ -44,6 +47,32 @@ def test_a_project_hears_of_its_own_only(api: Api) -> None:
     api("bob", "DELETE", f"/networks/{gone['id']}")
     assert [one["id"] for one in told(api, "bob")] == [gone["id"]] * 2
     assert network["id"] not in str(told(api, "nick")) and gone["id"] not in str(told(api, "alice"))
+
+
+def test_what_others_of_the_project_delete(api: Api) -> None:
+    """With its name; who is of no project, or of another, hears nothing."""
+    network = api.network("alice", name="mine")
+    share(api, "network", network)
+    foreign = api.make("bob", "port", network_id=network["id"], name="bob's")
+    policy = api("admin", "POST", "/qos/policies", {"policy": {"name": "gold", "project_id": "red"}}).json()["policy"]
+    for path in (f"ports/{foreign['id']}", f"networks/{network['id']}", f"qos/policies/{policy['id']}"):
+        assert api("admin", "DELETE", f"/{path}").status_code == 204
+    assert in_short(told(api, "ann"))[:2] == [
+        ("user admin", "delete", "policy", "gold"),
+        ("user admin", "delete", "network", "mine"),
+    ]
+    assert ("user admin", "delete", "port", "bob's") in in_short(told(api, "admin"))
+    assert "bob's" not in str(told(api, "ann")) and "mine" not in str(told(api, "bob"))
+    assert told(api, "nick") == []
+
+
+def test_of_each_kind_it_can_be_said_who_may_have_seen_what_is_gone(api: Api, store: Store) -> None:
+    every = activity.Activity(resources(store, ServerSettings()), store)
+    gone = [Entry(at, kind, "x", "delete", 0.0, None, "red", "n") for at, kind in enumerate(every._members)]
+    with store.read() as tx:
+        for who, least in (("admin", len(gone)), ("alice", 5), ("bob", 0)):
+            assert len(every._were_seen(tx, PEOPLE[who], gone)) >= least
+        assert not every._were_seen(tx, PEOPLE["bob"], gone)
 
 
 def test_who_acts_in_another_project_now_is_not_told_names_of_the_one_before(

@@ -1,7 +1,7 @@
 """/v2.0/netweft/activity: who changed what, the newest first, as far back as the change log goes.
 
-Whoever acts for all projects is told everything.  Others are told of what is their project's and still there, and what
-they did themselves: of an object that is gone, the log does not know whose it was.
+Whoever acts for all projects is told everything.  Others are told of what is their project's and still there, of what
+was their project's and is deleted, and what they did themselves.
 """
 
 from collections import defaultdict
@@ -57,11 +57,12 @@ class Activity:
             more = len(read) == READ
             entries = _without_last(read) if more else read
             rows = self._seen(tx, context, [one for one in entries if one.kind in self._members])
-        found = [one for one in entries if one.kind in self._members and _is_for(context, one, rows)]
+            gone = self._were_seen(tx, context, entries)
+        found = [one for one in entries if one.kind in self._members and _is_for(context, one, rows, gone)]
         told = _first(found, limit)
         last = (told if len(told) < len(found) else entries)[-1:]
         return {
-            "activity": [self._said(one, rows, sees_nodes=sees_nodes) for one in told],
+            "activity": [self._said(one, rows, gone, sees_nodes=sees_nodes) for one in told],
             "next": last[0].revision if last and (more or len(told) < len(found)) else None,
         }
 
@@ -78,8 +79,20 @@ class Activity:
             if context.sees_all or self._policies[kind].may_see(tx, context, row)
         }
 
-    def _said(self, one: Entry, rows: Rows, *, sees_nodes: bool) -> Object:
-        row = rows.get((one.kind, one.id), {})
+    def _were_seen(self, tx: ReadTransaction, context: Context, entries: Sequence[Entry]) -> Rows:
+        """What was deleted, and was the caller's project's: they may have seen it, or see all."""
+        gone: dict[tuple[str, str], Object] = {}
+        for one in entries:
+            if one.op != "delete" or one.kind not in self._members or one.project is None:
+                continue
+            row = {"id": one.id, "project_id": one.project, "tenant_id": one.project, "name": one.name or ""}
+            own = context.project_id is not None and one.project == context.project_id
+            if context.sees_all or (own and self._policies[one.kind].may_see(tx, context, row)):
+                gone[one.kind, one.id] = row
+        return gone
+
+    def _said(self, one: Entry, rows: Rows, gone: Rows, *, sees_nodes: bool) -> Object:
+        row = rows.get((one.kind, one.id)) or gone.get((one.kind, one.id), {})
         by = one.actor or ""
         return {
             "revision": one.revision,
@@ -93,8 +106,8 @@ class Activity:
         }
 
 
-def _is_for(context: Context, one: Entry, rows: Rows) -> bool:
-    if context.sees_all or one.actor == f"user {context.user_id}":
+def _is_for(context: Context, one: Entry, rows: Rows, gone: Rows) -> bool:
+    if context.sees_all or one.actor == f"user {context.user_id}" or (one.kind, one.id) in gone:
         return True
     row = rows.get((one.kind, one.id))
     return row is not None and context.project_id is not None and row.get("project_id") == context.project_id
