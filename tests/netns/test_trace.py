@@ -20,7 +20,7 @@ from tests.netns.test_routing import address, make_router
 from tests.waiting import PATIENCE
 
 from netweft.lab import host
-from netweft.lab.commands import run, vsctl
+from netweft.lab.commands import in_namespace, run, vsctl
 from netweft.lab.fabric import UNDERLAY_SWITCH
 from netweft.lab.vm import Vm
 
@@ -167,6 +167,7 @@ class Fault(NamedTuple):
     passes: bool | None = False
     unseen: str = ""
     probe: bool = False
+    http: bool = False
 
 
 def nic(where: Callable[[Lab, Stage], str], name: str, *how: str, back: tuple[str, ...] = ("up",)) -> Breaks:
@@ -252,6 +253,53 @@ def taken_out(lab: Lab, stage: Stage) -> Iterator[None]:
         vsctl(lab.node("hv2"), *ids[:-1], f"external_ids:iface-id={stage.vms['two'].port_id}")
 
 
+def in_vm(name: str, *how: str, back: tuple[str, ...]) -> Breaks:
+    """By `ip`, of its IPv4.  {ip}, {address}, {router}: its own with and without the prefix length, its gateway's."""
+
+    @contextmanager
+    def breaks(lab: Lab, stage: Stage) -> Iterator[None]:
+        ip = stage.vms[name].nic.addresses[0]
+        words = {"ip": ip, "address": ip.partition("/")[0], "router": ip.rpartition(".")[0] + ".1"}
+        namespace = vm_of(name)(lab, stage)
+
+        def do(line: str) -> None:
+            run("ip", "-n", namespace, *line.format_map(words).split())
+
+        try:
+            for line in how:
+                do(line)
+            yield
+        finally:
+            for line in back:
+                do(line)
+
+    return breaks
+
+
+@contextmanager
+def checksums_left_to_the_nic(lab: Lab, stage: Stage) -> Iterator[None]:
+    def switch(how: str) -> None:
+        run(*in_namespace(vm_of("two")(lab, stage), "ethtool", "--offload", "eth0", "tx", how))
+
+    with lab.inside(stage.vms["two"], "serve", "80"):
+        switch("on")
+        try:
+            yield
+        finally:
+            switch("off")
+
+
+@contextmanager
+def small_hop(lab: Lab, _: Stage) -> Iterator[None]:
+    """Of the underlay, between the nodes."""
+    how = ("ip", "-n", lab.layout.fabric.namespace, "link", "set", "hv2-0", "mtu")
+    run(*how, "1400")
+    try:
+        yield
+    finally:
+        run(*how, "1500")
+
+
 LAB = (
     Fault("the NIC of the receiving VM is down", "vm-link-down", nic(vm_of("two"), "eth0", "down")),
     Fault("the NIC of the sending VM is down", "vm-link-down", nic(vm_of("one"), "eth0", "down")),
@@ -280,8 +328,43 @@ LAB = (
         "tog",
         passes=True,
     ),
-    Fault("the switch does not carry the VLAN", "probe-lost", vlan_missing, "tag", "tog", probe=True),
-    Fault("the underlay does not reach the other node", "probe-lost", underlay_cut, probe=True),
+    Fault("the switch does not carry the VLAN", "probe-lost-on-wire", vlan_missing, "tag", "tog", probe=True),
+    Fault("the underlay does not reach the other node", "probe-lost-in-underlay", underlay_cut, probe=True),
+    Fault("a hop of the underlay takes small packets only", "probe-of-full-size-lost", small_hop, probe=True),
+    Fault(
+        "wrong mask in the VM",
+        "vm-wrong-mask",
+        in_vm("one", "address add {address}/8 dev eth0", back=("address del {address}/8 dev eth0",)),
+        to="red",
+        probe=True,
+    ),
+    Fault(
+        "wrong gateway in the VM",
+        "vm-wrong-gateway",
+        in_vm("one", "route replace default via 10.40.0.77", back=("route replace default via {router}",)),
+        to="red",
+        probe=True,
+    ),
+    Fault(
+        "an old ARP entry in the VM",
+        "vm-wrong-neighbour",
+        in_vm(
+            "one",
+            "neighbour replace {router} lladdr 02:00:00:00:00:99 nud permanent dev eth0",
+            back=("neighbour del {router} dev eth0",),
+        ),
+        to="red",
+        probe=True,
+    ),
+    Fault(
+        "the VM has not its address",
+        "vm-lacks-its-address",
+        in_vm("one", "address del {ip} dev eth0", back=("address add {ip} dev eth0", "route add default via {router}")),
+        probe=True,
+    ),
+    Fault(
+        "checksums are left to the VM's NIC", "vm-checksum-not-whole", checksums_left_to_the_nic, probe=True, http=True
+    ),
     Fault("the agent hangs", "", stopped("agent", "hv2"), passes=None, unseen="hv2: its agent does not answer within"),
     Fault(
         "ovs-vswitchd hangs", "", stopped("ovs-vswitchd", "hv2"), passes=None, unseen="hv2: "
@@ -291,8 +374,10 @@ LAB = (
 
 @pytest.mark.parametrize("fault", LAB, ids=lambda fault: fault.what)
 def test_the_true_cause_comes_first(lab: Lab, stage: Stage, fault: Fault) -> None:
+    asked = {"probe": fault.probe} | (HTTP if fault.http else {})
+
     def first() -> bool:
-        told = trace(lab, fault.frm, fault.to, probe=fault.probe)
+        told = trace(lab, fault.frm, fault.to, **asked)
         if told["passes"] is not fault.passes:
             return False
         return codes(told)[:1] == ([fault.code] if fault.code else []) and (
@@ -300,7 +385,10 @@ def test_the_true_cause_comes_first(lab: Lab, stage: Stage, fault: Fault) -> Non
         )
 
     with fault.breaks(lab, stage):
-        until(first, f"{fault.what}: {fault.code or fault.unseen}, but {trace(lab, fault.frm, fault.to)['findings']}")
+        until(
+            first,
+            f"{fault.what}: {fault.code or fault.unseen}, but {trace(lab, fault.frm, fault.to, **asked)['findings']}",
+        )
     nothing_is_said(lab, fault.frm, fault.to)
 
 

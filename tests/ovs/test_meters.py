@@ -34,6 +34,17 @@ async def test_a_meter_comes_back_as_it_was_sent(ovs: Sandbox, bridge: str, swit
     assert await switch.dump_meters() == [changed]
 
 
+async def test_what_it_has_dropped_is_counted(ovs: Sandbox, bridge: str, switch: OpenFlowConnection) -> None:
+    meter = DropMeter(id=METERS[1].id, unit="pktps", rate=1, burst=1)
+    await switch.change_meters([(MeterCommand.ADD, meter)])
+    assert await switch.dropped_by(meter.id) == 0
+    for _ in range(20):
+        await switch.send_packet(bytes(60), (Meter(meter.id), Output(1)))
+    assert 10 <= await switch.dropped_by(meter.id) < 20
+    with pytest.raises(Rejected):
+        await switch.dropped_by(METERS[0].id)
+
+
 async def test_what_is_refused_is_named(switch: OpenFlowConnection) -> None:
     with pytest.raises(Rejected, match=rf"meter mod failed: unknown \(12, 3\): modify meter={LARGEST} "):
         await switch.change_meters([(MeterCommand.MODIFY, METERS[2])])

@@ -15,6 +15,7 @@ MAX_ANSWER_BYTES: Final = 256 * 1024
 MOST_HOPS: Final = 200  # flows that a packet meets on one node
 MOST_EXITS: Final = 64
 MOST_DIFFERENCES: Final = 50
+MOST_HEARD: Final = 32
 MOST_TEXT: Final = 1000  # characters of one flow, row, or reason
 SECONDS: Final = 2.0  # that an answer may take
 
@@ -36,8 +37,8 @@ class Sent(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 class Probe(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A packet to be known again, looked for at these interfaces; where the question has a port and a packet, sent
-    there.  mark: hexadecimal, what it carries.  length: of its frame.  awaited: once it was seen at these, there is an
-    answer."""
+    there.  mark: hexadecimal, what it carries.  length: of its frame, padded to that.  awaited: once it was seen at
+    these, there is an answer."""
 
     mark: str
     length: int
@@ -45,11 +46,20 @@ class Probe(Struct, frozen=True, kw_only=True, omit_defaults=True):
     awaited: tuple[str, ...] = ()
 
 
+class Listen(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the port's VM sends to the source of the question's packet, which is one that it gets.
+    sends: it is sent to it now, on its interface alone, with this mark; else somebody else sees to that."""
+
+    mark: str = ""
+    sends: bool = False
+
+
 class Ask(Struct, frozen=True, kw_only=True, tag="ask", omit_defaults=True):
     """port_id: from where the packet starts, or what is asked about where there is none.
     network_id: else, the network that it comes in for, by the wire or, with tunnel_src, out of a tunnel from there.
     reply: it answers what was let through before.  also: other ports of which the node says how they are.
-    probe, watch: nothing else is asked.  wiring: nothing but how the port is wired."""
+    probe, watch: nothing else is asked.  wiring: nothing but how the port is wired.  listen: nothing but what its VM
+    sends."""
 
     id: str
     port_id: str = ""
@@ -61,6 +71,7 @@ class Ask(Struct, frozen=True, kw_only=True, tag="ask", omit_defaults=True):
     probe: Probe | None = None
     watch: Watch | None = None
     wiring: bool = False
+    listen: Listen | None = None
 
 
 class Hop(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -115,9 +126,21 @@ class Interface(Struct, frozen=True, kw_only=True, omit_defaults=True):
     error: str = ""
 
 
+class Heard(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a VM sent.  asks: for the MAC of `address`.  has: it says that it has `address`.  sends: from `address`, to
+    the MAC `to`.  partial: with a checksum that nobody completes."""
+
+    kind: Literal["asks", "has", "sends"]
+    address: str
+    mac: str
+    to: str = ""
+    partial: bool = False
+
+
 class Answer(Struct, frozen=True, kw_only=True, tag="answer", omit_defaults=True):
     """error: why there is nothing to say.  tracked: what the connection tracker was asked and said, in words.
-    revision: of the view that it is about.  seen: the interfaces where a probe was seen, in that order."""
+    revision: of the view that it is about.  seen: the interfaces where a probe was seen, in that order.
+    heard: None: nobody listened.  dropped: packets that limits of the port have dropped meanwhile."""
 
     id: str
     error: str = ""
@@ -130,6 +153,8 @@ class Answer(Struct, frozen=True, kw_only=True, tag="answer", omit_defaults=True
     tracked: tuple[str, ...] = ()
     seen: tuple[str, ...] = ()
     caught: Caught | None = None
+    heard: tuple[Heard, ...] | None = None
+    dropped: int = 0
     wiring: Wiring | None = None
 
 

@@ -12,10 +12,11 @@ from tests.api.network.l3.test_interfaces import subnet
 from tests.api.network.test_explain import UNDERLAY, Place, reports
 
 from netweft.api.app import routes
+from netweft.control.trace.codes import UNDERLAY as UNDERLAY_CODES
 from netweft.feed.questions import Silence
 from netweft.settings import ServerSettings
 from netweft.store import Object, Store
-from netweft.wire.questions import Answer, Ask, Differs, Exit, Hop, Interface
+from netweft.wire.questions import Answer, Ask, Differs, Exit, Heard, Hop, Interface
 
 PATH = "/netweft/trace"
 
@@ -178,11 +179,38 @@ def test_what_nodes_say_is_told_to_admins_alone(api: Api, store: Store, there: P
     assert "hv-secret" in json.dumps(found["findings"])
     answer = asked("alice", "POST", PATH, {"trace": {"from": "web", "to": "db", **TCP}})
     told = answer.json()["trace"]
-    assert (told["passes"], codes(told)[0], told["nodes"]) == (False, code, [])
+    its = "underlay-fault" if code in {one.code for one in UNDERLAY_CODES} else code
+    assert (told["passes"], codes(told)[0], told["nodes"]) == (False, its, [])
     for word in (*UNDERLAY, "classify", "198.51.100", "tapdb"):
         if word not in ("ovs", "br-int"):
             assert word not in answer.text
     assert all((one["detail"], one["fix"], one["fixed_by"]) == ("", "", "admin") for one in told["findings"])
+
+
+def test_a_vm_is_listened_to_where_a_probe_is_sent(api: Api, store: Store, there: Pair) -> None:
+    """What it does is told of its own port, to its tenant too; where it sends it to, to admins alone."""
+    nodes = Nodes()
+    mac, address = there.port["mac_address"], there.port["fixed_ips"][0]["ip_address"]
+    other = there.other["mac_address"]
+    heard = (
+        Heard(kind="has", address=address, mac=mac),
+        Heard(kind="sends", address=address, mac=mac, to="02:00:00:00:00:77"),
+        Heard(kind="has", address=there.other["fixed_ips"][0]["ip_address"], mac=other),
+        Heard(kind="sends", address=there.other["fixed_ips"][0]["ip_address"], mac=other, to=mac),
+    )
+    nodes.answer = there.delivered(seen=("tapdb",))
+    asked = asking(api, store, nodes)
+    found = trace(asked, "web", "db", "admin", probe=True)
+    assert "vm-silent" not in codes(found), "nobody has listened"
+    nodes.answer = there.delivered(seen=("tapdb",), heard=heard)
+    found = trace(asked, "web", "db", "admin", probe=True)
+    (told,) = [one for one in found["findings"] if one["layer"] == "vm"]
+    assert (told["code"], told["object"]["id"]) == ("vm-wrong-neighbour", there.port["id"])
+    assert "02:00:00:00:00:77" in told["detail"]
+    (told,) = [one for one in trace(asked, "web", "db", probe=True)["findings"] if one["layer"] == "vm"]
+    assert (told["code"], told["detail"], told["fixed_by"]) == ("vm-wrong-neighbour", "", "owner")
+    listened = [question for _, question in nodes.asked if question.listen is not None]
+    assert {one.port_id for one in listened if one.listen and one.listen.sends} == {there.port["id"]}, "its own port"
 
 
 def trace_packet(nodes: Nodes, asked: Api) -> Any:

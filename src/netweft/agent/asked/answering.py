@@ -9,13 +9,14 @@ from msgspec.structs import replace
 
 from netweft.agent.asked.differences import differences, interfaces
 from netweft.agent.asked.entry import NotHere
+from netweft.agent.asked.overhearing import listened
 from netweft.agent.asked.probing import probed
 from netweft.agent.asked.tracing import traced
 from netweft.agent.asked.watching import Watches
 from netweft.agent.asked.wired import wiring
 from netweft.dataplane.ovsdb.errors import OvsdbError
 from netweft.dataplane.unixctl.client import CommandFailed, command
-from netweft.wire.questions import SECONDS, Answer, Ask, Probe
+from netweft.wire.questions import SECONDS, Answer, Ask
 from netweft.wire.watched import Watch
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 PER_SECOND: Final = 20.0  # questions, for long
 BURST: Final = 60.0
-MOST_PROBES: Final = 4
+MOST_PROBES: Final = 8  # three of one trace
 
 
 class Answering:
@@ -42,8 +43,8 @@ class Answering:
             return Answer(id=question.id, error="too much is asked of this node")
         try:
             async with asyncio.timeout(SECONDS):
-                if question.probe is not None:  # vswitchd is not asked for it
-                    return await self._probed(question, question.probe)
+                if question.probe is not None or question.listen is not None:  # vswitchd is not asked for it
+                    return await self._probed(question)
                 async with self._turn:
                     return await self._answer(question)
         except TimeoutError:
@@ -55,12 +56,16 @@ class Answering:
         except NotHere as problem:
             return Answer(id=id, error=str(problem))
 
-    async def _probed(self, question: Ask, probe: Probe) -> Answer:
+    async def _probed(self, question: Ask) -> Answer:
         if self._probing >= MOST_PROBES:
             return Answer(id=question.id, error="too many probes at once")
         self._probing += 1
         try:
-            return Answer(id=question.id, seen=await probed(self._agent, question, probe))
+            if question.listen is not None:
+                heard, dropped = await listened(self._agent, question, question.listen)
+                return Answer(id=question.id, heard=heard, dropped=dropped)
+            assert question.probe is not None
+            return Answer(id=question.id, seen=await probed(self._agent, question, question.probe))
         except NotHere as problem:
             return Answer(id=question.id, error=str(problem))
         finally:

@@ -22,15 +22,17 @@ if TYPE_CHECKING:
 SETTLE: Final = 0.25  # seconds until other nodes look too
 LOOK: Final = 1.2  # seconds in all
 MOST: Final = 64  # bytes of a mark, and interfaces
-_FRAME: Final = 1500
+_FRAME: Final = 9216
 _SMALLEST: Final = 60  # bytes of a frame, as some NICs pad it
 FIRST: Final = next(iter(INT.tables.values()))
 
 
 async def probed(agent: "Agent", question: Ask, asked: Probe) -> tuple[str, ...]:
     """The interfaces where it was seen.  Raises NotHere."""
-    mark = _mark(asked)
-    packet = _packet(agent, question, mark) if question.packet and question.port_id else None
+    mark = mark_of(asked.mark)
+    if len(asked.interfaces) > MOST or not 0 <= asked.length <= _FRAME:
+        raise NotHere("a probe that cannot be looked for")
+    packet = _packet(agent, question, mark, asked.length) if question.packet and question.port_id else None
     length = len(packet.frame) if packet else asked.length
     try:
         with Sniffer(asked.interfaces, mark, length) as sniffer:
@@ -43,17 +45,18 @@ async def probed(agent: "Agent", question: Ask, asked: Probe) -> tuple[str, ...]
         raise NotHere(f"no probe can be sent or seen: {error}") from None
 
 
-def _mark(asked: Probe) -> bytes:
+def mark_of(text: str) -> bytes:
+    """Raises NotHere."""
     try:
-        mark = bytes.fromhex(asked.mark)
+        mark = bytes.fromhex(text)
     except ValueError:
         mark = b""
-    if not _SMALLEST <= len(mark) <= MOST or len(asked.interfaces) > MOST or not 0 <= asked.length <= _FRAME:
+    if not _SMALLEST <= len(mark) <= MOST:
         raise NotHere("a probe that cannot be looked for")
     return mark
 
 
-def _packet(agent: "Agent", question: Ask, mark: bytes) -> Packet:
+def _packet(agent: "Agent", question: Ask, mark: bytes, length: int) -> Packet:
     """As if the port's VM had sent it."""
     sent = question.packet
     here = agent.desired.local_port(question.port_id)
@@ -64,9 +67,15 @@ def _packet(agent: "Agent", question: Ask, mark: bytes) -> Packet:
     if sent.protocol not in PROTOCOLS:
         raise NotHere("there is no probe of this protocol")
     tag = (PushVlan(), SetField("vlan_vid", here.tag | VLAN_PRESENT)) if here.tag else ()
-    return Packet(frame(sent, mark), (*tag, SetField("nxm_in_port", here.ofport), FIRST.resubmit))
+    return Packet(frame(sent, mark, length), (*tag, SetField("nxm_in_port", here.ofport), FIRST.resubmit))
 
 
-def frame(sent: Sent, mark: bytes) -> bytes:
+def frame(sent: Sent, mark: bytes, length: int = 0) -> bytes:
+    """length: of the frame at least: the mark has zeros behind it."""
     macs, ends = (octets(sent.eth_src), octets(sent.eth_dst)), (parsed(sent.src), parsed(sent.dst))
-    return probe(macs, ends, sent.protocol, (sent.sport, sent.dport), mark)
+
+    def made(data: bytes) -> bytes:
+        return probe(macs, ends, sent.protocol, (sent.sport, sent.dport), data)
+
+    bare = made(mark)
+    return made(mark.ljust(len(mark) + length - len(bare), b"\0")) if length > len(bare) else bare

@@ -1,6 +1,6 @@
 """One bridge's meters, as its side needs them: read when it connects, put before the flows, removed after them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from netweft.agent.desired import MeterChanges
 from netweft.dataplane.openflow.client import OpenFlowConnection
@@ -18,6 +18,7 @@ class BridgeMeters:
         self.possible = True
         self._wanted = wanted
         self._driver: MeterDriver | None = None
+        self._connection: OpenFlowConnection | None = None
 
     async def read(self, connection: OpenFlowConnection) -> None:
         """Raises OpenFlowError."""
@@ -26,10 +27,17 @@ class BridgeMeters:
             driver = MeterDriver(connection, OUR_METERS, METERS_MASK)
             await driver.read()
             driver.want(self._wanted())
-            self._driver = driver
+            self._driver, self._connection = driver, connection
 
     def lost(self) -> None:
-        self._driver = None
+        self._driver = self._connection = None
+
+    async def dropped(self, numbers: Iterable[int]) -> dict[int, int]:
+        """Packets ever, of those of these meters that are there.  Raises OpenFlowError."""
+        if self._driver is None or self._connection is None:
+            return {}
+        there = self._driver.actual
+        return {number: await self._connection.dropped_by(number) for number in numbers if number in there}
 
     def doubt(self) -> bool:
         """Somebody else may have changed some.  False: there are none."""

@@ -1,6 +1,6 @@
 """What only a packet's way shows, beside the codes of objects (`explain/codes`): the same catalogue, docs/codes.md."""
 
-from netweft.findings import Code, operators
+from netweft.findings import Code, known, operators
 
 _RULE = (
     "openstack security group rule create --{direction} --ethertype {ethertype} --protocol {protocol} {what}"
@@ -154,6 +154,67 @@ PROBE_LOST = operators(
     "A packet that was sent to try it has not arrived, which passes by the rows and by Open vSwitch on each host.",
     "tcpdump -eni {interface}  # on {host}, and look at what is between the hosts: cables, switches, MTU, firewalls",
 )
+LOST_IN_TUNNEL = operators(
+    "probe-lost-in-underlay",
+    "A packet that was sent to try it has left one host by a tunnel and has not come in at the other.",
+    "ping -M do -c 3 {far}  # on {host}; and let the tunnels' protocol pass between the hosts: firewalls, routes, MTU",
+)
+LOST_ON_WIRE = operators(
+    "probe-lost-on-wire",
+    "A packet that was sent to try it has left one host by the physical network and has not come in at the other.",
+    "tcpdump -eni {interface} vlan {vlan}  # on {host}; and let the switches' ports to both hosts carry VLAN {vlan}",
+)
+LOST_LARGE = operators(
+    "probe-of-full-size-lost",
+    "A small packet arrives, and one as large as the networks say does not: a hop between takes smaller ones only.",
+    "ping -M do -s {payload} {far}  # on {host}; and raise the MTU of what is between: at least {bytes} bytes",
+)
+
+UNDERLAY_FAULT = operators(
+    "underlay-fault", "What carries the network between hosts does not carry this packet.", "netweft trace FROM TO"
+)
+
+VM_MASK = Code(
+    "vm-wrong-mask",
+    "The mask of the VM's interface is not its subnet's: it looks for others on its own network, or for neighbours"
+    " behind its gateway.",
+    "ip address replace {address} dev eth0  # in the VM; or let it use DHCP",
+)
+VM_GATEWAY = Code(
+    "vm-wrong-gateway",
+    "The VM looks for another next hop than the one of its subnet: a route of its own is wrong.",
+    "ip route replace {destination} via {via}  # in the VM; or let it use DHCP",
+)
+VM_NEIGHBOUR = Code(
+    "vm-wrong-neighbour",
+    "The VM sends to another MAC address than the next hop has: an old, a static or a forged entry in its ARP table.",
+    "ip neighbour del {via} dev eth0  # in the VM",
+)
+VM_MAC = Code(
+    "vm-uses-another-mac",
+    "The VM answers from another MAC address than its port has: what is sent to the port's it does not take.",
+    "ip link set eth0 address {mac}  # in the VM",
+)
+VM_NO_ADDRESS = Code(
+    "vm-lacks-its-address",
+    "The VM does not answer for the address that its port has: it has not configured it, or does not run.",
+    "dhclient -v eth0  # in the VM; or: ip address add {address} dev eth0",
+)
+VM_SILENT = known(
+    "vm-silent",
+    "The VM has got a packet and has answered nothing: its own firewall, or it has no route back.",
+    "ip route get {other}  # in the VM",
+)
+VM_CHECKSUM = operators(
+    "vm-checksum-not-whole",
+    "The VM leaves checksums to its NIC, and the host's userspace datapath completes none: who gets them drops them.",
+    "ethtool -K eth0 tx off  # in the VM, or at the far end of {interface} on {host}",
+)
+LIMIT_DROPS = known(
+    "limit-drops",
+    "A bandwidth or packet rate limit of the port's QoS policy is dropping packets at this moment.",
+    "openstack port show -c qos_policy_id {id}",
+)
 
 LIVE_LOST = operators(
     "packet-lost",
@@ -163,6 +224,8 @@ LIVE_LOST = operators(
 )
 
 CODES = tuple(value for value in list(globals().values()) if isinstance(value, Code))
+# who does not see nodes is not told of which kind: it would say which ports are on one host, and how the others are met
+UNDERLAY = (UPLINK_DOWN, UPLINK_SMALL_MTU, NO_PEER, PROBE_LOST, LOST_IN_TUNNEL, LOST_ON_WIRE, LOST_LARGE)
 PACKET = (
     NO_RULE_OUT, NO_RULE_IN, NO_GROUP, SPOOFED, NO_COMMON_VERSION, SUBNET_NO_GATEWAY, GATEWAY_NOBODYS, NO_ROUTE,
     NOT_ITS_NETWORK, ROUTE_TO_NOBODY, ROUTE_LOOP, OUTSIDE_NO_GATEWAY, SCOPES_DIFFER, ADDRESS_NOBODYS, NOT_FORWARDED,

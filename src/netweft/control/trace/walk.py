@@ -135,6 +135,7 @@ class _Walker:
             way.stops(codes.TOO_LARGE, "networks", network, detail, mtu=str(way.packet.size))
 
     def _mac(self, port: Row, address: str) -> None:
+        self.way.via = self.way.via if self.way.mac else address
         self.way.mac = self.way.mac or mac_for(port, address)
 
     # -- to a gateway

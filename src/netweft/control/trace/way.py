@@ -41,7 +41,7 @@ class Nat(NamedTuple):
 @dataclass(slots=True)
 class Way:
     """end: what it comes to; at: the port or router there, on the network `network`.  packet: as it is then.
-    mac: to which it is sent first.  networks: those it has been in."""
+    mac: to which it is sent first; via: whose address that is.  networks: those it has been in."""
 
     packet: Packet
     steps: list[Step] = field(default_factory=list)
@@ -51,6 +51,7 @@ class Way:
     routers: list[str] = field(default_factory=list)
     networks: list[str] = field(default_factory=list)
     mac: str = ""
+    via: str = ""
     end: str = NOWHERE
     at: Row | None = None
     network: Row | None = None

@@ -121,6 +121,12 @@ class OpenFlowConnection:
         parts = await self._session.request(meters.dump_request(xid), xid)
         return [meter for part in parts for meter in meters.decode_meters(part)]
 
+    async def dropped_by(self, meter: int) -> int:
+        """Packets, ever.  Raises Rejected where there is no such meter."""
+        xid = self._session.next_xid()
+        parts = await self._session.request(meters.counts_request(meter, xid), xid)
+        return sum(map(meters.decode_dropped, parts))
+
     async def change_meters(self, commands: Sequence[tuple[MeterCommand, DropMeter]]) -> None:
         """One after the other, in no bundle: Open vSwitch takes meters into none.  Raises Rejected for the first that
         is refused; the others are done."""

@@ -78,6 +78,7 @@ class Type(IntEnum):
 
 class Multipart(IntEnum):
     FLOW_DESC = 1
+    METER = 9
     METER_CONFIG = 10
     METER_FEATURES = 11
     FLOW_MONITOR = 16

@@ -21,6 +21,8 @@ _BAND = Packer("!HHII4x")
 _CONFIG = Packer("!HHI")
 _WHICH = Packer("!I4x")
 _FEATURES = Packer("!I")
+_COUNTS = Packer("!IH6xIQQII")  # number, length, flows, packets, bytes, seconds and more
+_BAND_COUNTS = Packer("!QQ")
 _ALL = 0xFFFFFFFF
 _DROP = 1
 _KBPS, _PKTPS, _BURST, _STATS = 1, 2, 4, 8
@@ -57,6 +59,24 @@ def meter_mod(command: MeterCommand, meter: DropMeter, xid: int) -> bytes:
 
 def dump_request(xid: int) -> bytes:
     return multipart_request(Multipart.METER_CONFIG, _WHICH.pack(_ALL), xid)
+
+
+def counts_request(number: int, xid: int) -> bytes:
+    return multipart_request(Multipart.METER, _WHICH.pack(number), xid)
+
+
+def decode_dropped(body: bytes) -> int:
+    """Packets that the bands of the meters in one part of an answer have dropped."""
+    start = dropped = 0
+    while start < len(body):
+        _, length, *_ = _unpack(_COUNTS, body, start)
+        after = start + length
+        if length < _COUNTS.size or after > len(body):
+            raise ProtocolError("a meter's counts have an impossible length")
+        bands = range(start + _COUNTS.size, after, _BAND_COUNTS.size)
+        dropped += sum(_unpack(_BAND_COUNTS, body, at)[0] for at in bands)
+        start = after
+    return dropped
 
 
 def features_request(xid: int) -> bytes:

@@ -46,6 +46,13 @@ def probe(frame: bytes) -> Said | None:
     return Said(found.mac, found.target) if found and int(found.own) == 0 else None
 
 
+def asked(frame: bytes) -> Said | None:
+    """Who asks for the MAC of an address that it means to send to, and which; None: it is no such question, but perhaps
+    a probe or an announcement."""
+    found = _read(frame, REQUEST)
+    return Said(found.mac, found.target) if found and int(found.own) and found.own != found.target else None
+
+
 def answer(own: bytes, asked: Said) -> bytes:
     """To a probe: this MAC has the address."""
     head = (asked.mac, own, ETH_ARP, _ETHERNET, _IPV4, 6, 4, REPLY)

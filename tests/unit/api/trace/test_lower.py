@@ -45,6 +45,10 @@ async def host_at(address: str) -> str:
     return "hv2"
 
 
+async def owners(network: str, addresses: Any) -> dict[str, str]:
+    return {}
+
+
 async def test_a_thousand_at_once() -> None:
     rows, begun = place()
     assert begun.start is not None
@@ -52,7 +56,7 @@ async def test_a_thousand_at_once() -> None:
     there = walk(rows, begun.start, begun.packet, begun.target)
     back = answer(rows, there, begun.start)
     circle = Circle()
-    looking = Nodes(circle, host_at)
+    looking = Nodes(circle, host_at, owners)
     found = await asyncio.gather(
         *(looking.look(f"user {number % 100}", rows, begun, there, back) for number in range(1000))
     )
@@ -84,5 +88,5 @@ async def test_what_is_on_its_way_to_a_node_is_waited_for() -> None:
     assert begun.start is not None
     assert begun.packet is not None
     there = walk(rows, begun.start, begun.packet, begun.target)
-    found = await Nodes(Late(), host_at).look("user", rows, begun, there, answer(rows, there, begun.start))
+    found = await Nodes(Late(), host_at, owners).look("user", rows, begun, there, answer(rows, there, begun.start))
     assert (found.there.arrived, found.back.arrived) == (True, True)

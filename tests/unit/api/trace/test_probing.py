@@ -1,6 +1,7 @@
 """Who is asked to look for a probe, and what it comes to where it was seen or not."""
 
 import pytest
+from tests.unit.api.trace.faults import LOST, Lost
 
 from netweft.api.resources.trace.nodes import Followed, Looked
 from netweft.api.resources.trace.probing import finding, probe
@@ -11,6 +12,7 @@ PACKET = Sent(eth_src="a", eth_dst="b", src="10.0.0.1", dst="10.0.0.2", protocol
 NIC = Interface(name="eth0")
 OUT = Answer(id="", exits=(Exit(kind="tunnel", interface="eth0", tunnel="192.0.2.2"),), interfaces=(NIC,))
 HERE = Answer(id="", exits=(Exit(kind="port", interface="tap2"),), interfaces=(NIC,))
+WIRE = Exit(kind="wire", interface="eth0", vlan=7)
 FOLLOWED = Followed(
     looked=[
         Looked("hv1", Ask(id="", port_id="p", packet=PACKET), OUT),
@@ -32,10 +34,10 @@ class Nodes:
 
 async def test_it_is_sent_at_the_port_and_looked_for_on_the_way() -> None:
     nodes = Nodes(hv1=("eth0",), hv2=("eth0", "tap2"))
-    found = await probe(nodes, FOLLOWED)
+    found = await probe(nodes, FOLLOWED, 0)
     assert found.arrived
     assert found.seen == (("hv1", "eth0"), ("hv2", "eth0"), ("hv2", "tap2"))
-    assert finding(found, {"id": "p"}) is None
+    assert finding(found, {"id": "p"}, 50) is None
     first, second = nodes.asked["hv1"], nodes.asked["hv2"]
     assert (first.port_id, first.packet, second.port_id, second.packet) == ("p", PACKET, "", None)
     assert first.probe is not None
@@ -45,24 +47,42 @@ async def test_it_is_sent_at_the_port_and_looked_for_on_the_way() -> None:
     assert (first.probe.awaited, second.probe.awaited) == (("eth0",), ("tap2",))
 
 
-@pytest.mark.parametrize(
-    ("seen", "missed"),
-    [
-        ({"hv1": ("eth0",), "hv2": ()}, ("hv2", "tap2")),
-        ({"hv1": ("eth0",), "hv2": ("eth0",)}, ("hv2", "tap2")),
-        ({"hv1": (), "hv2": ()}, ("hv1", "eth0")),
-    ],
-)
-async def test_it_is_lost(seen: dict[str, tuple[str, ...]], missed: tuple[str, str]) -> None:
-    found = await probe(Nodes(**seen), FOLLOWED)
-    assert (found.arrived, found.missed) == (False, missed)
-    said = finding(found, {"id": "p"})
+@pytest.mark.parametrize("fault", LOST, ids=lambda fault: fault.what)
+async def test_it_is_lost(fault: Lost) -> None:
+    nodes = Nodes(hv1=fault.one, hv2=fault.two)
+    out = OUT if fault.by == "tunnel" else Answer(id="", exits=(WIRE,), interfaces=(NIC,))
+    found = await probe(nodes, Followed(looked=[FOLLOWED.looked[0]._replace(answer=out), FOLLOWED.looked[1]]), 0)
+    assert (found.arrived, found.missed) == (False, fault.missed)
+    said = finding(found, {"id": "p"}, 50)
     assert said is not None
-    assert said.code.code == "probe-lost"
-    assert f"not at {missed[0]} {missed[1]}" in said.told.detail
+    assert said.code.code == fault.code
+    assert f"not at {fault.missed[0]} {fault.missed[1]}" in said.told.detail
+    assert "{" not in said.fix
+
+
+class Narrow(Nodes):
+    """What is larger than that is lost between them."""
+
+    async def ask(self, node: str, question: Ask) -> Answer | Silence:
+        assert question.probe is not None
+        large = question.probe.length > 1000
+        return Answer(id="", seen=("eth0",) if node == "hv1" else () if large else ("eth0", "tap2"))
+
+
+async def test_one_of_full_size_is_lost() -> None:
+    found = await probe(Narrow(), FOLLOWED, 1450)
+    assert found.arrived
+    assert found.large is not None
+    assert (found.large.arrived, found.large.length) == (False, 1464)
+    said = finding(found, {"id": "p"}, 50)
+    assert said is not None
+    assert said.code.code == "probe-of-full-size-lost"
+    assert "-s 1472 192.0.2.2  # on hv1" in said.fix and "1500 bytes" in said.fix
+    found = await probe(Nodes(hv1=("eth0",), hv2=("eth0", "tap2")), FOLLOWED, 1450)
+    assert finding(found, {"id": "p"}, 50) is None
 
 
 async def test_a_node_that_does_not_look_says_nothing_about_it() -> None:
-    found = await probe(Nodes(hv1=("eth0",), hv2="its agent does not answer"), FOLLOWED)
+    found = await probe(Nodes(hv1=("eth0",), hv2="its agent does not answer"), FOLLOWED, 0)
     assert (found.arrived, found.why) == (None, "hv2: its agent does not answer")
-    assert finding(found, {"id": "p"}) is None
+    assert finding(found, {"id": "p"}, 50) is None

@@ -6,20 +6,23 @@ looked at.
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, NamedTuple
 
 from netweft.api.resources.explain.asked import Asks
-from netweft.api.resources.trace import nodes
-from netweft.api.resources.trace.compared import Layered, compared
+from netweft.api.resources.trace import nodes, vms
+from netweft.api.resources.trace.compared import OVERHEAD, Layered, compared
 from netweft.api.resources.trace.nodes import Followed, Goal, HostAt, follow, goal_of
 from netweft.api.resources.trace.probing import Probed, finding, probe
 from netweft.control.explain.snapshot import Row, Snapshot
+from netweft.control.l2.hosts import HOST
 from netweft.control.trace.ends import Begun
 from netweft.control.trace.walk import Start
 from netweft.control.trace.way import PORT, Way
+from netweft.wire.questions import Answer
 
+Owners = Callable[[str, Sequence[str]], Awaitable[vms.Known]]  # network, addresses on it -> those of ports
 MOST: Final = 32
 MOST_OF_ONE: Final = 4
 SETTLE: Final = 0.3  # seconds until nodes are asked once more, where they do not do what the rows say
@@ -41,8 +44,8 @@ NOT_ASKED = Lower(Followed(), Followed(), asked=False)
 class Nodes:
     """asks: None where there is nobody to ask."""
 
-    def __init__(self, asks: Asks | None, host_at: HostAt) -> None:
-        self._asks, self._host_at = asks, host_at
+    def __init__(self, asks: Asks | None, host_at: HostAt, owners: Owners) -> None:
+        self._asks, self._host_at, self._owners = asks, host_at, owners
         self._running: Counter[str] = Counter()
 
     async def look(
@@ -64,17 +67,37 @@ class Nodes:
             if any(_disagrees(*each) for each in ((there, ways[0]), (back, ways[1]))):
                 await asyncio.sleep(SETTLE)
                 ways = await self._both(seen, begun, there, back, also)
+            said: list[Layered] = []
             if probes and begun.start.port is not None and ways[0].arrived and not there.blocked:
-                probed = await probe(self._asks, ways[0])
+                probed, said = await self._tried(self._asks, seen, there, back, ways[0], begun.start.port)
         found = [
             (direction, one)
             for direction, followed, way in (("forward", ways[0], there), ("return", ways[1], back))
             if way is not None and (direction == "forward" or (ways[0].arrived and not there.blocked))
             for one in compared(seen, followed, way, _about(way, ends), ends)
         ]
-        lost = finding(probed, _about(there, ends)) if probed else None
-        found += [("forward", ("probe", lost))] if lost else []
+        found += [("forward", one) for one in said]
         return Lower(ways[0], ways[1], tuple(found), probed=probed)
+
+    async def _tried(
+        self, asks: Asks, seen: Snapshot, there: Way, back: Way | None, followed: Followed, start: Row
+    ) -> tuple[Probed, list[Layered]]:
+        """By packets: the way there, and what the VMs at its ends answer.  All at once."""
+        at_ends = [vm for vm in vms.ends(seen, there, back, start) if vm.port.get(HOST)]
+        sizes = [network.get("mtu") or 0 for network in seen.many("networks", there.networks)]
+        size = there.steps[0].packet.size or min(sizes, default=0)
+        probing = asyncio.create_task(probe(asks, followed, size))
+        answers = await asyncio.gather(*(asks.ask(*vms.question(vm)) for vm in at_ends))
+        probed = await probing
+        kind = str((seen.get("networks", start["network_id"]) or {}).get("provider:network_type"))
+        lost = finding(probed, start, OVERHEAD.get(kind, 0))
+        found: list[Layered] = [("probe", lost)] if lost else []
+        for vm, said in zip(at_ends, answers, strict=True):
+            if isinstance(said, Answer):
+                known = await self._owners(vm.port["network_id"], vms.asked_for(seen, vm, said))
+                of_vm = vms.compared(seen, vm, vm.port[HOST], said, known, arrived=probed.arrived)
+                found += [("vm", one) for one in of_vm]
+        return probed, found
 
     async def _both(
         self, seen: Snapshot, begun: Begun, there: Way, back: Way | None, also: tuple[str, ...]

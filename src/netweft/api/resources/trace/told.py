@@ -11,6 +11,7 @@ from msgspec import Struct, structs
 from netweft.api.resources.explain import described
 from netweft.api.resources.trace.lower import Lower
 from netweft.control.explain.examine import Finding
+from netweft.control.explain.snapshot import Told
 from netweft.control.l2.hosts import HOST
 from netweft.control.trace import codes
 from netweft.control.trace.way import UNKNOWN, Step, Way
@@ -21,6 +22,8 @@ Types = Mapping[str, str]  # collection -> member
 
 
 def finding(types: Types, found: Finding, *, layer: str, direction: str, sees_nodes: bool) -> Object:
+    if found.code in codes.UNDERLAY and not sees_nodes:
+        found = found._replace(told=Told(codes.UNDERLAY_FAULT))
     told = described.finding(types[found.kind], found, sees_nodes=sees_nodes)
     if found.code in codes.PACKET:
         told["detail"] = found.told.detail

@@ -36,6 +36,7 @@ from netweft.control.errors import BadRequest
 from netweft.control.explain.examine import Finding
 from netweft.control.explain.snapshot import Lag, Snapshot
 from netweft.control.l2 import hosts
+from netweft.control.trace import codes
 from netweft.control.trace.ends import Begun, Far, Question, begin
 from netweft.control.trace.filters import has_address
 from netweft.control.trace.gather import TraceGathering
@@ -44,7 +45,7 @@ from netweft.control.trace.walk import answer, walk
 from netweft.control.trace.way import NOWHERE, Way
 from netweft.plugins.identity import Context
 from netweft.settings import ServerSettings
-from netweft.store import Object, ReadTransaction, Store
+from netweft.store import Object, Query, ReadTransaction, Store
 
 SOURCE_PORT = 49152  # the first of those that clients use (RFC 6335)
 FORWARD, RETURN = "forward", "return"
@@ -88,7 +89,7 @@ class Trace:
         self._policies = {resource.collection: Policy(resource) for resource in resources}
         self._down_seconds, self._lags = settings.agent_down_seconds, lags
         self._store, self._run = store, Run(store)
-        self._nodes = Nodes(asks, self._host_at)
+        self._nodes = Nodes(asks, self._host_at, self._owners)
         self._waiting = Waiting(asks) if asks is not None else None
 
     def routes(self, gate: Gate) -> list[BaseRoute]:
@@ -158,6 +159,17 @@ class Trace:
         if address_of(tunnel_address) is None:
             return ""
         return await self._run.read(work)
+
+    async def _owners(self, network: str, addresses: Sequence[str]) -> Mapping[str, str]:
+        """Of these on the network, whoever sees them: those that ports have, and their MACs."""
+
+        def work() -> dict[str, str]:
+            with self._store.read() as tx:
+                query = Query({"network_id": [network], "fixed_ips.ip_address": sorted(set(addresses))})
+                found = tx.query("ports", query)
+            return {fixed["ip_address"]: port["mac_address"] for port in found for fixed in port["fixed_ips"]}
+
+        return await self._run.read(work) if addresses else {}
 
     # -- layer 1
 
@@ -254,6 +266,7 @@ class Trace:
         below = [
             told.finding(self._types, one, layer=layer, direction=direction, sees_nodes=sees_nodes)
             for direction, (layer, one) in lower.findings
+            if sees_nodes or one.code.blocks or one.code not in codes.UNDERLAY
         ]
         findings = _once([*traced.findings, *below])
         if lived is not None:
