@@ -6,6 +6,7 @@ docs/trace-tried.md has them with those of the rows (tests/unit/control/trace/te
 import base64
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,7 @@ from tests.waiting import PATIENCE
 from netweft.lab import host
 from netweft.lab.commands import in_namespace, run, vsctl
 from netweft.lab.fabric import UNDERLAY_SWITCH
+from netweft.lab.hypervisor import NETWEFT
 from netweft.lab.vm import Vm
 
 SECONDS = 2.0  # for three nodes
@@ -169,6 +171,11 @@ class Fault(NamedTuple):
     probe: bool = False
     http: bool = False
 
+    def is_told(self, told: Any) -> bool:
+        first = codes(told)[:1] == ([self.code] if self.code else [])
+        unseen = not self.unseen or any(one.startswith(self.unseen) for one in told["unseen"])
+        return first and unseen and told["passes"] is self.passes
+
 
 def nic(where: Callable[[Lab, Stage], str], name: str, *how: str, back: tuple[str, ...] = ("up",)) -> Breaks:
     @contextmanager
@@ -276,6 +283,11 @@ def in_vm(name: str, *how: str, back: tuple[str, ...]) -> Breaks:
     return breaks
 
 
+def link_down(name: str) -> Breaks:
+    """With it goes the default route: a VM without one answers nothing that comes from further away."""
+    return in_vm(name, "link set eth0 down", back=("link set eth0 up", "route replace default via {router}"))
+
+
 @contextmanager
 def checksums_left_to_the_nic(lab: Lab, stage: Stage) -> Iterator[None]:
     def switch(how: str) -> None:
@@ -301,8 +313,8 @@ def small_hop(lab: Lab, _: Stage) -> Iterator[None]:
 
 
 LAB = (
-    Fault("the NIC of the receiving VM is down", "vm-link-down", nic(vm_of("two"), "eth0", "down")),
-    Fault("the NIC of the sending VM is down", "vm-link-down", nic(vm_of("one"), "eth0", "down")),
+    Fault("the NIC of the receiving VM is down", "vm-link-down", link_down("two")),
+    Fault("the NIC of the sending VM is down", "vm-link-down", link_down("one")),
     Fault("the interface has another port's id", "port-not-plugged", taken_out),
     Fault("somebody's flow drops it on br-int", "openvswitch-foreign-flow", flow("hv2", "br-int", to_two)),
     Fault("somebody's flow drops it on br-tun", "openvswitch-foreign-flow", flow("hv1", "br-tun", to_two)),
@@ -376,19 +388,11 @@ LAB = (
 def test_the_true_cause_comes_first(lab: Lab, stage: Stage, fault: Fault) -> None:
     asked = {"probe": fault.probe} | (HTTP if fault.http else {})
 
-    def first() -> bool:
-        told = trace(lab, fault.frm, fault.to, **asked)
-        if told["passes"] is not fault.passes:
-            return False
-        return codes(told)[:1] == ([fault.code] if fault.code else []) and (
-            not fault.unseen or any(one.startswith(fault.unseen) for one in told["unseen"])
-        )
-
     with fault.breaks(lab, stage):
-        until(
-            first,
-            f"{fault.what}: {fault.code or fault.unseen}, but {trace(lab, fault.frm, fault.to, **asked)['findings']}",
-        )
+        end = time.monotonic() + PATIENCE
+        while not fault.is_told(told := trace(lab, fault.frm, fault.to, **asked)):
+            assert time.monotonic() < end, (fault.code, told["passes"], told["findings"], told["unseen"])
+            time.sleep(0.1)
     nothing_is_said(lab, fault.frm, fault.to)
 
 
@@ -417,7 +421,7 @@ def test_explain_asks_the_node_too(lab: Lab, stage: Stage) -> None:
         return found
 
     until(lambda: (told()["works"], told()["unseen"]) == (True, []), "all is seen, and well")
-    with nic(vm_of("two"), "eth0", "down")(lab, stage):
+    with link_down("two")(lab, stage):
         until(lambda: codes(told()) == ["vm-link-down"], "its NIC is down")
         assert not told()["works"]
 
@@ -471,3 +475,39 @@ def test_the_next_dropped_packet_is_caught_and_told_why(lab: Lab, stage: Stage) 
             cloud.update("ports", port["id"], {"security_groups": port["security_groups"]})
             cloud.delete("security-groups", empty["id"])
     nothing_is_said(lab, "one", "red")
+
+
+def here(lab: Lab, node: str, *words: str) -> tuple[int, str]:
+    """`netweft` on that node, which knows no server: exit code, what it prints."""
+    config = f"{lab.node(node).folder}/netweft.toml"
+    told = subprocess.run(
+        in_namespace(lab.node(node).namespace, str(NETWEFT), *words, "--config", config),
+        env={name: value for name, value in os.environ.items() if not name.startswith("OS_")},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return told.returncode, told.stdout + told.stderr
+
+
+def test_without_a_server_a_node_says_what_it_knows(lab: Lab, stage: Stage) -> None:
+    """From its agent; while that is away from Open vSwitch, the view on the disk and the cookies."""
+    one, two = stage.vms["one"].port_id, address(stage.vms["two"])
+    status, said = here(lab, "hv1", "explain", one)
+    assert (status, "nothing is wrong with it here" in said, "OS_AUTH_URL is not set" in said) == (2, True, True), said
+    status, said = here(lab, "hv1", "trace", stage.vms["one"].vif, two, "--here")
+    assert status == 2 and f"not seen: hv2: it goes there by a tunnel to {lab.node('hv2').tunnel_ip}" in said, said
+    with link_down("one")(lab, stage):
+        until(lambda: here(lab, "hv1", "explain", one)[0] == 1, "its NIC is down")
+        assert "! vm-link-down: port" in here(lab, "hv1", "explain", one)[1]
+    until(lambda: lab.in_sync("hv1") and lab.on_disk("hv1"), "all is written down")
+    with lab.away("agent", "hv1"):
+        status, said = here(lab, "hv1", "explain", one)
+        assert (status, "not seen: the agent, which does not run" in said) == (2, True), said
+        status, said = here(lab, "hv1", "trace", one, two)
+        assert status == 2 and "hv2: it goes there by a tunnel" in said, said
+        lab.ofctl("hv1", "del-flows", "br-tun")
+        status, said = here(lab, "hv1", "trace", one, two)
+        assert (status, "it does not pass" in said, "! openvswitch-drops" in said) == (1, True, True), said
+        status, said = here(lab, "hv1", "explain", "10.99.0.1")
+        assert (status, "no port here with the id, address or interface 10.99.0.1" in said) == (2, True), said
+        until(lambda: trace(lab, "two", "one")["unseen"] == ["hv1: its agent does not answer"], "the server says who")
+    nothing_is_said(lab, "one", "two")

@@ -20,6 +20,7 @@ import structlog
 
 from netweft.agent import facts, measured, show
 from netweft.agent.answers import Answers
+from netweft.agent.asked import here
 from netweft.agent.asked.answering import Answering
 from netweft.agent.causes import Causes
 from netweft.agent.denials import Denials
@@ -471,6 +472,14 @@ class Agent:
 
     def show(self) -> str:
         return show.describe(self)
+
+    async def explain(self, name: str) -> bytes:
+        """Raises NotKnown."""
+        return await here.explain(self, name)
+
+    async def trace(self, packet: bytes) -> bytes:
+        """Raises NotKnown."""
+        return await here.trace(self, packet)
 
     async def plan(self) -> Plan:
         """What would change now; changes nothing.  Raises NotKnown."""

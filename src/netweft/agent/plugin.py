@@ -7,7 +7,7 @@ all but the wiring.  See docs/plugins.md.
 
 from collections.abc import Callable, Iterable
 from importlib.metadata import EntryPoint, entry_points
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from netweft.metrics.values import Reading
 from netweft.reconcile.plan import Plan
@@ -43,6 +43,19 @@ class L2Agent(Protocol):
 
     def show(self) -> str:
         """What this node has, for a person."""
+        ...
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """What an L2 agent may do besides, for who asks on the node."""
+
+    async def explain(self, name: str) -> bytes:
+        """How a port here is, as JSON.  Raises NotKnown."""
+        ...
+
+    async def trace(self, packet: bytes) -> bytes:
+        """What becomes of a packet (JSON) here, as JSON.  Raises NotKnown."""
         ...
 
 

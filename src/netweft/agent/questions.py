@@ -2,6 +2,7 @@
 
 plan   what would change now          {"text": ..., }  empty when all is in sync
 show   what this node has             {"text": ...}
+explain NAME, trace PACKET            {"told": ...}  of a port here, as `asked/here` has them
 """
 
 import asyncio
@@ -9,10 +10,11 @@ import contextlib
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from netweft.agent.plugin import L2Agent, NotKnown
+from netweft.agent.plugin import Explains, L2Agent, NotKnown
 
 
 class SocketInUse(Exception):
@@ -34,14 +36,20 @@ def listen(path: Path) -> socket.socket:
 
 
 async def serve(agent: L2Agent, listener: socket.socket) -> asyncio.Server:
-    answers: Mapping[str, Callable[[], Awaitable[str]]] = {"plan": lambda: _plan(agent), "show": lambda: _show(agent)}
+    answers: Mapping[str, Callable[[str], Awaitable[dict[str, Any]]]] = {
+        "plan": lambda _: _plan(agent),
+        "show": lambda _: _show(agent),
+        "explain": lambda name: _explain(agent, name),
+        "trace": lambda packet: _trace(agent, packet),
+    }
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             question = (await reader.readline()).decode(errors="replace").strip()
-            known = answers.get(question)
+            word, _, rest = question.partition(" ")
+            known = answers.get(word)
             try:
-                reply = {"text": await known()} if known else {"error": f"unknown question: {question}"}
+                reply = await known(rest) if known else {"error": f"unknown question: {word}"}
             except NotKnown as problem:
                 reply = {"error": str(problem)}
             writer.write(msgspec.json.encode(reply) + b"\n")
@@ -54,9 +62,23 @@ async def serve(agent: L2Agent, listener: socket.socket) -> asyncio.Server:
     return await asyncio.start_unix_server(answer, sock=listener)
 
 
-async def _plan(agent: L2Agent) -> str:
-    return str(await agent.plan())
+async def _plan(agent: L2Agent) -> dict[str, Any]:
+    return {"text": str(await agent.plan())}
 
 
-async def _show(agent: L2Agent) -> str:
-    return agent.show()
+async def _show(agent: L2Agent) -> dict[str, Any]:
+    return {"text": agent.show()}
+
+
+async def _explain(agent: L2Agent, name: str) -> dict[str, Any]:
+    return {"told": msgspec.Raw(await _explaining(agent).explain(name))}
+
+
+async def _trace(agent: L2Agent, packet: str) -> dict[str, Any]:
+    return {"told": msgspec.Raw(await _explaining(agent).trace(packet.encode()))}
+
+
+def _explaining(agent: L2Agent) -> Explains:
+    if not isinstance(agent, Explains):
+        raise NotKnown("this L2 agent says nothing of single ports")
+    return agent

@@ -13,6 +13,10 @@ from netweft.settings import AgentSettings
 PATIENCE = 10.0
 
 
+class NobodyAnswers(CommandError):
+    """There is no agent, or it hangs."""
+
+
 @click.group(invoke_without_command=True)
 @settings_options(AgentSettings)
 @click.pass_context
@@ -59,15 +63,21 @@ def _print_answer(question: str, context: click.Context, options: dict[str, Any]
 
 def ask(path: str, question: str) -> str:
     """Raises CommandError."""
+    text: str = answer_to(path, question)["text"]
+    return text
+
+
+def answer_to(path: str, question: str, patience: float = PATIENCE) -> dict[str, Any]:
+    """Raises NobodyAnswers, CommandError."""
     try:
         with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(PATIENCE)
+            connection.settimeout(patience)
             connection.connect(path)
             connection.sendall(f"{question}\n".encode())
             reply = connection.makefile("rb").read()
     except OSError as error:
-        raise CommandError(f"no agent answers on {path}: {error.strerror or error}") from None
-    answer: dict[str, str] = msgspec.json.decode(reply) if reply else {"error": "no answer"}
+        raise NobodyAnswers(f"no agent answers on {path}: {error.strerror or error}") from None
+    answer: dict[str, Any] = msgspec.json.decode(reply) if reply else {"error": "no answer"}
     if "error" in answer:
         raise CommandError(answer["error"])
-    return answer["text"]
+    return answer

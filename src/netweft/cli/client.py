@@ -15,6 +15,10 @@ from netweft.cli.errors import CommandError
 TIMEOUT_SECONDS = 30.0
 
 
+class NoServer(CommandError):
+    """None answers, or it is not said where one is."""
+
+
 class Login(NamedTuple):
     """auth_url: with or without /v3 at its end.  body: what to post for a token; None when there is one already."""
 
@@ -28,7 +32,8 @@ def login_from(environ: Mapping[str, str]) -> Login:
 
     def need(name: str) -> str:
         if not environ.get(name):
-            raise CommandError(f"{name} is not set: source the server's admin-openrc first")
+            kind = NoServer if name == "OS_AUTH_URL" else CommandError
+            raise kind(f"{name} is not set: source the server's admin-openrc first")
         return environ[name]
 
     url = need("OS_AUTH_URL").rstrip("/")
@@ -95,7 +100,7 @@ class Client:
             timeout = TIMEOUT_SECONDS + seconds
             answer = self._http(url).request(method, url, json=body, headers=headers, timeout=timeout)
         except httpx.HTTPError as error:
-            raise CommandError(f"{method} {url}: {error}") from error
+            raise NoServer(f"{method} {url}: {error}") from error
         if answer.is_error:
             raise CommandError(_reason(answer))
         return answer

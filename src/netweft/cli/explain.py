@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import click
 
-from netweft.cli.client import Client
+from netweft.cli import here
+from netweft.cli.client import Client, NoServer
 from netweft.cli.errors import CommandError
 
 PATH = "/v2.0/netweft/explain"
@@ -40,22 +42,41 @@ class NoAnswer(click.ClickException):
 @click.argument("object")
 @click.option("--type", "type_", type=click.Choice(TYPES), help="where several kinds of objects have this name")
 @click.option("--json", "as_json", is_flag=True, help="the server's answer; its codes are stable, see docs/codes.md")
-def explain(object: str, type_: str | None, *, as_json: bool) -> int:
+@here.here_option
+@here.config_option
+def explain(object: str, type_: str | None, config: Path | None, *, here_alone: bool, as_json: bool) -> int:
     """Say what OBJECT is, where, how it should be and how it is, and everything that keeps it from working.
 
     OBJECT is the id or name of a port, network, subnet, trunk, router, security group, address group or QoS policy, the
     id of a security group rule, the address of a floating IP, the id of an agent or the name of its host.
     Ends with 0 if it works, 1 if it does not, 2 if that could not be found out.
     Needs OS_* variables, as in the server's admin-openrc; whoever sees an object may ask.
+
+    Without a server, on a hypervisor, OBJECT is a port there: its id, an address, or its interface.
     """
+    if here_alone:
+        return _here(config, object, as_json=as_json)
     try:
         with Client.from_environment() as client:
             found = _only(client, object, type_)
             told = client.call("GET", f"{PATH}/{quote(found['id'], safe='')}")["explanation"]
+    except NoServer as error:
+        return _here(config, object, str(error), as_json=as_json)
     except CommandError as error:
         raise NoAnswer(str(error)) from None
     click.echo(json.dumps(told, indent=2) if as_json else "\n".join(map(printable, text(told))))
     return _WORKS if told["works"] else _DOES_NOT
+
+
+def _here(config: Path | None, name: str, why: str = "", *, as_json: bool) -> int:
+    """why: nobody else is asked."""
+    try:
+        found = here.told(config, name)
+    except CommandError as error:
+        raise NoAnswer("; ".join(filter(None, (why, str(error))))) from None
+    if why:
+        click.echo(f"netweft: {why}", err=True)
+    return here.finish(found, as_json=as_json, packet=False)
 
 
 def printable(line: str) -> str:

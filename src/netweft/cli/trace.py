@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from netweft.cli import live
-from netweft.cli.client import Client
+from netweft.cli import here, live
+from netweft.cli.client import Client, NoServer
 from netweft.cli.errors import CommandError
 from netweft.cli.explain import NoAnswer, printable
 
@@ -35,6 +35,8 @@ _WORDS = {True: "it passes", False: "it does not pass", None: "not found out whe
     help="a JSON file with rules and routes that are not there yet; nodes are not asked then",
 )
 @click.option("--json", "as_json", is_flag=True, help="the server's answer; its codes are stable, see docs/codes.md")
+@here.here_option
+@here.config_option
 def trace(
     from_: str,
     to: str,
@@ -45,7 +47,9 @@ def trace(
     size: int,
     what_if: Path | None,
     pcap: Path | None,
+    config: Path | None,
     *,
+    here_alone: bool,
     probe: bool,
     reply: bool,
     flows: bool,
@@ -58,7 +62,14 @@ def trace(
     With --live the next real packet that matches is waited for, and is what is told about.
     Ends with 0 if it passes, 1 if it does not, 2 if that could not be found out.  Needs OS_* variables, as in the
     server's admin-openrc.
+
+    Without a server, on a hypervisor, FROM is a port there, TO another or an address: what becomes of the packet on
+    this node.
     """
+    alone = {"frm": from_, "to": to, "protocol": protocol, "port": port or 0}
+    alone |= {"source_port": source_port} if source_port else {}
+    if here_alone:
+        return _here(config, alone, as_json=as_json)
     asked: dict[str, Any] = {"from": from_, "to": to, "protocol": protocol, "size": size}
     asked |= {"source_address": source_address} if source_address else {}
     asked |= {"probe": True} if probe else {}
@@ -70,11 +81,33 @@ def trace(
         with live.written(pcap) as write, Client.from_environment() as client:
             told = client.call("POST", PATH, {"trace": asked}, live.seconds(asked))["trace"]
             write(told)
+    except NoServer as error:
+        if asked.keys() & {"live", "probe", "what_if"}:
+            raise NoAnswer(str(error)) from None
+        return _here(config, alone, str(error), as_json=as_json)
     except CommandError as error:
         raise NoAnswer(str(error)) from None
     lines = [json.dumps(told, indent=2)] if as_json else map(printable, text(told, reply=reply, flows=flows))
     click.echo("\n".join(lines))
     return _ENDS[told["passes"]]
+
+
+_NUMBERS = {"icmp": 1, "tcp": 6, "udp": 17, "ipv6-icmp": 58, "icmpv6": 58, "sctp": 132}
+
+
+def _here(config: Path | None, asked: dict[str, Any], why: str = "", *, as_json: bool) -> int:
+    """why: nobody else is asked."""
+    name = str(asked["protocol"]).lower()
+    number = int(name) if name.isascii() and name.isdecimal() and len(name) < 4 else _NUMBERS.get(name)
+    try:
+        if number is None:
+            raise CommandError(f"without a server, the protocol is a number or one of {', '.join(_NUMBERS)}")
+        found = here.told(config, asked | {"protocol": number})
+    except CommandError as error:
+        raise NoAnswer("; ".join(filter(None, (why, str(error))))) from None
+    if why:
+        click.echo(f"netweft: {why}", err=True)
+    return here.finish(found, as_json=as_json, packet=True)
 
 
 def _read(path: Path) -> Any:

@@ -46,6 +46,17 @@ Datapath actions: drop
 """
 
 
+def test_what_meets_no_flow_meets_none_of_somebodys() -> None:
+    """Open vSwitch has rules of its own for that, in no table that anybody sees."""
+    said = 'bridge("br-tun")\n---\n 0. {}\n    drop\n'
+    for miss in ("No match.", "reg0=0x2, priority 0", "reg0=0x1, priority 0"):
+        (part,) = parts(said.format(miss))
+        assert (part.met[0].match, part.met[0].cookie) == ("", 0)
+    for flow in ("reg0=0x2, priority 1", "priority 0", "reg0=0x2,ip, priority 0", "reg0=0x22, priority 0"):
+        (part,) = parts(said.format(flow))
+        assert part.met[0].match == flow
+
+
 def test_the_parts_of_a_packets_way() -> None:
     first, second = parts(SAID)
     assert [(one.bridge, one.table, one.match, one.cookie) for one in first.met] == [

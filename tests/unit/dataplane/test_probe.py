@@ -7,7 +7,7 @@ import pytest
 
 from netweft.dataplane.openflow.fields import PROTO_ICMP, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP
 from netweft.dataplane.packets.datagram import IpAddress, checksum, decode, upper_checksum
-from netweft.dataplane.packets.probe import probe
+from netweft.dataplane.packets.probe import probe, reset
 
 MARK = bytes(range(64))
 MACS = (bytes.fromhex("fa163e000001"), bytes.fromhex("fa163e000002"))
@@ -33,3 +33,14 @@ def test_its_checksum_is_right(ends: tuple[IpAddress, IpAddress], protocol: int)
     if protocol == PROTO_TCP:
         assert unpack_from("!HH", body) == (49152, 443)
         assert body[13] == 0x02, "SYN and nothing else"
+
+
+@pytest.mark.parametrize("ends", [FOUR, SIX], ids=["IPv4", "IPv6"])
+def test_a_connection_that_it_began_is_ended(ends: tuple[IpAddress, IpAddress]) -> None:
+    began, frame = (
+        probe(MACS, ends, PROTO_TCP, (49152, 443), b"\xff" * 64),
+        reset(MACS, ends, (49152, 443), b"\xff" * 64),
+    )
+    body, before = (one[34 if ends[0].version == 4 else 54 :] for one in (frame, began))
+    assert (unpack_from("!I", before, 4)[0], unpack_from("!I", body, 4)[0]) == (2**32 - 1, 64), "behind its data"
+    assert (body[13], upper_checksum(*ends, PROTO_TCP, body)) == (0x04, 0)

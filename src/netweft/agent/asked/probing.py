@@ -5,12 +5,15 @@ Sent and looked for only where a server asks for it; nothing is written but that
 import asyncio
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
 from netweft.agent.asked.entry import NotHere, check
 from netweft.dataplane.host.sniffing import Sniffer
 from netweft.dataplane.openflow.errors import OpenFlowError
-from netweft.dataplane.openflow.fields import VLAN_PRESENT
+from netweft.dataplane.openflow.fields import PROTO_TCP, VLAN_PRESENT
 from netweft.dataplane.openflow.flow import PushVlan, SetField
-from netweft.dataplane.packets.probe import PROTOCOLS, probe
+from netweft.dataplane.packets.datagram import IpAddress
+from netweft.dataplane.packets.probe import PROTOCOLS, probe, reset
 from netweft.services.addresses import octets, parsed
 from netweft.services.l2.announce import Packet
 from netweft.services.pipeline import INT
@@ -40,6 +43,8 @@ async def probed(agent: "Agent", question: Ask, asked: Probe) -> tuple[str, ...]
                 await asyncio.sleep(SETTLE)
                 await agent.bridges[INT.role].send_packet(packet)
             await sniffer.until(asked.awaited or asked.interfaces, LOOK - (SETTLE if packet else 0.0))
+            if packet is not None and question.packet is not None and question.packet.protocol == PROTO_TCP:
+                await agent.bridges[INT.role].send_packet(replace(packet, frame=_reset(question.packet, mark, length)))
             return tuple(sniffer.seen)
     except (OSError, OpenFlowError) as error:
         raise NotHere(f"no probe can be sent or seen: {error}") from None
@@ -72,10 +77,22 @@ def _packet(agent: "Agent", question: Ask, mark: bytes, length: int) -> Packet:
 
 def frame(sent: Sent, mark: bytes, length: int = 0) -> bytes:
     """length: of the frame at least: the mark has zeros behind it."""
-    macs, ends = (octets(sent.eth_src), octets(sent.eth_dst)), (parsed(sent.src), parsed(sent.dst))
+    return _framed(sent, _data(sent, mark, length))
 
-    def made(data: bytes) -> bytes:
-        return probe(macs, ends, sent.protocol, (sent.sport, sent.dport), data)
 
-    bare = made(mark)
-    return made(mark.ljust(len(mark) + length - len(bare), b"\0")) if length > len(bare) else bare
+def _reset(sent: Sent, mark: bytes, length: int) -> bytes:
+    """Of the connection that such a frame has begun."""
+    return reset(*_ends(sent), (sent.sport, sent.dport), _data(sent, mark, length))
+
+
+def _data(sent: Sent, mark: bytes, length: int) -> bytes:
+    return mark.ljust(len(mark) + max(0, length - len(_framed(sent, mark))), b"\0")
+
+
+def _framed(sent: Sent, data: bytes) -> bytes:
+    return probe(*_ends(sent), sent.protocol, (sent.sport, sent.dport), data)
+
+
+def _ends(sent: Sent) -> tuple[tuple[bytes, bytes], tuple[IpAddress, IpAddress]]:
+    """MACs and addresses: from, to."""
+    return (octets(sent.eth_src), octets(sent.eth_dst)), (parsed(sent.src), parsed(sent.dst))

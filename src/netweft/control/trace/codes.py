@@ -208,7 +208,7 @@ VM_SILENT = known(
 VM_CHECKSUM = operators(
     "vm-checksum-not-whole",
     "The VM leaves checksums to its NIC, and the host's userspace datapath completes none: who gets them drops them.",
-    "ethtool -K eth0 tx off  # in the VM, or at the far end of {interface} on {host}",
+    "ethtool -K eth0 tx off  # in the VM, or at the far end of its interface on {host}",
 )
 LIMIT_DROPS = known(
     "limit-drops",

@@ -8,7 +8,7 @@ from netweft.dataplane.openflow.fields import PROTO_ICMP, PROTO_ICMPV6, PROTO_TC
 from netweft.dataplane.packets.datagram import Datagram, IpAddress, checksum, encode, packet, upper_checksum
 
 _ECHO, _TCP = Packer("!BBHHH"), Packer("!HHIIBBHHH")
-_SYN, _WINDOW = 0x02, 0xFFFF
+_SYN, _RST, _WINDOW = 0x02, 0x04, 0xFFFF
 PROTOCOLS = (PROTO_ICMP, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP)
 
 
@@ -29,3 +29,11 @@ def probe(
     bare = _ECHO.pack(*ports, 0, id, 0) + mark
     total = checksum(bare) if ends[0].version == 4 else upper_checksum(*ends, PROTO_ICMPV6, bare)
     return packet(macs, ends, protocol, _ECHO.pack(*ports, total, id, 0) + mark)
+
+
+def reset(macs: tuple[bytes, bytes], ends: tuple[IpAddress, IpAddress], ports: tuple[int, int], mark: bytes) -> bytes:
+    """After a probe by TCP with this data: nobody waits for a connection that does not come.  Its number is the one
+    behind the data: a tracker that has seen those takes no other, and the receiver has room for it."""
+    fields = (*ports, (int.from_bytes(mark[:4], "big") + 1 + len(mark)) % 2**32, 0, _TCP.size << 2, _RST, 0)
+    total = upper_checksum(*ends, PROTO_TCP, _TCP.pack(*fields, 0, 0))
+    return packet(macs, ends, PROTO_TCP, _TCP.pack(*fields, total, 0))

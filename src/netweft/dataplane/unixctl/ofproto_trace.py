@@ -16,6 +16,8 @@ _TABLE = re.compile(r"^\s*(\d+)\. (.*)$")
 _COOKIE = re.compile(r",? ?cookie (0x[0-9a-f]+)")
 _RESUMED = re.compile(r"^(?:recirc\((0x[0-9a-f]+)\)) - resume (?:conntrack with (?:default )?ct_state=(\S+))?")
 _STATE, _ZONE = re.compile(r"\bct_state=([-+|a-z0-9]+)"), re.compile(r"\bct_zone=(\d+|0x[0-9a-f]+)")
+# Open vSwitch's own rules for what meets no flow: it goes to a controller, or ends
+_MISS = re.compile(r"reg0=0x[12], priority 0$")
 _PAIR = re.compile(r"(\w+)=([^,()]*)")
 
 
@@ -102,7 +104,7 @@ def _translated(was: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ..
 
 
 def _met(bridge: str, table: int, said: str) -> Met:
-    if said.startswith("No match"):
+    if said.startswith("No match") or _MISS.match(said):
         return Met(bridge, table, "", actions=[said])
     cookie = _COOKIE.search(said)
     return Met(bridge, table, _COOKIE.sub("", said), int(cookie[1], 16) if cookie else 0)

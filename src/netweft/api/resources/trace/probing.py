@@ -4,13 +4,17 @@ Only where it is asked for, and where by the rows and by Open vSwitch it arrives
 
 import asyncio
 import secrets
+from dataclasses import replace
 from typing import Final, NamedTuple
+
+from msgspec import structs
 
 from netweft.api.resources.explain.asked import Asks
 from netweft.api.resources.trace.nodes import Followed, Looked
 from netweft.control.explain.examine import Finding
 from netweft.control.explain.snapshot import Row, Told
 from netweft.control.trace import codes
+from netweft.control.trace.packet import WITH_PORTS
 from netweft.feed.questions import Silence
 from netweft.findings import Code
 from netweft.wire.questions import Answer, Ask, Exit, Probe, Sent
@@ -41,8 +45,18 @@ async def probe(asks: Asks, followed: Followed, size: int) -> Probed:
     full = _ETHERNET + size
     if full <= small:
         return await _probe(asks, followed, small)
-    found, large = await asyncio.gather(_probe(asks, followed, small), _probe(asks, followed, full))
+    found, large = await asyncio.gather(_probe(asks, followed, small), _probe(asks, _beside(followed), full))
     return found._replace(large=large)
+
+
+def _beside(followed: Followed) -> Followed:
+    """From another port: of two that begin one connection a VM would take the second for an attack."""
+    first, *others = followed.looked
+    packet = first.question.packet
+    if packet is None or packet.protocol not in WITH_PORTS:
+        return followed
+    packet = structs.replace(packet, sport=packet.sport - 1 if packet.sport > 1 else packet.sport + 1)
+    return replace(followed, looked=[first._replace(question=structs.replace(first.question, packet=packet)), *others])
 
 
 async def _probe(asks: Asks, followed: Followed, length: int) -> Probed:

@@ -90,8 +90,7 @@ def compared(
     heard = [one for one in answer.heard[:MOST_HEARD] if _makes_sense(one)]
     sent, asked = ([one for one in heard if one.kind == kind] for kind in ("sends", "asks"))
     if any(one.partial for one in sent):
-        values = {"host": host, "interface": f"the VM's interface, MAC {vm.port['mac_address']},"}
-        yield Finding("ports", vm.port, Told(codes.VM_CHECKSUM, host, values))
+        yield Finding("ports", vm.port, Told(codes.VM_CHECKSUM, host, {"host": host}))
     others = [one.address for one in asked if one.address != vm.way.via]
     told = _wrong_next_hop(seen, vm, sent, others, known) if sent else None
     told = told or (_asked_for_another(seen, vm, others, known) if len(others) == len(asked) and not sent else None)
