@@ -69,3 +69,4 @@ LOST = (
     Lost("it comes in and does not come to the VM", "probe-lost", "tunnel", ("eth0",), ("eth0",), ("hv2", "tap2")),
     Lost("it does not leave the sender's node", "probe-lost", "tunnel", (), (), ("hv1", "eth0")),
 )
+LARGE = Lost("a hop takes small packets only", "probe-of-full-size-lost", "tunnel", ("eth0",), (), ("hv2", "tap2"))

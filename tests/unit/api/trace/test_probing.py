@@ -1,7 +1,7 @@
 """Who is asked to look for a probe, and what it comes to where it was seen or not."""
 
 import pytest
-from tests.unit.api.trace.faults import LOST, Lost
+from tests.unit.api.trace.faults import LARGE, LOST, Lost
 
 from netweft.api.resources.trace.nodes import Followed, Looked
 from netweft.api.resources.trace.probing import finding, probe
@@ -76,7 +76,7 @@ async def test_one_of_full_size_is_lost() -> None:
     assert (found.large.arrived, found.large.length) == (False, 1464)
     said = finding(found, {"id": "p"}, 50)
     assert said is not None
-    assert said.code.code == "probe-of-full-size-lost"
+    assert (said.code.code, found.large.missed) == (LARGE.code, LARGE.missed)
     assert "-s 1472 192.0.2.2  # on hv1" in said.fix and "1500 bytes" in said.fix
     found = await probe(Nodes(hv1=("eth0",), hv2=("eth0", "tap2")), FOLLOWED, 1450)
     assert finding(found, {"id": "p"}, 50) is None

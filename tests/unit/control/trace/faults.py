@@ -86,6 +86,7 @@ HEALTHY = {
     "a large one": (ONE, tcp(A, C)._replace(size=1500), THREE, PORT),
     "a neighbour outside": (ONE, tcp(A, "203.0.113.77"), "", OUTSIDE),
     "from outside": ("", tcp(SOMEBODY, FLOATING), "", PORT),
+    "a port by its floating IP": ("", tcp(SOMEBODY, FLOATING), THREE, PORT),
     "to a floating IP from inside": (ONE, tcp(A, FLOATING), "", PORT),
     "to its own floating IP": (THREE, tcp(C, FLOATING), "", PORT),
     "the gateway from outside": ("", Packet(SOMEBODY, "203.0.113.2", ICMP), "", ROUTER),
@@ -317,6 +318,8 @@ FAULTS = (
           floating(port_id=None, router_id=None, status="DOWN")),
     Fault("the floating IP is not ACTIVE", "floatingip-not-active", "from outside", floating(status="DOWN")),
     Fault("the floating IP's router has no gateway", "floatingip-no-gateway", "from outside", no_gateway),
+    Fault("the floating IP leads to another port", "ends-elsewhere", "a port by its floating IP",
+          floating(port_id=ONE, fixed_ip_address=A)),
     Fault("the floating IP forwards other ports", "floatingip-port-not-forwarded", "from outside", forwarded),
     Fault("larger than a network's MTU", "larger-than-mtu", "a large one", change(network, 2, mtu=1400)),
 )  # fmt: skip
