@@ -128,6 +128,15 @@ def uplink_down_and_up(scene: Scene) -> None:
     run("ip", "-n", scene.node.namespace, "link", "set", "eth0", "up")
 
 
+def neighbour_unanswered(scene: Scene) -> None:
+    """The userspace datapath forgets the tunnel's neighbour, and its question for it is lost: decision 0466."""
+    fabric = scene.node.layout.fabric.namespace
+    run("ip", "-n", fabric, "link", "set", "hv2-0", "down")
+    scene.lab.appctl("hv1", "tnl/neigh/flush")
+    time.sleep(0.5)
+    run("ip", "-n", fabric, "link", "set", "hv2-0", "up")
+
+
 def uplink_made_anew(scene: Scene) -> None:
     """As a NIC that is taken out of the machine and put back: another one with the same name."""
     fabric, node = scene.node.layout.fabric.namespace, scene.node.namespace
@@ -247,6 +256,7 @@ FAULTS = (
     Fault("the tunnel address removed by hand", tunnel_address_removed, overlay=5000),
     Fault("the uplink taken out of its bridge by hand", uplink_taken_out, overlay=5000, wire=1000),
     Fault("the uplink down for 0.5 s", uplink_down_and_up, overlay=5000),
+    Fault("the tunnel's neighbour forgotten, and no answer for 0.5 s", neighbour_unanswered, overlay=2000),
     Fault("the uplink gone for 0.3 s, another one of its name", uplink_made_anew, overlay=5000, wire=1000),
     Fault("the disk for the agent's state full", state_disk_full, few=FEW),
     Fault("a half-written state file", state_file_torn),

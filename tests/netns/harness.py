@@ -209,6 +209,11 @@ class Lab:
     def ofctl(self, node: str, verb: str, bridge: str, *words: str) -> str:
         return run("ovs-ofctl", "-OOpenFlow14", verb, f"unix:{self.node(node).ovs}/{bridge}.mgmt", *words)
 
+    def appctl(self, node: str, *words: str) -> str:
+        """To its ovs-vswitchd."""
+        control = next(self.node(node).ovs.glob("ovs-vswitchd.*.ctl"))
+        return run("ovs-appctl", "-t", str(control), *words)
+
     def flows(self, node: str, bridge: str) -> set[str]:
         """As text, without what counts and ages, and without the epoch, which does both."""
         listing = self.ofctl(node, "dump-flows", bridge, "--no-stats")

@@ -4,21 +4,14 @@ import pytest
 from tests.netns.harness import Lab, on_the_kernels_datapath
 from tests.ovs.features import LINUX_6_1
 
-from netweft.lab.commands import run
-
-
-def appctl(lab: Lab, *words: str) -> list[str]:
-    socket = next(lab.node("hv1").ovs.glob("ovs-vswitchd.*.ctl"))
-    return run("ovs-appctl", "-t", str(socket), *words).splitlines()
-
 
 def test_all_bridges_are_on_the_datapath_that_this_machine_has(lab: Lab) -> None:
-    datapaths = {line.partition("@")[0] for line in appctl(lab, "dpif/show") if "@" in line}
+    datapaths = {line.partition("@")[0] for line in lab.appctl("hv1", "dpif/show").splitlines() if "@" in line}
     assert datapaths == {"system" if on_the_kernels_datapath() else "netdev"}
 
 
 def test_the_kernel_lacks_what_the_test_of_our_flows_says(lab: Lab) -> None:
     if not on_the_kernels_datapath():
         pytest.skip("this machine's kernel has no Open vSwitch")
-    said = dict(line.partition(": ")[::2] for line in appctl(lab, "dpif/show-dp-features", "br-int"))
+    said = dict(line.partition(": ")[::2] for line in lab.appctl("hv1", "dpif/show-dp-features", "br-int").splitlines())
     assert {name for name, value in said.items() if value == "No"} == set(LINUX_6_1.values())

@@ -38,6 +38,7 @@ from netweft.agent.host.ovs import OvsSide
 from netweft.agent.host.restore import RestoreWait
 from netweft.agent.host.shaping import ShapingSide
 from netweft.agent.host.taps import TapsSide
+from netweft.agent.host.tunnel_neighbours import TunnelNeighbours
 from netweft.agent.host.uplinks import UplinksSide
 from netweft.agent.l3.advertiser import Advertiser, Solicitations
 from netweft.agent.l3.bfd_watch import BfdWatch
@@ -128,6 +129,7 @@ class Agent:
         self.trials = Trials(run_dir, self.desired.ends, self.bridges[INT.role].send_packet)
         for bridge in self.bridges.values():
             bridge.on_lost = self._bridge_lost
+        self.tunnel_neighbours = TunnelNeighbours(run_dir, self.bridges[TUN.role].answer)
         dhcp = DhcpSide(self.desired, facts.dhcp_settings(settings))
         say = self.bridges[INT.role].answer
         self.resolver = Resolver(self.desired, say, self.wake)
@@ -209,7 +211,7 @@ class Agent:
                 *(self.ovs.run(), *(bridge.run() for bridge in self.bridges.values()), self.links.run()),
                 *(self.shaping.run(), self.nics.run(), self.feed.run(), self.state.run(), self.announcer.run()),
                 *(self.arrivals.run(), self.trials.run(), self.resolver.run(), self.advertiser.run()),
-                *(self.metadata.run(), self.counting.run(), self.failover.run()),
+                *(self.metadata.run(), self.counting.run(), self.failover.run(), self.tunnel_neighbours.run()),
             ):
                 tasks.create_task(side)
             if self.settings.flow_restore_wait:
@@ -278,6 +280,7 @@ class Agent:
                 self.failover.wired()
             if problem == "":
                 await self._change_links()
+                self._know_tunnels()
                 self.announcer.arrived(self.desired.arrived())
                 self.arrivals.wired()
                 self.handover.wired()
@@ -317,6 +320,11 @@ class Agent:
         )
         self.denials.forget()
         return True
+
+    def _know_tunnels(self) -> None:
+        if self._host is not None and self._host.datapath_type == "netdev":
+            overlays = self.uplinks.now.overlays.values()
+            self.tunnel_neighbours.want(self.desired.view.nodes.values(), self._host.tunnel_ip, overlays)
 
     def _tell_facts(self) -> None:
         if self.ovs.view is not None and self._host is not None:

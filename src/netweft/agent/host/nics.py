@@ -1,12 +1,17 @@
-"""NICs of the kernel in bridges of ours: one that is replaced by another of its name is opened anew.
+"""NICs of the kernel in bridges of ours, where the datapath is not the kernel's.
 
-Open vSwitch's userspace datapath goes on listening on the one that is gone; taking the port out and in again helps.
+One that is replaced by another of its name is opened anew: Open vSwitch goes on listening on the one that is gone;
+taking the port out and in again helps.
+
+The kernel sees what comes in there, too, and would answer ARP for the tunnel's address with the NIC's MAC: tunnels that
+believe it lead nowhere (docs/decisions/0466).  For IPv6 it answers only where the address is.
 """
 
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from pathlib import Path
 
 import structlog
 
@@ -53,6 +58,15 @@ class NicsSide:
             with suppress(OSError):  # gone, for now
                 index = socket.if_nametoindex(name)
                 before, self._seen[name] = self._seen.get(name, index), index
+                _answer_for_nothing(name)
                 if before != index:
                     log.info("NIC replaced", name=name)
                     await self._reopen(port)
+
+
+def _answer_for_nothing(name: str) -> None:
+    """No ARP for addresses of other interfaces."""
+    try:
+        Path(f"/proc/sys/net/ipv4/conf/{name}/arp_ignore").write_text("1")
+    except OSError as error:
+        log.warning("NIC may answer ARP for the tunnel address", name=name, problem=str(error))

@@ -216,6 +216,11 @@ def _copy_to(number: int) -> Iterator[Action]:
 
 def encapsulate(tunnel_key: int, tunnels: Iterable[Prefix], overlay: int) -> Iterator[Action]:
     yield PopVlan()
+    yield from into_tunnels(tunnel_key, tunnels, overlay)
+
+
+def into_tunnels(tunnel_key: int, tunnels: Iterable[Prefix], overlay: int) -> Iterator[Action]:
+    """Of a frame without a tag."""
     yield SetField("tun_id", tunnel_key)
     for tunnel in tunnels:
         yield SetField(f"tun_ipv{tunnel.version}_dst", tunnel.value)
