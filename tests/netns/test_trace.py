@@ -512,3 +512,29 @@ def test_without_a_server_a_node_says_what_it_knows(lab: Lab, stage: Stage) -> N
         (unseen,) = trace(lab, "two", "one")["unseen"]
         assert unseen.startswith("hv1: its agent "), "the server says who was not seen"
     nothing_is_said(lab, "one", "two")
+
+
+def test_a_saved_check_follows_what_it_depends_on(lab: Lab, stage: Stage) -> None:
+    """By the rows, and by what is in Open vSwitch only."""
+    with lab.cloud() as cloud:
+        asked: dict[str, Any] = {"from": "one", "to": "red", "protocol": "udp", "port": 53}
+        check = cloud.request("POST", "netweft/checks", {"check": {"name": "dns", **asked}})["check"]
+
+    def state() -> tuple[str, str | None]:
+        with lab.cloud() as cloud:
+            found = cloud.request("GET", f"netweft/checks/{check['id']}")["check"]
+        return found["status"], found["code"]
+
+    try:
+        until(lambda: state() == ("PASSING", None), f"it passes, and nobody has asked: {state()}", 2 * PATIENCE)
+        with lab.cloud() as cloud:
+            (port,) = cloud.list("ports", name="red")
+            cloud.update("ports", port["id"], {"admin_state_up": False})
+        until(lambda: state()[0] == "FAILING", f"the port is switched off: {state()}", 2 * PATIENCE)
+        with lab.cloud() as cloud:
+            cloud.update("ports", port["id"], {"admin_state_up": True})
+        until(lambda: state() == ("PASSING", None), f"it is on again: {state()}", 2 * PATIENCE)
+    finally:
+        with lab.cloud() as cloud:
+            cloud.request("DELETE", f"netweft/checks/{check['id']}")
+    nothing_is_said(lab, "one", "red")

@@ -13,6 +13,9 @@ from netweft.api.resources.activity import Activity
 from netweft.api.resources.agent import agent
 from netweft.api.resources.auto_allocated_topology import AutoAllocatedTopology
 from netweft.api.resources.availability_zones import AvailabilityZones
+from netweft.api.resources.checks.resource import check
+from netweft.api.resources.checks.runner import Runner
+from netweft.api.resources.checks.runs import CheckRuns
 from netweft.api.resources.explain.asked import Asks
 from netweft.api.resources.explain.explain import Explain, Lags
 from netweft.api.resources.fabric import Fabric
@@ -124,7 +127,8 @@ def build(
         for route in PARTS[resource.member](resource, store).routes(gate)
     ]
     by_member = {resource.member: resource for resource in resources}
-    more = [*Quotas(resources, store).routes(gate), *IpAvailability(store).routes(gate)]
+    saved = check()
+    more = [*Quotas([*resources, saved], store).routes(gate), *IpAvailability(store).routes(gate)]
     if {"network", "subnet", "router"} <= by_member.keys():
         more += AvailabilityZones(store).routes(gate)
         more += L3Agents(by_member["router"], by_member["agent"], store).routes(gate)
@@ -133,13 +137,25 @@ def build(
         more += Counters(counted, store).routes(gate)
         more += Activity(resources, store).routes(gate)
         more += Explain(resources, store, settings, lags, asks).routes(gate)
-        more += Trace(resources, store, settings, lags, asks).routes(gate)
+        trace = Trace(resources, store, settings, lags, asks)
+        more += [
+            *trace.routes(gate),
+            *Endpoint(saved, store).routes(gate),
+            *CheckRuns(saved, store, trace).routes(gate),
+        ]
         more += Fabric(lags).routes(gate)
         more += PortWiring(by_member["port"], store, lags, asks).routes(gate)
         network, subnet, router = (by_member[member] for member in ("network", "subnet", "router"))
         more += FloatingIPPools(network, store).routes(gate)
         more += AutoAllocatedTopology(network, subnet, router, store).routes(gate)
     return both([*described, *parts, *more, *discovery.routes(resources, gate)])
+
+
+def checks_of(
+    resources: Sequence[Resource], store: Store, settings: ServerSettings, lags: Lags, asks: Asks | None
+) -> Runner:
+    """What runs saved checks when what they depend on changes."""
+    return Runner(store, Trace(resources, store, settings, lags, asks))
 
 
 def resources(store: Store, settings: ServerSettings) -> list[Resource]:

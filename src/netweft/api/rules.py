@@ -241,6 +241,8 @@ _METERING = {
     for verb in ("create", "get", "delete")
     for member in ("metering_label", "metering_label_rule")
 }
+_CHECKS = {f"{verb}_check": ADMIN_OR_PROJECT_MEMBER for verb in ("create", "update", "delete", "run")}
+_CHECKS["get_check"] = ADMIN_OR_PROJECT_READER
 _SECURITY = {
     "create_security_group": ADMIN_OR_PROJECT_MEMBER,
     "get_security_group": ADMIN_OR_PROJECT_READER | IS_SHARED,
@@ -294,7 +296,17 @@ _ADMINISTRATION = {
 }
 
 RULES: Mapping[str, Rule] = (
-    _NETWORKS | _SUBNETS | _PORTS | _ROUTERS | _FLAVORS | _FLOATING_IPS | _METERING | _SECURITY | _QOS | _ADMINISTRATION
+    _NETWORKS
+    | _SUBNETS
+    | _PORTS
+    | _ROUTERS
+    | _FLAVORS
+    | _FLOATING_IPS
+    | _METERING
+    | _CHECKS
+    | _SECURITY
+    | _QOS
+    | _ADMINISTRATION
 )
 
 

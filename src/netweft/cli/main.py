@@ -23,6 +23,7 @@ class Lazy(NamedTuple):
 COMMANDS = {
     "server": Lazy("netweft.cli.server:server", "Run the API, identity and the feed."),
     "agent": Lazy("netweft.cli.agent:agent", "Run the agent of this hypervisor; ask what it would change."),
+    "check": Lazy("netweft.cli.check:check", "Saved checks: what must pass and what must not, run when things change."),
     "follower": Lazy("netweft.cli.follower:follower", "Who else follows the feed, and what it would do."),
     "node": Lazy("netweft.cli.node:node", "Let hypervisors in: their tokens."),
     "explain": Lazy("netweft.cli.explain:explain", "What an object is, and everything that keeps it from working."),

@@ -11,7 +11,6 @@ made so.
 
 import asyncio
 import time
-import uuid
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from itertools import islice
@@ -20,6 +19,7 @@ from typing import Any, TypeVar
 import structlog
 from anyio import CapacityLimiter, to_thread
 
+from netweft.feed import lease
 from netweft.plugins.followers import Follower, Outcome, Unreachable
 from netweft.reconcile.plan import Step
 from netweft.reconcile.retry import Backoff
@@ -28,7 +28,6 @@ from netweft.store import ChangesGone, NotHeld, ReadTransaction, Store
 T = TypeVar("T")
 
 BATCH = 1000  # changes read at a time
-LEASE_SECONDS = 15.0
 LOOK_SECONDS = 5.0  # at the lease, and for what no bell tells
 PLACE_SECONDS = 30.0  # how far the place in the database may be behind, while nothing is to be done
 
@@ -57,9 +56,9 @@ class Run:
 
     def __init__(self, store: Store, follower: Follower) -> None:
         self._store, self._follower = store, follower
-        self._name, self._me = follower.name, uuid.uuid4().hex
+        self._lease = lease.Lease(store, follower.name)
+        self._name, self._me = follower.name, self._lease.me
         self._thread = CapacityLimiter(2)
-        self._held = False
         self._start_at(None)
 
     def _start_at(self, place: int | None) -> None:
@@ -77,7 +76,7 @@ class Run:
         """Until cancelled."""
         while True:
             try:
-                if await self._in_thread(self._hold):
+                if await self._in_thread(self._lease.hold):
                     log.info("this server has the lease", follower=self._name)
                     await self._follow()
             except NotHeld:
@@ -101,13 +100,13 @@ class Run:
         finally:
             keeper.cancel()
             with suppress(Exception):  # the lease ends by itself, a little later
-                await asyncio.shield(self._in_thread(self._let_go))
+                await asyncio.shield(self._in_thread(self._lease.let_go))
 
     async def _keep_lease(self) -> None:
         while True:
-            await asyncio.sleep(LEASE_SECONDS / 3)
+            await asyncio.sleep(lease.SECONDS / 3)
             with suppress(Exception):  # lost, whoever writes next hears of it
-                await self._in_thread(self._hold)
+                await self._in_thread(self._lease.hold)
 
     def _patience(self) -> float:
         due = self._retry.due
@@ -144,23 +143,6 @@ class Run:
 
     async def _in_thread(self, work: Callable[..., T], *arguments: object) -> T:
         return await to_thread.run_sync(lambda: work(*arguments), limiter=self._thread)
-
-    def _hold(self) -> bool:
-        with self._store.read() as tx:
-            found = tx.followers.get(self._name)
-        # one server has the file: whoever held the lease has ended
-        if found is not None and found.held and found.holder != self._me and not self._store.embedded:
-            return False
-        with self._store.write() as tx:
-            if self._store.embedded and not self._held:
-                tx.followers.let_go(self._name)
-            self._held = tx.followers.hold(self._name, self._me, LEASE_SECONDS)
-            return self._held
-
-    def _let_go(self) -> None:
-        with self._store.write() as tx:
-            tx.followers.let_go(self._name, self._me)
-        self._held = False
 
     def _begin(self) -> None:
         with self._store.write() as tx:

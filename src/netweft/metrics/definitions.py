@@ -73,6 +73,13 @@ NODE_ALIVE: Final = Metric(
     "1: any server has heard of the node within agent_down_seconds; by the database, so the same at each server",
     ("node",),
 )
+CHECKS: Final = Metric(
+    "netweft_server_checks",
+    "gauge",
+    "Saved checks (`netweft check`) of all projects, by how they are: `passing`, `failing`, `unknown`, `pending`; by "
+    "the database, so the same at each server",
+    ("status",),
+)
 
 SERVER: Final = (
     REQUEST_SECONDS,
@@ -87,6 +94,7 @@ SERVER: Final = (
     LAG_REVISIONS,
     LAG_SECONDS,
     NODE_ALIVE,
+    CHECKS,
 )
 
 SESSION: Final = Metric("netweft_agent_feed_session", "gauge", "1: the agent has its session with a server")

@@ -40,6 +40,7 @@ def create_app(settings: ServerSettings, store: Store, measured: Measured | None
     nova = _nova_metadata(settings)
     feed = Feed(store, node_for_token=partial(node_for_token, store), down_seconds=settings.agent_down_seconds)
     resources = networking_api.resources(store, settings)
+    checks = networking_api.checks_of(resources, store, settings, feed.lags, feed.questions)
     dashboard = Dashboard(settings, store, resources, identity.authenticate)
     routes: list[BaseRoute] = [
         # first: where most requests go
@@ -65,6 +66,7 @@ def create_app(settings: ServerSettings, store: Store, measured: Measured | None
             feed.running(),
             _beside(identity),
             Followers(store, followers).running(),
+            checks.running(),
             dashboard.running(),
             beside,
         ):

@@ -9,6 +9,7 @@ from typing import Final
 
 import structlog
 
+from netweft.control import checks
 from netweft.control.l2 import hosts
 from netweft.feed.service import Feed
 from netweft.metrics import definitions as metrics
@@ -28,7 +29,7 @@ class Measured:
     def __init__(self, store: Store, crowd: Crowd, sockets: Sequence[socket.socket], down_seconds: float) -> None:
         self.requests = Requests()
         self._store, self._crowd, self._sockets, self._down_seconds = store, crowd, sockets, down_seconds
-        self._asking: asyncio.Task[tuple[int, dict[str, bool]]] | None = None
+        self._asking: asyncio.Task[tuple[int, dict[str, bool], dict[str, int]]] | None = None
 
     @asynccontextmanager
     async def running(self, feed: Feed) -> AsyncIterator[None]:
@@ -62,14 +63,16 @@ class Measured:
         if not asked.done() or asked.exception():
             log.warning("the database does not answer", problem=problem)
             return [metrics.DATABASE_UP.at(0, self._store.kind)]
-        revision, nodes = asked.result()
-        alive = (metrics.NODE_ALIVE.at(alive, node) for node, alive in nodes.items())
-        return [metrics.DATABASE_UP.at(1, self._store.kind), metrics.DATABASE_REVISION.at(revision), *alive]
+        revision, nodes, saved = asked.result()
+        more = [metrics.NODE_ALIVE.at(alive, node) for node, alive in nodes.items()]
+        more += metrics.CHECKS.each((status.lower(), count) for status, count in saved.items())
+        return [metrics.DATABASE_UP.at(1, self._store.kind), metrics.DATABASE_REVISION.at(revision), *more]
 
-    def _ask(self) -> tuple[int, dict[str, bool]]:
+    def _ask(self) -> tuple[int, dict[str, bool], dict[str, int]]:
         with self._store.read() as tx:
             nodes = {agent["host"]: hosts.seconds_silent(agent) < self._down_seconds for agent in tx.query("agents")}
-            return tx.revision(), nodes
+            saved = {status: tx.count(checks.KIND, {"status": [status]}) for status in checks.STATUSES}
+            return tx.revision(), nodes, saved
 
 
 def _feed(feed: Feed) -> Iterable[Reading]:

@@ -24,6 +24,7 @@ def test_the_defaults(api: Api) -> None:
         "router": 10,
         "floatingip": 50,
         "router_route": 30,
+        "check": 100,
         "project_id": "red",
         "tenant_id": "red",
     }

@@ -31,7 +31,11 @@ def word(grant: rules.Grant) -> str:
     return VALUES.get(grant) or WORDS[grant.relation] + grant.role
 
 
+OURS = {f"{verb}_check" for verb in ("create", "get", "update", "delete", "run")}
+
+
 def test_each_rule_is_neutrons() -> None:
-    ours = {name: frozenset(map(word, rule.grants)) for name, rule in rules.RULES.items()}
+    """But for those of what Neutron has not."""
+    ours = {name: frozenset(map(word, rule.grants)) for name, rule in rules.RULES.items() if name not in OURS}
     assert {name: rule for name, rule in ours.items() if rule != NEUTRON.get(name)} == {}
     assert NEUTRON.keys() - ours.keys() == set()

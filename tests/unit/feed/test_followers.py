@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import pytest
 
-from netweft.feed import followers
+from netweft.feed import followers, lease
 from netweft.feed.followers import Followers, Run, steps
 from netweft.plugins.followers import Outcome, Unreachable
 from netweft.reconcile.plan import Step
@@ -26,7 +26,7 @@ def url(each_url: str) -> str:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(followers, "LOOK_SECONDS", 0.05)
-    monkeypatch.setattr(followers, "LEASE_SECONDS", 0.6)
+    monkeypatch.setattr(lease, "SECONDS", 0.6)
     monkeypatch.setattr(followers, "PLACE_SECONDS", 0.0)
 
 

@@ -223,6 +223,17 @@ LIVE_LOST = operators(
     "tcpdump -eni {interface}  # on {host}, and look at what is between the hosts: cables, switches, MTU, firewalls",
 )
 
+PASSES_BUT_MUST_NOT = Code(
+    "passes-but-must-not",
+    "A saved check says that the packet must not pass, and it does.",
+    "netweft trace FROM TO  # shows by which rules; then: netweft check show {id}",
+)
+END_NOT_FOUND = Code(
+    "check-cannot-be-made",
+    "The ends of a saved check are not there, not its project's to see, or have nothing in common.",
+    "netweft check delete {id}  # or mend what it names",
+)
+
 CODES = tuple(value for value in list(globals().values()) if isinstance(value, Code))
 # who does not see nodes is not told of which kind: it would say which ports are on one host, and how the others are met
 UNDERLAY = (UPLINK_DOWN, UPLINK_SMALL_MTU, NO_PEER, PROBE_LOST, LOST_IN_TUNNEL, LOST_ON_WIRE, LOST_LARGE)

@@ -82,5 +82,6 @@ def test_each_code_of_packets_is_tried() -> None:
     elsewhere = {  # test_way.py, test_trace.py of the API and of `live`, by themselves
         "router-does-not-listen", "no-common-ip-version", "not-reached-from-outside", "answer-misses-nat",
         "openvswitch-sends-elsewhere", "openvswitch-lets-pass", "packet-lost", UNDERLAY_FAULT.code,
+        "passes-but-must-not", "check-cannot-be-made",
     }  # fmt: skip
     assert {code.code for code in CODES} - known == elsewhere

@@ -34,7 +34,7 @@ from netweft.api.running import Run
 from netweft.api.service import Service
 from netweft.control.errors import BadRequest
 from netweft.control.explain.examine import Finding
-from netweft.control.explain.snapshot import Lag, Snapshot
+from netweft.control.explain.snapshot import Lag, Row, Snapshot
 from netweft.control.l2 import hosts
 from netweft.control.trace import codes
 from netweft.control.trace.ends import Begun, Far, Question, begin
@@ -87,7 +87,7 @@ class Trace:
         self._ends = ends.Ends(services)
         self._types = {resource.collection: resource.member for resource in resources}
         self._policies = {resource.collection: Policy(resource) for resource in resources}
-        self._down_seconds, self._lags = settings.agent_down_seconds, lags
+        self.down_seconds, self._lags = settings.agent_down_seconds, lags
         self._store, self._run = store, Run(store)
         self._nodes = Nodes(asks, self._host_at, self._owners)
         self._waiting = Waiting(asks) if asks is not None else None
@@ -106,6 +106,14 @@ class Trace:
         traced = await self._rows(context, wanted, suppose)
         lower = await self._lower(context, traced) if wanted.what_if is UNSET else NOT_ASKED
         return self._told(context, traced, lower)
+
+    async def look(
+        self, context: Context, wanted: Wanted, *, nodes: bool
+    ) -> tuple[Object, Mapping[str, Mapping[str, Row]]]:
+        """For checks: with the rows that were read.  nodes: whether they are asked."""
+        traced = await self._rows(context, wanted, what_if.WhatIf())
+        lower = await self._lower(context, traced) if nodes else NOT_ASKED
+        return self._told(context, traced, lower), traced.seen.rows
 
     async def _rows(self, context: Context, wanted: Wanted, suppose: what_if.WhatIf) -> Traced:
         return await self._run.read_much(self._by_rows, context, wanted, suppose, self._lags())
@@ -236,7 +244,7 @@ class Trace:
         suppose: what_if.WhatIf,
         lags: Mapping[str, Lag],
     ) -> Snapshot:
-        gathered = TraceGathering(tx, self._down_seconds)
+        gathered = TraceGathering(tx, self.down_seconds)
         for end in (frm, to):
             port = tx.get("ports", end.id) if end.kind == ends.PORTS else None
             if port is not None:

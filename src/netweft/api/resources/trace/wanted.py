@@ -44,6 +44,12 @@ def parse(data: bytes) -> Wanted:
         wanted: Wanted = decode(data, Body).trace
     except Malformed as malformed:
         raise HTTPBadRequest(str(malformed)) from None
+    check(wanted)
+    return wanted
+
+
+def check(wanted: Wanted) -> None:
+    """Raises HTTPBadRequest."""
     for name, text in (("from", wanted.from_), ("to", wanted.to), ("protocol", wanted.protocol)):
         if not 0 < len(text) <= MOST_TEXT:
             raise HTTPBadRequest(f"{name} is a text of 1 to {MOST_TEXT} characters")
@@ -65,7 +71,6 @@ def parse(data: bytes) -> Wanted:
         if wanted.probe or wanted.what_if is not UNSET:
             raise HTTPBadRequest("live: a real packet goes with neither probe nor what_if")
         wanted.live.check()
-    return wanted
 
 
 def number_of(wanted: Wanted, version: int) -> int:
