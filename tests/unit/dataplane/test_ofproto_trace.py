@@ -89,6 +89,9 @@ OUTS = {
     "set(tunnel(tun_id=0x7,dst=192.0.2.2,ttl=64,tp_dst=4789,flags(df|key))),vxlan_sys_4789": [
         ("interface", "vxlan_sys_4789", None, {"tun_id": "0x7", "dst": "192.0.2.2", "ttl": "64", "tp_dst": "4789"})
     ],
+    "set(tunnel(tun_id=0x7,dst=192.0.2.2)),vxlan_sys_4789,tap1": [
+        ("interface", "vxlan_sys_4789", None, {"tun_id": "0x7", "dst": "192.0.2.2"}), ("interface", "tap1", None, {}),
+    ],
     PUSH: [("interface", "eth0", None, {"src": "198.18.0.2", "dst": "198.18.0.1", "tun_id": "101"})],
     "check_pkt_len(size=1464,gt(userspace(pid=1,controller(reason=1))),le(tap1))": [("interface", "tap1", None, {})],
     "meter(3),userspace(pid=0,controller(reason=1,dont_send=0)),tap2": [

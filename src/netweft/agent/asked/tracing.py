@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from netweft.agent.asked.entry import Entry, beyond, entry, mapped, reason_of, role_of
+from netweft.dataplane.host.datapath import kernel_tracks
+from netweft.dataplane.unixctl.client import CommandFailed
 from netweft.dataplane.unixctl.conntrack import LISTING, Connection, connections
 from netweft.dataplane.unixctl.ofproto_trace import Met, Out, Part, asking, outs, parts
 from netweft.services.fields import logical_port, owner
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 MOST_TRACKED: Final = 20_000  # connections: a listing of more takes vswitchd too long
 BRIDGES: Final = 4  # that veths join, one after the other
 ROUNDS: Final = 8  # times that the tracker may be asked on the way: the datapath itself has a limit
-COUNT: Final = "dpctl/ct-get-nconns"
+COUNT: Final = "dpctl/ct-get-nconns"  # of the userspace datapath
 NEW, KNOWN, ANSWER = "trk,new", "trk,est", "trk,est,rpl"
 
 Command = Callable[..., Awaitable[str]]
@@ -69,7 +71,7 @@ async def _through(agent: "Agent", question: Ask, packet: Sent, command: Command
 
 async def _known(part: Part, command: Command) -> str:
     """What the tracker would say of it."""
-    if int(await command(COUNT) or 0) > MOST_TRACKED:
+    if await _tracks(command) > MOST_TRACKED:
         return NEW
     seen = part.fields
     ends = (seen.get("nw_src") or seen.get("ipv6_src", ""), seen.get("nw_dst") or seen.get("ipv6_dst", ""))
@@ -78,6 +80,14 @@ async def _known(part: Part, command: Command) -> str:
         if one.zone == part.zone and (state := _state(one, ends, ports)):
             return state
     return NEW
+
+
+async def _tracks(command: Command) -> int:
+    """How many connections it would list."""
+    try:
+        return int(await command(COUNT) or 0)
+    except CommandFailed:  # the kernel's datapath has no such count; who does not answer will not list either
+        return kernel_tracks()
 
 
 def _state(one: Connection, ends: tuple[str, str], ports: tuple[int, int]) -> str:

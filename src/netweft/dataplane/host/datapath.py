@@ -1,12 +1,15 @@
-"""Whether the kernel has the Open vSwitch datapath: one question to generic netlink, without a subprocess."""
+"""Whether the kernel has the Open vSwitch datapath: one question to generic netlink, without a subprocess; and how
+many connections its tracker has."""
 
 import socket
 import struct
+from pathlib import Path
 
 _NETLINK_GENERIC = 16
 _CONTROL_FAMILY, _GET_FAMILY, _FAMILY_NAME = 16, 3, 2
 _REQUEST, _ERROR = 1, 2
 _DATAPATH = b"ovs_datapath\0"
+_TRACKED = Path("/proc/sys/net/netfilter/nf_conntrack_count")  # of the network namespace of who reads it
 
 
 def kernel_has_openvswitch() -> bool:
@@ -23,3 +26,11 @@ def kernel_has_openvswitch() -> bool:
     except OSError:
         return False
     return len(answer) >= 8 and struct.unpack_from("=H", answer, 4)[0] != _ERROR
+
+
+def kernel_tracks() -> int:
+    """Connections, of all zones: vswitchd counts those of its own datapath only.  0 without a tracker."""
+    try:
+        return int(_TRACKED.read_text())
+    except OSError:
+        return 0

@@ -19,6 +19,7 @@ _STATE, _ZONE = re.compile(r"\bct_state=([-+|a-z0-9]+)"), re.compile(r"\bct_zone
 # Open vSwitch's own rules for what meets no flow: it goes to a controller, or ends
 _MISS = re.compile(r"reg0=0x[12], priority 0$")
 _PAIR = re.compile(r"(\w+)=([^,()]*)")
+_KERNELS_TUNNEL = re.compile(r"\w+_sys(_\d+)?$")
 
 
 @dataclass(slots=True)
@@ -135,9 +136,10 @@ class _State:
     packet: dict[str, str] = field(default_factory=dict)
     vlan: int | None = None
     tunnel: dict[str, str] = field(default_factory=dict)
+    pushed: bool = False  # with its header; what is set only is for the kernel's tunnels, and stays set after them
 
     def copy(self) -> "_State":
-        return _State(dict(self.packet), self.vlan, dict(self.tunnel))
+        return _State(dict(self.packet), self.vlan, dict(self.tunnel), self.pushed)
 
 
 def _outs(actions: str, state: _State) -> Iterator[Out]:
@@ -153,14 +155,15 @@ def _outs(actions: str, state: _State) -> Iterator[Out]:
         elif name == "pop_vlan":
             state.vlan = 0
         elif name == "tnl_push":
-            state.tunnel = _pushed(inside)
+            state.tunnel, state.pushed = _pushed(inside), True
         elif name == "userspace":
             if "controller" in inside:
                 yield Out("agent", packet=dict(state.packet), vlan=state.vlan)
         elif name == "recirc":
             yield Out("tracker")
         elif name and name not in _SILENT and not inside:
-            yield Out("interface", name, dict(state.packet), state.vlan, dict(state.tunnel))
+            tunnel = dict(state.tunnel) if state.pushed or _KERNELS_TUNNEL.match(name) else {}
+            yield Out("interface", name, dict(state.packet), state.vlan, tunnel)
 
 
 _SILENT = {"drop", "ct", "ct_clear", "meter", "hash", "trunc", "sample", "pop_eth", "push_eth", "tnl_pop", "out_port"}
