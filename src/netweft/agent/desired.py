@@ -205,6 +205,10 @@ class Desired:
         """Of gateways that are answered for here."""
         return self._rendering.routers.sessions() if self._rendering else []
 
+    def is_a_routers(self, network_id: str, mac: int) -> bool:
+        """Whether a router asks in the network by this MAC here."""
+        return self._rendering is not None and (network_id, mac) in self._rendering.routers.macs
+
     def candidate(self, port_id: str) -> Gateway | None:
         """The gateway with this port, if this node has it or may have to take it over."""
         return self._rendering.routers.candidate(port_id) if self._rendering else None

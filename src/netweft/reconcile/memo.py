@@ -40,6 +40,7 @@ class Memo(Generic[K, V]):
         self._readers: dict[Fact, set[Unit]] = {}
         self._owner: dict[K, Unit] = {}
         self._contested: dict[K, set[Unit]] = {}
+        self.changes = 0  # of facts and units, ever: what was worked out of them holds until there is another
 
     def get(self, fact: Fact) -> Any:
         return self._facts.get(fact)
@@ -48,6 +49,7 @@ class Memo(Generic[K, V]):
         """None: the fact is gone.  Putting what is there already marks nothing."""
         if self._facts.get(fact) == value:
             return
+        self.changes += 1
         if value is None:
             del self._facts[fact]
         else:
@@ -57,6 +59,7 @@ class Memo(Generic[K, V]):
     def mark(self, unit: Unit) -> None:
         """Say once that a unit exists; afterwards its reads keep it up to date."""
         if unit not in self._reads:
+            self.changes += 1
             self._dirty.add(unit)
 
     @property

@@ -122,15 +122,11 @@ def asker(desired: Desired, router: LocalRouter, vlan: int | None, address: IpAd
 
 
 def askers_on(desired: Desired, network_id: str) -> Iterator[Asker]:
-    """Who may go on asking in a network."""
-    yield from map(by_gateway, _gateways_on(desired, network_id))
-    yield from _interfaces_on(desired, network_id)
-
-
-def unlike_askers_on(desired: Desired, network_id: str) -> Iterator[Asker]:
-    """Likewise; of gateways that ask for the same the first."""
-    yield from map(by_gateway, unlike(_gateways_on(desired, network_id)))
-    yield from _interfaces_on(desired, network_id)
+    """Who may go on asking in a network; of gateways that ask for the same the first."""
+    of_it = (one for one in (*desired.gateways(), *desired.standbys()) if one.network.network.id == network_id)
+    yield from map(by_gateway, unlike(of_it))
+    for router, interface in desired.routers_on(network_id):
+        yield by_interface(desired, router, interface)
 
 
 def unlike(gateways: Iterable[Gateway]) -> list[Gateway]:
@@ -139,14 +135,3 @@ def unlike(gateways: Iterable[Gateway]) -> list[Gateway]:
     for one in gateways:
         alike.setdefault((one.port.network_id, one.on_link, one.next_hops, one.watched), one)
     return list(alike.values())
-
-
-def _gateways_on(desired: Desired, network_id: str) -> Iterator[Gateway]:
-    for gateway in (*desired.gateways(), *desired.standbys()):
-        if gateway.network.network.id == network_id:
-            yield gateway
-
-
-def _interfaces_on(desired: Desired, network_id: str) -> Iterator[Asker]:
-    for router, interface in desired.routers_on(network_id):
-        yield by_interface(desired, router, interface)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import structlog
 
 from netweft.agent.desired import Desired
-from netweft.agent.l3.askers import Asker, asker, askers_on, by_gateway, unlike, unlike_askers_on
+from netweft.agent.l3.askers import Asker, asker, askers_on, by_gateway, unlike
 from netweft.agent.l3.due import Due
 from netweft.agent.l3.interface_announcer import InterfaceAnnouncer
 from netweft.agent.l3.news import News
@@ -200,12 +200,8 @@ class Resolver:
         """Likewise; or what is known, whether it still is there or elsewhere.  No router has another's address."""
         place = Place(network_id, said.address)
         is_wanted = self.watch.heard_inside(network_id, said) or place in self._questions or place in self._known
-        if is_wanted and not self._is_a_routers(network_id, said.mac):
+        if is_wanted and not self._desired.is_a_routers(network_id, int.from_bytes(said.mac, "big")):
             self._is_there(place, said.mac)
-
-    def _is_a_routers(self, network_id: str, mac: bytes) -> bool:
-        of_it = askers_on(self._desired, network_id)
-        return any(mac in (one.mac, one.wire and one.wire[0]) for one in of_it)
 
     def _is_there(self, place: Place, mac: bytes) -> None:
         question, known = self._questions.pop(place, None), self._known.get(place)
@@ -274,7 +270,7 @@ class Resolver:
                     self._questions[place] = Question(who, now)
 
     def _look_again(self, network_id: str, now: float) -> None:
-        askers = list(unlike_askers_on(self._desired, network_id))
+        askers = list(askers_on(self._desired, network_id))
         here = [(place, known) for place, known in self._known.items() if place.network_id == network_id]
         much = len(here) > MUCH
         for place, known in here:

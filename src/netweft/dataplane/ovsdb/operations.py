@@ -156,7 +156,8 @@ def _delete_bridge(replica: Replica, row: BridgeRow) -> list[Operation]:
 
 def _owned_mutations(there: Mapping[str, str], wanted: Pairs) -> list[list[Any]]:
     """external_ids: the keys of ours that are not wanted any more go, too."""
-    obsolete = [key for key in there if key.startswith(PREFIX) and key not in dict(wanted)]
+    keys = {key for key, _ in wanted}  # thousands, where many networks are behind routers
+    obsolete = [key for key in there if key.startswith(PREFIX) and key not in keys]
     return _map_mutations("external_ids", there, wanted, obsolete)
 
 

@@ -1,6 +1,6 @@
 """Which networks routers have interfaces on and gateways to, looked up by network and by router."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Final, TypeVar
 
@@ -21,8 +21,8 @@ class Interfaces:
     def __init__(self, node: str) -> None:
         self._node = node
         self._on: defaultdict[str, set[str]] = defaultdict(set)  # network -> interfaces; gateways, floating IPs here
+        self._routers_on: defaultdict[str, Counter[str]] = defaultdict(Counter)  # network -> by their interfaces
         self._of: defaultdict[tuple[str, str], set[str]] = defaultdict(set)  # fact, router -> ids
-        self._router_of: dict[str, str] = {}
         # interfaces for which this node may answer physical hosts: to take-over each is a gateway of its own router.
         # A value: another one is there when it changes
         self.on_wires: Mapping[str, GatewayPort] = {}
@@ -33,7 +33,8 @@ class Interfaces:
         return network_id in self._on
 
     def routers_on(self, network_id: str) -> list[str]:
-        return sorted({self._router_of[id] for id in self._on.get(network_id, ())})
+        """With interfaces there."""
+        return sorted(self._routers_on.get(network_id, ()))
 
     @property
     def outside_here(self) -> list[str]:
@@ -55,6 +56,9 @@ class Interfaces:
         return ("routed", one.floating_network_id), self.on(one.floating_network_id) or None
 
     def changed(self, before: Object | None, after: Object | None) -> Iterator[tuple[Fact, object]]:
+        for port, step in ((before, -1), (after, 1)):
+            if isinstance(port, RouterPort):
+                count(self._routers_on, port.network_id, port.router_id, step)
         if isinstance(before, RouterPort):
             self._answering.pop(before.id, None)
             if before.id in self.on_wires:
@@ -85,10 +89,6 @@ class Interfaces:
         keep(self._on, network_id, id, here=here)
         if outside:
             keep(self._outside, router_id, id, here=here)
-        if here:
-            self._router_of[id] = router_id
-        else:
-            self._router_of.pop(id, None)
 
 
 def _as_gateway(port: RouterPort) -> GatewayPort:
@@ -110,3 +110,12 @@ def keep(found: defaultdict[_K, set[_V]], key: _K, one: _V, *, here: bool) -> No
         found[key].discard(one)
         if not found[key]:
             del found[key]
+
+
+def count(found: defaultdict[str, Counter[str]], key: str, id: str, step: int) -> None:
+    counts = found[key]
+    counts[id] += step
+    if not counts[id]:
+        del counts[id]
+    if not counts:
+        del found[key]

@@ -5,15 +5,18 @@ A router's unit makes its `LocalRouter`, and hands it out with the flows; while 
 who asks.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, Generic, TypeVar
 
 from netweft.model import GatewayPort, Router
 from netweft.reconcile.memo import Memo
+from netweft.services.addresses import mac
 from netweft.services.kinds import ROUTER, Item, ItemKey
 from netweft.services.l3.interfaces import Interfaces
 from netweft.services.l3.values import Gateway, Interface, LocalRouter
 from netweft.services.l3.watched_hops import WatchedHops, has_several
+from netweft.services.l3.wire import wire_mac
 from netweft.services.l3.wiring import local_router
 
 MOST_LOGGED: Final = 10_000
@@ -22,18 +25,30 @@ MOST_LOGGED: Final = 10_000
 T = TypeVar("T")
 
 
+def _macs(router: LocalRouter) -> Iterator[tuple[str, int]]:
+    """(network, MAC) by which it asks."""
+    for gateway in (*router.ends, *router.standbys):
+        yield gateway.port.network_id, mac(gateway.port.mac_address) if gateway.answers else gateway.node_mac
+    for one in router.interfaces:
+        if one.port.admin_state_up:
+            yield one.port.network_id, mac(one.port.mac_address)
+            yield one.port.network_id, wire_mac(router.node, one.port.id)
+
+
 class Listing(Generic[T]):
     """What routers that are up have of a kind, by their ids in order.  Asked again, it costs what has changed.
 
-    of: what a router has of it.  may: whether it can have any, by what is told of it alone."""
+    of: what a router has of it.  may: whether it can have any, by what is told of it alone.
+    changed: called with what a router had of it, and has."""
 
     def __init__(
         self,
         routers: "LocalRouters",
         of: Callable[[LocalRouter], Iterable[T]],
         may: Callable[[Router], bool] = lambda router: True,
+        changed: Callable[[Iterable[T], Iterable[T]], None] = lambda before, now: None,
     ) -> None:
-        self._routers, self._of, self._may = routers, of, may
+        self._routers, self._of, self._may, self._changed = routers, of, may, changed
         self._found: dict[str, tuple[T, ...]] = {}
         self._version = self._looked_at = 0
         self._all: list[T] = []
@@ -63,20 +78,44 @@ class Listing(Generic[T]):
         router = self._routers.get(id) if told and told.admin_state_up and self._may(told) else None
         if found := tuple(self._of(router)) if router else ():
             self._found[id] = found
+        if found != before:
+            self._changed(before, found)
         return found != before
+
+
+class Lookup(Generic[T]):
+    """Whether any router that is up has such a one."""
+
+    def __init__(self, routers: "LocalRouters", of: Callable[[LocalRouter], Iterable[T]]) -> None:
+        self._times: Counter[T] = Counter()
+        self._look = Listing(routers, of, changed=self._count)
+
+    def __contains__(self, one: T) -> bool:
+        self._look()
+        return one in self._times
+
+    def _count(self, before: Iterable[T], now: Iterable[T]) -> None:
+        self._times.update(now)
+        self._times.subtract(before)
+        for one in before:
+            if not self._times[one]:
+                del self._times[one]
 
 
 class LocalRouters:
     """gateways: of routers that are up, on this node; each floating IP with a MAC of its own is one, too.
     standbys: likewise those that it may have to take over.
-    watching: those of the gateways by which next hops are watched.  sessions: of BFD, by gateways."""
+    with_watched: those of the gateways by which next hops are watched.  sessions: of BFD, by gateways.
+    macs: (network, MAC) by which routers that are up ask there."""
 
     def __init__(self, memo: Memo[ItemKey, Item], interfaces: Interfaces, hops: WatchedHops) -> None:
         self._memo, self._interfaces, self._hops = memo, interfaces, hops
         self._version = 0
+        self._changes = 0  # of what the version was worked out for
         self._log: list[str] = []  # routers that were dirty
         self._logged = 0  # and so many before
         self.gateways = Listing(self, lambda router: router.ends)
+        self.macs = Lookup(self, _macs)
         self.standbys = Listing(self, lambda router: router.standbys)
         self.with_watched = Listing(self, lambda router: (one for one in router.ends if one.watched), has_several)
         self.sessions = Listing(
@@ -101,7 +140,9 @@ class LocalRouters:
     @property
     def version(self) -> int:
         """Another one as soon as any of them may be otherwise: who has a list of his own need not make it again."""
-        self._version += any(unit[0] == "router" for unit in self._memo.dirty)
+        if self._changes != self._memo.changes:
+            self._changes = self._memo.changes
+            self._version += bool(self.dirty())
         return self._version
 
     def remembers(self, since: int) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from netweft.model import GatewayPort, Object, Peer, Port, RouterPort
 from netweft.reconcile.memo import Fact, Reader
 from netweft.services.addresses import Prefix, within
+from netweft.services.l3.interfaces import count
 from netweft.services.l3.watch import Watched, of_domain
 from netweft.services.values import LocalNetwork
 
@@ -72,15 +73,15 @@ class Domains:
         """What follows is said by `refresh`."""
         for port, step in ((before, -1), (after, 1)):
             if isinstance(port, RouterPort):
-                _count(self._networks, port.router_id, port.network_id, step)
-                _count(self._routers, port.network_id, port.router_id, step)
+                count(self._networks, port.router_id, port.network_id, step)
+                count(self._routers, port.network_id, port.router_id, step)
                 self._dirty |= {port.network_id, *self._networks.get(port.router_id, ())}
                 self._dirty_routers.add(port.router_id)
                 on_a_wire = port.order if step > 0 and self._node in port.order else ()
                 self.watched.want(port.id, frozenset(on_a_wire))
             elif isinstance(port, GatewayPort):
                 for host in port.order:
-                    _count(self._gateways, port.router_id, host, step)
+                    count(self._gateways, port.router_id, host, step)
                 self._dirty_routers.add(port.router_id)
         yield from ()
 
@@ -131,12 +132,3 @@ class Domains:
                     left += self._networks[router].keys() - networks
                     networks |= self._networks[router].keys()
         return networks, routers
-
-
-def _count(found: defaultdict[str, Counter[str]], key: str, id: str, step: int) -> None:
-    counts = found[key]
-    counts[id] += step
-    if not counts[id]:
-        del counts[id]
-    if not counts:
-        del found[key]
