@@ -112,9 +112,11 @@ def tracked(actions: tuple[Action, ...]) -> Match:
     """What Open vSwitch wants to be matched where packets are tracked, and for which helper."""
     if not any(isinstance(action, Ct | Clone) for action in actions):
         return ()
-    helpers = [action.alg for action in actions if isinstance(action, Ct) and action.alg]
+    tracks = [action for action in actions if isinstance(action, Ct)]
+    helpers = [action.alg for action in tracks if action.alg]
     protocol = {"ip_proto": {"ftp": PROTO_TCP, "tftp": PROTO_UDP}[helpers[0]]} if helpers else {}
-    return match(eth_type=ETH_IPV4, **protocol)
+    ipv6 = any(action.nat is not None and action.nat.version == 6 for action in tracks)
+    return match(eth_type=ETH_IPV6 if ipv6 else ETH_IPV4, **protocol)
 
 
 async def test_a_wide_register_in_a_match_is_two_registers(switch: OpenFlowConnection) -> None:

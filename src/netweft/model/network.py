@@ -1,6 +1,8 @@
 """Networks, their segments and subnets, as a node sees them."""
 
-from msgspec import Struct
+from msgspec import Struct, field
+
+NAT66 = "netweft:nat66"
 
 
 class Segment(Struct, frozen=True, omit_defaults=True):
@@ -20,6 +22,8 @@ class Network(Struct, frozen=True, kw_only=True, tag="network", omit_defaults=Tr
 
     segments: a node wires the network through the first of them that it can do.
     vlan_transparent: frames with VLAN tags of the VMs' own pass.
+    nat66: of an external network: what leaves for it from unique local addresses gets the gateway's, where the router
+    does SNAT.
     """
 
     id: str
@@ -31,6 +35,7 @@ class Network(Struct, frozen=True, kw_only=True, tag="network", omit_defaults=Tr
     segments: tuple[Segment, ...] = ()
     ipv4_address_scope: str | None = None
     ipv6_address_scope: str | None = None
+    nat66: bool = field(default=False, name=NAT66)
 
 
 class HostRoute(Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 MAC_ANY_MULTICAST = 0x010000000000  # the bit that marks a group address, value and mask alike
 
@@ -76,6 +76,13 @@ def within(one: Prefix, other: Prefix) -> bool:
     if other.mask is None:
         return one.mask is None and one.value == other.value
     return (one.mask is None or one.mask >= other.mask) and one.value & other.mask == other.value
+
+
+UNIQUE_LOCAL: Final = prefix("fc00::/7")  # RFC 4193
+
+
+def is_unique_local(one: Prefix) -> bool:
+    return within(one, UNIQUE_LOCAL)
 
 
 def endpoint(text: str | None) -> Prefix | None:

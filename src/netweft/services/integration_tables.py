@@ -220,7 +220,7 @@ INT = Pipeline.of(
         "floating IP to the port that it stands for, or that its port is forwarded to; an ICMP error about that goes "
         "to the agent",
         match=fields(ROUTER, "eth_type", "ip_proto", "icmpv4_type", "ipv4_dst", "conj_id", "ip_frag", *TARGET_PORTS)
-        | fields(LOCAL_VLAN, "ipv4_src", "tcp_src", "udp_src"),
+        | fields("ipv6_dst", LOCAL_VLAN, "ipv4_src", "tcp_src", "udp_src"),
         set=fields("ipv4_dst", *TARGET_PORTS, PIECE, NEXT_HOP[-1]),
         next=("forwarded_pieces", "translated", "to_router_itself"),
         miss="to_router_itself",
@@ -277,7 +277,7 @@ INT = Pipeline.of(
         match=fields(
             ROUTER, HANDED_UP, "eth_src", "eth_type", "ip_proto", "icmpv4_type", "ipv4_src", "conj_id", "ip_frag"
         )
-        | fields(*SOURCE_PORTS, "tcp_dst", "udp_dst"),
+        | fields("ipv6_src", *SOURCE_PORTS, "tcp_dst", "udp_dst"),
         set=fields(LOCAL_VLAN, "eth_src", "ipv4_src", *SOURCE_PORTS, PIECE, *NEXT_HOP),
         next=("forwarded_pieces", "answers", "outside_egress", "next_hop", "hand_up"),
         miss="outside_egress",

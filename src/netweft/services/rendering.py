@@ -37,7 +37,7 @@ from netweft.services.l3.forwarded import ForwardedAddresses
 from netweft.services.l3.interfaces import Interfaces
 from netweft.services.l3.labels import Labels
 from netweft.services.l3.local_routers import LocalRouters
-from netweft.services.l3.nat_zones import NatZones, name_of, zones_in
+from netweft.services.l3.nat_zones import NatZones, name_of, renames, zones_in
 from netweft.services.l3.unsure import Domains, UnsurePorts, may_be_there
 from netweft.services.l3.values import BfdSession, GatewayPlace, Interface, LocalFloatingIp, LocalRouter
 from netweft.services.l3.watched_hops import WatchedHops
@@ -177,7 +177,8 @@ class Rendering:
         for id in sorted(self._rezoned):
             ids: tuple[str, ...] = self._memo.get(("gateways", id)) or ()
             ports = [self._memo.get(("gateway_port", port_id)) for port_id in ids]
-            names = frozenset(map(name_of, ports)) if self._interfaces.is_outside_here(id) else frozenset()
+            named = (name_of(port, self._memo.get(("network", port.network_id))) for port in ports)
+            names = frozenset(named) if self._interfaces.is_outside_here(id) else frozenset()
             for changed in self._zones.want(id, names):
                 self._zones_changed(changed)
         self._rezoned.clear()
@@ -317,6 +318,8 @@ class Rendering:
             self._memo.mark(key)
         if kind == "port":
             self._place(name)
+        if renames(before, after):
+            self._rezoned.update(self._interfaces.routers_on(name))
         self._remotes.changed(before, after)
         by_network = (self._subnets, self._paired, self._interfaces, self._advertisers, self.forwarded, self._unsure)
         for look_up in (*by_network, self._domains, self._labels, self._hops):

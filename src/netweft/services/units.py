@@ -37,6 +37,7 @@ from netweft.services.l3.hand_ups import HAND_UPS
 from netweft.services.l3.helpers import HELPERS
 from netweft.services.l3.limits import LIMITS
 from netweft.services.l3.metering import METERINGS
+from netweft.services.l3.nat66 import NAT66
 from netweft.services.l3.neighbours import ROUTERS_NEIGHBOURS, nobody_elses
 from netweft.services.l3.next_hops import NEXT_HOPS, learned
 from netweft.services.l3.routing import ROUTERS
@@ -53,7 +54,7 @@ from netweft.services.values import LocalPort
 SERVICES: tuple[Service, ...] = (
     *(BRIDGES, PHYSICAL_NETWORKS, SWITCHING, PORT_SECURITY, NEIGHBOURS, DHCP, FIREWALL, QOS),
     *(ROUTERS, ROUTERS_NEIGHBOURS, ECHOES, ADVERTISEMENTS, NEXT_HOPS, GATEWAYS, FLOATING_IPS, FORWARDINGS),
-    *(CAME_IN_BY, LIMITS, HELPERS, HAND_UPS, METERINGS, METADATA, UNKNOWN_HOSTS, BFD),
+    *(CAME_IN_BY, LIMITS, HELPERS, NAT66, HAND_UPS, METERINGS, METADATA, UNKNOWN_HOSTS, BFD),
 )
 
 

@@ -17,6 +17,8 @@ SOURCE_TRANSLATED, TARGET_TRANSLATED = 0x40, 0x80
 Ends = tuple[int, int, int]  # IP protocol, or ICMP's kind of question; address, port
 Key = tuple[int, int, Ends, Ends]  # zone, eth_type, from, to
 
+_ENDS = {ETH_IPV4: ("ct_nw_src", "ct_nw_dst"), ETH_IPV6: ("ct_ipv6_src", "ct_ipv6_dst")}
+_VERSIONS = {ETH_IPV4: 4, ETH_IPV6: 6}
 _PORTS = ("tcp", "udp", "sctp")
 _ANSWERS = {0: 8, 129: 128}  # ICMP type of an answer -> that of the question
 
@@ -52,7 +54,7 @@ class Tracker:
         return [{**pieces[0], "ip_frag": 0}] if self.gives_whole else pieces
 
     def translate(self, zone: int, packet: dict[str, int], nat: Nat | None) -> dict[str, int]:
-        """IPv4, as it was decided when the connection was committed; nat: what becomes of one that is new.  Of a later
+        """As it was decided when the connection was committed; nat: what becomes of one that is new.  Of a later
         fragment nobody sees the ports."""
         whole = self._first.get(_datagram(zone, packet), packet)
         there, _ = _keys(zone, whole)
@@ -87,8 +89,7 @@ class Tracker:
         known = self.connections.get(key)
         (_, source, source_port), (_, target, target_port) = key[2:]
         began = {"ct_nw_proto": packet.get("ip_proto", 0), "ct_tp_src": source_port, "ct_tp_dst": target_port}
-        if key[1] == ETH_IPV4:
-            began |= {"ct_nw_src": source, "ct_nw_dst": target}
+        began |= dict(zip(_ENDS[key[1]], (source, target), strict=True))
         said = {"ct_mark": known.mark, "ct_label": known.label} if known else {"ct_mark": 0}
         return {"ct_state": state, "ct_zone": zone} | said | began
 
@@ -116,7 +117,8 @@ def _answer(key: Key, nat: Nat | None) -> Key:
 
 
 def _changed(packet: dict[str, int], side: str, address: int | None, port: int | None) -> dict[str, int]:
-    changed = packet if address is None else {**packet, f"ipv4_{side}": address}
+    name = f"ipv{_VERSIONS[packet['eth_type']]}_{side}"
+    changed = packet if address is None else {**packet, name: address}
     names = [f"{name}_{side}" for name in _PORTS if f"{name}_{side}" in packet]
     seen = packet.get("ip_frag", 0) != 3
     return {**changed, **dict.fromkeys(names, port)} if port and seen else changed
@@ -128,7 +130,7 @@ def _datagram(zone: int, packet: Mapping[str, int]) -> Hashable:
 
 def _keys(zone: int, packet: Mapping[str, int]) -> tuple[Key, Key]:
     """The packet's way, and the way back.  An ICMP answer goes the way back of its question."""
-    version = {ETH_IPV4: 4, ETH_IPV6: 6}[packet["eth_type"]]
+    version = _VERSIONS[packet["eth_type"]]
     protocol = packet.get("ip_proto", 0)
     ports = (0, 0)
     for name in _PORTS:

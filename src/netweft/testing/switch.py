@@ -175,8 +175,9 @@ class Bridge:
                 said = self.tracker.look(zone, pieces[0])
                 if piece.get("ip_frag", 0) & LATER == LATER:  # as it has no ports, it is shown none
                     said = {name: value for name, value in said.items() if not name.startswith("ct_tp_")}
-                for end, bit in (("ipv4_src", SOURCE_TRANSLATED), ("ipv4_dst", TARGET_TRANSLATED)):
-                    said["ct_state"] |= bit if seen.get(end) != piece.get(end) else 0
+                for end, bit in (("src", SOURCE_TRANSLATED), ("dst", TARGET_TRANSLATED)):
+                    changed = any(seen.get(name) != piece.get(name) for name in (f"ipv4_{end}", f"ipv6_{end}"))
+                    said["ct_state"] |= bit if changed else 0
                 tracked = _Frame({**seen, **said}, frame.in_port)
                 self._table(action.table, tracked, depth + 1)
                 frame.out += tracked.out

@@ -54,6 +54,8 @@ ACTIONS: list[tuple[Action, ...]] = [
     (Ct(zone=5000, commit=True, table=9, nat=Nat(dst=0x0A000005, port=65535)),),
     (Ct(zone=5000, commit=True, table=9, nat=Nat(0xCB007105), alg="ftp"),),
     (Ct(zone=5000, table=9, nat=Nat(), alg="tftp"),),
+    (Ct(zone=5000, commit=True, table=9, nat=Nat(src=(0x20010DB8 << 96) + 5, version=6)),),
+    (Ct(zone=5000, commit=True, table=9, nat=Nat(dst=(0xFD00 << 112) + 5, port=80, version=6)),),
     (Ct(zone="reg3", commit=True, exec=(SetField("ct_mark", 1), SetField("ct_label", 1 << 100, 1 << 100))),),
     (Ct(zone="reg3", commit=True, table=8, exec=(SetField("ct_mark", 0, 1),)),),
     (Apart(7), Apart(254), Output(3)),

@@ -55,12 +55,16 @@ def test_canonical_is_idempotent() -> None:
     ("state", "taken"),
     OF_A_CONNECTION,
 )
-@pytest.mark.parametrize("field", ["ct_nw_proto", "ct_nw_src", "ct_nw_dst", "ct_tp_src", "ct_tp_dst"])
+@pytest.mark.parametrize("field", ["ct_nw_proto", "ct_nw_src", "ct_nw_dst", "ct_ipv6_src", "ct_tp_src", "ct_tp_dst"])
 def test_the_first_packet_of_a_connection_is_asked_of_those_that_are_of_one(
     field: str, state: tuple[int, int | None] | None, taken: bool
 ) -> None:
     """ovs-fields(7), "Connection Tracking Fields"; what tests/ovs/test_flows.py hears from Open vSwitch."""
-    parts: dict[str, int | tuple[int, int | None]] = {"eth_type": 0x0800, "ct_nw_proto": 6, field: 6}
+    parts: dict[str, int | tuple[int, int | None]] = {
+        "eth_type": 0x86DD if "ipv6" in field else 0x0800,
+        "ct_nw_proto": 6,
+        field: 6,
+    }
     if state is not None:
         parts["ct_state"] = state
     if taken:

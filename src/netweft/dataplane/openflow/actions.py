@@ -59,7 +59,9 @@ _ACTION_EXPERIMENTER, NICIRA = 0xFFFF, 0x2320
 _NX_RESUBMIT_TABLE, _NX_TO_CONTROLLER, _NX_CONJUNCTION, _NX_CT, _NX_CT_CLEAR = 14, 20, 34, 35, 43
 _NX_MULTIPATH = 10
 _NX_NAT, _NX_OUTPUT_CUT_OFF, _NX_CLONE, _NX_CHECK_LARGER = 36, 39, 42, 49
-_NAT_SRC, _NAT_DST, _NAT_IPV4_MIN, _NAT_PORT_MIN = 1, 2, 1, 1 << 4
+_NAT_SRC, _NAT_DST, _NAT_PORT_MIN = 1, 2, 1 << 4
+_NAT_MIN = {4: 1, 6: 1 << 2}  # that an address of this IP version is there
+_ADDRESS_BYTES = {4: 4, 6: 16}
 _BY_PORTS, _BY_ADDRESSES, _MODULO = 3, 6, 0  # what is hashed, and what becomes of it
 _INSTRUCTION_GOTO, _INSTRUCTION_APPLY = 1, 4
 _SAME_IN_PORT = 0xFFF8
@@ -113,9 +115,9 @@ def _encode_nat(nat: Nat | None) -> bytes:
     if address is None:
         return _NAT.pack(_ACTION_EXPERIMENTER, _NAT.size, NICIRA, _NX_NAT, 0, 0)
     port = b"" if nat.port is None else nat.port.to_bytes(2, "big")
-    ends = address.to_bytes(4, "big") + port
+    ends = address.to_bytes(_ADDRESS_BYTES[nat.version], "big") + port
     ends += bytes(-len(ends) % 8)
-    present = _NAT_IPV4_MIN | (_NAT_PORT_MIN if port else 0)
+    present = _NAT_MIN[nat.version] | (_NAT_PORT_MIN if port else 0)
     return _NAT.pack(_ACTION_EXPERIMENTER, _NAT.size + len(ends), NICIRA, _NX_NAT, flags, present) + ends
 
 
@@ -292,12 +294,18 @@ def _decode_nat(buffer: bytes, start: int, end: int) -> Nat | None:
     _, _, _, _, flags, present = _NAT.unpack_from(buffer, start)
     if (flags, present, end - start) == (0, 0, _NAT.size):
         return Nat()
-    if flags not in (_NAT_SRC, _NAT_DST) or present & ~_NAT_PORT_MIN != _NAT_IPV4_MIN or end - start != _NAT.size + 8:
+    version = next((one for one, bit in _NAT_MIN.items() if present & ~_NAT_PORT_MIN == bit), None)
+    if flags not in (_NAT_SRC, _NAT_DST) or version is None:
         return None
-    ends = buffer[start + _NAT.size : end]
-    address = int.from_bytes(ends[:4], "big")
-    port = int.from_bytes(ends[4:6], "big") if present & _NAT_PORT_MIN else None
-    return Nat(src=address, port=port) if flags == _NAT_SRC else Nat(dst=address, port=port)
+    ends, width = buffer[start + _NAT.size : end], _ADDRESS_BYTES[version]
+    has_port = bool(present & _NAT_PORT_MIN)
+    length = width + (2 if has_port else 0)
+    if len(ends) != length + -length % 8:
+        return None
+    address = int.from_bytes(ends[:width], "big")
+    port = int.from_bytes(ends[width : width + 2], "big") if has_port else None
+    src, dst = (address, None) if flags == _NAT_SRC else (None, address)
+    return Nat(src, dst, port, version)
 
 
 def _decode_ct_clear(buffer: bytes, start: int, end: int) -> Action | None:

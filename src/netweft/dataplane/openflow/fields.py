@@ -104,7 +104,10 @@ _OF_A_CONNECTION = Requirement(
 )
 _CT = (*_IP, _OF_A_CONNECTION)
 _CT4 = (*_IPV4, _OF_A_CONNECTION)
+_CT6 = (*_IPV6, _OF_A_CONNECTION)
 _CT_PORTS = (*_CT, _is("ct_nw_proto", PROTO_TCP, PROTO_UDP, PROTO_SCTP))
+_CT_IPV6_SRC_TEXTS = "ct_ipv6_src ct_ipv6_src NXM_NX_CT_IPV6_SRC"
+_CT_IPV6_DST_TEXTS = "ct_ipv6_dst ct_ipv6_dst NXM_NX_CT_IPV6_DST"
 _TUN_IPV6_SRC_TEXTS = "tun_ipv6_src tun_ipv6_src NXM_NX_TUN_IPV6_SRC"
 _TUN_IPV6_DST_TEXTS = "tun_ipv6_dst tun_ipv6_dst NXM_NX_TUN_IPV6_DST"
 _ND_RESERVED_TEXTS = "nd_reserved nd_reserved ERICOXM_OF_ICMPV6_ND_RESERVED"
@@ -134,6 +137,8 @@ _FIELDS: tuple[Field, ...] = (
     Field("ct_nw_proto",    NXM,     119,   8, "dec",      _CT,     "",   "ct_nw_proto ct_nw_proto NXM_NX_CT_NW_PROTO"),
     Field("ct_nw_src",      NXM,     120,  32, "ipv4",     _CT4,    "m",  "ct_nw_src ct_nw_src NXM_NX_CT_NW_SRC"),
     Field("ct_nw_dst",      NXM,     121,  32, "ipv4",     _CT4,    "m",  "ct_nw_dst ct_nw_dst NXM_NX_CT_NW_DST"),
+    Field("ct_ipv6_src",    NXM,     122, 128, "ipv6",     _CT6,    "m",  _CT_IPV6_SRC_TEXTS),
+    Field("ct_ipv6_dst",    NXM,     123, 128, "ipv6",     _CT6,    "m",  _CT_IPV6_DST_TEXTS),
     Field("ct_tp_src",      NXM,     124,  16, "dec",      _CT_PORTS, "m", "ct_tp_src ct_tp_src NXM_NX_CT_TP_SRC"),
     Field("ct_tp_dst",      NXM,     125,  16, "dec",      _CT_PORTS, "m", "ct_tp_dst ct_tp_dst NXM_NX_CT_TP_DST"),
     *map(_register, range(16)),

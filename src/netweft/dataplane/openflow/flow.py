@@ -96,15 +96,16 @@ class Goto(Struct, frozen=True):
 
 class Nat(Struct, frozen=True):
     """What the connection tracker does to addresses: of a connection that is committed, from now on the source is
-    `src`, or the destination `dst` (IPv4), and answers go back to who it was; with neither, what was decided when it
-    was committed.
+    `src`, or the destination `dst`, and answers go back to who it was; with neither, what was decided when it was
+    committed.
 
     port: of that end, from now on.  Without one the sender's own is kept where no other connection has it, and the
-    receiver's always."""
+    receiver's always.  version: of the address."""
 
     src: int | None = None
     dst: int | None = None
     port: int | None = None
+    version: int = 4
 
 
 class Ct(Struct, frozen=True):

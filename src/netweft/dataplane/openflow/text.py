@@ -70,7 +70,7 @@ def format_actions(actions: tuple[values.Action, ...], tables: TableNames | None
 
 
 # what comes before the protocol, which it needs and so follows in a message
-_EARLY = ("ct_nw_src", "ct_nw_dst", "ct_nw_proto", "ct_tp_src", "ct_tp_dst")
+_EARLY = ("ct_nw_src", "ct_nw_dst", "ct_ipv6_src", "ct_ipv6_dst", "ct_nw_proto", "ct_tp_src", "ct_tp_dst")
 
 
 def _match_parts(match: values.Match) -> Iterator[str]:
@@ -217,8 +217,12 @@ def _subfield(name: str, start: int, bits: int) -> str:
 
 def _nat(nat: values.Nat) -> str:
     side, address = ("dst", nat.dst) if nat.dst is not None else ("src", nat.src)
-    port = "" if nat.port is None else f":{nat.port}"
-    return "nat" if address is None else f"nat({side}={IPv4Address(address)}{port})"
+    if address is None:
+        return "nat"
+    there = str(IPv4Address(address) if nat.version == 4 else IPv6Address(address))
+    if nat.port is not None:
+        there = f"{there}:{nat.port}" if nat.version == 4 else f"[{there}]:{nat.port}"
+    return f"nat({side}={there})"
 
 
 def _ct(action: values.Ct, names: TableNames) -> str:

@@ -108,7 +108,7 @@ def _write(packet: bytearray, at: int, new: bytes, sum_at: int | None = None) ->
     old = bytes(packet[at : at + len(new)])
     packet[at : at + len(new)] = new
     if sum_at is not None:
-        _adjust(packet, sum_at, old, new)
+        adjust(packet, sum_at, old, new)
     return old, new
 
 
@@ -126,7 +126,7 @@ def with_ends(
     inside = one.at + _ICMP
     changed[inside : inside + len(quoted)] = quoted
     odd = b"\0" * (len(quoted) % 2)
-    _adjust(changed, one.at + 2, one.quoted + odd, quoted + odd)
+    adjust(changed, one.at + 2, one.quoted + odd, quoted + odd)
     outer = (End(address) if address else None for address in (src, dst))
     changed[_ETHERNET : one.at] = readdressed(bytes(changed[_ETHERNET : one.at]), *outer)
     return bytes(changed)
@@ -141,7 +141,7 @@ def _adjust_upper(packet: bytearray, change: tuple[bytes, bytes]) -> None:
     at += (packet[0] & 15) * 4
     if len(packet) < at + 2 or (packet[9] == PROTO_UDP and packet[at : at + 2] == b"\0\0"):
         return
-    _adjust(packet, at, *change)
+    adjust(packet, at, *change)
     if packet[9] == PROTO_UDP and packet[at : at + 2] == b"\0\0":
         packet[at : at + 2] = b"\xff\xff"
 
@@ -150,7 +150,7 @@ def _is_later(packet: bytes | bytearray) -> bool:
     return bool(int.from_bytes(packet[6:8], "big") & _LATER)
 
 
-def _adjust(packet: bytearray, at: int, old: bytes, new: bytes) -> None:
+def adjust(packet: bytearray, at: int, old: bytes, new: bytes) -> None:
     """The checksum there, which is over what was `old` and is `new`."""
     total = 0xFFFF - int.from_bytes(packet[at : at + 2], "big")
     for start in range(0, len(old), 2):

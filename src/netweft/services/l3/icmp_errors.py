@@ -5,7 +5,7 @@ else, on another node or outside, as a packet that the router routes: it is tran
 """
 
 from collections.abc import Iterator, Mapping
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from typing import Final, NamedTuple
 
 from netweft.dataplane.openflow.fields import PROTO_TCP, PROTO_UDP
@@ -13,6 +13,7 @@ from netweft.dataplane.openflow.flow import SetField
 from netweft.dataplane.packets import icmp
 from netweft.dataplane.packets.icmp import Offending
 from netweft.dataplane.packets.readdressed import End, ports, readdressed
+from netweft.dataplane.packets.readdressed6 import with_destination
 from netweft.services.addresses import Prefix, mac, octets, parsed, text, within
 from netweft.services.dhcp.requests import to_port
 from netweft.services.fields import LOCAL_VLAN, ROUTER, Why
@@ -65,9 +66,9 @@ def routed_error(
     entry = next((one for one in _entries(router) if to in one.macs), None)
     if about is None or entry is None:
         return None
-    if entry.gateway is not None and isinstance(about.dst, IPv4Address):
-        sent_to = _before_translation(Ends(router, entry.gateway.port.id, forwarded), entry.gateway, about, fields)
-        about = about._replace(quoted=readdressed(about.quoted, dst=sent_to))
+    if entry.gateway is not None:
+        ends = Ends(router, entry.gateway.port.id, forwarded)
+        about = about._replace(quoted=_as_it_was_sent(ends, entry.gateway, about, fields))
     return _routed(why, about, router, entry, mtu)
 
 
@@ -112,6 +113,14 @@ def _entries(router: LocalRouter) -> Iterator[_Entry]:
 def _offending(why: Why, frame: bytes) -> Offending | None:
     about = icmp.offending(frame) if why in _MESSAGES else None
     return None if about and why is Why.NOT_LISTENING and about.protocol not in _WITH_PORTS else about
+
+
+def _as_it_was_sent(ends: Ends, gateway: Gateway, about: Offending, fields: Mapping[str, int]) -> bytes:
+    if isinstance(about.dst, IPv4Address):
+        return readdressed(about.quoted, dst=_before_translation(ends, gateway, about, fields))
+    becomes = ends.router.nat66(gateway)
+    is_answer = becomes is not None and fields.get("ct_ipv6_src") == int(about.dst)
+    return with_destination(about.quoted, IPv6Address(becomes)) if becomes is not None and is_answer else about.quoted
 
 
 def _before_translation(ends: Ends, gateway: Gateway, about: Offending, fields: Mapping[str, int]) -> End | None:

@@ -1,22 +1,35 @@
 """Which conntrack zone the NAT of each gateway has on this node: its router is outside here, or may have to be.
 
-A zone is given out for a gateway's port and address (`name_of`): what is tracked in it goes on with the address that it
-began with, so another address is another zone.
+A zone is given out for a gateway's port and addresses (`name_of`): what is tracked in it goes on with the address that
+it began with, so another address is another zone.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 
 from netweft.dataplane.openflow.flow import Clone, Ct, Flow
-from netweft.model import GatewayPort
+from netweft.model import GatewayPort, Network, Object
+from netweft.services.addresses import Prefix, prefix, text
 from netweft.services.fields import PIECES_ZONE
 from netweft.services.l2.local_vlans import LocalVlans
+from netweft.services.l3.values import nat66_address
 
 Changed = Mapping[str, int | None]  # name -> its zone now, SOON, or None
 
 
-def name_of(port: GatewayPort) -> str:
+def name_of(port: GatewayPort, network: Network | None) -> str:
+    """network: the external one, if it is known."""
     own = next((one.ip_address for one in port.fixed_ips if ":" not in one.ip_address), "")
-    return f"{port.id} {own}"
+    also = nat66_address(prefix(one.ip_address) for one in port.fixed_ips) if network and network.nat66 else None
+    return f"{port.id} {own}" + (f" {text(Prefix(6, also, None))}" if also is not None else "")
+
+
+def renames(before: Object | None, after: Object | None) -> bool:
+    """Whether a network has changed so that gateways on it have another zone."""
+    return _asks_for_nat66(before) != _asks_for_nat66(after)
+
+
+def _asks_for_nat66(one: Object | None) -> bool:
+    return isinstance(one, Network) and one.nat66
 
 
 def zones_in(flows: Iterable[Flow]) -> set[int]:

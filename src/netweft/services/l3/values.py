@@ -3,6 +3,9 @@
 `l3/wiring` builds them from the view and from what was observed.
 """
 
+from collections.abc import Iterable
+from itertools import filterfalse
+
 from msgspec import Struct
 
 from netweft.model import (
@@ -13,7 +16,7 @@ from netweft.model import (
     Router,
     RouterPort,
 )
-from netweft.services.addresses import Prefix, link_local, mac, prefix
+from netweft.services.addresses import Prefix, is_unique_local, link_local, mac, prefix
 from netweft.services.values import LocalNetwork, RemotePort
 
 
@@ -121,6 +124,11 @@ class Gateway(Struct, frozen=True, kw_only=True):
         return next((address.value for address in self.addresses if address.version == 4), None)
 
     @property
+    def nat66_address(self) -> int | None:
+        """What unique local addresses are translated to, where its network asks for that."""
+        return nat66_address(self.addresses) if self.network.network.nat66 else None
+
+    @property
     def asked_for(self) -> list[int]:
         """By whoever is about to take it: the first of its IPv4 addresses, if it has any."""
         return [] if self.snat_address is None else [self.snat_address]
@@ -132,6 +140,12 @@ class Gateway(Struct, frozen=True, kw_only=True):
         if version == 4:
             return sorted({*found, *self.beside, *(one.outside for one in self.forwarded)})
         return sorted({*found, link_local(mac(self.port.mac_address))} if found else ())
+
+
+def nat66_address(addresses: Iterable[Prefix]) -> int | None:
+    """The first IPv6 address that is of use outside; else the first."""
+    own = [one for one in addresses if one.version == 6]
+    return next((one.value for one in (*filterfalse(is_unique_local, own), *own)), None)
 
 
 class LocalFloatingIp(Struct, frozen=True, kw_only=True):
@@ -228,6 +242,10 @@ class LocalRouter(Struct, frozen=True, kw_only=True):
     def gateways(self) -> tuple[Gateway, ...]:
         """Those that are here."""
         return (self.gateway, *self.more) if self.gateway else ()
+
+    def nat66(self, gateway: Gateway) -> int | None:
+        """The address that unique local ones get by this gateway of its; None: they leave as they are."""
+        return gateway.nat66_address if self.router.enable_snat else None
 
     @property
     def leaving(self) -> tuple[Gateway, ...]:

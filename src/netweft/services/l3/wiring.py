@@ -83,7 +83,7 @@ def _place(order: tuple[str | None, ...], id: str) -> int:
 
 
 def zone_of(read: Reader, port: GatewayPort) -> int | None:
-    zone: int | None = read.get(("zone", name_of(port)))
+    zone: int | None = read.get(("zone", name_of(port, read.get(("network", port.network_id)))))
     return zone
 
 
