@@ -106,6 +106,11 @@ EXTENSIONS = {
         "Says of a port, network, router, floating IP, security group or agent everything that keeps it from working.",
         "2026-11-29T00:00:00-00:00",
     ),
+    "netweft-nat66": (
+        "NAT66",
+        "External networks may ask for unique local IPv6 addresses to be translated to the gateway's",
+        "2026-11-29T00:00:00-00:00",
+    ),
     "netweft-status": (
         "Status detail",
         "Says in one sentence why a port or an agent is not as one might expect.",

@@ -139,6 +139,9 @@ def test_a_network_for_who_asks_for_any(running: Server, sdk: Any) -> None:
         sdk.validate_auto_allocated_topology()
     public = sdk.create_network(name="public", is_router_external=True, is_default=True)
     assert public.is_default is True
+    nat66 = "--extra-property type=bool,name=netweft:nat66,value=true"
+    stock_client(running.openrc(), f"network set {public.id} {nat66}")
+    assert sdk.get(f"/networks/{public.id}").json()["network"]["netweft:nat66"] is True
     for other in sdk.subnet_pools(is_default=True):
         sdk.update_subnet_pool(other, is_default=False)
     pool = sdk.create_subnet_pool(name="any", prefixes=["10.96.0.0/12"], is_default=True, default_prefix_length=26)

@@ -48,6 +48,7 @@ WITHOUT_FACTS = {
     "netweft-counters",
     "netweft-activity",
     "netweft-explain",
+    "netweft-nat66",
     "netweft-trace",
     "netweft-status",
     "quota_details",

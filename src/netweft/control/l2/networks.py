@@ -10,6 +10,7 @@ from netweft.control.l3 import associations
 from netweft.control.l3.owners import GATEWAY
 from netweft.control.rbac import IS_DEFAULT, IS_EXTERNAL
 from netweft.control.standard import born, bumped
+from netweft.model.network import NAT66
 from netweft.store import Claim, New, Object, Query, ReadTransaction, Taken, WriteTransaction
 
 _NO_SCOPES = dict.fromkeys(OF_NETWORK.values())
@@ -31,6 +32,11 @@ def _is_default(network: Object) -> bool:
     return bool(network.get(IS_EXTERNAL) and network.get(IS_DEFAULT))
 
 
+def _refuse_nat66_inside(network: Object) -> None:
+    if network.get(NAT66) and not network.get(IS_EXTERNAL):
+        raise InvalidInput(f"{NAT66} is for external networks only")
+
+
 class Networks:
     def __init__(self, segments: Segments, subnets: Subnets) -> None:
         self._segments = segments
@@ -39,6 +45,8 @@ class Networks:
     def create(self, tx: WriteTransaction, wanted: list[Object]) -> list[Object]:
         qos.refuse_missing(tx, wanted)
         zones.check(tx, wanted)
+        for asked in wanted:
+            _refuse_nat66_inside(asked)
         new = [self._new(tx, one) for one in wanted]
         try:
             tx.insert_many("networks", new)
@@ -53,6 +61,7 @@ class Networks:
     def update(self, tx: WriteTransaction, current: Object, changes: Object) -> Object:
         if any(changes.get(name, current.get(name)) != current.get(name) for name in (TYPE, PHYSICAL, "segments")):
             raise InvalidInput("Plugin does not support updating provider attributes")
+        _refuse_nat66_inside(current | changes)
         if changes.get(ID, current.get(ID)) != current.get(ID):
             self._move(tx, current, changes[ID])
         if "mtu" in changes:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from netweft.control.explain import codes as known
 from netweft.control.explain.routers import ports as ports_of
@@ -15,10 +15,12 @@ from netweft.control.l3.port_ranges import parsed
 from netweft.control.trace import codes
 from netweft.control.trace.packet import WITH_PORTS
 from netweft.control.trace.way import Way, holds, subnets_of
+from netweft.model.network import NAT66
 from netweft.model.router import ADDRESS_MAC
 
 __all__ = ["ADDRESS_MAC", "ports_of"]
 
+_UNIQUE_LOCAL: Final = ip_network("fc00::/7")
 CONNECTED, EXTRA, DEFAULT = "connected", "extra route", "default route"
 
 
@@ -94,7 +96,8 @@ def leaves_by(seen: Snapshot, way: Way, router: Row, port: Row, came_from: Row |
     if came_from is None or into is None:
         return
     version = way.packet.version
-    by_nat = version == 4 and (outside or came_from.get("router:external"))
+    external, inner = (into, way.packet.src) if outside else (came_from, way.packet.dst)
+    by_nat = external.get("router:external") and (version == 4 or nat66(router, external, inner))
     if not by_nat and scope_of(came_from, version) != scope_of(into, version):
         way.stops(codes.SCOPES_DIFFER, "routers", router)
 
@@ -137,17 +140,21 @@ def _forwarding(seen: Snapshot, floating: Row, way: Way) -> Row | None:
 
 
 def to_outside(seen: Snapshot, way: Way, router: Row, gateway: Row, came_from: Row | None) -> None:
-    """IPv4: by a floating IP, or by SNAT, or not at all."""
+    """IPv4: by a floating IP, or by SNAT, or not at all.  IPv6: by NAT66, or as it is."""
     packet = way.packet
     network = seen.get("networks", gateway["network_id"])
+    outside, inside = (scope_of(one, packet.version) for one in (network, came_from))
     if packet.version == 6:
+        its, as_it_is = _ipv6_of(gateway), outside is not None and outside == inside
+        if its and not as_it_is and network is not None and nat66(router, network, packet.src):
+            way.step("routers", router, f"NAT66: makes {its} of {packet.src}")
+            way.translate(router, "src", its, packet.sport)
         return
     floating = _floating_of(seen, router, gateway, packet.src)
     if floating is not None:
         way.step("floatingips", floating, f"makes {floating['floating_ip_address']} of {packet.src}")
         way.translate(router, "src", floating["floating_ip_address"], packet.sport)
         return
-    outside, inside = scope_of(network, 4), scope_of(came_from, 4)
     own = next((fixed["ip_address"] for fixed in gateway["fixed_ips"] if "." in fixed["ip_address"]), "")
     if snat(router) and own and not (outside is not None and outside == inside):
         way.step("routers", router, f"SNAT: makes {own} of {packet.src}")
@@ -161,6 +168,22 @@ def _floating_of(seen: Snapshot, router: Row, gateway: Row, address: str) -> Row
     its = {"router_id": router["id"], "fixed_ip_address": address, "floating_network_id": gateway["network_id"]}
     found = (one for one in seen.all("floatingips", **its) if one.get("port_id"))
     return next(found, None)
+
+
+def nat66(router: Row, external: Row, address: str) -> bool:
+    """Whether this address inside is one that leaves as the gateway's only."""
+    return snat(router) and bool(external.get(NAT66)) and ip_address(address) in _UNIQUE_LOCAL
+
+
+def answers_only(router: Row, external: Row, address: str) -> bool:
+    """Whether nothing else comes in for this address."""
+    return snat(router) if "." in address else nat66(router, external, address)
+
+
+def _ipv6_of(gateway: Row) -> str:
+    """The first that is of use outside; else the first."""
+    own = [ip_address(fixed["ip_address"]) for fixed in gateway["fixed_ips"] if ":" in fixed["ip_address"]]
+    return str(next(iter(sorted(own, key=_UNIQUE_LOCAL.__contains__)), ""))
 
 
 def snat(router: Row) -> bool:

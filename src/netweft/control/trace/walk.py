@@ -286,7 +286,7 @@ class _Walker:
             if self._target is not None:
                 self.way.stops(codes.NOT_REACHED_FROM_OUTSIDE, "ports", self._target, port=self._target["id"])
             return
-        if "." in self.way.packet.dst and not self._answer and routed.snat(router) and self._target is not None:
+        if not self._answer and routed.answers_only(router, network, self.way.packet.dst) and self._target is not None:
             self.way.stops(codes.NOT_REACHED_FROM_OUTSIDE, "ports", self._target, port=self._target["id"])
         self.way.suppose(f"outside, there is a route to {self.way.packet.dst} by router {router['id']}")
         self._mac(port, "")

@@ -51,6 +51,30 @@ def addresses(api: Api, router: Object) -> list[str]:
     return [fixed["ip_address"] for fixed in gateway(api, router)["fixed_ips"]]
 
 
+def test_nat66_is_an_admins_to_ask_for_of_external_networks(api: Api, outside: Object) -> None:
+    """An attribute of ours: what unique local addresses become is said by the external network, for all routers."""
+    name, path = "netweft:nat66", f"/networks/{outside['id']}"
+    assert outside[name] is False
+
+    def ask(who: str, path: str, **values: Any) -> Any:
+        return api(who, "PUT", path, {"network": values})
+
+    assert ask("admin", path, **{name: True}).json()["network"][name] is True
+    assert api.get("alice", f"/networks?{name}=true")["networks"][0][name] is True, "whoever sees it may know"
+    assert refused(ask("alice", path, **{name: False})) == FORBIDDEN
+    assert refused(ask("admin", path, **{name: "maybe"})) == (400, "HTTPBadRequest")
+    assert refused(ask("admin", path, **{"router:external": False})) == (400, "InvalidInput")
+    both = {"router:external": False, name: False}
+    assert ask("admin", path, **both).status_code == 200
+    inside = api.make("alice", "network")
+    assert refused(ask("admin", f"/networks/{inside['id']}", **{name: True})) == (400, "InvalidInput")
+    asked = api("admin", "POST", "/networks", {"network": {name: True}})
+    assert refused(asked) == (400, "InvalidInput")
+    assert name in asked.json()["NeutronError"]["message"]
+    mine = api("alice", "POST", "/networks", {"network": {name: True}})
+    assert refused(mine) == FORBIDDEN
+
+
 def test_the_life_of_a_gateway(api: Api, outside: Object) -> None:
     router = api.make("alice", "router", **to(outside))
     port = gateway(api, router)

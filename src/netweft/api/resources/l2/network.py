@@ -10,6 +10,7 @@ from netweft.control import zones
 from netweft.control.errors import NetworkNotFound
 from netweft.control.ipam.address_scopes import OF_NETWORK
 from netweft.control.standard import UseCases
+from netweft.model.network import NAT66
 from netweft.store import Object, ReadTransaction
 
 
@@ -48,6 +49,7 @@ ATTRIBUTES = STANDARD | {
     "router:external": flag(post=True, put=True, default=False, filter=True),
     "qos_policy_id": Attribute(check=checks.or_none(checks.uuid_text), post=True, put=True, default=None),
     "vlan_transparent": flag(post=True, filter=True),
+    NAT66: flag(post=True, put=True, default=False, filter=True, show=bool),  # ours (extension `netweft-nat66`)
     **hints(sort=True),
     **dict.fromkeys(OF_NETWORK.values(), Attribute(check=READ_ONLY)),
 }
