@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
-from tests.ground.packets import Ends, echo, ends_of, error, faults_of_error, tcp, udp
+from tests.ground.packets import Ends, echo, ends_of, error, faults_of_error, mtu_of, tcp, too_big, udp
 from tests.ground.probe import Probe, Seen
 from tests.ground.stage import AGENT, ELSE, IN, OUT, Stage
 
@@ -11,6 +11,7 @@ ZONE, SECOND = 7, 8
 SYN, SYN_ACK = 0x02, 0x12
 INSIDE, OUTSIDE, NEW = ("10.0.0.10", "fd00::10"), ("198.51.100.7", "2001:db8:9::7"), ("203.0.113.5", "2001:db8::5")
 NEW_PORT: Final = 6000
+MTU: Final = 1300
 NEIGHBOUR: Final = ("10.0.0.1", "fd00::1")
 
 
@@ -150,11 +151,17 @@ async def both(stage: Stage) -> Seen:
 
 async def whose_it_is(stage: Stage) -> Seen:
     """Looked up without `nat`: the packet as it came, and with it what the tracker knows."""
-    talk = _talks("source and port", 4)
+    found = [await _whose(stage, version) for version in (4, 6)]
+    return next((seen for seen in found if not seen.right), found[0])
+
+
+async def _whose(stage: Stage, version: int) -> Seen:
+    talk = _talks("source and port", version)
     stage.forget()
+    ip, icmp, nw = ("ip", "icmp", "ct_nw") if version == 4 else ("ipv6", "icmp6", "ct_ipv6")
     stage.flows(
-        f"in_port={IN},ip,actions=ct(commit,zone={ZONE},nat({talk.steps[0]}),table=1)",
-        f"in_port={OUT},icmp,actions=ct(zone={ZONE},table=1)",
+        f"in_port={IN},{ip},actions=ct(commit,zone={ZONE},nat({talk.steps[0]}),table=1)",
+        f"in_port={OUT},{icmp},actions=ct(zone={ZONE},table=1)",
         f"table=1,in_port={OUT},ct_state=+rel+trk,actions=controller(id={AGENT})",
         f"table=1,in_port={IN},actions=output:{OUT}",
     )
@@ -163,9 +170,9 @@ async def whose_it_is(stage: Stage) -> Seen:
     up = (await stage.hear((OUT, frame))).up
     if not up:
         return Seen("not known as `+rel`", False)
-    said = {name: up[0].fields.get(name) for name in ("ct_nw_src", "ct_nw_dst", "ct_tp_src", "ct_tp_dst")}
+    said = {name: up[0].fields.get(name) for name in (f"{nw}_src", f"{nw}_dst", "ct_tp_src", "ct_tp_dst")}
     src, dst = talk.asker.addresses
-    wanted = {"ct_nw_src": int(src), "ct_nw_dst": int(dst), "ct_tp_src": 5000, "ct_tp_dst": 53}
+    wanted = {f"{nw}_src": int(src), f"{nw}_dst": int(dst), "ct_tp_src": 5000, "ct_tp_dst": 53}
     if said != wanted:
         return Seen(f"the packet-in says {said}", False)
     changed = up[0].frame != frame
@@ -173,6 +180,22 @@ async def whose_it_is(stage: Stage) -> Seen:
         f"it names both ends as the first packet had them{', but the packet is changed' if changed else ''}",
         not changed,
     )
+
+
+async def the_mtu(stage: Stage) -> Seen:
+    talk = _talks("source", 6)
+    stage.forget()
+    stage.flows(
+        f"in_port={IN},ipv6,actions=ct(commit,zone={ZONE},nat({talk.steps[0]}),table=1)",
+        f"in_port={OUT},icmp6,actions=ct(zone={ZONE},nat,table=1)",
+        f"table=1,in_port={IN},actions=output:{OUT}",
+        f"table=1,in_port={OUT},actions=output:{IN}",
+    )
+    there = (await stage.hear((IN, udp(talk.asker)))).out[OUT]
+    back = (await stage.hear((OUT, too_big(talk.asked.dst, there[0], MTU)))).out[IN]
+    if not back:
+        return Seen("it does not come out", False)
+    return Seen(f"of {MTU} bytes it says {mtu_of(back[0])}", mtu_of(back[0]) == MTU)
 
 
 ASKED = (
@@ -216,7 +239,14 @@ PROBES = (
         "Whose connection an ICMP error is about",
         "`ct` without `nat`, and then to the controller: does the packet-in say both ends as the connection's "
         "first packet had them, and is the error as it came?",
-        "Not used as yet.",
+        "ICMPv6 errors about what NAT66 has translated are looked up so, and translated by the agent "
+        "([0447](decisions/0447-nat66-where-an-external-network-asks-for-it.md)).",
         whose_it_is,
+    ),
+    Probe(
+        "ICMPv6 errors through NAT: the MTU of what is too big",
+        "Of a datagram of UDP the source was translated; a router outside says that it is too big, and for which MTU.",
+        "As above.",
+        the_mtu,
     ),
 )

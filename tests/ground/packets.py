@@ -57,6 +57,17 @@ def error(frm: str, about: bytes, *, least: bool = False) -> bytes:
     return icmp.error((ONE, TWO), ip_address(frm), found, kind, code)
 
 
+def too_big(frm: str, about: bytes, mtu: int) -> bytes:
+    """Likewise "packet too big", in IPv6."""
+    found = icmp.offending(about)
+    assert found is not None
+    return icmp.error((ONE, TWO), ip_address(frm), found, 2, 0, mtu)
+
+
+def mtu_of(frame: bytes) -> int:
+    return int.from_bytes(frame[58:62], "big")
+
+
 def ends_of(packet: bytes) -> Ends:
     """Of a packet from its IP header on; its ports, or ICMP's identifier as both."""
     version = packet[0] >> 4

@@ -39,7 +39,7 @@ def staged(lab: Lab) -> Iterator[Stage]:
     lab.configure_agent("hv3", bridge_mappings=["physnet1:br-eth1"])
     blue, red = lab.network("10.40.0.0/24", "fd00:40::/64"), lab.network("10.41.0.0/24")
     with lab.cloud() as cloud:
-        external = cloud.create("networks", name="ext", **{"router:external": True}, **FLAT)
+        external = cloud.create("networks", name="ext", **{"router:external": True, "netweft:nat66": True}, **FLAT)
         cloud.create(
             "subnets", network_id=external["id"], cidr="203.0.113.0/24", ip_version=4, gateway_ip=OUTSIDE,
             enable_dhcp=False, allocation_pools=[{"start": "203.0.113.10", "end": "203.0.113.99"}],
@@ -57,7 +57,6 @@ def staged(lab: Lab) -> Iterator[Stage]:
     info = {"network_id": external["id"]}
     router = make_router(lab, blue, external_gateway_info=info)["id"]
     with lab.cloud() as cloud:
-        run("ip", "-n", there, "route", "replace", "fd00:40::/64", "via", own_address(lab, router, 6))
         vm, other = lab.add_vm("hv3", blue), lab.add_vm("hv3", red)
         lab.let_strangers_in()
         floating = cloud.create("floatingips", floating_network_id=external["id"], port_id=vm.port_id)

@@ -15,29 +15,48 @@ import socket
 import struct
 import sys
 from contextlib import suppress
+from typing import NamedTuple
 
-IP_RECVERR, MSG_ERRQUEUE, IP_MTU = 11, 0x2000, 14
-IP_MTU_DISCOVER, IP_PMTUDISC_DO = 10, 2
+MSG_ERRQUEUE, PMTUDISC_DO = 0x2000, 2
 SECONDS = 2.0
-FROM_ICMP = 2
 _ERROR = struct.Struct("=IBBBBII")
 
 
+class Version(NamedTuple):
+    """recverr, mtu, discover, hops: the numbers of socket options.  headers: of IP and UDP, in bytes.
+    from_icmp: who has said it, as the kernel says.  sender: where in its address that is."""
+
+    family: int
+    level: int
+    recverr: int
+    mtu: int
+    discover: int
+    hops: int
+    headers: int
+    from_icmp: int
+    sender: slice
+
+
+IPV4 = Version(socket.AF_INET, socket.IPPROTO_IP, 11, 14, 10, socket.IP_TTL, 28, 2, slice(4, 8))
+IPV6 = Version(socket.AF_INET6, socket.IPPROTO_IPV6, 25, 24, 23, socket.IPV6_UNICAST_HOPS, 48, 3, slice(8, 24))
+
+
 def main(address: str, port: str, ttl: str, size: str, source: str = "0") -> None:
-    there = socket.socket(socket.AF_INET, socket.SOCK_STREAM if size == "tcp" else socket.SOCK_DGRAM)
+    ip = IPV6 if ":" in address else IPV4
+    there = socket.socket(ip.family, socket.SOCK_STREAM if size == "tcp" else socket.SOCK_DGRAM)
     there.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     there.bind(("", int(source)))
-    there.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO)
-    there.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
-    there.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, int(ttl))
+    there.setsockopt(ip.level, ip.discover, PMTUDISC_DO)
+    there.setsockopt(ip.level, ip.recverr, 1)
+    there.setsockopt(ip.level, ip.hops, int(ttl))
     there.setblocking(False)
     try:
         with suppress(BlockingIOError):
             there.connect((address, int(port)))
         if size != "tcp":
-            there.send(bytes(int(size) - 28))
+            there.send(bytes(int(size) - ip.headers))
     except OSError:
-        print(json.dumps({"too big": there.getsockopt(socket.IPPROTO_IP, IP_MTU)}))
+        print(json.dumps({"too big": there.getsockopt(ip.level, ip.mtu)}))
         return
     poll = select.poll()
     poll.register(there, select.POLLIN | select.POLLERR)
@@ -46,18 +65,18 @@ def main(address: str, port: str, ttl: str, size: str, source: str = "0") -> Non
         print("{}")
     elif events[0][1] & select.POLLERR:
         refused = there.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNREFUSED
-        print(json.dumps({"refused": True} if refused and size == "tcp" else _error(there)))
+        print(json.dumps({"refused": True} if refused and size == "tcp" else _error(there, ip)))
     else:
         print(json.dumps({"answer": True}))
 
 
-def _error(there: socket.socket) -> dict[str, object]:
+def _error(there: socket.socket, ip: Version) -> dict[str, object]:
     _, control, _, _ = there.recvmsg(0, 512, MSG_ERRQUEUE)
     for level, kind, data in control:
-        if (level, kind) == (socket.IPPROTO_IP, IP_RECVERR):
+        if (level, kind) == (ip.level, ip.recverr):
             _, origin, type_, code, _, info, _ = _ERROR.unpack_from(data)
-            if origin == FROM_ICMP:
-                sender = socket.inet_ntoa(data[_ERROR.size + 4 : _ERROR.size + 8])
+            if origin == ip.from_icmp:
+                sender = socket.inet_ntop(ip.family, data[_ERROR.size :][ip.sender])
                 return {"from": sender, "type": type_, "code": code, "mtu": info}
     return {}
 

@@ -18,14 +18,14 @@ from tests.netns.failover_stage import (
 )
 from tests.netns.harness import Lab, until
 from tests.netns.outages import OUTAGES
-from tests.netns.test_gateways import BEHIND
+from tests.netns.test_gateways import BEHIND, BEHIND_6
 
 from netweft.lab import build
 
 # Far below what a node that is only thought deaf gets (4 s), and one that BFD does not watch (75 s), and no more: here
 # other tests run beside, and each step waits for its turn of a processor.  The 0.5 s are `bench/failover.py`'s to show
 MOST_MS = 2000
-CONNECTIONS, GO_ON = 200, 0.95
+CONNECTIONS, CONNECTIONS_6, GO_ON = 200, 60, 0.95
 PORT = 7
 
 
@@ -42,7 +42,7 @@ def stage(lab: Lab) -> Iterator[Stage]:
 
 @pytest.mark.parametrize("outage", OUTAGES)
 def test_another_takes_over(lab: Lab, stage: Stage, outage: str) -> None:
-    """By BFD, for what goes out, comes in, IPv6; nothing of another gateway's is lost; connections go on.  Two
+    """By BFD, for what goes out, comes in, NAT66; nothing of another gateway's is lost; connections go on.  Two
     nodes never answer for one address.  Nothing is lost when the first comes back: it gets nothing."""
     first = holder(lab, stage.router)
     with ExitStack() as open_:
@@ -50,17 +50,21 @@ def test_another_takes_over(lab: Lab, stage: Stage, outage: str) -> None:
         at_rest(lab, stage)
         there = lab.layout.host_namespace("outside")
         open_.enter_context(lab.inside_namespace(there, "mirror", str(PORT)))
-        chat = open_.enter_context(lab.inside(stage.vm, "chat", BEHIND, str(PORT), str(CONNECTIONS)))
-        assert chat.line() == "here"
+        words = ((BEHIND, str(PORT), str(CONNECTIONS)), (BEHIND_6, str(PORT), str(CONNECTIONS_6)))
+        chat, chat6 = (open_.enter_context(lab.inside(stage.vm, "chat", *one)) for one in words)
+        assert (chat.line(), chat6.line()) == ("here", "here")
         traffic = Traffic(lab, stage, open_)
         with OUTAGES[outage](lab, first):
             until(lambda: holder(lab, stage.router) != first, "the server knows who has taken over")
             chat.say("")
             went_on = int(chat.line(60))
+            chat6.say("")
+            went_on6 = int(chat6.line(60))
             found = traffic.end()
-            print(outage, found, went_on)
+            print(outage, found, went_on, went_on6)
             assert max(found["out"]["lost_span_ms"], found["in"]["lost_span_ms"], found["6"]) <= MOST_MS
             assert went_on >= GO_ON * CONNECTIONS
+            assert went_on6 >= GO_ON * CONNECTIONS_6
             assert found["other"]["lost"] == 0, "it has another gateway"
             assert len(found["who"]) <= 2, "one after the other, never both"
             assert found["answers"]

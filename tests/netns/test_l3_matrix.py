@@ -169,9 +169,19 @@ class Scene:
                 rule = {"direction": "ingress", "ethertype": ethertype}
                 cloud.create("security-group-rules", security_group_id=group["id"], **rule)
         gateway = cloud.list("ports", device_id=self.router["id"], device_owner="network:router_gateway")[0]
-        by = next(fixed["ip_address"] for fixed in gateway["fixed_ips"] if ":" in fixed["ip_address"])
+        self.by = next(fixed["ip_address"] for fixed in gateway["fixed_ips"] if ":" in fixed["ip_address"])
+        self._outside_knows_of_us("replace")
+
+    def _outside_knows_of_us(self, verb: str) -> None:
         for number in (50, 51):
-            run("ip", "-n", self.outside.namespace, "route", "replace", f"fd00:{number}::/64", "via", by)
+            run("ip", "-n", self.outside.namespace, "route", verb, f"fd00:{number}::/64", "via", self.by)
+
+    def translated_in_ipv6(self) -> None:
+        self._outside_knows_of_us("del")
+        self.cloud.update("networks", self.external, {"netweft:nat66": True})
+        for end in (self.red1, self.red2):  # as if it had heard of no path yet
+            run("ip", "-n", end.namespace, "-6", "route", "flush", "cache")
+        until(lambda: " 0% packet loss" in self._ping(self.blue1.namespace, OUTSIDE[6]), "there is NAT66")
 
     def _vm(self, name: str, node: str, network: str) -> End:
         machine = self.lab.add_vm(node, network)
@@ -181,7 +191,7 @@ class Scene:
     def floating(self, end: End) -> str:
         made = self.cloud.create("floatingips", floating_network_id=self.external, port_id=self.ports[end.name])
         address = str(made["floating_ip_address"])
-        until(lambda: " 0% packet loss" in self._ping_from_outside(address), f"{address} is reached")
+        until(lambda: " 0% packet loss" in self._ping(self.outside.namespace, address), f"{address} is reached")
         return address
 
     def forwarded(self, end: End) -> str:
@@ -193,8 +203,8 @@ class Scene:
             self.cloud.request("POST", f"floatingips/{made['id']}/port_forwardings", {"port_forwarding": wanted})
         return str(made["floating_ip_address"])
 
-    def _ping_from_outside(self, address: str) -> str:
-        command = in_namespace(self.outside.namespace, "ping", "-n", "-c", "1", "-W", "1", address)
+    def _ping(self, namespace: str, address: str) -> str:
+        command = in_namespace(namespace, "ping", "-n", "-c", "1", "-W", "1", address)
         return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
     def ways(self) -> Iterator[Way]:
@@ -221,6 +231,9 @@ class Scene:
         third = self.forwarded(blue2)
         for frm, fits in ((outside, 1450), (red1, 1450), (blue1, 0), (blue2, 0)):
             yield Way("port forwarding", frm, blue2, third, fits, forwarded=True)
+        self.translated_in_ipv6()
+        for frm, fits in ((blue1, 0), (blue2, 0), (red1, MTU), (red2, MTU)):
+            yield Way("NAT66", frm, outside, OUTSIDE[6], fits)
 
 
 def _addresses(machine: Vm) -> dict[int, str]:

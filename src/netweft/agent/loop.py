@@ -47,6 +47,7 @@ from netweft.agent.l3.counting import Counting
 from netweft.agent.l3.failover import Failover
 from netweft.agent.l3.floating_errors import FloatingErrors
 from netweft.agent.l3.floating_handover import FloatingHandover
+from netweft.agent.l3.nat66_errors import Nat66Errors
 from netweft.agent.l3.resolver import Resolver
 from netweft.agent.l3.routers import Errors, Neighbours
 from netweft.agent.metadata.side import MetadataSide
@@ -145,7 +146,10 @@ class Agent:
         self.bridges[INT.role].on_read = self._flows_found
         self.advertiser = Advertiser(self.desired, say)
         routers = (Neighbours(self.desired), Errors(self.desired, self.resolver), Solicitations(self.desired))
-        outside = (self.resolver, self.failover, self.handover, FloatingErrors(self.desired))
+        outside = (
+            *(self.resolver, self.failover, self.handover),
+            *(FloatingErrors(self.desired), Nat66Errors(self.desired)),
+        )
         self.answers = Answers(self.desired, (dhcp, *routers, *outside, MetadataSolicitations()), say, self.wake)
         for side in (self.failover, self.handover):
             side.asking.is_deaf = partial(self.answers.is_deaf, side.asked)

@@ -179,8 +179,8 @@ class RouterLimit(IntEnum):
     SOLICITED = 2  # neighbour discovery for its own addresses
     UNDELIVERED_FROM_OUTSIDE = 3
     UNDELIVERED_FROM_NODES = 4  # for which this one has the gateway
-    ERRORS_IN = 5  # ICMP's, to floating IPs
-    ERRORS_OUT = 6  # from inside, of who has a floating IP
+    ERRORS_IN = 5  # ICMP's, to floating IPs, and about what NAT66 has translated
+    ERRORS_OUT = 6  # likewise from inside
     ASKED_FOR = 7  # ARP for its own addresses
     PINGED = 8  # its own addresses
     BFD = 9  # of its next hops
@@ -246,6 +246,8 @@ class Reason(IntEnum):
     FORWARDING_BACK = 108
     FLOATING_ANSWERS = 109
     FLOATING_TAKEOVER = 110
+    ROUTER_NAT66_IN = 111
+    ROUTER_NAT66_OUT = 112
 
     @property
     def kind(self) -> str:

@@ -220,7 +220,7 @@ INT = Pipeline.of(
         "floating IP to the port that it stands for, or that its port is forwarded to; an ICMP error about that goes "
         "to the agent",
         match=fields(ROUTER, "eth_type", "ip_proto", "icmpv4_type", "ipv4_dst", "conj_id", "ip_frag", *TARGET_PORTS)
-        | fields("ipv6_dst", LOCAL_VLAN, "ipv4_src", "tcp_src", "udp_src"),
+        | fields("icmpv6_type", "ipv6_dst", LOCAL_VLAN, "ipv4_src", "tcp_src", "udp_src"),
         set=fields("ipv4_dst", *TARGET_PORTS, PIECE, NEXT_HOP[-1]),
         next=("forwarded_pieces", "translated", "to_router_itself"),
         miss="to_router_itself",
@@ -229,12 +229,13 @@ INT = Pipeline.of(
     Table(
         "translated",
         "what a gateway's tracker gives back goes on in that gateway's router; fragments may have come with another's; "
-        "what a helper has heard of is committed",
+        "what a helper has heard of is committed; an ICMPv6 error about what NAT66 has translated goes to the agent",
         match=fields("ct_zone", "ct_state", "eth_type", "ct_nw_proto", "ct_nw_dst")
-        | fields("ip_proto", "ipv4_dst", "sctp_dst"),
+        | fields("ip_proto", "icmpv6_type", "ipv4_dst", "sctp_dst"),
         set=fields(ROUTER, LOCAL_VLAN),
         next=("to_router_itself",),
         entry=True,
+        agent=True,
     ),
     Table(
         "to_router_itself",
@@ -277,7 +278,7 @@ INT = Pipeline.of(
         match=fields(
             ROUTER, HANDED_UP, "eth_src", "eth_type", "ip_proto", "icmpv4_type", "ipv4_src", "conj_id", "ip_frag"
         )
-        | fields("ipv6_src", *SOURCE_PORTS, "tcp_dst", "udp_dst"),
+        | fields("icmpv6_type", "ipv6_src", *SOURCE_PORTS, "tcp_dst", "udp_dst"),
         set=fields(LOCAL_VLAN, "eth_src", "ipv4_src", *SOURCE_PORTS, PIECE, *NEXT_HOP),
         next=("forwarded_pieces", "answers", "outside_egress", "next_hop", "hand_up"),
         miss="outside_egress",
@@ -303,11 +304,13 @@ INT = Pipeline.of(
     ),
     Table(
         "outside_egress",
-        "to the external network, with such an address; what the tracker could not translate ends",
-        match=fields(ROUTER, "eth_type", "ipv4_src", "ct_state", "ct_zone"),
+        "to the external network, with such an address; what the tracker could not translate ends, but an ICMPv6 error "
+        "about what NAT66 has translated goes to the agent",
+        match=fields(ROUTER, "eth_type", "ip_proto", "ipv4_src", "ct_state", "ct_zone"),
         next=("next_hop",),
         miss="next_hop",
         entry=True,
+        agent=True,
     ),
     Table(
         "next_hop",

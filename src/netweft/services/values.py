@@ -184,6 +184,7 @@ class Asked(StrEnum):
     ROUTER = "routers"
     METADATA = "metadata"
     FLOATING_ERROR = "errors by floating IPs"
+    NAT66_ERROR = "errors about what NAT66 has translated"
     TAKEOVER = "gateways that others may have"
 
 

@@ -45,7 +45,7 @@ def crowd(address: str, port: int, number: int) -> None:
 
 def mirror(port: int) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (MANY_FILES, MANY_FILES))
-    with socket.create_server(("", port), backlog=4096) as server:
+    with socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=4096) as server:
         print("ready", flush=True)
         guests: set[socket.socket] = set()
         while True:

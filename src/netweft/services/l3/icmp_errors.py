@@ -10,10 +10,9 @@ from typing import Final, NamedTuple
 
 from netweft.dataplane.openflow.fields import PROTO_TCP, PROTO_UDP
 from netweft.dataplane.openflow.flow import SetField
-from netweft.dataplane.packets import icmp
+from netweft.dataplane.packets import icmp, readdressed6
 from netweft.dataplane.packets.icmp import Offending
 from netweft.dataplane.packets.readdressed import End, ports, readdressed
-from netweft.dataplane.packets.readdressed6 import with_destination
 from netweft.services.addresses import Prefix, mac, octets, parsed, text, within
 from netweft.services.dhcp.requests import to_port
 from netweft.services.fields import LOCAL_VLAN, ROUTER, Why
@@ -120,7 +119,8 @@ def _as_it_was_sent(ends: Ends, gateway: Gateway, about: Offending, fields: Mapp
         return readdressed(about.quoted, dst=_before_translation(ends, gateway, about, fields))
     becomes = ends.router.nat66(gateway)
     is_answer = becomes is not None and fields.get("ct_ipv6_src") == int(about.dst)
-    return with_destination(about.quoted, IPv6Address(becomes)) if becomes is not None and is_answer else about.quoted
+    to = readdressed6.End(IPv6Address(becomes)) if becomes is not None and is_answer else None
+    return readdressed6.readdressed(about.quoted, dst=to)
 
 
 def _before_translation(ends: Ends, gateway: Gateway, about: Offending, fields: Mapping[str, int]) -> End | None:

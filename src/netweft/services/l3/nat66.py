@@ -4,7 +4,7 @@
     its answer ─▶ from_outside ─ct─▶ translated ─▶ to_router_itself ─▶ routing
 
 As SNAT does in IPv4, in the same conntrack zone.  All other IPv6 addresses are routed as they are, and nothing comes in
-for a unique local one but what is an answer.
+for a unique local one but what is an answer; ICMPv6 errors about such connections: `nat66_errors`.
 """
 
 from collections.abc import Iterator
@@ -13,6 +13,7 @@ from netweft.dataplane.openflow.fields import ETH_IPV6
 from netweft.dataplane.openflow.flow import Ct, CtClear, Nat, SetField
 from netweft.services.addresses import UNIQUE_LOCAL
 from netweft.services.fields import LOCAL_VLAN, ROUTER, Reason, cookie
+from netweft.services.l3 import nat66_errors
 from netweft.services.l3.gateways import INVALID, IS_AS_IT_WAS
 from netweft.services.l3.several_gateways import of_each_gateway
 from netweft.services.l3.values import Gateway, LocalRouter
@@ -33,12 +34,12 @@ def router(_: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
     becomes = here.nat66(gateway) if gateway and here.router.admin_state_up else None
     if gateway is None or becomes is None:
         return
-    yield from _enters(here, gateway)
+    yield from _enters(here, gateway, becomes)
     if gateway.leaves:
         yield from _leaves(here, gateway, becomes)
 
 
-def _enters(here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:
+def _enters(here: LocalRouter, gateway: Gateway, becomes: int) -> Iterator[BridgeFlow]:
     owner, passes = _owners(here, gateway)
     ipv6 = _packet(here)
     for address in _own(gateway):
@@ -48,6 +49,7 @@ def _enters(here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:
     in_it = SetField(ROUTER, here.number), SetField(LOCAL_VLAN, gateway.network.vlan)
     of_it: dict[str, Value] = {"ct_zone": gateway.zone, "ct_state": (TRACKED_BIT, TRACKED_BIT), "eth_type": ETH_IPV6}
     yield TRANSLATED.flow(10, owner, of_it, *in_it, ITSELF.goto)
+    yield from nat66_errors.coming_in(here, gateway, becomes)
 
 
 def _leaves(here: LocalRouter, gateway: Gateway, becomes: int) -> Iterator[BridgeFlow]:
@@ -60,6 +62,7 @@ def _leaves(here: LocalRouter, gateway: Gateway, becomes: int) -> Iterator[Bridg
     # what has kept its address, as in IPv4
     yield LIMITS.flow(INVALID, owner, {**ipv6, "ct_state": IS_INVALID})
     yield LIMITS.flow(INVALID, owner, {**ipv6, "ct_zone": gateway.zone, "ct_state": IS_AS_IT_WAS})
+    yield from nat66_errors.going_out(here, gateway)
 
 
 def _packet(here: LocalRouter) -> dict[str, Value]:
