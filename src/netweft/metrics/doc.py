@@ -28,7 +28,10 @@ library says of a process: `process_cpu_seconds_total`, `process_resident_memory
 
 What scrapes them, [alerts](../deploy/prometheus/netweft.rules.yml) and a
 [dashboard](../deploy/grafana/netweft.json) for Grafana are in `deploy/`; `make test-deploy` has Prometheus' own tool
-look at them.
+look at them, at each query of the dashboard, too.  A test compares the names and labels that they ask for with what
+there is.  The dashboard has been read by Grafana's own libraries: `@grafana/schema` 13.2.3 (its types, of the dashboard
+and of each panel's options) and `grafana-foundation-sdk` 10.1.0 (read and written again without a difference),
+2026-11-29.  It has not been loaded into a running Grafana.
 """
 TAIL = """\
 ## What they do not say
