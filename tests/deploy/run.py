@@ -1,5 +1,5 @@
-"""`make test-deploy`: Prometheus' own tool looks at deploy/prometheus, and tries the alerts with `alerts.yml`; at a page
-that has all metrics; and at each query of deploy/grafana's dashboard, as the expression of a rule.
+"""`make test-deploy`: Prometheus' own tool looks at deploy/prometheus, and tries the alerts with `alerts.yml`; at a
+page that has all metrics; and at each query of deploy/grafana's dashboard, as the expression of a rule.
 
 Not in `make test`: Debian's package has 19 MB.
 """
