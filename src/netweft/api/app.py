@@ -17,7 +17,8 @@ from netweft.api.resources.checks.resource import check
 from netweft.api.resources.checks.runner import Runner
 from netweft.api.resources.checks.runs import CheckRuns
 from netweft.api.resources.explain.asked import Asks
-from netweft.api.resources.explain.explain import Explain, Lags
+from netweft.api.resources.explain.explain import Explain
+from netweft.api.resources.explain.sources import Lags, Sources
 from netweft.api.resources.fabric import Fabric
 from netweft.api.resources.flavors import FlavorParts, flavor, service_profile
 from netweft.api.resources.ipam.address_scope import address_scope
@@ -136,9 +137,10 @@ def build(
         counted = [by_member[member] for member in ("floatingip", "router", "metering_label")]
         more += Counters(counted, store).routes(gate)
         more += Activity(resources, store).routes(gate)
-        more += Explain(resources, store, settings, lags, asks).routes(gate)
-        trace = Trace(resources, store, settings, lags, asks)
+        sources = Sources(resources, store, settings, lags, asks)
+        trace = Trace(sources)
         more += [
+            *Explain(sources).routes(gate),
             *trace.routes(gate),
             *Endpoint(saved, store).routes(gate),
             *CheckRuns(saved, store, trace).routes(gate),

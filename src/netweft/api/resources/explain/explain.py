@@ -4,34 +4,29 @@ Read only.  Whoever sees an object has it explained; findings of objects that th
 wires and tunnels are told to nobody but those who see agents.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from netweft.api import querystring
-from netweft.api.attributes import Resource
 from netweft.api.encoding import json_response
 from netweft.api.faults import HTTPBadRequest
 from netweft.api.gate import Gate
-from netweft.api.policy import Policy, may
+from netweft.api.policy import may
 from netweft.api.querystring import Listing
 from netweft.api.resources.explain import asked, described
-from netweft.api.resources.explain.asked import Asks
 from netweft.api.resources.explain.described import TYPES
-from netweft.api.running import Run
-from netweft.api.service import Service
+from netweft.api.resources.explain.sources import Sources
 from netweft.control.errors import NotFound
 from netweft.control.explain import codes
 from netweft.control.explain.examine import Finding, examine
 from netweft.control.explain.gather import COUNTED, Gathering
 from netweft.control.explain.snapshot import Lag, Row
 from netweft.plugins.identity import Context
-from netweft.settings import ServerSettings
-from netweft.store import Object, Query, ReadTransaction, Store
+from netweft.store import Object, Query, ReadTransaction
 
-Lags = Callable[[], Mapping[str, Lag]]
 OPENVSWITCH = "openvswitch"  # not looked at
 CHANGES = 10  # that are told, the newest
 _OWNERS = frozenset(  # told of their own project's objects only
@@ -50,25 +45,13 @@ class NothingToExplain(NotFound):
 
 
 class Explain:
-    """lags: how far nodes are behind the feed; called in the event loop.  asks: who asks nodes; None: nobody does."""
-
-    def __init__(
-        self,
-        resources: Sequence[Resource],
-        store: Store,
-        settings: ServerSettings,
-        lags: Lags,
-        asks: Asks | None = None,
-    ) -> None:
-        by_member = {resource.member: resource for resource in resources}
-        self._kinds = {type: by_member[type].collection for type in TYPES}
-        self._types = {resource.collection: resource.member for resource in resources}
-        self._services = {type: Service(by_member[type], store) for type in TYPES}
-        self._policies = {resource.collection: Policy(resource) for resource in resources}
-        self._limits = {member: by_member[member].quota or 0 for member in COUNTED.values()}
-        self._down_seconds, self._lags = settings.agent_down_seconds, lags
-        self._store, self._asks = store, asks
-        self._run = Run(store)
+    def __init__(self, sources: Sources) -> None:
+        self._kinds = {type: sources.by_member[type].collection for type in TYPES}
+        self._services = {type: sources.service(type) for type in TYPES}
+        self._limits = {member: sources.by_member[member].quota or 0 for member in COUNTED.values()}
+        self._types, self._policies = sources.types, sources.policies
+        self._down_seconds, self._lags = sources.down_seconds, sources.lags
+        self._store, self._run, self._asks = sources.store, sources.run, sources.asks
 
     def routes(self, gate: Gate) -> list[BaseRoute]:
         path = "/v2.0/netweft/explain"

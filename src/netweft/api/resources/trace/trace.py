@@ -14,14 +14,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from netweft.api.attributes import Resource
 from netweft.api.encoding import json_response
 from netweft.api.faults import HTTPBadRequest
 from netweft.api.gate import Gate
-from netweft.api.policy import Policy, may
+from netweft.api.policy import may
 from netweft.api.resources.explain import described
-from netweft.api.resources.explain.asked import Asks
-from netweft.api.resources.explain.explain import Lags
+from netweft.api.resources.explain.sources import Sources
 from netweft.api.resources.trace import ends, told, visible, what_if
 from netweft.api.resources.trace.live import told as live_told
 from netweft.api.resources.trace.live.plan import Plan, plan
@@ -30,8 +28,6 @@ from netweft.api.resources.trace.live.waiting import Gone, Waiting
 from netweft.api.resources.trace.live.wanted import Live
 from netweft.api.resources.trace.lower import NOT_ASKED, Lower, Nodes
 from netweft.api.resources.trace.wanted import OUTSIDE, Wanted, address_of, number_of, parse
-from netweft.api.running import Run
-from netweft.api.service import Service
 from netweft.control.errors import BadRequest
 from netweft.control.explain.examine import Finding
 from netweft.control.explain.snapshot import Lag, Row, Snapshot
@@ -44,8 +40,7 @@ from netweft.control.trace.packet import WITH_PORTS
 from netweft.control.trace.walk import answer, walk
 from netweft.control.trace.way import NOWHERE, Way
 from netweft.plugins.identity import Context
-from netweft.settings import ServerSettings
-from netweft.store import Object, Query, ReadTransaction, Store
+from netweft.store import Object, Query, ReadTransaction
 
 SOURCE_PORT = 49152  # the first of those that clients use (RFC 6335)
 FORWARD, RETURN = "forward", "return"
@@ -69,28 +64,13 @@ class Traced(NamedTuple):
 
 
 class Trace:
-    """asks: who asks nodes; None: nobody does, and the rows are all that is looked at."""
-
-    def __init__(
-        self,
-        resources: Sequence[Resource],
-        store: Store,
-        settings: ServerSettings,
-        lags: Lags,
-        asks: Asks | None = None,
-    ) -> None:
-        by_member = {resource.member: resource for resource in resources}
-        services = {
-            ends.PORTS: Service(by_member["port"], store),
-            ends.FLOATING: Service(by_member["floatingip"], store),
-        }
-        self._ends = ends.Ends(services)
-        self._types = {resource.collection: resource.member for resource in resources}
-        self._policies = {resource.collection: Policy(resource) for resource in resources}
-        self.down_seconds, self._lags = settings.agent_down_seconds, lags
-        self._store, self._run = store, Run(store)
-        self._nodes = Nodes(asks, self._host_at, self._owners)
-        self._waiting = Waiting(asks) if asks is not None else None
+    def __init__(self, sources: Sources) -> None:
+        self._ends = ends.Ends({ends.PORTS: sources.service("port"), ends.FLOATING: sources.service("floatingip")})
+        self._types, self._policies = sources.types, sources.policies
+        self.down_seconds, self._lags = sources.down_seconds, sources.lags
+        self._store, self._run = sources.store, sources.run
+        self._nodes = Nodes(sources.asks, self._host_at, self._owners)
+        self._waiting = Waiting(sources.asks) if sources.asks is not None else None
 
     def routes(self, gate: Gate) -> list[BaseRoute]:
         return [Route("/v2.0/netweft/trace", gate(self.trace), methods=["POST"])]
