@@ -157,7 +157,7 @@ def checks_of(
     resources: Sequence[Resource], store: Store, settings: ServerSettings, lags: Lags, asks: Asks | None
 ) -> Runner:
     """What runs saved checks when what they depend on changes."""
-    return Runner(store, Trace(resources, store, settings, lags, asks))
+    return Runner(store, Trace(Sources(resources, store, settings, lags, asks)))
 
 
 def resources(store: Store, settings: ServerSettings) -> list[Resource]:
