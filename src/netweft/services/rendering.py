@@ -319,7 +319,7 @@ class Rendering:
         if kind == "port":
             self._place(name)
         if renames(before, after):
-            self._rezoned.update(self._interfaces.routers_on(name))
+            self._rezoned.update(self._interfaces.outside_here)
         self._remotes.changed(before, after)
         by_network = (self._subnets, self._paired, self._interfaces, self._advertisers, self.forwarded, self._unsure)
         for look_up in (*by_network, self._domains, self._labels, self._hops):
