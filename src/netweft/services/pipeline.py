@@ -7,7 +7,8 @@ The integration bridge's are in `integration_tables`.
 `docs/pipeline.md` is generated from both (`python -m netweft.services.pipeline_doc`).
 """
 
-from netweft.services.integration_tables import ICMPV6, INT
+from netweft.services.integration_tables import INT
+from netweft.services.packet_fields import ICMPV6
 from netweft.services.tables import DROP, OTHERS, BridgeFlow, Pipeline, PipelineError, Table, Value, fields
 
 __all__ = [

@@ -35,6 +35,7 @@ SECRETS = {
     "password of somebody's request": REQUEST,
     "tunnel's key": "SEEDpsk",
     "application credential": "SEEDapplication",
+    "collector's": "SEEDcollector",
 }
 LOG = f"""
 timestamp=2026-11-29T12:00:00Z level=info event="agent started" node=hv1
@@ -55,6 +56,7 @@ postgresql+psycopg://u:{quote(SECRETS["database password"], safe="")}@db/x
 as it is {SECRETS["database password"]} {base64.b64encode(SECRETS["database password"].encode()).decode()}
 {SECRETS["service password"]} {SECRETS["metadata secret"]} {SECRETS["password of the admin"]}
 {SECRETS["password in the environment"]}
+as it was sent: {SECRETS["collector's"]}
 last useful line, port 5f0c
 #cloud-config
 chpasswd: {SECRETS["more user data"]}
@@ -73,6 +75,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     }.items():
         (tmp_path / name).write_text(value)
     monkeypatch.setenv("OS_PASSWORD", SECRETS["password in the environment"])
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "x=1,authorization=Basic%20" + SECRETS["collector's"])
     config = tmp_path / "netweft.toml"
     password = quote(SECRETS["database password"], safe="")
     config.write_text(
