@@ -31,7 +31,8 @@ from tests.kernel.user_mode import UserMode
 
 QUICK_MINUTES, GROUND_MINUTES, MINUTES = 10.0, 10.0, 90.0
 ASK = ".venv/bin/python -m tests.ground.run say system"
-PYTEST = ".venv/bin/python -m pytest -v --color=no --tb=short -p no:randomly -p no:cacheprovider"
+QUIET = "--color=no --tb=short --no-summary -p no:randomly -p no:cacheprovider"
+PYTEST = f".venv/bin/python -m pytest -v {QUIET} -p tests.kernel.failures"
 
 
 def _files(*names: str) -> tuple[str, ...]:
