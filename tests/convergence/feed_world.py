@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from hypothesis import strategies as st
+from tests.convergence.feed_events import Advance, Delete, Join, Leave, Lose, Put, Receive, Restart
 
 from netweft.control.l2.placing import AHEAD
 from netweft.control.l3.associations import LEADING
@@ -21,58 +21,6 @@ GROUPS = ("g1", "g2", "g3")
 ADDRESS_GROUPS = ("a1", "a2")
 POLICIES = ("q1", "q2")
 ROUTERS = ("r1", "r2")
-
-
-@dataclass(frozen=True)
-class Put:
-    kind: str
-    row: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Delete:
-    kind: str
-    id: str
-
-
-@dataclass(frozen=True)
-class Join:
-    """A node's agent connects, or connects again.  forgetful: with nothing on its disk."""
-
-    node: str
-    forgetful: bool
-
-
-@dataclass(frozen=True)
-class Leave:
-    node: str
-
-
-@dataclass(frozen=True)
-class Receive:
-    """A node takes what there is for it."""
-
-    node: str
-
-
-@dataclass(frozen=True)
-class Lose:
-    """A message was sent to the node, and did not arrive: the connection broke."""
-
-    node: str
-
-
-@dataclass(frozen=True)
-class Advance:
-    """The hub reads the change log."""
-
-
-@dataclass(frozen=True)
-class Restart:
-    """The server dies and another one takes its place."""
-
-
-Event = Put | Delete | Join | Leave | Receive | Lose | Advance | Restart
 
 _node = st.sampled_from(NODES)
 _policy = st.sampled_from([None, None, *POLICIES])

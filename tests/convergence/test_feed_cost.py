@@ -4,7 +4,8 @@ routers that its nodes have.  Counted in lines of ours that run."""
 from typing import Any
 
 import pytest
-from tests.convergence.feed_world import Put, Region
+from tests.convergence.feed_events import Put
+from tests.convergence.feed_world import Region
 from tests.convergence.test_cost_of_one_more import Counter
 
 from netweft.control.l3.associations import LEADING

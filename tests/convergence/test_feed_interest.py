@@ -6,21 +6,8 @@ from typing import Any, TypeVar
 
 import pytest
 from hypothesis import given, settings
-from tests.convergence.feed_world import (
-    NODES,
-    Advance,
-    Delete,
-    Event,
-    Join,
-    Leave,
-    Lose,
-    Put,
-    Receive,
-    Region,
-    Restart,
-    events,
-    should_see,
-)
+from tests.convergence.feed_events import Advance, Delete, Event, Join, Leave, Lose, Put, Receive, Restart
+from tests.convergence.feed_world import NODES, Region, events, should_see
 from tests.examples import examples
 
 from netweft.agent.sync import changes_by

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from tests.convergence.feed_world import Put, Region
+from tests.convergence.feed_events import Put
+from tests.convergence.feed_world import Region
 
 from netweft.control.l2.placing import AHEAD
 from netweft.feed.interest import Interest, Updates

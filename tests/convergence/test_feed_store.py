@@ -9,23 +9,8 @@ from contextlib import suppress
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from tests.convergence.feed_world import (
-    GROUPS,
-    NETWORKS,
-    NODES,
-    Delete,
-    Event,
-    Join,
-    Leave,
-    Lose,
-    Put,
-    Receive,
-    Region,
-    Restart,
-    events,
-    groups_of,
-    should_see,
-)
+from tests.convergence.feed_events import Delete, Event, Join, Leave, Lose, Put, Receive, Restart
+from tests.convergence.feed_world import GROUPS, NETWORKS, NODES, Region, events, groups_of, should_see
 from tests.examples import examples
 from tests.waiting import PATIENCE
 

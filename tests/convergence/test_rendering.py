@@ -8,7 +8,8 @@ from tests.examples import examples
 
 from netweft.model import AddressGroup, HostRoute, SecurityGroup, SecurityGroupRule, SubPort, Trunk
 from netweft.services.kinds import ItemKey
-from netweft.testing.region import ANYTHING, FakeNode, Region, interface, network, port, router, subnet
+from netweft.testing.node import FakeNode
+from netweft.testing.region import ANYTHING, Region, interface, network, port, router, subnet
 
 KINDS = ("vxlan", "gre", "geneve", "vlan", "flat", "local")
 NETWORKS = [network(number, kind) for number, kind in enumerate(KINDS, 1)]

@@ -11,7 +11,8 @@ from tests.examples import examples
 
 from netweft.model import Network
 from netweft.services.l3.values import GatewayPlace
-from netweft.testing.region import FakeNode, Region, uplinks_of
+from netweft.testing.node import FakeNode, uplinks_of
+from netweft.testing.region import Region
 
 _nodes = st.sampled_from(NODES)
 _macs = st.sampled_from([None, "02:00:00:00:01:01", "02:00:00:00:01:02"])

@@ -18,7 +18,8 @@ from netweft.model import AddressPair, Port, SecurityGroup, SubPort, Trunk
 from netweft.services import addresses
 from netweft.services.metadata import ends
 from netweft.services.pipeline import RECIRCULATIONS
-from netweft.testing.region import ANYTHING, MAPPINGS, UPLINKS, WIRE_PORT, FakeNode, Region, network, port
+from netweft.testing.node import UPLINKS, FakeNode
+from netweft.testing.region import ANYTHING, MAPPINGS, WIRE_PORT, Region, network, port
 
 NODE = "hv1"
 OVERLAY, VLAN, FLAT, FREE_NET = network(1), network(2, "vlan"), network(3, "flat", "public"), network(4)

@@ -12,18 +12,8 @@ from netweft.model import HostRoute, Port
 from netweft.services.addresses import text_of_mac
 from netweft.services.l3.wire import wire_mac
 from netweft.services.pipeline import RECIRCULATIONS
-from netweft.testing.region import (
-    UPLINKS,
-    WIRE_PORT,
-    Region,
-    floating_ip,
-    gateway,
-    interface,
-    network,
-    port,
-    router,
-    subnet,
-)
+from netweft.testing.node import UPLINKS
+from netweft.testing.region import WIRE_PORT, Region, floating_ip, gateway, interface, network, port, router, subnet
 
 BLUE, RED, PURPLE = network(1), network(2, "vlan"), replace(network(3), mtu=1300)
 R = router(

@@ -21,7 +21,8 @@ from netweft.services.fields import GUARDED, Limit, Owner, Reason, logical_port,
 from netweft.services.pipeline import INT, BridgeFlow
 from netweft.services.qos import mac_offset
 from netweft.services.values import Bandwidth, HostFacts
-from netweft.testing.region import FakeNode, network, port
+from netweft.testing.node import FakeNode
+from netweft.testing.region import network, port
 
 NET = network(1)
 P = port(1, NET, qos_policy_id="q")

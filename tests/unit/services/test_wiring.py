@@ -10,7 +10,8 @@ from netweft.dataplane.openflow.flow import Output
 from netweft.dataplane.ovsdb.rows import VifTag
 from netweft.model import Network, Node, Peer, PortState, PortStatus, Segment
 from netweft.services.values import HostFacts, Link, Uplinks
-from netweft.testing.region import FakeNode, Region, network, port
+from netweft.testing.node import FakeNode
+from netweft.testing.region import Region, network, port
 
 NET = network(1)
 P = port(1, NET)

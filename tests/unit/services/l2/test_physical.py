@@ -7,8 +7,9 @@ from netweft.model import Network, Port, PortState, Segment
 from netweft.services.fields import UNTAGGED, tagged
 from netweft.services.values import HostFacts, Link, Uplinks
 from netweft.testing import packets
+from netweft.testing.node import FakeNode
 from netweft.testing.packets import BROADCAST
-from netweft.testing.region import FakeNode, Region, network, port
+from netweft.testing.region import Region, network, port
 from netweft.testing.switch import Packet
 
 VLAN, FLAT, OVERLAY = network(1, "vlan"), network(2, "flat", "public"), network(3)

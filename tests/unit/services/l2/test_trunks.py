@@ -9,8 +9,9 @@ from netweft.services.addresses import mac
 from netweft.services.fields import UNTAGGED, tagged
 from netweft.services.values import HostFacts
 from netweft.testing import packets
+from netweft.testing.node import FakeNode, uplinks_of
 from netweft.testing.packets import BROADCAST
-from netweft.testing.region import FakeNode, Region, network, port, uplinks_of
+from netweft.testing.region import Region, network, port
 from netweft.testing.switch import Packet
 
 OWN, BLUE, RED = network(1), network(2), network(3, "vlan")

@@ -16,7 +16,8 @@ from netweft.model.metering import SHARED, MeteringRule
 from netweft.services.addresses import mac, prefix
 from netweft.services.fields import Reason, owner
 from netweft.testing import packets
-from netweft.testing.region import Region, floating_ip, port, subnet, uplinks_of
+from netweft.testing.node import uplinks_of
+from netweft.testing.region import Region, floating_ip, port, subnet
 from netweft.testing.switch import Delivery, Packet
 
 from .test_gateways import (

@@ -16,7 +16,8 @@ from netweft.services.fields import Reason, owner
 from netweft.services.l3.counting import COUNTED, TABLES
 from netweft.services.l3.values import GatewayPlace
 from netweft.testing import packets
-from netweft.testing.region import Region, port, uplinks_of
+from netweft.testing.node import uplinks_of
+from netweft.testing.region import Region, port
 
 from .test_floating import B1, B2, B3, F1, F2, F3, OF, R2, comes_in, counted, heard, nodes_with, region, send, settle
 from .test_gateways import BLUE, GATEWAY, MACS, NEAR, ROUTER_OUT_THERE, SOMEBODY, R

@@ -25,7 +25,8 @@ from netweft.services.fields import (
     owner,
     router_meter_number,
 )
-from netweft.testing.region import UPLINKS, Region, gateway, interface, network, router, subnet
+from netweft.testing.node import UPLINKS
+from netweft.testing.region import Region, gateway, interface, network, router, subnet
 
 __all__ = ["region"]
 FROM_OUTSIDE = (Reason.ROUTER_RESOLVE, Reason.ROUTER_ERROR_IN, Reason.ROUTER_ERROR_OUT)

@@ -14,7 +14,8 @@ from netweft.services.fields import logical_port
 from netweft.services.metadata import ends
 from netweft.services.values import Asked
 from netweft.testing import packets
-from netweft.testing.region import UPLINKS, Region, network, port
+from netweft.testing.node import UPLINKS
+from netweft.testing.region import Region, network, port
 from netweft.testing.switch import Delivery, Packet
 
 NET, RED, BLUE = network(1), network(2), network(3)

@@ -19,8 +19,9 @@ from netweft.services.l2.announce import Packet
 from netweft.services.security.ends import Ends
 from netweft.services.security.moving import Addresses, leaving, missing, provoked, remembered
 from netweft.services.values import LocalPort
+from netweft.testing.node import FakeNode
 from netweft.testing.packets import udp
-from netweft.testing.region import FakeNode, Region, port
+from netweft.testing.region import Region, port
 
 IN = (rule(3), rule(4, ethertype="IPv6"))
 SHUT, MUTE, OPEN = group(5, *OUT), group(6, *IN), group(7, *IN, *OUT)
