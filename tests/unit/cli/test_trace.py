@@ -1,6 +1,7 @@
 """`netweft trace` as it is called: what it asks, what it prints, and the three ways in which it ends."""
 
 import json
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -120,3 +121,47 @@ def test_what_cannot_be_told(
 ) -> None:
     assert run(monkeypatch, *arguments, status=status)[0] == 2
     assert "Traceback" not in capsys.readouterr().err
+
+
+# -- real packets
+
+CAUGHT: dict[str, Any] = {
+    "caught": 1, "arrived": False, "waited": 0.4, "passed": 3, "lost": 0, "why": "", "dropped_by": None,
+    "packet": {"src": "10.0.0.1", "dst": "10.0.0.2", "protocol": 6, "sport": 40000, "dport": 80, "ttl": 64,
+               "flags": "S", "length": 74, "at": 1.5},
+    "seen": [{"port_id": "p-1", "out": False, "src": "10.0.0.1", "dst": "10.0.0.2", "ttl": 64}],
+    "packets": [{"at": 12.000001, "port_id": "p-1", "out": False, "length": 74, "data": "AAEC"}],
+}  # fmt: skip
+
+
+def test_a_real_packet(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "caught.pcap"
+    told = TRACE | {"passes": False, "live": CAUGHT}
+    words = ("--live", "--dropped", "--seconds", "60", "--pcap", str(file))
+    status, asked = run(monkeypatch, "web", "db", *words, told=told)
+    live = {"seconds": 60.0, "dropped": True, "packets": 1, "capture": True, "bytes": 1600}
+    assert (status, asked["live"]) == (1, live)
+    assert capsys.readouterr().out.splitlines()[1:4] == [
+        "live: protocol 6, 10.0.0.1 -> 10.0.0.2, 40000 -> 80, flags S, 74 bytes, TTL 64: it did not arrive",
+        "    port p-1: sent by the VM: 10.0.0.1 -> 10.0.0.2, TTL 64",
+        "    3 that arrived came before",
+    ]
+    magic, major, minor, _, _, most, link = struct.unpack_from("=IHHiIII", data := file.read_bytes())
+    assert (magic, major, minor, most, link) == (0xA1B2C3D4, 2, 4, 1600, 1)
+    assert struct.unpack_from("=IIII", data, 24) == (12, 1, 3, 74)
+    assert data[40:] == b"\0\1\2"
+
+
+def test_none_came(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    none = CAUGHT | {"caught": 0, "packet": None, "seen": [], "packets": [], "why": "no such packet came", "passed": 0}
+    told = TRACE | {"passes": None, "live": none | {"arrived": None}}
+    assert run(monkeypatch, "web", "db", "--live", told=told)[0] == 2
+    assert "live: no such packet came, in 0.4 s" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [("--pcap", "x"), ("--dropped",), ("--packets", "2"), ("--live", "--pcap", "/no/x")])
+def test_what_makes_no_sense(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    assert run(monkeypatch, "web", "db", *words) == (2, None)
+    assert capsys.readouterr().err.count("\n") == 1
