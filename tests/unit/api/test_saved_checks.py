@@ -1,7 +1,7 @@
 """Saved checks: what concerns them, whose turn it is, and what is made of a trace; and the follower that runs them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -16,6 +16,7 @@ from netweft.api.resources.trace.wanted import Wanted
 from netweft.control import checks
 from netweft.control.checks import FAILING, PASSING, PENDING, UNKNOWN, Checks
 from netweft.control.errors import BadRequest
+from netweft.feed import lease
 from netweft.plugins.identity import Context
 from netweft.store import Object, Store
 
@@ -237,3 +238,31 @@ def test_a_run_that_is_overtaken_says_nothing(store: Store) -> None:
         Checks().update(tx, dict(row), {"to": "else"})
     runner.settle(store, row, Verdict(FAILING, "a", ""))
     assert state(store, id) == (PENDING, None)
+
+
+@pytest.fixture
+def stores(postgres_url: str) -> Iterator[tuple[Store, Store]]:
+    """Of two servers; an SQLite file has one."""
+    stores = Store.open(postgres_url), Store.open(postgres_url)
+    yield stores
+    for store in stores:
+        store.close()
+
+
+async def test_one_of_two_servers_runs_them_and_the_other_goes_on(
+    stores: tuple[Store, Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "SECONDS", 0.6)
+    sides = [Traces(), Traces()]
+    id = save(stores[0], "web")
+    async with running(stores[1], sides[1]):
+        async with running(stores[0], sides[0]):
+            await until(lambda: state(stores[0], id) == (PASSING, None))
+            assert [bool(side.asked) for side in sides].count(True) == 1
+        first = next(side for side in sides if side.asked)
+        for side in sides:
+            side.says["web"] = (found(False, "a"), found(False, "a"))
+        touch(stores[0], "security_groups", "g")
+        await until(lambda: state(stores[0], id) == (FAILING, "a"))
+        assert sides[1].asked, "the other one has the lease, or has had it"
+        assert first.asked

@@ -20,6 +20,7 @@ from netweft.wire.watched import Frame
 
 NO_WAY: Final = "there is no way that such a packet could take: see what is in its way"
 NOTHING: Final = "no such packet came"
+NONE_DROPPED: Final = "no such packet was seen to be dropped"
 
 
 class Lived(NamedTuple):
@@ -51,8 +52,13 @@ class Lived(NamedTuple):
             "waited": round(self.waited, 1),
             "passed": self.found.passed if self.found else 0,
             "lost": self.found.lost if self.found else 0,
-            "why": "" if self.first else NOTHING if self.found else NO_WAY,
+            "why": "" if self.first else self._why(),
         }
+
+    def _why(self) -> str:
+        if self.found is None:
+            return NO_WAY
+        return NONE_DROPPED if self.asked.dropped and self.found.passed else NOTHING
 
 
 def of_packet(wanted: Wanted, frame: Frame, *, outside: bool) -> Wanted:
