@@ -303,7 +303,7 @@ class AgentWorld:
 
     def new_agent(self, on_disk: NodeView | None = None) -> None:
         self.agent = Agent(self.settings)
-        self.agent.ovs = cast(OvsSide, self.ovs)
+        self.agent.ovs = self.agent.applying.ovs = cast(OvsSide, self.ovs)
         self.ovs.begin()
         self.agent.links = cast(LinksSide, FakeLinks())
         self.agent.shaping = cast(ShapingSide, FakeShaping())

@@ -11,15 +11,16 @@ failed different from what is desired, so the next turn finds it again.
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 import structlog
 
-from netweft.agent import facts, measured, show
+from netweft.agent import facts, measured, planning, show
 from netweft.agent.answers import Answers
+from netweft.agent.applying import Applying
 from netweft.agent.asked import here
 from netweft.agent.asked.answering import Answering
 from netweft.agent.causes import Causes
@@ -28,7 +29,7 @@ from netweft.agent.desired import Desired, Part
 from netweft.agent.dhcp import DhcpSide
 from netweft.agent.drops import Drops
 from netweft.agent.host.announcer import Announcer
-from netweft.agent.host.bridge import BridgeSide
+from netweft.agent.host.bridges import Bridges
 from netweft.agent.host.datapath import BridgeDatapath
 from netweft.agent.host.learned import LearnedMacs
 from netweft.agent.host.links import LinksSide
@@ -52,22 +53,18 @@ from netweft.agent.l3.resolver import Resolver
 from netweft.agent.l3.routers import Errors, Neighbours
 from netweft.agent.metadata.side import MetadataSide
 from netweft.agent.metadata.side import Solicitations as MetadataSolicitations
-from netweft.agent.plugin import NotKnown
 from netweft.agent.refusals import Refusals
 from netweft.agent.report import Reporter
 from netweft.agent.retries import Retries
 from netweft.agent.security.endings import Endings
-from netweft.agent.security.fragments import BridgeFragments
 from netweft.agent.security.moving import Arrivals, Departures
 from netweft.agent.security.trials import Trials
 from netweft.agent.state import StateFile
 from netweft.agent.sync import Changes, FeedClient, Link
 from netweft.agent.wiring_times import WiringTimes
 from netweft.dataplane.openflow.driver import FlowPlan
-from netweft.dataplane.openflow.errors import ConnectionLost, OpenFlowError
 from netweft.dataplane.openflow.flow import Flow
-from netweft.dataplane.ovsdb.errors import OvsdbError, OvsdbLost
-from netweft.dataplane.ovsdb.rows import MARK, OTHERS, OURS
+from netweft.dataplane.ovsdb.rows import MARK
 from netweft.metrics.values import Reading
 from netweft.model import PortStatus, key_of
 from netweft.reconcile.plan import Plan
@@ -79,11 +76,7 @@ from netweft.settings import AgentSettings
 
 log = structlog.get_logger(__name__)
 
-_Results: TypeAlias = list[int | BaseException]
-
 STOP_SECONDS = 2.0
-# each after what it needs
-ORDER = ("veth", "bridge", "port", "address", "tag", "meter", "fragments", "flow", "shaping")
 
 
 class Keeper(Protocol):
@@ -110,26 +103,12 @@ class Agent:
         self.datapath = BridgeDatapath(run_dir, settings.integration_bridge)
         nics = {nic.interface: nic.kbps for nic in facts.uplink_bandwidths(settings).values()}
         self.shaping = ShapingSide(nics, self.wake)
-        names = {INT.role: settings.integration_bridge, TUN.role: settings.tunnel_bridge}
-        names |= {physical_role(name): bridge for name, bridge in facts.bridge_mappings(settings).items()}
-        self.bridges = {
-            role: BridgeSide(
-                role,
-                run_dir / f"{name}.mgmt",
-                partial(self.desired.flows, role),
-                self.wake,
-                self._taking_away if role == INT.role else None,
-                self.meters if role == INT.role else None,
-                place,
-                BridgeFragments(run_dir) if role == INT.role else None,
-                self.datapath if role == INT.role else None,
-            )
-            for place, (role, name) in enumerate(names.items())
-        }
+        self.bridges = Bridges(
+            settings, self.desired, self.wake, self._taking_away, meters=self.meters, datapath=self.datapath
+        )
+        self.applying = Applying(self.ovs, self.bridges)
         self.drops = Drops(self.bridges)
         self.trials = Trials(run_dir, self.desired.ends, self.bridges[INT.role].send_packet)
-        for bridge in self.bridges.values():
-            bridge.on_lost = self._bridge_lost
         self.tunnel_neighbours = TunnelNeighbours(run_dir, self.bridges[TUN.role].answer)
         dhcp = DhcpSide(self.desired, facts.dhcp_settings(settings))
         say = self.bridges[INT.role].answer
@@ -143,6 +122,7 @@ class Agent:
         self.bfd = BfdWatch(self.desired, self.wake)
         self.carriers = Carriers(self.wake)
         self.ovs.on_opened = self.failover.opened
+        self.bridges.on_lost = self.failover.lost
         self.bridges[INT.role].on_read = self._flows_found
         self.advertiser = Advertiser(self.desired, say)
         routers = (Neighbours(self.desired), Errors(self.desired, self.resolver), Solicitations(self.desired))
@@ -169,7 +149,6 @@ class Agent:
         self.metadata = MetadataSide(settings, self.desired, lambda: self.feed.link.server, self.wake)
         self.retries = Retries(self.wake)
         self._host: HostFacts | None = None
-        self._missing: frozenset[str] = frozenset()  # bridges that the operator has not made
         self.wiring = WiringTimes()
         self.causes = Causes(facts.node_name(settings))
         self._reporter = Reporter(self._tell)
@@ -191,7 +170,6 @@ class Agent:
         }
         self._owes_all = False
         self._shaping_swept = False
-        self._new_zones: frozenset[int] = frozenset()
         self._awake = asyncio.Event()
 
     def wake(self) -> None:
@@ -306,7 +284,7 @@ class Agent:
             )
             self.desired.start(self._host, facts.local_vlans(self.settings), filter(None, plugged.values()), links)
         uplinks = self.uplinks.observe(view, self._host)
-        self._expect_bridges(frozenset(physical_role(name) for name in uplinks.problems))
+        self.bridges.expect_all_but(frozenset(physical_role(name) for name in uplinks.problems))
         self.carriers.observe(view, self._host.bridge_mappings, connected=self.feed.link.up)
         self.desired.observe(plugged, uplinks, self.carriers.apart)
         self.wiring.plugged(plugged)
@@ -338,15 +316,6 @@ class Agent:
             unwired = self.uplinks.now.problems.keys() | self.carriers.cut
             self.feed.tell(facts.node_facts(self.settings, self._host.datapath_type, version, problems, unwired))
 
-    def _expect_bridges(self, missing: frozenset[str]) -> None:
-        for role in self._missing - missing:
-            self.bridges[role].expect()
-        self._missing = missing
-
-    @property
-    def _needed(self) -> list[BridgeSide]:
-        return [side for role, side in self.bridges.items() if role not in self._missing]
-
     def _render(self) -> None:
         if self._owes_all:  # only from here on: a turn that is under way knows nothing of the new session's view
             self._owes_all = False
@@ -358,7 +327,7 @@ class Agent:
         if GUARANTEE in changes.parts or self._shaping_swept != self.desired.complete:
             self._shaping_swept = self.desired.complete
             self._shape()
-        self._new_zones |= changes.new_zones
+        self.applying.new_zones |= changes.new_zones
         self.endings.rendered(self.desired.vlans, complete=self.desired.complete)
         if self.settings.interconnect == "veth":
             self._hand_over_links()
@@ -370,51 +339,23 @@ class Agent:
     async def _apply(self) -> str | None:
         """Returns what stands in the way; None when a connection was lost over it, so that nobody knows: its side
         reconnects, and wakes us then."""
-        read = {role: bridge.sessions for role, bridge in self.bridges.items()}
-        (rows, flows), _ = await asyncio.gather(
-            self._carry_out(read, delete=self.desired.complete), self.departures.carry_out()
+        applied, _ = await asyncio.gather(
+            self.applying.carry_out(self.bridges.sessions(), delete=self.desired.complete), self.departures.carry_out()
         )
         self.trials.call()
-        problems: list[str] = []
-        for result in (*rows, *flows):
-            if isinstance(result, (ConnectionLost, OvsdbLost)):
-                return None
-            if isinstance(result, (OpenFlowError, OvsdbError)):
-                problems.append(str(result))
-            elif isinstance(result, BaseException):
-                raise result
-        if not problems:
+        problem = applied.problem()
+        if problem is None:
+            return None
+        if not problem:
             await self.endings.carry_out(self.desired.vlans, self.desired.view.ports.values())
-        if _count(rows) or _count(flows):
-            log.info("applied", rows=_count(rows), flows=_count(flows))
-        if not problems and self._settled() and self.desired.settled():
+        if applied.rows or applied.flows:
+            log.info("applied", rows=applied.rows, flows=applied.flows)
+        if not problem and self._settled() and self.desired.settled():
             self.wake()
-        return "; ".join(problems)
-
-    async def _carry_out(self, read: Mapping[str, int], *, delete: bool) -> tuple[_Results, _Results]:
-        """Of rows, of flows.  Rows of ours and flows side by side: a flow names only what has been observed.  What we
-        write on the rows of VIFs comes after: for it vswitchd looks at all of its ports again, and the flows would
-        wait.  But before anything stands for a local VLAN that is given out, it is written down: an agent that is
-        killed here must find it again.
-
-        read: the sessions of bridges when it was worked out what is wanted.  One that was read since has to wait for
-        the next turn: what was on it says which gateways are here."""
-        flows = (bridge.apply(delete=delete) for role, bridge in self.bridges.items() if bridge.sessions == read[role])
-        if self._new_zones:
-            written = await _all(self._write_numbers(delete=delete))
-            return written, [] if isinstance(written[0], ConnectionLost) else await _all(*flows)
-        rows, *done = await _all(self.ovs.apply(delete=delete, kinds=OURS), *flows)
-        return [rows, *await _all(self.ovs.apply(delete=delete, kinds=OTHERS))], done
-
-    async def _write_numbers(self, *, delete: bool) -> int:
-        """And before that, what was connected while they stood for other networks is forgotten."""
-        if not await self.bridges[INT.role].forget_connections(self._new_zones):
-            return await self.ovs.apply(delete=False, kinds=OURS)  # the bridge may be among them
-        self._new_zones = frozenset()
-        return await self.ovs.apply(delete=delete)
+        return problem
 
     def _settled(self) -> bool:
-        return self.desired.complete and all(bridge.in_sync for bridge in self._needed)
+        return self.desired.complete and self.bridges.in_sync
 
     def _flows_found(self, flows: Iterable[Flow]) -> None:
         found = list(flows)
@@ -423,18 +364,12 @@ class Agent:
         self.failover.found(found)
         self.handover.found(found)
 
-    def _bridge_lost(self) -> None:
-        """vswitchd may have ended, and then those at rest have lost what they had, too."""
-        for bridge in self.bridges.values():
-            bridge.expect()
-        self.failover.lost()
-
     def _taking_away(self, plan: FlowPlan) -> None:
         self.trials.taking_away(plan)
 
     @property
     def _connected(self) -> bool:
-        return self.ovs.connection is not None and all(bridge.connected for bridge in self._needed)
+        return self.ovs.connection is not None and self.bridges.connected
 
     async def _change_links(self) -> None:
         """One step from patch to veth or back, if there is one to do: those before are in place."""
@@ -476,7 +411,7 @@ class Agent:
             self.retries.problem == self.refusals.text
             and self.desired.complete
             and not self._awake.is_set()
-            and all(bridge.in_sync for bridge in self._needed)
+            and self.bridges.in_sync
         )
 
     async def readings(self) -> Iterable[Reading]:
@@ -495,25 +430,4 @@ class Agent:
 
     async def plan(self) -> Plan:
         """What would change now; changes nothing.  Raises NotKnown."""
-        await asyncio.gather(*(side.look() for side in self._needed))
-        away = [f"bridge {side.role}" for side in self._needed if not side.connected]
-        if not self.ovs.connection or away:
-            raise NotKnown(f"not connected: {', '.join(away) if self.ovs.connection else 'ovsdb-server'}")
-        if not self.desired.complete:
-            raise NotKnown("not told yet what this node should have")
-        steps = [
-            *await self.links.plan(),
-            *self.shaping.plan(),
-            *self.ovs.plan(delete=True),
-            *(step for bridge in self.bridges.values() for step in bridge.plan(delete=True)),
-        ]
-        return Plan.of(steps, ORDER)
-
-
-async def _all(*work: Coroutine[Any, Any, int]) -> _Results:
-    """Side by side, and each of them whatever becomes of the others."""
-    return list(await asyncio.gather(*work, return_exceptions=True))
-
-
-def _count(results: _Results) -> int:
-    return sum(result for result in results if isinstance(result, int))
+        return await planning.planned(self)
