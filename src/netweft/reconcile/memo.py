@@ -56,6 +56,11 @@ class Memo(Generic[K, V]):
             self._facts[fact] = value
         self._dirty |= self._readers.get(fact, frozenset())
 
+    def assume(self, fact: Fact, value: Any) -> None:
+        """Where there is none, the units that have looked for it have taken this for granted: nothing is rendered
+        again."""
+        self._facts.setdefault(fact, value)
+
     def mark(self, unit: Unit) -> None:
         """Say once that a unit exists; afterwards its reads keep it up to date."""
         if unit not in self._reads:

@@ -41,6 +41,7 @@ from netweft.services.l3.nat_zones import NatZones, name_of, renames, zones_in
 from netweft.services.l3.unsure import Domains, UnsurePorts, may_be_there
 from netweft.services.l3.values import BfdSession, GatewayPlace, Interface, LocalFloatingIp, LocalRouter
 from netweft.services.l3.watched_hops import WatchedHops
+from netweft.services.l3.wiring import place_of
 from netweft.services.security.paired_addresses import PairedAddresses
 from netweft.services.security.remotes import Numbers, Remotes
 from netweft.services.service import Service
@@ -198,8 +199,12 @@ class Rendering:
         return self._interfaces.on_wires
 
     def choose(self, port_id: str, place: GatewayPlace | None) -> None:
-        """Where the gateway with this port is."""
-        self._memo.put(("place", port_id), place)
+        """Where the gateway with this port is.  As long as nobody has said so, it is where the server says."""
+        port = self._memo.get(("gateway_port", port_id)) or self.on_wires.get(port_id)
+        if port is not None and place == place_of(self._memo, port):
+            self._memo.assume(("place", port_id), place)
+        else:
+            self._memo.put(("place", port_id), place)
 
     def settled_floating_ips(self) -> set[str]:
         """Those that may have another place since it was asked last."""

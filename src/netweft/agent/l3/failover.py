@@ -109,6 +109,7 @@ class Failover:
         self._open: set[str] = set()  # seats that are not wired yet, or whose gateways are still asked for
         self._found: frozenset[int] = frozenset()  # cookies of flows that answer for gateways, until they are others
         self._knew_all = False  # when it was observed last
+        self._was_read = False  # the bridge, ever: before, nothing that is wanted gets there
         self._sightings = Sightings(node, self._again)
         self._all = True  # seats are to be looked at again
         self.asking = Asking(say)
@@ -120,7 +121,7 @@ class Failover:
     def found(self, flows: Iterable[Flow]) -> None:
         """On the bridge, when it is connected: for what this node answers."""
         self._found = frozenset(flow.cookie for flow in flows)
-        self._all = True
+        self._all = self._was_read = True
         for port_id, seat in self._seats.items():
             seat.answers = self._answered_already(port_id, seat.port)
 
@@ -146,7 +147,7 @@ class Failover:
         is_news = self._ports.look(self._desired)
         self._all |= self._sightings.look(look, self._desired.watched, self._ways_outside(host) & {*cut})
         self._desired.cut_off(bool(self._sightings.cut) or self._sightings.is_cut_off)
-        if is_news or self._all:
+        if self._was_read and (is_news or self._all):
             self._look_again()
 
     def _look_again(self) -> None:

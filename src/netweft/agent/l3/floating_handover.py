@@ -72,12 +72,13 @@ class FloatingHandover:
         self._let_go: dict[str, Seat] = {}  # and not told yet
         self._found: frozenset[int] = frozenset()  # cookies of flows that answer, until they are others
         self._in_doubt, self._knew_all = True, False
+        self._was_read = False  # the bridge, ever: before, nothing that is wanted gets there
         self.asking = Asking(say)
         self.on_said: Callable[[bytes, arp.Said], None] = lambda to, said: None
 
     def found(self, flows: Iterable[Flow]) -> None:
         """On the bridge, when it is connected: for what this node answers."""
-        self._found = frozenset(flow.cookie for flow in flows)
+        self._found, self._was_read = frozenset(flow.cookie for flow in flows), True
         for id in sorted(self._waiting):
             if self._answered_already(id):
                 self._seats[id].answered = True
@@ -93,6 +94,8 @@ class FloatingHandover:
 
     def observe(self) -> None:
         """Each turn, before what is wanted is worked out, and after it is known who has the gateways."""
+        if not self._was_read:
+            return
         now = asyncio.get_running_loop().time()
         for id in sorted(self._desired.settled_floating_ips()):
             self._settle(id, now)

@@ -34,8 +34,8 @@ def _asks_for_nat66(one: Object | None) -> bool:
 
 def zones_in(flows: Iterable[Flow]) -> set[int]:
     """That flows track in; of fragments' zones those that they belong to."""
-    found = (action for flow in flows for action in flow.actions)
-    flat = (one for action in found for one in (action.actions if isinstance(action, Clone) else (action,)))
+    tracking = [one for flow in flows for one in flow.actions if type(one) is Ct or type(one) is Clone]
+    flat = (one for action in tracking for one in (action.actions if isinstance(action, Clone) else (action,)))
     return {one.zone & ~PIECES_ZONE for one in flat if isinstance(one, Ct) and isinstance(one.zone, int)}
 
 

@@ -14,7 +14,7 @@ from netweft.services.service import Service, Wanted
 from netweft.services.values import Flood, HostFacts, LocalNetwork, LocalPort, RemotePort, Uplinks
 
 TABLE = INT["next_hop"]
-KNOWN, PAIRED = 10, 8
+KNOWN, PAIRED, LEARNED = 10, 8, 5
 # a routed packet may come out where it came in: of a trunk's interface, to the wire
 LOOPBACK: Final[tuple[Action, ...]] = (SetField(IN_PORT, 0), SetField("nxm_in_port", 0))
 
@@ -59,7 +59,7 @@ def learned(network: LocalNetwork, address: Prefix, mac_address: str) -> BridgeF
     """The agent has asked for it.  What the database knows comes first."""
     owner = cookie(Reason.NETWORK_LEARNED, network.network.id)
     to_it = (SetField("eth_dst", mac(mac_address)), *LOOPBACK, CtClear(), INT["switching"].goto)
-    return TABLE.flow(5, owner, {LOCAL_VLAN: network.vlan, **at(address)}, *to_it)
+    return TABLE.flow(LEARNED, owner, {LOCAL_VLAN: network.vlan, **at(address)}, *to_it)
 
 
 class Learned(NamedTuple):
@@ -72,6 +72,8 @@ class Learned(NamedTuple):
 
 def learned_by(flow: Flow) -> Learned | None:
     """None for a flow that `learned` has not made, or that somebody has changed."""
+    if flow.priority != LEARNED:  # one of tens of thousands is
+        return None
     whose = owner_of(flow.cookie)
     match = {name: value for name, value, _ in flow.match}
     to = next((one.value for one in flow.actions if isinstance(one, SetField) and one.field == "eth_dst"), None)

@@ -66,6 +66,7 @@ class Agent:
     def __init__(self) -> None:
         self.told, self.said, self.server = Told(), list[Packet](), list[str]()
         self.failover = Failover("hv2", self.told, self.said.append, lambda: None, self.server.extend)
+        self.failover.found(())
         self.session = UP
 
     def bfd_status(self, interface: str) -> dict[str, str] | None:
