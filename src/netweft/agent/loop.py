@@ -312,6 +312,7 @@ class Agent:
         if self.ovs.view is not None and self._host is not None:
             uplinks = (*self.uplinks.now.problems.values(), *self.shaping.problems.values())
             problems = [*uplinks, *self.desired.problems, *self.refusals.of_no_port]
+            problems += filter(None, [self.metadata.problem])
             version = self.ovs.view.version()
             unwired = self.uplinks.now.problems.keys() | self.carriers.cut
             self.feed.tell(facts.node_facts(self.settings, self._host.datapath_type, version, problems, unwired))

@@ -140,6 +140,7 @@ class Heard(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Answer(Struct, frozen=True, kw_only=True, tag="answer", omit_defaults=True):
     """error: why there is nothing to say.  tracked: what the connection tracker was asked and said, in words.
     revision: of the view that it is about.  seen: the interfaces where a probe was seen, in that order.
+    homeless: this node's tunnel address, where none of its interfaces has it and the packet goes by a tunnel.
     heard: None: nobody listened.  dropped: packets that limits of the port have dropped meanwhile."""
 
     id: str
@@ -151,6 +152,7 @@ class Answer(Struct, frozen=True, kw_only=True, tag="answer", omit_defaults=True
     differs: tuple[Differs, ...] = ()
     interfaces: tuple[Interface, ...] = ()
     tracked: tuple[str, ...] = ()
+    homeless: str = ""
     seen: tuple[str, ...] = ()
     caught: Caught | None = None
     heard: tuple[Heard, ...] | None = None

@@ -162,6 +162,7 @@ FAULTS: dict[str, dict[str, Any]] = {
     },
     "tunnel-to-nobody": {"exits": (Exit(kind="tunnel", tunnel="198.51.100.99", key=7, packet=None),)},
     "interface-not-in-openvswitch": {"interfaces": ()},
+    "tunnel-address-not-here": {"homeless": "198.51.100.9"},
 }  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from netweft.agent.asked.probing import probed
 from netweft.agent.asked.tracing import traced
 from netweft.agent.asked.watching import Watches
 from netweft.agent.asked.wired import wiring
+from netweft.dataplane.host.having import having
 from netweft.dataplane.ovsdb.errors import OvsdbError
 from netweft.dataplane.unixctl.client import CommandFailed, command
 from netweft.wire.questions import SECONDS, Answer, Ask
@@ -87,7 +88,13 @@ class Answering:
             in_place=self._agent.in_place(),
             differs=await differences(self._agent),
             interfaces=interfaces(self._agent, question, found.exits),
+            homeless=self._homeless() if question.tunnel_src or any(out.tunnel for out in found.exits) else "",
         )
+
+    def _homeless(self) -> str:
+        """What leaves by a tunnel has it as its source, and what comes in is for it."""
+        own = self._agent.settings.tunnel_ip or ""
+        return "" if having(own) else own
 
     def _may(self) -> bool:
         now = asyncio.get_running_loop().time()

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 LOOK_SECONDS: Final = 0.5
 BACKLOG: Final = 1024
 PERIOD: Final = 10.0
+UNAVAILABLE: Final = (502, 503, 504)  # no fault of who asked
+FAILED: Final = 3  # answers one after the other, and it is told
 MANY: Final = 400  # connections of one port in that time
 
 log = structlog.get_logger(__name__)
@@ -64,6 +66,8 @@ class MetadataSide:
         self._settings, self._desired, self._first, self._wake = settings, desired, first, wake
         self.said: Counter[str] = Counter()
         self.refused = 0
+        self._failed = 0  # answers, one after the other
+        self._deaf = ""  # why nobody is listened to
         self._guests = Guests(0)
         self._here: dict[Connection, LocalPort] = {}  # as it was when it connected
         self._counts: Counter[str] = Counter()
@@ -86,7 +90,7 @@ class MetadataSide:
             self._server.close()
 
     async def _keep_listening(self) -> None:
-        index, problem = 0, ""
+        index = 0
         listeners: list[asyncio.Server] = []
         while True:
             now = _index()
@@ -96,12 +100,31 @@ class MetadataSide:
                 index, listeners = 0, []
                 try:
                     listeners = await self._listen() if now else []
-                    index, problem = now, ""
+                    index = now
+                    self._becomes("")
                 except OSError as error:
-                    if str(error) != problem:
-                        problem = str(error)
-                        log.warning("cannot listen for what VMs ask", problem=problem)
+                    if str(error) != self._deaf:
+                        log.warning("cannot listen for what VMs ask", problem=str(error))
+                    self._becomes(str(error))
             await asyncio.sleep(LOOK_SECONDS)
+
+    @property
+    def problem(self) -> str:
+        """For an operator; empty: none."""
+        if self._deaf:
+            return f"metadata: what VMs ask is not heard: {self._deaf}"
+        return "metadata: VMs are not answered: nobody knows, or answers" if self._failed >= FAILED else ""
+
+    def _becomes(self, deaf: str) -> None:
+        if deaf != self._deaf:
+            self._deaf = deaf
+            self._wake()
+
+    def _count(self, status: int) -> None:
+        before = self.problem
+        self._failed = self._failed + 1 if status in UNAVAILABLE else 0
+        if self.problem != before:
+            self._wake()
 
     async def _listen(self) -> list[asyncio.Server]:
         """Raises OSError."""
@@ -145,6 +168,7 @@ class MetadataSide:
         question = Ask(port_id=port_id, asked_from=asked_from, method=method, target=target, body=body)
         said = await self._server.ask(question)
         self.said[f"{said.status // 100}xx"] += 1
+        self._count(said.status)
         return said
 
     @property

@@ -51,6 +51,12 @@ PORT_NOT_PLUGGED = Code(
     "openstack server start {device}",
 )
 PORT_NOT_WIRED = operators("port-not-wired", "The port's host reports that it cannot wire the port.", _LOG)
+PORT_HOST_PROBLEMS = operators(
+    "port-host-problems",
+    "The agent of the port's host reports that something is wrong with its host.",
+    _LOG,
+    blocks=False,
+)
 PORT_NOTHING_IN = known("port-nothing-let-in", "No rule of the port's security groups lets anything in.", _ANY_RULE)
 PORT_NOTHING_OUT = known("port-nothing-let-out", "No rule of the port's security groups lets anything out.", _ANY_RULE)
 PORT_PAIR_TAKEN = known(
@@ -98,6 +104,11 @@ SUBNET_NO_GATEWAY = known(
     "subnet-gateway-nobody",
     "No port has the address of the subnet's gateway: what servers send elsewhere goes nowhere.",
     "openstack router add subnet ROUTER {id}",
+)
+SUBNET_DNS_NOBODY = known(
+    "subnet-dns-nobody",
+    "A name server of the subnet has an address on its network that no port has: VMs ask nobody there.",
+    "openstack subnet unset --dns-nameserver {server} {id}",
 )
 SUBNET_NOT_ADVERTISED = known(
     "subnet-not-advertised",

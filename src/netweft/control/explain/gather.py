@@ -102,7 +102,8 @@ class Gathering:
         for network in self.get("networks", [subnet["network_id"]]):
             self.network(network)
         on_it = {"network_id": [subnet["network_id"]]}
-        self.find("ports", on_it | {"fixed_ips.ip_address": [subnet["gateway_ip"] or ""]})
+        others = [subnet["gateway_ip"] or "", *(subnet.get("dns_nameservers") or ())]
+        self.find("ports", on_it | {"fixed_ips.ip_address": others})
         for interface in self.find("ports", on_it | {"device_owner": list(INTERFACES)}):
             for router in self.get("routers", [interface["device_id"]]):
                 self.router(router)

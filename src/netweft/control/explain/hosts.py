@@ -26,6 +26,13 @@ def behind(seen: Snapshot, host: str, code: Code) -> Iterator[Told]:
         yield Told(code, detail, {"host": host})
 
 
+def problems(seen: Snapshot, host: str, code: Code) -> Iterator[Told]:
+    """That its agent has told."""
+    agent = seen.agent(host)
+    if agent is not None and agent.get("status_detail") and hosts.is_there(dict(agent)):
+        yield Told(code, agent["status_detail"], {"host": host})
+
+
 def is_dead(seen: Snapshot, host: str) -> bool:
     agent = seen.agent(host)
     return agent is not None and (host in seen.silent or not hosts.is_there(dict(agent)))
@@ -53,8 +60,7 @@ def agent_behind(seen: Snapshot, agent: Row) -> Iterator[Told]:
 
 
 def agent_problems(seen: Snapshot, agent: Row) -> Iterator[Told]:
-    if agent.get("status_detail") and hosts.is_there(dict(agent)):
-        yield Told(codes.AGENT_PROBLEMS, agent["status_detail"], {"host": agent["host"]})
+    yield from problems(seen, agent["host"], codes.AGENT_PROBLEMS)
 
 
 def agent_tunnel_shared(seen: Snapshot, agent: Row) -> Iterator[Told]:

@@ -61,6 +61,11 @@ def host_behind(seen: Snapshot, port: Row) -> Iterator[Told]:
         yield from its_host.behind(seen, port[HOST], codes.PORT_HOST_BEHIND)
 
 
+def host_problems(seen: Snapshot, port: Row) -> Iterator[Told]:
+    if is_plugged_in(port):
+        yield from its_host.problems(seen, port[HOST], codes.PORT_HOST_PROBLEMS)
+
+
 def not_wired(seen: Snapshot, port: Row) -> Iterator[Told]:
     """What its node reports; what the API itself has switched off is said by others."""
     if not is_plugged_in(port) or not port[HOST] or port[VIF_TYPE] == FAILED or port["status"] == "ACTIVE":

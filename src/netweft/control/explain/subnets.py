@@ -1,6 +1,7 @@
 """Checks of subnets: whether they give out addresses, and whether anything is at their gateway."""
 
 from collections.abc import Iterator
+from ipaddress import ip_address, ip_network
 
 from netweft.control.explain import codes
 from netweft.control.explain.snapshot import Row, Snapshot, Told
@@ -29,6 +30,19 @@ def no_gateway(seen: Snapshot, subnet: Row) -> Iterator[Told]:
     taken = {fixed["ip_address"] for port in ports for fixed in port["fixed_ips"]}
     if subnet["gateway_ip"] not in taken:
         yield Told(codes.SUBNET_NO_GATEWAY)
+
+
+def dns_nobodys(seen: Snapshot, subnet: Row) -> Iterator[Told]:
+    """Of those that would be on the network itself.  On a wire of the provider's one may be a machine that no port
+    stands for."""
+    network = seen.get("networks", subnet["network_id"])
+    if network is None or network.get(IS_EXTERNAL) or _is_on_a_wire(network):
+        return
+    near = [ip_network(one["cidr"]) for one in seen.many("subnets", network["subnets"])]
+    taken = {fixed["ip_address"] for port in seen.all("ports", network_id=network["id"]) for fixed in port["fixed_ips"]}
+    for server in subnet.get("dns_nameservers") or ():
+        if server not in taken and any(ip_address(server) in one for one in near):
+            yield Told(codes.SUBNET_DNS_NOBODY, server, {"server": server})
 
 
 def not_advertised(seen: Snapshot, subnet: Row) -> Iterator[Told]:

@@ -143,6 +143,16 @@ NO_PEER = operators(
     "The tunnel leads to an address that is no hypervisor's.",
     "openstack network agent list  # compare tunnel_ip",
 )
+TUNNEL_HOMELESS = operators(
+    "tunnel-address-not-here",
+    "None of the host's interfaces has its tunnel address: nothing comes in by a tunnel, or leaves by one.",
+    "netweft agent show  # on {host}: set tunnel_ip to an address of its own, {address} is none; restart the agent",
+)
+TUNNEL_SHARED = operators(
+    "tunnel-address-of-several",
+    "The tunnel leads to an address that several hosts say is theirs: it may end at the wrong one.",
+    "netweft agent show  # on {hosts}: give each a tunnel_ip of its own",
+)
 NOT_AS_WANTED = operators(
     "openvswitch-not-as-wanted",
     "What the agent wants for an object on the way is not what is in Open vSwitch, or the other way round.",
@@ -236,7 +246,10 @@ END_NOT_FOUND = Code(
 
 CODES = tuple(value for value in list(globals().values()) if isinstance(value, Code))
 # who does not see nodes is not told of which kind: it would say which ports are on one host, and how the others are met
-UNDERLAY = (UPLINK_DOWN, UPLINK_SMALL_MTU, NO_PEER, PROBE_LOST, LOST_IN_TUNNEL, LOST_ON_WIRE, LOST_LARGE)
+UNDERLAY = (
+    UPLINK_DOWN, UPLINK_SMALL_MTU, NO_PEER, PROBE_LOST, LOST_IN_TUNNEL, LOST_ON_WIRE, LOST_LARGE, TUNNEL_HOMELESS,
+    TUNNEL_SHARED,
+)  # fmt: skip
 PACKET = (
     NO_RULE_OUT, NO_RULE_IN, NO_GROUP, SPOOFED, NO_COMMON_VERSION, SUBNET_NO_GATEWAY, GATEWAY_NOBODYS, NO_ROUTE,
     NOT_ITS_NETWORK, ROUTE_TO_NOBODY, ROUTE_LOOP, OUTSIDE_NO_GATEWAY, SCOPES_DIFFER, ADDRESS_NOBODYS, NOT_FORWARDED,

@@ -18,6 +18,7 @@ from netweft.services.metadata import ends
 from netweft.services.values import Asked, LocalNetwork, LocalPort
 from netweft.settings import AgentSettings
 from netweft.testing.region import network, port
+from netweft.wire.metadata import Said
 
 NET = network(1)
 
@@ -153,3 +154,27 @@ def test_who_looks_for_the_server_hears_its_mac_and_that_it_is_no_router() -> No
 
 def test_logical_ports_are_what_the_flows_say() -> None:
     assert SUB.number == logical_port(17, 100, guarded=True)
+
+
+class Service:
+    """Says what it is to say."""
+
+    def __init__(self, *said: int) -> None:
+        self.said = list(said)
+
+    async def ask(self, question: object) -> Said:
+        return Said(status=self.said.pop(0))
+
+
+async def test_that_nobody_answers_is_told_until_somebody_does(stage: Stage) -> None:
+    """It is the host's problem, and no VM can make it up by what it asks for."""
+    side = stage.side
+    told = []
+    side._server = cast(Any, Service(503, 502, 500, 404, 503, 503, 504, 503, 200, 503))
+    for _ in range(10):
+        await side._answer("port", "", "GET", "/", b"")
+        told.append(bool(side.problem))
+    assert told == [False] * 6 + [True, True, False, False]
+    assert stage.woken == 2
+    side._becomes("no such device")
+    assert side.problem == "metadata: what VMs ask is not heard: no such device"

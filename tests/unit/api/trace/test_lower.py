@@ -41,8 +41,8 @@ class Circle:
         return Answer(id="", exits=(Exit(kind="tunnel", tunnel="192.0.2.9", key=1001, packet=question.packet),) * 3)
 
 
-async def host_at(address: str) -> str:
-    return "hv2"
+async def hosts_at(address: str) -> list[str]:
+    return ["hv2"]
 
 
 async def owners(network: str, addresses: Any) -> dict[str, str]:
@@ -56,7 +56,7 @@ async def test_a_thousand_at_once() -> None:
     there = walk(rows, begun.start, begun.packet, begun.target)
     back = answer(rows, there, begun.start)
     circle = Circle()
-    looking = Nodes(circle, host_at, owners)
+    looking = Nodes(circle, hosts_at, owners)
     found = await asyncio.gather(
         *(looking.look(f"user {number % 100}", rows, begun, there, back) for number in range(1000))
     )
@@ -88,5 +88,21 @@ async def test_what_is_on_its_way_to_a_node_is_waited_for() -> None:
     assert begun.start is not None
     assert begun.packet is not None
     there = walk(rows, begun.start, begun.packet, begun.target)
-    found = await Nodes(Late(), host_at, owners).look("user", rows, begun, there, answer(rows, there, begun.start))
+    found = await Nodes(Late(), hosts_at, owners).look("user", rows, begun, there, answer(rows, there, begun.start))
     assert (found.there.arrived, found.back.arrived) == (True, True)
+
+
+async def test_a_tunnel_to_an_address_of_several_hosts() -> None:
+    """Whichever is asked first says that it is not for it."""
+
+    async def both(address: str) -> list[str]:
+        return ["hv2", "hv3"]
+
+    rows, begun = place()
+    assert begun.start is not None
+    assert begun.packet is not None
+    there = walk(rows, begun.start, begun.packet, begun.target)
+    found = await Nodes(Circle(), both, owners).look("user", rows, begun, there, None)
+    direction, (layer, first) = found.findings[0]
+    assert (direction, layer, first.code.code) == ("forward", "openvswitch", "tunnel-address-of-several")
+    assert first.told.detail == "192.0.2.9 is that of hv2, hv3"

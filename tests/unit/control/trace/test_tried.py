@@ -79,9 +79,9 @@ def test_there_are_enough() -> None:
 
 def test_each_code_of_packets_is_tried() -> None:
     known = {one.code for one in tried()}
-    elsewhere = {  # test_way.py, test_trace.py of the API and of `live`, by themselves
+    elsewhere = {  # test_way.py, test_lower.py, test_trace.py of the API and of `live`, by themselves
         "router-does-not-listen", "no-common-ip-version", "not-reached-from-outside", "answer-misses-nat",
-        "openvswitch-sends-elsewhere", "openvswitch-lets-pass", "packet-lost", UNDERLAY_FAULT.code,
-        "passes-but-must-not", "check-cannot-be-made",
+        "openvswitch-sends-elsewhere", "openvswitch-lets-pass", "packet-lost", "passes-but-must-not",
+        "check-cannot-be-made", "tunnel-address-of-several", UNDERLAY_FAULT.code,
     }  # fmt: skip
     assert {code.code for code in CODES} - known == elsewhere

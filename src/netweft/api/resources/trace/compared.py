@@ -9,7 +9,7 @@ from netweft.control.explain.snapshot import Row, Snapshot, Told
 from netweft.control.trace import codes
 from netweft.control.trace.way import Way
 from netweft.findings import Code
-from netweft.wire.questions import Exit
+from netweft.wire.questions import Exit, cut
 
 OVERHEAD = {"vxlan": 50, "gre": 42, "geneve": 58, "stt": 76}
 Layered = tuple[str, Finding]  # `host`, `agent`, `openvswitch`
@@ -42,6 +42,11 @@ def _hosts(seen: Snapshot, followed: Followed, asked: Sequence[Row]) -> Iterator
                 yield from of_interface(port, looked.host, there.get(id))
         for out in looked.answer.exits:
             yield from _of_uplink(seen, looked, out)
+        network = _network(seen, looked)
+        if looked.answer.homeless and network is not None:
+            address = cut(looked.answer.homeless)
+            values = {"host": looked.host, "address": address}
+            yield Finding("networks", network, Told(codes.TUNNEL_HOMELESS, f"{address} on {looked.host}", values))
 
 
 def _of_uplink(seen: Snapshot, looked: Looked, out: Exit) -> Iterator[Finding]:
@@ -91,6 +96,10 @@ def _foreign(followed: Followed, about: Row) -> Iterator[Finding]:
 
 
 def _ours(seen: Snapshot, followed: Followed, about: Row) -> Iterator[Finding]:
+    if followed.shared:
+        address, *hosts = followed.shared
+        detail = f"{address} is that of {', '.join(hosts)}"
+        yield Finding("ports", about, Told(codes.TUNNEL_SHARED, detail, {"hosts": ", ".join(hosts)}))
     if followed.nobody and followed.lost is not None:
         detail = f"{followed.lost[0].host} sends it to {followed.nobody}"
         yield Finding("ports", about, Told(codes.NO_PEER, detail, {"host": followed.lost[0].host}))

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from netweft.api.resources.explain.asked import Asks
 from netweft.api.resources.trace import nodes, vms
 from netweft.api.resources.trace.compared import OVERHEAD, Layered, compared
-from netweft.api.resources.trace.nodes import Followed, Goal, HostAt, follow, goal_of
+from netweft.api.resources.trace.nodes import Followed, Goal, HostsAt, follow, goal_of
 from netweft.api.resources.trace.probing import Probed, finding, probe
 from netweft.control.explain.snapshot import Row, Snapshot
 from netweft.control.l2.hosts import HOST
@@ -44,8 +44,8 @@ NOT_ASKED = Lower(Followed(), Followed(), asked=False)
 class Nodes:
     """asks: None where there is nobody to ask."""
 
-    def __init__(self, asks: Asks | None, host_at: HostAt, owners: Owners) -> None:
-        self._asks, self._host_at, self._owners = asks, host_at, owners
+    def __init__(self, asks: Asks | None, hosts_at: HostsAt, owners: Owners) -> None:
+        self._asks, self._hosts_at, self._owners = asks, hosts_at, owners
         self._running: Counter[str] = Counter()
 
     async def look(
@@ -123,7 +123,7 @@ class Nodes:
         if isinstance(begin, str):
             return Followed() if way.blocked else Followed(unseen=[begin])
         assert self._asks is not None
-        return await follow(self._asks, seen, self._host_at, begin, goal)
+        return await follow(self._asks, seen, self._hosts_at, begin, goal)
 
     @contextmanager
     def _counted(self, user: str) -> Iterator[None]:

@@ -4,7 +4,7 @@ Each node is asked what it has itself; where the packet leaves by a tunnel or a 
 in there.  Changes nothing, and waits no longer than each question may take.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -29,7 +29,7 @@ KINDS = ("ports", "networks", "routers", "floatingips", "security_groups", "secu
 TUNNELLED = ("vxlan", "gre", "geneve", "stt")
 
 
-HostAt = Callable[[str], Awaitable[str]]  # tunnel address -> host; empty: nobody's
+HostsAt = Callable[[str], Awaitable[Sequence[str]]]  # tunnel address -> the hosts that say it is theirs
 
 
 class Looked(NamedTuple):
@@ -43,13 +43,14 @@ class Looked(NamedTuple):
 @dataclass(slots=True)
 class Followed:
     """arrived: None: that was not found out.  lost: where it ended, if not where it should.
-    nobody: a tunnel's far end that is nobody's."""
+    nobody: a tunnel's far end that is nobody's.  shared: one that several hosts say is theirs, and these."""
 
     looked: list[Looked] = field(default_factory=list)
     unseen: list[str] = field(default_factory=list)
     arrived: bool | None = None
     lost: tuple[Looked, Exit] | None = None
     nobody: str = ""
+    shared: tuple[str, ...] = ()
 
 
 class Goal(NamedTuple):
@@ -112,7 +113,7 @@ def _sent(packet: Packet, src: str, dst: str) -> Sent:
     )
 
 
-async def follow(asks: Asks, seen: Snapshot, host_at: HostAt, begin: tuple[str, Ask], goal: Goal) -> Followed:
+async def follow(asks: Asks, seen: Snapshot, hosts_at: HostsAt, begin: tuple[str, Ask], goal: Goal) -> Followed:
     found = Followed()
     waiting = [begin]
     while waiting and len(found.looked) < MOST_NODES:
@@ -124,7 +125,7 @@ async def follow(asks: Asks, seen: Snapshot, host_at: HostAt, begin: tuple[str, 
         looked = Looked(host, question, answer)
         found.looked.append(looked)
         for out in answer.exits:
-            more = await _onward(seen, host_at, found, looked, out, goal)
+            more = await _onward(seen, hosts_at, found, looked, out, goal)
             waiting += [more] if more else []
     if not found.arrived and (found.unseen or goal.end == UNKNOWN or _is_others(seen, found, goal)):
         found.arrived = found.lost = None
@@ -155,13 +156,15 @@ def _bounded(answer: Answer) -> Answer:
 
 
 async def _onward(
-    seen: Snapshot, host_at: HostAt, found: Followed, looked: Looked, out: Exit, goal: Goal
+    seen: Snapshot, hosts_at: HostsAt, found: Followed, looked: Looked, out: Exit, goal: Goal
 ) -> tuple[str, Ask] | None:
     """What comes of one way out: the next node to ask, or an end."""
     if _is_goal(seen, out, goal):
         found.arrived = True
     elif out.kind == "tunnel" and out.packet is not None:
-        host = await host_at(out.tunnel)
+        hosts = await hosts_at(out.tunnel)
+        host = hosts[0] if hosts else ""
+        found.shared = found.shared or ((out.tunnel, *hosts) if len(hosts) > 1 else ())
         network = next(_with_key(seen, out.key), None)
         if host and network is not None:
             return host, _next(looked, out.packet, network, tunnel=_tunnel_of(seen, looked.host))

@@ -69,7 +69,7 @@ class Trace:
         self._types, self._policies = sources.types, sources.policies
         self.down_seconds, self._lags = sources.down_seconds, sources.lags
         self._store, self._run = sources.store, sources.run
-        self._nodes = Nodes(sources.asks, self._host_at, self._owners)
+        self._nodes = Nodes(sources.asks, self._hosts_at, self._owners)
         self._waiting = Waiting(sources.asks) if sources.asks is not None else None
 
     def routes(self, gate: Gate) -> list[BaseRoute]:
@@ -137,15 +137,15 @@ class Trace:
             raise HTTPBadRequest("Packets are caught at ports: one of the ends is a port")
         return plan(traced.seen, traced.begun, traced.there, mine, wanted.source_port or 0)
 
-    async def _host_at(self, tunnel_address: str) -> str:
+    async def _hosts_at(self, tunnel_address: str) -> list[str]:
         """Nodes say the address: it may be none."""
 
-        def work() -> str:
+        def work() -> list[str]:
             with self._store.read() as tx:
-                return next(iter(hosts.rivals(tx, "", tunnel_address)), "")
+                return hosts.rivals(tx, "", tunnel_address)
 
         if address_of(tunnel_address) is None:
-            return ""
+            return []
         return await self._run.read(work)
 
     async def _owners(self, network: str, addresses: Sequence[str]) -> Mapping[str, str]:
