@@ -134,6 +134,9 @@ def test_of_healthy_pairs_not_one_false_word(lab: Lab, stage: Stage) -> None:
     ]
     six = address(stage.vms["two"], 6)
     asked += [("one", "red", {"protocol": "udp", "port": 53}), ("tag", "tog", {}), ("one", six, {}), ("one", six, HTTP)]
+    every = permutations(("one", "two", "red", "tag", "tog"), 2)
+    asked += [(frm, to, {"protocol": "udp", "port": 7}) for frm, to in every]
+    asked += [("tog", "two", {"probe": True}), ("red", "tag", {"probe": True}), ("two", "outside", {"probe": True})]
     for frm, to, more in asked:
         nothing_is_said(lab, frm, to, **more)
     told = trace(lab, "one", "red", **HTTP)
