@@ -128,9 +128,10 @@ class Interface(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 class Heard(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a VM sent.  asks: for the MAC of `address`.  has: it says that it has `address`.  sends: from `address`, to
-    the MAC `to`.  partial: with a checksum that nobody completes."""
+    the MAC `to`.  partial: with a checksum that nobody completes.  claims: no VM's, but another's on the wire, who says
+    that it has the VM's `address`."""
 
-    kind: Literal["asks", "has", "sends"]
+    kind: Literal["asks", "has", "sends", "claims"]
     address: str
     mac: str
     to: str = ""

@@ -5,7 +5,7 @@ from ipaddress import IPv4Address, IPv6Address
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netweft.dataplane.host.listening import ACCEPT, DROP, comparisons
+from netweft.dataplane.host.listening import ACCEPT, DROP, Comparison, answers, sent_to
 from netweft.dataplane.openflow.fields import PROTO_TCP
 from netweft.dataplane.packets import arp, icmp
 from netweft.dataplane.packets.overheard import Overheard, overheard
@@ -52,8 +52,11 @@ def test_any_frame(frame: bytes, data: st.DataObject) -> None:
 
 
 def lets(frame: bytes, other: IPv4Address | IPv6Address, *, outgoing: bool = False) -> bool:
+    return takes(sent_to(other), frame, outgoing=outgoing)
+
+
+def takes(program: list[Comparison], frame: bytes, *, outgoing: bool = False) -> bool:
     """The filter, as the kernel goes through it."""
-    program = comparisons(other)
     places = {one.label: number for number, one in enumerate(program) if one.label}
     sizes, number = {0x20: 4, 0x28: 2, 0x30: 1}, 0
     while True:
@@ -68,6 +71,15 @@ def lets(frame: bytes, other: IPv4Address | IPv6Address, *, outgoing: bool = Fal
         if to in (ACCEPT, DROP):
             return to == ACCEPT
         number = places[to] if to else number + 1
+
+
+def test_who_answers_for_an_address() -> None:
+    said = arp.answer(ROUTER, arp.Said(VM, OWN))
+    assert takes(answers(VM, OWN), said)
+    assert not takes(answers(VM, OWN), said, outgoing=True)
+    for other in (arp.answer(ROUTER, arp.Said(ROUTER, OWN)), arp.answer(ROUTER, arp.Said(VM, FAR)), SENT,
+                  arp.request(ROUTER, OWN, FAR, to=VM), said[:30]):  # fmt: skip
+        assert not takes(answers(VM, OWN), other)
 
 
 def test_the_kernel_hands_over_these_only() -> None:

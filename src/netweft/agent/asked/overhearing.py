@@ -11,16 +11,18 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Final
 
-from netweft.agent.asked.entry import NotHere, check
+from netweft.agent.asked.entry import NotHere, check, mapped
 from netweft.agent.asked.probing import LOOK, frame, mark_of
-from netweft.dataplane.host.listening import Listener
+from netweft.dataplane.host.listening import Listener, answers, sent_to
 from netweft.dataplane.openflow.errors import OpenFlowError
+from netweft.dataplane.openflow.flow import Output, PushVlan, SetField
 from netweft.dataplane.packets import arp
 from netweft.dataplane.packets.overheard import Overheard, overheard
 from netweft.dataplane.packets.probe import PROTOCOLS
 from netweft.services.addresses import octets, parsed
 from netweft.services.dhcp.requests import to_port
-from netweft.services.fields import Limit, meter_number
+from netweft.services.fields import Limit, meter_number, tagged
+from netweft.services.l2.announce import Packet
 from netweft.services.pipeline import INT
 from netweft.services.values import LocalPort
 from netweft.wire.questions import MOST_HEARD, Ask, Heard, Listen, Sent
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from netweft.agent.loop import Agent
 
 _NOBODY: Final = IPv4Address("0.0.0.0")
+ANSWER: Final = 0.3  # seconds that others on the wire have
 _NETDEV: Final = "netdev"  # the datapath that completes no checksums
 
 
@@ -45,19 +48,43 @@ async def listened(agent: "Agent", question: Ask, asked: Listen) -> tuple[tuple[
     frames = list(_to_vm(packet, mark_of(asked.mark))) if asked.sends else []
     try:
         before = await _dropped(agent, here)
-        with Listener(here.port_name, parsed(packet.src)) as listener:
+        with Listener(here.port_name, sent_to(parsed(packet.src))) as listener, _wires(agent, here, packet) as wires:
             for each in frames:
                 await agent.bridges[INT.role].send_packet(to_port(here.number, each))
+            if frames and wires:
+                await agent.bridges[INT.role].send_packet(_on_the_wire(here, packet))
+            least = asyncio.sleep(ANSWER if frames and wires else 0)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK):
-                    await _until_it_answers(listener, packet)
+                    await asyncio.gather(_until_it_answers(listener, packet), least)
             heard = list(filter(None, map(overheard, listener.frames)))
+            claimed = [one for wire in wires for one in filter(None, map(overheard, wire.frames))]
         dropped = await _dropped(agent, here) - before
     except (OSError, OpenFlowError) as error:
         raise NotHere(f"its VM cannot be listened to: {error}") from None
     netdev = agent.ovs.view is not None and agent.ovs.view.datapath_of(agent.settings.integration_bridge) == _NETDEV
+    own = octets(here.port.mac_address)
     said = dict.fromkeys(_told(one, netdev=netdev) for one in heard if _is_of(one, here, packet))
+    others = {one.mac.hex(":") for one in claimed if one.mac != own}
+    said |= dict.fromkeys(Heard(kind="claims", address=packet.dst, mac=mac) for mac in sorted(others))
     return _most(said), max(0, dropped)
+
+
+@contextlib.contextmanager
+def _wires(agent: "Agent", here: LocalPort, packet: Sent) -> Iterator[list[Listener]]:
+    """By which the port's network leaves the node, where others may have its address.  Raises OSError."""
+    view, bridge = agent.ovs.view, mapped(agent).get(here.network.segment.physical_network or "")
+    nics = view.nics(bridge) if view is not None and bridge and here.uplink is not None and "." in packet.dst else []
+    wanted = answers(octets(here.port.mac_address), IPv4Address(packet.dst)) if nics else []
+    with contextlib.ExitStack() as opened:
+        yield [opened.enter_context(Listener(nic.name, wanted)) for nic in nics]
+
+
+def _on_the_wire(here: LocalPort, packet: Sent) -> Packet:
+    """Who has the VM's address?  On this network; the VM itself is not asked."""
+    assert here.uplink is not None
+    question = arp.request(octets(here.port.mac_address), _NOBODY, IPv4Address(packet.dst))
+    return Packet(question, (PushVlan(), SetField("vlan_vid", tagged(here.network.vlan)), Output(here.uplink)))
 
 
 def _to_vm(packet: Sent, mark: bytes) -> Iterator[bytes]:

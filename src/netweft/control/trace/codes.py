@@ -210,6 +210,11 @@ VM_NO_ADDRESS = Code(
     "The VM does not answer for the address that its port has: it has not configured it, or does not run.",
     "dhclient -v eth0  # in the VM; or: ip address add {address} dev eth0",
 )
+ADDRESS_CLAIMED = operators(
+    "address-claimed-by-another",
+    "Another machine on the physical network answers for the port's address: some send to it what is for the port.",
+    "tcpdump -eni any arp and host {address}  # on {host}: find who answers from {mac}",
+)
 VM_SILENT = known(
     "vm-silent",
     "The VM has got a packet and has answered nothing: its own firewall, or it has no route back.",

@@ -1,5 +1,5 @@
-"""What comes in by an interface from who is behind it, a VM: its ARP and neighbour solicitations, and what it sends to
-one address.  Changes nothing.
+"""What comes in by an interface: of a VM behind it, its ARP and neighbour solicitations, and what it sends to one
+address; of a wire, who answers for an address.  Changes nothing.
 
 The kernel hands over these frames only, and so many in all, so that a busy or a hostile VM costs little."""
 
@@ -8,6 +8,7 @@ import contextlib
 import ctypes
 import socket
 import struct
+from ipaddress import IPv4Address
 from typing import Final, NamedTuple
 
 from netweft.dataplane.packets.datagram import IpAddress
@@ -17,6 +18,7 @@ SNAP: Final = 9216  # bytes of a frame
 _ETH_P_ALL, _SO_ATTACH_FILTER = 0x0003, 26
 _LOAD, _LOAD_HALF, _LOAD_BYTE, _EQUAL, _RETURN = 0x20, 0x28, 0x30, 0x15, 0x06  # BPF, relative to the frame's begin
 _PACKET_TYPE, _OUTGOING = 0xFFFFF004, 4  # what the host itself sends out by the interface
+_REPLY: Final = 2
 _ARP, _IPV4, _IPV6, _ICMPV6, _SOLICIT = 0x0806, 0x0800, 0x86DD, 58, 135
 ACCEPT, DROP = "accept", "drop"
 
@@ -35,8 +37,8 @@ class Comparison(NamedTuple):
 class Listener:
     """A context manager.  frames: as they came."""
 
-    def __init__(self, interface: str, other: IpAddress) -> None:
-        self._interface, self._other = interface, other
+    def __init__(self, interface: str, wanted: "list[Comparison]") -> None:
+        self._interface, self._wanted = interface, wanted
         self.frames: list[bytes] = []
         self._more = asyncio.Event()
         self._socket: socket.socket | None = None
@@ -45,7 +47,7 @@ class Listener:
         """Raises OSError: there is no such interface here, or it is not allowed."""
         raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
         try:
-            attach(raw, comparisons(self._other))
+            attach(raw, self._wanted)
             raw.setblocking(False)
             raw.bind((self._interface, _ETH_P_ALL))
         except BaseException:
@@ -77,7 +79,18 @@ class Listener:
                 self._more.set()
 
 
-def comparisons(other: IpAddress) -> list[Comparison]:
+def answers(mac: bytes, address: IPv4Address) -> list[Comparison]:
+    """ARP replies to this MAC that somebody has the address."""
+    high, low = int.from_bytes(mac[:4], "big"), int.from_bytes(mac[4:], "big")
+    return [
+        Comparison(_LOAD, _PACKET_TYPE, _OUTGOING, DROP, ""),
+        *(Comparison(_LOAD, 0, high), Comparison(_LOAD_HALF, 4, low), Comparison(_LOAD_HALF, 12, _ARP)),
+        *(Comparison(_LOAD_HALF, 20, _REPLY), Comparison(_LOAD, 28, int(address), ACCEPT)),
+    ]
+
+
+def sent_to(other: IpAddress) -> list[Comparison]:
+    """Of a VM: to that address; and all that it asks its neighbours."""
     begin = [Comparison(_LOAD, _PACKET_TYPE, _OUTGOING, DROP, ""), Comparison(_LOAD_HALF, 12, _ARP, ACCEPT, "")]
     words = struct.unpack(f"!{len(other.packed) // 4}I", other.packed)
     if other.version == 4:

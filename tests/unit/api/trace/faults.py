@@ -44,6 +44,8 @@ IN_VMS = (
     InVm("an old ARP entry of the neighbour", "vm-wrong-neighbour", "one network", (has(A), sends(OLD))),
     InVm("the sender's VM has not its address", "vm-lacks-its-address", "two networks", ()),
     InVm("the sender's VM has changed its MAC address", "vm-uses-another-mac", "two networks", (has(A, OTHER),)),
+    InVm("a physical host has the sender's address", "address-claimed-by-another", "two networks",
+         (has(A), sends(GATEWAY), Heard(kind="claims", address=A, mac=OTHER))),
     InVm("the sender's VM answers nothing", "vm-silent", "two networks", (has(A),)),
     InVm("the receiver's VM answers nothing", "vm-silent", "two networks", (), far=True),
     InVm("checksums are left to the NIC", "vm-checksum-not-whole", "two networks",

@@ -90,7 +90,7 @@ addresses = st.sampled_from([A, B, C, "10.0.1.1", "10.0.1.254", "198.51.100.1", 
 macs = st.sampled_from(
     [VM1, GATEWAY, OLD, "fa:16:3e:00:00:02", "fa:16:3e:00:00:03", "ff:ff:ff:ff:ff:ff", "", "$(reboot)"]
 )
-kinds: Any = st.sampled_from(["asks", "has", "sends"])
+kinds: Any = st.sampled_from(["asks", "has", "sends", "claims"])
 frames = st.builds(Heard, kind=kinds, address=addresses, mac=macs, to=macs, partial=st.booleans())
 
 

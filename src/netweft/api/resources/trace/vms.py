@@ -88,6 +88,11 @@ def compared(
         detail = f"{answer.dropped} packets while a probe was on its way"
         yield Finding("ports", vm.port, Told(codes.LIMIT_DROPS, detail))
     heard = [one for one in answer.heard[:MOST_HEARD] if _makes_sense(one)]
+    claimed = next((one for one in heard if one.kind == "claims"), None)
+    if claimed is not None:
+        values = {"host": host, "address": claimed.address, "mac": claimed.mac}
+        detail = f"{claimed.mac} says that it has {claimed.address}"
+        yield Finding("ports", vm.port, Told(codes.ADDRESS_CLAIMED, detail, values))
     sent, asked = ([one for one in heard if one.kind == kind] for kind in ("sends", "asks"))
     if any(one.partial for one in sent):
         yield Finding("ports", vm.port, Told(codes.VM_CHECKSUM, host, {"host": host}))
