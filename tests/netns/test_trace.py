@@ -4,23 +4,23 @@ Each fault is one declaration: what it is, the code that has to come first, how 
 docs/explain.md has them with those of the rows (tests/unit/control/trace/test_way.py)."""
 
 import base64
+import io
 import os
 import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, redirect_stderr, redirect_stdout
 from itertools import permutations
 from typing import Any, NamedTuple
 
 import pytest
-from click.testing import CliRunner
 from tests.netns.harness import Lab, on_the_kernels_datapath, until
 from tests.netns.outside import external_network, next_hop
 from tests.netns.test_routing import address, make_router
 from tests.waiting import PATIENCE
 
-from netweft.cli.main import cli
+from netweft.cli.main import main
 from netweft.lab import host
 from netweft.lab.commands import in_namespace, run, vsctl
 from netweft.lab.fabric import UNDERLAY_SWITCH
@@ -502,8 +502,10 @@ def test_the_next_dropped_packet_is_caught_and_told_why(lab: Lab, stage: Stage) 
 def here(lab: Lab, node: str, *words: str) -> tuple[int, str]:
     """`netweft` as on that node, which knows no server: exit code, what it prints."""
     config = f"{lab.node(node).folder}/netweft.toml"
-    told = CliRunner().invoke(cli, [*words, "--config", config], env={"OS_AUTH_URL": None})
-    return told.exit_code, told.output
+    printed = io.StringIO()
+    with redirect_stdout(printed), redirect_stderr(printed), pytest.raises(SystemExit) as ended:
+        main([*words, "--config", config])
+    return int(str(ended.value.code)), printed.getvalue()
 
 
 def test_without_a_server_a_node_says_what_it_knows(lab: Lab, stage: Stage) -> None:
