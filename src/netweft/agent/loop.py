@@ -19,6 +19,7 @@ from typing import Any, Protocol
 import structlog
 
 from netweft.agent import facts, measured, planning, show
+from netweft.agent.answerers import answerers
 from netweft.agent.answers import Answers
 from netweft.agent.applying import Applying
 from netweft.agent.asked import here
@@ -26,7 +27,6 @@ from netweft.agent.asked.answering import Answering
 from netweft.agent.causes import Causes
 from netweft.agent.denials import Denials
 from netweft.agent.desired import Desired, Part
-from netweft.agent.dhcp import DhcpSide
 from netweft.agent.drops import Drops
 from netweft.agent.host.announcer import Announcer
 from netweft.agent.host.bridges import Bridges
@@ -41,18 +41,14 @@ from netweft.agent.host.shaping import ShapingSide
 from netweft.agent.host.taps import TapsSide
 from netweft.agent.host.tunnel_neighbours import TunnelNeighbours
 from netweft.agent.host.uplinks import UplinksSide
-from netweft.agent.l3.advertiser import Advertiser, Solicitations
+from netweft.agent.l3.advertiser import Advertiser
 from netweft.agent.l3.bfd_watch import BfdWatch
 from netweft.agent.l3.carriers import Carriers
 from netweft.agent.l3.counting import Counting
 from netweft.agent.l3.failover import Failover
-from netweft.agent.l3.floating_errors import FloatingErrors
 from netweft.agent.l3.floating_handover import FloatingHandover
-from netweft.agent.l3.nat66_errors import Nat66Errors
 from netweft.agent.l3.resolver import Resolver
-from netweft.agent.l3.routers import Errors, Neighbours
 from netweft.agent.metadata.side import MetadataSide
-from netweft.agent.metadata.side import Solicitations as MetadataSolicitations
 from netweft.agent.refusals import Refusals
 from netweft.agent.report import Reporter
 from netweft.agent.retries import Retries
@@ -110,7 +106,6 @@ class Agent:
         self.drops = Drops(self.bridges)
         self.trials = Trials(run_dir, self.desired.ends, self.bridges[INT.role].send_packet)
         self.tunnel_neighbours = TunnelNeighbours(run_dir, self.bridges[TUN.role].answer)
-        dhcp = DhcpSide(self.desired, facts.dhcp_settings(settings))
         say = self.bridges[INT.role].answer
         self.resolver = Resolver(self.desired, say, self.wake)
         self.failover = Failover(
@@ -125,12 +120,8 @@ class Agent:
         self.bridges.on_lost = self.failover.lost
         self.bridges[INT.role].on_read = self._flows_found
         self.advertiser = Advertiser(self.desired, say)
-        routers = (Neighbours(self.desired), Errors(self.desired, self.resolver), Solicitations(self.desired))
-        outside = (
-            *(self.resolver, self.failover, self.handover),
-            *(FloatingErrors(self.desired), Nat66Errors(self.desired)),
-        )
-        self.answers = Answers(self.desired, (dhcp, *routers, *outside, MetadataSolicitations()), say, self.wake)
+        who = answerers(settings, self.desired, self.resolver, self.failover, self.handover)
+        self.answers = Answers(self.desired, who, say, self.wake)
         for side in (self.failover, self.handover):
             side.asking.is_deaf = partial(self.answers.is_deaf, side.asked)
         self.bridges[INT.role].on_packet = self.answers.take

@@ -1,0 +1,32 @@
+"""Who answers what flows hand up, in one list: a new kind of question is a line here."""
+
+from netweft.agent.answers import Answerer
+from netweft.agent.desired import Desired
+from netweft.agent.dhcp import DhcpSide
+from netweft.agent.facts import dhcp_settings
+from netweft.agent.l3.advertiser import Solicitations
+from netweft.agent.l3.failover import Failover
+from netweft.agent.l3.floating_errors import FloatingErrors
+from netweft.agent.l3.floating_handover import FloatingHandover
+from netweft.agent.l3.nat66_errors import Nat66Errors
+from netweft.agent.l3.resolver import Resolver
+from netweft.agent.l3.routers import Errors, Neighbours
+from netweft.agent.metadata.side import Solicitations as MetadataSolicitations
+from netweft.settings import AgentSettings
+
+
+def answerers(
+    settings: AgentSettings, desired: Desired, resolver: Resolver, failover: Failover, handover: FloatingHandover
+) -> tuple[Answerer, ...]:
+    return (
+        DhcpSide(desired, dhcp_settings(settings)),
+        Neighbours(desired),
+        Errors(desired, resolver),
+        Solicitations(desired),
+        resolver,
+        failover,
+        handover,
+        FloatingErrors(desired),
+        Nat66Errors(desired),
+        MetadataSolicitations(),
+    )
