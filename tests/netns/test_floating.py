@@ -3,9 +3,11 @@
 hv1 and hv2 are wired to the external network, hv3 is not.
 """
 
+import json
+import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from typing import Any, NamedTuple
 
 import pytest
@@ -20,6 +22,7 @@ from tests.netns.test_routing import address
 from netweft.lab import move, vm
 from netweft.lab.cloud import Cloud
 from netweft.lab.vm import Vm
+from netweft.model.router import LED_ON
 
 MOST_SILENT_MS = 1000  # some 5 to 80, but here other tests run beside; it was 2000 and more when an uplink came back
 MOST_CUT_MS = 5000  # by the server, as soon as it hears of it; half of it is what others get to hear it
@@ -186,8 +189,16 @@ def test_led_to_another_vm_under_traffic(lab: Lab, stage: Stage, three: Vm) -> N
             assert who == list(dict.fromkeys([*where, *now])), "one after the other"
             assert silent <= MOST_SILENT_MS
         assert [result["lost"] for result in results([beside, by_snat])] == [0, 0]
+    until(lambda: may_have(lab, floating) == "hv1", "its node has said that nobody else has it now")
     drop(lab, floating, other)
     lab.remove_vm(bare)
+
+
+def may_have(lab: Lab, floating: Floating) -> str:
+    """The host that alone may have it, as the server's row says."""
+    with closing(sqlite3.connect(lab.layout.server_folder / "netweft.db")) as database:
+        ((kept,),) = database.execute("SELECT attrs FROM objects WHERE id = ?", (floating.id,))
+    return str(json.loads(kept)[LED_ON])
 
 
 def test_an_agent_that_is_killed_loses_nothing(lab: Lab, stage: Stage, three: Vm) -> None:

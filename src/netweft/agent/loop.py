@@ -112,7 +112,9 @@ class Agent:
             facts.node_name(settings), self.desired, say, self.wake, lambda ids: self.feed.tell_gateways(ids)
         )
         self.failover.on_said = self.resolver.said
-        self.handover = FloatingHandover(facts.node_name(settings), self.desired, say, self.wake)
+        self.handover = FloatingHandover(
+            facts.node_name(settings), self.desired, say, self.wake, lambda id, led: self.feed.tell_has_alone(id, led)
+        )
         self.handover.on_said = self.resolver.said
         self.bfd = BfdWatch(self.desired, self.wake)
         self.carriers = Carriers(self.wake)

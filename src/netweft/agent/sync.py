@@ -116,6 +116,11 @@ class FeedClient:
         self._unsent.gateways |= set(port_ids)
         self._awake.set()
 
+    def tell_has_alone(self, floating_ip: str, led: int) -> None:
+        """That nobody else answers for it; led: which time that it was led somewhere."""
+        self._unsent.floating_ips[floating_ip] = led
+        self._awake.set()
+
     def tell(self, facts: NodeFacts) -> None:
         if facts != self._facts:
             self._facts = facts
@@ -258,6 +263,7 @@ class _Unsent:
         self.taken_up: dict[str, float] = {}
         self.counted: dict[tuple[str, str], Counted] = {}
         self.gateways: set[str] = set()
+        self.floating_ips: dict[str, int] = {}
 
     def add(self, statuses: Iterable[PortStatus], *, complete: bool) -> None:
         if complete:
@@ -273,6 +279,7 @@ class _Unsent:
         self.taken_up |= newer.taken_up
         self.counted |= newer.counted
         self.gateways |= newer.gateways
+        self.floating_ips |= newer.floating_ips
         return self
 
     def as_reports(self, revision: int) -> Iterator[wire.Report]:
@@ -287,6 +294,9 @@ class _Unsent:
             yield wire.Report(
                 revision=revision, ports=tuple(self.ports.values()), complete=self.complete, causes=causes
             )
+        alone = tuple(wire.HasAlone(id, led) for id, led in self.floating_ips.items())
+        for start in range(0, len(alone), wire.MOST_MOVING):
+            yield wire.Report(revision=revision, ports=(), floating_ips=alone[start : start + wire.MOST_MOVING])
         done = tuple(wire.TakenUp(port_id, at) for port_id, at in self.taken_up.items())
         for start in range(0, len(done), wire.MOST_MOVING):
             yield wire.Report(revision=revision, ports=(), taken_up=done[start : start + wire.MOST_MOVING])

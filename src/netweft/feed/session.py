@@ -178,9 +178,9 @@ class Session:
             await asyncio.sleep(FACTS_SECONDS)
 
     async def _moves(self, report: wire.Report) -> None:
-        if max(map(len, (report.left, report.taken_up, report.gateways))) > wire.MOST_MOVING:
+        if max(map(len, (report.left, report.taken_up, report.gateways, report.floating_ips))) > wire.MOST_MOVING:
             raise _Refusal(f"more than {wire.MOST_MOVING} ports that move in one report")
-        if report.left or report.taken_up or report.gateways:
+        if report.left or report.taken_up or report.gateways or report.floating_ips:
             await self._moving.put(report)
 
     async def _write_moving(self) -> None:
@@ -188,6 +188,7 @@ class Session:
             report = await self._moving.get()
             await self._writer.gateways(self._node, report.gateways)
             await self._writer.moving(self._node, report.left, report.taken_up)
+            await self._writer.floating_ips(self._node, report.floating_ips)
 
     async def _write_counted(self) -> None:
         """What comes in while some are being written goes with the next, the latest of each object."""

@@ -12,11 +12,11 @@ import structlog
 from anyio import CapacityLimiter, to_thread
 
 from netweft.control.l2 import binding, hosts, moving
-from netweft.control.l3 import counters, gateway_hosts, wire_hosts
+from netweft.control.l3 import associations, counters, gateway_hosts, wire_hosts
 from netweft.model import NodeFacts, PortState, PortStatus
 from netweft.model.counting import Counted
 from netweft.store import Store, WriteTransaction
-from netweft.wire.messages import Left, TakenUp
+from netweft.wire.messages import HasAlone, Left, TakenUp
 
 THREADS = 4
 PORTS = 50  # in one transaction
@@ -79,6 +79,11 @@ class Writer:
         """That the node has taken over; it says so again as long as it sees that this is not known."""
         for id in sorted(port_ids):
             await self._write(partial(_taken_over, host=node, port_id=id))
+
+    async def floating_ips(self, node: str, alone: Iterable[HasAlone]) -> None:
+        """What could not be written is asked for once more when it is led elsewhere."""
+        for one in alone:
+            await self._write(partial(associations.has_alone, host=node, id=one.id, led=one.led))
 
     async def moving(self, node: str, left: Iterable[Left], taken_up: Iterable[TakenUp]) -> None:
         """Connections of ports that move.  What could not be written is lost, and nothing else with it."""

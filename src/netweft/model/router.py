@@ -12,7 +12,8 @@ ANSWERS_HOSTS = "netweft:answers_hosts"  # kept likewise: that host, then those 
 # kept on a router's row: the port that is its gateway; its further gateways' ports, in order
 GATEWAY_PORT, EXTRA = "netweft:gateway_port", "netweft:extra_gateways"
 ADDRESS_MAC = "netweft:mac_address"  # kept on a floating IP: of the port that holds its address
-LED_ON = "netweft:led_on"  # kept on a floating IP: the only host that it has led to ports on; "*": several, or none
+LED_ON = "netweft:led_on"  # kept on a floating IP: the only host that may have it, of its ports; "*": several, or none
+LED = "netweft:led"  # kept on a floating IP: how often it has been led elsewhere
 NETWORKS = "netweft:networks"  # kept on a router's row: the ids of the networks that it has interfaces on
 GATEWAY_HOSTS = "netweft:gateway_hosts"  # kept on a gateway's port: who has it, then who takes over
 
@@ -122,7 +123,8 @@ class FloatingIp(Struct, frozen=True, kw_only=True, tag="floating_ip", omit_defa
     fixed_ip_address: the port's; empty where only ports of it are forwarded.
     port_id: whose; mac_address: of the address' own port.  Empty where the server is older than they are.
     distributed: whether it may be with its VM.
-    led_on: the host of its VM, if it has never led to a port elsewhere: nobody else can have it."""
+    led_on: the host of its VM, if it has led to no port elsewhere, or that host has had it alone since: nobody else can
+    have it.  led: how often it has been led elsewhere."""
 
     id: str
     router_id: str
@@ -134,3 +136,4 @@ class FloatingIp(Struct, frozen=True, kw_only=True, tag="floating_ip", omit_defa
     distributed: bool = True
     qos_policy_id: str | None = None
     led_on: str = field(default="", name=LED_ON)
+    led: int = field(default=0, name=LED)

@@ -68,6 +68,13 @@ class TakenUp(Struct, frozen=True):
     at: float
 
 
+class HasAlone(Struct, frozen=True):
+    """A floating IP that the node answers for, and nobody else.  led: which time that it was led somewhere."""
+
+    id: str
+    led: int
+
+
 class Report(Struct, frozen=True, kw_only=True, tag="report", omit_defaults=True):
     """revision: the view these statuses were reached at.  complete: `ports` are all ports plugged in here,
     so that a bound port which is not among them is DOWN (sent once after each subscribe).
@@ -79,7 +86,7 @@ class Report(Struct, frozen=True, kw_only=True, tag="report", omit_defaults=True
 
     left, taken_up: of ports that move, MOST_MOVING of each; nothing is said to them.
     counted: totals that have changed, and after each subscribe all of them; MOST_COUNTED in a report.
-    gateways: ports of routers' gateways that the node has taken over, as many at most.
+    gateways: ports of routers' gateways that the node has taken over, as many at most; floating_ips: likewise.
     causes: of these ports, by id, the spans in which they have become what they are; MOST_CAUSES.
     """
 
@@ -90,6 +97,7 @@ class Report(Struct, frozen=True, kw_only=True, tag="report", omit_defaults=True
     taken_up: tuple[TakenUp, ...] = ()
     counted: tuple[Counted, ...] = ()
     gateways: tuple[str, ...] = ()
+    floating_ips: tuple[HasAlone, ...] = ()
     causes: dict[str, Cause] = {}
 
 

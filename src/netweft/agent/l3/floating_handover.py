@@ -55,14 +55,22 @@ class Seat:
 
 
 class FloatingHandover:
-    """node: this one.  say: a packet-out on the integration bridge.  on_said: called with all that is said to the MACs
-    that this node asks by."""
+    """node: this one.  say: a packet-out on the integration bridge.  tell: the server, what nobody else has, by its id
+    and how often it was led elsewhere until then.  on_said: called with all that is said to the MACs that this node
+    asks by."""
 
     asked = Asked.TAKEOVER
     reasons = frozenset({Reason.FLOATING_TAKEOVER})
 
-    def __init__(self, node: str, desired: Desired, say: Callable[[Packet], None], wake: Callable[[], None]) -> None:
-        self._node, self._desired, self._say, self._wake = node, desired, say, wake
+    def __init__(
+        self,
+        node: str,
+        desired: Desired,
+        say: Callable[[Packet], None],
+        wake: Callable[[], None],
+        tell: Callable[[str, int], None],
+    ) -> None:
+        self._node, self._desired, self._say, self._wake, self._tell_server = node, desired, say, wake, tell
         self._seats: dict[str, Seat] = {}
         self._ids: dict[int, str] = {}  # by their bits in cookies
         self._waiting: set[str] = set()  # not free yet
@@ -210,6 +218,10 @@ class FloatingHandover:
 
     def _take(self, id: str) -> None:
         log.info("floating IP taken", floating_ip=id)
+        seat, found = self._seats[id], self._desired.floating_place(id)
+        waited = asyncio.get_running_loop().time() - seat.since
+        if found is not None and found.where is Where.HERE and waited < MOST:  # who answers until then may answer still
+            self._tell_server(id, found.floating_ip.led)
         self._set_free(id)
         self._wake()
 

@@ -21,7 +21,8 @@ from netweft.control.l3.errors import (
 )
 from netweft.control.l3.owners import INTERFACE
 from netweft.control.standard import bumped
-from netweft.model.router import EXTRA, LED_ON
+from netweft.model.connections import CAME_FROM
+from netweft.model.router import EXTRA, LED, LED_ON
 from netweft.store import Busy, Claim, Link, Object, Query, ReadTransaction, Taken, WriteTransaction
 
 KIND = "floatingips"
@@ -74,7 +75,29 @@ def associate(tx: WriteTransaction, current: Object, lead: Lead, changes: Object
         with _refusing(after):
             tx.claim(KIND, current["id"], [claim])
         _mark(tx, tx.lock("ports", lead.port["id"]) or lead.port, current["id"])
-    return write(tx, current, changes | lead.said() | {LED_ON: lead.led_on(current.get(LED_ON, SEVERAL))})
+    led_on = lead.led_on(current.get(LED_ON, SEVERAL))
+    return write(tx, current, changes | lead.said() | {LED_ON: led_on, LED: _led(current) + 1})
+
+
+def has_alone(tx: WriteTransaction, host: str, id: str, led: int) -> None:
+    """This host says that it has it now and nobody else: it has asked, or was told that it was let go.  led: how often
+    it had been led elsewhere when it did so.  That counts while it leads to the same port as then, and where that has
+    been before its move was heard of."""
+    current = tx.lock(KIND, id)
+    if current is None or not current["port_id"] or _led(current) != led or current.get(LED_ON) == host:
+        return
+    port = tx.lock("ports", current["port_id"])
+    if port is not None and port[HOST] == host and not port.get(CAME_FROM):
+        tx.update(KIND, id, {LED_ON: host})
+
+
+def elsewhere(floating_ip: Object) -> Object:
+    """What it is told by when it goes to the gateway, with ports of it: whoever had it, anybody may have it now."""
+    return {LED_ON: SEVERAL, LED: _led(floating_ip) + 1}
+
+
+def _led(floating_ip: Object) -> int:
+    return int(floating_ip.get(LED) or 0)
 
 
 def dissociate(tx: WriteTransaction, current: Object, changes: Object | None = None) -> Object:

@@ -22,7 +22,6 @@ from netweft.control.l3.errors import (
 )
 from netweft.control.l3.port_ranges import PortRange, parsed
 from netweft.control.standard import bumped
-from netweft.model.router import LED_ON
 from netweft.store import Link, Object, ReadTransaction, WriteTransaction
 
 KIND = "port_forwardings"
@@ -254,7 +253,7 @@ def _lead(tx: WriteTransaction, floating_ip: Object, router_id: str | None) -> N
     """What it says of itself: by which router, and each change here is one of it.  It is with the gateway then."""
     current = tx.lock("floatingips", floating_ip["id"]) or floating_ip
     status = gateway_hosts.floating_status(tx, router_id) if router_id else "DOWN"
-    changes = bumped(current, {"router_id": router_id, "status": status, LED_ON: associations.SEVERAL})
+    changes = bumped(current, {"router_id": router_id, "status": status} | associations.elsewhere(current))
     link = [Link("router_id", attached.KIND, router_id)] if router_id else []
     tx.update("floatingips", current["id"], changes, {"router_id": link})
 

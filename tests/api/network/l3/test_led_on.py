@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 from tests.api.network.conftest import Api
 
+from netweft.control.l3 import associations
 from netweft.feed import objects
 from netweft.model import FloatingIp, Port
+from netweft.model.router import LED
 from netweft.store import Object, Store
 
 from .test_floating_ips import Place, change, make, place
@@ -48,6 +50,53 @@ def test_the_only_host_that_it_has_led_to_ports_on(api: Api, there: Place, store
     for port in (far, one, None, one):
         change(api, floating, port_id=port and port["id"])
         assert told(store, floating) == (("*", False) if port else (None, None)), "it has been elsewhere, for ever"
+
+
+def alone(store: Store, one: Object, host: str, ago: int = 0) -> None:
+    """That host says so; ago: how often it has been led elsewhere since."""
+    with store.read() as seen:
+        row = seen.get("floatingips", one["id"])
+    assert row is not None
+    with store.write() as tx:
+        associations.has_alone(tx, host, one["id"], row[LED] - ago)
+
+
+def test_forgotten_once_its_host_has_it_alone(api: Api, there: Place, store: Store) -> None:
+    one, two, far = (bound(api, there, host) for host in ("hv1", "hv1", "hv2"))
+    floating = make(api, there.outside, port_id=one["id"])
+    for port in (far, one):
+        change(api, floating, port_id=port["id"])
+    before = api.get("alice", f"/floatingips/{floating['id']}")["floatingip"]
+    alone(store, floating, "hv2")
+    alone(store, floating, "hv1", ago=1)
+    assert told(store, floating) == ("*", False), "of another, or of a time before"
+    alone(store, floating, "hv1")
+    assert told(store, floating) == ("hv1", False)
+    assert api.get("alice", f"/floatingips/{floating['id']}")["floatingip"] == before, "nobody sees it"
+    change(api, floating, port_id=two["id"])
+    assert told(store, floating) == ("hv1", False)
+    change(api, floating, port_id=far["id"])
+    assert told(store, floating) == ("*", False)
+    change(api, floating, port_id=None)
+    alone(store, floating, "hv2")
+    change(api, floating, port_id=far["id"])
+    assert told(store, floating) == ("*", False), "where it led nowhere meanwhile"
+
+
+def test_not_while_its_vm_moves(api: Api, there: Place, store: Store) -> None:
+    port, far = bound(api, there, "hv1"), bound(api, there, "hv2")
+    floating = make(api, there.outside, port_id=far["id"])
+    change(api, floating, port_id=port["id"])
+    for host in ("hv2", "hv1"):
+        moved(api, port, host)
+    alone(store, floating, "hv1")
+    assert told(store, floating) == ("*", True)
+
+
+def test_nor_of_one_that_is_gone(api: Api, there: Place, store: Store) -> None:
+    with store.write() as tx:
+        associations.has_alone(tx, "hv1", "00000000-0000-4000-8000-000000000000", 1)
+        associations.has_alone(tx, "hv1", "x" * 10_000, -(2**63))
 
 
 def test_it_does_not_follow_its_vm(api: Api, there: Place, store: Store) -> None:

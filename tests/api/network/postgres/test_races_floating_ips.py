@@ -1,8 +1,13 @@
 """Floating IPs raced on two servers: one address, one place, and nothing that leads through what is gone."""
 
+import asyncio
 from typing import Any, NamedTuple
 
 import pytest
+
+from netweft.control.l3 import associations
+from netweft.model.router import LED, LED_ON
+from netweft.store import Object, Store
 
 from .region import Region, Somebody, number, together
 
@@ -166,6 +171,47 @@ async def test_all_at_once(region: Region) -> None:
                 assert (await red("PUT", f"/routers/{router}/remove_router_interface", named)).status_code == 200
             assert (await red("DELETE", f"/routers/{router}")).status_code == 204
         assert await region.admin.get(f"/ports?network_id={at.outside}") == []
+
+
+async def test_who_has_it_alone_while_it_is_led_elsewhere(region: Region, database_url: str) -> None:
+    """Nodes tell two servers of each time that it was led somewhere, late: only what is said of the last one counts, by
+    the host where its port is."""
+    red, hosts = region.red, ("hv1", "hv2")
+    at = await _place(region, red, 2)
+    for port, host in zip(at.ports, hosts, strict=True):
+        path, bound = f"/ports/{port}", {"port": {"binding:host_id": host}}
+        assert (await region.admin("PUT", path, bound)).status_code == 200
+    one, stores = await _made(red, at), [Store.open(database_url) for _ in hosts]
+
+    def row() -> Object:
+        with stores[0].read() as tx:
+            found = tx.get("floatingips", one)
+        assert found is not None
+        return found
+
+    async def says(store: Store, host: str, led: int) -> None:
+        await asyncio.to_thread(store.run, lambda tx: associations.has_alone(tx, host, one, led))
+
+    try:
+        for n in range(4 * ROUNDS):
+            led = row().get(LED, 0)
+            said = (
+                says(store, host, led + more) for store, host in zip(stores, hosts, strict=True) for more in range(3)
+            )
+            asked = (_lead(red, one, port) for port in (at.ports[n % 2], at.ports[(n + 1) % 2]))
+            answers = await asyncio.gather(*said, *asked)
+            assert {answer.status_code for answer in answers[-2:]} <= {200, 409}
+            found = row()
+            there = hosts[at.ports.index(found["port_id"])]
+            assert found[LED] in (led + 1, led + 2)
+            assert found[LED_ON] in (there, "*")
+            await says(stores[n % 2], there, found[LED] - 1)
+            assert row()[LED_ON] == found[LED_ON], "of a time before"
+            await says(stores[n % 2], there, found[LED])
+            assert row()[LED_ON] == there
+    finally:
+        for store in stores:
+            store.close()
 
 
 async def test_the_network_goes_meanwhile(region: Region) -> None:

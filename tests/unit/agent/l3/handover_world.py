@@ -23,7 +23,7 @@ from netweft.services.l3.wire import ASKS, asking_mac
 ID, ADDRESS, MAC = "00f10a70-0000-4000-8000-000000000001", "203.0.113.9", "02:00:00:00:00:09"
 ONE = FloatingIp(id=ID, router_id="r", floating_network_id="ext", floating_ip_address=ADDRESS, port_id="p")
 ONE = replace(ONE, fixed_ip_address="10.0.0.9", mac_address=MAC)
-HEARD_AFTER, RENDERED_AFTER = (0.0, 0.04), (0.004, 0.02)
+HEARD_AFTER, RENDERED_AFTER, WRITTEN_AFTER = (0.0, 0.04), (0.004, 0.02), (0.001, 0.2)
 
 
 class Told(Desired):
@@ -72,7 +72,7 @@ class Node:
 
     def begin(self, flows: Iterable[Flow]) -> None:
         self.told = Told(self)
-        self.handover = FloatingHandover(self.name, self.told, self._say, self.wake)
+        self.handover = FloatingHandover(self.name, self.told, self._say, self.wake, self._has_alone)
         self.handover.found(flows)
         self.agent = True
 
@@ -104,6 +104,10 @@ class Node:
         if self.alive:
             asyncio.get_running_loop().call_later(0.001, self.world.said, self, packet.frame)
 
+    def _has_alone(self, id: str, led: int) -> None:
+        """On its way to the server."""
+        self.world.later(WRITTEN_AFTER, self.world.told_alone, self.name, led)
+
     def takes(self, frame: bytes) -> None:
         """By a flow that hands it up."""
         if self.agent and self.hears:
@@ -125,7 +129,7 @@ class World:
     def __init__(self, names: Iterable[str], seed: int) -> None:
         self._random = random.Random(seed)
         self.nodes = {name: Node(self, name) for name in names}
-        self.host, self.one = "", ONE
+        self.host, self.one, self._left = "", ONE, False
         self.twice = 0
         self.silent = 0.0  # seconds that nobody answered, since it was led here
 
@@ -135,8 +139,18 @@ class World:
 
     def led_to(self, host: str, *, left: bool = False) -> None:
         """As the server has it: each node hears of it in its own time."""
-        self.one = replace(self.one, led_on=host if self.one.led_on in ("", host) else "*")
-        self.host, self.silent = host, 0.0
+        led_on = host if self.one.led_on in ("", host) else "*"
+        self.one = replace(self.one, led_on=led_on, led=self.one.led + 1)
+        self.host, self.silent, self._left = host, 0.0, left
+        self._tells(left=left)
+
+    def told_alone(self, host: str, led: int) -> None:
+        """As the server takes it (`associations.has_alone`)."""
+        if self.host == host and self.one.led == led and not self._left and self.one.led_on != host:
+            self.one = replace(self.one, led_on=host)
+            self._tells(left=False)
+
+    def _tells(self, *, left: bool) -> None:
         for node in self.nodes.values():
             self.later(HEARD_AFTER, lambda node=node: node.hears_of(self.place(node.name), left=left))
 

@@ -30,6 +30,41 @@ def test_a_new_one_is_answered_for_without_asking() -> None:
     in_own_time(story())
 
 
+def test_where_it_has_been_is_forgotten_once_one_has_it_alone() -> None:
+    """To another port of that node it is led without asking, as if it had never been elsewhere."""
+
+    async def story() -> None:
+        world = begun(1)
+        for host in ("a", "b"):
+            world.led_to(host)
+            await world.passes(1.0)
+        assert world.one.led_on == "b"
+        asked = world.nodes["b"].asked
+        world.led_to("b")
+        await world.passes(1.0)
+        assert (world.one.led_on, world.nodes["b"].asked) == ("b", asked)
+        world.led_to("a")
+        await world.passes(1.0)
+        assert world.nodes["a"].asked, "but elsewhere"
+        assert not world.twice
+
+    in_own_time(story())
+
+
+def test_who_was_waited_for_in_vain_may_have_it_still() -> None:
+    async def story() -> None:
+        world = begun(1)
+        world.led_to("a")
+        await world.passes(1.0)
+        world.nodes["a"].agent_dies()
+        world.led_to("b")
+        await world.passes(MOST + 3)
+        assert world.nodes["b"].answers
+        assert world.one.led_on == "*"
+
+    in_own_time(story())
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_never_two(seed: int) -> None:
     async def story() -> None:
