@@ -3,6 +3,7 @@ gateways on its node: counted in lines of our code that run."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,10 @@ from tests.convergence.agent_world import AgentWorld
 from tests.convergence.story import taken_at_once
 from tests.convergence.test_cost_of_one_more import Counter
 
+from netweft.dataplane.openflow.messages import PacketIn
+from netweft.dataplane.packets import arp
 from netweft.model import Object
+from netweft.services.fields import LOCAL_VLAN, Reason, cookie
 from netweft.testing.region import (
     ANYTHING,
     floating_ip,
@@ -24,6 +28,7 @@ from netweft.testing.region import (
 from netweft.wire.messages import Delta
 
 FEW, MANY = 4, 64
+CLAIM = cookie(Reason.NETWORK_CLAIM)
 OUTSIDE = network(900, "flat", "public")
 OWN, RED, R = network(800), network(801), router(800)
 ONE, TWO = port(800, OWN, "10.0.0.10"), port(801, RED, "10.1.0.10")
@@ -92,6 +97,13 @@ async def a_next_hop_learned(region: Region) -> None:
     await region.world.agent.turn()
 
 
+async def a_host_outside_asks(region: Region) -> None:
+    """For anything, by broadcast, as one may some hundred times a second: it says where the host itself is."""
+    vlan = region.world.desired.vlans[OUTSIDE.id]
+    frame = arp.request(bytes.fromhex("020000000102"), IPv4Address("172.24.0.1"), IPv4Address("172.24.0.77"))
+    list(region.world.agent.resolver.answer(None, PacketIn(CLAIM, {LOCAL_VLAN: vlan}, frame)))
+
+
 # lines for each router that is there besides: lists are put together again (`Listing`), and which networks are behind
 # routers here is written on one row
 MOST: dict[Callable[[Region], Awaitable[None]], int] = {
@@ -100,6 +112,7 @@ MOST: dict[Callable[[Region], Awaitable[None]], int] = {
     a_floating_ip_more: 1,
     an_interface_more: 8,
     a_next_hop_learned: 0,
+    a_host_outside_asks: 0,
 }
 
 
@@ -112,6 +125,9 @@ async def test_one_more_costs_the_same(
     for size in (FEW, MANY):
         region = Region(size, tmp_path / str(size))
         await region.build()
+        await a_host_outside_asks(region)
+        await nothing(region)
+        region.world.agent.resolver.tick()
         with Counter() as counter:
             await change(region)
         lines.append(counter.lines)

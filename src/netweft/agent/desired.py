@@ -67,6 +67,10 @@ class Desired:
     def vlans(self) -> Mapping[str, int]:
         return self._rendering.vlans.assigned if self._rendering else {}
 
+    def network_at(self, vlan: int) -> str:
+        """With this local VLAN; empty: none."""
+        return self._rendering.vlans.network_at(vlan) if self._rendering else ""
+
     def start(self, host: HostFacts, vlans: LocalVlans, vifs: Iterable[Vif], links: Iterable[PortRow]) -> None:
         """The first look at Open vSwitch: local VLANs are taken over from its rows."""
         vifs = list(vifs)

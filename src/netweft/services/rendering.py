@@ -136,7 +136,7 @@ class Rendering:
 
     def ports_on(self, vlan: int) -> tuple[str, list[LocalPort]]:
         """The network with this local VLAN (empty: none), and its ports here."""
-        network_id = next((id for id, given in self.vlans.assigned.items() if given == vlan), "")
+        network_id = self.vlans.network_at(vlan)
         found = (self.local_port(port_id) for port_id in self._members.get(network_id, ()))
         return network_id, [here for here in found if here]
 

@@ -113,14 +113,11 @@ class Resolver:
         if not self._found or not self._desired.started:
             return
         for vlan, address, mac in self._found:
-            place = Place(self._network_at(vlan), parsed(address))
+            place = Place(self._desired.network_at(vlan), parsed(address))
             if place.network_id and place not in self._known:
                 self._learn(place, octets(mac))
                 self._known[place].again = _now()
         self._found.clear()
-
-    def _network_at(self, vlan: int) -> str:
-        return next((network_id for network_id, given in self._desired.vlans.items() if given == vlan), "")
 
     # what comes in
 
@@ -130,7 +127,7 @@ class Resolver:
         if whose is not None and whose.reason is Reason.NETWORK_CLAIM:
             said = arp.claim(packet.frame) or icmp.advertised(packet.frame)
             if said is not None and self._hears(here, said):
-                self._claimed(self._network_at(packet.fields.get(LOCAL_VLAN, 0)), said)
+                self._claimed(self._desired.network_at(packet.fields.get(LOCAL_VLAN, 0)), said)
             return ()
         said = arp.reply(packet.frame) or icmp.advertised(packet.frame)
         if said is not None and self._hears(here, said):

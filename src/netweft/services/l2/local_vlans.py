@@ -24,7 +24,7 @@ class LocalVlans:
     def __init__(self, first: int, last: int) -> None:
         self._range = range(first, last + 1)
         self._of: dict[str, int] = {}
-        self._taken: set[int] = set()
+        self._taken: dict[int, str] = {}  # by whom
         self._given_up: set[int] = set()  # and flows may still stand for them
         self._unknown = False  # whether flows stand for any that is not taken
         self._waiting: set[str] = set()
@@ -34,6 +34,10 @@ class LocalVlans:
     @property
     def assigned(self) -> Mapping[str, int]:
         return self._of
+
+    def network_at(self, vlan: int) -> str:
+        """Empty: none has it."""
+        return self._taken.get(vlan, "")
 
     def restore(self, vifs: Iterable[Vif], links: Iterable[PortRow] = ()) -> None:
         """Take over what the rows say.  Where they contradict each other the first one holds; the others are put right
@@ -68,7 +72,7 @@ class LocalVlans:
         vlan = self._of.pop(network_id, None)
         if vlan is None:
             return {network_id: None}
-        self._taken.discard(vlan)
+        del self._taken[vlan]
         self._given_up.add(vlan)
         return {network_id: None, **dict.fromkeys(self._waiting, SOON)}
 
@@ -83,7 +87,7 @@ class LocalVlans:
     def found(self, numbers: Iterable[int]) -> Mapping[str, int | None]:
         """Flows stand for these, on the only bridge where any can: none besides is unknown.  Returns what holds now for
         networks that waited."""
-        self._given_up |= {number for number in numbers if number in self._range} - self._taken
+        self._given_up |= {number for number in numbers if number in self._range} - self._taken.keys()
         self._unknown = False
         return self._give()
 
@@ -93,7 +97,7 @@ class LocalVlans:
     def _take(self, network_id: str, vlan: int) -> None:
         self._waiting.discard(network_id)
         self._of[network_id] = vlan
-        self._taken.add(vlan)
+        self._taken[vlan] = network_id
         self._latest = vlan
 
     def _next_free(self) -> int | None:

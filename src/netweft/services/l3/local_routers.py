@@ -51,36 +51,36 @@ class Listing(Generic[T]):
         self._routers, self._of, self._may, self._changed = routers, of, may, changed
         self._found: dict[str, tuple[T, ...]] = {}
         self._version = self._looked_at = 0
-        self._all: list[T] = []
+        self._all: list[T] | None = []
 
     def __call__(self) -> list[T]:
+        """The same list until any is otherwise."""
+        self.look()
+        if self._all is None:
+            self._all = [one for id in sorted(self._found) for one in self._found[id]]
+        return self._all
+
+    def look(self) -> None:
+        """At what may be otherwise than before."""
         version = self._routers.version
         if version != self._version:
             self._version = version
-            if self._look_again():
-                self._all = [one for id in sorted(self._found) for one in self._found[id]]
-        return self._all
-
-    def _look_again(self) -> bool:
-        """Whether any is otherwise."""
-        differs = False
-        for id in self._news():
-            differs |= self._look_at(id)
-        return differs
+            for id in self._news():
+                self._look_at(id)
 
     def _news(self) -> Iterable[str]:
         forgotten = () if self._routers.remembers(self._looked_at) else tuple(self._found)
         self._looked_at, changed = self._routers.changed(self._looked_at)
         return {*changed, *self._routers.dirty(), *forgotten}
 
-    def _look_at(self, id: str) -> bool:
+    def _look_at(self, id: str) -> None:
         before, told = self._found.pop(id, ()), self._routers.told(id)
         router = self._routers.get(id) if told and told.admin_state_up and self._may(told) else None
         if found := tuple(self._of(router)) if router else ():
             self._found[id] = found
         if found != before:
+            self._all = None
             self._changed(before, found)
-        return found != before
 
 
 class Lookup(Generic[T]):
@@ -88,10 +88,10 @@ class Lookup(Generic[T]):
 
     def __init__(self, routers: "LocalRouters", of: Callable[[LocalRouter], Iterable[T]]) -> None:
         self._times: Counter[T] = Counter()
-        self._look = Listing(routers, of, changed=self._count)
+        self._listing = Listing(routers, of, changed=self._count)
 
     def __contains__(self, one: T) -> bool:
-        self._look()
+        self._listing.look()
         return one in self._times
 
     def _count(self, before: Iterable[T], now: Iterable[T]) -> None:
