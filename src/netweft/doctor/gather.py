@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from netweft.doctor import gather_host
 from netweft.doctor.facts import Facts
 from netweft.settings import AgentSettings, ServerSettings
+from netweft.spans import exporting
 
 
 def gather(
@@ -27,4 +28,7 @@ def gather(
             problems["agent"] = said
         else:
             of_agent = ask_agent(agent, physical_mtu)
+    for role, settings in roles.items():
+        if settings and (said := exporting.problem(settings.otlp_endpoint)):
+            problems.setdefault(role, said)
     return Facts(host, of_server, of_agent, problems)

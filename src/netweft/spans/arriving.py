@@ -50,9 +50,9 @@ _arrived: ContextVar[Arrived | None] = ContextVar("arrived", default=None)
 
 def arrived(method: str, headers: Iterable[tuple[bytes, bytes]]) -> Arrived | None:
     """A request begins.  None where spans are off."""
+    outside()
     if not recording.is_on():
         return None
-    outside()
     one = Arrived(method, [value for name, value in headers if name == b"traceparent"])
     _arrived.set(one)
     return one

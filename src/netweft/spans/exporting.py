@@ -9,6 +9,7 @@ spans) and sent by a thread of its own: one that hangs or is not there costs the
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -17,6 +18,8 @@ from netweft.spans import recording
 ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 PATH: Final = "/v1/traces"
+PACKAGE: Final = "opentelemetry.exporter.otlp.proto.http"
+MISSING: Final = "otlp_endpoint: OpenTelemetry's packages are missing: pip install 'netweft[otel]'"
 
 
 class SpansError(Exception):
@@ -39,6 +42,22 @@ def endpoint(setting: str, environ: Mapping[str, str] = os.environ) -> str:
     return found
 
 
+def problem(setting: str) -> str:
+    """Why spans could not be exported, as long as nobody does."""
+    try:
+        where = endpoint(setting)
+    except SpansError as error:
+        return str(error)
+    return "" if not where or _is_there() else MISSING
+
+
+def _is_there() -> bool:
+    try:
+        return find_spec(PACKAGE) is not None
+    except ModuleNotFoundError:  # nor what it would be in
+        return False
+
+
 def _with_path(base: str) -> str:
     return base if urlsplit(base).path.strip("/") else f"{base.rstrip('/')}{PATH}"
 
@@ -53,8 +72,8 @@ def exporting(service: str, setting: str, attributes: Mapping[str, str] | None =
         return
     try:
         from netweft.spans.sdk import SdkRecorder  # large, and not everywhere
-    except ImportError as error:
-        raise SpansError(f"otlp_endpoint: the package {error.name} is missing: pip install 'netweft[otel]'") from None
+    except ImportError:
+        raise SpansError(MISSING) from None
     recorder = SdkRecorder(service, where, attributes or {})
     recording.record_by(recorder)
     try:

@@ -8,8 +8,9 @@ import pytest
 from tests.otlp import Collector
 from tests.waiting import until
 
+from netweft.spans import exporting as module
 from netweft.spans import recording
-from netweft.spans.exporting import SpansError, endpoint, exporting
+from netweft.spans.exporting import SpansError, endpoint, exporting, problem
 
 NAMES = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_PROTOCOL")
 ALL, TRACES, PROTOCOL = NAMES
@@ -47,7 +48,14 @@ def test_what_cannot_be_is_said_by_the_variables_name(environ: Mapping[str, str]
         endpoint("", environ)
 
 
-def test_without_the_package_a_start_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_package_a_start_says_so_and_doctor_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert problem("http://127.0.0.1:9") == ""
+    monkeypatch.setenv(PROTOCOL, "grpc")
+    assert PROTOCOL in problem("http://127.0.0.1:9")
+    monkeypatch.delenv(PROTOCOL)
+    monkeypatch.setattr(module, "PACKAGE", "no_such_package.exporter")
+    assert "netweft[otel]" in problem("http://127.0.0.1:9")
+    assert problem("") == ""
     monkeypatch.setitem(sys.modules, "netweft.spans.sdk", None)
     with pytest.raises(SpansError, match=r"netweft\[otel\]"), exporting("x", "http://127.0.0.1:9"):
         pass
