@@ -87,8 +87,7 @@ class Run:
 
     async def _follow(self) -> None:
         """Until another server has the lease: raises NotHeld."""
-        keeper = asyncio.create_task(self._keep_lease())
-        try:
+        async with self._lease.kept(self._in_thread):
             await self._in_thread(self._begin)
             with self._store.doorbell.subscribe() as bell:
                 while True:
@@ -97,16 +96,6 @@ class Run:
                             await bell.wait()
                     await self._in_thread(self._look)
                     await self._turn()
-        finally:
-            keeper.cancel()
-            with suppress(Exception):  # the lease ends by itself, a little later
-                await asyncio.shield(self._in_thread(self._lease.let_go))
-
-    async def _keep_lease(self) -> None:
-        while True:
-            await asyncio.sleep(lease.SECONDS / 3)
-            with suppress(Exception):  # lost, whoever writes next hears of it
-                await self._in_thread(self._lease.hold)
 
     def _patience(self) -> float:
         due = self._retry.due

@@ -1,7 +1,10 @@
-"""One server of many does something at a time: a lease in the database, by its clock (`store.followers`).  Blocking."""
+"""One server of many does something at a time: a lease in the database, by its clock (`store.followers`)."""
 
+import asyncio
 import uuid
-from typing import Final
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final
 
 from netweft.store import Store
 
@@ -9,6 +12,8 @@ SECONDS: Final = 15.0
 
 
 class Lease:
+    """hold, let_go: block."""
+
     def __init__(self, store: Store, name: str) -> None:
         self.name, self.me = name, uuid.uuid4().hex
         self._store, self._held = store, False
@@ -31,3 +36,20 @@ class Lease:
         with self._store.write() as tx:
             tx.followers.let_go(self.name, self.me)
         self._held = False
+
+    @asynccontextmanager
+    async def kept(self, in_thread: Callable[[Callable[[], object]], Awaitable[Any]]) -> AsyncIterator[None]:
+        """Prolonged while the block lasts, then let go.  Lost, whoever writes next hears of it (NotHeld)."""
+        keeper = asyncio.create_task(self._prolong(in_thread))
+        try:
+            yield
+        finally:
+            keeper.cancel()
+            with suppress(Exception):  # it ends by itself, a little later
+                await asyncio.shield(in_thread(self.let_go))
+
+    async def _prolong(self, in_thread: Callable[[Callable[[], object]], Awaitable[Any]]) -> None:
+        while True:
+            await asyncio.sleep(SECONDS / 3)
+            with suppress(Exception):
+                await in_thread(self.hold)

@@ -119,8 +119,7 @@ class Runner:
     async def _follow(self) -> None:
         """Until there is none any more, or another server has the lease: raises NotHeld."""
         self._start()
-        keeper = asyncio.create_task(self._keep_lease())
-        try:
+        async with self._lease.kept(asyncio.to_thread):
             await self._read(self._begin)
             with self._store.doorbell.subscribe() as bell:
                 while self._known:
@@ -129,16 +128,6 @@ class Runner:
                             await bell.wait(APART_SECONDS)
                     await self._read(self._look)
                     await self._turn()
-        finally:
-            keeper.cancel()
-            with suppress(Exception):  # the lease ends by itself, a little later
-                await asyncio.shield(asyncio.to_thread(self._lease.let_go))
-
-    async def _keep_lease(self) -> None:
-        while True:
-            await asyncio.sleep(lease.SECONDS / 3)
-            with suppress(Exception):  # lost, whoever writes next hears of it
-                await asyncio.to_thread(self._lease.hold)
 
     def _patience(self) -> float:
         queues = ((self._rows.next_at(), self._rows_from), (self._nodes.next_at(), self._nodes_from))
