@@ -15,8 +15,14 @@ class Hypervisor:
     """In a thread, for as long as the block.  answer: to what servers ask of it; None: it cannot be asked."""
 
     def __init__(
-        self, server: str, node: str, token: str, answer: Callable[[Ask], Awaitable[Answer]] | None = None
+        self,
+        server: str,
+        node: str,
+        token: str,
+        answer: Callable[[Ask], Awaitable[Answer]] | None = None,
+        tunnel_ip: str = "192.0.2.1",
     ) -> None:
+        self._facts = NodeFacts(tunnel_ip=tunnel_ip)
         self._answer = answer
         self._settings = AgentSettings(node=node, token=token, server=(server,))
         self._loop = asyncio.new_event_loop()
@@ -41,7 +47,7 @@ class Hypervisor:
             self._loop.close()
 
     async def _follow(self) -> None:
-        self._feed = FeedClient(self._settings, self, facts=NodeFacts(tunnel_ip="192.0.2.1"))
+        self._feed = FeedClient(self._settings, self, facts=self._facts)
         self._feed.on_asked = self._answer
         await self._feed.run()
 

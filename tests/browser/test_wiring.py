@@ -9,14 +9,16 @@ from playwright.sync_api import expect
 from tests.browser.conftest import ALICE, Cloud, Dashboard
 from tests.browser.hypervisor import Hypervisor
 
-from netweft.wire.questions import Answer, Ask
+from netweft.wire.questions import Answer, Ask, Seen
 from netweft.wire.wired import Counts, Far, Station, Wiring
 
-TAG, KEY, NODE = 4007, 76543, "hv-underlay"
+TAG, KEY, NODE, OTHER = 4007, 76543, "hv-underlay", "hv-watched"
 _SENT: Final = count(1)
 
 
 async def answer(question: Ask) -> Answer:
+    if question.tunnels:
+        return Answer(id=question.id, watched=(Seen(host=OTHER, state="gone"),))
     sent = Counts(rx_packets=100 * next(_SENT), rx_bytes=10_000)
     found = Wiring(
         vif=Station(name="tap-one", bridge="br-int", ofport=12, link="up", mtu=1450, counts=sent),
@@ -39,7 +41,8 @@ def test_a_port_from_its_tap_to_the_wire_and_only_for_who_may_see_it(
     network = cloud.make("networks", "network", name="wired", **project)["id"]
     cloud.make("subnets", "subnet", network_id=network, ip_version=4, cidr="10.45.0.0/24", **project)
     token = cloud("POST", "/netweft/v1/nodes", {"node": {"name": NODE}})["node"]["token"]
-    with Hypervisor(cloud.url, NODE, token, answer):
+    other = cloud("POST", "/netweft/v1/nodes", {"node": {"name": OTHER}})["node"]["token"]
+    with Hypervisor(cloud.url, NODE, token, answer), Hypervisor(cloud.url, OTHER, other, None, "192.0.2.2"):
         bound = {"network_id": network, "binding:host_id": NODE, **project}
         port = cloud.make("ports", "port", name="seen-vm", **bound)["id"]
         page = admins.at(f"ports/{port}").page
@@ -55,6 +58,8 @@ def test_a_port_from_its_tap_to_the_wire_and_only_for_who_may_see_it(
         admins.shot("wiring")
         admins.at("fabric").row(NODE).first.wait_for()
         assert re.search(rf"{NODE}\s+alive\s+up to date\s+192\.0\.2\.1", admins.page.inner_text("main"))
+        admins.page.locator("table.matrix td", has_text="BFD down").wait_for()
+        admins.see(f"Not known what they see: {OTHER}")
         assert admins.violations() == []
 
         alices = opened("alice", ALICE)

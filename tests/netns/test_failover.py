@@ -40,6 +40,18 @@ def stage(lab: Lab) -> Iterator[Stage]:
         yield found
 
 
+def test_the_fabric_tells_whom_nodes_see(lab: Lab, stage: Stage) -> None:
+    """The VM's node sees those that may have its gateway, and they each other and that one."""
+    there = {(one, other): "there" for one in NODES for other in NODES if one != other}
+    until(lambda: _seen(lab) == there, "each says that it sees the others")
+
+
+def _seen(lab: Lab) -> dict[tuple[str, str], str]:
+    with lab.cloud() as cloud:
+        told = cloud.request("GET", f"netweft/fabric/tunnels?{'&'.join(f'host={node}' for node in NODES)}")
+    return {(one["host"], seen["host"]): seen["state"] for one in told["tunnels"] for seen in one["watched"] or ()}
+
+
 @pytest.mark.parametrize("outage", OUTAGES)
 def test_another_takes_over(lab: Lab, stage: Stage, outage: str) -> None:
     """By BFD, for what goes out, comes in, NAT66; nothing of another gateway's is lost; connections go on.  Two

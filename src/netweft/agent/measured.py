@@ -57,7 +57,7 @@ def _gateways(agent: "Agent") -> Iterator[Reading]:
     yield from metrics.GATEWAYS.each(_all(Counter(failover.seats), "here", "asking", "elsewhere", "nowhere").items())
     yield metrics.GATEWAYS_TAKEN.at(failover.taken)
     yield metrics.GATEWAYS_LEFT.at(failover.left)
-    seen = Counter(one.value for one in failover.seen)
+    seen = Counter(one.value for one in failover.seen.values())
     yield from metrics.WATCHED_NODES.each(_all(seen, "there", "cut", "deaf", "gone", "unknown").items())
     yield metrics.WAYS_CUT.at(failover.cut)
     yield from metrics.BFD_NEXT_HOPS.each(_either(agent.bfd.up, "up", "down").items())

@@ -145,7 +145,7 @@ def build(
             *Endpoint(saved, store).routes(gate),
             *CheckRuns(saved, store, trace).routes(gate),
         ]
-        more += Fabric(lags).routes(gate)
+        more += Fabric(lags, asks).routes(gate)
         more += PortWiring(by_member["port"], store, lags, asks).routes(gate)
         network, subnet, router = (by_member[member] for member in ("network", "subnet", "router"))
         more += FloatingIPPools(network, store).routes(gate)

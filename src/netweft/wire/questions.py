@@ -16,6 +16,7 @@ MOST_HOPS: Final = 200  # flows that a packet meets on one node
 MOST_EXITS: Final = 64
 MOST_DIFFERENCES: Final = 50
 MOST_HEARD: Final = 32
+MOST_WATCHED: Final = 1000  # nodes
 MOST_TEXT: Final = 1000  # characters of one flow, row, or reason
 SECONDS: Final = 2.0  # that an answer may take
 
@@ -59,7 +60,7 @@ class Ask(Struct, frozen=True, kw_only=True, tag="ask", omit_defaults=True):
     network_id: else, the network that it comes in for, by the wire or, with tunnel_src, out of a tunnel from there.
     reply: it answers what was let through before.  also: other ports of which the node says how they are.
     probe, watch: nothing else is asked.  wiring: nothing but how the port is wired.  listen: nothing but what its VM
-    sends."""
+    sends.  tunnels: nothing but what it sees of the nodes that it watches."""
 
     id: str
     port_id: str = ""
@@ -72,6 +73,7 @@ class Ask(Struct, frozen=True, kw_only=True, tag="ask", omit_defaults=True):
     watch: Watch | None = None
     wiring: bool = False
     listen: Listen | None = None
+    tunnels: bool = False
 
 
 class Hop(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -138,11 +140,20 @@ class Heard(Struct, frozen=True, kw_only=True, omit_defaults=True):
     partial: bool = False
 
 
+class Seen(Struct, frozen=True, kw_only=True):
+    """A node that this one watches by BFD through a tunnel.  state: `there`; `cut`, its way outside is; `deaf`, it does
+    not hear this one; `gone`; `unknown`, the session has not been up yet."""
+
+    host: str
+    state: str
+
+
 class Answer(Struct, frozen=True, kw_only=True, tag="answer", omit_defaults=True):
     """error: why there is nothing to say.  tracked: what the connection tracker was asked and said, in words.
     revision: of the view that it is about.  seen: the interfaces where a probe was seen, in that order.
     homeless: this node's tunnel address, where none of its interfaces has it and the packet goes by a tunnel.
-    heard: None: nobody listened.  dropped: packets that limits of the port have dropped meanwhile."""
+    heard: None: nobody listened.  dropped: packets that limits of the port have dropped meanwhile.
+    watched: None: it was not asked, or is too old to be."""
 
     id: str
     error: str = ""
@@ -159,6 +170,7 @@ class Answer(Struct, frozen=True, kw_only=True, tag="answer", omit_defaults=True
     heard: tuple[Heard, ...] | None = None
     dropped: int = 0
     wiring: Wiring | None = None
+    watched: tuple[Seen, ...] | None = None
 
 
 def cut(text: str) -> str:

@@ -1,6 +1,7 @@
 """What a server may ask: packets that are none become part of no command, and nobody asks without end."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any, cast
 
 import pytest
@@ -8,8 +9,9 @@ import pytest
 from netweft.agent.asked import answering
 from netweft.agent.asked.answering import Answering
 from netweft.agent.asked.entry import NotHere, beyond, check, flow_of
+from netweft.services.l3.takeover import Sight
 from netweft.settings import AgentSettings
-from netweft.wire.questions import Ask, Exit, Probe, Sent
+from netweft.wire.questions import MOST_WATCHED, Ask, Exit, Probe, Sent
 
 MACS: dict[str, Any] = {"eth_src": "fa:16:3e:00:00:01", "eth_dst": "fa:16:3e:00:00:02"}
 FOUR: dict[str, Any] = {**MACS, "src": "10.0.0.1", "dst": "10.0.0.2"}
@@ -46,6 +48,22 @@ def test_what_is_no_packet_is_part_of_no_command(wrong: dict[str, Any]) -> None:
     packet = Sent(**{**FOUR, "protocol": 6, **wrong})
     with pytest.raises(NotHere):
         check(packet)
+
+
+async def test_what_it_sees_of_those_that_it_watches() -> None:
+    class Agent:
+        settings = AgentSettings(node="hv1")
+
+        class failover:
+            seen: Mapping[str, Sight] = {f"hv{at}": Sight.GONE if at % 2 else Sight.THERE for at in range(2000)}
+
+        class desired:
+            class view:
+                revision = 7
+
+    answer = await Answering(cast(Any, Agent())).answer(Ask(id="1", tunnels=True))
+    assert answer.watched is not None and (answer.revision, len(answer.watched)) == (7, MOST_WATCHED)
+    assert [(one.host, one.state) for one in answer.watched[:2]] == [("hv0", "there"), ("hv1", "gone")]
 
 
 class Joined:

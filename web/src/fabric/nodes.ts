@@ -80,6 +80,20 @@ export function pair(a: Node, b: Node, networks: ReadonlyMap<string, Thing>): Pa
   return { ...found, works: a.alive && b.alive ? "yes" : "silent" };
 }
 
+// what a node sees of another through the tunnel between them: how it looks, and the word
+export const SIGHTS: Record<string, [string, string]> = {
+  there: ["good", "up"],
+  cut: ["idle", "up, its way outside is cut"],
+  deaf: ["bad", "one way: it does not hear"],
+  gone: ["bad", "down"],
+  unknown: ["idle", "not up yet"],
+};
+
+// by who sees and who is seen
+export function seenOf(tunnels: Thing[]): Map<string, Map<string, string>> {
+  return new Map(tunnels.map((one) => [one.host, new Map<string, string>((one.watched ?? []).map((seen: Thing) => [seen.host, seen.state]))]));
+}
+
 export function onPhysical(node: Node, physical: string, networks: ReadonlyMap<string, Thing>): number {
   return [...node.networks].filter((id) => networks.get(id)?.["provider:physical_network"] === physical).length;
 }

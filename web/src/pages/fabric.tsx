@@ -1,10 +1,10 @@
 // The region's nodes for admins: what each is and how far behind, who has tunnels with whom, who is wired to what.
 import type { JSX } from "preact";
-import { useMemo } from "preact/hooks";
+import { useEffect, useMemo } from "preact/hooks";
 import { useAgain } from "../again";
 import { type Thing, api, query } from "../api";
 import { useData } from "../data";
-import { type Node, behind, nodesOf, onPhysical, pair } from "../fabric/nodes";
+import { type Node, SIGHTS, behind, nodesOf, onPhysical, pair, seenOf } from "../fabric/nodes";
 import "../fabric/fabric.css";
 import { goHere, href, place } from "../route";
 import { Alive, Many } from "../ui/cells";
@@ -116,10 +116,20 @@ type Known = { nodes: Node[]; networks: ReadonlyMap<string, Thing> };
 
 function Tunnels({ nodes, networks }: Known): JSX.Element {
   const those = nodes.slice(0, SIDE);
+  const url = `netweft/fabric/tunnels${query(those.map((node) => ["host", node.host]))}`;
+  const { value, again } = useData<Thing>(url, (signal) => api.get(url, signal));
+  useEffect(() => {
+    const timer = setInterval(() => !document.hidden && again(), AGAIN_MS); // it is not in the feed
+    return () => clearInterval(timer);
+  }, [url]);
+  const tunnels: Thing[] = value?.tunnels ?? [];
+  const seen = seenOf(tunnels);
+  const silent = tunnels.filter((one) => one.why_not);
   return (
     <section class="part">
       <h2>Tunnels</h2>
-      <p class="dim">How many networks two nodes have in common, by the ports that are bound to them, that go by a tunnel between them.{nodes.length > SIDE && ` The first ${SIDE} of ${nodes.length} nodes: narrow them by name.`}</p>
+      <p class="dim">How many networks two nodes have in common, by the ports that are bound to them, that go by a tunnel between them.{nodes.length > SIDE && ` The first ${SIDE} of ${nodes.length} nodes: narrow them by name.`} Nodes that have gateways and those that use them watch each other through the tunnel, by BFD: what the row sees of the column.</p>
+      {silent.length > 0 && <p class="dim">Not known what they see: {silent.map((one) => `${one.host} (${one.why_not})`).join(", ")}</p>}
       <div class="scroll" tabIndex={0} role="region" aria-label="Tunnels between nodes">
         <table class="matrix">
           <thead>
@@ -137,7 +147,7 @@ function Tunnels({ nodes, networks }: Known): JSX.Element {
               <tr key={row.host}>
                 <th scope="row">{row.host}</th>
                 {those.map((column) => (
-                  <td key={column.host}>{row === column ? <span class="dim">·</span> : <Cell of={pair(row, column, networks)} />}</td>
+                  <td key={column.host}>{row === column ? <span class="dim">·</span> : <Cell of={pair(row, column, networks)} seen={seen.get(row.host)?.get(column.host)} />}</td>
                 ))}
               </tr>
             ))}
@@ -148,14 +158,25 @@ function Tunnels({ nodes, networks }: Known): JSX.Element {
   );
 }
 
-function Cell({ of }: { of: ReturnType<typeof pair> }): JSX.Element {
-  if (of.works === "none") return <span class="dim">–</span>;
+function Cell({ of, seen }: { of: ReturnType<typeof pair>; seen?: string }): JSX.Element {
   return (
-    <span class={`state ${of.works === "yes" ? "good" : of.works === "silent" ? "idle" : "bad"}`} title={`${of.networks} networks by ${of.types.join(", ")}`}>
-      {of.networks} {of.types.join(" ")}
-      {of.works !== "yes" && <span class="note">{of.works}</span>}
-    </span>
+    <>
+      {of.works === "none" ? (
+        !seen && <span class="dim">–</span>
+      ) : (
+        <span class={`state ${of.works === "yes" ? "good" : of.works === "silent" ? "idle" : "bad"}`} title={`${of.networks} networks by ${of.types.join(", ")}`}>
+          {of.networks} {of.types.join(" ")}
+          {of.works !== "yes" && <span class="note">{of.works}</span>}
+        </span>
+      )}{" "}
+      {seen && <Sight of={seen} />}
+    </>
   );
+}
+
+function Sight({ of }: { of: string }): JSX.Element {
+  const [look, word] = SIGHTS[of] ?? ["idle", of];
+  return <span class={`state ${look}`}>BFD {word}</span>;
 }
 
 function Physical({ nodes, networks }: Known): JSX.Element | null {

@@ -17,7 +17,7 @@ from netweft.agent.asked.wired import wiring
 from netweft.dataplane.host.having import having
 from netweft.dataplane.ovsdb.errors import OvsdbError
 from netweft.dataplane.unixctl.client import CommandFailed, command
-from netweft.wire.questions import SECONDS, Answer, Ask
+from netweft.wire.questions import MOST_WATCHED, SECONDS, Answer, Ask, Seen
 from netweft.wire.watched import Watch
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ class Answering:
             return self._watched(question.id, question.watch)
         if not self._may():
             return Answer(id=question.id, error="too much is asked of this node")
+        if question.tunnels:
+            return self._seen(question.id)
         try:
             async with asyncio.timeout(SECONDS):
                 if question.probe is not None or question.listen is not None:  # vswitchd is not asked for it
@@ -50,6 +52,12 @@ class Answering:
                     return await self._answer(question)
         except TimeoutError:
             return Answer(id=question.id, error="Open vSwitch does not answer in time")
+
+    def _seen(self, id: str) -> Answer:
+        """By what this node decides about gateways."""
+        seen = sorted(self._agent.failover.seen.items())[:MOST_WATCHED]
+        watched = tuple(Seen(host=host, state=sight.value) for host, sight in seen)
+        return Answer(id=id, revision=self._agent.desired.view.revision, watched=watched)
 
     def _watched(self, id: str, watch: Watch) -> Answer:
         try:

@@ -256,7 +256,7 @@ class Failover:
                 yield "elsewhere" if seat.order.now else "nowhere"
 
     @property
-    def seen(self) -> Iterable[Sight]:
+    def seen(self) -> Mapping[str, Sight]:
         """What each node that is watched is seen as."""
         return self._sightings.seen
 

@@ -4,7 +4,7 @@ From bfd_status in Open vSwitch's database, which vswitchd keeps: an agent that 
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 import structlog
@@ -38,8 +38,8 @@ class Sightings:
         self._alone = float("-inf")  # when it was cut off last
 
     @property
-    def seen(self) -> Iterable[Sight]:
-        return self._seen.values()
+    def seen(self) -> Mapping[str, Sight]:
+        return self._seen
 
     def anew(self) -> None:
         """The database was away, and in the userspace datapath vswitchd stood still meanwhile: it heard nobody, so that

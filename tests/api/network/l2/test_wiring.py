@@ -13,7 +13,7 @@ from netweft.api.resources.l2.wiring import AtOnce
 from netweft.control.explain.snapshot import Lag
 from netweft.settings import ServerSettings
 from netweft.store import Object, Store
-from netweft.wire.questions import Answer
+from netweft.wire.questions import Answer, Seen
 from netweft.wire.wired import Counts, Far, Station, Wiring
 
 
@@ -95,6 +95,24 @@ def test_what_is_bound_nowhere_and_what_is_too_old(asking: Api, nodes: Nodes, th
     assert "too old" in wired(asking, "admin", there.port)["why_not"]
     nodes.answer = Answer(id="", error="the port is not wired here")
     assert wired(asking, "admin", there.port)["why_not"] == "the port is not wired here"
+
+
+def test_what_nodes_see_of_each_other(asking: Api, nodes: Nodes) -> None:
+    nodes.answer = Answer(id="", watched=(Seen(host="hv-secret-2", state="gone"),))
+    path = "/netweft/fabric/tunnels"
+    found = asking.get("admin", f"{path}?host=hv-secret&host=hv-secret")["tunnels"]
+    assert found == [{"host": "hv-secret", "watched": [{"host": "hv-secret-2", "state": "gone"}], "why_not": ""}]
+    assert [(host, question.tunnels) for host, question in nodes.asked] == [("hv-secret", True)]
+    for said, why in ((Answer(id=""), "too old"), (Answer(id="", error="too much"), "too much")):
+        nodes.answer = said
+        (one,) = asking.get("admin", f"{path}?host=hv-secret")["tunnels"]
+        assert one["watched"] is None and why in one["why_not"]
+    nodes.silence = "it is not connected"
+    assert asking.get("admin", f"{path}?host=x")["tunnels"][0]["why_not"] == "it is not connected"
+    for wrong in ("", "?host=", "?node=a", "?host=a&limit=1", "?" + "&".join(f"host=h{at}" for at in range(41))):
+        assert asking("admin", "GET", path + wrong).status_code == 400
+    for who in ("alice", "bob"):
+        assert asking(who, "GET", f"{path}?host=hv-secret").status_code == 403
 
 
 def test_one_user_asks_so_much_at_once() -> None:
