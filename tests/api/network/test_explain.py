@@ -14,9 +14,11 @@ from tests.api.network.test_rbac import share
 from netweft.api.app import routes
 from netweft.control.explain.snapshot import Lag
 from netweft.control.l2 import binding
+from netweft.feed.questions import Silence
 from netweft.model import NodeFacts, PortState, PortStatus
 from netweft.settings import ServerSettings
 from netweft.store import Object, Store
+from netweft.wire.questions import Answer, Ask
 
 PATH = "/netweft/explain"
 FACTS = NodeFacts(tunnel_ip="198.51.100.7", bridge_mappings={"physnet9": "br-ex"})
@@ -280,3 +282,21 @@ def test_a_trunk(api: Api, store: Store, there: Place) -> None:
     assert told(api, trunk)["works"]
     api("alice", "PUT", f"/trunks/{trunk['id']}", {"trunk": {"admin_state_up": False}})
     assert codes(told(api, trunk)) == ["trunk-admin-down"]
+
+
+class Hangs:
+    async def ask(self, node: str, question: Ask) -> Answer | Silence:
+        return Silence("its agent does not answer within 2 s")
+
+
+def test_which_node_was_not_seen_and_what_is_wrong_with_it(store: Store, there: Place) -> None:
+    """Told to who sees nodes; to others neither."""
+    hanging = Api(Starlette(routes=routes(store, authenticate, ServerSettings(), asks=Hangs())))
+    with store.write() as tx:
+        (agent,) = (one for one in tx.query("agents") if one["host"] == "hv-secret")
+        tx.touch("agents", agent["id"], {"status_detail": "metadata: VMs are not answered"})
+    found = told(hanging, there.port, "admin")
+    assert found["unseen"][0] == "openvswitch of hv-secret: its agent does not answer within 2 s"
+    assert (codes(found), found["works"]) == (["port-host-problems"], True)
+    found = told(hanging, there.port, "alice")
+    assert (found["unseen"], codes(found)) == (["openvswitch"], [])

@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 from tests.unit.api.trace.faults import GATEWAY, IN_VMS, OLD, VM1, InVm, asks, has, sends
 from tests.unit.control.trace.faults import HEALTHY, ONE, THREE, A, B, C, all_rows, snapshot, ways
 
-from netweft.api.resources.trace import vms
+from netweft.api.resources.trace import told, vms
 from netweft.api.resources.trace.vms import Vm
 from netweft.control.explain.examine import Finding
-from netweft.control.explain.snapshot import Snapshot
+from netweft.control.explain.snapshot import Snapshot, Told
+from netweft.control.trace.codes import UNDERLAY
+from netweft.findings import Code
 from netweft.wire.questions import Answer, Heard
 
 
@@ -103,3 +105,18 @@ def test_whatever_it_sends_only_its_own_port_is_blamed(heard: list[Heard], on: s
             assert one.row == vm.port
             assert not any(id in one.fix + one.told.detail for id in others)
             assert one.told.about == ()
+
+
+@pytest.mark.parametrize("code", UNDERLAY, ids=lambda code: code.code)
+def test_what_is_between_hosts_is_one_code_to_who_sees_none(code: Code) -> None:
+    """By the single ones a tenant would know which of their ports are on one host, and how hosts are joined."""
+    values = dict.fromkeys(
+        ("host", "hosts", "interface", "mtu", "far", "vlan", "payload", "bytes", "address"), "secret"
+    )
+    found = Finding("ports", {"id": "p", "name": "web"}, Told(code, "secret", values))
+    said = {
+        sees: told.finding({"ports": "port"}, found, layer="probe", direction="forward", sees_nodes=sees)
+        for sees in (True, False)
+    }
+    assert (said[True]["code"], said[False]["code"]) == (code.code, "underlay-fault")
+    assert "secret" not in str(said[False]) and code.meaning not in str(said[False])

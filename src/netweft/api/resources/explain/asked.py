@@ -10,7 +10,7 @@ from netweft.control.explain.snapshot import Row, Told
 from netweft.control.l2.hosts import HOST
 from netweft.control.trace import codes
 from netweft.feed.questions import Silence
-from netweft.wire.questions import Answer, Ask, Differs, Interface
+from netweft.wire.questions import Answer, Ask, Differs, Interface, cut
 
 
 class Asks(Protocol):
@@ -22,11 +22,14 @@ def host_of(kind: str, row: Row) -> str:
     return str(row.get(HOST) or "") if kind == "ports" and is_plugged_in(row) else ""
 
 
-async def said(asks: Asks, kind: str, row: Row) -> Answer | None:
-    """None: nobody is asked, or nobody answers."""
+async def said(asks: Asks, kind: str, row: Row) -> Answer | str:
+    """A text: which node was not seen, and why; empty: nobody is asked."""
     host = host_of(kind, row)
-    answer = await asks.ask(host, Ask(id="", port_id=row["id"])) if host else None
-    return answer if isinstance(answer, Answer) and not answer.error else None
+    if not host:
+        return ""
+    answer = await asks.ask(host, Ask(id="", port_id=row["id"]))
+    why = answer.why if isinstance(answer, Silence) else cut(answer.error)
+    return f"{host}: {why}" if why or isinstance(answer, Silence) else answer
 
 
 def found(row: Row, answer: Answer) -> Iterator[Finding]:

@@ -73,9 +73,11 @@ class Explain:
     async def show(self, request: Request, context: Context) -> Response:
         lags = self._lags()
         kind, row, told = await self._run.read_much(self._explained, context, request.path_params["id"], lags)
-        answer = await asked.said(self._asks, kind, row) if self._asks else None
-        if answer is not None:
-            sees_nodes = may(context, "get_agent")
+        answer = await asked.said(self._asks, kind, row) if self._asks else ""
+        sees_nodes = may(context, "get_agent")
+        if answer and isinstance(answer, str) and sees_nodes:
+            told["unseen"] = [f"{OPENVSWITCH} of {answer}", *(one for one in told["unseen"] if one != OPENVSWITCH)]
+        if not isinstance(answer, str):
             more = [
                 described.finding(self._types[kind], one, sees_nodes=sees_nodes) for one in asked.found(row, answer)
             ]
@@ -128,8 +130,11 @@ class Explain:
         raise NothingToExplain(id=id)
 
     def _is_for(self, tx: ReadTransaction, context: Context, found: Finding) -> bool:
-        """The caller sees all that it is about; of quotas and of who uses what only their own project's."""
+        """The caller sees all that it is about; of quotas and of who uses what only their own project's, and
+        of a host's problems, which keep nothing from working, nothing who does not see hosts."""
         if found.code in _OWNERS and not described.is_own(context, found.row):
+            return False
+        if found.code == codes.PORT_HOST_PROBLEMS and not may(context, "get_agent"):
             return False
         objects = [(found.kind, dict(found.row))]
         objects += [(kind, row) for kind, id in found.told.about if (row := tx.get(kind, id)) is not None]
