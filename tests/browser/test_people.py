@@ -79,3 +79,16 @@ def test_a_member_has_no_such_page(opened: Callable[..., Dashboard]) -> None:
     assert not alices.page.get_by_text("Users and projects").count()
     alices.page.goto(f"{alices.cloud.url}/dashboard/#/people")
     alices.page.locator(".refusal", has_text="403").first.wait_for()
+
+
+def test_many_are_many_pages(admins: Dashboard, cloud: Cloud) -> None:
+    for at in range(101):
+        cloud("POST", "/identity/v3/projects", {"project": {"name": f"many-{at:03}"}})
+    page = admins.at("people").page
+    projects = page.locator("section[aria-label='Projects']")
+    projects.locator("tbody tr", has_text="many-050").wait_for()
+    assert projects.locator("tbody tr").count() == 100
+    projects.get_by_role("button", name="Next page").click()
+    projects.locator("tbody tr", has_text="many-100").wait_for()
+    projects.get_by_role("button", name="The first").click()
+    projects.locator("tbody tr", has_text="many-050").wait_for()
