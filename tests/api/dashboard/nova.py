@@ -3,12 +3,13 @@ project has, and, when told to, whatever else a broken or hostile one might say.
 
 import gzip
 import json
-import threading
 import uuid
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.api.quiet_http import QuietHttp
 
 Who = Callable[[str], tuple[str, bool] | None]
 HANG_SECONDS = 30.0
@@ -60,27 +61,10 @@ class Nova:
         self.servers: list[dict[str, Any]] = []
         self.asked: list[tuple[str, str]] = []  # path with query, token
         self.says: Any = None
-        self.ended = threading.Event()
         self._who = who or self.known.get
-        nova = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                nova.answer(self)
-
-            def log_message(self, format: str, *args: Any) -> None: ...
-
-        class Quiet(ThreadingHTTPServer):
-            daemon_threads = True
-
-            def handle_error(self, request: Any, client_address: Any) -> None: ...  # who hung up on us
-
-        self.http = Quiet(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.http.server_port}/v2.1"
-        self.thread = threading.Thread(target=self.http.serve_forever, args=(0.02,))
-        self.thread.start()
+        self.http = QuietHttp(self.answer)
+        self.url = f"{self.http.url}/v2.1"
+        self.close = self.http.close
 
     def add(self, project: str, name: str, **values: Any) -> str:
         self.servers.append(server(project, name, **values))
@@ -103,12 +87,6 @@ class Nova:
         request.end_headers()
         request.wfile.write(body)
 
-    def close(self) -> None:
-        self.ended.set()
-        self.http.shutdown()
-        self.http.server_close()
-        self.thread.join()
-
     def _told(self, request: BaseHTTPRequestHandler) -> tuple[int, Any]:
         asked = urlsplit(request.path)
         known = self._who(request.headers["X-Auth-Token"])
@@ -128,7 +106,7 @@ class Nova:
         return (200, {"server": found}) if found else (404, {"itemNotFound": {"code": 404, "message": "not found"}})
 
     def _hang(self) -> tuple[int, bytes, dict[str, str]]:
-        self.ended.wait(HANG_SECONDS)
+        self.http.ended.wait(HANG_SECONDS)
         return 200, b"{}", {}
 
     def _html(self) -> tuple[int, bytes, dict[str, str]]:

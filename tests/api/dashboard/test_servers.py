@@ -114,12 +114,11 @@ async def test_a_nova_that_hangs(shes: Browser, nova: Nova, monkeypatch: pytest.
     monkeypatch.setattr(servers, "SECONDS", 0.2)
     nova.says = "hang"
     assert "in time" in (await told(shes, str(uuid.uuid4())))["unseen"]
-    nova.ended.set()
+    nova.http.ended.set()
 
 
 async def test_a_nova_that_is_not_there(shes: Browser, nova: Nova) -> None:
-    nova.http.shutdown()
-    nova.http.server_close()
+    nova.close()
     assert (await told(shes, str(uuid.uuid4())))["unseen"] == "Nova does not answer."
 
 

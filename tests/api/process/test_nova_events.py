@@ -3,16 +3,16 @@ fails, hangs and refuses in turn."""
 
 import asyncio
 import json
-import threading
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
 from tests.api.process.conftest import Server
 from tests.api.process.test_feed import Region
+from tests.api.quiet_http import QuietHttp
 
 from netweft.model import PortState, PortStatus
 
@@ -27,26 +27,9 @@ class Nova:
         self.plan: list[Any] = []
         self.taken: list[tuple[str, str, str]] = []  # (event, server, port) of those it took, in order
         self.bodies: list[Any] = []
-        self.ended = threading.Event()
-        nova = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                nova.answer(self)
-
-            def log_message(self, format: str, *args: Any) -> None: ...
-
-        class Quiet(ThreadingHTTPServer):
-            daemon_threads = True
-
-            def handle_error(self, request: Any, client_address: Any) -> None: ...  # who hung up on us
-
-        self.http = Quiet(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.http.server_port}/v2.1"
-        self.thread = threading.Thread(target=self.http.serve_forever, args=(0.02,))
-        self.thread.start()
+        self.http = QuietHttp(self.answer)
+        self.url = f"{self.http.url}/v2.1"
+        self.close = self.http.close
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         body = json.loads(request.rfile.read(int(request.headers["Content-Length"])))
@@ -54,7 +37,7 @@ class Nova:
         told = body["events"]
         now = self.plan.pop(0) if self.plan else 200
         if now == "hang":
-            self.ended.wait(HANG_SECONDS)
+            self.http.ended.wait(HANG_SECONDS)
             request.close_connection = True
             return
         codes = now if isinstance(now, list) else [now] * len(told)
@@ -68,12 +51,6 @@ class Nova:
         request.send_header("Content-Length", str(len(content)))
         request.end_headers()
         request.wfile.write(content)
-
-    def close(self) -> None:
-        self.ended.set()
-        self.http.shutdown()
-        self.http.server_close()
-        self.thread.join()
 
 
 @pytest.fixture
