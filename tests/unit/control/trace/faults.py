@@ -270,6 +270,8 @@ FAULTS = (
     Fault("the receiver is plugged in nowhere", "port-not-plugged", INTO, change(port, THREE, status="DOWN")),
     Fault("the receiver cannot be wired", "port-not-wired", INTO,
           change(port, THREE, status="DOWN", status_detail="no br-tun")),
+    Fault("the receiver's host is full", "port-not-wired", INTO,
+          change(port, THREE, status="DOWN", status_detail="no local VLAN is free on this node")),
     Fault("the agents do not answer", "port-host-dead", OUT, silent),
     Fault("the agents are behind", "port-host-behind", OUT, late),
     Fault("the receiver's network is switched off", "network-admin-down", INTO, change(network, 2, **DOWN)),
