@@ -258,3 +258,16 @@ def _until_there(cloud: Cloud, hosts: set[str]) -> None:
     while not hosts <= {agent["host"] for agent in cloud("GET", "/v2.0/agents")["agents"]}:
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def test_a_check_is_saved_and_seen_to_be_run(alices: Dashboard, place: dict[str, Any]) -> None:
+    """The follower runs it: nobody has asked, and the page has heard of it."""
+    page = alices.at("checks/new").page
+    for name, value in {"name": "nobody is there", "from": "no such port", "to": "nor this"}.items():
+        page.fill(f"#field-{name}", value)
+    page.get_by_role("button", name="Make the check").click()
+    page.locator("h1", has_text="nobody is there").wait_for()
+    page.locator(".state.bad", has_text="FAILING").first.wait_for()
+    alices.see("check-cannot-be-made")
+    alices.at("checks")
+    page.locator("tr", has_text="nobody is there").locator(".state.bad").wait_for()

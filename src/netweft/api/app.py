@@ -160,6 +160,11 @@ def checks_of(
     return Runner(store, Trace(Sources(resources, store, settings, lags, asks)))
 
 
+def shown(resources: Sequence[Resource]) -> list[Resource]:
+    """Those that the dashboard shows: also what Neutron has not."""
+    return [*resources, check()]
+
+
 def resources(store: Store, settings: ServerSettings) -> list[Resource]:
     """All that there are.  A new plain one is one more line here."""
     subnets, groups = Subnets(), SecurityGroups()

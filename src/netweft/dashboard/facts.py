@@ -61,7 +61,7 @@ def main() -> None:
     from netweft.settings import ServerSettings
     from netweft.store import Store
 
-    found = facts(app.resources(Store.open("sqlite:///:memory:"), ServerSettings()))
+    found = facts(app.shown(app.resources(Store.open("sqlite:///:memory:"), ServerSettings())))
     print(json.dumps(found, indent=1, sort_keys=True))
 
 

@@ -41,7 +41,7 @@ def create_app(settings: ServerSettings, store: Store, measured: Measured | None
     feed = Feed(store, node_for_token=partial(node_for_token, store), down_seconds=settings.agent_down_seconds)
     resources = networking_api.resources(store, settings)
     checks = networking_api.checks_of(resources, store, settings, feed.lags, feed.questions)
-    dashboard = Dashboard(settings, store, resources, identity.authenticate)
+    dashboard = Dashboard(settings, store, networking_api.shown(resources), identity.authenticate)
     routes: list[BaseRoute] = [
         # first: where most requests go
         *networking_api.build(resources, store, identity.authenticate, settings, feed.lags, feed.questions),

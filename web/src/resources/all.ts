@@ -1,5 +1,6 @@
 // All that there are.  A new one is a declaration in one of these files, and nothing else.
 import facts from "../facts.json";
+import { CHECKS } from "./checks";
 import { NETWORK } from "./network";
 import { REGION } from "./region";
 import { ROUTING } from "./routing";
@@ -22,5 +23,5 @@ function made(declared: Declared): Resource {
   return { name: "name", ...declared, ...rest, can: new Set(can) };
 }
 
-export const LIST: Resource[] = [...NETWORK, ...ROUTING, ...SECURITY, ...SHARING, ...REGION].map(made);
+export const LIST: Resource[] = [...NETWORK, ...ROUTING, ...SECURITY, ...SHARING, ...CHECKS, ...REGION].map(made);
 export const RESOURCES: Record<string, Resource> = Object.fromEntries(LIST.map((one) => [one.kind, one]));

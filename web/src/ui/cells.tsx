@@ -3,8 +3,8 @@ import type { ComponentChildren, JSX } from "preact";
 import { nameOf } from "../names";
 import { href } from "../route";
 
-const GOOD = new Set(["ACTIVE", "RUNNING", "UP"]);
-const BAD = new Set(["ERROR", "STOPPED"]);
+const GOOD = new Set(["ACTIVE", "PASSING", "RUNNING", "UP"]);
+const BAD = new Set(["ERROR", "FAILING", "STOPPED"]);
 
 // never by colour alone: the dot stands before its word
 export function State({ word }: { word: string | undefined }): JSX.Element | null {
