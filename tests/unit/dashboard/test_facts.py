@@ -12,7 +12,8 @@ KEPT = Path(__file__).parents[3] / "web/src/facts.json"
 
 def test_the_page_knows_the_api_as_it_is(store: Store) -> None:
     """Else: `.venv/bin/python -m netweft.dashboard.facts > web/src/facts.json && make web`."""
-    assert msgspec.json.decode(KEPT.read_bytes()) == msgspec.to_builtins(facts(shown(resources(store, ServerSettings()))))
+    now = facts(shown(resources(store, ServerSettings())))
+    assert msgspec.json.decode(KEPT.read_bytes()) == msgspec.to_builtins(now)
 
 
 def test_what_only_admins_may_say_is_known(store: Store) -> None:
