@@ -6,6 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
+from netweft.api.resources.explain import described
+from netweft.cli.explain import TYPES
 from netweft.cli.main import main
 
 FINDING = {
@@ -135,3 +137,7 @@ def test_without_a_login(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
         main(["explain", "web"])
     assert end.value.code == 2
     assert "OS_AUTH_URL is not set" in capsys.readouterr().err
+
+
+def test_it_knows_the_kinds_that_the_api_explains() -> None:
+    assert set(TYPES) == set(described.TYPES)
