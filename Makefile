@@ -86,12 +86,13 @@ bench: ## measure, and print a table (root)
 	@scripts/install.sh test
 	$(BIN)/python bench/dashboard.py
 
-bench-scale: ## what one more costs beside 100, 1,000, 5,000 ports, restarts and an upgrade among them; some five minutes (root)
+bench-scale: ## what one more costs beside 100, 1,000, 5,000 ports, and beside 1,000 routers, restarts and an upgrade among them; some ten minutes (root)
 	$(AS_ROOT)
 	@scripts/install.sh bench
 	$(BIN)/python bench/scale.py host --sizes 100,1000
 	$(BIN)/python bench/scale.py network
 	$(BIN)/python bench/routers.py --sizes 0,1000
+	$(BIN)/python bench/routers_flows.py
 
 web: ## the dashboard's files, from web/ to where the server has them (needs Node.js and npm)
 	@scripts/web.sh src/netweft/dashboard/static

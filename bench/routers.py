@@ -36,7 +36,7 @@ KNOCK = Path(__file__).with_name("knock.py")
 SIZES = (0, 100)
 BULK = 100
 EXTERNAL, OUTSIDE = "172.24.0.0/16", "172.24.0.1"
-BRIDGES = ("br-int", "br-ex")
+BRIDGES = ("br-int", "br-tun", "br-ex")
 Figures = dict[str, float]
 
 
@@ -70,16 +70,20 @@ class Scene:
         """A hundred with each request, as far as the API has such: a client that makes one after the other waits for
         each."""
         for start in range(self.others, number, BULK):
-            self._add(range(start, min(start + BULK, number)))
+            self.lead_to(self.add(range(start, min(start + BULK, number))))
             print(f"bench: {min(start + BULK, number)} others", file=sys.stderr)
         self.others = number
+        self.until_wired()
+
+    def until_wired(self) -> None:
         deadline = time.monotonic() + 300
         while self.cloud.list("ports", status="DOWN", fields="id", limit="1", device_owner=""):
             check(deadline, "all ACTIVE")
             time.sleep(0.1)
         self.until_quiet()
 
-    def _add(self, those: range) -> None:
+    def add(self, those: range) -> list[dict[str, Any]]:
+        """Their ports, which are wired soon."""
         networks = self._made("networks", [{"name": f"other{at}"} for at in those])
         subnet = {"cidr": "10.0.0.0/24", "ip_version": 4}
         subnets = self._made("subnets", [{"network_id": network["id"], **subnet} for network in networks])
@@ -90,10 +94,14 @@ class Scene:
         where = [{"binding:host_id": self.nodes[at % len(self.nodes)]} for at in those]
         bound = [{"network_id": network["id"], **at} for network, at in zip(networks, where, strict=True)]
         ports = self._made("ports", bound)
-        for port in ports:
-            self.cloud.create("floatingips", floating_network_id=self.external, port_id=port["id"])
         for node in self.nodes:
             self._plug(node, [port for port in ports if port["binding:host_id"] == node])
+        return ports
+
+    def lead_to(self, ports: list[dict[str, Any]]) -> None:
+        """A floating IP to each."""
+        for port in ports:
+            self.cloud.create("floatingips", floating_network_id=self.external, port_id=port["id"])
 
     def _made(self, collection: str, bodies: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """In their order."""
