@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What a router has in flows, beside OVN's: `bench/routers_flows.py` prints a table.  Needs root; OVN takes its packages.
+"""What a router has in flows, beside OVN's: `bench/routers_flows.py`: a table.  Needs root; OVN takes its packages.
 
 On two hypervisors both get the same: routers that each have a network with one wired port, a gateway that either node
 may have, and, counted apart, a floating IP of that port.  Nothing is timed.
