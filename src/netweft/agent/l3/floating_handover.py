@@ -130,6 +130,8 @@ class FloatingHandover:
             if seat.answered and not free:
                 self._let_go[id] = seat
             seat.place, seat.since, seat.free, seat.answered = place, now, free, free
+            if free and found is not None and found.where is Where.HERE:  # it was here with its gateway
+                self._tell_server(id, found.floating_ip.led)
         if found is not None and seat is not None and found.floating_ip.router_id != seat.router_id:
             keep(self._of_router, seat.router_id, id, here=False)
             seat.router_id = found.floating_ip.router_id

@@ -48,7 +48,7 @@ class Told(Desired):
         return self.there
 
     def floating_ip(self, id: str) -> LocalFloatingIp | None:
-        if self.there is None or self.there.where is not Where.HERE:
+        if self.there is None or self.there.where is Where.ELSEWHERE:
             return None
         port = GatewayPort(id=ID, network_id="ext", mac_address=MAC, fixed_ips=(FixedIp("", ADDRESS),))
         by, answers = asking_mac(self.node.name, ID), not self.held

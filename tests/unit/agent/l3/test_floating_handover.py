@@ -5,6 +5,7 @@ from ipaddress import IPv4Address
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tests.examples import examples
 from tests.unit.agent.l3.failover_world import in_own_time
 from tests.unit.agent.l3.handover_world import ADDRESS, ID, World
@@ -12,6 +13,7 @@ from tests.unit.agent.l3.handover_world import ADDRESS, ID, World
 from netweft.agent.l3.floating_handover import MOST
 from netweft.dataplane.packets import arp
 from netweft.services.addresses import octets_of_mac
+from netweft.services.l3.floating_places import FloatingPlace, Where
 from netweft.services.l3.wire import asking_mac
 
 NODES = ("a", "b", "c")
@@ -152,6 +154,27 @@ def test_what_others_say_of_it() -> None:
             world.nodes["b"].takes(arp.answer(bytes.fromhex("020000000bad"), asks))
         assert world.answering == ["b"]
         assert world.silent <= SOON
+
+    in_own_time(story())
+
+
+def test_one_that_was_here_with_its_gateway_is_this_nodes_alone() -> None:
+    """Nobody is asked again when its VM comes; but the server is told, as when one was."""
+
+    async def story() -> None:
+        world = begun(1)
+        world.led_to("b")
+        await world.passes(2.0)
+        world.host, world.one = "", replace(world.one, led_on="*", led=world.one.led + 1)
+        world.nodes["b"].hears_of(None)
+        world.nodes["a"].hears_of(FloatingPlace(world.one, Where.GATEWAY, "", True))  # which is there
+        await world.passes(2.0)
+        assert (world.answering, world.one.led_on) == (["a"], "*")
+        asked = world.nodes["a"].asked
+        world.led_to("a")
+        await world.passes(1.0)
+        assert (world.answering, world.one.led_on) == (["a"], "a")
+        assert world.nodes["a"].asked == asked
 
     in_own_time(story())
 
