@@ -19,7 +19,6 @@ from netweft.model import (
     NodeView,
     Object,
     Peer,
-    Port,
     Router,
     RouterPort,
     key_of,
@@ -27,9 +26,9 @@ from netweft.model import (
 from netweft.reconcile.memo import Fact, Memo
 from netweft.services import wiring
 from netweft.services.addresses import Prefix, prefix
-from netweft.services.fields import logical_port
 from netweft.services.kinds import Item, ItemKey
 from netweft.services.l2.local_vlans import LocalVlans
+from netweft.services.l2.plugged_ports import PluggedPorts
 from netweft.services.l2.trunks import Trunks
 from netweft.services.l3.advertisers import Advertisers
 from netweft.services.l3.floating_places import FloatingPlace, FloatingPlaces
@@ -47,7 +46,7 @@ from netweft.services.security.remotes import Numbers, Remotes
 from netweft.services.service import Service
 from netweft.services.subnets import Subnets
 from netweft.services.units import SERVICES, render
-from netweft.services.values import PHYSICAL, Asked, HostFacts, LocalNetwork, LocalPort, Member, Uplinks
+from netweft.services.values import PHYSICAL, Asked, HostFacts, LocalNetwork, LocalPort, Uplinks
 
 
 class Rendering:
@@ -60,11 +59,7 @@ class Rendering:
         self._zones = NatZones(zones)
         self._memo: Memo[ItemKey, Item] = Memo(partial(render, services=services))
         self._remotes = Remotes(self._memo.put, self._memo.mark)
-        # plugged ports of each network; None when nothing is to be flooded there
-        self._members: defaultdict[str, dict[str, Member | None]] = defaultdict(dict)
-        self._network_of: dict[str, str] = {}
-        self._number_of: dict[str, int] = {}
-        self._at: dict[int, str] = {}  # logical port -> port
+        self._plugged = PluggedPorts(self._memo)
         self._router_at: dict[int, str] = {}
         self._trunks = Trunks()
         self._subnets = Subnets()
@@ -102,11 +97,11 @@ class Rendering:
 
     def port_at(self, number: int) -> LocalPort | None:
         """By the number of its logical port."""
-        port_id = self._at.get(number)
+        port_id = self._plugged.at(number)
         return self.local_port(port_id) if port_id else None
 
     def port_id_at(self, number: int) -> str | None:
-        return self._at.get(number)
+        return self._plugged.at(number)
 
     def router_at(self, number: int) -> LocalRouter | None:
         """By its number on this node."""
@@ -137,7 +132,7 @@ class Rendering:
     def ports_on(self, vlan: int) -> tuple[str, list[LocalPort]]:
         """The network with this local VLAN (empty: none), and its ports here."""
         network_id = self.vlans.network_at(vlan)
-        found = (self.local_port(port_id) for port_id in self._members.get(network_id, ()))
+        found = (self.local_port(port_id) for port_id in self._plugged.on(network_id))
         return network_id, [here for here in found if here]
 
     def refresh(self) -> dict[ItemKey, Item | None]:
@@ -145,9 +140,8 @@ class Rendering:
         regrouped = sorted(self._regrouped)
         self._regrouped.clear()
         for network_id in regrouped:
-            members, hosts = self._members[network_id], self._hosts[network_id]
-            flooded = sorted(filter(None, members.values()), key=lambda member: member.number)
-            self._memo.put(("members", network_id), tuple(flooded) or None)
+            hosts = self._hosts[network_id]
+            self._memo.put(("members", network_id), self._plugged.flooded(network_id) or None)
             self._memo.put(("hosts", network_id), tuple(sorted(hosts)) or None)
             self._domains.has_hosts(network_id, hosts)
             if self._is_wanted(network_id):
@@ -155,8 +149,6 @@ class Rendering:
         for network_id in regrouped:
             if not self._is_wanted(network_id):
                 self._vlans_changed(self.vlans.release(network_id))
-            if not self._members[network_id]:
-                del self._members[network_id]
             if not self._hosts[network_id]:
                 del self._hosts[network_id]
             self._carry_network(network_id)
@@ -228,7 +220,7 @@ class Rendering:
         self._memo.put(wiring.CUT, cut or None)
 
     def _is_wanted(self, network_id: str) -> bool:
-        return bool(self._members[network_id]) or self._interfaces.on(network_id)
+        return bool(self._plugged.on(network_id)) or self._interfaces.on(network_id)
 
     def settled(self) -> bool:
         """What was wanted at the last refresh is in place.  Returns whether that allows more: refresh again."""
@@ -276,7 +268,7 @@ class Rendering:
         self._memo.put(("vif", port_id), vif and replace(vif, tag=None, external_ids=()))
         for id in (port_id, *self._trunks.sub_ports_of(port_id)):
             self._memo.mark(("port", id))
-            self._place(id)
+            self._regrouped.update(self._plugged.changed(id))
 
     def listen(self, port_id: str, asked: Asked, *, again: bool) -> None:
         deaf: frozenset[Asked] = self._memo.get(("deaf", port_id)) or frozenset()
@@ -322,7 +314,7 @@ class Rendering:
         if kind in ("network", "port", "peer", "router", "port_forwarding", "floating_address") and after is not None:
             self._memo.mark(key)
         if kind == "port":
-            self._place(name)
+            self._regrouped.update(self._plugged.changed(name))
         if renames(before, after):
             self._rezoned.update(self._interfaces.outside_here)
         self._remotes.changed(before, after)
@@ -360,7 +352,7 @@ class Rendering:
             self._memo.put(fact, value)
             if fact[0] == "sub_port":
                 self._memo.mark(("port", fact[1]))
-                self._place(fact[1])
+                self._regrouped.update(self._plugged.changed(fact[1]))
 
     def _count_host(self, peer: Peer, step: int) -> None:
         hosts = self._hosts[peer.network_id]
@@ -368,27 +360,6 @@ class Rendering:
         if hosts[peer.host_id] == 0:
             del hosts[peer.host_id]
         self._regrouped.add(peer.network_id)
-
-    def _place(self, port_id: str) -> None:
-        """Keep which network the plugged port is in, and whether frames are flooded to it."""
-        port: Port | None = self._memo.get(("port", port_id))
-        place = wiring.plugged(self._memo, port_id)
-        before = self._network_of.pop(port_id, None)
-        if before is not None:
-            del self._members[before][port_id]
-            self._regrouped.add(before)
-            if self._at.get(gone := self._number_of.pop(port_id)) == port_id:
-                del self._at[gone]
-        if port is not None and place is not None:
-            ofport = place.vif.ofport or 0
-            floodable = port.admin_state_up and port.active and place.trunk_up and ofport > 0
-            self._network_of[port_id] = port.network_id
-            number = logical_port(ofport, place.tag, guarded=port.port_security_enabled)
-            self._number_of[port_id] = number
-            self._at[number] = port_id
-            member = Member(number, _other_macs(port)) if floodable else None
-            self._members[port.network_id][port_id] = member
-            self._regrouped.add(port.network_id)
 
     def _zones_changed(self, changed: Mapping[str, int | None]) -> None:
         for name, zone in changed.items():
@@ -411,10 +382,3 @@ class Rendering:
             self._behind.pop(name, None)
             if number is not None:
                 self._behind[name] = number
-
-
-def _other_macs(port: Port) -> tuple[str, ...]:
-    """Of a guarded port, besides its own; one without port security may have any."""
-    if not port.port_security_enabled:
-        return ()
-    return tuple(sorted({pair.mac_address for pair in port.allowed_address_pairs} - {port.mac_address}))
