@@ -194,6 +194,37 @@ def test_led_to_another_vm_under_traffic(lab: Lab, stage: Stage, three: Vm) -> N
     lab.remove_vm(bare)
 
 
+def test_its_ports_are_forwarded_instead(lab: Lab, stage: Stage, three: Vm) -> None:
+    """By the gateway's node, which answers for it once the VM's, without an agent meanwhile, does no more; and back."""
+    gateway = gateway_port(lab, stage)
+    vms, at = {"hv1": stage.one, "hv2": stage.two}, gateway["binding:host_id"]
+    (other,) = vms.keys() - {at}
+    to, floating = vms[other], led(lab, stage, vms[other])
+    inside = {"internal_port_id": to.port_id, "internal_ip_address": address(to)}
+    wanted = {**inside, "protocol": "tcp", "internal_port": 80, "external_port": 80}
+    path = f"floatingips/{floating.id}/port_forwardings"
+    with lab.cloud() as cloud:
+        with lab.away("agent", other):
+            cloud.update("floatingips", floating.id, {"port_id": None})
+            made = cloud.request("POST", path, {"port_forwarding": wanted})["port_forwarding"]
+            until(lambda: forwards(lab, at, floating), "the gateway's node forwards its ports")
+            for _ in range(3):
+                assert answers(lab, floating.address) == [floating.mac], "the one that has not heard of it"
+        until(lambda: answers(lab, floating.address) == [gateway["mac_address"]], "it has let it go")
+        with ExitStack() as open_:
+            answering = Answering(lab, floating, open_)
+            cloud.request("DELETE", f"{path}/{made['id']}")
+            cloud.update("floatingips", floating.id, {"port_id": to.port_id})
+            until(lambda: seen_as(lab, to) == floating.address, "it leads to the VM again")
+            until(lambda: answers_on(lab, other, floating), "and is answered for there")
+            assert answering.end()[0] == [at, other], "one after the other"
+    drop(lab, floating)
+
+
+def forwards(lab: Lab, node: str, floating: Floating) -> bool:
+    return any("tp_dst=80" in flow and f"nw_dst={floating.address}" in flow for flow in lab.flows(node, "br-int"))
+
+
 def may_have(lab: Lab, floating: Floating) -> str:
     """The host that alone may have it, as the server's row says."""
     with closing(sqlite3.connect(lab.layout.server_folder / "netweft.db")) as database:

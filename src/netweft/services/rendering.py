@@ -206,10 +206,11 @@ class Rendering:
         return self._floating.place(id, self._node)
 
     def floating_ip(self, id: str) -> LocalFloatingIp | None:
-        """If it is translated here."""
+        """If it is translated here, or ports of it are forwarded."""
         place = self._floating.place(id, self._node)
         router = self.routers.get(place.floating_ip.router_id) if place else None
-        return next((one for one in router.floating_ips if one.id == id), None) if router else None
+        found = (*router.floating_ips, *router.holders) if router else ()
+        return next((one for one in found if one.id == id), None)
 
     def hold_back(self, id: str, held: bool) -> None:
         """Whether this floating IP is not answered for here, as long as another node may be."""

@@ -150,7 +150,7 @@ class FloatingHandover:
         """Of this node's."""
         if found.where is Where.HERE:
             return Where.HERE, ""
-        is_here = found.where is Where.GATEWAY and found.by_gateway and found.floating_ip.fixed_ip_address
+        is_here = found.where is Where.GATEWAY and found.by_gateway
         return (Where.GATEWAY, found.floating_ip.router_id) if is_here else None
 
     def _is_kept(self, found: FloatingPlace) -> bool:
@@ -163,8 +163,11 @@ class FloatingHandover:
         return any(gateway.answers and gateway.port.network_id == one.floating_network_id for gateway in ours)
 
     def _is_new(self, found: FloatingPlace) -> bool:
-        """Nobody else can have had it: it has never led to another host than this VM's, which has always been there."""
+        """Nobody else can have had it: it has never led to another host than this VM's, which has always been there; or
+        nowhere but to these ports that are forwarded."""
         one = found.floating_ip
+        if not one.fixed_ip_address:
+            return one.led == 1
         port = self._desired.view.ports.get(one.port_id)
         return one.led_on == (found.host or self._node) and not (port and port.left)
 

@@ -356,7 +356,7 @@ def _macs(gateway: Gateway | None) -> tuple[bytes, ...]:
 
 
 def _addresses(gateway: Gateway) -> tuple[int, ...]:
-    return (*gateway.own(4), *gateway.own(6))
+    return (*gateway.answered(4), *gateway.own(6))
 
 
 def _next_hop(packet: PacketIn) -> IpAddress:

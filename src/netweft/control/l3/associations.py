@@ -55,7 +55,11 @@ class Lead(NamedTuple):
 
 def insert(tx: WriteTransaction, floating_ip: Object, lead: Lead | None) -> Object:
     """A new one, which has the port with its address already."""
-    new = floating_ip | (lead.said() if lead else _NOWHERE) | {LED_ON: lead.led_on("") if lead else ""}
+    new = (
+        floating_ip
+        | (lead.said() if lead else _NOWHERE)
+        | {LED_ON: lead.led_on("") if lead else "", LED: 1 if lead else 0}
+    )
     own = [
         Link("floating_network_id", "networks", new["floating_network_id"]),
         Link(ADDRESS_PORT, "ports", new[ADDRESS_PORT]),
@@ -91,13 +95,17 @@ def has_alone(tx: WriteTransaction, host: str, id: str, led: int) -> None:
         tx.update(KIND, id, {LED_ON: host})
 
 
-def elsewhere(floating_ip: Object) -> Object:
-    """What it is told by when it goes to the gateway, with ports of it: whoever had it, anybody may have it now."""
-    return {LED_ON: SEVERAL, LED: _led(floating_ip) + 1}
+def by_ports(floating_ip: Object, router_id: str | None) -> Object:
+    """How often it was led elsewhere, and where, once ports of it are forwarded by this router, so that it is with the
+    gateway; None: no longer."""
+    goes_there = router_id is not None and (floating_ip["port_id"] or not floating_ip["router_id"])
+    return {LED_ON: SEVERAL, LED: _led(floating_ip) + bool(goes_there)}
 
 
 def _led(floating_ip: Object) -> int:
-    return int(floating_ip.get(LED) or 0)
+    """Of one from before this was counted: once, if ever."""
+    led = floating_ip.get(LED)
+    return int(led) if led is not None else int(bool(floating_ip.get(LED_ON, SEVERAL)))
 
 
 def dissociate(tx: WriteTransaction, current: Object, changes: Object | None = None) -> Object:

@@ -253,7 +253,7 @@ def _lead(tx: WriteTransaction, floating_ip: Object, router_id: str | None) -> N
     """What it says of itself: by which router, and each change here is one of it.  It is with the gateway then."""
     current = tx.lock("floatingips", floating_ip["id"]) or floating_ip
     status = gateway_hosts.floating_status(tx, router_id) if router_id else "DOWN"
-    changes = bumped(current, {"router_id": router_id, "status": status} | associations.elsewhere(current))
+    changes = bumped(current, {"router_id": router_id, "status": status} | associations.by_ports(current, router_id))
     link = [Link("router_id", attached.KIND, router_id)] if router_id else []
     tx.update("floatingips", current["id"], changes, {"router_id": link})
 

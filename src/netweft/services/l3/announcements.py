@@ -17,7 +17,7 @@ from netweft.services.pipeline import INT
 def announcements(gateway: Gateway) -> Iterator[Packet]:
     """Gratuitous ARP (RFC 5227), unsolicited neighbour advertisements: hosts and switches learn from them."""
     own = octets(gateway.port.mac_address)
-    frames = [arp.request(own, address, address) for address in map(IPv4Address, gateway.own(4))]
+    frames = [arp.request(own, address, address) for address in map(IPv4Address, gateway.answered(4))]
     frames += [icmp.announcement(own, address) for address in map(IPv6Address, gateway.own(6))]
     for frame in frames:
         yield to_network(gateway.network.vlan, frame)

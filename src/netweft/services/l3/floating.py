@@ -51,6 +51,8 @@ def router(uplinks: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
         alone = [one for one in here.floating_ips if one.gateway_id not in theirs]
         yield from _each(_enter, uplinks, here, here.gateways, alone)
         yield from _each(_leave, uplinks, here, here.leaving, here.by_themselves)
+        for holder in here.holders:
+            yield from takeover_flows.of_floating_ip(holder)
         if here.by_themselves and not here.leaving:
             yield from _too_big(here)
 

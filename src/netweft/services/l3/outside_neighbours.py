@@ -26,7 +26,7 @@ def flows(here: LocalRouter, gateway: Gateway, answers: int, enters: int) -> Ite
 
 def _answers(here: LocalRouter, gateway: Gateway, owner: int) -> Iterator[BridgeFlow]:
     own = mac(gateway.port.mac_address)
-    for address in gateway.own(4):
+    for address in gateway.answered(4):
         reply = arp_reply(own, address, *LOOPBACK, INT["switching"].goto)
         asked: dict[str, Value] = {**_arp(gateway), "arp_op": REQUEST, "arp_tpa": address}
         yield TO_ROUTER.flow(ASKED, owner, asked, *limited(here, RouterLimit.ASKED_FOR), *reply)

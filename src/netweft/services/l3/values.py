@@ -94,7 +94,8 @@ class Gateway(Struct, frozen=True, kw_only=True):
     node_mac: with which this node speaks on the external network while others have the gateway.
     others_macs: likewise those of the other nodes that may have it.
     on_link: the prefixes of the subnets it has addresses in; next_hops: their gateways.
-    beside: floating IPs that share its MAC.  forwarded: where ports of other floating IPs lead.
+    beside: floating IPs that share its MAC.  forwarded: where ports of other floating IPs lead.  held: of these what is
+    not answered for yet, since another node may.
     watched: next hops there that are one of several to the same destination.  silent: those of them that do not
     answer.
     sessions: with its next hops, where they are watched by BFD from here."""
@@ -106,6 +107,7 @@ class Gateway(Struct, frozen=True, kw_only=True):
     next_hops: tuple[Prefix, ...]
     beside: tuple[int, ...] = ()
     forwarded: tuple[Forwarded, ...] = ()
+    held: tuple[int, ...] = ()
     watched: tuple[Prefix, ...] = ()
     silent: frozenset[Prefix] = frozenset()
     sessions: tuple[BfdSession, ...] = ()
@@ -140,6 +142,10 @@ class Gateway(Struct, frozen=True, kw_only=True):
         if version == 4:
             return sorted({*found, *self.beside, *(one.outside for one in self.forwarded)})
         return sorted({*found, link_local(mac(self.port.mac_address))} if found else ())
+
+    def answered(self, version: int) -> list[int]:
+        """What of it is answered for."""
+        return [one for one in self.own(version) if version == 6 or one not in self.held]
 
 
 def nat66_address(addresses: Iterable[Prefix]) -> int | None:
@@ -214,7 +220,8 @@ class LocalRouter(Struct, frozen=True, kw_only=True):
     gateway: if it is here; more: further ones, where the first is.  standbys: those that may have to be taken over, the
     first one first.  ways: to the other nodes of its order.  leads_to: which of these packets are sent to; "" for none.
     outside: its addresses there, and outside_on_link what is on the links there, wherever its gateways are.
-    floating_ips: those that are here.
+    floating_ips: those that are here.  holders: those that only ports of lead somewhere, with their gateway here; they
+    stand for no address.
     checks_length: whether the datapath can tell how long a packet is.  can_limit: whether it has meters.
     out_of_reach: on-link prefixes of interfaces whose networks are not wired here.
     limited: nothing, where the datapath has no meters.
@@ -230,6 +237,7 @@ class LocalRouter(Struct, frozen=True, kw_only=True):
     outside: tuple[Prefix, ...] = ()
     outside_on_link: tuple[Prefix, ...] = ()
     floating_ips: tuple[LocalFloatingIp, ...] = ()
+    holders: tuple[LocalFloatingIp, ...] = ()
     ways: tuple[WayToGateway, ...] = ()
     leads_to: str = ""
     checks_length: bool = True

@@ -41,7 +41,9 @@ def local_router(read: Reader, router_id: str) -> LocalRouter | None:
     place = place_of(read, first) if first else GatewayPlace("")
     mine = tuple(_mine(read, found, outside))
     floating = tuple(_floating_ips(read, found, outside, [one for one, is_here in mine if is_here]))
-    gateways = tuple(_with_beside(one, floating) for one, is_here in mine if is_here)
+    own = [one for one, is_here in mine if is_here]
+    holders = tuple(_holders(read, found, own))
+    gateways = tuple(_with_beside(one, floating, holders) for one in own)
     others = tuple(host for host in first.order if host != node) if first else ()
     return LocalRouter(
         router=found,
@@ -57,6 +59,7 @@ def local_router(read: Reader, router_id: str) -> LocalRouter | None:
         outside=tuple(prefix(fixed.ip_address) for port in outside for fixed in port.fixed_ips),
         outside_on_link=tuple(net for port in outside for net in _on_link(read, port)) if floating else (),
         floating_ips=floating,
+        holders=holders,
         limited=() if read.get(NO_METERS) else tuple(_limited(read, found, gateways, floating)),
         labels=tuple(labels_of(read, found)) if gateways or floating else (),
         ways=tuple(way for host in others for way in _ways(read, interfaces, host)),
@@ -222,9 +225,18 @@ def _gateway_of(one: FloatingIp, gateways: Iterable[Gateway]) -> Gateway | None:
     return next(near, there[0] if there else None)
 
 
-def _with_beside(gateway: Gateway, floating: Iterable[LocalFloatingIp]) -> Gateway:
+def _holders(read: Reader, router: Router, gateways: Iterable[Gateway]) -> Iterator[LocalFloatingIp]:
+    """Each with the gateway that forwards its ports; on a wire, where other nodes may have had it."""
+    for one in (read.get(("floating_ip", id)) for id in read.get((Where.GATEWAY, router.id)) or ()):
+        by = next((gateway for gateway in gateways if gateway.port.network_id == one.floating_network_id), None)
+        if by is not None and not one.fixed_ip_address and not by.network.tunnelled:
+            yield _floating_ip(read, one, by, watches=False)
+
+
+def _with_beside(gateway: Gateway, floating: Iterable[LocalFloatingIp], holders: Iterable[LocalFloatingIp]) -> Gateway:
     its = (one for one in floating if one.gateway_id == gateway.port.id)
-    return replace(gateway, beside=tuple(one.address for one in its if not one.own_mac))
+    held = tuple(one.address for one in holders if one.gateway_id == gateway.port.id and one.waits)
+    return replace(gateway, beside=tuple(one.address for one in its if not one.own_mac), held=held)
 
 
 def _floating_ip(read: Reader, one: FloatingIp, by: Gateway, *, watches: bool) -> LocalFloatingIp:
@@ -253,7 +265,7 @@ def _floating_ip(read: Reader, one: FloatingIp, by: Gateway, *, watches: bool) -
         end=replace(by, port=port, forwarded=(), beside=(), others_macs=(), sessions=(), **ipv4),
         gateway_id=by.port.id,
         address=prefix(one.floating_ip_address).value,
-        fixed=prefix(one.fixed_ip_address).value,
+        fixed=prefix(one.fixed_ip_address).value if one.fixed_ip_address else 0,
         own_mac=own_mac,
         waits=waits,
         qos_policy_id=one.qos_policy_id,

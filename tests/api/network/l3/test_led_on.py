@@ -114,13 +114,49 @@ def test_where_its_port_was_nowhere_the_gateways_node_has_had_it(api: Api, there
     assert told(store, floating) == ("*", False)
 
 
-def test_where_only_ports_of_it_were_forwarded_as_well(api: Api, there: Place, store: Store) -> None:
-    floating, port = make(api, there.outside), bound(api, there, "hv1")
-    wanted = {"protocol": "tcp", "internal_port": 80, "external_port": 80, "internal_port_id": port["id"]}
+def forward(api: Api, floating: Object, port: Object, outside: int = 80) -> str:
+    wanted = {"protocol": "tcp", "internal_port": outside, "external_port": outside, "internal_port_id": port["id"]}
     wanted["internal_ip_address"] = port["fixed_ips"][0]["ip_address"]
     path = f"/floatingips/{floating['id']}/port_forwardings"
     made = api("alice", "POST", path, {"port_forwarding": wanted})
     assert made.status_code == 201, made.text
-    assert api("alice", "DELETE", f"{path}/{made.json()['port_forwarding']['id']}").status_code == 204
+    return f"{path}/{made.json()['port_forwarding']['id']}"
+
+
+def test_where_only_ports_of_it_were_forwarded_as_well(api: Api, there: Place, store: Store) -> None:
+    floating, port = make(api, there.outside), bound(api, there, "hv1")
+    assert api("alice", "DELETE", forward(api, floating, port)).status_code == 204
     change(api, floating, port_id=port["id"])
     assert told(store, floating) == ("*", False)
+
+
+def times(store: Store, one: Object) -> int:
+    with store.read() as tx:
+        row = tx.get("floatingips", one["id"])
+    assert row is not None
+    floating = objects.floating_ip(row)
+    return floating.led if floating else 0
+
+
+def test_how_often_it_was_led_elsewhere(api: Api, there: Place, store: Store) -> None:
+    """The first time nobody else can have it, as when its ports are forwarded; more of them lead nowhere else."""
+    floating, port = make(api, there.outside), bound(api, there, "hv1")
+    made = [forward(api, floating, port, number) for number in (80, 81)]
+    assert times(store, floating) == 1
+    assert [api("alice", "DELETE", one).status_code for one in made] == [204, 204]
+    assert times(store, floating) == 0, "it leads nowhere: no node is told of it"
+    forward(api, floating, port)
+    assert times(store, floating) == 2
+    assert times(store, make(api, there.outside, port_id=there.port["id"])) == 1
+
+
+def test_one_from_before_it_was_counted_may_have_been_anywhere(api: Api, there: Place, store: Store) -> None:
+    floating, port = make(api, there.outside), bound(api, there, "hv1")
+    change(api, floating, port_id=port["id"])
+    change(api, floating, port_id=None)
+    with store.write() as tx:
+        row = tx.lock("floatingips", floating["id"])
+        assert row is not None
+        tx.update("floatingips", floating["id"], {LED: None})
+    forward(api, floating, port)
+    assert times(store, floating) == 2

@@ -6,9 +6,10 @@ import pytest
 from msgspec.structs import replace
 
 from netweft.model import Port, PortForwarding
-from netweft.services.addresses import prefix
+from netweft.services.addresses import prefix, text_of_mac
 from netweft.services.l3.forwarding import Block, blocks
 from netweft.services.l3.values import LocalForwarding
+from netweft.services.l3.wire import asking_mac
 from netweft.testing import packets
 from netweft.testing.region import Region, floating_ip, port_forwarding
 from netweft.testing.switch import Delivery, Packet
@@ -78,6 +79,34 @@ def test_in_and_back(forwarded: Region, protocol: str, ports: int, to: Port, ins
     (back,) = answered(forwarded, to, delivery, protocol)
     assert (back["ipv4_src"], back[f"{protocol}_src"]) == (prefix(FIP).value, ports)
     assert (back["ipv4_dst"], back[f"{protocol}_dst"]) == (prefix(SOMEBODY).value, 5000)
+
+
+def arp_of(region: Region, asker: str = MACS[ROUTER_OUT_THERE]) -> list[str]:
+    """Who answers for the address outside."""
+    heard = region.wires["public"].heard
+    heard.clear()
+    assert comes_in(region, packets.arp(asker, ROUTER_OUT_THERE, FIP)) == []
+    return [text_of_mac(packet["arp_sha"]) for packet in heard if packet.get("arp_op") == 2]
+
+
+def test_it_is_not_answered_for_while_another_node_may_have_it(forwarded: Region) -> None:
+    """Its ports lead in meanwhile, from inside, too; other nodes that ask for it hear of it by its own MAC."""
+    holder = replace(floating_ip(9, R, OUTSIDE, FIP, ""), port_id="")
+    another_nodes = text_of_mac(asking_mac("hv2", holder.id))
+    forwarded.create(holder)
+    forwarded.settle()
+    assert arp_of(forwarded) == [GATEWAY.mac_address]
+    assert arp_of(forwarded, another_nodes) == [holder.mac_address]
+    rendering = forwarded.nodes["hv1"].rendering
+    rendering.hold_back(holder.id, True)
+    forwarded.settle()
+    assert arp_of(forwarded) == arp_of(forwarded, another_nodes) == []
+    assert forwarded.ids_of(comes_in(forwarded, asks(100))) == [B2.id]
+    from_inside = packets.udp(B1.mac_address, TO_BLUE.mac_address, own(B1), FIP, 5000, 100)
+    assert forwarded.ids_of(forwarded.send(B1, from_inside)) == [B2.id]
+    rendering.hold_back(holder.id, False)
+    forwarded.settle()
+    assert arp_of(forwarded) == [GATEWAY.mac_address]
 
 
 @pytest.mark.parametrize("ports", [99, 110, 999, 2000, 2999, 3010, 53, 200])
