@@ -65,7 +65,7 @@ def frames(there: Pair, *, arrives: bool) -> list[Frame]:
 
 
 def live(api: Api, frm: str, to: str, who: str = "alice", **more: Any) -> Object:
-    body = {"from": frm, "to": to, **TCP, "live": {"seconds": 1, **more}}
+    body = {"from": frm, "to": to, **TCP, "live": {"seconds": 60, **more}}
     answer = api(who, "POST", PATH, {"trace": body})
     assert answer.status_code == 200, answer.text
     found: Object = answer.json()["trace"]
@@ -111,7 +111,7 @@ def test_what_is_lost_for_no_reason_that_is_seen(api: Api, store: Store, there: 
     told = live(asks, "db", "web", "admin")
     assert (told["passes"], [one["code"] for one in told["findings"]]) == (False, ["packet-lost"])
     assert "tapdb" in told["findings"][0]["detail"]
-    told = live(asking(api, store, Watching()), "db", "web")  # type: ignore[arg-type]
+    told = live(asking(api, store, Watching()), "db", "web", seconds=1)  # type: ignore[arg-type]
     assert told["live"]["caught"] == 0
     assert (told["passes"], told["live"]["why"]) == (None, "no such packet came")
 
@@ -119,10 +119,10 @@ def test_what_is_lost_for_no_reason_that_is_seen(api: Api, store: Store, there: 
 def test_a_node_that_says_nothing(api: Api, store: Store, there: Pair) -> None:
     node = Watching()
     node.silent = True
-    told = live(asking(api, store, node), "db", "web", "admin")  # type: ignore[arg-type]
+    told = live(asking(api, store, node), "db", "web", "admin", seconds=1)  # type: ignore[arg-type]
     assert told["passes"] is None
     assert "live: hv-secret: it is silent" in told["unseen"]
-    assert live(asking(api, store, node), "db", "web")["unseen"] == ["openvswitch"]  # type: ignore[arg-type]
+    assert live(asking(api, store, node), "db", "web", seconds=1)["unseen"] == ["openvswitch"]  # type: ignore[arg-type]
 
 
 def test_anothers_packets_are_not_watched_whatever_addresses_are_given(api: Api, store: Store, there: Pair) -> None:

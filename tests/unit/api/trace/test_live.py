@@ -133,6 +133,12 @@ async def test_the_time_ends_it(nodes: Nodes) -> None:
     assert (found.fates, nodes.left) == ([], 0)
 
 
+async def test_what_came_just_before_the_end_is_told_of(nodes: Nodes) -> None:
+    nodes.frames = {"hv1": [SENT.frame]}
+    found = await Waiting(nodes).catch("p", Live(seconds=0.05), PLAN, same, stays)
+    assert [fate.arrived for fate in found.fates] == [False]
+
+
 async def test_whoever_waits_no_more_ends_it(nodes: Nodes) -> None:
     async def gone() -> bool:
         return nodes.left == 2

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from netweft.api.resources.explain.asked import Asks
-from netweft.api.resources.trace.live.fate import Fate, Sighting, fates, of_concern
+from netweft.api.resources.trace.live.fate import SETTLE, Fate, Sighting, fates, of_concern, sent
 from netweft.api.resources.trace.live.plan import Plan
 from netweft.api.resources.trace.live.wanted import Live
 from netweft.control.errors import Conflict
@@ -104,21 +104,24 @@ class _One:
         found, look_again = self._found, self._clock() + MOVED
         while True:
             await self._turn()
-            self._judge()
-            if len(found.fates) >= self._asked.packets or self._clock() >= self._until or await gone():
+            pending = self._judge()
+            end = self._until + (2 * SETTLE if pending else 0.0)  # what has come is told of
+            if len(found.fates) >= self._asked.packets or self._clock() >= end or await gone():
                 return found
             if self._clock() >= look_again:
                 look_again = self._clock() + MOVED
                 found.plan = await replan() or found.plan
             await asyncio.sleep(TICK)
 
-    def _judge(self) -> None:
+    def _judge(self) -> bool:
+        """Whether there are packets of which it is not known yet what becomes of them."""
         found, now = self._found, self._clock()
         if not found.sees_end:
             self._blind = now
         most = MOST_WAITING if self._asked.dropped else self._asked.packets
         found.seen = of_concern(found.plan, found.seen, now, most)
         known = fates(found.plan, found.seen, now, most=most, blind=self._blind)
+        pending = len(sent(found.plan, found.seen, most)) > len(known)
         if self._asked.dropped:
             passed = [fate for fate in known if fate.arrived is not False]
             found.passed += sum(fate.arrived is True for fate in passed)
@@ -126,6 +129,7 @@ class _One:
             found.seen = [one for one in found.seen if id(one) not in away]
             known = [fate for fate in known if fate.arrived is False][: self._asked.packets]
         found.fates = known
+        return pending
 
     async def end(self) -> None:
         over = Ask(id="", watch=Watch(id=self._id, over=True))
@@ -154,7 +158,7 @@ class _One:
         watch = Watch(
             id=self._id,
             project=self._project,
-            seconds=max(0.0, self._until - self._clock()) + MOVED,
+            seconds=max(0.0, self._until - self._clock()) + 2 * SETTLE + MOVED,
             ports=plan.ports,
             of=plan.of,
             matches=plan.matches,
