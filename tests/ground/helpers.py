@@ -15,6 +15,8 @@ SYN, SYN_ACK, ACK, PUSH_ACK = 0x02, 0x12, 0x10, 0x18
 COMMAND, TRANSLATED = b"PORT 10,0,0,10,200,10\r\n", b"PORT 203,0,113,5,200,10\r\n"
 READS: Final = "move:OXM_OF_TCP_DST[]->NXM_NX_REG0[0..15],"
 LONGER: Final = len(TRANSLATED) - len(COMMAND)
+LOGIN: Final = b"USER me\r\n"  # Linux's helper reads a line only where it has seen the one before it end
+START: Final = 1001 + len(LOGIN)
 
 
 def _segment(ends: Ends, flags: int, sequence: int, of: int, payload: bytes = b"") -> bytes:
@@ -49,7 +51,8 @@ async def _asks(stage: Stage, port: int, sport: int, command: bytes) -> bytes:
     back = Ends(SERVER, port, NAT, sport)
     shake = ((IN, _segment(ends, SYN, 1000, 0)), (OUT, _segment(back, SYN_ACK, 5000, 1001)))
     await stage.hear(*shake, (IN, _segment(ends, ACK, 1001, 5001)))
-    out = (await stage.hear((IN, _segment(ends, PUSH_ACK, 1001, 5001, command)))).out[OUT]
+    await stage.hear((IN, _segment(ends, PUSH_ACK, 1001, 5001, LOGIN)))
+    out = (await stage.hear((IN, _segment(ends, PUSH_ACK, START, 5001, command)))).out[OUT]
     return out[0][54 : 14 + int.from_bytes(out[0][16:18], "big")] if out and _right(out[0]) else b""
 
 
@@ -70,7 +73,7 @@ async def _control(stage: Stage, port: int, sport: int) -> list[str]:
     if await _asks(stage, port, sport, COMMAND) != TRANSLATED:
         faults.append("the command is not translated")
     ends, back = Ends(VM, sport, SERVER, port), Ends(SERVER, port, NAT, sport)
-    after = 1001 + len(COMMAND)
+    after = START + len(COMMAND)
     answer = (await stage.hear((OUT, _segment(back, PUSH_ACK, 5001, after + LONGER, b"200 so\r\n")))).out[IN]
     if not answer or int.from_bytes(answer[0][42:46], "big") != after or not _right(answer[0]):
         faults.append("what is acknowledged is not made up for")

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from tests.netns import forked
+from tests.netns.failover_stage import NODES, sees_all
 from tests.netns.harness import Lab, results, until
 from tests.netns.outages import OUTSIDE_NIC, uplink_cut
 from tests.netns.outside import OUTSIDE
@@ -41,14 +42,16 @@ class Floating(NamedTuple):
 
 @pytest.fixture(scope="module")
 def three(lab: Lab, stage: Stage) -> Iterator[Vm]:
-    """On the node that has no external network."""
+    """On the node that has no external network.  All see each other: before that a gateway may still be taken over."""
     lab.configure_agent("hv3", bridge_mappings=["physnet1:br-eth1"])
     with lab.cloud() as cloud:
         for group in cloud.list("security-groups", name="default"):
             for protocol in ("icmp", "udp", "tcp"):
                 cloud.create("security-group-rules", security_group_id=group["id"], direction="ingress",
                              protocol=protocol)  # fmt: skip
-    yield lab.add_vm("hv3", lab.port(stage.one)["network_id"])
+    found = lab.add_vm("hv3", lab.port(stage.one)["network_id"])
+    until(lambda: all(sees_all(lab, node) for node in NODES), "all sessions are up")
+    yield found
 
 
 def led(lab: Lab, stage: Stage, to: Vm, **more: Any) -> Floating:
