@@ -96,6 +96,11 @@ EXTENSIONS = {
         "Who changed what, and when",
         "2026-11-29T00:00:00-00:00",
     ),
+    "netweft-checks": (
+        "Checks",
+        "Saved expectations of what passes and what does not, looked at again when what they depend on changes.",
+        "2026-11-29T00:00:00-00:00",
+    ),
     "netweft-counters": (
         "Counters of traffic",
         "Packets and bytes of floating IPs, port forwardings, router gateways and metering labels",

@@ -45,6 +45,7 @@ BASE = ["network", "subnet", "subnetpool", "port", "agent"]
 # aliases of which the file has no definition of its own
 WITHOUT_FACTS = {
     "l3_agent_scheduler",
+    "netweft-checks",
     "netweft-counters",
     "netweft-activity",
     "netweft-explain",
