@@ -1,7 +1,9 @@
 """The recorder of OpenTelemetry's SDK.  The only module that imports it."""
 
+import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -25,6 +27,7 @@ from netweft.spans.parents import Parent
 from netweft.spans.recording import Attributes, Kind, Span
 
 CLOSE_SECONDS: Final = 1.0
+SELDOM_SECONDS: Final = 60.0
 _KINDS: Final[Mapping[Kind, SpanKind]] = {
     "internal": SpanKind.INTERNAL,
     "server": SpanKind.SERVER,
@@ -34,8 +37,24 @@ _KINDS: Final[Mapping[Kind, SpanKind]] = {
 }
 
 
+class Seldom(logging.Handler):
+    """What the SDK says of a collector that is away, which it tries again and again: once a minute by each module."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[str, float] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        now = time.monotonic()
+        if now - self._said.get(record.name, -SELDOM_SECONDS) >= SELDOM_SECONDS:
+            self._said[record.name] = now
+            logging.getLogger().handle(record)
+
+
 class SdkRecorder:
     def __init__(self, service: str, endpoint: str, attributes: Mapping[str, str]) -> None:
+        theirs = logging.getLogger("opentelemetry")
+        theirs.handlers, theirs.propagate = [Seldom()], False
         named = {} if os.environ.get("OTEL_SERVICE_NAME") else {SERVICE_NAME: service}
         resource = Resource.create({**attributes, **named})
         processor = BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint))

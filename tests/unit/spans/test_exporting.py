@@ -1,5 +1,6 @@
 """Where spans go, and that nothing is disturbed by what becomes of them there."""
 
+import logging
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -104,3 +105,12 @@ def test_a_collector_that_hangs_costs_its_spans_and_nothing_else(monkeypatch: py
             assert longest < 0.5
             closing = time.monotonic()
         assert time.monotonic() - closing < 10
+
+
+def test_of_a_collector_that_is_away_is_said_little(caplog: pytest.LogCaptureFixture) -> None:
+    with exporting("x", "http://127.0.0.1:9"):
+        for name in ("opentelemetry.exporter.x", "opentelemetry.sdk.x"):
+            for at in range(100):
+                logging.getLogger(name).warning("Transient error %s", at)
+    said = [(record.name, record.getMessage()) for record in caplog.records if record.name.endswith(".x")]
+    assert said == [(f"opentelemetry.{name}.x", "Transient error 0") for name in ("exporter", "sdk")]
