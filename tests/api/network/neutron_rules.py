@@ -196,6 +196,9 @@ def _parse() -> dict[str, frozenset[str]]:
 NEUTRON = _parse()
 
 
+OURS = {f"{verb}_network:netweft:nat66": frozenset({_A}) for verb in ("create", "update")}  # decision 0447
+
+
 def rule(action: str) -> frozenset[str]:
     """An attribute's own rule, else its object's."""
-    return NEUTRON.get(action) or NEUTRON[action.partition(":")[0]]
+    return NEUTRON.get(action) or OURS.get(action) or NEUTRON[action.partition(":")[0]]

@@ -201,6 +201,7 @@ VALUES: dict[str, Any] = {
     "device_profile": "x",
     "shared": True,
     "is_default": True,
+    "netweft:nat66": True,
     "router:external": True,
     "mtu": 1300,
     "vlan_transparent": True,
