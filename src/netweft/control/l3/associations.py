@@ -79,8 +79,11 @@ def associate(tx: WriteTransaction, current: Object, lead: Lead, changes: Object
         with _refusing(after):
             tx.claim(KIND, current["id"], [claim])
         _mark(tx, tx.lock("ports", lead.port["id"]) or lead.port, current["id"])
-    led_on = lead.led_on(current.get(LED_ON, SEVERAL))
-    return write(tx, current, changes | lead.said() | {LED_ON: led_on, LED: _led(current) + 1})
+    said = lead.said()
+    led: Object = {LED_ON: lead.led_on(current.get(LED_ON, SEVERAL))}
+    if any(said[name] != current[name] for name in ("port_id", "router_id")):
+        led[LED] = _led(current) + 1
+    return write(tx, current, changes | said | led)
 
 
 def has_alone(tx: WriteTransaction, host: str, id: str, led: int) -> None:
