@@ -11,7 +11,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from tests.convergence import outside_events
@@ -23,7 +23,7 @@ from tests.examples import examples
 from netweft.agent.l3 import carriers, sightings
 from netweft.agent.l3.resolver import Place
 from netweft.agent.sync import Link
-from netweft.model import NodeView, key_of
+from netweft.model import GatewayPort, NodeView, key_of
 from netweft.services.addresses import octets
 from netweft.services.pipeline import INT
 from netweft.wire.messages import Delta, Snapshot
@@ -121,9 +121,19 @@ class Cloud:
         self.node.taken.clear()
         for port in list(self.region.gateway_ports.values()) if self.connected else ():
             if port.router_id in taken and ME in port.order[1:]:
-                hosts = (ME, *(host for host in port.order if host != ME))
-                self.region.create(replace(port, host_id=ME, hosts=hosts))
+                self._lead(port, ME)
                 self.tell()
+
+    def _lead(self, port: GatewayPort, host: str) -> None:
+        hosts = (host, *(one for one in port.order if one != host))
+        self.region.create(replace(port, host_id=host, hosts=hosts))
+
+    def _others_have_taken(self, gone: set[str]) -> None:
+        """What the server has heard of them, while this node could not."""
+        for port in list(self.region.gateway_ports.values()):
+            able = next((host for host in port.order if host not in gone | {ME}), "")
+            if able and port.order[0] in gone:
+                self._lead(port, able)
 
     async def happen(self, event: tuple[object, ...]) -> None:
         node, switches = self.node, self.node.switches
@@ -178,6 +188,7 @@ class Cloud:
     async def end(self) -> None:
         """Who cannot have a gateway, and knows nobody who can, leaves it where it was: that is not asked here."""
         if self.node.ovs.cut:
+            self._others_have_taken(self.node.ovs.gone)
             self.node.ovs.gone.clear()
         self.connected = True
         self.tell()
@@ -209,6 +220,7 @@ def without_waiting() -> Iterator[None]:
 
 
 @settings(max_examples=examples(40))
+@example([("carrier",), ("gone", "hv2"), ("turn",)])
 @given(st.lists(_happenings, max_size=25))
 def test_any_way_leads_to_the_state_of_a_fresh_start(sequence: list[tuple[object, ...]]) -> None:
     async def play(folder: Path) -> None:
