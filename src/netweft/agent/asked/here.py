@@ -279,6 +279,6 @@ def _beyond(agent: "Agent", exits: Sequence[Exit]) -> Iterator[str]:
             tag = f"VLAN {out.vlan}" if out.vlan else "untagged"
             yield f"physical network {out.physical}: it goes there by {out.interface}, {tag}"
         elif out.kind == "agent":
-            yield "the agent, which is asked first: a router's answer, or a neighbour that is not known yet"
+            yield "the agent, which gets it: it answers for a router, or does not know a next hop's MAC address yet"
         elif out.kind == "elsewhere":
             yield f"{out.interface}: it goes there, which is nothing of ours"

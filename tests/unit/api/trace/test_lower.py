@@ -8,10 +8,11 @@ from netweft.api.resources.trace.lower import Nodes
 from netweft.control.trace.ends import Begun
 from netweft.control.trace.packet import ICMP, Packet
 from netweft.control.trace.walk import Start, answer, walk
+from netweft.control.trace.way import PORT
 from netweft.testing import region as made
 from netweft.testing.explained import rows_of, seen
 from netweft.testing.region import Region
-from netweft.wire.questions import Answer, Ask, Exit
+from netweft.wire.questions import Answer, Ask, Exit, Sent
 
 
 def place() -> tuple[Any, Begun]:
@@ -106,3 +107,29 @@ async def test_a_tunnel_to_an_address_of_several_hosts() -> None:
     first = next(one for _, (layer, one) in found.findings if layer == "openvswitch")
     assert first.code.code == "tunnel-address-of-several"
     assert first.told.detail == "192.0.2.9 is that of hv2, hv3"
+
+
+class Wired:
+    """hv1 sends it out on the external network, to a MAC address that is no port's; hv2 to the VM."""
+
+    def __init__(self, port: str) -> None:
+        self._port = port
+
+    async def ask(self, node: str, question: Ask) -> Answer:
+        if node == "hv1":
+            return Answer(id="", exits=(Exit(kind="wire", physical="public", packet=question.packet),))
+        return Answer(id="", exits=(Exit(kind="port", port_id=self._port),) if node == "hv2" else ())
+
+
+async def test_a_floating_ip_is_taken_by_its_vms_own_node() -> None:
+    """Not by the gateway's, which is the node that sends it."""
+    region, net, outside, router = Region(nodes=3), made.network(1), made.network(90, "flat", "public"), made.router(1)
+    region.create(net, made.subnet(net, "10.0.0.0/24"), outside, made.subnet(outside, "203.0.113.0/24"), router)
+    port = made.port(2, net)
+    region.create(port, made.gateway(1, router, outside, "hv1", "203.0.113.2"))
+    region.plug("hv2", port)
+    region.create(made.floating_ip(1, router, outside, "203.0.113.9", port.fixed_ips[0].ip_address, port))
+    sent = Sent(eth_src="", eth_dst="fa:16:3f:00:00:02", src="203.0.113.2", dst="203.0.113.9", protocol=1)
+    begin, goal = ("hv1", Ask(id="", packet=sent)), nodes.Goal(PORT, port.id, None, ("hv1",))
+    found = await nodes.follow(Wired(port.id), seen(rows_of(region)), hosts_at, begin, goal)
+    assert (found.arrived, [one.host for one in found.looked]) == (True, ["hv1", "hv2"])

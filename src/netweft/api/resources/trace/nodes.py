@@ -4,7 +4,7 @@ Each node is asked what it has itself; where the packet leaves by a tunnel or a 
 in there.  Changes nothing, and waits no longer than each question may take.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -27,6 +27,9 @@ OUTSIDERS_MAC = "02:00:00:00:00:01"  # of somebody on the external network
 _KEY, _TYPE, _PHYSICAL = "provider:segmentation_id", "provider:network_type", "provider:physical_network"
 KINDS = ("ports", "networks", "routers", "floatingips", "security_groups", "security_group_rules", "port_forwardings")
 TUNNELLED = ("vxlan", "gre", "geneve", "stt")
+_ASKED_FIRST = (
+    "its agent gets it, as where a next hop's MAC address is not known: let the VM send a packet, then ask again"
+)
 
 
 HostsAt = Callable[[str], Awaitable[Sequence[str]]]  # tunnel address -> the hosts that say it is theirs
@@ -173,7 +176,7 @@ async def _onward(
     elif out.kind == "wire" and out.packet is not None and (beyond := _on_wire(seen, looked, out, goal)) is not None:
         return beyond
     elif out.kind == "agent":
-        found.unseen.append(f"{looked.host}: its agent is asked first, as for a neighbour that is not known yet")
+        found.unseen.append(f"{looked.host}: {_ASKED_FIRST}")
     else:
         found.lost = found.lost or (looked, out)
     return None
@@ -240,11 +243,21 @@ def _is_segment(segment: Row, key: int) -> bool:
 
 
 def _on_wire(seen: Snapshot, looked: Looked, out: Exit, goal: Goal) -> tuple[str, Ask] | None:
-    """To who has the MAC that the frame is sent to; where that is nobody's, to who has the router's gateway: between
-    nodes it has a MAC of its own."""
+    """To who has the MAC that the frame is sent to; where that is nobody's, to the VM's own node for a floating IP,
+    else to who has the router's gateway: between nodes it has a MAC of its own."""
     network = next((one for one in seen.all("networks") if _is_wire_of(one, out)), None)
     if network is None or out.packet is None:
         return None
     its = [one.get(HOST) for one in seen.all("ports", mac_address=out.packet.eth_dst, network_id=network["id"])]
-    host = next((one for one in (*its, *goal.gateways) if one and one != looked.host), None)
+    taking = (*its, *_floating(seen, network, out.packet.dst), *goal.gateways)
+    host = next((one for one in taking if one and one != looked.host), None)
     return (str(host), _next(looked, out.packet, network)) if host else None
+
+
+def _floating(seen: Snapshot, network: Row, address: str) -> Iterator[str]:
+    """The nodes of VMs with this floating IP that take it themselves."""
+    for one in seen.all("floatingips", floating_ip_address=address, floating_network_id=network["id"]):
+        port = seen.get("ports", one["port_id"] or "")
+        agent = seen.agent(port[HOST]) if port and port.get(HOST) else None
+        if port is not None and agent is not None and is_able(agent, network):
+            yield str(port[HOST])
