@@ -210,9 +210,10 @@ class Lab:
         return run("ovs-ofctl", "-OOpenFlow14", verb, f"unix:{self.node(node).ovs}/{bridge}.mgmt", *words)
 
     def appctl(self, node: str, *words: str) -> str:
-        """To its ovs-vswitchd."""
-        control = next(self.node(node).ovs.glob("ovs-vswitchd.*.ctl"))
-        return run("ovs-appctl", "-t", str(control), *words)
+        """To its ovs-vswitchd.  One that was killed has left its socket behind."""
+        folder = self.node(node).ovs
+        pid = (folder / "ovs-vswitchd.pid").read_text().strip()
+        return run("ovs-appctl", "-t", str(folder / f"ovs-vswitchd.{pid}.ctl"), *words)
 
     def flows(self, node: str, bridge: str) -> set[str]:
         """As text, without what counts and ages, and without the epoch, which does both."""
