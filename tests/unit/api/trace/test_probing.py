@@ -3,8 +3,12 @@
 import pytest
 from tests.unit.api.trace.faults import LARGE, LOST, Lost
 
+from netweft.api.resources.trace.lower import causes
 from netweft.api.resources.trace.nodes import Followed, Looked
-from netweft.api.resources.trace.probing import finding, probe
+from netweft.api.resources.trace.probing import Probed, finding, probe
+from netweft.control.explain.examine import Finding
+from netweft.control.explain.snapshot import Told
+from netweft.control.trace import codes
 from netweft.feed.questions import Silence
 from netweft.wire.questions import Answer, Ask, Exit, Interface, Sent
 
@@ -86,3 +90,17 @@ async def test_a_node_that_does_not_look_says_nothing_about_it() -> None:
     found = await probe(Nodes(hv1=("eth0",), hv2="its agent does not answer"), FOLLOWED, 0)
     assert (found.arrived, found.why) == (None, "hv2: its agent does not answer")
     assert finding(found, {"id": "p"}, 50) is None
+
+
+@pytest.mark.parametrize(
+    ("large", "said"),
+    [((), []), (("eth0",), ["probe-of-full-size-lost"])],
+    ids=["in the sender's node", "between the nodes"],
+)
+def test_what_a_limit_drops_is_not_lost_by_a_hop_between(large: tuple[str, ...], said: list[str]) -> None:
+    seen = tuple(("hv1", name) for name in large)
+    lost = Probed(arrived=False, seen=seen, missed=("hv2", "tap2") if large else ("hv1", "eth0"), length=1464)
+    found = Probed(arrived=True, large=lost)
+    limit = Finding("ports", {"id": "p"}, Told(codes.LIMIT_DROPS))
+    told = causes(found, finding(found, {"id": "p"}, 50), [("vm", limit)])
+    assert [one.code.code for _, one in told] == [*said, "limit-drops"]

@@ -14,9 +14,11 @@ from netweft.api.resources.explain.asked import Asks
 from netweft.api.resources.trace import nodes, vms
 from netweft.api.resources.trace.compared import OVERHEAD, Layered, compared
 from netweft.api.resources.trace.nodes import Followed, Goal, HostsAt, follow, goal_of
-from netweft.api.resources.trace.probing import Probed, finding, probe
+from netweft.api.resources.trace.probing import Probed, finding, is_lost_in_a_node, probe
+from netweft.control.explain.examine import Finding
 from netweft.control.explain.snapshot import Row, Snapshot
 from netweft.control.l2.hosts import HOST
+from netweft.control.trace import codes
 from netweft.control.trace.ends import Begun
 from netweft.control.trace.walk import Start
 from netweft.control.trace.way import PORT, Way
@@ -91,13 +93,13 @@ class Nodes:
         probed = await probing
         kind = str((seen.get("networks", start["network_id"]) or {}).get("provider:network_type"))
         lost = finding(probed, start, OVERHEAD.get(kind, 0))
-        found: list[Layered] = [("probe", lost)] if lost else []
+        found: list[Layered] = []
         for vm, said in zip(at_ends, answers, strict=True):
             if isinstance(said, Answer):
                 known = await self._owners(vm.port["network_id"], vms.asked_for(seen, vm, said))
                 of_vm = vms.compared(seen, vm, vm.port[HOST], said, known, arrived=probed.arrived)
                 found += [("vm", one) for one in of_vm]
-        return probed, found
+        return probed, causes(probed, lost, found)
 
     async def _both(
         self, seen: Snapshot, begun: Begun, there: Way, back: Way | None, also: tuple[str, ...]
@@ -149,3 +151,11 @@ def _about(way: Way, ends: list[Row]) -> Row:
     """The port that a fault is said of where no object is to blame."""
     first = next((step.row for step in way.steps if step.kind == "ports" and step.row is not None), None)
     return first if first is not None else (ends or [{}])[0]
+
+
+def causes(probed: Probed, lost: Finding | None, of_vms: list[Layered]) -> list[Layered]:
+    """Without what comes of a limit that drops: a large packet that is lost in a node is not lost by a hop between."""
+    limited = any(one.code is codes.LIMIT_DROPS for _, one in of_vms) and is_lost_in_a_node(probed)
+    if lost is None or (limited and lost.code is codes.LOST_LARGE):
+        return of_vms
+    return [("probe", lost), *of_vms]

@@ -127,8 +127,16 @@ def finding(probed: Probed, about: Row, overhead: int) -> Finding | None:
     )
 
 
+def is_lost_in_a_node(probed: Probed) -> bool:
+    """Before it has left the sender's, or after it has come to another: where a limit may have dropped it."""
+    lost = probed if probed.arrived is False else probed.large
+    if lost is None or lost.missed is None:
+        return False
+    return not lost.seen or any(host == lost.missed[0] for host, _ in lost.seen)
+
+
 def _lost(probed: Probed, about: Row, code: Code, overhead: int = 0) -> Finding:
-    places = ", ".join(f"{host} {interface}" for host, interface in probed.seen) or "nowhere"
+    places = ", ".join(f"{host} {interface}" for host, interface in probed.seen)
     host, interface = probed.missed or ("HOST", "INTERFACE")
     left = probed.left
     from_ = next((of for of, name in reversed(probed.seen) if left and name == left.interface), host)
@@ -140,5 +148,5 @@ def _lost(probed: Probed, about: Row, code: Code, overhead: int = 0) -> Finding:
         "payload": str(probed.length - _ETHERNET + overhead - _IP[4] - _ICMP),
         "bytes": str(probed.length - _ETHERNET + overhead),
     }
-    detail = f"{probed.length} bytes, seen at {places}; not at {host} {interface}"
+    detail = f"{probed.length} bytes, seen {f'at {places}' if places else 'nowhere'}; not at {host} {interface}"
     return Finding("ports", about, Told(code, detail, values))
