@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 NETWEFT = str(Path(sys.executable).parent / "netweft")
+BULK = 100  # objects in a request, at the most
 
 
 class Api:
@@ -66,6 +67,13 @@ class Lab:
     def pid_of(self, kind: str, node: str | None = None) -> int:
         processes = self.status()["processes"]
         return next(int(p["pid"]) for p in processes if p["kind"] == kind and node in (None, p["node"]))
+
+
+def make_ports(api: Api, wanted: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    made: list[dict[str, Any]] = []
+    for start in range(0, len(wanted), BULK):
+        made += api.request("POST", "/v2.0/ports", {"ports": wanted[start : start + BULK]})["ports"]
+    return made
 
 
 def add_port(name: str, port: dict[str, Any]) -> list[str]:

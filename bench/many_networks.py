@@ -20,11 +20,10 @@ import time
 from pathlib import Path
 from typing import Any, Protocol
 
-from hypervisors import Lab, add_port, busy_ms, check, resident_mb, until_in_sync
+from hypervisors import BULK, Lab, add_port, busy_ms, check, resident_mb, until_in_sync
 from table import Row, percentile, print_table
 
 LOCAL_VLANS = 4094
-BULK = 100
 TRUNK = 100  # sub-ports
 Port = dict[str, Any]
 

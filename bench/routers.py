@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from hypervisors import add_port, busy_ms, check, until_in_sync
+from hypervisors import BULK, add_port, busy_ms, check, until_in_sync
 from table import percentile, print_sizes
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -34,7 +34,6 @@ from netweft.lab.vm import Vm
 
 KNOCK = Path(__file__).with_name("knock.py")
 SIZES = (0, 100)
-BULK = 100
 EXTERNAL, OUTSIDE = "172.24.0.0/16", "172.24.0.1"
 BRIDGES = ("br-int", "br-tun", "br-ex")
 Figures = dict[str, float]

@@ -11,13 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hypervisors import Lab, add_port, check
+from hypervisors import BULK, Lab, add_port, check, make_ports
 
 from netweft.dataplane.openflow.client import OpenFlowConnection
 from netweft.dataplane.openflow.messages import FlowChange
 
 PEERS = Path(__file__).resolve().parent / "peers.py"
-BULK = 100
 QUIET_SECONDS = 0.05
 
 
@@ -112,10 +111,7 @@ class Scene:
         return self.hosts[number % len(self.hosts)] if not self.shape.per_network else "hv1"
 
     def make(self, wanted: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        made: list[dict[str, Any]] = []
-        for start in range(0, len(wanted), BULK):
-            made += self.api.request("POST", "/v2.0/ports", {"ports": wanted[start : start + BULK]})["ports"]
-        return made
+        return make_ports(self.api, wanted)
 
     def plug(self, ports: list[dict[str, Any]]) -> None:
         words: list[str] = []

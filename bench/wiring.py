@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from hypervisors import NETWEFT, Lab, add_port, age, check, resident_mb, until_in_sync
+from hypervisors import NETWEFT, Lab, add_port, age, check, make_ports, resident_mb, until_in_sync
 from table import Row, percentile, print_table
 
 LAB = Lab("bench")
@@ -39,9 +39,7 @@ class Bench:
         self.api.request("POST", "/v2.0/subnets", {"subnet": subnet})
 
     def make(self, count: int) -> list[dict[str, Any]]:
-        ports = [{"network_id": self.network, "binding:host_id": "hv1"} for _ in range(count)]
-        made: list[dict[str, Any]] = self.api.request("POST", "/v2.0/ports", {"ports": ports})["ports"]
-        return made
+        return make_ports(self.api, [{"network_id": self.network, "binding:host_id": "hv1"} for _ in range(count)])
 
     def plug(self, ports: list[dict[str, Any]]) -> None:
         words: list[str] = []
