@@ -570,6 +570,7 @@ def test_without_a_server_a_node_says_what_it_knows(lab: Lab, stage: Stage) -> N
     with lab.away("agent", "hv1"):
         status, said = here(lab, "hv1", "explain", one)
         assert (status, "not seen: the agent, which does not run" in said) == (2, True), said
+        assert "MTU 0" not in said, said
         status, said = here(lab, "hv1", "trace", one, two)
         assert status == 2 and "hv2: it goes there by a tunnel" in said, said
         lab.ofctl("hv1", "del-flows", "br-tun")

@@ -61,7 +61,7 @@ def _write(path: Path, found: Iterable[parts.Part]) -> None:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
         raise CommandError(f"{path}: {error.strerror}") from None
-    folder = path.name.removesuffix(".tar.gz")
+    folder = path.name.removesuffix(".tar.gz").removesuffix(".tgz")
     with os.fdopen(descriptor, "wb") as file, tarfile.open(fileobj=file, mode="w:gz") as bundle:
         for name, text in found:
             member = tarfile.TarInfo(f"{folder}/{name}")

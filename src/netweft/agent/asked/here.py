@@ -143,7 +143,8 @@ def _facts(agent: "Agent", port_id: str, its: Interface | None) -> Iterator[tupl
         yield "network", " ".join([port.network_id, *_carried(network)])
         yield "addresses", " ".join([port.mac_address, *(fixed.ip_address for fixed in port.fixed_ips)])
     if its is not None:
-        yield "interface", f"{its.name}, OpenFlow port {its.ofport}, link {its.link or 'not known'}, MTU {its.mtu}"
+        mtu = f"MTU {its.mtu}" if its.mtu else "MTU not known"  # of the kernel, by the agent only
+        yield "interface", f"{its.name}, OpenFlow port {its.ofport}, link {its.link or 'not known'}, {mtu}"
     if here is not None:
         yield "local VLAN", f"{here.network.vlan}{f', VLAN {here.tag} of a trunk' if here.tag else ''}"
     if status is not None:
