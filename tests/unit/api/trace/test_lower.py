@@ -12,7 +12,7 @@ from netweft.control.trace.way import PORT
 from netweft.testing import region as made
 from netweft.testing.explained import rows_of, seen
 from netweft.testing.region import Region
-from netweft.wire.questions import Answer, Ask, Exit, Sent
+from netweft.wire.questions import Answer, Ask, Exit, Hop, Sent
 
 
 def place() -> tuple[Any, Begun]:
@@ -133,3 +133,21 @@ async def test_a_floating_ip_is_taken_by_its_vms_own_node() -> None:
     begin, goal = ("hv1", Ask(id="", packet=sent)), nodes.Goal(PORT, port.id, None, ("hv1",))
     found = await nodes.follow(Wired(port.id), seen(rows_of(region)), hosts_at, begin, goal)
     assert (found.arrived, [one.host for one in found.looked]) == (True, ["hv1", "hv2"])
+
+
+class Meddled:
+    """Somebody's flow drops it."""
+
+    async def ask(self, node: str, question: Ask) -> Answer:
+        hop = Hop(bridge="br-int", table="0", flow="icmp,nw_dst=10.0.0.2, priority 60000", actions="drop", foreign=True)
+        return Answer(id="", hops=(hop,), exits=(Exit(kind="drop"),))
+
+
+async def test_a_foreign_flow_is_deleted_by_what_ovs_ofctl_reads() -> None:
+    rows, begun = place()
+    assert begun.start is not None
+    assert begun.packet is not None
+    there = walk(rows, begun.start, begun.packet, begun.target)
+    looked = await Nodes(Meddled(), hosts_at, owners).look("user", rows, begun, there, None)
+    fixes = [one.fix for _, (_, one) in looked.findings if one.code.code == "openvswitch-foreign-flow"]
+    assert fixes == ["ovs-ofctl --strict del-flows br-int icmp,nw_dst=10.0.0.2,priority=60000  # on hv1"]

@@ -91,7 +91,8 @@ def _foreign(followed: Followed, about: Row) -> Iterator[Finding]:
         for hop in looked.answer.hops:
             if hop.foreign:
                 detail = f"{looked.host} {hop.bridge} {hop.table}: {hop.flow}: {hop.actions}"
-                values = {"host": looked.host, "bridge": hop.bridge, "match": hop.flow}
+                match = hop.flow.replace(", priority ", ",priority=")  # as ovs-ofctl reads it
+                values = {"host": looked.host, "bridge": hop.bridge, "match": match}
                 yield Finding("ports", about, Told(codes.OVS_FOREIGN_FLOW, detail, values))
 
 
