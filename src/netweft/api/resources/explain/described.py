@@ -1,7 +1,7 @@
 """An explanation's facts: out of the object as the API shows it to the caller, so nothing is in it that is hidden from
 them; and, for who sees agents, of the nodes.  Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -83,6 +83,11 @@ def facts(type: str, shown: Row) -> Object:
 def named(type: str, row: Row) -> Object:
     name = row.get(TYPES[type].name if type in TYPES else "name") or ""
     return {"type": type, "id": row["id"], "name": name, "project_id": row.get("project_id")}
+
+
+def last_by_user(changes: Sequence[Past]) -> Past:
+    """changes: the newest first, at least one.  The newest, where no user is among them."""
+    return next((one for one in changes if (one.actor or "").startswith("user ")), changes[0])
 
 
 def change(past: Past, *, sees_nodes: bool) -> Object:

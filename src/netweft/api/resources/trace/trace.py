@@ -42,6 +42,7 @@ from netweft.control.trace.way import NOWHERE, Way
 from netweft.plugins.identity import Context
 from netweft.store import Object, Query, ReadTransaction
 
+LAST_CHANGES = 10
 SOURCE_PORT = 49152  # the first of those that clients use (RFC 6335)
 FORWARD, RETURN = "forward", "return"
 
@@ -193,11 +194,13 @@ class Trace:
     def _changes(
         self, context: Context, found: Sequence[Finding], *, sees_nodes: bool
     ) -> dict[tuple[str, str], Object]:
-        """Who has changed what is in the way last, and when: of the caller's own."""
+        """Who has changed what is in the way last, and when: of the caller's own.  A user, as long as the change log
+        knows one: nodes write statuses after each change."""
         mine = {(one.kind, one.row["id"]) for one in found if described.is_own(context, one.row)}
         with self._store.read() as tx:
-            past = {key: tx.past(*key, 1) for key in sorted(mine)}
-        return {key: described.change(one[0], sees_nodes=sees_nodes) for key, one in past.items() if one}
+            past = {key: tx.past(*key, LAST_CHANGES) for key in sorted(mine)}
+        last = {key: described.last_by_user(changes) for key, changes in past.items() if changes}
+        return {key: described.change(one, sees_nodes=sees_nodes) for key, one in last.items()}
 
     def _start(self, context: Context, end: ends.End) -> ends.End:
         """Of an address: the port that has it, or somebody outside."""
