@@ -13,6 +13,7 @@ import httpx
 from netweft.cli.errors import CommandError
 
 TIMEOUT_SECONDS = 30.0
+LOGIN_SECONDS = 10.0  # who waits longer for that asks a server that hangs
 
 
 class NoServer(CommandError):
@@ -77,11 +78,11 @@ class Client:
         Raises CommandError."""
         if not self._token:
             self._log_in()
-        answer = self._send(method, self._root + path, body, {"X-Auth-Token": self._token}, seconds)
+        answer = self._send(method, self._root + path, body, {"X-Auth-Token": self._token}, TIMEOUT_SECONDS + seconds)
         return answer.json() if answer.content else None
 
     def _log_in(self) -> None:
-        answer = self._send("POST", f"{self._login.auth_url}/auth/tokens", self._login.body, {})
+        answer = self._send("POST", f"{self._login.auth_url}/auth/tokens", self._login.body, {}, LOGIN_SECONDS)
         self._token = answer.headers["X-Subject-Token"]
         for service in answer.json()["token"].get("catalog", ()):
             if service["type"] == "network":
@@ -95,10 +96,9 @@ class Client:
             )
         return self._clients[encrypted]
 
-    def _send(self, method: str, url: str, body: Any, headers: dict[str, str], seconds: float = 0.0) -> httpx.Response:
+    def _send(self, method: str, url: str, body: Any, headers: dict[str, str], seconds: float) -> httpx.Response:
         try:
-            timeout = TIMEOUT_SECONDS + seconds
-            answer = self._http(url).request(method, url, json=body, headers=headers, timeout=timeout)
+            answer = self._http(url).request(method, url, json=body, headers=headers, timeout=seconds)
         except httpx.HTTPError as error:
             raise NoServer(f"{method} {url}: {error}") from error
         if answer.is_error:

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from netweft.cli.client import Client, Login, login_from
+from netweft.cli.client import LOGIN_SECONDS, TIMEOUT_SECONDS, Client, Login, login_from
 from netweft.cli.errors import CommandError
 
 PASSWORD = {
@@ -101,3 +101,13 @@ def test_a_server_that_is_not_there() -> None:
     one = Client(Login("http://a/v3", None, "t"), httpx.MockTransport(refuse))
     with one, pytest.raises(CommandError, match=r"GET http://a/x: Connection refused"):
         one.call("GET", "/x")
+
+
+def test_a_login_is_waited_for_less_long_than_an_answer() -> None:
+    """Else who may ask without a server (`trace --here`) waits for one that hangs."""
+    login = "POST http://a/identity/v3/auth/tokens"
+    asking, seen = client({login: issued("http://b"), "GET http://b/x": httpx.Response(204)})
+    with asking:
+        asking.call("GET", "/x", seconds=5.0)
+    assert [request.extensions["timeout"]["read"] for request in seen] == [LOGIN_SECONDS, TIMEOUT_SECONDS + 5.0]
+    assert LOGIN_SECONDS < TIMEOUT_SECONDS
