@@ -249,6 +249,7 @@ def stores(postgres_url: str) -> Iterator[tuple[Store, Store]]:
         store.close()
 
 
+@pytest.mark.postgres
 async def test_one_of_two_servers_runs_them_and_the_other_goes_on(
     stores: tuple[Store, Store], monkeypatch: pytest.MonkeyPatch
 ) -> None:

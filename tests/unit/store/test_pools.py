@@ -1,5 +1,6 @@
 """Pools against a plain set of numbers, any sequence of calls; and never the same number twice, however many ask."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -32,8 +33,10 @@ def ranges(numbers: set[int]) -> list[tuple[int, int]]:
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    return Store.open(f"sqlite:///{tmp_path_factory.mktemp('pools')}/netweft.db")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    store = Store.open(f"sqlite:///{tmp_path_factory.mktemp('pools')}/netweft.db")
+    yield store
+    store.close()
 
 
 @given(STEPS)
