@@ -299,7 +299,7 @@ class Agent:
     def _know_tunnels(self) -> None:
         if self._host is not None and self._host.datapath_type == "netdev":
             overlays = self.uplinks.now.overlays.values()
-            self.tunnel_neighbours.want(self.desired.view.nodes.values(), self._host.tunnel_ip, overlays)
+            self.tunnel_neighbours.want(self.desired.view.nodes, self._host.tunnel_ip, overlays)
 
     def _tell_facts(self) -> None:
         if self.ovs.view is not None and self._host is not None:

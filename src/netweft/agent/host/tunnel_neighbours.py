@@ -8,7 +8,7 @@ no network has, so the other end drops it.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -36,21 +36,24 @@ class TunnelNeighbours:
     def __init__(self, run_dir: Path, say: Callable[[Packet], None]) -> None:
         self._command = partial(command, run_dir)
         self._say = say
+        self._nodes: Mapping[str, Node] | None = None
         self._ends: dict[str, Prefix] = {}
         self._overlay: int | None = None
         self._next_hops: dict[str, tuple[float, str]] = {}  # tunnel end -> when it was asked, what it is reached by
         self._changed = asyncio.Event()
 
-    def want(self, nodes: Iterable[Node], own: str, overlays: Iterable[int | None]) -> None:
-        """nodes: those with which this one, whose end is `own`, shares a network."""
-        here = endpoint(own)
-        found = filter(None, (endpoint(node.tunnel_ip) for node in nodes))
-        ends = {text(end): end for end in found if here and end.version == here.version and end != here}
+    def want(self, nodes: Mapping[str, Node], own: str, overlays: Iterable[int | None]) -> None:
+        """Of each turn, so nodes are looked at only where one has been told.  nodes: those with which this one, whose
+        end is `own`, shares a network."""
         overlay = next((ofport for ofport in overlays if ofport is not None and ofport > 0), None)
-        if (ends, overlay) != (self._ends, self._overlay):
-            self._ends, self._overlay = ends, overlay
-            self._next_hops = {name: found for name, found in self._next_hops.items() if name in ends}
-            self._changed.set()
+        if nodes is self._nodes and overlay == self._overlay:
+            return
+        here = endpoint(own)
+        found = filter(None, (endpoint(node.tunnel_ip) for node in nodes.values()))
+        self._ends = {text(end): end for end in found if here and end.version == here.version and end != here}
+        self._nodes, self._overlay = nodes, overlay
+        self._next_hops = {name: found for name, found in self._next_hops.items() if name in self._ends}
+        self._changed.set()
 
     async def run(self) -> None:
         """Until cancelled."""

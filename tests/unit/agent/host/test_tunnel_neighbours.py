@@ -41,7 +41,7 @@ async def asked_for(vswitchd: Vswitchd, *ends: str, own: str = "198.18.0.1", ove
     said: list[Packet] = []
     side = TunnelNeighbours(Path(), said.append)
     side._command = vswitchd.command  # type: ignore[assignment]
-    side.want([Node(name=end, tunnel_ip=end) for end in ends], own, [None, overlay])
+    side.want({end: Node(name=end, tunnel_ip=end) for end in ends}, own, [None, overlay])
     task = asyncio.create_task(side.run())
     await asyncio.sleep(0.05)
     task.cancel()
