@@ -19,6 +19,7 @@ from tests.netns.frames import _ipv4, icmp4, udp4
 from tests.netns.harness import Lab, until
 from tests.netns.outside import OUTSIDE, external_network, next_hop
 from tests.netns.test_routing import make_router, subnet_of
+from tests.netns.udp_server import asked_once
 
 from netweft.lab import fabric, host
 from netweft.lab.commands import in_namespace, run
@@ -309,13 +310,7 @@ def test_an_answer_that_nobody_waits_for_any_more(lab: Lab, stage: Stage, node: 
         "        print('refused')\n"
         "        break\n"
     )
-    command = in_namespace(stage.behind, sys.executable, "-c", script)
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as answers:
-        assert answers.stdout is not None
-        assert answers.stdout.readline() == "ready\n"
-        ask = f"import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'?', ('{BEHIND}', 7007))"
-        run(*in_namespace(inside, sys.executable, "-c", ask))
-        assert answers.stdout.read() == "refused\n"
+    assert asked_once(stage.behind, script, inside, (BEHIND, 7007)) == "refused\n"
 
 
 @pytest.mark.parametrize("node", ["hv1", "hv2"])

@@ -18,6 +18,7 @@ from tests.netns.harness import Lab, until
 from tests.netns.outside import external_network, next_hop
 from tests.netns.test_gateway_errors import HOPS
 from tests.netns.test_routing import make_router
+from tests.netns.udp_server import asked_once
 
 from netweft.lab import fabric, host
 from netweft.lab.commands import in_namespace, run
@@ -137,13 +138,7 @@ def test_the_address_that_is_seen_outside(lab: Lab, stage: Stage, inside: str) -
         "print('ready', flush=True)\n"
         "print(here.recvfrom(9)[1][0], flush=True)\n"
     )
-    command = in_namespace(stage.behind, sys.executable, "-c", script)
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as hears:
-        assert hears.stdout is not None
-        assert hears.stdout.readline() == "ready\n"
-        ask = f"import socket; socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).sendto(b'?', ('{BEHIND}', 7066))"
-        run(*in_namespace(inside, sys.executable, "-c", ask))
-        assert hears.stdout.read() == f"{stage.own}\n"
+    assert asked_once(stage.behind, script, inside, (BEHIND, 7066)) == f"{stage.own}\n"
 
 
 def test_traceroute_shows_each_hop(stage: Stage, inside: str) -> None:
@@ -202,13 +197,7 @@ def test_an_answer_that_expires_at_the_router(lab: Lab, stage: Stage, inside: st
         "except OSError as error:\n"
         "    print(there[0], error.errno)\n"
     )
-    command = in_namespace(stage.outside, sys.executable, "-c", script)
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as answers:
-        assert answers.stdout is not None
-        assert answers.stdout.readline() == "ready\n"
-        ask = f"import socket; socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).sendto(b'?', ('{OUTSIDE}', 7067))"
-        run(*in_namespace(inside, sys.executable, "-c", ask))
-        assert answers.stdout.read() == f"{stage.own} 113\n", "EHOSTUNREACH"
+    assert asked_once(stage.outside, script, inside, (OUTSIDE, 7067)) == f"{stage.own} 113\n", "EHOSTUNREACH"
 
 
 def test_nobody_comes_in_unasked(lab: Lab, stage: Stage) -> None:
