@@ -1,9 +1,9 @@
-"""Five things are broken in a lab, and `netweft explain` names each of them, for what suffers from it."""
+"""Six things are broken in a lab, and `netweft explain` names each of them, for what suffers from it."""
 
 import io
 import json
 from collections.abc import Iterator
-from contextlib import redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from typing import Any, NamedTuple
 
 import pytest
@@ -12,6 +12,7 @@ from tests.netns.harness import Lab, until
 from netweft.cli.main import main
 from netweft.lab import vm
 from netweft.lab.cloud import Cloud, credentials
+from netweft.lab.commands import run
 from netweft.lab.vm import Vm
 
 
@@ -57,7 +58,16 @@ def set_up(cloud: Cloud, collection: str, id: str, *, up: bool) -> None:
     cloud.update(collection, id, {"admin_state_up": up})
 
 
-def test_each_of_five_is_named_and_gone_when_it_is_mended(lab: Lab, stage: Stage) -> None:
+@contextmanager
+def link_down(namespace: str, nic: str) -> Iterator[None]:
+    run("ip", "-n", namespace, "link", "set", nic, "down")
+    try:
+        yield
+    finally:
+        run("ip", "-n", namespace, "link", "set", nic, "up")
+
+
+def test_each_of_six_is_named_and_gone_when_it_is_mended(lab: Lab, stage: Stage) -> None:
     objects = {
         "port": stage.one.port_id,
         "other": stage.two.port_id,
@@ -87,4 +97,8 @@ def test_each_of_five_is_named_and_gone_when_it_is_mended(lab: Lab, stage: Stage
             cloud.update("ports", stage.two.port_id, {"extra_dhcp_opts": [{"opt_name": "mtu", "opt_value": "1400"}]})
         until(lambda: blockers(lab, stage.two.port_id) == {"port-host-behind"}, "5: its agent is away")
         assert blockers(lab, "hv2") == {"agent-behind"}
+    with link_down(lab.node("hv1").namespace, "eth0"):
+        until(
+            lambda: blockers(lab, stage.one.port_id) == {"uplink-link-down"}, "6: the NIC of its tunnels has no carrier"
+        )
     until(lambda: all(not blockers(lab, one) for one in objects.values()), "all works again")

@@ -4,7 +4,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from netweft.agent.asked.entry import NotHere, mapped
+from netweft.dataplane.host.carrier import link_of
+from netweft.dataplane.host.having import having
 from netweft.dataplane.host.mtu import mtu_of
+from netweft.dataplane.ovsdb.replica import InterfaceRecord
 from netweft.dataplane.ovsdb.view import OvsView
 from netweft.services.l2.bridges import KINDS, overlay_port, physical_link, tunnel_link
 from netweft.services.values import PHYSICAL, LocalPort
@@ -40,7 +43,7 @@ async def wiring(agent: "Agent", port_id: str) -> Wiring:
         link=tuple(map(station, names.link, (settings.integration_bridge, names.bridge))),
         out=tuple(station(name, names.bridge) for name in names.out),
         tunnel_ip=settings.tunnel_ip or "" if here.network.tunnelled else "",
-        uplinks=tuple(station(name, settings.underlay_bridge) for name in names.uplinks),
+        uplinks=tuple(station(name, names.underlay) for name in names.uplinks),
         far=tuple(_far(agent, here)) if here.network.tunnelled else (),
     )
 
@@ -52,19 +55,33 @@ class _Names(NamedTuple):
     link: tuple[str, ...] = ()
     out: tuple[str, ...] = ()
     uplinks: tuple[str, ...] = ()
+    underlay: str = ""
 
 
 def _names(agent: "Agent", view: OvsView, here: LocalPort) -> _Names:
     segment, settings = here.network.segment, agent.settings
     if here.network.tunnelled:
         links = [tunnel_link(kind) for kind in KINDS]
-        uplinks = tuple(nic.name for nic in view.nics(settings.underlay_bridge))
-        return _Names(settings.tunnel_bridge, _there(view, links), (overlay_port(segment.network_type),), uplinks)
+        out = (overlay_port(segment.network_type),)
+        return _Names(settings.tunnel_bridge, _there(view, links), out, *_underlay(agent, view))
     bridge = mapped(agent).get(segment.physical_network or "", "") if segment.network_type in PHYSICAL else ""
     if not bridge:
         return _Names()
     links = [physical_link(kind, bridge) for kind in KINDS]
     return _Names(bridge, _there(view, links), tuple(nic.name for nic in view.nics(bridge)))
+
+
+def _underlay(agent: "Agent", view: OvsView) -> tuple[tuple[str, ...], str]:
+    """The interfaces, and the bridge that they are in: none where the tunnel address is on a NIC (kernel datapath)."""
+    settings = agent.settings
+    bridge, own = settings.underlay_bridge, settings.tunnel_ip
+    nics = {nic.name for nic in view.nics(bridge)}
+    if settings.underlay and view.interface(settings.underlay):  # we have put it there
+        nics.add(settings.underlay)
+    if nics:
+        return tuple(sorted(nics)), bridge
+    nic = having(own) if own else ""
+    return ((nic,) if nic and nic != bridge else ()), ""
 
 
 def _there(view: OvsView, links: list[tuple[str, str]]) -> tuple[str, ...]:
@@ -77,10 +94,14 @@ def _station(view: OvsView, name: str, bridge: str, counted: dict[str, int]) -> 
         name=name,
         bridge=bridge,
         ofport=(record.ofport or 0) if record else 0,
-        link=(record.link_state or "") if record and record.type in _DEVICES else "",
+        link=_link(record) if record else link_of(name),
         mtu=mtu_of(name),
         counts=Counts(**{field: counted.get(field, 0) for field in Counts.__struct_fields__}),
     )
+
+
+def _link(record: InterfaceRecord) -> str:
+    return (record.link_state or "") if record.type in _DEVICES else ""
 
 
 def _parent(agent: "Agent", port_id: str) -> str:

@@ -73,14 +73,12 @@ class Explain:
     async def show(self, request: Request, context: Context) -> Response:
         lags = self._lags()
         kind, row, told = await self._run.read_much(self._explained, context, request.path_params["id"], lags)
-        answer = await asked.said(self._asks, kind, row) if self._asks else ""
+        said = await asked.said(self._asks, kind, row) if self._asks else ""
         sees_nodes = may(context, "get_agent")
-        if answer and isinstance(answer, str) and sees_nodes:
-            told["unseen"] = [f"{OPENVSWITCH} of {answer}", *(one for one in told["unseen"] if one != OPENVSWITCH)]
-        if not isinstance(answer, str):
-            more = [
-                described.finding(self._types[kind], one, sees_nodes=sees_nodes) for one in asked.found(row, answer)
-            ]
+        if said and isinstance(said, str) and sees_nodes:
+            told["unseen"] = [f"{OPENVSWITCH} of {said}", *(one for one in told["unseen"] if one != OPENVSWITCH)]
+        if not isinstance(said, str):
+            more = [described.finding(self._types[kind], one, sees_nodes=sees_nodes) for one in asked.found(row, said)]
             findings = sorted([*told["findings"], *more], key=lambda one: not one["blocks"])
             unseen = [one for one in told["unseen"] if one != OPENVSWITCH]
             works = told["works"] and not any(one["blocks"] for one in more)
