@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from netweft.model import Key, NodeView, Object
 
-FORMAT = 5  # of what is on the disk, here and in state.py: raise it when a view's objects change
+FORMAT = 6  # of what is on the disk, here and in state.py: raise it when a view's objects change
 MAGIC = b"netweft-journal-%d\n" % FORMAT
 _HEAD = struct.Struct("!II")
 

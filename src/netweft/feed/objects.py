@@ -19,10 +19,17 @@ from netweft.model import (
     FloatingIp,
     GatewayPort,
     GroupMember,
+    HealthMonitor,
+    L7Policy,
+    L7Rule,
+    Listener,
+    LoadBalancer,
+    Member,
     MeteringLabel,
     Network,
     Node,
     Peer,
+    Pool,
     Port,
     PortForwarding,
     QosPolicy,
@@ -33,6 +40,7 @@ from netweft.model import (
     Trunk,
 )
 from netweft.model.connections import CAME_FROM, LEFT, MOVED
+from netweft.model.load_balancer import TYPE
 from netweft.model.router import ADDRESS_MAC, GATEWAY_OWNER, INTERFACE_OWNER
 
 
@@ -140,6 +148,39 @@ def port_forwarding(row: Row) -> PortForwarding:
 
 def metering_label(row: Row) -> MeteringLabel:
     return msgspec.convert(row, MeteringLabel)
+
+
+def load_balancer(row: Row) -> LoadBalancer:
+    return msgspec.convert(_told(row), LoadBalancer)
+
+
+def listener(row: Row) -> Listener:
+    return msgspec.convert(_told(row), Listener)
+
+
+def pool(row: Row) -> Pool:
+    return msgspec.convert(_told(row), Pool)
+
+
+def member(row: Row) -> Member:
+    return msgspec.convert(_told(row), Member)
+
+
+def health_monitor(row: Row) -> HealthMonitor:
+    return msgspec.convert(_told(row) | {TYPE: row["type"]}, HealthMonitor)
+
+
+def l7_policy(row: Row) -> L7Policy:
+    return msgspec.convert(_told(row), L7Policy)
+
+
+def l7_rule(row: Row) -> L7Rule:
+    return msgspec.convert(_told(row) | {TYPE: row["type"]}, L7Rule)
+
+
+def _told(row: Row) -> dict[str, Any]:
+    """Without what is null: the struct's default says the same; nor what a struct's tag is."""
+    return {name: value for name, value in row.items() if value is not None and name != "type"}
 
 
 def node(row: Row) -> Node | None:

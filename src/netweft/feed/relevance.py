@@ -24,6 +24,9 @@ of one kind stand in a topic, which object they give there, and to which further
     host(hv1) ── port ── what leads to it ──▶ floating_ip(F) ──▶ wire(E)    E: an external network
                                                 gives FloatingIp
 
+    network(N) ── VIP's network ──▶ balancer(B)
+                    gives LoadBalancer  gives Listener, Pool, Member, HealthMonitor, L7Policy, L7Rule
+
 A port that is wired ahead on a host stands in that host's topic too, as do trunks wherever their port does.
 A node starts at its own `host` topic and follows all topics that it can reach.  A new kind of object is one more rule
 (or a few); what follows from it for loading, snapshots, deltas and their routing is worked out in `interest`.
@@ -42,6 +45,7 @@ from netweft.control.l3.associations import LEADING
 from netweft.feed import objects
 from netweft.feed.objects import WAY, Row, Way
 from netweft.model import Object
+from netweft.model.load_balancer import LOAD_BALANCER, NETWORK
 from netweft.model.metering import METERED, SHARED
 from netweft.model.router import ANSWERS_HOSTS, ANSWERS_ON, GATEWAY_HOSTS, NETWORKS
 
@@ -139,6 +143,15 @@ RULES = (
         ],
     ),
     Rule("metered", "metering_labels", by=METERED, gives=objects.metering_label),
+    Rule("network", "loadbalancers", by=NETWORK, gives=objects.load_balancer, leads=[("balancer", "id")]),
+    *(
+        Rule("balancer", kind, by=LOAD_BALANCER, gives=gives)
+        for kind, gives in (
+            *(("listeners", objects.listener), ("pools", objects.pool), ("members", objects.member)),
+            *(("healthmonitors", objects.health_monitor), ("l7policies", objects.l7_policy)),
+            ("l7rules", objects.l7_rule),
+        )
+    ),
     Rule("endpoint", "agents", by="host", gives=objects.node, not_for="host"),
     Rule(
         "group",

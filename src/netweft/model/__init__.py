@@ -5,6 +5,7 @@ These structs are the wire format too.  They hold what a *node* needs, not the w
 
 from netweft.model.connections import MovedConnections, Tracked
 from netweft.model.firewall import AddressGroup, GroupMember, SecurityGroup, SecurityGroupRule
+from netweft.model.load_balancer import HealthMonitor, L7Policy, L7Rule, Listener, LoadBalancer, Member, Pool
 from netweft.model.metering import MeteringLabel
 from netweft.model.network import FixedIp, HostRoute, Network, Segment, Subnet
 from netweft.model.node import Node, NodeFacts
@@ -36,9 +37,15 @@ __all__ = [
     "FloatingIp",
     "GatewayPort",
     "GroupMember",
+    "HealthMonitor",
     "HostRoute",
     "Key",
     "Kind",
+    "L7Policy",
+    "L7Rule",
+    "Listener",
+    "LoadBalancer",
+    "Member",
     "MeteringLabel",
     "MinimumBandwidth",
     "MovedConnections",
@@ -49,6 +56,7 @@ __all__ = [
     "Object",
     "PacketRateLimit",
     "Peer",
+    "Pool",
     "Port",
     "PortForwarding",
     "PortState",

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from netweft.model.firewall import AddressGroup, GroupMember, SecurityGroup
+from netweft.model.load_balancer import HealthMonitor, L7Policy, L7Rule, Listener, LoadBalancer, Member, Pool
 from netweft.model.metering import MeteringLabel
 from netweft.model.network import Network, Subnet
 from netweft.model.node import Node
@@ -32,6 +33,13 @@ Object: TypeAlias = (
     | FloatingAddress
     | PortForwarding
     | MeteringLabel
+    | LoadBalancer
+    | Listener
+    | Pool
+    | Member
+    | HealthMonitor
+    | L7Policy
+    | L7Rule
 )
 Kind: TypeAlias = Literal[
     "network",
@@ -51,6 +59,13 @@ Kind: TypeAlias = Literal[
     "floating_address",
     "port_forwarding",
     "metering_label",
+    "load_balancer",
+    "listener",
+    "pool",
+    "member",
+    "health_monitor",
+    "l7_policy",
+    "l7_rule",
 ]
 Key: TypeAlias = tuple[Kind, str]
 KINDS: Final[frozenset[str]] = frozenset(get_args(Kind))
@@ -63,6 +78,13 @@ FIRST_KINDS: Final = KINDS - {
     "floating_address",
     "port_forwarding",
     "metering_label",
+    "load_balancer",
+    "listener",
+    "pool",
+    "member",
+    "health_monitor",
+    "l7_policy",
+    "l7_rule",
 }
 
 
@@ -102,6 +124,13 @@ class NodeView(Struct, frozen=True, kw_only=True):
     floating_addresses: dict[str, FloatingAddress] = {}
     port_forwardings: dict[str, PortForwarding] = {}
     metering_labels: dict[str, MeteringLabel] = {}
+    load_balancers: dict[str, LoadBalancer] = {}
+    listeners: dict[str, Listener] = {}
+    pools: dict[str, Pool] = {}
+    members: dict[str, Member] = {}
+    health_monitors: dict[str, HealthMonitor] = {}
+    l7_policies: dict[str, L7Policy] = {}
+    l7_rules: dict[str, L7Rule] = {}
 
     def get(self, key: Key) -> Object | None:
         kind, id = key
@@ -152,6 +181,13 @@ _FIELDS: dict[Kind, str] = {
     "floating_address": "floating_addresses",
     "port_forwarding": "port_forwardings",
     "metering_label": "metering_labels",
+    "load_balancer": "load_balancers",
+    "listener": "listeners",
+    "pool": "pools",
+    "member": "members",
+    "health_monitor": "health_monitors",
+    "l7_policy": "l7_policies",
+    "l7_rule": "l7_rules",
 }
 EMPTY_VIEW = NodeView(kinds=KINDS)
 

@@ -12,6 +12,8 @@ from netweft.model import (
     BandwidthLimit,
     FixedIp,
     GroupMember,
+    LoadBalancer,
+    Member,
     MinimumBandwidth,
     Network,
     Node,
@@ -24,6 +26,7 @@ from netweft.model import (
     Segment,
     Subnet,
 )
+from netweft.model.load_balancer import SessionPersistence
 from netweft.wire import messages as wire
 
 PORT: dict[str, Any] = {
@@ -43,6 +46,69 @@ PORT: dict[str, Any] = {
     "tags": [],
 }
 NETWORK = {"id": "n1", "name": "net", "admin_state_up": True, "mtu": 1450, "shared": False, "subnets": ["s1"]}
+
+
+BALANCER: dict[str, Any] = {
+    "id": "b1",
+    "name": "web",
+    "project_id": "p",
+    "vip_address": "10.0.0.9",
+    "vip_port_id": "p9",
+    "vip_network_id": "n1",
+    "network_id": "n1",
+    "vip_subnet_id": "s1",
+    "netweft:vip_mac_address": "fa:16:3e:00:00:09",
+    "netweft:vip_addresses": [
+        {"ip_address": "10.0.0.9", "subnet_id": "s1"},
+        {"ip_address": "fd00::9", "subnet_id": "s2"},
+    ],
+    "vip_qos_policy_id": None,
+    "provisioning_status": "PENDING_CREATE",
+    "operating_status": "OFFLINE",
+    "admin_state_up": True,
+}
+MEMBER = {"id": "m1", "pool_id": "o1", "device_id": "b1", "address": "10.0.0.4", "protocol_port": 80, "weight": 5}
+
+
+def test_a_load_balancer() -> None:
+    told = objects.load_balancer(BALANCER)
+    assert (told.vip_mac_address, told.vip_address) == ("fa:16:3e:00:00:09", "10.0.0.9")
+    assert [vip.ip_address for vip in told.additional_vips] == ["fd00::9"]
+    assert objects.load_balancer(BALANCER | {"provisioning_status": "ACTIVE", "operating_status": "ONLINE"}) == told
+    assert isinstance(told, LoadBalancer)
+
+
+@pytest.mark.parametrize(
+    ("changes", "traffic"),
+    [
+        ({}, True),
+        ({"operating_status": "ONLINE"}, True),
+        ({"operating_status": "OFFLINE"}, False),
+        ({"operating_status": "ERROR"}, False),
+        ({"weight": 0, "operating_status": "DRAINING"}, False),
+        ({"admin_state_up": False}, False),
+    ],
+)
+def test_a_member(changes: dict[str, Any], *, traffic: bool) -> None:
+    told = objects.member(MEMBER | {"monitor_port": None} | changes)
+    assert isinstance(told, Member)
+    assert told.load_balancer_id == "b1"
+    assert told.gets_traffic == traffic
+
+
+def test_what_else_a_load_balancer_has() -> None:
+    of = {"id": "x", "device_id": "b1", "pool_id": None, "netweft:unknown": 1}
+    assert objects.listener(of | {"protocol": "HTTP", "protocol_port": 80}).timeout_client_data == 50_000
+    persistence = {"type": "APP_COOKIE", "cookie_name": "c", "persistence_timeout": None}
+    pool = objects.pool(of | {"protocol": "TCP", "lb_algorithm": "SOURCE_IP", "session_persistence": persistence})
+    assert pool.session_persistence == SessionPersistence(type="APP_COOKIE", cookie_name="c")
+    monitor = {"pool_id": "o1", "type": "PING", "delay": 1, "timeout": 1, "max_retries": 1, "expected_codes": None}
+    assert objects.health_monitor(of | monitor).type == "PING"
+    policy = of | {"listener_id": "l1", "action": "REJECT", "position": 1}
+    rule = of | {"l7policy_id": "y", "type": "PATH", "compare_type": "REGEX", "value": "/"}
+    told = (objects.l7_policy(policy), objects.l7_rule(rule), pool, objects.health_monitor(of | monitor))
+    delta = wire.Delta(revision=1, upserts=told)
+    assert wire.decode_downward(wire.encode(delta)) == delta
 
 
 def test_a_port() -> None:
