@@ -16,7 +16,7 @@ NICS = {"br-eth1": ["eth1"], "br-phy": ["eth0"]}
 PATCHES = ("patch-tun", "patch-int", "int-br-eth1", "phy-br-eth1")
 
 
-def names(type: str, physical: str | None, *there: str) -> Any:
+def names(type: str, physical: str | None, *there: str, settings: AgentSettings = SETTINGS) -> Any:
     segment = Segment(type, physical, 7)
     network = LocalNetwork(network=Network(id="n", segments=(segment,)), vlan=3, segment=segment)
     port = Port(id="p", network_id="n", mac_address="fa:16:3e:00:00:01")
@@ -25,7 +25,7 @@ def names(type: str, physical: str | None, *there: str) -> Any:
         nics=lambda bridge: [SimpleNamespace(name=name) for name in NICS.get(bridge, [])],
         interface=lambda name: object() if name in there else None,
     )
-    return _names(cast(Any, SimpleNamespace(settings=SETTINGS)), cast(OvsView, view), here)
+    return _names(cast(Any, SimpleNamespace(settings=settings)), cast(OvsView, view), here)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,20 @@ def names(type: str, physical: str | None, *there: str) -> Any:
 def test_the_way_out(
     type: str, physical: str | None, bridge: str, link: tuple[str, ...], out: tuple[str, ...], uplinks: tuple[str, ...]
 ) -> None:
-    assert names(type, physical, *PATCHES) == (bridge, link, out, uplinks)
+    underlay = "br-phy" if uplinks else ""
+    assert names(type, physical, *PATCHES) == (bridge, link, out, uplinks, underlay)
+
+
+def test_the_nic_that_we_have_put_into_the_underlays_bridge_is_one() -> None:
+    ours = AgentSettings(underlay="eth9", tunnel_ip="192.0.2.1")
+    assert names("vxlan", None, "eth9", settings=ours).uplinks == ("eth0", "eth9")
+    assert names("vxlan", None, settings=ours).uplinks == ("eth0",)
+
+
+def test_where_the_tunnel_address_is_on_a_nic_it_is_that_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(NICS, "br-phy", [])
+    loopback = AgentSettings(tunnel_ip="127.0.0.1")
+    assert names("vxlan", None, settings=loopback)[3:] == (("lo",), "")
 
 
 def test_by_veth_and_by_nothing_yet() -> None:
