@@ -15,6 +15,9 @@ from netweft.control.l3.port_ranges import parsed
 from netweft.control.security import protocols
 from netweft.model import (
     AddressGroup,
+    FirewallGroup,
+    FirewallPolicy,
+    FirewallRule,
     FloatingAddress,
     FloatingIp,
     GatewayPort,
@@ -212,6 +215,25 @@ def group_member(row: Row) -> GroupMember | None:
 
 def address_group(row: Row) -> AddressGroup:
     return msgspec.convert(row, AddressGroup)
+
+
+def firewall_group(row: Row) -> FirewallGroup:
+    return msgspec.convert(row, FirewallGroup)
+
+
+def firewall_policy(row: Row) -> FirewallPolicy:
+    return msgspec.convert(row, FirewallPolicy)
+
+
+def firewall_rule(row: Row) -> FirewallRule:
+    ends = {
+        f"{side}_port_range_{name}": getattr(parsed(row[f"{side}_port"]), end)
+        for side in ("source", "destination")
+        for name, end in (("min", "first"), ("max", "last"))
+        if row.get(f"{side}_port")
+    }
+    protocol = protocols.number(row.get("protocol"), f"IPv{row['ip_version']}")
+    return msgspec.convert({**row, **ends, "protocol": protocol}, FirewallRule)
 
 
 def qos_policy(row: Row) -> QosPolicy:

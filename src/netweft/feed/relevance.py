@@ -11,8 +11,11 @@ of one kind stand in a topic, which object they give there, and to which further
               ├────────▶ wire(N) ── its policy ──▶ qos(Q)
               │             gives Network, Subnet     gives QosPolicy
               ├─ its policy ──▶ qos(Q)
-              └─ its groups ──▶ group(G) ── rules' far ends ──▶ members(R)           addresses(A)
-                                   gives SecurityGroup             gives GroupMember    gives AddressGroup
+              ├─ its groups ──▶ group(G) ── rules' far ends ──▶ members(R)           addresses(A)
+              │                    gives SecurityGroup             gives GroupMember    gives AddressGroup
+              └─ its firewall ──▶ firewall(F) ── policies ──▶ firewall_policy(P) ── rules ──▶ firewall_rule(U)
+                 (also of an         gives FirewallGroup       gives FirewallPolicy            gives FirewallRule
+                 interface)                                                                    └─ ──▶ addresses(A)
 
     network(N) ── interface ──▶ router(R) ── its networks ──▶ network(M), wire(M)
                     gives RouterPort  gives Router, GatewayPort, PortForwarding
@@ -45,6 +48,7 @@ from netweft.control.l3.associations import LEADING
 from netweft.feed import objects
 from netweft.feed.objects import WAY, Row, Way
 from netweft.model import Object
+from netweft.model.fwaas import DESTINATION_ADDRESSES, FIREWALL_GROUP, SOURCE_ADDRESSES
 from netweft.model.load_balancer import LOAD_BALANCER, NETWORK
 from netweft.model.metering import METERED, SHARED
 from netweft.model.router import ANSWERS_HOSTS, ANSWERS_ON, GATEWAY_HOSTS, NETWORKS
@@ -80,7 +84,7 @@ class Rule:
 
 _OF_A_PORT = (
     *(("network", "network_id"), ("wire", "network_id"), ("group", "security_groups[]"), ("qos", "qos_policy_id")),
-    *(("floating", "network_id"), ("floating_ip", f"{LEADING}[]")),
+    *(("floating", "network_id"), ("floating_ip", f"{LEADING}[]"), ("firewall", FIREWALL_GROUP)),
 )
 _OF_AN_INTERFACE = (("router", "device_id"), ("network", "network_id"), ("wire", "network_id"))
 _OF_A_GATEWAY = (*_OF_AN_INTERFACE, ("behind", "device_id"))
@@ -104,7 +108,13 @@ RULES = (
         leads=[("endpoint", "binding:host_id")],
         not_for="binding:host_id",
     ),
-    Rule("network", "ports", by="network_id", gives=objects.router_port, leads=[("router", "device_id")]),
+    Rule(
+        "network",
+        "ports",
+        by="network_id",
+        gives=objects.router_port,
+        leads=[("router", "device_id"), ("firewall", FIREWALL_GROUP)],
+    ),
     Rule("host", "ports", by="binding:host_id", gives=objects.gateway, leads=_OF_A_GATEWAY),
     Rule("host", "ports", by=GATEWAY_ON, gives=objects.gateway, leads=_OF_A_GATEWAY),
     Rule("host", "ports", by=ANSWERS_ON, gives=objects.answering, leads=_OF_AN_INTERFACE),
@@ -165,6 +175,27 @@ RULES = (
     ),
     Rule("members", "ports", by="security_groups[]", gives=objects.group_member),
     Rule("addresses", "address_groups", by="id", gives=objects.address_group),
+    Rule(
+        "firewall",
+        "firewall_groups",
+        by="id",
+        gives=objects.firewall_group,
+        leads=[("firewall_policy", f"{direction}_firewall_policy_id") for direction in ("ingress", "egress")],
+    ),
+    Rule(
+        "firewall_policy",
+        "firewall_policies",
+        by="id",
+        gives=objects.firewall_policy,
+        leads=[("firewall_rule", "firewall_rules[]")],
+    ),
+    Rule(
+        "firewall_rule",
+        "firewall_rules",
+        by="id",
+        gives=objects.firewall_rule,
+        leads=[("addresses", SOURCE_ADDRESSES), ("addresses", DESTINATION_ADDRESSES)],
+    ),
     Rule("qos", "policies", by="id", gives=objects.qos_policy),
 )
 

@@ -3,6 +3,7 @@
 from msgspec import Struct, field
 
 from netweft.model.connections import LEFT, MOVED, MovedConnections
+from netweft.model.fwaas import FIREWALL_GROUP
 from netweft.model.network import FixedIp
 
 
@@ -43,6 +44,7 @@ class Port(Struct, frozen=True, kw_only=True, tag="port", omit_defaults=True):
     device_owner: str = ""
     active: bool = True
     host_id: str = field(default="", name="binding:host_id")
+    firewall_group_id: str | None = field(default=None, name=FIREWALL_GROUP)
     moved: MovedConnections | None = field(default=None, name=MOVED)
     left: bool = field(default=False, name=LEFT)
 

@@ -2,6 +2,7 @@
 
 from msgspec import Struct, field
 
+from netweft.model.fwaas import FIREWALL_GROUP
 from netweft.model.network import FixedIp, HostRoute
 
 # the device_owner of a router's ports: of its interfaces, and of the one on the external network
@@ -64,6 +65,7 @@ class RouterPort(Struct, frozen=True, kw_only=True, tag="router_port", omit_defa
     router_id: str = field(default="", name="device_id")
     answers_on: str = field(default="", name=ANSWERS_ON)
     hosts: tuple[str, ...] = field(default=(), name=ANSWERS_HOSTS)
+    firewall_group_id: str | None = field(default=None, name=FIREWALL_GROUP)
 
     @property
     def order(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from netweft.model.firewall import AddressGroup, GroupMember, SecurityGroup
+from netweft.model.fwaas import FirewallGroup, FirewallPolicy, FirewallRule
 from netweft.model.load_balancer import HealthMonitor, L7Policy, L7Rule, Listener, LoadBalancer, Member, Pool
 from netweft.model.metering import MeteringLabel
 from netweft.model.network import Network, Subnet
@@ -40,6 +41,9 @@ Object: TypeAlias = (
     | HealthMonitor
     | L7Policy
     | L7Rule
+    | FirewallGroup
+    | FirewallPolicy
+    | FirewallRule
 )
 Kind: TypeAlias = Literal[
     "network",
@@ -66,6 +70,9 @@ Kind: TypeAlias = Literal[
     "health_monitor",
     "l7_policy",
     "l7_rule",
+    "firewall_group",
+    "firewall_policy",
+    "firewall_rule",
 ]
 Key: TypeAlias = tuple[Kind, str]
 KINDS: Final[frozenset[str]] = frozenset(get_args(Kind))
@@ -85,6 +92,9 @@ FIRST_KINDS: Final = KINDS - {
     "health_monitor",
     "l7_policy",
     "l7_rule",
+    "firewall_group",
+    "firewall_policy",
+    "firewall_rule",
 }
 
 
@@ -131,6 +141,9 @@ class NodeView(Struct, frozen=True, kw_only=True):
     health_monitors: dict[str, HealthMonitor] = {}
     l7_policies: dict[str, L7Policy] = {}
     l7_rules: dict[str, L7Rule] = {}
+    firewall_groups: dict[str, FirewallGroup] = {}
+    firewall_policies: dict[str, FirewallPolicy] = {}
+    firewall_rules: dict[str, FirewallRule] = {}
 
     def get(self, key: Key) -> Object | None:
         kind, id = key
@@ -188,6 +201,9 @@ _FIELDS: dict[Kind, str] = {
     "health_monitor": "health_monitors",
     "l7_policy": "l7_policies",
     "l7_rule": "l7_rules",
+    "firewall_group": "firewall_groups",
+    "firewall_policy": "firewall_policies",
+    "firewall_rule": "firewall_rules",
 }
 EMPTY_VIEW = NodeView(kinds=KINDS)
 

@@ -9,6 +9,9 @@ from msgspec.structs import replace
 
 from netweft.model import (
     AddressGroup,
+    FirewallGroup,
+    FirewallPolicy,
+    FirewallRule,
     FixedIp,
     FloatingAddress,
     FloatingIp,
@@ -164,6 +167,7 @@ class Region:
         self.policies: dict[str, QosPolicy] = {}
         self.port_forwardings: dict[str, PortForwarding] = {}
         self.labels: dict[str, MeteringLabel] = {}
+        self.firewalls: dict[str, FirewallGroup | FirewallPolicy | FirewallRule] = {}
         self.bound: dict[str, str] = {}
         self.ahead: dict[str, str] = {}  # port -> node of a binding that is not active
         for number in range(1, nodes + 1):
@@ -205,6 +209,8 @@ class Region:
                     self.policies[obj.id] = obj
                 case MeteringLabel():
                     self.labels[obj.id] = obj
+                case FirewallGroup() | FirewallPolicy() | FirewallRule():
+                    self.firewalls[obj.id] = obj
                 case PortForwarding():
                     self.port_forwardings[obj.id] = obj
 
@@ -277,6 +283,8 @@ class Region:
             *map(self._seen, hosts),
             *self._firewall(here.values()),
             *self.policies.values(),
+            *self.firewalls.values(),
+            *self._addresses(),
             *(self.labels.values() if routers else ()),
             *(self.routers[id] for id in routers),
             *gateways,
@@ -306,6 +314,12 @@ class Region:
         routers = (routers | {port.router_id for port in ports if port.network_id in networks}) & self.routers.keys()
         more = networks | {port.network_id for port in ports if port.router_id in routers}
         return (networks, routers) if more == networks else self._reached(more, routers)
+
+    def _addresses(self) -> Iterator[AddressGroup]:
+        """What firewall rules name."""
+        rules = [one for one in self.firewalls.values() if isinstance(one, FirewallRule)]
+        named = {id for one in rules for id in (one.source_address_group_id, one.destination_address_group_id) if id}
+        return (self.address_groups[id] for id in sorted(named) if id in self.address_groups)
 
     def _firewall(self, here: Iterable[Port]) -> Iterator[Object]:
         """The groups of these ports, and who is in what their rules name."""

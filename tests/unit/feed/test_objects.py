@@ -10,6 +10,9 @@ from netweft.model import (
     AddressGroup,
     AddressPair,
     BandwidthLimit,
+    FirewallGroup,
+    FirewallPolicy,
+    FirewallRule,
     FixedIp,
     GroupMember,
     LoadBalancer,
@@ -295,3 +298,48 @@ def test_a_policy_is_its_rules_by_type() -> None:
         dscp_mark=46,
     )
     assert objects.qos_policy({"id": "q1", "rules": []}) == QosPolicy(id="q1")
+
+
+def test_a_firewall_is_told_without_what_is_for_people() -> None:
+    kept = {"project_id": "secret", "name": "mine", "description": "why", "shared": True, "ports": ["p1"]}
+    group = {"id": "f1", "ingress_firewall_policy_id": "y1", "egress_firewall_policy_id": None, "admin_state_up": False}
+    told = FirewallGroup(id="f1", ingress_firewall_policy_id="y1", admin_state_up=False)
+    assert objects.firewall_group(group | kept | {"status": "DOWN"}) == told
+    policy = {"id": "y1", "firewall_rules": ["u2", "u1"], "audited": True}
+    assert objects.firewall_policy(policy | kept) == FirewallPolicy(id="y1", firewall_rules=("u2", "u1"))
+    rule = {
+        "id": "u1",
+        "action": "reject",
+        "ip_version": 6,
+        "protocol": "tcp",
+        "enabled": False,
+        "source_ip_address": "fd00::/64",
+        "destination_ip_address": None,
+        "source_port": None,
+        "destination_port": "80:90",
+        "netweft:source_address_group_id": None,
+        "netweft:destination_address_group_id": "a1",
+    }
+    assert objects.firewall_rule(rule | kept) == FirewallRule(
+        id="u1",
+        action="reject",
+        enabled=False,
+        ip_version=6,
+        protocol=6,
+        source_ip_address="fd00::/64",
+        destination_address_group_id="a1",
+        destination_port_range_min=80,
+        destination_port_range_max=90,
+    )
+
+
+@pytest.mark.parametrize(("version", "protocol", "number"), [(4, "icmp", 1), (6, "ipv6-icmp", 58), (6, "icmp", 58)])
+def test_a_firewall_rules_protocol_is_a_number(version: int, protocol: str, number: int) -> None:
+    rule = {"id": "u1", "action": "allow", "ip_version": version, "protocol": protocol}
+    assert objects.firewall_rule(rule).protocol == number
+
+
+def test_a_port_says_which_firewall_group_it_is_in() -> None:
+    port = objects.port({**PORT, "netweft:firewall_group": "f1"})
+    assert port is not None
+    assert port.firewall_group_id == "f1"

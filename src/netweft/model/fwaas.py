@@ -1,0 +1,62 @@
+"""Firewalls as a service (FWaaS v2), as a node sees them: what is said on its ports besides security groups.
+
+    Port, RouterPort ── firewall_group_id ──▶ FirewallGroup ──▶ FirewallPolicy ── in this order ──▶ FirewallRule
+
+A port has one group at most and names it itself, so that one port more is one small change whatever the size of the
+group.  Each of the three is an object of its own: a rule that many policies name is told once.
+"""
+
+from typing import Final, Literal, TypeAlias
+
+from msgspec import Struct, field
+
+FIREWALL_GROUP: Final = "netweft:firewall_group"  # kept on a port, not shown: the group that it is in
+# ours, of rules: Neutron's have single prefixes only
+SOURCE_ADDRESSES: Final = "netweft:source_address_group_id"
+DESTINATION_ADDRESSES: Final = "netweft:destination_address_group_id"
+Action: TypeAlias = Literal["allow", "deny", "reject"]
+
+
+class FirewallRule(Struct, frozen=True, kw_only=True, tag="firewall_rule", omit_defaults=True):
+    """What is done with packets of which all that is set is true.
+
+    enabled: False: as if it were not there.
+    protocol: the number in the IP header (58 for ICMPv6, also where the user said `icmp` with IPv6); None: any.
+    source_*, destination_*: of the packet, whatever its direction.  An address and an address group at most one each;
+    an address is a single one or a prefix, of ip_version; of a group, what it has of that version counts.
+    *_port_range_*: inclusive, both or none; only with TCP and UDP.
+    """
+
+    id: str
+    action: Action = "deny"
+    enabled: bool = True
+    ip_version: Literal[4, 6] = 4
+    protocol: int | None = None
+    source_ip_address: str | None = None
+    destination_ip_address: str | None = None
+    source_address_group_id: str | None = field(default=None, name=SOURCE_ADDRESSES)
+    destination_address_group_id: str | None = field(default=None, name=DESTINATION_ADDRESSES)
+    source_port_range_min: int | None = None
+    source_port_range_max: int | None = None
+    destination_port_range_min: int | None = None
+    destination_port_range_max: int | None = None
+
+
+class FirewallPolicy(Struct, frozen=True, kw_only=True, tag="firewall_policy", omit_defaults=True):
+    """firewall_rules: ids, the first that is true of a packet decides."""
+
+    id: str
+    firewall_rules: tuple[str, ...] = ()
+
+
+class FirewallGroup(Struct, frozen=True, kw_only=True, tag="firewall_group", omit_defaults=True):
+    """Which policies a port's traffic passes, by direction.
+
+    ingress: to the VM; of a router's port: out of the router, into the port's network, as with FWaaS' L3 driver.
+    A direction without a policy lets nothing through, nor does a group that is down: see docs/firewall.md.
+    """
+
+    id: str
+    admin_state_up: bool = True
+    ingress_firewall_policy_id: str | None = None
+    egress_firewall_policy_id: str | None = None
