@@ -26,6 +26,7 @@ def agent(context: click.Context, /, **options: Any) -> None:
     if context.invoked_subcommand:
         context.obj = settings
         return
+    import netweft.logs  # noqa: F401
     from netweft.agent.main import AgentError, run
 
     try:

@@ -17,6 +17,7 @@ def server(**options: Any) -> None:
     Each setting can also stand in the TOML file's table [server], or in the environment as NETWEFT_SERVER_NAME.
     """
     settings = from_options(ServerSettings, options)
+    import netweft.logs  # noqa: F401
     from netweft.listeners import ListenError
     from netweft.server.run import StateError, serve
     from netweft.spans.exporting import SpansError
