@@ -6,6 +6,7 @@ Registers on the integration bridge (cleared by Open vSwitch at each patch port)
     reg1  OUT_PORT    the logical port the frame is about to leave through
     reg2  IN_PORT     the logical port the frame came in through
     reg3  GROUP       the security group whose rules are asked, by its number on this node
+    reg3  POOL        the load balancer's pool that is asked for a member, by its number
     reg3  METERED     the metering label whose rules are asked, by its number on this node << 1 | whether out
     reg4  PERMITTED   1: a rule of one of the groups lets the frame pass
     reg5  FLOODED     bit 0: guarded ports get the frame whose rules may differ; bit 1: and they are a crowd
@@ -17,12 +18,15 @@ Registers on the integration bridge (cleared by Open vSwitch at each patch port)
     reg10 ROUTER      the router that the packet is in, by its number on this node
     reg11 HANDED_UP   why the agent gets the packet (Why); 0 while nobody has said
     reg12 .. reg15    NEXT_HOP, the address that the packet is sent to next; IPv4 in reg15 alone
+    reg12 SLOT        which of a pool's slots a new connection has
+    metadata          ORIGIN, the conntrack zone of what is balanced for who is in the network that the frame came in
+                      by; bit 16: it has been asked whether it is a member's answer; bit 17: as it leaves for outside
 
 A logical port is an OpenFlow port together with the 802.1Q tag that its frames have there, 0 for none: the ports of a
 VLAN-aware VM share an interface.  Written `ofport | vlan << 16`, and `| 1 << 28` (GUARDED) when port security is on.
 
 Conntrack zones: a network's zone is its local VLAN (1..4094); 4095 is the metadata service's; from 4096 up they are
-routers'.
+routers'; what is balanced for a network's clients is in 32768 + its local VLAN.
 ct_mark says who refuses what goes a connection's own way, since rules that allowed it are gone.  What it has asked for
 does not come back from there any more:
 
@@ -88,6 +92,7 @@ OUT_PORT: Final = "reg1"
 IN_PORT: Final = "reg2"
 GROUP: Final = "reg3"
 METERED: Final = GROUP
+POOL: Final = GROUP
 PERMITTED: Final = "reg4"
 FLOODED: Final = "reg5"
 CLAIMED_HIGH: Final = "reg6"
@@ -100,6 +105,10 @@ HANDED_UP: Final = "reg11"
 NEXT_HOP: Final = ("reg12", "reg13", "reg14", "reg15")
 ONE_OF_MANY: Final = 1
 CROWD: Final = 2
+SLOT: Final = NEXT_HOP[0]
+ORIGIN: Final = "metadata"
+ASKED_BACK: Final = 1 << 16
+LEAVING: Final = 1 << 17
 JUDGED: Final = 1
 REMEMBERED: Final = 2
 TAG_SHIFT: Final = 16  # where the tag of a logical port begins
@@ -113,6 +122,8 @@ SHARING_BITS: Final = 30
 NOBODY: Final = bytes(6)  # the MAC of whoever is elsewhere, where only what is here is asked
 AGENT: Final = 0x4E57  # the controller id that our agent takes: frames for it reach no other controller
 
+# added to the zone of a network: what its clients have asked VIPs for.  Below all of PIECES_ZONE's: those begin at 4096
+BALANCED_ZONE: Final = 1 << 15
 PIECES_ZONE: Final = 1 << 15  # added to the zone of a gateway: where fragments for forwarded ports are collected
 OUR_METERS: Final = 1 << 31  # a meter is ours when number & METERS_MASK == OUR_METERS
 METERS_MASK: Final = 1 << 31
@@ -248,11 +259,18 @@ class Reason(IntEnum):
     FLOATING_TAKEOVER = 110
     ROUTER_NAT66_IN = 111
     ROUTER_NAT66_OUT = 112
+    BALANCER_VIP = 120
+    LISTENER_VIP = 121
+    POOL_METHOD = 122
+    MEMBER_SLOTS = 123
+    MEMBER_ANSWERS = 124
+    MEMBER_WAY = 125
 
     @property
     def kind(self) -> str:
         """The object's kind: `port`, `peer`, `network`, `rule` (of a security group), `group` (of either kind),
-        `address`, `router`, `forwarding`, `floating` (IP) or `metering` (label); `` when there is none."""
+        `address`, `router`, `forwarding`, `floating` (IP), `metering` (label), `balancer`, `listener`, `pool` or
+        `member`; `` when there is none."""
         return "" if self in (Reason.PIPELINE, Reason.EPOCH, Reason.METADATA) else self.name.partition("_")[0].lower()
 
 

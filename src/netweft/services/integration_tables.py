@@ -10,6 +10,7 @@ from netweft.services.fields import (
     IN_PORT,
     LOCAL_VLAN,
     NEXT_HOP,
+    ORIGIN,
     OUT_PORT,
     PERMITTED,
     PIECE,
@@ -17,7 +18,8 @@ from netweft.services.fields import (
     TRIAL,
 )
 from netweft.services.l3.tables import ROUTING
-from netweft.services.packet_fields import ADVERTISED, ARP_SENDER, ICMPV6, IP_ENDS, SERVICE
+from netweft.services.lb.tables import BALANCING, FROM_MEMBER
+from netweft.services.packet_fields import ADVERTISED, ARP_SENDER, ICMPV6, IP_ENDS, SERVICE, SOURCE_PORTS
 from netweft.services.security.fragments import MATCH as FRAGMENTS
 from netweft.services.tables import Pipeline, Table, fields
 
@@ -56,7 +58,7 @@ INT = Pipeline.of(
         "classify",
         "whose frame is it?  A VIF's untagged frames get their network; frames from other bridges bring it as tag",
         match=fields("in_port", "vlan_vid", "eth_dst"),
-        set=fields(LOCAL_VLAN, IN_PORT, "vlan_vid", "eth_src", NEXT_HOP[-1]),
+        set=fields(LOCAL_VLAN, IN_PORT, "vlan_vid", "eth_src", NEXT_HOP[-1], ORIGIN),
         next=("egress_qos", "metadata", "to_router", "next_hop", "switching"),
     ),
     Table(
@@ -203,18 +205,21 @@ INT = Pipeline.of(
         "broadcast to all of the network; what nobody knows only to who may have any MAC, and to the outside",
         match=fields(LOCAL_VLAN, IN_PORT, "eth_dst", TRIAL),
         set=fields(OUT_PORT, FLOODED),
-        next=("ingress", "commit"),
+        next=("to_vip", "ingress", "commit"),
     ),
+    *BALANCING,
     Table(
         "ingress",
-        "for each destination: what is for a guarded port goes through the connection tracker, unless it has or is for "
-        "many",
-        match=fields(OUT_PORT, ANSWERED, FLOODED, *FRAGMENTS, "udp_src", "ipv4_dst", "ipv6_dst", "ct_state"),
-        set=fields(PIECE),
-        next=("ingress_state", "ingress_groups", "commit", "ingress_qos"),
+        "for each destination: is it what a load balancer's member says?  What is for a guarded port goes through the "
+        "connection tracker, unless it has or is for many",
+        match=fields(OUT_PORT, ANSWERED, FLOODED, *FRAGMENTS, "udp_src", "ipv4_dst", "ipv6_dst", "ct_state")
+        | fields(ORIGIN, "ipv4_src", "ipv6_src", *SOURCE_PORTS),
+        set=fields(PIECE, ORIGIN),
+        next=("from_member", "ingress_state", "ingress_groups", "commit", "ingress_qos"),
         again=("pieces",),
         miss="ingress_qos",
     ),
+    FROM_MEMBER,
     Table(
         "ingress_state",
         "as egress_state",

@@ -26,6 +26,7 @@ from netweft.model import (
 from netweft.reconcile.memo import Fact, Memo
 from netweft.services import wiring
 from netweft.services.addresses import Prefix, prefix
+from netweft.services.fields import BALANCED_ZONE
 from netweft.services.kinds import Item, ItemKey
 from netweft.services.l2.local_vlans import LocalVlans
 from netweft.services.l2.plugged_ports import PluggedPorts
@@ -236,7 +237,8 @@ class Rendering:
 
     def take_given(self) -> frozenset[int]:
         """Conntrack zones that were given out since the last call: they may have been others' before."""
-        return self.vlans.take_given() | self._zones.numbers.take_given()
+        networks = self.vlans.take_given()
+        return networks | {BALANCED_ZONE | vlan for vlan in networks} | self._zones.numbers.take_given()
 
     def release_unused(self) -> None:
         """Give up restored local VLANs that nothing needs; once the first full view has been rendered."""

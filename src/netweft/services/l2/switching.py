@@ -19,11 +19,13 @@ from netweft.dataplane.ovsdb.rows import VifTag
 from netweft.services.addresses import MAC_ANY_MULTICAST, Prefix, is_multicast, mac
 from netweft.services.fields import (
     ANY_TAG,
+    BALANCED_ZONE,
     CROWD,
     FLOODED,
     IN_PORT,
     LOCAL_VLAN,
     ONE_OF_MANY,
+    ORIGIN,
     OUT_PORT,
     SECOND_TAGS,
     UNTAGGED,
@@ -82,7 +84,7 @@ def _deliver(here: LocalPort) -> Iterator[Wanted]:
 def _classify(here: LocalPort) -> Iterator[Wanted]:
     """A sub-port's frames by their tag, any other port's without one; in a VLAN-transparent network with any."""
     owner = cookie(Reason.PORT_CLASSIFY, here.port.id)
-    come_in = (SetField(LOCAL_VLAN, here.network.vlan), SetField(IN_PORT, here.number), INT["egress_qos"].goto)
+    come_in = (*_in(here.network), SetField(IN_PORT, here.number), INT["egress_qos"].goto)
     if here.tag:
         match: dict[str, Value] = {"in_port": here.ofport, "vlan_vid": tagged(here.tag)}
         yield INT["classify"].flow(10, owner, match, PopVlan(), *come_in)
@@ -91,6 +93,11 @@ def _classify(here: LocalPort) -> Iterator[Wanted]:
     if here.network.network.vlan_transparent:
         yield INT["classify"].flow(5, owner, {"in_port": here.ofport, "vlan_vid": ANY_TAG}, *come_in)
         yield _keeps_priority_tags(owner, here.ofport)
+
+
+def _in(network: LocalNetwork) -> tuple[Action, Action]:
+    """Whose clients' connections are balanced in a zone of their own."""
+    return SetField(LOCAL_VLAN, network.vlan), SetField(ORIGIN, BALANCED_ZONE | network.vlan)
 
 
 def _keeps_priority_tags(owner: int, in_port: int) -> BridgeFlow:
@@ -132,7 +139,7 @@ def _from_uplink(link: Link, near: int, here: LocalNetwork) -> Iterator[Wanted]:
     outside = tagged(here.vlan) if here.tunnelled else outside_vlan(here)
     reason = Reason.NETWORK_TUNNEL if here.tunnelled else Reason.NETWORK_PHYSICAL
     onward = INT["to_router" if here.routed else "switching"].goto
-    come_in = (SetField(LOCAL_VLAN, here.vlan), SetField(IN_PORT, near), onward)
+    come_in = (*_in(here), SetField(IN_PORT, near), onward)
     for in_port in link.nears:
         match: dict[str, Value] = {"in_port": in_port, "vlan_vid": outside}
         if in_port != near and not here.tunnelled:

@@ -10,6 +10,7 @@ from netweft.services.fields import (
     LOCAL_VLAN,
     METERED,
     NEXT_HOP,
+    ORIGIN,
     PIECE,
     ROUTER,
 )
@@ -110,9 +111,9 @@ ROUTING = (
         match=fields(
             ROUTER, HANDED_UP, "eth_src", "eth_type", "ip_proto", "icmpv4_type", "ipv4_src", "conj_id", "ip_frag"
         )
-        | fields("icmpv6_type", "ipv6_src", *SOURCE_PORTS, "tcp_dst", "udp_dst"),
-        set=fields(LOCAL_VLAN, "eth_src", "ipv4_src", *SOURCE_PORTS, PIECE, *NEXT_HOP),
-        next=("forwarded_pieces", "answers", "outside_egress", "next_hop", "hand_up"),
+        | fields("icmpv6_type", "ipv6_src", *SOURCE_PORTS, "tcp_dst", "udp_dst", ORIGIN),
+        set=fields(ORIGIN, LOCAL_VLAN, "eth_src", "ipv4_src", *SOURCE_PORTS, PIECE, *NEXT_HOP),
+        next=("forwarded_pieces", "answers", "outside_egress", "next_hop", "hand_up", "from_member"),
         miss="outside_egress",
         agent=True,
     ),

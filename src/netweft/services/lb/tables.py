@@ -1,0 +1,71 @@
+"""The integration bridge's tables of load balancers, in order: from a VIP to a member, and back.
+
+They stand behind switching: what a client sends to a VIP is first permitted, routed and switched as what is sent to
+any other address, and comes here where it would have been delivered.  From here it is switched, or routed, once more,
+to the member that it gets (decision 0570).
+"""
+
+from netweft.services.fields import HANDED_UP, IN_PORT, LOCAL_VLAN, NEXT_HOP, ORIGIN, POOL, SLOT
+from netweft.services.packet_fields import IP_ENDS, SOURCE_PORTS, TARGET_PORTS
+from netweft.services.tables import Table, fields
+
+BALANCING = (
+    Table(
+        "to_vip",
+        "what a guarded port was permitted to send to a VIP is remembered in its network, as in leaves_network",
+        match=fields("eth_type", "ct_state", "ct_mark"),
+        next=("balance",),
+        miss="balance",
+    ),
+    Table(
+        "balance",
+        "for a VIP: which listener's, and so which pool; whether the client may.  Whatever has no listener ends, but a "
+        "ping is answered",
+        match=fields(LOCAL_VLAN, "eth_type", "ip_proto", "ip_frag", "icmpv4_type", "icmpv4_code", "icmpv6_type")
+        | fields("icmpv6_code", *IP_ENDS, *SOURCE_PORTS, *TARGET_PORTS),
+        set=fields(POOL, "eth_src", "eth_dst", *IP_ENDS, "icmpv4_type", "icmpv6_type", "ip_ttl", *NEXT_HOP)
+        | fields(IN_PORT, "nxm_in_port", ORIGIN),
+        next=("balance_state", "hairpin"),
+        again=("to_router",),
+    ),
+    Table(
+        "balance_state",
+        "of a connection that has a member that one; of a new one the slot of its ends' hash, in its pool",
+        match=fields(POOL, "eth_type", "ip_frag", "ct_state"),
+        set=fields(SLOT),
+        next=("members", "to_member"),
+        entry=True,
+    ),
+    Table(
+        "members",
+        "whose each slot of a pool is: the member that a new connection gets from now on",
+        match=fields(POOL, SLOT, "eth_type"),
+        next=("hairpin", "to_member"),
+    ),
+    Table(
+        "hairpin",
+        "a member's answer to itself, by way of the VIP that it saw as its client: that one is put back",
+        match=fields("ct_state"),
+        next=("to_member",),
+        entry=True,
+    ),
+    Table(
+        "to_member",
+        "from the VIP's network to where the member is: in it, or by its router; a member that is its own client sees "
+        "the VIP as client",
+        match=fields(LOCAL_VLAN, "eth_type", "ct_state", "ct_nw_dst", "ct_ipv6_dst", *IP_ENDS),
+        set=fields("eth_src", "eth_dst", IN_PORT, "nxm_in_port", HANDED_UP, *NEXT_HOP),
+        again=("to_router", "next_hop", "to_member"),
+        entry=True,
+    ),
+)
+
+# behind `ingress` and `to_outside`, both of which ask
+FROM_MEMBER = Table(
+    "from_member",
+    "what a member said, to who has asked a VIP, comes from that VIP; what was said to others is as it was",
+    match=fields(ORIGIN),
+    set=fields(ORIGIN),
+    again=("ingress", "to_outside"),
+    entry=True,
+)
