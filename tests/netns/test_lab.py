@@ -134,10 +134,10 @@ def test_down_after_the_supervisor_was_killed_and_the_files_are_gone(layout: Lay
 
 def test_down_takes_a_shell_inside_a_machine_with_it(layout: Layout) -> None:
     fabric.machine(layout.vm_namespace("web"))
-    shell = subprocess.Popen(("ip", "netns", "exec", layout.vm_namespace("web"), "sleep", "600"))
-    until(lambda: subprocess.check_output(("ip", "netns", "pids", layout.vm_namespace("web"))), "the shell runs")
-    build.down(layout)
-    assert shell.wait(PATIENCE) == -signal.SIGKILL
+    with subprocess.Popen(("ip", "netns", "exec", layout.vm_namespace("web"), "sleep", "60")) as shell:
+        until(lambda: subprocess.check_output(("ip", "netns", "pids", layout.vm_namespace("web"))), "the shell runs")
+        build.down(layout)
+        assert shell.wait(PATIENCE) == -signal.SIGKILL
     assert nothing_is_left(layout)
 
 

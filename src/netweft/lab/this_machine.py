@@ -30,7 +30,12 @@ def is_borrowed(layout: Layout) -> bool:
     node = layout.node(1, is_root=True)
     if not listens(node.ovs / "db.sock"):
         return False
-    marked = vsctl(node, "--if-exists", "get", "Open_vSwitch", ".", f"external_ids:{_MARK}")
+    try:
+        marked = vsctl(node, "--if-exists", "get", "Open_vSwitch", ".", f"external_ids:{_MARK}")
+    except LabError:
+        if listens(node.ovs / "db.sock"):
+            raise
+        return False  # somebody stopped it while it was asked
     return marked.strip().strip('"') == layout.lab
 
 
