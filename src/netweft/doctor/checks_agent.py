@@ -8,6 +8,8 @@ from netweft.doctor.facts import Facts
 from netweft.doctor.found import Found
 
 OLDEST_OVS = (3, 1)
+FEW_CONNECTIONS = 2**20  # Linux itself says 2**18, for a host that tracks its own
+NEARLY_FULL = 0.95
 _NIC = ("", "system", "dpdk", "afxdp")
 
 
@@ -35,6 +37,19 @@ def datapath(facts: Facts) -> Iterator[Found]:
         yield Found(codes.USERSPACE_DATAPATH)
     if facts.agent.userspace and not facts.agent.ovs.tun:
         yield Found(codes.TUN_MISSING)
+
+
+def connections(facts: Facts) -> Iterator[Found]:
+    """vswitchd's own tracker, in the userspace datapath, has 3,000,000.  0 is no limit to Linux."""
+    if facts.agent is None or facts.agent.userspace or not facts.agent.ovs.most_tracked:
+        return
+    there, most = facts.agent.ovs.tracked, facts.agent.ovs.most_tracked
+    raised = max(2 * most, FEW_CONNECTIONS)
+    if there >= NEARLY_FULL * most:
+        yield Found(codes.CONNTRACK_FULL, f"{there:,} of {most:,}", {"most": str(raised)})
+    elif most < FEW_CONNECTIONS:
+        values = {"most": str(FEW_CONNECTIONS), "buckets": str(FEW_CONNECTIONS // 4)}
+        yield Found(codes.CONNTRACK_SMALL, f"nf_conntrack_max is {most:,}", values)
 
 
 def mappings(facts: Facts) -> Iterator[Found]:

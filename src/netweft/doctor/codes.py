@@ -65,6 +65,17 @@ USERSPACE_DATAPATH = known(
     "modprobe openvswitch",
 )
 TUN_MISSING = Code("tun-missing", "The userspace datapath needs /dev/net/tun.", "modprobe tun")
+CONNTRACK_FULL = Code(
+    "conntrack-full",
+    "The kernel's connection tracker is full, or nearly so: new connections are dropped, all tenants' and the host's.",
+    "conntrack -C; sysctl -w net.netfilter.nf_conntrack_max={most}  # and see who has them: conntrack -L",
+)
+CONNTRACK_SMALL = known(
+    "conntrack-small",
+    "All tenants of this host, and the host, share one table of connections, and few fit: one VM can fill it.",
+    "sysctl -w net.netfilter.nf_conntrack_max={most} net.netfilter.nf_conntrack_buckets={buckets}"
+    "  # and in /etc/sysctl.d; some 400 bytes for each that there is",
+)
 BRIDGE_MISSING = Code(
     "bridge-missing",
     "A bridge of bridge_mappings is not there.",

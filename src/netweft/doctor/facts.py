@@ -59,7 +59,9 @@ class Bridge:
 @dataclass(frozen=True, slots=True)
 class OpenVSwitch:
     """ovsdb, vswitchd: why they do not answer.  kernel: whether the kernel has the datapath.
-    tun: whether /dev/net/tun is there, which the userspace datapath makes bridges of."""
+    tun: whether /dev/net/tun is there, which the userspace datapath makes bridges of.
+    tracked, most_tracked: connections in the kernel's tracker, and how many fit; None: it has none, or they are not
+    known."""
 
     installed: bool
     ovsdb: str = ""
@@ -67,6 +69,8 @@ class OpenVSwitch:
     version: str = ""
     kernel: bool = True
     tun: bool = True
+    tracked: int = 0
+    most_tracked: int | None = None
     bridges: Mapping[str, Bridge] = field(default_factory=dict)
 
 

@@ -15,7 +15,7 @@ from netweft.findings import Code
 
 DOC = Path(__file__).parents[3] / "docs" / "doctor.md"
 EX = {"eth1": "", "br-ex": "internal"}
-OVS = OpenVSwitch(True, version="3.1.0", bridges={"br-ex": Bridge("system", EX)})
+OVS = OpenVSwitch(True, version="3.1.0", most_tracked=2**20, bridges={"br-ex": Bridge("system", EX)})
 WANTED = Wanted("hv1", "/run/ovs", tunnel_ip="192.0.2.1", mappings={"public": "br-ex"})
 URL, OTHER = "http://192.0.2.10:9696", "http://192.0.2.11:9696"
 AGENT = Agent(
@@ -89,6 +89,9 @@ FAULTS: list[tuple[Code, Facts]] = [
     (codes.KERNEL_DATAPATH_MISSING, agent(ovs=USERSPACE, wanted=replace(WANTED, datapath_type="system"))),
     (codes.USERSPACE_DATAPATH, agent(ovs=USERSPACE, wanted=replace(WANTED, underlay="eth0"))),
     (codes.TUN_MISSING, agent(ovs=replace(OVS, tun=False), wanted=BY_ITSELF)),
+    (codes.CONNTRACK_SMALL, ovs(most_tracked=262_144)),
+    (codes.CONNTRACK_FULL, ovs(most_tracked=262_144, tracked=250_000)),
+    (codes.CONNTRACK_FULL, ovs(tracked=2**20)),
     (codes.BRIDGE_MISSING, wanted(mappings={"public": "br-ex", "physnet1": "br-eth1"})),
     (codes.BRIDGE_NO_NIC, ovs(bridges={"br-ex": Bridge("system", {"br-ex": "internal", "int-br-ex": "patch"})})),
     (codes.TUNNEL_UNSET, wanted(tunnel_ip="")),
@@ -117,6 +120,9 @@ def test_a_healthy_host_lacks_nothing() -> None:
     for facts in (
         HEALTHY,
         bridged,
+        agent(wanted=BY_ITSELF, ovs=replace(OVS, most_tracked=262_144)),
+        ovs(most_tracked=None),
+        ovs(most_tracked=0, tracked=2**20),
         Facts(HOST),
         replace(HEALTHY, agent=None),
         server(database=Database(newest="0042")),

@@ -1,5 +1,5 @@
 """Whether the kernel has the Open vSwitch datapath: one question to generic netlink, without a subprocess; and how
-many connections its tracker has."""
+many connections its tracker has, and may have."""
 
 import socket
 import struct
@@ -9,7 +9,9 @@ _NETLINK_GENERIC = 16
 _CONTROL_FAMILY, _GET_FAMILY, _FAMILY_NAME = 16, 3, 2
 _REQUEST, _ERROR = 1, 2
 _DATAPATH = b"ovs_datapath\0"
-_TRACKED = Path("/proc/sys/net/netfilter/nf_conntrack_count")  # of the network namespace of who reads it
+_TRACKER = Path("/proc/sys/net/netfilter")
+_TRACKED = _TRACKER / "nf_conntrack_count"  # of the network namespace of who reads it
+_MOST_TRACKED = _TRACKER / "nf_conntrack_max"  # the same in all of them
 
 
 def kernel_has_openvswitch() -> bool:
@@ -30,7 +32,16 @@ def kernel_has_openvswitch() -> bool:
 
 def kernel_tracks() -> int:
     """Connections, of all zones: vswitchd counts those of its own datapath only.  0 without a tracker."""
+    return _number(_TRACKED) or 0
+
+
+def kernel_may_track() -> int | None:
+    """Connections, of all zones and the host's own together.  None without a tracker."""
+    return _number(_MOST_TRACKED)
+
+
+def _number(setting: Path) -> int | None:
     try:
-        return int(_TRACKED.read_text())
+        return int(setting.read_text())
     except OSError:
-        return 0
+        return None
