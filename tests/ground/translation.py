@@ -199,9 +199,9 @@ PROBES = (
         "recirculated by a `dp_hash` group, waits in a second zone: does the first, which knows the port, get there "
         "last? And where one address is behind all ports: the port written over in the first fragment, the address by "
         "the tracker?",
-        "Fragments to forwarded ports are translated where this is right. Where it is not, it could be done for "
-        "floating IPs that lead to one address only, and is not yet "
-        "([0451](decisions/0451-fragments-are-translated-by-the-tracker.md)).",
+        "Fragments to forwarded ports are translated by what the tracker says where it gives datagrams whole; where "
+        "it does not the mark of their connection says the port, and the agent sets it "
+        "([0540](decisions/0540-the-agent-says-whose-fragments-they-are.md)).",
         pieces_of_ports,
     ),
 )

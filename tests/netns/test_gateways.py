@@ -110,8 +110,8 @@ def test_no_vm_outside_says_that_it_has_its_address(lab: Lab, stage: Stage, node
         cloud.delete("floatingips", floating["id"])
 
 
-def pings(namespace: str, to: str, *, seconds: float = 30) -> bool:
-    command = ("ping", "-n", "-c", "1", "-i", "0.1", "-w", f"{seconds:.0f}", to)
+def pings(namespace: str, to: str, *, seconds: float = 30, size: int = 56) -> bool:
+    command = ("ping", "-n", "-c", "1", "-i", "0.1", "-s", str(size), "-w", f"{seconds:.0f}", to)
     return subprocess.run(in_namespace(namespace, *command), capture_output=True, check=False).returncode == 0
 
 

@@ -91,14 +91,17 @@ def test_from_outside_and_back(lab: Lab, stage: Stage, forwarded: Forwarded, por
         until(lambda: said(lab, None, forwarded.address, port) == SMALL, f"{port} answers")
 
 
-@pytest.mark.skipif(on_the_kernels_datapath(), reason="its tracker puts datagrams together")
-def test_in_pieces_nothing_comes_in(lab: Lab, stage: Stage, forwarded: Forwarded) -> None:
-    """Of later ones nobody knows the ports; what the VM sends so by itself does get out (decision 0451)."""
-    with lab.inside(stage.red, "hear", str(SAME), "53"):
-        for port in (SAME, TO_ONE):
-            assert said(lab, None, forwarded.address, port, PIECES) == 0
+def test_in_pieces(lab: Lab, stage: Stage, forwarded: Forwarded) -> None:
+    """There and back, by each kind of forwarding; from inside; and what a VM sends so by itself (decision 0540)."""
+    with lab.inside(stage.red, "hear", str(SAME), "53", "6003"), lab.inside(stage.two, "hear", "5000"):
+        for port in (SAME, TO_ONE, LAST, UDP):
+            assert said(lab, None, forwarded.address, port, PIECES) == PIECES
+        assert said(lab, stage.one, forwarded.address, UDP, PIECES) == PIECES
+        assert said(lab, stage.red, forwarded.address, UDP, PIECES) == PIECES
+        assert said(lab, None, forwarded.address, LAST + 1, PIECES) == 0
     with lab.inside_namespace(outside(lab), "hear", "5002"):
         assert said(lab, stage.red, OUTSIDE, 5002, PIECES) == PIECES
+    assert pings(outside(lab), forwarded.address, size=PIECES), "its address itself"
 
 
 @pytest.mark.parametrize("frm", ["one", "two", "red"])

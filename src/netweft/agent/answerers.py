@@ -8,6 +8,7 @@ from netweft.agent.l3.advertiser import Solicitations
 from netweft.agent.l3.failover import Failover
 from netweft.agent.l3.floating_errors import FloatingErrors
 from netweft.agent.l3.floating_handover import FloatingHandover
+from netweft.agent.l3.forwarded_pieces import ForwardedPieces
 from netweft.agent.l3.nat66_errors import Nat66Errors
 from netweft.agent.l3.resolver import Resolver
 from netweft.agent.l3.routers import Errors, Neighbours
@@ -28,5 +29,6 @@ def answerers(
         handover,
         FloatingErrors(desired),
         Nat66Errors(desired),
+        ForwardedPieces(desired),
         MetadataSolicitations(),
     )

@@ -23,7 +23,10 @@ PERIOD = 10.0  # seconds
 MANY_FROM_OUTSIDE = 2500  # above what meters let up of all kinds that one answers (services/l3/hand_ups)
 MANY = 50  # of a kind from one port in that time; a DHCP client that hurries sends one a second
 TOO_MUCH, FAILED = "too much", "failed"
-MANY_ANSWERS = 500  # of a port that has many addresses that nobody knows, each asked for again every 20 s
+OF_KIND = {
+    Asked.NEXT_HOP: 500,  # of a port that has many addresses that nobody knows, each asked for again every 20 s
+    Asked.PIECES: 1000,  # half of what the router's meter lets up
+}
 
 
 class Answerer(Protocol):
@@ -93,8 +96,7 @@ class Answers:
         return not late and self._counts["", f"{object_bits(object_id):010x}", asked] > MANY_FROM_OUTSIDE
 
     def _is_too_much(self, port_id: str, outside: str, asked: Asked) -> bool:
-        own = MANY_ANSWERS if asked is Asked.NEXT_HOP else MANY
-        most = own if port_id else MANY_FROM_OUTSIDE
+        most = OF_KIND.get(asked, MANY) if port_id else MANY_FROM_OUTSIDE
         whose = (port_id, outside, asked)
         loop = asyncio.get_running_loop()
         if loop.time() - self._counted_since > PERIOD:

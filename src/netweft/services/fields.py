@@ -14,7 +14,8 @@ Registers on the integration bridge (cleared by Open vSwitch at each patch port)
     reg6  ANSWERED    of what a router answers itself: the logical port that asked; guarded ones have a number that no
                       16 bits of a MAC are
     reg8  TRIAL       bit 0: a packet of the agent's, judged like any other and given to nobody; bit 1: and remembered
-    reg9  PIECE       1: went through the connection tracker as a fragment
+    reg9  PIECE       bit 0: went through the connection tracker as a fragment; of those from and to forwarded ports
+                      bit 1: the agent has given it back; bit 2: it leaves
     reg10 ROUTER      the router that the packet is in, by its number on this node
     reg11 HANDED_UP   why the agent gets the packet (Why); 0 while nobody has said
     reg12 .. reg15    NEXT_HOP, the address that the packet is sent to next; IPv4 in reg15 alone
@@ -26,7 +27,8 @@ A logical port is an OpenFlow port together with the 802.1Q tag that its frames 
 VLAN-aware VM share an interface.  Written `ofport | vlan << 16`, and `| 1 << 28` (GUARDED) when port security is on.
 
 Conntrack zones: a network's zone is its local VLAN (1..4094); 4095 is the metadata service's; from 4096 up they are
-routers'; what is balanced for a network's clients is in 32768 + its local VLAN.
+routers'; what is balanced for a network's clients is in 32768 + its local VLAN, and fragments from and to forwarded
+ports are in 32768 + their gateway's zone.
 ct_mark says who refuses what goes a connection's own way, since rules that allowed it are gone.  What it has asked for
 does not come back from there any more:
 
@@ -35,6 +37,13 @@ does not come back from there any more:
     │ one of those who share the │ ASKER │ ASKED │    ENDED: ASKER and ASKED
     │ address: a bit for a port  │       │       │
     └────────────────────────────┴───────┴───────┘
+
+In zones of fragments it says which port counts, where the tracker gives fragments back, whose ports nobody sees:
+
+     31                  18      17         16     15          0
+    ┌──────────────────────┬──────────┬─────────┬──────────────┐
+    │           –          │ PORT_OUT │ PORT_IN │ its number   │
+    └──────────────────────┴──────────┴─────────┴──────────────┘
 
 ct_label says, in zone 4095, who asked the metadata service (of an IPv6 address its first 32 bits):
 
@@ -117,6 +126,11 @@ GUARDED: Final = 1 << 28
 ASKED: Final = 1
 ASKER: Final = 2
 ENDED: Final = ASKED | ASKER
+TRACKED_PIECE: Final = 1
+GIVEN_BACK: Final = 2
+LEAVES: Final = 4
+PORT_IN: Final = 1 << 16  # the port that it is for
+PORT_OUT: Final = 1 << 17  # the port that it is from
 SHARING_SHIFT: Final = 2  # where the bits of those begin who share an address
 SHARING_BITS: Final = 30
 NOBODY: Final = bytes(6)  # the MAC of whoever is elsewhere, where only what is here is asked
@@ -195,6 +209,7 @@ class RouterLimit(IntEnum):
     ASKED_FOR = 7  # ARP for its own addresses
     PINGED = 8  # its own addresses
     BFD = 9  # of its next hops
+    PIECES = 10  # from and to forwarded ports, of connections that the tracker does not know; from inside, too
 
 
 def router_meter_number(zone: int, limit: RouterLimit) -> int:
@@ -259,6 +274,8 @@ class Reason(IntEnum):
     FLOATING_TAKEOVER = 110
     ROUTER_NAT66_IN = 111
     ROUTER_NAT66_OUT = 112
+    ROUTER_PIECES_IN = 113
+    ROUTER_PIECES_OUT = 114
     BALANCER_VIP = 120
     LISTENER_VIP = 121
     POOL_METHOD = 122

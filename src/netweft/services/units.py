@@ -31,6 +31,7 @@ from netweft.services.l3.came_in_by import CAME_IN_BY
 from netweft.services.l3.echo import ECHOES
 from netweft.services.l3.floating import FLOATING_IPS
 from netweft.services.l3.forwarded import local_forwarding
+from netweft.services.l3.forwarded_pieces import FORWARDED_PIECES
 from netweft.services.l3.forwarding import FORWARDINGS
 from netweft.services.l3.gateways import GATEWAYS
 from netweft.services.l3.hand_ups import HAND_UPS
@@ -54,7 +55,7 @@ from netweft.services.values import LocalPort
 SERVICES: tuple[Service, ...] = (
     *(BRIDGES, PHYSICAL_NETWORKS, SWITCHING, PORT_SECURITY, NEIGHBOURS, DHCP, FIREWALL, QOS),
     *(ROUTERS, ROUTERS_NEIGHBOURS, ECHOES, ADVERTISEMENTS, NEXT_HOPS, GATEWAYS, FLOATING_IPS, FORWARDINGS),
-    *(CAME_IN_BY, LIMITS, HELPERS, NAT66, HAND_UPS, METERINGS, METADATA, UNKNOWN_HOSTS, BFD),
+    *(FORWARDED_PIECES, CAME_IN_BY, LIMITS, HELPERS, NAT66, HAND_UPS, METERINGS, METADATA, UNKNOWN_HOSTS, BFD),
 )
 
 

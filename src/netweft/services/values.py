@@ -185,6 +185,7 @@ class Asked(StrEnum):
     METADATA = "metadata"
     FLOATING_ERROR = "errors by floating IPs"
     NAT66_ERROR = "errors about what NAT66 has translated"
+    PIECES = "fragments from and to forwarded ports"
     TAKEOVER = "gateways that others may have"
 
 

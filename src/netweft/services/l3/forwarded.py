@@ -10,7 +10,7 @@ from netweft.services.addresses import prefix
 from netweft.services.l3.values import Forwarded, LocalForwarding
 from netweft.services.l3.wiring import gateways_here, next_hops_of, zone_of
 from netweft.services.values import LocalNetwork
-from netweft.services.wiring import local_network
+from netweft.services.wiring import host_facts, local_network
 
 Place: TypeAlias = tuple[str, str]
 _End: TypeAlias = tuple[Place, int, int]  # the address, the protocol
@@ -89,5 +89,6 @@ def local_forwarding(read: Reader, id: str) -> LocalForwarding | None:
         snat=router.enable_snat,
         mac=port.mac_address,
         hop=next((hop for hop in next_hops_of(read, port) if hop.version == 4), None),
+        gives_pieces=host_facts(read).datapath_type == "netdev",
         others=tuple(sorted(one.mac_address for one in gateways if one.network_id != outside)),
     )

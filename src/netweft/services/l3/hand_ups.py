@@ -29,6 +29,7 @@ RATES: Final = {
     RouterLimit.ASKED_FOR: 500,
     RouterLimit.PINGED: 500,
     RouterLimit.BFD: 100,
+    RouterLimit.PIECES: 200,
 }
 
 

@@ -119,13 +119,16 @@ ROUTING = (
     ),
     Table(
         "forwarded_pieces",
-        "fragments from or to where ports are forwarded: of which ports they are, where the tracker gives them whole",
+        "fragments from or to where ports are forwarded: of which ports they are; where the tracker gives fragments "
+        "back their connection's mark says it, and the agent gets those of one that has none",
         match=fields(
-            "ct_zone", "ct_state", "eth_type", "ct_nw_proto", "ct_nw_src", "ct_nw_dst", "ct_tp_src", "ct_tp_dst"
+            *("ct_zone", "ct_state", "ct_mark", "eth_type", PIECE),
+            *("ct_nw_proto", "ct_nw_src", "ct_nw_dst", "ct_tp_src", "ct_tp_dst"),
         ),
         next=("outside_egress",),
         again=("translated",),
         entry=True,
+        agent=True,
     ),
     Table(
         "answers",

@@ -187,7 +187,8 @@ class LocalForwarding(Struct, frozen=True, kw_only=True):
     vlan: the external network's here.
     snat: whether what comes from inside by itself gets the gateway's address.
     mac, hop: the gateway's, and its IPv4 next hop (None: it has none).  others: MACs of the router's gateways on other
-    networks, by which routes may lead to who has asked."""
+    networks, by which routes may lead to who has asked.
+    gives_pieces: whether the tracker gives a datagram on as the fragments that it came in: the userspace datapath's."""
 
     forwarding: PortForwarding
     router: int
@@ -197,6 +198,7 @@ class LocalForwarding(Struct, frozen=True, kw_only=True):
     mac: str = ""
     hop: Prefix | None = None
     others: tuple[str, ...] = ()
+    gives_pieces: bool = False
 
 
 class LocalLabel(Struct, frozen=True, kw_only=True):
@@ -223,6 +225,7 @@ class LocalRouter(Struct, frozen=True, kw_only=True):
     floating_ips: those that are here.  holders: those that only ports of lead somewhere, with their gateway here; they
     stand for no address.
     checks_length: whether the datapath can tell how long a packet is.  can_limit: whether it has meters.
+    gives_pieces: whether its tracker gives a datagram on as the fragments that it came in.
     out_of_reach: on-link prefixes of interfaces whose networks are not wired here.
     limited: nothing, where the datapath has no meters.
     labels: by which what passes the gateway is counted here, in a fixed order."""
@@ -242,6 +245,7 @@ class LocalRouter(Struct, frozen=True, kw_only=True):
     leads_to: str = ""
     checks_length: bool = True
     can_limit: bool = True
+    gives_pieces: bool = False
     out_of_reach: tuple[Prefix, ...] = ()
     limited: tuple[Limited, ...] = ()
     labels: tuple[LocalLabel, ...] = ()

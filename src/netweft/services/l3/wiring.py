@@ -35,7 +35,8 @@ def local_router(read: Reader, router_id: str) -> LocalRouter | None:
     ports: list[RouterPort | None] = [read.get(("router_port", id)) for id in read.get(("interfaces", router_id)) or ()]
     maybe = [(port, _interface(read, found, port)) for port in ports if port]
     interfaces = tuple(one for _, one in maybe if one)
-    node = host_facts(read).name
+    host = host_facts(read)
+    node = host.name
     outside = gateways_of(read, found)
     first = outside[0] if outside else None
     place = place_of(read, first) if first else GatewayPlace("")
@@ -52,6 +53,7 @@ def local_router(read: Reader, router_id: str) -> LocalRouter | None:
         interfaces=interfaces,
         checks_length=not read.get(NO_LENGTHS),
         can_limit=not read.get(NO_METERS),
+        gives_pieces=host.datapath_type == "netdev",
         out_of_reach=tuple(net for port, one in maybe if one is None for net in _on_link(read, port)),
         gateway=next(iter(gateways), None),
         more=gateways[1:],

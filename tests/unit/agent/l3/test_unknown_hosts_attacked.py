@@ -13,6 +13,7 @@ from netweft.agent.l3 import shares
 from netweft.dataplane.openflow.fields import ETH_ARP, ETH_IPV6, ND_ADVERT, ND_SOLICIT
 from netweft.services.addresses import mac, prefix
 from netweft.services.l3.wire import wire_mac
+from netweft.services.values import Asked
 from netweft.testing import packets
 from netweft.testing.switch import Packet
 
@@ -80,15 +81,15 @@ async def test_in_another_network_it_says_nothing(world: World) -> None:
 async def test_who_floods_with_answers_keeps_nobody_elses_from_being_heard(world: World, clock: list[float]) -> None:
     """Its own flow ends what it says, here and to other nodes; then it is heard again."""
     one, other = world.agents["hv1"], world.agents["hv2"]
-    for _ in range(answers.MANY_ANSWERS + 1):
+    for _ in range(answers.OF_KIND[Asked.NEXT_HOP] + 1):
         world.send(G1, answer(G1.mac_address, SECOND[4]))
-    assert other.handed_up == one.handed_up == answers.MANY_ANSWERS + 1
+    assert other.handed_up == one.handed_up == answers.OF_KIND[Asked.NEXT_HOP] + 1
     for _ in range(5):
         world.send(G1, answer(G1.mac_address, SECOND[4]))
-    assert other.handed_up == one.handed_up == answers.MANY_ANSWERS + 1
+    assert other.handed_up == one.handed_up == answers.OF_KIND[Asked.NEXT_HOP] + 1
     world.send(B1, to(SECOND[4]))
     world.send(G2, answer(G2.mac_address, "10.0.1.21"))
-    assert other.handed_up == answers.MANY_ANSWERS + 2
+    assert other.handed_up == answers.OF_KIND[Asked.NEXT_HOP] + 2
 
 
 @pytest.mark.parametrize("claims", [False, True])

@@ -211,12 +211,6 @@ def test_fragments_for_no_port_end(forwarded: Region, whole: bool) -> None:
     assert _carried(forwarded, packets.fragments(asks(100), 3)) == []
 
 
-@pytest.mark.parametrize("ports", [100, 1500, 3005])
-def test_fragments_of_which_nobody_knows_the_ports_end(forwarded: Region, ports: int) -> None:
-    """As in the userspace datapath; what goes on goes nowhere else."""
-    assert _carried(forwarded, packets.fragments(asks(ports), 3)) == []
-
-
 @pytest.mark.parametrize("frm", [B1, B2])
 def test_a_vms_own_fragments_leave_as_anything_else(forwarded: Region, frm: Port) -> None:
     heard = forwarded.wires["public"].heard

@@ -1,0 +1,158 @@
+"""Fragments to and from forwarded ports, on the node that has the router's gateway.
+
+The tracker collects them in a zone of their own; once it is known which port they are of they are translated by it, in
+the gateway's zone.
+
+    from_outside ─ct─▶ forwarded_pieces ─ct─▶ translated ─▶ to_router_itself
+    to_outside ───ct─▶ forwarded_pieces ─ct─▶ outside_egress
+
+    the kernel's datapath   gives the datagram whole, and says its ports
+    the userspace one       gives the fragments, and nobody sees the ports of later ones: the mark of their connection
+                            says the one that counts.  Of UDP without a mark the agent gets all fragments; it makes the
+                            connection known by a datagram of its own, and gives them back (decision 0540)
+"""
+
+from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Address
+from typing import Final
+
+from netweft.dataplane.openflow.fields import ETH_IPV4, PROTO_UDP
+from netweft.dataplane.openflow.flow import Ct, CtClear, Nat, SetField
+from netweft.dataplane.packets.datagram import Datagram, encode
+from netweft.dataplane.packets.readdressed import ports
+from netweft.services.fields import (
+    GIVEN_BACK,
+    LEAVES,
+    LOCAL_VLAN,
+    NEXT_HOP,
+    PIECE,
+    PIECES_ZONE,
+    PORT_IN,
+    PORT_OUT,
+    ROUTER,
+    TRACKED_PIECE,
+    Reason,
+    RouterLimit,
+    cookie,
+)
+from netweft.services.l2.announce import Packet
+from netweft.services.l3.forwarding import Block, addresses, blocks, of_a_zone, to_inside, to_one, translated
+from netweft.services.l3.hand_ups import handed_up
+from netweft.services.l3.several_gateways import of_each_gateway
+from netweft.services.l3.values import Forwarded, Gateway, LocalForwarding, LocalRouter
+from netweft.services.pipeline import INT, BridgeFlow, Value
+from netweft.services.security import fragments
+from netweft.services.service import Service, Wanted
+from netweft.services.values import Uplinks
+
+FROM_OUTSIDE, TRANSLATED, TO_OUTSIDE, PIECES, OUT = (
+    INT[name] for name in ("from_outside", "translated", "to_outside", "forwarded_pieces", "outside_egress")
+)
+COMES_IN, GOES_OUT = 32, 29  # above other floating IPs', below what is too big
+UNKNOWN, OF_A_PORT, OTHERS = 30, 20, 10
+_PORT: Final = 0xFFFF
+_ALL: Final = 0xFFFFFFFF
+
+
+def forwarding(here: LocalForwarding) -> Iterator[Wanted]:
+    """Answers where all ports lead to one are translated back as anything else that the tracker knows."""
+    for block in blocks(here):
+        outside, inside = addresses(here)
+        owner = cookie(Reason.FORWARDING_PORTS, here.forwarding.id)
+        to_it = {**_piece(here), "ct_nw_dst": outside, **_comes_for(here, block)}
+        yield PIECES.flow(OF_A_PORT, owner, to_it, translated(here, to_inside(here, block), TRANSLATED.id))
+        if not to_one(here.forwarding):
+            port = block.first if block.first != block.inside else None
+            from_it = {**_piece(here), "ct_nw_src": inside, **_leaves_from(here, block)}
+            back = cookie(Reason.FORWARDING_BACK, here.forwarding.id)
+            yield PIECES.flow(OF_A_PORT, back, from_it, translated(here, Nat(src=outside, port=port), OUT.id))
+
+
+def _piece(here: LocalForwarding) -> dict[str, Value]:
+    """By the zone: it may have come out with another router's."""
+    return {**of_a_zone(here.zone | PIECES_ZONE), "ct_nw_proto": here.forwarding.protocol}
+
+
+def _comes_for(here: LocalForwarding, block: Block) -> dict[str, Value]:
+    return _marked(PORT_IN, block.ports) if here.gives_pieces else {"ct_tp_dst": block.ports, PIECE: (0, LEAVES)}
+
+
+def _leaves_from(here: LocalForwarding, block: Block) -> dict[str, Value]:
+    inside = block.ports_inside
+    return _marked(PORT_OUT, inside) if here.gives_pieces else {"ct_tp_src": inside, PIECE: (LEAVES, LEAVES)}
+
+
+def _marked(way: int, ports: Value) -> dict[str, Value]:
+    first, mask = (ports, None) if isinstance(ports, int) else ports
+    return {"ct_mark": (way | first, _ALL & ~_PORT | (_PORT if mask is None else mask))}
+
+
+def router(_: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
+    gateway = here.gateway
+    if gateway is None or not here.router.admin_state_up:
+        return
+    for one in gateway.forwarded:
+        yield from _collected(here, gateway, one)
+    for inside in sorted({one.inside for one in gateway.forwarded}):
+        yield _others(here, gateway, inside)
+    datagrams = [one for one in gateway.forwarded if one.protocol == PROTO_UDP]
+    if here.gives_pieces and datagrams:
+        yield from _unknown(here, gateway, datagrams)
+
+
+def _collected(here: LocalRouter, gateway: Gateway, one: Forwarded) -> Iterator[BridgeFlow]:
+    owner = cookie(Reason.ROUTER_FLOATING_IP, here.router.id)
+    piece: dict[str, Value] = {ROUTER: here.number, "eth_type": ETH_IPV4, "ip_frag": fragments.ANY}
+    piece["ip_proto"] = one.protocol
+    track = Ct(zone=gateway.zone | PIECES_ZONE, table=PIECES.id)
+    comes, leaves = SetField(PIECE, TRACKED_PIECE), SetField(PIECE, TRACKED_PIECE | LEAVES)
+    yield FROM_OUTSIDE.flow(COMES_IN, owner, {**piece, "ipv4_dst": one.outside}, CtClear(), comes, track)
+    yield TO_OUTSIDE.flow(GOES_OUT, owner, {**piece, "ipv4_src": one.inside}, CtClear(), leaves, track)
+
+
+def _others(here: LocalRouter, gateway: Gateway, inside: int) -> BridgeFlow:
+    """From there, but from none of the ports: as anything else from there."""
+    own = gateway.snat_address
+    snat = here.router.enable_snat and own is not None
+    onward = Ct(zone=gateway.zone, commit=True, nat=Nat(src=own), table=OUT.id) if snat else OUT.goto
+    match = {**of_a_zone(gateway.zone | PIECES_ZONE), "ct_nw_src": inside}
+    return PIECES.flow(OTHERS, cookie(Reason.ROUTER_FLOATING_IP, here.router.id), match, onward)
+
+
+def _unknown(here: LocalRouter, gateway: Gateway, found: list[Forwarded]) -> Iterator[BridgeFlow]:
+    """Not what the agent has given back: it would go round if the tracker takes no more connections."""
+    up = handed_up(here, RouterLimit.PIECES)
+    unknown = {**of_a_zone(gateway.zone | PIECES_ZONE), "ct_nw_proto": PROTO_UDP, "ct_mark": 0}
+    comes, leaves = ((bits, LEAVES | GIVEN_BACK) for bits in (0, LEAVES))
+    for outside in sorted({one.outside for one in found}):
+        owner = cookie(Reason.ROUTER_PIECES_IN, here.router.id)
+        yield PIECES.flow(UNKNOWN, owner, {**unknown, PIECE: comes, "ct_nw_dst": outside}, *up)
+    for inside in sorted({one.inside for one in found}):
+        owner = cookie(Reason.ROUTER_PIECES_OUT, here.router.id)
+        yield PIECES.flow(UNKNOWN, owner, {**unknown, PIECE: leaves, "ct_nw_src": inside}, *up)
+
+
+def given_back(frame: bytes, registers: Mapping[str, int], zone: int, *, leaves: bool) -> Iterator[Packet]:
+    """What is to be done with a fragment of a connection that the tracker does not know.  zone: in which.
+
+    The first says the ports, and makes them known.  In which order they come does not matter: the tracker collects
+    them once more, and all are there only when the first has been given back."""
+    known = ports(frame[14:])
+    if known is not None:
+        port = PORT_OUT | known.source if leaves else PORT_IN | known.target
+        commit = Ct(zone=zone, commit=True, exec=(SetField("ct_mark", port),))
+        yield Packet(encode(_as_its_first(frame, known.source, known.target)), (commit,))
+    kept = (SetField(register, registers.get(register, 0)) for register in (LOCAL_VLAN, ROUTER, *NEXT_HOP))
+    piece = SetField(PIECE, TRACKED_PIECE | GIVEN_BACK | (LEAVES if leaves else 0))
+    yield Packet(frame, (*kept, piece, Ct(zone=zone, table=PIECES.id)))
+
+
+def _as_its_first(frame: bytes, source: int, target: int) -> Datagram:
+    """An empty datagram between the same ends."""
+    src, dst = IPv4Address(frame[26:30]), IPv4Address(frame[30:34])
+    return Datagram(
+        eth_src=frame[6:12], eth_dst=frame[:6], src=src, dst=dst, sport=source, dport=target, payload=b""
+    )  # fmt: skip
+
+
+FORWARDED_PIECES = Service("forwarded pieces", router=of_each_gateway(router), forwarding=forwarding)
