@@ -32,7 +32,9 @@ class Proxy(Struct, frozen=True, kw_only=True, tag="proxy", omit_defaults=True):
     host_id: str = field(default="", name="binding:host_id")
 
 
-def needs_proxy(listener: Listener, pool: Pool | None, members: Iterable[Member] = (), vips: Iterable[str] = ()) -> bool:
+def needs_proxy(
+    listener: Listener, pool: Pool | None, members: Iterable[Member] = (), vips: Iterable[str] = ()
+) -> bool:
     """pool: the listener's default one, with its members.  vips: the balancer's addresses: a member of another IP
     version is out of their flows' reach."""
     if listener.protocol in _DATAGRAMS:

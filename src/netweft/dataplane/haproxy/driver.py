@@ -8,13 +8,13 @@ What a configuration calls itself is the hash of all that a reload is needed for
 import asyncio
 import hashlib
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from netweft.dataplane.haproxy import files, namespace, process, runtime
 from netweft.dataplane.haproxy.process import CONFIG, WORKER, ProxyError
 from netweft.dataplane.haproxy.runtime import NotThere
-from netweft.dataplane.haproxy.values import Instance
+from netweft.dataplane.haproxy.values import PROGRAM, Instance
 from netweft.dataplane.host.netlink import HostError
 
 
@@ -29,7 +29,10 @@ class ProxyDriver:
 
     def interface(self, id: str) -> str:
         """The end of its veth that is plugged into a bridge."""
-        return f"nwp{name_of(id)}"
+        return self.interface_named(name_of(id))
+
+    def interface_named(self, name: str) -> str:
+        return f"nwp{name}"
 
     def there(self) -> set[str]:
         """Names of all that have a folder."""
@@ -69,7 +72,7 @@ class ProxyDriver:
         """By its name.  Raises HostError."""
         folder = self._folder / name
         process.stop(folder)
-        await asyncio.to_thread(namespace.remove, f"nwp{name}")
+        await asyncio.to_thread(namespace.remove, self.interface_named(name))
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     def pid(self, id: str) -> int | None:
@@ -89,7 +92,7 @@ class ProxyDriver:
         try:
             await process.check(folder, draft)
         except OSError as error:
-            raise ProxyError(f"{process.PROGRAM} cannot be started: {error.strerror}") from None
+            raise ProxyError(f"{PROGRAM} cannot be started: {error.strerror}") from None
         draft.replace(folder / CONFIG)
 
     def _write_material(self, folder: Path, material: Mapping[str, bytes]) -> None:
@@ -102,10 +105,6 @@ class ProxyDriver:
 def name_of(id: str) -> str:
     """Short: it is in the name of an interface, and of a socket."""
     return hashlib.blake2s(id.encode(), digest_size=6).hexdigest()
-
-
-def names_of(ids: Collection[str]) -> set[str]:
-    return {name_of(id) for id in ids}
 
 
 async def _runs(folder: Path) -> str:

@@ -17,8 +17,8 @@ from typing import Final
 from netweft.dataplane.haproxy import runtime
 from netweft.dataplane.haproxy.namespace import is_apart
 from netweft.dataplane.haproxy.runtime import NotThere
+from netweft.dataplane.haproxy.values import PROGRAM
 
-PROGRAM: Final = "haproxy"
 CONFIG, PID, WORKER, MASTER, LOG = "haproxy.cfg", "pid", "worker.sock", "master.sock", "log"
 USER: Final = "haproxy"
 FDS: Final = 40_000  # at most: of each connection two

@@ -59,7 +59,9 @@ async def servers(socket: Path) -> dict[tuple[str, str], Actual]:
 
 def commands(wanted: Iterable[ServerState], actual: Mapping[tuple[str, str], Actual]) -> list[str]:
     """That make servers as they should be.  One that gets nothing any more does so first."""
-    maintenance, weights, ready = [], [], []
+    maintenance: list[str] = []
+    weights: list[str] = []
+    ready: list[str] = []
     for one in wanted:
         now = actual.get((one.backend, one.server))
         named = f"{one.backend}/{one.server}"

@@ -1,9 +1,10 @@
 """What the driver is asked to run, as values.  Pure: services build them."""
 
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
 
+PROGRAM: Final = "haproxy"
 MaterialKind: TypeAlias = Literal["certificate", "authorities", "revoked"]
 
 
@@ -27,7 +28,8 @@ class ServerState(Struct, frozen=True, kw_only=True):
 
 
 class Nic(Struct, frozen=True, kw_only=True):
-    """The interface in the instance's namespace.  addresses: with their prefixes' lengths.  gateways: default routes."""
+    """The interface in the instance's namespace.  addresses: with their prefixes' lengths.  gateways: default
+    routes."""
 
     port_id: str
     mac: str

@@ -43,7 +43,10 @@ def backend(listener: Listener, pool: Pool, members: Sequence[Member], *, states
 def server_states(listener: Listener, pool: Pool, members: Iterable[Member]) -> Iterator[ServerState]:
     for member in members:
         yield ServerState(
-            backend=backend_name(pool.id, listener.id), server=name(member.id), weight=_weight(member), up=_is_up(member)
+            backend=backend_name(pool.id, listener.id),
+            server=name(member.id),
+            weight=_weight(member),
+            up=_is_up(member),
         )
 
 
