@@ -16,9 +16,7 @@ BALANCER = LoadBalancer(
 
 
 def listener(id: str, protocol: str = "HTTP", port: int = 80, pool: str | None = "o1", **more: Any) -> Listener:
-    return Listener(
-        id=id, load_balancer_id="b1", protocol=protocol, protocol_port=port, default_pool_id=pool, **more
-    )
+    return Listener(id=id, load_balancer_id="b1", protocol=protocol, protocol_port=port, default_pool_id=pool, **more)
 
 
 def pool(id: str = "o1", protocol: str = "HTTP", algorithm: str = "ROUND_ROBIN", **more: Any) -> Pool:
