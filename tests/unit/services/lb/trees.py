@@ -28,7 +28,7 @@ def sticky(kind: str, name: str | None = None) -> SessionPersistence:
 
 
 def member(id: str, pool: str = "o1", address: str = "10.0.0.4", **more: Any) -> Member:
-    given = {"protocol_port": 8080, "operating_status": ONLINE} | more
+    given: dict[str, Any] = {"protocol_port": 8080, "operating_status": ONLINE} | more
     return Member(id=id, pool_id=pool, load_balancer_id="b1", address=address, **given)
 
 
