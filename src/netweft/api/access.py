@@ -9,7 +9,8 @@ from netweft.spans.arriving import let_in
 from netweft.store.changelog import actor
 from netweft.store.turns import asking
 
-NETWORK, IDENTITY = "network", "identity"
+NETWORK, IDENTITY, LOAD_BALANCER = "network", "identity", "load-balancer"
+_PREFIX = {IDENTITY: "/identity", LOAD_BALANCER: "/load-balancer"}
 
 
 def ask_as(context: Context) -> None:
@@ -26,7 +27,7 @@ async def check(request: Request, context: Context, service: str, authenticate: 
     if context.access_rules is None:
         return
     path: str = request.scope["path"]
-    paths = {path, path.removeprefix("/identity") if service == IDENTITY else path}
+    paths = {path, path.removeprefix(_PREFIX.get(service, ""))}
     if (request.method, service) == ("GET", IDENTITY) and path.endswith("/v3/auth/tokens"):
         return  # a token can always be validated
     if permits(context.access_rules, service, request.method, *paths):

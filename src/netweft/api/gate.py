@@ -16,9 +16,19 @@ Handler = Callable[[Request, Context], Awaitable[Response]]
 
 
 class Gate:
-    def __init__(self, authenticate: Authenticate, public_url: str, keystone_url: str = "") -> None:
+    def __init__(
+        self,
+        authenticate: Authenticate,
+        public_url: str,
+        keystone_url: str = "",
+        *,
+        answer: Callable[[Refused], Response] = faults.answer,
+        service: str = access.NETWORK,
+    ) -> None:
         """public_url: where clients reach this server; empty for `where they reached it`.
-        keystone_url: where they log in, when that is not here."""
+        keystone_url: where they log in, when that is not here.
+        answer: makes answers of refusals.  service: which one access rules have to name."""
+        self._answer, self._service = answer, service
         self._authenticate = authenticate
         self._public_url = public_url
         self._keystone_url = keystone_url
@@ -35,12 +45,12 @@ class Gate:
             except Unauthorized:
                 return self._unauthorized(request)
             except IdentityUnavailable:
-                return faults.answer(faults.IdentityAway())
+                return self._answer(faults.IdentityAway())
             except Refused as refusal:
-                return faults.answer(refusal)
+                return self._answer(refusal)
             except StoreError as refusal:
                 log.error("refused by the store", path=request.url.path, problem=str(refusal), exc_info=refusal)
-                return faults.answer(faults.of_store(refusal))
+                return self._answer(faults.of_store(refusal))
 
         return endpoint
 
@@ -48,7 +58,7 @@ class Gate:
         """A token for the system is for no project, and all rules are for projects (Neutron's `scope_types`)."""
         service_token = request.headers.get("x-service-token")
         context = await (self._authenticate(token, service_token) if service_token else self._authenticate(token))
-        await access.check(request, context, access.NETWORK, self._authenticate)
+        await access.check(request, context, self._service, self._authenticate)
         if context.system:
             raise faults.WrongScope
         return context

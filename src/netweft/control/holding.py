@@ -15,6 +15,8 @@ from netweft.control.l3.associations import ADDRESS_PORT, FORWARDED_TO, LEADING
 from netweft.control.l3.forwardings import FORWARDED
 from netweft.control.l3.more_gateways import GATEWAYS
 from netweft.control.l3.owners import OWNERS
+from netweft.control.lb import offers, words
+from netweft.model.load_balancer import LOAD_BALANCER
 from netweft.model.router import EXTRA, GATEWAY_PORT
 from netweft.store import Busy, Object, ReadTransaction, WriteTransaction
 
@@ -94,6 +96,17 @@ PARENTS: Mapping[str, Parents] = {
         ADDRESS_PORT: Parent("ports", alone=True, home=True),
         FORWARDED_TO: Parent("ports", alone=True),
     },
+    # is the network there, whose pools; is the port free; and nobody else changes the tree
+    words.BALANCERS: {
+        "vip_network_id": Parent("networks", home=True),
+        "vip_subnet_id": Parent("subnets", network=True),
+        "vip_port_id": Parent("ports", alone=True, home=True),
+        "vip_sg_ids": Parent("security_groups"),
+        "vip_qos_policy_id": Parent("policies"),
+        "flavor_id": Parent(offers.FLAVORS),
+        "availability_zone": Parent(offers.ZONES),
+    },
+    **{kind: {LOAD_BALANCER: Parent(words.BALANCERS, alone=True, home=True)} for kind in words.CHILDREN},
     # an entry goes only when nobody needs it: until then nobody may begin to
     "rbac_policies": {"object_id": Parent(("object_type", rbac.KINDS), alone=True, home=True)},
 }

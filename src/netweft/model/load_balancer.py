@@ -33,6 +33,7 @@ LOAD_BALANCER: Final = (
     "device_id"  # on every row of a tree: its balancer, by an attribute that the store has an index of
 )
 NETWORK: Final = "network_id"  # kept on a balancer's row: vip_network_id, likewise
+FLAVOR: Final = "netweft:flavor"  # kept likewise: what its flavor says
 
 TYPE: Final = "of_type"  # of a monitor and a rule, in messages: `type` is their tag's there
 
@@ -69,7 +70,7 @@ class LoadBalancer(Struct, frozen=True, kw_only=True, tag="load_balancer", omit_
     vips: tuple[Vip, ...] = field(default=(), name=VIP_ADDRESSES)
     vip_qos_policy_id: str | None = None
     vip_sg_ids: tuple[str, ...] = ()
-    flavor: dict[str, Any] = field(default={}, name="netweft:flavor")
+    flavor: dict[str, Any] = field(default={}, name=FLAVOR)
     availability_zone: str | None = None
     admin_state_up: bool = True
 

@@ -15,6 +15,9 @@ from starlette.routing import BaseRoute, Route
 from netweft.api import app as networking_api
 from netweft.api import following, metadata, nodes
 from netweft.api import identity as identity_api
+from netweft.api.lb import app as load_balancing_api
+from netweft.control.l2.ports import Ports
+from netweft.control.security.security_groups import SecurityGroups
 from netweft.dashboard.mounted import Dashboard
 from netweft.feed.followers import Followers
 from netweft.feed.service import Feed
@@ -45,6 +48,7 @@ def create_app(settings: ServerSettings, store: Store, measured: Measured | None
     routes: list[BaseRoute] = [
         # first: where most requests go
         *networking_api.build(resources, store, identity.authenticate, settings, feed.lags, feed.questions),
+        *load_balancing_api.routes(store, identity.authenticate, settings, Ports(settings, SecurityGroups())),
         *feed.routes(),
         Route("/healthz", _health(store)),
         *metadata.routes(store, identity.authenticate, nova),

@@ -38,7 +38,7 @@ async def test_a_scoped_token_tells_all_that_clients_need(nobody: Caller, passwo
     }
     assert urls == {
         (kind, i): BASE + path
-        for kind, path in (("identity", "/identity"), ("network", ""))
+        for kind, path in (("identity", "/identity"), ("network", ""), ("load-balancer", "/load-balancer"))
         for i in ("public", "internal", "admin")
     }
 
@@ -126,7 +126,7 @@ async def test_what_one_may_do_with_ones_token(alice: Alice) -> None:
     assert [project["name"] for project in projects.json()["projects"]] == ["blue"]
     assert (await alice.call("GET", f"{V3}/auth/domains")).json()["domains"] == []
     types = [service["type"] for service in (await alice.call("GET", f"{V3}/auth/catalog")).json()["catalog"]]
-    assert types == ["identity", "network"]
+    assert types == ["identity", "network", "load-balancer"]
 
 
 Step = Callable[[Caller, Alice], Awaitable[object]]

@@ -1,4 +1,4 @@
-"""Ports that are a router's or a floating IP's: they come, change and go by way of those, not as ports."""
+"""Ports that are a router's, a floating IP's or a balancer's: they come, change and go by way of those."""
 
 from netweft.control.errors import InvalidInput
 from netweft.control.ipam import allocation as ipam
@@ -12,6 +12,7 @@ from netweft.control.l3.errors import (
     ServicePortInUse,
 )
 from netweft.control.l3.owners import FLOATING, GATEWAY, INTERFACES, OWNERS
+from netweft.control.lb import vips
 from netweft.control.standard import UseCases
 from netweft.model.router import ADDRESS_MAC
 from netweft.store import Object, ReadTransaction, WriteTransaction
@@ -37,6 +38,9 @@ class OwnedPorts:
         return self._ports.create(tx, wanted)
 
     def update(self, tx: WriteTransaction, current: Object, changes: Object) -> Object:
+        if vips.is_vip(tx.glance, current):
+            vips.refuse_changes(current, changes)
+            return self._ports.update(tx, current, changes)
         after = current | changes
         moved = any(after[name] != current[name] for name in ("device_id", "device_owner"))
         if is_owned(tx.glance, current):
@@ -53,14 +57,14 @@ class OwnedPorts:
         return updated
 
     def delete(self, tx: WriteTransaction, current: Object) -> None:
-        if is_owned(tx.glance, current):
+        if is_owned(tx.glance, current) or vips.is_vip(tx.glance, current):
             raise ServicePortInUse(port_id=current["id"], reason=f"has device owner {current['device_owner']}")
         self._ports.delete(tx, current)
 
 
 def refuse_bound(tx: ReadTransaction, port: Object) -> None:
     """Before a port is bound to a host."""
-    if is_owned(tx, port):
+    if is_owned(tx, port) or vips.is_vip(tx, port):
         raise PortOnEveryHost(port_id=port["id"], device_owner=port["device_owner"])
 
 

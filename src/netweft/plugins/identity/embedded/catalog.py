@@ -17,7 +17,11 @@ from netweft.plugins.identity.embedded.errors import Conflict, Forbidden, Invali
 from netweft.store import Duplicate, InUse, Link, Object, Query, ReadTransaction, WriteTransaction
 
 INTERFACES: Final = ("public", "internal", "admin")
-_OWN: Final = (("identity", "keystone", "/identity"), ("network", "neutron", ""))
+_OWN: Final = (
+    ("identity", "keystone", "/identity"),
+    ("network", "neutron", ""),
+    ("load-balancer", "octavia", "/load-balancer"),
+)
 _IDS: Final = uuid.UUID("8bd2b7c4-8d4c-4d0b-9c55-7f1d5a2c9a11")
 _NAMED: Final = {
     "endpoints": {"service_id": "services", "region_id": "regions"},

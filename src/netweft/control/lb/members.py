@@ -1,0 +1,75 @@
+"""Members of pools: one at a time, or all of a pool at once."""
+
+from collections.abc import Sequence
+
+from netweft.control.lb import monitors, pools
+from netweft.control.lb.errors import DuplicateMember, InvalidOption, MemberSriovDisabled, ValidationFailure
+from netweft.control.lb.tree import Tree
+from netweft.control.lb.words import MEMBERS
+from netweft.model.load_balancer import FLAVOR
+from netweft.store import Object
+
+RESERVED = "169.254.169.254"  # metadata: nobody's to be led to by a balancer
+_STAYS = ("address", "protocol_port", "subnet_id", "request_sriov", "project_id")  # in an update of all
+
+
+def create(tree: Tree, pool: Object, wanted: Sequence[Object]) -> list[Object]:
+    tree.begin()
+    pools.touch(tree, pool)
+    return made(tree, pool, wanted)
+
+
+def made(tree: Tree, pool: Object, wanted: Sequence[Object]) -> list[Object]:
+    """In a tree that may change."""
+    taken = {_place(one) for one in tree.of_pool(MEMBERS, pool["id"])}
+    for one in wanted:
+        if one["address"] == RESERVED:
+            raise InvalidOption(value=one["address"], option="member address")
+        if _place(one) in taken:
+            raise DuplicateMember(ip_address=one["address"], port=one["protocol_port"])
+        taken.add(_place(one))
+        if one.get("request_sriov") and not tree.balancer[FLAVOR].get("allow_member_sriov"):
+            raise MemberSriovDisabled()
+    status = monitors.status_of_new(tree, pool)
+    more = {"pool_id": pool["id"], "operating_status": status, "vnic_type": "normal"}
+    return tree.insert(MEMBERS, [_kept(one) | more for one in wanted])
+
+
+def update(tree: Tree, pool: Object, current: Object, changes: Object) -> Object:
+    tree.begin()
+    pools.touch(tree, pool)
+    return tree.update(MEMBERS, current["id"], changes)
+
+
+def delete(tree: Tree, pool: Object, current: Object) -> None:
+    tree.begin()
+    pools.touch(tree, pool)
+    tree.delete(MEMBERS, [current["id"]])
+
+
+def put_all(tree: Tree, pool: Object, wanted: Sequence[Object], given: Sequence[Object], *, additive: bool) -> None:
+    """given: the same as it was sent: what was not said of a member that is there stays.
+    additive: those that are not named stay."""
+    places = [_place(one) for one in wanted]
+    if len(set(places)) < len(places):
+        raise ValidationFailure(detail="Member must be updated only once in the same request.")
+    there = {_place(one): one for one in tree.of_pool(MEMBERS, pool["id"])}
+    gone = [] if additive else [one["id"] for place, one in there.items() if place not in set(places)]
+    if not (gone or wanted):
+        return
+    tree.begin()
+    pools.touch(tree, pool)
+    tree.delete(MEMBERS, gone)
+    for one, said in zip(wanted, given, strict=True):
+        if (found := there.get(_place(one))) is not None:
+            changes = {name: one[name] for name in said if name in one and name not in _STAYS}
+            tree.update(MEMBERS, found["id"], changes)
+    made(tree, pool, [one for one in wanted if _place(one) not in there])
+
+
+def _place(member: Object) -> tuple[str, int]:
+    return member["address"], member["protocol_port"]
+
+
+def _kept(wanted: Object) -> Object:
+    return {name: value for name, value in wanted.items() if name != "request_sriov"}
