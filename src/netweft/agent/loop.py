@@ -28,6 +28,7 @@ from netweft.agent.causes import Causes
 from netweft.agent.denials import Denials
 from netweft.agent.desired import Desired, Part
 from netweft.agent.drops import Drops
+from netweft.agent.health.side import HealthSide
 from netweft.agent.host.announcer import Announcer
 from netweft.agent.host.bridges import Bridges
 from netweft.agent.host.datapath import BridgeDatapath
@@ -48,7 +49,6 @@ from netweft.agent.l3.counting import Counting
 from netweft.agent.l3.failover import Failover
 from netweft.agent.l3.floating_handover import FloatingHandover
 from netweft.agent.l3.resolver import Resolver
-from netweft.agent.lb.proxies import ProxiesSide
 from netweft.agent.metadata.side import MetadataSide
 from netweft.agent.refusals import Refusals
 from netweft.agent.report import Reporter
@@ -65,7 +65,7 @@ from netweft.dataplane.ovsdb.rows import MARK
 from netweft.metrics.values import Reading
 from netweft.model import PortStatus, key_of
 from netweft.reconcile.plan import Plan
-from netweft.services.kinds import ADVERTISED, GUARANTEE, METER, PROXY, ROW, STATUS
+from netweft.services.kinds import ADVERTISED, GUARANTEE, METER, ROW, STATUS, WATCHED
 from netweft.services.pipeline import INT, TUN, physical_role
 from netweft.services.security.endings import ended
 from netweft.services.values import HostFacts
@@ -141,7 +141,7 @@ class Agent:
         )
         self.bridges[INT.role].on_connected = self.counting.connected
         self.metadata = MetadataSide(settings, self.desired, lambda: self.feed.link.server, self.wake)
-        self.proxies = ProxiesSide(settings, self.ovs, lambda: self.feed.link.server, self.wake)
+        self.health = HealthSide(lambda health: self.feed.tell_health(health))
         self.retries = Retries(self.wake)
         self._host: HostFacts | None = None
         self.wiring = WiringTimes()
@@ -162,7 +162,7 @@ class Agent:
             METER: (self.meters,),
             STATUS: (self._reporter,),
             ADVERTISED: (self.advertiser,),
-            PROXY: (self.proxies,),
+            WATCHED: (self.health,),
         }
         self._owes_all = False
         self._shaping_swept = False
@@ -190,7 +190,7 @@ class Agent:
                 *(self.shaping.run(), self.nics.run(), self.feed.run(), self.state.run(), self.announcer.run()),
                 *(self.arrivals.run(), self.trials.run(), self.resolver.run(), self.advertiser.run()),
                 *(self.metadata.run(), self.counting.run(), self.failover.run(), self.tunnel_neighbours.run()),
-                self.proxies.run(),
+                self.health.run(),
             ):
                 tasks.create_task(side)
             if self.settings.flow_restore_wait:
@@ -227,6 +227,7 @@ class Agent:
         """What is wired stays wired."""
         if link.up:
             self.counting.begin_session()
+            self.health.begin_session()
             self.wake()  # it can be told what waits for that
 
     # the loop
@@ -265,6 +266,7 @@ class Agent:
                 self.handover.wired()
                 self.resolver.wired()
                 self.advertiser.wired()
+                self.health.wired()
 
     def _observe(self) -> bool:
         """False: Open vSwitch has not been seen yet, so there is nothing to compare with."""
@@ -291,7 +293,6 @@ class Agent:
         self.resolver.adopt()
         self.taps.observe(plugged)
         self.metadata.observe()
-        self.proxies.observe()
         self.desired.find_out(
             meters=self.meters.possible,
             lengths=self.datapath.compares_lengths,
@@ -310,7 +311,7 @@ class Agent:
         if self.ovs.view is not None and self._host is not None:
             uplinks = (*self.uplinks.now.problems.values(), *self.shaping.problems.values())
             problems = [*uplinks, *self.desired.problems, *self.refusals.of_no_port]
-            problems += filter(None, [self.metadata.problem, *self.proxies.problems])
+            problems += filter(None, [self.metadata.problem])
             version = self.ovs.view.version()
             unwired = self.uplinks.now.problems.keys() | self.carriers.cut
             self.feed.tell(facts.node_facts(self.settings, self._host.datapath_type, version, problems, unwired))
@@ -326,7 +327,6 @@ class Agent:
         if GUARANTEE in changes.parts or self._shaping_swept != self.desired.complete:
             self._shaping_swept = self.desired.complete
             self._shape()
-        self.proxies.sweep(complete=self.desired.complete)
         self.applying.new_zones |= changes.new_zones
         self.endings.rendered(self.desired.vlans, complete=self.desired.complete)
         if self.settings.interconnect == "veth":

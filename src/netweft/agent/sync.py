@@ -18,6 +18,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketExce
 
 from netweft.model import EMPTY_VIEW, KINDS, Key, NodeFacts, NodeView, PortStatus, Tracked, key_of, view_of
 from netweft.model.counting import Counted
+from netweft.model.health import MemberHealth
 from netweft.settings import AgentSettings
 from netweft.wire import messages as wire
 from netweft.wire.causes import MOST_CAUSES, Cause
@@ -109,6 +110,11 @@ class FeedClient:
     def tell_counted(self, counted: Iterable[Counted]) -> None:
         """The totals of these objects; the latest of each wins."""
         self._unsent.counted.update(((one.kind, one.id), one) for one in counted)
+        self._awake.set()
+
+    def tell_health(self, health: Iterable[MemberHealth]) -> None:
+        """Of balancers' members; the latest of each wins."""
+        self._unsent.health.update((one.member_id, one) for one in health)
         self._awake.set()
 
     def tell_gateways(self, port_ids: Iterable[str]) -> None:
@@ -264,6 +270,7 @@ class _Unsent:
         self.counted: dict[tuple[str, str], Counted] = {}
         self.gateways: set[str] = set()
         self.floating_ips: dict[str, int] = {}
+        self.health: dict[str, MemberHealth] = {}
 
     def add(self, statuses: Iterable[PortStatus], *, complete: bool) -> None:
         if complete:
@@ -280,6 +287,7 @@ class _Unsent:
         self.counted |= newer.counted
         self.gateways |= newer.gateways
         self.floating_ips |= newer.floating_ips
+        self.health |= newer.health
         return self
 
     def as_reports(self, revision: int) -> Iterator[wire.Report]:
@@ -287,6 +295,9 @@ class _Unsent:
         gateways = sorted(self.gateways)
         for start in range(0, len(gateways), wire.MOST_MOVING):
             yield wire.Report(revision=revision, ports=(), gateways=tuple(gateways[start : start + wire.MOST_MOVING]))
+        health = tuple(self.health.values())
+        for start in range(0, len(health), wire.MOST_MEMBERS):
+            yield wire.Report(revision=revision, ports=(), members=health[start : start + wire.MOST_MEMBERS])
         for port_id, connections in self.left.items():
             yield wire.Report(revision=revision, ports=(), left=(wire.Left(port_id, connections),))
         if self.ports or self.complete:

@@ -20,6 +20,7 @@ from netweft.feed.questions import Questions
 from netweft.feed.writer import Writer
 from netweft.model import NodeFacts, PortStatus
 from netweft.model.counting import Counted
+from netweft.model.health import MemberHealth
 from netweft.store.changelog import actor
 from netweft.store.turns import asking
 from netweft.wire import messages as wire
@@ -58,6 +59,7 @@ class Session:
         self._facts: asyncio.Queue[NodeFacts] = asyncio.Queue(1)
         self._moving: asyncio.Queue[wire.Report] = asyncio.Queue(MOVING_AT_ONCE)
         self._counted = _Counts()
+        self._health = _Latest()
         self._spans = ReportedSpans()
 
     async def run(self) -> None:
@@ -73,7 +75,8 @@ class Session:
             if hello.answers:
                 self._questions.join(self._node, self._send)
             writing = (self._write_reports(), self._write_facts(), self._write_moving(), self._write_counted())
-            await _until_one_ends(self._deliver(outbox, hello.kinds), self._listen(), *writing)
+            parts = (self._deliver(outbox, hello.kinds), self._listen(), self._write_health())
+            await _until_one_ends(*parts, *writing)
         except WebSocketDisconnect:
             log.info("node left", node=self._node)
         except Closed as closed:
@@ -150,6 +153,7 @@ class Session:
                 self._spans.add(message.causes)
                 await self._moves(message)
                 self._counted.add(message.counted)
+                self._health.add(message.members)
             elif isinstance(message, wire.Facts):
                 if self._facts.full():
                     self._facts.get_nowait()
@@ -197,6 +201,12 @@ class Session:
                 raise _Refusal("what was counted could not be stored", retry=True)
             await asyncio.sleep(COUNTED_SECONDS)
 
+    async def _write_health(self) -> None:
+        """What comes in while some is being written goes with the next, the latest of each member."""
+        while True:
+            if not await self._writer.health(self._node, await self._health.take()):
+                raise _Refusal("what was said of members could not be stored", retry=True)
+
     async def _write_reports(self) -> None:
         """What comes in while a report is being written goes into the next one, all of it."""
         reports = self._reports
@@ -232,6 +242,30 @@ class _Counts:
             self._some.set()
 
     async def take(self) -> list[Counted]:
+        await self._some.wait()
+        self._some.clear()
+        taken, self._waiting = self._waiting, {}
+        return list(taken.values())
+
+
+class _Latest:
+    """What the node has said of balancers' members and is not written yet."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, MemberHealth] = {}
+        self._some = asyncio.Event()
+
+    def add(self, health: Iterable[MemberHealth]) -> None:
+        told = {one.member_id: one for one in health}
+        if len(told) > wire.MOST_MEMBERS:
+            raise _Refusal(f"more than {wire.MOST_MEMBERS} members in one report")
+        self._waiting |= told
+        if len(self._waiting) > MAX_COUNTED:
+            raise _Refusal(f"more than {MAX_COUNTED} members")
+        if told:
+            self._some.set()
+
+    async def take(self) -> list[MemberHealth]:
         await self._some.wait()
         self._some.clear()
         taken, self._waiting = self._waiting, {}

@@ -13,14 +13,17 @@ from anyio import CapacityLimiter, to_thread
 
 from netweft.control.l2 import binding, hosts, moving
 from netweft.control.l3 import associations, counters, gateway_hosts, wire_hosts
+from netweft.control.lb import health
 from netweft.model import NodeFacts, PortState, PortStatus
 from netweft.model.counting import Counted
+from netweft.model.health import MemberHealth
 from netweft.store import Store, WriteTransaction
 from netweft.wire.messages import HasAlone, Left, TakenUp
 
 THREADS = 4
 PORTS = 50  # in one transaction
 COUNTED = 200  # likewise
+MEMBERS = 100  # likewise
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -97,6 +100,14 @@ class Writer:
         for start in range(0, len(counted), COUNTED):
             part = counted[start : start + COUNTED]
             if await self._write(partial(counters.report, node=node, counted=part)) is None:
+                return False
+        return True
+
+    async def health(self, node: str, told: Sequence[MemberHealth]) -> bool:
+        """Of balancers' members."""
+        for start in range(0, len(told), MEMBERS):
+            part = told[start : start + MEMBERS]
+            if await self._write(partial(health.report, node=node, health=part)) is None:
                 return False
         return True
 

@@ -282,6 +282,7 @@ class Reason(IntEnum):
     MEMBER_SLOTS = 123
     MEMBER_ANSWERS = 124
     MEMBER_WAY = 125
+    MEMBER_PROBE = 126
 
     @property
     def kind(self) -> str:

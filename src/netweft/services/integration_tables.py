@@ -19,7 +19,15 @@ from netweft.services.fields import (
 )
 from netweft.services.l3.tables import ROUTING
 from netweft.services.lb.tables import BALANCING, FROM_MEMBER
-from netweft.services.packet_fields import ADVERTISED, ARP_SENDER, ICMPV6, IP_ENDS, SERVICE, SOURCE_PORTS
+from netweft.services.packet_fields import (
+    ADVERTISED,
+    ARP_SENDER,
+    ICMPV6,
+    IP_ENDS,
+    SERVICE,
+    SOURCE_PORTS,
+    TARGET_PORTS,
+)
 from netweft.services.security.fragments import MATCH as FRAGMENTS
 from netweft.services.tables import Pipeline, Table, fields
 
@@ -103,9 +111,9 @@ INT = Pipeline.of(
         "to that port, DHCP requests to the agent, which answers them, and what is asked of the metadata service",
         match=fields(LOCAL_VLAN, IN_PORT, "vlan_vid", "eth_src", "eth_dst", "arp_op", "arp_spa", "arp_tpa")
         | fields(*ICMPV6, "icmpv6_code", "ipv6_src", "nd_target", "nd_sll", "udp_src", "udp_dst")
-        | fields("ip_frag", "tcp_dst", "ipv4_dst", "ipv6_dst"),
+        | fields("ip_frag", *SOURCE_PORTS, *TARGET_PORTS, "icmpv4_type", *IP_ENDS),
         set=fields("eth_src", "eth_dst", *ARP_SENDER, "arp_tpa", "arp_tha", *IP_ENDS, *NEXT_HOP) | fields(*ADVERTISED),
-        next=("advertised", "answer", "metadata", "egress"),
+        next=("advertised", "answer", "metadata", "probed", "egress"),
         agent=True,
         miss="egress",
     ),
@@ -126,10 +134,11 @@ INT = Pipeline.of(
     ),
     Table(
         "metadata",
-        "to the agent's interface, with what is needed for the way back in the connection's label; and in from there",
-        match=fields(IN_PORT, "eth_type", "ip_proto", "tcp_src", "tcp_dst"),
-        set=fields("eth_dst", "tcp_dst"),
-        next=("metadata_answer",),
+        "to the agent's interface, with what is needed for the way back in the connection's label; and in from there, "
+        "also with what it asks of balancers' members here",
+        match=fields(IN_PORT, *SERVICE, *SOURCE_PORTS, "ipv4_dst", "ipv6_dst"),
+        set=fields("eth_src", "eth_dst", "tcp_dst", *IP_ENDS, LOCAL_VLAN, OUT_PORT),
+        next=("metadata_answer", "ingress"),
         output=True,
     ),
     Table(
@@ -138,6 +147,14 @@ INT = Pipeline.of(
         match=fields("eth_type", "ip_proto", "ct_state"),
         set=fields("eth_src", "eth_dst", "tcp_src", *IP_ENDS, OUT_PORT),
         next=("ingress_qos",),
+        entry=True,
+    ),
+    Table(
+        "probed",
+        "what a balancer's member answers to the agent that asks how it is: to the agent's interface",
+        match=fields(IN_PORT, *SERVICE, *SOURCE_PORTS, *IP_ENDS, "ip_frag", "ct_state"),
+        set=fields("eth_dst", *IP_ENDS),
+        output=True,
         entry=True,
     ),
     Table(

@@ -9,11 +9,11 @@ from typing import Any, Final, TypeAlias
 
 from msgspec import Struct
 
-from netweft.dataplane.haproxy.values import Instance
 from netweft.dataplane.host.values import Address, Endpoint, Guarantee, VethPair
 from netweft.dataplane.openflow.meters import DropMeter
 from netweft.dataplane.ovsdb.rows import BridgeRow, PortRow, VifTag, row_key
 from netweft.model import PortStatus
+from netweft.services.health.watched import Watched
 from netweft.services.l3.values import LocalRouter
 from netweft.services.pipeline import BridgeFlow
 from netweft.services.service import Wanted
@@ -28,7 +28,7 @@ class Broken(Struct, frozen=True):
     why: str
 
 
-Item: TypeAlias = Wanted | Instance | PortStatus | Broken | LocalRouter
+Item: TypeAlias = Wanted | PortStatus | Broken | LocalRouter | Watched
 ItemKey: TypeAlias = tuple[str, Any]  # the part, and the item's key in it
 
 ROW: Final = "row"
@@ -37,9 +37,9 @@ METER: Final = "meter"
 GUARANTEE: Final = "guarantee"
 LEASE: Final = "lease"
 ADVERTISED: Final = "advertised"
+WATCHED: Final = "watched"
 STATUS: Final = "status"
 BROKEN: Final = "broken"
-PROXY: Final = "proxy"
 ROUTER: Final = "router"  # as it is rendered: nobody keeps it, who asks between two refreshes finds it
 
 
@@ -64,7 +64,7 @@ KINDS: Final = (
     Kind((Guarantee,), GUARANTEE, lambda item: item.key),
     Kind((Lease,), LEASE, lambda item: item.number),
     Kind((Advertised,), ADVERTISED, lambda item: item.number),
-    Kind((Instance,), PROXY, lambda item: item.id),
+    Kind((Watched,), WATCHED, lambda item: item.member_id),
     Kind((PortStatus,), STATUS, lambda item: item.port_id),
     Kind((Broken,), BROKEN, lambda item: (item.kind, item.id)),
     Kind((LocalRouter,), ROUTER, lambda item: item.router.id),

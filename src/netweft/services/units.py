@@ -2,7 +2,7 @@
 
 units: ("host",)  ("network", id)  ("port", id)  ("peer", id)  ("security_group", id)
        ("remote", MAC or empty, address)  ("router", id)  ("port_forwarding", id)  ("floating_address", id)
-       ("neighbour", network, address)  ("watch", host)  ("proxy", id)
+       ("neighbour", network, address)  ("watch", host)  ("watched", member)
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,11 +15,14 @@ from netweft.model import (
     PortState,
     PortStatus,
 )
+from netweft.model.load_balancer import Member
 from netweft.reconcile.memo import Reader, Unit
 from netweft.services import wiring
 from netweft.services.addresses import prefix
 from netweft.services.dhcp.requests import DHCP
 from netweft.services.fields import Reason, cookie
+from netweft.services.health import flows as health
+from netweft.services.health.watched import watched
 from netweft.services.kinds import Broken, Item, ItemKey, item_key
 from netweft.services.l2.bridges import BRIDGES
 from netweft.services.l2.neighbours import NEIGHBOURS
@@ -45,7 +48,6 @@ from netweft.services.l3.routing import ROUTERS
 from netweft.services.l3.unknown_hosts import UNKNOWN_HOSTS, claimed
 from netweft.services.l3.watch import session
 from netweft.services.l3.wiring import local_router
-from netweft.services.lb.proxy.instances import proxy
 from netweft.services.metadata.requests import METADATA
 from netweft.services.qos import QOS
 from netweft.services.security.firewall import FIREWALL
@@ -166,8 +168,15 @@ def _watch(read: Reader, _: Iterable[Service], host: str) -> list[Item] | None:
     return [] if row is None else [row]
 
 
-def _proxy(read: Reader, _: Iterable[Service], id: str) -> list[Item] | None:
-    return None if read.get(("proxy", id)) is None else list(proxy(read, id))
+def _watched(read: Reader, _: Iterable[Service], id: str) -> list[Item] | None:
+    member: Member | None = read.get(("member", id))
+    if member is None:
+        return None
+    found = watched(read, member)
+    if found is None:
+        return []
+    told, end = found
+    return [told, *(health.end(end, wiring.uplinks(read).metadata) if end else ())]
 
 
 _RENDERERS: dict[str, Callable[..., Iterable[Item] | None]] = {
@@ -182,5 +191,5 @@ _RENDERERS: dict[str, Callable[..., Iterable[Item] | None]] = {
     "floating_address": _floating_address,
     "neighbour": _neighbour,
     "watch": _watch,
-    "proxy": _proxy,
+    "watched": _watched,
 }

@@ -22,6 +22,7 @@ from msgspec.structs import replace
 
 from netweft.model import FIRST_KINDS, KINDS, Key, NodeFacts, Object, PortStatus, Tracked, kind_of
 from netweft.model.counting import Counted
+from netweft.model.health import MemberHealth
 from netweft.wire.causes import Cause
 from netweft.wire.questions import Answer, Ask
 
@@ -30,6 +31,7 @@ FEED_PATH = "/netweft/v1/feed"
 MAX_MESSAGE_BYTES = 64 * 2**20  # downwards: a snapshot
 MOST_MOVING = 100  # ports that move, in one report
 MOST_COUNTED = 1000  # objects whose traffic was counted, in one report
+MOST_MEMBERS = 1000  # of balancers, in one report
 MAX_UPWARD_BYTES = 4 * 2**20
 
 
@@ -87,6 +89,7 @@ class Report(Struct, frozen=True, kw_only=True, tag="report", omit_defaults=True
     left, taken_up: of ports that move, MOST_MOVING of each; nothing is said to them.
     counted: totals that have changed, and after each subscribe all of them; MOST_COUNTED in a report.
     gateways: ports of routers' gateways that the node has taken over, as many at most; floating_ips: likewise.
+    members: of balancers, of which something else is known than was told; after each subscribe all; MOST_MEMBERS.
     causes: of these ports, by id, the spans in which they have become what they are; MOST_CAUSES.
     """
 
@@ -98,6 +101,7 @@ class Report(Struct, frozen=True, kw_only=True, tag="report", omit_defaults=True
     counted: tuple[Counted, ...] = ()
     gateways: tuple[str, ...] = ()
     floating_ips: tuple[HasAlone, ...] = ()
+    members: tuple[MemberHealth, ...] = ()
     causes: dict[str, Cause] = {}
 
 

@@ -112,7 +112,7 @@ def keep(found: defaultdict[_K, set[_V]], key: _K, one: _V, *, here: bool) -> No
             del found[key]
 
 
-def count(found: defaultdict[str, Counter[str]], key: str, id: str, step: int) -> None:
+def count(found: defaultdict[_K, Counter[str]], key: _K, id: str, step: int) -> None:
     counts = found[key]
     counts[id] += step
     if not counts[id]:

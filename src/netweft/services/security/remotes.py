@@ -25,10 +25,11 @@ _Place: TypeAlias = tuple[str, str]  # MAC or empty, address
 
 
 class Numbers:
-    """32 bits for each id, the same whatever came before: the id's hash, or, for ids whose hashes are equal, the hash
-    of id and place among them."""
+    """A number for each id, of 32 bits or fewer, the same whatever came before: the id's hash, or, for ids whose hashes
+    are equal, the hash of id and place among them."""
 
-    def __init__(self) -> None:
+    def __init__(self, bits: int = 8 * NUMBER_BYTES) -> None:
+        self._mask = (1 << bits) - 1
         self._uses: Counter[str] = Counter()
         self._alike: defaultdict[int, set[str]] = defaultdict(set)
 
@@ -40,13 +41,16 @@ class Numbers:
             del self._uses[id]
         if (before == 0) == (id not in self._uses):
             return {}
-        alike = self._alike[_hash(id)]
+        alike = self._alike[self._number(id)]
         (alike.discard if before else alike.add)(id)
         changed: dict[str, int | None] = {id: None} if before else {}
-        changed |= {other: _hash(other, place) for place, other in enumerate(sorted(alike))}
+        changed |= {other: self._number(other, place) for place, other in enumerate(sorted(alike))}
         if not alike:
-            del self._alike[_hash(id)]
+            del self._alike[self._number(id)]
         return changed
+
+    def _number(self, id: str, place: int = 0) -> int:
+        return _hash(id, place) & self._mask or 1
 
 
 def _hash(id: str, place: int = 0) -> int:

@@ -1,0 +1,66 @@
+"""All members that this node watches: who is asked follows what is wanted, once its flows are in place."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from netweft.agent.desired import Part
+from netweft.agent.health.ground import Ground
+from netweft.agent.health.watch import Watch
+from netweft.agent.metadata.guests import room
+from netweft.model.health import MemberHealth
+from netweft.services.health.watched import Watched
+
+
+class HealthSide:
+    """tell: the server."""
+
+    def __init__(self, tell: Callable[[Iterable[MemberHealth]], None], ground: Ground | None = None) -> None:
+        self._tell, self._ground = tell, ground or Ground()
+        self._waiting: dict[str, Watched] = {}  # for their flows
+        self._watches: dict[str, Watch] = {}
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        room()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for watch in self._watches.values():
+                watch.stop()
+
+    def change(self, part: Part[Any, Any]) -> None:
+        """A member that is not watched any more is not asked from now on: its flows may be others' soon."""
+        for id in part.deletes:
+            self._waiting.pop(id, None)
+            if watch := self._watches.pop(id, None):
+                watch.stop()
+        for watched in part.upserts:
+            watch = self._watches.get(watched.member_id)
+            if watch and _way(watch.watched) != _way(watched):
+                watch.stop()
+            self._waiting[watched.member_id] = watched
+
+    def wired(self) -> None:
+        """What was wanted is in place."""
+        waiting, self._waiting = self._waiting, {}
+        for id, watched in waiting.items():
+            if watch := self._watches.get(id):
+                watch.change(watched)
+            else:
+                self._watches[id] = Watch(watched, self._ground, self._say)
+
+    def begin_session(self) -> None:
+        """Whatever the server has heard, or not."""
+        self._tell([health for watch in self._watches.values() if (health := watch.health)])
+
+    @property
+    def watches(self) -> Iterable[Watch]:
+        return self._watches.values()
+
+    def _say(self, health: MemberHealth) -> None:
+        self._tell((health,))
+
+
+def _way(watched: Watched) -> tuple[str, int, str]:
+    return watched.to, watched.port, watched.problem

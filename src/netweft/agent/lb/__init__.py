@@ -1,1 +1,0 @@
-"""Load balancers on this node, beyond what flows do."""

@@ -1,0 +1,1 @@
+"""Health monitors of load balancers: what flows do about them, and whose member a node watches."""

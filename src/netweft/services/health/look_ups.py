@@ -1,0 +1,47 @@
+"""What is asked again and again of all members: who has an address here, and which routers join networks.
+
+("with address", address)   -> the ids of ports here that have it, sorted
+("routers on", network)     -> the ids of routers with interfaces there
+("routers out to", network) -> the ids of routers with gateways there
+("probed", end)             -> the number of what a member is asked at (`watched.end_key`)
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+
+from netweft.model import GatewayPort, Object, Port, RouterPort
+from netweft.model.load_balancer import Member
+from netweft.reconcile.memo import Fact
+from netweft.services.health.ends import NUMBER_BITS
+from netweft.services.health.watched import end_key
+from netweft.services.l3.interfaces import count
+from netweft.services.security.remotes import Numbers
+
+
+class Watchable:
+    def __init__(self) -> None:
+        self._found: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+        self._numbers = Numbers(NUMBER_BITS)
+
+    def changed(self, before: Object | None, after: Object | None) -> Iterator[tuple[Fact, object]]:
+        touched: set[tuple[str, str]] = set()
+        for obj, step in ((after, 1), (before, -1)):
+            if isinstance(obj, Member):
+                for end, number in self._numbers.use(end_key(obj), step).items():
+                    yield ("probed", end), number
+            for place, id in _places(obj):
+                count(self._found, place, id, step)
+                touched.add(place)
+        for place in sorted(touched):
+            found = sorted(self._found.get(place, ()))
+            yield place, (tuple(found) if place[0] == "with address" else frozenset(found)) or None
+
+
+def _places(obj: Object | None) -> Iterator[tuple[tuple[str, str], str]]:
+    if isinstance(obj, Port):
+        for fixed in obj.fixed_ips:
+            yield ("with address", fixed.ip_address), obj.id
+    elif isinstance(obj, RouterPort):
+        yield ("routers on", obj.network_id), obj.router_id
+    elif isinstance(obj, GatewayPort):
+        yield ("routers out to", obj.network_id), obj.router_id
