@@ -1,29 +1,12 @@
 """Logging of every process: one line of key=value to stderr per event.  Imports nothing of ours.
 
-Modules take their logger by `structlog.get_logger()`; only a process's entry point calls `configure`, and imports this
-before all else that logs.
+Modules take their logger by `structlog.get_logger()`; only a process's entry point calls `configure`.
 """
 
 import logging
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-
-@contextmanager
-def _absent(module: str) -> Iterator[None]:
-    there = module in sys.modules
-    if not there:
-        sys.modules[module] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        if not there:
-            del sys.modules[module]
-
-
-with _absent("rich"):  # structlog loads it, where it is installed, to draw tracebacks: a quarter of our start
-    import structlog
+import structlog
 
 
 class _Forward(logging.Handler):

@@ -24,6 +24,7 @@ from netweft.services.addresses import endpoint
 from netweft.services.values import TUNNEL, TUNNELLED
 from netweft.settings import AgentSettings, SettingsError
 from netweft.spans.exporting import SpansError, exporting
+from netweft.starting import loading
 
 log = structlog.get_logger(__name__)
 
@@ -38,7 +39,8 @@ def run(settings: AgentSettings) -> None:
     check(settings)
     gc.set_threshold(50_000, 20, 100)  # flows are many, live long and hold no cycles
     try:
-        factory = l2_agent(settings.driver)
+        with loading():
+            factory = l2_agent(settings.driver)
     except SettingsError as error:
         raise AgentError(str(error)) from None
     path = Path(settings.socket)

@@ -6,15 +6,14 @@ all but the wiring.  See docs/plugins.md.
 """
 
 from collections.abc import Callable, Iterable
-from importlib.metadata import EntryPoint, entry_points
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Final, Protocol, TypeAlias, runtime_checkable
 
 from netweft.metrics.values import Reading
 from netweft.reconcile.plan import Plan
 from netweft.settings import AgentSettings, SettingsError
 
 GROUP = "netweft.l2_agents"
-OURS = EntryPoint("openvswitch", "netweft.agent.loop:Agent", GROUP)
+OURS: Final = "openvswitch"
 
 
 class NotKnown(Exception):
@@ -64,13 +63,21 @@ Factory: TypeAlias = Callable[[AgentSettings], L2Agent]
 
 def l2_agent(name: str) -> Factory:
     """Raises SettingsError."""
-    known = {OURS.name: OURS}
-    if name not in known:  # else nothing is looked up: a start should not wait for it
-        known = {**{point.name: point for point in entry_points(group=GROUP)}, **known}
+    if name == OURS:
+        return _ours()
+    from importlib.metadata import entry_points  # with this, and with looking them up, a start of ours does not wait
+
+    known = {point.name: point for point in entry_points(group=GROUP)}
     if name not in known:
-        raise SettingsError(f"driver: no L2 agent {name!r}; there are: {', '.join(sorted(known))}")
+        raise SettingsError(f"driver: no L2 agent {name!r}; there are: {', '.join(sorted({OURS, *known}))}")
     try:
         factory: Factory = known[name].load()
     except (ImportError, AttributeError) as error:
         raise SettingsError(f"driver: L2 agent {name!r} cannot be loaded: {error}") from None
     return factory
+
+
+def _ours() -> Factory:
+    from netweft.agent.loop import Agent
+
+    return Agent

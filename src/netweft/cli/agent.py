@@ -9,6 +9,7 @@ import msgspec
 from netweft.cli.errors import CommandError
 from netweft.cli.options import from_options, settings_options
 from netweft.settings import AgentSettings
+from netweft.starting import loading
 
 PATIENCE = 10.0
 
@@ -26,8 +27,8 @@ def agent(context: click.Context, /, **options: Any) -> None:
     if context.invoked_subcommand:
         context.obj = settings
         return
-    import netweft.logs  # noqa: F401
-    from netweft.agent.main import AgentError, run
+    with loading():
+        from netweft.agent.main import AgentError, run
 
     try:
         run(settings)

@@ -7,6 +7,7 @@ import click
 from netweft.cli.errors import CommandError
 from netweft.cli.options import from_options, settings_options
 from netweft.settings import ServerSettings, SettingsError
+from netweft.starting import loading
 
 
 @settings_options(ServerSettings)
@@ -17,10 +18,10 @@ def server(**options: Any) -> None:
     Each setting can also stand in the TOML file's table [server], or in the environment as NETWEFT_SERVER_NAME.
     """
     settings = from_options(ServerSettings, options)
-    import netweft.logs  # noqa: F401
-    from netweft.listeners import ListenError
-    from netweft.server.run import StateError, serve
-    from netweft.spans.exporting import SpansError
+    with loading():
+        from netweft.listeners import ListenError
+        from netweft.server.run import StateError, serve
+        from netweft.spans.exporting import SpansError
 
     try:
         serve(settings)

@@ -1,0 +1,31 @@
+"""What a process of ours loads before it does anything."""
+
+import gc
+import subprocess
+import sys
+
+from netweft.starting import loading
+
+SCRIPT = """
+import sys
+from netweft.starting import loading
+with loading():
+    import netweft.agent.main
+assert not [name for name in sys.modules if name.split(".")[0] == "rich"]
+import rich.console
+"""
+
+
+def test_rich_is_not_loaded_and_can_still_be() -> None:
+    subprocess.run([sys.executable, "-c", SCRIPT], check=True)
+
+
+def test_garbage_is_collected_again_afterwards() -> None:
+    was = gc.isenabled()
+    try:
+        gc.enable()
+        with loading():
+            assert not gc.isenabled()
+        assert gc.isenabled()
+    finally:
+        (gc.enable if was else gc.disable)()
