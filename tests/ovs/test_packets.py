@@ -105,3 +105,21 @@ async def test_how_long_a_frame_is_without_the_tag_that_was_taken_off(
         packet = await ours.get()
     assert packet.frame == untagged
     assert packet.fields.get("reg11", 0) == (8 if size > 1514 else 0)
+
+
+async def test_a_frame_whose_message_is_longer_than_a_message_can_say(switch: OpenFlowConnection) -> None:
+    """The kernel's datapath hands up whole datagrams.  Open vSwitch writes the length as it fits into 16 bits."""
+    ours: asyncio.Queue[PacketIn] = asyncio.Queue()
+    await switch.watch_packets(ID, ours.put_nowait)
+    registers = tuple(SetField(f"reg{number}", 7) for number in range(16))
+    send = Flow(table=9, priority=5, actions=(*registers, Controller(ID)), cookie=0x77)
+    await switch.apply([send])
+    for size in range(65_250, 65_450, 20):
+        frame = FRAME.ljust(size, b".")
+        await switch.send_packet(frame, (Resubmit(9),))
+        async with asyncio.timeout(PATIENCE):
+            packet = await ours.get()
+        assert (packet.cookie, packet.frame == frame) == (0x77, True)
+    switch.send_packet_soon(FRAME.ljust(65_531, b"."), (Resubmit(9),))  # it cannot be given back
+    await switch.barrier()
+    assert ours.empty()

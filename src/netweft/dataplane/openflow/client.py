@@ -19,6 +19,7 @@ from netweft.dataplane.openflow.session import NOBODY, REPLY_SECONDS, Session
 
 SECONDS_A_MESSAGE = 0.01  # vswitchd takes 50 a turn, and with 1,000 ports on a busy machine a turn may take 0.1 s
 MESSAGES_AT_ONCE = 500  # of a bundle: vswitchd reads these while we write the next
+MOST_OF_A_FRAME = 65_000  # 16 bits say how long a message is, with its actions
 _MONITOR_ID = 1
 
 
@@ -147,8 +148,10 @@ class OpenFlowConnection:
         await self.barrier()
 
     def send_packet_soon(self, frame: bytes, actions: tuple[Action, ...]) -> None:
-        """The same without waiting, nor asking whether it could be done."""
-        self._session.send(messages.packet_out(frame, actions, NOBODY))
+        """The same without waiting, nor asking whether it could be done.  One that is too long for a message is not
+        sent."""
+        if len(frame) <= MOST_OF_A_FRAME:
+            self._session.send(messages.packet_out(frame, actions, NOBODY))
 
     async def watch_packets(self, controller_id: int, callback: Callable[[PacketIn], None]) -> None:
         """From now on call back for each frame that a flow sends to this controller id."""

@@ -187,6 +187,15 @@ def take_packets(controller_id: int, xid: int) -> Iterator[bytes]:
     yield message(Type.EXPERIMENTER, xid, _CONTROLLER_ID.pack(NICIRA, _NXT_SET_CONTROLLER_ID, controller_id))
 
 
+def length_of_packet_in(said: int, data: bytes, start: int) -> int | None:
+    """Its header says 16 bits of it, as Open vSwitch writes it: with a frame of more than 65,200 bytes they are not all.
+    said: by the header, of a message that begins at start.  None: not enough of it has come to tell."""
+    if len(data) < start + HEADER.size + _PACKET_IN.size:
+        return None
+    _, frame, *_ = _PACKET_IN.unpack_from(data, start + HEADER.size)
+    return int(said) + (0x10000 if said < HEADER.size + _PACKET_IN.size + frame else 0)
+
+
 def decode_packet_in(body: bytes) -> PacketIn:
     *_, cookie = _unpack(_PACKET_IN, body, 0)
     match, at = decode_match(body, _PACKET_IN.size)

@@ -113,10 +113,13 @@ class Session(asyncio.Protocol):
             self.abort(error)
 
     def _frames(self) -> Iterator[tuple[int, int, bytes]]:
-        """The whole frames that are there.  One is at most 64 KiB by its header, and so is what we keep of the last."""
+        """The whole frames that are there.  One is hardly more than 64 KiB, and so is what we keep of the last."""
         data, start = bytes(self._buffer), 0
         while len(data) - start >= HEADER.size:
-            version, kind, length, xid = HEADER.unpack_from(data, start)
+            version, kind, said, xid = HEADER.unpack_from(data, start)
+            length = messages.length_of_packet_in(said, data, start) if kind == Type.PACKET_IN else said
+            if length is None:
+                break
             if length < HEADER.size:
                 raise ProtocolError("a message is shorter than its header")
             if version != messages.VERSION and kind not in (Type.HELLO, Type.ERROR):
