@@ -188,7 +188,7 @@ def take_packets(controller_id: int, xid: int) -> Iterator[bytes]:
 
 
 def length_of_packet_in(said: int, data: bytes, start: int) -> int | None:
-    """Its header says 16 bits of it, as Open vSwitch writes it: with a frame of more than 65,200 bytes they are not all.
+    """Its header says the last 16 bits of it, as Open vSwitch writes it: not all, with a frame of some 65,500 bytes.
     said: by the header, of a message that begins at start.  None: not enough of it has come to tell."""
     if len(data) < start + HEADER.size + _PACKET_IN.size:
         return None
