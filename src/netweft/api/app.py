@@ -21,6 +21,8 @@ from netweft.api.resources.explain.explain import Explain
 from netweft.api.resources.explain.sources import Lags, Sources
 from netweft.api.resources.fabric import Fabric
 from netweft.api.resources.flavors import FlavorParts, flavor, service_profile
+from netweft.api.resources.fwaas import firewall
+from netweft.api.resources.fwaas.rule_actions import RuleActions
 from netweft.api.resources.ipam.address_scope import address_scope
 from netweft.api.resources.ipam.ip_availability import IpAvailability
 from netweft.api.resources.ipam.subnet import subnet
@@ -57,6 +59,9 @@ from netweft.api.resources.trace.trace import Trace
 from netweft.api.spellings import both
 from netweft.control.agents import Agents
 from netweft.control.flavors import Flavors, ServiceProfiles
+from netweft.control.fwaas.groups import FirewallGroups
+from netweft.control.fwaas.policies import FirewallPolicies
+from netweft.control.fwaas.rules import FirewallRules
 from netweft.control.ipam.address_scopes import AddressScopes
 from netweft.control.ipam.subnetpools import SubnetPools
 from netweft.control.ipam.subnets import Subnets
@@ -90,6 +95,7 @@ class Part(Protocol):
 # what belongs to a resource, has paths of its own and is no attribute
 PARTS: Mapping[str, Callable[[Resource, Store], Part]] = {
     "address_group": Addresses,
+    "firewall_policy": RuleActions,
     "flavor": FlavorParts,
     "floatingip": PortForwardings,
     "policy": QosRules,
@@ -172,6 +178,7 @@ def resources(store: Store, settings: ServerSettings) -> list[Resource]:
     types = segment_types()
     ranges = SegmentRanges(settings, types)
     templates, make_default = DefaultRules(), default_maker(groups, store)
+    make_firewall = firewall.default_maker(store)
     store.run(ranges.prepare)
     store.run(templates.prepare)
     return [
@@ -192,6 +199,9 @@ def resources(store: Store, settings: ServerSettings) -> list[Resource]:
         security_group_rule(SecurityGroupRules(), make_default),
         default_security_group_rule(templates),
         address_group(Shareable("address_groups", AddressGroups())),
+        firewall.firewall_group(FirewallGroups(), make_firewall),
+        firewall.firewall_policy(FirewallPolicies(), make_firewall),
+        firewall.firewall_rule(FirewallRules(), make_firewall),
         policy(Shareable("policies", QosPolicies())),
         rbac_policy(RbacPolicies()),
         agent(Agents(settings)),

@@ -65,6 +65,7 @@ EXTENSIONS = {
         "Provides validation on filter parameters.",
         "2018-07-04T10:00:00-00:00",
     ),
+    "fwaas_v2": ("FWaaS v2", "Provides support for firewall-as-a-service version 2", "2016-10-06T10:00:00-00:00"),
     "ip-substring-filtering": (
         "IP address substring filtering",
         "Provides IP address substring filtering when listing ports",
@@ -109,6 +110,11 @@ EXTENSIONS = {
     "netweft-explain": (
         "Explanations",
         "Says of a port, network, router, floating IP, security group or agent everything that keeps it from working.",
+        "2026-11-29T00:00:00-00:00",
+    ),
+    "netweft-firewall-address-groups": (
+        "Address groups in firewall rules",
+        "Firewall rules may name an address group as source or destination",
         "2026-11-29T00:00:00-00:00",
     ),
     "netweft-nat66": (
@@ -326,6 +332,11 @@ EXTENSIONS = {
         "Resource timestamps",
         "Adds created_at and updated_at fields to all Neutron resources that have Neutron standard attributes.",
         "2016-09-12T10:00:00-00:00",
+    ),
+    "standard-attr-fwaas-v2": (
+        "Standard Attribute FWaaS v2 Extension",
+        "Add standard attributes to FWaaS v2 resources",
+        "2023-04-027T01:00:00-00:00",
     ),
     "stateful-security-group": (
         "Stateful security group",

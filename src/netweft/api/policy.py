@@ -17,9 +17,11 @@ from netweft.control.errors import (
     SecurityGroupNotFound,
     SubnetNotFound,
 )
+from netweft.control.fwaas.errors import FirewallPolicyNotFound, FirewallRuleNotFound
 from netweft.control.ipam.address_scopes import AddressScopeNotFound
 from netweft.control.ipam.subnetpools import SubnetPoolNotFound
 from netweft.control.qos import QosPolicyNotFound
+from netweft.model.fwaas import DESTINATION_ADDRESSES, SOURCE_ADDRESSES
 from netweft.plugins.identity import Context
 from netweft.store import Object, ReadTransaction
 
@@ -35,6 +37,12 @@ _NAMED: Mapping[str, tuple[str, str, type[NotFound]]] = {
     "remote_address_group_id": ("address_group", "address_groups", AddressGroupNotFound),
     "qos_policy_id": ("policy", "policies", QosPolicyNotFound),
     "subnetpool_id": ("subnetpool", "subnetpools", SubnetPoolNotFound),
+    SOURCE_ADDRESSES: ("address_group", "address_groups", AddressGroupNotFound),
+    DESTINATION_ADDRESSES: ("address_group", "address_groups", AddressGroupNotFound),
+    "ingress_firewall_policy_id": ("firewall_policy", "firewall_policies", FirewallPolicyNotFound),
+    "egress_firewall_policy_id": ("firewall_policy", "firewall_policies", FirewallPolicyNotFound),
+    "firewall_rules": ("firewall_rule", "firewall_rules", FirewallRuleNotFound),
+    "ports": ("port", "ports", PortNotFound),
     "address_scope_id": ("address_scope", "address_scopes", AddressScopeNotFound),
 }
 

@@ -14,7 +14,7 @@ from netweft.store import Object, Query
 
 _RESERVED = frozenset({"fields", "sort_key", "sort_dir", "limit", "marker", "page_reverse"})
 _MOST = 2**31  # in one answer: a database's integer takes it
-_LISTS_OF_VALUES = frozenset({"security_groups"})
+_LISTS_OF_VALUES = frozenset({"security_groups", "firewall_rules", "ports"})
 # all of these tags, any of them, and the opposites; the store's name for each
 _TAGS = {"tags": "tags[&]", "tags-any": "tags[]", "not-tags": "!tags[&]", "not-tags-any": "!tags[]"}
 # of filters whose cost grows with each value: nothing has more tags, nobody seeks for so many parts of addresses

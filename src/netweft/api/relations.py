@@ -24,7 +24,7 @@ class Relation(NamedTuple):
     @property
     def is_plain(self) -> bool:
         """The object itself says whether it holds; nothing is looked up."""
-        return not self.via and self.base in (_all, _own)
+        return not self.via and self.base in (_all, _own, _flagged)
 
 
 def _all(tx: ReadTransaction, context: Context, kind: str) -> list[Filters]:
@@ -43,6 +43,11 @@ def _external(tx: ReadTransaction, context: Context, kind: str) -> list[Filters]
     return _ids(rbac.shared_with(tx, kind, context.project_id, rbac.EXTERNAL))
 
 
+def _flagged(tx: ReadTransaction, context: Context, kind: str) -> list[Filters]:
+    """With everybody, as the object itself says: FWaaS has no RBAC entries."""
+    return [{"shared": [True]}]
+
+
 def _ids(ids: set[str]) -> list[Filters]:
     return [{"id": sorted(ids)}] if ids else []
 
@@ -50,6 +55,7 @@ def _ids(ids: set[str]) -> list[Filters]:
 ANY = Relation(_all)
 OWN = Relation(_own)
 SHARED = Relation(_shared)
+FLAGGED = Relation(_flagged)
 EXTERNAL = Relation(_external)
 ON_OWN_NETWORK = Relation(_own, "network_id", "networks")
 ON_SHARED_NETWORK = Relation(_shared, "network_id", "networks")

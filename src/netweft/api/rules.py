@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from netweft.api.relations import (
     ANY,
     EXTERNAL,
+    FLAGGED,
     IN_OWN_GROUP,
     ON_EXTERNAL_NETWORK,
     ON_OWN_NETWORK,
@@ -59,6 +60,7 @@ NET_OWNER_READER = _rule("reader", ON_OWN_NETWORK)
 SG_OWNER_MEMBER = _rule("member", IN_OWN_GROUP)
 SG_OWNER_READER = _rule("reader", IN_OWN_GROUP)
 IS_SHARED = _rule("", SHARED)
+IS_FLAGGED = _rule("", FLAGGED)
 IS_EXTERNAL = _rule("", EXTERNAL)
 NET_IS_SHARED = _rule("", ON_SHARED_NETWORK)
 NET_IS_EXTERNAL = _rule("", ON_EXTERNAL_NETWORK)
@@ -264,6 +266,20 @@ _SECURITY = {
     "add_addresses": ADMIN_OR_PROJECT_MEMBER,
     "remove_addresses": ADMIN_OR_PROJECT_MEMBER,
 }
+_FIREWALLS = {
+    **{
+        f"{verb}_{member}": ADMIN_OR_PROJECT_READER | IS_FLAGGED if verb == "get" else ADMIN_OR_PROJECT_MEMBER
+        for member in ("firewall_group", "firewall_policy", "firewall_rule")
+        for verb in ("create", "get", "update", "delete")
+    },
+    **{
+        f"{verb}_{member}:shared": ADMIN
+        for member in ("firewall_group", "firewall_policy", "firewall_rule")
+        for verb in ("create", "update")
+    },
+    "insert_rule": ADMIN_OR_PROJECT_MEMBER,
+    "remove_rule": ADMIN_OR_PROJECT_MEMBER,
+}
 # a rule's owner is its policy's: these are asked of the policy
 _QOS = {
     "create_policy": ADMIN_OR_PROJECT_MANAGER,
@@ -307,6 +323,7 @@ RULES: Mapping[str, Rule] = (
     | _METERING
     | _CHECKS
     | _SECURITY
+    | _FIREWALLS
     | _QOS
     | _ADMINISTRATION
 )

@@ -16,6 +16,7 @@ from netweft.control.l3.forwardings import FORWARDED
 from netweft.control.l3.more_gateways import GATEWAYS
 from netweft.control.l3.owners import OWNERS
 from netweft.control.lb import offers, words
+from netweft.model.fwaas import DESTINATION_ADDRESSES, FIREWALL_GROUP, SOURCE_ADDRESSES
 from netweft.model.load_balancer import LOAD_BALANCER
 from netweft.model.router import EXTRA, GATEWAY_PORT
 from netweft.store import Busy, Object, ReadTransaction, WriteTransaction
@@ -53,6 +54,7 @@ PARENTS: Mapping[str, Parents] = {
         "device_id": Parent(("device_owner", _ROUTERS), alone=True, home=True),
         LEADING: Parent("floatingips", alone=True, home=True),
         FORWARDED: Parent("floatingips", alone=True, home=True),
+        FIREWALL_GROUP: Parent("firewall_groups", alone=True, home=True),
         "security_groups": Parent("security_groups"),
         "qos_policy_id": Parent("policies"),
     },
@@ -87,6 +89,18 @@ PARENTS: Mapping[str, Parents] = {
         "subnet_id": Parent("subnets", network=True),
         "port_id": Parent("ports", alone=True, network=True),
         flavors.FLAVOR: Parent(flavors.KIND),
+    },
+    # are policies there, and the project's to use; which group a port is in
+    "firewall_groups": {
+        "ingress_firewall_policy_id": Parent("firewall_policies"),
+        "egress_firewall_policy_id": Parent("firewall_policies"),
+        "ports": Parent("ports", alone=True, home=True),
+    },
+    # are rules there, whose, shared
+    "firewall_policies": {"firewall_rules": Parent("firewall_rules")},
+    "firewall_rules": {
+        SOURCE_ADDRESSES: Parent("address_groups"),
+        DESTINATION_ADDRESSES: Parent("address_groups"),
     },
     # is it external, whose pools; both ports say what they are for; and a router, see FOUND
     "floatingips": {

@@ -226,12 +226,11 @@ def firewall_policy(row: Row) -> FirewallPolicy:
 
 
 def firewall_rule(row: Row) -> FirewallRule:
-    ends = {
-        f"{side}_port_range_{name}": getattr(parsed(row[f"{side}_port"]), end)
-        for side in ("source", "destination")
-        for name, end in (("min", "first"), ("max", "last"))
-        if row.get(f"{side}_port")
-    }
+    ends: dict[str, int] = {}
+    for side in ("source", "destination"):
+        first, _, last = (row.get(f"{side}_port") or "").partition(":")
+        if first:
+            ends |= {f"{side}_port_range_min": int(first), f"{side}_port_range_max": int(last or first)}
     protocol = protocols.number(row.get("protocol"), f"IPv{row['ip_version']}")
     return msgspec.convert({**row, **ends, "protocol": protocol}, FirewallRule)
 

@@ -17,6 +17,7 @@ from netweft.settings import ServerSettings
 from netweft.store import Store
 
 from .conftest import Api
+from .fwaas.stage import make as make_firewall
 
 WORDS = ["", "default", "any", "tcp", "icmp", "ingress", "IPv6", "vlan", "vxlan", "flat", "physnet1", "slaac", "shared"]
 WORDS += [
@@ -33,7 +34,15 @@ WORDS += [
     "١٧",
     "²",
 ]
-THERE = ("networks", "subnets", "ports", "security_groups")  # of each of these there is one, see `sent`
+THERE = (
+    "networks",
+    "subnets",
+    "ports",
+    "security_groups",
+    "firewall_rules",
+    "firewall_policies",
+    "firewall_groups",
+)  # of each of these there is one, see `sent`
 NUMBERS = [-1, 0, 1, 4, 6, 68, 4094, 4095, 65535, 65536, 2**31, 2**53, 2**63, 2**64, 10**400, 1.5, -0.0]
 COMMON = settings(
     max_examples=examples(60),
@@ -96,6 +105,10 @@ def sent(api: Api, resources: dict[str, Resource]) -> Sent:
     network = api.network("admin", "10.0.0.0/24")
     port = api.make("admin", "port", network_id=network["id"])
     ids = [network["id"], port["fixed_ips"][0]["subnet_id"], port["id"], port["security_groups"][0]]
+    rule = make_firewall(api, "admin", "firewall_rule", protocol="tcp", destination_port="80")
+    policy = make_firewall(api, "admin", "firewall_policy", firewall_rules=[rule["id"]], audited=True)
+    group = make_firewall(api, "admin", "firewall_group", ingress_firewall_policy_id=policy["id"])
+    ids += [rule["id"], policy["id"], group["id"]]
     return Sent(resources, ids)
 
 
@@ -164,7 +177,7 @@ def test_questions_with_large_numbers(api: Api, question: str) -> None:
 
 
 def test_what_was_a_fault_once(api: Api, sent: Sent) -> None:
-    network, _, port, group = sent.ids
+    network, _, port, group, *_ = sent.ids
     nines, nobody = "9" * 5000, "6e657477-6566-7472-616e-676573000000"
     for number in (nines, "١", "²"):
         answered(api, "PUT", f"/networks/{network}", '{"network": {"name": "n"}}', _matching(number))

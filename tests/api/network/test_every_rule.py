@@ -56,7 +56,7 @@ def world(make_api: Callable[..., Api], store: Store) -> World:
     api = make_api(vlan_ranges=SETTINGS.vlan_ranges)
     w = World(api, "", "", "", "", "", "")
     for project in (OWNER, NETWORKS_OWNER):
-        unlimited = dict.fromkeys(("rbac_policy", "security_group"), -1)
+        unlimited = dict.fromkeys(("rbac_policy", "security_group", "firewall_group", "firewall_policy"), -1)
         assert api("admin", "PUT", f"/quotas/{project}", {"quota": unlimited}).status_code == 200
     network = w.make("network", project_id=NETWORKS_OWNER, name="n")["id"]
     w = w._replace(
@@ -169,6 +169,9 @@ def new(w: World, member: str, project: str, number: int) -> Object:
         "security_group_rule": {"security_group_id": w.group, "direction": "ingress", "protocol": str(number + 140)},
         "default_security_group_rule": {"direction": "ingress", "protocol": str(number + 140)},
         "address_group": {"name": "a"},
+        "firewall_group": {},
+        "firewall_policy": {},
+        "firewall_rule": {},
         "policy": {"name": "q"},
         "rbac_policy": {
             "object_type": "network",
@@ -235,6 +238,11 @@ VALUES: dict[str, Any] = {
     "ha": True,
     "enable_default_route_bfd": True,
     "enable_default_route_ecmp": True,
+    "audited": True,
+    "ports": [],
+    "firewall_rules": [],
+    "ingress_firewall_policy_id": None,
+    "egress_firewall_policy_id": None,
     "minimum": 4000,
     "maximum": 4001,
 }
@@ -259,6 +267,8 @@ ELSEWHERE = {
     *("use_default_subnetpool", "ipv6_ra_mode", "ipv6_address_mode", "network_type", "physical_network"),
     *("used_in_default_sg", "used_in_non_default_sg", "service_type"),
     *("metering_label_id", "source_ip_prefix", "destination_ip_prefix"),
+    *("source_ip_address", "destination_ip_address", "source_port", "destination_port"),
+    *("netweft:source_address_group_id", "netweft:destination_address_group_id"),
 }
 
 
@@ -305,6 +315,7 @@ MEMBERS = [
     *("network", "subnet", "subnetpool", "address_scope", "port", "trunk", "router", "floatingip", "security_group"),
     "security_group_rule",
     *("default_security_group_rule", "address_group", "policy", "rbac_policy", "network_segment_range"),
+    *("firewall_group", "firewall_policy", "firewall_rule"),
 ]
 
 

@@ -26,6 +26,7 @@ from netweft.settings import ServerSettings
 from netweft.store import Object, Store
 
 from .conftest import BLUE, Api, authenticate
+from .fwaas.stage import PLURALS
 
 RED = "red"
 SETTINGS = ServerSettings(vlan_ranges=("physnet1:100:199",))
@@ -65,7 +66,9 @@ OTHER = Facts(seed=3, host="hv2", trouble="eth9 carries no VLAN 9", vni=222, nam
 
 
 def post(api: Api, member: str, **values: Any) -> Object:
-    path = {"policy": "qos/policies", "rbac_policy": "rbac-policies"}.get(member, f"{member.replace('_', '-')}s")
+    special = {"policy": "qos/policies", "rbac_policy": "rbac-policies"}
+    special |= {name: f"fwaas/{plural}" for name, plural in PLURALS.items()}
+    path = special.get(member, f"{member.replace('_', '-')}s")
     answer = api("admin", "POST", f"/{path}", {member: values})
     assert answer.status_code == 201, answer.text
     made: Object = answer.json()[member]
@@ -81,6 +84,8 @@ def others(api: Api, facts: Facts, network: str, outside: str) -> dict[str, str]
         port = post(api, "port", network_id=own, **named)["id"]
         group = post(api, "security_group", **named)["id"]
         policy = post(api, "policy", **named)["id"]
+        firewall_rule = post(api, "firewall_rule", **named)["id"]
+        firewall_policy = post(api, "firewall_policy", firewall_rules=[firewall_rule], **named)["id"]
         rules = f"/qos/policies/{policy}/bandwidth_limit_rules"
         rule = api("admin", "POST", rules, {"bandwidth_limit_rule": {"max_kbps": facts.vni}})
         made |= {
@@ -95,6 +100,9 @@ def others(api: Api, facts: Facts, network: str, outside: str) -> dict[str, str]
             "router": _router(api, BLUE, own, facts.name),
             "floatingip": post(api, "floatingip", floating_network_id=outside, project_id=BLUE)["id"],
             "address_group": post(api, "address_group", addresses=["10.0.0.0/8"], **named)["id"],
+            "firewall_rule": firewall_rule,
+            "firewall_policy": firewall_policy,
+            "firewall_group": post(api, "firewall_group", egress_firewall_policy_id=firewall_policy, **named)["id"],
             "guest": post(api, "port", network_id=network, **named)["id"],
             "rbac_policy": post(
                 api,
@@ -131,7 +139,8 @@ def make_world(store: Store, ids: Ids, facts: Facts) -> World:
         for number, host in enumerate(("hv1", "hv2")):
             binding.node_connected(tx, host, NodeFacts(tunnel_ip=f"192.0.2.{number}"))
     for who in CALLERS:
-        api(who, "GET", "/security-groups")  # makes the default group
+        for path in ("/security-groups", "/fwaas/firewall_groups"):
+            api(who, "GET", path)  # makes the default group
     shared = post(api, "network", project_id="green", name="shared", shared=True)["id"]
     post(api, "subnet", network_id=shared, ip_version=4, cidr="10.5.0.0/16", name="s", project_id="green")
     outside = post(api, "network", project_id="green", name="outside", **{"router:external": True})["id"]
@@ -172,6 +181,9 @@ def make_world(store: Store, ids: Ids, facts: Facts) -> World:
         "policy": post(api, "policy", **named)["id"],
         "subnetpool": post(api, "subnetpool", prefixes=["10.0.0.0/8"], **named)["id"],
         "address_group": post(api, "address_group", addresses=["10.0.0.0/8"], **named)["id"],
+        "firewall_rule": post(api, "firewall_rule", **named)["id"],
+        "firewall_policy": post(api, "firewall_policy", **named)["id"],
+        "firewall_group": post(api, "firewall_group", **named)["id"],
     }
     ids.hidden = True
     hidden |= {f"{name} too": id for name, id in others(api, facts, shared, outside).items()}
@@ -240,6 +252,8 @@ def words(worlds: tuple[World, World]) -> dict[str, list[str]]:
             "bindings/hv1",
             "details",
             "default",
+            "insert_rule",
+            "remove_rule",
         ],
     }
 

@@ -18,6 +18,7 @@ from netweft.control.errors import (
     SecurityGroupConflict,
     SecurityGroupNotFound,
 )
+from netweft.control.fwaas import attachment
 from netweft.control.ipam import addresses
 from netweft.control.ipam import allocation as ipam
 from netweft.control.l2 import hosts, placing, trunks
@@ -105,6 +106,7 @@ class Ports:
         associations.leave(tx, current)
         metadata.take(tx, current["id"])
         forwardings.leave(tx, current)
+        attachment.leave(tx, current)
         tx.delete("ports", current["id"])
 
     def _macs(self, tx: WriteTransaction, wanted: Sequence[Object]) -> list[str]:
