@@ -7,6 +7,7 @@ from netweft.api import rules
 from netweft.api.relations import (
     ANY,
     EXTERNAL,
+    FLAGGED,
     IN_OWN_GROUP,
     ON_EXTERNAL_NETWORK,
     ON_OWN_NETWORK,
@@ -20,6 +21,7 @@ WORDS = {
     ON_OWN_NETWORK: "net:",
     IN_OWN_GROUP: "sg:",
     SHARED: "shared",
+    FLAGGED: "shared",
     EXTERNAL: "external",
     ON_SHARED_NETWORK: "net-shared",
     ON_EXTERNAL_NETWORK: "net-external",
