@@ -13,6 +13,7 @@ from netweft.api.attributes import REQUIRED, UNSET, Attribute
 from netweft.api.checks import Invalid
 from netweft.api.discovery import EXTENSIONS
 from netweft.api.resources import agent, flavors, qos
+from netweft.api.resources.fwaas import firewall
 from netweft.api.resources.ipam import address_scope, subnet, subnetpool
 from netweft.api.resources.l2 import network, network_segment_range, port, trunk
 from netweft.api.resources.l3 import floatingip, router
@@ -38,6 +39,9 @@ OURS = {
     "routers": router.ATTRIBUTES,
     "floatingips": floatingip.ATTRIBUTES,
     "policies": qos.ATTRIBUTES,
+    "firewall_groups": firewall.GROUP,
+    "firewall_policies": firewall.POLICY,
+    "firewall_rules": firewall.RULE,
     **{known.collection: known.attributes for known in qos.RULE_TYPES.values()},
 }
 # what Neutron says of the resource itself; extensions add to that
@@ -49,6 +53,7 @@ WITHOUT_FACTS = {
     "netweft-counters",
     "netweft-activity",
     "netweft-explain",
+    "netweft-firewall-address-groups",
     "netweft-nat66",
     "netweft-trace",
     "netweft-status",
@@ -70,6 +75,18 @@ DIFFERENT = {
     ("service_profiles", "id", "allow_post"): "said of the path below a flavor, which is no resource of its own here",
     ("trunks", "status", "is_sort_key"): "computed when asked for, from the ports",
     ("agents", "alive", "is_sort_key"): "computed when asked for: sort by heartbeat_timestamp",
+    **{
+        (collection, name, "is_sort_key"): "what they are sorted by was never written into their definition"
+        for collection, attributes in OURS.items()
+        if collection.startswith("firewall_")
+        for name, attribute in attributes.items()
+        if attribute.sort
+    },
+    **{
+        (collection, "description", "is_filter"): "standard-attr-fwaas-v2 makes it one like all others"
+        for collection in OURS
+        if collection.startswith("firewall_")
+    },
 }
 
 

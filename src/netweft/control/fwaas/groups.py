@@ -42,7 +42,7 @@ class FirewallGroups:
             _refuse_reserved(one["name"])
         for project in sorted({one["project_id"] for one in wanted}):
             default_of(tx, project)
-        return [self._create(tx, born(one, ports=list(one["ports"]))) for one in wanted]
+        return [self._create(tx, born(one, ports=list(one["ports"] or ()))) for one in wanted]
 
     def update(self, tx: WriteTransaction, current: Object, changes: Object) -> Object:
         """What only an admin may do to a default group the API has refused to others."""

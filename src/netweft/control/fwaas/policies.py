@@ -32,7 +32,7 @@ class FirewallPolicies:
     def create(self, tx: WriteTransaction, wanted: list[Object]) -> list[Object]:
         for one in wanted:
             _refuse_reserved(one["name"])
-        policies = [born(one, **{RULES: list(one[RULES])}) for one in wanted]
+        policies = [born(one, **{RULES: list(one[RULES] or ())}) for one in wanted]
         insert(tx, policies)
         return policies
 

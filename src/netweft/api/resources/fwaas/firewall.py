@@ -7,7 +7,7 @@ from typing import Any
 from netweft.api import checks
 from netweft.api.attributes import Attribute, BeforeList, Resource
 from netweft.api.checks import Invalid
-from netweft.api.resources.standard import ADMIN_STATE, READ_ONLY, STANDARD, STATUS, flag
+from netweft.api.resources.standard import ADMIN_STATE, READ_ONLY, STANDARD, flag
 from netweft.control.fwaas import groups, policies, rules, status
 from netweft.control.fwaas.errors import (
     FirewallGroupCannotRemoveDefault,
@@ -54,7 +54,7 @@ def _said(check: checks.Check, default: Any = None) -> Attribute:
 
 def _ids(most: int) -> Attribute:
     check = checks.list_of(checks.uuid_text, unique=True, most=most)
-    return Attribute(check=check, post=True, put=True, default=(), filter=True)
+    return Attribute(check=check, post=True, put=True, default=None, filter=True)
 
 
 _ADDRESS = _said(checks.or_none(checks.ip_prefix))
@@ -62,7 +62,7 @@ _ADDRESSES = _said(checks.or_none(checks.uuid_text))
 _RANGE = Attribute(check=port_range, post=True, put=True, default=None)
 
 GROUP = STANDARD | {
-    "status": STATUS,
+    "status": Attribute(check=READ_ONLY, filter=True),
     "admin_state_up": ADMIN_STATE,
     "shared": _SHARED,
     **dict.fromkeys(groups.POLICIES, _POLICY),
