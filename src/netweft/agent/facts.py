@@ -1,9 +1,11 @@
 """What the settings and Open vSwitch say of this node, for the services and for the server."""
 
+import shutil
 import socket
 from collections.abc import Collection, Iterable
 
 from netweft import __version__
+from netweft.dataplane.haproxy.values import PROGRAM
 from netweft.model import NodeFacts
 from netweft.services.l2.local_vlans import LocalVlans
 from netweft.services.values import FOR_EVER, Bandwidth, DhcpSettings, HostFacts
@@ -66,6 +68,7 @@ def node_facts(
         floating_ips=tuple(sorted(bridge_mappings(settings).keys() - set(unwired))),
         availability_zone=settings.availability_zone,
         problems=tuple(problems),
+        proxies=shutil.which(PROGRAM) is not None,
     )
 
 

@@ -49,6 +49,7 @@ from netweft.agent.l3.counting import Counting
 from netweft.agent.l3.failover import Failover
 from netweft.agent.l3.floating_handover import FloatingHandover
 from netweft.agent.l3.resolver import Resolver
+from netweft.agent.lb.proxies import ProxiesSide
 from netweft.agent.metadata.side import MetadataSide
 from netweft.agent.refusals import Refusals
 from netweft.agent.report import Reporter
@@ -65,7 +66,7 @@ from netweft.dataplane.ovsdb.rows import MARK
 from netweft.metrics.values import Reading
 from netweft.model import PortStatus, key_of
 from netweft.reconcile.plan import Plan
-from netweft.services.kinds import ADVERTISED, GUARANTEE, METER, ROW, STATUS, WATCHED
+from netweft.services.kinds import ADVERTISED, GUARANTEE, METER, PROXY, ROW, STATUS, WATCHED
 from netweft.services.pipeline import INT, TUN, physical_role
 from netweft.services.security.endings import ended
 from netweft.services.values import HostFacts
@@ -141,6 +142,7 @@ class Agent:
         )
         self.bridges[INT.role].on_connected = self.counting.connected
         self.metadata = MetadataSide(settings, self.desired, lambda: self.feed.link.server, self.wake)
+        self.proxies = ProxiesSide(settings, self.ovs, lambda: self.feed.link.server, self.wake)
         self.health = HealthSide(lambda health: self.feed.tell_health(health))
         self.retries = Retries(self.wake)
         self._host: HostFacts | None = None
@@ -162,6 +164,7 @@ class Agent:
             METER: (self.meters,),
             STATUS: (self._reporter,),
             ADVERTISED: (self.advertiser,),
+            PROXY: (self.proxies,),
             WATCHED: (self.health,),
         }
         self._owes_all = False
@@ -190,6 +193,7 @@ class Agent:
                 *(self.shaping.run(), self.nics.run(), self.feed.run(), self.state.run(), self.announcer.run()),
                 *(self.arrivals.run(), self.trials.run(), self.resolver.run(), self.advertiser.run()),
                 *(self.metadata.run(), self.counting.run(), self.failover.run(), self.tunnel_neighbours.run()),
+                self.proxies.run(),
                 self.health.run(),
             ):
                 tasks.create_task(side)
@@ -293,6 +297,7 @@ class Agent:
         self.resolver.adopt()
         self.taps.observe(plugged)
         self.metadata.observe()
+        self.proxies.observe()
         self.desired.find_out(
             meters=self.meters.possible,
             lengths=self.datapath.compares_lengths,
@@ -311,7 +316,7 @@ class Agent:
         if self.ovs.view is not None and self._host is not None:
             uplinks = (*self.uplinks.now.problems.values(), *self.shaping.problems.values())
             problems = [*uplinks, *self.desired.problems, *self.refusals.of_no_port]
-            problems += filter(None, [self.metadata.problem])
+            problems += filter(None, [self.metadata.problem, *self.proxies.problems])
             version = self.ovs.view.version()
             unwired = self.uplinks.now.problems.keys() | self.carriers.cut
             self.feed.tell(facts.node_facts(self.settings, self._host.datapath_type, version, problems, unwired))
@@ -327,6 +332,7 @@ class Agent:
         if GUARANTEE in changes.parts or self._shaping_swept != self.desired.complete:
             self._shaping_swept = self.desired.complete
             self._shape()
+        self.proxies.sweep(complete=self.desired.complete)
         self.applying.new_zones |= changes.new_zones
         self.endings.rendered(self.desired.vlans, complete=self.desired.complete)
         if self.settings.interconnect == "veth":

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from netweft.agent.loop import Agent
 
 # each after what it needs
-ORDER = ("veth", "bridge", "port", "address", "tag", "meter", "fragments", "flow", "shaping")
+ORDER = ("veth", "bridge", "port", "address", "tag", "meter", "fragments", "flow", "shaping", "haproxy")
 
 
 async def planned(agent: "Agent") -> Plan:
@@ -24,6 +24,7 @@ async def planned(agent: "Agent") -> Plan:
     steps = [
         *await agent.links.plan(),
         *agent.shaping.plan(),
+        *agent.proxies.plan(),
         *agent.ovs.plan(delete=True),
         *(step for bridge in agent.bridges.values() for step in bridge.plan(delete=True)),
     ]

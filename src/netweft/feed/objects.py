@@ -35,6 +35,7 @@ from netweft.model import (
     Pool,
     Port,
     PortForwarding,
+    Proxy,
     QosPolicy,
     Router,
     RouterPort,
@@ -44,6 +45,7 @@ from netweft.model import (
 )
 from netweft.model.connections import CAME_FROM, LEFT, MOVED
 from netweft.model.load_balancer import TYPE
+from netweft.model.proxy import PROXY_OWNER
 from netweft.model.router import ADDRESS_MAC, GATEWAY_OWNER, INTERFACE_OWNER
 
 
@@ -179,6 +181,11 @@ def l7_policy(row: Row) -> L7Policy:
 
 def l7_rule(row: Row) -> L7Rule:
     return msgspec.convert(_told(row) | {TYPE: row["type"]}, L7Rule)
+
+
+def proxy(row: Row) -> Proxy | None:
+    """None for a port that is no HAProxy's."""
+    return msgspec.convert(row, Proxy) if row.get("device_owner") == PROXY_OWNER else None
 
 
 def _told(row: Row) -> dict[str, Any]:

@@ -28,7 +28,7 @@ of one kind stand in a topic, which object they give there, and to which further
                                                 gives FloatingIp
 
     network(N) ── VIP's network ──▶ balancer(B)
-                    gives LoadBalancer  gives Listener, Pool, Member, HealthMonitor, L7Policy, L7Rule
+                    gives LoadBalancer  gives Listener, Pool, Member, HealthMonitor, L7Policy, L7Rule, Proxy
 
 A port that is wired ahead on a host stands in that host's topic too, as do trunks wherever their port does.
 A node starts at its own `host` topic and follows all topics that it can reach.  A new kind of object is one more rule
@@ -162,6 +162,7 @@ RULES = (
             ("l7rules", objects.l7_rule),
         )
     ),
+    Rule("balancer", "ports", by=LOAD_BALANCER, gives=objects.proxy),
     Rule("endpoint", "agents", by="host", gives=objects.node, not_for="host"),
     Rule(
         "group",

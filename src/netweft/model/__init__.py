@@ -11,6 +11,7 @@ from netweft.model.metering import MeteringLabel
 from netweft.model.network import FixedIp, HostRoute, Network, Segment, Subnet
 from netweft.model.node import Node, NodeFacts
 from netweft.model.port import AddressPair, ExtraDhcpOpt, Peer, Port, SubPort, Trunk
+from netweft.model.proxy import Proxy
 from netweft.model.qos import BandwidthLimit, MinimumBandwidth, PacketRateLimit, QosPolicy, qos_policy_id
 from netweft.model.router import (
     ConntrackHelper,
@@ -65,6 +66,7 @@ __all__ = [
     "PortForwarding",
     "PortState",
     "PortStatus",
+    "Proxy",
     "QosPolicy",
     "Router",
     "RouterPort",

@@ -26,6 +26,7 @@ class NodeFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     vif_type: how a VM is plugged in here, in Nova's words; port_filter: whether the node keeps ports to their rules.
     floating_ips: the physical networks, wired, on which it has those of its VMs itself.
     availability_zone: in which the node's gateways are.
+    proxies: whether HAProxy can run there, for load balancers.
     problems: a sentence each, such as "bridge br-eth1 of physical network physnet1 is not there".
     """
 
@@ -43,3 +44,4 @@ class NodeFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     floating_ips: tuple[str, ...] = ()
     availability_zone: str = DEFAULT_ZONE
     problems: tuple[str, ...] = ()
+    proxies: bool = False

@@ -13,6 +13,7 @@ from netweft.model.metering import MeteringLabel
 from netweft.model.network import Network, Subnet
 from netweft.model.node import Node
 from netweft.model.port import Peer, Port, SubPort, Trunk
+from netweft.model.proxy import Proxy
 from netweft.model.qos import QosPolicy
 from netweft.model.router import FloatingAddress, FloatingIp, GatewayPort, PortForwarding, Router, RouterPort
 
@@ -41,6 +42,7 @@ Object: TypeAlias = (
     | HealthMonitor
     | L7Policy
     | L7Rule
+    | Proxy
     | FirewallGroup
     | FirewallPolicy
     | FirewallRule
@@ -70,6 +72,7 @@ Kind: TypeAlias = Literal[
     "health_monitor",
     "l7_policy",
     "l7_rule",
+    "proxy",
     "firewall_group",
     "firewall_policy",
     "firewall_rule",
@@ -92,6 +95,7 @@ FIRST_KINDS: Final = KINDS - {
     "health_monitor",
     "l7_policy",
     "l7_rule",
+    "proxy",
     "firewall_group",
     "firewall_policy",
     "firewall_rule",
@@ -141,6 +145,7 @@ class NodeView(Struct, frozen=True, kw_only=True):
     health_monitors: dict[str, HealthMonitor] = {}
     l7_policies: dict[str, L7Policy] = {}
     l7_rules: dict[str, L7Rule] = {}
+    proxies: dict[str, Proxy] = {}
     firewall_groups: dict[str, FirewallGroup] = {}
     firewall_policies: dict[str, FirewallPolicy] = {}
     firewall_rules: dict[str, FirewallRule] = {}
@@ -201,6 +206,7 @@ _FIELDS: dict[Kind, str] = {
     "health_monitor": "health_monitors",
     "l7_policy": "l7_policies",
     "l7_rule": "l7_rules",
+    "proxy": "proxies",
     "firewall_group": "firewall_groups",
     "firewall_policy": "firewall_policies",
     "firewall_rule": "firewall_rules",

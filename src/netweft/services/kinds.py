@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 
 from msgspec import Struct
 
+from netweft.dataplane.haproxy.values import Instance
 from netweft.dataplane.host.values import Address, Endpoint, Guarantee, VethPair
 from netweft.dataplane.openflow.meters import DropMeter
 from netweft.dataplane.ovsdb.rows import BridgeRow, PortRow, VifTag, row_key
@@ -28,7 +29,7 @@ class Broken(Struct, frozen=True):
     why: str
 
 
-Item: TypeAlias = Wanted | PortStatus | Broken | LocalRouter | Watched
+Item: TypeAlias = Wanted | Instance | PortStatus | Broken | LocalRouter | Watched
 ItemKey: TypeAlias = tuple[str, Any]  # the part, and the item's key in it
 
 ROW: Final = "row"
@@ -40,6 +41,7 @@ ADVERTISED: Final = "advertised"
 WATCHED: Final = "watched"
 STATUS: Final = "status"
 BROKEN: Final = "broken"
+PROXY: Final = "proxy"
 ROUTER: Final = "router"  # as it is rendered: nobody keeps it, who asks between two refreshes finds it
 
 
@@ -64,6 +66,7 @@ KINDS: Final = (
     Kind((Guarantee,), GUARANTEE, lambda item: item.key),
     Kind((Lease,), LEASE, lambda item: item.number),
     Kind((Advertised,), ADVERTISED, lambda item: item.number),
+    Kind((Instance,), PROXY, lambda item: item.id),
     Kind((Watched,), WATCHED, lambda item: item.member_id),
     Kind((PortStatus,), STATUS, lambda item: item.port_id),
     Kind((Broken,), BROKEN, lambda item: (item.kind, item.id)),

@@ -43,6 +43,7 @@ from netweft.services.l3.unsure import Domains, UnsurePorts, may_be_there
 from netweft.services.l3.values import BfdSession, GatewayPlace, Interface, LocalFloatingIp, LocalRouter
 from netweft.services.l3.watched_hops import WatchedHops
 from netweft.services.l3.wiring import place_of
+from netweft.services.lb.trees import Trees
 from netweft.services.security.paired_addresses import PairedAddresses
 from netweft.services.security.remotes import Numbers, Remotes
 from netweft.services.service import Service
@@ -75,6 +76,7 @@ class Rendering:
         self._unsure = UnsurePorts()
         self._domains = Domains(host.name)
         self._labels = Labels()
+        self._trees = Trees()
         self._watchable = Watchable()
         self._behind = dict(zones.assigned)  # networks behind routers, and zones
         self._renumbered = bool(self._behind)
@@ -316,7 +318,10 @@ class Rendering:
     def _moved(self, key: Key, before: Object | None, after: Object | None) -> None:
         """Keep the look-ups; everything else follows from reading the facts."""
         kind, name = key
-        if kind in ("network", "port", "peer", "router", "port_forwarding", "floating_address") and after is not None:
+        if (
+            kind in ("network", "port", "peer", "router", "port_forwarding", "floating_address", "proxy")
+            and after is not None
+        ):
             self._memo.mark(key)
         if kind == "member":
             self._memo.mark(("watched", name))
@@ -326,7 +331,7 @@ class Rendering:
             self._rezoned.update(self._interfaces.outside_here)
         self._remotes.changed(before, after)
         by_network = (self._subnets, self._paired, self._interfaces, self._advertisers, self.forwarded, self._unsure)
-        for look_up in (*by_network, self._domains, self._labels, self._hops, self._watchable):
+        for look_up in (*by_network, self._domains, self._labels, self._hops, self._trees, self._watchable):
             for fact, value in look_up.changed(before, after):
                 self._memo.put(fact, value)
         self._place_floating_ips(self._floating.changed(before, after))

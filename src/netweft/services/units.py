@@ -2,7 +2,7 @@
 
 units: ("host",)  ("network", id)  ("port", id)  ("peer", id)  ("security_group", id)
        ("remote", MAC or empty, address)  ("router", id)  ("port_forwarding", id)  ("floating_address", id)
-       ("neighbour", network, address)  ("watch", host)  ("watched", member)
+       ("neighbour", network, address)  ("watch", host)  ("proxy", id)  ("watched", member)
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -48,6 +48,7 @@ from netweft.services.l3.routing import ROUTERS
 from netweft.services.l3.unknown_hosts import UNKNOWN_HOSTS, claimed
 from netweft.services.l3.watch import session
 from netweft.services.l3.wiring import local_router
+from netweft.services.lb.proxy.instances import proxy
 from netweft.services.metadata.requests import METADATA
 from netweft.services.qos import QOS
 from netweft.services.security.firewall import FIREWALL
@@ -168,6 +169,10 @@ def _watch(read: Reader, _: Iterable[Service], host: str) -> list[Item] | None:
     return [] if row is None else [row]
 
 
+def _proxy(read: Reader, _: Iterable[Service], id: str) -> list[Item] | None:
+    return None if read.get(("proxy", id)) is None else list(proxy(read, id))
+
+
 def _watched(read: Reader, _: Iterable[Service], id: str) -> list[Item] | None:
     member: Member | None = read.get(("member", id))
     if member is None:
@@ -191,5 +196,6 @@ _RENDERERS: dict[str, Callable[..., Iterable[Item] | None]] = {
     "floating_address": _floating_address,
     "neighbour": _neighbour,
     "watch": _watch,
+    "proxy": _proxy,
     "watched": _watched,
 }

@@ -1,0 +1,1 @@
+"""Load balancers on this node, beyond what flows do."""

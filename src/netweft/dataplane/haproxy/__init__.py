@@ -1,0 +1,1 @@
+"""HAProxy: instances of it, each in a network namespace of its own.  Knows no tenant."""

@@ -1,0 +1,142 @@
+"""The process of an instance: a master, which stays, and a worker for each configuration.
+
+It is started in a network namespace and a session of its own, so that it outlives who started it, and is found again
+by its folder.  A reload keeps the listening sockets: the new worker gets them from the old one, which then serves what
+it has until it ends.
+"""
+
+import asyncio
+import contextlib
+import grp
+import os
+import pwd
+import signal
+from pathlib import Path
+from typing import Final
+
+from netweft.dataplane.haproxy import runtime
+from netweft.dataplane.haproxy.namespace import is_apart
+from netweft.dataplane.haproxy.runtime import NotThere
+from netweft.dataplane.haproxy.values import PROGRAM
+
+CONFIG, PID, WORKER, MASTER, LOG = "haproxy.cfg", "pid", "worker.sock", "master.sock", "log"
+USER: Final = "haproxy"
+FDS: Final = 40_000  # at most: of each connection two
+HARD_STOP_SECONDS: Final = 3600  # an old worker's last connections end then
+START_SECONDS: Final = 15.0
+_LOOK_SECONDS: Final = 0.01
+
+
+class ProxyError(Exception):
+    """HAProxy does not do what it is asked to; the message is a sentence of its own, or ours."""
+
+
+def settings(folder: Path, description: str) -> str:
+    """The `global` section: all of it is ours."""
+    drop = [f"    user {USER}", f"    group {USER}"] if _has_user() else []
+    lines = [
+        "global",
+        f"    description {description}",
+        f"    stats socket {folder / WORKER} mode 600 level admin expose-fd listeners",
+        f"    fd-hard-limit {FDS}",
+        f"    nbthread {min(4, os.cpu_count() or 1)}",
+        f"    hard-stop-after {HARD_STOP_SECONDS}s",
+        f"    crt-base {folder}",
+        f"    ca-base {folder}",
+        "    ssl-default-bind-options ssl-min-ver TLSv1.2",
+        "    ssl-default-server-options ssl-min-ver TLSv1.2",
+        "    tune.ssl.default-dh-param 2048",
+        *drop,
+    ]
+    return "\n".join(lines) + "\n\n"
+
+
+def _has_user() -> bool:
+    with contextlib.suppress(KeyError):
+        return bool(pwd.getpwnam(USER) and grp.getgrnam(USER))
+    return False
+
+
+def running(folder: Path) -> int | None:
+    """The master of this folder's configuration."""
+    with contextlib.suppress(OSError, ValueError):
+        pid = int((folder / PID).read_text())
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        if str(folder / CONFIG).encode() in words and b"-W" in words:
+            return pid
+    return None
+
+
+async def check(folder: Path, config: Path) -> None:
+    """Raises ProxyError with what HAProxy does not like."""
+    process = await asyncio.create_subprocess_exec(
+        *(PROGRAM, "-c", "-q", "-f", str(config)),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+        cwd=folder,
+    )
+    _, said = await process.communicate()
+    if process.returncode:
+        raise ProxyError(complaint(said.decode(errors="replace")))
+
+
+def complaint(said: str) -> str:
+    """The first of HAProxy's alerts, in one line."""
+    alerts = [line.partition(") : ")[2] for line in said.splitlines() if line.startswith("[ALERT]")]
+    return (alerts[0] if alerts else said.strip().splitlines()[-1] if said.strip() else "it says nothing")[:300]
+
+
+async def start(folder: Path) -> int:
+    """In a network namespace of its own.  Returns its process id once it is in there.  Raises ProxyError."""
+    (folder / WORKER).unlink(missing_ok=True)
+    log = os.open(folder / LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *("unshare", "--net", "--", PROGRAM, "-W", "-S", f"{folder / MASTER},mode,600"),
+            *("-f", str(folder / CONFIG)),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=folder,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise ProxyError(f"cannot be started: {error.strerror}") from None
+    finally:
+        os.close(log)
+    (folder / PID).write_text(str(process.pid))
+    while running(folder) is None or not is_apart(process.pid):
+        if process.returncode is not None:
+            raise ProxyError(complaint((folder / LOG).read_text(errors="replace")))
+        await asyncio.sleep(_LOOK_SECONDS / 10)
+    return process.pid
+
+
+async def until(folder: Path, description: str) -> None:
+    """It runs this configuration.  Raises ProxyError."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(START_SECONDS):
+            while True:
+                with contextlib.suppress(NotThere):
+                    if await runtime.described(folder / WORKER) == description:
+                        return
+                if running(folder) is None:
+                    break
+                await asyncio.sleep(_LOOK_SECONDS)
+    with contextlib.suppress(OSError):
+        raise ProxyError(complaint((folder / LOG).read_text(errors="replace")))
+    raise ProxyError("does not start")
+
+
+async def reload(folder: Path) -> None:
+    """Raises NotThere."""
+    await runtime.ask(folder / MASTER, "reload")
+
+
+def stop(folder: Path) -> None:
+    """With all its workers."""
+    pid = running(folder)
+    if pid is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)  # the master ends its workers

@@ -1,0 +1,96 @@
+"""L7 policies and their rules, as lines of a frontend.
+
+Octavia's order: what rejects comes first, then what redirects, then what chooses a pool; within each by position.
+All rules of a policy have to match; one without rules matches nothing.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from netweft.model.load_balancer import L7Policy, L7Rule
+from netweft.services.lb.proxy.words import formatted, name, quoted, token
+
+_ORDER: Final = ("REJECT", "REDIRECT_PREFIX", "REDIRECT_TO_URL", "REDIRECT_TO_POOL")
+_MATCH: Final = {"REGEX": "reg", "STARTS_WITH": "beg", "ENDS_WITH": "end", "CONTAINS": "sub", "EQUAL_TO": "str"}
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    policy: L7Policy
+    rules: tuple[L7Rule, ...]
+
+    @property
+    def refuses(self) -> bool:
+        """It answers the client itself; and sees the request as that has sent it."""
+        return self.policy.action != "REDIRECT_TO_POOL"
+
+
+def in_order(policies: Iterable[L7Policy], rules: Iterable[L7Rule]) -> list[Policy]:
+    """Those that can match, in the order in which they are looked at."""
+    by_policy: dict[str, list[L7Rule]] = {}
+    for rule in rules:
+        if rule.admin_state_up:
+            by_policy.setdefault(rule.l7policy_id, []).append(rule)
+    found = [
+        Policy(one, tuple(sorted(by_policy[one.id], key=lambda rule: rule.id)))
+        for one in policies
+        if one.admin_state_up and one.id in by_policy
+    ]
+    return sorted(found, key=lambda one: (_ORDER.index(one.policy.action), one.policy.position, one.policy.id))
+
+
+def lines(policies: Sequence[Policy], backend: Callable[[str], str | None]) -> Iterator[str]:
+    """backend: its name for a pool; None for a pool that serves nobody."""
+    for one in policies:
+        yield from (f"acl {_acl(rule)} {_condition(rule)}" for rule in one.rules)
+        yield _action(one, backend)
+
+
+def _acl(rule: L7Rule) -> str:
+    return f"rule-{name(rule.id)}"
+
+
+def _action(one: Policy, backend: Callable[[str], str | None]) -> str:
+    policy = one.policy
+    when = "if " + " ".join(("!" if rule.invert else "") + _acl(rule) for rule in one.rules)
+    match policy.action:
+        case "REDIRECT_TO_URL":
+            return f"http-request redirect code {_code(policy)} location {formatted(policy.redirect_url or '')} {when}"
+        case "REDIRECT_PREFIX":
+            return f"http-request redirect code {_code(policy)} prefix {formatted(policy.redirect_prefix or '')} {when}"
+        case "REDIRECT_TO_POOL":
+            return f"use_backend {backend(policy.redirect_pool_id or '') or nobody('http')} {when}"
+        case _:
+            return f"http-request deny {when}"
+
+
+def nobody(mode: str) -> str:
+    """The backend that has no members: 503, or a connection that ends."""
+    return f"nobody-{mode}"
+
+
+def _code(policy: L7Policy) -> int:
+    return int(policy.redirect_http_code or 302)
+
+
+def _condition(rule: L7Rule) -> str:
+    pattern = f"-m {_MATCH[rule.compare_type]} -- {quoted(rule.value)}"
+    match rule.type:
+        case "HOST_NAME":
+            return f"req.hdr(host),host_only -i {pattern}"
+        case "PATH":
+            return f"path {pattern}"
+        case "FILE_TYPE":
+            return f"path,field(-1,.) {pattern}"
+        case "HEADER":
+            return f"{quoted(f'req.hdr({token(rule.key)})')} {pattern}"
+        case "COOKIE":
+            return f"{quoted(f'req.cook({token(rule.key)})')} {pattern}"
+        case "SSL_CONN_HAS_CERT":
+            return "ssl_c_used"
+        case "SSL_VERIFY_RESULT":
+            return f"ssl_c_verify -m int -- {int(rule.value)}"
+        case "SSL_DN_FIELD":
+            return f"{quoted(f'ssl_c_s_dn({token(rule.key)})')} {pattern}"
+    raise ValueError(f"rule {rule.id} has the unknown type {rule.type}")

@@ -1,0 +1,51 @@
+"""What an agent asks a server for a load balancer whose TLS it serves: one message each way, MessagePack in a POST.
+
+Certificates and keys are in no object of the feed: a node asks for those that it needs, and keeps them in files.
+"""
+
+from typing import Final, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from netweft.wire.messages import BadMessage
+
+PATH: Final = "/netweft/v1/material"
+MOST: Final = 64  # in one question
+
+
+class Wanted(Struct, frozen=True):
+    """kind: certificate (with its chain and its key), authorities or revoked: all as PEM."""
+
+    ref: str
+    kind: str
+
+
+class Ask(Struct, frozen=True, kw_only=True):
+    balancer_id: str
+    wanted: tuple[Wanted, ...]
+
+
+class Said(Struct, frozen=True, kw_only=True):
+    """content: in the order of what was wanted; or why there is none."""
+
+    content: tuple[bytes, ...] = ()
+    problem: str = ""
+
+    def __repr__(self) -> str:
+        return f"Said(content=<{len(self.content)}>, problem={self.problem!r})"
+
+
+_T = TypeVar("_T", Ask, Said)
+
+
+def encode(message: Ask | Said) -> bytes:
+    return msgspec.msgpack.encode(message)
+
+
+def decode(kind: type[_T], data: bytes) -> _T:
+    """Raises BadMessage."""
+    try:
+        return msgspec.msgpack.decode(data, type=kind)
+    except (ValueError, RecursionError) as error:
+        raise BadMessage(str(error)) from None

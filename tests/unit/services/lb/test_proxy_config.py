@@ -1,0 +1,150 @@
+"""What HAProxy is told: goldens, and that nothing a tenant writes becomes more than a word of it.
+
+`NETWEFT_WRITE_GOLDENS=1 pytest` writes the goldens."""
+
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace as changed
+from tests.unit.services.lb import trees
+from tests.unit.services.lb.trees import BALANCER, HTTP, STREAMS, TLS, listener, member, policy, pool, rule
+
+from netweft.services.lb.proxy.config import Tree, render
+from netweft.services.lb.proxy.words import ciphers, place, quoted, token
+
+GOLDENS = Path(__file__).with_name("goldens")
+needs_haproxy = pytest.mark.skipif(not shutil.which("haproxy"), reason="needs HAProxy")
+
+
+@pytest.mark.parametrize(("name", "tree"), [("http", HTTP), ("tls", TLS), ("streams", STREAMS)])
+def test_as_written(name: str, tree: Tree) -> None:
+    golden = GOLDENS / f"{name}.cfg"
+    text = render(tree).text
+    if "NETWEFT_WRITE_GOLDENS" in os.environ:
+        golden.write_text(text)
+    assert text == golden.read_text()
+
+
+def accepted(text: str, folder: Path) -> str:
+    """What HAProxy says of it; empty: it takes it."""
+    file = folder / "haproxy.cfg"
+    file.write_text(f"global\n    fd-hard-limit 2000\n    crt-base {folder}\n    ca-base {folder}\n{text}")
+    done = subprocess.run(["haproxy", "-c", "-q", "-f", file], capture_output=True, text=True, check=False)
+    return done.stderr if done.returncode else ""
+
+
+@needs_haproxy
+@pytest.mark.parametrize("tree", [HTTP, STREAMS])
+def test_haproxy_takes_it(tree: Tree, tmp_path: Path) -> None:
+    assert not accepted(render(tree).text, tmp_path)
+
+
+def test_what_flows_serve_is_not_in_it() -> None:
+    found = {one.id for one in STREAMS.proxied()}
+    assert found == {"l1", "l2", "l3", "l4", "l5", "l7"}  # l5 and l7: members of both IP versions
+    only_v4 = replace(BALANCER_ONLY_4, members=tuple(one for one in STREAMS.members if ":" not in one.address))
+    assert {one.id for one in only_v4.proxied()} == {"l1", "l2", "l3", "l4"}
+
+
+BALANCER_ONLY_4 = replace(STREAMS, balancer=changed(BALANCER, vips=BALANCER.vips[:1]))
+
+
+def test_a_disabled_balancer_serves_nobody() -> None:
+    assert "frontend" not in render(replace(HTTP, balancer=changed(BALANCER, admin_state_up=False))).text
+
+
+def test_states_alone_change_no_structure() -> None:
+    one = render(HTTP)
+    members = tuple(changed(found, weight=7, operating_status="ERROR") for found in HTTP.members)
+    other = render(replace(HTTP, members=members))
+    assert one.structure == other.structure
+    assert one.text != other.text
+    assert {state.up for state in other.servers} == {False}
+    assert render(replace(HTTP, members=HTTP.members[:2])).structure != one.structure
+
+
+def test_a_member_that_is_not_known_to_live_gets_nothing() -> None:
+    lines = [line.split() for line in render(HTTP).text.splitlines() if line.strip().startswith("server ")]
+    assert {line[1] for line in lines if "disabled" in line} == {"m2", "m3"}
+
+
+def test_material() -> None:
+    found = render(TLS).material
+    assert [(one.kind, one.ref.rpartition("/")[2]) for one in found] == [
+        ("certificate", "default"),
+        ("certificate", "sni"),
+        ("authorities", "ca"),
+        ("revoked", "crl"),
+        ("certificate", "client"),
+        ("authorities", "members-ca"),
+    ]
+    assert len({one.file for one in found}) == len(found)
+
+
+TEXTS = st.text(max_size=60) | st.sampled_from(
+    ["}", "{", "-f", "--", "'", "\\", "\\'", '"', "#", "$HOME", "%[src]", "x'\n    bind :1", "a\0b", "if TRUE", "'; x"]
+)
+HARMLESS = st.text(st.characters(min_codepoint=32, exclude_characters="\x7f", exclude_categories=["Cs"]), max_size=60)
+
+
+@given(TEXTS)
+def test_a_word_is_one_word(text: str) -> None:
+    """Read as HAProxy reads lines: only in quotes is anything but the end of the word."""
+    try:
+        word = quoted(text)
+    except ValueError:
+        assert any(ord(char) < 32 or ord(char) == 127 or 0xD800 <= ord(char) < 0xE000 for char in text)
+        return
+    assert re.fullmatch(r"'[^']*'(\\''[^']*')*", word)
+    assert "\n" not in word
+    assert word[1:-1].replace("'\\''", "'") == text
+
+
+@given(TEXTS)
+def test_no_name_has_more_than_names_have(text: str) -> None:
+    for check in (token, lambda one: place(one, 80), ciphers):
+        try:
+            found = "".join(check(text))
+        except ValueError:
+            continue
+        assert not set(found) & set("'\"\\ \t\n{}()%`,;")
+
+
+@needs_haproxy
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(texts=st.lists(HARMLESS, min_size=20, max_size=40))
+def test_haproxy_reads_words_as_they_were_meant(texts: list[str], tmp_path: Path) -> None:
+    kinds = ("PATH", "HOST_NAME", "FILE_TYPE", "HEADER", "COOKIE")
+    policies, rules = [], []
+    for at, text in enumerate(texts):
+        action = ("REJECT", "REDIRECT_TO_URL", "REDIRECT_PREFIX")[at % 3]
+        policies.append(policy(f"y{at}", action, at + 1, redirect_url=text, redirect_prefix=text))
+        compare = ("EQUAL_TO", "STARTS_WITH", "ENDS_WITH", "CONTAINS")[at % 4]
+        rules.append(rule(f"r{at}", f"y{at}", kinds[at % 5], compare, text, "x"))
+    tree = Tree(BALANCER, (listener("l1"),), (pool(),), (member("m1"),), tuple(policies), tuple(rules))
+    assert not accepted(render(tree).text, tmp_path)
+
+
+@pytest.mark.parametrize("bad", ["a\nb", "a\rb", "\0", "\x7f", "\ud800"])
+def test_what_cannot_be_said_is_refused_whole(bad: str) -> None:
+    for one in (
+        replace(HTTP, rules=(rule("r1", "y1", "PATH", "EQUAL_TO", bad),)),
+        replace(HTTP, rules=(rule("r1", "y1", "HEADER", "EQUAL_TO", "x", bad),)),
+        replace(
+            HTTP,
+            policies=(policy("y1", "REDIRECT_TO_URL", redirect_url=bad),),
+            rules=(rule("r1", "y1", "PATH", "EQUAL_TO", "x"),),
+        ),
+        replace(HTTP, pools=(pool(session_persistence=trees.sticky("APP_COOKIE", bad)),)),
+        replace(HTTP, members=(member("m1", address=bad),)),
+        replace(HTTP, listeners=(listener("l1", allowed_cidrs=(bad,)),)),
+    ):
+        with pytest.raises(ValueError, match=r".+"):
+            render(one)
