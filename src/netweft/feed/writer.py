@@ -60,6 +60,7 @@ class Writer:
 
     async def gone(self, node: str, seconds: float) -> None:
         await self._write(lambda tx: binding.node_gone(tx, node, seconds))
+        await self._write(lambda tx: health.node_gone(tx, node))
 
     async def report(self, node: str, statuses: list[PortStatus], *, complete: bool) -> Mapping[str, str] | None:
         """Why ports were denied, by their ids.  complete: the node's other ports are down."""

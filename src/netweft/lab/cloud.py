@@ -128,6 +128,12 @@ class Cloud:
         response = self._send(method, f"{self._network_url}/{path}", body)
         return response.json() if response.content else None
 
+    def balancing(self, method: str, path: str, body: object = None) -> Any:
+        """Of Octavia's API; path: what follows /v2/lbaas/.  As `request`."""
+        base = self._network_url.removesuffix("/v2.0")
+        response = self._send(method, f"{base}/load-balancer/v2/lbaas/{path}", body)
+        return response.json() if response.content else None
+
     def act(self, collection: str, object_id: str, verb: str, body: object) -> None:
         """PUT /ports/ID/verb, for what is more than new values of attributes."""
         self._send("PUT", f"{self._network_url}/{collection}/{object_id}/{verb}", body)

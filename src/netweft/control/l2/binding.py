@@ -15,7 +15,6 @@ from netweft.control.l2.hosts import FAILED, HOST, VIF_TYPE
 from netweft.control.l2.trunks import PART_OF
 from netweft.control.l3 import gateway_hosts, wire_hosts
 from netweft.control.l3.owners import OWNERS
-from netweft.control.lb import health
 from netweft.control.standard import born, bumped, now
 from netweft.model import NodeFacts, PortState, PortStatus
 from netweft.model.status import PLUGGED
@@ -64,8 +63,7 @@ def node_seen(tx: WriteTransaction, node: str) -> None:
 def node_gone(tx: WriteTransaction, node: str, seconds: float = 0.0) -> None:
     """Its session ended so long ago, and no other server has heard of it since.
 
-    Its ports stay as they are: what is wired stays wired without us; but gateways go where somebody else can do it,
-    and balancers' members there, which nobody watches, get no traffic.
+    Its ports stay as they are: what is wired stays wired without us; but gateways go where somebody else can do it.
     """
     gateway_hosts.hold(tx, alone=True)
     agent = hosts.lock_agent_of(tx, node)
@@ -73,7 +71,6 @@ def node_gone(tx: WriteTransaction, node: str, seconds: float = 0.0) -> None:
         tx.touch("agents", agent["id"], {"status_detail": f"{hosts.GONE} {now()}"})
         gateway_hosts.host_went(tx, node)
         wire_hosts.host_went(tx, node)
-        health.node_gone(tx, node)
 
 
 def report_ports(tx: WriteTransaction, node: str, statuses: Sequence[PortStatus], complete: bool) -> dict[str, str]:
