@@ -281,8 +281,8 @@ class Reason(IntEnum):
     POOL_METHOD = 122
     MEMBER_SLOTS = 123
     MEMBER_ANSWERS = 124
-    MEMBER_WAY = 125
     MEMBER_PROBE = 126
+    LISTENER_PROXY = 127
 
     @property
     def kind(self) -> str:

@@ -7,6 +7,7 @@ It must not know how anything is applied.
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -43,6 +44,7 @@ from netweft.services.l3.unsure import Domains, UnsurePorts, may_be_there
 from netweft.services.l3.values import BfdSession, GatewayPlace, Interface, LocalFloatingIp, LocalRouter
 from netweft.services.l3.watched_hops import WatchedHops
 from netweft.services.l3.wiring import place_of
+from netweft.services.lb.look_ups import Services, Vips, balancer_of, units_of
 from netweft.services.lb.trees import Trees
 from netweft.services.security.paired_addresses import PairedAddresses
 from netweft.services.security.remotes import Numbers, Remotes
@@ -50,6 +52,11 @@ from netweft.services.service import Service
 from netweft.services.subnets import Subnets
 from netweft.services.units import SERVICES, render
 from netweft.services.values import PHYSICAL, Asked, HostFacts, LocalNetwork, LocalPort, Uplinks
+
+# of which each is a unit
+UNITS: Final = frozenset(
+    {"network", "port", "peer", "router", "port_forwarding", "floating_address", "load_balancer", "proxy"}
+)
 
 
 class Rendering:
@@ -78,6 +85,8 @@ class Rendering:
         self._labels = Labels()
         self._trees = Trees()
         self._watchable = Watchable()
+        self._vips = Vips()
+        self._services = Services(self._memo.put, self._memo.mark)
         self._behind = dict(zones.assigned)  # networks behind routers, and zones
         self._renumbered = bool(self._behind)
         self._mappings = frozenset(host.bridge_mappings)
@@ -318,10 +327,7 @@ class Rendering:
     def _moved(self, key: Key, before: Object | None, after: Object | None) -> None:
         """Keep the look-ups; everything else follows from reading the facts."""
         kind, name = key
-        if (
-            kind in ("network", "port", "peer", "router", "port_forwarding", "floating_address", "proxy")
-            and after is not None
-        ):
+        if kind in UNITS and after is not None:
             self._memo.mark(key)
         if kind == "member":
             self._memo.mark(("watched", name))
@@ -331,9 +337,15 @@ class Rendering:
             self._rezoned.update(self._interfaces.outside_here)
         self._remotes.changed(before, after)
         by_network = (self._subnets, self._paired, self._interfaces, self._advertisers, self.forwarded, self._unsure)
-        for look_up in (*by_network, self._domains, self._labels, self._hops, self._trees, self._watchable):
+        for look_up in (*by_network, self._domains, self._labels, self._hops, self._watchable, self._vips):
             for fact, value in look_up.changed(before, after):
                 self._memo.put(fact, value)
+        for fact, value in self._trees.changed(before, after):
+            self._memo.put(fact, value)
+            for unit in units_of(fact[1], value):
+                self._memo.mark(unit)
+        for id in sorted({of for of in map(balancer_of, (before, after)) if of}):
+            self._services.changed(id, self._memo.get(("load_balancer", id)), self._memo.get(("tree", id)))
         self._place_floating_ips(self._floating.changed(before, after))
         for obj, step in ((after, 1), (before, -1)):
             if isinstance(obj, RouterPort | GatewayPort):

@@ -2,7 +2,9 @@
 
 units: ("host",)  ("network", id)  ("port", id)  ("peer", id)  ("security_group", id)
        ("remote", MAC or empty, address)  ("router", id)  ("port_forwarding", id)  ("floating_address", id)
-       ("neighbour", network, address)  ("watch", host)  ("proxy", id)  ("watched", member)
+       ("neighbour", network, address)  ("watch", host)  ("load_balancer", id)
+       ("spread", balancer, pool)  ("service", protocol, IP version, address, port)  ("proxy", id)
+       ("watched", member)
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -48,7 +50,11 @@ from netweft.services.l3.routing import ROUTERS
 from netweft.services.l3.unknown_hosts import UNKNOWN_HOSTS, claimed
 from netweft.services.l3.watch import session
 from netweft.services.l3.wiring import local_router
+from netweft.services.lb import balancing
+from netweft.services.lb.balancing import BALANCING
+from netweft.services.lb.look_ups import service_of, units_of
 from netweft.services.lb.proxy.instances import proxy
+from netweft.services.lb.wiring import local_balancer, spreads, tree
 from netweft.services.metadata.requests import METADATA
 from netweft.services.qos import QOS
 from netweft.services.security.firewall import FIREWALL
@@ -60,6 +66,7 @@ SERVICES: tuple[Service, ...] = (
     *(BRIDGES, PHYSICAL_NETWORKS, SWITCHING, PORT_SECURITY, NEIGHBOURS, DHCP, FIREWALL, QOS),
     *(ROUTERS, ROUTERS_NEIGHBOURS, ECHOES, ADVERTISEMENTS, NEXT_HOPS, GATEWAYS, FLOATING_IPS, FORWARDINGS),
     *(FORWARDED_PIECES, CAME_IN_BY, LIMITS, HELPERS, NAT66, HAND_UPS, METERINGS, METADATA, UNKNOWN_HOSTS, BFD),
+    BALANCING,
 )
 
 
@@ -184,6 +191,25 @@ def _watched(read: Reader, _: Iterable[Service], id: str) -> list[Item] | None:
     return [told, *(health.end(end, wiring.uplinks(read).metadata) if end else ())]
 
 
+def _load_balancer(read: Reader, _: Iterable[Service], id: str) -> list[Item] | None:
+    if read.get(("load_balancer", id)) is None:
+        return None
+    here = local_balancer(read, id)
+    return [] if here is None else list(balancing.balancer(here))
+
+
+def _spread(read: Reader, _: Iterable[Service], balancer_id: str, id: str) -> list[Item] | None:
+    if ("spread", balancer_id, id) not in units_of(balancer_id, tree(read, balancer_id)):
+        return None
+    found = spreads(read, balancer_id).get(id) if local_balancer(read, balancer_id) else None
+    return [] if found is None else list(balancing.spread(found))
+
+
+def _service(read: Reader, _: Iterable[Service], *where: str) -> list[Item] | None:
+    ids: tuple[str, ...] | None = read.get(("service", *where))
+    return None if ids is None else list(balancing.answers(service_of(*where), ids))
+
+
 _RENDERERS: dict[str, Callable[..., Iterable[Item] | None]] = {
     "host": _host,
     "network": _network,
@@ -198,4 +224,7 @@ _RENDERERS: dict[str, Callable[..., Iterable[Item] | None]] = {
     "watch": _watch,
     "proxy": _proxy,
     "watched": _watched,
+    "load_balancer": _load_balancer,
+    "spread": _spread,
+    "service": _service,
 }

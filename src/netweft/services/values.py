@@ -107,6 +107,7 @@ class Uplinks(Struct, frozen=True, kw_only=True):
 class LocalNetwork(Struct, frozen=True, kw_only=True):
     """A network that is wired here, through one of its segments.  dhcp: IP versions in which DHCP is answered in it.
     routed: whether a router has an interface on it.  advertised: whether one may have to advertise itself.
+    balanced: whether a load balancer has its VIP on it.
     unsure: it is routed, and hosts may be in it that the database does not know, or not surely, or that are asked
     whether they live.
     can_limit: whether the datapath has meters.  discovery: whether it can turn a solicitation into its answer, for a
@@ -121,6 +122,7 @@ class LocalNetwork(Struct, frozen=True, kw_only=True):
     unsure: bool = False
     can_limit: bool = True
     discovery: bool = False
+    balanced: bool = False
 
     @property
     def tunnelled(self) -> bool:

@@ -109,7 +109,7 @@ def local_network(read: Reader, network_id: str) -> LocalNetwork | Problem:
     segment = _segment(host_facts(read), network)
     if isinstance(segment, Problem):
         return segment
-    routed = bool(read.get(("routed", network_id)))
+    routed, balanced = bool(read.get(("routed", network_id))), bool(read.get(("balanced", network_id)))
     return LocalNetwork(
         network=network,
         vlan=vlan,
@@ -118,7 +118,8 @@ def local_network(read: Reader, network_id: str) -> LocalNetwork | Problem:
         routed=routed,
         unsure=routed and (segment.network_type in PHYSICAL or _is_unsure(read, network_id)),
         can_limit=not routed or not read.get(NO_METERS),
-        discovery=routed and bool(read.get(DISCOVERY)),
+        discovery=(routed or balanced) and bool(read.get(DISCOVERY)),
+        balanced=balanced,
         advertised=bool(read.get(("has advertisers", network_id)) and read.get(("advertised", network_id))),
     )
 

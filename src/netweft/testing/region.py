@@ -17,11 +17,16 @@ from netweft.model import (
     FloatingIp,
     GatewayPort,
     GroupMember,
+    Key,
+    Listener,
+    LoadBalancer,
+    Member,
     MeteringLabel,
     Network,
     Node,
     Object,
     Peer,
+    Pool,
     Port,
     PortForwarding,
     QosPolicy,
@@ -32,6 +37,7 @@ from netweft.model import (
     Segment,
     Subnet,
     Trunk,
+    key_of,
 )
 from netweft.services.addresses import prefix
 from netweft.services.fields import tagged
@@ -166,6 +172,7 @@ class Region:
         self.floating_ips: dict[str, FloatingIp] = {}
         self.policies: dict[str, QosPolicy] = {}
         self.port_forwardings: dict[str, PortForwarding] = {}
+        self.balancing: dict[Key, LoadBalancer | Listener | Pool | Member] = {}
         self.labels: dict[str, MeteringLabel] = {}
         self.firewalls: dict[str, FirewallGroup | FirewallPolicy | FirewallRule] = {}
         self.bound: dict[str, str] = {}
@@ -207,6 +214,8 @@ class Region:
                     self.floating_ips[obj.id] = obj
                 case QosPolicy():
                     self.policies[obj.id] = obj
+                case LoadBalancer() | Listener() | Pool() | Member():
+                    self.balancing[key_of(obj)] = obj
                 case MeteringLabel():
                     self.labels[obj.id] = obj
                 case FirewallGroup() | FirewallPolicy() | FirewallRule():
@@ -301,7 +310,18 @@ class Region:
             ),
             *(one for one in self.port_forwardings.values() if one.router_id in routers),
             *(port for port in self.router_ports.values() if port.network_id in networks),
+            *self._balancing(networks),
         ]
+
+    def _balancing(self, networks: set[str]) -> Iterator[Object]:
+        ids = {
+            one.id
+            for one in self.balancing.values()
+            if isinstance(one, LoadBalancer) and one.vip_network_id in networks
+        }
+        for one in self.balancing.values():
+            if (one.id if isinstance(one, LoadBalancer) else one.load_balancer_id) in ids:
+                yield one
 
     def _seen(self, host: str) -> Node:
         facts = self.nodes[host].host

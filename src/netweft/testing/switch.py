@@ -281,6 +281,8 @@ class _Frame:
 def _hashed(packet: Packet, action: Multipath) -> int:
     """The same for a flow's answers, as `symmetric_l3l4+udp` and `symmetric_l3` are."""
     version = 4 if "ipv4_src" in packet else 6
+    if action.source:
+        return zlib.crc32(f"{action.basis} {packet[f'ipv{version}_src']}".encode())
     names = [f"ipv{version}", *(("tcp", "udp", "sctp") if action.ports else ())]
     ends = sorted([packet.get(f"{name}_{end}", 0) for name in names] for end in ("src", "dst"))
     return zlib.crc32(f"{action.basis} {packet.get('ip_proto') if action.ports else 0} {ends}".encode())

@@ -46,7 +46,7 @@ ACTIONS: list[tuple[Action, ...]] = [
     (Ct(zone="reg0", commit=True), Goto(8)),
     (CtClear(), Output(1)),
     (CheckLarger(1514, "reg11", 3), CheckLarger(0xFFFF, "reg5", 31), Goto(8)),
-    (Multipath("reg12", 6, 64, 0xFFFF), Multipath("reg0", 8, 200, ports=False), Goto(8)),
+    (Multipath("reg12", 6, 64, 0xFFFF), Multipath("reg0", 8, 200, ports=False), Multipath("reg12", 8, 256, 9, False, True), Goto(8)),
     (Ct(zone=5000, table=9, nat=Nat()),),
     (Ct(zone=5000, commit=True, table=9, nat=Nat(0xCB007105)),),
     (Ct(zone=5000, commit=True, table=9, nat=Nat(src=0xCB007105, port=80)),),

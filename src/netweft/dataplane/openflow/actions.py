@@ -62,7 +62,7 @@ _NX_NAT, _NX_OUTPUT_CUT_OFF, _NX_CLONE, _NX_CHECK_LARGER = 36, 39, 42, 49
 _NAT_SRC, _NAT_DST, _NAT_PORT_MIN = 1, 2, 1 << 4
 _NAT_MIN = {4: 1, 6: 1 << 2}  # that an address of this IP version is there
 _ADDRESS_BYTES = {4: 4, 6: 16}
-_BY_PORTS, _BY_ADDRESSES, _MODULO = 3, 6, 0  # what is hashed, and what becomes of it
+_BY_PORTS, _BY_SOURCE, _BY_ADDRESSES, _MODULO = 3, 4, 6, 0  # what is hashed, and what becomes of it
 _INSTRUCTION_GOTO, _INSTRUCTION_APPLY = 1, 4
 _SAME_IN_PORT = 0xFFF8
 _CONTROLLER = 0xFFFFFFFD
@@ -103,7 +103,7 @@ def _encode_check_larger(action: CheckLarger) -> bytes:
 
 
 def _encode_multipath(action: Multipath) -> bytes:
-    hashed = _BY_PORTS if action.ports else _BY_ADDRESSES
+    hashed = _BY_SOURCE if action.source else _BY_PORTS if action.ports else _BY_ADDRESSES
     head = (_ACTION_EXPERIMENTER, _MULTIPATH.size, NICIRA, _NX_MULTIPATH, hashed, action.basis)
     return _MULTIPATH.pack(*head, _MODULO, action.links - 1, 0, action.bits - 1, oxm.header(FIELDS[action.field]))
 
@@ -326,9 +326,15 @@ def _decode_multipath(buffer: bytes, start: int, end: int) -> Action | None:
         return None
     _, _, _, _, hashed, basis, how, most, argument, place, target = _MULTIPATH.unpack_from(buffer, start)
     name = oxm.field_name(target)
-    if hashed not in (_BY_PORTS, _BY_ADDRESSES) or how != _MODULO or argument or place > _LOW_BITS or name is None:
+    if (
+        hashed not in (_BY_PORTS, _BY_SOURCE, _BY_ADDRESSES)
+        or how != _MODULO
+        or argument
+        or place > _LOW_BITS
+        or name is None
+    ):
         return None
-    return Multipath(name, place + 1, most + 1, basis, hashed == _BY_PORTS)
+    return Multipath(name, place + 1, most + 1, basis, hashed == _BY_PORTS, hashed == _BY_SOURCE)
 
 
 def _decode_clone(buffer: bytes, start: int, end: int) -> Action | None:

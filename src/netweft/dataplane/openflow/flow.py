@@ -72,14 +72,15 @@ class Multipath(Struct, frozen=True):
     """Write which of `links` the packet's flow gets, 0 to links - 1, into the low `bits` of `field`: the same for all
     of its packets and its answers', whichever switch asks.
 
-    ports: by addresses, and ports of TCP, UDP and SCTP; else by addresses alone.  basis: with another one, flows are
-    spread otherwise."""
+    ports: by addresses, and ports of TCP, UDP and SCTP; else by addresses alone.  source: by the source's address
+    alone, which is not the same for answers.  basis: with another one, flows are spread otherwise."""
 
     field: str
     bits: int
     links: int
     basis: int = 0
     ports: bool = True
+    source: bool = False
 
 
 class Resubmit(Struct, frozen=True):

@@ -202,7 +202,7 @@ def _move(action: values.Move, _: TableNames) -> str:
 
 
 def _multipath(action: values.Multipath, _: TableNames) -> str:
-    hashed = "symmetric_l3l4+udp" if action.ports else "symmetric_l3"
+    hashed = "nw_src" if action.source else "symmetric_l3l4+udp" if action.ports else "symmetric_l3"
     target = _subfield(action.field, 0, action.bits)
     return f"multipath({hashed},{action.basis},modulo_n,{action.links},0,{target})"
 

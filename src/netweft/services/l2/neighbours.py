@@ -89,16 +89,16 @@ def arp_reply(eth: int, address: int, *back: Action) -> Iterator[Action]:
     yield from back or (INT["answer"].goto,)
 
 
-def advertisement(eth: int, address: int, *on: Action) -> Iterator[Action]:
-    """A router's, the solicitation turned round, where that has its sender's MAC in it: there has to be an option to
-    write to.  on: as `back` above."""
+def advertisement(eth: int, address: int, *on: Action, router: bool = True) -> Iterator[Action]:
+    """The solicitation turned round, where that has its sender's MAC in it: there has to be an option to write to.
+    on: as `back` above.  router: whether it is one's."""
     yield Move("eth_src", "eth_dst", bits=48)
     yield SetField("eth_src", eth)
     yield Move("ipv6_src", "ipv6_dst", bits=128)
     yield SetField("ipv6_src", address)
     yield SetField("icmpv6_type", ND_ADVERT)
     yield SetField("nd_options_type", icmp.TARGET_LINK)
-    yield SetField("nd_reserved", icmp.ROUTER | icmp.SOLICITED | icmp.OVERRIDE)
+    yield SetField("nd_reserved", (icmp.ROUTER if router else 0) | icmp.SOLICITED | icmp.OVERRIDE)
     yield from on or (INT["advertised"].goto,)
 
 

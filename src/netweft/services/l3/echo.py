@@ -47,12 +47,12 @@ def _echo(router: int, own: Prefix) -> Iterator[tuple[dict[str, Value], tuple[Ac
     proto, request, reply = ECHO[own.version]
     kind, code = (f"icmpv{own.version}_{part}" for part in ("type", "code"))
     asker = Move(IN_PORT, ANSWERED, bits=32)
-    to_it, turned = for_it(router, own), (asker, *_swapped(own.version), SetField("ip_ttl", HOPS))
+    to_it, turned = for_it(router, own), (asker, *swapped(own.version), SetField("ip_ttl", HOPS))
     yield {**to_it, "ip_proto": proto, kind: request, code: 0}, (*turned, SetField(kind, reply))
     yield {**to_it, "ip_proto": fragments.LATER_PROTOCOL.get(own.version, proto), "ip_frag": fragments.LATER}, turned
 
 
-def _swapped(version: int) -> Iterator[Action]:
+def swapped(version: int) -> Iterator[Action]:
     """Source and destination address."""
     registers = NEXT_HOP[-BITS[version] // 32 :]
     last = len(registers) - 1

@@ -48,7 +48,7 @@ def network(_: Uplinks, here: LocalNetwork, flood: Flood) -> Iterator[Wanted]:
 def _known(
     owner: int, network: LocalNetwork, mac_address: str, addresses: Iterable[Prefix], priority: int = KNOWN
 ) -> Iterator[BridgeFlow]:
-    if not network.routed or is_multicast(mac_address):
+    if not (network.routed or network.balanced) or is_multicast(mac_address):
         return
     to_it = (SetField("eth_dst", mac(mac_address)), *LOOPBACK, CtClear(), INT["switching"].goto)
     for address in addresses:

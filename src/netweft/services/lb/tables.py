@@ -45,7 +45,7 @@ BALANCING = (
     Table(
         "hairpin",
         "a member's answer to itself, by way of the VIP that it saw as its client: that one is put back",
-        match=fields("ct_state"),
+        match=fields("eth_type", "ct_state"),
         next=("to_member",),
         entry=True,
     ),

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
 from netweft.model import Key, L7Policy, L7Rule, Listener, Member, Object, Pool, Proxy, key_of
-from netweft.reconcile.memo import Fact
 
 Part: TypeAlias = Listener | Pool | Member | L7Policy | L7Rule | Proxy
 T = TypeVar("T", bound=Part)
@@ -30,7 +29,7 @@ class Trees:
     def __init__(self) -> None:
         self._of: defaultdict[str, dict[Key, Part]] = defaultdict(dict)
 
-    def changed(self, before: Object | None, after: Object | None) -> Iterator[tuple[Fact, object]]:
+    def changed(self, before: Object | None, after: Object | None) -> Iterator[tuple[tuple[str, str], Parts | None]]:
         ids = set()
         for one in (before, after):
             if isinstance(one, _PARTS):

@@ -1,0 +1,231 @@
+"""Load balancers in flows: each connection is led to a member on the node where the client's packet starts.
+
+    switching ─to a VIP─▶ to_vip ─▶ balance ─ct─▶ balance_state ─known─▶ to_member ─▶ next_hop │ to_router
+                                                    └─new─▶ members ─ct: nat─▶─┘
+
+    ingress │ to_outside ─from a member─ct: nat─▶ from_member ─▶ ingress │ to_outside
+
+What a client's group permits is judged before, with the VIP as its destination, and what is remembered of it in the
+client's network is the client and the VIP.  The member sees the client.  The connection tracker holds which member a
+connection has, in a zone of its own for each network of clients: there the answer finds it, wherever it comes from.
+A member that is its own client sees the VIP as client: it would answer itself otherwise.
+
+Who gets a new connection is decided by a hash of its ends, in slots, as a route's next hops are (decision 0481): the
+same on every node, without anything remembered (decision 0570).
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from netweft.dataplane.openflow.fields import PROTO_ICMP, PROTO_ICMPV6, PROTO_SCTP, PROTO_TCP, PROTO_UDP
+from netweft.dataplane.openflow.flow import Action, Ct, CtClear, Move, Multipath, Nat, SetField
+from netweft.services.addresses import Prefix, mac, prefix
+from netweft.services.fields import (
+    ASKED_BACK,
+    BALANCED_ZONE,
+    FLOODED,
+    LEAVING,
+    LOCAL_VLAN,
+    ORIGIN,
+    POOL,
+    SLOT,
+    Reason,
+    cookie,
+)
+from netweft.services.l2.neighbours import advertisement, arp_reply, asks_for
+from netweft.services.l3.echo import ECHO, HOPS, swapped
+from netweft.services.l3.neighbours import ASK, nobody_elses
+from netweft.services.l3.next_hops import LOOPBACK, at
+from netweft.services.l3.routes import DST, ETH, SRC, to_next_hop
+from netweft.services.lb.slots import Share, owners, width
+from netweft.services.lb.values import LocalBalancer, Served, Service, Spread
+from netweft.services.pipeline import INT, BridgeFlow, Table, Value
+from netweft.services.security import fragments
+from netweft.services.security.firewall import (
+    ESTABLISHED,
+    INVALID,
+    NEW,
+    RELATED,
+    TRACKED_BIT,
+    remembered,
+)
+from netweft.services.service import Service as Feature
+from netweft.services.service import Wanted
+from netweft.services.values import HostFacts, Uplinks
+
+TO_VIP, BALANCE, STATE, MEMBERS, HAIRPIN, TO_MEMBER, FROM_MEMBER, INGRESS, TO_OUTSIDE = (
+    INT[name]
+    for name in (
+        *("to_vip", "balance", "balance_state", "members", "hairpin", "to_member"),
+        *("from_member", "ingress", "to_outside"),
+    )
+)
+VIP = 40  # in switching: its MAC is nobody else's
+ANSWERS: Final = {INGRESS: 70, TO_OUTSIDE: 50}  # before anything else there
+TARGET_TRANSLATED = 0x80
+IS_TRACKED: Final = (TRACKED_BIT, TRACKED_BIT | INVALID)
+IS_NEW: Final = (TRACKED_BIT | NEW, TRACKED_BIT | NEW | ESTABLISHED | RELATED | INVALID | TARGET_TRANSLATED)
+NAMES: Final = {PROTO_TCP: "tcp", PROTO_UDP: "udp", PROTO_SCTP: "sctp"}
+CT_DST: Final = {4: "ct_nw_dst", 6: "ct_ipv6_dst"}
+ICMP: Final = {4: PROTO_ICMP, 6: PROTO_ICMPV6}
+ERRORS: Final = {4: (3, 11, 12), 6: (1, 2, 3, 4)}  # RFC 792, RFC 4443
+
+
+def host(_: HostFacts, __: Uplinks) -> Iterator[Wanted]:
+    owner = cookie(Reason.PIPELINE)
+    yield from remembered(owner, TO_VIP, BALANCE.goto)
+    for known in (ESTABLISHED, RELATED, TARGET_TRANSLATED):
+        state: Value = (TRACKED_BIT | known, TRACKED_BIT | INVALID | known)
+        yield STATE.flow(20, owner, {"ct_state": state}, TO_MEMBER.goto)
+    for eth_type in ETH.values():
+        back: dict[str, Value] = {"eth_type": eth_type, "ct_state": IS_TRACKED}
+        yield HAIRPIN.flow(10, owner, back, CtClear(), _tracked(TO_MEMBER))
+    asked = SetField(ORIGIN, ASKED_BACK, ASKED_BACK | LEAVING)
+    for priority, match, onward in ((20, {ORIGIN: (LEAVING, LEAVING)}, TO_OUTSIDE), (10, {}, INGRESS)):
+        yield FROM_MEMBER.flow(priority, owner, match, CtClear(), asked, onward.resubmit)
+
+
+def balancer(here: LocalBalancer) -> Iterator[BridgeFlow]:
+    owner = cookie(Reason.BALANCER_VIP, here.balancer.id)
+    vip_mac = mac(here.balancer.vip_mac_address)
+    to_it: dict[str, Value] = {LOCAL_VLAN: here.network.vlan, "eth_dst": vip_mac}
+    yield INT["switching"].flow(VIP, owner, to_it, TO_VIP.goto)
+    yield from nobody_elses(owner, here.network, here.vips, here.balancer.vip_mac_address)
+    for vip in here.vips:
+        yield from _found(here, owner, vip_mac, vip)
+        if here.balancer.admin_state_up:
+            yield from _ping(here, owner, vip_mac, vip)
+            yield from _errors(here, owner, vip)
+    for one in here.served:
+        for vip in here.vips:
+            yield from _listens(here, one, vip)
+    yield from _ways(here, owner)
+    for at_ in sorted({backend.at for one in here.served for backend in one.spread.backends}):
+        yield from _itself(here, owner, vip_mac, at_)
+
+
+def _found(here: LocalBalancer, owner: int, vip_mac: int, vip: Prefix) -> Iterator[BridgeFlow]:
+    """Who asks for its MAC is answered on his own node, as for a router's."""
+    asked = {LOCAL_VLAN: here.network.vlan, **asks_for(vip)}
+    answer = arp_reply(vip_mac, vip.value) if vip.version == 4 else advertisement(vip_mac, vip.value, router=False)
+    if vip.version == 4 or here.network.discovery:
+        yield INT["requests"].flow(ASK, owner, asked, *answer)
+    to_it = (SetField("eth_dst", vip_mac), *LOOPBACK, CtClear(), INT["switching"].goto)
+    yield INT["next_hop"].flow(10, owner, {LOCAL_VLAN: here.network.vlan, **at(vip)}, *to_it)
+
+
+def _ping(here: LocalBalancer, owner: int, vip_mac: int, vip: Prefix) -> Iterator[BridgeFlow]:
+    """The request turned round."""
+    protocol, request, reply = ECHO[vip.version]
+    kind, code = (f"icmpv{vip.version}_{part}" for part in ("type", "code"))
+    asks: dict[str, Value] = {**_to(here, vip), "ip_proto": protocol, kind: request, code: 0}
+    back = (Move("eth_src", "eth_dst", bits=48), SetField("eth_src", vip_mac))
+    turned = (*back, *swapped(vip.version), SetField("ip_ttl", HOPS), SetField(kind, reply))
+    yield BALANCE.flow(20, owner, asks, *turned, *LOOPBACK, CtClear(), INT["to_router"].resubmit)
+
+
+def _errors(here: LocalBalancer, owner: int, vip: Prefix) -> Iterator[BridgeFlow]:
+    """About what a member has said: they are for that one."""
+    for kind in ERRORS[vip.version]:
+        match: dict[str, Value] = {"ip_proto": ICMP[vip.version], f"icmpv{vip.version}_type": kind}
+        yield BALANCE.flow(20, owner, {**_to(here, vip), **match}, _tracked(STATE))
+
+
+def _listens(here: LocalBalancer, one: Served, vip: Prefix) -> Iterator[BridgeFlow]:
+    owner, name = cookie(Reason.LISTENER_VIP, one.listener.id), NAMES[one.protocol]
+    port = one.listener.protocol_port
+    match: dict[str, Value] = {**_to(here, vip), "ip_proto": one.protocol, f"{name}_dst": port}
+    for client in _clients(one.listener.allowed_cidrs, vip.version):
+        ask = (SetField(POOL, one.spread.number), _tracked(STATE))
+        yield BALANCE.flow(20, owner, {**match, **client}, *ask)
+
+
+def _clients(cidrs: tuple[str, ...], version: int) -> Iterator[dict[str, Value]]:
+    """Of several that hold one address any will do."""
+    if not cidrs:
+        yield {}
+    for net in {prefix(cidr): None for cidr in cidrs}:
+        if net.version == version:
+            yield {SRC[version]: net.value if net.mask is None else (net.value, net.mask)}
+
+
+def _ways(here: LocalBalancer, owner: int) -> Iterator[BridgeFlow]:
+    """To a member in the network, or by its router to one elsewhere."""
+    for on_link in here.on_link:
+        target = on_link.value if on_link.mask is None else (on_link.value, on_link.mask)
+        match = {**_of(here, on_link.version), DST[on_link.version]: target}
+        yield TO_MEMBER.flow(10, owner, match, *to_next_hop(on_link.version, None), INT["next_hop"].resubmit)
+    for version, router in sorted(here.by.items()):
+        routed = (SetField("eth_dst", router), *LOOPBACK, CtClear(), INT["to_router"].resubmit)
+        yield TO_MEMBER.flow(5, owner, _of(here, version), *routed)
+
+
+def _itself(here: LocalBalancer, owner: int, vip_mac: int, one: Service) -> Iterator[BridgeFlow]:
+    """A member that is its own client: to it from the VIP; what it says to the VIP, as a member, comes back to it."""
+    version, name = one.address.version, NAMES[one.protocol]
+    for vip in here.vips:
+        if vip.version != version:
+            continue
+        own: dict[str, Value] = {SRC[version]: one.address.value, DST[version]: one.address.value}
+        turned: dict[str, Value] = {**_of(here, version), **own, "ct_state": IS_TRACKED, CT_DST[version]: vip.value}
+        hide = Ct(zone=ORIGIN, commit=True, nat=Nat(src=vip.value, version=version), table=TO_MEMBER.id)
+        yield TO_MEMBER.flow(20, owner, turned, CtClear(), SetField("eth_src", vip_mac), hide)
+        says: dict[str, Value] = {SRC[version]: one.address.value, "ip_proto": one.protocol, f"{name}_src": one.port}
+        yield BALANCE.flow(15, owner, {**_to(here, vip), **says}, _tracked(HAIRPIN))
+
+
+def spread(one: Spread) -> Iterator[BridgeFlow]:
+    """A new connection's slot, and whose that is, for each IP version that somebody can be reached by."""
+    owner = cookie(one.reason, one.id)
+    new: dict[str, Value] = {POOL: one.number, "ct_state": IS_NEW}
+    chosen = [backend for backend in one.backends if backend.weight]
+    by_version = {version: [b for b in chosen if b.at.address.version == version] for version in (4, 6)}
+    bits = width(max(map(len, by_version.values())))
+    choose = Multipath(SLOT, bits, 1 << bits, one.number & 0xFFFF, ports=not one.by_source, source=one.by_source)
+    yield STATE.flow(10, owner, new, choose, MEMBERS.goto)
+    for version, backends in by_version.items():
+        members = one.reason is Reason.POOL_METHOD
+        actions = [(cookie(Reason.MEMBER_SLOTS, each.id) if members else owner, _given(each.at)) for each in backends]
+        shares = [Share(each.id, each.weight) for each in backends]
+        for slot, place in enumerate(owners(shares, bits) if shares else ()):
+            match: dict[str, Value] = {POOL: one.number, SLOT: (slot, (1 << bits) - 1), "eth_type": ETH[version]}
+            whose, given = actions[place]
+            yield MEMBERS.flow(10, whose, match, given)
+
+
+def _given(to: Service) -> Action:
+    """The tracker of the userspace datapath knows no ports of SCTP, and leaves them."""
+    nat = Nat(dst=to.address.value, port=to.port, version=to.address.version)
+    return Ct(zone=ORIGIN, commit=True, nat=nat, table=TO_MEMBER.id)
+
+
+def answers(one: Service, ids: tuple[str, ...]) -> Iterator[BridgeFlow]:
+    """What is said from there may be an answer by way of a VIP: who has asked for it here is in his network's zone."""
+    owner, version = cookie(Reason.MEMBER_ANSWERS, ids[0]), one.address.version
+    says: Mapping[str, Value] = {
+        "eth_type": ETH[version],
+        "ip_proto": one.protocol,
+        SRC[version]: one.address.value,
+        f"{NAMES[one.protocol]}_src": one.port,
+        ORIGIN: (0, ASKED_BACK),
+    }
+    zone = Move(LOCAL_VLAN, ORIGIN, bits=16)
+    back = (zone, SetField(ORIGIN, BALANCED_ZONE, BALANCED_ZONE), _tracked(FROM_MEMBER))
+    yield INGRESS.flow(ANSWERS[INGRESS], owner, {**says, FLOODED: 0, "ip_frag": fragments.NONE}, *back)
+    leaving = SetField(ORIGIN, LEAVING, LEAVING)
+    yield TO_OUTSIDE.flow(ANSWERS[TO_OUTSIDE], owner, {**says, "ip_frag": fragments.NONE}, leaving, *back)
+
+
+def _tracked(table: Table) -> Ct:
+    return Ct(zone=ORIGIN, nat=Nat(), table=table.id)
+
+
+def _of(here: LocalBalancer, version: int) -> dict[str, Value]:
+    return {LOCAL_VLAN: here.network.vlan, "eth_type": ETH[version]}
+
+
+def _to(here: LocalBalancer, vip: Prefix) -> dict[str, Value]:
+    return {**_of(here, vip.version), DST[vip.version]: vip.value}
+
+
+BALANCING = Feature("load balancers", host=host)

@@ -1,0 +1,57 @@
+"""What the flows of a load balancer are made of."""
+
+from msgspec import Struct
+
+from netweft.model import Listener, LoadBalancer
+from netweft.services.addresses import Prefix
+from netweft.services.fields import Reason
+from netweft.services.values import LocalNetwork
+
+
+class Service(Struct, frozen=True, order=True):
+    """Where a member listens.  protocol: its number."""
+
+    protocol: int
+    address: Prefix
+    port: int
+
+
+class Backend(Struct, frozen=True):
+    """Who can get a listener's connections: a member, or what stands in for all of them.  Weight 0: no new ones."""
+
+    id: str
+    at: Service
+    weight: int = 1
+
+
+class Spread(Struct, frozen=True, kw_only=True):
+    """Backends that share what comes for a listener.  id, reason: whose they are.  number: what POOL says.
+    by_source: one client's connections all go to one of them, else each has a place of its own."""
+
+    id: str
+    reason: Reason
+    number: int
+    by_source: bool = False
+    backends: tuple[Backend, ...] = ()
+
+
+class Served(Struct, frozen=True, kw_only=True):
+    """A listener that flows serve, or lead to who does."""
+
+    listener: Listener
+    protocol: int
+    spread: Spread
+
+
+class LocalBalancer(Struct, frozen=True, kw_only=True):
+    """A load balancer whose VIP's network is wired here.
+
+    vips: its addresses.  on_link: what is in its network.  by: IP version -> the MAC of the router that leads elsewhere
+    from there."""
+
+    balancer: LoadBalancer
+    network: LocalNetwork
+    vips: tuple[Prefix, ...]
+    served: tuple[Served, ...] = ()
+    on_link: tuple[Prefix, ...] = ()
+    by: dict[int, int] = {}

@@ -1,0 +1,131 @@
+"""From facts to the values that a load balancer's flows are made of."""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from netweft.dataplane.openflow.fields import PROTO_SCTP, PROTO_TCP, PROTO_UDP
+from netweft.model import Listener, LoadBalancer, Member, Pool, Proxy, RouterPort, Subnet
+from netweft.model.load_balancer import SOURCE_IP
+from netweft.model.proxy import needs_proxy
+from netweft.reconcile.memo import Reader
+from netweft.services import wiring
+from netweft.services.addresses import mac, prefix
+from netweft.services.fields import Reason, object_bits
+from netweft.services.lb.trees import Parts
+from netweft.services.lb.values import Backend, LocalBalancer, Served, Service, Spread
+
+PROTOCOLS: Final = {"TCP": PROTO_TCP, "HTTPS": PROTO_TCP, "UDP": PROTO_UDP, "SCTP": PROTO_SCTP}
+_NOTHING: Final = Parts(())
+
+
+def local_balancer(read: Reader, id: str) -> LocalBalancer | None:
+    """None: it is not known here, or its network is not wired."""
+    balancer: LoadBalancer | None = read.get(("load_balancer", id))
+    if balancer is None:
+        return None
+    network = wiring.local_network(read, balancer.vip_network_id)
+    if isinstance(network, wiring.Problem) or not balancer.vip_mac_address:
+        return None
+    subnets: tuple[Subnet, ...] = read.get(("subnets", balancer.vip_network_id)) or ()
+    vips = addresses(balancer)
+    return LocalBalancer(
+        balancer=balancer,
+        network=network,
+        vips=tuple(map(prefix, vips)),
+        served=tuple(served(tree(read, id), vips)) if balancer.admin_state_up else (),
+        on_link=tuple(prefix(subnet.cidr) for subnet in subnets),
+        by=_routers(read.get(("router ports", balancer.vip_network_id)) or (), subnets),
+    )
+
+
+def addresses(balancer: LoadBalancer) -> list[str]:
+    return [vip.ip_address for vip in balancer.vips] or [balancer.vip_address]
+
+
+def tree(read: Reader, id: str) -> Parts:
+    found: Parts | None = read.get(("tree", id))
+    return found or _NOTHING
+
+
+def _routers(ports: tuple[RouterPort, ...], subnets: tuple[Subnet, ...]) -> dict[int, int]:
+    """By each IP version the subnets' gateway, or else any router."""
+    gateways = {subnet.gateway_ip for subnet in subnets}
+    found: dict[int, int] = {}
+    for port in sorted(ports, key=lambda port: port.id):
+        for one in port.fixed_ips:
+            version = prefix(one.ip_address).version
+            if one.ip_address in gateways or version not in found:
+                found[version] = mac(port.mac_address)
+    return found
+
+
+def spreads(read: Reader, balancer_id: str) -> dict[str, Spread]:
+    """By id: who can get connections by any of its listeners."""
+    balancer: LoadBalancer = read.get(("load_balancer", balancer_id))
+    return {one.spread.id: one.spread for one in served(tree(read, balancer_id), addresses(balancer))}
+
+
+def served(parts: Parts, vips: Iterable[str]) -> Iterator[Served]:
+    """vips: the balancer's addresses."""
+    for listener in parts.of(Listener):
+        spread = spread_of(parts, listener, vips)
+        if spread is not None and listener.admin_state_up:
+            protocol = PROTOCOLS.get(listener.protocol, PROTO_TCP)
+            yield Served(listener=listener, protocol=protocol, spread=spread)
+
+
+def spread_of(parts: Parts, listener: Listener, vips: Iterable[str]) -> Spread | None:
+    """Its pool's members, or the instances of HAProxy that serve it.  None: it has no pool, or one of another kind."""
+    pool = next((one for one in parts.of(Pool) if one.id == listener.default_pool_id), None)
+    if needs_proxy(listener, pool, (one for one in parts.of(Member) if pool and one.pool_id == pool.id), vips):
+        return _proxied(parts, listener)
+    if pool is None or pool.protocol != listener.protocol:
+        return None
+    return pooled(parts, pool)
+
+
+def _proxied(parts: Parts, listener: Listener) -> Spread:
+    return Spread(
+        id=listener.id,
+        reason=Reason.LISTENER_PROXY,
+        number=number_of(listener.id),
+        backends=tuple(
+            Backend(one.id, _service(PROTO_TCP, fixed.ip_address, listener.protocol_port))
+            for one in parts.of(Proxy)
+            for fixed in one.fixed_ips
+        ),
+    )
+
+
+def pooled(parts: Parts, pool: Pool) -> Spread:
+    """Backup members are in it only when no other gets traffic."""
+    members = [one for one in parts.of(Member) if one.pool_id == pool.id] if pool.admin_state_up else []
+    first = [one for one in members if one.gets_traffic and not one.backup]
+    chosen = first or [one for one in members if one.gets_traffic]
+    persistence = pool.session_persistence
+    protocol = PROTOCOLS[pool.protocol]
+    return Spread(
+        id=pool.id,
+        reason=Reason.POOL_METHOD,
+        number=number_of(pool.id),
+        by_source=pool.lb_algorithm == SOURCE_IP or persistence is not None,
+        backends=tuple(
+            Backend(one.id, _service(protocol, one.address, one.protocol_port), one.weight if one in chosen else 0)
+            for one in members
+            if keeps_connections(one)
+        ),
+    )
+
+
+def keeps_connections(member: Member) -> bool:
+    """It is drained, or a backup, or gets new ones.  Of one that has failed, or is down, those that it has end."""
+    return member.admin_state_up and (member.gets_traffic or member.weight == 0)
+
+
+def _service(protocol: int, address: str, port: int) -> Service:
+    return Service(protocol, prefix(address), port)
+
+
+def number_of(id: str) -> int:
+    """The same on every node.  Two that are alike would share what they get: one pair in 4 billion."""
+    return object_bits(id) >> 8 or 1

@@ -1,0 +1,237 @@
+"""Who gets a connection to a VIP, how it looks there, and how the answer looks, asked of fake switches."""
+
+from collections import Counter
+
+import pytest
+from msgspec.structs import replace
+from tests.unit.services.l3.test_routing import B1, B2, BLUE, G1, R1, R2, RED, TO_BLUE, TO_RED, R, own, region
+
+from netweft.model import Listener, LoadBalancer, Member, Pool, Port
+from netweft.model.load_balancer import SessionPersistence, Vip
+from netweft.services.addresses import mac, prefix
+from netweft.services.fields import BALANCED_ZONE
+from netweft.services.lb.wiring import number_of
+from netweft.testing import packets
+from netweft.testing.region import Region
+from netweft.testing.switch import Packet
+
+__all__ = ["region"]
+
+VIPS = {4: "10.0.0.100", 6: "fd00:a::100"}
+ID = "{:08x}-8888-4000-8000-000000000000"
+LB = LoadBalancer(
+    id=ID.format(1),
+    vip_address=VIPS[4],
+    vip_port_id=ID.format(2),
+    vip_network_id=BLUE.id,
+    vip_mac_address="fa:16:3e:bb:00:01",
+    vips=(Vip(VIPS[4], "v4"), Vip(VIPS[6], "v6")),
+)
+POOL = Pool(id=ID.format(3), load_balancer_id=LB.id, protocol="TCP", lb_algorithm="ROUND_ROBIN")
+LISTENER = Listener(id=ID.format(4), load_balancer_id=LB.id, protocol="TCP", protocol_port=80, default_pool_id=POOL.id)
+
+
+def member(number: int, of: Port, version: int = 4, **more: object) -> Member:
+    made = Member(
+        id=ID.format(0x100 * version + number),
+        pool_id=POOL.id,
+        load_balancer_id=LB.id,
+        address=own(of, version),
+        protocol_port=8080,
+    )
+    return replace(made, **more)
+
+
+def balanced(region: Region, *members: Member, pool: Pool = POOL, listener: Listener = LISTENER) -> Region:
+    versions = sorted({prefix(one.address).version for one in members})
+    vips = tuple(Vip(VIPS[version], f"v{version}") for version in versions)
+    region.create(replace(LB, vip_address=vips[0].ip_address, vips=vips), pool, listener, *members)
+    region.settle()
+    return region
+
+
+def to_vip(frm: Port, version: int = 4, sport: int = 40000, dport: int = 80) -> Packet:
+    by = LB.vip_mac_address if frm.network_id == BLUE.id else TO_RED.mac_address
+    ends = own(frm, version), VIPS[version]
+    return {**packets.tcp(frm.mac_address, by, *ends, sport, dport), "ip_ttl": 64}
+
+
+def answer(frm: Port, to: Port, version: int = 4, dport: int = 40000) -> Packet:
+    by = to.mac_address
+    if frm.network_id != to.network_id:
+        by = (TO_BLUE if frm.network_id == BLUE.id else TO_RED).mac_address
+    return {**packets.tcp(frm.mac_address, by, own(frm, version), own(to, version), 8080, dport), "ip_ttl": 64}
+
+
+@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize("client", [B1, R1, R2], ids=["same network", "routed", "routed, elsewhere"])
+@pytest.mark.parametrize("at", [B2, R2, R1, B1], ids=["other node", "other network", "far", "near"])
+def test_there_and_back(region: Region, client: Port, at: Port, version: int) -> None:
+    """Both ends' groups see the right addresses: what is tracked says so."""
+    if client is at:
+        pytest.skip("hairpin")
+    balanced(region, member(1, at, version))
+    for _ in range(2):
+        (there,) = region.send(client, to_vip(client, version))
+        assert region.ids_of([there]) == [at.id]
+        assert there.packet[f"ipv{version}_dst"] == prefix(own(at, version)).value
+        assert there.packet[f"ipv{version}_src"] == prefix(own(client, version)).value
+        assert there.packet["tcp_dst"] == 8080
+        (back,) = region.send(at, answer(at, client, version))
+        assert region.ids_of([back]) == [client.id]
+        assert back.packet[f"ipv{version}_src"] == prefix(VIPS[version]).value
+        assert back.packet["tcp_src"] == 80
+        assert back.packet["eth_dst"] == mac(client.mac_address)
+
+
+@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize("at", [B1, R1], ids=["in the VIP's network", "in another"])
+def test_a_member_that_is_its_own_client(region: Region, at: Port, version: int) -> None:
+    balanced(region, member(1, at, version))
+    (there,) = region.send(at, to_vip(at, version))
+    assert region.ids_of([there]) == [at.id]
+    vip = prefix(VIPS[version]).value
+    assert (there.packet[f"ipv{version}_src"], there.packet["tcp_src"]) == (vip, 40000)
+    by = LB.vip_mac_address if at.network_id == BLUE.id else TO_RED.mac_address
+    says = {**packets.tcp(at.mac_address, by, own(at, version), VIPS[version], 8080, 40000), "ip_ttl": 64}
+    (back,) = region.send(at, says)
+    assert region.ids_of([back]) == [at.id]
+    assert (back.packet[f"ipv{version}_src"], back.packet["tcp_src"], back.packet["tcp_dst"]) == (vip, 80, 40000)
+
+
+def test_a_connection_stays_while_members_come_and_go(region: Region) -> None:
+    first = member(1, B2)
+    balanced(region, first)
+    region.send(B1, to_vip(B1))
+    balanced(region, replace(first, weight=0), member(2, R2))
+    assert region.receivers(B1, to_vip(B1)) == [B2.id], "drained: it keeps what it has"
+    assert region.receivers(B1, to_vip(B1, sport=40001)) == [R2.id], "and gets no new ones"
+    balanced(region, replace(first, operating_status="ERROR"), member(2, R2))
+    assert region.receivers(B1, to_vip(B1, sport=40002)) == [R2.id]
+
+
+def test_the_same_choice_on_every_node(region: Region) -> None:
+    balanced(region, member(1, B2), member(2, R2), member(3, R1))
+    number = number_of(POOL.id)
+    chosen = [
+        {key: flow.actions for key, flow in node.bridges["int"].flows.items() if ("reg3", number, None) in flow.match}
+        for node in region.nodes.values()
+    ]
+    assert chosen[0] and all(one == chosen[0] for one in chosen)
+
+
+def test_connections_are_spread_by_weight(region: Region) -> None:
+    balanced(region, member(1, B2, weight=3), member(2, R2))
+    got = Counter(one for port in range(400) for one in region.receivers(B1, to_vip(B1, sport=port + 1024)))
+    assert 240 < got[B2.id] < 350
+    assert got[B2.id] + got[R2.id] == 400
+
+
+@pytest.mark.parametrize(
+    "how", [{"lb_algorithm": "SOURCE_IP"}, {"session_persistence": SessionPersistence(type="SOURCE_IP")}]
+)
+def test_a_client_stays_with_its_member(region: Region, how: dict[str, object]) -> None:
+    balanced(region, member(1, B2), member(2, R2), pool=replace(POOL, **how))
+    assert len({one for port in range(50) for one in region.receivers(B1, to_vip(B1, sport=port + 1024))}) == 1
+
+
+def test_backups_are_for_when_nobody_else_is_there(region: Region) -> None:
+    first, backup = member(1, B2), member(2, R2, backup=True)
+    balanced(region, first, backup)
+    assert {one for port in range(20) for one in region.receivers(B1, to_vip(B1, sport=port + 1024))} == {B2.id}
+    balanced(region, replace(first, operating_status="ERROR"), backup)
+    assert {one for port in range(20) for one in region.receivers(B1, to_vip(B1, sport=port + 2024))} == {R2.id}
+
+
+@pytest.mark.parametrize(
+    "off",
+    [
+        replace(LB, admin_state_up=False),
+        replace(LISTENER, admin_state_up=False),
+        replace(POOL, admin_state_up=False),
+        member(1, B2, admin_state_up=False),
+        member(1, B2, operating_status="OFFLINE"),
+        replace(LISTENER, allowed_cidrs=("10.0.0.11/32", "fd00:a::/64")),
+    ],
+    ids=["balancer", "listener", "pool", "member", "never healthy", "not allowed"],
+)
+def test_nobody_gets_it(region: Region, off: LoadBalancer | Listener | Pool | Member) -> None:
+    balanced(region, member(1, B2))
+    region.create(off)
+    region.settle()
+    assert region.receivers(B1, to_vip(B1)) == []
+
+
+def test_only_listeners_are_listened_to(region: Region) -> None:
+    balanced(region, member(1, B2), listener=replace(LISTENER, allowed_cidrs=("10.0.0.0/28", "10.0.0.8/29")))
+    assert region.receivers(B1, to_vip(B1)) == [B2.id]
+    assert region.receivers(B1, to_vip(B1, dport=81)) == []
+    stranger = packets.tcp(G1.mac_address, LB.vip_mac_address, own(G1, 4), VIPS[4], 1024, 80)
+    assert region.receivers(G1, stranger) == [], "another network with the same addresses"
+
+
+@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize("client", [B1, R1])
+def test_the_vip_answers(region: Region, client: Port, version: int) -> None:
+    balanced(region, member(1, B2), member(2, B2, 6))
+    by = LB.vip_mac_address if client.network_id == BLUE.id else TO_RED.mac_address
+    make = packets.ping if version == 4 else packets.ping6
+    (reply,) = region.send(client, {**make(client.mac_address, by, own(client, version), VIPS[version]), "ip_ttl": 64})
+    assert region.ids_of([reply]) == [client.id]
+    assert reply.packet[f"ipv{version}_src"] == prefix(VIPS[version]).value
+    if version == 4 and client is B1:
+        (said,) = region.send(B1, packets.arp(B1.mac_address, own(B1, 4), VIPS[4]))
+        assert said.packet["arp_sha"] == mac(LB.vip_mac_address)
+
+
+def test_nobody_else_has_the_vip(region: Region) -> None:
+    """Not even who may say anything."""
+    balanced(region, member(1, B2))
+    open_ = replace(B1, port_security_enabled=False)
+    region.create(open_)
+    region.settle()
+    claim = packets.arp(open_.mac_address, VIPS[4], VIPS[4])
+    assert region.send(open_, claim) == []
+
+
+def test_what_a_member_says_by_itself_is_not_the_vips(region: Region) -> None:
+    balanced(region, member(1, B2))
+    (there,) = region.send(B2, answer(B2, B1))
+    assert there.packet["ipv4_src"] == prefix(own(B2, 4)).value
+    region.send(B1, packets.tcp(B1.mac_address, B2.mac_address, own(B1, 4), own(B2, 4), 40000, 8080))
+    (back,) = region.send(B2, answer(B2, B1))
+    assert back.packet["ipv4_src"] == prefix(own(B2, 4)).value, "asked directly, it answers as itself"
+
+
+def test_each_network_of_clients_has_a_zone_of_its_own(region: Region) -> None:
+    balanced(region, member(1, B2))
+    region.send(B1, to_vip(B1))
+    region.send(R1, to_vip(R1))
+    node = region.nodes["hv1"]
+    vlans = {node.rendering.vlans.assigned[net.id] for net in (BLUE, RED)}
+    zones = {key[0] for key in node.bridges["int"].tracker.connections}
+    assert {BALANCED_ZONE | vlan for vlan in vlans} <= zones
+
+
+def test_all_of_it_goes(region: Region) -> None:
+    before = {name: set(node.bridges["int"].flows) for name, node in region.nodes.items()}
+    balanced(region, member(1, B2), member(2, R2), member(1, B2, 6))
+    region.balancing.clear()
+    region.settle()
+    assert {name: set(node.bridges["int"].flows) for name, node in region.nodes.items()} == before
+
+
+def test_a_router_that_comes_later_is_used(region: Region) -> None:
+    """A restart knows no more than what came bit by bit."""
+    region.routers.pop(R.id)
+    region.router_ports.clear()
+    region.settle()
+    balanced(region, member(1, R2))
+    assert region.receivers(B1, to_vip(B1)) == []
+    region.create(R, TO_BLUE, TO_RED)
+    region.settle()
+    assert region.receivers(B1, to_vip(B1, sport=40009)) == [R2.id]
+    node = region.nodes["hv1"]
+    flows = dict(node.bridges["int"].flows.items())
+    node.restart()
+    assert dict(node.bridges["int"].flows.items()) == flows
