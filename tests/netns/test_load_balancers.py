@@ -30,14 +30,14 @@ def stage(lab: Lab) -> Iterator[Stage]:
     lab.let_strangers_in()
     members = [lab.add_vm("hv1", blue), lab.add_vm("hv2", blue), lab.add_vm("hv2", red)]
     balancers = {version: Balancer(lab, blue, vip) for version, vip in VIPS.items()}
-    ids = {version: [one.add(address(vm, version)) for vm in members] for version, one in balancers.items()}
+    ids = {version: [balancer.add(address(vm, version)) for vm in members] for version, balancer in balancers.items()}
     with contextlib.ExitStack() as stack:
         for one in members:
             stack.enter_context(serving(lab, one))
         made = Stage(balancers, lab.add_vm("hv1", blue), lab.add_vm("hv2", red), members, ids)
         yield made
-    for one in balancers.values():
-        one.close()
+    for balancer in balancers.values():
+        balancer.close()
 
 
 def asked(lab: Lab, frm: Vm, version: int = 4, times: int = 1) -> dict[str, int]:
