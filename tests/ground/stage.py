@@ -27,7 +27,9 @@ IN, OUT, ELSE, BEYOND, PATCH = 1, 2, 3, 4, 9
 AGENT: Final = 77  # the controller id that handed-up packets are for
 FENCE: Final = bytes.fromhex("020000000001 020000000002 88b5")
 ETH_P_ALL: Final = 3
-QUIET = 0.3  # seconds: on the kernel's datapath one that goes up to vswitchd may be overtaken by the fence
+# seconds: on the kernel's datapath one that goes up to vswitchd may be overtaken by the fence; in userspace by those of
+# its batch that are cached
+QUIET: Final = {"netdev": 0.1, "system": 0.3}
 
 
 class Heard(NamedTuple):
@@ -41,6 +43,7 @@ class Stage:
     def __init__(self, ovs: Sandbox, switch: OpenFlowConnection, cables: dict[int, socket.socket]) -> None:
         self.ovs = ovs
         self._switch, self._cables = switch, cables
+        self._quiet = QUIET[ovs.datapath_type]
         self._up: list[PacketIn] = []
 
     async def listen(self) -> None:
@@ -80,9 +83,9 @@ class Stage:
             for port, cable in self._cables.items():
                 with contextlib.suppress(BlockingIOError):
                     heard.out[port].append(cable.recv(65536))
-                    end = end if not fenced else time.monotonic() + QUIET
+                    end = end if not fenced else time.monotonic() + self._quiet
             if not fenced and fence in heard.out[IN] and any(one.frame == fence for one in self._up):
-                fenced, end = True, time.monotonic() + QUIET
+                fenced, end = True, time.monotonic() + self._quiet
         assert fenced, "Open vSwitch forwards nothing at all"
         outs = {port: [one for one in frames if one[12:14] != FENCE[12:14]] for port, frames in heard.out.items()}
         return Heard(outs, [one for one in self._up if one.frame[12:14] != FENCE[12:14]])

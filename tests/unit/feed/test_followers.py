@@ -308,6 +308,8 @@ async def killed(store: Store, mirror: Mirror, at: int, *, after: bool) -> bool:
         task.cancel()
         with suppress(Killed, asyncio.CancelledError):
             await task
+        with store.write() as tx:
+            tx.followers.let_go(mirror.name)  # as when its lease has run out
     raise AssertionError
 
 
