@@ -21,4 +21,5 @@ def loading() -> Iterator[None]:
         if not rich:
             del sys.modules["rich"]
         if collects:
+            gc.freeze()  # it stays; else the first collection looks through all of it
             gc.enable()
