@@ -15,17 +15,18 @@ from xdist.scheduler import LoadScopeScheduling
 if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
 
-LABS = 3  # at once, while the cores have other work
+LABS = 5  # at once, while the cores have other work
 FOLDER = Path(__file__).parents[1]
 LAB_TESTS = "tests/netns/"
 # longest first, of those with labs and of those that compute: else the last one would go on when all others are done
 LONGEST = (
-    *("test_keystone.py", "test_routers_at_each_step.py", "test_killed_at_each_step.py", "test_ground.py"),
-    *("test_sdk_routers.py", "test_openstack_client.py"),
-    *("test_l2_matrix.py", "test_connections.py", "test_l2_trunk.py", "test_fragments.py", "test_l2_migrate.py"),
-    *("test_faults.py", "test_firewall.py", "test_lab.py", "test_l2_this_machine.py", "test_l2_fabric.py"),
-    *("test_demo.py", "test_failover.py", "test_floating.py", "test_l2_move.py", "test_qos.py"),
-    *("test_spoofing.py", "test_connections_end.py", "test_dhcp.py"),
+    *("test_keystone.py", "test_faults.py", "test_l2_matrix.py", "test_l2_trunk.py", "test_agent.py"),
+    *("test_segments.py", "test_connections.py", "test_routers_at_each_step.py", "test_floating.py"),
+    *("test_routed_mtu.py", "test_unknown_hosts.py", "test_firewall.py", "test_failover.py", "test_dashboard.py"),
+    *("test_l2_move.py", "test_races_floating_ips.py", "test_l2_migrate.py", "test_keeps_working.py"),
+    *("test_counters.py", "test_demo.py", "test_metadata.py", "test_ground.py", "test_topology.py", "test_daily.py"),
+    *("test_fragments.py", "test_l2_this_machine.py", "test_several_next_hops.py", "test_routing_attacked.py"),
+    *("test_trace.py", "test_qos.py", "test_advertisements.py", "test_dhcp.py", "test_lab.py"),
 )
 
 

@@ -3,6 +3,8 @@
 Imported when a database is one: nobody else waits for the driver.
 """
 
+import select
+import socket
 import threading
 from typing import Any
 
@@ -49,30 +51,37 @@ class Listener:
         self._url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
         self._doorbell, self._letters = doorbell, of
         self._stopped = threading.Event()
+        self._ended, self._end = socket.socketpair()  # readable once the other one is closed
         self._thread = threading.Thread(target=self._run, name="netweft-listen", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         self._stopped.set()
+        self._end.close()
         self._thread.join(2 * _LOOK_SECONDS)  # one that is just connecting is not waited for
 
     def _run(self) -> None:
-        while not self._stopped.is_set():
-            try:
-                self._listen()
-            except psycopg.Error as error:
-                said = without_password(str(error), self._url)
-                _log.warning("lost the connection that listens for changes", error=said)
-                self._stopped.wait(1.0)
+        with self._ended:
+            while not self._stopped.is_set():
+                try:
+                    self._listen()
+                except psycopg.Error as error:
+                    said = without_password(str(error), self._url)
+                    _log.warning("lost the connection that listens for changes", error=said)
+                    self._stopped.wait(1.0)
 
     def _listen(self) -> None:
         with psycopg.connect(self._url, autocommit=True) as connection:
             connection.execute(f"LISTEN {CHANNEL}")
             connection.execute(f"LISTEN {letters.CHANNEL}")
             self._doorbell.ring()
+            something = select.poll()
+            for what in (connection, self._ended):
+                something.register(what, select.POLLIN)
             while not self._stopped.is_set():
-                for told in connection.notifies(timeout=_LOOK_SECONDS, stop_after=1):
+                for told in connection.notifies(timeout=0):
                     if told.channel == letters.CHANNEL:
                         self._letters.heard(told.payload)
                     else:
                         self._doorbell.ring()
+                something.poll(_LOOK_SECONDS * 1000)

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from tests.waiting import PATIENCE
 
-from netweft.store import Change, Store
+from netweft.store import Change, Store, postgresql
 
 pytestmark = pytest.mark.postgres
 
@@ -89,6 +89,20 @@ def write(store: Store) -> None:
 def has_arrived(store: Store) -> bool:
     with store.read() as tx:
         return bool(tx.changes(0))
+
+
+async def test_a_store_that_listens_is_closed_at_once(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postgresql, "_LOOK_SECONDS", PATIENCE)
+    here, there = Store.open(postgres_url), Store.open(postgres_url)
+    with here.doorbell.subscribe() as bell:
+        await asyncio.to_thread(write, there)
+        async with asyncio.timeout(PATIENCE):
+            while not await asyncio.to_thread(has_arrived, here):
+                await bell.wait()
+    start = time.monotonic()
+    await asyncio.to_thread(here.close)
+    await asyncio.to_thread(there.close)
+    assert time.monotonic() - start < PATIENCE / 2
 
 
 def test_whoever_takes_from_a_pool_that_is_being_redefined_waits_for_it(postgres_url: str) -> None:
