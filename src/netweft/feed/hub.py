@@ -19,7 +19,7 @@ from netweft.feed.causes import Causes
 from netweft.feed.interest import Interest, Updates
 from netweft.feed.outbox import Outbox
 from netweft.feed.reader import StoreReader
-from netweft.feed.relevance import RowKey
+from netweft.feed.relevance import RowKey, Topic
 from netweft.store import ChangesGone, ReadTransaction, Store
 from netweft.store.doorbell import Bell
 
@@ -105,6 +105,18 @@ class Hub:
     def revision(self) -> int:
         """The newest that was read; 0: none was."""
         return self._revision or 0
+
+    def followers(self, topic: Topic) -> list[str]:
+        """Nodes with a session here that follow it now."""
+        return [node for node in self._interest.followers(topic) if self.is_here(node)]
+
+    async def due(self, node: str, revision: int) -> int:
+        """What a node has to have, to have all that concerns it up to this revision.  Waits until that is known."""
+        while (self._revision or 0) < revision:
+            await asyncio.sleep(APART_SECONDS)
+        outbox = self._outboxes.get(node)
+        newest = outbox.newest if outbox else None
+        return revision if newest is None else newest
 
     def lags(self) -> dict[str, Lag]:
         """Of nodes that have a session here, or had one just now."""

@@ -92,6 +92,11 @@ class Interest:
             if entry.object is not None and entry.not_for != node:
                 yield key, entry.object
 
+    def followers(self, topic: Topic) -> frozenset[str]:
+        """Also from another thread."""
+        loaded = self._topics.get(topic)
+        return frozenset(loaded.followers) if loaded else frozenset()
+
     # -- rows
 
     def _put(self, row_key: RowKey, row: Row | None, updates: Updates) -> "Restless":

@@ -90,6 +90,13 @@ class Outbox:
         successor._waits()
         return successor
 
+    @property
+    def newest(self) -> int | None:
+        """The revision that the node has once it has been told all that waits; None: that is not known yet."""
+        if self._pending is None:
+            return None
+        return self._revision if self._pending or self._whole else self._told
+
     def lag(self, *, connected: bool) -> Lag:
         """How far the node is behind; a whole view that it waits for is not counted in revisions."""
         waiting = len(self._pending or ())

@@ -48,7 +48,9 @@ def create_app(settings: ServerSettings, store: Store, measured: Measured | None
     routes: list[BaseRoute] = [
         # first: where most requests go
         *networking_api.build(resources, store, identity.authenticate, settings, feed.lags, feed.questions),
-        *load_balancing_api.routes(store, identity.authenticate, settings, Ports(settings, SecurityGroups())),
+        *load_balancing_api.routes(
+            store, identity.authenticate, settings, Ports(settings, SecurityGroups()), feed.settling.begin
+        ),
         *feed.routes(),
         Route("/healthz", _health(store)),
         *metadata.routes(store, identity.authenticate, nova),

@@ -60,7 +60,8 @@ class Ask(Struct, frozen=True, kw_only=True, tag="ask", omit_defaults=True):
     network_id: else, the network that it comes in for, by the wire or, with tunnel_src, out of a tunnel from there.
     reply: it answers what was let through before.  also: other ports of which the node says how they are.
     probe, watch: nothing else is asked.  wiring: nothing but how the port is wired.  listen: nothing but what its VM
-    sends.  tunnels: nothing but what it sees of the nodes that it watches."""
+    sends.  tunnels: nothing but what it sees of the nodes that it watches.  settled: nothing but whether what the node
+    was told up to this revision is in place: there is an answer once it is."""
 
     id: str
     port_id: str = ""
@@ -74,6 +75,7 @@ class Ask(Struct, frozen=True, kw_only=True, tag="ask", omit_defaults=True):
     wiring: bool = False
     listen: Listen | None = None
     tunnels: bool = False
+    settled: int = 0
 
 
 class Hop(Struct, frozen=True, kw_only=True, omit_defaults=True):

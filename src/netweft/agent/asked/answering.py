@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 PER_SECOND: Final = 20.0  # questions, for long
 BURST: Final = 60.0
+LOOK_SECONDS: Final = 0.005  # whether all is in place yet
 MOST_PROBES: Final = 8  # three of one trace
 
 
@@ -40,6 +41,8 @@ class Answering:
     async def answer(self, question: Ask) -> Answer:
         if question.watch is not None:  # asked often, and cheap
             return self._watched(question.id, question.watch)
+        if question.settled:  # likewise
+            return await self._settled(question)
         if not self._may():
             return Answer(id=question.id, error="too much is asked of this node")
         if question.tunnels:
@@ -52,6 +55,15 @@ class Answering:
                     return await self._answer(question)
         except TimeoutError:
             return Answer(id=question.id, error="Open vSwitch does not answer in time")
+
+    async def _settled(self, question: Ask) -> Answer:
+        """Once all is in place; or how it is when nobody waits for the answer any more."""
+        agent, deadline = self._agent, asyncio.get_running_loop().time() + SECONDS
+        while not (agent.desired.view.revision >= question.settled and agent.in_place()):
+            if asyncio.get_running_loop().time() > deadline:
+                return Answer(id=question.id, revision=agent.desired.view.revision, in_place=False)
+            await asyncio.sleep(LOOK_SECONDS)
+        return Answer(id=question.id, revision=agent.desired.view.revision)
 
     def _seen(self, id: str) -> Answer:
         """By what this node decides about gateways."""

@@ -48,7 +48,7 @@ class Capability(NamedTuple):
 
 FLAVOR_CAPABILITIES: Final[Mapping[str, Capability]] = {
     "loadbalancer_topology": Capability(
-        "The load balancer topology. One of: SINGLE, ACTIVE_STANDBY. Either is active on every node.", _topology
+        "The load balancer topology. SINGLE or ACTIVE_STANDBY. Either is active on every node.", _topology
     ),
 }
 ZONE_CAPABILITIES: Final[Mapping[str, Capability]] = {

@@ -156,12 +156,16 @@ def _members(around: Around, rows: Sequence[Object]) -> Iterable[Object]:
     pools = around.pools()
     for row in rows:
         up = around.is_up(row | {"admin_state_up": row["admin_state_up"] and pools[row["pool_id"]]["admin_state_up"]})
-        kept = row["operating_status"]
-        drained = row["weight"] == 0 and kept == ONLINE
         born = around.status(row) == PENDING_CREATE
-        yield _common(around, row) | {
-            "operating_status": kept if born else OFFLINE if not up else DRAINING if drained else kept
-        }
+        yield _common(around, row) | {"operating_status": _of_member(row) if up or born else OFFLINE}
+
+
+def _of_member(row: Object) -> str:
+    """One that is well and gets nothing new is drained."""
+    kept = str(row["operating_status"])
+    if kept not in (ONLINE, DRAINING):
+        return kept
+    return ONLINE if row["weight"] else DRAINING
 
 
 def _monitors(around: Around, rows: Sequence[Object]) -> Iterable[Object]:

@@ -1,0 +1,117 @@
+"""When a change of a load balancer is in place: once all nodes here that follow it say so, or do not say anything.
+
+    settling.begin(id)      # after the transaction; any thread
+
+Whoever has made the change waits for its nodes; another server looks for what was left behind.  A node that does not
+answer in time is one that has gone, or has trouble of its own, which is told elsewhere: it holds nobody up.
+"""
+
+import asyncio
+import random
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Final, ParamSpec, TypeVar
+
+import structlog
+from anyio import to_thread
+
+from netweft.control.lb import tree, words
+from netweft.feed.hub import Hub
+from netweft.feed.questions import Questions
+from netweft.feed.relevance import Topic
+from netweft.store import Object, Store, StoreError
+from netweft.store.turns import asking
+from netweft.wire.questions import SECONDS, Ask
+
+T = TypeVar("T")
+P = ParamSpec("P")
+LOOK_SECONDS: Final = 5.0  # for what nobody waits for any more
+LET_SECONDS: Final = 0.005  # between looks at others' transactions, until they let us know which revision it is
+BALANCER: Final = "balancer"  # the topic
+
+log = structlog.get_logger(__name__)
+
+
+class Settling:
+    def __init__(self, store: Store, hub: Hub, questions: Questions) -> None:
+        self._store, self._hub, self._questions = store, hub, questions
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._again: set[str] = set()
+
+    def begin(self, id: str) -> None:
+        """Nothing happens before the server runs: `run` looks for what is left."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._start, id)
+
+    async def run(self) -> None:
+        asking.set(("server",))
+        self._loop = asyncio.get_running_loop()
+        try:
+            while True:
+                for id in await self._in_thread(self._left):
+                    self._start(id)
+                await asyncio.sleep(LOOK_SECONDS * random.uniform(1, 1.5))
+        finally:
+            self._loop = None
+            for task in self._running.values():
+                task.cancel()
+
+    def _start(self, id: str) -> None:
+        if id in self._running:
+            self._again.add(id)
+            return
+        self._running[id] = task = asyncio.get_running_loop().create_task(self._settle(id))
+        task.add_done_callback(lambda _: self._ended(id))
+
+    def _ended(self, id: str) -> None:
+        del self._running[id]
+        if id in self._again and self._loop is not None:
+            self._again.discard(id)
+            self._start(id)
+
+    async def _settle(self, id: str) -> None:
+        try:
+            change, revision = await self._changed(id)
+            if change is None:
+                return
+            await self._hub.due("", revision)
+            nodes = self._hub.followers(Topic(BALANCER, id))
+            await asyncio.gather(*(self._ask(node, revision) for node in nodes))
+            await self._store.turns.write(lambda: self._store.run(lambda tx: tree.in_place(tx, id, change)))
+        except StoreError as problem:
+            log.warning("a load balancer's status could not be written", id=id, problem=str(problem))
+
+    async def _ask(self, node: str, revision: int) -> None:
+        """Not in turn with what else is asked: it is no work for the node's vswitchd."""
+        answer = None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SECONDS + 0.5):
+                settled = await self._hub.due(node, revision)
+                question = Ask(id=secrets.token_hex(8), settled=settled or revision)
+                answer = await self._questions.ask_here(node, question)
+        if answer is None or not answer.in_place:
+            log.warning("a node has not got a load balancer in place", node=node)
+
+    async def _changed(self, id: str) -> tuple[int | None, int]:
+        """Its change that is under way, and a revision by which nodes have been told of it."""
+        while True:
+            row, revision, settling = await self._in_thread(self._read, id)
+            if row is None or row["provisioning_status"] == words.ACTIVE:
+                return None, 0
+            if not settling:
+                return row[tree.CHANGE], revision
+            await asyncio.sleep(LET_SECONDS)
+
+    def _read(self, id: str) -> tuple[Object | None, int, bool]:
+        with self._store.read() as tx:
+            return tx.get(words.BALANCERS, id), tx.revision(), tx.is_settling()
+
+    def _left(self) -> list[str]:
+        with self._store.read() as tx:
+            return [row["id"] for row in tree.unfinished(tx)]
+
+    async def _in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await to_thread.run_sync(partial(work, *args, **kwargs))
