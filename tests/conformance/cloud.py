@@ -6,6 +6,8 @@ from typing import Any
 import httpx
 from tests.api.process.conftest import Server
 
+from netweft.control.lb import offers
+
 CONFIG = """
 [DEFAULT]
 log_file = {folder}/tempest.log
@@ -58,9 +60,12 @@ load_balancer = true
 [load_balancer]
 region = RegionOne
 provider = netweft
-enabled_provider_drivers = netweft:Flows and HAProxy on the hypervisors.
+availability_zone = nova
+availability_zone2 = nova2
+availability_zone3 = nova3
+enabled_provider_drivers = netweft:{provider}
 expected_flavor_capability = loadbalancer_topology:{topology}
-expected_availability_zone_capability = compute_zone:The compute availability zone.
+expected_availability_zone_capability = compute_zone:{zone}
 check_interval = 0.05
 lb_build_interval = 0.05
 lb_build_timeout = 30
@@ -87,5 +92,11 @@ def configure(server: Server, folder: Path) -> list[str]:
     (folder / "tempest.conf").write_text(config)
     balancing = folder / "load-balancer"
     balancing.mkdir()
-    (balancing / "tempest.conf").write_text(config.partition("[service_available]")[0] + BALANCING)
+    (balancing / "tempest.conf").write_text(config.partition("[service_available]")[0] + _balancing())
     return aliases
+
+
+def _balancing() -> str:
+    topology = offers.FLAVOR_CAPABILITIES["loadbalancer_topology"].told
+    zone = offers.ZONE_CAPABILITIES["compute_zone"].told
+    return BALANCING.format(provider=offers.PROVIDERS["netweft"], topology=topology, zone=zone)

@@ -18,7 +18,10 @@ from tests.conformance.report import Result, told
 HERE = Path(__file__).parent
 PYTHON = HERE.parents[1] / ".venv" / "conformance" / "bin" / "python"  # `scripts/install.sh conformance` makes it
 DOCUMENT = HERE.parents[1] / "docs" / "conformance.md"
-SUITES = {"tempest.api.network": "", "octavia_tempest_plugin.tests.api.v2": "load-balancer"}  # and where its settings are
+SUITES = {
+    "tempest.api.network": "",
+    "octavia_tempest_plugin.tests.api.v2": "load-balancer",
+}  # and where its settings are
 
 
 def results(suite: str, folder: Path) -> Iterator[Result]:

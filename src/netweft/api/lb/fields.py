@@ -35,7 +35,7 @@ class Field:
 
 
 Fields: TypeAlias = Mapping[str, Field]
-MOST_TAGS: Final = 50
+MOST_TAGS: Final = 200
 
 
 def _text(pattern: str, what: str, most: int = 255) -> Check:
@@ -52,8 +52,6 @@ def _text(pattern: str, what: str, most: int = 255) -> Check:
 
 def number(least: int, most: int) -> Check:
     def check(value: Any) -> int:
-        if isinstance(value, str):
-            raise Invalid("Wrong type. Expected '<class 'int'>'")
         found = checks.integer(value)
         if not least <= found <= most:
             bound = f"greater or equal to {least}" if found < least else f"lower or equal to {most}"
@@ -127,6 +125,12 @@ def tags(value: Any) -> list[str]:
 
 def texts(most: int = 255) -> Check:
     return checks.list_of(checks.string(most), most=100)
+
+
+def address_as_said(value: Any) -> str:
+    """It is kept as everybody writes it, and shown as it was sent."""
+    checks.ip_address(value)
+    return str(value)
 
 
 cookie_name = _text(r"[^\s,;\\]+", "a cookie's name")

@@ -1,6 +1,8 @@
 """Members of pools: one at a time, or all of a pool at once."""
 
 from collections.abc import Sequence
+from ipaddress import ip_address
+from typing import Final
 
 from netweft.control.lb import monitors, pools
 from netweft.control.lb.errors import DuplicateMember, InvalidOption, MemberSriovDisabled, ValidationFailure
@@ -9,6 +11,7 @@ from netweft.control.lb.words import MEMBERS
 from netweft.model.load_balancer import FLAVOR
 from netweft.store import Object
 
+SAID: Final = "netweft:said"  # kept on a member: addresses that were sent in another spelling than the one that is kept
 RESERVED = "169.254.169.254"  # metadata: nobody's to be led to by a balancer
 _STAYS = ("address", "protocol_port", "subnet_id", "request_sriov", "project_id")  # in an update of all
 
@@ -21,6 +24,7 @@ def create(tree: Tree, pool: Object, wanted: Sequence[Object]) -> list[Object]:
 
 def made(tree: Tree, pool: Object, wanted: Sequence[Object]) -> list[Object]:
     """In a tree that may change."""
+    wanted = [_spelled(one) for one in wanted]
     taken = {_place(one) for one in tree.of_pool(MEMBERS, pool["id"])}
     for one in wanted:
         if one["address"] == RESERVED:
@@ -38,7 +42,7 @@ def made(tree: Tree, pool: Object, wanted: Sequence[Object]) -> list[Object]:
 def update(tree: Tree, pool: Object, current: Object, changes: Object) -> Object:
     tree.begin()
     pools.touch(tree, pool)
-    return tree.update(MEMBERS, current["id"], changes)
+    return tree.update(MEMBERS, current["id"], _respelled(current, changes))
 
 
 def delete(tree: Tree, pool: Object, current: Object) -> None:
@@ -63,12 +67,25 @@ def put_all(tree: Tree, pool: Object, wanted: Sequence[Object], given: Sequence[
     for one, said in zip(wanted, given, strict=True):
         if (found := there.get(_place(one))) is not None:
             changes = {name: one[name] for name in said if name in one and name not in _STAYS}
-            tree.update(MEMBERS, found["id"], changes)
+            tree.update(MEMBERS, found["id"], _respelled(found, changes))
     made(tree, pool, [one for one in wanted if _place(one) not in there])
 
 
+def _spelled(given: Object) -> Object:
+    """With addresses as they are compared, and how they were sent."""
+    found = {name: given[name] for name in ("address", "monitor_address") if name in given}
+    kept = {name: str(ip_address(text)) if text else None for name, text in found.items()}
+    return given | kept | {SAID: {name: text for name, text in found.items() if text != kept[name]}}
+
+
+def _respelled(current: Object, changes: Object) -> Object:
+    said = {name: text for name, text in current[SAID].items() if name not in changes}
+    spelled = _spelled(changes)
+    return spelled | {SAID: said | spelled[SAID]}
+
+
 def _place(member: Object) -> tuple[str, int]:
-    return member["address"], member["protocol_port"]
+    return str(ip_address(member["address"])), member["protocol_port"]
 
 
 def _kept(wanted: Object) -> Object:

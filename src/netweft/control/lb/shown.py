@@ -9,6 +9,7 @@ disabled, or is below what is, is OFFLINE; a pool is as its members are, a balan
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
+from netweft.control.lb.members import SAID
 from netweft.control.lb.tree import AFFECTED, CHANGE, PENDING
 from netweft.control.lb.words import (
     ACTIVE,
@@ -116,7 +117,7 @@ def _pools(around: Around, rows: Sequence[Object]) -> Iterable[Object]:
             "loadbalancers": [{"id": row[LOAD_BALANCER]}],
             "listeners": [{"id": id} for id in leading.get(row["id"], ())],
             "members": members.get(row["id"], []),
-            "operating_status": healths.get(row["id"], OFFLINE),
+            "operating_status": healths.get(row["id"], OFFLINE) if leading.get(row["id"]) else OFFLINE,
         }
 
 
@@ -157,7 +158,7 @@ def _members(around: Around, rows: Sequence[Object]) -> Iterable[Object]:
     for row in rows:
         up = around.is_up(row | {"admin_state_up": row["admin_state_up"] and pools[row["pool_id"]]["admin_state_up"]})
         born = around.status(row) == PENDING_CREATE
-        yield _common(around, row) | {"operating_status": _of_member(row) if up or born else OFFLINE}
+        yield _common(around, row) | row[SAID] | {"operating_status": _of_member(row) if up or born else OFFLINE}
 
 
 def _of_member(row: Object) -> str:
