@@ -14,6 +14,8 @@ from netweft.dataplane.openflow.meters import DropMeter
 from netweft.dataplane.ovsdb.rows import PortRow, Row, RowKey, Vif
 from netweft.dataplane.packets.datagram import IpAddress
 from netweft.model import EMPTY_VIEW, GatewayPort, Key, NodeView, PortStatus, key_of
+from netweft.services.addresses import octets
+from netweft.services.fields import NOBODY
 from netweft.services.kinds import ADVERTISED, BROKEN, GUARANTEE, LEASE, LINK, METER, ROW, STATUS, Broken, value
 from netweft.services.l2.announce import Packet, announcement
 from netweft.services.l2.local_vlans import NETWORK_KEY, ROUTER_ZONES, LocalVlans
@@ -157,7 +159,17 @@ class Desired:
         network_id, ports = self._rendering.ports_on(vlan) if self._rendering else ("", [])
         peers = (peer for peer in self.view.peers.values() if peer.network_id == network_id)
         ranges = (pair for member in self.view.group_members.values() for pair in member.ranges)
-        return Ends(ports, peers, ranges)
+        return Ends(ports, peers, ranges, self._way_out(network_id))
+
+    def _way_out(self, network_id: str) -> bytes:
+        """The MAC by which the network's ports reach what is on no link of theirs, and that comes from; NOBODY where
+        that can't be told."""
+        subnets = [one for one in self.view.subnets.values() if one.network_id == network_id]
+        gateways = {one.gateway_ip for one in subnets}
+        there = self.interfaces_on(network_id)
+        near = [one for one in there if any(own.ip_address in gateways for own in one.port.fixed_ips)]
+        macs = {one.port.mac_address for one in (near or there)}
+        return octets(macs.pop()) if len(macs) == 1 else NOBODY
 
     def ports_on(self, vlan: int) -> list[int]:
         """Numbers of the logical ports here of the network with this local VLAN."""
@@ -283,6 +295,11 @@ class Desired:
     def interfaces_on(self, network_id: str) -> list[Interface]:
         """Of all routers that are up."""
         return [interface for _, interface in self._rendering.routers.on(network_id)] if self._rendering else []
+
+    def router_by_mac(self, vlan: int, own: bytes) -> int | None:
+        """The number of the router that has this MAC in the network with this local VLAN, by whichever node."""
+        there, its = self.routers_on(self.network_at(vlan)), int.from_bytes(own, "big")
+        return next((router.number for router, one in there if its in one.macs(router.node)), None)
 
     def routers_on(self, network_id: str) -> Iterable[tuple[LocalRouter, Interface]]:
         """All that are up, with their interfaces there."""

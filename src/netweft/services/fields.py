@@ -7,13 +7,18 @@ Registers on the integration bridge (cleared by Open vSwitch at each patch port)
     reg2  IN_PORT     the logical port the frame came in through
     reg3  GROUP       the security group whose rules are asked, by its number on this node
     reg3  POOL        the load balancer's pool that is asked for a member, by its number
+    reg3  POLICY      the firewall policy whose rules are asked, or the address group that is, by its number here
     reg3  METERED     the metering label whose rules are asked, by its number on this node << 1 | whether out
-    reg4  PERMITTED   1: a rule of one of the groups lets the frame pass
+    reg4  PERMITTED   1: a rule of one of the groups lets the frame pass, and no firewall has refused it; 2 (REJECTED):
+                      one has, and its sender is told
     reg5  FLOODED     bit 0: guarded ports get the frame whose rules may differ; bit 1: and they are a crowd
     reg6  CLAIMED_HIGH, reg7 CLAIMED_LOW   the MAC that ARP or neighbour discovery names inside the frame
     reg6  ANSWERED    of what a router answers itself: the logical port that asked; guarded ones have a number that no
                       16 bits of a MAC are
-    reg8  TRIAL       bit 0: a packet of the agent's, judged like any other and given to nobody; bit 1: and remembered
+    reg7  MEMBERS     in which of the policy's address groups the packet's ends are: a bit for each; bit 31: in the one
+                      that is asked
+    reg8  TRIAL       bit 0: a packet of the agent's, judged like any other and given to nobody; bit 1: and remembered;
+                      bit 2 (ANSWER): an answer, as the network that it started in knows
     reg9  PIECE       bit 0: went through the connection tracker as a fragment; of those from and to forwarded ports
                       bit 1: the agent has given it back; bit 2: it leaves
     reg10 ROUTER      the router that the packet is in, by its number on this node
@@ -24,7 +29,8 @@ Registers on the integration bridge (cleared by Open vSwitch at each patch port)
                       by; bit 16: it has been asked whether it is a member's answer; bit 17: as it leaves for outside
 
 A logical port is an OpenFlow port together with the 802.1Q tag that its frames have there, 0 for none: the ports of a
-VLAN-aware VM share an interface.  Written `ofport | vlan << 16`, and `| 1 << 28` (GUARDED) when port security is on.
+VLAN-aware VM share an interface.  Written `ofport | vlan << 16`, and `| 1 << 28` (GUARDED) when port security is on, or
+`| 1 << 29` (TRACKED) when it is off and there is a firewall: the port's own, or a router's on its network.
 
 Conntrack zones: a network's zone is its local VLAN (1..4094); 4095 is the metadata service's; from 4096 up they are
 routers'; what is balanced for a network's clients is in 32768 + its local VLAN, and fragments from and to forwarded
@@ -102,11 +108,13 @@ IN_PORT: Final = "reg2"
 GROUP: Final = "reg3"
 METERED: Final = GROUP
 POOL: Final = GROUP
+POLICY: Final = GROUP
 PERMITTED: Final = "reg4"
 FLOODED: Final = "reg5"
 CLAIMED_HIGH: Final = "reg6"
 CLAIMED_LOW: Final = "reg7"
 ANSWERED: Final = CLAIMED_HIGH
+MEMBERS: Final = CLAIMED_LOW
 TRIAL: Final = "reg8"
 PIECE: Final = "reg9"
 ROUTER: Final = "reg10"
@@ -120,9 +128,13 @@ ASKED_BACK: Final = 1 << 16
 LEAVING: Final = 1 << 17
 JUDGED: Final = 1
 REMEMBERED: Final = 2
+ANSWER: Final = 4
+PERMIT: Final = 1
+REJECTED: Final = 2
 TAG_SHIFT: Final = 16  # where the tag of a logical port begins
 TAG_BITS: Final = 12
 GUARDED: Final = 1 << 28
+TRACKED: Final = 1 << 29
 ASKED: Final = 1
 ASKER: Final = 2
 ENDED: Final = ASKED | ASKER
@@ -167,8 +179,9 @@ def tagged(vlan: int) -> int:
     return VLAN_PRESENT | vlan
 
 
-def logical_port(ofport: int, vlan: int = 0, *, guarded: bool = False) -> int:
-    return ofport | vlan << TAG_SHIFT | (GUARDED if guarded else 0)
+def logical_port(ofport: int, vlan: int = 0, *, guarded: bool = False, tracked: bool = False) -> int:
+    """tracked: whatever the port's security says."""
+    return ofport | vlan << TAG_SHIFT | (GUARDED if guarded else TRACKED if tracked else 0)
 
 
 def refusal(port_id: str) -> int:
@@ -186,13 +199,18 @@ class Limit(IntEnum):
 
 
 def meter_number(logical_port: int, limit: Limit) -> int:
-    return OUR_METERS | (logical_port & ~GUARDED) << 2 | limit
+    return OUR_METERS | (logical_port & ~(GUARDED | TRACKED)) << 2 | limit
 
 
 def outside_meter(object_id: str, limit: Limit) -> int:
     """Of a floating IP's or a gateway's address.  Two on a node that have the same number would share it: one pair in
     134 million."""
     return OUR_METERS | _OUTSIDE_METERS | object_bits(object_id) >> OBJECT_BITS - _OUTSIDE_BITS << 2 | limit
+
+
+def rejecting_meter(port_id: str) -> int:
+    """Of what the agent says for firewalls about packets from or to a port: numbered as `outside_meter`."""
+    return outside_meter(port_id, Limit.EGRESS_PACKETS)
 
 
 class RouterLimit(IntEnum):
@@ -283,12 +301,16 @@ class Reason(IntEnum):
     MEMBER_ANSWERS = 124
     MEMBER_PROBE = 126
     LISTENER_PROXY = 127
+    FIREWALL_RULE = 130
+    PORT_REJECTED = 131
+    ROUTER_FIREWALL = 132
+    ADDRESS_FIREWALL = 133
 
     @property
     def kind(self) -> str:
         """The object's kind: `port`, `peer`, `network`, `rule` (of a security group), `group` (of either kind),
-        `address`, `router`, `forwarding`, `floating` (IP), `metering` (label), `balancer`, `listener`, `pool` or
-        `member`; `` when there is none."""
+        `address`, `router`, `forwarding`, `floating` (IP), `metering` (label), `balancer`, `listener`, `pool`,
+        `member` or `firewall` (rule); `` when there is none."""
         return "" if self in (Reason.PIPELINE, Reason.EPOCH, Reason.METADATA) else self.name.partition("_")[0].lower()
 
 

@@ -17,6 +17,7 @@ from netweft.services.fields import (
     ROUTER,
     TRIAL,
 )
+from netweft.services.firewall_tables import FIREWALLS, FOR_FIREWALLS
 from netweft.services.l3.tables import ROUTING
 from netweft.services.lb.tables import BALANCING, FROM_MEMBER
 from netweft.services.packet_fields import (
@@ -161,7 +162,7 @@ INT = Pipeline.of(
         "egress",
         "what a guarded port sends goes through the connection tracker, once, unless it is for many; ARP, ND and the "
         "like need no rule",
-        match=fields(IN_PORT, *ICMPV6, "ip_frag", "udp_src", "udp_dst", "ipv4_dst", "ipv6_dst"),
+        match=fields(IN_PORT, *FRAGMENTS, "udp_src", "ipv4_dst", "ipv6_dst"),
         set=fields(PIECE),
         next=("egress_pieces", "egress_state", "egress_groups", "to_router"),
         miss="to_router",
@@ -184,10 +185,10 @@ INT = Pipeline.of(
     ),
     Table(
         "egress_groups",
-        "asks each group of the sending port",
+        "asks each group of the sending port, then its firewall, and that of the router's port that the packet is for",
         match=fields(IN_PORT),
-        set=fields(GROUP),
-        next=("egress_rules", "egress_verdict"),
+        set=fields(GROUP, *FOR_FIREWALLS),
+        next=("egress_rules", "egress_verdict", "router_egress", "address_sets", "policy_rules"),
         miss="egress_verdict",
     ),
     _rules("egress_rules", "dst"),
@@ -196,7 +197,7 @@ INT = Pipeline.of(
         "what no rule permits ends; if it is a connection that was permitted, its answers end too, until it is again",
         match=fields(PERMITTED, FLOODED, "eth_type", "ct_state", "ct_mark"),
         set=fields(PERMITTED),
-        next=("to_router",),
+        next=("to_router", "rejected"),
     ),
     *ROUTING,
     Table(
@@ -240,17 +241,18 @@ INT = Pipeline.of(
     Table(
         "ingress_state",
         "as egress_state",
-        match=fields(PIECE, "eth_type", "ip_frag", "ct_state", "ct_mark"),
+        match=fields(OUT_PORT, PIECE, "eth_type", "ip_frag", "ct_state", "ct_mark"),
         next=("ingress_groups", "ingress_qos"),
         miss="ingress_groups",
         entry=True,
     ),
     Table(
         "ingress_groups",
-        "asks each group of the receiving port",
+        "asks each group of the receiving port, then its firewall, and that of the router's port that the packet is "
+        "from",
         match=fields(OUT_PORT),
-        set=fields(GROUP),
-        next=("ingress_rules", "ingress_verdict"),
+        set=fields(GROUP, *FOR_FIREWALLS),
+        next=("ingress_rules", "ingress_verdict", "router_ingress", "address_sets", "policy_rules"),
         miss="ingress_verdict",
     ),
     _rules("ingress_rules", "src"),
@@ -259,7 +261,7 @@ INT = Pipeline.of(
         "as egress_verdict; where several get it, each port that may answer ends its own answers",
         match=fields(OUT_PORT, PERMITTED, FLOODED, "eth_type", "ct_state"),
         set=fields(PERMITTED),
-        next=("commit",),
+        next=("commit", "rejected"),
     ),
     Table(
         "commit",
@@ -288,4 +290,5 @@ INT = Pipeline.of(
         set=fields("vlan_vid"),
         output=True,
     ),
+    *FIREWALLS,
 )

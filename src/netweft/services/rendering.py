@@ -47,6 +47,7 @@ from netweft.services.l3.wiring import place_of
 from netweft.services.lb.look_ups import Services, Vips, balancer_of, units_of
 from netweft.services.lb.trees import Trees
 from netweft.services.security.paired_addresses import PairedAddresses
+from netweft.services.security.policies import Policies
 from netweft.services.security.remotes import Numbers, Remotes
 from netweft.services.service import Service
 from netweft.services.subnets import Subnets
@@ -69,6 +70,7 @@ class Rendering:
         self._zones = NatZones(zones)
         self._memo: Memo[ItemKey, Item] = Memo(partial(render, services=services))
         self._remotes = Remotes(self._memo.put, self._memo.mark)
+        self._policies = Policies(self._memo.put, self._memo.mark)
         self._plugged = PluggedPorts(self._memo)
         self._router_at: dict[int, str] = {}
         self._trunks = Trunks()
@@ -336,6 +338,7 @@ class Rendering:
         if renames(before, after):
             self._rezoned.update(self._interfaces.outside_here)
         self._remotes.changed(before, after)
+        self._policies.changed(before, after)
         by_network = (self._subnets, self._paired, self._interfaces, self._advertisers, self.forwarded, self._unsure)
         for look_up in (*by_network, self._domains, self._labels, self._hops, self._watchable, self._vips):
             for fact, value in look_up.changed(before, after):
@@ -350,6 +353,7 @@ class Rendering:
         for obj, step in ((after, 1), (before, -1)):
             if isinstance(obj, RouterPort | GatewayPort):
                 self._regrouped.add(obj.network_id)
+                self._renumber_ports(obj)
                 self._rezoned.add(obj.router_id)
             elif isinstance(obj, Router):
                 for id, number in self._router_numbers.use(obj.id, step).items():
@@ -362,6 +366,12 @@ class Rendering:
         for peer, step in ((before, -1), (after, 1)):
             if isinstance(peer, Peer):
                 self._count_host(peer, step)
+
+    def _renumber_ports(self, router_port: RouterPort | GatewayPort) -> None:
+        """Of ports without security the numbers say whether a firewall is there."""
+        if isinstance(router_port, RouterPort) and router_port.firewall_group_id is not None:
+            for port_id in tuple(self._plugged.on(router_port.network_id)):
+                self._regrouped.update(self._plugged.changed(port_id))
 
     def _place_floating_ips(self, facts: Iterable[tuple[Fact, object]]) -> None:
         for fact, value in facts:

@@ -24,6 +24,7 @@ from netweft.services.values import (
     Lease,
     LocalGroup,
     LocalNetwork,
+    LocalPolicy,
     LocalPort,
     RemoteAddress,
     RemotePort,
@@ -52,8 +53,8 @@ def _nothing(*_: object) -> Iterable[Wanted]:
 @dataclass(frozen=True, slots=True)
 class Service:
     """One feature: what it wants for the node, for each network, for each port here, for each peer elsewhere, for each
-    security group of a port here, for each remote address that such groups' rules name, for each router, and for each
-    forwarding of one whose gateway is here."""
+    security group of a port here, for each remote address that such groups' rules name, for each router, for each
+    forwarding of one whose gateway is here, and for each firewall policy."""
 
     name: str
     host: Callable[[HostFacts, Uplinks], Iterable[Wanted]] = _nothing
@@ -64,3 +65,4 @@ class Service:
     remote: Callable[[RemoteAddress], Iterable[Wanted]] = _nothing
     router: Callable[[Uplinks, LocalRouter], Iterable[Wanted]] = _nothing
     forwarding: Callable[[LocalForwarding], Iterable[Wanted]] = _nothing
+    policy: Callable[[LocalPolicy], Iterable[Wanted]] = _nothing

@@ -57,6 +57,7 @@ class Table:
     """match, set: field names.  next: tables a flow may go on to.  output, agent: whether a flow may send a frame out,
     or to our agent.  entry: packets begin here, or go on here when the datapath gives them back.
     again: tables further up, where what the connection tracker gives back goes on, or what a router gives to another.
+    passing: it is asked in passing, and may ask others: see `is_asked_in_passing`.
     miss: `drop`, the table where a frame goes that no flow matches, or `others' flows`: we say nothing about it."""
 
     name: str
@@ -68,6 +69,7 @@ class Table:
     output: bool = False
     agent: bool = False
     entry: bool = False
+    passing: bool = False
     miss: str = DROP
     # given by the pipeline
     bridge: str = ""
@@ -79,7 +81,7 @@ class Table:
     @property
     def is_asked_in_passing(self) -> bool:
         """Nothing goes on from here: what no flow says anything of goes on where it was asked from."""
-        return not (self.next or self.output or self.agent)
+        return self.passing or not (self.next or self.output or self.agent)
 
     @property
     def goto(self) -> Goto:

@@ -1,6 +1,6 @@
 """Each unit of what a node should have: from what is known to what all services want for it.
 
-units: ("host",)  ("network", id)  ("port", id)  ("peer", id)  ("security_group", id)
+units: ("host",)  ("network", id)  ("port", id)  ("peer", id)  ("security_group", id)  ("firewall_policy", id)
        ("remote", MAC or empty, address)  ("router", id)  ("port_forwarding", id)  ("floating_address", id)
        ("neighbour", network, address)  ("watch", host)  ("load_balancer", id)
        ("spread", balancer, pool)  ("service", protocol, IP version, address, port)  ("proxy", id)
@@ -34,6 +34,7 @@ from netweft.services.l3.advertisements import ADVERTISEMENTS
 from netweft.services.l3.bfd import BFD
 from netweft.services.l3.came_in_by import CAME_IN_BY
 from netweft.services.l3.echo import ECHOES
+from netweft.services.l3.firewalls import ROUTER_FIREWALLS
 from netweft.services.l3.floating import FLOATING_IPS
 from netweft.services.l3.forwarded import local_forwarding
 from netweft.services.l3.forwarded_pieces import FORWARDED_PIECES
@@ -58,15 +59,18 @@ from netweft.services.lb.wiring import local_balancer, spreads, tree
 from netweft.services.metadata.requests import METADATA
 from netweft.services.qos import QOS
 from netweft.services.security.firewall import FIREWALL
+from netweft.services.security.firewall_policies import POLICIES
+from netweft.services.security.firewalls import local_policy
 from netweft.services.security.port_security import PORT_SECURITY
 from netweft.services.service import Service
 from netweft.services.values import LocalPort
 
 SERVICES: tuple[Service, ...] = (
-    *(BRIDGES, PHYSICAL_NETWORKS, SWITCHING, PORT_SECURITY, NEIGHBOURS, DHCP, FIREWALL, QOS),
+    *(BRIDGES, PHYSICAL_NETWORKS, SWITCHING, PORT_SECURITY, NEIGHBOURS, DHCP, FIREWALL, POLICIES, QOS),
     *(ROUTERS, ROUTERS_NEIGHBOURS, ECHOES, ADVERTISEMENTS, NEXT_HOPS, GATEWAYS, FLOATING_IPS, FORWARDINGS),
     *(FORWARDED_PIECES, CAME_IN_BY, LIMITS, HELPERS, NAT66, HAND_UPS, METERINGS, METADATA, UNKNOWN_HOSTS, BFD),
     BALANCING,
+    ROUTER_FIREWALLS,
 )
 
 
@@ -125,6 +129,11 @@ def _peer(read: Reader, services: Iterable[Service], peer_id: str) -> list[Item]
 def _security_group(read: Reader, services: Iterable[Service], group_id: str) -> list[Item] | None:
     group = wiring.local_group(read, group_id)
     return None if group is None else [item for service in services for item in service.group(group)]
+
+
+def _firewall_policy(read: Reader, services: Iterable[Service], policy_id: str) -> list[Item] | None:
+    policy = local_policy(read, policy_id)
+    return None if policy is None else [item for service in services for item in service.policy(policy)]
 
 
 def _remote(read: Reader, services: Iterable[Service], mac: str, address: str) -> list[Item] | None:
@@ -216,6 +225,7 @@ _RENDERERS: dict[str, Callable[..., Iterable[Item] | None]] = {
     "port": _port,
     "peer": _peer,
     "security_group": _security_group,
+    "firewall_policy": _firewall_policy,
     "remote": _remote,
     "router": _router,
     "port_forwarding": _forwarding,

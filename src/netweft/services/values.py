@@ -4,11 +4,13 @@
 """
 
 from enum import StrEnum
+from typing import NamedTuple
 
 from msgspec import Struct
 
 from netweft.dataplane.packets.router_advert import Advertisement
 from netweft.model import (
+    FirewallRule,
     Network,
     Peer,
     Port,
@@ -106,6 +108,7 @@ class Uplinks(Struct, frozen=True, kw_only=True):
 
 class LocalNetwork(Struct, frozen=True, kw_only=True):
     """A network that is wired here, through one of its segments.  dhcp: IP versions in which DHCP is answered in it.
+    firewalled: whether a router's port on it is in a firewall group.
     routed: whether a router has an interface on it.  advertised: whether one may have to advertise itself.
     balanced: whether a load balancer has its VIP on it.
     unsure: it is routed, and hosts may be in it that the database does not know, or not surely, or that are asked
@@ -120,6 +123,7 @@ class LocalNetwork(Struct, frozen=True, kw_only=True):
     routed: bool = False
     advertised: bool = False
     unsure: bool = False
+    firewalled: bool = False
     can_limit: bool = True
     discovery: bool = False
     balanced: bool = False
@@ -142,6 +146,45 @@ class LocalNetwork(Struct, frozen=True, kw_only=True):
         return None
 
 
+SOURCE, DESTINATION = "source", "destination"
+
+
+class AddressEnd(NamedTuple):
+    """That a packet's source, or its destination, is in an address group."""
+
+    group: str
+    end: str
+
+
+class PolicyCall(Struct, frozen=True):
+    """A firewall policy as it is asked.  number: its own here.  sets: those of the address groups and ends that its
+    rules name, in its order (`address_sets`)."""
+
+    number: int
+    sets: tuple[int, ...] = ()
+
+
+class Firewall(Struct, frozen=True, kw_only=True):
+    """What a firewall group says of a port.  None: nothing passes that way, but answers."""
+
+    ingress: PolicyCall | None = None
+    egress: PolicyCall | None = None
+
+    @property
+    def calls(self) -> tuple[PolicyCall, ...]:
+        return tuple(call for call in (self.ingress, self.egress) if call)
+
+
+class LocalPolicy(Struct, frozen=True, kw_only=True):
+    """A firewall policy that is asked here.  rules: in order; None for one that is not known here yet.
+    sets: what its rules name, as it is asked."""
+
+    id: str
+    number: int
+    rules: tuple[FirewallRule | None, ...] = ()
+    sets: tuple[AddressEnd, ...] = ()
+
+
 class PortGroup(Struct, frozen=True):
     """A security group as its ports need it.  number: its own on this node."""
 
@@ -159,12 +202,15 @@ class LocalGroup(Struct, frozen=True, kw_only=True):
 
 class RemoteAddress(Struct, frozen=True, kw_only=True):
     """An address or prefix in sets of remote addresses.  mac: it is only with this MAC; empty: with any.
-    ingress, egress: the sets' numbers, sorted, where they are named by rules of that direction."""
+    ingress, egress: the sets' numbers, sorted, where they are named by rules of that direction.
+    sources, destinations: likewise by firewalls' rules, for that end."""
 
     address: str
     mac: str = ""
     ingress: tuple[int, ...] = ()
     egress: tuple[int, ...] = ()
+    sources: tuple[int, ...] = ()
+    destinations: tuple[int, ...] = ()
 
 
 class UplinkNic(Struct, frozen=True):
@@ -188,6 +234,7 @@ class Asked(StrEnum):
     FLOATING_ERROR = "errors by floating IPs"
     NAT66_ERROR = "errors about what NAT66 has translated"
     PIECES = "fragments from and to forwarded ports"
+    REJECTION = "firewalls' rejections"
     TAKEOVER = "gateways that others may have"
 
 
@@ -198,6 +245,8 @@ class LocalPort(Struct, frozen=True, kw_only=True):
     carried: (local VLAN, network) of the sub-ports that use this port's interface.
     uplink: the logical port by which the network leaves the node.
     groups: its security groups, as far as they are known here.
+    firewall: what its firewall group says; None where it is in none.
+    router_firewalls: of routers' ports on its network.
     deaf_to: what it has asked for so often that the agent does not listen for a while.
     subnets: all of its network's.
     routers: interfaces on its network, with IPv6 addresses, of routers that are up.
@@ -210,6 +259,8 @@ class LocalPort(Struct, frozen=True, kw_only=True):
     ofport: int
     tag: int = 0
     groups: tuple[PortGroup, ...] = ()
+    firewall: Firewall | None = None
+    router_firewalls: tuple[Firewall, ...] = ()
     subnets: tuple[Subnet, ...] = ()
     routers: tuple[RouterPort, ...] = ()
     deaf_to: frozenset[Asked] = frozenset()
@@ -228,7 +279,20 @@ class LocalPort(Struct, frozen=True, kw_only=True):
     @property
     def number(self) -> int:
         """As a logical port."""
-        return logical_port(self.ofport, self.tag, guarded=self.port.port_security_enabled)
+        return logical_port(self.ofport, self.tag, guarded=self.port.port_security_enabled, tracked=self.is_firewalled)
+
+    @property
+    def is_tracked(self) -> bool:
+        return self.port.port_security_enabled or self.is_firewalled
+
+    @property
+    def is_firewalled(self) -> bool:
+        """By its own group, or by that of a router's port on its network."""
+        return is_firewalled(self.port, firewalled_network=self.network.firewalled)
+
+
+def is_firewalled(port: Port, *, firewalled_network: bool) -> bool:
+    return firewalled_network or port.firewall_group_id is not None
 
 
 class Lease(Struct, frozen=True, kw_only=True):

@@ -31,8 +31,11 @@ from netweft.services.dhcp import requests as dhcp
 from netweft.services.fields import GUARDED
 from netweft.services.l2.local_vlans import SOON
 from netweft.services.security.firewall_rules import remote_set
+from netweft.services.security.firewalls import firewall, router_firewalls
 from netweft.services.values import (
+    DESTINATION,
     PHYSICAL,
+    SOURCE,
     TUNNELLED,
     Flood,
     HostFacts,
@@ -46,6 +49,7 @@ from netweft.services.values import (
     RemotePort,
     UplinkNic,
     Uplinks,
+    is_firewalled,
 )
 
 HOST: Fact = "host"
@@ -120,6 +124,7 @@ def local_network(read: Reader, network_id: str) -> LocalNetwork | Problem:
         can_limit=not routed or not read.get(NO_METERS),
         discovery=(routed or balanced) and bool(read.get(DISCOVERY)),
         balanced=balanced,
+        firewalled=bool(read.get(("firewalled", network_id))),
         advertised=bool(read.get(("has advertisers", network_id)) and read.get(("advertised", network_id))),
     )
 
@@ -189,11 +194,14 @@ def local_port(read: Reader, port_id: str) -> LocalPort | Problem | None:
         carried=_carried(read, port),
         uplink=link.near if link else None,
         groups=_port_groups(read, port),
+        firewall=firewall(read, port.firewall_group_id),
+        router_firewalls=router_firewalls(read, network.network.id),
         subnets=read.get(("subnets", port.network_id)) or (),
         routers=(read.get(("advertisers", port.network_id)) or ()) if network.advertised else (),
         deaf_to=read.get(("deaf", port_id)) or frozenset(),
         qos=policy,
-        can_limit=policy is None or not read.get(NO_METERS),
+        can_limit=(policy is None and not is_firewalled(port, firewalled_network=network.firewalled))
+        or not read.get(NO_METERS),
         uplink_nic=_uplink_nic(read, network) if policy and policy.minimum_bandwidths else None,
     )
 
@@ -291,6 +299,9 @@ def remote_address(read: Reader, mac_address: str, address: str) -> RemoteAddres
         for direction in read.get(("directions", name)) or ():
             numbers[direction].append(read.get(("number", name)))
     sorted_ = {name: tuple(sorted(found)) for name, found in numbers.items()}
+    for end, name in ((SOURCE, "sources"), (DESTINATION, "destinations")):
+        asked = (read.get(("set number", set_id, end)) for set_id in sets)
+        sorted_[name] = tuple(sorted(number for number in asked if number is not None))
     return RemoteAddress(address=address, mac=mac_address, **sorted_)
 
 

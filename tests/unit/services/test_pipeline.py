@@ -72,7 +72,7 @@ def test_a_cookie_leads_back() -> None:
 
 def test_reasons_tell_the_kind_of_their_object() -> None:
     kinds = {"", "port", "peer", "network", "rule", "group", "address", "router", "forwarding", "floating", "metering"}
-    kinds |= {"balancer", "listener", "pool", "member"}
+    kinds |= {"balancer", "listener", "pool", "member", "firewall"}
     assert {reason.kind for reason in Reason} == kinds
 
 

@@ -27,7 +27,8 @@ from netweft.reconcile.plan import Step
 from netweft.reconcile.retry import Backoff
 from netweft.services.fields import AGENT, OBJECT_MASK, OURS, OURS_MASK, Reason, cookie
 from netweft.services.l2.announce import Packet
-from netweft.services.pipeline import pipeline_of
+from netweft.services.pipeline import INT, pipeline_of
+from netweft.services.security.firewall_policies import TABLES
 
 log = structlog.get_logger(__name__)
 
@@ -184,7 +185,10 @@ class BridgeSide:
 
     async def attach(self, connection: OpenFlowConnection) -> None:
         """Read what is there, and compare from now on.  Raises OpenFlowError."""
-        driver = FlowDriver(connection, OURS, OURS_MASK, self._drifted, self._taking_away, OBJECT_MASK, self._epochs)
+        refusing = TABLES if self.role == INT.role else frozenset()
+        driver = FlowDriver(
+            connection, OURS, OURS_MASK, self._drifted, self._taking_away, OBJECT_MASK, self._epochs, refusing
+        )
         found = await driver.read()
         if self.on_packet is not None:
             await connection.watch_packets(AGENT, self.on_packet)

@@ -35,8 +35,8 @@ class Trials:
         self._called = asyncio.Event()
 
     def taking_away(self, plan: FlowPlan) -> None:
-        """Flows of the integration bridge are about to go, or to do something else."""
-        self._taken += (*plan.deletes, *plan.replaced)
+        """Flows of the integration bridge are about to go, to do something else, or to refuse."""
+        self._taken += (*plan.deletes, *plan.replaced, *(flow for flow in plan.adds if flow.table in plan.refusing))
 
     def call(self) -> None:
         """It is done."""

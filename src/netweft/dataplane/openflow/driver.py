@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from netweft.dataplane.openflow.client import OpenFlowConnection
 from netweft.dataplane.openflow.epoch import Epoch, Epochs
 from netweft.dataplane.openflow.errors import FlowRejected
-from netweft.dataplane.openflow.flow import Action, Flow, FlowKey, Meter
+from netweft.dataplane.openflow.flow import Action, Flow, FlowKey, Meter, Resubmit
 from netweft.dataplane.openflow.messages import FlowChange
 from netweft.reconcile.delta import Delta
 
@@ -20,9 +20,11 @@ MAX_REFUSED = 50  # units in one go; if there are more, something is wrong with 
 
 
 class FlowPlan(Struct, frozen=True):
-    """What `apply` would do now, in order.  replaced: what the updates find there.  deletes: likewise."""
+    """What `apply` would do now, in order.  replaced: what the updates find there.  deletes: likewise.
+    refusing: tables in which a flow more may take something away, and so may asking them."""
 
     adds: tuple[Flow, ...] = ()
+    refusing: frozenset[int] = frozenset()
     updates: tuple[Flow, ...] = ()
     replaced: tuple[Flow, ...] = ()
     deletes: tuple[Flow, ...] = ()
@@ -35,17 +37,19 @@ class FlowPlan(Struct, frozen=True):
         """Whether something that a flow does now is not done any more: not so where actions are only added, but for
         meters."""
         pairs = zip(self.replaced, self.updates, strict=True)
-        return bool(self.deletes) or not all(_does_more(now.actions, was.actions) for was, now in pairs)
+        if self.deletes or any(flow.table in self.refusing for flow in self.adds):
+            return True
+        return not all(_does_more(now.actions, was.actions, self.refusing) for was, now in pairs)
 
 
-def _does_more(now: Sequence[Action], was: Sequence[Action]) -> bool:
-    """Whether all that was done is done now, in the same order, and nothing more is limited."""
+def _does_more(now: Sequence[Action], was: Sequence[Action], refusing: frozenset[int]) -> bool:
+    """Whether all that was done is done now, in the same order, and nothing more is limited or asked about."""
     rest = iter(now)
-    return all(action in rest for action in was) and _meters(now) <= _meters(was)
+    return all(action in rest for action in was) and _limits(now, refusing) <= _limits(was, refusing)
 
 
-def _meters(actions: Sequence[Action]) -> set[Action]:
-    return {action for action in actions if isinstance(action, Meter)}
+def _limits(actions: Sequence[Action], refusing: frozenset[int]) -> set[Action]:
+    return {one for one in actions if isinstance(one, Meter) or (isinstance(one, Resubmit) and one.table in refusing)}
 
 
 class FlowDriver:
@@ -55,6 +59,7 @@ class FlowDriver:
     taking_away: called before flows go or do less.
     unit_mask: flows whose cookies are the same in these bits are one unit.  If the switch refuses a flow, nothing of
     its unit is changed, all else is, and `refused` says why: unit -> error.  Flows of unit 0 hold up everything.
+    refusing: as in FlowPlan.
     epochs: the next one begins with each bundle in which flows go or do less, so that nothing is cached of them.
     """
 
@@ -67,6 +72,7 @@ class FlowDriver:
         taking_away: Callable[[FlowPlan], None] | None = None,
         unit_mask: int = 0,
         epochs: Epochs | None = None,
+        refusing: frozenset[int] = frozenset(),
     ) -> None:
         self._connection = connection
         self._cookie = cookie
@@ -74,6 +80,7 @@ class FlowDriver:
         self._on_drift = on_drift
         self._taking_away = taking_away
         self._unit_mask = unit_mask
+        self._refusing = refusing
         self.refused: dict[int, FlowRejected] = {}  # at the last `apply`
         self._delta: Delta[FlowKey, Flow] = Delta()
         self._epoch = Epoch(epochs or Epochs())
@@ -127,6 +134,7 @@ class FlowDriver:
             updates=updates,
             replaced=tuple(actual[flow.key] for flow in updates),
             deletes=tuple(deletes.values()) if delete else (),
+            refusing=self._refusing,
         )
         if self._epoch.whole and not plan.takes_away:
             return plan

@@ -27,7 +27,7 @@ from netweft.services.health import ends
 from netweft.services.health.watched import PING, SCTP, UDP_CONNECT, End
 from netweft.services.metadata.ends import MAC
 from netweft.services.pipeline import INT, BridgeFlow, Value
-from netweft.services.security.firewall import IS_ANSWER, IS_RELATED
+from netweft.services.security.conntrack import IS_ANSWER, IS_RELATED
 
 OUTWARD, BACK = 5, 28
 METADATA, REQUESTS, PROBED = INT["metadata"], INT["requests"], INT["probed"]

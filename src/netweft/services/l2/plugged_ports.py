@@ -7,7 +7,7 @@ from netweft.model import Port
 from netweft.reconcile.memo import Reader
 from netweft.services import wiring
 from netweft.services.fields import logical_port
-from netweft.services.values import Member
+from netweft.services.values import Member, is_firewalled
 
 
 class PluggedPorts:
@@ -43,7 +43,8 @@ class PluggedPorts:
         if port is not None and place is not None:
             ofport = place.vif.ofport or 0
             floodable = port.admin_state_up and port.active and place.trunk_up and ofport > 0
-            number = logical_port(ofport, place.tag, guarded=port.port_security_enabled)
+            firewalled = is_firewalled(port, firewalled_network=bool(self._read.get(("firewalled", port.network_id))))
+            number = logical_port(ofport, place.tag, guarded=port.port_security_enabled, tracked=firewalled)
             self._network_of[port_id], self._number_of[port_id] = port.network_id, number
             self._at[number] = port_id
             self._members[port.network_id][port_id] = Member(number, _other_macs(port)) if floodable else None

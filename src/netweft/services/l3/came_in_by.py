@@ -23,7 +23,7 @@ from netweft.services.l3.several_gateways import by_its_gateway, led_to
 from netweft.services.l3.values import Gateway, LocalFloatingIp, LocalRouter
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.security import fragments
-from netweft.services.security.firewall import INVALID, REPLY, TRACKED_BIT
+from netweft.services.security.conntrack import INVALID, REPLY, TRACKED_BIT
 from netweft.services.service import Service, Wanted
 from netweft.services.values import Uplinks
 

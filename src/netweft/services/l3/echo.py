@@ -65,8 +65,8 @@ def swapped(version: int) -> Iterator[Action]:
 
 def port(here: LocalPort) -> Iterator[Wanted]:
     """What a stateless group has no rule for does not come in as an answer either."""
-    guarded = here.port.port_security_enabled and any(group.stateful for group in here.groups)
-    if here.network.routed and guarded:
+    answered = any(group.stateful for group in here.groups) or not here.port.port_security_enabled
+    if here.network.routed and here.is_tracked and answered:
         own_answer: dict[str, Value] = {OUT_PORT: here.number, ANSWERED: here.number}
         owner = cookie(Reason.PORT_GROUPS, here.port.id)
         yield INGRESS.table().flow(ESSENTIAL, owner, own_answer, INGRESS.exempt)

@@ -20,6 +20,7 @@ from netweft.dataplane.openflow.flow import Action, Ct, CtClear, Nat, SetField
 from netweft.services.addresses import Prefix, mac, within
 from netweft.services.fields import HANDED_UP, LOCAL_VLAN, PIECE, ROUTER, Reason, Why, cookie
 from netweft.services.l3 import floating_errors, outside_neighbours, takeover_flows
+from netweft.services.l3.firewalls import handed_on
 from netweft.services.l3.next_hops import at
 from netweft.services.l3.paths import answering, by, by_gateway, to_the_gateways_node
 from netweft.services.l3.routes import DEFAULT, may_not_fit, priority, towards
@@ -27,7 +28,7 @@ from netweft.services.l3.several_gateways import Render, of_each_gateway
 from netweft.services.l3.values import Gateway, LocalFloatingIp, LocalRouter
 from netweft.services.pipeline import INT, BridgeFlow, Table, Value
 from netweft.services.security import fragments
-from netweft.services.security.firewall import TRACKED_BIT
+from netweft.services.security.conntrack import TRACKED_BIT
 from netweft.services.service import Service, Wanted
 from netweft.services.values import Uplinks
 
@@ -102,7 +103,7 @@ def _leave(_: Uplinks, here: LocalRouter) -> Iterator[BridgeFlow]:
             out_of = _tracked(one.end.zone, Nat(src=one.address), OUT)
             yield TO_OUTSIDE.flow(23, owner, {**from_it, **piece}, own, *out_of)
         if one.own_mac:  # from its own or another router of this node
-            into_it = (SetField("eth_dst", mac(one.end.port.mac_address)), CtClear(), TO_ROUTER.resubmit)
+            into_it = handed_on(one.end.network, mac(one.end.port.mac_address))
             to_it = {LOCAL_VLAN: one.end.network.vlan, **at(Prefix(4, one.address, None))}
             yield NEXT_HOP.flow(10, owner, to_it, *into_it)
     yield from floating_errors.going_out(here)

@@ -23,7 +23,7 @@ from netweft.services.l3.echo import answers_ping, for_it
 from netweft.services.l3.several_gateways import by_its_gateway, of_each_gateway
 from netweft.services.l3.values import Gateway, LocalForwarding, LocalRouter
 from netweft.services.pipeline import INT, BridgeFlow, Value
-from netweft.services.security.firewall import IS_INVALID, REPLY, TRACKED_BIT
+from netweft.services.security.conntrack import IS_INVALID, REPLY, TRACKED_BIT
 from netweft.services.service import Service, Wanted
 from netweft.services.values import Uplinks
 

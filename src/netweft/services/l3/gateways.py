@@ -19,6 +19,7 @@ from netweft.services.fields import HANDED_UP, LOCAL_VLAN, ROUTER, Reason, Route
 from netweft.services.l3 import hand_ups, outside_neighbours, scopes, takeover_flows
 from netweft.services.l3.echo import answers_ping, for_it
 from netweft.services.l3.elsewhere import elsewhere
+from netweft.services.l3.firewalls import handed_on
 from netweft.services.l3.next_hops import at
 from netweft.services.l3.paths import by_gateway, route
 from netweft.services.l3.routes import may_not_fit, priority
@@ -26,7 +27,7 @@ from netweft.services.l3.several_gateways import default_routes, of_each_gateway
 from netweft.services.l3.unknown_hosts import by_its_wire_mac
 from netweft.services.l3.values import Gateway, LocalRouter
 from netweft.services.pipeline import INT, BridgeFlow, Value
-from netweft.services.security.firewall import IS_INVALID, TRACKED_BIT
+from netweft.services.security.conntrack import IS_INVALID, TRACKED_BIT
 from netweft.services.service import Service, Wanted
 from netweft.services.values import PHYSICAL, Uplinks
 
@@ -118,7 +119,7 @@ def _leaves(here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:
         # what has kept its address: of no connection, or where Open vSwitch found no other one that is free
         yield LIMITS.flow(INVALID, owner, {**ipv4, "ct_state": IS_INVALID})
         yield LIMITS.flow(INVALID, owner, {**ipv4, "ct_zone": gateway.zone, "ct_state": IS_AS_IT_WAS})
-    into_it = (SetField("eth_dst", mac(gateway.port.mac_address)), CtClear(), TO_ROUTER.resubmit)
+    into_it = handed_on(gateway.network, mac(gateway.port.mac_address))
     for version in (4, 6):
         for value in gateway.own(version):  # by its own or another router of this node
             to_it = at(Prefix(version, value, None))

@@ -16,7 +16,7 @@ from netweft.services.fields import LOCAL_VLAN, NEXT_HOP, ROUTER, Reason, cookie
 from netweft.services.l3.several_gateways import of_each_gateway
 from netweft.services.l3.values import Gateway, LocalRouter
 from netweft.services.pipeline import INT, BridgeFlow, Value
-from netweft.services.security.firewall import IS_NEW, IS_RELATED
+from netweft.services.security.conntrack import IS_NEW, IS_RELATED
 from netweft.services.service import Service, Wanted
 from netweft.services.values import Uplinks
 

@@ -18,7 +18,7 @@ from netweft.services.l3.gateways import INVALID, IS_AS_IT_WAS
 from netweft.services.l3.several_gateways import of_each_gateway
 from netweft.services.l3.values import Gateway, LocalRouter
 from netweft.services.pipeline import INT, BridgeFlow, Value
-from netweft.services.security.firewall import IS_INVALID, TRACKED_BIT
+from netweft.services.security.conntrack import IS_INVALID, TRACKED_BIT
 from netweft.services.service import Service, Wanted
 from netweft.services.values import Uplinks
 

@@ -21,7 +21,7 @@ from netweft.services.l2.announce import Packet
 from netweft.services.l3.hand_ups import handed_up
 from netweft.services.l3.values import Gateway, LocalRouter
 from netweft.services.pipeline import INT, BridgeFlow, Value
-from netweft.services.security.firewall import IS_RELATED, TRACKED_BIT
+from netweft.services.security.conntrack import IS_RELATED, TRACKED_BIT
 
 FROM_OUTSIDE, TRANSLATED, TO_OUTSIDE, OUT = (
     INT[name] for name in ("from_outside", "translated", "to_outside", "outside_egress")

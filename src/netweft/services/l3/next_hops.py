@@ -8,6 +8,7 @@ from netweft.dataplane.openflow.flow import Action, CtClear, Flow, SetField
 from netweft.services.addresses import Prefix, is_multicast, mac, prefix, text, text_of_mac
 from netweft.services.fields import HANDED_UP, IN_PORT, LOCAL_VLAN, NEXT_HOP, Reason, Why, cookie
 from netweft.services.fields import owner as owner_of
+from netweft.services.l3.firewalls import handed_on
 from netweft.services.l3.values import Interface
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.service import Service, Wanted
@@ -58,7 +59,9 @@ def _known(
 def learned(network: LocalNetwork, address: Prefix, mac_address: str) -> BridgeFlow:
     """The agent has asked for it.  What the database knows comes first."""
     owner = cookie(Reason.NETWORK_LEARNED, network.network.id)
-    to_it = (SetField("eth_dst", mac(mac_address)), *LOOPBACK, CtClear(), INT["switching"].goto)
+    to_it: tuple[Action, ...] = (SetField("eth_dst", mac(mac_address)), *LOOPBACK, CtClear(), INT["switching"].goto)
+    if network.firewalled:
+        to_it = handed_on(network, mac(mac_address), *LOOPBACK)
     return TABLE.flow(LEARNED, owner, {LOCAL_VLAN: network.vlan, **at(address)}, *to_it)
 
 
@@ -90,7 +93,7 @@ def learned_by(flow: Flow) -> Learned | None:
 def reached(interface: Interface) -> Iterator[BridgeFlow]:
     """Another router's interface, whose router goes on with the packet."""
     owner = cookie(Reason.ROUTER_NEIGHBOUR, interface.port.id)
-    into_it = (SetField("eth_dst", mac(interface.port.mac_address)), CtClear(), INT["to_router"].resubmit)
+    into_it = handed_on(interface.network, mac(interface.port.mac_address))
     for address in interface.addresses:
         yield TABLE.flow(10, owner, {LOCAL_VLAN: interface.network.vlan, **at(address)}, *into_it)
 

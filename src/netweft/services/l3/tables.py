@@ -11,9 +11,12 @@ from netweft.services.fields import (
     METERED,
     NEXT_HOP,
     ORIGIN,
+    PERMITTED,
     PIECE,
     ROUTER,
+    TRIAL,
 )
+from netweft.services.firewall_tables import FOR_FIREWALLS
 from netweft.services.packet_fields import ADVERTISED, ARP_SENDER, ICMPV6, IP_ENDS, SOURCE_PORTS, TARGET_PORTS
 from netweft.services.tables import Table, fields
 
@@ -25,18 +28,28 @@ ROUTING = (
         match=fields(LOCAL_VLAN, "eth_dst", "eth_src", "vlan_vid", "arp_op", "arp_sha", "arp_spa", "arp_tpa")
         | fields(*ICMPV6, "icmpv6_code", "nd_target", "nd_sll", *IP_ENDS, "ip_ttl", "udp_dst"),
         set=fields(ROUTER, IN_PORT, "nxm_in_port", "eth_src", "eth_dst", *ARP_SENDER, "arp_tpa", "arp_tha", "nd_sll")
-        | fields(HANDED_UP, "ipv6_src", "ipv6_dst", *ADVERTISED),
-        next=("leaves_network", "outside_ingress", "from_outside", "hand_up", "switching"),
+        | fields(HANDED_UP, "ipv6_src", "ipv6_dst", *ADVERTISED, *FOR_FIREWALLS),
+        next=(
+            *("from_the_wire", "leaves_network", "outside_ingress", "from_outside", "hand_up", "switching"),
+            *("address_sets", "policy_rules"),
+        ),
         again=("advertised",),
         miss="switching",
         agent=True,
         output=True,
     ),
     Table(
+        "from_the_wire",
+        "what comes to a router from hosts on a wire, whom nothing else guards: if its firewall lets it through",
+        match=fields(PERMITTED),
+        set=fields(PERMITTED),
+        next=("leaves_network",),
+    ),
+    Table(
         "leaves_network",
         "what a guarded port was permitted to send is remembered in the network that it leaves; the next one has a "
         "conntrack zone of its own",
-        match=fields("eth_type", "ct_state", "ct_mark"),
+        match=fields("eth_type", "ct_state", "ct_mark", TRIAL),
         next=("to_router_itself",),
         miss="to_router_itself",
     ),
@@ -152,9 +165,17 @@ ROUTING = (
         "next_hop",
         "whose address is it?  As the database knows it; a neighbouring router's packets go on there at once",
         match=fields(LOCAL_VLAN, "eth_type", HANDED_UP, *NEXT_HOP),
-        set=fields("eth_dst", IN_PORT, "nxm_in_port", HANDED_UP),
-        next=("hand_up", "switching"),
+        set=fields("eth_dst", IN_PORT, "nxm_in_port", HANDED_UP, PERMITTED),
+        next=("into_network", "hand_up", "switching", "router_egress", "router_ingress"),
         again=("to_router",),
         entry=True,
+    ),
+    Table(
+        "into_network",
+        "to another router, or to a host that the database does not know, where routers' ports have firewalls: nobody "
+        "asks them later on",
+        match=fields(PERMITTED, TRIAL, "eth_type", "ct_state"),
+        set=fields(PERMITTED, TRIAL, LOCAL_VLAN),
+        again=("to_router",),
     ),
 )

@@ -31,6 +31,8 @@ from netweft.services.fields import (
     IN_PORT,
     LOCAL_VLAN,
     OUT_PORT,
+    PERMIT,
+    PERMITTED,
     ROUTER,
     Reason,
     RouterLimit,
@@ -42,12 +44,15 @@ from netweft.services.fields import (
 from netweft.services.l2.neighbours import advertisement, arp_reply
 from netweft.services.l2.switching import encapsulate
 from netweft.services.l3 import takeover_flows
+from netweft.services.l3.firewalls import own_addresses
 from netweft.services.l3.hand_ups import meter
 from netweft.services.l3.neighbours import NOT_SAID
 from netweft.services.l3.next_hops import LOOPBACK
+from netweft.services.l3.routes import DST, ETH
 from netweft.services.l3.values import Interface, LocalRouter
 from netweft.services.l3.wire import wire_mac
 from netweft.services.pipeline import INT, TUN, BridgeFlow, Value
+from netweft.services.security.firewall_policies import asked
 from netweft.services.service import Service, Wanted
 from netweft.services.values import PHYSICAL, Asked, Flood, LocalNetwork, LocalPort, Uplinks
 
@@ -111,9 +116,29 @@ def by_its_wire_mac(here: LocalRouter, interface: Interface, *, relayed: bool = 
     own = wire_mac(here.node, interface.port.id, relayed=relayed)
     match: dict[str, Value] = {LOCAL_VLAN: interface.network.vlan, "eth_dst": own}
     yield TO_ROUTER.flow(10, owner, match)
+    enter = (SetField(ROUTER, here.number), INT["leaves_network"].goto)
+    if interface.firewall is not None and interface.network.segment.network_type in PHYSICAL:
+        yield from _past_its_firewall(here, interface, match, enter)
+        return
     for eth_type in (ETH_IPV4, ETH_IPV6):
-        enter = SetField(ROUTER, here.number)
-        yield TO_ROUTER.flow(20, owner, {**match, "eth_type": eth_type}, enter, INT["leaves_network"].goto)
+        yield TO_ROUTER.flow(20, owner, {**match, "eth_type": eth_type}, *enter)
+
+
+def _past_its_firewall(
+    here: LocalRouter, interface: Interface, to_it: dict[str, Value], enter: tuple[Action, ...]
+) -> Iterator[BridgeFlow]:
+    """What hosts on the wire send: of what other nodes do, those have asked.  Below what is passed on."""
+    owner, firewall = cookie(Reason.ROUTER_FIREWALL, interface.port.id), interface.firewall
+    policy = firewall.egress if firewall else None
+    ask = (SetField(PERMITTED, PERMIT), *asked(policy), INT["from_the_wire"].goto)
+    for eth_type in (ETH_IPV4, ETH_IPV6):
+        packet: dict[str, Value] = {**to_it, "eth_type": eth_type}
+        yield TO_ROUTER.flow(17, owner, packet, enter[0], *ask)
+        for node in interface.nodes:
+            yield TO_ROUTER.flow(19, owner, {**packet, "eth_src": wire_mac(node, interface.port.id)}, *enter)
+    for own in own_addresses(here):
+        itself: dict[str, Value] = {"eth_type": ETH[own.version], DST[own.version]: own.value}
+        yield TO_ROUTER.flow(18, owner, {**to_it, **itself}, *enter)
 
 
 def _undelivered(uplinks: Uplinks, here: LocalRouter, interface: Interface) -> Iterator[BridgeFlow]:

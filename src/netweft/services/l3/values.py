@@ -17,7 +17,8 @@ from netweft.model import (
     RouterPort,
 )
 from netweft.services.addresses import Prefix, is_unique_local, link_local, mac, prefix
-from netweft.services.values import LocalNetwork, RemotePort
+from netweft.services.l3.wire import wire_mac
+from netweft.services.values import PHYSICAL, Firewall, LocalNetwork, RemotePort
 
 
 class WatchedHop(Struct, frozen=True, order=True):
@@ -31,6 +32,7 @@ class Interface(Struct, frozen=True, kw_only=True):
     """A router's interface on a network that is wired here.  on_link: prefixes of the subnets it has addresses in.
     watched: next hops there that are one of several to the same destination, and are asked whether they live.
     silent: of those that are one of several, who does not answer or is down.
+    firewall: what its firewall group says; None where it is in none.  nodes: with ports on its network, if it is.
     answers: physical hosts, by this node.  others_macs: on the wire, of the other nodes that may answer."""
 
     port: RouterPort
@@ -39,7 +41,14 @@ class Interface(Struct, frozen=True, kw_only=True):
     answers: bool = False
     others_macs: tuple[int, ...] = ()
     watched: tuple[WatchedHop, ...] = ()
+    firewall: Firewall | None = None
+    nodes: tuple[str, ...] = ()
     silent: frozenset[Prefix] = frozenset()
+
+    def macs(self, node: str) -> set[int]:
+        """From which its packets come: on a wire each node has one."""
+        wired = (wire_mac(name, self.port.id) for name in (node, *self.nodes))
+        return {mac(self.port.mac_address), *(wired if self.network.segment.network_type in PHYSICAL else ())}
 
     @property
     def asked_for(self) -> int | None:

@@ -23,6 +23,7 @@ from netweft.services.l3.values import (
 )
 from netweft.services.l3.watched_hops import on_the_link, several
 from netweft.services.l3.wire import asking_mac, wire_mac
+from netweft.services.security.firewalls import firewall
 from netweft.services.values import LocalNetwork, RemotePort
 from netweft.services.wiring import NO_LENGTHS, NO_METERS, Problem, host_facts, local_network, tunnel_to
 
@@ -322,4 +323,12 @@ def _interface(read: Reader, router: Router, port: RouterPort) -> Interface | No
         others_macs=tuple(wire_mac(host, port.id) for host in port.order if host != node and node in port.order),
         watched=tuple(watched),
         silent=silent.union(down),
+        firewall=firewall(read, port.firewall_group_id),
+        nodes=tuple(_nodes(read, port, node)) if network.firewalled else (),
     )
+
+
+def _nodes(read: Reader, port: RouterPort, own: str) -> list[str]:
+    """The other nodes that may route into its network."""
+    places: tuple[str, ...] = read.get(("domain", port.network_id)) or ()
+    return sorted({*places, *(read.get(("hosts", port.network_id)) or ()), *port.order} - {own, ""})

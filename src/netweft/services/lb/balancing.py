@@ -41,14 +41,8 @@ from netweft.services.lb.slots import Share, owners, width
 from netweft.services.lb.values import LocalBalancer, Served, Service, Spread
 from netweft.services.pipeline import INT, BridgeFlow, Table, Value
 from netweft.services.security import fragments
-from netweft.services.security.firewall import (
-    ESTABLISHED,
-    INVALID,
-    NEW,
-    RELATED,
-    TRACKED_BIT,
-    remembered,
-)
+from netweft.services.security.conntrack import ESTABLISHED, INVALID, NEW, RELATED, TRACKED_BIT
+from netweft.services.security.firewall import remembered
 from netweft.services.service import Service as Feature
 from netweft.services.service import Wanted
 from netweft.services.values import HostFacts, Uplinks

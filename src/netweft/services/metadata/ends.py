@@ -18,7 +18,7 @@ from netweft.dataplane.host.values import Endpoint
 from netweft.model import Port
 from netweft.services.addresses import parsed
 from netweft.services.dhcp.requests import SERVER_ADDRESS, SERVER_MAC
-from netweft.services.fields import GUARDED
+from netweft.services.fields import GUARDED, TRACKED
 
 INTERFACE: Final = "nw-metadata"
 MAC: Final = SERVER_MAC  # a node is one server to its VMs, whatever they ask
@@ -28,7 +28,7 @@ PORT: Final = 0x4E57
 
 ASKERS_4, ASKERS_6 = int(IPv4Address("240.0.0.0")), int(IPv6Address("fe80::"))
 PLACES_4, PLACES_6 = int(IPv4Address("240.0.255.0")), int(IPv6Address("fe80:0:0:4e57::"))
-NUMBER_BITS: Final = 28  # of a logical port, without GUARDED
+NUMBER_BITS: Final = 28  # of a logical port, without GUARDED and TRACKED
 # what of the VM's address is in the agent's: in IPv4 so that two of them are less likely to be one connection
 PLACE_BITS_4: Final = 8
 PLACE_BITS_6: Final = 64
@@ -44,10 +44,10 @@ ENDPOINT: Final = Endpoint(
 )
 
 
-def numbers(address: IPv4Address | IPv6Address) -> tuple[int, int]:
-    """Of the logical port that has it: without port security, and with it."""
+def numbers(address: IPv4Address | IPv6Address) -> tuple[int, ...]:
+    """Of the logical port that has it: without port security, and with it, and without but tracked."""
     number = int(address) & _NUMBER
-    return number, number | GUARDED
+    return number, number | GUARDED, number | TRACKED
 
 
 def asked_from(port: Port, peer: IPv4Address | IPv6Address, own: IPv4Address | IPv6Address) -> str:

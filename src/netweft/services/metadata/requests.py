@@ -29,7 +29,7 @@ from netweft.services.l2.neighbours import arp_reply, asks_for
 from netweft.services.l3.neighbours import ASK, CLAIM
 from netweft.services.metadata import ends
 from netweft.services.pipeline import INT, BridgeFlow, Value
-from netweft.services.security.firewall import REPLY, TRACKED_BIT
+from netweft.services.security.conntrack import REPLY, TRACKED_BIT
 from netweft.services.service import Service, Wanted
 from netweft.services.values import Asked, HostFacts, LocalPort, Uplinks
 

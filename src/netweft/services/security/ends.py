@@ -21,13 +21,19 @@ ELSEWHERE = End(None, NOBODY)
 
 
 class Ends:
-    """ports, peers: of one network.  ranges: of members of remote groups, of which some may be of this network."""
+    """ports, peers: of one network.  ranges: of members of remote groups, of which some may be of this network.
+    way_out: the MAC of its router, for who is none of these."""
 
     def __init__(
-        self, ports: Iterable[LocalPort] = (), peers: Iterable[Peer] = (), ranges: Iterable[AddressPair] = ()
+        self,
+        ports: Iterable[LocalPort] = (),
+        peers: Iterable[Peer] = (),
+        ranges: Iterable[AddressPair] = (),
+        way_out: bytes = NOBODY,
     ) -> None:
         self._single: defaultdict[Prefix, list[End]] = defaultdict(list)
         self._ranges: list[tuple[Prefix, End]] = []
+        self._elsewhere = End(None, way_out)
         for here in ports:
             own = ((fixed.ip_address, here.port.mac_address) for fixed in here.port.fixed_ips)
             pairs = ((pair.ip_address, pair.mac_address) for pair in here.port.allowed_address_pairs)
@@ -53,5 +59,5 @@ class Ends:
         single = self._single.get(place)
         if single:
             return tuple(end for end in single if end.port) or tuple(single[:1])
-        covering = {end.mac: end for range_, end in self._ranges if within(place, range_)} or {NOBODY: ELSEWHERE}
+        covering = {end.mac: end for range_, end in self._ranges if within(place, range_)} or {NOBODY: self._elsewhere}
         return tuple(covering.values()) if len(covering) == 1 else ()

@@ -12,12 +12,17 @@ which stops its answers, until a rule permits it again.  A rule added can only p
 Who refuses is marked, and only who refused takes its mark away: the asker, or who is asked.  Of a frame that several
 get the others' verdicts say nothing of one port's: there each port that may be who answers (it shares an address or a
 MAC with others: LocalPort.shares) has a bit of its own, which stops its own answers and nobody else's.
-Ports of stateless groups are not tracked; their rules are asked in both directions.  Nor is what is for a multicast or
-broadcast address, which nobody can answer from: tracking it for each of its receivers would tell nothing.  Those of a
-crowd are tracked all the same: so each copy is a packet of its own to Open vSwitch (see `switching`).
+
+A port's firewall (FWaaS), and that of the router's port by which a packet comes or goes, are asked after its groups,
+and only take away: a packet passes that all permit.  Where there is one, ports without security are tracked as well.
+Ports of stateless groups are not tracked but for a firewall's sake; their rules are asked in both directions.  Nor is
+what is for a multicast or broadcast address, which nobody can answer from: tracking it for each of its receivers would
+tell nothing.  Those of a crowd are tracked all the same: so each copy is a packet of its own to Open vSwitch (see
+`switching`).
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import product
 from types import MappingProxyType
 
 from msgspec import Struct
@@ -34,8 +39,10 @@ from netweft.dataplane.openflow.fields import (
     ROUTER_ADVERT,
     ROUTER_SOLICIT,
 )
-from netweft.dataplane.openflow.flow import Action, Clone, Ct, CtClear, Goto, Move, SetField
+from netweft.dataplane.openflow.flow import Action, Clone, Controller, Ct, CtClear, Goto, Meter, Move, SetField
+from netweft.dataplane.openflow.meters import DropMeter
 from netweft.services.fields import (
+    AGENT,
     ASKED,
     ASKER,
     CROWD,
@@ -49,38 +56,44 @@ from netweft.services.fields import (
     NOBODY,
     ONE_OF_MANY,
     OUT_PORT,
+    PERMIT,
     PERMITTED,
     PIECE,
+    REJECTED,
     REMEMBERED,
+    TRACKED,
     TRIAL,
     Reason,
     cookie,
     refusal,
+    rejecting_meter,
 )
 from netweft.services.pipeline import INT, BridgeFlow, Table, Value
-from netweft.services.security import firewall_rules, fragments
+from netweft.services.security import firewall_policies, firewall_rules, fragments
+from netweft.services.security.conntrack import (
+    IS_ANSWER,
+    IS_INVALID,
+    IS_KNOWN,
+    IS_NEW,
+    IS_OWN_WAY,
+    IS_RELATED,
+    IS_TRACKED,
+    IS_UNTRACKED,
+)
 from netweft.services.service import Service, Wanted
-from netweft.services.values import HostFacts, LocalPort, Uplinks
+from netweft.services.values import Asked, HostFacts, LocalPort, Uplinks
 
-UNGUARDED, NEVER, ESSENTIAL, STATELESS, TO_MANY, TRACKED = 60, 55, 50, 40, 35, 30
+UNGUARDED, NEVER, ESSENTIAL, STATELESS, TO_MANY, KNOWN = 60, 55, 50, 40, 35, 30
 IN_PIECES, UNTRACKED, NOTHING_ELSE = 25, 20, 10
 TRIED = 50
+REJECTIONS = 100  # a second that the agent says, of what a port sends and gets
+KINDS: tuple[tuple[int, int], ...] = ((GUARDED, GUARDED), (TRACKED, TRACKED))  # of ports that are tracked
 IP = (ETH_IPV4, ETH_IPV6)
 MANY: tuple[dict[str, Value], ...] = (  # RFC 5771, RFC 919, RFC 4291
     {"eth_type": ETH_IPV4, "ipv4_dst": (0xE << 28, 0xF << 28)},
     {"eth_type": ETH_IPV4, "ipv4_dst": 0xFFFFFFFF},
     {"eth_type": ETH_IPV6, "ipv6_dst": (0xFF << 120, 0xFF << 120)},
 )
-
-NEW, ESTABLISHED, RELATED, REPLY, INVALID, TRACKED_BIT = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
-IS_INVALID = (TRACKED_BIT | INVALID, TRACKED_BIT | INVALID)
-IS_NEW = (TRACKED_BIT | NEW, TRACKED_BIT | NEW)
-IS_ANSWER = (TRACKED_BIT | ESTABLISHED | REPLY, TRACKED_BIT | ESTABLISHED | REPLY)
-IS_RELATED = (TRACKED_BIT | RELATED, TRACKED_BIT | RELATED)
-IS_KNOWN = (TRACKED_BIT | ESTABLISHED, TRACKED_BIT | ESTABLISHED | REPLY)  # and goes the connection's own way
-IS_OWN_WAY = (TRACKED_BIT, TRACKED_BIT | REPLY)
-IS_TRACKED = (TRACKED_BIT, TRACKED_BIT)
-IS_UNTRACKED = (0, TRACKED_BIT)
 
 MLD = (130, 131, 132, 143)
 
@@ -139,18 +152,46 @@ SIDES = (EGRESS, INGRESS)
 
 def port(here: LocalPort) -> Iterator[Wanted]:
     """Which groups it asks.  One that is not known here yet has no rules: closed."""
-    if not here.port.port_security_enabled:
+    if not here.is_tracked:
         return
     owner = cookie(Reason.PORT_GROUPS, here.port.id)
     for side in SIDES:
         is_it = {side.port: here.number}
         yield side.table("groups").flow(10, owner, is_it, *_ask(side, here))
         if here.groups and not any(group.stateful for group in here.groups):
-            for eth_type in IP:
-                goto = side.table("groups").goto
-                yield side.table().flow(STATELESS, owner, {**is_it, "eth_type": eth_type}, goto)
+            yield from _stateless(here, side, owner)
+    if here.is_firewalled:
+        yield from _rejected(here)
     if here.shares:
         yield from _one_of_those_who_answer(here, owner)
+
+
+def _stateless(here: LocalPort, side: Side, owner: int) -> Iterator[BridgeFlow]:
+    """For a firewall's sake they are tracked, and answers need a rule all the same."""
+    onward = side.table("groups").goto
+    if not here.is_firewalled:
+        for eth_type in IP:
+            yield side.table().flow(STATELESS, owner, {side.port: here.number, "eth_type": eth_type}, onward)
+        return
+    for state in (IS_ANSWER, IS_RELATED):
+        answers: dict[str, Value] = {side.port: here.number, "ct_state": state, "ct_mark": (0, ENDED)}
+        yield side.table("state").flow(22, owner, answers, onward)
+
+
+def _rejected(here: LocalPort) -> Iterator[Wanted]:
+    """What it sends, and what is for it.  One that asks for it without end is not heard for a while."""
+    owner = cookie(Reason.PORT_REJECTED, here.port.id)
+    number = rejecting_meter(here.port.id)
+    limit = (Meter(number),) if here.can_limit else ()
+    if here.can_limit:
+        yield DropMeter(id=number, unit="pktps", rate=REJECTIONS, burst=REJECTIONS)
+    to_it: dict[str, Value] = {OUT_PORT: here.number}
+    from_it: dict[str, Value] = {IN_PORT: here.number, OUT_PORT: 0}
+    yield INT["rejected"].flow(10, owner, to_it, *limit, Controller(AGENT))
+    said = () if Asked.REJECTION in here.deaf_to else (*limit, Controller(AGENT))
+    yield INT["rejected"].flow(10, owner, from_it, *said)
+    if not said:
+        yield INT["rejected"].flow(20, owner, {IN_PORT: here.number})
 
 
 def _one_of_those_who_answer(here: LocalPort, owner: int) -> Iterator[BridgeFlow]:
@@ -163,12 +204,12 @@ def _one_of_those_who_answer(here: LocalPort, owner: int) -> Iterator[BridgeFlow
         asked: dict[str, Value] = {OUT_PORT: here.number, "eth_type": eth_type}
         beside_others: dict[str, Value] = {FLOODED: (ONE_OF_MANY, ONE_OF_MANY), "ct_state": IS_NEW}
         for states in ({"ct_state": IS_KNOWN}, beside_others):
-            yield INGRESS.table("verdict").flow(15, owner, {**asked, **states}, _mark(bit))
+            yield INGRESS.table("verdict").flow(15, owner, {**asked, **states}, mark(bit))
         ended: dict[str, Value] = {**asked, "ct_state": IS_OWN_WAY, "ct_mark": marked}
         yield INT["commit"].flow(20, owner, ended, _unmark(bit), INT["ingress_qos"].goto)
 
 
-def _mark(bit: int) -> Clone:
+def mark(bit: int) -> Clone:
     return _remember(SetField("ct_mark", bit, bit))
 
 
@@ -183,9 +224,15 @@ def _remember(*changes: SetField) -> Clone:
 
 
 def _ask(side: Side, here: LocalPort) -> Iterator[Action]:
-    for group in here.groups:
+    for group in here.groups if here.port.port_security_enabled else ():
         yield SetField(GROUP, group.number)
         yield side.table("rules").resubmit
+    if not here.port.port_security_enabled:
+        yield SetField(PERMITTED, PERMIT)
+    if here.firewall:
+        yield from firewall_policies.asked(getattr(here.firewall, side.name))
+    if here.network.firewalled:
+        yield INT[f"router_{side.name}"].resubmit
     yield side.table("verdict").goto
 
 
@@ -197,15 +244,17 @@ def host(_: HostFacts, __: Uplinks) -> Iterator[Wanted]:
         yield from _verdict(owner, side)
         yield side.pieces.flow(20, owner, {"ct_state": IS_TRACKED}, *_at_home(side), _after_pieces(side))
         yield from firewall_rules.needs_no_rule(owner, side.table("rules"), _dhcp(side))
-    yield INGRESS.table().flow(UNGUARDED, owner, {OUT_PORT: (0, GUARDED)}, INT["commit"].goto)
+    yield INGRESS.table().flow(UNGUARDED, owner, {OUT_PORT: (0, GUARDED | TRACKED)}, INT["commit"].goto)
     for match in fragments.unacceptable():
         yield INGRESS.table().flow(NEVER, owner, match)
-    guarded = {OUT_PORT: (GUARDED, GUARDED)}
+        yield EGRESS.table().flow(NEVER, owner, {**match, IN_PORT: (TRACKED, TRACKED)})
     for eth_type in (ETH_ARP, ETH_RARP):
         yield INGRESS.table().flow(ESSENTIAL, owner, {"eth_type": eth_type}, INGRESS.exempt)
-    known: dict[str, Value] = {**guarded, FLOODED: (0, CROWD), "ct_state": IS_TRACKED}
-    yield INGRESS.table().flow(TRACKED, owner, known, INGRESS.table("state").goto)
-    yield INGRESS.table().flow(NOTHING_ELSE, owner, guarded)
+    for kind in KINDS:
+        known: dict[str, Value] = {OUT_PORT: kind, FLOODED: (0, CROWD), "ct_state": IS_TRACKED}
+        yield INGRESS.table().flow(KNOWN, owner, known, INGRESS.table("state").goto)
+    yield INGRESS.table().flow(NOTHING_ELSE, owner, {OUT_PORT: KINDS[0]})
+    yield INGRESS.table().flow(NOTHING_ELSE, owner, {OUT_PORT: KINDS[1]}, INGRESS.exempt)
     yield from _commit(owner)
     yield from _trials(owner)
 
@@ -217,12 +266,17 @@ def _entry(owner: int, side: Side) -> Iterator[BridgeFlow]:
         yield table.flow(ESSENTIAL, owner, icmpv6, side.exempt)
     for udp in _dhcp(side):
         yield table.flow(ESSENTIAL, owner, {**udp, "ip_frag": fragments.NONE}, side.exempt)
-    guarded: dict[str, Value] = {side.port: (GUARDED, GUARDED)}
+    for kind_of_port in KINDS:
+        yield from _enter(owner, side, {side.port: kind_of_port})
+
+
+def _enter(owner: int, side: Side, port: dict[str, Value]) -> Iterator[BridgeFlow]:
+    table = side.table()
     for many in MANY:
-        yield table.flow(TO_MANY, owner, {**guarded, **side.to_many, **many}, side.table("groups").goto)
+        yield table.flow(TO_MANY, owner, {**port, **side.to_many, **many}, side.table("groups").goto)
     state, pieces = (Ct(zone=LOCAL_VLAN, table=there.id) for there in (side.table("state"), side.pieces))
     for eth_type in IP:  # not as tracked already, as copies for a crowd are: see _remember
-        packet = {**guarded, "eth_type": eth_type}
+        packet = {**port, "eth_type": eth_type}
         yield table.flow(UNTRACKED, owner, packet, CtClear(), state)
         for priority, one, track in ((IN_PIECES, side.one, pieces), (IN_PIECES - 1, {}, state))[: 1 + bool(side.one)]:
             piece: dict[str, Value] = {**packet, **one, "ip_frag": fragments.ANY}
@@ -261,12 +315,15 @@ def _state(owner: int, side: Side) -> Iterator[BridgeFlow]:
 def _verdict(owner: int, side: Side) -> Iterator[BridgeFlow]:
     """PERMITTED is cleared for the next one who asks: the other direction, or the next copy of a flooded frame."""
     table, cleared = side.table("verdict"), SetField(PERMITTED, 0)
-    yield table.flow(20, owner, {PERMITTED: 1}, cleared, side.permitted)
+    yield table.flow(20, owner, {PERMITTED: PERMIT}, cleared, side.permitted)
+    yield table.flow(20, owner, {PERMITTED: REJECTED}, cleared, INT["rejected"].goto)
     for eth_type in IP:
         known: dict[str, Value] = {"eth_type": eth_type, "ct_state": IS_KNOWN}
-        yield table.flow(10, owner, {FLOODED: 0, **known}, _mark(side.refuses))
+        yield table.flow(10, owner, {FLOODED: 0, **known}, mark(side.refuses))
+        named: dict[str, Value] = {PERMITTED: REJECTED, FLOODED: 0, **known}
+        yield table.flow(25, owner, named, cleared, mark(side.refuses), INT["rejected"].goto)
         if side is EGRESS:
-            again: dict[str, Value] = {PERMITTED: 1, **known, "ct_mark": (side.refuses, side.refuses)}
+            again: dict[str, Value] = {PERMITTED: PERMIT, **known, "ct_mark": (side.refuses, side.refuses)}
             yield table.flow(30, owner, again, cleared, _unmark(side.refuses), side.permitted)
 
 
@@ -292,15 +349,17 @@ def _trials(owner: int) -> Iterator[BridgeFlow]:
     """They end here, those for somebody elsewhere before they are sent there."""
     elsewhere: dict[str, Value] = {"eth_dst": int.from_bytes(NOBODY, "big")}
     remembered: dict[str, Value] = {TRIAL: JUDGED | REMEMBERED}
-    for table, match in ((INT["switching"], elsewhere), (INT["commit"], {})):
+    ends = (INT["commit"], INT["leaves_network"])  # in the network, and by a router
+    for table, match in ((INT["switching"], elsewhere), *((table, {}) for table in ends)):
         yield table.flow(TRIED, owner, {**match, TRIAL: (JUDGED, JUDGED)})
     yield INT["switching"].flow(TRIED + 1, owner, {**elsewhere, **remembered}, INT["commit"].goto)
-    for eth_type in IP:
+    yield INT["rejected"].flow(TRIED, owner, {TRIAL: (JUDGED, JUDGED)})
+    for table, eth_type in product(ends, IP):
         of: dict[str, Value] = {**remembered, "eth_type": eth_type}
-        yield INT["commit"].flow(TRIED + 1, owner, {**of, "ct_state": IS_NEW}, _remember())
+        yield table.flow(TRIED + 1, owner, {**of, "ct_state": IS_NEW}, _remember())
         for state, refused in ((IS_NEW, ENDED), (IS_KNOWN, ASKED)):
             ended: dict[str, Value] = {**of, "ct_state": state, "ct_mark": (ASKED, ASKED)}
-            yield INT["commit"].flow(TRIED + 2, owner, ended, _unmark(refused))
+            yield table.flow(TRIED + 2, owner, ended, _unmark(refused))
 
 
 FIREWALL = Service("firewall", host=host, port=port, group=firewall_rules.group, remote=firewall_rules.remote)

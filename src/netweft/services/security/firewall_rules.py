@@ -29,6 +29,7 @@ from netweft.services.addresses import mac, prefix
 from netweft.services.fields import GROUP, PERMITTED, Reason, cookie
 from netweft.services.pipeline import INT, BridgeFlow, Table, Value
 from netweft.services.security import fragments
+from netweft.services.security.port_masks import PORT_BITS, port_masks
 from netweft.services.service import Wanted
 from netweft.services.values import LocalGroup, RemoteAddress
 
@@ -38,7 +39,6 @@ DIRECTIONS = {"ingress": "src", "egress": "dst"}  # and which address of a packe
 ETH_TYPES = {"IPv4": ETH_IPV4, "IPv6": ETH_IPV6}
 PORTS = {PROTO_TCP: "tcp_dst", PROTO_UDP: "udp_dst", PROTO_SCTP: "sctp_dst"}
 ICMP = {(ETH_IPV4, PROTO_ICMP): "icmpv4", (ETH_IPV6, PROTO_ICMPV6): "icmpv6"}
-PORT_BITS = 16
 
 PERMIT = SetField(PERMITTED, 1)
 
@@ -134,14 +134,3 @@ def services(rule: SecurityGroupRule) -> Iterator[dict[str, Value]]:
         lowest, highest = low or 0, (1 << PORT_BITS) - 1 if high is None else high
         for masked in port_masks(lowest, highest):
             yield {**what, PORTS[protocol]: masked}
-
-
-def port_masks(low: int, high: int) -> Iterator[Value]:
-    """The fewest (value, mask) that together are low..high, both inclusive."""
-    while low <= high:
-        size = low & -low or 1 << PORT_BITS
-        while low + size - 1 > high:
-            size >>= 1
-        mask = (1 << PORT_BITS) - size
-        yield low if size == 1 else (low, mask)
-        low += size

@@ -14,7 +14,7 @@ from netweft.dataplane.openflow.flow import Action, Flow, SetField
 from netweft.dataplane.packets.datagram import Datagram, echo, encode, packet
 from netweft.dataplane.unixctl.conntrack import UDP, Connection
 from netweft.services.addresses import Prefix, parsed, prefix, within
-from netweft.services.fields import ENDED, GROUP, IN_PORT, JUDGED, LOCAL_VLAN, OUT_PORT, TRIAL
+from netweft.services.fields import ENDED, GROUP, IN_PORT, JUDGED, LOCAL_VLAN, OUT_PORT, POLICY, TRIAL
 from netweft.services.l2.announce import Packet
 from netweft.services.pipeline import INT
 from netweft.services.security.ends import End
@@ -22,43 +22,63 @@ from netweft.services.security.firewall import SIDES
 from netweft.services.values import LocalPort
 
 _RULES = frozenset(side.table("rules").id for side in SIDES)
+_POLICIES, _SETS = INT["policy_rules"].id, INT["address_sets"].id
+_ROUTERS = frozenset(INT[f"router_{side.name}"].id for side in SIDES)
 _GROUPS = frozenset(side.table("groups").id for side in SIDES)
 _ANSWERS = INT["egress_state"].id  # a port that shares its addresses no more: what it refused is marked otherwise
 _REMOTE = ("ipv4_src", "ipv4_dst", "ipv6_src", "ipv6_dst")
 
 
 class Concern(Struct, frozen=True):
-    """Whom it concerns that less is permitted: groups and logical ports by their numbers, members of remote sets."""
+    """Whom it concerns that less is permitted: groups, logical ports and firewall policies by their numbers, networks
+    by their local VLANs, members of sets of addresses."""
 
     groups: frozenset[int] = frozenset()
     ports: frozenset[int] = frozenset()
+    policies: frozenset[int] = frozenset()
+    networks: frozenset[int] = frozenset()
     members: frozenset[Prefix] = frozenset()
 
     def __bool__(self) -> bool:
-        return bool(self.groups or self.ports or self.members)
+        return bool(self.groups or self.ports or self.policies or self.networks or self.members)
 
     def has_port(self, port: LocalPort) -> bool:
-        return port.number in self.ports or any(group.number in self.groups for group in port.groups)
+        if port.number in self.ports or port.network.vlan in self.networks:
+            return True
+        firewalls = (*((port.firewall,) if port.firewall else ()), *port.router_firewalls)
+        asks = any(call.number in self.policies for one in firewalls for call in one.calls)
+        return asks or any(group.number in self.groups for group in port.groups)
 
     def has_address(self, address: str) -> bool:
         return any(within(prefix(address), member) for member in self.members)
 
 
 def concern(taken: Iterable[Flow]) -> Concern:
-    """taken: flows of the integration bridge as they were, that are gone or do something else now."""
-    groups, ports, members = set(), set(), set()
+    """taken: flows of the integration bridge as they were, that are gone or do something else now; or that are new,
+    and may refuse."""
+    groups, ports, policies, networks, members = set[int](), set[int](), set[int](), set[int](), set[Prefix]()
     for flow in taken:
         match = {name: (value, mask) for name, value, mask in flow.match}
         if flow.table in _GROUPS or flow.table == _ANSWERS:
             ports |= {match[name][0] for name in (IN_PORT, OUT_PORT) if name in match}
         elif flow.table in _RULES and GROUP in match:
             groups.add(match[GROUP][0])
-        elif flow.table in _RULES:
+        elif flow.table == _POLICIES and POLICY in match:
+            policies.add(match[POLICY][0])
+        elif flow.table in _ROUTERS and LOCAL_VLAN in match:
+            networks.add(match[LOCAL_VLAN][0])
+        elif flow.table in _RULES or flow.table == _SETS:
             named = {Prefix(4 if "4" in name else 6, *match[name]) for name in _REMOTE if name in match}
             if not named and "eth_type" in match:  # a prefix of length 0 is no match
                 named = {Prefix(4 if match["eth_type"][0] == ETH_IPV4 else 6, 0, 0)}
             members |= named
-    return Concern(frozenset(groups), frozenset(ports), frozenset(members))
+    return Concern(
+        groups=frozenset(groups),
+        ports=frozenset(ports),
+        policies=frozenset(policies),
+        networks=frozenset(networks),
+        members=frozenset(members),
+    )
 
 
 def trials(

@@ -11,7 +11,7 @@ from netweft.dataplane.openflow.fields import PROTO_TCP, PROTO_UDP
 from netweft.model import AddressGroup, Port, SecurityGroup, SecurityGroupRule
 from netweft.services.addresses import prefix
 from netweft.services.pipeline import BridgeFlow
-from netweft.services.security import firewall_rules
+from netweft.services.security.port_masks import port_masks
 from netweft.services.security.remotes import Numbers
 from netweft.testing import packets
 from netweft.testing.packets import BROADCAST
@@ -325,7 +325,7 @@ def test_the_verdict_is_what_the_rules_say(
 @given(st.integers(0, 65535), st.integers(0, 65535), st.integers(0, 65535))
 def test_masks_are_exactly_the_range(low: int, high: int, number: int) -> None:
     low, high = sorted((low, high))
-    masks = list(firewall_rules.port_masks(low, high))
+    masks = list(port_masks(low, high))
     exact = [(mask, 0xFFFF) if isinstance(mask, int) else (mask[0], mask[1] or 0) for mask in masks]
     hits = [value for value, mask in exact if number & mask == value]
     assert len(hits) == (low <= number <= high)

@@ -1,0 +1,116 @@
+"""Firewalls (FWaaS) of routers' ports: asked at the ports of the router's networks, beside their own groups.
+
+    a VM's egress      ─▶ router_egress     what is for the router's MAC: its port's egress policy
+    a VM's ingress     ─▶ router_ingress    what comes from the router's MAC: its port's ingress policy
+    next_hop           ─▶ both              to another router, or to a host that the database does not know
+    to_router          ─▶ from_the_wire     from physical hosts, by this node's MAC
+
+Ingress is into the port's network, egress out of it, as in Neutron's L3 agent; what is for the router itself, or said
+by it, is not asked about.  So each policy is asked where its network's connections are tracked: the egress policy on
+the node of who begins, the ingress policy on the node of who is asked, as their groups' rules are; an answer is known
+there, whichever nodes route, translate or have the gateway.  Docs: decision 0605.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from netweft.dataplane.openflow.flow import Action, Ct, CtClear, Move, SetField
+from netweft.services.addresses import Prefix, mac
+from netweft.services.fields import (
+    ANSWER,
+    ASKED,
+    LOCAL_VLAN,
+    PERMIT,
+    PERMITTED,
+    TRIAL,
+    Reason,
+    cookie,
+)
+from netweft.services.l3.routes import DST, ETH
+from netweft.services.l3.values import Interface, LocalRouter
+from netweft.services.l3.wire import wire_mac
+from netweft.services.pipeline import INT, BridgeFlow, Value
+from netweft.services.security.conntrack import IS_ANSWER, IS_KNOWN, IS_RELATED
+from netweft.services.security.firewall_policies import REFUSE, asked
+from netweft.services.service import Service, Wanted
+from netweft.services.values import HostFacts, LocalNetwork, Uplinks
+
+OUT, INTO, VERDICT = INT["router_egress"], INT["router_ingress"], INT["into_network"]
+ITSELF, BY, OTHERS = 20, 10, 5
+
+
+def router(_: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
+    for interface in here.interfaces if here.router.admin_state_up else ():
+        if interface.firewall is not None and interface.port.admin_state_up:
+            yield from _leaving(here, interface)
+            yield from _entering(here, interface)
+        if interface.network.firewalled:
+            yield from _by_other_macs(here, interface)
+
+
+def _leaving(here: LocalRouter, interface: Interface) -> Iterator[BridgeFlow]:
+    owner, firewall = cookie(Reason.ROUTER_FIREWALL, interface.port.id), interface.firewall
+    policy = firewall.egress if firewall else None
+    to_it: dict[str, Value] = {LOCAL_VLAN: interface.network.vlan, "eth_dst": mac(interface.port.mac_address)}
+    for eth_type in ETH.values():
+        yield OUT.flow(BY, owner, {**to_it, "eth_type": eth_type}, *asked(policy))
+    for own in own_addresses(here):
+        yield OUT.flow(ITSELF, owner, {**to_it, "eth_type": ETH[own.version], DST[own.version]: own.value})
+
+
+def own_addresses(here: LocalRouter) -> list[Prefix]:
+    inside = {own for one in here.interfaces for own in one.addresses}
+    return sorted({*inside, *here.outside}, key=lambda own: own[:2])
+
+
+def _entering(here: LocalRouter, interface: Interface) -> Iterator[BridgeFlow]:
+    """On a wire it comes with the MAC of the node that has routed it."""
+    owner, firewall = cookie(Reason.ROUTER_FIREWALL, interface.port.id), interface.firewall
+    policy = firewall.ingress if firewall else None
+    for its in sorted(interface.macs(here.node)):
+        for eth_type in ETH.values():
+            match: dict[str, Value] = {LOCAL_VLAN: interface.network.vlan, "eth_src": its, "eth_type": eth_type}
+            yield INTO.flow(BY, owner, match, *asked(policy))
+
+
+def _by_other_macs(here: LocalRouter, interface: Interface) -> Iterator[BridgeFlow]:
+    """By the MACs that nodes have for each other what has been asked about is sent on: no VM's to use."""
+    owner, id = cookie(Reason.ROUTER_FIREWALL, interface.port.id), interface.port.id
+    ways = [one.there.peer.host_id for one in here.ways if one.interface.port.id == id]
+    for node in sorted({here.node, *ways, *interface.nodes}):
+        for relayed in (False, True):
+            for eth_type in ETH.values():
+                to_it: dict[str, Value] = {"eth_dst": wire_mac(node, id, relayed=relayed), "eth_type": eth_type}
+                yield OUT.flow(BY, owner, {LOCAL_VLAN: interface.network.vlan, **to_it}, REFUSE)
+
+
+def handed_on(network: LocalNetwork, to: int, *more: Action) -> tuple[Action, ...]:
+    """To this MAC, another router's or of a host that the database does not know: past the firewalls of both routers'
+    ports where there are any, since nobody asks them later on."""
+    if not network.firewalled:
+        return (SetField("eth_dst", to), *more, CtClear(), INT["to_router"].resubmit)
+    permitted = SetField(PERMITTED, PERMIT)
+    return (permitted, INTO.resubmit, SetField("eth_dst", to), *more, OUT.resubmit, VERDICT.goto)
+
+
+def host(_: HostFacts, uplinks: Uplinks) -> Iterator[Wanted]:
+    """What is known of a packet where it started is not known any more in the next network: an answer is marked."""
+    if not uplinks.transit:
+        return
+    owner, cleared, permitted = cookie(Reason.PIPELINE), SetField(PERMITTED, 0), {PERMITTED: PERMIT}
+    onward = (cleared, CtClear(), INT["to_router"].resubmit)
+    yield VERDICT.flow(20, owner, permitted, *onward)
+    for state in (IS_ANSWER, IS_RELATED):
+        yield VERDICT.flow(30, owner, {**permitted, "ct_state": state}, SetField(TRIAL, ANSWER, ANSWER), *onward)
+    for eth_type in ETH.values():
+        yield VERDICT.flow(10, owner, {"eth_type": eth_type, "ct_state": IS_KNOWN}, *_MARKED)
+    yield INT["from_the_wire"].flow(10, owner, permitted, cleared, INT["leaves_network"].goto)
+
+
+_MARKED: Final = (  # in the network where it started
+    Move("ct_zone", LOCAL_VLAN, 16),
+    CtClear(),
+    Ct(zone=LOCAL_VLAN, commit=True, exec=(SetField("ct_mark", ASKED, ASKED),)),
+)
+
+ROUTER_FIREWALLS = Service("routers' firewalls", host=host, router=router)

@@ -1,0 +1,166 @@
+"""Firewall policies (FWaaS) as flows: each policy once per node, whichever ports and directions it is asked for.
+
+    a rule             in `policy_rules`, one flow for each mask of its port ranges, with the policy's number; its
+                       priority is its place, so that the first that is true of a packet decides
+    an address group   in `address_sets`, one flow for each of its prefixes and each end (source, destination) that
+                       rules name it for, whichever rules and policies do.  A policy asks each of its sets first, and
+                       its rules look at a bit for each (MEMBERS)
+
+So a policy with n rules that name groups with m prefixes costs n+m flows, a rule or a prefix more one.  A rule that is
+switched off keeps its place.  Rules say who is the source and who the destination: a direction is only when it is
+asked.  Where it is, and what becomes of the verdict, is in `firewall`.
+"""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Final
+
+from netweft.dataplane.openflow.fields import ETH_IPV4, ETH_IPV6
+from netweft.dataplane.openflow.flow import Action, Move, SetField
+from netweft.model import FirewallRule
+from netweft.services.addresses import Prefix, prefix
+from netweft.services.fields import (
+    ANSWER,
+    MEMBERS,
+    OUT_PORT,
+    PERMITTED,
+    POLICY,
+    REJECTED,
+    TRIAL,
+    Reason,
+    cookie,
+)
+from netweft.services.pipeline import INT, BridgeFlow, Value
+from netweft.services.security import fragments
+from netweft.services.security.conntrack import IS_ANSWER, IS_RELATED
+from netweft.services.security.port_masks import PORT_BITS, port_masks
+from netweft.services.service import Service, Wanted
+from netweft.services.values import (
+    DESTINATION,
+    SOURCE,
+    AddressEnd,
+    HostFacts,
+    LocalPolicy,
+    PolicyCall,
+    RemoteAddress,
+    Uplinks,
+)
+
+SETS, RULES = INT["address_sets"], INT["policy_rules"]
+TABLES: Final = frozenset(INT[name].id for name in ("router_egress", "router_ingress", "address_sets", "policy_rules"))
+"""In these a flow more may refuse what was permitted."""
+ANSWERS, FIRST, UNKNOWN = 65000, 60000, 1
+MOST_RULES: Final = FIRST - UNKNOWN - 1
+MOST_SETS: Final = 16  # that one policy asks: each is a table more on a packet's first way
+FOUND: Final = 1 << 31
+ETH: Final = {4: ETH_IPV4, 6: ETH_IPV6}
+PORT_FIELDS: Final = {6: "tcp", 17: "udp"}
+REFUSE: Final = SetField(PERMITTED, 0)
+_DONE: Final = {"allow": (), "deny": (REFUSE,), "reject": (SetField(PERMITTED, REJECTED),)}
+
+
+def asked(call: PolicyCall | None) -> Iterator[Action]:
+    """Takes PERMITTED away if the policy does not permit the packet.  None: nothing passes."""
+    if call is None:
+        yield REFUSE
+        return
+    if call.sets:
+        yield SetField(MEMBERS, 0)
+    for bit, number in enumerate(call.sets):
+        yield SetField(POLICY, number)
+        yield SETS.resubmit
+        yield Move(MEMBERS, MEMBERS, bits=1, src_start=31, dst_start=bit)
+        yield SetField(MEMBERS, 0, FOUND)
+    yield SetField(POLICY, call.number)
+    yield RULES.resubmit
+
+
+def host(_: HostFacts, __: Uplinks) -> Iterator[Wanted]:
+    """Answers pass: whoever asked was permitted to.  So do fragments but the first, as with groups' rules."""
+    owner = cookie(Reason.PIPELINE)
+    for state in (IS_ANSWER, IS_RELATED):
+        yield RULES.flow(ANSWERS, owner, {"ct_state": state})
+    yield RULES.flow(ANSWERS, owner, {TRIAL: (ANSWER, ANSWER), OUT_PORT: 0})
+    for match in fragments.later():
+        yield RULES.flow(ANSWERS, owner, match)
+    yield RULES.flow(UNKNOWN, owner, {}, REFUSE)
+
+
+def policy(here: LocalPolicy) -> Iterator[Wanted]:
+    for place, rule in enumerate(here.rules):
+        if rule is None or place >= MOST_RULES:  # not known here yet, or too many: better closed than open
+            yield RULES.flow(FIRST - min(place, MOST_RULES), cookie(Reason.PIPELINE), {POLICY: here.number}, REFUSE)
+        elif rule.enabled:
+            yield from _rule(here, FIRST - place, rule)
+
+
+def _rule(here: LocalPolicy, how_high: int, rule: FirewallRule) -> Iterator[BridgeFlow]:
+    members = _members(here, rule)
+    if members is None:
+        return
+    owner, done = cookie(Reason.FIREWALL_RULE, rule.id), _DONE[rule.action]
+    for match in matches(rule):
+        yield RULES.flow(how_high, owner, {POLICY: here.number, **members, **match}, *done)
+
+
+def _members(here: LocalPolicy, rule: FirewallRule) -> dict[str, Value] | None:
+    """None: it can be true of nothing.  A set too many for the policy: nobody is let through by it, all are refused."""
+    bits = 0
+    for end in ends_of(rule):
+        if end in here.sets:
+            bits |= 1 << here.sets.index(end)
+        elif rule.action == "allow":
+            return None
+    return {MEMBERS: (bits, bits)} if bits else {}
+
+
+def ends_of(rule: FirewallRule) -> Iterator[AddressEnd]:
+    if rule.source_address_group_id:
+        yield AddressEnd(rule.source_address_group_id, SOURCE)
+    if rule.destination_address_group_id:
+        yield AddressEnd(rule.destination_address_group_id, DESTINATION)
+
+
+@lru_cache(maxsize=4096)
+def matches(rule: FirewallRule) -> tuple[dict[str, Value], ...]:
+    """What of a packet the rule looks at, but for address groups: one for each mask of its port ranges."""
+    what: dict[str, Value] = {"eth_type": ETH[rule.ip_version]}
+    for end, said in (("src", rule.source_ip_address), ("dst", rule.destination_ip_address)):
+        if said is not None:
+            address = prefix(said)
+            what[f"ipv{address.version}_{end}"] = _value(address)
+            if address.version != rule.ip_version:
+                return ()
+    if rule.protocol is not None:
+        what["ip_proto"] = rule.protocol
+    sources = list(_ports(rule, "src", rule.source_port_range_min, rule.source_port_range_max))
+    targets = list(_ports(rule, "dst", rule.destination_port_range_min, rule.destination_port_range_max))
+    return tuple({**what, **source, **target} for source in sources for target in targets)
+
+
+def _value(address: Prefix) -> Value:
+    return address.value if address.mask is None else (address.value, address.mask)
+
+
+def _ports(rule: FirewallRule, end: str, low: int | None, high: int | None) -> Iterator[dict[str, Value]]:
+    if low is None and high is None:
+        yield {}
+        return
+    name = PORT_FIELDS.get(rule.protocol or 0)
+    if name is None:  # Open vSwitch cannot see them: nobody is let through by it, all are refused
+        yield from () if rule.action == "allow" else ({},)
+        return
+    for masked in port_masks(low or 0, (1 << PORT_BITS) - 1 if high is None else high):
+        yield {f"{name}_{end}": masked}
+
+
+def remote(there: RemoteAddress) -> Iterator[Wanted]:
+    version, value, mask = prefix(there.address)
+    owner = cookie(Reason.ADDRESS_FIREWALL, there.address)
+    for end, numbers in (("src", there.sources), ("dst", there.destinations)):
+        for number in numbers if not there.mac else ():
+            match: dict[str, Value] = {POLICY: number, "eth_type": ETH[version], f"ipv{version}_{end}": (value, mask)}
+            yield SETS.flow(10, owner, match, SetField(MEMBERS, FOUND, FOUND))
+
+
+POLICIES = Service("firewall policies", host=host, policy=policy, remote=remote)
