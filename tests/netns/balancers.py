@@ -1,22 +1,17 @@
-"""Load balancers in labs: made as rows, servers that say their name, and clients that say who answered.
-
-The API's own tests make them by requests; here it is the packets that count.
-"""
+"""Load balancers in labs, servers that say their name, and clients that say who answered."""
 
 import contextlib
 import json
 import subprocess
 import sys
-import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import Self
 
-from tests.netns.harness import Lab
+from tests.netns.harness import Lab, until
 
 from netweft.lab.commands import in_namespace
 from netweft.lab.vm import Vm
-from netweft.model.load_balancer import LOAD_BALANCER, NETWORK, VIP_ADDRESSES, VIP_DEVICE, VIP_MAC, VIP_OWNER
-from netweft.store import Store, WriteTransaction
 
 _SERVER = """
 import socket, sys, threading
@@ -58,6 +53,53 @@ for turn in range(times):
 print(json.dumps(said))
 """
 
+_TALK = """
+import json, socket, sys
+address, port, times = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+family = socket.AF_INET6 if ':' in address else socket.AF_INET
+all_ = [socket.create_connection((address, port), timeout=5) for _ in range(times)]
+print('ready', flush=True)
+for line in sys.stdin:
+    said = []
+    for one in all_:
+        try:
+            one.settimeout(2)
+            one.send(b'?')
+            said.append(one.recv(1000).decode().split()[0])
+        except (OSError, IndexError):
+            said.append('')
+    print(json.dumps(said), flush=True)
+"""
+
+
+class Talk:
+    """Connections that stay.  `say`: who answers on each, empty where it has ended."""
+
+    def __init__(self, namespace: str, address: str, times: int, port: int = 80) -> None:
+        words = (sys.executable, "-c", _TALK, address, str(port), str(times))
+        self._running = subprocess.Popen(
+            in_namespace(namespace, *words), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert self._line() == "ready"
+
+    def _line(self) -> str:
+        assert self._running.stdout is not None
+        return self._running.stdout.readline().strip()
+
+    def say(self) -> list[str]:
+        assert self._running.stdin is not None
+        self._running.stdin.write("\n")
+        self._running.stdin.flush()
+        found: list[str] = json.loads(self._line())
+        return found
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._running.kill()
+        self._running.communicate()
+
 
 @contextlib.contextmanager
 def serving(lab: Lab, machine: Vm, port: int = 8080) -> Iterator[str]:
@@ -83,84 +125,61 @@ def ask(namespace: str, address: str, port: int = 80, times: int = 1, kind: str 
 
 
 class Balancer:
-    """Of one network.  Its rows are written into the database, and the server's doorbell is rung by a request."""
+    """Made by one request, with a listener on port 80 and these members; done when it is ACTIVE."""
 
-    def __init__(self, lab: Lab, network: str, *addresses: str, protocol: str = "TCP", **pool: object) -> None:
-        self._lab = lab
-        self._made: list[tuple[str, str]] = []
-        self.id, self.pool = str(uuid.uuid4()), str(uuid.uuid4())
-        self.addresses = addresses
+    def __init__(
+        self, lab: Lab, network: str, vip: str, *members: str, port: int = 8080, protocol: str = "TCP", **pool: object
+    ) -> None:
+        self._lab, self.vip = lab, vip
+        ends = [{"address": one, "protocol_port": port} for one in members]
+        made = {"name": "pool", "protocol": protocol, "lb_algorithm": "ROUND_ROBIN", "members": ends, **pool}
+        listener = {"protocol": protocol, "protocol_port": 80, "default_pool": made}
+        wanted = {"vip_network_id": network, "vip_address": vip, "listeners": [listener]}
         with lab.cloud() as cloud:
-            subnets = {one["ip_version"]: one["id"] for one in cloud.list("subnets", network_id=network)}
-            fixed = [{"ip_address": one, "subnet_id": subnets[6 if ":" in one else 4]} for one in addresses]
-            self.port = cloud.create(
-                "ports",
-                network_id=network,
-                fixed_ips=fixed,
-                device_owner=VIP_OWNER,
-                device_id=f"{VIP_DEVICE}{self.id}",
-            )
-        rows = [
-            (
-                "loadbalancers",
-                {
-                    "id": self.id,
-                    "vip_address": addresses[0],
-                    "vip_port_id": self.port["id"],
-                    "vip_network_id": network,
-                    NETWORK: network,
-                    VIP_MAC: self.port["mac_address"],
-                    VIP_ADDRESSES: fixed,
-                },
-            ),
-            (
-                "pools",
-                {"id": self.pool, "protocol": protocol, "lb_algorithm": "ROUND_ROBIN", LOAD_BALANCER: self.id, **pool},
-            ),
-        ]
-        self._insert(*rows)
-        self.listener = self.listen(80, protocol)
+            self.id: str = cloud.balancing("POST", "loadbalancers", {"loadbalancer": wanted})["loadbalancer"]["id"]
+            tree = cloud.balancing("GET", f"loadbalancers/{self.id}/status")["statuses"]["loadbalancer"]
+            self.listener: str = tree["listeners"][0]["id"]
+            self.pool: str = tree["listeners"][0]["pools"][0]["id"]
+            found = cloud.balancing("GET", f"pools/{self.pool}/members")["members"]
+        self.members: dict[str, str] = {one["address"]: one["id"] for one in found}
+        self.active()
 
-    def listen(self, port: int, protocol: str = "TCP", **more: object) -> str:
-        id = str(uuid.uuid4())
-        row = {"id": id, "protocol": protocol, "protocol_port": port, "default_pool_id": self.pool, **more}
-        self._insert(("listeners", {**row, LOAD_BALANCER: self.id}))
-        return id
+    @property
+    def port_id(self) -> str:
+        with self._lab.cloud() as cloud:
+            return str(cloud.balancing("GET", f"loadbalancers/{self.id}")["loadbalancer"]["vip_port_id"])
 
-    def add(self, address: str, port: int = 8080, **more: object) -> str:
-        id = str(uuid.uuid4())
-        row = {"id": id, "pool_id": self.pool, LOAD_BALANCER: self.id, "address": address, "protocol_port": port}
-        self._insert(("members", {**row, **more}))
-        return id
+    def active(self) -> None:
+        until(self._is_active, "the load balancer is active")
+
+    def _is_active(self) -> bool:
+        with self._lab.cloud() as cloud:
+            said = cloud.balancing("GET", f"loadbalancers/{self.id}")["loadbalancer"]
+        return bool(said["provisioning_status"] == "ACTIVE")
+
+    def add(self, address: str, **more: object) -> None:
+        member = {"address": address, "protocol_port": 8080, **more}
+        with self._lab.cloud() as cloud:
+            made = cloud.balancing("POST", f"pools/{self.pool}/members", {"member": member})
+        self.members[address] = made["member"]["id"]
+        self.active()
+
+    def update(self, address: str, **changes: object) -> None:
+        self._member("PUT", address, {"member": changes})
+
+    def remove(self, address: str) -> None:
+        self._member("DELETE", address, None)
+        del self.members[address]
+
+    def _member(self, method: str, address: str, body: object) -> None:
+        with self._lab.cloud() as cloud:
+            cloud.balancing(method, f"pools/{self.pool}/members/{self.members[address]}", body)
+        self.active()
 
     def close(self) -> None:
-        for kind, id in reversed(self._made):
-            self._write(lambda tx, kind=kind, id=id: tx.delete(kind, id))  # type: ignore[misc]
         with self._lab.cloud() as cloud:
-            cloud.delete("ports", self.port["id"])
-
-    def update(self, kind: str, id: str, **changes: object) -> None:
-        self._write(lambda tx: tx.update(kind, id, changes))
-
-    def remove(self, kind: str, id: str) -> None:
-        self._write(lambda tx: tx.delete(kind, id))
-        self._made.remove((kind, id))
-
-    def _insert(self, *rows: tuple[str, dict[str, object]]) -> None:
-        self._made += [(kind, str(row["id"])) for kind, row in rows]
-
-        def all_of_them(tx: WriteTransaction) -> None:
-            for kind, row in rows:
-                tx.insert(kind, row)
-
-        self._write(all_of_them)
-
-    def _write(self, change: Callable[[WriteTransaction], object]) -> None:
-        url = f"sqlite:///{self._lab.layout.server_folder}/netweft.db"
-        with contextlib.closing(Store.open(url)) as store, store.write() as tx:
-            change(tx)
-        self._ring()
-
-    def _ring(self) -> None:
-        with self._lab.cloud() as cloud:
-            cloud.update("ports", self.port["id"], {"description": str(uuid.uuid4())})
+            cloud.balancing("DELETE", f"loadbalancers/{self.id}?cascade=true")
+            until(
+                lambda: all(one["id"] != self.id for one in cloud.balancing("GET", "loadbalancers")["loadbalancers"]),
+                "it is gone",
+            )

@@ -6,13 +6,16 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
-from tests.netns.balancers import Balancer, ask, serving
+from tests.netns.balancers import Balancer, Talk, ask, serving
 from tests.netns.harness import Lab, until
+from tests.netns.outside import external_network, next_hop
 from tests.netns.test_routing import address, make_router
 
+from netweft.lab import host
 from netweft.lab.vm import Vm
 
 VIPS = {4: "10.60.0.100", 6: "fd00:60::100"}
+UDP_VIP = "10.60.0.101"
 
 
 class Stage(NamedTuple):
@@ -20,33 +23,109 @@ class Stage(NamedTuple):
     here: Vm  # clients: on the VIP's network
     red: Vm  # behind a router
     members: list[Vm]  # on hv1 and hv2, and the last one behind the router
-    ids: dict[int, list[str]]  # likewise, of the members
+    outside: str  # a host's namespace
+    external: str
 
 
 @pytest.fixture(scope="module")
 def stage(lab: Lab) -> Iterator[Stage]:
     blue, red = lab.network("10.60.0.0/24", "fd00:60::/64"), lab.network("10.61.0.0/24", "fd00:61::/64")
-    make_router(lab, blue, red)
+    external, beyond = external_network(lab), next_hop(lab)
+    make_router(lab, blue, red, external_gateway_info={"network_id": external})
     lab.let_strangers_in()
     members = [lab.add_vm("hv1", blue), lab.add_vm("hv2", blue), lab.add_vm("hv2", red)]
-    balancers = {version: Balancer(lab, blue, vip) for version, vip in VIPS.items()}
-    ids = {version: [balancer.add(address(vm, version)) for vm in members] for version, balancer in balancers.items()}
+    balancers = {
+        version: Balancer(lab, blue, vip, *(address(one, version) for one in members)) for version, vip in VIPS.items()
+    }
+    balancers[17] = Balancer(lab, blue, UDP_VIP, *map(address, members), protocol="UDP")
     with contextlib.ExitStack() as stack:
         for one in members:
             stack.enter_context(serving(lab, one))
-        made = Stage(balancers, lab.add_vm("hv1", blue), lab.add_vm("hv2", red), members, ids)
-        yield made
+        outside = lab.layout.host_namespace(beyond.name)
+        yield Stage(balancers, lab.add_vm("hv1", blue), lab.add_vm("hv2", red), members, outside, external)
     for balancer in balancers.values():
         balancer.close()
+    host.remove(lab.layout, beyond)
 
 
-def asked(lab: Lab, frm: Vm, version: int = 4, times: int = 1) -> dict[str, int]:
-    return dict(ask(lab.layout.vm_namespace(frm.name), VIPS[version], times=times))
+def asked(lab: Lab, frm: Vm, vip: str = VIPS[4], times: int = 1, kind: str = "tcp", own: int = 0) -> set[str]:
+    return set(ask(lab.layout.vm_namespace(frm.name), vip, times=times, kind=kind, own=own))
+
+
+def all_of(stage: Stage, client: str) -> set[str]:
+    return {f"{one.name} {client}" for one in stage.members}
 
 
 @pytest.mark.parametrize("version", [4, 6])
 @pytest.mark.parametrize("client", ["here", "red"])
 def test_all_members_answer_and_see_the_client(lab: Lab, stage: Stage, client: str, version: int) -> None:
     frm: Vm = getattr(stage, client)
-    wanted = {f"{one.name} {address(frm, version)}" for one in stage.members}
-    until(lambda: set(asked(lab, frm, version, times=24)) == wanted, "all of them answer")
+    assert asked(lab, frm, VIPS[version], times=40) == all_of(stage, address(frm, version))
+
+
+def test_datagrams(lab: Lab, stage: Stage) -> None:
+    assert asked(lab, stage.here, UDP_VIP, times=40, kind="udp") == all_of(stage, address(stage.here))
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_a_member_reaches_its_own_vip(lab: Lab, stage: Stage, version: int) -> None:
+    """By itself it is asked as by the VIP."""
+    for one in (stage.members[0], stage.members[2]):
+        others = {f"{other.name} {address(one, version)}" for other in stage.members if other is not one}
+        assert asked(lab, one, VIPS[version], times=40) == {*others, f"{one.name} {VIPS[version]}"}
+
+
+def test_the_vip_answers_ping(lab: Lab, stage: Stage) -> None:
+    for vip in VIPS.values():
+        assert lab.ping(stage.here, vip)
+        assert lab.ping(stage.red, vip)
+
+
+def test_from_outside_by_a_floating_ip(lab: Lab, stage: Stage) -> None:
+    """Members see who asks."""
+    with lab.cloud() as cloud:
+        made = cloud.create("floatingips", floating_network_id=stage.external, port_id=stage.balancers[4].port_id)
+    found: set[str] = set()
+
+    def all_answer() -> bool:
+        found.clear()
+        found.update(ask(stage.outside, made["floating_ip_address"], times=40))
+        return len(found) == len(stage.members) and not any("Error" in one for one in found)
+
+    try:
+        until(all_answer, "all members answer outside")
+        assert {one.split()[0] for one in found} == {one.name for one in stage.members}
+    finally:
+        with lab.cloud() as cloud:
+            cloud.delete("floatingips", made["id"])
+
+
+def test_only_its_own_connections_end_with_a_member(lab: Lab, stage: Stage) -> None:
+    """Drained: none do.  Then it goes: those that it has end at once, and no others, on either node."""
+    balancer, leaving = stage.balancers[4], stage.members[1]
+    namespaces = [lab.layout.vm_namespace(one.name) for one in (stage.here, stage.red)]
+    with Talk(namespaces[0], VIPS[4], 12) as here, Talk(namespaces[1], VIPS[4], 12) as there:
+        led = [*here.say(), *there.say()]
+        assert set(led) == {one.name for one in stage.members}
+        balancer.update(address(leaving), weight=0)
+        try:
+            assert [*here.say(), *there.say()] == led
+            assert not any(leaving.name in one for one in asked(lab, stage.here, times=20))
+            balancer.remove(address(leaving))
+            kept = [name if name != leaving.name else "" for name in led]
+            until(lambda: [*here.say(), *there.say()] == kept, "those of the member have ended")
+        finally:
+            if address(leaving) in balancer.members:
+                balancer.remove(address(leaving))
+            balancer.add(address(leaving))
+
+
+def test_no_connection_is_lost_with_an_agent_or_the_server(lab: Lab, stage: Stage) -> None:
+    with Talk(lab.layout.vm_namespace(stage.here.name), VIPS[4], 12) as here:
+        led = here.say()
+        for kind, node in (("agent", "hv1"), ("server", "")):
+            lab.kill(kind, node)
+            assert here.say() == led
+        until(lambda: lab.in_sync("hv1"), "hv1 in sync")
+        assert here.say() == led
+        assert "" not in led

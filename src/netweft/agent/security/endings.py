@@ -84,7 +84,7 @@ class Endings:
         ends: defaultdict[int, list[Ended]] = defaultdict(list)
         for end in due:
             if end.network_id in vlans:
-                ends[vlans[end.network_id]].append(end)
+                ends[end.zone(vlans[end.network_id])].append(end)
         if ends and not await self._end_all(await self._listed(ends.keys()), ends, _by_zone(ports, vlans)):
             return
         self._due -= due

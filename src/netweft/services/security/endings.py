@@ -7,6 +7,7 @@ allowed for: the next one with that address would get its answers, whatever its 
                                                       network and in those that routers lead to from there
     port gone to another node, and still known here   those that nobody here has a part in end, here
     a router leads no more from one network to another    those between the two
+    a load balancer leads no more to a member             those of its clients with that member (lb.endings)
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -22,8 +23,9 @@ from netweft.dataplane.packets.datagram import echo, packet
 from netweft.dataplane.unixctl.conntrack import Connection
 from netweft.model import Key, NodeView, Peer, Port
 from netweft.services.addresses import Prefix, address, link_local, mac, parsed, prefix, text, within
-from netweft.services.fields import ENDED, NOBODY
+from netweft.services.fields import BALANCED_ZONE, ENDED, NOBODY
 from netweft.services.l2.announce import Packet
+from netweft.services.lb.endings import Balanced, unbalanced
 
 NONSENSE = (ValueError, TypeError, AttributeError)  # as an address
 FORGETTABLE = (PROTO_ICMP, PROTO_TCP, PROTO_UDP, PROTO_SCTP)
@@ -34,11 +36,17 @@ _LINK_LOCAL = prefix("fe80::/10")
 
 class Ended(Struct, frozen=True):
     """Of the connections of this network those with this address, or with one of this range; empty: those in which no
-    port here has a part.  kept: what of the range is held as before."""
+    port here has a part.  kept: what of the range is held as before.
+    balanced: those only that its clients have by a load balancer, and are led so."""
 
     network_id: str
     address: str = ""
     kept: frozenset[str] = frozenset()
+    balanced: Balanced | None = None
+
+    def zone(self, vlan: int) -> int:
+        """vlan: the network's."""
+        return BALANCED_ZONE | vlan if self.balanced else vlan
 
 
 class Held(NamedTuple):
@@ -70,7 +78,17 @@ def ended(before: NodeView, after: NodeView, keys: Collection[Key]) -> frozenset
                 found.add(Ended(was.network_id, text(lost), frozenset(map(text, kept))))
         if now and id in before.ports and id not in after.ports:
             found.add(Ended(was.network_id))
-    return frozenset(found) | _parted(before, after, keys)
+    return frozenset(found) | _parted(before, after, keys) | frozenset(_unbalanced(before, after, keys))
+
+
+def _unbalanced(before: NodeView, after: NodeView, keys: Collection[Key]) -> Iterator[Ended]:
+    """Of clients in all networks that are routed to the VIP, and outside."""
+    for vip_network, gone in unbalanced(before, after, keys):
+        networks = _routed_with(vip_network, before, after)
+        routers = {port.router_id for port in before.router_ports.values() if port.network_id in networks}
+        outside = {port.network_id for port in before.gateway_ports.values() if port.router_id in routers}
+        for network_id in networks | outside:
+            yield Ended(network_id, balanced=gone)
 
 
 def _parted(before: NodeView, after: NodeView, keys: Collection[Key]) -> frozenset[Ended]:
@@ -110,11 +128,16 @@ def chosen(
 
 class _Over:
     def __init__(self, ends: Sequence[Ended], ports: Iterable[Port]) -> None:
+        self._balanced = {end.balanced for end in ends if end.balanced}
+        ends = [end for end in ends if not end.balanced]
         self._ends = [Range([prefix(end.address)], map(prefix, end.kept)) for end in ends if end.address]
         idle = any(not end.address for end in ends)
         self._here = Range(one for port in ports for one in held_by(port).all) if idle else None
 
     def has(self, connection: Connection) -> bool:
+        if self._balanced:
+            led = (connection.dst, connection.dport, connection.answers_from, connection.answering_port)
+            return Balanced(connection.protocol, *led) in self._balanced
         both = [address(connection.src), address(connection.dst)]
         if any(end in ended for ended in self._ends for end in both):
             return True

@@ -1,6 +1,7 @@
 """Which connections are judged anew when less is permitted, and by which packets."""
 
 import pytest
+from msgspec.structs import replace
 from tests.unit.services.security.test_firewall import NET, OUT, group, rule
 
 from netweft.dataplane.openflow.fields import PROTO_UDP
@@ -106,4 +107,8 @@ def test_connections_as_open_vswitch_lists_them() -> None:
         "udp,orig=(src=fe80::1,dst=fe80::2,sport=3,dport=4),reply=(src=fe80::2,dst=fe80::1,sport=4,dport=3),zone=7,mark=1\n"
     )
     six = Connection(zone=7, src="fe80::1", dst="fe80::2", sport=3, dport=4, mark=1)
-    assert list(udp_connections(listing)) == [ASKED, six]
+    answered = [
+        replace(ASKED, answers_from="10.0.0.2", answering_port=5353),
+        replace(six, answers_from="fe80::2", answering_port=4),
+    ]
+    assert list(udp_connections(listing)) == answered
