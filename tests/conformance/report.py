@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 HEAD = """# Conformance
 
-OpenStack's own tests of the Networking API, `tempest.api.network` of tempest {version}, against a `netweft server` with
-SQLite and nothing else: no Nova, no Glance, no agent.  Written by `make conformance`, which installs tempest in an
-environment of its own, from a lock with hashes, and ends with an error when a test fails.
+OpenStack's own tests of the Networking API, `tempest.api.network` of tempest {version}, of FWaaS v2,
+`neutron_tempest_plugin.fwaas.api`, and of the load balancers', `octavia_tempest_plugin.tests.api.v2`, against a
+`netweft server` with SQLite and nothing else: no Nova, no Glance, no agent.  Written by `make conformance`, which
+installs them in an environment of its own, from a lock with hashes, and ends with an error when a test fails.
 
 **{passed} passed, {failed} failed, {skipped} skipped** (tests, or classes of tests that skip themselves whole), in
 {seconds} s.

@@ -20,6 +20,7 @@ PYTHON = HERE.parents[1] / ".venv" / "conformance" / "bin" / "python"  # `script
 DOCUMENT = HERE.parents[1] / "docs" / "conformance.md"
 SUITES = {
     "tempest.api.network": "",
+    "neutron_tempest_plugin.fwaas.api": "",
     "octavia_tempest_plugin.tests.api.v2": "load-balancer",
 }  # and where its settings are
 

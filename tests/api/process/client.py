@@ -47,9 +47,14 @@ def _forks() -> socket.socket:
 
 
 def _documents(text: str) -> list[Any]:
+    """A line that is none is left out: what a command says to a person."""
     found, decode = [], json.JSONDecoder().raw_decode
     while text := text.strip():
-        document, end = decode(text)
+        try:
+            document, end = decode(text)
+        except json.JSONDecodeError:
+            text = text.partition("\n")[2]
+            continue
         found.append(document)
         text = text[end:]
     return found

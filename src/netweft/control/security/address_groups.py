@@ -7,7 +7,7 @@ from netweft.control.standard import Plain, bumped
 from netweft.store import Object, WriteTransaction
 
 KIND = "address_groups"
-MOST = 4096
+MOST = 16_384
 
 
 class AddressGroups(Plain):

@@ -1,0 +1,115 @@
+"""Firewalls on two servers: whatever is asked at once, a port is in one group, a policy names rules that are there."""
+
+from typing import Any
+
+import pytest
+
+from .region import Region, Somebody, together
+
+pytestmark = pytest.mark.postgres
+ROUNDS = 6
+POLICIES, RULES, GROUPS = (f"/fwaas/firewall_{kind}" for kind in ("policies", "rules", "groups"))
+MEMBERS = {POLICIES: "firewall_policy", RULES: "firewall_rule", GROUPS: "firewall_group"}
+
+
+async def made(who: Somebody, path: str, **values: Any) -> str:
+    answer = await who("POST", path, {MEMBERS[path]: values})
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()[MEMBERS[path]]["id"])
+
+
+async def shown(who: Somebody, path: str, id: str) -> Any:
+    return (await who("GET", f"{path}/{id}")).json()[MEMBERS[path]]
+
+
+def change(who: Somebody, path: str, id: str, **values: Any) -> Any:
+    return who("PUT", f"{path}/{id}", {MEMBERS[path]: values})
+
+
+async def test_a_rule_goes_while_a_policy_takes_it(region: Region) -> None:
+    policy = await made(region.red, POLICIES)
+    for number in range(ROUNDS):
+        rule = await made(region.red, RULES)
+        body = {"firewall_rule_id": rule}
+        taking = (
+            region.red("PUT", f"{POLICIES}/{policy}/insert_rule", body)
+            if number % 2
+            else change(region.red, POLICIES, policy, firewall_rules=[rule])
+        )
+        gone, taken = await together(region.red("DELETE", f"{RULES}/{rule}"), taking)
+        assert (gone, taken) in ((204, 404), (409, 200))
+        assert (rule in (await shown(region.red, POLICIES, policy))["firewall_rules"]) is (taken == 200)
+
+
+async def test_rules_come_into_a_policy_all_at_once(region: Region) -> None:
+    policy = await made(region.red, POLICIES)
+    rules = [await made(region.red, RULES) for _ in range(ROUNDS)]
+    path = f"{POLICIES}/{policy}/insert_rule"
+    assert set(await together(*(region.red("PUT", path, {"firewall_rule_id": id}) for id in rules))) == {200}
+    assert sorted((await shown(region.red, POLICIES, policy))["firewall_rules"]) == sorted(rules), "none is lost"
+
+
+async def test_a_rule_changes_while_its_policies_do(region: Region) -> None:
+    """Both write the policy: one takes the auditor's word away, the other gives it."""
+    rule = await made(region.red, RULES)
+    policies = [await made(region.red, POLICIES, firewall_rules=[rule], audited=True) for _ in range(3)]
+    for number in range(ROUNDS):
+        changes = [change(region.red, POLICIES, id, audited=True, firewall_rules=[rule]) for id in policies]
+        asked = [change(region.red, RULES, rule, description=str(number)), *changes]
+        assert set(await together(*asked)) == {200}
+
+
+async def test_a_port_in_two_groups_at_once(region: Region) -> None:
+    network, _ = await region.red.network("10.20.0.0/24")
+    port = (await region.red.make("port", network_id=network, device_owner="compute:nova"))["id"]
+    groups = [await made(region.red, GROUPS) for _ in range(2)]
+    for _ in range(ROUNDS):
+        answers = await together(*(change(region.red, GROUPS, id, ports=[port]) for id in groups))
+        assert sorted(answers) == [200, 409]
+        having = [id for id in groups if (await shown(region.red, GROUPS, id))["ports"]]
+        assert having == [groups[answers.index(200)]]
+        assert (await change(region.red, GROUPS, having[0], ports=[])).status_code == 200
+
+
+async def test_a_port_goes_while_its_group_takes_others(region: Region) -> None:
+    network, _ = await region.red.network("10.21.0.0/24")
+    group = await made(region.red, GROUPS)
+    for _ in range(ROUNDS):
+        ports = [
+            (await region.red.make("port", network_id=network, device_owner="compute:nova"))["id"] for _ in range(3)
+        ]
+        assert (await change(region.red, GROUPS, group, ports=ports[:2])).status_code == 200
+        gone, taken = await together(
+            region.red("DELETE", f"/ports/{ports[0]}"), change(region.red, GROUPS, group, ports=ports[1:])
+        )
+        assert (gone, taken) == (204, 200)
+        assert sorted((await shown(region.red, GROUPS, group))["ports"]) == sorted(ports[1:])
+    assert (await change(region.red, GROUPS, group, ports=[])).status_code == 200
+
+
+async def test_a_policy_goes_while_a_group_takes_it(region: Region) -> None:
+    for _ in range(ROUNDS):
+        policy, group = await made(region.red, POLICIES), await made(region.red, GROUPS)
+        gone, taken = await together(
+            region.red("DELETE", f"{POLICIES}/{policy}"),
+            change(region.red, GROUPS, group, ingress_firewall_policy_id=policy),
+        )
+        assert (gone, taken) in ((204, 404), (409, 200))
+        await region.red("DELETE", f"{GROUPS}/{group}")
+
+
+async def test_everybody_looks_first(region: Region) -> None:
+    """A project has one default group, whoever makes it."""
+    newcomer = await region.newcomer()
+    assert set(await together(*(newcomer("GET", path) for path in (GROUPS, RULES, POLICIES, GROUPS)))) == {200}
+    assert [one["name"] for one in await newcomer.get(GROUPS)] == ["default"]
+    assert [len(await newcomer.get(path)) for path in (POLICIES, RULES)] == [2, 4]
+
+
+async def test_a_quota_is_never_passed(region: Region) -> None:
+    newcomer = await region.newcomer()
+    await newcomer.get(RULES)
+    limits = {"quota": {"firewall_rule": 6}}
+    assert (await region.admin("PUT", f"/quotas/{newcomer.project}", limits)).status_code == 200
+    answers = await together(*(newcomer("POST", RULES, {"firewall_rule": {}}) for _ in range(6)))
+    assert sorted(answers) == [201, 201, 409, 409, 409, 409]
