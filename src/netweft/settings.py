@@ -128,6 +128,13 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     metadata_secret_file: Annotated[str, Meta(description="holds what Nova has as metadata_proxy_shared_secret")] = (
         "/etc/netweft/metadata.secret"
     )
+    key_manager_key_file: Annotated[
+        str,
+        Meta(
+            description="holds the key that the key manager's secrets are encrypted with, the same on all servers: 32"
+            " bytes in base64; empty: key_manager.key in state_dir, made with the first secret"
+        ),
+    ] = ""
     max_body_bytes: Annotated[int, Meta(gt=0, description="larger request bodies are refused")] = 2**20
     max_connections_per_client: Annotated[
         int, Meta(gt=0, description="from one address, or /64 of IPv6; behind a proxy that is all of them")

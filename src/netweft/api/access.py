@@ -9,8 +9,8 @@ from netweft.spans.arriving import let_in
 from netweft.store.changelog import actor
 from netweft.store.turns import asking
 
-NETWORK, IDENTITY, LOAD_BALANCER = "network", "identity", "load-balancer"
-_PREFIX = {IDENTITY: "/identity", LOAD_BALANCER: "/load-balancer"}
+NETWORK, IDENTITY, LOAD_BALANCER, KEY_MANAGER = "network", "identity", "load-balancer", "key-manager"
+_PREFIX = {IDENTITY: "/identity", LOAD_BALANCER: "/load-balancer", KEY_MANAGER: "/key-manager"}
 
 
 def ask_as(context: Context) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from functools import partial
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -13,9 +14,14 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from netweft.api import app as networking_api
-from netweft.api import following, metadata, nodes
+from netweft.api import following, material, metadata, nodes
 from netweft.api import identity as identity_api
+from netweft.api.key_manager import app as key_manager_api
 from netweft.api.lb import app as load_balancing_api
+from netweft.control.key_manager.held import Held
+from netweft.control.key_manager.keyring import Keyring
+from netweft.control.key_manager.keys import StoredKeys
+from netweft.control.key_manager.secrets import Secrets
 from netweft.control.l2.ports import Ports
 from netweft.control.security.security_groups import SecurityGroups
 from netweft.dashboard.mounted import Dashboard
@@ -44,13 +50,18 @@ def create_app(settings: ServerSettings, store: Store, measured: Measured | None
     feed = Feed(store, node_for_token=partial(node_for_token, store), down_seconds=settings.agent_down_seconds)
     resources = networking_api.resources(store, settings)
     checks = networking_api.checks_of(resources, store, settings, feed.lags, feed.questions)
+    secrets = Secrets(Keyring(_key_file(settings)))
+    held = Held(secrets)
     dashboard = Dashboard(settings, store, networking_api.shown(resources), identity.authenticate)
     routes: list[BaseRoute] = [
         # first: where most requests go
         *networking_api.build(resources, store, identity.authenticate, settings, feed.lags, feed.questions),
         *load_balancing_api.routes(
-            store, identity.authenticate, settings, Ports(settings, SecurityGroups()), feed.settling.begin
+            *(store, identity.authenticate, settings, Ports(settings, SecurityGroups()), feed.settling.begin),
+            keys=StoredKeys(held),
         ),
+        *key_manager_api.routes(store, identity.authenticate, settings, secrets),
+        *material.routes(store, held),
         *feed.routes(),
         Route("/healthz", _health(store)),
         *metadata.routes(store, identity.authenticate, nova),
@@ -94,6 +105,10 @@ def create_app(settings: ServerSettings, store: Store, measured: Measured | None
         exception_handlers={HTTPException: fault},
         lifespan=lifespan,
     )
+
+
+def _key_file(settings: ServerSettings) -> Path:
+    return Path(settings.key_manager_key_file or Path(settings.state_dir) / "key_manager.key")
 
 
 def _nova_metadata(settings: ServerSettings) -> Instances | None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 
+import structlog
 from starlette.routing import BaseRoute
 
 from netweft.api import access
@@ -13,14 +14,18 @@ from netweft.api.lb.endpoint import Actions, Endpoint
 from netweft.api.lb.offered import OFFERED, OfferedEndpoint, Providers
 from netweft.api.lb.quotas import Quotas
 from netweft.api.lb.service import Service
-from netweft.control.lb import tree
+from netweft.control.errors import Refused
+from netweft.control.lb import proxies, tree
 from netweft.control.lb.balancers import Balancers
+from netweft.control.lb.proxies import Proxies
 from netweft.control.lb.tls import NO_KEYS, Keys
 from netweft.control.lb.words import BALANCERS
 from netweft.control.standard import UseCases
 from netweft.plugins.identity import Authenticate
 from netweft.settings import ServerSettings
 from netweft.store import Store, StoreError
+
+log = structlog.get_logger(__name__)
 
 
 def routes(
@@ -40,7 +45,9 @@ def routes(
         answer=faults.answer,
         service=access.LOAD_BALANCER,
     )
-    service = Service(store, Balancers(ports, keys), keys, settle or (lambda id: at_once(store, id)))
+    settle = settle or (lambda id: at_once(store, id))
+    placing = Placing(store, ports, settle)
+    service = Service(store, Balancers(ports, keys), keys, placing.changed)
     return [
         *versions.routes(settings.public_url),
         *(route for kind in KINDS for route in Endpoint(kind, service, store).routes(gate)),
@@ -49,6 +56,24 @@ def routes(
         *Providers().routes(gate),
         *Quotas(store).routes(gate),
     ]
+
+
+class Placing:
+    """HAProxy's ports come and go in a transaction of their own, after that which needs them; then what is told goes
+    on (`settle`)."""
+
+    def __init__(self, store: Store, ports: UseCases, settle: Callable[[str], None]) -> None:
+        self._store, self._proxies, self._settle = store, Proxies(ports), settle
+
+    def changed(self, id: str) -> None:
+        with self._store.read() as tx:
+            is_due = proxies.is_due(tx, id)
+        if is_due:
+            try:
+                self._store.run(lambda tx: self._proxies.place(tx, id))
+            except (Refused, StoreError) as problem:
+                log.error("HAProxy gets no ports", balancer=id, problem=str(problem))
+        self._settle(id)
 
 
 def at_once(store: Store, id: str) -> None:

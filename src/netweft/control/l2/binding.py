@@ -15,6 +15,7 @@ from netweft.control.l2.hosts import FAILED, HOST, VIF_TYPE
 from netweft.control.l2.trunks import PART_OF
 from netweft.control.l3 import gateway_hosts, wire_hosts
 from netweft.control.l3.owners import OWNERS
+from netweft.control.lb import proxies
 from netweft.control.standard import born, bumped, now
 from netweft.model import NodeFacts, PortState, PortStatus
 from netweft.model.status import PLUGGED
@@ -40,6 +41,7 @@ def node_connected(tx: WriteTransaction, node: str, facts: NodeFacts) -> None:
         agent = tx.touch("agents", agent["id"], seen)
     _bind_again(tx, node)
     gateway_hosts.host_came(tx, node, news=news)
+    proxies.host_came(tx, node)
     wire_hosts.host_came(tx, node)
 
 
@@ -70,6 +72,7 @@ def node_gone(tx: WriteTransaction, node: str, seconds: float = 0.0) -> None:
     if agent is not None and hosts.seconds_silent(agent) >= seconds:
         tx.touch("agents", agent["id"], {"status_detail": f"{hosts.GONE} {now()}"})
         gateway_hosts.host_went(tx, node)
+        proxies.host_went(tx, node)
         wire_hosts.host_went(tx, node)
 
 

@@ -13,16 +13,18 @@ from netweft.control.l3.errors import (
 )
 from netweft.control.l3.owners import FLOATING, GATEWAY, INTERFACES, OWNERS
 from netweft.control.lb import vips
+from netweft.control.lb.words import BALANCERS
 from netweft.control.standard import UseCases
+from netweft.model.proxy import PROXY_OWNER
 from netweft.model.router import ADDRESS_MAC
 from netweft.store import Object, ReadTransaction, WriteTransaction
 
-_RESERVED = OWNERS.keys() | INTERFACES
+_RESERVED = OWNERS.keys() | INTERFACES | {PROXY_OWNER}
 
 
 def is_owned(tx: ReadTransaction, port: Object) -> bool:
     """Whether what it belongs to is there.  As a port itself says it: nobody else can write these two attributes so."""
-    kind = OWNERS.get(port["device_owner"])
+    kind = BALANCERS if port["device_owner"] == PROXY_OWNER else OWNERS.get(port["device_owner"])
     return kind is not None and tx.get(kind, port["device_id"]) is not None
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from netweft.control import holding
 from netweft.control.lb import l7, listeners, members, monitors, offers, pools, quota
 from netweft.control.lb.errors import PendingState, ValidationFailure
+from netweft.control.lb.proxies import Proxies
 from netweft.control.lb.tls import Keys
 from netweft.control.lb.tree import AFFECTED, CHANGE, Tree
 from netweft.control.lb.vips import GROUPS, POLICY, Vips
@@ -22,7 +23,7 @@ class Balancers:
     """ports: as they are for us, not for those who ask for ports."""
 
     def __init__(self, ports: UseCases, keys: Keys) -> None:
-        self._vips, self._keys = Vips(ports), keys
+        self._vips, self._proxies, self._keys = Vips(ports), Proxies(ports), keys
 
     def create(self, tx: WriteTransaction, wanted: Object) -> Tree:
         """wanted: also its listeners and pools, if it is to have some.  What its body names is held."""
@@ -63,6 +64,7 @@ class Balancers:
         for kind in reversed(CHILDREN):
             tree.delete(kind, list(tree.rows(kind)))
         balancer = tree.balancer
+        self._proxies.take_back(tx, id)
         tx.delete(BALANCERS, id)
         self._vips.take_back(tx, balancer)
 

@@ -21,6 +21,7 @@ _OWN: Final = (
     ("identity", "keystone", "/identity"),
     ("network", "neutron", ""),
     ("load-balancer", "octavia", "/load-balancer"),
+    ("key-manager", "barbican", "/key-manager"),
 )
 _IDS: Final = uuid.UUID("8bd2b7c4-8d4c-4d0b-9c55-7f1d5a2c9a11")
 _NAMED: Final = {
