@@ -11,6 +11,7 @@ from tests.api.identity.conftest import BASE, Alice, Caller
 
 TOKENS = "/identity/v3/auth/tokens"
 V3 = "/identity/v3"
+_OTHERS = (("load-balancer", "/load-balancer"), ("key-manager", "/key-manager"))
 
 
 async def test_version_discovery(nobody: Caller) -> None:
@@ -38,7 +39,7 @@ async def test_a_scoped_token_tells_all_that_clients_need(nobody: Caller, passwo
     }
     assert urls == {
         (kind, i): BASE + path
-        for kind, path in (("identity", "/identity"), ("network", ""), ("load-balancer", "/load-balancer"))
+        for kind, path in (("identity", "/identity"), ("network", ""), *_OTHERS)
         for i in ("public", "internal", "admin")
     }
 
@@ -126,7 +127,7 @@ async def test_what_one_may_do_with_ones_token(alice: Alice) -> None:
     assert [project["name"] for project in projects.json()["projects"]] == ["blue"]
     assert (await alice.call("GET", f"{V3}/auth/domains")).json()["domains"] == []
     types = [service["type"] for service in (await alice.call("GET", f"{V3}/auth/catalog")).json()["catalog"]]
-    assert types == ["identity", "network", "load-balancer"]
+    assert types == ["identity", "network", "load-balancer", "key-manager"]
 
 
 Step = Callable[[Caller, Alice], Awaitable[object]]

@@ -6,6 +6,7 @@ AES-256-GCM; a secret's id and project are authenticated with it, so that no row
 import base64
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -22,11 +23,11 @@ class Keyring:
         self._path = path
         self._key = b""
 
-    def encrypt(self, payload: bytes, about: str, *, is_first: bool) -> str:
-        """is_first: nothing is encrypted yet, so that a key may be made where there is none.  Raises NoKey."""
+    def encrypt(self, payload: bytes, about: str, is_first: Callable[[], bool]) -> str:
+        """is_first: whether nothing is encrypted yet, so that a key may be made where there is none.  Raises NoKey."""
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # large, and most servers never need it
 
-        key, nonce = self._read(make=is_first), os.urandom(_NONCE)
+        key, nonce = self._read(is_first), os.urandom(_NONCE)
         sealed = nonce + AESGCM(key).encrypt(nonce, payload, about.encode())
         return f"{_name(key)}:{base64.b64encode(sealed).decode()}"
 
@@ -36,7 +37,7 @@ class Keyring:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         named, _, text = sealed.partition(":")
-        key, whole = self._read(make=False), base64.b64decode(text)
+        key, whole = self._read(lambda: False), base64.b64decode(text)
         if named != _name(key):
             raise NoKey(reason=f"a secret was encrypted with another key than that in {self._path}")
         try:
@@ -44,12 +45,12 @@ class Keyring:
         except InvalidTag:
             raise NoKey(reason="a secret is not as it was written") from None
 
-    def _read(self, *, make: bool) -> bytes:
+    def _read(self, may_make: Callable[[], bool]) -> bytes:
         if not self._key:
             try:
                 self._key = _parsed(self._path.read_bytes(), self._path)
             except FileNotFoundError:
-                if not make:
+                if not may_make():
                     raise NoKey(reason=f"{self._path} is not there") from None
                 self._key = self._made()
             except OSError as error:

@@ -55,8 +55,7 @@ class Secrets:
             raise TooLarge()
         if not payload:
             raise BadKeyRequest(reason="If 'payload' specified, must be non empty.")
-        is_first = not tx.query(SECRETS, Query({}, limit=1))
-        return self._keyring.encrypt(payload, _about(secret), is_first=is_first)
+        return self._keyring.encrypt(payload, _about(secret), lambda: _is_first(tx))
 
 
 def find(tx: ReadTransaction, kind: str, id: str) -> Object:
@@ -116,6 +115,10 @@ def _born(tx: WriteTransaction, kind: str, wanted: Mapping[str, object]) -> Obje
         raise QuotaReached(project=project, quota=MOST[kind], kind=f"{TITLES[kind]}s")
     at = now()
     return {"id": str(uuid.uuid4()), "acl": None, "consumers": [], "created": at, "updated": at} | dict(wanted)
+
+
+def _is_first(tx: ReadTransaction) -> bool:
+    return not any(one.get(PAYLOAD) for one in tx.query(SECRETS, Query()))
 
 
 def _about(secret: Object) -> str:

@@ -1,0 +1,159 @@
+"""TLS of balancers: what a reference has to hold, and that nobody gets it but the node that serves it."""
+
+import base64
+from typing import Any
+
+import pytest
+from tests import certificates
+from tests.api.key_manager.conftest import Keys
+
+from netweft.control.l2 import binding
+from netweft.model import NodeFacts
+from netweft.model.proxy import PROXY_OWNER
+from netweft.plugins.identity.nodes import add
+from netweft.store import Store
+from netweft.wire import material
+
+CA = certificates.authority()
+SERVER = certificates.signed(CA, "www.example.com")
+OTHER = certificates.signed(CA, "other.example.com")
+
+
+def listener(keys: Keys, balancer: Any, ref: str, **more: Any) -> Any:
+    body = {"loadbalancer_id": balancer["id"], "protocol": "TERMINATED_HTTPS", "protocol_port": 443}
+    return keys.lb("alice", "POST", "/listeners", {"listener": body | {"default_tls_container_ref": ref} | more})
+
+
+def held(keys: Keys, how: str) -> str:
+    """A reference that holds the server's certificate and key."""
+    match how:
+        case "container":
+            return keys.container(certificate=SERVER.pem, private_key=SERVER.key_pem, intermediates=CA.pem)
+        case "locked":
+            key = SERVER.locked_key(b"pass")
+            return keys.container(certificate=SERVER.pem, private_key=key, private_key_passphrase="pass")
+        case "pem":
+            return keys.secret(SERVER.pem + CA.pem + SERVER.key_pem)
+    octets = base64.b64encode(SERVER.pkcs12(CA)).decode()
+    return keys.secret(octets, payload_content_type="application/octet-stream", payload_content_encoding="base64")
+
+
+@pytest.mark.parametrize("how", ["container", "locked", "pem", "pkcs12"])
+def test_what_a_listener_takes(keys: Keys, how: str) -> None:
+    answer = listener(keys, keys.lb.balancer(), held(keys, how))
+    assert answer.status_code == 201, answer.text
+
+
+def test_what_a_listener_does_not_take(keys: Keys) -> None:
+    balancer = keys.lb.balancer()
+    for ref in (
+        "http://elsewhere/v1/secrets/9f0ae3e2-8d2e-4f2b-b3a0-111111111111",
+        keys.secret("no certificate"),
+        keys.secret(SERVER.pem),
+        keys.container(certificate=SERVER.pem, private_key=OTHER.key_pem),
+        keys.container(certificate=SERVER.pem, private_key=SERVER.locked_key(b"pass")),
+        keys.container("bob", certificate=SERVER.pem, private_key=SERVER.key_pem),
+    ):
+        assert listener(keys, balancer, ref).status_code == 400
+    authority = keys.secret(CA.pem)
+    foreign = keys.secret(certificates.revoked(certificates.authority("Another")))
+    client: dict[str, Any] = {"client_authentication": "MANDATORY", "client_ca_tls_container_ref": authority}
+    assert listener(keys, balancer, held(keys, "pem"), **client, client_crl_container_ref=foreign).status_code == 400
+    good = keys.secret(certificates.revoked(CA, OTHER))
+    assert listener(keys, balancer, held(keys, "pem"), **client, client_crl_container_ref=good).status_code == 201
+
+
+def nodes(store: Store, *names: str) -> dict[str, str]:
+    """Their tokens.  All of them have HAProxy."""
+    for number, name in enumerate(names):
+        facts = NodeFacts(tunnel_ip=f"192.0.2.{number + 1}", proxies=True)
+        store.run(lambda tx, name=name, facts=facts: binding.node_connected(tx, name, facts))  # type: ignore[misc]
+    return {name: store.run(lambda tx, name=name: add(tx, name, rotate=False)) for name in names}  # type: ignore[misc]
+
+
+def proxy_ports(keys: Keys, balancer: Any) -> list[Any]:
+    path = f"/ports?device_id={balancer['id']}&device_owner={PROXY_OWNER}"
+    return list(keys.lb.net.get("admin", path)["ports"])
+
+
+def test_haproxy_gets_two_ports_on_two_hosts(keys: Keys, store: Store) -> None:
+    nodes(store, "hv1", "hv2", "hv3")
+    balancer = keys.lb.balancer()
+    tcp = keys.lb.make("/listeners", loadbalancer_id=balancer["id"], protocol="TCP", protocol_port=80)
+    assert proxy_ports(keys, balancer) == []
+    assert listener(keys, balancer, held(keys, "pem")).status_code == 201
+    ports = proxy_ports(keys, balancer)
+    assert len({one["binding:host_id"] for one in ports} - {""}) == 2
+    assert {one["network_id"] for one in ports} == {balancer["vip_network_id"]}
+    assert {one["project_id"] for one in ports} == {""}
+    assert keys.lb.net("admin", "DELETE", f"/ports/{ports[0]['id']}").status_code == 409
+    assert keys.lb("alice", "DELETE", f"/listeners/{tcp['id']}").status_code == 204
+    assert {one["id"] for one in proxy_ports(keys, balancer)} == {one["id"] for one in ports}
+    assert keys.lb("alice", "DELETE", f"/loadbalancers/{balancer['id']}?cascade=true").status_code == 204
+    assert proxy_ports(keys, balancer) == []
+
+
+def test_a_host_that_is_gone_gives_its_port_to_another(keys: Keys, store: Store) -> None:
+    nodes(store, "hv1", "hv2", "hv3")
+    balancer = keys.lb.balancer()
+    assert listener(keys, balancer, held(keys, "pem")).status_code == 201
+    before = {one["id"]: one for one in proxy_ports(keys, balancer)}
+    gone = next(iter(before.values()))["binding:host_id"]
+    store.run(lambda tx: binding.node_gone(tx, gone))
+    after = {one["id"]: one for one in proxy_ports(keys, balancer)}
+    assert after.keys() == before.keys()
+    assert gone not in {one["binding:host_id"] for one in after.values()}
+    assert [one["fixed_ips"] for one in after.values()] == [one["fixed_ips"] for one in before.values()]
+    moved = sum(after[id]["binding:host_id"] != before[id]["binding:host_id"] for id in before)
+    assert moved == 1
+
+
+def test_a_port_waits_for_a_host(keys: Keys, store: Store) -> None:
+    balancer = keys.lb.balancer()
+    assert listener(keys, balancer, held(keys, "pem")).status_code == 201
+    assert [one["binding:host_id"] for one in proxy_ports(keys, balancer)] == ["", ""]
+    nodes(store, "hv1")
+    assert sorted(one["binding:host_id"] for one in proxy_ports(keys, balancer)) == ["", "hv1"]
+
+
+def test_nobody_makes_such_a_port_himself(keys: Keys) -> None:
+    balancer = keys.lb.balancer()
+    body = {"network_id": balancer["vip_network_id"], "device_owner": PROXY_OWNER, "device_id": balancer["id"]}
+    for who in ("alice", "admin"):
+        answer = keys.lb.net(who, "POST", "/ports", {"port": body})
+        assert answer.status_code in (403, 409), answer.text
+
+
+def test_only_who_serves_it_gets_it(keys: Keys, store: Store) -> None:
+    tokens = nodes(store, "hv1", "hv2", "hv3")
+    balancer = keys.lb.balancer()
+    ref, unrelated = held(keys, "pem"), keys.secret(OTHER.pem + OTHER.key_pem)
+    assert listener(keys, balancer, ref).status_code == 201
+    serving = {one["binding:host_id"] for one in proxy_ports(keys, balancer)}
+
+    def ask(token: str, ref: str, kind: str = "certificate") -> tuple[int, material.Said | None]:
+        question = material.Ask(balancer_id=balancer["id"], wanted=(material.Wanted(ref, kind),))
+        headers = {"Authorization": f"Bearer {token}"}
+        answer = keys.http.request("POST", material.PATH, content=material.encode(question), headers=headers)
+        return answer.status_code, material.decode(material.Said, answer.content) if answer.is_success else None
+
+    for name, token in tokens.items():
+        code, said = ask(token, ref)
+        assert code == 200
+        assert said is not None
+        if name in serving:
+            (pem,) = said.content
+            assert pem.decode() == SERVER.pem + CA.pem + SERVER.key_pem
+            assert "PRIVATE" not in repr(said)
+        else:
+            assert (said.content, "does not serve" in said.problem) == ((), True)
+    token = tokens[sorted(serving)[0]]
+    for bad, kind in ((unrelated, "certificate"), (ref, "_payload"), (ref, "nonsense")):
+        _, said = ask(token, bad, kind)
+        assert said is not None
+        assert (said.content, "does not name" in said.problem) == ((), True)
+    assert ask("x", ref)[0] == 401
+    keys("alice", "DELETE", ref)
+    _, said = ask(token, ref)
+    assert said is not None
+    assert "has no" in said.problem
