@@ -109,11 +109,16 @@ def running(options: list[str], empty: Path, tmp_path_factory: pytest.TempPathFa
 @pytest.fixture(scope="module")
 def sdk(running: Server) -> Any:
     """The network proxy of a connection."""
+    return connection(running).network
+
+
+def connection(running: Server) -> Any:
+    """openstacksdk's."""
     import openstack  # takes a second, and few tests need it
 
     variables: dict[str, Any] = {name.removeprefix("OS_").lower(): value for name, value in running.openrc().items()}
     variables.pop("identity_api_version", None)
-    return openstack.connect(load_yaml_config=False, load_envvars=False, **variables).network
+    return openstack.connect(load_yaml_config=False, load_envvars=False, **variables)
 
 
 def free_port() -> int:

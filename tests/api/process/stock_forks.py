@@ -13,6 +13,7 @@ import sys
 from types import ModuleType
 
 import cliff.interactive  # noqa: F401
+import octaviaclient.osc.v2
 import openstack.identity.v3._proxy
 import openstack.network.v2._proxy  # noqa: F401
 import openstackclient.common
@@ -20,7 +21,7 @@ import openstackclient.identity.v3
 import openstackclient.network.v2
 from openstackclient import shell
 
-COMMANDS = (openstackclient.common, openstackclient.identity.v3, openstackclient.network.v2)
+COMMANDS = (openstackclient.common, openstackclient.identity.v3, openstackclient.network.v2, octaviaclient.osc.v2)
 
 
 def import_all(package: ModuleType) -> None:
