@@ -197,6 +197,59 @@ POLICY_NO_RULES = known(
     "openstack network qos rule create --type bandwidth-limit --max-kbps NUMBER {id}",
 )
 POLICY_UNUSED = known("policy-unused", "Nothing has the QoS policy.", "openstack port set --qos-policy {id} PORT")
+BALANCER_ADMIN_DOWN = Code(
+    "loadbalancer-admin-down", "The load balancer is switched off.", "openstack loadbalancer set --enable {id}"
+)
+BALANCER_NO_LISTENER = Code(
+    "loadbalancer-no-listener",
+    "No listener of the load balancer is switched on: it answers nobody.",
+    "openstack loadbalancer listener create --protocol TCP --protocol-port 80 {id}",
+)
+BALANCER_PENDING = operators(
+    "loadbalancer-pending",
+    "A change of the load balancer is not in place yet on all nodes that have it.",
+    "netweft node list  # which of them are behind, and then netweft explain HOST",
+    blocks=False,
+)
+POOL_ADMIN_DOWN = Code("pool-admin-down", "The pool is switched off.", "openstack loadbalancer pool set --enable {id}")
+POOL_NO_MEMBER = Code(
+    "pool-no-member",
+    "The pool has no member: connections that are for it go nowhere.",
+    "openstack loadbalancer member create --address ADDRESS --protocol-port 80 {id}",
+)
+POOL_ALL_DOWN = Code(
+    "pool-no-member-well",
+    "No member of the pool gets connections: each has failed, is switched off, or has a weight of 0.",
+    "openstack loadbalancer member list {id}  # and then netweft explain MEMBER",
+)
+POOL_UNUSED = known(
+    "pool-unused",
+    "No listener leads to the pool, and no L7 policy.",
+    "openstack loadbalancer listener set --default-pool {id} LISTENER",
+)
+MEMBER_ADMIN_DOWN = Code(
+    "member-admin-down", "The member is switched off.", "openstack loadbalancer member set --enable {pool} {id}"
+)
+MEMBER_FAILED = Code(
+    "member-failed",
+    "The pool's health monitor finds that the member does not answer as it should: it gets no connections.",
+    "curl -v {at}  # in the member; the monitor: {why}",
+)
+MEMBER_NOT_ASKED = Code(
+    "member-not-answered-yet",
+    "The member has not answered the pool's health monitor yet: until then it gets no connections.",
+    "netweft explain {port}",
+)
+MEMBER_NO_PORT = Code(
+    "member-address-nobody",
+    "The pool has a health monitor, and no port that it may ask has the member's address: no node asks the member.",
+    "openstack port create --network NETWORK --fixed-ip ip-address={address} NAME",
+)
+MEMBER_DRAINED = known(
+    "member-drained",
+    "The member has a weight of 0: it keeps its connections and gets no new ones.",
+    "openstack loadbalancer member set --weight 1 {pool} {id}",
+)
 AGENT_DEAD = operators("agent-dead", "The agent does not answer.", _RESTART)
 AGENT_DISABLED = operators(
     "agent-admin-down",

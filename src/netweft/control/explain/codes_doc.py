@@ -18,6 +18,9 @@ _TITLES = {
     "security_group_rules": "Security group rules",
     "address_groups": "Address groups",
     "policies": "QoS policies",
+    "loadbalancers": "Load balancers",
+    "pools": "Pools of load balancers",
+    "members": "Members of pools",
     "agents": "Agents",
 }
 

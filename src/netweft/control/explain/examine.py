@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from netweft.control.explain import (
+    balancers,
     codes,
     floating_ips,
     hosts,
@@ -25,6 +26,7 @@ from netweft.control.explain.codes import Code
 from netweft.control.explain.snapshot import Find, Row, Snapshot, Told
 from netweft.control.l3.associations import LEADING
 from netweft.control.l3.owners import GATEWAY, INTERFACE
+from netweft.model.load_balancer import LOAD_BALANCER
 
 
 class Check(NamedTuple):
@@ -89,6 +91,18 @@ CHECKS = (
     Check("address_groups", policies.in_no_rule, (codes.ADDRESS_GROUP_UNUSED,)),
     Check("policies", policies.no_rules, (codes.POLICY_NO_RULES,)),
     Check("policies", policies.unused, (codes.POLICY_UNUSED,)),
+    Check("loadbalancers", balancers.admin_down, (codes.BALANCER_ADMIN_DOWN,)),
+    Check("loadbalancers", balancers.no_listener, (codes.BALANCER_NO_LISTENER,)),
+    Check("loadbalancers", balancers.pending, (codes.BALANCER_PENDING,)),
+    Check("pools", balancers.pool_admin_down, (codes.POOL_ADMIN_DOWN,)),
+    Check("pools", balancers.no_member, (codes.POOL_NO_MEMBER,)),
+    Check("pools", balancers.no_member_well, (codes.POOL_ALL_DOWN,)),
+    Check("pools", balancers.unused, (codes.POOL_UNUSED,)),
+    Check("members", balancers.member_admin_down, (codes.MEMBER_ADMIN_DOWN,)),
+    Check("members", balancers.failed, (codes.MEMBER_FAILED,)),
+    Check("members", balancers.not_answered, (codes.MEMBER_NOT_ASKED,)),
+    Check("members", balancers.nobodys, (codes.MEMBER_NO_PORT,)),
+    Check("members", balancers.drained, (codes.MEMBER_DRAINED,)),
     Check("agents", hosts.agent_dead, (codes.AGENT_DEAD,)),
     Check("agents", hosts.agent_disabled, (codes.AGENT_DISABLED,)),
     Check("agents", hosts.agent_behind, (codes.AGENT_BEHIND,)),
@@ -200,6 +214,30 @@ def _of_floating_ip(seen: Snapshot, floating_ip: Row) -> Iterator[Named]:
         yield from _networks(seen, [port["network_id"]])
 
 
+def _of_balancer(seen: Snapshot, balancer: Row) -> Iterator[Named]:
+    """That a member has failed is told of its pool, if no other is left."""
+    yield from _networks(seen, [balancer["vip_network_id"]])
+    for pool in balancers.pools_of(seen, balancer):
+        yield "pools", pool
+
+
+def _of_pool(seen: Snapshot, pool: Row) -> Iterator[Named]:
+    for balancer in seen.many("loadbalancers", [pool[LOAD_BALANCER]]):
+        yield "loadbalancers", balancer
+        yield from _networks(seen, [balancer["vip_network_id"]])
+
+
+def _of_member(seen: Snapshot, member: Row) -> Iterator[Named]:
+    for pool in seen.many("pools", [member["pool_id"]]):
+        if not pool["admin_state_up"]:
+            yield "pools", pool
+        yield from _of_pool(seen, pool)
+    port = balancers.port_of(seen, member)
+    if port is not None:
+        yield "ports", port
+        yield from _networks(seen, [port["network_id"]])
+
+
 def _networks(seen: Snapshot, ids: Sequence[str]) -> Iterator[Named]:
     return (("networks", network) for network in seen.many("networks", ids))
 
@@ -210,4 +248,7 @@ _NEEDED: Mapping[str, Callable[[Snapshot, Row], Iterator[Named]]] = {
     "trunks": _of_trunk,
     "routers": _of_router,
     "floatingips": _of_floating_ip,
+    "loadbalancers": _of_balancer,
+    "pools": _of_pool,
+    "members": _of_member,
 }

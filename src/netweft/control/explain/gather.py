@@ -12,6 +12,9 @@ from netweft.control.l2.trunks import PART_OF
 from netweft.control.l3 import forwardings
 from netweft.control.l3.associations import LEADING
 from netweft.control.l3.owners import GATEWAY, INTERFACE, INTERFACES
+from netweft.control.lb.health import asked_at
+from netweft.control.lb.words import BALANCERS, LISTENERS, MEMBERS, MONITORS, POLICIES, POOLS
+from netweft.model.load_balancer import LOAD_BALANCER
 from netweft.store import Object, Query, ReadTransaction
 
 # of what a project has too few, by the kind that it is looked at for
@@ -130,6 +133,26 @@ class Gathering:
     def address_group(self, group: Object) -> None:
         self._users("address_groups", group["id"])
 
+    def balancer(self, balancer: Object) -> None:
+        self._tree(balancer["id"])
+
+    def of_balancer(self, row: Object) -> None:
+        """A pool, or a member."""
+        self._tree(row[LOAD_BALANCER])
+
+    def _tree(self, balancer_id: str) -> None:
+        """With the ports that its members are, as far as these are in its network, or say where they are."""
+        found = self.get(BALANCERS, [balancer_id])
+        for kind in (LISTENERS, POOLS, MONITORS, POLICIES, MEMBERS):
+            self.find(kind, {LOAD_BALANCER: [balancer_id]})
+        members = self.rows[MEMBERS].values()
+        networks = {one["vip_network_id"] for one in found}
+        named = self._tx.get_many("subnets", {one["subnet_id"] for one in members if one.get("subnet_id")}).values()
+        networks |= {subnet["network_id"] for subnet in named}
+        self.networks(networks)
+        at = sorted({asked_at(dict(one)) for one in members})
+        self.find("ports", {"network_id": sorted(networks), "fixed_ips.ip_address": at})
+
     def agent(self, agent: Object) -> None:
         self._rivals[agent["host"]] = tuple(hosts.rivals(self._tx, agent["host"], agent.get(hosts.TUNNEL_END)))
 
@@ -182,5 +205,8 @@ _AROUND: Mapping[str, Callable[[Gathering, Object], None]] = {
     "security_group_rules": Gathering.rule,
     "address_groups": Gathering.address_group,
     "policies": Gathering.policy,
+    "loadbalancers": Gathering.balancer,
+    "pools": Gathering.of_balancer,
+    "members": Gathering.of_balancer,
     "agents": Gathering.agent,
 }

@@ -16,6 +16,7 @@ from netweft.model.load_balancer import LOAD_BALANCER, ONLINE
 from netweft.store import Object, Query, ReadTransaction, WriteTransaction
 
 STATUS: Final = "operating_status"
+GONE: Final = "its node is gone"  # which one, is not for users
 WHY: Final = "netweft:status_detail"  # kept on a member, not shown: what its monitor has last said of it
 
 
@@ -39,8 +40,7 @@ def node_gone(tx: WriteTransaction, node: str) -> None:
     rows = {row["id"]: row for filters in asked for row in tx.query(MEMBERS, Query(filters))}
     watched = {id: row for id, row in rows.items() if row.get(STATUS) == ONLINE}
     here = of_node(tx.glance, node, watched.values(), ports)
-    why = f"node {node} is gone"
-    _say(tx, {id: MemberHealth(member_id=id, status="ERROR", why=why) for id in watched if id in here}, watched)
+    _say(tx, {id: MemberHealth(member_id=id, status="ERROR", why=GONE) for id in watched if id in here}, watched)
 
 
 def of_node(

@@ -61,7 +61,8 @@ def test_a_healthy_region_has_no_finding(region: Region) -> None:
 
 
 ONE = build(2, ["vxlan"], 1)
-MORE = ("trunks", "address_groups", "policies")  # as `with_more` makes them
+BALANCED = ("loadbalancers", "pools", "members")
+MORE = ("trunks", "address_groups", "policies", *BALANCED)  # as `with_more` makes them
 
 
 class Fault(NamedTuple):
@@ -214,7 +215,7 @@ def sub_port_mtu(rows: Rows, _: dict[str, Any]) -> None:
 
 
 def with_more(rows: Rows) -> Rows:
-    """And a trunk on the port, a QoS policy and an address group."""
+    """And a trunk on the port, a QoS policy, an address group, and a load balancer whose member is the port."""
     (port,) = (one for one in rows["ports"].values() if not one["device_owner"])
     sub = {"port_id": "sub", "segmentation_type": "vlan", "segmentation_id": 7}
     trunk = {"id": "trunk", "port_id": port["id"], "sub_ports": [sub], "admin_state_up": True, "status": "ACTIVE"}
@@ -222,7 +223,34 @@ def with_more(rows: Rows) -> Rows:
     rows["trunks"]["trunk"] = trunk
     rows["policies"] = {"policy": {"id": "policy", "project_id": "p", "rules": [{"type": "dscp_marking"}]}}
     rows["address_groups"] = {"addresses": {"id": "addresses", "project_id": "p", "addresses": ["10.0.0.0/8"]}}
-    return rows
+    return rows | balancer(port)
+
+
+def balancer(port: dict[str, Any]) -> Rows:
+    (fixed,) = port["fixed_ips"]
+    own = {"project_id": "p", "device_id": "balancer", "admin_state_up": True, "operating_status": "ONLINE"}
+    member = {"pool_id": "pool", "protocol_port": 80, "weight": 1, "subnet_id": fixed["subnet_id"]}
+    found = {
+        "loadbalancers": {"id": "balancer", "vip_network_id": port["network_id"], "provisioning_status": "ACTIVE"},
+        "listeners": {"id": "listener", "default_pool_id": "pool"},
+        "pools": {"id": "pool"},
+        "healthmonitors": {"id": "monitor", "pool_id": "pool"},
+        "members": {"id": "member", "address": fixed["ip_address"], **member},
+    }
+    return {kind: {row["id"]: own | row} for kind, row in found.items()}
+
+
+def elsewhere(rows: Rows, member: dict[str, Any]) -> None:
+    member |= {"operating_status": "OFFLINE", "address": "10.0.1.250"}
+
+
+def goes(kind: str) -> Callable[[Rows, dict[str, Any]], None]:
+    """All of that kind."""
+    return lambda rows, _: rows[kind].clear()
+
+
+def its_member(**values: Any) -> Callable[[Rows, dict[str, Any]], None]:
+    return lambda rows, _: rows["members"]["member"].update(values)
 
 
 DOWN = {"admin_state_up": False}
@@ -281,6 +309,18 @@ FAULTS = (
     Fault("address-group-unused", "address_groups", used_by_none),
     Fault("policy-no-rules", "policies", becomes(rules=[])),
     Fault("policy-unused", "policies", used_by_none),
+    Fault("loadbalancer-admin-down", "loadbalancers", becomes(**DOWN), ("pools", "members")),
+    Fault("loadbalancer-no-listener", "loadbalancers", goes("listeners"), ("pools", "members")),
+    Fault("loadbalancer-pending", "loadbalancers", becomes(provisioning_status="PENDING_UPDATE")),
+    Fault("pool-admin-down", "pools", becomes(**DOWN), ("loadbalancers", "members")),
+    Fault("pool-no-member", "pools", goes("members"), ("loadbalancers",)),
+    Fault("pool-no-member-well", "pools", its_member(weight=0), ("loadbalancers",)),
+    Fault("pool-unused", "pools", lambda rows, _: rows["listeners"]["listener"].update(default_pool_id=None)),
+    Fault("member-admin-down", "members", becomes(**DOWN)),
+    Fault("member-failed", "members", becomes(operating_status="ERROR")),
+    Fault("member-not-answered-yet", "members", becomes(operating_status="OFFLINE")),
+    Fault("member-address-nobody", "members", elsewhere),
+    Fault("member-drained", "members", becomes(weight=0)),
     Fault("agent-dead", "agents", everywhere_dead),
     Fault("agent-admin-down", "agents", becomes(**DOWN)),
     Fault("agent-behind", "agents", everywhere_late),

@@ -26,6 +26,8 @@ class Type(NamedTuple):
     should: Mapping[str, object] = {"admin_state_up": True, "status": "ACTIVE"}
 
 
+_BALANCED = ("admin_state_up", "provisioning_status", "operating_status")
+_WELL = {"admin_state_up": True, "provisioning_status": "ACTIVE", "operating_status": "ONLINE"}
 _PORT = ("network_id", "fixed_ips", "mac_address", "device_owner", "device_id", HOST, "security_groups")
 _PROVIDER = ("provider:network_type", "provider:physical_network", "provider:segmentation_id", "segments")
 _RULE = (
@@ -58,6 +60,19 @@ TYPES: Mapping[str, Type] = {
     "security_group_rule": Type(name="description", where=_RULE, state=(), should={}),
     "address_group": Type(where=("addresses",), state=(), should={}),
     "policy": Type(where=("rules", "shared", "is_default"), state=(), should={}),
+    "loadbalancer": Type(
+        where=("vip_address", "vip_network_id", "vip_port_id", "listeners", "pools"), state=_BALANCED, should=_WELL
+    ),
+    "pool": Type(
+        where=("loadbalancers", "listeners", "protocol", "lb_algorithm", "members", "healthmonitor_id"),
+        state=_BALANCED,
+        should=_WELL,
+    ),
+    "member": Type(
+        where=("address", "protocol_port", "subnet_id", "weight", "backup", "monitor_address", "monitor_port"),
+        state=_BALANCED,
+        should={"admin_state_up": True, "provisioning_status": "ACTIVE"},
+    ),
     "agent": Type(
         name="host",
         where=("host", "agent_type", "binary", "availability_zone", "configurations"),

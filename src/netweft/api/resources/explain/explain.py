@@ -14,11 +14,13 @@ from netweft.api import querystring
 from netweft.api.encoding import json_response
 from netweft.api.faults import HTTPBadRequest
 from netweft.api.gate import Gate
-from netweft.api.policy import may
+from netweft.api.policy import Policy, may
 from netweft.api.querystring import Listing
 from netweft.api.resources.explain import asked, described
+from netweft.api.resources.explain.balancers import KINDS, Balancing
 from netweft.api.resources.explain.described import TYPES
 from netweft.api.resources.explain.sources import Sources
+from netweft.api.service import Service
 from netweft.control.errors import NotFound
 from netweft.control.explain import codes
 from netweft.control.explain.examine import Finding, examine
@@ -46,10 +48,16 @@ class NothingToExplain(NotFound):
 
 class Explain:
     def __init__(self, sources: Sources) -> None:
-        self._kinds = {type: sources.by_member[type].collection for type in TYPES}
-        self._services = {type: sources.service(type) for type in TYPES}
+        balancing = {type: Balancing(sources.store, kind) for type, kind in KINDS.items()}
+        network = [type for type in TYPES if type not in balancing]
+        of_balancers = {type: kind.kind for type, kind in KINDS.items()}
+        self._kinds = {type: sources.by_member[type].collection for type in network} | of_balancers
+        self._services: dict[str, Service | Balancing] = {type: sources.service(type) for type in network}
+        self._services |= balancing
         self._limits = {member: sources.by_member[member].quota or 0 for member in COUNTED.values()}
-        self._types, self._policies = sources.types, sources.policies
+        self._types = sources.types | {kind: type for type, kind in of_balancers.items()}
+        self._policies: dict[str, Policy | Balancing] = dict(sources.policies)
+        self._policies |= {of_balancers[type]: one for type, one in balancing.items()}
         self._down_seconds, self._lags = sources.down_seconds, sources.lags
         self._store, self._run, self._asks = sources.store, sources.run, sources.asks
 

@@ -1,0 +1,141 @@
+"""Members of load balancers in VMs, asked by the agent of their node: well, gone, closed off, plugged out; and agents
+that start anew."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import pytest
+from tests.netns.harness import Lab, group_of, until
+
+from netweft.lab.commands import in_namespace
+from netweft.lab.vm import Vm
+
+PORT: Final = 8080
+DELAY, FALL = 1, 2
+MONITOR: Final = {"delay": DELAY, "timeout": 1, "max_retries": 1, "max_retries_down": FALL}
+# pool's protocol, monitor's type; UDP may be asked every 3 s at most
+ASKED: Final = (("TCP", "TCP"), ("TCP", "HTTP"), ("SCTP", "SCTP"), ("TCP", "PING"), ("UDP", "UDP-CONNECT"))
+LATE: Final = 2.0  # seconds, of a machine that is busy: it has to be well below another DELAY x FALL
+_SERVER = """
+import http.server, socket, threading, time
+http.server.HTTPServer.address_family = socket.AF_INET6
+s = http.server.ThreadingHTTPServer(('', PORT), http.server.SimpleHTTPRequestHandler)
+u = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+u.bind(('', PORT))
+print('ready', flush=True)
+s.serve_forever()
+"""
+
+
+class Balancer:
+    """One with a pool for each kind of monitor, all with the same members."""
+
+    def __init__(self, lab: Lab, subnet: str, addresses: list[str], kinds: Any = ASKED, **more: Any) -> None:
+        self._lab, self._several = lab, len(addresses) > 1
+        members = [{"address": one, "protocol_port": PORT} for one in addresses]
+        pools = [
+            {
+                "name": type_,
+                "protocol": protocol,
+                "lb_algorithm": "ROUND_ROBIN",
+                "members": members,
+                "healthmonitor": MONITOR | {"type": type_} | ({"delay": 3} if protocol == "UDP" else {}),
+            }
+            for protocol, type_ in kinds
+        ]
+        with lab.cloud() as cloud:
+            body = {"loadbalancer": {"vip_subnet_id": subnet, "pools": pools, **more}}
+            self.id = cloud.balancing("POST", "loadbalancers", body)["loadbalancer"]["id"]
+
+    def statuses(self) -> dict[str, str]:
+        """By what is asked: its pool is named so.  Of several members: `ADDRESS TYPE`."""
+        with self._lab.cloud() as cloud:
+            pools = cloud.balancing("GET", f"pools?loadbalancer_id={self.id}")["pools"]
+            members = {one["name"]: cloud.balancing("GET", f"pools/{one['id']}/members")["members"] for one in pools}
+        return {
+            f"{one['address']} {name}" if self._several else name: one["operating_status"]
+            for name, found in members.items()
+            for one in found
+        }
+
+    def delete(self) -> None:
+        with self._lab.cloud() as cloud:
+            cloud.balancing("DELETE", f"loadbalancers/{self.id}?cascade=true")
+
+
+@contextmanager
+def serving(lab: Lab, machine: Vm) -> Iterator[None]:
+    namespace = lab.layout.vm_namespace(machine.name)
+    scripts = (("-c", _SERVER.replace("PORT", str(PORT))), ("tests/netns/sctp.py", "hear", str(PORT)))
+    running = [
+        subprocess.Popen(
+            in_namespace(namespace, sys.executable, *script), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        for script in scripts
+    ]
+    try:
+        for one in running:
+            assert one.stdout is not None
+            assert one.stdout.readline() == b"ready\n"
+        yield
+    finally:
+        for one in running:
+            one.kill()
+            one.communicate()
+
+
+def subnets(lab: Lab, network: str) -> dict[int, str]:
+    with lab.cloud() as cloud:
+        return {one["ip_version"]: one["id"] for one in cloud.list("subnets", network_id=network)}
+
+
+def addresses(lab: Lab, machine: Vm) -> dict[int, str]:
+    found = [one["ip_address"] for one in lab.port(machine)["fixed_ips"]]
+    return {6 if ":" in one else 4: one for one in found}
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_members_are_in_when_they_answer_and_out_when_they_do_not(lab: Lab, version: int) -> None:
+    network = lab.network("10.70.0.0/24", "fd00:70::/64")
+    lab.let_strangers_in()
+    machine = lab.add_vm("hv1", network)
+    kinds = ASKED if version == 4 else [one for one in ASKED if "SCTP" not in one]  # the test's own knows no IPv6
+    balancer = Balancer(lab, subnets(lab, network)[version], [addresses(lab, machine)[version]], kinds)
+    asked = {type_ for _, type_ in kinds}
+    with serving(lab, machine):
+        until(lambda: balancer.statuses() == dict.fromkeys(asked, "ONLINE"), "all are well")
+        pid = lab.pid("agent", "hv1")
+        lab.kill("agent", "hv1")
+        until(lambda: lab.pid("agent", "hv1") != pid and lab.in_sync("hv1"), "the agent is back")
+        assert balancer.statuses() == dict.fromkeys(asked, "ONLINE")
+    gone = time.monotonic()
+    refusing = asked - {"PING", "UDP-CONNECT"}
+    until(lambda: all(balancer.statuses()[one] == "ERROR" for one in refusing), "all that refuse are out")
+    assert time.monotonic() - gone < DELAY * FALL + LATE
+    assert balancer.statuses()["PING"] == "ONLINE"
+    until(lambda: balancer.statuses()["UDP-CONNECT"] == "ERROR", "UDP is out, too")
+    lab.remove_vm(machine)
+    balancer.delete()
+
+
+def test_security_groups_judge_who_asks_and_who_is_not_plugged_in_is_out(lab: Lab) -> None:
+    network = lab.network("10.71.0.0/24")
+    vip = "10.71.0.100"
+    with lab.cloud() as cloud:
+        closed = group_of(cloud, "closed", [])
+        opened = group_of(cloud, "open to the VIP", [{"direction": "ingress", "remote_ip_prefix": f"{vip}/32"}])
+    machines = [lab.add_vm("hv1", network, security_groups=[one]) for one in (closed, opened)]
+    shut, open_ = (f"{addresses(lab, one)[4]} PING" for one in machines)
+    asked = [addresses(lab, one)[4] for one in machines]
+    balancer = Balancer(lab, subnets(lab, network)[4], asked, [("TCP", "PING")], vip_address=vip)
+    until(lambda: balancer.statuses() == {shut: "ERROR", open_: "ONLINE"}, "each is as its groups have it")
+    unplugged = time.monotonic()
+    lab.remove_vm(machines[1])
+    until(lambda: balancer.statuses()[open_] == "ERROR", "it is out")
+    assert time.monotonic() - unplugged < DELAY * FALL + LATE
+    balancer.delete()
+    lab.remove_vm(machines[0])
