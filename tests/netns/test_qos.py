@@ -198,11 +198,13 @@ def test_policies_come_and_go_while_traffic_flows(stage: Stage) -> None:
     rule = stage.rule(slow, "packet_rate_limit", max_kpps=2, direction="ingress")
     quick = stage.policy(*both_ways("bandwidth_limit", max_kbps=900000))
     overrun = stage.lab.overrun()
+    seen: list[tuple[int, str]] = []  # after how many ms
     with (
         stage.load(stage.ears, "sink", 7000) as sink,
         stage.load(stage.sender, "flood", stage.ears.nic.address, 7000, 10000, FULL),
         stage.lab.inside(stage.talker, "ping", stage.others.nic.address) as ping,
     ):
+        start = time.monotonic()
 
         def rate(kbps: float, what: str) -> None:
             def now() -> bool:
@@ -210,6 +212,7 @@ def test_policies_come_and_go_while_traffic_flows(stage: Stage) -> None:
                 return within(sink.counted()["kbps"], kbps)
 
             until(now, f"{kbps} kbit/s: {what}")
+            seen.append((round((time.monotonic() - start) * 1000), what))
 
         rate(10000, "no policy yet")
         stage.give_network(slow)
@@ -229,7 +232,8 @@ def test_policies_come_and_go_while_traffic_flows(stage: Stage) -> None:
         stage.give(stage.sender, None)
         until(lambda: not promised(stage), "nothing is promised any more")
         lost = ping.result()
-    assert lost["lost"] <= stage.lab.overrun(overrun), lost
+    neighbours = stage.lab.appctl("hv1", "tnl/neigh/show")
+    assert lost["lost"] <= stage.lab.overrun(overrun), (lost, seen, neighbours)
     assert lost["duplicates"] == 0
 
 

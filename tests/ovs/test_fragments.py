@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from tests.netns import frames
 from tests.ovs.sandbox import Sandbox
-from tests.ovs.test_recirculations import NODE, OPEN, Switch, built
+from tests.ovs.test_recirculations import LOOSE, NODE, OPEN, Switch, built
 from tests.waiting import PATIENCE
 
 from netweft.dataplane.openflow.client import OpenFlowConnection
@@ -28,6 +28,16 @@ WEB = SecurityGroup(
         ),
     ),
 )
+
+DNS = SecurityGroup(
+    id="0000000b-2222-4000-8000-000000000000",
+    rules=(
+        SecurityGroupRule(
+            id="d", direction="ingress", ethertype="IPv4", protocol=17, port_range_min=53, port_range_max=53
+        ),
+    ),
+)
+FEW = 100  # fragments that the tracker may have: as 5,000 of which each is sent
 
 
 async def test_who_takes_packets_shows_first_fragments_and_says_when_they_are_not(
@@ -131,6 +141,48 @@ def test_what_is_left_of_many_fragments_goes_to_nobody_else(
     assert out[1].count(MARK) >= 32 * 45
 
 
+def test_who_fills_the_tracker_keeps_others_pieces_out_and_lets_none_in(own_ovs: Sandbox) -> None:
+    """Until what was sent has expired.  Whole packets pass, and so do pieces that no tracker is asked about."""
+    theirs, ours = network(1), network(2)
+    hostile, beside = port(1, theirs, "10.0.0.1"), port(2, theirs, "10.0.0.2")
+    sender, receiver = port(3, ours, "10.0.0.3"), port(4, ours, "10.0.0.4", security_groups=(DNS.id,))
+    loose, other = (port(number, ours, f"10.0.0.{number}", security_groups=(LOOSE.id,)) for number in (5, 6))
+    vms = (hostile, beside, sender, receiver, loose, other)
+    region = Region(nodes=1)
+    region.create(theirs, ours, DNS, LOOSE, *vms)
+    region.plug(NODE, *vms)
+    region.settle()
+    with built(own_ovs, region.nodes[NODE]) as switch:
+        own_ovs.appctl("dpctl/ipf-set-max-nfrags", f"{FEW}")
+        receive(switch, sender, *_in_pieces(sender, receiver, b"earlier.", 1))
+        eventually(lambda: heard(switch, receiver).count(b"earlier.") == WORDS)
+        for ident in range(FEW + 1):
+            receive(switch, hostile, _in_pieces(hostile, beside, b"hostile.", ident)[0])
+        eventually(lambda: kept(switch) >= FEW)
+        receive(switch, sender, *_in_pieces(sender, receiver, b"between.", 2))
+        receive(switch, sender, *_in_pieces(sender, receiver, b"refused.", 3, to=54))
+        receive(switch, loose, *_in_pieces(loose, other, b"no state", 4))
+        receive(switch, sender, frames.udp4(*_ends(sender, receiver), b"as a whole", (9, 53)))
+        eventually(lambda: b"as a whole" in heard(switch, receiver))
+        eventually(lambda: heard(switch, other).count(b"no state") == WORDS)
+        for _ in range(int(EXPIRE_SECONDS / STEP_SECONDS)):
+            own_ovs.appctl("time/warp", f"{STEP_SECONDS * 1000:.0f}")
+        for number in range(FEW):  # with each packet that it looks at the tracker gives up some
+            receive(switch, sender, frames.udp4(*_ends(sender, receiver), b"%d" % number, (9, 53)))
+        receive(switch, sender, *_in_pieces(sender, receiver, b"later...", 5))
+        eventually(lambda: heard(switch, receiver).count(b"later...") == WORDS)
+        out = heard(switch, receiver)
+    assert not [said for said in (b"between.", b"refused.", b"hostile.") if said in out]
+
+
+WORDS = 450
+
+
+def _in_pieces(frm: Port, other: Port, word: bytes, ident: int, to: int = 53) -> list[bytes]:
+    """word: of 8 bytes, so that none is cut.  to: the port."""
+    return frames.every(frames.udp4(*_ends(frm, other), word * WORDS, (9, to)), 1200, ident=ident)
+
+
 def _ends(frm: Port, to: Port) -> tuple[tuple[str, str], tuple[str, str]]:
     return (frm.mac_address, to.mac_address), (frm.fixed_ips[0].ip_address, to.fixed_ips[0].ip_address)
 
@@ -142,6 +194,13 @@ def receive(switch: Switch, at: Port, *sent: bytes) -> None:
 
 def heard(switch: Switch, at: Port) -> bytes:
     return switch.sent(switch.node.vifs[at.id].name).read_bytes()
+
+
+def kept(switch: Switch) -> int:
+    """Fragments that the tracker has, of those that it may have."""
+    found = re.search(r"num frag: (\d+)", switch.ovs.appctl("dpctl/ipf-get-status"))
+    assert found
+    return int(found[1])
 
 
 def eventually(condition: Callable[[], bool]) -> None:

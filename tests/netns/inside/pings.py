@@ -83,6 +83,7 @@ class Ping:
             "sent": len(self.sent),
             "lost": len(lost),
             "duplicates": self.duplicates,
+            "lost_from_ms": round((self.sent[lost[0]] - self.sent[0]) * 1000) if lost else 0,
             "lost_span_ms": round((self.sent[lost[-1]] - self.sent[lost[0]] + INTERVAL) * 1000) if lost else 0,
             "slowest_ms": round(max(waits, default=0) * 1000, 1),
             "median_ms": sorted(waits)[len(waits) // 2] * 1000 if waits else 0,

@@ -28,6 +28,7 @@ class BridgeFragments:
         self._connection: OpenFlowConnection | None = None
         self._shown = True
         self._wanting: list[tuple[str, ...]] = []
+        self._full = False
 
     async def read(self, connection: OpenFlowConnection) -> None:
         """Raises OpenFlowError."""
@@ -43,10 +44,22 @@ class BridgeFragments:
         if self._connection is not None:
             self._shown = await self._connection.shows_first_fragments()
             try:
-                self._wanting = fragments.wanting(await command(self._run_dir, *fragments.STATUS))
+                status = await command(self._run_dir, *fragments.STATUS)
             except CommandFailed:  # another datapath, which takes fragments of any size
                 self._wanting = []
+            else:
+                self._wanting = fragments.wanting(status)
+                self._look_how_full(status)
         return bool(self.plan())
+
+    def _look_how_full(self, status: str) -> None:
+        """Said once, until there is room again."""
+        full = fragments.nearly_full(status)
+        if full and not self._full:
+            log.warning(
+                "the tracker has no room for fragments: what comes in pieces is lost", kept=full[0], most=full[1]
+            )
+        self._full = full is not None
 
     async def put(self) -> int:
         """Returns how much was set.  Raises OpenFlowError."""

@@ -6,8 +6,10 @@ DATAPATH = "netdev@ovs-netdev"
 STATUS = ("dpctl/ipf-get-status", DATAPATH)
 LEAST = 400  # the size that Open vSwitch goes down to
 MOST = 5000  # the number that it goes up to, of all together; it keeps each for 15 s, or until the datagram is whole
+NEARLY_FULL = 9, 10  # of what may be kept: what comes in pieces is about to be lost, everybody's
 _FAMILIES = ("v4", "v6")
 _SIZE = re.compile(r"^\s*min (v[46]) frag size: (\d+)\s*$", re.MULTILINE)
+_KEPT = re.compile(r"^\s*num frag: (\d+)\s*$", re.MULTILINE)
 _NUMBER = re.compile(r"^\s*max num frags \(v4/v6\): (\d+)\s*$", re.MULTILINE)
 
 
@@ -19,3 +21,11 @@ def wanting(status: str) -> list[tuple[str, ...]]:
     return more + [
         ("dpctl/ipf-set-min-frag", DATAPATH, family, str(LEAST)) for family in _FAMILIES if sizes.get(family, 0) > LEAST
     ]
+
+
+def nearly_full(status: str) -> tuple[int, int] | None:
+    """How many are kept, of how many, where those are nearly all.  status: the answer to STATUS."""
+    kept, most = _KEPT.search(status), _NUMBER.search(status)
+    if not (kept and most and int(kept[1]) * NEARLY_FULL[1] >= int(most[1]) * NEARLY_FULL[0]):
+        return None
+    return int(kept[1]), int(most[1])

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from structlog.testing import capture_logs
 
 from netweft.agent.security import fragments
 from netweft.agent.security.fragments import BridgeFragments
@@ -18,6 +19,7 @@ STATUS = """\
         min v4 frag size: {v4}
         v4 frags too small: 1300
         min v6 frag size: {v6}
+        num frag: {kept}
 """
 
 
@@ -27,7 +29,7 @@ class Switch:
     def __init__(self, *, userspace: bool = True) -> None:
         self.shown, self.userspace = False, userspace
         self.sizes, self.number = {"v4": 1200, "v6": 1280}, 1000
-        self.refuses = False
+        self.refuses, self.kept = False, 0
 
     async def shows_first_fragments(self) -> bool:
         return self.shown
@@ -44,7 +46,7 @@ class Switch:
                 self.number = int(number)
             case [family, size]:
                 self.sizes[family] = int(size)
-        return STATUS.format_map(self.sizes | {"number": self.number})
+        return STATUS.format_map(self.sizes | {"number": self.number, "kept": self.kept})
 
 
 @pytest.fixture
@@ -91,6 +93,17 @@ async def test_what_is_refused_is_tried_again(switch: Switch) -> None:
     assert await found.look()
     await found.put()
     assert switch.sizes == {"v4": 400, "v6": 400}
+
+
+async def test_a_tracker_without_room_is_told_of_once(switch: Switch) -> None:
+    found = await watching(switch)
+    await found.put()
+    told = []
+    for switch.kept in (0, 4499, 4500, 5000, 4499, 4500):
+        with capture_logs() as logs:
+            assert not await found.look()
+        told.append([(line["kept"], line["most"]) for line in logs])
+    assert told == [[], [], [(4500, 5000)], [], [], [(4500, 5000)]]
 
 
 async def test_another_datapath_needs_no_sizes(switch: Switch) -> None:
