@@ -140,7 +140,7 @@ def build(
         more += AvailabilityZones(store).routes(gate)
         more += L3Agents(by_member["router"], by_member["agent"], store).routes(gate)
         more += ConntrackHelpers(by_member["router"], store).routes(gate)
-        counted = [by_member[member] for member in ("floatingip", "router", "metering_label")]
+        counted = [by_member[member] for member in ("floatingip", "router", "metering_label", "firewall_rule")]
         more += Counters(counted, store).routes(gate)
         more += Activity(resources, store).routes(gate)
         sources = Sources(resources, store, settings, lags, asks)

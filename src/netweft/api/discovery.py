@@ -104,7 +104,7 @@ EXTENSIONS = {
     ),
     "netweft-counters": (
         "Counters of traffic",
-        "Packets and bytes of floating IPs, port forwardings, router gateways and metering labels",
+        "Packets and bytes of floating IPs, port forwardings, router gateways, metering labels and firewall rules",
         "2026-11-29T00:00:00-00:00",
     ),
     "netweft-explain": (

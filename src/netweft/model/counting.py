@@ -1,17 +1,18 @@
-"""What a node has counted of an object's traffic with the external network."""
+"""What a node has counted of an object's traffic with the external network, or of what a firewall rule decided."""
 
 from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
-CountedKind: TypeAlias = Literal["floatingips", "port_forwardings", "routers", "metering_labels"]
+CountedKind: TypeAlias = Literal["floatingips", "port_forwardings", "routers", "metering_labels", "firewall_rules"]
 MOST = 2**60
 Number: TypeAlias = Annotated[int, Meta(ge=0, le=MOST)]
 
 
 class Counted(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of a floating IP, a port forwarding, a router's gateway, a metering label: on this node, since it began to count
-    for it.  in: from the external network.  Bytes: of frames, with their Ethernet headers.
+    for it.  in: from the external network; of a firewall rule: all that it decided.
+    Bytes: of frames, with their Ethernet headers.
     life: which beginning that was; with another one all begins at 0 again."""
 
     kind: CountedKind

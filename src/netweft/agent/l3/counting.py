@@ -56,7 +56,8 @@ class Counting:
         """Until cancelled."""
         while True:
             await asyncio.sleep(self._seconds)
-            if self._view().routers or (self._tally and self._tally.totals):
+            view = self._view()
+            if view.routers or view.firewall_rules or (self._tally and self._tally.totals):
                 await self.look()
 
     async def connected(self, connection: OpenFlowConnection) -> None:

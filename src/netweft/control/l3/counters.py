@@ -1,12 +1,14 @@
 """What nodes have counted: of which objects a node may say something, and the sums that are shown.
 
-A node is heard about what is translated, or passes, on it: floating IPs of its VMs, and whatever belongs to a router
-whose gateway it has.  What it says of others' is left out, in silence: it may have lost them just now.
+A node is heard about what is translated, or passes, on it: floating IPs of its VMs, whatever belongs to a router whose
+gateway it has, and rules of firewalls of its ports and of routers that it routes for.  What it says of others' is left
+out, in silence: it may have lost them just now.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
+from netweft.control.fwaas import counted as firewalls
 from netweft.control.l2.hosts import HOST
 from netweft.control.l3 import gateway_agents
 from netweft.control.l3.associations import LEADING
@@ -44,6 +46,8 @@ def _heard_of(tx: ReadTransaction, node: str, kind: CountedKind, counted: Iterab
     if kind == LABELS:
         projects = _projects_of(tx, node)
         return {id for id, row in rows.items() if row[METERED] in projects}
+    if kind == firewalls.RULES:
+        return firewalls.rules_on(tx, node, rows)
     routers = {id: row[_ROUTER[kind]] for id, row in rows.items() if row.get(_ROUTER[kind])}
     gateways = tx.query("ports", Query({"device_id": sorted(set(routers.values())), "device_owner": [GATEWAY]}))
     here = {port["device_id"] for port in gateways if node in gateway_agents.hosts_of(port)}

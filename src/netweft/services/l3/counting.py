@@ -1,6 +1,8 @@
-"""What passes floating IPs, port forwardings, gateways and metering labels, as the flows of each have counted it.
+"""What passes floating IPs, port forwardings, gateways and metering labels, and what firewall rules have decided, as
+the flows of each have counted it.
 
-    from_outside, to_outside, forwarded_pieces, metering ── counters of flows ──▶ Tally ──▶ totals of each object
+    from_outside, to_outside, forwarded_pieces, metering, policy_rules
+        ── counters of flows ──▶ Tally ──▶ totals of each object
 
 Each packet is counted by the one flow that translates it, or lets it pass as it is; metering labels count it besides.
 A flow's counter begins again at 0 with the flow.  What it has counted since the last look is added to the total of the
@@ -45,6 +47,7 @@ COUNTED: Final = (
     Place("to_outside", Reason.ROUTER_PASSES, "routers", True),
     Place("metering", Reason.METERING_IN, "metering_labels", False),
     Place("metering", Reason.METERING_OUT, "metering_labels", True),
+    Place("policy_rules", Reason.FIREWALL_RULE, "firewall_rules", False),
 )
 TABLES: Final = {place.table: INT[place.table].id for place in COUNTED}
 
@@ -122,3 +125,4 @@ def _objects(view: NodeView) -> Iterator[_What]:
     yield from (("port_forwardings", id) for id in view.port_forwardings)
     yield from (("routers", id) for id in view.routers)
     yield from (("metering_labels", id) for id in view.metering_labels)
+    yield from (("firewall_rules", id) for id in view.firewall_rules)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netweft.dataplane.openflow.messages import Count
-from netweft.model import EMPTY_VIEW
+from netweft.model import EMPTY_VIEW, FirewallRule
 from netweft.model.counting import Counted
 from netweft.services.fields import cookie
 from netweft.services.l3.counting import COUNTED, TABLES, Kept, Place, Tally
@@ -93,7 +93,7 @@ def test_what_is_not_the_nodes_any_more_is_forgotten_and_begins_with_a_new_life(
 def test_each_reason_is_counted_in_one_direction_per_table() -> None:
     ways = {(place.table, place.reason) for place in COUNTED}
     assert len(ways) == len(COUNTED)
-    assert {place.reason.kind for place in COUNTED} == {"floating", "forwarding", "router", "metering"}
+    assert {place.reason.kind for place in COUNTED} == {"floating", "forwarding", "router", "metering", "firewall"}
 
 
 @dataclass
@@ -150,3 +150,14 @@ def test_whatever_happens_in_whatever_order(steps: list[tuple[str, int, int]]) -
         told = now
     tally.take(VIEW, switch.look())
     assert switch.sent - switch.hidden <= sum(one.packets_in for one in tally.totals) <= switch.sent
+
+
+def test_what_a_firewall_rule_decided_in_all_its_flows() -> None:
+    """A range of ports is several flows, and each policy that names the rule has its own."""
+    (place,) = (place for place in COUNTED if place.kind == "firewall_rules")
+    rule = FirewallRule(id="0000000a-9999-4000-8000-000000000000")
+    tally, view = Tally(None), VIEW.merged(2, (rule,), ())
+    tally.take(view, [count(100, place=place, id=rule.id)])
+    told = tally.take(view, [count(103, place=place, id=rule.id), count(4, place=place, id=rule.id, flow=2)])
+    assert numbers(told) == {rule.id: (7, 700, 0, 0)}
+    assert [one.kind for one in told] == ["firewall_rules"]

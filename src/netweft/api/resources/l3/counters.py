@@ -1,9 +1,11 @@
-"""/v2.0/netweft/counters: what was counted of floating IPs, port forwardings, routers' gateways and metering labels.
+"""/v2.0/netweft/counters: what was counted of floating IPs, port forwardings, routers' gateways, metering labels and
+firewall rules (of these in `packets_in`, `bytes_in`: what each decided).
 
 Read only.  Whoever sees an object sees its counters, under its id.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -26,7 +28,7 @@ from netweft.store import Counts, Object, Query, Store
 
 _FORWARDING, _FLOATING = "port_forwarding", "floatingip"
 _NUMBER = Attribute(check=checks.integer, parse=checks.integer, sort=True)
-_TYPES = (_FLOATING, _FORWARDING, "router", "metering_label")
+_TYPES = (_FLOATING, _FORWARDING, "router", "metering_label", "firewall_rule")
 _TYPE = checks.one_of(*_TYPES)
 _COUNTS = ("packets_in", "bytes_in", "packets_out", "bytes_out")
 
@@ -56,7 +58,8 @@ class Counters:
     def __init__(self, resources: Sequence[Resource], store: Store) -> None:
         """Of these, and of the forwardings of floating IPs."""
         self._kinds = {resource.member: resource.collection for resource in resources}
-        self._services = {resource.member: Service(resource, store) for resource in resources}
+        # to look at counters makes nobody's default firewall
+        self._services = {one.member: Service(replace(one, before_list=None), store) for one in resources}
         self._store = store
         self._run = Run(store)
 
