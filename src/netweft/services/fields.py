@@ -323,6 +323,7 @@ class Why(IntEnum):
     NOT_LISTENING = 4  # for an address of the router's own, and nothing is there
     ANSWERED = 5  # no packet of the router's: somebody says to it that he has an address
     CLAIMED = 6  # likewise, to anybody, that he has one that an agent has asked for
+    IN_PIECES = 7  # pings the router itself, came in pieces, and is one whole now
     TOO_BIG = 1 << 3  # for the network that it is routed into; one bit, which the datapath's answer is put into
 
 

@@ -10,8 +10,9 @@ from netweft.dataplane.openflow.messages import PacketIn
 from netweft.dataplane.packets import icmp
 from netweft.services.addresses import octets
 from netweft.services.dhcp.requests import to_port
-from netweft.services.fields import HANDED_UP, LOCAL_VLAN, Reason, Why
+from netweft.services.fields import HANDED_UP, LOCAL_VLAN, ROUTER, Reason, Why
 from netweft.services.l2.announce import Packet
+from netweft.services.l3.echo import cut_again
 from netweft.services.values import Asked, LocalPort
 
 
@@ -44,7 +45,8 @@ class Neighbours:
 
 
 class Errors:
-    """Says what became of packets that no router can deliver: to ports here, other nodes' ports, hosts outside."""
+    """Says what became of packets that no router can deliver: to ports here, other nodes' ports, hosts outside.  Cuts
+    what a router is pinged with in pieces."""
 
     asked = Asked.ERROR
     reasons = frozenset({Reason.ROUTER_HAND_UP})
@@ -54,6 +56,10 @@ class Errors:
         self._resolver = resolver
 
     def answer(self, here: LocalPort | None, packet: PacketIn) -> Iterable[Packet]:
-        unknown = packet.fields.get(HANDED_UP, 0) == Why.UNKNOWN_NEXT_HOP
+        why = packet.fields.get(HANDED_UP, 0)
+        if why == Why.IN_PIECES:
+            router = self._desired.router_at(packet.fields.get(ROUTER, 0))
+            return () if router is None else cut_again(router, packet.frame, packet.fields)
+        unknown = why == Why.UNKNOWN_NEXT_HOP
         said = None if unknown and self._resolver.takes(packet) else undelivered(self._desired, here, packet)
         return () if said is None else (said,)

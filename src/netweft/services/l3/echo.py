@@ -3,16 +3,36 @@
 vswitchd does it for each: no datapath can set an ICMP type.  Where it does that for the kernel's datapath, what it has
 tracked is forgotten at the next recirculation.  So the answer to a port of this node, which had to be permitted to ask,
 is not tracked again.
+
+What else is forgotten there is the size of the pieces that a tracked ping came in, where the tracker gives it whole:
+the answer would be too long for any port.  So the agent cuts it again, and each piece is turned round for itself
+(decision 0542).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from netweft.dataplane.openflow.fields import PROTO_ICMP, PROTO_ICMPV6
 from netweft.dataplane.openflow.flow import Action, Move, SetField
+from netweft.dataplane.packets.pieces import cut
 from netweft.services.addresses import Prefix, prefix
-from netweft.services.fields import ANSWERED, IN_PORT, NEXT_HOP, OUT_PORT, ROUTER, Reason, cookie
+from netweft.services.fields import (
+    ANSWERED,
+    HANDED_UP,
+    IN_PORT,
+    LOCAL_VLAN,
+    NEXT_HOP,
+    OUT_PORT,
+    PIECE,
+    ROUTER,
+    TRACKED_PIECE,
+    Reason,
+    Why,
+    cookie,
+)
+from netweft.services.l2.announce import Packet
 from netweft.services.l3.routes import BITS, DST, ETH, SRC
+from netweft.services.l3.values import LocalRouter
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.security import fragments
 from netweft.services.security.firewall import ESSENTIAL, INGRESS
@@ -40,6 +60,20 @@ def answers_neighbours_ping(owner: int, router: int, own: Prefix, *back: Action)
     """From a link-local address, which no route leads to."""
     for match, turned in _echo(router, own):
         yield ITSELF.flow(30, owner, {**match, "ipv6_src": _LINK_LOCAL}, *turned, *back)
+
+
+def put_together(owner: int, router: int, own: Prefix) -> BridgeFlow:
+    """A ping of it that came in pieces, through a tracker that gives it whole."""
+    whole, _ = next(_echo(router, own))
+    whole |= {PIECE: (TRACKED_PIECE, TRACKED_PIECE), "ip_frag": fragments.NONE}
+    return ITSELF.flow(40, owner, whole, SetField(HANDED_UP, Why.IN_PIECES), INT["hand_up"].goto)
+
+
+def cut_again(router: LocalRouter, frame: bytes, registers: Mapping[str, int]) -> Iterator[Packet]:
+    """As small as all networks of the router take."""
+    came = tuple(SetField(register, registers.get(register, 0)) for register in (LOCAL_VLAN, IN_PORT, ROUTER))
+    for piece in cut(frame, min(one.network.mtu for one in router.networks)):
+        yield Packet(piece, (*came, ITSELF.resubmit))
 
 
 def _echo(router: int, own: Prefix) -> Iterator[tuple[dict[str, Value], tuple[Action, ...]]]:

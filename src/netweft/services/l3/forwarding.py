@@ -19,7 +19,7 @@ from netweft.dataplane.openflow.flow import Action, Ct, CtClear, Nat, SetField
 from netweft.model import PortForwarding
 from netweft.services.addresses import Prefix, mac, prefix
 from netweft.services.fields import LOCAL_VLAN, ROUTER, Reason, cookie
-from netweft.services.l3.echo import answers_ping, for_it
+from netweft.services.l3.echo import answers_ping, for_it, put_together
 from netweft.services.l3.several_gateways import by_its_gateway, of_each_gateway
 from netweft.services.l3.values import Gateway, LocalForwarding, LocalRouter
 from netweft.services.pipeline import INT, BridgeFlow, Value
@@ -192,6 +192,8 @@ def _like_the_gateways(here: LocalRouter, gateway: Gateway, address: Prefix) -> 
     yield FROM_OUTSIDE.flow(ITS_OWN, owner, {**to_it, "ip_proto": PROTO_ICMP}, ITSELF.goto)
     yield FROM_OUTSIDE.flow(NOTHING_ELSE, owner, to_it)
     yield from answers_ping(owner, here.number, address)
+    if not here.gives_pieces:
+        yield put_together(owner, here.number, address)
     yield ITSELF.flow(10, owner, {**for_it(here.number, address), LOCAL_VLAN: gateway.network.vlan})
     its_own: dict[str, Value] = {ROUTER: here.number, "eth_type": ETH_IPV4, "ipv4_src": address.value}
     yield TO_OUTSIDE.flow(30, owner, its_own, OUT.goto)

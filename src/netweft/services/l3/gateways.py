@@ -17,7 +17,7 @@ from netweft.dataplane.openflow.flow import Ct, CtClear, Nat, SetField
 from netweft.services.addresses import Prefix, mac
 from netweft.services.fields import HANDED_UP, LOCAL_VLAN, ROUTER, Reason, RouterLimit, Why, cookie
 from netweft.services.l3 import hand_ups, outside_neighbours, scopes, takeover_flows
-from netweft.services.l3.echo import answers_ping, for_it
+from netweft.services.l3.echo import answers_ping, for_it, put_together
 from netweft.services.l3.elsewhere import elsewhere
 from netweft.services.l3.firewalls import handed_on
 from netweft.services.l3.next_hops import at
@@ -84,6 +84,8 @@ def _enters(here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:
     ipv4: dict[str, Value] = {ROUTER: here.number, "eth_type": ETH_IPV4}
     for address in gateway.addresses:
         yield from answers_ping(owner, here.number, address, *hand_ups.limited(here, RouterLimit.PINGED))
+        if not here.gives_pieces:
+            yield put_together(owner, here.number, address)
         # from inside it may be the answer to somebody who came by a floating IP.  With SNAT it may be for a connection
         # that the gateway before this one knew: nothing is said that could end it
         itself: dict[str, Value] = {**for_it(here.number, address), LOCAL_VLAN: gateway.network.vlan}

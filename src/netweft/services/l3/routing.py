@@ -25,7 +25,7 @@ from netweft.services.fields import (
     Why,
     cookie,
 )
-from netweft.services.l3.echo import answers_neighbours_ping, answers_ping, for_it
+from netweft.services.l3.echo import answers_neighbours_ping, answers_ping, for_it, put_together
 from netweft.services.l3.neighbours import answers, back_to_sender
 from netweft.services.l3.next_hops import reached
 from netweft.services.l3.paths import Elsewhere, Hop, Path, answering, by_gateway, route
@@ -83,6 +83,8 @@ def _itself(here: LocalRouter, interface: Interface) -> Iterator[BridgeFlow]:
     owner, own_mac = cookie(Reason.ROUTER_INTERFACE, interface.port.id), interface.port.mac_address
     for own in interface.addresses:
         yield from answers_ping(owner, here.number, own)
+        if not here.gives_pieces:
+            yield put_together(owner, here.number, own)
         if own.version == 6:
             yield from answers_neighbours_ping(owner, here.number, own, *back_to_sender(own_mac))
         to_it = for_it(here.number, own)

@@ -86,7 +86,7 @@ ROUTING = (
     Table(
         "to_router_itself",
         "for an address of the router's own: echo requests are turned round, anything else is for the agent",
-        match=fields(ROUTER, LOCAL_VLAN, "eth_type", "ip_proto", "ip_frag", "ipv4_dst", "ipv6_dst", "ipv6_src")
+        match=fields(ROUTER, LOCAL_VLAN, PIECE, "eth_type", "ip_proto", "ip_frag", "ipv4_dst", "ipv6_dst", "ipv6_src")
         | fields("icmpv4_type", "icmpv6_type", "icmpv4_code", "icmpv6_code"),
         set=fields("eth_src", "eth_dst", "ipv4_src", "ipv4_dst", "ipv6_src", "ipv6_dst", "icmpv4_type", "icmpv6_type")
         | fields("ip_ttl", ANSWERED, HANDED_UP, *NEXT_HOP, IN_PORT, "nxm_in_port"),

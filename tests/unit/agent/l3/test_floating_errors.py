@@ -265,4 +265,4 @@ def test_nothing_hostile_breaks_it(node: Node) -> None:
                 assert readdressed.error(said.frame) is not None
             for why in Why:
                 for said in undelivered(node, why, bent):
-                    assert checksum(said.frame[34:]) == 0
+                    assert why == Why.IN_PIECES or checksum(said.frame[34:]) == 0

@@ -3,13 +3,15 @@
 import pytest
 from msgspec.structs import replace
 
+from netweft.dataplane.packets.datagram import packet
 from netweft.model import AddressPair, HostRoute, Network, Port, SecurityGroup, SecurityGroupRule
-from netweft.services.addresses import Prefix, mac, prefix, text
+from netweft.services.addresses import Prefix, mac, parsed, prefix, text
 from netweft.services.fields import HANDED_UP, IN_PORT, Why
+from netweft.services.l3.echo import cut_again
 from netweft.services.l3.wire import wire_mac
 from netweft.testing import packets
 from netweft.testing.region import ANYTHING, Region, interface, network, port, router, subnet
-from netweft.testing.switch import Packet
+from netweft.testing.switch import Packet, cut
 
 BLUE, RED, GREEN = network(1), network(2, "vlan"), network(3)
 R = router(1)
@@ -381,6 +383,32 @@ def test_a_ping_in_pieces_is_answered(region: Region, version: int, near: bool) 
     assert [one.packet["ip_frag"] for one in pieces] == [1, 3, 3]
     assert pieces[0].packet[f"icmpv{version}_type"] == (0 if version == 4 else 129)
     assert {one.packet[f"ipv{version}_dst"] for one in pieces} == {asked[f"ipv{version}_src"]}
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_one_that_the_tracker_has_put_together_is_cut_by_the_agent(region: Region, version: int) -> None:
+    """As the kernel's does.  Each piece is answered for itself, and nothing goes up again."""
+    node = region.nodes["hv1"]
+    bridge, router = node.bridges["int"], node.rendering.routers.get(R.id)
+    bridge.tracker.gives_whole = True
+    asked = ping(B1, TO_BLUE.fixed_ips[version == 6].ip_address, version=version)
+    assert [one for piece in packets.fragments(asked, 3) for one in region.send(B1, piece)] == []
+    (whole,) = punted(region, "hv1")
+    assert (whole[HANDED_UP], whole["ip_frag"]) == (Why.IN_PIECES, 0)
+    assert router is not None
+    bare = {name: value for name, value in whole.items() if not name.startswith(("reg", "ct_", "in_port"))}
+    (said,) = cut_again(router, datagram(asked, version), whole)
+    answers = [one for piece in cut(bare) for one in bridge.packet_out(piece, said.actions)]
+    assert region.ids_of(answers) == [B1.id] * 3
+    assert [one.packet["ip_frag"] for one in answers] == [1, 3, 3]
+    assert answers[0].packet[f"icmpv{version}_type"] == (0 if version == 4 else 129)
+    assert punted(region, "hv1") == []
+
+
+def datagram(asked: Packet, version: int) -> bytes:
+    """One that fits: it stays as it is."""
+    ends = (parsed(text(Prefix(version, asked[f"ipv{version}_{end}"], None))) for end in ("src", "dst"))
+    return packet((bytes(6), bytes(6)), (next(ends), next(ends)), 1 if version == 4 else 58, bytes(8))
 
 
 FREE = port(12, BLUE, "10.0.0.12", "fd00:a::12", port_security_enabled=False, security_groups=())
