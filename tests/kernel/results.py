@@ -5,7 +5,7 @@ import io
 import re
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,6 +35,15 @@ class Turn(NamedTuple):
     @property
     def failures(self) -> Iterator[Result]:
         return (result for result in self.results if result.outcome not in (PASSED, SKIPPED))
+
+
+def turns(asked: Sequence[str], machine: str, when: str, found: Sequence[Result], *, finished: bool) -> list[Turn]:
+    """One for each, in the order in which they were tried.  finished: all of them were."""
+    its = [tuple(one for one in found if one.test == name or one.test.startswith(f"{name}::")) for name in asked]
+    return [
+        Turn(name, machine, when, some, finished or any(its[place + 1 :]))
+        for place, (name, some) in enumerate(zip(asked, its, strict=True))
+    ]
 
 
 class Output(io.BytesIO):

@@ -2,12 +2,15 @@
 
 quick: one of each kind, for every day.  ground: what docs/ground.md says of this datapath, and no test.  all: that,
 every file on User-Mode Linux, then a choice on Debian's own kernel as far as the time goes.  Else these tests, on
-User-Mode Linux or on QEMU.  Whole files, but of `quick`, are written into the table of docs/datapaths.md as they end.
+User-Mode Linux or on QEMU; several in one word, with blanks between them, in one guest.  Whole files, but of `quick`,
+are written into the table of docs/datapaths.md as they end.
 NETWEFT_KERNEL_MINUTES: how long it may take, where others use the machine.
 """
 
 import io
+import itertools
 import os
+import re
 import shlex
 import signal
 import sys
@@ -32,6 +35,7 @@ from tests.kernel.user_mode import UserMode
 QUICK_MINUTES, GROUND_MINUTES, MINUTES = 10.0, 10.0, 90.0
 ASK = ".venv/bin/python -m tests.ground.run say system"
 QUIET = "--color=no --tb=short --no-summary -p no:randomly -p no:cacheprovider"
+_LAB = re.compile(r"^def (?:nodes|plan)\(.*\n(?: .*\n)+", re.MULTILINE)
 PYTEST = f".venv/bin/python -m pytest -v {QUIET} -p tests.kernel.failures"
 
 
@@ -50,6 +54,7 @@ ELSEWHERE = _files("lab", "l2_this_machine")
 _FOUND = sorted(f"tests/netns/{path.name}" for path in (CHECKOUT / "tests/netns").glob("test_*.py"))
 EVERY = (*LONG, *(name for name in _FOUND if name not in (*LONG, *ELSEWHERE)))
 # where a second takes ten: the most telling first
+TOGETHER = 4  # files in a guest: they share its lab, which costs as much there as the tests of one file
 CHOICE = (*QUICK, *_files("fragments", "connections_end", "l2_trunk", "repair", "dhcp", "spoofing", "l2_fabric", "qos"))
 
 
@@ -101,47 +106,31 @@ def _choice(words: list[str]) -> tuple[list[Share], float]:
     processors, kept = os.cpu_count() or 1, Table()
     match words:
         case [] | ["quick"]:
-            return [Share(UserMode, QUICK, processors)], QUICK_MINUTES
-        case ["all"]:
-            every = kept.oldest_first(EVERY, UserMode.name)
-            return [Share(UserMode, every, processors, kept), Share(Emulated, CHOICE, kept=kept)], MINUTES
-        case ["qemu", *tests]:
-            return [Share(Emulated, tuple(tests), kept=kept)], MINUTES
-        case _:
-            return [Share(UserMode, tuple(words), processors, kept)], MINUTES
-
-
-def _run(share: Share, end: float) -> list[Turn]:
-    """end: by then it is over.  A file at a time, so that what one leaves behind is not the next one's."""
-    with tempfile.TemporaryDirectory(prefix="netweft-kernel-") as folder:
-        engine = share.engine(Path(folder))
-        clock = threading.Timer(max(0.0, end - time.monotonic()), engine.stop)
-        clock.daemon = True
-        clock.start()
-        pool = ThreadPoolExecutor(share.at_once)
-        try:
-            return list(pool.map(lambda tests: _turn(engine, tests, share.kept), share.tests))
+            found = pool.map(lambda tests: _turns(engine, tests, share.kept), share.tests)
+            return list(itertools.chain.from_iterable(found))
         finally:
             clock.cancel()
             engine.stop()
             pool.shutdown()
 
 
-def _turn(engine: Engine, tests: str, kept: Table | None) -> Turn:
+def _turns(engine: Engine, tests: str, kept: Table | None) -> list[Turn]:
+    """Of what one guest has tried: one of each file, or of what was asked for of it."""
     output, finished, today = Output(), True, f"{datetime.now(UTC):%Y-%m-%d}"
-    start = time.monotonic()
+    start, asked = time.monotonic(), tests.split()
     try:
-        engine.execute(f"{PYTEST} --timeout={engine.timeout} {shlex.quote(tests)}", output)
+        engine.execute(f"{PYTEST} --timeout={engine.timeout} {shlex.join(asked)}", output)
     except Stopped:
         finished = False
-    turn = Turn(tests, engine.name, today, tuple(output.results), finished)
-    if kept and "::" not in tests:
-        kept.put(turn)
-    if any(turn.failures) or (finished and not turn.results):
+    turns = results.turns(asked, engine.name, today, output.results, finished=finished)
+    for turn in turns:
+        if kept and "::" not in turn.tests:
+            kept.put(turn)
+    if any(failure for turn in turns for failure in turn.failures) or (finished and not output.results):
         print(output.text(), flush=True)
     words = "" if finished else ", not to its end"
     print(f"{tests}: {time.monotonic() - start:.0f} s on {engine.name}{words}", flush=True)
-    return turn
+    return turns
 
 
 if __name__ == "__main__":

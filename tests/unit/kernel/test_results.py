@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from tests.kernel.results import BEGIN, END, HEAD, Output, Result, Table, Turn, table
+from tests.kernel.results import BEGIN, END, HEAD, Output, Result, Table, Turn, table, turns
+from tests.kernel.run import EVERY, TOGETHER, together
 
 SAID = b"""collecting ... collected 4 items
 
@@ -62,3 +63,27 @@ def test_a_run_writes_what_it_gets_to_and_leaves_the_rest(tmp_path: Path) -> Non
     assert Table(path).oldest_first([b, "c", a], "one") == ("c", a, b)
     after = [*before[:2], Turn(b, "one", later, RESULTS[:1], finished=True)]
     assert path.read_text() == f"before\n{BEGIN}{table(after)}{END}after\n"
+
+
+def test_of_several_in_one_guest_each_has_its_own() -> None:
+    a, b, c = (f"tests/netns/test_{name}.py" for name in "abc")
+    one = Result(f"{b}::test_it", "PASSED")
+    for finished in (False, True):
+        found = turns([a, b, c], "one", DAY, [*RESULTS, one], finished=finished)
+        assert [(turn.tests, turn.results, turn.finished) for turn in found] == [
+            (a, RESULTS, True),
+            (b, (one,), finished),
+            (c, (), finished),
+        ]
+    (turn,) = turns([f"{b}::test_it"], "one", DAY, [one, *RESULTS], finished=True)
+    assert turn.results == (one,)
+
+
+def test_those_with_the_same_lab_are_tried_together() -> None:
+    words = together(EVERY)
+    assert sorted(" ".join(words).split()) == sorted(EVERY)
+    assert max(len(word.split()) for word in words) == TOGETHER
+    three, two = ("talk", "trace", "floating"), ("connections", "dhcp", "firewall")
+    for word in words:
+        tried = [{f"tests/netns/test_{name}.py" for name in some} & set(word.split()) for some in (three, two)]
+        assert not all(tried), word
