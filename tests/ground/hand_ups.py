@@ -3,10 +3,14 @@
 from functools import partial
 from typing import Final
 
-from tests.ground.packets import Ends, udp
+from tests.ground.packets import ONE, TWO, Ends, udp
 from tests.ground.probe import Probe, Seen
 from tests.ground.stage import AGENT, BEYOND, ELSE, FAR, GROUND, IN, OUT, PATCH, Stage
 from tests.netns.frames import every, tag, with_ttl
+
+from netweft.dataplane.openflow.fields import PROTO_ICMP
+from netweft.dataplane.packets.datagram import checksum, packet
+from netweft.dataplane.packets.pieces import cut
 
 ENDS: Final = Ends("10.0.0.10", 5000, "198.51.100.7", 53)
 UP: Final = f"controller(id={AGENT})"
@@ -94,7 +98,45 @@ async def lengths(stage: Stage) -> Seen:
     return Seen(words, larger[:2] == [False, True])
 
 
+def _echo(size: int) -> bytes:
+    ends = ENDS.addresses
+    body = bytes((8, 0, 0, 0, 0, 7, 0, 1)) + bytes(size)
+    return packet((ONE, TWO), ends, PROTO_ICMP, body[:2] + checksum(body).to_bytes(2, "big") + body[4:])
+
+
+async def in_pieces(stage: Stage) -> Seen:
+    """Of a ping in pieces: whether it is one after the tracker, what says then that it was not, and what of it goes up.
+    What went up is cut again, and comes back to a flow that turns it round."""
+    stage.flows(
+        f"in_port={IN},icmp,ip_frag=yes,actions=set_field:1->reg9,ct(zone=3,table=1)",
+        f"table=1,priority=20,icmp,icmp_type=8,ip_frag=no,reg9=1,actions={UP}",
+        f"table=1,priority=10,icmp,ip_frag=yes,reg9=1,actions=output:{OUT}",
+        f"table=2,priority=20,icmp,icmp_type=8,actions=set_field:0->icmp_type,output:{IN}",
+        f"table=2,priority=10,icmp,ip_frag=later,actions=output:{IN}",
+    )
+    heard = await stage.hear(*((IN, piece) for piece in cut(_echo(5000), 1500)))
+    if not heard.up:
+        return Seen(f"{len(heard.out[OUT])} of 4 pieces come, with the register", len(heard.out[OUT]) == 4)
+    words = [f"in_port=local packet={piece.hex()} actions=resubmit(,2)" for piece in cut(heard.up[0].frame, 1500)]
+    back = (await stage.hear(doing=lambda: [stage.ovs.ofctl("packet-out", GROUND, one) for one in words])).out[IN]
+    whole = b"".join(one[34 : 14 + int.from_bytes(one[16:18], "big")] for one in back)
+    answered = whole[:1] == bytes(1) and len(whole) == 5008 and checksum(whole) == 0
+    longest = (await stage.hear(*((IN, piece) for piece in cut(_echo(65_400), 8000)))).up
+    goes_up = f"; of 65,442 bytes {len(longest[0].frame) if longest else 0:,} go up"
+    said = f"it comes whole, with the register; cut again it is answered {'whole and right' if answered else 'wrongly'}"
+    return Seen(said + goes_up, answered and len(longest) == 1)
+
+
 PROBES = (
+    Probe(
+        "A ping in pieces, after the tracker",
+        "A register is set, and `ct` gives it on: is it whole, does the register hold, and does it go up to the agent, "
+        "however long it is? What went up is cut and sent again by packet-outs: is each piece turned round?",
+        "What a tracker has put together, and is for a router itself, is cut again by the agent "
+        "([0542](decisions/0542-the-agent-cuts-pings-that-a-tracker-put-together.md)); a packet-in may be longer than "
+        "its header says ([0541](decisions/0541-a-packet-in-may-be-longer-than-it-says.md)).",
+        in_pieces,
+    ),
     Probe(
         "A packet-out that is tracked, here and behind a patch port",
         "A packet-out goes through `ct` with a table: in the bridge that it was sent to, and in one behind a "

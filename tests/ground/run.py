@@ -1,6 +1,7 @@
-"""Asks the installed Open vSwitch: `python -m tests.ground.run [netdev | system | say DATAPATH]`.
+"""Asks the installed Open vSwitch: `python -m tests.ground.run [netdev | system | say DATAPATH [WORD...]]`.
 
-say: prints a line for each probe instead of writing docs/ground.md: for whoever runs it in a machine of its own.
+say: prints a line for each probe (with one of these words in its name) instead of writing docs/ground.md: for whoever
+runs it in a machine of its own.
 """
 
 import asyncio
@@ -19,13 +20,17 @@ PROBES: tuple[Probe, ...] = tuple(probe for file in FILES for probe in file.PROB
 SAYS = "ground: "
 
 
-async def ask(datapath_type: str) -> AsyncIterator[Answer]:
+async def ask(datapath_type: str, *words: str) -> AsyncIterator[Answer]:
     """One probe after the other.  Needs root."""
     async with stage(datapath_type) as there:
-        for probe in PROBES:
+        for probe in asked(*words):
             seen = await probe.look(there)
             today = f"{datetime.now(UTC):%Y-%m-%d}"
             yield Answer(probe.name, DATAPATHS[datapath_type], there.version, today, seen.right, seen.words)
+
+
+def asked(*words: str) -> tuple[Probe, ...]:
+    return tuple(probe for probe in PROBES if not words or any(word in probe.name for word in words))
 
 
 def said(output: str) -> Iterator[Answer]:
@@ -35,8 +40,8 @@ def said(output: str) -> Iterator[Answer]:
             yield Answer(*json.loads(line.removeprefix(SAYS)))
 
 
-async def _say(datapath_type: str) -> None:
-    async for answer in ask(datapath_type):
+async def _say(datapath_type: str, *words: str) -> None:
+    async for answer in ask(datapath_type, *words):
         print(SAYS + json.dumps(answer), flush=True)
 
 
@@ -48,8 +53,8 @@ async def _write(datapath_type: str) -> None:
 
 def main(words: Sequence[str]) -> None:
     match words:
-        case ["say", datapath_type]:
-            asyncio.run(_say(datapath_type))
+        case ["say", datapath_type, *some]:
+            asyncio.run(_say(datapath_type, *some))
         case []:
             asyncio.run(_write("netdev"))
         case ["netdev" | "system" as datapath_type]:

@@ -1,14 +1,13 @@
 """The tests with real packets, on the kernel's datapath: `python -m tests.kernel.run [WHAT | [qemu] TEST...]`.
 
-quick: one of each kind, for every day.  ground: what docs/ground.md says of this datapath, and no test.  all: that,
-every file on User-Mode Linux, then a choice on Debian's own kernel as far as the time goes.  Else these tests, on
-User-Mode Linux or on QEMU; several in one word, with blanks between them, in one guest.  Whole files, but of `quick`,
-are written into the table of docs/datapaths.md as they end.
+quick: one of each kind, for every day.  ground [WORD...]: what docs/ground.md says of this datapath (by probes with one
+of these words in their names), and no test.  all: that, every file on User-Mode Linux, then a choice on Debian's own
+kernel as far as the time goes.  Else these tests, on User-Mode Linux or on QEMU; several in one word, with blanks
+between them, in one guest.  Whole files, but of `quick`, are written into the table of docs/datapaths.md as they end.
 NETWEFT_KERNEL_MINUTES: how long it may take, where others use the machine.
 """
 
 import io
-import itertools
 import os
 import re
 import shlex
@@ -26,6 +25,7 @@ from typing import NamedTuple
 
 from tests.ground.document import Document
 from tests.ground.run import PROBES, said
+from tests.ground.run import asked as probes
 from tests.kernel import results
 from tests.kernel.emulated import Emulated
 from tests.kernel.engine import CHECKOUT, Engine, Stopped
@@ -68,9 +68,10 @@ class Share(NamedTuple):
 
 
 def main(words: Sequence[str]) -> int:
-    asked = words not in (["all"], ["ground"]) or _ask_the_ground()
-    if words == ["ground"]:
-        return 0 if asked else 1
+    match list(words):
+        case ["ground", *some]:
+            return 0 if _ask_the_ground(*some) else 1
+    asked = words != ["all"] or _ask_the_ground()
     shares, minutes = _choice(list(words))
     end = time.monotonic() + float(os.environ.get("NETWEFT_KERNEL_MINUTES", minutes)) * 60
     turns = [turn for share in shares for turn in _run(share, end)]
@@ -81,8 +82,8 @@ def main(words: Sequence[str]) -> int:
     return 1 if failed or stuck or not passed or not asked else 0
 
 
-def _ask_the_ground() -> bool:
-    """Whether all probes were answered."""
+def _ask_the_ground(*some: str) -> bool:
+    """Whether all probes were answered, or all with one of these words in their names."""
     output = io.BytesIO()
     with tempfile.TemporaryDirectory(prefix="netweft-kernel-") as folder:
         engine = UserMode(Path(folder))
@@ -90,24 +91,56 @@ def _ask_the_ground() -> bool:
         clock.daemon = True
         clock.start()
         with suppress(Stopped):
-            engine.execute(ASK, output)
+            engine.execute(f"{ASK} {shlex.join(some)}", output)
         clock.cancel()
         engine.stop()
     text = output.getvalue().decode(errors="replace")
     answers = list(said(text))
     Document().put(PROBES, answers)
-    print(f"the ground: {len(answers)} of {len(PROBES)} probes were answered", flush=True)
-    if len(answers) < len(PROBES):
+    wanted = len(probes(*some))
+    print(f"the ground: {len(answers)} of {wanted} probes were answered", flush=True)
+    if len(answers) < wanted:
         print(text[-2000:], flush=True)
-    return len(answers) == len(PROBES)
+    return len(answers) == wanted
 
 
 def _choice(words: list[str]) -> tuple[list[Share], float]:
     processors, kept = os.cpu_count() or 1, Table()
     match words:
         case [] | ["quick"]:
-            found = pool.map(lambda tests: _turns(engine, tests, share.kept), share.tests)
-            return list(itertools.chain.from_iterable(found))
+            return [Share(UserMode, QUICK, processors)], QUICK_MINUTES
+        case ["all"]:
+            every = together(kept.oldest_first(EVERY, UserMode.name))
+            return [Share(UserMode, every, processors, kept), Share(Emulated, CHOICE, kept=kept)], MINUTES
+        case ["qemu", *tests]:
+            return [Share(Emulated, tuple(tests), kept=kept)], MINUTES
+        case _:
+            return [Share(UserMode, tuple(words), processors, kept)], MINUTES
+
+
+def together(files: Sequence[str]) -> tuple[str, ...]:
+    """Those with the same lab, a few in one word, in the order of who comes first."""
+    by_lab: dict[tuple[str, ...], list[str]] = {}
+    for name in files:
+        by_lab.setdefault(tuple(_LAB.findall((CHECKOUT / name).read_text())), []).append(name)
+    words = (found[at : at + TOGETHER] for found in by_lab.values() for at in range(0, len(found), TOGETHER))
+    return tuple(" ".join(some) for some in sorted(words, key=lambda some: files.index(some[0])))
+
+
+def _run(share: Share, end: float) -> list[Turn]:
+    """end: by then it is over."""
+    with tempfile.TemporaryDirectory(prefix="netweft-kernel-") as folder:
+        engine = share.engine(Path(folder))
+        clock = threading.Timer(max(0.0, end - time.monotonic()), engine.stop)
+        clock.daemon = True
+        clock.start()
+        pool = ThreadPoolExecutor(share.at_once)
+        try:
+            return [
+                turn
+                for turns in pool.map(lambda tests: _turns(engine, tests, share.kept), share.tests)
+                for turn in turns
+            ]
         finally:
             clock.cancel()
             engine.stop()
