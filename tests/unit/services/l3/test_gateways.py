@@ -179,7 +179,8 @@ def test_a_gateway_that_moves_takes_all_along(region: Region) -> None:
         (packet,) = sent(region, frm, SOMEBODY)
         assert packet["eth_src"] == mac((FLOATING if frm is B2 else GATEWAY).mac_address)
     assert region.ids_of(comes_in(region, answer("203.0.113.50"))) == [B2.id]
-    assert not [flow for flow in region.nodes["hv1"].bridges["int"].flows.values() if "nat" in str(flow)]
+    left = (str(flow) for flow in region.nodes["hv1"].bridges["int"].flows.values())
+    assert not [flow for flow in left if "nat=Nat(src=" in flow and "src=None, dst=None" not in flow]
 
 
 def test_a_gateway_that_is_nowhere_leads_nowhere(region: Region) -> None:
