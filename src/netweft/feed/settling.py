@@ -21,14 +21,13 @@ from netweft.control.lb import tree, words
 from netweft.feed.hub import Hub
 from netweft.feed.questions import Questions
 from netweft.feed.relevance import Topic
-from netweft.store import Object, Store, StoreError
+from netweft.store import Store, StoreError
 from netweft.store.turns import asking
 from netweft.wire.questions import SECONDS, Ask
 
 T = TypeVar("T")
 P = ParamSpec("P")
 LOOK_SECONDS: Final = 5.0  # for what nobody waits for any more
-LET_SECONDS: Final = 0.005  # between looks at others' transactions, until they let us know which revision it is
 BALANCER: Final = "balancer"  # the topic
 
 log = structlog.get_logger(__name__)
@@ -74,10 +73,12 @@ class Settling:
 
     async def _settle(self, id: str) -> None:
         try:
-            change, revision = await self._changed(id)
+            change, revision = await self._in_thread(self._changed, id)
             if change is None:
                 return
-            await self._hub.due("", revision)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SECONDS):
+                    await self._hub.due("", revision)
             nodes = self._hub.followers(Topic(BALANCER, id))
             await asyncio.gather(*(self._ask(node, revision) for node in nodes))
             await self._store.turns.write(lambda: self._store.run(lambda tx: tree.in_place(tx, id, change)))
@@ -90,24 +91,18 @@ class Settling:
         with suppress(TimeoutError):
             async with asyncio.timeout(SECONDS + 0.5):
                 settled = await self._hub.due(node, revision)
-                question = Ask(id=secrets.token_hex(8), settled=settled or revision)
+                question = Ask(id=secrets.token_hex(8), settled=max(settled, 1))
                 answer = await self._questions.ask_here(node, question)
         if answer is None or not answer.in_place:
             log.warning("a node has not got a load balancer in place", node=node)
 
-    async def _changed(self, id: str) -> tuple[int | None, int]:
-        """Its change that is under way, and a revision by which nodes have been told of it."""
-        while True:
-            row, revision, settling = await self._in_thread(self._read, id)
-            if row is None or row["provisioning_status"] == words.ACTIVE:
-                return None, 0
-            if not settling:
-                return row[tree.CHANGE], revision
-            await asyncio.sleep(LET_SECONDS)
-
-    def _read(self, id: str) -> tuple[Object | None, int, bool]:
+    def _changed(self, id: str) -> tuple[int | None, int]:
+        """Its change that is under way, and by which revision nodes have been told of it."""
         with self._store.read() as tx:
-            return tx.get(words.BALANCERS, id), tx.revision(), tx.is_settling()
+            row, past = tx.get(words.BALANCERS, id), tx.past(words.BALANCERS, id, 1)
+        if row is None or row["provisioning_status"] == words.ACTIVE:
+            return None, 0
+        return row[tree.CHANGE], past[0].revision if past else 0
 
     def _left(self) -> list[str]:
         with self._store.read() as tx:

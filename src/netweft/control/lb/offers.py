@@ -53,6 +53,7 @@ FLAVOR_CAPABILITIES: Final[Mapping[str, Capability]] = {
 }
 ZONE_CAPABILITIES: Final[Mapping[str, Capability]] = {
     "compute_zone": Capability("The compute availability zone.", _text),
+    "management_network": Capability("Kept, and of no use: there is no management network.", _text),
     "valid_vip_networks": Capability("List of network IDs that are allowed for VIP use.", _ids),
 }
 

@@ -94,11 +94,11 @@ def _balancers(around: Around, rows: Sequence[Object]) -> Iterable[Object]:
 
 
 def _common(around: Around, row: Object) -> Object:
-    settled = around.status(row) == ACTIVE
+    status = around.status(row)
     return {
-        "provisioning_status": around.status(row),
+        "provisioning_status": status,
         "operating_status": ONLINE if around.is_up(row) else OFFLINE,
-        "updated_at": row["updated_at"] or (row["created_at"] if settled else None),
+        "updated_at": None if status == PENDING_CREATE else row["updated_at"],
     }
 
 

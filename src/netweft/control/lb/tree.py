@@ -92,7 +92,8 @@ class Tree:
     def _born(self, wanted: Object) -> Object:
         marks = {CHANGE: self.balancer[CHANGE], PENDING: PENDING_CREATE, LOAD_BALANCER: self.id}
         project = {"project_id": self.balancer["project_id"]}
-        return {"id": str(uuid.uuid4())} | wanted | project | marks | {"created_at": now(), "updated_at": None}
+        time = now()
+        return {"id": str(uuid.uuid4())} | wanted | project | marks | {"created_at": time, "updated_at": time}
 
 
 def held(tx: WriteTransaction, kind: str, id: str) -> tuple[Tree, Object]:

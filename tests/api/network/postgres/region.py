@@ -32,7 +32,7 @@ class Somebody:
     async def __call__(self, method: str, path: str, body: Any = None) -> Answer:
         self._turn += 1
         url = self._region.servers[self._turn % 2].url
-        prefix = "" if path.startswith("/identity") else "/v2.0"
+        prefix = "" if path.startswith(("/identity", "/load-balancer")) else "/v2.0"
         answer = await self._region.http.request(method, f"{url}{prefix}{path}", json=body, headers=self._headers)
         assert answer.status_code < 500, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer
