@@ -13,6 +13,8 @@ from tests.netns.test_routing import address, make_router
 
 from netweft.lab import build, host
 from netweft.lab.vm import Vm
+from netweft.services.fields import OURS_MASK, REASON_MASK, Reason, cookie
+from netweft.services.pipeline import INT
 
 VIPS = {4: "10.60.0.100", 6: "fd00:60::100"}
 UDP_VIP = "10.60.0.101"
@@ -64,6 +66,32 @@ def all_of(stage: Stage, client: str) -> set[str]:
 def test_all_members_answer_and_see_the_client(lab: Lab, stage: Stage, client: str, version: int) -> None:
     frm: Vm = getattr(stage, client)
     assert asked(lab, frm, VIPS[version], times=40) == all_of(stage, address(frm, version))
+
+
+def test_what_is_carried_is_counted_for_the_listener(lab: Lab, stage: Stage) -> None:
+    """Each way, by its client's node, and of each connection the first packet besides.  Counters come late."""
+    before = [packets(lab, *each) for each in COUNTED]
+    asked(lab, stage.here, VIPS[4], times=10)
+
+    def more() -> list[int]:
+        return [packets(lab, *each) - was for each, was in zip(COUNTED, before, strict=True)]
+
+    until(lambda: all(seen >= least for seen, least in zip(more(), (40, 30, 10), strict=True)), "all is counted")
+    asking, _, connections = more()
+    assert connections < asking / 2
+
+
+def packets(lab: Lab, table: str, reason: Reason) -> int:
+    flows = lab.ofctl("hv1", "dump-flows", "br-int", f"cookie={cookie(reason):#x}/{OURS_MASK | REASON_MASK:#x}")
+    of_table = [one for one in flows.splitlines() if f"table={INT[table].id}," in one]
+    return sum(int(one.partition("n_packets=")[2].partition(",")[0]) for one in of_table)
+
+
+COUNTED = [
+    ("balance", Reason.LISTENER_VIP),
+    ("from_member", Reason.LISTENER_ANSWERS),
+    ("balance_state", Reason.POOL_METHOD),
+]
 
 
 def test_datagrams(lab: Lab, stage: Stage) -> None:

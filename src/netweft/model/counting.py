@@ -4,14 +4,17 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
-CountedKind: TypeAlias = Literal["floatingips", "port_forwardings", "routers", "metering_labels", "firewall_rules"]
+CountedKind: TypeAlias = Literal[
+    "floatingips", "port_forwardings", "routers", "metering_labels", "firewall_rules", "listeners", "pools"
+]
 MOST = 2**60
 Number: TypeAlias = Annotated[int, Meta(ge=0, le=MOST)]
 
 
 class Counted(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Of a floating IP, a port forwarding, a router's gateway, a metering label: on this node, since it began to count
-    for it.  in: from the external network; of a firewall rule: all that it decided.
+    """Of a floating IP, a port forwarding, a router's gateway, a metering label, a balancer's listener; of its pools
+    as many packets in as there were connections: on this node, since it began to count for it.
+    in: from the external network, or from clients; of a firewall rule: all that it decided.
     Bytes: of frames, with their Ethernet headers.
     life: which beginning that was; with another one all begins at 0 again."""
 

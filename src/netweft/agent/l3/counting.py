@@ -57,7 +57,7 @@ class Counting:
         while True:
             await asyncio.sleep(self._seconds)
             view = self._view()
-            if view.routers or view.firewall_rules or (self._tally and self._tally.totals):
+            if view.routers or view.firewall_rules or view.listeners or (self._tally and self._tally.totals):
                 await self.look()
 
     async def connected(self, connection: OpenFlowConnection) -> None:

@@ -18,6 +18,7 @@ from netweft.model.metering import METERED, SHARED
 from netweft.store import Counts, Object, Query, ReadTransaction, Told, WriteTransaction
 
 LABELS: Final = "metering_labels"
+BALANCED: Final = frozenset({"listeners", "pools"})
 FLOATING: Final = "floatingips"
 # of what belongs to a router, the attribute that says to which
 _ROUTER: Final[Mapping[str, str]] = {"routers": "id", FLOATING: "router_id", "port_forwardings": "device_id"}
@@ -43,6 +44,8 @@ def told(one: Counted) -> Told:
 
 def _heard_of(tx: ReadTransaction, node: str, kind: CountedKind, counted: Iterable[Counted]) -> set[str]:
     rows = tx.get_many(kind, {one.id for one in counted if one.kind == kind})
+    if kind in BALANCED:  # whoever has clients of it counts
+        return set(rows)
     if kind == LABELS:
         projects = _projects_of(tx, node)
         return {id for id, row in rows.items() if row[METERED] in projects}

@@ -1,24 +1,39 @@
-"""What listeners and balancers have carried, as it is told: sums over the nodes that count."""
+"""What listeners and balancers have carried, as it is told: sums over the nodes that count (decision 0591)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 from typing import Final
 
-from netweft.store import ReadTransaction
+from netweft.control.lb.words import LISTENERS, POOLS
+from netweft.model.load_balancer import LOAD_BALANCER
+from netweft.store import Object, Query, ReadTransaction
 
-ZERO: Final[Mapping[str, int]] = {
-    "active_connections": 0,
-    "bytes_in": 0,
-    "bytes_out": 0,
-    "request_errors": 0,
-    "total_connections": 0,
-}
+NAMES: Final = ("active_connections", "bytes_in", "bytes_out", "request_errors", "total_connections")
 
 
 def of_listener(tx: ReadTransaction, id: str) -> dict[str, int]:
-    """Nobody counts yet."""
-    return dict(ZERO)
+    return of_listeners(tx, [id])
 
 
 def of_listeners(tx: ReadTransaction, ids: Iterable[str]) -> dict[str, int]:
-    every = [of_listener(tx, id) for id in ids]
-    return {name: sum(one[name] for one in every) for name in ZERO}
+    """Added up."""
+    wanted = list(ids)
+    rows = tx.get_many(LISTENERS, wanted)
+    carried = tx.counters.sums(LISTENERS, wanted).values()
+    connections = tx.counters.sums(POOLS, _pools(tx, rows.values())).values()
+    return dict.fromkeys(NAMES, 0) | {
+        "bytes_in": sum(one.bytes_in for one in carried),
+        "bytes_out": sum(one.bytes_out for one in carried),
+        "total_connections": sum(one.packets_in for one in connections),
+    }
+
+
+def _pools(tx: ReadTransaction, listeners: Collection[Object]) -> set[str]:
+    """Whose connections are theirs: of a pool that several listeners share, those of the one with the first id."""
+    balancers = {row[LOAD_BALANCER] for row in listeners}
+    every = tx.query(LISTENERS, Query({LOAD_BALANCER: sorted(balancers)})) if balancers else []
+    first: dict[str, str] = {}
+    for row in sorted(every, key=lambda one: str(one["id"])):
+        if row.get("default_pool_id"):
+            first.setdefault(row["default_pool_id"], row["id"])
+    own = {row["id"] for row in listeners}
+    return {pool for pool, listener in first.items() if listener in own}

@@ -1,5 +1,5 @@
-"""What passes floating IPs, port forwardings, gateways and metering labels, and what firewall rules have decided, as
-the flows of each have counted it.
+"""What passes floating IPs, port forwardings, gateways, metering labels and listeners, and what firewall rules have
+decided, as the flows of each have counted it.
 
     from_outside, to_outside, forwarded_pieces, metering, policy_rules
         ── counters of flows ──▶ Tally ──▶ totals of each object
@@ -48,6 +48,9 @@ COUNTED: Final = (
     Place("metering", Reason.METERING_IN, "metering_labels", False),
     Place("metering", Reason.METERING_OUT, "metering_labels", True),
     Place("policy_rules", Reason.FIREWALL_RULE, "firewall_rules", False),
+    Place("balance", Reason.LISTENER_VIP, "listeners", False),
+    Place("from_member", Reason.LISTENER_ANSWERS, "listeners", True),
+    Place("balance_state", Reason.POOL_METHOD, "pools", False),  # of each connection the first packet
 )
 TABLES: Final = {place.table: INT[place.table].id for place in COUNTED}
 
@@ -126,3 +129,5 @@ def _objects(view: NodeView) -> Iterator[_What]:
     yield from (("routers", id) for id in view.routers)
     yield from (("metering_labels", id) for id in view.metering_labels)
     yield from (("firewall_rules", id) for id in view.firewall_rules)
+    yield from (("listeners", id) for id in view.listeners)
+    yield from (("pools", id) for id in view.pools)

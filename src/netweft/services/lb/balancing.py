@@ -74,9 +74,15 @@ def host(_: HostFacts, __: Uplinks) -> Iterator[Wanted]:
     for eth_type in ETH.values():
         back: dict[str, Value] = {"eth_type": eth_type, "ct_state": IS_TRACKED}
         yield HAIRPIN.flow(10, owner, back, CtClear(), _tracked(TO_MEMBER))
+    yield from _go_on(owner, 10, {})
+
+
+def _go_on(owner: int, priority: int, match: dict[str, Value]) -> Iterator[BridgeFlow]:
+    """What a member said goes on where it was asked from, and is not asked again."""
     asked = SetField(ORIGIN, ASKED_BACK, ASKED_BACK | LEAVING)
-    for priority, match, onward in ((20, {ORIGIN: (LEAVING, LEAVING)}, TO_OUTSIDE), (10, {}, INGRESS)):
-        yield FROM_MEMBER.flow(priority, owner, match, CtClear(), asked, onward.resubmit)
+    leaving: dict[str, Value] = {**match, ORIGIN: (LEAVING, LEAVING)}
+    for more, each, onward in ((10, leaving, TO_OUTSIDE), (0, match, INGRESS)):
+        yield FROM_MEMBER.flow(priority + more, owner, each, CtClear(), asked, onward.resubmit)
 
 
 def balancer(here: LocalBalancer) -> Iterator[BridgeFlow]:
@@ -132,6 +138,9 @@ def _listens(here: LocalBalancer, one: Served, vip: Prefix) -> Iterator[BridgeFl
     for client in _clients(one.listener.allowed_cidrs, vip.version):
         ask = (SetField(POOL, one.spread.number), _tracked(STATE))
         yield BALANCE.flow(20, owner, {**match, **client}, *ask)
+    begun: dict[str, Value] = {"eth_type": ETH[vip.version], "ct_state": IS_TRACKED, CT_DST[vip.version]: vip.value}
+    of_it: dict[str, Value] = {**begun, "ct_nw_proto": one.protocol, "ct_tp_dst": port}
+    yield from _go_on(cookie(Reason.LISTENER_ANSWERS, one.listener.id), 30, of_it)
 
 
 def _clients(cidrs: tuple[str, ...], version: int) -> Iterator[dict[str, Value]]:

@@ -63,8 +63,9 @@ BALANCING = (
 # behind `ingress` and `to_outside`, both of which ask
 FROM_MEMBER = Table(
     "from_member",
-    "what a member said, to who has asked a VIP, comes from that VIP; what was said to others is as it was",
-    match=fields(ORIGIN),
+    "what a member said, to who has asked a VIP, comes from that VIP, and is counted for its listener; what was said "
+    "to others is as it was",
+    match=fields(ORIGIN, "eth_type", "ct_state", "ct_nw_proto", "ct_nw_dst", "ct_ipv6_dst", "ct_tp_dst"),
     set=fields(ORIGIN),
     again=("ingress", "to_outside"),
     entry=True,

@@ -93,7 +93,10 @@ def test_what_is_not_the_nodes_any_more_is_forgotten_and_begins_with_a_new_life(
 def test_each_reason_is_counted_in_one_direction_per_table() -> None:
     ways = {(place.table, place.reason) for place in COUNTED}
     assert len(ways) == len(COUNTED)
-    assert {place.reason.kind for place in COUNTED} == {"floating", "forwarding", "router", "metering", "firewall"}
+    assert {place.reason.kind for place in COUNTED} == {
+        *("floating", "forwarding", "router", "metering"),
+        *("listener", "pool", "firewall"),
+    }
 
 
 @dataclass

@@ -1,0 +1,25 @@
+"""What nodes have counted of listeners, as `/stats` shows it."""
+
+from tests.api.lb.conftest import Lb
+
+from netweft.control.l3 import counters
+from netweft.model.counting import Counted
+from netweft.store import Store
+
+
+def test_what_nodes_count_is_added_up(lb: Lb, store: Store) -> None:
+    balancer = lb.balancer()["id"]
+    pool = lb.make("/pools", loadbalancer_id=balancer, protocol="TCP", lb_algorithm="ROUND_ROBIN")["id"]
+    of = {"loadbalancer_id": balancer, "protocol": "TCP", "default_pool_id": pool}
+    made = [lb.make("/listeners", protocol_port=port, **of)["id"] for port in (80, 81)]
+    one, two = sorted(made)
+    for node in ("hv1", "hv2"):
+        with store.write() as tx:
+            counts = {"life": 1, "packets_in": 10, "bytes_in": 1000, "packets_out": 20, "bytes_out": 3000}
+            told = [Counted(kind="listeners", id=id, **counts) for id in (one, two, "none")]
+            assert counters.report(tx, node, [*told, Counted(kind="pools", id=pool, life=1, packets_in=3)]) == 3
+    each = {"active_connections": 0, "bytes_in": 2000, "bytes_out": 6000, "request_errors": 0}
+    assert lb.get(f"/listeners/{one}/stats") == each | {"total_connections": 6}
+    assert lb.get(f"/listeners/{two}/stats") == each | {"total_connections": 0}
+    all_ = each | {"bytes_in": 4000, "bytes_out": 12000, "total_connections": 6}
+    assert lb.get(f"/loadbalancers/{balancer}/stats") == all_
