@@ -54,6 +54,18 @@ def three(lab: Lab, stage: Stage) -> Iterator[Vm]:
     yield found
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_left(lab: Lab) -> Iterator[None]:
+    """Of one that fails, for the next one."""
+    yield
+    with lab.cloud() as cloud:
+        for one in cloud.list("floatingips"):
+            path = f"floatingips/{one['id']}/port_forwardings"
+            for forwarding in cloud.request("GET", path)["port_forwardings"]:
+                cloud.request("DELETE", f"{path}/{forwarding['id']}")
+            cloud.delete("floatingips", one["id"])
+
+
 def led(lab: Lab, stage: Stage, to: Vm, **more: Any) -> Floating:
     with lab.cloud() as cloud:
         made = cloud.create("floatingips", floating_network_id=stage.external, port_id=to.port_id, **more)
@@ -206,6 +218,7 @@ def test_its_ports_are_forwarded_instead(lab: Lab, stage: Stage, three: Vm) -> N
     vms, at = {"hv1": stage.one, "hv2": stage.two}, gateway["binding:host_id"]
     (other,) = vms.keys() - {at}
     to, floating = vms[other], led(lab, stage, vms[other])
+    until(lambda: answers_on(lab, other, floating), "its VM's node has it")
     inside = {"internal_port_id": to.port_id, "internal_ip_address": address(to)}
     wanted = {**inside, "protocol": "tcp", "internal_port": 80, "external_port": 80}
     path = f"floatingips/{floating.id}/port_forwardings"

@@ -8,11 +8,12 @@ from msgspec.structs import replace
 
 from netweft.agent.desired import Desired
 from netweft.agent.l3.forwarded_pieces import ForwardedPieces
+from netweft.dataplane.openflow.flow import Controller, Flow, Meter
 from netweft.dataplane.openflow.messages import PacketIn
 from netweft.dataplane.packets import datagram
 from netweft.model import Port
 from netweft.services.addresses import octets_of_mac, prefix
-from netweft.services.fields import PIECE, PIECES_ZONE, Reason, cookie
+from netweft.services.fields import PIECE, PIECES_ZONE, Reason, RouterLimit, cookie, router_meter_number
 from netweft.testing import packets
 from netweft.testing.region import Region
 from netweft.testing.switch import Bridge, Delivery, Packet
@@ -158,3 +159,18 @@ def test_what_no_gateway_here_has_collected_is_not_given_back(userspace: Region)
         for one in bridge.punted:
             asked = PacketIn(cookie(Reason.ROUTER_PIECES_IN, R.id), {**one, **change}, frame_of(one))
             assert list(agent.answer(None, asked)) == []
+
+
+def test_what_goes_up_is_limited(userspace: Region) -> None:
+    """A kind of its own: a flood of it keeps nothing else from the agent."""
+    reasons = (Reason.ROUTER_PIECES_IN, Reason.ROUTER_PIECES_OUT)
+    cookies = {cookie(reason, R.id) for reason in reasons}
+    found = [flow for flow in userspace.nodes["hv1"].bridges["int"].flows.values() if flow.cookie in cookies]
+    numbers = {flow.actions[0].id for flow in found if isinstance(flow.actions[0], Meter)}
+    assert {flow.cookie for flow in found} == cookies
+    assert {type(action) for flow in found for action in flow.actions[1:]} == {Controller}
+    assert numbers == {router_meter_number(zone, RouterLimit.PIECES) for zone in zones_of(found)}
+
+
+def zones_of(flows: list[Flow]) -> set[int]:
+    return {value & ~PIECES_ZONE for flow in flows for name, value, _ in flow.match if name == "ct_zone"}
