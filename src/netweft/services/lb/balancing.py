@@ -153,7 +153,10 @@ def _clients(cidrs: tuple[str, ...], version: int) -> Iterator[dict[str, Value]]
 
 
 def _ways(here: LocalBalancer, owner: int) -> Iterator[BridgeFlow]:
-    """To a member in the network, or by its router to one elsewhere."""
+    """To a member in the network, or by its router to one elsewhere.  A member that is the VIP itself is none: packets
+    would go round."""
+    for vip in here.vips:
+        yield TO_MEMBER.flow(30, owner, _to(here, vip))
     for on_link in here.on_link:
         target = on_link.value if on_link.mask is None else (on_link.value, on_link.mask)
         match = {**_of(here, on_link.version), DST[on_link.version]: target}

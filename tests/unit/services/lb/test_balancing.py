@@ -7,11 +7,13 @@ import pytest
 from msgspec.structs import replace
 from tests.unit.services.l3.test_routing import B1, B2, BLUE, G1, R1, R2, RED, TO_BLUE, TO_RED, R, own, region
 
+from netweft.dataplane.openflow.flow import Ct
 from netweft.model import Listener, LoadBalancer, Member, Pool, Port
 from netweft.model.load_balancer import SessionPersistence, Vip
 from netweft.services.addresses import mac, prefix
 from netweft.services.fields import BALANCED_ZONE
 from netweft.services.lb.wiring import number_of
+from netweft.services.pipeline import RECIRCULATIONS
 from netweft.testing import packets
 from netweft.testing.region import Region
 from netweft.testing.switch import Packet
@@ -236,3 +238,35 @@ def test_a_router_that_comes_later_is_used(region: Region) -> None:
     flows = dict(node.bridges["int"].flows.items())
     node.restart()
     assert dict(node.bridges["int"].flows.items()) == flows
+
+
+def recirculations(region: Region, frm: Port, packet: Packet) -> int:
+    """On the client's node: how often the tracker gives it back.  Open vSwitch 3.1 does so six times at most."""
+    bridge = region.nodes["hv1"].bridges["int"]
+    bridge.counted.clear()
+    assert region.receivers(frm, packet)
+    actions = (action for flow in bridge.counted for action in flow.actions)
+    return sum(isinstance(action, Ct) and action.table is not None for action in actions)
+
+
+def test_recirculations(region: Region) -> None:
+    balanced(region, member(1, B2))
+    assert recirculations(region, B1, to_vip(B1)) == RECIRCULATIONS["the first packet of it"]
+    known = RECIRCULATIONS["to a VIP by a guarded port, and on to another node"]
+    assert recirculations(region, B1, to_vip(B1)) == known
+    back = RECIRCULATIONS["a member's answer, on the node of a guarded port that has asked a VIP"]
+    assert recirculations(region, B2, answer(B2, B1)) == back
+
+
+def test_recirculations_of_who_is_led_to_itself(region: Region) -> None:
+    balanced(region, member(1, B1))
+    first = RECIRCULATIONS["to a VIP by a member that is led to itself, the first packet"]
+    assert recirculations(region, B1, to_vip(B1)) == first
+    says = packets.tcp(B1.mac_address, LB.vip_mac_address, own(B1, 4), VIPS[4], 8080, 40000)
+    assert recirculations(region, B1, {**says, "ip_ttl": 64}) == RECIRCULATIONS["its answer to itself"]
+
+
+def test_a_vip_is_no_member_of_itself(region: Region) -> None:
+    """Packets would go round until Open vSwitch gives them up."""
+    balanced(region, replace(member(1, B2), address=VIPS[4], protocol_port=80))
+    assert region.send(B1, to_vip(B1)) == []
