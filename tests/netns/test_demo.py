@@ -25,6 +25,8 @@ def test_the_demo_ends_with_a_picture_and_can_be_run_again(
     routed = ("router r1", "blue ── 10.5.5.1", "green ── 10.7.7.1", "(SNAT)", "⇄ 203.0.113.", "(floating IP)")
     for word in (*routed, "br-int", "br-tun", "VNI", "198.18.0.1", "198.18.0.2", "local VLAN tag", *physical):
         assert word in first
+    assert "web1 answers" in first
+    assert "8 times: web2 answers 8\n" in first, "the other web server is dead"
     _commands_work(first)
     demo.tell()
     assert "away with it" in capfd.readouterr().out

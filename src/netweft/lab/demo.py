@@ -3,19 +3,34 @@
 import os
 import shlex
 import subprocess
+import sys
+import tempfile
 import textwrap
 import time
-from contextlib import ExitStack
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from netweft.lab import build, host, picture, status, vm
 from netweft.lab.client import StockClient, stock_client
 from netweft.lab.cloud import Cloud, credentials
+from netweft.lab.commands import in_namespace
 from netweft.lab.hypervisor import NETWEFT
 from netweft.lab.layout import LabError, Layout
+from netweft.lab.vm import Vm
 
 LAB = "demo"
 _SOON = 10.0  # seconds
+_FETCH = """
+import sys, urllib.request
+for _ in range(8):
+    try:
+        print(urllib.request.urlopen(sys.argv[1], timeout=2).read().decode())
+    except OSError:
+        print("nobody")
+"""
 _WIDTH = 85  # of a command's lines
 
 
@@ -59,6 +74,13 @@ class Story:
             time.sleep(0.05)
         return self.run(command)
 
+    def until(self, what: str, condition: Callable[[], bool]) -> None:
+        """Raises LabError when it takes too long."""
+        end = time.monotonic() + _SOON
+        while not condition():
+            if time.monotonic() > end:
+                raise LabError(f"after {_SOON:.0f} s still not: {what}")
+
     def _quietly(self, command: str) -> "subprocess.CompletedProcess[bytes]":
         return subprocess.run(shlex.split(command), env=self._environment, capture_output=True, check=False)
 
@@ -99,6 +121,7 @@ def _tell(story: Story, layout: Layout) -> None:
     _stranger(story, layout, RED)
     flat = _physical(story, layout, PUBLIC)
     _router(story, layout)
+    _balancer(story, layout)
     first, second = vm.records(layout).get("web1"), vm.records(layout).get("web2")
     story.say("What was built, as Open vSwitch has it now.  The overlay:\n")
     print(picture.draw_tunnel(picture.read_tunnel(layout, first), picture.read_tunnel(layout, second), vni))
@@ -197,6 +220,62 @@ def _router(story: Story, layout: Layout) -> None:
     address = floating["floating_ip_address"]
     print(f"           {address} stands for {app}")
     story.run_soon(f"netweft lab host exec {PUBLIC.host} --name {LAB} -- ping -c 2 -i 0.2 {address}")
+
+
+def _balancer(story: Story, layout: Layout) -> None:
+    """Before two web servers, one of which is killed."""
+    servers = [vm.records(layout).get(name) for name in ("web1", "web2")]
+    story.say("A web server on web1 and web2, and a load balancer before them: one request, and flows.")
+    with ExitStack() as stack, Cloud(layout) as cloud:
+        running = [stack.enter_context(_web_server(layout, one)) for one in servers]
+        network = cloud.find("networks", "blue")["id"]
+        made = cloud.balancing("POST", "loadbalancers", {"loadbalancer": _asked_for(network, servers)})["loadbalancer"]
+        vip = made["vip_address"]
+        _show(
+            f"curl -X POST $URL/load-balancer/v2/lbaas/loadbalancers ...  # {vip}: HTTP on TCP port 80, both, watched"
+        )
+        for one in servers:
+            story.until(f"{one.name} is asked", lambda one=one: one.name in _fetched(layout, vip))  # type: ignore[misc]
+        _tell_who(layout, vip)
+        story.say("web1's server is killed.  Its health monitor sees that, and web2 gets all.")
+        running[0].kill()
+        story.until("web1 is left out", lambda: set(_fetched(layout, vip)) == {"web2"})
+        _tell_who(layout, vip)
+        cloud.balancing("DELETE", f"loadbalancers/{made['id']}?cascade=true")
+
+
+def _asked_for(network: str, servers: Sequence[Vm]) -> dict[str, Any]:
+    monitor = {"type": "TCP", "delay": 1, "timeout": 1, "max_retries": 1, "max_retries_down": 1}
+    members = [{"address": one.nic.address, "protocol_port": 8000} for one in servers]
+    pool = {"protocol": "TCP", "lb_algorithm": "ROUND_ROBIN", "members": members, "healthmonitor": monitor}
+    listener = {"protocol": "TCP", "protocol_port": 80, "default_pool": pool}
+    return {"name": "web", "vip_network_id": network, "listeners": [listener]}
+
+
+@contextmanager
+def _web_server(layout: Layout, machine: Vm) -> Iterator["subprocess.Popen[bytes]"]:
+    """Its only page says whose it is."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "index.html").write_text(machine.name)
+        words = (sys.executable, "-m", "http.server", "8000", "--directory", folder)
+        command = in_namespace(layout.vm_namespace(machine.name), *words)
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
+            try:
+                yield running
+            finally:
+                running.kill()
+
+
+def _fetched(layout: Layout, vip: str) -> list[str]:
+    """Who has answered each of a few requests of another VM's, which is behind the router."""
+    command = in_namespace(layout.vm_namespace("app1"), sys.executable, "-c", _FETCH, f"http://{vip}/")
+    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+
+
+def _tell_who(layout: Layout, vip: str) -> None:
+    counted = sorted(Counter(_fetched(layout, vip)).items())
+    answers = ", ".join(f"{name} answers {times}" for name, times in counted)
+    print(f"           app1 asks http://{vip}/ 8 times: {answers}", flush=True)
 
 
 def _stranger(story: Story, layout: Layout, what: Physical) -> None:
