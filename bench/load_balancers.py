@@ -102,7 +102,7 @@ class Bench:
 
     def create(self, *members: tuple[str, int], port: int = 80) -> dict[str, Any]:
         ends = [{"address": address, "protocol_port": at} for address, at in members]
-        pool = {"protocol": "TCP", "lb_algorithm": "ROUND_ROBIN", "members": ends}
+        pool = {"name": "pool", "protocol": "TCP", "lb_algorithm": "ROUND_ROBIN", "members": ends}
         listener = {"protocol": "TCP", "protocol_port": port, "default_pool": pool}
         wanted = {"vip_network_id": self.network, "listeners": [listener]}
         found: dict[str, Any] = self.cloud.balancing("POST", "loadbalancers", {"loadbalancer": wanted})["loadbalancer"]
@@ -195,7 +195,7 @@ def creation(bench: Bench, times: int) -> Iterator[Row]:
     for number in range(times):
         vip = f"10.80.200.{number + 1}"
         members = [{"address": bench.address, "protocol_port": port} for port in MANY]
-        pool = {"protocol": "TCP", "lb_algorithm": "ROUND_ROBIN", "members": members}
+        pool = {"name": "pool", "protocol": "TCP", "lb_algorithm": "ROUND_ROBIN", "members": members}
         listener = {"protocol": "TCP", "protocol_port": 80, "default_pool": pool}
         wanted = {"vip_subnet_id": subnets[0]["id"], "vip_address": vip, "listeners": [listener]}
         with bench.trying(vip, "8") as trying:

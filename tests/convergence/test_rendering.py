@@ -6,7 +6,20 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from tests.examples import examples
 
-from netweft.model import AddressGroup, HostRoute, SecurityGroup, SecurityGroupRule, SubPort, Trunk
+from netweft.model import (
+    AddressGroup,
+    HostRoute,
+    Listener,
+    LoadBalancer,
+    Member,
+    Network,
+    Pool,
+    SecurityGroup,
+    SecurityGroupRule,
+    SubPort,
+    Trunk,
+    key_of,
+)
 from netweft.services.kinds import ItemKey
 from netweft.testing.node import FakeNode
 from netweft.testing.region import ANYTHING, Region, interface, network, port, router, subnet
@@ -49,6 +62,12 @@ events = st.one_of(
     st.tuples(st.just("interface"), st.integers(0, 3), st.integers(0, 5)),
     st.tuples(st.just("delete interface"), st.integers(0, 3)),
     st.tuples(st.just("addresses"), st.frozensets(st.sampled_from(["10.0.0.1", "10.0.0.1/32", "10.0.0.0/8", "x"]))),
+    st.tuples(st.just("balancer"), st.integers(0, 1), st.integers(0, 5), st.booleans()),
+    st.tuples(
+        st.just("member"), st.integers(0, 3), port_numbers, st.integers(0, 2), st.sampled_from(["ONLINE", "ERROR"])
+    ),
+    st.tuples(st.just("delete balancer"), st.integers(0, 1)),
+    st.tuples(st.just("delete member"), st.integers(0, 3)),
     st.tuples(st.just("restart"), st.sampled_from(NODES)),
     st.tuples(st.just("settle")),
 )
@@ -97,10 +116,54 @@ def do(region: Region, event: tuple[object, ...]) -> None:
             region.router_ports.pop(interface(number, router(0), NETWORKS[0]).id, None)
         case ("addresses", frozenset() as chosen):
             region.create(AddressGroup(id="all", addresses=tuple(sorted(chosen))))
+        case ("balancer", int(number), int(on), bool(up)):
+            region.create(*balancer(number, NETWORKS[on], up=up))
+        case ("member", int(number), int(at), int(weight), str(status)):
+            region.create(member(number, at, weight, status))
+        case ("delete balancer", int(number)):
+            for one in balancer(number, NETWORKS[0], up=True):
+                region.balancing.pop(key_of(one), None)
+        case ("delete member", int(number)):
+            region.balancing.pop(key_of(member(number, 0, 1, "ONLINE")), None)
         case ("restart", str(node)):
             region.nodes[node].restart()
         case ("settle",):
             region.settle()
+
+
+def balancer(number: int, net: Network, *, up: bool) -> tuple[LoadBalancer, Pool, Listener]:
+    id = f"{number:08x}-8888"
+    of_it = LoadBalancer(
+        id=id,
+        vip_address=f"10.0.0.{200 + number}",
+        vip_port_id=f"{id}-port",
+        vip_network_id=net.id,
+        vip_mac_address=f"fa:16:3e:bb:00:{number:02x}",
+    )
+    pool = Pool(id=f"{number:08x}-9999", load_balancer_id=id, protocol="TCP", lb_algorithm="ROUND_ROBIN")
+    listener = Listener(
+        id=f"{number:08x}-aaaa",
+        load_balancer_id=id,
+        protocol="TCP",
+        protocol_port=80,
+        default_pool_id=pool.id,
+        admin_state_up=up,
+    )
+    return of_it, pool, listener
+
+
+def member(number: int, at: int, weight: int, status: str) -> Member:
+    """Of the first or the second balancer; several may say that they listen at one place."""
+    of, pool, _ = balancer(number % 2, NETWORKS[0], up=True)
+    return Member(
+        id=f"{number:08x}-bbbb",
+        pool_id=pool.id,
+        load_balancer_id=of.id,
+        address=PORTS[at].fixed_ips[0].ip_address,
+        protocol_port=80,
+        weight=weight,
+        operating_status=status,
+    )
 
 
 def trunk(region: Region, number: int, others: list[int]) -> None:

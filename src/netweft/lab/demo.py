@@ -247,8 +247,8 @@ def _balancer(story: Story, layout: Layout) -> None:
 def _asked_for(network: str, servers: Sequence[Vm]) -> dict[str, Any]:
     monitor = {"type": "TCP", "delay": 1, "timeout": 1, "max_retries": 1, "max_retries_down": 1}
     members = [{"address": one.nic.address, "protocol_port": 8000} for one in servers]
-    pool = {"protocol": "TCP", "lb_algorithm": "ROUND_ROBIN", "members": members, "healthmonitor": monitor}
-    listener = {"protocol": "TCP", "protocol_port": 80, "default_pool": pool}
+    pool = {"name": "web", "protocol": "TCP", "lb_algorithm": "ROUND_ROBIN", "members": members}
+    listener = {"protocol": "TCP", "protocol_port": 80, "default_pool": {**pool, "healthmonitor": monitor}}
     return {"name": "web", "vip_network_id": network, "listeners": [listener]}
 
 
