@@ -226,14 +226,16 @@ def _balancer(story: Story, layout: Layout) -> None:
     """Before two web servers, one of which is killed."""
     servers = [vm.records(layout).get(name) for name in ("web1", "web2")]
     story.say("A web server on web1 and web2, and a load balancer before them: one request, and flows.")
+    # the balancer asks them how they are, from its own address
+    story.openstack(
+        "security group rule create --ingress --protocol tcp --dst-port 8000 --remote-ip 10.5.5.0/24 default"
+    )
     with ExitStack() as stack, Cloud(layout) as cloud:
         running = [stack.enter_context(_web_server(layout, one)) for one in servers]
         network = cloud.find("networks", "blue")["id"]
         made = cloud.balancing("POST", "loadbalancers", {"loadbalancer": _asked_for(network, servers)})["loadbalancer"]
         vip = made["vip_address"]
-        _show(
-            f"curl -X POST $URL/load-balancer/v2/lbaas/loadbalancers ...  # {vip}: HTTP on TCP port 80, both, watched"
-        )
+        print(f"           {vip}, TCP port 80; both servers are watched, by TCP, once a second", flush=True)
         for one in servers:
             story.until(f"{one.name} is asked", lambda one=one: one.name in _fetched(layout, vip))  # type: ignore[misc]
         _tell_who(layout, vip)
