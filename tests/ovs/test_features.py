@@ -8,13 +8,21 @@ import pytest
 from tests.ovs.features import BEFORE, LINUX_6_1
 from tests.ovs.sandbox import running
 from tests.scenarios.test_scenarios import CASES, Case, render
+from tests.unit.services.l3.test_forwarding import forwarded as forwarded
+from tests.unit.services.l3.test_gateways import region as region
+from tests.unit.services.l3.test_nat66 import region as nat66
+from tests.unit.services.l3.test_routing import B1, R1
+from tests.unit.services.l3.test_routing import region as routed
+from tests.unit.services.l3.test_several_gateways import region as several
+from tests.unit.services.lb.test_balancing import balanced, member
 
 from netweft.dataplane.openflow.client import OpenFlowConnection
 from netweft.dataplane.openflow.errors import FlowRejected
 from netweft.dataplane.openflow.fields import match
-from netweft.dataplane.openflow.flow import Flow, Output, SetField
+from netweft.dataplane.openflow.flow import Flow, Meter, Output, SetField
 from netweft.dataplane.openflow.meters import DropMeter, MeterCommand
 from netweft.services.pipeline import BridgeFlow
+from netweft.testing.region import Region
 
 
 @pytest.fixture
@@ -43,3 +51,24 @@ async def test_it_takes_all_flows_of_ours(switch: OpenFlowConnection, folder: Pa
     roles = {item.bridge for item in items if isinstance(item, BridgeFlow)}
     for role in roles:
         await switch.apply([item.flow for item in items if isinstance(item, BridgeFlow) and item.bridge == role])
+
+
+REGIONS = (forwarded, nat66, routed, several)  # they are there
+
+
+@pytest.mark.parametrize("name", ["forwarded", "nat66", "several", "balanced"])
+async def test_it_takes_all_flows_of_routers(
+    switch: OpenFlowConnection, request: pytest.FixtureRequest, name: str
+) -> None:
+    """With gateways, floating IPs and their forwarded ports; and of load balancers."""
+    found: Region = request.getfixturevalue("routed" if name == "balanced" else name)
+    if name == "balanced":
+        balanced(found, member(1, B1), member(2, R1), member(3, B1, 6))
+    for node in found.nodes.values():
+        for bridge in node.bridges.values():
+            flows = list(bridge.flows.values())
+            ids = {action.id for flow in flows for action in flow.actions if isinstance(action, Meter)}
+            meters = [DropMeter(id=id, unit="pktps", rate=100, burst=100) for id in sorted(ids)]
+            await switch.change_meters([(MeterCommand.ADD, meter) for meter in meters])
+            await switch.apply(flows)
+            await switch.change_meters([(MeterCommand.DELETE, meter) for meter in meters])
