@@ -11,6 +11,7 @@ from contextlib import suppress
 
 INTERVAL = 0.01
 PATIENCE = 10.0  # for the last replies, which a busy machine may hold up
+SILENCE = 1.5  # once the last one is answered: those sent before it stood before it in each queue, and had their turn
 IP_MTU_DISCOVER, IP_PMTUDISC_DO = 10, 2
 
 
@@ -47,10 +48,15 @@ class Ping:
                 break
             if time.monotonic() >= due:
                 self._send()
-        end = time.monotonic() + PATIENCE
-        while len(self.answered) < len(self.sent) and time.monotonic() < end:
-            self._wait(end, stdin=False)
+        self._hear_the_last()
         print(json.dumps(self._result()))
+
+    def _hear_the_last(self) -> None:
+        end = time.monotonic() + PATIENCE
+        while len(self.answered) < len(self.sent) and (now := time.monotonic()) < end:
+            is_last = len(self.sent) - 1 in self.answered
+            if not self._wait(min(end, now + SILENCE) if is_last else end, stdin=False):
+                return
 
     def _wait(self, until: float, *, stdin: bool = True) -> list[object]:
         sources = [self.socket, sys.stdin] if stdin else [self.socket]
