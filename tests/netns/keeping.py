@@ -68,6 +68,7 @@ class Keeper:
         build.up(found.layout, plan)
         with found.cloud() as cloud:
             cloud.list("security-groups")  # the project's own is made for who looks
+            cloud.request("GET", "fwaas/firewall_groups")  # likewise
         self._kept = plan, found, {}
         try:
             self._settings = {path: path.read_text() for path in found.layout.folder.glob("*/netweft.toml")}

@@ -15,6 +15,12 @@ NO_GROUP = Code(
     "The port is filtered and has no security group: nothing passes but DHCP and what its network needs.",
     "openstack port set --security-group GROUP {id}",
 )
+FIREWALL_REFUSES = Code(
+    "firewall-refuses",
+    "The firewall group of the port, a VM's or a router's by which the packet goes, refuses it: by a rule, or since"
+    " none permits it.",
+    "openstack firewall group show {group}  # its {direction} policy",
+)
 SPOOFED = Code(
     "source-address-not-its-own",
     "The port may not send from this address: it is none of its own, nor of its allowed address pairs.",
@@ -256,7 +262,8 @@ UNDERLAY = (
     TUNNEL_SHARED,
 )  # fmt: skip
 PACKET = (
-    NO_RULE_OUT, NO_RULE_IN, NO_GROUP, SPOOFED, NO_COMMON_VERSION, SUBNET_NO_GATEWAY, GATEWAY_NOBODYS, NO_ROUTE,
+    NO_RULE_OUT, NO_RULE_IN, NO_GROUP, FIREWALL_REFUSES, SPOOFED, NO_COMMON_VERSION, SUBNET_NO_GATEWAY,
+    GATEWAY_NOBODYS, NO_ROUTE,
     NOT_ITS_NETWORK, ROUTE_TO_NOBODY, ROUTE_LOOP, OUTSIDE_NO_GATEWAY, SCOPES_DIFFER, ADDRESS_NOBODYS, NOT_FORWARDED,
     ROUTER_DOES_NOT_LISTEN, NOT_REACHED_FROM_OUTSIDE, ENDS_ELSEWHERE, RETURN_MISSES_NAT, ASYMMETRIC, TOO_LARGE,
 )  # fmt: skip

@@ -8,6 +8,7 @@ from netweft.control.explain.snapshot import Row
 from netweft.control.l3 import forwardings
 from netweft.control.l3.owners import GATEWAY, INTERFACE
 from netweft.control.trace.walk import MOST_ROUTERS
+from netweft.model.fwaas import DESTINATION_ADDRESSES, FIREWALL_GROUP, SOURCE_ADDRESSES
 from netweft.store import Object, Query, ReadTransaction
 
 MOST_PORTS = 200  # of a network, where nobody has an address as his own: others may use it
@@ -94,6 +95,16 @@ class TraceGathering:
         """The routers that ends and floating IPs brought along."""
         for router in list(self._seen("routers")):
             self._router(router["id"])
+        self._firewalls()
+
+    def _firewalls(self) -> None:
+        """Of all ports that were found."""
+        groups = self.base.get("firewall_groups", [port.get(FIREWALL_GROUP) for port in self._seen("ports")])
+        names = ("ingress_firewall_policy_id", "egress_firewall_policy_id")
+        policies = self.base.get("firewall_policies", [group.get(name) for group in groups for name in names])
+        rules = self.base.get("firewall_rules", [id for policy in policies for id in policy["firewall_rules"]])
+        ends = (SOURCE_ADDRESSES, DESTINATION_ADDRESSES)
+        self.base.get("address_groups", [rule.get(end) for rule in rules for end in ends])
 
     def _seen(self, kind: str) -> list[Row]:
         return list(self.base.rows.get(kind, {}).values())

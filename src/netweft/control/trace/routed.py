@@ -33,6 +33,12 @@ class Route(NamedTuple):
     next_hop: str = ""
 
 
+def is_its_own(seen: Snapshot, router: Row, address: str) -> bool:
+    """Whether the router has the address itself."""
+    mine = (port for owner in (INTERFACE, GATEWAY) for port in ports_of(seen, router, owner))
+    return any(fixed["ip_address"] == address for port in mine for fixed in port["fixed_ips"])
+
+
 def route(seen: Snapshot, router: Row, address: str) -> Route | None:
     """The one that holds: the longest prefix, of two equal ones the connected."""
     found = _routes(seen, router, ip_address(address).version)

@@ -27,6 +27,7 @@ from netweft.control.trace.way import (
     leaves,
     mac_for,
     owner_of,
+    passes_firewall,
     sees_all_of,
     subnets_of,
 )
@@ -183,6 +184,8 @@ class _Walker:
             way.stops(codes.ROUTE_LOOP, "routers", router)
             return
         own = ", ".join(fixed["ip_address"] for fixed in port["fixed_ips"])
+        if port["device_owner"] == INTERFACE and not routed.is_its_own(self._seen, router, way.packet.dst):
+            passes_firewall(self._seen, way, port, "egress", answer=self._answer)
         way.step("routers", router, f"takes it at {own}")
         routed.enters(self._seen, way, router, port)
         by_gateway = port["device_owner"] == GATEWAY
@@ -193,12 +196,7 @@ class _Walker:
     def onward(self, router: Row, network: Row, *, entered: bool = False) -> None:
         """entered: it begins there."""
         way, address = self.way, self.way.packet.dst
-        mine = [
-            port
-            for owner in (INTERFACE, GATEWAY)
-            for port in self._seen.all("ports", device_id=router["id"], device_owner=owner)
-        ]
-        if not entered and any(fixed["ip_address"] == address for port in mine for fixed in port["fixed_ips"]):
+        if not entered and routed.is_its_own(self._seen, router, address):
             self._itself(router, network)
             return
         route = routed.route(self._seen, router, address)
@@ -217,6 +215,8 @@ class _Walker:
             self._leave(router, route, into, network)
         else:
             way.undo(router, "dst", self._undo)
+            if not entered:
+                passes_firewall(self._seen, way, route.port, "ingress", answer=self._answer)
             self._on(into)
             if route.next_hop:
                 self._by_route(router, route, into)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from netweft.control.explain.examine import Finding, found_of
 from netweft.control.explain.snapshot import Row, Snapshot, Told
-from netweft.control.trace import codes, filters
+from netweft.control.trace import codes, filters, firewalls
 from netweft.control.trace.filters import has_address
 from netweft.control.trace.packet import ICMP, ICMPV6, Packet
 from netweft.findings import Code
@@ -145,6 +145,7 @@ def is_ping(packet: Packet) -> bool:
 def leaves(seen: Snapshot, way: Way, port: Row, *, answer: bool) -> None:
     """Out of a port: is it the port's to send, do its groups let it out?"""
     way.step("ports", port, _filtered(seen, way, port, "egress", answer=answer))
+    passes_firewall(seen, way, port, "egress", answer=answer)
     way.check(seen, "ports", port)
     if filters.is_filtered(port) and not (has_address(port, way.packet.src) or _may_send(port, way.packet.src)):
         way.stops(codes.SPOOFED, "ports", port, way.packet.src, address=way.packet.src)
@@ -152,8 +153,26 @@ def leaves(seen: Snapshot, way: Way, port: Row, *, answer: bool) -> None:
 
 def delivered(seen: Snapshot, way: Way, port: Row, network: Row, *, answer: bool) -> None:
     way.step("ports", port, _filtered(seen, way, port, "ingress", answer=answer))
+    passes_firewall(seen, way, port, "ingress", answer=answer)
     way.check(seen, "ports", port)
     way.ends(PORT, port, network)
+
+
+def passes_firewall(seen: Snapshot, way: Way, port: Row, direction: str, *, answer: bool) -> None:
+    """Of a VM's port, or of a router's by which the packet goes out of its network (egress), or into it."""
+    if not firewalls.group_of(port):
+        return
+    if answer:
+        way.step("ports", port, "its firewall lets it pass: it answers what was let through")
+        return
+    said = firewalls.decision(seen, port, direction, way.packet)
+    if said.unsure:
+        way.suppose(f"the firewall of {port['id']} lets it pass: {said.why}")
+        return
+    way.step("ports", port, f"its firewall {'lets it pass' if said.permits else 'refuses it'}: {said.why}")
+    if not said.permits:
+        values = {"direction": direction, "group": firewalls.group_of(port)}
+        way.stops(codes.FIREWALL_REFUSES, "ports", port, f"{way.packet}; {said.why}", **values)
 
 
 def _may_send(port: Row, address: str) -> bool:
