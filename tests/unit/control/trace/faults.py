@@ -9,6 +9,7 @@ from netweft.control.l2.trunks import PART_OF
 from netweft.control.trace.packet import ICMP, TCP, Packet
 from netweft.control.trace.walk import Start, answer, walk
 from netweft.control.trace.way import OUTSIDE, PORT, ROUTER, Way
+from netweft.model.fwaas import FIREWALL_GROUP
 from netweft.testing import region as made
 from netweft.testing.explained import Rows, rows_of
 from netweft.testing.region import Region
@@ -241,6 +242,17 @@ def wrong_addresses(rows: Rows) -> None:
     rows["address_groups"] = {"a": {"id": "a", "addresses": ["192.168.0.0/16"]}}
 
 
+def firewall(of: Callable[[Rows, Any], Row], key: Any, **values: Any) -> Callable[[Rows], None]:
+    """In a group that lets nothing pass, or as it says."""
+
+    def breaks(rows: Rows) -> None:
+        of(rows, key)[FIREWALL_GROUP] = "fw"
+        none = {"ingress_firewall_policy_id": None, "egress_firewall_policy_id": None}
+        rows["firewall_groups"] = {"fw": {"id": "fw", "admin_state_up": True, **none, **values}}
+
+    return breaks
+
+
 def trunk(**values: Any) -> Callable[[Rows], None]:
     def breaks(rows: Rows) -> None:
         its = {"id": "t", "port_id": THREE, "admin_state_up": True, "project_id": "p", "name": "t", **values}
@@ -288,6 +300,11 @@ FAULTS = (
           rule("ingress", protocol="icmp", port_range_min=13)),
     Fault("rule out instead of in", "no-rule-lets-it-in", INTO, no_rules_in),
     Fault("stateless group without a rule for answers", "no-rule-lets-it-in", INTO, stateless, back=True),
+    Fault("the receiver's firewall has no policy", "firewall-refuses", INTO, firewall(port, THREE)),
+    Fault("the sender's firewall is down", "firewall-refuses", OUT, firewall(port, ONE, **DOWN)),
+    Fault("the firewall of the router's port has no policy", "firewall-refuses", INTO, firewall(interface, 1)),
+    Fault("the firewall of the router's other port, by a floating IP", "firewall-refuses", "from outside",
+          firewall(interface, 2)),
     Fault("no security group", "port-without-security-group", OUT, change(port, TWO, security_groups=[])),
     Fault("the sender uses another address", "source-address-not-its-own", OUT, wrong_source),
     Fault("two ports have the address", "ends-elsewhere", OUT, twice),
