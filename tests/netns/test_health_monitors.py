@@ -13,7 +13,7 @@ from tests.netns.harness import Lab, group_of, until
 from netweft.lab.commands import in_namespace
 from netweft.lab.vm import Vm
 
-PORT: Final = 8080
+PORT: Final = 80  # which metadata has, too
 DELAY, FALL = 1, 2
 MONITOR: Final = {"delay": DELAY, "timeout": 1, "max_retries": 1, "max_retries_down": FALL}
 # pool's protocol, monitor's type; UDP is asked every 3 s at most

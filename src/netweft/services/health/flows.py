@@ -29,7 +29,7 @@ from netweft.services.metadata.ends import MAC
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.security.conntrack import IS_ANSWER, IS_RELATED
 
-OUTWARD, BACK = 5, 28
+OUTWARD, BACK = 15, 28  # before what is said of the port 80 of anybody
 METADATA, REQUESTS, PROBED = INT["metadata"], INT["requests"], INT["probed"]
 INGRESS = INT["ingress"]
 
