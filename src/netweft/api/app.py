@@ -171,8 +171,11 @@ def shown(resources: Sequence[Resource]) -> list[Resource]:
     return [*resources, check()]
 
 
-def resources(store: Store, settings: ServerSettings) -> list[Resource]:
-    """All that there are.  A new plain one is one more line here."""
+def resources(
+    store: Store, settings: ServerSettings, firewalls_changed: Callable[[], None] | None = None
+) -> list[Resource]:
+    """All that there are.  A new plain one is one more line here.
+    firewalls_changed: hears that it is time to ask nodes for what is pending."""
     subnets, groups = Subnets(), SecurityGroups()
     ports = Ports(settings, groups)
     types = segment_types()
@@ -199,9 +202,9 @@ def resources(store: Store, settings: ServerSettings) -> list[Resource]:
         security_group_rule(SecurityGroupRules(), make_default),
         default_security_group_rule(templates),
         address_group(Shareable("address_groups", AddressGroups())),
-        firewall.firewall_group(FirewallGroups(), make_firewall),
-        firewall.firewall_policy(FirewallPolicies(), make_firewall),
-        firewall.firewall_rule(FirewallRules(), make_firewall),
+        firewall.firewall_group(FirewallGroups(), make_firewall, firewalls_changed),
+        firewall.firewall_policy(FirewallPolicies(), make_firewall, firewalls_changed),
+        firewall.firewall_rule(FirewallRules(), make_firewall, firewalls_changed),
         policy(Shareable("policies", QosPolicies())),
         rbac_policy(RbacPolicies()),
         agent(Agents(settings)),

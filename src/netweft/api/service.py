@@ -85,7 +85,7 @@ class Service:
                 quotas.check(tx, self._resource.member, self._resource.quota, wanted)
             return [told(one) for one in self._show(tx.glance, context, created, frozenset())]
 
-        return self._store.run(work)
+        return self._run(work)
 
     def update(self, context: Context, id: str, changes: Object, revision: int | None) -> Raw:
         return self.edit(context, id, lambda current: changes, revision, naming=changes)
@@ -169,7 +169,13 @@ class Service:
             if self._resource.refuse_delete is not None and not context.is_admin:
                 self._resource.refuse_delete(current)
 
-        self._store.run(work)
+        self._run(work)
+
+    def _run(self, work: Callable[[WriteTransaction], T]) -> T:
+        done = self._store.run(work)
+        if self._resource.after is not None:
+            self._resource.after()
+        return done
 
     def _refuse(self, tx: ReadTransaction, context: Context, current: Object | None, wanted: Object | None) -> None:
         if self._resource.refuse is not None:
@@ -177,7 +183,7 @@ class Service:
 
     def _changed(self, work: Callable[[WriteTransaction], Raw]) -> Raw:
         try:
-            return self._store.run(work)
+            return self._run(work)
         except _Unchanged as unchanged:
             return unchanged.answer
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from netweft.control import flavors, rbac
+from netweft.control.fwaas import rules, status
 from netweft.control.ipam import address_scopes
 from netweft.control.l3 import associations, gateway_hosts, metering
 from netweft.control.l3.associations import ADDRESS_PORT, FORWARDED_TO, LEADING
@@ -134,6 +135,9 @@ FOUND: Mapping[str, Callable[[ReadTransaction, Object], Iterable[Row]]] = {
 FOLLOWING: Mapping[tuple[str, str], Callable[[ReadTransaction, Object], Iterable[Row]]] = {
     (address_scopes.POOLS, address_scopes.SCOPE): address_scopes.networks_of,
     ("agents", "admin_state_up"): lambda *_: [gateway_hosts.PLACES],
+    # of firewalls: who audited a policy, and groups that are pending then
+    ("firewall_policies", rules.RULES): status.users_of_policy,
+    **{("firewall_rules", name): status.users_of_rule for name in rules.CHANGED},
 }
 
 
@@ -148,11 +152,11 @@ def to_change(tx: WriteTransaction, kind: str, id: str, changes: Object) -> Obje
     """The object, to be changed or deleted; it and what it belongs to are held.  changes: what else will be named."""
     parents = PARENTS.get(kind, {})
     homes = [name for name in parents if any(parent.home for parent in _parents(parents, name))]
-    before = (tx.glance.get(kind, id) or {}) if homes else {}
+    following = [FOLLOWING[kind, name] for name in changes if (kind, name) in FOLLOWING]
+    before = (tx.glance.get(kind, id) or {}) if homes or following else {}
     named = [(kind, id, True), *_named(tx, parents, before, homes)]
     named += _named(tx, parents, before | changes, changes)
-    following = [FOLLOWING[kind, name] for name in changes if (kind, name) in FOLLOWING]
-    named += [(*row, True) for find in following for row in find(tx.glance, before)]
+    named += [(*row, True) for find in dict.fromkeys(following) for row in (find(tx.glance, before) if before else ())]
     _hold(tx, [*named, *(_found(tx, kind, before | changes) if changes else ())])
     found = tx.lock(kind, id)
     if found is not None and any(found.get(name) != before.get(name) for name in homes):

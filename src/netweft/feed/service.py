@@ -21,7 +21,7 @@ from netweft.feed.elsewhere import ByLetters
 from netweft.feed.hub import Hub
 from netweft.feed.questions import Elsewhere, Questions
 from netweft.feed.session import Session
-from netweft.feed.settling import Settling
+from netweft.feed.settling import BALANCERS, FIREWALLS, Settling
 from netweft.feed.writer import Writer
 from netweft.store import Store
 from netweft.wire.messages import FEED_PATH
@@ -42,7 +42,8 @@ class Feed:
         self._hub = Hub(store)
         self._writer = Writer(store)
         self.questions = Questions()
-        self.settling = Settling(store, self._hub, self.questions)
+        self.settling = Settling(store, self._hub, self.questions, BALANCERS)
+        self.firewalls = Settling(store, self._hub, self.questions, FIREWALLS)
         self._letters = store.letters
         self._node_for_token = node_for_token
         self._down_seconds = down_seconds
@@ -69,7 +70,7 @@ class Feed:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        runs = (self._hub.run(), self._heartbeat(), self.settling.run())
+        runs = (self._hub.run(), self._heartbeat(), self.settling.run(), self.firewalls.run())
         tasks = [asyncio.create_task(run) for run in runs]
         by_letters = ByLetters(self._letters, self.questions) if self._letters else None
         self.questions.elsewhere = by_letters or Elsewhere()

@@ -1,6 +1,8 @@
-"""When a change of a load balancer is in place: once all nodes here that follow it say so, or do not say anything.
+"""When a change of a load balancer or a firewall group is in place: once all nodes here that follow it say so, or do
+not say anything.
 
     settling.begin(id)      # after the transaction; any thread
+    settling.look()         # likewise, for all that are left
 
 Whoever has made the change waits for its nodes; another server looks for what was left behind.  A node that does not
 answer in time is one that has gone, or has trouble of its own, which is told elsewhere: it holds nobody up.
@@ -9,50 +11,84 @@ answer in time is one that has gone, or has trouble of its own, which is told el
 import asyncio
 import random
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import Final, ParamSpec, TypeVar
 
 import structlog
 from anyio import to_thread
 
+from netweft.control.fwaas import status
 from netweft.control.lb import tree, words
 from netweft.feed.hub import Hub
 from netweft.feed.questions import Questions
 from netweft.feed.relevance import Topic
-from netweft.store import Store, StoreError
+from netweft.store import ReadTransaction, Store, StoreError, WriteTransaction
 from netweft.store.turns import asking
 from netweft.wire.questions import SECONDS, Ask
 
 T = TypeVar("T")
 P = ParamSpec("P")
 LOOK_SECONDS: Final = 5.0  # for what nobody waits for any more
-BALANCER: Final = "balancer"  # the topic
+BALANCER, FIREWALL = "balancer", "firewall"  # topics
 
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class What:
+    """kind: its rows'.  topic: who follows it has it.  left: ids of what may not be in place.
+    change: which of its changes is under way; None: none is.  in_place: it is, unless it was changed again since."""
+
+    kind: str
+    topic: str
+    left: Callable[[ReadTransaction], Iterable[str]]
+    change: Callable[[ReadTransaction, str], int | None]
+    in_place: Callable[[WriteTransaction, str, int], object]
+
+
+def _change_of_balancer(tx: ReadTransaction, id: str) -> int | None:
+    row = tx.get(words.BALANCERS, id)
+    return None if row is None or row["provisioning_status"] == words.ACTIVE else row[tree.CHANGE]
+
+
+BALANCERS: Final = What(
+    words.BALANCERS, BALANCER, lambda tx: [row["id"] for row in tree.unfinished(tx)], _change_of_balancer, tree.in_place
+)
+FIREWALLS: Final = What("firewall_groups", FIREWALL, status.pending, status.change_under_way, status.in_place)
+
+
 class Settling:
-    def __init__(self, store: Store, hub: Hub, questions: Questions) -> None:
-        self._store, self._hub, self._questions = store, hub, questions
+    def __init__(self, store: Store, hub: Hub, questions: Questions, what: What = BALANCERS) -> None:
+        self._store, self._hub, self._questions, self._what = store, hub, questions, what
         self._loop: asyncio.AbstractEventLoop | None = None
         self._running: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
+        self._news = asyncio.Event()
 
     def begin(self, id: str) -> None:
         """Nothing happens before the server runs: `run` looks for what is left."""
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._start, id)
 
+    def look(self) -> None:
+        """For all that is left, and not under way."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._news.set)
+
     async def run(self) -> None:
         asking.set(("server",))
         self._loop = asyncio.get_running_loop()
         try:
             while True:
+                self._news.clear()
                 for id in await self._in_thread(self._left):
                     self._start(id)
-                await asyncio.sleep(LOOK_SECONDS * random.uniform(1, 1.5))
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_SECONDS * random.uniform(1, 1.5)):
+                        await self._news.wait()
         finally:
             self._loop = None
             for task in self._running.values():
@@ -79,11 +115,11 @@ class Settling:
             with suppress(TimeoutError):
                 async with asyncio.timeout(SECONDS):
                     await self._hub.due("", revision)
-            nodes = self._hub.followers(Topic(BALANCER, id))
+            nodes = self._hub.followers(Topic(self._what.topic, id))
             await asyncio.gather(*(self._ask(node, revision) for node in nodes))
-            await self._store.turns.write(lambda: self._store.run(lambda tx: tree.in_place(tx, id, change)))
+            await self._store.turns.write(lambda: self._store.run(lambda tx: self._what.in_place(tx, id, change)))
         except StoreError as problem:
-            log.warning("a load balancer's status could not be written", id=id, problem=str(problem))
+            log.warning("a status could not be written", of=self._what.topic, id=id, problem=str(problem))
 
     async def _ask(self, node: str, revision: int) -> None:
         """Not in turn with what else is asked: it is no work for the node's vswitchd."""
@@ -94,19 +130,17 @@ class Settling:
                 question = Ask(id=secrets.token_hex(8), settled=max(settled, 1))
                 answer = await self._questions.ask_here(node, question)
         if answer is None or not answer.in_place:
-            log.warning("a node has not got a load balancer in place", node=node)
+            log.warning("a node has not got a change in place", of=self._what.topic, node=node)
 
     def _changed(self, id: str) -> tuple[int | None, int]:
         """Its change that is under way, and by which revision nodes have been told of it."""
         with self._store.read() as tx:
-            row, past = tx.get(words.BALANCERS, id), tx.past(words.BALANCERS, id, 1)
-        if row is None or row["provisioning_status"] == words.ACTIVE:
-            return None, 0
-        return row[tree.CHANGE], past[0].revision if past else 0
+            change, past = self._what.change(tx, id), tx.past(self._what.kind, id, 1)
+        return change, past[0].revision if past else 0
 
     def _left(self) -> list[str]:
         with self._store.read() as tx:
-            return [row["id"] for row in tree.unfinished(tx)]
+            return list(self._what.left(tx))
 
     async def _in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await to_thread.run_sync(partial(work, *args, **kwargs))

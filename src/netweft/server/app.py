@@ -48,7 +48,7 @@ def create_app(settings: ServerSettings, store: Store, measured: Measured | None
     followers = load_followers(settings)
     nova = _nova_metadata(settings)
     feed = Feed(store, node_for_token=partial(node_for_token, store), down_seconds=settings.agent_down_seconds)
-    resources = networking_api.resources(store, settings)
+    resources = networking_api.resources(store, settings, feed.firewalls.look)
     checks = networking_api.checks_of(resources, store, settings, feed.lags, feed.questions)
     secrets = Secrets(Keyring(_key_file(settings)))
     held = Held(secrets)

@@ -7,8 +7,10 @@ import pytest
 from tests.unit.feed.conftest import Rig
 from tests.waiting import PATIENCE
 
+from netweft.control.fwaas import status as firewalls
 from netweft.control.lb import tree
 from netweft.feed import settling
+from netweft.model.fwaas import FIREWALL_GROUP
 from netweft.wire.questions import Answer, Ask
 
 PENDING = {"provisioning_status": "PENDING_CREATE", tree.CHANGE: 1, tree.AFFECTED: []}
@@ -97,3 +99,36 @@ async def test_a_change_since_is_waited_for(rig: Rig) -> None:
         assert not tree.in_place(tx, "b1", 1)
         assert tree.in_place(tx, "b1", 2)
         assert not tree.in_place(tx, "b1", 2)
+
+
+async def test_a_firewall_group_is_in_place_once_its_nodes_say_so(rig: Rig) -> None:
+    rig.network()
+    client, recorder = await rig.client("hv1")
+    go = asyncio.Event()
+
+    async def answer(question: Ask) -> Answer:
+        await go.wait()
+        return Answer(id=question.id, revision=question.settled)
+
+    client.on_asked = answer
+    await recorder.until(lambda: recorder.changes)
+    async with asyncio.timeout(PATIENCE):
+        while not rig.feed.questions.is_here("hv1"):
+            await asyncio.sleep(0.01)
+    group = {"ports": ["p1"], "admin_state_up": True, "ingress_firewall_policy_id": "y1"}
+    rig.write("firewall_groups", id="f1", egress_firewall_policy_id=None, **group)
+    rig.port("p1", "hv1", fixed_ips=[], **{FIREWALL_GROUP: "f1"})
+    with rig.store.write() as tx:
+        firewalls.pend(tx, ["f1"])
+    rig.feed.firewalls.look()
+    await recorder.until(lambda: "firewall_group" in {key[0] for one in recorder.changes for key in one.upserts})
+
+    def waiting() -> list[str]:
+        with rig.store.read() as tx:
+            return firewalls.pending(tx)
+
+    assert waiting() == ["f1"]
+    go.set()
+    async with asyncio.timeout(PATIENCE):
+        while waiting():
+            await asyncio.sleep(0.01)

@@ -5,8 +5,8 @@ from collections.abc import Collection
 from typing import Final
 
 from netweft.control.fwaas.attachment import GROUPS
-from netweft.control.fwaas.groups import POLICIES as OF_A_GROUP
 from netweft.control.fwaas.rules import KIND, POLICIES
+from netweft.control.fwaas.status import POLICIES as OF_A_GROUP
 from netweft.control.l2.hosts import HOST
 from netweft.control.l3 import gateway_agents
 from netweft.control.l3.owners import INTERFACE

@@ -6,7 +6,7 @@ of its own, which let everything out and nothing in.  Nobody's ports are in it u
 
 from collections.abc import Mapping
 
-from netweft.control.fwaas import attachment, policies, rules
+from netweft.control.fwaas import attachment, policies, rules, status
 from netweft.control.fwaas.attachment import GROUPS as KIND
 from netweft.control.fwaas.errors import (
     FirewallDefaultObjectUpdateRestricted,
@@ -18,11 +18,12 @@ from netweft.control.fwaas.errors import (
 from netweft.control.fwaas.policies import DEFAULT_EGRESS, DEFAULT_INGRESS
 from netweft.control.fwaas.rules import ADDRESS_GROUPS, RULES
 from netweft.control.fwaas.rules import POLICIES as POLICIES_KIND
+from netweft.control.fwaas.status import POLICIES
 from netweft.control.standard import born, bumped
 from netweft.store import Busy, Claim, Link, New, Object, ReadTransaction, Taken, WriteTransaction
 
 DEFAULT = "default"
-INGRESS, EGRESS = POLICIES = ("ingress_firewall_policy_id", "egress_firewall_policy_id")
+INGRESS, EGRESS = POLICIES
 _DEFAULTS = "default_firewall_group"  # scope: a project holds one
 _OF_DEFAULT = ("name", "description", "admin_state_up", *POLICIES)  # what a default group keeps
 _ACTIONS: Mapping[str, str] = {"ingress": "deny", "egress": "allow"}
@@ -56,8 +57,11 @@ class FirewallGroups:
         if "ports" in changes:
             attachment.detach(tx, set(current["ports"]) - set(changes["ports"]))
             attachment.attach(tx, current, changes["ports"])
-        links = {name: _links(after, name) for name in named}
-        return tx.update(KIND, current["id"], bumped(current, changes), links)
+        links: dict[str, list[Link]] = {name: _links(after, name) for name in named}
+        updated = tx.update(KIND, current["id"], bumped(current, changes), links)
+        if any(updated[name] != current[name] for name in ("ports", "admin_state_up", *POLICIES)):
+            status.pend(tx, [current["id"]])
+        return tx.lock(KIND, current["id"]) or updated
 
     def delete(self, tx: WriteTransaction, current: Object) -> None:
         """A default group goes with its policies and rules, as far as nobody else uses those; it is made again."""
@@ -72,7 +76,8 @@ class FirewallGroups:
             _check_policy(tx, group, group[name])
         tx.insert_many(KIND, [New(group, [link for name in POLICIES for link in _links(group, name)])])
         attachment.attach(tx, group, group["ports"])
-        return group
+        status.pend(tx, [group["id"]])
+        return tx.lock(KIND, group["id"]) or group
 
 
 def refuse_to_change_default(current: Object, changes: Object) -> None:

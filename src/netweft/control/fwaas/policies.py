@@ -7,6 +7,7 @@ the same request says that it was audited.
 from collections.abc import Sequence
 
 from netweft.control.errors import InvalidInput
+from netweft.control.fwaas import status
 from netweft.control.fwaas.errors import (
     FirewallDefaultObjectUpdateRestricted,
     FirewallDefaultParameterExists,
@@ -91,7 +92,10 @@ def _place(policy: Object, rule_id: str) -> int:
 def _write(tx: WriteTransaction, current: Object, changes: Object) -> Object:
     before, after = set(current[RULES]), set((current | changes)[RULES])
     links = {link.attribute: [link] if link.id in after else [] for link in map(_link, sorted(before ^ after))}
-    return tx.update(KIND, current["id"], bumped(current, changes), links)
+    updated = tx.update(KIND, current["id"], bumped(current, changes), links)
+    if updated[RULES] != current[RULES]:
+        status.pend_users(tx, [current["id"]])
+    return updated
 
 
 def _link(rule_id: str) -> Link:

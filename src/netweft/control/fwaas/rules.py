@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from netweft.control import rbac
 from netweft.control.errors import AddressGroupNotFound, InvalidInput
+from netweft.control.fwaas import status
 from netweft.control.fwaas.errors import (
     FirewallIpAddressConflict,
     FirewallRuleInUse,
@@ -18,6 +19,11 @@ from netweft.store import Link, New, Object, ReadTransaction, WriteTransaction
 KIND, POLICIES = "firewall_rules", "firewall_policies"
 RULES = "firewall_rules"  # of a policy: the ids of its rules, in order
 ADDRESS_GROUPS = (SOURCE_ADDRESSES, DESTINATION_ADDRESSES)
+_FOR_PEOPLE = frozenset({"name", "description", "shared"})
+CHANGED = (
+    *(*_FOR_PEOPLE, "action", "protocol", "ip_version", "enabled"),
+    *("source_ip_address", "destination_ip_address", "source_port", "destination_port", *ADDRESS_GROUPS),
+)
 _WITH_PORTS = ("tcp", "udp")  # of Neutron's; decision 0600
 
 
@@ -44,6 +50,8 @@ class FirewallRules:
         for policy in policies:
             if policy["audited"]:
                 tx.update(POLICIES, policy["id"], bumped(policy, {"audited": False}))
+        if any(updated[name] != current[name] for name in changes.keys() - _FOR_PEOPLE):
+            status.pend_users(tx, users)
         return updated
 
     def delete(self, tx: WriteTransaction, current: Object) -> None:

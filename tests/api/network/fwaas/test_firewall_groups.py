@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from tests.api.network.conftest import BLUE, Api, refused
 
+from netweft.control.fwaas import status
 from netweft.model.fwaas import FIREWALL_GROUP
 from netweft.store import Object, Store
 
@@ -40,7 +41,7 @@ def test_the_life_of_a_group(api: Api, store: Store) -> None:
         "shared": False,
         "ingress_firewall_policy_id": way_in["id"],
         "egress_firewall_policy_id": way_out["id"],
-        "status": "ACTIVE",
+        "status": "PENDING_CREATE",
         "project_id": "red",
         "tenant_id": "red",
         "tags": [],
@@ -58,12 +59,26 @@ def test_the_life_of_a_group(api: Api, store: Store) -> None:
     assert refused(delete(api, "alice", MEMBER, made)) == (404, "FirewallGroupNotFound")
 
 
-def test_a_status_says_what_there_is_to_do(api: Api) -> None:
+def settle(store: Store) -> list[str]:
+    """As if the nodes had said that they have everything.  Returns what was pending."""
+    with store.write() as tx:
+        waiting = status.pending(tx)
+        for id in waiting:
+            change = status.change_under_way(tx.glance, id)
+            assert change is not None
+            status.in_place(tx, id, change)
+    return waiting
+
+
+def test_a_status_says_what_there_is_to_do(api: Api, store: Store) -> None:
     port = vm_port(api)["id"]
     made = group(api, ports=[port])
     assert made["status"] == "INACTIVE", "no policy"
+    assert settle(store) == []
     made = changed(api, "alice", MEMBER, made, egress_firewall_policy_id=policy(api)["id"])
-    assert made["status"] == "ACTIVE"
+    assert made["status"] == "PENDING_CREATE", "it was never in place"
+    assert settle(store) == [made["id"]]
+    assert shown(api, "alice", MEMBER, made)["status"] == "ACTIVE"
     assert changed(api, "alice", MEMBER, made, admin_state_up=False)["status"] == "DOWN"
     assert [one["id"] for one in api.get("alice", f"{path_of(MEMBER)}?status=DOWN")["firewall_groups"]] == [made["id"]]
     assert changed(api, "alice", MEMBER, made, ports=[])["status"] == "INACTIVE", "nothing that could be down"
@@ -143,6 +158,43 @@ def test_policies_are_the_projects_or_shared(api: Api) -> None:
     assert delete(api, "admin", "firewall_policy", everybodys).status_code == 204
 
 
+def test_whatever_changes_what_a_group_does_makes_it_pending(api: Api, store: Store) -> None:
+    one, other = rule(api), rule(api)
+    way = policy(api, "alice", one)
+    made, free = group(api, ports=[vm_port(api)["id"]], ingress_firewall_policy_id=way["id"]), group(api)
+    settle(store)
+
+    def after(answer: Any) -> list[str]:
+        assert answer.status_code == 200, answer.text
+        now = shown(api, "alice", MEMBER, made)["status"]
+        waiting = settle(store)
+        assert now == ("PENDING_UPDATE" if waiting else "ACTIVE")
+        return waiting
+
+    assert after(act(api, "alice", way, "insert_rule", firewall_rule_id=other["id"])) == [made["id"]]
+    assert after(change(api, "alice", "firewall_rule", other, action="allow")) == [made["id"]]
+    assert after(change(api, "alice", "firewall_rule", other, action="allow")) == [], "nothing has changed"
+    assert after(change(api, "alice", "firewall_rule", other, name="n", description="d")) == []
+    assert after(change(api, "alice", "firewall_policy", way, audited=True)) == []
+    assert after(act(api, "alice", way, "remove_rule", firewall_rule_id=other["id"])) == [made["id"]]
+    assert after(change(api, "alice", "firewall_rule", other, action="deny")) == [], "it is not its rule any more"
+    assert after(change(api, "alice", MEMBER, made, name="n")) == []
+    assert after(change(api, "alice", MEMBER, made, egress_firewall_policy_id=policy(api)["id"])) == [made["id"]]
+    assert after(change(api, "alice", MEMBER, free, ingress_firewall_policy_id=way["id"])) == [], "it has no port"
+
+
+def test_what_nodes_say_of_an_older_change_settles_nothing(api: Api, store: Store) -> None:
+    way = policy(api)
+    made = group(api, ports=[vm_port(api)["id"]], ingress_firewall_policy_id=way["id"])
+    with store.read() as tx:
+        before = status.change_under_way(tx, made["id"])
+    assert before is not None
+    act(api, "alice", way, "insert_rule", firewall_rule_id=rule(api)["id"])
+    with store.write() as tx:
+        status.in_place(tx, made["id"], before)
+    assert shown(api, "alice", MEMBER, made)["status"] == "PENDING_UPDATE"
+
+
 # -- the one that each project has
 
 
@@ -198,7 +250,7 @@ def test_what_may_be_changed_of_it(api: Api) -> None:
     assert refused(change(api, "admin", MEMBER, made, name="mine")) == kept
     its = {"id": made["ingress_firewall_policy_id"]}
     assert refused(change(api, "admin", "firewall_policy", its, description="mine")) == kept
-    assert changed(api, "alice", MEMBER, made, ports=[port])["status"] == "ACTIVE"
+    assert changed(api, "alice", MEMBER, made, ports=[port])["status"] == "PENDING_CREATE"
     assert changed(api, "admin", MEMBER, made, admin_state_up=False)["status"] == "DOWN"
 
 

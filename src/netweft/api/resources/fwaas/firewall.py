@@ -1,7 +1,7 @@
 """firewall_groups, firewall_policies and firewall_rules"""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from netweft.api import checks
@@ -65,7 +65,7 @@ GROUP = STANDARD | {
     "status": Attribute(check=READ_ONLY, filter=True),
     "admin_state_up": ADMIN_STATE,
     "shared": _SHARED,
-    **dict.fromkeys(groups.POLICIES, _POLICY),
+    **dict.fromkeys(status.POLICIES, _POLICY),
     "ports": _ids(_MOST_PORTS),
 }
 POLICY = STANDARD | {
@@ -120,7 +120,10 @@ def _keep_default(group: Object) -> None:
         raise FirewallGroupCannotRemoveDefault()
 
 
-def firewall_group(use_cases: UseCases, make_default: BeforeList) -> Resource:
+Told = Callable[[], None] | None
+
+
+def firewall_group(use_cases: UseCases, make_default: BeforeList, after: Told) -> Resource:
     return Resource(
         member="firewall_group",
         collection="firewall_groups",
@@ -132,13 +135,14 @@ def firewall_group(use_cases: UseCases, make_default: BeforeList) -> Resource:
         not_found=FirewallGroupNotFound,
         present=status.with_status,
         before_list=make_default,
+        after=after,
         refuse=_refuse,
         refuse_delete=_keep_default,
         computed=frozenset({"status"}),
     )
 
 
-def firewall_policy(use_cases: UseCases, make_default: BeforeList) -> Resource:
+def firewall_policy(use_cases: UseCases, make_default: BeforeList, after: Told) -> Resource:
     return Resource(
         member="firewall_policy",
         collection="firewall_policies",
@@ -149,10 +153,11 @@ def firewall_policy(use_cases: UseCases, make_default: BeforeList) -> Resource:
         use_cases=use_cases,
         not_found=FirewallPolicyNotFound,
         before_list=make_default,
+        after=after,
     )
 
 
-def firewall_rule(use_cases: UseCases, make_default: BeforeList) -> Resource:
+def firewall_rule(use_cases: UseCases, make_default: BeforeList, after: Told) -> Resource:
     return Resource(
         member="firewall_rule",
         collection="firewall_rules",
@@ -164,5 +169,6 @@ def firewall_rule(use_cases: UseCases, make_default: BeforeList) -> Resource:
         not_found=FirewallRuleNotFound,
         present=_of_policies,
         before_list=make_default,
+        after=after,
         computed=frozenset({"firewall_policy_id", "position"}),
     )
