@@ -12,6 +12,7 @@ from tests.api.network.conftest import PEOPLE, Api, _somebody, authenticate
 from netweft.api.app import routes
 from netweft.api.lb import app as load_balancing
 from netweft.control.l2.ports import Ports
+from netweft.control.lb.tls import NO_KEYS, Keys
 from netweft.control.security.security_groups import SecurityGroups
 from netweft.server.faults import fault
 from netweft.server.frame import RequestFrame
@@ -74,13 +75,13 @@ def refused(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, error["faultstring"]
 
 
-def application(store: Store, **values: Any) -> Starlette:
+def application(store: Store, keys: Keys = NO_KEYS, **values: Any) -> Starlette:
     settings = ServerSettings(**values)
     ports = Ports(settings, SecurityGroups())
     return Starlette(
         routes=[
             *routes(store, authenticate, settings),
-            *load_balancing.routes(store, authenticate, settings, ports),
+            *load_balancing.routes(store, authenticate, settings, ports, keys=keys),
         ],
         middleware=[Middleware(RequestFrame, max_body_bytes=settings.max_body_bytes, turns=store.turns)],
         exception_handlers={HTTPException: fault},
