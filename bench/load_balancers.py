@@ -87,7 +87,7 @@ class Bench:
         self.client, self.server = self._vm("client", "hv1"), self._vm("server", "hv2")
         self.address = self.server.nic.address
         self._serving = stack.enter_context(running(self.inside(self.server, sys.executable, "-c", SERVE)))
-        stack.enter_context(running(self.inside(self.server, "iperf3", "-s"), ready=""))
+        stack.enter_context(running(self.inside(self.server, "iperf3", "-s", "--forceflush")))
 
     def _vm(self, name: str, node: str) -> Vm:
         described = vm.describe(self.cloud, self.layout, name=name, node=node, kind="netns", port="", network="blue")
@@ -139,11 +139,11 @@ class Bench:
 
 
 @contextmanager
-def running(command: Sequence[str], ready: str = "ready\n") -> Iterator["subprocess.Popen[str]"]:
+def running(command: Sequence[str]) -> Iterator["subprocess.Popen[str]"]:
+    """Once it has said something."""
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as found:
         assert found.stdout
-        if ready:
-            assert found.stdout.readline() == ready
+        assert found.stdout.readline()
         try:
             yield found
         finally:

@@ -14,6 +14,7 @@ from netweft.cli.explain import NoAnswer, printable
 
 PATH = "/v2.0/netweft/trace"
 _ENDS = {True: 0, False: 1, None: 2}
+_CHOSEN = "member slots"  # the reason of the flows by which a load balancer has chosen
 _WORDS = {True: "it passes", False: "it does not pass", None: "not found out whether it passes"}
 
 
@@ -168,7 +169,10 @@ def _nodes(told: Mapping[str, Any], direction: str, *, flows: bool) -> Iterator[
         if node["direction"] != direction:
             continue
         bridges = dict.fromkeys(hop["bridge"] for hop in node["flows"])
-        yield f"  {node['host']}: {' -> '.join(bridges)} -> {'; '.join(map(_exit, node['ends'])) or 'nowhere'}"
+        given = [hop["object"] for hop in node["flows"] if hop["reason"] == _CHOSEN]
+        chosen = f" -> balanced to member {given[-1]}" if given else ""
+        ends = "; ".join(map(_exit, node["ends"])) or "nowhere"
+        yield f"  {node['host']}: {' -> '.join(bridges)}{chosen} -> {ends}"
         for hop in node["flows"] if flows else ():
             whose = " ".join(filter(None, (hop["reason"], hop["object"].strip("0") and hop["object"])))
             yield f"      {hop['bridge']} {hop['table']}: {hop['flow'] or 'no flow'}{f'  [{whose}]' if whose else ''}"

@@ -73,6 +73,12 @@ def test_what_passes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     ]
 
 
+def test_what_a_load_balancer_has_chosen(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    chose = {**FLOW, "table": "members", "reason": "member slots", "object": "00def"}
+    run(monkeypatch, "web", "10.0.0.9", told={**TRACE, "nodes": [{**NODE, "flows": [FLOW, chose]}]})
+    assert "hv1: br-int -> balanced to member 00def -> tunnel to 192.0.2.2" in capsys.readouterr().out
+
+
 def test_what_does_not(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     operators = FINDING | {"direction": "return", "detail": "", "fix": "", "fixed_by": "admin", "code": "vm-link-down"}
     operators["changed"] = None

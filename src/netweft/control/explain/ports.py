@@ -1,4 +1,4 @@
-"""Checks of ports.  Those that routers and floating IPs have are plugged in nowhere."""
+"""Checks of ports.  Those that routers, floating IPs and load balancers have are plugged in nowhere."""
 
 from collections.abc import Iterator
 
@@ -10,11 +10,12 @@ from netweft.control.l2.hosts import FAILED, HOST, VIF_TYPE
 from netweft.control.l2.trunks import PART_OF
 from netweft.control.l3.owners import OWNERS
 from netweft.control.rbac import IS_EXTERNAL
+from netweft.model.load_balancer import VIP_OWNER
 
 
 def is_plugged_in(port: Row) -> bool:
     """Or has to be."""
-    return not (port.get("device_owner") in OWNERS and port.get("device_id"))
+    return not (port.get("device_owner") in (*OWNERS, VIP_OWNER) and port.get("device_id"))
 
 
 def admin_down(seen: Snapshot, port: Row) -> Iterator[Told]:

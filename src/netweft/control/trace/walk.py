@@ -31,6 +31,7 @@ from netweft.control.trace.way import (
     sees_all_of,
     subnets_of,
 )
+from netweft.model.load_balancer import VIP_OWNER
 
 MOST_ROUTERS = 16
 _PHYSICAL = ("flat", "vlan")
@@ -358,6 +359,8 @@ class _Walker:
     def _deliver(self, port: Row, network: Row) -> None:
         self._mac(port, self.way.packet.dst)
         delivered(self._seen, self.way, port, network, answer=self._answer)
+        if port["device_owner"] == VIP_OWNER:
+            self.way.suppose(f"the load balancer with {self.way.packet.dst} leads it to a member that takes it")
 
 
 def holds_version(subnet: Row, packet: Packet) -> bool:

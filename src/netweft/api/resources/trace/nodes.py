@@ -19,6 +19,7 @@ from netweft.control.trace.packet import Packet
 from netweft.control.trace.walk import Start
 from netweft.control.trace.way import OUTSIDE, PORT, ROUTER, UNKNOWN, Way
 from netweft.feed.questions import Silence
+from netweft.model.load_balancer import VIP_OWNER
 from netweft.wire.questions import MOST_DIFFERENCES, MOST_EXITS, MOST_HOPS, Answer, Ask, Exit, Sent, cut
 
 MOST_INTERFACES = 64  # of one node
@@ -184,12 +185,17 @@ async def _onward(
 
 def _is_goal(seen: Snapshot, out: Exit, goal: Goal) -> bool:
     if goal.end == PORT:
-        return out.kind == "port" and out.port_id == goal.port_id
+        return out.kind == "port" and (out.port_id == goal.port_id or _is_vip(seen, goal.port_id))
     if goal.end == OUTSIDE and out.kind == "port":  # outside for who asks: by a floating IP that is not theirs
         return seen.get("ports", out.port_id) is None
     if goal.end == OUTSIDE:
         return out.kind == "wire" and goal.network is not None and _is_wire_of(goal.network, out)
     return goal.end == ROUTER and out.kind in ("agent", "port")
+
+
+def _is_vip(seen: Snapshot, port_id: str) -> bool:
+    """What is for a load balancer's arrives at one of its members."""
+    return (seen.get("ports", port_id) or {}).get("device_owner") == VIP_OWNER
 
 
 def _is_others(seen: Snapshot, found: Followed, goal: Goal) -> bool:
