@@ -21,7 +21,7 @@ import structlog
 from anyio import to_thread
 
 from netweft.control.fwaas import status
-from netweft.control.lb import tree, words
+from netweft.control.lb import proxies, tree, words
 from netweft.feed.hub import Hub
 from netweft.feed.questions import Questions
 from netweft.feed.relevance import Topic
@@ -32,6 +32,7 @@ from netweft.wire.questions import SECONDS, Ask
 T = TypeVar("T")
 P = ParamSpec("P")
 LOOK_SECONDS: Final = 5.0  # for what nobody waits for any more
+WAIT_SECONDS: Final = 0.02  # between looks
 BALANCER, FIREWALL = "balancer", "firewall"  # topics
 
 log = structlog.get_logger(__name__)
@@ -40,13 +41,15 @@ log = structlog.get_logger(__name__)
 @dataclass(frozen=True, slots=True)
 class What:
     """kind: its rows'.  topic: who follows it has it.  left: ids of what may not be in place.
-    change: which of its changes is under way; None: none is.  in_place: it is, unless it was changed again since."""
+    change: which of its changes is under way; None: none is.  in_place: it is, unless it was changed again since.
+    waits: for something that has to be there before its nodes are asked."""
 
     kind: str
     topic: str
     left: Callable[[ReadTransaction], Iterable[str]]
     change: Callable[[ReadTransaction, str], int | None]
     in_place: Callable[[WriteTransaction, str, int], object]
+    waits: Callable[[ReadTransaction, str], bool] = lambda *_: False
 
 
 def _change_of_balancer(tx: ReadTransaction, id: str) -> int | None:
@@ -55,7 +58,12 @@ def _change_of_balancer(tx: ReadTransaction, id: str) -> int | None:
 
 
 BALANCERS: Final = What(
-    words.BALANCERS, BALANCER, lambda tx: [row["id"] for row in tree.unfinished(tx)], _change_of_balancer, tree.in_place
+    words.BALANCERS,
+    BALANCER,
+    lambda tx: [row["id"] for row in tree.unfinished(tx)],
+    _change_of_balancer,
+    tree.in_place,
+    proxies.are_due,
 )
 FIREWALLS: Final = What("firewall_groups", FIREWALL, status.pending, status.change_under_way, status.in_place)
 
@@ -109,6 +117,7 @@ class Settling:
 
     async def _settle(self, id: str) -> None:
         try:
+            await self._waited(id)
             change, revision = await self._in_thread(self._changed, id)
             if change is None:
                 return
@@ -120,6 +129,15 @@ class Settling:
             await self._store.turns.write(lambda: self._store.run(lambda tx: self._what.in_place(tx, id, change)))
         except StoreError as problem:
             log.warning("a status could not be written", of=self._what.topic, id=id, problem=str(problem))
+
+    async def _waited(self, id: str) -> None:
+        end = asyncio.get_running_loop().time() + SECONDS
+        while await self._in_thread(self._waits, id) and asyncio.get_running_loop().time() < end:
+            await asyncio.sleep(WAIT_SECONDS)
+
+    def _waits(self, id: str) -> bool:
+        with self._store.read() as tx:
+            return self._what.waits(tx, id)
 
     async def _ask(self, node: str, revision: int) -> None:
         """Not in turn with what else is asked: it is no work for the node's vswitchd."""

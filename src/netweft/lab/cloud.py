@@ -134,6 +134,12 @@ class Cloud:
         response = self._send(method, f"{base}/load-balancer/v2/lbaas/{path}", body)
         return response.json() if response.content else None
 
+    def keeping(self, method: str, path: str, body: object = None) -> Any:
+        """Of the key manager's API; path: what follows /v1/.  As `request`."""
+        base = self._network_url.removesuffix("/v2.0")
+        response = self._send(method, f"{base}/key-manager/v1/{path}", body)
+        return response.json() if response.content else None
+
     def act(self, collection: str, object_id: str, verb: str, body: object) -> None:
         """PUT /ports/ID/verb, for what is more than new values of attributes."""
         self._send("PUT", f"{self._network_url}/{collection}/{object_id}/{verb}", body)

@@ -22,7 +22,9 @@ _COOKIES: Final = frozenset({"HTTP_COOKIE", "APP_COOKIE"})
 
 
 class Proxy(Struct, frozen=True, kw_only=True, tag="proxy", omit_defaults=True):
-    """An instance, by its port's id: where flows send what is for its balancer."""
+    """An instance, by its port's id: where flows send what is for its balancer, while it is up.
+
+    status: the port's: it is plugged in once HAProxy serves, and goes with it."""
 
     id: str
     load_balancer_id: str = field(name=LOAD_BALANCER)
@@ -30,6 +32,11 @@ class Proxy(Struct, frozen=True, kw_only=True, tag="proxy", omit_defaults=True):
     mac_address: str
     fixed_ips: tuple[FixedIp, ...] = ()
     host_id: str = field(default="", name="binding:host_id")
+    status: str = "DOWN"
+
+    @property
+    def is_up(self) -> bool:
+        return self.status == "ACTIVE"
 
 
 def needs_proxy(

@@ -59,7 +59,7 @@ class Answering:
     async def _settled(self, question: Ask) -> Answer:
         """Once all is in place; or how it is when nobody waits for the answer any more."""
         agent, deadline = self._agent, asyncio.get_running_loop().time() + SECONDS
-        while not (agent.desired.view.revision >= question.settled and agent.in_place()):
+        while not (agent.desired.view.revision >= question.settled and agent.in_place() and agent.proxies.in_place):
             if asyncio.get_running_loop().time() > deadline:
                 return Answer(id=question.id, revision=agent.desired.view.revision, in_place=False)
             await asyncio.sleep(LOOK_SECONDS)

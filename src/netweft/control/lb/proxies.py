@@ -75,6 +75,11 @@ def is_due(tx: ReadTransaction, id: str) -> bool:
     return len(there) != INSTANCES if _needed(tx, balancer) else bool(there)
 
 
+def are_due(tx: ReadTransaction, id: str) -> bool:
+    """Whether one that has a host is not up yet."""
+    return any(port[HOST] and port["status"] != "ACTIVE" for port in _of(tx, id))
+
+
 def host_came(tx: WriteTransaction, host: str) -> None:
     """It may have what waits for a host, and what is on a host that cannot have it."""
     waiting = tx.query("ports", Query({"device_owner": [PROXY_OWNER], HOST: [""]}))

@@ -14,7 +14,7 @@ import signal
 from pathlib import Path
 from typing import Final
 
-from netweft.dataplane.haproxy import runtime
+from netweft.dataplane.haproxy import files, runtime
 from netweft.dataplane.haproxy.namespace import is_apart
 from netweft.dataplane.haproxy.runtime import NotThere
 from netweft.dataplane.haproxy.values import PROGRAM
@@ -105,7 +105,7 @@ async def start(folder: Path) -> int:
         raise ProxyError(f"cannot be started: {error.strerror}") from None
     finally:
         os.close(log)
-    (folder / PID).write_text(str(process.pid))
+    files.write(folder / PID, str(process.pid).encode())
     while running(folder) is None or not is_apart(process.pid):
         if process.returncode is not None:
             raise ProxyError(complaint((folder / LOG).read_text(errors="replace")))

@@ -100,7 +100,9 @@ def test_a_word_is_one_word(text: str) -> None:
     try:
         word = quoted(text)
     except ValueError:
-        assert any(ord(char) < 32 or ord(char) == 127 or 0xD800 <= ord(char) < 0xE000 for char in text)
+        assert any(
+            (ord(char) < 32 and char != "\t") or ord(char) == 127 or 0xD800 <= ord(char) < 0xE000 for char in text
+        )
         return
     assert re.fullmatch(r"'[^']*'(\\''[^']*')*", word)
     assert "\n" not in word
@@ -114,7 +116,7 @@ def test_no_name_has_more_than_names_have(text: str) -> None:
             found = "".join(check(text))
         except ValueError:
             continue
-        assert not set(found) & set("'\"\\ \t\n{}()%`,;")
+        assert not set(found) & set('"\\ \t\n{}();')
 
 
 @needs_haproxy
@@ -127,7 +129,7 @@ def test_haproxy_reads_words_as_they_were_meant(texts: list[str], tmp_path: Path
         action = ("REJECT", "REDIRECT_TO_URL", "REDIRECT_PREFIX")[at % 3]
         policies.append(policy(f"y{at}", action, at + 1, redirect_url=text, redirect_prefix=text))
         compare = ("EQUAL_TO", "STARTS_WITH", "ENDS_WITH", "CONTAINS")[at % 4]
-        rules.append(rule(f"r{at}", f"y{at}", kinds[at % 5], compare, text, "x"))
+        rules.append(rule(f"r{at}", f"y{at}", kinds[at % 5], compare, text, "x'`,%"))
     tree = Tree(BALANCER, (listener("l1"),), (pool(),), (member("m1"),), tuple(policies), tuple(rules))
     assert not accepted(render(tree).text, tmp_path)
 

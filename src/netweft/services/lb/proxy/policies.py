@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from netweft.model.load_balancer import L7Policy, L7Rule
-from netweft.services.lb.proxy.words import formatted, name, quoted, token
+from netweft.services.lb.proxy.words import formatted, name, quoted, sample
 
 _ORDER: Final = ("REJECT", "REDIRECT_PREFIX", "REDIRECT_TO_URL", "REDIRECT_TO_POOL")
 _MATCH: Final = {"REGEX": "reg", "STARTS_WITH": "beg", "ENDS_WITH": "end", "CONTAINS": "sub", "EQUAL_TO": "str"}
@@ -74,8 +74,14 @@ def _code(policy: L7Policy) -> int:
     return int(policy.redirect_http_code or 302)
 
 
+def _value(rule: L7Rule) -> str:
+    """In Octavia quotes stand around one with spaces."""
+    is_quoted = len(rule.value) > 1 and rule.value[0] == rule.value[-1] == '"' and rule.compare_type != "REGEX"
+    return rule.value[1:-1] if is_quoted else rule.value
+
+
 def _condition(rule: L7Rule) -> str:
-    pattern = f"-m {_MATCH[rule.compare_type]} -- {quoted(rule.value)}"
+    pattern = f"-m {_MATCH[rule.compare_type]} -- {quoted(_value(rule))}"
     match rule.type:
         case "HOST_NAME":
             return f"req.hdr(host),host_only -i {pattern}"
@@ -84,13 +90,13 @@ def _condition(rule: L7Rule) -> str:
         case "FILE_TYPE":
             return f"path,field(-1,.) {pattern}"
         case "HEADER":
-            return f"{quoted(f'req.hdr({token(rule.key)})')} {pattern}"
+            return f"{sample('req.hdr', rule.key)} {pattern}"
         case "COOKIE":
-            return f"{quoted(f'req.cook({token(rule.key)})')} {pattern}"
+            return f"{sample('req.cook', rule.key)} {pattern}"
         case "SSL_CONN_HAS_CERT":
             return "ssl_c_used"
         case "SSL_VERIFY_RESULT":
             return f"ssl_c_verify -m int -- {int(rule.value)}"
         case "SSL_DN_FIELD":
-            return f"{quoted(f'ssl_c_s_dn({token(rule.key)})')} {pattern}"
+            return f"{sample('ssl_c_s_dn', rule.key)} {pattern}"
     raise ValueError(f"rule {rule.id} has the unknown type {rule.type}")

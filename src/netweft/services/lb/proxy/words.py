@@ -8,14 +8,15 @@ meaning.  Two things no quote can carry: a control character (a line would end t
 import re
 from ipaddress import ip_address, ip_network
 
-_TOKEN = re.compile(r"[A-Za-z0-9!#$&*+.^_|~-]+", re.ASCII)
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~,-]+", re.ASCII)
+_MEANT = re.compile(r"([',`])")  # what has a meaning among arguments
 _NAME = re.compile(r"[A-Za-z0-9_.:-]+", re.ASCII)
 _CIPHERS = re.compile(r"[A-Za-z0-9_:+!@=.,-]+", re.ASCII)
 
 
 def quoted(text: str) -> str:
     """One word, whatever it says.  Raises ValueError for control characters, and what is no Unicode."""
-    if any(ord(char) < 32 or ord(char) == 127 for char in text):
+    if any((ord(char) < 32 and char != "\t") or ord(char) == 127 for char in text):
         raise ValueError(f"{text!r} has a control character")
     text.encode()
     return "'" + text.replace("'", "'\\''") + "'"
@@ -27,10 +28,16 @@ def formatted(text: str) -> str:
 
 
 def token(text: str | None) -> str:
-    """A name of a header, a cookie or a field, as an argument in parentheses.  Raises ValueError."""
+    """A name of a header, a cookie or a field.  Raises ValueError."""
     if text is None or not _TOKEN.fullmatch(text):
         raise ValueError(f"{text!r} is no name of a header, a cookie or a field")
     return text
+
+
+def sample(fetch: str, text: str | None) -> str:
+    """A word that fetches what has this name.  Raises ValueError."""
+    escaped = _MEANT.sub(r"\\\1", token(text))
+    return quoted(f"{fetch}({escaped})")
 
 
 def name(text: str) -> str:
