@@ -163,6 +163,9 @@ def test_tls_ends_at_haproxy(lab: Lab, stage: Stage) -> None:
         kept = [one.read_bytes() for one in (view, view.with_name("view.journal")) if one.exists()]
         assert not any(b"PRIVATE KEY" in one for one in kept)
     change(lab, balancer, "DELETE", f"listeners/{made['id']}")
+    with lab.cloud() as cloud:
+        for ref in refs:
+            cloud.keeping("DELETE", f"secrets/{ref.rpartition('/')[2]}")
     until(
         lambda: not [one for folder in masters(lab, "hv1") for one in Path(folder).glob("*.pem")], "the keys are gone"
     )
