@@ -1,0 +1,1 @@
+"""Octavia's load balancers on Netweft: a provider driver."""
