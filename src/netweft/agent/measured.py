@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 async def read(agent: "Agent") -> list[Reading]:
     await agent.drops.look()
-    return [*_feed(agent), *_ports(agent), *_bridges(agent), *_answers(agent), *_gateways(agent)]
+    return [*_feed(agent), *_ports(agent), *_bridges(agent), *_answers(agent), *_members(agent), *_gateways(agent)]
 
 
 def _feed(agent: "Agent") -> Iterator[Reading]:
@@ -50,6 +50,12 @@ def _answers(agent: "Agent") -> Iterator[Reading]:
     yield from metrics.METADATA_ANSWERS.each(_all(service.said, "2xx", "4xx", "5xx").items())
     yield metrics.METADATA_CONNECTIONS.at(service.connected)
     yield metrics.METADATA_REFUSED.at(service.refused)
+
+
+def _members(agent: "Agent") -> Iterator[Reading]:
+    statuses = Counter((watch.verdict.status or "unknown").lower() for watch in agent.health.watches)
+    yield from metrics.MEMBERS.each(_all(statuses, "online", "error", "unknown").items())
+    yield from metrics.MEMBERS_ASKED.each(_all(agent.health.asked, "well", "failed").items())
 
 
 def _gateways(agent: "Agent") -> Iterator[Reading]:

@@ -164,6 +164,15 @@ METADATA_CONNECTIONS: Final = Metric(
 METADATA_REFUSED: Final = Metric(
     "netweft_agent_metadata_refused_total", "counter", "VMs' connections to the metadata service that were not let in"
 )
+MEMBERS: Final = Metric(
+    "netweft_agent_members",
+    "gauge",
+    "Members of load balancers that this node asks: `online`, `error`, `unknown` (none of their answers has come yet)",
+    ("status",),
+)
+MEMBERS_ASKED: Final = Metric(
+    "netweft_agent_members_asked_total", "counter", "Probes of health monitors, by whether all was `well`", ("answer",)
+)
 GATEWAYS: Final = Metric(
     "netweft_agent_gateways",
     "gauge",
@@ -213,6 +222,8 @@ AGENT: Final = (
     METADATA_ANSWERS,
     METADATA_CONNECTIONS,
     METADATA_REFUSED,
+    MEMBERS,
+    MEMBERS_ASKED,
     GATEWAYS,
     GATEWAYS_TAKEN,
     GATEWAYS_LEFT,

@@ -1,6 +1,7 @@
 """All members that this node watches: who is asked follows what is wanted, once its flows are in place."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -19,6 +20,7 @@ class HealthSide:
         self._tell, self._ground = tell, ground or Ground()
         self._waiting: dict[str, Watched] = {}  # for their flows
         self._watches: dict[str, Watch] = {}
+        self.asked: Counter[str] = Counter()  # `well`, `failed`
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -48,7 +50,7 @@ class HealthSide:
             if watch := self._watches.get(id):
                 watch.change(watched)
             else:
-                self._watches[id] = Watch(watched, self._ground, self._say)
+                self._watches[id] = Watch(watched, self._ground, self._say, self.asked)
 
     def begin_session(self) -> None:
         """Whatever the server has heard, or not."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import cycle
 from typing import Final
@@ -22,12 +23,14 @@ _PORTS: Final = ~ends.PORTS_MASK & 0xFFFF
 
 
 class Watch:
-    """tell: what is said of it has changed."""
+    """tell: what is said of it has changed.  asked: counts answers, `well` and `failed`."""
 
-    def __init__(self, watched: Watched, ground: Ground, tell: Callable[[MemberHealth], None]) -> None:
+    def __init__(
+        self, watched: Watched, ground: Ground, tell: Callable[[MemberHealth], None], asked: Counter[str]
+    ) -> None:
         self.watched = watched
         self.verdict = Verdict(watched.known)
-        self.asked = self.failed = 0
+        self._asked = asked
         self._ground, self._tell = ground, tell
         self._ports = _ports()
         self._task: asyncio.Task[None] | None = None
@@ -81,8 +84,7 @@ class Watch:
             return
         if heard is None:
             return
-        self.asked += 1
-        self.failed += not heard.well
+        self._asked["well" if heard.well else "failed"] += 1
         if self.verdict.hear(watched.check, well=heard.well, why=heard.why):
             self._say()
 
