@@ -55,15 +55,15 @@ MOST_SETS: Final = 16  # that one policy asks: each is a table more on a packet'
 FOUND: Final = 1 << 31
 ETH: Final = {4: ETH_IPV4, 6: ETH_IPV6}
 PORT_FIELDS: Final = {6: "tcp", 17: "udp"}
+NO_POLICY: Final = PolicyCall(0)
 REFUSE: Final = SetField(PERMITTED, 0)
 _DONE: Final = {"allow": (), "deny": (REFUSE,), "reject": (SetField(PERMITTED, REJECTED),)}
 
 
 def asked(call: PolicyCall | None) -> Iterator[Action]:
-    """Takes PERMITTED away if the policy does not permit the packet.  None: nothing passes."""
-    if call is None:
-        yield REFUSE
-        return
+    """Takes PERMITTED away if the policy does not permit the packet.  None: nothing passes but answers, as by a policy
+    without rules."""
+    call = call or NO_POLICY
     if call.sets:
         yield SetField(MEMBERS, 0)
     for bit, number in enumerate(call.sets):
