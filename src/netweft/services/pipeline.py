@@ -89,6 +89,8 @@ RECIRCULATIONS = {
     "between ports of stateless groups": 0,
     "through routers, between guarded ports of one node": 2,
     "through routers, from a guarded port to another node, or from an unguarded port to a guarded one": 1,
+    "past firewalls of VMs' ports, guarded or not, within a network": 1,
+    "past firewalls of routers' and VMs' ports, guarded or not, between ports of one node": 2,
     "to an address of a router's own and back, by a guarded port": 1,
     "by SNAT to the wire from a guarded port of the gateway's node, or the answer to it": 2,
     "by SNAT to the wire from another node, by a floating IP to a guarded port or from one": 1,
