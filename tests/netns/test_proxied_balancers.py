@@ -123,10 +123,14 @@ def test_nothing_is_lost_by_a_change_nor_with_an_agent(lab: Lab, stage: Stage) -
     balancer.update(leaving, weight=0)
     balancer.update(leaving, weight=5)
     lab.kill("agent", "hv2")
+    stopped = lab.pid("agent", "hv1")
+    assert stopped
+    os.kill(stopped, signal.SIGTERM)
     answered, wrong = errors(running)
     assert (answered > 100, wrong) == (True, 0)
     assert {node: masters(lab, node) for node in NODES} == before
-    until(lambda: lab.in_sync("hv2"), "hv2 in sync")
+    until(lambda: lab.pid("agent", "hv1") not in (None, stopped), "an agent that was stopped is there again")
+    until(lambda: all(map(lab.in_sync, NODES)), "both are in sync")
     assert {node: masters(lab, node) for node in NODES} == before
 
 

@@ -20,6 +20,7 @@ def secrets(server: ServerSettings | None, agent: AgentSettings | None, environ:
         yield from _of_address(server.database)
         yield from _of_file(server.service_password_file)
         yield from _of_file(server.metadata_secret_file)
+        yield from _of_file(server.key_manager_key_file or str(Path(server.state_dir) / "key_manager.key"))
         for line in _of_file(str(Path(server.state_dir) / "admin-openrc")):
             yield from (found.strip("\"' ") for found in _VARIABLE.findall(line))
     if agent:

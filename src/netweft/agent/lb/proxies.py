@@ -233,7 +233,7 @@ class ProxiesSide:
         with contextlib.suppress(OSError):
             handle = os.pidfd_open(pid)
             self._watched[id] = handle
-            asyncio.get_running_loop().add_reader(handle, self._ended, id)
+            asyncio.get_running_loop().add_reader(handle, self._ended, id, pid)
 
     def _unwatch(self, id: str) -> None:
         handle = self._watched.pop(id, None)
@@ -241,8 +241,10 @@ class ProxiesSide:
             asyncio.get_running_loop().remove_reader(handle)
             os.close(handle)
 
-    def _ended(self, id: str) -> None:
+    def _ended(self, id: str, pid: int) -> None:
         self._unwatch(id)
+        if self._driver is not None:
+            self._driver.ended(pid)
         kept = self._kept.get(id)
         if kept is not None and kept.wanted is not None:
             log.warning("HAProxy has ended", balancer=id)

@@ -78,6 +78,9 @@ class ProxyDriver:
     def pid(self, id: str) -> int | None:
         return process.running(self.place(id))
 
+    def ended(self, pid: int) -> None:
+        process.ended(pid)
+
     async def _wire(self, pid: int, instance: Instance) -> None:
         try:
             await asyncio.to_thread(namespace.ensure, pid, self.interface(instance.id), instance.nic)

@@ -11,8 +11,10 @@ import grp
 import os
 import pwd
 import signal
+import subprocess
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from netweft.dataplane.haproxy import files, runtime
 from netweft.dataplane.haproxy.namespace import is_apart
@@ -23,8 +25,12 @@ CONFIG, PID, WORKER, MASTER, LOG = "haproxy.cfg", "pid", "worker.sock", "master.
 USER: Final = "haproxy"
 FDS: Final = 40_000  # at most: of each connection two
 HARD_STOP_SECONDS: Final = 3600  # an old worker's last connections end then
+MOST_WORKERS: Final = 20  # old ones that still serve somebody; those before them end
 START_SECONDS: Final = 15.0
 _LOOK_SECONDS: Final = 0.01
+
+
+_started: dict[int, "subprocess.Popen[Any]"] = {}  # by this process: it has to take note of their ends
 
 
 class ProxyError(Exception):
@@ -41,6 +47,7 @@ def settings(folder: Path, description: str) -> str:
         f"    fd-hard-limit {FDS}",
         f"    nbthread {min(4, os.cpu_count() or 1)}",
         f"    hard-stop-after {HARD_STOP_SECONDS}s",
+        f"    mworker-max-reloads {MOST_WORKERS}",
         f"    crt-base {folder}",
         f"    ca-base {folder}",
         "    ssl-default-bind-options ssl-min-ver TLSv1.2",
@@ -58,11 +65,15 @@ def _has_user() -> bool:
 
 
 def running(folder: Path) -> int | None:
-    """The master of this folder's configuration."""
+    """The master of this folder's configuration.  While it executes itself anew, after each start of a worker, it has
+    no words for a moment."""
     with contextlib.suppress(OSError, ValueError):
         pid = int((folder / PID).read_text())
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        if str(folder / CONFIG).encode() in words and b"-W" in words:
+        process = Path(f"/proc/{pid}")
+        words = (process / "cmdline").read_bytes().split(b"\0")
+        name, _, rest = (process / "stat").read_text().partition("(")[2].rpartition(")")
+        is_it = str(folder / CONFIG).encode() in words and b"-W" in words
+        if rest.split()[0] not in "ZX" and (is_it or (words == [b""] and name in (PROGRAM, "unshare"))):
             return pid
     return None
 
@@ -91,23 +102,27 @@ async def start(folder: Path) -> int:
     """In a network namespace of its own.  Returns its process id once it is in there.  Raises ProxyError."""
     (folder / WORKER).unlink(missing_ok=True)
     log = os.open(folder / LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    # not asyncio's, which kills what it has started when it ends itself
+    command = ("unshare", "--net", "--", PROGRAM, "-W", "-S", f"{folder / MASTER},mode,600", "-f", str(folder / CONFIG))
+    begin = partial(
+        subprocess.Popen,
+        *(command,),
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        cwd=folder,
+        start_new_session=True,
+    )
     try:
-        process = await asyncio.create_subprocess_exec(
-            *("unshare", "--net", "--", PROGRAM, "-W", "-S", f"{folder / MASTER},mode,600"),
-            *("-f", str(folder / CONFIG)),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            cwd=folder,
-            start_new_session=True,
-        )
+        process = await asyncio.to_thread(begin)
     except OSError as error:
         raise ProxyError(f"cannot be started: {error.strerror}") from None
     finally:
         os.close(log)
+    _started[process.pid] = process
     files.write(folder / PID, str(process.pid).encode())
     while running(folder) is None or not is_apart(process.pid):
-        if process.returncode is not None:
+        if process.poll() is not None:
             raise ProxyError(complaint((folder / LOG).read_text(errors="replace")))
         await asyncio.sleep(_LOOK_SECONDS / 10)
     return process.pid
@@ -132,6 +147,13 @@ async def until(folder: Path, description: str) -> None:
 async def reload(folder: Path) -> None:
     """Raises NotThere."""
     await runtime.ask(folder / MASTER, "reload")
+
+
+def ended(pid: int) -> None:
+    """It has; if it was this process that started it, the kernel need not remember it any more."""
+    process = _started.pop(pid, None)
+    if process is not None and process.poll() is None:
+        _started[pid] = process
 
 
 def stop(folder: Path) -> None:
