@@ -187,20 +187,21 @@ async def test_udp_that_listens_and_says_nothing(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.root
 @pytest.mark.parametrize(("kind", "why"), [(2, ""), (6, "nothing listens there"), (0, "no answer within 0.3 s")])
 async def test_over_sctp(kind: int, why: str) -> None:
-    """kind: of the chunk that it answers with: INIT ACK, ABORT, none."""
+    """kind: of the chunk that it answers with: INIT ACK, ABORT, none.  Raw sockets hear other tests' as well."""
+    port = 1320 + kind
     loop = asyncio.get_running_loop()
 
     async def answer(raw: socket.socket) -> None:
         while True:
             packet = (await loop.sock_recv(raw, 2048))[20:]
             source, target = struct.unpack_from("!HH", packet)
-            if target == 132 and kind:
+            if target == port and kind:
                 assert crc32c(packet[:8] + bytes(4) + packet[12:]) == struct.unpack_from("<I", packet, 8)[0]
                 raw.sendto(struct.pack("!HHIIBBH", target, source, 0, 0, kind, 0, 4), ("127.0.0.1", 0))
 
     with socket.socket(socket.AF_INET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, 132) as raw:
         answering = asyncio.create_task(answer(raw))
-        heard = await ask(GROUND, watched("SCTP", 132, timeout=PATIENCE if kind else SHORT), 20102)
+        heard = await ask(GROUND, watched("SCTP", port, timeout=PATIENCE if kind else SHORT), 20102)
         answering.cancel()
     assert heard == Heard(not why, why)
 
