@@ -47,7 +47,7 @@ class Sent:
         )
 
     def completed(self, kind: Kind, port: int) -> dict[str, Any]:
-        owners = {"loadbalancer_id": self.ids["loadbalancer"], "listener_id": self.ids["listener"]}
+        owners: dict[str, Any] = {"loadbalancer_id": self.ids["loadbalancer"], "listener_id": self.ids["listener"]}
         owners |= {"pool_id": self.ids["pool"], "vip_subnet_id": self.ids["subnet"], "protocol_port": port}
         needed = {name for name, field in kind.fields.items() if field.default is REQUIRED}
         return {name: value for name, value in (RIGHT | owners).items() if name in needed | {"vip_subnet_id"}}
