@@ -15,7 +15,7 @@ from xdist.scheduler import LoadScopeScheduling
 if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
 
-LABS = 5  # at once, while the cores have other work
+LABS = 4  # at once, while the cores have other work
 FOLDER = Path(__file__).parents[1]
 LAB_TESTS = "tests/netns/"
 # longest first, of those with labs and of those that compute: else the last one would go on when all others are done

@@ -46,6 +46,13 @@ class Cloud:
         return self.keystone.token(user, scope={"project": {"name": project, "domain": DOMAIN}})
 
     def ask(self, token: str, method: str = "GET", path: str = "networks", body: Any = None, **more: str) -> int:
+        """As a client that is told to try again does: on a busy machine Keystone may need longer than it is given."""
+        deadline = time.monotonic() + PATIENCE
+        while (status := self.ask_once(token, method, path, body, **more)) == 503 and time.monotonic() < deadline:
+            time.sleep(0.2)
+        return status
+
+    def ask_once(self, token: str, method: str = "GET", path: str = "networks", body: Any = None, **more: str) -> int:
         given = {"X-Auth-Token": token} | {name.replace("_", "-"): value for name, value in more.items()}
         headers = [(name.encode(), value.encode()) for name, value in given.items()]
         return httpx.request(
@@ -147,8 +154,8 @@ def test_keystone_away_is_503_and_known_tokens_go_on(cloud: Cloud) -> None:
     assert cloud.ask(known) == 200
     cloud.keystone.stop()
     try:
-        assert cloud.ask(known) == 200
-        assert cloud.ask(unknown) == 503
+        assert cloud.ask_once(known) == 200
+        assert cloud.ask_once(unknown) == 503
     finally:
         cloud.keystone.start()
     cloud.until(unknown, 200)
