@@ -1,5 +1,6 @@
 """Load balancers added, changed and taken away: at no step does a new connection get to a member that it gets to
-neither before nor after, nor is one lost that gets to the same before and after.  So too for an agent that is killed there.
+neither before nor after, nor is one lost that gets to the same before and after.  So too for an agent that is killed
+there.
 
 Connections that are there stay where they are: tests/netns/test_load_balancers.py."""
 
