@@ -1,12 +1,13 @@
 """What a node has counted of an object's traffic with the external network, or of what a firewall rule decided."""
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias, get_args
 
 from msgspec import Meta, Struct
 
 CountedKind: TypeAlias = Literal[
     "floatingips", "port_forwardings", "routers", "metering_labels", "firewall_rules", "listeners", "pools"
 ]
+COUNTED_KINDS: Final = frozenset[str](get_args(CountedKind))
 MOST = 2**60
 Number: TypeAlias = Annotated[int, Meta(ge=0, le=MOST)]
 
@@ -16,9 +17,10 @@ class Counted(Struct, frozen=True, kw_only=True, omit_defaults=True):
     as many packets in as there were connections: on this node, since it began to count for it.
     in: from the external network, or from clients; of a firewall rule: all that it decided.
     Bytes: of frames, with their Ethernet headers.
+    kind: a CountedKind, or what a newer agent than its server counts besides.
     life: which beginning that was; with another one all begins at 0 again."""
 
-    kind: CountedKind
+    kind: Annotated[str, Meta(max_length=64)]
     id: Annotated[str, Meta(max_length=36)]
     life: Annotated[int, Meta(ge=0, lt=2**62)]
     packets_in: Number = 0

@@ -108,7 +108,7 @@ async def test_an_agents_client_tells_all_of_it_in_few_reports(held: Rig) -> Non
     "frame",
     [
         report(*(counted("routers", f"r{n}") for n in range(wire.MOST_COUNTED + 1))),
-        report(counted("networks", "n1")),
+        report(counted("n" * 65, "n1")),
         report(counted("routers", "r-red", -1)),
         report(counted("routers", "r-red", 2**60 + 1)),
         report(counted("routers", "r" * 37)),

@@ -13,7 +13,7 @@ from netweft.control.l2.hosts import HOST
 from netweft.control.l3 import gateway_agents
 from netweft.control.l3.associations import LEADING
 from netweft.control.l3.owners import GATEWAY
-from netweft.model.counting import Counted, CountedKind
+from netweft.model.counting import COUNTED_KINDS, Counted
 from netweft.model.metering import METERED, SHARED
 from netweft.store import Counts, Object, Query, ReadTransaction, Told, WriteTransaction
 
@@ -25,9 +25,10 @@ _ROUTER: Final[Mapping[str, str]] = {"routers": "id", FLOATING: "router_id", "po
 
 
 def report(tx: WriteTransaction, node: str, counted: Sequence[Counted]) -> int:
-    """Returns how many were taken."""
-    heard_of = {kind: _heard_of(tx.glance, node, kind, counted) for kind in {one.kind for one in counted}}
-    heard = [one for one in counted if one.id in heard_of[one.kind]]
+    """Returns how many were taken.  What only a newer agent counts is left out."""
+    kinds = COUNTED_KINDS & {one.kind for one in counted}
+    heard_of = {kind: _heard_of(tx.glance, node, kind, counted) for kind in kinds}
+    heard = [one for one in counted if one.id in heard_of.get(one.kind, ())]
     tx.counters.tell(node, (told(one) for one in heard))
     return len(heard)
 
@@ -42,7 +43,7 @@ def told(one: Counted) -> Told:
     return Told(one.kind, one.id, one.life, counts)
 
 
-def _heard_of(tx: ReadTransaction, node: str, kind: CountedKind, counted: Iterable[Counted]) -> set[str]:
+def _heard_of(tx: ReadTransaction, node: str, kind: str, counted: Iterable[Counted]) -> set[str]:
     rows = tx.get_many(kind, {one.id for one in counted if one.kind == kind})
     if kind in BALANCED:  # whoever has clients of it counts
         return set(rows)

@@ -24,7 +24,7 @@ from netweft.services.pipeline import INT
 
 LIVES: Final = 2**62
 FlowId: TypeAlias = tuple[int, int, bytes]  # table, priority, match
-_What: TypeAlias = tuple[CountedKind, str]
+_What: TypeAlias = tuple[str, str]
 
 
 class Place(NamedTuple):

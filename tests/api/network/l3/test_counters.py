@@ -24,7 +24,7 @@ def there(api: Api) -> Place:
 def told(store: Store, kind: str, one: Object, packets: int, node: str = "hv1") -> None:
     """As if a node had it."""
     with store.write() as tx:
-        found = Counted(kind=kind, id=one["id"], life=1, packets_in=packets, bytes_out=10 * packets)  # type: ignore[arg-type]
+        found = Counted(kind=kind, id=one["id"], life=1, packets_in=packets, bytes_out=10 * packets)
         tx.counters.tell(node, [counters.told(found)])
 
 
@@ -99,3 +99,9 @@ def test_lists_are_asked_as_others(api: Api, store: Store, there: Place) -> None
 def test_nobody_writes_them(api: Api, there: Place, method: str) -> None:
     for path in (PATH, f"{PATH}/{there.router['id']}"):
         assert api("admin", method, path, {"counter": {}}).status_code in (404, 405)
+
+
+def test_what_only_a_newer_agent_counts_is_left_out(store: Store) -> None:
+    newer = Counted(kind="tunnels", id="t", life=1, packets_in=9)
+    with store.write() as tx:
+        assert counters.report(tx, "hv1", [newer]) == 0
