@@ -61,7 +61,9 @@ async def test_the_nodes_that_have_it_say_so(rig: Rig) -> None:
     async with asyncio.timeout(PATIENCE):
         while not asked:
             await asyncio.sleep(0.01)
-    assert "load_balancer" in {key[0] for change in recorder.changes for key in change.upserts}
+    await recorder.until(
+        lambda: any(key[0] == "load_balancer" for change in recorder.changes for key in change.upserts)
+    )
     assert status(rig) == "PENDING_CREATE"
     go.set()
     await until_active(rig)
