@@ -188,7 +188,7 @@ ADDRESS_GROUP_EMPTY = known(
 )
 ADDRESS_GROUP_UNUSED = known(
     "address-group-unused",
-    "No security group rule names the address group.",
+    "No rule, of a security group or of a firewall, names the address group.",
     "openstack security group rule create --protocol tcp --dst-port 22 --remote-address-group {id} GROUP",
 )
 POLICY_NO_RULES = known(
@@ -197,6 +197,26 @@ POLICY_NO_RULES = known(
     "openstack network qos rule create --type bandwidth-limit --max-kbps NUMBER {id}",
 )
 POLICY_UNUSED = known("policy-unused", "Nothing has the QoS policy.", "openstack port set --qos-policy {id} PORT")
+FIREWALL_ADMIN_DOWN = Code(
+    "firewall-group-admin-down",
+    "The firewall group is switched off: nothing passes its ports.",
+    "openstack firewall group set --enable {id}",
+)
+FIREWALL_NOTHING_IN = known(
+    "firewall-group-nothing-let-in",
+    "The ingress policy of the firewall group allows nothing, or there is none: nothing comes in by its ports.",
+    "openstack firewall group set --ingress-firewall-policy POLICY {id}",
+)
+FIREWALL_NOTHING_OUT = known(
+    "firewall-group-nothing-let-out",
+    "The egress policy of the firewall group allows nothing, or there is none: nothing goes out by its ports.",
+    "openstack firewall group set --egress-firewall-policy POLICY {id}",
+)
+FIREWALL_NO_PORTS = known(
+    "firewall-group-no-ports",
+    "No port has the firewall group.",
+    "openstack firewall group set --port PORT {id}",
+)
 BALANCER_ADMIN_DOWN = Code(
     "loadbalancer-admin-down", "The load balancer is switched off.", "openstack loadbalancer set --enable {id}"
 )

@@ -18,6 +18,7 @@ _TITLES = {
     "security_group_rules": "Security group rules",
     "address_groups": "Address groups",
     "policies": "QoS policies",
+    "firewall_groups": "Firewall groups",
     "loadbalancers": "Load balancers",
     "pools": "Pools of load balancers",
     "members": "Members of pools",

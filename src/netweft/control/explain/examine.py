@@ -12,6 +12,7 @@ from typing import NamedTuple
 from netweft.control.explain import (
     balancers,
     codes,
+    firewalls,
     floating_ips,
     hosts,
     networks,
@@ -91,6 +92,10 @@ CHECKS = (
     Check("address_groups", policies.in_no_rule, (codes.ADDRESS_GROUP_UNUSED,)),
     Check("policies", policies.no_rules, (codes.POLICY_NO_RULES,)),
     Check("policies", policies.unused, (codes.POLICY_UNUSED,)),
+    Check("firewall_groups", firewalls.admin_down, (codes.FIREWALL_ADMIN_DOWN,)),
+    Check("firewall_groups", firewalls.nothing_in, (codes.FIREWALL_NOTHING_IN,)),
+    Check("firewall_groups", firewalls.nothing_out, (codes.FIREWALL_NOTHING_OUT,)),
+    Check("firewall_groups", firewalls.no_ports, (codes.FIREWALL_NO_PORTS,)),
     Check("loadbalancers", balancers.admin_down, (codes.BALANCER_ADMIN_DOWN,)),
     Check("loadbalancers", balancers.no_listener, (codes.BALANCER_NO_LISTENER,)),
     Check("loadbalancers", balancers.pending, (codes.BALANCER_PENDING,)),
@@ -159,6 +164,8 @@ def _needed(seen: Snapshot, kind: str, row: Row) -> Iterable[Named]:
 def _of_port(seen: Snapshot, port: Row) -> Iterator[Named]:
     """Its network, the routers that its subnets' gateways are, and what leads to it from outside."""
     yield from _networks(seen, [port["network_id"]])
+    for group in firewalls.group_of(seen, port):
+        yield "firewall_groups", group
     if not ports.is_plugged_in(port):
         return
     for router in gateways_of(seen, port):

@@ -14,6 +14,7 @@ from netweft.control.l3.associations import LEADING
 from netweft.control.l3.owners import GATEWAY, INTERFACE, INTERFACES
 from netweft.control.lb.health import asked_at
 from netweft.control.lb.words import BALANCERS, LISTENERS, MEMBERS, MONITORS, POLICIES, POOLS
+from netweft.model.fwaas import FIREWALL_GROUP
 from netweft.model.load_balancer import LOAD_BALANCER
 from netweft.store import Object, Query, ReadTransaction
 
@@ -23,7 +24,7 @@ COUNTED: Mapping[str, str] = {"networks": "port", "security_groups": "security_g
 _USERS: Mapping[str, str | None] = {
     "policies": None,
     "security_groups": "ports",
-    "address_groups": "security_group_rules",
+    "address_groups": None,
 }
 
 
@@ -63,6 +64,7 @@ class Gathering:
     def port(self, port: Object) -> None:
         self.networks([port["network_id"]])
         self.get("trunks", [port.get(PART_OF)])
+        self.get("firewall_groups", [port.get(FIREWALL_GROUP)])
         groups = port.get("security_groups") or []
         self.find("security_group_rules", {"security_group_id": groups})
         pairs = [pair["ip_address"] for pair in port.get("allowed_address_pairs") or ()]
@@ -153,6 +155,11 @@ class Gathering:
         at = sorted({asked_at(dict(one)) for one in members})
         self.find("ports", {"network_id": sorted(networks), "fixed_ips.ip_address": at})
 
+    def firewall(self, group: Object) -> None:
+        named = [group["ingress_firewall_policy_id"], group["egress_firewall_policy_id"]]
+        policies = self.get("firewall_policies", named)
+        self.get("firewall_rules", [id for policy in policies for id in policy["firewall_rules"]])
+
     def agent(self, agent: Object) -> None:
         self._rivals[agent["host"]] = tuple(hosts.rivals(self._tx, agent["host"], agent.get(hosts.TUNNEL_END)))
 
@@ -204,6 +211,7 @@ _AROUND: Mapping[str, Callable[[Gathering, Object], None]] = {
     "security_groups": Gathering.group,
     "security_group_rules": Gathering.rule,
     "address_groups": Gathering.address_group,
+    "firewall_groups": Gathering.firewall,
     "policies": Gathering.policy,
     "loadbalancers": Gathering.balancer,
     "pools": Gathering.of_balancer,

@@ -62,7 +62,7 @@ def test_a_healthy_region_has_no_finding(region: Region) -> None:
 
 ONE = build(2, ["vxlan"], 1)
 BALANCED = ("loadbalancers", "pools", "members")
-MORE = ("trunks", "address_groups", "policies", *BALANCED)  # as `with_more` makes them
+MORE = ("trunks", "address_groups", "policies", "firewall_groups", *BALANCED)  # as `with_more` makes them
 
 
 class Fault(NamedTuple):
@@ -223,7 +223,37 @@ def with_more(rows: Rows) -> Rows:
     rows["trunks"]["trunk"] = trunk
     rows["policies"] = {"policy": {"id": "policy", "project_id": "p", "rules": [{"type": "dscp_marking"}]}}
     rows["address_groups"] = {"addresses": {"id": "addresses", "project_id": "p", "addresses": ["10.0.0.0/8"]}}
-    return rows | balancer(port)
+    return rows | firewall(port) | balancer(port)
+
+
+def firewall(port: dict[str, Any]) -> Rows:
+    """Of the port: both policies are one."""
+    port["netweft:firewall_group"] = "firewall"
+    own = {"project_id": "p"}
+    named = dict.fromkeys(("ingress_firewall_policy_id", "egress_firewall_policy_id"), "guard")
+    return {
+        "firewall_groups": {
+            "firewall": own | {"id": "firewall", "admin_state_up": True, "ports": [port["id"]], **named}
+        },
+        "firewall_policies": {"guard": own | {"id": "guard", "firewall_rules": ["no", "web"]}},
+        "firewall_rules": {
+            "no": own | {"id": "no", "enabled": True, "action": "reject"},
+            "web": own | {"id": "web", "enabled": True, "action": "allow"},
+        },
+    }
+
+
+def its_policy(way: str) -> Callable[[Rows, dict[str, Any]], None]:
+    """Lets nothing pass that way."""
+
+    def change(rows: Rows, group: dict[str, Any]) -> None:
+        rows["firewall_policies"]["none"] = rows["firewall_policies"]["guard"] | {
+            "id": "none",
+            "firewall_rules": ["no"],
+        }
+        group[f"{way}_firewall_policy_id"] = "none"
+
+    return change
 
 
 def balancer(port: dict[str, Any]) -> Rows:
@@ -309,6 +339,10 @@ FAULTS = (
     Fault("address-group-unused", "address_groups", used_by_none),
     Fault("policy-no-rules", "policies", becomes(rules=[])),
     Fault("policy-unused", "policies", used_by_none),
+    Fault("firewall-group-admin-down", "firewall_groups", becomes(admin_state_up=False), ("ports",)),
+    Fault("firewall-group-nothing-let-in", "firewall_groups", its_policy("ingress")),
+    Fault("firewall-group-nothing-let-out", "firewall_groups", its_policy("egress")),
+    Fault("firewall-group-no-ports", "firewall_groups", becomes(ports=[])),
     Fault("loadbalancer-admin-down", "loadbalancers", becomes(**DOWN), ("pools", "members")),
     Fault("loadbalancer-no-listener", "loadbalancers", goes("listeners"), ("pools", "members")),
     Fault("loadbalancer-pending", "loadbalancers", becomes(provisioning_status="PENDING_UPDATE")),

@@ -60,6 +60,9 @@ TYPES: Mapping[str, Type] = {
     "security_group_rule": Type(name="description", where=_RULE, state=(), should={}),
     "address_group": Type(where=("addresses",), state=(), should={}),
     "policy": Type(where=("rules", "shared", "is_default"), state=(), should={}),
+    "firewall_group": Type(
+        where=("ports", "ingress_firewall_policy_id", "egress_firewall_policy_id"), state=("admin_state_up", "status")
+    ),
     "loadbalancer": Type(
         where=("vip_address", "vip_network_id", "vip_port_id", "listeners", "pools"), state=_BALANCED, should=_WELL
     ),
