@@ -333,10 +333,11 @@ class RemotePort(Struct, frozen=True, kw_only=True):
 
 class Member(Struct, frozen=True):
     """A port here that frames are flooded to.  number: the logical port.  macs: those besides its own that its
-    allowed address pairs name, as text."""
+    allowed address pairs name, as text.  firewalled: its copies are asked more."""
 
     number: int
     macs: tuple[str, ...] = ()
+    firewalled: bool = False
 
 
 class Flood(Struct, frozen=True):
@@ -346,7 +347,8 @@ class Flood(Struct, frozen=True):
     shared: a MAC that address pairs here name -> the guarded ports that may have it.
     paired: addresses that allowed address pairs name, here or elsewhere: more than one port may have them.
     paired_macs: those of them that can have one MAC only, with it.
-    domain: tunnel end points of all nodes that route into it, where these are more."""
+    domain: tunnel end points of all nodes that route into it, where these are more.
+    firewalled: how many of the ports are behind firewalls."""
 
     ports: tuple[int, ...] = ()
     tunnels: tuple[Prefix, ...] = ()
@@ -355,3 +357,4 @@ class Flood(Struct, frozen=True):
     paired: tuple[Prefix, ...] = ()
     paired_macs: tuple[tuple[Prefix, str], ...] = ()
     domain: tuple[Prefix, ...] = ()
+    firewalled: int = 0

@@ -334,6 +334,7 @@ def flood(read: Reader, network: LocalNetwork) -> Flood:
         paired=read.get(("paired", network_id)) or (),
         paired_macs=read.get(("paired_macs", network_id)) or (),
         domain=domain if set(domain) > set(tunnels) else (),
+        firewalled=sum(member.firewalled for member in members),
     )
 
 

@@ -47,7 +47,8 @@ class PluggedPorts:
             number = logical_port(ofport, place.tag, guarded=port.port_security_enabled, tracked=firewalled)
             self._network_of[port_id], self._number_of[port_id] = port.network_id, number
             self._at[number] = port_id
-            self._members[port.network_id][port_id] = Member(number, _other_macs(port)) if floodable else None
+            member = Member(number, _other_macs(port), firewalled)
+            self._members[port.network_id][port_id] = member if floodable else None
             yield port.network_id
 
     def _forget(self, port_id: str, network_id: str) -> None:

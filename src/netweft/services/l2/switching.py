@@ -28,6 +28,7 @@ from netweft.services.fields import (
     ORIGIN,
     OUT_PORT,
     SECOND_TAGS,
+    TRACKED,
     UNTAGGED,
     Reason,
     cookie,
@@ -42,8 +43,10 @@ from netweft.services.values import Flood, HostFacts, Link, LocalNetwork, LocalP
 AHEAD, KNOWN, SHARED, FOR_MANY, UNKNOWN = 30, 20, 15, 10, 5
 
 # Open vSwitch gives up a packet on its 4,096th table, for everybody.  A copy meets up to six and one for each group of
-# its port, unless it is tracked: then it is a packet of its own after two.
+# its port, unless it is tracked: then it is a packet of its own after two.  A port behind firewalls is asked up to 36
+# times more, and counts as so many.
 MOST_COPIES = 256
+BEHIND_FIREWALLS = 4
 
 
 def port(here: LocalPort) -> Iterator[Wanted]:
@@ -109,25 +112,34 @@ def network(uplinks: Uplinks, here: LocalNetwork, flood: Flood) -> Iterator[Want
     link = here.link(uplinks)
     out = (link.near,) if link and link.near is not None else ()
     many: dict[str, Value] = {"eth_dst": (MAC_ANY_MULTICAST, MAC_ANY_MULTICAST)}
-    yield _flooded(here, FOR_MANY, many, flood.ports, out)
-    yield _flooded(here, UNKNOWN, {}, (), (*flood.unguarded, *out))
+    weight, judged = (BEHIND_FIREWALLS - 1) * flood.firewalled, tuple(filter(_is_judged, flood.unguarded))
+    others = (*(number for number in flood.unguarded if number not in judged), *out)
+    yield _flooded(here, FOR_MANY, many, (flood.ports, out), weight)
+    yield _flooded(here, UNKNOWN, {}, (judged, others), weight)
     for address, holders in flood.shared.items():
-        yield _flooded(here, SHARED, {"eth_dst": address}, holders, (*flood.unguarded, *out))
+        yield _flooded(here, SHARED, {"eth_dst": address}, ((*holders, *judged), others), weight)
     if link is not None and link.near is not None:
         yield from _from_uplink(link, link.near, here)
     if here.tunnelled:
         yield from _tunnelled(uplinks, here, flood)
 
 
+def _is_judged(number: int) -> bool:
+    """Without port security, but with a firewall."""
+    return bool(number & TRACKED)
+
+
 def _flooded(
-    here: LocalNetwork, priority: int, to: dict[str, Value], judging: tuple[int, ...], others: tuple[int, ...]
+    here: LocalNetwork, priority: int, to: dict[str, Value], whom: tuple[tuple[int, ...], tuple[int, ...]], weight: int
 ) -> BridgeFlow:
-    """judging: ports that may be guarded.  One receiver alone gets it as if its MAC were known."""
+    """whom: ports that may be guarded, and others.  One receiver alone gets it as if its MAC were known.
+    weight: what is asked about copies besides, in copies."""
+    judging, others = whom
     receivers = (*judging, *others)
     if len(receivers) == 1:
         actions: tuple[Action, ...] = (SetField(OUT_PORT, receivers[0]), INT["ingress"].goto)
     else:
-        flooded = SetField(FLOODED, ONE_OF_MANY | (CROWD if len(receivers) > MOST_COPIES else 0))
+        flooded = SetField(FLOODED, ONE_OF_MANY | (CROWD if len(receivers) + weight > MOST_COPIES else 0))
         copies = (action for number in receivers for action in _copy_to(number))
         actions = (flooded, *copies) if judging else tuple(copies)
     owner = cookie(Reason.NETWORK_FLOOD, here.network.id)

@@ -7,9 +7,11 @@ from tests.unit.services.l3.test_gateways import GATEWAY, MACS, NEAR, OUTSIDE, R
 from tests.unit.services.security.test_firewalls import ALL, GROUP, ONLY_WEB, OPEN, WEB, group, policy, rule
 
 from netweft.dataplane.openflow.fields import PROTO_UDP
+from netweft.dataplane.openflow.flow import SetField
 from netweft.dataplane.unixctl.conntrack import Connection
 from netweft.model import HostRoute, Port, RouterPort
 from netweft.services.addresses import mac
+from netweft.services.fields import CROWD, FLOODED, ONE_OF_MANY
 from netweft.services.l3.wire import wire_mac
 from netweft.services.pipeline import INT
 from netweft.services.security.ends import Ends
@@ -175,3 +177,32 @@ def test_connections_of_a_policy_are_tried_by_way_of_the_router() -> None:
     assert made[1].frame[6:12] == way_out
     assert INT["egress"].resubmit in made[0].actions
     assert INT["switching"].resubmit in made[1].actions
+
+
+def test_what_is_flooded_to_many_behind_firewalls_is_in_parts() -> None:
+    """Open vSwitch gives up a packet that meets too many tables: what one asks must not cost others their copies."""
+    found = []
+    for guarded in (False, True):
+        region = Region(nodes=1)
+        more: dict[str, object] = {"firewall_group_id": GROUP} if guarded else {}
+        ports = [port(number, RED, f"10.0.3.{number}", **more) for number in range(1, 66)]
+        region.create(RED, *ports, *ALL, OPEN, group(OPEN, OPEN))
+        region.plug("hv1", *ports)
+        region.settle()
+        flows = region.nodes["hv1"].bridges["int"].flows.values()
+        first = [flow.actions[0] for flow in flows if flow.table == INT["switching"].id and len(flow.actions) > 65]
+        found.append([one.value for one in first if isinstance(one, SetField) and one.field == FLOODED])
+    assert found == [[ONE_OF_MANY], [ONE_OF_MANY | CROWD]]
+
+
+def test_an_unknown_mac_is_judged_for_each_that_may_have_it() -> None:
+    """What one of them refuses, another's firewall may let in; and its answers pass."""
+    region = Region(nodes=1)
+    free: dict[str, object] = {"port_security_enabled": False, "security_groups": ()}
+    one, two = port(31, RED, "10.0.3.31", firewall_group_id=GROUP, **free), port(32, RED, "10.0.3.32", **free)
+    asker = port(33, RED, "10.0.3.33")
+    region.create(RED, one, two, asker, WEB, ONLY_WEB, group(ONLY_WEB, None))
+    region.plug("hv1", one, two, asker)
+    region.settle()
+    for dport, gets in ((80, [one.id, two.id]), (81, [two.id])):
+        assert region.receivers(asker, sent(asker, "10.0.3.200", "fa:16:3e:99:99:99", 7, dport)) == gets
