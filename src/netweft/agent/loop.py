@@ -49,6 +49,7 @@ from netweft.agent.l3.counting import Counting
 from netweft.agent.l3.failover import Failover
 from netweft.agent.l3.floating_handover import FloatingHandover
 from netweft.agent.l3.resolver import Resolver
+from netweft.agent.lb.announcing import VipAnnouncer
 from netweft.agent.lb.proxies import ProxiesSide
 from netweft.agent.metadata.side import MetadataSide
 from netweft.agent.refusals import Refusals
@@ -124,6 +125,7 @@ class Agent:
         self.bridges.on_lost = self.failover.lost
         self.bridges[INT.role].on_read = self._flows_found
         self.advertiser = Advertiser(self.desired, say)
+        self.vips = VipAnnouncer(self.desired, say)
         who = answerers(settings, self.desired, self.resolver, self.failover, self.handover)
         self.answers = Answers(self.desired, who, say, self.wake)
         for side in (self.failover, self.handover):
@@ -214,6 +216,7 @@ class Agent:
         self.wiring.see(self.desired.view, changes)
         self.causes.see(self.desired.view, changes)
         self.endings.owe(ended(self.desired.view, changes.view, changes.upserts | changes.deletes))
+        self.vips.see(self.desired.view, changes.view, changes.upserts)
         self.departures.see(self.desired.view, changes, self.desired.vlans)
         self.arrivals.see(changes)
         self.desired.see(changes.view, changes.upserts, changes.deletes)
@@ -267,6 +270,7 @@ class Agent:
                 self._know_tunnels()
                 self.announcer.arrived(self.desired.arrived())
                 self.arrivals.wired()
+                self.vips.wired()
                 self.handover.wired()
                 self.resolver.wired()
                 self.advertiser.wired()
