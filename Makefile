@@ -51,7 +51,7 @@ test-deploy: ## Prometheus' own tool tries the alerts in deploy/, with what they
 	@scripts/install.sh deploy
 	$(BIN)/python -m tests.deploy.run
 
-conformance: ## OpenStack's own tests of the Networking API; writes docs/conformance.md (some three minutes)
+conformance: ## OpenStack's own tests of the Networking API; writes docs/conformance.md (some ten minutes)
 	@scripts/install.sh conformance
 	$(BIN)/python -m tests.conformance.run
 
