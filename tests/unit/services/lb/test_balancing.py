@@ -270,3 +270,16 @@ def test_a_vip_is_no_member_of_itself(region: Region) -> None:
     """Packets would go round until Open vSwitch gives them up."""
     balanced(region, replace(member(1, B2), address=VIPS[4], protocol_port=80))
     assert region.send(B1, to_vip(B1)) == []
+
+
+def test_nobody_answers_for_a_vip_or_a_member(region: Region) -> None:
+    """Port security: neither may a stranger speak as either of them."""
+    balanced(region, member(1, B2))
+    region.send(B1, to_vip(B1))
+    stranger = replace(B2, id=ID.format(99), mac_address="fa:16:3e:00:00:99", fixed_ips=())
+    region.create(stranger)
+    region.plug("hv2", stranger)
+    region.settle()
+    for source, port in ((VIPS[4], 80), (own(B2, 4), 8080)):
+        said = packets.tcp(stranger.mac_address, B1.mac_address, source, own(B1, 4), port, 40000)
+        assert region.send(stranger, said) == []
