@@ -11,15 +11,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from netweft.api.from_nodes import node_of
 from netweft.api.running import Run
 from netweft.control.key_manager.held import Held, Unusable
 from netweft.control.l2.hosts import HOST
 from netweft.control.lb.words import BALANCERS, LISTENERS, POOLS
 from netweft.model.load_balancer import LOAD_BALANCER
 from netweft.model.proxy import PROXY_OWNER
-from netweft.plugins.identity.nodes import node_for_token
 from netweft.store import Query, ReadTransaction, Store
-from netweft.store.turns import asking
 from netweft.wire import material as wire
 from netweft.wire.messages import BadMessage
 
@@ -32,12 +31,7 @@ _KINDS = frozenset({"certificate", "authorities", "revoked"})
 
 def routes(store: Store, held: Held) -> list[Route]:
     async def ask(request: Request) -> Response:
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        bearer = token.strip() if scheme.lower() == "bearer" else ""
-        node = await Run(store).read(node_for_token, store, bearer)
-        if node is None:
-            raise HTTPException(401, "No node has this token.")
-        asking.set((f"node {node}",))
+        node = await node_of(request, store)
         try:
             question = wire.decode(wire.Ask, await request.body())
         except BadMessage as error:

@@ -15,16 +15,15 @@ from starlette.routing import Route
 from netweft.api import access
 from netweft.api.encoding import Malformed, decode, json_response
 from netweft.api.faults import status_of
+from netweft.api.from_nodes import node_of
 from netweft.api.running import Run
 from netweft.control.errors import Refused
 from netweft.control.metadata import given
 from netweft.control.metadata.documents import document
 from netweft.control.metadata.subject import Asker, asker, subject
 from netweft.plugins.identity import Authenticate, Context, IdentityUnavailable, Unauthorized
-from netweft.plugins.identity.nodes import node_for_token
 from netweft.plugins.metadata import Instances
 from netweft.store import Object, Store, WriteTransaction
-from netweft.store.turns import asking
 from netweft.wire import metadata as wire
 from netweft.wire.messages import BadMessage
 
@@ -63,12 +62,7 @@ def routes(store: Store, authenticate: Authenticate, nova: Instances | None) -> 
 
 
 async def _ask(request: Request, store: Store, nova: Instances | None) -> Response:
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    bearer = token.strip() if scheme.lower() == "bearer" else ""
-    node = await Run(store).read(node_for_token, store, bearer)
-    if node is None:
-        raise HTTPException(401, "No node has this token.")
-    asking.set((f"node {node}",))
+    node = await node_of(request, store)
     try:
         question = wire.decode(wire.Ask, await request.body())
     except BadMessage as error:
