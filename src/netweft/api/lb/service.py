@@ -11,8 +11,9 @@ from netweft.api.lb import named, policy, views
 from netweft.api.lb.descriptions import BALANCER, MEMBER, Kind
 from netweft.api.lb.listing import Listing
 from netweft.control import holding
-from netweft.control.lb import l7, listeners, members, monitors, pools, quota, tree, words
+from netweft.control.lb import listeners, members, pools, quota, tree, words
 from netweft.control.lb.balancers import Balancers
+from netweft.control.lb.children import USES
 from netweft.control.lb.errors import LbNotFound, ValidationFailure
 from netweft.control.lb.tls import Keys
 from netweft.control.lb.tree import Tree
@@ -107,18 +108,7 @@ class Service:
     def delete(self, context: Context, kind: Kind, id: str, parent: str | None) -> None:
         def work(tx: WriteTransaction) -> tuple[None, Tree]:
             on, current = self._held(tx, context, kind, id, parent)
-            if kind.kind == LISTENERS:
-                listeners.delete(on, current)
-            elif kind.kind == POOLS:
-                pools.delete(on, current)
-            elif kind.kind == MEMBERS:
-                members.delete(on, _row(on, POOLS, current["pool_id"]), current)
-            elif kind.kind == MONITORS:
-                monitors.delete(on, _row(on, POOLS, current["pool_id"]), current)
-            elif kind.kind == POLICIES:
-                l7.delete(on, current)
-            else:
-                l7.delete_rule(on, _row(on, POLICIES, current["l7policy_id"]), current)
+            USES[kind.kind].delete(on, current)
             return None, on
 
         self._run(work)
@@ -186,12 +176,9 @@ class Service:
         policy.require_write(context, on.balancer["project_id"])
         if kind is MEMBER:
             named.check_members(tx, context, [wanted])
-            return on, members.create(on, owner, [wanted])[0]
-        if kind.kind == MONITORS:
-            return on, monitors.create(on, owner, wanted)
-        if kind.kind == POLICIES:
-            return on, l7.create(on, owner, wanted)
-        return on, l7.create_rule(on, owner, wanted)
+        create = USES[kind.kind].create
+        assert create is not None
+        return on, create(on, owner, wanted)
 
     def _created_on(self, tx: WriteTransaction, context: Context, kind: Kind, wanted: Object) -> tuple[Tree, Object]:
         """A listener or a pool, on a balancer."""
@@ -230,17 +217,7 @@ class Service:
             on = self._balancers.update(tx, id, changes)
             return on, on.balancer
         on, current = self._held(tx, context, kind, id, parent)
-        if kind.kind == LISTENERS:
-            return on, listeners.update(on, current, changes, self._keys)
-        if kind.kind == POOLS:
-            return on, pools.update(on, current, changes, self._keys)
-        if kind.kind == MEMBERS:
-            return on, members.update(on, _row(on, POOLS, current["pool_id"]), current, changes)
-        if kind.kind == MONITORS:
-            return on, monitors.update(on, _row(on, POOLS, current["pool_id"]), current, changes)
-        if kind.kind == POLICIES:
-            return on, l7.update(on, current, changes)
-        return on, l7.update_rule(on, _row(on, POLICIES, current["l7policy_id"]), current, changes)
+        return on, USES[kind.kind].update(on, current, changes, self._keys)
 
 
 def _found(tx: ReadTransaction, kind: str, id: str) -> Object:
@@ -248,10 +225,6 @@ def _found(tx: ReadTransaction, kind: str, id: str) -> Object:
     if row is None:
         raise LbNotFound(resource=words.TITLES[kind], id=id)
     return row
-
-
-def _row(on: Tree, kind: str, id: str) -> Object:
-    return on.rows(kind)[id]
 
 
 def _page(found: list[Object], query: Query) -> list[Object]:
