@@ -72,13 +72,18 @@ def follow(store: Store, after: int) -> tuple[list[Change], int]:
 
 async def test_a_commit_of_another_server_rings_the_doorbell(postgres_url: str) -> None:
     here, there = Store.open(postgres_url), Store.open(postgres_url)
+    await heard(here, there)
+    await asyncio.to_thread(here.close)
+    await asyncio.to_thread(there.close)
+
+
+async def heard(here: Store, there: Store) -> None:
+    """What is written there has been told here."""
     with here.doorbell.subscribe() as bell:
         await asyncio.to_thread(write, there)
         async with asyncio.timeout(PATIENCE):
             while not await asyncio.to_thread(has_arrived, here):
                 await bell.wait()
-    await asyncio.to_thread(here.close)
-    await asyncio.to_thread(there.close)
 
 
 def write(store: Store) -> None:
@@ -94,11 +99,7 @@ def has_arrived(store: Store) -> bool:
 async def test_a_store_that_listens_is_closed_at_once(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgresql, "_LOOK_SECONDS", PATIENCE)
     here, there = Store.open(postgres_url), Store.open(postgres_url)
-    with here.doorbell.subscribe() as bell:
-        await asyncio.to_thread(write, there)
-        async with asyncio.timeout(PATIENCE):
-            while not await asyncio.to_thread(has_arrived, here):
-                await bell.wait()
+    await heard(here, there)
     start = time.monotonic()
     await asyncio.to_thread(here.close)
     await asyncio.to_thread(there.close)
