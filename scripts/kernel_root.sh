@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 
 TARGET=/var/lib/netweft/kernel
 MODULES=/var/lib/netweft/machine/lib/modules
-PACKAGES=(openvswitch-switch bird2 curl iproute2 iputils-ping ethtool python3 python3-venv busybox-static isc-dhcp-client libfaketime kmod procps tcpdump conntrack)
+PACKAGES=(openvswitch-switch haproxy wrk bird2 curl iproute2 iputils-ping ethtool python3 python3-venv busybox-static isc-dhcp-client libfaketime kmod procps tcpdump conntrack)
 
 wanted=$({ cat "$0" scripts/debian.sh requirements.lock pyproject.toml; ls "$MODULES"; } | sha256sum)
 [ "$(cat "$TARGET/made-from" 2>/dev/null)" = "$wanted" ] && exit 0

@@ -100,7 +100,7 @@ def test_the_client_is_known_and_policies_decide(lab: Lab, stage: Stage) -> None
 
 
 def load(stage: Stage, seconds: int) -> "subprocess.Popen[str]":
-    words = ("wrk", "-t1", "-c16", f"-d{seconds}s", "--timeout", "4s", f"http://{VIP}/")
+    words = ("wrk", "-t1", "-c16", f"-d{seconds}s", "--timeout", "20s", f"http://{VIP}/")
     return subprocess.Popen(in_namespace(stage.namespace, *words), stdout=subprocess.PIPE, text=True)
 
 
