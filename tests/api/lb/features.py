@@ -80,6 +80,8 @@ CARRIED: Final[Mapping[str, str]] = {
     "pool.tls_enabled": PROXY,
     "pool.tls_versions": PROXY,
     "lb.status": API,
+    "lb.stats": f"{FLOWS}; `active_connections` and `request_errors` are 0",
+    "listener.stats": f"{FLOWS}, likewise",
     "member.batch": API,
     "member.monitor_address": MONITOR,
     "member.monitor_port": MONITOR,
@@ -89,8 +91,6 @@ IN_ALL: Final = ("name", "description", "tags")  # the API's own
 KEPT_ONLY: Final[Mapping[str, str]] = {
     "lb.availability_zone": "its valid_vip_networks hold; balancers are on every node",
     "lb.flavor": "balancers are on every node whatever it says",
-    "lb.stats": "all numbers are 0: nobody counts yet",
-    "listener.stats": "likewise",
     "lb.vip_qos_policy_id": "the VIP's port has it, and its traffic is not limited",
     "lb.vip_sg_id": "the VIP's port has them, and they keep nothing from the VIP",
     "pool.session_persistence.persistence_timeout": "whom an address leads to does not change with time",
