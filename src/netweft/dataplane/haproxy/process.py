@@ -81,7 +81,7 @@ def running(folder: Path) -> int | None:
 async def check(folder: Path, config: Path) -> None:
     """Raises ProxyError with what HAProxy does not like."""
     process = await asyncio.create_subprocess_exec(
-        *(PROGRAM, "-c", "-q", "-f", str(config)),
+        *(PROGRAM, "-c", "-f", str(config)),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace as changed
+from tests import certificates
 from tests.unit.services.lb import trees
 from tests.unit.services.lb.trees import BALANCER, HTTP, STREAMS, TLS, listener, member, policy, pool, rule
 
@@ -36,7 +37,7 @@ def accepted(text: str, folder: Path) -> str:
     """What HAProxy says of it; empty: it takes it."""
     file = folder / "haproxy.cfg"
     file.write_text(f"global\n    fd-hard-limit 2000\n    crt-base {folder}\n    ca-base {folder}\n{text}")
-    done = subprocess.run(["haproxy", "-c", "-q", "-f", file], capture_output=True, text=True, check=False)
+    done = subprocess.run(["haproxy", "-c", "-f", file], capture_output=True, text=True, check=False)
     return done.stderr if done.returncode else ""
 
 
@@ -44,6 +45,23 @@ def accepted(text: str, folder: Path) -> str:
 @pytest.mark.parametrize("tree", [HTTP, STREAMS])
 def test_haproxy_takes_it(tree: Tree, tmp_path: Path) -> None:
     assert not accepted(render(tree).text, tmp_path)
+
+
+@needs_haproxy
+def test_haproxy_takes_tls(tmp_path: Path) -> None:
+    authority = certificates.authority()
+    server = certificates.signed(authority, "www.example.com")
+    content = {
+        "certificate": server.pem + authority.pem + server.key_pem,
+        "authorities": authority.pem,
+        "revoked": certificates.revoked(authority, server),
+    }
+    found = render(TLS)
+    for one in found.material:
+        (tmp_path / one.file).write_text(content[one.kind])
+    assert not accepted(found.text, tmp_path)
+    (tmp_path / found.material[0].file).unlink()
+    assert "unable to stat SSL certificate" in accepted(found.text, tmp_path)
 
 
 def test_what_flows_serve_is_not_in_it() -> None:
@@ -91,7 +109,9 @@ def test_material() -> None:
 TEXTS = st.text(max_size=60) | st.sampled_from(
     ["}", "{", "-f", "--", "'", "\\", "\\'", '"', "#", "$HOME", "%[src]", "x'\n    bind :1", "a\0b", "if TRUE", "'; x"]
 )
-HARMLESS = st.text(st.characters(min_codepoint=32, exclude_characters="\x7f", exclude_categories=["Cs"]), max_size=60)
+HARMLESS = st.text(
+    st.characters(min_codepoint=32, exclude_characters="\x7f", exclude_categories=["Cs"]), min_size=1, max_size=60
+)
 
 
 @given(TEXTS)

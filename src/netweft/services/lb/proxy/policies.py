@@ -56,9 +56,9 @@ def _action(one: Policy, backend: Callable[[str], str | None]) -> str:
     when = "if " + " ".join(("!" if rule.invert else "") + _acl(rule) for rule in one.rules)
     match policy.action:
         case "REDIRECT_TO_URL":
-            return f"http-request redirect code {_code(policy)} location {formatted(policy.redirect_url or '')} {when}"
+            return f"http-request redirect code {_code(policy)} location {_place(policy, policy.redirect_url)} {when}"
         case "REDIRECT_PREFIX":
-            return f"http-request redirect code {_code(policy)} prefix {formatted(policy.redirect_prefix or '')} {when}"
+            return f"http-request redirect code {_code(policy)} prefix {_place(policy, policy.redirect_prefix)} {when}"
         case "REDIRECT_TO_POOL":
             return f"use_backend {backend(policy.redirect_pool_id or '') or nobody('http')} {when}"
         case _:
@@ -68,6 +68,12 @@ def _action(one: Policy, backend: Callable[[str], str | None]) -> str:
 def nobody(mode: str) -> str:
     """The backend that has no members: 503, or a connection that ends."""
     return f"nobody-{mode}"
+
+
+def _place(policy: L7Policy, where: str | None) -> str:
+    if not where:
+        raise ValueError(f"policy {policy.id} leads nowhere")
+    return formatted(where)
 
 
 def _code(policy: L7Policy) -> int:

@@ -9,7 +9,6 @@ import re
 from ipaddress import ip_address, ip_network
 
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~,-]+", re.ASCII)
-_MEANT = re.compile(r"([',`])")  # what has a meaning among arguments
 _NAME = re.compile(r"[A-Za-z0-9_.:-]+", re.ASCII)
 _CIPHERS = re.compile(r"[A-Za-z0-9_:+!@=.,-]+", re.ASCII)
 
@@ -36,8 +35,7 @@ def token(text: str | None) -> str:
 
 def sample(fetch: str, text: str | None) -> str:
     """A word that fetches what has this name.  Raises ValueError."""
-    escaped = _MEANT.sub(r"\\\1", token(text))
-    return quoted(f"{fetch}({escaped})")
+    return quoted(f'{fetch}("{token(text)}")')
 
 
 def name(text: str) -> str:
