@@ -8,7 +8,7 @@ import errno
 import os
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -337,6 +337,47 @@ def test_each_form_on_each_way(cast: Cast) -> None:
     if os.environ.get("NETWEFT_WRITE_TABLES"):
         DOCUMENT.write_text(text)
     assert text == DOCUMENT.read_text()
+
+
+@pytest.mark.parametrize("direction", ["ingress", "egress"])
+def test_answers_end_with_the_rule_that_allowed_the_question(cast: Cast, direction: str) -> None:
+    """By themselves: whoever has asked says nothing more."""
+    way = (cast.incoming if direction == "ingress" else cast.outgoing)[0]
+    for at, ports in enumerate((cast.router_ports, [cast.ports[end.name] for end in (cast.red1, cast.red2)])):
+        cast.close(*ports)
+        cast.await_canary([way], cast.say(direction, FORMS[1]))
+        asks, answers = sockets.udp(way.frm.namespace, 4), sockets.udp(way.to.namespace, 4, 5999 - at)
+        asks.sendto(b"?", (way.address, 5999 - at))
+        _, asker = until_not_none(lambda answers=answers: _try_to(lambda: answers.recvfrom(10)))
+
+        def arrive(asks: socket.socket = asks, answers: socket.socket = answers, asker: Any = asker) -> bool:
+            while _try_to(lambda: asks.recv(10)):
+                pass
+            for _ in range(5):
+                answers.sendto(b"!", asker)
+            time.sleep(0.05)
+            return _try_to(lambda: asks.recv(10)) is not None
+
+        until(arrive, "answers arrive")
+        cast.say(direction, FORMS[0])
+        until(_not(arrive), "they end")
+        asks.close()
+        answers.close()
+
+
+def _not(condition: Callable[[], bool]) -> Callable[[], bool]:
+    return lambda: not condition()
+
+
+def until_not_none(look: Any) -> Any:
+    found: list[Any] = []
+
+    def there() -> bool:
+        found[:] = [look()]
+        return found[0] is not None
+
+    until(there, "it arrives")
+    return found[0]
 
 
 def _table(head: list[str], lines: list[tuple[str, ...]]) -> str:

@@ -159,14 +159,14 @@ class Desired:
         network_id, ports = self._rendering.ports_on(vlan) if self._rendering else ("", [])
         peers = (peer for peer in self.view.peers.values() if peer.network_id == network_id)
         ranges = (pair for member in self.view.group_members.values() for pair in member.ranges)
-        return Ends(ports, peers, ranges, self._way_out(network_id))
+        return Ends(ports, peers, ranges, {version: self._way_out(network_id, version) for version in (4, 6)})
 
-    def _way_out(self, network_id: str) -> bytes:
+    def _way_out(self, network_id: str, version: int) -> bytes:
         """The MAC by which the network's ports reach what is on no link of theirs, and that comes from; NOBODY where
         that can't be told."""
         subnets = [one for one in self.view.subnets.values() if one.network_id == network_id]
         gateways = {one.gateway_ip for one in subnets}
-        there = self.interfaces_on(network_id)
+        there = [one for one in self.interfaces_on(network_id) if any(own.version == version for own in one.on_link)]
         near = [one for one in there if any(own.ip_address in gateways for own in one.port.fixed_ips)]
         macs = {one.port.mac_address for one in (near or there)}
         return octets(macs.pop()) if len(macs) == 1 else NOBODY

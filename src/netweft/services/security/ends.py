@@ -1,7 +1,8 @@
 """Who has an address in a network, and with which MAC: what the connection tracker does not know of its connections."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from netweft.model import AddressPair, Peer
@@ -22,18 +23,18 @@ ELSEWHERE = End(None, NOBODY)
 
 class Ends:
     """ports, peers: of one network.  ranges: of members of remote groups, of which some may be of this network.
-    way_out: the MAC of its router, for who is none of these."""
+    way_out: by IP version the MAC of its router, for who is none of these."""
 
     def __init__(
         self,
         ports: Iterable[LocalPort] = (),
         peers: Iterable[Peer] = (),
         ranges: Iterable[AddressPair] = (),
-        way_out: bytes = NOBODY,
+        way_out: Mapping[int, bytes] = MappingProxyType({}),
     ) -> None:
         self._single: defaultdict[Prefix, list[End]] = defaultdict(list)
         self._ranges: list[tuple[Prefix, End]] = []
-        self._elsewhere = End(None, way_out)
+        self._way_out = way_out
         for here in ports:
             own = ((fixed.ip_address, here.port.mac_address) for fixed in here.port.fixed_ips)
             pairs = ((pair.ip_address, pair.mac_address) for pair in here.port.allowed_address_pairs)
@@ -59,5 +60,6 @@ class Ends:
         single = self._single.get(place)
         if single:
             return tuple(end for end in single if end.port) or tuple(single[:1])
-        covering = {end.mac: end for range_, end in self._ranges if within(place, range_)} or {NOBODY: self._elsewhere}
+        nobody = {NOBODY: End(None, self._way_out.get(place.version, NOBODY))}
+        covering = {end.mac: end for range_, end in self._ranges if within(place, range_)} or nobody
         return tuple(covering.values()) if len(covering) == 1 else ()

@@ -167,7 +167,7 @@ def test_connections_of_a_policy_are_tried_by_way_of_the_router() -> None:
     its = concern(changed)
     vlan = node.rendering.vlans.assigned[BLUE.id]
     way_out = bytes.fromhex(TO_BLUE.mac_address.replace(":", ""))
-    ends = Ends(node.rendering.ports_on(vlan)[1], (), (), way_out)
+    ends = Ends(node.rendering.ports_on(vlan)[1], (), (), {4: way_out})
     out, back = (
         Connection(zone=vlan, src=src, dst=dst, sport=1, dport=2)
         for src, dst in (("10.0.1.10", "10.0.3.20"), ("10.0.3.20", "10.0.1.10"))
