@@ -29,7 +29,7 @@ from tests.netns.test_l3_matrix import End, Scene
 
 from netweft.lab import build
 
-PREFIXES, SECONDS, CHUNK = 10_000, 1.5, bytes(1 << 16)
+PREFIXES, AT_ONCE, SECONDS, CHUNK = 10_000, 1000, 1.5, bytes(1 << 16)
 LISTED = f"deny list of {PREFIXES}"
 
 
@@ -49,7 +49,9 @@ class Bench(Scene):
         others = [self._other(number) for number in range(max(sizes))]
         start = int(ip_address("100.64.0.0"))
         prefixes = [f"{ip_address(start + 4 * at)}/30" for at in range(PREFIXES)]
-        listed = cloud.create("address_groups", addresses=prefixes)["id"]
+        listed = cloud.create("address_groups", addresses=prefixes[:AT_ONCE])["id"]
+        for more in range(AT_ONCE, PREFIXES, AT_ONCE):
+            cloud.act("address-groups", listed, "add_addresses", {"addresses": prefixes[more : more + AT_ONCE]})
         denied = self._make("rule", action="deny", **{"netweft:source_address_group_id": listed})
         rules = {f"{size} rules": [*others[:size], self.changed, self.allow] for size in sizes}
         rules[LISTED] = [denied, self.changed, self.allow]
