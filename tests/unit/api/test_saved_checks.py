@@ -253,7 +253,7 @@ def stores(postgres_url: str) -> Iterator[tuple[Store, Store]]:
 async def test_one_of_two_servers_runs_them_and_the_other_goes_on(
     stores: tuple[Store, Store], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lease, "SECONDS", 0.6)
+    monkeypatch.setattr(lease, "SECONDS", 3.0)  # a busy machine may leave one of them alone for a second
     sides = [Traces(), Traces()]
     id = save(stores[0], "web")
     async with running(stores[1], sides[1]):
