@@ -40,7 +40,7 @@ export async function request(method: string, url: string, body?: unknown, signa
   const said = parsed(text);
   if (answer.ok) return said;
   const fault = said?.NeutronError ?? said?.error ?? {};
-  throw new Refusal(answer.status, fault.type ?? fault.title ?? "", fault.message ?? `The server answers ${answer.status}.`);
+  throw new Refusal(answer.status, fault.type ?? fault.title ?? "", fault.message ?? said?.faultstring ?? `The server answers ${answer.status}.`);
 }
 
 function parsed(text: string): any {

@@ -70,7 +70,7 @@ function Where(): JSX.Element {
   const resource = RESOURCES[first];
   if (!resource) return <h1>There is no such page</h1>;
   if (!second) return <ListPage resource={resource} />;
-  if (second === "new") return <NewPage resource={resource} />;
+  if (second === "new") return resource.newPage ? <resource.newPage /> : <NewPage resource={resource} />;
   return third === "edit" ? <EditPage resource={resource} id={second} /> : <ObjectPage resource={resource} id={second} />;
 }
 

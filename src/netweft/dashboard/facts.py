@@ -5,19 +5,25 @@ Written into web/src/facts.json, from where it goes into the bundle; a test comp
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from netweft.api import checks
 from netweft.api.attributes import REQUIRED, UNSET, Attribute, Resource
+from netweft.api.lb import fields
+from netweft.api.lb.descriptions import BALANCER, KINDS, Kind
+from netweft.api.lb.endpoint import ROOT, VERSIONS
 from netweft.api.relations import ANY
 from netweft.api.rules import RULES, rule_of
 
 _ADMINS = frozenset({"admin", "service"})
 
 
+_OCTAVIA: Final = f"{ROOT}/{VERSIONS[0]}/lbaas/"
+
+
 def facts(resources: Sequence[Resource]) -> dict[str, Any]:
     """By the name of the collection."""
-    return {resource.collection: _of(resource) for resource in resources}
+    return {resource.collection: _of(resource) for resource in resources} | _of_load_balancing()
 
 
 def _of(resource: Resource) -> dict[str, Any]:
@@ -45,6 +51,40 @@ def _attribute(member: str, name: str, attribute: Attribute) -> dict[str, Any]:
     }
     if attribute.post and attribute.default not in (REQUIRED, UNSET, "", None, [], False):
         said["default"] = attribute.default
+    return {name: value for name, value in said.items() if value}
+
+
+def _of_load_balancing() -> dict[str, Any]:
+    """The dialect says how that API differs: in tags, states and what null means."""
+    return {kind.kind: _of_kind(kind) for kind in KINDS}
+
+
+def _of_kind(kind: Kind) -> dict[str, Any]:
+    """Of what is a part of another in paths the path is the collection's name only."""
+    return {
+        "member": kind.member,
+        "path": kind.collection if kind.parent else _OCTAVIA + kind.collection,
+        "dialect": "octavia",
+        "actions": ["create", "delete", "update"],
+        "admin": dict.fromkeys(("create", "get", "update", "delete"), False),
+        "attributes": {name: _field(one) for name, one in kind.fields.items()},
+        **({"deletion": "?cascade=true"} if kind is BALANCER else {}),
+    }
+
+
+def _field(field: fields.Field) -> dict[str, Any]:
+    """Only what is so."""
+    said: dict[str, Any] = {
+        "post": field.post,
+        "put": field.put,
+        "required": field.default is fields.REQUIRED,
+        "filter": field.filter,
+        "sort": field.sort,
+        "flag": field.check is fields.boolean,
+        "choices": list(field.check.allowed) if isinstance(field.check, fields.OneOf) else None,
+    }
+    if field.post and field.default is not fields.REQUIRED:
+        said["default"] = field.default
     return {name: value for name, value in said.items() if value}
 
 

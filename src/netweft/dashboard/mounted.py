@@ -12,6 +12,7 @@ from netweft.dashboard import bundle
 from netweft.dashboard.asking import OfKeystone, of_application
 from netweft.dashboard.compute.asked import Compute
 from netweft.dashboard.live.follower import Live
+from netweft.dashboard.live.policies import policies
 from netweft.dashboard.login import Ask
 from netweft.dashboard.session import Sessions
 from netweft.plugins.identity import Authenticate
@@ -28,7 +29,7 @@ class Dashboard:
         self._ours = settings.identity == "embedded"
         self._public_url = settings.public_url
         self._compute = Compute(settings, authenticate)
-        self._live = Live(store, resources, authenticate, settings.public_url)
+        self._live = Live(store, policies(resources), authenticate, settings.public_url)
 
     def routes(self) -> list[BaseRoute]:
         return [*self._live.routes(), *bundle.routes()]

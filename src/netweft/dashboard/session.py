@@ -4,6 +4,7 @@
     GET /dashboard/names/projects, .../users      what they are called, as far as identity lets the caller list them
     GET /dashboard/servers                        the VMs behind ports, as the cloud's Nova tells the user
     /dashboard/api/v2.0/...                       the request that the API knows, with the token
+    /dashboard/api/load-balancer/v2/lbaas/...     likewise
     /dashboard/api/identity/v3/users, ...         users, projects and roles, where identity is ours
 
 So what anybody may do is what the API lets them.  No server remembers a session: any server takes the cookie.
@@ -32,7 +33,7 @@ NAMES: Final = f"{PATH}/names"
 SERVERS: Final = f"{PATH}/servers"
 API: Final = f"{PATH}/api"
 _NAMED = {f"{NAMES}/{kind}": kind for kind in ("projects", "users")}
-_BEHIND = ("/v2.0", "/netweft/v1/")  # what the page may ask for
+_BEHIND = ("/v2.0", "/netweft/v1/", "/load-balancer/v2/lbaas/")  # what the page may ask for
 # and of identity: nothing by which a script would come to have a token or a secret
 _ONE = "[A-Za-z0-9_-]{1,64}"
 _IDENTITY = re.compile(

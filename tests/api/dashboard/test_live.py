@@ -122,6 +122,22 @@ async def test_nobody_hears_of_what_they_cannot_see(alices: Browser, admin: Call
         assert other not in str(socket.said)
 
 
+async def test_load_balancers_are_told_to_who_may_see_them(alices: Browser, admin: Caller) -> None:
+    """Also those below: by the policy of their own API."""
+    network = (await admin("POST", "/v2.0/networks", {"network": {"shared": True}})).json()["network"]["id"]
+    subnet = {"network_id": network, "ip_version": 4, "cidr": "10.0.0.0/24"}
+    vip = (await admin("POST", "/v2.0/subnets", {"subnet": subnet})).json()["subnet"]["id"]
+    wanted = {"vip_subnet_id": vip, "listeners": [{"protocol": "TCP", "protocol_port": 80}]}
+    path, body = "load-balancer/v2/lbaas/loadbalancers", {"loadbalancer": wanted}
+    async with opened(alices) as socket:
+        theirs = (await admin("POST", f"/{path}", body)).json()["loadbalancer"]
+        made = (await alices("POST", f"api/{path}", body)).json()["loadbalancer"]
+        await socket.until(lambda one: ("listeners", made["listeners"][0]["id"], False) in one.changes)
+        await alices("DELETE", f"api/{path}/{made['id']}?cascade=true")
+        await socket.until(lambda one: ("loadbalancers", made["id"], True) in one.changes)
+        assert theirs["id"] not in str(socket.said) and theirs["listeners"][0]["id"] not in str(socket.said)
+
+
 async def test_an_admins_page_hears_of_all_projects(
     browser: Browser, password: str, admin: Caller, alice: Alice
 ) -> None:

@@ -7,6 +7,7 @@ import pytest
 from netweft.api.app import resources
 from netweft.api.policy import Policy
 from netweft.api.relations import Filters
+from netweft.dashboard.live.policies import policies
 from netweft.dashboard.live.sight import Change, Sight
 from netweft.plugins.identity import Context
 from netweft.settings import ServerSettings
@@ -44,8 +45,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def opened(store: Store, context: Context) -> Sight:
-    kinds = {resource.collection: resource for resource in resources(store, ServerSettings())}
-    sight = Sight(context, kinds)
+    sight = Sight(context, policies(resources(store, ServerSettings())))
     with store.read() as tx:
         sight.open(tx)
     return sight

@@ -5,7 +5,7 @@ import { type Thing, api, part, query } from "../api";
 import { useData } from "../data";
 import { useKeys } from "../keys";
 import { go, goHere, href, place } from "../route";
-import type { Resource } from "../resources/types";
+import { type Resource, kindsOf } from "../resources/types";
 import { isAdmin, mayChange, session } from "../session";
 import { type Kept, each, remove } from "../ui/delete";
 import { asked, read, written } from "../ui/filters";
@@ -28,7 +28,7 @@ export function ListPage({ resource }: { resource: Resource }): JSX.Element {
   const [chosen, choose] = useState<ReadonlySet<string>>(new Set());
   const [kept, setKept] = useState<Kept[]>([]);
   const url = resource.path + query(asked(wanted, PAGE, sortedBy));
-  const { value: told, refusal } = useData<Thing>(`${session.value?.project?.id} ${url}`, (signal) => api.get(url, signal), [resource.kind]);
+  const { value: told, refusal } = useData<Thing>(`${session.value?.project?.id} ${url}`, (signal) => api.get(url, signal), kindsOf(resource));
   const before = useRef<Thing | undefined>(undefined); // shown until the next answer is there
   if (told) before.current = told;
   const value = told ?? (refusal ? undefined : before.current);

@@ -5,7 +5,7 @@ import { type Thing, Refusal, api, part } from "../api";
 import { useData } from "../data";
 import { useKeys } from "../keys";
 import { go, href } from "../route";
-import type { Resource } from "../resources/types";
+import { type Resource, kindsOf, statesOf } from "../resources/types";
 import { mayChange, isAdmin } from "../session";
 import { Addresses, Alive, Mono, Ref, Refs, State, Time, Yes } from "../ui/cells";
 import { remove } from "../ui/delete";
@@ -17,7 +17,7 @@ import { mayDelete } from "./list";
 
 export function ObjectPage({ resource, id }: { resource: Resource; id: string }): JSX.Element {
   const url = `${resource.path}/${part(id)}`;
-  const { value, refusal } = useData<Thing>(url, (signal) => api.get(url, signal), [resource.kind]);
+  const { value, refusal } = useData<Thing>(url, (signal) => api.get(url, signal), kindsOf(resource));
   const one: Thing | undefined = value?.[resource.member];
   if (!one)
     return refusal ? (
@@ -54,7 +54,11 @@ function Shown({ resource, one }: { resource: Resource; one: Thing }): JSX.Eleme
             <a href={href([resource.kind])}>{resource.title}</a>
           </p>
           <h1>
-            {one[resource.name] || <span class="dim">unnamed {resource.one}</span>} <State word={one.status} />
+            {one[resource.name] || <span class="dim">unnamed {resource.one}</span>} {statesOf(resource).map((name) => (
+              <>
+                <State word={one[name]} />{" "}
+              </>
+            ))}
             {"alive" in one && <Alive is={one.alive} />}
           </h1>
           <code class="whole">{one.id}</code>
@@ -96,7 +100,7 @@ function Shown({ resource, one }: { resource: Resource; one: Thing }): JSX.Eleme
   );
 }
 
-const ELSEWHERE = new Set(["id", "name", "tenant_id", "tags", "status", "status_detail", "admin_state_up", "revision_number"]);
+const ELSEWHERE = new Set(["id", "name", "tenant_id", "tags", "status", "status_detail", "provisioning_status", "operating_status", "admin_state_up", "revision_number"]);
 
 function Facts({ resource, one }: { resource: Resource; one: Thing }): JSX.Element {
   const hidden = new Set([...ELSEWHERE, resource.name, ...(resource.hide ?? [])]);
@@ -130,7 +134,7 @@ function Fact({ title, children }: { title: string; children: ComponentChildren 
 const isEmpty = (value: unknown): boolean => value === null || value === "" || (Array.isArray(value) && !value.length);
 
 function Value({ name, value, kind }: { name: string; value: any; kind?: string }): JSX.Element {
-  if (kind) return Array.isArray(value) ? <Refs kind={kind} ids={value} /> : <Ref kind={kind} id={value} />;
+  if (kind) return Array.isArray(value) ? <Refs kind={kind} ids={value.map((each: any) => each.id ?? each)} /> : <Ref kind={kind} id={value} />;
   if (name === "project_id") return <Ref kind="projects" id={value} />;
   if (name.endsWith("_at") || name.endsWith("_timestamp")) return <Time at={value} />;
   if (name === "fixed_ips") return <Addresses of={value} />;

@@ -1,5 +1,6 @@
 // All that there are.  A new one is a declaration in one of these files, and nothing else.
 import facts from "../facts.json";
+import { BALANCING } from "./balancing";
 import { CHECKS } from "./checks";
 import { NETWORK } from "./network";
 import { REGION } from "./region";
@@ -14,6 +15,8 @@ interface Facts {
   actions: string[];
   admin: Record<"create" | "get" | "update" | "delete", boolean>;
   attributes: Record<string, Fact>;
+  dialect?: "octavia";
+  deletion?: string;
 }
 
 const known = facts as unknown as Record<string, Facts>;
@@ -23,5 +26,8 @@ function made(declared: Declared): Resource {
   return { name: "name", ...declared, ...rest, can: new Set(can) };
 }
 
-export const LIST: Resource[] = [...NETWORK, ...ROUTING, ...SECURITY, ...SHARING, ...CHECKS, ...REGION].map(made);
+// what the API takes for an attribute, of a kind that has a page or none
+export const choicesOf = (kind: string, name: string): string[] => known[kind].attributes[name].choices ?? [];
+
+export const LIST: Resource[] = [...NETWORK, ...ROUTING, ...BALANCING, ...SECURITY, ...SHARING, ...CHECKS, ...REGION].map(made);
 export const RESOURCES: Record<string, Resource> = Object.fromEntries(LIST.map((one) => [one.kind, one]));

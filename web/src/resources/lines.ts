@@ -64,3 +64,17 @@ export const subPort = {
   },
   to: (value: { port_id: string; segmentation_id: number }) => `${value.port_id} ${value.segmentation_id}`,
 };
+
+// the kinds of a load balancer's tree: a change of one may change what is told of any
+export const BALANCED = ["loadbalancers", "listeners", "pools", "members", "healthmonitors", "l7policies", "l7rules"];
+
+// ADDRESS:PORT or [IPv6]:PORT, and a weight.  What is no port stays text: the API says what is wrong with it
+export const member = {
+  from: (line: string) => {
+    const [where, weight] = line.split(/\s+/);
+    const [, six, four, port] = /^(?:\[(.*)\]|(.*?))(?::([^:\]]*))?$/.exec(where) ?? [];
+    const number = (text: string) => (/^\d+$/.test(text) ? Number(text) : text);
+    return { address: six ?? four ?? where, ...(port ? { protocol_port: number(port) } : {}), ...(weight ? { weight: number(weight) } : {}) };
+  },
+  to: (value: { address: string; protocol_port: number }) => `${value.address.includes(":") ? `[${value.address}]` : value.address}:${value.protocol_port}`,
+};

@@ -1,5 +1,5 @@
 // What describes a resource to the page: one declaration each; lists, forms and object pages are made of it.
-import type { ComponentChildren } from "preact";
+import type { ComponentChildren, JSX } from "preact";
 import type { Thing } from "../api";
 
 export interface Column {
@@ -47,17 +47,26 @@ export interface Resource {
   hide?: string[]; // attributes that its page shows elsewhere or not at all
   actions?: Action[];
   parts?: (one: Thing) => ComponentChildren; // what its page shows besides
-  more?: (one: Thing) => string; // what goes with it when it is deleted, in words
+  more?: string; // what goes with it when it is deleted, in words
   help?: string;
   preview?: (values: Thing) => ComponentChildren; // of what a form holds
   after?: (made: Thing) => string[]; // where one is when it was made; else at its page
+  also?: readonly string[]; // kinds with which what is told of it changes
+  newPage?: () => JSX.Element; // in place of the form of its fields
   // from the API's facts
   member: string;
   path: string;
   admin: Record<"create" | "get" | "update" | "delete", boolean>;
   can: ReadonlySet<string>;
   attributes: Record<string, Fact>;
+  dialect?: "octavia"; // of the API, where it is not Networking's
+  deletion?: string; // the query of a DELETE
 }
+
+// by which the live feed tells that it may look different
+export const kindsOf = (resource: Resource): string[] => [resource.kind, ...(resource.also ?? [])];
+
+export const statesOf = (resource: Resource): string[] => (resource.dialect === "octavia" ? ["provisioning_status", "operating_status"] : ["status"]);
 
 export interface Fact {
   post?: boolean;
@@ -66,9 +75,10 @@ export interface Fact {
   filter?: boolean;
   sort?: boolean;
   flag?: boolean;
+  choices?: string[];
   admin?: boolean;
   hidden?: boolean;
   default?: unknown;
 }
 
-export type Declared = Omit<Resource, "member" | "path" | "admin" | "can" | "attributes" | "name"> & { name?: string };
+export type Declared = Omit<Resource, "member" | "path" | "admin" | "can" | "attributes" | "dialect" | "deletion" | "name"> & { name?: string };

@@ -3,7 +3,7 @@ import type { ComponentChildren, JSX } from "preact";
 import { nameOf } from "../names";
 import { href } from "../route";
 
-const GOOD = new Set(["ACTIVE", "PASSING", "RUNNING", "UP"]);
+const GOOD = new Set(["ACTIVE", "PASSING", "RUNNING", "UP", "ONLINE"]);
 const BAD = new Set(["ERROR", "FAILING", "STOPPED"]);
 
 // never by colour alone: the dot stands before its word

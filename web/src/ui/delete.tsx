@@ -22,10 +22,11 @@ export async function remove(resource: Resource, those: Thing[]): Promise<Kept[]
         </li>
       ))}
       {those.length > shown.length && <li>and {those.length - shown.length} more</li>}
+      {resource.more && <li>with {resource.more}</li>}
     </ul>
   );
   if (!(await confirmed(title, text, "Delete"))) return null;
-  return each(those, (one) => api.delete(`${resource.path}/${part(one.id)}`));
+  return each(those, (one) => api.delete(`${resource.path}/${part(one.id)}${resource.deletion ?? ""}`));
 }
 
 // the same to each of many, some at a time: what was refused, and why

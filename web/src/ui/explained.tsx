@@ -6,14 +6,15 @@ import { href } from "../route";
 import { Alive, Ref, Time } from "./cells";
 import { Refused } from "./notice";
 import { LIST } from "../resources/all";
+import { BALANCED } from "../resources/lines";
 
 const TYPES = new Set([
   "port", "network", "subnet", "trunk", "router", "floatingip",
-  "security_group", "security_group_rule", "address_group", "policy", "agent",
+  "security_group", "security_group_rule", "address_group", "policy", "agent", "loadbalancer", "pool",
 ]);
 const KINDS = [
   "ports", "networks", "subnets", "trunks", "routers", "floatingips",
-  "security_groups", "security_group_rules", "address_groups", "policies", "agents",
+  "security_groups", "security_group_rules", "address_groups", "policies", "agents", ...BALANCED,
 ];
 const kindOf = (member: string): string | undefined => LIST.find((one) => one.member === member)?.kind;
 

@@ -5,6 +5,7 @@ import { Refusal, type Thing } from "../api";
 import type { As, Field as Declared } from "../resources/types";
 import { Field } from "./field";
 import { Refused } from "./notice";
+import { blamed } from "./values";
 
 export type InlineField = Declared & { as: As; label: string; start?: any };
 
@@ -39,7 +40,7 @@ export function Inline({ title, fields, save }: Props): JSX.Element {
     }
     setBusy(false);
   };
-  const wrong = fields.find((field) => refusal?.message.includes(`Invalid input for ${field.name}.`))?.name;
+  const wrong = refusal && blamed(refusal.message, fields);
   return (
     <form class="inline" onSubmit={submit} noValidate aria-label={title}>
       {refusal && !wrong && <Refused by={refusal} />}

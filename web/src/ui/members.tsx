@@ -4,6 +4,7 @@ import { type Thing, api, query } from "../api";
 import { useData } from "../data";
 import { mayCreate } from "../pages/list";
 import { RESOURCES } from "../resources/all";
+import { kindsOf } from "../resources/types";
 import { href } from "../route";
 import { Refused } from "./notice";
 import { Table } from "./table";
@@ -13,7 +14,7 @@ const MOST = 50;
 export function Members({ kind, by, id, title, add }: { kind: string; by: string; id: string; title: string; add?: string }): JSX.Element {
   const resource = RESOURCES[kind];
   const url = resource.path + query([[by, id], ["limit", String(MOST + 1)]]);
-  const { value, refusal } = useData<Thing>(url, (signal) => api.get(url, signal), [kind]);
+  const { value, refusal } = useData<Thing>(url, (signal) => api.get(url, signal), kindsOf(resource));
   const rows: Thing[] = value?.[kind] ?? [];
   return (
     <section class="part">

@@ -8,7 +8,9 @@ import { mayChange } from "../session";
 export function TagEditor({ resource, one }: { resource: Resource; one: Thing }): JSX.Element {
   const [text, setText] = useState("");
   const [problem, setProblem] = useState("");
-  const url = `${resource.path}/${part(one.id)}/tags`;
+  const url = `${resource.path}/${part(one.id)}`;
+  const put = (tags: string[]): Promise<unknown> =>
+    resource.dialect === "octavia" ? api.put(url, { [resource.member]: { tags } }) : api.put(`${url}/tags`, { tags });
   const run = async (work: Promise<unknown>): Promise<void> => {
     setProblem("");
     try {
@@ -26,7 +28,7 @@ export function TagEditor({ resource, one }: { resource: Resource; one: Thing })
       onSubmit={(event) => {
         event.preventDefault();
         const wanted = text.trim();
-        if (wanted) void run(api.put(url, { tags: [...new Set([...tags, wanted])] }));
+        if (wanted) void run(put([...new Set([...tags, wanted])]));
       }}
     >
       <span class="tags">
@@ -34,7 +36,7 @@ export function TagEditor({ resource, one }: { resource: Resource; one: Thing })
           <span key={tag} class="tag">
             {tag}
             {mayChange.value && (
-              <button type="button" class="plain" aria-label={`Remove tag ${tag}`} onClick={() => run(api.put(url, { tags: tags.filter((other) => other !== tag) }))}>
+              <button type="button" class="plain" aria-label={`Remove tag ${tag}`} onClick={() => run(put(tags.filter((other) => other !== tag)))}>
                 ×
               </button>
             )}

@@ -1,22 +1,26 @@
 // Between what a form holds and what the API takes.  Pure.
 import type { Thing } from "../api";
-import type { As, Field, Resource } from "../resources/types";
+import type { As, Fact, Field, Resource } from "../resources/types";
 
 export type Values = Record<string, any>;
 
 export function asOf(resource: Resource, field: Field): As {
-  return field.as ?? (resource.attributes[field.name]?.flag ? "flag" : "text");
+  const fact = resource.attributes[field.name];
+  return field.as ?? (fact?.flag ? "flag" : fact?.choices ? "choice" : "text");
 }
 
 // the fields of a form for this caller; before: the object that is changed
 export function fieldsOf(resource: Resource, before: Thing | undefined, admin: boolean): Field[] {
-  return resource.fields.filter((field) => {
+  const those = resource.fields.filter((field) => {
     const fact = resource.attributes[field.name];
     if (!fact || (!admin && fact.admin)) return false;
     if (field.name === "project_id") return admin && !before;
     return before ? fact.put && field.name in before : fact.post;
   });
+  return those.map((field) => ({ ...field, choices: field.choices ?? offered(resource.attributes[field.name]) }));
 }
+
+const offered = ({ choices, default: start }: Fact): string[] | undefined => choices && (start === undefined ? ["", ...choices] : choices);
 
 export function initial(resource: Resource, fields: Field[], before: Thing | undefined, query: URLSearchParams): Values {
   return Object.fromEntries(fields.map((field) => [field.name, first(resource, field, before, query)]));
@@ -64,7 +68,7 @@ export function body(resource: Resource, fields: Field[], now: Values, start: Va
     const changed = JSON.stringify(value) !== JSON.stringify(start[field.name]);
     const empty = value === "" || (Array.isArray(value) && !value.length);
     if (isNew ? empty || (!changed && !field.initial && !resource.attributes[field.name]?.required) : !changed) continue;
-    said[field.name] = empty && (NULLABLE.has(as) || EMPTY_IS_NULL.has(field.name)) ? null : told(as, field, value);
+    said[field.name] = empty && (resource.dialect === "octavia" || NULLABLE.has(as) || EMPTY_IS_NULL.has(field.name)) ? null : told(as, field, value);
     if (field.name === "ip_version") said[field.name] = Number(value);
   }
   return said;

@@ -61,15 +61,22 @@ def number(least: int, most: int) -> Check:
     return check
 
 
-def one_of(*allowed: Any) -> Check:
-    def check(value: Any) -> Any:
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """A check that tells what it allows."""
+
+    allowed: tuple[Any, ...]
+
+    def __call__(self, value: Any) -> Any:
         if isinstance(value, int | float) and not isinstance(value, bool):
-            value = next((one for one in allowed if one == value), value)
-        if not isinstance(value, str | int | float) or value not in allowed:
-            raise Invalid(f"Value should be one of: {', '.join(map(str, allowed))}")
+            value = next((one for one in self.allowed if one == value), value)
+        if not isinstance(value, str | int | float) or value not in self.allowed:
+            raise Invalid(f"Value should be one of: {', '.join(map(str, self.allowed))}")
         return value
 
-    return check
+
+def one_of(*allowed: Any) -> OneOf:
+    return OneOf(allowed)
 
 
 def boolean(value: Any) -> bool:

@@ -3,6 +3,7 @@
 A caller is told that something is not for them, also of what is another project's: that is Octavia's way.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from netweft.control.lb.errors import PolicyForbidden
@@ -21,6 +22,13 @@ def sees_all(context: Context) -> bool:
 
 def is_admin(context: Context) -> bool:
     return bool(context.roles & _ADMIN)
+
+
+def visible(context: Context) -> Sequence[Mapping[str, list[str]]]:
+    """Filters of which one must match; for whom everything does there are none."""
+    if sees_all(context):
+        return ()
+    return [{"project_id": [str(context.project_id)] if may_read(context, context.project_id) else []}]
 
 
 def may_read(context: Context, project_id: str | None) -> bool:

@@ -5,7 +5,7 @@ everything again`.  A step is for all pages; of those with the same roles in the
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,12 +16,11 @@ from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from netweft.api.attributes import Resource
 from netweft.control import rbac
 from netweft.dashboard import PATH, cookie, guard
 from netweft.dashboard.live.pace import Pace
 from netweft.dashboard.live.page import CROWDED, OTHER, OVER, Page
-from netweft.dashboard.live.sight import Change, Sight
+from netweft.dashboard.live.sight import Change, Seen, Sight
 from netweft.plugins.identity import Authenticate, Context, IdentityUnavailable, Unauthorized
 from netweft.plugins.identity.embedded.service import KINDS
 from netweft.store import ChangesGone, ReadTransaction, Store
@@ -81,10 +80,10 @@ class _Refused(Exception):
 
 class Live:
     def __init__(
-        self, store: Store, resources: Sequence[Resource], authenticate: Authenticate, public_url: str
+        self, store: Store, policies: Mapping[str, Seen], authenticate: Authenticate, public_url: str
     ) -> None:
         self._store = store
-        self._resources = {resource.collection: resource for resource in resources}
+        self._policies = policies
         self._authenticate = authenticate
         self._public_url = public_url
         self._pages: dict[Page, _Key] = {}  # in the order in which they came
@@ -188,7 +187,7 @@ class Live:
         """Whether there is more that could not be read yet."""
         joining, self._joining = self._joining, []
         keys = {self._pages[page] for page in joining if page in self._pages}
-        opening = {key: Sight(key.context, self._resources) for key in keys - self._sights.keys()}
+        opening = {key: Sight(key.context, self._policies) for key in keys - self._sights.keys()}
         known = dict(self._sights)
         long = bool(opening) or len(known) > FEW
         try:
@@ -229,7 +228,7 @@ class Live:
             for sight in [*opening.values(), *(known.values() if step.everything else ())]:
                 sight.open(tx)
             if not step.everything:
-                rows = {kind: tx.get_many(kind, ids) for kind, ids in touched.items() if kind in self._resources}
+                rows = {kind: tx.get_many(kind, ids) for kind, ids in touched.items() if kind in self._policies}
                 to = self._shared_to(tx, touched.get(rbac.KIND, set()))
                 step.told = {
                     key: sight.look(tx, touched, rows, shared=rbac.EVERYBODY in to or sight.project_id in to)

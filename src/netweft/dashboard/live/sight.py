@@ -5,10 +5,8 @@ not all are.
 """
 
 from collections.abc import Mapping, Sequence, Set
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
-from netweft.api.attributes import Resource
-from netweft.api.policy import Policy
 from netweft.api.relations import Filters
 from netweft.plugins.identity import Context
 from netweft.store import Object, ReadTransaction
@@ -27,15 +25,23 @@ class Change(NamedTuple):
     gone: bool
 
 
+class Seen(Protocol):
+    """What of a kind callers see, as the policy of its API says."""
+
+    def visible(self, tx: ReadTransaction, context: Context) -> Sequence[Filters]:
+        """Of which one must match; for whom everything does there are none."""
+        ...
+
+
 class Sight:
     """Used by one thread at a time.  What the rules say is asked once and kept while it holds, so that what others do
     costs a caller's pages next to nothing."""
 
-    def __init__(self, context: Context, resources: Mapping[str, Resource]) -> None:
-        """resources: by the kind of their objects."""
+    def __init__(self, context: Context, policies: Mapping[str, Seen]) -> None:
+        """policies: by the kind of the objects that they are about."""
         self.project_id = context.project_id
         self._context = context
-        self._policies = {kind: Policy(resource) for kind, resource in resources.items()}
+        self._policies = policies
         self._seen: dict[str, set[str]] = {}  # of the kinds of which not all are seen
         self._visible: dict[str, list[Mapping[str, frozenset[Any]]]] = {}
 
