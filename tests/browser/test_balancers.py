@@ -53,7 +53,7 @@ def test_one_is_made_in_one_form_and_its_members_come_and_go(alices: Dashboard, 
     assert {one["address"]: one["weight"] for one in kept} == {"10.9.0.11": 1, "10.9.0.12": 0}
 
     # what others do is seen as it happens; what is deleted goes with all below it
-    alices.at("loadbalancers").row("front").wait_for()
+    alices.at("loadbalancers").row("front").locator(".state", has_text=re.compile("^ACTIVE$")).wait_for()
     cloud("PUT", f"{LBAAS}/loadbalancers/{made['id']}", {"loadbalancer": {"name": "renamed"}})
     alices.row("renamed").wait_for()
     for place in ("listeners", "pools", "healthmonitors", "l7policies", "loadbalancers/new", "listeners/new"):

@@ -51,7 +51,23 @@ function parsed(text: string): any {
   }
 }
 
+// a load balancer cannot be changed while its last change is put in place, which takes two seconds at most: asked again
+const SETTLED_MS = 5000;
+const AGAIN_MS = 200;
+const settles = (error: unknown): boolean => error instanceof Refusal && error.status === 409 && /immutable and cannot be|^Invalid state PENDING_/.test(error.message);
+
 async function ask(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<any> {
+  const until = performance.now() + SETTLED_MS;
+  for (;;)
+    try {
+      return await once(method, path, body, signal);
+    } catch (error) {
+      if (!settles(error) || performance.now() > until) throw error;
+      await new Promise((go) => setTimeout(go, AGAIN_MS));
+    }
+}
+
+async function once(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<any> {
   try {
     return await request(method, path.startsWith("/") ? `api${path}` : API + path, body, signal);
   } catch (error) {

@@ -1,6 +1,7 @@
 // Rules as sentences, what is typed into a filter, what a form says to the API.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { member } from "../src/resources/lines";
 import { sentence } from "../src/resources/sentence";
 import type { Resource } from "../src/resources/types";
 import { asked, read, written } from "../src/ui/filters";
@@ -76,4 +77,20 @@ test("a refusal is about the field that it names", () => {
   assert.equal(blamed("Failed to parse request. Required attribute 'name' not specified", resource.fields), "name");
   assert.equal(blamed("Invalid input for other. Reason: x", resource.fields), undefined);
   assert.equal(blamed("Quota exceeded for resources: ['network'].", resource.fields), undefined);
+});
+
+test("a balancer's member is an address and a port, and what is neither is the API's to refuse", () => {
+  assert.deepEqual(member.from("10.0.0.1:80"), { address: "10.0.0.1", protocol_port: 80 });
+  assert.deepEqual(member.from("[2001:db8::1]:80 5"), { address: "2001:db8::1", protocol_port: 80, weight: 5 });
+  assert.deepEqual(member.from("10.0.0.1"), { address: "10.0.0.1" });
+  assert.deepEqual(member.from("10.0.0.1:http"), { address: "10.0.0.1", protocol_port: "http" });
+  assert.deepEqual(member.from("2001:db8::1"), { address: "2001:db8::1" });
+  assert.equal(member.to({ address: "2001:db8::1", protocol_port: 80 }), "[2001:db8::1]:80");
+  assert.equal(blamed("Invalid input for field/attribute url_path. Value: 'x'. Value must be", [{ name: "url_path" }]), "url_path");
+});
+
+test("what is emptied is null to the load balancers' API", () => {
+  const attributes = { url_path: { post: true, put: true }, type: { post: true } };
+  const monitors = { dialect: "octavia", attributes } as unknown as Resource;
+  assert.deepEqual(body(monitors, [{ name: "url_path" }], { url_path: "" }, { url_path: "/a" }, false), { url_path: null });
 });

@@ -72,7 +72,7 @@ export const BALANCED = ["loadbalancers", "listeners", "pools", "members", "heal
 export const member = {
   from: (line: string) => {
     const [where, weight] = line.split(/\s+/);
-    const [, six, four, port] = /^(?:\[(.*)\]|(.*?))(?::([^:\]]*))?$/.exec(where) ?? [];
+    const [, six, four, port] = /^(?:\[(.*)\]|([^:]*))(?::([^:\]]*))?$/.exec(where) ?? [];
     const number = (text: string) => (/^\d+$/.test(text) ? Number(text) : text);
     return { address: six ?? four ?? where, ...(port ? { protocol_port: number(port) } : {}), ...(weight ? { weight: number(weight) } : {}) };
   },

@@ -79,9 +79,7 @@ class _Refused(Exception):
 
 
 class Live:
-    def __init__(
-        self, store: Store, policies: Mapping[str, Seen], authenticate: Authenticate, public_url: str
-    ) -> None:
+    def __init__(self, store: Store, policies: Mapping[str, Seen], authenticate: Authenticate, public_url: str) -> None:
         self._store = store
         self._policies = policies
         self._authenticate = authenticate

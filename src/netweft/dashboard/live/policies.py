@@ -1,4 +1,4 @@
-"""Who sees what of which kind, for the feed: the Networking API's resources by its rules, load balancing's by its own."""
+"""Who sees what of which kind, for the feed: Networking's resources by its rules, load balancing's by its own."""
 
 from collections.abc import Sequence
 
