@@ -191,7 +191,7 @@ export const BALANCING: Declared[] = [
       { name: "redirect_pool_id", label: "To the pool", as: "ref", of: "pools", when: (values) => values.action === "REDIRECT_TO_POOL" },
       { name: "redirect_url", label: "To the URL", when: (values) => values.action === "REDIRECT_TO_URL" },
       { name: "redirect_prefix", label: "To URLs that begin with", when: (values) => values.action === "REDIRECT_PREFIX" },
-      number("position", "Position"),
+      { ...number("position", "Position", "Empty: the last"), initial: () => "" },
       UP,
       DESCRIPTION,
     ],

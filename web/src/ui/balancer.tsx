@@ -9,6 +9,7 @@ import { Id, State } from "./cells";
 import { Refused } from "./notice";
 
 const ROOT = "/load-balancer/v2/lbaas/";
+const MOST = 50; // members of a pool that are shown
 const COUNTED_MS = 5000; // no feed tells of counters
 
 function Node({ one, kind, called }: { one: Thing; kind: string; called: string }): JSX.Element {
@@ -61,11 +62,16 @@ function PoolNode({ pool }: { pool: Thing }): JSX.Element {
         </span>
       )}
       <ul>
-        {pool.members.map((one: Thing) => (
+        {pool.members.slice(0, MOST).map((one: Thing) => (
           <li key={one.id}>
             member <a href={href(["pools", pool.id])}>{member.to(one as any)}</a> {one.name && <span class="dim">{one.name}</span>} <State word={one.operating_status} />
           </li>
         ))}
+        {pool.members.length > MOST && (
+          <li>
+            and <a href={href(["pools", pool.id])}>{pool.members.length - MOST} more members</a>
+          </li>
+        )}
       </ul>
     </li>
   );

@@ -12,17 +12,18 @@ import { Refused } from "./notice";
 import { Remove } from "./removable";
 
 const ROOT = "/load-balancer/v2/lbaas/";
+const MOST = 500;
 
 export function PoolMembers({ pool }: { pool: Thing }): JSX.Element {
   const url = `${ROOT}pools/${part(pool.id)}/members`;
-  const { value, refusal } = useData<Thing>(url, (signal) => api.get(url, signal), BALANCED);
+  const { value, refusal } = useData<Thing>(url, (signal) => api.get(`${url}?limit=${MOST + 1}`, signal), BALANCED);
   const members: Thing[] = value?.members ?? [];
   const weigh = (one: Thing, weight: number): Promise<unknown> => api.put(`${url}/${part(one.id)}`, { member: { weight } });
   return (
     <section class="part">
       <header class="head">
         <h2>
-          Members {value && <span class="count">{members.length}</span>}
+          Members {value && <span class="count">{members.length > MOST ? `more than ${MOST}` : members.length}</span>}
         </h2>
         {!pool.healthmonitor_id && mayChange.value && (
           <a class="button" href={href(["healthmonitors", "new"], [["pool_id", pool.id]])}>
@@ -32,7 +33,7 @@ export function PoolMembers({ pool }: { pool: Thing }): JSX.Element {
       </header>
       <Refused by={refusal} />
       <ul class="plainlist" aria-label="Members">
-        {members.map((one) => {
+        {members.slice(0, MOST).map((one) => {
           const where = member.to(one as any);
           return (
             <li key={one.id}>
