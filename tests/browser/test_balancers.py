@@ -23,7 +23,7 @@ def test_one_is_made_in_one_form_and_its_members_come_and_go(alices: Dashboard, 
     page.select_option("#field-vip_subnet_id", subnet)
     page.fill("#field-protocol_port", "443")
     page.fill("#field-members", "10.9.0.300:80\n10.9.0.12:80 5")
-    page.select_option("#field-type", "TCP")
+    page.select_option("#field-type", "HTTP")
     page.get_by_role("button", name="Make the load balancer").click()
     page.locator("#field-members-problem").wait_for()  # in the API's words, where it is wrong
     page.fill("#field-members", "10.9.0.11:80\n10.9.0.12:80 5")
@@ -51,6 +51,11 @@ def test_one_is_made_in_one_form_and_its_members_come_and_go(alices: Dashboard, 
     assert alices.violations() == []
     kept = cloud("GET", f"{LBAAS}/pools/{pool['id']}/members")["members"]
     assert {one["address"]: one["weight"] for one in kept} == {"10.9.0.11": 1, "10.9.0.12": 0}
+
+    alices.at(f"healthmonitors/{pool['healthmonitor_id']}/edit")
+    page.fill("#field-url_path", "/well")  # there since it asks by HTTP, which is not changed itself
+    page.get_by_role("button", name="Save").click()
+    alices.see("/well")
 
     # what others do is seen as it happens; what is deleted goes with all below it
     alices.at("loadbalancers").row("front").locator(".state", has_text=re.compile("^ACTIVE$")).wait_for()

@@ -51,7 +51,8 @@ interface Props {
 
 function Form({ resource, title, before, save, back }: Props): JSX.Element {
   const fields = useMemo(() => fieldsOf(resource, before, isAdmin.value), []);
-  const start = useMemo(() => initial(resource, fields, before, place.value.query), []);
+  // with what is not changed, too: by that it is known which fields apply
+  const start = useMemo(() => ({ ...before, ...initial(resource, fields, before, place.value.query) }), []);
   const [values, setValues] = useState<Values>(start);
   const [refusal, setRefusal] = useState<Refusal>();
   const [busy, setBusy] = useState(false);
