@@ -53,7 +53,7 @@ class FirewallGroup(Struct, frozen=True, kw_only=True, tag="firewall_group", omi
     """Which policies a port's traffic passes, by direction.
 
     ingress: to the VM; of a router's port: out of the router, into the port's network, as with FWaaS' L3 driver.
-    A direction without a policy lets nothing through, nor does a group that is down: see docs/firewall.md.
+    A direction without a policy lets nothing through, nor does a group that is down: decision 0605.
     """
 
     id: str
