@@ -165,7 +165,7 @@ def test_the_keyboard_is_enough(alices: Dashboard, cloud: Cloud) -> None:
     page.locator("main >> text=Change").first.wait_for()
     page.keyboard.press("e")
     alices.until("location.hash.endsWith('/edit')")
-    page.locator("main form").wait_for()
+    page.get_by_role("button", name="Save").wait_for()  # the object's page has a form, too: its tags
     page.keyboard.press("Escape")
     page.locator("main dl").first.wait_for()
     page.keyboard.press("u")
