@@ -11,7 +11,7 @@ from tests.waiting import until
 
 from netweft.agent.host.shaping import ShapingSide
 from netweft.dataplane.host import shaping
-from netweft.dataplane.host.netlink import HostError
+from netweft.dataplane.host.errors import HostError
 from netweft.dataplane.host.shaped import our_shaped_interfaces
 from netweft.dataplane.host.values import Guarantee, ShapedNic
 

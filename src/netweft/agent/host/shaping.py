@@ -96,7 +96,7 @@ class ShapingSide:
     async def _ensure(self, nic: ShapedNic) -> dict[str, str]:
         """Interface -> what went wrong."""
         from netweft.dataplane.host import shaping
-        from netweft.dataplane.host.netlink import HostError
+        from netweft.dataplane.host.errors import HostError
 
         try:
             if await asyncio.to_thread(shaping.ensure, nic):

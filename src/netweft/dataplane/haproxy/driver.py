@@ -15,7 +15,7 @@ from netweft.dataplane.haproxy import files, namespace, process, runtime
 from netweft.dataplane.haproxy.process import CONFIG, WORKER, ProxyError
 from netweft.dataplane.haproxy.runtime import NotThere
 from netweft.dataplane.haproxy.values import PROGRAM, Instance
-from netweft.dataplane.host.netlink import HostError
+from netweft.dataplane.host.errors import HostError
 
 
 class ProxyDriver:

@@ -20,7 +20,7 @@ from pyroute2.netlink.exceptions import NetlinkError
 
 from netweft.dataplane.haproxy.values import Nic
 from netweft.dataplane.host import ethtool
-from netweft.dataplane.host.netlink import HostError
+from netweft.dataplane.host.errors import HostError
 
 T = TypeVar("T")
 INSIDE: Final = "eth0"

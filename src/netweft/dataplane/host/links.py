@@ -13,8 +13,8 @@ from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
 from netweft.dataplane.host import endpoint, netlink
+from netweft.dataplane.host.errors import HostError
 from netweft.dataplane.host.monitor import HostMonitor
-from netweft.dataplane.host.netlink import HostError
 from netweft.dataplane.host.values import Address, Endpoint, VethPair
 
 __all__ = ["HostError", "HostLinks"]

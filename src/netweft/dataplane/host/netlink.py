@@ -9,15 +9,12 @@ from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
 from netweft.dataplane.host import ethtool
+from netweft.dataplane.host.errors import HostError
 from netweft.dataplane.host.ours import ALIAS
 from netweft.dataplane.host.values import Address, VethPair
 
 _IFF_UP = 1
 PROTOCOL = 0x4E  # who made an address, as the kernel remembers it: our mark
-
-
-class HostError(Exception):
-    """The kernel refused; the message names the interface and the errno."""
 
 
 def ensure_up(netlink: IPRoute, interface: str, mtu: int | None) -> bool:

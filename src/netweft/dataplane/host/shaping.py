@@ -19,7 +19,7 @@ from pyroute2.netlink.exceptions import NetlinkError
 
 from netweft.dataplane.host import classifier, tc
 from netweft.dataplane.host.classifier import Sender
-from netweft.dataplane.host.netlink import HostError
+from netweft.dataplane.host.errors import HostError
 from netweft.dataplane.host.shaped import ROOT
 from netweft.dataplane.host.tc import Qdisc
 from netweft.dataplane.host.values import ShapedNic

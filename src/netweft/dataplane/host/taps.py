@@ -3,7 +3,8 @@
 from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
-from netweft.dataplane.host.netlink import HostError, ensure_up
+from netweft.dataplane.host.errors import HostError
+from netweft.dataplane.host.netlink import ensure_up
 
 _KIND = "tun"  # what the kernel calls taps, too
 

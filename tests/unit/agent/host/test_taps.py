@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from netweft.agent.host.taps import TapsSide
-from netweft.dataplane.host.netlink import HostError
+from netweft.dataplane.host.errors import HostError
 from netweft.dataplane.ovsdb.rows import Vif
 
 OFF = Vif(iface_id="p", port_name="tap1", name="tap1", ofport=1, ifindex=7, down=True)
