@@ -29,6 +29,7 @@ class LinksSide:
         self._settled = settled
         self.in_place = True
         self._host: HostLinks | None = None
+        self._opened = asyncio.Event()
         self._links: list[VethPair | Address | Endpoint] = []
         self._sweep = False
         self._dirty = asyncio.Event()
@@ -63,6 +64,7 @@ class LinksSide:
         from netweft.dataplane.host.links import HostError, HostLinks
 
         self._host = await HostLinks.open(self._changed)
+        self._opened.set()
         try:
             while True:
                 await self._dirty.wait()
@@ -100,6 +102,9 @@ class LinksSide:
             self._settled()
 
     async def plan(self) -> list[Step]:
+        """Once it can be looked at the links that are there: after a start not at once."""
+        if self._links:
+            await self._opened.wait()
         missing = [step for link in self._links if self._host and (step := await _missing(self._host, link))]
         return [*missing, *(Step("veth", name, was=name) for name in sorted(self._obsolete()))]
 
