@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from statistics import median
 from typing import Any
@@ -231,6 +231,13 @@ def change(bench: Bench, times: int) -> Iterator[Row]:
     yield Row("member change, p95", percentile(took, 95), "ms")
 
 
+def told(rows: Iterable[Row]) -> Iterator[Row]:
+    """At once: the table is there only when all is measured."""
+    for row in rows:
+        print(f"bench: {row.measure}: {row.value:.4g} {row.unit}", file=sys.stderr)
+        yield row
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
@@ -247,8 +254,14 @@ def main() -> None:
             bench = Bench(layout, stack)
             for _ in range(options.balancers):
                 bench.create(*((bench.address, port) for port in MANY))
-            rows = [*throughput(bench, options.rounds), spread(bench)]
-            rows += [*creation(bench, options.times), *change(bench, options.times // 2)]
+            rows: list[Row] = []
+            for part in (
+                lambda: throughput(bench, options.rounds),
+                lambda: [spread(bench)],
+                lambda: creation(bench, options.times),
+                lambda: change(bench, options.times // 2),
+            ):
+                rows += told(part())
             print_table(f"Load balancers in flows, beside {options.balancers} others", rows)
 
 
