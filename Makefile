@@ -83,6 +83,7 @@ bench: ## measure, and print a table (root)
 	$(BIN)/python bench/routed.py
 	$(BIN)/python bench/routers.py
 	$(BIN)/python bench/load_balancers.py
+	$(BIN)/python bench/firewalls.py
 	$(BIN)/python bench/failover.py
 	@scripts/install.sh test
 	$(BIN)/python bench/dashboard.py
