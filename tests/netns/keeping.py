@@ -124,7 +124,9 @@ def _wait_for(condition: Callable[[], bool], what: str) -> None:
 
 
 def _in_sync(lab: Lab) -> bool:
-    return all(lab.in_sync(node) for node in build.node_names(lab.layout))
+    """Before an agent has worked out what there has to be, it would change nothing either."""
+    nodes = build.node_names(lab.layout)
+    return all("all is in place" in lab.show(node) for node in nodes) and all(lab.in_sync(node) for node in nodes)
 
 
 # -- taking away

@@ -11,7 +11,7 @@ import sys
 from netweft.starting import loading
 with loading():
     import netweft.agent.main, netweft.agent.loop
-assert not [name for name in sys.modules if name.split(".")[0] in ("rich", "pyroute2", "sqlalchemy")]
+assert not [name for name in sys.modules if name.split(".")[0] in ("rich", "sqlalchemy")]
 import rich.console
 """
 

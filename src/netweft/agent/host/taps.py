@@ -10,19 +10,14 @@ from collections.abc import Callable, Collection, Mapping
 import structlog
 
 from netweft.dataplane.host.errors import HostError
+from netweft.dataplane.host.taps import switch_on
 from netweft.dataplane.ovsdb.rows import Vif
 
 log = structlog.get_logger(__name__)
 
 
-def _switch_on(interface: str, ifindex: int) -> bool:
-    from netweft.dataplane.host.taps import switch_on  # see links.py: it takes long
-
-    return switch_on(interface, ifindex)
-
-
 class TapsSide:
-    def __init__(self, switch_on: Callable[[str, int], bool] = _switch_on) -> None:
+    def __init__(self, switch_on: Callable[[str, int], bool] = switch_on) -> None:
         self._switch_on = switch_on
         self._off: dict[str, Vif] = {}  # by port
         self._tried: dict[str, int] = {}  # port -> the kernel's number of the one that was seen to
