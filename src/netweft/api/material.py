@@ -6,12 +6,11 @@ anything.
 
 from collections.abc import Iterator
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from netweft.api.from_nodes import node_of
+from netweft.api.from_nodes import asked, node_of, told
 from netweft.api.running import Run
 from netweft.control.key_manager.held import Held, Unusable
 from netweft.control.l2.hosts import HOST
@@ -20,7 +19,6 @@ from netweft.model.load_balancer import LOAD_BALANCER
 from netweft.model.proxy import PROXY_OWNER
 from netweft.store import Query, ReadTransaction, Store
 from netweft.wire import material as wire
-from netweft.wire.messages import BadMessage
 
 _NAMED = (
     *("default_tls_container_ref", "client_ca_tls_container_ref", "client_crl_container_ref"),
@@ -32,16 +30,13 @@ _KINDS = frozenset({"certificate", "authorities", "revoked"})
 def routes(store: Store, held: Held) -> list[Route]:
     async def ask(request: Request) -> Response:
         node = await node_of(request, store)
-        try:
-            question = wire.decode(wire.Ask, await request.body())
-        except BadMessage as error:
-            raise HTTPException(400, f"Not a message of this protocol: {error}") from None
+        question = await asked(request, wire.Ask)
 
         def work() -> wire.Said:
             with store.read() as tx:
                 return _said(tx, held, node, question)
 
-        return Response(wire.encode(await Run(store).read(work)), media_type="application/msgpack")
+        return told(await Run(store).read(work))
 
     return [Route(wire.PATH, ask, methods=["POST"])]
 

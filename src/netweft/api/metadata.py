@@ -15,7 +15,7 @@ from starlette.routing import Route
 from netweft.api import access
 from netweft.api.encoding import Malformed, decode, json_response
 from netweft.api.faults import status_of
-from netweft.api.from_nodes import node_of
+from netweft.api.from_nodes import asked, node_of, told
 from netweft.api.running import Run
 from netweft.control.errors import Refused
 from netweft.control.metadata import given
@@ -25,7 +25,6 @@ from netweft.plugins.identity import Authenticate, Context, IdentityUnavailable,
 from netweft.plugins.metadata import Instances
 from netweft.store import Object, Store, WriteTransaction
 from netweft.wire import metadata as wire
-from netweft.wire.messages import BadMessage
 
 _NOT_THERE = wire.Said(status=404, body=b"There is nothing of that name.\n")
 _METHODS = ("GET", "HEAD")
@@ -63,12 +62,9 @@ def routes(store: Store, authenticate: Authenticate, nova: Instances | None) -> 
 
 async def _ask(request: Request, store: Store, nova: Instances | None) -> Response:
     node = await node_of(request, store)
-    try:
-        question = wire.decode(wire.Ask, await request.body())
-    except BadMessage as error:
-        raise HTTPException(400, f"Not a message of this protocol: {error}") from None
+    question = await asked(request, wire.Ask)
     said = await (_of_nova(store, nova, node, question) if nova else _of_ours(store, node, question))
-    return Response(wire.encode(said), media_type="application/msgpack")
+    return told(said)
 
 
 async def _of_ours(store: Store, node: str, question: wire.Ask) -> wire.Said:

@@ -3,12 +3,9 @@
 Certificates and keys are in no object of the feed: a node asks for those that it needs, and keeps them in files.
 """
 
-from typing import Final, TypeVar
+from typing import Final
 
-import msgspec
 from msgspec import Struct
-
-from netweft.wire.messages import BadMessage
 
 PATH: Final = "/netweft/v1/material"
 MOST: Final = 64  # in one question
@@ -34,18 +31,3 @@ class Said(Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"Said(content=<{len(self.content)}>, problem={self.problem!r})"
-
-
-_T = TypeVar("_T", Ask, Said)
-
-
-def encode(message: Ask | Said) -> bytes:
-    return msgspec.msgpack.encode(message)
-
-
-def decode(kind: type[_T], data: bytes) -> _T:
-    """Raises BadMessage."""
-    try:
-        return msgspec.msgpack.decode(data, type=kind)
-    except (ValueError, RecursionError) as error:
-        raise BadMessage(str(error)) from None

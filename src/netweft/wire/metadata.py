@@ -3,12 +3,9 @@
 The VM's request is inside, not around: nothing that it says becomes a path or a header of the agent's own request.
 """
 
-from typing import Final, TypeVar
+from typing import Final
 
-import msgspec
 from msgspec import Struct
-
-from netweft.wire.messages import BadMessage
 
 PATH: Final = "/netweft/v1/metadata"
 MOST_ASKED: Final = 64 * 1024  # bytes of what a VM sends along
@@ -31,18 +28,3 @@ class Said(Struct, frozen=True, kw_only=True):
     status: int
     body: bytes = b""
     content_type: str = "text/plain; charset=UTF-8"
-
-
-_T = TypeVar("_T", Ask, Said)
-
-
-def encode(message: Ask | Said) -> bytes:
-    return msgspec.msgpack.encode(message)
-
-
-def decode(kind: type[_T], data: bytes) -> _T:
-    """Raises BadMessage."""
-    try:
-        return msgspec.msgpack.decode(data, type=kind)
-    except (ValueError, RecursionError) as error:
-        raise BadMessage(str(error)) from None

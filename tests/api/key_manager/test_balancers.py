@@ -12,7 +12,7 @@ from netweft.model import NodeFacts
 from netweft.model.proxy import PROXY_OWNER
 from netweft.plugins.identity.nodes import add
 from netweft.store import Store
-from netweft.wire import material
+from netweft.wire import material, posted
 
 CA = certificates.authority()
 SERVER = certificates.signed(CA, "www.example.com")
@@ -134,8 +134,8 @@ def test_only_who_serves_it_gets_it(keys: Keys, store: Store) -> None:
     def ask(token: str, ref: str, kind: str = "certificate") -> tuple[int, material.Said | None]:
         question = material.Ask(balancer_id=balancer["id"], wanted=(material.Wanted(ref, kind),))
         headers = {"Authorization": f"Bearer {token}"}
-        answer = keys.http.request("POST", material.PATH, content=material.encode(question), headers=headers)
-        return answer.status_code, material.decode(material.Said, answer.content) if answer.is_success else None
+        answer = keys.http.request("POST", material.PATH, content=posted.encode(question), headers=headers)
+        return answer.status_code, posted.decode(material.Said, answer.content) if answer.is_success else None
 
     for name, token in tokens.items():
         code, said = ask(token, ref)

@@ -24,7 +24,8 @@ from netweft.server.faults import fault
 from netweft.server.frame import RequestFrame
 from netweft.settings import ServerSettings
 from netweft.store import Object, Store, WriteTransaction
-from netweft.wire.metadata import PATH, Ask, Said, decode, encode
+from netweft.wire.metadata import PATH, Ask, Said
+from netweft.wire.posted import decode, encode
 
 from .conftest import BLUE, Api, authenticate
 

@@ -13,8 +13,9 @@ from netweft.agent.metadata.client import Client, NoAnswer
 from netweft.agent.sync import NoSession, node_token
 from netweft.dataplane.haproxy.values import Material
 from netweft.settings import AgentSettings
-from netweft.wire.material import MOST, PATH, Ask, Said, Wanted, decode, encode
+from netweft.wire.material import MOST, PATH, Ask, Said, Wanted
 from netweft.wire.messages import BadMessage
+from netweft.wire.posted import decode, encode
 
 _SECONDS: Final = 10.0
 

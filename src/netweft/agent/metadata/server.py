@@ -14,7 +14,8 @@ from netweft.agent.metadata.client import Client, NoAnswer
 from netweft.agent.sync import NoSession, node_token
 from netweft.settings import AgentSettings
 from netweft.wire.messages import BadMessage
-from netweft.wire.metadata import PATH, Ask, Said, decode, encode
+from netweft.wire.metadata import PATH, Ask, Said
+from netweft.wire.posted import decode, encode
 
 TIMEOUT_SECONDS: Final = 10.0
 AT_ONCE: Final = 32

@@ -9,7 +9,8 @@ import pytest
 
 from netweft.agent.metadata.server import A_SECOND_EACH, AT_ONCE_EACH, BURST_SECONDS, MetadataServer
 from netweft.settings import AgentSettings
-from netweft.wire.metadata import PATH, Ask, Said, decode, encode
+from netweft.wire.metadata import PATH, Ask, Said
+from netweft.wire.posted import decode, encode
 
 
 class Server:
