@@ -5,9 +5,9 @@ Owns the protocol's rules and what a node is allowed to cost others.  What a rep
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Hashable, Iterable
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 import structlog
@@ -26,11 +26,13 @@ from netweft.store.turns import asking
 from netweft.wire import messages as wire
 from netweft.wire.questions import MAX_ANSWER_BYTES, Answer
 
+T = TypeVar("T")
+
 HELLO_SECONDS = 10.0
 FRAMES_PER_SECOND = 200  # what a node may send for long; short bursts may be twice that
 MAX_HELLO_BYTES = 64 * 1024  # Subscribe and Facts
 MAX_PORTS = 16_384
-MAX_COUNTED = 65_536
+MAX_WAITING = 65_536  # objects that a node has said something of, and that is not written yet
 MAX_DETAIL = 500
 MOVING_AT_ONCE = 8  # reports about connections of ports that move; a node that sends more waits
 COUNTED_SECONDS = 1.0  # between two times that counts are stored
@@ -58,8 +60,8 @@ class Session:
         self._reports = _Reports()
         self._facts: asyncio.Queue[NodeFacts] = asyncio.Queue(1)
         self._moving: asyncio.Queue[wire.Report] = asyncio.Queue(MOVING_AT_ONCE)
-        self._counted = _Counts()
-        self._health = _Latest()
+        self._counted = _Latest[Counted](lambda one: (one.kind, one.id), wire.MOST_COUNTED, "counted")
+        self._health = _Latest[MemberHealth](lambda one: one.member_id, wire.MOST_MEMBERS, "members")
         self._spans = ReportedSpans()
 
     async def run(self) -> None:
@@ -224,48 +226,25 @@ class Session:
                 await self._send(wire.Denied(ports=dict(denied)))
 
 
-class _Counts:
-    """What the node has counted and is not written yet."""
+class _Latest(Generic[T]):
+    """What the node has said, the latest of each object, and is not written yet.  most: in one report."""
 
-    def __init__(self) -> None:
-        self._waiting: dict[tuple[str, str], Counted] = {}
+    def __init__(self, key: Callable[[T], Hashable], most: int, what: str) -> None:
+        self._key, self._most, self._what = key, most, what
+        self._waiting: dict[Hashable, T] = {}
         self._some = asyncio.Event()
 
-    def add(self, counted: Iterable[Counted]) -> None:
-        told: dict[tuple[str, str], Counted] = {(one.kind, one.id): one for one in counted}
-        if len(told) > wire.MOST_COUNTED:
-            raise _Refusal(f"more than {wire.MOST_COUNTED} counted in one report")
+    def add(self, said: Iterable[T]) -> None:
+        told = {self._key(one): one for one in said}
+        if len(told) > self._most:
+            raise _Refusal(f"more than {self._most} {self._what} in one report")
         self._waiting |= told
-        if len(self._waiting) > MAX_COUNTED:
-            raise _Refusal(f"more than {MAX_COUNTED} counted")
+        if len(self._waiting) > MAX_WAITING:
+            raise _Refusal(f"more than {MAX_WAITING} {self._what}")
         if told:
             self._some.set()
 
-    async def take(self) -> list[Counted]:
-        await self._some.wait()
-        self._some.clear()
-        taken, self._waiting = self._waiting, {}
-        return list(taken.values())
-
-
-class _Latest:
-    """What the node has said of balancers' members and is not written yet."""
-
-    def __init__(self) -> None:
-        self._waiting: dict[str, MemberHealth] = {}
-        self._some = asyncio.Event()
-
-    def add(self, health: Iterable[MemberHealth]) -> None:
-        told = {one.member_id: one for one in health}
-        if len(told) > wire.MOST_MEMBERS:
-            raise _Refusal(f"more than {wire.MOST_MEMBERS} members in one report")
-        self._waiting |= told
-        if len(self._waiting) > MAX_COUNTED:
-            raise _Refusal(f"more than {MAX_COUNTED} members")
-        if told:
-            self._some.set()
-
-    async def take(self) -> list[MemberHealth]:
+    async def take(self) -> list[T]:
         await self._some.wait()
         self._some.clear()
         taken, self._waiting = self._waiting, {}

@@ -4,7 +4,7 @@ Where the database is a process of its own, in a few worker threads of its own, 
 the API's requests take each other's.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -26,6 +26,7 @@ COUNTED = 200  # likewise
 MEMBERS = 100  # likewise
 
 T = TypeVar("T")
+S = TypeVar("S")
 log = structlog.get_logger(__name__)
 
 
@@ -71,8 +72,7 @@ class Writer:
                 return None
             statuses = [*(PortStatus(id, PortState.DOWN) for id in sorted(expected - reported)), *statuses]
         denied: dict[str, str] = {}
-        for start in range(0, len(statuses), PORTS):
-            part = statuses[start : start + PORTS]
+        for part in _parts(statuses, PORTS):
             found = await self._write(partial(binding.report_ports, node=node, statuses=part, complete=False))
             if found is None:
                 return None
@@ -98,17 +98,18 @@ class Writer:
 
     async def counted(self, node: str, counted: Sequence[Counted]) -> bool:
         """Totals of objects that the node has something to do with."""
-        for start in range(0, len(counted), COUNTED):
-            part = counted[start : start + COUNTED]
-            if await self._write(partial(counters.report, node=node, counted=part)) is None:
-                return False
-        return True
+        parts = _parts(counted, COUNTED)
+        return await self._write_all(partial(counters.report, node=node, counted=part) for part in parts)
 
     async def health(self, node: str, told: Sequence[MemberHealth]) -> bool:
         """Of balancers' members."""
-        for start in range(0, len(told), MEMBERS):
-            part = told[start : start + MEMBERS]
-            if await self._write(partial(health.report, node=node, health=part)) is None:
+        parts = _parts(told, MEMBERS)
+        return await self._write_all(partial(health.report, node=node, health=part) for part in parts)
+
+    async def _write_all(self, use_cases: Iterable[Callable[[WriteTransaction], T]]) -> bool:
+        """One after the other, as far as they could be written."""
+        for use_case in use_cases:
+            if await self._write(use_case) is None:
                 return False
         return True
 
@@ -128,3 +129,8 @@ def _taken_over(tx: WriteTransaction, host: str, port_id: str) -> None:
         wire_hosts.taken_over(tx, host, port_id)
     else:
         gateway_hosts.taken_over(tx, host, port_id)
+
+
+def _parts(told: Sequence[S], size: int) -> Iterator[Sequence[S]]:
+    for start in range(0, len(told), size):
+        yield told[start : start + size]
