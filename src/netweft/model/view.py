@@ -80,26 +80,20 @@ Kind: TypeAlias = Literal[
 Key: TypeAlias = tuple[Kind, str]
 KINDS: Final[frozenset[str]] = frozenset(get_args(Kind))
 # what an agent knows that says nothing of kinds: it is of the time before layer 3
-FIRST_KINDS: Final = KINDS - {
-    "router",
-    "router_port",
-    "gateway_port",
-    "floating_ip",
-    "floating_address",
-    "port_forwarding",
-    "metering_label",
-    "load_balancer",
-    "listener",
-    "pool",
-    "member",
-    "health_monitor",
-    "l7_policy",
-    "l7_rule",
-    "proxy",
-    "firewall_group",
-    "firewall_policy",
-    "firewall_rule",
-}
+FIRST_KINDS: Final[frozenset[str]] = frozenset(
+    {
+        "network",
+        "subnet",
+        "port",
+        "peer",
+        "node",
+        "trunk",
+        "security_group",
+        "group_member",
+        "address_group",
+        "qos_policy",
+    }
+)
 
 
 def kind_of(obj: Object) -> Kind:
