@@ -6,18 +6,15 @@ that no port should wait for it.
 
 import asyncio
 from collections.abc import Callable, Iterable
-from importlib import import_module
-from typing import TYPE_CHECKING
 
 import structlog
 
+from netweft.dataplane.host.errors import HostError
+from netweft.dataplane.host.links import HostLinks
 from netweft.dataplane.host.ours import our_interfaces
 from netweft.dataplane.host.values import Address, Endpoint, VethPair
 from netweft.reconcile.plan import Step
 from netweft.reconcile.retry import Backoff
-
-if TYPE_CHECKING:
-    from netweft.dataplane.host.links import HostLinks
 
 log = structlog.get_logger(__name__)
 
@@ -59,10 +56,6 @@ class LinksSide:
         clock = asyncio.get_running_loop().time
         backoff = Backoff(first=0.05)
         await self._dirty.wait()
-        # the netlink library takes as long to import as all ports take to be wired: only now, and beside the loop
-        await asyncio.to_thread(import_module, "netweft.dataplane.host.links")
-        from netweft.dataplane.host.links import HostError, HostLinks
-
         self._host = await HostLinks.open(self._changed)
         self._opened.set()
         try:
@@ -80,7 +73,7 @@ class LinksSide:
         finally:
             await self._host.close()
 
-    async def _apply(self, host: "HostLinks") -> None:
+    async def _apply(self, host: HostLinks) -> None:
         for link in self._links:
             if not isinstance(link, Endpoint):
                 await _ensure(host, link)
@@ -113,7 +106,7 @@ def _names(link: VethPair | Address | Endpoint) -> tuple[str, ...]:
     return (link.name, link.peer) if isinstance(link, VethPair) else (link.interface,)
 
 
-async def _ensure(host: "HostLinks", link: VethPair | Address | Endpoint) -> None:
+async def _ensure(host: HostLinks, link: VethPair | Address | Endpoint) -> None:
     match link:
         case VethPair():
             if await host.ensure_veth(link):
@@ -137,7 +130,7 @@ def _addresses(link: VethPair | Address | Endpoint) -> tuple[str, ...]:
             return ()
 
 
-async def _missing(host: "HostLinks", link: VethPair | Address | Endpoint) -> Step | None:
+async def _missing(host: HostLinks, link: VethPair | Address | Endpoint) -> Step | None:
     match link:
         case VethPair():
             there, kind, text = await host.exists(link.name), "veth", f"{link.name} {link.peer}"

@@ -59,7 +59,7 @@ class ShapingSide:
         clock = asyncio.get_running_loop().time
         backoff = Backoff(first=0.1)
         await self._dirty.wait()
-        await asyncio.to_thread(import_module, "netweft.dataplane.host.shaping")  # see links.py: it takes long
+        await asyncio.to_thread(import_module, "netweft.dataplane.host.shaping")  # it takes long to import
         monitor = HostMonitor(self._heard, LINKS | TRAFFIC_CONTROL)
         try:
             while True:

@@ -113,7 +113,7 @@ class ProxiesSide:
         while not self._kept and not self._folder.is_dir():
             self._due.clear()
             await self._due.wait()
-        await asyncio.to_thread(import_module, "netweft.dataplane.haproxy.driver")  # see host/links.py: it takes long
+        await asyncio.to_thread(import_module, "netweft.dataplane.haproxy.driver")  # it takes long to import
         from netweft.dataplane.haproxy.driver import ProxyDriver
 
         self._driver = ProxyDriver(self._folder)
