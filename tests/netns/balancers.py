@@ -102,11 +102,9 @@ class Talk:
 
 
 @contextlib.contextmanager
-def serving(lab: Lab, machine: Vm, port: int = 8080) -> Iterator[str]:
-    """Its name, which it says to whoever asks, by TCP and UDP."""
-    command = in_namespace(
-        lab.layout.vm_namespace(machine.name), sys.executable, "-c", _SERVER, machine.name, str(port)
-    )
+def serving(lab: Lab, machine: Vm, port: int = 8080, script: str = _SERVER) -> Iterator[str]:
+    """Its name, which it says to whoever asks: by TCP and UDP, or as the script does."""
+    command = in_namespace(lab.layout.vm_namespace(machine.name), sys.executable, "-c", script, machine.name, str(port))
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
         assert running.stdout.readline() == "ready\n"

@@ -1,12 +1,13 @@
 """HTTP in labs: servers that say who they are and what they were asked, and clients."""
 
-import contextlib
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
+from tests.netns.balancers import serving
 from tests.netns.harness import Lab
 
 from netweft.lab.commands import in_namespace
@@ -72,17 +73,8 @@ class Heard(NamedTuple):
         return {name.lower(): value for name, value in self.said["headers"].items()}
 
 
-@contextlib.contextmanager
-def serving_http(lab: Lab, machine: Vm, port: int = 8080) -> Iterator[str]:
-    namespace = lab.layout.vm_namespace(machine.name)
-    command = in_namespace(namespace, sys.executable, "-c", _SERVER, machine.name, str(port))
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
-        assert running.stdout is not None
-        assert running.stdout.readline() == "ready\n"
-        try:
-            yield machine.name
-        finally:
-            running.kill()
+def serving_http(lab: Lab, machine: Vm, port: int = 8080) -> AbstractContextManager[str]:
+    return serving(lab, machine, port, _SERVER)
 
 
 def get(
