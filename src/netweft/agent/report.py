@@ -1,5 +1,6 @@
 """What the server is told of this node's ports: each status once, when it is true and not before."""
 
+import secrets
 from collections.abc import Callable, Iterable, Mapping
 
 from msgspec.structs import replace
@@ -18,7 +19,8 @@ class Reporter:
         self._delta: Delta[str, PortStatus] = Delta()  # what is so, and what was told
         self._owes_all = False
         self._left: set[str] = set()
-        self._unplugged: dict[str, None] = {}  # seen so; no more once it is said or it is taken away
+        # seen so; no more once it is said or it is taken away -> the name of the next plugging
+        self._unplugged: dict[str, str] = {}
 
     def left(self, port_ids: Iterable[str]) -> None:
         """These are not the node's any more: the server hears which of them are not plugged in, also of one that is
@@ -62,7 +64,7 @@ class Reporter:
         return PortStatus(port_id, PortState.DOWN)
 
     def _remember(self, port_id: str) -> None:
-        self._unplugged[port_id] = None
+        self._unplugged[port_id] = secrets.token_hex(8)
         if len(self._unplugged) > MOST_UNPLUGGED:
             del self._unplugged[next(iter(self._unplugged))]
 
@@ -74,9 +76,8 @@ class Reporter:
         was_up = told is not None and told.state is PortState.UP
         blocked = problem and wanted.state is PortState.UP and not was_up
         status = PortStatus(port_id, PortState.ERROR, problem) if blocked else wanted
-        # who said so of a port that was not the node's has got it by that: if it is unbound now, it was plugged in
-        claimed = told is not None and told.anew and port_id in view.ports
-        said = replace(status, anew=port_id in self._unplugged and not claimed)
+        plugging = self._unplugged.get(port_id, "")
+        said = replace(status, anew=bool(plugging), plugging=plugging)
         if port_id in view.ports:  # said once: the node may have lost it already, and not heard so
             self._unplugged.pop(port_id, None)
         else:

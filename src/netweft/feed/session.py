@@ -34,6 +34,7 @@ MAX_HELLO_BYTES = 64 * 1024  # Subscribe and Facts
 MAX_PORTS = 16_384
 MAX_WAITING = 65_536  # objects that a node has said something of, and that is not written yet
 MAX_DETAIL = 500
+MAX_PLUGGING = 64  # characters of a name
 MOVING_AT_ONCE = 8  # reports about connections of ports that move; a node that sends more waits
 COUNTED_SECONDS = 1.0  # between two times that counts are stored
 FACTS_SECONDS = 1.0  # between two that are stored: the newest counts
@@ -268,7 +269,9 @@ class _Reports:
             self._denied.clear()
             self._complete = True
         for status in statuses:
-            self._waiting[status.port_id] = msgspec.structs.replace(status, detail=status.detail[:MAX_DETAIL])
+            self._waiting[status.port_id] = msgspec.structs.replace(
+                status, detail=status.detail[:MAX_DETAIL], plugging=status.plugging[:MAX_PLUGGING]
+            )
         if len(self._waiting) > MAX_PORTS:
             raise _Refusal(f"more than {MAX_PORTS} ports reported")
         self._some.set()

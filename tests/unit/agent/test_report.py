@@ -85,6 +85,14 @@ def test_while_something_is_missing_nothing_comes_up_and_nothing_goes_down(serve
     assert server.news() == [([PortStatus(Q.id, PortState.UP)], False)]
 
 
+def anew(status: PortStatus, news: list[tuple[list[PortStatus], bool]], *, complete: bool = False) -> str:
+    """That this was told, plugged in anew, and nothing else; which plugging it was."""
+    [([said], all)] = news
+    assert (said, all) == (replace(status, anew=True, plugging=said.plugging), complete)
+    assert said.plugging
+    return said.plugging
+
+
 def test_what_was_unplugged_while_it_was_nobodys_is_plugged_in_anew(server: Server) -> None:
     asked = PortStatus(Q.id, PortState.ERROR, "not ours")
     server.tell({Q.id: asked})
@@ -92,10 +100,14 @@ def test_what_was_unplugged_while_it_was_nobodys_is_plugged_in_anew(server: Serv
     server.tell({})
     server.news()
     server.tell({Q.id: asked})
-    assert server.news() == [([replace(asked, anew=True)], False)]
+    first = anew(asked, server.news())
     server.reporter.owe_all()
     server.tell({Q.id: asked})
-    assert server.news() == [([replace(asked, anew=True)], True)], "whenever the server asks"
+    assert anew(asked, server.news(), complete=True) == first, "whenever the server asks"
+    server.tell({})
+    server.news()
+    server.tell({Q.id: asked})
+    assert anew(asked, server.news()) != first
     server.reporter.left([Q.id])
     server.tell({Q.id: replace(asked, detail="taken")})
     assert server.news() == [([replace(asked, detail="taken")], False)], "it was ours again, and plugged in"
@@ -108,7 +120,7 @@ def test_so_is_what_was_taken_away_unplugged_and_is_plugged_in_before_the_server
     server.news()
     server.reporter.left([Q.id])
     server.tell({**UP, Q.id: asked})
-    assert server.news() == [([replace(asked, anew=True)], False)]
+    assert anew(asked, server.news())
     server.reporter.left([P.id])
     server.tell({P.id: replace(UP[P.id], state=PortState.ERROR), Q.id: asked})
     assert server.news() == [([replace(UP[P.id], state=PortState.ERROR)], False)], "it was plugged in all the time"
@@ -120,7 +132,7 @@ def test_of_the_nodes_own_it_is_said_once(server: Server) -> None:
     server.tell({})
     server.news()
     server.tell(UP)
-    assert server.news() == [([replace(UP[P.id], anew=True)], False)]
+    assert anew(UP[P.id], server.news())
     server.tell(UP)
     assert server.news() == []
     server.reporter.owe_all()
@@ -128,16 +140,16 @@ def test_of_the_nodes_own_it_is_said_once(server: Server) -> None:
     assert server.news() == [([UP[P.id]], True)], "what is plugged in since is not a wish any more"
 
 
-def test_what_is_claimed_by_being_plugged_in_anew_is_so_no_more_when_it_is_up(server: Server) -> None:
-    """Unbound between the claim and the report that it is up, it would be claimed once more (decision 0241)."""
+def test_what_is_claimed_by_being_plugged_in_anew_is_the_same_plugging_when_it_is_up(server: Server) -> None:
+    """So unbound between the claim and the report that it is up, it is not claimed once more (decision 0537)."""
     asked = PortStatus(P.id, PortState.ERROR, "not ours yet")
     server.reporter.left([P.id])
     server.reporter.replace({P.id: asked})
     server.reporter.tell(NodeView())
-    assert server.news() == [([replace(asked, anew=True)], False)]
+    first = anew(asked, server.news())
     server.tell(UP)
-    assert server.news() == [([UP[P.id]], False)]
+    assert anew(UP[P.id], server.news()) == first
     server.tell({})
     server.news()
     server.tell(UP)
-    assert server.news() == [([replace(UP[P.id], anew=True)], False)], "plugged in once more"
+    assert anew(UP[P.id], server.news()) != first, "plugged in once more"

@@ -10,10 +10,11 @@ from tests.unit.feed.conftest import Rig, receive
 from tests.waiting import PATIENCE
 from websockets.exceptions import InvalidStatus
 
-from netweft.control.l2.placing import AHEAD
+from netweft.control.l2.placing import AHEAD, left_scope
 from netweft.feed import service, session
 from netweft.model import NodeFacts, PortState, PortStatus, Tracked
 from netweft.model.connections import CAME_FROM
+from netweft.store import Claim
 from netweft.wire import messages as wire
 
 
@@ -23,6 +24,11 @@ def subscribe(node: str = "hv1", **more: Any) -> bytes:
 
 def up(*ports: str) -> list[PortStatus]:
     return [PortStatus(port, PortState.UP) for port in ports]
+
+
+def _left(rig: Rig, node: str) -> set[str]:
+    with rig.store.read() as tx:
+        return {id for _, id in tx.held(left_scope(node)).values()}
 
 
 @pytest.mark.parametrize("token", ["", "nobody", "hv1 hv1"])
@@ -111,6 +117,25 @@ async def test_a_flood_is_slowed_down_and_others_are_served(rig: Rig) -> None:
     flooding.cancel()
     await asyncio.gather(flooding, return_exceptions=True)
     socket.transport.abort()  # an orderly end would wait for all of it to be taken
+
+
+async def test_what_a_session_begins_without_is_not_plugged_in_any_more(rig: Rig) -> None:
+    """Also a port that was taken from the node while it was plugged in: plugged in after that it is claimed."""
+    rig.network()
+    rig.port("p1")
+    with rig.store.write() as tx:
+        tx.claim("ports", "p1", [Claim(left_scope("hv1"), "p1")])
+    socket = await rig.raw("hv1")
+    await socket.send(wire.encode(wire.Report(revision=0, ports=tuple(up("p1")))))
+    assert isinstance(await receive(socket), wire.Denied)
+    await socket.send(wire.encode(wire.Report(revision=0, ports=(), complete=True)))
+    async with asyncio.timeout(PATIENCE):
+        while _left(rig, "hv1"):
+            await asyncio.sleep(0.01)
+    await socket.send(wire.encode(wire.Report(revision=0, ports=tuple(up("p1")))))
+    async with asyncio.timeout(PATIENCE):
+        while rig.row("ports", "p1")["binding:host_id"] != "hv1":
+            await asyncio.sleep(0.01)
 
 
 async def test_a_second_session_takes_over(rig: Rig) -> None:

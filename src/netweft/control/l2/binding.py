@@ -18,8 +18,10 @@ from netweft.control.l3.owners import OWNERS
 from netweft.control.lb import proxies
 from netweft.control.standard import born, bumped, now
 from netweft.model import NodeFacts, PortState, PortStatus
-from netweft.model.status import PLUGGED
+from netweft.model.status import PLUGGED, PLUGGINGS
 from netweft.store import Busy, Claim, Object, Query, WriteTransaction
+
+MOST_PLUGGINGS = 4  # that are remembered of a port: reports come in the order in which they were made
 
 
 def node_connected(tx: WriteTransaction, node: str, facts: NodeFacts) -> None:
@@ -82,10 +84,10 @@ def report_ports(tx: WriteTransaction, node: str, statuses: Sequence[PortStatus]
     complete: `statuses` are all ports plugged in there; the others that are bound to the node are down.
     """
     reported = {status.port_id: status for status in statuses}
-    left = _still_plugged(tx, node, reported, complete=complete)
     if complete:
         reported = {id: PortStatus(id, PortState.DOWN) for id in expected(tx, node)} | reported
     ports = tx.lock_many("ports", reported)
+    left = _still_plugged(tx, node, reported, ports)
     plugged = {id for id, status in reported.items() if status.state is not PortState.DOWN}
     denied = dict.fromkeys(plugged - ports.keys(), "there is no such port")
     binder = hosts.Binder(tx)
@@ -100,8 +102,10 @@ def report_ports(tx: WriteTransaction, node: str, statuses: Sequence[PortStatus]
         if changes is None:
             denied[id] = f"plugged in on {node}, but {_where(port)}"
             changes = {"status_detail": denied[id]}
-        elif changes.get("status") == "ACTIVE" != port["status"]:
-            changes |= {PLUGGED: port.get(PLUGGED, 0) + 1}
+        else:
+            changes |= _heard(reported[id], port)
+            if changes.get("status") == "ACTIVE" != port["status"]:
+                changes |= {PLUGGED: port.get(PLUGGED, 0) + 1}
         if not changes.items() <= port.items():
             changed.append(port | bumped(port, changes))
             if port[HOST] != changed[-1][HOST]:
@@ -111,16 +115,28 @@ def report_ports(tx: WriteTransaction, node: str, statuses: Sequence[PortStatus]
     return denied
 
 
-def _still_plugged(tx: WriteTransaction, node: str, reported: Mapping[str, PortStatus], *, complete: bool) -> set[str]:
+def _still_plugged(
+    tx: WriteTransaction, node: str, reported: Mapping[str, PortStatus], ports: Mapping[str, Object]
+) -> set[str]:
     """Ports that were taken from the node while they were plugged in there, and are so still, as far as was heard."""
     scope = placing.left_scope(node)
     left = {id for _, id in tx.held(scope).values()}
-    for id in sorted(left):
-        status = reported.get(id)
-        if complete if status is None else (status.anew or status.state is PortState.DOWN):
+    for id in sorted(left & reported.keys()):
+        if reported[id].state is PortState.DOWN or _is_new_plugging(reported[id], ports.get(id, {})):
             tx.release("ports", id, [Claim(scope, id)])
             left.discard(id)
     return left
+
+
+def _is_new_plugging(status: PortStatus, port: Object) -> bool:
+    """One that was heard of before the port was unbound is reported again now and then, and is what was unbound."""
+    return status.anew and status.plugging not in port.get(PLUGGINGS, ())
+
+
+def _heard(status: PortStatus, port: Object) -> Object:
+    heard: list[str] = port.get(PLUGGINGS, [])
+    new = status.plugging and status.plugging not in heard
+    return {PLUGGINGS: [*heard, status.plugging][-MOST_PLUGGINGS:]} if new else {}
 
 
 _UNBOUND = "it was unbound while it was plugged in here: bind it, or plug it in again"
@@ -174,10 +190,11 @@ def _with_ahead(port: Object, node: str, changes: Object) -> Object:
 
 
 def expected(tx: WriteTransaction, node: str) -> set[str]:
-    """Ports that are down unless the node says something else."""
+    """Ports that are down, or not plugged in any more, unless the node says something else."""
     active = tx.query("ports", Query({HOST: [node], "status": ["ACTIVE"]}))
     ahead = {id for kind, id in tx.held(placing.scope(node)).values() if kind == "ports"}
-    return {port["id"] for port in active if port["device_owner"] not in OWNERS} | ahead
+    left = {id for _, id in tx.held(placing.left_scope(node)).values()}
+    return {port["id"] for port in active if port["device_owner"] not in OWNERS} | ahead | left
 
 
 def _bind_again(tx: WriteTransaction, node: str) -> None:

@@ -10,6 +10,7 @@ from netweft.control.agents import Agents
 from netweft.control.l2 import binding
 from netweft.control.l3 import gateway_hosts
 from netweft.model import NodeFacts, PortState, PortStatus
+from netweft.model.status import PLUGGINGS
 from netweft.settings import ServerSettings
 from netweft.store import Object, Query
 
@@ -32,8 +33,9 @@ def report(
     detail: str = "",
     complete: bool = False,
     anew: bool = False,
+    plugging: str = "",
 ) -> dict[str, str]:
-    statuses = [PortStatus(port["id"], state, detail, anew) for port in ports]
+    statuses = [PortStatus(port["id"], state, detail, anew, plugging) for port in ports]
     with cloud.store.write() as tx:
         return binding.report_ports(tx, node, statuses, complete)
 
@@ -212,6 +214,36 @@ def test_what_the_server_did_not_hear_in_between_counts(cloud: Cloud, unbound: O
     """It was away, or the node's newest word is all that it took."""
     assert report(cloud, "hv1", unbound, anew=True, complete=True) == {}
     assert shown(cloud, unbound) == ("ACTIVE", "hv1", "ovs")
+
+
+@pytest.mark.parametrize("state", [PortState.ERROR, PortState.UP])
+@pytest.mark.parametrize("complete", [False, True])
+def test_each_plugging_claims_once(cloud: Cloud, unbound: Object, state: PortState, complete: bool) -> None:
+    """A report of it that comes after the port was unbound once more says nothing new (decision 0537)."""
+    for plugging in ("one", "two"):
+        assert report(cloud, "hv1", unbound, state=PortState.ERROR, anew=True, plugging=plugging) == {}
+        assert shown(cloud, unbound)[1] == "hv1"
+        cloud.update("ports", unbound, **{HOST: None})
+        again = report(cloud, "hv1", unbound, state=state, anew=True, plugging=plugging, complete=complete)
+        assert again.keys() == {unbound["id"]}
+        assert shown(cloud, unbound) == FREE
+
+
+def test_so_does_that_of_a_port_that_was_bound_to_the_node(cloud: Cloud, port: Object) -> None:
+    cloud.update("ports", port, **{HOST: "hv1"})
+    report(cloud, "hv1", port, anew=True, plugging="one")
+    cloud.update("ports", port, **{HOST: None})
+    assert report(cloud, "hv1", port, anew=True, plugging="one").keys() == {port["id"]}
+    assert shown(cloud, port) == FREE
+    assert report(cloud, "hv1", port, anew=True, plugging="two") == {}
+    assert shown(cloud, port) == ("ACTIVE", "hv1", "ovs")
+
+
+def test_what_is_remembered_of_pluggings_has_an_end(cloud: Cloud, port: Object) -> None:
+    for number in range(10):
+        report(cloud, "hv1", port, state=PortState.DOWN)
+        report(cloud, "hv1", port, anew=True, plugging=str(number))
+    assert cloud.get("ports", port)[PLUGGINGS] == ["6", "7", "8", "9"]
 
 
 def test_elsewhere_it_may_be_plugged_in_at_once(cloud: Cloud, unbound: Object) -> None:
