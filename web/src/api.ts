@@ -19,8 +19,8 @@ export const IDENTITY = "/identity/v3/"; // a path from the API's root
 // set by session.ts: the session may be over, or another tab may have changed it
 export const unauthorized: { tell: () => void } = { tell: () => {} };
 
-export async function request(method: string, url: string, body?: unknown, signal?: AbortSignal): Promise<any> {
-  const headers: Record<string, string> = { ...HEADERS };
+export async function request(method: string, url: string, body?: unknown, signal?: AbortSignal, more: Record<string, string> = {}): Promise<any> {
+  const headers: Record<string, string> = { ...HEADERS, ...more };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   let answer: Response;
   try {
@@ -56,20 +56,20 @@ const SETTLED_MS = 5000;
 const AGAIN_MS = 200;
 const settles = (error: unknown): boolean => error instanceof Refusal && error.status === 409 && /immutable and cannot be|^Invalid state PENDING_/.test(error.message);
 
-async function ask(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<any> {
+async function ask(method: string, path: string, body?: unknown, signal?: AbortSignal, more?: Record<string, string>): Promise<any> {
   const until = performance.now() + SETTLED_MS;
   for (;;)
     try {
-      return await once(method, path, body, signal);
+      return await once(method, path, body, signal, more);
     } catch (error) {
       if (!settles(error) || performance.now() > until) throw error;
       await new Promise((go) => setTimeout(go, AGAIN_MS));
     }
 }
 
-async function once(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<any> {
+async function once(method: string, path: string, body?: unknown, signal?: AbortSignal, more?: Record<string, string>): Promise<any> {
   try {
-    return await request(method, path.startsWith("/") ? `api${path}` : API + path, body, signal);
+    return await request(method, path.startsWith("/") ? `api${path}` : API + path, body, signal, more);
   } catch (error) {
     if (error instanceof Refusal && error.status === 401) unauthorized.tell();
     throw error;
@@ -80,7 +80,7 @@ export const api = {
   get: (path: string, signal?: AbortSignal): Promise<any> => ask("GET", path, undefined, signal),
   post: (path: string, body: unknown): Promise<any> => ask("POST", path, body),
   patch: (path: string, body: unknown): Promise<any> => ask("PATCH", path, body),
-  put: (path: string, body?: unknown): Promise<any> => ask("PUT", path, body),
+  put: (path: string, body?: unknown, more?: Record<string, string>): Promise<any> => ask("PUT", path, body, undefined, more),
   delete: (path: string): Promise<any> => ask("DELETE", path),
 };
 

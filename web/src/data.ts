@@ -15,6 +15,17 @@ export interface Data<T> {
 // it says nothing of what was asked, and another time the answer is another
 export const passes = (refusal: Refusal): boolean => refusal.status === 0 || refusal.status === 429 || refusal.status >= 500;
 
+const SETTLES_MS = 500;
+
+// asks again while what is shown is about to be another by itself
+export function useSettled(settles: boolean, value: unknown, again: () => void): void {
+  useEffect(() => {
+    if (!settles) return;
+    const timer = setTimeout(again, SETTLES_MS);
+    return () => clearTimeout(timer);
+  }, [settles, value]);
+}
+
 // key: what is asked for, as text; another key is another question.  kinds: as the live feed names them.  apart: not asked
 // again sooner than after so many milliseconds, where the answer is dear
 export function useData<T>(

@@ -1,6 +1,7 @@
 // Rules as sentences, what is typed into a filter, what a form says to the API.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { inserted, moved, sentence as firewall } from "../src/resources/firewallsentence";
 import { member } from "../src/resources/lines";
 import { sentence } from "../src/resources/sentence";
 import type { Resource } from "../src/resources/types";
@@ -28,6 +29,31 @@ test("a rule reads as a sentence", () => {
   assert.equal(said({ remote_group_id: "g" }), "let in any IPv4 from security_groups g");
   assert.equal(said({ remote_group_id: "PARENT" }), "let in any IPv4 from the same group");
   assert.equal(said({ remote_address_group_id: "a" }), "let in any IPv4 from address_groups a");
+});
+
+const decides = (rule: Record<string, unknown>): string => {
+  const { verb, what, from, to } = firewall(rule);
+  const words = [...from, "to", ...to].map((one) => (typeof one === "string" ? one : `${one.kind} ${one.id}`));
+  return [verb, what, "from", ...words].join(" ");
+};
+
+test("a firewall's rule reads as a sentence", () => {
+  assert.equal(decides({}), "deny any IPv4 from anybody to anybody");
+  assert.equal(decides({ action: "allow", protocol: "tcp", destination_port: "443", ip_version: 4 }), "allow TCP 443 from anybody to anybody");
+  assert.equal(decides({ action: "reject", protocol: "udp", destination_port: "5000:5010", source_ip_address: "10.0.0.0/8", source_port: "53" }), "reject UDP 5000 to 5010 from 10.0.0.0/8 port 53 to anybody");
+  assert.equal(decides({ action: "allow", protocol: "ipv6-icmp", ip_version: "6" }), "allow ICMPv6 over IPv6 from anybody to anybody");
+  assert.equal(decides({ ip_version: 6, "netweft:source_address_group_id": "g", destination_ip_address: "2001:db8::1" }), "deny any IPv6 from address_groups g to 2001:db8::1");
+});
+
+test("a firewall's rule is put at a place, and moved to the next", () => {
+  assert.deepEqual(inserted([], 1), {});
+  assert.deepEqual(inserted(["a", "b"], 1), { insert_before: "a" });
+  assert.deepEqual(inserted(["a", "b"], 0), { insert_before: "a" });
+  assert.deepEqual(inserted(["a", "b"], 2), { insert_before: "b" });
+  assert.deepEqual(inserted(["a", "b"], 9), { insert_after: "b" });
+  assert.deepEqual(moved(["a", "b", "c"], "c", -1), ["a", "c", "b"]);
+  assert.deepEqual(moved(["a", "b", "c"], "a", 1), ["b", "a", "c"]);
+  assert.deepEqual(moved(["a", "b"], "a", -1), ["a", "b"]);
 });
 
 const known = (name: string): boolean => ["name", "status", "router:external", "binding:host_id"].includes(name);

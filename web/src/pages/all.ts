@@ -19,7 +19,7 @@ export interface Page {
   show: () => JSX.Element;
 }
 
-export const GROUPS = ["", "Network", "Routing", "Load balancing", "Security", "Project", "Region"];
+export const GROUPS = ["", "Network", "Routing", "Load balancing", "Security", "Firewalls", "Project", "Region"];
 
 export const PAGES: Page[] = [
   { path: "overview", title: "Overview", group: "", show: OverviewPage },

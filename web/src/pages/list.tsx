@@ -2,7 +2,7 @@
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { type Thing, api, part, query } from "../api";
-import { useData } from "../data";
+import { useData, useSettled } from "../data";
 import { useKeys } from "../keys";
 import { go, goHere, href, place } from "../route";
 import { type Resource, kindsOf } from "../resources/types";
@@ -28,7 +28,8 @@ export function ListPage({ resource }: { resource: Resource }): JSX.Element {
   const [chosen, choose] = useState<ReadonlySet<string>>(new Set());
   const [kept, setKept] = useState<Kept[]>([]);
   const url = resource.path + query(asked(wanted, PAGE, sortedBy));
-  const { value: told, refusal } = useData<Thing>(`${session.value?.project?.id} ${url}`, (signal) => api.get(url, signal), kindsOf(resource));
+  const { value: told, refusal, again } = useData<Thing>(`${session.value?.project?.id} ${url}`, (signal) => api.get(url, signal), kindsOf(resource));
+  useSettled(Boolean(resource.settles && told?.[resource.kind].some(resource.settles)), told, again);
   const before = useRef<Thing | undefined>(undefined); // shown until the next answer is there
   if (told) before.current = told;
   const value = told ?? (refusal ? undefined : before.current);

@@ -2,7 +2,7 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useState } from "preact/hooks";
 import { type Thing, Refusal, api, part } from "../api";
-import { useData } from "../data";
+import { useData, useSettled } from "../data";
 import { useKeys } from "../keys";
 import { go, href } from "../route";
 import { type Resource, kindsOf, statesOf } from "../resources/types";
@@ -17,8 +17,9 @@ import { mayDelete } from "./list";
 
 export function ObjectPage({ resource, id }: { resource: Resource; id: string }): JSX.Element {
   const url = `${resource.path}/${part(id)}`;
-  const { value, refusal } = useData<Thing>(url, (signal) => api.get(url, signal), kindsOf(resource));
+  const { value, refusal, again } = useData<Thing>(url, (signal) => api.get(url, signal), kindsOf(resource));
   const one: Thing | undefined = value?.[resource.member];
+  useSettled(Boolean(one && resource.settles?.(one)), value, again);
   if (!one)
     return refusal ? (
       <section>

@@ -2,6 +2,7 @@
 import facts from "../facts.json";
 import { BALANCING } from "./balancing";
 import { CHECKS } from "./checks";
+import { FIREWALLS } from "./firewalls";
 import { NETWORK } from "./network";
 import { REGION } from "./region";
 import { ROUTING } from "./routing";
@@ -29,5 +30,5 @@ function made(declared: Declared): Resource {
 // what the API takes for an attribute, of a kind that has a page or none
 export const choicesOf = (kind: string, name: string): string[] => known[kind].attributes[name].choices ?? [];
 
-export const LIST: Resource[] = [...NETWORK, ...ROUTING, ...BALANCING, ...SECURITY, ...SHARING, ...CHECKS, ...REGION].map(made);
+export const LIST: Resource[] = [...NETWORK, ...ROUTING, ...BALANCING, ...SECURITY, ...FIREWALLS, ...SHARING, ...CHECKS, ...REGION].map(made);
 export const RESOURCES: Record<string, Resource> = Object.fromEntries(LIST.map((one) => [one.kind, one]));

@@ -52,6 +52,7 @@ export interface Resource {
   preview?: (values: Thing) => ComponentChildren; // of what a form holds
   after?: (made: Thing) => string[]; // where one is when it was made; else at its page
   also?: readonly string[]; // kinds with which what is told of it changes
+  settles?: (one: Thing) => boolean; // by itself, and nobody is told: it is asked again
   newPage?: () => JSX.Element; // in place of the form of its fields
   // from the API's facts
   member: string;

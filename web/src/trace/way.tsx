@@ -17,7 +17,7 @@ export function Way({ way, blocked }: { way: Thing; blocked: ReadonlySet<string>
         const packet = step.packet === last ? "" : step.packet;
         last = step.packet;
         const end = at === way.steps.length - 1;
-        const stops = blocked.has(step.id) && /does not|no rule|drop/.test(step.does);
+        const stops = blocked.has(step.id) && /does not|no rule|drop|refuses/.test(step.does);
         return (
           <li key={at} class={`hop ${step.type}${stops ? " stops" : ""}${end ? ` end-${way.ends}` : ""}`}>
             {packet && <code class="packet">{packet}</code>}

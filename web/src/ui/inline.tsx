@@ -1,5 +1,5 @@
 // A small form for what belongs to an object: a rule, an interface, a forwarding.
-import type { JSX } from "preact";
+import type { ComponentChildren, JSX } from "preact";
 import { useState } from "preact/hooks";
 import { Refusal, type Thing } from "../api";
 import type { As, Field as Declared } from "../resources/types";
@@ -13,9 +13,10 @@ interface Props {
   title: string; // of the button that opens it
   fields: InlineField[];
   save: (values: Thing) => Promise<unknown>;
+  preview?: (values: Thing) => ComponentChildren; // of what it holds
 }
 
-export function Inline({ title, fields, save }: Props): JSX.Element {
+export function Inline({ title, fields, save, preview }: Props): JSX.Element {
   const [open, setOpen] = useState(false);
   const start = Object.fromEntries(fields.map((field) => [field.name, field.start ?? (field.as === "flag" ? false : "")]));
   const [values, setValues] = useState<Thing>(start);
@@ -57,6 +58,11 @@ export function Inline({ title, fields, save }: Props): JSX.Element {
             set={(value) => setValues((now) => ({ ...now, [field.name]: value }))}
           />
         ))}
+      {preview && (
+        <p class="preview" aria-live="polite">
+          {preview(values)}
+        </p>
+      )}
       <footer>
         <button type="button" onClick={() => setOpen(false)}>
           Cancel

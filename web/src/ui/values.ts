@@ -56,7 +56,8 @@ function told(as: As, field: Field, value: any): unknown {
 }
 
 const NULLABLE: ReadonlySet<As> = new Set(["ref", "number", "choice"]);
-const EMPTY_IS_NULL = new Set(["gateway_ip", "external_gateway_info", "fixed_ip_address", "binding:host_id"]);
+const ENDS = ["source_ip_address", "destination_ip_address", "source_port", "destination_port"];
+const EMPTY_IS_NULL = new Set(["gateway_ip", "external_gateway_info", "fixed_ip_address", "binding:host_id", ...ENDS]);
 
 // only what was said: the API has its own defaults
 export function body(resource: Resource, fields: Field[], now: Values, start: Values, isNew: boolean): Thing {
