@@ -72,6 +72,7 @@ class Hub:
         self._claims: dict[str, _Claim] = {}
         self._bell: Bell | None = None
         self._thread = CapacityLimiter(1)
+        self._stepping = asyncio.Lock()
 
     # -- for sessions
 
@@ -110,6 +111,14 @@ class Hub:
         """Nodes with a session here that follow it now."""
         return [node for node in self._interest.followers(topic) if self.is_here(node)]
 
+    async def tells(self, node: str, rows: Iterable[RowKey]) -> set[RowKey]:
+        """Those of these that the node is told of.  Waits until its view has been read."""
+        while True:
+            async with self._stepping:
+                if node not in self._joining:
+                    return {row for row in rows if self._interest.tells(node, row)}
+            await asyncio.sleep(APART_SECONDS)
+
     async def due(self, node: str, revision: int) -> int:
         """What a node has to have, to have all that concerns it up to this revision.  Waits until that is known."""
         while (self._revision or 0) < revision:
@@ -136,10 +145,11 @@ class Hub:
                     async with asyncio.timeout(patience):
                         await self._bell.wait(APART_SECONDS)
                 self._drop_outboxes()
-                joining, leaving = self._joining, self._leaving
-                self._joining, self._leaving = set(), set()
                 try:
-                    step = await self._step(joining, leaving)
+                    async with self._stepping:
+                        joining, leaving = self._joining, self._leaving
+                        self._joining, self._leaving = set(), set()
+                        step = await self._step(joining, leaving)
                 except ChangesGone:
                     log.info("change log shortened: all nodes get snapshots")
                     self._start_over()

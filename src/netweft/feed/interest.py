@@ -97,6 +97,10 @@ class Interest:
         loaded = self._topics.get(topic)
         return frozenset(loaded.followers) if loaded else frozenset()
 
+    def tells(self, node: str, row: RowKey) -> bool:
+        """Whether the node follows a topic that this row stands in."""
+        return any(node in self._topics[topic].followers for topic, _ in self._rows.get(row, ()))
+
     # -- rows
 
     def _put(self, row_key: RowKey, row: Row | None, updates: Updates) -> "Restless":

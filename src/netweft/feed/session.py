@@ -13,10 +13,12 @@ import msgspec
 import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from netweft.control.l3.counters import BALANCED
 from netweft.feed.causes import ReportedSpans
 from netweft.feed.hub import Hub
 from netweft.feed.outbox import Closed, Outbox
 from netweft.feed.questions import Questions
+from netweft.feed.relevance import RowKey
 from netweft.feed.writer import Writer
 from netweft.model import NodeFacts, PortStatus
 from netweft.model.counting import Counted
@@ -200,7 +202,7 @@ class Session:
     async def _write_counted(self) -> None:
         """What comes in while some are being written goes with the next, the latest of each object."""
         while True:
-            if not await self._writer.counted(self._node, await self._counted.take()):
+            if not await self._writer.counted(self._node, await self._of_its_own(await self._counted.take())):
                 raise _Refusal("what was counted could not be stored", retry=True)
             await asyncio.sleep(COUNTED_SECONDS)
 
@@ -209,6 +211,14 @@ class Session:
         while True:
             if not await self._writer.health(self._node, await self._health.take()):
                 raise _Refusal("what was said of members could not be stored", retry=True)
+
+    async def _of_its_own(self, counted: Iterable[Counted]) -> list[Counted]:
+        """Of balancers, what the node is told of: it may have clients of these.  What else is its own is known from
+        the rows (`control.l3.counters`)."""
+        found = list(counted)
+        asked: set[RowKey] = {(one.kind, one.id) for one in found if one.kind in BALANCED}
+        told = await self._hub.tells(self._node, asked) if asked else asked
+        return [one for one in found if one.kind not in BALANCED or (one.kind, one.id) in told]
 
     async def _write_reports(self) -> None:
         """What comes in while a report is being written goes into the next one, all of it."""

@@ -10,10 +10,12 @@ from tests.waiting import PATIENCE
 from netweft.control.l3.associations import LEADING
 from netweft.feed import session
 from netweft.model.counting import Counted
+from netweft.model.load_balancer import LOAD_BALANCER
 from netweft.model.metering import METERED
 from netweft.wire import messages as wire
 
 GATEWAY = "network:router_gateway"
+VIP = {"vip_address": "10.0.0.9", "vip_port_id": "v"}
 
 
 @pytest.fixture
@@ -33,6 +35,14 @@ def held(rig: Rig) -> Rig:
     rig.write("port_forwardings", id="p", device_id="r-red")
     for id, metered in (("l-red", "red"), ("l-all", "*"), ("l-green", "green")):
         rig.write("metering_labels", id=id, **{METERED: metered})
+    rig.network("n2")  # no node has it
+    for host in ("hv1", "hv2"):
+        rig.port(f"client-{host}", host, fixed_ips=[])
+    for network in ("n1", "n2"):
+        balancer, of_it = f"b-{network}", {LOAD_BALANCER: f"b-{network}"}
+        rig.write("loadbalancers", id=balancer, network_id=network, **VIP | {"vip_network_id": network})
+        rig.write("listeners", id=f"on-{network}", protocol="TCP", protocol_port=80, **of_it)
+        rig.write("pools", id=f"of-{network}", protocol="TCP", lb_algorithm="ROUND_ROBIN", **of_it)
     return rig
 
 
@@ -72,6 +82,10 @@ def report(*counted: Counted) -> bytes:
         ("hv2", "metering_labels", "l-all", True),
         ("hv1", "metering_labels", "l-green", False),
         ("hv2", "metering_labels", "l-green", True),  # by a floating IP
+        ("hv1", "listeners", "on-n1", True),
+        ("hv2", "pools", "of-n1", True),
+        ("hv1", "listeners", "on-n2", False),
+        ("hv2", "pools", "of-n2", False),
     ],
 )
 async def test_of_what_it_holds(held: Rig, node: str, kind: str, id: str, taken: bool) -> None:
