@@ -401,7 +401,7 @@ class Agent:
             return
         self._hand_over_links()
         if self.desired.complete:
-            self._reporter.tell(self.desired.view, problem)
+            self._reporter.tell(self.desired.view, problem, self.proxies.starting)
             if not problem:
                 self._restore.settled()
 

@@ -1,7 +1,7 @@
 """What the server is told of this node's ports: each status once, when it is true and not before."""
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from msgspec.structs import replace
 
@@ -47,10 +47,12 @@ class Reporter:
         """All of them."""
         self._delta.replace_desired(statuses)
 
-    def tell(self, view: NodeView, problem: str = "") -> None:
-        """problem: why not everything that is wanted is in place; then nothing that was not up before is up now."""
+    def tell(self, view: NodeView, problem: str = "", starting: Collection[str] = ()) -> None:
+        """problem: why not everything that is wanted is in place; then nothing that was not up before is up now.
+        starting: ports that are not up before somebody answers there."""
         left = [self._down(port_id) for port_id in sorted(self._left - self._delta.desired.keys())]
-        news = [status for port_id in sorted(self._delta.dirty) for status in self._news(port_id, view, problem)]
+        due = sorted(port_id for port_id in self._delta.dirty if not (port_id in starting and self._comes_up(port_id)))
+        news = [status for port_id in due for status in self._news(port_id, view, problem)]
         news += [status for status in left if status not in news]
         self._left.clear()
         if self._owes_all:
@@ -67,6 +69,11 @@ class Reporter:
         self._unplugged[port_id] = secrets.token_hex(8)
         if len(self._unplugged) > MOST_UNPLUGGED:
             del self._unplugged[next(iter(self._unplugged))]
+
+    def _comes_up(self, port_id: str) -> bool:
+        wanted, told = self._delta.desired.get(port_id), self._delta.actual.get(port_id)
+        is_up, was_up = (one is not None and one.state is PortState.UP for one in (wanted, told))
+        return is_up and not was_up
 
     def _news(self, port_id: str, view: NodeView, problem: str) -> Iterable[PortStatus]:
         wanted, told = self._delta.desired.get(port_id), self._delta.actual.get(port_id)

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -63,6 +64,7 @@ class ProxiesSide:
         self._sweep = self._swept = False
         self._due = asyncio.Event()
         self._watched: dict[str, int] = {}  # by balancer: a handle on its process
+        self._starting: dict[str, str] = {}  # by balancer: the port of one that does not serve yet
 
     def change(self, part: Part[Any, Any]) -> None:
         for id in part.deletes:
@@ -92,6 +94,11 @@ class ProxiesSide:
     def in_place(self) -> bool:
         """Everything that is wanted is so, or cannot be."""
         return all(kept.problem or kept.done == kept.wanted for kept in self._kept.values())
+
+    @property
+    def starting(self) -> frozenset[str]:
+        """Ports behind which nobody answers yet: plugged in already, so that their flows are made meanwhile."""
+        return frozenset(self._starting.values())
 
     @property
     def problems(self) -> list[str]:
@@ -174,11 +181,16 @@ class ProxiesSide:
         name = driver.interface(wanted.id)
         if driver.pid(wanted.id) is None:
             await self._transact(self._unplugging(name))  # it is another interface then
+            self._starting[wanted.id] = wanted.nic.port_id
         material = await self._source.fetch(wanted.id, wanted.material, driver.place(wanted.id))
-        done = await driver.ensure(wanted, material)
+        done = await driver.ensure(wanted, material, partial(self._plugged, name, wanted))
+        self._starting.pop(wanted.id, None)
         if done:
             log.info("HAProxy", balancer=wanted.id, done=done)
         self._watch(driver, wanted.id)
+
+    async def _plugged(self, name: str, wanted: Instance) -> None:
+        """Raises OvsdbError."""
         if not self._is_plugged(wanted):
             await self._transact(self._unplugging(name))
             await self._transact(plugging.plug(self._bridge, name, wanted.nic.port_id, wanted.nic.mac))
@@ -186,6 +198,7 @@ class ProxiesSide:
     async def _remove(self, driver: "ProxyDriver", id: str) -> None:
         await self._transact(self._unplugging(driver.interface(id)))
         self._unwatch(id)
+        self._starting.pop(id, None)
         await driver.remove(driver.place(id).name)
         log.info("HAProxy", balancer=id, done="removed")
 

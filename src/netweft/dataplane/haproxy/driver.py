@@ -8,7 +8,7 @@ What a configuration calls itself is the hash of all that a reload is needed for
 import asyncio
 import hashlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 from netweft.dataplane.haproxy import files, namespace, process, runtime
@@ -38,8 +38,11 @@ class ProxyDriver:
         """Names of all that have a folder."""
         return {one.name for one in self._folder.iterdir() if one.is_dir()} if self._folder.is_dir() else set()
 
-    async def ensure(self, instance: Instance, material: Mapping[str, bytes]) -> str:
-        """material: contents, by file.  Returns what was done; empty: nothing.  Raises ProxyError, HostError."""
+    async def ensure(
+        self, instance: Instance, material: Mapping[str, bytes], wired: Callable[[], Awaitable[None]]
+    ) -> str:
+        """material: contents, by file.  wired: awaited once its interface is there, while HAProxy may still start.
+        Returns what was done; empty: nothing.  Raises ProxyError, HostError."""
         folder = self.place(instance.id)
         await asyncio.to_thread(self._write_material, folder, material)
         description = _hash(instance.structure, material)
@@ -47,13 +50,15 @@ class ProxyDriver:
         pid = process.running(folder)
         done = ""
         if pid is None:
-            done = "started"
-            await self._put(folder, config)
+            done = "started"  # unchecked: nothing runs that a wrong configuration could stop
+            await asyncio.to_thread(files.write, folder / CONFIG, config.encode())
             pid = await process.start(folder)
             await self._wire(pid, instance)
+            await wired()
             await process.until(folder, description)
         else:
             await self._wire(pid, instance)
+            await wired()
             if await _runs(folder) != description:
                 done = "reloaded"
                 await self._put(folder, config)

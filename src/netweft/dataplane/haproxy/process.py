@@ -53,6 +53,7 @@ def settings(folder: Path, description: str) -> str:
         "    ssl-default-bind-options ssl-min-ver TLSv1.2",
         "    ssl-default-server-options ssl-min-ver TLSv1.2",
         "    tune.ssl.default-dh-param 2048",
+        "    httpclient.ssl.verify none",  # it is not used; else all of the host's authorities are read at each start
         *drop,
     ]
     return "\n".join(lines) + "\n\n"
