@@ -43,6 +43,20 @@ def test_what_is_known_is_not_told_again(server: Server) -> None:
     assert server.news() == []
 
 
+def test_a_port_that_is_wired_ahead_of_who_answers_there_is_up_when_he_does(server: Server) -> None:
+    server.reporter.replace(UP)
+    server.reporter.tell(VIEW, starting={P.id})
+    assert server.news() == []
+    server.reporter.owe_all()
+    server.reporter.tell(VIEW, starting={P.id})
+    assert server.news() == [([], True)]
+    server.reporter.tell(VIEW)
+    assert server.news() == [([UP[P.id]], False)]
+    server.reporter.replace({})
+    server.reporter.tell(VIEW, starting={P.id})
+    assert [one.state for one in server.news()[0][0]] == [PortState.DOWN]
+
+
 def test_a_session_begins_with_everything_even_if_it_is_nothing(server: Server) -> None:
     server.tell(UP)
     server.news()

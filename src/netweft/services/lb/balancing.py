@@ -37,7 +37,7 @@ from netweft.services.l3.echo import ECHO, HOPS, swapped
 from netweft.services.l3.neighbours import ASK, nobody_elses
 from netweft.services.l3.next_hops import LOOPBACK, at
 from netweft.services.l3.routes import DST, ETH, SRC, to_next_hop
-from netweft.services.lb.slots import Share, owners, width
+from netweft.services.lb.slots import ALIKE, Share, owners, width
 from netweft.services.lb.values import LocalBalancer, Served, Service, Spread
 from netweft.services.pipeline import INT, BridgeFlow, Table, Value
 from netweft.services.security import fragments
@@ -186,11 +186,11 @@ def spread(one: Spread) -> Iterator[BridgeFlow]:
     new: dict[str, Value] = {POOL: one.number, "ct_state": IS_NEW}
     chosen = [backend for backend in one.backends if backend.weight]
     by_version = {version: [b for b in chosen if b.at.address.version == version] for version in (4, 6)}
-    bits = width(max(map(len, by_version.values())))
+    members = one.reason is Reason.POOL_METHOD
+    bits = width(max(map(len, by_version.values()))) if members else ALIKE
     choose = Multipath(SLOT, bits, 1 << bits, one.number & 0xFFFF, ports=not one.by_source, source=one.by_source)
     yield STATE.flow(10, owner, new, choose, MEMBERS.goto)
     for version, backends in by_version.items():
-        members = one.reason is Reason.POOL_METHOD
         actions = [(cookie(Reason.MEMBER_SLOTS, each.id) if members else owner, _given(each.at)) for each in backends]
         shares = [Share(each.id, each.weight) for each in backends]
         for slot, place in enumerate(owners(shares, bits) if shares else ()):

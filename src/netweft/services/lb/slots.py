@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 # of a slot's number, by how many members there are at most: 16 slots and more for each
 _WIDTHS: Final = ((16, 8), (64, 10))
 _WIDEST: Final = 12
+ALIKE: Final = 4  # bits, for a few whose weights are all 1
 
 
 class Share(NamedTuple):
