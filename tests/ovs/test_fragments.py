@@ -13,7 +13,7 @@ from tests.ovs.test_recirculations import LOOSE, NODE, OPEN, Switch, built
 from tests.waiting import PATIENCE
 
 from netweft.dataplane.openflow.client import OpenFlowConnection
-from netweft.dataplane.unixctl.fragments import MOST
+from netweft.dataplane.unixctl.fragments import MOST, room, unfinished
 from netweft.model import Port, SecurityGroup, SecurityGroupRule
 from netweft.testing.region import Region, network, port
 
@@ -159,6 +159,8 @@ def test_who_fills_the_tracker_keeps_others_pieces_out_and_lets_none_in(own_ovs:
         for ident in range(FEW + 1):
             receive(switch, hostile, _in_pieces(hostile, beside, b"hostile.", ident)[0])
         eventually(lambda: kept(switch) >= FEW)
+        listed = list(unfinished(own_ovs.appctl("dpctl/ipf-get-status", "-m")))
+        assert room(own_ovs.appctl("dpctl/ipf-get-status", "-m")) == (FEW, FEW)
         receive(switch, sender, *_in_pieces(sender, receiver, b"between.", 2))
         receive(switch, sender, *_in_pieces(sender, receiver, b"refused.", 3, to=54))
         receive(switch, loose, *_in_pieces(loose, other, b"no state", 4))
@@ -173,6 +175,8 @@ def test_who_fills_the_tracker_keeps_others_pieces_out_and_lets_none_in(own_ovs:
         eventually(lambda: heard(switch, receiver).count(b"later...") == WORDS)
         out = heard(switch, receiver)
     assert not [said for said in (b"between.", b"refused.", b"hostile.") if said in out]
+    whose = {(switch.node.rendering.ports_on(one.zone)[0], one.src) for one in listed}
+    assert (whose, sum(one.fragments for one in listed)) == ({(theirs.id, "10.0.0.1")}, FEW), "who fills it is told"
 
 
 WORDS = 450

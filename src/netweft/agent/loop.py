@@ -56,6 +56,7 @@ from netweft.agent.refusals import Refusals
 from netweft.agent.report import Reporter
 from netweft.agent.retries import Retries
 from netweft.agent.security.endings import Endings
+from netweft.agent.security.fragment_shares import FragmentShares
 from netweft.agent.security.moving import Arrivals, Departures
 from netweft.agent.security.trials import Trials
 from netweft.agent.state import StateFile
@@ -108,6 +109,7 @@ class Agent:
         self.applying = Applying(self.ovs, self.bridges)
         self.drops = Drops(self.bridges)
         self.trials = Trials(run_dir, self.desired.ends, self.bridges[INT.role].send_packet)
+        self.fragment_shares = FragmentShares(run_dir, self.desired, self.wake)
         self.tunnel_neighbours = TunnelNeighbours(run_dir, self.bridges[TUN.role].answer)
         say = self.bridges[INT.role].answer
         self.resolver = Resolver(self.desired, say, self.wake)
@@ -195,8 +197,7 @@ class Agent:
                 *(self.shaping.run(), self.nics.run(), self.feed.run(), self.state.run(), self.announcer.run()),
                 *(self.arrivals.run(), self.trials.run(), self.resolver.run(), self.advertiser.run()),
                 *(self.metadata.run(), self.counting.run(), self.failover.run(), self.tunnel_neighbours.run()),
-                self.proxies.run(),
-                self.health.run(),
+                *(self.proxies.run(), self.health.run(), self.fragment_shares.run()),
             ):
                 tasks.create_task(side)
             if self.settings.flow_restore_wait:

@@ -81,7 +81,7 @@ INT = Pipeline.of(
     Table(
         "source_mac",
         "port security: only a MAC that is the port's.  Ports without port security pass all of it",
-        match=fields(IN_PORT, "vlan_vid", "eth_type", "eth_src"),
+        match=fields(IN_PORT, "vlan_vid", "eth_type", "eth_src", "ip_frag"),
         next=("source_address", "requests"),
     ),
     Table(

@@ -223,7 +223,7 @@ class UplinkNic(Struct, frozen=True):
 
 
 class Asked(StrEnum):
-    """What the agent answers."""
+    """What the agent answers; and of WHOLE, what it has the tracker do."""
 
     DHCP = "dhcp"
     NEIGHBOUR = "neighbour discovery"
@@ -236,6 +236,7 @@ class Asked(StrEnum):
     PIECES = "fragments from and to forwarded ports"
     REJECTION = "firewalls' rejections"
     TAKEOVER = "gateways that others may have"
+    WHOLE = "datagrams to be put together"
 
 
 class LocalPort(Struct, frozen=True, kw_only=True):

@@ -4,7 +4,8 @@ Its own MAC, its fixed IPs, what its allowed address pairs add, and the link-loc
 IPv6, in the sender of ARP, in the target and options of neighbour discovery.  It may ask as a DHCP client and for
 duplicate addresses, but not answer as a DHCP server or router, in pieces neither (see `fragments`); and a hypervisor
 may announce it after a move (RARP).
-Everything is let through when port security is off.
+Everything is let through when port security is off.  Fragments are not while the tracker has too many of the port's
+(agent/security/fragment_shares), with or without port security.
 """
 
 from collections.abc import Iterator
@@ -29,7 +30,7 @@ from netweft.services.fields import CLAIMED_HIGH, CLAIMED_LOW, IN_PORT, SECOND_T
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.security import fragments
 from netweft.services.service import Service, Wanted
-from netweft.services.values import HostFacts, LocalPort, Uplinks
+from netweft.services.values import Asked, HostFacts, LocalPort, Uplinks
 
 NEVER, OWN, ANYBODY = 300, 200, 100
 
@@ -63,6 +64,9 @@ def port(here: LocalPort) -> Iterator[Wanted]:
     in_port, owner = here.number, cookie(Reason.PORT_SECURITY, here.port.id)
     if here.tag and not here.network.network.vlan_transparent:
         yield from _no_tag_below(in_port, owner)
+    if Asked.WHOLE in here.deaf_to:
+        for eth_type in (ETH_IPV4, ETH_IPV6):
+            yield MAC.flow(NEVER, owner, {IN_PORT: in_port, "eth_type": eth_type, "ip_frag": fragments.ANY})
     if not here.port.port_security_enabled:
         yield MAC.flow(OWN, owner, {IN_PORT: in_port}, PASSED)
         return

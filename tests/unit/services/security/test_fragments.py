@@ -8,6 +8,7 @@ import pytest
 from netweft.dataplane.openflow.fields import PROTO_ICMP, PROTO_TCP, PROTO_UDP
 from netweft.model import Port, SecurityGroup, SecurityGroupRule
 from netweft.services.addresses import mac
+from netweft.services.values import Asked
 from netweft.testing import packets
 from netweft.testing.packets import BROADCAST, fragments
 from netweft.testing.region import ANYTHING, Region, network, port
@@ -166,3 +167,20 @@ def test_where_the_bridge_hides_ports_no_first_fragment_passes(region: Region) -
     for to, frame in ((LOOSE, udp(CLIENT, LOOSE, 53)), (FREE, FORBIDDEN["DHCP answer"]), (FREE, udp(CLIENT, FREE, 53))):
         assert not usable(arriving(region, TRUSTING, to, fragments(frame)))
     assert region.receivers(CLIENT, udp(CLIENT, SERVER, 53)) == [SERVER.id], "whole ones do"
+
+
+@pytest.mark.parametrize("frm", [CLIENT, FREE])
+@pytest.mark.parametrize("version", [4, 6])
+def test_who_has_too_many_in_the_tracker_sends_none_for_a_while(region: Region, frm: Port, version: int) -> None:
+    """With or without port security; what is whole passes, and so does what others send."""
+    node = region.nodes[next(name for name, one in region.nodes.items() if frm.id in one.vifs)]
+
+    def arrived(who: Port, *sent: Packet) -> bool:
+        return usable(arriving(region, who, TRUSTING, sent))
+
+    for again in (False, True):
+        node.rendering.listen(frm.id, Asked.WHOLE, again=again)
+        node.settle()
+        assert arrived(frm, *fragments(udp(frm, TRUSTING, 53, version))) == again
+        assert arrived(LOOSE, *fragments(udp(LOOSE, TRUSTING, 53, version)))
+        assert region.receivers(frm, udp(frm, TRUSTING, 53, version)) == [TRUSTING.id]
