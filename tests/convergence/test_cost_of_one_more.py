@@ -16,7 +16,17 @@ from tests.convergence import agent_world
 from tests.convergence.agent_world import AgentWorld
 
 import netweft
-from netweft.model import GroupMember, Node, Object, Peer, SecurityGroup, SecurityGroupRule
+from netweft.model import (
+    FirewallGroup,
+    FirewallPolicy,
+    FirewallRule,
+    GroupMember,
+    Node,
+    Object,
+    Peer,
+    SecurityGroup,
+    SecurityGroupRule,
+)
 from netweft.testing.region import network, port, subnet
 from netweft.wire.messages import Delta
 
@@ -60,10 +70,16 @@ class Region:
         self.networks = [network(number + 1) for number in range(size // PER_NETWORK)]
         self.ports = [self.port(number) for number in range(size)]
         self.peers = [self.peer(number, net.id) for number, net in enumerate(self.networks)]
+        self.firewall_rules = [self.firewall_rule(number) for number in range(size)]
+        ids = tuple(rule.id for rule in self.firewall_rules)
+        self.firewall_policy = FirewallPolicy(id="fwp", firewall_rules=ids, places=tuple(range(9, 9 + size)))
         self.revision = 1
 
     def port(self, number: int) -> Any:
         return replace(port(number + 1, self.networks[number % len(self.networks)]), security_groups=(GROUP.id,))
+
+    def firewall_rule(self, number: int) -> FirewallRule:
+        return FirewallRule(id=f"{number:08x}-4444", protocol=6, source_ip_address=f"10.9.{number % 256}.0/24")
 
     def peer(self, number: int, network_id: str) -> Peer:
         mac = f"fa:16:3f:00:{number >> 8:02x}:{number & 255:02x}"
@@ -81,11 +97,15 @@ class Region:
         members = [
             GroupMember(port_id=peer.id, group_id=GROUP.id, ip_addresses=peer.ip_addresses) for peer in self.peers
         ]
+        guarded = FirewallGroup(id="fwg", ingress_firewall_policy_id="fwp", egress_firewall_policy_id="fwp")
+        firewalls: tuple[Object, ...] = (*self.firewall_rules, self.firewall_policy, guarded)
+        self.ports[0] = replace(self.ports[0], firewall_group_id=guarded.id)
         await self.world.start()
         for wanted in self.ports:
             self.world.plug(wanted.id)
         self.world.see(
-            self.world.desired.view, [node, *self.networks, *subnets, *self.ports, *self.peers, GROUP, *members]
+            self.world.desired.view,
+            [node, *self.networks, *subnets, *self.ports, *self.peers, GROUP, *members, *firewalls],
         )
         for _ in range(3):
             await self.world.agent.turn()
@@ -123,7 +143,20 @@ async def a_rule_more(region: Region) -> None:
     await region.told(replace(GROUP, rules=(*GROUP.rules, web)))
 
 
-CHANGES = [nothing, a_port_plugged_in, a_peer_more, a_member_more, a_rule_more]
+async def a_firewall_rule_more(region: Region) -> None:
+    """Before all others."""
+    more = region.firewall_rule(5000)
+    policy = region.firewall_policy
+    first = (policy.places[0] - 1, *policy.places)
+    await region.told(more, replace(policy, firewall_rules=(more.id, *policy.firewall_rules), places=first))
+
+
+async def a_firewall_rule_changed(region: Region) -> None:
+    await region.told(replace(region.firewall_rule(3), action="allow"))
+
+
+FIREWALLS = (a_firewall_rule_more, a_firewall_rule_changed)
+CHANGES = [*(nothing, a_port_plugged_in, a_peer_more, a_member_more, a_rule_more), *FIREWALLS]
 
 
 @pytest.mark.parametrize("change", CHANGES)

@@ -14,6 +14,8 @@ FIREWALL_GROUP: Final = "netweft:firewall_group"  # kept on a port, not shown: t
 # ours, of rules: Neutron's have single prefixes only
 SOURCE_ADDRESSES: Final = "netweft:source_address_group_id"
 DESTINATION_ADDRESSES: Final = "netweft:destination_address_group_id"
+PLACES: Final = "netweft:places"  # kept on a policy, not shown
+MOST_PLACES: Final = 59_998
 Action: TypeAlias = Literal["allow", "deny", "reject"]
 
 
@@ -43,10 +45,20 @@ class FirewallRule(Struct, frozen=True, kw_only=True, tag="firewall_rule", omit_
 
 
 class FirewallPolicy(Struct, frozen=True, kw_only=True, tag="firewall_policy", omit_defaults=True):
-    """firewall_rules: ids, the first that is true of a packet decides."""
+    """firewall_rules: ids, the first that is true of a packet decides.
+    places: where each stands, rising, below MOST_PLACES; with gaps, so that a rule put between others moves none.  None
+    of an older server: side by side."""
 
     id: str
     firewall_rules: tuple[str, ...] = ()
+    places: tuple[int, ...] = field(default=(), name=PLACES)
+
+    @property
+    def placed(self) -> dict[str, int]:
+        """Each rule's place."""
+        count = len(self.firewall_rules)
+        places = self.places if len(self.places) == count else range(count)
+        return dict(zip(self.firewall_rules, places, strict=True))
 
 
 class FirewallGroup(Struct, frozen=True, kw_only=True, tag="firewall_group", omit_defaults=True):

@@ -24,8 +24,8 @@ from netweft.services.values import (
     Lease,
     LocalGroup,
     LocalNetwork,
-    LocalPolicy,
     LocalPort,
+    PolicyRule,
     RemoteAddress,
     RemotePort,
     Uplinks,
@@ -54,7 +54,7 @@ def _nothing(*_: object) -> Iterable[Wanted]:
 class Service:
     """One feature: what it wants for the node, for each network, for each port here, for each peer elsewhere, for each
     security group of a port here, for each remote address that such groups' rules name, for each router, for each
-    forwarding of one whose gateway is here, and for each firewall policy."""
+    forwarding of one whose gateway is here, and for each rule of each firewall policy."""
 
     name: str
     host: Callable[[HostFacts, Uplinks], Iterable[Wanted]] = _nothing
@@ -65,4 +65,4 @@ class Service:
     remote: Callable[[RemoteAddress], Iterable[Wanted]] = _nothing
     router: Callable[[Uplinks, LocalRouter], Iterable[Wanted]] = _nothing
     forwarding: Callable[[LocalForwarding], Iterable[Wanted]] = _nothing
-    policy: Callable[[LocalPolicy], Iterable[Wanted]] = _nothing
+    policy_rule: Callable[[PolicyRule], Iterable[Wanted]] = _nothing

@@ -1,6 +1,6 @@
 """Each unit of what a node should have: from what is known to what all services want for it.
 
-units: ("host",)  ("network", id)  ("port", id)  ("peer", id)  ("security_group", id)  ("firewall_policy", id)
+units: ("host",)  ("network", id)  ("port", id)  ("peer", id)  ("security_group", id)  ("policy_rule", policy, rule)
        ("remote", MAC or empty, address)  ("router", id)  ("port_forwarding", id)  ("floating_address", id)
        ("neighbour", network, address)  ("watch", host)  ("load_balancer", id)
        ("spread", balancer, pool)  ("service", protocol, IP version, address, port)  ("proxy", id)
@@ -59,8 +59,8 @@ from netweft.services.lb.wiring import local_balancer, spreads, tree
 from netweft.services.metadata.requests import METADATA
 from netweft.services.qos import QOS
 from netweft.services.security.firewall import FIREWALL
-from netweft.services.security.firewall_policies import POLICIES
-from netweft.services.security.firewalls import local_policy
+from netweft.services.security.firewall_policies import POLICIES, closed
+from netweft.services.security.firewalls import policy_rule
 from netweft.services.security.port_security import PORT_SECURITY
 from netweft.services.service import Service
 from netweft.services.values import LocalPort
@@ -131,9 +131,14 @@ def _security_group(read: Reader, services: Iterable[Service], group_id: str) ->
     return None if group is None else [item for service in services for item in service.group(group)]
 
 
-def _firewall_policy(read: Reader, services: Iterable[Service], policy_id: str) -> list[Item] | None:
-    policy = local_policy(read, policy_id)
-    return None if policy is None else [item for service in services for item in service.policy(policy)]
+def _policy_rule(read: Reader, services: Iterable[Service], policy_id: str, rule_id: str) -> list[Item] | None:
+    rule = policy_rule(read, policy_id, rule_id)
+    if rule is None:
+        return None
+    try:
+        return [item for service in services for item in service.policy_rule(rule)]
+    except ValueError as error:  # the rules behind it are not to decide in its place
+        return [closed(rule), Broken("firewall_rule", rule_id, str(error))]
 
 
 def _remote(read: Reader, services: Iterable[Service], mac: str, address: str) -> list[Item] | None:
@@ -225,7 +230,7 @@ _RENDERERS: dict[str, Callable[..., Iterable[Item] | None]] = {
     "port": _port,
     "peer": _peer,
     "security_group": _security_group,
-    "firewall_policy": _firewall_policy,
+    "policy_rule": _policy_rule,
     "remote": _remote,
     "router": _router,
     "port_forwarding": _forwarding,

@@ -175,13 +175,13 @@ class Firewall(Struct, frozen=True, kw_only=True):
         return tuple(call for call in (self.ingress, self.egress) if call)
 
 
-class LocalPolicy(Struct, frozen=True, kw_only=True):
-    """A firewall policy that is asked here.  rules: in order; None for one that is not known here yet.
-    sets: what its rules name, as it is asked."""
+class PolicyRule(Struct, frozen=True, kw_only=True):
+    """A rule of a firewall policy that is asked here.  policy: its number.  place: the rule's in it.
+    rule: None: not known here yet.  sets: what the policy's rules name, as it is asked, where this one names any."""
 
-    id: str
-    number: int
-    rules: tuple[FirewallRule | None, ...] = ()
+    policy: int
+    place: int
+    rule: FirewallRule | None = None
     sets: tuple[AddressEnd, ...] = ()
 
 

@@ -7,7 +7,7 @@ the same request says that it was audited.
 from collections.abc import Sequence
 
 from netweft.control.errors import InvalidInput
-from netweft.control.fwaas import status
+from netweft.control.fwaas import places, status
 from netweft.control.fwaas.errors import (
     FirewallDefaultObjectUpdateRestricted,
     FirewallDefaultParameterExists,
@@ -22,6 +22,7 @@ from netweft.control.fwaas.errors import (
 from netweft.control.fwaas.rules import POLICIES as KIND
 from netweft.control.fwaas.rules import RULES
 from netweft.control.standard import born, bumped
+from netweft.model.fwaas import PLACES
 from netweft.store import Link, New, Object, ReadTransaction, WriteTransaction
 
 GROUPS = "firewall_groups"
@@ -59,6 +60,7 @@ class FirewallPolicies:
 def insert(tx: WriteTransaction, policies: Sequence[Object]) -> None:
     for policy in policies:
         _check_rules(tx, policy)
+        policy[PLACES] = places.spread(len(policy[RULES]))
     tx.insert_many(KIND, [New(policy, [_link(id) for id in policy[RULES]]) for policy in policies])
 
 
@@ -92,6 +94,8 @@ def _place(policy: Object, rule_id: str) -> int:
 def _write(tx: WriteTransaction, current: Object, changes: Object) -> Object:
     before, after = set(current[RULES]), set((current | changes)[RULES])
     links = {link.attribute: [link] if link.id in after else [] for link in map(_link, sorted(before ^ after))}
+    if RULES in changes and changes[RULES] != current[RULES]:
+        changes = changes | {PLACES: places.renewed(current, changes[RULES])}
     updated = tx.update(KIND, current["id"], bumped(current, changes), links)
     if updated[RULES] != current[RULES]:
         status.pend_users(tx, [current["id"]])

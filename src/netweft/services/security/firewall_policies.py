@@ -1,14 +1,14 @@
 """Firewall policies (FWaaS) as flows: each policy once per node, whichever ports and directions it is asked for.
 
     a rule             in `policy_rules`, one flow for each mask of its port ranges, with the policy's number; its
-                       priority is its place, so that the first that is true of a packet decides
+                       priority is by its place, so that the first that is true of a packet decides
     an address group   in `address_sets`, one flow for each of its prefixes and each end (source, destination) that
                        rules name it for, whichever rules and policies do.  A policy asks each of its sets first, and
                        its rules look at a bit for each (MEMBERS)
 
-So a policy with n rules that name groups with m prefixes costs n+m flows, a rule or a prefix more one.  A rule that is
-switched off keeps its place.  Rules say who is the source and who the destination: a direction is only when it is
-asked.  Where it is, and what becomes of the verdict, is in `firewall`.
+So a policy with n rules that name groups with m prefixes costs n+m flows, a rule or a prefix more one, as places have
+gaps.  A rule that is switched off keeps its place.  Rules say who is the source and who the destination: a direction is
+only when it is asked.  Where it is, and what becomes of the verdict, is in `firewall`.
 """
 
 from collections.abc import Iterator
@@ -18,6 +18,7 @@ from typing import Final
 from netweft.dataplane.openflow.fields import ETH_IPV4, ETH_IPV6
 from netweft.dataplane.openflow.flow import Action, Move, SetField
 from netweft.model import FirewallRule
+from netweft.model.fwaas import MOST_PLACES
 from netweft.services.addresses import Prefix, prefix
 from netweft.services.fields import (
     ANSWER,
@@ -40,8 +41,8 @@ from netweft.services.values import (
     SOURCE,
     AddressEnd,
     HostFacts,
-    LocalPolicy,
     PolicyCall,
+    PolicyRule,
     RemoteAddress,
     Uplinks,
 )
@@ -50,7 +51,6 @@ SETS, RULES = INT["address_sets"], INT["policy_rules"]
 TABLES: Final = frozenset(INT[name].id for name in ("router_egress", "router_ingress", "address_sets", "policy_rules"))
 """In these a flow more may refuse what was permitted."""
 ANSWERS, FIRST, UNKNOWN = 65000, 60000, 1
-MOST_RULES: Final = FIRST - UNKNOWN - 1
 MOST_SETS: Final = 16  # that one policy asks: each is a table more on a packet's first way
 FOUND: Final = 1 << 31
 ETH: Final = {4: ETH_IPV4, 6: ETH_IPV6}
@@ -86,24 +86,32 @@ def host(_: HostFacts, __: Uplinks) -> Iterator[Wanted]:
     yield RULES.flow(UNKNOWN, owner, {}, REFUSE)
 
 
-def policy(here: LocalPolicy) -> Iterator[Wanted]:
-    for place, rule in enumerate(here.rules):
-        if rule is None or place >= MOST_RULES:  # not known here yet, or too many: better closed than open
-            yield RULES.flow(FIRST - min(place, MOST_RULES), cookie(Reason.PIPELINE), {POLICY: here.number}, REFUSE)
-        elif rule.enabled:
-            yield from _rule(here, FIRST - place, rule)
+def policy_rule(here: PolicyRule) -> Iterator[Wanted]:
+    if here.rule is None:  # not known here yet
+        yield closed(here)
+    elif here.rule.enabled:
+        yield from _rule(here, here.rule)
 
 
-def _rule(here: LocalPolicy, how_high: int, rule: FirewallRule) -> Iterator[BridgeFlow]:
+def closed(here: PolicyRule) -> BridgeFlow:
+    """In place of a rule of which nobody knows what it says, or what it means: better closed than open."""
+    return RULES.flow(_height(here), cookie(Reason.PIPELINE), {POLICY: here.policy}, REFUSE)
+
+
+def _height(here: PolicyRule) -> int:
+    return FIRST - min(here.place, MOST_PLACES - 1)
+
+
+def _rule(here: PolicyRule, rule: FirewallRule) -> Iterator[BridgeFlow]:
     members = _members(here, rule)
     if members is None:
         return
     owner, done = cookie(Reason.FIREWALL_RULE, rule.id), _DONE[rule.action]
     for match in matches(rule):
-        yield RULES.flow(how_high, owner, {POLICY: here.number, **members, **match}, *done)
+        yield RULES.flow(_height(here), owner, {POLICY: here.policy, **members, **match}, *done)
 
 
-def _members(here: LocalPolicy, rule: FirewallRule) -> dict[str, Value] | None:
+def _members(here: PolicyRule, rule: FirewallRule) -> dict[str, Value] | None:
     """None: it can be true of nothing.  A set too many for the policy: nobody is let through by it, all are refused."""
     bits = 0
     for end in ends_of(rule):
@@ -163,4 +171,4 @@ def remote(there: RemoteAddress) -> Iterator[Wanted]:
             yield SETS.flow(10, owner, match, SetField(MEMBERS, FOUND, FOUND))
 
 
-POLICIES = Service("firewall policies", host=host, policy=policy, remote=remote)
+POLICIES = Service("firewall policies", host=host, policy_rule=policy_rule, remote=remote)

@@ -1,8 +1,9 @@
 """From firewall groups and policies (FWaaS) to what ports and services work with: as `services/wiring`."""
 
-from netweft.model import FirewallGroup, FirewallPolicy
+from netweft.model import FirewallGroup, FirewallRule
 from netweft.reconcile.memo import Reader
-from netweft.services.values import AddressEnd, Firewall, LocalPolicy, PolicyCall
+from netweft.services.security.firewall_policies import ends_of
+from netweft.services.values import AddressEnd, Firewall, PolicyCall, PolicyRule
 
 
 def firewall(read: Reader, group_id: str | None) -> Firewall | None:
@@ -32,14 +33,16 @@ def _policy_call(read: Reader, policy_id: str | None) -> PolicyCall | None:
     return PolicyCall(number, tuple(read.get(("set number", *end)) for end in sets))
 
 
-def local_policy(read: Reader, policy_id: str) -> LocalPolicy | None:
-    """None: there is no such policy."""
-    policy: FirewallPolicy | None = read.get(("firewall_policy", policy_id))
-    if policy is None:
+def policy_rule(read: Reader, policy_id: str, rule_id: str) -> PolicyRule | None:
+    """None: the policy does not name it."""
+    place: int | None = read.get(("place", policy_id, rule_id))
+    if place is None:
         return None
-    return LocalPolicy(
-        id=policy_id,
-        number=read.get(("policy number", policy_id)),
-        rules=tuple(read.get(("firewall_rule", id)) for id in policy.firewall_rules),
-        sets=read.get(("policy sets", policy_id)) or (),
+    rule: FirewallRule | None = read.get(("firewall_rule", rule_id))
+    names_sets = rule is not None and next(ends_of(rule), None)
+    return PolicyRule(
+        policy=read.get(("policy number", policy_id)),
+        place=place,
+        rule=rule,
+        sets=(read.get(("policy sets", policy_id)) or ()) if names_sets else (),
     )

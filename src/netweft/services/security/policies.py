@@ -1,23 +1,27 @@
 """The look-ups behind firewalls: numbers for policies and for what their rules name, and which networks they guard.
 
     ("policy number", policy)      -> its number on this node
+    ("place", policy, rule)        -> where the rule stands in it
     ("policy sets", policy)        -> what its rules name (AddressEnd), in the order in which it asks
     ("set number", group, end)     -> the number of that on this node
     ("firewalled", network)        -> True where a router's port on it is in a firewall group
     ("router firewalls", network)  -> these groups' ids, sorted
 
-A rule changed costs the policies that name it, not their ports.
+A rule changed, or put into a policy, costs itself, not the others there, nor the policy's ports.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any, Final, TypeVar
 
 from netweft.model import FirewallPolicy, FirewallRule, Object, RouterPort
 from netweft.reconcile.memo import Fact, Unit
 from netweft.services.security.firewall_policies import MOST_SETS, ends_of
 from netweft.services.security.remotes import Numbers
 from netweft.services.values import AddressEnd
+
+_V = TypeVar("_V", bound=Hashable)
+_NO_PLACES: Final[dict[str, int]] = {}
 
 
 class Policies:
@@ -26,9 +30,9 @@ class Policies:
     def __init__(self, put: Callable[[Fact, Any], None], mark: Callable[[Unit], None]) -> None:
         self._put, self._mark = put, mark
         self._numbers, self._set_numbers = Numbers(), Numbers()
-        self._policies: dict[str, FirewallPolicy] = {}
         self._rules: dict[str, FirewallRule] = {}
         self._named: defaultdict[str, Counter[str]] = defaultdict(Counter)  # rule -> policies
+        self._ends: defaultdict[str, Counter[AddressEnd]] = defaultdict(Counter)  # policy -> what its rules name
         self._sets: dict[str, tuple[AddressEnd, ...]] = {}
         self._groups: defaultdict[str, Counter[str]] = defaultdict(Counter)  # network -> firewall groups
 
@@ -37,12 +41,7 @@ class Policies:
         if isinstance(one, FirewallPolicy):
             self._policy_changed(one.id, before, after)
         elif isinstance(one, FirewallRule):
-            if isinstance(after, FirewallRule):
-                self._rules[one.id] = after
-            else:
-                self._rules.pop(one.id, None)
-            for policy_id in sorted(self._named.get(one.id, ())):
-                self._name(policy_id)
+            self._rule_changed(one.id, after if isinstance(after, FirewallRule) else None)
         elif isinstance(one, RouterPort):
             self._guard(before, after)
 
@@ -51,23 +50,44 @@ class Policies:
             if isinstance(policy, FirewallPolicy):
                 for other, number in self._numbers.use(policy.id, step).items():
                     self._put(("policy number", other), number)
-                for rule_id in policy.firewall_rules:
-                    _count(self._named, rule_id, id, step)
-        if isinstance(after, FirewallPolicy):
-            self._policies[id] = after
-            self._mark(("firewall_policy", id))
-        else:
-            self._policies.pop(id, None)
-        self._name(id)
+        was = before.placed if isinstance(before, FirewallPolicy) else _NO_PLACES
+        now = after.placed if isinstance(after, FirewallPolicy) else _NO_PLACES
+        for rule_id in was.keys() - now.keys():
+            _count(self._named, rule_id, id, -1)
+            self._put(("place", id, rule_id), None)
+        for rule_id, place in now.items() - was.items():
+            self._put(("place", id, rule_id), place)
+            if rule_id not in was:
+                _count(self._named, rule_id, id, 1)
+                self._mark(("policy_rule", id, rule_id))
+        self._name(id, was.keys() - now.keys(), -1)
+        self._name(id, now.keys() - was.keys(), 1)
+        self._renumber(id)
 
-    def _name(self, policy_id: str) -> None:
+    def _rule_changed(self, id: str, after: FirewallRule | None) -> None:
+        policies = sorted(self._named.get(id, ()))
+        for policy_id in policies:
+            self._name(policy_id, [id], -1)
+        if after is None:
+            self._rules.pop(id, None)
+        else:
+            self._rules[id] = after
+        for policy_id in policies:
+            self._name(policy_id, [id], 1)
+            self._renumber(policy_id)
+
+    def _name(self, policy_id: str, rules: Iterable[str], step: int) -> None:
+        for rule in filter(None, map(self._rules.get, rules)):
+            for end in ends_of(rule) if rule.enabled else ():
+                _count(self._ends, policy_id, end, step)
+
+    def _renumber(self, policy_id: str) -> None:
         """What its rules name; sorted, so that it does not depend on what came before."""
-        policy = self._policies.get(policy_id)
-        rules = (self._rules.get(id) for id in policy.firewall_rules) if policy else ()
-        named = sorted({end for rule in rules if rule and rule.enabled for end in ends_of(rule)})[:MOST_SETS]
-        was, now = self._sets.pop(policy_id, ()), tuple(named)
+        was, now = self._sets.pop(policy_id, ()), tuple(sorted(self._ends.get(policy_id, ()))[:MOST_SETS])
         if now:
             self._sets[policy_id] = now
+        if was == now:
+            return
         for ends, step in ((now, 1), (was, -1)):
             for end in ends:
                 for name, number in self._set_numbers.use(" ".join(end), step).items():
@@ -86,7 +106,7 @@ class Policies:
             self._put(("router firewalls", network_id), groups or None)
 
 
-def _count(counters: defaultdict[str, Counter[str]], key: str, value: str, step: int) -> None:
+def _count(counters: defaultdict[str, Counter[_V]], key: str, value: _V, step: int) -> None:
     counters[key][value] += step
     if not counters[key][value]:
         del counters[key][value]

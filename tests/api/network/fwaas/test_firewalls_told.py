@@ -1,5 +1,6 @@
 """Firewalls as the nodes hear of them: those of their ports, and of the routers' interfaces that they route for."""
 
+from netweft.control.fwaas import places
 from netweft.model import FirewallGroup, FirewallPolicy, FirewallRule, Port, RouterPort
 from netweft.store import Object, Store
 
@@ -29,7 +30,9 @@ def test_a_vm_ports_firewall_is_told_to_its_node_and_each_change_alone(api: Api,
     assert moved.firewall_group_id == made["id"]
     assert told["hv1"] == {
         ("firewall_group", made["id"]): FirewallGroup(id=made["id"], ingress_firewall_policy_id=way["id"]),
-        ("firewall_policy", way["id"]): FirewallPolicy(id=way["id"], firewall_rules=(one["id"],)),
+        ("firewall_policy", way["id"]): FirewallPolicy(
+            id=way["id"], firewall_rules=(one["id"],), places=tuple(places.spread(1))
+        ),
         ("firewall_rule", one["id"]): FirewallRule(
             id=one["id"], action="allow", protocol=6, destination_port_range_min=80, destination_port_range_max=80
         ),

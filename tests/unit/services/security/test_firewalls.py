@@ -4,6 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from netweft.dataplane.openflow.fields import PROTO_TCP, PROTO_UDP
+from netweft.dataplane.openflow.flow import Flow
 from netweft.model import AddressGroup, FirewallGroup, FirewallPolicy, FirewallRule, Port, RouterPort, SecurityGroup
 from netweft.services.fields import Reason, owner
 from netweft.services.pipeline import INT
@@ -228,6 +229,39 @@ def test_policies_cost_the_sum_of_rules_and_prefixes() -> None:
     made_of = [whose.reason for whose in (owner(flow.cookie) for flow in flows) if whose]
     assert made_of.count(Reason.FIREWALL_RULE) == 40
     assert made_of.count(Reason.ADDRESS_FIREWALL) == 50
+
+
+def test_a_rule_put_between_others_is_one_flow_whatever_else_the_policy_has() -> None:
+    rules = [rule(100 + number, "deny", protocol=number) for number in range(40)]
+    ids = [one.id for one in rules]
+    named = replace(policy(6, *rules[1:]), places=tuple(range(100, 490, 10)))
+    m = Made("router").settle(*rules, named, group(named, named))
+    before = asked_on(m)
+    m.settle(
+        replace(
+            named,
+            firewall_rules=(*ids[1:20], ids[0], *ids[20:]),
+            places=(*range(100, 290, 10), 285, *range(290, 490, 10)),
+        )
+    )
+    more = asked_on(m) - before
+    assert len(more) == 1 and before <= asked_on(m)
+    m.settle(replace(rules[3], action="reject"))
+    assert len(asked_on(m) - before) == 2 and len(before - asked_on(m)) == 1
+
+
+def test_a_rule_that_makes_no_sense_lets_nothing_pass() -> None:
+    senseless = rule(50, "deny", source_ip_address="10.0.0.300")
+    named = policy(6, WEB, senseless, *ALL)
+    m = Made("port").settle(WEB, senseless, *ALL, named, OPEN, group(named, OPEN))
+    assert m.passes(m.blue, m.red, 1, 80)
+    assert not m.passes(m.blue, m.red, 1, 81)
+    m.settle(replace(senseless, source_ip_address="10.0.0.30"))
+    assert m.passes(m.blue, m.red, 1, 81)
+
+
+def asked_on(m: Made) -> set[Flow]:
+    return {flow for flow in m.region.nodes["hv2"].bridges["int"].flows.values() if flow.table in _ASKED}
 
 
 _ASKED = {INT["address_sets"].id, INT["policy_rules"].id}
