@@ -8,6 +8,9 @@ from tests.examples import examples
 
 from netweft.model import (
     AddressGroup,
+    FirewallGroup,
+    FirewallPolicy,
+    FirewallRule,
     HostRoute,
     Listener,
     LoadBalancer,
@@ -42,8 +45,26 @@ ROUTES = (HostRoute("192.0.2.0/24", "10.0.0.1"), HostRoute("2001:db8:1::/48", "2
 CIDRS = ("10.0.0.0/24", "2001:db8::/64")
 NODES = ("hv1", "hv2", "hv3")
 
+FIREWALL_RULES = [f"{number:08x}-cccc" for number in range(4)]
+POLICY_IDS = [f"{number:08x}-dddd" for number in range(2)]
+FIREWALL_GROUPS = [f"{number:08x}-eeee" for number in range(2)]
+
 port_numbers = st.integers(0, len(PORTS) - 1)
+firewall_numbers = st.integers(0, len(FIREWALL_RULES) - 1)
+firewall_events = st.one_of(
+    st.tuples(
+        st.just("firewall rule"), firewall_numbers, st.sampled_from(["allow", "deny", "reject"]), st.integers(0, 4)
+    ),
+    st.tuples(
+        st.just("policy"), st.integers(0, 1), st.lists(firewall_numbers, max_size=4, unique=True), st.integers(0, 5)
+    ),
+    st.tuples(st.just("firewall"), st.integers(0, 1), st.sampled_from([None, 0, 1]), st.booleans()),
+    st.tuples(st.just("delete firewall"), st.sampled_from([*FIREWALL_RULES, *POLICY_IDS, *FIREWALL_GROUPS])),
+    st.tuples(st.just("guard"), port_numbers, st.sampled_from([None, *FIREWALL_GROUPS])),
+    st.tuples(st.just("guard interface"), st.integers(0, 3), st.sampled_from([None, *FIREWALL_GROUPS])),
+)
 events = st.one_of(
+    firewall_events,
     st.tuples(st.just("create"), port_numbers),
     st.tuples(st.just("delete"), port_numbers),
     st.tuples(st.just("plug"), port_numbers, st.sampled_from(NODES)),
@@ -116,6 +137,31 @@ def do(region: Region, event: tuple[object, ...]) -> None:
             region.router_ports.pop(interface(number, router(0), NETWORKS[0]).id, None)
         case ("addresses", frozenset() as chosen):
             region.create(AddressGroup(id="all", addresses=tuple(sorted(chosen))))
+        case ("firewall rule", int(number), str(action), int(form)):
+            region.create(firewall_rule(number, action, form))
+        case ("policy", int(number), list(rules), int(first)):
+            ids = tuple(FIREWALL_RULES[n] for n in rules)
+            places = tuple(range(first, first + 2 * len(ids), 2)) if first else ()  # of an older server: none
+            region.create(FirewallPolicy(id=POLICY_IDS[number], firewall_rules=ids, places=places))
+        case ("firewall", int(number), policy, bool(up)):
+            ingress = None if policy is None else POLICY_IDS[int(str(policy))]
+            region.create(
+                FirewallGroup(
+                    id=FIREWALL_GROUPS[number],
+                    admin_state_up=up,
+                    ingress_firewall_policy_id=ingress,
+                    egress_firewall_policy_id=POLICY_IDS[0],
+                )
+            )
+        case ("delete firewall", str(id)):
+            region.firewalls.pop(id, None)
+        case ("guard", int(number), group):
+            if PORTS[number].id in region.ports:
+                region.create(replace(region.ports[PORTS[number].id], firewall_group_id=group))
+        case ("guard interface", int(number), group):
+            id = interface(number, router(0), NETWORKS[0]).id
+            if id in region.router_ports:
+                region.create(replace(region.router_ports[id], firewall_group_id=group))
         case ("balancer", int(number), int(on), bool(up)):
             region.create(*balancer(number, NETWORKS[on], up=up))
         case ("member", int(number), int(at), int(weight), str(status)):
@@ -129,6 +175,18 @@ def do(region: Region, event: tuple[object, ...]) -> None:
             region.nodes[node].restart()
         case ("settle",):
             region.settle()
+
+
+def firewall_rule(number: int, action: str, form: int) -> FirewallRule:
+    """In forms that cost no flow, one, several, and those that name addresses; one makes no sense."""
+    forms: tuple[dict[str, object], ...] = (
+        {"enabled": False, "source_address_group_id": "all"},
+        {"ip_version": 6},
+        {"protocol": 6, "destination_port_range_min": 80, "destination_port_range_max": 90},
+        {"source_address_group_id": "all", "destination_ip_address": "10.0.0.0/24"},
+        {"source_ip_address": "x"},
+    )
+    return replace(FirewallRule(id=FIREWALL_RULES[number]), action=action, **forms[form])
 
 
 def balancer(number: int, net: Network, *, up: bool) -> tuple[LoadBalancer, Pool, Listener]:
@@ -203,6 +261,26 @@ def test_any_way_leads_to_the_state_of_a_fresh_start(sequence: list[tuple[object
     region.settle()
     for node in region.nodes.values():
         assert node.applied == fresh(node), node.name
+
+
+@settings(max_examples=examples(50))
+@given(st.lists(st.one_of(firewall_events, st.just(("restart", "hv1")), st.just(("settle",))), max_size=15))
+def test_any_way_of_firewalls_alone(sequence: list[tuple[object, ...]]) -> None:
+    """Where there are ports and a router for them."""
+    region = Region(nodes=1)
+    region.create(*NETWORKS[:2], router(0), ANYTHING, AddressGroup(id="all", addresses=("10.0.0.0/8",)))
+    for number in (0, 1):
+        region.create(PORTS[number], interface(2 * number, router(0), NETWORKS[(number + 1) % 2], f"10.0.{number}.254"))
+        region.plug("hv1", PORTS[number])
+    for number in (0, 1):
+        do(region, ("policy", number, [number, 2], number))
+        do(region, ("firewall", number, number, True))
+        do(region, ("guard", number, FIREWALL_GROUPS[number]))
+        do(region, ("guard interface", 2 * number, FIREWALL_GROUPS[1 - number]))
+    for event in sequence:
+        do(region, event)
+    region.settle()
+    assert region.nodes["hv1"].applied == fresh(region.nodes["hv1"])
 
 
 def fresh(node: FakeNode) -> dict[ItemKey, object]:
