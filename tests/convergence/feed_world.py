@@ -12,6 +12,7 @@ from netweft.feed import objects
 from netweft.feed.objects import Row
 from netweft.feed.relevance import AHEAD_ON, FLOATING_ON, RowKey
 from netweft.model import Key, Object, key_of
+from netweft.model.fwaas import FIREWALL_GROUP, PLACES, SOURCE_ADDRESSES
 from netweft.model.router import ANSWERS_HOSTS, ANSWERS_ON, GATEWAY_HOSTS
 from netweft.model.router import NETWORKS as ROUTED
 
@@ -21,6 +22,8 @@ GROUPS = ("g1", "g2", "g3")
 ADDRESS_GROUPS = ("a1", "a2")
 POLICIES = ("q1", "q2")
 ROUTERS = ("r1", "r2")
+FIREWALLS = ("w1", "w2")  # groups and policies
+FIREWALL_RULES = ("u1", "u2", "u3")
 
 _node = st.sampled_from(NODES)
 _policy = st.sampled_from([None, None, *POLICIES])
@@ -63,8 +66,9 @@ def _elsewhere(ahead: list[str], host: str) -> list[Row]:
     return [{"binding:host_id": other} for other in ahead if other != host]
 
 
+_firewall = st.sampled_from([None, None, *FIREWALLS])
 _port_rows = st.builds(
-    lambda number, network, host, ahead, mac, status, groups, pairs, policy, leading: {
+    lambda number, network, host, ahead, mac, status, groups, pairs, policy, leading, firewall: {
         "id": f"p{number}",
         "network_id": network,
         "mac_address": mac,
@@ -78,6 +82,7 @@ _port_rows = st.builds(
         "allowed_address_pairs": pairs,
         "qos_policy_id": policy,
         LEADING: leading,
+        FIREWALL_GROUP: firewall,
     },
     st.integers(1, 6),
     st.sampled_from(NETWORKS),
@@ -89,9 +94,10 @@ _port_rows = st.builds(
     st.sampled_from([[], [{"ip_address": "10.9.0.0/16", "mac_address": "fa:16:3e:00:00:01"}]]),
     _policy,
     st.sampled_from([[], [], ["f1"], ["f2", "f3"]]),
+    _firewall,
 )
 _interface_rows = st.builds(
-    lambda number, network, router, mac, answers: {
+    lambda number, network, router, mac, answers, firewall: {
         "id": f"p{number}",
         "network_id": network,
         "mac_address": mac,
@@ -102,6 +108,7 @@ _interface_rows = st.builds(
         "device_id": router,
         ANSWERS_ON: next(iter(answers), ""),
         ANSWERS_HOSTS: answers,
+        FIREWALL_GROUP: firewall,
         "admin_state_up": True,
     },
     st.integers(5, 9),
@@ -109,6 +116,7 @@ _interface_rows = st.builds(
     st.sampled_from(ROUTERS),
     st.sampled_from(["fa:16:3e:00:00:01", "fa:16:3e:00:00:02"]),
     st.lists(st.sampled_from(NODES), max_size=2, unique=True),
+    _firewall,
 )
 _gateway_rows = st.builds(
     lambda number, network, router, order: {
@@ -182,6 +190,26 @@ _address_group_rows = st.builds(
     st.sampled_from(ADDRESS_GROUPS),
     st.sampled_from([[], ["10.1.0.0/16", "fd00::/8"]]),
 )
+_firewall_rows = st.builds(
+    lambda id, ingress, egress: {
+        "id": id,
+        "admin_state_up": True,
+        "ingress_firewall_policy_id": ingress,
+        "egress_firewall_policy_id": egress,
+    },
+    *(st.sampled_from(FIREWALLS), _firewall, _firewall),
+)
+_firewall_policy_rows = st.builds(
+    lambda id, rules: {"id": id, "firewall_rules": rules, PLACES: list(range(7, 7 + len(rules)))},
+    st.sampled_from(FIREWALLS),
+    st.lists(st.sampled_from(FIREWALL_RULES), max_size=3, unique=True),
+)
+_firewall_rule_rows = st.builds(
+    lambda id, action, source: {"id": id, "action": action, "ip_version": 4, SOURCE_ADDRESSES: source},
+    st.sampled_from(FIREWALL_RULES),
+    st.sampled_from(["allow", "deny"]),
+    st.sampled_from([None, *ADDRESS_GROUPS]),
+)
 _policy_rows = st.builds(
     lambda id, kbps: {"id": id, "rules": [{"id": "x", "type": "bandwidth_limit", "max_kbps": kbps}] if kbps else []},
     st.sampled_from(POLICIES),
@@ -228,6 +256,9 @@ _puts = st.one_of(
     st.builds(Put, st.just("security_group_rules"), _rule_rows),
     st.builds(Put, st.just("security_group_rules"), _rule_rows),
     st.builds(Put, st.just("address_groups"), _address_group_rows),
+    st.builds(Put, st.just("firewall_groups"), _firewall_rows),
+    st.builds(Put, st.just("firewall_policies"), _firewall_policy_rows),
+    st.builds(Put, st.just("firewall_rules"), _firewall_rule_rows),
     st.builds(Put, st.just("policies"), _policy_rows),
     st.builds(Put, st.just("users"), st.just({"id": "u1"})),
 )
@@ -319,7 +350,8 @@ def should_see(region: Region, node: str) -> dict[Key, Object]:
     seen += [objects.floating_ip(row) for row in floating]
     seen += [objects.network(row) for row in region.of("networks") if row["id"] in wires]
     seen += [objects.subnet(row) for row in region.of("subnets") if row["network_id"] in wires]
-    seen += [objects.router_port(row) for row in region.of("ports") if row["network_id"] in networks]
+    interfaces = [row for row in region.of("ports") if objects.router_port(row) and row["network_id"] in networks]
+    seen += map(objects.router_port, interfaces)
     seen += [objects.router(row) for row in region.of("routers") if row["id"] in routers]
     seen += [objects.gateway_port(row) for row in outside]
     plugged = {row["network_id"] for row in own if row in ahead or not objects.gateway(row)}
@@ -327,6 +359,7 @@ def should_see(region: Region, node: str) -> dict[Key, Object]:
     seen += [objects.peer(row) for row in peers]
     seen += [objects.node(row) for row in region.of("agents") if row["host"] in hosts]
     seen += firewall(region, own)
+    seen += firewalls(region, {row.get(FIREWALL_GROUP) for row in (*own, *interfaces)})
     policies = {
         row.get("qos_policy_id")
         for row in (*own, *floating, *(row for row in region.of("networks") if row["id"] in wires))
@@ -361,4 +394,20 @@ def firewall(region: Region, own: list[Row]) -> list[Object | None]:
             if group in remote
         ),
         *(objects.address_group(row) for row in region.of("address_groups") if row["id"] in prefixes),
+    ]
+
+
+def firewalls(region: Region, groups: set[str | None]) -> list[Object | None]:
+    """These groups (FWaaS), their policies, the rules of those, and the addresses that they name."""
+    here = [row for row in region.of("firewall_groups") if row["id"] in groups]
+    named = {row[f"{way}_firewall_policy_id"] for row in here for way in ("ingress", "egress")}
+    policies = [row for row in region.of("firewall_policies") if row["id"] in named]
+    ids = {id for row in policies for id in row["firewall_rules"]}
+    rules = [row for row in region.of("firewall_rules") if row["id"] in ids]
+    sources = {row[SOURCE_ADDRESSES] for row in rules}
+    return [
+        *map(objects.firewall_group, here),
+        *map(objects.firewall_policy, policies),
+        *map(objects.firewall_rule, rules),
+        *(objects.address_group(row) for row in region.of("address_groups") if row["id"] in sources),
     ]

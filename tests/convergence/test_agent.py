@@ -14,6 +14,9 @@ from tests.examples import examples
 
 from netweft.model import (
     BandwidthLimit,
+    FirewallGroup,
+    FirewallPolicy,
+    FirewallRule,
     Key,
     MinimumBandwidth,
     Node,
@@ -51,10 +54,17 @@ PEERS = [
 NODES = [Node(name=f"hv{number}", tunnel_ip=f"192.0.2.{number}", tunnel_types=("vxlan",)) for number in (11, 12)]
 AHEAD = [replace(wanted, active=False) for wanted in PORTS]
 OBJECTS: list[Object] = [*NETWORKS, *SUBNETS, *PORTS, *PEERS, *NODES]
+RULES = [FirewallRule(id="u1", protocol=6), FirewallRule(id="u1", action="reject"), FirewallRule(id="u2", ip_version=6)]
+FIREWALLS: list[Object] = [
+    *RULES,
+    *(FirewallPolicy(id="w", firewall_rules=ids, places=at) for ids, at in ((("u1", "u2"), (5, 9)), (("u2",), (9,)))),
+    *(FirewallGroup(id="g", ingress_firewall_policy_id="w", admin_state_up=up) for up in (True, False)),
+    *(replace(PORTS[0], firewall_group_id="g"), replace(PORTS[1], firewall_group_id="g", port_security_enabled=False)),
+]
 
 ROLES = ["int", "tun", "phys:physnet1", "phys:public"]
 
-some = st.lists(st.sampled_from([*OBJECTS, *AHEAD, *POLICIES, *RATED, TRUNK]), max_size=4)
+some = st.lists(st.sampled_from([*OBJECTS, *AHEAD, *POLICIES, *RATED, *FIREWALLS, TRUNK]), max_size=4)
 events = st.one_of(
     st.tuples(st.just("delta"), some, some),
     st.tuples(
