@@ -111,14 +111,14 @@ CHANGES: dict[str, tuple[Situation, Situation]] = {
 
 def probes() -> Iterator[Probe]:
     for frm, to, by in ((ONE, OPEN, RA), (OTHER, OPEN, RA), (OPEN, ONE, RB), (ONE, FAR, RA)):
-        ends = [one.fixed_ips[0].ip_address for one in (frm, to)]
+        ip, its = (one.fixed_ips[0].ip_address for one in (frm, to))
         back_by = RB if by is RA else RA
         for at in (53, 80):
-            asks = f"{ends[0]} to {ends[1]} port {at}"
-            said = packets.udp(frm.mac_address, by.mac_address, *ends, 1000, at)
+            asks = f"{ip} to {its} port {at}"
+            said = packets.udp(frm.mac_address, by.mac_address, ip, its, 1000, at)
             yield Probe(asks, INT.role, frm.id, {**said, "ip_ttl": 64})
             if to is not FAR:
-                said = packets.udp(to.mac_address, back_by.mac_address, *reversed(ends), at, 1000)
+                said = packets.udp(to.mac_address, back_by.mac_address, its, ip, at, 1000)
                 yield Probe(f"answer to {asks}", INT.role, to.id, {**said, "ip_ttl": 64}, asks)
     yield Probe(
         "within", INT.role, ONE.id, packets.udp(ONE.mac_address, OTHER.mac_address, "10.0.0.1", "10.0.0.2", 1, 2)
