@@ -36,7 +36,7 @@ def no_member(seen: Snapshot, pool: Row) -> Iterator[Told]:
 
 def no_member_well(seen: Snapshot, pool: Row) -> Iterator[Told]:
     members = list(_members(seen, pool))
-    if members and not any(_gets_traffic(one) for one in members):
+    if members and not any(gets_traffic(one) for one in members):
         yield Told(codes.POOL_ALL_DOWN)
 
 
@@ -91,7 +91,7 @@ def port_of(seen: Snapshot, member: Row) -> Row | None:
     return None
 
 
-def _gets_traffic(member: Row) -> bool:
+def gets_traffic(member: Row) -> bool:
     return bool(member["admin_state_up"] and member["weight"] and member[STATUS] in HEALTHY)
 
 

@@ -136,13 +136,13 @@ class Gathering:
         self._users("address_groups", group["id"])
 
     def balancer(self, balancer: Object) -> None:
-        self._tree(balancer["id"])
+        self.tree(balancer["id"])
 
     def of_balancer(self, row: Object) -> None:
         """A pool, or a member."""
-        self._tree(row[LOAD_BALANCER])
+        self.tree(row[LOAD_BALANCER])
 
-    def _tree(self, balancer_id: str) -> None:
+    def tree(self, balancer_id: str) -> None:
         """With the ports that its members are, as far as these are in its network, or say where they are."""
         found = self.get(BALANCERS, [balancer_id])
         for kind in (LISTENERS, POOLS, MONITORS, POLICIES, MEMBERS):

@@ -21,6 +21,26 @@ FIREWALL_REFUSES = Code(
     " none permits it.",
     "openstack firewall group show {group}  # its {direction} policy",
 )
+VIP_NOT_LISTENED = Code(
+    "loadbalancer-does-not-listen",
+    "No listener of the load balancer that is switched on takes this protocol and port.",
+    "openstack loadbalancer listener create --protocol {protocol} --protocol-port {port} {id}",
+)
+LISTENER_REFUSES = Code(
+    "listener-refuses-client",
+    "The listener lets others connect: the sender's address is in none of its allowed CIDRs.",
+    "openstack loadbalancer listener set --allowed-cidr {address} {id}  # and those that are allowed already",
+)
+LISTENER_NO_POOL = Code(
+    "listener-no-pool",
+    "The listener leads to no pool.",
+    "openstack loadbalancer listener set --default-pool POOL {id}",
+)
+NO_PROXY = operators(
+    "loadbalancer-no-haproxy",
+    "The listener needs HAProxy, and none that serves its load balancer is up.",
+    "netweft agent show  # on {host}: what it says of HAProxy; or: apt-get install haproxy",
+)
 SPOOFED = Code(
     "source-address-not-its-own",
     "The port may not send from this address: it is none of its own, nor of its allowed address pairs.",
@@ -266,4 +286,5 @@ PACKET = (
     GATEWAY_NOBODYS, NO_ROUTE,
     NOT_ITS_NETWORK, ROUTE_TO_NOBODY, ROUTE_LOOP, OUTSIDE_NO_GATEWAY, SCOPES_DIFFER, ADDRESS_NOBODYS, NOT_FORWARDED,
     ROUTER_DOES_NOT_LISTEN, NOT_REACHED_FROM_OUTSIDE, ENDS_ELSEWHERE, RETURN_MISSES_NAT, ASYMMETRIC, TOO_LARGE,
+    VIP_NOT_LISTENED, LISTENER_REFUSES, LISTENER_NO_POOL,
 )  # fmt: skip

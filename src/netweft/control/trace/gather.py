@@ -7,10 +7,14 @@ from netweft.control.explain.gather import Gathering
 from netweft.control.explain.snapshot import Row
 from netweft.control.l3 import forwardings
 from netweft.control.l3.owners import GATEWAY, INTERFACE
+from netweft.control.lb.words import MEMBERS
 from netweft.control.trace.walk import MOST_ROUTERS
 from netweft.model.fwaas import DESTINATION_ADDRESSES, FIREWALL_GROUP, SOURCE_ADDRESSES
+from netweft.model.load_balancer import LOAD_BALANCER, VIP_DEVICE, VIP_OWNER
+from netweft.model.proxy import PROXY_OWNER
 from netweft.store import Object, Query, ReadTransaction
 
+MOST_MEMBERS = 50  # of a load balancer, whose ports are looked for
 MOST_PORTS = 200  # of a network, where nobody has an address as his own: others may use it
 
 
@@ -19,6 +23,7 @@ class TraceGathering:
         self.base = Gathering(tx, down_seconds, {})
         self._tx = tx
         self._routers: set[str] = set()
+        self._trees: set[str] = set()
 
     def port(self, port: Object) -> None:
         """An end, and whom it sends to what is elsewhere."""
@@ -95,7 +100,21 @@ class TraceGathering:
         """The routers that ends and floating IPs brought along."""
         for router in list(self._seen("routers")):
             self._router(router["id"])
+        self._balancers()
         self._firewalls()
+
+    def _balancers(self) -> None:
+        """Of VIPs that were found: their trees, where HAProxy serves them, and the members that may get something."""
+        vips = [port for port in self._seen("ports") if port["device_owner"] == VIP_OWNER]
+        for id in {port["device_id"].removeprefix(VIP_DEVICE) for port in vips} - self._trees:
+            self._trees.add(id)
+            self.base.tree(id)
+            self.base.find("ports", {"device_id": [id], "device_owner": [PROXY_OWNER]})
+            members = [one for one in self._seen(MEMBERS) if one[LOAD_BALANCER] == id]
+            for address in sorted({one["address"] for one in members})[:MOST_MEMBERS]:
+                self.address(address)
+            for router in list(self._seen("routers")):
+                self._router(router["id"])
 
     def _firewalls(self) -> None:
         """Of all ports that were found."""

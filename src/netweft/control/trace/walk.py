@@ -11,7 +11,7 @@ from netweft.control.explain import codes as known
 from netweft.control.explain.snapshot import Row, Snapshot
 from netweft.control.l3.owners import FLOATING, GATEWAY, INTERFACE
 from netweft.control.rbac import IS_EXTERNAL
-from netweft.control.trace import codes, routed
+from netweft.control.trace import balanced, codes, routed
 from netweft.control.trace.packet import Packet
 from netweft.control.trace.way import (
     NOWHERE,
@@ -32,6 +32,7 @@ from netweft.control.trace.way import (
     subnets_of,
 )
 from netweft.model.load_balancer import VIP_OWNER
+from netweft.model.proxy import PROXY_OWNER
 
 MOST_ROUTERS = 16
 _PHYSICAL = ("flat", "vlan")
@@ -50,8 +51,9 @@ def walk(seen: Snapshot, start: Start, packet: Packet, target: Row | None = None
     walker = _Walker(seen, packet, target)
     walker.start(start)
     way = walker.way
-    if target is not None and way.end == PORT and way.at is not None and way.at["id"] != target["id"]:
-        way.stops(codes.ENDS_ELSEWHERE, "ports", way.at)
+    meant = way.balanced if way.balanced is not None else way.at
+    if target is not None and way.end == PORT and meant is not None and meant["id"] != target["id"]:
+        way.stops(codes.ENDS_ELSEWHERE, "ports", meant)
     return way
 
 
@@ -111,6 +113,9 @@ class _Walker:
                 self.onward(router, start.network, entered=True)
             return
         self._on(start.network)
+        self._send(start)
+
+    def _send(self, start: Start) -> None:
         subnet = self._subnet_of(start)
         if subnet is None or holds(subnet, self.way.packet.dst):
             self._arrive(start.network)
@@ -257,6 +262,7 @@ class _Walker:
     def _leave(self, router: Row, route: routed.Route, into: Row, came_from: Row) -> None:
         """To the external network."""
         way = self.way
+        balanced.takes_back(self._seen, way, tuple(self._undo))
         if not way.undo(router, "dst", self._undo):
             routed.to_outside(self._seen, way, router, route.port, came_from)
         self._on(into)
@@ -358,9 +364,51 @@ class _Walker:
 
     def _deliver(self, port: Row, network: Row) -> None:
         self._mac(port, self.way.packet.dst)
+        if self._answer and port["device_owner"] == PROXY_OWNER:
+            if balanced.takes_back(self._seen, self.way, tuple(self._undo), by_proxy=True):
+                self._send(Start(port, network))
+                return
+        elif self._answer:
+            balanced.takes_back(self._seen, self.way, tuple(self._undo))
+        elif port["device_owner"] == VIP_OWNER and self._balance(port, network):
+            return
         delivered(self._seen, self.way, port, network, answer=self._answer)
-        if port["device_owner"] == VIP_OWNER:
-            self.way.suppose(f"the load balancer with {self.way.packet.dst} leads it to a member that takes it")
+
+    # -- by load balancers
+
+    def _balance(self, vip: Row, network: Row) -> bool:
+        """To one of its members, by the ways to all of them.  False: it goes no further, as far as is known."""
+        way, balancer = self.way, balanced.of_vip(self._seen, vip)
+        if balancer is None:
+            way.suppose(f"the load balancer with {way.packet.dst} leads it to a member that takes it")
+            return False
+        if way.balanced is not None:
+            self._unknown(f"member {way.packet.dst} is a load balancer itself")
+            return True
+        led = balanced.lead(self._seen, way, balancer)
+        if led is None:
+            return False
+        way.balanced = vip
+        for member in led.members[1:]:
+            other = _Walker(self._seen, way.packet, None)
+            other.way.routers, other.way.balanced = [*way.routers], vip
+            other._to_member(led, member, vip, network)
+            way.findings += [one for one in other.way.findings if one not in way.findings]
+        if len(led.members) > 1:
+            way.suppose(f"the connection's hash chooses one of {len(led.members)} members")
+        self._to_member(led, led.members[0], vip, network)
+        return True
+
+    def _to_member(self, led: balanced.Led, member: Row, vip: Row, network: Row) -> None:
+        balanced.gives(self.way, led, member)
+        starts = led.proxy if led.proxy is not None else vip
+        subnets = [one for one in subnets_of(self._seen, network) if holds_version(one, self.way.packet)]
+        if any(holds(one, member["address"]) for one in subnets):
+            self._arrive(network)
+        elif own := [one for one in balanced.ends(self._seen, starts) if one in subnets] or subnets:
+            self._to_gateway(network, own[0])
+        else:
+            self._unknown(f"nothing leads from {network['id']} to member {member['address']}")
 
 
 def holds_version(subnet: Row, packet: Packet) -> bool:

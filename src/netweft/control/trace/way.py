@@ -30,18 +30,21 @@ class Step(NamedTuple):
 
 
 class Nat(NamedTuple):
-    """What a router has made of a packet.  side: `src` or `dst`.  was, now: address and port."""
+    """What a router has made of a packet, or a load balancer.  router: its id.  side: `src` or `dst`.
+    was, now: address and port.  kind: of which that one is."""
 
     router: str
     side: str
     was: tuple[str, int]
     now: tuple[str, int]
+    kind: str = "routers"
 
 
 @dataclass(slots=True)
 class Way:
     """end: what it comes to; at: the port or router there, on the network `network`.  packet: as it is then.
-    mac: to which it is sent first; via: whose address that is.  networks: those it has been in."""
+    mac: to which it is sent first; via: whose address that is.  networks: those it has been in.
+    balanced: the VIP's port, where a load balancer leads it on: which member gets it is not in the rows."""
 
     packet: Packet
     steps: list[Step] = field(default_factory=list)
@@ -55,6 +58,7 @@ class Way:
     end: str = NOWHERE
     at: Row | None = None
     network: Row | None = None
+    balanced: Row | None = None
 
     @property
     def blocked(self) -> bool:
@@ -81,10 +85,10 @@ class Way:
     def ends(self, end: str, at: Row | None = None, network: Row | None = None) -> None:
         self.end, self.at, self.network = end, at, network
 
-    def translate(self, router: Row, side: str, address: str, port: int) -> None:
+    def translate(self, router: Row, side: str, address: str, port: int, *, kind: str = "routers") -> None:
         packet = self.packet
         was = (packet.src, packet.sport) if side == "src" else (packet.dst, packet.dport)
-        self.nats.append(Nat(router["id"], side, was, (address, port)))
+        self.nats.append(Nat(router["id"], side, was, (address, port), kind))
         if side == "src":
             self.packet = packet._replace(src=address, sport=port)
         else:

@@ -6,10 +6,13 @@ from typing import Any, NamedTuple
 from netweft.control.explain.snapshot import Lag, Snapshot
 from netweft.control.l2.hosts import FAILED
 from netweft.control.l2.trunks import PART_OF
+from netweft.control.lb.health import STATUS
 from netweft.control.trace.packet import ICMP, TCP, Packet
 from netweft.control.trace.walk import Start, answer, walk
 from netweft.control.trace.way import OUTSIDE, PORT, ROUTER, Way
 from netweft.model.fwaas import FIREWALL_GROUP
+from netweft.model.load_balancer import VIP_ADDRESSES, VIP_OWNER
+from netweft.model.proxy import PROXY_OWNER
 from netweft.testing import region as made
 from netweft.testing.explained import Rows, rows_of
 from netweft.testing.region import Region
@@ -51,7 +54,36 @@ def all_rows() -> Rows:
     first, second = sorted(rows["routers"].values(), key=lambda one: str(one["id"]))
     first["routes"] = [{"destination": "10.0.4.0/24", "nexthop": "10.0.3.2"}]
     second["routes"] = [{"destination": "0.0.0.0/0", "nexthop": "10.0.3.1"}]
+    balanced(rows)
     return rows
+
+
+def balanced(rows: Rows) -> None:
+    """A load balancer on network 2, whose members are ports 3 and 4: TCP 80 by flows, HTTP 8080 by HAProxy on hv1."""
+    ours = {"device_id": "lb", "project_id": "p", "admin_state_up": True}
+    net, near, far = (of["id"] for of in (network(rows, 2), subnet(rows, 2), subnet(rows, 4)))
+    plain = {**port(rows, THREE), "binding:host_id": "", "security_groups": [], "port_security_enabled": False}
+    for id, owner, device, address in (("vip", VIP_OWNER, "lb-lb", VIP), ("proxy", PROXY_OWNER, "lb", "10.0.2.101")):
+        fixed = [{"subnet_id": near, "ip_address": address}]
+        its = {"id": id, "device_owner": owner, "device_id": device, "fixed_ips": fixed, "mac_address": f"0e:{id[-2:]}"}
+        rows["ports"][id] = {**plain, **its, "status": "ACTIVE"}
+    rows["ports"]["proxy"]["binding:host_id"] = "hv1"
+    rows["loadbalancers"] = {
+        "lb": {**ours, "id": "lb", "vip_port_id": "vip", "vip_network_id": net, "provisioning_status": "ACTIVE",
+               "name": "lb", VIP_ADDRESSES: [{"ip_address": VIP, "subnet_id": near}]},
+    }  # fmt: skip
+    rows["listeners"] = {
+        id: {**ours, "id": id, "protocol": protocol, "protocol_port": at, "default_pool_id": "pool"}
+        for id, protocol, at in (("flows", "TCP", 80), ("http", "HTTP", 8080))
+    }
+    pool = {"id": "pool", "protocol": "TCP", "lb_algorithm": "ROUND_ROBIN", "healthmonitor_id": "hm"}
+    rows["pools"] = {"pool": {**ours, **pool}}
+    rows["healthmonitors"] = {"hm": {**ours, "id": "hm", "pool_id": "pool"}}
+    rows["members"] = {
+        id: {**ours, "id": id, "pool_id": "pool", "address": address, "protocol_port": 443, "weight": 1,
+             "subnet_id": of, STATUS: "ONLINE"}
+        for id, address, of in (("near", C, near), ("far", D, far))
+    }  # fmt: skip
 
 
 def snapshot(rows: Rows, **more: Any) -> Snapshot:
@@ -74,6 +106,7 @@ def tcp(src: str, dst: str, port: int = 443) -> Packet:
 
 
 A, B, C, D, FLOATING = "10.0.1.11", "10.0.1.12", "10.0.2.13", "10.0.4.14", "203.0.113.9"
+VIP = "10.0.2.100"
 HEALTHY = {
     "one network": (ONE, tcp(A, B), TWO, PORT),
     "two networks": (ONE, tcp(A, C), THREE, PORT),
@@ -90,6 +123,10 @@ HEALTHY = {
     "a port by its floating IP": ("", tcp(SOMEBODY, FLOATING), THREE, PORT),
     "to a floating IP from inside": (ONE, tcp(A, FLOATING), "", PORT),
     "to its own floating IP": (THREE, tcp(C, FLOATING), "", PORT),
+    "by a load balancer": (ONE, tcp(A, VIP, 80), "vip", PORT),
+    "by a load balancer's HAProxy": (ONE, tcp(A, VIP, 8080), "vip", PORT),
+    "a member by its own load balancer": (FAR, tcp(D, VIP, 80), "vip", PORT),
+    "ping of a load balancer": (ONE, Packet(A, VIP, ICMP), "vip", PORT),
     "the gateway from outside": ("", Packet(SOMEBODY, "203.0.113.2", ICMP), "", ROUTER),
 }
 
@@ -264,7 +301,41 @@ def trunk(**values: Any) -> Callable[[Rows], None]:
     return breaks
 
 
+def of(kind: str, id: str, **values: Any) -> Callable[[Rows], None]:
+    return lambda rows: rows[kind][id].update(values)
+
+
+def both(*breaks: Callable[[Rows], Any]) -> Callable[[Rows], None]:
+    def every(rows: Rows) -> None:
+        for each in breaks:
+            each(rows)
+
+    return every
+
+
+def members(**values: Any) -> Callable[[Rows], None]:
+    return both(*(of("members", id, **values) for id in ("near", "far")))
+
+
+def decided(*rules: str) -> Callable[[Rows], None]:
+    """The receiver's firewall has these rules, in this order: an action, and of which port."""
+
+    def breaks(rows: Rows) -> None:
+        firewall(port, THREE, ingress_firewall_policy_id="fp")(rows)
+        ids = [f"r{at}" for at in range(len(rules))]
+        rows["firewall_policies"] = {"fp": {"id": "fp", "firewall_rules": ids}}
+        blank = {"source_ip_address": None, "destination_ip_address": None, "source_port": None}
+        its = {"enabled": True, "ip_version": 4, **blank}
+        rows["firewall_rules"] = {
+            id: {**its, "id": id, "action": said.split()[0], "protocol": "tcp", "destination_port": said.split()[1]}
+            for id, said in zip(ids, rules, strict=True)
+        }
+
+    return breaks
+
+
 DOWN = {"admin_state_up": False}
+BALANCED, PROXIED = "by a load balancer", "by a load balancer's HAProxy"
 OUT, INTO, OUTWARDS = "one network", "two networks", "outside, by SNAT"
 WEB = {"protocol": "tcp", "port_range_min": 80, "port_range_max": 80}
 FAULTS = (
@@ -305,6 +376,35 @@ FAULTS = (
     Fault("the firewall of the router's port has no policy", "firewall-refuses", INTO, firewall(interface, 1)),
     Fault("the firewall of the router's other port, by a floating IP", "firewall-refuses", "from outside",
           firewall(interface, 2)),
+    Fault("a firewall rule denies", "firewall-refuses", INTO, decided("deny 443:443", "allow 1:65535")),
+    Fault("a firewall policy's rules in the wrong order", "firewall-refuses", INTO,
+          decided("allow 80:80", "deny 1:1000", "allow 443:443")),
+    Fault("the load balancer is switched off", "loadbalancer-admin-down", BALANCED, of("loadbalancers", "lb", **DOWN)),
+    Fault("the load balancer does not listen on the port", "loadbalancer-does-not-listen", BALANCED,
+          of("listeners", "flows", protocol_port=81)),
+    Fault("the listener is switched off", "loadbalancer-does-not-listen", BALANCED, of("listeners", "flows", **DOWN)),
+    Fault("the listener is one of UDP", "loadbalancer-does-not-listen", BALANCED,
+          of("listeners", "flows", protocol="UDP")),
+    Fault("allowed_cidrs are others", "listener-refuses-client", BALANCED,
+          of("listeners", "flows", allowed_cidrs=["10.0.4.0/24"])),
+    Fault("allowed_cidrs are others, by HAProxy", "listener-refuses-client", PROXIED,
+          of("listeners", "http", allowed_cidrs=["10.0.4.0/24"])),
+    Fault("the listener leads to no pool", "listener-no-pool", BALANCED,
+          of("listeners", "flows", default_pool_id=None)),
+    Fault("the pool is switched off", "pool-admin-down", BALANCED, of("pools", "pool", **DOWN)),
+    Fault("the pool is empty", "pool-no-member", BALANCED, lambda rows: rows["members"].clear()),
+    Fault("all members have failed", "member-failed", BALANCED, members(**{STATUS: "ERROR"})),
+    Fault("no member has answered its monitor yet", "member-not-answered-yet", BALANCED,
+          members(**{STATUS: "OFFLINE"})),
+    Fault("all members are switched off", "member-admin-down", BALANCED, members(**DOWN)),
+    Fault("all members are drained", "pool-no-member-well", BALANCED, members(weight=0)),
+    Fault("a member's security group lets in others only", "no-rule-lets-it-in", BALANCED,
+          rule("ingress", remote_ip_prefix="10.0.2.0/24")),
+    Fault("one member of two is plugged in nowhere", "port-not-plugged", BALANCED, change(port, FAR, status="DOWN")),
+    Fault("a member's firewall refuses HAProxy", "firewall-refuses", PROXIED, firewall(port, THREE)),
+    Fault("HAProxy is dead", "loadbalancer-no-haproxy", PROXIED, change(port, "proxy", status="DOWN")),
+    Fault("HAProxy is on no host", "loadbalancer-no-haproxy", PROXIED,
+          change(port, "proxy", binding__host_id="", status="DOWN")),
     Fault("no security group", "port-without-security-group", OUT, change(port, TWO, security_groups=[])),
     Fault("the sender uses another address", "source-address-not-its-own", OUT, wrong_source),
     Fault("two ports have the address", "ends-elsewhere", OUT, twice),

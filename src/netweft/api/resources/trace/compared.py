@@ -21,7 +21,8 @@ def compared(seen: Snapshot, followed: Followed, way: Way, about: Row, asked: Se
     if followed.arrived is False:
         found += [("agent", one) for looked in followed.looked for one in _not_as_wanted(seen, looked, about)]
         found += [("openvswitch", one) for one in _lost(seen, followed, about)] if not way.blocked else []
-    if followed.arrived and any(one.code in codes.PACKET and one.code.blocks for one in way.findings):
+    refused = any(one.code in codes.PACKET and one.code.blocks for one in way.findings)
+    if followed.arrived and refused and way.balanced is None:  # another member may have got it
         found.append(("openvswitch", Finding("ports", about, Told(codes.OVS_PASSES, "", _where(followed)))))
     return found
 

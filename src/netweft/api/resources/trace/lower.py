@@ -113,6 +113,8 @@ class Nodes:
     ) -> Followed:
         if back is None or there.network is None or there.end != PORT or there.at is None:
             return Followed()  # what answers from outside, or is a router's, is seen by nobody here
+        if there.balanced is not None:
+            return Followed()  # which member answers is not known
         if any(nat.side == "src" and not _is_floating(seen, nat.now[0]) for nat in there.nats):
             return Followed()  # what the tracker would make of it, it does for a connection only that is there
         goal = goal_of(seen, back, start.port)

@@ -70,8 +70,9 @@ class Goal(NamedTuple):
 def goal_of(seen: Snapshot, way: Way, target: Row | None) -> Goal:
     ports = seen.all("ports", device_owner=GATEWAY)
     gateways = tuple(str(one[HOST]) for one in ports if one["device_id"] in way.routers and one.get(HOST))
-    if way.end == PORT and way.at is not None:
-        return Goal(PORT, way.at["id"], way.network, gateways)
+    at = way.balanced if way.balanced is not None else way.at
+    if way.end == PORT and at is not None:
+        return Goal(PORT, at["id"], way.network, gateways)
     if target is not None:
         return Goal(PORT, target["id"], None, gateways)
     return Goal(way.end, "", way.network, gateways)
@@ -96,7 +97,8 @@ def first(seen: Snapshot, start: Start, way: Way, *, reply: bool, also: tuple[st
 
 def _host_outside(seen: Snapshot, network: Row, way: Way) -> str:
     """Which node takes what comes from outside: the VM's own where that is wired, else the gateway's."""
-    inside = way.at.get(HOST) if way.end == PORT and way.at is not None else None
+    at = way.balanced if way.balanced is not None else way.at
+    inside = at.get(HOST) if way.end == PORT and at is not None else None
     agent = seen.agent(inside) if inside else None
     if agent is not None and any(nat.side == "dst" for nat in way.nats) and is_able(agent, network):
         return str(inside)

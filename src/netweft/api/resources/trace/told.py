@@ -35,7 +35,7 @@ def way(types: Types, there: Way, *, sees_nodes: bool) -> Object:
         "ends": there.end,
         "steps": [_step(types, one, sees_nodes=sees_nodes) for one in there.steps],
         "translations": [
-            {"router_id": nat.router, "side": nat.side, "from": _end(nat.was), "to": _end(nat.now)}
+            {f"{types[nat.kind]}_id": nat.router, "side": nat.side, "from": _end(nat.was), "to": _end(nat.now)}
             for nat in there.nats
         ],
     }

@@ -17,8 +17,10 @@ from starlette.routing import BaseRoute, Route
 from netweft.api.encoding import json_response
 from netweft.api.faults import HTTPBadRequest
 from netweft.api.gate import Gate
-from netweft.api.policy import may
+from netweft.api.lb.descriptions import KINDS
+from netweft.api.policy import Policy, may
 from netweft.api.resources.explain import described
+from netweft.api.resources.explain.balancers import Balancing
 from netweft.api.resources.explain.sources import Sources
 from netweft.api.resources.trace import ends, told, visible, what_if
 from netweft.api.resources.trace.live import told as live_told
@@ -67,7 +69,10 @@ class Traced(NamedTuple):
 class Trace:
     def __init__(self, sources: Sources) -> None:
         self._ends = ends.Ends({ends.PORTS: sources.service("port"), ends.FLOATING: sources.service("floatingip")})
-        self._types, self._policies = sources.types, sources.policies
+        self._of_ports = sources.policies["ports"]
+        self._types = sources.types | {kind.kind: kind.member for kind in KINDS}
+        balancing = {kind.kind: Balancing(sources.store, kind) for kind in KINDS}
+        self._policies: dict[str, Policy | Balancing] = {**sources.policies, **balancing}
         self.down_seconds, self._lags = sources.down_seconds, sources.lags
         self._store, self._run = sources.store, sources.run
         self._nodes = Nodes(sources.asks, self._hosts_at, self._owners)
@@ -128,7 +133,7 @@ class Trace:
     def _plan(self, context: Context, wanted: Wanted, traced: Traced) -> Plan | None:
         """Raises PolicyNotAuthorized where no packet of the two ends is the caller's to see."""
         ports = [traced.begun.start.port if traced.begun.start else None, traced.begun.target, traced.there.at]
-        policy = self._policies["ports"]
+        policy = self._of_ports
         with self._store.read() as tx:
             there = [found for one in ports if one and (found := tx.get("ports", one["id"])) is not None]
             mine = {one["id"] for one in there if policy.allows(tx, context, "update_port", one)}
@@ -216,7 +221,7 @@ class Trace:
         port = tx.get("ports", frm.id) if frm.kind == ends.PORTS else None
         if port is None:
             raise HTTPBadRequest("A probe is sent at a port: give one that it is from")
-        self._policies["ports"].require(tx, context, "update_port", port)
+        self._of_ports.require(tx, context, "update_port", port)
 
     def _seen(
         self,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from netweft.api.policy import Policy
+from netweft.api.resources.explain.balancers import Balancing
 from netweft.control.explain.snapshot import Row, Snapshot
 from netweft.control.l3 import forwardings
 from netweft.control.l3.owners import GATEWAY, INTERFACE
@@ -15,7 +16,7 @@ _OWN, _MEMBERS = "ports of {}", "members of {}"
 
 
 def as_seen_by(
-    context: Context, tx: ReadTransaction, policies: Mapping[str, Policy], whole: Snapshot
+    context: Context, tx: ReadTransaction, policies: Mapping[str, Policy | Balancing], whole: Snapshot
 ) -> dict[str, dict[str, Row]]:
     rows = {
         kind: {id: row for id, row in of_kind.items() if policies[kind].may_see(tx, context, dict(row))}

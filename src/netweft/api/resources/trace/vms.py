@@ -39,7 +39,7 @@ def ends(seen: Snapshot, there: Way, back: Way | None, start: Row) -> Iterator[V
     first = there.steps[0].packet
     if _is_clear(seen, there, start, first.src):
         yield Vm(start, first.answered(), there, sends=True)
-    far = there.at if there.end == PORT else None
+    far = there.at if there.end == PORT and there.balanced is None else None  # which member gets it is not known
     if back is not None and far is not None and _is_clear(seen, back, far, there.packet.dst):
         yield Vm(far, there.packet, back, sends=False)
 
