@@ -3,13 +3,14 @@ are drained, fail and go."""
 
 import contextlib
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from tests.netns.balancers import Balancer, Talk, ask, serving
 from tests.netns.harness import Lab, until
 from tests.netns.outside import external_network, next_hop
 from tests.netns.test_routing import address, make_router
+from tests.netns.trace_stage import codes, is_healthy, trace
 
 from netweft.lab import build, host
 from netweft.lab.vm import Vm
@@ -110,6 +111,39 @@ def test_the_vip_answers_ping(lab: Lab, stage: Stage) -> None:
     for vip in VIPS.values():
         assert lab.ping(stage.here, vip)
         assert lab.ping(stage.red, vip)
+
+
+@pytest.mark.parametrize(("client", "version"), [("here", 4), ("red", 6)])
+def test_a_trace_goes_to_the_member_that_open_vswitch_chose(lab: Lab, stage: Stage, client: str, version: int) -> None:
+    frm: Vm = getattr(stage, client)
+
+    def traced() -> dict[str, Any]:
+        return trace(lab, frm.port_id, VIPS[version], protocol="tcp", port=80)
+
+    until(lambda: is_healthy(traced()), "nothing is in its way")
+    told = traced()
+    assert [one["type"] for one in told["forward"]["steps"]][-5:-1] == ["loadbalancer", "listener", "pool", "member"]
+    assert told["layers"]["openvswitch"]["forward"] == "passes"
+    assert told["nodes"][-1]["ends"][-1]["port_id"] in {one.port_id for one in stage.members}
+
+
+def test_a_trace_names_the_allowed_cidrs(lab: Lab, stage: Stage) -> None:
+    balancer = stage.balancers[4]
+
+    def allow(*cidrs: str) -> None:
+        with lab.cloud() as cloud:
+            body = {"listener": {"allowed_cidrs": list(cidrs) or None}}
+            cloud.balancing("PUT", f"listeners/{balancer.listener}", body)
+        balancer.active()
+
+    allow("10.61.0.0/24")
+    try:
+        told = trace(lab, stage.here.port_id, VIPS[4], protocol="tcp", port=80)
+        assert codes(told)[0] == "listener-refuses-client"
+        assert told["layers"]["openvswitch"]["forward"] == "does not pass"
+        assert trace(lab, stage.red.port_id, VIPS[4], protocol="tcp", port=80)["findings"] == []
+    finally:
+        allow()
 
 
 def test_from_outside_by_a_floating_ip(lab: Lab, stage: Stage) -> None:

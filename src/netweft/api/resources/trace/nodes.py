@@ -26,7 +26,10 @@ MOST_INTERFACES = 64  # of one node
 MOST_NODES = 8  # that one packet is followed through
 OUTSIDERS_MAC = "02:00:00:00:00:01"  # of somebody on the external network
 _KEY, _TYPE, _PHYSICAL = "provider:segmentation_id", "provider:network_type", "provider:physical_network"
-KINDS = ("ports", "networks", "routers", "floatingips", "security_groups", "security_group_rules", "port_forwardings")
+KINDS = (
+    *("ports", "networks", "routers", "floatingips", "security_groups", "security_group_rules", "port_forwardings"),
+    *("firewall_groups", "firewall_policies", "firewall_rules", "loadbalancers", "listeners", "pools", "members"),
+)
 TUNNELLED = ("vxlan", "gre", "geneve", "stt")
 _ASKED_FIRST = (
     "its agent gets it, as where a next hop's MAC address is not known: let the VM send a packet, then ask again"
