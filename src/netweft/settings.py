@@ -135,6 +135,13 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             " bytes in base64; empty: key_manager.key in state_dir, made with the first secret"
         ),
     ] = ""
+    switches_file: Annotated[
+        str,
+        Meta(
+            description="physical switches that VLANs are to be put on, as networking-generic-switch describes them;"
+            " read again when it changes. Empty: none"
+        ),
+    ] = ""
     max_body_bytes: Annotated[int, Meta(gt=0, description="larger request bodies are refused")] = 2**20
     max_connections_per_client: Annotated[
         int, Meta(gt=0, description="from one address, or /64 of IPv6; behind a proxy that is all of them")

@@ -1,4 +1,6 @@
-"""`netweft follower`: who else follows the feed: Nova's event API, and what has to be told yet."""
+"""`netweft follower`: who else follows the feed: switches, Nova's event API; and what they have to do yet."""
+
+from urllib.parse import quote
 
 import click
 
@@ -22,8 +24,10 @@ def list_followers() -> None:
 
 @follower.command
 @click.argument("name")
-def plan(name: str) -> None:
+@click.option("--commands", is_flag=True, help="what would be sent to the device instead of what would be different")
+def plan(name: str, commands: bool) -> None:
     """What NAME would do now; nothing when all is as it should be."""
     with Client.from_environment() as client:
-        for step in client.call("GET", f"{PATH}/{name}")["follower"]["plan"]:
-            click.echo(step)
+        found = client.call("GET", f"{PATH}/{quote(name)}")["follower"]
+    for line in found["commands" if commands else "plan"]:
+        click.echo(line)

@@ -91,6 +91,7 @@ def _write_files(layout: Layout, plan: Plan, hypervisors: list[NodeLayout]) -> N
     layout.plan_file.write_bytes(msgspec.json.encode(plan))
     settings = hypervisor.server_settings(layout, _free_port(layout.lab), plan.underlay, plan.mtu)
     (layout.server_folder / "netweft.toml").write_text(settings)
+    layout.switches_file.touch(mode=0o600)
 
 
 def down(layout: Layout) -> list[str]:

@@ -44,6 +44,7 @@ vlan_ranges = {_toml(f"{network.name}:{VLANS}" for network in PHYSICAL_NETWORKS)
 overlay_ip_version = {underlay}
 physical_mtu = {mtu}
 flat_networks = {_toml(network.name for network in PHYSICAL_NETWORKS)}
+switches_file = "{layout.switches_file}"
 """
 
 

@@ -96,6 +96,11 @@ class Layout:
         return self.folder / "server"
 
     @property
+    def switches_file(self) -> Path:
+        """Which of the fabric's switches Netweft manages: none, until somebody writes them there."""
+        return self.server_folder / "switches.ini"
+
+    @property
     def server_socket(self) -> Path:
         """How the agents, each in its own network namespace, reach the server: unix sockets know no namespace."""
         return self.folder / "server.sock"

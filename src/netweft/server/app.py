@@ -25,6 +25,7 @@ from netweft.control.key_manager.secrets import Secrets
 from netweft.control.l2.ports import Ports
 from netweft.control.security.security_groups import SecurityGroups
 from netweft.dashboard.mounted import Dashboard
+from netweft.feed.devices import Mechanisms
 from netweft.feed.followers import Followers
 from netweft.feed.service import Feed
 from netweft.plugins.followers.registry import load_followers
@@ -46,6 +47,7 @@ def create_app(settings: ServerSettings, store: Store, measured: Measured | None
     Raises SettingsError for an unknown plug-in."""
     identity = load_identity(settings, store)
     followers = load_followers(settings)
+    mechanisms = Mechanisms(store, settings)
     nova = _nova_metadata(settings)
     feed = Feed(store, node_for_token=partial(node_for_token, store), down_seconds=settings.agent_down_seconds)
     resources = networking_api.resources(store, settings, feed.firewalls.look)
@@ -66,7 +68,7 @@ def create_app(settings: ServerSettings, store: Store, measured: Measured | None
         Route("/healthz", _health(store)),
         *metadata.routes(store, identity.authenticate, nova),
         *nodes.routes(store, identity.authenticate),
-        *following.routes(store, identity.authenticate, followers),
+        *following.routes(store, identity.authenticate, followers, mechanisms),
         *dashboard.routes(),
     ]
     if isinstance(identity, EmbeddedIdentity):
@@ -83,6 +85,7 @@ def create_app(settings: ServerSettings, store: Store, measured: Measured | None
             feed.running(),
             _beside(identity),
             Followers(store, followers).running(),
+            mechanisms.running(),
             checks.running(),
             dashboard.running(),
             beside,

@@ -16,7 +16,7 @@ from netweft.api.resources.standard import (
 )
 from netweft.control import qos
 from netweft.control.errors import PortNotFound
-from netweft.control.l2 import placement
+from netweft.control.l2 import placement, wires
 from netweft.control.l2.trunks import with_details
 from netweft.control.l3.associations import LEADING
 from netweft.control.l3.errors import FipAssociated
@@ -114,6 +114,7 @@ def present(tx: ReadTransaction, ports: Sequence[Object]) -> Sequence[Object]:
         | {
             _NETWORK_POLICY: networks[port["network_id"]].get(qos.POLICY),
             placement.REQUEST: requests.get(port["id"]),
+            "status_detail": wires.detail(port),
         }
         for port in with_details(tx, ports)
     ]

@@ -1,0 +1,113 @@
+"""All mechanisms of a server: started, exchanged when their file has changed, and asked for their plan."""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import structlog
+
+from netweft.feed.mechanisms import Looking, Run, owned, steps
+from netweft.feed.region import Fact, Region
+from netweft.plugins.mechanisms import Mechanism, vetoes
+from netweft.plugins.mechanisms.registry import load_mechanisms
+from netweft.reconcile.plan import Step
+from netweft.settings import ServerSettings, SettingsError
+from netweft.store import Store
+
+LOOK_SECONDS = 1.0  # at the file
+
+log = structlog.get_logger(__name__)
+
+
+class Planned(NamedTuple):
+    """commands: what would be sent."""
+
+    steps: list[Step]
+    commands: list[str]
+
+
+class Mechanisms:
+    def __init__(self, store: Store, settings: ServerSettings) -> None:
+        """Raises SettingsError."""
+        self._store, self._settings = store, settings
+        self._path = Path(settings.switches_file) if settings.switches_file else None
+        self._stamp = self._stamped()
+        self._mechanisms = load_mechanisms(settings)
+        self._region = Region(store, self._told)
+        self._runs: dict[Run, asyncio.Task[None]] = {}
+
+    @property
+    def names(self) -> list[str]:
+        return sorted(mechanism.name for mechanism in self._mechanisms)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(self._region.run()), asyncio.create_task(self._watch())]
+        self._start(self._mechanisms)
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._stop()
+
+    async def plan(self, name: str) -> Planned:
+        """What the mechanism would do now.  Raises KeyError, Unreachable."""
+        mechanism = {one.name: one for one in self._mechanisms}[name]
+        wanted = mechanism.desired(Looking(self._region))
+        ours = await asyncio.to_thread(self._owned, name)
+        there = await mechanism.read(ours | wanted.keys())
+        left = steps(wanted, there, ours)
+        return Planned(left, mechanism.commands(left))
+
+    def _owned(self, name: str) -> set[str]:
+        with self._store.read() as tx:
+            return owned(tx, name)
+
+    def _told(self, facts: Collection[Fact] | None) -> None:
+        for run in self._runs:
+            run.told(facts)
+
+    def _start(self, mechanisms: Sequence[Mechanism]) -> None:
+        self._mechanisms = list(mechanisms)
+        vetoes.know(self, mechanisms)
+        if mechanisms:
+            self._region.follow({host for mechanism in mechanisms for host in mechanism.hosts})
+        runs = [Run(self._store, mechanism, self._region) for mechanism in mechanisms]
+        self._runs = {run: asyncio.create_task(run.run()) for run in runs}
+
+    async def _stop(self) -> None:
+        vetoes.forget(self)
+        runs, self._runs = self._runs, {}
+        for task in runs.values():
+            task.cancel()
+        await asyncio.gather(*runs.values(), return_exceptions=True)
+        for run in runs:
+            with suppress(Exception):
+                await run.mechanism.close()
+
+    async def _watch(self) -> None:
+        """A file with a fault in it changes nothing."""
+        while self._path is not None:
+            await asyncio.sleep(LOOK_SECONDS)
+            if (stamp := self._stamped()) == self._stamp:
+                continue
+            self._stamp = stamp
+            try:
+                mechanisms = await asyncio.to_thread(load_mechanisms, self._settings)
+            except SettingsError as error:
+                log.error("the switches stay as they were", problem=str(error))
+                continue
+            log.info("the switches' file has changed", switches=len(mechanisms))
+            await self._stop()
+            self._start(mechanisms)
+
+    def _stamped(self) -> tuple[int, int]:
+        try:
+            found = self._path.stat() if self._path else None
+        except OSError:
+            found = None
+        return (found.st_mtime_ns, found.st_size) if found else (0, 0)

@@ -1,0 +1,224 @@
+"""Runs mechanisms (`plugins.mechanisms`): each in one server of many at a time, each by itself.
+
+    lease ─▶ what changed concerns it ─▶ desired ─┐
+                     read (now and then) ─▶ there ─┴▶ delta ─▶ begun ─▶ apply ─▶ made, what failed told to its ports
+
+Level-triggered.  What a device has is read, so nothing depends on what was thought to be there: a switch that was
+wiped, or changed by hand, is put right.  What is *ours* there is in the database: written before it is applied, so that
+whoever has the lease next takes away what is obsolete, and nothing that was there before us.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Final, TypeVar
+
+import structlog
+from anyio import CapacityLimiter, to_thread
+
+from netweft.control.l2 import wires
+from netweft.feed import lease
+from netweft.feed.region import ALL_BARE_METAL, Fact, Region
+from netweft.plugins.mechanisms import KIND, BareMetal, Host, Mechanism, Unreachable, Wanted
+from netweft.reconcile.delta import Delta
+from netweft.reconcile.plan import Step
+from netweft.reconcile.retry import Backoff
+from netweft.store import NotHeld, ReadTransaction, Store
+
+T = TypeVar("T")
+
+LOOK_SECONDS = 5.0  # at the lease
+READ_SECONDS = 30.0  # how old what is known of a device may be
+PLACE_SECONDS = 30.0  # how far the place in the database may be behind, while nothing is to be done
+LIMIT_SECONDS: Final = 15.0  # between two tries
+
+log = structlog.get_logger(__name__)
+
+
+class Looking:
+    """The region as one mechanism sees it.  facts: what it has looked at."""
+
+    def __init__(self, region: Region) -> None:
+        self._region = region
+        self.facts: set[Fact] = set()
+
+    def host(self, name: str) -> Host:
+        self.facts.add(("host", name))
+        return self._region.host(name)
+
+    def bare_metal(self) -> Sequence[BareMetal]:
+        self.facts.add(ALL_BARE_METAL)
+        return self._region.bare_metal()
+
+
+def steps(wanted: Mapping[str, Wanted], there: Mapping[str, Any], ours: Collection[str]) -> list[Step]:
+    """What is left to do.  What is there and nobody wants goes if it is ours."""
+    delta: Delta[str, Any] = Delta()
+    delta.replace_desired({key: one.value for key, one in wanted.items() if not one.refused})
+    delta.replace_actual({key: value for key, value in there.items() if key in wanted or key in ours})
+    changed = [Step(KIND, key, there.get(key), value) for key, value in sorted(delta.upserts().items())]
+    return [*changed, *(Step(KIND, key, value, None) for key, value in sorted(delta.deletes().items()))]
+
+
+def owned(tx: ReadTransaction, name: str) -> set[str]:
+    """The keys on the device that are ours, as far as they are there."""
+    return {*tx.followers.made(name), *tx.followers.begun(name)}
+
+
+class Run:
+    """One mechanism in one server."""
+
+    def __init__(self, store: Store, mechanism: Mechanism, region: Region) -> None:
+        self.mechanism = mechanism
+        self._store, self._region, self._name = store, region, mechanism.name
+        self._lease = lease.Lease(store, self._name)
+        self._me = self._lease.me
+        self._thread = CapacityLimiter(2)
+        self._wake = asyncio.Event()
+        self._facts: set[Fact] = set()
+        self._ours: set[str] = set()  # keys on the device
+        self._there: dict[str, Any] = {}
+        self._known: set[str] = set()  # keys of which it is known whether they are there
+        self._read_at = float("-inf")
+        self._told: dict[str, str] = {}  # port -> what it was told
+        self._well: set[str] = set()  # ports that have all that they need here
+        self._problem, self._written = "", 0.0  # as the database has it, and when it was written
+        self._away = False
+        self._retry = Backoff(first=0.2, limit=LIMIT_SECONDS)
+
+    def told(self, facts: Collection[Fact] | None) -> None:
+        if facts is None or not self._facts.isdisjoint(facts):
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            try:
+                if await self._in_thread(self._lease.hold):
+                    log.info("this server has the lease", mechanism=self._name)
+                    await self._follow()
+            except NotHeld:
+                log.info("another server took the lease", mechanism=self._name)
+            except Exception:  # whatever it is, the server goes on
+                log.exception("a mechanism failed", mechanism=self._name)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _follow(self) -> None:
+        """Until another server has the lease: raises NotHeld."""
+        async with self._lease.kept(self._in_thread):
+            await self._in_thread(self._begin)
+            while True:
+                if self._region.revision is not None:
+                    await self._turn()
+                await self._news()
+
+    async def _news(self) -> None:
+        """Returns when there may be something to do; one that is away is left alone until its time has come."""
+        due = self._retry.due
+        wait = READ_SECONDS if due is None else max(0.0, due - _clock())
+        if self._away:
+            await asyncio.sleep(wait)
+        else:
+            await _first_of(self._wake, self.mechanism.changed, seconds=wait)
+        self._wake.clear()
+        if self.mechanism.changed.is_set() or self._away:
+            self.mechanism.changed.clear()
+            self._known.clear()
+
+    async def _turn(self) -> None:
+        revision, looking = self._region.revision, Looking(self._region)
+        wanted = self.mechanism.desired(looking)
+        self._facts = looking.facts
+        failed = {key: one.refused for key, one in wanted.items() if one.refused}
+        self._away, problem = False, ""
+        try:
+            failed |= await self._reconcile(wanted)
+        except Unreachable as error:
+            self._away, problem = True, str(error) or type(error).__name__
+            failed |= {str(step.key): problem for step in steps(wanted, self._there, self._ours)}
+            log.warning("a device cannot be reached", mechanism=self._name, problem=problem)
+        if self._away or any(key not in wanted or not wanted[key].refused for key in failed):
+            self._retry.failed(_clock())
+        else:
+            self._retry.succeeded()
+        await self._in_thread(self._tell, wanted, failed)
+        await self._in_thread(self._keep, revision, problem or next(iter(failed.values()), ""))
+
+    async def _reconcile(self, wanted: Mapping[str, Wanted]) -> Mapping[str, str]:
+        """What the device refused.  Raises Unreachable."""
+        keys = self._ours | wanted.keys()
+        if not keys <= self._known or _clock() >= self._read_at + READ_SECONDS:
+            self._there = dict(await self.mechanism.read(keys))
+            self._known, self._read_at = set(keys), _clock()
+        todo = steps(wanted, self._there, self._ours)
+        obsolete = self._ours - wanted.keys() - self._there.keys()
+        if not todo and not obsolete:
+            return {}
+        await self._in_thread(self._begun, {str(step.key): step.now for step in todo if step.now is not None})
+        self._known -= {str(step.key) for step in todo}  # until it is known how it went
+        refused = await self.mechanism.apply(todo) if todo else {}
+        done = {str(step.key): step.now for step in todo if str(step.key) not in refused}
+        self._known |= done.keys()
+        for key, value in done.items():
+            self._there[key] = value
+            if value is None:
+                del self._there[key]
+        await self._in_thread(self._made, done | dict.fromkeys(obsolete))
+        return refused
+
+    # -- in a thread, one transaction each
+
+    async def _in_thread(self, work: Callable[..., T], *arguments: object) -> T:
+        return await to_thread.run_sync(lambda: work(*arguments), limiter=self._thread)
+
+    def _begin(self) -> None:
+        with self._store.read() as tx:
+            self._ours = owned(tx, self._name)
+            self._told = wires.told(tx, self._name)
+        self._there, self._known, self._well = {}, set(), set()
+        self._problem, self._written = "\0", 0.0  # whatever it is, it is written
+
+    def _begun(self, values: Mapping[str, Any]) -> None:
+        """Before they are applied.  They are ours from now on, whatever becomes of it."""
+        if new := {key: value for key, value in values.items() if key not in self._ours}:
+            with self._store.write() as tx:
+                tx.followers.move(self._name, self._me, self._region.revision, self._problem.strip("\0"))
+                tx.followers.begin(self._name, new)
+            self._ours |= new.keys()
+
+    def _made(self, values: Mapping[str, Any]) -> None:
+        if values:
+            with self._store.write() as tx:
+                tx.followers.move(self._name, self._me, self._region.revision, self._problem.strip("\0"))
+                tx.followers.make(self._name, values)
+            self._ours -= {key for key, value in values.items() if value is None}
+
+    def _keep(self, revision: int | None, problem: str) -> None:
+        """The place alone is written now and then: else each change of anything would be a transaction."""
+        if problem != self._problem or _clock() > self._written + PLACE_SECONDS:
+            with self._store.write() as tx:
+                tx.followers.move(self._name, self._me, revision, problem)
+            self._problem, self._written = problem, _clock()
+
+    def _tell(self, wanted: Mapping[str, Wanted], failed: Mapping[str, str]) -> None:
+        """Ports hear why they have not what they need on this device, and when they have it."""
+        every = {port for one in wanted.values() for port in one.ports}
+        bad = {port: why for key, why in failed.items() if key in wanted for port in wanted[key].ports}
+        well = every - bad.keys()
+        if bad == self._told and well <= self._well:
+            return
+        told = {port: bad.get(port, "") for port in {*bad, *self._told} if bad.get(port) != self._told.get(port)}
+        self._store.run(lambda tx: wires.report(tx, self._name, told, well - self._well))
+        self._told, self._well = bad, well
+
+
+async def _first_of(*events: asyncio.Event, seconds: float) -> None:
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for one in waits:
+            one.cancel()
+
+
+_clock = time.monotonic

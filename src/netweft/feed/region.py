@@ -1,0 +1,196 @@
+"""What mechanisms look at, kept up to date in each server that runs one: hosts with their ports and networks, and bare
+metal.
+
+What a host has follows from the same rules as what its node is told (`relevance`), cut down to what says which networks
+are on its wires: so a router's and a gateway's networks are there, too.  Level-triggered: the doorbell only wakes it.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final, TypeAlias, cast
+
+import structlog
+from anyio import CapacityLimiter, to_thread
+
+from netweft.control.l2.placing import TRUNK
+from netweft.control.l2.trunks import PART_OF
+from netweft.control.l2.wires import BARE_METAL, VNIC_TYPE
+from netweft.feed import objects
+from netweft.feed.interest import Interest, Updates
+from netweft.feed.reader import StoreReader
+from netweft.feed.relevance import RULES, RowKey, Rule
+from netweft.model import Network, Port
+from netweft.plugins.mechanisms import BareMetal, Host, Link
+from netweft.store import ChangesGone, Object, Query, ReadTransaction, Store
+
+BATCH: Final = 1000  # changes read at a time
+TICK_SECONDS = 1.0  # for what no bell tells
+SETTLE_SECONDS = 0.005
+RETRY_SECONDS = 1.0
+
+Fact: TypeAlias = tuple[str, str]  # what somebody has looked at: ("host", its name), or ALL_BARE_METAL
+ALL_BARE_METAL: Final[Fact] = ("bare metal", "")
+
+_TOPICS = frozenset({"host", "wire", "network", "router", "behind", "floating_ip"})
+_KINDS = frozenset({"ports", "networks", "routers", "floatingips"})
+
+log = structlog.get_logger(__name__)
+
+
+def _lean(rule: Rule) -> Rule:
+    leads = [(topic, attribute) for topic, attribute in rule.leads if topic in _TOPICS]
+    return Rule(rule.topic, rule.kind, rule.by, rule.gives, leads, rule.not_for)
+
+
+WIRE_RULES: Final = tuple(
+    _lean(rule) for rule in RULES if rule.topic in _TOPICS and rule.kind in _KINDS and rule.gives != objects.peer
+)
+
+
+class Region:
+    """told: called in the event loop with what has changed; None: all of it may have."""
+
+    def __init__(self, store: Store, told: Callable[[Collection[Fact] | None], None]) -> None:
+        self._store, self._told = store, told
+        self._thread = CapacityLimiter(1)
+        self._hosts: frozenset[str] = frozenset()
+        self._interest = Interest(WIRE_RULES)
+        self._views: dict[str, dict[Any, Any]] = {}
+        self._bare: dict[str, Object] = {}  # bound bare-metal ports, and sub-ports of their trunks, by id
+        self._networks: dict[str, Network] = {}  # of those
+        self.revision: int | None = None
+        self._follows = asyncio.Event()
+
+    def follow(self, hosts: Iterable[str]) -> None:
+        """From now on these."""
+        self._hosts = frozenset(hosts)
+        self.revision = None
+        self._follows.set()
+
+    def host(self, name: str) -> Host:
+        found = self._views.get(name, {}).values()
+        ports = {one.id: one for one in found if isinstance(one, Port)}
+        return Host(ports, {one.id: one for one in found if isinstance(one, Network)})
+
+    def bare_metal(self) -> Sequence[BareMetal]:
+        subs: dict[str, dict[str, Network]] = {}
+        for row in self._bare.values():
+            if (trunk := row.get(PART_OF)) and (network := self._networks.get(row["network_id"])):
+                subs.setdefault(trunk, {})[row["id"]] = network
+        return [
+            BareMetal(row["id"], network, _links(row), subs.get(row.get(TRUNK) or "", {}))
+            for row in self._bare.values()
+            if not row.get(PART_OF) and (network := self._networks.get(row["network_id"]))
+        ]
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        await self._follows.wait()
+        patience = 0.0
+        with self._store.doorbell.subscribe() as bell:
+            while True:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(patience):
+                        await bell.wait()
+                try:
+                    patience = SETTLE_SECONDS if await self._step() else TICK_SECONDS
+                except Exception as error:  # whatever it is, it starts over
+                    if not isinstance(error, ChangesGone):
+                        log.exception("what mechanisms look at cannot be read")
+                    self.revision, patience = None, RETRY_SECONDS
+
+    async def _step(self) -> bool:
+        """Whether there is more that could not be read yet."""
+        anew, hosts = self.revision is None, self._hosts
+        read = self._begin if anew else self._advance
+        revision, updates, bare, networks, settling = await to_thread.run_sync(read, hosts, limiter=self._thread)
+        if hosts != self._hosts or (not anew and self.revision is None):
+            return True  # others are to be followed meanwhile
+        if anew:
+            self._views, self._bare, self._networks = {host: {} for host in hosts}, {}, {}
+        for host, update in updates.items():
+            view = self._views[host]
+            for key, one in update.items():
+                if one is None:
+                    view.pop(key, None)
+                else:
+                    view[key] = one
+        for id, row in bare.items():
+            if row is None:
+                self._bare.pop(id, None)
+            else:
+                self._bare[id] = row
+        self._networks |= networks
+        self.revision = revision
+        if anew:
+            self._told(None)
+        elif facts := [*(("host", host) for host in updates), *([ALL_BARE_METAL] if bare or networks else [])]:
+            self._told(facts)
+        return settling
+
+    # -- in a thread
+
+    def _begin(self, hosts: frozenset[str]) -> "_Read":
+        with self._store.read() as tx:
+            self._interest = Interest(WIRE_RULES)
+            updates = self._interest.follow(StoreReader(tx), hosts)
+            parents = tx.query("ports", Query({VNIC_TYPE: [BARE_METAL]}))
+            rows = {row["id"]: row for row in (*parents, *_sub_ports(tx, parents)) if _is_bare(row)}
+            networks = _read_networks(tx, rows.values())
+            return tx.revision(), updates, dict(rows), networks, tx.is_settling()
+
+    def _advance(self, hosts: frozenset[str]) -> "_Read":
+        with self._store.read() as tx:
+            revision = cast(int, self.revision)
+            touched: set[RowKey] = set()
+            while changes := tx.changes(revision, BATCH):
+                touched |= {(change.kind, change.id) for change in changes}
+                revision = changes[-1].revision
+                if len(changes) < BATCH:
+                    break
+            updates = self._interest.advance(StoreReader(tx), touched) if touched else {}
+            bare = self._changed_bare(tx, {id for kind, id in touched if kind == "ports"})
+            networks = {id for kind, id in touched if kind == "networks"} & self._networks.keys()
+            new = {row["network_id"] for row in bare.values() if row} - self._networks.keys()
+            rows = tx.get_many("networks", networks | new)
+            found = {id: objects.network(row) for id, row in rows.items()}
+            return revision, updates, bare, found, tx.is_settling()
+
+    def _changed_bare(self, tx: ReadTransaction, ids: Collection[str]) -> dict[str, Object | None]:
+        rows = tx.get_many("ports", ids)
+        found = {id: row for id, row in rows.items() if row.get(VNIC_TYPE) == BARE_METAL}
+        found |= {row["id"]: row for row in _sub_ports(tx, list(found.values()))}
+        trunks = {row[TRUNK] for row in self._bare.values() if row.get(TRUNK)}
+        found |= {id: row for id, row in rows.items() if row.get(PART_OF) in trunks and row.get(PART_OF)}
+        there = {id: row for id, row in found.items() if _is_bare(row)}
+        gone = {id for id in (*ids, *found) if id in self._bare and id not in there}
+        return {**{id: row for id, row in there.items() if self._bare.get(id) != row}, **dict.fromkeys(gone)}
+
+
+_Read: TypeAlias = "tuple[int, Updates, dict[str, Object | None], dict[str, Network], bool]"
+
+
+def _is_bare(row: Mapping[str, Any]) -> bool:
+    return bool(row.get("binding:host_id"))
+
+
+def _sub_ports(tx: ReadTransaction, parents: Sequence[Object]) -> list[Object]:
+    trunks = tx.get_many("trunks", {row[TRUNK] for row in parents if row.get(TRUNK)})
+    ids = {sub["port_id"] for trunk in trunks.values() for sub in trunk["sub_ports"]}
+    return list(tx.get_many("ports", ids).values())
+
+
+def _read_networks(tx: ReadTransaction, ports: Iterable[Object]) -> dict[str, Network]:
+    rows = tx.get_many("networks", {port["network_id"] for port in ports})
+    return {id: objects.network(row) for id, row in rows.items()}
+
+
+def _links(row: Mapping[str, Any]) -> tuple[Link, ...]:
+    """What is no link says nothing: a profile is whatever an admin wrote there."""
+    profile = row.get("binding:profile")
+    found = profile.get("local_link_information") if isinstance(profile, dict) else None
+    entries = [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+    return tuple(
+        Link(*(str(one.get(name) or "") for name in ("port_id", "switch_id", "switch_info"))) for one in entries
+    )

@@ -1,0 +1,104 @@
+"""Mechanisms: followers of the feed that keep a device equal to the networks: physical switches, SDN controllers.
+
+`desired` says, purely, what should be on the device; `read` what is there; `apply` makes it so, idempotently.
+`feed.mechanisms` does the rest: one server of many runs it, level-triggered, again after failures with a back-off of its
+own, drift repaired, a plan that can be printed, the reason for what failed on the ports that need it (decision 0620).
+
+What a device has is a map: a key that is text (`tagged Ethernet1 101`) -> a value that is JSON.  A third party adds
+mechanisms by an entry point of the group `netweft.mechanisms` that names a `Factory`.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Protocol, TypeAlias
+
+from msgspec import Struct
+
+from netweft.model import Network, Port
+from netweft.reconcile.plan import Step
+from netweft.settings import ServerSettings
+
+ENTRY_POINTS = "netweft.mechanisms"
+KIND = "device"  # of all steps
+
+
+class Unreachable(Exception):
+    """The device does not answer, or refuses us: everything has to be tried again.  The text says why."""
+
+
+class Wanted(Struct, frozen=True):
+    """value: what a key should have.  ports: whom it is for; they are told when it fails.
+    refused: why it cannot be there by what we were told ourselves; the device is not asked."""
+
+    value: Any
+    ports: frozenset[str] = frozenset()
+    refused: str = ""
+
+
+class Host(Struct, frozen=True):
+    """What a host has, or will have soon: ports, and all networks whose frames it sends or gets on a wire, be it for a
+    port, a router or a gateway."""
+
+    ports: Mapping[str, Port] = {}
+    networks: Mapping[str, Network] = {}
+
+
+class Link(Struct, frozen=True):
+    """One entry of `local_link_information`: which port of which switch.  info: the switch's name."""
+
+    port_id: str
+    switch_id: str = ""
+    switch_info: str = ""
+
+
+class BareMetal(Struct, frozen=True):
+    """A bound port with vnic_type=baremetal, and where it is plugged in.
+
+    tagged: the networks of its trunk's sub-ports, by sub-port."""
+
+    id: str
+    network: Network
+    links: tuple[Link, ...]
+    tagged: Mapping[str, Network] = {}
+
+
+class View(Protocol):
+    """What there is, at one revision.  Who looks at something hears when it changes."""
+
+    def host(self, name: str) -> Host: ...
+
+    def bare_metal(self) -> Sequence[BareMetal]: ...
+
+
+class Mechanism(Protocol):
+    """name: its place and its lease in the database, and on ports what failed is said of it.
+    hosts: those that it will look at, ever.  changed: set by it when the device says that something changed there."""
+
+    name: str
+    hosts: frozenset[str]
+    changed: asyncio.Event
+
+    def desired(self, view: View) -> Mapping[str, Wanted]:
+        """All that should be there.  Pure."""
+        ...
+
+    def can_bind(self, host: str, network: Network) -> str:
+        """Why a port on this network cannot be on this host; empty: it can, as far as this device is concerned."""
+        ...
+
+    async def read(self, keys: Collection[str]) -> Mapping[str, Any]:
+        """What is there of these.  Raises Unreachable."""
+        ...
+
+    def commands(self, steps: Sequence[Step]) -> list[str]:
+        """What `apply` would send to a device on which all of it has to be done, for a person."""
+        ...
+
+    async def apply(self, steps: Sequence[Step]) -> Mapping[str, str]:
+        """Ordered, what is created first.  Of what the device refused: key -> its words.  Raises Unreachable."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+Factory: TypeAlias = Callable[[ServerSettings], Sequence[Mechanism]]

@@ -1,0 +1,23 @@
+"""Which mechanisms this server may run: switches by their file, and those installed beside us."""
+
+from collections.abc import Sequence
+from functools import cache
+from importlib.metadata import entry_points
+
+from netweft.plugins.mechanisms import ENTRY_POINTS, Factory, Mechanism
+from netweft.settings import ServerSettings
+
+
+def load_mechanisms(settings: ServerSettings) -> list[Mechanism]:
+    """Raises SettingsError."""
+    found: list[Mechanism] = []
+    if settings.switches_file:
+        from netweft.plugins.mechanisms.switches.load import load_switches  # only where there are any
+
+        found += load_switches(settings.switches_file)
+    return [*found, *(one for factory in _installed() for one in factory(settings))]
+
+
+@cache
+def _installed() -> Sequence[Factory]:
+    return [point.load() for point in entry_points(group=ENTRY_POINTS)]

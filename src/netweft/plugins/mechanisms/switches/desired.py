@@ -1,0 +1,147 @@
+"""What a switch should have, from what is bound where: pure.
+
+vlan 101               -> its name there        where the switch has a list of VLANs
+tagged Ethernet1 101   -> True                  a link to a host that has ports, routers or gateways on that VLAN
+untagged Ethernet7     -> 101                   a bare-metal port's own link
+enabled Ethernet7      -> True                  where ports that nobody uses are shut
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from netweft.model import Network, Port
+from netweft.plugins.mechanisms import BareMetal, View, Wanted
+from netweft.plugins.mechanisms.switches.inventory import Switch
+
+VLAN: Final = "vlan"
+FLAT: Final = "flat"
+_WAYS: Final = ("vlan", "tagged", "untagged", "enabled")  # in which order they are made
+
+
+def vlan_key(vid: int) -> str:
+    return f"vlan {vid}"
+
+
+def tagged(port: str, vid: int) -> str:
+    return f"tagged {port} {vid}"
+
+
+def untagged(port: str) -> str:
+    return f"untagged {port}"
+
+
+def enabled(port: str) -> str:
+    return f"enabled {port}"
+
+
+def parts(key: str) -> tuple[str, str, int]:
+    """What kind of thing, on which port ("" for a VLAN itself), which VLAN (0 where the value says it)."""
+    way, _, rest = key.partition(" ")
+    if way == "vlan":
+        return way, "", int(rest)
+    if way == "tagged":
+        port, _, vid = rest.rpartition(" ")
+        return way, port, int(vid)
+    return way, rest, 0
+
+
+def rank(key: str) -> tuple[int, str]:
+    return _WAYS.index(key.partition(" ")[0]), key
+
+
+def vlan_of(switch: Switch, network: Network) -> int | None:
+    """The VLAN that the network is on this switch's wires."""
+    for segment in network.segments:
+        if segment.network_type == VLAN and switch.on(segment.physical_network):
+            return segment.segmentation_id
+    return None
+
+
+def refusal(switch: Switch, network: Network, port: str = "") -> str:
+    """Why this network cannot be there; empty when it can."""
+    vid = vlan_of(switch, network)
+    if vid is not None and switch.allowed_vlans is not None and vid not in switch.allowed_vlans:
+        return f"switch {switch.name}: VLAN {vid} is not among its ngs_allowed_vlans"
+    if port and switch.allowed_ports is not None and port not in switch.allowed_ports:
+        return f"switch {switch.name}: port {port} is not among its ngs_allowed_ports"
+    return ""
+
+
+def named_by(switch: Switch, port: BareMetal) -> tuple[str, ...]:
+    """The switch's ports that a bare-metal port is plugged into."""
+    return tuple(
+        link.port_id
+        for link in port.links
+        if link.port_id and ({link.switch_id.lower(), link.switch_info.lower()} & switch.names)
+    )
+
+
+def desired(switch: Switch, hosts: Iterable[str], view: View) -> Mapping[str, Wanted]:
+    """hosts: those that are linked to any switch; looked at where frames only pass through this one."""
+    found = _Found(switch)
+    for host, ports in switch.hosts.items():
+        there = view.host(host)
+        for network in there.networks.values():
+            found.tag(ports, network, _on(there.ports.values(), network))
+    for bare in view.bare_metal():
+        if ports := named_by(switch, bare):
+            found.plug(ports, bare)
+    if switch.transit and switch.trunk_ports:
+        for host in sorted(set(hosts) - switch.hosts.keys()):
+            for network in view.host(host).networks.values():
+                found.pass_through(network)
+        for bare in view.bare_metal():
+            for network in (bare.network, *bare.tagged.values()):
+                found.pass_through(network)
+    return dict(found.items())
+
+
+class _Found:
+    def __init__(self, switch: Switch) -> None:
+        self._switch = switch
+        self._values: dict[str, object] = {}
+        self._ports: dict[str, set[str]] = {}
+
+    def tag(self, links: Iterable[str], network: Network, ports: Iterable[str]) -> None:
+        ports = set(ports)
+        for link in links:
+            if (vid := self._allowed(network, link)) is not None:
+                self._want(tagged(link, vid), True, ports)
+                self._vlan(vid, network, ports)
+
+    def plug(self, links: Iterable[str], bare: BareMetal) -> None:
+        for link in links:
+            if (vid := self._allowed(bare.network, link)) is not None:
+                self._want(untagged(link), vid, {bare.id})
+                self._vlan(vid, bare.network, {bare.id})
+            if self._switch.disable_inactive_ports:
+                self._want(enabled(link), True, {bare.id})
+            for sub_port, network in bare.tagged.items():
+                self.tag([link], network, {sub_port})
+
+    def pass_through(self, network: Network) -> None:
+        if (vid := self._allowed(network, "")) is not None:
+            self._vlan(vid, network, set())
+
+    def items(self) -> Iterator[tuple[str, Wanted]]:
+        for key, value in self._values.items():
+            yield key, Wanted(value, frozenset(self._ports[key]))
+
+    def _allowed(self, network: Network, link: str) -> int | None:
+        return None if refusal(self._switch, network, link) else vlan_of(self._switch, network)
+
+    def _vlan(self, vid: int, network: Network, ports: set[str]) -> None:
+        """With all that leads to other switches.  Two networks cannot have the same VLAN of a wire."""
+        if self._switch.manage_vlans:
+            name = self._switch.network_name_format.format(network_id=network.id.replace("-", ""), segmentation_id=vid)
+            self._want(vlan_key(vid), name, ports)
+        for trunk in self._switch.trunk_ports:
+            self._want(tagged(trunk, vid), True, ports)
+
+    def _want(self, key: str, value: object, ports: set[str]) -> None:
+        self._values.setdefault(key, value)
+        self._ports.setdefault(key, set()).update(ports)
+
+
+def _on(ports: Iterable[Port], network: Network) -> set[str]:
+    return {port.id for port in ports if port.network_id == network.id}

@@ -1,0 +1,71 @@
+"""One switch as a mechanism: what it should have is `desired`'s, how it is read and written is its driver's."""
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from netweft.model import Network
+from netweft.plugins.mechanisms import View, Wanted
+from netweft.plugins.mechanisms.switches import desired
+from netweft.plugins.mechanisms.switches.inventory import Switch
+from netweft.reconcile.plan import Step
+from netweft.settings import SettingsError
+
+
+class Driver(Protocol):
+    """Of one device.  ways: which kinds of keys it has (`vlan`, `tagged`, ...): others are not wanted of it.
+    changed: called when the device says so."""
+
+    ways: frozenset[str]
+
+    async def read(self, keys: Collection[str]) -> Mapping[str, Any]: ...
+
+    def commands(self, steps: Sequence[Step]) -> list[str]: ...
+
+    async def apply(self, steps: Sequence[Step]) -> Mapping[str, str]: ...
+
+    async def close(self) -> None: ...
+
+
+MakeDriver = Callable[[Switch, Callable[[], None]], Driver]
+
+
+class SwitchMechanism:
+    def __init__(self, switch: Switch, all_hosts: Iterable[str], make: MakeDriver) -> None:
+        """all_hosts: linked to any switch."""
+        self.name = f"switch:{switch.name}"
+        self.hosts = frozenset(all_hosts if switch.transit else switch.hosts)
+        self.changed = asyncio.Event()
+        self._switch = switch
+        self._driver = make(switch, self.changed.set)
+
+    def desired(self, view: View) -> Mapping[str, Wanted]:
+        wanted = desired.desired(self._switch, self.hosts, view)
+        return {key: value for key, value in wanted.items() if key.partition(" ")[0] in self._driver.ways}
+
+    def can_bind(self, host: str, network: Network) -> str:
+        links = self._switch.hosts.get(host, ())
+        return next(filter(None, (desired.refusal(self._switch, network, link) for link in links)), "")
+
+    async def read(self, keys: Collection[str]) -> Mapping[str, Any]:
+        return await self._driver.read(keys)
+
+    def commands(self, steps: Sequence[Step]) -> list[str]:
+        return self._driver.commands(ordered(steps))
+
+    async def apply(self, steps: Sequence[Step]) -> Mapping[str, str]:
+        return await self._driver.apply(ordered(steps))
+
+    async def close(self) -> None:
+        await self._driver.close()
+
+
+def ordered(steps: Sequence[Step]) -> list[Step]:
+    """A VLAN is there before ports are in it, and goes after them."""
+    made = sorted((step for step in steps if step.now is not None), key=lambda step: desired.rank(str(step.key)))
+    gone = sorted((step for step in steps if step.now is None), key=lambda step: desired.rank(str(step.key)))
+    return [*made, *reversed(gone)]
+
+
+def refuse(switch: Switch, key: str, why: str) -> SettingsError:
+    return SettingsError(f"switches_file: [genericswitch:{switch.name}] {key}: {why}")
