@@ -1,6 +1,6 @@
 """What mechanisms (switches, controllers) say of the ports that need something of them.
 
-Kept on a port, not shown by itself: why which mechanism has not what the port needs; `status_detail` says so in the API.
+Kept on a port, not shown by itself: which mechanism has not what the port needs, and why; `status_detail` says so.
 A bare-metal port is nothing but that: it is ACTIVE once its switch has it.
 """
 

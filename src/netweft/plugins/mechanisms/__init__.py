@@ -1,8 +1,8 @@
 """Mechanisms: followers of the feed that keep a device equal to the networks: physical switches, SDN controllers.
 
 `desired` says, purely, what should be on the device; `read` what is there; `apply` makes it so, idempotently.
-`feed.mechanisms` does the rest: one server of many runs it, level-triggered, again after failures with a back-off of its
-own, drift repaired, a plan that can be printed, the reason for what failed on the ports that need it (decision 0620).
+`feed.mechanisms` does the rest: one server of many runs it, level-triggered, again after failures with a back-off of
+its own, drift repaired, a plan that can be printed, what failed told to the ports that need it (decision 0620).
 
 What a device has is a map: a key that is text (`tagged Ethernet1 101`) -> a value that is JSON.  A third party adds
 mechanisms by an entry point of the group `netweft.mechanisms` that names a `Factory`.

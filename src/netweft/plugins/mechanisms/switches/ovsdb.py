@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
-from netweft.dataplane.ovsdb.errors import OvsdbError, OvsdbLost
+from netweft.dataplane.ovsdb.errors import OvsdbError, OvsdbLost, TransactionFailed
 from netweft.dataplane.ovsdb.session import Session
 from netweft.plugins.mechanisms import Unreachable
 from netweft.plugins.mechanisms.switches.desired import parts
@@ -20,6 +20,8 @@ from netweft.reconcile.plan import Step
 CLOSED: Final = 4095
 DATABASE: Final = "Open_vSwitch"
 _WATCHED: Final = {"Bridge": ("name", "ports"), "Port": ("name", "tag", "trunks", "vlan_mode")}
+# as ovs-vsctl does: vswitchd 3.1 does not look at its ports when only members of a set of integers have changed
+_NEXT_CFG: Final = {"op": "mutate", "table": DATABASE, "where": [], "mutations": [["next_cfg", "+=", 1]]}
 _ACCESS, _TRUNK, _BOTH = "access", "trunk", "native-untagged"
 
 
@@ -63,33 +65,24 @@ class OvsdbSwitch:
         return [_command(step, self._switch.default_vlan) for step in steps]
 
     async def apply(self, steps: Sequence[Step]) -> Mapping[str, str]:
-        """A transaction for each port, all of them at once; what is not there is refused for its own keys only."""
+        """One transaction.  What is refused is asked for port by port, so that it is known what the trouble is with."""
         by_port: dict[str, list[Step]] = {}
         for step in steps:
             by_port.setdefault(parts(str(step.key))[1], []).append(step)
         async with self._turn:
             ports = await self._ports()
             session = await self._connected()
-            refused: dict[str, str] = {}
-            todo: list[tuple[list[Step], list[dict[str, Any]]]] = []
-            for name, wanted in by_port.items():
-                if name not in ports:
-                    gone = [step for step in wanted if step.now is not None]
-                    refused |= {str(step.key): f"there is no port {name} on bridge {self._bridge}" for step in gone}
-                else:
-                    todo.append((wanted, [_operation(ports[name], wanted, self._switch.default_vlan)]))
-            try:
-                results = await asyncio.gather(
-                    *(session.transact(operations) for _, operations in todo), return_exceptions=True
-                )
-            except OvsdbLost as error:
-                raise Unreachable(str(error)) from None
-        for (wanted, _), result in zip(todo, results, strict=True):
-            if isinstance(result, OvsdbLost):
-                raise Unreachable(str(result))
-            if isinstance(result, BaseException):
-                refused |= {str(step.key): str(result) for step in wanted}
-        return refused
+            todo = {name: wanted for name, wanted in by_port.items() if name in ports}
+            default = self._switch.default_vlan
+            operations = {name: _operation(ports[name], wanted, default) for name, wanted in todo.items()}
+            failed = await _transact(session, operations) if operations else {}
+        failed |= {name: f"there is no port {name} on bridge {self._bridge}" for name in by_port.keys() - ports.keys()}
+        return {
+            str(step.key): failed[name]
+            for name, wanted in by_port.items()
+            for step in wanted
+            if name in failed and (name in ports or step.now is not None)
+        }
 
     async def close(self) -> None:
         if self._session is not None:
@@ -127,6 +120,23 @@ class OvsdbSwitch:
             task.add_done_callback(lambda _: self._changed())
             self._watch = task
         return self._session
+
+
+async def _transact(session: Session, operations: Mapping[str, dict[str, Any]]) -> dict[str, str]:
+    """port -> why not.  Raises Unreachable."""
+    try:
+        try:
+            await session.transact([*operations.values(), _NEXT_CFG])
+        except TransactionFailed as error:
+            if len(operations) == 1:
+                return {name: str(error) for name in operations}
+            failed: dict[str, str] = {}
+            for name, operation in operations.items():
+                failed |= await _transact(session, {name: operation})
+            return failed
+    except OvsdbLost as error:
+        raise Unreachable(str(error)) from None
+    return {}
 
 
 def _members(value: Any) -> list[Any]:
