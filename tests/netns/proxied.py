@@ -41,10 +41,10 @@ for turn in range(wanted['times']):
         if wanted['tls'] is not None:
             context = ssl.create_default_context(cadata=wanted['tls'])
             connection = http.client.HTTPConnection(wanted['name'], wanted['port'])
-            plain = socket.create_connection((wanted['address'], wanted['port']), 5)
+            plain = socket.create_connection((wanted['address'], wanted['port']), wanted['seconds'])
             connection.sock = context.wrap_socket(plain, server_hostname=wanted['name'])
         else:
-            connection = http.client.HTTPConnection(wanted['address'], wanted['port'], timeout=5)
+            connection = http.client.HTTPConnection(wanted['address'], wanted['port'], timeout=wanted['seconds'])
         connection.request('GET', wanted['path'], headers=wanted['headers'])
         answer = connection.getresponse()
         said.append([answer.status, dict((k.lower(), v) for k, v in answer.getheaders()), answer.read().decode()])
@@ -87,9 +87,11 @@ def get(
     headers: Mapping[str, str] | None = None,
     tls: str | None = None,
     name: str = "",
+    seconds: float = 5,
 ) -> list[Heard]:
-    """tls: the authority's certificate; name: what the server is asked as then."""
+    """tls: the authority's certificate; name: what the server is asked as then.  seconds: that each may take."""
     wanted = {"address": address, "path": path, "times": times, "port": port, "tls": tls, "name": name}
+    wanted["seconds"] = seconds
     command = in_namespace(
         namespace, sys.executable, "-c", _CLIENT, json.dumps(wanted | {"headers": dict(headers or {})})
     )

@@ -13,6 +13,7 @@ import pytest
 from tests import certificates
 from tests.netns.balancers import Balancer
 from tests.netns.harness import Lab, until
+from tests.netns.outages import underlay_cut
 from tests.netns.proxied import Heard, get, serving_http
 from tests.netns.test_routing import address
 
@@ -140,6 +141,29 @@ def test_one_that_is_killed_is_started_again(lab: Lab, stage: Stage) -> None:
     until(lambda: masters(lab, "hv2").get(folder) not in (None, pid), "HAProxy runs again")
     until(lambda: all(one["status"] == "ACTIVE" for one in ports(lab, stage.balancer)), "both are up")
     until(lambda: by(get(stage.namespace, VIP, times=10)) == {one.name for one in stage.members}, "all is answered")
+
+
+def test_a_node_that_is_cut_off_gets_nothing_new_though_the_server_knows_nothing(lab: Lab, stage: Stage) -> None:
+    """Its clients' nodes watch it by BFD."""
+    balancer, (near, far) = stage.balancer, stage.members
+
+    def answered(times: int) -> set[str]:
+        return by(get(stage.namespace, VIP, times=times, seconds=0.5))
+
+    balancer.update(address(far), weight=0)
+    until(lambda: all("state=up" in watched(lab, node) for node in NODES), "they watch each other")
+    assert answered(10) == {near.name}
+    with underlay_cut(lab, "hv2"):
+        until(lambda: answered(10) == {near.name}, "all are answered")
+        assert {one["status"] for one in ports(lab, balancer)} == {"ACTIVE"}
+    until(lambda: all("state=up" in watched(lab, node) for node in NODES), "they see each other again")
+    balancer.update(address(far), weight=1)
+    until(lambda: answered(10) == {near.name, far.name}, "all is answered by both")
+
+
+def watched(lab: Lab, node: str) -> str:
+    """What sessions of BFD there say."""
+    return lab.vsctl(node, "--columns=bfd_status", "find", "Interface", "bfd:enable=true")
 
 
 def test_tls_ends_at_haproxy(lab: Lab, stage: Stage) -> None:

@@ -274,6 +274,11 @@ class Desired:
         if self._rendering:
             self._rendering.learn(network_id, address, mac)
 
+    def lose(self, hosts: frozenset[str]) -> None:
+        """Nodes that this one watched and sees no more; not those that it has never seen."""
+        if self._rendering:
+            self._rendering.lose(hosts)
+
     def fall_silent(self, network_id: str, addresses: Iterable[str]) -> None:
         """Which next hops on this network, of those that are watched, do not answer."""
         if self._rendering:

@@ -99,6 +99,7 @@ class Rendering:
         self._hosts: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._regrouped: set[str] = set()
         self._nic_problems: frozenset[str] = frozenset()
+        self._lost: frozenset[str] = frozenset()
         self.set_host(host)
         self._memo.mark(("host",))
 
@@ -296,6 +297,12 @@ class Rendering:
         """Who has an address that the database does not know; None: nobody any more."""
         self._memo.put(("learned", network_id, address), mac)
         self._memo.mark(("neighbour", network_id, address))
+
+    def lose(self, hosts: frozenset[str]) -> None:
+        """Nodes that this one watched and sees no more."""
+        for host in self._lost ^ hosts:
+            self._memo.put(("lost", host), host in hosts or None)
+        self._lost = hosts
 
     def fall_silent(self, network_id: str, addresses: Iterable[str]) -> None:
         """Which next hops on this network, of those that are watched, do not answer."""

@@ -29,6 +29,7 @@ from netweft.model import (
     Pool,
     Port,
     PortForwarding,
+    Proxy,
     QosPolicy,
     Router,
     RouterPort,
@@ -172,7 +173,7 @@ class Region:
         self.floating_ips: dict[str, FloatingIp] = {}
         self.policies: dict[str, QosPolicy] = {}
         self.port_forwardings: dict[str, PortForwarding] = {}
-        self.balancing: dict[Key, LoadBalancer | Listener | Pool | Member] = {}
+        self.balancing: dict[Key, LoadBalancer | Listener | Pool | Member | Proxy] = {}
         self.labels: dict[str, MeteringLabel] = {}
         self.firewalls: dict[str, FirewallGroup | FirewallPolicy | FirewallRule] = {}
         self.bound: dict[str, str] = {}
@@ -214,7 +215,7 @@ class Region:
                     self.floating_ips[obj.id] = obj
                 case QosPolicy():
                     self.policies[obj.id] = obj
-                case LoadBalancer() | Listener() | Pool() | Member():
+                case LoadBalancer() | Listener() | Pool() | Member() | Proxy():
                     self.balancing[key_of(obj)] = obj
                 case MeteringLabel():
                     self.labels[obj.id] = obj

@@ -147,6 +147,7 @@ class Failover:
         is_news = self._ports.look(self._desired)
         self._all |= self._sightings.look(look, self._desired.watched, self._ways_outside(host) & {*cut})
         self._desired.cut_off(bool(self._sightings.cut) or self._sightings.is_cut_off)
+        self._desired.lose(self._sightings.lost)
         if self._was_read and (is_news or self._all):
             self._look_again()
 

@@ -34,6 +34,7 @@ class Sightings:
         self._ended: dict[str, float] = {}  # host -> when its session was seen to have ended
         self._deaf: dict[str, float] = {}  # host -> since when it does not hear this one
         self._back: dict[str, float] = {}  # host -> since when it can have a gateway
+        self._met: set[str] = set()  # hosts whose session has been up
         self._was_cut_off = False
         self._alone = float("-inf")  # when it was cut off last
 
@@ -55,6 +56,7 @@ class Sightings:
         for host in gone:
             for kept in (self._seen, self._since, self._ended, self._deaf, self._back):
                 kept.pop(host, None)
+            self._met.discard(host)
         changed = [host for host in hosts if self._see(host, look, now)]
         if self._was_cut_off and not self.is_cut_off:  # the others are about to be seen, too
             changed += [host for host, seen in self._seen.items() if seen is Sight.GONE and self._expect(host, now)]
@@ -78,6 +80,8 @@ class Sightings:
         seen = self._in_time(host, before, seen, now)
         if seen is before:
             return False
+        if seen in (Sight.THERE, Sight.CUT):
+            self._met.add(host)
         if seen in (Sight.GONE, Sight.DEAF):
             self._ended.setdefault(host, now)
         else:
@@ -129,6 +133,13 @@ class Sightings:
         if host == self._node:
             return not self.cut and not self.is_cut_off
         return self._seen.get(host, Sight.THERE) in (Sight.THERE, Sight.DEAF, Sight.UNKNOWN)
+
+    @property
+    def lost(self) -> frozenset[str]:
+        """Who was seen and has gone since; nobody while it is this one that others cannot reach."""
+        if self.is_cut_off:
+            return frozenset()
+        return frozenset(host for host in self._met if self._seen.get(host) is Sight.GONE)
 
     def is_back(self, host: str) -> bool:
         """Has been able to for so long that the server knows better who has taken over from it meanwhile."""

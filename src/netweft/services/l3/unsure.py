@@ -7,7 +7,7 @@ address pairs those of the pairs, which others may have too, each with a MAC of 
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator
 
-from netweft.model import GatewayPort, Object, Peer, Port, RouterPort
+from netweft.model import GatewayPort, Object, Peer, Port, Proxy, RouterPort
 from netweft.reconcile.memo import Fact, Reader
 from netweft.services.addresses import Prefix, within
 from netweft.services.l3.interfaces import count
@@ -56,7 +56,7 @@ class Domains:
     """What routers join.  Facts: ("domain", network) -> the other nodes that route into it, sorted: those with ports on
     a network that routers join to it, and those with the routers' gateways, or that may have to take over.
 
-    node: this one.  watched: the nodes that it watches for gateways."""
+    node: this one.  watched: the nodes that it watches for gateways, and for load balancers' HAProxy."""
 
     def __init__(self, node: str) -> None:
         self._node = node
@@ -64,6 +64,7 @@ class Domains:
         self._networks: defaultdict[str, Counter[str]] = defaultdict(Counter)  # router -> of its interfaces
         self._routers: defaultdict[str, Counter[str]] = defaultdict(Counter)  # network -> with interfaces on it
         self._gateways: defaultdict[str, Counter[str]] = defaultdict(Counter)  # router -> nodes
+        self._proxies: defaultdict[str, Counter[str]] = defaultdict(Counter)  # network -> nodes with HAProxy for it
         self._hosts: dict[str, tuple[str, ...]] = {}
         self._said: dict[str, tuple[str, ...]] = {}
         self._dirty: set[str] = set()  # networks
@@ -83,6 +84,9 @@ class Domains:
                 for host in port.order:
                     count(self._gateways, port.router_id, host, step)
                 self._dirty_routers.add(port.router_id)
+            elif isinstance(port, Proxy) and port.host_id:
+                count(self._proxies, port.network_id, port.host_id, step)
+                self._dirty.add(port.network_id)
         yield from ()
 
     def has_hosts(self, network_id: str, hosts: Iterable[str]) -> None:
@@ -101,6 +105,9 @@ class Domains:
             watched = of_domain(self._node, able, users)
             for router_id in routers:
                 self.watched.want(router_id, watched)
+            for network_id in networks:  # who sends to a VIP there: clients' nodes, and those with gateways
+                proxies = self._proxies.get(network_id, ())
+                self.watched.want(network_id, of_domain(self._node, {*proxies}, users | able))
             found = tuple(sorted((users | able) - {"", self._node}))
             for network_id in sorted(networks):
                 here = found if network_id in self._routers else ()

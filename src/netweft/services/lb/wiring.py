@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from msgspec.structs import replace
+
 from netweft.dataplane.openflow.fields import PROTO_SCTP, PROTO_TCP, PROTO_UDP
 from netweft.model import Listener, LoadBalancer, Member, Pool, Proxy, RouterPort, Subnet
 from netweft.model.load_balancer import SOURCE_IP
@@ -62,7 +64,19 @@ def _routers(ports: tuple[RouterPort, ...], subnets: tuple[Subnet, ...]) -> dict
 def spreads(read: Reader, balancer_id: str) -> dict[str, Spread]:
     """By id: who can get connections by any of its listeners."""
     balancer: LoadBalancer = read.get(("load_balancer", balancer_id))
-    return {one.spread.id: one.spread for one in served(tree(read, balancer_id), addresses(balancer))}
+    parts = tree(read, balancer_id)
+    found = (one.spread for one in served(parts, addresses(balancer)))
+    return {one.id: _within_sight(read, parts, one) for one in found}
+
+
+def _within_sight(read: Reader, parts: Parts, spread: Spread) -> Spread:
+    """Instances of HAProxy on nodes that this one has lost get no new connections: the server hears of such an end
+    later.  Where all are lost, all do."""
+    hosts = {one.id: one.host_id for one in parts.of(Proxy)} if spread.reason is Reason.LISTENER_PROXY else {}
+    lost = {id for id, host in hosts.items() if read.get(("lost", host))}
+    if not lost or all(one.id in lost for one in spread.backends):
+        return spread
+    return replace(spread, backends=tuple(replace(one, weight=int(one.id not in lost)) for one in spread.backends))
 
 
 def served(parts: Parts, vips: Iterable[str]) -> Iterator[Served]:

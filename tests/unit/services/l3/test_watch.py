@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from netweft.model import GatewayPort, Node, RouterPort
+from netweft.model import GatewayPort, Node, Proxy, RouterPort
 from netweft.services.l3.unsure import Domains
 from netweft.services.l3.watch import interface_to, session
 from netweft.services.values import HostFacts
@@ -101,6 +101,32 @@ def test_who_is_watched_is_what_holds_now(regions: list[_Region]) -> None:
 
 def test_where_one_alone_can_nobody_is_watched() -> None:
     assert Sight("hv0").told({"r1": ["hv1"]}, {"r1": {"n1"}}, {"n1": {"hv1", "hv2"}}) == frozenset()
+
+
+def proxy(host: str) -> Proxy:
+    return Proxy(id=f"x {host}", load_balancer_id="b", network_id="n2", mac_address="02:00:00:00:00:03", host_id=host)
+
+
+def test_haproxy_is_watched_by_who_may_send_there_and_watches_them() -> None:
+    """hv1, hv2: its nodes.  hv0: has the network, hv3: one behind a router, hv4: the router's gateway."""
+    on = {"n1": {"hv3"}, "n2": {"hv0", "hv1", "hv2"}}
+    sees = {}
+    for node in HOSTS[:5]:
+        sight = Sight(node)
+        for host in ("hv1", "hv2"):
+            list(sight.domains.changed(None, proxy(host)))
+        elsewhere = {network: hosts - {node} for network, hosts in on.items()}
+        sees[node] = sight.told({"r1": ["hv4"]}, {"r1": {"n1", "n2"}}, elsewhere)
+        list(sight.domains.changed(proxy("hv2"), None))
+        list(sight.domains.refresh())
+        assert sight.domains.watched.hosts == frozenset(), "one alone"
+    assert sees == {
+        "hv0": {"hv1", "hv2"},
+        "hv1": {"hv0", "hv2", "hv3", "hv4"},
+        "hv2": {"hv0", "hv1", "hv3", "hv4"},
+        "hv3": {"hv1", "hv2"},
+        "hv4": {"hv1", "hv2"},
+    }
 
 
 def test_who_answers_on_a_wire_watches_who_may() -> None:

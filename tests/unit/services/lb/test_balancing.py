@@ -8,12 +8,12 @@ from msgspec.structs import replace
 from tests.unit.services.l3.test_routing import B1, B2, BLUE, G1, R1, R2, RED, TO_BLUE, TO_RED, R, own, region
 
 from netweft.dataplane.openflow.flow import Ct
-from netweft.model import Listener, LoadBalancer, Member, Pool, Port
+from netweft.model import Listener, LoadBalancer, Member, Pool, Port, Proxy
 from netweft.model.load_balancer import SessionPersistence, Vip
 from netweft.services.addresses import mac, prefix
 from netweft.services.fields import BALANCED_ZONE
 from netweft.services.lb.wiring import number_of
-from netweft.services.pipeline import RECIRCULATIONS
+from netweft.services.pipeline import INT, RECIRCULATIONS
 from netweft.testing import packets
 from netweft.testing.region import Region
 from netweft.testing.switch import Packet
@@ -264,6 +264,31 @@ def test_recirculations_of_who_is_led_to_itself(region: Region) -> None:
     assert recirculations(region, B1, to_vip(B1)) == first
     says = packets.tcp(B1.mac_address, LB.vip_mac_address, own(B1, 4), VIPS[4], 8080, 40000)
     assert recirculations(region, B1, {**says, "ip_ttl": 64}) == RECIRCULATIONS["its answer to itself"]
+
+
+def test_haproxy_on_a_node_that_this_one_has_lost_gets_nothing_new(region: Region) -> None:
+    """Known connections are led there still; where all are lost, all get some."""
+    proxies = [
+        Proxy(
+            id=port.id,
+            load_balancer_id=LB.id,
+            network_id=BLUE.id,
+            mac_address=port.mac_address,
+            fixed_ips=port.fixed_ips,
+            host_id=host,
+            status="ACTIVE",
+        )
+        for port, host in ((B1, "hv1"), (B2, "hv2"))
+    ]
+    region.create(replace(LB, vips=(Vip(VIPS[4], "v4"),)), replace(LISTENER, protocol="HTTP"), *proxies)
+    region.settle()
+    node = region.nodes["hv1"]
+    for lost, slots in (((), (8, 8)), (("hv2",), (16, 0)), (("hv1", "hv2"), (8, 8)), ((), (8, 8))):
+        node.rendering.lose(frozenset(lost))
+        region.settle()
+        flows = [str(flow.actions) for flow in node.bridges["int"].flows.values() if flow.table == INT["members"].id]
+        values = [prefix(own(port, 4)).value for port in (B1, B2)]
+        assert tuple(sum(f"dst={value}," in one for one in flows) for value in values) == slots, lost
 
 
 def test_a_vip_is_no_member_of_itself(region: Region) -> None:
