@@ -11,6 +11,9 @@ from netweft.services.lb.proxy.words import cidr, name
 _HTTP: Final = frozenset({"HTTP", "TERMINATED_HTTPS", "PROMETHEUS"})
 # what a listener can add to a request: header -> HAProxy's log format
 _ADDED: Final = {
+    "X-Forwarded-IP": "%[src]",
+    "X-Client-IP": "%[src]",
+    "X-Real-IP": "%[src]",
     "X-Forwarded-Port": "%[dst_port]",
     "X-SSL-Client-Verify": "%[ssl_c_verify]",
     "X-SSL-Client-Has-Cert": "%[ssl_c_used]",
