@@ -44,7 +44,11 @@ class Stage(NamedTuple):
 def tls(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tls]:
     authority, folder = certificates.authority(), tmp_path_factory.mktemp("clients")
     server, known, banned = (certificates.signed(authority, name) for name in (NAME, "known", "banned"))
-    payloads = {"server": server.pkcs12(), "ca": authority.pem, "crl": certificates.revoked(authority, banned)}
+    payloads: dict[str, str | bytes] = {
+        "server": server.pkcs12(),
+        "ca": authority.pem,
+        "crl": certificates.revoked(authority, banned),
+    }
     with lab.cloud() as cloud:
         refs = {
             name: str(cloud.keeping("POST", "secrets", secret(one))["secret_ref"]) for name, one in payloads.items()
