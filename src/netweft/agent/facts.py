@@ -6,8 +6,10 @@ from collections.abc import Collection, Iterable
 
 from netweft import __version__
 from netweft.dataplane.haproxy.values import PROGRAM
+from netweft.dataplane.stt import built
 from netweft.model import NodeFacts
 from netweft.services.l2.local_vlans import LocalVlans
+from netweft.services.l2.stt import TYPE as STT
 from netweft.services.values import FOR_EVER, Bandwidth, DhcpSettings, HostFacts
 from netweft.settings import AgentSettings
 
@@ -25,7 +27,7 @@ def host_facts(settings: AgentSettings, datapath_type: str) -> HostFacts:
         interconnect=settings.interconnect,
         tunnel_ip=settings.tunnel_ip,
         tunnel_prefix_length=settings.tunnel_prefix_length,
-        tunnel_types=settings.tunnel_types,
+        tunnel_types=tunnel_types(settings),
         underlay=settings.underlay,
         underlay_bridge=settings.underlay_bridge,
         bridge_mappings=bridge_mappings(settings),
@@ -36,6 +38,16 @@ def host_facts(settings: AgentSettings, datapath_type: str) -> HostFacts:
         metadata=settings.metadata,
         bfd_interval=settings.bfd_interval,
     )
+
+
+def tunnel_types(settings: AgentSettings) -> tuple[str, ...]:
+    """Those that this node offers: STT only where its library was built."""
+    return tuple(kind for kind in settings.tunnel_types if kind != STT or built.library())
+
+
+def unbuilt(settings: AgentSettings) -> str:
+    """Why a type of tunnel is not offered; empty: all are."""
+    return built.MISSING if tunnel_types(settings) != settings.tunnel_types else ""
 
 
 def uplink_bandwidths(settings: AgentSettings) -> dict[str, Bandwidth]:
@@ -59,7 +71,7 @@ def node_facts(
     """unwired: the physical networks whose bridges cannot be joined, or have no carrier."""
     return NodeFacts(
         tunnel_ip=settings.tunnel_ip or None,
-        tunnel_types=settings.tunnel_types,
+        tunnel_types=tunnel_types(settings),
         bridge_mappings=bridge_mappings(settings),
         datapath_type=datapath_type,
         integration_bridge=settings.integration_bridge,

@@ -39,6 +39,7 @@ from netweft.agent.host.nics import NicsSide
 from netweft.agent.host.ovs import OvsSide
 from netweft.agent.host.restore import RestoreWait
 from netweft.agent.host.shaping import ShapingSide
+from netweft.agent.host.stt import SttSide
 from netweft.agent.host.taps import TapsSide
 from netweft.agent.host.tunnel_neighbours import TunnelNeighbours
 from netweft.agent.host.uplinks import UplinksSide
@@ -68,10 +69,10 @@ from netweft.dataplane.ovsdb.rows import MARK
 from netweft.metrics.values import Reading
 from netweft.model import PortStatus, key_of
 from netweft.reconcile.plan import Plan
-from netweft.services.kinds import ADVERTISED, GUARANTEE, METER, PROXY, ROW, STATUS, WATCHED
+from netweft.services.kinds import ADVERTISED, GUARANTEE, METER, PROXY, ROW, STATUS, STT, WATCHED
 from netweft.services.pipeline import INT, TUN, physical_role
 from netweft.services.security.endings import ended
-from netweft.services.values import HostFacts
+from netweft.services.values import BY_OVS, HostFacts
 from netweft.settings import AgentSettings
 
 log = structlog.get_logger(__name__)
@@ -147,9 +148,11 @@ class Agent:
         self.bridges[INT.role].on_connected = self.counting.connected
         self.metadata = MetadataSide(settings, self.desired, lambda: self.feed.link.server, self.wake)
         self.proxies = ProxiesSide(settings, self.ovs, lambda: self.feed.link.server, self.wake)
+        self.stt = SttSide(settings, self.wake)
         self.health = HealthSide(lambda health: self.feed.tell_health(health))
         self.retries = Retries(self.wake)
         self._host: HostFacts | None = None
+        self.unbuilt = facts.unbuilt(settings)
         self.wiring = WiringTimes()
         self.causes = Causes(facts.node_name(settings))
         self._reporter = Reporter(self._tell)
@@ -169,6 +172,7 @@ class Agent:
             STATUS: (self._reporter,),
             ADVERTISED: (self.advertiser,),
             PROXY: (self.proxies,),
+            STT: (self.stt,),
             WATCHED: (self.health,),
         }
         self._owes_all = False
@@ -197,7 +201,7 @@ class Agent:
                 *(self.shaping.run(), self.nics.run(), self.feed.run(), self.state.run(), self.announcer.run()),
                 *(self.arrivals.run(), self.trials.run(), self.resolver.run(), self.advertiser.run()),
                 *(self.metadata.run(), self.counting.run(), self.failover.run(), self.tunnel_neighbours.run()),
-                *(self.proxies.run(), self.health.run(), self.fragment_shares.run()),
+                *(self.proxies.run(), self.health.run(), self.fragment_shares.run(), self.stt.run()),
             ):
                 tasks.create_task(side)
             if self.settings.flow_restore_wait:
@@ -314,14 +318,14 @@ class Agent:
 
     def _know_tunnels(self) -> None:
         if self._host is not None and self._host.datapath_type == "netdev":
-            overlays = self.uplinks.now.overlays.values()
+            overlays = [at for kind, at in self.uplinks.now.overlays.items() if kind in BY_OVS]
             self.tunnel_neighbours.want(self.desired.view.nodes, self._host.tunnel_ip, overlays)
 
     def _tell_facts(self) -> None:
         if self.ovs.view is not None and self._host is not None:
             uplinks = (*self.uplinks.now.problems.values(), *self.shaping.problems.values())
             problems = [*uplinks, *self.desired.problems, *self.refusals.of_no_port]
-            problems += filter(None, [self.metadata.problem, *self.proxies.problems])
+            problems += filter(None, [self.metadata.problem, *self.proxies.problems, self.stt.problem, self.unbuilt])
             version = self.ovs.view.version()
             unwired = self.uplinks.now.problems.keys() | self.carriers.cut
             self.feed.tell(facts.node_facts(self.settings, self._host.datapath_type, version, problems, unwired))
@@ -338,6 +342,8 @@ class Agent:
             self._shaping_swept = self.desired.complete
             self._shape()
         self.proxies.sweep(complete=self.desired.complete)
+        if self._host is not None:
+            self.stt.want(self._host, self.desired.view.nodes, sweep=self.desired.complete)
         self.applying.new_zones |= changes.new_zones
         self.endings.rendered(self.desired.vlans, complete=self.desired.complete)
         if self.settings.interconnect == "veth":
@@ -366,7 +372,7 @@ class Agent:
         return problem
 
     def _settled(self) -> bool:
-        return self.desired.complete and self.bridges.in_sync
+        return self.desired.complete and self.bridges.in_sync and self.stt.is_current
 
     def _flows_found(self, flows: Iterable[Flow]) -> None:
         found = list(flows)

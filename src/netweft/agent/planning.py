@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from netweft.agent.loop import Agent
 
 # each after what it needs
-ORDER = ("veth", "bridge", "port", "address", "tag", "meter", "fragments", "flow", "shaping", "haproxy")
+ORDER = ("veth", "bridge", "port", "address", "tag", "meter", "fragments", "flow", "shaping", "haproxy", "stt")
 
 
 async def planned(agent: "Agent") -> Plan:
@@ -25,6 +25,7 @@ async def planned(agent: "Agent") -> Plan:
         *await agent.links.plan(),
         *agent.shaping.plan(),
         *agent.proxies.plan(),
+        *agent.stt.plan(),
         *agent.ovs.plan(delete=True),
         *(step for bridge in agent.bridges.values() for step in bridge.plan(delete=True)),
     ]

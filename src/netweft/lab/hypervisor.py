@@ -26,7 +26,7 @@ from netweft.lab.supervisor import Command
 NETWEFT = Path(sys.executable).with_name("netweft")
 SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 VLANS = "100:199"  # what the server gives out on each physical network
-TUNNEL_TYPES = ("vxlan", "gre", "geneve")
+TUNNEL_TYPES = ("vxlan", "gre", "geneve", "stt")
 
 
 def server(layout: Layout) -> Command:

@@ -83,10 +83,15 @@ FLAT = SegmentType(
 )
 VLAN = SegmentType(name="vlan", ids=(1, 4094), on_physical_network=True, ranges=_vlan_ranges)
 # The outer Ethernet header is not part of the MTU, the inner one is: 20 IPv4 + 8 UDP + 8 VXLAN or Geneve + 14;
-# GRE is 20 IPv4 + 4 GRE + 4 key + 14.
+# GRE is 20 IPv4 + 4 GRE + 4 key + 14; STT is 20 IPv4 + 20 that look like TCP + 18 STT + 14: larger frames are cut.
 TUNNELS = {
     type.name: type
-    for type in (_tunnel("vxlan", 24, overhead=50), _tunnel("gre", 32, overhead=42), _tunnel("geneve", 24, overhead=50))
+    for type in (
+        _tunnel("vxlan", 24, overhead=50),
+        _tunnel("gre", 32, overhead=42),
+        _tunnel("geneve", 24, overhead=50),
+        _tunnel("stt", 63, overhead=72),
+    )
 }
 
 

@@ -13,6 +13,7 @@ from netweft.dataplane.haproxy.values import Instance
 from netweft.dataplane.host.values import Address, Endpoint, Guarantee, VethPair
 from netweft.dataplane.openflow.meters import DropMeter
 from netweft.dataplane.ovsdb.rows import BridgeRow, PortRow, VifTag, row_key
+from netweft.dataplane.stt.values import SttNetwork
 from netweft.model import PortStatus
 from netweft.services.health.watched import Watched
 from netweft.services.l3.values import LocalRouter
@@ -42,6 +43,7 @@ WATCHED: Final = "watched"
 STATUS: Final = "status"
 BROKEN: Final = "broken"
 PROXY: Final = "proxy"
+STT: Final = "stt"
 ROUTER: Final = "router"  # as it is rendered: nobody keeps it, who asks between two refreshes finds it
 
 
@@ -67,6 +69,7 @@ KINDS: Final = (
     Kind((Lease,), LEASE, lambda item: item.number),
     Kind((Advertised,), ADVERTISED, lambda item: item.number),
     Kind((Instance,), PROXY, lambda item: item.id),
+    Kind((SttNetwork,), STT, lambda item: item.vlan),
     Kind((Watched,), WATCHED, lambda item: item.member_id),
     Kind((PortStatus,), STATUS, lambda item: item.port_id),
     Kind((Broken,), BROKEN, lambda item: (item.kind, item.id)),

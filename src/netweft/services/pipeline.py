@@ -28,8 +28,9 @@ TUN = Pipeline.of(
     ),
     Table(
         "from_overlay",
-        "by tunnel type (each has its port) and key: the network's local VLAN, and on to the integration bridge",
-        match=fields("in_port", "tun_id"),
+        "by tunnel type (each has its port) and key, or where the tag is there already (STT): the network's local "
+        "VLAN, and on to the integration bridge",
+        match=fields("in_port", "tun_id", "vlan_vid"),
         set=fields("vlan_vid"),
         output=True,
     ),

@@ -12,6 +12,7 @@ from typing import TypeAlias
 from netweft.dataplane.host.values import Address, Endpoint, Guarantee, VethPair
 from netweft.dataplane.openflow.meters import DropMeter
 from netweft.dataplane.ovsdb.rows import BridgeRow, PortRow, VifTag
+from netweft.dataplane.stt.values import SttNetwork
 from netweft.services.l3.values import (
     LocalForwarding,
     LocalRouter,
@@ -43,6 +44,7 @@ Wanted: TypeAlias = (
     | Advertised
     | DropMeter
     | Guarantee
+    | SttNetwork
 )
 
 

@@ -29,6 +29,7 @@ from netweft.services.kinds import Broken, Item, ItemKey, item_key
 from netweft.services.l2.bridges import BRIDGES
 from netweft.services.l2.neighbours import NEIGHBOURS
 from netweft.services.l2.physical import PHYSICAL_NETWORKS
+from netweft.services.l2.stt import STT
 from netweft.services.l2.switching import SWITCHING
 from netweft.services.l3.advertisements import ADVERTISEMENTS
 from netweft.services.l3.bfd import BFD
@@ -66,7 +67,7 @@ from netweft.services.service import Service
 from netweft.services.values import LocalPort
 
 SERVICES: tuple[Service, ...] = (
-    *(BRIDGES, PHYSICAL_NETWORKS, SWITCHING, PORT_SECURITY, NEIGHBOURS, DHCP, FIREWALL, POLICIES, QOS),
+    *(BRIDGES, PHYSICAL_NETWORKS, SWITCHING, STT, PORT_SECURITY, NEIGHBOURS, DHCP, FIREWALL, POLICIES, QOS),
     *(ROUTERS, ROUTERS_NEIGHBOURS, ECHOES, ADVERTISEMENTS, NEXT_HOPS, GATEWAYS, FLOATING_IPS, FORWARDINGS),
     *(FORWARDED_PIECES, CAME_IN_BY, LIMITS, HELPERS, NAT66, HAND_UPS, METERINGS, METADATA, UNKNOWN_HOSTS, BFD),
     BALANCING,

@@ -23,7 +23,8 @@ from netweft.model import (
 from netweft.services.addresses import Prefix, is_multicast
 from netweft.services.fields import logical_port
 
-TUNNELLED = ("vxlan", "gre", "geneve")  # STT: docs/decisions/0085
+BY_OVS = ("vxlan", "gre", "geneve")  # types of tunnels that Open vSwitch makes itself
+TUNNELLED = (*BY_OVS, "stt")
 PHYSICAL = ("flat", "vlan")
 TUNNEL = "tunnel"  # the underlay, where it stands beside physical networks
 

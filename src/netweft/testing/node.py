@@ -20,7 +20,7 @@ from netweft.testing.switch import Bridge
 UPLINKS = Uplinks(
     tun=Link(near=1, far=1),
     physical={"physnet1": Link(near=2, far=2), "public": Link(near=3, far=2)},
-    overlays={"vxlan": 2, "gre": 3, "geneve": 4},
+    overlays={"vxlan": 2, "gre": 3, "geneve": 4, "stt": 5},
     metadata=4,
 )
 FIRST_VIF = 10

@@ -43,7 +43,7 @@ from netweft.model import (
 from netweft.services.addresses import prefix
 from netweft.services.fields import tagged
 from netweft.services.pipeline import INT, TUN, physical_role
-from netweft.services.values import PHYSICAL, TUNNELLED, HostFacts
+from netweft.services.values import BY_OVS, PHYSICAL, HostFacts
 from netweft.testing.node import UPLINKS, FakeNode
 from netweft.testing.switch import Delivery, Overlay, Packet, Wire
 
@@ -182,7 +182,7 @@ class Region:
             tunnel_ip = f"192.0.2.{number}"
             name = f"hv{number}"
             wired = {net: bridge for net, bridge in MAPPINGS.items() if name not in unwired or net != "public"}
-            host = HostFacts(name=name, tunnel_ip=tunnel_ip, tunnel_types=TUNNELLED, bridge_mappings=wired)
+            host = HostFacts(name=name, tunnel_ip=tunnel_ip, tunnel_types=BY_OVS, bridge_mappings=wired)
             node = FakeNode(name, host)
             self.nodes[node.name] = node
             ofports = [ofport for ofport in UPLINKS.overlays.values() if ofport]
@@ -327,7 +327,7 @@ class Region:
     def _seen(self, host: str) -> Node:
         facts = self.nodes[host].host
         wired = tuple(sorted(facts.bridge_mappings))
-        return Node(name=host, tunnel_ip=facts.tunnel_ip, tunnel_types=TUNNELLED, floating_ips=wired)
+        return Node(name=host, tunnel_ip=facts.tunnel_ip, tunnel_types=BY_OVS, floating_ips=wired)
 
     def _reached(self, networks: set[str], routers: set[str]) -> tuple[set[str], set[str]]:
         """The networks that routers lead to from these, and the routers."""

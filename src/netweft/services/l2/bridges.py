@@ -1,6 +1,6 @@
 """The bridges, what joins them, and the way to the overlay.
 
-    VIFs ── br-int ══ patch or veth ══ br-tun ── vxlan, gre, geneve ── (netdev: br-phy ── NIC)
+    VIFs ── br-int ══ patch or veth ══ br-tun ── vxlan, gre, geneve, stt ── (netdev: br-phy ── NIC)
                    ══ patch or veth ══ br-eth1 ── NIC          (the operator's; see `physical`)
 
 One flow-based port per tunnel type serves any number of peers: the flows say where to and with which key.  In the
@@ -18,6 +18,7 @@ from netweft.dataplane.host.values import Address, VethPair
 from netweft.dataplane.ovsdb.rows import MARK, BridgeRow, PortRow
 from netweft.services.addresses import prefix
 from netweft.services.fields import Reason, cookie
+from netweft.services.l2 import stt
 from netweft.services.l2.local_vlans import kept
 from netweft.services.pipeline import INT, TUN
 from netweft.services.service import Service, Wanted
@@ -52,9 +53,17 @@ def host_rows(host: HostFacts, uplinks: Uplinks) -> Iterator[Wanted]:
             yield from joined(kind, tunnel_link(kind), bridges, uplinks.transit)
     if host.tunnel_ip:
         for name in host.tunnel_types:
-            options = {"local_ip": host.tunnel_ip, "remote_ip": "flow", "key": "flow"}
-            yield port_row(overlay_port(name), host.tunnel_bridge, port_type(name, host), **options, **_tos(host))
+            yield from _overlay(host, name)
     yield from _underlay(host)
+
+
+def _overlay(host: HostFacts, tunnel_type: str) -> Iterator[Wanted]:
+    if tunnel_type == stt.TYPE:
+        yield stt.link(overlay_port(stt.TYPE), LINK_MTU)
+        yield port_row(overlay_port(stt.TYPE), host.tunnel_bridge)
+        return
+    options = {"local_ip": host.tunnel_ip, "remote_ip": "flow", "key": "flow"}
+    yield port_row(overlay_port(tunnel_type), host.tunnel_bridge, port_type(tunnel_type, host), **options, **_tos(host))
 
 
 def port_type(tunnel_type: str, host: HostFacts) -> str:

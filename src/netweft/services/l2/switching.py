@@ -34,6 +34,7 @@ from netweft.services.fields import (
     cookie,
     tagged,
 )
+from netweft.services.l2 import stt
 from netweft.services.l2.local_vlans import NETWORK_KEY, kept
 from netweft.services.l2.physical import outside_vlan
 from netweft.services.pipeline import INT, TUN, BridgeFlow, Value
@@ -165,26 +166,28 @@ def _from_uplink(link: Link, near: int, here: LocalNetwork) -> Iterator[Wanted]:
 
 def _tunnelled(uplinks: Uplinks, here: LocalNetwork, flood: Flood) -> Iterator[Wanted]:
     """On the tunnel bridge: the way between local VLAN and tunnel key."""
-    key, far = here.segment.segmentation_id or 0, uplinks.tun.far
+    far = uplinks.tun.far
     overlay = uplinks.overlays.get(here.segment.network_type)
     if overlay is None:
         return
     if far is not None:
-        yield TUN["from_overlay"].flow(
-            10,
-            cookie(Reason.NETWORK_TUNNEL, here.network.id),
-            {"in_port": overlay, "tun_id": key},
-            PushVlan(),
-            SetField("vlan_vid", tagged(here.vlan)),
-            Output(far),
-        )
+        yield _from_overlay(here, overlay, far)
     if flood.tunnels:
         yield TUN["flood"].flow(
             10,
             cookie(Reason.NETWORK_FLOOD, here.network.id),
             {"vlan_vid": tagged(here.vlan)},
-            *encapsulate(key, flood.tunnels, overlay),
+            *encapsulate(here, flood.tunnels, overlay),
         )
+
+
+def _from_overlay(here: LocalNetwork, overlay: int, far: int) -> BridgeFlow:
+    owner = cookie(Reason.NETWORK_TUNNEL, here.network.id)
+    if here.segment.network_type == stt.TYPE:
+        return TUN["from_overlay"].flow(10, owner, {"in_port": overlay, "vlan_vid": tagged(here.vlan)}, Output(far))
+    match: dict[str, Value] = {"in_port": overlay, "tun_id": here.segment.segmentation_id or 0}
+    tag = (PushVlan(), SetField("vlan_vid", tagged(here.vlan)))
+    return TUN["from_overlay"].flow(10, owner, match, *tag, Output(far))
 
 
 def peer(uplinks: Uplinks, there: RemotePort) -> Iterator[Wanted]:
@@ -209,7 +212,7 @@ def peer(uplinks: Uplinks, there: RemotePort) -> Iterator[Wanted]:
             10,
             cookie(Reason.PEER_TUNNEL, there.peer.id),
             {"vlan_vid": tagged(here.vlan), "eth_dst": eth_dst},
-            *encapsulate(here.segment.segmentation_id or 0, (there.tunnel,), overlay),
+            *encapsulate(here, (there.tunnel,), overlay),
         )
 
 
@@ -233,9 +236,12 @@ def _copy_to(number: int) -> Iterator[Action]:
     yield INT["ingress"].resubmit
 
 
-def encapsulate(tunnel_key: int, tunnels: Iterable[Prefix], overlay: int) -> Iterator[Action]:
+def encapsulate(here: LocalNetwork, tunnels: Iterable[Prefix], overlay: int) -> Iterator[Action]:
+    if here.segment.network_type == stt.TYPE:
+        yield from stt.to_carrier(tunnels, overlay)
+        return
     yield PopVlan()
-    yield from into_tunnels(tunnel_key, tunnels, overlay)
+    yield from into_tunnels(here.segment.segmentation_id or 0, tunnels, overlay)
 
 
 def into_tunnels(tunnel_key: int, tunnels: Iterable[Prefix], overlay: int) -> Iterator[Action]:

@@ -197,8 +197,7 @@ def network(uplinks: Uplinks, here: LocalNetwork, flood: Flood) -> Iterator[Want
     if here.tunnelled and overlay is not None and flood.domain:
         for kind_of in ({"eth_type": ETH_ARP}, _DISCOVERED):
             match = {"vlan_vid": tagged(here.vlan), "eth_dst": (MAC_ANY_MULTICAST, MAC_ANY_MULTICAST), **kind_of}
-            key = here.segment.segmentation_id or 0
-            yield TUN["to_peer"].flow(5, owner, match, *encapsulate(key, flood.domain, overlay))
+            yield TUN["to_peer"].flow(5, owner, match, *encapsulate(here, flood.domain, overlay))
 
 
 _DISCOVERED: Final = {"eth_type": ETH_IPV6, "ip_proto": PROTO_ICMPV6, "icmpv6_type": ND_ADVERT}

@@ -10,7 +10,7 @@ _BOUND = Attribute(check=checks.between(1, 2**32 - 1), parse=checks.integer, pos
 ATTRIBUTES = STANDARD | {
     "default": flag(),
     "shared": flag(post=True, default=True),
-    "network_type": Attribute(check=checks.one_of("vlan", "vxlan", "gre", "geneve"), post=True, filter=True),
+    "network_type": Attribute(check=checks.one_of("vlan", "vxlan", "gre", "geneve", "stt"), post=True, filter=True),
     "physical_network": Attribute(check=checks.or_none(checks.string(64)), post=True, filter=True),
     "minimum": _BOUND,
     "maximum": _BOUND,

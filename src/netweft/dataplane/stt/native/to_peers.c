@@ -1,0 +1,290 @@
+/* From Open vSwitch to other nodes.
+ *
+ * A frame comes with two tags: the outer one says to which peers (those with this number: to_peers in
+ * services/l2/stt.py), the inner one is the network's local VLAN.  It leaves as one packet, however long it is: the
+ * kernel, or the NIC, cuts it as it cuts TCP.
+ */
+#define _GNU_SOURCE
+#include "stt.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+
+#define BATCH 64
+#define MESSAGES 128
+#define ROOM (65536 + 64)
+#define TAG 4
+
+struct message {
+    struct virtio_net_hdr offload;
+    uint8_t header[STT_MOST_OUTER], inner[STT_MOST_HEADER];
+    struct sockaddr_ll to;
+    struct iovec part[STT_MOST_PARTS + 3];
+};
+
+struct sender {
+    struct stt_link *link;
+    struct stt_sent waiting[STT_FLOWS]; /* of this batch */
+    int waits, turn;
+    struct message message[MESSAGES];
+    struct mmsghdr send[MESSAGES];
+    int messages;
+    uint32_t frame_id;
+};
+
+struct receiver {
+    uint8_t (*room)[ROOM];
+    struct virtio_net_hdr offload[BATCH];
+    struct iovec part[BATCH][2];
+    uint8_t control[BATCH][CMSG_SPACE(sizeof(struct tpacket_auxdata))];
+    struct mmsghdr got[BATCH];
+};
+
+static uint16_t get16(const uint8_t *at) { return (uint16_t)(at[0] << 8 | at[1]); }
+
+static void flush(struct sender *sender) {
+    for (int at = 0; at < sender->messages;) {
+        int sent = sendmmsg(sender->link->outer, sender->send + at, (unsigned)(sender->messages - at), 0);
+        if (sent > 0) {
+            at += sent;
+        } else if (errno != EINTR) {
+            sender->link->counters->send_failed++;
+            at++; /* the rest may be able to */
+        }
+    }
+    sender->messages = 0;
+}
+
+static void address(struct message *message, const struct stt_peer *peer) {
+    uint16_t type = stt_is_ipv4(&peer->address) ? ETH_P_IP : ETH_P_IPV6;
+    memcpy(message->header, peer->mac, 6);
+    memcpy(message->header + 6, peer->own_mac, 6);
+    message->header[12] = (uint8_t)(type >> 8);
+    message->header[13] = (uint8_t)type;
+    message->to = (struct sockaddr_ll){.sll_family = AF_PACKET,
+                                       .sll_protocol = htons(type),
+                                       .sll_ifindex = peer->interface,
+                                       .sll_halen = 6};
+    memcpy(message->to.sll_addr, peer->mac, 6);
+}
+
+static void describe(struct stt_frame *frame, const struct stt_sent *sent, uint64_t key) {
+    *frame = (struct stt_frame){.key = key, .vlan = sent->vlan, .length = sent->length};
+    if (!(sent->offload.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM))
+        return;
+    frame->flags = STT_CSUM_PARTIAL | (sent->layers.type == ETH_P_IP ? STT_IPV4 : 0) |
+                   (sent->offload.csum_offset == 16 ? STT_TCP : 0);
+    frame->l4_offset = (uint8_t)sent->offload.csum_start;
+    frame->mss = sent->offload.gso_type != VIRTIO_NET_HDR_GSO_NONE ? sent->offload.gso_size : 0;
+}
+
+/* One packet to one peer. */
+static void put(struct sender *sender, const struct stt_sent *sent, const struct stt_peer *peer, uint64_t key) {
+    if (sender->messages == MESSAGES)
+        flush(sender);
+    struct message *message = &sender->message[sender->messages];
+    struct stt_frame frame;
+    struct stt_link *link = sender->link;
+    describe(&frame, sent, key);
+    address(message, peer);
+    uint8_t tos = (uint8_t)((sent->layers.tos & 3) | (link->dscp < 0 ? sent->layers.tos & 0xfc : link->dscp << 2));
+    uint16_t port = (uint16_t)(0x8000 | (sent->layers.hash & 0x7fff));
+    size_t header = 14 + stt_write_outer(message->header + 14, &peer->own, &peer->address, port, tos,
+                                         sender->frame_id++, &frame);
+    size_t ip = stt_is_ipv4(&peer->address) ? 20 : 40, mss = peer->mtu - ip - STT_TCP_HEADER;
+    memset(&message->offload, 0, sizeof message->offload);
+    message->offload.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+    message->offload.csum_start = (uint16_t)(14 + ip);
+    message->offload.csum_offset = 16;
+    message->offload.hdr_len = (uint16_t)(14 + ip + STT_TCP_HEADER);
+    if (STT_HEADER + frame.length > mss) {
+        message->offload.gso_type = ip == 20 ? VIRTIO_NET_HDR_GSO_TCPV4 : VIRTIO_NET_HDR_GSO_TCPV6;
+        message->offload.gso_size = (uint16_t)mss;
+    }
+    int parts = 0;
+    message->part[parts++] = (struct iovec){&message->offload, sizeof message->offload};
+    message->part[parts++] = (struct iovec){message->header, header};
+    if (sent->header_length) {
+        memcpy(message->inner, sent->header, sent->header_length); /* its place is needed */
+        message->part[parts++] = (struct iovec){message->inner, sent->header_length};
+    }
+    for (int i = 0; i < sent->parts; i++)
+        message->part[parts++] = (struct iovec){(void *)sent->part[i].data, sent->part[i].length};
+    sender->send[sender->messages].msg_hdr = (struct msghdr){.msg_name = &message->to,
+                                                             .msg_namelen = sizeof message->to,
+                                                             .msg_iov = message->part,
+                                                             .msg_iovlen = (size_t)parts};
+    sender->messages++;
+}
+
+/* To every peer with its number. */
+static void release(struct sender *sender, struct stt_sent *sent) {
+    struct stt_tables *tables = sender->link->tables;
+    struct stt_counters *counters = sender->link->counters;
+    if (!sent->parts)
+        return;
+    stt_finish(sent);
+    uint64_t key = tables->key_of[sent->local];
+    int32_t at = tables->first[sent->slot % STT_VLANS];
+    if (at < 0)
+        counters->no_peer++;
+    for (; at >= 0; at = tables->peers[at].next) {
+        const struct stt_peer *peer = &tables->peers[at];
+        if (!peer->interface) {
+            counters->unresolved++;
+            continue;
+        }
+        put(sender, sent, peer, key);
+        counters->sent_frames++;
+        counters->sent_bytes += sent->length;
+    }
+    counters->merged_segments += (uint64_t)(sent->parts > 1 ? sent->parts : 0);
+    sent->parts = 0;
+}
+
+static void release_all(struct sender *sender) {
+    for (int i = 0; i < STT_FLOWS; i++)
+        release(sender, &sender->waiting[i]);
+    flush(sender);
+}
+
+/* Of the same flow what waits goes first, unless this one can join it. */
+static int joins(struct sender *sender, const struct stt_sent *like, const uint8_t *frame, size_t length, int mergeable) {
+    for (int i = 0; i < STT_FLOWS; i++) {
+        struct stt_sent *sent = &sender->waiting[i];
+        if (!sent->parts || sent->slot != like->slot || sent->local != like->local || sent->vlan != like->vlan ||
+            !stt_same_flow(sent, frame, &like->layers))
+            continue;
+        if (mergeable && stt_merge(sent, frame, length, &like->layers))
+            return 1;
+        release(sender, sent);
+    }
+    return 0;
+}
+
+/* like: what is known of the frame: where it goes, and its layers. */
+static void take(struct sender *sender, const uint8_t *frame, size_t length, struct stt_sent *like,
+                 const struct virtio_net_hdr *offload) {
+    stt_dissect(frame, length, &like->layers);
+    const struct stt_layers *layers = &like->layers;
+    int is_tcp = layers->l4 && layers->protocol == 6 && layers->l4 + 20u <= length;
+    int mergeable = is_tcp && !offload->flags && stt_is_mergeable(frame, length, layers);
+    if (is_tcp && joins(sender, like, frame, length, mergeable))
+        return;
+    struct stt_sent *sent = like;
+    if (mergeable) {
+        sent = &sender->waiting[sender->turn++ % STT_FLOWS];
+        release(sender, sent);
+        sent->slot = like->slot, sent->local = like->local, sent->vlan = like->vlan;
+    }
+    stt_begin(sent, frame, length, layers, mergeable);
+    sent->offload = *offload;
+    if (!mergeable || sent->closed)
+        release(sender, sent);
+}
+
+static int tag_of(struct msghdr *header) { /* the one that the kernel has taken out; -1: none */
+    for (struct cmsghdr *one = CMSG_FIRSTHDR(header); one; one = CMSG_NXTHDR(header, one)) {
+        if (one->cmsg_level != SOL_PACKET || one->cmsg_type != PACKET_AUXDATA)
+            continue;
+        struct tpacket_auxdata said;
+        memcpy(&said, CMSG_DATA(one), sizeof said);
+        if (said.tp_status & TP_STATUS_VLAN_VALID)
+            return said.tp_vlan_tci & 0xfff;
+    }
+    return -1;
+}
+
+static void take_received(struct sender *sender, uint8_t *frame, size_t length, struct virtio_net_hdr offload,
+                          int taken_out) {
+    struct stt_counters *counters = sender->link->counters;
+    int tags[2] = {taken_out, -1}, strip = 0;
+    for (int i = taken_out >= 0 ? 1 : 0; i < 2; i++, strip += TAG) {
+        if (length < (size_t)(14 + strip + TAG) || get16(frame + 12 + strip) != ETH_P_8021Q)
+            return; /* what the kernel itself says on this interface */
+        tags[i] = get16(frame + 14 + strip) & 0xfff;
+    }
+    struct stt_sent like;
+    like.vlan = 0;
+    if (length >= (size_t)(14 + strip + TAG) && get16(frame + 12 + strip) == ETH_P_8021Q) {
+        like.vlan = (uint16_t)(get16(frame + 14 + strip) | 0x1000); /* the VM's own goes into the header */
+        strip += TAG;
+    }
+    memmove(frame + strip, frame, 12);
+    frame += strip;
+    length -= (size_t)strip;
+    int partial = offload.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM;
+    int can = offload.csum_offset == 16 || offload.csum_offset == 6;
+    int gso = offload.gso_type & ~VIRTIO_NET_HDR_GSO_ECN;
+    if (length < 14 || length > STT_MOST_FRAME ||
+        (partial && (!can || offload.csum_start < 34 + strip || offload.csum_start > 255 + strip)) ||
+        (gso && (!partial || (gso != VIRTIO_NET_HDR_GSO_TCPV4 && gso != VIRTIO_NET_HDR_GSO_TCPV6)))) {
+        counters->too_long++;
+        return;
+    }
+    if (!sender->link->tables->key_of[tags[1]]) {
+        counters->no_network_out++;
+        return;
+    }
+    offload.csum_start = (uint16_t)(offload.csum_start - strip);
+    offload.flags &= VIRTIO_NET_HDR_F_NEEDS_CSUM;
+    like.slot = (uint16_t)tags[0], like.local = (uint16_t)tags[1];
+    take(sender, frame, length, &like, &offload);
+}
+
+static int receive(struct receiver *receiver, int socket) {
+    for (int i = 0; i < BATCH; i++) {
+        receiver->part[i][0] = (struct iovec){&receiver->offload[i], sizeof receiver->offload[i]};
+        receiver->part[i][1] = (struct iovec){receiver->room[i], ROOM};
+        receiver->got[i].msg_hdr = (struct msghdr){.msg_iov = receiver->part[i],
+                                                   .msg_iovlen = 2,
+                                                   .msg_control = receiver->control[i],
+                                                   .msg_controllen = sizeof receiver->control[i]};
+    }
+    int count = recvmmsg(socket, receiver->got, BATCH, MSG_WAITFORONE, NULL);
+    return count < 0 ? -errno : count;
+}
+
+int stt_to_peers(struct stt_link *link) {
+    struct sender *sender = calloc(1, sizeof *sender);
+    struct receiver *receiver = calloc(1, sizeof *receiver);
+    int result = -ENOMEM;
+    if (receiver)
+        receiver->room = malloc((size_t)BATCH * ROOM);
+    if (!sender || !receiver || !receiver->room)
+        goto out;
+    sender->link = link;
+    if (getrandom(&sender->frame_id, sizeof sender->frame_id, 0) < 0)
+        sender->frame_id = 0;
+    result = 0;
+    while (!link->stop) {
+        int count = receive(receiver, link->inner);
+        if (count == -EAGAIN || count == -EINTR)
+            continue;
+        if (count < 0) {
+            result = count;
+            break;
+        }
+        pthread_rwlock_rdlock(&link->tables->lock);
+        for (int i = 0; i < count; i++) {
+            struct mmsghdr *got = &receiver->got[i];
+            if (got->msg_len > sizeof(struct virtio_net_hdr) && !(got->msg_hdr.msg_flags & MSG_TRUNC))
+                take_received(sender, receiver->room[i], got->msg_len - sizeof(struct virtio_net_hdr),
+                              receiver->offload[i], tag_of(&got->msg_hdr));
+        }
+        release_all(sender);
+        pthread_rwlock_unlock(&link->tables->lock);
+    }
+out:
+    if (receiver)
+        free(receiver->room);
+    free(receiver);
+    free(sender);
+    return result;
+}

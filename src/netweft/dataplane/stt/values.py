@@ -1,0 +1,39 @@
+"""What the carrier is told, as values.  Pure: services build them."""
+
+from typing import Final
+
+from msgspec import Struct
+
+CARRIED: Final = "stt-carrier"  # the end of the veth pair that is the carrier's
+PORT: Final = 7471
+MOST_KEY: Final = 2**63 - 1  # of 64 bits: what databases and JSON's readers can have
+
+
+class SttNetwork(Struct, frozen=True):
+    """A network that is wired here.  key: its context id on the wire."""
+
+    vlan: int
+    key: int
+
+
+class SttPeer(Struct, frozen=True, order=True):
+    """A node.  tag: that frames for it have."""
+
+    address: str
+    tag: int
+
+
+class SttTables(Struct, frozen=True):
+    """All that there is, sorted."""
+
+    networks: tuple[SttNetwork, ...] = ()
+    peers: tuple[SttPeer, ...] = ()
+
+
+class SttSettings(Struct, frozen=True, kw_only=True):
+    """What a carrier keeps as long as it runs.  own: this node's tunnel address.  dscp: of outer headers; -1: the inner
+    packet's own.  protocol: of the socket by which it is told things."""
+
+    own: str
+    dscp: int = 0
+    protocol: int = 1
