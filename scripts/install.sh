@@ -16,7 +16,7 @@ cd "$(dirname "$0")/.."
 
 DEMO_PACKAGES=(openvswitch-switch iproute2 iputils-ping ethtool python3 python3-venv ca-certificates)
 TEST_PACKAGES=(haproxy wrk postgresql bird2 qemu-system-x86 busybox-static cpio lz4 libvirt-daemon libvirt-clients isc-dhcp-client libfaketime
-    chromium fonts-dejavu-core)
+    chromium fonts-dejavu-core gcc libc6-dev tshark)
 BENCH_PACKAGES=(iperf3 haproxy wrk)
 DEBIAN_PACKAGES=(qemu-system-x86 busybox-static cpio mmdebstrap e2fsprogs debian-archive-keyring)
 KERNEL_PACKAGES=("${DEBIAN_PACKAGES[@]}" git
@@ -61,7 +61,7 @@ install_packages() {
 install_python() {
     local stamp=.venv/.installed-from wanted
     # the path too: a work tree that was moved needs its scripts written anew
-    wanted=$({ cat requirements.lock pyproject.toml; pwd; } | sha256sum)
+    wanted=$({ cat requirements.lock pyproject.toml setup.py src/netweft/dataplane/stt/native/*; pwd; command -v gcc || true; } | sha256sum)
     [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && .venv/bin/python -c '' 2>/dev/null && return
     python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || fail "Python 3.11 or newer is needed"
     .venv/bin/python -c '' 2>/dev/null || quietly python3 -m venv --clear .venv

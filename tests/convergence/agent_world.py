@@ -28,7 +28,7 @@ from netweft.services.l2.bridges import KINDS, overlay_port, physical_link, tunn
 from netweft.services.l3.watch import interface_to
 from netweft.services.metadata.ends import INTERFACE as METADATA_PORT
 from netweft.services.pipeline import INT, TUN, physical_role
-from netweft.services.values import TUNNELLED
+from netweft.services.values import BY_OVS
 from netweft.settings import AgentSettings
 from netweft.testing.region import MAPPINGS
 from netweft.wire.causes import Cause
@@ -37,7 +37,7 @@ from netweft.wire.messages import Delta, Snapshot
 PORTS_OF_OURS = [
     *(name for kind in KINDS for name in tunnel_link(kind)),
     *(name for kind in KINDS for bridge in MAPPINGS.values() for name in physical_link(kind, bridge)),
-    *map(overlay_port, TUNNELLED),
+    *map(overlay_port, BY_OVS),
     METADATA_PORT,
 ]
 
@@ -282,7 +282,7 @@ class AgentWorld:
 
     def __init__(self, folder: Path) -> None:
         self.settings = AgentSettings(
-            node="hv1", tunnel_ip="192.0.2.1", tunnel_types=TUNNELLED, state_dir=str(folder), ovs_run_dir=str(folder),
+            node="hv1", tunnel_ip="192.0.2.1", tunnel_types=BY_OVS, state_dir=str(folder), ovs_run_dir=str(folder),
             bridge_mappings=tuple(map(":".join, MAPPINGS.items())), uplink_bandwidths=("tunnel:eth0:9000",),
         )  # fmt: skip
         roles = (INT.role, TUN.role, *map(physical_role, MAPPINGS))

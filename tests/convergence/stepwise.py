@@ -23,7 +23,7 @@ from netweft.dataplane.openflow.flow import Ct, Flow, FlowKey
 from netweft.model import NodeView, Object
 from netweft.services.l2.bridges import overlay_port, physical_link, tunnel_link
 from netweft.services.pipeline import INT, TUN, physical_role
-from netweft.services.values import TUNNELLED
+from netweft.services.values import BY_OVS
 from netweft.testing.classifier import Flows, Packet
 from netweft.testing.conntrack import Connection, Key, Tracker
 from netweft.testing.region import MAPPINGS
@@ -228,7 +228,7 @@ class Node:
             ends = ofport(near), ofport(far)
             if ends[0] is not None and ends[1] is not None:
                 self.bridges[INT.role].join(ends[0], self.bridges[role], ends[1])
-        for kind in TUNNELLED:
+        for kind in BY_OVS:
             number = ofport(overlay_port(kind))
             if number is not None:
                 self.bridges[TUN.role].overlays[number] = _Outside()

@@ -19,7 +19,7 @@ from netweft.settings import AgentSettings
         ({"bridge_mappings": ("a:br-eth1", "b:br-eth1")}, "something is there twice"),
         ({"bridge_mappings": ("a:br-eth1", "a:br-eth2")}, "something is there twice"),
         ({"bridge_mappings": ("a:br-int",)}, "something is there twice"),
-        ({"tunnel_types": ("vxlan", "stt")}, "tunnel_types: stt: not supported"),
+        ({"tunnel_types": ("vxlan", "sit")}, "tunnel_types: sit: not supported"),
         ({"uplink_bandwidths": ("physnet1:eth1:5",)}, "uplink_bandwidths: physnet1: there are tunnel"),
         ({"uplink_bandwidths": ("a:eth1:5", "tunnel:eth1:6"), "bridge_mappings": ("a:b",)}, "eth1 has two bandwidths"),
         ({"local_vlans": "0:4094"}, "local_vlans: 0:4094"),

@@ -133,7 +133,7 @@ class SttSide:
             process.stop(answer.pid)
             answer = await self._start(self._wanted, tables)
         self._watch(answer.pid)
-        self._becomes(answer, f"stt: {answer.problem}" if answer.problem else "")
+        self._becomes(answer, f"stt: {answer.problem}" if answer.problem and self._networks else "")
 
     async def _start(self, settings: SttSettings, tables: SttTables) -> Answer:
         """Raises NotThere, OSError."""

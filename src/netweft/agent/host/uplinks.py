@@ -56,6 +56,7 @@ class UplinksSide:
                 name: self._link(look, kinds, before.physical.get(name, Link()), keep) for name, kinds in names.items()
             },
             overlays={kind: look.ofport(overlay_port(kind)) or before.overlays.get(kind) for kind in host.tunnel_types},
+            tunnel_bridge=host.tunnel_bridge,
             metadata=(look.ofport(METADATA) or before.metadata) if host.metadata else None,
             problems=problems,
             keep=keep,

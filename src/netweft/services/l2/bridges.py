@@ -18,11 +18,10 @@ from netweft.dataplane.host.values import Address, VethPair
 from netweft.dataplane.ovsdb.rows import MARK, BridgeRow, PortRow
 from netweft.services.addresses import prefix
 from netweft.services.fields import Reason, cookie
-from netweft.services.l2 import stt
 from netweft.services.l2.local_vlans import kept
 from netweft.services.pipeline import INT, TUN
 from netweft.services.service import Service, Wanted
-from netweft.services.values import HostFacts, Uplinks
+from netweft.services.values import BY_OVS, HostFacts, Uplinks
 
 KINDS = ("patch", "veth")
 LINK_MTU = 9216  # of a veth between bridges: no bottleneck, whatever the physical network can do
@@ -53,17 +52,10 @@ def host_rows(host: HostFacts, uplinks: Uplinks) -> Iterator[Wanted]:
             yield from joined(kind, tunnel_link(kind), bridges, uplinks.transit)
     if host.tunnel_ip:
         for name in host.tunnel_types:
-            yield from _overlay(host, name)
+            if name in BY_OVS:  # else the port is there while a network needs it
+                options = {"local_ip": host.tunnel_ip, "remote_ip": "flow", "key": "flow"}
+                yield port_row(overlay_port(name), host.tunnel_bridge, port_type(name, host), **options, **_tos(host))
     yield from _underlay(host)
-
-
-def _overlay(host: HostFacts, tunnel_type: str) -> Iterator[Wanted]:
-    if tunnel_type == stt.TYPE:
-        yield stt.link(overlay_port(stt.TYPE), LINK_MTU)
-        yield port_row(overlay_port(stt.TYPE), host.tunnel_bridge)
-        return
-    options = {"local_ip": host.tunnel_ip, "remote_ip": "flow", "key": "flow"}
-    yield port_row(overlay_port(tunnel_type), host.tunnel_bridge, port_type(tunnel_type, host), **options, **_tos(host))
 
 
 def port_type(tunnel_type: str, host: HostFacts) -> str:

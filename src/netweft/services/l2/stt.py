@@ -19,6 +19,7 @@ from netweft.dataplane.openflow.flow import Action, Output, PushVlan, SetField
 from netweft.dataplane.stt.values import CARRIED, SttNetwork
 from netweft.services.addresses import Prefix
 from netweft.services.fields import tagged
+from netweft.services.l2.bridges import LINK_MTU, overlay_port, port_row
 from netweft.services.service import Service, Wanted
 from netweft.services.values import Flood, LocalNetwork, Uplinks
 
@@ -39,13 +40,13 @@ def to_carrier(peers: Iterable[Prefix], overlay: int) -> Iterator[Action]:
         yield Output(overlay)
 
 
-def link(overlay_port: str, mtu: int) -> VethPair:
-    return VethPair(overlay_port, CARRIED, mtu=mtu)
-
-
-def network(_: Uplinks, here: LocalNetwork, flood: Flood) -> Iterator[Wanted]:
-    if here.segment.network_type == TYPE:
-        yield SttNetwork(vlan=here.vlan, key=here.segment.segmentation_id or 0)
+def network(uplinks: Uplinks, here: LocalNetwork, _: Flood) -> Iterator[Wanted]:
+    """All of them want the same port: it is there as long as one is."""
+    if here.segment.network_type != TYPE:
+        return
+    yield VethPair(overlay_port(TYPE), CARRIED, mtu=LINK_MTU)
+    yield port_row(overlay_port(TYPE), uplinks.tunnel_bridge)
+    yield SttNetwork(vlan=here.vlan, key=here.segment.segmentation_id or 0)
 
 
 STT = Service("stt", network=network)

@@ -48,6 +48,7 @@ def cloud(make_cloud: MakeCloud) -> Cloud:
         (provider("vxlan"), ("vxlan", None, 1), 1450),
         (provider("geneve", id=5), ("geneve", None, 5), 1450),
         (provider("gre", id=2**32 - 1), ("gre", None, 2**32 - 1), 1458),
+        (provider("stt", id=2**63 - 1), ("stt", None, 2**63 - 1), 1428),
         (provider("local"), ("local", None, None), 1500),
     ],
 )
@@ -56,7 +57,7 @@ def test_what_an_admin_asks_for(cloud: Cloud, asked: Object, given: tuple[object
     assert (segment(network), network["mtu"]) == (given, mtu)
 
 
-@pytest.mark.parametrize(("type", "mtu"), [("vxlan", 1430), ("geneve", 1430), ("gre", 1438)])
+@pytest.mark.parametrize(("type", "mtu"), [("vxlan", 1430), ("geneve", 1430), ("gre", 1438), ("stt", 1408)])
 def test_an_ipv6_underlay_takes_20_bytes_more(make_cloud: MakeCloud, type: str, mtu: int) -> None:
     assert make_cloud(overlay_ip_version=6).network(**provider(type))["mtu"] == mtu
 
