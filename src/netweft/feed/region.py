@@ -13,15 +13,15 @@ from typing import Any, Final, TypeAlias, cast
 import structlog
 from anyio import CapacityLimiter, to_thread
 
+from netweft.control.l2.hosts import BARE_METAL, VNIC_TYPE, is_bare_metal
 from netweft.control.l2.placing import TRUNK
 from netweft.control.l2.trunks import PART_OF
-from netweft.control.l2.wires import BARE_METAL, VNIC_TYPE
 from netweft.feed import objects
 from netweft.feed.interest import Interest, Updates
 from netweft.feed.reader import StoreReader
 from netweft.feed.relevance import RULES, RowKey, Rule
 from netweft.model import Network, Port
-from netweft.plugins.mechanisms import BareMetal, Host, Link
+from netweft.plugins.mechanisms import BareMetal, Host, links_of
 from netweft.store import ChangesGone, Object, Query, ReadTransaction, Store
 
 BATCH: Final = 1000  # changes read at a time
@@ -79,7 +79,7 @@ class Region:
             if (trunk := row.get(PART_OF)) and (network := self._networks.get(row["network_id"])):
                 subs.setdefault(trunk, {})[row["id"]] = network
         return [
-            BareMetal(row["id"], network, _links(row), subs.get(row.get(TRUNK) or "", {}))
+            BareMetal(row["id"], network, links_of(row), subs.get(row.get(TRUNK) or "", {}))
             for row in self._bare.values()
             if not row.get(PART_OF) and (network := self._networks.get(row["network_id"]))
         ]
@@ -159,7 +159,7 @@ class Region:
 
     def _changed_bare(self, tx: ReadTransaction, ids: Collection[str]) -> dict[str, Object | None]:
         rows = tx.get_many("ports", ids)
-        found = {id: row for id, row in rows.items() if row.get(VNIC_TYPE) == BARE_METAL}
+        found = {id: row for id, row in rows.items() if is_bare_metal(row)}
         found |= {row["id"]: row for row in _sub_ports(tx, list(found.values()))}
         trunks = {row[TRUNK] for row in self._bare.values() if row.get(TRUNK)}
         found |= {id: row for id, row in rows.items() if row.get(PART_OF) in trunks and row.get(PART_OF)}
@@ -184,13 +184,3 @@ def _sub_ports(tx: ReadTransaction, parents: Sequence[Object]) -> list[Object]:
 def _read_networks(tx: ReadTransaction, ports: Iterable[Object]) -> dict[str, Network]:
     rows = tx.get_many("networks", {port["network_id"] for port in ports})
     return {id: objects.network(row) for id, row in rows.items()}
-
-
-def _links(row: Mapping[str, Any]) -> tuple[Link, ...]:
-    """What is no link says nothing: a profile is whatever an admin wrote there."""
-    profile = row.get("binding:profile")
-    found = profile.get("local_link_information") if isinstance(profile, dict) else None
-    entries = [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
-    return tuple(
-        Link(*(str(one.get(name) or "") for name in ("port_id", "switch_id", "switch_info"))) for one in entries
-    )

@@ -194,7 +194,8 @@ def expected(tx: WriteTransaction, node: str) -> set[str]:
     active = tx.query("ports", Query({HOST: [node], "status": ["ACTIVE"]}))
     ahead = {id for kind, id in tx.held(placing.scope(node)).values() if kind == "ports"}
     left = {id for _, id in tx.held(placing.left_scope(node)).values()}
-    return {port["id"] for port in active if port["device_owner"] not in OWNERS} | ahead | left
+    here = (port for port in active if port["device_owner"] not in OWNERS and not hosts.is_bare_metal(port))
+    return {port["id"] for port in here} | ahead | left
 
 
 def _bind_again(tx: WriteTransaction, node: str) -> None:

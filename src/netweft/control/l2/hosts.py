@@ -1,18 +1,21 @@
 """Which hosts there are, what each can wire, and what binding a port to one says about its virtual interface."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from ipaddress import ip_address
 
 import msgspec
 
-from netweft.control.l2.segments import PHYSICAL, TYPE
-from netweft.model import NodeFacts
+from netweft.control.l2.segments import ID, PHYSICAL, TYPE
+from netweft.model import Network, NodeFacts
+from netweft.model.network import Segment
+from netweft.plugins.mechanisms import Link, links_of, vetoes
 from netweft.store import Object, Query, ReadTransaction, WriteTransaction
 
 HOST, VIF_TYPE, VIF_DETAILS = "binding:host_id", "binding:vif_type", "binding:vif_details"
 FAILED = "binding_failed"
 HOST_SCOPE = "agent_host"
+VNIC_TYPE, BARE_METAL = "binding:vnic_type", "baremetal"
 # Kept on a port, not shown: a node took it because it was plugged in there and bound nowhere.
 CLAIMED = "netweft:claimed"
 # Kept on an agent, not shown: its tunnel address, spelled as everybody would.
@@ -78,12 +81,40 @@ class Binder:
         if not host:
             return UNBOUND
         place = host, port["network_id"]
-        if place not in self._known:
+        if place not in self._known or is_bare_metal(port):
             self.prepare([port])
+            network = self._networks[port["network_id"]]
+            if is_bare_metal(port):
+                return bare_metal(host, network, links_of(port))
             if host not in self._agents:
                 self._agents[host] = agent_of(self._tx, host)
-            self._known[place] = binding(host, self._agents[host], self._networks[port["network_id"]])
+            self._known[place] = binding(host, self._agents[host], network)
         return self._known[place]
+
+
+def is_bare_metal(port: Object) -> bool:
+    """No hypervisor's: a switch has it."""
+    return bool(port.get(VNIC_TYPE) == BARE_METAL)
+
+
+def bare_metal(host: str, network: Object, links: Sequence[Link]) -> Object:
+    """A machine that is plugged into a switch at these links."""
+    if not links:
+        return _failed(host, "binding:profile has no local_link_information: no switch port is named")
+    against = vetoes.against(host, as_model(network), links)
+    if against is None:
+        named = ", ".join(dict.fromkeys(link.switch_info or link.switch_id or "no switch" for link in links))
+        return _failed(host, f"no switch that is known is called {named}, or no port of it is named")
+    if against:
+        return _failed(host, against)
+    return {HOST: host, VIF_TYPE: "other", VIF_DETAILS: {"connectivity": "l2"}, "status_detail": ""}
+
+
+def as_model(network: Object) -> Network:
+    """Its segments are all that a mechanism goes by."""
+    segments = network.get("segments") or [network]
+    known = tuple(Segment(one[TYPE], one.get(PHYSICAL), one.get(ID)) for one in segments if one.get(TYPE))
+    return Network(id=network["id"], segments=known)
 
 
 def binding(host: str, agent: Object | None, network: Object) -> Object:
@@ -94,6 +125,8 @@ def binding(host: str, agent: Object | None, network: Object) -> Object:
     if not can_wire(agent, network):
         wanted = " or ".join(_named(segment) for segment in segments)
         return _failed(host, f"host {host} cannot wire {wanted}: it has {_abilities(node)}")
+    if against := vetoes.against(host, as_model(network)):
+        return _failed(host, against)
     details: Object = {"connectivity": "l2", "port_filter": node.port_filter}
     if node.vif_type == "ovs":
         details |= {

@@ -76,9 +76,12 @@ class Ports:
             forwardings.leave(tx, current, changes["fixed_ips"])
         if HOST in changes:
             changes[HOST] = changes[HOST] or ""
+        described = current | {name: changes[name] for name in _PLUGGED_INTO if name in changes}
         if changes.get(HOST, current[HOST]) != current[HOST]:
             trunks.refuse_sub_port(current)
-            changes = placing.moved(tx, current, changes[HOST]) | changes
+            changes = placing.moved(tx, described, changes[HOST]) | changes
+        elif described != current and (hosts.is_bare_metal(described) or hosts.is_bare_metal(current)):
+            changes = {"status": "DOWN"} | hosts.Binder(tx).bind(current[HOST], described) | changes
         if dhcp_options.EXTRA in changes:
             kept = current.get(dhcp_options.EXTRA, ())
             changes[dhcp_options.EXTRA] = dhcp_options.merged(kept, changes[dhcp_options.EXTRA])
@@ -179,6 +182,7 @@ class Ports:
             raise _refusal(taken) from taken
 
 
+_PLUGGED_INTO = (hosts.VNIC_TYPE, "binding:profile")
 _LINKED = ("network_id", "fixed_ips", "security_groups", qos.POLICY)
 
 

@@ -7,14 +7,12 @@ A bare-metal port is nothing but that: it is ACTIVE once its switch has it.
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from netweft.control.l2.hosts import HOST
+from netweft.control.l2.hosts import HOST, is_bare_metal
 from netweft.control.standard import bumped
 from netweft.model.status import PLUGGED
 from netweft.store import Claim, Object, ReadTransaction, WriteTransaction
 
 LACKS: Final = "netweft:lacks"  # kept on a port: mechanism -> why
-VNIC_TYPE: Final = "binding:vnic_type"
-BARE_METAL: Final = "baremetal"
 
 
 def scope(mechanism: str) -> str:
@@ -32,7 +30,7 @@ def report(tx: WriteTransaction, mechanism: str, failed: Mapping[str, str], well
     """failed: port -> why; an empty text: no longer.  well: ports that have all that they need there.
 
     Ports that are gone meanwhile are no news."""
-    bare = {id for id, row in tx.glance.get_many("ports", well).items() if row.get(VNIC_TYPE) == BARE_METAL}
+    bare = {id for id, row in tx.glance.get_many("ports", well).items() if is_bare_metal(row)}
     ports = tx.lock_many("ports", {*failed, *bare})
     changed = []
     for id, port in ports.items():
@@ -41,7 +39,7 @@ def report(tx: WriteTransaction, mechanism: str, failed: Mapping[str, str], well
         if why := failed.get(id) or (before.get(mechanism) if id not in well and id not in failed else ""):
             lacks[mechanism] = why
         changes: Object = {LACKS: lacks} if lacks != before else {}
-        changes |= _status(port, is_well=not lacks and id in well) if port.get(VNIC_TYPE) == BARE_METAL else {}
+        changes |= _status(port, is_well=not lacks and id in well) if is_bare_metal(port) else {}
         if changes.items() <= port.items():
             continue
         changed.append(port | bumped(port, changes))

@@ -51,6 +51,16 @@ class Link(Struct, frozen=True):
     switch_info: str = ""
 
 
+def links_of(port: Mapping[str, Any]) -> tuple[Link, ...]:
+    """Of a port's row.  What is no link says nothing: a profile is whatever somebody wrote there."""
+    profile = port.get("binding:profile")
+    found = profile.get("local_link_information") if isinstance(profile, dict) else None
+    entries = [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+    return tuple(
+        Link(*(str(one.get(name) or "") for name in ("port_id", "switch_id", "switch_info"))) for one in entries
+    )
+
+
 class BareMetal(Struct, frozen=True):
     """A bound port with vnic_type=baremetal, and where it is plugged in.
 
@@ -82,8 +92,9 @@ class Mechanism(Protocol):
         """All that should be there.  Pure."""
         ...
 
-    def can_bind(self, host: str, network: Network) -> str:
-        """Why a port on this network cannot be on this host; empty: it can, as far as this device is concerned."""
+    def can_bind(self, host: str, network: Network, links: Sequence[Link]) -> str | None:
+        """Why a port on this network cannot be on this host, or at these links if it is bare metal; empty: it can.
+        None: this device has nothing to do with it."""
         ...
 
     async def read(self, keys: Collection[str]) -> Mapping[str, Any]:

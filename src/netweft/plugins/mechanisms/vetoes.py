@@ -6,7 +6,7 @@ Of this process: whoever runs mechanisms says which.
 from collections.abc import Sequence
 
 from netweft.model import Network
-from netweft.plugins.mechanisms import Mechanism
+from netweft.plugins.mechanisms import Link, Mechanism
 
 _known: dict[object, Sequence[Mechanism]] = {}
 
@@ -19,11 +19,9 @@ def forget(owner: object) -> None:
     _known.pop(owner, None)
 
 
-def any_known() -> bool:
-    return any(_known.values())
-
-
-def against(host: str, network: Network) -> str:
-    """Why a port on this network cannot be on this host; empty: it can."""
-    said = (one.can_bind(host, network) for mechanisms in list(_known.values()) for one in mechanisms)
-    return next(filter(None, said), "")
+def against(host: str, network: Network, links: Sequence[Link] = ()) -> str | None:
+    """Why a port on this network cannot be on this host, or at these links; empty: it can.  None: nobody says
+    anything."""
+    asked = (one.can_bind(host, network, links) for mechanisms in list(_known.values()) for one in mechanisms)
+    said = [word for word in asked if word is not None]
+    return next(filter(None, said), "") if said else None

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from netweft.model import Network, Port
-from netweft.plugins.mechanisms import BareMetal, View, Wanted
+from netweft.plugins.mechanisms import BareMetal, Link, View, Wanted
 from netweft.plugins.mechanisms.switches.inventory import Switch
 
 VLAN: Final = "vlan"
@@ -57,23 +57,22 @@ def vlan_of(switch: Switch, network: Network) -> int | None:
     return None
 
 
-def refusal(switch: Switch, network: Network, port: str = "") -> str:
-    """Why this network cannot be there; empty when it can."""
+def refusal(switch: Switch, network: Network, port: str = "", *, bare_metal: bool = False) -> str:
+    """Why this network cannot be there; empty when it can, or need not be."""
     vid = vlan_of(switch, network)
-    if vid is not None and switch.allowed_vlans is not None and vid not in switch.allowed_vlans:
+    if vid is None:
+        return f"switch {switch.name} can do no segment of network {network.id}" if bare_metal else ""
+    if switch.allowed_vlans is not None and vid not in switch.allowed_vlans:
         return f"switch {switch.name}: VLAN {vid} is not among its ngs_allowed_vlans"
     if port and switch.allowed_ports is not None and port not in switch.allowed_ports:
         return f"switch {switch.name}: port {port} is not among its ngs_allowed_ports"
     return ""
 
 
-def named_by(switch: Switch, port: BareMetal) -> tuple[str, ...]:
-    """The switch's ports that a bare-metal port is plugged into."""
-    return tuple(
-        link.port_id
-        for link in port.links
-        if link.port_id and ({link.switch_id.lower(), link.switch_info.lower()} & switch.names)
-    )
+def named_in(switch: Switch, link: Link) -> tuple[str, ...]:
+    """The switch's port that a link of a bare-metal port names, if it is this switch's."""
+    named = {link.switch_id.lower(), link.switch_info.lower()} & switch.names
+    return (link.port_id,) if link.port_id and named else ()
 
 
 def desired(switch: Switch, hosts: Iterable[str], view: View) -> Mapping[str, Wanted]:
@@ -83,9 +82,9 @@ def desired(switch: Switch, hosts: Iterable[str], view: View) -> Mapping[str, Wa
         there = view.host(host)
         for network in there.networks.values():
             found.tag(ports, network, _on(there.ports.values(), network))
-    for bare in view.bare_metal():
-        if ports := named_by(switch, bare):
-            found.plug(ports, bare)
+    for bare in sorted(view.bare_metal(), key=lambda port: port.id):
+        if plugged := [port for link in bare.links for port in named_in(switch, link)]:
+            found.plug(plugged, bare)
     if switch.transit and switch.trunk_ports:
         for host in sorted(set(hosts) - switch.hosts.keys()):
             for network in view.host(host).networks.values():
@@ -101,34 +100,38 @@ class _Found:
         self._switch = switch
         self._values: dict[str, object] = {}
         self._ports: dict[str, set[str]] = {}
+        self._refused: dict[str, str] = {}
 
     def tag(self, links: Iterable[str], network: Network, ports: Iterable[str]) -> None:
-        ports = set(ports)
+        vid, ports = vlan_of(self._switch, network), set(ports)
+        if vid is None:
+            return
         for link in links:
-            if (vid := self._allowed(network, link)) is not None:
-                self._want(tagged(link, vid), True, ports)
+            why = refusal(self._switch, network, link)
+            self._want(tagged(link, vid), True, ports, why)
+            if not why:
                 self._vlan(vid, network, ports)
 
     def plug(self, links: Iterable[str], bare: BareMetal) -> None:
+        vid = vlan_of(self._switch, bare.network)
         for link in links:
-            if (vid := self._allowed(bare.network, link)) is not None:
-                self._want(untagged(link), vid, {bare.id})
+            why = refusal(self._switch, bare.network, link, bare_metal=True)
+            self._want(untagged(link), vid, {bare.id}, why)
+            if vid is not None and not why:
                 self._vlan(vid, bare.network, {bare.id})
             if self._switch.disable_inactive_ports:
-                self._want(enabled(link), True, {bare.id})
+                self._want(enabled(link), True, {bare.id}, why)
             for sub_port, network in bare.tagged.items():
                 self.tag([link], network, {sub_port})
 
     def pass_through(self, network: Network) -> None:
-        if (vid := self._allowed(network, "")) is not None:
+        vid = vlan_of(self._switch, network)
+        if vid is not None and not refusal(self._switch, network):
             self._vlan(vid, network, set())
 
     def items(self) -> Iterator[tuple[str, Wanted]]:
         for key, value in self._values.items():
-            yield key, Wanted(value, frozenset(self._ports[key]))
-
-    def _allowed(self, network: Network, link: str) -> int | None:
-        return None if refusal(self._switch, network, link) else vlan_of(self._switch, network)
+            yield key, Wanted(value, frozenset(self._ports[key]), self._refused.get(key, ""))
 
     def _vlan(self, vid: int, network: Network, ports: set[str]) -> None:
         """With all that leads to other switches.  Two networks cannot have the same VLAN of a wire."""
@@ -138,9 +141,15 @@ class _Found:
         for trunk in self._switch.trunk_ports:
             self._want(tagged(trunk, vid), True, ports)
 
-    def _want(self, key: str, value: object, ports: set[str]) -> None:
-        self._values.setdefault(key, value)
+    def _want(self, key: str, value: object, ports: set[str], refused: str = "") -> None:
+        """Where two want a port for themselves, the one whose id is first has it."""
+        if key not in self._refused and self._values.get(key, value) != value:
+            taken = f"switch {self._switch.name}: another port is plugged in there, on VLAN {self._values[key]}"
+            key, refused = f"{key} of {min(ports, default='')}", refused or taken  # only told: no port is called so
+        self._values[key] = value
         self._ports.setdefault(key, set()).update(ports)
+        if refused:
+            self._refused[key] = refused
 
 
 def _on(ports: Iterable[Port], network: Network) -> set[str]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from netweft.model import Network
-from netweft.plugins.mechanisms import View, Wanted
+from netweft.plugins.mechanisms import Link, View, Wanted
 from netweft.plugins.mechanisms.switches import desired
 from netweft.plugins.mechanisms.switches.inventory import Switch
 from netweft.reconcile.plan import Step
@@ -43,9 +43,11 @@ class SwitchMechanism:
         wanted = desired.desired(self._switch, self.hosts, view)
         return {key: value for key, value in wanted.items() if key.partition(" ")[0] in self._driver.ways}
 
-    def can_bind(self, host: str, network: Network) -> str:
-        links = self._switch.hosts.get(host, ())
-        return next(filter(None, (desired.refusal(self._switch, network, link) for link in links)), "")
+    def can_bind(self, host: str, network: Network, links: Sequence[Link]) -> str | None:
+        ports = [port for link in links for port in desired.named_in(self._switch, link)]
+        ports += self._switch.hosts.get(host, ()) if not links else ()
+        refusals = [desired.refusal(self._switch, network, port, bare_metal=bool(links)) for port in ports]
+        return next(filter(None, refusals), "") if refusals else None
 
     async def read(self, keys: Collection[str]) -> Mapping[str, Any]:
         return await self._driver.read(keys)
