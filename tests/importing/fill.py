@@ -1,6 +1,6 @@
 """Fills a Neutron through its API with one of everything that `netweft import` takes over.  Run by `record.sh`.
 
-    python fill.py URL      a Neutron with `auth_strategy = noauth`
+python fill.py URL      a Neutron with `auth_strategy = noauth`
 """
 
 import sys
@@ -93,7 +93,13 @@ def fill(cloud: Cloud) -> None:
     )
     pooled = cloud.make("/networks", "network", name="pooled", mtu=1400, project_id=RED)
     cloud.make(
-        "/subnets", "subnet", name="from-pool", network_id=pooled["id"], ip_version=4, subnetpool_id=pool["id"], project_id=RED
+        "/subnets",
+        "subnet",
+        name="from-pool",
+        network_id=pooled["id"],
+        ip_version=4,
+        subnetpool_id=pool["id"],
+        project_id=RED,
     )
     wire = cloud.make(
         "/networks",
@@ -106,7 +112,9 @@ def fill(cloud: Cloud) -> None:
             "provider:segmentation_id": 142,
         },
     )
-    wired = cloud.make("/subnets", "subnet", name="wire4", network_id=wire["id"], ip_version=4, cidr="10.0.2.0/24", project_id=BLUE)
+    wired = cloud.make(
+        "/subnets", "subnet", name="wire4", network_id=wire["id"], ip_version=4, cidr="10.0.2.0/24", project_id=BLUE
+    )
     cloud.make(
         "/rbac-policies",
         "rbac_policy",
@@ -218,7 +226,13 @@ def fill(cloud: Cloud) -> None:
         description="shop's front",
         project_id=RED,
     )
-    cloud.make("/floatingips", "floatingip", floating_network_id=outside["id"], floating_ip_address="203.0.113.51", project_id=RED)
+    cloud.make(
+        "/floatingips",
+        "floatingip",
+        floating_network_id=outside["id"],
+        floating_ip_address="203.0.113.51",
+        project_id=RED,
+    )
     ahead = cloud.make("/floatingips", "floatingip", floating_network_id=outside["id"], project_id=RED)
     two = cloud.make("/ports", "port", name="inside", network_id=web["id"], project_id=RED)
     address = next(ip["ip_address"] for ip in two["fixed_ips"] if "." in ip["ip_address"])

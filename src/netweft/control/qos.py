@@ -96,7 +96,7 @@ def policy_of_rule(tx: ReadTransaction, id: str) -> str | None:
 
 
 def add_rule(tx: WriteTransaction, policy: Object, type: str, values: Object) -> Object:
-    added = values | {"id": str(uuid.uuid4()), "type": type, POLICY: policy["id"]}
+    added = {"id": str(uuid.uuid4())} | values | {"type": type, POLICY: policy["id"]}
     _write(tx, policy, added)
     tx.claim(KIND, policy["id"], [Claim(_RULES, added["id"])])
     return added

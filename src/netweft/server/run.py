@@ -48,7 +48,7 @@ def serve(settings: ServerSettings) -> None:
         sockets = [opened.enter_context(sock) for sock in bind(settings.listen)]
         metrics = [opened.enter_context(sock) for sock in bind(settings.metrics_listen)]
         opened.enter_context(exporting("netweft-server", settings.otlp_endpoint))
-        store = opened.enter_context(closing(_open(settings)))
+        store = opened.enter_context(closing(open_store(settings)))
         crowd = Crowd(room(), settings.max_connections_per_client)
         server = Server(_config(settings, store, crowd, metrics), crowd, store.turns)
         ending.of(server)
@@ -61,7 +61,8 @@ def serve(settings: ServerSettings) -> None:
     ending.now()
 
 
-def _open(settings: ServerSettings) -> Store:
+def open_store(settings: ServerSettings) -> Store:
+    """Raises StateError."""
     try:
         Path(settings.state_dir).mkdir(parents=True, exist_ok=True)
     except OSError as error:

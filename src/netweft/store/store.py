@@ -17,7 +17,7 @@ from netweft.store.doorbell import Doorbell
 from netweft.store.engine import connect, migrate
 from netweft.store.errors import Busy, StoreError
 from netweft.store.letters import Letters
-from netweft.store.schema import meta
+from netweft.store.schema import meta, metadata
 from netweft.store.sql import Statement, transaction
 from netweft.store.transaction import ReadTransaction, WriteTransaction, translating
 from netweft.store.turns import Turns
@@ -29,6 +29,7 @@ _PRUNE_EVERY = 4096  # write transactions
 _ATTEMPTS = {True: 10, False: 3}  # Busy, another refusal
 _SECONDS = 15.0
 _LONGEST_PAUSE = 0.1
+_COPIED = 1000  # rows at a time
 _history = Statement(select(meta.c.value).where(meta.c.key == "history"))
 T = TypeVar("T")
 
@@ -73,6 +74,17 @@ class Store:
         if self._listener is not None:
             self._listener.stop()
         self._engine.dispose()
+
+    def copy_into(self, target: Engine) -> None:
+        """All rows, of one snapshot; target has today's tables.  Blocks nobody on PostgreSQL, writers on SQLite."""
+        with self._engine.connect() as reading, target.begin() as writing:
+            if not self.embedded:
+                reading = reading.execution_options(isolation_level="REPEATABLE READ")
+            for table in reversed(metadata.sorted_tables):
+                writing.execute(table.delete())
+            for table in metadata.sorted_tables:
+                for part in reading.execute(table.select()).mappings().partitions(_COPIED):
+                    writing.execute(table.insert(), [dict(row) for row in part])
 
     @contextmanager
     def read(self) -> Iterator[ReadTransaction]:

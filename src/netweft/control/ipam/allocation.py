@@ -134,15 +134,20 @@ def _by_id(subnets: Sequence[Object], id: str) -> Object:
     raise SubnetNotFound(id=id)
 
 
+def _may_hold(subnet: Object, address: addresses.IpAddress) -> bool:
+    """The gateway's too, which a router is to get."""
+    return addresses.may_be_held(ipaddress.ip_network(subnet["cidr"]), address) or str(address) == subnet["gateway_ip"]
+
+
 def _for_address(subnets: Sequence[Object], wanted: Object) -> Object:
     """The subnet for an address that is asked for by name."""
     address = ipaddress.ip_address(wanted["ip_address"])
     if wanted.get("subnet_id") is not None:
         subnet = _by_id(subnets, wanted["subnet_id"])
-        if not addresses.may_be_held(ipaddress.ip_network(subnet["cidr"]), address):
+        if not _may_hold(subnet, address):
             raise InvalidIpForSubnet(ip_address=address)
         return subnet
     for subnet in subnets:
-        if addresses.may_be_held(ipaddress.ip_network(subnet["cidr"]), address):
+        if _may_hold(subnet, address):
             return subnet
     raise InvalidIpForNetwork(ip_address=address)

@@ -154,7 +154,8 @@ def _check_gateway(network: addresses.IpNetwork, gateway: str | None) -> None:
     address = ipaddress.ip_address(gateway)
     if address.version != network.version:
         raise InvalidInput(f"gateway_ip '{gateway}' does not match the ip_version '{network.version}'")
-    if address in network and not addresses.may_be_held(network, address):
+    # of IPv6 also the routers' anycast address (RFC 4291 2.6.1), which newer Neutrons even have as default
+    if network.version == 4 and address in network and not addresses.may_be_held(network, address):
         raise InvalidInput("Gateway is not valid on subnet")
 
 

@@ -46,7 +46,7 @@ def one(router: Object, id: str) -> Object:
 
 def add(tx: WriteTransaction, router: Object, wanted: Object) -> Object:
     """The router is held alone."""
-    made = {"id": str(uuid.uuid4()), **{name: wanted[name] for name in _SAME}}
+    made = {"id": wanted.get("id") or str(uuid.uuid4()), **{name: wanted[name] for name in _SAME}}
     there = of(router)
     if len(there) >= MOST:
         raise BadConntrackHelperRequest(reason=f"Router {router['id']} has {MOST} of them, which is the limit")

@@ -10,7 +10,7 @@ from netweft.control.errors import NetworkNotFound, PortNotFound
 from netweft.control.l3 import associations, forwardings, gateway_hosts
 from netweft.control.l3.associations import ADDRESS_PORT, Lead
 from netweft.control.l3.errors import BadFloatingIPRequest, ExternalIpAddressExhausted
-from netweft.control.l3.owners import FLOATING, new_port
+from netweft.control.l3.owners import FLOATING, ITS_PORT, new_port
 from netweft.control.rbac import IS_EXTERNAL
 from netweft.control.standard import UseCases, born
 from netweft.model.router import ADDRESS_MAC
@@ -52,7 +52,7 @@ class FloatingIPs:
 
     def _create(self, tx: WriteTransaction, wanted: Object) -> Object:
         _refuse_address_alone(wanted)
-        network_id, id = wanted["floating_network_id"], str(uuid.uuid4())
+        network_id, id = wanted["floating_network_id"], wanted.get("id") or str(uuid.uuid4())
         _check_network(tx, network_id)
         qos.refuse_missing(tx, [wanted])
         if wanted.get("port_id"):
@@ -61,11 +61,12 @@ class FloatingIPs:
         asked = {"subnet_id": wanted.get("subnet_id"), "ip_address": wanted.get("floating_ip_address")}
         asked = {name: value for name, value in asked.items() if value is not None}
         values = {"project_id": "", "status": "N/A", "fixed_ips": [asked] if asked else None}
+        values |= wanted.get(ITS_PORT) or {}
         (port,) = self._ports.create(tx, [new_port(FLOATING, id, network_id, **values)])
         found = associations.ipv4_of(port)
         if not found:
             raise ExternalIpAddressExhausted(net_id=network_id)
-        kept = {name: value for name, value in wanted.items() if name != "subnet_id"}
+        kept = {name: value for name, value in wanted.items() if name not in ("subnet_id", ITS_PORT)}
         kept |= {"id": id, ADDRESS_PORT: port["id"], ADDRESS_MAC: port["mac_address"]}
         kept["floating_ip_address"] = found[0]["ip_address"]
         kept[DISTRIBUTED] = wanted.get(DISTRIBUTED) is not False

@@ -37,7 +37,7 @@ MOST_FLOWS: Final = 2048
 def add(tx: WriteTransaction, floating_ip: Object, wanted: Object) -> Object:
     """The floating IP is held alone, with the port inside and the routers that may be between them."""
     id = floating_ip["id"]
-    made = wanted | {"id": str(uuid.uuid4()), FIP: id, "project_id": floating_ip["project_id"]}
+    made = {"id": str(uuid.uuid4())} | wanted | {FIP: id, "project_id": floating_ip["project_id"]}
     if floating_ip["port_id"]:
         raise FloatingIPPortAlreadyAssociated(
             floating_ip_address=floating_ip["floating_ip_address"],

@@ -3,8 +3,9 @@
 `external_gateway_info` on the router repeats what the port says, and is written in the same transaction.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from types import MappingProxyType
 
 from netweft.control import qos
 from netweft.control.errors import IpAddressGenerationFailure, NetworkNotFound
@@ -14,7 +15,7 @@ from netweft.control.ipam.subnets import scope
 from netweft.control.l3 import attached, gateway_hosts, routes
 from netweft.control.l3.attached import INFO, KIND
 from netweft.control.l3.errors import BadRouterRequest, RouterExternalGatewayInUseByFloatingIp
-from netweft.control.l3.owners import GATEWAY, new_port
+from netweft.control.l3.owners import GATEWAY, ITS_PORT, new_port
 from netweft.control.rbac import IS_EXTERNAL
 from netweft.control.standard import UseCases
 from netweft.model.router import EXTRA, GATEWAY_PORT
@@ -43,7 +44,7 @@ class Gateways:
         if network is None or wanted is None:
             return self._without_first(tx, router)
         if port is None:
-            port = self.make(tx, router, network, ips, rest)
+            port = self.make(tx, router, network, ips, rest, wanted.get(ITS_PORT) or {})
         elif ips is not None and not ipam.are_held(ips, port["fixed_ips"]):
             port = self._ports.update(tx, port, {"fixed_ips": ips})
         return _first(tx, router, port, wanted)
@@ -54,11 +55,17 @@ class Gateways:
         return self.make(tx, router, network, ips, self._checked(tx, router, network, ips, None))
 
     def make(
-        self, tx: WriteTransaction, router: Object, network: Object, ips: list[Object] | None, rest: list[Object]
+        self,
+        tx: WriteTransaction,
+        router: Object,
+        network: Object,
+        ips: list[Object] | None,
+        rest: list[Object],
+        port_values: Mapping[str, object] = MappingProxyType({}),
     ) -> Object:
         others = [port for port in rest if not _is_gateway_on(port, network)]  # several on one network are no overlap
         attached.refuse_overlap(tx, others, _subnets(tx, network))
-        made = new_port(GATEWAY, router["id"], network["id"], project_id="", fixed_ips=ips)
+        made = new_port(GATEWAY, router["id"], network["id"], project_id="", fixed_ips=ips) | dict(port_values)
         (port,) = self._ports.create(tx, [made])
         return gateway_hosts.placed(tx, port)
 

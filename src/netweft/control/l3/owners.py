@@ -10,6 +10,10 @@ OWNERS = {INTERFACE: "routers", GATEWAY: "routers", FLOATING: "floatingips"}
 INTERFACES = frozenset({INTERFACE, "network:ha_router_replicated_interface", "network:router_interface_distributed"})
 
 
+# of a gateway or a floating IP that is imported: what its port was (`id`, `mac_address`); the API has no such attribute
+ITS_PORT = "netweft:port"
+
+
 def new_port(device_owner: str, device_id: str, network_id: str, **values: object) -> Object:
     """What makes such a port.  It is on every host where it matters, and so bound to none."""
     wanted: Object = {

@@ -43,6 +43,20 @@ class SecurityGroups:
         _add_rules(tx, groups)
         return groups
 
+    def take_over(self, tx: WriteTransaction, wanted: Object, *, is_default: bool) -> Object:
+        """Another cloud's group, without rules yet.  A default one takes the place of one that nothing uses.
+        Raises SecurityGroupDefaultAlreadyExists, SecurityGroupInUse."""
+        if wanted["name"].lower() == DEFAULT and not is_default:
+            raise SecurityGroupDefaultAlreadyExists()
+        claims = [Claim(_DEFAULTS, wanted["project_id"])] if is_default else []
+        there = tx.holders(_DEFAULTS, [wanted["project_id"]]).values() if is_default else ()
+        for _, id in there:
+            if (current := tx.lock(KIND, id)) is not None:
+                self.delete(tx, current)
+        group = born(wanted)
+        tx.insert(KIND, group, claims=claims)
+        return group
+
     def update(self, tx: WriteTransaction, current: Object, changes: Object) -> Object:
         if current["name"] == DEFAULT and changes.get("name", DEFAULT) != DEFAULT:
             raise SecurityGroupCannotUpdateDefault()

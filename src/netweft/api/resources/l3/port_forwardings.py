@@ -102,7 +102,7 @@ class PortForwardings(Parts):
 
     async def create(self, request: Request, context: Context) -> Response:
         (wanted, *more), bulk = body.for_create(self.part, body.parse(await request.body()), context)
-        every = [_ranges(one, whole=True) for one in (wanted, *more)]
+        every = [ranges_of(one, whole=True) for one in (wanted, *more)]
         named = {FORWARDED_TO: [one[PORT] for one in every]}
 
         def create(tx: WriteTransaction, floating_ip: Object) -> Object:
@@ -117,7 +117,7 @@ class PortForwardings(Parts):
         return json_response(await self.act(request, context, "create", create, named), 201)
 
     async def update(self, request: Request, context: Context) -> Response:
-        changes = _ranges(body.for_update(self.part, body.parse(await request.body())), whole=False)
+        changes = ranges_of(body.for_update(self.part, body.parse(await request.body())), whole=False)
         before = await self.asked_for(request, context)
         named = {FORWARDED_TO: [before[PORT], *([changes[PORT]] if PORT in changes else ())]}
 
@@ -129,7 +129,7 @@ class PortForwardings(Parts):
         return json_response(await self.act(request, context, "update", update, named))
 
 
-def _ranges(given: Object, *, whole: bool) -> Object:
+def ranges_of(given: Object, *, whole: bool) -> Object:
     """What is said of ports, as ranges.  whole: both have to be there."""
     rest = {name: value for name, value in given.items() if name not in (*_SINGLE, *_SINGLE.values())}
     for name, single in _SINGLE.items():

@@ -1,0 +1,145 @@
+"""`netweft import`, on what a real Neutron 29 wrote (tests/importing): its API's answers say what has to be there."""
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from tests.api.network.conftest import Api, MakeApi
+
+from netweft.cli.import_cloud import import_cloud
+from netweft.importing import neutron_db
+from netweft.importing.cloud import Unreadable
+from netweft.importing.run import taken_over
+from netweft.settings import ServerSettings
+from netweft.store import Object
+
+RECORDED = Path(__file__).parents[2] / "importing"
+WIRES: Mapping[str, Any] = {"vlan_ranges": ("physnet1",), "flat_networks": ("public",)}
+# the same object at another time, what only one of the two has, and what is compared by itself
+_OTHERWISE = frozenset(
+    {
+        "security_group_rules",
+        "created_at",
+        "updated_at",
+        "revision_number",
+        "status",
+        "l2_adjacency",
+        "resource_request",
+        "dns_assignment",
+    }
+)
+_PATHS = {
+    "address_scopes": "/address-scopes",
+    "subnetpools": "/subnetpools",
+    "policies": "/qos/policies",
+    "networks": "/networks",
+    "subnets": "/subnets",
+    "address_groups": "/address-groups",
+    "security_groups": "/security-groups",
+    "security_group_rules": "/security-group-rules",
+    "ports": "/ports",
+    "trunks": "/trunks",
+    "routers": "/routers",
+    "floatingips": "/floatingips",
+    "metering_labels": "/metering/metering-labels",
+    "metering_label_rules": "/metering/metering-label-rules",
+}
+
+
+@pytest.fixture(scope="module")
+def neutron(tmp_path_factory: pytest.TempPathFactory) -> str:
+    file = tmp_path_factory.mktemp("neutron") / "neutron.db"
+    with sqlite3.connect(file) as database:
+        database.executescript((RECORDED / "neutron.sql").read_text())
+    return f"sqlite:///{file}"
+
+
+@pytest.fixture
+def settings(url: str, tmp_path: Path) -> ServerSettings:
+    return ServerSettings(database=url, state_dir=str(tmp_path / "state"), **WIRES)
+
+
+def _comparable(value: Any) -> Any:
+    """Lists of the API are sets, but for those of name servers."""
+    if isinstance(value, dict):
+        return {name: _comparable(one) for name, one in value.items()}
+    return sorted(map(_comparable, value), key=json.dumps) if isinstance(value, list) else value
+
+
+def _differences(theirs: Object, ours: Object) -> dict[str, tuple[Any, Any]]:
+    shared = (theirs.keys() & ours.keys()) - _OTHERWISE
+    said = {name: (_comparable(theirs[name]) or None, _comparable(ours[name]) or None) for name in shared}
+    if ours.get("device_owner") == "trunk:subport":  # there an agent would have written it, and there was none
+        del said["device_owner"]
+    return {name: both for name, both in said.items() if both[0] != both[1]}
+
+
+def test_each_object_is_what_neutrons_api_says(settings: ServerSettings, neutron: str, make_api: MakeApi) -> None:
+    cloud = neutron_db.read(neutron)
+    outcomes = list(taken_over(cloud, settings, dry_run=False))
+    assert [one for one in outcomes if one.state == "refused"] == []
+    api, recorded = make_api(**WIRES), json.loads((RECORDED / "neutron.json").read_text())
+    found: dict[str, Any] = {}
+    for kind, path in _PATHS.items():
+        ours = {one["id"]: one for one in api.get("admin", path)[kind]}
+        for theirs in recorded[kind]:
+            if theirs["id"] not in ours:
+                found[f"{kind} {theirs['id']}"] = (theirs.get("name"), "is not there")
+            elif differences := _differences(theirs, ours[theirs["id"]]):
+                found[f"{kind} {theirs['id']}"] = differences
+    assert found == {}
+
+
+def test_what_is_there_stays_and_an_import_can_be_run_again(
+    settings: ServerSettings, neutron: str, make_api: MakeApi
+) -> None:
+    cloud = neutron_db.read(neutron)
+    assert {one.state for one in taken_over(cloud, settings, dry_run=False)} >= {"new"}
+    api = make_api(**WIRES)
+    name = next(port for port in api.get("admin", "/ports")["ports"] if port["name"] == "vm1")
+    api("admin", "PUT", f"/ports/{name['id']}", {"port": {"name": "renamed"}})
+    again = list(taken_over(cloud, settings, dry_run=False))
+    assert {one.state for one in again if one.kind != "quota"} == {"there"}
+    assert api.get("admin", f"/ports/{name['id']}")["port"]["name"] == "renamed"
+
+
+def test_a_dry_run_says_the_same_and_writes_nothing(settings: ServerSettings, neutron: str, api: Api) -> None:
+    before = api.get("admin", "/networks")
+    tried = list(taken_over(neutron_db.read(neutron), settings, dry_run=True))
+    assert [one.state for one in tried if one.state == "refused"] == []
+    assert len(tried) > 40
+    assert api.get("admin", "/networks") == before
+
+
+def test_what_is_refused_is_named_with_the_reason_and_the_rest_comes(settings: ServerSettings, neutron: str) -> None:
+    """No VLANs here: the network on one is refused, and what needs it."""
+    without = ServerSettings(database=settings.database, state_dir=settings.state_dir, flat_networks=("public",))
+    refused = [one for one in taken_over(neutron_db.read(neutron), without, dry_run=True) if one.state == "refused"]
+    assert [(one.kind, one.name) for one in refused if "physnet1" in one.why] == [("network", "wire")]
+    assert {one.kind for one in refused} == {"network", "subnet", "rbac_policy", "port", "router interface"}
+
+
+def test_as_a_command(settings: ServerSettings, neutron: str) -> None:
+    options = ["--database", settings.database, "--state-dir", settings.state_dir, "--vlan-ranges", "physnet1"]
+    run = CliRunner().invoke(
+        import_cloud, ["--neutron-db", neutron, "--dry-run", *options, "--flat-networks", "public"]
+    )
+    assert run.exit_code == 0, run.output
+    assert "security_group_rule" in run.output
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("nonsense", "not understood"),
+        ("sqlite:////nowhere/at/all.db", "unable to open"),
+        ("sqlite:///:memory:", "no database of Neutron's"),
+    ],
+)
+def test_what_is_no_neutron(url: str, says: str) -> None:
+    with pytest.raises(Unreadable, match=says):
+        neutron_db.read(url)
