@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from tests.netns.harness import Lab, group_of, until
 
-from netweft.lab.commands import in_namespace
+from netweft.lab.commands import in_namespace, ip_batch
 from netweft.lab.vm import Vm
 
 PORT: Final = 80  # which metadata has, too
@@ -119,7 +119,7 @@ def test_members_are_in_when_they_answer_and_out_when_they_do_not(lab: Lab) -> N
         one.delete()
 
 
-def test_security_groups_judge_who_asks_and_who_is_not_plugged_in_is_out(lab: Lab) -> None:
+def test_security_groups_judge_who_asks_and_who_is_gone_is_out_whoever_it_is(lab: Lab) -> None:
     network = lab.network("10.71.0.0/24")
     vip = "10.71.0.100"
     with lab.cloud() as cloud:
@@ -127,10 +127,16 @@ def test_security_groups_judge_who_asks_and_who_is_not_plugged_in_is_out(lab: La
         opened = group_of(cloud, "open to the VIP", [{"direction": "ingress", "remote_ip_prefix": f"{vip}/32"}])
     machines = [lab.add_vm("hv1", network, security_groups=[one]) for one in (closed, opened)]
     shut, open_ = (f"{addresses(lab, one)[4]} PING" for one in machines)
-    asked = [addresses(lab, one)[4] for one in machines]
+    stranger = "10.71.0.200"  # no port's: asked from HAProxy's namespaces
+    machines.append(lab.add_vm("hv2", network, port_security_enabled=False))
+    ip_batch([f"address add {stranger}/24 dev eth0"], namespace=lab.layout.vm_namespace(machines[2].name))
+    asked = [*(addresses(lab, one)[4] for one in machines[:2]), stranger]
     balancer = Balancer(lab, subnets(lab, network)[4], asked, [("TCP", "PING")], vip_address=vip)
-    until(lambda: balancer.statuses() == {shut: "ERROR", open_: "ONLINE"}, "each is as its groups have it")
-    lab.remove_vm(machines[1])
-    until(lambda: balancer.statuses()[open_] == "ERROR", "it is out")
+    well = {shut: "ERROR", open_: "ONLINE", f"{stranger} PING": "ONLINE"}
+    until(lambda: balancer.statuses() == well, "each is as its groups have it")
+    for machine in machines[1:]:
+        lab.remove_vm(machine)
+    out = dict.fromkeys(well, "ERROR")
+    until(lambda: balancer.statuses() == out, "they are out")
     balancer.delete()
     lab.remove_vm(machines[0])

@@ -149,7 +149,7 @@ class Agent:
         self.metadata = MetadataSide(settings, self.desired, lambda: self.feed.link.server, self.wake)
         self.proxies = ProxiesSide(settings, self.ovs, lambda: self.feed.link.server, self.wake)
         self.stt = SttSide(settings, self.wake)
-        self.health = HealthSide(lambda health: self.feed.tell_health(health))
+        self.health = HealthSide(lambda health: self.feed.tell_health(health), within=self.proxies.within)
         self.retries = Retries(self.wake)
         self._host: HostFacts | None = None
         self.unbuilt = facts.unbuilt(settings)

@@ -9,6 +9,7 @@ from netweft.control.l2 import binding
 from netweft.control.lb import health
 from netweft.model import NodeFacts
 from netweft.model.health import MemberHealth
+from netweft.model.proxy import PROXY_OWNER
 from netweft.store import Object, Store
 
 MONITOR = {"type": "TCP", "delay": 1, "timeout": 1, "max_retries": 1}
@@ -116,3 +117,38 @@ def test_without_a_monitor_a_gone_node_changes_nothing(stage: Stage) -> None:
     stage.lb.delete(f"/healthmonitors/{monitor}")
     stage.gone("hv1")
     assert stage.statuses() == ["NO_MONITOR", "NO_MONITOR", "ONLINE", "ONLINE"]
+
+
+def test_of_a_member_that_is_no_port_who_runs_haproxy_is_heard(lb: Lb, store: Store) -> None:
+    """And only of members of the balancer that it runs it for."""
+    with store.write() as tx:
+        for node in ("hv1", "hv2", "hv3"):
+            facts = NodeFacts(tunnel_ip=f"192.0.2.{node[-1]}", tunnel_types=("vxlan",), proxies=node != "hv3")
+            binding.node_connected(tx, node, facts)
+    subnet = lb.network()
+    pools = [
+        {
+            "name": f"p{number}",
+            "protocol": "TCP",
+            "lb_algorithm": "ROUND_ROBIN",
+            "healthmonitor": MONITOR if number else None,
+            "members": [{"address": "10.0.0.77", "protocol_port": 80}],
+        }
+        for number in range(2)
+    ]
+    plain, asked = [lb.make("/loadbalancers", vip_subnet_id=subnet["id"], pools=[pool]) for pool in pools]
+    members = {}
+    for balancer in (plain, asked):
+        (pool,) = lb.get(f"/pools?loadbalancer_id={balancer['id']}")
+        members[balancer["id"]] = lb.get(f"/pools/{pool['id']}/members")[0]["id"]
+    proxies = lb.net.get("admin", f"/ports?device_owner={PROXY_OWNER}")["ports"]
+    assert {(one["device_id"], one["binding:host_id"]) for one in proxies} == {(asked["id"], n) for n in ("hv1", "hv2")}
+
+    def says(node: str, of: Any, status: Any = "ONLINE") -> int:
+        with store.write() as tx:
+            return health.report(tx, node, [MemberHealth(member_id=members[of["id"]], status=status)])
+
+    assert [says("hv3", asked), says("hv1", plain), says("hv1", asked)] == [0, 0, 1]
+    fixed = [{"subnet_id": subnet["id"], "ip_address": "10.0.0.77"}]
+    lb.net.make("admin", "port", network_id=subnet["network_id"], project_id="red", fixed_ips=fixed)
+    assert says("hv1", asked, "ERROR") == 0, "its own node knows better from now on"

@@ -1,4 +1,5 @@
-"""What probes stand on: sockets that are bound to the agent's interface, from which flows lead to members only.
+"""What probes stand on: sockets that are bound to the agent's interface, from which flows lead to members only; for
+members that no node has, sockets in the namespace of their balancer's HAProxy.
 
 Each is non-blocking, sends from one of the ports that flows let pass, and is closed without a word: a connection of TCP
 is reset, so that neither side keeps it.
@@ -7,12 +8,15 @@ is reset, so that neither side keeps it.
 import errno
 import socket
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
 from netweft.services.health import ends
 from netweft.services.metadata.ends import INTERFACE
 
+Opening = Callable[[], socket.socket]
+ANYWHERE: Final = {4: "0.0.0.0", 6: "::"}
 _FAMILY: Final = {4: socket.AF_INET, 6: socket.AF_INET6}
 _AT_ONCE: Final = struct.pack("ii", 1, 0)
 # no word about the member: what the host itself lacks
@@ -29,13 +33,17 @@ class CannotAsk(Exception):
 
 @dataclass(frozen=True)
 class Ground:
-    """interface: empty: any, for tests.  own: by IP version, what is sent from."""
+    """interface: empty: any.  own: by IP version, what is sent from.  within: has sockets made; raises CannotAsk."""
 
     interface: str = INTERFACE
     own: dict[int, str] = field(default_factory=lambda: dict(ends.OWN))
+    within: Callable[[Opening], socket.socket] = lambda opening: opening()
 
     def open(self, version: int, kind: int, protocol: int = 0, port: int = 0) -> socket.socket:
         """port: that it is sent from; 0: none, or any.  Raises CannotAsk."""
+        return self.within(lambda: self._open(version, kind, protocol, port))
+
+    def _open(self, version: int, kind: int, protocol: int, port: int) -> socket.socket:
         try:
             found = socket.socket(_FAMILY[version], kind | socket.SOCK_NONBLOCK, protocol)
         except OSError as error:

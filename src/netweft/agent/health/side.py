@@ -1,12 +1,14 @@
 """All members that this node watches: who is asked follows what is wanted, once its flows are in place."""
 
 import asyncio
+import socket
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from netweft.agent.desired import Part
-from netweft.agent.health.ground import Ground
+from netweft.agent.health.ground import ANYWHERE, Ground, Opening
 from netweft.agent.health.watch import Watch
 from netweft.agent.metadata.guests import room
 from netweft.model.health import MemberHealth
@@ -14,10 +16,15 @@ from netweft.services.health.watched import Watched
 
 
 class HealthSide:
-    """tell: the server."""
+    """tell: the server.  within: makes a socket in the namespace of a balancer's HAProxy; raises CannotAsk."""
 
-    def __init__(self, tell: Callable[[Iterable[MemberHealth]], None], ground: Ground | None = None) -> None:
-        self._tell, self._ground = tell, ground or Ground()
+    def __init__(
+        self,
+        tell: Callable[[Iterable[MemberHealth]], None],
+        ground: Ground | None = None,
+        within: Callable[[str, Opening], socket.socket] = lambda _, opening: opening(),
+    ) -> None:
+        self._tell, self._ground, self._within = tell, ground or Ground(), within
         self._waiting: dict[str, Watched] = {}  # for their flows
         self._watches: dict[str, Watch] = {}
         self.asked: Counter[str] = Counter()  # `well`, `failed`
@@ -41,6 +48,8 @@ class HealthSide:
             watch = self._watches.get(watched.member_id)
             if watch and _way(watch.watched) != _way(watched):
                 watch.stop()
+                if watch.watched.within != watched.within:  # it stands on other ground
+                    del self._watches[watched.member_id]
             self._waiting[watched.member_id] = watched
 
     def wired(self) -> None:
@@ -50,7 +59,12 @@ class HealthSide:
             if watch := self._watches.get(id):
                 watch.change(watched)
             else:
-                self._watches[id] = Watch(watched, self._ground, self._say, self.asked)
+                self._watches[id] = Watch(watched, self._ground_of(watched), self._say, self.asked)
+
+    def _ground_of(self, watched: Watched) -> Ground:
+        if not watched.within:
+            return self._ground
+        return Ground(interface="", own=ANYWHERE, within=partial(self._within, watched.within))
 
     def begin_session(self) -> None:
         """Whatever the server has heard, or not."""
@@ -64,5 +78,5 @@ class HealthSide:
         self._tell((health,))
 
 
-def _way(watched: Watched) -> tuple[str, int, str]:
-    return watched.to, watched.port, watched.problem
+def _way(watched: Watched) -> tuple[str, int, str, str]:
+    return watched.to, watched.port, watched.within, watched.problem

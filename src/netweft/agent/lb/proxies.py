@@ -7,6 +7,7 @@ finds them by their folders.
 import asyncio
 import contextlib
 import os
+import socket
 from collections.abc import Callable, Iterator
 from functools import partial
 from importlib import import_module
@@ -16,9 +17,11 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 from netweft.agent.desired import Part
+from netweft.agent.health.ground import CannotAsk, Opening
 from netweft.agent.host.ovs import OvsSide
 from netweft.agent.lb.material import MaterialSource
 from netweft.dataplane.haproxy.values import Instance
+from netweft.dataplane.host.errors import HostError
 from netweft.dataplane.ovsdb import plugging
 from netweft.dataplane.ovsdb.errors import OvsdbError
 from netweft.reconcile.plan import Step
@@ -107,6 +110,15 @@ class ProxiesSide:
     def folder(self, balancer_id: str) -> Path | None:
         """Of its sockets; None: it does not run here."""
         return self._driver.place(balancer_id) if self._driver and balancer_id in self._kept else None
+
+    def within(self, balancer_id: str, opening: Opening) -> socket.socket:
+        """Made in its namespace.  Raises CannotAsk."""
+        if self._driver is None:
+            raise CannotAsk("HAProxy does not run")
+        try:
+            return self._driver.within(balancer_id, opening)
+        except (OSError, HostError) as error:
+            raise CannotAsk(str(error)) from None
 
     def plan(self) -> Iterator[Step]:
         for id, kept in self._kept.items():

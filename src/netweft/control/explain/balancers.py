@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from netweft.control.explain import codes
 from netweft.control.explain.snapshot import Row, Snapshot, Told
-from netweft.control.lb.health import STATUS, WHY, asked_at
+from netweft.control.lb.health import STATUS, WHY
+from netweft.control.lb.strangers import asked_at
 from netweft.control.lb.words import ACTIVE, BALANCERS, LISTENERS, MEMBERS, MONITORS, POLICIES, POOLS
 from netweft.model.load_balancer import ERROR, HEALTHY, LOAD_BALANCER, OFFLINE
 

@@ -262,7 +262,8 @@ MEMBER_NOT_ASKED = Code(
 )
 MEMBER_NO_PORT = Code(
     "member-address-nobody",
-    "The pool has a health monitor, and no port that it may ask has the member's address: no node asks the member.",
+    "The pool has a health monitor, and no port that it may ask has the member's address: only nodes that run HAProxy "
+    "for the balancer ask the member, and it has not answered them yet, or there are none.",
     "openstack port create --network NETWORK --fixed-ip ip-address={address} NAME",
 )
 MEMBER_DRAINED = known(

@@ -1,7 +1,8 @@
 """What nodes have found out about members.  What follows from it for pools and balancers is worked out (`shown`).
 
-A node is heard of a member whose port is bound to it, and of no other: what it says of others' is left out, in silence,
-as it may have lost them just now.  Written is what changes, and nothing when nothing does.
+A node is heard of a member whose port is bound to it, and of one that is no port of ours where it runs HAProxy for the
+balancer; of no other: what it says of others' is left out, in silence, as it may have lost them just now.  Written is
+what changes, and nothing when nothing does.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -10,6 +11,8 @@ from typing import Final
 from netweft.control.ipam import addresses
 from netweft.control.ipam.subnets import scope
 from netweft.control.l2.hosts import HOST, agent_of, is_there
+from netweft.control.lb import strangers
+from netweft.control.lb.strangers import asked_at
 from netweft.control.lb.words import BALANCERS, MEMBERS
 from netweft.model.health import MemberHealth
 from netweft.model.load_balancer import LOAD_BALANCER, ONLINE
@@ -26,6 +29,7 @@ def report(tx: WriteTransaction, node: str, health: Sequence[MemberHealth]) -> i
     found = tx.glance.get_many(MEMBERS, told)
     news = {id: row for id, row in found.items() if _is_news(row, told[id])}
     here = of_node(tx.glance, node, news.values())
+    here |= strangers.asked_by(tx.glance, node, [row for id, row in news.items() if id not in here])
     return _say(tx, {id: told[id] for id in news if id in here}, news)
 
 
@@ -85,10 +89,6 @@ def _by_address(tx: ReadTransaction, members: Collection[Object], ports: Iterabl
         for port in having.get(asked_at(row), ())
         if port["network_id"] == balancer["vip_network_id"] or port["project_id"] == balancer["project_id"]
     }
-
-
-def asked_at(member: Object) -> str:
-    return str(member.get("monitor_address") or member["address"])
 
 
 def _is_news(row: Object, told: MemberHealth) -> bool:

@@ -1,5 +1,5 @@
-"""Where HAProxy runs for a balancer that flows alone can't serve: two ports of its own in the VIP's network, each on
-another host.
+"""Where HAProxy runs for a balancer that flows alone can't serve, or that has members to ask that no node has: two
+ports of its own in the VIP's network, each on another host.
 
 Hosts are chosen by rendezvous hashing among those that have HAProxy and can wire the network, so that they share the
 balancers.  A port stays where it is while its host can have it; a host that is gone gives its ports to others, address
@@ -16,6 +16,7 @@ from netweft.control import holding
 from netweft.control.l2 import hosts
 from netweft.control.l2.hosts import HOST
 from netweft.control.l3.owners import new_port
+from netweft.control.lb import strangers
 from netweft.control.lb.words import BALANCERS, LISTENERS, MEMBERS, POOLS
 from netweft.control.standard import UseCases, bumped
 from netweft.model import Listener, Member, Pool
@@ -107,7 +108,7 @@ def _needed(tx: ReadTransaction, balancer: Object) -> bool:
         pool = pools.get(listener.default_pool_id or "")
         if needs_proxy(listener, pool, [one for one in members if pool and one.pool_id == pool.id], vips):
             return True
-    return False
+    return strangers.are_asked(tx, id) and any(map(_can, _agents(tx)))
 
 
 def _told(tx: ReadTransaction, kind: str, id: str, type: type[T]) -> list[T]:
@@ -125,7 +126,7 @@ def _spread(tx: WriteTransaction, ports: Sequence[Object], without: Collection[s
     if not ports:
         return
     network: Any = tx.glance.get("networks", ports[0]["network_id"])
-    agents = {one["host"]: one for one in tx.query("agents", Query({"binary": [_AGENT]})) if one["host"] not in without}
+    agents = {one["host"]: one for one in _agents(tx) if one["host"] not in without}
     able = [host for host, agent in agents.items() if _can(agent) and hosts.can_wire(agent, network)]
     taken = {port[HOST] for port in ports if port[HOST] in able}
     free = sorted(set(able) - taken, key=lambda host: _weight(ports[0]["device_id"], host), reverse=True)
@@ -140,6 +141,10 @@ def _spread(tx: WriteTransaction, ports: Sequence[Object], without: Collection[s
             bound = bound | {"status_detail": "no other host has HAProxy and can wire the network"}
         if not bound.items() <= port.items():
             tx.update("ports", port["id"], bumped(port, bound))
+
+
+def _agents(tx: ReadTransaction) -> list[Object]:
+    return tx.query("agents", Query({"binary": [_AGENT]}))
 
 
 def _can(agent: Object) -> bool:

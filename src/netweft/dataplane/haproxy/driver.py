@@ -10,12 +10,15 @@ import hashlib
 import shutil
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from netweft.dataplane.haproxy import files, namespace, process, runtime
 from netweft.dataplane.haproxy.process import CONFIG, WORKER, ProxyError
 from netweft.dataplane.haproxy.runtime import NotThere
 from netweft.dataplane.haproxy.values import PROGRAM, Instance
 from netweft.dataplane.host.errors import HostError
+
+T = TypeVar("T")
 
 
 class ProxyDriver:
@@ -82,6 +85,13 @@ class ProxyDriver:
 
     def pid(self, id: str) -> int | None:
         return process.running(self.place(id))
+
+    def within(self, id: str, work: Callable[[], T]) -> T:
+        """Work done in its network namespace; not for long.  Raises HostError, OSError."""
+        pid = self.pid(id)
+        if pid is None or not namespace.is_apart(pid):
+            raise HostError(f"{PROGRAM} does not run")
+        return namespace.inside(pid, work)
 
     def ended(self, pid: int) -> None:
         process.ended(pid)

@@ -10,7 +10,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from netweft.model import Port, Router, Subnet
+from netweft.model import Peer, Port, Router, Subnet
 from netweft.model.load_balancer import HealthMonitor, LoadBalancer, Member, Pool
 from netweft.reconcile.memo import Reader
 from netweft.services import wiring
@@ -41,7 +41,8 @@ class Check(Struct, frozen=True, kw_only=True):
 
 class Watched(Struct, frozen=True, kw_only=True):
     """A member that this node watches.  known: what the server has said of it.  to, port: where probes go, as the agent
-    sends them.  problem: why it cannot be asked at all: it is as one that does not answer."""
+    sends them.  within: the balancer from whose HAProxy's namespace they are sent; empty: from the agent's interface.
+    problem: why it cannot be asked at all: it is as one that does not answer."""
 
     member_id: str
     known: str
@@ -49,6 +50,7 @@ class Watched(Struct, frozen=True, kw_only=True):
     version: int = 4
     to: str = ""
     port: int = 0
+    within: str = ""
     problem: str = ""
 
 
@@ -111,7 +113,8 @@ def watched(read: Reader, member: Member) -> tuple[Watched, End | None] | None:
         return None
     port = next(_ports(read, member, balancer), None)
     if port is None:
-        return None
+        found = _stranger(read, member, balancer, monitor)
+        return (found, None) if found else None
     told = Watched(member_id=member.id, known=member.operating_status, check=check_of(monitor))
     at = address(_asked_at(member))
     source = next((one for one in map(address, _vips(balancer)) if one.version == at.version), None)
@@ -142,6 +145,26 @@ def watched(read: Reader, member: Member) -> tuple[Watched, End | None] | None:
     ), end
 
 
+def _stranger(read: Reader, member: Member, balancer: LoadBalancer, monitor: HealthMonitor) -> Watched | None:
+    """No port of ours has its address, as far as can be seen here (the server knows for sure): it is asked from
+    HAProxy's namespace, which is in the VIP's network and in no other."""
+    if read.get(("asker", balancer.id)) != wiring.host_facts(read).name:
+        return None
+    peers: Iterable[Peer | None] = (read.get(("peer", id)) for id in read.get(("known at", _asked_at(member))) or ())
+    if any(_may_ask(read, balancer, peer.network_id) for peer in peers if peer):
+        return None
+    at = address(_asked_at(member))
+    return Watched(
+        member_id=member.id,
+        known=member.operating_status,
+        check=check_of(monitor),
+        version=at.version,
+        to=_asked_at(member),
+        port=_asked_port(member),
+        within=balancer.id,
+    )
+
+
 def _silent(told: Watched, problem: str) -> Watched:
     return Watched(member_id=told.member_id, known=told.known, check=told.check, problem=problem)
 
@@ -157,7 +180,7 @@ def _ports(read: Reader, member: Member, balancer: LoadBalancer) -> Iterator[Por
     subnet: Subnet | None = read.get(("subnet", member.subnet_id)) if member.subnet_id else None
     wanted = subnet.network_id if subnet and _lies_in(member, subnet) else None
     for port in filter(None, found):
-        if wanted in (None, port.network_id) and _may_ask(read, balancer, port):
+        if wanted in (None, port.network_id) and _may_ask(read, balancer, port.network_id):
             yield port
 
 
@@ -166,11 +189,11 @@ def _lies_in(member: Member, subnet: Subnet) -> bool:
     return within(address(_asked_at(member)), prefix(subnet.cidr))
 
 
-def _may_ask(read: Reader, balancer: LoadBalancer, port: Port) -> bool:
+def _may_ask(read: Reader, balancer: LoadBalancer, network_id: str) -> bool:
     """A gateway leads to the networks behind it for the balancers of the router's own project only."""
-    if port.network_id == balancer.vip_network_id:
+    if network_id == balancer.vip_network_id:
         return True
-    behind: frozenset[str] = read.get(("routers on", port.network_id)) or frozenset()
+    behind: frozenset[str] = read.get(("routers on", network_id)) or frozenset()
     beside: frozenset[str] = read.get(("routers on", balancer.vip_network_id)) or frozenset()
     if not behind.isdisjoint(beside):
         return True

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from netweft.dataplane.openflow.flow import Ct
 from netweft.dataplane.ovsdb.rows import Vif
-from netweft.model import FixedIp, GatewayPort, Network, Port, Router, RouterPort, Segment, Subnet
+from netweft.model import FixedIp, GatewayPort, Network, Peer, Port, Proxy, Router, RouterPort, Segment, Subnet
 from netweft.model.load_balancer import HealthMonitor, LoadBalancer, Member, Pool
 from netweft.services.health import ends
 from netweft.services.health.watched import Watched, codes
@@ -169,3 +169,31 @@ def test_expected_codes(text: str, ranges: list[tuple[int, int]]) -> None:
 def test_no_number_is_the_agents_own_address_or_everybodys(number: int) -> None:
     at = ends.far_end(4, number)
     assert 240 << 24 <= at < 0xFFFFFFFF and at >> 8 != 0xF000FF and ends.far_end(6, number) != ends.own(6)
+
+
+def proxy(id: str, host: str, status: str = "ACTIVE") -> Proxy:
+    return Proxy(
+        id=id, load_balancer_id="b1", network_id="n1", mac_address="fa:16:3e:00:00:07", host_id=host, status=status
+    )
+
+
+def peer(network_id: str) -> Peer:
+    return Peer(id="x", network_id=network_id, mac_address="fa:16:3e:00:00:08", ip_addresses=("10.0.0.5",))
+
+
+@pytest.mark.parametrize(
+    ("there", "asked"),
+    [
+        ([], False),
+        ([proxy("a", "hv1")], True),
+        ([proxy("a", "hv2"), proxy("b", "hv1")], False),  # one asks, not both
+        ([proxy("a", "hv2", "DOWN"), proxy("b", "hv1")], True),
+        ([proxy("a", "hv1", "DOWN")], False),
+        ([proxy("a", "hv1"), peer("n1")], False),  # its node asks
+        ([proxy("a", "hv1"), peer("n9")], True),  # another tenant's
+    ],
+)
+def test_a_member_that_no_node_has_is_asked_by_haproxys(there: list[Any], asked: bool) -> None:
+    node = Node(*network("n1", "10.0.0.0/24"), BALANCER, POOL, MONITOR, MEMBER, *there)
+    found = node.watched().values()
+    assert [(one.to, one.port, one.within) for one in found] == ([("10.0.0.5", 80, "b1")] if asked else [])
