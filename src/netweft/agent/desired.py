@@ -4,8 +4,9 @@ Holds the rendering, from the first look at Open vSwitch on: before, neither dat
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv6Address, ip_address
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from netweft.dataplane.host.values import Address, Endpoint, Guarantee, VethPair
@@ -22,6 +23,7 @@ from netweft.services.l2.local_vlans import NETWORK_KEY, ROUTER_ZONES, LocalVlan
 from netweft.services.l3.floating_places import FloatingPlace
 from netweft.services.l3.forwarded import ForwardedAddresses
 from netweft.services.l3.values import BfdSession, Gateway, GatewayPlace, Interface, LocalFloatingIp, LocalRouter
+from netweft.services.lb.wiring import addresses as vips
 from netweft.services.pipeline import BridgeFlow
 from netweft.services.rendering import Rendering
 from netweft.services.security.ends import Ends
@@ -170,6 +172,12 @@ class Desired:
         near = [one for one in there if any(own.ip_address in gateways for own in one.port.fixed_ips)]
         macs = {one.port.mac_address for one in (near or there)}
         return octets(macs.pop()) if len(macs) == 1 else NOBODY
+
+    def vip_macs(self, network_id: str, address: IPv6Address) -> Iterator[str]:
+        """Of the load balancer that has its VIP there."""
+        for balancer in self.view.load_balancers.values():
+            if balancer.vip_network_id == network_id and balancer.vip_mac_address:
+                yield from (balancer.vip_mac_address for one in vips(balancer) if ip_address(one) == address)
 
     def ports_on(self, vlan: int) -> list[int]:
         """Numbers of the logical ports here of the network with this local VLAN."""

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 
-from netweft.lab import dhcp_client, fabric
+from netweft.lab import dhcp_client, fabric, hypervisor
 from netweft.lab.commands import in_namespace, ip_batch, run
 from netweft.lab.guest import Nic
 from netweft.lab.layout import NodeLayout
@@ -33,8 +33,7 @@ def prepare(node: NodeLayout, vm: str, nic: Nic) -> None:
         ),
         namespace=node.namespace,
     )
-    # the userspace datapath hands on what it gets: nobody would fill in a checksum that is left to the hardware
-    run(*in_namespace(namespace, "ethtool", "--offload", "eth0", "tx", "off"))
+    hypervisor.spare_the_datapath(namespace, "eth0")
 
 
 def start(node: NodeLayout, vm: str, nic: Nic) -> None:

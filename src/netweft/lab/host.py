@@ -9,9 +9,9 @@ from ipaddress import ip_interface
 
 from msgspec import Struct
 
-from netweft.lab import fabric
+from netweft.lab import fabric, hypervisor
 from netweft.lab.build import exists
-from netweft.lab.commands import in_namespace, ip_batch, run, vsctl
+from netweft.lab.commands import in_namespace, ip_batch, vsctl
 from netweft.lab.layout import PHYSICAL_NETWORKS, LabError, Layout, PhysicalNetwork
 from netweft.lab.processes import mark
 from netweft.lab.records import Records
@@ -53,8 +53,7 @@ def _connect(layout: Layout, host: Host, network: PhysicalNetwork) -> None:
         (f"link add {port} type veth peer name eth0 netns {namespace}", f"link set {port} up"),
         namespace=layout.fabric.namespace,
     )
-    # the userspace datapath hands on what it gets: nobody would fill in a checksum that is left to the hardware
-    run(*in_namespace(namespace, "ethtool", "--offload", "eth0", "tx", "off"))
+    hypervisor.spare_the_datapath(namespace, "eth0")
     addresses = (f"address add {address} dev eth0 {'nodad' if ':' in address else ''}" for address in host.addresses)
     ip_batch(("link set eth0 up", *addresses), namespace=namespace)
     access = (f"tag={host.vlan}", "vlan_mode=access")

@@ -3,6 +3,7 @@
 Values only; `build` writes and starts them.
 """
 
+import functools
 import json
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from netweft.lab import fabric
-from netweft.lab.commands import run, vsctl
+from netweft.lab.commands import in_namespace, run, vsctl
 from netweft.lab.layout import (
     PHYSICAL_NETWORKS,
     UNDERLAY_NIC,
@@ -113,10 +114,18 @@ def initialise_fabric(fabric_layout: FabricLayout, nodes: Sequence[NodeLayout], 
     vsctl(fabric_layout, "--no-wait", "init", *fabric.switch_rows(nodes, datapath))
 
 
+@functools.cache
 def datapath_type() -> str:
     """Whether the kernel has Open vSwitch's datapath: only then can its datapaths be listed."""
     listing = subprocess.run(("ovs-dpctl", "dump-dps"), capture_output=True, check=False)
     return "netdev" if listing.returncode else "system"
+
+
+def spare_the_datapath(namespace: str, nic: str) -> None:
+    """The userspace datapath hands on what it gets: nobody would fill in a checksum that is left to the hardware.  The
+    kernel's gets what VMs send on real hosts: without checksums, and frames of up to 64 kB."""
+    if datapath_type() == "netdev":
+        run(*in_namespace(namespace, "ethtool", "--offload", nic, "tx", "off"))
 
 
 def _toml(words: Iterable[str]) -> str:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from netweft.lab import fabric
+from netweft.lab import fabric, hypervisor
 from netweft.lab.commands import in_namespace, ip_batch, run
 from netweft.lab.layout import NodeLayout
 from netweft.lab.vm import Vm
@@ -20,7 +20,7 @@ def arrive(source: NodeLayout, target: NodeLayout, vm: Vm) -> None:
         ),
         namespace=target.namespace,
     )
-    run(*in_namespace(namespace, "ethtool", "--offload", _NEXT, "tx", "off"))
+    hypervisor.spare_the_datapath(namespace, _NEXT)
 
 
 def go_over(source: NodeLayout, target: NodeLayout, vm: Vm, switch_over: Callable[[], None]) -> float:

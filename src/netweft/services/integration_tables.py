@@ -240,9 +240,10 @@ INT = Pipeline.of(
     FROM_MEMBER,
     Table(
         "ingress_state",
-        "as egress_state",
+        "as egress_state.  What is whole and was not tracked is tracked again",
         match=fields(OUT_PORT, PIECE, "eth_type", "ip_frag", "ct_state", "ct_mark"),
         next=("ingress_groups", "ingress_qos"),
+        again=("ingress_state",),
         miss="ingress_groups",
         entry=True,
     ),

@@ -17,10 +17,10 @@ from netweft.services.values import Asked, LocalPort
 
 
 class Neighbours:
-    """Answers solicitations for routers' addresses."""
+    """Answers solicitations for routers' addresses, and for VIPs."""
 
     asked = Asked.NEIGHBOUR
-    reasons = frozenset({Reason.ROUTER_NEIGHBOUR})
+    reasons = frozenset({Reason.ROUTER_NEIGHBOUR, Reason.BALANCER_VIP})
 
     def __init__(self, desired: Desired) -> None:
         self._desired = desired
@@ -34,6 +34,8 @@ class Neighbours:
         for interface in self._desired.interfaces_on(here.port.network_id):
             if any(one.version == 6 and one.value == int(asked.target) for one in interface.addresses):
                 return (to_port(here.number, icmp.advertisement(octets(interface.port.mac_address), asked)),)
+        for vip_mac in self._desired.vip_macs(here.port.network_id, asked.target):
+            return (to_port(here.number, icmp.advertisement(octets(vip_mac), asked, router=False)),)
         return ()
 
     def _on_the_wire(self, vlan: int, asked: icmp.Solicitation) -> Iterable[Packet]:

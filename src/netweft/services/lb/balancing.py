@@ -18,9 +18,10 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from netweft.dataplane.openflow.fields import PROTO_ICMP, PROTO_ICMPV6, PROTO_SCTP, PROTO_TCP, PROTO_UDP
-from netweft.dataplane.openflow.flow import Action, Ct, CtClear, Move, Multipath, Nat, SetField
+from netweft.dataplane.openflow.flow import Action, Controller, Ct, CtClear, Move, Multipath, Nat, SetField
 from netweft.services.addresses import Prefix, mac, prefix
 from netweft.services.fields import (
+    AGENT,
     ASKED_BACK,
     BALANCED_ZONE,
     FLOODED,
@@ -34,7 +35,7 @@ from netweft.services.fields import (
 )
 from netweft.services.l2.neighbours import advertisement, arp_reply, asks_for
 from netweft.services.l3.echo import ECHO, HOPS, swapped
-from netweft.services.l3.neighbours import ASK, nobody_elses
+from netweft.services.l3.neighbours import ASK, NOT_SAID, nobody_elses
 from netweft.services.l3.next_hops import LOOPBACK, at
 from netweft.services.l3.routes import DST, ETH, SRC, to_next_hop
 from netweft.services.lb.slots import ALIKE, Share, owners, width
@@ -105,11 +106,15 @@ def balancer(here: LocalBalancer) -> Iterator[BridgeFlow]:
 
 
 def _found(here: LocalBalancer, owner: int, vip_mac: int, vip: Prefix) -> Iterator[BridgeFlow]:
-    """Who asks for its MAC is answered on his own node, as for a router's."""
-    asked = {LOCAL_VLAN: here.network.vlan, **asks_for(vip)}
-    answer = arp_reply(vip_mac, vip.value) if vip.version == 4 else advertisement(vip_mac, vip.value, router=False)
-    if vip.version == 4 or here.network.discovery:
-        yield INT["requests"].flow(ASK, owner, asked, *answer)
+    """Who asks for its MAC is answered on his own node, as for a router's: by the agent, where no flow can."""
+    requests, asked = INT["requests"], {LOCAL_VLAN: here.network.vlan, **asks_for(vip)}
+    if vip.version == 4:
+        yield requests.flow(ASK, owner, asked, *arp_reply(vip_mac, vip.value))
+    else:
+        if here.network.discovery:
+            yield requests.flow(ASK - 1, owner, asked, *advertisement(vip_mac, vip.value, router=False))
+            asked[NOT_SAID] = 0
+        yield requests.flow(ASK, owner, asked, Controller(AGENT))
     to_it = (SetField("eth_dst", vip_mac), *LOOPBACK, CtClear(), INT["switching"].goto)
     yield INT["next_hop"].flow(10, owner, {LOCAL_VLAN: here.network.vlan, **at(vip)}, *to_it)
 

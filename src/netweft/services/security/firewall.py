@@ -301,10 +301,14 @@ def _after_pieces(side: Side) -> Goto:
 
 def _state(owner: int, side: Side) -> Iterator[BridgeFlow]:
     """Untracked: fragments of somebody else, whose rest never came, and that Open vSwitch gives out at last.  Fragments
-    beside a whole packet: somebody else's."""
+    beside a whole packet: somebody else's.  A whole packet is untracked where vswitchd has executed its actions one by
+    one, for the kernel's datapath (a VIP's answer to a ping: decision 0547): by now it does so no more."""
     table = side.table("state")
     for eth_type in IP:
         yield table.flow(50, owner, {PIECE: 0, "eth_type": eth_type, "ip_frag": fragments.ANY})
+        if side is INGRESS:
+            lost: dict[str, Value] = {"eth_type": eth_type, "ip_frag": fragments.NONE, "ct_state": IS_UNTRACKED}
+            yield table.flow(45, owner, lost, Ct(zone=LOCAL_VLAN, table=table.id))
     yield table.flow(40, owner, {"ct_state": IS_UNTRACKED})
     yield table.flow(30, owner, {"ct_state": IS_INVALID})
     for state in (IS_ANSWER, IS_RELATED):

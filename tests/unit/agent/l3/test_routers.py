@@ -9,10 +9,12 @@ from netweft.agent.l3.resolver import Resolver
 from netweft.agent.l3.routers import Errors, Neighbours
 from netweft.dataplane.openflow.messages import PacketIn
 from netweft.dataplane.packets.datagram import packet
-from netweft.model import Port
+from netweft.model import LoadBalancer, Port
+from netweft.model.load_balancer import Vip
 from netweft.services.addresses import octets, parsed
 from netweft.services.fields import HANDED_UP, LOCAL_VLAN, ROUTER, Why
 from netweft.services.values import LocalPort
+from netweft.testing import packets
 from netweft.testing.region import Region, interface, network, port, router, subnet
 
 CHAINED = router(2)
@@ -145,6 +147,30 @@ def test_solicitations_for_its_addresses_are_answered(region: Region, target: st
     (said,) = Neighbours(node).answer(here(node), solicit("fd00:a::11", target))
     assert said.frame[22:38] == parsed(target).packed
     assert said.frame[-6:] == octets(TO_BLUE.mac_address)
+
+
+@pytest.mark.parametrize(("target", "answers"), [("fd00:a::100", True), ("fd00:a::101", False), ("fd00:b::100", False)])
+def test_solicitations_for_vips_are_answered_where_no_flow_can(region: Region, target: str, answers: bool) -> None:
+    """By a balancer in its own network alone."""
+    for number, net in ((1, BLUE), (2, RED)):
+        region.create(
+            LoadBalancer(
+                id=f"{number:08x}-8888-4000-8000-000000000000",
+                vip_address="10.0.0.100",
+                vip_port_id=f"{number:08x}-9999-4000-8000-000000000000",
+                vip_network_id=net.id,
+                vip_mac_address=f"fa:16:3e:bb:00:0{number}",
+                vips=(Vip("10.0.0.100", "v4"), Vip(f"fd00:{'ab'[number - 1]}::100", "v6")),
+            )
+        )
+    region.settle()
+    node = Node(region)
+    region.send(B2, packets.solicit(B2.mac_address, own(B2, 6), target, sll=B2.mac_address))
+    assert [one["nd_target"] for one in region.nodes["hv2"].bridges["int"].punted] == [int(parsed(target))] * answers
+    said = list(Neighbours(node).answer(here(node), solicit("fd00:a::11", target)))
+    assert [(one.frame[-6:], one.frame[58] & 0x80) for one in said] == (
+        [(octets("fa:16:3e:bb:00:01"), 0)] if answers else []
+    )
 
 
 def test_nobody_elses(region: Region) -> None:
