@@ -43,11 +43,15 @@ def _files(*names: str) -> tuple[str, ...]:
     return tuple(f"tests/netns/test_{name}.py" for name in names)
 
 
-# the first has a lab of its own, the others have one together: two guests, for two processors
-QUICK = (*_files("talk", "connections"), "tests/netns/test_spoofing.py::test_the_truth_arrives")
+# a guest in each word, for two processors: `talk` has a lab of its own, the others have one together
+QUICK = (
+    " ".join((*_files("connections"), "tests/netns/test_spoofing.py::test_the_truth_arrives")),
+    " ".join(_files("load_balancers", "health_monitors", "talk")),
+)
 # the longest first: what is left in the end is short, and on all processors
 LONG = _files(
-    *("firewall", "l2_matrix", "spoofing", "fragments", "connections_end", "faults", "keeps_working"),
+    *("firewalls", "firewall", "l3_matrix", "floating", "load_balancers", "proxied_balancers", "routers_keep_working"),
+    *("l2_matrix", "spoofing", "fragments", "connections_end", "faults", "keeps_working"),
     *("connections", "connections_move", "dhcp", "l2_fabric", "repair", "l2_trunk", "qos", "upgrade", "l2_move"),
 )
 # not of a datapath: the lab's own commands; and the system's libvirt, which the machines have not
@@ -56,7 +60,10 @@ _FOUND = sorted(f"tests/netns/{path.name}" for path in (CHECKOUT / "tests/netns"
 EVERY = (*LONG, *(name for name in _FOUND if name not in (*LONG, *ELSEWHERE)))
 # where a second takes ten: the most telling first
 TOGETHER = 4  # files in a guest: they share its lab, which costs as much there as the tests of one file
-CHOICE = (*QUICK, *_files("fragments", "connections_end", "l2_trunk", "repair", "dhcp", "spoofing", "l2_fabric", "qos"))
+CHOICE = (
+    *_files("talk", "connections", "load_balancers", "fragments", "connections_end", "l2_trunk", "repair", "dhcp"),
+    *_files("spoofing", "l2_fabric", "qos"),
+)
 
 
 class Share(NamedTuple):
@@ -109,7 +116,7 @@ def _choice(words: list[str]) -> tuple[list[Share], float]:
     processors, kept = os.cpu_count() or 1, Table()
     match words:
         case [] | ["quick"]:
-            return [Share(UserMode, (" ".join(QUICK[1:]), QUICK[0]), processors)], QUICK_MINUTES
+            return [Share(UserMode, QUICK, processors)], QUICK_MINUTES
         case ["all"]:
             every = together(kept.oldest_first(EVERY, UserMode.name))
             return [Share(UserMode, every, processors, kept), Share(Emulated, CHOICE, kept=kept)], MINUTES

@@ -50,6 +50,16 @@ def connections(facts: Facts) -> Iterator[Found]:
     elif most < FEW_CONNECTIONS:
         values = {"most": str(FEW_CONNECTIONS), "buckets": str(FEW_CONNECTIONS // 4)}
         yield Found(codes.CONNTRACK_SMALL, f"nf_conntrack_max is {most:,}", values)
+    if not facts.agent.ovs.loose:
+        yield Found(codes.CONNTRACK_STRICT, "nf_conntrack_tcp_loose is 0")
+
+
+def linux_bridges(facts: Facts) -> Iterator[Found]:
+    """Nova makes one for each VIF of the hybrid plug."""
+    if facts.agent is None or not facts.agent.ovs.filters_bridges:
+        return
+    if bridges := sorted(name for name in facts.agent.links if name.startswith("qbr")):
+        yield Found(codes.BRIDGES_FILTERED, f"{len(bridges)} of them")
 
 
 def mappings(facts: Facts) -> Iterator[Found]:

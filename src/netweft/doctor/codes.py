@@ -76,6 +76,18 @@ CONNTRACK_SMALL = known(
     "sysctl -w net.netfilter.nf_conntrack_max={most} net.netfilter.nf_conntrack_buckets={buckets}"
     "  # and in /etc/sysctl.d; some 400 bytes for each that there is",
 )
+CONNTRACK_STRICT = known(
+    "conntrack-strict",
+    "The kernel's connection tracker takes up no TCP connection in the middle: those by SNAT end with their gateway.",
+    "sysctl -w net.netfilter.nf_conntrack_tcp_loose=1  # and in /etc/sysctl.d",
+)
+BRIDGES_FILTERED = known(
+    "bridges-filtered",
+    "The host's firewall sees what VMs behind Linux bridges (qbr...) send: where it forwards nothing, as by Docker, "
+    "they are cut off.",
+    "sysctl -w net.bridge.bridge-nf-call-iptables=0 net.bridge.bridge-nf-call-ip6tables=0"
+    "  # or: iptables -I FORWARD -m physdev --physdev-is-bridged -j ACCEPT",
+)
 BRIDGE_MISSING = Code(
     "bridge-missing",
     "A bridge of bridge_mappings is not there.",

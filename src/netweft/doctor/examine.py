@@ -25,6 +25,7 @@ CHECKS: tuple[Callable[[Facts], Iterable[Found]], ...] = (
     checks_agent.open_vswitch,
     checks_agent.datapath,
     checks_agent.connections,
+    checks_agent.linux_bridges,
     checks_agent.mappings,
     checks_agent.servers,
     checks_agent.neighbours,

@@ -61,7 +61,8 @@ class OpenVSwitch:
     """ovsdb, vswitchd: why they do not answer.  kernel: whether the kernel has the datapath.
     tun: whether /dev/net/tun is there, which the userspace datapath makes bridges of.
     tracked, most_tracked: connections in the kernel's tracker, and how many fit; None: it has none, or they are not
-    known."""
+    known.  loose: whether it takes up TCP connections in the middle.  filters_bridges: whether the host's firewall
+    sees what Linux bridges forward."""
 
     installed: bool
     ovsdb: str = ""
@@ -71,6 +72,8 @@ class OpenVSwitch:
     tun: bool = True
     tracked: int = 0
     most_tracked: int | None = None
+    loose: bool = True
+    filters_bridges: bool = False
     bridges: Mapping[str, Bridge] = field(default_factory=dict)
 
 

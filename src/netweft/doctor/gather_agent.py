@@ -9,7 +9,13 @@ from pyroute2 import IPRoute
 from netweft.agent.facts import bridge_mappings, node_name
 from netweft.agent.main import AgentError, check
 from netweft.agent.sync import NoSession, node_token
-from netweft.dataplane.host.datapath import kernel_has_openvswitch, kernel_may_track, kernel_tracks
+from netweft.dataplane.host.datapath import (
+    kernel_filters_bridges,
+    kernel_has_openvswitch,
+    kernel_may_track,
+    kernel_tracks,
+    kernel_tracks_loosely,
+)
 from netweft.dataplane.ovsdb.client import OvsdbConnection
 from netweft.dataplane.ovsdb.errors import OvsdbLost
 from netweft.dataplane.ovsdb.replica import Replica
@@ -97,6 +103,8 @@ async def _open_vswitch(run_dir: Path, *, tun: bool) -> OpenVSwitch:
         tun=tun,
         tracked=kernel_tracks(),
         most_tracked=kernel_may_track(),
+        loose=kernel_tracks_loosely(),
+        filters_bridges=kernel_filters_bridges(),
         bridges=_bridges(replica),
     )
 

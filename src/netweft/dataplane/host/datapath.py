@@ -12,6 +12,8 @@ _DATAPATH = b"ovs_datapath\0"
 _TRACKER = Path("/proc/sys/net/netfilter")
 _TRACKED = _TRACKER / "nf_conntrack_count"  # of the network namespace of who reads it
 _MOST_TRACKED = _TRACKER / "nf_conntrack_max"  # the same in all of them
+_LOOSE = _TRACKER / "nf_conntrack_tcp_loose"
+_BRIDGES_CALL = Path("/proc/sys/net/bridge")
 
 
 def kernel_has_openvswitch() -> bool:
@@ -38,6 +40,17 @@ def kernel_tracks() -> int:
 def kernel_may_track() -> int | None:
     """Connections, of all zones and the host's own together.  None without a tracker."""
     return _number(_MOST_TRACKED)
+
+
+def kernel_tracks_loosely() -> bool:
+    """Whether a TCP segment of a connection that it has not seen begin makes it known: unless told otherwise."""
+    return _number(_LOOSE) != 0
+
+
+def kernel_filters_bridges() -> bool:
+    """Whether the host's firewall is asked of what Linux bridges forward: as soon as somebody (Docker) loads
+    br_netfilter."""
+    return any(_number(_BRIDGES_CALL / f"bridge-nf-call-{tables}") for tables in ("iptables", "ip6tables"))
 
 
 def _number(setting: Path) -> int | None:
