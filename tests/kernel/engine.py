@@ -29,6 +29,12 @@ class Engine(Protocol):
         """Whatever it runs ends."""
 
 
+def commit() -> str:
+    """Of what is packed; with a plus where something was changed since."""
+    words = ("describe", "--always", "--exclude=*", "--abbrev=8", "--dirty=+")
+    return subprocess.run(("git", "-C", str(CHECKOUT), *words), stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
 def pack_checkout(path: Path) -> None:
     """What git knows of, and what is new: as it is in the work tree."""
     words = ("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")

@@ -24,7 +24,8 @@ class Result(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """What became of one file, or of tests of it, on one machine.  when: the day.  finished: it came to its end."""
+    """What became of one file, or of tests of it, on one machine.  when: the day, and the commit.  finished: it came to
+    its end."""
 
     tests: str
     machine: str

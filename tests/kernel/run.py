@@ -28,7 +28,7 @@ from tests.ground.run import PROBES, said
 from tests.ground.run import asked as probes
 from tests.kernel import results
 from tests.kernel.emulated import Emulated
-from tests.kernel.engine import CHECKOUT, Engine, Stopped
+from tests.kernel.engine import CHECKOUT, Engine, Stopped, commit
 from tests.kernel.results import Output, Table, Turn
 from tests.kernel.user_mode import UserMode
 
@@ -157,7 +157,7 @@ def _run(share: Share, end: float) -> list[Turn]:
 
 def _turns(engine: Engine, tests: str, kept: Table | None) -> list[Turn]:
     """Of what one guest has tried: one of each file, or of what was asked for of it."""
-    output, finished, today = Output(), True, f"{datetime.now(UTC):%Y-%m-%d}"
+    output, finished, today = Output(), True, f"{datetime.now(UTC):%Y-%m-%d} {commit()}"
     start, asked = time.monotonic(), tests.split()
     try:
         engine.execute(f"{PYTEST} --timeout={engine.timeout} {shlex.join(asked)}", output)
