@@ -10,12 +10,12 @@ import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime
 
-from tests.ground import errors, groups, hand_ups, helpers, recirculations, sctp, translation
+from tests.ground import errors, groups, hand_ups, helpers, large_frames, recirculations, sctp, translation
 from tests.ground.document import Answer, Document
 from tests.ground.probe import Probe
 from tests.ground.stage import DATAPATHS, stage
 
-FILES = (recirculations, errors, translation, helpers, sctp, hand_ups, groups)
+FILES = (recirculations, errors, translation, helpers, sctp, hand_ups, large_frames, groups)
 PROBES: tuple[Probe, ...] = tuple(probe for file in FILES for probe in file.PROBES)
 SAYS = "ground: "
 
