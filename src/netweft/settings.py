@@ -217,6 +217,9 @@ class AgentSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             " before a gateway is taken over. More where hypervisors give Open vSwitch no processor for so long",
         ),
     ] = 70
+    firewall_log: Annotated[
+        str, Meta(description="file for what is logged of firewall groups; empty: the agent's own log")
+    ] = ""
     count_seconds: Annotated[
         float, Meta(ge=0.5, description="seconds between two reports of what floating IPs and gateways have counted")
     ] = 10.0

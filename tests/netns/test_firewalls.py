@@ -34,7 +34,8 @@ Each form of a firewall rule (FWaaS v2), at a router's port and at VMs' ports, o
 is not as written here. Each cell: a connection to TCP port 5001, one to TCP port 5011, a datagram to UDP port 5002 and
 its answer. `y` passes, `-` is dropped, `R` is rejected: reset, or told that it is prohibited.
 
-Two hypervisors; the VM behind the firewall is on the second, who talks with it on the first or outside.
+Two hypervisors; the VM behind the firewall is on the second, who talks with it on the first or outside. Balanced: by
+the VIP of a load balancer on the network of whom it leads to.
 
 """
 TCP, OTHER, UDP = 5001, 5011, 5002
@@ -46,12 +47,13 @@ _canary = count(CANARIES + 1)
 
 
 class Way(NamedTuple):
-    """address: that is dialled."""
+    """address: that is dialled.  canary: where the canary is said to; empty: there, too."""
 
     title: str
     frm: End
     to: End
     address: str
+    canary: str = ""
 
     @property
     def version(self) -> int:
@@ -101,6 +103,7 @@ class Cast(Scene):
 
     def __init__(self, lab: Lab, cloud: Cloud) -> None:
         super().__init__(lab, cloud)
+        self._balancers: list[str] = []
         by_floating_ip = self.floating(self.red2)
         forwarded = self._forwarded()
         blue, red, outside = self.blue1, self.red2, self.outside
@@ -109,12 +112,14 @@ class Cast(Scene):
             Way("routed", blue, red, red.addresses[6]),
             Way("floating IP", outside, red, by_floating_ip),
             Way("forwarded", outside, self.red1, forwarded),
+            Way("balanced", blue, red, self._balanced(red, red), red.addresses[4]),
         )
         self.outgoing = (
             Way("routed", red, blue, blue.addresses[4]),
             Way("routed", red, blue, blue.addresses[6]),
             Way("SNAT", self.red1, outside, OUTSIDE[4]),
             Way("floating IP", red, outside, OUTSIDE[4]),
+            Way("balanced", red, blue, self._balanced(blue, blue), blue.addresses[4]),
         )
         self.everybody = self.cloud.create("address_groups", addresses=["10.0.0.0/8", "203.0.113.0/24", "fd00::/16"])
         self.policies = {name: self._make("policy", name=name)["id"] for name in ("ingress", "egress")}
@@ -133,6 +138,28 @@ class Cast(Scene):
             wanted = {**inside, "protocol": protocol, "internal_port_range": ports, "external_port_range": ports}
             self.cloud.request("POST", f"floatingips/{made['id']}/port_forwardings", {"port_forwarding": wanted})
         return str(made["floating_ip_address"])
+
+    def _balanced(self, near: End, member: End) -> str:
+        """A VIP on the network that this one is on, with one member."""
+        network = self.cloud.find("ports", self.ports[near.name])["network_id"]
+        ends = [(kind.upper(), port) for kind, port in PROBES]
+        listeners = [
+            {
+                "protocol": protocol,
+                "protocol_port": port,
+                "default_pool": {
+                    "name": f"{protocol} {port}",
+                    "protocol": protocol,
+                    "lb_algorithm": "ROUND_ROBIN",
+                    "members": [{"address": member.addresses[4], "protocol_port": port}],
+                },
+            }
+            for protocol, port in ends
+        ]
+        wanted = {"vip_network_id": network, "listeners": listeners}
+        made = self.cloud.balancing("POST", "loadbalancers", {"loadbalancer": wanted})["loadbalancer"]
+        self._balancers.append(made["id"])
+        return str(made["vip_address"])
 
     def _make(self, kind: str, **attributes: object) -> dict[str, Any]:
         made: dict[str, Any] = self.cloud.request(
@@ -193,6 +220,8 @@ class Cast(Scene):
     def end(self) -> None:
         for one in self.listening:
             one.close()
+        for id in self._balancers:
+            self.cloud.balancing("DELETE", f"loadbalancers/{id}?cascade=true")
         self.guard()
         until(lambda: self._is_gone("group", self.group), "its group goes")
         for kind, ids in (("policy", self.policies), ("rule", self._rules)):
@@ -226,7 +255,7 @@ class Cast(Scene):
             if time.monotonic() - said > 0.05:
                 said = time.monotonic()
                 for at in missing:
-                    _try_to(lambda at=at: asks[at].sendto(b"?", (ways[at].address, number)))
+                    _try_to(lambda at=at: asks[at].sendto(b"?", (ways[at].canary or ways[at].address, number)))
             self.echo(hearing)
             missing = {at for at in missing if _try_to(lambda at=at: asks[at].recv(100)) is None}
             time.sleep(0.005)

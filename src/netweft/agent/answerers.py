@@ -13,6 +13,7 @@ from netweft.agent.l3.nat66_errors import Nat66Errors
 from netweft.agent.l3.resolver import Resolver
 from netweft.agent.l3.routers import Errors, Neighbours
 from netweft.agent.metadata.side import Solicitations as MetadataSolicitations
+from netweft.agent.security.firewall_logs import FirewallLogs
 from netweft.agent.security.rejections import Rejections
 from netweft.settings import AgentSettings
 
@@ -33,4 +34,5 @@ def answerers(
         ForwardedPieces(desired),
         MetadataSolicitations(),
         Rejections(desired),
+        FirewallLogs(desired, settings.firewall_log),
     )

@@ -22,6 +22,7 @@ from netweft.api.resources.explain.sources import Lags, Sources
 from netweft.api.resources.fabric import Fabric
 from netweft.api.resources.flavors import FlavorParts, flavor, service_profile
 from netweft.api.resources.fwaas import firewall
+from netweft.api.resources.fwaas.log import LoggableResources, log
 from netweft.api.resources.fwaas.rule_actions import RuleActions
 from netweft.api.resources.ipam.address_scope import address_scope
 from netweft.api.resources.ipam.ip_availability import IpAvailability
@@ -60,6 +61,7 @@ from netweft.api.spellings import both
 from netweft.control.agents import Agents
 from netweft.control.flavors import Flavors, ServiceProfiles
 from netweft.control.fwaas.groups import FirewallGroups
+from netweft.control.fwaas.logs import Logs
 from netweft.control.fwaas.policies import FirewallPolicies
 from netweft.control.fwaas.rules import FirewallRules
 from netweft.control.ipam.address_scopes import AddressScopes
@@ -96,6 +98,7 @@ class Part(Protocol):
 PARTS: Mapping[str, Callable[[Resource, Store], Part]] = {
     "address_group": Addresses,
     "firewall_policy": RuleActions,
+    "log": LoggableResources,
     "flavor": FlavorParts,
     "floatingip": PortForwardings,
     "policy": QosRules,
@@ -205,6 +208,7 @@ def resources(
         firewall.firewall_group(FirewallGroups(), make_firewall, firewalls_changed),
         firewall.firewall_policy(FirewallPolicies(), make_firewall, firewalls_changed),
         firewall.firewall_rule(FirewallRules(), make_firewall, firewalls_changed),
+        log(Logs()),
         policy(Shareable("policies", QosPolicies())),
         rbac_policy(RbacPolicies()),
         agent(Agents(settings)),

@@ -71,6 +71,7 @@ EXTENSIONS = {
         "Provides IP address substring filtering when listing ports",
         "2017-11-28T09:00:00-00:00",
     ),
+    "logging": ("Logging API Extension", "Provides a logging API for resources", "2017-01-01T10:00:00-00:00"),
     "multi-provider": (
         "Multi Provider Network",
         "Expose mapping of virtual networks to multiple physical networks",

@@ -279,6 +279,8 @@ _FIREWALLS = {
     },
     "insert_rule": ADMIN_OR_PROJECT_MEMBER,
     "remove_rule": ADMIN_OR_PROJECT_MEMBER,
+    **{f"{verb}_log": ADMIN_OR_PROJECT_MANAGER for verb in ("create", "get", "update", "delete")},
+    "get_loggable_resource": ADMIN_OR_PROJECT_MANAGER,
 }
 # a rule's owner is its policy's: these are asked of the policy
 _QOS = {

@@ -103,6 +103,8 @@ PARENTS: Mapping[str, Parents] = {
         SOURCE_ADDRESSES: Parent("address_groups"),
         DESTINATION_ADDRESSES: Parent("address_groups"),
     },
+    # are they there, whose; are they of each other
+    "logs": {"resource_id": Parent("firewall_groups"), "target_id": Parent("ports")},
     # is it external, whose pools; both ports say what they are for; and a router, see FOUND
     "floatingips": {
         "floating_network_id": Parent("networks", home=True),

@@ -16,6 +16,7 @@ from netweft.control.security import protocols
 from netweft.model import (
     AddressGroup,
     FirewallGroup,
+    FirewallLog,
     FirewallPolicy,
     FirewallRule,
     FloatingAddress,
@@ -226,6 +227,11 @@ def address_group(row: Row) -> AddressGroup:
 
 def firewall_group(row: Row) -> FirewallGroup:
     return msgspec.convert(row, FirewallGroup)
+
+
+def firewall_log(row: Row) -> FirewallLog | None:
+    """One that is switched off is none."""
+    return msgspec.convert(row, FirewallLog) if row["enabled"] else None
 
 
 def firewall_policy(row: Row) -> FirewallPolicy:

@@ -15,7 +15,7 @@ of one kind stand in a topic, which object they give there, and to which further
               │                    gives SecurityGroup             gives GroupMember    gives AddressGroup
               └─ its firewall ──▶ firewall(F) ── policies ──▶ firewall_policy(P) ── rules ──▶ firewall_rule(U)
                  (also of an         gives FirewallGroup       gives FirewallPolicy            gives FirewallRule
-                 interface)                                                                    └─ ──▶ addresses(A)
+                 interface)          └─ its project ──▶ firewall_logs(P)                       └─ ──▶ addresses(A)
 
     network(N) ── interface ──▶ router(R) ── its networks ──▶ network(M), wire(M)
                     gives RouterPort  gives Router, GatewayPort, PortForwarding
@@ -181,8 +181,12 @@ RULES = (
         "firewall_groups",
         by="id",
         gives=objects.firewall_group,
-        leads=[("firewall_policy", f"{direction}_firewall_policy_id") for direction in ("ingress", "egress")],
+        leads=[
+            *(("firewall_policy", f"{direction}_firewall_policy_id") for direction in ("ingress", "egress")),
+            ("firewall_logs", "project_id"),
+        ],
     ),
+    Rule("firewall_logs", "logs", by="project_id", gives=objects.firewall_log),
     Rule(
         "firewall_policy",
         "firewall_policies",

@@ -16,6 +16,7 @@ SOURCE_ADDRESSES: Final = "netweft:source_address_group_id"
 DESTINATION_ADDRESSES: Final = "netweft:destination_address_group_id"
 PLACES: Final = "netweft:places"  # kept on a policy, not shown
 MOST_PLACES: Final = 59_998
+Event: TypeAlias = Literal["ALL", "ACCEPT", "DROP"]
 Action: TypeAlias = Literal["allow", "deny", "reject"]
 
 
@@ -66,9 +67,28 @@ class FirewallGroup(Struct, frozen=True, kw_only=True, tag="firewall_group", omi
 
     ingress: to the VM; of a router's port: out of the router, into the port's network, as with FWaaS' L3 driver.
     A direction without a policy lets nothing through, nor does a group that is down: decision 0605.
+    project_id: whose it is, and so its ports.
     """
 
     id: str
+    project_id: str = ""
     admin_state_up: bool = True
     ingress_firewall_policy_id: str | None = None
     egress_firewall_policy_id: str | None = None
+
+
+class FirewallLog(Struct, frozen=True, kw_only=True, tag="firewall_log", omit_defaults=True):
+    """What is logged of the project's firewall groups: new connections that are let through, packets that are not.
+
+    resource_id: of one group alone.  target_id: of one port alone.
+    """
+
+    id: str
+    project_id: str
+    event: Event = "ALL"
+    resource_id: str | None = None
+    target_id: str | None = None
+
+    def is_about(self, group: FirewallGroup, port_id: str) -> bool:
+        of_it = self.project_id == group.project_id and self.resource_id in (None, group.id)
+        return of_it and self.target_id in (None, port_id)

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from netweft.model.firewall import AddressGroup, GroupMember, SecurityGroup
-from netweft.model.fwaas import FirewallGroup, FirewallPolicy, FirewallRule
+from netweft.model.fwaas import FirewallGroup, FirewallLog, FirewallPolicy, FirewallRule
 from netweft.model.load_balancer import HealthMonitor, L7Policy, L7Rule, Listener, LoadBalancer, Member, Pool
 from netweft.model.metering import MeteringLabel
 from netweft.model.network import Network, Subnet
@@ -46,6 +46,7 @@ Object: TypeAlias = (
     | FirewallGroup
     | FirewallPolicy
     | FirewallRule
+    | FirewallLog
 )
 Kind: TypeAlias = Literal[
     "network",
@@ -76,6 +77,7 @@ Kind: TypeAlias = Literal[
     "firewall_group",
     "firewall_policy",
     "firewall_rule",
+    "firewall_log",
 ]
 Key: TypeAlias = tuple[Kind, str]
 KINDS: Final[frozenset[str]] = frozenset(get_args(Kind))
@@ -143,6 +145,7 @@ class NodeView(Struct, frozen=True, kw_only=True):
     firewall_groups: dict[str, FirewallGroup] = {}
     firewall_policies: dict[str, FirewallPolicy] = {}
     firewall_rules: dict[str, FirewallRule] = {}
+    firewall_logs: dict[str, FirewallLog] = {}
 
     def get(self, key: Key) -> Object | None:
         kind, id = key
@@ -204,6 +207,7 @@ _FIELDS: dict[Kind, str] = {
     "firewall_group": "firewall_groups",
     "firewall_policy": "firewall_policies",
     "firewall_rule": "firewall_rules",
+    "firewall_log": "firewall_logs",
 }
 EMPTY_VIEW = NodeView(kinds=KINDS)
 

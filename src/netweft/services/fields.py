@@ -7,7 +7,8 @@ Registers on the integration bridge (cleared by Open vSwitch at each patch port)
     reg2  IN_PORT     the logical port the frame came in through
     reg3  GROUP       the security group whose rules are asked, by its number on this node
     reg3  POOL        the load balancer's pool that is asked for a member, by its number
-    reg3  POLICY      the firewall policy whose rules are asked, or the address group that is, by its number here
+    reg3  POLICY      the firewall policy whose rules are asked, or the address group that is, by its number here; or
+                      the port whose firewall's verdict is logged
     reg3  METERED     the metering label whose rules are asked, by its number on this node << 1 | whether out
     reg4  PERMITTED   1: a rule of one of the groups lets the frame pass, and no firewall has refused it; 2 (REJECTED):
                       one has, and its sender is told
@@ -16,7 +17,7 @@ Registers on the integration bridge (cleared by Open vSwitch at each patch port)
     reg6  ANSWERED    of what a router answers itself: the logical port that asked; guarded ones have a number that no
                       16 bits of a MAC are
     reg7  MEMBERS     in which of the policy's address groups the packet's ends are: a bit for each; bit 31: in the one
-                      that is asked
+                      that is asked; bit 30: nobody had refused it before the policy was asked
     reg8  TRIAL       bit 0: a packet of the agent's, judged like any other and given to nobody; bit 1: and remembered;
                       bit 2 (ANSWER): an answer, as the network that it started in knows
     reg9  PIECE       bit 0: went through the connection tracker as a fragment; of those from and to forwarded ports
@@ -213,6 +214,16 @@ def rejecting_meter(port_id: str) -> int:
     return outside_meter(port_id, Limit.EGRESS_PACKETS)
 
 
+def logging_meter(port_id: str) -> int:
+    """Of what is logged of a port's firewall."""
+    return outside_meter(port_id, Limit.INGRESS_PACKETS)
+
+
+def logged_port(port_id: str) -> int:
+    """By which number (POLICY) the log's table knows the port: of 32 bits."""
+    return object_bits(port_id) & 0xFFFFFFFF or 1
+
+
 class RouterLimit(IntEnum):
     """What a router's meter limits, of what comes from outside but where it says otherwise.  A network that is routed
     has meters of some of these kinds, too, for hosts in it that the database does not know."""
@@ -228,6 +239,7 @@ class RouterLimit(IntEnum):
     PINGED = 8  # its own addresses
     BFD = 9  # of its next hops
     PIECES = 10  # from and to forwarded ports, of connections that the tracker does not know; from inside, too
+    LOGGED = 11  # of all firewalls; the zone is nobody's
 
 
 def router_meter_number(zone: int, limit: RouterLimit) -> int:
@@ -306,6 +318,8 @@ class Reason(IntEnum):
     PORT_REJECTED = 131
     ROUTER_FIREWALL = 132
     ADDRESS_FIREWALL = 133
+    PORT_ACCEPTED = 134
+    PORT_REFUSED = 135
 
     @property
     def kind(self) -> str:

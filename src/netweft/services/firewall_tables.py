@@ -9,6 +9,8 @@ from netweft.services.tables import Table, fields
 
 FOR_FIREWALLS: Final = (PERMITTED, POLICY, MEMBERS)  # what a flow sets that asks them
 
+ASKED: Final = ("address_sets", "policy_rules", "firewall_log")  # and where it goes for that
+
 FIREWALLS: Final = (
     Table(
         "router_egress",
@@ -16,7 +18,7 @@ FIREWALLS: Final = (
         "policy, but for what is for the router itself",
         match=fields(LOCAL_VLAN, "eth_dst", "eth_type", "ipv4_dst", "ipv6_dst"),
         set=fields(*FOR_FIREWALLS),
-        next=("address_sets", "policy_rules"),
+        next=ASKED,
         passing=True,
     ),
     Table(
@@ -24,7 +26,7 @@ FIREWALLS: Final = (
         "likewise: what comes from such a router passes its port's ingress policy",
         match=fields(LOCAL_VLAN, "eth_src", "eth_type"),
         set=fields(*FOR_FIREWALLS),
-        next=("address_sets", "policy_rules"),
+        next=ASKED,
         passing=True,
     ),
     Table(
@@ -46,6 +48,12 @@ FIREWALLS: Final = (
         "rejected",
         "what a firewall refuses by name: the agent says so to its sender, of each port so much",
         match=fields(IN_PORT, OUT_PORT, TRIAL),
+        agent=True,
+    ),
+    Table(
+        "firewall_log",
+        "what is logged of a port's firewall: a copy goes to the agent, of each port so much",
+        match=fields(POLICY, MEMBERS, PERMITTED, TRIAL, "ct_state"),
         agent=True,
     ),
 )

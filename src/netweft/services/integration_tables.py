@@ -17,6 +17,7 @@ from netweft.services.fields import (
     ROUTER,
     TRIAL,
 )
+from netweft.services.firewall_tables import ASKED as FIREWALLS_ASKED
 from netweft.services.firewall_tables import FIREWALLS, FOR_FIREWALLS
 from netweft.services.l3.tables import ROUTING
 from netweft.services.lb.tables import BALANCING, FROM_MEMBER
@@ -188,7 +189,7 @@ INT = Pipeline.of(
         "asks each group of the sending port, then its firewall, and that of the router's port that the packet is for",
         match=fields(IN_PORT),
         set=fields(GROUP, *FOR_FIREWALLS),
-        next=("egress_rules", "egress_verdict", "router_egress", "address_sets", "policy_rules"),
+        next=("egress_rules", "egress_verdict", "router_egress", *FIREWALLS_ASKED),
         miss="egress_verdict",
     ),
     _rules("egress_rules", "dst"),
@@ -253,7 +254,7 @@ INT = Pipeline.of(
         "from",
         match=fields(OUT_PORT),
         set=fields(GROUP, *FOR_FIREWALLS),
-        next=("ingress_rules", "ingress_verdict", "router_ingress", "address_sets", "policy_rules"),
+        next=("ingress_rules", "ingress_verdict", "router_ingress", *FIREWALLS_ASKED),
         miss="ingress_verdict",
     ),
     _rules("ingress_rules", "src"),

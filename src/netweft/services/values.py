@@ -168,10 +168,13 @@ class PolicyCall(Struct, frozen=True):
 
 
 class Firewall(Struct, frozen=True, kw_only=True):
-    """What a firewall group says of a port.  None: nothing passes that way, but answers."""
+    """What a firewall group says of a port.  None: nothing passes that way, but answers.
+    port_id: of which events of its are logged, if any are."""
 
     ingress: PolicyCall | None = None
     egress: PolicyCall | None = None
+    port_id: str = ""
+    events: tuple[str, ...] = ()
 
     @property
     def calls(self) -> tuple[PolicyCall, ...]:
@@ -238,6 +241,7 @@ class Asked(StrEnum):
     NAT66_ERROR = "errors about what NAT66 has translated"
     PIECES = "fragments from and to forwarded ports"
     REJECTION = "firewalls' rejections"
+    LOG = "firewalls' logs"
     TAKEOVER = "gateways that others may have"
     WHOLE = "datagrams to be put together"
 

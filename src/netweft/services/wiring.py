@@ -194,7 +194,7 @@ def local_port(read: Reader, port_id: str) -> LocalPort | Problem | None:
         carried=_carried(read, port),
         uplink=link.near if link else None,
         groups=_port_groups(read, port),
-        firewall=firewall(read, port.firewall_group_id),
+        firewall=firewall(read, port),
         router_firewalls=router_firewalls(read, network.network.id),
         subnets=read.get(("subnets", port.network_id)) or (),
         routers=(read.get(("advertisers", port.network_id)) or ()) if network.advertised else (),

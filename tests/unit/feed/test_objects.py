@@ -301,9 +301,9 @@ def test_a_policy_is_its_rules_by_type() -> None:
 
 
 def test_a_firewall_is_told_without_what_is_for_people() -> None:
-    kept = {"project_id": "secret", "name": "mine", "description": "why", "shared": True, "ports": ["p1"]}
+    kept = {"project_id": "red", "name": "mine", "description": "why", "shared": True, "ports": ["p1"]}
     group = {"id": "f1", "ingress_firewall_policy_id": "y1", "egress_firewall_policy_id": None, "admin_state_up": False}
-    told = FirewallGroup(id="f1", ingress_firewall_policy_id="y1", admin_state_up=False)
+    told = FirewallGroup(id="f1", project_id="red", ingress_firewall_policy_id="y1", admin_state_up=False)
     assert objects.firewall_group(group | kept | {"status": "DOWN"}) == told
     policy = {"id": "y1", "firewall_rules": ["u2", "u1"], "audited": True}
     assert objects.firewall_policy(policy | kept) == FirewallPolicy(id="y1", firewall_rules=("u2", "u1"))

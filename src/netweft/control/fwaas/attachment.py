@@ -48,11 +48,16 @@ def _mark(tx: WriteTransaction, ports: Iterable[Object], group_id: str | None) -
     tx.update_many("ports", [port | {FIREWALL_GROUP: group_id} for port in ports])
 
 
+def can_be_guarded(port: Object) -> bool:
+    """A VM's, or a router's interface; not its gateway's, as with Neutron."""
+    owner: str = port["device_owner"]
+    return owner in INTERFACES or owner.startswith(_VM)
+
+
 def _check(group: Object, id: str, port: Object | None) -> None:
     if port is None:
         raise PortNotFound(id=id)
-    owner = port["device_owner"]
-    if owner not in INTERFACES and not owner.startswith(_VM):
+    if not can_be_guarded(port):
         raise FirewallGroupPortInvalid(port_id=id)
     if port["project_id"] != group["project_id"]:
         raise FirewallGroupPortInvalidProject(port_id=id, project_id=port["project_id"])

@@ -6,7 +6,7 @@ of its own, which let everything out and nothing in.  Nobody's ports are in it u
 
 from collections.abc import Mapping
 
-from netweft.control.fwaas import attachment, policies, rules, status
+from netweft.control.fwaas import attachment, logs, policies, rules, status
 from netweft.control.fwaas.attachment import GROUPS as KIND
 from netweft.control.fwaas.errors import (
     FirewallDefaultObjectUpdateRestricted,
@@ -67,6 +67,7 @@ class FirewallGroups:
         """A default group goes with its policies and rules, as far as nobody else uses those; it is made again."""
         if current["ports"]:
             raise FirewallGroupInUse(firewall_id=current["id"])
+        logs.leave(tx, KIND, current["id"])
         tx.delete(KIND, current["id"])
         if is_default(current):
             _delete_unused(tx, [current[name] for name in POLICIES if current[name]])

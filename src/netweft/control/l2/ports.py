@@ -18,7 +18,7 @@ from netweft.control.errors import (
     SecurityGroupConflict,
     SecurityGroupNotFound,
 )
-from netweft.control.fwaas import attachment
+from netweft.control.fwaas import attachment, logs
 from netweft.control.ipam import addresses
 from netweft.control.ipam import allocation as ipam
 from netweft.control.l2 import hosts, placing, trunks
@@ -110,6 +110,8 @@ class Ports:
         metadata.take(tx, current["id"])
         forwardings.leave(tx, current)
         attachment.leave(tx, current)
+        if attachment.can_be_guarded(current):
+            logs.leave(tx, "ports", current["id"])
         tx.delete("ports", current["id"])
 
     def _macs(self, tx: WriteTransaction, wanted: Sequence[Object]) -> list[str]:

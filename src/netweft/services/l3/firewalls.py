@@ -31,6 +31,7 @@ from netweft.services.l3.values import Interface, LocalRouter
 from netweft.services.l3.wire import wire_mac
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.security.conntrack import IS_ANSWER, IS_KNOWN, IS_RELATED
+from netweft.services.security.firewall_logs import logged
 from netweft.services.security.firewall_policies import REFUSE, asked
 from netweft.services.service import Service, Wanted
 from netweft.services.values import HostFacts, LocalNetwork, Uplinks
@@ -44,16 +45,16 @@ def router(_: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
         if interface.firewall is not None and interface.port.admin_state_up:
             yield from _leaving(here, interface)
             yield from _entering(here, interface)
+            yield from logged(interface.firewall, can_limit=here.can_limit)
         if interface.network.firewalled:
             yield from _by_other_macs(here, interface)
 
 
 def _leaving(here: LocalRouter, interface: Interface) -> Iterator[BridgeFlow]:
-    owner, firewall = cookie(Reason.ROUTER_FIREWALL, interface.port.id), interface.firewall
-    policy = firewall.egress if firewall else None
+    owner = cookie(Reason.ROUTER_FIREWALL, interface.port.id)
     to_it: dict[str, Value] = {LOCAL_VLAN: interface.network.vlan, "eth_dst": mac(interface.port.mac_address)}
     for eth_type in ETH.values():
-        yield OUT.flow(BY, owner, {**to_it, "eth_type": eth_type}, *asked(policy))
+        yield OUT.flow(BY, owner, {**to_it, "eth_type": eth_type}, *asked(interface.firewall, "egress"))
     for own in own_addresses(here):
         yield OUT.flow(ITSELF, owner, {**to_it, "eth_type": ETH[own.version], DST[own.version]: own.value})
 
@@ -65,12 +66,11 @@ def own_addresses(here: LocalRouter) -> list[Prefix]:
 
 def _entering(here: LocalRouter, interface: Interface) -> Iterator[BridgeFlow]:
     """On a wire it comes with the MAC of the node that has routed it."""
-    owner, firewall = cookie(Reason.ROUTER_FIREWALL, interface.port.id), interface.firewall
-    policy = firewall.ingress if firewall else None
+    owner = cookie(Reason.ROUTER_FIREWALL, interface.port.id)
     for its in sorted(interface.macs(here.node)):
         for eth_type in ETH.values():
             match: dict[str, Value] = {LOCAL_VLAN: interface.network.vlan, "eth_src": its, "eth_type": eth_type}
-            yield INTO.flow(BY, owner, match, *asked(policy))
+            yield INTO.flow(BY, owner, match, *asked(interface.firewall, "ingress"))
 
 
 def _by_other_macs(here: LocalRouter, interface: Interface) -> Iterator[BridgeFlow]:

@@ -128,9 +128,8 @@ def _past_its_firewall(
     here: LocalRouter, interface: Interface, to_it: dict[str, Value], enter: tuple[Action, ...]
 ) -> Iterator[BridgeFlow]:
     """What hosts on the wire send: of what other nodes do, those have asked.  Below what is passed on."""
-    owner, firewall = cookie(Reason.ROUTER_FIREWALL, interface.port.id), interface.firewall
-    policy = firewall.egress if firewall else None
-    ask = (SetField(PERMITTED, PERMIT), *asked(policy), INT["from_the_wire"].goto)
+    owner = cookie(Reason.ROUTER_FIREWALL, interface.port.id)
+    ask = (SetField(PERMITTED, PERMIT), *asked(interface.firewall, "egress"), INT["from_the_wire"].goto)
     for eth_type in (ETH_IPV4, ETH_IPV6):
         packet: dict[str, Value] = {**to_it, "eth_type": eth_type}
         yield TO_ROUTER.flow(17, owner, packet, enter[0], *ask)

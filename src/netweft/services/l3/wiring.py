@@ -323,7 +323,7 @@ def _interface(read: Reader, router: Router, port: RouterPort) -> Interface | No
         others_macs=tuple(wire_mac(host, port.id) for host in port.order if host != node and node in port.order),
         watched=tuple(watched),
         silent=silent.union(down),
-        firewall=firewall(read, port.firewall_group_id),
+        firewall=firewall(read, port),
         nodes=tuple(_nodes(read, port, node)) if network.firewalled else (),
     )
 

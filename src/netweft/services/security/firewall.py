@@ -69,7 +69,7 @@ from netweft.services.fields import (
     rejecting_meter,
 )
 from netweft.services.pipeline import INT, BridgeFlow, Table, Value
-from netweft.services.security import firewall_policies, firewall_rules, fragments
+from netweft.services.security import firewall_logs, firewall_policies, firewall_rules, fragments
 from netweft.services.security.conntrack import (
     IS_ANSWER,
     IS_INVALID,
@@ -162,6 +162,7 @@ def port(here: LocalPort) -> Iterator[Wanted]:
             yield from _stateless(here, side, owner)
     if here.is_firewalled:
         yield from _rejected(here)
+        yield from firewall_logs.logged(here.firewall, can_limit=here.can_limit)
     if here.shares:
         yield from _one_of_those_who_answer(here, owner)
 
@@ -230,7 +231,7 @@ def _ask(side: Side, here: LocalPort) -> Iterator[Action]:
     if not here.port.port_security_enabled:
         yield SetField(PERMITTED, PERMIT)
     if here.firewall:
-        yield from firewall_policies.asked(getattr(here.firewall, side.name))
+        yield from firewall_policies.asked(here.firewall, side.name)
     if here.network.firewalled:
         yield INT[f"router_{side.name}"].resubmit
     yield side.table("verdict").goto

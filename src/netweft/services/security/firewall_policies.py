@@ -32,6 +32,7 @@ from netweft.services.fields import (
     cookie,
 )
 from netweft.services.pipeline import INT, BridgeFlow, Value
+from netweft.services.security import firewall_logs as logs
 from netweft.services.security import fragments
 from netweft.services.security.conntrack import IS_ANSWER, IS_RELATED
 from netweft.services.security.port_masks import PORT_BITS, port_masks
@@ -40,6 +41,7 @@ from netweft.services.values import (
     DESTINATION,
     SOURCE,
     AddressEnd,
+    Firewall,
     HostFacts,
     PolicyCall,
     PolicyRule,
@@ -60,12 +62,14 @@ REFUSE: Final = SetField(PERMITTED, 0)
 _DONE: Final = {"allow": (), "deny": (REFUSE,), "reject": (SetField(PERMITTED, REJECTED),)}
 
 
-def asked(call: PolicyCall | None) -> Iterator[Action]:
-    """Takes PERMITTED away if the policy does not permit the packet.  None: nothing passes but answers, as by a policy
-    without rules."""
-    call = call or NO_POLICY
+def asked(firewall: Firewall | None, side: str) -> Iterator[Action]:
+    """Takes PERMITTED away if the policy does not permit the packet.  Without one nothing passes but answers, as by a
+    policy without rules."""
+    firewall = firewall or Firewall()
+    call: PolicyCall = getattr(firewall, side) or NO_POLICY
     if call.sets:
         yield SetField(MEMBERS, 0)
+    yield from logs.before(firewall)
     for bit, number in enumerate(call.sets):
         yield SetField(POLICY, number)
         yield SETS.resubmit
@@ -73,6 +77,7 @@ def asked(call: PolicyCall | None) -> Iterator[Action]:
         yield SetField(MEMBERS, 0, FOUND)
     yield SetField(POLICY, call.number)
     yield RULES.resubmit
+    yield from logs.after(firewall)
 
 
 def host(_: HostFacts, __: Uplinks) -> Iterator[Wanted]:

@@ -1,17 +1,29 @@
 """From firewall groups and policies (FWaaS) to what ports and services work with: as `services/wiring`."""
 
-from netweft.model import FirewallGroup, FirewallRule
+from typing import Final
+
+from msgspec.structs import replace
+
+from netweft.model import FirewallGroup, FirewallLog, FirewallRule, Port, RouterPort
 from netweft.reconcile.memo import Reader
 from netweft.services.security.firewall_policies import ends_of
 from netweft.services.values import AddressEnd, Firewall, PolicyCall, PolicyRule
 
+EVENTS: Final = ("ACCEPT", "DROP")
 
-def firewall(read: Reader, group_id: str | None) -> Firewall | None:
-    """None: there is no group.  One that is not known here yet, or is down, lets nothing pass."""
-    if group_id is None:
+
+def firewall(read: Reader, port: Port | RouterPort) -> Firewall | None:
+    """None: it is in no group.  One that is not known here yet, or is down, lets nothing pass."""
+    if port.firewall_group_id is None:
         return None
-    group: FirewallGroup | None = read.get(("firewall_group", group_id))
-    if group is None or not group.admin_state_up:
+    group: FirewallGroup | None = read.get(("firewall_group", port.firewall_group_id))
+    if group is None:
+        return Firewall()
+    return replace(_of_group(read, group), port_id=port.id, events=_events(read, group, port.id))
+
+
+def _of_group(read: Reader, group: FirewallGroup) -> Firewall:
+    if not group.admin_state_up:
         return Firewall()
     return Firewall(
         ingress=_policy_call(read, group.ingress_firewall_policy_id),
@@ -20,8 +32,14 @@ def firewall(read: Reader, group_id: str | None) -> Firewall | None:
 
 
 def router_firewalls(read: Reader, network_id: str) -> tuple[Firewall, ...]:
-    found = (firewall(read, group_id) for group_id in read.get(("router firewalls", network_id)) or ())
-    return tuple(one for one in found if one)
+    found = (read.get(("firewall_group", group_id)) for group_id in read.get(("router firewalls", network_id)) or ())
+    return tuple(_of_group(read, group) for group in found if group)
+
+
+def _events(read: Reader, group: FirewallGroup, port_id: str) -> tuple[str, ...]:
+    logs: tuple[FirewallLog, ...] = read.get(("firewall logs", group.project_id)) or ()
+    named = {log.event for log in logs if log.is_about(group, port_id)}
+    return EVENTS if "ALL" in named else tuple(event for event in EVENTS if event in named)
 
 
 def _policy_call(read: Reader, policy_id: str | None) -> PolicyCall | None:

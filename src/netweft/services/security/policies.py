@@ -6,6 +6,7 @@
     ("set number", group, end)     -> the number of that on this node
     ("firewalled", network)        -> True where a router's port on it is in a firewall group
     ("router firewalls", network)  -> these groups' ids, sorted
+    ("firewall logs", project)     -> its logs, by id
 
 A rule changed, or put into a policy, costs itself, not the others there, nor the policy's ports.
 """
@@ -14,7 +15,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any, Final, TypeVar
 
-from netweft.model import FirewallPolicy, FirewallRule, Object, RouterPort
+from netweft.model import FirewallLog, FirewallPolicy, FirewallRule, Object, RouterPort
 from netweft.reconcile.memo import Fact, Unit
 from netweft.services.security.firewall_policies import MOST_SETS, ends_of
 from netweft.services.security.remotes import Numbers
@@ -34,6 +35,7 @@ class Policies:
         self._named: defaultdict[str, Counter[str]] = defaultdict(Counter)  # rule -> policies
         self._ends: defaultdict[str, Counter[AddressEnd]] = defaultdict(Counter)  # policy -> what its rules name
         self._sets: dict[str, tuple[AddressEnd, ...]] = {}
+        self._logs: defaultdict[str, dict[str, FirewallLog]] = defaultdict(dict)  # project -> by id
         self._groups: defaultdict[str, Counter[str]] = defaultdict(Counter)  # network -> firewall groups
 
     def changed(self, before: Object | None, after: Object | None) -> None:
@@ -44,6 +46,8 @@ class Policies:
             self._rule_changed(one.id, after if isinstance(after, FirewallRule) else None)
         elif isinstance(one, RouterPort):
             self._guard(before, after)
+        elif isinstance(one, FirewallLog):
+            self._log(before, after)
 
     def _policy_changed(self, id: str, before: Object | None, after: Object | None) -> None:
         for policy, step in ((after, 1), (before, -1)):
@@ -93,6 +97,15 @@ class Policies:
                 for name, number in self._set_numbers.use(" ".join(end), step).items():
                     self._put(("set number", *name.split(" ")), number)
         self._put(("policy sets", policy_id), now or None)
+
+    def _log(self, before: Object | None, after: Object | None) -> None:
+        for one in (before, after):
+            if isinstance(one, FirewallLog):
+                logs = self._logs[one.project_id]
+                logs.pop(one.id, None)
+                if one is after:
+                    logs[one.id] = one
+                self._put(("firewall logs", one.project_id), tuple(logs[id] for id in sorted(logs)) or None)
 
     def _guard(self, before: Object | None, after: Object | None) -> None:
         networks: list[str] = []

@@ -29,7 +29,9 @@ def test_a_vm_ports_firewall_is_told_to_its_node_and_each_change_alone(api: Api,
     assert isinstance(moved := told["hv1"].pop(("port", port["id"])), Port)
     assert moved.firewall_group_id == made["id"]
     assert told["hv1"] == {
-        ("firewall_group", made["id"]): FirewallGroup(id=made["id"], ingress_firewall_policy_id=way["id"]),
+        ("firewall_group", made["id"]): FirewallGroup(
+            id=made["id"], project_id="red", ingress_firewall_policy_id=way["id"]
+        ),
         ("firewall_policy", way["id"]): FirewallPolicy(
             id=way["id"], firewall_rules=(one["id"],), places=tuple(places.spread(1))
         ),

@@ -1,0 +1,80 @@
+"""Writes down what flows hand up of ports' firewalls (services.security.firewall_logs): a line a packet, with what
+Neutron's says.
+
+    action=DROP project_id=… log_resource_ids=… port=… src=10.0.0.1 dst=10.0.1.2 protocol=6 sport=1024 dport=80
+"""
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from logging.handlers import WatchedFileHandler
+from typing import Final, NamedTuple
+
+import structlog
+
+from netweft.agent.desired import Desired
+from netweft.dataplane.openflow.messages import PacketIn
+from netweft.dataplane.packets.summary import summary
+from netweft.model import EMPTY_VIEW, FirewallLog, NodeView, Port, RouterPort
+from netweft.services.fields import Reason, object_bits, owner
+from netweft.services.l2.announce import Packet
+from netweft.services.values import Asked, LocalPort
+
+log = structlog.get_logger(__name__)
+
+ACTIONS: Final[Mapping[Reason | None, str]] = {Reason.PORT_ACCEPTED: "ACCEPT", Reason.PORT_REFUSED: "DROP"}
+_MADE: Final = "%(asctime)s %(message)s"
+
+
+class _Logged(NamedTuple):
+    port_id: str
+    project_id: str
+    logs: list[FirewallLog]
+
+
+class FirewallLogs:
+    """path: of the file; empty: the agent's own log.  Whoever moves the file away gets a new one."""
+
+    asked = Asked.LOG
+    reasons = frozenset(reason for reason in ACTIONS if reason)
+
+    def __init__(self, desired: Desired, path: str = "") -> None:
+        self._desired = desired
+        self._file = WatchedFileHandler(path, delay=True) if path else None
+        if self._file:
+            self._file.setFormatter(logging.Formatter(_MADE))
+        self._view = EMPTY_VIEW
+        self._logged: Mapping[str, _Logged] = {}
+
+    def answer(self, here: LocalPort | None, packet: PacketIn) -> Iterable[Packet]:
+        whose = owner(packet.cookie)
+        action = ACTIONS.get(whose.reason) if whose else None
+        found = self._ports().get(whose.object) if whose else None
+        if action and found:
+            ids = ",".join(one.id for one in found.logs if one.event in ("ALL", action))
+            said = {"action": action, "project_id": found.project_id, "log_resource_ids": ids, "port": found.port_id}
+            self._write(said | summary(packet.frame))
+        return ()
+
+    def _write(self, said: Mapping[str, object]) -> None:
+        if self._file is None:
+            log.info("firewall", **said)
+            return
+        line = " ".join(f"{name}={value}" for name, value in said.items())
+        self._file.handle(logging.LogRecord(__name__, logging.INFO, "", 0, line, None, None))
+
+    def _ports(self) -> Mapping[str, _Logged]:
+        """By what cookies say of them; worked out once a view."""
+        view = self._desired.view
+        if view is not self._view:
+            self._view, self._logged = view, dict(_logged(view))
+        return self._logged
+
+
+def _logged(view: NodeView) -> Iterator[tuple[str, _Logged]]:
+    logs = sorted(view.firewall_logs.values(), key=lambda one: one.id)
+    ports: tuple[Port | RouterPort, ...] = (*view.ports.values(), *view.router_ports.values())
+    for port in ports if logs else ():
+        group = view.firewall_groups.get(port.firewall_group_id or "")
+        its = [one for one in logs if group and one.is_about(group, port.id)]
+        if group and its:
+            yield f"{object_bits(port.id):010x}", _Logged(port.id, group.project_id, its)
