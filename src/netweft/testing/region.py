@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from netweft.model import (
     AddressGroup,
     FirewallGroup,
+    FirewallLog,
     FirewallPolicy,
     FirewallRule,
     FixedIp,
@@ -175,7 +176,7 @@ class Region:
         self.port_forwardings: dict[str, PortForwarding] = {}
         self.balancing: dict[Key, LoadBalancer | Listener | Pool | Member | Proxy] = {}
         self.labels: dict[str, MeteringLabel] = {}
-        self.firewalls: dict[str, FirewallGroup | FirewallPolicy | FirewallRule] = {}
+        self.firewalls: dict[str, FirewallGroup | FirewallPolicy | FirewallRule | FirewallLog] = {}
         self.bound: dict[str, str] = {}
         self.ahead: dict[str, str] = {}  # port -> node of a binding that is not active
         for number in range(1, nodes + 1):
@@ -219,7 +220,7 @@ class Region:
                     self.balancing[key_of(obj)] = obj
                 case MeteringLabel():
                     self.labels[obj.id] = obj
-                case FirewallGroup() | FirewallPolicy() | FirewallRule():
+                case FirewallGroup() | FirewallPolicy() | FirewallRule() | FirewallLog():
                     self.firewalls[obj.id] = obj
                 case PortForwarding():
                     self.port_forwardings[obj.id] = obj

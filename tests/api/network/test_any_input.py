@@ -42,6 +42,7 @@ THERE = (
     "firewall_rules",
     "firewall_policies",
     "firewall_groups",
+    "logs",
 )  # of each of these there is one, see `sent`
 NUMBERS = [-1, 0, 1, 4, 6, 68, 4094, 4095, 65535, 65536, 2**31, 2**53, 2**63, 2**64, 10**400, 1.5, -0.0]
 COMMON = settings(
@@ -108,7 +109,8 @@ def sent(api: Api, resources: dict[str, Resource]) -> Sent:
     rule = make_firewall(api, "admin", "firewall_rule", protocol="tcp", destination_port="80")
     policy = make_firewall(api, "admin", "firewall_policy", firewall_rules=[rule["id"]], audited=True)
     group = make_firewall(api, "admin", "firewall_group", ingress_firewall_policy_id=policy["id"])
-    ids += [rule["id"], policy["id"], group["id"]]
+    log = api("admin", "POST", "/log/logs", {"log": {"resource_type": "firewall_group"}}).json()["log"]
+    ids += [rule["id"], policy["id"], group["id"], log["id"]]
     return Sent(resources, ids)
 
 

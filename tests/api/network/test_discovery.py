@@ -38,6 +38,7 @@ def test_the_resources(api: Api) -> None:
             "firewall_groups",
             "firewall_policies",
             "firewall_rules",
+            "logs",
             "policies",
             "rbac_policies",
             "agents",

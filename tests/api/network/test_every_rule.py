@@ -172,6 +172,7 @@ def new(w: World, member: str, project: str, number: int) -> Object:
         "firewall_group": {},
         "firewall_policy": {},
         "firewall_rule": {},
+        "log": {"resource_type": "firewall_group"},
         "policy": {"name": "q"},
         "rbac_policy": {
             "object_type": "network",
@@ -243,6 +244,10 @@ VALUES: dict[str, Any] = {
     "firewall_rules": [],
     "ingress_firewall_policy_id": None,
     "egress_firewall_policy_id": None,
+    "resource_type": "firewall_group",
+    "resource_id": None,
+    "target_id": None,
+    "event": "DROP",
     "minimum": 4000,
     "maximum": 4001,
 }
@@ -315,7 +320,7 @@ MEMBERS = [
     *("network", "subnet", "subnetpool", "address_scope", "port", "trunk", "router", "floatingip", "security_group"),
     "security_group_rule",
     *("default_security_group_rule", "address_group", "policy", "rbac_policy", "network_segment_range"),
-    *("firewall_group", "firewall_policy", "firewall_rule"),
+    *("firewall_group", "firewall_policy", "firewall_rule", "log"),
 ]
 
 

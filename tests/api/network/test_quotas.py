@@ -26,6 +26,7 @@ def test_the_defaults(api: Api) -> None:
         "firewall_group": 10,
         "firewall_policy": 10,
         "firewall_rule": 100,
+        "log": 100,
         "router_route": 30,
         "check": 100,
         "project_id": "red",

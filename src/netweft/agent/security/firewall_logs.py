@@ -4,9 +4,9 @@ Neutron's says.
     action=DROP project_id=… log_resource_ids=… port=… src=10.0.0.1 dst=10.0.1.2 protocol=6 sport=1024 dport=80
 """
 
-import logging
 from collections.abc import Iterable, Iterator, Mapping
-from logging.handlers import WatchedFileHandler
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import structlog
@@ -22,7 +22,6 @@ from netweft.services.values import Asked, LocalPort
 log = structlog.get_logger(__name__)
 
 ACTIONS: Final[Mapping[Reason | None, str]] = {Reason.PORT_ACCEPTED: "ACCEPT", Reason.PORT_REFUSED: "DROP"}
-_MADE: Final = "%(asctime)s %(message)s"
 
 
 class _Logged(NamedTuple):
@@ -39,9 +38,8 @@ class FirewallLogs:
 
     def __init__(self, desired: Desired, path: str = "") -> None:
         self._desired = desired
-        self._file = WatchedFileHandler(path, delay=True) if path else None
-        if self._file:
-            self._file.setFormatter(logging.Formatter(_MADE))
+        self._file = Path(path) if path else None
+        self._problem = ""
         self._view = EMPTY_VIEW
         self._logged: Mapping[str, _Logged] = {}
 
@@ -60,7 +58,14 @@ class FirewallLogs:
             log.info("firewall", **said)
             return
         line = " ".join(f"{name}={value}" for name, value in said.items())
-        self._file.handle(logging.LogRecord(__name__, logging.INFO, "", 0, line, None, None))
+        try:
+            with self._file.open("a") as file:
+                file.write(f"{datetime.now(UTC).isoformat(timespec='milliseconds')} {line}\n")
+            self._problem = ""
+        except OSError as error:
+            if self._problem != str(error):
+                log.error("firewalls' log not written", path=str(self._file), problem=str(error))
+            self._problem = str(error)
 
     def _ports(self) -> Mapping[str, _Logged]:
         """By what cookies say of them; worked out once a view."""

@@ -16,6 +16,7 @@ from netweft.services.fields import (
     ROUTER,
     TRIAL,
 )
+from netweft.services.firewall_tables import ASKED as FIREWALLS_ASKED
 from netweft.services.firewall_tables import FOR_FIREWALLS
 from netweft.services.packet_fields import ADVERTISED, ARP_SENDER, ICMPV6, IP_ENDS, SOURCE_PORTS, TARGET_PORTS
 from netweft.services.tables import Table, fields
@@ -31,7 +32,7 @@ ROUTING = (
         | fields(HANDED_UP, "ipv6_src", "ipv6_dst", *ADVERTISED, *FOR_FIREWALLS),
         next=(
             *("from_the_wire", "leaves_network", "outside_ingress", "from_outside", "hand_up", "switching"),
-            *("address_sets", "policy_rules"),
+            *FIREWALLS_ASKED,
         ),
         again=("advertised",),
         miss="switching",

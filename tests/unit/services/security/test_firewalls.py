@@ -5,7 +5,16 @@ from msgspec.structs import replace
 
 from netweft.dataplane.openflow.fields import PROTO_TCP, PROTO_UDP
 from netweft.dataplane.openflow.flow import Flow
-from netweft.model import AddressGroup, FirewallGroup, FirewallPolicy, FirewallRule, Port, RouterPort, SecurityGroup
+from netweft.model import (
+    AddressGroup,
+    FirewallGroup,
+    FirewallLog,
+    FirewallPolicy,
+    FirewallRule,
+    Port,
+    RouterPort,
+    SecurityGroup,
+)
 from netweft.services.fields import Reason, owner
 from netweft.services.pipeline import INT
 from netweft.testing import packets
@@ -218,6 +227,39 @@ def test_what_is_rejected_is_handed_up_once_with_a_meter(m: Made) -> None:
     assert not m.passes(m.blue, m.red, 1, 2)
     assert sum(len(node.bridges["int"].punted) for node in m.region.nodes.values()) == 1
     assert m.passes(m.blue, m.red, 1, 2, proto="udp")
+
+
+@pytest.mark.parametrize("event", ["ACCEPT", "DROP", "ALL"])
+def test_what_is_logged_is_handed_up_by_copies(m: Made, event: str) -> None:
+    m.settle(WEB, ONLY_WEB, *ALL, OPEN, group(ONLY_WEB, OPEN, project_id="red"))
+    log = FirewallLog(id="l", project_id="red", event=event)  # type: ignore[arg-type]
+    m.settle(replace(log, project_id="blue"), replace(log, id="l2", target_id=m.blue.id))
+    assert m.passes(m.blue, m.red, 1, 80) and not m.passes(m.blue, m.red, 1, 81) and not handed_up(m)
+    m.settle(log)
+    accepted, dropped = event != "DROP", event != "ACCEPT"
+    assert m.passes(m.blue, m.red, 2, 80)
+    assert handed_up(m) == accepted, "a new connection"
+    assert m.passes(m.red, m.blue, 80, 2) and m.passes(m.blue, m.red, 2, 80)
+    assert handed_up(m) == accepted, "and nothing more of it"
+    assert not m.passes(m.blue, m.red, 2, 81)
+    assert handed_up(m) == accepted + dropped
+    m.settle(replace(log, resource_id="another"))
+    assert not m.passes(m.blue, m.red, 3, 81)
+    assert handed_up(m) == accepted + dropped
+
+
+def test_what_a_group_refuses_is_not_in_a_firewalls_log() -> None:
+    m = Made("port")
+    silent = SecurityGroup(id="000000aa-2222-4000-8000-000000000000", rules=ANYTHING.rules[2:])
+    log = FirewallLog(id="l", project_id="red")
+    nothing = group(None, None, project_id="red")
+    m.settle(nothing, silent, replace(m.red, security_groups=(silent.id,)), log)
+    assert not m.passes(m.blue, m.red, 1, 2)
+    assert handed_up(m) == 0
+
+
+def handed_up(m: Made) -> int:
+    return sum(len(node.bridges["int"].punted) for node in m.region.nodes.values())
 
 
 def test_policies_cost_the_sum_of_rules_and_prefixes() -> None:
