@@ -112,6 +112,17 @@ def underlay_cut(lab: Lab, _: Stage) -> Iterator[None]:
 
 
 @contextmanager
+def nobody_outside(lab: Lab, _: Stage) -> Iterator[None]:
+    """He is remembered, and does not answer."""
+    outside = lab.layout.host_namespace("outside")
+    run("ip", "-n", outside, "link", "set", "eth0", "down")
+    try:
+        yield
+    finally:
+        run("ip", "-n", outside, "link", "set", "eth0", "up")
+
+
+@contextmanager
 def taken_out(lab: Lab, stage: Stage) -> Iterator[None]:
     """Of br-int, and another one's id."""
     interface = f"tap{stage.vms['two'].port_id[:11]}"
@@ -218,7 +229,8 @@ LAB = (
         passes=True,
     ),
     Fault("the switch does not carry the VLAN", "probe-lost-on-wire", vlan_missing, "tag", "tog", probe=True),
-    Fault("the underlay does not reach the other node", "probe-lost-in-underlay", underlay_cut, probe=True),
+    Fault("the underlay does not reach the other node", "tunnel-peer-silent", underlay_cut),
+    Fault("the next hop outside is gone", "next-hop-silent", nobody_outside, to="outside"),
     Fault("a hop of the underlay takes small packets only", "probe-of-full-size-lost", small_hop, probe=True),
     Fault(
         "wrong mask in the VM",

@@ -95,7 +95,8 @@ class Hop(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Exit(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What becomes of it on this node.  port_id: of a VIF.  interface: by which it leaves.  tunnel: the far end; key:
     the tunnel's.  physical: the physical network of a wire.  vlan: 0 untagged.  why: of what is dropped, in Open
-    vSwitch's words."""
+    vSwitch's words.  asked: the next hop on a wire that has not answered the
+    agent, which gets the packet then, or knew it before."""
 
     kind: Kind
     port_id: str = ""
@@ -105,6 +106,7 @@ class Exit(Struct, frozen=True, kw_only=True, omit_defaults=True):
     physical: str = ""
     vlan: int = 0
     why: str = ""
+    asked: str = ""
     packet: Sent | None = None
 
 
@@ -150,12 +152,20 @@ class Seen(Struct, frozen=True, kw_only=True):
     state: str
 
 
+class Silent(Struct, frozen=True, kw_only=True):
+    """The far end of a tunnel that does not answer.  by: `bfd`, its session with this node is down; `arp`, nobody on
+    the underlay says that he has the address."""
+
+    tunnel: str
+    by: Literal["bfd", "arp"]
+
+
 class Answer(Struct, frozen=True, kw_only=True, tag="answer", omit_defaults=True):
     """error: why there is nothing to say.  tracked: what the connection tracker was asked and said, in words.
     revision: of the view that it is about.  seen: the interfaces where a probe was seen, in that order.
     homeless: this node's tunnel address, where none of its interfaces has it and the packet goes by a tunnel.
     heard: None: nobody listened.  dropped: packets that limits of the port have dropped meanwhile.
-    watched: None: it was not asked, or is too old to be."""
+    watched: None: it was not asked, or is too old to be.  silent: of the tunnels that it leaves by."""
 
     id: str
     error: str = ""
@@ -173,6 +183,7 @@ class Answer(Struct, frozen=True, kw_only=True, tag="answer", omit_defaults=True
     dropped: int = 0
     wiring: Wiring | None = None
     watched: tuple[Seen, ...] | None = None
+    silent: tuple[Silent, ...] = ()
 
 
 def cut(text: str) -> str:

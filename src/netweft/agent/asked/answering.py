@@ -12,12 +12,14 @@ from netweft.agent.asked.entry import NotHere
 from netweft.agent.asked.overhearing import listened
 from netweft.agent.asked.probing import probed
 from netweft.agent.asked.tracing import traced
+from netweft.agent.asked.underlay import silent
 from netweft.agent.asked.watching import Watches
 from netweft.agent.asked.wired import wiring
 from netweft.dataplane.host.having import having
 from netweft.dataplane.ovsdb.errors import OvsdbError
 from netweft.dataplane.unixctl.client import CommandFailed, command
-from netweft.wire.questions import MOST_WATCHED, SECONDS, Answer, Ask, Seen
+from netweft.services.addresses import octets, parsed
+from netweft.wire.questions import MOST_WATCHED, SECONDS, Answer, Ask, Exit, Seen
 from netweft.wire.watched import Watch
 
 if TYPE_CHECKING:
@@ -100,6 +102,7 @@ class Answering:
                 return replace(found, revision=revision, wiring=await wiring(self._agent, question.port_id))
             if question.packet is not None:
                 found = await traced(self._agent, question, question.packet, self._command)
+                found = replace(found, exits=tuple(await asyncio.gather(*map(self._looked_after, found.exits))))
         except (CommandFailed, NotHere, OvsdbError) as problem:
             found = Answer(id=question.id, error=str(problem))
         return replace(
@@ -108,8 +111,16 @@ class Answering:
             in_place=self._agent.in_place(),
             differs=await differences(self._agent),
             interfaces=interfaces(self._agent, question, found.exits),
+            silent=await silent(self._agent, found.exits),
             homeless=self._homeless() if question.tunnel_src or any(out.tunnel for out in found.exits) else "",
         )
+
+    async def _looked_after(self, out: Exit) -> Exit:
+        """Who does not answer any more stays in flows, while routes lead there."""
+        if out.kind != "wire" or out.packet is None:
+            return out
+        address = await self._agent.resolver.silent(octets(out.packet.eth_dst), parsed(out.packet.dst))
+        return replace(out, asked=str(address)) if address else out
 
     def _homeless(self) -> str:
         """What leaves by a tunnel has it as its source, and what comes in is for it."""

@@ -1,16 +1,19 @@
 """A packet through this node's Open vSwitch, by `ofproto/trace` and what the connection tracker knows."""
 
 from collections.abc import Awaitable, Callable, Iterator
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
 from netweft.agent.asked.entry import Entry, beyond, entry, mapped, reason_of, role_of
+from netweft.agent.l3.resolver import Wanted
 from netweft.dataplane.host.datapath import kernel_tracks
 from netweft.dataplane.unixctl.client import CommandFailed
 from netweft.dataplane.unixctl.conntrack import LISTING, Connection, connections
-from netweft.dataplane.unixctl.ofproto_trace import Met, Out, Part, asking, outs, parts
-from netweft.services.fields import logical_port, owner
+from netweft.dataplane.unixctl.ofproto_trace import Met, Out, Part, asking, fields_of, outs, parts
+from netweft.services.addresses import octets
+from netweft.services.fields import LOCAL_VLAN, NEXT_HOP, ROUTER, Reason, logical_port, owner
 from netweft.services.pipeline import INT, TUN, pipeline_of
 from netweft.wire.questions import MOST_EXITS, MOST_HOPS, Answer, Ask, Exit, Hop, Kind, Sent, cut
 
@@ -27,13 +30,24 @@ Command = Callable[..., Awaitable[str]]
 
 
 async def traced(agent: "Agent", question: Ask, packet: Sent, command: Command) -> Answer:
-    """Raises NotHere, CommandFailed."""
+    """Once more, where the agent has found out a next hop for it.  Raises NotHere, CommandFailed."""
+    wanted: list[Wanted] = []
+    said = await _traced(agent, question, packet, command, wanted)
+    if not wanted:
+        return said
+    if await agent.resolver.found_out(*wanted[0]):
+        return await _traced(agent, question, packet, command, [])
+    asked = str(wanted[0].address)
+    return replace(said, exits=tuple(replace(out, asked=asked) if out.kind == "agent" else out for out in said.exits))
+
+
+async def _traced(agent: "Agent", question: Ask, packet: Sent, command: Command, wanted: list[Wanted]) -> Answer:
     start: Entry | None = entry(agent, question, packet)
     said = Answer(id=question.id)
     for _ in range(BRIDGES):
         if start is None:
             break
-        part = await _through(agent, question, packet, command, start)
+        part = await _through(agent, question, packet, command, start, wanted)
         crossing = [(out, beyond(agent, out)) for out in part.exits]
         said = replace(
             part,
@@ -45,7 +59,9 @@ async def traced(agent: "Agent", question: Ask, packet: Sent, command: Command) 
     return replace(said, hops=said.hops[:MOST_HOPS], exits=said.exits[:MOST_EXITS])
 
 
-async def _through(agent: "Agent", question: Ask, packet: Sent, command: Command, start: Entry) -> Answer:
+async def _through(
+    agent: "Agent", question: Ask, packet: Sent, command: Command, start: Entry, wanted: list[Wanted]
+) -> Answer:
     """As far as Open vSwitch follows it: over patch ports, not over veths."""
     states: list[str] = []
     tracked: list[str] = []
@@ -61,6 +77,7 @@ async def _through(agent: "Agent", question: Ask, packet: Sent, command: Command
         states.append(state)
         if state != NEW:
             found = parts(await command(*asking(start.bridge, start.flow, states)))
+    wanted += filter(None, map(_unknown, found))
     return Answer(
         id=question.id,
         hops=tuple(hop for part in found for hop in _hops(agent, part)),
@@ -96,6 +113,19 @@ def _state(one: Connection, ends: tuple[str, str], ports: tuple[int, int]) -> st
     if ((one.src, one.dst), (one.sport, one.dport)) == (ends, ports):
         return KNOWN
     return ANSWER if ((one.dst, one.src), (one.dport, one.sport)) == (ends, ports) else ""
+
+
+def _unknown(part: Part) -> Wanted | None:
+    """The next hop that the agent is to find out."""
+    whose = owner(part.met[-1].cookie) if part.met else None
+    if whose is None or whose.reason is not Reason.ROUTER_RESOLVE:
+        return None
+    seen = fields_of(part.final)
+    words = [int(seen.get(register, "0"), 0) for register in NEXT_HOP]
+    four = "nw_dst" in seen or "nw_dst" in part.fields
+    packed = b"".join(word.to_bytes(4, "big") for word in (words[-1:] if four else words))
+    own = octets(seen.get("dl_src") or part.fields.get("dl_src", ""))
+    return Wanted(int(seen.get(ROUTER, "0"), 0), int(seen.get(LOCAL_VLAN, "0"), 0), ip_address(packed), own)
 
 
 def _hops(agent: "Agent", part: Part) -> Iterator[Hop]:

@@ -41,6 +41,7 @@ log = structlog.get_logger(__name__)
 
 TICK = 0.25  # seconds
 PATIENCE = (0.25, 0.5, 0.75, 1.0)  # between one question and the next; then nobody is there
+SEEK, SEEK_STEP = 0.7, 0.05  # seconds that somebody waits who wants to know whether it answers
 AGAIN_AFTER = 20.0  # what is known is asked for again
 LOOK_AHEAD = 5.0  # for what may have to be taken over
 SPREAD = 5.0  # by up to so much later: what one node asks the others hear answered
@@ -76,6 +77,15 @@ class Known:
     since: float
     again: float
     asker: str = ""
+
+
+class Wanted(NamedTuple):
+    """A next hop in the network with this local VLAN, for what leaves router number `router` with the MAC `own`."""
+
+    router: int
+    vlan: int
+    address: IpAddress
+    own: bytes
 
 
 class Resolver:
@@ -160,6 +170,48 @@ class Resolver:
         if who is not None:
             self._wait(Place(who.network.network.id, address), who, packet)
         return who is not None
+
+    async def found_out(self, router: int, vlan: int, address: IpAddress, own: bytes) -> bool:
+        """Asked for as with a packet that waits for it.  Before long: False: nobody has answered yet, or may."""
+        its = self._desired.router_at(router)
+        who = asker(self._desired, its, vlan, address, own) if its else None
+        if who is None:
+            return False
+        place, deadline = Place(who.network.network.id, address), _now() + SEEK
+        if place not in self._known and place not in self._questions and self._has_room(place, who, 0):
+            self._questions[place] = question = Question(who, _now())
+            self._ask(place, question)
+        while place not in self._known:
+            if _now() > deadline:
+                return False
+            await asyncio.sleep(SEEK_STEP)
+        await asyncio.sleep(SEEK_STEP)  # its flow is about to be there
+        return True
+
+    async def silent(self, mac: bytes, target: IpAddress) -> IpAddress | None:
+        """The next hop with this MAC, for what is sent to `target`, if it does not answer any more."""
+        place = self._next_hop_with(mac, target)
+        who = place and next((one for one in self._askers(place) if one.is_on_link(place.address)), None)
+        if place is None or who is None:
+            return None
+        known, deadline = self._known[place], _now() + SEEK
+        if place not in self._questions:
+            self._questions[place] = question = Question(who, _now())
+            self._ask(place, question)
+        while self._known.get(place) is known and place in self._questions:
+            if _now() > deadline:
+                return place.address
+            await asyncio.sleep(SEEK_STEP)
+        return None
+
+    def _next_hop_with(self, mac: bytes, target: IpAddress) -> Place | None:
+        here = [place for place, known in self._known.items() if known.mac == mac]
+        itself = next((place for place in here if place.address == target), None)
+        led_to = (place for place in here if any(one.leads_to(place.address) for one in self._askers(place)))
+        return itself or next(led_to, None)
+
+    def _askers(self, place: Place) -> Iterable[Asker]:
+        return askers_on(self._desired, place.network_id)
 
     def _wait(self, place: Place, who: Asker, packet: PacketIn) -> None:
         known = self._known.get(place)

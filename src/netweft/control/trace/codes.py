@@ -169,6 +169,16 @@ NO_PEER = operators(
     "The tunnel leads to an address that is no hypervisor's.",
     "openstack network agent list  # compare tunnel_ip",
 )
+PEER_SILENT = operators(
+    "tunnel-peer-silent",
+    "The hypervisor at the tunnel's other end does not answer this one: it is down, or what is between them is.",
+    "ping -c 3 {far}  # on {host}, and look at what is between the hosts: cables, switches, VLANs",
+)
+NEXT_HOP_SILENT = operators(
+    "next-hop-silent",
+    "The next hop, or the host that the packet is for, does not answer the node's ARP or neighbour discovery.",
+    "arping -c 3 {address}  # on a host of that network: is it up, is the address right, is it in that VLAN?",
+)
 TUNNEL_HOMELESS = operators(
     "tunnel-address-not-here",
     "None of the host's interfaces has its tunnel address: nothing comes in by a tunnel, or leaves by one.",
@@ -279,7 +289,7 @@ CODES = tuple(value for value in list(globals().values()) if isinstance(value, C
 # who does not see nodes is not told of which kind: it would say which ports are on one host, and how the others are met
 UNDERLAY = (
     UPLINK_DOWN, UPLINK_SMALL_MTU, NO_PEER, PROBE_LOST, LOST_IN_TUNNEL, LOST_ON_WIRE, LOST_LARGE, TUNNEL_HOMELESS,
-    TUNNEL_SHARED,
+    TUNNEL_SHARED, PEER_SILENT,
 )  # fmt: skip
 PACKET = (
     NO_RULE_OUT, NO_RULE_IN, NO_GROUP, FIREWALL_REFUSES, SPOOFED, NO_COMMON_VERSION, SUBNET_NO_GATEWAY,

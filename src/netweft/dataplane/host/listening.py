@@ -63,6 +63,11 @@ class Listener:
             self._socket.close()
             self._socket = None
 
+    def say(self, frame: bytes) -> None:
+        """Out by the interface.  Raises OSError."""
+        assert self._socket is not None
+        self._socket.send(frame)
+
     async def next(self) -> None:
         """There are more frames than when this was asked last."""
         await self._more.wait()

@@ -36,13 +36,14 @@ class Met:
 @dataclass(slots=True)
 class Part:
     """resumed: what the tracker is supposed to have said; empty for how it comes in.  translated: `snat`, `dnat`, of
-    what the tracker has made of it.  flow: the packet, as text."""
+    what the tracker has made of it.  flow: the packet, as text.  final: as it is in the end, with its registers."""
 
     resumed: str = ""
     translated: tuple[str, ...] = ()
     flow: str = ""
     met: list[Met] = field(default_factory=list)
     datapath: str = ""
+    final: str = ""
 
     @property
     def zone(self) -> int:
@@ -86,6 +87,8 @@ def parts(text: str) -> list[Part]:
             here.translated = _translated(initial, fields_of(bare.removeprefix("Modified flow: ")))
         elif bare.startswith("Flow: "):
             here.flow = bare.removeprefix("Flow: ")
+        elif bare.startswith("Final flow: "):
+            here.final = bare.removeprefix("Final flow: ")
         elif named := _BRIDGE.match(line):
             resumes = not bridge and len(found) > 1 and forks
             bridge = forks.pop(0) if resumes else named[1]

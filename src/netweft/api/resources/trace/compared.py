@@ -9,7 +9,7 @@ from netweft.control.explain.snapshot import Row, Snapshot, Told
 from netweft.control.trace import codes
 from netweft.control.trace.way import Way
 from netweft.findings import Code
-from netweft.wire.questions import Exit, cut
+from netweft.wire.questions import MOST_EXITS, Exit, cut
 
 OVERHEAD = {"vxlan": 50, "gre": 42, "geneve": 58, "stt": 76}
 Layered = tuple[str, Finding]  # `host`, `agent`, `openvswitch`
@@ -44,10 +44,24 @@ def _hosts(seen: Snapshot, followed: Followed, asked: Sequence[Row]) -> Iterator
         for out in looked.answer.exits:
             yield from _of_uplink(seen, looked, out)
         network = _network(seen, looked)
+        yield from _silent(looked, network) if network is not None else ()
         if looked.answer.homeless and network is not None:
             address = cut(looked.answer.homeless)
             values = {"host": looked.host, "address": address}
             yield Finding("networks", network, Told(codes.TUNNEL_HOMELESS, f"{address} on {looked.host}", values))
+
+
+def _silent(looked: Looked, network: Row) -> Iterator[Finding]:
+    words = {"bfd": "its BFD session is down", "arp": "nobody on the underlay answers for it"}
+    for one in looked.answer.silent[:MOST_EXITS]:
+        far = cut(one.tunnel)
+        told = Told(codes.PEER_SILENT, f"{far}, from {looked.host}: {words[one.by]}", {"host": looked.host, "far": far})
+        yield Finding("networks", network, told)
+    for out in looked.answer.exits:
+        if out.kind == "wire" and out.asked:
+            values = {"host": looked.host, "address": cut(out.asked)}
+            detail = f"{looked.host} sends it to {cut(out.asked)}"
+            yield Finding("networks", network, Told(codes.NEXT_HOP_SILENT, detail, values))
 
 
 def _of_uplink(seen: Snapshot, looked: Looked, out: Exit) -> Iterator[Finding]:
@@ -107,6 +121,11 @@ def _ours(seen: Snapshot, followed: Followed, about: Row) -> Iterator[Finding]:
         yield Finding("ports", about, Told(codes.NO_PEER, detail, {"host": followed.lost[0].host}))
     elif followed.lost is not None:
         looked, out = followed.lost
+        if out.kind == "agent":
+            values = {"host": looked.host, "address": cut(out.asked)}
+            detail = f"{looked.host} asks for {cut(out.asked)}"
+            yield _about(seen, last_object(looked.answer), about, codes.NEXT_HOP_SILENT, detail, **values)
+            return
         code = codes.OVS_DROPS if out.kind == "drop" else codes.OVS_ELSEWHERE
         yield _about(seen, last_object(looked.answer), about, code, f"{looked.host}: {_words(out)}", host=looked.host)
 

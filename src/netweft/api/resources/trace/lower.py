@@ -66,7 +66,7 @@ class Nodes:
         with self._counted(user):
             probed = None
             ways = await self._both(seen, begun, there, back, also)
-            if any(_disagrees(*each) for each in ((there, ways[0]), (back, ways[1]))):
+            if any(_disagrees(*each) for each in ((there, ways[0]), (back, ways[1]))) or any(map(_is_silent, ways)):
                 await asyncio.sleep(SETTLE)
                 ways = await self._both(seen, begun, there, back, also)
             said: list[Layered] = []
@@ -143,6 +143,11 @@ class Nodes:
 def _disagrees(way: Way | None, followed: Followed) -> bool:
     """Perhaps since what has just changed is on its way to the node."""
     return way is not None and followed.arrived is not None and followed.arrived == way.blocked
+
+
+def _is_silent(followed: Followed) -> bool:
+    """Perhaps since somebody was too busy to answer."""
+    return any(looked.answer.silent or any(out.asked for out in looked.answer.exits) for looked in followed.looked)
 
 
 def _is_floating(seen: Snapshot, address: str) -> bool:

@@ -181,7 +181,7 @@ async def _onward(
         found.lost = found.lost or (looked, out)
     elif out.kind == "wire" and out.packet is not None and (beyond := _on_wire(seen, looked, out, goal)) is not None:
         return beyond
-    elif out.kind == "agent":
+    elif out.kind == "agent" and not out.asked:
         found.unseen.append(f"{looked.host}: {_ASKED_FIRST}")
     else:
         found.lost = found.lost or (looked, out)
