@@ -123,6 +123,15 @@ def nobody_outside(lab: Lab, _: Stage) -> Iterator[None]:
 
 
 @contextmanager
+def nobodys(lab: Lab, _: Stage) -> Iterator[None]:
+    """Until somebody takes the address, of whom no node has heard then."""
+    how = ("ip", "-n", lab.layout.host_namespace("outside"), "address")
+    run(*how, "flush", "dev", "eth0", "to", "203.0.113.77/32")
+    yield
+    run(*how, "add", "203.0.113.77/24", "dev", "eth0")
+
+
+@contextmanager
 def taken_out(lab: Lab, stage: Stage) -> Iterator[None]:
     """Of br-int, and another one's id."""
     interface = f"tap{stage.vms['two'].port_id[:11]}"
@@ -231,6 +240,7 @@ LAB = (
     Fault("the switch does not carry the VLAN", "probe-lost-on-wire", vlan_missing, "tag", "tog", probe=True),
     Fault("the underlay does not reach the other node", "tunnel-peer-silent", underlay_cut),
     Fault("the next hop outside is gone", "next-hop-silent", nobody_outside, to="outside"),
+    Fault("nobody outside has the address", "next-hop-silent", nobodys, to="203.0.113.77"),
     Fault("a hop of the underlay takes small packets only", "probe-of-full-size-lost", small_hop, probe=True),
     Fault(
         "wrong mask in the VM",
@@ -270,6 +280,6 @@ LAB = (
     ),
     Fault("the agent hangs", "", stopped("agent", "hv2"), passes=None, unseen="hv2: its agent does not answer within"),
     Fault(
-        "ovs-vswitchd hangs", "", stopped("ovs-vswitchd", "hv2"), passes=None, unseen="hv2: "
+        "ovs-vswitchd hangs", "tunnel-peer-silent", stopped("ovs-vswitchd", "hv2"), unseen="hv2: ", netdev=True
     ),
 )  # fmt: skip

@@ -13,7 +13,7 @@ from netweft.dataplane.unixctl.client import CommandFailed
 from netweft.dataplane.unixctl.conntrack import LISTING, Connection, connections
 from netweft.dataplane.unixctl.ofproto_trace import Met, Out, Part, asking, fields_of, outs, parts
 from netweft.services.addresses import octets
-from netweft.services.fields import LOCAL_VLAN, NEXT_HOP, ROUTER, Reason, logical_port, owner
+from netweft.services.fields import HANDED_UP, LOCAL_VLAN, NEXT_HOP, ROUTER, Why, logical_port, owner
 from netweft.services.pipeline import INT, TUN, pipeline_of
 from netweft.wire.questions import MOST_EXITS, MOST_HOPS, Answer, Ask, Exit, Hop, Kind, Sent, cut
 
@@ -117,14 +117,12 @@ def _state(one: Connection, ends: tuple[str, str], ports: tuple[int, int]) -> st
 
 def _unknown(part: Part) -> Wanted | None:
     """The next hop that the agent is to find out."""
-    whose = owner(part.met[-1].cookie) if part.met else None
-    if whose is None or whose.reason is not Reason.ROUTER_RESOLVE:
+    seen = fields_of(part.final if "=" in part.final else part.flow)
+    if int(seen.get(HANDED_UP, "0"), 0) != Why.UNKNOWN_NEXT_HOP:
         return None
-    seen = fields_of(part.final)
     words = [int(seen.get(register, "0"), 0) for register in NEXT_HOP]
-    four = "nw_dst" in seen or "nw_dst" in part.fields
-    packed = b"".join(word.to_bytes(4, "big") for word in (words[-1:] if four else words))
-    own = octets(seen.get("dl_src") or part.fields.get("dl_src", ""))
+    packed = b"".join(word.to_bytes(4, "big") for word in (words[-1:] if "nw_dst" in seen else words))
+    own = octets(seen.get("dl_src", ""))
     return Wanted(int(seen.get(ROUTER, "0"), 0), int(seen.get(LOCAL_VLAN, "0"), 0), ip_address(packed), own)
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from netweft.agent.loop import Agent
 
 MOST: Final = 8  # far ends of one packet
-PATIENCE: Final = (0.1, 0.2, 0.3)  # seconds from one question to the next, and after the last
+PATIENCE: Final = (0.1, 0.15, 0.2)  # seconds from one question to the next, and after the last
 _SIOCGIFHWADDR: Final = 0x8927
 _ROUTES: Final = Path("/proc/net/route")  # words in the host's byte order
 

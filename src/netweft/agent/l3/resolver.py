@@ -41,7 +41,7 @@ log = structlog.get_logger(__name__)
 
 TICK = 0.25  # seconds
 PATIENCE = (0.25, 0.5, 0.75, 1.0)  # between one question and the next; then nobody is there
-SEEK, SEEK_STEP = 0.7, 0.05  # seconds that somebody waits who wants to know whether it answers
+SEEK, SEEK_STEP = 0.45, 0.05  # seconds that somebody waits who wants to know whether it answers
 AGAIN_AFTER = 20.0  # what is known is asked for again
 LOOK_AHEAD = 5.0  # for what may have to be taken over
 SPREAD = 5.0  # by up to so much later: what one node asks the others hear answered

@@ -146,8 +146,10 @@ def _disagrees(way: Way | None, followed: Followed) -> bool:
 
 
 def _is_silent(followed: Followed) -> bool:
-    """Perhaps since somebody was too busy to answer."""
-    return any(looked.answer.silent or any(out.asked for out in looked.answer.exits) for looked in followed.looked)
+    """Perhaps since somebody was too busy to answer; not where a node hangs, which is not waited for again."""
+    return not followed.unseen and any(
+        looked.answer.silent or any(out.asked for out in looked.answer.exits) for looked in followed.looked
+    )
 
 
 def _is_floating(seen: Snapshot, address: str) -> bool:
