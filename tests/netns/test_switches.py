@@ -1,8 +1,11 @@
 """Physical switches of the lab's fabric follow the networks: real frames pass only because Netweft configured them."""
 
 import json
+import socket
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from tests.netns.harness import Lab, until
@@ -176,3 +179,50 @@ def test_a_switch_that_is_away_delays_no_other_and_says_so_on_its_ports(lab: Lab
     with lab.away("server"):
         racks.close("hv2-1")
     until(lambda: racks.carries(144, "hv2-1"), "drift while no server ran")
+
+
+@contextmanager
+def sshd(folder: Path, ovs: Path) -> Iterator[tuple[int, Path]]:
+    """Debian's own, for root on this machine, and for one Open vSwitch: its port, and the key that it lets in."""
+    for name in ("host", "user"):
+        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    settings = {
+        "ListenAddress": f"127.0.0.1:{port}",
+        "HostKey": folder / "host",
+        "PidFile": "none",
+        "UsePAM": "no",
+        "AuthorizedKeysFile": folder / "user.pub",
+        "StrictModes": "no",
+        "PermitRootLogin": "prohibit-password",
+        "SetEnv": f"OVS_RUNDIR={ovs}",
+    }
+    (folder / "config").write_text("".join(f"{key} {value}\n" for key, value in settings.items()))
+    Path("/run/sshd").mkdir(exist_ok=True)  # where it confines itself
+    words = ("/usr/sbin/sshd", "-D", "-e", "-f", str(folder / "config"))
+    with (folder / "log").open("w") as log, subprocess.Popen(words, stdout=log, stderr=log) as process:
+        try:
+            yield port, folder / "user"
+        finally:
+            process.terminate()
+
+
+def test_a_switch_is_configured_by_a_real_sshd(lab: Lab, racks: Racks, tmp_path: Path) -> None:
+    text = lab.layout.switches_file.read_text()
+    with sshd(tmp_path, lab.layout.fabric.ovs) as (port, key):
+        _, _, second = text.partition("[genericswitch:tor2]")
+        login = f"ip = 127.0.0.1\nport = {port}\nusername = root\nkey_file = {key}\n"
+        first = f"device_type = netmiko_ovs_linux\nnetweft_hosts = hv1:hv1-1\nngs_trunk_ports = up1\n{login}"
+        lab.layout.switches_file.write_text(f"[genericswitch:tor1]\n{first}[genericswitch:tor2]{second}")
+        network = lab.network("10.25.0.0/24", **vlan(145))
+        one, other = (lab.add_vm(node, network) for node in RACKS)
+        assert lab.ping(one, other.nic.address)
+        until(lambda: racks.plan("switch:tor1") == "", "all is there")
+        racks.close("hv1-1")
+        assert racks.plan("switch:tor1", "--commands") == "ovs-vsctl add port hv1-1 trunks 145\n"
+        lab.remove_vm(other)
+        lab.remove_vm(one)
+        until(lambda: not racks.carries(145, "up1"), "gone with the last one")
+    lab.layout.switches_file.write_text(text)

@@ -144,7 +144,7 @@ def test_bare_metal_is_where_its_links_say() -> None:
     links = (Link("e1", "00:53:00:00:00:01"), Link("e2", "", "TOR1"), Link("e3", "", "tor2"), Link("", "", "tor1"))
     bare = BareMetal("bm", vlan(101), links, {"sub": vlan(102)})
     assert wanted(tor, Sight(bare=[bare])) == {
-        **{f"untagged {port}": 101 for port in ("e1", "e2")},
+        **{f"native {port}": 101 for port in ("e1", "e2")},
         **{f"enabled {port}": True for port in ("e1", "e2")},
         **{f"tagged {port} 102": True for port in ("e1", "e2")},
     }

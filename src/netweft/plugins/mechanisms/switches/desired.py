@@ -2,10 +2,12 @@
 
 vlan 101               -> its name there        where the switch has a list of VLANs
 tagged Ethernet1 101   -> True                  a link to a host that has ports, routers or gateways on that VLAN
-untagged Ethernet7     -> 101                   a bare-metal port's own link
+untagged Ethernet7     -> 101                   a bare-metal port's own link: an access port
+native Ethernet7       -> 101                   the same beside the tagged VLANs of its trunk's sub-ports
 enabled Ethernet7      -> True                  where ports that nobody uses are shut
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
@@ -15,7 +17,9 @@ from netweft.plugins.mechanisms.switches.inventory import Switch
 
 VLAN: Final = "vlan"
 FLAT: Final = "flat"
-_WAYS: Final = ("vlan", "tagged", "untagged", "enabled")  # in which order they are made
+# what goes into command lines comes from a profile, which whoever may bind ports has written
+_PORT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./:+-]*(?: [A-Za-z0-9][A-Za-z0-9_./:+-]*)*")
+_WAYS: Final = ("vlan", "tagged", "untagged", "native", "enabled")  # in which order they are made
 
 
 def vlan_key(vid: int) -> str:
@@ -28,6 +32,10 @@ def tagged(port: str, vid: int) -> str:
 
 def untagged(port: str) -> str:
     return f"untagged {port}"
+
+
+def native(port: str) -> str:
+    return f"native {port}"
 
 
 def enabled(port: str) -> str:
@@ -64,6 +72,8 @@ def refusal(switch: Switch, network: Network, port: str = "", *, bare_metal: boo
         return f"switch {switch.name} can do no segment of network {network.id}" if bare_metal else ""
     if switch.allowed_vlans is not None and vid not in switch.allowed_vlans:
         return f"switch {switch.name}: VLAN {vid} is not among its ngs_allowed_vlans"
+    if port and not _PORT.fullmatch(port):
+        return f"switch {switch.name}: no port can be called {port[:80]!r}"
     if port and switch.allowed_ports is not None and port not in switch.allowed_ports:
         return f"switch {switch.name}: port {port} is not among its ngs_allowed_ports"
     return ""
@@ -116,7 +126,7 @@ class _Found:
         vid = vlan_of(self._switch, bare.network)
         for link in links:
             why = refusal(self._switch, bare.network, link, bare_metal=True)
-            self._want(untagged(link), vid, {bare.id}, why)
+            self._want((native if bare.tagged else untagged)(link), vid, {bare.id}, why)
             if vid is not None and not why:
                 self._vlan(vid, bare.network, {bare.id})
             if self._switch.disable_inactive_ports:

@@ -1,9 +1,14 @@
 """From the inventory to mechanisms: which driver a `device_type` means."""
 
+from functools import partial
+
 from netweft.plugins.mechanisms.switches import inventory
+from netweft.plugins.mechanisms.switches.dialect import Dialect, dialects
 from netweft.plugins.mechanisms.switches.inventory import Switch
 from netweft.plugins.mechanisms.switches.ovsdb import OvsdbSwitch
 from netweft.plugins.mechanisms.switches.switch import MakeDriver, SwitchMechanism, refuse
+
+OVSDB = "ovsdb"
 
 
 def load_switches(path: str) -> list[SwitchMechanism]:
@@ -14,6 +19,17 @@ def load_switches(path: str) -> list[SwitchMechanism]:
 
 
 def _driver(switch: Switch) -> MakeDriver:
-    if switch.device_type == "ovsdb":
+    if switch.device_type == OVSDB:
         return OvsdbSwitch
-    raise refuse(switch, "device_type", f"{switch.device_type!r} is unknown")
+    if dialect := dialects().get(switch.device_type):
+        return _by_ssh(switch, dialect)
+    known = ", ".join([OVSDB, *sorted(dialects())])
+    raise refuse(switch, "device_type", f"{switch.device_type!r} is unknown; known are {known}")
+
+
+def _by_ssh(switch: Switch, dialect: Dialect) -> MakeDriver:
+    try:
+        from netweft.plugins.mechanisms.switches.ssh import SshSwitch  # its library is for who has such a switch
+    except ModuleNotFoundError:
+        raise refuse(switch, "device_type", "SSH needs asyncssh: pip install 'netweft[switches]'") from None
+    return partial(SshSwitch, dialect)

@@ -22,6 +22,7 @@ DATABASE: Final = "Open_vSwitch"
 _WATCHED: Final = {"Bridge": ("name", "ports"), "Port": ("name", "tag", "trunks", "vlan_mode")}
 # as ovs-vsctl does: vswitchd 3.1 does not look at its ports when only members of a set of integers have changed
 _NEXT_CFG: Final = {"op": "mutate", "table": DATABASE, "where": [], "mutations": [["next_cfg", "+=", 1]]}
+_UNTAGGED: Final = ("untagged", "native")
 _ACCESS, _TRUNK, _BOTH = "access", "trunk", "native-untagged"
 
 
@@ -37,7 +38,7 @@ class _Watching(Session):
 
 
 class OvsdbSwitch:
-    ways = frozenset({"tagged", "untagged"})
+    ways = frozenset({"tagged", "untagged", "native"})
 
     def __init__(self, switch: Switch, changed: Callable[[], None]) -> None:
         """Raises SettingsError."""
@@ -155,8 +156,8 @@ def _value(row: Mapping[str, Any] | None, way: str, vid: int) -> Any:
     if row is None:
         return None
     mode, trunks, tag = _mode(row), _members(row["trunks"]), _members(row["tag"])
-    if way == "untagged":
-        return tag[0] if tag and mode != _TRUNK else None
+    if way in _UNTAGGED:
+        return tag[0] if tag and mode == (_ACCESS if way == "untagged" else _BOTH) else None
     return True if mode != _ACCESS and (vid in trunks or not trunks) else None
 
 
@@ -170,14 +171,14 @@ def _operation(row: Mapping[str, Any], steps: Sequence[Step], default_vlan: int 
     native = tag[0] if tag and mode != _TRUNK else None
     for step in steps:
         way, _, vid = parts(str(step.key))
-        if way == "untagged":
+        if way in _UNTAGGED:
             native = default_vlan if step.now is None else step.now
         elif step.now is None:
             trunks.discard(vid)
         else:
             trunks.add(vid)
     tagging = bool(trunks - {CLOSED})
-    if carries_all and not any(parts(str(step.key))[0] == "untagged" for step in steps):
+    if carries_all and not any(parts(str(step.key))[0] in _UNTAGGED for step in steps):
         trunks, tagging = set(), True
     elif not trunks:
         trunks = {CLOSED}
@@ -201,7 +202,8 @@ def _command(step: Step, default_vlan: int | None) -> str:
     native = default_vlan if step.now is None else step.now
     if native is None:
         return f"ovs-vsctl clear Port {port} tag -- set Port {port} vlan_mode={_TRUNK} trunks={CLOSED}"
-    return f"ovs-vsctl set Port {port} vlan_mode={_ACCESS} tag={native}"
+    mode = _BOTH if way == "native" else _ACCESS
+    return f"ovs-vsctl set Port {port} vlan_mode={mode} tag={native}"
 
 
 def _remote(switch: Switch) -> str:

@@ -38,10 +38,13 @@ class SwitchMechanism:
         self.changed = asyncio.Event()
         self._switch = switch
         self._driver = make(switch, self.changed.set)
+        self._names: dict[str, Any] = {}  # of VLANs that are wanted
 
     def desired(self, view: View) -> Mapping[str, Wanted]:
         wanted = desired.desired(self._switch, self.hosts, view)
-        return {key: value for key, value in wanted.items() if key.partition(" ")[0] in self._driver.ways}
+        found = {key: value for key, value in wanted.items() if key.partition(" ")[0] in self._driver.ways}
+        self._names = {key: one.value for key, one in found.items() if key.startswith("vlan ")}
+        return found
 
     def can_bind(self, host: str, network: Network, links: Sequence[Link]) -> str | None:
         ports = [port for link in links for port in desired.named_in(self._switch, link)]
@@ -50,7 +53,9 @@ class SwitchMechanism:
         return next(filter(None, refusals), "") if refusals else None
 
     async def read(self, keys: Collection[str]) -> Mapping[str, Any]:
-        return await self._driver.read(keys)
+        """A VLAN that is there will do, whatever it is called: who made it may have had a name of their own for it."""
+        found = await self._driver.read(keys)
+        return {key: self._names.get(key, value) for key, value in found.items()}
 
     def commands(self, steps: Sequence[Step]) -> list[str]:
         return self._driver.commands(ordered(steps))
@@ -63,10 +68,16 @@ class SwitchMechanism:
 
 
 def ordered(steps: Sequence[Step]) -> list[Step]:
-    """A VLAN is there before ports are in it, and goes after them."""
-    made = sorted((step for step in steps if step.now is not None), key=lambda step: desired.rank(str(step.key)))
-    gone = sorted((step for step in steps if step.now is None), key=lambda step: desired.rank(str(step.key)))
-    return [*made, *reversed(gone)]
+    """A VLAN is there before ports are in it, and goes after them.  What a port was in untagged goes before it is in
+    another: it is in one at a time."""
+    made = sorted((step for step in steps if step.now is not None), key=_rank)
+    gone = sorted((step for step in steps if step.now is None), key=_rank, reverse=True)
+    first = [step for step in gone if desired.parts(str(step.key))[0] in ("untagged", "native")]
+    return [*first, *made, *(step for step in gone if step not in first)]
+
+
+def _rank(step: Step) -> tuple[int, str]:
+    return desired.rank(str(step.key))
 
 
 def refuse(switch: Switch, key: str, why: str) -> SettingsError:

@@ -1,0 +1,142 @@
+"""The command lines of switches, as data (`dialects.toml`): what to say for a step, and what an answer says.  Pure."""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any, Final
+
+from msgspec import Struct
+
+from netweft.plugins.mechanisms.switches import desired
+from netweft.plugins.mechanisms.switches.desired import parts
+from netweft.plugins.mechanisms.switches.inventory import Switch
+from netweft.reconcile.plan import Step
+
+_RANGE: Final = re.compile(r"(\d+)(?:(?:-| to )(\d+))?")
+
+
+class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How dialects.toml describes one."""
+
+    how: str
+    set: Mapping[str, Sequence[str]]
+    unset: Mapping[str, Sequence[str]]
+    read: Mapping[str, str]
+    like: str = ""
+    enable: bool = False
+    first: Sequence[str] = ()
+    enter: Sequence[str] = ()
+    leave: Sequence[str] = ()
+    commit: Sequence[str] = ()
+    abort: Sequence[str] = ()
+    save: Sequence[str] = ()
+    refused: str = "(?!)"
+
+    def say(self, step: Step, switch: Switch) -> list[str]:
+        """The lines for one step.  An access port that nobody uses any more gets the switch's default VLAN."""
+        way, port, vid = parts(str(step.key))
+        value = step.was if step.now is None else step.now
+        gone = step.now is None
+        if way in ("untagged", "native"):
+            vid = int(value)
+            if gone and switch.default_vlan is not None:
+                way, vid, gone = "untagged", switch.default_vlan, False
+        name = value if way == "vlan" else ""
+        return [line.format(vid=vid, port=port, name=name) for line in (self.unset if gone else self.set)[way]]
+
+    def understand(self, answer: str) -> dict[str, Any]:
+        """key -> value, of all that it says."""
+        reading = _Reading({kind: re.compile(text) for kind, text in self.read.items() if kind != "command"})
+        for line in answer.splitlines():
+            reading.take(line.rstrip())
+        return reading.found()
+
+    def carries_all(self, answer: str) -> frozenset[str]:
+        """Ports that are trunks without a list of VLANs."""
+        reading = _Reading({kind: re.compile(text) for kind, text in self.read.items() if kind != "command"})
+        for line in answer.splitlines():
+            reading.take(line.rstrip())
+        return frozenset(reading.all - reading.listed)
+
+
+class _Reading:
+    """What is being read belongs to the port or the VLAN whose line came last, unless its own line says."""
+
+    def __init__(self, patterns: Mapping[str, re.Pattern[str]]) -> None:
+        self._patterns = patterns
+        self._port, self._vids = "", list[int]()
+        self._values: dict[str, Any] = {}
+        self._access: set[str] = set()
+        self.all: set[str] = set()
+        self.listed: set[str] = set()
+
+    def take(self, line: str) -> None:
+        for kind, pattern in self._patterns.items():
+            if found := pattern.search(line):
+                getattr(self, f"_{kind}_line")(found.groupdict())
+
+    def found(self) -> dict[str, Any]:
+        """An access port's VLAN is no tagged one."""
+        values = dict(self._values)
+        for key in self._values:
+            way, port, vid = parts(key)
+            if way == "tagged" and port in self._access:
+                del values[key]
+                values[desired.untagged(port)] = vid
+        return values
+
+    def _port_line(self, said: Mapping[str, str]) -> None:
+        self._port, self._vids = said["port"], []
+
+    def _vlan_line(self, said: Mapping[str, str]) -> None:
+        self._port, self._vids = "", list(vids(said["vids"]))
+        for vid in self._vids:
+            self._values[desired.vlan_key(vid)] = said.get("name") or self._values.get(desired.vlan_key(vid), "")
+
+    def _name_line(self, said: Mapping[str, str]) -> None:
+        for vid in self._vids:
+            self._values[desired.vlan_key(vid)] = said["name"].strip()
+
+    def _tagged_line(self, said: Mapping[str, str]) -> None:
+        port = said.get("port") or self._port
+        self.listed.add(port)
+        for vid in vids(said["vids"]):
+            self._values[desired.tagged(port, vid)] = True
+
+    def _untagged_line(self, said: Mapping[str, str]) -> None:
+        self._values[desired.untagged(said.get("port") or self._port)] = int(said["vids"])
+
+    def _native_line(self, said: Mapping[str, str]) -> None:
+        self._values[desired.native(said.get("port") or self._port)] = int(said["vids"])
+
+    def _all_line(self, said: Mapping[str, str]) -> None:
+        self.all.add(said.get("port") or self._port)
+
+    def _access_line(self, said: Mapping[str, str]) -> None:
+        self._access.add(said.get("port") or self._port)
+
+    def _shut_line(self, said: Mapping[str, str]) -> None:
+        self._values[desired.enabled(said.get("port") or self._port)] = False
+
+
+def vids(text: str) -> Iterator[int]:
+    """`1,5-7`, `1 5 to 7`; anything else is none."""
+    for found in _RANGE.finditer(text):
+        yield from range(int(found[1]), min(int(found[2] or found[1]), 4095) + 1)
+
+
+@cache
+def dialects() -> Mapping[str, Dialect]:
+    """By `device_type`."""
+    text = files(__package__).joinpath("dialects.toml").read_text()
+    tables = tomllib.loads(text)
+    return {name: _dialect(tables, name) for name in tables}
+
+
+def _dialect(tables: Mapping[str, Any], name: str) -> Dialect:
+    own = dict(tables[name])
+    base = dict(tables[own["like"]]) if "like" in own else {}
+    nested = {key: {**base.get(key, {}), **own.get(key, {})} for key in ("set", "unset", "read")}
+    return Dialect(**{**base, **own, **nested})

@@ -1,0 +1,232 @@
+"""Switches driven by SSH: one kept connection, what is said is the dialect's.
+
+Nothing that is said or heard is logged; of a refusal only the line that refused, which holds no password since none is
+ever in a line.  asyncssh is imported only where there is such a switch (decision 0622).
+"""
+
+import asyncio
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import asyncssh
+
+from netweft.plugins.mechanisms import Unreachable
+from netweft.plugins.mechanisms.switches.desired import parts
+from netweft.plugins.mechanisms.switches.dialect import Dialect
+from netweft.plugins.mechanisms.switches.inventory import Switch
+from netweft.plugins.mechanisms.switches.switch import refuse
+from netweft.reconcile.plan import Step
+
+CONNECT_SECONDS: Final = 10.0
+ANSWER_SECONDS: Final = 30.0
+KEEPALIVE_SECONDS: Final = 10.0
+WORDS: Final = 300  # characters of a refusal
+_PROMPT: Final = re.compile(r"(?:^|[\r\n])[^\r\n]{0,120}[>#$%] ?$")
+_PASSWORD: Final = re.compile(r"[Pp]assword: ?$")
+_CONTROL: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]|\r")
+_DONE: Final = "netweft-step"
+
+
+class SshSwitch:
+    def __init__(self, dialect: Dialect, switch: Switch, changed: Callable[[], None]) -> None:
+        """Raises SettingsError."""
+        self._dialect, self._switch = dialect, switch
+        self.ways = frozenset(dialect.set)
+        self._refused = re.compile(dialect.refused)
+        self._options = _options(switch)
+        self._connection: asyncssh.SSHClientConnection | None = None
+        self._terminal: _Terminal | None = None
+        self._turn = asyncio.Lock()
+
+    async def read(self, keys: Collection[str]) -> Mapping[str, Any]:
+        async with self._turn:
+            answer = await self._ask(self._dialect.read["command"])
+        found, everything = self._dialect.understand(answer), self._dialect.carries_all(answer)
+        there = {key: found[key] for key in keys if key in found}
+        for way, port, vid in map(parts, keys):
+            if way == "tagged" and port in everything:
+                there[f"tagged {port} {vid}"] = True
+            elif way == "enabled" and found.get(f"enabled {port}") is None:
+                there[f"enabled {port}"] = True
+        return there
+
+    def commands(self, steps: Sequence[Step]) -> list[str]:
+        if not steps:
+            return []
+        said = [line for step in steps for line in self._dialect.say(step, self._switch)]
+        return [*self._dialect.enter, *said, *self._dialect.commit, *self._dialect.leave, *self._saving()]
+
+    async def apply(self, steps: Sequence[Step]) -> Mapping[str, str]:
+        async with self._turn:
+            if self._dialect.how == "posix":
+                return await self._script(steps)
+            return await self._lines(steps)
+
+    async def close(self) -> None:
+        connection, self._connection, self._terminal = self._connection, None, None
+        if connection is not None:
+            connection.abort()
+            await connection.wait_closed()
+
+    def _saving(self) -> Sequence[str]:
+        return self._dialect.save if self._switch.save_configuration else ()
+
+    # -- a shell: one script
+
+    async def _script(self, steps: Sequence[Step]) -> dict[str, str]:
+        text = ""
+        for number, step in enumerate(steps):
+            text += f"( {' && '.join(self._dialect.say(step, self._switch))} ) 2>&1; echo {_DONE} {number} $?\n"
+        rest = " && ".join([*self._dialect.commit, *self._saving()])
+        text += f"( {rest or ':'} ) 2>&1; echo {_DONE} {len(steps)} $?\n"
+        failed = _failed(await self._execute(text), len(steps) + 1)
+        words = failed.pop(len(steps), "")
+        if words and self._dialect.abort:
+            await self._execute("\n".join(self._dialect.abort))
+        refused = {str(steps[number].key): said for number, said in failed.items()}
+        return refused | (dict.fromkeys((str(step.key) for step in steps), words) if words else {})
+
+    async def _execute(self, text: str) -> str:
+        connection = await self._connected()
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                done = await connection.run(text)
+        except (OSError, asyncssh.Error, TimeoutError) as error:
+            raise await self._lost(error) from None
+        return str(done.stdout or "")
+
+    # -- a command line: line by line
+
+    async def _lines(self, steps: Sequence[Step]) -> dict[str, str]:
+        refused: dict[str, str] = {}
+        await self._say(self._dialect.enter)
+        for step in steps:
+            if words := await self._say(self._dialect.say(step, self._switch)):
+                refused[str(step.key)] = words
+        if words := await self._say(self._dialect.commit):
+            await self._say(self._dialect.abort)
+            refused = dict.fromkeys((str(step.key) for step in steps), words)
+        await self._say(self._dialect.leave)
+        await self._say(self._saving())
+        return refused
+
+    async def _say(self, lines: Sequence[str]) -> str:
+        """Until one is refused: its words."""
+        for line in lines:
+            answer = await self._ask(line)
+            if words := next(filter(self._refused.search, answer.splitlines()), ""):
+                return words.strip()[:WORDS]
+        return ""
+
+    async def _ask(self, line: str) -> str:
+        if self._dialect.how == "posix":
+            return await self._execute(line)
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await (await self._at_prompt()).ask(line)
+        except (OSError, asyncssh.Error, TimeoutError, EOFError) as error:
+            raise await self._lost(error) from None
+
+    async def _at_prompt(self) -> "_Terminal":
+        connection = await self._connected()
+        if self._terminal is None:
+            process = await connection.create_process(term_type="vt100", term_size=(511, 1000), encoding="utf-8",
+                                                      errors="replace")  # fmt: skip
+            terminal = _Terminal(process)
+            await terminal.wait(_PROMPT)
+            if self._dialect.enable and (secret := self._switch.option("secret")):
+                await terminal.ask("enable", until=_PASSWORD)
+                await terminal.ask(secret)
+            for line in self._dialect.first:
+                await terminal.ask(line)
+            self._terminal = terminal
+        return self._terminal
+
+    # -- the connection
+
+    async def _connected(self) -> asyncssh.SSHClientConnection:
+        if self._connection is None or self._connection.is_closed():
+            self._terminal = None
+            try:
+                self._connection = await asyncssh.connect(**self._options)
+            except (OSError, asyncssh.Error, TimeoutError, ValueError) as error:
+                raise await self._lost(error) from None
+        return self._connection
+
+    async def _lost(self, error: BaseException) -> Unreachable:
+        await self.close()
+        where = f"{self._options['host']}:{self._options['port']}"
+        return Unreachable(f"{where}: {_why(error)}")
+
+
+class _Terminal:
+    """What is typed and what comes back, up to the next prompt."""
+
+    def __init__(self, process: "asyncssh.SSHClientProcess[str]") -> None:
+        self._process = process
+
+    async def ask(self, line: str, until: re.Pattern[str] = _PROMPT) -> str:
+        """The answer, without what was typed and the prompt."""
+        self._process.stdin.write(f"{line}\n")
+        text = await self.wait(until)
+        return "\n".join(text.split("\n")[1:-1])
+
+    async def wait(self, until: re.Pattern[str]) -> str:
+        """Raises EOFError."""
+        text = ""
+        while not until.search(text[-200:]):
+            if not (more := await self._process.stdout.read(65536)):
+                raise EOFError
+            text = _CONTROL.sub("", text + more)
+        return text
+
+
+def _failed(answer: str, count: int) -> dict[int, str]:
+    """step -> its words.  A step without an end has failed as well: the script was cut off."""
+    failed = dict.fromkeys(range(count), "the shell ended before it was done")
+    said: list[str] = []
+    for line in answer.splitlines():
+        if not line.startswith(f"{_DONE} "):
+            said.append(line.strip())
+            continue
+        number, status = (int(word) for word in line.split()[1:3])
+        del failed[number]
+        if status:
+            failed[number] = (" ".join(filter(None, said)) or f"exit status {status}")[:WORDS]
+        said = []
+    return failed
+
+
+def _options(switch: Switch) -> dict[str, Any]:
+    """Raises SettingsError."""
+    if not switch.option("ip"):
+        raise refuse(switch, "ip", "is missing")
+    key, known = switch.option("key_file"), switch.option("netweft_known_hosts")
+    for name, path in (("key_file", key), ("netweft_known_hosts", known)):
+        if path and not Path(path).is_file():
+            raise refuse(switch, name, f"there is no file {path}")
+    port = switch.option("port", "22")
+    if not port.isdigit():
+        raise refuse(switch, "port", f"{port!r} is no number")
+    return {
+        "host": switch.option("ip"),
+        "port": int(port),
+        "username": switch.option("username") or "root",
+        "password": switch.option("password") or None,
+        "client_keys": [key] if key else (),
+        "known_hosts": known or None,
+        "config": None,
+        "agent_path": None,
+        "connect_timeout": float(switch.option("ngs_ssh_connect_timeout") or CONNECT_SECONDS),
+        "keepalive_interval": KEEPALIVE_SECONDS,
+    }
+
+
+def _why(error: BaseException) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer"
+    if isinstance(error, EOFError):
+        return "it closed the connection"
+    return (str(error).splitlines() or [type(error).__name__])[0][:WORDS]
