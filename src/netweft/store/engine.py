@@ -4,9 +4,9 @@ import sqlite3
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
-from sqlalchemy.pool import QueuePool
 
 from netweft.store import address
+from netweft.store.pool import Pool
 
 # An answered write survives a power cut, not only a kill -9 (NORMAL would do for that).  See decision 0002.
 SYNCHRONOUS = "FULL"
@@ -45,7 +45,7 @@ def _sqlite(url: URL) -> Engine:
     engine = create_engine(
         url,
         paramstyle="named",
-        poolclass=QueuePool,
+        poolclass=Pool,
         pool_size=8,
         max_overflow=32,
         pool_reset_on_return="rollback",

@@ -18,6 +18,7 @@ from netweft.store.address import without_password
 from netweft.store.changelog import CHANNEL
 from netweft.store.doorbell import Doorbell
 from netweft.store.letters import Letters
+from netweft.store.pool import Pool
 
 __all__ = ["Listener", "as_it_is", "connect", "set_json_loads"]
 
@@ -26,7 +27,9 @@ _log = structlog.get_logger(__name__)
 
 
 def connect(url: URL) -> Engine:
-    engine = create_engine(url, pool_size=8, max_overflow=32, pool_pre_ping=True, hide_parameters=True)
+    engine = create_engine(
+        url, poolclass=Pool, pool_size=8, max_overflow=32, pool_pre_ping=True, hide_parameters=True
+    )
 
     @event.listens_for(engine, "connect")
     def prepare(connection: psycopg.Connection[Any], record: object) -> None:

@@ -64,10 +64,14 @@ class Store:
     def open(cls, url: str) -> "Store":
         """`sqlite:///file` or `postgresql+psycopg://...`; brings the schema up to date."""
         engine = connect(url)
-        migrate(engine)
-        with transaction(engine, writing=True) as connection:
-            changelog.begin_again_if_restored(connection)
-        return cls(engine)
+        try:
+            migrate(engine)
+            with transaction(engine, writing=True) as connection:
+                changelog.begin_again_if_restored(connection)
+            return cls(engine)
+        except BaseException:
+            engine.dispose()
+            raise
 
     def close(self) -> None:
         self.turns.close()

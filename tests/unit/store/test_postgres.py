@@ -4,12 +4,15 @@ import asyncio
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import psycopg
 import pytest
+from sqlalchemy import Engine, event
 from tests.waiting import PATIENCE
 
 from netweft.store import Change, Store, postgresql
+from netweft.store.errors import UnknownSchema
 
 pytestmark = pytest.mark.postgres
 
@@ -146,3 +149,29 @@ def test_a_connection_that_the_database_ended_is_replaced(postgres_url: str) -> 
     with store.write() as tx:
         assert tx.get_many("networks", ["kept", "lost"]) == {"kept": {"id": "kept"}}
     store.close()
+
+
+def test_no_connection_outlives_its_store(postgres_url: str) -> None:
+    """Not even one that a thread is still at work with when the store is closed."""
+    made: list[psycopg.Connection[Any]] = []
+    store = Store.open(postgres_url)
+    event.listen(store._engine, "connect", lambda connection, _: made.append(connection))
+    with store.read() as one, store.read() as other:
+        assert one.revision() == other.revision()
+        store.close()
+        assert [connection.closed for connection in made] == [False]
+    assert [connection.closed for connection in made] == [True]
+
+
+def test_nor_does_one_where_it_could_not_be_opened(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[psycopg.Connection[Any]] = []
+
+    def refuse(engine: Engine) -> None:
+        with engine.connect() as connection:
+            made.append(connection.connection.dbapi_connection)  # type: ignore[arg-type]
+        raise UnknownSchema("made by a newer one")
+
+    monkeypatch.setattr("netweft.store.store.migrate", refuse)
+    with pytest.raises(UnknownSchema):
+        Store.open(postgres_url)
+    assert [connection.closed for connection in made] == [True]
