@@ -27,9 +27,7 @@ _log = structlog.get_logger(__name__)
 
 
 def connect(url: URL) -> Engine:
-    engine = create_engine(
-        url, poolclass=Pool, pool_size=8, max_overflow=32, pool_pre_ping=True, hide_parameters=True
-    )
+    engine = create_engine(url, poolclass=Pool, pool_size=8, max_overflow=32, pool_pre_ping=True, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: psycopg.Connection[Any], record: object) -> None:

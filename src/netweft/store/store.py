@@ -25,8 +25,9 @@ from netweft.store.turns import Turns
 KEEP_CHANGES = 200_000
 KEEP_SECONDS = 7 * 86400.0
 _PRUNE_EVERY = 4096  # write transactions
-# of a transaction that others were in the way of; what is refused more often than that is no contention
-_ATTEMPTS = {True: 10, False: 3}  # Busy, another refusal
+# of a transaction that others were in the way of: each time another one got through, of as many as are at one row;
+# what is refused otherwise more often than that is no contention
+_ATTEMPTS = {True: 64, False: 3}  # Busy, another refusal
 _SECONDS = 15.0
 _LONGEST_PAUSE = 0.1
 _COPIED = 1000  # rows at a time

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine, event
 from tests.waiting import PATIENCE
 
-from netweft.store import Change, Store, postgresql
+from netweft.store import Busy, Change, Store, WriteTransaction, postgresql
 from netweft.store.errors import UnknownSchema
 
 pytestmark = pytest.mark.postgres
@@ -175,3 +175,19 @@ def test_nor_does_one_where_it_could_not_be_opened(postgres_url: str, monkeypatc
     with pytest.raises(UnknownSchema):
         Store.open(postgres_url)
     assert [connection.closed for connection in made] == [True]
+
+
+def test_who_is_one_of_many_at_one_row_is_not_told_that_the_database_is_busy(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each time that a transaction is in vain another one got through."""
+    monkeypatch.setattr("netweft.store.store._LONGEST_PAUSE", 0.001)
+    store, left = Store.open(postgres_url), list(range(30))
+
+    def work(_: WriteTransaction) -> str:
+        if left:
+            raise Busy(f"{left.pop()} more were first")
+        return "done"
+
+    assert store.run(work) == "done"
+    store.close()
