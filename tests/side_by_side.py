@@ -2,10 +2,13 @@
 
 `-n auto` is a worker for each core, and some more when there are labs to run; these begin with labs, the others with
 everything else, and who has nothing left helps the others.  A file stays together, since its tests share a lab or a
-server; the longest begin.  See docs/decisions/0310-labs-side-by-side.md.
+server; the longest begin.  Who has a lab goes on with files that want one of its plan, which it keeps for them.  See
+docs/decisions/0310-labs-side-by-side.md and 0538.
 """
 
+import ast
 import os
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,15 +21,21 @@ if TYPE_CHECKING:
 LABS = 4  # at once, while the cores have other work
 FOLDER = Path(__file__).parents[1]
 LAB_TESTS = "tests/netns/"
+DEFAULT = "as most"
 # longest first, of those with labs and of those that compute: else the last one would go on when all others are done
 LONGEST = (
-    *("test_keystone.py", "test_faults.py", "test_l2_matrix.py", "test_l2_trunk.py", "test_agent.py"),
-    *("test_segments.py", "test_connections.py", "test_routers_at_each_step.py", "test_floating.py"),
-    *("test_routed_mtu.py", "test_unknown_hosts.py", "test_firewall.py", "test_failover.py", "test_dashboard.py"),
-    *("test_l2_move.py", "test_races_floating_ips.py", "test_l2_migrate.py", "test_keeps_working.py"),
-    *("test_counters.py", "test_demo.py", "test_metadata.py", "test_ground.py", "test_topology.py", "test_daily.py"),
-    *("test_fragments.py", "test_l2_this_machine.py", "test_several_next_hops.py", "test_routing_attacked.py"),
-    *("test_trace.py", "test_qos.py", "test_advertisements.py", "test_dhcp.py", "test_lab.py"),
+    *("test_faults.py", "test_keystone.py", "test_l2_matrix.py", "test_l2_trunk.py", "test_agent.py"),
+    *("test_demo.py", "test_firewall.py", "test_segments.py", "test_connections.py"),
+    *("test_l2_this_machine.py", "test_routed_mtu.py", "test_trace.py", "test_counters.py"),
+    *("test_ground.py", "test_dashboard.py", "test_metadata.py", "test_keeps_working.py"),
+    *("test_floating.py", "test_outside_at_each_step.py", "test_ending.py", "test_races_floating_ips.py"),
+    *("test_gateways_at_each_step.py", "test_qos.py", "test_several_next_hops.py", "test_failover.py"),
+    *("test_routing_attacked.py", "test_nat66_at_each_step.py", "test_races.py", "test_l2_migrate.py"),
+    *("test_followers.py", "test_fragments.py", "test_lab.py", "test_connections_move.py"),
+    *("test_dhcp.py", "test_l2_move.py", "test_advertisements.py", "test_routers_keep_working.py"),
+    *("test_killed_at_each_step.py", "test_topology.py", "test_feed.py", "test_daily.py"),
+    *("test_l2_bad_input.py", "test_connections_end.py", "test_mtu.py", "test_limits_outside.py"),
+    *("test_routers_at_each_step.py", "test_unknown_hosts.py", "test_port_forwarding.py"),
 )
 
 
@@ -48,8 +57,27 @@ def is_lab(unit: str) -> bool:
     return unit.startswith(LAB_TESTS)
 
 
+@cache
+def plan_of(unit: str) -> str:
+    """What its file says of the lab that it wants, as source; empty: none, or one of its own."""
+    if not is_lab(unit):
+        return ""
+    file = FOLDER / unit
+    said = ast.parse(file.read_text() if file.exists() else "").body
+    fixtures = {one.name: ast.unparse(one.body[-1]) for one in said if isinstance(one, ast.FunctionDef)}
+    if "lab" in fixtures or not any(
+        isinstance(one, ast.arg) and one.arg == "lab" for top in said for one in ast.walk(top)
+    ):
+        return ""
+    return fixtures.get("plan") or fixtures.get("nodes") or DEFAULT
+
+
 class SideBySide(LoadScopeScheduling):  # type: ignore[misc]
     """A unit of work is a file."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._plans: dict[str, str] = {}  # of each worker's lab
 
     def _split_scope(self, nodeid: str) -> str:
         return nodeid.partition("::")[0]
@@ -60,9 +88,20 @@ class SideBySide(LoadScopeScheduling):  # type: ignore[misc]
 
     def _next_for(self, node: "WorkerController") -> str:
         wanted = self._begins_with_labs(node)
-        liked = [unit for unit in self.workqueue if is_lab(unit) == wanted]
-        found: str = max(liked or self.workqueue, key=self._length)
+        liked = [unit for unit in self.workqueue if is_lab(unit) == wanted] or [*self.workqueue]
+        plan = self._plan_for(node, liked)
+        found: str = max((unit for unit in liked if plan_of(unit) in ("", plan)), key=self._length)
+        self._plans[node.gateway.id] = plan_of(found) or self._plans.get(node.gateway.id, "")
         return found
+
+    def _plan_for(self, node: "WorkerController", units: list[str]) -> str:
+        """Its own as long as some want it; then one that nobody has, so that the last to be made is not made late."""
+        wanted = [plan for unit in units if (plan := plan_of(unit))]
+        own: str = self._plans.get(node.gateway.id, "")
+        if not wanted or own in wanted:
+            return own
+        taken = {*self._plans.values()}
+        return max(wanted, key=lambda plan: (plan not in taken, wanted.count(plan), plan))
 
     def _begins_with_labs(self, node: "WorkerController") -> bool:
         return int(node.gateway.id.removeprefix("gw")) >= _cores()

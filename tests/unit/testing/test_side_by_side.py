@@ -75,3 +75,37 @@ def test_who_has_nothing_left_takes_what_is_left(scheduler: SideBySide, workers:
 def test_each_file_that_is_named_is_there() -> None:
     there = {path.name for path in (side_by_side.FOLDER / "tests").rglob("test_*.py")}
     assert there.issuperset(LONGEST)
+
+
+LABS = ("a3", "b2", "c2", "d3", "e2", "f2", "own")
+
+
+@pytest.fixture
+def plans(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By what their names end with."""
+    monkeypatch.setattr(side_by_side, "plan_of", lambda unit: {"2": "two", "3": "three"}.get(unit[-4], ""))
+    monkeypatch.setattr(side_by_side, "_cores", lambda: 0)
+
+
+@pytest.mark.usefixtures("plans")
+def test_who_has_a_lab_goes_on_with_files_that_want_one_like_it() -> None:
+    tests = [f"tests/netns/test_{name}.py::test" for name in LABS]
+    workers: list[Any] = [SimpleNamespace(gateway=SimpleNamespace(id=f"gw{number}")) for number in (0, 1)]
+    config: Any = SimpleNamespace(getvalue=lambda name: ["popen"] * len(workers))
+    scheduler = SideBySide(config)
+    scheduler.workqueue.update({test.partition("::")[0]: {test: False} for test in tests})
+    taken: dict[int, list[str]] = {0: [], 1: []}
+    for turn in range(len(LABS)):
+        unit = scheduler._next_for(workers[turn % 2])
+        taken[turn % 2].append(unit.removeprefix("tests/netns/test_").removesuffix(".py"))
+        del scheduler.workqueue[unit]
+    assert {name[-1] for name in taken[0]} - {"n"} == {"2"}, "all of them, and that of which most are wanted first"
+    assert [name[-1] for name in taken[1] if name != "own"] == ["3", "3", "2"], "the other, until none is left"
+
+
+def test_plans_are_read_from_the_files() -> None:
+    plan_of = side_by_side.plan_of
+    assert plan_of("tests/netns/test_routing.py") == plan_of("tests/netns/test_faults.py") == side_by_side.DEFAULT
+    assert plan_of("tests/netns/test_talk.py") == plan_of("tests/netns/test_floating.py") == "return 3"
+    assert plan_of("tests/netns/test_lab.py") == plan_of("tests/netns/test_l2_this_machine.py") == ""
+    assert plan_of("tests/unit/testing/test_side_by_side.py") == ""
