@@ -85,21 +85,30 @@ def _kill(pid: int, lab: str) -> None:
 
 
 def _marked(lab: str) -> Iterator[Process]:
-    for folder in Path("/proc").iterdir():
-        if not folder.name.isdigit():
+    """Most processes are others', and an environment may be long: it is taken apart only where the mark is in it."""
+    marked = f"{LAB}={lab}".encode()
+    for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):  # noqa: PTH208 - as below
+        if marked not in (raw := _raw_environment(pid)):
             continue
-        pid = int(folder.name)
-        environment = _environment(pid)
+        environment = _parsed(raw)
         if environment.get(LAB) == lab and (parent := _parent(pid)):
             yield Process(pid, parent, environment.get(KIND, ""), environment.get(NODE, ""))
 
 
 def _environment(pid: int) -> dict[str, str]:
+    return _parsed(_raw_environment(pid))
+
+
+def _raw_environment(pid: int) -> bytes:
     """Empty for a kernel thread, a zombie, and a process that has ended."""
     try:
-        raw = Path(f"/proc/{pid}/environ").read_bytes()
+        with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:  # noqa: PTH123 - for each process that there is
+            return file.readall()
     except OSError:
-        return {}
+        return b""
+
+
+def _parsed(raw: bytes) -> dict[str, str]:
     pairs = (entry.partition("=") for entry in raw.decode(errors="replace").split("\0"))
     return {name: value for name, _, value in pairs}
 
