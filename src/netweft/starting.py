@@ -5,21 +5,52 @@ import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
+from types import ModuleType
+from typing import Any, Final
+
+# What libraries load wherever it is installed, and what none of our processes uses: rich and greenlet by structlog,
+# to draw tracebacks (a sixth of the time) and to tell greenlets apart.
+UNUSED: Final = ("rich", "greenlet")
+# What they load whole and look into under circumstances that are not ours: by websockets, which asks one for the
+# version of a checkout, and the other for the environment's proxies.  It is executed when somebody does look into it.
+SELDOM: Final = ("importlib.metadata", "urllib.request")
 
 
 @contextmanager
 def loading() -> Iterator[None]:
     """Around the imports of a process: without looking for garbage among what is only just made (a sixth of the time),
-    and without rich, which structlog loads wherever it is installed, to draw tracebacks (another)."""
-    collects, rich = gc.isenabled(), "rich" in sys.modules
+    and without what is not used."""
+    collects = gc.isenabled()
+    left_out = [name for name in UNUSED if name not in sys.modules]
     gc.disable()
-    if not rich:
-        sys.modules["rich"] = None  # type: ignore[assignment]
+    sys.modules.update(dict.fromkeys(left_out, None))  # type: ignore[arg-type]
+    for name in SELDOM:
+        _put_off(name)
     try:
         yield
     finally:
-        if not rich:
-            del sys.modules["rich"]
+        for name in left_out:
+            del sys.modules[name]
         if collects:
             gc.freeze()  # it stays; else the first collection looks through all of it
             gc.enable()
+
+
+class _PutOff(ModuleType):
+    """Stands for a module until somebody wants something of it.  (The standard library's LazyLoader loads it as soon as
+    it is imported a second time.)"""
+
+    def __getattr__(self, attribute: str) -> Any:
+        name = self.__name__
+        if sys.modules.get(name) is self:
+            del sys.modules[name]
+        self.__dict__.update(vars(import_module(name)))
+        return getattr(sys.modules[name], attribute)
+
+
+def _put_off(name: str) -> None:
+    if name not in sys.modules:
+        module = sys.modules[name] = _PutOff(name)
+        parent, _, last = name.rpartition(".")
+        setattr(import_module(parent), last, module)

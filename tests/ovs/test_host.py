@@ -3,16 +3,19 @@
 import asyncio
 import os
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import pytest
 import uvloop
 from tests.ovs.sandbox import own_network
 from tests.waiting import PATIENCE
 
-from netweft.dataplane.host import ethtool
+from netweft.agent.host import links as agent_links
+from netweft.agent.host.links import LinksSide
+from netweft.dataplane.host import ethtool, seen
 from netweft.dataplane.host.links import HostError, HostLinks
-from netweft.dataplane.host.values import Address, VethPair
+from netweft.dataplane.host.monitor import HostMonitor
+from netweft.dataplane.host.values import Address, Endpoint, VethPair
 
 pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="needs root")]
 
@@ -26,10 +29,8 @@ def namespace() -> Iterator[None]:
 
 
 @pytest.fixture
-async def links() -> AsyncIterator[HostLinks]:
-    host = await HostLinks.open()
-    yield host
-    await host.close()
+def links() -> HostLinks:
+    return HostLinks()
 
 
 async def test_a_veth_pair_is_made_once(links: HostLinks) -> None:
@@ -41,20 +42,79 @@ async def test_a_veth_pair_is_made_once(links: HostLinks) -> None:
 
 
 async def test_what_was_changed_by_hand_is_put_right(links: HostLinks) -> None:
+    assert not seen.is_joined(PAIR)
     await links.ensure_veth(PAIR)
+    assert seen.is_joined(PAIR)
     ethtool.set_tx_checksum("D-a", True)
     assert await links.ensure_veth(PAIR)
     assert not ethtool.tx_checksum("D-a")
     assert await links.ensure_up("D-a", mtu=1400)
+    assert not seen.is_joined(PAIR)
+    assert seen.link("D-none") is None
+
+
+async def test_what_is_as_wanted_is_in_place_without_the_library(
+    links: HostLinks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted: list[VethPair | Address | Endpoint] = [PAIR, Address("D-a", "10.9.8.7", 24)]
+    settled = asyncio.Event()
+    side = LinksSide(settled.set)
+    assert side.plan() == []
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(side.run())
+        side.want(wanted, sweep=True)
+        assert [step.kind for step in side.plan()] == ["veth", "address"]
+        assert not side.in_place
+        await settled.wait()
+        running.cancel()
+    assert side.plan() == []
+    monkeypatch.setattr(agent_links, "import_module", pytest.fail)
+    settled.clear()
+    again = LinksSide(settled.set)
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(again.run())
+        again.want(wanted, sweep=True)
+        await settled.wait()
+        assert again.in_place
+        running.cancel()
+
+
+async def test_an_address_of_ours_too_many_is_not_in_place(links: HostLinks) -> None:
+    await links.ensure_veth(PAIR)
+    for ip in ("10.9.8.7", "10.9.8.8"):
+        await links.ensure_address(Address("D-a", ip, 24))
+    settled = asyncio.Event()
+    side = LinksSide(settled.set)
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(side.run())
+        side.want([PAIR, Address("D-a", "10.9.8.7", 24)], sweep=True)
+        await settled.wait()
+        running.cancel()
+    assert [one.ip for one in seen.addresses() if one.ours] == ["10.9.8.7"]
+
+
+async def test_what_cannot_be_had_is_told(links: HostLinks) -> None:
+    side = LinksSide(lambda: None)
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(side.run())
+        side.want([Address("D-none", "10.9.8.7", 24)], sweep=True)
+        while not side.problem:
+            await asyncio.sleep(0.01)
+        running.cancel()
+    assert side.problem == "D-none: there is no such interface"
+    assert not side.in_place
 
 
 @pytest.mark.parametrize(("ip", "length"), [("10.9.8.7", 24), ("fd00::7", 64)])
 async def test_an_address_is_kept(links: HostLinks, ip: str, length: int) -> None:
+    address = Address("D-a", ip, length)
     await links.ensure_veth(PAIR)
-    assert not await links.has_address(ip)
-    assert await links.ensure_address(Address("D-a", ip, length))
-    assert not await links.ensure_address(Address("D-a", ip, length))
-    assert await links.has_address(ip)
+    assert not seen.has(address, seen.addresses())
+    assert await links.ensure_address(address)
+    assert not await links.ensure_address(address)
+    assert seen.has(address, seen.addresses())
+    assert not seen.has(Address("D-b", ip, length), seen.addresses())
+    assert not seen.has(Address("D-a", ip, length - 1), seen.addresses())
 
 
 async def test_of_our_addresses_those_go_that_are_not_wanted(links: HostLinks) -> None:
@@ -63,9 +123,11 @@ async def test_of_our_addresses_those_go_that_are_not_wanted(links: HostLinks) -
         await links.ensure_address(Address("D-a", ip, 24 if "." in ip else 64))
     await asyncio.to_thread(subprocess.run, ("ip", "address", "add", "10.9.8.9/24", "dev", "D-a"), check=True)
     assert sorted(await links.delete_addresses(but=["10.9.8.8", "FD00:0::7"])) == ["10.9.8.7"]
-    assert [await links.has_address(ip) for ip in ("10.9.8.7", "10.9.8.8", "10.9.8.9", "fd00::7")] == [
-        False, True, True, True,
-    ]  # fmt: skip
+    assert {one.ip: one.ours for one in seen.addresses() if one.prefix_length in (24, 64) and one.ip[:3] != "fe8"} == {
+        "10.9.8.8": True,
+        "10.9.8.9": False,
+        "fd00::7": True,
+    }
 
 
 async def test_only_what_is_ours_is_deleted(links: HostLinks) -> None:
@@ -90,7 +152,7 @@ async def test_no_such_interface(links: HostLinks) -> None:
 def test_changes_are_told_also_on_uvloop() -> None:
     async def watch() -> None:
         heard: asyncio.Queue[frozenset[str] | None] = asyncio.Queue()
-        links = await HostLinks.open(heard.put_nowait)
+        links, monitor = HostLinks(), HostMonitor(heard.put_nowait)
 
         async def hear_of(*wanted: str) -> None:
             names: set[str] = set()
@@ -105,7 +167,7 @@ def test_changes_are_told_also_on_uvloop() -> None:
         await hear_of(PAIR.name)
         await links.delete_veth(PAIR.name)
         await hear_of(PAIR.name, PAIR.peer)
-        await links.close()
+        monitor.close()
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(watch())

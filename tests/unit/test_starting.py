@@ -11,8 +11,10 @@ import sys
 from netweft.starting import loading
 with loading():
     import netweft.agent.main, netweft.agent.loop
-assert not [name for name in sys.modules if name.split(".")[0] in ("rich", "sqlalchemy")]
-import rich.console
+LONG = ("rich", "sqlalchemy", "pyroute2", "h11", "email", "http.client", "greenlet")
+assert not [name for name in sys.modules if name.startswith(LONG)]
+import rich.console, greenlet, urllib.request, importlib.metadata
+assert importlib.metadata.version("msgspec") and urllib.request.urlopen
 """
 
 

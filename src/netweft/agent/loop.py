@@ -12,9 +12,10 @@ failed different from what is desired, so the next turn finds it again.
 import asyncio
 import contextlib
 from collections.abc import Iterable, Mapping
-from functools import partial
+from functools import cached_property, partial
+from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
@@ -22,8 +23,6 @@ from netweft.agent import facts, measured, planning, show
 from netweft.agent.answerers import answerers
 from netweft.agent.answers import Answers
 from netweft.agent.applying import Applying
-from netweft.agent.asked import here
-from netweft.agent.asked.answering import Answering
 from netweft.agent.causes import Causes
 from netweft.agent.denials import Denials
 from netweft.agent.desired import Desired, Part
@@ -74,10 +73,15 @@ from netweft.services.pipeline import INT, TUN, physical_role
 from netweft.services.security.endings import ended
 from netweft.services.values import BY_OVS, HostFacts
 from netweft.settings import AgentSettings
+from netweft.wire.questions import Answer, Ask
+
+if TYPE_CHECKING:
+    from netweft.agent.asked.answering import Answering
 
 log = structlog.get_logger(__name__)
 
 STOP_SECONDS = 2.0
+SPARE_SECONDS = 2.0
 
 
 class Keeper(Protocol):
@@ -95,7 +99,7 @@ class Agent:
         self.denials = Denials(self.desired)
         run_dir = Path(settings.ovs_run_dir)
         self.ovs = OvsSide(run_dir, settings.integration_bridge, lambda: self.desired.rows, self.wake)
-        self.links = LinksSide(self.wake)
+        self.links = LinksSide(self.wake, self.spare)
         self.nics = NicsSide(self.ovs.reopen)
         self.uplinks = UplinksSide()
         self.taps = TapsSide()
@@ -137,7 +141,7 @@ class Agent:
         self.endings = Endings(run_dir, self.bridges[INT.role], lambda: self.state.settled(), self.wake)
         self.state = StateFile(Path(settings.state_dir) / "view", settings.node, lambda: self.endings.owed)
         self.feed = FeedClient(settings, self, facts=facts.node_facts(settings))
-        self.feed.on_asked = Answering(self).answer
+        self.feed.on_asked = self._answer
         self.counting = Counting(
             Path(settings.state_dir) / "counts",
             settings.node,
@@ -146,7 +150,7 @@ class Agent:
             lambda counted: self.feed.tell_counted(counted),
         )
         self.bridges[INT.role].on_connected = self.counting.connected
-        self.metadata = MetadataSide(settings, self.desired, lambda: self.feed.link.server, self.wake)
+        self.metadata = MetadataSide(settings, self.desired, lambda: self.feed.link.server, self.wake, self.spare)
         self.proxies = ProxiesSide(settings, self.ovs, lambda: self.feed.link.server, self.wake)
         self.stt = SttSide(settings, self.wake)
         self.health = HealthSide(lambda health: self.feed.tell_health(health), within=self.proxies.within)
@@ -178,9 +182,21 @@ class Agent:
         self._owes_all = False
         self._shaping_swept = False
         self._awake = asyncio.Event()
+        self._was_in_place = asyncio.Event()
 
     def wake(self) -> None:
         self._awake.set()
+
+    async def _load_the_rest(self) -> None:
+        """What is needed when somebody asks, before that."""
+        await self.spare()
+        await asyncio.to_thread(import_module, "netweft.agent.asked.answering")
+
+    async def spare(self) -> None:
+        """Returns once all was in place, or after a while: what is not needed for that is not loaded before."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SPARE_SECONDS):
+                await self._was_in_place.wait()
 
     def load_state(self) -> None:
         view = self.state.load()
@@ -202,6 +218,7 @@ class Agent:
                 *(self.arrivals.run(), self.trials.run(), self.resolver.run(), self.advertiser.run()),
                 *(self.metadata.run(), self.counting.run(), self.failover.run(), self.tunnel_neighbours.run()),
                 *(self.proxies.run(), self.health.run(), self.fragment_shares.run(), self.stt.run()),
+                self._load_the_rest(),
             ):
                 tasks.create_task(side)
             if self.settings.flow_restore_wait:
@@ -280,6 +297,8 @@ class Agent:
                 self.resolver.wired()
                 self.advertiser.wired()
                 self.health.wired()
+            if self.all_in_place():
+                self._was_in_place.set()
 
     def _observe(self) -> bool:
         """False: Open vSwitch has not been seen yet, so there is nothing to compare with."""
@@ -431,18 +450,35 @@ class Agent:
             and self.bridges.in_sync
         )
 
+    def all_in_place(self) -> bool:
+        """Links, too, which Open vSwitch takes into its bridges whenever they appear."""
+        return self.in_place() and self.links.in_place
+
     async def readings(self) -> Iterable[Reading]:
         return await measured.read(self)
 
     def show(self) -> str:
         return show.describe(self)
 
+    @cached_property
+    def _answering(self) -> "Answering":
+        from netweft.agent.asked.answering import Answering
+
+        return Answering(self)
+
+    async def _answer(self, question: Ask) -> Answer:
+        return await self._answering.answer(question)
+
     async def explain(self, name: str) -> bytes:
         """Raises NotKnown."""
+        from netweft.agent.asked import here
+
         return await here.explain(self, name)
 
     async def trace(self, packet: bytes) -> bytes:
         """Raises NotKnown."""
+        from netweft.agent.asked import here
+
         return await here.trace(self, packet)
 
     async def plan(self) -> Plan:

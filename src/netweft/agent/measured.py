@@ -21,7 +21,7 @@ async def read(agent: "Agent") -> list[Reading]:
 def _feed(agent: "Agent") -> Iterator[Reading]:
     yield metrics.SESSION.at(agent.feed.link.up)
     yield metrics.VIEW_REVISION.at(agent.desired.view.revision)
-    yield metrics.IN_PLACE.at(agent.in_place() and not agent.retries.problem)
+    yield metrics.IN_PLACE.at(agent.all_in_place() and not agent.retries.problem)
 
 
 def _ports(agent: "Agent") -> Iterable[Reading]:

@@ -22,7 +22,7 @@ async def planned(agent: "Agent") -> Plan:
     if not agent.desired.complete:
         raise NotKnown("not told yet what this node should have")
     steps = [
-        *await agent.links.plan(),
+        *agent.links.plan(),
         *agent.shaping.plan(),
         *agent.proxies.plan(),
         *agent.stt.plan(),

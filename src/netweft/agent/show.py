@@ -16,9 +16,9 @@ def _lines(agent: "Agent") -> Iterator[str]:
     yield f"node {agent.settings.node}"
     yield f"server {link.server or '-'} {'up' if link.up else f'down: {link.problem}'}"
     yield f"view revision {desired.view.revision}{_but(agent)}"
-    yield "all is in place" if agent.in_place() else "not all is in place"
-    if agent.retries.problem:
-        yield f"problem {agent.retries.problem}"
+    yield "all is in place" if agent.all_in_place() else "not all is in place"
+    for problem in filter(None, (agent.retries.problem, agent.links.problem)):
+        yield f"problem {problem}"
     for role, side in agent.bridges.items():
         yield f"bridge {role} {'at rest' if side.at_rest else 'connected' if side.connected else 'away'}"
     for network_id, vlan in sorted(desired.vlans.items()):

@@ -22,7 +22,7 @@ _DEVICES: Final = ("", "system")  # others Open vSwitch makes itself, and may be
 async def differences(agent: "Agent") -> tuple[Differs, ...]:
     """First what is missing."""
     rows = [Differs(what=one.kind, there=_said(one.was), wanted=_said(one.now)) for one in agent.ovs.plan(delete=True)]
-    links = [Differs(what=one.kind, there=_said(one.was), wanted=_said(one.now)) for one in await agent.links.plan()]
+    links = [Differs(what=one.kind, there=_said(one.was), wanted=_said(one.now)) for one in agent.links.plan()]
     away = [
         Differs(what="bridge", there="cannot be read", wanted=side.role)
         for side in agent.bridges.values()

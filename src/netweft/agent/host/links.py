@@ -1,32 +1,45 @@
 """The kernel's part: veth pairs that join bridges, and the tunnel's address where it has to be.
 
 It goes its own way: Open vSwitch takes a link into its bridge whenever the link appears, and netlink is slow enough
-that no port should wait for it.
+that no port should wait for it.  Whether all is as wanted is seen at once; the library that changes it is loaded when
+something has to be changed, or nothing else is waited for (docs/decisions/0550).
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+import contextlib
+from collections.abc import Awaitable, Callable, Iterable
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 import structlog
 
+from netweft.dataplane.host import ethtool, seen
 from netweft.dataplane.host.errors import HostError
-from netweft.dataplane.host.links import HostLinks
+from netweft.dataplane.host.monitor import HostMonitor
 from netweft.dataplane.host.ours import our_interfaces
 from netweft.dataplane.host.values import Address, Endpoint, VethPair
 from netweft.reconcile.plan import Step
 from netweft.reconcile.retry import Backoff
 
+if TYPE_CHECKING:
+    from netweft.dataplane.host.links import HostLinks
+
 log = structlog.get_logger(__name__)
 
 
-class LinksSide:
-    """settled: called each time that everything wanted is there."""
+async def _now() -> None:
+    return
 
-    def __init__(self, settled: Callable[[], None]) -> None:
-        self._settled = settled
+
+class LinksSide:
+    """settled: called each time that everything wanted is there.  spare: returns when nothing else is waited for.
+    problem: why a link is not as wanted, for a person."""
+
+    def __init__(self, settled: Callable[[], None], spare: Callable[[], Awaitable[None]] = _now) -> None:
+        self._settled, self._spare = settled, spare
         self.in_place = True
+        self.problem = ""
         self._host: HostLinks | None = None
-        self._opened = asyncio.Event()
         self._links: list[VethPair | Address | Endpoint] = []
         self._sweep = False
         self._dirty = asyncio.Event()
@@ -56,24 +69,47 @@ class LinksSide:
         clock = asyncio.get_running_loop().time
         backoff = Backoff(first=0.05)
         await self._dirty.wait()
-        self._host = await HostLinks.open(self._changed)
-        self._opened.set()
+        monitor = HostMonitor(self._changed)
         try:
             while True:
                 await self._dirty.wait()
                 self._dirty.clear()
                 try:
-                    await self._apply(self._host)
+                    await self._see_to()
                     backoff.succeeded()
+                    self.problem = ""
                 except HostError as error:
                     if backoff.failures == 3:
                         log.error("link not as wanted", problem=str(error))
+                    if backoff.failures >= 3:
+                        self.problem = str(error)
                     await asyncio.sleep(backoff.failed(clock()))
                     self._dirty.set()
         finally:
-            await self._host.close()
+            monitor.close()
 
-    async def _apply(self, host: HostLinks) -> None:
+    async def _see_to(self) -> None:
+        if self._host is None:
+            if self._is_as_wanted():
+                self._joined()
+                if not any(isinstance(link, Endpoint) for link in self._links):
+                    return
+                await self._spare()
+            await asyncio.to_thread(import_module, "netweft.dataplane.host.links")
+            from netweft.dataplane.host.links import HostLinks
+
+            self._host = HostLinks()
+        await self._apply(self._host)
+
+    def _is_as_wanted(self) -> bool:
+        """But for endpoints."""
+        found = _addresses_here()
+        wanted = {seen.canonical(ip) for link in self._links for ip in _addresses(link)}
+        if self._obsolete() or (self._sweep and any(one.ours and one.ip not in wanted for one in found)):
+            return False
+        return all(_is_there(link, found) for link in self._links if not isinstance(link, Endpoint))
+
+    async def _apply(self, host: "HostLinks") -> None:
         for link in self._links:
             if not isinstance(link, Endpoint):
                 await _ensure(host, link)
@@ -94,11 +130,9 @@ class LinksSide:
             self.in_place = True
             self._settled()
 
-    async def plan(self) -> list[Step]:
-        """Once it can be looked at the links that are there: after a start not at once."""
-        if self._links:
-            await self._opened.wait()
-        missing = [step for link in self._links if self._host and (step := await _missing(self._host, link))]
+    def plan(self) -> list[Step]:
+        found = _addresses_here()
+        missing = [_step(link) for link in self._links if not _is_there(link, found)]
         return [*missing, *(Step("veth", name, was=name) for name in sorted(self._obsolete()))]
 
 
@@ -106,7 +140,7 @@ def _names(link: VethPair | Address | Endpoint) -> tuple[str, ...]:
     return (link.name, link.peer) if isinstance(link, VethPair) else (link.interface,)
 
 
-async def _ensure(host: HostLinks, link: VethPair | Address | Endpoint) -> None:
+async def _ensure(host: "HostLinks", link: VethPair | Address | Endpoint) -> None:
     match link:
         case VethPair():
             if await host.ensure_veth(link):
@@ -130,14 +164,30 @@ def _addresses(link: VethPair | Address | Endpoint) -> tuple[str, ...]:
             return ()
 
 
-async def _missing(host: HostLinks, link: VethPair | Address | Endpoint) -> Step | None:
+def _addresses_here() -> list[seen.HostAddress]:
+    with contextlib.suppress(HostError):  # whoever has to change something hears of it
+        return seen.addresses()
+    return []
+
+
+def _is_there(link: VethPair | Address | Endpoint, found: Iterable[seen.HostAddress]) -> bool:
+    with contextlib.suppress(HostError, OSError):  # likewise
+        match link:
+            case VethPair():
+                return seen.is_joined(link) and not any(map(ethtool.tx_checksum, _names(link)))
+            case Address():
+                return seen.has(link, found)
+            case Endpoint():
+                return seen.has(Address(link.interface, *link.addresses[0]), found)
+    return False
+
+
+def _step(link: VethPair | Address | Endpoint) -> Step:
     match link:
         case VethPair():
-            there, kind, text = await host.exists(link.name), "veth", f"{link.name} {link.peer}"
+            kind, text = "veth", f"{link.name} {link.peer}"
         case Address():
-            text = f"{link.ip}/{link.prefix_length} on {link.interface}"
-            there, kind = await host.has_address(link.ip), "address"
+            kind, text = "address", f"{link.ip}/{link.prefix_length} on {link.interface}"
         case Endpoint():
-            text = " ".join(("/".join(map(str, link.addresses[0])), "on", link.interface))
-            there, kind = await host.has_address(link.addresses[0][0]), "address"
-    return None if there else Step(kind, text, now=text)
+            kind, text = "address", " ".join(("/".join(map(str, link.addresses[0])), "on", link.interface))
+    return Step(kind, text, now=text)

@@ -9,15 +9,26 @@ from collections.abc import Callable, Collection, Mapping
 
 import structlog
 
+from netweft.dataplane.host import seen
 from netweft.dataplane.host.errors import HostError
-from netweft.dataplane.host.taps import switch_on
 from netweft.dataplane.ovsdb.rows import Vif
+
+TAP = "tun"  # what the kernel calls taps, too
 
 log = structlog.get_logger(__name__)
 
 
+def _switch_on(interface: str, ifindex: int) -> bool:
+    found = seen.link(interface)
+    if found is None or found.kind != TAP or found.number != ifindex or found.up:
+        return False
+    from netweft.dataplane.host.taps import switch_on  # the netlink library takes long to import
+
+    return switch_on(interface, ifindex)
+
+
 class TapsSide:
-    def __init__(self, switch_on: Callable[[str, int], bool] = switch_on) -> None:
+    def __init__(self, switch_on: Callable[[str, int], bool] = _switch_on) -> None:
         self._switch_on = switch_on
         self._off: dict[str, Vif] = {}  # by port
         self._tried: dict[str, int] = {}  # port -> the kernel's number of the one that was seen to

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
-from netweft.agent.metadata.client import Client, NoAnswer
 from netweft.agent.sync import NoSession, node_token
 from netweft.dataplane.haproxy.values import Material
 from netweft.settings import AgentSettings
@@ -49,6 +48,11 @@ class MaterialSource:
         return found
 
     async def _ask(self, question: Ask) -> Said:
+        from netweft.agent.metadata.client import (  # few nodes ask, and its library takes long to import
+            Client,
+            NoAnswer,
+        )
+
         first, problem = self._first(), ""
         for server in sorted(self._settings.server, key=lambda one: one != first):
             client = Client(server)

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import socket
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from importlib import import_module
 from ipaddress import ip_address
@@ -58,12 +58,18 @@ class Solicitations:
 
 class MetadataSide:
     """first: the server to ask first.  wake: the loop, when a port is not listened to for a while.
+    spare: returns when nothing else is waited for.
     said: how many answers, by the class of their status; refused: connections that were not let in."""
 
     def __init__(
-        self, settings: AgentSettings, desired: Desired, first: Callable[[], str], wake: Callable[[], None]
+        self,
+        settings: AgentSettings,
+        desired: Desired,
+        first: Callable[[], str],
+        wake: Callable[[], None],
+        spare: Callable[[], Awaitable[None]],
     ) -> None:
-        self._settings, self._desired, self._first, self._wake = settings, desired, first, wake
+        self._settings, self._desired, self._first, self._wake, self._spare = settings, desired, first, wake, spare
         self.said: Counter[str] = Counter()
         self.refused = 0
         self._failed = 0  # answers, one after the other
@@ -78,6 +84,7 @@ class MetadataSide:
         """Until cancelled."""
         if not self._settings.metadata:
             return
+        await self._spare()
         self._guests = Guests(room())
         for name in ("connection", "server"):
             await asyncio.to_thread(import_module, f"netweft.agent.metadata.{name}")

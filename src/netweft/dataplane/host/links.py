@@ -1,4 +1,4 @@
-"""Network interfaces of the kernel: link state, MTU, addresses, veth pairs; and word of every change.
+"""Network interfaces of the kernel: link state, MTU, addresses, veth pairs.
 
 Only interfaces that the caller names are touched; only what carries our alias is deleted.  pyroute2 runs in a worker
 thread: its own asyncio does not run on uvloop (docs/decisions/0033).
@@ -14,7 +14,6 @@ from pyroute2.netlink.exceptions import NetlinkError
 
 from netweft.dataplane.host import endpoint, netlink
 from netweft.dataplane.host.errors import HostError
-from netweft.dataplane.host.monitor import HostMonitor
 from netweft.dataplane.host.values import Address, Endpoint, VethPair
 
 __all__ = ["HostError", "HostLinks"]
@@ -24,17 +23,10 @@ T = TypeVar("T")
 
 
 class HostLinks:
-    """Made by `open`.  Every `ensure_*` is idempotent and does nothing when all is well already."""
+    """Every `ensure_*` is idempotent and does nothing when all is well already."""
 
-    def __init__(self, monitor: HostMonitor | None) -> None:
-        self._monitor = monitor
+    def __init__(self) -> None:
         self._one_at_a_time = asyncio.Lock()
-
-    @classmethod
-    async def open(cls, on_change: Callable[[frozenset[str] | None], None] | None = None) -> "HostLinks":
-        """on_change: called from the event loop after links or addresses have changed, whoever changed them, with the
-        interfaces' names; None: it is not known which."""
-        return cls(HostMonitor(on_change) if on_change else None)
 
     async def ensure_up(self, interface: str, *, mtu: int | None = None) -> bool:
         """True if something had to be changed.  Raises HostError, also when there is no such interface."""
@@ -59,17 +51,6 @@ class HostLinks:
     async def delete_veth(self, name: str) -> bool:
         """Only a veth that we made is deleted; False if there is none of that name."""
         return await self._run(netlink.delete_veth, name)
-
-    async def has_address(self, ip: str) -> bool:
-        """Whether this host has the address on any interface that is up."""
-        return await self._run(netlink.has_address, ip)
-
-    async def exists(self, interface: str) -> bool:
-        return await self._run(netlink.exists, interface)
-
-    async def close(self) -> None:
-        if self._monitor is not None:
-            self._monitor.close()
 
     async def _run(self, function: Callable[Concatenate[IPRoute, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         def call() -> T:

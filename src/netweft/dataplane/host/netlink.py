@@ -10,11 +10,10 @@ from pyroute2.netlink.exceptions import NetlinkError
 
 from netweft.dataplane.host import ethtool
 from netweft.dataplane.host.errors import HostError
-from netweft.dataplane.host.ours import ALIAS
+from netweft.dataplane.host.ours import ADDRESS_PROTOCOL, ALIAS
 from netweft.dataplane.host.values import Address, VethPair
 
 _IFF_UP = 1
-PROTOCOL = 0x4E  # who made an address, as the kernel remembers it: our mark
 
 
 def ensure_up(netlink: IPRoute, interface: str, mtu: int | None) -> bool:
@@ -35,14 +34,16 @@ def ensure_address(netlink: IPRoute, address: Address) -> bool:
     for message in netlink.addr("dump", index=link["index"]):
         if ip_address(_address_of(message)) == wanted and message["prefixlen"] == address.prefix_length:
             return False
-    netlink.addr("add", index=link["index"], address=address.ip, prefixlen=address.prefix_length, proto=PROTOCOL)
+    netlink.addr(
+        "add", index=link["index"], address=address.ip, prefixlen=address.prefix_length, proto=ADDRESS_PROTOCOL
+    )
     return True
 
 
 def delete_addresses(netlink: IPRoute, but: frozenset[str]) -> list[str]:
     """Those that carry our mark, but for these.  Returns what went.  Kernels before 5.18 keep no mark."""
     wanted = {ip_address(ip) for ip in but}
-    ours = [message for message in netlink.addr("dump") if message.get("IFA_PROTO") == PROTOCOL]
+    ours = [message for message in netlink.addr("dump") if message.get("IFA_PROTO") == ADDRESS_PROTOCOL]
     gone = [message for message in ours if ip_address(_address_of(message)) not in wanted]
     for message in gone:
         _keep_the_others(netlink, message["index"])
@@ -78,13 +79,6 @@ def delete_veth(netlink: IPRoute, name: str) -> bool:
         raise HostError(f"{name}: is not ours")
     netlink.link("del", index=link["index"])
     return True
-
-
-def has_address(netlink: IPRoute, ip: str) -> bool:
-    wanted = ip_address(ip)
-    up = {link["index"] for link in netlink.link("dump") if link["flags"] & _IFF_UP}
-    found = (message for message in netlink.addr("dump") if ip_address(_address_of(message)) == wanted)
-    return any(message["index"] in up for message in found)
 
 
 def exists(netlink: IPRoute, interface: str) -> bool:

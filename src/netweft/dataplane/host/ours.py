@@ -5,6 +5,7 @@ import socket
 from pathlib import Path
 
 ALIAS = "netweft"  # on every interface that we made
+ADDRESS_PROTOCOL = 0x4E  # on every address that we made: who made it, as the kernel remembers
 
 
 def our_interfaces() -> set[str]:

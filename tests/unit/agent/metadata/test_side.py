@@ -1,6 +1,8 @@
 """Who asks is known by his address; whoever connects without end is not heard; a port takes its connections along."""
 
+import asyncio
 from collections.abc import Iterator
+from functools import partial
 from ipaddress import ip_address
 from typing import Any, cast
 
@@ -59,7 +61,7 @@ class Stage:
     def __init__(self) -> None:
         self.ports = Ports()
         self.woken = 0
-        self.side = MetadataSide(AgentSettings(), self.ports, str, self._wake)
+        self.side = MetadataSide(AgentSettings(), self.ports, str, self._wake, partial(asyncio.sleep, 0))
         self.side._guests = Guests(1000)
 
     def _wake(self) -> None:
