@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
+from netweft import starting
 from netweft.agent import facts, measured, planning, show
 from netweft.agent.answerers import answerers
 from netweft.agent.answers import Answers
@@ -82,6 +83,7 @@ log = structlog.get_logger(__name__)
 
 STOP_SECONDS = 2.0
 SPARE_SECONDS = 2.0
+BEGINNING_SECONDS = 20.0
 
 
 class Keeper(Protocol):
@@ -187,15 +189,17 @@ class Agent:
     def wake(self) -> None:
         self._awake.set()
 
-    async def _load_the_rest(self) -> None:
-        """What is needed when somebody asks, before that."""
+    async def _begin(self) -> None:
+        """What is needed when somebody asks is loaded before that."""
         await self.spare()
         await asyncio.to_thread(import_module, "netweft.agent.asked.answering")
+        await self.spare(BEGINNING_SECONDS)
+        starting.begun()
 
-    async def spare(self) -> None:
+    async def spare(self, seconds: float = SPARE_SECONDS) -> None:
         """Returns once all was in place, or after a while: what is not needed for that is not loaded before."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(SPARE_SECONDS):
+            async with asyncio.timeout(seconds):
                 await self._was_in_place.wait()
 
     def load_state(self) -> None:
@@ -218,7 +222,7 @@ class Agent:
                 *(self.arrivals.run(), self.trials.run(), self.resolver.run(), self.advertiser.run()),
                 *(self.metadata.run(), self.counting.run(), self.failover.run(), self.tunnel_neighbours.run()),
                 *(self.proxies.run(), self.health.run(), self.fragment_shares.run(), self.stt.run()),
-                self._load_the_rest(),
+                self._begin(),
             ):
                 tasks.create_task(side)
             if self.settings.flow_restore_wait:

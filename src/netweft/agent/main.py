@@ -24,7 +24,7 @@ from netweft.services.addresses import endpoint
 from netweft.services.values import TUNNEL, TUNNELLED
 from netweft.settings import AgentSettings, SettingsError
 from netweft.spans.exporting import SpansError, exporting
-from netweft.starting import loading
+from netweft.starting import loading, without_collector
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +38,7 @@ def run(settings: AgentSettings) -> None:
     logs.configure(settings.log_level)
     check(settings)
     gc.set_threshold(50_000, 20, 100)  # flows are many, live long and hold no cycles
+    without_collector()
     try:
         with loading():
             factory = l2_agent(settings.driver)

@@ -96,6 +96,9 @@ class Memo(Generic[K, V]):
         old = self._items.pop(unit, {})
         if items:
             self._items[unit] = items
+        if not old:
+            self._claim_new(unit, items, before)
+            return
         for key in old.keys() | items.keys():
             before.setdefault(key, self.desired.get(key))
             self._claim(key, unit, wanted=key in items)
@@ -110,6 +113,17 @@ class Memo(Generic[K, V]):
         for fact in reads - old:
             self._readers.setdefault(fact, set()).add(unit)
         self._reads[unit] = reads
+
+    def _claim_new(self, unit: Unit, items: Mapping[K, V], before: dict[K, V | None]) -> None:
+        """As `_claim`, of a unit that had nothing: at a start that is all of them, and a key takes as long to be looked
+        up as an item to be made."""
+        for key, item in items.items():
+            if self._owner.setdefault(key, unit) == unit:
+                before.setdefault(key)
+                self.desired[key] = item
+            else:
+                before.setdefault(key, self.desired.get(key))
+                self._claim(key, unit, wanted=True)
 
     def _claim(self, key: K, unit: Unit, *, wanted: bool) -> None:
         """Keep who has the key.  Nearly every key has one owner; only the others cost a set."""

@@ -29,7 +29,8 @@ _IFF_UP, _OPERATES = 0x1, 6
 
 
 class HostLink(NamedTuple):
-    """number: the kernel's.  other: the number of a veth's other end.  operates: the kernel sends what it is given.  kind: "tun" is a tap."""
+    """number: the kernel's.  other: the number of a veth's other end.  operates: the kernel sends what it is given.
+    kind: "tun" is a tap."""
 
     number: int
     up: bool

@@ -12,7 +12,7 @@ from netweft.dataplane.openflow import conntrack, messages, meters
 from netweft.dataplane.openflow.conntrack import Connections
 from netweft.dataplane.openflow.errors import ConnectionLost, FlowRejected, OpenFlowError, ProtocolError, Rejected
 from netweft.dataplane.openflow.flow import Action, Flow, FlowKey
-from netweft.dataplane.openflow.messages import Bundle, Count, FlowChange, PacketIn, Type
+from netweft.dataplane.openflow.messages import Bundle, Count, Decoded, FlowChange, PacketIn, Type
 from netweft.dataplane.openflow.meters import DropMeter, MeterCommand
 from netweft.dataplane.openflow.reasons import reason
 from netweft.dataplane.openflow.session import NOBODY, REPLY_SECONDS, Session
@@ -51,8 +51,9 @@ class OpenFlowConnection:
         """All flows of all tables whose cookie equals `cookie` in the bits of `cookie_mask`."""
         xid = self._session.next_xid()
         parts = await self._session.request(messages.dump_request(cookie, cookie_mask, xid), xid)
+        decoded = Decoded({}, {})
         try:
-            return [flow for part in parts for flow in messages.decode_flows(part, 0)]
+            return [flow for part in parts for flow in messages.decode_flows(part, 0, decoded)]
         except ProtocolError as error:
             self._session.abort(error)
             raise

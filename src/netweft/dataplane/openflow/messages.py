@@ -14,7 +14,7 @@ from msgspec import Struct
 from netweft.dataplane.openflow.actions import NICIRA, decode_instructions, encode_actions, encode_instructions
 from netweft.dataplane.openflow.errors import ProtocolError
 from netweft.dataplane.openflow.flow import OFPP_LOCAL, Action, Flow, FlowKey
-from netweft.dataplane.openflow.oxm import decode_match, encode_match
+from netweft.dataplane.openflow.oxm import Known, decode_match, encode_match
 
 VERSION = 6
 HEADER = Packer("!BBHI")  # version, type, length, xid
@@ -233,16 +233,27 @@ def multipart_head(body: bytes) -> tuple[int, bool, int]:
     return kind, bool(flags & _MORE), _MULTIPART.size
 
 
-def decode_flows(body: bytes, start: int) -> Iterator[Flow]:
-    """The flows of one part of the answer to a dump."""
+class Decoded(NamedTuple):
+    """What was decoded before of an answer, by its bytes: most of it comes again and again."""
+
+    fields: Known
+    actions: dict[bytes, tuple[Action, ...]]
+
+
+def decode_flows(body: bytes, start: int, decoded: Decoded | None = None) -> Iterator[Flow]:
+    """The flows of one part of the answer to a dump.  decoded: from its other parts."""
+    fields, known = decoded or Decoded({}, {})
     end = len(body)
     while start < end:
         length, table, priority, _, _, _, _, cookie = _unpack(_FLOW_DESC, body, start)
         after = start + length
         if length < _FLOW_DESC.size or after > end:
             raise ProtocolError("a flow has an impossible length")
-        match, at = decode_match(body, start + _FLOW_DESC.size)
-        actions = decode_instructions(body, _skip_statistics(body, at, after), after)
+        match, at = decode_match(body, start + _FLOW_DESC.size, fields)
+        instructions = body[_skip_statistics(body, at, after) : after]
+        actions = known.get(instructions)
+        if actions is None:
+            actions = known[instructions] = decode_instructions(instructions, 0, len(instructions))
         yield Flow(table=table, priority=priority, match=match, actions=actions, cookie=cookie)
         start = after
 
