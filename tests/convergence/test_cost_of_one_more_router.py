@@ -5,15 +5,19 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from ipaddress import IPv4Address
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.convergence.agent_world import AgentWorld
 from tests.convergence.story import taken_at_once
 from tests.convergence.test_cost_of_one_more import Counter
 
+from netweft.agent.host import datapath
 from netweft.dataplane.openflow.messages import PacketIn
 from netweft.dataplane.packets import arp
 from netweft.model import Object
+from netweft.reconcile.memo import Unit
+from netweft.services import rendering, units
 from netweft.services.fields import LOCAL_VLAN, Reason, cookie
 from netweft.testing.region import (
     ANYTHING,
@@ -132,3 +136,32 @@ async def test_one_more_costs_the_same(
             await change(region)
         lines.append(counter.lines)
     assert lines[1] - lines[0] <= MOST[change] * (MANY - FEW), f"{lines} lines"
+
+
+async def test_an_agent_that_begins_again_renders_each_router_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not again when it has read the bridge and asked what its datapath can do."""
+
+    async def command(*_: object) -> str:
+        return "Check pkt length action: Yes\nIPv6 ND Extension: Yes\n"
+
+    monkeypatch.setattr(datapath, "command", command)
+    taken_at_once(monkeypatch)
+    region = Region(FEW, tmp_path)
+    await region.build()
+    rendered: list[Unit] = []
+    render = units.render
+
+    def noted(unit: Unit, *others: Any, **also: Any) -> Any:
+        rendered.append(unit)
+        return render(unit, *others, **also)
+
+    monkeypatch.setattr(rendering, "render", noted)
+    region.world.new_agent(region.world.desired.view)
+    await region.world.agent.turn()
+    await region.world.attach()
+    await region.settle()
+    routers = [unit for unit in rendered if unit[0] == "router"]
+    assert sorted(routers) == sorted(set(routers))
+    assert len(routers) == FEW + 1

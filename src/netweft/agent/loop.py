@@ -312,6 +312,7 @@ class Agent:
         plugged = self.ovs.take_plugged()
         if self._host is None:
             self._host = facts.host_facts(self.settings, view.datapath_type())
+            self.datapath.assume(self._host.datapath_type)
             if self._host.datapath_type == "netdev":
                 self.keepers[ROW] = (self.ovs, self.nics)
             links = (

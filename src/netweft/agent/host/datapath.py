@@ -15,7 +15,8 @@ log = structlog.get_logger(__name__)
 
 class BridgeDatapath:
     """compares_lengths: whether it tells packets longer than so many bytes from others; assumed until it is asked.
-    writes_discovery: whether it can write all of an answer of neighbour discovery; not before it is asked.
+    writes_discovery: whether it can write all of an answer of neighbour discovery; until it is asked the userspace one
+    is taken to be able to, as it is: else all routers were rendered a second time as soon as it was asked.
     What is asked of one that cannot is done by vswitchd, for each packet, at a hundredth of the speed."""
 
     def __init__(self, run_dir: Path, bridge: str) -> None:
@@ -23,6 +24,12 @@ class BridgeDatapath:
         self.writes_discovery = False
         self._run_dir = run_dir
         self._bridge = bridge
+        self._asked = False
+
+    def assume(self, datapath_type: str) -> None:
+        """Until it is asked."""
+        if not self._asked:
+            self.writes_discovery = datapath_type == "netdev"
 
     async def read(self) -> None:
         try:
@@ -30,5 +37,6 @@ class BridgeDatapath:
         except CommandFailed as error:  # as before: it is asked again when the bridge is connected anew
             log.warning("what the datapath can do is not known", bridge=self._bridge, problem=str(error))
             return
+        self._asked = True
         self.compares_lengths = features.has(said, features.COMPARES_LENGTHS)
         self.writes_discovery = features.has(said, features.WRITES_DISCOVERY)

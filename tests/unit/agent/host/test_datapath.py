@@ -25,3 +25,17 @@ async def test_it_is_asked_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
         seen.append((found.compares_lengths, found.writes_discovery))
         answers.pop(0)
     assert seen == [(False, False), (False, False), (True, True)]
+
+
+async def test_the_userspace_one_is_taken_to_write_discovery_until_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def command(_: Path, *words: str) -> str:
+        return "Check pkt length action: Yes\nIPv6 ND Extension: No\n"
+
+    monkeypatch.setattr(datapath, "command", command)
+    found, seen = BridgeDatapath(Path(), "br-int"), []
+    for datapath_type in ("system", "netdev"):
+        found.assume(datapath_type)
+        seen.append(found.writes_discovery)
+    await found.read()
+    found.assume("netdev")
+    assert [*seen, found.writes_discovery] == [False, True, False]
