@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from netweft.control.l2 import placing
+from netweft.control.l2 import hosts, placing
 from netweft.control.l3 import gateway_hosts, wire_hosts
 from netweft.feed.objects import Row
 from netweft.feed.relevance import AHEAD_ON, ANSWERS_IN, BEHIND, FLOATING_ON, GATEWAY_ON
@@ -16,6 +16,8 @@ _CLAIMED_IN: Mapping[str, Callable[[str], str]] = {
     ANSWERS_ON: wire_hosts.scope,
     ANSWERS_IN: wire_hosts.scope,
 }
+# kind, and what it is looked for by -> the scope in which its rows claim it, one each
+_CLAIMED_AS: Mapping[tuple[str, str], str] = {("agents", "host"): hosts.HOST_SCOPE}
 _LINKED_TO: Mapping[str, str] = {FLOATING_ON: "networks", BEHIND: "routers"}
 
 
@@ -31,6 +33,8 @@ class StoreReader:
         if scope_of:  # claims are indexed
             claimed = [holder for host in ids for holder in self._tx.held(scope_of(host)).values()]
             ids, by = [id for of, id in claimed if of == kind], "id"
+        if (kind, by) in _CLAIMED_AS:
+            ids, by = [id for _, id in self._tx.holders(_CLAIMED_AS[kind, by], ids).values()], "id"
         if by.endswith("[]"):  # as are links; what stands in a list is not
             linked = self._tx.referrers(by[:-2], ids, source_kind=kind, attribute=by[:-2])
             ids, by = [referrer.id for referrer in linked], "id"

@@ -9,6 +9,11 @@ from sqlalchemy import event
 from sqlalchemy.pool import Pool
 from tests.api.network.conftest import Api
 
+from netweft.control.l2.binding import node_connected
+from netweft.feed.reader import StoreReader
+from netweft.model import NodeFacts
+from netweft.store import Store
+
 from .test_floating_ips import Place, make, place
 from .test_gateways import external
 from .test_interfaces import act, subnet
@@ -70,3 +75,20 @@ def test_of_one_change(steps: Count, api: Api) -> None:
 
 def led(port_id: str | None) -> dict[str, object]:
     return {"floatingip": {"port_id": port_id}}
+
+
+def test_of_a_hosts_agent_looked_for(steps: Count, api: Api, store: Store) -> None:
+    """By the feed, for each host that a peer is on."""
+    assert api is not None
+    found = []
+    for hosts in (range(FEW), range(FEW, MANY)):
+        for number in hosts:
+            with store.write() as tx:
+                node_connected(tx, f"hv{number}", NodeFacts(tunnel_ip=f"192.0.2.{number + 1}", tunnel_types=("vxlan",)))
+        with store.read() as tx:
+            steps()
+            (agent,) = StoreReader(tx).find("agents", "host", ["hv1"])
+            assert agent["host"] == "hv1"
+            assert not list(StoreReader(tx).find("agents", "host", ["nowhere"]))
+        found.append(steps())
+    assert found[1] <= found[0] + 3 * EACH, found
