@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from tests.netns.balancers import Balancer, Talk, ask, serving
-from tests.netns.harness import Lab, until
+from tests.netns.harness import Lab, group_of, until
 from tests.netns.outside import external_network, next_hop
 from tests.netns.test_routing import address, make_router
 from tests.netns.trace_stage import codes, is_healthy, trace
@@ -163,6 +163,26 @@ def test_from_outside_by_a_floating_ip(lab: Lab, stage: Stage) -> None:
     finally:
         with lab.cloud() as cloud:
             cloud.delete("floatingips", made["id"])
+
+
+def test_groups_of_a_vip_say_who_may(lab: Lab, stage: Stage) -> None:
+    balancer, path = stage.balancers[4], f"loadbalancers/{stage.balancers[4].id}"
+
+    def guard(*groups: str) -> None:
+        with lab.cloud() as cloud:
+            cloud.balancing("PUT", path, {"loadbalancer": {"vip_sg_ids": groups}})
+        balancer.active()
+
+    with lab.cloud() as cloud:
+        friend = {"direction": "ingress", "protocol": "tcp", "remote_ip_prefix": f"{address(stage.here)}/32"}
+        group = group_of(cloud, "friends of the VIP", [friend])
+    guard(group)
+    try:
+        assert asked(lab, stage.here, times=20) == all_of(stage, address(stage.here))
+        assert asked(lab, stage.red) == {"TimeoutError"}
+    finally:
+        guard()
+    assert asked(lab, stage.red, times=20) == all_of(stage, address(stage.red))
 
 
 def test_only_its_own_connections_end_with_a_member(lab: Lab, stage: Stage) -> None:

@@ -27,7 +27,7 @@ of one kind stand in a topic, which object they give there, and to which further
     host(hv1) ── port ── what leads to it ──▶ floating_ip(F) ──▶ wire(E)    E: an external network
                                                 gives FloatingIp
 
-    network(N) ── VIP's network ──▶ balancer(B)
+    network(N) ── VIP's network ──▶ balancer(B), group(G)
                     gives LoadBalancer  gives Listener, Pool, Member, HealthMonitor, L7Policy, L7Rule, Proxy
 
 A port that is wired ahead on a host stands in that host's topic too, as do trunks wherever their port does.
@@ -153,7 +153,13 @@ RULES = (
         ],
     ),
     Rule("metered", "metering_labels", by=METERED, gives=objects.metering_label),
-    Rule("network", "loadbalancers", by=NETWORK, gives=objects.load_balancer, leads=[("balancer", "id")]),
+    Rule(
+        "network",
+        "loadbalancers",
+        by=NETWORK,
+        gives=objects.load_balancer,
+        leads=[("balancer", "id"), ("group", "vip_sg_ids[]")],
+    ),
     *(
         Rule("balancer", kind, by=LOAD_BALANCER, gives=gives)
         for kind, gives in (

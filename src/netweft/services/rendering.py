@@ -44,6 +44,7 @@ from netweft.services.l3.unsure import Domains, UnsurePorts, may_be_there
 from netweft.services.l3.values import BfdSession, GatewayPlace, Interface, LocalFloatingIp, LocalRouter
 from netweft.services.l3.watched_hops import WatchedHops
 from netweft.services.l3.wiring import place_of
+from netweft.services.lb.admitted import Sources
 from netweft.services.lb.look_ups import Services, Vips, balancer_of, units_of
 from netweft.services.lb.trees import Trees
 from netweft.services.security.paired_addresses import PairedAddresses
@@ -88,6 +89,7 @@ class Rendering:
         self._trees = Trees()
         self._watchable = Watchable()
         self._vips = Vips()
+        self._sources = Sources()
         self._services = Services(self._memo.put, self._memo.mark)
         self._behind = dict(zones.assigned)  # networks behind routers, and zones
         self._renumbered = bool(self._behind)
@@ -347,7 +349,15 @@ class Rendering:
         self._remotes.changed(before, after)
         self._policies.changed(before, after)
         by_network = (self._subnets, self._paired, self._interfaces, self._advertisers, self.forwarded, self._unsure)
-        for look_up in (*by_network, self._domains, self._labels, self._hops, self._watchable, self._vips):
+        for look_up in (
+            *by_network,
+            self._domains,
+            self._labels,
+            self._hops,
+            self._watchable,
+            self._vips,
+            self._sources,
+        ):
             for fact, value in look_up.changed(before, after):
                 self._memo.put(fact, value)
         for fact, value in self._trees.changed(before, after):

@@ -292,7 +292,7 @@ class Region:
             *(trunk for trunk in self.trunks.values() if trunk.port_id in here),
             *peers,
             *map(self._seen, hosts),
-            *self._firewall(here.values()),
+            *self._firewall({id for one in here.values() for id in one.security_groups} | self._of_vips(networks)),
             *self.policies.values(),
             *self.firewalls.values(),
             *self._addresses(),
@@ -343,9 +343,13 @@ class Region:
         named = {id for one in rules for id in (one.source_address_group_id, one.destination_address_group_id) if id}
         return (self.address_groups[id] for id in sorted(named) if id in self.address_groups)
 
-    def _firewall(self, here: Iterable[Port]) -> Iterator[Object]:
-        """The groups of these ports, and who is in what their rules name."""
-        groups = [self.groups[id] for id in {id for one in here for id in one.security_groups} if id in self.groups]
+    def _of_vips(self, networks: set[str]) -> set[str]:
+        """Groups of the VIPs there."""
+        return {id for one in self._balancing(networks) if isinstance(one, LoadBalancer) for id in one.vip_sg_ids}
+
+    def _firewall(self, ids: Iterable[str]) -> Iterator[Object]:
+        """These groups, and who is in what their rules name."""
+        groups = [self.groups[id] for id in ids if id in self.groups]
         yield from groups
         for rule in (rule for group in groups for rule in group.rules):
             if rule.remote_address_group_id in self.address_groups:

@@ -92,7 +92,6 @@ KEPT_ONLY: Final[Mapping[str, str]] = {
     "lb.availability_zone": "its valid_vip_networks hold; balancers are on every node",
     "lb.flavor": "balancers are on every node whatever it says",
     "lb.vip_qos_policy_id": "the VIP's port has it, and its traffic is not limited",
-    "lb.vip_sg_id": "the VIP's port has them, and they keep nothing from the VIP",
     "pool.session_persistence.persistence_timeout": "whom an address leads to does not change with time",
     "pool.session_persistence.persistence_granularity": "each address is led by itself",
 }

@@ -126,7 +126,8 @@ def _ping(here: LocalBalancer, owner: int, vip_mac: int, vip: Prefix) -> Iterato
     asks: dict[str, Value] = {**_to(here, vip), "ip_proto": protocol, kind: request, code: 0}
     back = (Move("eth_src", "eth_dst", bits=48), SetField("eth_src", vip_mac))
     turned = (*back, *swapped(vip.version), SetField("ip_ttl", HOPS), SetField(kind, reply))
-    yield BALANCE.flow(20, owner, asks, *turned, *LOOPBACK, CtClear(), INT["to_router"].resubmit)
+    for client in _clients(here.pings.get(vip.version), vip.version):
+        yield BALANCE.flow(20, owner, {**asks, **client}, *turned, *LOOPBACK, CtClear(), INT["to_router"].resubmit)
 
 
 def _errors(here: LocalBalancer, owner: int, vip: Prefix) -> Iterator[BridgeFlow]:
@@ -140,7 +141,7 @@ def _listens(here: LocalBalancer, one: Served, vip: Prefix) -> Iterator[BridgeFl
     owner, name = cookie(Reason.LISTENER_VIP, one.listener.id), NAMES[one.protocol]
     port = one.listener.protocol_port
     match: dict[str, Value] = {**_to(here, vip), "ip_proto": one.protocol, f"{name}_dst": port}
-    for client in _clients(one.listener.allowed_cidrs, vip.version):
+    for client in _clients(one.clients, vip.version):
         ask = (SetField(POOL, one.spread.number), _tracked(STATE))
         yield BALANCE.flow(20, owner, {**match, **client}, *ask)
     begun: dict[str, Value] = {"eth_type": ETH[vip.version], "ct_state": IS_TRACKED, CT_DST[vip.version]: vip.value}
@@ -148,10 +149,11 @@ def _listens(here: LocalBalancer, one: Served, vip: Prefix) -> Iterator[BridgeFl
     yield from _go_on(cookie(Reason.LISTENER_ANSWERS, one.listener.id), 30, of_it)
 
 
-def _clients(cidrs: tuple[str, ...], version: int) -> Iterator[dict[str, Value]]:
+def _clients(cidrs: tuple[str, ...] | None, version: int) -> Iterator[dict[str, Value]]:
     """Of several that hold one address any will do."""
-    if not cidrs:
+    if cidrs is None:
         yield {}
+        return
     for net in {prefix(cidr): None for cidr in cidrs}:
         if net.version == version:
             yield {SRC[version]: net.value if net.mask is None else (net.value, net.mask)}

@@ -36,18 +36,19 @@ class Spread(Struct, frozen=True, kw_only=True):
 
 
 class Served(Struct, frozen=True, kw_only=True):
-    """A listener that flows serve, or lead to who does."""
+    """A listener that flows serve, or lead to who does.  clients: prefixes of those who may; None: everybody."""
 
     listener: Listener
     protocol: int
     spread: Spread
+    clients: tuple[str, ...] | None = None
 
 
 class LocalBalancer(Struct, frozen=True, kw_only=True):
     """A load balancer whose VIP's network is wired here.
 
     vips: its addresses.  on_link: what is in its network.  by: IP version -> the MAC of the router that leads elsewhere
-    from there."""
+    from there.  pings: by IP version, who may ping it, as prefixes; None: everybody."""
 
     balancer: LoadBalancer
     network: LocalNetwork
@@ -55,3 +56,4 @@ class LocalBalancer(Struct, frozen=True, kw_only=True):
     served: tuple[Served, ...] = ()
     on_link: tuple[Prefix, ...] = ()
     by: dict[int, int] = {}
+    pings: dict[int, tuple[str, ...] | None] = {}

@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from netweft.dataplane.openflow.fields import PROTO_SCTP, PROTO_TCP, PROTO_UDP
+from netweft.dataplane.openflow.fields import PROTO_ICMP, PROTO_ICMPV6, PROTO_SCTP, PROTO_TCP, PROTO_UDP
 from netweft.model import Listener, LoadBalancer, Member, Pool, Proxy, RouterPort, Subnet
 from netweft.model.load_balancer import SOURCE_IP
 from netweft.model.proxy import needs_proxy
@@ -13,10 +13,12 @@ from netweft.reconcile.memo import Reader
 from netweft.services import wiring
 from netweft.services.addresses import mac, prefix
 from netweft.services.fields import Reason, object_bits
+from netweft.services.lb.admitted import admitted
 from netweft.services.lb.trees import Parts
 from netweft.services.lb.values import Backend, LocalBalancer, Served, Service, Spread
 
 PROTOCOLS: Final = {"TCP": PROTO_TCP, "HTTPS": PROTO_TCP, "UDP": PROTO_UDP, "SCTP": PROTO_SCTP}
+PINGS: Final = {4: PROTO_ICMP, 6: PROTO_ICMPV6}
 _NOTHING: Final = Parts(())
 
 
@@ -34,10 +36,18 @@ def local_balancer(read: Reader, id: str) -> LocalBalancer | None:
         balancer=balancer,
         network=network,
         vips=tuple(map(prefix, vips)),
-        served=tuple(served(tree(read, id), vips)) if balancer.admin_state_up else (),
+        served=tuple(_with_clients(read, balancer, vips)) if balancer.admin_state_up else (),
         on_link=tuple(prefix(subnet.cidr) for subnet in subnets),
         by=_routers(read.get(("router ports", balancer.vip_network_id)) or (), subnets),
+        pings={version: admitted(read, balancer, protocol, None) for version, protocol in PINGS.items()},
     )
+
+
+def _with_clients(read: Reader, balancer: LoadBalancer, vips: Iterable[str]) -> Iterator[Served]:
+    """The API takes either allowed CIDRs or security groups."""
+    for one in served(tree(read, balancer.id), vips):
+        by_groups = admitted(read, balancer, one.protocol, one.listener.protocol_port)
+        yield replace(one, clients=one.listener.allowed_cidrs or None if by_groups is None else by_groups)
 
 
 def addresses(balancer: LoadBalancer) -> list[str]:

@@ -8,7 +8,17 @@ from msgspec.structs import replace
 from tests.unit.services.l3.test_routing import B1, B2, BLUE, G1, R1, R2, RED, TO_BLUE, TO_RED, R, own, region
 
 from netweft.dataplane.openflow.flow import Ct
-from netweft.model import Listener, LoadBalancer, Member, Pool, Port, Proxy
+from netweft.model import (
+    AddressGroup,
+    Listener,
+    LoadBalancer,
+    Member,
+    Pool,
+    Port,
+    Proxy,
+    SecurityGroup,
+    SecurityGroupRule,
+)
 from netweft.model.load_balancer import SessionPersistence, Vip
 from netweft.services.addresses import mac, prefix
 from netweft.services.fields import BALANCED_ZONE
@@ -171,6 +181,57 @@ def test_only_listeners_are_listened_to(region: Region) -> None:
     assert region.receivers(B1, to_vip(B1, dport=81)) == []
     stranger = packets.tcp(G1.mac_address, LB.vip_mac_address, own(G1, 4), VIPS[4], 1024, 80)
     assert region.receivers(G1, stranger) == [], "another network with the same addresses"
+
+
+def rule(**what: object) -> SecurityGroupRule:
+    return replace(SecurityGroupRule(id=ID.format(70), direction="ingress", ethertype="IPv4", protocol=6), **what)
+
+
+FRIENDS = SecurityGroup(id=ID.format(71))
+
+
+@pytest.mark.parametrize(
+    ("rules", "passes"),
+    [
+        ([], ""),
+        ([rule()], "tcp from both"),
+        ([rule(protocol=None)], "tcp from both, ping"),
+        ([rule(protocol=1)], "ping"),
+        ([rule(protocol=1, port_range_min=8, port_range_max=0)], "ping"),
+        ([rule(protocol=1, port_range_min=3)], ""),
+        ([rule(ethertype="IPv6")], ""),
+        ([rule(direction="egress")], ""),
+        ([rule(protocol=17)], ""),
+        ([rule(port_range_min=79, port_range_max=81)], "tcp from both"),
+        ([rule(port_range_min=81, port_range_max=90)], ""),
+        ([rule(remote_ip_prefix=f"{own(B1, 4)}/32")], "tcp"),
+        ([rule(remote_group_id=FRIENDS.id)], "tcp"),
+        ([rule(remote_address_group_id=ID.format(72))], "tcp"),
+        ([rule(remote_group_id=ID.format(99))], ""),
+    ],
+)
+def test_a_vips_groups_say_who_may(region: Region, rules: list[SecurityGroupRule], passes: str) -> None:
+    """B1 is the friend.  As for members of the VIP's network, so for those behind a router."""
+    group, addresses = ID.format(73), AddressGroup(id=ID.format(72), addresses=(f"{own(B1, 4)}/32",))
+    region.create(replace(B1, security_groups=(*B1.security_groups, FRIENDS.id)), FRIENDS, addresses)
+    balanced(region, member(1, B2))
+    region.create(replace(LB, vips=(Vip(VIPS[4], "v4"),), vip_sg_ids=(group,)))
+    region.settle()
+    assert not region.receivers(B1, to_vip(B1)), "its group is not known yet"
+    region.create(SecurityGroup(id=group, rules=tuple(rules)))
+    region.settle()
+    asks = {**packets.ping(B1.mac_address, LB.vip_mac_address, own(B1, 4), VIPS[4]), "ip_ttl": 64}
+    heard = [
+        "tcp" if region.receivers(B1, to_vip(B1)) == [B2.id] else "",
+        "from both" if region.receivers(R1, to_vip(R1)) == [B2.id] else "",
+        "ping" if region.send(B1, asks) else "",
+    ]
+    assert [bool(one) for one in heard] == ["tcp" in passes, "from both" in passes, "ping" in passes]
+    if not rules:
+        return
+    region.create(SecurityGroup(id=group))
+    region.settle()
+    assert not region.receivers(B1, to_vip(B1)), "nor does who has a connection"
 
 
 @pytest.mark.parametrize("version", [4, 6])
