@@ -47,7 +47,7 @@ swift = false
 horizon = false
 """
 
-# Octavia's tests ask for Nova and Glance, of which those of the API use nothing
+# Octavia's tests ask for Nova and Glance, of which those of the API use nothing.  The key manager is ours
 BALANCING = """
 [service_available]
 neutron = true
@@ -57,6 +57,7 @@ cinder = false
 swift = false
 horizon = false
 load_balancer = true
+barbican = true
 [load_balancer]
 region = RegionOne
 provider = netweft
