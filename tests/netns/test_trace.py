@@ -1,6 +1,7 @@
 """Faults on nodes, in a lab of three: the true cause comes first; and of healthy pairs not one false word is said."""
 
 import base64
+import contextlib
 import io
 import os
 import time
@@ -9,8 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stderr, redirect_stdout
 from itertools import permutations
 from statistics import median
-from typing import Any
+from typing import Any, Self
 
+import httpx
 import pytest
 from tests.netns.harness import REAL_MACHINES, Lab, on_the_kernels_datapath, until
 from tests.netns.outside import OUTSIDE
@@ -20,6 +22,7 @@ from tests.netns.trace_stage import HTTP, Stage, codes, is_healthy, nothing_is_s
 from tests.waiting import PATIENCE
 
 from netweft.cli.main import main
+from netweft.lab.cloud import credentials
 from netweft.lab.commands import vsctl
 
 SECONDS = 2.0 if REAL_MACHINES else PATIENCE  # for three nodes; an emulated machine takes its time
@@ -234,6 +237,83 @@ def test_the_next_dropped_packet_is_caught_and_told_why(lab: Lab, stage: Stage) 
             cloud.update("ports", port["id"], {"security_groups": port["security_groups"]})
             cloud.delete("security-groups", empty["id"])
     nothing_is_said(lab, "one", "red")
+
+
+class Tenant:
+    """A project's member, with a VM on each of two nodes; what they are told as text."""
+
+    def __init__(self, lab: Lab) -> None:
+        given = credentials(lab.layout)
+        self._identity = given["OS_AUTH_URL"].rstrip("/")
+        with lab.cloud() as cloud:
+            self._admin, self._network_url = cloud.session
+        self._http = httpx.Client(timeout=60, headers={"X-Auth-Token": self._admin})
+        self.project = self._made("projects", "project", name="tenants")["id"]
+        self._user = self._made("users", "user", name="tenant", password="a tenant's own")["id"]
+        (role,) = self._http.get(f"{self._identity}/roles?name=member").json()["roles"]
+        path = f"{self._identity}/projects/{self.project}/users/{self._user}/roles/{role['id']}"
+        assert self._http.put(path).is_success
+        password = {"user": {"id": self._user, "password": "a tenant's own"}}
+        auth = {"identity": {"methods": ["password"], "password": password}, "scope": {"project": {"id": self.project}}}
+        answer = self._http.post(f"{self._identity}/auth/tokens", json={"auth": auth})
+        self._http.headers["X-Auth-Token"] = answer.headers["X-Subject-Token"]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.headers["X-Auth-Token"] = self._admin
+        with contextlib.closing(self._http):
+            for kind, id in (("users", self._user), ("projects", self.project)):
+                answer = self._http.delete(f"{self._identity}/{kind}/{id}")
+                assert answer.is_success, answer.text
+
+    def _made(self, kind: str, member: str, **values: str) -> dict[str, Any]:
+        made: dict[str, Any] = self._http.post(f"{self._identity}/{kind}", json={member: values}).json()[member]
+        return made
+
+    def trace(self, frm: str, to: str, **more: Any) -> httpx.Response:
+        return self._http.post(f"{self._network_url}/netweft/trace", json={"trace": {"from": frm, "to": to, **more}})
+
+
+def test_a_tenant_sees_real_packets_and_nothing_below(lab: Lab, stage: Stage) -> None:
+    """Live, dropped, and probed, between their own ports on two nodes; others' ports are not there."""
+    with Tenant(lab) as tenant:
+        owned = {"project_id": tenant.project}
+        network = lab.network("10.43.0.0/24", **owned)
+        near, far = (lab.add_vm(node, network, name=name, **owned) for node, name in (("hv1", "near"), ("hv2", "far")))
+        live = {"live": {"seconds": 2 * PATIENCE, "capture": True}}
+
+        def told(**more: Any) -> dict[str, Any]:
+            with ThreadPoolExecutor(1) as waiting:
+                asked = waiting.submit(tenant.trace, "near", "far", **more)
+                while "live" in more and not asked.done():
+                    lab.ping(near, far.nic.address, seconds=1)
+                answer = asked.result()
+            assert answer.status_code == 200, answer.text
+            with lab.cloud() as cloud:
+                ends = [agent["configurations"]["tunnel_ip"] for agent in cloud.list("agents")]
+            secrets = ["hv1", "hv2", "hv3", "br-int", "br-tun", "tap", "vxlan", "provider:", *ends]
+            assert [word for word in secrets if word in answer.text] == []
+            found: dict[str, Any] = answer.json()["trace"]
+            return found
+
+        until(lambda: told(probe=True)["passes"] is True, "a probe arrives")
+        found = told(**live)
+        assert (found["passes"], found["nodes"], found["live"]["arrived"]) == (True, [], True)
+        assert [one["port_id"] for one in found["live"]["seen"]] == [near.port_id, far.port_id]
+        assert len(found["live"]["packets"]) == 2
+        with lab.cloud() as cloud:
+            empty = cloud.create("security-groups", name="nothing comes in", **owned)
+            cloud.update("ports", far.port_id, {"security_groups": [empty["id"]]})
+        until(lambda: not lab.ping(near, far.nic.address, seconds=1), "nothing comes in")
+        found = told(live=live["live"] | {"dropped": True})
+        assert (found["live"]["arrived"], codes(found)[0], found["live"]["dropped_by"]) == (
+            False, "no-rule-lets-it-in", None,
+        )  # fmt: skip
+        for others in ("one", stage.vms["one"].port_id):
+            assert tenant.trace(others, "far", **live).status_code == 404
+            assert tenant.trace("near", others).status_code == 404
 
 
 def here(lab: Lab, node: str, *words: str) -> tuple[int, str]:

@@ -22,12 +22,12 @@ def credentials(layout: Layout) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
-class _Session(NamedTuple):
+class Session(NamedTuple):
     token: str
     network_url: str
 
 
-_kept: dict[frozenset[tuple[str, str]], _Session] = {}  # by credentials: a login costs more than most requests
+_kept: dict[frozenset[tuple[str, str]], Session] = {}  # by credentials: a login costs more than most requests
 
 
 class Cloud:
@@ -48,7 +48,7 @@ class Cloud:
     ) -> None:
         self._http.close()
 
-    def _log_in(self) -> _Session:
+    def _log_in(self) -> Session:
         given = self._given
         user = {
             "name": given["OS_USERNAME"],
@@ -64,8 +64,13 @@ class Cloud:
         endpoints = {entry["type"]: entry["endpoints"] for entry in response.json()["token"]["catalog"]}
         public = next(e["url"] for e in endpoints["network"] if e["interface"] == "public")
         network_url = public.rstrip("/").removesuffix("/v2.0") + "/v2.0"
-        _kept[frozenset(given.items())] = session = _Session(response.headers["X-Subject-Token"], network_url)
+        _kept[frozenset(given.items())] = session = Session(response.headers["X-Subject-Token"], network_url)
         return session
+
+    @property
+    def session(self) -> Session:
+        """For who asks in other words."""
+        return self._session
 
     @property
     def _network_url(self) -> str:
