@@ -40,6 +40,7 @@ def support_bundle(config: Path | None, output: Path | None, objects: tuple[str,
         parts.of_settings("agent", agent),
         *parts.of_ourselves(config, objects),
         *parts.of_open_vswitch((of_agent or AgentSettings()).ovs_run_dir),
+        *parts.of_load_balancers(Path((of_agent or AgentSettings()).socket).parent / parts.LOAD_BALANCERS),
         *parts.of_logs(logs),
     ]
     _write(path, ((redact(name), redact(text)) for name, text in found))

@@ -8,6 +8,7 @@ from netweft.doctor.facts import Facts
 from netweft.doctor.found import Found
 
 OLDEST_OVS = (3, 1)
+OLDEST_HAPROXY = (2, 6)
 FEW_CONNECTIONS = 2**20  # Linux itself says 2**18, for a host that tracks its own
 NEARLY_FULL = 0.95
 _NIC = ("", "system", "dpdk", "afxdp")
@@ -24,7 +25,7 @@ def open_vswitch(facts: Facts) -> Iterator[Found]:
         yield Found(codes.OVSDB_UNREACHABLE, ovs.ovsdb, {"run_dir": facts.agent.wanted.ovs_run_dir})
     elif ovs.vswitchd:
         yield Found(codes.VSWITCHD_UNREACHABLE, ovs.vswitchd)
-    if ovs.version and tuple(map(int, re.findall(r"\d+", ovs.version)[:2])) < OLDEST_OVS:
+    if ovs.version and _release(ovs.version) < OLDEST_OVS:
         yield Found(codes.OVS_OLD, ovs.version)
 
 
@@ -87,6 +88,19 @@ def servers(facts: Facts) -> Iterator[Found]:
     for url, one in asked.items():
         if one.token_refused:
             yield Found(codes.TOKEN_REFUSED, url, {"node": node, "path": facts.agent.token.path})
+
+
+def haproxy(facts: Facts) -> Iterator[Found]:
+    if facts.agent is None:
+        return
+    if not facts.agent.haproxy:
+        yield Found(codes.HAPROXY_MISSING)
+    elif _release(facts.agent.haproxy) < OLDEST_HAPROXY:
+        yield Found(codes.HAPROXY_OLD, facts.agent.haproxy)
+
+
+def _release(version: str) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d+", version)[:2]))
 
 
 def neighbours(facts: Facts) -> Iterator[Found]:

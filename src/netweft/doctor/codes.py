@@ -132,6 +132,14 @@ SERVER_ONE_UNREACHABLE = known("server-one-unreachable", "One of the servers doe
 TOKEN_REFUSED = Code(
     "token-refused", "A server does not know this node's token.", "netweft node add --rotate {node} > {path}"
 )
+HAPROXY_MISSING = known(
+    "haproxy-missing",
+    "HAProxy is not installed: what of load balancers flows cannot do, HTTP and TLS, is left to other hosts.",
+    "apt-get install haproxy",
+)
+HAPROXY_OLD = known(
+    "haproxy-old", "HAProxy is older than 2.6, the oldest that was tried.", "apt-get install haproxy  # and its version"
+)
 SERVICE_CONFLICT = Code(
     "service-conflict", "Another service keeps Open vSwitch here, too.", "systemctl disable --now {name}"
 )

@@ -27,6 +27,7 @@ CHECKS: tuple[Callable[[Facts], Iterable[Found]], ...] = (
     checks_agent.connections,
     checks_agent.linux_bridges,
     checks_agent.mappings,
+    checks_agent.haproxy,
     checks_agent.servers,
     checks_agent.neighbours,
     checks_underlay.address,

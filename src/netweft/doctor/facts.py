@@ -114,7 +114,8 @@ class Wanted:
 @dataclass(frozen=True, slots=True)
 class Agent:
     """token_node: whose the token is.  udp: port -> the process that has it.  rivals: processes here that keep Open
-    vSwitch too.  managed: our bridges that NetworkManager manages."""
+    vSwitch too.  managed: our bridges that NetworkManager manages.
+    haproxy: its version; empty: it is not there."""
 
     wanted: Wanted
     token: Place
@@ -127,6 +128,7 @@ class Agent:
     servers: Mapping[str, Asked] = field(default_factory=dict)
     rivals: tuple[str, ...] = ()
     managed: tuple[str, ...] = ()
+    haproxy: str = ""
 
     @property
     def userspace(self) -> bool:

@@ -54,7 +54,14 @@ def gather(settings: AgentSettings, physical_mtu: int) -> Agent:
         servers={server: ask(server, token) for server in settings.server},
         rivals=rivals(),
         managed=_managed(bridges),
+        haproxy=_version(said("haproxy", "-v")),
     )
+
+
+def _version(text: str) -> str:
+    """`HAProxy version 2.6.12-1+deb12u2 2025/04/20 - ...`; before 2.4 `HA-Proxy version`."""
+    words = text.split()
+    return words[2] if words[1:2] == ["version"] and len(words) > 2 else ""
 
 
 def _wanted(settings: AgentSettings, physical_mtu: int) -> Wanted:

@@ -12,10 +12,14 @@ import msgspec
 from netweft import __version__
 from netweft.settings import SECRET, AgentSettings, ServerSettings
 
+LOAD_BALANCERS = "lb"  # beside the agent's socket
 COMMAND_SECONDS = 20.0
 TAIL_BYTES = 512 * 1024
 JOURNAL_LINES = 3000
 _OVS_TABLES = ("Open_vSwitch", "Bridge", "Port", "Interface", "Controller", "Manager")
+_OUTLINE = frozenset(
+    {"frontend", "backend", "defaults", "bind", "mode", "balance", "server", "default_backend", "maxconn", "timeout"}
+)
 _OVS_LOGS = Path("/var/log/openvswitch")
 Part = tuple[str, str]  # name in the bundle, text
 
@@ -56,6 +60,21 @@ def of_open_vswitch(run_dir: str) -> Iterator[Part]:
     for socket in sorted(Path(run_dir).glob("*.mgmt")):
         command = ["ovs-ofctl", "-O", "OpenFlow15", "--timeout=15", "dump-flows", f"unix:{socket}"]
         yield f"ovs/flows-{socket.stem}.txt", counted(_said(command))
+
+
+def of_load_balancers(folder: Path) -> Iterator[Part]:
+    """What HAProxy serves here: of its configuration who listens and who is asked, not what users look for in
+    requests; never certificates."""
+    yield "load-balancers/version.txt", _said(["haproxy", "-v"])
+    for place in sorted(folder.glob("*/haproxy.cfg")):
+        name = f"load-balancers/{place.parent.name}"
+        yield f"{name}/haproxy.txt", outline(_tail(place))
+        yield f"{name}/log.txt", _tail(place.parent / "log")
+
+
+def outline(configuration: str) -> str:
+    lines = configuration.splitlines()
+    return "\n".join(line for line in lines if line.split(maxsplit=1)[:1] and line.split()[0] in _OUTLINE)
 
 
 def of_logs(logs: Sequence[Path]) -> Iterator[Part]:

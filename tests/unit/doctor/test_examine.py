@@ -28,6 +28,7 @@ AGENT = Agent(
     links={"eth0": Link(1500, addresses=("192.0.2.1", "2001:db8::1")), "vxlan_sys_4789": Link(65000, vxlan_port=4789)},
     udp={4789: "ovs-vswitchd", 53: "dnsmasq"},
     servers={URL: Asked(behind=0.4), OTHER: Asked(behind=-0.4)},
+    haproxy="2.6.12-1+deb12u2",
 )
 SERVER = Server(Place("/var/lib/netweft"), Database(schema="0042", newest="0042"), {"127.0.0.1:9696": ""})
 HOST = Host(
@@ -112,6 +113,8 @@ FAULTS: list[tuple[Code, Facts]] = [
     (codes.SERVER_UNREACHABLE, agent(servers={URL: Asked("Connection refused")})),
     (codes.SERVER_ONE_UNREACHABLE, agent(servers={URL: Asked("Connection refused"), OTHER: Asked()})),
     (codes.TOKEN_REFUSED, agent(servers={URL: Asked(token_refused=True)})),
+    (codes.HAPROXY_MISSING, agent(haproxy="")),
+    (codes.HAPROXY_OLD, agent(haproxy="2.2.9-2+deb11u6")),
     (codes.SERVICE_CONFLICT, agent(rivals=("neutron-openvswitch-agent",))),
     (codes.NETWORKMANAGER, agent(managed=("br-ex",))),
 ]  # fmt: skip

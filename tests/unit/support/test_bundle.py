@@ -36,7 +36,16 @@ SECRETS = {
     "tunnel's key": "SEEDpsk",
     "application credential": "SEEDapplication",
     "collector's": "SEEDcollector",
+    "certificate's key": "SEEDcertificate",
+    "what a tenant's rule looks for": "SEEDheader",
 }
+HAPROXY = f"""
+frontend one
+  bind 10.0.0.5:80
+  acl r1 hdr(X-Shop) -m str {SECRETS["what a tenant's rule looks for"]}
+backend pool
+  server m1 10.0.0.7:8080 weight 1
+"""
 LOG = f"""
 timestamp=2026-11-29T12:00:00Z level=info event="agent started" node=hv1
 level=warning event=refused token={OTHERS_TOKEN}
@@ -76,6 +85,9 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / name).write_text(value)
     monkeypatch.setenv("OS_PASSWORD", SECRETS["password in the environment"])
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "x=1,authorization=Basic%20" + SECRETS["collector's"])
+    (tmp_path / "lb/one").mkdir(parents=True)
+    (tmp_path / "lb/one/haproxy.cfg").write_text(HAPROXY)
+    (tmp_path / "lb/one/www.pem").write_text(SECRETS["certificate's key"])
     config = tmp_path / "netweft.toml"
     password = quote(SECRETS["database password"], safe="")
     config.write_text(
@@ -107,6 +119,10 @@ def test_no_secret_is_in_any_byte_of_it(host: Path, tmp_path: Path, capsys: pyte
     assert json.loads(members["settings/agent.json"])["node"] == "hv1"
     told = json.loads(members["doctor.json"])
     assert told["ready"] is False and told["facts"]["agent"]["servers"]["http://127.0.0.1:1"]["token_refused"] is False
+    told = members["load-balancers/one/haproxy.txt"].decode().split("\n")
+    assert [line.strip() for line in told] == [
+        "frontend one", "bind 10.0.0.5:80", "backend pool", "server m1 10.0.0.7:8080 weight 1",
+    ]  # fmt: skip
     assert b"no agent answers" in members["agent/show.txt"]
     with pytest.raises(SystemExit) as ended:
         main(command)
