@@ -380,6 +380,7 @@ class Agent:
     async def _apply(self) -> str | None:
         """Returns what stands in the way; None when a connection was lost over it, so that nobody knows: its side
         reconnects, and wakes us then."""
+        await self.stt.tell()
         applied, _ = await asyncio.gather(
             self.applying.carry_out(self.bridges.sessions(), delete=self.desired.complete), self.departures.carry_out()
         )

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from netweft.agent.answers import FAILED, TOO_MUCH
+from netweft.dataplane.stt.values import DROPS
 from netweft.metrics import definitions as metrics
 from netweft.metrics.values import Reading
 from netweft.services.values import Asked
@@ -15,7 +16,15 @@ if TYPE_CHECKING:
 
 async def read(agent: "Agent") -> list[Reading]:
     await agent.drops.look()
-    return [*_feed(agent), *_ports(agent), *_bridges(agent), *_answers(agent), *_members(agent), *_gateways(agent)]
+    return [
+        *_feed(agent),
+        *_ports(agent),
+        *_bridges(agent),
+        *_answers(agent),
+        *_members(agent),
+        *_gateways(agent),
+        *_stt(agent),
+    ]
 
 
 def _feed(agent: "Agent") -> Iterator[Reading]:
@@ -56,6 +65,14 @@ def _members(agent: "Agent") -> Iterator[Reading]:
     statuses = Counter((watch.verdict.status or "unknown").lower() for watch in agent.health.watches)
     yield from metrics.MEMBERS.each(_all(statuses, "online", "error", "unknown").items())
     yield from metrics.MEMBERS_ASKED.each(_all(agent.health.asked, "well", "failed").items())
+
+
+def _stt(agent: "Agent") -> Iterator[Reading]:
+    counted = agent.stt.answer.counters if agent.stt.answer else {}
+    for direction in ("sent", "received"):
+        yield metrics.STT_FRAMES.at(counted.get(f"{direction}_frames", 0), direction)
+    yield from (metrics.STT_DROPPED.at(counted.get(why, 0), why) for why in DROPS)
+    yield metrics.STT_STARTS.at(agent.stt.starts)
 
 
 def _gateways(agent: "Agent") -> Iterator[Reading]:

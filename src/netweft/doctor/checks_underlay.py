@@ -59,6 +59,11 @@ def ports(facts: Facts) -> Iterator[Found]:
             yield Found(codes.TUNNEL_PORT_TAKEN, f"{kind}, {port}: {', '.join(holders)}", {"port": str(port)})
 
 
+def built(facts: Facts) -> Iterator[Found]:
+    if facts.agent is not None and "stt" in facts.agent.wanted.tunnel_types and not facts.agent.stt_built:
+        yield Found(codes.STT_NOT_BUILT)
+
+
 def _interface(agent: Agent) -> str:
     """Where the tunnel address is; the NIC that it goes through, where the agent is to see to it."""
     if agent.wanted.underlay:

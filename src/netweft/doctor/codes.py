@@ -123,6 +123,11 @@ TUNNEL_PORT_TAKEN = Code(
     "Somebody else has the UDP port of a type of tunnels.",
     "ss -lunp 'sport = :{port}'; ip -d link show type vxlan",
 )
+STT_NOT_BUILT = known(
+    "stt-not-built",
+    "tunnel_types has stt, and the library that carries it was not built: this node does not offer it.",
+    "apt-get install gcc libc6-dev  # then install netweft again: pip install --force-reinstall --no-deps netweft",
+)
 TOKEN_MISSING = Code(
     "token-missing", "The agent has no token to go to a server with.", "netweft node add {node} > {path}"
 )

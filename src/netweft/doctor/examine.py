@@ -33,6 +33,7 @@ CHECKS: tuple[Callable[[Facts], Iterable[Found]], ...] = (
     checks_underlay.address,
     checks_underlay.interface,
     checks_underlay.ports,
+    checks_underlay.built,
 )
 
 

@@ -115,7 +115,8 @@ class Wanted:
 class Agent:
     """token_node: whose the token is.  udp: port -> the process that has it.  rivals: processes here that keep Open
     vSwitch too.  managed: our bridges that NetworkManager manages.
-    haproxy: its version; empty: it is not there."""
+    haproxy: its version; empty: it is not there.
+    stt_built: the library that carries STT is there."""
 
     wanted: Wanted
     token: Place
@@ -129,6 +130,7 @@ class Agent:
     rivals: tuple[str, ...] = ()
     managed: tuple[str, ...] = ()
     haproxy: str = ""
+    stt_built: bool = True
 
     @property
     def userspace(self) -> bool:

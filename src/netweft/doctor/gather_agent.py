@@ -19,6 +19,7 @@ from netweft.dataplane.host.datapath import (
 from netweft.dataplane.ovsdb.client import OvsdbConnection
 from netweft.dataplane.ovsdb.errors import OvsdbLost
 from netweft.dataplane.ovsdb.replica import Replica
+from netweft.dataplane.stt import built as stt
 from netweft.dataplane.unixctl.client import CommandFailed, command
 from netweft.doctor.asking import ask
 from netweft.doctor.facts import Agent, Bridge, Link, OpenVSwitch, Place, Wanted
@@ -55,6 +56,7 @@ def gather(settings: AgentSettings, physical_mtu: int) -> Agent:
         rivals=rivals(),
         managed=_managed(bridges),
         haproxy=_version(said("haproxy", "-v")),
+        stt_built=stt.library() is not None,
     )
 
 

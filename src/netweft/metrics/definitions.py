@@ -173,6 +173,25 @@ MEMBERS: Final = Metric(
 MEMBERS_ASKED: Final = Metric(
     "netweft_agent_members_asked_total", "counter", "Probes of health monitors, by whether all was `well`", ("answer",)
 )
+STT_FRAMES: Final = Metric(
+    "netweft_agent_stt_frames_total",
+    "counter",
+    "Frames that STT's carrier has `sent` to other nodes and `received` from them, however many packets each takes, "
+    "since it was started",
+    ("direction",),
+)
+STT_DROPPED: Final = Metric(
+    "netweft_agent_stt_dropped_total",
+    "counter",
+    "Frames and packets that STT's carrier has dropped, by why, since it was started: `no_network_out`, "
+    "`no_network_in` (the key is no network's here), `no_peer`, `unresolved` (no neighbour), `too_long`, "
+    "`send_failed`, `malformed`, `bad_checksum`, `overlaps`, `expired` (segments were lost), `no_memory`, "
+    "`ce_dropped` (RFC 6040), `deliver_failed`",
+    ("reason",),
+)
+STT_STARTS: Final = Metric(
+    "netweft_agent_stt_starts_total", "counter", "How often this agent has started STT's carrier"
+)
 GATEWAYS: Final = Metric(
     "netweft_agent_gateways",
     "gauge",
@@ -224,6 +243,9 @@ AGENT: Final = (
     METADATA_REFUSED,
     MEMBERS,
     MEMBERS_ASKED,
+    STT_FRAMES,
+    STT_DROPPED,
+    STT_STARTS,
     GATEWAYS,
     GATEWAYS_TAKEN,
     GATEWAYS_LEFT,

@@ -33,7 +33,12 @@ ETHERNET = 18  # bytes round what the MTU counts, with an 802.1Q tag
 
 _ETHERNET_HEADER, _SOURCE_MAC = 14, 6  # its length, and where the MAC is in it
 _IP_HEADER = {4: 20, 6: 40}
-_TUNNEL_HEADER = {"vxlan": 16, "geneve": 16, "gre": 8}  # with UDP, without options; GRE with its key
+_TUNNEL_HEADER = {
+    "vxlan": 16,
+    "geneve": 16,
+    "gre": 8,
+    "stt": 38,
+}  # with UDP or what looks like TCP, without options; GRE with its key
 
 
 def port(here: LocalPort) -> Iterator[Wanted]:

@@ -29,6 +29,7 @@ from netweft.services import qos
 from netweft.services.addresses import MAC_ANY_MULTICAST, Prefix, endpoint, maybe_mac, prefix, within
 from netweft.services.dhcp import requests as dhcp
 from netweft.services.fields import GUARDED
+from netweft.services.l2 import stt
 from netweft.services.l2.local_vlans import SOON
 from netweft.services.security.firewall_rules import remote_set
 from netweft.services.security.firewalls import firewall, router_firewalls
@@ -229,6 +230,8 @@ def _misread(read: Reader, place: "Place", network: LocalNetwork) -> Problem | N
     it sees nothing of what is below two.  Looking at two, what it keeps for frames with one tag passes those with two,
     unasked; and in a flat network the second one is a VLAN outside."""
     kind, transparent = network.segment.network_type, network.network.vlan_transparent
+    if transparent and kind == stt.TYPE:
+        return Problem("a VLAN-transparent network cannot be of type stt: its frames have two tags of ours already")
     looks_at_two = _observed_uplinks(read).vlan_limit != 1
     two_tags = kind == "vlan" or (kind != "local" and host_facts(read).interconnect == "veth")
     if transparent and two_tags and not looks_at_two:

@@ -76,6 +76,7 @@ FAULTS: list[tuple[Code, Facts]] = [
     (codes.FOLDER_OPEN, agent(state_dir=Place("/var/lib/netweft/agent", open_to_all=True))),
     (codes.SECRET_UNREADABLE, server(secrets=(Place("/etc/netweft/service.password", "No such file"),))),
     (codes.SECRET_OPEN, agent(token=Place("/etc/netweft/node.token", open_to_all=True))),
+    (codes.STT_NOT_BUILT, agent(wanted=replace(WANTED, tunnel_types=("vxlan", "stt")), stt_built=False)),
     (codes.TOKEN_MISSING, agent(token=Place("/etc/netweft/node.token", "No such file"), token_node="")),
     (codes.DATABASE_UNREACHABLE, server(database=Database("connection refused", newest="0042"))),
     (codes.DATABASE_NEWER, server(database=Database(schema="0043", newest="0042"))),

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from msgspec.structs import replace
 
 from netweft.agent.facts import bridge_mappings
-from netweft.model import Segment
+from netweft.model import Network, Segment
 from netweft.services.fields import owner
 from netweft.services.l2.bridges import physical_link, tunnel_link
+from netweft.services.l2.stt import TYPE as STT
 from netweft.services.pipeline import INT, TUN, physical_role
 from netweft.services.values import PHYSICAL, TUNNELLED
 from netweft.wire.questions import Ask, Exit, Sent
@@ -54,7 +55,7 @@ def entry(agent: "Agent", question: Ask, packet: Sent) -> Entry:
     if network is None:
         raise NotHere("the network is not on this node")
     if question.tunnel_src:
-        return _out_of_tunnel(agent, network.segments, question.tunnel_src, packet)
+        return _out_of_tunnel(agent, network, question.tunnel_src, packet)
     return _from_wire(agent, network.segments, packet)
 
 
@@ -66,11 +67,14 @@ def _from_port(agent: "Agent", port_id: str, packet: Sent) -> Entry:
     return Entry(agent.settings.integration_bridge, f"in_port={here.ofport},{tag}{flow_of(packet)}")
 
 
-def _out_of_tunnel(agent: "Agent", segments: tuple[Segment, ...], source: str, packet: Sent) -> Entry:
-    segment = next((one for one in segments if one.network_type in TUNNELLED), None)
+def _out_of_tunnel(agent: "Agent", network: Network, source: str, packet: Sent) -> Entry:
+    segment = next((one for one in network.segments if one.network_type in TUNNELLED), None)
     ofport = agent.uplinks.now.overlays.get(segment.network_type) if segment else None
     if segment is None or not ofport or ofport < 0:
         raise NotHere("there is no tunnel port for the network's type")
+    if segment.network_type == STT:  # by our own carrier, which says the network by its local VLAN
+        tag = f"dl_vlan={agent.desired.vlans.get(network.id, 0)},dl_vlan_pcp=0"
+        return Entry(agent.settings.tunnel_bridge, f"in_port={ofport},{tag},{flow_of(packet)}")
     six = "ipv6_" if ":" in source else ""
     ends = f"tun_{six}src={source},tun_{six}dst={agent.settings.tunnel_ip}"
     flow = f"in_port={ofport},tun_id={segment.segmentation_id},{ends},{flow_of(packet)}"

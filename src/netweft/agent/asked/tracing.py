@@ -12,8 +12,10 @@ from netweft.dataplane.host.datapath import kernel_tracks
 from netweft.dataplane.unixctl.client import CommandFailed
 from netweft.dataplane.unixctl.conntrack import LISTING, Connection, connections
 from netweft.dataplane.unixctl.ofproto_trace import Met, Out, Part, asking, fields_of, outs, parts
-from netweft.services.addresses import octets
+from netweft.services.addresses import endpoint, octets, text
 from netweft.services.fields import HANDED_UP, LOCAL_VLAN, NEXT_HOP, ROUTER, Why, logical_port, owner
+from netweft.services.l2 import stt
+from netweft.services.l2.bridges import overlay_port
 from netweft.services.pipeline import INT, TUN, pipeline_of
 from netweft.wire.questions import MOST_EXITS, MOST_HOPS, Answer, Ask, Exit, Hop, Kind, Sent, cut
 
@@ -164,6 +166,9 @@ def _exit(agent: "Agent", part: Part, one: Out, packet: Sent) -> Exit:
         key = int(one.tunnel.get("tun_id", "0") or "0", 0)
         far = one.tunnel.get("dst") or one.tunnel.get("ipv6_dst", "")
         return Exit(kind="tunnel", interface=one.interface, tunnel=far, key=key, packet=after)
+    if one.interface == overlay_port(stt.TYPE) and one.inner:
+        far, key = _carried(agent, one.vlan or 0, one.inner)
+        return Exit(kind="tunnel", interface=one.interface, tunnel=far, key=key, packet=after)
     vlan = _vlan(part, one)
     vif = next((vif for vif in agent.desired.vifs.values() if vif.name == one.interface), None)
     if vif is not None:
@@ -173,6 +178,16 @@ def _exit(agent: "Agent", part: Part, one: Out, packet: Sent) -> Exit:
     physical = _physical(agent, one.interface)
     kind: Kind = "wire" if physical else "elsewhere"
     return Exit(kind=kind, interface=one.interface, physical=physical, vlan=vlan, packet=after)
+
+
+def _carried(agent: "Agent", tag: int, vlan: int) -> tuple[str, int]:
+    """To whom STT's carrier sends what has these tags, and with which key."""
+    view = agent.desired.view
+    network = view.networks.get(agent.desired.network_at(vlan))
+    segments = network.segments if network else ()
+    key = next((one.segmentation_id or 0 for one in segments if one.network_type == stt.TYPE), 0)
+    ends = filter(None, (endpoint(node.tunnel_ip) for node in view.nodes.values()))
+    return next((text(end) for end in ends if stt.tag_of(end) == tag), ""), key
 
 
 def _physical(agent: "Agent", interface: str) -> str:

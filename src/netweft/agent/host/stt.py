@@ -31,6 +31,7 @@ KIND: Final = "stt"
 START_SECONDS: Final = 15.0
 LOOK_SECONDS: Final = 5.0
 _LOOK_FAST: Final = 0.02
+_TELL_SECONDS: Final = 0.2
 
 
 class SttSide:
@@ -43,6 +44,7 @@ class SttSide:
         self._peers: tuple[SttPeer, ...] = ()
         self._nodes: Mapping[str, Node] | None = None
         self._due = asyncio.Event()
+        self._told = asyncio.Event()
         self._sweep = False
         self._handle = -1
         self.answer: Answer | None = None
@@ -88,6 +90,17 @@ class SttSide:
         """No local VLAN stands for a network any more that it is not wanted for: the number may be another's."""
         told = self.answer.tables.networks if self.answer is not None else ()
         return all(self._networks.get(one.vlan) == one for one in told)
+
+    async def tell(self) -> None:
+        """Before flows send it frames of a network, or for a peer, that is new.  Nobody waits for one that is about to
+        start."""
+        if self.answer is None or self.in_place:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_TELL_SECONDS):
+                while self.answer is not None and not self.in_place:
+                    self._told.clear()
+                    await self._told.wait()
 
     def plan(self) -> list[Step]:
         if self.in_place:
@@ -163,6 +176,7 @@ class SttSide:
         if problem and problem != self.problem:
             log.warning("STT is not carried", problem=problem)
         self.answer, self.problem = answer, problem
+        self._told.set()
         if news:
             self._settled()
 

@@ -16,10 +16,10 @@ _LDH_X, _LDB_X, _LDX_HEADER, _LDX = 0x48, 0x50, 0xB1, 0x01
 _JEQ, _JSET, _RET = 0x15, 0x45, 0x06
 _FRAGMENT: Final = 0x1FFF  # not the first
 TYPE, HEADER = 12, 14  # in an Ethernet frame
-# where the inner Ethernet frame begins: plain, tagged; in GRE with a key, VXLAN or Geneve, Geneve with an option, in
-# IPv4 and in IPv6
+# where the inner Ethernet frame begins: plain, tagged; in GRE with a key, VXLAN or Geneve, Geneve with an option, STT,
+# in IPv4 and in IPv6
 PLAIN: Final = (0, 4)
-TUNNELS: Final = (42, 50, 58, 62, 70, 78)
+TUNNELS: Final = (42, 50, 58, 62, 70, 72, 78, 92)
 MOST: Final = 4096  # instructions that the kernel takes
 
 IpAddress: TypeAlias = IPv4Address | IPv6Address

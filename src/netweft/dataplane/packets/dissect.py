@@ -15,7 +15,7 @@ from netweft.dataplane.openflow.fields import ETH_IPV4, ETH_IPV6, PROTO_ICMP, PR
 _ETH_VLAN: Final = (0x8100, 0x88A8)
 _GRE, _SCTP = 47, 132
 _ETHERNET_IN_GRE, _GRE_KEY, _GRE_SUM, _GRE_NUMBER = 0x6558, 0x2000, 0x8000, 0x1000
-_VXLAN_PORT, _GENEVE_PORT = 4789, 6081
+_VXLAN_PORT, _GENEVE_PORT, _STT_PORT = 4789, 6081, 7471
 _FLAGS: Final = "FSRPAUEC"
 _PRINTED: Final = 48  # bytes of what it carries
 
@@ -89,6 +89,8 @@ def _tunnel(frame: bytes, ip: _Ip) -> tuple[str, int, int] | None:
         at = ip.at + 4 + (4 if flags & _GRE_SUM else 0)
         key = unpack_from("!I", frame, at)[0]
         return "gre", key, at + 4 + (4 if flags & _GRE_NUMBER else 0)
+    if ip.protocol == PROTO_TCP:
+        return _stt(frame, ip)
     if ip.protocol != PROTO_UDP:
         return None
     port, options, key = (
@@ -99,6 +101,14 @@ def _tunnel(frame: bytes, ip: _Ip) -> tuple[str, int, int] | None:
     if port == _VXLAN_PORT:
         return "vxlan", key, ip.at + 16
     return ("geneve", key, ip.at + 16 + options * 4) if port == _GENEVE_PORT else None
+
+
+def _stt(frame: bytes, ip: _Ip) -> tuple[str, int, int] | None:
+    """Of the first packet of a frame: no other one says whose it is."""
+    if len(frame) < ip.at + 36:
+        return None
+    port, offset, key = (unpack_from(form, frame, ip.at + at)[0] for form, at in (("!H", 2), ("!H", 6), ("!Q", 28)))
+    return ("stt", key, ip.at + 38) if port == _STT_PORT and not offset else None
 
 
 def _known(frame: bytes, ip: _Ip, tunnel: str, key: int, start: int) -> Known:

@@ -6,16 +6,13 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from netweft.dataplane.stt import built
-from netweft.dataplane.stt.values import SttNetwork
+from netweft.dataplane.stt.values import DROPS, SttNetwork
 
 _VLANS: Final = 4096
 COUNTERS: Final = (
     *("sent_frames", "sent_bytes", "merged_segments", "received_frames", "received_bytes", "received_segments"),
-    *("no_network_out", "no_peer", "unresolved", "too_long", "send_failed"),
-    *("no_network_in", "malformed", "bad_checksum", "overlaps", "expired", "no_memory", "ce_dropped"),
-    "deliver_failed",
+    *DROPS,
 )
-DROPS: Final = COUNTERS[6:]
 
 
 class NotBuilt(Exception):

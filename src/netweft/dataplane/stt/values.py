@@ -6,7 +6,11 @@ from msgspec import Struct
 
 CARRIED: Final = "stt-carrier"  # the end of the veth pair that is the carrier's
 PORT: Final = 7471
-MOST_KEY: Final = 2**63 - 1  # of 64 bits: what databases and JSON's readers can have
+DROPS: Final = (
+    *("no_network_out", "no_peer", "unresolved", "too_long", "send_failed"),
+    *("no_network_in", "malformed", "bad_checksum", "overlaps", "expired", "no_memory", "ce_dropped"),
+    "deliver_failed",
+)
 
 
 class SttNetwork(Struct, frozen=True):

@@ -120,13 +120,15 @@ def _met(bridge: str, table: int, said: str) -> Met:
 @dataclass(slots=True)
 class Out:
     """kind: `interface`, `agent` or `tracker`.  packet: the fields that were set on the way, by group: `eth.src`, ...
-    vlan: the outer tag; 0: none; None: as it came.  tunnel: its header's fields."""
+    vlan: the outer tag; 0: none; None: as it came.  inner: the tag below it, where both were pushed.
+    tunnel: its header's fields."""
 
     kind: str
     interface: str = ""
     packet: Mapping[str, str] = field(default_factory=dict)
     vlan: int | None = None
     tunnel: Mapping[str, str] = field(default_factory=dict)
+    inner: int | None = None
 
 
 def outs(actions: str) -> list[Out]:
@@ -138,11 +140,12 @@ def outs(actions: str) -> list[Out]:
 class _State:
     packet: dict[str, str] = field(default_factory=dict)
     vlan: int | None = None
+    inner: int | None = None
     tunnel: dict[str, str] = field(default_factory=dict)
     pushed: bool = False  # with its header; what is set only is for the kernel's tunnels, and stays set after them
 
     def copy(self) -> "_State":
-        return _State(dict(self.packet), self.vlan, dict(self.tunnel), self.pushed)
+        return _State(dict(self.packet), self.vlan, self.inner, dict(self.tunnel), self.pushed)
 
 
 def _outs(actions: str, state: _State) -> Iterator[Out]:
@@ -154,9 +157,9 @@ def _outs(actions: str, state: _State) -> Iterator[Out]:
         elif name == "set":
             _set(state, inside)
         elif name == "push_vlan":
-            state.vlan = int(dict(_PAIR.findall(inside)).get("vid", "0"))
+            state.inner, state.vlan = state.vlan, int(dict(_PAIR.findall(inside)).get("vid", "0"))
         elif name == "pop_vlan":
-            state.vlan = 0
+            state.vlan, state.inner = state.inner or 0, None
         elif name == "tnl_push":
             state.tunnel, state.pushed = _pushed(inside), True
         elif name == "userspace":
@@ -166,7 +169,7 @@ def _outs(actions: str, state: _State) -> Iterator[Out]:
             yield Out("tracker")
         elif name and name not in _SILENT and not inside:
             tunnel = dict(state.tunnel) if state.pushed or _KERNELS_TUNNEL.match(name) else {}
-            yield Out("interface", name, dict(state.packet), state.vlan, tunnel)
+            yield Out("interface", name, dict(state.packet), state.vlan, tunnel, state.inner)
 
 
 _SILENT = {"drop", "ct", "ct_clear", "meter", "hash", "trunc", "sample", "pop_eth", "push_eth", "tnl_pop", "out_port"}

@@ -11,7 +11,7 @@ from netweft.control.trace.way import Way
 from netweft.findings import Code
 from netweft.wire.questions import MOST_EXITS, Exit, cut
 
-OVERHEAD = {"vxlan": 50, "gre": 42, "geneve": 58, "stt": 76}
+OVERHEAD = {"vxlan": 50, "gre": 42, "geneve": 58, "stt": 72}
 Layered = tuple[str, Finding]  # `host`, `agent`, `openvswitch`
 
 

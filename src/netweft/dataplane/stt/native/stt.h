@@ -6,7 +6,6 @@
  *   tables.c      networks and peers, replaced as a whole while frames pass
  *   to_peers.c    from Open vSwitch to other nodes
  *   from_peers.c  and back
- *   entry.c       what tests and captures use: packets in, frames out
  *
  * No Python in here: it is loaded by ctypes, which lets go of the interpreter's lock during each call.
  */
