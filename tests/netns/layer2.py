@@ -23,8 +23,8 @@ ON_THE_WAY = 30  # ms: what is under way when a VM that moves pauses, and the ti
 DOCUMENT = Path(__file__).parents[2] / "docs/layer2.md"
 HEAD = ("segment", "way in", "other end", "verdict", "ping, ms", "TCP out, Mbit/s", "TCP in, Mbit/s", "MTU")
 PHYSICAL = ("flat", "vlan")
-TYPES = (*PHYSICAL, "vxlan", "gre", "geneve")
-SEGMENTS = (*TYPES, "vxlan over IPv6", "gre over IPv6", "geneve over IPv6")
+TYPES = (*PHYSICAL, "vxlan", "gre", "geneve", "stt")
+SEGMENTS = (*TYPES, "vxlan over IPv6", "gre over IPv6", "geneve over IPv6", "stt over IPv6")
 WAYS: dict[str, str] = {
     "netns": "veth of a namespace",
     "internal": "OVS internal port",
@@ -58,8 +58,9 @@ libvirt domain has a NIC on each. "The machine itself" is a hypervisor that is n
 its default paths; libvirt runs there. Refused is a sub-port of a flat network where Open vSwitch looks at a second tag:
 that would be a VLAN outside ([0084](decisions/0084-vlan-transparency.md)). The port is in error, and says why.
 
-That VMs' own tags pass on VLAN-transparent networks of each type, and that large frames do where the fabric carries
-them, is in tests of their own (`test_l2_trunk.py`, `test_mtu.py`).
+That VMs' own tags pass on VLAN-transparent networks of each type but `stt`, and that large frames do where the fabric
+carries them, is in tests of their own (`test_l2_trunk.py`, `test_mtu.py`). STT is carried by a process of ours:
+[stt.md](stt.md).
 
 """
 

@@ -15,7 +15,7 @@ from netweft.lab.vm import Vm
 
 pytestmark = pytest.mark.timeout(600)
 
-MTU = {"flat": 1500, "vlan": 1500, "vxlan": 1450, "gre": 1458, "geneve": 1450}
+MTU = {"flat": 1500, "vlan": 1500, "vxlan": 1450, "gre": 1458, "geneve": 1450, "stt": 1428}
 CHEAP: tuple[Kind, ...] = ("netns", "internal", "hybrid")
 
 

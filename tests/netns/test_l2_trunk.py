@@ -156,7 +156,10 @@ def come_and_go(lab: Lab, trunk: dict[str, Any], carried: dict[str, Carried], *,
     assert result["lost"] <= lab.overrun(overrun)
 
 
-@pytest.mark.parametrize(("interconnect", "types"), [("patch", TYPES), ("veth", (*PHYSICAL, "vxlan"))])
+TRANSPARENT = tuple(kind for kind in TYPES if kind != "stt")  # its frames have two tags of ours
+
+
+@pytest.mark.parametrize(("interconnect", "types"), [("patch", TRANSPARENT), ("veth", (*PHYSICAL, "vxlan"))])
 def test_transparent_networks_carry_the_vms_own_tags(lab: Lab, interconnect: str, types: tuple[str, ...]) -> None:
     """Of every type, on one host and across hosts, to ports whose firewall looks at what is below the tags."""
     for node in ("hv1", "hv2"):

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from netweft.services.l2.bridges import KINDS, overlay_port, physical_link, tunnel_link
 from netweft.services.metadata.ends import INTERFACE as METADATA
-from netweft.services.values import HostFacts, Link, Uplinks
+from netweft.services.values import BY_OVS, HostFacts, Link, Uplinks
 
 Names = tuple[str, str]
 
@@ -55,7 +55,7 @@ class UplinksSide:
             physical={
                 name: self._link(look, kinds, before.physical.get(name, Link()), keep) for name, kinds in names.items()
             },
-            overlays={kind: look.ofport(overlay_port(kind)) or before.overlays.get(kind) for kind in host.tunnel_types},
+            overlays={kind: _overlay(look, kind, before) for kind in host.tunnel_types},
             tunnel_bridge=host.tunnel_bridge,
             metadata=(look.ofport(METADATA) or before.metadata) if host.metadata else None,
             problems=problems,
@@ -83,6 +83,11 @@ class UplinksSide:
         if not _complete((near, far)) and _complete(spare):
             (near, far), spare = spare, (near, far)
         return Link(near=near, far=far, also=(spare[0] or 0, spare[1] or 0) if _complete(spare) else None)
+
+
+def _overlay(look: Look, kind: str, before: Uplinks) -> int | None:
+    """One of ours goes with the last network that needs it."""
+    return look.ofport(overlay_port(kind)) or (before.overlays.get(kind) if kind in BY_OVS else None)
 
 
 def _ends(look: Look, names: Names) -> tuple[int | None, int | None]:
