@@ -10,6 +10,7 @@ from netweft.lab.layout import PHYSICAL_NETWORKS, LabError, Layout, NodeLayout
 
 BRIDGES = ("br-int", "br-tun", "br-phy", *(network.bridge for network in PHYSICAL_NETWORKS))
 _MARK = "netweft-lab"
+_VETH = "stt-overlay"  # with its other end; the agent's, which would keep it for its next start
 _KEPT_ARMED = "flow-restore-wait"  # by the agent: without one, the switch would forward nothing after its next start
 
 
@@ -46,5 +47,6 @@ def give_back(layout: Layout) -> None:
         words += ["--", "remove", "Open_vSwitch", ".", "external_ids", _MARK]
         words += ["--", "remove", "Open_vSwitch", ".", "other_config", _KEPT_ARMED]
         vsctl(node, *words[1:])
+        fabric.remove_link(node.namespace, _VETH)
     for link in fabric.links(layout):
         fabric.remove_link(node.namespace, link)
