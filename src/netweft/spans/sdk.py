@@ -57,10 +57,12 @@ class SdkRecorder:
         theirs.handlers, theirs.propagate = [Seldom()], False
         named = {} if os.environ.get("OTEL_SERVICE_NAME") else {SERVICE_NAME: service}
         resource = Resource.create({**attributes, **named})
-        processor = BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint))
+        exporter = OTLPSpanExporter(endpoint=endpoint)
+        processor = BatchSpanProcessor(exporter)
         provider = TracerProvider(resource=resource, shutdown_on_exit=False)
         provider.add_span_processor(processor)
         self._shutdown: Callable[[], None] = processor.shutdown
+        self._give_up: Callable[[], None] = exporter.shutdown
         self._tracer = provider.get_tracer("netweft")
 
     def begin(
@@ -71,10 +73,13 @@ class SdkRecorder:
         return _Recorded(span) if span.is_recording() else None
 
     def close(self) -> None:
-        """The processor itself waits longer for a collector that hangs; its threads do not keep the process."""
+        """The processor itself waits longer for a collector that hangs, and asks one that is away again and again for
+        half a minute; its threads do not keep the process."""
         closing = threading.Thread(target=self._shutdown, daemon=True)
         closing.start()
         closing.join(CLOSE_SECONDS)
+        if closing.is_alive():
+            self._give_up()
 
 
 def _context(parent: Parent) -> Context:

@@ -2,12 +2,13 @@
 
 import logging
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
 
 import pytest
 from tests.otlp import Collector
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 from netweft.spans import exporting as module
 from netweft.spans import recording
@@ -23,6 +24,10 @@ def _nobodys_variables(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.delenv(name, raising=False)
     yield
     assert not recording.is_on()
+    for thread in threading.enumerate():
+        if thread.name.startswith("Otel"):  # it draws from `random`, which hypothesis takes for the next test's doing
+            thread.join(PATIENCE)
+            assert not thread.is_alive()
 
 
 @pytest.mark.parametrize(
@@ -64,6 +69,7 @@ def test_without_the_package_a_start_says_so_and_doctor_before(monkeypatch: pyte
 
 async def test_spans_arrive_with_their_parents(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment=lab")
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "50")  # ms; else they wait for 5 s
     collector = Collector()
     with collector.listening() as url, exporting("netweft-test", url):
         above = recording.begin("above", None, {"n": 1}, kind="server", at=5)
