@@ -135,8 +135,9 @@ def _by_id(subnets: Sequence[Object], id: str) -> Object:
 
 
 def _may_hold(subnet: Object, address: addresses.IpAddress) -> bool:
-    """The gateway's too, which a router is to get."""
-    return addresses.may_be_held(ipaddress.ip_network(subnet["cidr"]), address) or str(address) == subnet["gateway_ip"]
+    """The gateway's too, which a router is to get, if it is within the subnet."""
+    network = ipaddress.ip_network(subnet["cidr"])
+    return addresses.may_be_held(network, address) or (address in network and str(address) == subnet["gateway_ip"])
 
 
 def _for_address(subnets: Sequence[Object], wanted: Object) -> Object:
