@@ -95,6 +95,11 @@ FORMS = (
     Form("allow TCP ports 5000:5008", (allow(protocol="tcp", destination_port="5000:5008"),), "y--"),
     Form("allow UDP", (allow(protocol="udp"),), "--y"),
     Form("allow from high ports", (allow(protocol="tcp", source_port="1024:65535"),), "yy-"),
+    Form(
+        "allow from high ports to TCP ports 5000:5008",
+        (allow(protocol="tcp", source_port="1024:65535", destination_port="5000:5008"),),
+        "y--",
+    ),
     Form("deny a port, allow", (deny(**IT), allow()), "-yy"),
     Form("allow, deny a port", (allow(), deny(**IT)), "yyy"),
     Form("deny a port, switched off, allow", (deny(**IT, enabled=False), allow()), "yyy"),

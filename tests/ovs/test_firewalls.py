@@ -23,8 +23,10 @@ B1 = port(10, BLUE, "10.0.0.10", firewall_group_id=GROUP)
 B2 = port(11, BLUE, "10.0.0.11", firewall_group_id=GROUP, **OPEN)
 R1, R2 = port(20, RED, "10.0.1.20"), port(21, RED, "10.0.1.21", **OPEN)
 LISTED = AddressGroup(id="000000ab-9999-4000-8000-000000000000", addresses=("198.51.100.0/24", "2001:db8::/32"))
+ENDS, RANGE = ("source", "destination"), {"min": 1, "max": 65534}
 RULES = (
     rule(30, "deny", source_address_group_id=LISTED.id),
+    rule(32, "deny", protocol=17, **{f"{end}_port_range_{of}": at for end in ENDS for of, at in RANGE.items()}),
     rule(31, "reject", protocol=6, destination_port_range_min=1000, destination_port_range_max=2047),
     *ALL,
 )
@@ -61,6 +63,12 @@ def test_within_a_network(switch: Switch, frm: Port, to: Port) -> None:
 @pytest.mark.parametrize(("what", "handed_up"), [("tcp,tcp_dst=1500", True), ("tcp,tcp_dst=999", False)])
 def test_what_is_rejected_goes_to_the_agent(switch: Switch, what: str, handed_up: bool) -> None:
     assert ("controller(" in switch.trace("int", packet(switch, B1, "10.0.1.20", what=what), "trk,new")) == handed_up
+
+
+@pytest.mark.parametrize(("ports", "dropped"), [((1, 65534), True), ((0, 7), False), ((7, 65535), False)])
+def test_ranges_of_both_ends_meet(switch: Switch, ports: tuple[int, int], dropped: bool) -> None:
+    sent = packet(switch, B2, "10.0.1.21", what=f"udp,udp_src={ports[0]},udp_dst={ports[1]}")
+    assert ("Datapath actions: drop" in switch.trace("int", sent, "trk,new").splitlines()[-1]) == dropped
 
 
 def test_whom_a_deny_list_names_gets_nowhere(switch: Switch) -> None:

@@ -114,13 +114,13 @@ class Interest:
             self._rows[row_key] = after
         turned: Counter[tuple[Topic, Topic]] = Counter()
         for place, entry in before.items():
-            if after.get(place) != entry:
+            if (now := after.get(place)) != entry:
                 self._take_out(row_key, entry, updates)
-                turned.subtract((entry.topic, target) for target in entry.leads)
+                turned.subtract((entry.topic, target) for target in _besides(entry, now))
         for place, entry in after.items():
-            if before.get(place) != entry:
+            if (was := before.get(place)) != entry:
                 self._put_in(row_key, entry, updates)
-                turned.update((entry.topic, target) for target in entry.leads)
+                turned.update((entry.topic, target) for target in _besides(entry, was))
         return self._turn(turned)
 
     def _take_out(self, row_key: RowKey, entry: Entry, updates: Updates) -> None:
@@ -220,6 +220,11 @@ class Interest:
                 del places[name, key]
                 if not places:
                     del self._rows[row_key]
+
+
+def _besides(entry: Entry, other: Entry | None) -> Iterable[Topic]:
+    """Where it leads and the other does not: of one that leads to a thousand, most stay."""
+    return set(entry.leads).difference(other.leads) if other else entry.leads
 
 
 def _key(entry: Entry) -> Key:

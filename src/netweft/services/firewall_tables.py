@@ -40,7 +40,9 @@ FIREWALLS: Final = (
         "policy_rules",
         "asked in passing: the rules of one policy (POLICY), in order; the first that is true of the packet decides, "
         "and what none is true of is refused.  Answers are not asked about",
-        match=fields(POLICY, MEMBERS, OUT_PORT, TRIAL, "ct_state", "ip_frag", "eth_type", "ip_proto", *IP_ENDS)
+        match=fields(
+            POLICY, MEMBERS, OUT_PORT, TRIAL, "conj_id", "ct_state", "ip_frag", "eth_type", "ip_proto", *IP_ENDS
+        )
         | fields(*SOURCE_PORTS, *TARGET_PORTS),
         set=fields(PERMITTED),
     ),

@@ -1,7 +1,8 @@
 """Firewall policies (FWaaS) as flows: each policy once per node, whichever ports and directions it is asked for.
 
     a rule             in `policy_rules`, one flow for each mask of its port ranges, with the policy's number; its
-                       priority is by its place, so that the first that is true of a packet decides
+                       priority is by its place, so that the first that is true of a packet decides.  Where it names
+                       ranges for both ends, their masks meet in a conjunction at that priority
     an address group   in `address_sets`, one flow for each of its prefixes and each end (source, destination) that
                        rules name it for, whichever rules and policies do.  A policy asks each of its sets first, and
                        its rules look at a bit for each (MEMBERS)
@@ -11,12 +12,14 @@ gaps.  A rule that is switched off keeps its place.  Rules say who is the source
 only when it is asked.  Where it is, and what becomes of the verdict, is in `firewall`.
 """
 
+import math
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Final
+from itertools import product
+from typing import Final, TypeAlias
 
 from netweft.dataplane.openflow.fields import ETH_IPV4, ETH_IPV6
-from netweft.dataplane.openflow.flow import Action, Move, SetField
+from netweft.dataplane.openflow.flow import Action, Conjunction, Move, SetField
 from netweft.model import FirewallRule
 from netweft.model.fwaas import MOST_PLACES
 from netweft.services.addresses import Prefix, prefix
@@ -30,6 +33,7 @@ from netweft.services.fields import (
     TRIAL,
     Reason,
     cookie,
+    object_bits,
 )
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.security import firewall_logs as logs
@@ -59,6 +63,7 @@ ETH: Final = {4: ETH_IPV4, 6: ETH_IPV6}
 PORT_FIELDS: Final = {6: "tcp", 17: "udp"}
 NO_POLICY: Final = PolicyCall(0)
 REFUSE: Final = SetField(PERMITTED, 0)
+_Masks: TypeAlias = dict[str, Value]
 _DONE: Final = {"allow": (), "deny": (REFUSE,), "reject": (SetField(PERMITTED, REJECTED),)}
 
 
@@ -111,9 +116,18 @@ def _rule(here: PolicyRule, rule: FirewallRule) -> Iterator[BridgeFlow]:
     members = _members(here, rule)
     if members is None:
         return
-    owner, done = cookie(Reason.FIREWALL_RULE, rule.id), _DONE[rule.action]
-    for match in matches(rule):
-        yield RULES.flow(_height(here), owner, {POLICY: here.policy, **members, **match}, *done)
+    owner, done, height = cookie(Reason.FIREWALL_RULE, rule.id), _DONE[rule.action], _height(here)
+    what, *ends = looked_at(rule)
+    common: dict[str, Value] = {POLICY: here.policy, **members, **what}
+    if math.prod(map(len, ends)) <= sum(map(len, ends)) + 1:
+        for match in product(*ends):
+            yield RULES.flow(height, owner, {**common, **match[0], **match[1]}, *done)
+        return
+    number = object_bits(rule.id) & 0xFFFFFFFF
+    for clause, masks in enumerate(ends, 1):
+        for masked in masks:
+            yield RULES.flow(height, owner, {**common, **masked}, Conjunction(number, clause, len(ends)))
+    yield RULES.flow(height, owner, {**common, "conj_id": number}, *done)
 
 
 def _members(here: PolicyRule, rule: FirewallRule) -> dict[str, Value] | None:
@@ -135,20 +149,20 @@ def ends_of(rule: FirewallRule) -> Iterator[AddressEnd]:
 
 
 @lru_cache(maxsize=4096)
-def matches(rule: FirewallRule) -> tuple[dict[str, Value], ...]:
-    """What of a packet the rule looks at, but for address groups: one for each mask of its port ranges."""
+def looked_at(rule: FirewallRule) -> tuple[dict[str, Value], tuple[_Masks, ...], tuple[_Masks, ...]]:
+    """What of a packet the rule looks at, but for address groups; and the masks of its port ranges."""
     what: dict[str, Value] = {"eth_type": ETH[rule.ip_version]}
     for end, said in (("src", rule.source_ip_address), ("dst", rule.destination_ip_address)):
         if said is not None:
             address = prefix(said)
             what[f"ipv{address.version}_{end}"] = _value(address)
             if address.version != rule.ip_version:
-                return ()
+                return {}, (), ()
     if rule.protocol is not None:
         what["ip_proto"] = rule.protocol
-    sources = list(_ports(rule, "src", rule.source_port_range_min, rule.source_port_range_max))
-    targets = list(_ports(rule, "dst", rule.destination_port_range_min, rule.destination_port_range_max))
-    return tuple({**what, **source, **target} for source in sources for target in targets)
+    sources = tuple(_ports(rule, "src", rule.source_port_range_min, rule.source_port_range_max))
+    targets = tuple(_ports(rule, "dst", rule.destination_port_range_min, rule.destination_port_range_max))
+    return what, sources, targets
 
 
 def _value(address: Prefix) -> Value:

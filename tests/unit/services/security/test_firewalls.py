@@ -15,7 +15,7 @@ from netweft.model import (
     RouterPort,
     SecurityGroup,
 )
-from netweft.services.fields import Reason, owner
+from netweft.services.fields import OBJECT_MASK, Reason, cookie, owner
 from netweft.services.pipeline import INT
 from netweft.testing import packets
 from netweft.testing.region import ANYTHING, Region, interface, network, port, router, subnet
@@ -290,6 +290,29 @@ def test_a_rule_put_between_others_is_one_flow_whatever_else_the_policy_has() ->
     assert len(more) == 1 and before <= asked_on(m)
     m.settle(replace(rules[3], action="reject"))
     assert len(asked_on(m) - before) == 2 and len(before - asked_on(m)) == 1
+
+
+def test_ranges_of_both_ends_cost_the_sum_of_their_masks(m: Made) -> None:
+    ends = {
+        f"{end}_port_range_{of}": value
+        for end in ("source", "destination")
+        for of, value in (("min", 1), ("max", 65534))
+    }
+    deny, web = (
+        rule(60, "deny", protocol=PROTO_TCP, **ends),
+        replace(WEB, source_port_range_min=1000, source_port_range_max=2001),
+    )
+    named = policy(6, web, deny, *ALL)
+    m.settle(web, deny, *ALL, named, OPEN, group(named, OPEN))
+    assert not m.passes(m.blue, m.red, 1, 65534) and not m.passes(m.blue, m.red, 65534, 1)
+    assert m.passes(m.blue, m.red, 0, 7) and m.passes(m.blue, m.red, 7, 65535)
+    assert m.passes(m.blue, m.red, 2001, 80), "by the rule before it"
+    assert not m.passes(m.blue, m.red, 2002, 80)
+    assert m.passes(m.blue, m.red, 7, 7, proto="udp")
+    made_for = [
+        flow for flow in asked_on(m) if flow.cookie & OBJECT_MASK == cookie(Reason.FIREWALL_RULE, deny.id) & OBJECT_MASK
+    ]
+    assert len(made_for) == 61
 
 
 def test_a_rule_that_makes_no_sense_lets_nothing_pass() -> None:
