@@ -30,6 +30,7 @@ Direction = Literal["egress", "ingress"]
 DEFAULT_BURST = 8, 10  # of a second's worth, as Neutron has it
 MOST = 2**32 - 1
 ETHERNET = 18  # bytes round what the MTU counts, with an 802.1Q tag
+UNCUT = 65_536 + ETHERNET  # bytes, of the largest that Linux hands to a NIC
 
 _ETHERNET_HEADER, _SOURCE_MAC = 14, 6  # its length, and where the MAC is in it
 _IP_HEADER = {4: 20, 6: 40}
@@ -45,9 +46,9 @@ def port(here: LocalPort) -> Iterator[Wanted]:
     policy = here.qos
     if policy is None:
         return
-    number, mtu = partial(meter_number, here.number), here.network.network.mtu
+    number = partial(meter_number, here.number)
     limits = {
-        direction: list(meters(policy, direction, mtu, number) if here.can_limit else ())
+        direction: list(meters(policy, direction, here.frame, number) if here.can_limit else ())
         for direction in ("egress", "ingress")
     }
     for made in limits.values():
@@ -73,9 +74,15 @@ def unmet(here: LocalPort) -> str:
     return "; ".join(reasons)
 
 
-def meters(policy: QosPolicy, direction: str, mtu: int, number: Callable[[Limit], int]) -> Iterator[DropMeter]:
-    """direction: as the VM sees it.  A rate of 0 is none: no limit, as Neutron's agent has it."""
-    frame = -(-(mtu + ETHERNET) * 8 // 1000)  # in kilobits: with less nothing would ever pass
+def largest_frame(mtu: int, datapath_type: str) -> int:
+    """In bytes, as a meter sees it.  The kernel's datapath gets what a VM leaves to its NIC to cut, as one."""
+    return mtu + ETHERNET if datapath_type == "netdev" else max(mtu + ETHERNET, UNCUT)
+
+
+def meters(policy: QosPolicy, direction: str, frame: int, number: Callable[[Limit], int]) -> Iterator[DropMeter]:
+    """direction: as the VM sees it.  frame: the largest, in bytes.  A rate of 0 is none: no limit, as Neutron's agent
+    has it."""
+    frame = -(-frame * 8 // 1000)  # in kilobits: with less it would never pass
     upward = direction == "egress"
     for bandwidth in policy.bandwidth_limits:
         if bandwidth.direction == direction and bandwidth.max_kbps:

@@ -258,7 +258,8 @@ class LocalPort(Struct, frozen=True, kw_only=True):
     deaf_to: what it has asked for so often that the agent does not listen for a while.
     subnets: all of its network's.
     routers: interfaces on its network, with IPv6 addresses, of routers that are up.
-    qos: its QoS policy, or its network's.  can_limit: whether the datapath has meters.
+    qos: its QoS policy, or its network's.  frame: the largest that it may send, in bytes, where it has one.
+    can_limit: whether the datapath has meters.
     uplink_nic: None when the settings name none."""
 
     port: Port
@@ -275,6 +276,7 @@ class LocalPort(Struct, frozen=True, kw_only=True):
     carried: tuple[tuple[int, str], ...] = ()
     uplink: int | None = None
     qos: QosPolicy | None = None
+    frame: int = 0
     can_limit: bool = True
     uplink_nic: UplinkNic | None = None
 

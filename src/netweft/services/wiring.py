@@ -201,6 +201,7 @@ def local_port(read: Reader, port_id: str) -> LocalPort | Problem | None:
         routers=(read.get(("advertisers", port.network_id)) or ()) if network.advertised else (),
         deaf_to=read.get(("deaf", port_id)) or frozenset(),
         qos=policy,
+        frame=qos.largest_frame(network.network.mtu, host_facts(read).datapath_type) if policy else 0,
         can_limit=(policy is None and not is_firewalled(port, firewalled_network=network.firewalled))
         or not read.get(NO_METERS),
         uplink_nic=_uplink_nic(read, network) if policy and policy.minimum_bandwidths else None,

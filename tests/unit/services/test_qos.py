@@ -26,7 +26,9 @@ from netweft.testing.region import network, port
 
 NET = network(1)
 P = port(1, NET, qos_policy_id="q")
-HOST = HostFacts(tunnel_ip="192.0.2.1", uplink_bandwidths={"tunnel": Bandwidth("eth0", 20000)})
+HOST = HostFacts(
+    tunnel_ip="192.0.2.1", uplink_bandwidths={"tunnel": Bandwidth("eth0", 20000)}, datapath_type="netdev"
+)
 MAC = int(P.mac_address.replace(":", ""), 16)
 
 
@@ -96,6 +98,13 @@ def test_the_extremes(limit: BandwidthLimit | PacketRateLimit, expected: tuple[s
     else:
         policy = QosPolicy(id="q", packet_rate_limits=(limit,))
     assert list(meters(node(policy)).values()) == ([expected] if expected else [])
+
+
+@pytest.mark.parametrize(("asked", "burst"), [(0, 800), (1, 525), (300, 525), (600, 600)])
+def test_a_burst_takes_what_a_nic_would_cut_where_the_datapath_gets_it_whole(asked: int, burst: int) -> None:
+    limit = BandwidthLimit(max_kbps=1000, max_burst_kbps=asked)
+    made = node(QosPolicy(id="q", bandwidth_limits=(limit,)), host=replace(HOST, datapath_type="system"))
+    assert list(meters(made).values()) == [("kbps", 1000, burst)]
 
 
 def test_a_mark_is_written_on_both_ip_versions_also_of_limited_ports() -> None:

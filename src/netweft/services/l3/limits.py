@@ -35,7 +35,7 @@ def _limit(here: LocalRouter, limited: Limited) -> Iterator[Wanted]:
         ("egress", EGRESS, "ipv4_src", INT["next_hop"].goto),
         ("ingress", INGRESS, "ipv4_dst", INT["from_outside"].goto),
     ):
-        made = list(meters(limited.policy, direction, limited.mtu, number))
+        made = list(meters(limited.policy, direction, limited.frame, number))
         yield from made
         if made:
             match: dict[str, Value] = {**packet, end: limited.address}

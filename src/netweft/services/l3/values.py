@@ -183,11 +183,11 @@ class LocalFloatingIp(Struct, frozen=True, kw_only=True):
 
 class Limited(Struct, frozen=True, kw_only=True):
     """An external address of a router's that is translated here and has a QoS policy: a floating IP, or the gateway's.
-    id: the floating IP's, or the gateway's port's."""
+    id: the floating IP's, or the gateway's port's.  frame: the largest, in bytes."""
 
     id: str
     address: int
-    mtu: int
+    frame: int
     policy: QosPolicy
 
 

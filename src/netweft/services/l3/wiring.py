@@ -23,6 +23,7 @@ from netweft.services.l3.values import (
 )
 from netweft.services.l3.watched_hops import on_the_link, several
 from netweft.services.l3.wire import asking_mac, wire_mac
+from netweft.services.qos import largest_frame
 from netweft.services.security.firewalls import firewall
 from netweft.services.values import LocalNetwork, RemotePort
 from netweft.services.wiring import NO_LENGTHS, NO_METERS, Problem, host_facts, local_network, tunnel_to
@@ -181,7 +182,8 @@ def _limited(
         policy_id = own_policy or network.qos_policy_id
         policy: QosPolicy | None = read.get(("qos_policy", policy_id)) if policy_id else None
         if policy is not None:
-            yield Limited(id=id, address=address, mtu=network.mtu, policy=policy)
+            frame = largest_frame(network.mtu, host_facts(read).datapath_type)
+            yield Limited(id=id, address=address, frame=frame, policy=policy)
 
 
 def _of_forwarded_ports(
