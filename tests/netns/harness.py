@@ -40,6 +40,10 @@ REAL_MACHINES = "NETWEFT_NO_REAL_MACHINES" not in os.environ  # one inside of on
 BFD_INTERVAL = 70 if REAL_MACHINES else 500
 NO_REAL_MACHINES = "no real machine inside of one that is emulated"
 needs_a_real_machine = pytest.mark.skipif(not REAL_MACHINES, reason=NO_REAL_MACHINES)
+# in User-Mode Linux: what sends without a pause for some seconds sends for ever
+needs_a_running_clock = pytest.mark.skipif(
+    "NETWEFT_CLOCK_STANDS_STILL" in os.environ, reason="the clock stands still while anybody computes"
+)
 
 
 @functools.cache

@@ -34,10 +34,11 @@ def crc32c(data: bytes) -> int:
     return value ^ 0xFFFFFFFF
 
 
-def packet(source: int, target: int, chunk: int) -> bytes:
+def packet(source: int, target: int, chunk: int, tag: int = TAG) -> bytes:
+    """tag: of who it is for, which the kernel's tracker looks at; an INIT has none yet."""
     body = _BODIES[chunk]
     flags = 3 if chunk == 0 else 0
-    tag = 0 if chunk == 1 else TAG
+    tag = 0 if chunk == 1 else tag
     rest = struct.pack("!BBH", chunk, flags, 4 + len(body)) + body
     head = struct.pack("!HHI", source, target, tag)
     return head + struct.pack("<I", crc32c(head + bytes(4) + rest)) + rest
@@ -60,9 +61,11 @@ def hear(port: str) -> None:
     with opened() as here:
         print("ready", flush=True)
         while True:
-            found = read(here.recv(65536))
+            data = here.recv(65536)
+            found = read(data)
             if found and found[2] == int(port) and found[3] in ANSWERS:
-                here.sendto(packet(int(port), found[1], ANSWERS[found[3]]), (found[0], 0))
+                tag = int.from_bytes(data[36:40], "big") if found[3] == 1 else TAG
+                here.sendto(packet(int(port), found[1], ANSWERS[found[3]], tag), (found[0], 0))
 
 
 def say(address: str, port: str, source: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 from tests import certificates
 from tests.netns.balancers import Balancer
-from tests.netns.harness import Lab, until
+from tests.netns.harness import Lab, needs_a_running_clock, until
 from tests.netns.outages import underlay_cut
 from tests.netns.proxied import Heard, get, serving_http
 from tests.netns.test_routing import address
@@ -113,6 +113,7 @@ def errors(running: "subprocess.Popen[str]") -> tuple[int, int]:
     return answered, wrong
 
 
+@needs_a_running_clock
 def test_nothing_is_lost_by_a_change_nor_with_an_agent(lab: Lab, stage: Stage) -> None:
     """Reloads, states alone, and an agent that is killed, while requests come."""
     balancer, leaving = stage.balancer, address(stage.members[1])

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from tests.netns import frames
-from tests.netns.harness import Lab, group_of, results, until
+from tests.netns.harness import Lab, group_of, needs_a_running_clock, results, until
 from tests.netns.test_connections_move import downloads
 from tests.netns.test_dhcp import ask, kind_of, request
 from tests.netns.test_routing import address, make_router, said, subnet_of
@@ -86,6 +86,7 @@ def flood(frm: Vm, router_mac: str, kind: str) -> Iterator[bytes]:
                 yield frames.icmp6(macs, (six, target), 135, bytes(4) + IPv6Address(target).packed + b"\x01\x01" + mine)
 
 
+@needs_a_running_clock
 @pytest.mark.parametrize("kind", ["unknown hosts", "no route", "expired", "forged sources", "solicitations"])
 def test_a_flood_of_what_the_agent_answers_keeps_nobody_from_an_answer(lab: Lab, stage: Stage, kind: str) -> None:
     hostile = lab.add_vm("hv1", stage.blue, **FREE)
