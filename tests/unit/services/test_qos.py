@@ -26,9 +26,7 @@ from netweft.testing.region import network, port
 
 NET = network(1)
 P = port(1, NET, qos_policy_id="q")
-HOST = HostFacts(
-    tunnel_ip="192.0.2.1", uplink_bandwidths={"tunnel": Bandwidth("eth0", 20000)}, datapath_type="netdev"
-)
+HOST = HostFacts(tunnel_ip="192.0.2.1", uplink_bandwidths={"tunnel": Bandwidth("eth0", 20000)}, datapath_type="netdev")
 MAC = int(P.mac_address.replace(":", ""), 16)
 
 
