@@ -72,7 +72,7 @@ def wiring(checkout: Path, singles: int) -> dict[str, float]:
     with tempfile.NamedTemporaryFile() as out:
         command = [
             sys.executable,
-            checkout / "bench/wiring.py",
+            str(checkout / "bench/wiring.py"),
             f"--singles={singles}",
             "--burst=20",
             "--json",

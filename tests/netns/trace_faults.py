@@ -199,6 +199,32 @@ def twin(lab: Lab, stage: Stage) -> Iterator[None]:
 
 
 @contextmanager
+def denied(lab: Lab, stage: Stage) -> Iterator[None]:
+    """By the second of two rules; a third one, behind it, would allow it."""
+    path = "fwaas/firewall_"
+    with lab.cloud() as cloud:
+
+        def made(kind: str, member: str, **values: Any) -> str:
+            body = {f"firewall_{member}": values}
+            return str(cloud.request("POST", path + kind, body)[f"firewall_{member}"]["id"])
+
+        rules = [
+            made("rules", "rule", action=action, protocol=protocol)
+            for action, protocol in (("allow", "tcp"), ("deny", "icmp"), ("allow", None))
+        ]
+        policy = made("policies", "policy", firewall_rules=rules)
+        both = dict.fromkeys(("ingress_firewall_policy_id", "egress_firewall_policy_id"), policy)
+        group = made("groups", "group", ports=[stage.vms["two"].port_id], **both)
+        try:
+            yield
+        finally:
+            cloud.request("PUT", f"{path}groups/{group}", {"firewall_group": {"ports": []}})
+            kinds = ("groups", "policies", *("rules",) * len(rules))
+            for kind, id in zip(kinds, (group, policy, *rules), strict=True):
+                cloud.request("DELETE", f"{path}{kind}/{id}")
+
+
+@contextmanager
 def small_hop(lab: Lab, _: Stage) -> Iterator[None]:
     """Of the underlay, between the nodes."""
     how = ("ip", "-n", lab.layout.fabric.namespace, "link", "set", "hv2-0", "mtu")
@@ -237,6 +263,7 @@ LAB = (
         "tog",
         passes=True,
     ),
+    Fault("a firewall rule denies it, before one that allows", "firewall-refuses", denied),
     Fault("the switch does not carry the VLAN", "probe-lost-on-wire", vlan_missing, "tag", "tog", probe=True),
     Fault("the underlay does not reach the other node", "tunnel-peer-silent", underlay_cut),
     Fault("the next hop outside is gone", "next-hop-silent", nobody_outside, to="outside"),
