@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What OpenTelemetry's spans cost, off and on: `bench/spans.py NAME=CHECKOUT ...` measures each checkout's requests and,
+"""What spans cost, off and on: `bench/spans.py NAME=CHECKOUT ...` measures requests to each checkout's server and,
 as root, its wiring, with spans off; of the last one again with spans on, into a collector that takes everything.
 
 In turns, so that what else runs on the machine is everybody's; prints medians over the rounds.
