@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import shlex
 import socket
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else every start that is measured compiles what has changed
 NETWEFT = str(Path(sys.executable).parent / "netweft")
 BULK = 100  # objects in a request, at the most
 
@@ -83,12 +85,12 @@ def add_port(name: str, port: dict[str, Any]) -> list[str]:
 
 
 def until_in_sync(path: str, *, other: int = 0, seconds: float = 60) -> float:
-    """other: an agent whose word does not count, by its pid.  Returns when the agent said that all is in place; that
-    it would change nothing is asked after that: for an answer it looks at the kernel's links, too, with a library that
-    takes long to import."""
+    """other: an agent whose word does not count, by its pid.  Returns when the agent, with a session to its server,
+    said that all is in place; that it would change nothing is asked after that."""
     deadline = time.monotonic() + seconds
     while True:
-        if not Path(f"/proc/{other}").exists() and "\nall is in place\n" in ask(path, "show").get("text", ""):
+        text = ask(path, "show").get("text", "") if not Path(f"/proc/{other}").exists() else ""
+        if "\nall is in place\n" in text and re.search(r"^server \S+ up$", text, re.MULTILINE):
             said = time.perf_counter()
             if ask(path, "plan") == {"text": ""}:
                 return said

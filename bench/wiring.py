@@ -48,6 +48,14 @@ class Bench:
             words += add_port(f"b{self.serial}", port)
         subprocess.run(["ovs-vsctl", self.database, *words[1:]], check=True)
 
+    def unplug(self, ports: list[dict[str, Any]]) -> None:
+        """The last ones: so that as many are there at the restart as OVN has at its own."""
+        names = range(self.serial - len(ports) + 1, self.serial + 1)
+        words = [word for number in names for word in ("--", "del-port", "br-int", f"b{number}")]
+        subprocess.run(["ovs-vsctl", self.database, *words[1:]], check=True)
+        for port in ports:
+            self.api.request("DELETE", f"/v2.0/ports/{port['id']}")
+
     def until_active(self, ports: list[dict[str, Any]], deadline: float) -> None:
         if len(ports) == 1:
             path = f"/v2.0/ports/{ports[0]['id']}?fields=status"
@@ -74,6 +82,7 @@ class Bench:
             while not await connection.dump_flows(own, OBJECT_MASK):
                 check(deadline, "in the flows")
             times.append(1e3 * (time.perf_counter() - start))
+            self.unplug(ports)
         await connection.close()
         return times
 
