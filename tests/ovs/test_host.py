@@ -45,6 +45,7 @@ async def test_what_was_changed_by_hand_is_put_right(links: HostLinks) -> None:
     assert not seen.is_joined(PAIR)
     await links.ensure_veth(PAIR)
     assert seen.is_joined(PAIR)
+    assert seen.ours() == {PAIR.name, PAIR.peer}
     ethtool.set_tx_checksum("D-a", True)
     assert await links.ensure_veth(PAIR)
     assert not ethtool.tx_checksum("D-a")

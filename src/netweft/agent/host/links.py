@@ -16,7 +16,6 @@ import structlog
 from netweft.dataplane.host import ethtool, seen
 from netweft.dataplane.host.errors import HostError
 from netweft.dataplane.host.monitor import HostMonitor
-from netweft.dataplane.host.ours import our_interfaces
 from netweft.dataplane.host.values import Address, Endpoint, VethPair
 from netweft.reconcile.plan import Step
 from netweft.reconcile.retry import Backoff
@@ -57,7 +56,7 @@ class LinksSide:
     def _obsolete(self) -> set[str]:
         if not self._sweep:
             return set()
-        return our_interfaces() - {name for link in self._links if isinstance(link, VethPair) for name in _names(link)}
+        return _ours_here() - {name for link in self._links if isinstance(link, VethPair) for name in _names(link)}
 
     def _changed(self, names: frozenset[str] | None) -> None:
         """VMs' interfaces come and go; only what is ours to make matters here."""
@@ -168,6 +167,12 @@ def _addresses_here() -> list[seen.HostAddress]:
     with contextlib.suppress(HostError):  # whoever has to change something hears of it
         return seen.addresses()
     return []
+
+
+def _ours_here() -> set[str]:
+    with contextlib.suppress(HostError):  # they stay until they can be told apart
+        return seen.ours()
+    return set()
 
 
 def _is_there(link: VethPair | Address | Endpoint, found: Iterable[seen.HostAddress]) -> bool:
