@@ -72,7 +72,7 @@ class Bench:
         from netweft.services.fields import OBJECT_MASK, object_bits
 
         connection = await OpenFlowConnection.connect(Path(self.node["ovs_run_dir"], "br-int.mgmt"))
-        times = []
+        times, plugged = [], []
         for _ in range(count):
             ports = self.make(1)
             deadline = time.monotonic() + 30
@@ -82,8 +82,9 @@ class Bench:
             while not await connection.dump_flows(own, OBJECT_MASK):
                 check(deadline, "in the flows")
             times.append(1e3 * (time.perf_counter() - start))
-            self.unplug(ports)
+            plugged += ports
         await connection.close()
+        self.unplug(plugged)
         return times
 
 
