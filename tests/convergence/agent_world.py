@@ -261,6 +261,7 @@ class FakeLinks:
     """Stands for LinksSide: whatever is wanted is there."""
 
     in_place = True
+    problem = ""
 
     def want(self, links: object, *, sweep: bool) -> None:
         pass
