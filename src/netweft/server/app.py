@@ -37,6 +37,7 @@ from netweft.plugins.metadata import Instances
 from netweft.server.faults import fault
 from netweft.server.frame import RequestFrame
 from netweft.server.measured import Measured
+from netweft.server.routing import Routes
 from netweft.settings import ServerSettings
 from netweft.store import Store
 
@@ -95,7 +96,7 @@ def create_app(settings: ServerSettings, store: Store, measured: Measured | None
             await nova.close()
 
     return Starlette(
-        routes=routes,
+        routes=[Routes(routes)],
         middleware=[
             dashboard.middleware(),
             Middleware(

@@ -16,6 +16,7 @@ from netweft.control.lb.tls import NO_KEYS, Keys
 from netweft.control.security.security_groups import SecurityGroups
 from netweft.server.faults import fault
 from netweft.server.frame import RequestFrame
+from netweft.server.routing import Routes
 from netweft.settings import ServerSettings
 from netweft.store import Object, Store
 
@@ -80,8 +81,12 @@ def application(store: Store, keys: Keys = NO_KEYS, **values: Any) -> Starlette:
     ports = Ports(settings, SecurityGroups())
     return Starlette(
         routes=[
-            *routes(store, authenticate, settings),
-            *load_balancing.routes(store, authenticate, settings, ports, keys=keys),
+            Routes(
+                (
+                    *routes(store, authenticate, settings),
+                    *load_balancing.routes(store, authenticate, settings, ports, keys=keys),
+                )
+            )
         ],
         middleware=[Middleware(RequestFrame, max_body_bytes=settings.max_body_bytes, turns=store.turns)],
         exception_handlers={HTTPException: fault},

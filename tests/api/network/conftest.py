@@ -19,6 +19,7 @@ from netweft.api.app import routes
 from netweft.plugins.identity import Context, Unauthorized
 from netweft.server.faults import fault
 from netweft.server.frame import RequestFrame
+from netweft.server.routing import Routes
 from netweft.settings import ServerSettings
 from netweft.store import Object, Store
 
@@ -169,7 +170,7 @@ def make_api(store: Store) -> MakeApi:
     def make(**values: Any) -> Api:
         settings = ServerSettings(**values)
         app = Starlette(
-            routes=routes(store, authenticate, settings),
+            routes=[Routes(routes(store, authenticate, settings))],
             middleware=[Middleware(RequestFrame, max_body_bytes=settings.max_body_bytes, turns=store.turns)],
             exception_handlers={HTTPException: fault},
         )
