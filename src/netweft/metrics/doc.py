@@ -31,7 +31,7 @@ What scrapes them, [alerts](../deploy/prometheus/netweft.rules.yml) and a
 look at them, at each query of the dashboard, too.  A test compares the names and labels that they ask for with what
 there is.  The dashboard has been read by Grafana's own libraries: `@grafana/schema` 13.2.3 (its types, of the dashboard
 and of each panel's options) and `grafana-foundation-sdk` 10.1.0 (read and written again without a difference),
-2026-11-29.  It has not been loaded into a running Grafana.
+2026-11-29.  It has not been loaded into a running Grafana, which is in none of Debian's, PyPI's and npm's packages.
 """
 TAIL = """\
 ## What they do not say
