@@ -6,6 +6,8 @@
     create                  one request with a listener, a pool and 10 members: until it is ACTIVE, and until a client
                             that tries without end has its first answer
     change                  a member's weight becomes 0 and another's 1: until new connections go there
+    requests                HTTP by `wrk`, to a server directly and by two HAProxies
+    OVN                     with --ovn: the same of OVN's load balancer, as far as it has it, in the same run
 
 --balancers: how many others there are on the clients' network meanwhile.
 """
@@ -13,15 +15,18 @@
 import argparse
 import json
 import os
-import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
+from pathlib import Path
 from statistics import median
 from typing import Any
 
+import balanced_ovn
+from balanced import BULK, CONNECT, DIRECT, MANY, Stand, said_at
 from table import Row, percentile, print_table
 
 from netweft.lab import build, vm
@@ -31,92 +36,50 @@ from netweft.lab.layout import Layout
 from netweft.lab.vm import Vm
 
 LAB = f"lb{uuid.uuid4().hex[:4]}"
-BULK, MANY = 5201, range(8000, 8010)
-DIRECT = (
-    7000  # no member's: a client that uses one port to the VIP and to its member has its answers taken for the VIP's
-)
 SPREAD = 10_000
-SERVE = """
-import json, socket, sys, threading
-counts = dict.fromkeys(range(8000, 8010), 0)
-def accept(port):
-    server = socket.create_server(("", port), backlog=4096)
-    while True:
-        one = server.accept()[0]
-        if port in counts:
-            counts[port] += 1
-        one.sendall(b"%d" % port)
-        one.recv(1)  # the client closes first: TIME_WAIT is where the VIP and a member are told apart
-        one.close()
-for port in (*counts, DIRECT):
-    threading.Thread(target=accept, args=(port,), daemon=True).start()
-print("ready", flush=True)
-for line in sys.stdin:
-    print(json.dumps(list(counts.values())), flush=True)
-    counts.update(dict.fromkeys(counts, 0))
-"""
-CONNECT = """
-import socket, sys, time
-address, port, most, seconds = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
-done, end = 0, time.monotonic() + seconds
-while done < most and time.monotonic() < end:
-    with socket.create_connection((address, port), timeout=5) as one:
-        one.recv(10)
-    done += 1
-print(done)
-"""
-UNTIL = """
-import socket, sys, time
-address, port, wanted = sys.argv[1], int(sys.argv[2]), sys.argv[3].encode()
-print("ready", flush=True)
-while True:
-    with socket.socket() as one:
-        one.settimeout(0.02)
-        try:
-            one.connect((address, port))
-            if wanted in one.recv(10):
-                break
-        except OSError:
-            time.sleep(0.001)
-print(time.time(), flush=True)
+WEB = 8100
+WEB_SERVER = f"""
+defaults
+    mode http
+    timeout client 30s
+frontend web
+    bind :{WEB}
+    http-request return status 200 content-type text/plain string ok
 """
 
 
-class Bench:
+class Bench(Stand):
     def __init__(self, layout: Layout, stack: ExitStack) -> None:
         self.layout, self.cloud = layout, stack.enter_context(Cloud(layout))
         self.network = self.cloud.create("networks", name="blue")["id"]
-        self.cloud.create("subnets", network_id=self.network, cidr="10.80.0.0/16", ip_version=4)
+        self.subnet = self.cloud.create("subnets", network_id=self.network, cidr="10.80.0.0/16", ip_version=4)["id"]
         for group in self.cloud.list("security-groups", name="default"):
             mine = {"loadbalancer": -1, "listener": -1, "pool": -1, "member": -1}
             self.cloud.balancing("PUT", f"quotas/{group['project_id']}", {"quota": mine})
             self.cloud.request("PUT", f"quotas/{group['project_id']}", {"quota": {"port": -1}})
             self.cloud.create("security-group-rules", security_group_id=group["id"], direction="ingress")
-        self.client, self.server = self._vm("client", "hv1"), self._vm("server", "hv2")
-        self.address = self.server.nic.address
-        self._serving = stack.enter_context(
-            running(self.inside(self.server, sys.executable, "-c", SERVE.replace("DIRECT", str(DIRECT))))
-        )
-        stack.enter_context(running(self.inside(self.server, "iperf3", "-s", "--forceflush")))
+        self._vm("client", "hv1")
+        super().__init__(stack, self._vm("server", "hv2").nic.address)
 
     def _vm(self, name: str, node: str) -> Vm:
         described = vm.describe(self.cloud, self.layout, name=name, node=node, kind="netns", port="", network="blue")
         return vm.create(self.cloud, self.layout, described)
 
-    def inside(self, machine: Vm, *words: str) -> Sequence[str]:
-        return in_namespace(self.layout.vm_namespace(machine.name), *words)
+    def inside(self, machine: str, *words: str) -> Sequence[str]:
+        return in_namespace(self.layout.vm_namespace(machine), *words)
 
-    def ask(self, *words: object) -> str:
-        command = self.inside(self.client, *map(str, words))
-        return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    def free_vip(self, number: int) -> str:
+        return f"10.80.200.{number + 1}"
 
-    def create(self, *members: tuple[str, int], port: int = 80) -> dict[str, Any]:
+    def create(
+        self, *members: tuple[str, int], port: int = 80, vip: str = "", protocol: str = "TCP"
+    ) -> tuple[str, str]:
         ends = [{"address": address, "protocol_port": at} for address, at in members]
-        pool = {"name": "pool", "protocol": "TCP", "lb_algorithm": "ROUND_ROBIN", "members": ends}
-        listener = {"protocol": "TCP", "protocol_port": port, "default_pool": pool}
-        wanted = {"vip_network_id": self.network, "listeners": [listener]}
+        pool = {"name": "pool", "protocol": protocol, "lb_algorithm": "ROUND_ROBIN", "members": ends}
+        listener = {"protocol": protocol, "protocol_port": port, "default_pool": pool}
+        wanted = {"vip_subnet_id": self.subnet, "listeners": [listener]} | ({"vip_address": vip} if vip else {})
         found: dict[str, Any] = self.cloud.balancing("POST", "loadbalancers", {"loadbalancer": wanted})["loadbalancer"]
-        return found
+        return found["id"], found["vip_address"]
 
     def active(self, id: str) -> None:
         while self.cloud.balancing("GET", f"loadbalancers/{id}")["loadbalancer"]["provisioning_status"] != "ACTIVE":
@@ -134,48 +97,21 @@ class Bench:
     def delete(self, id: str) -> None:
         self.cloud.balancing("DELETE", f"loadbalancers/{id}?cascade=true")
 
-    def counts(self) -> list[int]:
-        assert self._serving.stdin
-        assert self._serving.stdout
-        self._serving.stdin.write("\n")
-        self._serving.stdin.flush()
-        found: list[int] = json.loads(self._serving.stdout.readline())
-        return found
 
-    @contextmanager
-    def trying(self, vip: str, wanted: str) -> Iterator["subprocess.Popen[str]"]:
-        with running(self.inside(self.client, sys.executable, "-c", UNTIL, vip, "80", wanted)) as found:
-            yield found
-
-
-@contextmanager
-def running(command: Sequence[str]) -> Iterator["subprocess.Popen[str]"]:
-    """Once it has said something."""
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as found:
-        assert found.stdout
-        assert found.stdout.readline()
-        try:
-            yield found
-        finally:
-            found.kill()
-
-
-def said_at(found: "subprocess.Popen[str]") -> float:
-    assert found.stdout
-    return float(found.stdout.readline())
-
-
-def throughput(bench: Bench, rounds: int) -> Iterator[Row]:
-    bulk, fresh = bench.create((bench.address, BULK), port=BULK), bench.create((bench.address, MANY[0]))
+def throughput(bench: Stand, rounds: int) -> Iterator[Row]:
+    (bulk, by_bulk), (fresh, by_fresh) = (
+        bench.create((bench.address, BULK), port=BULK),
+        bench.create((bench.address, MANY[0])),
+    )
     for one in (bulk, fresh):
-        bench.active(one["id"])
+        bench.active(one)
     ways = {"direct": (bench.address, DIRECT), "VIP": ("", 80)}
     gbits: dict[str, list[float]] = {way: [] for way in ways}
     rates: dict[str, list[float]] = {way: [] for way in ways}
     for turn in range(rounds + 1):
         for way, (address, port) in ways.items():
-            said = json.loads(bench.ask("iperf3", "-c", address or bulk["vip_address"], "-t", "2", "-J"))
-            done = bench.ask(sys.executable, "-c", CONNECT, address or fresh["vip_address"], port, 1_000_000, 2)
+            said = json.loads(bench.ask("iperf3", "-c", address or by_bulk, "-t", "2", "-J"))
+            done = bench.ask(sys.executable, "-c", CONNECT, address or by_fresh, port, 1_000_000, 2)
             if turn:
                 gbits[way].append(said["end"]["sum_received"]["bits_per_second"] / 1e9)
                 rates[way].append(int(done) / 2)
@@ -185,58 +121,75 @@ def throughput(bench: Bench, rounds: int) -> Iterator[Row]:
         yield Row(f"TCP in bulk, {way}", median(gbits[way]), "Gbit/s")
         yield Row(f"new connections, one after the other, {way}", median(rates[way]), "/s")
     for one in (bulk, fresh):
-        bench.delete(one["id"])
+        bench.delete(one)
 
 
-def spread(bench: Bench) -> Row:
-    made = bench.create(*((bench.address, port) for port in MANY))
-    bench.active(made["id"])
-    bench.ask(sys.executable, "-c", CONNECT, made["vip_address"], 80, 10, 60)
+def spread(bench: Stand) -> Row:
+    made, vip = bench.create(*((bench.address, port) for port in MANY))
+    bench.active(made)
+    bench.ask(sys.executable, "-c", CONNECT, vip, 80, 10, 60)
     bench.counts()
-    bench.ask(sys.executable, "-c", CONNECT, made["vip_address"], 80, SPREAD, 600)
+    bench.ask(sys.executable, "-c", CONNECT, vip, 80, SPREAD, 600)
     counts = bench.counts()
-    bench.delete(made["id"])
+    bench.delete(made)
     return Row(f"spread of {sum(counts)}", max(abs(one * len(counts) / sum(counts) - 1) for one in counts), "off", 0.1)
 
 
-def creation(bench: Bench, times: int) -> Iterator[Row]:
+def creation(bench: Stand, times: int, protocol: str = "TCP") -> Iterator[Row]:
     active, answered = [], []
-    subnets = bench.cloud.list("subnets", network_id=bench.network)
     for number in range(times):
-        vip = f"10.80.200.{number + 1}"
-        members = [{"address": bench.address, "protocol_port": port} for port in MANY]
-        pool = {"name": "pool", "protocol": "TCP", "lb_algorithm": "ROUND_ROBIN", "members": members}
-        listener = {"protocol": "TCP", "protocol_port": 80, "default_pool": pool}
-        wanted = {"vip_subnet_id": subnets[0]["id"], "vip_address": vip, "listeners": [listener]}
+        vip = bench.free_vip(number)
         with bench.trying(vip, "8") as trying:
             start = time.time()
-            made = bench.cloud.balancing("POST", "loadbalancers", {"loadbalancer": wanted})["loadbalancer"]
-            bench.active(made["id"])
+            made, _ = bench.create(*((bench.address, port) for port in MANY), vip=vip, protocol=protocol)
+            bench.active(made)
             active.append((time.time() - start) * 1e3)
             answered.append((said_at(trying) - start) * 1e3)
-        bench.delete(made["id"])
+        bench.delete(made)
     for what, values, bar in (("ACTIVE", active, None), ("first answer", answered, 100)):
-        yield Row(f"create with 10 members: {what}, p50", median(values), "ms", bar)
-        yield Row(f"create with 10 members: {what}, p95", percentile(values, 95), "ms", bar and 200)
+        yield Row(f"{protocol}, create with 10 members: {what}, p50", median(values), "ms", bar)
+        yield Row(f"{protocol}, create with 10 members: {what}, p95", percentile(values, 95), "ms", bar and 200)
+
+
+def requests(bench: Stand, rounds: int) -> Iterator[Row]:
+    """HTTP/1.1 by `wrk`, 32 connections that stay, from a HAProxy that stands for a web server."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder) / "web.cfg"
+        config.write_text(WEB_SERVER)
+        web = bench.serve("haproxy", "-db", "-f", str(config))
+        try:
+            made, vip = bench.create((bench.address, WEB), protocol="HTTP")
+            bench.active(made)
+            rates: dict[str, list[float]] = {"direct": [], "by two HAProxies": []}
+            for turn in range(rounds + 1):
+                for way, url in zip(rates, (f"http://{bench.address}:{WEB}/", f"http://{vip}/"), strict=True):
+                    said = bench.ask("wrk", "-t1", "-c32", "-d3s", url)
+                    if turn:
+                        rates[way].append(float(said.partition("Requests/sec:")[2].split()[0]))
+            bench.delete(made)
+        finally:
+            web.kill()
+    for way, found in rates.items():
+        yield Row(f"HTTP requests, {way}", median(found), "/s")
 
 
 def change(bench: Bench, times: int) -> Iterator[Row]:
-    made = bench.create(*((bench.address, port) for port in MANY[:2]))
-    bench.active(made["id"])
-    (pool,) = bench.cloud.balancing("GET", f"pools?loadbalancer_id={made['id']}")["pools"]
+    made, vip = bench.create(*((bench.address, port) for port in MANY[:2]))
+    bench.active(made)
+    (pool,) = bench.cloud.balancing("GET", f"pools?loadbalancer_id={made}")["pools"]
     members = bench.cloud.balancing("GET", f"pools/{pool['id']}/members")["members"]
     took = []
     for turn in range(2 * times):
         leaves, comes = members[turn % 2], members[1 - turn % 2]
-        bench.weigh(made["id"], pool["id"], {leaves["id"]: 1, comes["id"]: 0}, members)
-        bench.active(made["id"])
+        bench.weigh(made, pool["id"], {leaves["id"]: 1, comes["id"]: 0}, members)
+        bench.active(made)
         time.sleep(0.1)
-        with bench.trying(made["vip_address"], str(comes["protocol_port"])) as trying:
+        with bench.trying(vip, str(comes["protocol_port"])) as trying:
             start = time.time()
-            bench.weigh(made["id"], pool["id"], {leaves["id"]: 0, comes["id"]: 1}, members)
+            bench.weigh(made, pool["id"], {leaves["id"]: 0, comes["id"]: 1}, members)
             took.append((said_at(trying) - start) * 1e3)
-    bench.active(made["id"])
-    bench.delete(made["id"])
+    bench.active(made)
+    bench.delete(made)
     yield Row("member change: PUT to the first connection elsewhere, p50", median(took), "ms", 30)
     yield Row("member change, p95", percentile(took, 95), "ms")
 
@@ -253,6 +206,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--times", type=int, default=20, help="of what is created and changed")
     parser.add_argument("--balancers", type=int, default=0, help="others, each with a listener and 10 members")
+    parser.add_argument("--ovn", action="store_true", help="OVN's beside them, where it is installed")
     options = parser.parse_args()
     if os.geteuid():
         sys.exit("bench: needs root")
@@ -270,9 +224,15 @@ def main() -> None:
                 lambda: [spread(bench)],
                 lambda: creation(bench, options.times),
                 lambda: change(bench, options.times // 2),
+                lambda: requests(bench, options.rounds),
+                lambda: creation(bench, options.times, "HTTP"),
             ):
                 rows += told(part())
-            print_table(f"Load balancers in flows, beside {options.balancers} others", rows)
+            print_table(f"Load balancers, beside {options.balancers} others", rows)
+    if options.ovn and balanced_ovn.is_there():
+        with balanced_ovn.stand() as other:
+            found = [*throughput(other, options.rounds), spread(other), *creation(other, options.times)]
+        print_table("OVN's load balancer", list(told(found)))
 
 
 if __name__ == "__main__":
