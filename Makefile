@@ -82,7 +82,7 @@ bench: ## measure, and print a table (root)
 	$(BIN)/python bench/throughput.py
 	$(BIN)/python bench/routed.py
 	$(BIN)/python bench/routers.py
-	$(BIN)/python bench/load_balancers.py
+	$(BIN)/python bench/load_balancers.py --ovn
 	$(BIN)/python bench/firewalls.py
 	$(BIN)/python bench/failover.py
 	@scripts/install.sh test

@@ -49,6 +49,7 @@ while True:
         one.settimeout(0.02)
         try:
             one.connect((address, port))
+            one.send(b"GET / HTTP/1.0\\r\\n\\r\\n")  # of HAProxy it is asked, our servers speak first
             if wanted in one.recv(10):
                 break
         except OSError:

@@ -139,7 +139,7 @@ def creation(bench: Stand, times: int, protocol: str = "TCP") -> Iterator[Row]:
     active, answered = [], []
     for number in range(times):
         vip = bench.free_vip(number)
-        with bench.trying(vip, "8") as trying:
+        with bench.trying(vip, "8" if protocol == "TCP" else "HTTP") as trying:
             start = time.time()
             made, _ = bench.create(*((bench.address, port) for port in MANY), vip=vip, protocol=protocol)
             bench.active(made)
