@@ -11,13 +11,19 @@ from itertools import count
 from balanced import Stand
 from contenders import Stage, nbctl, ovn
 
+ROUTER_MAC = "0a:00:00:00:00:01"
+
 
 class Ovn(Stand):
-    """A VIP has a logical port that is plugged in nowhere, as with Octavia: ARP is answered for it."""
+    """A router answers ARP for VIPs, and leads back into the network: OVN's switch changes no MAC."""
 
     def __init__(self, stage: Stage, stack: ExitStack) -> None:
         self._stage, self._central = stage, stage.layout.folder / "ovn"
         self._numbers = count(10)
+        nbctl(self._central, "lr-add", "router", "--", "lrp-add", "router", "to-net", ROUTER_MAC, "10.9.0.254/24")
+        port = ("lsp-add", "net", "router", "--", "lsp-set-type", "router", "router")
+        told = ("lsp-set-addresses", "router", "router", "--", "lsp-set-options", "router", "router-port=to-net")
+        nbctl(self._central, *port, "--", *told)
         super().__init__(stack, stage.addresses["there"].partition("/")[0], server="there")
 
     def inside(self, machine: str, *words: str) -> Sequence[str]:
@@ -32,24 +38,15 @@ class Ovn(Stand):
         number = next(self._numbers)
         id, vip = f"lb{number}", vip or f"10.9.0.{number}"
         ends = ",".join(f"{address}:{at}" for address, at in members)
-        port_of_vip = (
-            "lsp-add",
-            "net",
-            f"vip-{id}",
-            "--",
-            "lsp-set-addresses",
-            f"vip-{id}",
-            f"0a:00:00:00:00:{number:02x} {vip}",
-        )
-        balances = ("lb-add", id, f"{vip}:{port}", ends, protocol.lower(), "--", "ls-lb-add", "net", id)
-        nbctl(self._central, *port_of_vip, "--", *balances)
+        balances = ("lb-add", id, f"{vip}:{port}", ends, protocol.lower())
+        nbctl(self._central, *balances, "--", "ls-lb-add", "net", id, "--", "lr-lb-add", "router", id)
         return id, vip
 
     def active(self, id: str) -> None:
         nbctl(self._central, "--wait=hv", "sync")
 
     def delete(self, id: str) -> None:
-        nbctl(self._central, "--wait=hv", "lsp-del", f"vip-{id}", "--", "lb-del", id)
+        nbctl(self._central, "--wait=hv", "lb-del", id)
 
 
 @contextmanager
