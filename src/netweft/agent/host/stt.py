@@ -55,7 +55,9 @@ class SttSide:
         """Of each turn.  nodes: those with which this one shares a network.  sweep: one that nobody wants may go."""
         own = endpoint(host.tunnel_ip)
         offered = TYPE in host.tunnel_types and own is not None
-        wanted = SttSettings(own=host.tunnel_ip, dscp=-1 if host.dscp_inherit else host.dscp) if offered else None
+        wire = host.underlay if host.datapath_type == "netdev" else ""
+        dscp = -1 if host.dscp_inherit else host.dscp
+        wanted = SttSettings(own=host.tunnel_ip, wire=wire, dscp=dscp) if offered else None
         if (wanted, sweep) != (self._wanted, self._sweep):
             self._wanted, self._sweep = wanted, sweep
             self._due.set()

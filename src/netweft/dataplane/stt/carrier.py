@@ -96,6 +96,7 @@ class Carrier:
         self._found: dict[str, NextHop] = {}
         self._loops: Loops | None = None
         self._interfaces: tuple[int, ...] = ()
+        self._own_interface = 0
         self._quiet: socket.socket | None = None
         self._problem = ""
 
@@ -164,8 +165,14 @@ class Carrier:
         peer = native.Peer(address=native.address(address), own=native.address(self.settings.own), tag=tag)
         if hop := self._found.get(address):
             peer.mac[:], peer.own_mac[:] = hop.mac, hop.own_mac
-            peer.interface, peer.mtu = hop.interface, min(hop.mtu, 65535)
+            peer.interface, peer.mtu = self._wire(hop.interface), min(hop.mtu, 65535)
         return peer
+
+    def _wire(self, interface: int) -> int:
+        """Past the bridge that has the address, and its switch."""
+        if not self.settings.wire or interface != self._own_interface:
+            return interface
+        return socket.if_nametoindex(self.settings.wire)
 
     def _keep_quiet(self) -> None:
         if self._quiet is None:
@@ -173,7 +180,9 @@ class Carrier:
 
     def _keep_loops(self) -> None:
         """Raises OSError where an interface is not there, or not yet."""
-        underlay = self._next_hops.interface_of_own()
+        holder = self._next_hops.interface_of_own()
+        self._own_interface = socket.if_nametoindex(holder)
+        underlay = self.settings.wire or holder
         now = (socket.if_nametoindex(CARRIED), socket.if_nametoindex(underlay))
         if self._loops is not None and (self._loops.ended or now != self._interfaces):
             self._loops.close()

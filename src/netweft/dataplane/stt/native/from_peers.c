@@ -144,7 +144,7 @@ static void take_batch(struct receiver *receiver, int got) {
     for (int i = 0; i < got; i++) {
         size_t length = receiver->got[i].msg_len;
         if (length <= sizeof(struct virtio_net_hdr) + 14 || receiver->got[i].msg_hdr.msg_flags & MSG_TRUNC ||
-            receiver->from[i].sll_pkttype != PACKET_HOST)
+            receiver->from[i].sll_pkttype == PACKET_OUTGOING)
             continue;
         uint8_t flags = receiver->offload[i].flags;
         int checked = flags & (VIRTIO_NET_HDR_F_NEEDS_CSUM | VIRTIO_NET_HDR_F_DATA_VALID);

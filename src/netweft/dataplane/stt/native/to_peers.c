@@ -13,13 +13,17 @@
 #include <linux/if_packet.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #define BATCH 64
 #define MESSAGES 128
 #define ROOM (65536 + 64)
 #define TAG 4
+#define TURN_NS 60000 /* that more of what is sent in bulk is waited for */
+#define MOST_TURNS 4
 
 struct message {
     struct virtio_net_hdr offload;
@@ -238,8 +242,9 @@ static void take_received(struct sender *sender, uint8_t *frame, size_t length, 
     take(sender, frame, length, &like, &offload);
 }
 
-static int receive(struct receiver *receiver, int socket) {
-    for (int i = 0; i < BATCH; i++) {
+/* Into the rooms from `from` on.  Returns how many; none came: 0, or -EAGAIN where it was waited for. */
+static int receive(struct receiver *receiver, int socket, int from) {
+    for (int i = from; i < BATCH; i++) {
         receiver->part[i][0] = (struct iovec){&receiver->offload[i], sizeof receiver->offload[i]};
         receiver->part[i][1] = (struct iovec){receiver->room[i], ROOM};
         receiver->got[i].msg_hdr = (struct msghdr){.msg_iov = receiver->part[i],
@@ -247,8 +252,50 @@ static int receive(struct receiver *receiver, int socket) {
                                                    .msg_control = receiver->control[i],
                                                    .msg_controllen = sizeof receiver->control[i]};
     }
-    int count = recvmmsg(socket, receiver->got, BATCH, MSG_WAITFORONE, NULL);
+    int flags = from ? MSG_DONTWAIT : MSG_WAITFORONE;
+    int count = recvmmsg(socket, receiver->got + from, (unsigned)(BATCH - from), flags, NULL);
+    if (count < 0 && from && (errno == EAGAIN || errno == EINTR))
+        return 0;
     return count < 0 ? -errno : count;
+}
+
+static void take_batch(struct sender *sender, struct receiver *receiver, int from, int to) {
+    for (int i = from; i < to; i++) {
+        struct mmsghdr *got = &receiver->got[i];
+        if (got->msg_len > sizeof(struct virtio_net_hdr) && !(got->msg_hdr.msg_flags & MSG_TRUNC))
+            take_received(sender, receiver->room[i], got->msg_len - sizeof(struct virtio_net_hdr),
+                          receiver->offload[i], tag_of(&got->msg_hdr));
+    }
+}
+
+/* Somebody sends in bulk: more of it is about to come. */
+static int is_bulk(const struct sender *sender) {
+    for (int i = 0; i < STT_FLOWS; i++)
+        if (sender->waiting[i].parts > 1 && !sender->waiting[i].closed)
+            return 1;
+    return 0;
+}
+
+/* As a NIC waits before it interrupts: fewer and larger frames cost both ends less.  Returns how many came, or -errno. */
+static int receive_all(struct sender *sender, struct receiver *receiver) {
+    struct stt_link *link = sender->link;
+    int count = receive(receiver, link->inner, 0), more = count;
+    for (int turn = 0; more >= 0; turn++) {
+        pthread_rwlock_rdlock(&link->tables->lock);
+        take_batch(sender, receiver, count - more, count);
+        int goes_on = turn < MOST_TURNS && count < BATCH && is_bulk(sender);
+        if (!goes_on)
+            release_all(sender);
+        else
+            flush(sender);
+        pthread_rwlock_unlock(&link->tables->lock);
+        if (!goes_on)
+            return count;
+        nanosleep(&(struct timespec){.tv_nsec = TURN_NS}, NULL);
+        more = receive(receiver, link->inner, count);
+        count += more > 0 ? more : 0;
+    }
+    return more;
 }
 
 int stt_to_peers(struct stt_link *link) {
@@ -263,23 +310,13 @@ int stt_to_peers(struct stt_link *link) {
     if (getrandom(&sender->frame_id, sizeof sender->frame_id, 0) < 0)
         sender->frame_id = 0;
     result = 0;
+    prctl(PR_SET_TIMERSLACK, 1000UL);
     while (!link->stop) {
-        int count = receive(receiver, link->inner);
-        if (count == -EAGAIN || count == -EINTR)
-            continue;
-        if (count < 0) {
+        int count = receive_all(sender, receiver);
+        if (count < 0 && count != -EAGAIN && count != -EINTR) {
             result = count;
             break;
         }
-        pthread_rwlock_rdlock(&link->tables->lock);
-        for (int i = 0; i < count; i++) {
-            struct mmsghdr *got = &receiver->got[i];
-            if (got->msg_len > sizeof(struct virtio_net_hdr) && !(got->msg_hdr.msg_flags & MSG_TRUNC))
-                take_received(sender, receiver->room[i], got->msg_len - sizeof(struct virtio_net_hdr),
-                              receiver->offload[i], tag_of(&got->msg_hdr));
-        }
-        release_all(sender);
-        pthread_rwlock_unlock(&link->tables->lock);
     }
 out:
     if (receiver)
