@@ -80,6 +80,7 @@ bench: ## measure, and print a table (root)
 	$(BIN)/python bench/dhcp.py
 	$(BIN)/python bench/metadata.py
 	$(BIN)/python bench/throughput.py
+	$(BIN)/python bench/stt.py
 	$(BIN)/python bench/routed.py
 	$(BIN)/python bench/routers.py
 	$(BIN)/python bench/load_balancers.py --ovn

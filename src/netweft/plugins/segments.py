@@ -25,6 +25,7 @@ class SegmentType:
     """ids: the segmentation ids there can be; None for a type that has none.
     on_physical_network: it needs one; each id there carries one network, or the whole of it does when there are no ids.
     overhead: bytes of the underlay's MTU that its headers take, over IPv4; 0 for a type that needs no underlay.
+    cuts_to: the MTU that an admin may ask for, since it cuts and puts together itself; 0: what fits into a packet.
     ranges: what the settings say of its physical networks and ids.
     """
 
@@ -32,11 +33,16 @@ class SegmentType:
     ids: Range | None = None
     on_physical_network: bool = False
     overhead: int = 0
+    cuts_to: int = 0
     ranges: Callable[[ServerSettings], Ranges] = lambda settings: {}
 
     def scope(self, physical_network: str | None = None) -> str:
         """Where its ids are claimed, and the pool's name."""
         return f"segment:{self.name}:{physical_network or ''}"
+
+    def most_mtu(self, settings: ServerSettings, physical_network: str | None) -> int:
+        """That may be asked for."""
+        return max(self.cuts_to, self.mtu(settings, physical_network))
 
     def mtu(self, settings: ServerSettings, physical_network: str | None) -> int:
         """Of a network on such a segment."""
@@ -73,8 +79,8 @@ def _vni_ranges(name: str) -> Callable[[ServerSettings], Ranges]:
     return ranges
 
 
-def _tunnel(name: str, bits: int, overhead: int) -> SegmentType:
-    return SegmentType(name=name, ids=(1, 2**bits - 1), overhead=overhead, ranges=_vni_ranges(name))
+def _tunnel(name: str, bits: int, overhead: int, cuts_to: int = 0) -> SegmentType:
+    return SegmentType(name=name, ids=(1, 2**bits - 1), overhead=overhead, cuts_to=cuts_to, ranges=_vni_ranges(name))
 
 
 LOCAL = SegmentType(name="local")
@@ -90,7 +96,7 @@ TUNNELS = {
         _tunnel("vxlan", 24, overhead=50),
         _tunnel("gre", 32, overhead=42),
         _tunnel("geneve", 24, overhead=50),
-        _tunnel("stt", 63, overhead=72),
+        _tunnel("stt", 63, overhead=72, cuts_to=9000),
     )
 }
 

@@ -124,10 +124,10 @@ class Networks:
                 raise DefaultExternalNetworkExists(net_id=default_external(tx)) from taken
 
     def _mtu(self, chosen: list[Segment], wanted: int) -> int:
-        most = self._segments.mtu(chosen)
+        most = self._segments.most_mtu(chosen)
         if wanted > most:
             raise InvalidInput(f"Requested MTU is too big, maximum is {most}")
-        return wanted or most
+        return wanted or self._segments.mtu(chosen)
 
     def _refuse_gateways(self, tx: WriteTransaction, network: Object) -> None:
         """While it is external."""

@@ -91,6 +91,10 @@ class Segments:
         """What passes on all of them."""
         return min(segment.type.mtu(self._settings, segment.physical) for segment in segments)
 
+    def most_mtu(self, segments: Iterable[Segment]) -> int:
+        """What may be asked for."""
+        return min(segment.type.most_mtu(self._settings, segment.physical) for segment in segments)
+
     def _asked(self, wanted: Object) -> list[Segment]:
         given = any(wanted.get(name) is not None for name in PROVIDER)
         if given and wanted.get("segments"):

@@ -190,6 +190,7 @@ class Carrier:
         if self._loops is None:
             self._loops = Loops(self, underlay)
             self._interfaces = now
+            self._found = {}  # peers may be reached by another one now
 
 
 def _read(connection: socket.socket) -> Question:

@@ -35,8 +35,8 @@ class SttTables(Struct, frozen=True):
 
 
 class SttSettings(Struct, frozen=True, kw_only=True):
-    """What a carrier keeps as long as it runs.  own: this node's tunnel address.
-    wire: the NIC of the underlay, where the address is on a bridge that it is in; empty: where the address is.  dscp: of outer headers; -1: the inner
+    """What a carrier keeps as long as it runs.  own: this node's tunnel address.  wire: the NIC of the underlay, where
+    the address is on a bridge that has the NIC; empty: where the address is.  dscp: of outer headers; -1: the inner
     packet's own.  protocol: of the socket by which it is told things."""
 
     own: str

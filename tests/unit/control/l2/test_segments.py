@@ -57,6 +57,14 @@ def test_what_an_admin_asks_for(cloud: Cloud, asked: Object, given: tuple[object
     assert (segment(network), network["mtu"]) == (given, mtu)
 
 
+def test_what_cuts_itself_may_have_larger_frames_than_the_underlay(cloud: Cloud) -> None:
+    assert cloud.network(**provider("stt"), mtu=9000)["mtu"] == 9000
+    with pytest.raises(InvalidInput, match="maximum is 9000"):
+        cloud.network(**provider("stt"), mtu=9001)
+    with pytest.raises(InvalidInput, match="maximum is 1450"):
+        cloud.network(**provider("vxlan"), mtu=9000)
+
+
 @pytest.mark.parametrize(("type", "mtu"), [("vxlan", 1430), ("geneve", 1430), ("gre", 1438), ("stt", 1408)])
 def test_an_ipv6_underlay_takes_20_bytes_more(make_cloud: MakeCloud, type: str, mtu: int) -> None:
     assert make_cloud(overlay_ip_version=6).network(**provider(type))["mtu"] == mtu
