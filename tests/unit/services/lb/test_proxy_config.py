@@ -41,6 +41,18 @@ def accepted(text: str, folder: Path) -> str:
     return done.stderr if done.returncode else ""
 
 
+@pytest.mark.parametrize(
+    "itself", ["127.0.0.1", "127.8.8.8", "0.0.0.0", "::1", "::ffff:127.0.0.1", BALANCER.vip_address, "10.0.0.20"]
+)
+def test_haproxy_never_asks_itself(itself: str) -> None:
+    """A request would be led there again, and again, on a host that all tenants share."""
+    good, bad = HTTP.members[0], changed(HTTP.members[0], id="loop", address=itself)
+    made = render(replace(HTTP, members=(good, bad), own=("10.0.0.20", "fd00::20")))
+    assert {one.server for one in made.servers} == {good.id}
+    assert "server loop" not in made.text
+    assert f"server {good.id} " in made.text
+
+
 @needs_haproxy
 @pytest.mark.parametrize("tree", [HTTP, STREAMS])
 def test_haproxy_takes_it(tree: Tree, tmp_path: Path) -> None:

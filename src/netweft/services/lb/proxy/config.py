@@ -5,7 +5,7 @@ What is the process's own (the `global` section) is not in it: that is its keepe
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 
 from netweft.dataplane.haproxy.values import Material, ServerState
 from netweft.model.load_balancer import L7Policy, L7Rule, Listener, LoadBalancer, Member, Pool
@@ -25,7 +25,8 @@ _DEFAULTS = (
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """A balancer and all that belongs to it, in any order.  instances: how many share its connections."""
+    """A balancer and all that belongs to it, in any order.  instances: how many share its connections.  own: their
+    addresses."""
 
     balancer: LoadBalancer
     listeners: tuple[Listener, ...] = ()
@@ -34,6 +35,7 @@ class Tree:
     policies: tuple[L7Policy, ...] = ()
     rules: tuple[L7Rule, ...] = ()
     instances: int = 1
+    own: tuple[str, ...] = ()
 
     @property
     def vips(self) -> tuple[str, ...]:
@@ -41,6 +43,15 @@ class Tree:
 
     def members_of(self, pool_id: str) -> tuple[Member, ...]:
         return tuple(sorted((one for one in self.members if one.pool_id == pool_id), key=lambda one: one.id))
+
+    def asked_of(self, pool_id: str) -> tuple[Member, ...]:
+        """Without those that are HAProxy itself: it would ask itself, and that again, until nobody else can."""
+        return tuple(one for one in self.members_of(pool_id) if not self._is_itself(one))
+
+    def _is_itself(self, member: Member) -> bool:
+        found = ip_address(member.address)
+        at = (found.ipv4_mapped if isinstance(found, IPv6Address) else None) or found
+        return at.is_loopback or at.is_unspecified or at in {ip_address(one) for one in (*self.vips, *self.own)}
 
     def proxied(self) -> Iterator[Listener]:
         pools = {pool.id: pool for pool in self.pools}
@@ -94,7 +105,7 @@ class _Served:
 
     def states(self) -> Iterator[ServerState]:
         for pool in self.pools.values():
-            yield from server_states(self.listener, pool, self._tree.members_of(pool.id))
+            yield from server_states(self.listener, pool, self._tree.asked_of(pool.id))
 
     def sections(self, *, states: bool) -> Iterator[tuple[str, Iterable[str]]]:
         vips = self._tree.vips
@@ -108,7 +119,7 @@ class _Served:
         )
         yield f"frontend {name(self.listener.id)}", lines
         for pool in self.pools.values():
-            members = self._tree.members_of(pool.id)
+            members = self._tree.asked_of(pool.id)
             yield f"backend {self.backend(pool.id)}", backend(self.listener, pool, members, states=states)
 
 

@@ -46,6 +46,7 @@ def _tree(balancer: LoadBalancer, parts: Parts) -> Tree:
         policies=parts.of(L7Policy),
         rules=parts.of(L7Rule),
         instances=len(parts.of(Proxy)),
+        own=tuple(fixed.ip_address for one in parts.of(Proxy) for fixed in one.fixed_ips),
     )
 
 
