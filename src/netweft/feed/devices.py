@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import structlog
 
+from netweft.control.l2 import wires
 from netweft.feed.mechanisms import Looking, Run, owned, steps
 from netweft.feed.region import Fact, Region
 from netweft.plugins.mechanisms import Mechanism, vetoes
@@ -37,6 +39,7 @@ class Mechanisms:
         self._mechanisms = load_mechanisms(settings)
         self._region = Region(store, self._told)
         self._runs: dict[Run, asyncio.Task[None]] = {}
+        self._forgetting: asyncio.Task[None] | None = None
 
     @property
     def names(self) -> list[str]:
@@ -74,6 +77,7 @@ class Mechanisms:
     def _start(self, mechanisms: Sequence[Mechanism]) -> None:
         self._mechanisms = list(mechanisms)
         vetoes.know(self, mechanisms)
+        self._forgetting = asyncio.create_task(asyncio.to_thread(self._forget))
         if mechanisms:
             self._region.follow({host for mechanism in mechanisms for host in mechanism.hosts})
         runs = [Run(self._store, mechanism, self._region) for mechanism in mechanisms]
@@ -81,6 +85,8 @@ class Mechanisms:
 
     async def _stop(self) -> None:
         vetoes.forget(self)
+        if self._forgetting is not None:
+            await asyncio.gather(self._forgetting, return_exceptions=True)
         runs, self._runs = self._runs, {}
         for task in runs.values():
             task.cancel()
@@ -88,6 +94,14 @@ class Mechanisms:
         for run in runs:
             with suppress(Exception):
                 await run.mechanism.close()
+
+    def _forget(self) -> None:
+        """What was said of ports by mechanisms that are no more."""
+        with self._store.read() as tx:
+            said = {name: wires.told(tx, name) for name in set(tx.followers.names()) - set(self.names)}
+        for name, ports in said.items():
+            if ports:
+                self._store.run(partial(wires.report, mechanism=name, failed=dict.fromkeys(ports, ""), well=ports))
 
     async def _watch(self) -> None:
         """A file with a fault in it changes nothing."""

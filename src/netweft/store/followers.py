@@ -43,6 +43,7 @@ class _Values:
 
 _made, _begun = _Values(follower_state), _Values(follower_begun)
 _get = Statement(_this := select(followers).where(followers.c.name == bindparam("n")))
+_names = Statement(select(followers.c.name))
 _lock = Statement(_this.with_for_update())
 _add = Statement(insert(followers))
 _lease = update(followers).where(followers.c.name == bindparam("n")).values(held_until=bindparam("u"))
@@ -78,6 +79,10 @@ class Followers:
             return None
         name, holder, until, revision, problem = row
         return Following(name, holder, until > self._now(), revision, problem)
+
+    def names(self) -> list[str]:
+        """All that there have ever been."""
+        return self._connection.column(_names)
 
     def hold(self, name: str, holder: str, seconds: float) -> bool:
         """Takes or prolongs the lease.  False: another one has it."""

@@ -158,6 +158,16 @@ def test_what_is_not_allowed_is_told_and_not_done() -> None:
     assert found == {"tagged e1 101": "switch tor1: port e1 is not among its ngs_allowed_ports"}
 
 
+HOSTILE = ("e1\nno vlan 1", "e1; reboot", "$(reboot)", "-e1", "e1 ", "e1`x`", "é", "e" * 200 + "\r")
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_what_is_no_ports_name_goes_into_no_command(name: str) -> None:
+    found = desired.desired(switch(), (), Sight(bare=[BareMetal("bm", vlan(101), (Link(name, "", "tor1"),))]))
+    assert all(one.refused.startswith("switch tor1: no port can be called ") for one in found.values())
+    assert found
+
+
 def test_two_machines_in_one_socket() -> None:
     both = [BareMetal(id, vlan(vid), (Link("e1", "", "tor1"),)) for id, vid in (("b", 102), ("a", 101))]
     found = desired.desired(switch(manage_vlans=False), (), Sight(bare=both))

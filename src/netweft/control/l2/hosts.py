@@ -16,6 +16,7 @@ HOST, VIF_TYPE, VIF_DETAILS = "binding:host_id", "binding:vif_type", "binding:vi
 FAILED = "binding_failed"
 HOST_SCOPE = "agent_host"
 VNIC_TYPE, BARE_METAL = "binding:vnic_type", "baremetal"
+PLUGGED_INTO = (VNIC_TYPE, "binding:profile")  # what says of bare metal where it is plugged in
 # Kept on a port, not shown: a node took it because it was plugged in there and bound nowhere.
 CLAIMED = "netweft:claimed"
 # Kept on an agent, not shown: its tunnel address, spelled as everybody would.

@@ -95,9 +95,13 @@ def follow(tx: WriteTransaction, ports: Iterable[Object]) -> None:
 def _beside(tx: WriteTransaction, binder: hosts.Binder, parent: Object, sub_port: Object) -> Object:
     """The sub-port where its parent is; what its hosts said of it stays."""
     known = {binding[HOST]: binding for binding in [active(sub_port), *ahead(sub_port)]}
+    # behind a switch's port it is plugged in as its parent is
+    described = (
+        sub_port | {name: parent.get(name) for name in hosts.PLUGGED_INTO} if hosts.is_bare_metal(parent) else sub_port
+    )
 
     def on(host: str) -> Object:
-        return known.get(host) or fresh(binder, sub_port, host)
+        return known.get(host) or fresh(binder, described, host)
 
     there = placed(tx, sub_port, on(parent[HOST]), [on(binding[HOST]) for binding in ahead(parent)])
     return sub_port | bumped(sub_port, there)

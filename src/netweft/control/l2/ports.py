@@ -76,7 +76,7 @@ class Ports:
             forwardings.leave(tx, current, changes["fixed_ips"])
         if HOST in changes:
             changes[HOST] = changes[HOST] or ""
-        described = current | {name: changes[name] for name in _PLUGGED_INTO if name in changes}
+        described = current | {name: changes[name] for name in hosts.PLUGGED_INTO if name in changes}
         if changes.get(HOST, current[HOST]) != current[HOST]:
             trunks.refuse_sub_port(current)
             changes = placing.moved(tx, described, changes[HOST]) | changes
@@ -184,7 +184,6 @@ class Ports:
             raise _refusal(taken) from taken
 
 
-_PLUGGED_INTO = (hosts.VNIC_TYPE, "binding:profile")
 _LINKED = ("network_id", "fixed_ips", "security_groups", qos.POLICY)
 
 
