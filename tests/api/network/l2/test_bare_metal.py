@@ -78,7 +78,7 @@ def test_a_trunks_sub_ports_are_where_it_is(api: Api, port: Object) -> None:
 
 
 def test_a_veto_is_for_hosts_too() -> None:
-    facts = {"bridge_mappings": {"physnet1": "br-eth1"}, "tunnel_ip": None, "tunnel_types": []}
+    facts: Object = {"bridge_mappings": {"physnet1": "br-eth1"}, "tunnel_ip": None, "tunnel_types": []}
     node: Object = {"configurations": facts}
     wire = {TYPE: "vlan", PHYSICAL: "physnet1", ID: 101, "id": "net"}
     assert hosts.binding("hv8", node, wire)[VIF] == "ovs"
