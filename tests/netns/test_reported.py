@@ -9,6 +9,7 @@ from ipaddress import IPv4Address
 import pytest
 from tests.netns import forked, frames
 from tests.netns.harness import Inside, Lab, until
+from tests.netns.inside.pings import checksum
 from tests.netns.outside import OUTSIDE
 from tests.netns.test_gateways import BEHIND, Stage, pings
 from tests.netns.test_gateways import stage as stage
@@ -80,7 +81,7 @@ def is_right(frame: bytes) -> bool:
     """Its UDP checksum is right, or there is none."""
     udp = frame[34 : 34 + int.from_bytes(frame[38:40], "big")]
     pseudo = frame[26:34] + bytes((0, 17)) + frame[38:40]
-    return frame[40:42] == b"\0\0" or frames.checksum(pseudo + udp) == 0
+    return frame[40:42] == b"\0\0" or checksum(pseudo + udp) == 0
 
 
 def test_a_datagram_without_a_checksum_is_translated(lab: Lab, stage: Stage, floating: str) -> None:
