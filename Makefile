@@ -5,7 +5,7 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 AS_ROOT = @[ "$$(id -u)" -eq 0 ] || { echo "make $@ needs root: it makes network namespaces.  Try: sudo make $@" >&2; exit 1; }
 
-.PHONY: help demo ground test test-kernel test-kernel-quick test-cloud-init conformance test-deploy check fresh bench bench-scale install web lock clean
+.PHONY: help demo ground test test-kernel test-kernel-quick test-ovn test-cloud-init conformance test-deploy check fresh bench bench-scale install web lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -40,6 +40,11 @@ test-kernel: ## real packets on the kernel's datapath, in virtual machines; up t
 test-kernel-quick: ## the same, a choice of them; some ten minutes
 	@scripts/install.sh kernel
 	$(BIN)/python -m tests.kernel.run quick
+
+test-ovn: ## the labs' tests with OVN as back end; writes into docs/ovn.md; some 20 minutes (root)
+	$(AS_ROOT)
+	@scripts/install.sh test
+	$(BIN)/python -m tests.netns.on_ovn
 
 test-cloud-init: ## a Debian in a lab, set up by its own cloud-init; writes into docs/metadata.md; three minutes, five the first time (root)
 	$(AS_ROOT)

@@ -142,6 +142,14 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             " read again when it changes. Empty: none"
         ),
     ] = ""
+    ovn_northbound: Annotated[
+        str,
+        Meta(
+            description="OVN's northbound database, for hosts on which ovn-controller is the agent: unix:/PATH or"
+            " tcp:HOST:PORT. Empty: none"
+        ),
+    ] = ""
+    ovn_southbound: Annotated[str, Meta(description="OVN's southbound database, beside ovn_northbound")] = ""
     max_body_bytes: Annotated[int, Meta(gt=0, description="larger request bodies are refused")] = 2**20
     max_connections_per_client: Annotated[
         int, Meta(gt=0, description="from one address, or /64 of IPv6; behind a proxy that is all of them")

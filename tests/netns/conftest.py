@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.netns.harness import BFD_INTERVAL, Lab, new_name
 from tests.netns.keeping import Keeper
@@ -12,6 +13,7 @@ from netweft.lab import build
 from netweft.lab.layout import Layout
 
 HERE = Path(__file__).parent
+ON_OVN = os.environ.get("NETWEFT_ON_OVN") == "1"  # `make test-ovn`: the same tests, and the hosts are OVN's
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -52,8 +54,9 @@ def leaves_it_otherwise() -> bool:
 @pytest.fixture(scope="module")
 def lab(plan: build.Plan, keeper: Keeper, leaves_it_otherwise: bool, request: pytest.FixtureRequest) -> Iterator[Lab]:
     failed = request.session.testsfailed
+    plan = msgspec.structs.replace(plan, ovn=plan.ovn or ON_OVN)
     yield keeper.lab(plan)
-    if leaves_it_otherwise or request.session.testsfailed > failed:
+    if plan.ovn or leaves_it_otherwise or request.session.testsfailed > failed:
         keeper.take_down()
     else:
         keeper.sweep()

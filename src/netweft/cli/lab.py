@@ -45,13 +45,14 @@ def lab() -> None:
 @click.option("--root-node", default="", help="Which of them (hv1, ...) is this machine itself, with its Open vSwitch.")
 @click.option("--underlay", type=click.Choice(["4", "6"]), default="4", show_default=True, help="Its IP version.")
 @click.option("--mtu", type=click.IntRange(1280, 65535), default=1500, show_default=True, help="Of the fabric.")
+@click.option("--ovn", is_flag=True, help="Hypervisors are OVN's: ovn-controller instead of our agent.")
 @in_lab
-def up(layout: Layout, nodes: int, root_node: str, underlay: str, mtu: int) -> None:
+def up(layout: Layout, nodes: int, root_node: str, underlay: str, mtu: int, ovn: bool) -> None:
     """Make a lab; done when the server answers and all agents are alive."""
     from netweft.lab import build
 
     start = time.monotonic()
-    plan = build.Plan(nodes=nodes, root_node=root_node, underlay=6 if underlay == "6" else 4, mtu=mtu)
+    plan = build.Plan(nodes=nodes, root_node=root_node, underlay=6 if underlay == "6" else 4, mtu=mtu, ovn=ovn)
     build.up(layout, plan)
     click.echo(f"lab {layout.lab} is up after {time.monotonic() - start:.1f} s; netweft lab status shows it", err=True)
 

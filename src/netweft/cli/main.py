@@ -34,7 +34,7 @@ COMMANDS = {
         "What a maintainer needs of this host, in one file.",
     ),
     "lab": Lazy("netweft.cli.lab:lab", "Hypervisors, their fabric and VMs, on this machine."),
-    "import": Lazy("netweft.cli.import_cloud:import_cloud", "Take over what another cloud has: Neutron's, OVN's."),
+    "import": Lazy("netweft.cli.import_cloud:import_cloud", "Take over what a Neutron has, with its ids."),
     "demo": Lazy("netweft.cli.demo:demo", "Two hypervisors, two VMs, a ping over VXLAN, and a picture of it."),
 }
 

@@ -79,7 +79,8 @@ class Mechanisms:
         vetoes.know(self, mechanisms)
         self._forgetting = asyncio.create_task(asyncio.to_thread(self._forget))
         if mechanisms:
-            self._region.follow({host for mechanism in mechanisms for host in mechanism.hosts})
+            hosts = {host for mechanism in mechanisms for host in mechanism.hosts}
+            self._region.follow(hosts, {kind for mechanism in mechanisms for kind in mechanism.kinds})
         runs = [Run(self._store, mechanism, self._region) for mechanism in mechanisms]
         self._runs = {run: asyncio.create_task(run.run()) for run in runs}
 

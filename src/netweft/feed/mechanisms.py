@@ -18,8 +18,9 @@ from anyio import CapacityLimiter, to_thread
 
 from netweft.control.l2 import wires
 from netweft.feed import lease
+from netweft.feed.hosts import Hosts
 from netweft.feed.region import ALL_BARE_METAL, Fact, Region
-from netweft.plugins.mechanisms import KIND, BareMetal, Host, Mechanism, Unreachable, Wanted
+from netweft.plugins.mechanisms import KIND, BareMetal, HasHosts, Host, Mechanism, Row, Unreachable, Wanted
 from netweft.reconcile.delta import Delta
 from netweft.reconcile.plan import Step
 from netweft.reconcile.retry import Backoff
@@ -49,6 +50,10 @@ class Looking:
     def bare_metal(self) -> Sequence[BareMetal]:
         self.facts.add(ALL_BARE_METAL)
         return self._region.bare_metal()
+
+    def rows(self, kind: str) -> Mapping[str, Row]:
+        self.facts.add(("kind", kind))
+        return self._region.rows(kind)
 
 
 def steps(wanted: Mapping[str, Wanted], there: Mapping[str, Any], ours: Collection[str]) -> list[Step]:
@@ -85,6 +90,7 @@ class Run:
         self._problem, self._written = "", 0.0  # as the database has it, and when it was written
         self._away = False
         self._retry = Backoff(first=0.2, limit=LIMIT_SECONDS)
+        self._hosts = Hosts(store)
 
     def told(self, facts: Collection[Fact] | None) -> None:
         if facts is None or not self._facts.isdisjoint(facts):
@@ -126,12 +132,15 @@ class Run:
             self._known.clear()
 
     async def _turn(self) -> None:
+        away = await self._look_at_hosts()
         revision, looking = self._region.revision, Looking(self._region)
         wanted = self.mechanism.desired(looking)
         self._facts = looking.facts
         failed = {key: one.refused for key, one in wanted.items() if one.refused}
         self._away, problem = False, ""
         try:
+            if away:
+                raise Unreachable(away)
             failed |= await self._reconcile(wanted)
         except Unreachable as error:
             self._away, problem = True, str(error) or type(error).__name__
@@ -143,6 +152,17 @@ class Run:
             self._retry.succeeded()
         await self._in_thread(self._tell, wanted, failed)
         await self._in_thread(self._keep, revision, problem or next(iter(failed.values()), ""))
+
+    async def _look_at_hosts(self) -> str:
+        """Why they can't be looked at; empty where they could, or there are none."""
+        if not isinstance(self.mechanism, HasHosts):
+            return ""
+        try:
+            seen = await self.mechanism.seen()
+        except Unreachable as error:
+            return str(error) or type(error).__name__
+        await self._in_thread(self._hosts.told, seen)
+        return ""
 
     async def _reconcile(self, wanted: Mapping[str, Wanted]) -> Mapping[str, str]:
         """What the device refused.  Raises Unreachable."""

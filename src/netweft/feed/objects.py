@@ -58,7 +58,8 @@ class Way(Enum):
 
 WAY: Final = Way.WAY
 Row: TypeAlias = Mapping[str, Any]
-SERVICE_AGENTS = frozenset({"DHCP agent", "L3 agent", "Metadata agent"})  # any other is a host's L2 agent
+# no tunnel end of ours: services, and OVN's hosts, which know each other; any other is a host's L2 agent
+SERVICE_AGENTS = frozenset({"DHCP agent", "L3 agent", "Metadata agent", "OVN Controller agent"})
 SEGMENT = ("provider:network_type", "provider:physical_network", "provider:segmentation_id")
 
 

@@ -8,7 +8,7 @@ are on its wires: so a router's and a gateway's networks are there, too.  Level-
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, NamedTuple, TypeAlias, cast
 
 import structlog
 from anyio import CapacityLimiter, to_thread
@@ -29,7 +29,9 @@ TICK_SECONDS = 1.0  # for what no bell tells
 SETTLE_SECONDS = 0.005
 RETRY_SECONDS = 1.0
 
-Fact: TypeAlias = tuple[str, str]  # what somebody has looked at: ("host", its name), or ALL_BARE_METAL
+Fact: TypeAlias = tuple[
+    str, str
+]  # what somebody has looked at: ("host", its name), ("kind", a kind), or ALL_BARE_METAL
 ALL_BARE_METAL: Final[Fact] = ("bare metal", "")
 
 _TOPICS = frozenset({"host", "wire", "network", "router", "behind", "floating_ip"})
@@ -55,6 +57,8 @@ class Region:
         self._store, self._told = store, told
         self._thread = CapacityLimiter(1)
         self._hosts: frozenset[str] = frozenset()
+        self._kinds: frozenset[str] = frozenset()
+        self._rows: dict[str, dict[str, Object]] = {}
         self._interest = Interest(WIRE_RULES)
         self._views: dict[str, dict[Any, Any]] = {}
         self._bare: dict[str, Object] = {}  # bound bare-metal ports, and sub-ports of their trunks, by id
@@ -62,9 +66,9 @@ class Region:
         self.revision: int | None = None
         self._follows = asyncio.Event()
 
-    def follow(self, hosts: Iterable[str]) -> None:
-        """From now on these."""
-        self._hosts = frozenset(hosts)
+    def follow(self, hosts: Iterable[str], kinds: Iterable[str] = ()) -> None:
+        """From now on these.  kinds: of which all rows are kept."""
+        self._hosts, self._kinds = frozenset(hosts), frozenset(kinds)
         self.revision = None
         self._follows.set()
 
@@ -72,6 +76,9 @@ class Region:
         found = self._views.get(name, {}).values()
         ports = {one.id: one for one in found if isinstance(one, Port)}
         return Host(ports, {one.id: one for one in found if isinstance(one, Network)})
+
+    def rows(self, kind: str) -> Mapping[str, Object]:
+        return self._rows.get(kind, {})
 
     def bare_metal(self) -> Sequence[BareMetal]:
         subs: dict[str, dict[str, Network]] = {}
@@ -102,45 +109,40 @@ class Region:
 
     async def _step(self) -> bool:
         """Whether there is more that could not be read yet."""
-        anew, hosts = self.revision is None, self._hosts
+        anew, hosts, kinds = self.revision is None, self._hosts, self._kinds
         read = self._begin if anew else self._advance
-        revision, updates, bare, networks, settling = await to_thread.run_sync(read, hosts, limiter=self._thread)
-        if hosts != self._hosts or (not anew and self.revision is None):
+        found = await to_thread.run_sync(read, hosts, kinds, limiter=self._thread)
+        if (hosts, kinds) != (self._hosts, self._kinds) or (not anew and self.revision is None):
             return True  # others are to be followed meanwhile
         if anew:
             self._views, self._bare, self._networks = {host: {} for host in hosts}, {}, {}
-        for host, update in updates.items():
-            view = self._views[host]
-            for key, one in update.items():
-                if one is None:
-                    view.pop(key, None)
-                else:
-                    view[key] = one
-        for id, row in bare.items():
-            if row is None:
-                self._bare.pop(id, None)
-            else:
-                self._bare[id] = row
-        self._networks |= networks
-        self.revision = revision
+            self._rows = {kind: {} for kind in kinds}
+        for host, update in found.updates.items():
+            _take(self._views[host], update)
+        for kind, rows in found.rows.items():
+            _take(self._rows[kind], rows)
+        _take(self._bare, found.bare)
+        self._networks |= found.networks
+        self.revision = found.revision
         if anew:
             self._told(None)
-        elif facts := [*(("host", host) for host in updates), *([ALL_BARE_METAL] if bare or networks else [])]:
+        elif facts := found.facts():
             self._told(facts)
-        return settling
+        return found.settling
 
     # -- in a thread
 
-    def _begin(self, hosts: frozenset[str]) -> "_Read":
+    def _begin(self, hosts: frozenset[str], kinds: frozenset[str]) -> "_Read":
         with self._store.read() as tx:
             self._interest = Interest(WIRE_RULES)
             updates = self._interest.follow(StoreReader(tx), hosts)
             parents = tx.query("ports", Query({VNIC_TYPE: [BARE_METAL]}))
             rows = {row["id"]: row for row in (*parents, *_sub_ports(tx, parents)) if _is_bare(row)}
             networks = _read_networks(tx, rows.values())
-            return tx.revision(), updates, dict(rows), networks, tx.is_settling()
+            every = {kind: {row["id"]: row for row in tx.query(kind)} for kind in kinds}
+            return _Read(tx.revision(), updates, dict(rows), networks, every, tx.is_settling())
 
-    def _advance(self, hosts: frozenset[str]) -> "_Read":
+    def _advance(self, hosts: frozenset[str], kinds: frozenset[str]) -> "_Read":
         with self._store.read() as tx:
             revision = cast(int, self.revision)
             touched: set[RowKey] = set()
@@ -155,7 +157,9 @@ class Region:
             new = {row["network_id"] for row in bare.values() if row} - self._networks.keys()
             rows = tx.get_many("networks", networks | new)
             found = {id: objects.network(row) for id, row in rows.items()}
-            return revision, updates, bare, found, tx.is_settling()
+            changed = {kind: {id for of, id in touched if of == kind} for kind in kinds}
+            every = {kind: dict.fromkeys(ids) | tx.get_many(kind, ids) for kind, ids in changed.items() if ids}
+            return _Read(revision, updates, bare, found, every, tx.is_settling())
 
     def _changed_bare(self, tx: ReadTransaction, ids: Collection[str]) -> dict[str, Object | None]:
         rows = tx.get_many("ports", ids)
@@ -168,7 +172,28 @@ class Region:
         return {**{id: row for id, row in there.items() if self._bare.get(id) != row}, **dict.fromkeys(gone)}
 
 
-_Read: TypeAlias = "tuple[int, Updates, dict[str, Object | None], dict[str, Network], bool]"
+class _Read(NamedTuple):
+    """None: it is not there any more."""
+
+    revision: int
+    updates: Updates
+    bare: Mapping[str, Object | None]
+    networks: Mapping[str, Network]
+    rows: Mapping[str, Mapping[str, Object | None]]
+    settling: bool
+
+    def facts(self) -> list[Fact]:
+        found = [("host", host) for host in self.updates]
+        found += [("kind", kind) for kind in self.rows]
+        return [*found, *([ALL_BARE_METAL] if self.bare or self.networks else [])]
+
+
+def _take(into: dict[Any, Any], changed: Mapping[Any, Any]) -> None:
+    for key, one in changed.items():
+        if one is None:
+            into.pop(key, None)
+        else:
+            into[key] = one
 
 
 def _is_bare(row: Mapping[str, Any]) -> bool:

@@ -5,8 +5,7 @@ from contextlib import AbstractContextManager, closing, nullcontext
 
 from netweft.api.app import resources
 from netweft.control.security.security_groups import SecurityGroups
-from netweft.importing import neutron_db as neutron_db_module
-from netweft.importing.cloud import Cloud, Unreadable
+from netweft.importing.cloud import Cloud
 from netweft.importing.take_over import Outcome, TakeOver
 from netweft.server.run import open_store
 from netweft.settings import ServerSettings
@@ -20,10 +19,3 @@ def taken_over(cloud: Cloud, settings: ServerSettings, *, dry_run: bool) -> Iter
         tried: AbstractContextManager[Store] = copied(store) if dry_run else nullcontext(store)
         with tried as into:
             yield from TakeOver(into, resources(into, settings), SecurityGroups()).run(cloud)
-
-
-def cloud_of(neutron_db: str | None, ovn_nb: str | None) -> Cloud:
-    """One of the two says where it is.  Raises Unreadable."""
-    if neutron_db is not None:
-        return neutron_db_module.read(neutron_db)
-    raise Unreadable("OVN's northbound database is not read yet")

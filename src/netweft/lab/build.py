@@ -12,7 +12,7 @@ from typing import Literal, TypeVar
 import msgspec
 from msgspec import Struct
 
-from netweft.lab import fabric, hypervisor, processes, supervisor, this_machine
+from netweft.lab import fabric, hypervisor, ovn, processes, supervisor, this_machine
 from netweft.lab.cloud import Cloud, credentials
 from netweft.lab.commands import clean_environment, listens, run
 from netweft.lab.layout import FabricLayout, LabError, Layout, NodeLayout
@@ -25,13 +25,14 @@ PATIENCE = 60.0  # seconds for a server or the agents to come up, on a slow mach
 
 class Plan(Struct, frozen=True, kw_only=True):
     """What a lab is to be.  root_node: which node is the machine itself.  underlay: its IP version.
-    mtu: of the fabric.  bfd_interval: the agents' setting."""
+    mtu: of the fabric.  bfd_interval: the agents' setting.  ovn: its nodes are OVN's, not ours."""
 
     nodes: int = 2
     root_node: str = ""
     underlay: Literal[4, 6] = 4
     mtu: int = 1500
     bfd_interval: int = 70
+    ovn: bool = False
 
     def node(self, layout: Layout, number: int) -> NodeLayout:
         return layout.node(number, is_root=self.root_node == f"hv{number}", ip_version=self.underlay)
@@ -63,6 +64,9 @@ def _up(layout: Layout, plan: Plan, hypervisors: list[NodeLayout]) -> None:
     _write_files(layout, plan, hypervisors)
     fabric.build(layout, hypervisors, plan.mtu)
     _for_each(switches, hypervisor.create_database)
+    if plan.ovn:
+        ovn.create_databases(layout)
+        _declare(layout, *ovn.databases(layout))
     _declare(layout, hypervisor.server(layout), *map(hypervisor.ovsdb_server, switches))
     supervisor.start(layout, hypervisor.NETWEFT)
     _for_each(switches, lambda switch: _initialise_database(switch, hypervisors))
@@ -73,8 +77,13 @@ def _up(layout: Layout, plan: Plan, hypervisors: list[NodeLayout]) -> None:
         if node.is_root:
             this_machine.borrow(node, hypervisor.datapath_type())
     _wait(lambda: server_answers(layout), "the server to answer")
-    _for_each(hypervisors, _enrol)
-    _declare(layout, *map(hypervisor.agent, hypervisors))
+    if plan.ovn:
+        _for_each(hypervisors, ovn.prepare)
+        _wait(lambda: ovn.are_there(layout), "OVN's databases to answer")
+        _declare(layout, ovn.northd(layout), *map(ovn.controller, hypervisors))
+    else:
+        _for_each(hypervisors, _enrol)
+        _declare(layout, *map(hypervisor.agent, hypervisors))
     supervisor.reload(layout)
     names = {node.name for node in hypervisors}
     with Cloud(layout) as cloud:
@@ -90,7 +99,7 @@ def _write_files(layout: Layout, plan: Plan, hypervisors: list[NodeLayout]) -> N
         (node.folder / "netweft.toml").write_text(hypervisor.agent_settings(node, plan.bfd_interval))
     layout.plan_file.write_bytes(msgspec.json.encode(plan))
     settings = hypervisor.server_settings(layout, _free_port(layout.lab), plan.underlay, plan.mtu)
-    (layout.server_folder / "netweft.toml").write_text(settings)
+    (layout.server_folder / "netweft.toml").write_text(settings + (ovn.settings(layout) if plan.ovn else ""))
     layout.switches_file.touch(mode=0o600)
 
 

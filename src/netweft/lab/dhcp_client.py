@@ -16,7 +16,7 @@ SCRIPT = f"""\
 case $1 in bound|renew) ;; *) exit 0 ;; esac
 ip -4 address show dev $interface | grep -q "inet $ip/$mask " || {{
   ip -4 address flush dev $interface
-  ip address add $ip/$mask broadcast $broadcast dev $interface
+  ip address add $ip/$mask ${{broadcast:+broadcast $broadcast}} dev $interface
 }}
 [ -z "$mtu" ] || ip link set $interface mtu $mtu
 gateway=${{router%% *}}

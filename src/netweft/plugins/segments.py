@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from netweft.settings import ServerSettings, SettingsError
 
@@ -26,6 +26,7 @@ class SegmentType:
     on_physical_network: it needs one; each id there carries one network, or the whole of it does when there are no ids.
     overhead: bytes of the underlay's MTU that its headers take, over IPv4; 0 for a type that needs no underlay.
     cuts_to: the MTU that an admin may ask for, since it cuts and puts together itself; 0: what fits into a packet.
+    overhead_with_ovn: what OVN's hosts add to that: an option of Geneve.
     ranges: what the settings say of its physical networks and ids.
     """
 
@@ -34,6 +35,7 @@ class SegmentType:
     on_physical_network: bool = False
     overhead: int = 0
     cuts_to: int = 0
+    overhead_with_ovn: int = 0
     ranges: Callable[[ServerSettings], Ranges] = lambda settings: {}
 
     def scope(self, physical_network: str | None = None) -> str:
@@ -48,6 +50,7 @@ class SegmentType:
         """Of a network on such a segment."""
         if self.overhead:
             more = _IPV6_MORE if settings.overlay_ip_version == 6 else 0
+            more += self.overhead_with_ovn if settings.ovn_northbound else 0
             return settings.physical_mtu - self.overhead - more
         own = dict(text.rsplit(":", 1) for text in settings.physical_network_mtus)
         return int(own.get(physical_network or "", settings.physical_mtu))
@@ -79,8 +82,8 @@ def _vni_ranges(name: str) -> Callable[[ServerSettings], Ranges]:
     return ranges
 
 
-def _tunnel(name: str, bits: int, overhead: int, cuts_to: int = 0) -> SegmentType:
-    return SegmentType(name=name, ids=(1, 2**bits - 1), overhead=overhead, cuts_to=cuts_to, ranges=_vni_ranges(name))
+def _tunnel(name: str, bits: int, **values: Any) -> SegmentType:
+    return SegmentType(name=name, ids=(1, 2**bits - 1), ranges=_vni_ranges(name), **values)
 
 
 LOCAL = SegmentType(name="local")
@@ -95,7 +98,7 @@ TUNNELS = {
     for type in (
         _tunnel("vxlan", 24, overhead=50),
         _tunnel("gre", 32, overhead=42),
-        _tunnel("geneve", 24, overhead=50),
+        _tunnel("geneve", 24, overhead=50, overhead_with_ovn=8),
         _tunnel("stt", 63, overhead=72, cuts_to=9000),
     )
 }

@@ -31,6 +31,7 @@ class Device:
     """A device of which `there` is all; it has what hv1's ports are called.  refuses: key -> its words."""
 
     name, hosts = "device", frozenset({"hv1"})
+    kinds: frozenset[str] = frozenset()
 
     def __init__(self, there: dict[str, Any]) -> None:
         self.there = there

@@ -7,7 +7,7 @@ import pytest
 
 from netweft.model import Network, Port
 from netweft.model.network import Segment
-from netweft.plugins.mechanisms import BareMetal, Host, Link, links_of
+from netweft.plugins.mechanisms import BareMetal, Host, Link, Row, links_of
 from netweft.plugins.mechanisms.switches import desired, inventory
 from netweft.plugins.mechanisms.switches.inventory import Switch
 from netweft.plugins.mechanisms.switches.load import load_switches
@@ -52,6 +52,9 @@ class Sight:
 
     def bare_metal(self) -> Sequence[BareMetal]:
         return self._bare
+
+    def rows(self, kind: str) -> Mapping[str, Row]:
+        return {}
 
 
 def vlan(vid: int, physical_network: str = "physnet1") -> Network:

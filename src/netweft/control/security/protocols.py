@@ -13,36 +13,10 @@ from netweft.control.errors import (
     SecurityGroupRuleInvalidEtherType,
     SecurityGroupRuleInvalidProtocol,
 )
+from netweft.model.protocols import NUMBERS
 from netweft.store import Object
 
 ETHERTYPES = {"IPv4": 4, "IPv6": 6}
-NUMBERS = {
-    "ah": 51,
-    "dccp": 33,
-    "egp": 8,
-    "esp": 50,
-    "gre": 47,
-    "hopopt": 0,
-    "icmp": 1,
-    "icmpv6": 58,
-    "igmp": 2,
-    "ip": 0,
-    "ipip": 4,
-    "ipv6-encap": 41,
-    "ipv6-frag": 44,
-    "ipv6-icmp": 58,
-    "ipv6-nonxt": 59,
-    "ipv6-opts": 60,
-    "ipv6-route": 43,
-    "ospf": 89,
-    "pgm": 113,
-    "rsvp": 46,
-    "sctp": 132,
-    "tcp": 6,
-    "udp": 17,
-    "udplite": 136,
-    "vrrp": 112,
-}
 _ANY = (None, "0", "ip")  # IP itself carries all of them: so 0 is any, as in Neutron's iptables rules
 _ICMP = (1, 58)
 _NUMBER = re.compile("[0-9]{1,3}")  # in ASCII

@@ -3,7 +3,7 @@
 from ipaddress import ip_address
 from typing import NamedTuple, Self
 
-from netweft.control.security.protocols import NUMBERS
+from netweft.model.protocols import NUMBERS
 
 ICMP, TCP, UDP, ICMPV6, SCTP = (NUMBERS[name] for name in ("icmp", "tcp", "udp", "ipv6-icmp", "sctp"))
 WITH_PORTS = {TCP: "tcp", UDP: "udp", SCTP: "sctp"}

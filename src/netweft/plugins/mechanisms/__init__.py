@@ -10,15 +10,17 @@ mechanisms by an entry point of the group `netweft.mechanisms` that names a `Fac
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from msgspec import Struct
 
-from netweft.model import Network, Port
+from netweft.model import Network, NodeFacts, Port, PortStatus
 from netweft.reconcile.plan import Step
 from netweft.settings import ServerSettings
 
 ENTRY_POINTS = "netweft.mechanisms"
+Row: TypeAlias = Mapping[str, Any]
+"""An object as the API has it."""
 KIND = "device"  # of all steps
 
 
@@ -79,13 +81,19 @@ class View(Protocol):
 
     def bare_metal(self) -> Sequence[BareMetal]: ...
 
+    def rows(self, kind: str) -> Mapping[str, Row]:
+        """All of a kind, by id; of those that the mechanism names in `kinds`."""
+        ...
+
 
 class Mechanism(Protocol):
     """name: its place and its lease in the database, and on ports what failed is said of it.
-    hosts: those that it will look at, ever.  changed: set by it when the device says that something changed there."""
+    hosts: those that it will look at, ever.  kinds: whose rows, all of them.
+    changed: set by it when the device says that something changed there."""
 
     name: str
     hosts: frozenset[str]
+    kinds: frozenset[str]
     changed: asyncio.Event
 
     def desired(self, view: View) -> Mapping[str, Wanted]:
@@ -110,6 +118,22 @@ class Mechanism(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+class Seen(Struct, frozen=True):
+    """A host that is no node of ours: what it can do, and all ports that are plugged in there."""
+
+    facts: NodeFacts
+    ports: tuple[PortStatus, ...] = ()
+
+
+@runtime_checkable
+class HasHosts(Protocol):
+    """A mechanism whose device has hosts, which ports are bound to: a controller with agents of its own."""
+
+    async def seen(self) -> Mapping[str, Seen]:
+        """host -> what is there, all of them.  Asked for before each `desired`.  Raises Unreachable."""
+        ...
 
 
 Factory: TypeAlias = Callable[[ServerSettings], Sequence[Mechanism]]

@@ -1,4 +1,4 @@
-"""Which mechanisms this server may run: switches by their file, and those installed beside us."""
+"""Which mechanisms this server may run: switches by their file, OVN, and those installed beside us."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -15,6 +15,10 @@ def load_mechanisms(settings: ServerSettings) -> list[Mechanism]:
         from netweft.plugins.mechanisms.switches.load import load_switches  # only where there are any
 
         found += load_switches(settings.switches_file)
+    if settings.ovn_northbound:
+        from netweft.plugins.mechanisms.ovn.load import load_ovn
+
+        found.append(load_ovn(settings.ovn_northbound, settings.ovn_southbound))
     return [*found, *(one for factory in _installed() for one in factory(settings))]
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from netweft.control.security import protocols
+from netweft.model.protocols import NUMBERS
 from netweft.store import Object
 
 from ..conftest import BLUE, Api, refused
@@ -22,7 +23,7 @@ def try_rule(api: Api, who: str, group: Object, **values: Any) -> tuple[int, str
 
 
 def names_and_numbers() -> list[tuple[str, str]]:
-    known = [(name, "IPv6" if name.startswith(("ipv6", "icmpv6")) else "IPv4") for name in protocols.NUMBERS]
+    known = [(name, "IPv6" if name.startswith(("ipv6", "icmpv6")) else "IPv4") for name in NUMBERS]
     return [*known, *((str(number), "IPv6") for number in (6, 58, 200, 255))]
 
 

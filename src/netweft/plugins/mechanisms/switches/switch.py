@@ -34,6 +34,7 @@ class SwitchMechanism:
     def __init__(self, switch: Switch, all_hosts: Iterable[str], make: MakeDriver) -> None:
         """all_hosts: linked to any switch."""
         self.name = f"switch:{switch.name}"
+        self.kinds: frozenset[str] = frozenset()
         self.hosts = frozenset(all_hosts if switch.transit else switch.hosts)
         self.changed = asyncio.Event()
         self._switch = switch

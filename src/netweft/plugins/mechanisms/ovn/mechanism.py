@@ -1,0 +1,75 @@
+"""OVN's databases as one mechanism: what they should have, what they have, and who is there."""
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+
+from netweft.model import Network
+from netweft.plugins.mechanisms import Link, Seen, View, Wanted
+from netweft.plugins.mechanisms.ovn import dhcp, routing, security, switching
+from netweft.plugins.mechanisms.ovn.northbound import Northbound, in_order
+from netweft.plugins.mechanisms.ovn.rows import KINDS, Rows
+from netweft.plugins.mechanisms.ovn.schema import Columns, table_of
+from netweft.plugins.mechanisms.ovn.southbound import Chassis, Southbound
+from netweft.reconcile.plan import Step
+
+
+class OvnMechanism:
+    name = "ovn"
+    hosts: frozenset[str] = frozenset()
+    kinds = KINDS
+
+    def __init__(self, northbound: str, southbound: str) -> None:
+        self.changed = asyncio.Event()
+        self._north = Northbound(northbound, self.changed.set)
+        self._south = Southbound(southbound, self.changed.set)
+        self._chassis: Mapping[str, Chassis] = {}
+
+    def desired(self, view: View) -> Mapping[str, Wanted]:
+        rows = Rows(view)
+        return dict(
+            [
+                *switching.desired(rows),
+                *dhcp.desired(rows),
+                *security.desired(rows),
+                *routing.desired(rows, self._gateways()),
+            ]
+        )
+
+    def can_bind(self, host: str, network: Network, links: Sequence[Link]) -> str | None:
+        """What a chassis can carry is among its facts."""
+        return None
+
+    async def read(self, keys: Collection[str]) -> Mapping[str, Columns]:
+        return await self._north.read(keys)
+
+    def commands(self, steps: Sequence[Step]) -> list[str]:
+        return [_command(step) for step in in_order(steps)]
+
+    async def apply(self, steps: Sequence[Step]) -> Mapping[str, str]:
+        return await self._north.apply(steps)
+
+    async def seen(self) -> Mapping[str, Seen]:
+        self._chassis = await self._south.read()
+        return {host: chassis.seen for host, chassis in self._chassis.items()}
+
+    async def close(self) -> None:
+        await self._north.close()
+        await self._south.close()
+
+    def _gateways(self) -> dict[str, list[str]]:
+        """physical network -> chassis that have it."""
+        found: dict[str, list[str]] = {}
+        for chassis in self._chassis.values():
+            for physical in chassis.physical_networks:
+                found.setdefault(physical, []).append(chassis.name)
+        return found
+
+
+def _command(step: Step) -> str:
+    """As ovn-nbctl's database commands would have it, for a person."""
+    table, name = table_of(str(step.key)), str(step.key).partition(" ")[2]
+    if step.now is None:
+        return f"ovn-nbctl destroy {table} {name}"
+    changed = {name: value for name, value in step.now.items() if (step.was or {}).get(name) != value}
+    verb = "create" if step.was is None else f"set {name}"
+    return f"ovn-nbctl {verb} {table} " + " ".join(f"{name}={value!r}" for name, value in sorted(changed.items()))

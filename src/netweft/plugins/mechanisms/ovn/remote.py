@@ -1,0 +1,82 @@
+"""One of OVN's databases: a session that is opened again when it is lost, and its values in JSON (RFC 7047)."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from netweft.dataplane.ovsdb.errors import OvsdbError, OvsdbLost, TransactionFailed
+from netweft.dataplane.ovsdb.session import Session
+from netweft.plugins.mechanisms import Unreachable
+
+SECONDS = 5.0
+
+
+class _Watching(Session):
+    """changed: called when anything that is watched has changed, by whomever."""
+
+    def __init__(self, database: str, changed: Callable[[], None]) -> None:
+        super().__init__(database)
+        self._changed = changed
+
+    def updated(self, tables: dict[str, Any]) -> None:
+        self._changed()
+
+
+class Remote:
+    """watched: table -> columns."""
+
+    def __init__(
+        self, remote: str, database: str, watched: Mapping[str, Sequence[str]], changed: Callable[[], None]
+    ) -> None:
+        self._remote, self._database, self._watched, self._changed = remote, database, watched, changed
+        self._session: Session | None = None
+        self._watch: asyncio.Task[Any] | None = None
+        self._turn = asyncio.Lock()
+
+    async def select(self, tables: Mapping[str, Sequence[str]]) -> dict[str, list[dict[str, Any]]]:
+        """All rows of these columns, of one moment.  Raises Unreachable."""
+        asked = [
+            {"op": "select", "table": table, "where": [], "columns": list(names)} for table, names in tables.items()
+        ]
+        answers, refused = await self.transact(asked)
+        if refused:
+            raise Unreachable(refused)
+        return {table: answer["rows"] for table, answer in zip(tables, answers, strict=True)}
+
+    async def transact(self, operations: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any]], str]:
+        """The answers, or why it was refused.  Raises Unreachable."""
+        if not operations:
+            return [], ""
+        async with self._turn:
+            try:
+                session = await self._connected()
+                return await session.transact(operations), ""
+            except TransactionFailed as error:
+                return [], str(error)
+            except (OvsdbLost, OvsdbError) as error:
+                raise Unreachable(str(error)) from None
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def _connected(self) -> Session:
+        if self._session is None or self._session.is_lost:
+            opened = _Watching(self._database, self._changed)
+            self._session = await opened.open(self._remote, self._watched, timeout=SECONDS)
+            self._watch = asyncio.create_task(self._session.wait_closed())
+            self._watch.add_done_callback(lambda _: self._changed())
+        return self._session
+
+
+def from_set(value: Any) -> list[Any]:
+    """One member is written as itself."""
+    return list(value[1]) if isinstance(value, list) and value[0] == "set" else [value]
+
+
+def from_map(value: Any) -> dict[str, Any]:
+    return dict(value[1]) if isinstance(value, list) and value[0] == "map" else {}
+
+
+def to_map(value: Mapping[str, Any]) -> list[Any]:
+    return ["map", [[name, one] for name, one in sorted(value.items())]]

@@ -1,0 +1,133 @@
+"""Routers: their ports, the way out on gateway chassis, SNAT, floating IPs, routes, router advertisements."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+from ipaddress import ip_address, ip_network
+from typing import Any, Final
+
+from netweft.plugins.mechanisms import Row, Wanted
+from netweft.plugins.mechanisms.ovn.rows import FLOATING, GATEWAY, Rows, addresses, router_name, router_port_name
+from netweft.plugins.mechanisms.ovn.schema import key, row
+
+MOST_CHASSIS: Final = 5  # of one gateway, as in Neutron's driver
+_RA_MODES: Final = {"slaac": "slaac", "dhcpv6-stateless": "dhcpv6_stateless", "dhcpv6-stateful": "dhcpv6_stateful"}
+
+
+def desired(rows: Rows, gateways: Mapping[str, Iterable[str]]) -> Iterator[tuple[str, Wanted]]:
+    """gateways: physical network -> the names of chassis that have it."""
+    for router in rows.routers.values():
+        columns = {"name": router_name(router["id"]), "enabled": bool(router["admin_state_up"])}
+        yield _router_key(router), Wanted(row(columns))
+        ports = [port for port in rows.router_ports[router["id"]] if port["network_id"] in rows.networks]
+        for port in ports:
+            yield from _port(rows, router, port)
+            if port["device_owner"] == GATEWAY:
+                yield from _gateway_chassis(rows, port, gateways)
+        yield from _way_out(rows, router, ports)
+        for route in router.get("routes") or ():
+            named = f"{router['id']}-{route['destination']}-{route['nexthop']}"
+            columns = {"ip_prefix": route["destination"], "nexthop": route["nexthop"]}
+            yield key("Logical_Router_Static_Route", named), Wanted(row(columns, _router_key(router)))
+    yield from _floating_ips(rows)
+
+
+def _router_key(router: Row) -> str:
+    return key("Logical_Router", router_name(router["id"]))
+
+
+def _port_key(port: Row) -> str:
+    return key("Logical_Router_Port", router_port_name(port["id"]))
+
+
+def _port(rows: Rows, router: Row, port: Row) -> Iterator[tuple[str, Wanted]]:
+    networks = [
+        f"{fixed['ip_address']}/{ip_network(rows.subnets[fixed['subnet_id']]['cidr']).prefixlen}"
+        for fixed in port.get("fixed_ips") or ()
+        if fixed["subnet_id"] in rows.subnets
+    ]
+    network = rows.networks[port["network_id"]]
+    columns: dict[str, Any] = {
+        "name": router_port_name(port["id"]),
+        "mac": port["mac_address"],
+        "networks": networks,
+        "options": {"gateway_mtu": str(network["mtu"])} if port["device_owner"] == GATEWAY else {},
+    }
+    if port["device_owner"] != GATEWAY:
+        columns["ipv6_ra_configs"] = _advertised(rows, port, network)
+    yield _port_key(port), Wanted(row(columns, _router_key(router)))
+
+
+def _advertised(rows: Rows, port: Row, network: Row) -> dict[str, str]:
+    modes = [
+        subnet.get("ipv6_ra_mode")
+        for fixed in port.get("fixed_ips") or ()
+        if (subnet := rows.subnets.get(fixed["subnet_id"])) and subnet["ip_version"] == 6
+    ]
+    mode = next((_RA_MODES[mode] for mode in modes if mode), None)
+    return {"address_mode": mode, "send_periodic": "true", "mtu": str(network["mtu"])} if mode else {}
+
+
+def _gateway_chassis(rows: Rows, port: Row, gateways: Mapping[str, Iterable[str]]) -> Iterator[tuple[str, Wanted]]:
+    """In the order of rendezvous hashing: gateways are spread, and a chassis more or less moves as few as can be."""
+    physical = rows.physical(rows.networks[port["network_id"]])
+    names = sorted(gateways.get(physical or "", ()), key=partial(_rank, port))
+    for place, chassis in enumerate(names[:MOST_CHASSIS]):
+        name = f"{router_port_name(port['id'])}_{chassis}"
+        columns = {"name": name, "chassis_name": chassis, "priority": MOST_CHASSIS - place}
+        yield key("Gateway_Chassis", name), Wanted(row(columns, _port_key(port)))
+
+
+def _rank(port: Row, chassis: str) -> bytes:
+    return hashlib.blake2b(f"{port['id']} {chassis}".encode(), digest_size=8).digest()
+
+
+def _way_out(rows: Rows, router: Row, ports: Iterable[Row]) -> Iterator[tuple[str, Wanted]]:
+    ports, parent = list(ports), _router_key(router)
+    inside = [port for port in ports if port["device_owner"] != GATEWAY]
+    info = router.get("external_gateway_info") or {}
+    for gateway in ports:
+        if gateway["device_owner"] != GATEWAY:
+            continue
+        for fixed in gateway.get("fixed_ips") or ():
+            subnet = rows.subnets.get(fixed["subnet_id"])
+            if subnet is None or not subnet.get("gateway_ip"):
+                continue
+            everywhere = "0.0.0.0/0" if subnet["ip_version"] == 4 else "::/0"
+            columns = {
+                "ip_prefix": everywhere,
+                "nexthop": subnet["gateway_ip"],
+                "output_port": router_port_name(gateway["id"]),
+            }
+            named = f"{router['id']}-{everywhere}-{subnet['gateway_ip']}"
+            yield key("Logical_Router_Static_Route", named), Wanted(row(columns, parent))
+        outside = addresses(gateway, 4)
+        if not outside or not info.get("enable_snat", True) or gateway["network_id"] != info.get("network_id"):
+            continue
+        for cidr in sorted(_cidrs(rows, inside)):
+            columns = {"type": "snat", "external_ip": outside[0], "logical_ip": cidr}
+            yield key("NAT", f"{router['id']}-snat-{cidr}"), Wanted(row(columns, parent))
+
+
+def _cidrs(rows: Rows, ports: Iterable[Row]) -> set[str]:
+    """IPv4's of these ports' subnets."""
+    ids = {fixed["subnet_id"] for port in ports for fixed in port.get("fixed_ips") or ()}
+    return {rows.subnets[id]["cidr"] for id in ids if id in rows.subnets and rows.subnets[id]["ip_version"] == 4}
+
+
+def _floating_ips(rows: Rows) -> Iterator[tuple[str, Wanted]]:
+    by_device = {port["device_id"]: port for port in rows.all_ports.values() if port["device_owner"] == FLOATING}
+    for one in rows.floating_ips.values():
+        router = rows.routers.get(one.get("router_id") or "")
+        if router is None or not one.get("fixed_ip_address"):
+            continue
+        columns = {
+            "type": "dnat_and_snat",
+            "external_ip": str(ip_address(one["floating_ip_address"])),
+            "logical_ip": one["fixed_ip_address"],
+        }
+        its_port = by_device.get(one["id"])
+        if one.get("distributed") is not False and its_port is not None and one["port_id"] in rows.ports:
+            columns |= {"external_mac": its_port["mac_address"], "logical_port": one["port_id"]}
+        ports = frozenset({str(one["port_id"])})
+        yield key("NAT", f"floatingip-{one['id']}"), Wanted(row(columns, _router_key(router)), ports)

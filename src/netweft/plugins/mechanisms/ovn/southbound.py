@@ -1,0 +1,67 @@
+"""OVN_Southbound: which chassis there are, and which ports are in place there."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from msgspec import Struct
+
+from netweft.model import NodeFacts, PortStatus
+from netweft.model.status import PortState
+from netweft.plugins.mechanisms import Seen
+from netweft.plugins.mechanisms.ovn.remote import Remote, from_map, from_set
+from netweft.plugins.mechanisms.ovn.rows import AGENT
+
+_MAPPINGS: Final = "ovn-bridge-mappings"
+_WATCHED: Final = {
+    "Chassis": ("name", "hostname", "encaps", "other_config", "external_ids"),
+    "Encap": ("type", "ip"),
+    "Port_Binding": ("logical_port", "chassis", "up", "type"),
+}
+
+
+class Chassis(Struct, frozen=True):
+    """name: OVN's own; hosts are told by `hostname`."""
+
+    name: str
+    seen: Seen
+    physical_networks: frozenset[str]
+
+
+class Southbound:
+    def __init__(self, remote: str, changed: Callable[[], None]) -> None:
+        self._remote = Remote(remote, "OVN_Southbound", _WATCHED, changed)
+
+    async def read(self) -> dict[str, Chassis]:
+        """host -> its chassis.  Raises Unreachable."""
+        tables = await self._remote.select({table: ("_uuid", *columns) for table, columns in _WATCHED.items()})
+        encaps = {one["_uuid"][1]: one for one in tables["Encap"]}
+        ports: dict[str, list[PortStatus]] = defaultdict(list)
+        for one in tables["Port_Binding"]:
+            where = from_set(one["chassis"])
+            if one["type"] in ("", "virtual") and where:
+                state = PortState.UP if True in from_set(one["up"]) else PortState.DOWN
+                ports[where[0][1]].append(PortStatus(one["logical_port"], state))
+        return {
+            one["hostname"]: _chassis(one, encaps, ports[one["_uuid"][1]])
+            for one in tables["Chassis"]
+            if one["hostname"]
+        }
+
+    async def close(self) -> None:
+        await self._remote.close()
+
+
+def _chassis(one: Mapping[str, Any], encaps: Mapping[str, Mapping[str, Any]], ports: list[PortStatus]) -> Chassis:
+    said = from_map(one["external_ids"]) | from_map(one["other_config"])
+    mappings = dict(pair.strip().split(":", 1) for pair in str(said.get(_MAPPINGS, "")).split(",") if ":" in pair)
+    ends = [encaps[ref[1]] for ref in from_set(one["encaps"]) if ref[1] in encaps]
+    facts = NodeFacts(
+        tunnel_ip=next((end["ip"] for end in ends), None),
+        tunnel_types=("geneve",),  # how OVN carries it is its own affair
+        bridge_mappings=mappings,
+        datapath_type=str(said.get("datapath-type", "")),
+        agent_type=AGENT,
+        binary="ovn-controller",
+    )
+    return Chassis(one["name"], Seen(facts, tuple(sorted(ports, key=lambda port: port.port_id))), frozenset(mappings))

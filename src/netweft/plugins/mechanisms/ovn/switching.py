@@ -1,0 +1,120 @@
+"""Networks and ports: logical switches, their ports, the way to a wire, QoS."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from netweft.plugins.mechanisms import Row, Wanted
+from netweft.plugins.mechanisms.ovn import dhcp
+from netweft.plugins.mechanisms.ovn.rows import (
+    GATEWAY,
+    HOST,
+    INTERFACE,
+    Rows,
+    addresses,
+    router_port_name,
+    rule_list,
+    switch_name,
+)
+from netweft.plugins.mechanisms.ovn.schema import key, row
+
+_PRIORITY: Final = 2002
+_DIRECTIONS: Final = {"egress": ("from-lport", "inport"), "ingress": ("to-lport", "outport")}
+
+
+def desired(rows: Rows) -> Iterator[tuple[str, Wanted]]:
+    parents = {sub["port_id"]: (trunk, sub) for trunk in rows.trunks.values() for sub in trunk["sub_ports"]}
+    for network in rows.networks.values():
+        yield from _switch(rows, network)
+    for port in rows.ports.values():
+        yield _port(rows, port, parents)
+        yield from _qos(rows, port)
+    for ports in rows.router_ports.values():
+        for port in ports:
+            if port["network_id"] in rows.networks:
+                yield _router_side(port)
+
+
+def switch_key(network_id: str) -> str:
+    return key("Logical_Switch", switch_name(network_id))
+
+
+def port_key(port_id: str) -> str:
+    return key("Logical_Switch_Port", port_id)
+
+
+def _switch(rows: Rows, network: Row) -> Iterator[tuple[str, Wanted]]:
+    name = switch_name(network["id"])
+    config = {"vlan-passthru": str(bool(network.get("vlan_transparent"))).lower()}
+    if network.get("provider:network_type") == "geneve":
+        config["requested-tnl-key"] = str(network["provider:segmentation_id"])
+    yield switch_key(network["id"]), Wanted(row({"name": name, "other_config": config}))
+    if physical := rows.physical(network):
+        name = f"provnet-{network['id']}"
+        wire = {
+            "name": name,
+            "type": "localnet",
+            "addresses": ["unknown"],
+            "options": {"network_name": physical},
+            "tag": network.get("provider:segmentation_id"),
+        }
+        yield port_key(name), Wanted(row(wire, switch_key(network["id"])))
+
+
+def _port(rows: Rows, port: Row, parents: Mapping[str, tuple[Row, Row]]) -> tuple[str, Wanted]:
+    mac, ips = port["mac_address"], addresses(port)
+    pairs = [(pair.get("mac_address") or mac, pair["ip_address"]) for pair in port.get("allowed_address_pairs") or ()]
+    is_guarded = port["port_security_enabled"]
+    others = sorted({other for other, _ in pairs} - {mac})
+    columns = {
+        "name": port["id"],
+        "addresses": [" ".join([mac, *ips]), *([] if is_guarded and not others else ["unknown"])],
+        "options": {"requested-chassis": port[HOST]} if port.get(HOST) else {},
+        "enabled": bool(port["admin_state_up"]),
+        "dhcpv4_options": dhcp.options_of(rows, port, 4),
+        "dhcpv6_options": dhcp.options_of(rows, port, 6),
+    }
+    if is_guarded:
+        own = [ip for other, ip in pairs if other == mac]
+        columns["port_security"] = [
+            " ".join([mac, *ips, *own]),
+            *(" ".join([other, *(ip for of, ip in pairs if of == other)]) for other in others),
+        ]
+    if port["id"] in parents:
+        trunk, sub = parents[port["id"]]
+        columns |= {"parent_name": trunk["port_id"], "tag": sub["segmentation_id"]}
+    return port_key(port["id"]), Wanted(row(columns, switch_key(port["network_id"])), frozenset({port["id"]}))
+
+
+def _router_side(port: Row) -> tuple[str, Wanted]:
+    """A router's port, seen from the switch."""
+    options = {"router-port": router_port_name(port["id"])}
+    if port["device_owner"] == GATEWAY:
+        options["nat-addresses"] = "router"
+    columns = {"name": port["id"], "type": "router", "addresses": ["router"], "options": options}
+    return port_key(port["id"]), Wanted(row(columns, switch_key(port["network_id"])))
+
+
+def _qos(rows: Rows, port: Row) -> Iterator[tuple[str, Wanted]]:
+    network = rows.networks[port["network_id"]]
+    if port["device_owner"] == INTERFACE:
+        return
+    policy = rows.policies.get(port.get("qos_policy_id") or network.get("qos_policy_id") or "")
+    parent = switch_key(port["network_id"])
+    for rule in rule_list(policy, "bandwidth_limit"):
+        direction, side = _DIRECTIONS[rule["direction"]]
+        burst = rule["max_burst_kbps"] or int(rule["max_kbps"] * 0.8)  # as Neutron does where none is given
+        columns = {
+            "priority": _PRIORITY,
+            "direction": direction,
+            "match": f'{side} == "{port["id"]}"',
+            "bandwidth": {"rate": rule["max_kbps"], "burst": burst},
+        }
+        yield key("QoS", f"{port['id']}-{rule['direction']}-limit"), Wanted(row(columns, parent))
+    for rule in rule_list(policy, "dscp_marking"):
+        columns = {
+            "priority": _PRIORITY,
+            "direction": "from-lport",
+            "match": f'inport == "{port["id"]}"',
+            "action": {"dscp": rule["dscp_mark"]},
+        }
+        yield key("QoS", f"{port['id']}-dscp"), Wanted(row(columns, parent))

@@ -1,0 +1,99 @@
+"""OVN as a back end: real `ovn-northd` and `ovn-controller`, told by our mechanism, carry the packets.
+
+`make test-ovn` runs the labs' other tests so (docs/ovn.md).
+"""
+
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pytest
+from tests.netns.harness import Lab, until
+from tests.netns.outside import OUTSIDE, external_network, next_hop
+from tests.netns.test_routing import address, make_router
+
+from netweft.lab import build, host
+from netweft.lab.commands import run
+from netweft.lab.vm import Vm
+
+pytestmark = pytest.mark.ovs
+
+
+@pytest.fixture(scope="module")
+def plan() -> build.Plan:
+    return build.Plan(ovn=True)
+
+
+class Stage(NamedTuple):
+    blue: str
+    one: Vm
+    two: Vm
+    red: Vm
+    external: str
+    router: str
+
+
+@pytest.fixture(scope="module")
+def stage(lab: Lab) -> Iterator[Stage]:
+    blue, red = lab.network("10.60.0.0/24"), lab.network("10.61.0.0/24")
+    external, outside = external_network(lab), next_hop(lab)
+    router = make_router(lab, blue, red, external_gateway_info={"network_id": external})
+    lab.let_strangers_in()
+    one, two = lab.add_vm("hv1", blue, dhcp=True), lab.add_vm("hv2", blue, dhcp=True)
+    yield Stage(blue, one, two, lab.add_vm("hv2", red, dhcp=True), external, router["id"])
+    host.remove(lab.layout, outside)
+
+
+def nbctl(lab: Lab, *words: str) -> str:
+    return run("ovn-nbctl", f"--db=unix:{lab.layout.folder}/ovn/nb.sock", "--timeout=20", *words)
+
+
+def test_hosts_are_agents_and_bind_ports(lab: Lab, stage: Stage) -> None:
+    with lab.cloud() as cloud:
+        agents = {agent["host"]: agent for agent in cloud.list("agents")}
+    assert {name: agent["agent_type"] for name, agent in agents.items()} == dict.fromkeys(
+        ("hv1", "hv2"), "OVN Controller agent"
+    )
+    port = lab.port(stage.one)
+    assert (port["status"], port["binding:host_id"], port["binding:vif_type"]) == ("ACTIVE", "hv1", "ovs")
+
+
+def test_on_one_network_across_hosts(lab: Lab, stage: Stage) -> None:
+    """With the addresses that OVN's DHCP gave."""
+    assert lab.ping(stage.one, address(stage.two))
+
+
+def test_through_a_router_and_out_by_snat(lab: Lab, stage: Stage) -> None:
+    assert lab.ping(stage.one, address(stage.red))
+    assert lab.ping(stage.red, OUTSIDE)
+
+
+def test_a_rule_that_goes_stops_what_it_let_in(lab: Lab, stage: Stage) -> None:
+    with lab.cloud() as cloud:
+        group = cloud.create("security-groups", name="own")["id"]
+        said = {"security_group_id": group, "direction": "ingress", "protocol": "icmp"}
+        rule = cloud.create("security-group-rules", **said)
+        guarded = lab.add_vm("hv1", stage.blue, dhcp=True, security_groups=[group])
+        assert lab.ping(stage.two, address(guarded))
+        cloud.delete("security-group-rules", rule["id"])
+        until(lambda: not lab.ping(stage.two, address(guarded), seconds=1), "nothing gets in")
+        cloud.create("security-group-rules", **said)
+    assert lab.ping(stage.two, address(guarded))
+
+
+def test_what_is_wiped_is_there_again(lab: Lab, stage: Stage) -> None:
+    """By hand, and all of it: OVN's northbound database is put right by itself."""
+    for table in ("ls", "lr"):
+        for line in nbctl(lab, f"{table}-list").splitlines():
+            nbctl(lab, f"{table}-del", line.split()[0])
+    start = time.monotonic()
+    until(lambda: nbctl(lab, "ls-list").count("neutron-") == 3, "the switches are there")
+    assert lab.ping(stage.one, address(stage.two))
+    assert time.monotonic() - start < 60
+
+
+def test_a_port_that_is_deleted_goes(lab: Lab, stage: Stage) -> None:
+    machine = lab.add_vm("hv2", stage.blue)
+    assert machine.port_id in nbctl(lab, "show")
+    lab.remove_vm(machine)
+    until(lambda: machine.port_id not in nbctl(lab, "show"), "its port is gone")
