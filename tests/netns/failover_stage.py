@@ -60,8 +60,32 @@ def staged(lab: Lab) -> Iterator[Stage]:
         vm, other = lab.add_vm("hv3", blue), lab.add_vm("hv3", red)
         lab.let_strangers_in()
         floating = cloud.create("floatingips", floating_network_id=external["id"], port_id=vm.port_id)
-    yield Stage(router, info, red, vm, other, floating["floating_ip_address"])
+    with firewalled(lab, router):
+        yield Stage(router, info, red, vm, other, floating["floating_ip_address"])
     host.remove(lab.layout, outside)
+
+
+@contextmanager
+def firewalled(lab: Lab, router: str) -> Iterator[None]:
+    """What goes by the router's interface passes a firewall that lets all through: with whichever gateway."""
+    made: list[tuple[str, str]] = []
+
+    def make(kind: str, plural: str, **values: object) -> str:
+        answer = cloud.request("POST", f"fwaas/{plural}", {kind: values})
+        made.append((plural, answer[kind]["id"]))
+        return made[-1][1]
+
+    with lab.cloud() as cloud:
+        ports = cloud.list("ports", device_id=router, device_owner="network:router_interface")
+        rules = [make("firewall_rule", "firewall_rules", action="allow", ip_version=version) for version in (4, 6)]
+        policy = make("firewall_policy", "firewall_policies", firewall_rules=rules)
+        both = {f"{way}_firewall_policy_id": policy for way in ("ingress", "egress")}
+        group = make("firewall_group", "firewall_groups", ports=[port["id"] for port in ports], **both)
+    yield
+    with lab.cloud() as cloud:
+        cloud.request("PUT", f"fwaas/firewall_groups/{group}", {"firewall_group": {"ports": []}})
+        for plural, id in reversed(made):
+            cloud.request("DELETE", f"fwaas/{plural}/{id}")
 
 
 @contextmanager
