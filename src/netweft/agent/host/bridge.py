@@ -7,7 +7,7 @@ each time around, and that is time in which it forwards nothing (docs/decisions/
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
 import structlog
@@ -189,7 +189,16 @@ class BridgeSide:
         driver = FlowDriver(
             connection, OURS, OURS_MASK, self._drifted, self._taking_away, OBJECT_MASK, self._epochs, refusing
         )
-        found, _ = await asyncio.gather(driver.read(), asyncio.gather(*self._others(connection)))
+        found = await driver.read()
+        if self.on_packet is not None:
+            await connection.watch_packets(AGENT, self.on_packet)
+        if self._datapath:
+            await self._datapath.read()
+        if self._meters:
+            await self._meters.read(connection)
+        if self._fragments:
+            await self._fragments.read(connection)
+        await self.on_connected(connection)
         self.on_read(found.values())
         driver.want(self._wanted())
         self._driver, self._connection = driver, connection
@@ -200,19 +209,6 @@ class BridgeSide:
         self.sessions += 1
         log.info("bridge connected", bridge=self._socket.stem, flows=len(found))
         self._wake()
-
-    def _others(self, connection: OpenFlowConnection) -> Iterator[Awaitable[object]]:
-        """What is asked besides, before anything is changed: side by side, since each is a turn of vswitchd's to wait
-        for."""
-        if self.on_packet is not None:
-            yield connection.watch_packets(AGENT, self.on_packet)
-        if self._datapath:
-            yield self._datapath.read()
-        if self._meters:
-            yield self._meters.read(connection)
-        if self._fragments:
-            yield self._fragments.read(connection)
-        yield self.on_connected(connection)
 
     def change(self, part: FlowChanges) -> None:
         if self._driver:

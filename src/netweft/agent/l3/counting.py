@@ -86,13 +86,15 @@ class Counting:
 
     async def _read(self, tally: Tally) -> list[tuple[Place, Count]] | None:
         """None: the bridge is away."""
-        connection = self._connection
+        connection, found = self._connection, list[tuple[Place, Count]]()
         if connection is None:
             return None
-        places = [(place, tally.tables[place.table]) for place in COUNTED if place.table in tally.tables]
-        asked = (connection.count(table, cookie(place.reason), OURS_MASK | REASON_MASK) for place, table in places)
-        counts = await asyncio.gather(*asked)
-        return [(place, count) for (place, _), found in zip(places, counts, strict=True) for count in found]
+        for place in COUNTED:
+            table = tally.tables.get(place.table)
+            if table is not None:
+                counts = await connection.count(table, cookie(place.reason), OURS_MASK | REASON_MASK)
+                found += ((place, count) for count in counts)
+        return found
 
     def _load(self) -> Kept | None:
         try:
