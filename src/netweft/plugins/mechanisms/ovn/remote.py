@@ -12,14 +12,20 @@ SECONDS = 5.0
 
 
 class _Watching(Session):
-    """changed: called when anything that is watched has changed, by whomever."""
+    """changed: called when anything that is watched has changed, by somebody else.
+
+    What changes while a transaction of ours is under way is taken for ours: the server tells of it before it answers.
+    What somebody else wrote at just that moment is seen when the rows are read next.
+    """
 
     def __init__(self, database: str, changed: Callable[[], None]) -> None:
         super().__init__(database)
         self._changed = changed
+        self.is_writing = False
 
     def updated(self, tables: dict[str, Any]) -> None:
-        self._changed()
+        if not self.is_writing:
+            self._changed()
 
 
 class Remote:
@@ -29,7 +35,7 @@ class Remote:
         self, remote: str, database: str, watched: Mapping[str, Sequence[str]], changed: Callable[[], None]
     ) -> None:
         self._remote, self._database, self._watched, self._changed = remote, database, watched, changed
-        self._session: Session | None = None
+        self._session: _Watching | None = None
         self._watch: asyncio.Task[Any] | None = None
         self._turn = asyncio.Lock()
 
@@ -50,7 +56,11 @@ class Remote:
         async with self._turn:
             try:
                 session = await self._connected()
-                return await session.transact(operations), ""
+                session.is_writing = any(one["op"] != "select" for one in operations)
+                try:
+                    return await session.transact(operations), ""
+                finally:
+                    session.is_writing = False
             except TransactionFailed as error:
                 return [], str(error)
             except (OvsdbLost, OvsdbError) as error:
@@ -60,10 +70,12 @@ class Remote:
         if self._session is not None:
             await self._session.close()
 
-    async def _connected(self) -> Session:
+    async def _connected(self) -> _Watching:
         if self._session is None or self._session.is_lost:
             opened = _Watching(self._database, self._changed)
+            opened.is_writing = True  # all that is there is told first
             self._session = await opened.open(self._remote, self._watched, timeout=SECONDS)
+            opened.is_writing = False
             self._watch = asyncio.create_task(self._session.wait_closed())
             self._watch.add_done_callback(lambda _: self._changed())
         return self._session

@@ -30,10 +30,25 @@ class Chassis(Struct, frozen=True):
 
 class Southbound:
     def __init__(self, remote: str, changed: Callable[[], None]) -> None:
-        self._remote = Remote(remote, "OVN_Southbound", _WATCHED, changed)
+        self._changed = changed
+        self._remote = Remote(remote, "OVN_Southbound", _WATCHED, self._is_news)
+        self._known: dict[str, Chassis] | None = None
+        self._is_known = False
 
-    async def read(self) -> dict[str, Chassis]:
-        """host -> its chassis.  Raises Unreachable."""
+    def _is_news(self) -> None:
+        self._known, self._is_known = None, False
+        self._changed()
+
+    async def read(self) -> Mapping[str, Chassis]:
+        """host -> its chassis; as it was when nothing has changed since.  Raises Unreachable."""
+        if self._known is None:
+            self._is_known = True  # until there is news, which may come while it is read
+            found = await self._read()
+            self._known = found if self._is_known else None
+            return found
+        return self._known
+
+    async def _read(self) -> dict[str, Chassis]:
         tables = await self._remote.select({table: ("_uuid", *columns) for table, columns in _WATCHED.items()})
         encaps = {one["_uuid"][1]: one for one in tables["Encap"]}
         ports: dict[str, list[PortStatus]] = defaultdict(list)
