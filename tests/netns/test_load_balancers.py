@@ -9,6 +9,7 @@ import pytest
 from tests.netns.balancers import Balancer, Talk, ask, serving
 from tests.netns.harness import Lab, group_of, until
 from tests.netns.outside import external_network, next_hop
+from tests.netns.test_port_forwarding import associated, associates
 from tests.netns.test_routing import address, make_router
 from tests.netns.trace_stage import codes, is_healthy, trace
 
@@ -18,7 +19,7 @@ from netweft.services.fields import OURS_MASK, REASON_MASK, Reason, cookie
 from netweft.services.pipeline import INT
 
 VIPS = {4: "10.60.0.100", 6: "fd00:60::100"}
-UDP_VIP = "10.60.0.101"
+UDP_VIP, SCTP_VIP = "10.60.0.101", "10.60.0.102"
 
 
 class Stage(NamedTuple):
@@ -97,6 +98,18 @@ COUNTED = [
 
 def test_datagrams(lab: Lab, stage: Stage) -> None:
     assert asked(lab, stage.here, UDP_VIP, times=40, kind="udp") == all_of(stage, address(stage.here))
+
+
+def test_associations_of_sctp(lab: Lab, stage: Stage) -> None:
+    """Made by hand: this kernel has none.  Members have the listener's port, as the userspace datapath wants it."""
+    network, members = lab.port(stage.here)["network_id"], stage.members[:2]
+    balancer = Balancer(lab, network, SCTP_VIP, *map(address, members), port=80, protocol="SCTP")
+    here, *there = (lab.layout.vm_namespace(one.name) for one in (stage.here, *members))
+    with contextlib.ExitStack() as stack:
+        for one in there:
+            stack.enter_context(associates(lab, one, 80))
+        assert associated(here, SCTP_VIP, 80) == [2, 11, 3]
+    balancer.close()
 
 
 @pytest.mark.parametrize("version", [4, 6])
