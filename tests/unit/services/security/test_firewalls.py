@@ -17,6 +17,7 @@ from netweft.model import (
 )
 from netweft.services.fields import OBJECT_MASK, Reason, cookie, owner
 from netweft.services.pipeline import INT
+from netweft.services.security import fragments
 from netweft.testing import packets
 from netweft.testing.region import ANYTHING, Region, interface, network, port, router, subnet
 from netweft.testing.switch import Packet
@@ -313,6 +314,28 @@ def test_ranges_of_both_ends_cost_the_sum_of_their_masks(m: Made) -> None:
         flow for flow in asked_on(m) if flow.cookie & OBJECT_MASK == cookie(Reason.FIREWALL_RULE, deny.id) & OBJECT_MASK
     ]
     assert len(made_for) == 61
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_first_fragment_passes_as_its_datagram_would(m: Made, turned: bool) -> None:
+    """In any order.  Without it the others are worth nothing (services/security/fragments)."""
+    dns = rule(1, protocol=PROTO_UDP, destination_port_range_min=53, destination_port_range_max=53)
+    named = policy(2, dns)
+    m.settle(dns, named, group(named, None))
+
+    def arrived(dport: int, *, hidden: bool = False, but_first: bool = False) -> tuple[int, int]:
+        """First fragments, and others."""
+        pieces = packets.fragments(made(m, m.blue, m.red, 1000 + dport, dport, "udp"), hidden=hidden)
+        order = (pieces[1:] if but_first else pieces)[:: -1 if turned else 1]
+        got = [one for piece in order for one in m.region.send(m.blue, piece) if m.region.ids_of([one]) == [m.red.id]]
+        first = sum(one.packet["ip_frag"] == fragments.FIRST for one in got)
+        return first, len(got) - first
+
+    assert arrived(53) == (1, 2)
+    assert arrived(54)[0] == 0
+    assert arrived(53, hidden=True)[0] == 0
+    assert arrived(53, but_first=True) == (0, 0)
+    assert arrived(53) == (1, 2)
 
 
 def test_a_rule_that_makes_no_sense_lets_nothing_pass() -> None:
