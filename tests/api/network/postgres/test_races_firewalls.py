@@ -113,3 +113,24 @@ async def test_a_quota_is_never_passed(region: Region) -> None:
     assert (await region.admin("PUT", f"/quotas/{newcomer.project}", limits)).status_code == 200
     answers = await together(*(newcomer("POST", RULES, {"firewall_rule": {}}) for _ in range(6)))
     assert sorted(answers) == [201, 201, 409, 409, 409, 409]
+
+
+@pytest.mark.parametrize("about", ["group", "port"])
+async def test_a_log_comes_while_what_it_is_about_goes(region: Region, about: str) -> None:
+    """And one that is there is deleted at the same time."""
+    network, _ = await region.red.network("10.23.0.0/24")
+    for _ in range(ROUNDS):
+        port = (await region.red.make("port", network_id=network, device_owner="compute:nova"))["id"]
+        ports = [port] if about == "port" else []
+        group = await made(region.red, GROUPS, ports=ports)
+        named = {"target_id": port} if about == "port" else {"resource_id": group}
+        log = {"log": {"resource_type": "firewall_group", "project_id": region.red.project, **named}}
+        there = (await region.admin("POST", "/log/logs", log)).json()["log"]["id"]
+        goes = f"/ports/{port}" if about == "port" else f"{GROUPS}/{group}"
+        gone, logged, deleted = await together(
+            region.red("DELETE", goes),
+            region.admin("POST", "/log/logs", log),
+            region.admin("DELETE", f"/log/logs/{there}"),
+        )
+        assert (gone, logged) in ((204, 404), (204, 201)) and deleted in (204, 404)
+        assert await region.admin.get(f"/log/logs?project_id={region.red.project}") == []
