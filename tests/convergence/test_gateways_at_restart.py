@@ -41,3 +41,17 @@ async def test_it_goes_on_answering(tmp_path: Path) -> None:
     await calm(world)
     assert answering(world) == before
     assert world.switches["int"].deleted == 0
+
+
+async def test_what_is_on_the_bridge_is_looked_at_once_there_is_something_rendered(tmp_path: Path) -> None:
+    """A bridge may be read before the database is: then nobody knows yet which gateways may be here."""
+    world = AgentWorld(tmp_path)
+    world.new_agent()
+    attaching = asyncio.create_task(world.attach())
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert not attaching.done()
+    assert not world.agent.bridges["int"].connected
+    await world.agent.turn()
+    await attaching
+    assert world.agent.bridges["int"].connected

@@ -132,7 +132,9 @@ class Agent:
         self.carriers = Carriers(self.wake)
         self.ovs.on_opened = self.failover.opened
         self.bridges.on_lost = self.failover.lost
+        self._rendered = asyncio.Event()
         self.bridges[INT.role].on_read = self._flows_found
+        self.bridges[INT.role].rendered = self._rendered.wait
         self.advertiser = Advertiser(self.desired, say)
         self.vips = VipAnnouncer(self.desired, say)
         who = answerers(settings, self.desired, self.resolver, self.failover, self.handover)
@@ -281,6 +283,7 @@ class Agent:
         if self._observe():
             self.causes.done("observe")
             self._render()
+            self._rendered.set()
             self._tell_facts()
             self.causes.done("render")
             problem = await self._apply()
@@ -400,6 +403,7 @@ class Agent:
         return self.desired.complete and self.bridges.in_sync and self.stt.is_current
 
     def _flows_found(self, flows: Iterable[Flow]) -> None:
+        """Not before there is something that it can be said of: which gateways are here was decided without them."""
         found = list(flows)
         self.desired.found(found)
         self.resolver.found(found)

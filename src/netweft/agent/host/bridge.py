@@ -7,7 +7,8 @@ each time around, and that is time in which it forwards nothing (docs/decisions/
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -74,6 +75,7 @@ class BridgeSide:
         self.on_lost: Callable[[], None] = lambda: None
         self.on_connected: Callable[[OpenFlowConnection], Awaitable[None]] = _nothing  # before anything is changed
         self.on_read: Callable[[Iterable[Flow]], None] = lambda _: None  # what was there when it was connected
+        self.rendered: Callable[[], Awaitable[object]] = partial(asyncio.sleep, 0)  # when on_read can make sense of it
         self._driver: FlowDriver | None = None
         self._connection: OpenFlowConnection | None = None
         self._expected = asyncio.Event()
@@ -189,16 +191,8 @@ class BridgeSide:
         driver = FlowDriver(
             connection, OURS, OURS_MASK, self._drifted, self._taking_away, OBJECT_MASK, self._epochs, refusing
         )
-        found = await driver.read()
-        if self.on_packet is not None:
-            await connection.watch_packets(AGENT, self.on_packet)
-        if self._datapath:
-            await self._datapath.read()
-        if self._meters:
-            await self._meters.read(connection)
-        if self._fragments:
-            await self._fragments.read(connection)
-        await self.on_connected(connection)
+        found, _ = await asyncio.gather(driver.read(), asyncio.gather(*self._others(connection)))
+        await self.rendered()
         self.on_read(found.values())
         driver.want(self._wanted())
         self._driver, self._connection = driver, connection
@@ -209,6 +203,19 @@ class BridgeSide:
         self.sessions += 1
         log.info("bridge connected", bridge=self._socket.stem, flows=len(found))
         self._wake()
+
+    def _others(self, connection: OpenFlowConnection) -> Iterator[Awaitable[object]]:
+        """What is asked besides, before anything is changed: side by side, since each is a turn of vswitchd's to wait
+        for."""
+        if self.on_packet is not None:
+            yield connection.watch_packets(AGENT, self.on_packet)
+        if self._datapath:
+            yield self._datapath.read()
+        if self._meters:
+            yield self._meters.read(connection)
+        if self._fragments:
+            yield self._fragments.read(connection)
+        yield self.on_connected(connection)
 
     def change(self, part: FlowChanges) -> None:
         if self._driver:
