@@ -62,7 +62,7 @@ class Mechanisms:
         mechanism = {one.name: one for one in self._mechanisms}[name]
         wanted = mechanism.desired(Looking(self._region))
         ours = await asyncio.to_thread(self._owned, name)
-        there = await mechanism.read(ours | wanted.keys())
+        there = await mechanism.read(ours | wanted.keys(), anew=True)
         left = steps(wanted, there, ours)
         return Planned(left, mechanism.commands(left))
 

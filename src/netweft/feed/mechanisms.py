@@ -129,7 +129,7 @@ class Run:
         self._wake.clear()
         if self.mechanism.changed.is_set() or self._away:
             self.mechanism.changed.clear()
-            self._known.clear()
+            self._read_at = float("-inf")
 
     async def _turn(self) -> None:
         away = await self._look_at_hosts()
@@ -167,9 +167,9 @@ class Run:
     async def _reconcile(self, wanted: Mapping[str, Wanted]) -> Mapping[str, str]:
         """What the device refused.  Raises Unreachable."""
         keys = self._ours | wanted.keys()
-        if not keys <= self._known or _clock() >= self._read_at + READ_SECONDS:
-            self._there = dict(await self.mechanism.read(keys))
-            self._known, self._read_at = set(keys), _clock()
+        if (anew := _clock() >= self._read_at + READ_SECONDS) or not keys <= self._known:
+            self._there, self._known = dict(await self.mechanism.read(keys, anew=anew)), set(keys)
+            self._read_at = _clock() if anew else self._read_at
         todo = steps(wanted, self._there, self._ours)
         obsolete = self._ours - wanted.keys() - self._there.keys()
         if not todo and not obsolete:

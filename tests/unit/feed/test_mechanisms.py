@@ -46,7 +46,7 @@ class Device:
     def can_bind(self, host: str, network: Network, links: Sequence[Link]) -> str | None:
         return None
 
-    async def read(self, keys: Collection[str]) -> Mapping[str, Any]:
+    async def read(self, keys: Collection[str], *, anew: bool) -> Mapping[str, Any]:
         self._reach()
         return {key: self.there[key] for key in keys if key in self.there}
 

@@ -44,13 +44,16 @@ async def test_what_is_said_is_there_and_read_back_over_one_connection() -> None
     cli = CliSwitch()
     async with cli.listening():
         device = driver(cli)
-        assert await device.read(KEYS) == {}
+        assert await device.read(KEYS, anew=True) == {}
         assert await device.apply(made("vlan 101", "tagged Ethernet1 101")) == {}
         assert await device.apply(made("untagged Ethernet7", value=101)) == {}
         there = {"vlan 101": "net101", "tagged Ethernet1 101": True, "untagged Ethernet7": 101}
-        assert await device.read(KEYS) == there
+        assert await device.read(KEYS, anew=True) == there
+        asked = cli.heard.count("show running-config")
+        assert await device.read(KEYS, anew=False) == there
+        assert cli.heard.count("show running-config") == asked
         cli.trunks.add("Ethernet9")  # a trunk without a list
-        assert await device.read(KEYS) == there | {"tagged Ethernet9 5": True}
+        assert await device.read(KEYS, anew=True) == there | {"tagged Ethernet9 5": True}
         assert await device.apply(gone("vlan 101", "tagged Ethernet1 101", "untagged Ethernet7", value=101)) == {}
         assert (cli.vlans, cli.access, cli.allowed["Ethernet1"]) == ({1: "default"}, {}, set())
         assert (cli.sessions, cli.saved) == (1, 3)
@@ -72,9 +75,9 @@ async def test_one_that_goes_away_is_met_again() -> None:
     cli = CliSwitch()
     async with cli.listening():
         device = driver(cli, ngs_ssh_connect_timeout="5")
-        await device.read(KEYS)
+        await device.read(KEYS, anew=True)
     with pytest.raises(Unreachable, match=rf"127.0.0.1:{cli.port}: "):
-        await device.read(KEYS)
+        await device.read(KEYS, anew=True)
     async with cli.listening():
         assert await device.apply(made("vlan 101")) == {}
         await device.close()
@@ -85,7 +88,7 @@ async def test_a_password_is_in_no_message() -> None:
     async with cli.listening():
         device = driver(cli, password="wrong-9155")
         with pytest.raises(Unreachable) as refused:
-            await device.read(KEYS)
+            await device.read(KEYS, anew=True)
     assert "wrong-9155" not in str(refused.value)
     assert "wrong-9155" not in repr(device._switch)
 

@@ -105,8 +105,9 @@ class Mechanism(Protocol):
         None: this device has nothing to do with it."""
         ...
 
-    async def read(self, keys: Collection[str]) -> Mapping[str, Any]:
-        """What is there of these.  Raises Unreachable."""
+    async def read(self, keys: Collection[str], *, anew: bool) -> Mapping[str, Any]:
+        """What is there of these; unless `anew`, what it said lately will do, with what we did since.  Raises
+        Unreachable."""
         ...
 
     def commands(self, steps: Sequence[Step]) -> list[str]:

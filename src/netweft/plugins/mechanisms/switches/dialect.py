@@ -25,6 +25,7 @@ class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     unset: Mapping[str, Sequence[str]]
     read: Mapping[str, str]
     like: str = ""
+    program: str = ""
     enable: bool = False
     first: Sequence[str] = ()
     enter: Sequence[str] = ()
@@ -44,7 +45,12 @@ class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             if gone and switch.default_vlan is not None:
                 way, vid, gone = "untagged", switch.default_vlan, False
         name = value if way == "vlan" else ""
-        return [line.format(vid=vid, port=port, name=name) for line in (self.unset if gone else self.set)[way]]
+        lines = (self.unset if gone else self.set)[way]
+        return [f"{self.program} {line}".lstrip().format(vid=vid, port=port, name=name) for line in lines]
+
+    def at_once(self, lines: Sequence[str]) -> str:
+        """Of a dialect with a program: all as one command."""
+        return f"{self.program} {' -- '.join(line.removeprefix(self.program).strip() for line in lines)}"
 
     def understand(self, answer: str) -> dict[str, Any]:
         """key -> value, of all that it says."""

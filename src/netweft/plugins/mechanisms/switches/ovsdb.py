@@ -50,7 +50,7 @@ class OvsdbSwitch:
         self._turn = asyncio.Lock()
         self._watch: asyncio.Task[Any] | None = None
 
-    async def read(self, keys: Collection[str]) -> Mapping[str, Any]:
+    async def read(self, keys: Collection[str], *, anew: bool) -> Mapping[str, Any]:
         async with self._turn:
             ports = await self._ports()
         found = {}

@@ -39,11 +39,16 @@ class SshSwitch:
         self._connection: asyncssh.SSHClientConnection | None = None
         self._terminal: _Terminal | None = None
         self._turn = asyncio.Lock()
+        # what it said lately, with what we have done since
+        self._said: dict[str, Any] | None = None
+        self._everything: frozenset[str] = frozenset()
 
-    async def read(self, keys: Collection[str]) -> Mapping[str, Any]:
+    async def read(self, keys: Collection[str], *, anew: bool) -> Mapping[str, Any]:
         async with self._turn:
-            answer = await self._ask(self._dialect.read["command"])
-        found, everything = self._dialect.understand(answer), self._dialect.carries_all(answer)
+            if anew or self._said is None:
+                answer = await self._ask(self._dialect.read["command"])
+                self._said, self._everything = self._dialect.understand(answer), self._dialect.carries_all(answer)
+            found, everything = self._said, self._everything
         there = {key: found[key] for key in keys if key in found}
         for way, port, vid in map(parts, keys):
             if way == "tagged" and port in everything:
@@ -60,12 +65,19 @@ class SshSwitch:
 
     async def apply(self, steps: Sequence[Step]) -> Mapping[str, str]:
         async with self._turn:
-            if self._dialect.how == "posix":
-                return await self._script(steps)
-            return await self._lines(steps)
+            refused = await (self._script if self._dialect.how == "posix" else self._lines)(steps)
+        for step in steps:
+            if self._said is None or str(step.key) in refused:
+                self._said = None
+            elif step.now is None:
+                self._said.pop(str(step.key), None)
+            else:
+                self._said[str(step.key)] = step.now
+        return refused
 
     async def close(self) -> None:
         connection, self._connection, self._terminal = self._connection, None, None
+        self._said = None
         if connection is not None:
             connection.abort()
             await connection.wait_closed()
@@ -76,6 +88,10 @@ class SshSwitch:
     # -- a shell: one script
 
     async def _script(self, steps: Sequence[Step]) -> dict[str, str]:
+        if self._dialect.program and len(steps) > 1:
+            every = [line for step in steps for line in self._dialect.say(step, self._switch)]
+            if not _failed(await self._execute(f"{self._dialect.at_once(every)} 2>&1; echo {_DONE} 0 $?\n"), 1):
+                return {}
         text = ""
         for number, step in enumerate(steps):
             text += f"( {' && '.join(self._dialect.say(step, self._switch))} ) 2>&1; echo {_DONE} {number} $?\n"

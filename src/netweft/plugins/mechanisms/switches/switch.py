@@ -18,7 +18,7 @@ class Driver(Protocol):
 
     ways: frozenset[str]
 
-    async def read(self, keys: Collection[str]) -> Mapping[str, Any]: ...
+    async def read(self, keys: Collection[str], *, anew: bool) -> Mapping[str, Any]: ...
 
     def commands(self, steps: Sequence[Step]) -> list[str]: ...
 
@@ -53,9 +53,9 @@ class SwitchMechanism:
         refusals = [desired.refusal(self._switch, network, port, bare_metal=bool(links)) for port in ports]
         return next(filter(None, refusals), "") if refusals else None
 
-    async def read(self, keys: Collection[str]) -> Mapping[str, Any]:
+    async def read(self, keys: Collection[str], *, anew: bool) -> Mapping[str, Any]:
         """A VLAN that is there will do, whatever it is called: who made it may have had a name of their own for it."""
-        found = await self._driver.read(keys)
+        found = await self._driver.read(keys, anew=anew)
         return {key: self._names.get(key, value) for key, value in found.items()}
 
     def commands(self, steps: Sequence[Step]) -> list[str]:
