@@ -40,6 +40,7 @@ class Session(asyncio.Protocol):
         self._database = database
         self._lost: asyncio.Future[OvsdbLost] = asyncio.get_running_loop().create_future()
         self._transport: asyncio.WriteTransport | None = None
+        self._closed = asyncio.Event()
         self._framer = Framer()
         self._ids = itertools.count(1)
         self._answers: dict[int, asyncio.Future[Any]] = {}
@@ -97,6 +98,8 @@ class Session(asyncio.Protocol):
 
     async def close(self) -> None:
         self._abort(OvsdbLost("closed by us"))
+        if self._transport is not None:
+            await self._closed.wait()
 
     def updated(self, tables: dict[str, Any]) -> None:
         """<table-updates2> of the monitor.  Raises OvsdbProtocolError."""
@@ -107,6 +110,7 @@ class Session(asyncio.Protocol):
         self._transport = cast(asyncio.WriteTransport, transport)  # uvloop's is one without saying so
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._closed.set()
         self._abort(OvsdbLost(f"ovsdb-server closed the connection{f': {exc}' if exc else ''}"))
 
     def data_received(self, data: bytes) -> None:
