@@ -121,15 +121,20 @@ def measure(machine: Machine, how: str, rounds: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=40)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--by", choices=("ovsdb", "ssh"), help="one of them only")
+    given = parser.parse_args()
+    rounds: int = given.rounds
     print("| switch by | figure | |\n|---|---|--:|")
     with racks() as found, tempfile.TemporaryDirectory() as folder:
-        for name in PORTS:
-            found.vsctl("add-port", "switch1", name, "--", "set", "Interface", name, "type=internal")
-            found.close(name)
+        words = [w for name in PORTS for w in ("--", "add-port", "switch1", name, "vlan_mode=trunk", "trunks=4095")]
+        words += [w for name in PORTS for w in ("--", "set", "Interface", name, "type=internal")]
+        found.vsctl(*words[1:])
         found.describe()
         machine = Machine(found)
-        measure(machine, "OVSDB", rounds)
+        if given.by != "ssh":
+            measure(machine, "OVSDB", rounds)
+        if given.by == "ovsdb":
+            return
         with sshd(Path(folder), found.lab.layout.fabric.ovs) as login:
             found.describe(tor1=login)
             measure(machine, "SSH", rounds)
