@@ -39,7 +39,7 @@ class OvnMechanism:
         """What a chassis can carry is among its facts."""
         return None
 
-    async def read(self, keys: Collection[str]) -> Mapping[str, Columns]:
+    async def read(self, keys: Collection[str], *, anew: bool = True) -> Mapping[str, Columns]:
         return await self._north.read(keys)
 
     def commands(self, steps: Sequence[Step]) -> list[str]:
