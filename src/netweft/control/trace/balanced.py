@@ -17,7 +17,7 @@ from netweft.control.l2.hosts import HOST
 from netweft.control.lb.words import BALANCERS, LISTENERS, MEMBERS, POLICIES, POOLS, transport
 from netweft.control.trace import codes
 from netweft.control.trace.packet import WITH_PORTS
-from netweft.control.trace.way import Nat, Way
+from netweft.control.trace.way import Nat, Way, filtered
 from netweft.model import Listener, Member, Pool
 from netweft.model.load_balancer import LOAD_BALANCER, VIP_ADDRESSES, VIP_OWNER
 from netweft.model.proxy import PROXY_OWNER, needs_proxy
@@ -40,10 +40,13 @@ def of_vip(seen: Snapshot, port: Row) -> Row | None:
     return next(seen.all(BALANCERS, vip_port_id=port["id"]), None) if port["device_owner"] == VIP_OWNER else None
 
 
-def lead(seen: Snapshot, way: Way, balancer: Row) -> Led | None:
+def lead(seen: Snapshot, way: Way, balancer: Row, vip: Row) -> Led | None:
     """None: to nobody, or to whom is not known."""
     way.step(BALANCERS, balancer, f"has {way.packet.dst}")
     way.check(seen, BALANCERS, balancer)
+    if groups := balancer.get("vip_sg_ids"):
+        judged = {**vip, "security_groups": groups, "port_security_enabled": True}
+        way.step("ports", vip, filtered(seen, way, judged, "ingress", answer=False))
     if way.packet.protocol not in WITH_PORTS:
         return None  # it answers ping itself
     listener = _listener(seen, way, balancer)

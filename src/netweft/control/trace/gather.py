@@ -7,7 +7,7 @@ from netweft.control.explain.gather import Gathering
 from netweft.control.explain.snapshot import Row
 from netweft.control.l3 import forwardings
 from netweft.control.l3.owners import GATEWAY, INTERFACE
-from netweft.control.lb.words import MEMBERS
+from netweft.control.lb.words import BALANCERS, MEMBERS
 from netweft.control.trace.walk import MOST_ROUTERS
 from netweft.model.fwaas import DESTINATION_ADDRESSES, FIREWALL_GROUP, SOURCE_ADDRESSES
 from netweft.model.load_balancer import LOAD_BALANCER, VIP_DEVICE, VIP_OWNER
@@ -110,6 +110,10 @@ class TraceGathering:
             self._trees.add(id)
             self.base.tree(id)
             self.base.find("ports", {"device_id": [id], "device_owner": [PROXY_OWNER]})
+            for balancer in self.base.get(BALANCERS, [id]):
+                groups = balancer.get("vip_sg_ids") or []
+                self.base.find("security_group_rules", {"security_group_id": groups})
+                self._groups({"security_groups": groups})
             members = [one for one in self._seen(MEMBERS) if one[LOAD_BALANCER] == id]
             for address in sorted({one["address"] for one in members})[:MOST_MEMBERS]:
                 self.address(address)

@@ -385,7 +385,7 @@ class _Walker:
         if way.balanced is not None:
             self._unknown(f"member {way.packet.dst} is a load balancer itself")
             return True
-        led = balanced.lead(self._seen, way, balancer)
+        led = balanced.lead(self._seen, way, balancer, vip)
         if led is None:
             return False
         way.balanced = vip

@@ -148,7 +148,7 @@ def is_ping(packet: Packet) -> bool:
 
 def leaves(seen: Snapshot, way: Way, port: Row, *, answer: bool) -> None:
     """Out of a port: is it the port's to send, do its groups let it out?"""
-    way.step("ports", port, _filtered(seen, way, port, "egress", answer=answer))
+    way.step("ports", port, filtered(seen, way, port, "egress", answer=answer))
     passes_firewall(seen, way, port, "egress", answer=answer)
     way.check(seen, "ports", port)
     if filters.is_filtered(port) and not (has_address(port, way.packet.src) or _may_send(port, way.packet.src)):
@@ -156,7 +156,7 @@ def leaves(seen: Snapshot, way: Way, port: Row, *, answer: bool) -> None:
 
 
 def delivered(seen: Snapshot, way: Way, port: Row, network: Row, *, answer: bool) -> None:
-    way.step("ports", port, _filtered(seen, way, port, "ingress", answer=answer))
+    way.step("ports", port, filtered(seen, way, port, "ingress", answer=answer))
     passes_firewall(seen, way, port, "ingress", answer=answer)
     way.check(seen, "ports", port)
     way.ends(PORT, port, network)
@@ -184,7 +184,7 @@ def _may_send(port: Row, address: str) -> bool:
     return any(ip_address(address) in ip_network(pair, strict=False) for pair in pairs)
 
 
-def _filtered(seen: Snapshot, way: Way, port: Row, direction: str, *, answer: bool) -> str:
+def filtered(seen: Snapshot, way: Way, port: Row, direction: str, *, answer: bool) -> str:
     word = "out" if direction == "egress" else "in"
     if not filters.is_filtered(port):
         return f"is not filtered: port security is off, it passes {word}"

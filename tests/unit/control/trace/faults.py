@@ -389,6 +389,8 @@ FAULTS = (
           of("listeners", "flows", allowed_cidrs=["10.0.4.0/24"])),
     Fault("allowed_cidrs are others, by HAProxy", "listener-refuses-client", PROXIED,
           of("listeners", "http", allowed_cidrs=["10.0.4.0/24"])),
+    Fault("the VIP's security group lets nobody in", "no-rule-lets-it-in", BALANCED,
+          of("loadbalancers", "lb", vip_sg_ids=["empty"])),
     Fault("the listener leads to no pool", "listener-no-pool", BALANCED,
           of("listeners", "flows", default_pool_id=None)),
     Fault("the pool is switched off", "pool-admin-down", BALANCED, of("pools", "pool", **DOWN)),
