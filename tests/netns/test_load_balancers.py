@@ -11,7 +11,7 @@ from tests.netns.harness import Lab, group_of, until
 from tests.netns.outside import external_network, next_hop
 from tests.netns.test_port_forwarding import associated, associates
 from tests.netns.test_routing import address, make_router
-from tests.netns.trace_stage import codes, is_healthy, trace
+from tests.netns.trace_stage import HTTP, codes, nothing_is_said, until_told
 
 from netweft.lab import build, host
 from netweft.lab.vm import Vm
@@ -129,13 +129,9 @@ def test_the_vip_answers_ping(lab: Lab, stage: Stage) -> None:
 @pytest.mark.parametrize(("client", "version"), [("here", 4), ("red", 6)])
 def test_a_trace_goes_to_the_member_that_open_vswitch_chose(lab: Lab, stage: Stage, client: str, version: int) -> None:
     frm: Vm = getattr(stage, client)
-
-    def traced() -> dict[str, Any]:
-        return trace(lab, frm.port_id, VIPS[version], protocol="tcp", port=80)
-
-    until(lambda: is_healthy(traced()), "nothing is in its way")
-    told = traced()
-    assert [one["type"] for one in told["forward"]["steps"]][-5:-1] == ["loadbalancer", "listener", "pool", "member"]
+    told = nothing_is_said(lab, frm.port_id, VIPS[version], **HTTP)
+    types = [one["type"] for one in told["forward"]["steps"]]
+    assert types[types.index("loadbalancer") :][:4] == ["loadbalancer", "listener", "pool", "member"]
     assert told["layers"]["openvswitch"]["forward"] == "passes"
     assert told["nodes"][-1]["ends"][-1]["port_id"] in {one.port_id for one in stage.members}
 
@@ -149,12 +145,14 @@ def test_a_trace_names_the_allowed_cidrs(lab: Lab, stage: Stage) -> None:
             cloud.balancing("PUT", f"listeners/{balancer.listener}", body)
         balancer.active()
 
+    def refuses(told: dict[str, Any]) -> bool:
+        stopped = told["layers"]["openvswitch"]["forward"] == "does not pass"
+        return codes(told)[:1] == ["listener-refuses-client"] and stopped
+
     allow("10.61.0.0/24")
     try:
-        told = trace(lab, stage.here.port_id, VIPS[4], protocol="tcp", port=80)
-        assert codes(told)[0] == "listener-refuses-client"
-        assert told["layers"]["openvswitch"]["forward"] == "does not pass"
-        assert trace(lab, stage.red.port_id, VIPS[4], protocol="tcp", port=80)["findings"] == []
+        until_told(refuses, lab, stage.here.port_id, VIPS[4], **HTTP)
+        nothing_is_said(lab, stage.red.port_id, VIPS[4], **HTTP)
     finally:
         allow()
 

@@ -16,7 +16,7 @@ from tests.netns.harness import Lab, needs_a_running_clock, until
 from tests.netns.outages import underlay_cut
 from tests.netns.proxied import Heard, get, serving_http
 from tests.netns.test_routing import address
-from tests.netns.trace_stage import is_healthy, trace
+from tests.netns.trace_stage import HTTP, nothing_is_said
 
 from netweft.lab.commands import in_namespace
 from netweft.lab.vm import Vm
@@ -82,12 +82,7 @@ def test_two_instances_serve(lab: Lab, stage: Stage) -> None:
     for node in NODES:
         (folder,) = masters(lab, node)
         assert {path.stat().st_mode & 0o77 for path in (Path(folder), *Path(folder).iterdir())} == {0}
-
-    def traced() -> dict[str, Any]:
-        return trace(lab, stage.client.port_id, VIP, protocol="tcp", port=80)
-
-    until(lambda: is_healthy(traced()), "nothing is in its way")
-    told = traced()
+    told = nothing_is_said(lab, stage.client.port_id, VIP, **HTTP)
     assert any("HAProxy takes it" in step["does"] for step in told["forward"]["steps"])
     assert told["nodes"][-1]["ends"][-1]["port_id"] in {one["id"] for one in ports(lab, stage.balancer)}
 

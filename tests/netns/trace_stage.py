@@ -1,7 +1,7 @@
 """Three nodes, VMs, a router and the outside, between which packets are traced; and what the server says of one."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -66,10 +66,15 @@ def is_healthy(told: dict[str, Any]) -> bool:
     return (told["passes"], told["findings"], told["unseen"]) == (True, [], [])
 
 
-def nothing_is_said(lab: Lab, frm: str, to: str, **more: Any) -> None:
-    """Before long: a node needs a moment for what has just become ACTIVE elsewhere.  Not asked more often than it
-    answers."""
+def nothing_is_said(lab: Lab, frm: str, to: str, **more: Any) -> dict[str, Any]:
+    """Before long: a node needs a moment for what has just become ACTIVE elsewhere."""
+    return until_told(is_healthy, lab, frm, to, **more)
+
+
+def until_told(is_so: Callable[[dict[str, Any]], bool], lab: Lab, frm: str, to: str, **more: Any) -> dict[str, Any]:
+    """Nodes are not asked more often than they answer."""
     end = time.monotonic() + PATIENCE
-    while not is_healthy(told := trace(lab, frm, to, **more)):
+    while not is_so(told := trace(lab, frm, to, **more)):
         assert time.monotonic() < end, (frm, to, told["passes"], told["findings"], told["unseen"])
         time.sleep(0.1)
+    return told

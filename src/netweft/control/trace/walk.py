@@ -82,7 +82,7 @@ def _compare(seen: Snapshot, way: Way, there: Way, start: Start) -> None:
         router = seen.get("routers", there.nats[0].router if there.nats else (way.routers or [""])[0])
         if router is not None:
             way.stops(codes.RETURN_MISSES_NAT, "routers", router, f"it comes from {way.packet.src}, not {first.src}")
-    elif set(way.routers) != set(there.routers):
+    elif set(way.routers) != set(there.routers) and there.balanced is None:  # a member may be nearer than the VIP
         router = seen.get("routers", (way.routers or there.routers)[0])
         if router is not None:
             way.stops(codes.ASYMMETRIC, "routers", router)

@@ -1,6 +1,6 @@
 """At a VIP: who may come by its own security groups, and what becomes of an answer."""
 
-from tests.unit.control.trace.faults import HEALTHY, VIP, all_rows, ways
+from tests.unit.control.trace.faults import HEALTHY, VIP, B, all_rows, ways
 
 WAY = HEALTHY["by a load balancer"][:3]
 
@@ -28,6 +28,15 @@ def test_the_client_is_answered_by_the_vip() -> None:
         _, back = ways(all_rows(), *HEALTHY[way][:3])
         assert back is not None
         assert (back.packet.src, back.findings) == (VIP, [])
+
+
+def test_a_member_beside_the_client_answers_by_no_router() -> None:
+    rows = all_rows()
+    rows["members"] = {"near": {**rows["members"]["near"], "address": B}}
+    there, back = ways(rows, *WAY)
+    assert there.findings == []
+    assert back is not None
+    assert (back.packet.src, back.routers, back.findings) == (VIP, [], [])
 
 
 def test_balancers_that_lead_to_each_other_are_left_alone() -> None:
