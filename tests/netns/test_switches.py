@@ -1,7 +1,8 @@
 """Physical switches of the lab's fabric follow the networks: real frames pass only because Netweft configured them."""
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -25,13 +26,23 @@ def racks(lab: Lab) -> Iterator[Racks]:
         found.take_down()
 
 
+@contextmanager
+def described(racks: Racks, **other: Mapping[str, object]) -> Iterator[None]:
+    """While the block lasts."""
+    racks.describe(**other)
+    try:
+        yield
+    finally:
+        racks.describe()
+
+
 def test_two_racks_talk_through_switches_that_netweft_configured(lab: Lab, racks: Racks) -> None:
     network = lab.network("10.20.0.0/24", **vlan(140))
     one, other = (lab.add_vm(node, network) for node in RACKS)
-    assert lab.ping(one, other.nic.address)
+    until(lambda: lab.ping(one, other.nic.address), "they talk")
     assert racks.carries(140, "hv1-1", "up1", "up2", "hv2-1")
     racks.wipe()
-    assert lab.ping(one, other.nic.address)
+    until(lambda: lab.ping(one, other.nic.address), "they talk again")
     lab.remove_vm(other)
     until(lambda: not racks.carries(140, "hv2-1"), "the VLAN leaves with the last port")
     assert racks.carries(140, "hv1-1")
@@ -50,8 +61,8 @@ def test_a_machine_that_is_no_vm_is_on_the_vlan_of_its_port(lab: Lab, racks: Rac
         cloud.update("ports", made["id"], {"binding:host_id": "node-7", "binding:profile": profile})
         until(lambda: cloud.find("ports", made["id"])["status"] == "ACTIVE", "ACTIVE once its switch has it")
         assert cloud.find("ports", made["id"])["binding:vif_type"] == "other"
-        inside = in_namespace(lab.layout.host_namespace("bm"), "ping", "-nc1", "-i0.1", "-w20", machine.nic.address)
-        assert not subprocess.run(inside, capture_output=True, check=False).returncode
+        inside = in_namespace(lab.layout.host_namespace("bm"), "ping", "-nc1", "-w2", machine.nic.address)
+        until(lambda: not subprocess.run(inside, capture_output=True, check=False).returncode, "the machine talks")
         nowhere = profile | {"local_link_information": [link | {"port_id": "h-gone"}]}
         cloud.update("ports", made["id"], {"binding:profile": nowhere})
         said = "switch:tor1: there is no port h-gone on bridge switch1"
@@ -80,28 +91,26 @@ def test_what_is_not_ours_stays_and_a_plan_says_what_is_missing(lab: Lab, racks:
 
 
 def test_a_switch_that_is_away_delays_no_other_and_says_so_on_its_ports(lab: Lab, racks: Racks) -> None:
-    racks.describe(tor2={"device_type": "ovsdb", "netweft_remote": "tcp:127.0.0.1:1"})
-    network = lab.network("10.24.0.0/24", **vlan(144))
-    one, other = (lab.add_vm(node, network) for node in RACKS)
-    until(lambda: racks.carries(144, "hv1-1"), "tor1 goes on")
-    until(lambda: lab.port(other)["status_detail"].startswith("switch:tor2: tcp:127.0.0.1:1: "), "told")
-    assert lab.port(other)["status"] == "ACTIVE"
-    assert lab.port(one)["status_detail"] == ""
-    racks.describe()
+    with described(racks, tor2={"device_type": "ovsdb", "netweft_remote": "tcp:127.0.0.1:1"}):
+        network = lab.network("10.24.0.0/24", **vlan(144))
+        one, other = (lab.add_vm(node, network) for node in RACKS)
+        until(lambda: racks.carries(144, "hv1-1"), "tor1 goes on")
+        until(lambda: lab.port(other)["status_detail"].startswith("switch:tor2: tcp:127.0.0.1:1: "), "told")
+        assert lab.port(other)["status"] == "ACTIVE"
+        until(lambda: lab.port(one)["status_detail"] == "", "nothing is said of tor1's")
     until(lambda: racks.carries(144, "hv2-1"), "right by itself")
     until(lambda: lab.port(other)["status_detail"] == "", "nothing to be told any more")
-    assert racks.plan("switch:tor2") == ""
+    until(lambda: racks.plan("switch:tor2") == "", "nothing to be done any more")
     with lab.away("server"):
         racks.close("hv2-1")
     until(lambda: racks.carries(144, "hv2-1"), "drift while no server ran")
 
 
 def test_a_switch_is_configured_by_a_real_sshd(lab: Lab, racks: Racks, tmp_path: Path) -> None:
-    with sshd(tmp_path, lab.layout.fabric.ovs) as login:
-        racks.describe(tor1=login)
+    with sshd(tmp_path, lab.layout.fabric.ovs) as login, described(racks, tor1=login):
         network = lab.network("10.25.0.0/24", **vlan(145))
         one, other = (lab.add_vm(node, network) for node in RACKS)
-        assert lab.ping(one, other.nic.address)
+        until(lambda: lab.ping(one, other.nic.address), "they talk")
         until(lambda: racks.plan("switch:tor1") == "", "all is there")
 
         def missing() -> str:
@@ -112,4 +121,3 @@ def test_a_switch_is_configured_by_a_real_sshd(lab: Lab, racks: Racks, tmp_path:
         lab.remove_vm(other)
         lab.remove_vm(one)
         until(lambda: not racks.carries(145, "up1"), "gone with the last one")
-    racks.describe()
