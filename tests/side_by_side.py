@@ -24,18 +24,23 @@ LAB_TESTS = "tests/netns/"
 DEFAULT = "as most"
 # longest first, of those with labs and of those that compute: else the last one would go on when all others are done
 LONGEST = (
-    *("test_faults.py", "test_keystone.py", "test_l2_matrix.py", "test_l2_trunk.py", "test_agent.py"),
-    *("test_demo.py", "test_firewall.py", "test_segments.py", "test_connections.py"),
-    *("test_l2_this_machine.py", "test_routed_mtu.py", "test_trace.py", "test_counters.py"),
-    *("test_ground.py", "test_dashboard.py", "test_metadata.py", "test_keeps_working.py"),
-    *("test_floating.py", "test_outside_at_each_step.py", "test_ending.py", "test_races_floating_ips.py"),
-    *("test_gateways_at_each_step.py", "test_qos.py", "test_several_next_hops.py", "test_failover.py"),
-    *("test_routing_attacked.py", "test_nat66_at_each_step.py", "test_races.py", "test_l2_migrate.py"),
-    *("test_followers.py", "test_fragments.py", "test_lab.py", "test_connections_move.py"),
-    *("test_dhcp.py", "test_l2_move.py", "test_advertisements.py", "test_routers_keep_working.py"),
-    *("test_killed_at_each_step.py", "test_topology.py", "test_feed.py", "test_daily.py"),
-    *("test_l2_bad_input.py", "test_connections_end.py", "test_mtu.py", "test_limits_outside.py"),
-    *("test_routers_at_each_step.py", "test_unknown_hosts.py", "test_port_forwarding.py"),
+    *("netns/test_faults.py", "api/process/test_keystone.py", "netns/test_l2_matrix.py"),
+    *("netns/test_l2_trunk.py", "netns/test_demo.py", "ovs/test_agent.py", "ovs/test_segments.py"),
+    *("netns/test_connections.py", "netns/test_firewall.py", "netns/test_l2_this_machine.py"),
+    *("netns/test_routed_mtu.py", "netns/test_counters.py", "ground/test_ground.py"),
+    *("browser/test_dashboard.py", "netns/test_metadata.py", "netns/test_keeps_working.py"),
+    *("netns/test_trace.py", "convergence/test_outside_at_each_step.py", "netns/test_floating.py"),
+    *("api/process/test_ending.py", "api/network/postgres/test_races_floating_ips.py"),
+    *("convergence/test_gateways_at_each_step.py", "netns/test_qos.py", "netns/test_several_next_hops.py"),
+    *("netns/test_routing_attacked.py", "convergence/test_nat66_at_each_step.py"),
+    *("api/network/postgres/test_races.py", "netns/test_l2_migrate.py", "unit/feed/test_followers.py"),
+    *("netns/test_fragments.py", "netns/test_lab.py", "netns/test_failover.py"),
+    *("netns/test_connections_move.py", "netns/test_l2_move.py", "netns/test_dhcp.py"),
+    *("netns/test_routers_keep_working.py", "netns/test_advertisements.py"),
+    *("convergence/test_killed_at_each_step.py", "browser/test_topology.py", "api/process/test_feed.py"),
+    *("browser/test_daily.py", "netns/test_l2_bad_input.py", "netns/test_mtu.py"),
+    *("netns/test_limits_outside.py", "convergence/test_routers_at_each_step.py"),
+    *("netns/test_connections_end.py", "netns/test_unknown_hosts.py", "netns/test_port_forwarding.py"),
 )
 
 
@@ -107,7 +112,7 @@ class SideBySide(LoadScopeScheduling):  # type: ignore[misc]
         return int(node.gateway.id.removeprefix("gw")) >= _cores()
 
     def _length(self, unit: str) -> tuple[int, int]:
-        name = unit.rpartition("/")[2]
+        name = unit.removeprefix("tests/")
         return -LONGEST.index(name) if name in LONGEST else -len(LONGEST), len(self.workqueue[unit])
 
     def _reschedule(self, node: "WorkerController") -> None:
