@@ -11,7 +11,7 @@ import structlog
 
 from netweft.store.holding import Held
 
-pytest_plugins = ["tests.examples", "tests.garbage", "tests.databases", "tests.side_by_side"]
+pytest_plugins = ["tests.examples", "tests.garbage", "tests.databases", "tests.side_by_side", "tests.native"]
 
 Held.upgrades_are_faults = True
 
