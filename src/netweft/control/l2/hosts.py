@@ -16,6 +16,7 @@ HOST, VIF_TYPE, VIF_DETAILS = "binding:host_id", "binding:vif_type", "binding:vi
 FAILED = "binding_failed"
 HOST_SCOPE = "agent_host"
 VNIC_TYPE, BARE_METAL = "binding:vnic_type", "baremetal"
+IN_A_SWITCH: Object = {VIF_TYPE: "other", VIF_DETAILS: {"connectivity": "l2"}, "status_detail": ""}
 PLUGGED_INTO = (VNIC_TYPE, "binding:profile")  # what says of bare metal where it is plugged in
 # Kept on a port, not shown: a node took it because it was plugged in there and bound nowhere.
 CLAIMED = "netweft:claimed"
@@ -108,7 +109,7 @@ def bare_metal(host: str, network: Object, links: Sequence[Link]) -> Object:
         return _failed(host, f"no switch that is known is called {named}, or no port of it is named")
     if against:
         return _failed(host, against)
-    return {HOST: host, VIF_TYPE: "other", VIF_DETAILS: {"connectivity": "l2"}, "status_detail": ""}
+    return {HOST: host, **IN_A_SWITCH}
 
 
 def as_model(network: Object) -> Network:

@@ -7,7 +7,7 @@ A bare-metal port is nothing but that: it is ACTIVE once its switch has it.
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from netweft.control.l2.hosts import HOST, is_bare_metal
+from netweft.control.l2.hosts import FAILED, HOST, IN_A_SWITCH, VIF_TYPE, is_bare_metal
 from netweft.control.standard import bumped
 from netweft.model.status import PLUGGED
 from netweft.store import Claim, Object, ReadTransaction, WriteTransaction
@@ -55,7 +55,8 @@ def _status(port: Object, *, is_well: bool) -> Object:
     if not is_well or not port["admin_state_up"] or not port[HOST]:
         return {"status": "DOWN"}
     again = {} if port["status"] == "ACTIVE" else {PLUGGED: port.get(PLUGGED, 0) + 1}
-    return {"status": "ACTIVE"} | again
+    # one that was bound before its switch was known is bound now that it has it
+    return {"status": "ACTIVE"} | again | (IN_A_SWITCH if port[VIF_TYPE] == FAILED else {})
 
 
 def detail(port: Object) -> str:

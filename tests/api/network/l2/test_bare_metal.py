@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from netweft.control.l2 import hosts
+from netweft.control.l2 import hosts, wires
 from netweft.control.l2.segments import ID, PHYSICAL, TYPE
 from netweft.model import Network
 from netweft.plugins.mechanisms import Link, vetoes
-from netweft.store import Object
+from netweft.store import Object, Store
 
 from ..conftest import Api, refused
 
@@ -66,6 +66,14 @@ def test_why_it_is_not_bound_is_said(api: Api, port: Object, profile: Object, wh
     assert bound[VIF] == "binding_failed"
     assert why in bound["status_detail"]
     assert update(api, port, **plugged())[VIF] == "other"  # what it is plugged into is looked at again
+
+
+def test_what_its_switch_has_is_bound(store: Store, api: Api, port: Object) -> None:
+    """It was bound before anybody knew of the switch."""
+    assert update(api, port, **{HOST: "node-1"}, **plugged("tor9"))[VIF] == "binding_failed"
+    store.run(lambda tx: wires.report(tx, "switch:tor9", {}, [port["id"]]))
+    bound = api.get("admin", f"/ports/{port['id']}")["port"]
+    assert (bound[VIF], bound["status"], bound["status_detail"]) == ("other", "ACTIVE", "")
 
 
 def test_a_trunks_sub_ports_are_where_it_is(api: Api, port: Object) -> None:
