@@ -32,11 +32,14 @@ class Connection:
 
 @dataclass(slots=True)
 class Tracker:
-    """gives_whole: as the kernel's does."""
+    """gives_whole: as the kernel's does.  loses: what it says first of an echo's answer, which a flow has made of the
+    request, is lost, as where vswitchd executes that for the kernel's."""
 
     connections: dict[Key, Connection] = field(default_factory=dict)
     kept: dict[Hashable, list[dict[str, int]]] = field(default_factory=dict)  # zone, datagram, from -> fragments
     gives_whole: bool = False
+    loses: bool = False
+    _lost: set[Key] = field(default_factory=set)
     _first: dict[Hashable, dict[str, int]] = field(default_factory=dict)  # of datagrams that were whole
 
     def whole(self, zone: int, packet: dict[str, int]) -> list[dict[str, int]]:
@@ -81,6 +84,10 @@ class Tracker:
     def look(self, zone: int, packet: Mapping[str, int]) -> dict[str, int]:
         """What the packet's fields are after the tracker has seen it."""
         there, _ = _keys(zone, packet)
+        answers = packet.get("icmpv4_type") == 0 or packet.get("icmpv6_type") == 129
+        if self.loses and answers and there not in self._lost:
+            self._lost.add(there)
+            return {"ct_state": 0, "ct_zone": 0, "ct_mark": 0}
         original = self._asked(there)
         if original is not None:
             state, key = TRACKED | ESTABLISHED | REPLY, original

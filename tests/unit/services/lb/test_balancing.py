@@ -234,10 +234,14 @@ def test_a_vips_groups_say_who_may(region: Region, rules: list[SecurityGroupRule
     assert not region.receivers(B1, to_vip(B1)), "nor does who has a connection"
 
 
+@pytest.mark.parametrize("loses", [False, True], ids=["userspace", "kernel"])
 @pytest.mark.parametrize("version", [4, 6])
 @pytest.mark.parametrize("client", [B1, R1])
-def test_the_vip_answers(region: Region, client: Port, version: int) -> None:
+def test_the_vip_answers(region: Region, client: Port, version: int, loses: bool) -> None:
+    """Also where vswitchd makes the answer of the ping for the kernel's datapath, and so its state is lost once."""
     balanced(region, member(1, B2), member(2, B2, 6))
+    for node in region.nodes.values():
+        node.bridges["int"].tracker.loses = loses
     by = LB.vip_mac_address if client.network_id == BLUE.id else TO_RED.mac_address
     make = packets.ping if version == 4 else packets.ping6
     (reply,) = region.send(client, {**make(client.mac_address, by, own(client, version), VIPS[version]), "ip_ttl": 64})
