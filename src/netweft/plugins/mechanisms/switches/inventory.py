@@ -24,7 +24,10 @@ OURS: Final = "netweft_"
 _VLANS: Final = range(1, 4095)
 _OUR_KEYS: Final = frozenset(
     f"{OURS}{key}"
-    for key in ("remote", "bridge", "hosts", "transit", "ca_file", "cert_file", "key_file", "known_hosts", "lldp")
+    for key in (
+        *("remote", "bridge", "hosts", "transit", "ca_file", "cert_file", "key_file", "known_hosts", "lldp"),
+        *("config", "dp", "pid_file"),
+    )
 )
 
 

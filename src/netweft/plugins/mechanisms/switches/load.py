@@ -8,7 +8,7 @@ from netweft.plugins.mechanisms.switches.inventory import Switch
 from netweft.plugins.mechanisms.switches.ovsdb import OvsdbSwitch
 from netweft.plugins.mechanisms.switches.switch import MakeDriver, SwitchMechanism, refuse
 
-OVSDB = "ovsdb"
+OVSDB, FAUCET = "ovsdb", "faucet"
 
 
 def load_switches(path: str) -> list[SwitchMechanism]:
@@ -21,10 +21,20 @@ def load_switches(path: str) -> list[SwitchMechanism]:
 def _driver(switch: Switch) -> MakeDriver:
     if switch.device_type == OVSDB:
         return OvsdbSwitch
+    if switch.device_type == FAUCET:
+        return _by_faucet(switch)
     if dialect := dialects().get(switch.device_type):
         return _by_ssh(switch, dialect)
-    known = ", ".join([OVSDB, *sorted(dialects())])
+    known = ", ".join([OVSDB, FAUCET, *sorted(dialects())])
     raise refuse(switch, "device_type", f"{switch.device_type!r} is unknown; known are {known}")
+
+
+def _by_faucet(switch: Switch) -> MakeDriver:
+    try:
+        from netweft.plugins.mechanisms.switches.faucet import FaucetSwitch
+    except ModuleNotFoundError:
+        raise refuse(switch, "device_type", "Faucet's files need PyYAML: pip install 'netweft[switches]'") from None
+    return FaucetSwitch
 
 
 def _by_ssh(switch: Switch, dialect: Dialect) -> MakeDriver:
