@@ -151,5 +151,6 @@ elif [ "${1:-}" = kernel ]; then
 fi
 install_python
 [ "${1:-}" != test ] || install_beside keystone
+[ "${1:-}" != faucet ] || install_beside faucet
 [ "${1:-}" != conformance ] || install_beside conformance
 [ "${1:-}" != kernel ] || { scripts/kernel_root.sh && scripts/kernel_uml.sh; }
