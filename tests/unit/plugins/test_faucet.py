@@ -51,7 +51,7 @@ def apply(driver: FaucetSwitch, *steps: tuple[str, Any, Any]) -> dict[str, str]:
 
 
 def read(driver: FaucetSwitch, *keys: str) -> dict[str, Any]:
-    return dict(asyncio.run(driver.read(keys)))
+    return dict(asyncio.run(driver.read(keys, anew=True)))
 
 
 def test_what_is_there_by_name_and_by_number(config: Path) -> None:

@@ -38,7 +38,7 @@ class FaucetSwitch:
         self._config, self._pid = Path(config), Path(pid) if pid else None
         self._turn = asyncio.Lock()
 
-    async def read(self, keys: Collection[str]) -> Mapping[str, Any]:
+    async def read(self, keys: Collection[str], *, anew: bool) -> Mapping[str, Any]:
         async with self._turn:
             found = await asyncio.to_thread(self._load)
         values = {key: found.value(key) for key in keys}
