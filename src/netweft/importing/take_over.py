@@ -32,6 +32,7 @@ _ASKER = Asker(None, True)
 # what null says something about; elsewhere it is what an object has that was given nothing
 _NULL_SAYS = frozenset({"gateway_ip"})
 Work: TypeAlias = Callable[[WriteTransaction], object]
+PartWork: TypeAlias = Callable[[Object, Object, WriteTransaction], object]  # with the parent, which is held alone
 State: TypeAlias = Literal["new", "there", "refused"]
 
 
@@ -62,7 +63,8 @@ class TakeOver:
         for kind in ("address_scopes", "subnetpools", "policies", "networks", "subnets", "rbac_policies"):
             yield from self._plain(kind, cloud)
             if kind == "policies":
-                yield from self._parts(cloud, kind, "rules", "QoS rule", self._qos_rule)
+                for policy in cloud.objects.get(kind, ()):
+                    yield from self._parts(kind, policy, "rules", "QoS rule", self._qos_rule)
         yield from self._plain("address_groups", cloud)
         for group in cloud.objects.get("security_groups", ()):
             yield self._one("security_groups", group, partial(self._group, group))
@@ -120,36 +122,11 @@ class TakeOver:
 
     # -- what belongs to another object
 
-    def _parts(
-        self,
-        cloud: Cloud,
-        kind: str,
-        name: str,
-        called: str,
-        work: Callable[[Object, Object, WriteTransaction], object],
-    ) -> Iterator[Outcome]:
-        for item in cloud.objects.get(kind, ()):
-            yield from self._parts_of(kind, item, name, called, work)
-
-    def _parts_of(
-        self,
-        kind: str,
-        item: Object,
-        name: str,
-        called: str,
-        work: Callable[[Object, Object, WriteTransaction], object],
-    ) -> Iterator[Outcome]:
+    def _parts(self, kind: str, item: Object, name: str, called: str, work: PartWork) -> Iterator[Outcome]:
         for part in item.get(name) or ():
             yield self._done(called, part, partial(self._in_parent, kind, item["id"], work, part))
 
-    def _in_parent(
-        self,
-        kind: str,
-        id: str,
-        work: Callable[[Object, Object, WriteTransaction], object],
-        part: Object,
-        tx: WriteTransaction,
-    ) -> None:
+    def _in_parent(self, kind: str, id: str, work: PartWork, part: Object, tx: WriteTransaction) -> None:
         parent = holding.to_change(tx, kind, id, _named_by(part))
         if parent is None:
             raise self._resources[kind].not_found(id=id)
@@ -185,11 +162,11 @@ class TakeOver:
 
     def _of_router(self, router: Object) -> Iterator[Outcome]:
         ports = {"interfaces": [{"id": id, "port_id": id} for id in router["interfaces"]]}
-        yield from self._parts_of("routers", router | ports, "interfaces", "router interface", self._interface)
+        yield from self._parts("routers", router | ports, "interfaces", "router interface", self._interface)
         if router["routes"]:
             routes = {"all": [{"id": router["id"], "routes": router["routes"]}]}
-            yield from self._parts_of("routers", router | routes, "all", "routes of router", self._routes)
-        yield from self._parts_of("routers", router, "conntrack_helpers", "conntrack helper", self._helper)
+            yield from self._parts("routers", router | routes, "all", "routes of router", self._routes)
+        yield from self._parts("routers", router, "conntrack_helpers", "conntrack helper", self._helper)
 
     def _interface(self, router: Object, interface: Object, tx: WriteTransaction) -> None:
         port = tx.glance.get("ports", interface["port_id"])
@@ -211,7 +188,8 @@ class TakeOver:
     def _floating_ips(self, cloud: Cloud) -> Iterator[Outcome]:
         for one in cloud.objects.get("floatingips", ()):
             yield self._one("floatingips", one, partial(self._floating_ip, one))
-        yield from self._parts(cloud, "floatingips", "port_forwardings", "port forwarding", self._forwarding)
+        for one in cloud.objects.get("floatingips", ()):
+            yield from self._parts("floatingips", one, "port_forwardings", "port forwarding", self._forwarding)
 
     def _floating_ip(self, floating_ip: Object, tx: WriteTransaction) -> None:
         self._create("floatingips", floating_ip, tx, **{ITS_PORT: floating_ip.get("port")})
