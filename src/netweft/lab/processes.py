@@ -16,6 +16,7 @@ from netweft.lab.layout import LabError
 
 LAB, KIND, NODE = "NETWEFT_LAB", "NETWEFT_LAB_KIND", "NETWEFT_LAB_NODE"
 SUPERVISOR = "supervisor"
+_ADOPTER = 1  # becomes the parent of who outlives its own
 
 
 class Process(NamedTuple):
@@ -38,14 +39,18 @@ def find(lab: str) -> list[Process]:
 
 
 def supervised(lab: str) -> list[Process]:
-    """One entry for each process that the supervisor started; what those started themselves is left out."""
+    """One entry for each process that the supervisor started; what those started themselves is left out, also where it
+    outlived them (STT's carrier)."""
     found = {process.pid: process for process in _marked(lab) if process.kind}
+    is_watched = any(process.kind == SUPERVISOR for process in found.values())
 
-    def is_child_of_its_kind(process: Process) -> bool:
+    def is_another_ones(process: Process) -> bool:
         parent = found.get(process.parent)
-        return parent is not None and (parent.kind, parent.node) == (process.kind, process.node)
+        if parent is None:
+            return is_watched and process.parent == _ADOPTER and process.kind != SUPERVISOR
+        return (parent.kind, parent.node) == (process.kind, process.node)
 
-    return sorted((p for p in found.values() if not is_child_of_its_kind(p)), key=lambda p: (p.kind, p.node, p.pid))
+    return sorted((p for p in found.values() if not is_another_ones(p)), key=lambda p: (p.kind, p.node, p.pid))
 
 
 def kill_all(lab: str, *, deadline: float = 10.0) -> None:

@@ -44,3 +44,14 @@ def test_who_asks_is_spared_though_it_carries_the_mark(layout: Layout, start_sle
     done = subprocess.run(command, env=inside, capture_output=True, text=True, check=False)
     assert done.stdout == "lived\n", done.stderr
     assert not _alive(ours)
+
+
+def test_what_outlives_who_started_it_is_nobody_that_the_supervisor_started(layout: Layout, start_sleep: Start) -> None:
+    """As STT's carrier does, when its agent is killed."""
+    start_sleep(mark(layout.lab, processes.SUPERVISOR))
+    script = "import subprocess; print(subprocess.Popen(['sleep', '60'], stdout=subprocess.DEVNULL, start_new_session=True).pid)"
+    environment = os.environ | mark(layout.lab, "agent", "hv1")
+    said = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    until(lambda: int(said.stdout) in {p.pid for p in processes.find(layout.lab)})
+    assert [p.kind for p in processes.supervised(layout.lab)] == [processes.SUPERVISOR]
+    processes.kill_all(layout.lab)
