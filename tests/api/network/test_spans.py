@@ -64,7 +64,7 @@ def test_what_is_no_header_is_none(api: Api, header: str) -> None:
         assert api.client.request("GET", "/v2.0/networks", headers=sent).status_code == 200
     (request,) = spans.named("GET /v2.0/networks")
     assert request.parent is None
-    assert "bbb" not in repr(request.attributes)
+    assert "b" * 40 not in repr(request.attributes)
 
 
 def test_the_next_request_is_in_a_trace_of_its_own(api: Api) -> None:
