@@ -46,7 +46,7 @@ def test_who_asks_is_spared_though_it_carries_the_mark(layout: Layout, start_sle
     assert not _alive(ours)
 
 
-def test_what_outlives_who_started_it_is_nobody_that_the_supervisor_started(layout: Layout, start_sleep: Start) -> None:
+def test_who_outlives_his_starter_is_none_of_the_supervisors(layout: Layout, start_sleep: Start) -> None:
     """As STT's carrier does, when its agent is killed."""
     start_sleep(mark(layout.lab, processes.SUPERVISOR))
     script = "import subprocess; print(subprocess.Popen(['sleep', '60'], stdout=subprocess.DEVNULL, start_new_session=True).pid)"
