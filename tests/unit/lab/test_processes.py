@@ -49,7 +49,8 @@ def test_who_asks_is_spared_though_it_carries_the_mark(layout: Layout, start_sle
 def test_who_outlives_his_starter_is_none_of_the_supervisors(layout: Layout, start_sleep: Start) -> None:
     """As STT's carrier does, when its agent is killed."""
     start_sleep(mark(layout.lab, processes.SUPERVISOR))
-    script = "import subprocess as s; print(s.Popen(['sleep', '60'], stdout=s.DEVNULL, start_new_session=True).pid)"
+    silent = "stdout=s.DEVNULL, stderr=s.DEVNULL, start_new_session=True"
+    script = f"import subprocess as s; print(s.Popen(['sleep', '60'], {silent}).pid)"
     environment = os.environ | mark(layout.lab, "agent", "hv1")
     said = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
     until(lambda: int(said.stdout) in {p.pid for p in processes.find(layout.lab)})
