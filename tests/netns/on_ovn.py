@@ -18,14 +18,10 @@ FILES = (
     "talk",
     "dhcp",
     "firewall",
-    "address_groups",
     "spoofing",
     "connections",
-    "qos",
-    "trunk",
     "routing",
     "gateways",
-    "floating",
     "advertisements",
 )
 MINUTES = 20  # at most, of one file
