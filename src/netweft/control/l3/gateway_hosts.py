@@ -21,7 +21,7 @@ MOST = 3  # hosts in an order
 # No row: who looks for a gateway's hosts shares it, who changes what hosts can do has it alone.  It is held before any
 # row is, since either needs rows that the other has
 PLACES = ("gateways' hosts", "")
-_AGENT = "netweft-agent"  # the binary of agents that route
+_AGENTS = ("netweft-agent", "ovn-controller")  # the binaries of agents that route
 _ALL = "gateways"  # where all gateways' ports are claimed, by their ids
 
 
@@ -147,7 +147,7 @@ class _Placing:
 
     def __init__(self, tx: WriteTransaction, without: Collection[str] = ()) -> None:
         self._tx = tx
-        agents = tx.query("agents", Query({"binary": [_AGENT]}))
+        agents = tx.query("agents", Query({"binary": _AGENTS}))
         self._agents = {one["host"]: one for one in agents if one["host"] not in without}
         self._able: dict[str, dict[str, bool]] = {}  # network -> host -> whether it is there
 

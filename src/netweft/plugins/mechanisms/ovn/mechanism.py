@@ -31,7 +31,7 @@ class OvnMechanism:
                 *switching.desired(rows),
                 *dhcp.desired(rows),
                 *security.desired(rows),
-                *routing.desired(rows, self._gateways()),
+                *routing.desired(rows, {host: one.name for host, one in self._chassis.items()}),
             ]
         )
 
@@ -55,14 +55,6 @@ class OvnMechanism:
     async def close(self) -> None:
         await self._north.close()
         await self._south.close()
-
-    def _gateways(self) -> dict[str, list[str]]:
-        """physical network -> chassis that have it."""
-        found: dict[str, list[str]] = {}
-        for chassis in self._chassis.values():
-            for physical in chassis.physical_networks:
-                found.setdefault(physical, []).append(chassis.name)
-        return found
 
 
 def _command(step: Step) -> str:

@@ -1,11 +1,10 @@
 """Routers: their ports, the way out on gateway chassis, SNAT, floating IPs, routes, router advertisements."""
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from functools import partial
 from ipaddress import ip_address, ip_network
 from typing import Any, Final
 
+from netweft.model.router import GATEWAY_HOSTS
 from netweft.plugins.mechanisms import Row, Wanted
 from netweft.plugins.mechanisms.ovn.rows import FLOATING, GATEWAY, Rows, addresses, router_name, router_port_name
 from netweft.plugins.mechanisms.ovn.schema import key, row
@@ -14,8 +13,8 @@ MOST_CHASSIS: Final = 5  # of one gateway, as in Neutron's driver
 _RA_MODES: Final = {"slaac": "slaac", "dhcpv6-stateless": "dhcpv6_stateless", "dhcpv6-stateful": "dhcpv6_stateful"}
 
 
-def desired(rows: Rows, gateways: Mapping[str, Iterable[str]]) -> Iterator[tuple[str, Wanted]]:
-    """gateways: physical network -> the names of chassis that have it."""
+def desired(rows: Rows, chassis: Mapping[str, str]) -> Iterator[tuple[str, Wanted]]:
+    """chassis: host -> what OVN calls it."""
     for router in rows.routers.values():
         columns = {"name": router_name(router["id"]), "enabled": bool(router["admin_state_up"])}
         yield _router_key(router), Wanted(row(columns))
@@ -23,7 +22,7 @@ def desired(rows: Rows, gateways: Mapping[str, Iterable[str]]) -> Iterator[tuple
         for port in ports:
             yield from _port(rows, router, port)
             if port["device_owner"] == GATEWAY:
-                yield from _gateway_chassis(rows, port, gateways)
+                yield from _gateway_chassis(port, chassis)
         yield from _way_out(rows, router, ports)
         for route in router.get("routes") or ():
             named = f"{router['id']}-{route['destination']}-{route['nexthop']}"
@@ -68,18 +67,13 @@ def _advertised(rows: Rows, port: Row, network: Row) -> dict[str, str]:
     return {"address_mode": mode, "send_periodic": "true", "mtu": str(network["mtu"])} if mode else {}
 
 
-def _gateway_chassis(rows: Rows, port: Row, gateways: Mapping[str, Iterable[str]]) -> Iterator[tuple[str, Wanted]]:
-    """In the order of rendezvous hashing: gateways are spread, and a chassis more or less moves as few as can be."""
-    physical = rows.physical(rows.networks[port["network_id"]])
-    names = sorted(gateways.get(physical or "", ()), key=partial(_rank, port))
-    for place, chassis in enumerate(names[:MOST_CHASSIS]):
-        name = f"{router_port_name(port['id'])}_{chassis}"
-        columns = {"name": name, "chassis_name": chassis, "priority": MOST_CHASSIS - place}
+def _gateway_chassis(port: Row, chassis: Mapping[str, str]) -> Iterator[tuple[str, Wanted]]:
+    """Who has the gateway, and who takes over, as the port says; none where it is on a host that is no chassis."""
+    its = [chassis[host] for host in port.get(GATEWAY_HOSTS) or () if host in chassis]
+    for place, one in enumerate(its[:MOST_CHASSIS]):
+        name = f"{router_port_name(port['id'])}_{one}"
+        columns = {"name": name, "chassis_name": one, "priority": MOST_CHASSIS - place}
         yield key("Gateway_Chassis", name), Wanted(row(columns, _port_key(port)))
-
-
-def _rank(port: Row, chassis: str) -> bytes:
-    return hashlib.blake2b(f"{port['id']} {chassis}".encode(), digest_size=8).digest()
 
 
 def _way_out(rows: Rows, router: Row, ports: Iterable[Row]) -> Iterator[tuple[str, Wanted]]:

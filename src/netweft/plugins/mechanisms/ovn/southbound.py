@@ -25,7 +25,6 @@ class Chassis(Struct, frozen=True):
 
     name: str
     seen: Seen
-    physical_networks: frozenset[str]
 
 
 class Southbound:
@@ -79,4 +78,4 @@ def _chassis(one: Mapping[str, Any], encaps: Mapping[str, Mapping[str, Any]], po
         agent_type=AGENT,
         binary="ovn-controller",
     )
-    return Chassis(one["name"], Seen(facts, tuple(sorted(ports, key=lambda port: port.port_id))), frozenset(mappings))
+    return Chassis(one["name"], Seen(facts, tuple(sorted(ports, key=lambda port: port.port_id))))
