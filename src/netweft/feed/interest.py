@@ -223,8 +223,8 @@ class Interest:
 
 
 def _besides(entry: Entry, other: Entry | None) -> Iterable[Topic]:
-    """Where it leads and the other does not: of one that leads to a thousand, most stay."""
-    return set(entry.leads).difference(other.leads) if other else entry.leads
+    """Where it leads, and the other does not, or not as often: of one that leads to a thousand, most stay."""
+    return (Counter(entry.leads) - Counter(other.leads)).elements() if other else entry.leads
 
 
 def _key(entry: Entry) -> Key:
