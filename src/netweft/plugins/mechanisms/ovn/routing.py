@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from netweft.model.router import GATEWAY_HOSTS
 from netweft.plugins.mechanisms import Row, Wanted
-from netweft.plugins.mechanisms.ovn.rows import FLOATING, GATEWAY, Rows, addresses, router_name, router_port_name
+from netweft.plugins.mechanisms.ovn.rows import FLOATING, GATEWAY, Rows, addresses, neutron_name, router_port_name
 from netweft.plugins.mechanisms.ovn.schema import key, row
 
 MOST_CHASSIS: Final = 5  # of one gateway, as in Neutron's driver
@@ -16,7 +16,7 @@ _RA_MODES: Final = {"slaac": "slaac", "dhcpv6-stateless": "dhcpv6_stateless", "d
 def desired(rows: Rows, chassis: Mapping[str, str]) -> Iterator[tuple[str, Wanted]]:
     """chassis: host -> what OVN calls it."""
     for router in rows.routers.values():
-        columns = {"name": router_name(router["id"]), "enabled": bool(router["admin_state_up"])}
+        columns = {"name": neutron_name(router["id"]), "enabled": bool(router["admin_state_up"])}
         yield _router_key(router), Wanted(row(columns))
         ports = [port for port in rows.router_ports[router["id"]] if port["network_id"] in rows.networks]
         for port in ports:
@@ -32,7 +32,7 @@ def desired(rows: Rows, chassis: Mapping[str, str]) -> Iterator[tuple[str, Wante
 
 
 def _router_key(router: Row) -> str:
-    return key("Logical_Router", router_name(router["id"]))
+    return key("Logical_Router", neutron_name(router["id"]))
 
 
 def _port_key(port: Row) -> str:

@@ -58,10 +58,6 @@ class Rows:
             return False
         return not port.get(HOST) or port[HOST] in self.chassis
 
-    def physical(self, network: Row) -> str | None:
-        name: str | None = network.get("provider:physical_network")
-        return name
-
 
 def addresses(port: Row, version: int = 0) -> list[str]:
     """Its fixed ones, of one IP version or of both."""
@@ -73,12 +69,9 @@ def quoted(words: Iterable[str]) -> str:
     return "{" + ", ".join(words) + "}"
 
 
-def switch_name(network_id: str) -> str:
-    return f"neutron-{network_id}"
-
-
-def router_name(router_id: str) -> str:
-    return f"neutron-{router_id}"
+def neutron_name(id: str) -> str:
+    """A network's switch and a router alike."""
+    return f"neutron-{id}"
 
 
 def router_port_name(port_id: str) -> str:

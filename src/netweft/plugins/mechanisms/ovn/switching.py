@@ -11,9 +11,9 @@ from netweft.plugins.mechanisms.ovn.rows import (
     INTERFACE,
     Rows,
     addresses,
+    neutron_name,
     router_port_name,
     rule_list,
-    switch_name,
 )
 from netweft.plugins.mechanisms.ovn.schema import key, row
 
@@ -35,7 +35,7 @@ def desired(rows: Rows) -> Iterator[tuple[str, Wanted]]:
 
 
 def switch_key(network_id: str) -> str:
-    return key("Logical_Switch", switch_name(network_id))
+    return key("Logical_Switch", neutron_name(network_id))
 
 
 def port_key(port_id: str) -> str:
@@ -43,12 +43,12 @@ def port_key(port_id: str) -> str:
 
 
 def _switch(rows: Rows, network: Row) -> Iterator[tuple[str, Wanted]]:
-    name = switch_name(network["id"])
+    name = neutron_name(network["id"])
     config = {"vlan-passthru": str(bool(network.get("vlan_transparent"))).lower()}
     if network.get("provider:network_type") == "geneve":
         config["requested-tnl-key"] = str(network["provider:segmentation_id"])
     yield switch_key(network["id"]), Wanted(row({"name": name, "other_config": config}))
-    if physical := rows.physical(network):
+    if physical := network.get("provider:physical_network"):
         name = f"provnet-{network['id']}"
         wire = {
             "name": name,
