@@ -23,7 +23,7 @@ from netweft.feed import lease
 from netweft.plugins.followers import Follower, Outcome, Unreachable
 from netweft.reconcile.plan import Step
 from netweft.reconcile.retry import Backoff
-from netweft.store import ChangesGone, NotHeld, ReadTransaction, Store
+from netweft.store import ChangesGone, ReadTransaction, Store
 
 T = TypeVar("T")
 
@@ -74,28 +74,18 @@ class Run:
 
     async def run(self) -> None:
         """Until cancelled."""
-        while True:
-            try:
-                if await self._in_thread(self._lease.hold):
-                    log.info("this server has the lease", follower=self._name)
-                    await self._follow()
-            except NotHeld:
-                log.info("another server took the lease", follower=self._name)
-            except Exception:  # whatever it is, the server goes on
-                log.exception("a follower failed", follower=self._name)
-            await asyncio.sleep(LOOK_SECONDS)
+        await self._lease.whenever_held(self._in_thread, self._follow, LOOK_SECONDS)
 
     async def _follow(self) -> None:
         """Until another server has the lease: raises NotHeld."""
-        async with self._lease.kept(self._in_thread):
-            await self._in_thread(self._begin)
-            with self._store.doorbell.subscribe() as bell:
-                while True:
-                    with suppress(TimeoutError):
-                        async with asyncio.timeout(self._patience()):
-                            await bell.wait()
-                    await self._in_thread(self._look)
-                    await self._turn()
+        await self._in_thread(self._begin)
+        with self._store.doorbell.subscribe() as bell:
+            while True:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._patience()):
+                        await bell.wait()
+                await self._in_thread(self._look)
+                await self._turn()
 
     def _patience(self) -> float:
         due = self._retry.due

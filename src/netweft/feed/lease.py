@@ -4,11 +4,16 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
-from netweft.store import Store
+import structlog
+
+from netweft.store import NotHeld, Store
 
 SECONDS: Final = 15.0
+InThread: TypeAlias = Callable[[Callable[[], Any]], Awaitable[Any]]
+
+log = structlog.get_logger(__name__)
 
 
 class Lease:
@@ -37,8 +42,24 @@ class Lease:
             tx.followers.let_go(self.name, self.me)
         self._held = False
 
+    async def whenever_held(self, in_thread: InThread, follow: Callable[[], Awaitable[None]], seconds: float) -> None:
+        """Until cancelled: follows while this server has it, and looks for it each so many seconds.
+
+        follow: raises NotHeld once another server has it; whatever else it raises, it begins anew."""
+        while True:
+            try:
+                if await in_thread(self.hold):
+                    log.info("this server has the lease", follower=self.name)
+                    async with self.kept(in_thread):
+                        await follow()
+            except NotHeld:
+                log.info("another server took the lease", follower=self.name)
+            except Exception:  # whatever it is, the server goes on
+                log.exception("a follower failed", follower=self.name)
+            await asyncio.sleep(seconds)
+
     @asynccontextmanager
-    async def kept(self, in_thread: Callable[[Callable[[], object]], Awaitable[Any]]) -> AsyncIterator[None]:
+    async def kept(self, in_thread: InThread) -> AsyncIterator[None]:
         """Prolonged while the block lasts, then let go.  Lost, whoever writes next hears of it (NotHeld)."""
         keeper = asyncio.create_task(self._prolong(in_thread))
         try:
@@ -48,7 +69,7 @@ class Lease:
             with suppress(Exception):  # it ends by itself, a little later
                 await asyncio.shield(in_thread(self.let_go))
 
-    async def _prolong(self, in_thread: Callable[[Callable[[], object]], Awaitable[Any]]) -> None:
+    async def _prolong(self, in_thread: InThread) -> None:
         while True:
             await asyncio.sleep(SECONDS / 3)
             with suppress(Exception):

@@ -24,7 +24,7 @@ from netweft.plugins.mechanisms import KIND, BareMetal, HasHosts, Host, Mechanis
 from netweft.reconcile.delta import Delta
 from netweft.reconcile.plan import Step
 from netweft.reconcile.retry import Backoff
-from netweft.store import NotHeld, ReadTransaction, Store
+from netweft.store import ReadTransaction, Store
 
 T = TypeVar("T")
 
@@ -98,25 +98,15 @@ class Run:
 
     async def run(self) -> None:
         """Until cancelled."""
-        while True:
-            try:
-                if await self._in_thread(self._lease.hold):
-                    log.info("this server has the lease", mechanism=self._name)
-                    await self._follow()
-            except NotHeld:
-                log.info("another server took the lease", mechanism=self._name)
-            except Exception:  # whatever it is, the server goes on
-                log.exception("a mechanism failed", mechanism=self._name)
-            await asyncio.sleep(LOOK_SECONDS)
+        await self._lease.whenever_held(self._in_thread, self._follow, LOOK_SECONDS)
 
     async def _follow(self) -> None:
         """Until another server has the lease: raises NotHeld."""
-        async with self._lease.kept(self._in_thread):
-            await self._in_thread(self._begin)
-            while True:
-                if self._region.revision is not None:
-                    await self._turn()
-                await self._news()
+        await self._in_thread(self._begin)
+        while True:
+            if self._region.revision is not None:
+                await self._turn()
+            await self._news()
 
     async def _news(self) -> None:
         """Returns when there may be something to do; one that is away is left alone until its time has come."""
