@@ -323,7 +323,8 @@ def hosts_ahead(row: Row) -> set[str]:
 
 def should_see(region: Region, node: str) -> dict[Key, Object]:
     """In the words of the issue, with nothing incremental about it."""
-    active = [row for row in region.of("ports") if row["binding:host_id"] == node]
+    bound = [row for row in region.of("ports") if row["binding:host_id"] == node]
+    active = [row for row in bound if not objects.gateway(row)]  # a gateway's port has no VIF, whatever is in its row
     ahead = [row for row in region.of("ports") if node in hosts_ahead(row)]
     own = active + ahead
     gateways = [row for row in region.of("ports") if objects.gateway(row) and node in row[GATEWAY_HOSTS]]
@@ -354,7 +355,7 @@ def should_see(region: Region, node: str) -> dict[Key, Object]:
     seen += map(objects.router_port, interfaces)
     seen += [objects.router(row) for row in region.of("routers") if row["id"] in routers]
     seen += [objects.gateway_port(row) for row in outside]
-    plugged = {row["network_id"] for row in own if row in ahead or not objects.gateway(row)}
+    plugged = {row["network_id"] for row in own}
     seen += [objects.floating_address(row) for row in region.of("floatingips") if row[FLOATING_ON] in plugged]
     seen += [objects.peer(row) for row in peers]
     seen += [objects.node(row) for row in region.of("agents") if row["host"] in hosts]
