@@ -92,7 +92,7 @@ class Parts(ABC):
         )
         self.applying = Applying(self.ovs, self.bridges)
         self.drops = Drops(self.bridges)
-        self.trials = Trials(run_dir, self.desired.ends, self.bridges[INT.role].send_packet)
+        self.trials = Trials(run_dir, self.desired.ends, self.bridges[INT.role].send_packets)
         self.fragment_shares = FragmentShares(run_dir, self.desired, self.wake)
         self.tunnel_neighbours = TunnelNeighbours(run_dir, self.bridges[TUN.role].answer)
         say = self.bridges[INT.role].answer

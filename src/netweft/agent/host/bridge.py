@@ -290,9 +290,12 @@ class BridgeSide:
         )
 
     async def send_packet(self, packet: Packet) -> None:
-        """Raises OpenFlowError.  A bridge that is away has nobody to hear it."""
+        await self.send_packets([packet])
+
+    async def send_packets(self, packets: Iterable[Packet]) -> None:
+        """Returns when they are done.  Raises OpenFlowError.  A bridge that is away has nobody to hear it."""
         if self._driver is not None:
-            await self._driver.send_packet(packet.frame, packet.actions)
+            await self._driver.send_packets((packet.frame, packet.actions) for packet in packets)
 
     def answer(self, packet: Packet) -> None:
         """At once, and never again: whoever gets no answer asks again."""

@@ -112,7 +112,7 @@ class Endings:
             some = over[start : start + AT_ONCE]
             if not await self._bridge.end_connections(list(filter(None, map(by_tuple, some)))):
                 return False
-            await asyncio.gather(*(self._bridge.send_packet(by_mark(one)) for one in some if not by_tuple(one)))
+            await self._bridge.send_packets([by_mark(one) for one in some if not by_tuple(one)])
         return True
 
 

@@ -4,7 +4,7 @@ A few packets at a time, and these done before the next: the userspace datapath 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -18,7 +18,7 @@ from netweft.dataplane.unixctl.client import CommandFailed, command
 from netweft.dataplane.unixctl.conntrack import LISTING, udp_connections
 from netweft.services.l2.announce import Packet
 from netweft.services.security.ends import End, Ends
-from netweft.services.security.trials import Concern, concern, trials
+from netweft.services.security.trials import Concern, concern, may_refuse, trials
 
 log = structlog.get_logger(__name__)
 
@@ -28,7 +28,9 @@ AT_ONCE = 16
 class Trials:
     """ends: who has which address in the network with a local VLAN."""
 
-    def __init__(self, run_dir: Path, ends: Callable[[int], Ends], send: Callable[[Packet], Awaitable[None]]) -> None:
+    def __init__(
+        self, run_dir: Path, ends: Callable[[int], Ends], send: Callable[[Sequence[Packet]], Awaitable[None]]
+    ) -> None:
         self._command = partial(command, run_dir)
         self._ends, self._send = ends, send
         self._taken: list[Flow] = []
@@ -36,7 +38,7 @@ class Trials:
 
     def taking_away(self, plan: FlowPlan) -> None:
         """Flows of the integration bridge are about to go, to do something else, or to refuse."""
-        self._taken += (*plan.deletes, *plan.replaced, *(flow for flow in plan.adds if flow.table in plan.refusing))
+        self._taken += (*plan.deletes, *plan.replaced, *(flow for flow in plan.adds if may_refuse(flow, plan.refusing)))
 
     def call(self) -> None:
         """It is done."""
@@ -68,4 +70,4 @@ class Trials:
 
         packets = trials(concern, connections, at)
         while batch := list(islice(packets, AT_ONCE)):
-            await asyncio.gather(*map(self._send, batch))
+            await self._send(batch)

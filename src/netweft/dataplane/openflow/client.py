@@ -145,7 +145,12 @@ class OpenFlowConnection:
 
     async def send_packet(self, frame: bytes, actions: tuple[Action, ...]) -> None:
         """A frame of our own through these actions; returns when the switch has done them."""
-        self._session.send(messages.packet_out(frame, actions, self._session.next_xid()))
+        await self.send_packets([(frame, actions)])
+
+    async def send_packets(self, packets: Iterable[tuple[bytes, tuple[Action, ...]]]) -> None:
+        """Several, in this order."""
+        for frame, actions in packets:
+            self._session.send(messages.packet_out(frame, actions, self._session.next_xid()))
         await self.barrier()
 
     def send_packet_soon(self, frame: bytes, actions: tuple[Action, ...]) -> None:

@@ -4,7 +4,7 @@ Own one per bridge and connection.  It knows the mark as a cookie and mask only.
 the delta as it was, and the caller's loop comes back.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -95,9 +95,9 @@ class FlowDriver:
     def actual(self) -> Mapping[FlowKey, Flow]:
         return self._delta.actual
 
-    async def send_packet(self, frame: bytes, actions: tuple[Action, ...]) -> None:
+    async def send_packets(self, packets: Iterable[tuple[bytes, tuple[Action, ...]]]) -> None:
         """Raises OpenFlowError."""
-        await self._connection.send_packet(frame, actions)
+        await self._connection.send_packets(packets)
 
     async def read(self) -> Mapping[FlowKey, Flow]:
         """Ask the switch for our flows, and from now on hear of every change that others make to them."""

@@ -5,7 +5,7 @@ its asker says something.  TCP says something all the time.  For UDP we say it: 
 for the pipeline to judge as any other, and to give to nobody.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 
 from msgspec import Struct
 
@@ -51,6 +51,11 @@ class Concern(Struct, frozen=True):
 
     def has_address(self, address: str) -> bool:
         return any(within(prefix(address), member) for member in self.members)
+
+
+def may_refuse(added: Flow, refusing: Container[int]) -> bool:
+    """refusing: tables in which a flow more may.  A rule that allows something does nothing."""
+    return added.table in refusing and bool(added.actions)
 
 
 def concern(taken: Iterable[Flow]) -> Concern:

@@ -5,14 +5,15 @@ from msgspec.structs import replace
 from tests.unit.services.security.test_firewall import NET, OUT, group, rule
 
 from netweft.dataplane.openflow.fields import PROTO_UDP
-from netweft.dataplane.openflow.flow import Resubmit, SetField
+from netweft.dataplane.openflow.flow import Flow, Resubmit, SetField
 from netweft.dataplane.packets.datagram import decode
 from netweft.dataplane.unixctl.conntrack import Connection, udp_connections
 from netweft.model import Port, SecurityGroup
-from netweft.services.fields import ENDED, IN_PORT
+from netweft.services.fields import ENDED, IN_PORT, PERMITTED
 from netweft.services.pipeline import INT
 from netweft.services.security.ends import End, Ends
-from netweft.services.security.trials import Concern, concern, trials
+from netweft.services.security.firewall_policies import TABLES
+from netweft.services.security.trials import Concern, concern, may_refuse, trials
 from netweft.testing.region import Region, port
 
 SERVERS = group(5, *OUT, rule(3, protocol=PROTO_UDP))
@@ -112,3 +113,11 @@ def test_connections_as_open_vswitch_lists_them() -> None:
         replace(six, answers_from="fe80::2", answering_port=4),
     ]
     assert list(udp_connections(listing)) == answered
+
+
+def test_a_firewalls_rule_that_allows_refuses_nothing() -> None:
+    rules = INT["policy_rules"].id
+    allow, deny = (Flow(table=rules, priority=9, actions=done) for done in ((), (SetField(PERMITTED, 0),)))
+    assert not may_refuse(allow, TABLES)
+    assert may_refuse(deny, TABLES)
+    assert not may_refuse(replace(deny, table=INT["egress_rules"].id), TABLES)
