@@ -18,13 +18,14 @@ if [ -n "${1:-}" ]; then
   exec /bin/busybox poweroff -f
 fi
 modprobe -a tun openvswitch vport-vxlan vport-geneve vport-gre 8021q
-stty -F /dev/ttyS1 raw -echo
+exec 3<>/dev/ttyS1 # before anybody is told: what comes before it is open is lost
+stty raw -echo <&3
 echo "netweft: this machine is ready"
-exec 3>/dev/ttyS1
 # commands are no children of the shell that reads them: it would lose what it has read of a line when one ends
 while read -r token command; do
   [ -n "$running" ] && kill -9 -"$running" 2>/dev/null
+  echo "$token" >&3
   running=$(setsid bash -c 'bash -c "$(echo "$2" | base64 -d)" </dev/null; echo "$1 $?"' sh "$token" "$command" >&3 2>&3 &
     echo $!)
-done </dev/ttyS1 &
+done <&3 &
 while :; do wait; sleep 1; done

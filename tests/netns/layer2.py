@@ -39,6 +39,7 @@ SAME, ACROSS, FABRIC = "same host", "other host", "plain host on the fabric"
 TWO_TAGS = "any, where `vlan-limit` is not 1"
 REFUSED, NOT_MEASURED = "refused: ", "-"
 PORT = 5001
+SILENT = 300.0  # s: a real machine on a busy one takes minutes for its megabytes
 
 
 INTRODUCTION = """\
@@ -132,9 +133,10 @@ class SerialEnd:
     def __init__(self, commands: Path, address: str) -> None:
         self.commands, self.address = commands, address
 
-    def shell(self, script: str) -> str:
+    def shell(self, script: str, seconds: float = SILENT) -> str:
+        """Raises LabError where the machine says nothing for so long: it stands still, or its command does."""
         output = io.BytesIO()
-        status = guest_serial.execute(self.commands, ("sh", "-c", script), output)
+        status = guest_serial.execute(self.commands, ("sh", "-c", script), output, seconds)
         assert status == 0, output.getvalue().decode()
         return output.getvalue().decode()
 

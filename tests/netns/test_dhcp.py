@@ -85,7 +85,8 @@ def test_a_real_machine_learns_all_of_it(lab: Lab, blue: str) -> None:
 
 def inside(lab: Lab, machine: Vm, command: str) -> str:
     output = io.BytesIO()
-    guest_serial.execute(guest_qemu.commands(lab.node(machine.node), machine.name), ("sh", "-c", command), output)
+    commands = guest_qemu.commands(lab.node(machine.node), machine.name)
+    guest_serial.execute(commands, ("sh", "-c", command), output, guest_serial.TAKEN_WITHIN)
     return output.getvalue().decode()
 
 

@@ -409,9 +409,9 @@ def test_answers_end_with_the_rule_that_allowed_the_question(cast: Cast, directi
 def test_what_is_let_through_and_what_is_not_is_in_the_nodes_log(cast: Cast) -> None:
     """By its node: of the port that has the firewall, and for the log that asks for it."""
     way, port_id = cast.incoming[0], cast.ports[cast.red2.name]
+    cast.guard(cast.ports[cast.red1.name], port_id)  # first: of a port without a firewall there is no log
     made = cast.cloud.request("POST", "log/logs", {"log": {"resource_type": "firewall_group", "target_id": port_id}})
     log_id = made["log"]["id"]
-    cast.guard(cast.ports[cast.red1.name], port_id)
     cast.await_canary([way], cast.say("ingress", FORMS[2]))
 
     def said() -> str:

@@ -152,7 +152,7 @@ def test_a_connection_that_the_database_ended_is_replaced(postgres_url: str) -> 
 
 
 def test_no_connection_outlives_its_store(postgres_url: str) -> None:
-    """Not even one that a thread is still at work with when the store is closed."""
+    """Not even one that a thread is still at work with when the store is closed, or that begins after it."""
     made: list[psycopg.Connection[Any]] = []
     store = Store.open(postgres_url)
     event.listen(store._engine, "connect", lambda connection, _: made.append(connection))
@@ -161,6 +161,9 @@ def test_no_connection_outlives_its_store(postgres_url: str) -> None:
         store.close()
         assert [connection.closed for connection in made] == [False]
     assert [connection.closed for connection in made] == [True]
+    with store.read() as late:
+        assert late.revision() >= 0
+    assert [connection.closed for connection in made] == [True, True]
 
 
 def test_nor_does_one_where_it_could_not_be_opened(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
