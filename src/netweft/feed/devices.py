@@ -12,7 +12,7 @@ import structlog
 from netweft.control.l2 import wires
 from netweft.feed.mechanisms import Looking, Run, owned, steps
 from netweft.feed.region import Fact, Region
-from netweft.plugins.mechanisms import Mechanism, vetoes
+from netweft.plugins.mechanisms import IsTunnelEnd, Mechanism, vetoes
 from netweft.plugins.mechanisms.registry import load_mechanisms
 from netweft.reconcile.plan import Step
 from netweft.settings import ServerSettings, SettingsError
@@ -80,7 +80,9 @@ class Mechanisms:
         self._forgetting = asyncio.create_task(asyncio.to_thread(self._forget))
         if mechanisms:
             hosts = {host for mechanism in mechanisms for host in mechanism.hosts}
-            self._region.follow(hosts, {kind for mechanism in mechanisms for kind in mechanism.kinds})
+            ends = [mechanism for mechanism in mechanisms if isinstance(mechanism, IsTunnelEnd)]
+            neighbourly = {host for end in ends for host in end.neighbourly}
+            self._region.follow(hosts, {kind for one in mechanisms for kind in one.kinds}, neighbourly)
         runs = [Run(self._store, mechanism, self._region) for mechanism in mechanisms]
         self._runs = {run: asyncio.create_task(run.run()) for run in runs}
 

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
+from netweft.control.l2.hosts import TUNNELLED_TO, is_bare_metal
 from netweft.control.l3.port_ranges import parsed
 from netweft.control.security import protocols
 from netweft.model import (
@@ -103,8 +104,15 @@ def peer(row: Row) -> Peer | None:
     if not row.get("binding:host_id"):
         return None
     addresses = [fixed["ip_address"] for fixed in row.get("fixed_ips") or ()]
-    is_gateway = row.get("device_owner") == GATEWAY_OWNER
-    return msgspec.convert({**row, "ip_addresses": addresses, "is_gateway": is_gateway}, Peer)
+    more = {"ip_addresses": addresses, "is_gateway": row.get("device_owner") == GATEWAY_OWNER}
+    if is_bare_metal(row) and row.get(TUNNELLED_TO):
+        more["binding:host_id"] = row[TUNNELLED_TO]
+    return msgspec.convert({**row, **more}, Peer)
+
+
+def behind(row: Row) -> Way | None:
+    """Leads the switch that a bare-metal port is behind."""
+    return WAY if is_bare_metal(row) and row.get("binding:host_id") else None
 
 
 def router_port(row: Row) -> RouterPort | None:

@@ -13,14 +13,14 @@ from typing import Any, Final, NamedTuple, TypeAlias, cast
 import structlog
 from anyio import CapacityLimiter, to_thread
 
-from netweft.control.l2.hosts import BARE_METAL, VNIC_TYPE, is_bare_metal
+from netweft.control.l2.hosts import BARE_METAL, TUNNELLED_TO, VNIC_TYPE, is_bare_metal
 from netweft.control.l2.placing import TRUNK
 from netweft.control.l2.trunks import PART_OF
 from netweft.feed import objects
 from netweft.feed.interest import Interest, Updates
 from netweft.feed.reader import StoreReader
 from netweft.feed.relevance import RULES, RowKey, Rule
-from netweft.model import Network, Port
+from netweft.model import Network, Node, Peer, Port
 from netweft.plugins.mechanisms import BareMetal, Host, links_of
 from netweft.store import ChangesGone, Object, Query, ReadTransaction, Store
 
@@ -36,17 +36,32 @@ ALL_BARE_METAL: Final[Fact] = ("bare metal", "")
 
 _TOPICS = frozenset({"host", "wire", "network", "router", "behind", "floating_ip"})
 _KINDS = frozenset({"ports", "networks", "routers", "floatingips"})
+_NEIGHBOURLY_TOPICS, _NEIGHBOURLY_KINDS = _TOPICS | {"endpoint"}, _KINDS | {"agents"}
 
 log = structlog.get_logger(__name__)
 
 
-def _lean(rule: Rule) -> Rule:
-    leads = [(topic, attribute) for topic, attribute in rule.leads if topic in _TOPICS]
+def _lean(rule: Rule, topics: Collection[str]) -> Rule:
+    leads = [(topic, attribute) for topic, attribute in rule.leads if topic in topics]
     return Rule(rule.topic, rule.kind, rule.by, rule.gives, leads, rule.not_for)
 
 
 WIRE_RULES: Final = tuple(
-    _lean(rule) for rule in RULES if rule.topic in _TOPICS and rule.kind in _KINDS and rule.gives != objects.peer
+    _lean(rule, _TOPICS)
+    for rule in RULES
+    if rule.topic in _TOPICS and rule.kind in _KINDS and rule.gives != objects.peer
+)
+# what a VTEP is told: as a node it would be, of what is behind it
+NEIGHBOURLY_RULES: Final = (
+    *(
+        _lean(rule, _NEIGHBOURLY_TOPICS)
+        for rule in RULES
+        if rule.topic in _NEIGHBOURLY_TOPICS and rule.kind in _NEIGHBOURLY_KINDS
+    ),
+    Rule(
+        *("host", "ports", TUNNELLED_TO, objects.behind),
+        leads=[("network", "network_id"), ("wire", "network_id")],
+    ),
 )
 
 
@@ -57,25 +72,30 @@ class Region:
         self._store, self._told = store, told
         self._thread = CapacityLimiter(1)
         self._hosts: frozenset[str] = frozenset()
+        self._neighbourly: frozenset[str] = frozenset()
         self._kinds: frozenset[str] = frozenset()
         self._rows: dict[str, dict[str, Object]] = {}
-        self._interest = Interest(WIRE_RULES)
+        self._interests: Sequence[Interest] = ()
         self._views: dict[str, dict[Any, Any]] = {}
         self._bare: dict[str, Object] = {}  # bound bare-metal ports, and sub-ports of their trunks, by id
         self._networks: dict[str, Network] = {}  # of those
         self.revision: int | None = None
         self._follows = asyncio.Event()
 
-    def follow(self, hosts: Iterable[str], kinds: Iterable[str] = ()) -> None:
-        """From now on these.  kinds: of which all rows are kept."""
-        self._hosts, self._kinds = frozenset(hosts), frozenset(kinds)
+    def follow(self, hosts: Iterable[str], kinds: Iterable[str] = (), neighbourly: Iterable[str] = ()) -> None:
+        """From now on these.  kinds: of which all rows are kept.  neighbourly: the hosts whose peers are wanted."""
+        self._hosts, self._kinds, self._neighbourly = frozenset(hosts), frozenset(kinds), frozenset(neighbourly)
         self.revision = None
         self._follows.set()
 
     def host(self, name: str) -> Host:
         found = self._views.get(name, {}).values()
-        ports = {one.id: one for one in found if isinstance(one, Port)}
-        return Host(ports, {one.id: one for one in found if isinstance(one, Network)})
+        return Host(
+            ports={one.id: one for one in found if isinstance(one, Port)},
+            networks={one.id: one for one in found if isinstance(one, Network)},
+            peers={one.id: one for one in found if isinstance(one, Peer)},
+            nodes={one.name: one for one in found if isinstance(one, Node)},
+        )
 
     def rows(self, kind: str) -> Mapping[str, Object]:
         return self._rows.get(kind, {})
@@ -109,14 +129,14 @@ class Region:
 
     async def _step(self) -> bool:
         """Whether there is more that could not be read yet."""
-        anew, hosts, kinds = self.revision is None, self._hosts, self._kinds
+        anew, followed = self.revision is None, self._followed()
         read = self._begin if anew else self._advance
-        found = await to_thread.run_sync(read, hosts, kinds, limiter=self._thread)
-        if (hosts, kinds) != (self._hosts, self._kinds) or (not anew and self.revision is None):
+        found = await to_thread.run_sync(read, followed, limiter=self._thread)
+        if followed != self._followed() or (not anew and self.revision is None):
             return True  # others are to be followed meanwhile
         if anew:
-            self._views, self._bare, self._networks = {host: {} for host in hosts}, {}, {}
-            self._rows = {kind: {} for kind in kinds}
+            self._views, self._bare, self._networks = {host: {} for host in followed.hosts}, {}, {}
+            self._rows = {kind: {} for kind in followed.kinds}
         for host, update in found.updates.items():
             _take(self._views[host], update)
         for kind, rows in found.rows.items():
@@ -130,19 +150,24 @@ class Region:
             self._told(facts)
         return found.settling
 
+    def _followed(self) -> "_Followed":
+        return _Followed(self._hosts | self._neighbourly, self._kinds, self._neighbourly)
+
     # -- in a thread
 
-    def _begin(self, hosts: frozenset[str], kinds: frozenset[str]) -> "_Read":
+    def _begin(self, followed: "_Followed") -> "_Read":
         with self._store.read() as tx:
-            self._interest = Interest(WIRE_RULES)
-            updates = self._interest.follow(StoreReader(tx), hosts)
+            plain, neighbourly = Interest(WIRE_RULES), Interest(NEIGHBOURLY_RULES)
+            self._interests = (plain, neighbourly)
+            updates = plain.follow(StoreReader(tx), followed.hosts - followed.neighbourly)
+            updates |= neighbourly.follow(StoreReader(tx), followed.neighbourly)
             parents = tx.query("ports", Query({VNIC_TYPE: [BARE_METAL]}))
             rows = {row["id"]: row for row in (*parents, *_sub_ports(tx, parents)) if _is_bare(row)}
             networks = _read_networks(tx, rows.values())
-            every = {kind: {row["id"]: row for row in tx.query(kind)} for kind in kinds}
+            every = {kind: {row["id"]: row for row in tx.query(kind)} for kind in followed.kinds}
             return _Read(tx.revision(), updates, dict(rows), networks, every, tx.is_settling())
 
-    def _advance(self, hosts: frozenset[str], kinds: frozenset[str]) -> "_Read":
+    def _advance(self, followed: "_Followed") -> "_Read":
         with self._store.read() as tx:
             revision = cast(int, self.revision)
             touched: set[RowKey] = set()
@@ -151,13 +176,15 @@ class Region:
                 revision = changes[-1].revision
                 if len(changes) < BATCH:
                     break
-            updates = self._interest.advance(StoreReader(tx), touched) if touched else {}
+            updates: Updates = {}
+            for interest in self._interests if touched else ():
+                updates |= interest.advance(StoreReader(tx), touched)
             bare = self._changed_bare(tx, {id for kind, id in touched if kind == "ports"})
             networks = {id for kind, id in touched if kind == "networks"} & self._networks.keys()
             new = {row["network_id"] for row in bare.values() if row} - self._networks.keys()
             rows = tx.get_many("networks", networks | new)
             found = {id: objects.network(row) for id, row in rows.items()}
-            changed = {kind: {id for of, id in touched if of == kind} for kind in kinds}
+            changed = {kind: {id for of, id in touched if of == kind} for kind in followed.kinds}
             every = {kind: dict.fromkeys(ids) | tx.get_many(kind, ids) for kind, ids in changed.items() if ids}
             return _Read(revision, updates, bare, found, every, tx.is_settling())
 
@@ -170,6 +197,12 @@ class Region:
         there = {id: row for id, row in found.items() if _is_bare(row)}
         gone = {id for id in (*ids, *found) if id in self._bare and id not in there}
         return {**{id: row for id, row in there.items() if self._bare.get(id) != row}, **dict.fromkeys(gone)}
+
+
+class _Followed(NamedTuple):
+    hosts: frozenset[str]
+    kinds: frozenset[str]
+    neighbourly: frozenset[str]
 
 
 class _Read(NamedTuple):

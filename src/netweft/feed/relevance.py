@@ -43,6 +43,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 
 import structlog
 
+from netweft.control.l2.hosts import TUNNELLED_TO
 from netweft.control.l2.placing import AHEAD
 from netweft.control.l3.associations import LEADING
 from netweft.feed import objects
@@ -105,7 +106,7 @@ RULES = (
         "ports",
         by="network_id",
         gives=objects.peer,
-        leads=[("endpoint", "binding:host_id")],
+        leads=[("endpoint", "binding:host_id"), ("endpoint", TUNNELLED_TO)],
         not_for="binding:host_id",
     ),
     Rule(

@@ -17,6 +17,8 @@ FAILED = "binding_failed"
 HOST_SCOPE = "agent_host"
 VNIC_TYPE, BARE_METAL = "binding:vnic_type", "baremetal"
 IN_A_SWITCH: Object = {VIF_TYPE: "other", VIF_DETAILS: {"connectivity": "l2"}, "status_detail": ""}
+# Kept on a bare-metal port, not shown: the host at which tunnels to it end, a switch; empty where none does.
+TUNNELLED_TO = "netweft:tunnelled_to"
 PLUGGED_INTO = (VNIC_TYPE, "binding:profile")  # what says of bare metal where it is plugged in
 # Kept on a port, not shown: a node took it because it was plugged in there and bound nowhere.
 CLAIMED = "netweft:claimed"
@@ -109,7 +111,11 @@ def bare_metal(host: str, network: Object, links: Sequence[Link]) -> Object:
         return _failed(host, f"no switch that is known is called {named}, or no port of it is named")
     if against:
         return _failed(host, against)
-    return {HOST: host, **IN_A_SWITCH}
+    return {HOST: host, **in_a_switch(links)}
+
+
+def in_a_switch(links: Sequence[Link]) -> Object:
+    return {**IN_A_SWITCH, TUNNELLED_TO: vetoes.tunnel_end(links)}
 
 
 def as_model(network: Object) -> Network:

@@ -7,9 +7,10 @@ A bare-metal port is nothing but that: it is ACTIVE once its switch has it.
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from netweft.control.l2.hosts import FAILED, HOST, IN_A_SWITCH, VIF_TYPE, is_bare_metal
+from netweft.control.l2.hosts import HOST, in_a_switch, is_bare_metal
 from netweft.control.standard import bumped
 from netweft.model.status import PLUGGED
+from netweft.plugins.mechanisms import links_of
 from netweft.store import Claim, Object, ReadTransaction, WriteTransaction
 
 LACKS: Final = "netweft:lacks"  # kept on a port: mechanism -> why
@@ -56,7 +57,7 @@ def _status(port: Object, *, is_well: bool) -> Object:
         return {"status": "DOWN"}
     again = {} if port["status"] == "ACTIVE" else {PLUGGED: port.get(PLUGGED, 0) + 1}
     # one that was bound before its switch was known is bound now that it has it
-    return {"status": "ACTIVE"} | again | (IN_A_SWITCH if port[VIF_TYPE] == FAILED else {})
+    return {"status": "ACTIVE"} | again | in_a_switch(links_of(port))
 
 
 def detail(port: Object) -> str:

@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from msgspec import Struct
 
-from netweft.model import Network, NodeFacts, Port, PortStatus
+from netweft.model import Network, Node, NodeFacts, Peer, Port, PortStatus
 from netweft.reconcile.plan import Step
 from netweft.settings import ServerSettings
 
@@ -39,10 +39,14 @@ class Wanted(Struct, frozen=True):
 
 class Host(Struct, frozen=True):
     """What a host has, or will have soon: ports, and all networks whose frames it sends or gets on a wire, be it for a
-    port, a router or a gateway."""
+    port, a router or a gateway.
+
+    peers, nodes: what is on these networks elsewhere, and where; of hosts that a tunnel end looks at (`IsTunnelEnd`)."""
 
     ports: Mapping[str, Port] = {}
     networks: Mapping[str, Network] = {}
+    peers: Mapping[str, Peer] = {}
+    nodes: Mapping[str, Node] = {}
 
 
 class Link(Struct, frozen=True):
@@ -134,6 +138,19 @@ class HasHosts(Protocol):
 
     async def seen(self) -> Mapping[str, Seen]:
         """host -> what is there, all of them.  Asked for before each `desired`.  Raises Unreachable."""
+        ...
+
+
+@runtime_checkable
+class IsTunnelEnd(Protocol):
+    """A mechanism whose device takes tunnels from hypervisors: a VTEP.  Its name is that of its host in the region.
+
+    neighbourly: the hosts whose peers it looks at, itself among them."""
+
+    neighbourly: frozenset[str]
+
+    def ends(self, links: Sequence[Link]) -> bool:
+        """Whether what is plugged in at these links is behind it."""
         ...
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from netweft.plugins.mechanisms.ovn.remote import Remote, from_map, from_set, to_map
+from netweft.plugins.mechanisms.database import Remote, from_map, from_set, to_map
 from netweft.plugins.mechanisms.ovn.schema import KEY, ORDER, TABLES, As, Columns, row, table_of
 from netweft.reconcile.plan import Step
 

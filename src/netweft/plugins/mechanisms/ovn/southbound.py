@@ -9,7 +9,7 @@ from msgspec import Struct
 from netweft.model import NodeFacts, PortStatus
 from netweft.model.status import PortState
 from netweft.plugins.mechanisms import Seen
-from netweft.plugins.mechanisms.ovn.remote import Remote, from_map, from_set
+from netweft.plugins.mechanisms.database import Remote, from_map, from_set
 from netweft.plugins.mechanisms.ovn.rows import AGENT
 
 _MAPPINGS: Final = "ovn-bridge-mappings"

@@ -72,6 +72,10 @@ def refusal(switch: Switch, network: Network, port: str = "", *, bare_metal: boo
         return f"switch {switch.name} can do no segment of network {network.id}" if bare_metal else ""
     if switch.allowed_vlans is not None and vid not in switch.allowed_vlans:
         return f"switch {switch.name}: VLAN {vid} is not among its ngs_allowed_vlans"
+    return port_refusal(switch, port)
+
+
+def port_refusal(switch: Switch, port: str) -> str:
     if port and not _PORT.fullmatch(port):
         return f"switch {switch.name}: no port can be called {port[:80]!r}"
     if port and switch.allowed_ports is not None and port not in switch.allowed_ports:

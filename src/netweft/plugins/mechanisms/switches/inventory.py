@@ -27,6 +27,7 @@ _OUR_KEYS: Final = frozenset(
     for key in (
         *("remote", "bridge", "hosts", "transit", "ca_file", "cert_file", "key_file", "known_hosts", "lldp"),
         *("config", "dp", "pid_file"),
+        *("physical_switch", "tunnel_ip"),
     )
 )
 

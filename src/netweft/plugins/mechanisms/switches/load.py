@@ -2,20 +2,25 @@
 
 from functools import partial
 
+from netweft.plugins.mechanisms import Mechanism
 from netweft.plugins.mechanisms.switches import inventory
 from netweft.plugins.mechanisms.switches.dialect import Dialect, dialects
 from netweft.plugins.mechanisms.switches.inventory import Switch
 from netweft.plugins.mechanisms.switches.ovsdb import OvsdbSwitch
 from netweft.plugins.mechanisms.switches.switch import MakeDriver, SwitchMechanism, refuse
+from netweft.plugins.mechanisms.vtep.mechanism import VtepMechanism
 
-OVSDB, FAUCET = "ovsdb", "faucet"
+OVSDB, FAUCET, VTEP = "ovsdb", "faucet", "hardware_vtep"
 
 
-def load_switches(path: str) -> list[SwitchMechanism]:
+def load_switches(path: str) -> list[Mechanism]:
     """Raises SettingsError."""
     switches = inventory.read(path).values()
     hosts = {host for switch in switches for host in switch.hosts}
-    return [SwitchMechanism(switch, hosts, _driver(switch)) for switch in switches]
+    return [
+        VtepMechanism(switch) if switch.device_type == VTEP else SwitchMechanism(switch, hosts, _driver(switch))
+        for switch in switches
+    ]
 
 
 def _driver(switch: Switch) -> MakeDriver:
@@ -25,7 +30,7 @@ def _driver(switch: Switch) -> MakeDriver:
         return _by_faucet(switch)
     if dialect := dialects().get(switch.device_type):
         return _by_ssh(switch, dialect)
-    known = ", ".join([OVSDB, FAUCET, *sorted(dialects())])
+    known = ", ".join([OVSDB, FAUCET, VTEP, *sorted(dialects())])
     raise refuse(switch, "device_type", f"{switch.device_type!r} is unknown; known are {known}")
 
 

@@ -43,8 +43,8 @@ class OvsdbSwitch:
     def __init__(self, switch: Switch, changed: Callable[[], None]) -> None:
         """Raises SettingsError."""
         self._switch, self._changed = switch, changed
-        self._remote, self._bridge = _remote(switch), switch.option("netweft_bridge", "br0")
-        self._tls = _tls(switch) if self._remote.startswith("ssl:") else None
+        self._remote, self._bridge = remote_of(switch), switch.option("netweft_bridge", "br0")
+        self._tls = tls_of(switch) if self._remote.startswith("ssl:") else None
         self._seconds = float(switch.option("ngs_ssh_connect_timeout", "5"))
         self._session: Session | None = None
         self._turn = asyncio.Lock()
@@ -206,7 +206,7 @@ def _command(step: Step, default_vlan: int | None) -> str:
     return f"ovs-vsctl set Port {port} vlan_mode={mode} tag={native}"
 
 
-def _remote(switch: Switch) -> str:
+def remote_of(switch: Switch) -> str:
     """Raises SettingsError."""
     text = switch.option("netweft_remote") or (f"tcp:{ip}:6640" if (ip := switch.option("ip")) else "")
     method, _, where = text.partition(":")
@@ -218,7 +218,7 @@ def _remote(switch: Switch) -> str:
     return text
 
 
-def _tls(switch: Switch) -> ssl.SSLContext:
+def tls_of(switch: Switch) -> ssl.SSLContext:
     """Raises SettingsError."""
     names = ("netweft_ca_file", "netweft_cert_file", "netweft_key_file")
     files = [switch.option(name) for name in names]

@@ -1,6 +1,7 @@
-"""One of OVN's databases: a session that is opened again when it is lost, and its values in JSON (RFC 7047)."""
+"""A device's database, by OVSDB: a session that is opened again when it is lost, and its values in JSON (RFC 7047)."""
 
 import asyncio
+import ssl
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -32,9 +33,16 @@ class Remote:
     """watched: table -> columns."""
 
     def __init__(
-        self, remote: str, database: str, watched: Mapping[str, Sequence[str]], changed: Callable[[], None]
+        self,
+        remote: str,
+        database: str,
+        watched: Mapping[str, Sequence[str]],
+        changed: Callable[[], None],
+        *,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._remote, self._database, self._watched, self._changed = remote, database, watched, changed
+        self._tls = tls
         self._session: _Watching | None = None
         self._watch: asyncio.Task[Any] | None = None
         self._turn = asyncio.Lock()
@@ -74,7 +82,7 @@ class Remote:
         if self._session is None or self._session.is_lost:
             opened = _Watching(self._database, self._changed)
             opened.is_writing = True  # all that is there is told first
-            self._session = await opened.open(self._remote, self._watched, timeout=SECONDS)
+            self._session = await opened.open(self._remote, self._watched, timeout=SECONDS, tls=self._tls)
             opened.is_writing = False
             self._watch = asyncio.create_task(self._session.wait_closed())
             self._watch.add_done_callback(lambda _: self._changed())

@@ -1,0 +1,116 @@
+"""What a VTEP should have, from what is behind it and what it has as neighbours: pure.
+
+switch NETWORK           -> [VNI, how it floods]     a logical switch for each VXLAN network that is behind it
+binding PORT VLAN        -> NETWORK                  frames of this VLAN on this port, 0 for those without a tag
+mac NETWORK MAC          -> tunnel address           a port of the network that is elsewhere
+flood NETWORK            -> tunnel addresses         everybody who has the network, for what is for many or unknown
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from netweft.model import Network, Node, Peer
+from netweft.plugins.mechanisms import BareMetal, Host, View, Wanted
+from netweft.plugins.mechanisms.switches.desired import named_in, port_refusal
+from netweft.plugins.mechanisms.switches.inventory import Switch
+
+VXLAN: Final = "vxlan"
+UNTAGGED: Final = 0
+SOURCE_NODE: Final = "source_node"  # the VTEP sends a copy to each itself: hypervisors hand nothing on
+ORDER: Final = ("switch", "binding", "flood", "mac")  # in which they are made
+
+
+def switch_key(network_id: str) -> str:
+    return f"switch {network_id}"
+
+
+def binding_key(port: str, vlan: int) -> str:
+    return f"binding {port} {vlan}"
+
+
+def mac_key(network_id: str, mac: str) -> str:
+    return f"mac {network_id} {mac}"
+
+
+def flood_key(network_id: str) -> str:
+    return f"flood {network_id}"
+
+
+def parts(key: str) -> tuple[str, str, str]:
+    """What kind of thing, of which port or network, and its VLAN or MAC, if any.  A port's name may have blanks."""
+    way, _, rest = key.partition(" ")
+    whose, _, which = rest.rpartition(" ") if way in ("binding", "mac") else (rest, "", "")
+    return way, whose, which
+
+
+def vni_of(network: Network) -> int | None:
+    ids = (segment.segmentation_id for segment in network.segments if segment.network_type == VXLAN)
+    return next(ids, None)
+
+
+def desired(switch: Switch, own: str, view: View) -> Mapping[str, Wanted]:
+    """own: the host that the switch is."""
+    found = _Found(switch)
+    for bare in sorted(view.bare_metal(), key=lambda port: port.id):
+        for port in dict.fromkeys(port for link in bare.links for port in named_in(switch, link)):
+            found.plug(port, bare)
+    found.neighbours({own, *switch.hosts}, view.host(own))
+    return found.wanted
+
+
+def refusal(switch: Switch, network: Network, port: str) -> str:
+    """Why what is plugged in there cannot be on the network; empty: it can."""
+    if vni_of(network) is None:
+        return f"switch {switch.name} is a VTEP, and network {network.id} has no VXLAN"
+    return port_refusal(switch, port)
+
+
+class _Found:
+    def __init__(self, switch: Switch) -> None:
+        self._switch = switch
+        self._behind: dict[str, set[str]] = {}  # network -> ports behind the switch
+        self.wanted: dict[str, Wanted] = {}
+
+    def plug(self, port: str, bare: BareMetal) -> None:
+        self._bind(port, UNTAGGED, bare.network, bare.id)
+        for sub_port in bare.tagged:
+            why = f"switch {self._switch.name} is a VTEP, which leads no sub-ports of bare metal"
+            self.wanted[f"sub-port {sub_port}"] = Wanted(None, frozenset({sub_port}), why)
+
+    def _bind(self, port: str, vlan: int, network: Network, port_id: str) -> None:
+        """Where two want a port for themselves, the one whose id is first has it."""
+        key, why = binding_key(port, vlan), refusal(self._switch, network, port)
+        before = self.wanted.get(key)
+        if not why and before is not None and not before.refused and before.value != network.id:
+            key, why = f"{key} of {port_id}", f"switch {self._switch.name}: another port is plugged in at {port}"
+            before = None
+        ports = frozenset({port_id}) | (before.ports if before else frozenset())
+        self.wanted[key] = Wanted(network.id, ports, why)
+        if not why:
+            self._behind.setdefault(network.id, set()).add(port_id)
+            value = [vni_of(network), SOURCE_NODE]
+            self.wanted[switch_key(network.id)] = Wanted(value, frozenset(self._behind[network.id]))
+
+    def neighbours(self, own: Iterable[str], there: Host) -> None:
+        """own: hosts that are behind this switch, or itself."""
+        ends: dict[str, set[str]] = {}
+        for peer in there.peers.values():
+            address = tunnel_address(there.nodes.get(peer.host_id))
+            if peer.network_id in self._behind and peer.host_id not in own and address:
+                ends.setdefault(peer.network_id, set()).add(address)
+                if not is_for_many(peer):
+                    ports = frozenset(self._behind[peer.network_id])
+                    self.wanted[mac_key(peer.network_id, peer.mac_address.lower())] = Wanted(address, ports)
+        for network_id, addresses in ends.items():
+            ports = frozenset(self._behind[network_id])
+            self.wanted[flood_key(network_id)] = Wanted(sorted(addresses), ports)
+
+
+def tunnel_address(node: Node | None) -> str:
+    """Empty where there is none that a VTEP can send to: the schema knows VXLAN over IPv4 only."""
+    ip = node.tunnel_ip if node is not None and VXLAN in node.tunnel_types else None
+    return ip if ip and ":" not in ip else ""
+
+
+def is_for_many(peer: Peer) -> bool:
+    return bool(int(peer.mac_address[:2], 16) & 1)
