@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from ipaddress import ip_address
+from typing import Any
 
 import msgspec
 
@@ -96,7 +97,7 @@ class Binder:
         return self._known[place]
 
 
-def is_bare_metal(port: Object) -> bool:
+def is_bare_metal(port: Mapping[str, Any]) -> bool:
     """No hypervisor's: a switch has it."""
     return bool(port.get(VNIC_TYPE) == BARE_METAL)
 

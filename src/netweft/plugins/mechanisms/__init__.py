@@ -41,7 +41,7 @@ class Host(Struct, frozen=True):
     """What a host has, or will have soon: ports, and all networks whose frames it sends or gets on a wire, be it for a
     port, a router or a gateway.
 
-    peers, nodes: what is on these networks elsewhere, and where; of hosts that a tunnel end looks at (`IsTunnelEnd`)."""
+    peers, nodes: what is on these networks elsewhere, and where; of those that an `IsTunnelEnd` looks at."""
 
     ports: Mapping[str, Port] = {}
     networks: Mapping[str, Network] = {}

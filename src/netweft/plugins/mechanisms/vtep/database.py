@@ -37,8 +37,8 @@ _TABLES: Final = {
     "Physical_Locator": ("_uuid", "encapsulation_type", "dst_ip", "tunnel_key"),
     "Physical_Locator_Set": ("_uuid", "locators"),
 }
-# all but what the switch learns: a machine that makes up addresses must not keep us reading
-_WATCHED: Final = {table: [column for column in columns if column != "_uuid"] for table, columns in _TABLES.items()}
+# all but what the switch learns, and who refers to locators: a machine that makes up addresses must not keep us reading
+_WATCHED: Final = {table: columns[1:] for table, columns in _TABLES.items() if table != "Physical_Locator"}
 _OF_A_SWITCH: Final = ("Ucast_Macs_Remote", "Mcast_Macs_Remote", "Ucast_Macs_Local", "Mcast_Macs_Local")
 Operation = dict[str, Any]
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
@@ -61,16 +61,16 @@ class VtepDatabase:
     def __init__(self, switch: Switch, changed: Callable[[], None]) -> None:
         """Raises SettingsError."""
         where = remote_of(switch)
-        self._name = switch.option("netweft_physical_switch", switch.name)
+        self.name = switch.option("netweft_physical_switch", switch.name)
         tls = tls_of(switch) if where.startswith("ssl:") else None
         self._remote = Remote(where, DATABASE, _WATCHED, changed, tls=tls)
 
     async def read(self) -> There:
         """Raises Unreachable."""
         tables = await self._remote.select(_TABLES)
-        found = [row for row in tables["Physical_Switch"] if row["name"] == self._name]
+        found = [row for row in tables["Physical_Switch"] if row["name"] == self.name]
         if not found:
-            raise Unreachable(f"there is no physical switch {self._name}")
+            raise Unreachable(f"there is no physical switch {self.name}")
         return _there(found[0], tables)
 
     async def local_macs(self) -> list[tuple[str, str]]:
@@ -181,7 +181,7 @@ class Writing:
     def __init__(self, there: There) -> None:
         self._there = there
         self._new: list[Operation] = []
-        self._named: dict[str, list[str]] = {}
+        self.named: dict[str, list[str]] = {}
 
     def operations(self, steps: Sequence[Step]) -> list[Operation]:
         found = [operation for step in steps for operation in self._of(step)]
@@ -238,20 +238,20 @@ class Writing:
     def _logical(self, network: str) -> list[str]:
         name = PREFIX + network
         uuid = self._there.switches.get(name)
-        return ["uuid", uuid] if uuid else self._named.get(name, ["named-uuid", "unknown"])
+        return ["uuid", uuid] if uuid else self.named.get(name, ["named-uuid", "unknown"])
 
     def _locator(self, address: str) -> list[str]:
         if uuid := self._there.locators.get(address):
             return ["uuid", uuid]
         row = {"encapsulation_type": ENCAPSULATION, "dst_ip": address}
-        return self._named.get(address) or self._add(address, "Physical_Locator", row)
+        return self.named.get(address) or self._add(address, "Physical_Locator", row)
 
     def _set(self, addresses: Collection[str]) -> Mapping[str, Any]:
         locators = ["set", [self._locator(address) for address in addresses]]
-        name = self._add(f"set {len(self._named)}", "Physical_Locator_Set", {"locators": locators})
+        name = self._add(f"set {len(self.named)}", "Physical_Locator_Set", {"locators": locators})
         return {"locator_set": name}
 
     def _add(self, name: str, table: str, row: Operation) -> list[str]:
-        found = self._named[name] = ["named-uuid", f"new{len(self._named)}"]
+        found = self.named[name] = ["named-uuid", f"new{len(self.named)}"]
         self._new.append({"op": "insert", "table": table, "row": row, "uuid-name": found[1]})
         return found

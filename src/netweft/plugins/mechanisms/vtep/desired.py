@@ -24,7 +24,7 @@ def switch_key(network_id: str) -> str:
     return f"switch {network_id}"
 
 
-def binding_key(port: str, vlan: int) -> str:
+def binding_key(port: str, vlan: int | str) -> str:
     return f"binding {port} {vlan}"
 
 

@@ -56,7 +56,7 @@ class VtepMechanism:
 
     def commands(self, steps: Sequence[Step]) -> list[str]:
         """As vtep-ctl would be told."""
-        return [command for step in in_order(steps) for command in _commands(step)]
+        return [command for step in in_order(steps) for command in _commands(step, self._database.name)]
 
     async def apply(self, steps: Sequence[Step]) -> Mapping[str, str]:
         return await self._database.apply(steps)
@@ -96,7 +96,7 @@ class VtepMechanism:
         return told + ([f"and {len(claimed) - MOST_TOLD} more"] if len(claimed) > MOST_TOLD else [])
 
 
-def _commands(step: Step) -> list[str]:
+def _commands(step: Step, switch: str) -> list[str]:
     way, whose, which = desired.parts(str(step.key))
     if way == "switch":
         if step.now is None:
@@ -104,12 +104,8 @@ def _commands(step: Step) -> list[str]:
         values = f"tunnel_key={step.now[0]} replication_mode={step.now[1]}"
         return [f"vtep-ctl --may-exist add-ls {PREFIX}{whose} -- set Logical_Switch {PREFIX}{whose} {values}"]
     if way == "binding":
-        to = (
-            f"unbind-ls SWITCH {whose} {which}"
-            if step.now is None
-            else f"bind-ls SWITCH {whose} {which} {PREFIX}{step.now}"
-        )
-        return [f"vtep-ctl {to}"]
+        verb, to = ("unbind-ls", "") if step.now is None else ("bind-ls", f" {PREFIX}{step.now}")
+        return [f"vtep-ctl {verb} {switch} {whose} {which}{to}"]
     if way == "mac":
         verb = "del" if step.now is None else "add"
         return [f"vtep-ctl {verb}-ucast-remote {PREFIX}{whose} {which} {step.now or ''}".rstrip()]

@@ -1,0 +1,37 @@
+"""A machine behind a VTEP talks with VMs over VXLAN only because Netweft configured both."""
+
+from collections.abc import Iterator
+
+import pytest
+from tests.netns.harness import Lab, until
+from tests.netns.vteps import NAME, Vtep, vtep_of
+
+from netweft.lab.host import Host
+
+
+@pytest.fixture(scope="module")
+def vtep(lab: Lab) -> Iterator[Vtep]:
+    lab.let_strangers_in()
+    with vtep_of(lab) as made:
+        yield made
+
+
+def test_a_machine_behind_a_vtep_is_on_a_vxlan_network(lab: Lab, vtep: Vtep) -> None:
+    network = lab.network("10.60.0.0/24")
+    machines = [lab.add_vm(node, network) for node in ("hv1", "hv2")]
+    with lab.cloud() as cloud:
+        made = cloud.create("ports", network_id=network, **{"binding:vnic_type": "baremetal"})
+        address = made["fixed_ips"][0]["ip_address"]
+        plain = Host(name="behind", physical_network="physnet1", vlan=1, addresses=(f"{address}/24",))
+        with vtep.emulated():
+            port = vtep.plug(plain, made["mac_address"])
+            profile = {"local_link_information": [{"switch_info": NAME, "port_id": port}]}
+            cloud.update("ports", made["id"], {"binding:host_id": "node-8", "binding:profile": profile})
+            until(lambda: cloud.find("ports", made["id"])["status"] == "ACTIVE", "ACTIVE once its switch has it")
+            until(lambda: all(vtep.pings("behind", one.nic.address) for one in machines), "it talks with VMs")
+        vtep.wipe(port)
+        with vtep.emulated():  # the switch was rebooted, and has lost what it had
+            until(lambda: vtep.bindings(port), "it is bound again")
+            until(lambda: vtep.pings("behind", machines[0].nic.address), "it talks again")
+            cloud.delete("ports", made["id"])
+            until(lambda: not vtep.logical_switches() and not vtep.bindings(port), "gone with the last port")
