@@ -7,10 +7,13 @@ import sys
 import time
 
 ETH_P_ALL = 3
+_SO_RCVBUFFORCE = 33
+_WAITING = 16 << 20  # bytes; the default takes some 270 frames, and who reads them may not be run for a second
 
 
 def packet_socket(nic: str = "eth0") -> socket.socket:
     found = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+    found.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _WAITING)
     found.bind((nic, ETH_P_ALL))
     return found
 
