@@ -58,7 +58,7 @@ class ProxyDriver:
             pid = await process.start(folder)
             await self._wire(pid, instance)
             await wired()
-            await process.until(folder, description)
+            await process.until(folder, description)  # its servers are as its configuration says
         else:
             await self._wire(pid, instance)
             await wired()
@@ -69,10 +69,7 @@ class ProxyDriver:
                 await process.until(folder, description)
             else:
                 await asyncio.to_thread(files.write, folder / CONFIG, config.encode())
-        try:
-            changed = await runtime.put(folder / WORKER, instance.servers)
-        except NotThere as error:
-            raise ProxyError(str(error)) from None
+        changed = 0 if done == "started" else await _put_servers(folder, instance)
         files.keep_only(folder, ".pem", frozenset(material))
         return done or ("servers changed" if changed else "")
 
@@ -123,6 +120,14 @@ class ProxyDriver:
 def name_of(id: str) -> str:
     """Short: it is in the name of an interface, and of a socket."""
     return hashlib.blake2s(id.encode(), digest_size=6).hexdigest()
+
+
+async def _put_servers(folder: Path, instance: Instance) -> int:
+    """Raises ProxyError."""
+    try:
+        return await runtime.put(folder / WORKER, instance.servers)
+    except NotThere as error:
+        raise ProxyError(str(error)) from None
 
 
 async def _runs(folder: Path) -> str:

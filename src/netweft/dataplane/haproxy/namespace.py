@@ -7,31 +7,30 @@ thread of this process ever leaves its own.
 import ctypes
 import errno
 import os
+import socket
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
 from threading import Thread
-from typing import Any, Final, TypeVar
-
-from pyroute2 import IPRoute
-from pyroute2.netlink.exceptions import NetlinkError
+from typing import Final, TypeVar
 
 from netweft.dataplane.haproxy.values import Nic
-from netweft.dataplane.host import ethtool
+from netweft.dataplane.host import ethtool, rtnetlink
 from netweft.dataplane.host.errors import HostError
+from netweft.dataplane.host.rtnetlink import Kernel
 
 T = TypeVar("T")
 INSIDE: Final = "eth0"
 ALIAS: Final = "netweft-proxy"  # on the end outside
 _CLONE_NEWNET: Final = 0x40000000
-_NODAD: Final = 0x02
-_DEFAULT: Final = {4: (2, "0.0.0.0/0"), 6: (10, "::/0")}
+_LOOPBACK: Final = "lo"
+_LIBC: Final = ctypes.CDLL(None, use_errno=True)
 
 
 def is_apart(pid: int) -> bool:
-    """Whether this process is in another namespace than ours: it is not before it has made its own."""
+    """Whether this process is in another namespace than ours."""
     try:
         return Path(f"/proc/{pid}/ns/net").stat().st_ino != Path("/proc/self/ns/net").stat().st_ino
     except OSError:
@@ -43,38 +42,45 @@ def ensure(pid: int, outside: str, nic: Nic) -> None:
     if not is_apart(pid):
         raise HostError(f"{outside}: process {pid} is in no namespace of its own")
     try:
-        with IPRoute() as here:
+        with Kernel() as here:
             _ensure_veth(here, pid, outside, nic)
-        inside(pid, lambda: _ensure_inside(nic))
-        with IPRoute() as here:
-            here.link("set", index=_index(here, outside), ifalias=ALIAS, mtu=nic.mtu, state="up")
+            inside(pid, lambda: _ensure_inside(nic))
+            here.ask(rtnetlink.link(name=outside, alias=ALIAS, mtu=nic.mtu))
         if ethtool.tx_checksum(outside):
             ethtool.set_tx_checksum(outside, False)
-    except NetlinkError as error:
-        raise HostError(f"{outside}: {errno.errorcode.get(error.code, error.code)}") from error
     except OSError as error:
         raise HostError(f"{outside}: {error.strerror or error}") from error
 
 
 def remove(outside: str) -> None:
     """Raises HostError."""
-    try:
-        with IPRoute() as here:
-            here.link("del", index=_index(here, outside))
-    except HostError:
+    index = _index(outside)
+    if index is None:
         return
-    except NetlinkError as error:
-        if error.code != errno.ENODEV:
-            raise HostError(f"{outside}: {errno.errorcode.get(error.code, error.code)}") from error
+    try:
+        with Kernel() as here:
+            here.ask(rtnetlink.no_link(index))
+    except OSError as error:
+        if error.errno != errno.ENODEV:
+            raise HostError(f"{outside}: {error.strerror}") from error
+
+
+def apart(work: Callable[[], T]) -> T:
+    """Work done in a network namespace that is made for it; who is started there stays there.  Raises OSError."""
+    return _in_thread(_leave, work)
 
 
 def inside(pid: int, work: Callable[[], T]) -> T:
-    """Work done in this process's network namespace."""
+    """Work done in this process's network namespace.  Raises OSError."""
+    return _in_thread(lambda: _enter(pid), work)
+
+
+def _in_thread(begin: Callable[[], None], work: Callable[[], T]) -> T:
     done: Future[T] = Future()
 
     def run() -> None:
         try:
-            _enter(pid)
+            begin()
             done.set_result(work())
         except BaseException as error:
             done.set_exception(error)
@@ -85,50 +91,53 @@ def inside(pid: int, work: Callable[[], T]) -> T:
     return done.result()
 
 
+def _leave() -> None:
+    """This thread, for a new one.  Raises OSError."""
+    if _LIBC.unshare(_CLONE_NEWNET):
+        raise _problem()
+
+
 def _enter(pid: int) -> None:
     """This thread.  Raises OSError."""
-    libc = ctypes.CDLL(None, use_errno=True)
     handle = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
-        if libc.setns(handle, _CLONE_NEWNET):
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number))
+        if _LIBC.setns(handle, _CLONE_NEWNET):
+            raise _problem()
     finally:
         os.close(handle)
 
 
-def _ensure_veth(here: IPRoute, pid: int, outside: str, nic: Nic) -> None:
+def _problem() -> OSError:
+    number = ctypes.get_errno()
+    return OSError(number, os.strerror(number))
+
+
+def _ensure_veth(here: Kernel, pid: int, outside: str, nic: Nic) -> None:
     """One that is left of an instance before this one goes first: its other end is not in this namespace."""
-    try:
-        index = _index(here, outside)
-    except HostError:
-        pass
-    else:
-        if inside(pid, _has_inside):
+    index = _index(outside)
+    if index is not None:
+        if inside(pid, lambda: _index(INSIDE)) is not None:
             return
-        with suppress(NetlinkError):
-            here.link("del", index=index)
-    peer = {"ifname": INSIDE, "net_ns_pid": pid, "address": nic.mac, "mtu": nic.mtu}
-    here.link("add", ifname=outside, kind="veth", mtu=nic.mtu, peer=peer)
-
-
-def _has_inside() -> bool:
-    with IPRoute() as there:
-        return bool(there.link_lookup(ifname=INSIDE))
+        with suppress(OSError):
+            here.ask(rtnetlink.no_link(index))
+    here.ask(rtnetlink.veth(outside, nic.mtu, INSIDE, nic.mac, pid))
 
 
 def _ensure_inside(nic: Nic) -> None:
     _quiet()
-    with IPRoute() as there:
-        there.link("set", index=_index(there, "lo"), state="up")
-        index = _index(there, INSIDE)
-        there.link("set", index=index, address=nic.mac, mtu=nic.mtu, state="up")
-        if ethtool.tx_checksum(INSIDE):
-            ethtool.set_tx_checksum(INSIDE, False)
-        _ensure_addresses(there, index, nic)
-        for gateway in nic.gateways:
-            family, everywhere = _DEFAULT[ip_address(gateway).version]
-            there.route("replace", family=family, dst=everywhere, gateway=gateway, oif=index)
+    index = socket.if_nametoindex(INSIDE)
+    wanted = {(ip_address(ip), length) for ip, length in nic.addresses}
+    with Kernel() as there:
+        gone = [(ip, length) for ip, length in there.addresses(index) - wanted if not ip.is_link_local]
+        there.ask(
+            rtnetlink.link(name=_LOOPBACK),
+            rtnetlink.link(index, mac=nic.mac, mtu=nic.mtu),
+            *(rtnetlink.no_address(index, ip, length) for ip, length in gone),
+            *(rtnetlink.address(index, ip, length) for ip, length in sorted(wanted, key=str)),
+            *(rtnetlink.default_route(index, ip_address(gateway)) for gateway in nic.gateways),
+        )
+    if ethtool.tx_checksum(INSIDE):
+        ethtool.set_tx_checksum(INSIDE, False)
 
 
 def _quiet() -> None:
@@ -142,23 +151,9 @@ def _quiet() -> None:
             Path(f"/proc/sys/net/ipv4/{name}").write_text(value)
 
 
-def _ensure_addresses(there: IPRoute, index: int, nic: Nic) -> None:
-    wanted = {(ip_address(ip), length) for ip, length in nic.addresses}
-    found = {_address(message) for message in there.addr("dump", index=index)}
-    for ip, length in found - wanted:
-        if not ip.is_link_local:
-            there.addr("del", index=index, address=str(ip), prefixlen=length)
-    for ip, length in sorted(wanted - found, key=str):
-        more = {"flags": _NODAD} if ip.version == 6 else {}
-        there.addr("add", index=index, address=str(ip), prefixlen=length, **more)
-
-
-def _address(message: Any) -> Any:
-    return ip_address(message.get("IFA_LOCAL") or message.get("IFA_ADDRESS")), message["prefixlen"]
-
-
-def _index(socket: IPRoute, name: str) -> int:
-    found = socket.link_lookup(ifname=name)
-    if not found:
-        raise HostError(f"{name}: there is no such interface")
-    return int(found[0])
+def _index(name: str) -> int | None:
+    """In this thread's namespace."""
+    try:
+        return socket.if_nametoindex(name)
+    except OSError:
+        return None

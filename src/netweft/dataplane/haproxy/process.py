@@ -16,8 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from netweft.dataplane.haproxy import files, runtime
-from netweft.dataplane.haproxy.namespace import is_apart
+from netweft.dataplane.haproxy import files, namespace, runtime
 from netweft.dataplane.haproxy.runtime import NotThere
 from netweft.dataplane.haproxy.values import PROGRAM
 
@@ -27,7 +26,7 @@ FDS: Final = 40_000  # at most: of each connection two
 HARD_STOP_SECONDS: Final = 3600  # an old worker's last connections end then
 MOST_WORKERS: Final = 20  # old ones that still serve somebody; those before them end
 START_SECONDS: Final = 15.0
-_LOOK_SECONDS: Final = 0.01
+_FIRST_LOOK, _SELDOM = 0.002, 0.01  # seconds: its socket is there before it serves, and answers when it does
 
 
 _started: dict[int, "subprocess.Popen[Any]"] = {}  # by this process: it has to take note of their ends
@@ -74,7 +73,7 @@ def running(folder: Path) -> int | None:
         words = (process / "cmdline").read_bytes().split(b"\0")
         name, _, rest = (process / "stat").read_text().partition("(")[2].rpartition(")")
         is_it = str(folder / CONFIG).encode() in words and b"-W" in words
-        if rest.split()[0] not in "ZX" and (is_it or (words == [b""] and name in (PROGRAM, "unshare"))):
+        if rest.split()[0] not in "ZX" and (is_it or (words == [b""] and name == PROGRAM)):
             return pid
     return None
 
@@ -100,11 +99,11 @@ def complaint(said: str) -> str:
 
 
 async def start(folder: Path) -> int:
-    """In a network namespace of its own.  Returns its process id once it is in there.  Raises ProxyError."""
+    """In a network namespace of its own.  Returns its process id.  Raises ProxyError."""
     (folder / WORKER).unlink(missing_ok=True)
     log = os.open(folder / LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     # not asyncio's, which kills what it has started when it ends itself
-    command = ("unshare", "--net", "--", PROGRAM, "-W", "-S", f"{folder / MASTER},mode,600", "-f", str(folder / CONFIG))
+    command = (PROGRAM, "-W", "-S", f"{folder / MASTER},mode,600", "-f", str(folder / CONFIG))
     begin = partial(
         subprocess.Popen,
         *(command,),
@@ -115,22 +114,19 @@ async def start(folder: Path) -> int:
         start_new_session=True,
     )
     try:
-        process = await asyncio.to_thread(begin)
+        process = await asyncio.to_thread(namespace.apart, begin)
     except OSError as error:
         raise ProxyError(f"cannot be started: {error.strerror}") from None
     finally:
         os.close(log)
     _started[process.pid] = process
     files.write(folder / PID, str(process.pid).encode())
-    while running(folder) is None or not is_apart(process.pid):
-        if process.poll() is not None:
-            raise ProxyError(complaint((folder / LOG).read_text(errors="replace")))
-        await asyncio.sleep(_LOOK_SECONDS / 10)
     return process.pid
 
 
 async def until(folder: Path, description: str) -> None:
     """It runs this configuration.  Raises ProxyError."""
+    pause = _FIRST_LOOK
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(START_SECONDS):
             while True:
@@ -139,7 +135,8 @@ async def until(folder: Path, description: str) -> None:
                         return
                 if running(folder) is None:
                     break
-                await asyncio.sleep(_LOOK_SECONDS)
+                await asyncio.sleep(pause)
+                pause = min(1.5 * pause, _SELDOM)
     with contextlib.suppress(OSError):
         raise ProxyError(complaint((folder / LOG).read_text(errors="replace")))
     raise ProxyError("does not start")
