@@ -47,7 +47,7 @@ def routes(
     )
     settle = settle or (lambda id: at_once(store, id))
     placing = Placing(store, ports, settle)
-    service = Service(store, Balancers(ports, keys), keys, placing.changed)
+    service = Service(store, Balancers(ports, keys), keys, placing)
     return [
         *versions.routes(settings.public_url),
         *(route for kind in KINDS for route in Endpoint(kind, service, store).routes(gate)),
@@ -59,11 +59,11 @@ def routes(
 
 
 class Placing:
-    """HAProxy's ports come and go in a transaction of their own, after that which needs them; then what is told goes
-    on (`settle`)."""
+    """HAProxy's ports come with the balancer; later ones come and go in a transaction of their own, after that which
+    needs them.  Then what is told goes on (`settle`)."""
 
     def __init__(self, store: Store, ports: UseCases, settle: Callable[[str], None]) -> None:
-        self._store, self._proxies, self._settle = store, Proxies(ports), settle
+        self._store, self._proxies, self.settle = store, Proxies(ports), settle
 
     def changed(self, id: str) -> None:
         with self._store.read() as tx:
@@ -73,7 +73,7 @@ class Placing:
                 self._store.run(lambda tx: self._proxies.place(tx, id))
             except (Refused, StoreError) as problem:
                 log.error("HAProxy gets no ports", balancer=id, problem=str(problem))
-        self._settle(id)
+        self.settle(id)
 
 
 def at_once(store: Store, id: str) -> None:

@@ -1,7 +1,8 @@
 """What the API does with balancers and what is below them, as plain blocking functions: one transaction each."""
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from functools import partial
+from typing import Protocol, TypeVar
 
 from msgspec import Raw
 
@@ -15,6 +16,7 @@ from netweft.control.lb import listeners, members, pools, quota, tree, words
 from netweft.control.lb.balancers import Balancers
 from netweft.control.lb.children import USES
 from netweft.control.lb.errors import LbNotFound, ValidationFailure
+from netweft.control.lb.proxies import NotPlaced
 from netweft.control.lb.tls import Keys
 from netweft.control.lb.tree import Tree
 from netweft.control.lb.words import (
@@ -34,11 +36,19 @@ T = TypeVar("T")
 _OWNERS = {MONITORS: ("pool_id", POOLS), POLICIES: ("listener_id", LISTENERS)}
 
 
-class Service:
-    """settle: is told which balancer has just changed."""
+class After(Protocol):
+    """changed: it may need HAProxy now, or no more.  settle: sees to it that what has changed is in place."""
 
-    def __init__(self, store: Store, balancers: Balancers, keys: Keys, settle: Callable[[str], None]) -> None:
-        self._store, self._balancers, self._keys, self._settle = store, balancers, keys, settle
+    def changed(self, id: str) -> None: ...
+
+    def settle(self, id: str) -> None: ...
+
+
+class Service:
+    """after: what follows a change of a balancer."""
+
+    def __init__(self, store: Store, balancers: Balancers, keys: Keys, after: After) -> None:
+        self._store, self._balancers, self._keys, self._after = store, balancers, keys, after
 
     # -- reading
 
@@ -144,7 +154,7 @@ class Service:
 
     def _run(self, work: Callable[[WriteTransaction], tuple[T, Tree]]) -> T:
         answer, on = self._store.run(work)
-        self._settle(on.id)
+        self._after.changed(on.id)
         return answer
 
     def _create_balancer(self, context: Context, wanted: Object) -> Raw:
@@ -153,14 +163,19 @@ class Service:
             raise ValidationFailure(detail="Missing project ID in request where one is required.")
         policy.require_write(context, project)
 
-        def work(tx: WriteTransaction) -> tuple[Raw, Tree]:
+        def work(tx: WriteTransaction, *, placed: bool) -> tuple[Raw, Tree]:
             asked = wanted | {"project_id": project}
             holding.to_create(tx, BALANCERS, [asked])
             named.check_balancer(tx, context, asked)
-            on = self._balancers.create(tx, asked)
+            on = self._balancers.create(tx, asked, placed=placed)
             return told({BALANCER.member: views.Whole(tx.glance, on.balancer).told()}), on
 
-        return self._run(work)
+        try:
+            answer, on = self._store.run(partial(work, placed=True))
+        except NotPlaced:
+            return self._run(partial(work, placed=False))
+        self._after.settle(on.id)
+        return answer
 
     def _created(
         self, tx: WriteTransaction, context: Context, kind: Kind, wanted: Object, parent: str | None

@@ -25,8 +25,9 @@ class Balancers:
     def __init__(self, ports: UseCases, keys: Keys) -> None:
         self._vips, self._proxies, self._keys = Vips(ports), Proxies(ports), keys
 
-    def create(self, tx: WriteTransaction, wanted: Object) -> Tree:
-        """wanted: also its listeners and pools, if it is to have some.  What its body names is held."""
+    def create(self, tx: WriteTransaction, wanted: Object, *, placed: bool = True) -> Tree:
+        """wanted: also its listeners and pools, if it is to have some.  What its body names is held.
+        placed: HAProxy, too, where it is needed, so that its nodes hear of all at once.  Raises NotPlaced."""
         told_listeners, told_pools = wanted.pop("listeners"), wanted.pop("pools")
         balancer: Object = {"id": str(uuid.uuid4())} | self._offered(tx, wanted)
         balancer |= self._vips.give(tx, balancer)
@@ -42,6 +43,8 @@ class Balancers:
         tree = Tree(tx, balancer)
         made = [BALANCERS, *self._fill(tree, told_listeners, told_pools)]
         quota.check(tx, balancer["project_id"], made)
+        if placed:
+            self._proxies.place_new(tx, tree)
         return tree
 
     def update(self, tx: WriteTransaction, id: str, changes: Object) -> Tree:

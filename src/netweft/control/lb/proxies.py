@@ -13,10 +13,12 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from netweft.control import holding
+from netweft.control.errors import Refused
 from netweft.control.l2 import hosts
 from netweft.control.l2.hosts import HOST
 from netweft.control.l3.owners import new_port
 from netweft.control.lb import strangers
+from netweft.control.lb.tree import Tree
 from netweft.control.lb.words import BALANCERS, LISTENERS, MEMBERS, POOLS
 from netweft.control.standard import UseCases, bumped
 from netweft.model import Listener, Member, Pool
@@ -27,6 +29,10 @@ from netweft.store import Object, Query, ReadTransaction, WriteTransaction
 INSTANCES: Final = 2
 _AGENT: Final = "netweft-agent"
 T = TypeVar("T", Listener, Pool, Member)
+
+
+class NotPlaced(Exception):
+    """There is no place for HAProxy's ports in the VIP's network.  The balancer is no less for that."""
 
 
 class Proxies:
@@ -41,9 +47,22 @@ class Proxies:
         if balancer is None:
             return
         there = _of(tx, id)
-        if not _needed(tx, balancer):
+        if _needed(tx, balancer):
+            self._fill(tx, balancer, there)
+        else:
             self._delete(tx, there)
+
+    def place_new(self, tx: WriteTransaction, tree: Tree) -> None:
+        """In the transaction that makes the balancer; raises NotPlaced."""
+        if not (tree.rows(LISTENERS) or tree.rows(MEMBERS)) or not _needed(tx, tree.balancer):
             return
+        try:
+            self._fill(tx, tree.balancer, [])
+        except Refused as problem:
+            raise NotPlaced from problem
+
+    def _fill(self, tx: WriteTransaction, balancer: Object, there: Sequence[Object]) -> None:
+        id = balancer["id"]
         vips = balancer[VIP_ADDRESSES]
         missing = INSTANCES - len(there)
         wanted = new_port(
