@@ -2,14 +2,18 @@
 
 ask SERVER NODE QUESTION        to all; who has the node's session asks it
 answer SERVER ID ANSWER         to all; SERVER has asked
+settle SERVER ID TOPIC OF REV   to all; each other one sees to its own nodes, and says so:
+settled SERVER ID BY            to all; SERVER has asked
+here SERVER                     to all, from time to time: who is waited for
 """
 
 import asyncio
 import base64
 import secrets
 import zlib
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 import structlog
 
@@ -19,6 +23,10 @@ from netweft.wire import messages as wire
 from netweft.wire.questions import MAX_ANSWER_BYTES, SECONDS, Answer, Ask
 
 AT_ONCE: Final = 32  # questions of other servers that are asked here; further ones are not answered
+SETTLING_AT_ONCE: Final = 256
+HERE_SECONDS: Final = 2.0
+GONE_SECONDS: Final = 7.0  # a server that was not heard of for so long is not waited for
+Settle: TypeAlias = Callable[[str, int], Awaitable[None]]
 
 log = structlog.get_logger(__name__)
 
@@ -32,12 +40,27 @@ class ByLetters(Elsewhere):
         self._own = secrets.token_hex(8)
         self._waiting: dict[str, asyncio.Future[Answer]] = {}
         self._asking: set[asyncio.Task[None]] = set()
+        self._settling: set[asyncio.Task[None]] = set()
+        self._servers: dict[str, float] = {}  # others -> when they were heard of
+        self._serves: dict[str, Settle] = {}  # by topic
+        self._unsettled: dict[str, set[str]] = {}  # by question: the servers that have not said so
+        self._news = asyncio.Condition()
         letters.on_letter = self._heard
 
     def close(self) -> None:
         self._letters.on_letter = lambda _: None
-        for task in self._asking:
+        for task in (*self._asking, *self._settling):
             task.cancel()
+
+    async def run(self) -> None:
+        """Says that this server is here."""
+        while True:
+            await self._send("here", self._own)
+            await asyncio.sleep(HERE_SECONDS)
+
+    def serve(self, topic: str, settle: Settle) -> None:
+        """settle: sees to it that this server's nodes have something of that topic as it was at a revision."""
+        self._serves[topic] = settle
 
     async def ask(self, node: str, question: Ask) -> Answer | None:
         future: asyncio.Future[Answer] = self._loop.create_future()
@@ -47,6 +70,21 @@ class ByLetters(Elsewhere):
             return await future
         finally:
             del self._waiting[question.id]
+
+    async def settled(self, topic: str, id: str, revision: int) -> None:
+        """Waits for all others that are there."""
+        now = self._loop.time()
+        others = {server for server, at in self._servers.items() if now - at < GONE_SECONDS}
+        if not others:
+            return
+        question = secrets.token_hex(8)
+        self._unsettled[question] = others
+        try:
+            await self._send("settle", self._own, question, topic, id, str(revision))
+            async with self._news:
+                await self._news.wait_for(lambda: not self._unsettled[question])
+        finally:
+            del self._unsettled[question]
 
     def _heard(self, letter: str) -> None:
         with suppress(RuntimeError):  # the loop has ended
@@ -59,6 +97,13 @@ class ByLetters(Elsewhere):
             match words:
                 case ["ask", server, node, packed]:
                     self._asked(server, node, _unpacked(packed))
+                case ["here", server] if server != self._own:
+                    self._servers[server] = self._loop.time()
+                case ["settle", server, question, topic, id, revision] if server != self._own:
+                    self._settle(server, question, topic, id, int(revision))
+                case ["settled", self._own, question, server] if question in self._unsettled:
+                    self._unsettled[question].discard(server)
+                    self._begin(self._tell())
                 case ["answer", self._own, id, packed] if id in self._waiting:
                     answer = wire.decode_upward(_unpacked(packed))
                     if isinstance(answer, Answer) and not self._waiting[id].done():
@@ -71,6 +116,24 @@ class ByLetters(Elsewhere):
         task = self._loop.create_task(self._pass_on(server, node, question))
         self._asking.add(task)
         task.add_done_callback(self._asking.discard)
+
+    def _settle(self, server: str, question: str, topic: str, id: str, revision: int) -> None:
+        settle = self._serves.get(topic)
+        if settle is not None and len(self._settling) < SETTLING_AT_ONCE:
+            self._begin(self._settled_here(settle(id, revision), server, question))
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._settling.add(task)
+        task.add_done_callback(self._settling.discard)
+
+    async def _settled_here(self, settled: Awaitable[None], server: str, question: str) -> None:
+        await settled
+        await self._send("settled", server, question, self._own)
+
+    async def _tell(self) -> None:
+        async with self._news:
+            self._news.notify_all()
 
     async def _pass_on(self, server: str, node: str, question: Ask) -> None:
         with suppress(TimeoutError):

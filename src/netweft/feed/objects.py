@@ -13,6 +13,7 @@ import msgspec
 
 from netweft.control.l2.hosts import TUNNELLED_TO, is_bare_metal
 from netweft.control.l3.port_ranges import parsed
+from netweft.control.lb.words import PENDING_DELETE
 from netweft.control.security import protocols
 from netweft.model import (
     AddressGroup,
@@ -166,7 +167,9 @@ def metering_label(row: Row) -> MeteringLabel:
 
 
 def load_balancer(row: Row) -> LoadBalancer:
-    return msgspec.convert(_told(row), LoadBalancer)
+    """One that is about to go serves nobody any more."""
+    up = row.get("admin_state_up", True) and row.get("provisioning_status") != PENDING_DELETE
+    return msgspec.convert(_told({**row, "admin_state_up": up}), LoadBalancer)
 
 
 def listener(row: Row) -> Listener:

@@ -38,6 +38,9 @@ class Elsewhere:
         """None: nobody has it, or there is no other server."""
         return None
 
+    async def settled(self, topic: str, id: str, revision: int) -> None:
+        """Until other servers' nodes that follow it have it as it was at that revision."""
+
 
 class Questions:
     def __init__(self, seconds: float = SECONDS) -> None:

@@ -17,11 +17,12 @@ from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from netweft.control.explain.snapshot import Lag
+from netweft.control.lb import tree
 from netweft.feed.elsewhere import ByLetters
 from netweft.feed.hub import Hub
 from netweft.feed.questions import Elsewhere, Questions
 from netweft.feed.session import Session
-from netweft.feed.settling import BALANCERS, FIREWALLS, Settling
+from netweft.feed.settling import FIREWALLS, InPlace, Settling, balancers
 from netweft.feed.writer import Writer
 from netweft.store import Store
 from netweft.wire.messages import FEED_PATH
@@ -36,13 +37,21 @@ SESSIONS_WAITING = 10  # further ones are held against it no more
 
 
 class Feed:
-    """node_for_token: the name of the node that a token was issued for, or None; called in a thread."""
+    """node_for_token: the name of the node that a token was issued for, or None; called in a thread.
+    balancer_in_place: what becomes of a balancer then."""
 
-    def __init__(self, store: Store, *, node_for_token: Callable[[str], str | None], down_seconds: float) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        node_for_token: Callable[[str], str | None],
+        down_seconds: float,
+        balancer_in_place: InPlace = tree.in_place,
+    ) -> None:
         self._hub = Hub(store)
         self._writer = Writer(store)
         self.questions = Questions()
-        self.settling = Settling(store, self._hub, self.questions, BALANCERS)
+        self.settling = Settling(store, self._hub, self.questions, balancers(balancer_in_place))
         self.firewalls = Settling(store, self._hub, self.questions, FIREWALLS)
         self._letters = store.letters
         self._node_for_token = node_for_token
@@ -74,7 +83,12 @@ class Feed:
         tasks = [asyncio.create_task(run) for run in runs]
         by_letters = ByLetters(self._letters, self.questions) if self._letters else None
         self.questions.elsewhere = by_letters or Elsewhere()
+        if by_letters:
+            for settling in (self.settling, self.firewalls):
+                by_letters.serve(settling.topic, settling.here)
         try:
+            if by_letters:
+                tasks.append(asyncio.create_task(by_letters.run()))
             yield
         finally:
             if by_letters:

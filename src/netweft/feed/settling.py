@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, ParamSpec, TypeVar
+from typing import Final, ParamSpec, TypeAlias, TypeVar
 
 import structlog
 from anyio import to_thread
@@ -29,10 +29,12 @@ from netweft.store import ReadTransaction, Store, StoreError, WriteTransaction
 from netweft.store.turns import asking
 from netweft.wire.questions import SECONDS, Ask
 
+InPlace: TypeAlias = Callable[[WriteTransaction, str, int], object]
 T = TypeVar("T")
 P = ParamSpec("P")
 LOOK_SECONDS: Final = 5.0  # for what nobody waits for any more
-WAIT_SECONDS: Final = 0.02  # between looks
+APART_SECONDS: Final = 0.005  # between looks, at most one after each commit
+SELDOM_SECONDS: Final = 0.2  # between looks where nobody says that there was a commit
 BALANCER, FIREWALL = "balancer", "firewall"  # topics
 
 log = structlog.get_logger(__name__)
@@ -48,8 +50,9 @@ class What:
     topic: str
     left: Callable[[ReadTransaction], Iterable[str]]
     change: Callable[[ReadTransaction, str], int | None]
-    in_place: Callable[[WriteTransaction, str, int], object]
+    in_place: InPlace
     waits: Callable[[ReadTransaction, str], bool] = lambda *_: False
+    others: Callable[[ReadTransaction, str], Iterable[str]] = lambda *_: ()  # ids of ports that its nodes need, too
 
 
 def _change_of_balancer(tx: ReadTransaction, id: str) -> int | None:
@@ -57,24 +60,32 @@ def _change_of_balancer(tx: ReadTransaction, id: str) -> int | None:
     return None if row is None or row["provisioning_status"] == words.ACTIVE else row[tree.CHANGE]
 
 
-BALANCERS: Final = What(
-    words.BALANCERS,
-    BALANCER,
-    lambda tx: [row["id"] for row in tree.unfinished(tx)],
-    _change_of_balancer,
-    tree.in_place,
-    proxies.are_due,
-)
+def balancers(in_place: InPlace) -> What:
+    return What(
+        words.BALANCERS,
+        BALANCER,
+        lambda tx: [row["id"] for row in tree.unfinished(tx)],
+        _change_of_balancer,
+        in_place,
+        proxies.are_due,
+        proxies.ids_of,
+    )
+
+
 FIREWALLS: Final = What("firewall_groups", FIREWALL, status.pending, status.change_under_way, status.in_place)
 
 
 class Settling:
-    def __init__(self, store: Store, hub: Hub, questions: Questions, what: What = BALANCERS) -> None:
+    def __init__(self, store: Store, hub: Hub, questions: Questions, what: What) -> None:
         self._store, self._hub, self._questions, self._what = store, hub, questions, what
         self._loop: asyncio.AbstractEventLoop | None = None
         self._running: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
         self._news = asyncio.Event()
+
+    @property
+    def topic(self) -> str:
+        return self._what.topic
 
     def begin(self, id: str) -> None:
         """Nothing happens before the server runs: `run` looks for what is left."""
@@ -121,19 +132,35 @@ class Settling:
             change, revision = await self._in_thread(self._changed, id)
             if change is None:
                 return
-            with suppress(TimeoutError):
-                async with asyncio.timeout(SECONDS):
-                    await self._hub.due("", revision)
-            nodes = self._hub.followers(Topic(self._what.topic, id))
-            await asyncio.gather(*(self._ask(node, revision) for node in nodes))
+            await asyncio.gather(self.here(id, revision), self._elsewhere(id, revision))
             await self._store.turns.write(lambda: self._store.run(lambda tx: self._what.in_place(tx, id, change)))
         except StoreError as problem:
             log.warning("a status could not be written", of=self._what.topic, id=id, problem=str(problem))
 
+    async def here(self, id: str, revision: int) -> None:
+        """Until the nodes that have it here have it as it was at that revision, or do not say so in time."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SECONDS):
+                await self._hub.due("", revision)
+        nodes = self._hub.followers(Topic(self._what.topic, id))
+        await asyncio.gather(*(self._ask(node, revision) for node in nodes))
+
+    async def _elsewhere(self, id: str, revision: int) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SECONDS + 0.5):
+                await self._questions.elsewhere.settled(self._what.topic, id, revision)
+
+    async def ended(self, id: str) -> None:
+        """Waits until what was begun has come to its end; for a while, and for nothing where nothing was."""
+        if task := self._running.get(id):
+            await asyncio.wait([task], timeout=3 * SECONDS)
+
     async def _waited(self, id: str) -> None:
-        end = asyncio.get_running_loop().time() + SECONDS
-        while await self._in_thread(self._waits, id) and asyncio.get_running_loop().time() < end:
-            await asyncio.sleep(WAIT_SECONDS)
+        with suppress(TimeoutError), self._store.doorbell.subscribe() as bell:
+            async with asyncio.timeout(SECONDS):
+                while await self._in_thread(self._waits, id):
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(bell.wait(APART_SECONDS), SELDOM_SECONDS)
 
     def _waits(self, id: str) -> bool:
         with self._store.read() as tx:
@@ -153,8 +180,10 @@ class Settling:
     def _changed(self, id: str) -> tuple[int | None, int]:
         """Its change that is under way, and by which revision nodes have been told of it."""
         with self._store.read() as tx:
-            change, past = self._what.change(tx, id), tx.past(self._what.kind, id, 1)
-        return change, past[0].revision if past else 0
+            change = self._what.change(tx, id)
+            rows = [(self._what.kind, id), *(("ports", port) for port in self._what.others(tx, id))]
+            past = [one.revision for row in rows for one in tx.past(*row, 1)]
+        return change, max(past, default=0)
 
     def _left(self) -> list[str]:
         with self._store.read() as tx:

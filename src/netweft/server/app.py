@@ -23,6 +23,7 @@ from netweft.control.key_manager.keyring import Keyring
 from netweft.control.key_manager.keys import StoredKeys
 from netweft.control.key_manager.secrets import Secrets
 from netweft.control.l2.ports import Ports
+from netweft.control.lb.balancers import Balancers
 from netweft.control.security.security_groups import SecurityGroups
 from netweft.dashboard.mounted import Dashboard
 from netweft.feed.devices import Mechanisms
@@ -50,17 +51,23 @@ def create_app(settings: ServerSettings, store: Store, measured: Measured | None
     followers = load_followers(settings)
     mechanisms = Mechanisms(store, settings)
     nova = _nova_metadata(settings)
-    feed = Feed(store, node_for_token=partial(node_for_token, store), down_seconds=settings.agent_down_seconds)
+    ports, secrets = Ports(settings, SecurityGroups()), Secrets(Keyring(_key_file(settings)))
+    held = Held(secrets)
+    balancers = Balancers(ports, StoredKeys(held))
+    feed = Feed(
+        store,
+        node_for_token=partial(node_for_token, store),
+        down_seconds=settings.agent_down_seconds,
+        balancer_in_place=balancers.in_place,
+    )
     resources = networking_api.resources(store, settings, feed.firewalls.look)
     checks = networking_api.checks_of(resources, store, settings, feed.lags, feed.questions)
-    secrets = Secrets(Keyring(_key_file(settings)))
-    held = Held(secrets)
     dashboard = Dashboard(settings, store, networking_api.shown(resources), identity.authenticate)
     routes: list[BaseRoute] = [
         # first: where most requests go
         *networking_api.build(resources, store, identity.authenticate, settings, feed.lags, feed.questions),
         *load_balancing_api.routes(
-            *(store, identity.authenticate, settings, Ports(settings, SecurityGroups()), feed.settling.begin),
+            *(store, identity.authenticate, settings, ports, feed.settling.begin, feed.settling.ended),
             keys=StoredKeys(held),
         ),
         *key_manager_api.routes(store, identity.authenticate, settings, secrets),

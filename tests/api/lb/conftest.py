@@ -1,5 +1,6 @@
 """The Octavia API beside the Networking API, over a real store, in this process."""
 
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -76,7 +77,9 @@ def refused(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, error["faultstring"]
 
 
-def application(store: Store, keys: Keys = NO_KEYS, **values: Any) -> Starlette:
+def application(
+    store: Store, keys: Keys = NO_KEYS, settle: Callable[[str], None] | None = None, **values: Any
+) -> Starlette:
     settings = ServerSettings(**values)
     ports = Ports(settings, SecurityGroups())
     return Starlette(
@@ -84,7 +87,7 @@ def application(store: Store, keys: Keys = NO_KEYS, **values: Any) -> Starlette:
             Routes(
                 (
                     *routes(store, authenticate, settings),
-                    *load_balancing.routes(store, authenticate, settings, ports, keys=keys),
+                    *load_balancing.routes(store, authenticate, settings, ports, settle, keys=keys),
                 )
             )
         ],

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from typing import NamedTuple
 
 import pytest
+from tests.waiting import PATIENCE
 
 from netweft.feed.elsewhere import ByLetters
 from netweft.feed.questions import Questions, Silence
@@ -57,6 +58,37 @@ async def test_the_other_server_asks(two: tuple[Server, Server]) -> None:
     one.questions._seconds = 0.2
     assert isinstance(await one.questions.ask("hv2", Ask(id="")), Silence)
     assert one.letters._waiting == {}
+
+
+@pytest.mark.postgres
+async def test_what_other_servers_nodes_have_in_place(two: tuple[Server, Server]) -> None:
+    """It is waited for by who is not theirs, and by nobody where the others are gone."""
+    one, other = two
+    go, asked = asyncio.Event(), list[tuple[str, int]]()
+
+    async def settle(id: str, revision: int) -> None:
+        asked.append((id, revision))
+        await go.wait()
+
+    other.letters.serve("balancer", settle)
+    await one.letters.settled("balancer", "b1", 7)
+    assert not asked, "nobody is known to be there"
+    running = asyncio.create_task(other.letters.run())
+    async with asyncio.timeout(PATIENCE):
+        while not one.letters._servers:
+            await asyncio.sleep(0.01)
+        waiting = asyncio.create_task(one.letters.settled("balancer", "b1", 7))
+        while not asked:
+            await asyncio.sleep(0.01)
+        assert asked == [("b1", 7)]
+        assert not waiting.done()
+        go.set()
+        await waiting
+    running.cancel()
+    assert one.letters._unsettled == {}
+    one.letters._servers = dict.fromkeys(one.letters._servers, -1e9)
+    await one.letters.settled("balancer", "b2", 8)
+    assert len(asked) == 1
 
 
 def test_letters_of_several_parts() -> None:

@@ -10,7 +10,7 @@ from netweft.api import access
 from netweft.api.gate import Gate
 from netweft.api.lb import faults, versions
 from netweft.api.lb.descriptions import KINDS
-from netweft.api.lb.endpoint import Actions, Endpoint
+from netweft.api.lb.endpoint import Actions, Endpoint, Gone
 from netweft.api.lb.offered import OFFERED, OfferedEndpoint, Providers
 from netweft.api.lb.quotas import Quotas
 from netweft.api.lb.service import Service
@@ -25,6 +25,11 @@ from netweft.plugins.identity import Authenticate
 from netweft.settings import ServerSettings
 from netweft.store import Store, StoreError
 
+
+async def nobody_waits(id: str) -> None:
+    """What is deleted has gone by then."""
+
+
 log = structlog.get_logger(__name__)
 
 
@@ -34,10 +39,11 @@ def routes(
     settings: ServerSettings,
     ports: UseCases,
     settle: Callable[[str], None] | None = None,
+    gone: Gone = nobody_waits,
     keys: Keys = NO_KEYS,
 ) -> list[BaseRoute]:
     """ports: as they are for us.  settle: sees to it that a balancer that has changed is in place; None: it is at once,
-    since nobody has to do anything."""
+    since nobody has to do anything.  gone: see Endpoint."""
     gate = Gate(
         authenticate,
         settings.public_url,
@@ -45,12 +51,12 @@ def routes(
         answer=faults.answer,
         service=access.LOAD_BALANCER,
     )
-    settle = settle or (lambda id: at_once(store, id))
-    placing = Placing(store, ports, settle)
-    service = Service(store, Balancers(ports, keys), keys, placing)
+    balancers = Balancers(ports, keys)
+    placing = Placing(store, ports, settle or (lambda id: at_once(store, balancers, id)))
+    service = Service(store, balancers, keys, placing)
     return [
         *versions.routes(settings.public_url),
-        *(route for kind in KINDS for route in Endpoint(kind, service, store).routes(gate)),
+        *(route for kind in KINDS for route in Endpoint(kind, service, store, gone).routes(gate)),
         *Actions(service, store).routes(gate),
         *(route for offered in OFFERED for route in OfferedEndpoint(offered, store).routes(gate)),
         *Providers().routes(gate),
@@ -76,9 +82,9 @@ class Placing:
         self.settle(id)
 
 
-def at_once(store: Store, id: str) -> None:
+def at_once(store: Store, balancers: Balancers, id: str) -> None:
     with store.read() as tx:
         balancer = tx.get(BALANCERS, id)
     if balancer is not None:
         with suppress(StoreError):
-            store.run(lambda tx: tree.in_place(tx, id, balancer[tree.CHANGE]))
+            store.run(lambda tx: balancers.in_place(tx, id, balancer[tree.CHANGE]))

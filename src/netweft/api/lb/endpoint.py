@@ -1,6 +1,7 @@
 """HTTP for Octavia's resources: parses, authenticates, answers; decides nothing."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeAlias
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -22,6 +23,7 @@ from netweft.model.load_balancer import LOAD_BALANCER
 from netweft.plugins.identity import Context
 from netweft.store import Object, Query, ReadTransaction, Store
 
+Gone: TypeAlias = Callable[[str], Awaitable[None]]
 ROOT = "/load-balancer"
 VERSIONS = ("v2", "v2.0")  # of the same API
 
@@ -42,10 +44,12 @@ def route(gate: Gate, path: str, **handlers: Handler) -> list[BaseRoute]:
 
 
 class Endpoint:
-    """The collection and the members of one kind."""
+    """The collection and the members of one kind.
 
-    def __init__(self, kind: Kind, service: Service, store: Store) -> None:
-        self._kind, self._service, self._run = kind, service, Run(store)
+    gone: waits, for a while, until what is deleted is so on its nodes."""
+
+    def __init__(self, kind: Kind, service: Service, store: Store, gone: Gone) -> None:
+        self._kind, self._service, self._run, self._gone = kind, service, Run(store), gone
 
     def routes(self, gate: Gate) -> Sequence[BaseRoute]:
         kind = self._kind
@@ -91,6 +95,7 @@ class Endpoint:
         if self._kind is BALANCER:
             cascade = _flag(request, "cascade")
             await self._run.write(lambda: self._service.delete_balancer(context, id, cascade=cascade))
+            await self._gone(id)
         else:
             await self._run.write(self._service.delete, context, self._kind, id, parent)
         return Response(status_code=204)

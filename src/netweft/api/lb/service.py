@@ -129,6 +129,7 @@ class Service:
             self._balancers.delete(tx, id, cascade=cascade)
 
         self._store.run(work)
+        self._after.settle(id)
 
     def fail_over(self, context: Context, id: str) -> None:
         def work(tx: WriteTransaction) -> tuple[None, Tree]:

@@ -6,12 +6,12 @@ from typing import Any
 
 from netweft.control import holding
 from netweft.control.lb import l7, listeners, members, monitors, offers, pools, quota
-from netweft.control.lb.errors import PendingState, ValidationFailure
+from netweft.control.lb.errors import ValidationFailure
 from netweft.control.lb.proxies import Proxies
 from netweft.control.lb.tls import Keys
-from netweft.control.lb.tree import AFFECTED, CHANGE, Tree
+from netweft.control.lb.tree import AFFECTED, CHANGE, Tree, in_place, under_way
 from netweft.control.lb.vips import GROUPS, POLICY, Vips
-from netweft.control.lb.words import ACTIVE, BALANCERS, CHILDREN, LISTENERS, PENDING_CREATE, POOLS
+from netweft.control.lb.words import BALANCERS, CHILDREN, LISTENERS, PENDING_CREATE, PENDING_DELETE, POOLS
 from netweft.control.standard import UseCases, now
 from netweft.model.load_balancer import FLAVOR
 from netweft.store import Link, Object, WriteTransaction
@@ -58,18 +58,28 @@ class Balancers:
         return tree
 
     def delete(self, tx: WriteTransaction, id: str, *, cascade: bool) -> None:
+        """It is there, and nobody can change it, until its nodes have taken it down: see `in_place`."""
         holding.to_change(tx, BALANCERS, id, {})
         tree = Tree.of(tx, id)
         if not cascade and any(tree.rows(kind) for kind in (LISTENERS, POOLS)):
             raise ValidationFailure(detail=f"Cannot delete Load Balancer {id} - it has children")
-        if tree.balancer["provisioning_status"] != ACTIVE:
-            raise PendingState(state=tree.balancer["provisioning_status"], id=id)
+        tree.begin_to_go()
+        self._proxies.take_back(tx, id)
+
+    def in_place(self, tx: WriteTransaction, id: str, change: int) -> bool:
+        """Its nodes have what that change has made of it: what was to go does."""
+        found = tx.glance.get(BALANCERS, id)
+        if found is None or found["provisioning_status"] != PENDING_DELETE:
+            return in_place(tx, id, change)
+        holding.to_change(tx, BALANCERS, id, {})
+        tree = Tree.of(tx, id)
+        if not under_way(tree.balancer, change):
+            return False
         for kind in reversed(CHILDREN):
             tree.delete(kind, list(tree.rows(kind)))
-        balancer = tree.balancer
-        self._proxies.take_back(tx, id)
         tx.delete(BALANCERS, id)
-        self._vips.take_back(tx, balancer)
+        self._vips.take_back(tx, tree.balancer)
+        return True
 
     def fail_over(self, tx: WriteTransaction, id: str) -> None:
         """Nobody has to take over: every node does it already.  They are asked whether they have it in place."""

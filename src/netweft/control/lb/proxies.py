@@ -100,6 +100,10 @@ def are_due(tx: ReadTransaction, id: str) -> bool:
     return any(port[HOST] and port["status"] != "ACTIVE" for port in _of(tx, id))
 
 
+def ids_of(tx: ReadTransaction, id: str) -> list[str]:
+    return [port["id"] for port in _of(tx, id)]
+
+
 def host_came(tx: WriteTransaction, host: str) -> None:
     """It may have what waits for a host, and what is on a host that cannot have it."""
     waiting = tx.query("ports", Query({"device_owner": [PROXY_OWNER], HOST: [""]}))

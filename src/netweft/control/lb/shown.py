@@ -19,6 +19,7 @@ from netweft.control.lb.words import (
     MEMBERS,
     MONITORS,
     PENDING_CREATE,
+    PENDING_DELETE,
     PENDING_UPDATE,
     POLICIES,
     POOLS,
@@ -58,8 +59,8 @@ class Around:
     def status(self, row: Object) -> str:
         """Provisioning, of a child."""
         balancer = self.balancers[row[LOAD_BALANCER]]
-        if balancer["provisioning_status"] == ACTIVE:
-            return ACTIVE
+        if balancer["provisioning_status"] in (ACTIVE, PENDING_DELETE):  # what is below it goes with it
+            return str(balancer["provisioning_status"])
         if row[CHANGE] == balancer[CHANGE]:
             return str(row[PENDING])
         return PENDING_UPDATE if row["id"] in balancer[AFFECTED] else ACTIVE

@@ -11,7 +11,7 @@ from typing import Final
 from netweft.control import holding
 from netweft.control.lb import words
 from netweft.control.lb.errors import Immutable, LbNotFound, PendingState
-from netweft.control.lb.words import ACTIVE, BALANCERS, PENDING_CREATE, PENDING_UPDATE
+from netweft.control.lb.words import ACTIVE, BALANCERS, PENDING_CREATE, PENDING_DELETE, PENDING_UPDATE
 from netweft.control.standard import now
 from netweft.model.load_balancer import LOAD_BALANCER
 from netweft.store import New, Object, Query, ReadTransaction, WriteTransaction
@@ -38,13 +38,18 @@ class Tree:
 
     def begin(self, *, child: bool = True) -> None:
         status = self.balancer["provisioning_status"]
-        if status == ACTIVE:
-            changes = {"provisioning_status": PENDING_UPDATE, CHANGE: self.balancer[CHANGE] + 1, AFFECTED: []}
-            self.balancer = self.tx.update(BALANCERS, self.id, changes)
-        elif child:
+        if status != ACTIVE and child:
             raise Immutable(resource="Load Balancer", id=self.id)
-        else:
-            raise PendingState(state=status, id=self.id)
+        self._becomes(PENDING_UPDATE)
+
+    def begin_to_go(self) -> None:
+        self._becomes(PENDING_DELETE)
+
+    def _becomes(self, status: str) -> None:
+        if self.balancer["provisioning_status"] != ACTIVE:
+            raise PendingState(state=self.balancer["provisioning_status"], id=self.id)
+        changes = {"provisioning_status": status, CHANGE: self.balancer[CHANGE] + 1, AFFECTED: []}
+        self.balancer = self.tx.update(BALANCERS, self.id, changes)
 
     def affects(self, ids: Iterable[str | None]) -> None:
         """Children that are not written and are PENDING_UPDATE too."""
@@ -104,10 +109,16 @@ def held(tx: WriteTransaction, kind: str, id: str) -> tuple[Tree, Object]:
     return Tree.of(tx, found[LOAD_BALANCER]), found
 
 
+def under_way(balancer: Object | None, change: int) -> bool:
+    """Whether it is this change of it that is, and no later one."""
+    return balancer is not None and balancer["provisioning_status"] != ACTIVE and balancer[CHANGE] == change
+
+
 def in_place(tx: WriteTransaction, id: str, change: int) -> bool:
-    """What the balancer is to be since that change is so on its nodes.  Nothing, when it was changed again since."""
+    """What the balancer is to be since that change is so on its nodes.  Nothing, when it was changed again since, or
+    goes."""
     balancer = tx.lock(BALANCERS, id)
-    if balancer is None or balancer["provisioning_status"] == ACTIVE or balancer[CHANGE] != change:
+    if balancer is None or not under_way(balancer, change) or balancer["provisioning_status"] == PENDING_DELETE:
         return False
     tx.update(BALANCERS, id, {"provisioning_status": ACTIVE, AFFECTED: [], "updated_at": now()})
     return True
@@ -115,4 +126,4 @@ def in_place(tx: WriteTransaction, id: str, change: int) -> bool:
 
 def unfinished(tx: ReadTransaction) -> list[Object]:
     """Balancers whose last change may not be in place everywhere."""
-    return tx.query(BALANCERS, Query({"provisioning_status": [PENDING_CREATE, PENDING_UPDATE]}))
+    return tx.query(BALANCERS, Query({"provisioning_status": [PENDING_CREATE, PENDING_UPDATE, PENDING_DELETE]}))
