@@ -8,9 +8,10 @@ cd "$(dirname "$0")/.."
 
 TARGET=/var/lib/netweft/kernel
 MODULES=/var/lib/netweft/machine/lib/modules
-PACKAGES=(openvswitch-switch haproxy wrk bird2 curl iproute2 iputils-ping ethtool python3 python3-venv busybox-static isc-dhcp-client libfaketime kmod procps tcpdump conntrack)
+PACKAGES=(openvswitch-switch haproxy wrk bird2 curl iproute2 iputils-ping ethtool python3 python3-venv busybox-static isc-dhcp-client libfaketime kmod procps tcpdump conntrack
+    openssh-server ovn-central ovn-host gcc libc6-dev)
 
-wanted=$({ cat "$0" scripts/debian.sh requirements.lock pyproject.toml; ls "$MODULES"; } | sha256sum)
+wanted=$({ cat "$0" scripts/debian.sh requirements.lock pyproject.toml setup.py src/netweft/dataplane/stt/native/*; ls "$MODULES"; } | sha256sum)
 [ "$(cat "$TARGET/made-from" 2>/dev/null)" = "$wanted" ] && exit 0
 [ "$(id -u)" -eq 0 ] || fail "as root (sudo), because the machine's root is missing or old"
 
@@ -23,7 +24,7 @@ debian "$work/root" "${PACKAGES[@]}"
 
 mkdir -p "$work/root/lib/modules" "$work/root/netweft"
 cp -a "$MODULES"/. "$work/root/lib/modules/"
-tar -c pyproject.toml README.md requirements.lock src/netweft/__init__.py | tar -x -C "$work/root/netweft"
+tar -c --exclude '*.so' pyproject.toml setup.py README.md requirements.lock src/netweft/__init__.py src/netweft/dataplane/stt | tar -x -C "$work/root/netweft"
 mv "$work/wheels" "$work/root/wheels"
 quietly env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot "$work/root" sh -ec '
     depmod "$(ls /lib/modules)"
@@ -32,6 +33,7 @@ quietly env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot "$work/root" sh -ec '
     .venv/bin/pip install --no-index --find-links /wheels --require-hashes -r requirements.lock
     .venv/bin/pip install --no-index --no-deps --no-build-isolation --editable .'
 rm -rf "$work/root/wheels"
+[ -e "$work/root/netweft/src/netweft/dataplane/stt/_native.abi3.so" ] || fail "STT's library was not built" # git ignores it: it is not in the checkout
 
 rm -f "$TARGET/made-from"
 rm -rf "$TARGET/root"

@@ -6,32 +6,37 @@ import re
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 DOCUMENT = Path(__file__).parents[2] / "docs/datapaths.md"
 BEGIN, END = "<!-- written by make test-kernel -->\n", "<!-- so far -->\n"
-HEAD = "| tests | machine | when | passed | skipped | not passed |\n|---|---|---|---|---|---|\n"
+HEAD = "| tests | machine | when | seconds | passed | skipped | not passed |\n|---|---|---|---:|---|---|---|\n"
+SPENT = "netweft: seconds of a processor: "  # and how many its machine has taken: a line in the output
 PASSED, SKIPPED = "PASSED", "SKIPPED"
 _SAID = re.compile(r"^(tests/\S+?\.py::.+) (PASSED|FAILED|ERROR|SKIPPED)\b")
 
 
 class Result(NamedTuple):
-    """test: as pytest names it, with its file.  outcome: as pytest says it."""
+    """test: as pytest names it, with its file.  outcome: as pytest says it.  spent: what the machine had taken by then,
+    in seconds of a processor; 0: it did not say."""
 
     test: str
     outcome: str
+    spent: int = 0
 
 
 class Turn(NamedTuple):
     """What became of one file, or of tests of it, on one machine.  when: the day, and the commit.  finished: it came to
-    its end."""
+    its end.  seconds: of a processor; 0: nobody knows."""
 
     tests: str
     machine: str
     when: str
     results: tuple[Result, ...] = ()
     finished: bool = False
+    seconds: int = 0
 
     @property
     def failures(self) -> Iterator[Result]:
@@ -41,9 +46,10 @@ class Turn(NamedTuple):
 def turns(asked: Sequence[str], machine: str, when: str, found: Sequence[Result], *, finished: bool) -> list[Turn]:
     """One for each, in the order in which they were tried.  finished: all of them were."""
     its = [tuple(one for one in found if one.test == name or one.test.startswith(f"{name}::")) for name in asked]
+    ends = accumulate((max((one.spent for one in some), default=0) for some in its), max, initial=0)
     return [
-        Turn(name, machine, when, some, finished or any(its[place + 1 :]))
-        for place, (name, some) in enumerate(zip(asked, its, strict=True))
+        Turn(name, machine, when, some, finished or any(its[place + 1 :]), end - start)
+        for place, (name, some, (start, end)) in enumerate(zip(asked, its, pairwise(ends), strict=True))
     ]
 
 
@@ -54,14 +60,17 @@ class Output(io.BytesIO):
     def __init__(self) -> None:
         super().__init__()
         self.results: list[Result] = []
+        self.spent = 0
         self._line = b""
 
     def write(self, chunk: bytes) -> int:  # type: ignore[override]
         *lines, self._line = (self._line + chunk).split(b"\n")
         for line in lines:
             text = line.decode(errors="replace").rstrip("\r")
-            if said := _SAID.match(text):
-                self.results.append(Result(said[1], said[2]))
+            if text.startswith(SPENT):
+                self.spent = int(text.removeprefix(SPENT))
+            elif said := _SAID.match(text):
+                self.results.append(Result(said[1], said[2], self.spent))
                 print(text, flush=True)
         return super().write(chunk)
 
@@ -78,7 +87,7 @@ def _row(turn: Turn) -> str:
     said = [f"`{name}`" for name in sorted({result.test.partition("::")[2] for result in turn.failures})]
     if not turn.finished:
         said.append("the rest was not reached" if turn.results else "not reached")
-    counted = f"{counts[PASSED]} | {counts[SKIPPED]}"
+    counted = f"{turn.seconds or ''} | {counts[PASSED]} | {counts[SKIPPED]}"
     return f"| `{turn.tests}` | {turn.machine} | {turn.when} | {counted} | {', '.join(said) or '-'} |\n"
 
 

@@ -170,7 +170,8 @@ def _turns(engine: Engine, tests: str, kept: Table | None) -> list[Turn]:
     if any(failure for turn in turns for failure in turn.failures) or (finished and not output.results):
         print(output.text(), flush=True)
     words = "" if finished else ", not to its end"
-    print(f"{tests}: {time.monotonic() - start:.0f} s on {engine.name}{words}", flush=True)
+    took = f"{time.monotonic() - start:.0f} s, {output.spent or '?'} of a processor"
+    print(f"{tests}: {took}, on {engine.name}{words}", flush=True)
     return turns
 
 

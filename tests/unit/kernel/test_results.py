@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.kernel.results import BEGIN, END, HEAD, Output, Result, Table, Turn, table, turns
+from tests.kernel.results import BEGIN, END, HEAD, SPENT, Output, Result, Table, Turn, table, turns
 from tests.kernel.run import EVERY, TOGETHER, together
 
 SAID = b"""collecting ... collected 4 items
@@ -41,10 +41,10 @@ def test_the_table_names_what_failed_and_what_was_not_reached() -> None:
     assert [one.test for one in turns[0].failures] == ["tests/netns/test_a.py::test_two"] * 2
     assert table(turns) == (
         HEAD
-        + "| `tests/netns/test_a.py` | one | 2026-11-28 | 1 | 1 | `test_two` |\n"
-        + "| `tests/netns/test_a.py` | other | 2026-11-28 | 1 | 0 | the rest was not reached |\n"
-        + "| `tests/netns/test_b.py` | other | 2026-11-28 | 0 | 1 | - |\n"
-        + "| `tests/netns/test_c.py` | other | 2026-11-28 | 0 | 0 | not reached |\n"
+        + "| `tests/netns/test_a.py` | one | 2026-11-28 |  | 1 | 1 | `test_two` |\n"
+        + "| `tests/netns/test_a.py` | other | 2026-11-28 |  | 1 | 0 | the rest was not reached |\n"
+        + "| `tests/netns/test_b.py` | other | 2026-11-28 |  | 0 | 1 | - |\n"
+        + "| `tests/netns/test_c.py` | other | 2026-11-28 |  | 0 | 0 | not reached |\n"
     )
 
 
@@ -63,6 +63,15 @@ def test_a_run_writes_what_it_gets_to_and_leaves_the_rest(tmp_path: Path) -> Non
     assert Table(path).oldest_first([b, "c", a], "one") == ("c", a, b)
     after = [*before[:2], Turn(b, "one", later, RESULTS[:1], finished=True)]
     assert path.read_text() == f"before\n{BEGIN}{table(after)}{END}after\n"
+
+
+def test_each_file_has_what_it_took_of_a_processor() -> None:
+    output = Output()
+    for spent, test in ((7, "a.py::test_one"), (9, "a.py::test_two"), (12, "c.py::test_it")):
+        output.write(f"{SPENT}{spent}\ntests/netns/test_{test} PASSED [ 1%]\n".encode())
+    found = turns([f"tests/netns/test_{name}.py" for name in "abc"], "one", DAY, output.results, finished=True)
+    assert [turn.seconds for turn in found] == [9, 0, 3]
+    assert [row.split(" | ")[3] for row in table(found).splitlines()[2:]] == ["9", "", "3"]
 
 
 def test_of_several_in_one_guest_each_has_its_own() -> None:
