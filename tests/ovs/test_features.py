@@ -1,6 +1,6 @@
 """Every flow that we make is one that the kernel's datapath takes, whatever this machine's kernel has."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
 import msgspec
@@ -8,20 +8,25 @@ import pytest
 from tests.ovs.features import BEFORE, LINUX_6_1
 from tests.ovs.sandbox import running
 from tests.scenarios.test_scenarios import CASES, Case, render
+from tests.unit.services.l2.test_stt import NET, OURS, THEIRS, elsewhere, node_with
 from tests.unit.services.l3.test_forwarding import forwarded as forwarded
 from tests.unit.services.l3.test_gateways import region as region
 from tests.unit.services.l3.test_nat66 import region as nat66
 from tests.unit.services.l3.test_routing import B1, R1
 from tests.unit.services.l3.test_routing import region as routed
 from tests.unit.services.l3.test_several_gateways import region as several
-from tests.unit.services.lb.test_balancing import balanced, member
+from tests.unit.services.lb.test_balancing import balanced, member, proxied
+from tests.unit.services.security.test_firewalls import ALL, WEB, Made, group, policy, rule
 
 from netweft.dataplane.openflow.client import OpenFlowConnection
 from netweft.dataplane.openflow.errors import FlowRejected
-from netweft.dataplane.openflow.fields import match
+from netweft.dataplane.openflow.fields import PROTO_TCP, match
 from netweft.dataplane.openflow.flow import Flow, Meter, Output, SetField
 from netweft.dataplane.openflow.meters import DropMeter, MeterCommand
+from netweft.dataplane.stt.values import SttNetwork
+from netweft.model import FirewallLog
 from netweft.services.pipeline import BridgeFlow
+from netweft.testing.node import FakeNode
 from netweft.testing.region import Region
 
 
@@ -56,15 +61,17 @@ async def test_it_takes_all_flows_of_ours(switch: OpenFlowConnection, folder: Pa
 REGIONS = (forwarded, nat66, routed, several)  # they are there
 
 
-@pytest.mark.parametrize("name", ["forwarded", "nat66", "several", "balanced"])
-async def test_it_takes_all_flows_of_routers(
-    switch: OpenFlowConnection, request: pytest.FixtureRequest, name: str
-) -> None:
-    """With gateways, floating IPs and their forwarded ports; and of load balancers."""
-    found: Region = request.getfixturevalue("routed" if name == "balanced" else name)
-    if name == "balanced":
-        balanced(found, member(1, B1), member(2, R1), member(3, B1, 6))
-    for node in found.nodes.values():
+def firewalled(guarded: str) -> Region:
+    """All that a rule can ask for: ports of both ends, a refusal that is told, a log."""
+    ends = {f"{end}_port_range_{of}": port for end in ("source", "destination") for of, port in (("min", 5), ("max", 99))}
+    reject, both = rule(40, "reject", protocol=PROTO_TCP), rule(60, "deny", protocol=PROTO_TCP, **ends)
+    named = policy(6, WEB, both, reject, *ALL)
+    more = (group(named, named, project_id="red"), FirewallLog(id="l", project_id="red"))
+    return Made(guarded).settle(WEB, both, reject, *ALL, named, *more).region
+
+
+async def takes(switch: OpenFlowConnection, nodes: Iterable[FakeNode]) -> None:
+    for node in nodes:
         for bridge in node.bridges.values():
             flows = list(bridge.flows.values())
             ids = {action.id for flow in flows for action in flow.actions if isinstance(action, Meter)}
@@ -72,3 +79,27 @@ async def test_it_takes_all_flows_of_routers(
             await switch.change_meters([(MeterCommand.ADD, meter) for meter in meters])
             await switch.apply(flows)
             await switch.change_meters([(MeterCommand.DELETE, meter) for meter in meters])
+
+
+@pytest.mark.parametrize("name", ["forwarded", "nat66", "several", "balanced", "proxied"])
+async def test_it_takes_all_flows_of_routers(
+    switch: OpenFlowConnection, request: pytest.FixtureRequest, name: str
+) -> None:
+    """With gateways, floating IPs and their forwarded ports; and of load balancers."""
+    found: Region = request.getfixturevalue("routed" if name in ("balanced", "proxied") else name)
+    if name == "balanced":
+        balanced(found, member(1, B1), member(2, R1), member(3, B1, 6))
+    if name == "proxied":
+        proxied(found)
+    await takes(switch, found.nodes.values())
+
+
+@pytest.mark.parametrize("guarded", ["router", "port"])
+async def test_it_takes_all_flows_of_firewalls(switch: OpenFlowConnection, guarded: str) -> None:
+    await takes(switch, firewalled(guarded).nodes.values())
+
+
+async def test_it_takes_all_flows_of_stt(switch: OpenFlowConnection) -> None:
+    node = node_with(NET, OURS, *elsewhere("hv2", "192.0.2.2", THEIRS))
+    assert any(isinstance(item, SttNetwork) for item in node.applied.values())
+    await takes(switch, [node])

@@ -63,6 +63,25 @@ def balanced(region: Region, *members: Member, pool: Pool = POOL, listener: List
     return region
 
 
+def proxied(region: Region) -> Region:
+    """The VIP leads to HAProxy on hv1 and hv2."""
+    proxies = [
+        Proxy(
+            id=port.id,
+            load_balancer_id=LB.id,
+            network_id=BLUE.id,
+            mac_address=port.mac_address,
+            fixed_ips=port.fixed_ips,
+            host_id=host,
+            status="ACTIVE",
+        )
+        for port, host in ((B1, "hv1"), (B2, "hv2"))
+    ]
+    region.create(replace(LB, vips=(Vip(VIPS[4], "v4"),)), replace(LISTENER, protocol="HTTP"), *proxies)
+    region.settle()
+    return region
+
+
 def to_vip(frm: Port, version: int = 4, sport: int = 40000, dport: int = 80) -> Packet:
     by = LB.vip_mac_address if frm.network_id == BLUE.id else TO_RED.mac_address
     ends = own(frm, version), VIPS[version]
@@ -333,20 +352,7 @@ def test_recirculations_of_who_is_led_to_itself(region: Region) -> None:
 
 def test_haproxy_on_a_node_that_this_one_has_lost_gets_nothing_new(region: Region) -> None:
     """Known connections are led there still; where all are lost, all get some."""
-    proxies = [
-        Proxy(
-            id=port.id,
-            load_balancer_id=LB.id,
-            network_id=BLUE.id,
-            mac_address=port.mac_address,
-            fixed_ips=port.fixed_ips,
-            host_id=host,
-            status="ACTIVE",
-        )
-        for port, host in ((B1, "hv1"), (B2, "hv2"))
-    ]
-    region.create(replace(LB, vips=(Vip(VIPS[4], "v4"),)), replace(LISTENER, protocol="HTTP"), *proxies)
-    region.settle()
+    proxied(region)
     node = region.nodes["hv1"]
     for lost, slots in (((), (8, 8)), (("hv2",), (16, 0)), (("hv1", "hv2"), (8, 8)), ((), (8, 8))):
         node.rendering.lose(frozenset(lost))
