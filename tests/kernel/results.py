@@ -107,10 +107,16 @@ class Table:
             self._path.write_text(before + BEGIN + HEAD + "".join(rows[key] for key in sorted(rows)) + END + after)
 
     def oldest_first(self, files: Iterable[str], machine: str) -> tuple[str, ...]:
-        """So that a run after one that was interrupted begins where that ended.  What has never passed: first."""
+        """So that a run after one that was interrupted begins where that ended.  What has never passed: first.  Of one
+        day the longest first: what is left in the end is short, and on all processors."""
         _, rows, _ = self._read()
-        ended = {key: row.split(" | ")[2] for key, row in rows.items() if row.endswith("| - |\n")}
-        return tuple(sorted(files, key=lambda name: ended.get((f"| `{name}`", machine), "")))
+        ended = {key: row.split(" | ")[2:4] for key, row in rows.items() if row.endswith("| - |\n")}
+
+        def turn(name: str) -> tuple[str, int]:
+            when, seconds = ended.get((f"| `{name}`", machine), ("", ""))
+            return when[: len("2026-11-30")], -int(seconds or 0)
+
+        return tuple(sorted(files, key=turn))
 
     def _read(self) -> tuple[str, dict[tuple[str, ...], str], str]:
         """What comes before the lines, they themselves, and what comes after them."""

@@ -65,6 +65,14 @@ def test_a_run_writes_what_it_gets_to_and_leaves_the_rest(tmp_path: Path) -> Non
     assert path.read_text() == f"before\n{BEGIN}{table(after)}{END}after\n"
 
 
+def test_of_one_day_the_longest_is_first(tmp_path: Path) -> None:
+    path, files = tmp_path / "document.md", [f"tests/netns/test_{name}.py" for name in "abcd"]
+    path.write_text(BEGIN + END)
+    for name, commit, seconds in zip(files, ("0f", "a7+", "3e"), (7, 70, 0), strict=False):
+        Table(path).put(Turn(name, "one", f"{DAY} {commit}", RESULTS[:1], finished=True, seconds=seconds))
+    assert Table(path).oldest_first(files, "one") == tuple(files[place] for place in (3, 1, 0, 2))
+
+
 def test_each_file_has_what_it_took_of_a_processor() -> None:
     output = Output()
     for spent, test in ((7, "a.py::test_one"), (9, "a.py::test_two"), (12, "c.py::test_it")):
