@@ -63,7 +63,8 @@ REGIONS = (forwarded, nat66, routed, several)  # they are there
 
 def firewalled(guarded: str) -> Region:
     """All that a rule can ask for: ports of both ends, a refusal that is told, a log."""
-    ends = {f"{end}_port_range_{of}": port for end in ("source", "destination") for of, port in (("min", 5), ("max", 99))}
+    ports = (("min", 5), ("max", 99))
+    ends = {f"{end}_port_range_{of}": port for end in ("source", "destination") for of, port in ports}
     reject, both = rule(40, "reject", protocol=PROTO_TCP), rule(60, "deny", protocol=PROTO_TCP, **ends)
     named = policy(6, WEB, both, reject, *ALL)
     more = (group(named, named, project_id="red"), FirewallLog(id="l", project_id="red"))
