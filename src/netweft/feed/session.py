@@ -308,8 +308,8 @@ class _Reports:
         self.retry(self._freed)
 
     def retry(self, ports: Iterable[str]) -> None:
-        """They can be had now, perhaps: report them once more, unless there is newer to report."""
-        again = {port: self._denied[port] for port in ports if port in self._denied}
+        """They can be had now, perhaps: report them once more, unless there is newer to report or to be written."""
+        again = {port: self._denied[port] for port in ports if port in self._denied and port not in self._writing}
         self._freed.update(port for port in ports if port in self._writing)
         if again:
             self._waiting = again | self._waiting

@@ -222,6 +222,21 @@ async def test_a_port_plugged_in_before_it_exists_is_claimed_when_it_does(rig: R
     assert rig.row("ports", "early")["binding:host_id"] == "hv1"
 
 
+def test_what_was_denied_is_not_said_again_after_what_is_newer() -> None:
+    """It may be had while the node's word that it was unplugged is being written: as it is with a VM that is shelved,
+    whose port is unbound and unplugged at once."""
+    reports = session._Reports()
+    for state in (PortState.UP, PortState.DOWN):
+        reports.add([PortStatus("p1", state)], complete=False)
+        assert reports.take() == ([PortStatus("p1", state)], False)
+        if state is PortState.UP:
+            reports.written(["p1"])
+    reports.retry(["p1"])
+    reports.written([])
+    assert reports.take() == ([], False)
+    assert reports.claims() == set()
+
+
 async def test_a_port_claimed_elsewhere_is_had_once_it_is_unplugged_there(rig: Rig) -> None:
     rig.network()
     rig.port("p1")
