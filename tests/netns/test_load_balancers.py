@@ -20,6 +20,7 @@ from netweft.services.pipeline import INT
 
 VIPS = {4: "10.60.0.100", 6: "fd00:60::100"}
 UDP_VIP, SCTP_VIP = "10.60.0.101", "10.60.0.102"
+REFUSING = {4: "10.60.0.103", 6: "fd00:60::103"}
 
 
 class Stage(NamedTuple):
@@ -113,6 +114,34 @@ def test_associations_of_sctp(lab: Lab, stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("version", [4, 6])
+def test_a_client_hears_what_is_said_about_a_datagram(lab: Lab, stage: Stage, version: int) -> None:
+    """Members say that nobody listens: what that quotes has been for them, and a socket hears of what it has sent."""
+    network = lab.port(stage.here)["network_id"]
+    balancer = Balancer(lab, network, REFUSING[version], address(stage.members[1], version), port=9, protocol="UDP")
+    for frm in (stage.here, stage.red):
+        assert asked(lab, frm, REFUSING[version], kind="udp") == {"ConnectionRefusedError"}
+    if version == 4:
+        with by_a_floating_ip(lab, stage, balancer) as floating:
+            until(lambda: hears(stage, floating) == {"ConnectionRefusedError"}, "outside, too")
+    balancer.close()
+
+
+def hears(stage: Stage, floating: str) -> set[str]:
+    return set(ask(stage.outside, floating, kind="udp"))
+
+
+@contextlib.contextmanager
+def by_a_floating_ip(lab: Lab, stage: Stage, balancer: Balancer) -> Iterator[str]:
+    with lab.cloud() as cloud:
+        made = cloud.create("floatingips", floating_network_id=stage.external, port_id=balancer.port_id)
+    try:
+        yield made["floating_ip_address"]
+    finally:
+        with lab.cloud() as cloud:
+            cloud.delete("floatingips", made["id"])
+
+
+@pytest.mark.parametrize("version", [4, 6])
 def test_a_member_reaches_its_own_vip(lab: Lab, stage: Stage, version: int) -> None:
     """By itself it is asked as by the VIP."""
     for one in (stage.members[0], stage.members[2]):
@@ -159,21 +188,16 @@ def test_a_trace_names_the_allowed_cidrs(lab: Lab, stage: Stage) -> None:
 
 def test_from_outside_by_a_floating_ip(lab: Lab, stage: Stage) -> None:
     """Members see who asks."""
-    with lab.cloud() as cloud:
-        made = cloud.create("floatingips", floating_network_id=stage.external, port_id=stage.balancers[4].port_id)
     found: set[str] = set()
 
     def all_answer() -> bool:
         found.clear()
-        found.update(ask(stage.outside, made["floating_ip_address"], times=40))
+        found.update(ask(stage.outside, floating, times=40))
         return len(found) == len(stage.members) and not any("Error" in one for one in found)
 
-    try:
+    with by_a_floating_ip(lab, stage, stage.balancers[4]) as floating:
         until(all_answer, "all members answer outside")
         assert {one.split()[0] for one in found} == {one.name for one in stage.members}
-    finally:
-        with lab.cloud() as cloud:
-            cloud.delete("floatingips", made["id"])
 
 
 def test_groups_of_a_vip_say_who_may(lab: Lab, stage: Stage) -> None:

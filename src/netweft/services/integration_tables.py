@@ -232,7 +232,7 @@ INT = Pipeline.of(
         "for each destination: is it what a load balancer's member says?  What is for a guarded port goes through the "
         "connection tracker, unless it has or is for many",
         match=fields(OUT_PORT, ANSWERED, FLOODED, *FRAGMENTS, "udp_src", "ipv4_dst", "ipv6_dst", "ct_state")
-        | fields(ORIGIN, "ipv4_src", "ipv6_src", *SOURCE_PORTS),
+        | fields(ORIGIN, "ipv4_src", "ipv6_src", "icmpv4_type", *SOURCE_PORTS),
         set=fields(PIECE, ORIGIN),
         next=("from_member", "ingress_state", "ingress_groups", "commit", "ingress_qos"),
         again=("pieces",),

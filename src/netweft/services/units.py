@@ -4,7 +4,7 @@ units: ("host",)  ("network", id)  ("port", id)  ("peer", id)  ("security_group"
        ("remote", MAC or empty, address)  ("router", id)  ("port_forwarding", id)  ("floating_address", id)
        ("neighbour", network, address)  ("watch", host)  ("load_balancer", id)
        ("spread", balancer, pool)  ("service", protocol, IP version, address, port)  ("proxy", id)
-       ("watched", member)
+       ("services",)  ("watched", member)
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -54,7 +54,7 @@ from netweft.services.l3.watch import session
 from netweft.services.l3.wiring import local_router
 from netweft.services.lb import balancing
 from netweft.services.lb.balancing import BALANCING
-from netweft.services.lb.look_ups import service_of, units_of
+from netweft.services.lb.look_ups import ANYWHERE, service_of, units_of
 from netweft.services.lb.proxy.instances import proxy
 from netweft.services.lb.wiring import local_balancer, spreads, tree
 from netweft.services.metadata.requests import METADATA
@@ -225,6 +225,10 @@ def _service(read: Reader, _: Iterable[Service], *where: str) -> list[Item] | No
     return None if ids is None else list(balancing.answers(service_of(*where), ids))
 
 
+def _services(read: Reader, _: Iterable[Service]) -> list[Item] | None:
+    return list(balancing.errors()) if read.get(ANYWHERE) else None
+
+
 _RENDERERS: dict[str, Callable[..., Iterable[Item] | None]] = {
     "host": _host,
     "network": _network,
@@ -243,4 +247,5 @@ _RENDERERS: dict[str, Callable[..., Iterable[Item] | None]] = {
     "load_balancer": _load_balancer,
     "spread": _spread,
     "service": _service,
+    "services": _services,
 }

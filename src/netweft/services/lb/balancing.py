@@ -220,13 +220,27 @@ def answers(one: Service, ids: tuple[str, ...]) -> Iterator[BridgeFlow]:
         "ip_proto": one.protocol,
         SRC[version]: one.address.value,
         f"{NAMES[one.protocol]}_src": one.port,
-        ORIGIN: (0, ASKED_BACK),
     }
+    yield from _asked_back(owner, says)
+
+
+def errors() -> Iterator[BridgeFlow]:
+    """ICMP errors about what a client has sent to a VIP quote the member that it was for, and anybody may say them: a
+    router on the way, a firewall.  The tracker has them be about the VIP, and from it (docs/ground.md)."""
+    owner = cookie(Reason.PIPELINE)
+    for version, kinds in ERRORS.items():
+        for kind in kinds:
+            says: dict[str, Value] = {"eth_type": ETH[version], "ip_proto": ICMP[version], f"icmpv{version}_type": kind}
+            yield from _asked_back(owner, says)
+
+
+def _asked_back(owner: int, says: Mapping[str, Value]) -> Iterator[BridgeFlow]:
+    whole: dict[str, Value] = {**says, ORIGIN: (0, ASKED_BACK), "ip_frag": fragments.NONE}
     zone = Move(LOCAL_VLAN, ORIGIN, bits=16)
     back = (zone, SetField(ORIGIN, BALANCED_ZONE, BALANCED_ZONE), _tracked(FROM_MEMBER))
-    yield INGRESS.flow(ANSWERS[INGRESS], owner, {**says, FLOODED: 0, "ip_frag": fragments.NONE}, *back)
+    yield INGRESS.flow(ANSWERS[INGRESS], owner, {**whole, FLOODED: 0}, *back)
     leaving = SetField(ORIGIN, LEAVING, LEAVING)
-    yield TO_OUTSIDE.flow(ANSWERS[TO_OUTSIDE], owner, {**says, "ip_frag": fragments.NONE}, leaving, *back)
+    yield TO_OUTSIDE.flow(ANSWERS[TO_OUTSIDE], owner, whole, leaving, *back)
 
 
 def _tracked(table: Table) -> Ct:

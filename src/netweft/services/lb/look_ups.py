@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Final
 
 from netweft.model import Listener, LoadBalancer, Member, Object, Pool, Proxy, RouterPort
 from netweft.reconcile.memo import Fact, Unit
@@ -11,6 +11,8 @@ from netweft.services.l3.interfaces import count
 from netweft.services.lb.trees import Parts
 from netweft.services.lb.values import Service
 from netweft.services.lb.wiring import addresses, served
+
+ANYWHERE: Final[Unit] = ("services",)
 
 
 class Vips:
@@ -36,7 +38,7 @@ class Vips:
 
 class Services:
     """put, mark: of the memo.  ("service", protocol, IP version, address, port), a unit
-    as well -> the ids of those who listen there for a balancer."""
+    as well -> the ids of those who listen there for a balancer.  ANYWHERE, likewise -> True where there are any."""
 
     def __init__(self, put: Callable[[Fact, Any], None], mark: Callable[[Unit], None]) -> None:
         self._put, self._mark = put, mark
@@ -54,6 +56,8 @@ class Services:
                 self._count(at, id, step)
 
     def _count(self, at: Service, id: str, step: int) -> None:
+        if not self._at:
+            self._mark(ANYWHERE)
         ids = self._at[at]
         ids[id] += step
         if not ids[id]:
@@ -64,6 +68,7 @@ class Services:
             self._mark(unit)
         else:
             del self._at[at]
+        self._put(ANYWHERE, bool(self._at) or None)
 
 
 def balancer_of(one: Object | None) -> str:
