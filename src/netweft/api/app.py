@@ -58,6 +58,7 @@ from netweft.api.resources.security.security_group import (
 )
 from netweft.api.resources.trace.trace import Trace
 from netweft.api.spellings import both
+from netweft.api.stream.endpoint import Feed
 from netweft.control.agents import Agents
 from netweft.control.flavors import Flavors, ServiceProfiles
 from netweft.control.fwaas.groups import FirewallGroups
@@ -146,6 +147,7 @@ def build(
         counted = [by_member[member] for member in ("floatingip", "router", "metering_label", "firewall_rule")]
         more += Counters(counted, store).routes(gate)
         more += Activity(resources, store).routes(gate)
+        more += Feed(shown(resources), store, authenticate).routes(gate)
         sources = Sources(resources, store, settings, lags, asks)
         trace = Trace(sources)
         more += [

@@ -70,6 +70,10 @@ class Service:
             found = self._seen(tx, context, id, tx.get(self._resource.collection, id))
             return self._show(tx, context, [found], fields)[0]
 
+    def shown(self, tx: ReadTransaction, context: Context, objects: Sequence[Object]) -> list[Object]:
+        """Objects that the caller sees, as answers have them."""
+        return self._show(tx, context, objects, frozenset())
+
     def create(self, context: Context, wanted: Sequence[Object], given: Sequence[Object]) -> list[Raw]:
         """given: the same as it was sent, without defaults."""
 

@@ -12,7 +12,7 @@ from netweft.dashboard import bundle
 from netweft.dashboard.asking import OfKeystone, of_application
 from netweft.dashboard.compute.asked import Compute
 from netweft.dashboard.live.follower import Live
-from netweft.dashboard.live.policies import policies
+from netweft.api.stream.policies import policies
 from netweft.dashboard.login import Ask
 from netweft.dashboard.session import Sessions
 from netweft.plugins.identity import Authenticate

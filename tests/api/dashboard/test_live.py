@@ -14,7 +14,7 @@ from tests.api.identity.conftest import Alice, Caller
 
 from netweft.dashboard.live import follower
 from netweft.dashboard.live.page import CROWDED, OTHER, OVER
-from netweft.dashboard.live.sight import Sight
+from netweft.api.stream.sight import Sight
 
 PATIENCE = 10.0
 

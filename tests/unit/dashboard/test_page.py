@@ -10,7 +10,7 @@ from starlette.websockets import WebSocket
 
 from netweft.dashboard.live import page as pages
 from netweft.dashboard.live.page import Page
-from netweft.dashboard.live.sight import Change
+from netweft.api.stream.sight import Change
 from netweft.plugins.identity import Context
 
 

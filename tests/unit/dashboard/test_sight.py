@@ -7,8 +7,8 @@ import pytest
 from netweft.api.app import resources
 from netweft.api.policy import Policy
 from netweft.api.relations import Filters
-from netweft.dashboard.live.policies import policies
-from netweft.dashboard.live.sight import Change, Sight
+from netweft.api.stream.policies import policies
+from netweft.api.stream.sight import Change, Sight
 from netweft.plugins.identity import Context
 from netweft.settings import ServerSettings
 from netweft.store import Object, ReadTransaction, Store

@@ -20,7 +20,7 @@ from netweft.control import rbac
 from netweft.dashboard import PATH, cookie, guard
 from netweft.dashboard.live.pace import Pace
 from netweft.dashboard.live.page import CROWDED, OTHER, OVER, Page
-from netweft.dashboard.live.sight import Change, Seen, Sight
+from netweft.api.stream.sight import Change, Seen, Sight
 from netweft.plugins.identity import Authenticate, Context, IdentityUnavailable, Unauthorized
 from netweft.plugins.identity.embedded.service import KINDS
 from netweft.store import ChangesGone, ReadTransaction, Store

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from netweft.dashboard.live.sight import Change
+from netweft.api.stream.sight import Change
 from netweft.plugins.identity import Context
 
 MOST: Final = 1000

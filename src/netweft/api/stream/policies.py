@@ -7,7 +7,7 @@ from netweft.api.lb import policy
 from netweft.api.lb.descriptions import KINDS
 from netweft.api.policy import Policy
 from netweft.api.relations import Filters
-from netweft.dashboard.live.sight import Seen
+from netweft.api.stream.sight import Seen
 from netweft.plugins.identity import Context
 from netweft.store import ReadTransaction
 

@@ -45,6 +45,11 @@ class Sight:
         self._seen: dict[str, set[str]] = {}  # of the kinds of which not all are seen
         self._visible: dict[str, list[Mapping[str, frozenset[Any]]]] = {}
 
+    @property
+    def is_partial(self) -> bool:
+        """Whether of some kind not all is seen."""
+        return bool(self._seen)
+
     def open(self, tx: ReadTransaction) -> list[Change]:
         """What is seen from now on, and how that differs from before."""
         before, self._seen = self._seen, {}
