@@ -8,11 +8,11 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from netweft.api.attributes import Resource
+from netweft.api.stream.policies import policies
 from netweft.dashboard import bundle
 from netweft.dashboard.asking import OfKeystone, of_application
 from netweft.dashboard.compute.asked import Compute
 from netweft.dashboard.live.follower import Live
-from netweft.api.stream.policies import policies
 from netweft.dashboard.login import Ask
 from netweft.dashboard.session import Sessions
 from netweft.plugins.identity import Authenticate

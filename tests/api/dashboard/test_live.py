@@ -12,9 +12,9 @@ import pytest
 from tests.api.dashboard.conftest import Browser
 from tests.api.identity.conftest import Alice, Caller
 
+from netweft.api.stream.sight import Sight
 from netweft.dashboard.live import follower
 from netweft.dashboard.live.page import CROWDED, OTHER, OVER
-from netweft.api.stream.sight import Sight
 
 PATIENCE = 10.0
 

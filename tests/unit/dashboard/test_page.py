@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from starlette.websockets import WebSocket
 
+from netweft.api.stream.sight import Change
 from netweft.dashboard.live import page as pages
 from netweft.dashboard.live.page import Page
-from netweft.api.stream.sight import Change
 from netweft.plugins.identity import Context
 
 

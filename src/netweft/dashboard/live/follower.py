@@ -16,11 +16,11 @@ from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket
 
+from netweft.api.stream.sight import Change, Seen, Sight
 from netweft.control import rbac
 from netweft.dashboard import PATH, cookie, guard
 from netweft.dashboard.live.pace import Pace
 from netweft.dashboard.live.page import CROWDED, OTHER, OVER, Page
-from netweft.api.stream.sight import Change, Seen, Sight
 from netweft.plugins.identity import Authenticate, Context, IdentityUnavailable, Unauthorized
 from netweft.plugins.identity.embedded.service import KINDS
 from netweft.store import ChangesGone, ReadTransaction, Store
