@@ -73,15 +73,23 @@ def region(running: Server) -> Iterator[Region]:
 
 
 @pytest.fixture
-def node(server: Server, tmp_path: Path) -> Iterator[Node]:
+def own(server: Server) -> Iterator[Region]:
+    """Of one test, which may kill its server."""
     server.start()
-    node = Node(Region(server), tmp_path)
+    region = Region(server)
+    yield region
+    region.http.close()
+
+
+@pytest.fixture
+def node(own: Region, tmp_path: Path) -> Iterator[Node]:
+    node = Node(own, tmp_path)
     yield node
     node.kill()
 
 
-def test_the_example_follows_through_kills_of_either(node: Node, server: Server) -> None:
-    region = Region(server)
+def test_the_example_follows_through_kills_of_either(own: Region, node: Node, server: Server) -> None:
+    region = own
     ids = {name: region.network(name) for name in ("kept", "goes")}
     node.until(lambda: node.names() == {"kept", "goes"})
     node.kill()
