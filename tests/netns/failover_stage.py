@@ -107,6 +107,20 @@ def router_elsewhere(lab: Lab, stage: Stage) -> Iterator[str]:
                 cloud.delete("routers", router)
 
 
+@contextmanager
+def apart(lab: Lab, stage: Stage) -> Iterator[str]:
+    """The node that has the router's gateway, while the other router's is elsewhere and all is at rest: until then one
+    may have gone where the other is."""
+    for _ in range(5):
+        with router_elsewhere(lab, stage) as two:
+            at_rest(lab, stage)
+            first = holder(lab, stage.router)
+            if holder(lab, two) != first:
+                yield first
+                return
+    raise AssertionError("both gateways are on one node, again and again")
+
+
 def gateway_port(lab: Lab, router: str) -> dict[str, Any]:
     with lab.cloud() as cloud:
         (port,) = cloud.list("ports", device_id=router, device_owner="network:router_gateway")

@@ -1,5 +1,6 @@
 """A lab as a test sees it: networks, VMs, something to measure with, and a hand that breaks things."""
 
+import asyncio
 import functools
 import json
 import os
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -25,6 +27,7 @@ from tests.waiting import PATIENCE
 
 from netweft.cli.agent import ask
 from netweft.cli.errors import CommandError
+from netweft.dataplane.unixctl.client import command
 from netweft.lab import build, hypervisor, processes, vm
 from netweft.lab.cloud import Cloud
 from netweft.lab.commands import in_namespace, run, vsctl
@@ -255,6 +258,16 @@ class Lab:
         nodes = [self.node(name) for name in build.node_names(self.layout)]
         told = (run(*in_namespace(node.namespace, "ss", "-0", "-n", "-m")) for node in nodes)
         return max(0, sum(int(dropped) for text in told for dropped in re.findall(r",d(\d+)\)", text)) - before)
+
+    def drops(self) -> Counter[tuple[str, str]]:
+        """What Open vSwitch itself says that it has dropped, and why, by node: for whoever looks into a failed test."""
+        found: Counter[tuple[str, str]] = Counter()
+        for name in build.node_names(self.layout):
+            for line in asyncio.run(command(self.node(name).ovs, "coverage/show")).splitlines():
+                counted = re.match(r"(\w*drop\w*) .* total: (\d+)$", line)
+                if counted:
+                    found[name, counted[1]] = int(counted[2])
+        return found
 
     def agent_alive(self, node: str) -> bool:
         with suppress(LabError), Cloud(self.layout) as cloud:

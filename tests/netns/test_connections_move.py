@@ -12,6 +12,7 @@ import pytest
 from tests.netns.harness import Inside, Lab, until
 from tests.netns.probes import ICMP, SYN_ACK, TCP, UDP, Probe, address_of, segment
 from tests.netns.test_connections_end import Stage, Talk, kinds
+from tests.waiting import PATIENCE
 
 from netweft.dataplane.unixctl.client import command
 from netweft.dataplane.unixctl.conntrack import LISTING, connections
@@ -60,10 +61,11 @@ class Download:
             one.__exit__()
 
     def comes(self) -> bool:
-        """Something that was not said before."""
+        """Something that was not said before.  A line is a tenth of a second; after some seconds of pauses, as moves on
+        a busy machine have, TCP waits for as long before it says again what was lost."""
         while self.client.line_within(0.01):
             pass
-        return any(int(self.client.line()) for _ in range(100))
+        return any(int(self.client.line()) for _ in range(round(10 * PATIENCE)))
 
     def silent_ms(self) -> int:
         """At the longest, in all."""

@@ -9,15 +9,15 @@ from tests.netns.failover_stage import (
     NODES,
     Stage,
     Traffic,
-    at_rest,
+    apart,
     found_anew,
     holder,
-    router_elsewhere,
     sees_all,
     staged,
 )
 from tests.netns.harness import Lab, until
 from tests.netns.outages import OUTAGES
+from tests.netns.sessions import again_if_disturbed, undisturbed
 from tests.netns.test_gateways import BEHIND, BEHIND_6
 
 from netweft.lab import build
@@ -56,10 +56,13 @@ def _seen(lab: Lab) -> dict[tuple[str, str], str]:
 def test_another_takes_over(lab: Lab, stage: Stage, outage: str) -> None:
     """By BFD, for what goes out, comes in, NAT66; nothing of another gateway's is lost; connections go on.  Two
     nodes never answer for one address.  Nothing is lost when the first comes back: it gets nothing."""
-    first = holder(lab, stage.router)
+    again_if_disturbed(lambda: _taken_over(lab, stage, outage))
+
+
+def _taken_over(lab: Lab, stage: Stage, outage: str) -> None:
     with ExitStack() as open_:
-        open_.enter_context(router_elsewhere(lab, stage))
-        at_rest(lab, stage)
+        first = open_.enter_context(apart(lab, stage))
+        open_.enter_context(undisturbed(lab, first))
         there = lab.layout.host_namespace("outside")
         open_.enter_context(lab.inside_namespace(there, "mirror", str(PORT)))
         words = ((BEHIND, str(PORT), str(CONNECTIONS)), (BEHIND_6, str(PORT), str(CONNECTIONS_6)))
