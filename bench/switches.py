@@ -4,7 +4,8 @@
     bound    a bare-metal port is bound; the machine on that switch port sends all the while: until its first answer
     100      so many ports are bound in one request: until the switch has all of their VLANs
 
-The switch is an Open vSwitch of the lab's fabric, driven by OVSDB, and by SSH through Debian's sshd.
+The switch is an Open vSwitch of the lab's fabric, driven by OVSDB, by SSH through Debian's sshd, and by NETCONF through
+Debian's netconfd, whose running configuration is put on it.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from table import percentile
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tests.netns.harness import Lab, new_name, until
+from tests.netns.netconf_switch import Carrier, netconf_switch
 from tests.netns.switches import Racks, sshd, vlan
 
 from netweft.lab import build, host
@@ -121,7 +123,7 @@ def measure(machine: Machine, how: str, rounds: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=40)
-    parser.add_argument("--by", choices=("ovsdb", "ssh"), help="one of them only")
+    parser.add_argument("--by", choices=("ovsdb", "ssh", "netconf"), help="one of them only")
     given = parser.parse_args()
     rounds: int = given.rounds
     print("| switch by | figure | |\n|---|---|--:|")
@@ -131,13 +133,20 @@ def main() -> None:
         found.vsctl(*words[1:])
         found.describe()
         machine = Machine(found)
-        if given.by != "ssh":
+        if given.by in (None, "ovsdb"):
             measure(machine, "OVSDB", rounds)
-        if given.by == "ovsdb":
-            return
-        with sshd(Path(folder), found.lab.layout.fabric.ovs) as login:
-            found.describe(tor1=login)
-            measure(machine, "SSH", rounds)
+        if given.by in (None, "ssh"):
+            with sshd(Path(folder), found.lab.layout.fabric.ovs) as login:
+                found.describe(tor1=login)
+                measure(machine, "SSH", rounds)
+        if given.by in (None, "netconf"):
+            ports = ("hv1-1", "up1", "h-bm", *PORTS)
+            with netconf_switch(Path(folder), found.lab.layout.fabric.ovs, ports) as device:
+                carrier = Carrier(device, found.carry)
+                carrier.start()
+                found.describe(tor1=device.login)
+                measure(machine, "NETCONF", rounds)
+                carrier.stop()
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import json
 import socket
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -87,14 +87,29 @@ class Racks:
         environment = clean_environment() | credentials(self.lab.layout)
         return run(str(hypervisor.NETWEFT), "follower", "plan", name, *words, env=environment)
 
+    def carry(self, found: Mapping[str, tuple[str, str, Sequence[str]]]) -> None:
+        """What a switch of another kind has for its ports: name -> mode, VLAN of untagged frames, others."""
+        words: list[str] = []
+        for port, (mode, own, trunks) in found.items():
+            words += ["--", "clear", "Port", port, "tag", "--", "set", "Port", port]
+            if mode == "ACCESS" and own:
+                words += ["vlan_mode=access", f"tag={own}"]
+            elif mode == "TRUNK" and not trunks:
+                words += ["vlan_mode=trunk", "trunks=[]"]
+            else:
+                words += ["vlan_mode=trunk", f"trunks={','.join((*trunks, '4095'))}"]
+        self.vsctl(*words[1:])
+
     def close(self, *ports: str) -> None:
         for port in ports:
             self.vsctl("clear", "Port", port, "tag", "--", "set", "Port", port, "vlan_mode=trunk", "trunks=4095")
 
 
 @contextmanager
-def sshd(folder: Path, ovs: Path) -> Iterator[dict[str, object]]:
-    """Debian's own, for root on this machine, and for one Open vSwitch: how to get in, as keys of a switch."""
+def sshd(folder: Path, ovs: Path, subsystem: str = "") -> Iterator[dict[str, object]]:
+    """Debian's own, for root on this machine, and for one Open vSwitch: how to get in, as keys of a switch.
+
+    subsystem: its name and the command, in which {port} is this server's."""
     for name in ("host", "user"):
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name))
     with socket.socket() as probe:
@@ -109,6 +124,7 @@ def sshd(folder: Path, ovs: Path) -> Iterator[dict[str, object]]:
         "StrictModes": "no",
         "PermitRootLogin": "prohibit-password",
         "SetEnv": f"OVS_RUNDIR={ovs}",
+        **({"Subsystem": subsystem.format(port=port)} if subsystem else {}),
     }
     (folder / "config").write_text("".join(f"{key} {value}\n" for key, value in settings.items()))
     Path("/run/sshd").mkdir(exist_ok=True)  # where it confines itself

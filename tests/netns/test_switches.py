@@ -1,5 +1,6 @@
 """Physical switches of the lab's fabric follow the networks: real frames pass only because Netweft configured them."""
 
+import asyncio
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.netns.harness import Lab, until
+from tests.netns.netconf_switch import Carrier, edit, netconf_switch
 from tests.netns.switches import RACKS, Racks, sshd, vlan
 
 from netweft.lab import host
@@ -121,3 +123,26 @@ def test_a_switch_is_configured_by_a_real_sshd(lab: Lab, racks: Racks, tmp_path:
         lab.remove_vm(other)
         lab.remove_vm(one)
         until(lambda: not racks.carries(145, "up1"), "gone with the last one")
+
+
+def test_a_switch_is_configured_by_netconf(lab: Lab, racks: Racks, tmp_path: Path) -> None:
+    """By Debian's netconfd, whose running configuration is on the fabric's ports."""
+    with netconf_switch(tmp_path, lab.layout.fabric.ovs, ("hv1-1", "up1")) as device:
+        carrier = Carrier(device, racks.carry)
+        carrier.start()
+        try:
+            with described(racks, tor1=device.login):
+                network = lab.network("10.26.0.0/24", **vlan(146))
+                one, other = (lab.add_vm(node, network) for node in RACKS)
+                until(lambda: lab.ping(one, other.nic.address), "they talk")
+                asyncio.run(device.by_hand(edit("hv1-1", "interface-mode", "ACCESS")))
+                until(lambda: racks.carries(146, "hv1-1"), "put right as soon as it is changed by hand")
+                device.stop()
+                device.start(("hv1-1", "up1"))
+                until(lambda: racks.carries(146, "hv1-1", "up1"), "there again on one that had kept nothing")
+                until(lambda: lab.ping(one, other.nic.address), "they talk again")
+                lab.remove_vm(other)
+                lab.remove_vm(one)
+                until(lambda: not racks.carries(146, "up1") and not racks.carries(146, "hv1-1"), "gone with the last")
+        finally:
+            carrier.stop()

@@ -108,7 +108,7 @@ def test_an_access_port_goes_back_to_the_default_vlan() -> None:
 @pytest.mark.parametrize("name", sorted(dialects()))
 def test_a_dialect_can_say_all_that_it_has(name: str) -> None:
     dialect, switch = dialects()[name], Switch(name="s", device_type=name, names=frozenset())
-    assert dialect.how in ("cli", "posix")
+    assert dialect.how in ("cli", "posix", "netconf")
     assert dialect.set.keys() == dialect.unset.keys() >= {"tagged", "untagged"}
     for way in dialect.set:
         key = {"vlan": "vlan 101", "tagged": "tagged e1 101"}.get(way, f"{way} e1")
@@ -171,8 +171,20 @@ def test_a_dialect_understands_what_its_switch_says(name: str) -> None:
     assert dialects()[name].understand(said) == found
 
 
+def test_what_a_port_would_have_in_another_mode_is_not_there() -> None:
+    said = (
+        "interface Ethernet1\n  switchport mode trunk\n  switchport access vlan 101\n"
+        "  switchport trunk allowed vlan 7\n"
+        "interface Ethernet2\n  switchport access vlan 102\n  switchport trunk allowed vlan 8\n"
+        "interface Ethernet3\n  switchport mode trunk\n"
+    )
+    found = dialects()["netmiko_arista_eos"].understand(said)
+    assert found == {"tagged Ethernet1 7": True, "untagged Ethernet2": 102, "all Ethernet3": True}
+
+
 def test_lists_of_vlans() -> None:
     assert list(vids("1,5-7")) == [1, 5, 6, 7]
+    assert list(vids("105..107")) == [105, 106, 107]
     assert list(vids("none")) == []
     assert len(list(vids("1-99999999"))) == 4095
 

@@ -2,19 +2,21 @@
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
+import msgspec
 from msgspec import Struct
 
 from netweft.plugins.mechanisms.switches import desired
 from netweft.plugins.mechanisms.switches.desired import parts
 from netweft.plugins.mechanisms.switches.inventory import Switch
+from netweft.plugins.mechanisms.switches.netconf_lines import Schema
 from netweft.reconcile.plan import Step
 
-_RANGE: Final = re.compile(r"(\d+)(?:(?:-| to )(\d+))?")
+_RANGE: Final = re.compile(r"(\d+)(?:(?:-|\.\.| to )(\d+))?")
 
 
 class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -34,6 +36,10 @@ class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     abort: Sequence[str] = ()
     save: Sequence[str] = ()
     refused: str = "(?!)"
+    bond: str = "(?!)"
+    unused: Sequence[str] = ()
+    asked: Sequence[str] = ()
+    schema: Schema = Schema()
 
     def say(self, step: Step, switch: Switch) -> list[str]:
         """The lines for one step.  An access port that nobody uses any more gets the switch's default VLAN."""
@@ -46,25 +52,44 @@ class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 way, vid, gone = "untagged", switch.default_vlan, False
         name = value if way == "vlan" else ""
         lines = (self.unset if gone else self.set)[way]
-        return [f"{self.program} {line}".lstrip().format(vid=vid, port=port, name=name) for line in lines]
+        words = {"vid": vid, "name": name} | self._words(port, switch)
+        return [f"{self.program} {line}".lstrip().format(**words) for line in lines]
+
+    def idle(self, port: str, switch: Switch) -> list[str]:
+        """The lines for a port that has no VLAN left: else it would carry all, or stay what it was."""
+        return [line.format(**self._words(port, switch)) for line in self.unused]
+
+    def asks(self, switch: Switch) -> list[str]:
+        """What to read, where that is no command."""
+        return [line.format(**self._words("", switch)) for line in self.asked]
+
+    def _words(self, port: str, switch: Switch) -> dict[str, Any]:
+        return {
+            "port": port,
+            "kind": "aggregation" if re.match(self.bond, port) else "ethernet",
+            "instance": switch.option("ngs_openconfig_network_instance") or "default",
+        }
 
     def at_once(self, lines: Sequence[str]) -> str:
         """Of a dialect with a program: all as one command."""
         return f"{self.program} {' -- '.join(line.removeprefix(self.program).strip() for line in lines)}"
 
     def understand(self, answer: str) -> dict[str, Any]:
-        """key -> value, of all that it says."""
+        """key -> value, of all that it says; `all PORT`: a trunk without a list of VLANs."""
         reading = _Reading({kind: re.compile(text) for kind, text in self.read.items() if kind != "command"})
         for line in answer.splitlines():
             reading.take(line.rstrip())
         return reading.found()
 
-    def carries_all(self, answer: str) -> frozenset[str]:
-        """Ports that are trunks without a list of VLANs."""
-        reading = _Reading({kind: re.compile(text) for kind, text in self.read.items() if kind != "command"})
-        for line in answer.splitlines():
-            reading.take(line.rstrip())
-        return frozenset(reading.all - reading.listed)
+    def having(self, found: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
+        """What of these keys is there."""
+        there = {key: found[key] for key in keys if key in found}
+        for way, port, vid in map(parts, keys):
+            if way == "tagged" and f"all {port}" in found:
+                there[desired.tagged(port, vid)] = True
+            elif way == "enabled" and found.get(desired.enabled(port)) is None:
+                there[desired.enabled(port)] = True
+        return there
 
 
 class _Reading:
@@ -75,8 +100,8 @@ class _Reading:
         self._port, self._vids = "", list[int]()
         self._values: dict[str, Any] = {}
         self._access: set[str] = set()
-        self.all: set[str] = set()
-        self.listed: set[str] = set()
+        self._all: set[str] = set()
+        self._listed: set[str] = set()
 
     def take(self, line: str) -> None:
         for kind, pattern in self._patterns.items():
@@ -84,14 +109,19 @@ class _Reading:
                 getattr(self, f"_{kind}_line")(found.groupdict())
 
     def found(self) -> dict[str, Any]:
-        """An access port's VLAN is no tagged one."""
-        values = dict(self._values)
-        for key in self._values:
+        """An access port's VLAN is no tagged one.  Where trunks say that they are, what they would have as access ports
+        does not count, and the other way round."""
+        values: dict[str, Any] = {f"all {port}": True for port in self._all - self._listed}
+        for key, value in self._values.items():
             way, port, vid = parts(key)
             if way == "tagged" and port in self._access:
-                del values[key]
                 values[desired.untagged(port)] = vid
+            elif "all" not in self._patterns or way in ("vlan", "enabled") or self._holds(way, port):
+                values[key] = value
         return values
+
+    def _holds(self, way: str, port: str) -> bool:
+        return (way == "untagged") != (port in self._all)
 
     def _port_line(self, said: Mapping[str, str]) -> None:
         self._port, self._vids = said["port"], []
@@ -107,7 +137,7 @@ class _Reading:
 
     def _tagged_line(self, said: Mapping[str, str]) -> None:
         port = said.get("port") or self._port
-        self.listed.add(port)
+        self._listed.add(port)
         for vid in vids(said["vids"]):
             self._values[desired.tagged(port, vid)] = True
 
@@ -118,7 +148,7 @@ class _Reading:
         self._values[desired.native(said.get("port") or self._port)] = int(said["vids"])
 
     def _all_line(self, said: Mapping[str, str]) -> None:
-        self.all.add(said.get("port") or self._port)
+        self._all.add(said.get("port") or self._port)
 
     def _access_line(self, said: Mapping[str, str]) -> None:
         self._access.add(said.get("port") or self._port)
@@ -145,4 +175,4 @@ def _dialect(tables: Mapping[str, Any], name: str) -> Dialect:
     own = dict(tables[name])
     base = dict(tables[own["like"]]) if "like" in own else {}
     nested = {key: {**base.get(key, {}), **own.get(key, {})} for key in ("set", "unset", "read")}
-    return Dialect(**{**base, **own, **nested})
+    return msgspec.convert({**base, **own, **nested}, Dialect)

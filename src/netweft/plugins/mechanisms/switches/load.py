@@ -29,7 +29,7 @@ def _driver(switch: Switch) -> MakeDriver:
     if switch.device_type == FAUCET:
         return _by_faucet(switch)
     if dialect := dialects().get(switch.device_type):
-        return _by_ssh(switch, dialect)
+        return _by_netconf(switch, dialect) if dialect.how == "netconf" else _by_ssh(switch, dialect)
     known = ", ".join([OVSDB, FAUCET, VTEP, *sorted(dialects())])
     raise refuse(switch, "device_type", f"{switch.device_type!r} is unknown; known are {known}")
 
@@ -48,3 +48,11 @@ def _by_ssh(switch: Switch, dialect: Dialect) -> MakeDriver:
     except ModuleNotFoundError:
         raise refuse(switch, "device_type", "SSH needs asyncssh: pip install 'netweft[switches]'") from None
     return partial(SshSwitch, dialect)
+
+
+def _by_netconf(switch: Switch, dialect: Dialect) -> MakeDriver:
+    try:
+        from netweft.plugins.mechanisms.switches.netconf import NetconfSwitch
+    except ModuleNotFoundError:
+        raise refuse(switch, "device_type", "NETCONF needs asyncssh: pip install 'netweft[switches]'") from None
+    return partial(NetconfSwitch, dialect)

@@ -7,22 +7,18 @@ ever in a line.  asyncssh is imported only where there is such a switch (decisio
 import asyncio
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 import asyncssh
 
 from netweft.plugins.mechanisms import Unreachable
-from netweft.plugins.mechanisms.switches.desired import parts
+from netweft.plugins.mechanisms.switches import login
 from netweft.plugins.mechanisms.switches.dialect import Dialect
 from netweft.plugins.mechanisms.switches.inventory import Switch
-from netweft.plugins.mechanisms.switches.switch import refuse
+from netweft.plugins.mechanisms.switches.login import ANSWER_SECONDS, WORDS
 from netweft.reconcile.plan import Step
 
-CONNECT_SECONDS: Final = 10.0
-ANSWER_SECONDS: Final = 30.0
-KEEPALIVE_SECONDS: Final = 10.0
-WORDS: Final = 300  # characters of a refusal
+PORT: Final = 22
 _PROMPT: Final = re.compile(r"(?:^|[\r\n])[^\r\n]{0,120}[>#$%] ?$")
 _PASSWORD: Final = re.compile(r"[Pp]assword: ?$")
 _CONTROL: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]|\r")
@@ -35,27 +31,19 @@ class SshSwitch:
         self._dialect, self._switch = dialect, switch
         self.ways = frozenset(dialect.set)
         self._refused = re.compile(dialect.refused)
-        self._options = _options(switch)
+        self._options = login.options(switch, PORT)
         self._connection: asyncssh.SSHClientConnection | None = None
         self._terminal: _Terminal | None = None
         self._turn = asyncio.Lock()
         # what it said lately, with what we have done since
         self._said: dict[str, Any] | None = None
-        self._everything: frozenset[str] = frozenset()
 
     async def read(self, keys: Collection[str], *, anew: bool) -> Mapping[str, Any]:
         async with self._turn:
             if anew or self._said is None:
-                answer = await self._ask(self._dialect.read["command"])
-                self._said, self._everything = self._dialect.understand(answer), self._dialect.carries_all(answer)
-            found, everything = self._said, self._everything
-        there = {key: found[key] for key in keys if key in found}
-        for way, port, vid in map(parts, keys):
-            if way == "tagged" and port in everything:
-                there[f"tagged {port} {vid}"] = True
-            elif way == "enabled" and found.get(f"enabled {port}") is None:
-                there[f"enabled {port}"] = True
-        return there
+                self._said = self._dialect.understand(await self._ask(self._dialect.read["command"]))
+            found = self._said
+        return self._dialect.having(found, keys)
 
     def commands(self, steps: Sequence[Step]) -> list[str]:
         if not steps:
@@ -174,7 +162,7 @@ class SshSwitch:
     async def _lost(self, error: BaseException) -> Unreachable:
         await self.close()
         where = f"{self._options['host']}:{self._options['port']}"
-        return Unreachable(f"{where}: {_why(error)}")
+        return Unreachable(f"{where}: {login.why(error)}")
 
 
 class _Terminal:
@@ -213,36 +201,3 @@ def _failed(answer: str, count: int) -> dict[int, str]:
             failed[number] = (" ".join(filter(None, said)) or f"exit status {status}")[:WORDS]
         said = []
     return failed
-
-
-def _options(switch: Switch) -> dict[str, Any]:
-    """Raises SettingsError."""
-    if not switch.option("ip"):
-        raise refuse(switch, "ip", "is missing")
-    key, known = switch.option("key_file"), switch.option("netweft_known_hosts")
-    for name, path in (("key_file", key), ("netweft_known_hosts", known)):
-        if path and not Path(path).is_file():
-            raise refuse(switch, name, f"there is no file {path}")
-    port = switch.option("port", "22")
-    if not port.isdigit():
-        raise refuse(switch, "port", f"{port!r} is no number")
-    return {
-        "host": switch.option("ip"),
-        "port": int(port),
-        "username": switch.option("username") or "root",
-        "password": switch.option("password") or None,
-        "client_keys": [key] if key else (),
-        "known_hosts": known or None,
-        "config": None,
-        "agent_path": None,
-        "connect_timeout": float(switch.option("ngs_ssh_connect_timeout") or CONNECT_SECONDS),
-        "keepalive_interval": KEEPALIVE_SECONDS,
-    }
-
-
-def _why(error: BaseException) -> str:
-    if isinstance(error, TimeoutError):
-        return "no answer"
-    if isinstance(error, EOFError):
-        return "it closed the connection"
-    return (str(error).splitlines() or [type(error).__name__])[0][:WORDS]

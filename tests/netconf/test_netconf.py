@@ -1,0 +1,166 @@
+"""The NETCONF driver against Debian's netconfd: refusals, locks, a connection that is lost before the confirmation."""
+
+import asyncio
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
+
+import pytest
+from tests.netns.netconf_switch import NetconfSwitch, edit, netconf_switch
+
+from netweft.plugins.mechanisms import Unreachable
+from netweft.plugins.mechanisms.switches.dialect import dialects
+from netweft.plugins.mechanisms.switches.inventory import Switch
+from netweft.plugins.mechanisms.switches.netconf import NetconfSwitch as Driver
+from netweft.plugins.mechanisms.switches.netconf_session import NetconfSession
+from netweft.plugins.mechanisms.switches.switch import ordered
+from netweft.reconcile.plan import Step
+
+pytestmark = pytest.mark.root
+
+PORTS = ("e1", "e2", "Ethernet1/1", "Port-Channel3")
+PATIENCE = 60.0
+
+
+@pytest.fixture(scope="module")
+def device(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NetconfSwitch]:
+    folder = tmp_path_factory.mktemp("netconf")
+    with netconf_switch(folder, folder, PORTS) as found:
+        yield found
+
+
+@pytest.fixture
+async def driver(device: NetconfSwitch) -> Any:
+    """On a switch with nothing on its ports."""
+    device.stop()
+    device.start(PORTS)
+    made = driver_of(device)
+    yield made
+    await made.close()
+
+
+def driver_of(device: NetconfSwitch, changed: Callable[[], None] = lambda: None, **options: str) -> Driver:
+    given = {key: str(value) for key, value in device.login.items()} | {"ngs_ssh_connect_timeout": "60"} | options
+    switch = Switch(name="tor1", device_type="netconf_openconfig", names=frozenset({"tor1"}), options=given)
+    return Driver(dialects()["netconf_openconfig"], switch, changed)
+
+
+def made(*keys: str, value: Any = True) -> list[Step]:
+    return ordered([Step("device", key, None, "net101" if key.startswith("vlan") else value) for key in keys])
+
+
+def gone(*keys: str, value: Any = True) -> list[Step]:
+    return ordered([Step("device", key, value, None) for key in keys])
+
+
+async def until(condition: Callable[[], Coroutine[Any, Any, bool]]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not await condition():
+            await asyncio.sleep(0.05)
+
+
+async def test_what_is_said_is_there_and_goes_again(device: NetconfSwitch, driver: Driver) -> None:
+    keys = ["vlan 101", "tagged e1 101", "tagged Port-Channel3 101"]
+    await device.by_hand(edit("e2", "trunk-vlans", 77))
+    await device.by_hand(edit("e2", "interface-mode", "TRUNK"))
+    assert await driver.read(keys, anew=True) == {}
+    assert await driver.apply(made(*keys, "tagged e2 101")) == {}
+    assert await driver.apply(made("untagged Ethernet1/1", value=101)) == {}
+    there = await driver.read([*keys, "untagged Ethernet1/1", "tagged e2 77"], anew=True)
+    assert there == dict.fromkeys(keys, True) | {
+        "vlan 101": "net101",
+        "untagged Ethernet1/1": 101,
+        "tagged e2 77": True,
+    }
+    assert await driver.apply(gone(*keys, "tagged e2 101")) == {}
+    assert await driver.apply(gone("untagged Ethernet1/1", value=101)) == {}
+    found = await device.running()
+    assert {port: found[port] for port in PORTS} == {
+        "e1": ("", "", ()),  # and no trunk without a list, which would carry all
+        "e2": ("TRUNK", "", ("77",)),
+        "Ethernet1/1": ("", "", ()),
+        "Port-Channel3": ("", "", ()),
+    }
+
+
+async def test_its_words_are_told_of_what_it_refuses_and_the_rest_is_done(
+    device: NetconfSwitch, driver: Driver
+) -> None:
+    refused = await driver.apply(made("tagged e1 101", "tagged e9 101", "tagged e2 101"))
+    assert refused.keys() == {"tagged e9 101"}  # there is no such port
+    assert "not found" in refused["tagged e9 101"] and "e9" in refused["tagged e9 101"]
+    found = await device.running()
+    assert found["e1"][2] == found["e2"][2] == ("101",)
+
+
+async def test_somebody_elses_lock_is_waited_for(device: NetconfSwitch, driver: Driver) -> None:
+    other = driver_of(device)
+    session = await other._connected()
+    await other._lock(session, "candidate")
+    with pytest.raises(Unreachable, match="its candidate configuration is locked: "):
+        await driver.apply(made("tagged e1 101"))
+    await other.close()
+
+    async def goes() -> bool:
+        try:
+            return await driver.apply(made("tagged e1 101")) == {}
+        except Unreachable:
+            return False
+
+    await until(goes)
+
+
+async def test_lost_before_it_is_confirmed_the_device_goes_back_by_itself(
+    device: NetconfSwitch, driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = NetconfSession.ask
+    cut: list[object] = []
+
+    async def ask_and_lose(session: NetconfSession, operation: ET.Element) -> ET.Element:
+        answer = await ask(session, operation)
+        if operation.find("confirmed") is not None and not cut:
+            cut.append((await device.running())["e1"])
+            assert driver._connection is not None
+            driver._connection.abort()
+        return answer
+
+    monkeypatch.setattr(NetconfSession, "ask", ask_and_lose)
+    with pytest.raises(Unreachable):
+        await driver.apply(made("tagged e1 101"))
+    assert cut == [("TRUNK", "", ("101",))]
+
+    async def is_back() -> bool:
+        return (await device.running())["e1"] == ("", "", ())
+
+    await until(is_back)
+    assert await driver.read(["tagged e1 101"], anew=True) == {}
+    assert await driver.apply(made("tagged e1 101")) == {}
+    assert (await device.running())["e1"] == ("TRUNK", "", ("101",))
+
+
+async def test_what_others_change_is_heard_at_once(device: NetconfSwitch, driver: Driver) -> None:
+    heard = 0
+
+    def hear() -> None:
+        nonlocal heard
+        heard += 1
+
+    listening = driver_of(device, hear)
+    await listening.read(["tagged e1 101"], anew=True)
+
+    async def is_heard() -> bool:
+        """It may not listen yet."""
+        await device.by_hand(edit("e1", "trunk-vlans", 101))
+        await device.by_hand(edit("e1", "trunk-vlans", 101, "nc:operation='delete'"))
+        return heard > 0
+
+    await until(is_heard)
+    before = heard
+    assert await listening.apply(made("tagged e2 101")) == {}
+    await device.by_hand(edit("e1", "trunk-vlans", 102))
+
+    async def is_heard_again() -> bool:
+        return heard > before
+
+    await until(is_heard_again)
+    await listening.close()
