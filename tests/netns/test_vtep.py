@@ -29,9 +29,25 @@ def test_a_machine_behind_a_vtep_is_on_a_vxlan_network(lab: Lab, vtep: Vtep) -> 
             cloud.update("ports", made["id"], {"binding:host_id": "node-8", "binding:profile": profile})
             until(lambda: cloud.find("ports", made["id"])["status"] == "ACTIVE", "ACTIVE once its switch has it")
             until(lambda: all(vtep.pings("behind", one.nic.address) for one in machines), "it talks with VMs")
-        vtep.wipe(port)
+        vtep.wipe()
         with vtep.emulated():  # the switch was rebooted, and has lost what it had
             until(lambda: vtep.bindings(port), "it is bound again")
             until(lambda: vtep.pings("behind", machines[0].nic.address), "it talks again")
             cloud.delete("ports", made["id"])
             until(lambda: not vtep.logical_switches() and not vtep.bindings(port), "gone with the last port")
+
+
+def test_a_hypervisor_that_has_vlans_only_is_on_a_vxlan_network_through_its_switch(lab: Lab, vtep: Vtep) -> None:
+    network = lab.network("10.61.0.0/24")
+    vtep.rack("hv2")
+    lab.configure_agent("hv2", tunnel_ip=None)
+    with vtep.emulated():
+        one, other = lab.add_vm("hv1", network), lab.add_vm("hv2", network)
+        until(lambda: lab.ping(one, other.nic.address) and lab.ping(other, one.nic.address), "they talk")
+        vxlan, vlan = lab.port(other)["binding:vif_details"]["binding_levels"]
+        assert (vxlan["bound_by"], vxlan["provider:network_type"]) == (vtep.name, "vxlan")
+        assert (vlan["bound_by"], vlan["provider:physical_network"]) == ("hv2", "physnet1")
+        bound = [f"{vlan['provider:segmentation_id']:04}", vtep.logical_switches()[0]]
+        assert vtep.bindings("hv2-1") == bound
+        lab.remove_vm(other)
+        until(lambda: not vtep.logical_switches() and not vtep.bindings("hv2-1"), "the VLAN leaves with the last port")

@@ -1,5 +1,6 @@
 """The lab's fabric with a VTEP: Debian's emulator, which drives a bridge of the fabric by `hardware_vtep`."""
 
+import json
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from netweft.lab.layout import database
 
 SCHEMA = Path("/usr/share/openvswitch/vtep.ovsschema")
 EMULATOR = "/usr/share/openvswitch/scripts/ovs-vtep"
+DATABASE = "hardware_vtep"
 NAME, TUNNEL_IP = "vtep1", "198.18.0.201"
 _UNDERLAY, _CABLE = "br-vtep", "vtep-0"  # where its tunnels end, and what leads from there to the underlay's switch
 
@@ -23,6 +25,7 @@ class Vtep:
 
     def __init__(self, lab: Lab) -> None:
         self.lab, self._fabric = lab, lab.layout.fabric
+        self._racked: list[str] = []
         self._environment = clean_environment() | {"OVS_RUNDIR": str(self._fabric.ovs)}
 
     def ctl(self, *words: str) -> str:
@@ -38,11 +41,13 @@ class Vtep:
     def bindings(self, port: str) -> list[str]:
         return self.ctl("list-bindings", NAME, port).split()
 
-    def wipe(self, port: str) -> None:
+    def wipe(self) -> None:
         """As after a restart of a switch that keeps nothing."""
-        for one in self.logical_switches():
-            macs = ("clear-local-macs", one, "--", "clear-remote-macs", one)
-            self.ctl(*macs, "--", "unbind-ls", NAME, port, "0", "--", "del-ls", one)
+        unbound = {"op": "update", "table": "Physical_Port", "where": [], "row": {"vlan_bindings": ["map", []]}}
+        tables = [f"{kind}_Macs_{whose}" for kind in ("Ucast", "Mcast") for whose in ("Local", "Remote")]
+        gone = [{"op": "delete", "table": table, "where": []} for table in (*tables, "Logical_Switch")]
+        said = run("ovsdb-client", "transact", database(self._fabric), json.dumps([DATABASE, unbound, *gone]))
+        assert "error" not in said, said
 
     def describe(self, *hosts: str) -> None:
         """hosts: HOST:PORT."""
@@ -59,6 +64,14 @@ class Vtep:
         vsctl(self._fabric, "del-port", port, "--", "add-port", NAME, port)
         until(lambda: port in self.ctl("list-ports", NAME).split(), "the emulator has seen the port")
         return port
+
+    def rack(self, *nodes: str) -> None:
+        """From now on these hypervisors are on it, and on no other switch of the physical network."""
+        ports = [f"{node}-1" for node in nodes]
+        moves = [("--", "del-port", port, "--", "add-port", NAME, port) for port in ports]
+        vsctl(self._fabric, *(word for move in moves for word in move))
+        self._racked = ports
+        self.describe(*(f"{node}:{port}" for node, port in zip(nodes, ports, strict=True)))
 
     def pings(self, machine: str, address: str) -> bool:
         inside = in_namespace(self.lab.layout.host_namespace(machine), "ping", "-nc1", "-w2", address)
@@ -87,10 +100,12 @@ class Vtep:
         self.ctl("add-ps", NAME, "--", "set", "Physical_Switch", NAME, f"tunnel_ips={TUNNEL_IP}")
 
     def _take_down(self) -> None:
+        back = [("--", "del-port", port, "--", "add-port", "switch1", port) for port in self._racked]
+        vsctl(self._fabric, *(word for move in back for word in move))
         bridges = vsctl(self._fabric, "list-br").split()
         ours = [one for one in bridges if one.startswith("vtep") or one == _UNDERLAY]
         vsctl(self._fabric, *(word for one in ours for word in ("--", "del-br", one)))
-        self._appctl("remove-db", "hardware_vtep")
+        self._appctl("remove-db", DATABASE)
         (self._fabric.ovs / "vtep.db").unlink()
         fabric.remove_link(self._fabric.namespace, _CABLE)
         with self.lab.cloud() as cloud:

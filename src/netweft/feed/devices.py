@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import structlog
 
-from netweft.control.l2 import wires
+from netweft.control.l2 import binding, dynamic_segments, wires
+from netweft.control.l2.dynamic_segments import DynamicSegments
 from netweft.feed.mechanisms import Looking, Run, owned, steps
 from netweft.feed.region import Fact, Region
 from netweft.plugins.mechanisms import IsTunnelEnd, Mechanism, vetoes
@@ -37,6 +38,8 @@ class Mechanisms:
         self._path = Path(settings.switches_file) if settings.switches_file else None
         self._stamp = self._stamped()
         self._mechanisms = load_mechanisms(settings)
+        self._dynamic = DynamicSegments(settings)
+        self._behind: set[str] = set()  # hosts whose ports were bound again because of that
         self._region = Region(store, self._told)
         self._runs: dict[Run, asyncio.Task[None]] = {}
         self._forgetting: asyncio.Task[None] | None = None
@@ -83,7 +86,7 @@ class Mechanisms:
             ends = [mechanism for mechanism in mechanisms if isinstance(mechanism, IsTunnelEnd)]
             neighbourly = {host for end in ends for host in end.neighbourly}
             self._region.follow(hosts, {kind for one in mechanisms for kind in one.kinds}, neighbourly)
-        runs = [Run(self._store, mechanism, self._region) for mechanism in mechanisms]
+        runs = [Run(self._store, mechanism, self._region, self._dynamic) for mechanism in mechanisms]
         self._runs = {run: asyncio.create_task(run.run()) for run in runs}
 
     async def _stop(self) -> None:
@@ -99,9 +102,17 @@ class Mechanisms:
                 await run.mechanism.close()
 
     def _forget(self) -> None:
-        """What was said of ports by mechanisms that are no more."""
+        """What was said of ports by mechanisms that are no more, what they needed; and who was behind others."""
         with self._store.read() as tx:
-            said = {name: wires.told(tx, name) for name in set(tx.followers.names()) - set(self.names)}
+            gone = set(tx.followers.names()) - set(self.names)
+            said = {name: wires.told(tx, name) for name in gone}
+            owners = [name for name in gone if tx.held(dynamic_segments.scope(name))]
+        for name in owners:
+            self._store.run(partial(self._dynamic.follow, owner=name, wanted={}))
+        behind = {host for one in self._mechanisms if isinstance(one, IsTunnelEnd) for host in one.neighbourly}
+        for host in sorted(behind | self._behind):
+            self._store.run(partial(binding.bind_again, node=host))
+        self._behind = behind
         for name, ports in said.items():
             if ports:
                 self._store.run(partial(wires.report, mechanism=name, failed=dict.fromkeys(ports, ""), well=ports))

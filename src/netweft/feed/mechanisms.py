@@ -17,10 +17,11 @@ import structlog
 from anyio import CapacityLimiter, to_thread
 
 from netweft.control.l2 import wires
+from netweft.control.l2.dynamic_segments import DynamicSegments
 from netweft.feed import lease
 from netweft.feed.hosts import Hosts
 from netweft.feed.region import ALL_BARE_METAL, Fact, Region
-from netweft.plugins.mechanisms import KIND, BareMetal, HasHosts, Host, Mechanism, Row, Unreachable, Wanted
+from netweft.plugins.mechanisms import KIND, BareMetal, HasHosts, Host, IsTunnelEnd, Mechanism, Row, Unreachable, Wanted
 from netweft.reconcile.delta import Delta
 from netweft.reconcile.plan import Step
 from netweft.reconcile.retry import Backoff
@@ -73,7 +74,10 @@ def owned(tx: ReadTransaction, name: str) -> set[str]:
 class Run:
     """One mechanism in one server."""
 
-    def __init__(self, store: Store, mechanism: Mechanism, region: Region) -> None:
+    def __init__(
+        self, store: Store, mechanism: Mechanism, region: Region, dynamic: DynamicSegments | None = None
+    ) -> None:
+        """dynamic: for who leads VLANs of racks into tunnels."""
         self.mechanism = mechanism
         self._store, self._region, self._name = store, region, mechanism.name
         self._lease = lease.Lease(store, self._name)
@@ -90,7 +94,8 @@ class Run:
         self._problem, self._written = "", 0.0  # as the database has it, and when it was written
         self._away = False
         self._retry = Backoff(first=0.2, limit=LIMIT_SECONDS)
-        self._hosts = Hosts(store)
+        self._hosts, self._dynamic = Hosts(store), dynamic
+        self._racked: Mapping[str, str] | None = None  # as it was followed last
 
     def told(self, facts: Collection[Fact] | None) -> None:
         if facts is None or not self._facts.isdisjoint(facts):
@@ -127,6 +132,7 @@ class Run:
         wanted = self.mechanism.desired(looking)
         self._facts = looking.facts
         failed = {key: one.refused for key, one in wanted.items() if one.refused}
+        failed |= await self._follow_racks(looking)
         self._away, problem = False, ""
         try:
             if away:
@@ -136,12 +142,23 @@ class Run:
             self._away, problem = True, str(error) or type(error).__name__
             failed |= {str(step.key): problem for step in steps(wanted, self._there, self._ours)}
             log.warning("a device cannot be reached", mechanism=self._name, problem=problem)
-        if self._away or any(key not in wanted or not wanted[key].refused for key in failed):
+        if self._away or any(not (key in wanted and wanted[key].refused) for key in failed):
             self._retry.failed(_clock())
         else:
             self._retry.succeeded()
         await self._in_thread(self._tell, wanted, failed)
         await self._in_thread(self._keep, revision, problem or next(iter(failed.values()), ""))
+
+    async def _follow_racks(self, looking: Looking) -> Mapping[str, str]:
+        """Network -> why it has no VLAN where it needs one."""
+        if self._dynamic is None or not isinstance(self.mechanism, IsTunnelEnd):
+            return {}
+        racked, dynamic = self.mechanism.racked(looking), self._dynamic
+        if racked == self._racked:
+            return {}
+        failed = await self._in_thread(lambda: self._store.run(lambda tx: dynamic.follow(tx, self._name, racked)))
+        self._racked = None if failed else racked
+        return failed
 
     async def _look_at_hosts(self) -> str:
         """Why they can't be looked at; empty where they could, or there are none."""
@@ -185,7 +202,7 @@ class Run:
         with self._store.read() as tx:
             self._ours = owned(tx, self._name)
             self._told = wires.told(tx, self._name)
-        self._there, self._known, self._well = {}, set(), set()
+        self._there, self._known, self._well, self._racked = {}, set(), set(), None
         self._problem, self._written = "\0", 0.0  # whatever it is, it is written
 
     def _begun(self, values: Mapping[str, Any]) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
+from netweft.control.l2.dynamic_segments import DYNAMIC
 from netweft.control.l2.hosts import TUNNELLED_TO, is_bare_metal
 from netweft.control.l3.port_ranges import parsed
 from netweft.control.lb.words import PENDING_DELETE
@@ -72,6 +73,7 @@ def way(_: Row) -> Way:
 def network(row: Row) -> Network:
     segments = row.get("segments") or [row]  # a network of one segment has its attributes itself
     known = [_segment(segment) for segment in segments if segment.get("provider:network_type")]
+    known += [_segment(segment) for segment in row.get(DYNAMIC) or ()]
     transparent = bool(row.get("vlan_transparent"))  # null in the API: nobody asked for it
     return msgspec.convert({**row, "segments": known, "vlan_transparent": transparent}, Network)
 
@@ -106,7 +108,7 @@ def peer(row: Row) -> Peer | None:
         return None
     addresses = [fixed["ip_address"] for fixed in row.get("fixed_ips") or ()]
     more = {"ip_addresses": addresses, "is_gateway": row.get("device_owner") == GATEWAY_OWNER}
-    if is_bare_metal(row) and row.get(TUNNELLED_TO):
+    if row.get(TUNNELLED_TO):
         more["binding:host_id"] = row[TUNNELLED_TO]
     return msgspec.convert({**row, **more}, Peer)
 

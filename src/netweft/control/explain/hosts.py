@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from netweft.control.explain import codes
 from netweft.control.explain.codes import Code
 from netweft.control.explain.snapshot import Row, Snapshot, Told
-from netweft.control.l2 import hosts
+from netweft.control.l2 import dynamic_segments, hosts
 
 PATIENCE = 1.0  # seconds that a change may wait for a node: shorter is on its way
 
@@ -40,7 +40,7 @@ def is_dead(seen: Snapshot, host: str) -> bool:
 
 def is_able(agent: Row, network: Row) -> bool:
     """Whether it can carry the network."""
-    return hosts.can_wire(dict(agent), dict(network))
+    return hosts.can_wire(dict(agent), dict(network)) or dynamic_segments.is_led(dict(agent), dict(network))
 
 
 # -- checks of agents

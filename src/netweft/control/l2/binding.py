@@ -41,7 +41,7 @@ def node_connected(tx: WriteTransaction, node: str, facts: NodeFacts) -> None:
         agent = tx.update("agents", agent["id"], said | seen | {"updated_at": now()})
     else:
         agent = tx.touch("agents", agent["id"], seen)
-    _bind_again(tx, node)
+    bind_again(tx, node)
     gateway_hosts.host_came(tx, node, news=news)
     proxies.host_came(tx, node)
     wire_hosts.host_came(tx, node)
@@ -198,7 +198,7 @@ def expected(tx: WriteTransaction, node: str) -> set[str]:
     return {port["id"] for port in here} | ahead | left
 
 
-def _bind_again(tx: WriteTransaction, node: str) -> None:
+def bind_again(tx: WriteTransaction, node: str) -> None:
     """All ports here, and those that are wired ahead: as the node is now."""
     binder = hosts.Binder(tx)
     ids = {port["id"] for port in tx.query("ports", Query({HOST: [node]}))}

@@ -10,15 +10,16 @@ import msgspec
 from netweft.control.l2.segments import ID, PHYSICAL, TYPE
 from netweft.model import Network, NodeFacts
 from netweft.model.network import Segment
-from netweft.plugins.mechanisms import Link, links_of, vetoes
+from netweft.plugins.mechanisms import Link, Rack, links_of, vetoes
 from netweft.store import Object, Query, ReadTransaction, WriteTransaction
 
 HOST, VIF_TYPE, VIF_DETAILS = "binding:host_id", "binding:vif_type", "binding:vif_details"
 FAILED = "binding_failed"
 HOST_SCOPE = "agent_host"
+VXLAN = "vxlan"
 VNIC_TYPE, BARE_METAL = "binding:vnic_type", "baremetal"
 IN_A_SWITCH: Object = {VIF_TYPE: "other", VIF_DETAILS: {"connectivity": "l2"}, "status_detail": ""}
-# Kept on a bare-metal port, not shown: the host at which tunnels to it end, a switch; empty where none does.
+# Kept on a port, not shown: the host at which tunnels to it end, a switch that it is behind; empty where none is.
 TUNNELLED_TO = "netweft:tunnelled_to"
 PLUGGED_INTO = (VNIC_TYPE, "binding:profile")  # what says of bare metal where it is plugged in
 # Kept on a port, not shown: a node took it because it was plugged in there and bound nowhere.
@@ -94,7 +95,8 @@ class Binder:
             if host not in self._agents:
                 self._agents[host] = agent_of(self._tx, host)
             self._known[place] = binding(host, self._agents[host], network)
-        return self._known[place]
+        bound = self._known[place]
+        return {TUNNELLED_TO: "", **bound} if port.get(TUNNELLED_TO) else bound
 
 
 def is_bare_metal(port: Mapping[str, Any]) -> bool:
@@ -131,7 +133,8 @@ def binding(host: str, agent: Object | None, network: Object) -> Object:
         return _failed(host, f"no agent has connected from host {host} yet")
     node = msgspec.convert(agent["configurations"], NodeFacts)
     segments = network.get("segments") or [network]
-    if not can_wire(agent, network):
+    rack = None if can_wire(agent, network) else _rack_of(host, node, segments)
+    if rack is None and not can_wire(agent, network):
         wanted = " or ".join(_named(segment) for segment in segments)
         return _failed(host, f"host {host} cannot wire {wanted}: it has {_abilities(node)}")
     if against := vetoes.against(host, as_model(network)):
@@ -143,7 +146,15 @@ def binding(host: str, agent: Object | None, network: Object) -> Object:
             "bridge_name": node.integration_bridge,
             "datapath_type": node.datapath_type,
         }
-    return {HOST: host, VIF_TYPE: node.vif_type, VIF_DETAILS: details, "status_detail": ""}
+    behind: Object = {TUNNELLED_TO: rack.tunnel_end} if rack else {}
+    return {HOST: host, VIF_TYPE: node.vif_type, VIF_DETAILS: details, "status_detail": "", **behind}
+
+
+def _rack_of(host: str, node: NodeFacts, segments: Sequence[Object]) -> Rack | None:
+    """Where its frames go as a VLAN of the rack that a switch leads into the network's tunnels."""
+    rack = vetoes.rack_of(host)
+    led = rack is not None and rack.physical_network in node.bridge_mappings
+    return rack if led and any(segment[TYPE] == VXLAN for segment in segments) else None
 
 
 def can_wire(agent: Object, network: Object) -> bool:

@@ -147,11 +147,27 @@ class IsTunnelEnd(Protocol):
 
     neighbourly: the hosts whose peers it looks at, itself among them."""
 
+    name: str
     neighbourly: frozenset[str]
 
     def ends(self, links: Sequence[Link]) -> bool:
         """Whether what is plugged in at these links is behind it."""
         ...
+
+    def rack_of(self, host: str) -> str:
+        """The physical network on which hosts have VLANs that it leads into tunnels; empty: this host is not there."""
+        ...
+
+    def racked(self, view: View) -> Mapping[str, str]:
+        """Network -> the physical network on which it needs a VLAN, for hosts there."""
+        ...
+
+
+class Rack(Struct, frozen=True):
+    """Where a host has VLANs, and the host at which tunnels to them end."""
+
+    physical_network: str
+    tunnel_end: str
 
 
 Factory: TypeAlias = Callable[[ServerSettings], Sequence[Mechanism]]

@@ -8,7 +8,7 @@ Of this process: whoever runs mechanisms says which.
 from collections.abc import Sequence
 
 from netweft.model import Network
-from netweft.plugins.mechanisms import IsTunnelEnd, Link, Mechanism
+from netweft.plugins.mechanisms import IsTunnelEnd, Link, Mechanism, Rack
 
 _known: dict[object, Sequence[Mechanism]] = {}
 
@@ -31,5 +31,14 @@ def against(host: str, network: Network, links: Sequence[Link] = ()) -> str | No
 
 def tunnel_end(links: Sequence[Link]) -> str:
     """The host at which tunnels end for what is plugged in at these links; empty: none does."""
-    every = (one for mechanisms in list(_known.values()) for one in mechanisms)
-    return next((one.name for one in every if isinstance(one, IsTunnelEnd) and one.ends(links)), "")
+    return next((one.name for one in _tunnel_ends() if one.ends(links)), "")
+
+
+def rack_of(host: str) -> Rack | None:
+    """None: the host is on its own."""
+    found = ((one.rack_of(host), one.name) for one in _tunnel_ends())
+    return next((Rack(physical, name) for physical, name in found if physical), None)
+
+
+def _tunnel_ends() -> list[IsTunnelEnd]:
+    return [one for mechanisms in list(_known.values()) for one in mechanisms if isinstance(one, IsTunnelEnd)]

@@ -16,7 +16,9 @@ from netweft.api.resources.standard import (
 )
 from netweft.control import qos
 from netweft.control.errors import PortNotFound
-from netweft.control.l2 import placement, wires
+from netweft.control.l2 import hosts, placement, wires
+from netweft.control.l2.dynamic_segments import DYNAMIC, OWNERS
+from netweft.control.l2.segments import PROVIDER, TYPE
 from netweft.control.l2.trunks import with_details
 from netweft.control.l3.associations import LEADING
 from netweft.control.l3.errors import FipAssociated
@@ -115,9 +117,21 @@ def present(tx: ReadTransaction, ports: Sequence[Object]) -> Sequence[Object]:
             _NETWORK_POLICY: networks[port["network_id"]].get(qos.POLICY),
             placement.REQUEST: requests.get(port["id"]),
             "status_detail": wires.detail(port),
+            **_levels(port, networks[port["network_id"]]),
         }
         for port in with_details(tx, ports)
     ]
+
+
+def _levels(port: Object, network: Object) -> Object:
+    """Through which segments it is bound, where these are several: for admins, among the details of its VIF."""
+    own, dynamic = network.get("segments") or [network], network.get(DYNAMIC) or ()
+    if not port.get(hosts.TUNNELLED_TO) or hosts.is_bare_metal(port):
+        return {}
+    ends = [(port[hosts.TUNNELLED_TO], one) for one in own if one[TYPE] == hosts.VXLAN]
+    ends += [(port[hosts.HOST], one) for one in dynamic if port[hosts.TUNNELLED_TO] in one[OWNERS]]
+    levels = [{"bound_by": by, **{name: one[name] for name in PROVIDER}} for by, one in ends]
+    return {hosts.VIF_DETAILS: port[hosts.VIF_DETAILS] | {"binding_levels": levels}}
 
 
 def refuse_to_part(tx: ReadTransaction, context: Context, current: Object | None, wanted: Object | None) -> None:

@@ -11,7 +11,7 @@ from typing import Final
 
 from netweft.model import Network, Node, Peer
 from netweft.plugins.mechanisms import BareMetal, Host, View, Wanted
-from netweft.plugins.mechanisms.switches.desired import named_in, port_refusal
+from netweft.plugins.mechanisms.switches.desired import named_in, port_refusal, vlan_of
 from netweft.plugins.mechanisms.switches.inventory import Switch
 
 VXLAN: Final = "vxlan"
@@ -54,7 +54,12 @@ def desired(switch: Switch, own: str, view: View) -> Mapping[str, Wanted]:
     for bare in sorted(view.bare_metal(), key=lambda port: port.id):
         for port in dict.fromkeys(port for link in bare.links for port in named_in(switch, link)):
             found.plug(port, bare)
-    found.neighbours({own, *switch.hosts}, view.host(own))
+    for host, ports in switch.hosts.items():
+        there = view.host(host)
+        for network in there.networks.values():
+            found.rack(ports, network, {port.id for port in there.ports.values() if port.network_id == network.id})
+    for host in sorted({own, *switch.hosts}):
+        found.neighbours({own, *switch.hosts}, view.host(host))
     return found.wanted
 
 
@@ -69,31 +74,39 @@ class _Found:
     def __init__(self, switch: Switch) -> None:
         self._switch = switch
         self._behind: dict[str, set[str]] = {}  # network -> ports behind the switch
+        self._ends: dict[str, set[str]] = {}  # network -> tunnel addresses
         self.wanted: dict[str, Wanted] = {}
 
     def plug(self, port: str, bare: BareMetal) -> None:
-        self._bind(port, UNTAGGED, bare.network, bare.id)
+        self._bind(port, UNTAGGED, bare.network, {bare.id})
         for sub_port in bare.tagged:
             why = f"switch {self._switch.name} is a VTEP, which leads no sub-ports of bare metal"
             self.wanted[f"sub-port {sub_port}"] = Wanted(None, frozenset({sub_port}), why)
 
-    def _bind(self, port: str, vlan: int, network: Network, port_id: str) -> None:
+    def rack(self, links: Iterable[str], network: Network, ports: set[str]) -> None:
+        """ports: of a host there.  Without a VLAN on its wire yet, or without a VXLAN, the network is not led on."""
+        vlan = vlan_of(self._switch, network)
+        if vlan is not None and vni_of(network) is not None:
+            for link in links:
+                self._bind(link, vlan, network, ports)
+
+    def _bind(self, port: str, vlan: int, network: Network, port_ids: set[str]) -> None:
         """Where two want a port for themselves, the one whose id is first has it."""
         key, why = binding_key(port, vlan), refusal(self._switch, network, port)
         before = self.wanted.get(key)
         if not why and before is not None and not before.refused and before.value != network.id:
-            key, why = f"{key} of {port_id}", f"switch {self._switch.name}: another port is plugged in at {port}"
-            before = None
-        ports = frozenset({port_id}) | (before.ports if before else frozenset())
+            why = f"switch {self._switch.name}: another port is plugged in at {port}"
+            key, before = f"{key} of {min(port_ids, default='')}", None
+        ports = frozenset(port_ids) | (before.ports if before else frozenset())
         self.wanted[key] = Wanted(network.id, ports, why)
         if not why:
-            self._behind.setdefault(network.id, set()).add(port_id)
+            self._behind.setdefault(network.id, set()).update(port_ids)
             value = [vni_of(network), SOURCE_NODE]
             self.wanted[switch_key(network.id)] = Wanted(value, frozenset(self._behind[network.id]))
 
     def neighbours(self, own: Iterable[str], there: Host) -> None:
         """own: hosts that are behind this switch, or itself."""
-        ends: dict[str, set[str]] = {}
+        ends = self._ends
         for peer in there.peers.values():
             address = tunnel_address(there.nodes.get(peer.host_id))
             if peer.network_id in self._behind and peer.host_id not in own and address:

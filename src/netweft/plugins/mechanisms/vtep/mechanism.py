@@ -13,6 +13,7 @@ from netweft.model import Network, NodeFacts
 from netweft.plugins.mechanisms import Link, Seen, Unreachable, View, Wanted
 from netweft.plugins.mechanisms.switches.desired import named_in
 from netweft.plugins.mechanisms.switches.inventory import Switch
+from netweft.plugins.mechanisms.switches.switch import refuse
 from netweft.plugins.mechanisms.vtep import desired
 from netweft.plugins.mechanisms.vtep.database import PREFIX, There, VtepDatabase, in_order
 from netweft.reconcile.plan import Step
@@ -27,18 +28,19 @@ class VtepMechanism:
     def __init__(self, switch: Switch) -> None:
         """Raises SettingsError."""
         self.name = f"switch:{switch.name}"
-        self.hosts: frozenset[str] = frozenset()
-        self.neighbourly = frozenset({self.name})
+        self.hosts = frozenset(switch.hosts)
+        self.neighbourly = frozenset({self.name, *switch.hosts})
         self.changed = asyncio.Event()
         self._switch = switch
+        self._rack = _rack(switch)
         self._database = VtepDatabase(switch, self.changed.set)
         self._elsewhere: dict[tuple[str, str], tuple[str, str]] = {}  # network and MAC -> port and its host
         self._learned: list[tuple[str, str]] = []
         self._learned_at = float("-inf")
 
     def desired(self, view: View) -> Mapping[str, Wanted]:
-        peers = view.host(self.name).peers.values()
-        elsewhere = (peer for peer in peers if peer.host_id != self.name)
+        peers = (peer for host in sorted(self.neighbourly) for peer in view.host(host).peers.values())
+        elsewhere = (peer for peer in peers if peer.host_id not in self.neighbourly)
         self._elsewhere = {(peer.network_id, peer.mac_address.lower()): (peer.id, peer.host_id) for peer in elsewhere}
         return desired.desired(self._switch, self.name, view)
 
@@ -49,6 +51,13 @@ class VtepMechanism:
 
     def ends(self, links: Sequence[Link]) -> bool:
         return any(named_in(self._switch, link) for link in links)
+
+    def rack_of(self, host: str) -> str:
+        return self._rack if host in self._switch.hosts else ""
+
+    def racked(self, view: View) -> Mapping[str, str]:
+        networks = [one for host in sorted(self._switch.hosts) for one in view.host(host).networks.values()]
+        return {one.id: self._rack for one in networks if self._rack and desired.vni_of(one) is not None}
 
     async def read(self, keys: Collection[str], *, anew: bool) -> Mapping[str, Any]:
         values = (await self._database.read()).values
@@ -94,6 +103,13 @@ class VtepMechanism:
             for network, mac in claimed[:MOST_TOLD]
         ]
         return told + ([f"and {len(claimed) - MOST_TOLD} more"] if len(claimed) > MOST_TOLD else [])
+
+
+def _rack(switch: Switch) -> str:
+    """Raises SettingsError."""
+    if switch.hosts and len(switch.physical_networks) != 1:
+        raise refuse(switch, "ngs_physical_networks", "has to name the one on which hosts behind a VTEP have VLANs")
+    return next(iter(switch.physical_networks)) if switch.hosts else ""
 
 
 def _commands(step: Step, switch: str) -> list[str]:
