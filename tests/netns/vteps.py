@@ -35,8 +35,8 @@ class Vtep:
         """By the command, as an operator asks."""
         return run(str(hypervisor.NETWEFT), *words, env=clean_environment() | credentials(self.lab.layout))
 
-    def logical_switches(self) -> list[str]:
-        return self.ctl("list-ls").split()
+    def has(self, network: str) -> bool:
+        return f"netweft-{network}" in self.ctl("list-ls").split()
 
     def bindings(self, port: str) -> list[str]:
         return self.ctl("list-bindings", NAME, port).split()

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
+import msgspec
 import pytest
 
-from netweft.model import Network, Node, Peer
+from netweft.model import Network, Node, Peer, Port
 from netweft.model.network import Segment
 from netweft.plugins.mechanisms import BareMetal, Host, Link, Row
 from netweft.plugins.mechanisms.switches.inventory import Switch
@@ -12,6 +13,7 @@ from netweft.plugins.mechanisms.vtep.database import There
 from netweft.plugins.mechanisms.vtep.desired import desired
 from netweft.plugins.mechanisms.vtep.mechanism import VtepMechanism
 from netweft.reconcile.plan import Step
+from netweft.settings import SettingsError
 
 OWN = "switch:tor1"
 NET = Network(id="net1", segments=(Segment("vxlan", None, 5001),))
@@ -130,3 +132,29 @@ async def test_who_claims_the_address_of_another_port_is_told_and_not_believed(m
     )
     assert (seen.facts.tunnel_ip, seen.facts.tunnel_types) == ("192.0.2.9", ("vxlan",))
     assert mechanism.desired(Sight({OWN: there}, bare(1, NET))) == before
+
+
+def test_vlans_of_hosts_behind_it_are_led_into_their_networks() -> None:
+    switch = msgspec.structs.replace(SWITCH, hosts={"hv8": ("e8",)}, physical_networks=frozenset({"rack1"}))
+    rack = (Segment("vxlan", None, 5001), Segment("vlan", "rack1", 100))
+    there = Host(
+        ports={"port8": Port(id="port8", network_id="net1", mac_address="fa:16:3e:00:00:08", host_id="hv8")},
+        networks={"net1": Network(id="net1", segments=rack), "net2": OTHER, "net3": PLAIN},
+        peers={"peer1": peer(1, "hv1"), "peer9": peer(9, OWN)},
+        nodes={"hv1": Node(name="hv1", tunnel_ip="192.0.2.1", tunnel_types=("vxlan",))},
+    )
+    found = desired(switch, OWN, Sight({"hv8": there}))
+    assert {key: one.value for key, one in found.items()} == {
+        "switch net1": [5001, "source_node"],
+        "binding e8 100": "net1",
+        "flood net1": ["192.0.2.1"],
+        "mac net1 fa:16:3e:00:00:01": "192.0.2.1",
+    }
+    assert found["binding e8 100"].ports == {"port8"}
+    assert VtepMechanism(switch).racked(Sight({"hv8": there})) == {"net1": "rack1", "net2": "rack1"}
+
+
+def test_a_rack_is_one_physical_network() -> None:
+    switch = msgspec.structs.replace(SWITCH, hosts={"hv8": ("e8",)}, physical_networks=frozenset({"a", "b"}))
+    with pytest.raises(SettingsError, match=r"\[genericswitch:tor1\] ngs_physical_networks: has to name the one"):
+        VtepMechanism(switch)
