@@ -16,7 +16,7 @@ from netweft.store import Object
 
 from ..conftest import Cloud, MakeCloud
 
-RANGES = ["rack1:100:101"]
+RANGES = ("rack1:100:101",)
 VXLAN = {TYPE: "vxlan"}
 HOST, VIF = "binding:host_id", "binding:vif_type"
 
