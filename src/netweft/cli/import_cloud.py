@@ -14,29 +14,36 @@ from netweft.starting import loading
 @click.command("import")
 @click.option(
     "--neutron-db",
-    required=True,
     metavar="URL",
     help="Neutron's database, as in neutron.conf: mysql+pymysql://user@host/neutron.",
+)
+@click.option(
+    "--ovn-nb",
+    metavar="SOCKET",
+    help="The northbound database of a Neutron's OVN: unix:PATH or tcp:HOST:PORT.  It knows less than Neutron's own.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would come and what would not, on a copy of the database.")
 @click.option("-v", "--verbose", is_flag=True, help="A line for each object, not only for those that are refused.")
 @settings_options(ServerSettings)
-def import_cloud(neutron_db: str, dry_run: bool, verbose: bool, **options: Any) -> None:
+def import_cloud(neutron_db: str | None, ovn_nb: str | None, dry_run: bool, verbose: bool, **options: Any) -> None:
     """Take over what another cloud has, with its ids, MACs, addresses and VNIs.
 
     Runs on a server's machine, with the server's settings.  What is there already stays as it is, so an import that was
     interrupted is run again.  Ends with 1 when something was refused.
     """
+    if (neutron_db is None) == (ovn_nb is None):
+        raise CommandError("say where from: --neutron-db URL or --ovn-nb SOCKET")
     settings = from_options(ServerSettings, options)
     with loading():
-        from netweft.importing import neutron_db as source
+        from netweft.importing import neutron_db as of_neutron
+        from netweft.importing import ovn_nb as of_ovn
         from netweft.importing.cloud import Unreadable
         from netweft.importing.run import taken_over
         from netweft.server.run import StateError
 
     seen: Counter[tuple[str, str]] = Counter()
     try:
-        cloud = source.read(neutron_db)
+        cloud = of_ovn.read(ovn_nb) if ovn_nb is not None else of_neutron.read(neutron_db or "")
         for kind, id, why in cloud.left_out:
             seen[kind, "left out"] += 1
             if verbose:

@@ -32,7 +32,7 @@ _OTHERWISE = frozenset(
         "dns_assignment",
     }
 )
-_PATHS = {
+PATHS = {
     "address_scopes": "/address-scopes",
     "subnetpools": "/subnetpools",
     "policies": "/qos/policies",
@@ -70,7 +70,7 @@ def _comparable(value: Any) -> Any:
     return sorted(map(_comparable, value), key=json.dumps) if isinstance(value, list) else value
 
 
-def _differences(theirs: Object, ours: Object) -> dict[str, tuple[Any, Any]]:
+def differences(theirs: Object, ours: Object) -> dict[str, tuple[Any, Any]]:
     shared = (theirs.keys() & ours.keys()) - _OTHERWISE
     said = {name: (_comparable(theirs[name]) or None, _comparable(ours[name]) or None) for name in shared}
     if ours.get("device_owner") == "trunk:subport":  # there an agent would have written it, and there was none
@@ -84,13 +84,13 @@ def test_each_object_is_what_neutrons_api_says(settings: ServerSettings, neutron
     assert [one for one in outcomes if one.state == "refused"] == []
     api, recorded = make_api(**WIRES), json.loads((RECORDED / "neutron.json").read_text())
     found: dict[str, Any] = {}
-    for kind, path in _PATHS.items():
+    for kind, path in PATHS.items():
         ours = {one["id"]: one for one in api.get("admin", path)[kind]}
         for theirs in recorded[kind]:
             if theirs["id"] not in ours:
                 found[f"{kind} {theirs['id']}"] = (theirs.get("name"), "is not there")
-            elif differences := _differences(theirs, ours[theirs["id"]]):
-                found[f"{kind} {theirs['id']}"] = differences
+            elif other := differences(theirs, ours[theirs["id"]]):
+                found[f"{kind} {theirs['id']}"] = other
     assert found == {}
 
 
