@@ -4,6 +4,7 @@ Own one per bridge and connection.  It knows the mark as a cookie and mask only.
 the delta as it was, and the caller's loop comes back.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec import Struct
@@ -100,10 +101,13 @@ class FlowDriver:
         await self._connection.send_packets(packets)
 
     async def read(self) -> Mapping[FlowKey, Flow]:
-        """Ask the switch for our flows, and from now on hear of every change that others make to them."""
-        await self._connection.watch_flows(self._changed)
+        """Ask the switch for our flows, and from now on hear of every change that others make to them.  Both are asked
+        at once, in this order: each answer is a turn of vswitchd's main loop to wait for."""
         self._stale, self._disturbed = True, False
-        self._saw_all(await self._connection.dump_flows(self._cookie, self._mask))
+        _, found = await asyncio.gather(
+            self._connection.watch_flows(self._changed), self._connection.dump_flows(self._cookie, self._mask)
+        )
+        self._saw_all(found)
         self._stale = self._disturbed
         return self._delta.actual
 
