@@ -9,6 +9,7 @@ environment and on the command line.  The description of a field is its text in 
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
 
@@ -256,6 +257,7 @@ class Field(NamedTuple):
 
     name: str
     type: Any
+    annotation: Any  # with what its values have to be like
     default: Any
     description: str
 
@@ -273,12 +275,14 @@ class _Given(NamedTuple):
     source: str  # how a person finds it: "/etc/netweft/netweft.toml: [server] listen", "--listen"
 
 
+@cache  # each command that takes settings as options asks
 def fields(kind: type[Struct]) -> tuple[Field, ...]:
     annotations = get_type_hints(kind, include_extras=True)
     return tuple(
         Field(
             name=field.name,
             type=get_args(annotations[field.name])[0],
+            annotation=annotations[field.name],
             default=field.default,
             description=next(m.description or "" for m in annotations[field.name].__metadata__ if isinstance(m, Meta)),
         )
@@ -299,13 +303,12 @@ def load(
     """
     section = "server" if kind is ServerSettings else "agent"
     known = {field.name: field for field in fields(kind)}
-    annotations = get_type_hints(kind, include_extras=True)
     given: dict[str, _Given] = {}
     for name, item in _sources(section, file, environ, overrides or {}):
         if name not in known:
             raise SettingsError(f"{item.source}: unknown setting")
         given[name] = item
-    return kind(**{name: _convert(item, known[name], annotations[name]) for name, item in given.items()})
+    return kind(**{name: _convert(item, known[name]) for name, item in given.items()})
 
 
 def _sources(
@@ -324,12 +327,12 @@ def _sources(
             yield name, _Given(value, f"--{name.replace('_', '-')}")
 
 
-def _convert(item: _Given, field: Field, annotation: Any) -> Any:
+def _convert(item: _Given, field: Field) -> Any:
     value = item.value
     if field.is_list and isinstance(value, str):
         value = [part.strip() for part in value.split(",") if part.strip()]
     try:
-        return msgspec.convert(value, annotation, strict=False)
+        return msgspec.convert(value, field.annotation, strict=False)
     except msgspec.ValidationError as error:
         reason = f"expected {field.description}" if "regex" in str(error) else str(error)
         given = "" if field.name in SECRET else f"; given: {item.value!r}"

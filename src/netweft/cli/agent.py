@@ -7,18 +7,30 @@ import click
 import msgspec
 
 from netweft.cli.errors import CommandError
+from netweft.cli.lazy import Lazy, LazyGroup
 from netweft.cli.options import from_options, settings_options
 from netweft.settings import AgentSettings
 from netweft.starting import loading
 
 PATIENCE = 10.0
+# with all settings as their options, too: an agent that starts does not wait for them
+QUESTIONS = {
+    "plan": Lazy(
+        "netweft.cli.agent_questions:plan",
+        "Print what the running agent would change now; nothing when all is in sync.",
+    ),
+    "show": Lazy(
+        "netweft.cli.agent_questions:show",
+        "Print what this node has: networks with their local VLANs, ports, connections.",
+    ),
+}
 
 
 class NobodyAnswers(CommandError):
     """There is no agent, or it hangs."""
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=LazyGroup, lazy=QUESTIONS, invoke_without_command=True)
 @settings_options(AgentSettings)
 @click.pass_context
 def agent(context: click.Context, /, **options: Any) -> None:
@@ -34,33 +46,6 @@ def agent(context: click.Context, /, **options: Any) -> None:
         run(settings)
     except AgentError as error:
         raise CommandError(str(error)) from None
-
-
-def _asking(command: Any) -> Any:
-    """A question may bring its own settings: `netweft agent plan --config FILE`."""
-    return settings_options(AgentSettings)(click.pass_context(command))
-
-
-@agent.command()
-@_asking
-def plan(context: click.Context, /, **options: Any) -> None:
-    """Print what the running agent would change now; nothing when all is in sync.  Changes nothing."""
-    _print_answer("plan", context, options)
-
-
-@agent.command()
-@_asking
-def show(context: click.Context, /, **options: Any) -> None:
-    """Print what this node has: networks with their local VLANs, ports, connections."""
-    _print_answer("show", context, options)
-
-
-def _print_answer(question: str, context: click.Context, options: dict[str, Any]) -> None:
-    given = any(value not in (None, ()) for value in options.values())
-    settings = from_options(AgentSettings, options) if given else context.obj
-    answer = ask(settings.socket, question)
-    if answer:
-        click.echo(answer)
 
 
 def ask(path: str, question: str) -> str:

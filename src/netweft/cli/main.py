@@ -4,21 +4,14 @@ A subcommand is an entry of COMMANDS; it raises CommandError and never prints a 
 NETWEFT_DEBUG=1 the traceback of an unforeseen error is shown.
 """
 
-import importlib
 import os
 import sys
-from typing import NamedTuple
 
 import click
 
 from netweft import __version__
 from netweft.cli.errors import CommandError
-
-
-class Lazy(NamedTuple):
-    target: str  # "module:attribute"
-    help: str  # as shown in `netweft --help`, so that listing imports nothing
-
+from netweft.cli.lazy import Lazy, LazyGroup
 
 COMMANDS = {
     "server": Lazy("netweft.cli.server:server", "Run the API, identity and the feed."),
@@ -39,24 +32,9 @@ COMMANDS = {
 }
 
 
-class LazyGroup(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        module, _, attribute = COMMANDS[cmd_name].target.partition(":")
-        command = getattr(importlib.import_module(module), attribute)
-        assert isinstance(command, click.Command)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, lazy.help) for name, lazy in COMMANDS.items()])
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.group(
+    cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120}
+)
 @click.version_option(__version__, prog_name="netweft")
 def cli() -> None:
     """Network-as-a-Service on Open vSwitch."""
