@@ -88,6 +88,7 @@ bench: ## measure, and print a table (root)
 	$(BIN)/python bench/api.py
 	$(BIN)/python bench/fair.py
 	$(BIN)/python bench/wiring.py
+	$(BIN)/python bench/restarts.py
 	$(BIN)/python bench/dhcp.py
 	$(BIN)/python bench/metadata.py
 	$(BIN)/python bench/throughput.py

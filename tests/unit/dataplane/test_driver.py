@@ -1,5 +1,6 @@
 """The flow driver between its own requests and what others do meanwhile."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from typing import cast
 
@@ -125,3 +126,31 @@ async def test_a_small_change_costs_a_small_plan(switch: Switch, driver: FlowDri
     driver.change(upserts=[flow(2, to=5), flow(3)], deletes=[flow(1).key])
     plan = await driver.apply(delete=True)
     assert (plan.adds, plan.updates, plan.deletes) == ((flow(3),), (flow(2, to=5),), (flow(1),))
+
+
+class OneTurn(Switch):
+    """Answers nothing before it has been asked everything, as a vswitchd does between two turns of its main loop."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[str] = []
+        self._all = asyncio.Event()
+
+    async def watch_flows(self, callback: Callable[[FlowChange], None]) -> None:
+        self.asked.append("watch")
+        await self._all.wait()
+        await super().watch_flows(callback)
+
+    async def dump_flows(self, cookie: int = 0, cookie_mask: int = 0) -> list[Flow]:
+        self.asked.append("dump")
+        self._all.set()
+        return await super().dump_flows(cookie, cookie_mask)
+
+
+async def test_all_is_asked_in_one_turn_of_the_switch() -> None:
+    switch = OneTurn()
+    switch.flows = {flow(1).key: flow(1)}
+    driver = FlowDriver(cast(OpenFlowConnection, switch), OURS, MASK)
+    async with asyncio.timeout(10):
+        assert await driver.read() == switch.flows
+    assert switch.asked == ["watch", "dump"], "what changes in between is told"
