@@ -5,7 +5,7 @@
     ours    from the process's start until it says that all is in place and that it would change nothing
     OVN     from the process's start until `ovn-nbctl --wait=hv sync` returns
 
-Each has a hypervisor, ports of one network and one group on it, and a supervisor that starts who was killed.  Turn about,
+Each has a hypervisor, ports of one network and one group on it, and a supervisor that starts who was killed.  In turns,
 since other work on this machine changes both.  "Busy" is processor time of the new process until then.
 """
 
