@@ -302,7 +302,8 @@ def load(
     Raises SettingsError.
     """
     section = "server" if kind is ServerSettings else "agent"
-    known = {field.name: field for field in fields(kind)}
+    settings: type[Struct] = kind
+    known = {field.name: field for field in fields(settings)}
     given: dict[str, _Given] = {}
     for name, item in _sources(section, file, environ, overrides or {}):
         if name not in known:

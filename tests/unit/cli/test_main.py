@@ -8,6 +8,7 @@ import pytest
 
 from netweft.cli import main as frame
 from netweft.cli.errors import CommandError
+from netweft.cli.lazy import Lazy
 from netweft.cli.options import from_options, settings_options
 from netweft.settings import AgentSettings, ServerSettings, fields
 
@@ -29,7 +30,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> list[BaseException]:
         raise errors[0]
 
     monkeypatch.setattr(sys.modules[__name__], "fail", fail, raising=False)
-    monkeypatch.setitem(frame.COMMANDS, "fail", frame.Lazy(f"{__name__}:fail", "Fails."))
+    monkeypatch.setitem(frame.COMMANDS, "fail", Lazy(f"{__name__}:fail", "Fails."))
     return errors
 
 
