@@ -44,7 +44,8 @@ log = structlog.get_logger(__name__)
 class What:
     """kind: its rows'.  topic: who follows it has it.  left: ids of what may not be in place.
     change: which of its changes is under way; None: none is.  in_place: it is, unless it was changed again since.
-    waits: for something that has to be there before its nodes are asked."""
+    waits: for something that has to be there, too.  before: ids of ports that have to be up before its nodes are asked,
+    since these know what to do then only."""
 
     kind: str
     topic: str
@@ -52,7 +53,7 @@ class What:
     change: Callable[[ReadTransaction, str], int | None]
     in_place: InPlace
     waits: Callable[[ReadTransaction, str], bool] = lambda *_: False
-    others: Callable[[ReadTransaction, str], Iterable[str]] = lambda *_: ()  # ids of ports that its nodes need, too
+    before: Callable[[ReadTransaction, str], Iterable[str]] = lambda *_: ()
 
 
 def _change_of_balancer(tx: ReadTransaction, id: str) -> int | None:
@@ -68,7 +69,7 @@ def balancers(in_place: InPlace) -> What:
         _change_of_balancer,
         in_place,
         proxies.are_due,
-        proxies.ids_of,
+        proxies.without_flows,
     )
 
 
@@ -128,11 +129,13 @@ class Settling:
 
     async def _settle(self, id: str) -> None:
         try:
-            await self._waited(id)
-            change, revision = await self._in_thread(self._changed, id)
+            before = await self._in_thread(self._before, id)
+            if before:
+                await self._waited(id)
+            change, revision = await self._in_thread(self._changed, id, before)
             if change is None:
                 return
-            await asyncio.gather(self.here(id, revision), self._elsewhere(id, revision))
+            await asyncio.gather(self.here(id, revision), self._elsewhere(id, revision), self._waited(id))
             await self._store.turns.write(lambda: self._store.run(lambda tx: self._what.in_place(tx, id, change)))
         except StoreError as problem:
             log.warning("a status could not be written", of=self._what.topic, id=id, problem=str(problem))
@@ -162,6 +165,10 @@ class Settling:
                     with suppress(TimeoutError):
                         await asyncio.wait_for(bell.wait(APART_SECONDS), SELDOM_SECONDS)
 
+    def _before(self, id: str) -> list[str]:
+        with self._store.read() as tx:
+            return list(self._what.before(tx, id))
+
     def _waits(self, id: str) -> bool:
         with self._store.read() as tx:
             return self._what.waits(tx, id)
@@ -177,11 +184,11 @@ class Settling:
         if answer is None or not answer.in_place:
             log.warning("a node has not got a change in place", of=self._what.topic, node=node)
 
-    def _changed(self, id: str) -> tuple[int | None, int]:
+    def _changed(self, id: str, before: Iterable[str]) -> tuple[int | None, int]:
         """Its change that is under way, and by which revision nodes have been told of it."""
         with self._store.read() as tx:
             change = self._what.change(tx, id)
-            rows = [(self._what.kind, id), *(("ports", port) for port in self._what.others(tx, id))]
+            rows = [(self._what.kind, id), *(("ports", port) for port in before)]
             past = [one.revision for row in rows for one in tx.past(*row, 1)]
         return change, max(past, default=0)
 

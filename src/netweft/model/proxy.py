@@ -15,6 +15,7 @@ from netweft.model.load_balancer import LEAST_CONNECTIONS, LOAD_BALANCER, Listen
 from netweft.model.network import FixedIp
 
 PROXY_OWNER: Final = "network:load_balancer_proxy"
+BUILD: Final = "BUILD"
 HTTP_PROTOCOLS: Final = frozenset({"HTTP", "TERMINATED_HTTPS", "PROMETHEUS"})
 _DATAGRAMS: Final = frozenset({"UDP", "SCTP"})  # HAProxy speaks TCP only
 _PROXY_PROTOCOLS: Final = frozenset({"PROXY", "PROXYV2"})
@@ -24,7 +25,7 @@ _COOKIES: Final = frozenset({"HTTP_COOKIE", "APP_COOKIE"})
 class Proxy(Struct, frozen=True, kw_only=True, tag="proxy", omit_defaults=True):
     """An instance, by its port's id: where flows send what is for its balancer, while it is up.
 
-    status: the port's: it is plugged in once HAProxy serves, and goes with it."""
+    status: the port's: ACTIVE while HAProxy serves there, BUILD before it was expected to for the first time."""
 
     id: str
     load_balancer_id: str = field(name=LOAD_BALANCER)
@@ -37,6 +38,12 @@ class Proxy(Struct, frozen=True, kw_only=True, tag="proxy", omit_defaults=True):
     @property
     def is_up(self) -> bool:
         return self.status == "ACTIVE"
+
+    @property
+    def gets_traffic(self) -> bool:
+        """Also one that starts: its balancer is not ACTIVE before it serves, and flows that lead there are made
+        meanwhile."""
+        return self.is_up or (self.status == BUILD and bool(self.host_id))
 
 
 def needs_proxy(

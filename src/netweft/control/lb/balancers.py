@@ -7,7 +7,7 @@ from typing import Any
 from netweft.control import holding
 from netweft.control.lb import l7, listeners, members, monitors, offers, pools, quota
 from netweft.control.lb.errors import ValidationFailure
-from netweft.control.lb.proxies import Proxies
+from netweft.control.lb.proxies import Proxies, give_up
 from netweft.control.lb.tls import Keys
 from netweft.control.lb.tree import AFFECTED, CHANGE, Tree, in_place, under_way
 from netweft.control.lb.vips import GROUPS, POLICY, Vips
@@ -70,7 +70,10 @@ class Balancers:
         """Its nodes have what that change has made of it: what was to go does."""
         found = tx.glance.get(BALANCERS, id)
         if found is None or found["provisioning_status"] != PENDING_DELETE:
-            return in_place(tx, id, change)
+            done = in_place(tx, id, change)
+            if done:
+                give_up(tx, id)
+            return done
         holding.to_change(tx, BALANCERS, id, {})
         tree = Tree.of(tx, id)
         if not under_way(tree.balancer, change):

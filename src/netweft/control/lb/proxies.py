@@ -23,7 +23,7 @@ from netweft.control.lb.words import BALANCERS, LISTENERS, MEMBERS, POOLS
 from netweft.control.standard import UseCases, bumped
 from netweft.model import Listener, Member, Pool
 from netweft.model.load_balancer import LOAD_BALANCER, VIP_ADDRESSES
-from netweft.model.proxy import PROXY_OWNER, needs_proxy
+from netweft.model.proxy import BUILD, PROXY_OWNER, needs_proxy
 from netweft.store import Object, Query, ReadTransaction, WriteTransaction
 
 INSTANCES: Final = 2
@@ -72,7 +72,7 @@ class Proxies:
             project_id="",
             fixed_ips=[{"subnet_id": one} for one in dict.fromkeys(vip["subnet_id"] for vip in vips)],
             port_security_enabled=False,
-            status="DOWN",
+            status=BUILD,
         )
         made = self._ports.create(tx, [dict(wanted) for _ in range(missing)]) if missing > 0 else []
         _spread(tx, [*there, *made])
@@ -100,8 +100,16 @@ def are_due(tx: ReadTransaction, id: str) -> bool:
     return any(port[HOST] and port["status"] != "ACTIVE" for port in _of(tx, id))
 
 
-def ids_of(tx: ReadTransaction, id: str) -> list[str]:
-    return [port["id"] for port in _of(tx, id)]
+def give_up(tx: WriteTransaction, id: str) -> None:
+    """Those that should serve by now, and do not, get nothing until they do."""
+    for port in _of(tx, id):
+        if port["status"] == BUILD:
+            tx.update("ports", port["id"], bumped(port, {"status": "DOWN"}))
+
+
+def without_flows(tx: ReadTransaction, id: str) -> list[str]:
+    """Ids of those that flows lead to once they are up, and not before."""
+    return [port["id"] for port in _of(tx, id) if port["status"] not in ("ACTIVE", BUILD)]
 
 
 def host_came(tx: WriteTransaction, host: str) -> None:

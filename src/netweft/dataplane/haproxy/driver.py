@@ -47,20 +47,16 @@ class ProxyDriver:
         """material: contents, by file.  wired: awaited once its interface is there, while HAProxy may still start.
         Returns what was done; empty: nothing.  Raises ProxyError, HostError."""
         folder = self.place(instance.id)
-        await asyncio.to_thread(self._write_material, folder, material)
         description = _hash(instance.structure, material)
         config = process.settings(folder, description) + instance.config
-        pid = process.running(folder)
         done = ""
-        if pid is None:
-            done = "started"  # unchecked: nothing runs that a wrong configuration could stop
-            await asyncio.to_thread(files.write, folder / CONFIG, config.encode())
-            pid = await process.start(folder)
-            await self._wire(pid, instance)
+        if process.running(folder) is None:
+            done = "started"
+            await asyncio.to_thread(self._start, folder, instance, config, material)
             await wired()
             await process.until(folder, description)  # its servers are as its configuration says
         else:
-            await self._wire(pid, instance)
+            await asyncio.to_thread(self._keep, folder, instance, material)
             await wired()
             if await _runs(folder) != description:
                 done = "reloaded"
@@ -93,9 +89,21 @@ class ProxyDriver:
     def ended(self, pid: int) -> None:
         process.ended(pid)
 
-    async def _wire(self, pid: int, instance: Instance) -> None:
+    def _start(self, folder: Path, instance: Instance, config: str, material: Mapping[str, bytes]) -> None:
+        """All in one thread: whoever waits for a load balancer waits for this.  The configuration is not checked:
+        nothing runs that a wrong one could stop."""
+        self._write_material(folder, material)
+        files.write(folder / CONFIG, config.encode())
+        self._wire(process.start(folder), instance)
+
+    def _keep(self, folder: Path, instance: Instance, material: Mapping[str, bytes]) -> None:
+        self._write_material(folder, material)
+        if (pid := process.running(folder)) is not None:
+            self._wire(pid, instance)
+
+    def _wire(self, pid: int, instance: Instance) -> None:
         try:
-            await asyncio.to_thread(namespace.ensure, pid, self.interface(instance.id), instance.nic)
+            namespace.ensure(pid, self.interface(instance.id), instance.nic)
         except HostError:
             if process.running(self.place(instance.id)) is not None:
                 raise  # else it has ended, and says why

@@ -98,8 +98,8 @@ def complaint(said: str) -> str:
     return (alerts[0] if alerts else said.strip().splitlines()[-1] if said.strip() else "it says nothing")[:300]
 
 
-async def start(folder: Path) -> int:
-    """In a network namespace of its own.  Returns its process id.  Raises ProxyError."""
+def start(folder: Path) -> int:
+    """In a network namespace of its own.  Returns its process id.  Blocks.  Raises ProxyError."""
     (folder / WORKER).unlink(missing_ok=True)
     log = os.open(folder / LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     # not asyncio's, which kills what it has started when it ends itself
@@ -114,7 +114,7 @@ async def start(folder: Path) -> int:
         start_new_session=True,
     )
     try:
-        process = await asyncio.to_thread(namespace.apart, begin)
+        process = namespace.apart(begin)
     except OSError as error:
         raise ProxyError(f"cannot be started: {error.strerror}") from None
     finally:

@@ -116,7 +116,7 @@ def _proxied(parts: Parts, listener: Listener) -> Spread:
         backends=tuple(
             Backend(one.id, _service(PROTO_TCP, fixed.ip_address, listener.protocol_port))
             for one in parts.of(Proxy)
-            if one.is_up
+            if one.gets_traffic
             for fixed in one.fixed_ips
         ),
     )
