@@ -148,6 +148,31 @@ def test_one_that_is_killed_is_started_again(lab: Lab, stage: Stage) -> None:
     until(lambda: by(get(stage.namespace, VIP, times=10)) == {one.name for one in stage.members}, "all is answered")
 
 
+def test_one_that_is_stopped_gets_nothing_new(lab: Lab, stage: Stage) -> None:
+    """The kernel takes connections for it, and nobody answers: others are sent what comes until it goes on."""
+    ((folder, pid),) = masters(lab, "hv2").items()
+    os.killpg(pid, signal.SIGSTOP)
+    try:
+        until(lambda: status(lab, stage, "hv2") == "DOWN", "who is stopped is down")
+        until(lambda: all(one.status == 200 for one in get(stage.namespace, VIP, times=10, seconds=0.5)), "all answer")
+        until(lambda: "is stopped" in said_of(lab, "hv2"), "its agent says why")
+    finally:
+        os.killpg(pid, signal.SIGCONT)
+    until(lambda: status(lab, stage, "hv2") == "ACTIVE", "who goes on is up")
+    assert masters(lab, "hv2") == {folder: pid}
+    until(lambda: by(get(stage.namespace, VIP, times=10)) == {one.name for one in stage.members}, "all is answered")
+
+
+def said_of(lab: Lab, node: str) -> str:
+    with lab.cloud() as cloud:
+        return str(cloud.list("agents", host=node))
+
+
+def status(lab: Lab, stage: Stage, node: str) -> str:
+    (found,) = (one["status"] for one in ports(lab, stage.balancer) if one["binding:host_id"] == node)
+    return str(found)
+
+
 def test_a_node_that_is_cut_off_gets_nothing_new_though_the_server_knows_nothing(lab: Lab, stage: Stage) -> None:
     """Its clients' nodes watch it by BFD."""
     balancer, (near, far) = stage.balancer, stage.members

@@ -43,9 +43,14 @@ def test_it_goes_when_its_nodes_say_so(store: Store) -> None:
     made = lb.balancer(listeners=[{"protocol": "HTTP", "protocol_port": 80, "default_pool": pool}])
     path, listener = f"/loadbalancers/{made['id']}", made["listeners"][0]["id"]
     members = f"/pools/{made['pools'][0]['id']}/members"
-    assert nodes.say(made["id"])
     proxies = f"/ports?device_id={made['id']}"
-    assert len(lb.net.get("admin", proxies)["ports"]) == 2
+
+    def statuses() -> list[str]:
+        return [one["status"] for one in lb.net.get("admin", proxies)["ports"]]
+
+    assert statuses() == ["BUILD"] * 2, "flows lead there while they start"
+    assert nodes.say(made["id"])
+    assert statuses() == ["DOWN"] * 2, "who does not serve by now gets nothing until it does"
     assert refused(lb("alice", "DELETE", path))[0] == 400
     assert objects.load_balancer(nodes.row(made["id"])).admin_state_up
     lb.delete(f"{path}?cascade=true")

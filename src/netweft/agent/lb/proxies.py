@@ -35,6 +35,8 @@ log = structlog.get_logger(__name__)
 
 FOLDER: Final = "lb"  # beside the agent's socket
 KIND: Final = "haproxy"
+LOOK_SECONDS: Final = 0.3  # between two looks whether one is stopped
+EACH_SECONDS: Final = 0.005  # at least, for each: some hundredth of a processor, however many there are
 
 
 def folder_of(settings: AgentSettings) -> Path:
@@ -68,6 +70,7 @@ class ProxiesSide:
         self._due = asyncio.Event()
         self._watched: dict[str, int] = {}  # by balancer: a handle on its process
         self._starting: dict[str, str] = {}  # by balancer: the port of one that does not serve yet
+        self._stopped: set[str] = set()  # balancers whose HAProxy runs and gets no processor
 
     def change(self, part: Part[Any, Any]) -> None:
         for id in part.deletes:
@@ -136,6 +139,7 @@ class ProxiesSide:
         from netweft.dataplane.haproxy.driver import ProxyDriver
 
         self._driver = ProxyDriver(self._folder)
+        looking = asyncio.create_task(self._look(self._driver))
         try:
             while True:
                 await self._due.wait()
@@ -146,6 +150,7 @@ class ProxiesSide:
                 if self._sweep and not self._swept:
                     await self._remove_what_is_left(self._driver)
         finally:
+            looking.cancel()
             for kept in self._kept.values():
                 if kept.task is not None:
                     kept.task.cancel()
@@ -191,6 +196,9 @@ class ProxiesSide:
         if wanted.problem:  # what runs goes on as it is
             return
         name = driver.interface(wanted.id)
+        if wanted.id in self._stopped:
+            await self._transact(self._unplugging(name))  # others get its share
+            raise HostError("it is stopped (SIGSTOP, or traced), and answers nobody")
         if driver.pid(wanted.id) is None:
             await self._transact(self._unplugging(name))  # it is another interface then
             self._starting[wanted.id] = wanted.nic.port_id
@@ -248,7 +256,17 @@ class ProxiesSide:
             raise OvsdbError("ovsdb-server is away")
         await self._ovs.connection.transact(operations)
 
-    # -- processes that end
+    # -- processes that end, or stop
+
+    async def _look(self, driver: "ProxyDriver") -> None:
+        while True:
+            await asyncio.sleep(max(LOOK_SECONDS, EACH_SECONDS * len(self._kept)))
+            stopped = {id for id, kept in self._kept.items() if kept.wanted is not None and driver.is_stopped(id)}
+            for id in stopped ^ self._stopped:
+                if kept := self._kept.get(id):
+                    kept.done = None
+                    kept.awake.set()
+            self._stopped = stopped
 
     def _watch(self, driver: "ProxyDriver", id: str) -> None:
         self._unwatch(id)

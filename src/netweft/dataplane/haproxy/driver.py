@@ -79,6 +79,9 @@ class ProxyDriver:
     def pid(self, id: str) -> int | None:
         return process.running(self.place(id))
 
+    def is_stopped(self, id: str) -> bool:
+        return process.is_stopped(self.place(id))
+
     def within(self, id: str, work: Callable[[], T]) -> T:
         """Work done in its network namespace; not for long.  Raises HostError, OSError."""
         pid = self.pid(id)

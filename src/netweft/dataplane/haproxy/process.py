@@ -147,6 +147,19 @@ async def reload(folder: Path) -> None:
     await runtime.ask(folder / MASTER, "reload")
 
 
+def is_stopped(folder: Path) -> bool:
+    """Its newest worker gets no processor: somebody has sent it SIGSTOP, or traces it.  The kernel goes on taking
+    connections for it, which nobody answers then."""
+    pid = running(folder)
+    if pid is None:
+        return False
+    with contextlib.suppress(OSError, ValueError):
+        workers = [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        state = Path(f"/proc/{max(workers)}/stat").read_text().rpartition(")")[2].split()[0]
+        return state in "Tt"
+    return False
+
+
 def ended(pid: int) -> None:
     """It has; if it was this process that started it, the kernel need not remember it any more."""
     process = _started.pop(pid, None)

@@ -64,7 +64,7 @@ def balanced(region: Region, *members: Member, pool: Pool = POOL, listener: List
 
 
 def proxied(region: Region) -> Region:
-    """The VIP leads to HAProxy on hv1 and hv2."""
+    """The VIP leads to HAProxy on hv1 and hv2, where it starts; there are two more that it does not lead to."""
     proxies = [
         Proxy(
             id=port.id,
@@ -73,9 +73,14 @@ def proxied(region: Region) -> Region:
             mac_address=port.mac_address,
             fixed_ips=port.fixed_ips,
             host_id=host,
-            status="ACTIVE",
+            status=status,
         )
-        for port, host in ((B1, "hv1"), (B2, "hv2"))
+        for port, host, status in (
+            (B1, "hv1", "ACTIVE"),
+            (B2, "hv2", "BUILD"),
+            (replace(B2, id=ID.format(71)), "hv3", "DOWN"),
+            (replace(B2, id=ID.format(72)), "", "BUILD"),
+        )
     ]
     region.create(replace(LB, vips=(Vip(VIPS[4], "v4"),)), replace(LISTENER, protocol="HTTP"), *proxies)
     region.settle()
@@ -351,7 +356,8 @@ def test_recirculations_of_who_is_led_to_itself(region: Region) -> None:
 
 
 def test_haproxy_on_a_node_that_this_one_has_lost_gets_nothing_new(region: Region) -> None:
-    """Known connections are led there still; where all are lost, all get some."""
+    """Known connections are led there still; where all are lost, all get some.  One that starts is as one that is up;
+    one that is down, or waits for a host, gets none."""
     proxied(region)
     node = region.nodes["hv1"]
     for lost, slots in (((), (8, 8)), (("hv2",), (16, 0)), (("hv1", "hv2"), (8, 8)), ((), (8, 8))):
