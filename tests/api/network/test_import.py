@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from tests.api.network.conftest import Api, MakeApi
 
-from netweft.cli.import_cloud import import_cloud
+from netweft.cli.main import cli
 from netweft.importing import neutron_db
 from netweft.importing.cloud import Unreadable
 from netweft.importing.run import taken_over
@@ -126,7 +126,7 @@ def test_what_is_refused_is_named_with_the_reason_and_the_rest_comes(settings: S
 def test_as_a_command(settings: ServerSettings, neutron: str) -> None:
     options = ["--database", settings.database, "--state-dir", settings.state_dir, "--vlan-ranges", "physnet1"]
     run = CliRunner().invoke(
-        import_cloud, ["--neutron-db", neutron, "--dry-run", *options, "--flat-networks", "public"]
+        cli, ["import", "--neutron-db", neutron, "--dry-run", *options, "--flat-networks", "public"]
     )
     assert run.exit_code == 0, run.output
     assert "security_group_rule" in run.output

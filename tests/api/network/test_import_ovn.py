@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from tests.api.network.conftest import MakeApi
 from tests.api.network.test_import import PATHS, RECORDED, WIRES, differences
 
-from netweft.cli.import_cloud import import_cloud
+from netweft.cli.main import cli
 from netweft.importing import ovn_nb
 from netweft.importing.cloud import Unreadable
 from netweft.importing.run import taken_over
@@ -119,10 +119,12 @@ def test_again_nothing_is_new(settings: ServerSettings, northbound: str) -> None
 
 def test_as_a_command(settings: ServerSettings, northbound: str) -> None:
     options = ["--database", settings.database, "--state-dir", settings.state_dir, "--vlan-ranges", "physnet1"]
-    run = CliRunner().invoke(import_cloud, ["--ovn-nb", northbound, "--dry-run", *options, "--flat-networks", "public"])
+    run = CliRunner().invoke(
+        cli, ["import", "--ovn-nb", northbound, "--dry-run", *options, "--flat-networks", "public"]
+    )
     assert run.exit_code == 0, run.output
     for words in ([], ["--ovn-nb", northbound, "--neutron-db", "sqlite://"]):
-        run = CliRunner().invoke(import_cloud, words)
+        run = CliRunner().invoke(cli, ["import", *words])
         assert run.exit_code == 1
         assert "say where from" in str(run.exception)
 
