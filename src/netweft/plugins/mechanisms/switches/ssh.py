@@ -23,6 +23,7 @@ _PROMPT: Final = re.compile(r"(?:^|[\r\n])[^\r\n]{0,120}[>#$%] ?$")
 _PASSWORD: Final = re.compile(r"[Pp]assword: ?$")
 _CONTROL: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]|\r")
 _DONE: Final = "netweft-step"
+_OVER: Final = "netweft-over"
 
 
 class SshSwitch:
@@ -34,6 +35,7 @@ class SshSwitch:
         self._options = login.options(switch, PORT)
         self._connection: asyncssh.SSHClientConnection | None = None
         self._terminal: _Terminal | None = None
+        self._shell: _Shell | None = None
         self._turn = asyncio.Lock()
         # what it said lately, with what we have done since
         self._said: dict[str, Any] | None = None
@@ -64,7 +66,8 @@ class SshSwitch:
         return refused
 
     async def close(self) -> None:
-        connection, self._connection, self._terminal = self._connection, None, None
+        connection, self._connection = self._connection, None
+        self._terminal, self._shell = None, None
         self._said = None
         if connection is not None:
             connection.abort()
@@ -93,13 +96,18 @@ class SshSwitch:
         return refused | (dict.fromkeys((str(step.key) for step in steps), words) if words else {})
 
     async def _execute(self, text: str) -> str:
+        """In one shell that is kept: a channel and a login shell for each command take longer than most commands."""
         connection = await self._connected()
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                done = await connection.run(text)
-        except (OSError, asyncssh.Error, TimeoutError) as error:
+                if self._shell is None:
+                    process = await connection.create_process(
+                        "sh", encoding="utf-8", errors="replace", stderr=asyncssh.DEVNULL
+                    )
+                    self._shell = _Shell(process)
+                return await self._shell.run(text)
+        except (OSError, asyncssh.Error, TimeoutError, EOFError) as error:
             raise await self._lost(error) from None
-        return str(done.stdout or "")
 
     # -- a command line: line by line
 
@@ -152,7 +160,7 @@ class SshSwitch:
 
     async def _connected(self) -> asyncssh.SSHClientConnection:
         if self._connection is None or self._connection.is_closed():
-            self._terminal = None
+            self._terminal, self._shell = None, None
             try:
                 self._connection = await asyncssh.connect(**self._options)
             except (OSError, asyncssh.Error, TimeoutError, ValueError) as error:
@@ -163,6 +171,23 @@ class SshSwitch:
         await self.close()
         where = f"{self._options['host']}:{self._options['port']}"
         return Unreachable(f"{where}: {login.why(error)}")
+
+
+class _Shell:
+    """What is run and what it prints, up to a line that says that it is over."""
+
+    def __init__(self, process: "asyncssh.SSHClientProcess[str]") -> None:
+        self._process = process
+
+    async def run(self, text: str) -> str:
+        """Raises EOFError."""
+        self._process.stdin.write(f"{{\n{text}\n}} </dev/null\necho\necho {_OVER}\n")
+        said = ""
+        while not said.endswith(f"\n{_OVER}\n"):
+            if not (more := await self._process.stdout.read(65536)):
+                raise EOFError
+            said += more
+        return said.removesuffix(f"\n{_OVER}\n")
 
 
 class _Terminal:
