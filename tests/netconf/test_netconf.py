@@ -2,7 +2,7 @@
 
 import asyncio
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any
 
 import pytest
@@ -10,7 +10,7 @@ from tests.netns.netconf_switch import NetconfSwitch, edit, netconf_switch
 
 from netweft.plugins.mechanisms import Unreachable
 from netweft.plugins.mechanisms.switches.dialect import dialects
-from netweft.plugins.mechanisms.switches.inventory import Switch
+from netweft.plugins.mechanisms.switches.inventory import Bond, Switch
 from netweft.plugins.mechanisms.switches.netconf import NetconfSwitch as Driver
 from netweft.plugins.mechanisms.switches.netconf_session import NetconfSession
 from netweft.plugins.mechanisms.switches.switch import ordered
@@ -29,20 +29,31 @@ def device(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NetconfSwitch]:
         yield found
 
 
+MakeDriver = Callable[..., Driver]
+
+
 @pytest.fixture
-async def driver(device: NetconfSwitch) -> Any:
-    """On a switch with nothing on its ports."""
+async def driver_of(device: NetconfSwitch) -> AsyncIterator[MakeDriver]:
+    """Makes drivers of a switch with nothing on its ports."""
     device.stop()
     device.start(PORTS)
-    made = driver_of(device)
-    yield made
-    await made.close()
+    drivers: list[Driver] = []
+
+    def make(changed: Callable[[], None] = lambda: None, **values: Any) -> Driver:
+        given = {key: str(value) for key, value in device.login.items()} | {"ngs_ssh_connect_timeout": "60"}
+        names = frozenset({"tor1"})
+        switch = Switch(name="tor1", device_type="netconf_openconfig", names=names, options=given, **values)
+        drivers.append(Driver(dialects()["netconf_openconfig"], switch, changed))
+        return drivers[-1]
+
+    yield make
+    for one in drivers:
+        await one.close()
 
 
-def driver_of(device: NetconfSwitch, changed: Callable[[], None] = lambda: None, **options: str) -> Driver:
-    given = {key: str(value) for key, value in device.login.items()} | {"ngs_ssh_connect_timeout": "60"} | options
-    switch = Switch(name="tor1", device_type="netconf_openconfig", names=frozenset({"tor1"}), options=given)
-    return Driver(dialects()["netconf_openconfig"], switch, changed)
+@pytest.fixture
+def driver(driver_of: MakeDriver) -> Driver:
+    return driver_of()
 
 
 def made(*keys: str, value: Any = True) -> list[Step]:
@@ -83,6 +94,18 @@ async def test_what_is_said_is_there_and_goes_again(device: NetconfSwitch, drive
     }
 
 
+async def test_a_bond_is_made_and_carries_the_vlans(device: NetconfSwitch, driver_of: MakeDriver) -> None:
+    driver = driver_of(bonds={"Port-Channel7": Bond(("e1", "e2"))})
+    bond, members = made("bond Port-Channel7", value=0), made("member e1", "member e2", value=7)
+    assert await driver.apply([*bond, *members, *made("tagged Port-Channel7 101")]) == {}
+    keys = ["bond Port-Channel7", "member e1", "member e2", "tagged Port-Channel7 101"]
+    assert await driver.read(keys, anew=True) == dict(zip(keys, [0, 7, 7, True], strict=True))
+    assert (await device.running())["Port-Channel7"] == ("TRUNK", "", ("101",))
+    away = [*gone("tagged Port-Channel7 101"), *gone("member e1", "member e2", value=7)]
+    assert await driver.apply([*away, *gone("bond Port-Channel7", value=0)]) == {}
+    assert "Port-Channel7" not in await device.running()
+
+
 async def test_its_words_are_told_of_what_it_refuses_and_the_rest_is_done(
     device: NetconfSwitch, driver: Driver
 ) -> None:
@@ -93,8 +116,8 @@ async def test_its_words_are_told_of_what_it_refuses_and_the_rest_is_done(
     assert found["e1"][2] == found["e2"][2] == ("101",)
 
 
-async def test_somebody_elses_lock_is_waited_for(device: NetconfSwitch, driver: Driver) -> None:
-    other = driver_of(device)
+async def test_somebody_elses_lock_is_waited_for(driver: Driver, driver_of: MakeDriver) -> None:
+    other = driver_of()
     session = await other._connected()
     await other._lock(session, "candidate")
     with pytest.raises(Unreachable, match="its candidate configuration is locked: "):
@@ -138,14 +161,14 @@ async def test_lost_before_it_is_confirmed_the_device_goes_back_by_itself(
     assert (await device.running())["e1"] == ("TRUNK", "", ("101",))
 
 
-async def test_what_others_change_is_heard_at_once(device: NetconfSwitch, driver: Driver) -> None:
+async def test_what_others_change_is_heard_at_once(device: NetconfSwitch, driver_of: MakeDriver) -> None:
     heard = 0
 
     def hear() -> None:
         nonlocal heard
         heard += 1
 
-    listening = driver_of(device, hear)
+    listening = driver_of(hear)
     await listening.read(["tagged e1 101"], anew=True)
 
     async def is_heard() -> bool:
@@ -163,4 +186,3 @@ async def test_what_others_change_is_heard_at_once(device: NetconfSwitch, driver
         return heard > before
 
     await until(is_heard_again)
-    await listening.close()

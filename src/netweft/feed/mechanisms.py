@@ -11,7 +11,7 @@ whoever has the lease next takes away what is obsolete, and nothing that was the
 import asyncio
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import structlog
 from anyio import CapacityLimiter, to_thread
@@ -32,7 +32,8 @@ T = TypeVar("T")
 LOOK_SECONDS = 5.0  # at the lease
 READ_SECONDS = 30.0  # how old what is known of a device may be
 PLACE_SECONDS = 30.0  # how far the place in the database may be behind, while nothing is to be done
-LIMIT_SECONDS: Final = 15.0  # between two tries
+FIRST_SECONDS = 0.2  # between the first two tries at a device that fails
+LIMIT_SECONDS = 15.0  # between any two
 
 log = structlog.get_logger(__name__)
 
@@ -93,7 +94,7 @@ class Run:
         self._well: set[str] = set()  # ports that have all that they need here
         self._problem, self._written = "", 0.0  # as the database has it, and when it was written
         self._away = False
-        self._retry = Backoff(first=0.2, limit=LIMIT_SECONDS)
+        self._retry = Backoff(first=FIRST_SECONDS, limit=LIMIT_SECONDS)
         self._hosts, self._dynamic = Hosts(store), dynamic
         self._racked: Mapping[str, str] | None = None  # as it was followed last
 

@@ -15,9 +15,11 @@ from netweft.feed.region import Fact, Region
 from netweft.model import Network
 from netweft.plugins.mechanisms import Link, Unreachable, View, Wanted
 from netweft.reconcile.plan import Step
+from netweft.reconcile.retry import Backoff
 from netweft.store import Store
 
 PATIENCE = 60.0
+FIRST, LIMIT = mechanisms.FIRST_SECONDS, mechanisms.LIMIT_SECONDS  # as they are where no test has made them shorter
 
 
 @pytest.fixture(autouse=True)
@@ -213,6 +215,40 @@ async def test_one_that_is_away_is_not_asked_for_each_change(store: Store, netwo
         assert device.calls <= 3 + (time.monotonic() - began) / 0.2  # the first wait; later ones are longer
         device.away = ""
         await until(lambda: len(device.there) == 15 and detail(store, "p0") == "")
+
+
+def test_five_minutes_away_are_few_tries_and_soon_over() -> None:
+    """With a clock: no try later than so many seconds after the device is there again, and no hammering till then."""
+    retry, now, waits = Backoff(first=FIRST, limit=LIMIT), 0.0, list[float]()
+    while now < 300.0:
+        waits.append(retry.failed(now))
+        now += waits[-1]
+    assert (waits[0], max(waits)) == (FIRST, LIMIT)
+    assert LIMIT <= 15.0
+    assert len(waits) <= 30
+
+
+async def test_one_that_was_away_for_as_long_is_right_again_by_itself(
+    store: Store, network: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Five minutes, a hundred times as fast."""
+    monkeypatch.setattr(mechanisms, "FIRST_SECONDS", 0.002)
+    monkeypatch.setattr(mechanisms, "LIMIT_SECONDS", 0.15)
+    device = Device({})
+    put(store, "p")
+    async with running(store, device):
+        await until(lambda: device.there == {"p": "x"})
+        device.away = "no answer"
+        device.changed.set()
+        put(store, "q")
+        await until(lambda: detail(store, "q") == "device: no answer")
+        device.there.clear()  # it comes back without its configuration
+        began, before = time.monotonic(), device.calls
+        await asyncio.sleep(3.0)
+        await until(lambda: device.calls > before)
+        assert device.calls - before <= (time.monotonic() - began) / 0.15 + 12  # those of the first waits
+        device.away = ""
+        await until(lambda: device.there == {"p": "x", "q": "x"} and detail(store, "q") == "")
 
 
 async def test_words_said_by_another_server_are_taken_back(store: Store, network: str) -> None:

@@ -107,6 +107,11 @@ def test_a_file_of_networking_generic_switch_is_read_as_it_is(tmp_path: Path) ->
         ("device_type = ovsdb\nngs_network_name_format = {x}", "ngs_network_name_format: may hold"),
         ("device_type = ovsdb\nnetweft_remote = http://x", "netweft_remote: 'http://x' is not"),
         ("device_type = ovsdb\nnetweft_remote = ssl:192.0.2.1:6640", "netweft_ca_file: is needed for ssl:"),
+        ("device_type = ovsdb\nnetweft_bonds = po1=e1", "netweft_bonds: ovsdb makes no bonds"),
+        ("device_type = netmiko_cisco_ios\nip = x\nnetweft_bonds = po1=e1@7", "netmiko_cisco_ios is told of no MLAG"),
+        ("device_type = ovsdb\nnetweft_bonds = po=e1", "netweft_bonds: 'po=e1' is not NAME=PORT+PORT"),
+        ("device_type = ovsdb\nnetweft_bonds = po1=e1; reboot", "is not NAME=PORT+PORT"),
+        ("device_type = ovsdb\nnetweft_bonds = po1=e1+e2, po2=e2", "netweft_bonds: e2 is there twice"),
         ("nonsense", "switches_file: "),
     ],
 )
@@ -153,6 +158,18 @@ def test_bare_metal_is_where_its_links_say() -> None:
     }
 
 
+def test_vlans_of_a_bonds_ports_are_the_bonds(tmp_path: Path) -> None:
+    keys = "device_type = netmiko_arista_eos\nip = x\nngs_manage_vlans = no\nnetweft_hosts = hv1:e1\n"
+    keys += "netweft_bonds = Port-Channel3=e1+xe-0/0/1:2, Port-Channel4 = e5@7"
+    (tor,) = inventory.read(file(tmp_path, f"[genericswitch:tor1]\n{keys}\n")).values()
+    bare = BareMetal("bm", vlan(102), (Link("e5", "", "tor1"),))
+    bonds = {"bond Port-Channel3": 0, "bond Port-Channel4": 7}
+    bonds |= {"member e1": 3, "member xe-0/0/1:2": 3, "member e5": 4}
+    found = wanted(tor, Sight({"hv1": having(vlan(101))}, [bare]))
+    assert found == bonds | {"tagged Port-Channel3 101": True, "untagged Port-Channel4": 102}
+    assert wanted(tor, Sight()) == bonds
+
+
 def test_what_is_not_allowed_is_told_and_not_done() -> None:
     tor = switch(hosts={"hv1": ("e1",)}, allowed_vlans=frozenset({101}), allowed_ports=frozenset({"e9"}))
     found = wanted(tor, Sight({"hv1": having(vlan(102))}))
@@ -181,10 +198,10 @@ def test_two_machines_in_one_socket() -> None:
 
 
 def test_vlans_come_before_their_ports_and_go_after_them() -> None:
-    keys = ["tagged e1 101", "vlan 101", "untagged e2"]
+    keys = ["tagged po1 101", "vlan 101", "untagged e2", "member e1", "bond po1"]
     made = [str(step.key) for step in ordered([Step("device", key, None, True) for key in keys])]
     gone = [str(step.key) for step in ordered([Step("device", key, True, None) for key in keys])]
-    assert made[0] == gone[-1] == "vlan 101"
+    assert made[:3] == gone[:-4:-1] == ["bond po1", "member e1", "vlan 101"]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from tests.unit.plugins.cli_switch import PASSWORD, SECRET, CliSwitch
 
 from netweft.plugins.mechanisms import Unreachable
 from netweft.plugins.mechanisms.switches.dialect import dialects, vids
-from netweft.plugins.mechanisms.switches.inventory import Switch
+from netweft.plugins.mechanisms.switches.inventory import Bond, Switch
 from netweft.plugins.mechanisms.switches.load import load_switches
 from netweft.plugins.mechanisms.switches.ssh import SshSwitch, _failed
 from netweft.plugins.mechanisms.switches.switch import ordered
@@ -111,7 +111,7 @@ def test_a_dialect_can_say_all_that_it_has(name: str) -> None:
     assert dialect.how in ("cli", "posix", "netconf")
     assert dialect.set.keys() == dialect.unset.keys() >= {"tagged", "untagged"}
     for way in dialect.set:
-        key = {"vlan": "vlan 101", "tagged": "tagged e1 101"}.get(way, f"{way} e1")
+        key = {"vlan": "vlan 101", "tagged": "tagged e1 101", "bond": "bond po101"}.get(way, f"{way} e1")
         for steps in (made(key, value=101), gone(key, value="net101" if way == "vlan" else 101)):
             for line in dialect.say(steps[0], switch):
                 assert "{" not in line
@@ -180,6 +180,29 @@ def test_what_a_port_would_have_in_another_mode_is_not_there() -> None:
     )
     found = dialects()["netmiko_arista_eos"].understand(said)
     assert found == {"tagged Ethernet1 7": True, "untagged Ethernet2": 102, "all Ethernet3": True}
+
+
+@pytest.mark.parametrize(
+    ("name", "bond", "lines", "said"),
+    [
+        ("netmiko_arista_eos", "Port-Channel3",
+         ["interface Port-Channel3", "interface Port-Channel3", "mlag 7",
+          "interface e1", "channel-group 3 mode active"],
+         "interface Port-Channel3\n   mlag 7\ninterface e1\n   channel-group 3 mode active\n"),
+        ("netmiko_cisco_nxos", "port-channel3",
+         ["interface port-channel3", "interface port-channel3", "vpc 7", "interface e1", "channel-group 3 mode active"],
+         "interface port-channel3\n  vpc 7\ninterface e1\n  channel-group 3 mode active\n"),
+        ("netmiko_juniper", "ae3",
+         ["set interfaces ae3 aggregated-ether-options lacp active", "set interfaces e1 ether-options 802.3ad ae3"],
+         "set interfaces ae3 aggregated-ether-options lacp active\nset interfaces e1 ether-options 802.3ad ae3\n"),
+    ],
+)  # fmt: skip
+def test_a_bond_is_made_of_its_ports(name: str, bond: str, lines: list[str], said: str) -> None:
+    dialect, mlag = dialects()[name], 7 if dialects()[name].mlag else 0
+    switch = Switch(name="s", device_type=name, names=frozenset(), bonds={bond: Bond(("e1",), mlag)})
+    steps = [Step("device", "member e1", None, 3), Step("device", f"bond {bond}", None, mlag)]
+    assert [line for step in ordered(steps) for line in dialect.say(step, switch)] == lines
+    assert dialect.understand(said) == {f"bond {bond}": mlag, "member e1": 3}
 
 
 def test_lists_of_vlans() -> None:

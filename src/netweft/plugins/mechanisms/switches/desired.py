@@ -5,10 +5,12 @@ tagged Ethernet1 101   -> True                  a link to a host that has ports,
 untagged Ethernet7     -> 101                   a bare-metal port's own link: an access port
 native Ethernet7       -> 101                   the same beside the tagged VLANs of its trunk's sub-ports
 enabled Ethernet7      -> True                  where ports that nobody uses are shut
+bond Port-Channel3     -> 7                     a port channel that the file tells of; its MLAG's number, or 0
+member Ethernet1       -> 3                     in the port channel of that number
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final
 
 from netweft.model import Network, Port
@@ -19,7 +21,7 @@ VLAN: Final = "vlan"
 FLAT: Final = "flat"
 # what goes into command lines comes from a profile, which whoever may bind ports has written
 _PORT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./:+-]*(?: [A-Za-z0-9][A-Za-z0-9_./:+-]*)*")
-_WAYS: Final = ("vlan", "tagged", "untagged", "native", "enabled")  # in which order they are made
+_WAYS: Final = ("bond", "member", "vlan", "tagged", "untagged", "native", "enabled")  # in which order they are made
 
 
 def vlan_key(vid: int) -> str:
@@ -40,6 +42,19 @@ def native(port: str) -> str:
 
 def enabled(port: str) -> str:
     return f"enabled {port}"
+
+
+def bond(port: str) -> str:
+    return f"bond {port}"
+
+
+def member(port: str) -> str:
+    return f"member {port}"
+
+
+def number(name: str) -> int:
+    """Of a bond: its name ends in it."""
+    return int(name[len(name.rstrip("0123456789")) :])
 
 
 def parts(key: str) -> tuple[str, str, int]:
@@ -86,14 +101,15 @@ def port_refusal(switch: Switch, port: str) -> str:
 def named_in(switch: Switch, link: Link) -> tuple[str, ...]:
     """The switch's port that a link of a bare-metal port names, if it is this switch's."""
     named = {link.switch_id.lower(), link.switch_info.lower()} & switch.names
-    return (link.port_id,) if link.port_id and named else ()
+    return (switch.carrier(link.port_id),) if link.port_id and named else ()
 
 
 def desired(switch: Switch, hosts: Iterable[str], view: View) -> Mapping[str, Wanted]:
     """hosts: those that are linked to any switch; looked at where frames only pass through this one."""
     found = _Found(switch)
+    found.bonds()
     for host, ports in switch.hosts.items():
-        there = view.host(host)
+        there, ports = view.host(host), [switch.carrier(port) for port in ports]
         for network in there.networks.values():
             found.tag(ports, network, _on(there.ports.values(), network))
     for bare in sorted(view.bare_metal(), key=lambda port: port.id):
@@ -115,6 +131,12 @@ class _Found:
         self._values: dict[str, object] = {}
         self._ports: dict[str, set[str]] = {}
         self._refused: dict[str, str] = {}
+
+    def bonds(self) -> None:
+        for name, one in self._switch.bonds.items():
+            self._want(bond(name), one.mlag, ())
+            for port in one.members:
+                self._want(member(port), number(name), ())
 
     def tag(self, links: Iterable[str], network: Network, ports: Iterable[str]) -> None:
         vid, ports = vlan_of(self._switch, network), set(ports)
@@ -155,7 +177,7 @@ class _Found:
         for trunk in self._switch.trunk_ports:
             self._want(tagged(trunk, vid), True, ports)
 
-    def _want(self, key: str, value: object, ports: set[str], refused: str = "") -> None:
+    def _want(self, key: str, value: object, ports: Collection[str], refused: str = "") -> None:
         """Where two want a port for themselves, the one whose id is first has it."""
         if key not in self._refused and self._values.get(key, value) != value:
             taken = f"switch {self._switch.name}: another port is plugged in there, on VLAN {self._values[key]}"

@@ -16,6 +16,7 @@ from netweft.plugins.mechanisms.switches.inventory import Switch
 from netweft.plugins.mechanisms.switches.netconf_lines import Schema
 from netweft.reconcile.plan import Step
 
+_MODAL: Final = ("tagged", "untagged", "native")  # what depends on whether a port is a trunk
 _RANGE: Final = re.compile(r"(\d+)(?:(?:-|\.\.| to )(\d+))?")
 
 
@@ -37,9 +38,14 @@ class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     save: Sequence[str] = ()
     refused: str = "(?!)"
     bond: str = "(?!)"
+    mlag: Sequence[str] = ()
     unused: Sequence[str] = ()
     asked: Sequence[str] = ()
     schema: Schema = Schema()
+
+    @property
+    def ways(self) -> frozenset[str]:
+        return frozenset(way for way, lines in self.set.items() if lines)
 
     def say(self, step: Step, switch: Switch) -> list[str]:
         """The lines for one step.  An access port that nobody uses any more gets the switch's default VLAN."""
@@ -51,8 +57,13 @@ class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             if gone and switch.default_vlan is not None:
                 way, vid, gone = "untagged", switch.default_vlan, False
         name = value if way == "vlan" else ""
-        lines = (self.unset if gone else self.set)[way]
+        lines = list((self.unset if gone else self.set)[way])
+        if way == "bond" and value and not gone:
+            lines += self.mlag
         words = {"vid": vid, "name": name} | self._words(port, switch)
+        if way in ("bond", "member"):
+            words |= {"number": value, "mlag": value}
+            words["bond"] = next((one for one in switch.bonds if desired.number(one) == value), "")
         return [f"{self.program} {line}".lstrip().format(**words) for line in lines]
 
     def idle(self, port: str, switch: Switch) -> list[str]:
@@ -66,7 +77,7 @@ class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def _words(self, port: str, switch: Switch) -> dict[str, Any]:
         return {
             "port": port,
-            "kind": "aggregation" if re.match(self.bond, port) else "ethernet",
+            "kind": "aggregation" if port in switch.bonds or re.match(self.bond, port) else "ethernet",
             "instance": switch.option("ngs_openconfig_network_instance") or "default",
         }
 
@@ -116,7 +127,7 @@ class _Reading:
             way, port, vid = parts(key)
             if way == "tagged" and port in self._access:
                 values[desired.untagged(port)] = vid
-            elif "all" not in self._patterns or way in ("vlan", "enabled") or self._holds(way, port):
+            elif way not in _MODAL or "all" not in self._patterns or self._holds(way, port):
                 values[key] = value
         return values
 
@@ -146,6 +157,15 @@ class _Reading:
 
     def _native_line(self, said: Mapping[str, str]) -> None:
         self._values[desired.native(said.get("port") or self._port)] = int(said["vids"])
+
+    def _bond_line(self, said: Mapping[str, str]) -> None:
+        self._values.setdefault(desired.bond(said["port"]), 0)
+
+    def _mlag_line(self, said: Mapping[str, str]) -> None:
+        self._values[desired.bond(said.get("port") or self._port)] = int(said["mlag"])
+
+    def _member_line(self, said: Mapping[str, str]) -> None:
+        self._values[desired.member(said.get("port") or self._port)] = int(said["number"])
 
     def _all_line(self, said: Mapping[str, str]) -> None:
         self._all.add(said.get("port") or self._port)

@@ -11,6 +11,7 @@ works are read over, a wrong key of ours is refused.
 """
 
 import configparser
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -22,14 +23,24 @@ from netweft.settings import SettingsError
 SECTION: Final = "genericswitch:"
 OURS: Final = "netweft_"
 _VLANS: Final = range(1, 4095)
+_BOND: Final = re.compile(
+    r"(?P<name>[A-Za-z][\w./ -]*?\d+)\s*=(?P<members>[\w./: +-]*\w)(?:@(?P<mlag>[1-9]\d{0,3}))?\s*"
+)
 _OUR_KEYS: Final = frozenset(
     f"{OURS}{key}"
     for key in (
         *("remote", "bridge", "hosts", "transit", "ca_file", "cert_file", "key_file", "known_hosts", "lldp"),
-        *("config", "dp", "pid_file"),
+        *("config", "dp", "pid_file", "bonds"),
         *("physical_switch", "tunnel_ip"),
     )
 )
+
+
+class Bond(Struct, frozen=True):
+    """A port channel.  mlag: its number where two switches are one to the host, 0: it is of this switch only."""
+
+    members: tuple[str, ...]
+    mlag: int = 0
 
 
 class Switch(Struct, frozen=True, kw_only=True):
@@ -44,6 +55,7 @@ class Switch(Struct, frozen=True, kw_only=True):
     device_type: str
     names: frozenset[str]
     hosts: Mapping[str, tuple[str, ...]] = {}
+    bonds: Mapping[str, Bond] = {}
     trunk_ports: tuple[str, ...] = ()
     physical_networks: frozenset[str] = frozenset()
     allowed_vlans: frozenset[int] | None = None
@@ -62,6 +74,10 @@ class Switch(Struct, frozen=True, kw_only=True):
 
     def on(self, physical_network: str | None) -> bool:
         return not self.physical_networks or physical_network in self.physical_networks
+
+    def carrier(self, port: str) -> str:
+        """Where VLANs go of what is plugged in there: the bond that the port is a member of, or itself."""
+        return next((name for name, bond in self.bonds.items() if port in bond.members), port)
 
     def option(self, key: str, default: str = "") -> str:
         return self.options.get(key, default)
@@ -95,6 +111,7 @@ def _switch(name: str, keys: dict[str, str]) -> Switch:
         device_type=section.needed("device_type"),
         names=frozenset(filter(None, (name.lower(), mac))),
         hosts=hosts,
+        bonds=section.bonds(),
         trunk_ports=tuple(section.words("ngs_trunk_ports")),
         physical_networks=frozenset(section.words("ngs_physical_networks")),
         allowed_vlans=section.vlans("ngs_allowed_vlans"),
@@ -151,6 +168,20 @@ class _Section:
             if not host or not port:
                 raise self.wrong(f"{OURS}hosts", f"{word!r} is not HOST:PORT")
             found[host] = (*found.get(host, ()), port)
+        return found
+
+    def bonds(self) -> dict[str, Bond]:
+        """`Port-Channel3=Ethernet1+Ethernet2, Port-Channel4=Ethernet3@7`"""
+        key, found, taken = f"{OURS}bonds", dict[str, Bond](), set[str]()
+        for word in self.words(key):
+            if (bond := _BOND.fullmatch(word)) is None:
+                raise self.wrong(key, f"{word!r} is not NAME=PORT+PORT, or NAME=PORT@MLAG, with a number in NAME's end")
+            members = tuple(filter(None, map(str.strip, bond["members"].split("+"))))
+            for port in (bond["name"], *members):
+                if port in taken:
+                    raise self.wrong(key, f"{port} is there twice")
+                taken.add(port)
+            found[bond["name"]] = Bond(members, int(bond["mlag"] or 0))
         return found
 
     def name_format(self) -> str:

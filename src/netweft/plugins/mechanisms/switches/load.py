@@ -24,14 +24,24 @@ def load_switches(path: str) -> list[Mechanism]:
 
 
 def _driver(switch: Switch) -> MakeDriver:
-    if switch.device_type == OVSDB:
-        return OvsdbSwitch
-    if switch.device_type == FAUCET:
-        return _by_faucet(switch)
-    if dialect := dialects().get(switch.device_type):
+    if (dialect := dialects().get(switch.device_type)) is not None:
+        _refuse_bonds(switch, dialect)
         return _by_netconf(switch, dialect) if dialect.how == "netconf" else _by_ssh(switch, dialect)
-    known = ", ".join([OVSDB, FAUCET, VTEP, *sorted(dialects())])
-    raise refuse(switch, "device_type", f"{switch.device_type!r} is unknown; known are {known}")
+    if switch.device_type not in (OVSDB, FAUCET):
+        known = ", ".join([OVSDB, FAUCET, VTEP, *sorted(dialects())])
+        raise refuse(switch, "device_type", f"{switch.device_type!r} is unknown; known are {known}")
+    _refuse_bonds(switch, None)
+    return OvsdbSwitch if switch.device_type == OVSDB else _by_faucet(switch)
+
+
+def _refuse_bonds(switch: Switch, dialect: Dialect | None) -> None:
+    why = ""
+    if switch.bonds and (dialect is None or "bond" not in dialect.ways):
+        why = f"{switch.device_type} makes no bonds: make them there, and use their names"
+    elif dialect is not None and not dialect.mlag and any(bond.mlag for bond in switch.bonds.values()):
+        why = f"{switch.device_type} is told of no MLAG"
+    if why:
+        raise refuse(switch, "netweft_bonds", why)
 
 
 def _by_faucet(switch: Switch) -> MakeDriver:

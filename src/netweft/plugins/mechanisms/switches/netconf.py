@@ -29,6 +29,7 @@ from netweft.reconcile.plan import Step
 
 PORT: Final = 830
 CONFIRM_SECONDS: Final = 30
+_VLAN_WAYS: Final = ("tagged", "untagged", "native", "all")
 CONFIG_CHANGE: Final = "netconf-config-change"
 # of an edit: validated before any of it is done (no step of its own: netconfd 2.13 commits nothing of what was
 # validated by `validate`), and none of it is done where some of it can't be
@@ -43,7 +44,7 @@ class NetconfSwitch:
     def __init__(self, dialect: Dialect, switch: Switch, changed: Callable[[], None]) -> None:
         """Raises SettingsError."""
         self._dialect, self._switch, self._changed = dialect, switch, changed
-        self.ways = frozenset(dialect.set)
+        self.ways = dialect.ways
         self._options = login.options(switch, PORT)
         self._target = _target(switch)
         self._confirm = _confirm_seconds(switch)
@@ -83,7 +84,7 @@ class NetconfSwitch:
         said = [line for step in steps for line in self._dialect.say(step, self._switch)]
         gone = [parts(str(step.key))[:2] for step in steps if step.now is None]
         defaulted = {port for way, port in gone if way in ("untagged", "native") and self._switch.default_vlan}
-        left = {parts(key)[1] for key in _after(steps, there) if parts(key)[0] != "enabled"}
+        left = {parts(key)[1] for key in _after(steps, there) if parts(key)[0] in _VLAN_WAYS}
         for port in sorted({port for _, port in gone} - left - defaulted - {""}):
             said += self._dialect.idle(port, self._switch)
         return said

@@ -17,7 +17,7 @@ from msgspec import Struct
 BASE: Final = "urn:ietf:params:xml:ns:netconf:base:1.0"
 _STEP: Final = re.compile(r"(?P<name>[\w-]+)(?P<keys>(?:\[[\w-]+=[^\]]*\])*)(?:/|$)")
 _KEY: Final = re.compile(r"\[(?P<key>[\w-]+)=(?P<value>[^\]]*)\]")
-_PREFIX: Final = re.compile(r"(?P<prefix>[a-z][\w-]*):[A-Z]")  # of an identity: oc-acl:ACCEPT
+_PREFIX: Final = re.compile(r"(?P<prefix>[a-z][\w-]*):[A-Za-z]")  # of an identity: ianaift:ieee8023adLag
 OPERATION: Final = f"{{{BASE}}}operation"
 
 

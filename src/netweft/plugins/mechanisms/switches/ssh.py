@@ -30,7 +30,7 @@ class SshSwitch:
     def __init__(self, dialect: Dialect, switch: Switch, changed: Callable[[], None]) -> None:
         """Raises SettingsError."""
         self._dialect, self._switch = dialect, switch
-        self.ways = frozenset(dialect.set)
+        self.ways = dialect.ways
         self._refused = re.compile(dialect.refused)
         self._options = login.options(switch, PORT)
         self._connection: asyncssh.SSHClientConnection | None = None
