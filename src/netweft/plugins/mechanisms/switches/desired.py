@@ -109,9 +109,9 @@ def desired(switch: Switch, hosts: Iterable[str], view: View) -> Mapping[str, Wa
     found = _Found(switch)
     found.bonds()
     for host, ports in switch.hosts.items():
-        there, ports = view.host(host), [switch.carrier(port) for port in ports]
+        there, carriers = view.host(host), [switch.carrier(port) for port in ports]
         for network in there.networks.values():
-            found.tag(ports, network, _on(there.ports.values(), network))
+            found.tag(carriers, network, _on(there.ports.values(), network))
     for bare in sorted(view.bare_metal(), key=lambda port: port.id):
         if plugged := [port for link in bare.links for port in named_in(switch, link)]:
             found.plug(plugged, bare)
