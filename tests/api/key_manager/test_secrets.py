@@ -203,3 +203,15 @@ def test_versions_are_for_everybody(keys: Keys) -> None:
         answer = keys.http.request("GET", path)
         assert answer.status_code == 300
         assert answer.json()["versions"][0]["id"] == "v1"
+
+
+def test_orders_are_refused_in_words(keys: Keys) -> None:
+    order = {"type": "key", "meta": {"algorithm": "aes", "bit_length": 256}}
+    code, why = refused(keys("alice", "POST", "/orders", order))
+    assert code == 400
+    assert "store them as secrets" in why
+    assert keys("alice", "GET", "/orders").json() == {"orders": [], "total": 0}
+    for method in ("GET", "DELETE"):
+        assert refused(keys("alice", method, "/orders/9f0ae3e2-8d2e-4f2b-b3a0-111111111111"))[0] == 404
+    assert refused(keys("adam", "POST", "/orders", order))[0] == 403
+    assert keys("nobody", "POST", "/orders", order).status_code == 401

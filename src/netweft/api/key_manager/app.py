@@ -25,6 +25,10 @@ T = TypeVar("T")
 _PATHS: Final = {SECRETS: "secrets", CONTAINERS: "containers"}
 _LISTED: Final = {"name": "name", "alg": "algorithm", "mode": "mode", "secret_type": "secret_type", "type": "type"}
 _PAGE, _LARGEST_PAGE = 10, 100
+_NO_ORDERS: Final = (
+    "Orders are not served: this key manager makes no keys and no certificates. Make them yourself, and store them as "
+    "secrets."
+)
 _NO_STORE: Final = {"Cache-Control": "no-store"}
 
 
@@ -51,6 +55,8 @@ def routes(store: Store, authenticate: Authenticate, settings: ServerSettings, s
         route("/secrets/{id}/metadata", GET=api.metadata, PUT=api.put_metadata),
         route("/containers", GET=api.list(CONTAINERS), POST=api.create_container),
         route("/containers/{id}", GET=api.show_container, DELETE=api.delete(CONTAINERS)),
+        route("/orders", GET=api.no_orders, POST=api.refuse_order),
+        route("/orders/{id}", GET=api.unknown_order, DELETE=api.unknown_order),
         route("/containers/{id}/secrets", POST=api.add_secret, DELETE=api.remove_secret),
     ]
     for kind, name in _PATHS.items():
@@ -176,6 +182,20 @@ class _Api:
 
         await self._write(work)
         return Response(status_code=204)
+
+    # -- orders: nothing is made here, neither keys nor certificates
+
+    async def no_orders(self, request: Request, context: Context) -> Response:
+        _caller(context).require_lister("Orders retrieval")
+        return json_response({"orders": [], "total": 0})
+
+    async def refuse_order(self, request: Request, context: Context) -> Response:
+        _caller(context).require_maker("Order creation")
+        raise BadKeyRequest(reason=_NO_ORDERS)
+
+    async def unknown_order(self, request: Request, context: Context) -> Response:
+        _caller(context)
+        raise KeyNotFound(what="order")
 
     async def create_container(self, request: Request, context: Context) -> Response:
         caller = _caller(context)
