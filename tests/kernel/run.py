@@ -79,9 +79,9 @@ def main(words: Sequence[str]) -> int:
     match list(words):
         case ["ground", *some]:
             return 0 if _ask_the_ground(*some) else 1
-    asked = words != ["all"] or _ask_the_ground()
     shares, minutes = _choice(list(words))
     end = time.monotonic() + float(os.environ.get("NETWEFT_KERNEL_MINUTES", minutes)) * 60
+    asked = words != ["all"] or _ask_the_ground()
     turns = [turn for share in shares for turn in _run(share, end)]
     failed = sum(1 for turn in turns for _ in turn.failures)
     passed = sum(result.outcome == results.PASSED for turn in turns for result in turn.results)
