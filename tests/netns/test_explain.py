@@ -97,7 +97,7 @@ def test_each_of_six_is_named_and_gone_when_it_is_mended(lab: Lab, stage: Stage)
             cloud.update("ports", stage.two.port_id, {"extra_dhcp_opts": [{"opt_name": "mtu", "opt_value": "1400"}]})
         until(lambda: blockers(lab, stage.two.port_id) == {"port-host-behind"}, "5: its agent is away")
         assert blockers(lab, "hv2") == {"agent-behind"}
-    with link_down(lab.node("hv1").namespace, "eth0"):
+    with link_down(lab.layout.fabric.namespace, "hv1-0"):  # itself it is switched on again, where it has the address
         until(
             lambda: blockers(lab, stage.one.port_id) == {"uplink-link-down"}, "6: the NIC of its tunnels has no carrier"
         )

@@ -60,6 +60,10 @@ def node_of(name: str) -> Callable[[Lab, Stage], str]:
     return lambda lab, stage: lab.node(name).namespace
 
 
+def in_fabric(lab: Lab, _: Stage) -> str:
+    return lab.layout.fabric.namespace
+
+
 def flow(node: str, bridge: str, match: Callable[[Stage], str], actions: str = "drop") -> Breaks:
     @contextmanager
     def breaks(lab: Lab, stage: Stage) -> Iterator[None]:
@@ -254,7 +258,7 @@ LAB = (
         "tog",
     ),
     Fault("the NIC to the wire is down", "uplink-link-down", nic(node_of("hv1"), "eth1", "down"), "tag", "tog"),
-    Fault("the NIC to the underlay is down", "uplink-link-down", nic(node_of("hv1"), "eth0", "down")),
+    Fault("the NIC to the underlay has no carrier", "uplink-link-down", nic(in_fabric, "hv1-0", "down")),
     Fault(
         "the NIC to the wire takes small packets only",
         "uplink-mtu-too-small",
