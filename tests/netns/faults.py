@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
-from tests.netns.harness import Lab, until
+from tests.netns.harness import Lab, on_the_kernels_datapath, until
 from tests.overlay import FEW
 
 from netweft.lab import build, hypervisor, supervisor, vm
@@ -44,13 +44,15 @@ class Scene(NamedTuple):
 
 class Fault(NamedTuple):
     """overlay, wire: for how many milliseconds packets may be lost at the most.
-    few: packets of the overlay that Open vSwitch itself may lose, since VMs come and go meanwhile (decision 0172)."""
+    few: packets of the overlay that Open vSwitch itself may lose, since VMs come and go meanwhile (decision 0172).
+    netdev: only where the underlay's NIC is in a bridge (docs/datapaths.md)."""
 
     name: str
     do: Callable[[Scene], None]
     overlay: int = 0
     wire: int = 0
     few: int = 0
+    netdev: bool = False
 
 
 def until_at_rest(scene: Scene) -> None:
@@ -102,8 +104,13 @@ def flows_at_rest_flushed(scene: Scene) -> None:
     until(lambda: scene.lab.flows("hv1", "br-eth1"), "there again")
 
 
+def holder() -> str:
+    """What has the tunnel's address."""
+    return "eth0" if on_the_kernels_datapath() else "br-phy"
+
+
 def tunnel_address_removed(scene: Scene) -> None:
-    run("ip", "-n", scene.node.namespace, "address", "flush", "dev", "br-phy")
+    run("ip", "-n", scene.node.namespace, "address", "flush", "dev", holder())
 
 
 def tunnel_address_changed(scene: Scene) -> None:
@@ -114,7 +121,7 @@ def tunnel_address_changed(scene: Scene) -> None:
 
 
 def addresses(scene: Scene) -> set[str]:
-    listing = run("ip", "-n", scene.node.namespace, "-br", "-4", "address", "show", "dev", "br-phy")
+    listing = run("ip", "-n", scene.node.namespace, "-br", "-4", "address", "show", "dev", holder())
     return {word.partition("/")[0] for word in listing.split() if "/" in word}
 
 
@@ -254,7 +261,7 @@ FAULTS = (
     Fault("all flows deleted by hand", flows_flushed, overlay=2000, wire=2000),
     Fault("our flows deleted by hand on a bridge that carries nothing", flows_at_rest_flushed),
     Fault("the tunnel address removed by hand", tunnel_address_removed, overlay=5000),
-    Fault("the uplink taken out of its bridge by hand", uplink_taken_out, overlay=5000, wire=1000),
+    Fault("the uplink taken out of its bridge by hand", uplink_taken_out, overlay=5000, wire=1000, netdev=True),
     Fault("the uplink down for 0.5 s", uplink_down_and_up, overlay=5000),
     Fault("the tunnel's neighbour forgotten, and no answer for 0.5 s", neighbour_unanswered, overlay=2000),
     Fault("the uplink gone for 0.3 s, another one of its name", uplink_made_anew, overlay=5000, wire=1000),
