@@ -400,24 +400,30 @@ def test_answers_end_with_the_rule_that_allowed_the_question(cast: Cast, directi
 
 
 def test_what_is_let_through_and_what_is_not_is_in_the_nodes_log(cast: Cast) -> None:
-    """By its node: of the port that has the firewall, and for the log that asks for it."""
+    """By its node: of the port that has the firewall, and for the log that asks for it.  Its security group, which is
+    asked before, lets all of it through."""
     way, port_id = cast.incoming[0], cast.ports[cast.red2.name]
     cast.guard(cast.ports[cast.red1.name], port_id)  # first: of a port without a firewall there is no log
-    made = cast.cloud.request("POST", "log/logs", {"log": {"resource_type": "firewall_group", "target_id": port_id}})
-    log_id = made["log"]["id"]
+    firewalls, groups = logs = [
+        cast.cloud.request("POST", "log/logs", {"log": {"resource_type": kind, "target_id": port_id}})["log"]["id"]
+        for kind in ("firewall_group", "security_group")
+    ]
     cast.await_canary([way], cast.say("ingress", FORMS[2]))
 
     def said() -> str:
         cast.tried([way], FORMS[2].expected)
         return "".join(path.read_text(errors="replace") for path in cast.lab.layout.logs.glob("*agent*"))
 
-    def is_there(action: str, port: int) -> bool:
-        about = (f"action={action}", f"log_resource_ids={log_id}", f"port={port_id}", f"dport={port}", "protocol=6")
+    def is_there(action: str, port: int, log: str = firewalls) -> bool:
+        about = (f"action={action}", f"log_resource_ids={log}", f"port={port_id}", f"dport={port}", "protocol=6")
         return any(all(word in line for word in about) for line in said().splitlines())
 
     until(lambda: is_there("ACCEPT", TCP) and is_there("DROP", OTHER), "both are logged")
     assert not is_there("DROP", TCP) and not is_there("ACCEPT", OTHER)
-    cast.cloud.request("DELETE", f"log/logs/{log_id}")
+    until(lambda: is_there("ACCEPT", OTHER, groups), "so is what its group says")
+    assert not is_there("DROP", OTHER, groups)
+    for log in logs:
+        cast.cloud.request("DELETE", f"log/logs/{log}")
 
 
 def _not(condition: Callable[[], bool]) -> Callable[[], bool]:

@@ -48,6 +48,7 @@ from netweft.model import (
     Trunk,
 )
 from netweft.model.connections import CAME_FROM, LEFT, MOVED
+from netweft.model.fwaas import OF_FIREWALLS, OF_GROUPS
 from netweft.model.load_balancer import TYPE
 from netweft.model.proxy import PROXY_OWNER
 from netweft.model.router import ADDRESS_MAC, GATEWAY_OWNER, INTERFACE_OWNER
@@ -245,7 +246,16 @@ def firewall_group(row: Row) -> FirewallGroup:
 
 def firewall_log(row: Row) -> FirewallLog | None:
     """One that is switched off is none."""
-    return msgspec.convert(row, FirewallLog) if row["enabled"] else None
+    return _log(row, OF_FIREWALLS)
+
+
+def group_log(row: Row) -> FirewallLog | None:
+    """Likewise, of security groups."""
+    return _log(row, OF_GROUPS)
+
+
+def _log(row: Row, kind: str) -> FirewallLog | None:
+    return msgspec.convert(row, FirewallLog) if row["enabled"] and row["resource_type"] == kind else None
 
 
 def firewall_policy(row: Row) -> FirewallPolicy:

@@ -13,6 +13,7 @@ of one kind stand in a topic, which object they give there, and to which further
               ├─ its policy ──▶ qos(Q)
               ├─ its groups ──▶ group(G) ── rules' far ends ──▶ members(R)           addresses(A)
               │                    gives SecurityGroup             gives GroupMember    gives AddressGroup
+              │                    └─ its project ──▶ group_logs(P)
               └─ its firewall ──▶ firewall(F) ── policies ──▶ firewall_policy(P) ── rules ──▶ firewall_rule(U)
                  (also of an         gives FirewallGroup       gives FirewallPolicy            gives FirewallRule
                  interface)          └─ its project ──▶ firewall_logs(P)                       └─ ──▶ addresses(A)
@@ -179,6 +180,7 @@ RULES = (
         leads=[
             ("members", "security_group_rules.remote_group_id"),
             ("addresses", "security_group_rules.remote_address_group_id"),
+            ("group_logs", "project_id"),
         ],
     ),
     Rule("members", "ports", by="security_groups[]", gives=objects.group_member),
@@ -194,6 +196,7 @@ RULES = (
         ],
     ),
     Rule("firewall_logs", "logs", by="project_id", gives=objects.firewall_log),
+    Rule("group_logs", "logs", by="project_id", gives=objects.group_log),
     Rule(
         "firewall_policy",
         "firewall_policies",

@@ -27,9 +27,10 @@ class SecurityGroupRule(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class SecurityGroup(Struct, frozen=True, kw_only=True, tag="security_group", omit_defaults=True):
-    """A group of a port on this node.  stateful: answers to what was allowed are allowed too."""
+    """A group of a port on this node.  stateful: answers to what was allowed are allowed too.  project_id: whose."""
 
     id: str
+    project_id: str = ""
     stateful: bool = True
     rules: tuple[SecurityGroupRule, ...] = ()
 

@@ -6,6 +6,7 @@ A port has one group at most and names it itself, so that one port more is one s
 group.  Each of the three is an object of its own: a rule that many policies name is told once.
 """
 
+from collections.abc import Mapping
 from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct, field
@@ -17,6 +18,8 @@ DESTINATION_ADDRESSES: Final = "netweft:destination_address_group_id"
 PLACES: Final = "netweft:places"  # kept on a policy, not shown
 MOST_PLACES: Final = 59_998
 Event: TypeAlias = Literal["ALL", "ACCEPT", "DROP"]
+OF_FIREWALLS: Final = "firewall_group"  # types of logs
+OF_GROUPS: Final = "security_group"
 Action: TypeAlias = Literal["allow", "deny", "reject"]
 
 
@@ -78,17 +81,24 @@ class FirewallGroup(Struct, frozen=True, kw_only=True, tag="firewall_group", omi
 
 
 class FirewallLog(Struct, frozen=True, kw_only=True, tag="firewall_log", omit_defaults=True):
-    """What is logged of the project's firewall groups: new connections that are let through, packets that are not.
+    """What is logged of the project's firewall groups, or security groups: new connections that are let through,
+    packets that are not.
 
     resource_id: of one group alone.  target_id: of one port alone.
     """
 
     id: str
     project_id: str
+    resource_type: str = OF_FIREWALLS
     event: Event = "ALL"
     resource_id: str | None = None
     target_id: str | None = None
 
     def is_about(self, group: FirewallGroup, port_id: str) -> bool:
         of_it = self.project_id == group.project_id and self.resource_id in (None, group.id)
-        return of_it and self.target_id in (None, port_id)
+        return self.resource_type == OF_FIREWALLS and of_it and self.target_id in (None, port_id)
+
+    def is_about_groups(self, projects: Mapping[str, str], port_id: str) -> bool:
+        """projects: of the port's security groups, by id."""
+        of_them = self.resource_id in projects if self.resource_id else self.project_id in projects.values()
+        return self.resource_type == OF_GROUPS and of_them and self.target_id in (None, port_id)

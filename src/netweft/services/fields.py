@@ -219,9 +219,10 @@ def logging_meter(port_id: str) -> int:
     return outside_meter(port_id, Limit.INGRESS_PACKETS)
 
 
-def logged_port(port_id: str) -> int:
-    """By which number (POLICY) the log's table knows the port: of 32 bits."""
-    return object_bits(port_id) & 0xFFFFFFFF or 1
+def logged_port(port_id: str, *, of_groups: bool = False) -> int:
+    """By which number (POLICY) the log's table knows the port: of 32 bits.  of_groups: its security groups."""
+    number = object_bits(port_id) & 0xFFFFFFFF
+    return (number ^ 0xFFFFFFFF if of_groups else number) or 1
 
 
 class RouterLimit(IntEnum):
@@ -320,6 +321,8 @@ class Reason(IntEnum):
     ADDRESS_FIREWALL = 133
     PORT_ACCEPTED = 134
     PORT_REFUSED = 135
+    PORT_GROUPS_ACCEPTED = 136
+    PORT_GROUPS_REFUSED = 137
 
     @property
     def kind(self) -> str:

@@ -252,7 +252,7 @@ class LocalPort(Struct, frozen=True, kw_only=True):
     tag: of a trunk's sub-port, with which its frames are told apart on the interface; 0 when that is its own.
     carried: (local VLAN, network) of the sub-ports that use this port's interface.
     uplink: the logical port by which the network leaves the node.
-    groups: its security groups, as far as they are known here.
+    groups: its security groups, as far as they are known here.  group_events: which of their verdicts are logged.
     firewall: what its firewall group says; None where it is in none.
     router_firewalls: of routers' ports on its network.
     deaf_to: what it has asked for so often that the agent does not listen for a while.
@@ -268,6 +268,7 @@ class LocalPort(Struct, frozen=True, kw_only=True):
     ofport: int
     tag: int = 0
     groups: tuple[PortGroup, ...] = ()
+    group_events: tuple[str, ...] = ()
     firewall: Firewall | None = None
     router_firewalls: tuple[Firewall, ...] = ()
     subnets: tuple[Subnet, ...] = ()

@@ -32,7 +32,7 @@ from netweft.services.fields import GUARDED
 from netweft.services.l2 import stt
 from netweft.services.l2.local_vlans import SOON
 from netweft.services.security.firewall_rules import remote_set
-from netweft.services.security.firewalls import firewall, router_firewalls
+from netweft.services.security.firewalls import firewall, group_events, router_firewalls
 from netweft.services.values import (
     DESTINATION,
     PHYSICAL,
@@ -185,7 +185,8 @@ def local_port(read: Reader, port_id: str) -> LocalPort | Problem | None:
     if misread is not None:
         return misread
     link = network.link(uplinks(read))
-    policy = _qos_policy(read, port, network)
+    policy, logged = _qos_policy(read, port, network), group_events(read, port)
+    is_limited = bool(policy or logged) or is_firewalled(port, firewalled_network=network.firewalled)
     return LocalPort(
         port=port,
         network=network,
@@ -195,6 +196,7 @@ def local_port(read: Reader, port_id: str) -> LocalPort | Problem | None:
         carried=_carried(read, port),
         uplink=link.near if link else None,
         groups=_port_groups(read, port),
+        group_events=logged,
         firewall=firewall(read, port),
         router_firewalls=router_firewalls(read, network.network.id),
         subnets=read.get(("subnets", port.network_id)) or (),
@@ -202,8 +204,7 @@ def local_port(read: Reader, port_id: str) -> LocalPort | Problem | None:
         deaf_to=read.get(("deaf", port_id)) or frozenset(),
         qos=policy,
         frame=qos.largest_frame(network.network.mtu, host_facts(read).datapath_type) if policy else 0,
-        can_limit=(policy is None and not is_firewalled(port, firewalled_network=network.firewalled))
-        or not read.get(NO_METERS),
+        can_limit=not is_limited or not read.get(NO_METERS),
         uplink_nic=_uplink_nic(read, network) if policy and policy.minimum_bandwidths else None,
     )
 

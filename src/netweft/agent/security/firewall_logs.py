@@ -1,5 +1,5 @@
-"""Writes down what flows hand up of ports' firewalls (services.security.firewall_logs): a line a packet, with what
-Neutron's says.
+"""Writes down what flows hand up of ports' firewalls and security groups (services.security.firewall_logs): a line a
+packet, with what Neutron's says.
 
     action=DROP project_id=… log_resource_ids=… port=… src=10.0.0.1 dst=10.0.1.2 protocol=6 sport=1024 dport=80
 """
@@ -7,7 +7,7 @@ Neutron's says.
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 import structlog
 
@@ -21,7 +21,14 @@ from netweft.services.values import Asked, LocalPort
 
 log = structlog.get_logger(__name__)
 
-ACTIONS: Final[Mapping[Reason | None, str]] = {Reason.PORT_ACCEPTED: "ACCEPT", Reason.PORT_REFUSED: "DROP"}
+ACTIONS: Final[Mapping[Reason | None, str]] = {
+    Reason.PORT_ACCEPTED: "ACCEPT",
+    Reason.PORT_REFUSED: "DROP",
+    Reason.PORT_GROUPS_ACCEPTED: "ACCEPT",
+    Reason.PORT_GROUPS_REFUSED: "DROP",
+}
+_OF_GROUPS: Final = (Reason.PORT_GROUPS_ACCEPTED, Reason.PORT_GROUPS_REFUSED)
+_Key: TypeAlias = tuple[str, bool]  # what cookies say of a port, and whether of its security groups
 
 
 class _Logged(NamedTuple):
@@ -41,12 +48,12 @@ class FirewallLogs:
         self._file = Path(path) if path else None
         self._problem = ""
         self._view = EMPTY_VIEW
-        self._logged: Mapping[str, _Logged] = {}
+        self._logged: Mapping[_Key, _Logged] = {}
 
     def answer(self, here: LocalPort | None, packet: PacketIn) -> Iterable[Packet]:
         whose = owner(packet.cookie)
         action = ACTIONS.get(whose.reason) if whose else None
-        found = self._ports().get(whose.object) if whose else None
+        found = self._ports().get((whose.object, whose.reason in _OF_GROUPS)) if whose else None
         if action and found:
             ids = ",".join(one.id for one in found.logs if one.event in ("ALL", action))
             said = {"action": action, "project_id": found.project_id, "log_resource_ids": ids, "port": found.port_id}
@@ -67,19 +74,25 @@ class FirewallLogs:
                 log.error("firewalls' log not written", path=str(self._file), problem=str(error))
             self._problem = str(error)
 
-    def _ports(self) -> Mapping[str, _Logged]:
-        """By what cookies say of them; worked out once a view."""
+    def _ports(self) -> Mapping[_Key, _Logged]:
+        """Worked out once a view."""
         view = self._desired.view
         if view is not self._view:
             self._view, self._logged = view, dict(_logged(view))
         return self._logged
 
 
-def _logged(view: NodeView) -> Iterator[tuple[str, _Logged]]:
+def _logged(view: NodeView) -> Iterator[tuple[_Key, _Logged]]:
     logs = sorted(view.firewall_logs.values(), key=lambda one: one.id)
     ports: tuple[Port | RouterPort, ...] = (*view.ports.values(), *view.router_ports.values())
     for port in ports if logs else ():
         group = view.firewall_groups.get(port.firewall_group_id or "")
         its = [one for one in logs if group and one.is_about(group, port.id)]
         if group and its:
-            yield f"{object_bits(port.id):010x}", _Logged(port.id, group.project_id, its)
+            yield (f"{object_bits(port.id):010x}", False), _Logged(port.id, group.project_id, its)
+    for port in view.ports.values() if logs else ():
+        groups = [view.security_groups[id] for id in port.security_groups if id in view.security_groups]
+        projects = {group.id: group.project_id for group in groups}
+        its = [one for one in logs if one.is_about_groups(projects, port.id)]
+        if its:
+            yield (f"{object_bits(port.id):010x}", True), _Logged(port.id, its[0].project_id, its)

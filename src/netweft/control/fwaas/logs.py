@@ -1,20 +1,20 @@
-"""Logs (Neutron's `logging` API): what of firewall groups' verdicts agents write down, for whoever runs the cloud.
+"""Logs (Neutron's `logging` API): what of firewall groups' and security groups' verdicts agents write down, for whoever
+runs the cloud.
 
 Of one group, of one port in a group, or of all groups of the project.  One goes with what it names.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from netweft.control.errors import BadRequest, Conflict, NotFound
 from netweft.control.fwaas.attachment import GROUPS, can_be_guarded
 from netweft.control.standard import born, bumped
-from netweft.model.fwaas import FIREWALL_GROUP
+from netweft.model.fwaas import FIREWALL_GROUP, OF_FIREWALLS, OF_GROUPS
 from netweft.store import Link, New, Object, WriteTransaction
 
 KIND: Final = "logs"
-TYPES: Final = ("firewall_group",)
-_NAMED: Final[Mapping[str, str]] = {"resource_id": GROUPS, "target_id": "ports"}
+TYPES: Final[Mapping[str, str]] = {OF_FIREWALLS: GROUPS, OF_GROUPS: "security_groups"}
 
 
 class LogResourceNotFound(NotFound):
@@ -38,7 +38,7 @@ class LoggingTypeNotSupported(Conflict):
 
 
 class TargetResourceNotAssociated(BadRequest):
-    message = "Target resource %(target_id)s is not associated with any firewall group."
+    message = "Target resource %(target_id)s is not associated with any %(kind)s."
 
 
 class InvalidResourceConstraint(BadRequest):
@@ -74,8 +74,8 @@ def _check(tx: WriteTransaction, log: Object) -> None:
     """There, of the log's project, and of each other."""
     if log["resource_type"] not in TYPES:
         raise InvalidLogResourceType(resource_type=log["resource_type"])
-    group_id, port_id = log["resource_id"], log["target_id"]
-    group = tx.get(GROUPS, group_id) if group_id else None
+    kind, group_id, port_id = log["resource_type"], log["resource_id"], log["target_id"]
+    group = tx.get(TYPES[kind], group_id) if group_id else None
     if group_id and (group is None or group["project_id"] != log["project_id"]):
         raise ResourceNotFound(id=group_id)
     port = tx.get("ports", port_id) if port_id else None
@@ -84,13 +84,22 @@ def _check(tx: WriteTransaction, log: Object) -> None:
     if port is None:
         return
     if not can_be_guarded(port):
-        raise LoggingTypeNotSupported(log_type=log["resource_type"], port_id=port_id)
-    if group_id and port.get(FIREWALL_GROUP) != group_id:
-        both = {"resource": log["resource_type"], "resource_id": group_id}
+        raise LoggingTypeNotSupported(log_type=kind, port_id=port_id)
+    its = _groups(kind, port)
+    if group_id and group_id not in its:
+        both = {"resource": kind, "resource_id": group_id}
         raise InvalidResourceConstraint(**both, target_resource="port", target_id=port_id)
-    if not port.get(FIREWALL_GROUP):
-        raise TargetResourceNotAssociated(target_id=port_id)
+    if not its:
+        raise TargetResourceNotAssociated(target_id=port_id, kind=kind.replace("_", " "))
+
+
+def _groups(kind: str, port: Object) -> Sequence[str]:
+    """The port's, of the kind that the log is about."""
+    if kind == OF_FIREWALLS:
+        return list(filter(None, [port.get(FIREWALL_GROUP)]))
+    return list(port.get("security_groups") or ())
 
 
 def _links(log: Object) -> list[Link]:
-    return [Link(name, kind, log[name]) for name, kind in _NAMED.items() if log[name]]
+    named = {"resource_id": TYPES[log["resource_type"]], "target_id": "ports"}
+    return [Link(name, kind, log[name]) for name, kind in named.items() if log[name]]

@@ -6,6 +6,7 @@ from netweft.control.errors import (
     SecurityGroupDefaultAlreadyExists,
     SecurityGroupInUse,
 )
+from netweft.control.fwaas import logs
 from netweft.control.security import default_rules, security_group_rules
 from netweft.control.security.security_group_rules import DEFAULT
 from netweft.control.standard import born, bumped
@@ -67,8 +68,10 @@ class SecurityGroups:
         return tx.update(KIND, current["id"], bumped(current, changes))
 
     def delete(self, tx: WriteTransaction, current: Object) -> None:
-        """Its rules go with it, and others' rules that name it as the far end.  A default group is made again."""
+        """Its rules go with it, others' rules that name it as the far end, and logs of it.  A default group is made
+        again."""
         self._refuse_if_on_a_port(tx, current)
+        logs.leave(tx, KIND, current["id"])
         users = {(user.kind, user.id) for user in tx.referrers(KIND, current["id"])}
         rules = tx.lock_many(security_group_rules.KIND, {id for _, id in users})
         for kind, id in sorted(users):

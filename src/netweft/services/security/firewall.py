@@ -160,6 +160,7 @@ def port(here: LocalPort) -> Iterator[Wanted]:
         yield side.table("groups").flow(10, owner, is_it, *_ask(side, here))
         if here.groups and not any(group.stateful for group in here.groups):
             yield from _stateless(here, side, owner)
+    yield from firewall_logs.groups_logged(here.port.id, here.group_events, can_limit=here.can_limit)
     if here.is_firewalled:
         yield from _rejected(here)
         yield from firewall_logs.logged(here.firewall, can_limit=here.can_limit)
@@ -228,6 +229,7 @@ def _ask(side: Side, here: LocalPort) -> Iterator[Action]:
     for group in here.groups if here.port.port_security_enabled else ():
         yield SetField(GROUP, group.number)
         yield side.table("rules").resubmit
+    yield from firewall_logs.of_groups(here.port.id, here.group_events)
     if not here.port.port_security_enabled:
         yield SetField(PERMITTED, PERMIT)
     if here.firewall:

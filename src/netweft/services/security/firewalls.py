@@ -1,5 +1,6 @@
 """From firewall groups and policies (FWaaS) to what ports and services work with: as `services/wiring`."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from msgspec.structs import replace
@@ -38,7 +39,20 @@ def router_firewalls(read: Reader, network_id: str) -> tuple[Firewall, ...]:
 
 def _events(read: Reader, group: FirewallGroup, port_id: str) -> tuple[str, ...]:
     logs: tuple[FirewallLog, ...] = read.get(("firewall logs", group.project_id)) or ()
-    named = {log.event for log in logs if log.is_about(group, port_id)}
+    return _named(log.event for log in logs if log.is_about(group, port_id))
+
+
+def group_events(read: Reader, port: Port) -> tuple[str, ...]:
+    """Which of its security groups' verdicts are logged."""
+    if not port.port_security_enabled:
+        return ()
+    projects = {id: read.get(("group project", id)) or "" for id in port.security_groups}
+    logs = (log for project in sorted(set(projects.values())) for log in read.get(("firewall logs", project)) or ())
+    return _named(log.event for log in logs if log.is_about_groups(projects, port.id))
+
+
+def _named(events: Iterable[str]) -> tuple[str, ...]:
+    named = set(events)
     return EVENTS if "ALL" in named else tuple(event for event in EVENTS if event in named)
 
 

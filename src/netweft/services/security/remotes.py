@@ -2,6 +2,7 @@
 
     ("number", group or set)  -> its number on this node
     ("stateful", group)       -> whether it is
+    ("group project", group)  -> whose it is
     ("directions", set)       -> in which directions rules here name it
     ("sets", MAC, address)    -> ids of the sets it is in; MAC: empty where it is with any
 
@@ -79,9 +80,11 @@ class Remotes:
                 self._members(obj.id, (("", address) for address in map(_canonical, obj.addresses)), step)
         if isinstance(after, SecurityGroup):
             self._put(("stateful", after.id), after.stateful)
+            self._put(("group project", after.id), after.project_id)
             self._mark(("security_group", after.id))
         elif isinstance(before, SecurityGroup):
             self._put(("stateful", before.id), None)
+            self._put(("group project", before.id), None)
 
     def _group(self, group: SecurityGroup, step: int) -> None:
         self._number(group.id, step)

@@ -57,7 +57,9 @@ def test_the_life_of_a_log(api: Api) -> None:
 
 
 def test_who_may(api: Api) -> None:
-    assert api.get("ann", "/log/loggable-resources") == {"loggable_resources": [{"type": "firewall_group"}]}
+    assert api.get("ann", "/log/loggable-resources") == {
+        "loggable_resources": [{"type": "firewall_group"}, {"type": "security_group"}]
+    }
     assert api.get("alice", "/log/loggable-resources") == {"loggable_resources": []}
     assert ask(api, "alice").status_code == 403
     made = make(api)
@@ -75,7 +77,7 @@ def test_what_is_refused(api: Api) -> None:
     theirs = vm_port(api, "bob", api.network("bob", cidr="10.7.0.0/24"))
     nobody = "aaaaaaaa-0000-4000-8000-000000000000"
     for wanted, expected in (
-        ({"resource_type": "security_group"}, (400, "InvalidLogResourceType")),
+        ({"resource_type": "router"}, (400, "InvalidLogResourceType")),
         ({"resource_id": nobody}, (404, "ResourceNotFound")),
         ({"target_id": nobody}, (404, "TargetResourceNotFound")),
         ({"target_id": theirs["id"]}, (404, "TargetResourceNotFound")),
@@ -115,3 +117,37 @@ def test_nodes_with_a_group_of_the_project_hear_of_it(api: Api, store: Store) ->
     assert nodes.news() == {"hv1": {("firewall_log", log["id"]): told}}
     api("ann", "PUT", f"{LOGS}/{log['id']}", {"log": {"enabled": False}})
     assert nodes.news() == {"hv1": {("firewall_log", log["id"]): None}}
+
+
+def test_security_groups_are_logged(api: Api, store: Store) -> None:
+    """Nodes with one of the project hear of it; it goes with what it names."""
+    network = api.network("alice", cidr="10.0.0.0/24")
+    port = bound(api, network["id"], "hv1")
+    theirs = vm_port(api, "bob", api.network("bob", cidr="10.7.0.0/24"))
+    other = api.make("alice", "security_group", name="other")
+    nodes = Followers(store)
+    kind = {"resource_type": "security_group"}
+    for wanted, expected in (
+        ({"resource_id": theirs["security_groups"][0]}, (404, "ResourceNotFound")),
+        ({"target_id": port["id"], "resource_id": other["id"]}, (400, "InvalidResourceConstraint")),
+        ({"target_id": theirs["id"]}, (404, "TargetResourceNotFound")),
+    ):
+        assert refused(ask(api, "ann", **kind, **wanted)) == expected, wanted
+    log = make(api, **kind, resource_id=port["security_groups"][0], target_id=port["id"], event="DROP")
+    told = FirewallLog(
+        id=log["id"],
+        project_id="red",
+        resource_type="security_group",
+        resource_id=port["security_groups"][0],
+        target_id=port["id"],
+        event="DROP",
+    )
+    assert nodes.news() == {"hv1": {("firewall_log", log["id"]): told}}
+    make(api, **kind, resource_id=other["id"])
+    assert api("alice", "DELETE", f"/security-groups/{other['id']}").status_code == 204
+    assert there(api) == [log["id"]]
+    api("alice", "PUT", f"/ports/{port['id']}", {"port": {"security_groups": []}})
+    bare = {"target_id": port["id"]}
+    assert refused(ask(api, "ann", **kind, **bare)) == (400, "TargetResourceNotAssociated")
+    assert api("alice", "DELETE", f"/ports/{port['id']}").status_code == 204
+    assert not there(api)

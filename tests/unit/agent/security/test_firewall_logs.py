@@ -11,7 +11,7 @@ from netweft.agent.security.firewall_logs import FirewallLogs
 from netweft.dataplane.openflow.fields import PROTO_UDP
 from netweft.dataplane.openflow.messages import PacketIn
 from netweft.dataplane.packets.datagram import IpAddress, packet
-from netweft.model import FirewallGroup, FirewallLog, NodeView, view_of
+from netweft.model import FirewallGroup, FirewallLog, NodeView, SecurityGroup, view_of
 from netweft.services.fields import Reason, cookie
 from netweft.testing.region import network, port
 
@@ -62,3 +62,16 @@ def test_a_line_a_packet(tmp_path: Path) -> None:
         f"DROP project_id=red log_resource_ids=l2 {about}",
         f"ACCEPT project_id=red log_resource_ids= {about}",
     ]
+
+
+def test_security_groups_have_lines_of_their_own(tmp_path: Path) -> None:
+    group = SecurityGroup(id="sg", project_id="red")
+    guarded = port(1, A, "10.0.0.1", security_groups=("sg",), firewall_group_id="g")
+    logged = FirewallLog(id="l4", project_id="red", resource_type="security_group", resource_id="sg")
+    seen = Seen(view_of("h", 1, [guarded, GROUP, group, OF_ALL, logged]))
+    logs = FirewallLogs(cast(Desired, seen), str(tmp_path / "log"))
+    for reason in (Reason.PORT_GROUPS_ACCEPTED, Reason.PORT_GROUPS_REFUSED, Reason.PORT_REFUSED):
+        logs.answer(None, up(reason, b""))
+    lines = [line.partition("action=")[2].split()[::2] for line in (tmp_path / "log").read_text().splitlines()]
+    ids = "log_resource_ids="
+    assert lines == [["ACCEPT", f"{ids}l4"], ["DROP", f"{ids}l4"], ["DROP", f"{ids}l1"]]

@@ -259,6 +259,25 @@ def test_what_a_group_refuses_is_not_in_a_firewalls_log() -> None:
     assert handed_up(m) == 0
 
 
+def test_security_groups_are_logged_without_a_firewall() -> None:
+    m = Made("port")
+    silent = SecurityGroup(id="000000aa-2222-4000-8000-000000000000", project_id="red", rules=ANYTHING.rules[2:])
+    log = FirewallLog(id="l", project_id="red", resource_type="security_group")
+    m.settle(silent, replace(m.red, security_groups=(silent.id,), firewall_group_id=None))
+    m.settle(
+        replace(log, project_id="blue"), replace(log, id="l2", resource_id="x"), replace(log, id="l3", target_id="y")
+    )
+    assert not m.passes(m.blue, m.red, 1, 2) and not handed_up(m)
+    m.settle(log)
+    assert not m.passes(m.blue, m.red, 1, 2) and handed_up(m) == 1
+    assert m.passes(m.red, m.blue, 3, 4) and handed_up(m) == 2, "a new connection"
+    assert m.passes(m.blue, m.red, 4, 3) and m.passes(m.red, m.blue, 3, 4) and handed_up(m) == 2, (
+        "and nothing more of it"
+    )
+    m.settle(replace(log, event="ACCEPT"))
+    assert not m.passes(m.blue, m.red, 1, 2) and handed_up(m) == 2
+
+
 def handed_up(m: Made) -> int:
     return sum(len(node.bridges["int"].punted) for node in m.region.nodes.values())
 
