@@ -227,7 +227,7 @@ class AgentSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         ),
     ] = 70
     firewall_log: Annotated[
-        str, Meta(description="file for what is logged of firewall groups and security groups; empty: the agent's own log")
+        str, Meta(description="file for logs of firewall groups and security groups; empty: the agent's own log")
     ] = ""
     count_seconds: Annotated[
         float, Meta(ge=0.5, description="seconds between two reports of what floating IPs and gateways have counted")

@@ -54,7 +54,7 @@ FIREWALLS: Final = (
     ),
     Table(
         "firewall_log",
-        "what is logged of a port's firewall, or of its security groups: a copy goes to the agent, of each port so much",
+        "what is logged of a port's firewall or security groups: a copy goes to the agent, of each port so much",
         match=fields(POLICY, MEMBERS, PERMITTED, TRIAL, "ct_state"),
         agent=True,
     ),
