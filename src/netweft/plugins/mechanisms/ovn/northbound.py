@@ -1,23 +1,44 @@
 """OVN_Northbound, read and written by OVSDB: keys and rows as `schema` has them."""
 
+import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from netweft.plugins.mechanisms.database import Remote, from_map, from_set, to_map
 from netweft.plugins.mechanisms.ovn.schema import KEY, ORDER, TABLES, As, Columns, row, table_of
 from netweft.reconcile.plan import Step
 
 Operation = dict[str, Any]
+# What others write while we do is not noticed (`Remote`): so all is read again now and then.
+HOLDS_SECONDS: Final = 30.0
 
 
 class Northbound:
     def __init__(self, remote: str, changed: Callable[[], None]) -> None:
         watched = {table: ("external_ids", *_columns(table)) for table in TABLES}
-        self._remote = Remote(remote, "OVN_Northbound", watched, changed)
+        self._remote = Remote(remote, "OVN_Northbound", watched, self._is_news)
+        self._changed = changed
         self._uuids: dict[str, str] = {}  # key -> row
+        self._there: dict[str, Columns] = {}  # as it was read last, with what we wrote since
+        self._holds_until = 0.0
+
+    def _is_news(self) -> None:
+        self._holds_until = 0.0
+        self._changed()
 
     async def read(self, keys: Collection[str]) -> dict[str, Columns]:
-        """Raises Unreachable."""
+        """What is known holds until somebody else writes, which OVSDB tells: most turns read nothing.
+        Raises Unreachable."""
+        if _clock() >= self._holds_until:
+            self._holds_until = _clock() + HOLDS_SECONDS  # before: news may come while it is read
+            try:
+                self._there = await self._read()
+            except BaseException:
+                self._holds_until = 0.0
+                raise
+        return {key: self._there[key] for key in keys if key in self._there}
+
+    async def _read(self) -> dict[str, Columns]:
         tables = await self._remote.select({table: ("_uuid", "external_ids", *_columns(table)) for table in TABLES})
         names, parents = dict[str, str](), dict[str, str]()
         for rows in tables.values():
@@ -30,11 +51,11 @@ class Northbound:
                     for child in from_set(one[spec.parent[1]]):
                         parents[child[1]] = names.get(one["_uuid"][1], "")
         self._uuids = {key: uuid for uuid, key in names.items()}
-        wanted, found = set(keys), {}
+        found = {}
         for table, rows in tables.items():
             for one in rows:
                 uuid = one["_uuid"][1]
-                if (key := names.get(uuid)) in wanted and key is not None:
+                if key := names.get(uuid):
                     columns = {name: _read(one[name], kind, names) for name, kind in TABLES[table].columns.items()}
                     found[key] = row(columns, parents.get(uuid, ""))
         return found
@@ -57,12 +78,21 @@ class Northbound:
         written = Writing(self._uuids)
         for step in steps:
             written.take(step)
-        answers, refused = await self._remote.transact(written.operations)
+        try:
+            answers, refused = await self._remote.transact(written.operations)
+        except BaseException:
+            self._holds_until = 0.0  # it may have been written
+            raise
         if refused:
             return refused
         self._uuids |= {key: answers[at]["uuid"][1] for key, at in written.inserted.items()}
         for key in written.deleted:
             self._uuids.pop(key, None)
+        for step in steps:
+            if step.now is None:
+                self._there.pop(str(step.key), None)
+            else:
+                self._there[str(step.key)] = step.now
         return ""
 
 
@@ -187,3 +217,6 @@ def _read(value: Any, kind: As, names: Mapping[str, str]) -> Any:
     if kind is As.OPTIONAL:
         return next(iter(from_set(value)), None)
     return value
+
+
+_clock = time.monotonic
