@@ -237,6 +237,10 @@ class AgentSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ] = True
     metrics_listen: MetricsListen = ()
     otlp_endpoint: OtlpEndpoint = ""
+    lldp_socket: Annotated[
+        str, Meta(description="lldpd's, which says what NICs are plugged into; empty: nobody is asked")
+    ] = ""
+    lldp_seconds: Annotated[float, Meta(ge=0.5, description="seconds between two questions to lldpd")] = 10.0
     log_level: Annotated[LogLevel, Meta(description="debug, info, warning or error")] = "info"
 
     def __repr__(self) -> str:

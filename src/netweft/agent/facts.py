@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from netweft import __version__
 from netweft.dataplane.haproxy.values import PROGRAM
 from netweft.dataplane.stt import built
-from netweft.model import NodeFacts
+from netweft.model import Neighbour, NodeFacts
 from netweft.services.l2.local_vlans import LocalVlans
 from netweft.services.l2.stt import TYPE as STT
 from netweft.services.values import FOR_EVER, Bandwidth, DhcpSettings, HostFacts
@@ -67,6 +67,7 @@ def node_facts(
     ovs_version: str = "",
     problems: Iterable[str] = (),
     unwired: Collection[str] = (),
+    neighbours: tuple[Neighbour, ...] = (),
 ) -> NodeFacts:
     """unwired: the physical networks whose bridges cannot be joined, or have no carrier."""
     return NodeFacts(
@@ -81,6 +82,7 @@ def node_facts(
         availability_zone=settings.availability_zone,
         problems=tuple(problems),
         proxies=shutil.which(PROGRAM) is not None,
+        neighbours=neighbours,
     )
 
 

@@ -85,6 +85,7 @@ class Agent(Parts):
                 *(self.arrivals.run(), self.trials.run(), self.resolver.run(), self.advertiser.run()),
                 *(self.metadata.run(), self.counting.run(), self.failover.run(), self.tunnel_neighbours.run()),
                 *(self.proxies.run(), self.health.run(), self.fragment_shares.run(), self.stt.run()),
+                self.lldp.run(),
                 self._begin(),
             ):
                 tasks.create_task(side)
@@ -216,9 +217,14 @@ class Agent(Parts):
             uplinks = (*self.uplinks.now.problems.values(), *self.shaping.problems.values())
             problems = [*uplinks, *self.desired.problems, *self.refusals.of_no_port]
             problems += filter(None, [self.metadata.problem, *self.proxies.problems, self.stt.problem, self.unbuilt])
+            problems += filter(None, [self.lldp.problem])
             version = self.ovs.view.version()
             unwired = self.uplinks.now.problems.keys() | self.carriers.cut
-            self.feed.tell(facts.node_facts(self.settings, self._host.datapath_type, version, problems, unwired))
+            bridges = self._host.bridge_mappings.values()
+            nics = {nic.name for bridge in bridges for nic in self.ovs.view.nics(bridge)}
+            heard = self.lldp.neighbours(nics)
+            kind = self._host.datapath_type
+            self.feed.tell(facts.node_facts(self.settings, kind, version, problems, unwired, heard))
 
     def _render(self) -> None:
         if self._owes_all:  # only from here on: a turn that is under way knows nothing of the new session's view

@@ -24,6 +24,7 @@ from netweft.agent.host.bridges import Bridges
 from netweft.agent.host.datapath import BridgeDatapath
 from netweft.agent.host.learned import LearnedMacs
 from netweft.agent.host.links import LinksSide
+from netweft.agent.host.lldp import LldpSide
 from netweft.agent.host.meters import BridgeMeters
 from netweft.agent.host.nics import NicsSide
 from netweft.agent.host.ovs import OvsSide
@@ -134,6 +135,7 @@ class Parts(ABC):
         self.metadata = MetadataSide(settings, self.desired, lambda: self.feed.link.server, self.wake, self.spare)
         self.proxies = ProxiesSide(settings, self.ovs, lambda: self.feed.link.server, self.wake)
         self.stt = SttSide(settings, self.wake)
+        self.lldp = LldpSide(settings.lldp_socket, settings.lldp_seconds, self.wake)
         self.health = HealthSide(lambda health: self.feed.tell_health(health), within=self.proxies.within)
         self.retries = Retries(self.wake)
         self._host: HostFacts | None = None

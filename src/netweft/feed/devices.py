@@ -7,14 +7,16 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import structlog
 
 from netweft.control.l2 import binding, dynamic_segments, wires
 from netweft.control.l2.dynamic_segments import DynamicSegments
 from netweft.feed.mechanisms import Looking, Run, owned, steps
 from netweft.feed.region import Fact, Region
+from netweft.model import Neighbour
 from netweft.plugins.mechanisms import IsTunnelEnd, Mechanism, vetoes
-from netweft.plugins.mechanisms.registry import load_mechanisms
+from netweft.plugins.mechanisms.registry import hears_lldp, load_mechanisms
 from netweft.reconcile.plan import Step
 from netweft.settings import ServerSettings, SettingsError
 from netweft.store import Store
@@ -37,7 +39,9 @@ class Mechanisms:
         self._store, self._settings = store, settings
         self._path = Path(settings.switches_file) if settings.switches_file else None
         self._stamp = self._stamped()
-        self._mechanisms = load_mechanisms(settings)
+        self._hears, self._asked_of = False, (-1, -1)  # whether, by which state of the file
+        self._heard = self._hear()
+        self._mechanisms = load_mechanisms(settings, self._heard)
         self._dynamic = DynamicSegments(settings)
         self._behind: set[str] = set()  # hosts whose ports were bound again because of that
         self._region = Region(store, self._told)
@@ -121,17 +125,30 @@ class Mechanisms:
         """A file with a fault in it changes nothing."""
         while self._path is not None:
             await asyncio.sleep(LOOK_SECONDS)
-            if (stamp := self._stamped()) == self._stamp:
+            before, self._stamp = self._stamp, self._stamped()
+            heard = await asyncio.to_thread(self._hear)
+            if (before, self._heard) == (self._stamp, heard):
                 continue
-            self._stamp = stamp
+            self._heard = heard
             try:
-                mechanisms = await asyncio.to_thread(load_mechanisms, self._settings)
+                mechanisms = await asyncio.to_thread(load_mechanisms, self._settings, heard)
             except SettingsError as error:
                 log.error("the switches stay as they were", problem=str(error))
                 continue
-            log.info("the switches' file has changed", switches=len(mechanisms))
+            log.info("the switches' file has changed, or what hosts are plugged into", switches=len(mechanisms))
             await self._stop()
             self._start(mechanisms)
+
+    def _hear(self) -> Sequence[tuple[str, Neighbour]]:
+        """What hosts have heard by LLDP, where a switch asks for it.  Read whole each time: a row for each agent."""
+        if self._asked_of != self._stamp:
+            with suppress(SettingsError):
+                self._hears, self._asked_of = hears_lldp(self._settings), self._stamp
+        if not self._hears:
+            return ()
+        with self._store.read() as tx:
+            said = {agent["host"]: (agent["configurations"] or {}).get("neighbours") for agent in tx.query("agents")}
+        return [(host, msgspec.convert(one, Neighbour)) for host in sorted(said) for one in said[host] or ()]
 
     def _stamped(self) -> tuple[int, int]:
         try:

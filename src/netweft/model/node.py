@@ -14,6 +14,15 @@ class Node(Struct, frozen=True, kw_only=True, tag="node", omit_defaults=True):
     floating_ips: tuple[str, ...] = ()
 
 
+class Neighbour(Struct, frozen=True):
+    """What a NIC is plugged into, as heard by LLDP: a switch by its chassis id and system name, and its port."""
+
+    interface: str
+    switch_id: str
+    switch_name: str
+    port: str
+
+
 DEFAULT_ZONE = "nova"  # as Neutron and Nova have it
 
 
@@ -27,6 +36,7 @@ class NodeFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     floating_ips: the physical networks, wired, on which it has those of its VMs itself.
     availability_zone: in which the node's gateways are.
     proxies: whether HAProxy can run there, for load balancers.
+    neighbours: of NICs of the bridges of physical networks, as far as something was heard.
     problems: a sentence each, such as "bridge br-eth1 of physical network physnet1 is not there".
     """
 
@@ -45,3 +55,4 @@ class NodeFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     availability_zone: str = DEFAULT_ZONE
     problems: tuple[str, ...] = ()
     proxies: bool = False
+    neighbours: tuple[Neighbour, ...] = ()

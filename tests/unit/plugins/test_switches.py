@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from netweft.model import Network, Port
+from netweft.model import Neighbour, Network, Port
 from netweft.model.network import Segment
 from netweft.plugins.mechanisms import BareMetal, Host, Link, Row, links_of
 from netweft.plugins.mechanisms.switches import desired, inventory
@@ -211,3 +211,40 @@ def test_vlans_come_before_their_ports_and_go_after_them() -> None:
 )  # fmt: skip
 def test_a_profile_may_hold_anything(profile: object) -> None:
     assert links_of({"binding:profile": profile}) == ()
+
+
+TWO_BY_LLDP = """\
+[genericswitch:tor1]
+device_type = ovsdb
+netweft_remote = unix:/nowhere
+ngs_mac_address = 00:53:00:0a:0a:0a
+ngs_trunk_ports = up1
+netweft_hosts = hv1:e1
+netweft_lldp = true
+
+[genericswitch:tor2]
+device_type = ovsdb
+netweft_remote = unix:/nowhere
+netweft_hosts = hv2:e2
+"""
+
+
+def test_hosts_that_are_told_of_no_switch_are_found_by_lldp(tmp_path: Path) -> None:
+    (tmp_path / "switches.ini").write_text(TWO_BY_LLDP)
+    switches = inventory.read(f"{tmp_path}/switches.ini")
+
+    def heard(host: str, port: str, switch_id: str = "00:53:00:0A:0A:0A", name: str = "") -> tuple[str, Neighbour]:
+        return host, Neighbour("eth1", switch_id, name, port)
+
+    found = inventory.with_heard(
+        switches,
+        [
+            *(heard("hv3", "e3"), heard("hv3", "e4", "", "TOR1")),  # linked twice
+            *(heard("hv1", "e9"), heard("hv2", "e9")),  # told of: here, and elsewhere
+            *(heard("hv4", "e1"), heard("hv4", "up1")),  # ports that are told
+            *(heard("hv5", "e5"), heard("hv6", "e5")),  # two that claim one
+            *(heard("hv7", "e2", "", "tor2"), heard("hv7", "e7", "", "tor9")),  # a switch that does not ask, or is none
+        ],
+    )
+    assert found["tor1"].hosts == {"hv1": ("e1",), "hv3": ("e3", "e4")}
+    assert found["tor2"].hosts == {"hv2": ("e2",)}

@@ -34,6 +34,7 @@ def node_connected(tx: WriteTransaction, node: str, facts: NodeFacts) -> None:
     agent = hosts.lock_agent_of(tx, node)
     if _is_news(agent, said) != news:
         raise Busy(f"another server has heard of {node}")
+    said["configurations"] = _with_neighbours(said["configurations"], agent)
     if agent is None:
         agent = _new_agent(node) | said | seen | {"started_at": seen["heartbeat_timestamp"]}
         tx.insert("agents", agent, claims=[Claim(hosts.HOST_SCOPE, node)])
@@ -53,8 +54,9 @@ def _is_news(agent: Object | None, said: Object) -> bool:
 
 
 def _able(said: Object) -> Object:
-    """Without where it has floating IPs of its VMs: that goes with each carrier, and moves no gateway."""
-    return said | {"configurations": (said.get("configurations") or {}) | {"floating_ips": None}}
+    """Without where it has floating IPs of its VMs, which goes with each carrier, and its neighbours: they move no
+    gateway."""
+    return said | {"configurations": (said.get("configurations") or {}) | {"floating_ips": None, "neighbours": None}}
 
 
 def node_seen(tx: WriteTransaction, node: str) -> None:
@@ -237,6 +239,13 @@ def _configurations(facts: NodeFacts) -> Object:
     names = [name for name in facts.__struct_fields__ if name not in ("agent_type", "binary", "problems")]
     said: Object = msgspec.json.decode(msgspec.json.encode({name: getattr(facts, name) for name in names}))
     return said
+
+
+def _with_neighbours(now: Object, agent: Object | None) -> Object:
+    """A node that begins has heard nothing yet: what a NIC was plugged into stays until something else is heard."""
+    before = ((agent or {}).get("configurations") or {}).get("neighbours") or []
+    found = {one["interface"]: one for one in (*before, *now["neighbours"])}
+    return now | {"neighbours": [found[interface] for interface in sorted(found)]}
 
 
 def _timestamp() -> str:

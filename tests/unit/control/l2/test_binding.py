@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from netweft.control.agents import Agents
 from netweft.control.l2 import binding
 from netweft.control.l3 import gateway_hosts
-from netweft.model import NodeFacts, PortState, PortStatus
+from netweft.model import Neighbour, NodeFacts, PortState, PortStatus
 from netweft.model.status import PLUGGINGS
 from netweft.settings import ServerSettings
 from netweft.store import Object, Query
@@ -297,3 +297,14 @@ def test_what_a_node_says_of_floating_ips_moves_no_gateway(
     assert told == [news]
     (agent,) = agents(cloud)
     assert agent["configurations"]["floating_ips"] == list(facts.floating_ips)
+
+
+def test_what_a_nic_is_plugged_into_stays_until_something_else_is_heard(cloud: Cloud) -> None:
+    def heard(*found: Neighbour) -> list[tuple[str, str]]:
+        connect(cloud, "hv1", replace(FACTS, neighbours=found))
+        (agent,) = agents(cloud)
+        return [(one["interface"], one["port"]) for one in agent["configurations"]["neighbours"]]
+
+    assert heard(Neighbour("eth1", "", "tor1", "e1"), Neighbour("eth2", "", "tor1", "e2"))
+    assert heard() == [("eth1", "e1"), ("eth2", "e2")]  # it has begun anew
+    assert heard(Neighbour("eth1", "", "tor2", "e7")) == [("eth1", "e7"), ("eth2", "e2")]

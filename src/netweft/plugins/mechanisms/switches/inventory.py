@@ -12,12 +12,14 @@ works are read over, a wrong key of ours is refused.
 
 import configparser
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from msgspec import Struct
 
+from netweft.model import Neighbour
 from netweft.settings import SettingsError
 
 SECTION: Final = "genericswitch:"
@@ -47,6 +49,7 @@ class Switch(Struct, frozen=True, kw_only=True):
     """names: what ports' link information may call it: its section's name, its MAC address (small letters).
     hosts: host -> its ports, several for one that is linked twice and no bond.  trunk_ports: to other switches.
     physical_networks: empty for all.  allowed_vlans, allowed_ports: None for all.
+    lldp: hosts that are told of no switch are found by what they hear.
     transit: trunk ports get the VLANs of all hosts that are linked to any switch, not only of those linked to this one.
     default_vlan: of access ports that nobody uses, None: they are in none.
     """
@@ -66,6 +69,7 @@ class Switch(Struct, frozen=True, kw_only=True):
     save_configuration: bool = True
     network_name_format: str = "{network_id}"
     transit: bool = False
+    lldp: bool = False
     options: Mapping[str, str] = {}
 
     def __repr__(self) -> str:
@@ -122,8 +126,30 @@ def _switch(name: str, keys: dict[str, str]) -> Switch:
         save_configuration=section.flag("ngs_save_configuration", default=True),
         network_name_format=section.name_format(),
         transit=section.flag(f"{OURS}transit", default=not hosts),
+        lldp=section.flag(f"{OURS}lldp", default=False),
         options=keys,
     )
+
+
+def with_heard(switches: Mapping[str, Switch], heard: Iterable[tuple[str, Neighbour]]) -> dict[str, Switch]:
+    """heard: host, and what it heard on a NIC.  What is told wins: of a host that the file links to any switch nothing
+    is believed, nor of a port that it names.  A port that two hosts claim is nobody's."""
+    hosts = {host for switch in switches.values() for host in switch.hosts}
+    claims: dict[tuple[str, str], set[str]] = {}
+    for host, one in heard:
+        named = {one.switch_id.lower(), one.switch_name.lower()}
+        for switch in switches.values():
+            told = {*switch.trunk_ports, *(port for ports in switch.hosts.values() for port in ports)}
+            if switch.lldp and named & switch.names and host not in hosts and one.port not in told:
+                claims.setdefault((switch.name, one.port), set()).add(host)
+    found: dict[str, dict[str, tuple[str, ...]]] = {name: {} for name in switches}
+    for (name, port), (host, *others) in sorted((place, sorted(who)) for place, who in claims.items()):
+        if not others:
+            found[name][host] = (*found[name].get(host, ()), port)
+    return {
+        name: msgspec.structs.replace(switch, hosts={**switch.hosts, **found[name]})
+        for name, switch in switches.items()
+    }
 
 
 class _Section:

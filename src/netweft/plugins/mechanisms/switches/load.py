@@ -1,7 +1,9 @@
 """From the inventory to mechanisms: which driver a `device_type` means."""
 
+from collections.abc import Iterable
 from functools import partial
 
+from netweft.model import Neighbour
 from netweft.plugins.mechanisms import Mechanism
 from netweft.plugins.mechanisms.switches import inventory
 from netweft.plugins.mechanisms.switches.dialect import Dialect, dialects
@@ -13,9 +15,9 @@ from netweft.plugins.mechanisms.vtep.mechanism import VtepMechanism
 OVSDB, FAUCET, VTEP = "ovsdb", "faucet", "hardware_vtep"
 
 
-def load_switches(path: str) -> list[Mechanism]:
-    """Raises SettingsError."""
-    switches = inventory.read(path).values()
+def load_switches(path: str, heard: Iterable[tuple[str, Neighbour]] = ()) -> list[Mechanism]:
+    """heard: by hosts, by LLDP.  Raises SettingsError."""
+    switches = inventory.with_heard(inventory.read(path), heard).values()
     hosts = {host for switch in switches for host in switch.hosts}
     return [
         VtepMechanism(switch) if switch.device_type == VTEP else SwitchMechanism(switch, hosts, _driver(switch))
