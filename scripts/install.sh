@@ -16,7 +16,7 @@ cd "$(dirname "$0")/.."
 
 DEMO_PACKAGES=(openvswitch-switch iproute2 iputils-ping ethtool python3 python3-venv ca-certificates)
 TEST_PACKAGES=(haproxy wrk postgresql bird2 qemu-system-x86 busybox-static cpio lz4 libvirt-daemon libvirt-clients isc-dhcp-client libfaketime
-    openssh-server netconfd chromium fonts-dejavu-core gcc libc6-dev tshark ovn-central ovn-host openvswitch-vtep)
+    openssh-server netconfd chromium fonts-dejavu-core gcc libc6-dev tshark ovn-central ovn-host openvswitch-vtep lldpd)
 BENCH_PACKAGES=(iperf3 haproxy wrk)
 DEBIAN_PACKAGES=(qemu-system-x86 busybox-static cpio mmdebstrap e2fsprogs debian-archive-keyring)
 KERNEL_PACKAGES=("${DEBIAN_PACKAGES[@]}" git

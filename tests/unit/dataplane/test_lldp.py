@@ -19,14 +19,14 @@ def said(*interfaces: dict[str, object]) -> bytes:
     return json.dumps({"lldp": [{"interface": list(interfaces)}]}).encode()
 
 
-TOR = {"id": [{"type": "mac", "value": "00:53:00:0a:0a:0a"}], "name": [{"value": "tor1"}]}
+TOR: dict[str, object] = {"id": [{"type": "mac", "value": "00:53:00:0a:0a:0a"}], "name": [{"value": "tor1"}]}
 BY_NAME = {"id": [{"type": "ifname", "value": "Ethernet1"}], "descr": [{"value": "to hv1"}]}
 BY_MAC = {"id": [{"type": "mac", "value": "00:53:00:0a:0a:01"}], "descr": [{"value": "swp2"}]}
 HEARD = Heard("00:53:00:0a:0a:0a", "tor1", "Ethernet1")
 
 
 def test_a_port_is_called_by_its_name_or_else_its_description() -> None:
-    nameless = {"id": [{"type": "local", "value": "x"}]}
+    nameless: dict[str, object] = {"id": [{"type": "local", "value": "x"}]}
     found = parsed(said(interface("eth1", TOR, **BY_NAME), interface("eth2", nameless, **BY_MAC)))
     assert found == {"eth1": HEARD, "eth2": Heard("x", "", "swp2")}
 

@@ -107,7 +107,7 @@ def _switch(name: str, keys: dict[str, str]) -> Switch:
         raise SettingsError(f"switches_file: [{SECTION}] has no name")
     if unknown := sorted(key for key in keys if key.startswith(OURS) and key not in _OUR_KEYS):
         raise section.wrong(unknown[0], f"there is no such key; ours are {', '.join(sorted(_OUR_KEYS))}")
-    hosts = section.hosts()
+    hosts, lldp = section.hosts(), section.flag(f"{OURS}lldp", default=False)
     mac = keys.get("ngs_mac_address", "").strip().lower()
     default = section.vlans("ngs_port_default_vlan")
     return Switch(
@@ -125,8 +125,8 @@ def _switch(name: str, keys: dict[str, str]) -> Switch:
         disable_inactive_ports=section.flag("ngs_disable_inactive_ports", default=False),
         save_configuration=section.flag("ngs_save_configuration", default=True),
         network_name_format=section.name_format(),
-        transit=section.flag(f"{OURS}transit", default=not hosts),
-        lldp=section.flag(f"{OURS}lldp", default=False),
+        transit=section.flag(f"{OURS}transit", default=not hosts and not lldp),
+        lldp=lldp,
         options=keys,
     )
 

@@ -1,0 +1,85 @@
+"""Which switch port a hypervisor is plugged into is heard by Debian's lldpd on both ends, and followed."""
+
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+from tests.netns.harness import Lab, until
+from tests.netns.switches import RACKS, Racks, vlan
+
+from netweft.lab.commands import in_namespace, run
+from netweft.lab.layout import ROOT, LabError, OpenVSwitch, database
+
+
+@pytest.fixture(scope="module")
+def racks(lab: Lab) -> Iterator[Racks]:
+    lab.let_strangers_in()
+    found = Racks(lab)
+    found.build()
+    text = ""
+    for name, bridge, uplink in (("tor1", "switch1", "up1"), ("tor2", "tor2", "up2")):
+        keys = {"netweft_remote": database(lab.layout.fabric), "netweft_bridge": bridge, "ngs_trunk_ports": uplink}
+        keys |= {"device_type": "ovsdb", "ngs_physical_networks": "physnet1", "netweft_lldp": "true"}
+        text += f"[genericswitch:{name}]\n" + "".join(f"{key} = {value}\n" for key, value in keys.items())
+    lab.layout.switches_file.write_text(text)
+    try:
+        yield found
+    finally:
+        lab.layout.switches_file.write_text("")
+        found.take_down()
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Where lldpd gets as the user that it becomes: not so in pytest's own, and in a lab's."""
+    with tempfile.TemporaryDirectory(prefix="lldp-", dir=ROOT.parent) as made:
+        Path(made).chmod(0o755)
+        yield Path(made)
+
+
+@contextmanager
+def lldpd(where: OpenVSwitch, nic: str, socket: Path, name: str) -> Iterator[None]:
+    """Debian's, on one NIC there; the end says goodbye."""
+    command = in_namespace(where.namespace, "lldpd", "-d", "-u", str(socket), "-I", nic)
+    with socket.with_suffix(".log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
+        try:
+            for words in (
+                ("system", "hostname", name),
+                ("lldp", "portidsubtype", "ifname"),
+                ("lldp", "tx-interval", "1"),
+            ):
+                until(lambda said=words: _told(socket, *said), f"lldpd of {name} is told {words}")
+            yield
+        finally:
+            process.terminate()
+
+
+def _told(socket: Path, *words: str) -> bool:
+    try:
+        run("lldpcli", "-u", str(socket), "configure", *words)
+    except LabError:
+        return False
+    return True
+
+
+def test_a_hypervisors_switch_is_heard_and_a_moved_cable_is_followed(lab: Lab, racks: Racks, folder: Path) -> None:
+    network = lab.network("10.62.0.0/24", **vlan(162))
+    fabric = lab.layout.fabric
+    with ExitStack() as stack:
+        for node in RACKS:
+            stack.enter_context(lldpd(lab.node(node), "eth1", folder / node, node))
+            lab.configure_agent(node, lldp_socket=str(folder / node), lldp_seconds="0.5")
+        stack.enter_context(lldpd(fabric, "hv1-1", folder / "tor1", "tor1"))
+        one, other = (lab.add_vm(node, network) for node in RACKS)
+        with lldpd(fabric, "hv2-1", folder / "tor2", "tor2"):
+            until(lambda: lab.ping(one, other.nic.address), "they talk")
+            assert racks.carries(162, "hv1-1", "up1", "up2", "hv2-1")
+        racks.vsctl("del-port", "tor2", "hv2-1", "--", "add-port", "switch1", "hv2-1")
+        racks.close("hv2-1")
+        with lldpd(fabric, "hv2-1", folder / "moved", "tor1"):
+            until(lambda: lab.ping(one, other.nic.address), "they talk again, on one switch")
+            until(lambda: not racks.carries(162, "up2"), "the switch that it has left has nothing any more")
+    assert racks.carries(162, "hv2-1")  # lldpd's end changes nothing
