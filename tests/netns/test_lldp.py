@@ -4,6 +4,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,7 @@ def lldpd(where: OpenVSwitch, nic: str, socket: Path, name: str) -> Iterator[Non
                 ("lldp", "portidsubtype", "ifname"),
                 ("lldp", "tx-interval", "1"),
             ):
-                until(lambda said=words: _told(socket, *said), f"lldpd of {name} is told {words}")
+                until(partial(_told, socket, *words), f"lldpd of {name} is told {words}")
             yield
         finally:
             process.terminate()
