@@ -71,10 +71,9 @@ def test_a_linux_switch_forwards_what_it_is_told(lab: Lab, tmp_path: Path) -> No
         until(lambda: "163" not in switch.ssh("bridge vlan show dev eth1; echo"), "gone with the last port", 120)
         assert re.search(r"\b77\b", switch.ssh("bridge vlan show dev eth0"))
         kernel = switch.ssh("uname -r").strip()
-    row = f"| `netweft_linux_bridge` | SSH, one script | a Linux switch in a machine of its own (Debian's kernel {kernel}, "
-    row += (
-        f"its bridge, sshd and iproute2) that forwards; rebooted: right in {rebooted:.0f} s (`make test-switch-vm`) |"
-    )
+    row = "| `netweft_linux_bridge` | SSH, one script | a Linux switch in a machine of its own"
+    row += f" (Debian's kernel {kernel}, its bridge, sshd and iproute2) that forwards;"
+    row += f" rebooted: right in {rebooted:.0f} s (`make test-switch-vm`) |"
     document = DOCUMENT.read_text()
     assert ROW.search(document)
     DOCUMENT.write_text(ROW.sub(row, document))
