@@ -35,6 +35,18 @@ def _ipv4(
     return ethernet(macs[1], macs[0], 0x0800, start + struct.pack("!H", checksum(start + b"\0\0" + ends)) + ends + body)
 
 
+def sctp4(macs: tuple[str, str], addresses: tuple[str, str], packet: bytes) -> bytes:
+    return _ipv4(macs, addresses, 132, packet)
+
+
+def syn4(macs: tuple[str, str], addresses: tuple[str, str], ports: tuple[int, int], payload: bytes) -> bytes:
+    """payload: of even length; who does not know TCP Fast Open asks for it again."""
+    header = struct.pack("!HHIIBBH", *ports, 1, 0, 5 << 4, 0x02, 65535)
+    ends = b"".join(IPv4Address(address).packed for address in addresses)
+    total = checksum(ends + struct.pack("!HH", 6, 20 + len(payload)) + header + bytes(4) + payload)
+    return _ipv4(macs, addresses, 6, header + struct.pack("!HH", total, 0) + payload)
+
+
 def _ipv6(macs: tuple[str, str], addresses: tuple[str, str], protocol: int, body: bytes) -> bytes:
     source, destination = (IPv6Address(address).packed for address in addresses)
     header = struct.pack("!IHBB", 6 << 28, len(body), protocol, 255) + source + destination

@@ -3,11 +3,12 @@
 Each test names where: projects on GitHub, and the number of the issue or pull request.
 """
 
+import time
 from collections.abc import Iterator
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 
 import pytest
-from tests.netns import forked, frames
+from tests.netns import forked, frames, sctp
 from tests.netns.harness import Inside, Lab, until
 from tests.netns.inside.pings import checksum
 from tests.netns.outside import OUTSIDE
@@ -18,13 +19,14 @@ from tests.netns.test_routing import address
 from netweft.lab.vm import Vm
 
 PORT = 4321
+MUCH, CUT = bytes(1200), 800  # Open vSwitch's tracker takes no fragment that is smaller than 400
 
 
 @pytest.fixture(scope="module", autouse=True)
-def udp_is_let_in(lab: Lab, stage: Stage) -> None:
+def they_are_let_in(lab: Lab, stage: Stage) -> None:
     with lab.cloud() as cloud:
         for group in cloud.list("security-groups", name="default"):
-            for protocol in ("icmp", "udp"):
+            for protocol in ("icmp", "udp", "tcp", "sctp"):
                 what = {"direction": "ingress", "protocol": protocol}
                 cloud.create("security-group-rules", security_group_id=group["id"], **what)
 
@@ -160,3 +162,112 @@ def test_a_new_vm_with_both_addresses_of_one_that_is_gone(lab: Lab, stage: Stage
         lab.remove_vm(vm)
         with lab.cloud() as cloud:
             cloud.delete("floatingips", made["id"])
+
+
+@pytest.fixture
+def way_out(lab: Lab, stage: Stage, floating: str) -> tuple[str, str]:
+    """The MACs of who is outside, and of who answers for the floating IP there."""
+    with lab.inside_namespace(outside(lab), "capture") as there:
+        lab.send_frames(stage.red, datagram(lab, stage.red, BEHIND, b"who"))
+        frame = heard(there, b"who")
+    return frame[:6].hex(":"), frame[6:12].hex(":")
+
+
+def test_connections_that_begin_in_pieces_by_a_floating_ip(
+    lab: Lab, stage: Stage, floating: str, way_out: tuple[str, str]
+) -> None:
+    """TCP, into the VM and out of it, to sockets that look at checksums: kubeovn/kube-ovn#5280 has what becomes of
+    asymmetric ways, docs/decisions/0451 what Open vSwitch spoils of fragments."""
+    red, own = stage.red, address(stage.red)
+    begun = frames.syn4(way_out, (BEHIND, floating), (PORT, 5001), MUCH)
+    with lab.inside(red, "serve", "5001"), lab.inside_namespace(outside(lab), "capture") as there:
+        send_outside(lab, frames.pieces(begun, CUT, ident=77))
+        until_agreed(there, (floating, 5001, BEHIND, PORT))
+    begun = frames.syn4((red.nic.mac, routers_mac(lab, red)), (own, BEHIND), (PORT, 5002), MUCH)
+    with lab.inside_namespace(outside(lab), "serve", "5002"), lab.inside(red, "capture") as here:
+        lab.send_frames(red, *frames.pieces(begun, CUT, ident=78))
+        until_agreed(here, (BEHIND, 5002, own, PORT))
+
+
+def test_sctp_in_pieces_by_a_floating_ip(lab: Lab, stage: Stage, floating: str, way_out: tuple[str, str]) -> None:
+    red, own = stage.red, address(stage.red)
+    begun = sctp.packet(PORT, 5003, 1)
+    head, rest = begun[:8], begun[12:] + MUCH
+    packet = head + sctp.crc32c(head + bytes(4) + rest).to_bytes(4, "little") + rest
+    with lab.inside(red, "capture") as here:
+        send_outside(lab, frames.pieces(frames.sctp4(way_out, (BEHIND, floating), packet), CUT, ident=79))
+        assert put_together(here, (BEHIND, own)) == packet
+    macs = red.nic.mac, routers_mac(lab, red)
+    with lab.inside_namespace(outside(lab), "capture") as there:
+        lab.send_frames(red, *frames.pieces(frames.sctp4(macs, (own, BEHIND), packet), CUT, ident=80))
+        assert put_together(there, (floating, BEHIND)) == packet
+
+
+def send_outside(lab: Lab, sent: list[bytes]) -> None:
+    forked.do(outside(lab), "send", stdin="".join(f"{frame.hex()}\n" for frame in sent))
+
+
+def until_agreed(capture: Inside, wanted: tuple[str, int, str, int]) -> None:
+    """A SYN with its ACK, from and to there."""
+    for frame in soon(capture):
+        if frame[12:14] == b"\x08\0" and frame[23] == 6 and ends(frame) == wanted and frame[47] & 0x3F == 0x12:
+            return
+    raise AssertionError("nobody agreed")
+
+
+def put_together(capture: Inside, wanted: tuple[str, str]) -> bytes:
+    """What SCTP carried in two pieces, or whole, from and to these addresses."""
+    parts: dict[int, bytes] = {}
+    for frame in soon(capture):
+        if frame[12:14] != b"\x08\0" or frame[23] != 132 or ends(frame)[::2] != wanted:
+            continue
+        field, length = int.from_bytes(frame[20:22], "big"), int.from_bytes(frame[16:18], "big")
+        parts[field & 0x1FFF] = frame[34 : 14 + length]
+        if len(parts) == 2 or field & 0x3FFF == 0:
+            return b"".join(part for _, part in sorted(parts.items()))
+    raise AssertionError("it did not come")
+
+
+def soon(capture: Inside, seconds: float = 30.0) -> Iterator[bytes]:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        yield bytes.fromhex(capture.line())
+
+
+@pytest.fixture
+def nested(lab: Lab, stage: Stage) -> Iterator[Vm]:
+    """A VM behind a router of its own, which leads on to the network of `red`, whose router has the gateway."""
+    network = lab.network("10.47.0.0/24")
+    transit = lab.port(stage.red)["network_id"]
+    with lab.cloud() as cloud:
+        inner = cloud.create("routers", name="inner")["id"]
+        subnet = cloud.list("subnets", network_id=network)[0]
+        cloud.act("routers", inner, "add_router_interface", {"subnet_id": subnet["id"]})
+        between = cloud.create("ports", network_id=transit)
+        own = between["fixed_ips"][0]["ip_address"]
+        cloud.act("routers", inner, "add_router_interface", {"port_id": between["id"]})
+        cloud.update("routers", inner, {"routes": [{"destination": "0.0.0.0/0", "nexthop": "10.41.0.1"}]})
+        back = {"destination": "10.47.0.0/24", "nexthop": own}
+        cloud.act("routers", stage.router["id"], "add_extraroutes", {"router": {"routes": [back]}})
+    vm = lab.add_vm("hv2", network)
+    yield vm
+    lab.remove_vm(vm)
+    with lab.cloud() as cloud:
+        cloud.act("routers", stage.router["id"], "remove_extraroutes", {"router": {"routes": [back]}})
+        cloud.update("routers", inner, {"routes": []})
+        cloud.act("routers", inner, "remove_router_interface", {"port_id": between["id"]})
+        cloud.act("routers", inner, "remove_router_interface", {"subnet_id": subnet["id"]})
+        cloud.delete("routers", inner)
+        cloud.delete("networks", network)
+
+
+def test_who_is_behind_two_routers_is_translated(lab: Lab, stage: Stage, nested: Vm) -> None:
+    """ovn-org/ovn#274: a network behind another router left by SNAT with its own addresses, or not at all."""
+    until(lambda: lab.ping(nested, BEHIND), "it gets out")
+    with lab.inside_namespace(outside(lab), "capture") as there:
+        lab.send_frames(nested, datagram(lab, nested, BEHIND, b"nested"))
+        asked = heard(there, b"nested")
+    assert IPv4Address(ends(asked)[0]) in IPv4Network("203.0.113.0/24")
+    with lab.inside(nested, "capture") as here:
+        forked.do(outside(lab), "send", stdin=answer(asked, b"back").hex() + "\n")
+        assert ends(heard(here, b"back")) == (BEHIND, 9, address(nested), PORT)
