@@ -87,6 +87,13 @@ def with_ttl(frame: bytes, ttl: int) -> bytes:
     return frame[:14] + header[:10] + struct.pack("!H", checksum(header)) + header[12:] + frame[34:]
 
 
+def with_options(frame: bytes) -> bytes:
+    """Of IPv4: four that say nothing."""
+    length = int.from_bytes(frame[16:18], "big") + 4
+    header = b"\x46" + frame[15:16] + length.to_bytes(2, "big") + frame[18:24] + b"\0\0" + frame[26:34] + b"\x01" * 4
+    return frame[:14] + header[:10] + struct.pack("!H", checksum(header)) + header[12:] + frame[34:]
+
+
 def pieces(frame: bytes, *cuts: int, ident: int = 1) -> list[bytes]:
     """The datagram in this frame as fragments that begin at 0 and at these offsets, which are multiples of 8."""
     build = _piece4 if frame[12:14] == b"\x08\x00" else _piece6

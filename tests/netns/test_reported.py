@@ -271,3 +271,31 @@ def test_who_is_behind_two_routers_is_translated(lab: Lab, stage: Stage, nested:
     with lab.inside(nested, "capture") as here:
         forked.do(outside(lab), "send", stdin=answer(asked, b"back").hex() + "\n")
         assert ends(heard(here, b"back")) == (BEHIND, 9, address(nested), PORT)
+
+
+@pytest.mark.parametrize("name", ["one", "red"])
+def test_errors_about_datagrams_with_options_are_about_the_vms(
+    lab: Lab, stage: Stage, floating: str, name: str
+) -> None:
+    """By SNAT and by a floating IP: google/gvisor#6765, sorah/xlat#18."""
+    vm: Vm = getattr(stage, name)
+    payload = f"options of {name}".encode()
+    with lab.inside_namespace(outside(lab), "capture") as there:
+        lab.send_frames(vm, frames.with_options(datagram(lab, vm, BEHIND, payload)))
+        asked = next(frame for frame in soon(there) if payload in frame)
+    packet = asked[14:]
+    assert packet[0] == 0x46 and checksum(packet[:24]) == 0
+    back = frames.icmp4((asked[:6].hex(":"), asked[6:12].hex(":")), (BEHIND, ends(asked)[0]), 3, bytes(4) + packet[:32])
+    with lab.inside(vm, "capture") as here:
+        send_outside(lab, [back])
+        told = next(frame[14:] for frame in soon(here) if is_error(frame))
+    quoted = told[28 : 28 + 32]
+    assert checksum(told[:20]) == 0 and checksum(told[20 : int.from_bytes(told[2:4], "big")]) == 0
+    assert quoted[:1] == b"\x46" and checksum(quoted[:24]) == 0
+    assert str(IPv4Address(quoted[12:16])) == address(vm) and str(IPv4Address(quoted[16:20])) == BEHIND
+    assert int.from_bytes(quoted[24:26], "big") == PORT
+
+
+def is_error(frame: bytes) -> bool:
+    """ICMP's "unreachable"."""
+    return frame[12:14] == b"\x08\0" and frame[23] == 1 and frame[34] == 3
