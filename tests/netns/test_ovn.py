@@ -68,6 +68,27 @@ def test_through_a_router_and_out_by_snat(lab: Lab, stage: Stage) -> None:
     assert lab.ping(stage.red, OUTSIDE)
 
 
+def test_ports_of_a_floating_ip_are_forwarded(lab: Lab, stage: Stage) -> None:
+    """In, and no longer once it is deleted."""
+
+    def answers() -> bool:
+        say = lab.inside_namespace(lab.layout.host_namespace("outside"), "say", by["floating_ip_address"], "9001", "64")
+        with say as inside:
+            return int(inside.line()) == 64
+
+    with lab.cloud() as cloud, lab.inside(stage.red, "hear", "5001"):
+        by = cloud.create("floatingips", floating_network_id=stage.external)
+        path = f"floatingips/{by['id']}/port_forwardings"
+        leads = {"internal_port_id": stage.red.port_id, "internal_ip_address": address(stage.red), "protocol": "udp"}
+        ranges = {"internal_port_range": "5000:5001", "external_port_range": "9000:9001"}
+        made = cloud.request("POST", path, {"port_forwarding": {**leads, **ranges}})["port_forwarding"]
+        until(answers, "it answers")
+        cloud.request("DELETE", f"{path}/{made['id']}")
+        until(lambda: not answers(), "nobody answers any more")
+        cloud.delete("floatingips", by["id"])
+    assert "pf-floatingip" not in nbctl(lab, "lb-list")
+
+
 def test_a_rule_that_goes_stops_what_it_let_in(lab: Lab, stage: Stage) -> None:
     with lab.cloud() as cloud:
         group = cloud.create("security-groups", name="own")["id"]

@@ -253,6 +253,33 @@ def test_a_floating_ip_is_on_the_vms_own_chassis_if_it_may(distributed: bool) ->
 # -- as operations of OVSDB
 
 
+@pytest.mark.parametrize(
+    ("outside", "inside", "vips"),
+    [
+        ("80:80", "8080:8080", {"203.0.113.9:80": "10.0.0.5:8080"}),
+        ("80:81", "90:91", {"203.0.113.9:80": "10.0.0.5:90", "203.0.113.9:81": "10.0.0.5:91"}),
+        ("80:81", "53:53", {"203.0.113.9:80": "10.0.0.5:53", "203.0.113.9:81": "10.0.0.5:53"}),
+        ("1:65535", "1:65535", None),
+    ],
+)
+def test_forwarded_ports_are_a_balancer_of_the_router(outside: str, inside: str, vips: dict[str, str] | None) -> None:
+    forwarding = {"id": "f", "floatingip_id": "fip", "protocol": "tcp", "internal_port_id": PORT,
+                  "internal_ip_address": "10.0.0.5", "external_port_range": outside,
+                  "internal_port_range": inside}  # fmt: skip
+    said = rows(
+        routers=[{"id": "r", "admin_state_up": True}],
+        floatingips=[{"id": "fip", "router_id": "r", "floating_ip_address": "203.0.113.9"}],
+        port_forwardings=[forwarding],
+    )
+    found = dict(routing.desired(said, {}))
+    balancer, router = found["Load_Balancer pf-floatingip-fip-tcp"], found["Logical_Router neutron-r"].value
+    if vips is None:
+        assert (balancer.refused[:5], "load_balancer" in router) == ("65535", False)
+    else:
+        assert (balancer.value["vips"], router["load_balancer"]) == (vips, ["Load_Balancer pf-floatingip-fip-tcp"])
+    assert balancer.ports == {PORT}
+
+
 def test_what_is_made_can_be_named_and_hung_in_the_same_transaction() -> None:
     made = [
         Step("device", "Logical_Switch_Port p", None, row({"name": "p"}, "Logical_Switch s")),

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from netweft.model.router import GATEWAY_HOSTS
 from netweft.plugins.mechanisms import Row, Wanted
+from netweft.plugins.mechanisms.ovn import forwarding
 from netweft.plugins.mechanisms.ovn.rows import FLOATING, GATEWAY, Rows, addresses, neutron_name, router_port_name
 from netweft.plugins.mechanisms.ovn.schema import key, row
 
@@ -15,8 +16,11 @@ _RA_MODES: Final = {"slaac": "slaac", "dhcpv6-stateless": "dhcpv6_stateless", "d
 
 def desired(rows: Rows, chassis: Mapping[str, str]) -> Iterator[tuple[str, Wanted]]:
     """chassis: host -> what OVN calls it."""
+    forwarded = forwarding.balancers(rows)
+    yield from forwarding.desired(forwarded)
     for router in rows.routers.values():
         columns = {"name": neutron_name(router["id"]), "enabled": bool(router["admin_state_up"])}
+        columns["load_balancer"] = [key for key, one in forwarded[router["id"]].items() if not one.refused]
         yield _router_key(router), Wanted(row(columns))
         ports = [port for port in rows.router_ports[router["id"]] if port["network_id"] in rows.networks]
         for port in ports:

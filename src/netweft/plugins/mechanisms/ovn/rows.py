@@ -14,6 +14,7 @@ KINDS: Final = frozenset(
         "floatingips",
         "networks",
         "policies",
+        "port_forwardings",
         "ports",
         "routers",
         "security_group_rules",
@@ -39,6 +40,7 @@ class Rows:
         self.address_groups = view.rows("address_groups")
         self.routers = view.rows("routers")
         self.floating_ips = view.rows("floatingips")
+        self.forwardings = view.rows("port_forwardings")
         self.policies = view.rows("policies")
         self.trunks = view.rows("trunks")
         agents = view.rows("agents").values()

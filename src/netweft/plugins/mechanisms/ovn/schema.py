@@ -35,6 +35,7 @@ class Table(Struct, frozen=True):
 TABLES: Final[Mapping[str, Table]] = {
     "Address_Set": Table({"name": As.SCALAR, "addresses": As.SET}),
     "DHCP_Options": Table({"cidr": As.SCALAR, "options": As.MAP}),
+    "Load_Balancer": Table({"name": As.SCALAR, "protocol": As.OPTIONAL, "vips": As.MAP}),
     "Logical_Switch": Table({"name": As.SCALAR, "other_config": As.MAP}),
     "Logical_Switch_Port": Table(
         {
@@ -66,7 +67,7 @@ TABLES: Final[Mapping[str, Table]] = {
         {"priority": As.SCALAR, "direction": As.SCALAR, "match": As.SCALAR, "action": As.SCALAR},
         ("Port_Group", "acls"),
     ),
-    "Logical_Router": Table({"name": As.SCALAR, "enabled": As.OPTIONAL}),
+    "Logical_Router": Table({"name": As.SCALAR, "enabled": As.OPTIONAL, "load_balancer": As.REFS}),
     "Logical_Router_Port": Table(
         {"name": As.SCALAR, "mac": As.SCALAR, "networks": As.SET, "options": As.MAP, "ipv6_ra_configs": As.MAP},
         ("Logical_Router", "ports"),
