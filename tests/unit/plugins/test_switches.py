@@ -220,6 +220,7 @@ netweft_remote = unix:/nowhere
 ngs_mac_address = 00:53:00:0a:0a:0a
 ngs_trunk_ports = up1
 netweft_hosts = hv1:e1
+netweft_bonds = bond1=e11+e12
 netweft_lldp = true
 
 [genericswitch:tor2]
@@ -242,9 +243,10 @@ def test_hosts_that_are_told_of_no_switch_are_found_by_lldp(tmp_path: Path) -> N
             *(heard("hv3", "e3"), heard("hv3", "e4", "", "TOR1")),  # linked twice
             *(heard("hv1", "e9"), heard("hv2", "e9")),  # told of: here, and elsewhere
             *(heard("hv4", "e1"), heard("hv4", "up1")),  # ports that are told
+            *(heard("hv8", "e11"), heard("hv8", "e12")),  # a bond
             *(heard("hv5", "e5"), heard("hv6", "e5")),  # two that claim one
             *(heard("hv7", "e2", "", "tor2"), heard("hv7", "e7", "", "tor9")),  # a switch that does not ask, or is none
         ],
     )
-    assert found["tor1"].hosts == {"hv1": ("e1",), "hv3": ("e3", "e4")}
+    assert found["tor1"].hosts == {"hv1": ("e1",), "hv3": ("e3", "e4"), "hv8": ("bond1",)}
     assert found["tor2"].hosts == {"hv2": ("e2",)}

@@ -133,15 +133,17 @@ def _switch(name: str, keys: dict[str, str]) -> Switch:
 
 def with_heard(switches: Mapping[str, Switch], heard: Iterable[tuple[str, Neighbour]]) -> dict[str, Switch]:
     """heard: host, and what it heard on a NIC.  What is told wins: of a host that the file links to any switch nothing
-    is believed, nor of a port that it names.  A port that two hosts claim is nobody's."""
+    is believed, nor of a port that it names.  A port that two hosts claim is nobody's.  Bonds are heard by
+    their members."""
     hosts = {host for switch in switches.values() for host in switch.hosts}
     claims: dict[tuple[str, str], set[str]] = {}
     for host, one in heard:
         named = {one.switch_id.lower(), one.switch_name.lower()}
         for switch in switches.values():
             told = {*switch.trunk_ports, *(port for ports in switch.hosts.values() for port in ports)}
-            if switch.lldp and named & switch.names and host not in hosts and one.port not in told:
-                claims.setdefault((switch.name, one.port), set()).add(host)
+            port = switch.carrier(one.port)
+            if switch.lldp and named & switch.names and host not in hosts and told.isdisjoint((port, one.port)):
+                claims.setdefault((switch.name, port), set()).add(host)
     found: dict[str, dict[str, tuple[str, ...]]] = {name: {} for name in switches}
     for (name, port), (host, *others) in sorted((place, sorted(who)) for place, who in claims.items()):
         if not others:
