@@ -62,13 +62,12 @@ def test_a_linux_switch_forwards_what_it_is_told(lab: Lab, tmp_path: Path) -> No
         until(lambda: lab.ping(one, other.nic.address), "they talk", 120)
         began = time.monotonic()
         switch.reboot()
-        until(lambda: "163" not in switch.ssh("bridge vlan show; echo"), "it is gone", 60)
-        until(lambda: "163" in switch.ssh("bridge vlan show"), "it is told again", REBOOTED_WITHIN)
-        until(lambda: lab.ping(one, other.nic.address), "they talk again", 120)
+        until(lambda: not lab.ping(one, other.nic.address), "nothing passes")
+        until(lambda: lab.ping(one, other.nic.address), "they talk again", REBOOTED_WITHIN)
         rebooted = time.monotonic() - began
         switch.ssh("bridge vlan add dev eth0 vid 77")
         lab.remove_vm(other)
-        until(lambda: "163" not in switch.ssh("bridge vlan show dev eth1; echo"), "gone with the last port", 120)
+        until(lambda: "163" not in (switch.ssh("bridge vlan show dev eth1; echo") or "163"), "gone with the last port")
         assert re.search(r"\b77\b", switch.ssh("bridge vlan show dev eth0"))
         kernel = switch.ssh("uname -r").strip()
     row = "| `netweft_linux_bridge` | SSH, one script | a Linux switch in a machine of its own"
