@@ -113,7 +113,7 @@ class Agent(Parts):
         if changes.subscribed:
             self.handover.doubt()
         self.state.keep(changes)
-        self._reporter.left(id for kind, id in changes.deletes if kind == "port")
+        self._reporter.left((id for kind, id in changes.deletes if kind == "port"), self.desired.vifs)
         self._owes_all |= changes.subscribed
         self.wake()
 
@@ -306,7 +306,7 @@ class Agent(Parts):
             return
         self._hand_over_links()
         if self.desired.complete:
-            self._reporter.tell(self.desired.view, problem, self.proxies.starting)
+            self._reporter.tell(self.desired.view, problem, self.proxies.starting, self.desired.vifs)
             if not problem:
                 self._restore.settled()
 

@@ -11,6 +11,7 @@ from netweft.reconcile.delta import Delta
 
 Send = Callable[[Iterable[PortStatus], bool], None]  # statuses, complete
 MOST_UNPLUGGED = 10_000
+ANEW = "it is being wired anew"
 
 
 class Reporter:
@@ -22,12 +23,12 @@ class Reporter:
         # seen so; no more once it is said or it is taken away -> the name of the next plugging
         self._unplugged: dict[str, str] = {}
 
-    def left(self, port_ids: Iterable[str]) -> None:
+    def left(self, port_ids: Iterable[str], plugged: Collection[str] = ()) -> None:
         """These are not the node's any more: the server hears which of them are not plugged in, also of one that is
-        plugged in anew before it is told."""
+        plugged in anew before it is told.  plugged: see `tell`."""
         for port_id in port_ids:
             self._left.add(port_id)
-            if port_id in self._delta.desired:
+            if port_id in self._delta.desired or port_id in plugged:
                 self._unplugged.pop(port_id, None)
             else:
                 self._remember(port_id)
@@ -47,12 +48,17 @@ class Reporter:
         """All of them."""
         self._delta.replace_desired(statuses)
 
-    def tell(self, view: NodeView, problem: str = "", starting: Collection[str] = ()) -> None:
+    def tell(
+        self, view: NodeView, problem: str = "", starting: Collection[str] = (), plugged: Collection[str] = ()
+    ) -> None:
         """problem: why not everything that is wanted is in place; then nothing that was not up before is up now.
-        starting: ports that are not up before somebody answers there."""
-        left = [self._down(port_id) for port_id in sorted(self._left - self._delta.desired.keys())]
+        starting: ports that are not up before somebody answers there.  plugged: ports that are plugged in, also where
+        there is nothing to say of them yet: the server takes DOWN for unplugged."""
+        left = [self._down(id) for id in sorted(self._left) if id not in self._delta.desired and id not in plugged]
         due = sorted(port_id for port_id in self._delta.dirty if not (port_id in starting and self._comes_up(port_id)))
-        news = [status for port_id in due for status in self._news(port_id, view, problem)]
+        waiting = {id for id in due if id in plugged and id not in self._delta.desired}
+        news = [status for id in due if id not in waiting for status in self._news(id, view, problem)]
+        news += [status for id in due if id in waiting for status in self._no_longer_up(id)]
         news += [status for status in left if status not in news]
         self._left.clear()
         if self._owes_all:
@@ -64,6 +70,15 @@ class Reporter:
     def _down(self, port_id: str) -> PortStatus:
         self._remember(port_id)
         return PortStatus(port_id, PortState.DOWN)
+
+    def _no_longer_up(self, port_id: str) -> Iterable[PortStatus]:
+        """Until there is something to say of it."""
+        told = self._delta.actual.get(port_id)
+        if told is None or told.state is not PortState.UP:
+            return []
+        status = PortStatus(port_id, PortState.ERROR, ANEW)
+        self._delta.saw(port_id, status)
+        return [status]
 
     def _remember(self, port_id: str) -> None:
         self._unplugged[port_id] = secrets.token_hex(8)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import pytest
 from msgspec.structs import replace
 
-from netweft.agent.report import Reporter
+from netweft.agent.report import ANEW, Reporter
 from netweft.model import NodeView, PortState, PortStatus
 from netweft.testing.region import network, port
 
@@ -167,3 +167,25 @@ def test_what_is_claimed_by_being_plugged_in_anew_is_the_same_plugging_when_it_i
     server.news()
     server.tell(UP)
     assert anew(UP[P.id], server.news()) != first, "plugged in once more"
+
+
+def test_what_there_is_nothing_to_say_of_yet_is_not_unplugged(server: Server) -> None:
+    """Its network has no local VLAN for a moment, as when the port was taken and given back: DOWN would say that it was
+    unplugged, and let a word that is on its way claim it."""
+    stranger = PortStatus(P.id, PortState.ERROR, "not bound to this node yet")
+    server.tell({P.id: stranger})
+    assert server.news() == [([stranger], False)]
+    server.reporter.replace({})
+    server.reporter.tell(VIEW, plugged={P.id})
+    server.reporter.left([P.id], {P.id})
+    server.reporter.tell(NodeView(), plugged={P.id})
+    assert server.news() == []
+    server.reporter.replace(UP)
+    server.reporter.tell(VIEW, plugged={P.id})
+    assert server.news() == [([UP[P.id]], False)]
+    server.reporter.replace({})
+    server.reporter.tell(VIEW, plugged={P.id})
+    server.reporter.tell(VIEW, plugged={P.id})
+    assert server.news() == [([PortStatus(P.id, PortState.ERROR, ANEW)], False)]
+    server.reporter.tell(VIEW)
+    assert server.news() == [([PortStatus(P.id, PortState.DOWN)], False)]
