@@ -126,6 +126,9 @@ class FakeSwitch:
     async def send_packet(self, frame: bytes, actions: tuple[Action, ...]) -> None:
         self.packets.append(frame)
 
+    async def send_packets(self, packets: Iterable[tuple[bytes, tuple[Action, ...]]]) -> None:
+        self.packets.extend(frame for frame, _ in packets)
+
     def send_packet_soon(self, frame: bytes, actions: tuple[Action, ...]) -> None:
         self.packets.append(frame)
 

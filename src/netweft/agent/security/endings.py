@@ -7,7 +7,9 @@ agent that is killed in between leaves it to the next one.
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import structlog
@@ -23,6 +25,8 @@ from netweft.services.security.endings import Ended, by_mark, by_tuple, chosen
 log = structlog.get_logger(__name__)
 
 AT_ONCE = 16  # and these done before the next: the userspace datapath forwards in between
+SLICE_SECONDS = 0.02  # then what else there is to do is done before the next of them
+PAUSE_SECONDS = 0.02
 RESTS = 4  # as long as a listing took, until the next
 
 
@@ -41,6 +45,7 @@ class Endings:
         self._told: frozenset[Ended] = frozenset()
         self._due: frozenset[Ended] = frozenset()
         self._looked = False
+        self._work: _Work | None = None
 
     @property
     def owed(self) -> frozenset[Ended]:
@@ -63,13 +68,20 @@ class Endings:
 
     async def carry_out(self, vlans: Mapping[str, int], ports: Iterable[Port]) -> None:
         """vlans: what is a network's zone now; one that was given up is emptied before it is given out again.
-        ports: those that are bound here.  What cannot be done is owed still, and holds up nobody."""
-        if not self._due or not self._may_look():
+        ports: those that are bound here.  What cannot be done is owed still, and holds up nobody: where many end, other
+        work comes in between."""
+        if not self._due:
             return
         try:
-            await self._end(self._due, vlans, ports)
+            if self._work is None or not self._work.is_of(vlans):
+                if not self._may_look():
+                    return
+                self._work = await self._begun(self._due, vlans, ports)
+            if await self._go_on(self._work):
+                self._ended(self._work)
             self._retries.note("")
         except (OpenFlowError, CommandFailed) as error:
+            self._work = None
             self._retries.note(f"connections that have ended are tracked still: {error}")
 
     def _may_look(self) -> bool:
@@ -80,16 +92,14 @@ class Endings:
             self._timer = loop.call_later(wait, self._wake)
         return wait <= 0
 
-    async def _end(self, due: frozenset[Ended], vlans: Mapping[str, int], ports: Iterable[Port]) -> None:
+    async def _begun(self, due: frozenset[Ended], vlans: Mapping[str, int], ports: Iterable[Port]) -> "_Work":
         ends: defaultdict[int, list[Ended]] = defaultdict(list)
         for end in due:
             if end.network_id in vlans:
                 ends[end.zone(vlans[end.network_id])].append(end)
-        if ends and not await self._end_all(await self._listed(ends.keys()), ends, _by_zone(ports, vlans)):
-            return
-        self._due -= due
-        if not self.owed:
-            self._settled()
+        tracked = await self._listed(ends.keys()) if ends else iter(())
+        zones = {end.network_id: vlans.get(end.network_id) for end in due}
+        return _Work(due, zones, chosen(tracked, ends, _by_zone(ports, vlans)))
 
     async def _listed(self, zones: Collection[int]) -> Iterator[Connection]:
         self._timer = None
@@ -101,19 +111,44 @@ class Endings:
         finally:
             self._rested = loop.time() + RESTS * (loop.time() - start)
 
-    async def _end_all(
-        self, tracked: Iterable[Connection], ends: Mapping[int, list[Ended]], ports: Mapping[int, list[Port]]
-    ) -> bool:
-        """False: the bridge is away."""
-        over = list(chosen(tracked, ends, ports))
-        if over:
-            log.info("connections end", connections=len(over))
-        for start in range(0, len(over), AT_ONCE):
-            some = over[start : start + AT_ONCE]
+    async def _go_on(self, work: "_Work") -> bool:
+        """False: there is more, or the bridge is away."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + SLICE_SECONDS
+        while some := list(islice(work.over, AT_ONCE)):
+            work.done += len(some)
             if not await self._bridge.end_connections(list(filter(None, map(by_tuple, some)))):
+                self._work = None
                 return False
             await self._bridge.send_packets([by_mark(one) for one in some if not by_tuple(one)])
+            if loop.time() > end:
+                loop.call_later(PAUSE_SECONDS, self._wake)
+                return False
         return True
+
+    def _ended(self, work: "_Work") -> None:
+        if work.done:
+            log.info("connections end", connections=work.done)
+        self._work = None
+        self._due -= work.due
+        if not self.owed:
+            self._settled()
+        elif self._due:
+            self._wake()
+
+
+@dataclass(slots=True)
+class _Work:
+    """zones: of the networks, when it was begun: by then others' connections were not in what was listed.
+    over: what is still to end."""
+
+    due: frozenset[Ended]
+    zones: Mapping[str, int | None]
+    over: Iterator[Connection]
+    done: int = 0
+
+    def is_of(self, vlans: Mapping[str, int]) -> bool:
+        return all(vlans.get(network) == zone for network, zone in self.zones.items())
 
 
 def _by_zone(ports: Iterable[Port], vlans: Mapping[str, int]) -> dict[int, list[Port]]:
