@@ -128,6 +128,24 @@ async def test_of_a_port_that_moved_away_only_what_is_between_others_ends(tmp_pa
         assert await story.killed(last, on_disk=True) == left
 
 
+async def test_many_end_in_slices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two of them the agent does what else there is to do; none is forgotten."""
+    monkeypatch.setattr(endings, "AT_ONCE", 2)
+    monkeypatch.setattr(endings, "SLICE_SECONDS", -1.0)
+    go_on, slices = endings.Endings._go_on, list[bool]()
+
+    async def counted(self: endings.Endings, work: endings._Work) -> bool:
+        slices.append(await go_on(self, work))
+        return slices[-1]
+
+    monkeypatch.setattr(endings.Endings, "_go_on", counted)
+    before, after, lost = CHANGES["the port is bound nowhere"]
+    left, _ = await Story(tmp_path, before, after).done()
+    assert left == ALL - with_address(lost)
+    assert len(slices) > 2
+    assert slices == [*[False] * (len(slices) - 1), True]
+
+
 async def test_an_agent_that_knows_nothing_ends_what_nobody_here_has_a_part_in(tmp_path: Path) -> None:
     """A port was deleted while there was none, and what the one before knew is lost."""
     story = Story(tmp_path, state(), state(without=(A1,), plugged=(A2,)))

@@ -121,6 +121,8 @@ class Endings:
                 self._work = None
                 return False
             await self._bridge.send_packets([by_mark(one) for one in some if not by_tuple(one)])
+            if len(some) < AT_ONCE:
+                break
             if loop.time() > end:
                 loop.call_later(PAUSE_SECONDS, self._wake)
                 return False
