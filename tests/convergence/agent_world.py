@@ -21,6 +21,7 @@ from netweft.dataplane.openflow.flow import Action, Flow, FlowKey, Meter
 from netweft.dataplane.openflow.messages import Count, FlowChange, PacketIn
 from netweft.dataplane.openflow.meters import DropMeter, MeterCommand
 from netweft.dataplane.ovsdb.errors import TransactionFailed
+from netweft.dataplane.ovsdb.replica import InterfaceRecord
 from netweft.dataplane.ovsdb.rows import ROW_KINDS, PortRow, Row, RowKey, RowKind, Vif, VifTag, row_key
 from netweft.model import NodeView, Object, PortState, PortStatus, Tracked, key_of
 from netweft.services.fields import Reason, cookie
@@ -195,6 +196,10 @@ class FakeOvs:
 
     def version(self) -> str:
         return "3.1.0"
+
+    def nics(self, _: str) -> list[InterfaceRecord]:
+        """Nothing leads out of its bridges."""
+        return []
 
     def take_plugged(self) -> Mapping[str, Vif | None]:
         before, self._taken = self._taken, dict(self.plugged)
