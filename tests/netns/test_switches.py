@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.netns.harness import Lab, until
-from tests.netns.netconf_switch import Carrier, edit, netconf_switch
+from tests.netns.netconf_switch import Carrier, edit, netconf_switch, only_by_make_test_netconf
 from tests.netns.switches import RACKS, Racks, sshd, vlan
 
 from netweft.lab import host
@@ -125,6 +125,7 @@ def test_a_switch_is_configured_by_a_real_sshd(lab: Lab, racks: Racks, tmp_path:
         until(lambda: not racks.carries(145, "up1"), "gone with the last one")
 
 
+@only_by_make_test_netconf
 def test_a_switch_is_configured_by_netconf(lab: Lab, racks: Racks, tmp_path: Path) -> None:
     """By Debian's netconfd, whose running configuration is on the fabric's ports."""
     with netconf_switch(tmp_path, lab.layout.fabric.ovs, ("hv1-1", "up1")) as device:
