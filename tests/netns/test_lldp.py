@@ -14,6 +14,10 @@ from tests.netns.switches import RACKS, Racks, vlan
 from netweft.lab.commands import in_namespace, run
 from netweft.lab.layout import ROOT, LabError, OpenVSwitch, database
 
+SLOWLY = 120.0  # heard each second, asked for twice a second, looked at each second, and then it is begun anew
+
+pytestmark = pytest.mark.timeout(600)
+
 
 @pytest.fixture(scope="module")
 def racks(lab: Lab) -> Iterator[Racks]:
@@ -76,11 +80,11 @@ def test_a_hypervisors_switch_is_heard_and_a_moved_cable_is_followed(lab: Lab, r
         stack.enter_context(lldpd(fabric, "hv1-1", folder / "tor1", "tor1"))
         one, other = (lab.add_vm(node, network) for node in RACKS)
         with lldpd(fabric, "hv2-1", folder / "tor2", "tor2"):
-            until(lambda: lab.ping(one, other.nic.address), "they talk")
+            until(lambda: lab.ping(one, other.nic.address), "they talk", SLOWLY)
             assert racks.carries(162, "hv1-1", "up1", "up2", "hv2-1")
         racks.vsctl("del-port", "tor2", "hv2-1", "--", "add-port", "switch1", "hv2-1")
         racks.close("hv2-1")
         with lldpd(fabric, "hv2-1", folder / "moved", "tor1"):
-            until(lambda: lab.ping(one, other.nic.address), "they talk again, on one switch")
-            until(lambda: not racks.carries(162, "up2"), "the switch that it has left has nothing any more")
+            until(lambda: lab.ping(one, other.nic.address), "they talk again, on one switch", SLOWLY)
+            until(lambda: not racks.carries(162, "up2"), "the switch that it has left has nothing any more", SLOWLY)
     assert racks.carries(162, "hv2-1")  # lldpd's end changes nothing

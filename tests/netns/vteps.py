@@ -15,6 +15,8 @@ from netweft.lab.layout import database
 
 SCHEMA = Path("/usr/share/openvswitch/vtep.ovsschema")
 EMULATOR = "/usr/share/openvswitch/scripts/ovs-vtep"
+# the emulator starts some fifty programs, one after the other, each time that it looks
+SLOWLY = 180.0
 DATABASE = "hardware_vtep"
 NAME, TUNNEL_IP = "vtep1", "198.18.0.201"
 _UNDERLAY, _CABLE = "br-vtep", "vtep-0"  # where its tunnels end, and what leads from there to the underlay's switch
@@ -62,7 +64,7 @@ class Vtep:
         port, namespace = f"h-{plain.name}", self.lab.layout.host_namespace(plain.name)
         ip_batch([f"link set eth0 address {mac} mtu 1450"], namespace=namespace)
         vsctl(self._fabric, "del-port", port, "--", "add-port", NAME, port)
-        until(lambda: port in self.ctl("list-ports", NAME).split(), "the emulator has seen the port")
+        until(lambda: port in self.ctl("list-ports", NAME).split(), "the emulator has seen the port", SLOWLY)
         return port
 
     def rack(self, *nodes: str) -> None:
