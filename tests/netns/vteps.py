@@ -1,6 +1,8 @@
 """The lab's fabric with a VTEP: Debian's emulator, which drives a bridge of the fabric by `hardware_vtep`."""
 
 import json
+import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -122,11 +124,11 @@ class Vtep:
     def emulated(self) -> Iterator[None]:
         """While the block lasts; a second time it is a switch that was rebooted."""
         command = in_namespace(self._fabric.namespace, EMULATOR, NAME, "-vconsole:off")
-        with subprocess.Popen(command, env=self._environment) as process:
+        with subprocess.Popen(command, env=self._environment, start_new_session=True) as process:
             try:
                 yield
             finally:
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)  # with the program that it has started just now
 
 
 @contextmanager
