@@ -34,6 +34,8 @@ READ_SECONDS = 30.0  # how old what is known of a device may be
 PLACE_SECONDS = 30.0  # how far the place in the database may be behind, while nothing is to be done
 FIRST_SECONDS = 0.2  # between the first two tries at a device that fails
 LIMIT_SECONDS = 15.0  # between any two
+# a server that froze while it wrote may still do so after another took over: what was begun then stays ours for so long
+LATE_SECONDS = 120.0
 
 log = structlog.get_logger(__name__)
 
@@ -87,6 +89,7 @@ class Run:
         self._wake = asyncio.Event()
         self._facts: set[Fact] = set()
         self._ours: set[str] = set()  # keys on the device
+        self._late: dict[str, float] = {}  # begun by another server -> until when that may still write it
         self._there: dict[str, Any] = {}
         self._known: set[str] = set()  # keys of which it is known whether they are there
         self._read_at = float("-inf")
@@ -178,8 +181,9 @@ class Run:
         if (anew := _clock() >= self._read_at + READ_SECONDS) or not keys <= self._known:
             self._there, self._known = dict(await self.mechanism.read(keys, anew=anew)), set(keys)
             self._read_at = _clock() if anew else self._read_at
+        self._late = {key: until for key, until in self._late.items() if _clock() < until}
         todo = steps(wanted, self._there, self._ours)
-        obsolete = self._ours - wanted.keys() - self._there.keys()
+        obsolete = self._ours - wanted.keys() - self._there.keys() - self._late.keys()
         if not todo and not obsolete:
             return {}
         await self._in_thread(self._begun, {str(step.key): step.now for step in todo if step.now is not None})
@@ -191,7 +195,8 @@ class Run:
             self._there[key] = value
             if value is None:
                 del self._there[key]
-        await self._in_thread(self._made, done | dict.fromkeys(obsolete))
+        made = {key: value for key, value in done.items() if value is not None or key not in self._late}
+        await self._in_thread(self._made, made | dict.fromkeys(obsolete))
         return refused
 
     # -- in a thread, one transaction each
@@ -202,6 +207,7 @@ class Run:
     def _begin(self) -> None:
         with self._store.read() as tx:
             self._ours = owned(tx, self._name)
+            self._late = dict.fromkeys(tx.followers.begun(self._name), _clock() + LATE_SECONDS)
             self._told = wires.told(tx, self._name)
         self._there, self._known, self._well, self._racked = {}, set(), set(), None
         self._problem, self._written = "\0", 0.0  # whatever it is, it is written
