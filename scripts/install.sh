@@ -7,6 +7,7 @@
 #   scripts/install.sh kernel   what `make test-kernel` needs: QEMU, a guest kernel, a User-Mode Linux, and a Debian root for both
 #   scripts/install.sh cloud-init   the disk of `netweft lab vm add --kind debian`, for `make test-cloud-init`
 #   scripts/install.sh conformance   also tempest, whose API tests `make conformance` runs
+#   scripts/install.sh nova     a Nova and its Placement, and RabbitMQ: `make test-nova`
 #   scripts/install.sh deploy   promtool, of Debian's package prometheus, which is not installed: `make test-deploy` needs no more
 #   scripts/install.sh bench    also what makes the load of the benchmarks; OVN beside it takes ovn-central and ovn-host
 #
@@ -18,6 +19,7 @@ DEMO_PACKAGES=(openvswitch-switch iproute2 iputils-ping ethtool python3 python3-
 TEST_PACKAGES=(haproxy wrk postgresql bird2 qemu-system-x86 busybox-static cpio lz4 libvirt-daemon libvirt-clients isc-dhcp-client libfaketime
     openssh-server netconfd chromium fonts-dejavu-core gcc libc6-dev tshark ovn-central ovn-host openvswitch-vtep lldpd)
 BENCH_PACKAGES=(iperf3 haproxy wrk)
+NOVA_PACKAGES=(rabbitmq-server postgresql)
 DEBIAN_PACKAGES=(qemu-system-x86 busybox-static cpio mmdebstrap e2fsprogs debian-archive-keyring)
 KERNEL_PACKAGES=("${DEBIAN_PACKAGES[@]}" git
     gcc libc6-dev make flex bison bc xz-utils)
@@ -143,6 +145,8 @@ elif [ "${1:-}" = cloud-init ]; then
     install_packages "${DEBIAN_PACKAGES[@]}" openssh-client
     install_machine
     scripts/debian_root.sh
+elif [ "${1:-}" = nova ]; then
+    install_packages "${NOVA_PACKAGES[@]}"
 elif [ "${1:-}" = deploy ]; then
     install_promtool
 elif [ "${1:-}" = kernel ]; then
@@ -153,4 +157,5 @@ install_python
 [ "${1:-}" != test ] || install_beside keystone
 [ "${1:-}" != faucet ] || install_beside faucet
 [ "${1:-}" != conformance ] || install_beside conformance
+[ "${1:-}" != nova ] || install_beside nova
 [ "${1:-}" != kernel ] || { scripts/kernel_root.sh && scripts/kernel_uml.sh; }

@@ -84,7 +84,7 @@ project_domain_name = Default"""
 SERVE = (
     "import sys; from wsgiref import simple_server as s; from socketserver import ThreadingMixIn;"
     " T = type('T', (ThreadingMixIn, s.WSGIServer), {'daemon_threads': True});"
-    " module = __import__(sys.argv.pop(1), fromlist=['application']); port = int(sys.argv.pop());"
+    " port, name = int(sys.argv.pop()), sys.argv.pop(); module = __import__(name, fromlist=['application']);"
     " s.make_server('127.0.0.1', port, module.application, T).serve_forever()"
 )
 
@@ -295,6 +295,8 @@ def _image(request: BaseHTTPRequestHandler) -> None:
         "tags": [],
     }
     found: Any = image if IMAGE in request.path else {"images": [image]}
+    if "/schemas/" in request.path:
+        found = {"name": "image", "properties": {name: {"type": "string"} for name in image}}
     body = json.dumps(found).encode()
     request.send_response(200)
     request.send_header("Content-Type", "application/json")
