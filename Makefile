@@ -62,7 +62,7 @@ test-netconf: ## Debian's netconfd is a switch of the lab's fabric, told by Netw
 	@scripts/install.sh test
 	NETWEFT_NETCONF=yes $(BIN)/pytest -q tests/netconf tests/netns/test_switches.py
 
-test-nova: ## a real Nova beside Netweft: its VMs beside their ports in the dashboard; writes docs/nova.md; some five minutes (root)
+test-nova: ## a real Nova beside Netweft: its VMs beside their ports in the dashboard; some five minutes (root)
 	$(AS_ROOT)
 	@scripts/install.sh test
 	@scripts/install.sh nova

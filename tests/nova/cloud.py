@@ -259,7 +259,8 @@ class Compute:
         return environment(folders | (more or {}))
 
     def log(self, name: str) -> str:
-        files = (self.folder / f"{name}.out", self.folder / f"{name}.log")
+        # what is served by our few lines has no name of its own to Nova
+        files = (self.folder / f"{name}.out", self.folder / f"{name}.log", self.folder / "<string>.log")
         return "".join(file.read_text() for file in files if file.exists())
 
     def _end(self) -> None:

@@ -33,7 +33,7 @@ def boot(cloud: Cloud, compute: Compute, network: Any, who: str, name: str) -> A
     password, project = {"alice": (ALICE, cloud.blue), "bob": (BOB, cloud.green)}[who]
     theirs = token(cloud, who, password, project)
     headers = {"X-Auth-Token": theirs}
-    wanted = {"network_id": network["id"], "name": f"port of {name}"}
+    wanted = {"network_id": network["id"], "name": f"port-of-{who}"}
     answer = httpx.post(f"{cloud.url}/v2.0/ports", json={"port": wanted}, headers=headers, timeout=60.0)
     port = answer.json()["port"]
     vm = compute.server(theirs, name, port["id"])
@@ -51,12 +51,13 @@ def test_nova_binds_the_port_and_hears_of_it(cloud: Cloud, compute: Compute, por
     assert (port["binding:host_id"], port["binding:vif_type"], port["device_owner"][:8]) == (HOST, "ovs", "compute:")
 
     def told() -> bool:
-        return "Received event network-vif-plugged" in compute.log("nova-compute")
+        return f"event network-vif-plugged:{port['id']}" in compute.log("nova-api")
 
     def active() -> bool:
         return bool(cloud("GET", f"/v2.0/ports/{port['id']}")["port"]["status"] == "ACTIVE")
 
     ready("the port", active)
+    ready("the event", told)
     followers = cloud("GET", "/netweft/v1/followers")["followers"]
     assert [(one["name"], one["status"]) for one in followers] == [("nova", "RUNNING")], followers
 
@@ -90,7 +91,7 @@ def test_what_nova_does_with_it_is_seen(
 def answered(page: Dashboard) -> float:
     """How long a page waits for its ports, whatever Nova does."""
     began = time.monotonic()
-    page.at("ports").row("port of ").first.wait_for()
+    page.at("ports").row("port-of-alice").first.wait_for()
     return time.monotonic() - began
 
 

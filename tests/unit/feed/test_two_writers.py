@@ -33,7 +33,7 @@ def stores(postgres_url: str) -> Iterator[tuple[Store, Store]]:
 
 
 class Writing(Device):
-    """One server's end of a device.  writes, wrote: keys, begun and done.  held: while it is set, a write takes that long."""
+    """One server's end of a device.  writes, wrote: keys, begun and done.  held: what a write waits for."""
 
     def __init__(self, name: str, there: dict[str, Any]) -> None:
         super().__init__(there)
