@@ -65,7 +65,7 @@ class UserMode:
     def stop(self) -> None:
         self._stopped = True
         for process in set(self._running):
-            _kill(process)
+            _end(process)  # who reads what it says closes that
 
     def _copy(self, process: subprocess.Popen[bytes], output: BinaryIO) -> int:
         assert process.stdout is not None
@@ -93,9 +93,13 @@ def _spent(group: int) -> float:
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """With the processes of the guest, which are processes here."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+    _end(process)
     process.wait()
     if process.stdout is not None:
         process.stdout.close()
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """With the processes of the guest, which are processes here."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
