@@ -38,15 +38,17 @@ def repeat(frames: list[bytes]) -> None:
 
 
 def capture() -> None:
+    """What has come by the time that stdin closes is told, too."""
     with packet_socket() as source:
         print("ready", flush=True)
         while True:
             readable, _, _ = select.select([source, sys.stdin], [], [])
-            if sys.stdin in readable:
+            if source in readable:
+                frame, address = source.recvfrom(65536)
+                if address[2] != socket.PACKET_OUTGOING:
+                    print(frame.hex(), flush=True)
+            elif sys.stdin in readable:
                 return
-            frame, address = source.recvfrom(65536)
-            if address[2] != socket.PACKET_OUTGOING:
-                print(frame.hex(), flush=True)
 
 
 def ask(address: str) -> None:
