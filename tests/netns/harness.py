@@ -200,12 +200,15 @@ class Lab:
             until(lambda: self.pid(kind, node), f"{kind} started")
             until(lambda: build.server_answers(self.layout), "the server answers")
 
-    def configure_agent(self, node: str, **settings: str | list[str] | None) -> None:
+    def configure_agent(self, node: str, **settings: str | bool | list[str] | None) -> None:
         """These settings from now on, None: as if it were not said; done when it is in sync."""
         file = self.node(node).folder / "netweft.toml"
         kept = [line for line in file.read_text().splitlines() if line.partition(" = ")[0] not in settings]
         file.write_text(
-            "\n".join([*kept, *(f"{name} = {json.dumps(value)}" for name, value in settings.items() if value)]) + "\n"
+            "\n".join(
+                [*kept, *(f"{name} = {json.dumps(value)}" for name, value in settings.items() if value is not None)]
+            )
+            + "\n"
         )
         self.kill("agent", node)
         until(lambda: self.in_sync(node), f"{node} in sync with {settings}")
