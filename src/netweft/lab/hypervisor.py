@@ -72,9 +72,6 @@ bfd_interval = {bfd_interval}
 """
 
 
-PRIORITY = "-10"  # ovs-ctl(8): before whatever else wants the processor; a switch that waits loses packets and sessions
-
-
 def ovsdb_server(switch: OpenVSwitch) -> Command:
     """As the distribution's own start script runs it, but in a folder and a namespace of its own; so the next one."""
     return _open_vswitch(switch, "ovsdb-server", f"{switch.ovs}/conf.db", f"--remote=p{database(switch)}")
@@ -88,7 +85,7 @@ def _open_vswitch(switch: OpenVSwitch, program: str, *words: str) -> Command:
     return Command(
         kind=program,
         node=switch.name,
-        argv=("nice", "-n", PRIORITY, program, *words, "--pidfile", "-vconsole:off", "-vsyslog:off", "--log-file"),
+        argv=(program, *words, "--pidfile", "-vconsole:off", "-vsyslog:off", "--log-file"),
         namespace=switch.namespace,
         environment={name: str(switch.ovs) for name in ("OVS_RUNDIR", "OVS_LOGDIR", "OVS_DBDIR")},
     )
