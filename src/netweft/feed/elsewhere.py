@@ -2,7 +2,7 @@
 
 ask SERVER NODE QUESTION        to all; who has the node's session asks it
 answer SERVER ID ANSWER         to all; SERVER has asked
-settle SERVER ID TOPIC OF REV   to all; each other one sees to its own nodes, and says so:
+settle SERVER ID TOPIC OF REV   to all, again and again; each other one sees to its own nodes, and says so:
 settled SERVER ID BY            to all; SERVER has asked
 here SERVER                     to all, from time to time: who is waited for
 """
@@ -26,6 +26,7 @@ AT_ONCE: Final = 32  # questions of other servers that are asked here; further o
 SETTLING_AT_ONCE: Final = 256
 HERE_SECONDS: Final = 2.0
 GONE_SECONDS: Final = 7.0  # a server that was not heard of for so long is not waited for
+AGAIN_SECONDS: Final = 1.0  # a letter is lost where a server has just lost its connection to PostgreSQL
 Settle: TypeAlias = Callable[[str, int], Awaitable[None]]
 
 log = structlog.get_logger(__name__)
@@ -41,6 +42,7 @@ class ByLetters(Elsewhere):
         self._waiting: dict[str, asyncio.Future[Answer]] = {}
         self._asking: set[asyncio.Task[None]] = set()
         self._settling: set[asyncio.Task[None]] = set()
+        self._settled_for: set[str] = set()  # questions of others that are being seen to
         self._servers: dict[str, float] = {}  # others -> when they were heard of
         self._serves: dict[str, Settle] = {}  # by topic
         self._unsettled: dict[str, set[str]] = {}  # by question: the servers that have not said so
@@ -72,19 +74,22 @@ class ByLetters(Elsewhere):
             del self._waiting[question.id]
 
     async def settled(self, topic: str, id: str, revision: int) -> None:
-        """Waits for all others that are there."""
-        now = self._loop.time()
-        others = {server for server, at in self._servers.items() if now - at < GONE_SECONDS}
-        if not others:
-            return
+        """Waits for all others, for as long as they are there."""
         question = secrets.token_hex(8)
-        self._unsettled[question] = others
+        self._unsettled[question] = others = self._there()
         try:
-            await self._send("settle", self._own, question, topic, id, str(revision))
-            async with self._news:
-                await self._news.wait_for(lambda: not self._unsettled[question])
+            while others:
+                await self._send("settle", self._own, question, topic, id, str(revision))
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(AGAIN_SECONDS), self._news:
+                        await self._news.wait_for(lambda: not others)
+                others &= self._there()
         finally:
             del self._unsettled[question]
+
+    def _there(self) -> set[str]:
+        now = self._loop.time()
+        return {server for server, at in self._servers.items() if now - at < GONE_SECONDS}
 
     def _heard(self, letter: str) -> None:
         with suppress(RuntimeError):  # the loop has ended
@@ -119,7 +124,8 @@ class ByLetters(Elsewhere):
 
     def _settle(self, server: str, question: str, topic: str, id: str, revision: int) -> None:
         settle = self._serves.get(topic)
-        if settle is not None and len(self._settling) < SETTLING_AT_ONCE:
+        if settle is not None and len(self._settling) < SETTLING_AT_ONCE and question not in self._settled_for:
+            self._settled_for.add(question)
             self._begin(self._settled_here(settle(id, revision), server, question))
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
@@ -128,7 +134,10 @@ class ByLetters(Elsewhere):
         task.add_done_callback(self._settling.discard)
 
     async def _settled_here(self, settled: Awaitable[None], server: str, question: str) -> None:
-        await settled
+        try:
+            await settled
+        finally:
+            self._settled_for.discard(question)
         await self._send("settled", server, question, self._own)
 
     async def _tell(self) -> None:

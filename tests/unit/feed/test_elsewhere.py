@@ -80,7 +80,7 @@ async def test_what_other_servers_nodes_have_in_place(two: tuple[Server, Server]
         waiting = asyncio.create_task(one.letters.settled("balancer", "b1", 7))
         while not asked:
             await asyncio.sleep(0.01)
-        assert asked == [("b1", 7)]
+        assert set(asked) == {("b1", 7)}
         assert not waiting.done()
         go.set()
         await waiting
@@ -88,7 +88,7 @@ async def test_what_other_servers_nodes_have_in_place(two: tuple[Server, Server]
     assert one.letters._unsettled == {}
     one.letters._servers = dict.fromkeys(one.letters._servers, -1e9)
     await one.letters.settled("balancer", "b2", 8)
-    assert len(asked) == 1
+    assert ("b2", 8) not in asked
 
 
 def test_letters_of_several_parts() -> None:

@@ -69,6 +69,7 @@ class _Watched:
         """Wherever the ports are by now."""
         self._unasked.cancel()
         self._unasked = self._loop.call_later(wire.FORGET_SECONDS, self.end)
+        self._capture.drain()
         self._look()
         frames, self._frames = self._frames[: wire.MOST_FRAMES], self._frames[wire.MOST_FRAMES :]
         return self._caught(frames)

@@ -81,6 +81,8 @@ class Nodes:
         self.frames: dict[str, list[Frame]] = {}
         self.ports = {"hv1": ("from",), "hv2": ("to",)}
         self.silent = ""
+        self.asked: dict[str, int] = {}
+        self.begin = 2  # questions: the first opens, the second tells what came before all were open
 
     async def ask(self, node: str, question: Ask) -> Answer | Silence:
         await asyncio.sleep(0)
@@ -89,11 +91,12 @@ class Nodes:
         if node == self.silent:
             return Silence("its agent is not connected, or is too old to be asked")
         here = self.watching.setdefault(node, set())
+        self.asked[node] = self.asked.get(node, 0) + 1
         if watch.over:
             here.discard(watch.id)
             return Answer(id="")
         here.add(watch.id)
-        frames = tuple(self.frames.pop(node, ()))
+        frames = tuple(self.frames.pop(node, ())) if self.asked[node] > self.begin else ()
         return Answer(id="", caught=Caught(frames=frames, ports=self.ports.get(node, ()), interfaces=("eth0",)))
 
     @property
@@ -126,6 +129,17 @@ async def test_a_packet_ends_it(nodes: Nodes) -> None:
     found = await Waiting(nodes).catch("p", Live(), PLAN, same, stays)
     assert [fate.arrived for fate in found.fates] == [True]
     assert nodes.left == 0
+
+
+async def test_what_one_node_caught_before_the_other_watched_is_not_called_lost(nodes: Nodes) -> None:
+    """The next one is told of."""
+    nodes.begin, nodes.frames = 1, {"hv1": [SENT.frame]}
+    task = asyncio.create_task(Waiting(nodes).catch("p", Live(), PLAN, same, stays))
+    while nodes.frames:
+        await asyncio.sleep(0)
+    nodes.frames = {"hv1": [frame("from", print="b")], "hv2": [frame("to", out=True, print="b")]}
+    found = await task
+    assert [(fate.sent.frame.print, fate.arrived) for fate in found.fates] == [("b", True)]
 
 
 async def test_the_time_ends_it(nodes: Nodes) -> None:
@@ -176,7 +190,7 @@ async def test_a_port_moves_while_one_waits(nodes: Nodes) -> None:
     async def elsewhere() -> Plan | None:
         if "hv3" not in nodes.ports:
             nodes.ports = {"hv1": ("from",), "hv3": ("to",)}
-            nodes.frames = {"hv1": [SENT.frame], "hv3": [GIVEN.frame]}
+            nodes.frames, nodes.asked = {"hv1": [SENT.frame], "hv3": [GIVEN.frame]}, {}
         return moved
 
     found = await Waiting(nodes).catch("p", Live(), PLAN, elsewhere, stays)

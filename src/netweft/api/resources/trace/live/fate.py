@@ -12,11 +12,12 @@ _MODULUS: Final = 1 << 32
 
 
 class Sighting(NamedTuple):
-    """heard: when the server was told, by its own clock."""
+    """heard: when the server was told, by its own clock.  early: some did not watch yet, so it may not be seen there."""
 
     host: str
     frame: Frame
     heard: float
+    early: bool = False
 
 
 class Fate(NamedTuple):
@@ -47,7 +48,7 @@ def sent(plan: Plan, seen: Iterable[Sighting], most: int) -> list[Sighting]:
             starts = frame.port_id == plan.start and not frame.out
         else:
             starts = frame.port_id == plan.goal if frame.out else not frame.port_id
-        if starts and len(found) < most and not any(is_same(frame, other.frame) for other in found):
+        if starts and not one.early and len(found) < most and not any(is_same(frame, other.frame) for other in found):
             found.append(one)
     return found
 

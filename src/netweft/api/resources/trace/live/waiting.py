@@ -1,6 +1,7 @@
 """Nodes watch until a packet was caught, the time is over, or nobody waits any more; then they are told that it ends.
 
 A node that is not told forgets by itself (`wire.watched`).  Where ports move, the nodes that they are on by then watch.
+One node begins before the other: what is caught until the turn after all have begun is no packet's start.
 """
 
 import asyncio
@@ -98,12 +99,16 @@ class _One:
         self._unkept: Counter[str] = Counter()
         self._blind = float("-inf")  # until then not all was looked at
         self._ports: dict[str, frozenset[str]] = {}
+        self._watched: dict[str, frozenset[str]] = {}  # by host: interfaces and ports
+        self._early = True  # what is caught by the next turn
         self._found = Found(plan)
 
     async def run(self, replan: Replan, gone: Gone) -> Found:
         found, look_again = self._found, self._clock() + MOVED
         while True:
             await self._turn()
+            if self._early:
+                await self._turn()
             pending = self._judge()
             end = self._until + (2 * SETTLE if pending else 0.0)  # what has come is told of
             if len(found.fates) >= self._asked.packets or self._clock() >= end or await gone():
@@ -142,12 +147,19 @@ class _One:
         answers = await asyncio.gather(*(self._asks.ask(host, self._question()) for host in hosts))
         found, now = self._found, self._clock()
         found.unseen = {}
+        watched = {
+            host: frozenset((*answer.caught.interfaces, *answer.caught.ports))
+            for host, answer in zip(hosts, answers, strict=True)
+            if not isinstance(answer, Silence) and answer.caught is not None
+        }
+        changed = watched != self._watched
+        early, self._early, self._watched = changed or self._early, changed, watched
         for host, answer in zip(hosts, answers, strict=True):
             if isinstance(answer, Silence) or answer.caught is None:
                 why = answer.why if isinstance(answer, Silence) else answer.error
                 found.unseen[host] = why or "its agent is too old to watch packets"
             else:
-                self._add(host, answer.caught, now)
+                self._add(host, answer.caught, now, early=early)
         lost = sum(self._lost.values())
         if lost > found.lost:
             found.lost, self._blind = lost, now
@@ -166,10 +178,10 @@ class _One:
         )
         return Ask(id="", watch=watch)
 
-    def _add(self, host: str, caught: Caught, now: float) -> None:
+    def _add(self, host: str, caught: Caught, now: float, *, early: bool) -> None:
         found = self._found
         room = MOST_SEEN - len(found.seen)
-        found.seen += [Sighting(host, frame, now) for frame in caught.frames[:room]]
+        found.seen += [Sighting(host, frame, now, early) for frame in caught.frames[:room]]
         self._unkept[host] += max(0, len(caught.frames) - room)
         self._lost[host] = caught.lost + self._unkept[host]
         self._ports[host] = frozenset(caught.ports)
