@@ -19,22 +19,24 @@ DATA = b"the frame as the VM sees it"
 
 
 class Watching:
-    """A node: tells each watch its frames, once."""
+    """Nodes: the first that is asked for the third time, when all have begun to watch, tells its frames, once."""
 
     def __init__(self, *frames: Frame) -> None:
         self.frames = frames
         self.asked: list[tuple[str, Watch]] = []
+        self.told: set[str] = set()
         self.silent = False
 
     async def ask(self, node: str, question: Ask) -> Answer | Silence:
         watch = question.watch
         if watch is None or self.silent:
             return Silence("it is silent")
-        first = all(one.id != watch.id for _, one in self.asked)
+        turn = sum(host == node and one.id == watch.id for host, one in self.asked)
         self.asked.append((node, watch))
         if watch.over:
             return Answer(id="")
-        frames = self.frames if first else ()
+        frames = self.frames if turn == 2 and watch.id not in self.told else ()
+        self.told |= {watch.id} if frames else set()
         return Answer(id="", caught=Caught(frames=frames, ports=watch.ports, interfaces=("tap",)))
 
 

@@ -90,4 +90,5 @@ def test_the_sdk(running: Server) -> None:
     lb.delete_flavor(flavor)
     lb.delete_flavor_profile(profile)
     lb.delete_load_balancer(made.id, cascade=True)
+    lb.wait_for_delete(made, interval=0.05, wait=30)
     assert list(lb.load_balancers()) == []
