@@ -61,7 +61,7 @@ def rows(**kinds: Any) -> Rows:
 
 
 def switched(**kinds: Any) -> dict[str, Any]:
-    return {key: one.value for key, one in switching.desired(rows(**kinds))}
+    return {key: one.value for key, one in switching.desired(rows(**kinds), {})}
 
 
 def test_a_network_is_a_switch_with_its_vni() -> None:
@@ -222,7 +222,7 @@ def routed(**kinds: Any) -> dict[str, Any]:
         routers=[ROUTER],
         **kinds,
     )
-    return {key: one.value for key, one in routing.desired(every, {"hv1": "ch1", "hv3": "ch3"})}
+    return {key: one.value for key, one in routing.desired(every, {"hv1": "ch1", "hv3": "ch3"}, {})}
 
 
 def test_a_router_leads_out_by_snat_on_gateway_chassis() -> None:
@@ -271,7 +271,7 @@ def test_forwarded_ports_are_a_balancer_of_the_router(outside: str, inside: str,
         floatingips=[{"id": "fip", "router_id": "r", "floating_ip_address": "203.0.113.9"}],
         port_forwardings=[forwarding],
     )
-    found = dict(routing.desired(said, {}))
+    found = dict(routing.desired(said, {}, {}))
     balancer, router = found["Load_Balancer pf-floatingip-fip-tcp"], found["Logical_Router neutron-r"].value
     if vips is None:
         assert (balancer.refused[:5], "load_balancer" in router) == ("65535", False)

@@ -30,11 +30,13 @@ class Unreachable(Exception):
 
 class Wanted(Struct, frozen=True):
     """value: what a key should have.  ports: whom it is for; they are told when it fails.
-    refused: why it cannot be there by what we were told ourselves; the device is not asked."""
+    refused: why it cannot be there by what we were told ourselves; the device is not asked.
+    parts: those of balancers that it is for, by kind and id; they are told, too."""
 
     value: Any
     ports: frozenset[str] = frozenset()
     refused: str = ""
+    parts: frozenset[tuple[str, str]] = frozenset()
 
 
 class Host(Struct, frozen=True):

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from netweft.model import Network
 from netweft.plugins.mechanisms import Link, Seen, View, Wanted
 from netweft.plugins.mechanisms.ovn import dhcp, routing, security, switching
+from netweft.plugins.mechanisms.ovn.balancing import Balancing
 from netweft.plugins.mechanisms.ovn.northbound import Northbound, in_order
 from netweft.plugins.mechanisms.ovn.rows import KINDS, Rows
 from netweft.plugins.mechanisms.ovn.schema import Columns, table_of
@@ -26,12 +27,14 @@ class OvnMechanism:
 
     def desired(self, view: View) -> Mapping[str, Wanted]:
         rows = Rows(view)
+        balancing = Balancing(rows)
         return dict(
             [
-                *switching.desired(rows),
+                *balancing.wanted.items(),
+                *switching.desired(rows, balancing.switches),
                 *dhcp.desired(rows),
                 *security.desired(rows),
-                *routing.desired(rows, {host: one.name for host, one in self._chassis.items()}),
+                *routing.desired(rows, {host: one.name for host, one in self._chassis.items()}, balancing.routers),
             ]
         )
 

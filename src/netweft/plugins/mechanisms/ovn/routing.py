@@ -7,21 +7,31 @@ from typing import Any, Final
 from netweft.model.router import GATEWAY_HOSTS
 from netweft.plugins.mechanisms import Row, Wanted
 from netweft.plugins.mechanisms.ovn import forwarding
-from netweft.plugins.mechanisms.ovn.rows import FLOATING, GATEWAY, Rows, addresses, neutron_name, router_port_name
+from netweft.plugins.mechanisms.ovn.rows import (
+    FLOATING,
+    GATEWAY,
+    Rows,
+    addresses,
+    neutron_name,
+    router_key,
+    router_port_key,
+    router_port_name,
+)
 from netweft.plugins.mechanisms.ovn.schema import key, row
 
 MOST_CHASSIS: Final = 5  # of one gateway, as in Neutron's driver
 _RA_MODES: Final = {"slaac": "slaac", "dhcpv6-stateless": "dhcpv6_stateless", "dhcpv6-stateful": "dhcpv6_stateful"}
 
 
-def desired(rows: Rows, chassis: Mapping[str, str]) -> Iterator[tuple[str, Wanted]]:
-    """chassis: host -> what OVN calls it."""
+def desired(rows: Rows, chassis: Mapping[str, str], balancers: Mapping[str, list[str]]) -> Iterator[tuple[str, Wanted]]:
+    """chassis: host -> what OVN calls it.  balancers: of routers, by key."""
     forwarded = forwarding.balancers(rows)
     yield from forwarding.desired(forwarded)
     for router in rows.routers.values():
         columns = {"name": neutron_name(router["id"]), "enabled": bool(router["admin_state_up"])}
-        columns["load_balancer"] = [key for key, one in forwarded[router["id"]].items() if not one.refused]
-        yield _router_key(router), Wanted(row(columns))
+        its = [key for key, one in forwarded[router["id"]].items() if not one.refused]
+        columns["load_balancer"] = [*its, *balancers.get(router_key(router["id"]), [])]
+        yield router_key(router["id"]), Wanted(row(columns))
         ports = [port for port in rows.router_ports[router["id"]] if port["network_id"] in rows.networks]
         for port in ports:
             yield from _port(rows, router, port)
@@ -31,16 +41,8 @@ def desired(rows: Rows, chassis: Mapping[str, str]) -> Iterator[tuple[str, Wante
         for route in router.get("routes") or ():
             named = f"{router['id']}-{route['destination']}-{route['nexthop']}"
             columns = {"ip_prefix": route["destination"], "nexthop": route["nexthop"]}
-            yield key("Logical_Router_Static_Route", named), Wanted(row(columns, _router_key(router)))
+            yield key("Logical_Router_Static_Route", named), Wanted(row(columns, router_key(router["id"])))
     yield from _floating_ips(rows)
-
-
-def _router_key(router: Row) -> str:
-    return key("Logical_Router", neutron_name(router["id"]))
-
-
-def _port_key(port: Row) -> str:
-    return key("Logical_Router_Port", router_port_name(port["id"]))
 
 
 def _port(rows: Rows, router: Row, port: Row) -> Iterator[tuple[str, Wanted]]:
@@ -58,7 +60,7 @@ def _port(rows: Rows, router: Row, port: Row) -> Iterator[tuple[str, Wanted]]:
     }
     if port["device_owner"] != GATEWAY:
         columns["ipv6_ra_configs"] = _advertised(rows, port, network)
-    yield _port_key(port), Wanted(row(columns, _router_key(router)))
+    yield router_port_key(port["id"]), Wanted(row(columns, router_key(router["id"])))
 
 
 def _advertised(rows: Rows, port: Row, network: Row) -> dict[str, str]:
@@ -77,11 +79,11 @@ def _gateway_chassis(port: Row, chassis: Mapping[str, str]) -> Iterator[tuple[st
     for place, one in enumerate(its[:MOST_CHASSIS]):
         name = f"{router_port_name(port['id'])}_{one}"
         columns = {"name": name, "chassis_name": one, "priority": MOST_CHASSIS - place}
-        yield key("Gateway_Chassis", name), Wanted(row(columns, _port_key(port)))
+        yield key("Gateway_Chassis", name), Wanted(row(columns, router_port_key(port["id"])))
 
 
 def _way_out(rows: Rows, router: Row, ports: Iterable[Row]) -> Iterator[tuple[str, Wanted]]:
-    ports, parent = list(ports), _router_key(router)
+    ports, parent = list(ports), router_key(router["id"])
     inside = [port for port in ports if port["device_owner"] != GATEWAY]
     info = router.get("external_gateway_info") or {}
     for gateway in ports:
@@ -117,8 +119,8 @@ def _floating_ips(rows: Rows) -> Iterator[tuple[str, Wanted]]:
     by_device = {port["device_id"]: port for port in rows.all_ports.values() if port["device_owner"] == FLOATING}
     for one in rows.floating_ips.values():
         router = rows.routers.get(one.get("router_id") or "")
-        if router is None or not one.get("fixed_ip_address"):
-            continue
+        if router is None or not one.get("fixed_ip_address") or one.get("port_id") in rows.vips:
+            continue  # a VIP's is a balancer's
         columns = {
             "type": "dnat_and_snat",
             "external_ip": str(ip_address(one["floating_ip_address"])),
@@ -128,4 +130,4 @@ def _floating_ips(rows: Rows) -> Iterator[tuple[str, Wanted]]:
         if one.get("distributed") is not False and its_port is not None and one["port_id"] in rows.ports:
             columns |= {"external_mac": its_port["mac_address"], "logical_port": one["port_id"]}
         ports = frozenset({str(one["port_id"])})
-        yield key("NAT", f"floatingip-{one['id']}"), Wanted(row(columns, _router_key(router)), ports)
+        yield key("NAT", f"floatingip-{one['id']}"), Wanted(row(columns, router_key(router["id"])), ports)

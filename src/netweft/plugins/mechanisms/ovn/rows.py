@@ -5,15 +5,22 @@ from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 from typing import Any, Final
 
+from netweft.model.load_balancer import LOAD_BALANCER, VIP_OWNER
 from netweft.plugins.mechanisms import Row, View
+from netweft.plugins.mechanisms.ovn.schema import key
 
 KINDS: Final = frozenset(
     {
         "address_groups",
         "agents",
         "floatingips",
+        "healthmonitors",
+        "listeners",
+        "loadbalancers",
+        "members",
         "networks",
         "policies",
+        "pools",
         "port_forwardings",
         "ports",
         "routers",
@@ -25,7 +32,10 @@ KINDS: Final = frozenset(
 )
 AGENT: Final = "OVN Controller agent"  # as Neutron shows a chassis
 HOST: Final = "binding:host_id"
+# asks balancers' members, for OVN, from an address of a subnet: as OVN's driver for Octavia calls such a port
+ASKING: Final = "ovn-lb-hm:distributed"
 INTERFACE, GATEWAY, FLOATING = "network:router_interface", "network:router_gateway", "network:floatingip"
+_NOT_PLUGGED: Final = frozenset({INTERFACE, GATEWAY, FLOATING, VIP_OWNER, ASKING})
 
 
 class Rows:
@@ -50,13 +60,29 @@ class Rows:
         for subnet in self.subnets.values():
             self.subnets_of[subnet["network_id"]].append(subnet)
         self.router_ports: dict[str, list[Row]] = defaultdict(list)
+        self.routers_of: dict[str, set[str]] = defaultdict(set)  # networks that they have interfaces on
+        self.sources: dict[str, str] = {}  # subnet -> the address that asks members there
         for port in self.all_ports.values():
             if port["device_owner"] in (INTERFACE, GATEWAY):
                 self.router_ports[port["device_id"]].append(port)
+            if port["device_owner"] == INTERFACE:
+                self.routers_of[port["network_id"]].add(port["device_id"])
+            if port["device_owner"] == ASKING:
+                self.sources |= {one["subnet_id"]: one["ip_address"] for one in port["fixed_ips"]}
+        self._balancers(view)
+
+    def _balancers(self, view: View) -> None:
+        self.balancers = view.rows("loadbalancers")
+        self.pools = view.rows("pools")
+        self.listeners_of = _by(view.rows("listeners"), LOAD_BALANCER)
+        self.members_of = _by(view.rows("members"), "pool_id")
+        self.monitors_of = {one["pool_id"]: one for one in view.rows("healthmonitors").values()}
+        self.floating_of = _by(self.floating_ips, "port_id")
+        self.vips = {one["vip_port_id"] for one in self.balancers.values()}
 
     def _is_here(self, port: Row) -> bool:
         owner = port["device_owner"]
-        if owner in (INTERFACE, GATEWAY, FLOATING) or port["network_id"] not in self.networks:
+        if owner in _NOT_PLUGGED or port["network_id"] not in self.networks:
             return False
         return not port.get(HOST) or port[HOST] in self.chassis
 
@@ -69,6 +95,30 @@ def addresses(port: Row, version: int = 0) -> list[str]:
 
 def quoted(words: Iterable[str]) -> str:
     return "{" + ", ".join(words) + "}"
+
+
+def _by(rows: Mapping[str, Row], attribute: str) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = defaultdict(list)
+    for one in rows.values():
+        if one.get(attribute):
+            found[one[attribute]].append(one)
+    return found
+
+
+def switch_key(network_id: str) -> str:
+    return key("Logical_Switch", neutron_name(network_id))
+
+
+def port_key(port_id: str) -> str:
+    return key("Logical_Switch_Port", port_id)
+
+
+def router_key(router_id: str) -> str:
+    return key("Logical_Router", neutron_name(router_id))
+
+
+def router_port_key(port_id: str) -> str:
+    return key("Logical_Router_Port", router_port_name(port_id))
 
 
 def neutron_name(id: str) -> str:

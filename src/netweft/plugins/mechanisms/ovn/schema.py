@@ -35,8 +35,21 @@ class Table(Struct, frozen=True):
 TABLES: Final[Mapping[str, Table]] = {
     "Address_Set": Table({"name": As.SCALAR, "addresses": As.SET}),
     "DHCP_Options": Table({"cidr": As.SCALAR, "options": As.MAP}),
-    "Load_Balancer": Table({"name": As.SCALAR, "protocol": As.OPTIONAL, "vips": As.MAP}),
-    "Logical_Switch": Table({"name": As.SCALAR, "other_config": As.MAP}),
+    "Load_Balancer": Table(
+        {
+            "name": As.SCALAR,
+            "protocol": As.OPTIONAL,
+            "vips": As.MAP,
+            "options": As.MAP,
+            "selection_fields": As.SET,
+            "ip_port_mappings": As.MAP,
+        }
+    ),
+    "Load_Balancer_Health_Check": Table(
+        {"vip": As.SCALAR, "options": As.MAP},
+        ("Load_Balancer", "health_check"),
+    ),
+    "Logical_Switch": Table({"name": As.SCALAR, "other_config": As.MAP, "load_balancer": As.REFS}),
     "Logical_Switch_Port": Table(
         {
             "name": As.SCALAR,

@@ -10,9 +10,8 @@ from typing import Final
 
 from netweft.model.protocols import NUMBERS
 from netweft.plugins.mechanisms import Row, Wanted
-from netweft.plugins.mechanisms.ovn.rows import Rows, addresses
+from netweft.plugins.mechanisms.ovn.rows import Rows, addresses, port_key
 from netweft.plugins.mechanisms.ovn.schema import key, row
-from netweft.plugins.mechanisms.ovn.switching import port_key
 
 DROP: Final = "neutron_pg_drop"
 ALLOW_PRIORITY, DROP_PRIORITY = 1002, 1001

@@ -12,8 +12,10 @@ from netweft.plugins.mechanisms.ovn.rows import (
     Rows,
     addresses,
     neutron_name,
+    port_key,
     router_port_name,
     rule_list,
+    switch_key,
 )
 from netweft.plugins.mechanisms.ovn.schema import key, row
 
@@ -21,10 +23,11 @@ _PRIORITY: Final = 2002
 _DIRECTIONS: Final = {"egress": ("from-lport", "inport"), "ingress": ("to-lport", "outport")}
 
 
-def desired(rows: Rows) -> Iterator[tuple[str, Wanted]]:
+def desired(rows: Rows, balancers: Mapping[str, list[str]]) -> Iterator[tuple[str, Wanted]]:
+    """balancers: of switches, by key."""
     parents = {sub["port_id"]: (trunk, sub) for trunk in rows.trunks.values() for sub in trunk["sub_ports"]}
     for network in rows.networks.values():
-        yield from _switch(rows, network)
+        yield from _switch(network, balancers.get(switch_key(network["id"]), []))
     for port in rows.ports.values():
         yield _port(rows, port, parents)
         yield from _qos(rows, port)
@@ -34,20 +37,12 @@ def desired(rows: Rows) -> Iterator[tuple[str, Wanted]]:
                 yield _router_side(port)
 
 
-def switch_key(network_id: str) -> str:
-    return key("Logical_Switch", neutron_name(network_id))
-
-
-def port_key(port_id: str) -> str:
-    return key("Logical_Switch_Port", port_id)
-
-
-def _switch(rows: Rows, network: Row) -> Iterator[tuple[str, Wanted]]:
+def _switch(network: Row, balancers: list[str]) -> Iterator[tuple[str, Wanted]]:
     name = neutron_name(network["id"])
     config = {"vlan-passthru": str(bool(network.get("vlan_transparent"))).lower()}
     if network.get("provider:network_type") == "geneve":
         config["requested-tnl-key"] = str(network["provider:segmentation_id"])
-    yield switch_key(network["id"]), Wanted(row({"name": name, "other_config": config}))
+    yield switch_key(network["id"]), Wanted(row({"name": name, "other_config": config, "load_balancer": balancers}))
     if physical := network.get("provider:physical_network"):
         name = f"provnet-{network['id']}"
         wire = {
