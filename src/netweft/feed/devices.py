@@ -12,6 +12,7 @@ import structlog
 
 from netweft.control.l2 import binding, dynamic_segments, wires
 from netweft.control.l2.dynamic_segments import DynamicSegments
+from netweft.control.lb import lacking
 from netweft.feed.mechanisms import Looking, Run, owned, steps
 from netweft.feed.region import Fact, Region
 from netweft.model import Neighbour
@@ -110,6 +111,7 @@ class Mechanisms:
         with self._store.read() as tx:
             gone = set(tx.followers.names()) - set(self.names)
             said = {name: wires.told(tx, name) for name in gone}
+            parts = {name: lacking.told(tx, name) for name in gone}
             owners = [name for name in gone if tx.held(dynamic_segments.scope(name))]
         for name in owners:
             self._store.run(partial(self._dynamic.follow, owner=name, wanted={}))
@@ -120,6 +122,9 @@ class Mechanisms:
         for name, ports in said.items():
             if ports:
                 self._store.run(partial(wires.report, mechanism=name, failed=dict.fromkeys(ports, ""), well=ports))
+        for name, lacked in parts.items():
+            if lacked:
+                self._store.run(partial(lacking.report, mechanism=name, said=dict.fromkeys(lacked, "")))
 
     async def _watch(self) -> None:
         """A file with a fault in it changes nothing."""

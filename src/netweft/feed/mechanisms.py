@@ -18,6 +18,7 @@ from anyio import CapacityLimiter, to_thread
 
 from netweft.control.l2 import wires
 from netweft.control.l2.dynamic_segments import DynamicSegments
+from netweft.control.lb import lacking
 from netweft.feed import lease
 from netweft.feed.hosts import Hosts
 from netweft.feed.region import ALL_BARE_METAL, Fact, Region
@@ -94,6 +95,7 @@ class Run:
         self._known: set[str] = set()  # keys of which it is known whether they are there
         self._read_at = float("-inf")
         self._told: dict[str, str] = {}  # port -> what it was told
+        self._said: dict[lacking.Part, str] = {}  # likewise of parts of balancers
         self._well: set[str] = set()  # ports that have all that they need here
         self._problem, self._written = "", 0.0  # as the database has it, and when it was written
         self._away = False
@@ -208,7 +210,7 @@ class Run:
         with self._store.read() as tx:
             self._ours = owned(tx, self._name)
             self._late = dict.fromkeys(tx.followers.begun(self._name), _clock() + LATE_SECONDS)
-            self._told = wires.told(tx, self._name)
+            self._told, self._said = wires.told(tx, self._name), lacking.told(tx, self._name)
         self._there, self._known, self._well, self._racked = {}, set(), set(), None
         self._problem, self._written = "\0", 0.0  # whatever it is, it is written
 
@@ -236,6 +238,7 @@ class Run:
 
     def _tell(self, wanted: Mapping[str, Wanted], failed: Mapping[str, str]) -> None:
         """Ports hear why they have not what they need on this device, and when they have it."""
+        self._tell_parts(wanted, failed)
         every = {port for one in wanted.values() for port in one.ports}
         bad = {port: why for key, why in failed.items() if key in wanted for port in wanted[key].ports}
         well = every - bad.keys()
@@ -244,6 +247,13 @@ class Run:
         told = {port: bad.get(port, "") for port in {*bad, *self._told} if bad.get(port) != self._told.get(port)}
         self._store.run(lambda tx: wires.report(tx, self._name, told, well - self._well))
         self._told, self._well = bad, well
+
+    def _tell_parts(self, wanted: Mapping[str, Wanted], failed: Mapping[str, str]) -> None:
+        bad = {part: why for key, why in failed.items() if key in wanted for part in wanted[key].parts}
+        if bad != self._said:
+            said = {part: bad.get(part, "") for part in bad.keys() | self._said.keys()}
+            self._store.run(lambda tx: lacking.report(tx, self._name, said))
+            self._said = bad
 
 
 async def _first_of(*events: asyncio.Event, seconds: float) -> None:

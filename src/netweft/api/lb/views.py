@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from netweft.api.lb import descriptions
 from netweft.api.lb.descriptions import Kind
-from netweft.control.lb import shown
+from netweft.control.lb import lacking, shown
 from netweft.control.lb.words import BALANCERS, L7RULES, LISTENERS, MEMBERS, MONITORS, POLICIES, POOLS
 from netweft.model.load_balancer import LOAD_BALANCER
 from netweft.store import Object, Query, ReadTransaction
@@ -19,6 +19,8 @@ def told(tx: ReadTransaction, kind: Kind, rows: Sequence[Object], wanted: frozen
 def view(kind: Kind, row: Object, wanted: frozenset[str] = frozenset()) -> Object:
     found = {name: row.get(field.kept or name) for name, field in kind.fields.items() if field.shown}
     found["tenant_id"] = row.get("project_id")
+    if why := lacking.detail(row):  # Octavia has no such attribute: it is there only where there is something to say
+        found["status_detail"] = why
     return {name: value for name, value in found.items() if name in wanted} if wanted else found
 
 

@@ -9,6 +9,7 @@ disabled, or is below what is, is OFFLINE; a pool is as its members are, a balan
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
+from netweft.control.lb.lacking import LACKS
 from netweft.control.lb.members import SAID
 from netweft.control.lb.tree import AFFECTED, CHANGE, PENDING
 from netweft.control.lb.words import (
@@ -85,20 +86,32 @@ def _balancers(around: Around, rows: Sequence[Object]) -> Iterable[Object]:
     by_balancer: dict[str, list[str]] = {}
     for pool in around.below(POOLS):
         by_balancer.setdefault(pool[LOAD_BALANCER], []).append(healths[pool["id"]])
+    lacked = _lacked(around, rows)
     for row in rows:
         up = row["admin_state_up"] and row["provisioning_status"] != PENDING_CREATE
         yield {
             "listeners": of_listeners.get(row["id"], []),
             "pools": of_pools.get(row["id"], []),
-            "operating_status": worst(by_balancer.get(row["id"], ())) if up else OFFLINE,
+            "operating_status": worst([*by_balancer.get(row["id"], ()), *lacked.get(row["id"], ())]) if up else OFFLINE,
         }
+
+
+def _lacked(around: Around, rows: Sequence[Object]) -> dict[str, list[str]]:
+    """balancer -> what follows from what some mechanism does not carry of it."""
+    found: dict[str, list[str]] = {}
+    listeners = [(row[LOAD_BALANCER], row) for row in around.below(LISTENERS) if row["admin_state_up"]]
+    for id, row in [*((row["id"], row) for row in rows), *listeners]:
+        if row.get(LACKS):
+            found.setdefault(id, []).append(ERROR)
+    return found
 
 
 def _common(around: Around, row: Object) -> Object:
     status = around.status(row)
+    well = DEGRADED if row.get(LACKS) else ONLINE
     return {
         "provisioning_status": status,
-        "operating_status": ONLINE if around.is_up(row) else OFFLINE,
+        "operating_status": well if around.is_up(row) else OFFLINE,
         "updated_at": None if status == PENDING_CREATE else row["updated_at"],
     }
 
@@ -107,7 +120,8 @@ def _listeners(around: Around, rows: Sequence[Object]) -> Iterable[Object]:
     policies = around.ids_by(POLICIES, "listener_id")
     for row in rows:
         more = {"loadbalancers": [{"id": row[LOAD_BALANCER]}], "l7policies": policies.get(row["id"], [])}
-        yield _common(around, row) | more
+        told = _common(around, row) | more
+        yield told | ({"operating_status": ERROR} if told["operating_status"] == DEGRADED else {})
 
 
 def _pools(around: Around, rows: Sequence[Object]) -> Iterable[Object]:

@@ -1,0 +1,115 @@
+"""Load balancers on OVN's hosts, with real connections through its switches and routers."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import NamedTuple
+
+import pytest
+from tests.netns.balancers import Balancer, Talk, ask, serving
+from tests.netns.harness import Lab, until
+from tests.netns.outside import external_network, next_hop
+from tests.netns.test_routing import address, make_router
+
+from netweft.lab import build, host
+from netweft.lab.vm import Vm
+
+pytestmark = pytest.mark.ovs
+VIP = "10.60.0.100"
+
+
+@pytest.fixture(scope="module")
+def plan() -> build.Plan:
+    return build.Plan(ovn=True)
+
+
+class Stage(NamedTuple):
+    balancer: Balancer
+    here: Vm
+    red: Vm  # behind a router
+    members: list[Vm]
+    external: str
+    outside: str  # a host's namespace
+
+
+@pytest.fixture(scope="module")
+def stage(lab: Lab) -> Iterator[Stage]:
+    blue, red = lab.network("10.60.0.0/24"), lab.network("10.61.0.0/24")
+    external, beyond = external_network(lab), next_hop(lab)
+    make_router(lab, blue, red, external_gateway_info={"network_id": external})
+    lab.let_strangers_in()
+    members = [lab.add_vm("hv1", blue, dhcp=True), lab.add_vm("hv2", blue, dhcp=True)]
+    here, there = lab.add_vm("hv1", blue, dhcp=True), lab.add_vm("hv2", red, dhcp=True)
+    balancer = Balancer(lab, blue, VIP, *map(address, members))
+    with ExitStack() as stack:
+        for one in members:
+            stack.enter_context(serving(lab, one))
+        yield Stage(balancer, here, there, members, external, lab.layout.host_namespace(beyond.name))
+    balancer.close()
+    host.remove(lab.layout, beyond)
+
+
+def answering(lab: Lab, frm: Vm, times: int = 20) -> set[str]:
+    """Members' names; and of what has gone wrong."""
+    return {one.split()[0] for one in ask(lab.layout.vm_namespace(frm.name), VIP, times=times)}
+
+
+@pytest.mark.parametrize("client", ["here", "red"])
+def test_all_members_answer(lab: Lab, stage: Stage, client: str) -> None:
+    until(lambda: answering(lab, getattr(stage, client)) == {one.name for one in stage.members}, "both answer")
+
+
+def test_weights_are_how_often(lab: Lab, stage: Stage) -> None:
+    light, heavy = stage.members
+    stage.balancer.update(address(heavy), weight=9)
+
+    def is_so() -> bool:
+        said = ask(lab.layout.vm_namespace(stage.here.name), VIP, times=100)
+        by = {name.split()[0]: count for name, count in said.items()}
+        return by.get(heavy.name, 0) > 75 and by.get(light.name, 0) > 0
+
+    until(is_so, "nine of ten are the heavy one's")
+    stage.balancer.update(address(heavy), weight=1)
+
+
+def test_from_outside_by_a_floating_ip(lab: Lab, stage: Stage) -> None:
+    with lab.cloud() as cloud:
+        made = cloud.create("floatingips", floating_network_id=stage.external, port_id=stage.balancer.port_id)
+
+    def who() -> set[str]:
+        return {one.split()[0] for one in ask(stage.outside, made["floating_ip_address"], times=20)}
+
+    until(lambda: who() == {one.name for one in stage.members}, "both answer")
+    with lab.cloud() as cloud:
+        cloud.delete("floatingips", made["id"])
+
+
+def test_a_member_that_goes_ends_its_connections_and_no_others(lab: Lab, stage: Stage) -> None:
+    gone, stays = stage.members
+    with Talk(lab.layout.vm_namespace(stage.here.name), VIP, 20) as talk:
+        before = talk.say()
+        assert set(before) == {gone.name, stays.name}
+        stage.balancer.remove(address(gone))
+        until(lambda: gone.name not in talk.say(), "no connection leads there any more")
+        assert all(now == was for now, was in zip(talk.say(), before, strict=True) if was == stays.name)
+    stage.balancer.add(address(gone))
+    until(lambda: answering(lab, stage.here) == {gone.name, stays.name}, "it is led to again")
+
+
+def test_what_ovn_cannot_is_said_of_the_listener(lab: Lab, stage: Stage) -> None:
+    listener = {"protocol": "HTTP", "protocol_port": 8000, "loadbalancer_id": stage.balancer.id}
+    with lab.cloud() as cloud:
+        made = cloud.balancing("POST", "listeners", {"listener": listener})["listener"]["id"]
+
+        def told() -> tuple[str, str]:
+            found = cloud.balancing("GET", f"listeners/{made}")["listener"]
+            return found["operating_status"], found.get("status_detail", "")
+
+        until(lambda: told() == ("ERROR", "ovn: OVN carries TCP, UDP and SCTP, and no HTTP"), "it is said")
+        stage.balancer.active()
+        cloud.balancing("DELETE", f"listeners/{made}")
+        stage.balancer.active()
+        until(
+            lambda: cloud.balancing("GET", f"loadbalancers/{stage.balancer.id}")["loadbalancer"]["operating_status"]
+            == "ONLINE",
+            "nothing is lacking",
+        )
