@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from typing import NamedTuple
 
 import pytest
-from tests.netns.balancers import Balancer, Talk, ask, serving
+from tests.netns.balancers import Balancer, ask, serving
 from tests.netns.harness import Lab, until
 from tests.netns.outside import external_network, next_hop
 from tests.netns.test_routing import address, make_router
@@ -83,16 +83,28 @@ def test_from_outside_by_a_floating_ip(lab: Lab, stage: Stage) -> None:
         cloud.delete("floatingips", made["id"])
 
 
-def test_a_member_that_goes_ends_its_connections_and_no_others(lab: Lab, stage: Stage) -> None:
-    gone, stays = stage.members
-    with Talk(lab.layout.vm_namespace(stage.here.name), VIP, 20) as talk:
-        before = talk.say()
-        assert set(before) == {gone.name, stays.name}
-        stage.balancer.remove(address(gone))
-        until(lambda: gone.name not in talk.say(), "no connection leads there any more")
-        assert all(now == was for now, was in zip(talk.say(), before, strict=True) if was == stays.name)
-    stage.balancer.add(address(gone))
-    until(lambda: answering(lab, stage.here) == {gone.name, stays.name}, "it is led to again")
+def test_who_does_not_answer_ovn_gets_nothing(lab: Lab, stage: Stage) -> None:
+    """OVN asks the members, and what it finds out is theirs in the API."""
+    first, second = (address(one) for one in stage.members)
+    balancer = Balancer(lab, lab.port(stage.here)["network_id"], "10.60.0.101", first, second, port=8081)
+
+    def told() -> dict[str, str]:
+        with lab.cloud() as cloud:
+            found = cloud.balancing("GET", f"pools/{balancer.pool}/members")["members"]
+        return {one["address"]: one["operating_status"] for one in found}
+
+    asks = {"pool_id": balancer.pool, "type": "TCP", "delay": 1, "timeout": 1, "max_retries": 1, "max_retries_down": 1}
+    with serving(lab, stage.members[0], port=8081), lab.cloud() as cloud:
+        cloud.balancing("POST", "healthmonitors", {"healthmonitor": asks})
+        until(lambda: told() == {first: "ONLINE", second: "ERROR"}, "one is well, and one is not")
+        namespace = lab.layout.vm_namespace(stage.here.name)
+        until(
+            lambda: set(ask(namespace, balancer.vip, times=10)) == {f"{stage.members[0].name} {address(stage.here)}"},
+            "only that one is asked",
+        )
+    balancer.close()
+    with lab.cloud() as cloud:
+        until(lambda: not cloud.list("ports", device_owner="ovn-lb-hm:distributed"), "nobody asks any more")
 
 
 def test_what_ovn_cannot_is_said_of_the_listener(lab: Lab, stage: Stage) -> None:
@@ -109,7 +121,9 @@ def test_what_ovn_cannot_is_said_of_the_listener(lab: Lab, stage: Stage) -> None
         cloud.balancing("DELETE", f"listeners/{made}")
         stage.balancer.active()
         until(
-            lambda: cloud.balancing("GET", f"loadbalancers/{stage.balancer.id}")["loadbalancer"]["operating_status"]
-            == "ONLINE",
+            lambda: (
+                cloud.balancing("GET", f"loadbalancers/{stage.balancer.id}")["loadbalancer"]["operating_status"]
+                == "ONLINE"
+            ),
             "nothing is lacking",
         )

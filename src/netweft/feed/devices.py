@@ -12,15 +12,19 @@ import structlog
 
 from netweft.control.l2 import binding, dynamic_segments, wires
 from netweft.control.l2.dynamic_segments import DynamicSegments
+from netweft.control.l2.ports import Ports
 from netweft.control.lb import lacking
+from netweft.control.lb.asking import Asking
+from netweft.control.security.security_groups import SecurityGroups
 from netweft.feed.mechanisms import Looking, Run, owned, steps
 from netweft.feed.region import Fact, Region
 from netweft.model import Neighbour
+from netweft.model.load_balancer import ASKING_OWNER
 from netweft.plugins.mechanisms import IsTunnelEnd, Mechanism, vetoes
 from netweft.plugins.mechanisms.registry import hears_lldp, load_mechanisms
 from netweft.reconcile.plan import Step
 from netweft.settings import ServerSettings, SettingsError
-from netweft.store import Store
+from netweft.store import Query, Store
 
 LOOK_SECONDS = 1.0  # at the file
 
@@ -43,7 +47,7 @@ class Mechanisms:
         self._hears, self._asked_of = False, (-1, -1)  # whether, by which state of the file
         self._heard = self._hear()
         self._mechanisms = load_mechanisms(settings, self._heard)
-        self._dynamic = DynamicSegments(settings)
+        self._dynamic, self._asking = DynamicSegments(settings), Asking(Ports(settings, SecurityGroups()))
         self._behind: set[str] = set()  # hosts whose ports were bound again because of that
         self._region = Region(store, self._told)
         self._runs: dict[Run, asyncio.Task[None]] = {}
@@ -91,7 +95,7 @@ class Mechanisms:
             ends = [mechanism for mechanism in mechanisms if isinstance(mechanism, IsTunnelEnd)]
             neighbourly = {host for end in ends for host in end.neighbourly}
             self._region.follow(hosts, {kind for one in mechanisms for kind in one.kinds}, neighbourly)
-        runs = [Run(self._store, mechanism, self._region, self._dynamic) for mechanism in mechanisms]
+        runs = [Run(self._store, mechanism, self._region, self._dynamic, self._asking) for mechanism in mechanisms]
         self._runs = {run: asyncio.create_task(run.run()) for run in runs}
 
     async def _stop(self) -> None:
@@ -112,9 +116,12 @@ class Mechanisms:
             gone = set(tx.followers.names()) - set(self.names)
             said = {name: wires.told(tx, name) for name in gone}
             parts = {name: lacking.told(tx, name) for name in gone}
+            askers = {port["device_id"] for port in tx.query("ports", Query({"device_owner": [ASKING_OWNER]}))}
             owners = [name for name in gone if tx.held(dynamic_segments.scope(name))]
         for name in owners:
             self._store.run(partial(self._dynamic.follow, owner=name, wanted={}))
+        for name in sorted(askers & gone):
+            self._store.run(partial(self._asking.follow, owner=name, subnets=()))
         behind = {host for one in self._mechanisms if isinstance(one, IsTunnelEnd) for host in one.neighbourly}
         for host in sorted(behind | self._behind):
             self._store.run(partial(binding.bind_again, node=host))

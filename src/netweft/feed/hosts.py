@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from netweft.control.l2 import binding
+from netweft.control.lb import health
 from netweft.plugins.mechanisms import Seen
 from netweft.store import Store
 
@@ -32,6 +33,8 @@ class Hosts:
                 self._heard[host] = now
             if before is None or before.ports != one.ports:
                 self._store.run(partial(binding.report_ports, node=host, statuses=one.ports, complete=True))
+            if one.members:
+                self._store.run(partial(health.report, node=host, health=one.members))
             self._seen[host] = one
         for host in self._seen.keys() - seen.keys():
             self._store.run(partial(binding.node_gone, node=host))

@@ -19,10 +19,22 @@ from anyio import CapacityLimiter, to_thread
 from netweft.control.l2 import wires
 from netweft.control.l2.dynamic_segments import DynamicSegments
 from netweft.control.lb import lacking
+from netweft.control.lb.asking import Asking
 from netweft.feed import lease
 from netweft.feed.hosts import Hosts
 from netweft.feed.region import ALL_BARE_METAL, Fact, Region
-from netweft.plugins.mechanisms import KIND, BareMetal, HasHosts, Host, IsTunnelEnd, Mechanism, Row, Unreachable, Wanted
+from netweft.plugins.mechanisms import (
+    KIND,
+    AsksMembers,
+    BareMetal,
+    HasHosts,
+    Host,
+    IsTunnelEnd,
+    Mechanism,
+    Row,
+    Unreachable,
+    Wanted,
+)
 from netweft.reconcile.delta import Delta
 from netweft.reconcile.plan import Step
 from netweft.reconcile.retry import Backoff
@@ -79,9 +91,14 @@ class Run:
     """One mechanism in one server."""
 
     def __init__(
-        self, store: Store, mechanism: Mechanism, region: Region, dynamic: DynamicSegments | None = None
+        self,
+        store: Store,
+        mechanism: Mechanism,
+        region: Region,
+        dynamic: DynamicSegments | None = None,
+        asking: Asking | None = None,
     ) -> None:
-        """dynamic: for who leads VLANs of racks into tunnels."""
+        """dynamic: for who leads VLANs of racks into tunnels.  asking: for who asks members of balancers."""
         self.mechanism = mechanism
         self._store, self._region, self._name = store, region, mechanism.name
         self._lease = lease.Lease(store, self._name)
@@ -100,7 +117,7 @@ class Run:
         self._problem, self._written = "", 0.0  # as the database has it, and when it was written
         self._away = False
         self._retry = Backoff(first=FIRST_SECONDS, limit=LIMIT_SECONDS)
-        self._hosts, self._dynamic = Hosts(store), dynamic
+        self._hosts, self._dynamic, self._asking = Hosts(store), dynamic, asking
         self._racked: Mapping[str, str] | None = None  # as it was followed last
 
     def told(self, facts: Collection[Fact] | None) -> None:
@@ -138,7 +155,7 @@ class Run:
         wanted = self.mechanism.desired(looking)
         self._facts = looking.facts
         failed = {key: one.refused for key, one in wanted.items() if one.refused}
-        failed |= await self._follow_racks(looking)
+        failed |= {**await self._follow_racks(looking), **await self._follow_asking()}
         self._away, problem = False, ""
         try:
             if away:
@@ -165,6 +182,15 @@ class Run:
         failed = await self._in_thread(lambda: self._store.run(lambda tx: dynamic.follow(tx, self._name, racked)))
         self._racked = None if failed else racked
         return failed
+
+    async def _follow_asking(self) -> Mapping[str, str]:
+        """Subnet -> why nobody can ask members there."""
+        asking = self._asking
+        if asking is None or not isinstance(self.mechanism, AsksMembers):
+            return {}
+        if (subnets := self.mechanism.asks_in()) is None:
+            return {}
+        return await self._in_thread(lambda: self._store.run(lambda tx: asking.follow(tx, self._name, subnets)))
 
     async def _look_at_hosts(self) -> str:
         """Why they can't be looked at; empty where they could, or there are none."""

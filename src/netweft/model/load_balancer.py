@@ -27,6 +27,8 @@ from msgspec import Struct, field
 
 VIP_OWNER: Final = "Octavia"  # the device_owner of VIP ports; their device_id: VIP_DEVICE and the balancer's id
 VIP_DEVICE: Final = "lb-"
+# of ports whose addresses ask members, as OVN's driver for Octavia calls them; their device_id: the mechanism's name
+ASKING_OWNER: Final = "ovn-lb-hm:distributed"
 VIP_MAC: Final = "netweft:vip_mac_address"  # kept on a balancer's row: its port's
 VIP_ADDRESSES: Final = "netweft:vip_addresses"  # kept likewise: all of that port's, with their subnets
 LOAD_BALANCER: Final = (

@@ -15,11 +15,12 @@ from netweft.control.l3.owners import FLOATING, GATEWAY, INTERFACES, OWNERS
 from netweft.control.lb import vips
 from netweft.control.lb.words import BALANCERS
 from netweft.control.standard import UseCases
+from netweft.model.load_balancer import ASKING_OWNER
 from netweft.model.proxy import PROXY_OWNER
 from netweft.model.router import ADDRESS_MAC
 from netweft.store import Object, ReadTransaction, WriteTransaction
 
-_RESERVED = OWNERS.keys() | INTERFACES | {PROXY_OWNER}
+_RESERVED = OWNERS.keys() | INTERFACES | {ASKING_OWNER, PROXY_OWNER}
 
 
 def is_owned(tx: ReadTransaction, port: Object) -> bool:

@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 from msgspec import Struct
 
 from netweft.model import Network, Node, NodeFacts, Peer, Port, PortStatus
+from netweft.model.health import MemberHealth
 from netweft.reconcile.plan import Step
 from netweft.settings import ServerSettings
 
@@ -128,10 +129,12 @@ class Mechanism(Protocol):
 
 
 class Seen(Struct, frozen=True):
-    """A host that is no node of ours: what it can do, and all ports that are plugged in there."""
+    """A host that is no node of ours: what it can do, and all ports that are plugged in there.
+    members: of balancers, of which it has found out something new."""
 
     facts: NodeFacts
     ports: tuple[PortStatus, ...] = ()
+    members: tuple[MemberHealth, ...] = ()
 
 
 @runtime_checkable
@@ -140,6 +143,15 @@ class HasHosts(Protocol):
 
     async def seen(self) -> Mapping[str, Seen]:
         """host -> what is there, all of them.  Asked for before each `desired`.  Raises Unreachable."""
+        ...
+
+
+@runtime_checkable
+class AsksMembers(Protocol):
+    """A mechanism whose device asks the members of balancers whether they are well."""
+
+    def asks_in(self) -> frozenset[str] | None:
+        """The subnets in which it needs an address to ask from, by what was last `desired`; None: it has just those."""
         ...
 
 

@@ -3,10 +3,13 @@
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 
+from msgspec.structs import replace
+
 from netweft.model import Network
 from netweft.plugins.mechanisms import Link, Seen, View, Wanted
 from netweft.plugins.mechanisms.ovn import dhcp, routing, security, switching
 from netweft.plugins.mechanisms.ovn.balancing import Balancing
+from netweft.plugins.mechanisms.ovn.members import Members, news
 from netweft.plugins.mechanisms.ovn.northbound import Northbound, in_order
 from netweft.plugins.mechanisms.ovn.rows import KINDS, Rows
 from netweft.plugins.mechanisms.ovn.schema import Columns, table_of
@@ -24,10 +27,12 @@ class OvnMechanism:
         self._north = Northbound(northbound, self.changed.set)
         self._south = Southbound(southbound, self.changed.set)
         self._chassis: Mapping[str, Chassis] = {}
+        self._members: Members | None = None  # as they were looked at last
 
     def desired(self, view: View) -> Mapping[str, Wanted]:
         rows = Rows(view)
         balancing = Balancing(rows)
+        self._members = balancing.members
         return dict(
             [
                 *balancing.wanted.items(),
@@ -53,7 +58,11 @@ class OvnMechanism:
 
     async def seen(self) -> Mapping[str, Seen]:
         self._chassis = await self._south.read()
-        return {host: chassis.seen for host, chassis in self._chassis.items()}
+        asked = self._members.asked if self._members else {}
+        return {host: replace(chassis.seen, members=news(chassis, asked)) for host, chassis in self._chassis.items()}
+
+    def asks_in(self) -> frozenset[str] | None:
+        return self._members.asks_in() if self._members else None
 
     async def close(self) -> None:
         await self._north.close()

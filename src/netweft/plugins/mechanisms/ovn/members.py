@@ -7,22 +7,15 @@ from typing import Final
 
 from msgspec import Struct
 
-from netweft.model.load_balancer import HEALTHY, NETWORK, OFFLINE
+from netweft.model.health import MemberHealth
+from netweft.model.load_balancer import HEALTHY, NETWORK, OFFLINE, ONLINE
 from netweft.plugins.mechanisms import Row
 from netweft.plugins.mechanisms.ovn import limits
 from netweft.plugins.mechanisms.ovn.rows import HOST, Rows
+from netweft.plugins.mechanisms.ovn.southbound import Asked, Chassis
 
 MOST_PLACES: Final = 256  # in one list
 STATUS: Final = "operating_status"
-
-
-class Asked(Struct, frozen=True):
-    """What a Service_Monitor is about."""
-
-    port_id: str
-    address: str
-    port: int
-    protocol: str
 
 
 class Watch(Struct, frozen=True):
@@ -44,6 +37,9 @@ class Members:
                     self._by_place[fixed["subnet_id"], fixed["ip_address"]] = port
         self.asked: dict[Asked, dict[str, str]] = {}
         self.sources: set[str] = set()  # subnets in which an address is needed that asks
+
+    def asks_in(self) -> frozenset[str] | None:
+        return None if self.sources == self._rows.sources.keys() else frozenset(self.sources)
 
     def watch(self, balancer: Row, pool: Row) -> Watch | None:
         monitor = self._rows.monitors_of.get(pool["id"])
@@ -96,6 +92,16 @@ class Members:
         if watch is not None and bracketed(member["address"]) in watch.mappings:
             return True
         return member[STATUS] in HEALTHY or (watch is None and member[STATUS] == OFFLINE)
+
+
+def news(chassis: Chassis, asked: Mapping[Asked, Mapping[str, str]]) -> tuple[MemberHealth, ...]:
+    """What a chassis has found out of members and is not known yet."""
+    return tuple(
+        MemberHealth(member_id=id, status=status, why="" if status == ONLINE else "it does not answer OVN")
+        for what, status in chassis.asked.items()
+        for id, known in sorted(asked.get(what, {}).items())
+        if known != status
+    )
 
 
 def in_turns(members: Iterable[Row]) -> list[tuple[str, int]]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 from typing import Any, Final
 
-from netweft.model.load_balancer import LOAD_BALANCER, VIP_OWNER
+from netweft.model.load_balancer import ASKING_OWNER, LOAD_BALANCER
 from netweft.plugins.mechanisms import Row, View
 from netweft.plugins.mechanisms.ovn.schema import key
 
@@ -32,10 +32,8 @@ KINDS: Final = frozenset(
 )
 AGENT: Final = "OVN Controller agent"  # as Neutron shows a chassis
 HOST: Final = "binding:host_id"
-# asks balancers' members, for OVN, from an address of a subnet: as OVN's driver for Octavia calls such a port
-ASKING: Final = "ovn-lb-hm:distributed"
 INTERFACE, GATEWAY, FLOATING = "network:router_interface", "network:router_gateway", "network:floatingip"
-_NOT_PLUGGED: Final = frozenset({INTERFACE, GATEWAY, FLOATING, VIP_OWNER, ASKING})
+_NOT_PLUGGED: Final = frozenset({INTERFACE, GATEWAY, FLOATING, ASKING_OWNER})
 
 
 class Rows:
@@ -53,6 +51,7 @@ class Rows:
         self.forwardings = view.rows("port_forwardings")
         self.policies = view.rows("policies")
         self.trunks = view.rows("trunks")
+        self._balancers(view)
         agents = view.rows("agents").values()
         self.chassis = {agent["host"] for agent in agents if agent.get("agent_type") == AGENT}
         self.ports = {id: port for id, port in self.all_ports.items() if self._is_here(port)}
@@ -67,9 +66,8 @@ class Rows:
                 self.router_ports[port["device_id"]].append(port)
             if port["device_owner"] == INTERFACE:
                 self.routers_of[port["network_id"]].add(port["device_id"])
-            if port["device_owner"] == ASKING:
+            if port["device_owner"] == ASKING_OWNER:
                 self.sources |= {one["subnet_id"]: one["ip_address"] for one in port["fixed_ips"]}
-        self._balancers(view)
 
     def _balancers(self, view: View) -> None:
         self.balancers = view.rows("loadbalancers")
@@ -82,7 +80,7 @@ class Rows:
 
     def _is_here(self, port: Row) -> bool:
         owner = port["device_owner"]
-        if owner in _NOT_PLUGGED or port["network_id"] not in self.networks:
+        if owner in _NOT_PLUGGED or port["id"] in self.vips or port["network_id"] not in self.networks:
             return False
         return not port.get(HOST) or port[HOST] in self.chassis
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from netweft.model import NodeFacts, PortStatus
+from netweft.model.health import Health
 from netweft.model.status import PortState
 from netweft.plugins.mechanisms import Seen
 from netweft.plugins.mechanisms.database import Remote, from_map, from_set
@@ -16,15 +17,26 @@ _MAPPINGS: Final = "ovn-bridge-mappings"
 _WATCHED: Final = {
     "Chassis": ("name", "hostname", "encaps", "other_config", "external_ids"),
     "Encap": ("type", "ip"),
+    "Service_Monitor": ("logical_port", "ip", "port", "protocol", "status"),
     "Port_Binding": ("logical_port", "chassis", "up", "type"),
 }
 
 
+class Asked(Struct, frozen=True):
+    """What a row of Service_Monitor is about."""
+
+    port_id: str
+    address: str
+    port: int
+    protocol: str
+
+
 class Chassis(Struct, frozen=True):
-    """name: OVN's own; hosts are told by `hostname`."""
+    """name: OVN's own; hosts are told by `hostname`.  asked: of members there, whether they are well."""
 
     name: str
     seen: Seen
+    asked: Mapping[Asked, Health] = {}
 
 
 class Southbound:
@@ -51,13 +63,21 @@ class Southbound:
         tables = await self._remote.select({table: ("_uuid", *columns) for table, columns in _WATCHED.items()})
         encaps = {one["_uuid"][1]: one for one in tables["Encap"]}
         ports: dict[str, list[PortStatus]] = defaultdict(list)
+        where_is: dict[str, str] = {}
         for one in tables["Port_Binding"]:
             where = from_set(one["chassis"])
             if one["type"] in ("", "virtual") and where:
                 state = PortState.UP if True in from_set(one["up"]) else PortState.DOWN
                 ports[where[0][1]].append(PortStatus(one["logical_port"], state))
+                where_is[one["logical_port"]] = where[0][1]
+        asked: dict[str, dict[Asked, Health]] = defaultdict(dict)
+        for one in tables["Service_Monitor"]:
+            if said := from_set(one["status"]):
+                (protocol,) = from_set(one["protocol"]) or ("tcp",)
+                what = Asked(one["logical_port"], one["ip"], one["port"], protocol)
+                asked[where_is.get(what.port_id, "")][what] = "ONLINE" if said[0] == "online" else "ERROR"
         return {
-            one["hostname"]: _chassis(one, encaps, ports[one["_uuid"][1]])
+            one["hostname"]: _chassis(one, encaps, ports[one["_uuid"][1]], asked[one["_uuid"][1]])
             for one in tables["Chassis"]
             if one["hostname"]
         }
@@ -66,7 +86,12 @@ class Southbound:
         await self._remote.close()
 
 
-def _chassis(one: Mapping[str, Any], encaps: Mapping[str, Mapping[str, Any]], ports: list[PortStatus]) -> Chassis:
+def _chassis(
+    one: Mapping[str, Any],
+    encaps: Mapping[str, Mapping[str, Any]],
+    ports: list[PortStatus],
+    asked: Mapping[Asked, Health],
+) -> Chassis:
     said = from_map(one["external_ids"]) | from_map(one["other_config"])
     mappings = dict(pair.strip().split(":", 1) for pair in str(said.get(_MAPPINGS, "")).split(",") if ":" in pair)
     ends = [encaps[ref[1]] for ref in from_set(one["encaps"]) if ref[1] in encaps]
@@ -78,4 +103,4 @@ def _chassis(one: Mapping[str, Any], encaps: Mapping[str, Mapping[str, Any]], po
         agent_type=AGENT,
         binary="ovn-controller",
     )
-    return Chassis(one["name"], Seen(facts, tuple(sorted(ports, key=lambda port: port.port_id))))
+    return Chassis(one["name"], Seen(facts, tuple(sorted(ports, key=lambda port: port.port_id))), asked)
