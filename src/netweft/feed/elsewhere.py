@@ -77,12 +77,16 @@ class ByLetters(Elsewhere):
         """Waits for all others, for as long as they are there."""
         question = secrets.token_hex(8)
         self._unsettled[question] = others = self._there()
+
+        def is_settled() -> bool:
+            return not others
+
         try:
             while others:
                 await self._send("settle", self._own, question, topic, id, str(revision))
                 with suppress(TimeoutError):
                     async with asyncio.timeout(AGAIN_SECONDS), self._news:
-                        await self._news.wait_for(lambda: not others)
+                        await self._news.wait_for(is_settled)
                 others &= self._there()
         finally:
             del self._unsettled[question]

@@ -12,7 +12,7 @@ _MODULUS: Final = 1 << 32
 
 
 class Sighting(NamedTuple):
-    """heard: when the server was told, by its own clock.  early: some did not watch yet, so it may not be seen there."""
+    """heard: when the server was told, by its own clock.  early: some did not watch yet, so it may be unseen there."""
 
     host: str
     frame: Frame
