@@ -101,7 +101,7 @@ class Served(Protocol):
 class NamespaceEnd:
     """VMs and hosts that are namespaces."""
 
-    size = 8 * 2**20
+    size = 2 * 2**20
 
     def __init__(self, lab: Lab, namespace: str, address: str) -> None:
         self.lab, self.namespace, self.address = lab, namespace, address
@@ -128,7 +128,7 @@ class _Listening:
 class SerialEnd:
     """A real machine, which has busybox only, behind its serial port."""
 
-    size = 2**20
+    size = 2**18
 
     def __init__(self, commands: Path, address: str) -> None:
         self.commands, self.address = commands, address
