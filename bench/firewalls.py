@@ -30,6 +30,7 @@ from tests.netns.test_l3_matrix import End, Scene
 from netweft.lab import build
 
 PREFIXES, AT_ONCE, SECONDS, CHUNK = 10_000, 1000, 1.5, bytes(1 << 16)
+IN_A_REQUEST = 100  # rules
 LISTED = f"deny list of {PREFIXES}"
 
 
@@ -46,7 +47,7 @@ class Bench(Scene):
         self.allow = self._make("rule", action="allow", protocol="tcp")
         self.changed = self._make("rule", action="allow", protocol="udp", destination_port="1")
         self.first = self._make("rule", action="allow", protocol="udp", destination_port="2")
-        others = [self._other(number) for number in range(max(sizes))]
+        others = self._others(max(sizes))
         start = int(ip_address("100.64.0.0"))
         prefixes = [f"{ip_address(start + 4 * at)}/30" for at in range(PREFIXES)]
         listed = cloud.create("address_groups", addresses=prefixes[:AT_ONCE])["id"]
@@ -61,9 +62,14 @@ class Bench(Scene):
     def _open(self) -> str:
         return self._make("policy", firewall_rules=[self._make("rule", action="allow", ip_version=4)])
 
-    def _other(self, number: int) -> str:
-        more: dict[str, Any] = {"protocol": "tcp", "destination_port": str(10_000 + number)}
-        return self._make("rule", action="deny", source_ip_address=f"198.18.{number // 256}.{number % 256}", **more)
+    def _others(self, count: int) -> list[str]:
+        wanted = [_other(number) for number in range(count)]
+        found: list[str] = []
+        for at in range(0, count, IN_A_REQUEST):
+            body = {"firewall_rules": wanted[at : at + IN_A_REQUEST]}
+            made = self.cloud.request("POST", "fwaas/firewall_rules", body)
+            found += [str(one["id"]) for one in made["firewall_rules"]]
+        return found
 
     def _make(self, kind: str, **attributes: object) -> str:
         name = "firewall_policies" if kind == "policy" else f"firewall_{kind}s"
@@ -149,6 +155,16 @@ class Bench(Scene):
         client.close()
         server.close()
         return got[0] * 8 / SECONDS / 1e9
+
+
+def _other(number: int) -> dict[str, Any]:
+    source = f"198.18.{number // 256}.{number % 256}"
+    return {
+        "action": "deny",
+        "protocol": "tcp",
+        "source_ip_address": source,
+        "destination_port": str(10_000 + number),
+    }
 
 
 def measure(bench: Bench, rounds: int) -> dict[str, dict[str, list[float]]]:

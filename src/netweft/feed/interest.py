@@ -161,7 +161,7 @@ class Interest:
         loaded: set[Topic] = set()
         while True:
             reached = {node: self._reach(node, gained) for node, gained in restless.nodes.items()}
-            missing = set().union(*reached.values()) - self._topics.keys()
+            missing = {topic for topics in reached.values() for topic in topics if topic not in self._topics}
             if not missing:
                 break
             loaded |= missing
@@ -223,8 +223,9 @@ class Interest:
 
 
 def _besides(entry: Entry, other: Entry | None) -> Iterable[Topic]:
-    """Where it leads, and the other does not, or not as often: of one that leads to a thousand, most stay."""
-    return (Counter(entry.leads) - Counter(other.leads)).elements() if other else entry.leads
+    """Where it leads, each place once, and the other does not: of one that leads to a thousand, most stay."""
+    there = set(other.leads) if other else ()
+    return [topic for topic in entry.leads if topic not in there] if there else entry.leads
 
 
 def _key(entry: Entry) -> Key:

@@ -39,11 +39,8 @@ def renewed(policy: Object, wanted: Sequence[str]) -> list[int]:
     """For these rules.  As many as can be stay where they are."""
     old = dict(zip(policy[RULES], of(policy), strict=True))
     places = _rising([old.get(id, -1) for id in wanted])
-    at = 0
-    while at < len(places):
-        if places[at] >= 0:
-            at += 1
-            continue
+    while -1 in places:
+        at = places.index(-1)
         end = next((end for end in range(at, len(places)) if places[end] >= 0), len(places))
         if not _put(places, at, end):
             return spread(len(places))
