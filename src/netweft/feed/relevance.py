@@ -28,7 +28,7 @@ of one kind stand in a topic, which object they give there, and to which further
     host(hv1) ── port ── what leads to it ──▶ floating_ip(F) ──▶ wire(E)    E: an external network
                                                 gives FloatingIp
 
-    network(N) ── VIP's network ──▶ balancer(B), group(G)
+    network(N) ── VIP's network ──▶ balancer(B), group(G), qos(Q)
                     gives LoadBalancer  gives Listener, Pool, Member, HealthMonitor, L7Policy, L7Rule, Proxy
 
 A port that is wired ahead on a host stands in that host's topic too, as do trunks wherever their port does.
@@ -160,7 +160,7 @@ RULES = (
         "loadbalancers",
         by=NETWORK,
         gives=objects.load_balancer,
-        leads=[("balancer", "id"), ("group", "vip_sg_ids[]")],
+        leads=[("balancer", "id"), ("group", "vip_sg_ids[]"), ("qos", "vip_qos_policy_id")],
     ),
     *(
         Rule("balancer", kind, by=LOAD_BALANCER, gives=gives)

@@ -80,6 +80,9 @@ CARRIED: Final[Mapping[str, str]] = {
     "pool.tls_enabled": PROXY,
     "pool.tls_versions": PROXY,
     "lb.status": API,
+    "lb.availability_zone": "the API; its nodes run HAProxy, what flows serve is on every node",
+    "lb.flavor": "the API; it says how many nodes run HAProxy",
+    "lb.vip_qos_policy_id": "flows: limits of rates, on each node that has clients",
     "lb.stats": f"{FLOWS}; `active_connections` and `request_errors` are 0",
     "listener.stats": f"{FLOWS}, likewise",
     "member.batch": API,
@@ -89,9 +92,6 @@ CARRIED: Final[Mapping[str, str]] = {
 IN_ALL: Final = ("name", "description", "tags")  # the API's own
 # what the API takes and keeps, and nothing comes of it
 KEPT_ONLY: Final[Mapping[str, str]] = {
-    "lb.availability_zone": "its valid_vip_networks hold; balancers are on every node",
-    "lb.flavor": "balancers are on every node whatever it says",
-    "lb.vip_qos_policy_id": "the VIP's port has it, and its traffic is not limited",
     "pool.session_persistence.persistence_timeout": "whom an address leads to does not change with time",
     "pool.session_persistence.persistence_granularity": "each address is led by itself",
 }

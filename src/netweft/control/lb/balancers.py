@@ -93,10 +93,10 @@ class Balancers:
         flavor = offers.meaning(tx, offers.FLAVOR, flavor_id, "flavor_id") if flavor_id else {}
         zone = offers.meaning(tx, offers.ZONE, zone_id, "availability zone") if zone_id else {}
         provider = offers.provider(wanted["provider"], flavor.get("provider_name"), flavor_id)
-        return wanted | {"provider": provider, FLAVOR: flavor.get("data", {}), "netweft:zone": zone.get("data", {})}
+        return wanted | {"provider": provider, FLAVOR: flavor.get("data", {}), offers.ZONE_DATA: zone.get("data", {})}
 
     def _check_network(self, balancer: Object) -> None:
-        allowed = balancer["netweft:zone"].get("valid_vip_networks")
+        allowed = balancer[offers.ZONE_DATA].get("valid_vip_networks")
         if allowed and balancer["vip_network_id"] not in allowed:
             detail = "Supplied VIP network_id is not allowed by the configuration of this deployment."
             raise ValidationFailure(detail=detail)

@@ -21,16 +21,25 @@ from netweft.control.lb.errors import (
     ValidationFailure,
 )
 from netweft.control.lb.words import PROVIDER
+from netweft.model.load_balancer import FLAVOR as FLAVOR_DATA
 from netweft.store import Claim, InUse, Link, Object, ReadTransaction, Taken, WriteTransaction
 
 FLAVORS, FLAVOR_PROFILES = "lb_flavors", "lb_flavor_profiles"
 ZONES, ZONE_PROFILES = "lb_zones", "lb_zone_profiles"
 PROVIDERS: Final = {PROVIDER: "Flows and HAProxy on the hypervisors."}
+TOPOLOGIES: Final = {"SINGLE": 1, "ACTIVE_STANDBY": 2}  # -> how many nodes run HAProxy
+MOST_NODES: Final = 8
+TOPOLOGY, NODES, COMPUTE_ZONE = "loadbalancer_topology", "haproxy_nodes", "compute_zone"
+ZONE_DATA: Final = "netweft:zone"  # kept on a balancer's row: what its zone says
 _ANY: Final = "00000000-0000-0000-0000-000000000000"  # what Octavia says of a flavor that is gone: never there
 
 
 def _topology(value: Any) -> bool:
-    return value in ("SINGLE", "ACTIVE_STANDBY")
+    return value in TOPOLOGIES
+
+
+def _count(value: Any) -> bool:
+    return type(value) is int and 1 <= value <= MOST_NODES
 
 
 def _text(value: Any) -> bool:
@@ -47,12 +56,15 @@ class Capability(NamedTuple):
 
 
 FLAVOR_CAPABILITIES: Final[Mapping[str, Capability]] = {
-    "loadbalancer_topology": Capability(
-        "The load balancer topology. SINGLE or ACTIVE_STANDBY. Either is active on every node.", _topology
+    TOPOLOGY: Capability(
+        "The load balancer topology. SINGLE: HAProxy, where it is needed, runs on one node. ACTIVE_STANDBY: on two, "
+        "both active. What flows serve is active on every node.",
+        _topology,
     ),
+    NODES: Capability(f"On how many nodes HAProxy runs, 1 to {MOST_NODES}; before loadbalancer_topology.", _count),
 }
 ZONE_CAPABILITIES: Final[Mapping[str, Capability]] = {
-    "compute_zone": Capability("The compute availability zone.", _text),
+    COMPUTE_ZONE: Capability("HAProxy runs on nodes of this availability zone of the Networking service.", _text),
     "management_network": Capability("Kept, and of no use: there is no management network.", _text),
     "valid_vip_networks": Capability("List of network IDs that are allowed for VIP use.", _ids),
 }
@@ -154,6 +166,19 @@ def meaning(tx: ReadTransaction, offer: Offer, id: str | None, option: str) -> O
     profile = tx.get(offer.profiles, found[offer.profile]) or {}
     data = profile.get(_PROFILES[offer.profiles].data) or "{}"
     return {"provider_name": profile.get("provider_name"), "data": msgspec.json.decode(data)}
+
+
+def haproxy_nodes(balancer: Object) -> int:
+    """How many its flavor asks for."""
+    data: Object = balancer.get(FLAVOR_DATA) or {}
+    topology = data.get(TOPOLOGY, "ACTIVE_STANDBY")
+    return int(data.get(NODES, TOPOLOGIES[topology]))
+
+
+def haproxy_zone(balancer: Object) -> str | None:
+    """In which of Neutron's zones these are; None: in any."""
+    zone: str | None = (balancer.get(ZONE_DATA) or {}).get(COMPUTE_ZONE)
+    return zone
 
 
 def links(balancer: Object) -> list[Link]:

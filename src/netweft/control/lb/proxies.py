@@ -1,9 +1,9 @@
 """Where HAProxy runs for a balancer that flows alone can't serve, or that has members to ask that no node has: two
-ports of its own in the VIP's network, each on another host.
+ports of its own in the VIP's network, or as many as its flavor says, each on another host.
 
-Hosts are chosen by rendezvous hashing among those that have HAProxy and can wire the network, so that they share the
-balancers.  A port stays where it is while its host can have it; a host that is gone gives its ports to others, address
-and all.  A port for which there is no host waits for one.
+Hosts are chosen by rendezvous hashing among those that have HAProxy, can wire the network and are in the zone that the
+balancer's availability zone names, so that they share the balancers. A port stays where it is while its host can have
+it; a host that is gone gives its ports to others, address and all. A port for which there is no host waits for one.
 """
 
 import hashlib
@@ -12,12 +12,12 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from netweft.control import holding
+from netweft.control import holding, zones
 from netweft.control.errors import Refused
 from netweft.control.l2 import hosts
 from netweft.control.l2.hosts import HOST
 from netweft.control.l3.owners import new_port
-from netweft.control.lb import strangers
+from netweft.control.lb import offers, strangers
 from netweft.control.lb.tree import Tree
 from netweft.control.lb.words import BALANCERS, LISTENERS, MEMBERS, POOLS
 from netweft.control.standard import UseCases, bumped
@@ -26,7 +26,6 @@ from netweft.model.load_balancer import LOAD_BALANCER, VIP_ADDRESSES
 from netweft.model.proxy import BUILD, PROXY_OWNER, needs_proxy
 from netweft.store import Object, Query, ReadTransaction, WriteTransaction
 
-INSTANCES: Final = 2
 _AGENT: Final = "netweft-agent"
 T = TypeVar("T", Listener, Pool, Member)
 
@@ -64,7 +63,7 @@ class Proxies:
     def _fill(self, tx: WriteTransaction, balancer: Object, there: Sequence[Object]) -> None:
         id = balancer["id"]
         vips = balancer[VIP_ADDRESSES]
-        missing = INSTANCES - len(there)
+        missing = offers.haproxy_nodes(balancer) - len(there)
         wanted = new_port(
             PROXY_OWNER,
             id,
@@ -75,7 +74,9 @@ class Proxies:
             status=BUILD,
         )
         made = self._ports.create(tx, [dict(wanted) for _ in range(missing)]) if missing > 0 else []
-        _spread(tx, [*there, *made])
+        surplus = max(-missing, 0)  # of an older server, where the flavor asks for fewer
+        self._delete(tx, there[:surplus])
+        _spread(tx, [*there[surplus:], *made])
 
     def take_back(self, tx: WriteTransaction, id: str) -> None:
         """Before the balancer goes."""
@@ -92,7 +93,7 @@ def is_due(tx: ReadTransaction, id: str) -> bool:
     if balancer is None:
         return False
     there = _of(tx, id)
-    return len(there) != INSTANCES if _needed(tx, balancer) else bool(there)
+    return len(there) != offers.haproxy_nodes(balancer) if _needed(tx, balancer) else bool(there)
 
 
 def are_due(tx: ReadTransaction, id: str) -> bool:
@@ -158,7 +159,12 @@ def _spread(tx: WriteTransaction, ports: Sequence[Object], without: Collection[s
         return
     network: Any = tx.glance.get("networks", ports[0]["network_id"])
     agents = {one["host"]: one for one in _agents(tx) if one["host"] not in without}
-    able = [host for host, agent in agents.items() if _can(agent) and hosts.can_wire(agent, network)]
+    zone = offers.haproxy_zone(tx.glance.get(BALANCERS, ports[0]["device_id"]) or {})
+    able = [
+        host
+        for host, agent in agents.items()
+        if _can(agent) and hosts.can_wire(agent, network) and zone in (None, zones.zone_of(agent))
+    ]
     taken = {port[HOST] for port in ports if port[HOST] in able}
     free = sorted(set(able) - taken, key=lambda host: _weight(ports[0]["device_id"], host), reverse=True)
     for port in ports:
@@ -169,7 +175,10 @@ def _spread(tx: WriteTransaction, ports: Sequence[Object], without: Collection[s
         host = free.pop(0) if free else ""
         bound = hosts.binding(host, agents[host], network) if host else hosts.UNBOUND
         if not host:
-            bound = bound | {"status_detail": "no other host has HAProxy and can wire the network"}
+            bound = bound | {
+                "status_detail": "no other host has HAProxy and can wire the network"
+                + (f" in zone {zone}" if zone else "")
+            }
         if not bound.items() <= port.items():
             tx.update("ports", port["id"], bumped(port, bound))
 

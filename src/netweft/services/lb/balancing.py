@@ -14,11 +14,14 @@ Who gets a new connection is decided by a hash of its ends, in slots, as a route
 same on every node, without anything remembered (decision 0570).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from netweft.dataplane.openflow.fields import PROTO_ICMP, PROTO_ICMPV6, PROTO_SCTP, PROTO_TCP, PROTO_UDP
-from netweft.dataplane.openflow.flow import Action, Controller, Ct, CtClear, Move, Multipath, Nat, SetField
+from netweft.dataplane.openflow.flow import Action, Controller, Ct, CtClear, Meter, Move, Multipath, Nat, SetField
+from netweft.dataplane.openflow.meters import DropMeter
+from netweft.services import qos
 from netweft.services.addresses import Prefix, mac, prefix
 from netweft.services.fields import (
     AGENT,
@@ -32,6 +35,7 @@ from netweft.services.fields import (
     SLOT,
     Reason,
     cookie,
+    outside_meter,
 )
 from netweft.services.l2.neighbours import advertisement, arp_reply, asks_for
 from netweft.services.l3.echo import ECHO, HOPS, swapped
@@ -78,19 +82,21 @@ def host(_: HostFacts, __: Uplinks) -> Iterator[Wanted]:
     yield from _go_on(owner, 10, {})
 
 
-def _go_on(owner: int, priority: int, match: dict[str, Value]) -> Iterator[BridgeFlow]:
+def _go_on(owner: int, priority: int, match: dict[str, Value], *limited: Action) -> Iterator[BridgeFlow]:
     """What a member said goes on where it was asked from, and is not asked again."""
     asked = SetField(ORIGIN, ASKED_BACK, ASKED_BACK | LEAVING)
     leaving: dict[str, Value] = {**match, ORIGIN: (LEAVING, LEAVING)}
     for more, each, onward in ((10, leaving, TO_OUTSIDE), (0, match, INGRESS)):
-        yield FROM_MEMBER.flow(priority + more, owner, each, CtClear(), asked, onward.resubmit)
+        yield FROM_MEMBER.flow(priority + more, owner, each, *limited, CtClear(), asked, onward.resubmit)
 
 
-def balancer(here: LocalBalancer) -> Iterator[BridgeFlow]:
+def balancer(here: LocalBalancer) -> Iterator[Wanted]:
     owner = cookie(Reason.BALANCER_VIP, here.balancer.id)
     vip_mac = mac(here.balancer.vip_mac_address)
     to_it: dict[str, Value] = {LOCAL_VLAN: here.network.vlan, "eth_dst": vip_mac}
-    yield INT["switching"].flow(VIP, owner, to_it, TO_VIP.goto)
+    made = limits(here)
+    yield from (meter for each in made.values() for meter in each)
+    yield INT["switching"].flow(VIP, owner, to_it, *_meters(made["ingress"]), TO_VIP.goto)
     yield from nobody_elses(owner, here.network, here.vips, here.balancer.vip_mac_address)
     for vip in here.vips:
         yield from _found(here, owner, vip_mac, vip)
@@ -99,10 +105,23 @@ def balancer(here: LocalBalancer) -> Iterator[BridgeFlow]:
             yield from _errors(here, owner, vip)
     for one in here.served:
         for vip in here.vips:
-            yield from _listens(here, one, vip)
+            yield from _listens(here, one, vip, _meters(made["egress"]))
     yield from _ways(here, owner)
     for at_ in sorted({backend.at for one in here.served for backend in one.spread.backends}):
         yield from _itself(here, owner, vip_mac, at_)
+
+
+def limits(here: LocalBalancer) -> dict[str, list[DropMeter]]:
+    """Of its VIP's QoS policy, by direction as the VIP sees it: each node limits what its own clients say and hear."""
+    number = partial(outside_meter, here.balancer.id)
+    return {
+        direction: list(qos.meters(here.qos, direction, here.frame, number)) if here.qos else []
+        for direction in ("egress", "ingress")
+    }
+
+
+def _meters(made: Sequence[DropMeter]) -> list[Action]:
+    return [Meter(meter.id) for meter in made]
 
 
 def _found(here: LocalBalancer, owner: int, vip_mac: int, vip: Prefix) -> Iterator[BridgeFlow]:
@@ -137,7 +156,8 @@ def _errors(here: LocalBalancer, owner: int, vip: Prefix) -> Iterator[BridgeFlow
         yield BALANCE.flow(20, owner, {**_to(here, vip), **match}, _tracked(STATE))
 
 
-def _listens(here: LocalBalancer, one: Served, vip: Prefix) -> Iterator[BridgeFlow]:
+def _listens(here: LocalBalancer, one: Served, vip: Prefix, limited: Sequence[Action]) -> Iterator[BridgeFlow]:
+    """limited: by what, where it answers."""
     owner, name = cookie(Reason.LISTENER_VIP, one.listener.id), NAMES[one.protocol]
     port = one.listener.protocol_port
     match: dict[str, Value] = {**_to(here, vip), "ip_proto": one.protocol, f"{name}_dst": port}
@@ -146,7 +166,7 @@ def _listens(here: LocalBalancer, one: Served, vip: Prefix) -> Iterator[BridgeFl
         yield BALANCE.flow(20, owner, {**match, **client}, *ask)
     begun: dict[str, Value] = {"eth_type": ETH[vip.version], "ct_state": IS_TRACKED, CT_DST[vip.version]: vip.value}
     of_it: dict[str, Value] = {**begun, "ct_nw_proto": one.protocol, "ct_tp_dst": port}
-    yield from _go_on(cookie(Reason.LISTENER_ANSWERS, one.listener.id), 30, of_it)
+    yield from _go_on(cookie(Reason.LISTENER_ANSWERS, one.listener.id), 30, of_it, *limited)
 
 
 def _clients(cidrs: tuple[str, ...] | None, version: int) -> Iterator[dict[str, Value]]:

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from netweft.model import Listener, LoadBalancer
+from netweft.model import Listener, LoadBalancer, QosPolicy
 from netweft.services.addresses import Prefix
 from netweft.services.fields import Reason
 from netweft.services.values import LocalNetwork
@@ -48,7 +48,8 @@ class LocalBalancer(Struct, frozen=True, kw_only=True):
     """A load balancer whose VIP's network is wired here.
 
     vips: its addresses.  on_link: what is in its network.  by: IP version -> the MAC of the router that leads elsewhere
-    from there.  pings: by IP version, who may ping it, as prefixes; None: everybody."""
+    from there.  pings: by IP version, who may ping it, as prefixes; None: everybody.  qos: its policy, where the
+    datapath has meters.  frame: the largest, in bytes, where it has one."""
 
     balancer: LoadBalancer
     network: LocalNetwork
@@ -57,3 +58,5 @@ class LocalBalancer(Struct, frozen=True, kw_only=True):
     on_link: tuple[Prefix, ...] = ()
     by: dict[int, int] = {}
     pings: dict[int, tuple[str, ...] | None] = {}
+    qos: QosPolicy | None = None
+    frame: int = 0

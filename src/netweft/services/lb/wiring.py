@@ -6,7 +6,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from netweft.dataplane.openflow.fields import PROTO_ICMP, PROTO_ICMPV6, PROTO_SCTP, PROTO_TCP, PROTO_UDP
-from netweft.model import Listener, LoadBalancer, Member, Pool, Proxy, RouterPort, Subnet
+from netweft.model import Listener, LoadBalancer, Member, Network, Pool, Proxy, QosPolicy, RouterPort, Subnet
 from netweft.model.load_balancer import SOURCE_IP
 from netweft.model.proxy import needs_proxy
 from netweft.reconcile.memo import Reader
@@ -16,6 +16,7 @@ from netweft.services.fields import Reason, object_bits
 from netweft.services.lb.admitted import admitted
 from netweft.services.lb.trees import Parts
 from netweft.services.lb.values import Backend, LocalBalancer, Served, Service, Spread
+from netweft.services.qos import largest_frame
 
 PROTOCOLS: Final = {"TCP": PROTO_TCP, "HTTPS": PROTO_TCP, "UDP": PROTO_UDP, "SCTP": PROTO_SCTP}
 PINGS: Final = {4: PROTO_ICMP, 6: PROTO_ICMPV6}
@@ -32,6 +33,7 @@ def local_balancer(read: Reader, id: str) -> LocalBalancer | None:
         return None
     subnets: tuple[Subnet, ...] = read.get(("subnets", balancer.vip_network_id)) or ()
     vips = addresses(balancer)
+    policy = _qos_policy(read, balancer, network.network)
     return LocalBalancer(
         balancer=balancer,
         network=network,
@@ -40,7 +42,16 @@ def local_balancer(read: Reader, id: str) -> LocalBalancer | None:
         on_link=tuple(prefix(subnet.cidr) for subnet in subnets),
         by=_routers(read.get(("router ports", balancer.vip_network_id)) or (), subnets),
         pings={version: admitted(read, balancer, protocol, None) for version, protocol in PINGS.items()},
+        qos=policy,
+        frame=largest_frame(network.network.mtu, wiring.host_facts(read).datapath_type) if policy else 0,
     )
+
+
+def _qos_policy(read: Reader, balancer: LoadBalancer, network: Network) -> QosPolicy | None:
+    """The VIP's own, or its network's, as of any port that is not the network's own."""
+    id = balancer.vip_qos_policy_id or network.qos_policy_id
+    found: QosPolicy | None = read.get(("qos_policy", id)) if id else None
+    return found if found is not None and not read.get(wiring.NO_METERS) else None
 
 
 def _with_clients(read: Reader, balancer: LoadBalancer, vips: Iterable[str]) -> Iterator[Served]:

@@ -8,20 +8,23 @@ from msgspec.structs import replace
 from tests.unit.services.l3.test_routing import B1, B2, BLUE, G1, R1, R2, RED, TO_BLUE, TO_RED, R, own, region
 
 from netweft.dataplane.openflow.flow import Ct
+from netweft.dataplane.openflow.meters import DropMeter
 from netweft.model import (
     AddressGroup,
+    BandwidthLimit,
     Listener,
     LoadBalancer,
     Member,
     Pool,
     Port,
     Proxy,
+    QosPolicy,
     SecurityGroup,
     SecurityGroupRule,
 )
 from netweft.model.load_balancer import SessionPersistence, Vip
 from netweft.services.addresses import mac, prefix
-from netweft.services.fields import BALANCED_ZONE
+from netweft.services.fields import BALANCED_ZONE, Limit, outside_meter
 from netweft.services.lb.wiring import number_of
 from netweft.services.pipeline import INT, RECIRCULATIONS
 from netweft.testing import packets
@@ -385,3 +388,29 @@ def test_nobody_answers_for_a_vip_or_a_member(region: Region) -> None:
     for source, port in ((VIPS[4], 80), (own(B2, 4), 8080)):
         said = packets.tcp(stranger.mac_address, B1.mac_address, source, own(B1, 4), port, 40000)
         assert region.send(stranger, said) == []
+
+
+@pytest.mark.parametrize("by_network", [False, True])
+def test_a_policy_limits_what_a_vip_hears_and_says(region: Region, by_network: bool) -> None:
+    """On each node that has clients; the network's, where the VIP has none."""
+    sides = (("ingress", 500), ("egress", 1000))
+    limits = tuple(BandwidthLimit(max_kbps=kbps, direction=direction) for direction, kbps in sides)
+    policy = QosPolicy(id=ID.format(200), bandwidth_limits=limits)
+    region.create(policy, replace(BLUE, qos_policy_id=policy.id if by_network else None))
+    balanced(region, member(1, R2))
+    vip = replace(LB, vips=(Vip(VIPS[4], "v4"),), vip_qos_policy_id=None if by_network else policy.id)
+    region.create(vip)
+    region.settle()
+    hears, says = (outside_meter(LB.id, limit) for limit in (Limit.INGRESS_BANDWIDTH, Limit.EGRESS_BANDWIDTH))
+    for node in region.nodes.values():
+        made = {one.id: one.rate for one in node.applied.values() if isinstance(one, DropMeter)}
+        assert (made[hears], made[says]) == (500, 1000)
+        flows = [(flow.table, str(flow)) for flow in node.bridges["int"].flows.values()]
+        assert [table for table, text in flows if f"meter:{hears}" in text] == [INT["switching"].id]
+        assert {table for table, text in flows if f"meter:{says}" in text} == {INT["from_member"].id}
+    assert region.receivers(B1, to_vip(B1)) == [R2.id]
+    (back,) = region.send(R2, answer(R2, B1))
+    assert back.packet["ipv4_src"] == prefix(VIPS[4]).value
+    region.nodes["hv1"].rendering.set_abilities(meters=False, lengths=True, nic_problems={})
+    region.settle()
+    assert not any("meter" in str(flow) for flow in region.nodes["hv1"].bridges["int"].flows.values())

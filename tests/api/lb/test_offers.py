@@ -1,0 +1,85 @@
+"""What flavors and availability zones make of a balancer: where its HAProxy runs, and on how many nodes."""
+
+from typing import Any
+
+import pytest
+from tests.api.lb.conftest import Lb, refused
+
+from netweft.control.l2 import binding
+from netweft.model import NodeFacts
+from netweft.model.proxy import PROXY_OWNER
+from netweft.store import Store
+
+ZONES = {"hv1": "east", "hv2": "west", "hv3": "west", "hv4": "west"}
+
+
+@pytest.fixture
+def nodes(store: Store) -> None:
+    with store.write() as tx:
+        for node, zone in ZONES.items():
+            tunnel: dict[str, Any] = {"tunnel_ip": f"192.0.2.{node[-1]}", "tunnel_types": ("vxlan",)}
+            binding.node_connected(tx, node, NodeFacts(**tunnel, proxies=True, availability_zone=zone))
+
+
+def flavor(lb: Lb, data: str) -> str:
+    profile = lb.make("/flavorprofiles", "admin", name="f", provider_name="netweft", flavor_data=data)
+    return str(lb.make("/flavors", "admin", name=data, flavor_profile_id=profile["id"])["id"])
+
+
+def zone(lb: Lb, name: str, data: str) -> str:
+    profile = {"name": "z", "provider_name": "netweft", "availability_zone_data": data}
+    made = lb.ok(lb("admin", "POST", "/availabilityzoneprofiles", {"availability_zone_profile": profile}), 201)
+    wanted = {"name": name, "availability_zone_profile_id": made["id"]}
+    lb.ok(lb("admin", "POST", "/availabilityzones", {"availability_zone": wanted}), 201)
+    return name
+
+
+def hosts(lb: Lb, **more: Any) -> set[str]:
+    """Where a balancer with a listener that flows can't serve has its instances."""
+    listeners = [{"protocol": "HTTP", "protocol_port": 80}]
+    made = lb.make("/loadbalancers", vip_subnet_id=lb.network()["id"], listeners=listeners, **more)
+    ports = lb.net.get("admin", f"/ports?device_owner={PROXY_OWNER}&device_id={made['id']}")["ports"]
+    found = [one["binding:host_id"] for one in ports]
+    assert len(set(found)) == len(found)
+    return set(found)
+
+
+@pytest.mark.usefixtures("nodes")
+@pytest.mark.parametrize(
+    ("data", "count"),
+    [
+        ("{}", 2),
+        ('{"loadbalancer_topology": "SINGLE"}', 1),
+        ('{"loadbalancer_topology": "ACTIVE_STANDBY"}', 2),
+        ('{"haproxy_nodes": 3}', 3),
+        ('{"loadbalancer_topology": "SINGLE", "haproxy_nodes": 4}', 4),
+    ],
+)
+def test_a_flavor_says_how_many_nodes_run_haproxy(lb: Lb, data: str, count: int) -> None:
+    assert len(hosts(lb, flavor_id=flavor(lb, data))) == count
+
+
+@pytest.mark.usefixtures("nodes")
+def test_a_zone_says_where(lb: Lb) -> None:
+    """One that no node is in leaves them waiting for one."""
+    three = flavor(lb, '{"haproxy_nodes": 3}')
+    in_west = zone(lb, "az-west", '{"compute_zone": "west"}')
+    assert hosts(lb, availability_zone=in_west, flavor_id=three) == {"hv2", "hv3", "hv4"}
+    assert hosts(lb, availability_zone=zone(lb, "az-east", '{"compute_zone": "east"}')) == {"hv1", ""}
+
+
+@pytest.mark.parametrize("value", ["0", "9", "1.5", "true", '"2"', "null"])
+def test_a_number_of_nodes_that_is_none(lb: Lb, value: str) -> None:
+    bad = {"name": "g", "provider_name": "netweft", "flavor_data": f'{{"haproxy_nodes": {value}}}'}
+    status, message = refused(lb("admin", "POST", "/flavorprofiles", {"flavorprofile": bad}))
+    assert status == 501
+    assert "haproxy_nodes cannot be" in message
+
+
+def test_all_settings_are_told(lb: Lb) -> None:
+    def told(what: str) -> set[str]:
+        found = lb("admin", "GET", f"/providers/netweft/{what}").json()[what]
+        return {one["name"] for one in found}
+
+    assert told("flavor_capabilities") == {"loadbalancer_topology", "haproxy_nodes"}
+    assert told("availability_zone_capabilities") == {"compute_zone", "management_network", "valid_vip_networks"}
