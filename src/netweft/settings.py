@@ -146,11 +146,14 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ovn_northbound: Annotated[
         str,
         Meta(
-            description="OVN's northbound database, for hosts on which ovn-controller is the agent: unix:/PATH or"
-            " tcp:HOST:PORT. Empty: none"
+            description="OVN's northbound database, for hosts on which ovn-controller is the agent: unix:/PATH,"
+            " tcp:HOST:PORT or ssl:HOST:PORT. Empty: none"
         ),
     ] = ""
     ovn_southbound: Annotated[str, Meta(description="OVN's southbound database, beside ovn_northbound")] = ""
+    ovn_ca_cert: Annotated[str, Meta(description="file; whose certificates OVN's databases have, for ssl:")] = ""
+    ovn_certificate: Annotated[str, Meta(description="file; what this server shows them")] = ""
+    ovn_private_key: Annotated[str, Meta(description="file; the key of ovn_certificate")] = ""
     max_body_bytes: Annotated[int, Meta(gt=0, description="larger request bodies are refused")] = 2**20
     max_connections_per_client: Annotated[
         int, Meta(gt=0, description="from one address, or /64 of IPv6; behind a proxy that is all of them")

@@ -1,17 +1,21 @@
 """A real northbound database: what is known of it holds until somebody else writes."""
 
 import asyncio
+import re
 import shutil
 import subprocess
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.certificates import authority, signed
 from tests.unit.plugins.test_ovn import CHASSIS, Sight, network, port, subnet
 
+from netweft.plugins.mechanisms import Unreachable
+from netweft.plugins.mechanisms.database import tls_context
 from netweft.plugins.mechanisms.ovn.mechanism import OvnMechanism
 from netweft.plugins.mechanisms.ovn.northbound import Northbound
 from netweft.plugins.mechanisms.ovn.schema import key
@@ -94,6 +98,45 @@ def test_what_others_write_is_seen_and_nothing_else_is_read_again(remote: str, m
         assert {step.key for step in await steps(north, want)} >= {SWITCH, PORT}
 
     asyncio.run(run())
+
+
+def test_by_tls_and_only_by_its_authority(tmp_path: Path) -> None:
+    ours, others = authority(), authority("Another")
+    for name, text in {
+        "ca": ours.pem, "key": (own := signed(ours, "netweft")).key_pem, "cert": own.pem, "other": others.pem,
+        "server.key": (server := signed(ours, "ovn")).key_pem, "server": server.pem,
+    }.items():  # fmt: skip
+        (tmp_path / name).write_text(text)
+    subprocess.run(("ovsdb-tool", "create", tmp_path / "nb.db", SCHEMA), check=True)
+    files = (f"--private-key={tmp_path}/server.key", f"--certificate={tmp_path}/server", f"--ca-cert={tmp_path}/ca")
+    words = ("--remote=pssl:0:127.0.0.1", *files, f"--unixctl={tmp_path}/ctl", "-vconsole:off")
+
+    async def read(port: str, ca: str) -> Mapping[str, Any]:
+        tls = tls_context(*(str(tmp_path / name) for name in (ca, "cert", "key")))
+        north = Northbound(f"ssl:127.0.0.1:{port}", lambda: None, tls)
+        try:
+            return await north.read([])
+        finally:
+            await north.close()
+
+    with subprocess.Popen(("ovsdb-server", tmp_path / "nb.db", *words, f"--log-file={tmp_path}/log")) as running:
+        try:
+            port = _port_of(tmp_path / "log")
+            assert asyncio.run(read(port, "ca")) == {}
+            with pytest.raises(Unreachable, match="certificate"):
+                asyncio.run(read(port, "other"))
+        finally:
+            running.kill()
+
+
+def _port_of(log: Path) -> str:
+    """The one that the system has chosen."""
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        if log.exists() and (found := re.search(r"listening on port (\d+)", log.read_text())):
+            return found[1]
+        time.sleep(0.02)
+    raise AssertionError(log.read_text())
 
 
 def test_what_is_refused_is_not_taken_for_there(remote: str) -> None:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from netweft.plugins.mechanisms.ovn.northbound import Writing, in_order
 from netweft.plugins.mechanisms.ovn.rows import AGENT, Rows
 from netweft.plugins.mechanisms.ovn.schema import TABLES, row
 from netweft.reconcile.plan import Step
-from netweft.settings import SettingsError
+from netweft.settings import ServerSettings, SettingsError
 
 NET, SUBNET, PORT, GROUP = "net-1", "subnet-1", "port-1", "0a-b"
 
@@ -330,7 +331,18 @@ def test_each_table_comes_after_what_it_hangs_on() -> None:
         assert spec.parent is None or order.index(spec.parent[0]) < order.index(table)
 
 
-@pytest.mark.parametrize("remote", ["", "nb.sock", "unix:nb.sock", "tcp:6641", "ssl:10.0.0.1:6641"])
+@pytest.mark.parametrize("remote", ["", "nb.sock", "unix:nb.sock", "tcp:6641", "pssl:10.0.0.1:6641"])
 def test_an_address_that_is_none(remote: str) -> None:
     with pytest.raises(SettingsError, match="ovn_southbound"):
-        load_ovn("unix:/run/ovn/nb.sock", remote)
+        load_ovn(ServerSettings(ovn_northbound="unix:/run/ovn/nb.sock", ovn_southbound=remote))
+
+
+def test_tls_needs_its_files(tmp_path: Path) -> None:
+    remotes: Any = {"ovn_northbound": "ssl:10.0.0.1:6641", "ovn_southbound": "unix:/run/ovn/sb.sock"}
+    with pytest.raises(SettingsError, match="ovn_ca_cert: is needed"):
+        load_ovn(ServerSettings(**remotes))
+    nothing = tmp_path / "nothing"
+    nothing.write_text("")
+    files: Any = dict.fromkeys(("ovn_ca_cert", "ovn_certificate", "ovn_private_key"), str(nothing))
+    with pytest.raises(SettingsError, match="ovn_private_key: "):
+        load_ovn(ServerSettings(**remotes, **files))

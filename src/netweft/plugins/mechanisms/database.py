@@ -89,6 +89,16 @@ class Remote:
         return self._session
 
 
+def tls_context(ca: str, certificate: str, key: str) -> ssl.SSLContext:
+    """By files.  A device's certificate has its name, not its address: whose authority it is of is what counts.
+    Raises OSError."""
+    context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH)
+    context.check_hostname = False
+    context.load_verify_locations(ca)
+    context.load_cert_chain(certificate, key)
+    return context
+
+
 def from_set(value: Any) -> list[Any]:
     """One member is written as itself."""
     return list(value[1]) if isinstance(value, list) and value[0] == "set" else [value]

@@ -19,7 +19,7 @@ def load_mechanisms(settings: ServerSettings, heard: Iterable[tuple[str, Neighbo
     if settings.ovn_northbound:
         from netweft.plugins.mechanisms.ovn.load import load_ovn
 
-        found.append(load_ovn(settings.ovn_northbound, settings.ovn_southbound))
+        found.append(load_ovn(settings))
     return [*found, *(one for factory in _installed() for one in factory(settings))]
 
 

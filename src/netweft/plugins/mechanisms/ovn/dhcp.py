@@ -10,7 +10,6 @@ from netweft.plugins.mechanisms.ovn.rows import Rows, quoted
 from netweft.plugins.mechanisms.ovn.schema import key, row
 
 LEASE_SECONDS: Final = 43200
-_METADATA: Final = "169.254.169.254/32"
 
 
 def desired(rows: Rows) -> Iterator[tuple[str, Wanted]]:

@@ -1,6 +1,7 @@
 """OVN's databases as one mechanism: what they should have, what they have, and who is there."""
 
 import asyncio
+import ssl
 from collections.abc import Collection, Mapping, Sequence
 
 from msgspec.structs import replace
@@ -22,10 +23,10 @@ class OvnMechanism:
     hosts: frozenset[str] = frozenset()
     kinds = KINDS
 
-    def __init__(self, northbound: str, southbound: str) -> None:
+    def __init__(self, northbound: str, southbound: str, tls: ssl.SSLContext | None = None) -> None:
         self.changed = asyncio.Event()
-        self._north = Northbound(northbound, self.changed.set)
-        self._south = Southbound(southbound, self.changed.set)
+        self._north = Northbound(northbound, self.changed.set, tls)
+        self._south = Southbound(southbound, self.changed.set, tls)
         self._chassis: Mapping[str, Chassis] = {}
         self._members: Members | None = None  # as they were looked at last
 

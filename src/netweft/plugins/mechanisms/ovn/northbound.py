@@ -1,5 +1,6 @@
 """OVN_Northbound, read and written by OVSDB: keys and rows as `schema` has them."""
 
+import ssl
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -14,9 +15,9 @@ HOLDS_SECONDS: Final = 30.0
 
 
 class Northbound:
-    def __init__(self, remote: str, changed: Callable[[], None]) -> None:
+    def __init__(self, remote: str, changed: Callable[[], None], tls: ssl.SSLContext | None = None) -> None:
         watched = {table: ("external_ids", *_columns(table)) for table in TABLES}
-        self._remote = Remote(remote, "OVN_Northbound", watched, self._is_news)
+        self._remote = Remote(remote, "OVN_Northbound", watched, self._is_news, tls=tls)
         self._changed = changed
         self._uuids: dict[str, str] = {}  # key -> row
         self._there: dict[str, Columns] = {}  # as it was read last, with what we wrote since

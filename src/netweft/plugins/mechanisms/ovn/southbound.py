@@ -1,5 +1,6 @@
 """OVN_Southbound: which chassis there are, and which ports are in place there."""
 
+import ssl
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -40,9 +41,9 @@ class Chassis(Struct, frozen=True):
 
 
 class Southbound:
-    def __init__(self, remote: str, changed: Callable[[], None]) -> None:
+    def __init__(self, remote: str, changed: Callable[[], None], tls: ssl.SSLContext | None = None) -> None:
         self._changed = changed
-        self._remote = Remote(remote, "OVN_Southbound", _WATCHED, self._is_news)
+        self._remote = Remote(remote, "OVN_Southbound", _WATCHED, self._is_news, tls=tls)
         self._known: dict[str, Chassis] | None = None
         self._is_known = False
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 from netweft.dataplane.ovsdb.errors import OvsdbError, OvsdbLost, TransactionFailed
 from netweft.dataplane.ovsdb.session import Session
 from netweft.plugins.mechanisms import Unreachable
+from netweft.plugins.mechanisms.database import tls_context
 from netweft.plugins.mechanisms.switches.desired import parts
 from netweft.plugins.mechanisms.switches.inventory import Switch
 from netweft.plugins.mechanisms.switches.switch import refuse
@@ -225,11 +226,7 @@ def tls_of(switch: Switch) -> ssl.SSLContext:
     for name, file in zip(names, files, strict=True):
         if not file:
             raise refuse(switch, name, "is needed for ssl:")
-    context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH)
-    context.check_hostname = False  # a switch's certificate has its name, not its address
     try:
-        context.load_verify_locations(files[0])
-        context.load_cert_chain(files[1], files[2])
-    except (OSError, ssl.SSLError) as error:
+        return tls_context(*files)
+    except OSError as error:
         raise refuse(switch, names[0], f"or {names[1]}, {names[2]}: {error}") from None
-    return context
