@@ -25,7 +25,16 @@ TYPES = (
     "address_group",
     "policy",
     "firewall_group",
+    "firewall_policy",
+    "firewall_rule",
+    "subnetpool",
+    "address_scope",
+    "port_forwarding",
     "loadbalancer",
+    "listener",
+    "l7policy",
+    "l7rule",
+    "healthmonitor",
     "pool",
     "member",
     "agent",
@@ -51,9 +60,9 @@ class NoAnswer(click.ClickException):
 def explain(object: str, type_: str | None, config: Path | None, *, here_alone: bool, as_json: bool) -> int:
     """Say what OBJECT is, where, how it should be and how it is, and everything that keeps it from working.
 
-    OBJECT is the id or name of a port, network, subnet, trunk, router, security group, address group, QoS policy,
-    firewall group, load balancer, or of a pool or member of one, the id of a security group rule, the address of a
-    floating IP, the id of an agent or the name of its host.
+    OBJECT is the id or name of a port, network, subnet, subnet pool, address scope, trunk, router, security group,
+    address group, QoS policy, firewall group, policy or rule, load balancer or any part of one, the id of a security
+    group rule or a port forwarding, the address of a floating IP, the id of an agent or the name of its host.
     Ends with 0 if it works, 1 if it does not, 2 if that could not be found out.
     Needs OS_* variables, as in the server's admin-openrc; whoever sees an object may ask.
 

@@ -300,3 +300,36 @@ def test_which_node_was_not_seen_and_what_is_wrong_with_it(store: Store, there: 
     assert (codes(found), found["works"]) == (["port-host-problems"], True)
     found = told(hanging, there.port, "alice")
     assert (found["unseen"], codes(found)) == (["openvswitch"], [])
+
+
+def test_pools_and_scopes(api: Api) -> None:
+    scope = api.make("alice", "address_scope", name="s", ip_version=4)
+    assert codes(told(api, scope)) == ["address-scope-unused"]
+    pool = api.make("alice", "subnetpool", name="p", prefixes=["10.9.0.0/16"], address_scope_id=scope["id"])
+    assert (codes(told(api, scope)), codes(told(api, pool))) == ([], [])
+    assert told(api, pool)["where"]["prefixes"] == ["10.9.0.0/16"]
+    for one in (scope, pool):
+        assert refused(api("bob", "GET", f"{PATH}/{one['id']}"))[0] == 404
+
+
+def test_a_port_forwarding_needs_its_floating_ip_and_its_port(api: Api, store: Store, there: Place) -> None:
+    inside = api.make("alice", "port", network_id=there.network["id"])
+    reports(store, inside)
+    floating_ip = make_floating_ip(api, there.outside)
+    wanted = {
+        "protocol": "tcp",
+        "external_port": 2222,
+        "internal_port": 22,
+        "internal_port_id": inside["id"],
+        "internal_ip_address": inside["fixed_ips"][0]["ip_address"],
+    }
+    path = f"/floatingips/{floating_ip['id']}/port_forwardings"
+    made = api("alice", "POST", path, {"port_forwarding": wanted}).json()["port_forwarding"]
+    found = told(api, made)
+    assert (found["type"], found["works"]) == ("port_forwarding", True), found
+    assert found["where"]["floatingip_id"] == floating_ip["id"]
+    assert api("alice", "PUT", f"/ports/{inside['id']}", {"port": {"admin_state_up": False}}).status_code == 200
+    assert "port-admin-down" in codes(told(api, made))
+    assert [one["id"] for one in api.get("alice", f"{PATH}?name={made['id']}")["objects"]] == [made["id"]]
+    assert refused(api("bob", "GET", f"{PATH}/{made['id']}"))[0] == 404
+    assert api.get("bob", f"{PATH}?name={made['id']}")["objects"] == []

@@ -1,13 +1,13 @@
-"""Checks of load balancers, their pools and members.  Monitors are told of where members are."""
+"""Checks of load balancers, their listeners, pools and members."""
 
 from collections.abc import Iterator
 
 from netweft.control.explain import codes
 from netweft.control.explain.snapshot import Row, Snapshot, Told
-from netweft.control.lb.health import STATUS, WHY
+from netweft.control.lb.health import STATUS
 from netweft.control.lb.strangers import asked_at
-from netweft.control.lb.words import ACTIVE, BALANCERS, LISTENERS, MEMBERS, MONITORS, POLICIES, POOLS
-from netweft.model.load_balancer import ERROR, HEALTHY, LOAD_BALANCER, OFFLINE
+from netweft.control.lb.words import ACTIVE, BALANCERS, LISTENERS, MEMBERS, MONITORS, POLICIES, POOLS, PROMETHEUS
+from netweft.model.load_balancer import HEALTHY, LOAD_BALANCER, OFFLINE
 
 
 def admin_down(seen: Snapshot, balancer: Row) -> Iterator[Told]:
@@ -23,6 +23,18 @@ def no_listener(seen: Snapshot, balancer: Row) -> Iterator[Told]:
 def pending(seen: Snapshot, balancer: Row) -> Iterator[Told]:
     if balancer["provisioning_status"] != ACTIVE:
         yield Told(codes.BALANCER_PENDING)
+
+
+def listener_admin_down(seen: Snapshot, listener: Row) -> Iterator[Told]:
+    if not listener["admin_state_up"]:
+        yield Told(codes.LISTENER_ADMIN_DOWN)
+
+
+def no_pool(seen: Snapshot, listener: Row) -> Iterator[Told]:
+    """Nor an L7 policy that may lead elsewhere."""
+    leads = listener.get("default_pool_id") or listener["protocol"] == PROMETHEUS
+    if not leads and not any(seen.all(POLICIES, listener_id=listener["id"], admin_state_up=True)):
+        yield Told(codes.LISTENER_NO_POOL)
 
 
 def pool_admin_down(seen: Snapshot, pool: Row) -> Iterator[Told]:
@@ -55,13 +67,6 @@ def member_admin_down(seen: Snapshot, member: Row) -> Iterator[Told]:
 def drained(seen: Snapshot, member: Row) -> Iterator[Told]:
     if member["weight"] == 0:
         yield Told(codes.MEMBER_DRAINED, values={"pool": member["pool_id"]})
-
-
-def failed(seen: Snapshot, member: Row) -> Iterator[Told]:
-    if member[STATUS] == ERROR and is_watched(seen, member):
-        at = f"{_bracketed(member)}:{member.get('monitor_port') or member['protocol_port']}"
-        why = member.get(WHY) or "it does not answer"
-        yield Told(codes.MEMBER_FAILED, detail=why, values={"at": at, "why": why})
 
 
 def not_answered(seen: Snapshot, member: Row) -> Iterator[Told]:
@@ -102,11 +107,6 @@ def _members(seen: Snapshot, pool: Row) -> Iterator[Row]:
 
 def _below(seen: Snapshot, kind: str, balancer: Row) -> Iterator[Row]:
     return seen.all(kind, **{LOAD_BALANCER: balancer["id"]})
-
-
-def _bracketed(member: Row) -> str:
-    at = asked_at(dict(member))
-    return f"[{at}]" if ":" in at else at
 
 
 def pools_of(seen: Snapshot, balancer: Row) -> list[Row]:

@@ -217,6 +217,31 @@ FIREWALL_NO_PORTS = known(
     "No port has the firewall group.",
     "openstack firewall group set --port PORT {id}",
 )
+FIREWALL_POLICY_ALLOWS_NOTHING = known(
+    "firewall-policy-allows-nothing",
+    "No rule of the firewall policy that is enabled allows anything: where a firewall group has it, nothing passes.",
+    "openstack firewall group policy add rule {id} RULE",
+)
+FIREWALL_POLICY_UNUSED = known(
+    "firewall-policy-unused",
+    "No firewall group has the policy.",
+    "openstack firewall group set --ingress-firewall-policy {id} GROUP",
+)
+FIREWALL_RULE_DISABLED = Code(
+    "firewall-rule-disabled",
+    "The firewall rule is switched off: it decides nothing.",
+    "openstack firewall group rule set --enable-rule {id}",
+)
+FIREWALL_RULE_UNUSED = known(
+    "firewall-rule-unused",
+    "No firewall policy has the rule.",
+    "openstack firewall group policy add rule POLICY {id}",
+)
+ADDRESS_SCOPE_UNUSED = known(
+    "address-scope-unused",
+    "No subnet pool is in the address scope.",
+    "openstack subnet pool set --address-scope {id} POOL",
+)
 BALANCER_ADMIN_DOWN = Code(
     "loadbalancer-admin-down", "The load balancer is switched off.", "openstack loadbalancer set --enable {id}"
 )
@@ -230,6 +255,34 @@ BALANCER_PENDING = operators(
     "A change of the load balancer is not in place yet on all nodes that have it.",
     "netweft node list  # which of them are behind, and then netweft explain HOST",
     blocks=False,
+)
+LISTENER_ADMIN_DOWN = Code(
+    "listener-admin-down",
+    "The listener is switched off: nobody is answered at its port.",
+    "openstack loadbalancer listener set --enable {id}",
+)
+LISTENER_NO_POOL = Code(
+    "listener-no-pool",
+    "The listener leads to no pool.",
+    "openstack loadbalancer listener set --default-pool POOL {id}",
+)
+L7POLICY_ADMIN_DOWN = Code(
+    "l7policy-admin-down", "The L7 policy is switched off.", "openstack loadbalancer l7policy set --enable {id}"
+)
+L7POLICY_NO_RULES = Code(
+    "l7policy-no-rules",
+    "No rule of the L7 policy is switched on: it is true of no request.",
+    "openstack loadbalancer l7rule create --type PATH --compare-type STARTS_WITH --value /PATH {id}",
+)
+L7RULE_ADMIN_DOWN = Code(
+    "l7rule-admin-down",
+    "The L7 rule is switched off: its policy is looked at as if it were not there.",
+    "openstack loadbalancer l7rule set --enable {policy} {id}",
+)
+MONITOR_ADMIN_DOWN = Code(
+    "health-monitor-admin-down",
+    "The health monitor is switched off: no member is asked, and each gets connections.",
+    "openstack loadbalancer healthmonitor set --enable {id}",
 )
 POOL_ADMIN_DOWN = Code("pool-admin-down", "The pool is switched off.", "openstack loadbalancer pool set --enable {id}")
 POOL_NO_MEMBER = Code(
@@ -250,10 +303,16 @@ POOL_UNUSED = known(
 MEMBER_ADMIN_DOWN = Code(
     "member-admin-down", "The member is switched off.", "openstack loadbalancer member set --enable {pool} {id}"
 )
+MEMBER_REFUSES_MONITOR = Code(
+    "member-refuses-monitor",
+    "No rule of the member's security groups lets in what the pool's health monitor asks, which comes from the VIP.",
+    "openstack security group rule create --ingress --ethertype {ethertype} --protocol {protocol} {what} "
+    "--remote-ip {remote} {group}",
+)
 MEMBER_FAILED = Code(
     "member-failed",
     "The pool's health monitor finds that the member does not answer as it should: it gets no connections.",
-    "curl -v {at}  # in the member; the monitor: {why}",
+    "{tool} -v {at}  # in the member; the monitor: {why}",
 )
 MEMBER_NOT_ASKED = Code(
     "member-not-answered-yet",

@@ -15,6 +15,8 @@ from netweft.control.explain import (
     firewalls,
     floating_ips,
     hosts,
+    l7,
+    monitored,
     networks,
     policies,
     ports,
@@ -25,6 +27,7 @@ from netweft.control.explain import (
 )
 from netweft.control.explain.codes import Code
 from netweft.control.explain.snapshot import Find, Row, Snapshot, Told
+from netweft.control.l3 import forwardings
 from netweft.control.l3.associations import LEADING
 from netweft.control.l3.owners import GATEWAY, INTERFACE
 from netweft.model.load_balancer import LOAD_BALANCER
@@ -96,15 +99,27 @@ CHECKS = (
     Check("firewall_groups", firewalls.nothing_in, (codes.FIREWALL_NOTHING_IN,)),
     Check("firewall_groups", firewalls.nothing_out, (codes.FIREWALL_NOTHING_OUT,)),
     Check("firewall_groups", firewalls.no_ports, (codes.FIREWALL_NO_PORTS,)),
+    Check("firewall_policies", firewalls.allows_nothing, (codes.FIREWALL_POLICY_ALLOWS_NOTHING,)),
+    Check("firewall_policies", firewalls.policy_unused, (codes.FIREWALL_POLICY_UNUSED,)),
+    Check("firewall_rules", firewalls.rule_disabled, (codes.FIREWALL_RULE_DISABLED,)),
+    Check("firewall_rules", firewalls.rule_unused, (codes.FIREWALL_RULE_UNUSED,)),
+    Check("address_scopes", policies.scope_unused, (codes.ADDRESS_SCOPE_UNUSED,)),
     Check("loadbalancers", balancers.admin_down, (codes.BALANCER_ADMIN_DOWN,)),
     Check("loadbalancers", balancers.no_listener, (codes.BALANCER_NO_LISTENER,)),
     Check("loadbalancers", balancers.pending, (codes.BALANCER_PENDING,)),
+    Check("listeners", balancers.listener_admin_down, (codes.LISTENER_ADMIN_DOWN,)),
+    Check("listeners", balancers.no_pool, (codes.LISTENER_NO_POOL,)),
+    Check("l7policies", l7.policy_admin_down, (codes.L7POLICY_ADMIN_DOWN,)),
+    Check("l7policies", l7.no_rules, (codes.L7POLICY_NO_RULES,)),
+    Check("l7rules", l7.rule_admin_down, (codes.L7RULE_ADMIN_DOWN,)),
+    Check("healthmonitors", l7.monitor_admin_down, (codes.MONITOR_ADMIN_DOWN,)),
     Check("pools", balancers.pool_admin_down, (codes.POOL_ADMIN_DOWN,)),
     Check("pools", balancers.no_member, (codes.POOL_NO_MEMBER,)),
     Check("pools", balancers.no_member_well, (codes.POOL_ALL_DOWN,)),
     Check("pools", balancers.unused, (codes.POOL_UNUSED,)),
     Check("members", balancers.member_admin_down, (codes.MEMBER_ADMIN_DOWN,)),
-    Check("members", balancers.failed, (codes.MEMBER_FAILED,)),
+    Check("members", monitored.refused, (codes.MEMBER_REFUSES_MONITOR,)),
+    Check("members", monitored.failed, (codes.MEMBER_FAILED,)),
     Check("members", balancers.not_answered, (codes.MEMBER_NOT_ASKED,)),
     Check("members", balancers.nobodys, (codes.MEMBER_NO_PORT,)),
     Check("members", balancers.drained, (codes.MEMBER_DRAINED,)),
@@ -221,6 +236,16 @@ def _of_floating_ip(seen: Snapshot, floating_ip: Row) -> Iterator[Named]:
         yield from _networks(seen, [port["network_id"]])
 
 
+def _of_forwarding(seen: Snapshot, forwarding: Row) -> Iterator[Named]:
+    """Its floating IP, with all that this needs, and the port inside."""
+    for floating_ip in seen.many("floatingips", [forwarding[forwardings.FIP]]):
+        yield "floatingips", floating_ip
+        yield from _of_floating_ip(seen, floating_ip)
+    for port in seen.many("ports", [forwarding[forwardings.PORT]]):
+        yield "ports", port
+        yield from _networks(seen, [port["network_id"]])
+
+
 def _of_balancer(seen: Snapshot, balancer: Row) -> Iterator[Named]:
     """That a member has failed is told of its pool, if no other is left."""
     yield from _networks(seen, [balancer["vip_network_id"]])
@@ -228,17 +253,37 @@ def _of_balancer(seen: Snapshot, balancer: Row) -> Iterator[Named]:
         yield "pools", pool
 
 
-def _of_pool(seen: Snapshot, pool: Row) -> Iterator[Named]:
-    for balancer in seen.many("loadbalancers", [pool[LOAD_BALANCER]]):
+def _its_balancer(seen: Snapshot, row: Row) -> Iterator[Named]:
+    for balancer in seen.many("loadbalancers", [row[LOAD_BALANCER]]):
         yield "loadbalancers", balancer
         yield from _networks(seen, [balancer["vip_network_id"]])
+
+
+def _of_listener(seen: Snapshot, listener: Row) -> Iterator[Named]:
+    yield from _its_balancer(seen, listener)
+    for pool in seen.many("pools", [listener.get("default_pool_id") or ""]):
+        yield "pools", pool
+
+
+def _of_l7policy(seen: Snapshot, policy: Row) -> Iterator[Named]:
+    yield from _its_balancer(seen, policy)
+    for listener in seen.many("listeners", [policy["listener_id"]]):
+        yield "listeners", listener
+    for pool in seen.many("pools", [policy.get("redirect_pool_id") or ""]):
+        yield "pools", pool
+
+
+def _of_l7rule(seen: Snapshot, rule: Row) -> Iterator[Named]:
+    for policy in seen.many("l7policies", [rule["l7policy_id"]]):
+        yield "l7policies", policy
+        yield from _of_l7policy(seen, policy)
 
 
 def _of_member(seen: Snapshot, member: Row) -> Iterator[Named]:
     for pool in seen.many("pools", [member["pool_id"]]):
         if not pool["admin_state_up"]:
             yield "pools", pool
-        yield from _of_pool(seen, pool)
+        yield from _its_balancer(seen, pool)
     port = balancers.port_of(seen, member)
     if port is not None:
         yield "ports", port
@@ -255,7 +300,11 @@ _NEEDED: Mapping[str, Callable[[Snapshot, Row], Iterator[Named]]] = {
     "trunks": _of_trunk,
     "routers": _of_router,
     "floatingips": _of_floating_ip,
+    "port_forwardings": _of_forwarding,
     "loadbalancers": _of_balancer,
-    "pools": _of_pool,
+    "listeners": _of_listener,
+    "l7policies": _of_l7policy,
+    "l7rules": _of_l7rule,
+    "pools": _its_balancer,
     "members": _of_member,
 }

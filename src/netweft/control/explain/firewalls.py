@@ -1,4 +1,4 @@
-"""Checks of firewall groups: whether they let anything pass at all, and whether anything has them."""
+"""Checks of firewall groups, policies and rules: whether they let anything pass, and whether anything has them."""
 
 from collections.abc import Iterator
 
@@ -29,6 +29,26 @@ def nothing_in(seen: Snapshot, group: Row) -> Iterator[Told]:
 def nothing_out(seen: Snapshot, group: Row) -> Iterator[Told]:
     if not _lets(seen, group["egress_firewall_policy_id"]):
         yield Told(codes.FIREWALL_NOTHING_OUT)
+
+
+def allows_nothing(seen: Snapshot, policy: Row) -> Iterator[Told]:
+    if not _lets(seen, policy["id"]):
+        yield Told(codes.FIREWALL_POLICY_ALLOWS_NOTHING)
+
+
+def policy_unused(seen: Snapshot, policy: Row) -> Iterator[Told]:
+    if policy["id"] in seen.unused:
+        yield Told(codes.FIREWALL_POLICY_UNUSED)
+
+
+def rule_disabled(seen: Snapshot, rule: Row) -> Iterator[Told]:
+    if not rule["enabled"]:
+        yield Told(codes.FIREWALL_RULE_DISABLED)
+
+
+def rule_unused(seen: Snapshot, rule: Row) -> Iterator[Told]:
+    if rule["id"] in seen.unused:
+        yield Told(codes.FIREWALL_RULE_UNUSED)
 
 
 def _lets(seen: Snapshot, policy_id: str | None) -> bool:

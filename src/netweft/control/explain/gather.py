@@ -13,7 +13,7 @@ from netweft.control.l3 import forwardings
 from netweft.control.l3.associations import LEADING
 from netweft.control.l3.owners import GATEWAY, INTERFACE, INTERFACES
 from netweft.control.lb.strangers import asked_at
-from netweft.control.lb.words import BALANCERS, LISTENERS, MEMBERS, MONITORS, POLICIES, POOLS
+from netweft.control.lb.words import BALANCERS, L7RULES, LISTENERS, MEMBERS, MONITORS, POLICIES, POOLS
 from netweft.model.fwaas import FIREWALL_GROUP
 from netweft.model.load_balancer import LOAD_BALANCER
 from netweft.store import Object, Query, ReadTransaction
@@ -25,6 +25,9 @@ _USERS: Mapping[str, str | None] = {
     "policies": None,
     "security_groups": "ports",
     "address_groups": None,
+    "address_scopes": "subnetpools",
+    "firewall_policies": "firewall_groups",
+    "firewall_rules": "firewall_policies",
 }
 
 
@@ -138,14 +141,25 @@ class Gathering:
     def balancer(self, balancer: Object) -> None:
         self.tree(balancer["id"])
 
+    def member(self, member: Object) -> None:
+        """With what judges that which its monitor asks it: its groups' rules, and whether these name the VIP's port."""
+        self.tree(member[LOAD_BALANCER])
+        groups = [id for port in self.rows["ports"].values() for id in port.get("security_groups") or ()]
+        rules = self.find("security_group_rules", {"security_group_id": groups})
+        named = sorted({rule["remote_group_id"] for rule in rules if rule.get("remote_group_id")})
+        self.get("address_groups", [rule.get("remote_address_group_id") for rule in rules])
+        vips = [one["vip_address"] for one in self.rows[BALANCERS].values()]
+        self.find("ports", {"security_groups[]": named, "fixed_ips.ip_address": vips})
+        self._whole |= {f"members of {group}" for group in named}
+
     def of_balancer(self, row: Object) -> None:
-        """A pool, or a member."""
+        """Any part of one."""
         self.tree(row[LOAD_BALANCER])
 
     def tree(self, balancer_id: str) -> None:
         """With the ports that its members are, as far as these are in its network, or say where they are."""
         found = self.get(BALANCERS, [balancer_id])
-        for kind in (LISTENERS, POOLS, MONITORS, POLICIES, MEMBERS):
+        for kind in (LISTENERS, POOLS, MONITORS, POLICIES, L7RULES, MEMBERS):
             self.find(kind, {LOAD_BALANCER: [balancer_id]})
         members = self.rows[MEMBERS].values()
         networks = {one["vip_network_id"] for one in found}
@@ -159,6 +173,25 @@ class Gathering:
         named = [group["ingress_firewall_policy_id"], group["egress_firewall_policy_id"]]
         policies = self.get("firewall_policies", named)
         self.get("firewall_rules", [id for policy in policies for id in policy["firewall_rules"]])
+
+    def firewall_policy(self, policy: Object) -> None:
+        self.get("firewall_rules", policy["firewall_rules"])
+        self._users("firewall_policies", policy["id"])
+
+    def firewall_rule(self, rule: Object) -> None:
+        self._users("firewall_rules", rule["id"])
+
+    def address_scope(self, one: Object) -> None:
+        self._users("address_scopes", one["id"])
+
+    def subnetpool(self, pool: Object) -> None:
+        """Nothing keeps it from working."""
+
+    def forwarding(self, forwarding: Object) -> None:
+        for floating_ip in self.get("floatingips", [forwarding[forwardings.FIP]]):
+            self.floating_ip(floating_ip)
+        for port in self.get("ports", [forwarding[forwardings.PORT]]):
+            self.port(port)
 
     def agent(self, agent: Object) -> None:
         self._rivals[agent["host"]] = tuple(hosts.rivals(self._tx, agent["host"], agent.get(hosts.TUNNEL_END)))
@@ -214,7 +247,16 @@ _AROUND: Mapping[str, Callable[[Gathering, Object], None]] = {
     "firewall_groups": Gathering.firewall,
     "policies": Gathering.policy,
     "loadbalancers": Gathering.balancer,
+    "firewall_policies": Gathering.firewall_policy,
+    "firewall_rules": Gathering.firewall_rule,
+    "subnetpools": Gathering.subnetpool,
+    "address_scopes": Gathering.address_scope,
+    forwardings.KIND: Gathering.forwarding,
+    LISTENERS: Gathering.of_balancer,
+    MONITORS: Gathering.of_balancer,
+    POLICIES: Gathering.of_balancer,
+    L7RULES: Gathering.of_balancer,
     "pools": Gathering.of_balancer,
-    "members": Gathering.of_balancer,
+    "members": Gathering.member,
     "agents": Gathering.agent,
 }

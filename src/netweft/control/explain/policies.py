@@ -1,4 +1,4 @@
-"""Checks of what works only where other objects name it: QoS policies and address groups."""
+"""Checks of what works only where other objects name it: QoS policies, address groups and scopes."""
 
 from collections.abc import Iterator
 
@@ -24,3 +24,8 @@ def no_addresses(seen: Snapshot, group: Row) -> Iterator[Told]:
 def in_no_rule(seen: Snapshot, group: Row) -> Iterator[Told]:
     if group["id"] in seen.unused:
         yield Told(codes.ADDRESS_GROUP_UNUSED)
+
+
+def scope_unused(seen: Snapshot, address_scope: Row) -> Iterator[Told]:
+    if address_scope["id"] in seen.unused:
+        yield Told(codes.ADDRESS_SCOPE_UNUSED)

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
+from netweft.control.explain import codes as known
 from netweft.control.explain.balancers import gets_traffic
 from netweft.control.explain.examine import found_of
 from netweft.control.explain.snapshot import Row, Snapshot
@@ -87,7 +88,7 @@ def _pool(seen: Snapshot, way: Way, listener: Row) -> Row | None:
     if policies:
         way.suppose(f"no L7 policy of listener {listener['id']} is true of what is asked for")
     if pool is None and not policies and listener["protocol"] != "PROMETHEUS":
-        way.stops(codes.LISTENER_NO_POOL, LISTENERS, listener)
+        way.stops(known.LISTENER_NO_POOL, LISTENERS, listener)
     return pool
 
 

@@ -31,11 +31,6 @@ LISTENER_REFUSES = Code(
     "The listener lets others connect: the sender's address is in none of its allowed CIDRs.",
     "openstack loadbalancer listener set --allowed-cidr {address} {id}  # and those that are allowed already",
 )
-LISTENER_NO_POOL = Code(
-    "listener-no-pool",
-    "The listener leads to no pool.",
-    "openstack loadbalancer listener set --default-pool POOL {id}",
-)
 NO_PROXY = operators(
     "loadbalancer-no-haproxy",
     "The listener needs HAProxy, and none that serves its load balancer is up.",
@@ -296,5 +291,5 @@ PACKET = (
     GATEWAY_NOBODYS, NO_ROUTE,
     NOT_ITS_NETWORK, ROUTE_TO_NOBODY, ROUTE_LOOP, OUTSIDE_NO_GATEWAY, SCOPES_DIFFER, ADDRESS_NOBODYS, NOT_FORWARDED,
     ROUTER_DOES_NOT_LISTEN, NOT_REACHED_FROM_OUTSIDE, ENDS_ELSEWHERE, RETURN_MISSES_NAT, ASYMMETRIC, TOO_LARGE,
-    VIP_NOT_LISTENED, LISTENER_REFUSES, LISTENER_NO_POOL,
+    VIP_NOT_LISTENED, LISTENER_REFUSES,
 )  # fmt: skip

@@ -39,6 +39,13 @@ class Packet(NamedTuple):
     def icmp_type(self) -> int | None:
         return {ICMP: _ECHOES[4], ICMPV6: _ECHOES[6]}.get(self.protocol, (None, None))[self.answers]
 
+    @property
+    def rule_option(self) -> str:
+        """What `openstack security group rule create` is told of it beside the protocol: one word of a command."""
+        if self.has_ports:
+            return f"--dst-port={self.dport}"
+        return f"--icmp-type={self.icmp_type}" if self.icmp_type is not None else f"--protocol={self.name}"
+
     def answered(self) -> Self:
         """What comes back."""
         back = self._replace(src=self.dst, dst=self.src, answers=not self.answers, size=0)

@@ -214,16 +214,9 @@ def _no_rule(way: Way, port: Row, direction: str, said: filters.Verdict) -> None
         "direction": direction,
         "ethertype": f"IPv{packet.version}",
         "protocol": packet.name,
-        "what": _what(packet),
+        "what": packet.rule_option,
         "remote": str(ip_network(packet.dst if direction == "egress" else packet.src)),
         "group": str(next(iter(port["security_groups"]))),
     }
     code = codes.NO_RULE_OUT if direction == "egress" else codes.NO_RULE_IN
     way.stops(code, "ports", port, detail, **values)
-
-
-def _what(packet: Packet) -> str:
-    """One word of a command."""
-    if packet.has_ports:
-        return f"--dst-port={packet.dport}"
-    return f"--icmp-type={packet.icmp_type}" if packet.icmp_type is not None else f"--protocol={packet.name}"

@@ -38,3 +38,19 @@ def test_an_address_group_is_used_by_a_firewalls_rule(api: Api) -> None:
     assert "address-group-unused" in codes(api, named["id"])
     rule(api, **{"netweft:destination_address_group_id": named["id"]})
     assert codes(api, named["id"]) == set()
+
+
+def test_a_policy_and_its_rules(api: Api) -> None:
+    one = rule(api, action="allow", name="web")
+    assert codes(api, one["id"]) == {"firewall-rule-unused"}
+    way = policy(api, "alice", one, name="edge")
+    assert (codes(api, one["id"]), codes(api, way["id"])) == (set(), {"firewall-policy-unused"})
+    group(api, ingress_firewall_policy_id=way["id"])
+    assert codes(api, way["id"]) == set()
+    changed(api, "alice", "firewall_rule", one, enabled=False)
+    assert codes(api, one["id"]) == {"firewall-rule-disabled"}
+    assert codes(api, way["id"]) == {"firewall-policy-allows-nothing"}
+    for made in (one, way):
+        found = api.get("alice", f"/netweft/explain?name={made['name']}")["objects"]
+        assert [each["id"] for each in found] == [made["id"]]
+        assert refused(api("bob", "GET", f"/netweft/explain/{made['id']}"))[0] == 404

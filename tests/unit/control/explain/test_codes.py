@@ -20,7 +20,7 @@ def test_each_code_is_told_by_one_check() -> None:
     assert sorted(told) == sorted(CODES)
     names = [code.code for code in CODES]
     assert len(set(names)) == len(names)
-    assert all(re.fullmatch(r"[a-z]+(-[a-z]+)+", name) for name in names)
+    assert all(re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)+", name) for name in names)
 
 
 def test_only_admins_are_told_of_hosts() -> None:

@@ -61,8 +61,9 @@ def test_a_healthy_region_has_no_finding(region: Region) -> None:
 
 
 ONE = build(2, ["vxlan"], 1)
-BALANCED = ("loadbalancers", "pools", "members")
-MORE = ("trunks", "address_groups", "policies", "firewall_groups", *BALANCED)  # as `with_more` makes them
+BALANCED = ("loadbalancers", "listeners", "l7policies", "l7rules", "healthmonitors", "pools", "members")
+GUARDING = ("firewall_groups", "firewall_policies", "firewall_rules")
+MORE = ("trunks", "address_groups", "address_scopes", "policies", "port_forwardings", *GUARDING, *BALANCED)  # as `with_more` makes them
 
 
 class Fault(NamedTuple):
@@ -161,6 +162,11 @@ def lost_gateway(rows: Rows, floating_ip: dict[str, Any]) -> None:
     no_gateway(rows, rows["routers"][floating_ip["router_id"]])
 
 
+def leads_nowhere(rows: Rows, floating_ip: dict[str, Any]) -> None:
+    floating_ip |= {"port_id": "", "router_id": None, "status": "DOWN"}
+    rows["port_forwardings"].clear()
+
+
 def used_up(rows: Rows, network: dict[str, Any]) -> dict[str, Any]:
     return {"used_up": frozenset(network["subnets"])}
 
@@ -222,6 +228,10 @@ def with_more(rows: Rows) -> Rows:
     rows["ports"]["sub"] = port | {"id": "sub", "device_owner": "trunk:subport", "netweft:sub_port_of": "trunk"}
     rows["trunks"]["trunk"] = trunk
     rows["policies"] = {"policy": {"id": "policy", "project_id": "p", "rules": [{"type": "dscp_marking"}]}}
+    rows["address_scopes"] = {"scope": {"id": "scope", "project_id": "p", "ip_version": 4}}
+    (floating_ip,) = rows["floatingips"].values()
+    forwarding = {"id": "forwarding", "floatingip_id": floating_ip["id"], "internal_port_id": port["id"]}
+    rows["port_forwardings"] = {"forwarding": forwarding}
     rows["address_groups"] = {"addresses": {"id": "addresses", "project_id": "p", "addresses": ["10.0.0.0/8"]}}
     return rows | firewall(port) | balancer(port)
 
@@ -260,11 +270,14 @@ def balancer(port: dict[str, Any]) -> Rows:
     (fixed,) = port["fixed_ips"]
     own = {"project_id": "p", "device_id": "balancer", "admin_state_up": True, "operating_status": "ONLINE"}
     member = {"pool_id": "pool", "protocol_port": 80, "weight": 1, "subnet_id": fixed["subnet_id"]}
+    vip = {"vip_network_id": port["network_id"], "vip_address": "10.0.1.99"}
     found = {
-        "loadbalancers": {"id": "balancer", "vip_network_id": port["network_id"], "provisioning_status": "ACTIVE"},
-        "listeners": {"id": "listener", "default_pool_id": "pool"},
+        "loadbalancers": {"id": "balancer", **vip, "provisioning_status": "ACTIVE"},
+        "listeners": {"id": "listener", "default_pool_id": "pool", "protocol": "TCP"},
+        "l7policies": {"id": "l7policy", "listener_id": "listener", "redirect_pool_id": None},
+        "l7rules": {"id": "l7rule", "l7policy_id": "l7policy"},
         "pools": {"id": "pool"},
-        "healthmonitors": {"id": "monitor", "pool_id": "pool"},
+        "healthmonitors": {"id": "monitor", "pool_id": "pool", "type": "TCP"},
         "members": {"id": "member", "address": fixed["ip_address"], **member},
     }
     return {kind: {row["id"]: own | row} for kind, row in found.items()}
@@ -277,6 +290,19 @@ def elsewhere(rows: Rows, member: dict[str, Any]) -> None:
 def goes(kind: str) -> Callable[[Rows, dict[str, Any]], None]:
     """All of that kind."""
     return lambda rows, _: rows[kind].clear()
+
+
+def no_pool(rows: Rows, listener: dict[str, Any]) -> None:
+    listener["default_pool_id"] = None
+    rows["l7policies"].clear()
+
+
+def refuses(rows: Rows, member: dict[str, Any]) -> None:
+    """All that its groups let in is SSH."""
+    member["operating_status"] = "ERROR"
+    for rule in rows["security_group_rules"].values():
+        if rule["direction"] == "ingress":
+            rule |= {"protocol": "tcp", "port_range_min": 22, "port_range_max": 22}
 
 
 def its_member(**values: Any) -> Callable[[Rows, dict[str, Any]], None]:
@@ -326,7 +352,7 @@ FAULTS = (
     Fault("router-gateway-nowhere", "routers", gateway(binding__vif_type=hosts.FAILED), ("ports", "floatingips")),
     Fault("router-gateway-host-dead", "routers", everywhere_dead, ("ports", "floatingips")),
     Fault("router-gateway-host-behind", "routers", everywhere_late, ("ports", "floatingips")),
-    Fault("floatingip-no-port", "floatingips", becomes(port_id="", router_id=None, status="DOWN")),
+    Fault("floatingip-no-port", "floatingips", leads_nowhere),
     Fault("floatingip-no-gateway", "floatingips", lost_gateway, ("ports",)),
     Fault("floatingip-not-active", "floatingips", becomes(status="DOWN"), ("ports",)),
     Fault("security-group-nothing-let-in", "security_groups", without("ingress")),
@@ -343,14 +369,27 @@ FAULTS = (
     Fault("firewall-group-nothing-let-in", "firewall_groups", its_policy("ingress")),
     Fault("firewall-group-nothing-let-out", "firewall_groups", its_policy("egress")),
     Fault("firewall-group-no-ports", "firewall_groups", becomes(ports=[])),
+    Fault("firewall-policy-allows-nothing", "firewall_policies", becomes(firewall_rules=["no"])),
+    Fault("firewall-policy-unused", "firewall_policies", used_by_none),
+    Fault("firewall-rule-disabled", "firewall_rules", becomes(enabled=False)),
+    Fault("firewall-rule-unused", "firewall_rules", used_by_none),
+    Fault("address-scope-unused", "address_scopes", used_by_none),
+    Fault("floatingip-no-gateway", "port_forwardings", lambda rows, _: lost_gateway(rows, *rows["floatingips"].values())),
     Fault("loadbalancer-admin-down", "loadbalancers", becomes(**DOWN), ("pools", "members")),
     Fault("loadbalancer-no-listener", "loadbalancers", goes("listeners"), ("pools", "members")),
     Fault("loadbalancer-pending", "loadbalancers", becomes(provisioning_status="PENDING_UPDATE")),
-    Fault("pool-admin-down", "pools", becomes(**DOWN), ("loadbalancers", "members")),
+    Fault("pool-admin-down", "pools", becomes(**DOWN), ("loadbalancers", "listeners", "members")),
+    Fault("listener-admin-down", "listeners", becomes(**DOWN), ("l7policies", "l7rules")),
+    Fault("listener-no-pool", "listeners", no_pool),
+    Fault("l7policy-admin-down", "l7policies", becomes(**DOWN), ("l7rules",)),
+    Fault("l7policy-no-rules", "l7policies", goes("l7rules")),
+    Fault("l7rule-admin-down", "l7rules", becomes(**DOWN)),
+    Fault("health-monitor-admin-down", "healthmonitors", becomes(**DOWN)),
     Fault("pool-no-member", "pools", goes("members"), ("loadbalancers",)),
     Fault("pool-no-member-well", "pools", its_member(weight=0), ("loadbalancers",)),
     Fault("pool-unused", "pools", lambda rows, _: rows["listeners"]["listener"].update(default_pool_id=None)),
     Fault("member-admin-down", "members", becomes(**DOWN)),
+    Fault("member-refuses-monitor", "members", refuses),
     Fault("member-failed", "members", becomes(operating_status="ERROR")),
     Fault("member-not-answered-yet", "members", becomes(operating_status="OFFLINE")),
     Fault("member-address-nobody", "members", elsewhere),
@@ -395,7 +434,7 @@ def test_all_are_named_not_only_the_first(wanted: set[str]) -> None:
 def test_nor_has_what_is_made_besides() -> None:
     rows = with_more(rows_of(ONE))
     assert {kind: [said(rows, kind, row) for row in rows[kind].values()] for kind in MORE} == {
-        kind: [[]] for kind in MORE
+        kind: [[] for _ in rows[kind]] for kind in MORE
     }
 
 

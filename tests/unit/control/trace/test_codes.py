@@ -9,7 +9,7 @@ from netweft.control.trace.codes import CODES, PACKET
 def test_each_code_is_one() -> None:
     names = [code.code for code in (*KNOWN, *CODES)]
     assert len(set(names)) == len(names)
-    assert all(re.fullmatch(r"[a-z]+(-[a-z]+)+", name) for name in names)
+    assert all(re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)+", name) for name in names)
     assert set(PACKET) <= set(CODES)
 
 

@@ -1,10 +1,11 @@
-"""Load balancers, pools and members, as what explains finds and shows them: by the other API's policy."""
+"""Load balancers and their parts, as what explains finds and shows them: by the other API's policy."""
 
 from collections.abc import Callable
 from typing import Any, Final
 
 from netweft.api.lb import policy, views
-from netweft.api.lb.descriptions import BALANCER, MEMBER, POOL, Kind
+from netweft.api.lb.descriptions import KINDS as DESCRIBED
+from netweft.api.lb.descriptions import RULE, Kind
 from netweft.api.querystring import Listing
 from netweft.control.errors import NotFound
 from netweft.plugins.identity import Context
@@ -15,7 +16,8 @@ class NothingHere(NotFound):
     message = "%(id)s is not there"
 
 
-KINDS: Final = {kind.member: kind for kind in (BALANCER, POOL, MEMBER)}
+# by how an explanation calls them: a rule alone would be any of several
+KINDS: Final = {"l7rule" if kind is RULE else kind.member: kind for kind in DESCRIBED}
 
 
 class Balancing:

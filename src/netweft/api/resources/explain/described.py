@@ -41,6 +41,14 @@ _RULE = (
     "remote_group_id",
     "remote_address_group_id",
 )
+_FIREWALL_RULE = (
+    *("action", "protocol", "ip_version", "source_ip_address", "source_port"),
+    *("destination_ip_address", "destination_port"),
+)
+_FORWARDING = (
+    *("floatingip_id", "protocol", "external_port", "external_port_range"),
+    *("internal_port_id", "internal_ip_address", "internal_port", "internal_port_range"),
+)
 TYPES: Mapping[str, Type] = {
     "port": Type(where=_PORT, state=(*_STATE, "binding:vif_type", "binding:vif_details")),
     "network": Type(where=("subnets", *_PROVIDER, "mtu")),
@@ -63,8 +71,33 @@ TYPES: Mapping[str, Type] = {
     "firewall_group": Type(
         where=("ports", "ingress_firewall_policy_id", "egress_firewall_policy_id"), state=("admin_state_up", "status")
     ),
+    "firewall_policy": Type(where=("firewall_rules", "audited", "shared"), state=(), should={}),
+    "firewall_rule": Type(
+        where=(*_FIREWALL_RULE, "shared"), state=("enabled", "firewall_policy_id"), should={"enabled": True}
+    ),
+    "subnetpool": Type(
+        where=("prefixes", "default_prefixlen", "default_quota", "address_scope_id", "shared"), state=(), should={}
+    ),
+    "address_scope": Type(where=("ip_version", "shared"), state=(), should={}),
+    "port_forwarding": Type(name="description", where=_FORWARDING, state=(), should={}),
     "loadbalancer": Type(
         where=("vip_address", "vip_network_id", "vip_port_id", "listeners", "pools"), state=_BALANCED, should=_WELL
+    ),
+    "listener": Type(
+        where=("loadbalancers", "protocol", "protocol_port", "default_pool_id", "l7policies", "allowed_cidrs"),
+        state=_BALANCED,
+        should=_WELL,
+    ),
+    "l7policy": Type(
+        where=("listener_id", "action", "position", "redirect_pool_id", "redirect_url", "redirect_prefix", "rules"),
+        state=_BALANCED,
+        should=_WELL,
+    ),
+    "l7rule": Type(name="id", where=("type", "compare_type", "key", "value", "invert"), state=_BALANCED, should=_WELL),
+    "healthmonitor": Type(
+        where=("pools", "type", "delay", "timeout", "max_retries", "url_path", "expected_codes"),
+        state=_BALANCED,
+        should=_WELL,
     ),
     "pool": Type(
         where=("loadbalancers", "listeners", "protocol", "lb_algorithm", "members", "healthmonitor_id"),

@@ -5,6 +5,7 @@ wires and tunnels are told to nobody but those who see agents.
 """
 
 from collections.abc import Mapping
+from typing import Final, TypeAlias
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -19,6 +20,7 @@ from netweft.api.querystring import Listing
 from netweft.api.resources.explain import asked, described
 from netweft.api.resources.explain.balancers import KINDS, Balancing
 from netweft.api.resources.explain.described import TYPES
+from netweft.api.resources.explain.forwardings import Forwardings
 from netweft.api.resources.explain.sources import Sources
 from netweft.api.service import Service
 from netweft.control.errors import NotFound
@@ -26,6 +28,7 @@ from netweft.control.explain import codes
 from netweft.control.explain.examine import Finding, examine
 from netweft.control.explain.gather import COUNTED, Gathering
 from netweft.control.explain.snapshot import Lag, Row
+from netweft.control.l3 import forwardings
 from netweft.plugins.identity import Context
 from netweft.store import Object, Query, ReadTransaction
 
@@ -38,8 +41,15 @@ _OWNERS = frozenset(  # told of their own project's objects only
         codes.GROUP_UNUSED,
         codes.ADDRESS_GROUP_UNUSED,
         codes.POLICY_UNUSED,
+        codes.ADDRESS_SCOPE_UNUSED,
+        codes.FIREWALL_POLICY_UNUSED,
+        codes.FIREWALL_RULE_UNUSED,
     }
 )
+
+
+_Own: TypeAlias = Balancing | Forwardings  # what is no resource of its own at the Networking API
+_FORWARDING: Final = "port_forwarding"
 
 
 class NothingToExplain(NotFound):
@@ -48,16 +58,17 @@ class NothingToExplain(NotFound):
 
 class Explain:
     def __init__(self, sources: Sources) -> None:
-        balancing = {type: Balancing(sources.store, kind) for type, kind in KINDS.items()}
-        network = [type for type in TYPES if type not in balancing]
-        of_balancers = {type: kind.kind for type, kind in KINDS.items()}
-        self._kinds = {type: sources.by_member[type].collection for type in network} | of_balancers
-        self._services: dict[str, Service | Balancing] = {type: sources.service(type) for type in network}
-        self._services |= balancing
+        own: dict[str, _Own] = {type: Balancing(sources.store, kind) for type, kind in KINDS.items()}
+        own[_FORWARDING] = Forwardings(sources.store, sources.policies["floatingips"])
+        network = [type for type in TYPES if type not in own]
+        of_own = {type: kind.kind for type, kind in KINDS.items()} | {_FORWARDING: forwardings.KIND}
+        self._kinds = {type: sources.by_member[type].collection for type in network} | of_own
+        self._services: dict[str, Service | _Own] = {type: sources.service(type) for type in network}
+        self._services |= own
         self._limits = {member: sources.by_member[member].quota or 0 for member in COUNTED.values()}
-        self._types = sources.types | {kind: type for type, kind in of_balancers.items()}
-        self._policies: dict[str, Policy | Balancing] = dict(sources.policies)
-        self._policies |= {of_balancers[type]: one for type, one in balancing.items()}
+        self._types = sources.types | {kind: type for type, kind in of_own.items()}
+        self._policies: dict[str, Policy | _Own] = dict(sources.policies)
+        self._policies |= {of_own[type]: one for type, one in own.items()}
         self._down_seconds, self._lags = sources.down_seconds, sources.lags
         self._store, self._run, self._asks = sources.store, sources.run, sources.asks
 
