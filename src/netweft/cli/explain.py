@@ -40,6 +40,7 @@ TYPES = (
     "agent",
 )
 _WORKS, _DOES_NOT = 0, 1
+_SHOWN = 100  # characters of a name that is none
 
 
 class NoAnswer(click.ClickException):
@@ -102,7 +103,7 @@ def _only(client: Client, name: str, type: str | None) -> dict[str, Any]:
     query = {"name": name} | ({"type": type} if type else {})
     found: list[dict[str, Any]] = client.call("GET", f"{PATH}?{urlencode(query)}")["objects"]
     if not found:
-        raise CommandError(f"there is no {type or 'object'} {name!r}, or it is not yours")
+        raise CommandError(f"there is no {type or 'object'} {name[:_SHOWN]!r}, or it is not yours")
     if len(found) > 1:
         several = "; ".join(f"{one['type']} {one['id']}" for one in found)
         raise CommandError(f"several objects are called {name!r}, give an id or --type: {several}")

@@ -53,3 +53,12 @@ def test_another_project_is_told_nothing_of_it(lb: Lb, there: dict[str, Any]) ->
         for id in (there["balancer"]["id"], there["listener"], there["pool"]):
             assert id not in said
         assert "loadbalancer" not in said and "serving" not in said
+
+
+def test_an_end_may_be_a_load_balancer(lb: Lb, there: dict[str, Any]) -> None:
+    lb.put(f"/loadbalancers/{there['balancer']['id']}", name="shop")
+    by_address = traced(lb, "alice", there["vip"])
+    for name in ("shop", there["balancer"]["id"]):
+        assert traced(lb, "alice", name)["forward"]["steps"] == by_address["forward"]["steps"]
+    asked = {"from": "bobs", "to": "shop", "protocol": "tcp", "port": 80}
+    assert lb.net("bob", "POST", "/netweft/trace", {"trace": asked}).status_code == 404

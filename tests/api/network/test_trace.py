@@ -124,6 +124,18 @@ def test_a_route_that_is_not_there_yet(api: Api, there: Pair) -> None:
     found = trace(api, "web", "far", what_if={"routes": routes_})
     assert (found["passes"], codes(found)) == (None, [])
     assert any("forwards it" in one for one in found["assumptions"])
+    by_name = [one | {"router_id": there.router["name"]} for one in routes_]
+    assert trace(api, "web", "far", what_if={"routes": by_name})["forward"] == found["forward"]
+    nowhere = {"routes": [routes_[0] | {"nexthop": "172.16.0.1"}]}
+    asked = {"from": "web", "to": "far", "what_if": nowhere}
+    answer = api("alice", "POST", PATH, {"trace": asked})
+    assert refused(answer)[0] == 400 and "172.16.0.1" in answer.text, "the API would refuse such a route"
+
+
+def test_of_what_is_not_seen_it_says_so(api: Api, there: Pair) -> None:
+    found = trace(api, "198.51.100.7", "198.51.100.8", who="bob")
+    assert (found["passes"], found["forward"]["steps"]) == (None, [])
+    assert any("198.51.100.7" in one and "not known" in one for one in found["assumptions"])
 
 
 def reports_at(api: Api, port: Object) -> None:

@@ -118,6 +118,8 @@ def _from_outside(seen: Snapshot, frm: Far, to: Far, asked: Question) -> Begun:
         way = Way(_packet(asked, src, dst))
         if target is not None:
             way.stops(codes.NOT_REACHED_FROM_OUTSIDE, "ports", target, port=target["id"])
+        else:
+            supposed.append(f"nothing that you see has {src} or {dst}: what is between them is not known")
         return Begun(None, way.packet, target, tuple(supposed), way)
     return Begun(Start(None, network), _packet(asked, src, dst), target, tuple(supposed))
 

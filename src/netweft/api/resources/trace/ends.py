@@ -1,9 +1,11 @@
-"""What is meant by the two ends: ports, floating IPs, addresses, outside; of those that the caller sees."""
+"""What is meant by the two ends: ports, floating IPs, load balancers, addresses, outside; of those that the caller
+sees."""
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from netweft.api.querystring import Listing
+from netweft.api.resources.explain.balancers import Balancing
 from netweft.api.resources.trace.wanted import OUTSIDE, address_of
 from netweft.api.service import Service
 from netweft.control.errors import BadRequest, NotFound
@@ -15,7 +17,7 @@ _FIELDS = frozenset({"id", "name", "project_id", "network_id", "fixed_ips", "por
 
 
 class NothingOfThatName(NotFound):
-    message = "There is no port, floating IP or address %(name)s"
+    message = "There is no port, floating IP, load balancer or address %(name)s"
 
 
 class SeveralOfThatName(BadRequest):
@@ -37,8 +39,8 @@ class End(NamedTuple):
 
 
 class Ends:
-    def __init__(self, services: Mapping[str, Service]) -> None:
-        self._services = services
+    def __init__(self, services: Mapping[str, Service], balancers: Balancing) -> None:
+        self._services, self._balancers = services, balancers
 
     def find(self, context: Context, text: str) -> End:
         """Raises NothingOfThatName, SeveralOfThatName."""
@@ -54,6 +56,10 @@ class Ends:
             found = self._all(context, PORTS, by, text)
             if found:
                 return _port(_only(text, found))
+        for by in ("id", "name"):
+            balancers = self._balancers.find(context, Listing(Query({by: [text]}), frozenset(), {}), dict)
+            if balancers:
+                return self._of_balancer(context, _only(text, balancers))
         raise NothingOfThatName(name=text)
 
     def _of_address(self, context: Context, address: str) -> End:
@@ -61,6 +67,12 @@ class Ends:
         if floating:
             return _floating(_only(address, floating))
         return End(ADDRESS, address=address)
+
+    def _of_balancer(self, context: Context, balancer: Object) -> End:
+        """The port of its VIP; its address, where the caller does not see that."""
+        for port in self._all(context, PORTS, "id", balancer.get("vip_port_id") or ""):
+            return _port(port | {"name": balancer["name"]})
+        return End(ADDRESS, address=balancer["vip_address"])
 
     def ports_with(self, context: Context, address: str) -> list[Object]:
         return self._all(context, PORTS, "fixed_ips.ip_address", address)

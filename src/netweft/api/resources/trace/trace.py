@@ -34,6 +34,7 @@ from netweft.control.errors import BadRequest
 from netweft.control.explain.examine import Finding
 from netweft.control.explain.snapshot import Lag, Row, Snapshot
 from netweft.control.l2 import hosts
+from netweft.control.lb.words import BALANCERS
 from netweft.control.trace import codes
 from netweft.control.trace.ends import Begun, Far, Question, begin
 from netweft.control.trace.filters import has_address
@@ -68,10 +69,11 @@ class Traced(NamedTuple):
 
 class Trace:
     def __init__(self, sources: Sources) -> None:
-        self._ends = ends.Ends({ends.PORTS: sources.service("port"), ends.FLOATING: sources.service("floatingip")})
         self._of_ports = sources.policies["ports"]
         self._types = sources.types | {kind.kind: kind.member for kind in KINDS}
         balancing = {kind.kind: Balancing(sources.store, kind) for kind in KINDS}
+        services = {ends.PORTS: sources.service("port"), ends.FLOATING: sources.service("floatingip")}
+        self._ends = ends.Ends(services, balancing[BALANCERS])
         self._policies: dict[str, Policy | Balancing] = {**sources.policies, **balancing}
         self.down_seconds, self._lags = sources.down_seconds, sources.lags
         self._store, self._run = sources.store, sources.run
@@ -249,7 +251,7 @@ class Trace:
         gathered.members([*fixed, *filter(None, (frm.address, to.address))])
         whole = gathered.base.snapshot(lags)
         rows = visible.as_seen_by(context, tx, self._policies, whole)
-        what_if.supposed(rows, suppose)
+        what_if.supposed(rows, suppose, whole.rows)
         return replace(whole, rows=rows, whole=visible.whole_kinds(context, rows))
 
     # -- the answer

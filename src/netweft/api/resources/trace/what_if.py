@@ -1,6 +1,7 @@
 """Rules and routes as if they were there: put beside the rows that are read, never into the store."""
 
 from collections.abc import Iterable, Mapping
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 from msgspec import Struct, ValidationError, convert
@@ -56,25 +57,40 @@ def parse(given: Mapping[str, Any]) -> WhatIf:
     return found
 
 
-def supposed(rows: dict[str, dict[str, Row]], what: WhatIf) -> None:
-    """Beside these rows, which the caller sees.  Raises HTTPBadRequest for a group or router that is not among them."""
+def supposed(rows: dict[str, dict[str, Row]], what: WhatIf, all: Mapping[str, Mapping[str, Row]]) -> None:
+    """Beside these rows, which the caller sees.  all: as they are, by which the API would judge a route.  Raises HTTPBadRequest for a group or router that is not among them,
+    and for a route that the API would refuse.  Both are named by id, or by a name that one of them has."""
     for number, rule in enumerate(what.security_group_rules, 1):
         given = {name: getattr(rule, name) for name in rule.__struct_fields__}
-        if rule.security_group_id not in rows.get("security_groups", {}):
-            raise _unknown("security group", rule.security_group_id)
-        row = rules.checked(rules.ANYTHING | given)
+        group = _named(rows, "security_groups", "security group", rule.security_group_id)
+        row = rules.checked(rules.ANYTHING | given | {"security_group_id": group["id"]})
         rows.setdefault("security_group_rules", {})[f"{NAME}-{number}"] = row | {"id": f"{NAME}-{number}"}
     for route in what.routes:
-        router = rows.get("routers", {}).get(route.router_id)
-        if router is None:
-            raise _unknown("router", route.router_id)
+        router = _named(rows, "routers", "router", route.router_id)
+        _check_connected(all, router, route.nexthop)
         more = {"destination": network_of(route.destination), "nexthop": route.nexthop}
-        rows["routers"][route.router_id] = {**router, "routes": [*(router.get("routes") or ()), more]}
+        rows["routers"][router["id"]] = {**router, "routes": [*(router.get("routes") or ()), more]}
 
 
 def next_hops(what: WhatIf) -> Iterable[str]:
     return [route.nexthop for route in what.routes]
 
 
-def _unknown(kind: str, id: str) -> HTTPBadRequest:
-    return HTTPBadRequest(f"what_if: no {kind} {id} is of concern to this packet, or it is not yours")
+def _named(rows: Mapping[str, Mapping[str, Row]], kind: str, title: str, text: str) -> Row:
+    of_kind = rows.get(kind, {})
+    found = [of_kind[text]] if text in of_kind else [one for one in of_kind.values() if text and one["name"] == text]
+    if len(found) > 1:
+        ids = ", ".join(sorted(str(one["id"]) for one in found))
+        raise HTTPBadRequest(f"what_if: several are meant by {title} {text}, give an id: {ids}")
+    if not found:
+        raise HTTPBadRequest(f"what_if: no {title} {text} is of concern to this packet, or it is not yours")
+    return found[0]
+
+
+def _check_connected(rows: Mapping[str, Mapping[str, Row]], router: Row, nexthop: str) -> None:
+    """The next hop is on a subnet that the router is on, as for the API."""
+    ports = [one for one in rows.get("ports", {}).values() if one.get("device_id") == router["id"]]
+    ids = {fixed["subnet_id"] for port in ports for fixed in port["fixed_ips"]}
+    subnets = [ip_network(rows["subnets"][id]["cidr"]) for id in ids if id in rows.get("subnets", {})]
+    if not any(ip_address(nexthop) in one for one in subnets):
+        raise HTTPBadRequest(f"what_if: the next hop {nexthop} is on no subnet that router {router['id']} is on")
