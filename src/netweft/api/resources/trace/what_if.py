@@ -58,8 +58,11 @@ def parse(given: Mapping[str, Any]) -> WhatIf:
 
 
 def supposed(rows: dict[str, dict[str, Row]], what: WhatIf, all: Mapping[str, Mapping[str, Row]]) -> None:
-    """Beside these rows, which the caller sees.  all: as they are, by which the API would judge a route.  Raises HTTPBadRequest for a group or router that is not among them,
-    and for a route that the API would refuse.  Both are named by id, or by a name that one of them has."""
+    """Beside these rows, which the caller sees.  all: as they are, by which the API would judge a route.
+
+    Groups and routers are named by id, or by a name that one of them has.  Raises HTTPBadRequest for one that is not
+    among them, and for a route that the API would refuse.
+    """
     for number, rule in enumerate(what.security_group_rules, 1):
         given = {name: getattr(rule, name) for name in rule.__struct_fields__}
         group = _named(rows, "security_groups", "security group", rule.security_group_id)
