@@ -56,6 +56,7 @@ def test_one_is_made_in_one_form_and_its_members_come_and_go(alices: Dashboard, 
     page.fill("#field-url_path", "/well")  # there since it asks by HTTP, which is not changed itself
     page.get_by_role("button", name="Save").click()
     alices.see("/well")
+    page.locator(".explained", has_text="no fault known").wait_for()
 
     # what others do is seen as it happens; what is deleted goes with all below it
     alices.at("loadbalancers").row("front").locator(".state", has_text=re.compile("^ACTIVE$")).wait_for()

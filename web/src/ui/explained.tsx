@@ -10,12 +10,13 @@ import { BALANCED } from "../resources/lines";
 
 const TYPES = new Set([
   "port", "network", "subnet", "trunk", "router", "floatingip",
-  "security_group", "security_group_rule", "address_group", "policy", "agent", "loadbalancer", "pool", "firewall_group",
+  "security_group", "security_group_rule", "address_group", "policy", "agent", "subnetpool", "address_scope",
+  "loadbalancer", "listener", "pool", "healthmonitor", "l7policy", "firewall_group", "firewall_policy", "firewall_rule",
 ]);
 const KINDS = [
   "ports", "networks", "subnets", "trunks", "routers", "floatingips",
   "security_groups", "security_group_rules", "address_groups", "policies", "agents", ...BALANCED,
-  "firewall_groups", "firewall_policies", "firewall_rules",
+  "firewall_groups", "firewall_policies", "firewall_rules", "subnetpools", "address_scopes",
 ];
 const kindOf = (member: string): string | undefined => LIST.find((one) => one.member === member)?.kind;
 
