@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 from tests.convergence.agent_world import AgentWorld
 from tests.convergence.test_agent import calm
@@ -55,3 +56,23 @@ async def test_what_is_on_the_bridge_is_looked_at_once_there_is_something_render
     await world.agent.turn()
     await attaching
     assert world.agent.bridges["int"].connected
+
+
+async def test_it_goes_on_answering_where_the_bridge_is_read_within_the_first_turn(tmp_path: Path) -> None:
+    """What that turn rendered knew nothing of the bridge: nothing that is said of it is said by that turn."""
+    world, view = await world_with_gateway(tmp_path)
+    before = answering(world)
+    world.new_agent(view)
+    attaching = asyncio.create_task(world.attach())
+    apply = world.ovs.apply
+
+    async def slow(**how: Any) -> int:
+        await attaching
+        return await apply(**how)
+
+    world.ovs.apply = slow  # type: ignore[method-assign]
+    async with asyncio.timeout(10):
+        await world.agent.turn()
+    await calm(world)
+    assert answering(world) == before
+    assert world.switches["int"].deleted == 0

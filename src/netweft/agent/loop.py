@@ -144,12 +144,15 @@ class Agent(Parts):
         if self._observe():
             self.causes.done("observe")
             self._render()
+            sessions = self.bridges.sessions()
             self._rendered.set()
             self._tell_facts()
             self.causes.done("render")
-            problem = await self._apply()
+            problem = await self._apply(sessions)
             self.causes.done("write rows and flows")
             await self.taps.see_to(self.desired.view.ports.keys())
+            if self._was_read_since(sessions):
+                problem = None
             if problem is not None:
                 self._report(problem)
             self.causes.end_turn(problem, in_place=problem == "" and self._settled())
@@ -246,16 +249,16 @@ class Agent(Parts):
         short = self._host is not None and self._host.datapath_type == "netdev"
         self.shaping.want(self.desired.guarantees, sweep=self.desired.complete, short_queues=short)
 
-    async def _apply(self) -> str | None:
-        """Returns what stands in the way; None when a connection was lost over it, so that nobody knows: its side
-        reconnects, and wakes us then."""
+    async def _apply(self, sessions: Mapping[str, int]) -> str | None:
+        """Returns what stands in the way; None when a connection was lost over it, or made, so that nobody knows: its
+        side reconnects, and wakes us then.  sessions: of the bridges, when it was rendered."""
         await self.stt.tell()
         applied, _ = await asyncio.gather(
-            self.applying.carry_out(self.bridges.sessions(), delete=self.desired.complete), self.departures.carry_out()
+            self.applying.carry_out(sessions, delete=self.desired.complete), self.departures.carry_out()
         )
         self.trials.call()
         problem = applied.problem()
-        if problem is None:
+        if problem is None or self._was_read_since(sessions):
             return None
         if not problem:
             await self.endings.carry_out(self.desired.vlans, self.desired.view.ports.values())
@@ -264,6 +267,10 @@ class Agent(Parts):
         if not problem and self._settled() and self.desired.settled():
             self.wake()
         return problem
+
+    def _was_read_since(self, sessions: Mapping[str, int]) -> bool:
+        """Whether a bridge was: nothing of this turn is on it, and what was found there is for the next one."""
+        return self.bridges.sessions() != sessions
 
     def _settled(self) -> bool:
         return self.desired.complete and self.bridges.in_sync and self.stt.is_current
