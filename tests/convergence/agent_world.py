@@ -1,5 +1,6 @@
 """An agent on fakes: its own turns, bridges' sides and flow drivers are real; sockets, switch and database are not."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
@@ -324,8 +325,13 @@ class AgentWorld:
             self.desired.see(on_disk, [key_of(obj) for obj in on_disk.objects()], ())
 
     async def attach(self) -> None:
-        for role, side in self.agent.bridges.items():
-            await side.attach(cast(OpenFlowConnection, self.switches[role]))
+        """All bridges at once, as their own tasks do."""
+        await asyncio.gather(
+            *(
+                side.attach(cast(OpenFlowConnection, self.switches[role]))
+                for role, side in self.agent.bridges.items()
+            )
+        )
 
     async def listing(self, *words: str) -> str:
         """Of connections: there are none."""

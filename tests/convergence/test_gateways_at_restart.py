@@ -27,7 +27,7 @@ async def world_with_gateway(folder: Path) -> tuple[AgentWorld, NodeView]:
     world = AgentWorld(folder)
     await world.start()
     world.see(world.desired.view, OBJECTS)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not answering(world):  # it asks whether somebody else does, first
             await calm(world)
             await asyncio.sleep(0.01)
@@ -71,7 +71,7 @@ async def test_it_goes_on_answering_where_the_bridge_is_read_within_the_first_tu
         return await apply(**how)
 
     world.ovs.apply = slow  # type: ignore[method-assign]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await world.agent.turn()
     await calm(world)
     assert answering(world) == before

@@ -43,6 +43,7 @@ log = structlog.get_logger(__name__)
 STOP_SECONDS = 2.0
 SPARE_SECONDS = 2.0
 BEGINNING_SECONDS = 20.0
+ASKED_SECONDS = 0.05
 
 
 class Agent(Parts):
@@ -129,6 +130,8 @@ class Agent(Parts):
     # the loop
 
     async def _turns(self) -> None:
+        await self._awake.wait()
+        await self.bridges.asked(ASKED_SECONDS)  # vswitchd writes its answers while all is rendered
         while True:
             await self._awake.wait()
             await asyncio.sleep(0)  # let what else has arrived be read first: one plan for all of it

@@ -80,6 +80,7 @@ class BridgeSide:
         self._connection: OpenFlowConnection | None = None
         self._expected = asyncio.Event()
         self._read = asyncio.Event()
+        self.asked = asyncio.Event()  # or it did not answer
         self._tables = {table.id: table.name for table in pipeline_of(role).tables.values()}
         self._epochs = pipeline_of(role).epochs(place)
 
@@ -172,6 +173,7 @@ class BridgeSide:
         """Nobody knows what is on it."""
         self.at_rest = False
         self._read.set()
+        self.asked.set()
 
     def _drifted(self) -> None:
         """A flow may have gone with its meter."""
@@ -191,7 +193,9 @@ class BridgeSide:
         driver = FlowDriver(
             connection, OURS, OURS_MASK, self._drifted, self._taking_away, OBJECT_MASK, self._epochs, refusing
         )
-        found, _ = await asyncio.gather(driver.read(), asyncio.gather(*self._others(connection)))
+        reading = asyncio.gather(driver.read(), asyncio.gather(*self._others(connection)))
+        self.asked.set()
+        found, _ = await reading
         await self.rendered()
         self.on_read(found.values())
         driver.want(self._wanted())

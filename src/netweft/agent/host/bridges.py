@@ -1,5 +1,7 @@
 """All bridges of this node, by role: as the settings name them, and which of them have to be there."""
 
+import asyncio
+import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -67,6 +69,12 @@ class Bridges(Mapping[str, BridgeSide]):
     @property
     def needed(self) -> list[BridgeSide]:
         return [side for role, side in self.items() if role not in self._missing]
+
+    async def asked(self, seconds: float) -> None:
+        """Returns when each has been asked what is on it, or does not answer; at the latest after so long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await asyncio.gather(*(side.asked.wait() for side in self.values()))
 
     @property
     def connected(self) -> bool:

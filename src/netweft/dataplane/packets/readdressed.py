@@ -37,6 +37,12 @@ def ports(packet: bytes) -> Ports | None:
     return Ports(packet[9], source, target)
 
 
+def sequence(segment: bytes) -> int:
+    """Where a TCP segment, from its IP header on, is in its stream."""
+    start = _length(segment) + 4
+    return int.from_bytes(segment[start : start + 4], "big")
+
+
 class Error(NamedTuple):
     """An ICMP error.  quoted: the packet that it is about, from its IP header on, as much as there is of it."""
 

@@ -8,18 +8,18 @@ the gateway's zone.
 
     the kernel's datapath   gives the datagram whole, and says its ports
     the userspace one       gives the fragments, and nobody sees the ports of later ones: the mark of their connection
-                            says the one that counts.  Of UDP without a mark the agent gets all fragments; it makes the
-                            connection known by a datagram of its own, and gives them back (decision 0540)
+                            says the one that counts.  Of UDP and TCP without a mark the agent gets all fragments; it
+                            makes the connection known by a packet of its own, and gives them back (decisions 0540, 0564)
 """
 
 from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address
 from typing import Final
 
-from netweft.dataplane.openflow.fields import ETH_IPV4, PROTO_UDP
+from netweft.dataplane.openflow.fields import ETH_IPV4, PROTO_TCP, PROTO_UDP
 from netweft.dataplane.openflow.flow import Ct, CtClear, Nat, SetField
-from netweft.dataplane.packets.datagram import Datagram, encode
-from netweft.dataplane.packets.readdressed import ports
+from netweft.dataplane.packets.datagram import Datagram, acknowledgement, encode, packet
+from netweft.dataplane.packets.readdressed import Ports, ports, sequence
 from netweft.services.fields import (
     GIVEN_BACK,
     LEAVES,
@@ -42,6 +42,7 @@ from netweft.services.l3.several_gateways import of_each_gateway
 from netweft.services.l3.values import Forwarded, Gateway, LocalForwarding, LocalRouter
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.security import fragments
+from netweft.services.security.conntrack import TRACKED_BIT
 from netweft.services.service import Service, Wanted
 from netweft.services.values import Uplinks
 
@@ -50,6 +51,7 @@ FROM_OUTSIDE, TRANSLATED, TO_OUTSIDE, PIECES, OUT = (
 )
 COMES_IN, GOES_OUT = 32, 29  # above other floating IPs', below what is too big
 UNKNOWN, OF_A_PORT, OTHERS = 30, 20, 10
+BY_THE_AGENT: Final = (PROTO_UDP, PROTO_TCP)  # of SCTP that tracker knows no ports
 _PORT: Final = 0xFFFF
 _ALL: Final = 0xFFFFFFFF
 
@@ -59,18 +61,41 @@ def forwarding(here: LocalForwarding) -> Iterator[Wanted]:
     for block in blocks(here):
         outside, inside = addresses(here)
         owner = cookie(Reason.FORWARDING_PORTS, here.forwarding.id)
-        to_it = {**_piece(here), "ct_nw_dst": outside, **_comes_for(here, block)}
+        to_it = {**_to(here, outside), **_comes_for(here, block)}
         yield PIECES.flow(OF_A_PORT, owner, to_it, translated(here, to_inside(here, block), TRANSLATED.id))
         if not to_one(here.forwarding):
             port = block.first if block.first != block.inside else None
-            from_it = {**_piece(here), "ct_nw_src": inside, **_leaves_from(here, block)}
+            from_it = {**_from(here, inside), **_leaves_from(here, block)}
             back = cookie(Reason.FORWARDING_BACK, here.forwarding.id)
             yield PIECES.flow(OF_A_PORT, back, from_it, translated(here, Nat(src=outside, port=port), OUT.id))
+
+
+def _to(here: LocalForwarding, outside: int) -> dict[str, Value]:
+    if _is_segment(here):
+        return {**_segment(here.zone), "ipv4_dst": outside}
+    return {**_piece(here), "ct_nw_dst": outside}
+
+
+def _from(here: LocalForwarding, inside: int) -> dict[str, Value]:
+    if _is_segment(here):
+        return {**_segment(here.zone), "ipv4_src": inside}
+    return {**_piece(here), "ct_nw_src": inside}
+
+
+def _is_segment(here: LocalForwarding) -> bool:
+    return here.gives_pieces and here.forwarding.protocol == PROTO_TCP
 
 
 def _piece(here: LocalForwarding) -> dict[str, Value]:
     """By the zone: it may have come out with another router's."""
     return {**of_a_zone(here.zone | PIECES_ZONE), "ct_nw_proto": here.forwarding.protocol}
+
+
+def _segment(zone: int) -> dict[str, Value]:
+    """Of TCP whose connection has a mark, whatever the tracker thinks of it: it sees no acknowledgements there, but
+    where they are in fragments, too."""
+    known = {"ct_zone": zone | PIECES_ZONE, "ct_state": (TRACKED_BIT, TRACKED_BIT)}
+    return {**known, "eth_type": ETH_IPV4, "ip_proto": PROTO_TCP}
 
 
 def _comes_for(here: LocalForwarding, block: Block) -> dict[str, Value]:
@@ -94,10 +119,14 @@ def router(_: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
     for one in gateway.forwarded:
         yield from _collected(here, gateway, one)
     for inside in sorted({one.inside for one in gateway.forwarded}):
-        yield _others(here, gateway, inside)
-    datagrams = [one for one in gateway.forwarded if one.protocol == PROTO_UDP]
-    if here.gives_pieces and datagrams:
-        yield from _unknown(here, gateway, datagrams)
+        match = {**of_a_zone(gateway.zone | PIECES_ZONE), "ct_nw_src": inside}
+        yield _others(here, gateway, OTHERS, match)
+    for protocol in BY_THE_AGENT if here.gives_pieces else ():
+        found = [one for one in gateway.forwarded if one.protocol == protocol]
+        yield from _unknown(here, gateway, protocol, found)
+        for inside in sorted({one.inside for one in found if protocol == PROTO_TCP}):
+            match = {**_segment(gateway.zone), "ct_mark": (PORT_OUT, _ALL & ~_PORT), "ipv4_src": inside}
+            yield _others(here, gateway, OTHERS + 1, match)
 
 
 def _collected(here: LocalRouter, gateway: Gateway, one: Forwarded) -> Iterator[BridgeFlow]:
@@ -110,19 +139,18 @@ def _collected(here: LocalRouter, gateway: Gateway, one: Forwarded) -> Iterator[
     yield TO_OUTSIDE.flow(GOES_OUT, owner, {**piece, "ipv4_src": one.inside}, CtClear(), leaves, track)
 
 
-def _others(here: LocalRouter, gateway: Gateway, inside: int) -> BridgeFlow:
+def _others(here: LocalRouter, gateway: Gateway, priority: int, match: dict[str, Value]) -> BridgeFlow:
     """From there, but from none of the ports: as anything else from there."""
     own = gateway.snat_address
     snat = here.router.enable_snat and own is not None
     onward = Ct(zone=gateway.zone, commit=True, nat=Nat(src=own), table=OUT.id) if snat else OUT.goto
-    match = {**of_a_zone(gateway.zone | PIECES_ZONE), "ct_nw_src": inside}
-    return PIECES.flow(OTHERS, cookie(Reason.ROUTER_FLOATING_IP, here.router.id), match, onward)
+    return PIECES.flow(priority, cookie(Reason.ROUTER_FLOATING_IP, here.router.id), match, onward)
 
 
-def _unknown(here: LocalRouter, gateway: Gateway, found: list[Forwarded]) -> Iterator[BridgeFlow]:
+def _unknown(here: LocalRouter, gateway: Gateway, protocol: int, found: list[Forwarded]) -> Iterator[BridgeFlow]:
     """Not what the agent has given back: it would go round if the tracker takes no more connections."""
     up = handed_up(here, RouterLimit.PIECES)
-    unknown = {**of_a_zone(gateway.zone | PIECES_ZONE), "ct_nw_proto": PROTO_UDP, "ct_mark": 0}
+    unknown = {**of_a_zone(gateway.zone | PIECES_ZONE), "ct_nw_proto": protocol, "ct_mark": 0}
     comes, leaves = ((bits, LEAVES | GIVEN_BACK) for bits in (0, LEAVES))
     for outside in sorted({one.outside for one in found}):
         owner = cookie(Reason.ROUTER_PIECES_IN, here.router.id)
@@ -141,18 +169,21 @@ def given_back(frame: bytes, registers: Mapping[str, int], zone: int, *, leaves:
     if known is not None:
         port = PORT_OUT | known.source if leaves else PORT_IN | known.target
         commit = Ct(zone=zone, commit=True, exec=(SetField("ct_mark", port),))
-        yield Packet(encode(_as_its_first(frame, known.source, known.target)), (commit,))
+        yield Packet(_as_its_first(frame, known), (commit,))
     kept = (SetField(register, registers.get(register, 0)) for register in (LOCAL_VLAN, ROUTER, *NEXT_HOP))
     piece = SetField(PIECE, TRACKED_PIECE | GIVEN_BACK | (LEAVES if leaves else 0))
     yield Packet(frame, (*kept, piece, Ct(zone=zone, table=PIECES.id)))
 
 
-def _as_its_first(frame: bytes, source: int, target: int) -> Datagram:
-    """An empty datagram between the same ends."""
-    src, dst = IPv4Address(frame[26:30]), IPv4Address(frame[30:34])
-    return Datagram(
-        eth_src=frame[6:12], eth_dst=frame[:6], src=src, dst=dst, sport=source, dport=target, payload=b""
-    )  # fmt: skip
+def _as_its_first(frame: bytes, known: Ports) -> bytes:
+    """An empty packet between the same ends; of TCP at the same place in its stream."""
+    macs, ends = (frame[6:12], frame[:6]), (IPv4Address(frame[26:30]), IPv4Address(frame[30:34]))
+    at = (known.source, known.target)
+    if known.protocol == PROTO_TCP:
+        return packet(macs, ends, PROTO_TCP, acknowledgement(ends, at, sequence(frame[14:]), 0))
+    return encode(
+        Datagram(eth_src=macs[0], eth_dst=macs[1], src=ends[0], dst=ends[1], sport=at[0], dport=at[1], payload=b"")
+    )
 
 
 FORWARDED_PIECES = Service("forwarded pieces", router=of_each_gateway(router), forwarding=forwarding)

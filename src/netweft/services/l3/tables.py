@@ -137,7 +137,7 @@ ROUTING = (
         "back their connection's mark says it, and the agent gets those of one that has none",
         match=fields(
             *("ct_zone", "ct_state", "ct_mark", "eth_type", PIECE),
-            *("ct_nw_proto", "ct_nw_src", "ct_nw_dst", "ct_tp_src", "ct_tp_dst"),
+            *("ct_nw_proto", "ct_nw_src", "ct_nw_dst", "ct_tp_src", "ct_tp_dst", "ip_proto", "ipv4_src", "ipv4_dst"),
         ),
         next=("outside_egress",),
         again=("translated",),

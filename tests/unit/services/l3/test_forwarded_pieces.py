@@ -24,6 +24,9 @@ from .test_gateways import B1, B2, R2, SOMEBODY, TO_BLUE, R, comes_in, own
 from .test_gateways import region as region
 
 
+SEQUENCE = 0x12345678
+
+
 class Gateways(Desired):
     """Of the node with the gateway."""
 
@@ -68,13 +71,24 @@ def frame_of(piece: Packet) -> bytes:
     """The fragment as it is on a wire, with nothing in it."""
     macs = octets_of_mac(piece["eth_src"]), octets_of_mac(piece["eth_dst"])
     ends = IPv4Address(piece["ipv4_src"]), IPv4Address(piece["ipv4_dst"])
-    ports = b"".join(piece[f"udp_{end}"].to_bytes(2, "big") for end in ("src", "dst"))
-    frame = bytearray(datagram.packet(macs, ends, 17, ports + bytes(4)))
+    name = {6: "tcp", 17: "udp"}[piece["ip_proto"]]
+    ports = b"".join(piece[f"{name}_{end}"].to_bytes(2, "big") for end in ("src", "dst"))
+    frame = bytearray(datagram.packet(macs, ends, piece["ip_proto"], ports + SEQUENCE.to_bytes(4, "big")))
     frame[20:22] = (piece["piece"] | 0x2000).to_bytes(2, "big")
     return bytes(frame)
 
 
 def fields_of(frame: bytes) -> Packet:
+    if frame[23] == 6:
+        segment = frame[34:]
+        src, dst = IPv4Address(frame[26:30]), IPv4Address(frame[30:34])
+        assert datagram.upper_checksum(src, dst, 6, segment) == 0
+        assert len(segment) == 20
+        assert int.from_bytes(segment[4:8], "big") == SEQUENCE
+        assert segment[13] == 0x10, "as of a connection that goes on: that, and a SYN, is what a tracker takes for new"
+        macs = (":".join(f"{byte:02x}" for byte in one) for one in (frame[6:12], frame[:6]))
+        ports = (int.from_bytes(segment[at : at + 2], "big") for at in (0, 2))
+        return packets.tcp(*macs, str(src), str(dst), *ports)
     whole = datagram.decode(frame)
     assert whole is not None
     assert whole.payload == b""
@@ -174,3 +188,28 @@ def test_what_goes_up_is_limited(userspace: Region) -> None:
 
 def zones_of(flows: list[Flow]) -> set[int]:
     return {value & ~PIECES_ZONE for flow in flows for name, value, _ in flow.match if name == "ct_zone"}
+
+
+def test_tcp_comes_in_and_leaves(userspace: Region) -> None:
+    """To a port that TCP has, there and back; from any other one by the gateway's address."""
+    for by_agent in (True, False):
+        before = agents(userspace)
+        deliveries = in_pieces(userspace, packets.fragments(asks(100, protocol="tcp"), 3))
+        assert userspace.ids_of(deliveries) == [B1.id] * 3
+        assert [one.packet["tcp_dst"] for one in deliveries if one.packet["ip_frag"] == 1] == [22]
+        assert (agents(userspace) > before) is by_agent
+    heard = userspace.wires["public"].heard
+    for port, source in ((22, FIP), (4000, "203.0.113.5")):
+        heard.clear()
+        sent = packets.tcp(B1.mac_address, TO_BLUE.mac_address, own(B1), "198.51.100.8", port, 80)
+        in_pieces(userspace, packets.fragments(sent, 3), B1)
+        assert [packet["ipv4_src"] for packet in heard] == [prefix(source).value] * 3
+
+
+def test_what_the_tracker_takes_for_invalid_goes_on_where_its_connection_is_known(userspace: Region) -> None:
+    """It hears no acknowledgements, so that of a long stream every segment is beyond the window."""
+    flows = userspace.nodes["hv1"].bridges["int"].flows.values()
+    known = [dict((name, (value, mask)) for name, value, mask in flow.match) for flow in flows]
+    marked = [match for match in known if match.get("ip_proto") == (6, None) and "ct_mark" in match]
+    assert len(marked) == 3, "in, out, and from another port"
+    assert all(match["ct_state"] == (0x20, 0x20) for match in marked)
