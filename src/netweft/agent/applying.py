@@ -57,12 +57,17 @@ class Applying:
 
         read: the sessions of bridges when it was worked out what is wanted.  One that was read since has to wait for
         the next turn: what was on it says which gateways are here."""
-        flows = (side.apply(delete=delete) for role, side in self._bridges.items() if side.sessions == read[role])
+        flows = (self._flows(role, session, delete=delete) for role, session in read.items())
         if self.new_zones:
             written = await _all(self._write_numbers(delete=delete))
             return Applied(written, [] if isinstance(written[0], ConnectionLost) else await _all(*flows))
         rows, *done = await _all(self.ovs.apply(delete=delete, kinds=OURS), *flows)
         return Applied([rows, *await _all(self.ovs.apply(delete=delete, kinds=OTHERS))], done)
+
+    async def _flows(self, role: str, session: int, *, delete: bool) -> int:
+        """Looked at when it is its turn: the bridge may have been read since this was begun."""
+        side = self._bridges[role]
+        return await side.apply(delete=delete) if side.sessions == session else 0
 
     async def _write_numbers(self, *, delete: bool) -> int:
         """And before that, what was connected while they stood for other networks is forgotten."""

@@ -273,12 +273,13 @@ class BridgeSide:
         at them.  Returns how much was written.
 
         Raises OpenFlowError."""
-        if self._driver is None or (not delete and self._is_of_another_version(self._driver)):
+        driver = self._driver  # should it be another one meanwhile, that one's flows are not what this was asked for
+        if driver is None or (not delete and self._is_of_another_version(driver)):
             return 0
         put = await self._meters.put() if self._meters else 0
         put += await self._fragments.put() if self._fragments else 0
         try:
-            plan = await self._driver.apply(delete=delete)
+            plan = await driver.apply(delete=delete)
         except OpenFlowError:
             if self._meters:
                 self._meters.doubt()
