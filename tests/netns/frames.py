@@ -39,9 +39,24 @@ def sctp4(macs: tuple[str, str], addresses: tuple[str, str], packet: bytes) -> b
     return _ipv4(macs, addresses, 132, packet)
 
 
+SYN, RST, PSH, ACK = 0x02, 0x04, 0x08, 0x10
+
+
 def syn4(macs: tuple[str, str], addresses: tuple[str, str], ports: tuple[int, int], payload: bytes) -> bytes:
     """payload: of even length; who does not know TCP Fast Open asks for it again."""
-    header = struct.pack("!HHIIBBH", *ports, 1, 0, 5 << 4, 0x02, 65535)
+    return segment4(macs, addresses, ports, (1, 0), SYN, payload)
+
+
+def segment4(
+    macs: tuple[str, str],
+    addresses: tuple[str, str],
+    ports: tuple[int, int],
+    numbers: tuple[int, int],
+    flags: int,
+    payload: bytes = b"",
+) -> bytes:
+    """numbers: its own place in the stream, and what it acknowledges.  payload: of even length."""
+    header = struct.pack("!HHIIBBH", *ports, *numbers, 5 << 4, flags, 65535)
     ends = b"".join(IPv4Address(address).packed for address in addresses)
     total = checksum(ends + struct.pack("!HH", 6, 20 + len(payload)) + header + bytes(4) + payload)
     return _ipv4(macs, addresses, 6, header + struct.pack("!HH", total, 0) + payload)

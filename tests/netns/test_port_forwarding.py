@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,10 +11,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from tests.netns import frames
 from tests.netns.harness import Inside, Lab, on_the_kernels_datapath, until
+from tests.netns.inside.pings import checksum
 from tests.netns.outside import OUTSIDE
 from tests.netns.test_gateways import BEHIND, Stage, own_address, pings, seen_as
 from tests.netns.test_gateways import stage as stage
+from tests.netns.test_reported import CUT, MUCH, datagram, heard, put_together, routers_mac, send_outside, soon
+from tests.netns.test_reported import ends as frame_ends
 from tests.netns.test_routing import address
 
 from netweft.lab.commands import in_namespace, run
@@ -22,6 +27,7 @@ from netweft.lab.vm import Vm
 SCTP = Path(__file__).with_name("sctp.py")
 UDP, TCP, FIRST, LAST, TO_ONE, SAME = 9000, 9001, 9100, 9103, 9200, 9300
 SMALL, PIECES = 100, 4000
+FAR = "198.51.100.77"  # nobody's
 
 
 class Forwarded(NamedTuple):
@@ -121,6 +127,45 @@ def test_tcp(lab: Lab, stage: Stage, forwarded: Forwarded) -> None:
         feed = ("feed", forwarded.address, str(TCP), str(2 * 2**20))
         with lab.inside_namespace(outside(lab), *feed) as client:
             assert client.finish()[0].split()[0] == server.finish()[0]
+
+
+def test_tcp_in_pieces(lab: Lab, stage: Stage, forwarded: Forwarded) -> None:
+    """Each segment of a connection in fragments, there and back, to sockets that look at checksums (decision 0564).
+    Far more than a window of which nobody acknowledges anything in fragments."""
+    with lab.inside_namespace(outside(lab), "capture") as there:
+        lab.send_frames(stage.two, datagram(lab, stage.two, BEHIND, b"who"))
+        frame = heard(there, b"who")
+    macs, ends, ports = (frame[:6].hex(":"), frame[6:12].hex(":")), (FAR, forwarded.address), (4321, TCP)
+    with lab.inside(stage.two, "serve", "5001"), lab.inside_namespace(outside(lab), "capture") as there:
+        send_outside(lab, frames.pieces(frames.syn4(macs, ends, ports, MUCH), CUT, ident=90))
+        begun = answers_of(there, forwarded, 2)
+        for number in range(5):
+            at = 2 + number * len(MUCH)
+            segment = frames.segment4(macs, ends, ports, (at, begun + 1), frames.ACK | frames.PSH, MUCH)
+            send_outside(lab, frames.pieces(segment, CUT, ident=91 + number))
+            answers_of(there, forwarded, at + len(MUCH))
+        two = (stage.two.nic.mac, routers_mac(lab, stage.two)), (address(stage.two), FAR), (5001, 4321)
+        for number in range(3):
+            at = begun + 1 + number * len(MUCH)
+            sent = frames.segment4(*two, (at, 2 + 5 * len(MUCH)), frames.ACK, MUCH)
+            lab.send_frames(stage.two, *frames.pieces(sent, CUT, ident=96 + number))
+            segment = put_together(there, (forwarded.address, FAR), protocol=6)
+            assert segment[:2] == TCP.to_bytes(2, "big")
+            assert int.from_bytes(segment[4:8], "big") == at
+            pseudo = b"".join(IPv4Address(one).packed for one in (forwarded.address, FAR)) + struct.pack(
+                "!HH", 6, len(segment)
+            )
+            assert checksum(pseudo + segment) == 0
+
+
+def answers_of(capture: Inside, forwarded: Forwarded, acknowledged: int) -> int:
+    """Where the segment is in its stream that acknowledges so much."""
+    for frame in soon(capture):
+        if frame[12:14] == b"\x08\0" and frame[23] == 6 and frame_ends(frame) == (forwarded.address, TCP, FAR, 4321):
+            sequence, reached = struct.unpack_from("!II", frame, 38)
+            if reached == acknowledged:
+                return int(sequence)
+    raise AssertionError(f"nobody acknowledged {acknowledged}")
 
 
 class TestSctp:

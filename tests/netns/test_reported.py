@@ -176,8 +176,9 @@ def way_out(lab: Lab, stage: Stage, floating: str) -> tuple[str, str]:
 def test_connections_that_begin_in_pieces_by_a_floating_ip(
     lab: Lab, stage: Stage, floating: str, way_out: tuple[str, str]
 ) -> None:
-    """TCP, into the VM and out of it, to sockets that look at checksums: kubeovn/kube-ovn#5280 has what becomes of
-    asymmetric ways, docs/decisions/0451 what Open vSwitch spoils of fragments."""
+    """TCP, into the VM and out of it, to sockets that look at checksums: cilium/cilium#14814 has what becomes of later
+    fragments without ports, antrea-io/antrea#348 what Open vSwitch's tracker made of them, docs/decisions/0451 what it
+    still spoils."""
     red, own = stage.red, address(stage.red)
     begun = frames.syn4(way_out, (BEHIND, floating), (PORT, 5001), MUCH)
     with lab.inside(red, "serve", "5001"), lab.inside_namespace(outside(lab), "capture") as there:
@@ -215,11 +216,11 @@ def until_agreed(capture: Inside, wanted: tuple[str, int, str, int]) -> None:
     raise AssertionError("nobody agreed")
 
 
-def put_together(capture: Inside, wanted: tuple[str, str]) -> bytes:
-    """What SCTP carried in two pieces, or whole, from and to these addresses."""
+def put_together(capture: Inside, wanted: tuple[str, str], protocol: int = 132) -> bytes:
+    """What this protocol (SCTP) carried in two pieces, or whole, from and to these addresses."""
     parts: dict[int, bytes] = {}
     for frame in soon(capture):
-        if frame[12:14] != b"\x08\0" or frame[23] != 132 or ends(frame)[::2] != wanted:
+        if frame[12:14] != b"\x08\0" or frame[23] != protocol or ends(frame)[::2] != wanted:
             continue
         field, length = int.from_bytes(frame[20:22], "big"), int.from_bytes(frame[16:18], "big")
         parts[field & 0x1FFF] = frame[34 : 14 + length]
