@@ -327,10 +327,7 @@ class AgentWorld:
     async def attach(self) -> None:
         """All bridges at once, as their own tasks do."""
         await asyncio.gather(
-            *(
-                side.attach(cast(OpenFlowConnection, self.switches[role]))
-                for role, side in self.agent.bridges.items()
-            )
+            *(side.attach(cast(OpenFlowConnection, self.switches[role])) for role, side in self.agent.bridges.items())
         )
 
     async def listing(self, *words: str) -> str:

@@ -9,7 +9,7 @@ the gateway's zone.
     the kernel's datapath   gives the datagram whole, and says its ports
     the userspace one       gives the fragments, and nobody sees the ports of later ones: the mark of their connection
                             says the one that counts.  Of UDP and TCP without a mark the agent gets all fragments; it
-                            makes the connection known by a packet of its own, and gives them back (decisions 0540, 0564)
+                            makes the connection known by a packet of its own, and gives them back (0540, 0564)
 """
 
 from collections.abc import Iterator, Mapping
@@ -94,7 +94,7 @@ def _piece(here: LocalForwarding) -> dict[str, Value]:
 def _segment(zone: int) -> dict[str, Value]:
     """Of TCP whose connection has a mark, whatever the tracker thinks of it: it sees no acknowledgements there, but
     where they are in fragments, too."""
-    known = {"ct_zone": zone | PIECES_ZONE, "ct_state": (TRACKED_BIT, TRACKED_BIT)}
+    known: dict[str, Value] = {"ct_zone": zone | PIECES_ZONE, "ct_state": (TRACKED_BIT, TRACKED_BIT)}
     return {**known, "eth_type": ETH_IPV4, "ip_proto": PROTO_TCP}
 
 

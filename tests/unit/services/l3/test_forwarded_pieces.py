@@ -23,7 +23,6 @@ from .test_forwarding import forwarded as forwarded
 from .test_gateways import B1, B2, R2, SOMEBODY, TO_BLUE, R, comes_in, own
 from .test_gateways import region as region
 
-
 SEQUENCE = 0x12345678
 
 
@@ -80,20 +79,22 @@ def frame_of(piece: Packet) -> bytes:
 
 def fields_of(frame: bytes) -> Packet:
     if frame[23] == 6:
-        segment = frame[34:]
-        src, dst = IPv4Address(frame[26:30]), IPv4Address(frame[30:34])
-        assert datagram.upper_checksum(src, dst, 6, segment) == 0
-        assert len(segment) == 20
-        assert int.from_bytes(segment[4:8], "big") == SEQUENCE
-        assert segment[13] == 0x10, "as of a connection that goes on: that, and a SYN, is what a tracker takes for new"
-        macs = (":".join(f"{byte:02x}" for byte in one) for one in (frame[6:12], frame[:6]))
-        ports = (int.from_bytes(segment[at : at + 2], "big") for at in (0, 2))
-        return packets.tcp(*macs, str(src), str(dst), *ports)
+        return fields_of_tcp(frame)
     whole = datagram.decode(frame)
     assert whole is not None
     assert whole.payload == b""
     src, dst = (":".join(f"{byte:02x}" for byte in one) for one in (whole.eth_src, whole.eth_dst))
     return packets.udp(src, dst, str(whole.src), str(whole.dst), whole.sport, whole.dport)
+
+
+def fields_of_tcp(frame: bytes) -> Packet:
+    segment, ends = frame[34:], (IPv4Address(frame[26:30]), IPv4Address(frame[30:34]))
+    assert datagram.upper_checksum(*ends, 6, segment) == 0
+    assert len(segment) == 20
+    assert int.from_bytes(segment[4:8], "big") == SEQUENCE
+    assert segment[13] == 0x10, "a tracker takes what acknowledges, and does not begin, from the middle"
+    sport, dport = (int.from_bytes(segment[at : at + 2], "big") for at in (0, 2))
+    return packets.tcp(frame[6:12].hex(":"), frame[:6].hex(":"), str(ends[0]), str(ends[1]), sport, dport)
 
 
 def leaves(region: Region, frm: Port, port: int, pieces: int = 2, **how: bool) -> list[Packet]:
@@ -209,7 +210,7 @@ def test_tcp_comes_in_and_leaves(userspace: Region) -> None:
 def test_what_the_tracker_takes_for_invalid_goes_on_where_its_connection_is_known(userspace: Region) -> None:
     """It hears no acknowledgements, so that of a long stream every segment is beyond the window."""
     flows = userspace.nodes["hv1"].bridges["int"].flows.values()
-    known = [dict((name, (value, mask)) for name, value, mask in flow.match) for flow in flows]
+    known = [{name: (value, mask) for name, value, mask in flow.match} for flow in flows]
     marked = [match for match in known if match.get("ip_proto") == (6, None) and "ct_mark" in match]
     assert len(marked) == 3, "in, out, and from another port"
     assert all(match["ct_state"] == (0x20, 0x20) for match in marked)
