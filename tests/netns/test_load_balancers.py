@@ -250,3 +250,11 @@ def test_no_connection_is_lost_with_an_agent_or_the_server(lab: Lab, stage: Stag
         until(lambda: lab.in_sync("hv1"), "hv1 in sync")
         assert here.say() == led
         assert "" not in led
+        # counted every ten seconds; connections that earlier tests have left to time out may be among them
+        until(lambda: open_connections(lab, stage.balancers[4]) >= len(led), "they are counted", seconds=90)
+
+
+def open_connections(lab: Lab, balancer: Balancer) -> int:
+    with lab.cloud() as cloud:
+        said = cloud.balancing("GET", f"listeners/{balancer.listener}/stats")
+    return int(said["stats"]["active_connections"])

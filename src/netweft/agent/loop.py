@@ -85,7 +85,7 @@ class Agent(Parts):
                 *(self.arrivals.run(), self.trials.run(), self.resolver.run(), self.advertiser.run()),
                 *(self.metadata.run(), self.counting.run(), self.failover.run(), self.tunnel_neighbours.run()),
                 *(self.proxies.run(), self.health.run(), self.fragment_shares.run(), self.stt.run()),
-                self.lldp.run(),
+                *(self.lldp.run(), self.active.run()),
                 self._begin(),
             ):
                 tasks.create_task(side)

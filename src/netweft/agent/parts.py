@@ -41,6 +41,7 @@ from netweft.agent.l3.counting import Counting
 from netweft.agent.l3.failover import Failover
 from netweft.agent.l3.floating_handover import FloatingHandover
 from netweft.agent.l3.resolver import Resolver
+from netweft.agent.lb.active import ActiveConnections
 from netweft.agent.lb.announcing import VipAnnouncer
 from netweft.agent.lb.proxies import ProxiesSide
 from netweft.agent.metadata.side import MetadataSide
@@ -132,6 +133,9 @@ class Parts(ABC):
             lambda counted: self.feed.tell_counted(counted),
         )
         self.bridges[INT.role].on_connected = self.counting.connected
+        self.active = ActiveConnections(
+            run_dir, settings.count_seconds, lambda: self.desired.view, lambda counted: self.feed.tell_counted(counted)
+        )
         self.metadata = MetadataSide(settings, self.desired, lambda: self.feed.link.server, self.wake, self.spare)
         self.proxies = ProxiesSide(settings, self.ovs, lambda: self.feed.link.server, self.wake)
         self.stt = SttSide(settings, self.wake)

@@ -216,9 +216,9 @@ class Session:
         """Of balancers, what the node is told of: it may have clients of these.  What else is its own is known from
         the rows (`control.l3.counters`)."""
         found = list(counted)
-        asked: set[RowKey] = {(one.kind, one.id) for one in found if one.kind in BALANCED}
+        asked: set[RowKey] = {(BALANCED[one.kind], one.id) for one in found if one.kind in BALANCED}
         told = await self._hub.tells(self._node, asked) if asked else asked
-        return [one for one in found if one.kind not in BALANCED or (one.kind, one.id) in told]
+        return [one for one in found if one.kind not in BALANCED or (BALANCED[one.kind], one.id) in told]
 
     async def _write_reports(self) -> None:
         """What comes in while a report is being written goes into the next one, all of it."""

@@ -8,6 +8,7 @@ CountedKind: TypeAlias = Literal[
     "floatingips", "port_forwardings", "routers", "metering_labels", "firewall_rules", "listeners", "pools"
 ]
 COUNTED_KINDS: Final = frozenset[str](get_args(CountedKind))
+ACTIVE: Final = "active_connections"  # of a listener: as many packets in as it has open connections now
 MOST = 2**60
 Number: TypeAlias = Annotated[int, Meta(ge=0, le=MOST)]
 

@@ -5,7 +5,7 @@ is added to what was earlier: sums never shrink.
 """
 
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, case, delete, exists, select
@@ -52,6 +52,13 @@ def _upsert(insert: Any) -> Statement:
     return Statement(statement.on_conflict_do_update(index_elements=["kind", "id", "node"], set_=changes))
 
 
+def _set_to(insert: Any) -> Statement:
+    statement = insert(counters)
+    changes = {name: statement.excluded[name] for name in ("life", "at", *COUNTS)}
+    return Statement(statement.on_conflict_do_update(index_elements=["kind", "id", "node"], set_=changes))
+
+
+_set = {False: _set_to(sqlite.insert), True: _set_to(postgresql.insert)}
 _tell = {False: _upsert(sqlite.insert), True: _upsert(postgresql.insert)}
 _of = Statement(
     select(
@@ -71,6 +78,13 @@ class Counters:
 
     def tell(self, node: str, told: Iterable[Told]) -> None:
         """In one order, so that two nodes' reports do not wait for each other."""
+        self._write(_tell, node, told)
+
+    def set(self, node: str, told: Iterable[Told]) -> None:
+        """What is no total, but as it is now."""
+        self._write(_set, node, told)
+
+    def _write(self, statement: Mapping[bool, Statement], node: str, told: Iterable[Told]) -> None:
         now, nothing = time.time(), {f"earlier_{name}": 0 for name in COUNTS}
         rows = [
             {"kind": one.kind, "id": one.id, "node": node, "life": one.life}
@@ -80,12 +94,14 @@ class Counters:
             for one in sorted(told)
         ]
         if rows:
-            self._connection.run(_tell[self._connection.is_postgresql], *rows)
+            self._connection.run(statement[self._connection.is_postgresql], *rows)
 
-    def sums(self, kind: str, ids: Collection[str]) -> dict[str, Counts]:
-        """Of all nodes together; of those that something was told of."""
+    def sums(self, kind: str, ids: Collection[str], since: float = 0.0) -> dict[str, Counts]:
+        """Of all nodes together; of those that something was told of.  since: by nodes that have told of it since."""
         found: dict[str, Counts] = {}
         for id, at, *values in self._connection.rows(_of, k=kind, ids=list(ids)) if ids else ():
+            if at < since:
+                continue
             before = found.get(id, Counts())
             parts = zip(before[:-1], values[: len(COUNTS)], values[len(COUNTS) :], strict=True)
             found[id] = Counts(*[sum(each) for each in parts])._replace(at=max(before.at, at))

@@ -2,8 +2,11 @@
 
 from tests.api.lb.conftest import Lb
 
+import pytest
+
 from netweft.control.l3 import counters
-from netweft.model.counting import Counted
+from netweft.control.lb import stats
+from netweft.model.counting import ACTIVE, Counted
 from netweft.store import Store
 
 
@@ -23,3 +26,26 @@ def test_what_nodes_count_is_added_up(lb: Lb, store: Store) -> None:
     assert lb.get(f"/listeners/{two}/stats") == each | {"total_connections": 0}
     all_ = each | {"bytes_in": 4000, "bytes_out": 12000, "total_connections": 6}
     assert lb.get(f"/loadbalancers/{balancer}/stats") == all_
+
+
+def test_open_connections_are_what_nodes_have_said_last(
+    lb: Lb, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not sums over time; of nodes that have said nothing for long none count, nor of listeners that are not there."""
+    balancer = lb.balancer()["id"]
+    made = lb.make("/listeners", loadbalancer_id=balancer, protocol="TCP", protocol_port=80)["id"]
+
+    def says(node: str, count: int, of: str = made) -> int:
+        with store.write() as tx:
+            return counters.report(tx, node, [Counted(kind=ACTIVE, id=of, life=0, packets_in=count)])
+
+    def shown() -> list[int]:
+        paths = (f"/listeners/{made}/stats", f"/loadbalancers/{balancer}/stats")
+        return [lb.get(path)["active_connections"] for path in paths]
+
+    for node, count, sum_ in (("hv1", 5, 5), ("hv2", 3, 8), ("hv1", 2, 5), ("hv1", 7, 10), ("hv2", 0, 7)):
+        assert says(node, count) == 1
+        assert shown() == [sum_, sum_]
+    assert says("hv1", 9, "none") == 0
+    monkeypatch.setattr(stats, "FRESH_SECONDS", -1.0)
+    assert shown() == [0, 0]

@@ -1,12 +1,15 @@
 """What listeners and balancers have carried, as it is told: sums over the nodes that count (decision 0591)."""
 
+import time
 from collections.abc import Collection, Iterable
 from typing import Final
 
 from netweft.control.lb.words import LISTENERS, POOLS
+from netweft.model.counting import ACTIVE
 from netweft.model.load_balancer import LOAD_BALANCER
 from netweft.store import Object, Query, ReadTransaction
 
+FRESH_SECONDS: Final = 180.0  # a node that has told of open connections no more may have none
 NAMES: Final = ("active_connections", "bytes_in", "bytes_out", "request_errors", "total_connections")
 
 
@@ -20,7 +23,9 @@ def of_listeners(tx: ReadTransaction, ids: Iterable[str]) -> dict[str, int]:
     rows = tx.get_many(LISTENERS, wanted)
     carried = tx.counters.sums(LISTENERS, wanted).values()
     connections = tx.counters.sums(POOLS, _pools(tx, rows.values())).values()
+    active = tx.counters.sums(ACTIVE, wanted, since=time.time() - FRESH_SECONDS).values()
     return dict.fromkeys(NAMES, 0) | {
+        "active_connections": sum(one.packets_in for one in active),
         "bytes_in": sum(one.bytes_in for one in carried),
         "bytes_out": sum(one.bytes_out for one in carried),
         "total_connections": sum(one.packets_in for one in connections),

@@ -43,12 +43,16 @@ def _balancers(view: NodeView, keys: Collection[Key]) -> list[str]:
     return sorted(found & view.load_balancers.keys())
 
 
+def parts_of(view: NodeView, id: str) -> Parts:
+    of_it = (view.listeners, view.pools, view.members, view.proxies)
+    return Parts(tuple(one for kind in of_it for one in kind.values() if one.load_balancer_id == id))
+
+
 def _led(view: NodeView, id: str) -> set[Balanced]:
     balancer = view.load_balancers.get(id)
     if balancer is None or not balancer.admin_state_up:
         return set()
-    of_it = (view.listeners, view.pools, view.members, view.proxies)
-    parts = Parts(tuple(one for kind in of_it for one in kind.values() if one.load_balancer_id == id))
+    parts = parts_of(view, id)
     vips = addresses(balancer)
     return {
         Balanced(one.protocol, vip, one.listener.protocol_port, text(backend.at.address), backend.at.port)
