@@ -1,8 +1,7 @@
 """What nodes have counted of listeners, as `/stats` shows it."""
 
-from tests.api.lb.conftest import Lb
-
 import pytest
+from tests.api.lb.conftest import Lb
 
 from netweft.control.l3 import counters
 from netweft.control.lb import stats
@@ -28,9 +27,7 @@ def test_what_nodes_count_is_added_up(lb: Lb, store: Store) -> None:
     assert lb.get(f"/loadbalancers/{balancer}/stats") == all_
 
 
-def test_open_connections_are_what_nodes_have_said_last(
-    lb: Lb, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_open_connections_are_what_nodes_have_said_last(lb: Lb, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not sums over time; of nodes that have said nothing for long none count, nor of listeners that are not there."""
     balancer = lb.balancer()["id"]
     made = lb.make("/listeners", loadbalancer_id=balancer, protocol="TCP", protocol_port=80)["id"]

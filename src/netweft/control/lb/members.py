@@ -12,7 +12,8 @@ from netweft.model.load_balancer import FLAVOR
 from netweft.store import Object
 
 SAID: Final = "netweft:said"  # kept on a member: addresses that were sent in another spelling than the one that is kept
-RESERVED = "169.254.169.254"  # metadata: nobody's to be led to by a balancer
+# metadata's, also written into IPv6: nobody's to be led to by a balancer, nor asked by its monitors
+RESERVED: Final = frozenset(map(ip_address, ("169.254.169.254", "::ffff:169.254.169.254", "fe80::a9fe:a9fe")))
 _STAYS = ("address", "protocol_port", "subnet_id", "request_sriov", "project_id")  # in an update of all
 
 
@@ -27,8 +28,6 @@ def made(tree: Tree, pool: Object, wanted: Sequence[Object]) -> list[Object]:
     wanted = [_spelled(one) for one in wanted]
     taken = {_place(one) for one in tree.of_pool(MEMBERS, pool["id"])}
     for one in wanted:
-        if one["address"] == RESERVED:
-            raise InvalidOption(value=one["address"], option="member address")
         if _place(one) in taken:
             raise DuplicateMember(ip_address=one["address"], port=one["protocol_port"])
         taken.add(_place(one))
@@ -74,7 +73,11 @@ def put_all(tree: Tree, pool: Object, wanted: Sequence[Object], given: Sequence[
 def _spelled(given: Object) -> Object:
     """With addresses as they are compared, and how they were sent."""
     found = {name: given[name] for name in ("address", "monitor_address") if name in given}
-    kept = {name: str(ip_address(text)) if text else None for name, text in found.items()}
+    addresses = {name: ip_address(text) if text else None for name, text in found.items()}
+    for name, address in addresses.items():
+        if address in RESERVED:
+            raise InvalidOption(value=found[name], option=f"member {name}")
+    kept = {name: str(address) if address else None for name, address in addresses.items()}
     return given | kept | {SAID: {name: text for name, text in found.items() if text != kept[name]}}
 
 
