@@ -6,7 +6,7 @@ import pytest
 from tests.api.lb.conftest import Lb, refused
 
 AT = {"address": "10.0.0.50", "protocol_port": 80}
-MONITOR = {"type": "HTTPS", "delay": 5, "timeout": 3, "max_retries": 3}
+MONITOR: Any = {"type": "HTTPS", "delay": 5, "timeout": 3, "max_retries": 3}
 
 
 class Tree:
