@@ -34,12 +34,20 @@ class Asking:
         """What is asked for at the moment."""
         return [id for id, task in self._tasks.items() if not task.done()]
 
-    def begin(self, id: str, questions: Questions, is_free: Callable[[], None], most: float = FOR_EVER) -> None:
+    def begin(
+        self,
+        id: str,
+        questions: Questions,
+        is_free: Callable[[], None],
+        most: float = FOR_EVER,
+        certain: int = QUESTIONS,
+    ) -> None:
         """Unless it is asked for already.  questions: None as long as they cannot be asked.  is_free: called once.
-        most: seconds that one who answers is waited for."""
+        most: seconds that one who answers is waited for.  certain: questions that whoever has answered before has to
+        leave unanswered."""
         task = self._tasks.get(id)
         if task is None or task.done():  # done: it has failed
-            self._tasks[id] = asyncio.create_task(self._ask(id, questions, is_free, most))
+            self._tasks[id] = asyncio.create_task(self._ask(id, questions, is_free, most, certain))
 
     def stop(self, id: str) -> None:
         if task := self._tasks.pop(id, None):
@@ -54,10 +62,12 @@ class Asking:
         if event := self._let_go.get(id):
             event.set()
 
-    async def _ask(self, id: str, questions: Questions, is_free: Callable[[], None], most: float) -> None:
-        unanswered, pause, begun = 0, 0.0, _now()
+    async def _ask(
+        self, id: str, questions: Questions, is_free: Callable[[], None], most: float, certain: int
+    ) -> None:
+        unanswered, enough, pause, begun = 0, QUESTIONS, 0.0, _now()
         let_go = self._let_go[id] = asyncio.Event()
-        while unanswered < QUESTIONS and not let_go.is_set() and _now() - begun < most:
+        while unanswered < enough and not let_go.is_set() and _now() - begun < most:
             self._answered.discard(id)
             asked = questions()
             if asked is None:
@@ -68,6 +78,7 @@ class Asking:
             await _unless(let_go, WAIT)
             unanswered = 0 if id in self._answered or self.is_deaf(id) else unanswered + 1
             if not unanswered:
+                enough = certain
                 await _unless(let_go, pause)
                 pause = 0.0 if _now() - begun < IN_A_HURRY else MOST_PAUSE
         del self._tasks[id], self._let_go[id]

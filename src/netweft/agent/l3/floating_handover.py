@@ -36,6 +36,7 @@ log = structlog.get_logger(__name__)
 
 # A node that answers on is waited for so long: then its agent is gone, as the server would see it, too
 MOST = 75.0
+CERTAIN = 8  # questions left unanswered by it: on a busy host an answer is late, and who lets go says so
 Place: TypeAlias = tuple[Where, str]
 
 
@@ -212,7 +213,7 @@ class FloatingHandover:
             self._say(to_network(vlan, frame))
 
     def _ask(self, id: str) -> None:
-        self.asking.begin(id, lambda: self._questions(id), lambda: self._take(id), MOST)
+        self.asking.begin(id, lambda: self._questions(id), lambda: self._take(id), MOST, CERTAIN)
 
     def _questions(self, id: str) -> list[Packet] | None:
         here = self._desired.floating_ip(id)
