@@ -18,7 +18,7 @@ from xdist.scheduler import LoadScopeScheduling
 if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
 
-LABS = 4  # at once, while the cores have other work
+LABS = 3  # at once, while the cores have other work
 FOLDER = Path(__file__).parents[1]
 LAB_TESTS = "tests/netns/"
 DEFAULT = "as most"

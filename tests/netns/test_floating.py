@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 from tests.netns import forked
 from tests.netns.failover_stage import NODES, sees_all
-from tests.netns.harness import Lab, results, until
+from tests.netns.harness import QUICK_BFD_INTERVAL, Lab, results, until
 from tests.netns.outages import OUTSIDE_NIC, uplink_cut
 from tests.netns.outside import OUTSIDE
 from tests.netns.sessions import again_if_disturbed, undisturbed
@@ -21,7 +21,7 @@ from tests.netns.test_gateways import BEHIND, Stage, gateway_port, pings, seen_a
 from tests.netns.test_gateways import stage as stage
 from tests.netns.test_routing import address
 
-from netweft.lab import move, vm
+from netweft.lab import build, move, vm
 from netweft.lab.cloud import Cloud
 from netweft.lab.vm import Vm
 from netweft.model.router import LED_ON
@@ -31,8 +31,8 @@ MOST_CUT_MS = 5000  # by the server, as soon as it hears of it; half of it is wh
 
 
 @pytest.fixture(scope="module")
-def nodes() -> int:
-    return 3
+def plan() -> build.Plan:
+    return build.Plan(nodes=3, bfd_interval=QUICK_BFD_INTERVAL)  # its gateways are replaced as soon as an operator's
 
 
 class Floating(NamedTuple):

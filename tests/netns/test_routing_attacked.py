@@ -192,6 +192,7 @@ def test_others_connections_go_on(lab: Lab, stage: Stage) -> None:
     with ExitStack() as stack:
         targets = [(stage.blue1, stage.red1), (stage.blue1, stage.red2), (stage.blue2, stage.red1)]
         pings = [stack.enter_context(lab.inside(frm, "ping", address(to))) for frm, to in targets]
+        overrun = lab.overrun()
         lab.kill("agent", "hv1")
         until(lambda: lab.in_sync("hv1"), "the agent is back")
         lab.kill("server")
@@ -212,7 +213,8 @@ def test_others_connections_go_on(lab: Lab, stage: Stage) -> None:
         until(lambda: lab.in_sync("hv1") and lab.in_sync("hv2"), "all is in place")
         for one in pings:
             one.stop()
-        assert [one["lost"] for one in results(pings)] == [0, 0, 0]
+        most = lab.overrun(overrun)  # vswitchd forwards nothing while ovsdb-server is not back: 1, 2, 4 s
+        assert [one["lost"] for one in results(pings) if one["lost"] > most] == []
 
 
 def test_a_download_through_a_router_goes_along_with_its_vm(lab: Lab, stage: Stage) -> None:
