@@ -62,9 +62,7 @@ class Asking:
         if event := self._let_go.get(id):
             event.set()
 
-    async def _ask(
-        self, id: str, questions: Questions, is_free: Callable[[], None], most: float, certain: int
-    ) -> None:
+    async def _ask(self, id: str, questions: Questions, is_free: Callable[[], None], most: float, certain: int) -> None:
         unanswered, enough, pause, begun = 0, QUESTIONS, 0.0, _now()
         let_go = self._let_go[id] = asyncio.Event()
         while unanswered < enough and not let_go.is_set() and _now() - begun < most:
