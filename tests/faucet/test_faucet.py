@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.netns.harness import Lab, new_name, until
+from tests.netns.harness import Lab, lab_of_its_own, until
 from tests.netns.switches import vlan
 
-from netweft.lab import build
 from netweft.lab.commands import in_namespace, run, vsctl
 
 BIN = Path(__file__).parents[2] / ".venv/faucet/bin"
@@ -26,12 +25,8 @@ pytestmark = [
 
 @pytest.fixture
 def lab() -> Iterator[Lab]:
-    found = Lab(new_name())
-    build.up(found.layout, build.Plan())
-    try:
+    with lab_of_its_own() as found:
         yield found
-    finally:
-        build.down(found.layout)
 
 
 def describe(lab: Lab, config: Path, pid: Path) -> None:

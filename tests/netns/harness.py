@@ -374,3 +374,14 @@ def results(pings: Sequence[Inside]) -> list[dict[str, Any]]:
 
 def new_name() -> str:
     return f"t{uuid.uuid4().hex[:6]}"
+
+
+@contextmanager
+def lab_of_its_own(plan: build.Plan | None = None) -> Iterator[Lab]:
+    """For a test outside of this folder, or one that leaves the lab otherwise."""
+    found = Lab(new_name())
+    try:
+        build.up(found.layout, plan or build.Plan())
+        yield found
+    finally:
+        build.down(found.layout)

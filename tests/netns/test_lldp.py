@@ -52,12 +52,15 @@ def folder() -> Iterator[Path]:
 
 @contextmanager
 def lldpd(where: OpenVSwitch, nic: str, socket: Path, name: str) -> Iterator[None]:
-    """Debian's, on one NIC there; the end says goodbye."""
-    command = in_namespace(where.namespace, "lldpd", "-d", "-u", str(socket), "-I", nic)
+    """Debian's, on one NIC there; the end says goodbye.
+
+    In a UTS namespace where the machine is called so: one that is told its name later goes on by the machine's now and
+    then."""
+    script = 'hostname "$0" && exec lldpd -d -u "$1" -I "$2"'
+    command = in_namespace(where.namespace, "unshare", "--uts", "sh", "-c", script, name, str(socket), nic)
     with socket.with_suffix(".log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
         try:
             for words in (
-                ("system", "hostname", name),
                 ("lldp", "portidsubtype", "ifname"),
                 ("lldp", "tx-interval", "1"),
             ):

@@ -67,7 +67,7 @@ class SwitchVm:
 
     def ssh(self, command: str) -> str:
         """Empty while it does not answer."""
-        options = ("StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR", "ConnectTimeout=5")
+        options = ("StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR", "ConnectTimeout=30")
         words = [word for option in options for word in ("-o", option)]
         argv = ("ssh", *words, "-i", str(self.folder / "user"), "-p", str(self.port), "root@127.0.0.1", command)
         return subprocess.run(argv, capture_output=True, text=True, check=False).stdout
