@@ -19,7 +19,6 @@ SLOWLY = 120.0  # heard each second, asked for twice a second, looked at each se
 
 pytestmark = [
     pytest.mark.timeout(600),
-    # now and then an lldpd goes on by the machine's own name, after it was told another: then nothing is found by it
     pytest.mark.skipif(not os.environ.get("NETWEFT_LLDP"), reason="make test-lldp"),
 ]
 
@@ -54,25 +53,24 @@ def folder() -> Iterator[Path]:
 def lldpd(where: OpenVSwitch, nic: str, socket: Path, name: str) -> Iterator[None]:
     """Debian's, on one NIC there; the end says goodbye.
 
-    In a UTS namespace where the machine is called so: one that is told its name later goes on by the machine's now and
-    then."""
-    script = 'hostname "$0" && exec lldpd -d -u "$1" -I "$2"'
-    command = in_namespace(where.namespace, "unshare", "--uts", "sh", "-c", script, name, str(socket), nic)
+    In a UTS namespace where the machine is called so, and configured before it begins: one that is told its name or its
+    interval later goes on by the machine's name, or sends nothing more, now and then."""
+    settings, script = socket.with_suffix(".conf"), 'hostname "$0" && exec lldpd -d -u "$1" -I "$2" -O "$3"'
+    settings.write_text("configure lldp portidsubtype ifname\nconfigure lldp tx-interval 1\n")
+    words = ("unshare", "--uts", "sh", "-c", script, name, str(socket), nic, str(settings))
+    command = in_namespace(where.namespace, *words)
     with socket.with_suffix(".log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
         try:
-            for words in (
-                ("lldp", "portidsubtype", "ifname"),
-                ("lldp", "tx-interval", "1"),
-            ):
-                until(partial(_told, socket, *words), f"lldpd of {name} is told {words}")
+            until(partial(_said, socket), f"lldpd of {name} answers")
             yield
         finally:
             process.terminate()
 
 
-def _told(socket: Path, *words: str) -> bool:
+def _said(socket: Path) -> bool:
+    """Whether it has been told to say now what it has to say."""
     try:
-        run("lldpcli", "-u", str(socket), "configure", *words)
+        run("lldpcli", "-u", str(socket), "update")
     except LabError:
         return False
     return True
