@@ -25,6 +25,8 @@ _HELLO = (
     "<capability>urn:ietf:params:netconf:base:1.0</capability></capabilities></hello>]]>]]>"
 )
 _RPC = '<rpc xmlns="urn:ietf:params:xml:ns:netconf:base:1.0" message-id="1">{}</rpc>]]>]]>'
+_PROBE_ID = 'message-id="first"'
+_PROBE = _RPC.replace('message-id="1"', _PROBE_ID).format("<get><filter type='subtree'/></get>")
 _GET = _RPC.format("<get-config><source><running/></source></get-config>")
 _SUBSCRIBE = _RPC.format('<create-subscription xmlns="urn:ietf:params:xml:ns:netconf:notification:1.0"/>')
 _YANG = Path(__file__).parents[1] / "netconf/yang"
@@ -84,12 +86,10 @@ class NetconfSwitch:
     async def say(self, *operations: str) -> str:
         answer = ""
         async with self.connected() as connection:
-            stdin, stdout, _ = await connection.open_session(subsystem="netconf")
-            stdin.write(_HELLO)
-            await stdout.readuntil("]]>]]>")
+            stdin, stdout = await _greeted(connection)
             for operation in operations:
                 stdin.write(_RPC.format(operation))
-                answer = await stdout.readuntil("]]>]]>")
+                answer = await _message(stdout)
                 assert "<rpc-error" not in answer, answer
         return answer
 
@@ -138,16 +138,36 @@ class Carrier:
 
     async def _follow(self) -> None:
         async with self._switch.connected() as connection:
-            stdin, stdout, _ = await connection.open_session(subsystem="netconf")
-            stdin.write(_HELLO)
-            await stdout.readuntil("]]>]]>")
+            stdin, stdout = await _greeted(connection)
             stdin.write(_SUBSCRIBE + _GET)
             while True:
-                message = await stdout.readuntil("]]>]]>")
+                message = await _message(stdout)
                 if "<data" in message:
                     self._apply(_interfaces(message))
                 elif "netconf-config-change" in message:
                     stdin.write(_GET)
+
+
+async def _greeted(
+    connection: asyncssh.SSHClientConnection,
+) -> "tuple[asyncssh.SSHWriter[str], asyncssh.SSHReader[str]]":
+    """netconfd loses what it reads together with a hello: the first request is sent until one is answered."""
+    stdin, stdout, _ = await connection.open_session(subsystem="netconf")
+    stdin.write(_HELLO)
+    await stdout.readuntil("]]>]]>")
+    answer = asyncio.ensure_future(stdout.readuntil("]]>]]>"))
+    while not answer.done():
+        stdin.write(_PROBE)
+        await asyncio.wait({answer}, timeout=1)
+    await answer
+    return stdin, stdout
+
+
+async def _message(stdout: "asyncssh.SSHReader[str]") -> str:
+    """The next one that is no late answer to the first request."""
+    while _PROBE_ID in (message := await stdout.readuntil("]]>]]>")):
+        pass
+    return message
 
 
 Vlans = tuple[str, str, tuple[str, ...]]

@@ -22,6 +22,7 @@ HELLO = (
     f'<hello xmlns="{BASE}"><capabilities><capability>urn:ietf:params:netconf:base:1.{{}}</capability>{{}}'
     "</capabilities><session-id>7</session-id></hello>]]>]]>"
 )
+HEARD = f'<rpc-reply xmlns="{BASE}" message-id="1"><data/></rpc-reply>'
 ERROR = (
     "<rpc-error><error-severity>{}</error-severity><error-tag>invalid-value</error-tag>"
     "<error-message> no\n room </error-message><error-path>/vlans</error-path></rpc-error>"
@@ -76,29 +77,53 @@ def chunked(text: str, size: int = 7) -> bytes:
 
 
 def reply(inside: str) -> str:
-    return f'<rpc-reply xmlns="{BASE}" message-id="1">{inside}</rpc-reply>'
+    return f'<rpc-reply xmlns="{BASE}" message-id="2">{inside}</rpc-reply>'
 
 
 async def test_it_speaks_as_the_device_does() -> None:
     capability = "<capability>urn:ietf:params:netconf:capability:candidate:1.0</capability>"
-    old = await session([HELLO.format(0, capability).encode(), f"{reply('<ok/>')}]]>]]>".encode()])
+    old = await session(
+        [HELLO.format(0, capability).encode(), f"{HEARD}]]>]]>".encode(), f"{reply('<ok/>')}]]>]]>".encode()]
+    )
     await old.hello()
     assert (old.capabilities, old.id, old.can_remove) == (frozenset({"candidate"}), "7", False)
     assert (await old.ask(element("commit"))).find(f"{{{BASE}}}ok") is not None
-    new = await session([HELLO.format(1, "").encode(), chunked(reply("<ok/>"))])
+    new = await session([HELLO.format(1, "").encode(), chunked(HEARD), chunked(reply("<ok/>"))])
     await new.hello()
     assert (await new.ask(element("commit"))).find(f"{{{BASE}}}ok") is not None
 
 
 async def test_an_error_is_its_words_and_a_warning_is_none() -> None:
-    found = await session([HELLO.format(1, "").encode(), chunked(reply(ERROR.format("error")))])
+    found = await session([HELLO.format(1, "").encode(), chunked(HEARD), chunked(reply(ERROR.format("error")))])
     await found.hello()
     with pytest.raises(NetconfError, match=r"no room \(at /vlans\)") as refused:
         await found.ask(element("commit"))
     assert refused.value.tag == "invalid-value"
-    found = await session([HELLO.format(1, "").encode(), chunked(reply(ERROR.format("warning")))])
+    found = await session([HELLO.format(1, "").encode(), chunked(HEARD), chunked(reply(ERROR.format("warning")))])
     await found.hello()
     await found.ask(element("commit"))
+
+
+async def test_a_device_that_loses_the_first_request_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(netconf_session, "PROBE_SECONDS", 0.01)
+    reader = asyncio.StreamReader()
+
+    class Loses(Nowhere):
+        """Answers the third request, and only then the second: it was late."""
+
+        def write(self, data: bytes) -> None:
+            if b'message-id="3"' in data:
+                for number in "32":
+                    reader.feed_data(chunked(HEARD.replace('"1"', f'"{number}"')))
+            elif b"<commit" in data:
+                number = data.partition(b'message-id="')[2].partition(b'"')[0].decode()
+                reader.feed_data(chunked(HEARD.replace('"1"', f'"{number}"').replace("<data/>", "<ok/>")))
+
+    reader.feed_data(HELLO.format(1, "").encode())
+    found = NetconfSession(cast("asyncssh.SSHReader[bytes]", reader), cast("asyncssh.SSHWriter[bytes]", Loses()))
+    async with asyncio.timeout(20):
+        await found.hello()
+        assert (await found.ask(element("commit"))).find(f"{{{BASE}}}ok") is not None
 
 
 @pytest.mark.parametrize(
@@ -111,11 +136,11 @@ async def test_an_error_is_its_words_and_a_warning_is_none() -> None:
         (b"nothing of the kind at all", "without its length"),
         (chunked("<rpc-reply"), "no XML"),
         (chunked(f'<!DOCTYPE a [<!ENTITY b "c">]>{reply("&b;")}'), "document type"),
-        (chunked(reply("<ok/>").replace('"1"', '"9"')), "something else"),
+        (chunked(reply("<ok/>").replace('"2"', '"9"')), "something else"),
     ],
 )
 async def test_what_is_no_netconf_is_told(answer: bytes, message: str) -> None:
-    found = await session([HELLO.format(1, "").encode(), answer])
+    found = await session([HELLO.format(1, "").encode(), chunked(HEARD), answer])
     await found.hello()
     with pytest.raises(NetconfBroken, match=message):
         await found.ask(element("commit"))

@@ -4,6 +4,7 @@ Knows no switch and no model.  asyncssh carries it, so it runs in the server's e
 (decision 0653).
 """
 
+import asyncio
 import re
 import xml.etree.ElementTree as ET
 from typing import Final
@@ -19,6 +20,7 @@ _BASE_1_0: Final = "urn:ietf:params:netconf:base:1.0"
 _BASE_1_1: Final = "urn:ietf:params:netconf:base:1.1"
 _END: Final = b"]]>]]>"  # of a message, until both ends have said that they know chunks
 _CHUNK: Final = re.compile(rb"\n#(?:([1-9]\d{0,9})|#)\n")
+PROBE_SECONDS: Final = 0.5  # at first
 LARGEST: Final = 64 << 20  # bytes of one message: nothing that we ask for is nearly as long
 
 
@@ -42,6 +44,7 @@ class NetconfSession:
         self._buffer = bytearray()
         self._chunked = False
         self._number = 0
+        self._probes: set[str] = set()  # of which no answer has come yet
         self.capabilities: frozenset[str] = frozenset()
         self.id = ""
 
@@ -59,6 +62,21 @@ class NetconfSession:
         self.id = answer.findtext(f"{{{BASE}}}session-id", "")
         self._chunked = _BASE_1_1 in said
         self.capabilities = frozenset(_short(name) for name in said if name.startswith(_CAPABILITY))
+        await self._is_heard()
+
+    async def _is_heard(self) -> None:
+        """netconfd 2.13 loses what it reads together with our hello: nothing that matters is asked before a request for
+        nothing has been answered.  Until then that is sent again; the caller has a deadline."""
+        waiting, seconds = asyncio.ensure_future(self._message()), PROBE_SECONDS
+        try:
+            while True:
+                self._probes.add(await self._send_rpc(element("get", element("filter", type="subtree"))))
+                if (await asyncio.wait({waiting}, timeout=seconds))[0]:
+                    break
+                seconds *= 2
+            self._probes.discard(_parsed(waiting.result()).get("message-id", ""))
+        finally:
+            waiting.cancel()
 
     @property
     def can_remove(self) -> bool:
@@ -67,14 +85,10 @@ class NetconfSession:
 
     async def ask(self, operation: ET.Element) -> ET.Element:
         """The `rpc-reply`.  Warnings in it are no errors.  Raises NetconfError, NetconfBroken, asyncssh.Error."""
-        self._number += 1
-        number = str(self._number)
-        rpc = ET.Element("rpc", {"xmlns": BASE, "message-id": number})
-        rpc.append(operation)
-        await self._send(rpc)
+        number = await self._send_rpc(operation)
         while True:
             answer = _parsed(await self._message())
-            if answer.tag == f"{{{BASE}}}rpc-reply":
+            if answer.tag == f"{{{BASE}}}rpc-reply" and answer.get("message-id") not in self._probes:
                 break  # anything else, such as a notification, is no answer
         if answer.get("message-id", number) != number:
             raise NetconfBroken("it answered something else")
@@ -89,6 +103,14 @@ class NetconfSession:
             answer = _parsed(await self._message())
             if answer.tag == f"{{{NOTIFICATION}}}notification":
                 return answer
+
+    async def _send_rpc(self, operation: ET.Element) -> str:
+        """Its number."""
+        self._number += 1
+        rpc = ET.Element("rpc", {"xmlns": BASE, "message-id": str(self._number)})
+        rpc.append(operation)
+        await self._send(rpc)
+        return str(self._number)
 
     async def _send(self, message: ET.Element) -> None:
         data = ET.tostring(message, encoding="utf-8", xml_declaration=True)
