@@ -106,7 +106,11 @@ class Region:
             if (trunk := row.get(PART_OF)) and (network := self._networks.get(row["network_id"])):
                 subs.setdefault(trunk, {})[row["id"]] = network
         return [
-            BareMetal(row["id"], network, links_of(row), subs.get(row.get(TRUNK) or "", {}))
+            BareMetal(
+                *(row["id"], network, links_of(row), subs.get(row.get(TRUNK) or "", {}), row["mac_address"]),
+                guarded=bool(row.get("port_security_enabled")),
+                groups=tuple(row.get("security_groups") or ()),
+            )
             for row in self._bare.values()
             if not row.get(PART_OF) and (network := self._networks.get(row["network_id"]))
         ]

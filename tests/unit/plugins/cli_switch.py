@@ -35,6 +35,9 @@ class CliSwitch:
         self.access: dict[str, int] = {}
         self.trunks: set[str] = set()
         self.full: set[int] = set()
+        self.lists: dict[str, list[str]] = {}  # `ip access-list x` -> its entries
+        self.groups: dict[str, list[str]] = {}  # port -> `ip access-group x in`
+        self.words: dict[str, str] = {}  # what it shows otherwise than it was told
         self.heard: list[str] = []
         self.saved = 0
         self.sessions = 0
@@ -79,7 +82,7 @@ class CliSwitch:
                 prompt = "tor1(config)#"
             elif line == "end":
                 prompt, context = "tor1#", ""
-            elif line.startswith(("interface ", "vlan ")):
+            elif line.startswith(("interface ", "vlan ", "ip access-list ", "ipv6 access-list ")):
                 context, prompt = line, "tor1(config-x)#"
                 answer = self._vlan(line)
             else:
@@ -88,6 +91,8 @@ class CliSwitch:
             process.stdout.write(f"{echo}\r\n{answer}\x1b[K{prompt}")
 
     def _vlan(self, line: str) -> str:
+        if " access-list " in line:
+            self.lists.setdefault(line, [])
         if line.startswith("vlan "):
             vid = int(line.split()[1])
             if vid in self.full:
@@ -97,6 +102,8 @@ class CliSwitch:
 
     def _line(self, context: str, line: str) -> str:
         name = context.partition(" ")[2]
+        if " access-" in line or " access-list " in context:
+            return self._acl(context, name, line)
         if found := re.fullmatch(r"name (\S+)", line):
             self.vlans[int(name)] = found[1]
         elif found := re.fullmatch(r"no vlan (\d+)", line):
@@ -118,11 +125,33 @@ class CliSwitch:
             return "% Invalid input\r\n"
         return ""
 
+    def _acl(self, context: str, name: str, line: str) -> str:
+        if line.startswith("no ") and "-list " in line:
+            self.lists.pop(line.removeprefix("no "), None)
+        elif line.startswith("no "):
+            self.groups[name].remove(line.removeprefix("no "))
+        elif "-group " in line:
+            others = [
+                one
+                for one in self.groups.get(name, [])
+                if (one.split()[0], one.split()[-1]) != (line.split()[0], line.split()[-1])
+            ]
+            self.groups[name] = [*others, line]
+        elif "eq 6666" in line:
+            return "% Error: no room for this entry\r\n"
+        else:
+            self.lists[context].append(line)
+        return ""
+
     def _running(self) -> str:
         said = [f"vlan {vid}\r\n   name {name}\r\n!" for vid, name in self.vlans.items() if vid != 1]
-        for port in sorted({*self.allowed, *self.access, *self.trunks}):
+        for made, entries in self.lists.items():
+            shown = [self.words.get(one, one) for one in entries]
+            said += [made, *(f"   {number}0 {entry}" for number, entry in enumerate(shown, 1)), "!"]
+        for port in sorted({*self.allowed, *self.access, *self.trunks, *self.groups}):
             said += [f"interface {port}"]
             said += ["   switchport mode trunk"] if port in self.trunks else []
+            said += [f"   {one}" for one in self.groups.get(port, [])]
             said += [f"   switchport access vlan {self.access[port]}"] if port in self.access else []
             if port in self.allowed:
                 listed = ",".join(map(str, sorted(self.allowed[port]))) or "none"

@@ -10,7 +10,7 @@ from typing import Final
 from netweft.control.l2.hosts import HOST, in_a_switch, is_bare_metal
 from netweft.control.standard import bumped
 from netweft.model.status import PLUGGED
-from netweft.plugins.mechanisms import links_of
+from netweft.plugins.mechanisms import links_of, vetoes
 from netweft.store import Claim, Object, ReadTransaction, WriteTransaction
 
 LACKS: Final = "netweft:lacks"  # kept on a port: mechanism -> why
@@ -64,4 +64,5 @@ def detail(port: Object) -> str:
     """For a person: what the node says, then the mechanisms."""
     lacks = port.get(LACKS) or {}
     said = (f"{name}: {why}" for name, why in sorted(lacks.items()))
-    return "; ".join(filter(None, (port.get("status_detail") or "", *said)))
+    noted = vetoes.noted(port) if is_bare_metal(port) and port[HOST] else ()
+    return "; ".join(filter(None, (port.get("status_detail") or "", *said, *noted)))

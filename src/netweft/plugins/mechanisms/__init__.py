@@ -73,12 +73,16 @@ def links_of(port: Mapping[str, Any]) -> tuple[Link, ...]:
 class BareMetal(Struct, frozen=True):
     """A bound port with vnic_type=baremetal, and where it is plugged in.
 
-    tagged: the networks of its trunk's sub-ports, by sub-port."""
+    tagged: the networks of its trunk's sub-ports, by sub-port.  guarded: it has port security; groups: its security
+    groups."""
 
     id: str
     network: Network
     links: tuple[Link, ...]
     tagged: Mapping[str, Network] = {}
+    mac: str = ""
+    guarded: bool = False
+    groups: tuple[str, ...] = ()
 
 
 class View(Protocol):
@@ -174,6 +178,15 @@ class IsTunnelEnd(Protocol):
 
     def racked(self, view: View) -> Mapping[str, str]:
         """Network -> the physical network on which it needs a VLAN, for hosts there."""
+        ...
+
+
+@runtime_checkable
+class Notes(Protocol):
+    """A mechanism that has something to say of ports that lack nothing that it could give."""
+
+    def noted(self, port: Row) -> str:
+        """Of a port's row; empty: nothing."""
         ...
 
 

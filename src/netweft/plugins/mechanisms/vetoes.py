@@ -8,7 +8,7 @@ Of this process: whoever runs mechanisms says which.
 from collections.abc import Sequence
 
 from netweft.model import Network
-from netweft.plugins.mechanisms import IsTunnelEnd, Link, Mechanism, Rack
+from netweft.plugins.mechanisms import IsTunnelEnd, Link, Mechanism, Notes, Rack, Row
 
 _known: dict[object, Sequence[Mechanism]] = {}
 
@@ -38,6 +38,12 @@ def rack_of(host: str) -> Rack | None:
     """None: the host is on its own."""
     found = ((one.rack_of(host), one.name) for one in _tunnel_ends())
     return next((Rack(physical, name) for physical, name in found if physical), None)
+
+
+def noted(port: Row) -> list[str]:
+    """What mechanisms say of this port, though it has what they can give."""
+    every = [one for mechanisms in list(_known.values()) for one in mechanisms if isinstance(one, Notes)]
+    return [said for one in every if (said := one.noted(port))]
 
 
 def _tunnel_ends() -> list[IsTunnelEnd]:

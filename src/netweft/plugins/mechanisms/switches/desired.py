@@ -7,6 +7,7 @@ native Ethernet7       -> 101                   the same beside the tagged VLANs
 enabled Ethernet7      -> True                  where ports that nobody uses are shut
 bond Port-Channel3     -> 7                     a port channel that the file tells of; its MLAG's number, or 0
 member Ethernet1       -> 3                     in the port channel of that number
+acl-in Ethernet7       -> its entries           what a bare-metal port's security groups let it send; acl-out: get
 """
 
 import re
@@ -15,13 +16,14 @@ from typing import Final
 
 from netweft.model import Network, Port
 from netweft.plugins.mechanisms import BareMetal, Link, View, Wanted
-from netweft.plugins.mechanisms.switches.inventory import Switch
+from netweft.plugins.mechanisms.switches import acls
+from netweft.plugins.mechanisms.switches.inventory import Acls, Switch
 
 VLAN: Final = "vlan"
 FLAT: Final = "flat"
 # what goes into command lines comes from a profile, which whoever may bind ports has written
 _PORT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./:+-]*(?: [A-Za-z0-9][A-Za-z0-9_./:+-]*)*")
-_WAYS: Final = ("bond", "member", "vlan", "tagged", "untagged", "native", "enabled")  # in which order they are made
+_WAYS: Final = ("bond", "member", acls.IN, acls.OUT, "vlan", "tagged", "untagged", "native", "enabled")  # so are made
 
 
 def vlan_key(vid: int) -> str:
@@ -93,7 +95,7 @@ def refusal(switch: Switch, network: Network, port: str = "", *, bare_metal: boo
 def port_refusal(switch: Switch, port: str) -> str:
     if port and not _PORT.fullmatch(port):
         return f"switch {switch.name}: no port can be called {port[:80]!r}"
-    if port and switch.allowed_ports is not None and port not in switch.allowed_ports:
+    if port and not switch.allows(port):
         return f"switch {switch.name}: port {port} is not among its ngs_allowed_ports"
     return ""
 
@@ -114,7 +116,7 @@ def desired(switch: Switch, hosts: Iterable[str], view: View) -> Mapping[str, Wa
             found.tag(carriers, network, _on(there.ports.values(), network))
     for bare in sorted(view.bare_metal(), key=lambda port: port.id):
         if plugged := [port for link in bare.links for port in named_in(switch, link)]:
-            found.plug(plugged, bare)
+            found.plug(plugged, bare, view)
     if switch.transit and switch.trunk_ports:
         for host in sorted(set(hosts) - switch.hosts.keys()):
             for network in view.host(host).networks.values():
@@ -148,10 +150,13 @@ class _Found:
             if not why:
                 self._vlan(vid, network, ports)
 
-    def plug(self, links: Iterable[str], bare: BareMetal) -> None:
+    def plug(self, links: Iterable[str], bare: BareMetal, view: View) -> None:
         vid = vlan_of(self._switch, bare.network)
+        lists, unguarded = self._guard(bare, view)
         for link in links:
-            why = refusal(self._switch, bare.network, link, bare_metal=True)
+            why = refusal(self._switch, bare.network, link, bare_metal=True) or unguarded
+            for way, texts in lists.items():
+                self._want(f"{way} {link}", {"mac": bare.mac, "vid": vid, "entries": texts}, {bare.id}, why)
             self._want((native if bare.tagged else untagged)(link), vid, {bare.id}, why)
             if vid is not None and not why:
                 self._vlan(vid, bare.network, {bare.id})
@@ -159,6 +164,21 @@ class _Found:
                 self._want(enabled(link), True, {bare.id}, why)
             for sub_port, network in bare.tagged.items():
                 self.tag([link], network, {sub_port})
+
+    def _guard(self, bare: BareMetal, view: View) -> tuple[dict[str, list[str]], str]:
+        """Its ACLs; and why it must not be plugged in without."""
+        how = self._switch.acls
+        if how == Acls.REFUSE and bare.guarded:
+            return {}, f"switch {self._switch.name} has no ACLs (netweft_acls): no port with port security is let on"
+        if how != Acls.YES or not bare.guarded:
+            return {}, ""
+        if bare.tagged:
+            return {}, f"switch {self._switch.name}: an ACL cannot tell the networks of a trunk apart"
+        lists = acls.entries(bare, view)
+        if (most := max(map(len, lists.values()))) > self._switch.acl_entries:
+            why = f"its security groups are {most} entries of an ACL; netweft_acl_entries is {self._switch.acl_entries}"
+            return {}, f"switch {self._switch.name}: {why}"
+        return lists, ""
 
     def pass_through(self, network: Network) -> None:
         vid = vlan_of(self._switch, network)

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from netweft.plugins.mechanisms.switches import desired
+from netweft.plugins.mechanisms.switches.acl_lines import AclWords
 from netweft.plugins.mechanisms.switches.desired import parts
 from netweft.plugins.mechanisms.switches.inventory import Switch
 from netweft.plugins.mechanisms.switches.netconf_lines import Schema
@@ -42,10 +43,11 @@ class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     unused: Sequence[str] = ()
     asked: Sequence[str] = ()
     schema: Schema = Schema()
+    acl: AclWords = AclWords()
 
     @property
     def ways(self) -> frozenset[str]:
-        return frozenset(way for way, lines in self.set.items() if lines)
+        return frozenset(way for way, lines in self.set.items() if lines) | self.acl.ways
 
     def say(self, step: Step, switch: Switch) -> list[str]:
         """The lines for one step.  An access port that nobody uses any more gets the switch's default VLAN."""
@@ -90,7 +92,7 @@ class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         reading = _Reading({kind: re.compile(text) for kind, text in self.read.items() if kind != "command"})
         for line in answer.splitlines():
             reading.take(line.rstrip())
-        return reading.found()
+        return reading.found() | dict(self.acl.understand(answer).said())
 
     def having(self, found: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
         """What of these keys is there."""

@@ -1,4 +1,4 @@
-"""A switch that Faucet drives by OpenFlow: VLANs of its interfaces, in Faucet's configuration file.
+"""A switch that Faucet drives by OpenFlow: VLANs of its interfaces, and ACLs, in Faucet's configuration file.
 
 The file is written anew and exchanged in one step; Faucet reads it again at SIGHUP (`netweft_pid_file`), or by itself
 when it runs with FAUCET_CONFIG_STAT_RELOAD=1.  Everything else in it stays as it is, but for comments.
@@ -15,6 +15,7 @@ from typing import Any, Final
 import yaml
 
 from netweft.plugins.mechanisms import Unreachable
+from netweft.plugins.mechanisms.switches import acls, faucet_acls
 from netweft.plugins.mechanisms.switches.desired import parts
 from netweft.plugins.mechanisms.switches.inventory import Switch
 from netweft.plugins.mechanisms.switches.switch import refuse
@@ -26,7 +27,7 @@ _NO_VLAN: Final = "Faucet takes no switch without a VLAN: {} would have none"
 
 
 class FaucetSwitch:
-    ways = frozenset({"tagged", "untagged"})
+    ways = frozenset({"tagged", "untagged", acls.IN, acls.OUT})
 
     def __init__(self, switch: Switch, changed: Callable[[], None]) -> None:
         """Raises SettingsError."""
@@ -41,7 +42,7 @@ class FaucetSwitch:
     async def read(self, keys: Collection[str], *, anew: bool) -> Mapping[str, Any]:
         async with self._turn:
             found = await asyncio.to_thread(self._load)
-        values = {key: found.value(key) for key in keys}
+        values = {key: found.acl(key) if acls.is_acl(key) else found.value(key) for key in keys}
         return {key: value for key, value in values.items() if value is not None}
 
     def commands(self, steps: Sequence[Step]) -> list[str]:
@@ -51,6 +52,9 @@ class FaucetSwitch:
     async def apply(self, steps: Sequence[Step]) -> Mapping[str, str]:
         async with self._turn:
             return await asyncio.to_thread(self._written, steps)
+
+    def shows(self, key: str, value: Mapping[str, Any], said: Any) -> bool:
+        return bool(faucet_acls.wanted(key, value) == said)
 
     async def close(self) -> None:
         """There is nothing to close."""
@@ -71,7 +75,7 @@ class FaucetSwitch:
         """Raises Unreachable."""
         try:
             document = yaml.safe_load(self._config.read_text())
-            return _Config(document, document["dps"][self._name])
+            return _Config(document, self._name)
         except OSError as error:
             raise Unreachable(f"{self._config}: {error.strerror}") from None
         except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -87,11 +91,11 @@ class FaucetSwitch:
 
 
 class _Config:
-    """document: the whole file.  dp: the switch in it."""
+    """document: the whole file.  name: of the switch in it."""
 
-    def __init__(self, document: dict[str, Any], dp: dict[str, Any]) -> None:
-        self.document = document
-        self._interfaces: dict[Any, Any] = dp.setdefault("interfaces", {})
+    def __init__(self, document: dict[str, Any], name: str) -> None:
+        self.document, self._name = document, name
+        self._interfaces: dict[Any, Any] = document["dps"][name].setdefault("interfaces", {})
         vlans = document.get("vlans") or {}
         self._vids = {name: vlan.get("vid", name) for name, vlan in vlans.items() if isinstance(vlan, dict)}
 
@@ -105,8 +109,16 @@ class _Config:
             return self._vid(interface.get(NATIVE))
         return True if vid in self._tagged(interface) else None
 
+    def acl(self, key: str) -> Any:
+        """None: it is not there."""
+        return faucet_acls.there(self.document, self._interface(parts(key)[1]), faucet_acls.name_of(self._name, key))
+
     def take(self, step: Step, default_vlan: int | None) -> str:
         """Why not; empty when it is done."""
+        if acls.is_acl(key := str(step.key)):
+            what = None if step.now is None else faucet_acls.wanted(key, step.now)
+            name = faucet_acls.name_of(self._name, key)
+            return faucet_acls.put(self.document, self._interface(parts(key)[1]), name, what)
         way, port, vid = parts(str(step.key))
         interface = self._interface(port)
         if interface is None:
@@ -164,6 +176,9 @@ def _exchange(path: Path, text: str) -> None:
 
 def _said(name: str, step: Step) -> str:
     way, port, vid = parts(str(step.key))
+    if acls.is_acl(str(step.key)):
+        rules = "none" if step.now is None else len(faucet_acls.wanted(str(step.key), step.now)["rules"])
+        return f"acls.{faucet_acls.name_of(name, str(step.key))}: {rules} rules"
     where = f"dps.{name}.interfaces.{port}"
     if way == "untagged":
         return f"{where}.{NATIVE}: {step.now if step.now is not None else 'none'}"

@@ -13,6 +13,7 @@ works are read over, a wrong key of ours is refused.
 import configparser
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +26,7 @@ from netweft.settings import SettingsError
 SECTION: Final = "genericswitch:"
 OURS: Final = "netweft_"
 _VLANS: Final = range(1, 4095)
+ACL_ENTRIES: Final = 500
 _BOND: Final = re.compile(
     r"(?P<name>[A-Za-z][\w./ -]*?\d+)\s*=(?P<members>[\w./: +-]*\w)(?:@(?P<mlag>[1-9]\d{0,3}))?\s*"
 )
@@ -33,9 +35,17 @@ _OUR_KEYS: Final = frozenset(
     for key in (
         *("remote", "bridge", "hosts", "transit", "ca_file", "cert_file", "key_file", "known_hosts", "lldp"),
         *("config", "dp", "pid_file", "bonds"),
-        *("physical_switch", "tunnel_ip"),
+        *("physical_switch", "tunnel_ip", "acls", "acl_entries"),
     )
 )
+
+
+class Acls(StrEnum):
+    """Of bare-metal ports with port security: not filtered, filtered, or not let on."""
+
+    NO = "false"
+    YES = "true"
+    REFUSE = "refuse"
 
 
 class Bond(Struct, frozen=True):
@@ -52,6 +62,7 @@ class Switch(Struct, frozen=True, kw_only=True):
     lldp: hosts that are told of no switch are found by what they hear.
     transit: trunk ports get the VLANs of all hosts that are linked to any switch, not only of those linked to this one.
     default_vlan: of access ports that nobody uses, None: they are in none.
+    acl_entries: how many one ACL may have.
     """
 
     name: str
@@ -70,6 +81,8 @@ class Switch(Struct, frozen=True, kw_only=True):
     network_name_format: str = "{network_id}"
     transit: bool = False
     lldp: bool = False
+    acls: Acls = Acls.NO
+    acl_entries: int = ACL_ENTRIES
     options: Mapping[str, str] = {}
 
     def __repr__(self) -> str:
@@ -82,6 +95,12 @@ class Switch(Struct, frozen=True, kw_only=True):
     def carrier(self, port: str) -> str:
         """Where VLANs go of what is plugged in there: the bond that the port is a member of, or itself."""
         return next((name for name, bond in self.bonds.items() if port in bond.members), port)
+
+    def allows(self, port: str) -> bool:
+        """A bond, too, all of whose members are named."""
+        if self.allowed_ports is None or port in self.allowed_ports:
+            return True
+        return port in self.bonds and self.allowed_ports.issuperset(self.bonds[port].members)
 
     def option(self, key: str, default: str = "") -> str:
         return self.options.get(key, default)
@@ -127,6 +146,8 @@ def _switch(name: str, keys: dict[str, str]) -> Switch:
         network_name_format=section.name_format(),
         transit=section.flag(f"{OURS}transit", default=not hosts and not lldp),
         lldp=lldp,
+        acls=section.acls(),
+        acl_entries=section.number(f"{OURS}acl_entries", ACL_ENTRIES),
         options=keys,
     )
 
@@ -174,6 +195,18 @@ class _Section:
         if text and text not in configparser.ConfigParser.BOOLEAN_STATES:
             raise self.wrong(key, f"{text!r} is neither true nor false")
         return configparser.ConfigParser.BOOLEAN_STATES[text] if text else default
+
+    def acls(self) -> Acls:
+        text = self._keys.get(key := f"{OURS}acls", "").strip().lower() or Acls.NO
+        if text not in (known := [str(one) for one in Acls]):
+            raise self.wrong(key, f"{text!r} is none of {', '.join(known)}")
+        return Acls(text)
+
+    def number(self, key: str, default: int) -> int:
+        text = self._keys.get(key, "").strip() or str(default)
+        if not re.fullmatch(r"[1-9]\d{0,5}", text):
+            raise self.wrong(key, f"{text!r} is no number from 1 to 999999")
+        return int(text)
 
     def vlans(self, key: str) -> frozenset[int] | None:
         """`300,500-502`; None where there is none."""

@@ -7,7 +7,7 @@ from netweft.model import Neighbour
 from netweft.plugins.mechanisms import Mechanism
 from netweft.plugins.mechanisms.switches import inventory
 from netweft.plugins.mechanisms.switches.dialect import Dialect, dialects
-from netweft.plugins.mechanisms.switches.inventory import Switch
+from netweft.plugins.mechanisms.switches.inventory import Acls, Switch
 from netweft.plugins.mechanisms.switches.ovsdb import OvsdbSwitch
 from netweft.plugins.mechanisms.switches.switch import MakeDriver, SwitchMechanism, refuse
 from netweft.plugins.mechanisms.vtep.mechanism import VtepMechanism
@@ -19,6 +19,9 @@ def load_switches(path: str, heard: Iterable[tuple[str, Neighbour]] = ()) -> lis
     """heard: by hosts, by LLDP.  Raises SettingsError."""
     switches = inventory.with_heard(inventory.read(path), heard).values()
     hosts = {host for switch in switches for host in switch.hosts}
+    for switch in switches:
+        if switch.device_type == VTEP and switch.acls != Acls.NO:
+            raise refuse(switch, "netweft_acls", "a VTEP has no ACLs that we know how to write")
     return [
         VtepMechanism(switch) if switch.device_type == VTEP else SwitchMechanism(switch, hosts, _driver(switch))
         for switch in switches

@@ -13,6 +13,8 @@ import asyncssh
 
 from netweft.plugins.mechanisms import Unreachable
 from netweft.plugins.mechanisms.switches import login
+from netweft.plugins.mechanisms.switches.acl_lines import AclState, Foreign
+from netweft.plugins.mechanisms.switches.acls import is_acl
 from netweft.plugins.mechanisms.switches.dialect import Dialect
 from netweft.plugins.mechanisms.switches.inventory import Switch
 from netweft.plugins.mechanisms.switches.login import ANSWER_SECONDS, WORDS
@@ -50,20 +52,23 @@ class SshSwitch:
     def commands(self, steps: Sequence[Step]) -> list[str]:
         if not steps:
             return []
-        said = [line for step in steps for line in self._dialect.say(step, self._switch)]
+        said = [line for step in steps for line in self._said_of(step, AclState({}, {}))]
         return [*self._dialect.enter, *said, *self._dialect.commit, *self._dialect.leave, *self._saving()]
 
     async def apply(self, steps: Sequence[Step]) -> Mapping[str, str]:
         async with self._turn:
             refused = await (self._script if self._dialect.how == "posix" else self._lines)(steps)
         for step in steps:
-            if self._said is None or str(step.key) in refused:
+            if self._said is None or str(step.key) in refused or is_acl(str(step.key)):
                 self._said = None
             elif step.now is None:
                 self._said.pop(str(step.key), None)
             else:
                 self._said[str(step.key)] = step.now
         return refused
+
+    def shows(self, key: str, value: Mapping[str, Any], said: Any) -> bool:
+        return self._dialect.acl.shows(key, value, said)
 
     async def close(self) -> None:
         connection, self._connection = self._connection, None
@@ -113,9 +118,16 @@ class SshSwitch:
 
     async def _lines(self, steps: Sequence[Step]) -> dict[str, str]:
         refused: dict[str, str] = {}
+        there = AclState({}, {})
+        if any(is_acl(str(step.key)) for step in steps):  # the names of what is there now are in no step
+            there = self._dialect.acl.understand(await self._ask(self._dialect.read["command"]))
         await self._say(self._dialect.enter)
         for step in steps:
-            if words := await self._say(self._dialect.say(step, self._switch)):
+            try:
+                words = await self._say(self._said_of(step, there))
+            except Foreign as error:
+                words = str(error)
+            if words:
                 refused[str(step.key)] = words
         if words := await self._say(self._dialect.commit):
             await self._say(self._dialect.abort)
@@ -123,6 +135,12 @@ class SshSwitch:
         await self._say(self._dialect.leave)
         await self._say(self._saving())
         return refused
+
+    def _said_of(self, step: Step, there: AclState) -> list[str]:
+        """Raises Foreign."""
+        if is_acl(str(step.key)):
+            return self._dialect.acl.say(str(step.key), step.now, there)
+        return self._dialect.say(step, self._switch)
 
     async def _say(self, lines: Sequence[str]) -> str:
         """Until one is refused: its words."""

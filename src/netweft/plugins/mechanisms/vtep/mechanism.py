@@ -10,10 +10,10 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from netweft.model import Network, NodeFacts
-from netweft.plugins.mechanisms import Link, Seen, Unreachable, View, Wanted
+from netweft.plugins.mechanisms import Link, Row, Seen, Unreachable, View, Wanted
 from netweft.plugins.mechanisms.switches.desired import named_in
 from netweft.plugins.mechanisms.switches.inventory import Switch
-from netweft.plugins.mechanisms.switches.switch import refuse
+from netweft.plugins.mechanisms.switches.switch import refuse, unfiltered
 from netweft.plugins.mechanisms.vtep import desired
 from netweft.plugins.mechanisms.vtep.database import PREFIX, There, VtepDatabase, in_order
 from netweft.reconcile.plan import Step
@@ -48,6 +48,9 @@ class VtepMechanism:
         ports = [port for link in links for port in named_in(self._switch, link)]
         refusals = [desired.refusal(self._switch, network, port) for port in ports]
         return next(filter(None, refusals), "") if refusals else None
+
+    def noted(self, port: Row) -> str:
+        return unfiltered(self._switch, port)
 
     def ends(self, links: Sequence[Link]) -> bool:
         return any(named_in(self._switch, link) for link in links)
