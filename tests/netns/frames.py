@@ -90,8 +90,9 @@ def icmp6(macs: tuple[str, str], addresses: tuple[str, str], kind: int, content:
     return _ipv6(macs, addresses, 58, message[:2] + struct.pack("!H", total) + message[4:])
 
 
-def icmp4(macs: tuple[str, str], addresses: tuple[str, str], kind: int, content: bytes) -> bytes:
-    message = struct.pack("!BBH", kind, 0, 0) + content
+def icmp4(macs: tuple[str, str], addresses: tuple[str, str], kind: int, content: bytes, code: int = 0) -> bytes:
+    """content: what comes after the checksum."""
+    message = struct.pack("!BBH", kind, code, 0) + content
     whole = message[:2] + struct.pack("!H", checksum(message + b"\0" * (len(message) % 2))) + message[4:]
     return _ipv4(macs, addresses, 1, whole)
 
