@@ -79,6 +79,7 @@ def test_a_number_of_nodes_that_is_none(lb: Lb, value: str) -> None:
 def test_all_settings_are_told(lb: Lb) -> None:
     def told(what: str) -> set[str]:
         found = lb("admin", "GET", f"/providers/netweft/{what}").json()[what]
+        assert not any(sign in one["description"] for one in found for sign in ",:"), "tempest.conf can't say it"
         return {one["name"] for one in found}
 
     assert told("flavor_capabilities") == {"loadbalancer_topology", "haproxy_nodes"}

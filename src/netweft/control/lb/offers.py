@@ -51,21 +51,24 @@ def _ids(value: Any) -> bool:
 
 
 class Capability(NamedTuple):
+    """told: without commas and colons, which tempest's settings take for something else."""
+
     told: str
     check: Callable[[Any], bool]
 
 
 FLAVOR_CAPABILITIES: Final[Mapping[str, Capability]] = {
     TOPOLOGY: Capability(
-        "The load balancer topology. SINGLE: HAProxy, where it is needed, runs on one node. ACTIVE_STANDBY: on two, "
-        "both active. What flows serve is active on every node.",
+        "The load balancer topology. SINGLE or ACTIVE_STANDBY. HAProxy runs on one node or on two that are both active.",
         _topology,
     ),
-    NODES: Capability(f"On how many nodes HAProxy runs, 1 to {MOST_NODES}; before loadbalancer_topology.", _count),
+    NODES: Capability(
+        f"On how many nodes HAProxy runs (1 to {MOST_NODES}). It counts before loadbalancer_topology.", _count
+    ),
 }
 ZONE_CAPABILITIES: Final[Mapping[str, Capability]] = {
     COMPUTE_ZONE: Capability("HAProxy runs on nodes of this availability zone of the Networking service.", _text),
-    "management_network": Capability("Kept, and of no use: there is no management network.", _text),
+    "management_network": Capability("Kept and of no use as there is no management network.", _text),
     "valid_vip_networks": Capability("List of network IDs that are allowed for VIP use.", _ids),
 }
 
