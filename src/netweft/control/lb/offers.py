@@ -59,7 +59,7 @@ class Capability(NamedTuple):
 
 FLAVOR_CAPABILITIES: Final[Mapping[str, Capability]] = {
     TOPOLOGY: Capability(
-        "The load balancer topology. SINGLE or ACTIVE_STANDBY. HAProxy runs on one node or on two that are both active.",
+        "The load balancer topology. SINGLE or ACTIVE_STANDBY. HAProxy runs on one node or on two (both active).",
         _topology,
     ),
     NODES: Capability(
