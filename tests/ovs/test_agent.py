@@ -254,12 +254,12 @@ async def test_ovsdb_server_restarts(world: World) -> None:
 async def test_vswitchd_restarts(world: World) -> None:
     await until(lambda: asyncio.to_thread(restore_wait_is_set, world.hv1))
     before = world.hv1.flows("br-int")
-    pinging = asyncio.create_task(ping(world.vm1, "10.5.5.2", 500, 0.01))
+    pinging = asyncio.create_task(ping(world.vm1, "10.5.5.2", 900, 0.01))
     await asyncio.sleep(0.3)
     world.hv1.kill("ovs-vswitchd")
     world.hv1.start_vswitchd()
     answered = await pinging
-    print(f"\nvswitchd restarted: {500 - answered} of 500 packets at 100/s lost")
+    print(f"\nvswitchd restarted: {900 - answered} of 900 packets at 100/s lost")
     assert answered > 200
     await world.settled(10)
     assert len(world.hv1.flows("br-int")) == len(before)
