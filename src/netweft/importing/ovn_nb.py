@@ -44,6 +44,13 @@ class _Northbound:
             raise Unreadable("no network of Neutron's is in this northbound: no switch is called neutron-ID")
         ports = {row_id(row): row for row in rows["Logical_Switch_Port"]}
         self._on = {id: [ports[one] for one in refs(row["ports"])] for id, row in self._switches.items()}
+        self._acls = {row_id(row): row for row in rows["ACL"]}
+        self._named: dict[str, Mapping[str, list[tuple[int, str, tuple[str, ...]]]]] = {}
+        self._names = {row_id(row): from_map(row["records"]) for row in rows["DNS"]}
+        self._options_of = {row_id(row): row for row in rows["DHCP_Options"]}
+        self._general = {  # subnet -> what all of its ports are told
+            _whose(row, "subnet_id"): row for row in reversed(rows["DHCP_Options"]) if not _whose(row, "port_id")
+        }
         self._router_ports = {row["name"].removeprefix("lrp-"): row for row in rows["Logical_Router_Port"]}
         self._subnets: dict[str, list[Object]] = defaultdict(list)
         for subnet in subnets(rows, self._addresses()):
@@ -155,15 +162,12 @@ class _Northbound:
 
     def _options(self, row: Row) -> list[Object]:
         """Those of the port alone."""
-        rows = {row_id(one): one for one in self._rows["DHCP_Options"]}
         found: list[Object] = []
         for column, version in (("dhcpv4_options", 4), ("dhcpv6_options", 6)):
-            own = rows.get(next(iter(refs(row[column])), ""))
-            if own is None or "port_id" not in from_map(own["external_ids"]):
+            own = self._options_of.get(next(iter(refs(row[column])), ""))
+            if own is None or not _whose(own, "port_id"):
                 continue
-            subnet = from_map(own["external_ids"]).get("subnet_id")
-            others = (one for one in rows.values() if one is not own and "port_id" not in from_map(one["external_ids"]))
-            general = next((one for one in others if from_map(one["external_ids"]).get("subnet_id") == subnet), None)
+            general = self._general.get(_whose(own, "subnet_id"))
             same = from_map(general["options"]) if general else {}
             found += [
                 {"opt_name": name.replace("_", "-"), "opt_value": value.strip('"'), "ip_version": version}
@@ -173,12 +177,22 @@ class _Northbound:
         return found
 
     def _dns_name(self, network: str, addresses: set[str]) -> str:
-        records = {row_id(row): from_map(row["records"]) for row in self._rows["DNS"]}
-        for row in refs(self._switches[network]["dns_records"]):
-            for name, value in records[row].items():
-                if "." not in name and addresses and addresses >= set(value.split()):
-                    return str(name)
-        return ""
+        """The first, in the order of the rows, of which all addresses are the port's."""
+        known = self._named_on(network)
+        found = (place for address in addresses for place in known.get(address, ()))
+        return next((name for _, name, theirs in sorted(found) if addresses >= set(theirs)), "")
+
+    def _named_on(self, network: str) -> Mapping[str, list[tuple[int, str, tuple[str, ...]]]]:
+        """address -> the names of this network that it has, in their order, with all their addresses."""
+        if network not in self._named:
+            found: dict[str, list[tuple[int, str, tuple[str, ...]]]] = defaultdict(list)
+            records = [self._names[row] for row in refs(self._switches[network]["dns_records"])]
+            names = ((str(name), tuple(value.split())) for one in records for name, value in one.items())
+            for place, (name, addresses) in enumerate(names):
+                for address in addresses if "." not in name else ():
+                    found[address].append((place, name, addresses))
+            self._named[network] = found
+        return self._named[network]
 
     def _trunks(self, ports: Mapping[str, Object]) -> list[Object]:
         parts: dict[str, list[Object]] = defaultdict(list)
@@ -224,7 +238,6 @@ class _Northbound:
     # -- security
 
     def _groups(self, ports: list[Object]) -> list[Object]:
-        acls = {row_id(row): row for row in self._rows["ACL"]}
         owners: dict[str, list[str]] = defaultdict(list)
         for port in ports:
             for group in port["security_groups"]:
@@ -235,18 +248,17 @@ class _Northbound:
                 "name": "",
                 "project_id": first_of(owners[said(row, "security_group_id")]),
                 "is_default": False,
-                "stateful": all(acls[one]["action"] != "allow-stateless" for one in refs(row["acls"])),
+                "stateful": all(self._acls[one]["action"] != "allow-stateless" for one in refs(row["acls"])),
             }
             for row in self._rows["Port_Group"]
             if said(row, "security_group_id")
         ]
 
     def _rules(self, groups: list[Object]) -> Iterator[Object]:
-        acls = {row_id(row): row for row in self._rows["ACL"]}
         owners = {group["id"]: group["project_id"] for group in groups}
         for group in self._rows["Port_Group"]:
             of = said(group, "security_group_id")
-            for acl in (acls[one] for one in refs(group["acls"]) if of):
+            for acl in (self._acls[one] for one in refs(group["acls"]) if of):
                 id = said(acl, "security_group_rule_id")
                 try:
                     yield {"id": id, "security_group_id": of, "project_id": owners[of]} | rule_of(acl["match"])
@@ -325,12 +337,14 @@ class _Northbound:
     def _forwarded(self, routers: Mapping[str, Object], ports: Mapping[str, Object]) -> list[Object]:
         """Floating IPs of which ports are forwarded; other balancers are Octavia's."""
         found: dict[str, Object] = {}
+        at = {(port["network_id"], ip["ip_address"]): id for id, port in ports.items() for ip in port["fixed_ips"]}
         for row in self._rows["Load_Balancer"]:
             if said(row, "device_owner") != "port_forwarding_plugin":
                 why = "balancers are made by the load balancer's API"
                 self._left_out.append(("load_balancer", row["name"], why))
                 continue
             router = routers.get(said(row, "router_name").removeprefix("neutron-"), {})
+            near = {ports[id]["network_id"] for id in router.get("interfaces", ())}
             for vip, member in sorted(from_map(row["vips"]).items()):
                 address, _, outside = vip.rpartition(":")
                 one = found.setdefault(said(row, "fip_id"), self._floating_ip(said(row, "fip_id"), address, router))
@@ -339,7 +353,7 @@ class _Northbound:
                     {
                         "id": made_id("forwarding", one["id"], row["protocol"], vip),
                         "protocol": row["protocol"],
-                        "internal_port_id": self._port_with(inner, router, ports),
+                        "internal_port_id": next((id for net in near if (id := at.get((net, inner)))), ""),
                         "internal_ip_address": inner,
                         "internal_port_range": f"{inside}:{inside}",
                         "external_port_range": f"{outside}:{outside}",
@@ -347,22 +361,16 @@ class _Northbound:
                 )
         return list(found.values())
 
-    def _port_with(self, address: str, router: Object, ports: Mapping[str, Object]) -> str:
-        near = {ports[id]["network_id"] for id in router.get("interfaces", ())}
-        return next(
-            (
-                port["id"]
-                for port in ports.values()
-                if port["network_id"] in near and any(ip["ip_address"] == address for ip in port["fixed_ips"])
-            ),
-            "",
-        )
-
 
 def _tag(row: Row) -> int | None:
     """northd writes what was asked for into `tag`."""
     tag: int | None = optional(row["tag"]) or optional(row["tag_request"])
     return tag
+
+
+def _whose(options: Row, name: str) -> str:
+    """Of DHCP options: `subnet_id`, and `port_id` of a port's own."""
+    return str(from_map(options["external_ids"]).get(name) or "")
 
 
 def _words(column: object) -> list[list[str]]:
