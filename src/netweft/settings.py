@@ -154,6 +154,12 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ovn_ca_cert: Annotated[str, Meta(description="file; whose certificates OVN's databases have, for ssl:")] = ""
     ovn_certificate: Annotated[str, Meta(description="file; what this server shows them")] = ""
     ovn_private_key: Annotated[str, Meta(description="file; the key of ovn_certificate")] = ""
+    webhooks: Annotated[
+        tuple[str, ...], Meta(description="URLs to which every change is posted, as the feed over HTTP tells it")
+    ] = ()
+    webhook_secret_file: Annotated[
+        str, Meta(description="what such requests are signed with, by HMAC-SHA256. Empty: they are not signed")
+    ] = ""
     max_body_bytes: Annotated[int, Meta(gt=0, description="larger request bodies are refused")] = 2**20
     max_connections_per_client: Annotated[
         int, Meta(gt=0, description="from one address, or /64 of IPv6; behind a proxy that is all of them")

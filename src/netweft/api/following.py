@@ -22,7 +22,11 @@ PATH = "/netweft/v1/followers"
 
 
 def routes(
-    store: Store, authenticate: Authenticate, followers: Sequence[Follower], mechanisms: Mechanisms
+    store: Store,
+    authenticate: Authenticate,
+    followers: Sequence[Follower],
+    mechanisms: Mechanisms,
+    webhooks: Sequence[str] = (),
 ) -> list[Route]:
     known = {follower.name: follower for follower in followers}
 
@@ -31,14 +35,14 @@ def routes(
 
         def work() -> list[Object]:
             with store.read() as tx:
-                return [_shown(tx, name) for name in (*known, *mechanisms.names)]
+                return [_shown(tx, name) for name in (*known, *webhooks, *mechanisms.names)]
 
         return json_response({"followers": await Run(store).read(work)})
 
     async def one(request: Request) -> Response:
         await admin(request, authenticate)
         name = request.path_params["name"]
-        if name not in known and name not in mechanisms.names:
+        if name not in (*known, *webhooks, *mechanisms.names):
             raise HTTPException(404, f"There is no follower {name}.")
 
         def work() -> Object:
@@ -47,7 +51,8 @@ def routes(
                 return _shown(tx, name) | {"plan": [str(step) for step in plan.steps], "commands": []}
 
         shown = await Run(store).read_much(work)
-        return json_response({"follower": shown if name in known else shown | await _device(mechanisms, name)})
+        more = await _device(mechanisms, name) if name in mechanisms.names else {}
+        return json_response({"follower": shown | more})
 
     return [Route(PATH, collection), Route(f"{PATH}/{{name}}", one)]
 

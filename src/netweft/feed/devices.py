@@ -16,6 +16,7 @@ from netweft.control.l2.ports import Ports
 from netweft.control.lb import lacking
 from netweft.control.lb.asking import Asking
 from netweft.control.security.security_groups import SecurityGroups
+from netweft.feed.beside import beside, ended
 from netweft.feed.mechanisms import Looking, Run, owned, steps
 from netweft.feed.region import Fact, Region
 from netweft.model import Neighbour
@@ -59,14 +60,11 @@ class Mechanisms:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(self._region.run()), asyncio.create_task(self._watch())]
-        self._start(self._mechanisms)
         try:
-            yield
+            async with beside(self._region.run(), self._watch()):
+                self._start(self._mechanisms)
+                yield
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
             await self._stop()
 
     async def plan(self, name: str) -> Planned:
@@ -103,9 +101,7 @@ class Mechanisms:
         if self._forgetting is not None:
             await asyncio.gather(self._forgetting, return_exceptions=True)
         runs, self._runs = self._runs, {}
-        for task in runs.values():
-            task.cancel()
-        await asyncio.gather(*runs.values(), return_exceptions=True)
+        await ended(list(runs.values()))
         for run in runs:
             with suppress(Exception):
                 await run.mechanism.close()

@@ -20,6 +20,7 @@ import structlog
 from anyio import CapacityLimiter, to_thread
 
 from netweft.feed import lease
+from netweft.feed.beside import beside
 from netweft.plugins.followers import Follower, Outcome, Unreachable
 from netweft.reconcile.plan import Step
 from netweft.reconcile.retry import Backoff
@@ -40,13 +41,10 @@ class Followers:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(Run(self._store, follower).run()) for follower in self._followers]
         try:
-            yield
+            async with beside(*(Run(self._store, follower).run() for follower in self._followers)):
+                yield
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
             for follower in self._followers:
                 follower.close()
 

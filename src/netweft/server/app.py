@@ -18,6 +18,8 @@ from netweft.api import following, material, metadata, nodes
 from netweft.api import identity as identity_api
 from netweft.api.key_manager import app as key_manager_api
 from netweft.api.lb import app as load_balancing_api
+from netweft.api.stream.policies import told
+from netweft.api.stream.webhooks import Webhooks
 from netweft.control.key_manager.held import Held
 from netweft.control.key_manager.keyring import Keyring
 from netweft.control.key_manager.keys import StoredKeys
@@ -61,6 +63,7 @@ def create_app(settings: ServerSettings, store: Store, measured: Measured | None
         balancer_in_place=balancers.in_place,
     )
     resources = networking_api.resources(store, settings, feed.firewalls.look)
+    webhooks = Webhooks(settings, store, told(resources, store))
     checks = networking_api.checks_of(resources, store, settings, feed.lags, feed.questions)
     dashboard = Dashboard(settings, store, networking_api.shown(resources), identity.authenticate)
     routes: list[BaseRoute] = [
@@ -76,7 +79,7 @@ def create_app(settings: ServerSettings, store: Store, measured: Measured | None
         Route("/healthz", _health(store)),
         *metadata.routes(store, identity.authenticate, nova),
         *nodes.routes(store, identity.authenticate),
-        *following.routes(store, identity.authenticate, followers, mechanisms),
+        *following.routes(store, identity.authenticate, followers, mechanisms, webhooks.names),
         *dashboard.routes(),
     ]
     if isinstance(identity, EmbeddedIdentity):
@@ -94,6 +97,7 @@ def create_app(settings: ServerSettings, store: Store, measured: Measured | None
             _beside(identity),
             Followers(store, followers).running(),
             mechanisms.running(),
+            webhooks.running(),
             checks.running(),
             dashboard.running(),
             beside,

@@ -9,7 +9,7 @@ from tests.api.network.test_rbac import share
 
 from netweft.api.app import resources
 from netweft.api.stream import reading
-from netweft.api.stream.endpoint import told
+from netweft.api.stream.policies import told
 from netweft.api.stream.reading import Event, Reading, Told
 from netweft.settings import ServerSettings
 from netweft.store import ChangesGone, Store

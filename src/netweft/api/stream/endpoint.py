@@ -19,8 +19,7 @@ from netweft.api.attributes import Resource
 from netweft.api.encoding import encode, whole_number
 from netweft.api.faults import HTTPBadRequest
 from netweft.api.gate import Gate
-from netweft.api.policy import Policy
-from netweft.api.service import Service
+from netweft.api.stream.policies import told
 from netweft.api.stream.reading import Event, Reading, Told
 from netweft.plugins.identity import Authenticate, Context, IdentityUnavailable, Unauthorized
 from netweft.store import Store
@@ -114,10 +113,6 @@ class Feed:
             return ""
         same = (now.project_id, now.roles) == (context.project_id, context.roles)
         return "" if same else "The token's project or roles are others now."
-
-
-def told(resources: Sequence[Resource], store: Store) -> dict[str, Told]:
-    return {one.collection: Told(Service(one, store), Policy(one)) for one in resources}
 
 
 def chosen(kinds: Mapping[str, Told], text: str | None) -> dict[str, Told]:

@@ -13,16 +13,15 @@ kept are a revision, the ids that are still to be told, and for who does not see
 import hashlib
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 from msgspec import Struct
 
-from netweft.api.service import Service
 from netweft.api.stream.sight import Seen, Sight
 from netweft.control import rbac
 from netweft.plugins.identity import Context
 from netweft.plugins.identity.embedded.service import KINDS as IDENTITY
-from netweft.store import ChangesGone, Query, ReadTransaction, Store
+from netweft.store import ChangesGone, Object, Query, ReadTransaction, Store
 
 PAGE: Final = 200  # objects in an event
 IDS: Final = 1000  # ids in an event
@@ -32,10 +31,16 @@ MANY: Final = 20_000  # who has missed more changed objects than these is told e
 Event: TypeAlias = dict[str, Any]
 
 
+class Shows(Protocol):
+    def shown(self, tx: ReadTransaction, context: Context, objects: Sequence[Object]) -> list[Object]:
+        """Objects that the caller sees, as answers have them."""
+        ...
+
+
 class Told(Struct, frozen=True):
     """What is shown of a kind, and who sees what of it."""
 
-    service: Service
+    service: Shows
     policy: Seen
 
 

@@ -21,6 +21,7 @@ from netweft.control import rbac
 from netweft.dashboard import PATH, cookie, guard
 from netweft.dashboard.live.pace import Pace
 from netweft.dashboard.live.page import CROWDED, OTHER, OVER, Page
+from netweft.feed.beside import beside
 from netweft.plugins.identity import Authenticate, Context, IdentityUnavailable, Unauthorized
 from netweft.plugins.identity.embedded.service import KINDS
 from netweft.store import ChangesGone, ReadTransaction, Store
@@ -99,13 +100,8 @@ class Live:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(self._follow()), asyncio.create_task(self._look_at_tokens())]
-        try:
+        async with beside(self._follow(), self._look_at_tokens()):
             yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
 
     # -- pages
 
