@@ -21,7 +21,7 @@ from netweft.api.stream.webhooks import Webhooks
 from netweft.settings import ServerSettings, SettingsError
 from netweft.store import Store
 
-SECONDS = 30.0
+SECONDS = 60.0
 
 
 class Receiver:
