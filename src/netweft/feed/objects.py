@@ -50,6 +50,7 @@ from netweft.model import (
 from netweft.model.connections import CAME_FROM, LEFT, MOVED
 from netweft.model.fwaas import OF_FIREWALLS, OF_GROUPS
 from netweft.model.load_balancer import TYPE
+from netweft.model.node import OVN_AGENT
 from netweft.model.proxy import PROXY_OWNER
 from netweft.model.router import ADDRESS_MAC, GATEWAY_OWNER, INTERFACE_OWNER
 
@@ -63,7 +64,7 @@ class Way(Enum):
 WAY: Final = Way.WAY
 Row: TypeAlias = Mapping[str, Any]
 # no tunnel end of ours: services, and OVN's hosts, which know each other; any other is a host's L2 agent
-SERVICE_AGENTS = frozenset({"DHCP agent", "L3 agent", "Metadata agent", "OVN Controller agent"})
+SERVICE_AGENTS = frozenset({"DHCP agent", "L3 agent", "Metadata agent", OVN_AGENT})
 SEGMENT = ("provider:network_type", "provider:physical_network", "provider:segmentation_id")
 
 

@@ -1,6 +1,10 @@
 """Nodes: the hypervisors, as their peers see them, and what they say of themselves."""
 
+from typing import Final
+
 from msgspec import Struct
+
+OVN_AGENT: Final = "OVN Controller agent"  # how Neutron shows a chassis of OVN's: nothing of ours runs there
 
 
 class Node(Struct, frozen=True, kw_only=True, tag="node", omit_defaults=True):

@@ -151,3 +151,16 @@ async def test_a_foreign_flow_is_deleted_by_what_ovs_ofctl_reads() -> None:
     looked = await Nodes(Meddled(), hosts_at, owners).look("user", rows, begun, there, None)
     fixes = [one.fix for _, (_, one) in looked.findings if one.code.code == "openvswitch-foreign-flow"]
     assert fixes == ["ovs-ofctl --strict del-flows br-int icmp,nw_dst=10.0.0.2,priority=60000  # on hv1"]
+
+
+async def test_a_host_of_ovns_is_not_asked_and_named() -> None:
+    rows, begun = place()
+    assert begun.start is not None
+    assert begun.packet is not None
+    (first, _) = rows.rows["agents"].values()
+    first["agent_type"] = "OVN Controller agent"
+    circle = Circle()
+    there = walk(rows, begun.start, begun.packet, begun.target)
+    found = await Nodes(circle, hosts_at, owners).look("user", rows, begun, there, None)
+    assert found.there.unseen == ["hv1: it is OVN's, whose flows are not asked for: ask ovn-trace there"]
+    assert (found.there.arrived, circle.asked) == (None, 0)

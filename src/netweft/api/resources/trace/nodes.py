@@ -20,6 +20,7 @@ from netweft.control.trace.walk import Start
 from netweft.control.trace.way import OUTSIDE, PORT, ROUTER, UNKNOWN, Way
 from netweft.feed.questions import Silence
 from netweft.model.load_balancer import VIP_OWNER
+from netweft.model.node import OVN_AGENT
 from netweft.wire.questions import MOST_DIFFERENCES, MOST_EXITS, MOST_HOPS, Answer, Ask, Exit, Sent, cut
 
 MOST_INTERFACES = 64  # of one node
@@ -30,6 +31,7 @@ KINDS = (
     *("ports", "networks", "routers", "floatingips", "security_groups", "security_group_rules", "port_forwardings"),
     *("firewall_groups", "firewall_policies", "firewall_rules", "loadbalancers", "listeners", "pools", "members"),
 )
+_OVNS = "it is OVN's, whose flows are not asked for: ask ovn-trace there"
 TUNNELLED = ("vxlan", "gre", "geneve", "stt")
 _ASKED_FIRST = (
     "its agent gets it, as where a next hop's MAC address is not known: let the VM send a packet, then ask again"
@@ -146,6 +148,8 @@ async def follow(asks: Asks, seen: Snapshot, hosts_at: HostsAt, begin: tuple[str
 async def _asked(asks: Asks, seen: Snapshot, host: str, question: Ask) -> Answer | str:
     if is_dead(seen, host):
         return "its agent does not answer"
+    if (agent := seen.agent(host)) is not None and agent.get("agent_type") == OVN_AGENT:
+        return _OVNS
     answer = await asks.ask(host, question)
     if isinstance(answer, Silence):
         return answer.why

@@ -6,6 +6,7 @@ from ipaddress import ip_address
 from typing import Any, Final
 
 from netweft.model.load_balancer import ASKING_OWNER, LOAD_BALANCER
+from netweft.model.node import OVN_AGENT
 from netweft.plugins.mechanisms import Row, View
 from netweft.plugins.mechanisms.ovn.schema import key
 
@@ -30,7 +31,7 @@ KINDS: Final = frozenset(
         "trunks",
     }
 )
-AGENT: Final = "OVN Controller agent"  # as Neutron shows a chassis
+AGENT: Final = OVN_AGENT
 HOST: Final = "binding:host_id"
 INTERFACE, GATEWAY, FLOATING = "network:router_interface", "network:router_gateway", "network:floatingip"
 _NOT_PLUGGED: Final = frozenset({INTERFACE, GATEWAY, FLOATING, ASKING_OWNER})
