@@ -250,3 +250,15 @@ def test_hosts_that_are_told_of_no_switch_are_found_by_lldp(tmp_path: Path) -> N
     )
     assert found["tor1"].hosts == {"hv1": ("e1",), "hv3": ("e3", "e4"), "hv8": ("bond1",)}
     assert found["tor2"].hosts == {"hv2": ("e2",)}
+
+
+def test_a_bond_is_allowed_by_its_name_or_by_all_of_its_members(tmp_path: Path) -> None:
+    text = "[genericswitch:tor1]\ndevice_type = netmiko_arista_eos\nip = 192.0.2.1\nusername = u\npassword = p\n"
+    text += "netweft_bonds = Port-Channel3=e1+e2, Port-Channel4=e3+e4, Port-Channel5=e5\n"
+    text += "netweft_hosts = hv1:e1, hv2:e3, hv3:Port-Channel5\nngs_allowed_ports = e1, e2, e3, Port-Channel5\n"
+    (tor,) = load_switches(file(tmp_path, text))
+    assert [tor.can_bind(host, vlan(101), ()) for host in ("hv1", "hv3")] == ["", ""]
+    assert tor.can_bind("hv2", vlan(101), ()) == "switch tor1: port Port-Channel4 is not among its ngs_allowed_ports"
+    found = tor.desired(Sight({host: having(vlan(101)) for host in ("hv1", "hv2", "hv3")}))
+    refused = {key: bool(one.refused) for key, one in found.items() if key.startswith("tagged")}
+    assert refused == {f"tagged Port-Channel{number} 101": number == 4 for number in (3, 4, 5)}
