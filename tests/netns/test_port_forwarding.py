@@ -144,18 +144,28 @@ def test_tcp_in_pieces(lab: Lab, stage: Stage, forwarded: Forwarded) -> None:
             segment = frames.segment4(macs, ends, ports, (at, begun + 1), frames.ACK | frames.PSH, MUCH)
             send_outside(lab, frames.pieces(segment, CUT, ident=91 + number))
             answers_of(there, forwarded, at + len(MUCH))
-        two = (stage.two.nic.mac, routers_mac(lab, stage.two)), (address(stage.two), FAR), (5001, 4321)
-        for number in range(3):
-            at = begun + 1 + number * len(MUCH)
-            sent = frames.segment4(*two, (at, 2 + 5 * len(MUCH)), frames.ACK, MUCH)
-            lab.send_frames(stage.two, *frames.pieces(sent, CUT, ident=96 + number))
-            segment = put_together(there, (forwarded.address, FAR), protocol=6)
-            assert segment[:2] == TCP.to_bytes(2, "big")
+        told = 2 + 5 * len(MUCH)
+        for number in range(4):  # what comes between is acknowledged, too, and not in fragments
+            at = begun + 1 + number * 60_000
+            segment = leaves_in_pieces(lab, stage.two, there, forwarded, (at, told))
             assert int.from_bytes(segment[4:8], "big") == at
-            pseudo = b"".join(IPv4Address(one).packed for one in (forwarded.address, FAR)) + struct.pack(
-                "!HH", 6, len(segment)
-            )
-            assert checksum(pseudo + segment) == 0
+            with lab.inside(stage.two, "capture") as here:
+                reached = at + len(MUCH)
+                send_outside(lab, [frames.segment4(macs, ends, ports, (told, reached), frames.ACK)])
+                next(frame for frame in soon(here) if frame[38:46] == struct.pack("!II", told, reached))
+
+
+def leaves_in_pieces(lab: Lab, frm: Vm, there: Inside, forwarded: Forwarded, numbers: tuple[int, int]) -> bytes:
+    """The segment as it is outside."""
+    way = (frm.nic.mac, routers_mac(lab, frm)), (address(frm), FAR), (5001, 4321)
+    sent = frames.segment4(*way, numbers, frames.ACK, MUCH)
+    lab.send_frames(frm, *frames.pieces(sent, CUT, ident=numbers[0] & 0x7FFF))
+    while len(segment := put_together(there, (forwarded.address, FAR), protocol=6)) < len(MUCH):
+        pass  # what its own socket says to acknowledgements of what it has not sent
+    pseudo = b"".join(IPv4Address(one).packed for one in (forwarded.address, FAR))
+    assert segment[:2] == TCP.to_bytes(2, "big")
+    assert checksum(pseudo + struct.pack("!HH", 6, len(segment)) + segment) == 0
+    return segment
 
 
 def answers_of(capture: Inside, forwarded: Forwarded, acknowledged: int) -> int:

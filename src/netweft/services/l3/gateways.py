@@ -38,6 +38,7 @@ LIMITS = INT["outside_egress"]  # before the next hop
 INVALID: Final = 100
 SOURCE_TRANSLATED: Final = 0x40
 IS_AS_IT_WAS: Final = (TRACKED_BIT, TRACKED_BIT | SOURCE_TRANSLATED)
+IS_OF_NOTHING: Final = (IS_INVALID[0], IS_INVALID[1] | SOURCE_TRANSLATED)
 
 
 def router(uplinks: Uplinks, here: LocalRouter) -> Iterator[Wanted]:
@@ -118,8 +119,9 @@ def _leaves(here: LocalRouter, gateway: Gateway) -> Iterator[BridgeFlow]:
     if here.router.enable_snat and gateway.snat_address is not None:
         snat = Ct(zone=gateway.zone, commit=True, table=LIMITS.id, nat=Nat(gateway.snat_address))
         yield TO_OUTSIDE.flow(10, passes, ipv4, CtClear(), snat)
-        # what has kept its address: of no connection, or where Open vSwitch found no other one that is free
-        yield LIMITS.flow(INVALID, owner, {**ipv4, "ct_state": IS_INVALID})
+        # what has kept its address: of no connection, or where Open vSwitch found no other one that is free.  Fragments
+        # of long streams are translated, and invalid all the same: what acknowledges them does not come by here (0564)
+        yield LIMITS.flow(INVALID, owner, {**ipv4, "ct_state": IS_OF_NOTHING})
         yield LIMITS.flow(INVALID, owner, {**ipv4, "ct_zone": gateway.zone, "ct_state": IS_AS_IT_WAS})
     into_it = handed_on(gateway.network, mac(gateway.port.mac_address))
     for version in (4, 6):
