@@ -138,7 +138,12 @@ def test_a_backup_serves_where_nobody_else_does() -> None:
 
 
 def test_members_on_ovns_hosts_are_asked_from_an_address_of_their_subnet() -> None:
-    asking = port("asks", device_owner=ASKING_OWNER, fixed_ips=[{"subnet_id": SUBNET, "ip_address": "10.0.0.250"}])
+    asking = port(
+        "asks",
+        device_owner=ASKING_OWNER,
+        device_id="ovn",
+        fixed_ips=[{"subnet_id": SUBNET, "ip_address": "10.0.0.250"}],
+    )
     told = balancing(
         ports=[port(), asking], healthmonitors=[monitor()], members=[member(5, operating_status="OFFLINE")]
     )
@@ -180,3 +185,10 @@ def test_addresses_of_version_6_are_in_brackets() -> None:
         "10.0.0.100:80": "10.0.0.5:8080",
         "[2001:db8::64]:80": "[2001:db8::6]:8080",
     }
+
+
+def test_a_port_that_somebody_calls_so_asks_nobody() -> None:
+    theirs = port("theirs", device_owner=ASKING_OWNER, fixed_ips=[{"subnet_id": SUBNET, "ip_address": "10.0.0.250"}])
+    told = balancing(ports=[port(), theirs], healthmonitors=[monitor()])
+    assert "ip_port_mappings" not in told.wanted[ROW].value
+    assert told.members.asks_in() == frozenset({SUBNET})

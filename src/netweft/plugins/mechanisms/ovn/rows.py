@@ -67,7 +67,7 @@ class Rows:
                 self.router_ports[port["device_id"]].append(port)
             if port["device_owner"] == INTERFACE:
                 self.routers_of[port["network_id"]].add(port["device_id"])
-            if port["device_owner"] == ASKING_OWNER:
+            if port["device_owner"] == ASKING_OWNER and port["device_id"]:  # without one it is anybody's
                 self.sources |= {one["subnet_id"]: one["ip_address"] for one in port["fixed_ips"]}
 
     def _balancers(self, view: View) -> None:
