@@ -3,6 +3,7 @@ docs/explain.md has them with those of the rows (tests/unit/control/trace/test_w
 
 import os
 import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, NamedTuple
@@ -170,6 +171,24 @@ def in_vm(name: str, *how: str, back: tuple[str, ...]) -> Breaks:
     return breaks
 
 
+def while_it_pings(name: str, to: str, breaks: Breaks) -> Breaks:
+    """The VM sends by itself: no probe is needed to see whom it asks for, and to which MAC it sends."""
+
+    @contextmanager
+    def both(lab: Lab, stage: Stage) -> Iterator[None]:
+        far = stage.vms[to].nic.address
+        with breaks(lab, stage):
+            command = in_namespace(vm_of(name)(lab, stage), "ping", "-q", "-i", "0.3", "-W", "1", far)
+            pinging = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            try:
+                yield
+            finally:
+                pinging.kill()
+                pinging.wait()
+
+    return both
+
+
 def link_down(name: str) -> Breaks:
     """With it goes the default route: a VM without one answers nothing that comes from further away."""
     return in_vm(name, "link set eth0 down", back=("link set eth0 up", "route replace default via {router}"))
@@ -239,6 +258,12 @@ def small_hop(lab: Lab, _: Stage) -> Iterator[None]:
         run(*how, "1500")
 
 
+WRONG_MASK = in_vm("one", "address add {address}/8 dev eth0", back=("address del {address}/8 dev eth0",))
+OLD_ENTRY = in_vm(
+    "one",
+    "neighbour replace {router} lladdr 02:00:00:00:00:99 nud permanent dev eth0",
+    back=("neighbour del {router} dev eth0",),
+)
 LAB = (
     Fault("the NIC of the receiving VM is down", "vm-link-down", link_down("two")),
     Fault("the NIC of the sending VM is down", "vm-link-down", link_down("one")),
@@ -273,13 +298,8 @@ LAB = (
     Fault("the next hop outside is gone", "next-hop-silent", nobody_outside, to="outside"),
     Fault("nobody outside has the address", "next-hop-silent", nobodys, to="203.0.113.77"),
     Fault("a hop of the underlay takes small packets only", "probe-of-full-size-lost", small_hop, probe=True),
-    Fault(
-        "wrong mask in the VM",
-        "vm-wrong-mask",
-        in_vm("one", "address add {address}/8 dev eth0", back=("address del {address}/8 dev eth0",)),
-        to="red",
-        probe=True,
-    ),
+    Fault("wrong mask in the VM", "vm-wrong-mask", WRONG_MASK, to="red", probe=True),
+    Fault("wrong mask in the VM, that pings", "vm-wrong-mask", while_it_pings("one", "red", WRONG_MASK), to="red"),
     Fault(
         "wrong gateway in the VM",
         "vm-wrong-gateway",
@@ -287,17 +307,8 @@ LAB = (
         to="red",
         probe=True,
     ),
-    Fault(
-        "an old ARP entry in the VM",
-        "vm-wrong-neighbour",
-        in_vm(
-            "one",
-            "neighbour replace {router} lladdr 02:00:00:00:00:99 nud permanent dev eth0",
-            back=("neighbour del {router} dev eth0",),
-        ),
-        to="red",
-        probe=True,
-    ),
+    Fault("an old ARP entry in the VM", "vm-wrong-neighbour", OLD_ENTRY, to="red", probe=True),
+    Fault("an old ARP entry, and it pings", "vm-wrong-neighbour", while_it_pings("one", "red", OLD_ENTRY), to="red"),
     Fault(
         "the VM has not its address",
         "vm-lacks-its-address",

@@ -164,7 +164,8 @@ class Answer(Struct, frozen=True, kw_only=True, tag="answer", omit_defaults=True
     """error: why there is nothing to say.  tracked: what the connection tracker was asked and said, in words.
     revision: of the view that it is about.  seen: the interfaces where a probe was seen, in that order.
     homeless: this node's tunnel address, where none of its interfaces has it and the packet goes by a tunnel.
-    heard: None: nobody listened.  dropped: packets that limits of the port have dropped meanwhile.
+    heard: None: nobody listened; of a packet that is traced, what its VM has sent in the last seconds.
+    dropped: packets that limits of the port have dropped meanwhile.
     watched: None: it was not asked, or is too old to be.  silent: of the tunnels that it leaves by."""
 
     id: str

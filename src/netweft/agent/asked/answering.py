@@ -11,6 +11,7 @@ from netweft.agent.asked.differences import differences, interfaces
 from netweft.agent.asked.entry import NotHere
 from netweft.agent.asked.overhearing import listened
 from netweft.agent.asked.probing import probed
+from netweft.agent.asked.remembered import recent
 from netweft.agent.asked.tracing import traced
 from netweft.agent.asked.underlay import silent
 from netweft.agent.asked.watching import Watches
@@ -103,6 +104,9 @@ class Answering:
             if question.packet is not None:
                 found = await traced(self._agent, question, question.packet, self._command)
                 found = replace(found, exits=tuple(await asyncio.gather(*map(self._looked_after, found.exits))))
+                if question.port_id:
+                    heard = await recent(self._agent, question.port_id, question.packet, self._command)
+                    found = replace(found, heard=heard)
         except (CommandFailed, NotHere, OvsdbError) as problem:
             found = Answer(id=question.id, error=str(problem))
         return replace(

@@ -120,3 +120,27 @@ def test_what_is_between_hosts_is_one_code_to_who_sees_none(code: Code) -> None:
     }
     assert (said[True]["code"], said[False]["code"]) == (code.code, "underlay-fault")
     assert "secret" not in str(said[False]) and code.meaning not in str(said[False])
+
+
+OF_ITS_OWN: list[tuple[str, int, tuple[Heard, ...], list[str]]] = [
+    ("two networks", 0, (asks(C),), ["vm-wrong-mask"]),
+    ("one network", 0, (sends(GATEWAY),), ["vm-wrong-mask"]),
+    ("two networks", 0, (sends(OLD),), ["vm-wrong-neighbour"]),
+    ("two networks", 0, (sends(OLD), sends(GATEWAY)), []),  # it has been mended
+    ("two networks", 0, (sends(GATEWAY), asks(C)), []),
+    ("two networks", 0, (asks("10.0.1.77"), asks("10.0.1.254")), []),  # for something else, perhaps
+    ("one network", 0, (asks(B), asks("10.0.1.77")), []),
+    ("two networks", 0, (), []),
+    ("two networks", 0, (Heard(kind="sends", address="nonsense", mac="x", to="y"),), []),
+    ("two networks", 1, (), []),
+]
+
+
+@pytest.mark.parametrize(("on", "end", "heard", "wanted"), OF_ITS_OWN)
+def test_by_what_it_has_sent_of_its_own_accord(on: str, end: int, heard: tuple[Heard, ...], wanted: list[str]) -> None:
+    """No packet is sent to it: what it is silent about says nothing."""
+    seen, at_ends = place(on)
+    found = list(vms.remembered(seen, at_ends[end], Answer(id="", heard=heard)))
+    assert [one.code.code for one in found] == wanted
+    assert all(one.row == at_ends[end].port and "{" not in one.fix for one in found)
+    assert list(vms.remembered(seen, at_ends[end], Answer(id="", heard=None))) == []

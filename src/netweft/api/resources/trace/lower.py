@@ -72,6 +72,8 @@ class Nodes:
             said: list[Layered] = []
             if probes and begun.start.port is not None and ways[0].arrived and not there.blocked:
                 probed, said = await self._tried(self._asks, seen, there, back, ways[0], begun.start.port)
+            elif begun.start.port is not None and ways[0].arrived and not there.blocked:
+                said = list(_remembered(seen, there, back, ways, begun.start.port))
         found = [
             (direction, one)
             for direction, followed, way in (("forward", ways[0], there), ("return", ways[1], back))
@@ -138,6 +140,16 @@ class Nodes:
             self._running[user] -= 1
             if not self._running[user]:
                 del self._running[user]
+
+
+def _remembered(
+    seen: Snapshot, there: Way, back: Way | None, ways: tuple[Followed, Followed], start: Row
+) -> Iterator[Layered]:
+    """What the VMs at the ends have sent of late, by the first node of each way."""
+    for vm in vms.ends(seen, there, back, start):
+        looked = ways[0 if vm.sends else 1].looked
+        if looked and looked[0].host == vm.port.get(HOST):
+            yield from (("vm", one) for one in vms.remembered(seen, vm, looked[0].answer))
 
 
 def _disagrees(way: Way | None, followed: Followed) -> bool:

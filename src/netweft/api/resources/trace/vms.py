@@ -105,6 +105,19 @@ def compared(
         yield from _silent(vm, heard)
 
 
+def remembered(seen: Snapshot, vm: Vm, answer: Answer) -> Iterator[Finding]:
+    """By what it has sent of its own accord in the last seconds.  Of whom it has asked for only the far end counts: who
+    else that is for is not known, nor what an ARP table keeps."""
+    heard = [one for one in (answer.heard or ())[:MOST_HEARD] if _makes_sense(one)]
+    sent = [one for one in heard if one.kind == "sends"]
+    asked = [one.address for one in heard if one.kind == "asks"]
+    told = _wrong_next_hop(seen, vm, sent, asked, {}) if sent else None
+    if told is None and not sent and not _is_on_link(vm) and vm.packet.src in asked:
+        told = _of(vm, codes.VM_MASK, f"it asks who has {vm.packet.src}", address=_own(seen, vm))
+    if told is not None:
+        yield told
+
+
 def _makes_sense(one: Heard) -> bool:
     """A node may say what it likes."""
     try:
