@@ -25,7 +25,7 @@ from netweft.model import (
     key_of,
 )
 from netweft.reconcile.memo import Fact, Memo
-from netweft.services import wiring
+from netweft.services import node_facts, wiring
 from netweft.services.addresses import Prefix, prefix
 from netweft.services.fields import BALANCED_ZONE
 from netweft.services.health.look_ups import Watchable
@@ -145,7 +145,7 @@ class Rendering:
         """The way to the network's wire; None where it has none."""
         network = wiring.local_network(self._memo, network_id)
         is_wired = isinstance(network, LocalNetwork) and network.segment.network_type in PHYSICAL
-        link = network.link(wiring.uplinks(self._memo)) if isinstance(network, LocalNetwork) and is_wired else None
+        link = network.link(node_facts.uplinks(self._memo)) if isinstance(network, LocalNetwork) and is_wired else None
         return link.near if link else None
 
     def ports_on(self, vlan: int) -> tuple[str, list[LocalPort]]:
@@ -180,7 +180,7 @@ class Rendering:
         if self._renumbered:
             self._renumbered = False
             behind = sorted((number, name) for name, number in self._behind.items())
-            self._memo.put(wiring.TRANSIT, tuple(behind) or None)
+            self._memo.put(node_facts.TRANSIT, tuple(behind) or None)
         self.routers.forget_dirty()
         return self._memo.refresh()
 
@@ -237,7 +237,7 @@ class Rendering:
 
     def cut_off(self, cut: bool) -> None:
         """Whether this node's way outside is cut."""
-        self._memo.put(wiring.CUT, cut or None)
+        self._memo.put(node_facts.CUT, cut or None)
 
     def _is_wanted(self, network_id: str) -> bool:
         return bool(self._plugged.on(network_id)) or self._interfaces.on(network_id)
@@ -264,20 +264,20 @@ class Rendering:
         self._zones_swept = False
 
     def set_host(self, host: HostFacts) -> None:
-        self._memo.put(wiring.HOST, host)
+        self._memo.put(node_facts.HOST, host)
 
     def set_uplinks(self, uplinks: Uplinks, cut: frozenset[str] = frozenset()) -> None:
         """cut: the physical networks on which no floating IP is here."""
-        self._memo.put(wiring.UPLINKS, uplinks)
+        self._memo.put(node_facts.UPLINKS, uplinks)
         self._place_floating_ips(self._floating.rewired(self._mappings - uplinks.problems.keys() - cut))
 
     def set_abilities(
         self, *, meters: bool, lengths: bool, discovery: bool = False, nic_problems: Mapping[str, str]
     ) -> None:
         """What this node turned out to be able to do: of its datapath, of its NICs (interface -> why not)."""
-        self._memo.put(wiring.NO_METERS, None if meters else True)
-        self._memo.put(wiring.NO_LENGTHS, None if lengths else True)
-        self._memo.put(wiring.DISCOVERY, discovery or None)
+        self._memo.put(node_facts.NO_METERS, None if meters else True)
+        self._memo.put(node_facts.NO_LENGTHS, None if lengths else True)
+        self._memo.put(node_facts.DISCOVERY, discovery or None)
         for name in self._nic_problems - nic_problems.keys():
             self._memo.put(("nic problem", name), None)
         for name, problem in nic_problems.items():

@@ -19,7 +19,7 @@ from netweft.model import (
 )
 from netweft.model.load_balancer import Member
 from netweft.reconcile.memo import Reader, Unit
-from netweft.services import wiring
+from netweft.services import node_facts, wiring
 from netweft.services.addresses import prefix
 from netweft.services.dhcp.requests import DHCP
 from netweft.services.fields import Reason, cookie
@@ -90,8 +90,8 @@ def _broken(unit: Unit, why: str) -> Item:
 
 
 def _host(read: Reader, services: Iterable[Service]) -> Iterator[Item]:
-    facts = wiring.host_facts(read)
-    links = replace(wiring.uplinks(read), transit=read.get(wiring.TRANSIT) or ())
+    facts = node_facts.host_facts(read)
+    links = replace(node_facts.uplinks(read), transit=read.get(node_facts.TRANSIT) or ())
     for service in services:
         yield from service.host(facts, links)
 
@@ -102,7 +102,7 @@ def _network(read: Reader, services: Iterable[Service], network_id: str) -> list
     network = wiring.local_network(read, network_id)
     if isinstance(network, wiring.Problem):
         return []
-    links, flood = wiring.uplinks(read), wiring.flood(read, network)
+    links, flood = node_facts.uplinks(read), wiring.flood(read, network)
     return [item for service in services for item in service.network(links, network, flood)]
 
 
@@ -123,7 +123,7 @@ def _peer(read: Reader, services: Iterable[Service], peer_id: str) -> list[Item]
     there = wiring.remote_port(read, peer_id)
     if there is None:
         return []
-    links = wiring.uplinks(read)
+    links = node_facts.uplinks(read)
     return [item for service in services for item in service.peer(links, there)]
 
 
@@ -151,7 +151,7 @@ def _router(read: Reader, services: Iterable[Service], router_id: str) -> list[I
     here = local_router(read, router_id)
     if here is None:
         return None
-    links = wiring.uplinks(read)
+    links = node_facts.uplinks(read)
     return [here, *(item for service in services for item in service.router(links, here))]
 
 
@@ -187,7 +187,7 @@ def _watch(read: Reader, _: Iterable[Service], host: str) -> list[Item] | None:
     there: Node | None = read.get(("node", host))
     if not read.get(("watched", host)) or there is None:
         return None
-    row = session(wiring.host_facts(read), there, cut=bool(read.get(wiring.CUT)))
+    row = session(node_facts.host_facts(read), there, cut=bool(read.get(node_facts.CUT)))
     return [] if row is None else [row]
 
 
@@ -203,7 +203,7 @@ def _watched(read: Reader, _: Iterable[Service], id: str) -> list[Item] | None:
     if found is None:
         return []
     told, end = found
-    return [told, *(health.end(end, wiring.uplinks(read).metadata) if end else ())]
+    return [told, *(health.end(end, node_facts.uplinks(read).metadata) if end else ())]
 
 
 def _load_balancer(read: Reader, _: Iterable[Service], id: str) -> list[Item] | None:

@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from netweft.dataplane.ovsdb.rows import Vif
 from netweft.model import (
@@ -24,13 +23,14 @@ from netweft.model import (
     Subnet,
     qos_policy_id,
 )
-from netweft.reconcile.memo import Fact, Reader
+from netweft.reconcile.memo import Reader
 from netweft.services import qos
 from netweft.services.addresses import MAC_ANY_MULTICAST, Prefix, endpoint, maybe_mac, prefix, within
 from netweft.services.dhcp import requests as dhcp
 from netweft.services.fields import GUARDED
 from netweft.services.l2 import stt
 from netweft.services.l2.local_vlans import SOON
+from netweft.services.node_facts import DISCOVERY, NO_METERS, host_facts, observed_uplinks, uplinks
 from netweft.services.security.firewall_rules import remote_set
 from netweft.services.security.firewalls import firewall, group_events, router_firewalls
 from netweft.services.values import (
@@ -40,7 +40,6 @@ from netweft.services.values import (
     TUNNELLED,
     Flood,
     HostFacts,
-    Link,
     LocalGroup,
     LocalNetwork,
     LocalPort,
@@ -53,14 +52,6 @@ from netweft.services.values import (
     is_firewalled,
 )
 
-HOST: Fact = "host"
-UPLINKS: Fact = "uplinks"
-NO_METERS: Fact = "no meters"  # the datapath has none
-NO_LENGTHS: Fact = "no lengths"  # it does not compare packets' lengths
-DISCOVERY: Fact = "discovery"  # it can turn a solicitation into its answer
-CUT: Fact = "cut"  # this node's way outside is
-TRANSIT: Fact = "transit"  # (local VLAN, network) of the networks that routers lead to
-
 
 class Problem(Struct, frozen=True):
     """Why something cannot be wired.  passing: it is about to be put right, so nobody has to hear of it."""
@@ -68,36 +59,6 @@ class Problem(Struct, frozen=True):
     detail: str
     passing: bool = False
     state: PortState = PortState.ERROR
-
-
-def host_facts(read: Reader) -> HostFacts:
-    facts: HostFacts = read.get(HOST)
-    return facts
-
-
-def uplinks(read: Reader) -> Uplinks:
-    """Only those that frames can be sent through."""
-    links = _observed_uplinks(read)
-    return replace(
-        links,
-        tun=_usable(links.tun),
-        physical={name: _usable(link) for name, link in links.physical.items()},
-        overlays={name: _open(ofport) for name, ofport in links.overlays.items()},
-        metadata=_open(links.metadata),
-    )
-
-
-def _observed_uplinks(read: Reader) -> Uplinks:
-    links: Uplinks | None = read.get(UPLINKS)
-    return links or Uplinks()
-
-
-def _usable(link: Link) -> Link:
-    return replace(link, near=_open(link.near), far=_open(link.far))
-
-
-def _open(ofport: int | None) -> int | None:
-    return ofport if ofport is not None and ofport > 0 else None
 
 
 def local_network(read: Reader, network_id: str) -> LocalNetwork | Problem:
@@ -234,7 +195,7 @@ def _misread(read: Reader, place: "Place", network: LocalNetwork) -> Problem | N
     kind, transparent = network.segment.network_type, network.network.vlan_transparent
     if transparent and kind == stt.TYPE:
         return Problem("a VLAN-transparent network cannot be of type stt: its frames have two tags of ours already")
-    looks_at_two = _observed_uplinks(read).vlan_limit != 1
+    looks_at_two = observed_uplinks(read).vlan_limit != 1
     two_tags = kind == "vlan" or (kind != "local" and host_facts(read).interconnect == "veth")
     if transparent and two_tags and not looks_at_two:
         return Problem(f"a VLAN-transparent network{_VLAN_LIMIT}=0")
@@ -358,7 +319,7 @@ def status(read: Reader, port_id: str, wired: LocalPort | Problem) -> PortStatus
     off = _switched_off(read, port_id)
     if off is not None:
         return _report(port_id, off)
-    missing = _missing_uplink(_observed_uplinks(read), wired.network)
+    missing = _missing_uplink(observed_uplinks(read), wired.network)
     if missing is not None:
         return _report(port_id, missing)
     return PortStatus(port_id, PortState.UP, "; ".join(filter(None, (qos.unmet(wired), dhcp.unsaid(wired.port)))))

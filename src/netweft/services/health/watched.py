@@ -13,7 +13,7 @@ from msgspec import Struct
 from netweft.model import Peer, Port, Router, Subnet
 from netweft.model.load_balancer import HealthMonitor, LoadBalancer, Member, Pool
 from netweft.reconcile.memo import Reader
-from netweft.services import wiring
+from netweft.services import node_facts, wiring
 from netweft.services.addresses import Prefix, address, mac, prefix, within
 from netweft.services.health import ends
 from netweft.services.values import LocalPort
@@ -148,7 +148,7 @@ def watched(read: Reader, member: Member) -> tuple[Watched, End | None] | None:
 def _stranger(read: Reader, member: Member, balancer: LoadBalancer, monitor: HealthMonitor) -> Watched | None:
     """No port of ours has its address, as far as can be seen here (the server knows for sure): it is asked from
     HAProxy's namespace, which is in the VIP's network and in no other."""
-    if read.get(("asker", balancer.id)) != wiring.host_facts(read).name:
+    if read.get(("asker", balancer.id)) != node_facts.host_facts(read).name:
         return None
     peers: Iterable[Peer | None] = (read.get(("peer", id)) for id in read.get(("known at", _asked_at(member))) or ())
     if any(_may_ask(read, balancer, peer.network_id) for peer in peers if peer):

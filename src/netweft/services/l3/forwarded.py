@@ -9,8 +9,9 @@ from netweft.reconcile.memo import Fact, Reader
 from netweft.services.addresses import prefix
 from netweft.services.l3.values import Forwarded, LocalForwarding
 from netweft.services.l3.wiring import gateways_here, next_hops_of, zone_of
+from netweft.services.node_facts import host_facts
 from netweft.services.values import LocalNetwork
-from netweft.services.wiring import host_facts, local_network
+from netweft.services.wiring import local_network
 
 Place: TypeAlias = tuple[str, str]
 _End: TypeAlias = tuple[Place, int, int]  # the address, the protocol

@@ -23,10 +23,11 @@ from netweft.services.l3.values import (
 )
 from netweft.services.l3.watched_hops import on_the_link, several
 from netweft.services.l3.wire import asking_mac, wire_mac
+from netweft.services.node_facts import NO_LENGTHS, NO_METERS, host_facts
 from netweft.services.qos import largest_frame
 from netweft.services.security.firewalls import firewall
 from netweft.services.values import LocalNetwork, RemotePort
-from netweft.services.wiring import NO_LENGTHS, NO_METERS, Problem, host_facts, local_network, tunnel_to
+from netweft.services.wiring import Problem, local_network, tunnel_to
 
 
 def local_router(read: Reader, router_id: str) -> LocalRouter | None:

@@ -10,7 +10,7 @@ from netweft.model import Listener, LoadBalancer, Member, Network, Pool, Proxy, 
 from netweft.model.load_balancer import SOURCE_IP
 from netweft.model.proxy import needs_proxy
 from netweft.reconcile.memo import Reader
-from netweft.services import wiring
+from netweft.services import node_facts, wiring
 from netweft.services.addresses import mac, prefix
 from netweft.services.fields import Reason, object_bits
 from netweft.services.lb.admitted import admitted
@@ -43,7 +43,7 @@ def local_balancer(read: Reader, id: str) -> LocalBalancer | None:
         by=_routers(read.get(("router ports", balancer.vip_network_id)) or (), subnets),
         pings={version: admitted(read, balancer, protocol, None) for version, protocol in PINGS.items()},
         qos=policy,
-        frame=largest_frame(network.network.mtu, wiring.host_facts(read).datapath_type) if policy else 0,
+        frame=largest_frame(network.network.mtu, node_facts.host_facts(read).datapath_type) if policy else 0,
     )
 
 
@@ -51,7 +51,7 @@ def _qos_policy(read: Reader, balancer: LoadBalancer, network: Network) -> QosPo
     """The VIP's own, or its network's, as of any port that is not the network's own."""
     id = balancer.vip_qos_policy_id or network.qos_policy_id
     found: QosPolicy | None = read.get(("qos_policy", id)) if id else None
-    return found if found is not None and not read.get(wiring.NO_METERS) else None
+    return found if found is not None and not read.get(node_facts.NO_METERS) else None
 
 
 def _with_clients(read: Reader, balancer: LoadBalancer, vips: Iterable[str]) -> Iterator[Served]:

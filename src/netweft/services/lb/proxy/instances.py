@@ -6,7 +6,7 @@ from ipaddress import ip_address, ip_network
 from netweft.dataplane.haproxy.values import Instance, Nic
 from netweft.model import L7Policy, L7Rule, Listener, LoadBalancer, Member, Network, Pool, Proxy, Subnet
 from netweft.reconcile.memo import Reader
-from netweft.services import wiring
+from netweft.services import node_facts
 from netweft.services.lb.proxy.config import Tree, render
 from netweft.services.lb.trees import Parts
 
@@ -14,7 +14,7 @@ from netweft.services.lb.trees import Parts
 def proxy(read: Reader, id: str) -> Iterator[Instance]:
     """Nothing for one that is another node's, or whose balancer is not known here."""
     found: Proxy = read.get(("proxy", id))
-    if found.host_id != wiring.host_facts(read).name:
+    if found.host_id != node_facts.host_facts(read).name:
         return
     balancer: LoadBalancer | None = read.get(("load_balancer", found.load_balancer_id))
     parts: Parts | None = read.get(("tree", found.load_balancer_id))
