@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from netweft.agent.asked.entry import Entry, beyond, entry, mapped, reason_of, role_of
-from netweft.agent.l3.resolver import Wanted
+from netweft.agent.l3.held import Wanted
 from netweft.dataplane.host.datapath import kernel_tracks
 from netweft.dataplane.unixctl.client import CommandFailed
 from netweft.dataplane.unixctl.conntrack import LISTING, Connection, connections

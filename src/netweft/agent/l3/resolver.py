@@ -8,28 +8,25 @@ Limits keep who sends to a whole network's addresses from filling the tables, an
 import asyncio
 import random
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv6Address
-from typing import NamedTuple
 
 import structlog
 
 from netweft.agent.desired import Desired
 from netweft.agent.l3.askers import Asker, asker, askers_on, by_gateway, unlike
 from netweft.agent.l3.due import Due
+from netweft.agent.l3.held import Known, Place, Question, next_hop_of
 from netweft.agent.l3.interface_announcer import InterfaceAnnouncer
 from netweft.agent.l3.news import News
 from netweft.agent.l3.next_hop_watch import NextHopWatch
 from netweft.agent.l3.shares import Shares
 from netweft.agent.l3.undelivered import undelivered
 from netweft.agent.l3.wire_announcer import WireAnnouncer
-from netweft.dataplane.openflow.fields import ETH_IPV4
 from netweft.dataplane.openflow.flow import Flow
 from netweft.dataplane.openflow.messages import PacketIn
 from netweft.dataplane.packets import arp, icmp
 from netweft.dataplane.packets.datagram import IpAddress
 from netweft.services.addresses import octets, octets_of_mac, parsed, text
-from netweft.services.fields import IN_PORT, LOCAL_VLAN, NEXT_HOP, ROUTER, Reason, owner
+from netweft.services.fields import IN_PORT, LOCAL_VLAN, ROUTER, Reason, owner
 from netweft.services.l2.announce import Packet
 from netweft.services.l3.announcements import announcements, to_network
 from netweft.services.l3.icmp_errors import unanswered
@@ -50,42 +47,6 @@ MOST_WAITING, MOST_PACKETS, MOST_KNOWN = 64, 3, 1024  # addresses of a router; p
 MOST_OF_ONE, MOST_OF_OTHERS = 16, 48  # of those that wait: for one port here, for all that come by one link
 MUCH = 256  # addresses in a network
 ANNOUNCE_AT = (0.0, 0.5, 2.0)  # seconds after a gateway has come here
-
-
-class Place(NamedTuple):
-    network_id: str
-    address: IpAddress
-
-
-@dataclass(slots=True)
-class Question:
-    """tries: that were made.  by: the logical port that the first packet came from.  packets: what waits."""
-
-    asker: Asker
-    due: float
-    tries: int = 0
-    by: int = 0
-    packets: list[PacketIn] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Known:
-    """asker: whose router has asked first, by its gateway's or interface's port; empty for what the agent before this
-    one knew.  again: when it is asked for again."""
-
-    mac: bytes
-    since: float
-    again: float
-    asker: str = ""
-
-
-class Wanted(NamedTuple):
-    """A next hop in the network with this local VLAN, for what leaves router number `router` with the MAC `own`."""
-
-    router: int
-    vlan: int
-    address: IpAddress
-    own: bytes
 
 
 class Resolver:
@@ -164,7 +125,7 @@ class Resolver:
     def takes(self, packet: PacketIn) -> bool:
         """A packet whose next hop nobody knows: whether it waits here."""
         router = self._desired.router_at(packet.fields.get(ROUTER, 0))
-        address = _next_hop(packet)
+        address = next_hop_of(packet)
         vlan, own = packet.fields.get(LOCAL_VLAN), packet.frame[6:12]
         who = asker(self._desired, router, vlan, address, own) if router else None
         if who is not None:
@@ -409,13 +370,6 @@ def _macs(gateway: Gateway | None) -> tuple[bytes, ...]:
 
 def _addresses(gateway: Gateway) -> tuple[int, ...]:
     return (*gateway.answered(4), *gateway.own(6))
-
-
-def _next_hop(packet: PacketIn) -> IpAddress:
-    words = [packet.fields.get(register, 0) for register in NEXT_HOP]
-    if packet.frame[12:14] == ETH_IPV4.to_bytes(2, "big"):
-        return IPv4Address(words[-1])
-    return IPv6Address(b"".join(word.to_bytes(4, "big") for word in words))
 
 
 def _now() -> float:

@@ -9,7 +9,8 @@ from tests.unit.services.l3.test_gateways import GATEWAY, MACS, NEAR, OUTSIDE, R
 
 from netweft.agent.l3.askers import by_gateway
 from netweft.agent.l3.floating_errors import FloatingErrors
-from netweft.agent.l3.resolver import Question, Resolver
+from netweft.agent.l3.held import Question
+from netweft.agent.l3.resolver import Resolver
 from netweft.dataplane.openflow.messages import PacketIn
 from netweft.services.addresses import octets, parsed
 from netweft.services.fields import LOCAL_VLAN, NEXT_HOP, ROUTER, Reason, Why, cookie

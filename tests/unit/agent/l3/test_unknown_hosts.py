@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 from tests.unit.agent.l3.unknown_world import World, announced
 
-from netweft.agent.l3 import resolver
+from netweft.agent.l3 import held, resolver
 from netweft.agent.l3.askers import askers_on
 from netweft.model import AddressPair, HostRoute, Port
 from netweft.services.addresses import mac, prefix
@@ -216,9 +216,9 @@ async def test_the_tables_of_two_routers_are_apart(world: World) -> None:
     hv1 = world.agents["hv1"].resolver
     for number in range(4 * resolver.MOST_WAITING):
         (who,) = askers_on(world.agents["hv1"], GREEN.id)
-        place = resolver.Place(GREEN.id, IPv4Address(0x0A000100 + number))
+        place = held.Place(GREEN.id, IPv4Address(0x0A000100 + number))
         if hv1._has_room(place, who, 0):
-            hv1._questions[place] = resolver.Question(who, 1e9)
+            hv1._questions[place] = held.Question(who, 1e9)
     assert len(hv1._questions) == resolver.MOST_WAITING
     (other,) = askers_on(world.agents["hv1"], RED.id)
-    assert hv1._has_room(resolver.Place(RED.id, IPv4Address(0x0A000201)), other, 0)
+    assert hv1._has_room(held.Place(RED.id, IPv4Address(0x0A000201)), other, 0)
