@@ -11,7 +11,7 @@ from netweft.control.rbac import IS_EXTERNAL
 from netweft.control.trace import codes
 from netweft.control.trace.filters import has_address
 from netweft.control.trace.packet import Packet
-from netweft.control.trace.walk import Start
+from netweft.control.trace.walker import Start
 from netweft.control.trace.way import Way
 
 # somebody outside of whom nothing is known (RFC 5737, RFC 3849)

@@ -7,7 +7,8 @@ from netweft.api.resources.trace import lower, nodes
 from netweft.api.resources.trace.lower import Nodes
 from netweft.control.trace.ends import Begun
 from netweft.control.trace.packet import ICMP, Packet
-from netweft.control.trace.walk import Start, answer, walk
+from netweft.control.trace.walk import answer, walk
+from netweft.control.trace.walker import Start
 from netweft.control.trace.way import PORT
 from netweft.testing import region as made
 from netweft.testing.explained import rows_of, seen

@@ -8,7 +8,8 @@ from netweft.control.l2.hosts import FAILED
 from netweft.control.l2.trunks import PART_OF
 from netweft.control.lb.health import STATUS
 from netweft.control.trace.packet import ICMP, TCP, Packet
-from netweft.control.trace.walk import Start, answer, walk
+from netweft.control.trace.walk import answer, walk
+from netweft.control.trace.walker import Start
 from netweft.control.trace.way import OUTSIDE, PORT, ROUTER, Way
 from netweft.model.fwaas import FIREWALL_GROUP
 from netweft.model.load_balancer import VIP_ADDRESSES, VIP_OWNER

@@ -12,7 +12,8 @@ from tests.examples import examples
 
 from netweft.control.explain.snapshot import Snapshot
 from netweft.control.trace.packet import ICMP, TCP, UDP, Packet
-from netweft.control.trace.walk import Start, answer, walk
+from netweft.control.trace.walk import answer, walk
+from netweft.control.trace.walker import Start
 from netweft.control.trace.way import OUTSIDE, PORT, Way
 from netweft.dataplane.openflow.fields import PROTO_ICMP
 from netweft.model import Port, SecurityGroup, SecurityGroupRule

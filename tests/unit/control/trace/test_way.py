@@ -26,7 +26,8 @@ from tests.unit.control.trace.faults import (
 from netweft.control.explain.snapshot import Snapshot
 from netweft.control.trace.ends import Far, Question, begin
 from netweft.control.trace.packet import ICMP, ICMPV6
-from netweft.control.trace.walk import Start, walk
+from netweft.control.trace.walk import walk
+from netweft.control.trace.walker import Start
 from netweft.control.trace.way import OUTSIDE, PORT, UNKNOWN
 
 

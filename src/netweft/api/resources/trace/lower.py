@@ -20,7 +20,7 @@ from netweft.control.explain.snapshot import Row, Snapshot
 from netweft.control.l2.hosts import HOST
 from netweft.control.trace import codes
 from netweft.control.trace.ends import Begun
-from netweft.control.trace.walk import Start
+from netweft.control.trace.walker import Start
 from netweft.control.trace.way import PORT, Way
 from netweft.wire.questions import Answer
 

@@ -16,7 +16,7 @@ from netweft.control.explain.snapshot import Row, Snapshot
 from netweft.control.l2.hosts import HOST
 from netweft.control.l3.owners import GATEWAY
 from netweft.control.trace.packet import Packet
-from netweft.control.trace.walk import Start
+from netweft.control.trace.walker import Start
 from netweft.control.trace.way import OUTSIDE, PORT, ROUTER, UNKNOWN, Way
 from netweft.feed.questions import Silence
 from netweft.model.load_balancer import VIP_OWNER
