@@ -150,7 +150,7 @@ def test_it_is_an_agent_like_any_other(lab: Lab, machines: Machines) -> None:
         agents = {agent["host"]: (agent["agent_type"], agent["alive"]) for agent in cloud.list("agents")}
     assert agents == {"hv1": ("Open vSwitch agent", True), "hv2": ("Linux bridge agent", True)}
     assert links(lab)[machines.bridged.nic.tap] == bridge_of(machines.network)
-    assert lab.in_sync("hv2")
+    until(lambda: lab.in_sync("hv2"), "it is in sync")
 
 
 def test_killed_it_comes_back_and_no_packet_is_lost(lab: Lab, machines: Machines) -> None:

@@ -7,14 +7,25 @@ who has the address may also say that it has just let it go.
 import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from typing import NamedTuple
 
 from netweft.services.l2.announce import Packet
 
-QUESTIONS, WAIT = 2, 0.03  # asked so often, waited so many seconds each time, and nobody answers
+WAIT = 0.03  # seconds, for the answer to a question
 IN_A_HURRY, MOST_PAUSE = 1.0, 0.5  # seconds without a pause; between two questions then, while somebody does
 FOR_EVER = float("inf")
 
 Questions = Callable[[], Iterable[Packet] | None]
+
+
+class Silence(NamedTuple):
+    """Questions one after the other that nobody answers: first, where nobody ever has; then, where somebody has."""
+
+    first: int = 2
+    then: int = 2
+
+
+SOON = Silence()
 
 
 class Asking:
@@ -40,14 +51,13 @@ class Asking:
         questions: Questions,
         is_free: Callable[[], None],
         most: float = FOR_EVER,
-        certain: int = QUESTIONS,
+        silence: Silence = SOON,
     ) -> None:
         """Unless it is asked for already.  questions: None as long as they cannot be asked.  is_free: called once.
-        most: seconds that one who answers is waited for.  certain: questions that whoever has answered before has to
-        leave unanswered."""
+        most: seconds that one who answers is waited for.  silence: by which nobody has it."""
         task = self._tasks.get(id)
         if task is None or task.done():  # done: it has failed
-            self._tasks[id] = asyncio.create_task(self._ask(id, questions, is_free, most, certain))
+            self._tasks[id] = asyncio.create_task(self._ask(id, questions, is_free, most, silence))
 
     def stop(self, id: str) -> None:
         if task := self._tasks.pop(id, None):
@@ -62,8 +72,10 @@ class Asking:
         if event := self._let_go.get(id):
             event.set()
 
-    async def _ask(self, id: str, questions: Questions, is_free: Callable[[], None], most: float, certain: int) -> None:
-        unanswered, enough, pause, begun = 0, QUESTIONS, 0.0, _now()
+    async def _ask(
+        self, id: str, questions: Questions, is_free: Callable[[], None], most: float, silence: Silence
+    ) -> None:
+        unanswered, enough, pause, begun = 0, silence.first, 0.0, _now()
         let_go = self._let_go[id] = asyncio.Event()
         while unanswered < enough and not let_go.is_set() and _now() - begun < most:
             self._answered.discard(id)
@@ -76,7 +88,7 @@ class Asking:
             await _unless(let_go, WAIT)
             unanswered = 0 if id in self._answered or self.is_deaf(id) else unanswered + 1
             if not unanswered:
-                enough = certain
+                enough = silence.then
                 await _unless(let_go, pause)
                 pause = 0.0 if _now() - begun < IN_A_HURRY else MOST_PAUSE
         del self._tasks[id], self._let_go[id]

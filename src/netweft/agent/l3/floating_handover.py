@@ -18,7 +18,7 @@ from typing import TypeAlias
 import structlog
 
 from netweft.agent.desired import Desired
-from netweft.agent.l3.asking import Asking
+from netweft.agent.l3.asking import Asking, Silence
 from netweft.dataplane.openflow.flow import Flow
 from netweft.dataplane.openflow.messages import PacketIn
 from netweft.dataplane.packets import arp
@@ -36,7 +36,7 @@ log = structlog.get_logger(__name__)
 
 # A node that answers on is waited for so long: then its agent is gone, as the server would see it, too
 MOST = 75.0
-CERTAIN = 8  # questions left unanswered by it: on a busy host an answer is late, and who lets go says so
+SILENCE = Silence(first=3, then=8)  # on a busy host an answer is late; who lets go says so, which ends the waiting
 Place: TypeAlias = tuple[Where, str]
 
 
@@ -213,7 +213,7 @@ class FloatingHandover:
             self._say(to_network(vlan, frame))
 
     def _ask(self, id: str) -> None:
-        self.asking.begin(id, lambda: self._questions(id), lambda: self._take(id), MOST, CERTAIN)
+        self.asking.begin(id, lambda: self._questions(id), lambda: self._take(id), MOST, SILENCE)
 
     def _questions(self, id: str) -> list[Packet] | None:
         here = self._desired.floating_ip(id)
