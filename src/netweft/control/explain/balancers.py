@@ -10,11 +10,6 @@ from netweft.control.lb.words import ACTIVE, BALANCERS, LISTENERS, MEMBERS, MONI
 from netweft.model.load_balancer import HEALTHY, LOAD_BALANCER, OFFLINE
 
 
-def admin_down(seen: Snapshot, balancer: Row) -> Iterator[Told]:
-    if not balancer["admin_state_up"]:
-        yield Told(codes.BALANCER_ADMIN_DOWN)
-
-
 def no_listener(seen: Snapshot, balancer: Row) -> Iterator[Told]:
     if not any(one["admin_state_up"] for one in _below(seen, LISTENERS, balancer)):
         yield Told(codes.BALANCER_NO_LISTENER)
@@ -25,21 +20,11 @@ def pending(seen: Snapshot, balancer: Row) -> Iterator[Told]:
         yield Told(codes.BALANCER_PENDING)
 
 
-def listener_admin_down(seen: Snapshot, listener: Row) -> Iterator[Told]:
-    if not listener["admin_state_up"]:
-        yield Told(codes.LISTENER_ADMIN_DOWN)
-
-
 def no_pool(seen: Snapshot, listener: Row) -> Iterator[Told]:
     """Nor an L7 policy that may lead elsewhere."""
     leads = listener.get("default_pool_id") or listener["protocol"] == PROMETHEUS
     if not leads and not any(seen.all(POLICIES, listener_id=listener["id"], admin_state_up=True)):
         yield Told(codes.LISTENER_NO_POOL)
-
-
-def pool_admin_down(seen: Snapshot, pool: Row) -> Iterator[Told]:
-    if not pool["admin_state_up"]:
-        yield Told(codes.POOL_ADMIN_DOWN)
 
 
 def no_member(seen: Snapshot, pool: Row) -> Iterator[Told]:

@@ -36,19 +36,9 @@ def allows_nothing(seen: Snapshot, policy: Row) -> Iterator[Told]:
         yield Told(codes.FIREWALL_POLICY_ALLOWS_NOTHING)
 
 
-def policy_unused(seen: Snapshot, policy: Row) -> Iterator[Told]:
-    if policy["id"] in seen.unused:
-        yield Told(codes.FIREWALL_POLICY_UNUSED)
-
-
 def rule_disabled(seen: Snapshot, rule: Row) -> Iterator[Told]:
     if not rule["enabled"]:
         yield Told(codes.FIREWALL_RULE_DISABLED)
-
-
-def rule_unused(seen: Snapshot, rule: Row) -> Iterator[Told]:
-    if rule["id"] in seen.unused:
-        yield Told(codes.FIREWALL_RULE_UNUSED)
 
 
 def _lets(seen: Snapshot, policy_id: str | None) -> bool:

@@ -7,11 +7,6 @@ from netweft.control.explain.snapshot import Row, Snapshot, Told
 from netweft.control.lb.words import L7RULES
 
 
-def policy_admin_down(seen: Snapshot, policy: Row) -> Iterator[Told]:
-    if not policy["admin_state_up"]:
-        yield Told(codes.L7POLICY_ADMIN_DOWN)
-
-
 def no_rules(seen: Snapshot, policy: Row) -> Iterator[Told]:
     """One that has none is true of nothing."""
     if not any(seen.all(L7RULES, l7policy_id=policy["id"], admin_state_up=True)):
@@ -21,8 +16,3 @@ def no_rules(seen: Snapshot, policy: Row) -> Iterator[Told]:
 def rule_admin_down(seen: Snapshot, rule: Row) -> Iterator[Told]:
     if not rule["admin_state_up"]:
         yield Told(codes.L7RULE_ADMIN_DOWN, values={"policy": rule["l7policy_id"]})
-
-
-def monitor_admin_down(seen: Snapshot, monitor: Row) -> Iterator[Told]:
-    if not monitor["admin_state_up"]:
-        yield Told(codes.MONITOR_ADMIN_DOWN)

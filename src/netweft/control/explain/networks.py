@@ -7,11 +7,6 @@ from netweft.control.explain.snapshot import Row, Snapshot, Told
 from netweft.control.rbac import IS_EXTERNAL
 
 
-def admin_down(seen: Snapshot, network: Row) -> Iterator[Told]:
-    if not network["admin_state_up"]:
-        yield Told(codes.NETWORK_ADMIN_DOWN)
-
-
 def no_host(seen: Snapshot, network: Row) -> Iterator[Told]:
     if "agents" not in seen.whole:
         return

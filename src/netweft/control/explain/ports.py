@@ -18,11 +18,6 @@ def is_plugged_in(port: Row) -> bool:
     return not (port.get("device_owner") in (*OWNERS, VIP_OWNER) and port.get("device_id"))
 
 
-def admin_down(seen: Snapshot, port: Row) -> Iterator[Told]:
-    if not port["admin_state_up"]:
-        yield Told(codes.PORT_ADMIN_DOWN)
-
-
 def not_bound(seen: Snapshot, port: Row) -> Iterator[Told]:
     if port[HOST] or not is_plugged_in(port):
         return

@@ -13,11 +13,6 @@ def ports(seen: Snapshot, router: Row, owner: str) -> Iterator[Row]:
     return seen.all("ports", device_id=router["id"], device_owner=owner)
 
 
-def admin_down(seen: Snapshot, router: Row) -> Iterator[Told]:
-    if not router["admin_state_up"]:
-        yield Told(codes.ROUTER_ADMIN_DOWN)
-
-
 def no_interface(seen: Snapshot, router: Row) -> Iterator[Told]:
     if not any(ports(seen, router, INTERFACE)):
         yield Told(codes.ROUTER_NO_INTERFACE)

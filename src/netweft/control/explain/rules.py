@@ -26,11 +26,6 @@ def quota_full(seen: Snapshot, group: Row) -> Iterator[Told]:
         yield Told(codes.GROUP_QUOTA, values={"project": group["project_id"]})
 
 
-def on_no_port(seen: Snapshot, group: Row) -> Iterator[Told]:
-    if group["id"] in seen.unused:
-        yield Told(codes.GROUP_UNUSED)
-
-
 def from_nobody(seen: Snapshot, rule: Row) -> Iterator[Told]:
     """Of a group of another project it is not told who is in it."""
     group = seen.get("security_groups", rule.get("remote_group_id"))

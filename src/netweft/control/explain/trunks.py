@@ -9,11 +9,6 @@ from netweft.control.l2.hosts import HOST
 MOST = 20  # sub-ports whose own faults are named
 
 
-def admin_down(seen: Snapshot, trunk: Row) -> Iterator[Told]:
-    if not trunk["admin_state_up"]:
-        yield Told(codes.TRUNK_ADMIN_DOWN)
-
-
 def sub_port_down(seen: Snapshot, trunk: Row) -> Iterator[Told]:
     down = not_wired(seen, trunk)
     if down:
