@@ -4,10 +4,9 @@ Owns the facts, the local VLANs and the two look-ups that services need (a netwo
 It must not know how anything is applied.
 """
 
-from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
 from msgspec.structs import replace
 
@@ -19,8 +18,6 @@ from netweft.model import (
     Key,
     NodeView,
     Object,
-    Peer,
-    Router,
     RouterPort,
     key_of,
 )
@@ -31,7 +28,9 @@ from netweft.services.fields import BALANCED_ZONE
 from netweft.services.health.look_ups import Watchable
 from netweft.services.kinds import Item, ItemKey
 from netweft.services.l2.local_vlans import LocalVlans
+from netweft.services.l2.network_hosts import NetworkHosts
 from netweft.services.l2.plugged_ports import PluggedPorts
+from netweft.services.l2.transit import Transit
 from netweft.services.l2.trunks import Trunks
 from netweft.services.l3.advertisers import Advertisers
 from netweft.services.l3.floating_places import FloatingPlace, FloatingPlaces
@@ -40,6 +39,7 @@ from netweft.services.l3.interfaces import Interfaces
 from netweft.services.l3.labels import Labels
 from netweft.services.l3.local_routers import LocalRouters
 from netweft.services.l3.nat_zones import NatZones, name_of, renames, zones_in
+from netweft.services.l3.router_numbers import RouterNumbers
 from netweft.services.l3.unsure import Domains, UnsurePorts, may_be_there
 from netweft.services.l3.values import BfdSession, GatewayPlace, Interface, LocalFloatingIp, LocalRouter
 from netweft.services.l3.watched_hops import WatchedHops
@@ -49,7 +49,7 @@ from netweft.services.lb.look_ups import Services, Vips, balancer_of, units_of
 from netweft.services.lb.trees import Trees
 from netweft.services.security.paired_addresses import PairedAddresses
 from netweft.services.security.policies import Policies
-from netweft.services.security.remotes import Numbers, Remotes
+from netweft.services.security.remotes import Remotes
 from netweft.services.service import Service
 from netweft.services.subnets import Subnets
 from netweft.services.units import SERVICES, render
@@ -61,45 +61,44 @@ UNITS: Final = frozenset(
 )
 
 
+class LookUp(Protocol):
+    def changed(self, before: Object | None, after: Object | None) -> Iterable[tuple[Fact, object]]: ...
+
+
 class Rendering:
     """zones: of routers whose gateway, or a floating IP, is here."""
 
     def __init__(
         self, host: HostFacts, vlans: LocalVlans, zones: LocalVlans, services: Iterable[Service] = SERVICES
     ) -> None:
+        self._node = host.name
+        self._mappings = frozenset(host.bridge_mappings)
+        self._memo: Memo[ItemKey, Item] = Memo(partial(render, services=services))
         self.vlans = vlans
         self._zones = NatZones(zones)
-        self._memo: Memo[ItemKey, Item] = Memo(partial(render, services=services))
+        self._transit = Transit(zones.assigned)
+        self._hosts = NetworkHosts()
+        self._plugged = PluggedPorts(self._memo)
+        self._trunks = Trunks()
         self._remotes = Remotes(self._memo.put, self._memo.mark)
         self._policies = Policies(self._memo.put, self._memo.mark)
-        self._plugged = PluggedPorts(self._memo)
-        self._router_at: dict[int, str] = {}
-        self._trunks = Trunks()
-        self._subnets = Subnets()
-        self._paired = PairedAddresses()
-        self._node = host.name
         self._interfaces = Interfaces(host.name)
         self._hops = WatchedHops()
         self.routers = LocalRouters(self._memo, self._interfaces, self._hops)
-        self._advertisers = Advertisers()
+        self._router_numbers = RouterNumbers()
         self.forwarded = ForwardedAddresses()
-        self._unsure = UnsurePorts()
         self._domains = Domains(host.name)
-        self._labels = Labels()
-        self._trees = Trees()
-        self._watchable = Watchable()
-        self._vips = Vips()
-        self._sources = Sources()
-        self._services = Services(self._memo.put, self._memo.mark)
-        self._behind = dict(zones.assigned)  # networks behind routers, and zones
-        self._renumbered = bool(self._behind)
-        self._mappings = frozenset(host.bridge_mappings)
         self._floating = FloatingPlaces(self._memo, self._mappings)
+        self._trees = Trees()
+        self._services = Services(self._memo.put, self._memo.mark)
+        # each makes facts of one change of an object, and needs nothing else
+        self._look_ups: tuple[LookUp, ...] = (
+            *(Subnets(), PairedAddresses(), self._interfaces, Advertisers(), self.forwarded, UnsurePorts()),
+            *(self._domains, Labels(), self._hops, self._router_numbers, Watchable(), Vips(), Sources()),
+        )
+        self._regrouped: set[str] = set()  # networks
         self._rezoned: set[str] = set()  # routers
         self._zones_swept = True
-        self._router_numbers = Numbers()
-        self._hosts: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        self._regrouped: set[str] = set()
         self._nic_problems: frozenset[str] = frozenset()
         self._lost: frozenset[str] = frozenset()
         self.set_host(host)
@@ -124,7 +123,7 @@ class Rendering:
 
     def router_at(self, number: int) -> LocalRouter | None:
         """By its number on this node."""
-        router_id = self._router_at.get(number)
+        router_id = self._router_numbers.at(number)
         return self.routers.get(router_id) if router_id else None
 
     def answering(self) -> Iterator[tuple[LocalRouter, Interface]]:
@@ -159,7 +158,7 @@ class Rendering:
         regrouped = sorted(self._regrouped)
         self._regrouped.clear()
         for network_id in regrouped:
-            hosts = self._hosts[network_id]
+            hosts = self._hosts.on(network_id)
             self._memo.put(("members", network_id), self._plugged.flooded(network_id) or None)
             self._memo.put(("hosts", network_id), tuple(sorted(hosts)) or None)
             self._domains.has_hosts(network_id, hosts)
@@ -168,8 +167,6 @@ class Rendering:
         for network_id in regrouped:
             if not self._is_wanted(network_id):
                 self._vlans_changed(self.vlans.release(network_id))
-            if not self._hosts[network_id]:
-                del self._hosts[network_id]
             self._carry_network(network_id)
         for fact, value in self._domains.refresh():
             self._memo.put(fact, value)
@@ -177,10 +174,8 @@ class Rendering:
             self._memo.put(("watched", host), is_watched or None)
             self._memo.mark(("watch", host))
         self._rezone()
-        if self._renumbered:
-            self._renumbered = False
-            behind = sorted((number, name) for name, number in self._behind.items())
-            self._memo.put(node_facts.TRANSIT, tuple(behind) or None)
+        for fact, value in self._transit.refresh():
+            self._memo.put(fact, value)
         self.routers.forget_dirty()
         return self._memo.refresh()
 
@@ -348,16 +343,7 @@ class Rendering:
             self._rezoned.update(self._interfaces.outside_here)
         self._remotes.changed(before, after)
         self._policies.changed(before, after)
-        by_network = (self._subnets, self._paired, self._interfaces, self._advertisers, self.forwarded, self._unsure)
-        for look_up in (
-            *by_network,
-            self._domains,
-            self._labels,
-            self._hops,
-            self._watchable,
-            self._vips,
-            self._sources,
-        ):
+        for look_up in self._look_ups:
             for fact, value in look_up.changed(before, after):
                 self._memo.put(fact, value)
         for fact, value in self._trees.changed(before, after):
@@ -367,22 +353,14 @@ class Rendering:
         for id in sorted({of for of in map(balancer_of, (before, after)) if of}):
             self._services.changed(id, self._memo.get(("load_balancer", id)), self._memo.get(("tree", id)))
         self._place_floating_ips(self._floating.changed(before, after))
-        for obj, step in ((after, 1), (before, -1)):
+        for obj in (after, before):
             if isinstance(obj, RouterPort | GatewayPort):
                 self._regrouped.add(obj.network_id)
                 self._renumber_ports(obj)
                 self._rezoned.add(obj.router_id)
-            elif isinstance(obj, Router):
-                for id, number in self._router_numbers.use(obj.id, step).items():
-                    self._router_at.pop(self._memo.get(("number", id)) or 0, None)
-                    self._memo.put(("number", id), number)
-                    if number is not None:
-                        self._router_at[number] = id
         if kind == "trunk":
             self._trunk_changed(before, after)
-        for peer, step in ((before, -1), (after, 1)):
-            if isinstance(peer, Peer):
-                self._count_host(peer, step)
+        self._regrouped.update(self._hosts.changed(before, after))
 
     def _renumber_ports(self, router_port: RouterPort | GatewayPort) -> None:
         """Of ports without security the numbers say whether a firewall is there."""
@@ -405,17 +383,10 @@ class Rendering:
                 self._memo.mark(("port", fact[1]))
                 self._regrouped.update(self._plugged.changed(fact[1]))
 
-    def _count_host(self, peer: Peer, step: int) -> None:
-        hosts = self._hosts[peer.network_id]
-        hosts[peer.host_id] += step
-        if hosts[peer.host_id] == 0:
-            del hosts[peer.host_id]
-        self._regrouped.add(peer.network_id)
-
     def _zones_changed(self, changed: Mapping[str, int | None]) -> None:
         for name, zone in changed.items():
             self._memo.put(("zone", name), zone)
-            self._carry(name, self._zones.numbers.assigned.get(name))
+            self._transit.carry(name, self._zones.numbers.assigned.get(name))
 
     def _vlans_changed(self, changed: Mapping[str, int | None]) -> None:
         for network_id, vlan in changed.items():
@@ -424,12 +395,4 @@ class Rendering:
 
     def _carry_network(self, network_id: str) -> None:
         is_behind = self._interfaces.on(network_id)
-        self._carry(network_id, self.vlans.assigned.get(network_id) if is_behind else None)
-
-    def _carry(self, name: str, number: int | None) -> None:
-        """Keep which numbers the link to the tunnel bridge has to carry."""
-        if self._behind.get(name) != number:
-            self._renumbered = True
-            self._behind.pop(name, None)
-            if number is not None:
-                self._behind[name] = number
+        self._transit.carry(network_id, self.vlans.assigned.get(network_id) if is_behind else None)

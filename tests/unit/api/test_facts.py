@@ -11,7 +11,7 @@ import pytest
 
 from netweft.api.attributes import REQUIRED, UNSET, Attribute
 from netweft.api.checks import Invalid
-from netweft.api.discovery import EXTENSIONS
+from netweft.api.extensions import EXTENSIONS
 from netweft.api.resources import agent, flavors, qos
 from netweft.api.resources.fwaas import firewall
 from netweft.api.resources.ipam import address_scope, subnet, subnetpool

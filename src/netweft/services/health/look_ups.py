@@ -17,7 +17,7 @@ from netweft.reconcile.memo import Fact
 from netweft.services.health.ends import NUMBER_BITS
 from netweft.services.health.watched import end_key
 from netweft.services.l3.interfaces import count
-from netweft.services.security.remotes import Numbers
+from netweft.services.numbers import Numbers
 
 _ROUTERS = ("routers on", "routers out to")
 

@@ -8,7 +8,7 @@ from netweft.model import MeteringLabel, Object, Router
 from netweft.model.metering import SHARED
 from netweft.reconcile.memo import Fact, Reader
 from netweft.services.l3.values import LocalLabel
-from netweft.services.security.remotes import Numbers
+from netweft.services.numbers import Numbers
 
 DIRECTIONS: Final = ("ingress", "egress")
 MOST: Final = 100  # of one router: each is asked about each of its packets

@@ -17,8 +17,8 @@ from typing import Any, Final, TypeVar
 
 from netweft.model import FirewallLog, FirewallPolicy, FirewallRule, Object, RouterPort
 from netweft.reconcile.memo import Fact, Unit
+from netweft.services.numbers import Numbers
 from netweft.services.security.firewall_policies import MOST_SETS, ends_of
-from netweft.services.security.remotes import Numbers
 from netweft.services.values import AddressEnd
 
 _V = TypeVar("_V", bound=Hashable)

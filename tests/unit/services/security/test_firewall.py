@@ -10,9 +10,9 @@ from tests.examples import examples
 from netweft.dataplane.openflow.fields import PROTO_TCP, PROTO_UDP
 from netweft.model import AddressGroup, Port, SecurityGroup, SecurityGroupRule
 from netweft.services.addresses import prefix
+from netweft.services.numbers import Numbers
 from netweft.services.pipeline import BridgeFlow
 from netweft.services.security.port_masks import port_masks
-from netweft.services.security.remotes import Numbers
 from netweft.testing import packets
 from netweft.testing.packets import BROADCAST
 from netweft.testing.region import ANYTHING, Region, network, port
@@ -333,7 +333,7 @@ def test_masks_are_exactly_the_range(low: int, high: int, number: int) -> None:
 
 
 def test_numbers_of_ids_with_equal_hashes_differ(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("netweft.services.security.remotes._hash", lambda id, place=0: 5 + place)
+    monkeypatch.setattr("netweft.services.numbers._hash", lambda id, place=0: 5 + place)
     numbers = Numbers()
     assert numbers.use("b", 1) == {"b": 5}
     assert numbers.use("b", 1) == {}
