@@ -52,6 +52,16 @@ def string(most: int = 255) -> Check:
     return check
 
 
+def not_blank(most: int = 255) -> Check:
+    def check(value: Any) -> str:
+        text: str = string(most)(value)
+        if not text.strip():
+            raise Invalid(f"'{text}' Blank strings are not permitted")
+        return text
+
+    return check
+
+
 def boolean(value: Any) -> bool:
     if isinstance(value, bool):
         return value
@@ -264,9 +274,7 @@ def line(most: int) -> Check:
     """Text of one line, not empty."""
 
     def check(value: Any) -> str:
-        text: str = string(most)(value)
-        if not text.strip():
-            raise Invalid(f"'{text}' Blank strings are not permitted")
+        text: str = not_blank(most)(value)
         if "\n" in text:
             raise Invalid(f"Multiple lines are not permitted in '{text}'")
         return text

@@ -13,10 +13,10 @@ from netweft.api.attributes import REQUIRED, UNSET, Attribute
 from netweft.api.checks import Invalid
 from netweft.api.extensions import EXTENSIONS
 from netweft.api.resources import agent, flavors, qos
-from netweft.api.resources.fwaas import firewall
+from netweft.api.resources.fwaas import firewall, log
 from netweft.api.resources.ipam import address_scope, subnet, subnetpool
 from netweft.api.resources.l2 import network, network_segment_range, port, trunk
-from netweft.api.resources.l3 import floatingip, router
+from netweft.api.resources.l3 import conntrack_helpers, floatingip, metering, port_forwardings, router
 from netweft.api.resources.security import address_group, security_group
 
 FACTS = Path(__file__).parents[4] / "shared" / "neutron-api" / "definitions.json"
@@ -39,6 +39,12 @@ OURS = {
     "routers": router.ATTRIBUTES,
     "floatingips": floatingip.ATTRIBUTES,
     "policies": qos.ATTRIBUTES,
+    "bindings": port.BINDING,
+    "port_forwardings": port_forwardings.ATTRIBUTES,
+    "conntrack_helpers": conntrack_helpers.ATTRIBUTES,
+    "metering_labels": metering.LABELS,
+    "metering_label_rules": metering.RULES,
+    "logs": log.LOG,
     "firewall_groups": firewall.GROUP,
     "firewall_policies": firewall.POLICY,
     "firewall_rules": firewall.RULE,
@@ -74,6 +80,19 @@ ABSENT = {("subnets", "shared"), ("address_groups", "shared")}
 DIFFERENT = {
     ("service_profiles", "id", "allow_post"): "said of the path below a flavor, which is no resource of its own here",
     ("trunks", "status", "is_sort_key"): "computed when asked for, from the ports",
+    ("bindings", "host", "allow_put"): "a binding is of one host: another host's is another binding",
+    **{
+        (collection, name, flag): "as everywhere else"
+        for collection, name in (("bindings", "project_id"), ("metering_label_rules", "tenant_id"))
+        for flag in ("is_filter", "is_sort_key")
+    },
+    ("metering_label_rules", "source_ip_prefix", "allow_put"): "Neutron has no update of these rules either",
+    ("metering_label_rules", "destination_ip_prefix", "allow_put"): "Neutron has no update of these rules either",
+    **{
+        ("port_forwardings", f"{side}_{what}", "default"): "one of both is asked for, and the other one follows"
+        for side in ("internal", "external")
+        for what in ("port", "port_range")
+    },
     ("agents", "alive", "is_sort_key"): "computed when asked for: sort by heartbeat_timestamp",
     **{
         (collection, name, "is_sort_key"): "what they are sorted by was never written into their definition"
@@ -129,7 +148,10 @@ def test_an_attribute_is_as_neutron_has_it(collection: str, name: str, fact: dic
     }.items():
         if (collection, name, flag) not in DIFFERENT:
             assert value == fact.get(flag, False), flag
-    if fact.get("allow_post") and (collection, name, "allow_post") not in DIFFERENT:
+    if fact.get("allow_post") and not DIFFERENT.keys() & {
+        (collection, name, "allow_post"),
+        (collection, name, "default"),
+    }:
         assert ours.default == default(name, fact)
 
 
@@ -139,42 +161,117 @@ def default(name: str, fact: dict[str, Any]) -> Any:
     return UNSET if fact["default"] == {"unset": True} else fact["default"]
 
 
-ACCEPTED: dict[str, list[Any]] = {
-    "type:range": [],  # its bounds
-    "type:uuid": ["5283fb86-4c69-46d0-8ea0-43533bbee357"],
-    "type:name_string": ["", "text", "true", "10.0.0.1"],
-    "type:mac_address": ["fa:16:3e:00:00:01"],
-    "type:ip_address_or_none": [None, "10.0.0.1"],
-    "type:subnet_or_none": [None, "10.0.0.0/24", "10.0.0.1/24"],
-    "type:nameservers": [[], ["10.0.0.1"]],
-    "type:dict_or_none": [None, {}],
-}
-REFUSED: dict[str, list[Any]] = {
-    "type:range": [None, "", "text", [], {}],
-    "type:uuid": [None, "", "text", 5, [], {}],
-    "type:name_string": [None, 5, True, [], {}, "x" * 300],
-    "type:mac_address": ["", "text", "10.0.0.1", 5],
-    "type:ip_address_or_none": ["", "text", 5, "10.0.0.0/24"],
-    "type:subnet_or_none": ["", "text", 5, "10.0.0.1"],
-    "type:nameservers": ["10.0.0.1", 5, {}, ["text"]],
-    "type:dict_or_none": ["text", 5, []],
-}
+SOME_ID = "5283fb86-4c69-46d0-8ea0-43533bbee357"
+
+
+def values(kind: str, bounds: Any) -> tuple[list[Any], list[Any]]:
+    """What a validator of Neutron's takes, and what it refuses."""
+    match kind.removesuffix("_or_none"):
+        case "type:string" | "type:name_string":
+            longest = bounds or 10
+            taken, refused = (
+                ["", "text", "true", "x" * longest],
+                [5, True, [], {}, *(["x" * (bounds + 1)] if bounds else [])],
+            )
+        case "type:not_empty_name_string":
+            taken, refused = ["text"], ["", " ", 5]
+        case "type:values" if isinstance(bounds, list):
+            taken, refused = bounds, ["magic", [], {}]
+        case "type:uuid":
+            taken, refused = [SOME_ID], ["", "text", 5, [], {}]
+        case "type:uuid_list":
+            taken, refused = [[], [SOME_ID]], ["text", 5, {}, ["text"], [SOME_ID, SOME_ID]]
+        case "type:range":
+            least, most = bounds
+            taken, refused = [least, most, str(most)], ["", "text", [], {}, least - 1, most + 1]
+        case "type:port_range":
+            least, most = bounds or (0, 65535)
+            taken, refused = [str(least), f"{least}:{most}"], ["81:80", "text", [], {}, str(least - 1), str(most + 1)]
+        case "type:non_negative":
+            taken, refused = [0, 5, "5"], [-1, "text", [], {}]
+        case "type:mac_address":
+            taken, refused = ["fa:16:3e:00:00:01"], ["", "text", "10.0.0.1", 5]
+        case "type:ip_address":
+            taken, refused = ["10.0.0.1", "2001:db8::1"], ["", "text", 5, "10.0.0.0/24"]
+        case "type:ip_or_subnet":
+            taken, refused = ["10.0.0.1", "10.0.0.0/24"], ["", "text", 5]
+        case "type:subnet":
+            taken, refused = ["10.0.0.0/24", "10.0.0.1/24"], ["", "text", 5, "10.0.0.1"]
+        case "type:subnet_list":
+            taken, refused = [[], ["10.0.0.0/24"]], ["text", 5, {}, ["text"], ["10.0.0.0/24"] * 2]
+        case "type:nameservers":
+            taken, refused = [[], ["10.0.0.1"]], ["10.0.0.1", 5, {}, ["text"], ["10.0.0.1"] * 2]
+        case "type:hostroutes":
+            route = {"destination": "10.0.0.0/24", "nexthop": "10.0.0.1"}
+            taken, refused = [[], [route]], ["text", 5, {}, ["text"], [{"destination": "10.0.0.0/24"}], [route, route]]
+        case "type:ip_pools":
+            pool = {"start": "10.0.0.1", "end": "10.0.0.2"}
+            taken, refused = [[], [pool]], ["text", 5, ["text"], [{"start": "10.0.0.1"}], [pool | {"more": 1}]]
+        case "type:fixed_ips":
+            taken, refused = [[], [{"ip_address": "10.0.0.1"}]], ["text", 5, ["text"], [{"ip_address": "text"}]]
+        case "type:allowed_address_pairs":
+            taken, refused = [[], [{"ip_address": "10.0.0.1"}]], ["text", 5, ["text"], [{"mac_address": "text"}]]
+        case "type:availability_zone_hint_list":
+            taken, refused = [[], ["nova"]], ["text", 5, {}, ["x" * 256]]
+        case "type:dict" | "type:dict_or_nodata":
+            taken, refused = [{}], ["text", 5]
+        case _:
+            taken, refused = [], []
+    return ([*taken, None], refused) if kind.endswith("_or_none") else (taken, refused)
+
+
 CHECKED = [
-    (c, n, f) for c, n, f in ATTRIBUTES if (f.get("validate") or {}).keys() & ACCEPTED.keys() and f["allow_post"]
+    (collection, name, *values(kind, bounds))
+    for collection, name, fact in ATTRIBUTES
+    if fact["allow_post"] or fact["allow_put"]
+    for kind, bounds in (fact.get("validate") or {}).items()
 ]
+# (collection, attribute) -> why a value is taken that Neutron's validator refuses, or the other way round
+OTHER_VALUES = {
+    **{
+        (collection, "tenant_id"): "as long as everywhere else"
+        for collection in OURS
+        if collection.startswith("firewall_")
+    },
+    ("minimum_bandwidth_rules", "direction"): "what comes to a VM has passed the uplink already",
+    ("conntrack_helpers", "helper"): "made a string first, whatever it is",
+}
 
 
 @pytest.mark.parametrize(
-    ("collection", "name", "fact"), CHECKED, ids=lambda value: value if isinstance(value, str) else ""
+    ("collection", "name", "taken", "refused"), CHECKED, ids=lambda value: value if isinstance(value, str) else ""
 )
-def test_values_are_taken_and_refused_as_neutron_does(collection: str, name: str, fact: dict[str, Any]) -> None:
+def test_values_are_taken_and_refused_as_neutron_does(
+    collection: str, name: str, taken: list[Any], refused: list[Any]
+) -> None:
     ours: Attribute = OURS[collection][name]
-    ((kind, bounds),) = fact["validate"].items()
-    accepted, refused = ACCEPTED[kind], REFUSED[kind]
-    if kind == "type:range":
-        accepted, refused = [*bounds, str(bounds[1])], [*refused, bounds[0] - 1, bounds[1] + 1]
-    for value in accepted:
+    if (collection, name) in OTHER_VALUES:
+        return
+    for value in taken:
         ours.check(value)
+    for value in refused:
+        with pytest.raises(Invalid):
+            ours.check(value)
+
+
+CONVERTED: dict[str, tuple[list[tuple[Any, Any]], list[Any]]] = {
+    "convert_to_boolean": ([("true", True), ("False", False), (1, True), ("0", False)], ["text", 2, [], {}, None]),
+    "convert_to_boolean_if_not_none": ([("true", True), ("0", False)], ["text", 2, [], {}]),
+    "convert_none_to_empty_list": ([(None, [])], []),
+}
+
+
+@pytest.mark.parametrize(
+    ("collection", "name", "fact"), ATTRIBUTES, ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_values_are_kept_as_neutron_keeps_them(collection: str, name: str, fact: dict[str, Any]) -> None:
+    if not (fact["allow_post"] or fact["allow_put"]):
+        return
+    ours: Attribute = OURS[collection][name]
+    kept, refused = CONVERTED.get((fact.get("convert_to") or {}).get("callable", ""), ([], []))
+    for value, as_kept in kept:
+        found = ours.check(value)
+        assert (found, type(found)) == (as_kept, type(as_kept)), value
     for value in refused:
         with pytest.raises(Invalid):
             ours.check(value)

@@ -22,13 +22,14 @@ from netweft.plugins.identity import Context
 from netweft.store import Object, Store, WriteTransaction
 
 _TEXT = Attribute(check=checks.string(1024), post=True, put=True, default="", filter=True, sort=True)
+_DESCRIPTION = replace(_TEXT, check=checks.or_none(_TEXT.check))
 _ENABLED = flag(post=True, put=True, default=True, filter=True, sort=True)
 _IDS = Attribute(check=checks.list_of(checks.uuid_text, unique=True), post=True, put=True, default=[])
 
 FLAVOR = {
     "id": ID,
     "name": NAME,
-    "description": _TEXT,
+    "description": _DESCRIPTION,
     "service_type": Attribute(
         check=checks.one_of(*flavors.SERVICES), post=True, default=REQUIRED, filter=True, sort=True
     ),
@@ -37,7 +38,7 @@ FLAVOR = {
 }
 PROFILE = {
     "id": ID,
-    "description": _TEXT,
+    "description": _DESCRIPTION,
     "driver": _TEXT,
     "enabled": _ENABLED,
     "metainfo": replace(_TEXT, filter=False),

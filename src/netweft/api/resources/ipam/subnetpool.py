@@ -15,7 +15,7 @@ _COUNT = Attribute(check=checks.non_negative, parse=checks.integer, post=True, p
 _LENGTH = replace(_COUNT, show=str)  # as Neutron has it
 
 ATTRIBUTES = STANDARD | {
-    "name": Attribute(check=checks.string(255), post=True, put=True, default=REQUIRED, filter=True, sort=True),
+    "name": Attribute(check=checks.not_blank(), post=True, put=True, default=REQUIRED, filter=True, sort=True),
     "ip_version": Attribute(check=checks.ip_version, parse=checks.integer, filter=True, sort=True),
     "prefixes": Attribute(check=checks.list_of(checks.cidr, unique=True), post=True, put=True, default=REQUIRED),
     "min_prefixlen": _LENGTH,

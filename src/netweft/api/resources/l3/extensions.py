@@ -1,6 +1,6 @@
-"""Layer 3's extension aliases: those that are there, and those that wait for their data path.
+"""Layer 3's extension aliases.
 
-alias -> (name, what it means, since when).  `ADVERTISED` is the one line that says which of them the API names.
+alias -> (name, what it means, since when).
 """
 
 Extensions = dict[str, tuple[str, str, str]]
@@ -43,6 +43,11 @@ ROUTING: Extensions = {
     ),
 }
 OUTSIDE: Extensions = {
+    "floating-ip-distributed": (
+        "Floating IP Distributed Extension",
+        "Add distributed attribute to Floating IP resource",
+        "2022-08-30T10:00:00-00:00",
+    ),
     "enable-default-route-bfd": (
         "Enable Default Route BFD",
         "Enables configuration of BFD for default routes",
@@ -144,14 +149,6 @@ METERING: Extensions = {
         "Neutron Metering extension that enables the use of source and destination IP prefixes to create metering "
         "label rules.",
         "2020-08-21T08:12:00-00:00",
-    ),
-}
-# while floating IPs are on the node of their router's gateway
-WAITING: Extensions = {
-    "floating-ip-distributed": (
-        "Floating IP Distributed Extension",
-        "Add distributed attribute to Floating IP resource",
-        "2022-08-30T10:00:00-00:00",
     ),
 }
 ADVERTISED: Extensions = ROUTING | OUTSIDE | FORWARDING | HELPERS | METERING | PLACES

@@ -1,5 +1,6 @@
 """address_groups"""
 
+from dataclasses import replace
 from typing import Any
 
 from netweft.api import checks
@@ -17,6 +18,7 @@ def _prefix(value: Any) -> str:
 ADDRESSES = checks.list_of(_prefix, unique=True)
 
 ATTRIBUTES = {name: attribute for name, attribute in STANDARD.items() if name != "tags"} | {
+    "description": replace(STANDARD["description"], check=checks.string(1024)),
     "addresses": Attribute(check=ADDRESSES, post=True),
 }
 
