@@ -166,6 +166,8 @@ SOME_ID = "5283fb86-4c69-46d0-8ea0-43533bbee357"
 
 def values(kind: str, bounds: Any) -> tuple[list[Any], list[Any]]:
     """What a validator of Neutron's takes, and what it refuses."""
+    taken: list[Any] = []
+    refused: list[Any] = []
     match kind.removesuffix("_or_none"):
         case "type:string" | "type:name_string":
             longest = bounds or 10
@@ -215,8 +217,6 @@ def values(kind: str, bounds: Any) -> tuple[list[Any], list[Any]]:
             taken, refused = [[], ["nova"]], ["text", 5, {}, ["x" * 256]]
         case "type:dict" | "type:dict_or_nodata":
             taken, refused = [{}], ["text", 5]
-        case _:
-            taken, refused = [], []
     return ([*taken, None], refused) if kind.endswith("_or_none") else (taken, refused)
 
 

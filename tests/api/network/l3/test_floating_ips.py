@@ -388,7 +388,5 @@ def test_pools(api: Api, there: Place) -> None:
 
 
 def test_their_aliases(api: Api) -> None:
-    """They are not distributed yet: docs/decisions/0410."""
     aliases = {one["alias"] for one in api.get("alice", "/extensions")["extensions"]}
-    assert aliases >= {"fip-port-details", "floatingip-pools"}
-    assert "floating-ip-distributed" not in aliases
+    assert aliases >= {"fip-port-details", "floatingip-pools", "floating-ip-distributed"}
