@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.protocol import OPEN
 
 from netweft.server.crowd import NODES, PAGES, Crowd, key_of
 from netweft.server.refusal import answer_to, malformed
@@ -89,6 +90,15 @@ class Session(WebSocketsSansIOProtocol):
             self._at += SLICE
             super().data_received(part)
         self._go_on()
+
+    def shutdown(self) -> None:
+        """uvicorn's sends a second close frame where one was sent or answered already, which raises, and so ends the
+        server with all others still connected."""
+        if self.handshake_complete and self.conn.state is not OPEN:
+            self.stop_keepalive()
+            self.transport.close()
+        else:
+            super().shutdown()
 
     # -- one of the crowd
 

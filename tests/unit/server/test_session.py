@@ -9,6 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 from tests.unit.server.place import Client, Place, run
 from tests.waiting import until
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from netweft.server import crowd, session, stall
 from netweft.server.session import Session
@@ -17,7 +18,7 @@ UPGRADE = (
     b"GET %b HTTP/1.1\r\nhost: x\r\nconnection: Upgrade\r\nupgrade: websocket\r\n"
     b"sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n\r\n"
 )
-BINARY, PING = 0x82, 0x89
+BINARY, CLOSE, PING = 0x82, 0x88, 0x89
 PINGED = b"x" * 125
 PINGS = bytes((PING, 0x80 | 125)) + bytes(4) + PINGED
 PONGS = bytes((0x8A, 125)) + PINGED
@@ -128,5 +129,28 @@ def test_a_flood_of_small_frames_is_read_a_little_at_a_time() -> None:
             assert await (await quiet.send(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")).status() == 200
             answered += 1
         assert answered >= 20
+
+    run(test)
+
+
+def test_the_server_ends_while_a_page_closes() -> None:
+    """Its close frame is answered, its connection not lost yet: there is nothing more to be said to it."""
+
+    async def test(here: Place) -> None:
+        client, there = await node(here, b"/heard")
+        WebSocketsSansIOProtocol.data_received(there, frame((1000).to_bytes(2), CLOSE))
+        there.shutdown()
+        assert await client.reader.read() == bytes((CLOSE, 2)) + (1000).to_bytes(2)  # once, and its end
+        await until(lambda: not here.crowd._admitted)
+
+    run(test)
+
+
+def test_the_server_ends_while_a_page_is_open() -> None:
+    async def test(here: Place) -> None:
+        client, there = await node(here, b"/heard")
+        there.shutdown()
+        assert await client.reader.read() == bytes((CLOSE, 2)) + (1012).to_bytes(2)
+        await until(lambda: not here.crowd._admitted)
 
     run(test)
