@@ -79,14 +79,20 @@ class Client:
         if not self._token:
             self._log_in()
         answer = self._send(method, self._root + path, body, {"X-Auth-Token": self._token}, TIMEOUT_SECONDS + seconds)
-        return answer.json() if answer.content else None
+        try:
+            return answer.json() if answer.content else None
+        except ValueError:
+            raise CommandError(f"{answer.request.url} does not answer as Netweft does") from None
 
     def _log_in(self) -> None:
         answer = self._send("POST", f"{self._login.auth_url}/auth/tokens", self._login.body, {}, LOGIN_SECONDS)
-        self._token = answer.headers["X-Subject-Token"]
-        for service in answer.json()["token"].get("catalog", ()):
-            if service["type"] == "network":
-                self._root = next(e["url"] for e in service["endpoints"] if e["interface"] == "public").rstrip("/")
+        try:
+            catalog = answer.json()["token"].get("catalog", ())
+            urls = [end["url"] for one in catalog if one["type"] == "network" for end in _public(one)]
+            self._root = (urls or [self._root])[0].rstrip("/")
+            self._token = answer.headers["X-Subject-Token"]
+        except (ValueError, LookupError, TypeError, AttributeError):
+            raise CommandError(f"{self._login.auth_url} (OS_AUTH_URL) does not answer as Keystone does") from None
 
     def _http(self, url: str) -> httpx.Client:
         encrypted = not url.startswith("http://")
@@ -99,7 +105,7 @@ class Client:
     def _send(self, method: str, url: str, body: Any, headers: dict[str, str], seconds: float) -> httpx.Response:
         try:
             answer = self._http(url).request(method, url, json=body, headers=headers, timeout=seconds)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise NoServer(f"{method} {url}: {error}") from error
         if answer.is_error:
             raise CommandError(_reason(answer))
@@ -108,6 +114,10 @@ class Client:
 
 def _identity(method: str, part: dict[str, Any]) -> dict[str, Any]:
     return {"methods": [method], method: part}
+
+
+def _public(service: dict[str, Any]) -> list[dict[str, Any]]:
+    return [end for end in service["endpoints"] if end["interface"] == "public"]
 
 
 def _named(environ: Mapping[str, str], id: str, name: str, domain: str) -> dict[str, Any]:

@@ -42,7 +42,9 @@ def read(url: str) -> Cloud:
     """url: SQLAlchemy's, as in neutron.conf's [database] connection.  Raises Unreadable."""
     try:
         engine = create_engine(url, hide_parameters=True)
-    except (ArgumentError, NoSuchModuleError, ImportError) as error:
+    except ImportError as error:
+        raise Unreadable(f"the database's driver is not installed here: {error}") from None
+    except (ArgumentError, NoSuchModuleError) as error:
         raise Unreadable(f"the database's address is not understood: {error}") from None
     try:
         with engine.connect() as connection:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Self
 
 import httpx
 
-from netweft.lab.layout import LabError, Layout
+from netweft.lab.layout import LabError, Layout, NoLab
 
 
 def credentials(layout: Layout) -> dict[str, str]:
@@ -16,7 +16,7 @@ def credentials(layout: Layout) -> dict[str, str]:
     try:
         text = layout.openrc.read_text()
     except FileNotFoundError:
-        raise LabError(f"no lab {layout.lab!r} here; make one: netweft lab up --name {layout.lab}") from None
+        raise NoLab(layout.lab) from None
     words = (shlex.split(line, comments=True) for line in text.splitlines())
     pairs = (word.partition("=") for line in words for word in line if word.startswith("OS_"))
     return {name: value for name, _, value in pairs}

@@ -12,7 +12,7 @@ from msgspec import Struct
 from netweft.lab import fabric, hypervisor
 from netweft.lab.build import exists
 from netweft.lab.commands import in_namespace, ip_batch, vsctl
-from netweft.lab.layout import PHYSICAL_NETWORKS, LabError, Layout, PhysicalNetwork
+from netweft.lab.layout import PHYSICAL_NETWORKS, LabError, Layout, NoLab, PhysicalNetwork
 from netweft.lab.processes import mark
 from netweft.lab.records import Records
 
@@ -33,7 +33,7 @@ def records(layout: Layout) -> Records[Host]:
 def add(layout: Layout, host: Host) -> None:
     """What goes wrong leaves nothing behind."""
     if not exists(layout):
-        raise LabError(f"there is no lab {layout.lab!r}")
+        raise NoLab(layout.lab)
     network = _network(host.physical_network)
     for address in host.addresses:
         _check_address(address)

@@ -27,6 +27,13 @@ class LabError(Exception):
     """What went wrong, as one message for a person."""
 
 
+class NoLab(LabError):
+    """lab: its name."""
+
+    def __init__(self, lab: str) -> None:
+        super().__init__(f"no lab {lab!r} here; make one: netweft lab up --name {lab}")
+
+
 class PhysicalNetwork(NamedTuple):
     """nic, bridge: how a hypervisor is wired to it.  switch: the bridge that plays it in the fabric."""
 

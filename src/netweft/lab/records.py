@@ -6,7 +6,7 @@ from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
-from netweft.lab.layout import LabError
+from netweft.lab.layout import LabError, NoLab
 
 
 class Named(Protocol):
@@ -27,9 +27,12 @@ class Records(Generic[T]):
         return [self._read(path) for path in sorted(self._folder.glob("*.json"))]
 
     def get(self, name: str) -> T:
+        lab = self._folder.parent
+        if not lab.exists():
+            raise NoLab(lab.name)
         if name not in self:
             known = ", ".join(one.name for one in self.all()) or "none"
-            raise LabError(f"lab {self._folder.parent.name!r} has no {self._noun} {name!r}; it has {known}")
+            raise LabError(f"lab {lab.name!r} has no {self._noun} {name!r}; it has {known}")
         return self._read(self._file(name))
 
     def __contains__(self, name: str) -> bool:

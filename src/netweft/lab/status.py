@@ -8,14 +8,14 @@ import msgspec
 from netweft.lab import build, host, processes, vm
 from netweft.lab.cloud import credentials
 from netweft.lab.hypervisor import NETWEFT
-from netweft.lab.layout import PHYSICAL_NETWORKS, LabError, Layout
+from netweft.lab.layout import PHYSICAL_NETWORKS, Layout, NoLab
 from netweft.lab.processes import SUPERVISOR
 
 
 def collect(layout: Layout) -> dict[str, Any]:
-    """nodes, vms and processes; the shape is documented in docs/lab.md.  Raises LabError where there is no lab."""
+    """nodes, vms and processes; the shape is documented in docs/lab.md.  Raises NoLab where there is no lab."""
     if not build.exists(layout):
-        raise LabError(f"no lab {layout.lab!r} here; make one: netweft lab up --name {layout.lab}")
+        raise NoLab(layout.lab)
     running = processes.supervised(layout.lab)
     nodes = [build.node_of(layout, name) for name in build.node_names(layout)]
     return {

@@ -19,7 +19,7 @@ from netweft.lab.build import exists, node_of
 from netweft.lab.cloud import Cloud
 from netweft.lab.commands import vsctl
 from netweft.lab.guest import Guest, Nic
-from netweft.lab.layout import Kind, LabError, Layout, NodeLayout
+from netweft.lab.layout import Kind, LabError, Layout, NodeLayout, NoLab
 from netweft.lab.records import Records
 
 ACTIVE_WITHIN = 30.0
@@ -141,7 +141,7 @@ def describe(
     """From what was asked for to a VM that can be added.  Exactly one of `port` and `network` is given.
     dhcp: whether it learns its address where it can; None: if it is a real machine."""
     if not exists(layout):
-        raise LabError(f"there is no lab {layout.lab!r}")
+        raise NoLab(layout.lab)
     records(layout).refuse_another(name)
     node_of(layout, node)
     _GUESTS[kind].check()

@@ -94,6 +94,33 @@ def test_a_refusal_is_the_servers_own_words(answer: httpx.Response, words: str) 
     assert words in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(200, text="<html>"),
+        httpx.Response(200, json=[]),
+        httpx.Response(201, json={"token": {}}),
+        httpx.Response(201, headers={"X-Subject-Token": "t"}, json={"token": {"catalog": [{"type": "network"}]}}),
+    ],
+)
+def test_who_is_no_keystone(answer: httpx.Response) -> None:
+    one, _ = client({"POST http://a/identity/v3/auth/tokens": answer})
+    with one, pytest.raises(CommandError, match="OS_AUTH_URL"):
+        one.call("GET", "/x")
+
+
+def test_who_is_no_netweft() -> None:
+    one, _ = client({"GET http://a/x": httpx.Response(200, text="<html>")}, Login("http://a/v3", None, "t"))
+    with one, pytest.raises(CommandError, match="http://a/x"):
+        one.call("GET", "/x")
+
+
+def test_an_address_that_is_none() -> None:
+    one, _ = client({}, Login("http://[::1/v3", None, "t"))
+    with one, pytest.raises(CommandError, match=r"http://\[::1"):
+        one.call("GET", "/x")
+
+
 def test_a_server_that_is_not_there() -> None:
     def refuse(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("Connection refused")

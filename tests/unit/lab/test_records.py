@@ -4,7 +4,7 @@ import pytest
 
 from netweft.lab import host
 from netweft.lab.host import Host
-from netweft.lab.layout import LabError, Layout
+from netweft.lab.layout import LabError, Layout, NoLab
 
 
 def test_records_come_and_go(layout: Layout) -> None:
@@ -21,3 +21,9 @@ def test_records_come_and_go(layout: Layout) -> None:
         records.get("scanner")
     records.remove("printer")
     assert records.all() == []
+
+
+def test_a_lab_that_is_not_there_is_said(layout: Layout) -> None:
+    layout.folder.rmdir()
+    with pytest.raises(NoLab, match=f"netweft lab up --name {layout.lab}"):
+        host.records(layout).get("printer")
