@@ -5,7 +5,12 @@ fail() { printf '%s: %s\n' "${0##*/}" "$1" >&2; exit 1; }
 begin() { # a folder "$work" below this one, which is gone in the end
     mkdir -p "$1"
     work=$(mktemp -d -p "$1")
-    trap 'rm -rf "$work"' EXIT
+    trap leave EXIT
+}
+
+leave() { # whoever interrupts mmdebstrap leaves this machine's /dev/shm and /proc mounted in there
+    awk -v folder="$work/" 'index($2, folder) == 1 { print $2 }' /proc/mounts | tac | xargs -r umount -l
+    rm -rf --one-file-system "$work"
 }
 
 quietly() { # what it says is shown only when it fails

@@ -11,7 +11,8 @@ MODULES=/var/lib/netweft/machine/lib/modules
 PACKAGES=(openvswitch-switch haproxy wrk bird2 curl iproute2 iputils-ping ethtool python3 python3-venv busybox-static isc-dhcp-client libfaketime kmod procps tcpdump conntrack
     openssh-server ovn-central ovn-host gcc libc6-dev)
 
-wanted=$({ cat "$0" scripts/debian.sh requirements.lock pyproject.toml setup.py src/netweft/dataplane/stt/native/*; ls "$MODULES"; } | sha256sum)
+installed=$(sed -n '/^\[tool\.ruff\]/q; p' pyproject.toml) # what follows is of checks and tests
+wanted=$({ cat "$0" scripts/debian.sh requirements.lock setup.py src/netweft/dataplane/stt/native/*; echo "$installed"; ls "$MODULES"; } | sha256sum)
 [ "$(cat "$TARGET/made-from" 2>/dev/null)" = "$wanted" ] && exit 0
 [ "$(id -u)" -eq 0 ] || fail "as root (sudo), because the machine's root is missing or old"
 

@@ -4,7 +4,8 @@ quick: one of each kind, for every day.  ground [WORD...]: what docs/ground.md s
 of these words in their names), and no test.  all: that, every file on User-Mode Linux, then a choice on Debian's own
 kernel as far as the time goes.  Else these tests, on User-Mode Linux or on QEMU; several in one word, with blanks
 between them, in one guest.  Whole files, but of `quick`, are written into the table of docs/datapaths.md as they end.
-NETWEFT_KERNEL_MINUTES: how long it may take, where others use the machine.
+NETWEFT_KERNEL_MINUTES: how long it may take, where others use the machine.  NETWEFT_KERNEL_GUESTS: how many guests at a
+time, where that is not one for each processor.
 """
 
 import io
@@ -113,17 +114,17 @@ def _ask_the_ground(*some: str) -> bool:
 
 
 def _choice(words: list[str]) -> tuple[list[Share], float]:
-    processors, kept = os.cpu_count() or 1, Table()
+    guests, kept = int(os.environ.get("NETWEFT_KERNEL_GUESTS", os.cpu_count() or 1)), Table()
     match words:
         case [] | ["quick"]:
-            return [Share(UserMode, QUICK, processors)], QUICK_MINUTES
+            return [Share(UserMode, QUICK, guests)], QUICK_MINUTES
         case ["all"]:
             every = together(kept.oldest_first(EVERY, UserMode.name))
-            return [Share(UserMode, every, processors, kept), Share(Emulated, CHOICE, kept=kept)], MINUTES
+            return [Share(UserMode, every, guests, kept), Share(Emulated, CHOICE, kept=kept)], MINUTES
         case ["qemu", *tests]:
             return [Share(Emulated, tuple(tests), kept=kept)], MINUTES
         case _:
-            return [Share(UserMode, tuple(words), processors, kept)], MINUTES
+            return [Share(UserMode, tuple(words), guests, kept)], MINUTES
 
 
 def together(files: Sequence[str]) -> tuple[str, ...]:
