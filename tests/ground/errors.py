@@ -17,7 +17,7 @@ NEIGHBOUR: Final = ("10.0.0.1", "fd00::1")
 
 class Talk(NamedTuple):
     """A question and its answer: as who asks knows them, and as who is asked does.  port: where it comes in.
-    steps: what the tracker does to it, `src` or `dst`, one zone after the other."""
+    steps: what conntrack does to it, `src` or `dst`, one zone after the other."""
 
     name: str
     asker: Ends
@@ -150,7 +150,7 @@ async def both(stage: Stage) -> Seen:
 
 
 async def whose_it_is(stage: Stage) -> Seen:
-    """Looked up without `nat`: the packet as it came, and with it what the tracker knows."""
+    """Looked up without `nat`: the packet as it came, and with it what conntrack knows."""
     found = [await _whose(stage, version) for version in (4, 6)]
     return next((seen for seen in found if not seen.right), found[0])
 
@@ -202,7 +202,7 @@ ASKED = (
     "An ICMP error comes back about a question (from who was asked) and about its answer (from who asked); of UDP "
     "and TCP, and in IPv4 of TCP with no more than the 8 bytes that there must be"
 )
-DESIGN = "The tracker translates errors about connections that it translates (SNAT, port forwarding)."
+DESIGN = "Conntrack translates errors about connections that it translates (SNAT, port forwarding)."
 PROBES = (
     Probe(
         "ICMP errors through NAT: another source address",
@@ -219,7 +219,7 @@ PROBES = (
     Probe(
         "ICMP errors through NAT: another destination address",
         f"{ASKED}. The destination address was translated, as by a floating IP.",
-        "Floating IPs are not in the tracker ([0410](decisions/0410-a-router-is-flows.md)): errors about them "
+        "Floating IPs are not in conntrack ([0410](decisions/0410-a-router-is-flows.md)): errors about them "
         "are translated by the agent ([0430](decisions/0430-errors-by-floating-ips.md)).",
         destination,
     ),
@@ -232,7 +232,7 @@ PROBES = (
     Probe(
         "ICMP errors through NAT: both ends, in two zones",
         f"{ASKED}. The destination was translated in one zone, then the source in another one.",
-        "Nothing of ours is translated twice on one node by the tracker.",
+        "Nothing of ours is translated twice on one node by conntrack.",
         both,
     ),
     Probe(

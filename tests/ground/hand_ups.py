@@ -105,7 +105,7 @@ def _echo(size: int) -> bytes:
 
 
 async def in_pieces(stage: Stage) -> Seen:
-    """Of a ping in pieces: whether it is one after the tracker, what says then that it was not, and what of it goes up.
+    """Of a ping in pieces: whether it is one after conntrack, what says then that it was not, and what of it goes up.
     What went up is cut again, and comes back to a flow that turns it round."""
     stage.flows(
         f"in_port={IN},icmp,ip_frag=yes,actions=set_field:1->reg9,ct(zone=3,table=1)",
@@ -129,10 +129,10 @@ async def in_pieces(stage: Stage) -> Seen:
 
 PROBES = (
     Probe(
-        "A ping in pieces, after the tracker",
+        "A ping in pieces, after conntrack",
         "A register is set, and `ct` gives it on: is it whole, does the register hold, and does it go up to the agent, "
         "however long it is? What went up is cut and sent again by packet-outs: is each piece turned round?",
-        "What a tracker has put together, and is for a router itself, is cut again by the agent "
+        "What conntrack has put together, and is for a router itself, is cut again by the agent "
         "([0542](decisions/0542-the-agent-cuts-pings-that-a-tracker-put-together.md)); a packet-in may be longer than "
         "its header says ([0541](decisions/0541-a-packet-in-may-be-longer-than-it-says.md)).",
         in_pieces,

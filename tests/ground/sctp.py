@@ -54,7 +54,7 @@ async def ports(stage: Stage) -> Seen:
 PROBES = (
     Probe(
         "SCTP through NAT",
-        "Does the tracker know SCTP's ports: to translate one, and to tell two hosts' associations with one host "
+        "Does conntrack know SCTP's ports: to translate one, and to tell two hosts' associations with one host "
         "outside apart?",
         "Ports that are forwarded in order need no tracker. Where all ports lead to one, SCTP ends where the port has "
         "not become that one ([0444](decisions/0444-sctp-where-the-tracker-knows-no-ports.md)).",

@@ -44,7 +44,7 @@ async def equal_ids(stage: Stage) -> Seen:
 
 
 async def mid_stream(stage: Stage) -> Seen:
-    """A tracker that has seen nothing yet: which segments does it take as the first of a connection?"""
+    """Conntrack that has seen nothing yet: which segments does it take as the first of a connection?"""
     ends = Ends("10.0.0.10", 40000, THERE, 80)
     words = []
     for name, flags in (("an ACK", ACK), ("data", PUSH_ACK), ("a SYN+ACK", SYN_ACK)):
@@ -80,7 +80,7 @@ async def _fragments(stage: Stage, size: int) -> str:
     return f"of {size} bytes: {out} of 4008 bytes go out, {returned} come back"
 
 
-_idents = itertools.count(1)  # none twice: the tracker keeps for a while what has not come together
+_idents = itertools.count(1)  # none twice: conntrack keeps for a while what has not come together
 
 
 def _payload(frames: list[bytes], src: str, dst: str) -> int:
@@ -102,7 +102,7 @@ async def fragments(stage: Stage) -> Seen:
 
 
 async def pieces_of_ports(stage: Stage) -> Seen:
-    """To port 9000, in three: is the tracker's knowledge of ports there of later ones?  And, where it is not, could
+    """To port 9000, in three: is conntrack's knowledge of ports there of later ones?  And, where it is not, could
     they be kept in a second zone until the first, which knows, comes there last?"""
     stage.forget()
     stage.flows(
@@ -130,7 +130,7 @@ async def pieces_of_ports(stage: Stage) -> Seen:
 
 
 async def _by_address(stage: Stage, datagram: bytes) -> str:
-    """The port by flows, of the first alone and before the tracker; the address by the tracker, of all."""
+    """The port by flows, of the first alone and before conntrack; the address by conntrack, of all."""
     stage.forget()
     stage.flows(
         f"in_port={IN},udp,ip_frag=first,udp_dst=9000,actions=mod_tp_dst:5000,"
@@ -180,7 +180,7 @@ PROBES = (
     ),
     Probe(
         "TCP taken up in the middle",
-        "What does a tracker make of a segment of a connection that it has not seen begin, and does SNAT keep "
+        "What does conntrack make of a segment of a connection that it has not seen begin, and does SNAT keep "
         "its port?",
         "A gateway that takes over from another one translates without a range of ports, so that most "
         "connections go on.",
@@ -198,8 +198,8 @@ PROBES = (
         "A datagram in fragments goes through `ct` to a table that matches `ct_tp_dst`. And a copy of later ones, "
         "recirculated by a `dp_hash` group, waits in a second zone: does the first, which knows the port, get there "
         "last? And where one address is behind all ports: the port written over in the first fragment, the address by "
-        "the tracker?",
-        "Fragments to forwarded ports are translated by what the tracker says where it gives datagrams whole; where "
+        "conntrack?",
+        "Fragments to forwarded ports are translated by what conntrack says where it gives datagrams whole; where "
         "it does not the mark of their connection says the port, and the agent sets it "
         "([0540](decisions/0540-the-agent-says-whose-fragments-they-are.md)).",
         pieces_of_ports,

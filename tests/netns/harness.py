@@ -153,7 +153,7 @@ class Lab:
 
     def silence(self, machine: Vm) -> None:
         """Its own stack answers nothing from now on: a reset to a SYN made by hand ends that connection for the
-        kernel's tracker, which is stricter than the userspace one."""
+        kernel's conntrack, which is stricter than the userspace one."""
         run("ip", "-n", self.layout.vm_namespace(machine.name), "address", "flush", "dev", "eth0")
 
     def meet(self, one: Vm, other: Vm) -> None:

@@ -35,7 +35,7 @@ def crc32c(data: bytes) -> int:
 
 
 def packet(source: int, target: int, chunk: int, tag: int = TAG) -> bytes:
-    """tag: of who it is for, which the kernel's tracker looks at; an INIT has none yet."""
+    """tag: of who it is for, which the kernel's conntrack looks at; an INIT has none yet."""
     body = _BODIES[chunk]
     flags = 3 if chunk == 0 else 0
     tag = 0 if chunk == 1 else tag

@@ -35,7 +35,7 @@ def nodes() -> int:
 
 class TalkingStage(Stage):
     """Its VMs have their addresses: they speak for themselves.  So TCP that is begun by hand is reset by whom it is
-    for, and with that ends for the kernel's tracker."""
+    for, and with that ends for the kernel's conntrack."""
 
     answered = WITHOUT_NUMBERS
 

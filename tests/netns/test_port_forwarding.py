@@ -201,7 +201,7 @@ class TestSctp:
             until(lambda: associated(namespace, forwarded.address, UDP) == ALL, "it has its answer")
 
     def test_what_cannot_be_translated_does_not_get_out(self, lab: Lab, stage: Stage) -> None:
-        """Of two VMs that speak to one host outside the tracker translates one: the other's address is hidden."""
+        """Of two VMs that speak to one host outside conntrack translates one: the other's address is hidden."""
         with associates(lab, outside(lab), 5500):
             until(lambda: associated(lab.layout.vm_namespace(stage.one.name), OUTSIDE, 5500) == ALL, "it answers")
         with lab.inside_namespace(outside(lab), "capture") as capture:

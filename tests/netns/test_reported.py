@@ -19,7 +19,7 @@ from tests.netns.test_routing import address
 from netweft.lab.vm import Vm
 
 PORT = 4321
-MUCH, CUT = bytes(1200), 800  # Open vSwitch's tracker takes no fragment that is smaller than 400
+MUCH, CUT = bytes(1200), 800  # Open vSwitch's conntrack takes no fragment that is smaller than 400
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -177,8 +177,8 @@ def test_connections_that_begin_in_pieces_by_a_floating_ip(
     lab: Lab, stage: Stage, floating: str, way_out: tuple[str, str]
 ) -> None:
     """TCP, into the VM and out of it, to sockets that look at checksums: cilium/cilium#14814 has what becomes of later
-    fragments without ports, antrea-io/antrea#348 what Open vSwitch's tracker made of them, docs/decisions/0451 what it
-    still spoils."""
+    fragments without ports, antrea-io/antrea#348 what Open vSwitch's conntrack made of them, docs/decisions/0451 what
+    it still spoils."""
     red, own = stage.red, address(stage.red)
     begun = frames.syn4(way_out, (BEHIND, floating), (PORT, 5001), MUCH)
     with lab.inside(red, "serve", "5001"), lab.inside_namespace(outside(lab), "capture") as there:

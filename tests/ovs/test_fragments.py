@@ -37,7 +37,7 @@ DNS = SecurityGroup(
         ),
     ),
 )
-FEW = 100  # fragments that the tracker may have: as 5,000 of which each is sent
+FEW = 100  # fragments that conntrack may have: as 5,000 of which each is sent
 
 
 async def test_who_takes_packets_shows_first_fragments_and_says_when_they_are_not(
@@ -108,7 +108,7 @@ def test_fragments_whose_rest_never_comes_come_out_nowhere(
 def test_what_is_left_of_many_fragments_goes_to_nobody_else(
     own_ovs: Sandbox, way: str, carrier: str, many: int
 ) -> None:
-    """The tracker gives out 32 at once, and the rest with whatever it is asked next (decision 0337)."""
+    """Conntrack gives out 32 at once, and the rest with whatever it is asked next (decision 0337)."""
     free: dict[str, object] = {} if way == "egress" else OPEN
     theirs = network(1)
     ours = theirs if "same" in way else network(2)
@@ -169,7 +169,7 @@ def test_who_fills_the_tracker_keeps_others_pieces_out_and_lets_none_in(own_ovs:
         eventually(lambda: heard(switch, other).count(b"no state") == WORDS)
         for _ in range(int(EXPIRE_SECONDS / STEP_SECONDS)):
             own_ovs.appctl("time/warp", f"{STEP_SECONDS * 1000:.0f}")
-        for number in range(FEW):  # with each packet that it looks at the tracker gives up some
+        for number in range(FEW):  # with each packet that it looks at conntrack gives up some
             receive(switch, sender, frames.udp4(*_ends(sender, receiver), b"%d" % number, (9, 53)))
         receive(switch, sender, *_in_pieces(sender, receiver, b"later...", 5))
         eventually(lambda: heard(switch, receiver).count(b"later...") == WORDS)
@@ -201,7 +201,7 @@ def heard(switch: Switch, at: Port) -> bytes:
 
 
 def kept(switch: Switch) -> int:
-    """Fragments that the tracker has, of those that it may have."""
+    """Fragments that conntrack has, of those that it may have."""
     found = re.search(r"num frag: (\d+)", switch.ovs.appctl("dpctl/ipf-get-status"))
     assert found
     return int(found[1])

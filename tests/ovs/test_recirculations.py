@@ -211,7 +211,7 @@ def test_to_the_metadata_service_and_back(switch: Switch, frm: Port) -> None:
     assert switch.recirculations("int", here + asked) == RECIRCULATIONS["for the node's metadata service"]
     own, asker = f"240.0.255.{ip(frm).rpartition('.')[2]}", f"240.0.0.{switch.ofport(ON_VLAN if frm is SUB else frm)}"
     said = f"in_port={UPLINKS.metadata},tcp,nw_src={own},nw_dst={asker},tcp_src={ends.PORT},tcp_dst=4000"
-    trace = switch.trace("int", said, "trk,est,rpl")  # the label, which says where to, is the tracker's
+    trace = switch.trace("int", said, "trk,est,rpl")  # the label, which says where to, is conntrack's
     assert trace.count("\nrecirc(0x") == RECIRCULATIONS["the metadata service's answer"]
     assert f"set_field:{ends.SERVER_4}->ip_src" in trace
 

@@ -41,7 +41,7 @@ def datapath(facts: Facts) -> Iterator[Found]:
 
 
 def connections(facts: Facts) -> Iterator[Found]:
-    """vswitchd's own tracker, in the userspace datapath, has 3,000,000.  0 is no limit to Linux."""
+    """vswitchd's own conntrack, in the userspace datapath, has 3,000,000.  0 is no limit to Linux."""
     if facts.agent is None or facts.agent.userspace or not facts.agent.ovs.most_tracked:
         return
     there, most = facts.agent.ovs.tracked, facts.agent.ovs.most_tracked

@@ -60,7 +60,7 @@ class Bridge:
 class OpenVSwitch:
     """ovsdb, vswitchd: why they do not answer.  kernel: whether the kernel has the datapath.
     tun: whether /dev/net/tun is there, which the userspace datapath makes bridges of.
-    tracked, most_tracked: connections in the kernel's tracker, and how many fit; None: it has none, or they are not
+    tracked, most_tracked: connections in the kernel's conntrack, and how many fit; None: it has none, or they are not
     known.  loose: whether it takes up TCP connections in the middle.  filters_bridges: whether the host's firewall
     sees what Linux bridges forward."""
 

@@ -20,7 +20,7 @@ GATEWAY_HOSTS = "netweft:gateway_hosts"  # kept on a gateway's port: who has it,
 
 
 class ConntrackHelper(Struct, frozen=True):
-    """Whose connections to a port the tracker reads along.  helper: its name; protocol: `tcp` or `udp`."""
+    """Whose connections to a port conntrack reads along.  helper: its name; protocol: `tcp` or `udp`."""
 
     helper: str
     protocol: str

@@ -45,7 +45,7 @@ does not come back from there any more:
     │ address: a bit for a port  │       │       │
     └────────────────────────────┴───────┴───────┘
 
-In zones of fragments it says which port counts, where the tracker gives fragments back, whose ports nobody sees:
+In zones of fragments it says which port counts, where conntrack gives fragments back, whose ports nobody sees:
 
      31                  18      17         16     15          0
     ┌──────────────────────┬──────────┬─────────┬──────────────┐
@@ -239,7 +239,7 @@ class RouterLimit(IntEnum):
     ASKED_FOR = 7  # ARP for its own addresses
     PINGED = 8  # its own addresses
     BFD = 9  # of its next hops
-    PIECES = 10  # from and to forwarded ports, of connections that the tracker does not know; from inside, too
+    PIECES = 10  # from and to forwarded ports, of connections that conntrack does not know; from inside, too
     LOGGED = 11  # of all firewalls; the zone is nobody's
 
 

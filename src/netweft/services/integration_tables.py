@@ -161,8 +161,8 @@ INT = Pipeline.of(
     ),
     Table(
         "egress",
-        "what a guarded port sends goes through the connection tracker, once, unless it is for many; ARP, ND and the "
-        "like need no rule",
+        "what a guarded port sends goes through conntrack, once; multicast and broadcast skip it; ARP, ND and the like "
+        "need no rule",
         match=fields(IN_PORT, *FRAGMENTS, "udp_src", "ipv4_dst", "ipv6_dst"),
         set=fields(PIECE),
         next=("egress_pieces", "egress_state", "egress_groups", "to_router"),
@@ -170,7 +170,7 @@ INT = Pipeline.of(
     ),
     Table(
         "egress_pieces",
-        "fragments that the tracker gives back, maybe with somebody else's: they go on in the network that they are of",
+        "fragments that conntrack gives back, maybe with somebody else's: they go on in the network that they are of",
         match=fields("ct_state"),
         set=fields(LOCAL_VLAN),
         next=("egress_state",),
@@ -178,7 +178,7 @@ INT = Pipeline.of(
     ),
     Table(
         "egress_state",
-        "answers to what is allowed pass; what makes no sense ends; all else is for the rules, each packet again",
+        "replies of allowed connections pass; invalid packets are dropped; the rest is for the rules, packet by packet",
         match=fields(IN_PORT, PIECE, "eth_type", "ip_frag", "ct_state", "ct_mark"),
         next=("egress_groups", "to_router"),
         miss="egress_groups",
@@ -195,7 +195,7 @@ INT = Pipeline.of(
     _rules("egress_rules", "dst"),
     Table(
         "egress_verdict",
-        "what no rule permits ends; if it is a connection that was permitted, its answers end too, until it is again",
+        "what no rule permits is dropped; of a connection that was permitted its replies are too, until it is again",
         match=fields(PERMITTED, FLOODED, "eth_type", "ct_state", "ct_mark"),
         set=fields(PERMITTED),
         next=("to_router", "rejected"),
@@ -229,8 +229,8 @@ INT = Pipeline.of(
     *BALANCING,
     Table(
         "ingress",
-        "for each destination: is it what a load balancer's member says?  What is for a guarded port goes through the "
-        "connection tracker, unless it has or is for many",
+        "for each destination: is it what a load balancer's member says?  What is for a guarded port goes through "
+        "conntrack, unless it has already; multicast and broadcast skip it",
         match=fields(OUT_PORT, ANSWERED, FLOODED, *FRAGMENTS, "udp_src", "ipv4_dst", "ipv6_dst", "ct_state")
         | fields(ORIGIN, "ipv4_src", "ipv6_src", "icmpv4_type", *SOURCE_PORTS),
         set=fields(PIECE, ORIGIN),
@@ -267,7 +267,7 @@ INT = Pipeline.of(
     ),
     Table(
         "commit",
-        "what both ends permit: a new connection is remembered, one that had ended is taken up again",
+        "what both ends permit: a new connection is committed, one that had been blocked is allowed again",
         match=fields(OUT_PORT, FLOODED, "eth_type", "ct_state", "ct_mark", TRIAL),
         next=("ingress_qos",),
         miss="ingress_qos",

@@ -229,7 +229,7 @@ class UplinkNic(Struct, frozen=True):
 
 
 class Asked(StrEnum):
-    """What the agent answers; and of WHOLE, what it has the tracker do."""
+    """What the agent answers; and of WHOLE, what it has conntrack do."""
 
     DHCP = "dhcp"
     NEIGHBOUR = "neighbour discovery"

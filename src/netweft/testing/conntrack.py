@@ -82,7 +82,7 @@ class Tracker:
         return next((key for key, one in self.connections.items() if there == _answer(key, one.nat) != key), None)
 
     def look(self, zone: int, packet: Mapping[str, int]) -> dict[str, int]:
-        """What the packet's fields are after the tracker has seen it."""
+        """What the packet's fields are after conntrack has seen it."""
         there, _ = _keys(zone, packet)
         answers = packet.get("icmpv4_type") == 0 or packet.get("icmpv6_type") == 129
         if self.loses and answers and there not in self._lost:

@@ -52,7 +52,7 @@ def test_flows_are_read() -> None:
     "line",
     [
         flow(_IP, "10.41.0.0/255.255.0.0"),  # of several packets
-        flow(_IP, pass_="0xc03"),  # once the tracker has seen it
+        flow(_IP, pass_="0xc03"),  # once conntrack has seen it
         flow(_IP, to="fa:16:3e:00:00:00/ff:ff:ff:00:00:00"),
         flow(_IP, used="never"),
         flow(_ARP, op="2"),

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MOST_TRACKED: Final = 20_000  # connections: a listing of more takes vswitchd too long
 BRIDGES: Final = 4  # that veths join, one after the other
-ROUNDS: Final = 8  # times that the tracker may be asked on the way: the datapath itself has a limit
+ROUNDS: Final = 8  # times that conntrack may be asked on the way: the datapath itself has a limit
 COUNT: Final = "dpctl/ct-get-nconns"  # of the userspace datapath
 NEW, KNOWN, ANSWER = "trk,new", "trk,est", "trk,est,rpl"
 
@@ -89,7 +89,7 @@ async def _through(
 
 
 async def _known(part: Part, command: Command) -> str:
-    """What the tracker would say of it."""
+    """What conntrack would say of it."""
     if await _tracks(command) > MOST_TRACKED:
         return NEW
     seen = part.fields

@@ -1,4 +1,4 @@
-"""Fragments to and from forwarded ports whose connection the tracker does not know: made known, and given back."""
+"""Fragments to and from forwarded ports whose connection conntrack does not know: made known, and given back."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""Who may fill the tracker with fragments whose rest never comes: nobody alone.
+"""Who may fill conntrack with fragments whose rest never comes: nobody alone.
 
 All VMs of a node share its list, in which each fragment stays for 15 s, or until its datagram is whole.  As soon as
 half of it is taken, the ports here with the most of it may send nothing in pieces for a while, until what the others

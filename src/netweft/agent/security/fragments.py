@@ -3,7 +3,7 @@
     flows see the ports of first fragments        of the bridge; anybody who has a connection to it can change it
     fragments of 400 bytes or more are tracked    of the userspace datapath, which takes none under 1,200 (IPv4) or
                                                   1,280 (IPv6) for sound, and paths with a smaller MTU are
-    the tracker keeps 5,000 fragments at once     likewise; 1,000 unless told otherwise
+    conntrack keeps 5,000 fragments at once     likewise; 1,000 unless told otherwise
 
 Until the former is so, the flows let no first fragment pass (services.fragments).
 """
@@ -56,9 +56,7 @@ class BridgeFragments:
         """Said once, until there is room again."""
         full = fragments.nearly_full(status)
         if full and not self._full:
-            log.warning(
-                "the tracker has no room for fragments: what comes in pieces is lost", kept=full[0], most=full[1]
-            )
+            log.warning("conntrack has no room for fragments: what comes in pieces is lost", kept=full[0], most=full[1])
         self._full = full is not None
 
     async def put(self) -> int:

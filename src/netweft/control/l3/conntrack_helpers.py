@@ -1,4 +1,4 @@
-"""A router's conntrack helpers, part of its row: which connections through its NAT the tracker reads along."""
+"""A router's conntrack helpers, part of its row: which connections through its NAT conntrack reads along."""
 
 import uuid
 from collections.abc import Mapping

@@ -33,12 +33,12 @@ def kernel_has_openvswitch() -> bool:
 
 
 def kernel_tracks() -> int:
-    """Connections, of all zones: vswitchd counts those of its own datapath only.  0 without a tracker."""
+    """Connections, of all zones: vswitchd counts those of its own datapath only.  0 without conntrack."""
     return _number(_TRACKED) or 0
 
 
 def kernel_may_track() -> int | None:
-    """Connections, of all zones and the host's own together.  None without a tracker."""
+    """Connections, of all zones and the host's own together.  None without conntrack."""
     return _number(_MOST_TRACKED)
 
 

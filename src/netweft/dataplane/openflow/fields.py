@@ -97,7 +97,7 @@ _ND = (*_ICMPV6, _is("icmpv6_type", ND_SOLICIT, ND_ADVERT))
 _NS = (*_ICMPV6, _is("icmpv6_type", ND_SOLICIT))
 _NA = (*_ICMPV6, _is("icmpv6_type", ND_ADVERT))
 
-# what the tracker knew of the packet that a connection began with; ovs-fields(7): only of a packet that is of one,
+# what conntrack knew of the packet that a connection began with; ovs-fields(7): only of a packet that is of one,
 # by +new, +est, +rel, +rpl, +snat or +dnat, or -inv+trk
 _OF_A_CONNECTION = Requirement(
     "ct_state", (*((flag, flag) for flag in (0x01, 0x02, 0x04, 0x08, 0x40, 0x80)), (0x20, 0x30))

@@ -114,8 +114,8 @@ class Ct(Struct, frozen=True):
 
     zone: a number, or the name of a register whose low 16 bits say it.
     commit: remember the connection, and do `exec` (to ct_mark or ct_label) to its entry.
-    table: where a copy of the packet goes on with what the tracker knows of it; what follows does not see that.
-    alg: the tracker's helper that reads along, `ftp` or `tftp`: connections that it hears of are related; empty: none.
+    table: where a copy of the packet goes on with what conntrack knows of it; what follows does not see that.
+    alg: conntrack's helper that reads along, `ftp` or `tftp`: connections that it hears of are related; empty: none.
     """
 
     zone: int | str = 0
@@ -127,7 +127,7 @@ class Ct(Struct, frozen=True):
 
 
 class CtClear(Struct, frozen=True):
-    """Forget what the tracker said of this packet."""
+    """Forget what conntrack said of this packet."""
 
 
 class Clone(Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""A whole datagram cut into fragments, as its sender had: for who has to send one that a tracker has put together."""
+"""A whole datagram cut into fragments, as its sender had: for who has to send one that conntrack has put together."""
 
 import secrets
 from collections.abc import Iterator

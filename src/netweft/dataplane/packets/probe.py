@@ -33,7 +33,7 @@ def probe(
 
 def reset(macs: tuple[bytes, bytes], ends: tuple[IpAddress, IpAddress], ports: tuple[int, int], mark: bytes) -> bytes:
     """After a probe by TCP with this data: nobody waits for a connection that does not come.  Its number is the one
-    behind the data: a tracker that has seen those takes no other, and the receiver has room for it."""
+    behind the data: conntrack that has seen those takes no other, and the receiver has room for it."""
     fields = (*ports, (int.from_bytes(mark[:4], "big") + 1 + len(mark)) % 2**32, 0, _TCP.size << 2, _RST, 0)
     total = upper_checksum(*ends, PROTO_TCP, _TCP.pack(*fields, 0, 0))
     return packet(macs, ends, PROTO_TCP, _TCP.pack(*fields, total, 0))

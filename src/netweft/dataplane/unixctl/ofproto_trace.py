@@ -35,8 +35,8 @@ class Met:
 
 @dataclass(slots=True)
 class Part:
-    """resumed: what the tracker is supposed to have said; empty for how it comes in.  translated: `snat`, `dnat`, of
-    what the tracker has made of it.  flow: the packet, as text.  final: as it is in the end, with its registers."""
+    """resumed: what conntrack is supposed to have said; empty for how it comes in.  translated: `snat`, `dnat`, of
+    what conntrack has made of it.  flow: the packet, as text.  final: as it is in the end, with its registers."""
 
     resumed: str = ""
     translated: tuple[str, ...] = ()
@@ -57,7 +57,7 @@ class Part:
 
 
 def asking(bridge: str, flow: str, states: Iterable[str] = ()) -> tuple[str, ...]:
-    """states: what the tracker says each time; where they end, that the connection is new."""
+    """states: what conntrack says each time; where they end, that the connection is new."""
     said = [word for state in states for word in ("--ct-next", state)]
     return (COMMAND, "--names", bridge, flow, *said)
 

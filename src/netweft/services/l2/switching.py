@@ -6,7 +6,7 @@
     of address pairs  to the ports here that may have it, and as any other that is not known
     not known         to the ports here without port security, which may have any MAC, and to exactly the hosts that
                       have the network, or the wire.  A guarded port's MACs are all known: it gets no other's frames
-    for many          multicast and broadcast: to all of the network's ports here, and likewise to hosts or wire
+    multicast         and broadcast: to all of the network's ports here, and likewise to hosts or wire
 
 What came in from another bridge never goes back to it, nor what came from the overlay into the overlay: on the tunnel
 bridge its only way is to the integration bridge.  MAC addresses are never learned; the database knows them.

@@ -4,7 +4,7 @@ vswitchd does it for each: no datapath can set an ICMP type.  Where it does that
 tracked is forgotten at the next recirculation.  So the answer to a port of this node, which had to be permitted to ask,
 is not tracked again.
 
-What else is forgotten there is the size of the pieces that a tracked ping came in, where the tracker gives it whole:
+What else is forgotten there is the size of the pieces that a tracked ping came in, where conntrack gives it whole:
 the answer would be too long for any port.  So the agent cuts it again, and each piece is turned round for itself
 (decision 0542).
 """
@@ -63,7 +63,7 @@ def answers_neighbours_ping(owner: int, router: int, own: Prefix, *back: Action)
 
 
 def put_together(owner: int, router: int, own: Prefix) -> BridgeFlow:
-    """A ping of it that came in pieces, through a tracker that gives it whole."""
+    """A ping of it that came in pieces, through conntrack that gives it whole."""
     whole, _ = next(_echo(router, own))
     whole |= {PIECE: (TRACKED_PIECE, TRACKED_PIECE), "ip_frag": fragments.NONE}
     return ITSELF.flow(40, owner, whole, SetField(HANDED_UP, Why.IN_PIECES), INT["hand_up"].goto)

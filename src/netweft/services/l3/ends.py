@@ -1,6 +1,6 @@
 """Who stands for whom at a router: by floating IPs, and by ports of them that are forwarded in order.
 
-Where all ports lead to one, and by SNAT, only the tracker knows.
+Where all ports lead to one, and by SNAT, only conntrack knows.
 """
 
 from ipaddress import IPv4Address

@@ -4,7 +4,7 @@
     from inside    from 10.0.0.5, about a packet to 10.0.0.5            becomes   the reverse
 
 No flow can write what is quoted: the agent gets them, and gives them back to the router behind the table that they came
-from.  Of a connection by SNAT, or by a forwarding of many ports to one, the tracker translates them (docs/ground.md).
+from.  Of a connection by SNAT, or by a forwarding of many ports to one, conntrack translates them (docs/ground.md).
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -74,7 +74,7 @@ def came_in(here: LocalRouter, ends: Ends, error: Error) -> Packet | None:
 
 def goes_out(here: LocalRouter, ends: Ends, error: Error, next_hop: int) -> Packet | None:
     """What it is about may have been for somebody else: who says it may be a router, too.  Of who has forwarded ports
-    it may be about any other port, which the tracker translates."""
+    it may be about any other port, which conntrack translates."""
     quoted = ports(error.quoted)
     says, to = ends.floating(error.src), ends.outside(error.quoted_dst, quoted)
     if says is not None:

@@ -1,6 +1,6 @@
 """Fragments to and from forwarded ports, on the node that has the router's gateway.
 
-The tracker collects them in a zone of their own; once it is known which port they are of they are translated by it, in
+Conntrack collects them in a zone of their own; once it is known which port they are of they are translated by it, in
 the gateway's zone.
 
     from_outside ─ct─▶ forwarded_pieces ─ct─▶ translated ─▶ to_router_itself
@@ -51,13 +51,13 @@ FROM_OUTSIDE, TRANSLATED, TO_OUTSIDE, PIECES, OUT = (
 )
 COMES_IN, GOES_OUT = 32, 29  # above other floating IPs', below what is too big
 UNKNOWN, OF_A_PORT, OTHERS = 30, 20, 10
-BY_THE_AGENT: Final = (PROTO_UDP, PROTO_TCP)  # of SCTP that tracker knows no ports
+BY_THE_AGENT: Final = (PROTO_UDP, PROTO_TCP)  # of SCTP that conntrack knows no ports
 _PORT: Final = 0xFFFF
 _ALL: Final = 0xFFFFFFFF
 
 
 def forwarding(here: LocalForwarding) -> Iterator[Wanted]:
-    """Answers where all ports lead to one are translated back as anything else that the tracker knows."""
+    """Answers where all ports lead to one are translated back as anything else that conntrack knows."""
     for block in blocks(here):
         outside, inside = addresses(here)
         owner = cookie(Reason.FORWARDING_PORTS, here.forwarding.id)
@@ -92,7 +92,7 @@ def _piece(here: LocalForwarding) -> dict[str, Value]:
 
 
 def _segment(zone: int) -> dict[str, Value]:
-    """Of TCP whose connection has a mark, whatever the tracker thinks of it: it sees no acknowledgements there, but
+    """Of TCP whose connection has a mark, whatever conntrack thinks of it: it sees no acknowledgements there, but
     where they are in fragments, too."""
     known: dict[str, Value] = {"ct_zone": zone | PIECES_ZONE, "ct_state": (TRACKED_BIT, TRACKED_BIT)}
     return {**known, "eth_type": ETH_IPV4, "ip_proto": PROTO_TCP}
@@ -148,7 +148,7 @@ def _others(here: LocalRouter, gateway: Gateway, priority: int, match: dict[str,
 
 
 def _unknown(here: LocalRouter, gateway: Gateway, protocol: int, found: list[Forwarded]) -> Iterator[BridgeFlow]:
-    """Not what the agent has given back: it would go round if the tracker takes no more connections."""
+    """Not what the agent has given back: it would go round if conntrack takes no more connections."""
     up = handed_up(here, RouterLimit.PIECES)
     unknown = {**of_a_zone(gateway.zone | PIECES_ZONE), "ct_nw_proto": protocol, "ct_mark": 0}
     comes, leaves = ((bits, LEAVES | GIVEN_BACK) for bits in (0, LEAVES))
@@ -161,9 +161,9 @@ def _unknown(here: LocalRouter, gateway: Gateway, protocol: int, found: list[For
 
 
 def given_back(frame: bytes, registers: Mapping[str, int], zone: int, *, leaves: bool) -> Iterator[Packet]:
-    """What is to be done with a fragment of a connection that the tracker does not know.  zone: in which.
+    """What is to be done with a fragment of a connection that conntrack does not know.  zone: in which.
 
-    The first says the ports, and makes them known.  In which order they come does not matter: the tracker collects
+    The first says the ports, and makes them known.  In which order they come does not matter: conntrack collects
     them once more, and all are there only when the first has been given back."""
     known = ports(frame[14:])
     if known is not None:

@@ -119,7 +119,7 @@ def _answers(here: LocalForwarding) -> Iterator[BridgeFlow]:
 
 
 def _has_become(here: LocalForwarding) -> Iterator[BridgeFlow]:
-    """SCTP's port the one that all lead to: a tracker that knows no ports of SCTP has left it as it was."""
+    """SCTP's port the one that all lead to: conntrack that knows no ports of SCTP has left it as it was."""
     if here.forwarding.protocol == PROTO_SCTP:
         outside, inside = addresses(here)
         match = {
@@ -153,7 +153,7 @@ def _packet(here: LocalForwarding) -> dict[str, Value]:
 
 
 def of_a_zone(zone: int) -> dict[str, Value]:
-    """What the tracker has seen in it.  Open vSwitch wants to hear so before it lets a connection's ends be matched."""
+    """What conntrack has seen in it.  Open vSwitch wants to hear so before it lets a connection's ends be matched."""
     return {"ct_zone": zone, "ct_state": (TRACKED_BIT, TRACKED_BIT | INVALID_BIT), "eth_type": ETH_IPV4}
 
 

@@ -3,7 +3,7 @@
     from outside   to the gateway, about a packet from it       becomes   to fd00:50::5, about one from there
     from inside    from anybody, about a packet to fd00:50::5   becomes   from the gateway, about one to it
 
-The tracker of Open vSwitch 3.1's userspace datapath spoils them: it mends the checksum of what is quoted where it would
+Conntrack of Open vSwitch 3.1's userspace datapath spoils them: it mends the checksum of what is quoted where it would
 be if the error were that itself, which of UDP is the MTU of "packet too big" (docs/ground.md).  So they are looked up
 without `nat`, and the agent hears with the packet whose connection it is about.
 """
@@ -40,7 +40,7 @@ def coming_in(here: LocalRouter, gateway: Gateway, becomes: int) -> Iterator[Bri
         yield FROM_OUTSIDE.flow(TO_THE_GATEWAY, owner, {**error, "ipv6_dst": becomes}, looked_up)
     up = handed_up(here, RouterLimit.ERRORS_IN)
     yield TRANSLATED.flow(KNOWN, owner, {**_tracked(gateway), "ct_state": IS_RELATED}, *up)
-    for kind in ERRORS:  # about nothing that it has sent, or about a fragment, which the tracker does not know again
+    for kind in ERRORS:  # about nothing that it has sent, or about a fragment, which conntrack does not know again
         unknown: dict[str, Value] = {**_tracked(gateway), "icmpv6_type": kind}
         yield TRANSLATED.flow(UNKNOWN, owner, unknown, *(up if kind == TOO_BIG else ()))
 
@@ -67,7 +67,7 @@ def _tracked(gateway: Gateway) -> dict[str, Value]:
 
 
 def came_in(here: LocalRouter, error: Error, fields: Mapping[str, int]) -> Packet | None:
-    """fields: what the tracker knows of the connection, as its first packet had it.  If that is nothing since the error
+    """fields: what conntrack knows of the connection, as its first packet had it.  If that is nothing since the error
     is about a first fragment, it is asked once more as about the whole.  None: the error is about nothing that the
     gateway can have sent."""
     gateway, asker = _gateway(here, fields), fields.get("ct_ipv6_src")

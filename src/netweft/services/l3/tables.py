@@ -48,8 +48,8 @@ ROUTING = (
     ),
     Table(
         "leaves_network",
-        "what a guarded port was permitted to send is remembered in the network that it leaves; the next one has a "
-        "conntrack zone of its own",
+        "what a guarded port was permitted to send is committed in the zone of the network that it leaves; the next "
+        "one has a conntrack zone of its own",
         match=fields("eth_type", "ct_state", "ct_mark", TRIAL),
         next=("to_router_itself",),
         miss="to_router_itself",
@@ -75,8 +75,9 @@ ROUTING = (
     ),
     Table(
         "translated",
-        "what a gateway's tracker gives back goes on in that gateway's router; fragments may have come with another's; "
-        "what a helper has heard of is committed; an ICMPv6 error about what NAT66 has translated goes to the agent",
+        "what a gateway's conntrack gives back goes on in that gateway's router; fragments may have come with "
+        "another's; what a helper has heard of is committed; an ICMPv6 error about what NAT66 has translated goes to "
+        "the agent",
         match=fields("ct_zone", "ct_state", "eth_type", "ct_nw_proto", "ct_nw_dst")
         | fields("ip_proto", "icmpv6_type", "ipv4_dst", "sctp_dst"),
         set=fields(ROUTER, LOCAL_VLAN),
@@ -133,7 +134,7 @@ ROUTING = (
     ),
     Table(
         "forwarded_pieces",
-        "fragments from or to where ports are forwarded: of which ports they are; where the tracker gives fragments "
+        "fragments from or to where ports are forwarded: of which ports they are; where conntrack gives fragments "
         "back their connection's mark says it, and the agent gets those of one that has none",
         match=fields(
             *("ct_zone", "ct_state", "ct_mark", "eth_type", PIECE),
@@ -154,7 +155,7 @@ ROUTING = (
     ),
     Table(
         "outside_egress",
-        "to the external network, with such an address; what the tracker could not translate ends, but an ICMPv6 error "
+        "to the external network, with such an address; what conntrack could not translate ends, but an ICMPv6 error "
         "about what NAT66 has translated goes to the agent",
         match=fields(ROUTER, "eth_type", "ip_proto", "ipv4_src", "ct_state", "ct_zone"),
         next=("next_hop",),

@@ -197,7 +197,7 @@ class LocalForwarding(Struct, frozen=True, kw_only=True):
     snat: whether what comes from inside by itself gets the gateway's address.
     mac, hop: the gateway's, and its IPv4 next hop (None: it has none).  others: MACs of the router's gateways on other
     networks, by which routes may lead to who has asked.
-    gives_pieces: whether the tracker gives a datagram on as the fragments that it came in: the userspace datapath's."""
+    gives_pieces: whether conntrack gives a datagram on as the fragments that it came in: the userspace datapath's."""
 
     forwarding: PortForwarding
     router: int

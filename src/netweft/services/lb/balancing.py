@@ -227,7 +227,7 @@ def spread(one: Spread) -> Iterator[BridgeFlow]:
 
 
 def _given(to: Service) -> Action:
-    """The tracker of the userspace datapath knows no ports of SCTP, and leaves them."""
+    """Conntrack of the userspace datapath knows no ports of SCTP, and leaves them."""
     nat = Nat(dst=to.address.value, port=to.port, version=to.address.version)
     return Ct(zone=ORIGIN, commit=True, nat=nat, table=TO_MEMBER.id)
 
@@ -246,7 +246,7 @@ def answers(one: Service, ids: tuple[str, ...]) -> Iterator[BridgeFlow]:
 
 def errors() -> Iterator[BridgeFlow]:
     """ICMP errors about what a client has sent to a VIP quote the member that it was for, and anybody may say them: a
-    router on the way, a firewall.  The tracker has them be about the VIP, and from it (docs/ground.md)."""
+    router on the way, a firewall.  Conntrack has them be about the VIP, and from it (docs/ground.md)."""
     owner = cookie(Reason.PIPELINE)
     for version, kinds in ERRORS.items():
         for kind in kinds:

@@ -12,7 +12,7 @@ from netweft.services.tables import Table, fields
 BALANCING = (
     Table(
         "to_vip",
-        "what a guarded port was permitted to send to a VIP is remembered in its network, as in leaves_network",
+        "what a guarded port was permitted to send to a VIP is committed in its network's zone, as in leaves_network",
         match=fields("eth_type", "ct_state", "ct_mark"),
         next=("balance",),
         miss="balance",

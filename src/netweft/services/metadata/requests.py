@@ -40,7 +40,7 @@ PORT_AT, ADDRESS_AT = 48, 96  # where what is in a connection's label begins
 REQUESTS, METADATA_TABLE, ANSWER = INT["requests"], INT["metadata"], INT["metadata_answer"]
 ADDRESS, SUBNET = NEXT_HOP[-1], NEXT_HOP[-2]  # of IPv6: the first 32 bits, the 32 after them
 TO_AGENT = Controller(AGENT)
-# no pieces: what the tracker keeps of them it may give back with somebody else's (decision 0221)
+# no pieces: what conntrack keeps of them it may give back with somebody else's (decision 0221)
 _ASKED_4: dict[str, Value] = {
     "eth_type": ETH_IPV4,
     "ip_proto": PROTO_TCP,

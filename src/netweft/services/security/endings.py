@@ -196,7 +196,7 @@ def _others(before: NodeView, after: NodeView, one: Port | Peer, lost: Prefix) -
 
 
 def by_tuple(connection: Connection) -> Connections | None:
-    """How to have it forgotten.  None: Open vSwitch cannot: the kernel's tracker knows these protocols only, and 3.1
+    """How to have it forgotten.  None: Open vSwitch cannot: the kernel's conntrack knows these protocols only, and 3.1
     in the userspace ends itself when it is told to forget one of ICMPv6."""
     if connection.protocol not in FORGETTABLE:
         return None

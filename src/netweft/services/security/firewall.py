@@ -220,7 +220,7 @@ def _unmark(bit: int) -> Clone:
 
 
 def _remember(*changes: SetField) -> Clone:
-    """By a copy that ends here, and with it the fragments that the tracker gives out at last, whosever they are.
+    """By a copy that ends here, and with it the fragments that conntrack gives out at last, whosever they are.
     Forgotten first, since the copy may be a fragment: if its rest never comes, it comes out untracked."""
     return Clone((CtClear(), Ct(zone=LOCAL_VLAN, commit=True, exec=changes)))
 
@@ -292,7 +292,7 @@ def _dhcp(side: Side) -> Iterator[dict[str, Value]]:
 
 
 def _at_home(side: Side) -> Iterator[Action]:
-    """Fragments of another datagram may have come along: where they are of, and so for whom, the tracker says."""
+    """Fragments of another datagram may have come along: where they are of, and so for whom, conntrack says."""
     yield Move("ct_zone", LOCAL_VLAN, 16)
     if side is INGRESS:
         yield SetField(OUT_PORT, 0)

@@ -1,7 +1,7 @@
 """Connections of a port that moves: what its old node tells of them, and how its new node takes them up.
 
 Most go on by themselves, since a rule permits what comes.  Not so those in which the others only answer: on the new
-node answers are new, and so are those of a VM that may do nothing else.  So the new node's tracker learns of them:
+node answers are new, and so are those of a VM that may do nothing else.  So the new node's conntrack learns of them:
 
     UDP, ICMP and others    a packet of the connection's own way, made by the agent, judged by the pipeline as any other
                             and given to nobody (see `trials`); what is permitted is remembered

@@ -4,7 +4,7 @@ Its own MAC, its fixed IPs, what its allowed address pairs add, and the link-loc
 IPv6, in the sender of ARP, in the target and options of neighbour discovery.  It may ask as a DHCP client and for
 duplicate addresses, but not answer as a DHCP server or router, in pieces neither (see `fragments`); and a hypervisor
 may announce it after a move (RARP).
-Everything is let through when port security is off.  Fragments are not while the tracker has too many of the port's
+Everything is let through when port security is off.  Fragments are not while conntrack has too many of the port's
 (agent/security/fragment_shares), with or without port security.
 """
 

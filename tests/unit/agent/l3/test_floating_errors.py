@@ -161,7 +161,7 @@ def test_flows_hand_up_errors_and_nothing_else(region: Region, node: Node, kind:
     punted.clear()
     region.send(B1, {**packets.ping(B1.mac_address, TO_BLUE.mac_address, own(B1), SOMEBODY), "icmpv4_type": kind})
     comes_in(region, {**incoming, "icmpv4_type": kind, "ipv4_dst": int(IPv4Address(SNAT))})
-    assert [one for one in punted if not one.get(HANDED_UP)] == [], "by SNAT the tracker translates"
+    assert [one for one in punted if not one.get(HANDED_UP)] == [], "by SNAT conntrack translates"
 
 
 def test_one_flow_more_for_each_floating_ip_and_way(region: Region) -> None:

@@ -68,7 +68,7 @@ def ends(said: Packet) -> tuple[str, ...]:
 
 
 def asked(port: int = 5000) -> dict[str, int]:
-    """What the tracker knows of the connection."""
+    """What conntrack knows of the connection."""
     return {"ct_ipv6_src": int(IPv6Address(VM)), "ct_ipv6_dst": int(IPv6Address(FAR)), "ct_tp_src": port}
 
 

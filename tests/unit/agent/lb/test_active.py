@@ -1,4 +1,4 @@
-"""Open connections are counted from the tracker's listing, and what has ended is told once."""
+"""Open connections are counted from conntrack's listing, and what has ended is told once."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Who fills the tracker with fragments sends none for a while, and nobody else's are kept from it."""
+"""Who fills conntrack with fragments sends none for a while, and nobody else's are kept from it."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Fragments from and to forwarded ports where the tracker gives them back, as in the userspace datapath."""
+"""Fragments from and to forwarded ports where conntrack gives them back, as in the userspace datapath."""
 
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address
@@ -92,7 +92,7 @@ def fields_of_tcp(frame: bytes) -> Packet:
     assert datagram.upper_checksum(*ends, 6, segment) == 0
     assert len(segment) == 20
     assert int.from_bytes(segment[4:8], "big") == SEQUENCE
-    assert segment[13] == 0x10, "a tracker takes what acknowledges, and does not begin, from the middle"
+    assert segment[13] == 0x10, "conntrack takes what acknowledges, and does not begin, from the middle"
     sport, dport = (int.from_bytes(segment[at : at + 2], "big") for at in (0, 2))
     return packets.tcp(frame[6:12].hex(":"), frame[:6].hex(":"), str(ends[0]), str(ends[1]), sport, dport)
 

@@ -1,4 +1,4 @@
-"""Whose the connections are that the tracker lists."""
+"""Whose the connections are that conntrack lists."""
 
 import pytest
 from msgspec.structs import replace

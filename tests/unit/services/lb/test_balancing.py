@@ -333,7 +333,7 @@ def test_a_router_that_comes_later_is_used(region: Region) -> None:
 
 
 def recirculations(region: Region, frm: Port, packet: Packet) -> int:
-    """On the client's node: how often the tracker gives it back.  Open vSwitch 3.1 does so six times at most."""
+    """On the client's node: how often conntrack gives it back.  Open vSwitch 3.1 does so six times at most."""
     bridge = region.nodes["hv1"].bridges["int"]
     bridge.counted.clear()
     assert region.receivers(frm, packet)

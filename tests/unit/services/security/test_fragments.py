@@ -47,7 +47,7 @@ CLOSED = port(6, NET, "10.0.0.6", "2001:db8::6", security_groups=(NOTHING.id,))
 EVERYBODY = (CLIENT, SERVER, LOOSE, FREE, TRUSTING, CLOSED)
 
 
-@pytest.fixture(params=[False, True], ids=["userspace tracker", "kernel's tracker"])
+@pytest.fixture(params=[False, True], ids=["userspace conntrack", "kernel's conntrack"])
 def gives_whole(request: pytest.FixtureRequest) -> bool:
     return bool(request.param)
 

@@ -1,4 +1,4 @@
-"""/v2.0/routers/ID/conntrack_helpers: which connections through a router's NAT the tracker reads along."""
+"""/v2.0/routers/ID/conntrack_helpers: which connections through a router's NAT conntrack reads along."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -118,7 +118,7 @@ class Nodes:
         if there.balanced is not None:
             return Followed()  # which member answers is not known
         if any(nat.side == "src" and not _is_floating(seen, nat.now[0]) for nat in there.nats):
-            return Followed()  # what the tracker would make of it, it does for a connection only that is there
+            return Followed()  # what conntrack would make of it, it does for a connection only that is there
         goal = goal_of(seen, back, start.port)
         return await self._way(seen, Start(there.at, there.network), back, goal, also, reply=True)
 

@@ -3,7 +3,7 @@
 switch NETWORK           -> [VNI, how it floods]     a logical switch for each VXLAN network that is behind it
 binding PORT VLAN        -> NETWORK                  frames of this VLAN on this port, 0 for those without a tag
 mac NETWORK MAC          -> tunnel address           a port of the network that is elsewhere
-flood NETWORK            -> tunnel addresses         everybody who has the network, for what is for many or unknown
+flood NETWORK            -> tunnel addresses         who has the network: multicast, broadcast, unknown unicast
 """
 
 from collections.abc import Iterable, Mapping
