@@ -6,13 +6,12 @@ import hmac
 import json
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
 from tests.api.network.conftest import Api
+from tests.api.network.webhook_receiver import Receiver
 
 from netweft.api.app import resources
 from netweft.api.stream import webhooks
@@ -22,49 +21,6 @@ from netweft.settings import ServerSettings, SettingsError
 from netweft.store import Store
 
 SECONDS = 60.0
-
-
-class Receiver:
-    """bodies: those that it took, in order.  answers: what it says next; after those 204."""
-
-    def __init__(self) -> None:
-        self.bodies: list[bytes] = []
-        self.refused: list[bytes] = []
-        self.signatures: list[str] = []
-        self.answers: list[int] = []
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                code = receiver.answers.pop(0) if receiver.answers else 204
-                receiver.signatures.append(self.headers.get("X-Netweft-Signature", ""))
-                (receiver.bodies if code == 204 else receiver.refused).append(body)
-                self.send_response(code)
-                self.send_header("Location", "http://127.0.0.1:9/elsewhere")
-                self.end_headers()
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/hook"
-        Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-    def objects(self) -> dict[str, Any]:
-        """What a follower has by now: id -> the object."""
-        found: dict[str, Any] = {}
-        for body in self.bodies:
-            for event in json.loads(body)["events"]:
-                for one in event.get("objects", ()):
-                    found[one["id"]] = one
-                for id in event.get("ids", ()) if event["event"] == "gone" else ():
-                    found.pop(id, None)
-        return found
 
 
 @pytest.fixture
@@ -147,6 +103,8 @@ def test_requests_are_signed(api: Api, store: Store, receiver: Receiver, tmp_pat
     [
         ({"webhooks": ("file:///etc/passwd",)}, "webhooks"),
         ({"webhooks": ("hook.example",)}, "webhooks"),
+        ({"webhooks": ("http://[::1/hook",)}, "webhooks"),
+        ({"webhooks": ("http://hook.example:99999/",)}, "webhooks"),
         ({"webhook_secret_file": "/nowhere/secret"}, "webhook_secret_file"),
     ],
 )

@@ -1,21 +1,20 @@
 """Webhooks: what the feed over HTTP tells, posted to a URL: in order, and again until it is taken (decision 0666).
 
-    POST URL   {"events": [...]}   X-Netweft-Signature: sha256=HEX   (HMAC of the body, by the secret)
+    POST URL   {"epoch": 3, "events": [...]}   X-Netweft-Signature: sha256=HEX   (HMAC of the body, by the secret)
 
 Events are those of the feed (`reading`), of all kinds, as an administrator sees them.  The next request is made once
-the last one was answered with 2xx.  One server of many does it; its place is in the database, so that another goes on.
+the last one was answered with 2xx.  One server of many does it; its place is in the database, so that another goes on,
+with the next epoch: by that a receiver knows what comes late, from a server that had stood still (decision 0656).
 """
 
 import asyncio
 import hashlib
 import hmac
 import time
-import urllib.request
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from http.client import HTTPException
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import urlsplit
 
 import structlog
@@ -28,14 +27,16 @@ from netweft.feed.beside import beside
 from netweft.plugins.identity import Context
 from netweft.reconcile.retry import Backoff
 from netweft.settings import ServerSettings, SettingsError
-from netweft.store import Store
+from netweft.store import NotHeld, Store
+
+if TYPE_CHECKING:
+    from netweft.api.stream.posting import Posting
 
 T = TypeVar("T")
-ANSWER_SECONDS: Final = 10.0
 LOOK_SECONDS: Final = 5.0  # at the lease
 TICK_SECONDS: Final = 1.0  # for what no bell tells
 FIRST_SECONDS, LIMIT_SECONDS = 0.5, 60.0  # between two tries
-PLACE: Final = "place"
+PLACE, EPOCH = "place", "epoch"
 _ADMIN: Final = Context(
     user_id="webhook", user_name="webhook", roles=frozenset({"admin", "manager", "member", "reader"})
 )
@@ -69,28 +70,36 @@ class Run:
         self.name = f"webhook-{urlsplit(url).hostname}-{digest}"
         self._store, self._kinds, self._url, self._secret = store, kinds, url, secret
         self._lease = lease.Lease(store, self.name)
-        self._thread, self._posting = CapacityLimiter(2), CapacityLimiter(1)
+        self._thread = CapacityLimiter(2)
         self._retry = Backoff(first=FIRST_SECONDS, limit=LIMIT_SECONDS)
+        self._epoch = 0
 
     async def run(self) -> None:
         """Until cancelled."""
-        await self._lease.whenever_held(self._in_thread, self._follow, LOOK_SECONDS)
+        from netweft.api.stream.posting import Posting  # its library is large, and few have webhooks
 
-    async def _follow(self) -> None:
+        posting = Posting(self._url)
+        try:
+            await self._lease.whenever_held(self._in_thread, lambda: self._follow(posting), LOOK_SECONDS)
+        finally:
+            await posting.close()
+
+    async def _follow(self, posting: "Posting") -> None:
         """Until another server has the lease: raises NotHeld."""
         reading = Reading(self._store, self._kinds, _ADMIN, await self._in_thread(self._begin))
         with self._store.doorbell.subscribe() as bell:
             while True:
                 if events := await self._in_thread(reading.more):
-                    await self._tell(events)
+                    await self._tell(posting, events)
                 elif not reading.soon:
                     with suppress(TimeoutError):
                         async with asyncio.timeout(TICK_SECONDS):
                             await bell.wait()
 
-    async def _tell(self, events: Sequence[Event]) -> None:
-        body = encode({"events": events})
-        while why := await to_thread.run_sync(self._post, body, limiter=self._posting):
+    async def _tell(self, posting: "Posting", events: Sequence[Event]) -> None:
+        body = encode({EPOCH: self._epoch, "events": events})
+        headers = self._headers(body)
+        while why := await posting.post(body, headers):
             log.warning("a webhook does not take what is told", webhook=self.name, problem=why)
             await self._in_thread(self._keep, None, why)
             await asyncio.sleep(self._retry.failed(time.monotonic()))
@@ -100,17 +109,11 @@ class Run:
         if place or was_failing:
             await self._in_thread(self._keep, place, "")
 
-    def _post(self, body: bytes) -> str:
-        """Why it was not taken; empty: it was.  Blocks."""
+    def _headers(self, body: bytes) -> dict[str, str]:
         headers = {"Content-Type": "application/json", "User-Agent": "netweft"}
         if self._secret:
             headers["X-Netweft-Signature"] = f"sha256={hmac.new(self._secret, body, 'sha256').hexdigest()}"
-        request = urllib.request.Request(self._url, body, headers, method="POST")
-        try:
-            with _OPENER.open(request, timeout=ANSWER_SECONDS) as answer:
-                return "" if 200 <= answer.status < 300 else f"it answers {answer.status}"
-        except (OSError, HTTPException, ValueError) as error:
-            return f"{type(error).__name__}: {error}"
+        return headers
 
     # -- in a thread, one transaction each
 
@@ -118,30 +121,31 @@ class Run:
         return await to_thread.run_sync(lambda: work(*arguments), limiter=self._thread)
 
     def _begin(self) -> str:
-        """The place up to which all was taken; empty: nothing was."""
-        with self._store.read() as tx:
-            return str(tx.followers.made(self.name).get(PLACE, ""))
+        """The place up to which all was taken; empty: nothing was.  From here on it is this server's epoch."""
+        with self._store.write() as tx:
+            known, made = tx.followers.get(self.name), tx.followers.made(self.name)
+            tx.followers.move(self.name, self._lease.me, None, known.problem if known else "")
+            self._epoch = int(made.get(EPOCH, 0)) + 1
+            tx.followers.make(self.name, {EPOCH: self._epoch})
+            return str(made.get(PLACE, ""))
 
     def _keep(self, place: str | None, problem: str) -> None:
+        """Raises NotHeld, and where another server had the lease meanwhile."""
         with self._store.write() as tx:
             tx.followers.move(self.name, self._lease.me, None, problem)
+            if tx.followers.made(self.name, [EPOCH]) != {EPOCH: self._epoch}:
+                raise NotHeld(self.name)
             if place:
                 tx.followers.make(self.name, {PLACE: place})
 
 
-class _Stays(urllib.request.HTTPRedirectHandler):
-    """A redirected POST would become a GET, and may lead anywhere."""
-
-    def redirect_request(self, *_: Any) -> None:
-        return None
-
-
-_OPENER: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}), _Stays())
-
-
 def _checked(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        fits = False
+    if not fits:
         raise SettingsError("webhooks: expected http://HOST/PATH or https://HOST/PATH")
     return url
 
