@@ -1,5 +1,8 @@
-"""What holds for every test: no test's logging outlives it; a row that is shared is not wanted alone later; and the
-authorities' certificates are read once, not for each client of HTTP (50 ms of a processor)."""
+"""What holds for every test.
+
+No test's logging outlives it, nor is it coloured (rich takes 30 ms for a traceback).  A row that is shared is not
+wanted alone later.  The authorities' certificates are read once, not for each client of HTTP (50 ms of a processor).
+"""
 
 import functools
 import ssl
@@ -14,10 +17,16 @@ from netweft.store.holding import Held
 pytest_plugins = ["tests.examples", "tests.garbage", "tests.databases", "tests.side_by_side", "tests.native"]
 
 Held.upgrades_are_faults = True
+PLAIN: list[structlog.typing.Processor] = [
+    structlog.processors.add_log_level,
+    structlog.processors.format_exc_info,
+    structlog.processors.LogfmtRenderer(key_order=["level", "event"], bool_as_flag=False),
+]
 
 
 @pytest.fixture(autouse=True)
 def _logging_as_it_was() -> Iterator[None]:
+    structlog.configure(processors=PLAIN)
     yield
     structlog.reset_defaults()
 

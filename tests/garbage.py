@@ -12,3 +12,8 @@ def pytest_collection_finish() -> None:
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
     gc.enable()
+
+
+def pytest_sessionfinish() -> None:
+    """pytest looks through all that is left five times as it ends."""
+    gc.freeze()

@@ -86,16 +86,19 @@ def outside(lab: Lab) -> str:
     return lab.layout.host_namespace("outside")
 
 
+ASKER = bytes.fromhex("020000000901")
+
+
 def answers(lab: Lab, asked: str) -> list[str]:
-    """The MACs from which ARP for this address is answered, one each time."""
+    """The MACs from which ARP for this address is answered, one each time; nothing of what is announced to all."""
     frames = ask(lab, asked)
-    return [frame[22:28].hex(":") for frame in frames if frame[20:22] == b"\0\2" and frame[28:32] == packed(asked)]
+    to_us = (frame for frame in frames if frame[:6] == ASKER and frame[20:22] == b"\0\2")
+    return [frame[22:28].hex(":") for frame in to_us if frame[28:32] == packed(asked)]
 
 
 def ask(lab: Lab, asked: str) -> list[bytes]:
     """By ARP, of somebody without an address; what the host outside hears in the next half second."""
-    own = bytes.fromhex("020000000901")
-    question = b"\xff" * 6 + own + bytes.fromhex("08060001080006040001") + own + bytes(4)
+    question = b"\xff" * 6 + ASKER + bytes.fromhex("08060001080006040001") + ASKER + bytes(4)
     question += bytes(6) + packed(asked)
     with lab.inside_namespace(outside(lab), "capture") as capture:
         forked.do(outside(lab), "send", stdin=question.hex() + "\n")
