@@ -8,6 +8,18 @@ PATIENCE = (
 )
 
 
+class Awaited:
+    """What hears of something: it sets `news` each time."""
+
+    news: asyncio.Event
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while not condition():
+                await self.news.wait()
+                self.news.clear()
+
+
 async def until(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
     """Raises TimeoutError."""
     async with asyncio.timeout(seconds):

@@ -6,6 +6,7 @@ from ipaddress import ip_address
 
 from tests.netns.frames import ethernet
 from tests.netns.inside.pings import checksum
+from tests.netns.sctp import crc32c
 
 from netweft.lab.guest import Nic
 
@@ -81,7 +82,7 @@ _CHECKSUM_AT = {TCP: 16, UDP: 6, ICMP: 2, ICMPV6: 2}
 def _with_checksum(body: bytes, protocol: int, ends: tuple[bytes, ...], version: int) -> bytes:
     at = _CHECKSUM_AT.get(protocol)
     if protocol == SCTP:
-        return body[:8] + struct.pack("<I", _crc32c(body)) + body[12:]
+        return body[:8] + struct.pack("<I", crc32c(body)) + body[12:]
     if at is None:
         return body
     pseudo = b""
@@ -90,15 +91,6 @@ def _with_checksum(body: bytes, protocol: int, ends: tuple[bytes, ...], version:
         pseudo = b"".join(ends) + tail
     total = checksum(pseudo + body + b"\0" * (len(body) % 2))
     return body[:at] + struct.pack("!H", total) + body[at + 2 :]
-
-
-def _crc32c(data: bytes) -> int:
-    value = 0xFFFFFFFF
-    for byte in data:
-        value ^= byte
-        for _ in range(8):
-            value = value >> 1 ^ (0x82F63B78 if value & 1 else 0)
-    return value ^ 0xFFFFFFFF
 
 
 def address_of(nic: Nic, version: int) -> str:

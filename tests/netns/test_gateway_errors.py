@@ -5,18 +5,16 @@
 What a socket hears has been matched with what it sent: the kernel looks at what is quoted.
 """
 
-import json
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from ipaddress import ip_address
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 from tests.netns.frames import _ipv4, icmp4, udp4
 from tests.netns.harness import Lab, until
+from tests.netns.icmp_errors import heard, icmp_error
 from tests.netns.outside import OUTSIDE, external_network, next_hop
 from tests.netns.test_routing import make_router, subnet_of
 from tests.netns.udp_server import asked_once
@@ -25,9 +23,8 @@ from netweft.lab import fabric, host
 from netweft.lab.commands import in_namespace, run
 from netweft.lab.vm import Vm
 
-HOPS = Path(__file__).with_name("hops.py")
 NEAR, BEHIND = "192.0.2.1", "198.51.100.7"
-NARROW, CLOSED = 1300, 9
+NARROW = 1300
 FIRST, TO_ONE, INSIDE = 7100, 7200, 8100  # ports of a floating IP, and where they lead
 EXCEEDED, NO_PORT, TOO_BIG = (11, 0), (3, 3), (3, 4)
 
@@ -133,21 +130,6 @@ def _said(namespace: str, to: str, *words: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
-def _hop(
-    namespace: str, to: str, port: int = CLOSED, ttl: int = 64, size: int | str = 100, source: int = 0
-) -> dict[str, Any]:
-    command = in_namespace(namespace, sys.executable, str(HOPS), to, *map(str, (port, ttl, size, source)))
-    return dict(json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout))
-
-
-def _heard(namespace: str, to: str, **how: int | str) -> tuple[Any, tuple[Any, Any]]:
-    """Who says what.  Once more where the first one had to wait for its next hop's address."""
-    for _ in range(3):
-        if (hop := _hop(namespace, to, **how)).get("from"):  # type: ignore[arg-type]
-            break
-    return hop.get("from"), (hop.get("type"), hop.get("code"))
-
-
 def _forget(namespace: str) -> None:
     run("ip", "-n", namespace, "route", "flush", "cache")
 
@@ -167,13 +149,13 @@ def public(request: pytest.FixtureRequest, stage: Stage) -> str:
 
 class TestFromInside:
     def test_traceroute_by_udp_shows_each_hop(self, stage: Stage, inside: str) -> None:
-        path = [_heard(inside, BEHIND, ttl=ttl) for ttl in (1, 2, 3)]
+        path = [heard(inside, BEHIND, ttl=ttl) for ttl in (1, 2, 3)]
         assert path == [(stage.gateway, EXCEEDED), (OUTSIDE, EXCEEDED), (BEHIND, NO_PORT)]
 
     def test_traceroute_by_tcp_shows_each_hop(self, stage: Stage, inside: str) -> None:
-        path = [_heard(inside, BEHIND, ttl=ttl, size="tcp") for ttl in (1, 2)]
+        path = [heard(inside, BEHIND, ttl=ttl, size="tcp") for ttl in (1, 2)]
         assert path == [(stage.gateway, EXCEEDED), (OUTSIDE, EXCEEDED)]
-        assert _hop(inside, BEHIND, ttl=3, size="tcp") == {"refused": True}
+        assert icmp_error(inside, BEHIND, ttl=3, size="tcp") == {"refused": True}
 
     def test_traceroute_by_ping_shows_each_hop(self, stage: Stage, inside: str) -> None:
         for ttl, hop in ((1, stage.gateway), (2, OUTSIDE)):
@@ -182,9 +164,9 @@ class TestFromInside:
 
     def test_the_path_is_narrow_further_on(self, inside: str) -> None:
         _forget(inside)
-        hop = _hop(inside, BEHIND, size=1400)
+        hop = icmp_error(inside, BEHIND, size=1400)
         assert (hop["from"], hop["type"], hop["code"], hop["mtu"]) == (OUTSIDE, *TOO_BIG, NARROW)
-        assert _hop(inside, BEHIND, size=1400) == {"too big": NARROW}, "the kernel believed it"
+        assert icmp_error(inside, BEHIND, size=1400) == {"too big": NARROW}, "the kernel believed it"
         _forget(inside)
         assert f"mtu = {NARROW}" in _said(inside, BEHIND, "-M", "do", "-s", "1372")
         _forget(inside)
@@ -204,13 +186,13 @@ class TestFromInside:
 
 class TestFromOutside:
     def test_traceroute_by_udp_shows_the_router(self, stage: Stage, public: str) -> None:
-        path = [_heard(stage.behind, public, ttl=ttl) for ttl in (1, 2, 3)]
+        path = [heard(stage.behind, public, ttl=ttl) for ttl in (1, 2, 3)]
         assert path == [(NEAR, EXCEEDED), (stage.own, EXCEEDED), (public, NO_PORT)]
 
     def test_traceroute_by_tcp_shows_the_router(self, stage: Stage, public: str) -> None:
-        path = [_heard(stage.behind, public, ttl=ttl, size="tcp") for ttl in (1, 2)]
+        path = [heard(stage.behind, public, ttl=ttl, size="tcp") for ttl in (1, 2)]
         assert path == [(NEAR, EXCEEDED), (stage.own, EXCEEDED)]
-        assert _hop(stage.behind, public, ttl=3, size="tcp") == {"refused": True}
+        assert icmp_error(stage.behind, public, ttl=3, size="tcp") == {"refused": True}
 
     def test_traceroute_by_ping_shows_the_router(self, stage: Stage, public: str) -> None:
         for ttl, hop in ((1, NEAR), (2, stage.own)):
@@ -219,7 +201,7 @@ class TestFromOutside:
 
     def test_too_big_for_the_network_inside(self, stage: Stage, public: str) -> None:
         _forget(stage.outside)
-        hop = _hop(stage.outside, public, size=1500)
+        hop = icmp_error(stage.outside, public, size=1500)
         assert (hop["from"], hop["type"], hop["code"], hop["mtu"]) == (stage.own, *TOO_BIG, 1450)
         _forget(stage.outside)
         assert "mtu = 1450" in _said(stage.outside, public, "-M", "do", "-s", "1472")
@@ -227,7 +209,7 @@ class TestFromOutside:
 
     def test_the_routers_own_address_says_nothing(self, stage: Stage) -> None:
         """It may be for a connection that another gateway knew."""
-        assert _hop(stage.behind, stage.own) == {}
+        assert icmp_error(stage.behind, stage.own) == {}
 
 
 @pytest.mark.parametrize("node", ["hv1", "hv2"])
@@ -235,29 +217,29 @@ class TestForwardedPorts:
     @pytest.mark.parametrize("port", [FIRST, FIRST + 2, TO_ONE + 7])
     def test_traceroute_by_udp_shows_the_router(self, stage: Stage, node: str, port: int) -> None:
         public = stage.forwarded[node][1]
-        path = [_heard(stage.behind, public, port=port, ttl=ttl) for ttl in (1, 2, 3)]
+        path = [heard(stage.behind, public, port=port, ttl=ttl) for ttl in (1, 2, 3)]
         assert path == [(NEAR, EXCEEDED), (stage.own, EXCEEDED), (public, NO_PORT)]
 
     def test_traceroute_by_tcp_shows_the_router(self, stage: Stage, node: str) -> None:
         public = stage.forwarded[node][1]
-        path = [_heard(stage.behind, public, port=FIRST, ttl=ttl, size="tcp") for ttl in (1, 2)]
+        path = [heard(stage.behind, public, port=FIRST, ttl=ttl, size="tcp") for ttl in (1, 2)]
         assert path == [(NEAR, EXCEEDED), (stage.own, EXCEEDED)]
-        assert _hop(stage.behind, public, port=FIRST, ttl=3, size="tcp") == {"refused": True}
+        assert icmp_error(stage.behind, public, port=FIRST, ttl=3, size="tcp") == {"refused": True}
 
     @pytest.mark.parametrize("port", [FIRST, TO_ONE])
     def test_too_big_for_the_network_inside(self, stage: Stage, node: str, port: int) -> None:
         _forget(stage.outside)
-        hop = _hop(stage.outside, stage.forwarded[node][1], port=port, size=1500)
+        hop = icmp_error(stage.outside, stage.forwarded[node][1], port=port, size=1500)
         assert (hop["from"], hop["type"], hop["code"], hop["mtu"]) == (stage.own, *TOO_BIG, 1450)
         _forget(stage.outside)
 
     def test_what_they_say_shows_each_hop(self, lab: Lab, stage: Stage, node: str) -> None:
         """From the very port that is forwarded to."""
         inside = lab.layout.vm_namespace(stage.forwarded[node][0].name)
-        path = [_heard(inside, BEHIND, ttl=ttl, source=INSIDE) for ttl in (1, 2, 3)]
+        path = [heard(inside, BEHIND, ttl=ttl, source=INSIDE) for ttl in (1, 2, 3)]
         assert path == [(stage.gateway, EXCEEDED), (OUTSIDE, EXCEEDED), (BEHIND, NO_PORT)]
         _forget(inside)
-        hop = _hop(inside, BEHIND, size=1400, source=INSIDE)
+        hop = icmp_error(inside, BEHIND, size=1400, source=INSIDE)
         assert (hop["from"], hop["type"], hop["code"], hop["mtu"]) == (OUTSIDE, *TOO_BIG, NARROW)
         _forget(inside)
 
@@ -275,10 +257,10 @@ class TestForwardedPorts:
     def test_from_inside(self, lab: Lab, stage: Stage, node: str, frm: str, port: int) -> None:
         public = stage.forwarded[node][1]
         namespace = lab.layout.vm_namespace(stage.snat[frm].name)
-        assert _heard(namespace, public, port=port) == (public, NO_PORT)
+        assert heard(namespace, public, port=port) == (public, NO_PORT)
 
     def test_nothing_is_said_about_ports_that_lead_nowhere(self, stage: Stage, node: str) -> None:
-        assert _hop(stage.behind, stage.forwarded[node][1], port=FIRST + 3) == {}
+        assert icmp_error(stage.behind, stage.forwarded[node][1], port=FIRST + 3) == {}
 
 
 @pytest.mark.parametrize("node", ["hv1", "hv2"])
@@ -286,7 +268,7 @@ class TestForwardedPorts:
 def test_a_floating_ip_from_inside(lab: Lab, stage: Stage, frm: str, node: str) -> None:
     """By SNAT out, by the floating IP in, and the error all the way back."""
     vm, public = stage.snat[frm], stage.floating[node][1]
-    assert _heard(lab.layout.vm_namespace(vm.name), public) == (public, NO_PORT)
+    assert heard(lab.layout.vm_namespace(vm.name), public) == (public, NO_PORT)
 
 
 @pytest.mark.parametrize("ports", ["none", "forwarded"])

@@ -5,18 +5,16 @@
 Nobody outside has a route to the VMs' addresses.  What a socket hears has been matched with what it sent.
 """
 
-import json
 import re
 import subprocess
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
 import pytest
 from tests.netns.harness import Lab, until
+from tests.netns.icmp_errors import heard, icmp_error
 from tests.netns.outside import external_network, next_hop
-from tests.netns.test_gateway_errors import HOPS
 from tests.netns.test_routing import make_router
 from tests.netns.udp_server import asked_once
 
@@ -25,7 +23,7 @@ from netweft.lab.commands import in_namespace, run
 from netweft.lab.vm import Vm
 
 OUTSIDE, NEAR, BEHIND, NOBODY = "2001:db8::1", "2001:db8:1::1", "2001:db8:ffff::7", "2001:db8::200"
-NARROW, CLOSED = 1300, 9
+NARROW = 1300
 EXCEEDED, NO_PORT, TOO_BIG = (3, 0), (1, 4), (2, 0)
 PREFIX = "fd00:40::/64"  # of two tenants' networks
 NODES = ("hv1", "hv2")
@@ -103,19 +101,6 @@ def _pings(namespace: str, to: str, *words: str, seconds: int = 2) -> bool:
     return " 0% packet loss" in _said(namespace, to, "-w", str(seconds), *words)
 
 
-def _hop(namespace: str, to: str, ttl: int = 64, size: int | str = 100) -> dict[str, Any]:
-    command = in_namespace(namespace, sys.executable, str(HOPS), to, str(CLOSED), str(ttl), str(size))
-    return dict(json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout))
-
-
-def _heard(namespace: str, to: str, **how: int | str) -> tuple[Any, tuple[Any, Any]]:
-    """Who says what.  Once more where the first one had to wait for its next hop's address."""
-    for _ in range(3):
-        if (hop := _hop(namespace, to, **how)).get("from"):  # type: ignore[arg-type]
-            break
-    return hop.get("from"), (hop.get("type"), hop.get("code"))
-
-
 @contextmanager
 def _forgotten(namespace: str) -> Iterator[None]:
     """What it knows of paths, before and after."""
@@ -142,20 +127,20 @@ def test_the_address_that_is_seen_outside(lab: Lab, stage: Stage, inside: str) -
 
 
 def test_traceroute_shows_each_hop(stage: Stage, inside: str) -> None:
-    path = [_heard(inside, BEHIND, ttl=ttl) for ttl in (1, 2, 3)]
+    path = [heard(inside, BEHIND, ttl=ttl) for ttl in (1, 2, 3)]
     assert path == [(stage.router, EXCEEDED), (OUTSIDE, EXCEEDED), (BEHIND, NO_PORT)], "by UDP"
-    path = [_heard(inside, BEHIND, ttl=ttl, size="tcp") for ttl in (1, 2)]
+    path = [heard(inside, BEHIND, ttl=ttl, size="tcp") for ttl in (1, 2)]
     assert path == [(stage.router, EXCEEDED), (OUTSIDE, EXCEEDED)], "by TCP"
-    assert _hop(inside, BEHIND, ttl=3, size="tcp") == {"refused": True}
+    assert icmp_error(inside, BEHIND, ttl=3, size="tcp") == {"refused": True}
     for ttl, hop in ((1, stage.router), (2, OUTSIDE)):
         assert re.search(rf"From {hop} .*(Hop limit|Time) exceeded", _said(inside, BEHIND, "-t", str(ttl), "-W", "5"))
 
 
 def test_the_path_is_narrow_further_on(inside: str) -> None:
     with _forgotten(inside):
-        hop = _hop(inside, BEHIND, size=1400)
+        hop = icmp_error(inside, BEHIND, size=1400)
         assert (hop["from"], hop["type"], hop["code"], hop["mtu"]) == (OUTSIDE, *TOO_BIG, NARROW)
-        assert _hop(inside, BEHIND, size=1400) == {"too big": NARROW}, "the kernel believed it"
+        assert icmp_error(inside, BEHIND, size=1400) == {"too big": NARROW}, "the kernel believed it"
     with _forgotten(inside):
         assert re.search(rf"mtu.{{1,3}}{NARROW}", _said(inside, BEHIND, "-M", "do", "-s", "1352", "-W", "5"))
 

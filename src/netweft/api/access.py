@@ -1,9 +1,10 @@
 """What follows from a token wherever it is taken: whether its access rules let this request through (decision 0251),
 and in whose name the request waits for its turns (decision 0271)."""
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from netweft.plugins.identity import Authenticate, Context, Unauthorized
+from netweft.plugins.identity import Authenticate, Context, IdentityUnavailable, Unauthorized
 from netweft.plugins.identity.access import permits
 from netweft.spans.arriving import let_in
 from netweft.store.changelog import actor
@@ -17,6 +18,18 @@ def ask_as(context: Context) -> None:
     asking.set((context.project_id or "", context.user_id, asking.get()[-1]))
     actor.set(f"user {context.user_id}")
     let_in(project_id=context.project_id, user_id=context.user_id)
+
+
+async def authenticated(request: Request, authenticate: Authenticate) -> Context:
+    """Whose token it is, where no resource's handler answers.  Raises HTTPException."""
+    try:
+        context = await authenticate(request.headers.get("x-auth-token", ""))
+        await check(request, context, NETWORK, authenticate)
+    except Unauthorized:
+        raise HTTPException(401, "The request you have made requires authentication.") from None
+    except IdentityUnavailable as error:
+        raise HTTPException(503, str(error)) from None
+    return context
 
 
 async def check(request: Request, context: Context, service: str, authenticate: Authenticate) -> None:

@@ -21,7 +21,7 @@ from netweft.control.errors import Refused
 from netweft.control.metadata import given
 from netweft.control.metadata.documents import document
 from netweft.control.metadata.subject import Asker, asker, subject
-from netweft.plugins.identity import Authenticate, Context, IdentityUnavailable, Unauthorized
+from netweft.plugins.identity import Authenticate, Context
 from netweft.plugins.metadata import Instances
 from netweft.store import Object, Store, WriteTransaction
 from netweft.wire import metadata as wire
@@ -102,13 +102,7 @@ async def _of_nova(store: Store, nova: Instances, node: str, question: wire.Ask)
 
 
 async def _authenticated(request: Request, authenticate: Authenticate) -> Context:
-    try:
-        context = await authenticate(request.headers.get("x-auth-token", ""))
-        await access.check(request, context, access.NETWORK, authenticate)
-    except Unauthorized:
-        raise HTTPException(401, "The request you have made requires authentication.") from None
-    except IdentityUnavailable as error:
-        raise HTTPException(503, str(error)) from None
+    context = await access.authenticated(request, authenticate)
     access.ask_as(context)
     return context
 

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from netweft.api import access
 from netweft.api.encoding import Malformed, decode, json_response, told
 from netweft.api.running import Run
-from netweft.plugins.identity import Authenticate, IdentityUnavailable, Unauthorized, nodes
+from netweft.plugins.identity import Authenticate, nodes
 from netweft.store import Duplicate, Missing, Object, Store, WriteTransaction
 
 PATH = "/netweft/v1/nodes"
@@ -48,13 +48,7 @@ def routes(store: Store, authenticate: Authenticate) -> list[Route]:
 
 
 async def admin(request: Request, authenticate: Authenticate) -> None:
-    try:
-        context = await authenticate(request.headers.get("x-auth-token", ""))
-        await access.check(request, context, access.NETWORK, authenticate)
-    except Unauthorized:
-        raise HTTPException(401, "The request you have made requires authentication.") from None
-    except IdentityUnavailable as error:
-        raise HTTPException(503, str(error)) from None
+    context = await access.authenticated(request, authenticate)
     if not context.is_admin:
         raise HTTPException(403, "Only an admin may do this.")
 

@@ -2,14 +2,14 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from typing import Any
 
 import httpx
 import pytest
 from tests.api.process.conftest import Server
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, Awaited
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
@@ -18,7 +18,7 @@ from netweft.model import NodeFacts, PortState, PortStatus
 from netweft.settings import AgentSettings
 
 
-class Agent:
+class Agent(Awaited):
     """The feed's client with nothing behind it."""
 
     def __init__(self, server: str, node: str, token: str) -> None:
@@ -38,12 +38,6 @@ class Agent:
     def link_changed(self, link: Link) -> None:
         self.problems.append(link.problem)
         self.news.set()
-
-    async def until(self, condition: Callable[[], Any]) -> None:
-        async with asyncio.timeout(PATIENCE):
-            while not condition():
-                await self.news.wait()
-                self.news.clear()
 
 
 class Region:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.waiting import PATIENCE
+from tests.waiting import Awaited
 from websockets.asyncio.server import Server, ServerConnection, unix_serve
 from websockets.exceptions import ConnectionClosed
 
@@ -39,7 +39,7 @@ def test_a_snapshot_takes_away_what_it_does_not_have() -> None:
     assert (changes.view.history, changes.view.revision) == ("the next", 2)
 
 
-class Script:
+class Script(Awaited):
     """Answers each session with the next of `answers`; what the agent says is in `heard`."""
 
     def __init__(self, folder: Path) -> None:
@@ -74,12 +74,6 @@ class Script:
         assert isinstance(frame, bytes)
         self.heard.append(wire.decode_upward(frame))
         self.news.set()
-
-    async def until(self, condition: Callable[[], Any]) -> None:
-        async with asyncio.timeout(PATIENCE):
-            while not condition():
-                await self.news.wait()
-                self.news.clear()
 
     # as the client's listener
 

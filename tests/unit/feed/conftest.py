@@ -1,7 +1,7 @@
 """A feed that really listens, on a unix socket, on a real store; and agents' clients for it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import uvicorn
 from starlette.applications import Starlette
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, Awaited
 from websockets.asyncio.client import ClientConnection, connect, unix_connect
 
 from netweft.agent.sync import Changes, FeedClient, Link
@@ -28,7 +28,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-class Recorder:
+class Recorder(Awaited):
     """A listener that remembers."""
 
     def __init__(self) -> None:
@@ -48,12 +48,6 @@ class Recorder:
     def link_changed(self, link: Link) -> None:
         self.links.append(link)
         self.news.set()
-
-    async def until(self, condition: Callable[[], Any]) -> None:
-        async with asyncio.timeout(PATIENCE):
-            while not condition():
-                await self.news.wait()
-                self.news.clear()
 
 
 class Rig:
