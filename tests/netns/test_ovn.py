@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 import pytest
 from tests.netns.harness import Lab, until
-from tests.netns.outside import OUTSIDE, external_network, next_hop
-from tests.netns.test_routing import address, make_router
+from tests.netns.outside import OUTSIDE
+from tests.netns.ovn_networks import networks
+from tests.netns.test_routing import address
 
-from netweft.lab import build, host
+from netweft.lab import build
 from netweft.lab.commands import run
 from netweft.lab.vm import Vm
 
@@ -35,13 +36,9 @@ class Stage(NamedTuple):
 
 @pytest.fixture(scope="module")
 def stage(lab: Lab) -> Iterator[Stage]:
-    blue, red = lab.network("10.60.0.0/24"), lab.network("10.61.0.0/24")
-    external, outside = external_network(lab), next_hop(lab)
-    router = make_router(lab, blue, red, external_gateway_info={"network_id": external})
-    lab.let_strangers_in()
-    one, two = lab.add_vm("hv1", blue, dhcp=True), lab.add_vm("hv2", blue, dhcp=True)
-    yield Stage(blue, one, two, lab.add_vm("hv2", red, dhcp=True), external, router["id"])
-    host.remove(lab.layout, outside)
+    with networks(lab) as nets:
+        one, two = lab.add_vm("hv1", nets.blue, dhcp=True), lab.add_vm("hv2", nets.blue, dhcp=True)
+        yield Stage(nets.blue, one, two, lab.add_vm("hv2", nets.red, dhcp=True), nets.external, nets.router)
 
 
 def nbctl(lab: Lab, *words: str) -> str:

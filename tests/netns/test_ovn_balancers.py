@@ -7,10 +7,10 @@ from typing import NamedTuple
 import pytest
 from tests.netns.balancers import Balancer, ask, serving
 from tests.netns.harness import Lab, until
-from tests.netns.outside import external_network, next_hop
-from tests.netns.test_routing import address, make_router
+from tests.netns.ovn_networks import networks
+from tests.netns.test_routing import address
 
-from netweft.lab import build, host
+from netweft.lab import build
 from netweft.lab.vm import Vm
 
 pytestmark = pytest.mark.ovs
@@ -34,19 +34,15 @@ class Stage(NamedTuple):
 
 @pytest.fixture(scope="module")
 def stage(lab: Lab) -> Iterator[Stage]:
-    blue, red = lab.network("10.60.0.0/24"), lab.network("10.61.0.0/24")
-    external, beyond = external_network(lab), next_hop(lab)
-    make_router(lab, blue, red, external_gateway_info={"network_id": external})
-    lab.let_strangers_in()
-    members = [lab.add_vm("hv1", blue, dhcp=True), lab.add_vm("hv2", blue, dhcp=True)]
-    here, there = lab.add_vm("hv1", blue, dhcp=True), lab.add_vm("hv2", red, dhcp=True)
-    balancer = Balancer(lab, blue, VIP, *map(address, members))
-    with ExitStack() as stack:
+    with networks(lab) as nets, ExitStack() as stack:
+        members = [lab.add_vm("hv1", nets.blue, dhcp=True), lab.add_vm("hv2", nets.blue, dhcp=True)]
+        here, there = lab.add_vm("hv1", nets.blue, dhcp=True), lab.add_vm("hv2", nets.red, dhcp=True)
+        balancer = Balancer(lab, nets.blue, VIP, *map(address, members))
+        stack.callback(balancer.close)
         for one in members:
             stack.enter_context(serving(lab, one))
-        yield Stage(balancer, here, there, members, external, lab.layout.host_namespace(beyond.name))
-    balancer.close()
-    host.remove(lab.layout, beyond)
+        outside = lab.layout.host_namespace(nets.outside.name)
+        yield Stage(balancer, here, there, members, nets.external, outside)
 
 
 def until_these_answer(namespace: str, vip: str, names: set[str]) -> None:

@@ -22,7 +22,7 @@ from netweft.lab.layout import LabError, Layout
 from netweft.lab.vm import Vm
 
 LAB = "demo"
-_SOON = 10.0  # seconds
+_SOON = 60.0  # seconds: on a busy machine a command alone takes several
 _FETCH = """
 import sys, urllib.request
 for _ in range(8):
