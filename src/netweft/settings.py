@@ -241,6 +241,15 @@ class AgentSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     count_seconds: Annotated[
         float, Meta(ge=0.5, description="seconds between two reports of what floating IPs and gateways have counted")
     ] = 10.0
+    conntrack_zone_limit: Annotated[
+        int,
+        Meta(
+            ge=100,
+            le=2**31 - 1,
+            description="connections that the tracker of this node may have for one network, or one gateway of a router,"
+            " at most; also never more than it has room for",
+        ),
+    ] = 250_000
     flow_restore_wait: Annotated[
         bool, Meta(description="vswitchd forwards nothing after a restart until flows are back")
     ] = True

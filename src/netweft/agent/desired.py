@@ -27,6 +27,7 @@ from netweft.services.lb.wiring import addresses as vips
 from netweft.services.pipeline import BridgeFlow
 from netweft.services.rendering import Rendering
 from netweft.services.security.ends import Ends
+from netweft.services.security.zone_limits import Owner
 from netweft.services.values import Advertised, Asked, HostFacts, Lease, LocalPort, Uplinks
 
 K = TypeVar("K")
@@ -70,6 +71,11 @@ class Desired:
     @property
     def vlans(self) -> Mapping[str, int]:
         return self._rendering.vlans.assigned if self._rendering else {}
+
+    @property
+    def zones(self) -> Mapping[int, Owner]:
+        """Of the connection tracker, that are this node's, and whose."""
+        return self._rendering.zones if self._rendering else {}
 
     def network_at(self, vlan: int) -> str:
         """With this local VLAN; empty: none."""

@@ -68,6 +68,7 @@ def node_facts(
     problems: Iterable[str] = (),
     unwired: Collection[str] = (),
     neighbours: tuple[Neighbour, ...] = (),
+    crowded: Iterable[str] = (),
 ) -> NodeFacts:
     """unwired: the physical networks whose bridges cannot be joined, or have no carrier."""
     return NodeFacts(
@@ -83,6 +84,7 @@ def node_facts(
         problems=tuple(problems),
         proxies=shutil.which(PROGRAM) is not None,
         neighbours=neighbours,
+        crowded=tuple(crowded),
     )
 
 

@@ -31,6 +31,7 @@ from netweft.model import PortStatus, key_of
 from netweft.reconcile.plan import Plan
 from netweft.services.kinds import GUARANTEE, ROW
 from netweft.services.pipeline import INT, physical_role
+from netweft.services.security import zone_limits
 from netweft.services.security.endings import ended
 from netweft.services.values import BY_OVS
 from netweft.wire.questions import Answer, Ask
@@ -85,7 +86,7 @@ class Agent(Parts):
                 *(self.arrivals.run(), self.trials.run(), self.resolver.run(), self.advertiser.run()),
                 *(self.metadata.run(), self.counting.run(), self.failover.run(), self.tunnel_neighbours.run()),
                 *(self.proxies.run(), self.health.run(), self.fragment_shares.run(), self.stt.run()),
-                *(self.lldp.run(), self.active.run()),
+                *(self.lldp.run(), self.active.run(), self.zone_limits.run()),
                 self._begin(),
             ):
                 tasks.create_task(side)
@@ -221,13 +222,16 @@ class Agent(Parts):
             problems = [*uplinks, *self.desired.problems, *self.refusals.of_no_port]
             problems += filter(None, [self.metadata.problem, *self.proxies.problems, self.stt.problem, self.unbuilt])
             problems += filter(None, [self.lldp.problem])
+            crowded = self.zone_limits.crowded
+            problems += zone_limits.problems(crowded)
             version = self.ovs.view.version()
             unwired = self.uplinks.now.problems.keys() | self.carriers.cut
             bridges = self._host.bridge_mappings.values()
             nics = {nic.name for bridge in bridges for nic in self.ovs.view.nics(bridge)}
             heard = self.lldp.neighbours(nics)
             kind = self._host.datapath_type
-            self.feed.tell(facts.node_facts(self.settings, kind, version, problems, unwired, heard))
+            ids = (id for _, id in crowded if id)
+            self.feed.tell(facts.node_facts(self.settings, kind, version, problems, unwired, heard, ids))
 
     def _render(self) -> None:
         if self._owes_all:  # only from here on: a turn that is under way knows nothing of the new session's view
@@ -244,6 +248,7 @@ class Agent(Parts):
         if self._host is not None:
             self.stt.want(self._host, self.desired.view.nodes, sweep=self.desired.complete)
         self.applying.new_zones |= changes.new_zones
+        self.zone_limits.see(changes.new_zones, self.bridges[INT.role].sessions)
         self.endings.rendered(self.desired.vlans, complete=self.desired.complete)
         if self.settings.interconnect == "veth":
             self._hand_over_links()

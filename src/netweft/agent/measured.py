@@ -24,6 +24,7 @@ async def read(agent: "Agent") -> list[Reading]:
         *_members(agent),
         *_gateways(agent),
         *_stt(agent),
+        *_tracker(agent),
     ]
 
 
@@ -73,6 +74,14 @@ def _stt(agent: "Agent") -> Iterator[Reading]:
         yield metrics.STT_FRAMES.at(counted.get(f"{direction}_frames", 0), direction)
     yield from (metrics.STT_DROPPED.at(counted.get(why, 0), why) for why in DROPS)
     yield metrics.STT_STARTS.at(agent.stt.starts)
+
+
+def _tracker(agent: "Agent") -> Iterator[Reading]:
+    limits = agent.zone_limits
+    yield metrics.TRACKED.at(limits.tracked)
+    yield metrics.MOST_TRACKED.at(limits.most)
+    yield metrics.ZONE_LIMIT.at(limits.limit)
+    yield from metrics.CROWDED.each(_all(Counter(kind for kind, _ in limits.crowded), "network", "router").items())
 
 
 def _gateways(agent: "Agent") -> Iterator[Reading]:

@@ -52,6 +52,7 @@ from netweft.agent.security.endings import Endings
 from netweft.agent.security.fragment_shares import FragmentShares
 from netweft.agent.security.moving import Arrivals, Departures
 from netweft.agent.security.trials import Trials
+from netweft.agent.security.zone_limits import ZoneLimits
 from netweft.agent.state import StateFile
 from netweft.agent.sync import Changes, FeedClient, Link
 from netweft.agent.wiring_times import WiringTimes
@@ -96,6 +97,7 @@ class Parts(ABC):
         self.drops = Drops(self.bridges)
         self.trials = Trials(run_dir, self.desired.ends, self.bridges[INT.role].send_packets)
         self.fragment_shares = FragmentShares(run_dir, self.desired, self.wake)
+        self.zone_limits = ZoneLimits(run_dir, settings.conntrack_zone_limit, lambda: self.desired.zones, self.wake)
         self.tunnel_neighbours = TunnelNeighbours(run_dir, self.bridges[TUN.role].answer)
         say = self.bridges[INT.role].answer
         self.resolver = Resolver(self.desired, say, self.wake)

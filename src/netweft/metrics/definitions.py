@@ -192,6 +192,23 @@ STT_DROPPED: Final = Metric(
 STT_STARTS: Final = Metric(
     "netweft_agent_stt_starts_total", "counter", "How often this agent has started STT's carrier"
 )
+TRACKED: Final = Metric(
+    "netweft_agent_tracked_connections", "gauge", "Connections that this node's tracker has, as of two seconds ago"
+)
+MOST_TRACKED: Final = Metric(
+    "netweft_agent_tracked_connections_most", "gauge", "That it may have; on the kernel's datapath with the host's own"
+)
+ZONE_LIMIT: Final = Metric(
+    "netweft_agent_conntrack_zone_limit",
+    "gauge",
+    "That one network, or one router's NAT, may have of them; 0: Open vSwitch takes no limits",
+)
+CROWDED: Final = Metric(
+    "netweft_agent_crowded",
+    "gauge",
+    "Networks and routers that have as many connections as they may: new ones are refused",
+    ("kind",),
+)
 GATEWAYS: Final = Metric(
     "netweft_agent_gateways",
     "gauge",
@@ -246,6 +263,10 @@ AGENT: Final = (
     STT_FRAMES,
     STT_DROPPED,
     STT_STARTS,
+    TRACKED,
+    MOST_TRACKED,
+    ZONE_LIMIT,
+    CROWDED,
     GATEWAYS,
     GATEWAYS_TAKEN,
     GATEWAYS_LEFT,

@@ -41,6 +41,7 @@ class NodeFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     availability_zone: in which the node's gateways are.
     proxies: whether HAProxy can run there, for load balancers.
     neighbours: of NICs of the bridges of physical networks, as far as something was heard.
+    crowded: ids of networks and routers that have as many connections there as they may.
     problems: a sentence each, such as "bridge br-eth1 of physical network physnet1 is not there".
     """
 
@@ -60,3 +61,4 @@ class NodeFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     problems: tuple[str, ...] = ()
     proxies: bool = False
     neighbours: tuple[Neighbour, ...] = ()
+    crowded: tuple[str, ...] = ()

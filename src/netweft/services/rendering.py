@@ -50,6 +50,7 @@ from netweft.services.lb.trees import Trees
 from netweft.services.security.paired_addresses import PairedAddresses
 from netweft.services.security.policies import Policies
 from netweft.services.security.remotes import Remotes
+from netweft.services.security.zone_limits import Owner, zones_of
 from netweft.services.service import Service
 from netweft.services.subnets import Subnets
 from netweft.services.units import SERVICES, render
@@ -252,6 +253,10 @@ class Rendering:
         """Conntrack zones that were given out since the last call: they may have been others' before."""
         networks = self.vlans.take_given()
         return networks | {BALANCED_ZONE | vlan for vlan in networks} | self._zones.numbers.take_given()
+
+    @property
+    def zones(self) -> dict[int, Owner]:
+        return zones_of(self.vlans.assigned, self._zones.routers)
 
     def release_unused(self) -> None:
         """Give up restored local VLANs that nothing needs; once the first full view has been rendered."""

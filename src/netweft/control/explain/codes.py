@@ -8,6 +8,7 @@ from netweft.findings import known, operators
 
 _RESTART = "systemctl restart netweft-agent  # on {host}"
 _LOG = "journalctl -u netweft-agent  # on {host}"
+_WHO = "ovs-appctl dpctl/dump-conntrack  # on {host}: who has them; or more by conntrack_zone_limit in agent.toml"
 _ANY_RULE = "openstack security group rule create --{direction} --protocol tcp --dst-port 22 {group}"
 
 PORT_ADMIN_DOWN = Code("port-admin-down", "The port is switched off.", "openstack port set --enable {id}")
@@ -88,6 +89,11 @@ NETWORK_NO_ADDRESSES = known(
     "All addresses of a subnet's allocation pools are in use: no new port gets one there.",
     "openstack subnet set --allocation-pool start=FIRST,end=LAST {subnet}",
 )
+NETWORK_CROWDED = operators(
+    "network-too-many-connections",
+    "A host tracks as many connections of the network as one may have there: new ones are refused.",
+    _WHO,
+)
 NETWORK_QUOTA = operators(
     "network-ports-quota-full",
     "The project of the network has as many ports as its quota lets it have.",
@@ -148,6 +154,11 @@ ROUTER_GATEWAY_BEHIND = operators(
     "router-gateway-host-behind",
     "Changes that the host with the router's gateway needs have not been sent to it yet.",
     _LOG,
+)
+ROUTER_CROWDED = operators(
+    "router-too-many-connections",
+    "A host tracks as many connections by the router's gateway as one may have there: new ones by SNAT are refused.",
+    _WHO,
 )
 FLOATING_NO_PORT = Code(
     "floatingip-no-port",

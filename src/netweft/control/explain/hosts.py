@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from netweft.control.explain import codes
 from netweft.control.explain.codes import Code
-from netweft.control.explain.snapshot import Row, Snapshot, Told
+from netweft.control.explain.snapshot import Find, Row, Snapshot, Told
 from netweft.control.l2 import dynamic_segments, hosts
 
 PATIENCE = 1.0  # seconds that a change may wait for a node: shorter is on its way
@@ -31,6 +31,18 @@ def problems(seen: Snapshot, host: str, code: Code) -> Iterator[Told]:
     agent = seen.agent(host)
     if agent is not None and agent.get("status_detail") and hosts.is_there(dict(agent)):
         yield Told(code, agent["status_detail"], {"host": host})
+
+
+def crowded(code: Code) -> Find:
+    """Whether a host that is there has as many connections of the object as it may."""
+
+    def find(seen: Snapshot, row: Row) -> Iterator[Told]:
+        for agent in seen.all("agents"):
+            full = (agent.get("configurations") or {}).get("crowded") or ()
+            if row["id"] in full and not is_dead(seen, agent["host"]):
+                yield Told(code, f"on {agent['host']}", {"host": agent["host"]})
+
+    return find
 
 
 def is_dead(seen: Snapshot, host: str) -> bool:

@@ -21,6 +21,7 @@ from netweft.model import NodeFacts, PortState, PortStatus
 from netweft.model.status import PLUGGED, PLUGGINGS
 from netweft.store import Busy, Claim, Object, Query, WriteTransaction
 
+_MOVE_NOTHING = ("floating_ips", "neighbours", "crowded")
 MOST_PLUGGINGS = 4  # that are remembered of a port: reports come in the order in which they were made
 
 
@@ -54,9 +55,9 @@ def _is_news(agent: Object | None, said: Object) -> bool:
 
 
 def _able(said: Object) -> Object:
-    """Without where it has floating IPs of its VMs, which goes with each carrier, and its neighbours: they move no
-    gateway."""
-    return said | {"configurations": (said.get("configurations") or {}) | {"floating_ips": None, "neighbours": None}}
+    """Without where it has floating IPs of its VMs, which goes with each carrier, its neighbours, and who is crowded:
+    they move no gateway."""
+    return said | {"configurations": (said.get("configurations") or {}) | dict.fromkeys(_MOVE_NOTHING)}
 
 
 def node_seen(tx: WriteTransaction, node: str) -> None:

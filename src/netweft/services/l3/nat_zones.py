@@ -55,6 +55,12 @@ class NatZones:
         if names:
             self._of[router_id] = names
 
+    @property
+    def routers(self) -> dict[int, str]:
+        """Zone -> router."""
+        numbers = self.numbers.assigned
+        return {numbers[name]: id for id, names in self._of.items() for name in names if name in numbers}
+
     def release_unused(self) -> Iterator[Changed]:
         """Those that were found and that nobody wants, once all that is there is known."""
         for name in sorted(self.numbers.assigned.keys() - frozenset().union(*self._of.values())):

@@ -108,6 +108,11 @@ def gone_host(rows: Rows, port: dict[str, Any]) -> None:
     its_agent(rows, port)["status_detail"] = f"{hosts.GONE} 2026-11-29T12:00:00Z"
 
 
+def crowded(rows: Rows, row: dict[str, Any]) -> None:
+    for agent in rows["agents"].values():
+        agent["configurations"] |= {"crowded": [row["id"]]}
+
+
 def without(direction: str) -> Callable[[Rows, dict[str, Any]], None]:
     def breaks(rows: Rows, _: dict[str, Any]) -> None:
         rules = rows["security_group_rules"]
@@ -339,6 +344,7 @@ FAULTS = (
     Fault("network-no-subnet", "networks", becomes(subnets=[])),
     Fault("network-no-dhcp", "networks", no_dhcp),
     Fault("network-no-addresses", "networks", used_up),
+    Fault("network-too-many-connections", "networks", crowded, ("routers", "ports", "floatingips")),
     Fault("network-ports-quota-full", "networks", full("port")),
     Fault("subnet-no-dhcp", "subnets", no_dhcp),
     Fault("subnet-no-addresses", "subnets", lambda rows, row: {"used_up": frozenset({row["id"]})}),
@@ -358,6 +364,7 @@ FAULTS = (
     Fault("router-gateway-nowhere", "routers", gateway(binding__vif_type=hosts.FAILED), ("ports", "floatingips")),
     Fault("router-gateway-host-dead", "routers", everywhere_dead, ("ports", "floatingips")),
     Fault("router-gateway-host-behind", "routers", everywhere_late, ("ports", "floatingips")),
+    Fault("router-too-many-connections", "routers", crowded, ("ports", "floatingips")),
     Fault("floatingip-no-port", "floatingips", leads_nowhere),
     Fault("floatingip-no-gateway", "floatingips", lost_gateway, ("ports",)),
     Fault("floatingip-not-active", "floatingips", becomes(status="DOWN"), ("ports",)),

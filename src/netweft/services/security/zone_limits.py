@@ -1,0 +1,53 @@
+"""How many connections a zone of the tracker may have: so many that no honest tenant has them, and never what is left.
+
+A flood of new connections stays in its zones: those of the networks and routers that it goes through.  Each may have as
+many as `conntrack_zone_limit` says, and not more than the tracker still has room for, all together.  So that, however
+many are flooded, one more can have as many as the largest of them (the threshold of shared buffers: Choudhury and
+Hahne, Dynamic Queue Length Thresholds for Shared-Memory Packet Switches, 1998).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from netweft.dataplane.unixctl.zone_limits import Zone
+from netweft.services.fields import BALANCED_ZONE, PIECES_ZONE
+from netweft.services.metadata import ends
+
+LEAST: Final = 100
+SHARE: Final = 8  # a flood fills several zones before it is looked again
+APART: Final = 10  # a limit that is within a tenth of what it should be stays
+NODE: Final = ("node", "")  # whose the zone of the metadata service is
+
+Owner = tuple[str, str]  # kind and id of what the zone's connections go through
+
+
+def limit(most: int, tracked: int, setting: int) -> int:
+    """Of each zone.  most, tracked: connections, of all zones."""
+    return max(LEAST, min(setting, most // SHARE, most - tracked))
+
+
+def zones_of(networks: Mapping[str, int], routers: Mapping[int, str]) -> dict[int, Owner]:
+    """networks: their local VLANs.  routers: whose NAT is in which zone."""
+    found: dict[int, Owner] = {ends.ZONE: NODE}
+    for network_id, vlan in networks.items():
+        found[vlan] = found[vlan | BALANCED_ZONE] = ("network", network_id)
+    for zone, router_id in routers.items():
+        found[zone] = found[zone | PIECES_ZONE] = ("router", router_id)
+    return found
+
+
+def wanting(there: Iterable[Zone], wanted: int) -> dict[int, int]:
+    """The limits to be set, by zone."""
+    return {zone.number: wanted for zone in there if abs(zone.limit - wanted) * APART > wanted}
+
+
+def crowded(there: Iterable[Zone], zones: Mapping[int, Owner]) -> Iterator[Owner]:
+    """Whose zones take no more."""
+    full = {zone.number for zone in there if 0 < zone.limit <= zone.tracked}
+    return iter(sorted({zones[number] for number in full & zones.keys()}))
+
+
+def problems(crowded: Iterable[Owner]) -> Iterator[str]:
+    for kind, id in crowded:
+        whose = f"{kind} {id}" if id else "the metadata service"
+        yield f"{whose}: as many connections as may be here for one, new ones are refused"

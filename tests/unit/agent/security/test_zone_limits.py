@@ -1,0 +1,167 @@
+"""Zones of the tracker have their limits: given out, after vswitchd began anew, and as room gets less."""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from netweft.agent.security import zone_limits
+from netweft.agent.security.zone_limits import ZoneLimits
+from netweft.dataplane.unixctl.client import CommandFailed
+from netweft.services.fields import BALANCED_ZONE, PIECES_ZONE
+from netweft.services.metadata.ends import ZONE as METADATA
+from netweft.services.security.zone_limits import zones_of
+
+SETTING, MOST = 1000, 1_000_000
+
+
+class Tracker:
+    def __init__(self) -> None:
+        self.limits: dict[int, int] = {}
+        self.tracked: dict[int, int] = {}
+        self.most: int | None = MOST
+        self.asked: list[str] = []
+
+    async def ask(self, verb: str, *words: str) -> str:
+        self.asked.append(verb)
+        if self.most is None:
+            raise CommandFailed("gone")
+        match verb:
+            case "dpctl/ct-get-maxconns":
+                return f"{self.most}\n"
+            case "dpctl/ct-get-nconns":
+                return f"{sum(self.tracked.values())}\n"
+            case "dpctl/ct-set-limits":
+                for word in words:
+                    zone, at_most = word.removeprefix("zone=").split(",limit=")
+                    self.limits[int(zone)] = int(at_most)
+                return ""
+        wanted = map(int, words[0].removeprefix("zone=").split(","))
+        lines = (f"zone={one},limit={self.limits.get(one, 0)},count={self.tracked.get(one, 0)}" for one in wanted)
+        return "default limit=0\n" + "\n".join(lines)
+
+
+class Stage:
+    def __init__(self, folder: Path) -> None:
+        self.tracker = Tracker()
+        self.networks, self.routers = {"blue": 7}, {5000: "r"}
+        self.told = 0
+        self.side = ZoneLimits(folder, SETTING, lambda: zones_of(self.networks, self.routers), self._changed)
+        self.side.ask = self.tracker.ask
+
+    def _changed(self) -> None:
+        self.told += 1
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    return Stage(tmp_path)
+
+
+ALL = (METADATA, 7, 7 | BALANCED_ZONE, 5000, 5000 | PIECES_ZONE)
+
+
+async def test_all_have_one(stage: Stage) -> None:
+    await stage.side.look()
+    assert stage.tracker.limits == dict.fromkeys(ALL, SETTING)
+    assert (stage.side.limit, stage.side.most, stage.side.tracked) == (SETTING, MOST, 0)
+
+
+async def test_one_that_is_given_out_has_its_own_at_once(stage: Stage) -> None:
+    """And nobody else is asked for."""
+    await stage.side.look()
+    stage.networks["red"] = 8
+    stage.routers[5001] = "s"
+    stage.tracker.asked.clear()
+    stage.side.see({8, 5001}, 0)
+    await stage.side.look()
+    given = (8, 8 | BALANCED_ZONE, 5001, 5001 | PIECES_ZONE)
+    assert stage.tracker.limits == dict.fromkeys((*ALL, *given), SETTING)
+    assert stage.tracker.asked == ["dpctl/ct-set-limits"]
+
+
+async def test_as_there_is_less_room(stage: Stage) -> None:
+    await stage.side.look()
+    stage.tracker.most, stage.tracker.tracked = 8000, {9: 7400}
+    stage.side.see((), 1)
+    await stage.side.look()
+    assert stage.tracker.limits == dict.fromkeys(ALL, 600)
+    stage.tracker.tracked.clear()
+    stage.side.see((), 2)
+    await stage.side.look()
+    assert stage.tracker.limits == dict.fromkeys(ALL, SETTING)
+
+
+async def test_who_is_crowded_is_told_and_when_that_is_over(stage: Stage) -> None:
+    stage.tracker.tracked[7 | BALANCED_ZONE] = SETTING
+    for session in (1, 2, 3, 4):
+        stage.side.see((), session)
+        await stage.side.look()
+        if session == 2:
+            assert stage.side.crowded == (("network", "blue"),)
+            stage.tracker.tracked.clear()
+    assert stage.side.crowded == ()
+    assert stage.told == 2
+
+
+@contextlib.contextmanager
+def running(stage: Stage) -> Iterator[None]:
+    task = asyncio.create_task(stage.side.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+async def have(stage: Stage, *zones: int) -> None:
+    async with asyncio.timeout(10):
+        while not all(stage.tracker.limits.get(zone) == SETTING for zone in zones):
+            await asyncio.sleep(0.001)
+
+
+async def test_a_vswitchd_that_began_anew_is_told_and_one_that_forgot(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running(stage):
+        stage.side.see((), 1)
+        await have(stage, *ALL)
+        stage.tracker.limits.clear()
+        stage.side.see((), 2)
+        await have(stage, *ALL)
+    monkeypatch.setattr(zone_limits, "LOOK_SECONDS", 0.01)
+    with running(stage):
+        stage.tracker.limits.clear()
+        await have(stage, *ALL)
+
+
+async def test_what_was_refused_is_tried_again(stage: Stage) -> None:
+    await stage.side.look()
+    stage.tracker.most = None
+    stage.side.see((), 1)
+    await stage.side.look()
+    assert stage.side.limit == 0
+    stage.tracker.most, stage.networks["red"] = MOST, 8
+    stage.side.see({8}, 1)
+    await stage.side.look()
+    assert stage.tracker.limits == dict.fromkeys((*ALL, 8, 8 | BALANCED_ZONE), SETTING)
+
+
+async def test_the_kernels_datapath_is_asked_of_the_kernel(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    ask = stage.tracker.ask
+
+    async def refused(verb: str, *words: str) -> str:
+        if verb in ("dpctl/ct-get-maxconns", "dpctl/ct-get-nconns"):
+            raise CommandFailed("Operation not supported")
+        return await ask(verb, *words)
+
+    stage.side.ask = refused
+    monkeypatch.setattr(zone_limits, "kernel_may_track", lambda: 4000)
+    monkeypatch.setattr(zone_limits, "kernel_tracks", lambda: 3700)
+    await stage.side.look()
+    assert stage.tracker.limits == dict.fromkeys(ALL, 300)
+    monkeypatch.setattr(zone_limits, "kernel_may_track", lambda: None)
+    stage.side.see((), 1)
+    await stage.side.look()
+    assert stage.side.limit == 0
