@@ -44,7 +44,7 @@ class ZoneLimits:
         self._awake = asyncio.Event()
 
     def see(self, given: Iterable[int], session: int) -> None:
-        """given: zones that stand for something else than before.  session: with the bridge; vswitchd may be another."""
+        """given: zones that stand for something else than before.  session: of the bridge; vswitchd may be another."""
         self._new.update(given)
         if session != self._session:
             self._session, self._all = session, True

@@ -1,0 +1,116 @@
+"""Floods of new connections, to a VIP, a VM and outside by SNAT: the node's other networks go on, and it is told who
+floods."""
+
+import contextlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pytest
+from tests.netns.balancers import Balancer, serving
+from tests.netns.harness import Lab, until
+from tests.netns.outside import OUTSIDE, external_network, next_hop
+from tests.netns.test_explain import explain
+from tests.netns.test_routing import address, make_router
+
+from netweft.dataplane.unixctl.zone_limits import Zone, zones
+from netweft.lab import host
+from netweft.lab.commands import in_namespace
+from netweft.lab.vm import Vm
+from netweft.services.fields import BALANCED_ZONE
+from netweft.services.security.zone_limits import SHARE
+
+VIP = "10.65.0.100"
+MOST = 1600  # connections that the trackers may have during the test
+EACH = MOST // SHARE
+USUAL = 250_000
+WITHIN = 20.0  # seconds: the tracker forgets a datagram that nobody answers after 30
+NODES = ("hv1", "hv2")
+# datagrams, each from another port: far more than the tracker has room for
+FLOOD = """
+import socket, sys
+for port in range(20000, 20000 + int(sys.argv[2])):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        one.bind(("", port))
+        one.sendto(b"?", (sys.argv[1], 80))
+"""
+
+
+class Stage(NamedTuple):
+    """network: in which `flooder` and `victim` are, on two nodes; others: of another network, likewise."""
+
+    network: str
+    flooder: Vm
+    victim: Vm
+    others: tuple[Vm, Vm]
+
+
+@pytest.fixture(scope="module")
+def stage(lab: Lab) -> Iterator[Stage]:
+    blue, green = lab.network("10.65.0.0/24"), lab.network("10.66.0.0/24")
+    external, beyond = external_network(lab), next_hop(lab)
+    make_router(lab, blue, external_gateway_info={"network_id": external})
+    lab.let_strangers_in()
+    flooder, victim = lab.add_vm("hv1", blue), lab.add_vm("hv2", blue)
+    others = lab.add_vm("hv1", green), lab.add_vm("hv2", green)
+    balancer = Balancer(lab, blue, VIP, address(victim), protocol="UDP")
+    with serving(lab, victim):
+        assert lab.ping(others[0], address(others[1])) and lab.ping(flooder, OUTSIDE)
+        yield Stage(blue, flooder, victim, others)
+    balancer.close()
+    host.remove(lab.layout, beyond)
+
+
+def limited(lab: Lab, node: str) -> list[Zone]:
+    return [zone for zone in zones(lab.appctl(node, "dpctl/ct-get-limits")) if zone.limit]
+
+
+@contextlib.contextmanager
+def little_room(lab: Lab) -> Iterator[None]:
+    """Nothing is tracked, and little may be."""
+    try:
+        for node in NODES:
+            lab.appctl(node, "dpctl/flush-conntrack")
+            lab.appctl(node, "dpctl/ct-set-maxconns", str(MOST))
+        yield
+    finally:
+        for node in NODES:
+            lab.appctl(node, "dpctl/flush-conntrack")
+            lab.appctl(node, "dpctl/ct-set-maxconns", "3000000")
+    until(lambda: all(zone.limit == USUAL for node in NODES for zone in limited(lab, node)), "as it was")
+
+
+def flood(lab: Lab, frm: Vm, to: str) -> None:
+    namespace = lab.layout.vm_namespace(frm.name)
+    subprocess.run(in_namespace(namespace, sys.executable, "-c", FLOOD, to, str(MOST + EACH)), check=True)
+
+
+def codes(lab: Lab, port_id: str) -> set[str]:
+    _, told = explain(lab, port_id)
+    return {one["code"] for one in told["findings"]}
+
+
+def test_limits_outlive_vswitchd(lab: Lab, stage: Stage) -> None:
+    before = [zone.number for zone in limited(lab, "hv1")]
+    lab.kill("ovs-vswitchd", "hv1")
+    until(lambda: [zone.number for zone in limited(lab, "hv1")] == before, "all have limits again")
+    until(lambda: lab.in_sync("hv1"), "hv1 in sync")
+    assert {zone.limit for zone in limited(lab, "hv1")} == {USUAL}
+
+
+@pytest.mark.parametrize("to", ["VIP", "VM", "outside"])
+def test_other_networks_go_on(lab: Lab, stage: Stage, to: str) -> None:
+    target = {"VIP": VIP, "VM": address(stage.victim), "outside": OUTSIDE}[to]
+    here, there = stage.others
+    with little_room(lab):
+        until(lambda: all(zone.limit <= EACH for node in NODES for zone in limited(lab, node)), "limits follow")
+        flood(lab, stage.flooder, target)
+        full = {zone.number for zone in limited(lab, "hv1") if zone.tracked >= zone.limit}
+        assert any(zone & BALANCED_ZONE for zone in full) == (to == "VIP"), "what is flooded has all that it may"
+        for frm, other in ((here, there), (there, here)):
+            assert lab.ping(frm, address(other), seconds=WITHIN), "another network's connections are tracked"
+        if to == "VIP":
+            until(lambda: "network-too-many-connections" in codes(lab, stage.flooder.port_id), "and it is told whose")
+            assert "network-too-many-connections" not in codes(lab, here.port_id)
