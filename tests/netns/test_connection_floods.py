@@ -27,10 +27,11 @@ EACH = MOST // SHARE
 USUAL = 250_000
 WITHIN = 20.0  # seconds: the tracker forgets a datagram that nobody answers after 30
 NODES = ("hv1", "hv2")
-# datagrams, each from another port: far more than the tracker has room for
+# datagrams, each from another port: more than the tracker has room for.  Three times: what comes too fast is lost
 FLOOD = """
-import socket, sys
-for port in range(20000, 20000 + int(sys.argv[2])):
+import socket, sys, time
+for port in [*range(20000, 20000 + int(sys.argv[2]))] * 3:
+    time.sleep(0.01 * (port % 100 == 0))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         one.bind(("", port))
