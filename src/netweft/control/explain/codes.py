@@ -8,7 +8,7 @@ from netweft.findings import known, operators
 
 _RESTART = "systemctl restart netweft-agent  # on {host}"
 _LOG = "journalctl -u netweft-agent  # on {host}"
-_WHO = "ovs-appctl dpctl/dump-conntrack  # on {host}: who has them; or more by conntrack_zone_limit in agent.toml"
+_WHO = "ovs-appctl dpctl/dump-conntrack  # on {host}: who has them; or more by conntrack_zone_limit in netweft.toml"
 _ANY_RULE = "openstack security group rule create --{direction} --protocol tcp --dst-port 22 {group}"
 
 PORT_ADMIN_DOWN = Code("port-admin-down", "The port is switched off.", "openstack port set --enable {id}")
