@@ -246,7 +246,7 @@ class AgentSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         Meta(
             ge=100,
             le=2**31 - 1,
-            description="connections that this node's tracker may have for one network, or a router's gateway,"
+            description="connections that this node's conntrack may have for one network, or a router's gateway,"
             " at most; also never more than it has room for",
         ),
     ] = 250_000

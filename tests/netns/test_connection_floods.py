@@ -22,12 +22,12 @@ from netweft.services.fields import BALANCED_ZONE
 from netweft.services.security.zone_limits import SHARE
 
 VIP = "10.65.0.100"
-MOST = 1600  # connections that the trackers may have during the test
+MOST = 1600  # connections that conntrack may have during the test
 EACH = MOST // SHARE
 USUAL = 250_000
-WITHIN = 20.0  # seconds: the tracker forgets a datagram that nobody answers after 30
+WITHIN = 20.0  # seconds: conntrack forgets a datagram that nobody answers after 30
 NODES = ("hv1", "hv2")
-# datagrams, each from another port: more than the tracker has room for.  Three times: what comes too fast is lost
+# datagrams, each from another port: more than conntrack has room for.  Three times: what comes too fast is lost
 FLOOD = """
 import socket, sys, time
 for port in [*range(20000, 20000 + int(sys.argv[2]))] * 3:

@@ -74,7 +74,7 @@ class Desired:
 
     @property
     def zones(self) -> Mapping[int, Owner]:
-        """Of the connection tracker, that are this node's, and whose."""
+        """Of conntrack, that are this node's, and whose."""
         return self._rendering.zones if self._rendering else {}
 
     def network_at(self, vlan: int) -> str:

@@ -1,4 +1,4 @@
-"""Keeps each zone of the connection tracker to what it may have, so that a flood through one network or router starves
+"""Keeps each conntrack zone to what it may have, so that a flood through one network or router starves
 no other: the limits of zones that are given out at once, those of all when a bridge was connected, and now and then.
 
 Reading them takes a hundredth of vswitchd's time at most.

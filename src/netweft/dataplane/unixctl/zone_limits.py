@@ -1,4 +1,4 @@
-"""How many connections the tracker may have, and each of its zones (`dpctl/ct-...`).  Commands and what they say.
+"""How many connections conntrack may have, and each of its zones (`dpctl/ct-...`).  Commands and what they say.
 
 A zone's connections are counted from the moment that it has a limit.  All that have none share the count of `default`:
 that is of no use.  ovs-vswitchd forgets limits when it ends, the kernel does not.

@@ -1,9 +1,9 @@
-"""How many connections a zone of the tracker may have: so many that no honest tenant has them, and never what is left.
+"""How many connections a conntrack zone may have: so many that no honest tenant has them, and never what is left.
 
 A flood of new connections stays in its zones: those of the networks and routers that it goes through.  Each may have as
-many as `conntrack_zone_limit` says, and not more than the tracker still has room for, all together.  So that, however
-many are flooded, one more can have as many as the largest of them (the threshold of shared buffers: Choudhury and
-Hahne, Dynamic Queue Length Thresholds for Shared-Memory Packet Switches, 1998).
+many as `conntrack_zone_limit` says, but an eighth of all at most, and no more than there is room for.  So that, however
+many zones are flooded, one more can have as many as the largest of them has (the threshold of shared buffers: Choudhury
+and Hahne, Dynamic Queue Length Thresholds for Shared-Memory Packet Switches, 1998).
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Zones of the tracker have their limits: given out, after vswitchd began anew, and as room gets less."""
+"""Conntrack zones have their limits: given out, after vswitchd began anew, and as room gets less."""
 
 import asyncio
 import contextlib
