@@ -1,6 +1,5 @@
 """`netweft check`: saved checks, what must pass and what must not, and how they are."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import quote, urlencode
@@ -9,7 +8,8 @@ import click
 
 from netweft.cli.client import Client
 from netweft.cli.errors import CommandError
-from netweft.cli.explain import NoAnswer, printable
+from netweft.cli.explain import NoAnswer
+from netweft.cli.printing import print_answer
 
 PATH = "/v2.0/netweft/checks"
 _WELL, _FAILING, _UNKNOWN = 0, 1, 2
@@ -113,7 +113,7 @@ def _run(client: Client, id: str) -> dict[str, Any]:
 
 def _told(found: list[dict[str, Any]], *, as_json: bool, whole: bool = False) -> int:
     lines: Iterable[str] = (line for one in found for line in _text(one, whole=whole))
-    click.echo(json.dumps(found, indent=2) if as_json else "\n".join(map(printable, lines)))
+    print_answer(found, lines, as_json=as_json)
     codes = {_ENDS.get(one["status"], _UNKNOWN) for one in found}
     return _FAILING if _FAILING in codes else max(codes, default=_WELL)
 

@@ -11,6 +11,7 @@ import click
 from netweft.cli import here
 from netweft.cli.client import Client, NoServer
 from netweft.cli.errors import CommandError
+from netweft.cli.printing import print_answer
 
 PATH = "/v2.0/netweft/explain"
 TYPES = (
@@ -79,7 +80,7 @@ def explain(object: str, type_: str | None, config: Path | None, *, here_alone: 
         return _here(config, object, str(error), as_json=as_json)
     except CommandError as error:
         raise NoAnswer(str(error)) from None
-    click.echo(json.dumps(told, indent=2) if as_json else "\n".join(map(printable, text(told))))
+    print_answer(told, text(told), as_json=as_json)
     return _WORKS if told["works"] else _DOES_NOT
 
 
@@ -92,11 +93,6 @@ def _here(config: Path | None, name: str, why: str = "", *, as_json: bool) -> in
     if why:
         click.echo(f"netweft: {why}", err=True)
     return here.finish(found, as_json=as_json, packet=False)
-
-
-def printable(line: str) -> str:
-    """Names are what users chose: nothing in them is for the terminal."""
-    return "".join(each if each.isprintable() else "?" for each in line)
 
 
 def _only(client: Client, name: str, type: str | None) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import msgspec
 from netweft.cli.agent import NobodyAnswers, answer_to
 from netweft.cli.errors import CommandError
 from netweft.cli.options import from_options
+from netweft.cli.printing import print_answer
 from netweft.settings import AgentSettings
 
 PATIENCE = 3.0  # seconds; of an agent that hangs
@@ -61,9 +62,7 @@ def _looked(settings: AgentSettings, question: str | Mapping[str, Any], nobody: 
 
 def finish(found: Mapping[str, Any], *, as_json: bool, packet: bool) -> int:
     """Prints it.  The exit code: 1 something is wrong here; 0 a packet arrives here; else 2, others were not asked."""
-    from netweft.cli.explain import printable
-
-    click.echo(json.dumps(found, indent=2) if as_json else "\n".join(map(printable, text(found, packet=packet))))
+    print_answer(found, text(found, packet=packet), as_json=as_json)
     if found.get("findings") or found.get("passes") is False:
         return 1
     return _ENDS[found.get("passes") if packet else None]

@@ -10,7 +10,8 @@ import click
 from netweft.cli import here, live
 from netweft.cli.client import Client, NoServer
 from netweft.cli.errors import CommandError
-from netweft.cli.explain import NoAnswer, printable
+from netweft.cli.explain import NoAnswer
+from netweft.cli.printing import print_answer
 
 PATH = "/v2.0/netweft/trace"
 _ENDS = {True: 0, False: 1, None: 2}
@@ -88,8 +89,7 @@ def trace(
         return _here(config, alone, str(error), as_json=as_json)
     except CommandError as error:
         raise NoAnswer(str(error)) from None
-    lines = [json.dumps(told, indent=2)] if as_json else map(printable, text(told, reply=reply, flows=flows))
-    click.echo("\n".join(lines))
+    print_answer(told, text(told, reply=reply, flows=flows), as_json=as_json)
     return _ENDS[told["passes"]]
 
 

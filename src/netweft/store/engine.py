@@ -30,7 +30,7 @@ def migrate(engine: Engine) -> None:
     if not _is_newest(engine):
         from netweft.store import migrating  # a quarter of a server's start, for one of many
 
-        migrating.upgrade(engine)
+        migrating.upgrade(engine, MIGRATIONS)
 
 
 def _is_newest(engine: Engine) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import msgspec
 from alembic import command
@@ -9,14 +10,13 @@ from alembic.config import Config
 from alembic.util.exc import CommandError
 from sqlalchemy import Connection, Engine
 
-from netweft.store.engine import MIGRATIONS
 from netweft.store.errors import UnknownSchema
 
 
-def upgrade(engine: Engine) -> None:
-    """Raises UnknownSchema."""
+def upgrade(engine: Engine, migrations: Path) -> None:
+    """migrations: Alembic's folder.  Raises UnknownSchema."""
     config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("script_location", str(migrations))
     with engine.begin() as connection, _json_decoded(connection):
         config.attributes["connection"] = connection
         try:
