@@ -9,6 +9,7 @@ import type { Resource } from "../resources/types";
 import { isAdmin } from "../session";
 import { Field } from "../ui/field";
 import { Refused, Waiting } from "../ui/notice";
+import { wordOf } from "../words";
 import { type Values, asOf, blamed, body, fieldsOf, initial } from "../ui/values";
 
 export function NewPage({ resource }: { resource: Resource }): JSX.Element {
@@ -92,7 +93,7 @@ function Form({ resource, title, before, save, back }: Props): JSX.Element {
               key={field.name}
               field={field}
               as={asOf(resource, field)}
-              label={field.label ?? field.name.charAt(0).toUpperCase() + field.name.slice(1)}
+              label={field.label ?? wordOf(field.name)}
               value={values[field.name]}
               required={resource.attributes[field.name].required && !before}
               problem={wrong === field.name ? refusal!.message : undefined}

@@ -13,6 +13,7 @@ import { Explained, isExplained } from "../ui/explained";
 import { Refused, Waiting } from "../ui/notice";
 import { TagEditor } from "../ui/tageditor";
 import { Views } from "../ui/views";
+import { wordOf } from "../words";
 import { mayDelete } from "./list";
 
 export function ObjectPage({ resource, id }: { resource: Resource; id: string }): JSX.Element {
@@ -108,7 +109,7 @@ function Facts({ resource, one }: { resource: Resource; one: Thing }): JSX.Eleme
   const label = (name: string): string =>
     resource.columns.find((column) => column.name === name)?.title ??
     resource.fields.find((field) => field.name === name)?.label ??
-    name.replace(/_/g, " ");
+    wordOf(name);
   const names = Object.keys(one).filter((name) => !hidden.has(name) && !isEmpty(one[name]));
   return (
     <dl class="facts">

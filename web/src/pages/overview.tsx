@@ -5,11 +5,10 @@ import { useData } from "../data";
 import { RESOURCES } from "../resources/all";
 import { href } from "../route";
 import { isAdmin, mayChange, session } from "../session";
-import { Ref } from "../ui/cells";
 import { Refused, Waiting } from "../ui/notice";
 import { Table } from "../ui/table";
 import { Use } from "../ui/use";
-import { useQuota, wordOf } from "./quotas";
+import { titleOf, useQuota } from "./quotas";
 
 export function OverviewPage(): JSX.Element {
   const project = session.value?.project;
@@ -75,7 +74,7 @@ function Quota({ project }: { project: string }): JSX.Element {
       {!value && !refusal && <Waiting />}
       <dl class="facts">
         {used.map(([member, { used, limit }]) => (
-          <Line key={member} title={wordOf(member)}>
+          <Line key={member} title={titleOf(member)}>
             <Use used={used} of={limit} />
           </Line>
         ))}
@@ -118,13 +117,21 @@ function Region(): JSX.Element {
 
 function Addresses(): JSX.Element {
   const { value, refusal } = useData<Thing>("addresses", (signal) => api.get(`network-ip-availabilities${query([["limit", "200"]])}`, signal), ["networks", "subnets", "ports"], 3000);
-  const those: Thing[] = [...(value?.network_ip_availabilities ?? [])].filter((one) => one.total_ips > 0).sort((a, b) => b.used_ips / b.total_ips - a.used_ips / a.total_ips);
+  const all: Thing[] = (value?.network_ip_availabilities ?? []).flatMap((one: Thing) => one.subnet_ip_availability);
+  const those = all.filter((one) => one.total_ips > 0).sort((a, b) => b.used_ips / b.total_ips - a.used_ips / a.total_ips);
   return (
-    <Panel title="Addresses, the fullest networks first">
+    <Panel title="Addresses, the fullest subnets first">
       <Refused by={refusal} />
       <dl class="facts">
         {those.slice(0, MOST).map((one) => (
-          <Line key={one.network_id} title={<Ref kind="networks" id={one.network_id} />}>
+          <Line
+            key={one.subnet_id}
+            title={
+              <a href={href(["subnets", one.subnet_id])}>
+                {one.subnet_name} <code>{one.cidr}</code>
+              </a>
+            }
+          >
             <Use used={one.used_ips} of={one.total_ips} />
           </Line>
         ))}

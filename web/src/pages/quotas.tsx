@@ -9,6 +9,7 @@ import { isAdmin, session } from "../session";
 import { asNumber } from "../ui/inline";
 import { Refused, Waiting } from "../ui/notice";
 import { Use } from "../ui/use";
+import { wordOf } from "../words";
 
 const KINDS = LIST.map((one) => one.kind);
 
@@ -17,7 +18,7 @@ export function useQuota(project: string) {
   return useData<Thing>(url, (signal) => api.get(url, signal), KINDS, 1500);
 }
 
-export const wordOf = (member: string): string => LIST.find((one) => one.member === member)?.title ?? member.replace(/_/g, " ");
+export const titleOf = (member: string): string => LIST.find((one) => one.member === member)?.title ?? wordOf(member);
 
 export function QuotasPage(): JSX.Element {
   const mine = session.value?.project?.id ?? "";
@@ -59,13 +60,13 @@ export function QuotasPage(): JSX.Element {
           <tbody>
             {Object.entries(quota).map(([member, { limit, used }]: [string, any]) => (
               <tr key={member}>
-                <th scope="row">{wordOf(member)}</th>
+                <th scope="row">{titleOf(member)}</th>
                 <td>
                   <Use used={used} of={limit} />
                 </td>
                 <td>
                   {isAdmin.value ? (
-                    <input class="mono" size={7} aria-label={`Limit of ${wordOf(member)}; -1 is none`} key={limit} defaultValue={limit} onChange={(event) => save(member, event.currentTarget.value)} />
+                    <input class="mono" size={7} aria-label={`Limit of ${titleOf(member)}; -1 is none`} key={limit} defaultValue={limit} onChange={(event) => save(member, event.currentTarget.value)} />
                   ) : (
                     <code>{limit < 0 ? "none" : limit}</code>
                   )}

@@ -193,5 +193,6 @@ function Drawn({ told }: { told: Thing }): JSX.Element | null {
   const lit = useMemo(() => new Set([...ids, ...steps.filter((step) => step.type === "port").map((step) => `ports ${things?.ports.get(step.id)?.network_id}`)]), [things, ids.join()]);
   const drawn = useMemo(() => things && draw(things, { hops: 1, open: NONE, keep: lit, only: lit }), [things, again, lit]);
   if (!drawn?.drawing.boxes.length) return null;
-  return <Picture drawing={drawn.drawing} placed={drawn.placed} zoom={1} lit={lit} opened={() => href(["topology"])} />;
+  const stops = new Set<string>(told.findings.filter((one: Thing) => one.blocks).map((one: Thing) => one.object.id));
+  return <Picture drawing={drawn.drawing} placed={drawn.placed} zoom={1} lit={lit} stops={stops} opened={() => href(["topology"])} />;
 }

@@ -5,7 +5,7 @@ import { Counters, StatusTree } from "../ui/balancer";
 import { Mono, Ref, Refs, State } from "../ui/cells";
 import { Members } from "../ui/members";
 import { L7Rules, PoolMembers } from "../ui/pool";
-import { BALANCED } from "./lines";
+import { BALANCED, headers, persistence } from "./lines";
 import { DESCRIPTION, NAME, PROJECT, UP, projectColumn } from "./standard";
 import type { Column, Declared, Field } from "./types";
 
@@ -93,6 +93,7 @@ export const BALANCING: Declared[] = [
       { name: "default_pool_id", label: "Pool", as: "ref", of: "pools" },
       { name: "default_tls_container_ref", label: "Certificate: its reference in the key manager", when: (values) => values.protocol === "TERMINATED_HTTPS" || Boolean(values.default_tls_container_ref) },
       { name: "allowed_cidrs", label: "Who may come", as: "lines", help: "CIDRs, one a line; empty: everybody" },
+      { name: "insert_headers", label: "Headers put in", as: "area", help: "HEADER: VALUE, one a line, such as X-Forwarded-For: true", when: (values) => /HTTP/.test(values.protocol) && values.protocol !== "HTTPS", ...headers },
       number("connection_limit", "Connections at once", "-1: as many as come"),
       number("timeout_client_data", "Silence of a client, ms"),
       number("timeout_member_connect", "Connecting to a member, ms"),
@@ -131,6 +132,7 @@ export const BALANCING: Declared[] = [
       asked("listener_id", "Listener that it is the default of", "listeners", "None: of no listener yet"),
       { name: "protocol" },
       { name: "lb_algorithm", label: "Algorithm" },
+      { name: "session_persistence", label: "Session persistence", help: "SOURCE_IP, HTTP_COOKIE, or APP_COOKIE NAME; empty: none", ...persistence },
       { name: "tls_enabled", label: "TLS to the members" },
       UP,
       DESCRIPTION,
@@ -191,6 +193,7 @@ export const BALANCING: Declared[] = [
       { name: "redirect_pool_id", label: "To the pool", as: "ref", of: "pools", when: (values) => values.action === "REDIRECT_TO_POOL" },
       { name: "redirect_url", label: "To the URL", when: (values) => values.action === "REDIRECT_TO_URL" },
       { name: "redirect_prefix", label: "To URLs that begin with", when: (values) => values.action === "REDIRECT_PREFIX" },
+      { ...number("redirect_http_code", "With the code", "Empty: 302"), when: (values) => ["REDIRECT_TO_URL", "REDIRECT_PREFIX"].includes(values.action) },
       { ...number("position", "Position", "Empty: the last"), initial: () => "" },
       UP,
       DESCRIPTION,

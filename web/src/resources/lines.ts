@@ -78,3 +78,18 @@ export const member = {
   },
   to: (value: { address: string; protocol_port: number }) => `${value.address.includes(":") ? `[${value.address}]` : value.address}:${value.protocol_port}`,
 };
+
+// how a client comes back to its member: TYPE, and a cookie's name
+export const persistence = {
+  from: (text: string) => {
+    const [type, cookie_name] = text.split(/\s+/);
+    return { type, ...(cookie_name ? { cookie_name } : {}) };
+  },
+  to: (value: { type: string; cookie_name?: string | null }) => [value.type, value.cookie_name].filter(Boolean).join(" "),
+};
+
+// headers of HTTP, one a line
+export const headers = {
+  from: (text: string) => Object.fromEntries(text.split("\n").map((line) => line.split(/:\s*/, 2)).filter(([name]) => name.trim())),
+  to: (value: Record<string, string>) => Object.entries(value).map((one) => one.join(": ")).join("\n"),
+};

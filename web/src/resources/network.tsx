@@ -10,6 +10,7 @@ import { DESCRIPTION, NAME, PROJECT, STATE, UP, projectColumn } from "./standard
 import type { Declared } from "./types";
 
 const TYPES = ["", "vxlan", "geneve", "gre", "vlan", "flat"] as const;
+const VNICS = ["normal", "direct", "macvtap", "direct-physical", "baremetal", "virtio-forwarder", "smart-nic"] as const;
 const MODES = ["", "slaac", "dhcpv6-stateful", "dhcpv6-stateless"] as const;
 const fromQuery = (name: string) => (query: URLSearchParams) => query.get(name) ?? "";
 
@@ -51,6 +52,9 @@ export const NETWORK: Declared[] = [
       { name: "qos_policy_id", label: "QoS policy", as: "ref", of: "policies" },
       { name: "shared", label: "Shared with all projects" },
       { name: "router:external", label: "External: routers may have their gateway here" },
+      { name: "is_default", label: "Default external network" },
+      { name: "netweft:nat66", label: "NAT66: IPv6 inside is translated, too" },
+      { name: "vlan_transparent", label: "VLAN transparent: VMs' own tags pass" },
       { name: "provider:network_type", label: "Carried by", as: "choice", choices: TYPES },
       { name: "provider:physical_network", label: "Physical network" },
       { name: "provider:segmentation_id", label: "VLAN or VNI", as: "number" },
@@ -96,6 +100,7 @@ export const NETWORK: Declared[] = [
       { name: "ipv6_address_mode", label: "Addresses by", as: "choice", choices: MODES, when: (values) => values.ip_version === "6" },
       DESCRIPTION,
     ],
+    parts: (one) => <Members kind="ports" by="fixed_ips" id={`subnet_id=${one.id}`} title="Ports with its addresses" />,
   },
   {
     kind: "ports",
@@ -130,12 +135,15 @@ export const NETWORK: Declared[] = [
       { name: "extra_dhcp_opts", label: "DHCP options", as: "lines", help: "OPTION=VALUE, one a line", ...dhcpOption },
       { name: "qos_policy_id", label: "QoS policy", as: "ref", of: "policies" },
       { name: "binding:host_id", label: "Host" },
+      { name: "binding:vnic_type", label: "VNIC type", as: "choice", choices: VNICS },
       DESCRIPTION,
       PROJECT,
     ],
     parts: (one) => (
       <>
         <ServerPart port={one} />
+        {!String(one.device_owner).startsWith("network:") && <Members kind="floatingips" by="port_id" id={one.id} title="Floating IPs" add="Associate a floating IP" />}
+        {one.trunk_details && <Members kind="trunks" by="port_id" id={one.id} title="Trunk" />}
         <Bindings port={one} />
       </>
     ),

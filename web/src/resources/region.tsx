@@ -1,5 +1,6 @@
 // What only admins see: agents, pools of VLANs and VNIs.
-import { Alive, Mono, Time, Yes } from "../ui/cells";
+import { Alive, Id, Mono, Time, Yes } from "../ui/cells";
+import { Members } from "../ui/members";
 import { Use } from "../ui/use";
 import { NAME } from "./standard";
 import type { Declared } from "./types";
@@ -82,6 +83,7 @@ export const REGION: Declared[] = [
       { name: "port_range_min", label: "First port", as: "number" },
       { name: "port_range_max", label: "Last port", as: "number" },
       { name: "remote_ip_prefix", label: "CIDR" },
+      { name: "remote_group_id", label: "or: a security group's ID", help: "PARENT: that in which the rule is" },
       { name: "used_in_default_sg", label: "In default groups" },
       { name: "used_in_non_default_sg", label: "In other groups" },
     ],
@@ -94,6 +96,30 @@ export const REGION: Declared[] = [
     columns: [NAME, { name: "description", title: "Description" }, { name: "shared", title: "All projects", cell: (one) => <Yes is={one.shared} /> }],
     filters: ["name"],
     fields: [{ name: "name" }, { name: "description", label: "Description" }, { name: "shared", label: "Counts all projects" }],
+    parts: (one) => <Members kind="metering_label_rules" by="metering_label_id" id={one.id} title="Rules" add="Add a rule" />,
+  },
+  {
+    kind: "metering_label_rules",
+    title: "Metering rules",
+    one: "metering rule",
+    group: "",
+    name: "id",
+    columns: [
+      { name: "id", title: "ID", cell: (one) => <Id id={one.id} /> },
+      { name: "direction", title: "Direction" },
+      { name: "source_ip_prefix", title: "From", cell: (one) => <Mono>{one.source_ip_prefix ?? "anywhere"}</Mono> },
+      { name: "destination_ip_prefix", title: "To", cell: (one) => <Mono>{one.destination_ip_prefix ?? "anywhere"}</Mono> },
+      { name: "excluded", title: "Not counted", cell: (one) => <Yes is={one.excluded} /> },
+    ],
+    after: (made) => ["metering_labels", made.metering_label_id],
+    refs: { metering_label_id: "metering_labels" },
+    fields: [
+      { name: "metering_label_id", label: "Label", as: "ref", of: "metering_labels", initial: (query) => query.get("metering_label_id") ?? "" },
+      { name: "direction", label: "Direction", as: "choice", choices: ["ingress", "egress"], initial: () => "ingress" },
+      { name: "source_ip_prefix", label: "From: CIDR" },
+      { name: "destination_ip_prefix", label: "To: CIDR" },
+      { name: "excluded", label: "Not counted" },
+    ],
   },
   {
     kind: "flavors",

@@ -50,6 +50,8 @@ export const ROUTING: Declared[] = [
         of: "networks",
         asking: { "router:external": "true" },
         help: "None: it routes between its subnets only",
+        from: (network_id) => ({ network_id }),
+        to: (info) => info.network_id,
       },
       UP,
       { name: "routes", label: "Routes", as: "lines", help: "CIDR via ADDRESS, one a line", ...hostRoute },
@@ -90,7 +92,7 @@ export const ROUTING: Declared[] = [
     fields: [
       { name: "floating_network_id", label: "External network", as: "ref", of: "networks", asking: { "router:external": "true" } },
       { name: "floating_ip_address", label: "Address", help: "Empty: any that is free" },
-      { name: "port_id", label: "Port that it leads to", as: "ref", of: "ports" },
+      { name: "port_id", label: "Port that it leads to", as: "ref", of: "ports", initial: (query) => query.get("port_id") ?? "" },
       { name: "fixed_ip_address", label: "Address inside", help: "Where the port has several", when: (values) => Boolean(values.port_id) },
       { name: "qos_policy_id", label: "QoS policy", as: "ref", of: "policies" },
       DESCRIPTION,

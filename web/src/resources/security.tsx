@@ -1,11 +1,13 @@
 // Security groups with their rules, address groups.
 import { AddressList } from "../ui/addresslist";
-import { Mono, Yes } from "../ui/cells";
+import { Mono, Ref, Yes } from "../ui/cells";
 import { Members } from "../ui/members";
 import { Rules, RuleText } from "../ui/rules";
 import { DESCRIPTION, NAME, projectColumn } from "./standard";
 import type { Declared } from "./types";
 
+// of a packet log: what decides -> its kind
+const GROUPS: Record<string, string> = { security_group: "security_groups", firewall_group: "firewall_groups" };
 const PROTOCOLS = ["", "tcp", "udp", "icmp", "ipv6-icmp", "sctp", "gre", "esp", "vrrp"] as const;
 const asNumber = (text: string): number | null => (/^\d+$/.test(text) ? Number(text) : null);
 const isIcmp = (protocol: string) => protocol === "icmp" || protocol === "ipv6-icmp";
@@ -97,5 +99,31 @@ export const SECURITY: Declared[] = [
     hide: ["addresses"],
     fields: [{ name: "name" }, { name: "addresses", label: "Addresses", as: "lines", help: "One CIDR a line" }, DESCRIPTION],
     parts: (one) => <AddressList group={one} />,
+  },
+  {
+    kind: "logs",
+    title: "Packet logs",
+    one: "packet log",
+    group: "Security",
+    columns: [
+      NAME,
+      { name: "event", title: "Of packets", cell: (one) => <Mono>{one.event}</Mono> },
+      { name: "resource_type", title: "By", cell: (one) => <Mono>{one.resource_type}</Mono> },
+      { name: "resource_id", title: "Group", cell: (one) => <Ref kind={GROUPS[one.resource_type]} id={one.resource_id} /> },
+      { name: "target_id", title: "Port", cell: (one) => <Ref kind="ports" id={one.target_id} /> },
+      { name: "enabled", title: "Enabled", cell: (one) => <Yes is={one.enabled} /> },
+      projectColumn,
+    ],
+    filters: ["name", "event", "enabled", "resource_type"],
+    refs: { target_id: "ports" },
+    fields: [
+      { name: "name" },
+      { name: "resource_type", label: "Decided by", as: "choice", choices: Object.keys(GROUPS), initial: () => "security_group" },
+      { name: "event", label: "Which packets", as: "choice", choices: ["ALL", "ACCEPT", "DROP"] },
+      { name: "resource_id", label: "Group", help: "Its ID; empty: any of the project's" },
+      { name: "target_id", label: "Port", as: "ref", of: "ports", help: "None: any" },
+      { name: "enabled", label: "Enabled" },
+      DESCRIPTION,
+    ],
   },
 ];

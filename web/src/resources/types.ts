@@ -21,7 +21,7 @@ export interface Field {
   labels?: Record<string, string>; // of choices: what stands for one
   of?: string; // the kind that a ref is of
   asking?: Record<string, string>; // which of those
-  from?: (line: string) => unknown; // of lines: what one says
+  from?: (text: string) => unknown; // what the API takes for it; of lines: for one
   to?: (value: any) => string;
   initial?: (query: URLSearchParams) => unknown; // of a new one, when it is not the API's default
   when?: (values: Record<string, any>) => boolean;

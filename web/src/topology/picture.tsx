@@ -19,16 +19,17 @@ interface Props {
   zoom: number;
   start?: string;
   lit?: ReadonlySet<string>;
+  stops?: ReadonlySet<string>; // of what is lit
   opened: (id: string) => string; // the address at which it is open
   frame?: Ref<SVGSVGElement>;
 }
 
-export function Picture({ drawing, placed, zoom, start, lit, opened, frame }: Props): JSX.Element {
+export function Picture({ drawing, placed, zoom, start, lit, stops, opened, frame }: Props): JSX.Element {
   const width = placed.width + 2 * EDGE;
   const height = placed.height + TOP + 2 * EDGE;
   const [room, outer] = useRoom();
   const scale = zoom === 1 && room < width ? Math.max(LEAST_SCALE, room / width) : zoom;
-  const about = `${opened("")} ${lit ? [...lit].join() : ""}`;
+  const about = `${opened("")} ${lit ? [...lit].join() : ""} ${stops ? [...stops].join() : ""}`;
   const kept = useKept();
   const used = new Set(drawing.boxes.map((box) => box.layer));
   return (
@@ -46,7 +47,7 @@ export function Picture({ drawing, placed, zoom, start, lit, opened, frame }: Pr
         ))}
         {drawing.boxes.map((box) => {
           const [x, y] = [placed.x.get(box.layer)!, placed.y.get(box.id)!];
-          return kept(box.id, [box, x, y, start === box.id, about], () => <BoxShape key={box.id} box={box} x={x} y={y} start={start === box.id} lit={lit} opened={opened} />);
+          return kept(box.id, [box, x, y, start === box.id, about], () => <BoxShape key={box.id} box={box} x={x} y={y} start={start === box.id} lit={lit} stops={stops} opened={opened} />);
         })}
       </svg>
     </div>
@@ -89,17 +90,18 @@ interface ShapeProps {
   y: number;
   start: boolean;
   lit?: ReadonlySet<string>;
+  stops?: ReadonlySet<string>;
   opened: (id: string) => string;
 }
 
-function BoxShape({ box, x, y, start, lit, opened }: ShapeProps): JSX.Element {
+function BoxShape({ box, x, y, start, lit, stops, opened }: ShapeProps): JSX.Element {
   const each = box.width / box.columns;
   const deep = Math.ceil(box.rows.length / box.columns);
   const word = box.word && ` ${box.word}`;
   const room = box.width - 48 - (word ? widthOf(word, "word") : 0);
   const place = box.to ? href(box.to) : box.opens ? opened(box.opens) : undefined;
   return (
-    <g class={`box ${box.kind}${start ? " start" : ""}${lit?.has(box.id) ? " lit" : ""}`} transform={`translate(${x} ${y})`}>
+    <g class={`box ${box.kind}${start ? " start" : ""}${lit?.has(box.id) ? " lit" : ""}${stops?.has(box.id) ? " stops" : ""}`} transform={`translate(${x} ${y})`}>
       <rect class="frame" width={box.width} height={box.tall} rx="4" />
       <path class="head" d={head(box.width, HEAD, box.rows.length > 0)} />
       <Icon of={box.kind} />
@@ -114,7 +116,7 @@ function BoxShape({ box, x, y, start, lit, opened }: ShapeProps): JSX.Element {
       </Link>
       {box.look !== "none" || box.word ? <Mark look={box.look} x={box.width - 12} y={HEAD / 2} /> : null}
       {box.rows.map((row, at) => (
-        <RowShape key={row.key} row={row} x={Math.floor(at / deep) * each} y={HEAD + (at % deep) * ROW} width={each} names={box.kind === "ports"} lit={row.to !== undefined && lit?.has(row.to[1]) === true} opened={opened} />
+        <RowShape key={row.key} row={row} x={Math.floor(at / deep) * each} y={HEAD + (at % deep) * ROW} width={each} names={box.kind === "ports"} lit={row.to !== undefined && lit?.has(row.to[1]) === true} stops={row.to !== undefined && stops?.has(row.to[1]) === true} opened={opened} />
       ))}
     </g>
   );
@@ -127,23 +129,25 @@ interface RowProps {
   width: number;
   names: boolean;
   lit: boolean;
+  stops: boolean;
   opened: (id: string) => string;
 }
 
-function RowShape({ row, x, y, width, names, lit, opened }: RowProps): JSX.Element {
+function RowShape({ row, x, y, width, names, lit, stops, opened }: RowProps): JSX.Element {
   const server = useServer(row.server ?? "");
   const left = server?.name ? (row.to?.[1].startsWith(row.left!) ? server.name : `${row.left}, ${server.name}`) : row.left;
   const whole = row.title ?? [row.left, row.right].filter(Boolean).join("  ");
   const from = row.look ? 24 : 10;
   const font = names || row.opens ? "plain" : "mono";
   const word = row.word ? widthOf(` ${row.word}`, "word") : 0;
+  const look = stops ? "bad" : row.look;
   const right = row.right ? fitted(row.right, "mono", width - from - 10 - word - (row.left ? 60 : 0)) : "";
   const room = width - from - word - (right ? widthOf(right, "mono") + 20 : 10);
   return (
-    <Link to={row.opens ? opened(row.opens) : row.to && href(row.to)} lit={lit}>
+    <Link to={row.opens ? opened(row.opens) : row.to && href(row.to)} look={lit ? (stops ? " lit stops" : " lit") : ""}>
       {(row.title || (row.left?.length ?? 0) > 20 || (row.right?.length ?? 0) > 20) && <title>{server ? `${whole}, server ${server.name} ${server.status} ${server.host}` : whole}</title>}
       {(row.to || row.opens) && <rect class="hit" x={x + 3} y={y} width={width - 6} height={ROW} rx="2" />}
-      {row.look && <Mark look={row.look} x={x + 13} y={y + ROW / 2} />}
+      {look && <Mark look={look} x={x + 13} y={y + ROW / 2} />}
       {(row.left || row.word) && (
         <text class={font === "mono" ? "mono" : undefined} x={x + from} y={y + 13}>
           {left ? fitted(left, font, room) : ""}
@@ -159,10 +163,10 @@ function RowShape({ row, x, y, width, names, lit, opened }: RowProps): JSX.Eleme
   );
 }
 
-function Link({ to, layer, lit, children }: { to: string | undefined; layer?: number; lit?: boolean; children: any }): JSX.Element {
-  if (!to) return <g class={lit ? "row lit" : "row"}>{children}</g>;
+function Link({ to, layer, look = "", children }: { to: string | undefined; layer?: number; look?: string; children: any }): JSX.Element {
+  if (!to) return <g class={`row${look}`}>{children}</g>;
   return (
-    <a href={to} data-layer={layer} class={lit ? "row lit" : "row"}>
+    <a href={to} data-layer={layer} class={`row${look}`}>
       {children}
     </a>
   );

@@ -21,7 +21,7 @@ export function Yes({ is }: { is: unknown }): JSX.Element {
   return <span class={is ? "" : "dim"}>{is === null || is === undefined ? "–" : is ? "yes" : "no"}</span>;
 }
 
-export const short = (id: string): string => (/^[0-9a-f]{8}-/.test(id) ? id.slice(0, 8) : id);
+export const short = (id: string): string => (/^([0-9a-f]{8}-|[0-9a-f]{32}$)/.test(id) ? id.slice(0, 8) : id);
 
 export function Id({ id }: { id: string }): JSX.Element {
   return (

@@ -80,14 +80,26 @@ export function Changes({ of }: { of: Thing[] }): JSX.Element | null {
     <>
       <h3>Changes</h3>
       <ol class="changes">
-        {of.map((one) => (
+        {alike(of).map(([one, times]) => (
           <li key={one.revision}>
-            <Time at={one.at} /> {WORDS[one.operation] ?? one.operation} by <Actor by={one.by} />
+            <Time at={one.at} /> {WORDS[one.operation] ?? one.operation}
+            {times > 1 && ` ${times} times`} by <Actor by={one.by} />
           </li>
         ))}
       </ol>
     </>
   );
+}
+
+// what one did again and again is one line, of the last time
+function alike(all: Thing[]): [Thing, number][] {
+  const found: [Thing, number][] = [];
+  for (const one of all) {
+    const last = found.at(-1);
+    if (last && last[0].by === one.by && last[0].operation === one.operation) last[1] += 1;
+    else found.push([one, 1]);
+  }
+  return found;
 }
 
 const WORDS: Record<string, string> = { insert: "made", update: "changed", delete: "deleted" };

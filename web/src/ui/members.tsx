@@ -13,7 +13,8 @@ const MOST = 50;
 
 export function Members({ kind, by, id, title, add }: { kind: string; by: string; id: string; title: string; add?: string }): JSX.Element {
   const resource = RESOURCES[kind];
-  const url = resource.path + query([[by, id], ["limit", String(MOST + 1)]]);
+  const sorted: [string, string][] = resource.attributes[resource.name]?.sort ? [["sort_key", resource.name]] : [];
+  const url = resource.path + query([[by, id], ["limit", String(MOST + 1)], ...sorted]);
   const { value, refusal } = useData<Thing>(url, (signal) => api.get(url, signal), kindsOf(resource));
   const rows: Thing[] = value?.[kind] ?? [];
   return (
@@ -29,7 +30,7 @@ export function Members({ kind, by, id, title, add }: { kind: string; by: string
         )}
       </header>
       <Refused by={refusal} />
-      {rows.length > 0 && <Table resource={resource} rows={rows.slice(0, MOST)} label={title} />}
+      {rows.length > 0 && <Table resource={resource} rows={rows.slice(0, MOST)} label={title} without={by} />}
       {rows.length > MOST && <a href={href([kind], [[by, id]])}>All of them</a>}
       {value && !rows.length && <p class="dim">None.</p>}
     </section>

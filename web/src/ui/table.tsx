@@ -26,13 +26,16 @@ interface Props {
   sorting?: Sorting;
   walked?: boolean; // j, k and Enter are for this one
   label: string;
+  without?: string; // a column that says the same in each row
 }
+
+const LONG = 24;
 
 export function columnsOf(resource: Resource): Column[] {
   return resource.columns.filter((column) => isAdmin.value || !column.admin);
 }
 
-export function Table({ resource, rows, choosing, sorting, walked, label }: Props): JSX.Element {
+export function Table({ resource, rows, choosing, sorting, walked, label, without }: Props): JSX.Element {
   const [at, setAt] = useState(-1);
   const here = Math.min(at, rows.length - 1);
   const step = (by: number): void => setAt(Math.max(0, Math.min(rows.length - 1, here + by)));
@@ -55,7 +58,7 @@ export function Table({ resource, rows, choosing, sorting, walked, label }: Prop
     if (walked && here >= 0) document.querySelector("tr.here")?.scrollIntoView({ block: "nearest" });
   }, [here]);
 
-  const columns = columnsOf(resource);
+  const columns = columnsOf(resource).filter((column) => column.name !== without);
   const all = rows.length > 0 && rows.every((one) => choosing?.chosen.has(one.id));
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label={label}>
@@ -113,7 +116,9 @@ function First({ resource, column, one }: { resource: Resource; column: Column; 
   const shown = column.cell ? column.cell(one) : one[column.name];
   return (
     <>
-      <a href={href([resource.kind, one.id])}>{shown || <Id id={one.id} />}</a>
+      <a class="called" title={typeof shown === "string" && shown.length > LONG ? shown : undefined} href={href([resource.kind, one.id])}>
+        {shown || <Id id={one.id} />}
+      </a>
       <Tags of={one.tags} />
     </>
   );

@@ -39,8 +39,7 @@ function shown(as: As, field: Field, value: any): unknown {
   if (as === "flag") return Boolean(value);
   if (as === "refs") return value ?? [];
   if (as === "lines") return (value ?? []).map((one: any) => (field.to ? field.to(one) : String(one))).join("\n");
-  if (field.name === "external_gateway_info") return value?.network_id ?? "";
-  return value ?? "";
+  return value === null || value === undefined ? "" : field.to ? field.to(value) : value;
 }
 
 function told(as: As, field: Field, value: any): unknown {
@@ -51,8 +50,8 @@ function told(as: As, field: Field, value: any): unknown {
       .map((line) => line.trim())
       .filter(Boolean)
       .map((line) => (field.from ? field.from(line) : line));
-  if (field.name === "external_gateway_info") return value ? { network_id: value } : null;
-  return typeof value === "string" ? value.trim() : value;
+  const text = typeof value === "string" ? value.trim() : value;
+  return field.from ? field.from(text) : text;
 }
 
 const NULLABLE: ReadonlySet<As> = new Set(["ref", "number", "choice"]);
