@@ -1,4 +1,7 @@
-"""A real server, and its dashboard in a real Chromium, without a display."""
+"""A real server for each file, and its dashboard in a real Chromium, one for all, without a display.
+
+Who has logged in keeps the page: a test goes to a place in it, as a person does, and what was shown before is gone.
+To load a page costs a second of a processor, a place in it a tenth."""
 
 import os
 import shutil
@@ -90,8 +93,23 @@ class Dashboard:
         """Somewhere in it, once it has been shown."""
         self.page.goto(f"{self.cloud.url}/dashboard/#/{place}")
         self.page.wait_for_selector("#main h1")
-        self.until("!document.querySelector('[aria-busy]')")
+        self.until("document.getElementById('main')?.dataset.place === location.hash")
+        self.until("document.querySelector('#main h1') && !document.querySelector('[aria-busy]')")
         return self
+
+    def is_there(self) -> bool:
+        """Still logged in, and nothing stands open before it."""
+        return (
+            not self.page.is_closed()
+            and self.page.locator(".menu").count() == 1
+            and not self.page.locator("dialog").count()
+        )
+
+    def leave(self) -> None:
+        """As it is found: whoever comes next finds nothing of what was shown and set."""
+        self.page.unroute_all(behavior="ignoreErrors")
+        self.page.emulate_media(color_scheme="light")
+        self.at("nowhere")
 
     def until(self, holds: str) -> None:
         """An expression of JavaScript.  Playwright's own wait needs an `eval`, which the page's policy forbids."""
@@ -122,16 +140,18 @@ class Dashboard:
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    server = Server(tmp_path_factory.mktemp("server"))
-    server.start()
-    cloud = Cloud(server)
-    yield cloud
-    cloud.http.close()
-    server.stop()
+def cloud(empty: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    server = Server(Path(shutil.copy(empty, tmp_path_factory.mktemp("server"))).parent)
+    try:
+        server.start()
+        cloud = Cloud(server)
+        yield cloud
+        cloud.http.close()
+    finally:
+        server.stop()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     program = shutil.which("chromium")
     assert program, "scripts/install.sh test installs it"
@@ -142,30 +162,45 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def sessions() -> dict[str, Any]:
-    """Who has logged in: a password costs a moment, on purpose."""
-    return {}
+def kept() -> Iterator[dict[str, Dashboard]]:
+    """Pages of who has logged in: a password costs a moment, on purpose."""
+    kept: dict[str, Dashboard] = {}
+    yield kept
+    for dashboard in kept.values():
+        dashboard.page.context.close()
 
 
 @pytest.fixture
-def opened(chromium: Browser, cloud: Cloud, sessions: dict[str, Any]) -> Iterator[Callable[..., Dashboard]]:
+def opened(chromium: Browser, cloud: Cloud, kept: dict[str, Dashboard]) -> Iterator[Callable[..., Dashboard]]:
     """A browser of somebody's own.  Whatever was shown in it, no script failed."""
-    made: list[Dashboard] = []
+    used: dict[str, Dashboard] = {}
 
     def opened(user: str = "", password: str = "") -> Dashboard:
-        context = chromium.new_context(viewport=SIZE, storage_state=sessions.get(user))
-        made.append(Dashboard(context.new_page(), cloud))
-        if user not in sessions:
-            made[-1].open()
-        if user and user not in sessions:
-            made[-1].log_in(user, password).page.wait_for_selector(".menu")
-            sessions[user] = context.storage_state()
-        return made[-1]
+        if user in used:
+            return used[user]
+        dashboard = kept.pop(user, None) or Dashboard(chromium.new_context(viewport=SIZE).new_page(), cloud).open()
+        used[user] = dashboard
+        if user and not dashboard.is_there():
+            dashboard.log_in(user, password).page.wait_for_selector(".menu")
+        return dashboard
 
     yield opened
-    for dashboard in made:
-        dashboard.page.context.close()
-    assert not [fault for dashboard in made for fault in dashboard.faults]
+    faults = [fault for dashboard in used.values() for fault in dashboard.faults]
+    for user, dashboard in used.items():
+        if not user or faults or not _left(dashboard):
+            dashboard.page.context.close()
+        else:
+            kept[user] = dashboard
+    assert not faults
+
+
+def _left(dashboard: Dashboard) -> bool:
+    """Whether the next test may have it: one that failed may have left anything."""
+    if not dashboard.is_there():
+        return False
+    dashboard.leave()
+    dashboard.faults.clear()
+    return True
 
 
 @pytest.fixture

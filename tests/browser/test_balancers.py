@@ -52,6 +52,11 @@ def test_one_is_made_in_one_form_and_its_members_come_and_go(alices: Dashboard, 
     kept = cloud("GET", f"{LBAAS}/pools/{pool['id']}/members")["members"]
     assert {one["address"]: one["weight"] for one in kept} == {"10.9.0.11": 1, "10.9.0.12": 0}
 
+    alices.at(f"pools/{pool['id']}/edit")
+    page.fill("#field-session_persistence", "SOURCE_IP")
+    page.get_by_role("button", name="Save").click()
+    alices.see("type: SOURCE_IP")
+
     alices.at(f"healthmonitors/{pool['healthmonitor_id']}/edit")
     page.fill("#field-url_path", "/well")  # there since it asks by HTTP, which is not changed itself
     page.get_by_role("button", name="Save").click()

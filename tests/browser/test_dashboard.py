@@ -61,6 +61,8 @@ def test_changes_are_seen_as_they_happen(alices: Dashboard, cloud: Cloud) -> Non
 def test_another_tenant_sees_nothing(alices: Dashboard, opened: Callable[..., Dashboard], cloud: Cloud) -> None:
     network = cloud.make("networks", "network", name="alice's secret", project_id=cloud.blue)["id"]
     alices.at("networks").row("alice's secret").wait_for()
+    assert not {"Agents", "Packet logs"} & set(alices.page.locator(".menu a").all_inner_texts())
+    assert not alices.at("policies").page.get_by_text("New QoS policy").count(), "a manager makes them"
     bobs = opened("bob", BOB)
     bobs.at("networks")
     assert "secret" not in bobs.page.inner_text("body")

@@ -30,6 +30,7 @@ def test_a_drop_to_its_rule_and_the_rule_lets_it_pass(alices: Dashboard, cloud: 
         assert re.search("from=asking.*port=443", page.url)
         expect(page.locator(".hop.stops")).to_contain_text("asked")
         expect(page.locator("svg.picture .row.lit")).to_have_count(2)
+        expect(page.locator("svg.picture .row.stops")).to_contain_text("asked")
         assert alices.violations() == []
         alices.shot("trace")
         rule = {
@@ -41,7 +42,7 @@ def test_a_drop_to_its_rule_and_the_rule_lets_it_pass(alices: Dashboard, cloud: 
         }
         cloud.make("security-group-rules", "security_group_rule", security_group_id=group, **rule, **project)
         expect(page.locator(".facts").first).to_contain_text("there: passes", timeout=30_000)
-        expect(page.locator(".hop.stops")).to_have_count(0)
+        expect(page.locator(".hop.stops, .row.stops")).to_have_count(0)
         expect(page.locator(".findings .blocks")).to_have_count(0)
         _a_firewall_decides(alices, cloud)
 

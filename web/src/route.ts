@@ -2,13 +2,14 @@
 import { signal } from "@preact/signals";
 
 export interface Place {
+  at: string; // as it is in the address
   path: string[];
   query: URLSearchParams;
 }
 
 function read(): Place {
   const [path, query] = location.hash.replace(/^#\/?/, "").split("?", 2);
-  return { path: path.split("/").filter(Boolean).map(decoded), query: new URLSearchParams(query ?? "") };
+  return { at: location.hash, path: path.split("/").filter(Boolean).map(decoded), query: new URLSearchParams(query ?? "") };
 }
 
 function decoded(text: string): string {

@@ -21,6 +21,10 @@ export const session = signal<Session | null | undefined>(undefined);
 export const isAdmin = computed(() => session.value?.roles.includes("admin") ?? false);
 export const mayChange = computed(() => session.value?.roles.includes("member") ?? false);
 
+export type Role = "admin" | "manager";
+
+export const may = (needs?: Role): boolean => !needs || isAdmin.value || (session.value?.roles.includes(needs) ?? false);
+
 const URL_ = "session";
 
 export async function look(): Promise<void> {

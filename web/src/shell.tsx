@@ -10,7 +10,7 @@ import { ListPage } from "./pages/list";
 import { ObjectPage } from "./pages/object";
 import { LIST, RESOURCES } from "./resources/all";
 import { href, place } from "./route";
-import { changeProject, isAdmin, logOut, mayChange, session } from "./session";
+import { changeProject, isAdmin, logOut, may, mayChange, session } from "./session";
 import { Confirm } from "./ui/confirm";
 import { theme } from "./theme";
 
@@ -25,7 +25,7 @@ export function Shell(): JSX.Element {
       </a>
       <Top />
       <Menu />
-      <main id="main" tabIndex={-1}>
+      <main id="main" tabIndex={-1} data-place={place.value.at}>
         <Guarded key={`${place.value.path.join("/")} ${session.value?.project?.id}`} />
       </main>
       <Confirm />
@@ -118,7 +118,7 @@ function Menu(): JSX.Element {
   const [here = "overview"] = place.value.path;
   const entries = [
     ...PAGES.filter((page) => (isAdmin.value || !page.admin) && (mayChange.value || !page.changes)),
-    ...LIST.filter((one) => isAdmin.value || !one.admin.get).map((one) => ({ path: one.kind, title: one.title, group: one.group || "hidden" })),
+    ...LIST.filter((one) => may(one.needs.get)).map((one) => ({ path: one.kind, title: one.title, group: one.group || "hidden" })),
   ];
   return (
     <nav class="menu" aria-label="Menu">

@@ -2,11 +2,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { inserted, moved, sentence as firewall } from "../src/resources/firewallsentence";
-import { member } from "../src/resources/lines";
+import { headers, member, persistence } from "../src/resources/lines";
 import { sentence } from "../src/resources/sentence";
 import type { Resource } from "../src/resources/types";
 import { asked, read, written } from "../src/ui/filters";
-import { blamed, body, initial } from "../src/ui/values";
+import { amount } from "../src/ui/use";
+import { wordOf } from "../src/words";
+import { fieldsOf, blamed, body, initial } from "../src/ui/values";
 
 function said(rule: Record<string, unknown>): string {
   const { verb, what, way, who } = sentence({ direction: "ingress", ethertype: "IPv4", protocol: null, ...rule });
@@ -119,4 +121,22 @@ test("what is emptied is null to the load balancers' API", () => {
   const attributes = { url_path: { post: true, put: true }, type: { post: true } };
   const monitors = { dialect: "octavia", attributes } as unknown as Resource;
   assert.deepEqual(body(monitors, [{ name: "url_path" }], { url_path: "" }, { url_path: "/a" }, false), { url_path: null });
+});
+
+test("what a field holds as text is an object to the API, and back", () => {
+  for (const text of ["SOURCE_IP", "APP_COOKIE JSESSIONID"]) assert.equal(persistence.to(persistence.from(text)), text);
+  assert.deepEqual(persistence.from("APP_COOKIE JSESSIONID"), { type: "APP_COOKIE", cookie_name: "JSESSIONID" });
+  assert.deepEqual(headers.from("X-Forwarded-For: true\n\nX-Forwarded-Port:true"), { "X-Forwarded-For": "true", "X-Forwarded-Port": "true" });
+});
+
+test("attributes are called by words, and much is said in short", () => {
+  assert.deepEqual(["created_at", "binding:vnic_type", "fixed_ips", "router_route"].map(wordOf), ["Created", "VNIC type", "Fixed IPs", "Router route"]);
+  assert.deepEqual([-1, 253, 16_777_215, 2 ** 64 - 1].map(amount), ["∞", "253", "16,777,215", "2^64"]);
+});
+
+test("a form offers what the caller's roles allow", () => {
+  const rows = { name: { post: true }, mac_address: { post: true, needs: "manager" }, shared: { post: true, needs: "admin" }, project_id: { post: true } };
+  const resource = { attributes: rows, fields: Object.keys(rows).map((name) => ({ name })) } as unknown as Resource;
+  const offered = (...roles: string[]): string[] => fieldsOf(resource, undefined, (needs) => !needs || roles.includes(needs)).map((field) => field.name);
+  assert.deepEqual([offered(), offered("manager"), offered("manager", "admin")], [["name"], ["name", "mac_address"], Object.keys(rows)]);
 });

@@ -16,7 +16,8 @@ from netweft.api.relations import ANY
 from netweft.api.rules import RULES, rule_of
 
 _ADMINS = frozenset({"admin", "service"})
-
+_MANAGERS = _ADMINS | {"manager"}
+_VERBS = ("create", "get", "update", "delete")
 
 _OCTAVIA: Final = f"{ROOT}/{VERSIONS[0]}/lbaas/"
 
@@ -32,7 +33,7 @@ def _of(resource: Resource) -> dict[str, Any]:
         "member": member,
         "path": resource.path,
         "actions": sorted(resource.actions),
-        "admin": {verb: _is_admins(f"{verb}_{member}") for verb in ("create", "get", "update", "delete")},
+        "needs": {verb: role for verb in _VERBS if (role := _needs(f"{verb}_{member}"))},
         "attributes": {name: _attribute(member, name, one) for name, one in resource.attributes.items()},
     }
 
@@ -46,8 +47,7 @@ def _attribute(member: str, name: str, attribute: Attribute) -> dict[str, Any]:
         "filter": attribute.filter,
         "sort": attribute.sort,
         "flag": attribute.check is checks.boolean,
-        "admin": attribute.post and _has_rule_for_admins(f"create_{member}:{name}"),
-        "hidden": _has_rule_for_admins(f"get_{member}:{name}"),
+        "needs": _needs(f"create_{member}:{name}") if attribute.post and f"create_{member}:{name}" in RULES else "",
     }
     if attribute.post and attribute.default not in (REQUIRED, UNSET, "", None, [], False):
         said["default"] = attribute.default
@@ -66,7 +66,7 @@ def _of_kind(kind: Kind) -> dict[str, Any]:
         "path": kind.collection if kind.parent else _OCTAVIA + kind.collection,
         "dialect": "octavia",
         "actions": ["create", "delete", "update"],
-        "admin": dict.fromkeys(("create", "get", "update", "delete"), False),
+        "needs": {},
         "attributes": {name: _field(one) for name, one in kind.fields.items()},
         **({"deletion": "?cascade=true"} if kind is BALANCER else {}),
     }
@@ -88,12 +88,12 @@ def _field(field: fields.Field) -> dict[str, Any]:
     return {name: value for name, value in said.items() if value}
 
 
-def _has_rule_for_admins(action: str) -> bool:
-    return action in RULES and _is_admins(action)
-
-
-def _is_admins(action: str) -> bool:
-    return all(grant.role in _ADMINS and grant.relation == ANY for grant in rule_of(action).grants)
+def _needs(action: str) -> str:
+    """The role without which it is refused, whatever it is done to; empty: none that not every member has."""
+    grants = rule_of(action).grants
+    if all(grant.role in _ADMINS and grant.relation == ANY for grant in grants):
+        return "admin"
+    return "manager" if all(grant.role in _MANAGERS for grant in grants) else ""
 
 
 def main() -> None:

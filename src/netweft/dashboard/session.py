@@ -33,7 +33,7 @@ NAMES: Final = f"{PATH}/names"
 SERVERS: Final = f"{PATH}/servers"
 API: Final = f"{PATH}/api"
 _NAMED = {f"{NAMES}/{kind}": kind for kind in ("projects", "users")}
-_BEHIND = ("/v2.0", "/netweft/v1/", "/load-balancer/v2/lbaas/")  # what the page may ask for
+_BEHIND = ("/v2.0", "/load-balancer/v2/lbaas/")  # what the page may ask for: nothing by which a node gets a token
 # and of identity: nothing by which a script would come to have a token or a secret
 _ONE = "[A-Za-z0-9_-]{1,64}"
 _IDENTITY = re.compile(

@@ -90,6 +90,7 @@ async def test_the_cookie_is_nothing_to_the_api_itself(alices: Browser) -> None:
         "api/load-balancer/v2",
         "api/load-balancer/v2/octavia/amphorae",
         "api/key-manager/v1/secrets",
+        "api/netweft/v1/nodes",
     ],
 )
 async def test_nothing_else_is_behind(alices: Browser, path: str) -> None:

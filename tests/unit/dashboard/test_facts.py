@@ -16,8 +16,11 @@ def test_the_page_knows_the_api_as_it_is(store: Store) -> None:
     assert msgspec.json.decode(KEPT.read_bytes()) == msgspec.to_builtins(now)
 
 
-def test_what_only_admins_may_say_is_known(store: Store) -> None:
-    networks = facts(resources(store, ServerSettings()))["networks"]
-    assert networks["attributes"]["shared"]["admin"] and networks["attributes"]["provider:network_type"]["hidden"]
-    assert "admin" not in networks["attributes"]["name"]
-    assert networks["admin"] == {"create": False, "get": False, "update": False, "delete": False}
+def test_what_not_every_member_may_do_is_known(store: Store) -> None:
+    known = facts(resources(store, ServerSettings()))
+    assert known["networks"]["attributes"]["shared"]["needs"] == "admin"
+    assert known["floatingips"]["attributes"]["floating_ip_address"]["needs"] == "manager"
+    assert "needs" not in known["networks"]["attributes"]["name"]
+    assert known["networks"]["needs"] == {}
+    assert known["policies"]["needs"] == {"create": "manager", "update": "manager", "delete": "manager"}
+    assert known["agents"]["needs"] == {"get": "admin", "update": "admin", "delete": "admin"}

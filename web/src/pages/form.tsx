@@ -6,7 +6,7 @@ import { useData } from "../data";
 import { useKeys } from "../keys";
 import { go, href, place } from "../route";
 import type { Resource } from "../resources/types";
-import { isAdmin } from "../session";
+import { may } from "../session";
 import { Field } from "../ui/field";
 import { Refused, Waiting } from "../ui/notice";
 import { wordOf } from "../words";
@@ -51,7 +51,7 @@ interface Props {
 }
 
 function Form({ resource, title, before, save, back }: Props): JSX.Element {
-  const fields = useMemo(() => fieldsOf(resource, before, isAdmin.value), []);
+  const fields = useMemo(() => fieldsOf(resource, before, may), []);
   // with what is not changed, too: by that it is known which fields apply
   const start = useMemo(() => ({ ...before, ...initial(resource, fields, before, place.value.query) }), []);
   const [values, setValues] = useState<Values>(start);

@@ -6,7 +6,7 @@ import { useData, useSettled } from "../data";
 import { useKeys } from "../keys";
 import { go, goHere, href, place } from "../route";
 import { type Resource, kindsOf } from "../resources/types";
-import { isAdmin, mayChange, session } from "../session";
+import { may, mayChange, session } from "../session";
 import { type Kept, each, remove } from "../ui/delete";
 import { asked, read, written } from "../ui/filters";
 import { Refused, Waiting } from "../ui/notice";
@@ -15,11 +15,11 @@ import { Table, columnsOf } from "../ui/table";
 const PAGE = 100;
 
 export function mayCreate(resource: Resource): boolean {
-  return resource.can.has("create") && mayChange.value && (isAdmin.value || !resource.admin.create);
+  return resource.can.has("create") && mayChange.value && may(resource.needs.create);
 }
 
 export function mayDelete(resource: Resource): boolean {
-  return resource.can.has("delete") && mayChange.value && (isAdmin.value || !resource.admin.delete);
+  return resource.can.has("delete") && mayChange.value && may(resource.needs.delete);
 }
 
 export function ListPage({ resource }: { resource: Resource }): JSX.Element {
@@ -42,7 +42,7 @@ export function ListPage({ resource }: { resource: Resource }): JSX.Element {
     setKept(left);
     choose(new Set(left.map(({ one }) => one.id)));
   };
-  const switches = mayChange.value && resource.attributes.admin_state_up?.put && (isAdmin.value || !resource.admin.update);
+  const switches = mayChange.value && resource.attributes.admin_state_up?.put && may(resource.needs.update);
   const turn = async (admin_state_up: boolean): Promise<void> => {
     const changed = those.filter((one) => one.admin_state_up !== admin_state_up);
     setKept(await each(changed, (one) => api.put(`${resource.path}/${part(one.id)}`, { [resource.member]: { admin_state_up } })));

@@ -6,7 +6,7 @@ import { useData, useSettled } from "../data";
 import { useKeys } from "../keys";
 import { go, href } from "../route";
 import { type Resource, kindsOf, statesOf } from "../resources/types";
-import { mayChange, isAdmin } from "../session";
+import { may, mayChange } from "../session";
 import { Addresses, Alive, Mono, Ref, Refs, State, Time, Yes } from "../ui/cells";
 import { remove } from "../ui/delete";
 import { Explained, isExplained } from "../ui/explained";
@@ -36,7 +36,7 @@ export function ObjectPage({ resource, id }: { resource: Resource; id: string })
 
 function Shown({ resource, one }: { resource: Resource; one: Thing }): JSX.Element {
   const [refusal, setRefusal] = useState<Refusal>();
-  const mayEdit = resource.can.has("update") && mayChange.value && (isAdmin.value || !resource.admin.update);
+  const mayEdit = resource.can.has("update") && mayChange.value && may(resource.needs.update);
   const removeIt = async (): Promise<void> => {
     const kept = await remove(resource, [one]);
     if (!kept) return;

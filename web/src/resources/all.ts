@@ -8,13 +8,13 @@ import { REGION } from "./region";
 import { ROUTING } from "./routing";
 import { SECURITY } from "./security";
 import { SHARING } from "./sharing";
-import type { Declared, Fact, Resource } from "./types";
+import type { Declared, Fact, Needs, Resource } from "./types";
 
 interface Facts {
   member: string;
   path: string;
   actions: string[];
-  admin: Record<"create" | "get" | "update" | "delete", boolean>;
+  needs: Needs;
   attributes: Record<string, Fact>;
   dialect?: "octavia";
   deletion?: string;

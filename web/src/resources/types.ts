@@ -1,6 +1,7 @@
 // What describes a resource to the page: one declaration each; lists, forms and object pages are made of it.
 import type { ComponentChildren, JSX } from "preact";
 import type { Thing } from "../api";
+import type { Role } from "../session";
 
 export interface Column {
   name: string; // the attribute by which it is sorted, where the API can
@@ -34,6 +35,8 @@ export interface Action {
   run: (one: Thing) => Promise<unknown>;
 }
 
+export type Needs = Partial<Record<"create" | "get" | "update" | "delete", Role>>;
+
 export interface Resource {
   kind: string; // the collection, as the API and the live feed call it
   title: string;
@@ -57,7 +60,7 @@ export interface Resource {
   // from the API's facts
   member: string;
   path: string;
-  admin: Record<"create" | "get" | "update" | "delete", boolean>;
+  needs: Needs;
   can: ReadonlySet<string>;
   attributes: Record<string, Fact>;
   dialect?: "octavia"; // of the API, where it is not Networking's
@@ -77,9 +80,8 @@ export interface Fact {
   sort?: boolean;
   flag?: boolean;
   choices?: string[];
-  admin?: boolean;
-  hidden?: boolean;
+  needs?: Role;
   default?: unknown;
 }
 
-export type Declared = Omit<Resource, "member" | "path" | "admin" | "can" | "attributes" | "dialect" | "deletion" | "name"> & { name?: string };
+export type Declared = Omit<Resource, "member" | "path" | "needs" | "can" | "attributes" | "dialect" | "deletion" | "name"> & { name?: string };

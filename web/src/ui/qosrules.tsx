@@ -1,7 +1,7 @@
 // A QoS policy's rules.
 import type { JSX } from "preact";
 import { type Thing, api, part } from "../api";
-import { mayChange } from "../session";
+import { may, mayChange } from "../session";
 import { Inline, asNumber } from "./inline";
 import { Remove } from "./removable";
 
@@ -25,6 +25,7 @@ export function limits(rule: Thing): string {
 export function QosRules({ policy }: { policy: Thing }): JSX.Element {
   const of = (type: string): string => `qos/policies/${part(policy.id)}/${type}_rules`;
   const rules: Thing[] = policy.rules ?? [];
+  const changes = mayChange.value && may("manager");
   const add = (values: Thing): Promise<unknown> => {
     const type: string = values.type;
     const amount = asNumber(values.amount);
@@ -33,7 +34,7 @@ export function QosRules({ policy }: { policy: Thing }): JSX.Element {
         ? { dscp_mark: Number(values.dscp_mark) }
         : {
             direction: values.direction,
-            ...(type === "bandwidth_limit" ? { max_kbps: amount } : type === "packet_rate_limit" ? { max_kpps: amount } : { min_kbps: amount }),
+            ...(type === "bandwidth_limit" ? { max_kbps: amount, ...(values.burst ? { max_burst_kbps: asNumber(values.burst) } : {}) } : type === "packet_rate_limit" ? { max_kpps: amount } : { min_kbps: amount }),
           };
     return api.post(of(type), { [`${type}_rule`]: rule });
   };
@@ -47,17 +48,18 @@ export function QosRules({ policy }: { policy: Thing }): JSX.Element {
       <ul class="plainlist">
         {rules.map((rule) => (
           <li key={rule.id}>
-            <code>{limits(rule)}</code> <Remove what={limits(rule)} run={() => api.delete(`${of(rule.type)}/${part(rule.id)}`)} />
+            <code>{limits(rule)}</code> {changes && <Remove what={limits(rule)} run={() => api.delete(`${of(rule.type)}/${part(rule.id)}`)} />}
           </li>
         ))}
       </ul>
-      {mayChange.value && (
+      {changes && (
         <Inline
           title="Add a rule"
           fields={[
             { name: "type", label: "Rule", as: "choice", choices: ["bandwidth_limit", "packet_rate_limit", "minimum_bandwidth", "dscp_marking"], start: "bandwidth_limit" },
             { name: "direction", label: "Direction", as: "choice", choices: ["egress", "ingress"], start: "egress", when: (values) => values.type !== "dscp_marking" },
             { name: "amount", label: "kbit/s or kpacket/s", as: "number", when: (values) => values.type !== "dscp_marking" },
+            { name: "burst", label: "Burst, kbit", as: "number", when: (values) => values.type === "bandwidth_limit" },
             { name: "dscp_mark", label: "DSCP", as: "choice", choices: MARKS, start: "0", when: (values) => values.type === "dscp_marking" },
           ]}
           save={add}

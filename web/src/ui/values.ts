@@ -1,6 +1,7 @@
 // Between what a form holds and what the API takes.  Pure.
 import type { Thing } from "../api";
 import type { As, Fact, Field, Resource } from "../resources/types";
+import type { Role } from "../session";
 
 export type Values = Record<string, any>;
 
@@ -10,11 +11,11 @@ export function asOf(resource: Resource, field: Field): As {
 }
 
 // the fields of a form for this caller; before: the object that is changed
-export function fieldsOf(resource: Resource, before: Thing | undefined, admin: boolean): Field[] {
+export function fieldsOf(resource: Resource, before: Thing | undefined, may: (needs?: Role) => boolean): Field[] {
   const those = resource.fields.filter((field) => {
     const fact = resource.attributes[field.name];
-    if (!fact || (!admin && fact.admin)) return false;
-    if (field.name === "project_id") return admin && !before;
+    if (!fact || !may(fact.needs)) return false;
+    if (field.name === "project_id") return may("admin") && !before;
     return before ? fact.put && field.name in before : fact.post;
   });
   return those.map((field) => ({ ...field, choices: field.choices ?? offered(resource.attributes[field.name]) }));
