@@ -20,6 +20,10 @@ DEFAULT_FILE = Path("/etc/netweft/netweft.toml")
 STATE_DIR = "/var/lib/netweft"
 SECTIONS = ("server", "agent")
 SECRET = frozenset({"database", "token"})  # may hold what nobody prints
+# each a file that is a secret, and nothing else
+SECRET_FILES = frozenset(
+    {"key_manager_key_file", "metadata_secret_file", "service_password_file", "token_file", "webhook_secret_file"}
+)
 
 Address: TypeAlias = Annotated[str, Meta(pattern=r"^(unix:/.+|\[[0-9a-fA-F:.]+\]:[0-9]{1,5}|[^\[\]:/]+:[0-9]{1,5})$")]
 MetricsListen: TypeAlias = Annotated[

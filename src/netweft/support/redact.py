@@ -13,7 +13,7 @@ _SHORTEST = 4  # what is shorter would take half of the text with it
 
 _NAMES = (
     r"(?:password|passwd|passphrase|secret|token|user_?data|private_?key|admin_?pass|psk|api_?key|credential"
-    r"|authorization|public_?key)[\w.-]{0,64}"
+    r"|authorization|public_?key|netweft-session)[\w.-]{0,64}"
 )
 _ESCAPED = r"(?P<depth>\\+)\".*?(?<!\\)(?P=depth)\""  # of JSON that is in a string
 _QUOTED = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'"

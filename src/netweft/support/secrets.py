@@ -5,9 +5,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from netweft.settings import AgentSettings, ServerSettings
+from netweft.settings import SECRET_FILES, AgentSettings, ServerSettings
 
 _VARIABLE = re.compile(r"^\s*(?:export\s+)?OS_\w*(?:PASSWORD|SECRET|TOKEN)=(.*)$", re.MULTILINE)
+
+_OPTION = re.compile(r"^\s*\w*(?:password|secret|token|passphrase)\w*\s*[=:]\s*(.+)$", re.MULTILINE | re.IGNORECASE)
 
 
 def secrets(server: ServerSettings | None, agent: AgentSettings | None, environ: Mapping[str, str]) -> Iterator[str]:
@@ -18,9 +20,12 @@ def secrets(server: ServerSettings | None, agent: AgentSettings | None, environ:
         yield from _of_headers(environ.get(name, ""))
     if server:
         yield from _of_address(server.database)
-        yield from _of_file(server.service_password_file)
-        yield from _of_file(server.metadata_secret_file)
-        yield from _of_file(server.key_manager_key_file or str(Path(server.state_dir) / "key_manager.key"))
+        for name in SECRET_FILES & {*server.__struct_fields__}:
+            yield from _of_file(getattr(server, name))
+        yield from _of_file(str(Path(server.state_dir) / "key_manager.key"))
+        for text in _of_file(server.switches_file):
+            yield from (found.strip("\"' ") for found in _OPTION.findall(text))
+        yield from (behind for url in server.webhooks if len(behind := _behind_host(url)) > 1)
         for line in _of_file(str(Path(server.state_dir) / "admin-openrc")):
             yield from (found.strip("\"' ") for found in _VARIABLE.findall(line))
     if agent:
@@ -36,6 +41,11 @@ def _of_address(url: str) -> Iterator[str]:
     raw = url.partition("://")[2].rpartition("@")[0].partition(":")[2]
     yield from {one for one in (password, unquote(password or ""), raw) if one}
     yield from re.findall(r"password=([^&]+)", url)
+
+
+def _behind_host(url: str) -> str:
+    """Of where changes are posted: many services know who posts by the path alone."""
+    return url.partition("://")[2].partition("/")[2]
 
 
 def _of_headers(text: str) -> Iterator[str]:

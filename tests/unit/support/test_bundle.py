@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from netweft.cli import support_bundle
 from netweft.cli.main import main
-from netweft.settings import ServerSettings
+from netweft.settings import SECRET_FILES, AgentSettings, ServerSettings
 from netweft.support import parts
 from netweft.support.redact import redactor
 
@@ -38,6 +38,10 @@ SECRETS = {
     "collector's": "SEEDcollector",
     "certificate's key": "SEEDcertificate",
     "what a tenant's rule looks for": "SEEDheader",
+    "a switch's password": "SEEDswitch",
+    "what webhooks are signed with": "SEEDwebhook",
+    "where changes are posted": "hooks/SEEDposted",
+    "a page's session": "SEEDsession-of_the_page",
 }
 HAPROXY = f"""
 frontend one
@@ -66,6 +70,8 @@ as it is {SECRETS["database password"]} {base64.b64encode(SECRETS["database pass
 {SECRETS["service password"]} {SECRETS["metadata secret"]} {SECRETS["password of the admin"]}
 {SECRETS["password in the environment"]}
 as it was sent: {SECRETS["collector's"]}
+{SECRETS["a switch's password"]} {SECRETS["what webhooks are signed with"]} to {SECRETS["where changes are posted"]}
+GET /dashboard/ cookie: netweft-session={SECRETS["a page's session"]}; other=1
 last useful line, port 5f0c
 #cloud-config
 chpasswd: {SECRETS["more user data"]}
@@ -81,6 +87,8 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "metadata.secret": SECRETS["metadata secret"],
         "admin-openrc": "export OS_PASSWORD='" + SECRETS["password of the admin"] + "'\n",
         "agent.log": LOG,
+        "webhook.secret": SECRETS["what webhooks are signed with"],
+        "switches.ini": "[genericswitch:one]\nip = 192.0.2.1\npassword = " + SECRETS["a switch's password"] + "\n",
     }.items():
         (tmp_path / name).write_text(value)
     monkeypatch.setenv("OS_PASSWORD", SECRETS["password in the environment"])
@@ -93,7 +101,9 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     config.write_text(
         f'[server]\ndatabase = "postgresql+psycopg://u:{password}@127.0.0.1:1/x"\nlisten = ["127.0.0.1:0"]\n'
         f'state_dir = "{tmp_path}"\nservice_password_file = "{tmp_path}/service.password"\n'
-        f'metadata_secret_file = "{tmp_path}/metadata.secret"\n'
+        f'metadata_secret_file = "{tmp_path}/metadata.secret"\nwebhook_secret_file = "{tmp_path}/webhook.secret"\n'
+        f'switches_file = "{tmp_path}/switches.ini"\n'
+        f'webhooks = ["https://example.org/' + SECRETS["where changes are posted"] + '"]\n'
         f'[agent]\nnode = "hv1"\ntoken = "{TOKEN}"\ntoken_file = "{tmp_path}/node.token"\novs_run_dir = "{tmp_path}"\n'
         f'state_dir = "{tmp_path}"\nsocket = "{tmp_path}/agent.sock"\nserver = ["http://127.0.0.1:1"]\n'
     )
@@ -127,6 +137,14 @@ def test_no_secret_is_in_any_byte_of_it(host: Path, tmp_path: Path, capsys: pyte
     with pytest.raises(SystemExit) as ended:
         main(command)
     assert ended.value.code == 1  # never over what is there
+
+
+def test_each_file_that_settings_name_is_a_secret_or_looked_into() -> None:
+    """Whoever adds a setting decides."""
+    files = {
+        name for kind in (ServerSettings, AgentSettings) for name in kind.__struct_fields__ if name.endswith("_file")
+    }
+    assert files - SECRET_FILES == {"switches_file"}
 
 
 def test_settings_that_cannot_be_read_are_no_way_out(tmp_path: Path) -> None:
