@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 from tests.api.process.conftest import Server
-from tests.browser.conftest import Cloud, admins, alices, chromium, opened, sessions
+from tests.browser.conftest import Cloud, admins, alices, chromium, kept, opened
 from tests.browser.hypervisor import Hypervisor
 from tests.nova.cloud import ENVIRONMENT, HOST, PASSWORD, RABBITMQ, Compute
 
-__all__ = ["admins", "alices", "chromium", "opened", "sessions"]  # fixtures
+__all__ = ["admins", "alices", "chromium", "kept", "opened"]  # fixtures
 HERE = Path(__file__).parent
 
 
