@@ -18,11 +18,11 @@ SELDOM: Final = ("importlib.metadata", "urllib.request")
 
 
 @contextmanager
-def loading() -> Iterator[None]:
+def loading(*unused: str) -> Iterator[None]:
     """Around the imports of a process: without looking for garbage among what is only just made (a sixth of the time),
-    and without what is not used."""
+    and without what is not used.  unused: further modules that what is imported here can do without."""
     collects = gc.isenabled()
-    left_out = [name for name in UNUSED if name not in sys.modules]
+    left_out = [name for name in (*UNUSED, *unused) if name not in sys.modules]
     gc.disable()
     sys.modules.update(dict.fromkeys(left_out, None))  # type: ignore[arg-type]
     for name in SELDOM:

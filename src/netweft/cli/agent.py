@@ -6,11 +6,11 @@ from typing import Any
 import click
 import msgspec
 
+from netweft.cli.agent_start import start
 from netweft.cli.errors import CommandError
 from netweft.cli.lazy import Lazy, LazyGroup
 from netweft.cli.options import from_options, settings_options
 from netweft.settings import AgentSettings
-from netweft.starting import loading
 
 PATIENCE = 10.0
 # with all settings as their options, too: an agent that starts does not wait for them
@@ -39,13 +39,7 @@ def agent(context: click.Context, /, **options: Any) -> None:
     if context.invoked_subcommand:
         context.obj = settings
         return
-    with loading():
-        from netweft.agent.main import AgentError, run
-
-    try:
-        run(settings)
-    except AgentError as error:
-        raise CommandError(str(error)) from None
+    start(settings)
 
 
 def ask(path: str, question: str) -> str:

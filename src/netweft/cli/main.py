@@ -1,54 +1,22 @@
-"""The `netweft` command: subcommands imported when they are called, and the one place where errors become text.
+"""The `netweft` command: where errors become text, and no traceback is printed but with NETWEFT_DEBUG=1.
 
-A subcommand is an entry of COMMANDS; it raises CommandError and never prints a traceback.  With
-NETWEFT_DEBUG=1 the traceback of an unforeseen error is shown.
+An agent that a service manager starts is told nothing but where its file is, and does not wait for the library that
+reads command lines.
 """
 
 import os
 import sys
+from pathlib import Path
 
-import click
-
-from netweft import __version__
 from netweft.cli.errors import CommandError
-from netweft.cli.lazy import Lazy, LazyGroup
-
-COMMANDS = {
-    "server": Lazy("netweft.cli.server:server", "Run the API, identity and the feed."),
-    "agent": Lazy("netweft.cli.agent:agent", "Run the agent of this hypervisor; ask what it would change."),
-    "check": Lazy("netweft.cli.check:check", "Saved checks: what must pass and what must not, run when things change."),
-    "follower": Lazy("netweft.cli.follower:follower", "Who else follows the feed, and what it would do."),
-    "node": Lazy("netweft.cli.node:node", "Let hypervisors in: their tokens."),
-    "explain": Lazy("netweft.cli.explain:explain", "What an object is, and everything that keeps it from working."),
-    "trace": Lazy("netweft.cli.trace:trace", "Whether a packet passes, and everything that is in its way."),
-    "doctor": Lazy("netweft.cli.doctor:doctor", "What this host lacks before the first start."),
-    "support-bundle": Lazy(
-        "netweft.cli.support_bundle:support_bundle",
-        "What a maintainer needs of this host, in one file.",
-    ),
-    "lab": Lazy("netweft.cli.lab:lab", "Hypervisors, their fabric and VMs, on this machine."),
-    "import": Lazy("netweft.cli.import_cloud:import_cloud", "Take over what a Neutron has, with its ids."),
-    "demo": Lazy("netweft.cli.demo:demo", "Two hypervisors, two VMs, a ping over VXLAN, and a picture of it."),
-}
-
-
-@click.group(
-    cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120}
-)
-@click.version_option(__version__, prog_name="netweft")
-def cli() -> None:
-    """Network-as-a-Service on Open vSwitch."""
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Never returns: ends the process with 0, 1 (it did not work) or 2 (wrong usage)."""
     try:
-        status = cli.main(args=arguments, prog_name="netweft", standalone_mode=False)
-    except click.exceptions.Abort:
+        sys.exit(_called(sys.argv[1:] if arguments is None else arguments))
+    except KeyboardInterrupt:
         _fail("interrupted", 130)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
     except CommandError as error:
         _fail(str(error))
     except BrokenPipeError:
@@ -59,7 +27,18 @@ def main(arguments: list[str] | None = None) -> None:
         if os.environ.get("NETWEFT_DEBUG"):
             raise
         _fail(f"{type(error).__name__}: {error} (NETWEFT_DEBUG=1 shows where)")
-    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _called(arguments: list[str]) -> int:
+    match arguments:
+        case ["agent", "--config", path] if not path.startswith("-"):
+            from netweft.cli.agent_start import start_by
+
+            start_by(Path(path))
+            return 0
+    from netweft.cli.commands import called
+
+    return called(arguments)
 
 
 def _fail(message: str, status: int = 1) -> None:

@@ -12,7 +12,7 @@ import click
 from click.shell_completion import FishComplete, ShellComplete, ZshComplete, get_completion_class
 
 from netweft import __version__
-from netweft.cli.main import COMMANDS, cli
+from netweft.cli.commands import COMMANDS, cli
 
 NAME, VARIABLE = "netweft", "_NETWEFT_COMPLETE"
 _PREFORMATTED = "\b\n"  # click's mark

@@ -14,7 +14,7 @@ from netweft.agent.plugin import L2Agent
 from netweft.agent.questions import SocketInUse, listen, serve
 from netweft.cli.agent import answer_to, ask
 from netweft.cli.errors import CommandError
-from netweft.cli.main import cli
+from netweft.cli.commands import cli
 from netweft.settings import AgentSettings
 
 

@@ -6,6 +6,7 @@ import sys
 import click
 import pytest
 
+from netweft.cli import commands
 from netweft.cli import main as frame
 from netweft.cli.errors import CommandError
 from netweft.cli.lazy import Lazy
@@ -30,7 +31,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> list[BaseException]:
         raise errors[0]
 
     monkeypatch.setattr(sys.modules[__name__], "fail", fail, raising=False)
-    monkeypatch.setitem(frame.COMMANDS, "fail", Lazy(f"{__name__}:fail", "Fails."))
+    monkeypatch.setitem(commands.COMMANDS, "fail", Lazy(f"{__name__}:fail", "Fails."))
     return errors
 
 
@@ -43,7 +44,7 @@ def test_help_lists_each_command_and_imports_none_of_them() -> None:
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert shown.endswith("[]\n")
-    assert [name for name in frame.COMMANDS if f"  {name} " not in shown] == []
+    assert [name for name in commands.COMMANDS if f"  {name} " not in shown] == []
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from netweft.cli.main import COMMANDS
+from netweft.cli.commands import COMMANDS
 from netweft.cli.manual import files
 
 TOP = Path(__file__).parents[3]
