@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeAlias
+
+from msgspec import Struct
 
 from netweft.agent.host.bridges import Bridges
 from netweft.agent.host.ovs import OvsSide
@@ -15,8 +16,7 @@ from netweft.services.pipeline import INT
 _Results: TypeAlias = list[int | BaseException]
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(Struct, frozen=True):
     _rows: _Results
     _flows: _Results
 

@@ -5,9 +5,10 @@ Holds the rendering, from the first look at Open vSwitch on: before, neither dat
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from ipaddress import IPv6Address, ip_address
 from typing import Any, Generic, TypeAlias, TypeVar
+
+from msgspec import Struct, field
 
 from netweft.dataplane.host.values import Address, Endpoint, Guarantee, VethPair
 from netweft.dataplane.openflow.flow import Flow, FlowKey
@@ -34,8 +35,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-@dataclass(slots=True)
-class Part(Generic[K, V]):
+class Part(Struct, Generic[K, V]):
     upserts: list[V] = field(default_factory=list)
     deletes: list[K] = field(default_factory=list)
 
@@ -46,8 +46,7 @@ MeterChanges: TypeAlias = Part[int, DropMeter]
 StatusChanges: TypeAlias = Part[str, PortStatus]
 
 
-@dataclass(slots=True)
-class Changes:
+class Changes(Struct):
     """What is wanted otherwise than before: by part (services/kinds), a bridge's role for its flows."""
 
     parts: dict[str, Part[Any, Any]] = field(default_factory=dict)

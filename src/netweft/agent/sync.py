@@ -7,12 +7,12 @@ switch, decide what a change means, or keep anything on disk.
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, Protocol
 
 import structlog
+from msgspec import Struct
 from websockets.asyncio.client import ClientConnection, connect, unix_connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
@@ -34,8 +34,7 @@ STABLE_SECONDS = 1.0  # a session that lived this long is followed by a retry wi
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
+class Changes(Struct, frozen=True):
     """A newer view, and the keys that differ from the one before.
 
     subscribed: these are the first words of a session.  As soon as this view is wired the agent owes the server
@@ -50,8 +49,7 @@ class Changes:
     causes: tuple[Cause, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Struct, frozen=True):
     """up: subscribed, so that `view` follows the server.  problem: why not, for a person."""
 
     server: str = ""

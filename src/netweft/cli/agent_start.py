@@ -1,4 +1,4 @@
-"""Starts the agent of this hypervisor.  Imports neither what reads command lines nor, before it is asked to, the agent."""
+"""Starts the agent of this hypervisor.  Imports neither what reads command lines nor, before it has to, the agent."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -8,8 +8,9 @@
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
+
+from msgspec import Struct, field
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -17,8 +18,7 @@ V = TypeVar("V")
 _NOTHING: Final = object()
 
 
-@dataclass(slots=True)
-class Delta(Generic[K, V]):
+class Delta(Struct, Generic[K, V]):
     """Keeps the set of keys that differ up to date as either side changes; cost per change is O(1).
 
     Values are compared with `==`.  Both sides may be set in any order and any number of times.

@@ -5,15 +5,15 @@ round; which kind depends on which is one tuple, given by the caller.
 """
 
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from msgspec import Struct
 
 Verb = Literal["create", "update", "delete"]
 MARKS: dict[Verb, str] = {"create": "+", "update": "~", "delete": "-"}
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One thing to do.  was, now: the values before and after, None where there is none."""
 
     kind: str
@@ -32,8 +32,7 @@ class Step:
         return f"{MARKS[self.verb]} {self.kind} {value}"
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     steps: tuple[Step, ...] = ()
 
     @classmethod

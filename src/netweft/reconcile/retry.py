@@ -1,10 +1,9 @@
 """When to try again: a back-off that grows.  No clock in here: callers pass the time."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(slots=True)
-class Backoff:
+class Backoff(Struct):
     """Doubles from `first` to `limit` seconds with each failure in a row; a success starts over.
 
     steady: so many failures do not count: what comes back soon is met at once."""

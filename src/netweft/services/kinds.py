@@ -4,7 +4,6 @@ A new kind is one more line here, and whoever keeps it in `agent/parts` (`keeper
 """
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from msgspec import Struct
@@ -47,8 +46,7 @@ STT: Final = "stt"
 ROUTER: Final = "router"  # as it is rendered: nobody keeps it, who asks between two refreshes finds it
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Struct, frozen=True):
     """part: where it is kept with others: its name, or how to tell from the item.  key: unique in the part.
     value: what its keeper gets."""
 

@@ -6,8 +6,9 @@ The agent's drivers apply that.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from netweft.dataplane.host.values import Address, Endpoint, Guarantee, VethPair
 from netweft.dataplane.openflow.meters import DropMeter
@@ -52,8 +53,7 @@ def _nothing(*_: object) -> Iterable[Wanted]:
     return ()
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(Struct, frozen=True):
     """One feature: what it wants for the node, for each network, for each port here, for each peer elsewhere, for each
     security group of a port here, for each remote address that such groups' rules name, for each router, for each
     forwarding of one whose gateway is here, and for each rule of each firewall policy."""

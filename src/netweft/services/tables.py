@@ -5,8 +5,10 @@ an error in a unit test.  The list itself is pipeline.py.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple, TypeAlias
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from netweft.dataplane.openflow.epoch import Epochs
 from netweft.dataplane.openflow.fields import FIELDS
@@ -52,8 +54,7 @@ class BridgeFlow(NamedTuple):
     flow: Flow
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """match, set: field names.  next: tables a flow may go on to.  output, agent: whether a flow may send a frame out,
     or to our agent.  entry: packets begin here, or go on here when the datapath gives them back.
     again: tables further up, where what the connection tracker gives back goes on, or what a router gives to another.
@@ -190,8 +191,7 @@ def _sorted(match: Mapping[str, Value]) -> Match:
     return tuple(parts)
 
 
-@dataclass(frozen=True, slots=True)
-class Pipeline:
+class Pipeline(Struct, frozen=True):
     """One bridge's tables in order.  role: how the rest of the code calls the bridge."""
 
     role: str

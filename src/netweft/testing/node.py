@@ -1,6 +1,5 @@
 """A node without a switch or a kernel: it renders what it should have, and fake bridges do it.  See `region`."""
 
-import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -43,7 +42,7 @@ def _host(facts: HostFacts, links: Uplinks) -> tuple[Wanted, ...]:
     return _of_hosts[key]
 
 
-_SERVICES = (Service("host", host=_host), *(dataclasses.replace(service, host=lambda *_: ()) for service in SERVICES))
+_SERVICES = (Service("host", host=_host), *(replace(service, host=lambda *_: ()) for service in SERVICES))
 
 
 @dataclass

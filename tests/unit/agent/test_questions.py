@@ -13,8 +13,8 @@ from netweft.agent.loop import Agent
 from netweft.agent.plugin import L2Agent
 from netweft.agent.questions import SocketInUse, listen, serve
 from netweft.cli.agent import answer_to, ask
-from netweft.cli.errors import CommandError
 from netweft.cli.commands import cli
+from netweft.cli.errors import CommandError
 from netweft.settings import AgentSettings
 
 

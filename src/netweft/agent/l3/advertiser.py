@@ -9,10 +9,11 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from time import monotonic
 from typing import Final
+
+from msgspec import Struct, field
 
 from netweft.agent.desired import Desired, Part
 from netweft.dataplane.openflow.messages import PacketIn
@@ -46,8 +47,7 @@ class Solicitations:
         return tuple(to_port(here.number, frame) for one in said.routers for frame in encode(one, asked.to))
 
 
-@dataclass(slots=True)
-class _Listener:
+class _Listener(Struct):
     """A port that is told.  heard: what it has been told last.  news: of that, by the router's MAC, what it is to hear
     again, as often as there are pauses left."""
 

@@ -11,10 +11,10 @@ answers for in the flows.  docs/decisions/0460 has the why.
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
 import structlog
+from msgspec import Struct, field
 
 from netweft.agent.desired import Desired
 from netweft.agent.l3.askers import Asker, by_interface
@@ -40,8 +40,7 @@ LEAVES_FOR, HEARS_FOR = 0.2, 2.0  # seconds that a gateway that is left to anoth
 TICK = 1.0
 
 
-@dataclass(slots=True)
-class Seat:
+class Seat(Struct):
     """What is known of a gateway.  is_first: of its router; further ones go where that one goes.
     answers: this node, for its addresses.  left: when it was left to another.
     leads_to: the other node that packets go to, also as long as there is nothing better than one that is gone.

@@ -11,11 +11,11 @@ its gateway is answered for where that is (`failover`).  docs/decisions/0434 has
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import TypeAlias
 
 import structlog
+from msgspec import Struct
 
 from netweft.agent.desired import Desired
 from netweft.agent.l3.asking import Asking, Silence
@@ -40,8 +40,7 @@ SILENCE = Silence(first=3, then=8)  # on a busy host an answer is late; who lets
 Place: TypeAlias = tuple[Where, str]
 
 
-@dataclass(slots=True)
-class Seat:
+class Seat(Struct):
     """What is known of a floating IP.  place: of this node's where it may be, with its router; None: elsewhere.
     free: as far as its place is concerned it may be answered for here.  answered: it is, in the switch.
     since: when it came.  network_id, address: of it.  router_id: by which it leads."""

@@ -1,8 +1,9 @@
 """What the resolver holds of an address that the database does not know. Values."""
 
-from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from netweft.agent.l3.askers import Asker
 from netweft.dataplane.openflow.fields import ETH_IPV4
@@ -16,8 +17,7 @@ class Place(NamedTuple):
     address: IpAddress
 
 
-@dataclass(slots=True)
-class Question:
+class Question(Struct):
     """tries: that were made.  by: the logical port that the first packet came from.  packets: what waits."""
 
     asker: Asker
@@ -27,8 +27,7 @@ class Question:
     packets: list[PacketIn] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class Known:
+class Known(Struct):
     """asker: whose router has asked first, by its gateway's or interface's port; empty for what the agent before this
     one knew.  again: when it is asked for again."""
 

@@ -10,11 +10,11 @@ whatever one of them was answered: who hears that a next hop lives has no questi
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import Final, NamedTuple
 
 import structlog
+from msgspec import Struct
 
 from netweft.agent.desired import Desired
 from netweft.agent.l3.askers import by_interface
@@ -51,8 +51,7 @@ class Target(NamedTuple):
     questions: Callable[[], Iterable[Packet]]
 
 
-@dataclass(slots=True)
-class State:
+class State(Struct):
     target: Target
     due: float
     unanswered: int = 0

@@ -7,12 +7,12 @@ agent that is killed in between leaves it to the next one.
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
 
 import structlog
+from msgspec import Struct
 
 from netweft.agent.host.bridge import BridgeSide
 from netweft.agent.retries import Retries
@@ -139,8 +139,7 @@ class Endings:
             self._wake()
 
 
-@dataclass(slots=True)
-class _Work:
+class _Work(Struct):
     """zones: of the networks, when it was begun: by then others' connections were not in what was listed.
     over: what is still to end."""
 

@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
+
+from msgspec import Struct
 
 from netweft.model import Key, L7Policy, L7Rule, Listener, Member, Object, Pool, Proxy, key_of
 
@@ -12,8 +13,7 @@ T = TypeVar("T", bound=Part)
 _PARTS = (Listener, Pool, Member, L7Policy, L7Rule, Proxy)
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(Struct, frozen=True):
     """Of one balancer: a value that is another one after each change."""
 
     parts: tuple[Part, ...]

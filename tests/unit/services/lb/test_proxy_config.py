@@ -6,13 +6,12 @@ import os
 import re
 import shutil
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from msgspec.structs import replace as changed
+from msgspec.structs import replace
 from tests import certificates
 from tests.unit.services.lb import trees
 from tests.unit.services.lb.trees import BALANCER, HTTP, STREAMS, TLS, listener, member, policy, pool, rule
@@ -46,7 +45,7 @@ def accepted(text: str, folder: Path) -> str:
 )
 def test_haproxy_never_asks_itself(itself: str) -> None:
     """A request would be led there again, and again, on a host that all tenants share."""
-    good, bad = HTTP.members[0], changed(HTTP.members[0], id="loop", address=itself)
+    good, bad = HTTP.members[0], replace(HTTP.members[0], id="loop", address=itself)
     made = render(replace(HTTP, members=(good, bad), own=("10.0.0.20", "fd00::20")))
     assert {one.server for one in made.servers} == {good.id}
     assert "server loop" not in made.text
@@ -83,16 +82,16 @@ def test_what_flows_serve_is_not_in_it() -> None:
     assert {one.id for one in only_v4.proxied()} == {"l1", "l2", "l3", "l4"}
 
 
-BALANCER_ONLY_4 = replace(STREAMS, balancer=changed(BALANCER, vips=BALANCER.vips[:1]))
+BALANCER_ONLY_4 = replace(STREAMS, balancer=replace(BALANCER, vips=BALANCER.vips[:1]))
 
 
 def test_a_disabled_balancer_serves_nobody() -> None:
-    assert "frontend" not in render(replace(HTTP, balancer=changed(BALANCER, admin_state_up=False))).text
+    assert "frontend" not in render(replace(HTTP, balancer=replace(BALANCER, admin_state_up=False))).text
 
 
 def test_states_alone_change_no_structure() -> None:
     one = render(HTTP)
-    members = tuple(changed(found, weight=7, operating_status="ERROR") for found in HTTP.members)
+    members = tuple(replace(found, weight=7, operating_status="ERROR") for found in HTTP.members)
     other = render(replace(HTTP, members=members))
     assert one.structure == other.structure
     assert one.text != other.text

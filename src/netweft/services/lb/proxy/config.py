@@ -4,8 +4,9 @@ What is the process's own (the `global` section) is not in it: that is its keepe
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
+
+from msgspec import Struct
 
 from netweft.dataplane.haproxy.values import Material, ServerState
 from netweft.model.load_balancer import L7Policy, L7Rule, Listener, LoadBalancer, Member, Pool
@@ -23,8 +24,7 @@ _DEFAULTS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Tree:
+class Tree(Struct, frozen=True):
     """A balancer and all that belongs to it, in any order.  instances: how many share its connections.  own: their
     addresses."""
 
@@ -61,8 +61,7 @@ class Tree:
                 yield one
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
+class Rendered(Struct, frozen=True):
     """text: the configuration.  structure: the same without what can be changed while it runs."""
 
     text: str

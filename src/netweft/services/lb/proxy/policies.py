@@ -5,8 +5,9 @@ All rules of a policy have to match; one without rules matches nothing.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from netweft.model.load_balancer import L7Policy, L7Rule
 from netweft.services.lb.proxy.words import formatted, name, quoted, sample
@@ -15,8 +16,7 @@ _ORDER: Final = ("REJECT", "REDIRECT_PREFIX", "REDIRECT_TO_URL", "REDIRECT_TO_PO
 _MATCH: Final = {"REGEX": "reg", "STARTS_WITH": "beg", "ENDS_WITH": "end", "CONTAINS": "sub", "EQUAL_TO": "str"}
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Struct, frozen=True):
     policy: L7Policy
     rules: tuple[L7Rule, ...]
 
