@@ -8,10 +8,13 @@ from netweft.starting import loading
 
 SCRIPT = """
 import sys
+import netweft.cli.main
+from netweft.cli.agent_start import UNUSED
 from netweft.starting import loading
-with loading():
+with loading(UNUSED):
     import netweft.agent.main, netweft.agent.loop
-LONG = ("rich", "sqlalchemy", "pyroute2", "h11", "email", "http.client", "greenlet")
+LONG = ("rich", "sqlalchemy", "pyroute2", "h11", "email", "http.client", "greenlet", "click", "typing_extensions")
+LONG += ("ctypes", "netweft.agent.answerers", "netweft.agent.asked", "netweft.services.lb.proxy.config")
 assert not [name for name in sys.modules if name.startswith(LONG)]
 import rich.console, greenlet, urllib.request, importlib.metadata
 assert importlib.metadata.version("msgspec") and urllib.request.urlopen

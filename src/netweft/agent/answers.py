@@ -6,7 +6,8 @@ while: a flow takes care of what it says, so that it costs neither the agent nor
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from typing import Protocol
 
 import structlog
@@ -43,6 +44,7 @@ class Answerer(Protocol):
 
 class Answers:
     """send: at once, and never again: whoever gets no answer asks again.
+    answerers: called once, when the first packet comes, or when there is time for it.
     handed_up, said, unheard: how many packets, ever, by what they ask; of the last why, too.
 
     What comes from outside is counted for each object that the flow is of: one router's flood is not another's."""
@@ -50,18 +52,26 @@ class Answers:
     def __init__(
         self,
         desired: Desired,
-        answerers: Iterable[Answerer],
+        answerers: Callable[[], Iterable[Answerer]],
         send: Callable[[Packet], None],
         wake: Callable[[], None],
     ) -> None:
         self._desired, self._send = desired, send
-        self._by_reason = {reason: one for one in answerers for reason in one.reasons}
+        self._answerers = answerers
         self._wake = wake
         self.handed_up: Counter[Asked] = Counter()
         self.said: Counter[Asked] = Counter()
         self.unheard: Counter[tuple[Asked, str]] = Counter()
         self._counts: Counter[tuple[str, str, Asked]] = Counter()
         self._counted_since = 0.0
+
+    @cached_property
+    def _by_reason(self) -> Mapping[Reason, Answerer]:
+        return {reason: one for one in self._answerers() for reason in one.reasons}
+
+    def load(self) -> None:
+        """Who answers, before the first asks."""
+        _ = self._by_reason
 
     def take(self, packet: PacketIn) -> None:
         """Whatever becomes of it: one port's packet must not cost the others the connection."""

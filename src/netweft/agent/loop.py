@@ -56,6 +56,7 @@ class Agent(Parts):
     async def _begin(self) -> None:
         """What is needed when somebody asks is loaded before that."""
         await self.spare()
+        self.answers.load()
         await asyncio.to_thread(import_module, "netweft.agent.asked.answering")
         await self.spare(BEGINNING_SECONDS)
         starting.begun()

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from netweft.agent import facts
-from netweft.agent.answerers import answerers
-from netweft.agent.answers import Answers
+from netweft.agent.answers import Answerer, Answers
 from netweft.agent.applying import Applying
 from netweft.agent.causes import Causes
 from netweft.agent.denials import Denials
@@ -118,8 +117,7 @@ class Parts(ABC):
         self.bridges[INT.role].rendered = self._rendered.wait
         self.advertiser = Advertiser(self.desired, say)
         self.vips = VipAnnouncer(self.desired, say)
-        who = answerers(settings, self.desired, self.resolver, self.failover, self.handover)
-        self.answers = Answers(self.desired, who, say, self.wake)
+        self.answers = Answers(self.desired, self._answerers, say, self.wake)
         for side in (self.failover, self.handover):
             side.asking.is_deaf = partial(self.answers.is_deaf, side.asked)
         self.bridges[INT.role].on_packet = self.answers.take
@@ -172,6 +170,11 @@ class Parts(ABC):
         self._shaping_swept = False
         self._awake = asyncio.Event()
         self._was_in_place = asyncio.Event()
+
+    def _answerers(self) -> Iterable[Answerer]:
+        from netweft.agent.answerers import answerers  # loaded when somebody asks, or once all is in place
+
+        return answerers(self.settings, self.desired, self.resolver, self.failover, self.handover)
 
     # -- what sides ask of the loop
 

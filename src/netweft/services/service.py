@@ -49,7 +49,7 @@ Wanted: TypeAlias = (
 )
 
 
-def _nothing(*_: object) -> Iterable[Wanted]:
+def nothing(*_: object) -> Iterable[Wanted]:
     return ()
 
 
@@ -59,12 +59,12 @@ class Service(Struct, frozen=True):
     forwarding of one whose gateway is here, and for each rule of each firewall policy."""
 
     name: str
-    host: Callable[[HostFacts, Uplinks], Iterable[Wanted]] = _nothing
-    network: Callable[[Uplinks, LocalNetwork, Flood], Iterable[Wanted]] = _nothing
-    port: Callable[[LocalPort], Iterable[Wanted]] = _nothing
-    peer: Callable[[Uplinks, RemotePort], Iterable[Wanted]] = _nothing
-    group: Callable[[LocalGroup], Iterable[Wanted]] = _nothing
-    remote: Callable[[RemoteAddress], Iterable[Wanted]] = _nothing
-    router: Callable[[Uplinks, LocalRouter], Iterable[Wanted]] = _nothing
-    forwarding: Callable[[LocalForwarding], Iterable[Wanted]] = _nothing
-    policy_rule: Callable[[PolicyRule], Iterable[Wanted]] = _nothing
+    host: Callable[[HostFacts, Uplinks], Iterable[Wanted]] = nothing
+    network: Callable[[Uplinks, LocalNetwork, Flood], Iterable[Wanted]] = nothing
+    port: Callable[[LocalPort], Iterable[Wanted]] = nothing
+    peer: Callable[[Uplinks, RemotePort], Iterable[Wanted]] = nothing
+    group: Callable[[LocalGroup], Iterable[Wanted]] = nothing
+    remote: Callable[[RemoteAddress], Iterable[Wanted]] = nothing
+    router: Callable[[Uplinks, LocalRouter], Iterable[Wanted]] = nothing
+    forwarding: Callable[[LocalForwarding], Iterable[Wanted]] = nothing
+    policy_rule: Callable[[PolicyRule], Iterable[Wanted]] = nothing

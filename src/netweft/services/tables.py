@@ -181,14 +181,13 @@ _CHECKS: Mapping[type[Action], Callable[[Table, Any], None]] = {
 
 def _sorted(match: Mapping[str, Value]) -> Match:
     """The form in which a flow compares equal to what the switch says: by name, without empty masks."""
-    parts: list[tuple[str, int, int | None]] = []
-    for name in sorted(match):
-        value = match[name]
-        if not isinstance(value, tuple):
-            parts.append((name, value, None))
-        elif value[1] != 0:
-            parts.append((name, *value))
-    return tuple(parts)
+    return tuple(
+        [
+            (name, *value) if isinstance(value, tuple) else (name, value, None)
+            for name, value in sorted(match.items())
+            if not isinstance(value, tuple) or value[1] != 0
+        ]
+    )
 
 
 class Pipeline(Struct, frozen=True):

@@ -55,7 +55,6 @@ from netweft.services.l3.wiring import local_router
 from netweft.services.lb import balancing
 from netweft.services.lb.balancing import BALANCING
 from netweft.services.lb.look_ups import ANYWHERE, service_of, units_of
-from netweft.services.lb.proxy.instances import proxy
 from netweft.services.lb.wiring import local_balancer, spreads, tree
 from netweft.services.metadata.requests import METADATA
 from netweft.services.qos import QOS
@@ -63,7 +62,7 @@ from netweft.services.security.firewall import FIREWALL
 from netweft.services.security.firewall_policies import POLICIES, closed
 from netweft.services.security.firewalls import policy_rule
 from netweft.services.security.port_security import PORT_SECURITY
-from netweft.services.service import Service
+from netweft.services.service import Service, nothing
 from netweft.services.values import LocalPort
 
 SERVICES: tuple[Service, ...] = (
@@ -113,7 +112,9 @@ def _port(read: Reader, services: Iterable[Service], port_id: str) -> list[Item]
     status = wiring.status(read, port_id, wired)
     items: list[Item] = [] if status is None else [status]
     if isinstance(wired, LocalPort) and wired.port.admin_state_up:
-        items.extend(item for service in services for item in service.port(wired))
+        for service in services:
+            if service.port is not nothing:
+                items += service.port(wired)
     return items
 
 
@@ -192,7 +193,11 @@ def _watch(read: Reader, _: Iterable[Service], host: str) -> list[Item] | None:
 
 
 def _proxy(read: Reader, _: Iterable[Service], id: str) -> list[Item] | None:
-    return None if read.get(("proxy", id)) is None else list(proxy(read, id))
+    if read.get(("proxy", id)) is None:
+        return None
+    from netweft.services.lb.proxy.instances import proxy  # few nodes have one, and each start would wait for it
+
+    return list(proxy(read, id))
 
 
 def _watched(read: Reader, _: Iterable[Service], id: str) -> list[Item] | None:

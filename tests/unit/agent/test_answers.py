@@ -68,7 +68,7 @@ def sent() -> list[Packet]:
 @pytest.fixture
 def side(desired: Ports, sent: list[Packet]) -> Answers:
     dhcp, error = Says(Asked.DHCP, Reason.NETWORK_DHCP, Reason.PORT_DHCP), Says(Asked.ERROR, Reason.ROUTER_HAND_UP)
-    return Answers(desired, (dhcp, error), sent.append, lambda: None)
+    return Answers(desired, lambda: (dhcp, error), sent.append, lambda: None)
 
 
 async def test_each_to_who_answers_its_kind(side: Answers) -> None:
@@ -120,7 +120,7 @@ async def test_from_outside_one_routers_flood_is_not_anothers(side: Answers, des
             heard.append(whose.object if whose else "")
             return ()
 
-    side = Answers(desired, (Hears(Asked.NEXT_HOP, Reason.ROUTER_RESOLVE),), lambda _: None, lambda: None)
+    side = Answers(desired, lambda: (Hears(Asked.NEXT_HOP, Reason.ROUTER_RESOLVE),), lambda _: None, lambda: None)
     one, other = (PacketIn(cookie(Reason.ROUTER_RESOLVE, id), {}, b"") for id in ("a" * 10, "b" * 10))
     for _ in range(answers.MANY_FROM_OUTSIDE + 50):
         side.answer(one)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -85,3 +86,19 @@ def test_list_options_join_and_errors_name_the_option() -> None:
     assert from_options(ServerSettings, options).listen == ("127.0.0.1:1", "127.0.0.1:2", "unix:/run/x")
     with pytest.raises(CommandError, match=r"^--token-hours: "):
         from_options(ServerSettings, {"config": None, "token_hours": "-1"})
+
+
+@pytest.mark.parametrize("more", [[], ["--log-level", "info"]], ids=["its file alone", "more"])
+def test_an_agent_says_what_is_wrong_with_its_file(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, more: list[str]
+) -> None:
+    """Whether or not the command line is read by the library for it."""
+    file = tmp_path / "netweft.toml"
+    assert run("agent", "--config", str(file), *more) == 1
+    assert capsys.readouterr().err == f"netweft: {file}: no such file\n"
+    file.write_text("[agent]\nnonsense = 1\n")
+    assert run("agent", "--config", str(file), *more) == 1
+    assert capsys.readouterr().err == f"netweft: {file}: [agent] nonsense: unknown setting\n"
+    file.write_text('[agent]\ntunnel_ip = "nowhere"\n')
+    assert run("agent", "--config", str(file), *more) == 1
+    assert capsys.readouterr().err == "netweft: tunnel_ip: nowhere is not an IP address\n"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from netweft.dataplane.host import ethtool, seen
+from netweft.dataplane.host import seen
 from netweft.dataplane.host.errors import HostError
 from netweft.dataplane.host.monitor import HostMonitor
 from netweft.dataplane.host.values import Address, Endpoint, VethPair
@@ -175,11 +175,19 @@ def _ours_here() -> set[str]:
     return set()
 
 
+def _leaves_checksums(link: VethPair) -> bool:
+    from netweft.dataplane.host.ethtool import (
+        tx_checksum,
+    )  # with ctypes: where bridges are joined by patch ports, never
+
+    return any(map(tx_checksum, _names(link)))
+
+
 def _is_there(link: VethPair | Address | Endpoint, found: Iterable[seen.HostAddress]) -> bool:
     with contextlib.suppress(HostError, OSError):  # likewise
         match link:
             case VethPair():
-                return seen.is_joined(link) and not any(map(ethtool.tx_checksum, _names(link)))
+                return seen.is_joined(link) and not _leaves_checksums(link)
             case Address():
                 return seen.has(link, found)
             case Endpoint():

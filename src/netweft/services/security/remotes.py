@@ -11,12 +11,11 @@ Each change costs what it touches: a member more is one address, a rule more its
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from ipaddress import ip_network
 from typing import Any, TypeAlias, TypeVar
 
 from netweft.model import AddressGroup, GroupMember, Object, SecurityGroup
 from netweft.reconcile.memo import Fact, Unit
-from netweft.services.addresses import maybe_mac, prefix
+from netweft.services.addresses import maybe_mac, prefix, text
 from netweft.services.numbers import Numbers
 from netweft.services.security.firewall_rules import remote_set
 
@@ -93,6 +92,7 @@ def _count(counters: defaultdict[_K, Counter[str]], key: _K, value: str, step: i
 def _canonical(address: str) -> str:
     """One text for one prefix; empty for what is no address, so that nobody else suffers from it."""
     try:
-        return str(ip_network(address, strict=False))
+        one = prefix(address)
     except ValueError:
         return ""
+    return text(one) if one.mask is not None else f"{text(one)}/{32 if one.version == 4 else 128}"

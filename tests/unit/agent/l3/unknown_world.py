@@ -37,7 +37,7 @@ class Agent(Desired):
         self.handed_up = 0
         self.resolver = Resolver(self, self.said.append, self.node.settle)
         routers = (self.resolver, Errors(self, self.resolver), Neighbours(self))
-        self.answers = Answers(self, routers, self.said.append, self.node.settle)
+        self.answers = Answers(self, lambda: routers, self.said.append, self.node.settle)
 
     @property
     def known(self) -> dict[str, str]:
