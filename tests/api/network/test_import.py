@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from tests.api.network.conftest import Api, MakeApi
 
-from netweft.cli.main import cli
+from netweft.cli.commands import cli
 from netweft.importing import neutron_db
 from netweft.importing.cloud import Unreadable
 from netweft.importing.run import taken_over

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from tests.api.network.conftest import MakeApi
 from tests.api.network.test_import import PATHS, RECORDED, WIRES, differences
 
-from netweft.cli.main import cli
+from netweft.cli.commands import cli
 from netweft.importing import ovn_nb
 from netweft.importing.cloud import Unreadable
 from netweft.importing.run import taken_over
