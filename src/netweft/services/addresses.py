@@ -3,7 +3,6 @@
 from contextlib import suppress
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from socket import AF_INET, inet_pton
 from typing import Final, NamedTuple
 
 MAC_ANY_MULTICAST = 0x010000000000  # the bit that marks a group address, value and mask alike
@@ -53,8 +52,8 @@ def parsed(address: str) -> IPv4Address | IPv6Address:
 @lru_cache(maxsize=4096)
 def prefix(text: str) -> Prefix:
     """`10.0.0.1`, `10.0.0.0/24`, `2001:db8::1`, ...  Host bits are ignored."""
-    with suppress(OSError):  # single ones of IPv4 are many, and the C library reads just what `ip_network` does
-        return Prefix(4, int.from_bytes(inet_pton(AF_INET, text), "big"), None)
+    with suppress(ValueError):  # most are single ones of IPv4, and `ip_network` takes four times as long
+        return Prefix(4, int(IPv4Address(text)), None)
     network: IPv4Network | IPv6Network = ip_network(text, strict=False)
     whole = network.prefixlen == network.max_prefixlen
     return Prefix(network.version, int(network.network_address), None if whole else int(network.netmask))
