@@ -159,7 +159,7 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ovn_certificate: Annotated[str, Meta(description="file; what this server shows them")] = ""
     ovn_private_key: Annotated[str, Meta(description="file; the key of ovn_certificate")] = ""
     webhooks: Annotated[
-        tuple[str, ...], Meta(description="URLs to which every change is posted, as the feed over HTTP tells it")
+        tuple[str, ...], Meta(description="URLs to which every change is posted, as in the feed over HTTP")
     ] = ()
     webhook_secret_file: Annotated[
         str, Meta(description="what such requests are signed with, by HMAC-SHA256. Empty: they are not signed")
@@ -226,16 +226,16 @@ class AgentSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         "1:4094"
     )
     dhcp_lease_duration: Annotated[
-        int, Meta(ge=-1, le=2**32 - 1, description="seconds that DHCP gives an address for; -1: for ever")
+        int, Meta(ge=-1, le=2**32 - 1, description="DHCP lease time in seconds; -1: infinite")
     ] = 86400
-    dhcp_domain: Annotated[str, Meta(description="domain name that DHCP tells; empty: none")] = "openstacklocal"
-    metadata: Annotated[bool, Meta(description="answer what VMs ask of 169.254.169.254 and fe80::a9fe:a9fe")] = True
+    dhcp_domain: Annotated[str, Meta(description="domain name in DHCP answers; empty: none")] = "openstacklocal"
+    metadata: Annotated[bool, Meta(description="serve metadata at 169.254.169.254 and fe80::a9fe:a9fe")] = True
     bfd_interval: Annotated[
         int,
         Meta(
             ge=20,
             le=1000,
-            description="ms between two signs of life that nodes with gateways give each other; three are missed"
+            description="ms between two BFD messages of nodes with gateways; three are missed"
             " before a gateway is taken over. More where hypervisors give Open vSwitch no processor for so long",
         ),
     ] = 70

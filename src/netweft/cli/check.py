@@ -21,7 +21,7 @@ AS_JSON = click.option("--json", "as_json", is_flag=True, help="the server's ans
 def check() -> None:
     """Saved checks: packets that must pass, or must not.  Run again when what they depend on changes.
 
-    Ends with 0 if all that is told of is as it must be, 1 if not, 2 if that is not known.
+    Ends with 0 if all checks shown pass, 1 if one fails, 2 if that is not known.
     Needs OS_* variables, as in the server's admin-openrc.
     """
 
