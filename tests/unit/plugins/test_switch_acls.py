@@ -14,7 +14,7 @@ from tests.unit.plugins.test_switches import Sight, file, vlan
 from tests.unit.plugins.test_switches_by_ssh import driver
 
 from netweft.plugins.mechanisms import KIND, BareMetal, Link, Notes, Row
-from netweft.plugins.mechanisms.switches import acls, faucet_acls
+from netweft.plugins.mechanisms.switches import acl_lines, acls, faucet_acls
 from netweft.plugins.mechanisms.switches.acls import Entry
 from netweft.plugins.mechanisms.switches.dialect import dialects
 from netweft.plugins.mechanisms.switches.inventory import Acls, Switch
@@ -122,6 +122,47 @@ def test_what_eos_is_told() -> None:
         "deny ip any any",
     ]
     assert words.entries("acl-in", every, 6) == ["permit icmpv6 any 2001:db8::/64 128", "deny ipv6 any any"]
+
+
+IOS = """
+interface GigabitEthernet1/0/7
+ switchport access vlan 101
+ ip access-group {v4} in
+ ipv6 traffic-filter {v6} in
+ip access-list extended {v4}
+ 10 permit icmp any host 192.0.2.7 echo
+ 20 permit tcp any 192.0.2.0 0.0.0.127 range www 90
+ 30 deny   ip any any
+ipv6 access-list {v6}
+ sequence 10 permit icmp any 2001:DB8::/64 nd-ns
+ sequence 20 deny ipv6 any any
+"""
+
+
+def test_what_ios_is_told_and_what_it_shows() -> None:
+    """Bits that do not matter where others have a prefix; names for numbers, spaces to align, a number for each line."""
+    words = dialects()["netmiko_cisco_ios"].acl
+    key = "acl-in GigabitEthernet1/0/7"
+    every = value("ipv4 1 192.0.2.7/32 - - 8.0", "ipv4 6 192.0.2.0/25 - 80-90 -", "ipv6 58 2001:db8::/64 - - 135")
+    said = words.say(key, every, acl_lines.AclState({}, {}))
+    v4, v6 = (line.split()[-2] for line in said if "access-group" in line or "traffic-filter" in line)
+    assert said == [
+        f"ip access-list extended {v4}",
+        "permit icmp any host 192.0.2.7 8 0",
+        "permit tcp any 192.0.2.0 0.0.0.127 range 80 90",
+        "deny ip any any",
+        f"ipv6 access-list {v6}",
+        "permit icmp any 2001:db8::/64 135",
+        "deny ipv6 any any",
+        "interface GigabitEthernet1/0/7",
+        f"ip access-group {v4} in",
+        f"ipv6 traffic-filter {v6} in",
+    ]
+    shown = dict(words.understand(IOS.format(v4=v4, v6=v6)).said())
+    assert words.shows(key, every, shown[key])
+    for changed in ("host 192.0.2.8 echo", "host 192.0.2.7 echo 5"):
+        other = IOS.replace("host 192.0.2.7 echo", changed).format(v4=v4, v6=v6)
+        assert not words.shows(key, every, dict(words.understand(other).said())[key])
 
 
 async def test_a_list_is_whole_before_the_port_is_led_to_it_and_the_old_one_goes_last() -> None:

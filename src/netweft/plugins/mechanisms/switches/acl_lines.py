@@ -18,16 +18,19 @@ from netweft.plugins.mechanisms.switches.acls import Entry
 OURS: Final = "netweft-"
 _VERSIONS: Final = {"ipv4": 4, "ipv6": 6}
 _NAMED: Final = r"[a-zA-Z][\w-]*"
+_ICMP: Final = re.compile(r"(?P<head>permit icmp\w* .*?) (?P<numbers>\d+(?: \d+)?)")
 
 
 class AclWords(Struct, frozen=True, forbid_unknown_fields=True):
     """A dialect's.  make, bind: by IP version; bind and its opposite are said of an interface, with `in` or `out`.
-    protocols: number -> name, and what any protocol is, by IP version."""
+    protocols: number -> name, and what any protocol is, by IP version.  wildcards: IPv4 prefixes are said with the bits
+    that do not matter (`10.0.0.0 0.0.0.255`)."""
 
     directions: Sequence[str] = ()
     make: Mapping[str, str] = {}
     bind: Mapping[str, str] = {}
     protocols: Mapping[str, str] = {}
+    wildcards: bool = False
 
     @property
     def ways(self) -> frozenset[str]:
@@ -39,11 +42,19 @@ class AclWords(Struct, frozen=True, forbid_unknown_fields=True):
 
     def _entry(self, way: str, one: Entry) -> str:
         protocol = self.protocols[f"ipv{one.version}"] if one.protocol == acls.ANY else one.protocol
-        remote, ends = _prefix(one.remote), (_ports(one, "sources"), _ports(one, "destinations"))
+        remote, ends = self._prefix(one.remote), (_ports(one, "sources"), _ports(one, "destinations"))
         source, destination = ("any", remote) if way == acls.IN else (remote, "any")
         words = [self.protocols.get(protocol, protocol), source, ends[0], destination, ends[1]]
         words += [one.icmp.replace(".", " ") if one.has("icmp") else "", "established" if one.established else ""]
         return " ".join(filter(None, words))
+
+    def _prefix(self, remote: str) -> str:
+        if remote == acls.ANY:
+            return remote
+        network = ip_network(remote)
+        if network.num_addresses == 1:
+            return f"host {network[0]}"
+        return f"{network[0]} {network.hostmask}" if self.wildcards and network.version == 4 else remote
 
     # -- what is there
 
@@ -57,7 +68,7 @@ class AclWords(Struct, frozen=True, forbid_unknown_fields=True):
             for version, pattern in makes:
                 if found := pattern.fullmatch(line.rstrip()):
                     port, lines = "", state.lists.setdefault((version, found["acl"]), [])
-            if found := re.fullmatch(r"\s+(?:\d+ )?((?:permit|deny) .*?)\s*", line):
+            if found := re.fullmatch(r"\s+(?:(?:sequence )?\d+ )?((?:permit|deny) .*?)\s*", line):
                 lines.append(found[1])
             for version, pattern in binds:
                 if port and (found := pattern.fullmatch(line.strip())):
@@ -125,13 +136,6 @@ def _pattern(template: str) -> re.Pattern[str]:
     return re.compile(text)
 
 
-def _prefix(remote: str) -> str:
-    if remote == acls.ANY:
-        return remote
-    network = ip_network(remote)
-    return f"host {network[0]}" if network.num_addresses == 1 else remote
-
-
 def _ports(one: Entry, field: str) -> str:
     if not one.has(field):
         return ""
@@ -141,8 +145,8 @@ def _ports(one: Entry, field: str) -> str:
 
 def _same(ours: str, theirs: str) -> bool:
     """Numbers may be shown by names: of ports one by one, of ICMP type and code together."""
-    head, _, icmp = ours.partition(" any any ") if re.search(r" \d+( \d+)?$", ours) else (ours, "", "")
-    if icmp and re.fullmatch(r"\d+( \d+)?", icmp):
-        return theirs == ours or re.fullmatch(rf"{re.escape(head)} any any {_NAMED}", theirs) is not None
+    theirs = " ".join(theirs.lower().split())  # IOS shows IPv6 addresses in capitals
+    if icmp := _ICMP.fullmatch(ours):
+        return re.fullmatch(rf"{re.escape(icmp['head'])} (?:{icmp['numbers']}|{_NAMED})", theirs) is not None
     words = (rf"(?:{word}|{_NAMED})" if word.isdigit() else re.escape(word) for word in ours.split())
-    return re.fullmatch(" ".join(words), " ".join(theirs.split())) is not None
+    return re.fullmatch(" ".join(words), theirs) is not None
