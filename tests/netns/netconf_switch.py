@@ -108,10 +108,12 @@ class NetconfSwitch:
 
 
 class Carrier:
-    """apply: called with what each interface has, name -> (mode, native or access VLAN, trunk VLANs), in a thread."""
+    """apply: called with what interfaces have now that had something else, name -> (mode, native or access VLAN, trunk
+    VLANs), in a thread."""
 
     def __init__(self, switch: NetconfSwitch, apply: Callable[[dict[str, "Vlans"]], None]) -> None:
         self._switch, self._apply = switch, apply
+        self._applied: dict[str, Vlans] = {}
         self._loop = asyncio.new_event_loop()
         self._task = self._loop.create_task(self._run())
         self._thread = threading.Thread(target=self._until_cancelled, daemon=True)
@@ -143,7 +145,10 @@ class Carrier:
             while True:
                 message = await _message(stdout)
                 if "<data" in message:
-                    self._apply(_interfaces(message))
+                    found = _interfaces(message)
+                    if changed := {name: one for name, one in found.items() if self._applied.get(name) != one}:
+                        self._apply(changed)
+                    self._applied = found
                 elif "netconf-config-change" in message:
                     stdin.write(_GET)
 

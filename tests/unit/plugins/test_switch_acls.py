@@ -140,7 +140,7 @@ ipv6 access-list {v6}
 
 
 def test_what_ios_is_told_and_what_it_shows() -> None:
-    """Bits that do not matter where others have a prefix; names for numbers, spaces to align, a number for each line."""
+    """Bits that do not matter where others have a prefix; names for numbers, spaces, and a number for each line."""
     words = dialects()["netmiko_cisco_ios"].acl
     key = "acl-in GigabitEthernet1/0/7"
     every = value("ipv4 1 192.0.2.7/32 - - 8.0", "ipv4 6 192.0.2.0/25 - 80-90 -", "ipv6 58 2001:db8::/64 - - 135")
