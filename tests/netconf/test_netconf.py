@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any
 
 import pytest
-from tests.netns.netconf_switch import NetconfSwitch, edit, netconf_switch, only_by_make_test_netconf
+from tests.netns.netconf_switch import NetconfSwitch, edit, netconf_switch
 
 from netweft.plugins.mechanisms import Unreachable
 from netweft.plugins.mechanisms.switches.dialect import dialects
@@ -16,7 +16,7 @@ from netweft.plugins.mechanisms.switches.netconf_session import NetconfSession
 from netweft.plugins.mechanisms.switches.switch import ordered
 from netweft.reconcile.plan import Step
 
-pytestmark = [pytest.mark.root, only_by_make_test_netconf]
+pytestmark = pytest.mark.root
 
 PORTS = ("e1", "e2", "Ethernet1/1", "Port-Channel3")
 PATIENCE = 60.0

@@ -5,7 +5,6 @@ it hears of each change and reads the running configuration as any client would.
 """
 
 import asyncio
-import os
 import re
 import subprocess
 import threading
@@ -15,7 +14,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import asyncssh
-import pytest
 from tests.netns.switches import sshd
 
 _CONFIG = '<config xmlns="urn:ietf:params:xml:ns:netconf:base:1.0">{}</config>'
@@ -33,8 +31,6 @@ _YANG = Path(__file__).parents[1] / "netconf/yang"
 _MODULES = ("interfaces", "if-ethernet", "if-aggregate", "vlan", "network-instance")
 PATIENCE = 60.0  # seconds
 SOCKET = "netconfd.sock"
-# now and then netconfd 2.13 leaves the first request of a session without an answer (docs/switches.md)
-only_by_make_test_netconf = pytest.mark.skipif(not os.environ.get("NETWEFT_NETCONF"), reason="make test-netconf")
 
 
 class NetconfSwitch:

@@ -1,6 +1,5 @@
 """Which switch port a hypervisor is plugged into is heard by Debian's lldpd on both ends, and followed."""
 
-import os
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -17,10 +16,7 @@ from netweft.lab.layout import ROOT, LabError, OpenVSwitch, database
 
 SLOWLY = 120.0  # heard each second, asked for twice a second, looked at each second, and then it is begun anew
 
-pytestmark = [
-    pytest.mark.timeout(600),
-    pytest.mark.skipif(not os.environ.get("NETWEFT_LLDP"), reason="make test-lldp"),
-]
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 from tests.netns.harness import Lab, until
-from tests.netns.netconf_switch import Carrier, edit, netconf_switch, only_by_make_test_netconf
+from tests.netns.netconf_switch import Carrier, edit, netconf_switch
 from tests.netns.switches import RACKS, Racks, sshd, vlan
 
 from netweft.lab import host
 from netweft.lab.commands import in_namespace
+
+SLOWLY = 120.0  # netconfd, and a connection that is made anew
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +129,7 @@ def test_a_switch_is_configured_by_a_real_sshd(lab: Lab, racks: Racks, tmp_path:
         until(lambda: not racks.carries(145, "up1"), "gone with the last one")
 
 
-@only_by_make_test_netconf
+@pytest.mark.timeout(600)
 def test_a_switch_is_configured_by_netconf(lab: Lab, racks: Racks, tmp_path: Path) -> None:
     """By Debian's netconfd, whose running configuration is on the fabric's ports."""
     with netconf_switch(tmp_path, lab.layout.fabric.ovs, ("hv1-1", "up1")) as device:
@@ -137,15 +139,16 @@ def test_a_switch_is_configured_by_netconf(lab: Lab, racks: Racks, tmp_path: Pat
             with described(racks, tor1=device.login):
                 network = lab.network("10.26.0.0/24", **vlan(146))
                 one, other = (lab.add_vm(node, network) for node in RACKS)
-                until(lambda: lab.ping(one, other.nic.address), "they talk")
+                until(lambda: lab.ping(one, other.nic.address), "they talk", SLOWLY)
                 asyncio.run(device.by_hand(edit("hv1-1", "interface-mode", "ACCESS")))
-                until(lambda: racks.carries(146, "hv1-1"), "put right as soon as it is changed by hand")
+                until(lambda: racks.carries(146, "hv1-1"), "put right as soon as it is changed by hand", SLOWLY)
                 device.stop()
                 device.start(("hv1-1", "up1"))
-                until(lambda: racks.carries(146, "hv1-1", "up1"), "there again on one that had kept nothing")
-                until(lambda: lab.ping(one, other.nic.address), "they talk again")
+                until(lambda: racks.carries(146, "hv1-1", "up1"), "there again on one that had kept nothing", SLOWLY)
+                until(lambda: lab.ping(one, other.nic.address), "they talk again", SLOWLY)
                 lab.remove_vm(other)
                 lab.remove_vm(one)
-                until(lambda: not racks.carries(146, "up1") and not racks.carries(146, "hv1-1"), "gone with the last")
+                until(lambda: not racks.carries(146, "up1"), "gone with the last", SLOWLY)
+                until(lambda: not racks.carries(146, "hv1-1"), "gone with the last", SLOWLY)
         finally:
             carrier.stop()
