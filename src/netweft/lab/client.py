@@ -22,16 +22,25 @@ class StockClient:
 
     def ask(self, command: str) -> dict[str, Any]:
         """One that answers with one object.  Raises LabError."""
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(f"{command} -f json\n{_END} -f json\n")
-            self._process.stdin.flush()
-        except BrokenPipeError:
-            raise LabError(f"openstack has ended: {self._complaint()}") from None
-        answer, said = self._answer()
+        answer, said = self._send(f"{command} -f json")
         if answer is None:
             raise LabError(f"openstack {command}: {self._complaint() or said or 'no answer'}")
         return answer
+
+    def do(self, command: str) -> None:
+        """One that says nothing, unless it fails.  Raises LabError."""
+        _, said = self._send(command)
+        if complaint := self._complaint() or said:
+            raise LabError(f"openstack {command}: {complaint}")
+
+    def _send(self, line: str) -> tuple[dict[str, Any] | None, str]:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(f"{line}\n{_END} -f json\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise LabError(f"openstack has ended: {self._complaint()}") from None
+        return self._answer()
 
     def _answer(self) -> tuple[dict[str, Any] | None, str]:
         """And what it said that is none."""

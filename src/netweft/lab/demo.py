@@ -86,10 +86,16 @@ class Story:
 
     def openstack(self, command: str) -> dict[str, Any]:
         """The stock client.  For its answer it is asked for JSON, which is not shown."""
+        return self._shown_to_client(command).ask(command)
+
+    def openstack_without_answer(self, command: str) -> None:
+        self._shown_to_client(command).do(command)
+
+    def _shown_to_client(self, command: str) -> StockClient:
         _show(f"openstack {command}")
         if self._client is None:
             self._client = self._opened.enter_context(stock_client(self._environment))
-        return self._client.ask(command)
+        return self._client
 
 
 def _show(command: str) -> None:
@@ -208,12 +214,12 @@ def _router(story: Story, layout: Layout) -> None:
     story.run(f"netweft lab vm add app1 --node hv2 --network green --name {LAB}")
     story.openstack("router create r1")
     for subnet in ("blue4", "green4"):
-        story.run(f"openstack router add subnet r1 {subnet}")
+        story.openstack_without_answer(f"router add subnet r1 {subnet}")
     app = vm.records(layout).get("app1").nic.address
     ping = f"netweft lab vm exec web1 --name {LAB} -- ping -c 2 -i 0.2"
     story.run(f"{ping} {app}")
     story.say("The router's gateway: out to the host beyond, by SNAT.")
-    story.run(f"openstack router set --external-gateway {PUBLIC.name} r1")
+    story.openstack_without_answer(f"router set --external-gateway {PUBLIC.name} r1")
     story.run_soon(f"{ping} {PUBLIC.prefix}.200")
     story.say("And a floating IP: the host out there reaches app1.")
     floating = story.openstack(f"floating ip create --port {vm.records(layout).get('app1').port_id} {PUBLIC.name}")

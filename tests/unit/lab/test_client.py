@@ -14,6 +14,8 @@ while read -r line; do case "$line" in
   "module list -f json") printf '{\\n  "openstackclient": "9.0"\\n}\\n' ;;
   "network show nope -f json") echo "No Network found for nope" >&2 ;;
   "nonsense -f json") echo "openstack: 'nonsense' is not an openstack command" ;;
+  "router set r1") ;;
+  "router set nope") echo "No Router found for nope" >&2 ;;
   "the end -f json") echo "broken" >&2; exit 1 ;;
   *) printf 'a warning\\n{\\n  "asked": "%s",\\n  "in": {\\n    "it": 1\\n  }\\n}\\n' "$line" ;;
 esac; done
@@ -39,6 +41,14 @@ def test_what_failed_is_said_and_the_next_one_is_answered(client: StockClient) -
         with pytest.raises(LabError, match=said):
             client.ask(command)
     assert client.ask("network create blue")["asked"] == "network create blue -f json"
+
+
+def test_one_without_an_answer_says_only_what_failed(client: StockClient) -> None:
+    client.do("router set r1")
+    for command, said in (("router set nope", "No Router found for nope"), ("nonsense -f json", "is not an openstack")):
+        with pytest.raises(LabError, match=said):
+            client.do(command)
+    client.do("router set r1")
 
 
 def test_one_that_ended_is_no_riddle(client: StockClient) -> None:
