@@ -7,9 +7,10 @@
                             that tries without end has its first answer
     change                  a member's weight becomes 0 and another's 1: until new connections go there
     requests                HTTP by `wrk`, to a server directly and by two HAProxies
+    weight                  flows of the client's hypervisor, and what its agent, its vswitchd and the server hold
     OVN                     with --ovn: the same of OVN's load balancer, as far as it has it, in the same run
 
---balancers: how many others there are on the clients' network meanwhile.
+--balancers: how many others there are on the clients' network meanwhile.  --only: some of these parts.
 """
 
 import argparse
@@ -19,7 +20,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from statistics import median
@@ -27,11 +28,12 @@ from typing import Any
 
 import balanced_ovn
 from balanced import BULK, CONNECT, DIRECT, MANY, Stand, said_at
+from hypervisors import resident_mb
 from table import Row, percentile, print_table
 
-from netweft.lab import build, vm
+from netweft.lab import build, processes, vm
 from netweft.lab.cloud import Cloud
-from netweft.lab.commands import in_namespace
+from netweft.lab.commands import in_namespace, run
 from netweft.lab.layout import Layout
 from netweft.lab.vm import Vm
 
@@ -194,6 +196,15 @@ def change(bench: Bench, times: int) -> Iterator[Row]:
     yield Row("member change, p95", percentile(took, 95), "ms")
 
 
+def weight(bench: Bench) -> Iterator[Row]:
+    node = build.node_of(bench.layout, "hv1")
+    said = run("ovs-ofctl", "-OOpenFlow15", "dump-aggregate", f"unix:{node.ovs}/br-int.mgmt")
+    yield Row("flows of br-int, client's hypervisor", int(said.partition("flow_count=")[2].split()[0]), "")
+    for one in sorted(processes.supervised(bench.layout.lab), key=lambda one: one.kind):
+        if one.kind == "server" or (one.kind in ("agent", "ovs-vswitchd") and one.node == "hv1"):
+            yield Row(f"resident memory, {one.kind}", resident_mb(one.pid), "MB")
+
+
 def told(rows: Iterable[Row]) -> Iterator[Row]:
     """At once: the table is there only when all is measured."""
     for row in rows:
@@ -206,6 +217,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--times", type=int, default=20, help="of what is created and changed")
     parser.add_argument("--balancers", type=int, default=0, help="others, each with a listener and 10 members")
+    parser.add_argument(
+        "--only", type=lambda said: said.split(","), help="bulk,spread,create,change,requests,http,weight"
+    )
     parser.add_argument("--ovn", action="store_true", help="OVN's beside them, where it is installed")
     options = parser.parse_args()
     if os.geteuid():
@@ -219,15 +233,17 @@ def main() -> None:
             for _ in range(options.balancers):
                 bench.create(*((bench.address, port) for port in MANY))
             rows: list[Row] = []
-            for part in (
-                lambda: throughput(bench, options.rounds),
-                lambda: [spread(bench)],
-                lambda: creation(bench, options.times),
-                lambda: change(bench, options.times // 2),
-                lambda: requests(bench, options.rounds),
-                lambda: creation(bench, options.times, "HTTP"),
-            ):
-                rows += told(part())
+            parts: dict[str, Callable[[], Iterable[Row]]] = {
+                "bulk": lambda: throughput(bench, options.rounds),
+                "spread": lambda: [spread(bench)],
+                "create": lambda: creation(bench, options.times),
+                "change": lambda: change(bench, options.times // 2),
+                "requests": lambda: requests(bench, options.rounds),
+                "http": lambda: creation(bench, options.times, "HTTP"),
+                "weight": lambda: weight(bench),
+            }
+            for name in options.only or parts:
+                rows += told(parts[name]())
             print_table(f"Load balancers, beside {options.balancers} others", rows)
     if options.ovn and balanced_ovn.is_there():
         with balanced_ovn.stand() as other:

@@ -87,7 +87,7 @@ class Agent(Parts):
                 *(self.arrivals.run(), self.trials.run(), self.resolver.run(), self.advertiser.run()),
                 *(self.metadata.run(), self.counting.run(), self.failover.run(), self.tunnel_neighbours.run()),
                 *(self.proxies.run(), self.health.run(), self.fragment_shares.run(), self.stt.run()),
-                *(self.lldp.run(), self.active.run(), self.zone_limits.run()),
+                *(self.lldp.run(), self.active.run(), self.zone_limits.run(), self.request_errors.run()),
                 self._begin(),
             ):
                 tasks.create_task(side)
@@ -126,6 +126,7 @@ class Agent(Parts):
         """What is wired stays wired."""
         if link.up:
             self.counting.begin_session()
+            self.request_errors.begin_session()
             self.health.begin_session()
             self.wake()  # it can be told what waits for that
 

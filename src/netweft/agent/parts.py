@@ -43,6 +43,7 @@ from netweft.agent.l3.resolver import Resolver
 from netweft.agent.lb.active import ActiveConnections
 from netweft.agent.lb.announcing import VipAnnouncer
 from netweft.agent.lb.proxies import ProxiesSide
+from netweft.agent.lb.request_errors import RequestErrors
 from netweft.agent.metadata.side import MetadataSide
 from netweft.agent.refusals import Refusals
 from netweft.agent.report import Reporter
@@ -138,6 +139,9 @@ class Parts(ABC):
         )
         self.metadata = MetadataSide(settings, self.desired, lambda: self.feed.link.server, self.wake, self.spare)
         self.proxies = ProxiesSide(settings, self.ovs, lambda: self.feed.link.server, self.wake)
+        self.request_errors = RequestErrors(
+            settings.count_seconds, lambda: self.proxies.folders, lambda counted: self.feed.tell_counted(counted)
+        )
         self.stt = SttSide(settings, self.wake)
         self.lldp = LldpSide(settings.lldp_socket, settings.lldp_seconds, self.wake)
         self.health = HealthSide(lambda health: self.feed.tell_health(health), within=self.proxies.within)

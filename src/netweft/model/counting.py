@@ -9,6 +9,8 @@ CountedKind: TypeAlias = Literal[
 ]
 COUNTED_KINDS: Final = frozenset[str](get_args(CountedKind))
 ACTIVE: Final = "active_connections"  # of a listener: as many packets in as it has open connections now
+ERRORS: Final = "request_errors"  # of a listener that HAProxy serves: as many packets in as it took no request from
+OF_LISTENERS: Final = {ACTIVE: "listeners", ERRORS: "listeners"}  # counted besides -> the kind of the object's rows
 MOST = 2**60
 Number: TypeAlias = Annotated[int, Meta(ge=0, le=MOST)]
 

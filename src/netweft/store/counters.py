@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, case, delete, exists, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from netweft.model.counting import OF_LISTENERS
 from netweft.store.schema import COUNTS, counters, objects
 from netweft.store.sql import Among, Connection, Statement
 
@@ -68,7 +69,8 @@ _of = Statement(
         *(counters.c[f"earlier_{name}"] for name in COUNTS),
     ).where(counters.c.kind == _kind, Among(counters.c.id, "ids"))
 )
-_there = select(objects.c.id).where(objects.c.kind == counters.c.kind, objects.c.id == counters.c.id)
+_kind_of_row = case(OF_LISTENERS, value=counters.c.kind, else_=counters.c.kind)
+_there = select(objects.c.id).where(objects.c.kind == _kind_of_row, objects.c.id == counters.c.id)
 _tidy_up = Statement(delete(counters).where(~exists(_there)))
 
 

@@ -83,7 +83,7 @@ CARRIED: Final[Mapping[str, str]] = {
     "lb.availability_zone": "the API; its nodes run HAProxy, what flows serve is on every node",
     "lb.flavor": "the API; it says how many nodes run HAProxy",
     "lb.vip_qos_policy_id": "flows: limits of rates, on each node that has clients",
-    "lb.stats": f"{FLOWS}; `request_errors` is 0",
+    "lb.stats": f"{FLOWS}; `request_errors` is HAProxy's",
     "listener.stats": f"{FLOWS}, likewise",
     "member.batch": API,
     "member.monitor_address": MONITOR,

@@ -5,7 +5,7 @@ from tests.api.lb.conftest import Lb
 
 from netweft.control.l3 import counters
 from netweft.control.lb import stats
-from netweft.model.counting import ACTIVE, Counted
+from netweft.model.counting import ACTIVE, ERRORS, Counted
 from netweft.store import Store
 
 
@@ -46,3 +46,16 @@ def test_open_connections_are_what_nodes_have_said_last(lb: Lb, store: Store, mo
     assert says("hv1", 9, "none") == 0
     monkeypatch.setattr(stats, "FRESH_SECONDS", -1.0)
     assert shown() == [0, 0]
+
+
+def test_errors_of_requests_are_added_up_over_lives_of_haproxy(lb: Lb, store: Store) -> None:
+    """And outlive a server that tidies up: the counters of listeners that are there."""
+    balancer = lb.balancer()["id"]
+    made = lb.make("/listeners", loadbalancer_id=balancer, protocol="HTTP", protocol_port=80)["id"]
+    for node, life, count in (("hv1", 1, 5), ("hv1", 1, 7), ("hv2", 4, 2), ("hv1", 2, 1)):
+        with store.write() as tx:
+            assert counters.report(tx, node, [Counted(kind=ERRORS, id=made, life=life, packets_in=count)]) == 1
+    for _ in range(2):
+        assert lb.get(f"/listeners/{made}/stats")["request_errors"] == 10
+        assert lb.get(f"/loadbalancers/{balancer}/stats")["request_errors"] == 10
+        store.prune()

@@ -114,6 +114,11 @@ class ProxiesSide:
         """Of its sockets; None: it does not run here."""
         return self._driver.place(balancer_id) if self._driver and balancer_id in self._kept else None
 
+    @property
+    def folders(self) -> dict[str, Path]:
+        """Of all that run here, or are about to, by balancer."""
+        return {id: self._driver.place(id) for id in self._kept} if self._driver else {}
+
     def within(self, balancer_id: str, opening: Opening) -> socket.socket:
         """Made in its namespace.  Raises CannotAsk."""
         if self._driver is None:

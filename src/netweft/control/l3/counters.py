@@ -13,13 +13,13 @@ from netweft.control.l2.hosts import HOST
 from netweft.control.l3 import gateway_agents
 from netweft.control.l3.associations import LEADING
 from netweft.control.l3.owners import GATEWAY
-from netweft.model.counting import ACTIVE, COUNTED_KINDS, Counted
+from netweft.model.counting import ACTIVE, COUNTED_KINDS, OF_LISTENERS, Counted
 from netweft.model.metering import METERED, SHARED
 from netweft.store import Counts, Object, Query, ReadTransaction, Told, WriteTransaction
 
 LABELS: Final = "metering_labels"
 # what is counted of balancers -> the kind of its rows
-BALANCED: Final[Mapping[str, str]] = {"listeners": "listeners", "pools": "pools", ACTIVE: "listeners"}
+BALANCED: Final[Mapping[str, str]] = {"listeners": "listeners", "pools": "pools", **OF_LISTENERS}
 FLOATING: Final = "floatingips"
 # of what belongs to a router, the attribute that says to which
 _ROUTER: Final[Mapping[str, str]] = {"routers": "id", FLOATING: "router_id", "port_forwardings": "device_id"}
@@ -27,7 +27,7 @@ _ROUTER: Final[Mapping[str, str]] = {"routers": "id", FLOATING: "router_id", "po
 
 def report(tx: WriteTransaction, node: str, counted: Sequence[Counted]) -> int:
     """Returns how many were taken.  What only a newer agent counts is left out."""
-    kinds = (COUNTED_KINDS | {ACTIVE}) & {one.kind for one in counted}
+    kinds = (COUNTED_KINDS | OF_LISTENERS.keys()) & {one.kind for one in counted}
     heard_of = {kind: _heard_of(tx.glance, node, kind, counted) for kind in kinds}
     heard = [one for one in counted if one.id in heard_of.get(one.kind, ())]
     tx.counters.tell(node, (told(one) for one in heard if one.kind != ACTIVE))

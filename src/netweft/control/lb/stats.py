@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from typing import Final
 
 from netweft.control.lb.words import LISTENERS, POOLS
-from netweft.model.counting import ACTIVE
+from netweft.model.counting import ACTIVE, ERRORS
 from netweft.model.load_balancer import LOAD_BALANCER
 from netweft.store import Object, Query, ReadTransaction
 
@@ -24,10 +24,12 @@ def of_listeners(tx: ReadTransaction, ids: Iterable[str]) -> dict[str, int]:
     carried = tx.counters.sums(LISTENERS, wanted).values()
     connections = tx.counters.sums(POOLS, _pools(tx, rows.values())).values()
     active = tx.counters.sums(ACTIVE, wanted, since=time.time() - FRESH_SECONDS).values()
+    errors = tx.counters.sums(ERRORS, wanted).values()
     return dict.fromkeys(NAMES, 0) | {
         "active_connections": sum(one.packets_in for one in active),
         "bytes_in": sum(one.bytes_in for one in carried),
         "bytes_out": sum(one.bytes_out for one in carried),
+        "request_errors": sum(one.packets_in for one in errors),
         "total_connections": sum(one.packets_in for one in connections),
     }
 

@@ -44,6 +44,23 @@ async def described(socket: Path) -> str:
     return next(found, "")
 
 
+class Counters(NamedTuple):
+    """Of a worker, since it began.  pid: its process.  request_errors: by frontend, requests that it did not take."""
+
+    pid: int
+    request_errors: dict[str, int]
+
+
+async def counters(socket: Path) -> Counters:
+    """Raises NotThere."""
+    lines = (await ask(socket, "show info;show stat -1 1 -1")).splitlines()
+    pid = next((int(line.partition(":")[2]) for line in lines if line.startswith("Pid:")), 0)
+    start = next((place for place, line in enumerate(lines) if line.startswith("# pxname")), len(lines))
+    head = lines[start].lstrip("# ").split(",") if lines[start:] else []
+    rows = (dict(zip(head, line.split(","), strict=False)) for line in lines[start + 1 :])
+    return Counters(pid, {row["pxname"]: int(row["ereq"]) for row in rows if row.get("ereq")})
+
+
 async def servers(socket: Path) -> dict[tuple[str, str], Actual]:
     """By backend and name.  Raises NotThere."""
     lines = (await ask(socket, "show servers state")).splitlines()
