@@ -271,3 +271,5 @@ def test_a_check_is_saved_and_seen_to_be_run(alices: Dashboard, place: dict[str,
     alices.see("check-cannot-be-made")
     alices.at("checks")
     page.locator("tr", has_text="nobody is there").locator(".state.bad").wait_for()
+    alices.at("overview")
+    page.get_by_label("Checks that fail").locator("tr", has_text="nobody is there").wait_for()

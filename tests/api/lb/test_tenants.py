@@ -114,3 +114,21 @@ def test_without_a_token(lb: Lb) -> None:
     answer = lb.net.client.request("GET", "/load-balancer/")
     versions = answer.json()["versions"]
     assert (versions[-1]["id"], versions[-1]["status"]) == ("v2.30", "CURRENT")
+
+
+def test_activity_tells_of_it_whose_it_is(lb: Lb) -> None:
+    """All kinds, while they are there and when they are deleted; a balancer is called by its name."""
+    paths = tree(lb)
+    lb.put(paths["loadbalancer"], name="front")
+    kinds = {*paths}
+
+    def told(who: str) -> list[tuple[str, str, str]]:
+        found = lb.net.get(who, "/netweft/activity")["activity"]
+        return [(one["operation"], one["type"], one["name"]) for one in found if one["type"] in kinds]
+
+    assert kinds == {type for operation, type, _ in told("ann") if operation == "insert"}
+    assert ("update", "loadbalancer", "front") in told("ann")
+    assert told("bob") == told("nick") == []
+    lb.delete(f"{paths['loadbalancer']}?cascade=true")
+    assert {type for operation, type, _ in told("ann") if operation == "delete"} >= {"loadbalancer", "listener", "pool"}
+    assert told("bob") == told("nick") == []

@@ -9,8 +9,7 @@ import { Id, Ref } from "../ui/cells";
 import { Actor } from "../ui/explained";
 import { Refused, Waiting } from "../ui/notice";
 
-// of load balancing the API tells none
-const KINDS = LIST.filter((one) => !one.dialect).map((one) => one.kind);
+const KINDS = LIST.map((one) => one.kind);
 const WORDS: Record<string, string> = { insert: "made", update: "changed", delete: "deleted" };
 
 export function ActivityPage(): JSX.Element {

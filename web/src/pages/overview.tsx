@@ -1,8 +1,9 @@
 // The first page: what does not work, how much is used, and for admins the region's pools.
 import type { ComponentChildren, JSX } from "preact";
-import { type Thing, api, query } from "../api";
+import { type Refusal, type Thing, api, query } from "../api";
 import { useData } from "../data";
 import { RESOURCES } from "../resources/all";
+import { kindsOf } from "../resources/types";
 import { href } from "../route";
 import { isAdmin, mayChange, session } from "../session";
 import { Refused, Waiting } from "../ui/notice";
@@ -34,26 +35,57 @@ export function OverviewPage(): JSX.Element {
 
 const MOST = 20;
 
-// ports that are to carry traffic and do not; agents that are silent
+// what is looked for: how many are asked for at most, and which of these do not do what they are for
+interface Sought {
+  kind: string;
+  title: string;
+  asking: [string, string][];
+  bad: (one: Thing) => boolean;
+  admin?: boolean;
+}
+
+const SOUGHT: Sought[] = [
+  { kind: "agents", title: "Silent agents", asking: [["alive", "false"]], bad: () => true, admin: true },
+  // ports that are to carry traffic
+  {
+    kind: "ports",
+    title: "Ports that are down",
+    asking: [["status", "DOWN"], ["status", "ERROR"], ["admin_state_up", "true"], ["limit", String(MOST)]],
+    bad: (port) => Boolean(port.device_id) && !port.device_owner.startsWith("network:"),
+  },
+  { kind: "checks", title: "Checks that fail", asking: [["status", "FAILING"], ["limit", String(MOST)]], bad: () => true },
+  {
+    kind: "loadbalancers",
+    title: "Load balancers with faults",
+    asking: [["fields", "id"], ["fields", "name"], ["fields", "provisioning_status"], ["fields", "operating_status"], ["fields", "admin_state_up"], ["fields", "vip_address"], ["fields", "vip_subnet_id"], ["fields", "listeners"], ["fields", "project_id"]],
+    bad: (one) => one.admin_state_up && (one.provisioning_status === "ERROR" || ["ERROR", "DEGRADED"].includes(one.operating_status)),
+  },
+];
+
 function Faulty(): JSX.Element {
-  const ports = `ports${query([["status", "DOWN"], ["status", "ERROR"], ["admin_state_up", "true"], ["limit", String(MOST)]])}`;
-  const { value, refusal } = useData<Thing>(ports, (signal) => api.get(ports, signal), ["ports"], 1000);
-  const waiting: Thing[] = (value?.ports ?? []).filter((port: Thing) => port.device_id && !port.device_owner.startsWith("network:"));
-  const { value: told } = useData<Thing>(
-    `silent ${isAdmin.value}`,
-    (signal) => (isAdmin.value ? api.get("agents?alive=false", signal) : Promise.resolve({ agents: [] })),
-    ["agents"],
-  );
-  const silent: Thing[] = told?.agents ?? [];
-  if (!value && !refusal) return <Waiting />;
+  const asked = SOUGHT.map((one) => ({ one, ...useSought(one) }));
+  const found = asked.filter(({ rows, refusal }) => rows?.length || refusal);
+  if (!found.length && asked.some(({ rows }) => !rows)) return <Waiting />;
   return (
     <section class="part">
-      <h2>{refusal || waiting.length || silent.length ? "What does not work" : <span class="state good">all that is in use works</span>}</h2>
-      <Refused by={refusal} />
-      {silent.length > 0 && <Table resource={RESOURCES.agents} rows={silent} label="Silent agents" />}
-      {waiting.length > 0 && <Table resource={RESOURCES.ports} rows={waiting} label="Ports that are down" />}
+      <h2>{found.length ? "What does not work" : <span class="state good">all that is in use works</span>}</h2>
+      {found.map(({ one, rows, refusal }) => (
+        <div key={one.kind}>
+          <h3>{one.title}</h3>
+          <Refused by={refusal} />
+          {rows && rows.length > 0 && <Table resource={RESOURCES[one.kind]} rows={rows.slice(0, MOST)} label={one.title} />}
+        </div>
+      ))}
     </section>
   );
+}
+
+function useSought({ kind, asking, bad, admin }: Sought): { rows?: Thing[]; refusal?: Refusal } {
+  const resource = RESOURCES[kind];
+  const url = resource.path + query(asking);
+  const asks = !admin || isAdmin.value;
+  const { value, refusal } = useData<Thing>(`${url} ${asks}`, (signal) => (asks ? api.get(url, signal) : Promise.resolve({ [kind]: [] })), kindsOf(resource), 1000);
+  return { rows: value?.[kind].filter(bad), refusal };
 }
 
 function Panel({ title, children }: { title: string; children: ComponentChildren }): JSX.Element {

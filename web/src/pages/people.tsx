@@ -7,7 +7,6 @@ import { useKeys } from "../keys";
 import { forget } from "../names";
 import { go, goHere, href, place } from "../route";
 import { session } from "../session";
-import { Id } from "../ui/cells";
 import { confirmed } from "../ui/confirm";
 import { Inline, type InlineField, said } from "../ui/inline";
 import { Refused, Waiting } from "../ui/notice";
@@ -112,7 +111,7 @@ function List({ of }: { of: Kind }): JSX.Element {
                     <a href={href(["people", of.kind, one.id])}>{one.name}</a>
                   </th>
                   <td>
-                    <Id id={one.id} />
+                    <code>{one.id}</code>
                   </td>
                   <td>
                     <Enabled is={one.enabled} />

@@ -1,7 +1,8 @@
 """/v2.0/netweft/activity: who changed what, the newest first, as far back as the change log goes.
 
 Whoever acts for all projects is told everything.  Others are told of what is their project's and still there, of what
-was their project's and is deleted, and what they did themselves.
+was their project's and is deleted, and what they did themselves.  Of load balancers only what users did: their states
+change with each health check.
 """
 
 from collections import defaultdict
@@ -18,8 +19,10 @@ from netweft.api.attributes import Resource
 from netweft.api.encoding import json_response, whole_number
 from netweft.api.faults import HTTPBadRequest
 from netweft.api.gate import Gate
+from netweft.api.lb.descriptions import KINDS as BALANCED
 from netweft.api.policy import Policy, may
 from netweft.api.running import Run
+from netweft.api.stream.policies import Balanced
 from netweft.plugins.identity import Context
 from netweft.store import Object, ReadTransaction, Store
 from netweft.store.changelog import Entry
@@ -27,14 +30,16 @@ from netweft.store.changelog import Entry
 MOST: Final = 200  # in an answer
 READ: Final = 1000  # of the log, for an answer
 _END: Final = 2**63 - 1
+_STATES_CHANGE: Final = frozenset(one.kind for one in BALANCED)
 
 Rows: TypeAlias = Mapping[tuple[str, str], Object]  # by kind and id
 
 
 class Activity:
     def __init__(self, resources: Sequence[Resource], store: Store) -> None:
-        self._members = {resource.collection: resource.member for resource in resources}
-        self._policies = {resource.collection: Policy(resource) for resource in resources}
+        self._members = {one.collection: one.member for one in resources} | {one.kind: one.member for one in BALANCED}
+        self._policies: dict[str, Policy | Balanced] = {one.collection: Policy(one) for one in resources}
+        self._policies |= {one.kind: Balanced() for one in BALANCED}
         self._store = store
         self._run = Run(store)
 
@@ -56,15 +61,18 @@ class Activity:
             read = tx.newest_changes(before, READ)
             more = len(read) == READ
             entries = _without_last(read) if more else read
-            rows = self._seen(tx, context, [one for one in entries if one.kind in self._members])
+            rows = self._seen(tx, context, [one for one in entries if self._is_told(one)])
             gone = self._were_seen(tx, context, entries)
-        found = [one for one in entries if one.kind in self._members and _is_for(context, one, rows, gone)]
+        found = [one for one in entries if self._is_told(one) and _is_for(context, one, rows, gone)]
         told = _first(found, limit)
         last = (told if len(told) < len(found) else entries)[-1:]
         return {
             "activity": [self._said(one, rows, gone, sees_nodes=sees_nodes) for one in told],
             "next": last[0].revision if last and (more or len(told) < len(found)) else None,
         }
+
+    def _is_told(self, one: Entry) -> bool:
+        return one.kind in self._members and (one.kind not in _STATES_CHANGE or (one.actor or "").startswith("user "))
 
     def _seen(self, tx: ReadTransaction, context: Context, entries: Sequence[Entry]) -> Rows:
         """Those that are still there, and for the caller to see."""

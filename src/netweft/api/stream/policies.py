@@ -18,6 +18,9 @@ class Balanced:
     def visible(self, tx: ReadTransaction, context: Context) -> Sequence[Filters]:
         return policy.visible(context)
 
+    def may_see(self, tx: ReadTransaction, context: Context, row: Object) -> bool:
+        return policy.may_read(context, row.get("project_id"))
+
 
 class Views:
     """A kind of load balancing's, as its API shows it."""
