@@ -13,7 +13,8 @@ const MOST = 50;
 
 export function Members({ kind, by, id, title, add }: { kind: string; by: string; id: string; title: string; add?: string }): JSX.Element {
   const resource = RESOURCES[kind];
-  const sorted: [string, string][] = resource.attributes[resource.name]?.sort ? [["sort_key", resource.name]] : [];
+  const order = ["position", resource.name].find((name) => resource.attributes[name]?.sort); // L7 policies have places
+  const sorted: [string, string][] = order ? [["sort_key", order]] : [];
   const url = resource.path + query([[by, id], ["limit", String(MOST + 1)], ...sorted]);
   const { value, refusal } = useData<Thing>(url, (signal) => api.get(url, signal), kindsOf(resource));
   const rows: Thing[] = value?.[kind] ?? [];
