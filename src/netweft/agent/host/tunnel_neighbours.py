@@ -26,6 +26,7 @@ log = structlog.get_logger(__name__)
 
 PAUSE = 0.5  # seconds between looks
 LONGEST_PAUSE = 2.0  # while somebody does not answer
+_LONGER = 1.25  # each pause than the one before: a lost answer or two cost no second
 ROUTE_SECONDS = 60.0  # for so long is believed by which next hop a node is reached
 _NO_NETWORK = 0
 
@@ -61,7 +62,7 @@ class TunnelNeighbours:
         while True:
             self._changed.clear()
             try:
-                pause = min(2 * pause, LONGEST_PAUSE) if await self._ask() else PAUSE
+                pause = min(_LONGER * pause, LONGEST_PAUSE) if await self._ask() else PAUSE
             except CommandFailed as error:  # vswitchd is away: it is asked again
                 log.debug("neighbours of tunnels are not known", problem=str(error))
             with suppress(TimeoutError):
