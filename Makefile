@@ -5,7 +5,7 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 AS_ROOT = @[ "$$(id -u)" -eq 0 ] || { echo "make $@ needs root: it makes network namespaces.  Try: sudo make $@" >&2; exit 1; }
 
-.PHONY: help demo ground test test-kernel test-kernel-quick test-ovn test-faucet test-switch-vm test-nova test-cloud-init conformance test-deploy check fresh bench bench-scale install web lock clean
+.PHONY: help demo ground test test-kernel test-kernel-quick test-ovn test-faucet test-lldp test-switch-vm test-nova test-cloud-init conformance test-deploy check fresh bench bench-scale install web lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -56,6 +56,11 @@ test-switch-vm: ## a Linux switch in a virtual machine forwards, told by SSH; wr
 	$(AS_ROOT)
 	@scripts/install.sh test
 	NETWEFT_SWITCH_VM=1 $(BIN)/pytest -q tests/switch_vm
+
+test-lldp: ## links to switches are found by Debian's lldpd, and a moved cable is followed; a minute (root)
+	$(AS_ROOT)
+	@scripts/install.sh test
+	NETWEFT_LLDP=yes $(BIN)/pytest -q tests/netns/test_lldp.py
 
 test-nova: ## a real Nova beside Netweft: its VMs beside their ports in the dashboard; some five minutes (root)
 	$(AS_ROOT)
