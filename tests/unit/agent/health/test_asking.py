@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from tests.waiting import PATIENCE
 
 from netweft.agent.health import datagrams
@@ -182,6 +183,38 @@ async def test_udp_that_listens_and_says_nothing(monkeypatch: pytest.MonkeyPatch
     finally:
         transport.close()
     assert heard == Heard(well=True)
+
+
+@pytest.mark.parametrize("version", [4, 6])
+async def test_a_refusal_is_the_one_of_this_question(version: int) -> None:
+    """What is said of others is passed over: of another port or protocol, no refusal at all, cut short."""
+    asked = replace(watched("UDP-CONNECT", 53), version=version)
+    kind, other = (3, 11) if version == 4 else (1, 3)
+
+    def said(kind: int, protocol: int, source: int, target: int) -> bytes:
+        outer = b"\x45" + bytes(19) if version == 4 else b""
+        inner = (
+            b"\x45" + bytes(8) + bytes([protocol]) + bytes(10)
+            if version == 4
+            else bytes(6) + bytes([protocol]) + bytes(33)
+        )
+        return outer + bytes([kind]) + bytes(7) + inner + struct.pack("!HH", source, target)
+
+    own = said(kind, 17, 20103, 53)
+    others = (
+        said(kind, 17, 20104, 53),
+        said(kind, 17, 20103, 54),
+        said(kind, 6, 20103, 53),
+        said(other, 17, 20103, 53),
+    )
+    here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with here, there:
+        here.setblocking(False)
+        for message in (*others, own[:-4], own[: 28 if version == 4 else 8], own):
+            there.send(message)
+        await asyncio.wait_for(datagrams._refused(here, asked, 17, 20103), PATIENCE)
+        with pytest.raises(BlockingIOError):  # it was the last one
+            here.recv(1)
 
 
 @pytest.mark.root
