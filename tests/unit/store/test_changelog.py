@@ -148,3 +148,17 @@ async def test_whoever_does_it_does_it_for_who_asked(store: Store, long: bool) -
     await asyncio.gather(*map(ask, people))
     with store.read() as tx:
         assert [tx.past("things", who, 1)[0].actor for who in people] == people
+
+
+def test_a_revoked_token_is_a_change_once(store: Store) -> None:
+    """So that every server forgets it."""
+    with store.write() as tx:
+        tx.tokens.add("hash", 2e9, {"issued_at": 1e9})
+    for changed in (["hash"], []):
+        with store.write() as tx:
+            before = tx.revision()
+            tx.revoke_token("hash")
+        with store.read() as tx:
+            assert [(one.kind, one.id, one.op) for one in tx.changes(before)] == [
+                ("tokens", id, "delete") for id in changed
+            ]
