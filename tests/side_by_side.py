@@ -22,14 +22,13 @@ LABS = 3  # at once, while the cores have other work
 FOLDER = Path(__file__).parents[1]
 LAB_TESTS = "tests/netns/"
 DEFAULT = "as most"
-TOGETHER = ("tests/browser",)  # a browser for all its files: these are one unit of work
 # longest first, of those with labs and of those that compute: else the last one would go on when all others are done
 LONGEST = (
-    *("netns/test_faults.py", "browser", "api/process/test_keystone.py", "netns/test_l2_matrix.py"),
+    *("netns/test_faults.py", "api/process/test_keystone.py", "netns/test_l2_matrix.py"),
     *("netns/test_l2_trunk.py", "netns/test_demo.py", "ovs/test_agent.py", "ovs/test_segments.py"),
     *("netns/test_connections.py", "netns/test_firewall.py", "netns/test_l2_this_machine.py"),
     *("netns/test_routed_mtu.py", "netns/test_counters.py", "ground/test_ground.py"),
-    *("netns/test_metadata.py", "netns/test_keeps_working.py"),
+    *("browser/test_dashboard.py", "netns/test_metadata.py", "netns/test_keeps_working.py"),
     *("netns/test_trace.py", "convergence/test_outside_at_each_step.py", "netns/test_floating.py"),
     *("api/process/test_ending.py", "api/network/postgres/test_races_floating_ips.py"),
     *("convergence/test_gateways_at_each_step.py", "netns/test_qos.py", "netns/test_several_next_hops.py"),
@@ -38,8 +37,8 @@ LONGEST = (
     *("netns/test_fragments.py", "netns/test_lab.py", "netns/test_failover.py"),
     *("netns/test_connections_move.py", "netns/test_l2_move.py", "netns/test_dhcp.py"),
     *("netns/test_routers_keep_working.py", "netns/test_advertisements.py"),
-    *("convergence/test_killed_at_each_step.py", "api/process/test_feed.py"),
-    *("netns/test_l2_bad_input.py", "netns/test_mtu.py"),
+    *("convergence/test_killed_at_each_step.py", "browser/test_topology.py", "api/process/test_feed.py"),
+    *("browser/test_daily.py", "netns/test_l2_bad_input.py", "netns/test_mtu.py"),
     *("netns/test_limits_outside.py", "convergence/test_routers_at_each_step.py"),
     *("netns/test_connections_end.py", "netns/test_unknown_hosts.py", "netns/test_port_forwarding.py"),
 )
@@ -79,16 +78,14 @@ def plan_of(unit: str) -> str:
 
 
 class SideBySide(LoadScopeScheduling):  # type: ignore[misc]
-    """A unit of work is a file, or a folder of those that share a browser."""
+    """A unit of work is a file."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._plans: dict[str, str] = {}  # of each worker's lab
 
     def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        folder = file.rpartition("/")[0]
-        return folder if folder in TOGETHER else file
+        return nodeid.partition("::")[0]
 
     def _assign_work_unit(self, node: "WorkerController") -> None:
         self.workqueue.move_to_end(self._next_for(node), last=False)

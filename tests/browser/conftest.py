@@ -1,4 +1,4 @@
-"""A real server for each file, and its dashboard in a real Chromium, one for all, without a display.
+"""A real server for each file, and its dashboard in a real Chromium, without a display.
 
 Who has logged in keeps the page: a test goes to a place in it, as a person does, and what was shown before is gone.
 To load a page costs a second of a processor, a place in it a tenth."""
@@ -151,7 +151,7 @@ def cloud(empty: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clo
         server.stop()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     program = shutil.which("chromium")
     assert program, "scripts/install.sh test installs it"
@@ -162,7 +162,7 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def kept() -> Iterator[dict[str, Dashboard]]:
+def kept(chromium: Browser) -> Iterator[dict[str, Dashboard]]:
     """Pages of who has logged in: a password costs a moment, on purpose."""
     kept: dict[str, Dashboard] = {}
     yield kept
