@@ -20,6 +20,7 @@ from netweft.services.pipeline import INT
 
 VIPS = {4: "10.60.0.100", 6: "fd00:60::100"}
 UDP_VIP, SCTP_VIP = "10.60.0.101", "10.60.0.102"
+AGAIN, LOOP = "10.60.0.104", ("10.60.0.105", "10.60.0.106")
 REFUSING = {4: "10.60.0.103", 6: "fd00:60::103"}
 
 
@@ -238,6 +239,28 @@ def test_only_its_own_connections_end_with_a_member(lab: Lab, stage: Stage) -> N
             if address(leaving) in balancer.members:
                 balancer.remove(address(leaving))
             balancer.add(address(leaving))
+
+
+def test_a_client_of_udp_goes_on_with_whoever_is_left(lab: Lab, stage: Stage) -> None:
+    """By the same port, which has no end that would tell: others have reported that it is sent to who is gone."""
+    network, (one, two, _) = lab.port(stage.here)["network_id"], stage.members
+    balancer = Balancer(lab, network, AGAIN, address(one), address(two), protocol="UDP")
+    (first,) = asked(lab, stage.here, AGAIN, kind="udp", own=5555)
+    had, other = (one, two) if first.split()[0] == one.name else (two, one)
+    balancer.remove(address(had))
+    expected = {f"{other.name} {address(stage.here)}"}
+    until(lambda: asked(lab, stage.here, AGAIN, kind="udp", own=5555) == expected, "the other one answers")
+    balancer.close()
+
+
+def test_two_balancers_that_are_each_others_member_harm_nobody(lab: Lab, stage: Stage) -> None:
+    """Nobody answers, and the node goes on."""
+    network = lab.port(stage.here)["network_id"]
+    loop = [Balancer(lab, network, *pair, port=80) for pair in (LOOP, LOOP[::-1])]
+    assert asked(lab, stage.here, LOOP[0]) == {"TimeoutError"}
+    assert asked(lab, stage.here, times=40) == all_of(stage, address(stage.here))
+    for one in loop:
+        one.close()
 
 
 def test_no_connection_is_lost_with_an_agent_or_the_server(lab: Lab, stage: Stage) -> None:

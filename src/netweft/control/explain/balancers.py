@@ -7,7 +7,7 @@ from netweft.control.explain.snapshot import Row, Snapshot, Told
 from netweft.control.lb.health import STATUS
 from netweft.control.lb.strangers import asked_at
 from netweft.control.lb.words import ACTIVE, BALANCERS, LISTENERS, MEMBERS, MONITORS, POLICIES, POOLS, PROMETHEUS
-from netweft.model.load_balancer import HEALTHY, LOAD_BALANCER, OFFLINE
+from netweft.model.load_balancer import HEALTHY, LOAD_BALANCER, OFFLINE, VIP_OWNER
 
 
 def no_listener(seen: Snapshot, balancer: Row) -> Iterator[Told]:
@@ -47,6 +47,12 @@ def unused(seen: Snapshot, pool: Row) -> Iterator[Told]:
 def member_admin_down(seen: Snapshot, member: Row) -> Iterator[Told]:
     if not member["admin_state_up"]:
         yield Told(codes.MEMBER_ADMIN_DOWN, values={"pool": member["pool_id"]})
+
+
+def is_a_vip(seen: Snapshot, member: Row) -> Iterator[Told]:
+    port = port_of(seen, member)
+    if port is not None and port.get("device_owner") == VIP_OWNER:
+        yield Told(codes.MEMBER_IS_A_VIP, values={"pool": member["pool_id"]}, about=(("ports", port["id"]),))
 
 
 def drained(seen: Snapshot, member: Row) -> Iterator[Told]:

@@ -336,6 +336,12 @@ MEMBER_NO_PORT = Code(
     "for the balancer ask the member, and it has not answered them yet, or there are none.",
     "openstack port create --network NETWORK --fixed-ip ip-address={address} NAME",
 )
+MEMBER_IS_A_VIP = known(
+    "member-is-a-vip",
+    "The member is the VIP of a load balancer: HAProxy reaches it for listeners that it serves; connections that flows "
+    "balance end there.",
+    "openstack loadbalancer member delete {pool} {id}  # and make those that are behind the VIP members",
+)
 MEMBER_DRAINED = known(
     "member-drained",
     "The member has a weight of 0: it keeps its connections and gets no new ones.",

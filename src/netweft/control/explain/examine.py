@@ -125,6 +125,7 @@ CHECKS = (
     Check("members", monitored.failed, (codes.MEMBER_FAILED,)),
     Check("members", balancers.not_answered, (codes.MEMBER_NOT_ASKED,)),
     Check("members", balancers.nobodys, (codes.MEMBER_NO_PORT,)),
+    Check("members", balancers.is_a_vip, (codes.MEMBER_IS_A_VIP,)),
     Check("members", balancers.drained, (codes.MEMBER_DRAINED,)),
     Check("agents", hosts.agent_dead, (codes.AGENT_DEAD,)),
     Check("agents", hosts.agent_disabled, (codes.AGENT_DISABLED,)),

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.examples import examples
 
+from netweft.control.explain import balancers
 from netweft.control.explain.examine import CHECKS, examine
 from netweft.control.explain.snapshot import Lag
 from netweft.control.l2 import hosts
@@ -298,6 +299,12 @@ def elsewhere(rows: Rows, member: dict[str, Any]) -> None:
     member |= {"operating_status": "OFFLINE", "address": "10.0.1.250"}
 
 
+def of_a_vip(rows: Rows, member: dict[str, Any]) -> None:
+    port = balancers.port_of(seen(rows), member)
+    assert port is not None
+    rows["ports"][port["id"]] |= {"device_owner": "Octavia", "device_id": "lb-another"}
+
+
 def goes(kind: str) -> Callable[[Rows, dict[str, Any]], None]:
     """All of that kind."""
     return lambda rows, _: rows[kind].clear()
@@ -406,6 +413,7 @@ FAULTS = (
     Fault("member-failed", "members", becomes(operating_status="ERROR")),
     Fault("member-not-answered-yet", "members", becomes(operating_status="OFFLINE")),
     Fault("member-address-nobody", "members", elsewhere),
+    Fault("member-is-a-vip", "members", of_a_vip),
     Fault("member-drained", "members", becomes(weight=0)),
     Fault("agent-dead", "agents", everywhere_dead),
     Fault("agent-admin-down", "agents", becomes(**DOWN)),
