@@ -1,7 +1,7 @@
 """Keeps each conntrack zone to what it may have, so that a flood through one network or router starves
 no other: the limits of zones that are given out at once, those of all when a bridge was connected, and now and then.
 
-Reading them takes a hundredth of vswitchd's time at most.
+Reading them takes some hundredth of vswitchd's time.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from netweft.services.security.zone_limits import Owner, crowded, limit, wanting
 
 LOOK_SECONDS: Final = 2.0
 RESTS: Final = 100  # as long as a look took, until the next
+MOST_SECONDS: Final = 10.0  # until the next: on a busy host a look takes long, and little of it is vswitchd's time
 
 log = structlog.get_logger(__name__)
 
@@ -55,7 +56,7 @@ class ZoneLimits:
         """Until cancelled."""
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(max(LOOK_SECONDS, RESTS * self._took)):
+                async with asyncio.timeout(max(LOOK_SECONDS, min(RESTS * self._took, MOST_SECONDS))):
                     await self._awake.wait()
             self._all |= not self._awake.is_set()
             self._awake.clear()
