@@ -40,6 +40,7 @@ from netweft.agent.l3.counting import Counting
 from netweft.agent.l3.failover import Failover
 from netweft.agent.l3.floating_handover import FloatingHandover
 from netweft.agent.l3.resolver import Resolver
+from netweft.agent.l3.underlay import Underlay
 from netweft.agent.lb.active import ActiveConnections
 from netweft.agent.lb.announcing import VipAnnouncer
 from netweft.agent.lb.proxies import ProxiesSide
@@ -105,6 +106,7 @@ class Parts(ABC):
             facts.node_name(settings), self.desired, say, self.wake, lambda ids: self.feed.tell_gateways(ids)
         )
         self.failover.on_said = self.resolver.said
+        self.failover.ask_underlay(Underlay(settings.tunnel_ip, self.desired).reaches)
         self.handover = FloatingHandover(
             facts.node_name(settings), self.desired, say, self.wake, lambda id, led: self.feed.tell_has_alone(id, led)
         )

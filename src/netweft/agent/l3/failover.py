@@ -10,15 +10,16 @@ answers for in the flows.  docs/decisions/0460 has the why.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from functools import partial
 from ipaddress import IPv4Address
 
 import structlog
-from msgspec import Struct, field
 
 from netweft.agent.desired import Desired
 from netweft.agent.l3.askers import Asker, by_interface
 from netweft.agent.l3.asking import Asking
+from netweft.agent.l3.seats import Ports, Seat
 from netweft.agent.l3.sightings import Look, Sightings
 from netweft.dataplane.openflow.flow import Flow
 from netweft.dataplane.openflow.messages import PacketIn
@@ -40,55 +41,10 @@ LEAVES_FOR, HEARS_FOR = 0.2, 2.0  # seconds that a gateway that is left to anoth
 TICK = 1.0
 
 
-class Seat(Struct):
-    """What is known of a gateway.  is_first: of its router; further ones go where that one goes.
-    answers: this node, for its addresses.  left: when it was left to another.
-    leads_to: the other node that packets go to, also as long as there is nothing better than one that is gone.
-    wired: its network is, so that others can be asked and heard."""
-
-    port: GatewayPort
-    is_first: bool = True
-    order: Order = field(default_factory=Order)
-    answers: bool = False
-    left: float = float("-inf")
-    leads_to: str = ""
-    wired: bool = False
-
-
-class _Ports:
-    """What nodes may have to take over from each other, as it was told last.  node: this one.
-
-    networks: those that this node may have one on.  asked_for: which of these ask for an address when they take it."""
-
-    def __init__(self, node: str) -> None:
-        self._node = node
-        self._seen: tuple[Mapping[str, object], ...] = ()
-        self.all: Mapping[str, GatewayPort] = {}
-        self.networks: frozenset[str] = frozenset()
-        self.asked_for: dict[str, list[str]] = {}
-
-    def look(self, desired: Desired) -> bool:
-        """Whether it is otherwise, or its routers are: of each turn that is asked, so all of them are looked at only
-        where one has been told."""
-        ports, on_wires, routers = desired.view.gateway_ports, desired.on_wires, desired.view.routers
-        seen = (ports, on_wires, routers)
-        if len(self._seen) == len(seen) and all(one is other for one, other in zip(seen, self._seen, strict=True)):
-            return False
-        self._seen = seen
-        self.all = {**ports, **on_wires}
-        mine = {id: port for id, port in self.all.items() if self._node in port.order}
-        self.networks = frozenset(port.network_id for port in mine.values())
-        self.asked_for = {}
-        for id, port in mine.items():
-            for fixed in port.fixed_ips:
-                self.asked_for.setdefault(fixed.ip_address, []).append(id)
-        return True
-
-
 class Failover:
     """node: this one.  say: a packet-out on the integration bridge.  tell: the server, what has been taken over.
 
-    asking: before it takes one.
+    asking: before it takes one.  checking: whether somebody else has taken one while this node stood still.
     on_said: called with all that is said to this node's own MACs."""
 
     asked = Asked.TAKEOVER
@@ -103,17 +59,22 @@ class Failover:
         tell: Callable[[Iterable[str]], None],
     ) -> None:
         self._node, self._desired, self._wake, self._tell = node, desired, wake, tell
-        self._ports = _Ports(node)
+        self._ports = Ports(node)
         self._seats: dict[str, Seat] = {}
         self._open: set[str] = set()  # seats that are not wired yet, or whose gateways are still asked for
         self._found: frozenset[int] = frozenset()  # cookies of flows that answer for gateways, until they are others
         self._knew_all = False  # when it was observed last
         self._was_read = False  # the bridge, ever: before, nothing that is wanted gets there
         self._sightings = Sightings(node, self._again)
+        self._sightings.on_doubt = self._check
         self._all = True  # seats are to be looked at again
-        self.asking = Asking(say)
+        self.asking, self.checking = Asking(say), Asking(say)
         self.taken = self.left = 0  # gateways, ever
         self.on_said: Callable[[bytes, arp.Said], None] = lambda to, said: None
+
+    def ask_underlay(self, reaches: Callable[[Collection[str]], Awaitable[bool]]) -> None:
+        """Before it takes itself for cut off.  reaches: any of these hosts."""
+        self._sightings.reaches = reaches
 
     # what Open vSwitch says
 
@@ -132,7 +93,7 @@ class Failover:
         self._all = True
         self._open |= self._seats.keys()
         for id, seat in self._seats.items():
-            self.asking.stop(id)
+            self._stop_asking(id)
             seat.answers = seat.wired = False
 
     def opened(self) -> None:
@@ -156,7 +117,7 @@ class Failover:
         for id in self._seats.keys() - ports.keys():
             del self._seats[id]
             self._open.discard(id)
-            self.asking.stop(id)
+            self._stop_asking(id)
             self._desired.choose(id, None)
         due = {port.router_id for id, port in ports.items() if self._all or self._is_news(id, port)}
         those = [(id, port) for id, port in ports.items() if port.router_id in due and port.order]
@@ -221,8 +182,12 @@ class Failover:
         found = next(seats, None)
         return found.order.now if found and found.order.now in port.order else ""
 
-    def _leave(self, id: str, seat: Seat) -> None:
+    def _stop_asking(self, id: str) -> None:
         self.asking.stop(id)
+        self.checking.stop(id)
+
+    def _leave(self, id: str, seat: Seat) -> None:
+        self._stop_asking(id)
         if seat.answers:
             seat.answers = False
             self.left += 1
@@ -323,6 +288,22 @@ class Failover:
         for id in self._meant(said.address):
             if octets_of_mac(wire_mac(self._node, id)) == to:
                 self.asking.answered(id)
+                if id in self.checking.ids:
+                    self._was_taken(id, self._seats[id])
+
+    # whether somebody else has it
+
+    def _check(self) -> None:
+        """All sessions have ended at once: to the others it was this node that did."""
+        for id, seat in self._seats.items():
+            if seat.answers and seat.wired:
+                self.checking.begin(id, partial(self._questions, id), lambda: None)
+
+    def _was_taken(self, id: str, seat: Seat) -> None:
+        """By one of the others, which answers for it."""
+        log.info("gateway was taken by another node", port=id)
+        self._leave(id, seat)
+        self._again()
 
     def asks(self, frame: bytes) -> Iterable[Packet]:
         """Somebody else is about to take a gateway: if this node has just done so, or is before it, it is told."""

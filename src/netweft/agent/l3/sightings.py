@@ -1,15 +1,18 @@
 """What this node sees of those that it watches for their gateways, and of its own way outside.
 
 From bfd_status in Open vSwitch's database, which vswitchd keeps: an agent that is killed changes nothing.
+
+A vswitchd that stood still (no turn of a processor, a bundle of very many flows) heard nobody meanwhile, and finds all
+of its sessions ended when it goes on.  So does one that is cut off.  Which of the two it is the underlay is asked.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from typing import Protocol
 
 import structlog
 
-from netweft.services.l3.takeover import SETTLING, Sight, is_cut_off, sight
+from netweft.services.l3.takeover import AT_ONCE, SETTLING, Sight, is_cut_off, sight
 from netweft.services.l3.watch import interface_to
 
 log = structlog.get_logger(__name__)
@@ -24,7 +27,10 @@ class Look(Protocol):
 
 
 class Sightings:
-    """node: this one.  again: called when time has made a difference.  cut: physical networks it is cut off from."""
+    """node: this one.  again: called when time has made a difference.  cut: physical networks it is cut off from.
+
+    reaches: whether any of these hosts is reached at this moment; None: that cannot be asked.
+    on_doubt: called when all sessions have ended at once, as that is asked."""
 
     def __init__(self, node: str, again: Callable[[], None]) -> None:
         self._node, self._again = node, again
@@ -35,6 +41,10 @@ class Sightings:
         self._deaf: dict[str, float] = {}  # host -> since when it does not hear this one
         self._back: dict[str, float] = {}  # host -> since when it can have a gateway
         self._met: set[str] = set()  # hosts whose session has been up
+        self._doubted: set[str] = set()  # hosts whose end was asked about, and whose session has not been up since
+        self._asking: asyncio.Task[None] | None = None
+        self.reaches: Callable[[Collection[str]], Awaitable[bool]] | None = None
+        self.on_doubt: Callable[[], None] = lambda: None
         self._was_cut_off = False
         self._alone = float("-inf")  # when it was cut off last
 
@@ -57,7 +67,10 @@ class Sightings:
             for kept in (self._seen, self._since, self._ended, self._deaf, self._back):
                 kept.pop(host, None)
             self._met.discard(host)
+            self._doubted.discard(host)
         changed = [host for host in hosts if self._see(host, look, now)]
+        if self.is_cut_off and not self._was_cut_off:
+            self._doubt(now)
         if self._was_cut_off and not self.is_cut_off:  # the others are about to be seen, too
             changed += [host for host, seen in self._seen.items() if seen is Sight.GONE and self._expect(host, now)]
         self._was_cut_off = self.is_cut_off
@@ -82,6 +95,7 @@ class Sightings:
             return False
         if seen in (Sight.THERE, Sight.CUT):
             self._met.add(host)
+            self._doubted.discard(host)
         if seen in (Sight.GONE, Sight.DEAF):
             self._ended.setdefault(host, now)
         else:
@@ -108,6 +122,28 @@ class Sightings:
                 return before
             return Sight.GONE if before is Sight.GONE or now - self._deaf[host] > SETTLING else seen
         return seen
+
+    def _doubt(self, now: float) -> None:
+        """Which of the two it is.  Until that is known, the others are taken to be as they were."""
+        last = max(self._ended.values())
+        hosts = [host for host, ended in self._ended.items() if last - ended <= AT_ONCE]
+        if self.reaches is None or self._doubted.issuperset(hosts):
+            return
+        self._doubted.update(hosts)
+        for host in hosts:
+            self._expect(host, now)
+        self._asking = asyncio.create_task(self._ask(self.reaches, hosts))
+        self.on_doubt()
+
+    async def _ask(self, reaches: Callable[[Collection[str]], Awaitable[bool]], hosts: Collection[str]) -> None:
+        """Others that are reached get their time to be seen; if none is, what has ended has."""
+        if await reaches(hosts):
+            log.warning("this node heard nobody, and was not cut off: it stood still", hosts=sorted(hosts))
+            return
+        for host in hosts:
+            if self._seen.get(host) is Sight.UNKNOWN:
+                self._since[host] = float("-inf")
+        self._again()
 
     def _expect(self, host: str, now: float) -> bool:
         """It may be seen soon."""

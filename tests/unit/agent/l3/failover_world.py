@@ -3,7 +3,7 @@ say, with their delays, and a server that moves whoever took over to the front."
 
 import asyncio
 import random
-from collections.abc import Coroutine, Iterable
+from collections.abc import Collection, Coroutine, Iterable
 from ipaddress import IPv4Address
 from typing import Any, cast
 
@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from netweft.agent.desired import Desired
 from netweft.agent.l3.carriers import Carriers
 from netweft.agent.l3.failover import Failover
+from netweft.agent.l3.underlay import WAIT
 from netweft.dataplane.openflow.flow import Flow
 from netweft.dataplane.packets import arp
 from netweft.model import EMPTY_VIEW, FixedIp, GatewayPort, Network, NodeView, Segment
@@ -33,6 +34,7 @@ FLAT = Segment("flat", "public")
 EXTERNAL = LocalNetwork(network=Network(id="ext", segments=(FLAT,)), vlan=7, segment=FLAT)
 SEEN_AFTER, TOLD_AFTER = (0.14, 0.21), (0.0, 0.07)  # that a session ended, that a way outside is cut
 RENDERED_AFTER = (0.005, 0.02)
+EXPIRED = {"state": "down", "diagnostic": "Control Detection Time Expired"}
 
 
 class OwnTime(asyncio.SelectorEventLoop):
@@ -90,6 +92,8 @@ class Node:
         self.world, self.name = world, name
         self.alive = self.underlay = self.uplink = True
         self.stands_still = False  # its vswitchd, but for what BFD sends
+        self.frozen: float | None = None  # all of its vswitchd, since when
+        self.asked_underlay = 0  # times
         self.place = GatewayPlace("")  # as it is in the switch
         self.sessions: dict[str, dict[str, str]] = {}
         self._waking = False
@@ -101,6 +105,7 @@ class Node:
         self.told = Told(self)
         self.told.view = NodeView(kinds=EMPTY_VIEW.kinds)
         self.failover = Failover(self.name, self.told, self._say, self.wake, self._tell)
+        self.failover.ask_underlay(self._reaches)
         self.failover.found(flows)
         self.carriers = Carriers(self.wake)
         if self._runs:
@@ -115,7 +120,7 @@ class Node:
 
     def _turn(self) -> None:
         self._waking = False
-        if self.alive and not self.stands_still:
+        if self.runs:
             self.told.view = self.world.view
             host = HostFacts(name=self.name, bridge_mappings={"public": "br-ex"})
             self.carriers.observe(self, host.bridge_mappings, connected=self.world.server)
@@ -123,7 +128,7 @@ class Node:
             asyncio.get_running_loop().call_later(self.world.between(*RENDERED_AFTER), self._done, self.told.place)
 
     def _done(self, place: GatewayPlace) -> None:
-        if self.alive:
+        if self.alive and self.frozen is None:
             self.place = place
             self.failover.wired()
 
@@ -137,13 +142,13 @@ class Node:
 
     @property
     def runs(self) -> bool:
-        return self.alive and not self.stands_still
+        return self.alive and not self.stands_still and self.frozen is None
 
     # what leaves it
 
     def _say(self, packet: Packet) -> None:
         """It asks who has the address."""
-        if self.uplink:
+        if self.uplink and self.frozen is None:
             asyncio.get_running_loop().call_later(0.001, self.world.asked, self, packet.frame)
 
     def _tell(self, ids: Iterable[str]) -> None:
@@ -167,6 +172,28 @@ class Node:
         self.sessions = dict.fromkeys(self.sessions, down)
         self.failover.opened()
         self.wake()
+
+    def freeze(self) -> None:
+        """Its vswitchd gets no processor, and what comes waits."""
+        self.frozen = asyncio.get_running_loop().time()
+
+    def thaw(self) -> None:
+        """Where it was long enough it hears nobody any more, all at once."""
+        assert self.frozen is not None
+        loop = asyncio.get_running_loop()
+        passed, self.frozen = loop.time() - self.frozen, None
+        if passed > self.world.between(*SEEN_AFTER):
+            self.sessions = {name: EXPIRED | {"flap_count": "2"} for name in self.sessions}
+        self.wake()
+
+    async def _reaches(self, hosts: Collection[str]) -> bool:
+        await asyncio.sleep(0.002)
+        others = [self.world.nodes[host] for host in hosts]
+        self.asked_underlay += 1
+        if self.underlay and any(one.alive and one.frozen is None and one.underlay for one in others):
+            return True
+        await asyncio.sleep(WAIT)
+        return False
 
     def come_back(self) -> None:
         self.alive = True
@@ -229,7 +256,9 @@ class World:
         state = "up" if up else "down"
         flaps = int(before.get("flap_count", "0")) + (before.get("state", "down") != state)
         told = "Concatenated Path Down" if up and other.told.cut else "No Diagnostic"
-        says_so = one.runs and other.alive and other.stands_still and one.underlay and other.underlay
+        says_so = (
+            one.runs and other.alive and other.stands_still and other.frozen is None and one.underlay and other.underlay
+        )
         why = "Neighbor Signaled Session Down" if says_so else "Control Detection Time Expired"
         diagnostic = {} if up else {"diagnostic": why}
         return {"state": state, "flap_count": str(flaps), "remote_diagnostic": told} | diagnostic
@@ -249,7 +278,7 @@ class World:
     def _see(self, one: Node, other: Node) -> None:
         due, key, interface = self._due, (one.name, other.name), self._interfaces[other.name]
         said = one.sessions.get(interface)
-        facts = (one.runs, one.underlay, other.alive, other.stands_still, other.underlay, other.told.cut)
+        facts = (one.runs, one.underlay, other.alive, other.stands_still, other.frozen, other.underlay, other.told.cut)
         agreed = self._agreed.get(key)
         if agreed and agreed[0] == facts and agreed[1] is said:
             return
