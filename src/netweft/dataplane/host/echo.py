@@ -14,7 +14,7 @@ _ECHO: Final = {4: (socket.AF_INET, socket.IPPROTO_ICMP, 8, 0), 6: (socket.AF_IN
 _LONGEST: Final = 2048
 
 
-async def anybody_answers(own: str, others: Collection[str], *, seconds: float, times: int = 2) -> bool:
+async def anybody_answers(own: str, others: Collection[str], *, seconds: float, times: int = 3) -> bool:
     """own, others: of one IP version.  seconds: in all; each is asked so many times, evenly spread.  False where this
     process may not ask."""
     version = 6 if ":" in own else 4
