@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from tests.netns.harness import Lab, new_name
+from tests.netns.harness import MOST_BETWEEN, Lab, new_name
 
 from netweft.lab import build, fabric, host, processes, vm
 from netweft.lab.cloud import Cloud
@@ -122,7 +122,7 @@ def _wait_for(condition: Callable[[], bool], what: str) -> None:
     end = time.monotonic() + SWEPT_WITHIN
     while not condition():
         assert time.monotonic() < end, f"after {SWEPT_WITHIN:.0f} s still not: {what}"
-        time.sleep(0.1)
+        time.sleep(MOST_BETWEEN)
 
 
 def _in_sync(lab: Lab) -> bool:
