@@ -63,7 +63,7 @@ def until(condition: Callable[[], object], what: str, seconds: float = PATIENCE)
     while not condition():
         waited = time.monotonic() - start
         assert waited < seconds, f"after {seconds:.0f} s still not: {what}"
-        time.sleep(min(0.02 + waited / 10, MOST_BETWEEN))  # an agent that is asked what it would change reads all that it has
+        time.sleep(min(0.02 + waited / 10, MOST_BETWEEN))  # whoever is asked for a plan reads all that it has
     return time.monotonic() - start
 
 
