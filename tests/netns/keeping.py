@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from tests.netns.harness import MOST_BETWEEN, Lab, new_name
+from tests.netns.harness import CLOCK_STANDS_STILL, Lab, new_name
 
 from netweft.lab import build, fabric, host, processes, vm
 from netweft.lab.cloud import Cloud
@@ -25,6 +25,7 @@ from netweft.lab.layout import LabError, OpenVSwitch
 State = Mapping[str, frozenset[str]]
 
 SWEPT_WITHIN = 60.0  # seconds, on a busy machine
+BETWEEN = 15.0 if CLOCK_STANDS_STILL else 0.1  # seconds: a look is some forty programs, and takes seconds there
 MOST_TOLD = 40
 # in the order in which they go, and what stands before them in paths; who needs another goes before it
 COLLECTIONS = {
@@ -122,7 +123,7 @@ def _wait_for(condition: Callable[[], bool], what: str) -> None:
     end = time.monotonic() + SWEPT_WITHIN
     while not condition():
         assert time.monotonic() < end, f"after {SWEPT_WITHIN:.0f} s still not: {what}"
-        time.sleep(MOST_BETWEEN)
+        time.sleep(BETWEEN)
 
 
 def _in_sync(lab: Lab) -> bool:
