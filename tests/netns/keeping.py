@@ -88,10 +88,12 @@ class Keeper:
         _, lab, empty = self._kept
         try:
             self._put_back(lab)
-            refusals = _delete_all(lab, empty)
             left: list[str] = []
+            refusals = ["not tried yet"]
 
             def swept() -> bool:
+                if refusals:  # a balancer that is deleted has its port until nodes say that it is gone from them
+                    refusals[:] = _delete_all(lab, empty)
                 left[:] = differences(empty, state(lab)) if _in_sync(lab) else ["its agents are not in sync"]
                 return not left
 
