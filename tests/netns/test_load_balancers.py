@@ -2,6 +2,9 @@
 are drained, fail and go."""
 
 import contextlib
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -14,12 +17,19 @@ from tests.netns.test_routing import address, make_router
 from tests.netns.trace_stage import HTTP, codes, nothing_is_said, until_told
 
 from netweft.lab import build, host
+from netweft.lab.commands import in_namespace
 from netweft.lab.vm import Vm
-from netweft.services.fields import OURS_MASK, REASON_MASK, Reason, cookie
+from netweft.services.fields import OURS_MASK, REASON_MASK, Limit, Reason, cookie, outside_meter
 from netweft.services.pipeline import INT
 
 VIPS = {4: "10.60.0.100", 6: "fd00:60::100"}
 UDP_VIP, SCTP_VIP = "10.60.0.101", "10.60.0.102"
+DATAGRAMS = """
+import socket, sys
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+    for _ in range(100):
+        one.sendto(bytes(1400), (sys.argv[1], 80))
+"""
 AGAIN, LOOP = "10.60.0.104", ("10.60.0.105", "10.60.0.106")
 REFUSING = {4: "10.60.0.103", 6: "fd00:60::103"}
 
@@ -251,6 +261,41 @@ def test_a_client_of_udp_goes_on_with_whoever_is_left(lab: Lab, stage: Stage) ->
     expected = {f"{other.name} {address(stage.here)}"}
     until(lambda: asked(lab, stage.here, AGAIN, kind="udp", own=5555) == expected, "the other one answers")
     balancer.close()
+
+
+def test_a_qos_policy_limits_what_a_vip_is_sent(lab: Lab, stage: Stage) -> None:
+    """By a meter on the client's node, that goes with the policy."""
+    balancer = stage.balancers[17]
+    meter = outside_meter(balancer.id, Limit.INGRESS_BANDWIDTH)
+
+    def limit(policy: str | None) -> None:
+        with lab.cloud() as cloud:
+            cloud.balancing("PUT", f"loadbalancers/{balancer.id}", {"loadbalancer": {"vip_qos_policy_id": policy}})
+        balancer.active()
+
+    def dropped() -> int | None:
+        """None: there is no such meter."""
+        said = lab.ofctl("hv1", "meter-stats", "br-int")
+        found = re.search(rf"meter[=:]{meter} .*?0: *\n? *packet_count:(\d+)", said, re.DOTALL)
+        return int(found[1]) if found else None
+
+    with lab.cloud() as cloud:
+        policy: str = cloud.request("POST", "qos/policies", {"policy": {"name": "VIP"}})["policy"]["id"]
+        rule = {"bandwidth_limit_rule": {"max_kbps": 100, "max_burst_kbps": 100, "direction": "ingress"}}
+        cloud.request("POST", f"qos/policies/{policy}/bandwidth_limit_rules", rule)
+    limit(policy)
+    until(lambda: dropped() == 0, "the meter is there")
+
+    def flooded() -> bool:
+        namespace = lab.layout.vm_namespace(stage.here.name)
+        subprocess.run(in_namespace(namespace, sys.executable, "-c", DATAGRAMS, UDP_VIP), check=True)
+        return bool(dropped())
+
+    until(flooded, "it drops")
+    limit(None)
+    until(lambda: dropped() is None, "the meter is gone")
+    with lab.cloud() as cloud:
+        cloud.request("DELETE", f"qos/policies/{policy}")
 
 
 def test_two_balancers_that_are_each_others_member_harm_nobody(lab: Lab, stage: Stage) -> None:
