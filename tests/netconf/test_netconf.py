@@ -9,6 +9,7 @@ import pytest
 from tests.netns.netconf_switch import NetconfSwitch, edit, netconf_switch
 
 from netweft.plugins.mechanisms import Unreachable
+from netweft.plugins.mechanisms.switches import login
 from netweft.plugins.mechanisms.switches.dialect import dialects
 from netweft.plugins.mechanisms.switches.inventory import Bond, Switch
 from netweft.plugins.mechanisms.switches.netconf import NetconfSwitch as Driver
@@ -16,10 +17,10 @@ from netweft.plugins.mechanisms.switches.netconf_session import NetconfSession
 from netweft.plugins.mechanisms.switches.switch import ordered
 from netweft.reconcile.plan import Step
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.timeout(900)]
 
 PORTS = ("e1", "e2", "Ethernet1/1", "Port-Channel3")
-PATIENCE = 60.0
+PATIENCE = 240.0  # seconds, for a device that is told and asked on a busy machine
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +28,12 @@ def device(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NetconfSwitch]:
     folder = tmp_path_factory.mktemp("netconf")
     with netconf_switch(folder, folder, PORTS) as found:
         yield found
+
+
+@pytest.fixture(autouse=True)
+def _time_to_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What netconfd does in milliseconds took it half a minute at load 50."""
+    monkeypatch.setattr(login, "ANSWER_SECONDS", PATIENCE)
 
 
 MakeDriver = Callable[..., Driver]
@@ -40,7 +47,10 @@ async def driver_of(device: NetconfSwitch) -> AsyncIterator[MakeDriver]:
     drivers: list[Driver] = []
 
     def make(changed: Callable[[], None] = lambda: None, **values: Any) -> Driver:
-        given = {key: str(value) for key, value in device.login.items()} | {"ngs_ssh_connect_timeout": "60"}
+        given = {key: str(value) for key, value in device.login.items()} | {
+            "ngs_ssh_connect_timeout": f"{PATIENCE:.0f}",
+            "ngs_netconf_confirmed_commit_timeout": f"{PATIENCE:.0f}",
+        }
         names = frozenset({"tor1"})
         switch = Switch(name="tor1", device_type="netconf_openconfig", names=names, options=given, **values)
         drivers.append(Driver(dialects()["netconf_openconfig"], switch, changed))

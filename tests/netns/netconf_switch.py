@@ -29,7 +29,7 @@ _GET = _RPC.format("<get-config><source><running/></source></get-config>")
 _SUBSCRIBE = _RPC.format('<create-subscription xmlns="urn:ietf:params:xml:ns:netconf:notification:1.0"/>')
 _YANG = Path(__file__).parents[1] / "netconf/yang"
 _MODULES = ("interfaces", "if-ethernet", "if-aggregate", "vlan", "network-instance")
-PATIENCE = 60.0  # seconds
+PATIENCE = 240.0  # seconds, on a busy machine
 SOCKET = "netconfd.sock"
 
 
