@@ -18,7 +18,7 @@ import structlog
 
 from netweft.agent.desired import Desired
 from netweft.agent.l3.askers import Asker, by_interface
-from netweft.agent.l3.asking import Asking
+from netweft.agent.l3.asking import Asking, Silence
 from netweft.agent.l3.seats import Ports, Seat
 from netweft.agent.l3.sightings import Look, Sightings
 from netweft.dataplane.openflow.flow import Flow
@@ -39,6 +39,7 @@ log = structlog.get_logger(__name__)
 
 LEAVES_FOR, HEARS_FOR = 0.2, 2.0  # seconds that a gateway that is left to another is used here, and what comes in taken
 TICK = 1.0
+A_WHILE = Silence(8, 8)  # 0.24 s: others that stood still, too, answer late
 
 
 class Failover:
@@ -297,7 +298,7 @@ class Failover:
         """All sessions have ended at once: to the others it was this node that did."""
         for id, seat in self._seats.items():
             if seat.answers and seat.wired:
-                self.checking.begin(id, partial(self._questions, id), lambda: None)
+                self.checking.begin(id, partial(self._questions, id), lambda: None, silence=A_WHILE)
 
     def _was_taken(self, id: str, seat: Seat) -> None:
         """By one of the others, which answers for it."""
