@@ -18,6 +18,7 @@ pytest_plugins = ["tests.examples", "tests.garbage", "tests.databases", "tests.s
 
 Held.upgrades_are_faults = True
 PLAIN: list[structlog.typing.Processor] = [
+    structlog.contextvars.merge_contextvars,
     structlog.processors.add_log_level,
     structlog.processors.format_exc_info,
     structlog.processors.LogfmtRenderer(key_order=["level", "event"], bool_as_flag=False),

@@ -8,8 +8,8 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from netweft.dataplane.haproxy.process import WORKER
 from netweft.dataplane.haproxy.runtime import Counters, NotThere, counters
+from netweft.dataplane.haproxy.values import WORKER
 from netweft.model.counting import ERRORS, Counted
 
 

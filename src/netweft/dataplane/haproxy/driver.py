@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from netweft.dataplane.haproxy import files, namespace, process, runtime
-from netweft.dataplane.haproxy.process import CONFIG, WORKER, ProxyError
+from netweft.dataplane.haproxy.process import CONFIG, ProxyError
 from netweft.dataplane.haproxy.runtime import NotThere
-from netweft.dataplane.haproxy.values import PROGRAM, Instance
+from netweft.dataplane.haproxy.values import PROGRAM, WORKER, Instance
 from netweft.dataplane.host.errors import HostError
 
 T = TypeVar("T")

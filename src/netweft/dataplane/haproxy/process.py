@@ -18,9 +18,9 @@ from typing import Any, Final
 
 from netweft.dataplane.haproxy import files, namespace, runtime
 from netweft.dataplane.haproxy.runtime import NotThere
-from netweft.dataplane.haproxy.values import PROGRAM
+from netweft.dataplane.haproxy.values import PROGRAM, WORKER
 
-CONFIG, PID, WORKER, MASTER, LOG = "haproxy.cfg", "pid", "worker.sock", "master.sock", "log"
+CONFIG, PID, MASTER, LOG = "haproxy.cfg", "pid", "master.sock", "log"
 USER: Final = "haproxy"
 FDS: Final = 40_000  # at most: of each connection two
 HARD_STOP_SECONDS: Final = 3600  # an old worker's last connections end then

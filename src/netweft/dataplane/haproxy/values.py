@@ -5,6 +5,7 @@ from typing import Final, Literal, TypeAlias
 from msgspec import Struct
 
 PROGRAM: Final = "haproxy"
+WORKER: Final = "worker.sock"  # where it is asked, in its folder
 MaterialKind: TypeAlias = Literal["certificate", "authorities", "revoked"]
 
 

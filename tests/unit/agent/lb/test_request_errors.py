@@ -13,7 +13,7 @@ import pytest
 from tests.waiting import PATIENCE
 
 from netweft.agent.lb.request_errors import RequestErrors
-from netweft.dataplane.haproxy.process import WORKER
+from netweft.dataplane.haproxy.values import WORKER
 from netweft.model.counting import ERRORS, Counted
 
 pytestmark = pytest.mark.skipif(not shutil.which("haproxy"), reason="needs HAProxy")
