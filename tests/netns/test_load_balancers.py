@@ -2,6 +2,7 @@
 are drained, fail and go."""
 
 import contextlib
+import json
 import re
 import subprocess
 import sys
@@ -29,6 +30,31 @@ import socket, sys
 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
     for _ in range(100):
         one.sendto(bytes(1400), (sys.argv[1], 80))
+"""
+LARGE_VIPS = {4: UDP_VIP, 6: "fd00:60::101"}
+LARGE = """
+import json, socket, sys
+address, own = sys.argv[1], int(sys.argv[2])
+family = socket.AF_INET6 if ':' in address else socket.AF_INET
+said = []
+for turn in range(4):
+    what = bytes((turn + at * 7 + (at >> 8)) % 251 for at in range(4000))
+    with socket.socket(family, socket.SOCK_DGRAM) as one:
+        one.settimeout(3)
+        one.bind(('', own + turn))
+        one.connect((address, 80))
+        for asked in (what, b'?', what):
+            for again in range(3):
+                one.send(asked)
+                try:
+                    name, seen, answer = one.recv(8000).split(b' ', 2)
+                except TimeoutError:
+                    continue
+                said.append(f'{name.decode()} {seen.decode()} {answer == asked}')
+                break
+            else:
+                said.append('nobody')
+print(json.dumps(said))
 """
 AGAIN, LOOP = "10.60.0.104", ("10.60.0.105", "10.60.0.106")
 REFUSING = {4: "10.60.0.103", 6: "fd00:60::103"}
@@ -110,6 +136,28 @@ COUNTED = [
 
 def test_datagrams(lab: Lab, stage: Stage) -> None:
     assert asked(lab, stage.here, UDP_VIP, times=40, kind="udp") == all_of(stage, address(stage.here))
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_datagrams_in_fragments(lab: Lab, stage: Stage, version: int) -> None:
+    """New conversations and known ones, there and back: to the member that has what is whole, too."""
+    network, members = lab.port(stage.here)["network_id"], [address(one, 6) for one in stage.members]
+    made = Balancer(lab, network, LARGE_VIPS[6], *members, protocol="UDP") if version == 6 else None
+    for frm, own in ((stage.here, 41000), (stage.red, 41100)):
+        said = large(lab, frm, LARGE_VIPS[version], own)
+        seen = ("::ffff:" if version == 4 else "") + address(frm, version)
+        allowed = {f"{one.name} {seen} True" for one in stage.members}
+        conversations = [set(said[at : at + 3]) for at in range(0, len(said), 3)]
+        assert set().union(*conversations) <= allowed
+        assert all(len(one) == 1 for one in conversations)
+    if made is not None:
+        made.close()
+
+
+def large(lab: Lab, frm: Vm, vip: str, own: int) -> list[str]:
+    command = in_namespace(lab.layout.vm_namespace(frm.name), sys.executable, "-c", LARGE, vip, str(own))
+    found: list[str] = json.loads(subprocess.check_output(command, text=True))
+    return found
 
 
 def test_associations_of_sctp(lab: Lab, stage: Stage) -> None:

@@ -12,6 +12,7 @@ from netweft.agent.l3.forwarded_pieces import ForwardedPieces
 from netweft.agent.l3.nat66_errors import Nat66Errors
 from netweft.agent.l3.resolver import Resolver
 from netweft.agent.l3.routers import Errors, Neighbours
+from netweft.agent.lb.pieces import VipPieces
 from netweft.agent.metadata.side import Solicitations as MetadataSolicitations
 from netweft.agent.security.firewall_logs import FirewallLogs
 from netweft.agent.security.rejections import Rejections
@@ -32,6 +33,7 @@ def answerers(
         FloatingErrors(desired),
         Nat66Errors(desired),
         ForwardedPieces(desired),
+        VipPieces(),
         MetadataSolicitations(),
         Rejections(desired),
         FirewallLogs(desired, settings.firewall_log),

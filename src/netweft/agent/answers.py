@@ -27,6 +27,7 @@ TOO_MUCH, FAILED = "too much", "failed"
 OF_KIND = {
     Asked.NEXT_HOP: 500,  # of a port that has many addresses that nobody knows, each asked for again every 20 s
     Asked.PIECES: 1000,  # half of what the router's meter lets up
+    Asked.VIP_PIECES: 1000,  # likewise, the balancer's
     Asked.REJECTION: 1000,  # meters let up as many
     Asked.LOG: 10_000,  # likewise; nothing is said to anybody
 }

@@ -21,7 +21,7 @@ Registers on the integration bridge (cleared by Open vSwitch at each patch port)
     reg8  TRIAL       bit 0: a packet of the agent's, judged like any other and given to nobody; bit 1: and remembered;
                       bit 2 (ANSWER): an answer, as the network that it started in knows
     reg9  PIECE       bit 0: went through the connection tracker as a fragment; of those from and to forwarded ports
-                      bit 1: the agent has given it back; bit 2: it leaves
+                      and to VIPs bit 1: the agent has given it back; of the former bit 2: it leaves
     reg10 ROUTER      the router that the packet is in, by its number on this node
     reg11 HANDED_UP   why the agent gets the packet (Why); 0 while nobody has said
     reg12 .. reg15    NEXT_HOP, the address that the packet is sent to next; IPv4 in reg15 alone
@@ -51,6 +51,8 @@ In zones of fragments it says which port counts, where conntrack gives fragments
     ┌──────────────────────┬──────────┬─────────┬──────────────┐
     │           –          │ PORT_OUT │ PORT_IN │ its number   │
     └──────────────────────┴──────────┴─────────┴──────────────┘
+
+In zones of what is balanced it says the local VLAN of the VIP's network.
 
 ct_label says, in zone 4095, who asked the metadata service (of an IPv6 address its first 32 bits):
 
@@ -314,6 +316,7 @@ class Reason(IntEnum):
     MEMBER_ANSWERS = 124
     MEMBER_PROBE = 126
     LISTENER_ANSWERS = 128
+    BALANCER_PIECES = 129
     LISTENER_PROXY = 127
     FIREWALL_RULE = 130
     PORT_REJECTED = 131

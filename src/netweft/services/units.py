@@ -4,7 +4,7 @@ units: ("host",)  ("network", id)  ("port", id)  ("peer", id)  ("security_group"
        ("remote", MAC or empty, address)  ("router", id)  ("port_forwarding", id)  ("floating_address", id)
        ("neighbour", network, address)  ("watch", host)  ("load_balancer", id)
        ("spread", balancer, pool)  ("service", protocol, IP version, address, port)  ("proxy", id)
-       ("services",)  ("watched", member)
+       ("services",)  ("speaker", IP version, address)  ("watched", member)
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -52,9 +52,9 @@ from netweft.services.l3.routing import ROUTERS
 from netweft.services.l3.unknown_hosts import UNKNOWN_HOSTS, claimed
 from netweft.services.l3.watch import session
 from netweft.services.l3.wiring import local_router
-from netweft.services.lb import balancing
+from netweft.services.lb import balancing, pieces
 from netweft.services.lb.balancing import BALANCING
-from netweft.services.lb.look_ups import ANYWHERE, service_of, units_of
+from netweft.services.lb.look_ups import ANYWHERE, address_of, service_of, units_of
 from netweft.services.lb.wiring import local_balancer, spreads, tree
 from netweft.services.metadata.requests import METADATA
 from netweft.services.qos import QOS
@@ -230,6 +230,13 @@ def _service(read: Reader, _: Iterable[Service], *where: str) -> list[Item] | No
     return None if ids is None else list(balancing.answers(service_of(*where), ids))
 
 
+def _speaker(read: Reader, _: Iterable[Service], *where: str) -> list[Item] | None:
+    if not read.get(("speaker", *where)):
+        return None
+    gives_pieces = node_facts.host_facts(read).datapath_type == "netdev"
+    return list(pieces.answers(address_of(*where))) if gives_pieces else []
+
+
 def _services(read: Reader, _: Iterable[Service]) -> list[Item] | None:
     return list(balancing.errors()) if read.get(ANYWHERE) else None
 
@@ -253,4 +260,5 @@ _RENDERERS: dict[str, Callable[..., Iterable[Item] | None]] = {
     "spread": _spread,
     "service": _service,
     "services": _services,
+    "speaker": _speaker,
 }

@@ -240,6 +240,7 @@ class Asked(StrEnum):
     FLOATING_ERROR = "errors by floating IPs"
     NAT66_ERROR = "errors about what NAT66 has translated"
     PIECES = "fragments from and to forwarded ports"
+    VIP_PIECES = "fragments to VIPs"
     REJECTION = "firewalls' rejections"
     LOG = "firewalls' logs"
     TAKEOVER = "gateways that others may have"

@@ -169,9 +169,12 @@ class Bridge:
                     self.tracker.name(zone, packet, named.packet["ct_label"])
         if action.table is not None:
             pieces = self.tracker.whole(zone, frame.packet)
+            marked = [one for one in action.exec if isinstance(one, Move) and one.dst == "ct_mark" and action.nat]
             for piece in pieces:
                 nat = action.nat
                 seen = self.tracker.translate(zone, piece, nat if action.commit else None) if nat else piece
+                for move in marked:
+                    self.tracker.commit(zone, pieces[0], frame.packet[move.src], (1 << move.bits) - 1)
                 said = self.tracker.look(zone, pieces[0])
                 if piece.get("ip_frag", 0) & LATER == LATER:  # as it has no ports, it is shown none
                     said = {name: value for name, value in said.items() if not name.startswith("ct_tp_")}

@@ -7,7 +7,7 @@ from ipaddress import IPv6Address
 from typing import Final, NamedTuple
 
 from netweft.dataplane.openflow.fields import ETH_IPV6, PROTO_FRAGMENT, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP
-from netweft.dataplane.packets.readdressed import adjust
+from netweft.dataplane.packets.readdressed import Ports, adjust
 
 _ETHERNET: Final = 14
 _LENGTH, _NEXT, _SRC, _DST, _END = 4, 6, 8, 24, 40  # of the header
@@ -15,6 +15,8 @@ _EXTENSIONS: Final = (0, 43, 60)  # hop-by-hop, routing, destination options
 _SUMS: Final = {PROTO_TCP: 16, PROTO_UDP: 6, PROTO_ICMPV6: 2}
 _WITH_PORTS: Final = (PROTO_TCP, PROTO_UDP)
 _ICMP: Final = 8
+_FRAGMENT: Final = 8  # that header
+_OFFSET: Final = 0xFFF8
 _AT: Final = _ETHERNET + _END  # where an error's ICMPv6 header begins
 _ERRORS: Final = range(1, 5)  # unreachable, too big, time exceeded, parameter problem (RFC 4443)
 
@@ -47,6 +49,17 @@ class Error(NamedTuple):
     @property
     def quoted_dst(self) -> IPv6Address:
         return IPv6Address(self.quoted[_DST:_END])
+
+
+def ports_of_first(packet: bytes) -> Ports | None:
+    """Of a first fragment, from its IP header on.  None: it is none, it has no ports, or they are not there."""
+    start = _END + _FRAGMENT
+    if len(packet) < start + 4 or packet[_NEXT] != PROTO_FRAGMENT or packet[_END] not in _WITH_PORTS:
+        return None
+    if int.from_bytes(packet[_END + 2 : _END + 4], "big") & _OFFSET:
+        return None
+    source, target = (int.from_bytes(packet[at : at + 2], "big") for at in (start, start + 2))
+    return Ports(packet[_END], source, target)
 
 
 def error(frame: bytes) -> Error | None:

@@ -42,6 +42,7 @@ from netweft.services.l3.echo import ECHO, HOPS, swapped
 from netweft.services.l3.neighbours import ASK, NOT_SAID, nobody_elses
 from netweft.services.l3.next_hops import LOOPBACK, at
 from netweft.services.l3.routes import DST, ETH, SRC, to_next_hop
+from netweft.services.lb import pieces
 from netweft.services.lb.slots import ALIKE, Share, owners, width
 from netweft.services.lb.values import LocalBalancer, Served, Service, Spread
 from netweft.services.pipeline import INT, BridgeFlow, Table, Value
@@ -70,8 +71,10 @@ ICMP: Final = {4: PROTO_ICMP, 6: PROTO_ICMPV6}
 ERRORS: Final = {4: (3, 11, 12), 6: (1, 2, 3, 4)}  # RFC 792, RFC 4443
 
 
-def host(_: HostFacts, __: Uplinks) -> Iterator[Wanted]:
+def host(facts: HostFacts, __: Uplinks) -> Iterator[Wanted]:
     owner = cookie(Reason.PIPELINE)
+    if facts.datapath_type == "netdev":
+        yield from pieces.host(owner)
     yield from remembered(owner, TO_VIP, BALANCE.goto)
     for known in (ESTABLISHED, RELATED, TARGET_TRANSLATED):
         state: Value = (TRACKED_BIT | known, TRACKED_BIT | INVALID | known)
@@ -107,6 +110,7 @@ def balancer(here: LocalBalancer) -> Iterator[Wanted]:
         for vip in here.vips:
             yield from _listens(here, one, vip, _meters(made["egress"]))
     yield from _ways(here, owner)
+    yield from pieces.balancer(here)
     for at_ in sorted({backend.at for one in here.served for backend in one.spread.backends}):
         yield from _itself(here, owner, vip_mac, at_)
 
@@ -164,6 +168,9 @@ def _listens(here: LocalBalancer, one: Served, vip: Prefix, limited: Sequence[Ac
     for client in _clients(one.clients, vip.version):
         ask = (SetField(POOL, one.spread.number), _tracked(STATE))
         yield BALANCE.flow(20, owner, {**match, **client}, *ask)
+        if pieces.collects(here, one):
+            first: dict[str, Value] = {**match, **client, "ip_frag": fragments.FIRST}
+            yield BALANCE.flow(21, owner, first, pieces.AS_PIECE, *ask)
     begun: dict[str, Value] = {"eth_type": ETH[vip.version], "ct_state": IS_TRACKED, CT_DST[vip.version]: vip.value}
     of_it: dict[str, Value] = {**begun, "ct_nw_proto": one.protocol, "ct_tp_dst": port}
     yield from _go_on(cookie(Reason.LISTENER_ANSWERS, one.listener.id), 30, of_it, *limited)
@@ -229,7 +236,7 @@ def spread(one: Spread) -> Iterator[BridgeFlow]:
 def _given(to: Service) -> Action:
     """Conntrack of the userspace datapath knows no ports of SCTP, and leaves them."""
     nat = Nat(dst=to.address.value, port=to.port, version=to.address.version)
-    return Ct(zone=ORIGIN, commit=True, nat=nat, table=TO_MEMBER.id)
+    return Ct(zone=ORIGIN, commit=True, nat=nat, exec=(pieces.MARK,), table=TO_MEMBER.id)
 
 
 def answers(one: Service, ids: tuple[str, ...]) -> Iterator[BridgeFlow]:

@@ -1,9 +1,10 @@
 """The look-ups behind load balancers: which networks have VIPs, the routers on each, and where members listen."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
+from netweft.dataplane.openflow.fields import PROTO_UDP
 from netweft.model import Listener, LoadBalancer, Member, Object, Pool, Proxy, RouterPort
 from netweft.reconcile.memo import Fact, Unit
 from netweft.services.addresses import Prefix
@@ -38,12 +39,15 @@ class Vips:
 
 class Services:
     """put, mark: of the memo.  ("service", protocol, IP version, address, port), a unit
-    as well -> the ids of those who listen there for a balancer.  ANYWHERE, likewise -> True where there are any."""
+    as well -> the ids of those who listen there for a balancer.  ANYWHERE, likewise -> True where there are any.
+    ("speaker", IP version, address), likewise -> True where somebody listens for a balancer by UDP, on any port."""
 
     def __init__(self, put: Callable[[Fact, Any], None], mark: Callable[[Unit], None]) -> None:
         self._put, self._mark = put, mark
         self._of: dict[str, frozenset[tuple[Service, str]]] = {}  # by balancer
         self._at: defaultdict[Service, Counter[str]] = defaultdict(Counter)
+        self._speaking: dict[str, set[Prefix]] = {}  # by balancer
+        self._speakers: Counter[Prefix] = Counter()
 
     def changed(self, balancer_id: str, balancer: LoadBalancer | None, parts: Parts | None) -> None:
         each = served(parts, addresses(balancer)) if parts and balancer else ()
@@ -51,9 +55,24 @@ class Services:
         before = self._of.pop(balancer_id, frozenset())
         if now:
             self._of[balancer_id] = now
+        self._speak(balancer_id, now)
         for found, step in ((before - now, -1), (now - before, 1)):
             for at, id in sorted(found, key=lambda pair: pair[1]):
                 self._count(at, id, step)
+
+    def _speak(self, balancer_id: str, now: Iterable[tuple[Service, str]]) -> None:
+        addresses = {at.address for at, _ in now if at.protocol == PROTO_UDP}
+        for address in addresses ^ self._speaking.pop(balancer_id, set()):
+            step = 1 if address in addresses else -1
+            self._speakers[address] += step
+            unit = speaker_of(address)
+            self._put(unit, self._speakers[address] > 0 or None)
+            if self._speakers[address]:
+                self._mark(unit)
+            else:
+                del self._speakers[address]
+        if addresses:
+            self._speaking[balancer_id] = addresses
 
     def _count(self, at: Service, id: str, step: int) -> None:
         if not self._at:
@@ -87,6 +106,15 @@ def units_of(balancer_id: str, parts: Parts | None) -> Iterator[Unit]:
 
 def unit_of(at: Service) -> Unit:
     return ("service", str(at.protocol), str(at.address.version), f"{at.address.value:x}", str(at.port))
+
+
+def speaker_of(address: Prefix) -> Unit:
+    return ("speaker", str(address.version), f"{address.value:x}")
+
+
+def address_of(version: str, address: str) -> Prefix:
+    """What such a unit says."""
+    return Prefix(int(version), int(address, 16), None)
 
 
 def service_of(protocol: str, version: str, address: str, port: str) -> Service:

@@ -5,7 +5,18 @@ any other address, and comes here where it would have been delivered.  From here
 to the member that it gets (decision 0570).
 """
 
-from netweft.services.fields import HANDED_UP, IN_PORT, LOCAL_VLAN, NEXT_HOP, ORIGIN, POOL, SLOT
+from netweft.services.fields import (
+    HANDED_UP,
+    IN_PORT,
+    LOCAL_VLAN,
+    NEXT_HOP,
+    ORIGIN,
+    OUT_PORT,
+    PIECE,
+    POOL,
+    SLOT,
+    TRIAL,
+)
 from netweft.services.packet_fields import IP_ENDS, SOURCE_PORTS, TARGET_PORTS
 from netweft.services.tables import Table, fields
 
@@ -22,18 +33,20 @@ BALANCING = (
         "for a VIP: which listener's, and so which pool; whether the client may.  Whatever has no listener ends, but a "
         "ping is answered",
         match=fields(LOCAL_VLAN, "eth_type", "ip_proto", "ip_frag", "icmpv4_type", "icmpv4_code", "icmpv6_type")
-        | fields("icmpv6_code", *IP_ENDS, *SOURCE_PORTS, *TARGET_PORTS),
-        set=fields(POOL, "eth_src", "eth_dst", *IP_ENDS, "icmpv4_type", "icmpv6_type", "ip_ttl", *NEXT_HOP)
+        | fields("icmpv6_code", *IP_ENDS, *SOURCE_PORTS, *TARGET_PORTS, PIECE, "ct_zone"),
+        set=fields(POOL, PIECE, "eth_src", "eth_dst", *IP_ENDS, "icmpv4_type", "icmpv6_type", "ip_ttl", *NEXT_HOP)
         | fields(IN_PORT, "nxm_in_port", ORIGIN),
         next=("balance_state", "hairpin"),
         again=("to_router",),
     ),
     Table(
         "balance_state",
-        "of a connection that has a member that one; of a new one the slot of its ends' hash, in its pool",
-        match=fields(POOL, "eth_type", "ip_frag", "ct_state"),
+        "of a connection that has a member that one; of a new one the slot of its ends' hash, in its pool.  A new one "
+        "in fragments that conntrack gives back is for the agent, which makes it known",
+        match=fields(POOL, LOCAL_VLAN, PIECE, "eth_type", "ip_frag", "ct_state", "ct_mark", *IP_ENDS),
         set=fields(SLOT),
         next=("members", "to_member"),
+        agent=True,
         entry=True,
     ),
     Table(
@@ -53,7 +66,7 @@ BALANCING = (
         "to_member",
         "from the VIP's network to where the member is: in it, or by its router; a member that is its own client sees "
         "the VIP as client",
-        match=fields(LOCAL_VLAN, "eth_type", "ct_state", "ct_nw_dst", "ct_ipv6_dst", *IP_ENDS),
+        match=fields(LOCAL_VLAN, TRIAL, "eth_type", "ct_state", "ct_nw_dst", "ct_ipv6_dst", *IP_ENDS),
         set=fields("eth_src", "eth_dst", IN_PORT, "nxm_in_port", HANDED_UP, *NEXT_HOP),
         again=("to_router", "next_hop", "to_member"),
         entry=True,
@@ -65,8 +78,10 @@ FROM_MEMBER = Table(
     "from_member",
     "what a member said, to who has asked a VIP, comes from that VIP, and is counted for its listener; what was said "
     "to others is as it was",
-    match=fields(ORIGIN, "eth_type", "ct_state", "ct_nw_proto", "ct_nw_dst", "ct_ipv6_dst", "ct_tp_dst"),
-    set=fields(ORIGIN),
-    again=("ingress", "to_outside"),
+    match=fields(
+        ORIGIN, PIECE, "eth_type", "ip_frag", "ct_state", "ct_nw_proto", "ct_nw_dst", "ct_ipv6_dst", "ct_tp_dst"
+    ),
+    set=fields(ORIGIN, LOCAL_VLAN, OUT_PORT),
+    again=("switching", "ingress", "to_outside"),
     entry=True,
 )

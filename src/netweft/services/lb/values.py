@@ -49,7 +49,8 @@ class LocalBalancer(Struct, frozen=True, kw_only=True):
 
     vips: its addresses.  on_link: what is in its network.  by: IP version -> the MAC of the router that leads elsewhere
     from there.  pings: by IP version, who may ping it, as prefixes; None: everybody.  qos: its policy, where the
-    datapath has meters.  frame: the largest, in bytes, where it has one."""
+    datapath has meters.  frame: the largest, in bytes, where it has one.  gives_pieces: whether conntrack gives a
+    datagram on as the fragments that it came in: the userspace datapath's."""
 
     balancer: LoadBalancer
     network: LocalNetwork
@@ -60,3 +61,4 @@ class LocalBalancer(Struct, frozen=True, kw_only=True):
     pings: dict[int, tuple[str, ...] | None] = {}
     qos: QosPolicy | None = None
     frame: int = 0
+    gives_pieces: bool = False

@@ -34,6 +34,7 @@ def local_balancer(read: Reader, id: str) -> LocalBalancer | None:
     subnets: tuple[Subnet, ...] = read.get(("subnets", balancer.vip_network_id)) or ()
     vips = addresses(balancer)
     policy = _qos_policy(read, balancer, network.network)
+    datapath = node_facts.host_facts(read).datapath_type
     return LocalBalancer(
         balancer=balancer,
         network=network,
@@ -43,7 +44,8 @@ def local_balancer(read: Reader, id: str) -> LocalBalancer | None:
         by=_routers(read.get(("router ports", balancer.vip_network_id)) or (), subnets),
         pings={version: admitted(read, balancer, protocol, None) for version, protocol in PINGS.items()},
         qos=policy,
-        frame=largest_frame(network.network.mtu, node_facts.host_facts(read).datapath_type) if policy else 0,
+        frame=largest_frame(network.network.mtu, datapath) if policy else 0,
+        gives_pieces=datapath == "netdev",
     )
 
 
