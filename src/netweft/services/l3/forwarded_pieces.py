@@ -6,7 +6,8 @@ the gateway's zone.
     from_outside ─ct─▶ forwarded_pieces ─ct─▶ translated ─▶ to_router_itself
     to_outside ───ct─▶ forwarded_pieces ─ct─▶ outside_egress
 
-    the kernel's datapath   gives the datagram whole, and says its ports
+    the kernel's datapath   gives the datagram whole, and says its ports.  What the gateway's zone then takes for
+                            invalid, and does not translate, is written over as whole packets are (0553)
     the userspace one       gives the fragments, and nobody sees the ports of later ones: the mark of their connection
                             says the one that counts.  Of UDP and TCP without a mark the agent gets all fragments; it
                             makes the connection known by a packet of its own, and gives them back (0540, 0564)
@@ -36,18 +37,29 @@ from netweft.services.fields import (
     cookie,
 )
 from netweft.services.l2.announce import Packet
-from netweft.services.l3.forwarding import Block, addresses, blocks, of_a_zone, to_inside, to_one, translated
+from netweft.services.l3.forwarding import (
+    BECOME,
+    Block,
+    addresses,
+    blocks,
+    of_a_zone,
+    to_inside,
+    to_one,
+    translated,
+    written_over,
+)
 from netweft.services.l3.hand_ups import handed_up
 from netweft.services.l3.several_gateways import of_each_gateway
 from netweft.services.l3.values import Forwarded, Gateway, LocalForwarding, LocalRouter
 from netweft.services.pipeline import INT, BridgeFlow, Value
 from netweft.services.security import fragments
-from netweft.services.security.conntrack import TRACKED_BIT
+from netweft.services.security.conntrack import IS_INVALID, TRACKED_BIT
 from netweft.services.service import Service, Wanted
 from netweft.services.values import Uplinks
 
-FROM_OUTSIDE, TRANSLATED, TO_OUTSIDE, PIECES, OUT = (
-    INT[name] for name in ("from_outside", "translated", "to_outside", "forwarded_pieces", "outside_egress")
+FROM_OUTSIDE, TRANSLATED, ITSELF, TO_OUTSIDE, PIECES, OUT = (
+    INT[name]
+    for name in ("from_outside", "translated", "to_router_itself", "to_outside", "forwarded_pieces", "outside_egress")
 )
 COMES_IN, GOES_OUT = 32, 29  # above other floating IPs', below what is too big
 UNKNOWN, OF_A_PORT, OTHERS = 30, 20, 10
@@ -68,6 +80,16 @@ def forwarding(here: LocalForwarding) -> Iterator[Wanted]:
             from_it = {**_from(here, inside), **_leaves_from(here, block)}
             back = cookie(Reason.FORWARDING_BACK, here.forwarding.id)
             yield PIECES.flow(OF_A_PORT, back, from_it, translated(here, Nat(src=outside, port=port), OUT.id))
+            if here.forwarding.protocol == PROTO_TCP and not here.gives_pieces:
+                yield _invalid(here, block)
+
+
+def _invalid(here: LocalForwarding, block: Block) -> BridgeFlow:
+    """To the gateway's zone, which sees no answers that are whole."""
+    match: dict[str, Value] = {"ct_zone": here.zone, "ct_state": IS_INVALID, "eth_type": ETH_IPV4}
+    match |= {"ip_proto": PROTO_TCP, "ipv4_dst": addresses(here)[0], "tcp_dst": block.ports}
+    onward = SetField(ROUTER, here.router), SetField(LOCAL_VLAN, here.vlan), *written_over(here, block), ITSELF.goto
+    return TRANSLATED.flow(BECOME, cookie(Reason.FORWARDING_PORTS, here.forwarding.id), match, *onward)
 
 
 def _to(here: LocalForwarding, outside: int) -> dict[str, Value]:

@@ -90,16 +90,20 @@ def _in_order(here: LocalForwarding, block: Block) -> Iterator[BridgeFlow]:
     source, target = _ends(here)
     outside, inside = addresses(here)
     moved = block.first != block.inside
-    to_it: tuple[Action, ...] = (SetField("ipv4_dst", inside), *([SetField(target, block.inside)] if moved else ()))
-    yield FROM_OUTSIDE.flow(
-        WHOLE, _owner(here), {**_packet(here), "ipv4_dst": outside, target: block.ports}, *to_it, ITSELF.goto
-    )
+    asks: dict[str, Value] = {**_packet(here), "ipv4_dst": outside, target: block.ports}
+    yield FROM_OUTSIDE.flow(WHOLE, _owner(here), asks, *written_over(here, block), ITSELF.goto)
     from_it: tuple[Action, ...] = (SetField("ipv4_src", outside), *([SetField(source, block.first)] if moved else ()))
     answer: dict[str, Value] = {**_packet(here), "ipv4_src": inside, source: block.ports_inside}
     yield TO_OUTSIDE.flow(WHOLE, _owner(here), answer, *from_it, OUT.goto)
     for other in here.others if here.hop else ():  # by the gateway that was asked, wherever routes lead
         by = by_its_gateway(here.mac, here.vlan, here.hop)
         yield TO_OUTSIDE.flow(WHOLE + 1, _owner(here), {**answer, "eth_src": mac(other)}, *from_it, *by, OUT.goto)
+
+
+def written_over(here: LocalForwarding, block: Block) -> tuple[Action, ...]:
+    """What comes in for a port of this block, which leads to its own port inside."""
+    port = [SetField(_ends(here)[1], block.inside)] if block.first != block.inside else ()
+    return SetField("ipv4_dst", addresses(here)[1]), *port
 
 
 def _all_to_one(here: LocalForwarding, block: Block) -> Iterator[BridgeFlow]:

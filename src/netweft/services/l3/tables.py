@@ -79,8 +79,8 @@ ROUTING = (
         "another's; what a helper has heard of is committed; an ICMPv6 error about what NAT66 has translated goes to "
         "the agent",
         match=fields("ct_zone", "ct_state", "eth_type", "ct_nw_proto", "ct_nw_dst")
-        | fields("ip_proto", "icmpv6_type", "ipv4_dst", "sctp_dst"),
-        set=fields(ROUTER, LOCAL_VLAN),
+        | fields("ip_proto", "icmpv6_type", "ipv4_dst", "sctp_dst", "tcp_dst"),
+        set=fields(ROUTER, LOCAL_VLAN, "ipv4_dst", "tcp_dst"),
         next=("to_router_itself",),
         entry=True,
         agent=True,

@@ -5,12 +5,16 @@ from collections.abc import Iterable
 import pytest
 from msgspec.structs import replace
 
+from netweft.dataplane.openflow.flow import Nat
 from netweft.model import Port, PortForwarding
 from netweft.services.addresses import prefix, text_of_mac
+from netweft.services.fields import PIECES_ZONE
 from netweft.services.l3.forwarding import Block, blocks
 from netweft.services.l3.values import LocalForwarding
 from netweft.services.l3.wire import asking_mac
+from netweft.services.security.conntrack import IS_INVALID
 from netweft.testing import packets
+from netweft.testing.conntrack import Tracker
 from netweft.testing.region import Region, floating_ip, port_forwarding
 from netweft.testing.switch import Delivery, Packet
 
@@ -199,6 +203,29 @@ def test_fragments_that_are_put_together(forwarded: Region, ports: int) -> None:
         forwarded.send(to, piece)
     assert [packet["ipv4_src"] for packet in heard] == [prefix(FIP).value] * 2
     assert heard[0]["udp_src"] == ports
+
+
+def test_a_segment_in_fragments_that_is_invalid_to_the_tracker(
+    forwarded: Region, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As to the kernel's what comes after a SYN in fragments, whose answer its zone has not seen (0553)."""
+    look, translate = Tracker.look, Tracker.translate
+    gateways = range(4096, PIECES_ZONE)
+
+    def doubted(self: Tracker, zone: int, packet: Packet) -> Packet:
+        return {"ct_state": IS_INVALID[0], "ct_zone": zone} if zone in gateways else look(self, zone, packet)
+
+    def not_translated(self: Tracker, zone: int, packet: dict[str, int], nat: Nat | None) -> dict[str, int]:
+        return packet if zone in gateways else translate(self, zone, packet, nat)
+
+    monkeypatch.setattr(Tracker, "look", doubted)
+    monkeypatch.setattr(Tracker, "translate", not_translated)
+    _puts_together(forwarded)
+    deliveries = _carried(forwarded, packets.fragments(asks(100, protocol="tcp"), 3))
+    assert forwarded.ids_of(deliveries) == [B1.id] * 3
+    assert (deliveries[0].packet["ipv4_dst"], deliveries[0].packet["tcp_dst"]) == (prefix(own(B1)).value, 22)
+    for none in (asks(101, protocol="tcp"), asks(100)):
+        assert _carried(forwarded, packets.fragments(none, 3)) == []
 
 
 @pytest.mark.parametrize("whole", [False, True])
