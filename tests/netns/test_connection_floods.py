@@ -66,7 +66,10 @@ def stage(lab: Lab) -> Iterator[Stage]:
 
 
 def limited(lab: Lab, node: str) -> list[Zone]:
-    return [zone for zone in zones(lab.appctl(node, "dpctl/ct-get-limits")) if zone.limit]
+    """Of the networks that are there: vswitchd keeps the limits of those that are gone."""
+    tags = {int(tag) for tag in lab.vsctl(node, "--bare", "--columns=tag", "find", "port", "tag!=0").split()}
+    limits = [zone for zone in zones(lab.appctl(node, "dpctl/ct-get-limits")) if zone.limit]
+    return [zone for zone in limits if zone.number & ~BALANCED_ZONE in tags]
 
 
 @contextlib.contextmanager

@@ -43,6 +43,7 @@ log = structlog.get_logger(__name__)
 
 STOP_SECONDS = 2.0
 SPARE_SECONDS = 2.0
+FROM_DISK_SECONDS = 1.0  # a first look at Open vSwitch takes a tenth
 BEGINNING_SECONDS = 20.0
 ASKED_SECONDS = 0.05
 
@@ -83,7 +84,7 @@ class Agent(Parts):
         async with asyncio.TaskGroup() as tasks:
             for side in (
                 *(self.ovs.run(), *(bridge.run() for bridge in self.bridges.values()), self.links.run()),
-                *(self.shaping.run(), self.nics.run(), self.feed.run(), self.state.run(), self.announcer.run()),
+                *(self.shaping.run(), self.nics.run(), self._follow(), self.state.run(), self.announcer.run()),
                 *(self.arrivals.run(), self.trials.run(), self.resolver.run(), self.advertiser.run()),
                 *(self.metadata.run(), self.counting.run(), self.failover.run(), self.tunnel_neighbours.run()),
                 *(self.proxies.run(), self.health.run(), self.fragment_shares.run(), self.stt.run()),
@@ -94,6 +95,15 @@ class Agent(Parts):
             if self.settings.flow_restore_wait:
                 tasks.create_task(self._restore.run())
             tasks.create_task(self._turns())
+
+    async def _follow(self) -> None:
+        """Follows the feed once what is on disk has been rendered: else nobody is told of what has ended since then,
+        a router that was advertised for one.  Not long where no Open vSwitch is there."""
+        if self.desired.view.revision:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(FROM_DISK_SECONDS):
+                    await self._rendered.wait()
+        await self.feed.run()
 
     async def stop(self) -> None:
         """On purpose: everything stays in place but what would hold up a vswitchd that starts without us."""
