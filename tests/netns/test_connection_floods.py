@@ -1,5 +1,5 @@
-"""Floods of new connections, to a VIP, a VM and outside by SNAT: the node's other networks go on, and it is told who
-floods."""
+"""Floods of new connections, to a VIP, a VM and outside by SNAT, and of SYNs to VIPs: the node's other networks and
+VIPs go on, and it is told who floods."""
 
 import contextlib
 import subprocess
@@ -8,21 +8,24 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
-from tests.netns.balancers import Balancer, serving
+from tests.netns.balancers import Balancer, ask, serving
 from tests.netns.harness import Lab, until
 from tests.netns.outside import OUTSIDE, external_network, next_hop
+from tests.netns.probes import SYN, segment
+from tests.netns.proxied import get, serving_http
 from tests.netns.test_explain import explain
 from tests.netns.test_routing import address, make_router
 
 from netweft.dataplane.unixctl.zone_limits import Zone, zones
 from netweft.lab import host
-from netweft.lab.commands import in_namespace
+from netweft.lab.commands import in_namespace, run
+from netweft.lab.guest import Nic
 from netweft.lab.layout import LabError
 from netweft.lab.vm import Vm
 from netweft.services.fields import BALANCED_ZONE
 from netweft.services.security.zone_limits import SHARE
 
-VIP = "10.65.0.100"
+VIP, SYN_VIP, OTHER_VIP = "10.65.0.100", "10.65.0.101", "10.66.0.100"
 MOST = 1600  # connections that conntrack may have during the test
 EACH = MOST // SHARE
 USUAL = 250_000
@@ -37,6 +40,17 @@ for port in [*range(20000, 20000 + int(sys.argv[2]))] * 3:
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         one.bind(("", port))
         one.sendto(b"?", (sys.argv[1], 80))
+"""
+
+# frames, one a line, three times over
+FRAMES = """
+import socket, sys, time
+frames = [bytes.fromhex(line) for line in sys.stdin]
+with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as there:
+    there.bind(("eth0", 0))
+    for at, frame in enumerate(frames * 3):
+        time.sleep(0.01 * (at % 100 == 0))
+        there.send(frame)
 """
 
 
@@ -125,3 +139,53 @@ def test_other_networks_go_on(lab: Lab, stage: Stage, to: str) -> None:
         if to == "VIP":
             until(lambda: "network-too-many-connections" in codes(lab, stage.flooder.port_id), "and it is told whose")
             assert "network-too-many-connections" not in codes(lab, here.port_id)
+
+
+@pytest.mark.parametrize("kind", ["TCP", "HTTP"])
+def test_floods_of_syns(lab: Lab, stage: Stage, kind: str) -> None:
+    """To a VIP that flows lead to a member, and to HAProxy's: another network's VIP has new connections meanwhile, and
+    the flooded one again when conntrack has forgotten."""
+    here, there = (lab.layout.vm_namespace(one.name) for one in (stage.others[0], stage.victim))
+    green = lab.port(stage.others[0])["network_id"]
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(serving(lab, stage.others[1]))
+        stack.enter_context(serving_http(lab, stage.victim, 8081))
+        other = Balancer(lab, green, OTHER_VIP, address(stage.others[1]))
+        stack.callback(other.close)
+        port = 8080 if kind == "TCP" else 8081
+        flooded = Balancer(lab, stage.network, SYN_VIP, address(stage.victim), port=port, protocol=kind)
+        stack.callback(flooded.close)
+
+        def served() -> bool:
+            if kind == "TCP":
+                return any(stage.victim.name in one for one in ask(there, SYN_VIP))
+            return any(one.status == 200 for one in get(there, SYN_VIP, times=1))
+
+        until(served, "the VIP is served")
+        with little_room(lab):
+            until(lambda: all(zone.limit <= EACH for node in NODES for zone in limited(lab, node)), "limits follow")
+            flood_of_syns(lab, stage.flooder, flooded)
+            full = {zone.number for zone in limited(lab, "hv1") if zone.tracked >= zone.limit}
+            assert any(zone & BALANCED_ZONE for zone in full), "what is flooded has all that it may"
+            name = stage.others[1].name
+            until(lambda: any(name in one for one in ask(here, OTHER_VIP)), "another VIP goes on", seconds=WITHIN)
+            assert lab.ping(stage.others[0], address(stage.others[1]), seconds=WITHIN)
+        until(served, "the flooded VIP is served again")
+
+
+def flood_of_syns(lab: Lab, frm: Vm, to: Balancer) -> None:
+    """Each by another port, whose answer nobody hears: there is no reset either."""
+    namespace = lab.layout.vm_namespace(frm.name)
+    with lab.cloud() as cloud:
+        macs = [cloud.find("ports", id)["mac_address"] for id in (frm.port_id, to.port_id)]
+    ends = [
+        Nic(tap="", mac=mac, mtu=1500, addresses=(f"{own}/24",))
+        for mac, own in zip(macs, (address(frm), to.vip), strict=True)
+    ]
+    frames = (segment((ends[0], ends[1]), 4, (20000 + at, 80), (at, 0), SYN).hex() for at in range(MOST + EACH))
+    run("ip", "-n", namespace, "route", "add", "blackhole", f"{to.vip}/32")
+    try:
+        words = in_namespace(namespace, sys.executable, "-c", FRAMES)
+        subprocess.run(words, input="\n".join(frames), text=True, check=True)
+    finally:
+        run("ip", "-n", namespace, "route", "del", "blackhole", f"{to.vip}/32")
