@@ -24,6 +24,7 @@ from tests.netns.harness import Lab, new_name, until
 from tests.netns.netconf_switch import Carrier, netconf_switch
 from tests.netns.switches import Racks, sshd, vlan
 
+from netweft.feed import devices
 from netweft.lab import build, host
 from netweft.lab.commands import in_namespace, run
 
@@ -108,6 +109,7 @@ class Machine:
 
 
 def measure(machine: Machine, how: str, rounds: int) -> None:
+    time.sleep(2 * devices.LOOK_SECONDS)  # what was described has been looked at
     until(lambda: machine.racks.plan("switch:tor1") == "", "the switch is known")
     times = [machine.bound() for _ in range(rounds)]
     batches = [machine.many() for _ in range(3)]
@@ -141,7 +143,9 @@ def main() -> None:
                 measure(machine, "SSH", rounds)
         if given.by in (None, "netconf"):
             ports = ("hv1-1", "up1", "h-bm", *PORTS)
-            with netconf_switch(Path(folder), found.lab.layout.fabric.ovs, ports) as device:
+            own = Path(folder, "netconf")
+            own.mkdir()
+            with netconf_switch(own, found.lab.layout.fabric.ovs, ports) as device:
                 carrier = Carrier(device, found.carry)
                 carrier.start()
                 found.describe(tor1=device.login)
