@@ -193,7 +193,9 @@ STT_STARTS: Final = Metric(
     "netweft_agent_stt_starts_total", "counter", "How often this agent has started STT's carrier"
 )
 TRACKED: Final = Metric(
-    "netweft_agent_tracked_connections", "gauge", "Connections that this node's tracker has, as of two seconds ago"
+    "netweft_agent_tracked_connections",
+    "gauge",
+    "Connections that this node's conntrack has, as of its last look, 2 to 10 s ago",
 )
 MOST_TRACKED: Final = Metric(
     "netweft_agent_tracked_connections_most", "gauge", "That it may have; on the kernel's datapath with the host's own"
