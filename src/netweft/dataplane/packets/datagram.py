@@ -37,6 +37,17 @@ class Datagram(Struct, frozen=True, kw_only=True):
     payload: bytes
 
 
+def empty_between(frame: bytes, sport: int, dport: int) -> Datagram:
+    """Without payload, from and to whom an IP packet's frame is."""
+    src: IpAddress
+    dst: IpAddress
+    if frame[12:14] == ETH_IPV4.to_bytes(2, "big"):
+        src, dst = IPv4Address(frame[26:30]), IPv4Address(frame[30:34])
+    else:
+        src, dst = IPv6Address(frame[22:38]), IPv6Address(frame[38:54])
+    return Datagram(eth_src=frame[6:12], eth_dst=frame[:6], src=src, dst=dst, sport=sport, dport=dport, payload=b"")
+
+
 def decode(frame: bytes) -> Datagram | None:
     """None: it is no whole UDP datagram."""
     try:

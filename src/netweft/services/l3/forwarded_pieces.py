@@ -19,7 +19,7 @@ from typing import Final
 
 from netweft.dataplane.openflow.fields import ETH_IPV4, PROTO_TCP, PROTO_UDP
 from netweft.dataplane.openflow.flow import Ct, CtClear, Nat, SetField
-from netweft.dataplane.packets.datagram import Datagram, acknowledgement, encode, packet
+from netweft.dataplane.packets.datagram import acknowledgement, empty_between, encode, packet
 from netweft.dataplane.packets.readdressed import Ports, ports, sequence
 from netweft.services.fields import (
     GIVEN_BACK,
@@ -199,13 +199,11 @@ def given_back(frame: bytes, registers: Mapping[str, int], zone: int, *, leaves:
 
 def _as_its_first(frame: bytes, known: Ports) -> bytes:
     """An empty packet between the same ends; of TCP at the same place in its stream."""
+    if known.protocol != PROTO_TCP:
+        return encode(empty_between(frame, known.source, known.target))
     macs, ends = (frame[6:12], frame[:6]), (IPv4Address(frame[26:30]), IPv4Address(frame[30:34]))
     at = (known.source, known.target)
-    if known.protocol == PROTO_TCP:
-        return packet(macs, ends, PROTO_TCP, acknowledgement(ends, at, sequence(frame[14:]), 0))
-    return encode(
-        Datagram(eth_src=macs[0], eth_dst=macs[1], src=ends[0], dst=ends[1], sport=at[0], dport=at[1], payload=b"")
-    )
+    return packet(macs, ends, PROTO_TCP, acknowledgement(ends, at, sequence(frame[14:]), 0))
 
 
 FORWARDED_PIECES = Service("forwarded pieces", router=of_each_gateway(router), forwarding=forwarding)

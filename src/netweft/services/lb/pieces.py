@@ -14,13 +14,12 @@ the zone the client's: it goes on there, or ends.
 """
 
 from collections.abc import Iterator, Mapping
-from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
 from netweft.dataplane.openflow.fields import ETH_IPV4, ETH_IPV6, PROTO_UDP
 from netweft.dataplane.openflow.flow import Action, Controller, Ct, CtClear, Meter, Move, Nat, SetField
 from netweft.dataplane.openflow.meters import DropMeter
-from netweft.dataplane.packets.datagram import Datagram, encode
+from netweft.dataplane.packets.datagram import empty_between, encode
 from netweft.dataplane.packets.readdressed import ports
 from netweft.dataplane.packets.readdressed6 import ports_of_first
 from netweft.services.addresses import Prefix
@@ -146,12 +145,4 @@ def _as_its_first(frame: bytes) -> bytes | None:
     known = ports(frame[14:]) if eth_type == ETH_IPV4 else ports_of_first(frame[14:]) if eth_type == ETH_IPV6 else None
     if known is None or known.protocol != PROTO_UDP:
         return None
-    src, dst = (
-        (IPv4Address(frame[26:30]), IPv4Address(frame[30:34]))
-        if eth_type == ETH_IPV4
-        else (IPv6Address(frame[22:38]), IPv6Address(frame[38:54]))
-    )
-    made = Datagram(
-        eth_src=frame[6:12], eth_dst=frame[:6], src=src, dst=dst, sport=known.source, dport=known.target, payload=b""
-    )
-    return encode(made)
+    return encode(empty_between(frame, known.source, known.target))
