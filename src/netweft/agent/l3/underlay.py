@@ -7,9 +7,8 @@ from netweft.agent.desired import Desired
 from netweft.dataplane.host.echo import anybody_answers
 from netweft.services.addresses import endpoint, text
 
-WAIT: Final = (
-    0.05  # seconds: with the 210 ms after which BFD hears nobody, less than the 300 that a cut may stay unseen
-)
+# seconds: with the 210 ms after which BFD hears nobody, less than the 300 that a cut may stay unseen
+WAIT: Final = 0.05
 
 
 class Underlay:
