@@ -66,6 +66,20 @@ def test_through_a_router_and_out_by_snat(lab: Lab, stage: Stage) -> None:
     assert lab.ping(stage.red, OUTSIDE)
 
 
+def test_a_network_that_joins_a_router_in_use_is_reached(lab: Lab, stage: Stage) -> None:
+    """Also from a chassis without a port on it; its VNI is the number that OVN gave another datapath."""
+    late = lab.network("10.62.0.0/24")
+    with lab.cloud() as cloud:
+        subnet = {"subnet_id": cloud.list("subnets", network_id=late)[0]["id"]}
+        cloud.act("routers", stage.router, "add_router_interface", subnet)
+        far = lab.add_vm("hv2", late, dhcp=True)
+        assert lab.ping(stage.one, address(far))
+        lab.remove_vm(far)
+        cloud.act("routers", stage.router, "remove_router_interface", subnet)
+        cloud.delete("networks", late)
+    assert "ovn-controller" not in (lab.layout.folder / "log/supervisor.log").read_text()  # none has crashed
+
+
 def test_ports_of_a_floating_ip_are_forwarded(lab: Lab, stage: Stage) -> None:
     """In, and no longer once it is deleted."""
 

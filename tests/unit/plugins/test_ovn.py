@@ -65,10 +65,10 @@ def switched(**kinds: Any) -> dict[str, Any]:
     return {key: one.value for key, one in switching.desired(rows(**kinds), {})}
 
 
-def test_a_network_is_a_switch_with_its_vni() -> None:
+def test_a_network_is_a_switch_and_asks_for_no_key() -> None:
     assert switched()["Logical_Switch neutron-net-1"] == {
         "name": "neutron-net-1",
-        "other_config": {"requested-tnl-key": "77", "vlan-passthru": "false"},
+        "other_config": {"vlan-passthru": "false"},
     }
 
 
