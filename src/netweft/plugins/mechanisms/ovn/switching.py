@@ -39,7 +39,7 @@ def desired(rows: Rows, balancers: Mapping[str, list[str]]) -> Iterator[tuple[st
 
 def _switch(network: Row, balancers: list[str]) -> Iterator[tuple[str, Wanted]]:
     name = neutron_name(network["id"])
-    # no requested-tnl-key: what has that key already, such as a router, would get another one, and ovn-controller before
+    # no requested-tnl-key: what has that key already, such as a router, would get another one; ovn-controller before
     # 24.03 crashes then, or has no flows of the new network (OVN's commit 425f699e2b20)
     config = {"vlan-passthru": str(bool(network.get("vlan_transparent"))).lower()}
     yield switch_key(network["id"]), Wanted(row({"name": name, "other_config": config, "load_balancer": balancers}))
